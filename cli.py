@@ -1,0 +1,359 @@
+"""The commands of symbackprop: each parses its options, calls the library, prints the result.
+
+Results go to stdout, messages to stderr. Exit codes: 0 ok, 1 a check failed, 2 usage, 3 model
+error, 4 a missing extra. Only click is imported here; a command imports what it needs when it
+runs, so `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from symbackprop.errors import SymbackpropError, did_you_mean
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
+
+
+# ---------------------------------------------------------------- errors and exit codes
+
+
+class Refusal(click.ClickException):
+    """A SymbackpropError on its way out: one line on stderr, its exit code, no traceback."""
+
+    def __init__(self, error: SymbackpropError) -> None:
+        super().__init__(str(error))
+        vars(self)["exit_code"] = error.exit_code  # click declares it as a class variable
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"error: {self.format_message()}", file=file, err=True)
+
+
+class Commands(click.Group):
+    """The group of commands: names the nearest command, turns our errors into exit codes."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        word = args[0]
+        if not word.startswith("-") and self.get_command(ctx, word) is None:
+            hint = did_you_mean(word, self.list_commands(ctx))
+            ctx.fail(f"No such command {word!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+        except SymbackpropError as error:
+            raise Refusal(error) from error
+        except BrokenPipeError:
+            leave_broken_pipe(ctx)
+        return result
+
+
+def leave_broken_pipe(ctx: click.Context) -> NoReturn:
+    """The reader of our output went away (`| head`): leave quietly, as other tools do."""
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, sys.stdout.fileno())
+    ctx.exit(BROKEN_PIPE)
+
+
+def unavailable() -> NoReturn:
+    """The end of a command whose library part does not exist."""
+    raise click.ClickException("not available yet")
+
+
+# ---------------------------------------------------------------- options that commands share
+
+
+def read_dims(_ctx: click.Context, _param: click.Parameter, text: str | None) -> dict[str, int]:
+    """`N=4,D=3` as a dictionary."""
+    sizes: dict[str, int] = {}
+    for item in (text or "").replace(" ", "").split(","):
+        if item:
+            name, size = read_dim(item)
+            sizes[name] = size
+    return sizes
+
+
+def read_dim(item: str) -> tuple[str, int]:
+    """`N=4` as a pair: a name and a size that is zero or more."""
+    name, equals, size = item.partition("=")
+    if not (name.isidentifier() and equals and size.isdecimal()):
+        raise click.BadParameter(f"{item!r} is not NAME=SIZE, as in N=4,D=3")
+    return name, int(size)
+
+
+def model_switches(command: Command) -> Command:
+    """The switches that every command on a model understands."""
+    command = click.option(
+        "--dim",
+        "dims",
+        metavar="N=4,D=3",
+        callback=read_dims,
+        help="Sizes for symbolic dimensions.",
+    )(command)
+    return click.option(
+        "--relu0",
+        type=click.Choice(["0", "1", "0.5"]),
+        default="0",
+        show_default=True,
+        help="The derivative of relu at 0.",
+    )(command)
+
+
+model_argument = click.argument("model")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+
+at_option = click.option(
+    "--at",
+    metavar="VALUES",
+    help="Numbers to put in: x=.5,y=1 or a file (.json, .npz).",
+)
+
+output_option = click.option(
+    "-o", "--output", metavar="FILE", default="-", help="Where to write; - is stdout (default)."
+)
+
+
+def format_option(*formats: str) -> Callable[[Command], Command]:
+    """`--format`, the first of `formats` being the default."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="How to print it.",
+    )
+
+
+# ---------------------------------------------------------------- output
+
+
+def write_result(text: str, output: str = "-") -> None:
+    """Write a result to stdout (`-`) or to a file, ending in one newline."""
+    text = text.rstrip("\n") + "\n"
+    if output == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        Path(output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"cannot write {output}: {error.strerror}") from error
+
+
+# ---------------------------------------------------------------- the commands
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="symbackprop", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Derives a model's backward pass, prints it, writes it as NumPy and checks it.
+
+    MODEL is a built-in name (see `symbackprop models`), a model text (net.sbp), a Python file
+    and a name in it (net.py:model), or - for model text on stdin.
+    """
+
+
+@cli.command()
+@click.option("--tag", metavar="T", help="Only the models with this tag.")
+@json_option
+def models(tag: str | None, as_json: bool) -> None:
+    """List the built-in models."""
+    unavailable()
+
+
+@cli.command()
+@json_option
+def ops(as_json: bool) -> None:
+    """List every op: signature, shape rule, derivative rule, domain, convention."""
+    unavailable()
+
+
+@cli.command()
+@model_argument
+@format_option("text", "latex", "sbp", "json")
+@model_switches
+def show(model: str, form: str, relu0: str, dims: dict[str, int]) -> None:
+    """Show the model itself: equations, shapes, parameters."""
+    unavailable()
+
+
+@cli.command()
+@model_argument
+@click.option(
+    "--wrt", metavar="A,B", help="Only the gradients of these (default: every parameter)."
+)
+@format_option("text", "latex", "markdown", "html", "json")
+@click.option(
+    "--view",
+    type=click.Choice(["auto", "scalar", "index", "jacobian", "matrix"]),
+    default="auto",
+    show_default=True,
+    help="How the steps are written.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(["shape", "jacobian"]),
+    default="shape",
+    show_default=True,
+    help="Gradients in the shape of the parameter, or in Jacobian layout.",
+)
+@at_option
+@click.option(
+    "--digits", type=click.IntRange(1, 17), metavar="N", help="Digits of printed numbers."
+)
+@click.option(
+    "--detail",
+    type=click.Choice(["brief", "full"]),
+    default="full",
+    show_default=True,
+    help="How much of each step is printed.",
+)
+@click.option("--standalone", is_flag=True, help="A LaTeX document that compiles, not a fragment.")
+@output_option
+@model_switches
+def derive(
+    model: str,
+    wrt: str | None,
+    form: str,
+    view: str,
+    layout: str,
+    at: str | None,
+    digits: int | None,
+    detail: str,
+    standalone: bool,
+    output: str,
+    relu0: str,
+    dims: dict[str, int],
+) -> None:
+    """Print the derivation of the gradients."""
+    unavailable()
+
+
+@cli.command()
+@model_argument
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE|DIR",
+    help="Where to write; - is stdout.  [default: generated/<name>.py]",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["float64", "float32"]),
+    default="float64",
+    show_default=True,
+    help="Precision of init_params.",
+)
+@click.option("--target", type=click.Choice(["numpy"]), default="numpy", show_default=True)
+@click.option(
+    "-O",
+    "level",
+    type=click.Choice(["0", "1", "2"]),
+    default="1",
+    show_default=True,
+    help="Optimisation: -O0, -O1 or -O2 (with a workspace).",
+)
+@click.option(
+    "--check", is_flag=True, help="Write nothing; exit 1 and show a diff if the file differs."
+)
+@click.option(
+    "--verify/--no-verify", "check_gradients", default=True, help="Verify before writing."
+)
+@model_switches
+def codegen(
+    model: str,
+    output: str | None,
+    dtype: str,
+    target: str,
+    level: str,
+    check: bool,
+    check_gradients: bool,
+    relu0: str,
+    dims: dict[str, int],
+) -> None:
+    """Write the model and its backward pass as a NumPy module."""
+    unavailable()
+
+
+@cli.command()
+@click.argument("target", metavar="MODEL|FILE.py")
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random inputs."
+)
+@click.option(
+    "--trials", type=click.IntRange(1), metavar="N", help="How many random inputs to try."
+)
+@click.option(
+    "--method",
+    type=click.Choice(["central"]),
+    default="central",
+    show_default=True,
+    help="How the numeric gradient is taken: central differences.",
+)
+@json_option
+@model_switches
+def verify(
+    target: str,
+    seed: int,
+    trials: int | None,
+    method: str,
+    as_json: bool,
+    relu0: str,
+    dims: dict[str, int],
+) -> None:
+    """Check the gradients of a model, or of an emitted module, against finite differences."""
+    unavailable()
+
+
+@cli.command()
+@model_argument
+@click.argument("answers")
+@click.option(
+    "--hints",
+    type=click.IntRange(0, 3),
+    default=0,
+    show_default=True,
+    help="How much to tell about a wrong answer.",
+)
+@json_option
+@model_switches
+def grade(
+    model: str, answers: str, hints: int, as_json: bool, relu0: str, dims: dict[str, int]
+) -> None:
+    """Check a person's own gradients (ANSWERS: a text of lines like `dw2 = ...`)."""
+    unavailable()
+
+
+@cli.command()
+@model_argument
+@format_option("svg", "dot", "text")
+@at_option
+@output_option
+@model_switches
+def graph(
+    model: str, form: str, at: str | None, output: str, relu0: str, dims: dict[str, int]
+) -> None:
+    """Draw the computation graph; with --at, values above and gradients below each node."""
+    unavailable()
+
+
+def main() -> NoReturn:
+    """Run the command line; ends the process with the command's exit code."""
+    cli.main(prog_name="symbackprop")
+    raise AssertionError("click ends the process")
+
+
+if __name__ == "__main__":
+    main()
