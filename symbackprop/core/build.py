@@ -1,0 +1,280 @@
+"""Building structural rows: one function an op, each with the few rewrites that keep gradients readable.
+
+The rewrites are exact and local: a transpose is absorbed by the product that reads it, a product with the identity
+matrix is no product, sums and views of constants are constants.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+
+import sympy as sp
+
+from symbackprop.core.graph import Graph, Node, label
+from symbackprop.core.shapes import (
+    ONE,
+    DimLike,
+    Shape,
+    as_dim,
+    as_shape,
+    is_one,
+    normalise_axes,
+    normalise_axis,
+    same,
+    same_shape,
+    shape_text,
+    size_of,
+)
+from symbackprop.errors import ShapeError
+
+
+def einsum(spec: str, *args: Node) -> Node:
+    """Sum of products over the letters that ``->`` drops; letters are renamed canonically so that equal rows meet."""
+    ins, out = _parse(spec, args)
+    for rewrite in (_drop_eye, _absorb_view, _drop_constant):
+        result = rewrite(ins, out, args)
+        if result is not None:
+            return result
+    if len(args) == 1 and ins[0] == out:
+        return args[0]
+    if len(args) == 1 and args[0].value is not None and len(set(ins[0])) == len(ins[0]):
+        return _einsum_constant(ins[0], out, args[0])
+    letters = dict.fromkeys("".join(ins))
+    rename = {c: string.ascii_letters[i] for i, c in enumerate(letters)}
+    canonical = ",".join("".join(rename[c] for c in s) for s in ins) + "->" + "".join(rename[c] for c in out)
+    return args[0].graph.make("einsum", args, canonical)
+
+
+def _parse(spec: str, args: Sequence[Node]) -> tuple[list[str], str]:
+    spec = spec.replace(" ", "")
+    if spec.count("->") != 1 or not set(spec) <= set(string.ascii_letters) | set(",->"):
+        raise ShapeError(f"einsum needs a pattern such as 'ij,jk->ik', not {spec!r}")
+    left, out = spec.split("->")
+    ins = left.split(",")
+    if len(ins) != len(args):
+        raise ShapeError(f"einsum {spec!r} has {len(ins)} operands, {len(args)} are given")
+    for s, a in zip(ins, args):
+        if len(s) != a.ndim:
+            raise ShapeError(f"einsum {spec!r}: {s!r} names {len(s)} axes, {label(a)} has {shape_text(a.shape)}")
+    if len(set(out)) < len(out) or not set(out) <= set(left):
+        raise ShapeError(f"einsum {spec!r}: the result's letters must be different and occur on the left")
+    return ins, out
+
+
+def _drop_eye(ins: list[str], out: str, args: Sequence[Node]) -> Node | None:
+    """Σ_j δ_ij a_j is a_i."""
+    for k, (s, a) in enumerate(zip(ins, args)):
+        if a.op.name != "eye" or len(args) == 1 or s[0] == s[1]:
+            continue
+        keep, gone = (s[0], s[1]) if s[1] not in out else (s[1], s[0])
+        rest = [t.replace(gone, keep) for j, t in enumerate(ins) if j != k]
+        if gone not in out and keep in "".join(rest):
+            return einsum(",".join(rest) + "->" + out, *[x for j, x in enumerate(args) if j != k])
+    return None
+
+
+def _absorb_view(ins: list[str], out: str, args: Sequence[Node]) -> Node | None:
+    """A product reads through a transposition of one of its operands."""
+    for k, a in enumerate(args):
+        if a.op.name == "einsum" and a.name is None and len(a.args) == 1:
+            source, target = a.attr.split("->")
+            if sorted(source) == sorted(target) and len(set(source)) == len(source):
+                renamed = dict(zip(target, ins[k]))
+                inner = [*ins[:k], "".join(renamed[c] for c in source), *ins[k + 1 :]]
+                return einsum(",".join(inner) + "->" + out, *args[:k], a.args[0], *args[k + 1 :])
+    return None
+
+
+def _drop_constant(ins: list[str], out: str, args: Sequence[Node]) -> Node | None:
+    """A constant operand is a factor in front, as long as no index lives in it alone."""
+    for k, a in enumerate(args):
+        others = "".join(ins[:k] + ins[k + 1 :])
+        if len(args) > 1 and a.value is not None and set(ins[k]) <= set(others):
+            rest = einsum(",".join(ins[:k] + ins[k + 1 :]) + "->" + out, *args[:k], *args[k + 1 :])
+            return rest * a.value
+    return None
+
+
+def _einsum_constant(source: str, out: str, a: Node) -> Node:
+    summed = [i for i, c in enumerate(source) if c not in out]
+    assert a.value is not None
+    return a.graph.full(a.value * size_of(a.shape, summed), [a.shape[source.index(c)] for c in out])
+
+
+def matmul(a: Node, b: Node) -> Node:
+    """a @ b with NumPy's rules: vectors contract their only axis, leading axes are a batch and broadcast."""
+    if not a.ndim or not b.ndim:
+        raise ShapeError(f"@ needs arrays, but {label(a if not a.ndim else b)} is a scalar; use *")
+    inner_b = b.shape[0] if b.ndim == 1 else b.shape[-2]
+    if not same(a.shape[-1], inner_b):
+        raise ShapeError(_inner_mismatch(a, b, inner_b))
+    batch_a, batch_b = string.ascii_letters[: max(a.ndim - 2, 0)], string.ascii_letters[: max(b.ndim - 2, 0)]
+    if a.ndim > 2 and b.ndim > 2:
+        a, b, batch_a, batch_b = _batch(a, b)
+    left = batch_a + ("yx" if a.ndim > 1 else "x")
+    right = batch_b + ("xz" if b.ndim > 1 else "x")
+    out = (batch_a if len(batch_a) >= len(batch_b) else batch_b) + left[-2:-1] * (a.ndim > 1) + "z" * (b.ndim > 1)
+    return einsum(f"{left},{right}->{out}", a, b)
+
+
+def _inner_mismatch(a: Node, b: Node, inner: sp.Expr) -> str:
+    hint = ""
+    if b.ndim == 2 and same(a.shape[-1], b.shape[1]):
+        hint = f"; did you mean {label(a)} @ {label(b)}.T ?"
+    elif a.ndim == 2 and same(a.shape[0], inner):
+        hint = f"; did you mean {label(a)}.T @ {label(b)} ?"
+    elif b.ndim <= 2 and a.ndim <= 2 and same(a.shape[0], b.shape[-1]):
+        hint = f"; did you mean {label(b)} @ {label(a)} ?"
+    return (
+        f"{label(a)} @ {label(b)}: inner sizes {a.shape[-1]} and {inner} differ "
+        f"({label(a)}: {shape_text(a.shape)}, {label(b)}: {shape_text(b.shape)}){hint}"
+    )
+
+
+def _batch(a: Node, b: Node) -> tuple[Node, Node, str, str]:
+    """Bring batch axes to equal sizes; letters count from the last batch axis."""
+    from symbackprop.core.shapes import broadcast
+
+    batch = broadcast([a.shape[:-2], b.shape[:-2]], [label(a), label(b)])
+    letters = string.ascii_letters[: len(batch)]
+    rows = []
+    for x in (a, b):
+        own = x.shape[:-2]
+        target = batch[len(batch) - len(own) :]
+        rows.append(x if same_shape(own, target) else x.graph.broadcast(x, (*target, *x.shape[-2:])))
+    na, nb = rows[0].ndim - 2, rows[1].ndim - 2
+    return rows[0], rows[1], letters[len(letters) - na :], letters[len(letters) - nb :]
+
+
+def transpose(a: Node, axes: Sequence[int] | None = None) -> Node:
+    """The axes permuted; reversed when none are given."""
+    order = [normalise_axis(x, a.ndim) for x in axes] if axes is not None else list(range(a.ndim))[::-1]
+    if sorted(order) != list(range(a.ndim)):
+        raise ShapeError(f"transpose needs each axis of {label(a)} once, not {tuple(axes or ())}")
+    letters = string.ascii_letters[: a.ndim]
+    return einsum(letters + "->" + "".join(letters[i] for i in order), a)
+
+
+def reduce_sum(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
+    """Σ over axes."""
+    axes = normalise_axes(axis, a.ndim)
+    shape = reduced_shape(a.shape, axes, keepdims)
+    if a.value is not None:
+        return a.graph.full(a.value * size_of(a.shape, axes), shape)
+    if all(is_one(a.shape[i]) for i in axes):
+        return reshape(a, shape)
+    return a.graph.make("sum", (a,), (axes, keepdims))
+
+
+def reduced_shape(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:
+    return tuple(ONE if i in axes else d for i, d in enumerate(shape) if keepdims or i not in axes)
+
+
+def unbroadcast(g: Node, shape: Shape) -> Node:
+    """The adjoint of broadcasting: sum over the axes that were repeated. The only place where that is done."""
+    if same_shape(g.shape, shape):
+        return g
+    lead = g.ndim - len(shape)
+    repeated = [i + lead for i, d in enumerate(shape) if is_one(d) and not is_one(g.shape[i + lead])]
+    if lead and repeated:
+        return reshape(reduce_sum(g, tuple(range(lead)) + tuple(repeated)), shape)
+    return reduce_sum(g, tuple(range(lead))) if lead else reduce_sum(g, repeated, keepdims=True)
+
+
+def reshape(a: Node, shape: Sequence[DimLike]) -> Node:
+    """The same entries in row-major order under another shape; one size may be -1."""
+    target = _infer_size(a, list(shape))
+    if same_shape(a.shape, target):
+        return a
+    if not same(size_of(a.shape), size_of(target)):
+        raise ShapeError(f"cannot reshape {label(a)} ({shape_text(a.shape)}) to {shape_text(target)}: sizes differ")
+    if a.value is not None:
+        return a.graph.full(a.value, target)
+    if a.op.name == "reshape" and a.name is None:
+        return reshape(a.args[0], target)
+    return a.graph.make("reshape", (a,), target)
+
+
+def _infer_size(a: Node, shape: list[DimLike]) -> Shape:
+    unknown = [i for i, d in enumerate(shape) if isinstance(d, (int, sp.Integer)) and d == -1]
+    if len(unknown) > 1:
+        raise ShapeError("only one size of a reshape can be -1")
+    if unknown:
+        known = sp.Mul(*[as_dim(d) for i, d in enumerate(shape) if i not in unknown])
+        shape[unknown[0]] = sp.cancel(size_of(a.shape) / known)
+    return as_shape(shape)
+
+
+def expand(a: Node, axis: int) -> Node:
+    """A new axis of size 1 at that place."""
+    place = normalise_axis(axis, a.ndim + 1)
+    return reshape(a, (*a.shape[:place], ONE, *a.shape[place:]))
+
+
+def softmax(a: Node, axis: int = -1) -> Node:
+    return a.graph.make("softmax", (a,), normalise_axis(axis, a.ndim))
+
+
+def logsumexp(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
+    return a.graph.make("logsumexp", (a,), (normalise_axes(axis, a.ndim), keepdims))
+
+
+def reduce_max(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
+    return a.graph.make("max", (a,), (normalise_axes(axis, a.ndim), keepdims))
+
+
+def gather(table: Node, index: Node) -> Node:
+    """Rows of a table by integer data: shape index.shape + table.shape[1:]."""
+    return table.graph.make("gather", (table, index))
+
+
+def scatter_add(g: Node, index: Node, rows: DimLike) -> Node:
+    """The adjoint of `gather`: rows of g added up in the rows of a zero table that the index names."""
+    return g.graph.make("scatter_add", (g, index), as_dim(rows))
+
+
+def take_along(a: Node, index: Node, axis: int) -> Node:
+    """NumPy's take_along_axis."""
+    return a.graph.make("take_along_axis", (a, index), normalise_axis(axis, a.ndim))
+
+
+def put_along(g: Node, index: Node, axis: int, size: DimLike) -> Node:
+    """The adjoint of `take_along`: entries of g added where the index points along ``axis``, zero elsewhere."""
+    place = normalise_axis(axis, g.ndim)
+    if g.value is not None and is_one(g.shape[place]):
+        from symbackprop.core.indexing import one_hot_along
+
+        return one_hot_along(index, place, as_dim(size)) * g.value
+    return g.graph.make("put_along_axis", (g, index), (place, as_dim(size)))
+
+
+def concat(parts: Sequence[Node], axis: int = 0) -> Node:
+    """Arrays joined along an axis."""
+    return parts[0].graph.make("concat", parts, normalise_axis(axis, parts[0].ndim))
+
+
+def slice_axis(a: Node, axis: int, start: DimLike, length: DimLike, step: int = 1) -> Node:
+    """``length`` entries along an axis, from ``start`` in steps of ``step`` (negative: backwards)."""
+    place, begin, count = normalise_axis(axis, a.ndim), as_dim(start), as_dim(length)
+    if step == 1 and begin == 0 and same(count, a.shape[place]):
+        return a
+    if a.value is not None:
+        return a.graph.full(a.value, (*a.shape[:place], count, *a.shape[place + 1 :]))
+    return a.graph.make("slice", (a,), (place, begin, count, step))
+
+
+def pad_axis(a: Node, axis: int, start: DimLike, size: DimLike, step: int = 1) -> Node:
+    """The adjoint of `slice_axis`: entries put at start, start+step, … of a zero axis of ``size`` entries."""
+    place = normalise_axis(axis, a.ndim)
+    if step == 1 and as_dim(start) == 0 and same(as_dim(size), a.shape[place]):
+        return a
+    return a.graph.make("pad", (a,), (place, as_dim(start), as_dim(size), step))
+
+
+def eye(graph: Graph, n: DimLike) -> Node:
+    return graph.make("eye", (), as_dim(n))
+
+
+def arange(graph: Graph, n: DimLike) -> Node:
+    return graph.make("arange", (), as_dim(n))

@@ -1,0 +1,174 @@
+"""Scalar calculus on formulas: SymPy is the judge, the written order is kept.
+
+The rules below differentiate a formula term by term, as at a blackboard, so ½(y−o)² gives −(y−o) and not o − y. Every
+result is then compared with SymPy's own ``diff`` of the canonical kernel; where they cannot be shown equal, SymPy's is
+used. So SymPy decides the mathematics and the formula only decides how it is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.scalars import BY_HEAD, TABLE
+
+PLACEHOLDERS = tuple(sp.Symbol(f"x{i}", real=True) for i in range(64))
+OUTPUT = sp.Symbol("o", real=True)
+
+
+def to_sympy(form: f.Formula, args: Sequence[sp.Expr] = PLACEHOLDERS, out: sp.Expr = OUTPUT) -> sp.Expr:
+    """The canonical SymPy expression of a formula over the given argument expressions."""
+    match form:
+        case f.Num(value):
+            return value
+        case f.Arg(index):
+            return args[index]
+        case f.Out():
+            return out
+    parts = [to_sympy(part, args, out) for part in f.children(form)]
+    match form:
+        case f.Add():
+            return sp.Add(*parts)
+        case f.Mul():
+            return sp.Mul(*parts)
+        case f.Neg():
+            return -parts[0]
+        case f.Div():
+            return parts[0] / parts[1]
+        case f.Pow():
+            return sp.Pow(parts[0], parts[1])
+        case f.Call(name, _):
+            return TABLE[name].head(*parts)
+    raise TypeError(f"not a formula: {form!r}")
+
+
+def from_sympy(expr: sp.Expr) -> f.Formula:
+    """A formula for a SymPy expression over the placeholders, terms in SymPy's order but positive ones first."""
+    if expr in PLACEHOLDERS:
+        return f.Arg(PLACEHOLDERS.index(expr))
+    if expr == OUTPUT:
+        return f.OUT
+    if not expr.free_symbols & {*PLACEHOLDERS, OUTPUT}:
+        return f.Num(expr)
+    if expr.is_Add:
+        return f.add(*[from_sympy(a) for a in sorted_terms(expr)])
+    if expr.is_Mul:
+        num, den = sp.fraction(expr)
+        if den != 1 and den.free_symbols & {*PLACEHOLDERS, OUTPUT}:
+            return f.div(from_sympy(num), from_sympy(den))
+        return f.mul(*[from_sympy(a) for a in expr.args])
+    if expr.is_Pow:
+        return _power(expr)
+    record = BY_HEAD.get(expr.func)
+    if record is None:
+        raise TypeError(f"the function {expr.func.__name__} is not in the table of scalar functions")
+    return f.call(record.name, *[from_sympy(a) for a in expr.args])
+
+
+def _power(expr: sp.Expr) -> f.Formula:
+    if expr.exp.is_Number and expr.exp.is_negative:
+        return f.div(f.ONE, from_sympy(sp.Pow(expr.base, -expr.exp)))
+    if expr.exp == sp.Rational(1, 2):
+        return f.call("sqrt", from_sympy(expr.base))
+    return f.power(from_sympy(expr.base), from_sympy(expr.exp))
+
+
+def sorted_terms(expr: sp.Expr) -> list[sp.Expr]:
+    """The terms of a sum, those without a leading minus first; otherwise SymPy's own deterministic order."""
+    return sorted(sp.Add.make_args(expr), key=lambda t: (t.could_extract_minus_sign(), sp.default_sort_key(t)))
+
+
+def partial(form: f.Formula, index: int) -> f.Formula:
+    """∂form/∂Arg(index) over the arguments and `OUT`, written in the order of the formula."""
+    written = _derivative(form, index, top=True)
+    canonical = sp.diff(to_sympy(form), PLACEHOLDERS[index])
+    if written is not None and _equal(to_sympy(written, out=to_sympy(form)), canonical):
+        return written
+    return from_sympy(_reuse(canonical, to_sympy(form)))
+
+
+def _reuse(derivative: sp.Expr, value: sp.Expr) -> sp.Expr:
+    """Rewrite a derivative over the row's own output where the same call reappears in it."""
+    if value.is_Function and derivative.has(value):
+        return derivative.xreplace({value: OUTPUT})
+    return derivative
+
+
+def _equal(a: sp.Expr, b: sp.Expr) -> bool:
+    if a == b:
+        return True
+    difference = sp.expand(a - b)
+    return difference == 0 or sp.expand(sp.fraction(sp.together(difference))[0]) == 0
+
+
+def _derivative(form: f.Formula, i: int, top: bool = False) -> f.Formula | None:
+    """Sum, product, quotient, power and chain rule; None where a table entry leaves the derivative to SymPy."""
+    if i not in f.arguments(form):
+        return f.ZERO
+    match form:
+        case f.Arg():
+            return f.ONE
+        case f.Neg(body):
+            inner = _derivative(body, i)
+            return None if inner is None else f.neg(inner)
+        case f.Add(terms):
+            parts = [_derivative(t, i) for t in terms]
+            return None if None in parts else f.add(*[p for p in parts if p is not None])
+        case f.Mul(factors):
+            return _product_rule(factors, i)
+        case f.Div(num, den):
+            return _quotient_rule(num, den, i)
+        case f.Pow(base, exponent):
+            return _power_rule(base, exponent, i)
+        case f.Call(name, args):
+            return _chain_rule(name, args, i, form, top)
+    raise TypeError(f"not a formula: {form!r}")
+
+
+def _product_rule(factors: tuple[f.Formula, ...], i: int) -> f.Formula | None:
+    """(uv)' = u'v + uv', every factor in its place."""
+    terms = []
+    for k, factor in enumerate(factors):
+        inner = _derivative(factor, i)
+        if inner is None:
+            return None
+        terms.append(f.mul(*factors[:k], inner, *factors[k + 1 :]))
+    return f.add(*terms)
+
+
+def _quotient_rule(num: f.Formula, den: f.Formula, i: int) -> f.Formula | None:
+    """(u/v)' = u'/v − u·v'/v²."""
+    du, dv = _derivative(num, i), _derivative(den, i)
+    if du is None or dv is None:
+        return None
+    return f.add(f.div(du, den), f.neg(f.div(f.mul(num, dv), f.power(den, f.lift(2)))))
+
+
+def _power_rule(base: f.Formula, exponent: f.Formula, i: int) -> f.Formula | None:
+    """(u^c)' = c·u^(c−1)·u'; with a variable exponent (u^v)' = u^v·(v'·log u + v·u'/u)."""
+    du, dv = _derivative(base, i), _derivative(exponent, i)
+    if du is None or dv is None:
+        return None
+    if isinstance(exponent, f.Num):
+        return f.mul(exponent, f.power(base, f.Num(exponent.value - 1)), du)
+    log_term = f.mul(f.power(base, exponent), dv, f.call("log", base))
+    return f.add(log_term, f.mul(exponent, f.power(base, f.add(exponent, f.lift(-1))), du))
+
+
+def _chain_rule(name: str, args: tuple[f.Formula, ...], i: int, form: f.Formula, top: bool) -> f.Formula | None:
+    """f(u)' = f'(u)·u', with f' over the output where the table says so."""
+    terms = []
+    for k, arg in enumerate(args[: TABLE[name].arity]):
+        inner = _derivative(arg, i)
+        outer = TABLE[name].partials[k]
+        if inner is None or (outer is None and inner != f.ZERO):
+            return None
+        if inner != f.ZERO and outer is not None:
+            terms.append(f.mul(_over(outer, args, f.OUT if top else form), inner))
+    return f.add(*terms)
+
+
+def _over(outer: f.Formula, args: tuple[f.Formula, ...], out: f.Formula) -> f.Formula:
+    return f.substitute(outer, lambda leaf: args[leaf.index] if isinstance(leaf, f.Arg) else out)

@@ -1,0 +1,373 @@
+"""Formulas: a scalar function as a reader sees it, the order of its terms kept.
+
+SymPy's canonical form decides what is *equal* (`kernel.py`); a formula decides how it is *written*: SymPy sorts
+``y - o`` into ``-o + y``, a lecturer does not. A formula is a small immutable tree over the placeholders ``Arg(0)``,
+``Arg(1)`` … and ``Out`` (the value of the row itself). The constructors below fold constants and signs and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Union
+
+import sympy as sp
+
+Number = Union[int, float, sp.Expr]
+
+
+class Formula:
+    """Base of the tree; Python's operators call the folding constructors."""
+
+    __slots__ = ()
+
+    def __add__(self, other: Formula | Number) -> Formula:
+        return add(self, lift(other))
+
+    def __radd__(self, other: Number) -> Formula:
+        return add(lift(other), self)
+
+    def __sub__(self, other: Formula | Number) -> Formula:
+        return add(self, neg(lift(other)))
+
+    def __rsub__(self, other: Number) -> Formula:
+        return add(lift(other), neg(self))
+
+    def __mul__(self, other: Formula | Number) -> Formula:
+        return mul(self, lift(other))
+
+    def __rmul__(self, other: Number) -> Formula:
+        return mul(lift(other), self)
+
+    def __truediv__(self, other: Formula | Number) -> Formula:
+        return div(self, lift(other))
+
+    def __rtruediv__(self, other: Number) -> Formula:
+        return div(lift(other), self)
+
+    def __pow__(self, other: Formula | Number) -> Formula:
+        return power(self, lift(other))
+
+    def __neg__(self) -> Formula:
+        return neg(self)
+
+
+@dataclass(frozen=True)
+class Num(Formula):
+    """A number known before run time: exact rational, π, or an expression in the symbolic dimensions."""
+
+    value: sp.Expr
+
+
+@dataclass(frozen=True)
+class Arg(Formula):
+    """The i-th argument of the row."""
+
+    index: int
+
+
+@dataclass(frozen=True)
+class Out(Formula):
+    """The row's own value, already computed by forward."""
+
+
+@dataclass(frozen=True)
+class Neg(Formula):
+    body: Formula
+
+
+@dataclass(frozen=True)
+class Add(Formula):
+    terms: tuple[Formula, ...]
+
+
+@dataclass(frozen=True)
+class Mul(Formula):
+    """A product in written order; a numeric coefficient, if any, is the first factor."""
+
+    factors: tuple[Formula, ...]
+
+
+@dataclass(frozen=True)
+class Div(Formula):
+    num: Formula
+    den: Formula
+
+
+@dataclass(frozen=True)
+class Pow(Formula):
+    base: Formula
+    exponent: Formula
+
+
+@dataclass(frozen=True)
+class Call(Formula):
+    """A scalar function of the table in `scalars.py`."""
+
+    name: str
+    args: tuple[Formula, ...]
+
+
+ZERO, ONE = Num(sp.S.Zero), Num(sp.S.One)
+OUT = Out()
+
+
+def lift(value: Formula | Number) -> Formula:
+    """A Python or SymPy number as a formula; floats are read as the decimals they print as, so 0.1 is exactly 1/10."""
+    if isinstance(value, Formula):
+        return value
+    return Num(exact(value))
+
+
+@lru_cache(maxsize=4096)
+def _exact_float(value: float) -> sp.Expr:
+    if value != value or value in (float("inf"), float("-inf")):
+        return sp.Float(value)
+    return sp.Rational(repr(value))
+
+
+def exact(value: Number) -> sp.Expr:
+    """The exact SymPy number that a literal stands for."""
+    if isinstance(value, bool):
+        return sp.Integer(int(value))
+    if isinstance(value, int):
+        return sp.Integer(value)
+    if isinstance(value, float):
+        return _exact_float(value)
+    if isinstance(value, sp.Float):
+        return sp.Rational(str(value))
+    return value
+
+
+def neg(f: Formula) -> Formula:
+    """−f, never a double sign."""
+    if isinstance(f, Num):
+        return Num(-f.value)
+    if isinstance(f, Neg):
+        return f.body
+    if isinstance(f, Mul) and isinstance(f.factors[0], Num) and is_negative(f.factors[0].value):
+        return mul(Num(-f.factors[0].value), *f.factors[1:])
+    return Neg(f)
+
+
+def is_negative(value: sp.Expr) -> bool:
+    """Whether a coefficient is written with a leading minus."""
+    return bool(value.could_extract_minus_sign())
+
+
+def add(*terms: Formula) -> Formula:
+    """A sum in written order; numbers are folded into the place of the first one."""
+    flat: list[Formula] = []
+    for term in terms:
+        for part in _summands(term):
+            _push_summand(flat, part)
+    flat = [t for t in flat if t != ZERO]
+    if not flat:
+        return ZERO
+    return flat[0] if len(flat) == 1 else Add(tuple(flat))
+
+
+def _summands(term: Formula) -> tuple[Formula, ...]:
+    if isinstance(term, Add):
+        return term.terms
+    return (term,)
+
+
+def _push_summand(flat: list[Formula], part: Formula) -> None:
+    if isinstance(part, Num):
+        for i, other in enumerate(flat):
+            if isinstance(other, Num):
+                flat[i] = Num(other.value + part.value)
+                return
+    if neg(part) in flat:
+        flat.remove(neg(part))
+        return
+    flat.append(part)
+
+
+def mul(*factors: Formula) -> Formula:
+    """A product in written order: signs to the front, numbers into one coefficient, equal neighbours into a power."""
+    coefficient, parts = _factors(factors)
+    if coefficient == 0:
+        return ZERO
+    sign = is_negative(coefficient)
+    if sign:
+        coefficient = -coefficient
+    body = tuple(parts) if coefficient == 1 and parts else (Num(coefficient), *parts)
+    product = body[0] if len(body) == 1 else Mul(body)
+    return neg(product) if sign else product
+
+
+def _factors(factors: tuple[Formula, ...]) -> tuple[sp.Expr, list[Formula]]:
+    coefficient: sp.Expr = sp.S.One
+    parts: list[Formula] = []
+    for factor in factors:
+        if isinstance(factor, Neg):
+            coefficient, factor = -coefficient, factor.body
+        for part in factor.factors if isinstance(factor, Mul) else (factor,):
+            if isinstance(part, Num):
+                coefficient = coefficient * part.value
+            else:
+                _push_factor(parts, part)
+    return coefficient, parts
+
+
+def _push_factor(parts: list[Formula], part: Formula) -> None:
+    """Append, merging with an earlier equal factor: o·o is o²."""
+    base, exponent = _as_power(part)
+    for i, other in enumerate(parts):
+        other_base, other_exponent = _as_power(other)
+        if other_base == base:
+            merged = power(base, Num(other_exponent + exponent))
+            if merged == ONE:
+                del parts[i]
+            else:
+                parts[i] = merged
+            return
+    parts.append(part)
+
+
+def _as_power(f: Formula) -> tuple[Formula, sp.Expr]:
+    if isinstance(f, Pow) and isinstance(f.exponent, Num):
+        return f.base, f.exponent.value
+    return f, sp.S.One
+
+
+def div(num: Formula, den: Formula) -> Formula:
+    """A quotient; division by a number is a coefficient, signs go to the front."""
+    if isinstance(den, Num):
+        if den.value == 0:
+            raise ZeroDivisionError("division by the number 0")
+        return mul(Num(1 / den.value), num)
+    if num == ZERO:
+        return ZERO
+    if isinstance(num, Neg) or isinstance(den, Neg):
+        sign, top, bottom = _strip(num, den)
+        return neg(div(top, bottom)) if sign else div(top, bottom)
+    if num == den:
+        return ONE
+    if isinstance(num, Mul) and den in num.factors:
+        rest = list(num.factors)
+        rest.remove(den)
+        return mul(*rest)
+    return Div(num, den)
+
+
+def _strip(num: Formula, den: Formula) -> tuple[bool, Formula, Formula]:
+    sign = isinstance(num, Neg) != isinstance(den, Neg)
+    top = num.body if isinstance(num, Neg) else num
+    bottom = den.body if isinstance(den, Neg) else den
+    return sign, top, bottom
+
+
+def power(base: Formula, exponent: Formula) -> Formula:
+    """base**exponent, with exponents 0 and 1 folded; the numeric power of a number is folded when it is exact."""
+    if isinstance(exponent, Num):
+        if exponent.value == 0:
+            return ONE
+        if exponent.value == 1:
+            return base
+        if isinstance(base, Num):
+            return Num(_number_power(base.value, exponent.value))
+        if isinstance(base, Pow) and isinstance(base.exponent, Num) and exponent.value.is_Integer:
+            return power(base.base, Num(base.exponent.value * exponent.value))
+        if isinstance(base, Neg) and exponent.value.is_even:
+            return power(base.body, exponent)
+    return Pow(base, exponent)
+
+
+MAX_EXPONENT = 10_000
+
+
+def _number_power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
+    """A number to a number, refusing towers such as 9**9**9 that no float can hold."""
+    if exponent.is_number and abs(exponent) > MAX_EXPONENT and abs(base) != 1:
+        raise OverflowError(f"the exponent {exponent} is too large for a number")
+    value = base**exponent
+    if base.is_number and exponent.is_number and (value.is_finite is False or not value.is_real):
+        raise OverflowError(f"{base}**{exponent} is not a finite real number")
+    return value
+
+
+def call(name: str, *args: Formula | Number) -> Call:
+    return Call(name, tuple(lift(a) for a in args))
+
+
+def children(f: Formula) -> tuple[Formula, ...]:
+    """The direct sub-formulas, in written order."""
+    match f:
+        case Add(terms):
+            return terms
+        case Mul(factors):
+            return factors
+        case Neg(body):
+            return (body,)
+        case Div(num, den):
+            return (num, den)
+        case Pow(base, exponent):
+            return (base, exponent)
+        case Call(_, args):
+            return args
+    return ()
+
+
+def rebuild(f: Formula, parts: tuple[Formula, ...]) -> Formula:
+    """The same node over other children, folded again."""
+    match f:
+        case Add():
+            return add(*parts)
+        case Mul():
+            return mul(*parts)
+        case Neg():
+            return neg(*parts)
+        case Div():
+            return div(*parts)
+        case Pow():
+            return power(*parts)
+        case Call(name, _):
+            return Call(name, parts)
+    return f
+
+
+def substitute(f: Formula, leaf: Callable[[Formula], Formula]) -> Formula:
+    """Replace every Arg and Out by ``leaf(it)``."""
+    if isinstance(f, (Arg, Out)):
+        return leaf(f)
+    parts = children(f)
+    if not parts:
+        return f
+    return rebuild(f, tuple(substitute(p, leaf) for p in parts))
+
+
+def arguments(f: Formula) -> list[int]:
+    """The argument indices in order of first appearance."""
+    seen: dict[int, None] = {}
+    stack = [f]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Arg):
+            seen.setdefault(item.index)
+        stack.extend(reversed(children(item)))
+    return list(seen)
+
+
+def uses_out(f: Formula) -> bool:
+    return isinstance(f, Out) or any(uses_out(c) for c in children(f))
+
+
+def size(f: Formula) -> int:
+    """How many nodes the formula has."""
+    return 1 + sum(size(c) for c in children(f))
+
+
+def split_sign(f: Formula) -> tuple[sp.Expr, Formula]:
+    """(coefficient, rest) with f = coefficient·rest and no number left in front of rest."""
+    coefficient: sp.Expr = sp.S.One
+    if isinstance(f, Neg):
+        coefficient, f = -coefficient, f.body
+    if isinstance(f, Num):
+        return coefficient * f.value, ONE
+    if isinstance(f, Mul) and isinstance(f.factors[0], Num):
+        return coefficient * f.factors[0].value, mul(*f.factors[1:])
+    return coefficient, f

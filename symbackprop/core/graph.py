@@ -1,0 +1,303 @@
+"""The row table: hash-consed nodes, names with one owner, topological order without recursion.
+
+A `Node` is one row ``name := rhs`` and is also the handle that users compute with. Two rows with the same op, arguments
+and attribute are one row, which makes shared subexpressions, common subexpressions and cached terms the same thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, Union
+
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.kernel import MAX_ARGS, MAX_SIZE, Kernel
+from symbackprop.core.operators import Operators
+from symbackprop.core.registry import OPS, Op
+from symbackprop.core.scalars import TABLE
+from symbackprop.core.shapes import DimLike, Shape, as_shape, broadcast, same_shape
+from symbackprop.errors import ModelError, NameProblem
+
+Operand = Union["Node", int, float, sp.Expr]
+FLOAT, INT, BOOL = "float", "int", "bool"
+
+
+class Node(Operators):
+    """One row. ``args`` are rows, ``attr`` is hashable; ``name`` is the user's, ``hint`` what an unnamed row would like
+    to be called; ``origin`` remembers the library function that made it (for printing only)."""
+
+    __slots__ = ("args", "attr", "graph", "hint", "id", "kind", "name", "op", "origin", "shape")
+
+    graph: Graph
+    id: int
+    op: Op
+    args: tuple[Node, ...]
+    attr: Any
+    shape: Shape
+    kind: str
+    name: str | None
+    hint: str | None
+    origin: Origin | None
+
+    @property
+    def ndim(self) -> int:
+        return len(self.shape)
+
+    @property
+    def is_leaf(self) -> bool:
+        return not self.args
+
+    @property
+    def value(self) -> sp.Expr | None:
+        """The number that every entry of this row is, when that is known now; else None."""
+        if self.op.name == "const":
+            return self.attr
+        if self.op.name == "broadcast" and self.args[0].op.name == "const":
+            return self.args[0].attr
+        return None
+
+    def __repr__(self) -> str:
+        return f"<{self.name or f'row {self.id}'}: {self.op.name} {self.shape}>"
+
+
+class Origin:
+    """How a row was written: the library function, its row arguments and its printed options."""
+
+    __slots__ = ("args", "function", "options")
+
+    def __init__(self, function: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+        self.function, self.args, self.options = function, args, options
+
+
+class Leaf:
+    """Attribute of a leaf: its role (param, data, input, constant, upstream, body) and, for integers, their bound."""
+
+    __slots__ = ("below", "role", "value")
+
+    def __init__(self, role: str, below: sp.Expr | None = None, value: sp.Expr | None = None) -> None:
+        self.role, self.below, self.value = role, below, value
+
+
+class Graph:
+    """The table. All rows that meet in an expression live in one graph."""
+
+    def __init__(self, relu0: sp.Rational | int | float = 0) -> None:
+        self.nodes: list[Node] = []
+        self.names: dict[str, Node] = {}
+        self.sealed: set[int] = set()
+        self.relu0 = f.exact(relu0)
+        self._table: dict[Any, Node] = {}
+
+    # -- making rows
+    def make(self, op: str, args: Sequence[Node] = (), attr: Any = None, key: Any = None) -> Node:
+        """The row op(args; attr): the existing one when there is one. Shapes are inferred and checked here."""
+        args = tuple(args)
+        key = key or (op, tuple([a.id for a in args]), attr)
+        node = self._table.get(key)
+        if node is None:
+            shape, kind = OPS[op].infer(attr, args)
+            node = self._table[key] = self._append(OPS[op], args, attr, shape, kind)
+        return node
+
+    def _append(self, op: Op, args: tuple[Node, ...], attr: Any, shape: Shape, kind: str) -> Node:
+        node = Node()
+        node.graph, node.id, node.op, node.args, node.attr = self, len(self.nodes), op, args, attr
+        node.shape, node.kind, node.name, node.hint, node.origin = shape, kind, None, None, None
+        self.nodes.append(node)
+        return node
+
+    def leaf(self, name: str, shape: Iterable[DimLike] = (), role: str = "data", kind: str = FLOAT,
+             below: sp.Expr | None = None, value: sp.Expr | None = None) -> Node:
+        """A new leaf of that name; names are unique in a graph."""
+        self.claim(name)
+        node = self._append(OPS["leaf"], (), Leaf(role, below, value), as_shape(shape), kind)
+        return self._own(name, node)
+
+    def const(self, value: f.Number) -> Node:
+        """A number as a scalar row."""
+        return self.make("const", (), f.exact(value))
+
+    def full(self, value: f.Number, shape: Iterable[DimLike]) -> Node:
+        """An array whose entries are all ``value``."""
+        return self.broadcast(self.const(value), as_shape(shape))
+
+    def lift(self, value: Operand) -> Node:
+        """A row from a row, a number or a SymPy expression over rows."""
+        if isinstance(value, Node):
+            if value.graph is not self:
+                raise ModelError(f"{value!r} belongs to another model")
+            return value
+        if isinstance(value, sp.Expr) and value.free_symbols:
+            from symbackprop.core.bridge import lower
+
+            return lower(self, value)
+        return self.const(value)
+
+    # -- names
+    def claim(self, name: str) -> None:
+        if name in self.names:
+            raise NameProblem(f"the name {name!r} is already taken")
+
+    def _own(self, name: str, node: Node) -> Node:
+        self.names[name] = node
+        node.name = name
+        return node
+
+    def let(self, name: str, value: Operand) -> Node:
+        """Name a row. A row that has a name already gets a second one as an alias row of its own."""
+        node = self.lift(value)
+        self.claim(name)
+        if node.name is not None or node.is_leaf:
+            node = self.make("elementwise", (node,), Kernel(f.Arg(0)), key=("alias", name))
+        return self._own(name, node)
+
+    # -- elementwise rows
+    def apply(self, form: f.Formula, *operands: Operand) -> Node:
+        """A formula over rows: every function call becomes a row of its own, the arithmetic between them one kernel."""
+        args = [self.lift(a) for a in operands]
+        return self.arithmetic(self._hoist(form, args), args)
+
+    def _hoist(self, form: f.Formula, args: list[Node]) -> f.Formula:
+        """Replace each call by an argument that holds its value; ``args`` grows."""
+        if isinstance(form, f.Call):
+            parts = [self.arithmetic(self._hoist(part, args), args) for part in form.args]
+            args.append(self.call(form.name, *parts))
+            return f.Arg(len(args) - 1)
+        parts_of = f.children(form)
+        return f.rebuild(form, tuple(self._hoist(part, args) for part in parts_of)) if parts_of else form
+
+    def call(self, name: str, *operands: Operand) -> Node:
+        """The scalar function ``name`` of rows, elementwise with broadcasting."""
+        args = [self.lift(a) for a in operands]
+        stable = stable_form(name, args)
+        if stable is not None:
+            return stable
+        shape = broadcast([a.shape for a in args], [label(a) for a in args])
+        forms: list[f.Formula] = []
+        kept: list[Node] = []
+        for a in args:
+            forms.append(f.Num(a.value) if a.value is not None else f.Arg(_index(kept, _source(a))))
+        form: f.Formula = f.Call(name, tuple(forms))
+        if not kept and TABLE[name].head in _FOLDED:
+            form = f.Num(TABLE[name].head(*[p.value for p in forms if isinstance(p, f.Num)]))
+        return self._kernel_row(form, kept, shape)
+
+    def arithmetic(self, form: f.Formula, args: Sequence[Node]) -> Node:
+        """A call-free formula over rows; constants and unnamed arithmetic rows among the arguments are folded in."""
+        used = f.arguments(form)
+        shape = broadcast([args[i].shape for i in used], [label(args[i]) for i in used]) if used else ()
+        kept: list[Node] = []
+        counts = _occurrences(form)
+        form = f.substitute(form, lambda leaf: self._inline(args[_arg(leaf)], counts[_arg(leaf)], shape, kept))
+        return self._kernel_row(*_renumber(form, kept), shape)
+
+    def _inline(self, node: Node, count: int, shape: Shape, kept: list[Node]) -> f.Formula:
+        if node.value is not None:
+            return f.Num(node.value)
+        node = _source(node)
+        if count == 1 and self._can_fuse(node, shape, kept):
+            inner: f.Formula = node.attr.form
+            return f.substitute(inner, lambda leaf: f.Arg(_index(kept, node.args[_arg(leaf)])))
+        return f.Arg(_index(kept, node))
+
+    def _can_fuse(self, node: Node, shape: Shape, kept: list[Node]) -> bool:
+        """Unnamed arithmetic of the same shape is part of the bigger formula; calls, names and origins are not."""
+        return (
+            node.op.name == "elementwise"
+            and node.name is None
+            and node.origin is None
+            and node.id not in self.sealed
+            and node.attr.head is None
+            and len(kept) + len(node.args) <= MAX_ARGS
+            and f.size(node.attr.form) <= MAX_SIZE
+            and same_shape(node.shape, shape)
+        )
+
+    def _kernel_row(self, form: f.Formula, kept: Sequence[Node], shape: Shape) -> Node:
+        if isinstance(form, f.Num):
+            return self.broadcast(self.const(form.value), shape)
+        if isinstance(form, f.Arg):
+            return self.broadcast(kept[form.index], shape)
+        kernel = Kernel(form)
+        key = ("elementwise", tuple([a.id for a in kept]), kernel.identity)
+        return self.broadcast(self.make("elementwise", kept, kernel, key=key), shape)
+
+    def broadcast(self, node: Node, shape: Shape) -> Node:
+        """NumPy's broadcast of a row to a shape; nothing when it has that shape."""
+        if node.shape is shape or same_shape(node.shape, shape):
+            return node
+        return self.make("broadcast", (_source(node),), shape)
+
+    # -- order
+    def topological(self, outputs: Sequence[Node], stop: frozenset[int] = frozenset()) -> list[Node]:
+        """All rows that the outputs need, arguments first; iterative, so depth costs no stack."""
+        seen: set[int] = set()
+        order: list[Node] = []
+        stack: list[tuple[Node, bool]] = [(o, False) for o in reversed(outputs)]
+        while stack:
+            node, ready = stack.pop()
+            if ready:
+                order.append(node)
+            elif node.id not in seen:
+                seen.add(node.id)
+                stack.append((node, True))
+                if node.id not in stop:
+                    stack.extend((a, False) for a in reversed(node.args) if a.id not in seen)
+        return order
+
+
+def stable_form(name: str, args: Sequence[Node]) -> Node | None:
+    from symbackprop.core.stable import STABLE
+
+    return STABLE[name](args[0]) if name in STABLE else None
+
+
+_FOLDED = {TABLE[name].head for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "erf")}
+
+
+def label(node: Node) -> str:
+    """How an error message refers to a row."""
+    if node.name:
+        return node.name
+    if node.origin is not None:
+        return f"{node.origin.function}(…)"
+    return f"this {node.op.name} term"
+
+
+def _source(node: Node) -> Node:
+    """A broadcast row is implicit in elementwise arithmetic: use what it broadcasts."""
+    return node.args[0] if node.op.name == "broadcast" and node.name is None else node
+
+
+def _arg(leaf: f.Formula) -> int:
+    assert isinstance(leaf, f.Arg), "Out has no row here"
+    return leaf.index
+
+
+def _index(kept: list[Node], node: Node) -> int:
+    for i, other in enumerate(kept):
+        if other is node:
+            return i
+    kept.append(node)
+    return len(kept) - 1
+
+
+def _occurrences(form: f.Formula) -> dict[int, int]:
+    counts: dict[int, int] = {}
+    stack = [form]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, f.Arg):
+            counts[item.index] = counts.get(item.index, 0) + 1
+        stack.extend(f.children(item))
+    return counts
+
+
+def _renumber(form: f.Formula, kept: Sequence[Node]) -> tuple[f.Formula, list[Node]]:
+    """Number the arguments by first appearance, dropping those that cancelled."""
+    order = f.arguments(form)
+    place = {old: new for new, old in enumerate(order)}
+    if order != list(range(len(kept))):
+        form = f.substitute(form, lambda leaf: f.Arg(place[_arg(leaf)]))
+    return form, [kept[i] for i in order]

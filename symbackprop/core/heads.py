@@ -1,0 +1,197 @@
+"""SymPy heads of the scalar functions that SymPy would rewrite, evaluate or print in an unstable form.
+
+Each is opaque except for ``fdiff``, which states the derivative in terms of other heads: the derivative of softplus is
+then the very sigmoid that another row may already hold.
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+
+class Opaque(sp.Function):  # type: ignore[misc]
+    """A real function that SymPy never evaluates or rewrites."""
+
+    is_real = True
+    is_commutative = True
+
+
+class sigmoid(Opaque):
+    """σ(x) = 1/(1+e^(−x)); σ' = σ(1−σ)."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return self * (1 - self)
+
+
+class softplus(Opaque):
+    """log(1+e^x); softplus' = σ."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sigmoid(self.args[0])
+
+
+class normal_cdf(Opaque):
+    """Φ(x), the standard normal distribution function; Φ' = φ."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return normal_pdf(self.args[0])
+
+
+class normal_pdf(Opaque):
+    """φ(x) = e^(−x²/2)/√(2π); φ' = −x·φ."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return -self.args[0] * self
+
+
+class log1p(Opaque):
+    """log(1+x), exact near 0."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return 1 / (1 + self.args[0])
+
+
+class expm1(Opaque):
+    """e^x − 1, exact near 0."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return self + 1
+
+
+class above(Opaque):
+    """1 where a > b, ``tie`` where a = b, else 0; constant almost everywhere."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.S.Zero
+
+
+class relu(Opaque):
+    """max(0, x); relu' = above(x, 0, tie), where tie is the stated convention at 0."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return above(self.args[0], 0, self.args[1])
+
+
+class leaky(Opaque):
+    """x where x > 0, else slope·x."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        x, slope, tie = self.args
+        step = above(x, 0, tie)
+        return step + slope * (1 - step) if argindex == 1 else x * (1 - step)
+
+
+class elu(Opaque):
+    """x where x > 0, else alpha·(e^x − 1)."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        x, alpha = self.args
+        step = above(x, 0, sp.Rational(1, 2))
+        if argindex == 1:
+            return step + (self + alpha) * (1 - step)
+        return negexpm1(x)
+
+
+class negexpm1(Opaque):
+    """e^min(x,0) − 1: zero for x ≥ 0; the derivative of elu in its alpha."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return (self + 1) * (1 - above(self.args[0], 0, sp.Rational(1, 2)))
+
+
+class magnitude(Opaque):
+    """|x|; its derivative is sign(x), 0 at 0."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return signum(self.args[0])
+
+
+class signum(Opaque):
+    """sign(x), 0 at 0; constant almost everywhere."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.S.Zero
+
+
+class maximum(Opaque):
+    """The larger of two; equal arguments share the gradient."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        a, b = self.args if argindex == 1 else reversed(self.args)
+        return above(a, b, sp.Rational(1, 2))
+
+
+class minimum(Opaque):
+    """The smaller of two; equal arguments share the gradient."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        a, b = self.args if argindex == 1 else reversed(self.args)
+        return above(b, a, sp.Rational(1, 2))
+
+
+class root(Opaque):
+    """√x whose derivative at 0 is taken as 0: the shortest subgradient of a norm."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return reciprocal(2 * self)
+
+
+class reciprocal(Opaque):
+    """1/x, and 0 at 0."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return -(self**2)
+
+
+class bernoulli_loss(Opaque):
+    """−(y log p + (1 − y) log(1 − p)) with 0·log 0 = 0."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        p, y = self.args
+        return -(y / p + (y - 1) / (1 - p)) if argindex == 1 else sp.log(1 - p) - sp.log(p)
+
+
+class where(Opaque):
+    """a where the condition is not 0, else b."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        condition = self.args[0]
+        return (sp.S.Zero, truth(condition), 1 - truth(condition))[argindex - 1]
+
+
+class truth(Opaque):
+    """1 where the condition is not 0, else 0."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.S.Zero
+
+
+class compare(Opaque):
+    """1 where the relation holds, else 0. The relation is the class."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.S.Zero
+
+
+class greater(compare):
+    """a > b."""
+
+
+class greater_equal(compare):
+    """a >= b."""
+
+
+class less(compare):
+    """a < b."""
+
+
+class less_equal(compare):
+    """a <= b."""
+
+
+class equal(compare):
+    """a == b."""
+
+
+class not_equal(compare):
+    """a != b."""

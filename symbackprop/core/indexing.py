@@ -1,0 +1,99 @@
+"""``a[…]`` as rows: integers, slices, new axes and integer data; and one-hot rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy as sp
+
+from symbackprop.core import build
+from symbackprop.core.graph import Node, label
+from symbackprop.core.shapes import ONE, Dim, as_dim, shape_text
+from symbackprop.errors import ShapeError
+
+
+def getitem(a: Node, key: Any) -> Node:
+    """NumPy's basic indexing along each axis, or rows by one array of integers."""
+    if isinstance(key, Node):
+        return build.gather(a, key)
+    keys = list(key) if isinstance(key, tuple) else [key]
+    keys = _fill_ellipsis(a, keys)
+    if sum(k is not None for k in keys) > a.ndim:
+        raise ShapeError(f"too many indices for {label(a)} ({shape_text(a.shape)})")
+    axis = 0
+    for k in keys:
+        a, axis = _apply(a, axis, k)
+    return a
+
+
+def _fill_ellipsis(a: Node, keys: list[Any]) -> list[Any]:
+    if Ellipsis not in keys:
+        return keys
+    place = keys.index(Ellipsis)
+    used = sum(k is not None and k is not Ellipsis for k in keys)
+    return keys[:place] + [slice(None)] * (a.ndim - used) + keys[place + 1 :]
+
+
+def _apply(a: Node, axis: int, key: Any) -> tuple[Node, int]:
+    """One index at one axis; returns the row and the next axis."""
+    if key is None:
+        return build.expand(a, axis), axis + 1
+    if isinstance(key, slice):
+        return _slice(a, axis, key), axis + 1
+    if isinstance(key, (int, sp.Expr)) and not isinstance(key, bool):
+        start = _position(key, a.shape[axis], label(a))
+        row = build.slice_axis(a, axis, start, 1)
+        return build.reshape(row, (*row.shape[:axis], *row.shape[axis + 1 :])), axis
+    if isinstance(key, Node):
+        raise ShapeError("integer data can only be the one index of the first axis: write take_along_axis(a, i, axis=)")
+    raise ShapeError(f"{label(a)} cannot be indexed by {key!r}")
+
+
+def _position(key: int | sp.Expr, size: Dim, name: str) -> Dim:
+    value = sp.sympify(key) if isinstance(key, int) else key
+    start = size + value if value.is_negative else value
+    if start.is_negative or (size - 1 - start).is_negative:
+        raise ShapeError(f"index {key} is out of range for an axis of {name} with size {size}")
+    return start
+
+
+def _slice(a: Node, axis: int, key: slice) -> Node:
+    size, step = a.shape[axis], 1 if key.step is None else int(key.step)
+    if step == 0:
+        raise ShapeError("the step of a slice cannot be 0")
+    if step > 0:
+        start, stop = _bound(key.start, size, sp.S.Zero), _bound(key.stop, size, size)
+    else:
+        start, stop = _bound(key.start, size, size - 1), _bound(key.stop, size, sp.S.NegativeOne)
+    span = stop - start if step > 0 else start - stop
+    length = span if abs(step) == 1 else sp.ceiling(span / abs(step))
+    return build.slice_axis(a, axis, start, 0 if length.is_negative else length, step)
+
+
+def _bound(value: Any, size: Dim, default: Dim) -> Dim:
+    """A slice bound clipped to the axis as NumPy does, as far as the signs are known."""
+    if value is None:
+        return default
+    bound = as_dim(value) if isinstance(value, int) and value >= 0 else sp.sympify(value)
+    if bound.is_negative:
+        bound = size + bound
+    if (bound - size).is_positive:
+        return size
+    return sp.S.Zero if bound.is_negative else bound
+
+
+def one_hot_along(index: Node, axis: int, size: Dim) -> Node:
+    """1 where the position along ``axis`` is the index, else 0; the index has size 1 there."""
+    positions = build.arange(index.graph, size)
+    places = build.reshape(positions, tuple(size if k == axis else ONE for k in range(index.ndim)))
+    row = index.graph.call("equal", index, places)
+    if axis == index.ndim - 1 and row.origin is None:
+        from symbackprop.core.functions import mark
+
+        mark(row, "one_hot", (squeeze(index, axis), size), {})
+    return row
+
+
+def squeeze(a: Node, axis: int) -> Node:
+    """Without an axis of size 1."""
+    return build.reshape(a, (*a.shape[:axis], *a.shape[axis + 1 :]))

@@ -1,0 +1,218 @@
+"""Writing rows down: one walk over formulas and rows, many notations.
+
+`Notation` writes model text (ASCII, parsable). The other notations (LaTeX, Unicode text, NumPy code) override how a sum,
+a product, a call … looks; none of them walks a formula itself. Every piece of text carries how strongly it binds, so
+parentheses are put where they are needed and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.scalars import TABLE, Scalar
+from symbackprop.core.shapes import dim_text
+
+COMPARE, SUM, PRODUCT, SIGN, POWER, ATOM = 5, 10, 20, 25, 30, 100
+
+
+class Text(NamedTuple):
+    """Written mathematics and how strongly it binds."""
+
+    text: str
+    level: int = ATOM
+
+
+class Notation:
+    """Model text. ``names`` maps row ids to what they are called; a row without a name is written out in place."""
+
+    times, division, power_sign, minus = " * ", " / ", "**", "-"
+
+    def __init__(self, names: Mapping[int, str] | None = None) -> None:
+        self.names = names or {}
+
+    # -- rows
+    def ref(self, node: Node) -> Text:
+        """A row as an operand: its name, else its right-hand side."""
+        name = self.name_of(node)
+        return self.row(node) if name is None else Text(self.name(name))
+
+    def name_of(self, node: Node) -> str | None:
+        return self.names.get(node.id) or node.name
+
+    def row(self, node: Node) -> Text:
+        """The right-hand side of a row, as it was written where that is known."""
+        if node.origin is not None:
+            return self.origin(node)
+        if node.op.name == "elementwise":
+            return self.kernel(node)
+        return self.structural(node, [self.ref(a) for a in node.args])
+
+    def structural(self, node: Node, args: Sequence[Text]) -> Text:
+        return node.op.show(self, node, args)
+
+    def kernel(self, node: Node) -> Text:
+        return self.formula(node.attr.form, [self.ref(a) for a in node.args])
+
+    def origin(self, node: Node) -> Text:
+        assert node.origin is not None
+        args = [self.ref(a) if isinstance(a, Node) else self.value(a) for a in node.origin.args]
+        options = {k: self.value(v).text for k, v in node.origin.options.items()}
+        return self.function(node.origin.function, args, options)
+
+    def value(self, value: Any) -> Text:
+        """An option or a plain argument of a library function: number, dimension, string, tuple."""
+        if isinstance(value, Node):
+            return self.ref(value)
+        if isinstance(value, str):
+            return Text('"' + value + '"')
+        if isinstance(value, (tuple, list)):
+            return Text("(" + ", ".join(self.value(v).text for v in value) + ("," if len(value) == 1 else "") + ")")
+        if isinstance(value, bool) or value is None:
+            return Text(str(value))
+        return self.num(f.exact(value))
+
+    # -- formulas
+    def formula(self, form: f.Formula, args: Sequence[Text], out: Text | None = None) -> Text:
+        """A formula over printed arguments; ``out`` is how the row's own value is called."""
+        match form:
+            case f.Num(value):
+                return self.num(value)
+            case f.Arg(index):
+                return args[index]
+            case f.Out():
+                return out or Text("out")
+            case f.Neg(body):
+                return self.negative(self.formula(body, args, out))
+            case f.Add(terms):
+                return self.sum([self._signed(t, args, out) for t in terms])
+            case f.Mul(factors):
+                return self._product(factors, args, out)
+            case f.Div(num, den):
+                return self.quotient(self.formula(num, args, out), self.formula(den, args, out))
+            case f.Pow(base, exponent):
+                return self.power(self.formula(base, args, out), self.formula(exponent, args, out))
+            case f.Call(name, parts):
+                return self.scalar(TABLE[name], [self.formula(p, args, out) for p in parts], form)
+        raise TypeError(f"not a formula: {form!r}")
+
+    def _signed(self, term: f.Formula, args: Sequence[Text], out: Text | None) -> tuple[bool, Text]:
+        if isinstance(term, f.Neg):
+            return True, self.formula(term.body, args, out)
+        if isinstance(term, f.Num) and f.is_negative(term.value):
+            return True, self.num(-term.value)
+        return False, self.formula(term, args, out)
+
+    def _product(self, factors: Sequence[f.Formula], args: Sequence[Text], out: Text | None) -> Text:
+        first = factors[0]
+        if isinstance(first, f.Num):
+            rest = [self.formula(x, args, out) for x in factors[1:]]
+            return self.scaled(first.value, rest)
+        return self.product([self.formula(x, args, out) for x in factors])
+
+    # -- atoms that notations override
+    def name(self, name: str) -> str:
+        return name
+
+    def dim(self, dim: sp.Expr) -> Text:
+        text = dim_text(dim)
+        return Text(text, ATOM if dim.is_Symbol or dim.is_Integer else SUM if dim.is_Add else PRODUCT)
+
+    def num(self, value: sp.Expr) -> Text:
+        """A number or an expression in dimensions, exactly."""
+        return number_text(value)
+
+    def sum(self, terms: Sequence[tuple[bool, Text]]) -> Text:
+        """Terms with their signs (True is minus)."""
+        negative, first = terms[0]
+        parts = [self.minus + wrap(first, PRODUCT) if negative else wrap(first, SUM)]
+        for negative, term in terms[1:]:
+            parts.append(f" {self.minus} {wrap(term, PRODUCT)}" if negative else f" + {wrap(term, SUM)}")
+        return Text("".join(parts), SUM)
+
+    def negative(self, body: Text) -> Text:
+        return Text(self.minus + wrap(body, PRODUCT), SUM)
+
+    def product(self, factors: Sequence[Text]) -> Text:
+        """Factors in order, left to right."""
+        head = wrap(factors[0], PRODUCT)
+        return Text(self.times.join([head, *[wrap(x, PRODUCT + 1) for x in factors[1:]]]), PRODUCT)
+
+    def scaled(self, coefficient: sp.Expr, factors: Sequence[Text]) -> Text:
+        """A numeric coefficient times factors; 1/N is written as a division."""
+        num, den = sp.fraction(coefficient)
+        text = self.product([self.num(num), *factors]) if num != 1 else self.product(factors)
+        return text if den == 1 else self.quotient(text, self.num(den))
+
+    def quotient(self, num: Text, den: Text) -> Text:
+        return Text(f"{wrap(num, PRODUCT)}{self.division}{wrap(den, PRODUCT + 1)}", PRODUCT)
+
+    def power(self, base: Text, exponent: Text) -> Text:
+        return Text(f"{wrap(base, POWER + 1)}{self.power_sign}{wrap(exponent, POWER + 1)}", POWER)
+
+    def scalar(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
+        """A function of the scalar table applied to printed arguments."""
+        relation = _SIGNS.get(record.name)
+        if relation:
+            return Text(f"{wrap(args[0], SUM)} {relation} {wrap(args[1], SUM)}", COMPARE)
+        return self.function(_MODEL_NAMES.get(record.name, record.name), args[: record.arity], {})
+
+    def function(self, name: str, args: Sequence[Text], options: Mapping[str, str]) -> Text:
+        """A library function: name(args, option=value)."""
+        parts = [a.text for a in args] + [f"{k}={v}" for k, v in options.items()]
+        return Text(f"{name}({', '.join(parts)})")
+
+    # -- what structural ops say
+    def matmul(self, a: Text, b: Text) -> Text:
+        return Text(f"{wrap(a, PRODUCT)} @ {wrap(b, PRODUCT + 1)}", PRODUCT)
+
+    def transpose(self, a: Text) -> Text:
+        return Text(f"{wrap(a, ATOM)}.T")
+
+    def index(self, a: Text, inside: str) -> Text:
+        return Text(f"{wrap(a, ATOM)}[{inside}]")
+
+    def indexed_sum(self, spec: str, args: Sequence[Text]) -> Text:
+        """An einsum that has no shorter form."""
+        return Text("einsum(" + ", ".join([f'"{spec}"', *[a.text for a in args]]) + ")")
+
+
+_SIGNS = {"greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!="}
+_MODEL_NAMES = {"leaky": "leaky_relu", "elu_unit": "elu"}
+
+
+def wrap(text: Text, level: int, left: str = "(", right: str = ")") -> str:
+    """Parentheses when the text binds more weakly than its surroundings need."""
+    return text.text if text.level >= level else f"{left}{text.text}{right}"
+
+
+def number_text(value: sp.Expr) -> Text:
+    """A number as a literal: integers, short decimals, fractions, and expressions in dimensions."""
+    if value.is_Integer:
+        return Text(str(value), ATOM if value >= 0 else SUM)
+    if value.is_Rational:
+        return rational_text(value)
+    if value.is_Symbol:
+        return Text(str(value.name))
+    text = str(sp.sstr(value))
+    return Text(text, SUM if value.is_Add else PRODUCT if value.is_Mul else POWER if value.is_Pow else ATOM)
+
+
+def rational_text(value: sp.Rational) -> Text:
+    """p/q for small denominators, a decimal where that is exact and short."""
+    decimal = decimal_text(value)
+    if value.q <= 12 or decimal is None:
+        return Text(f"{value.p} / {value.q}", PRODUCT if value >= 0 else SUM)
+    return Text(decimal, ATOM if value >= 0 else SUM)
+
+
+def decimal_text(value: sp.Rational) -> str | None:
+    """The decimal literal that is exactly this rational, when it has one of at most 15 digits."""
+    literal = repr(float(value))
+    return literal if sp.Rational(literal) == value else None
+
+

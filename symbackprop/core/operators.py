@@ -1,0 +1,109 @@
+"""Python's operators on rows: arithmetic, comparison, matrix product, indexing; SymPy expressions mix in on either side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from symbackprop.core import formula as f
+from symbackprop.core.formula import Arg
+
+if TYPE_CHECKING:
+    import sympy as sp
+
+    from symbackprop.core.graph import Graph, Node
+
+A, B = Arg(0), Arg(1)
+FORMS = {"+": A + B, "-": A - B, "*": A * B, "/": A / B, "**": f.power(A, B), "neg": -A}
+
+
+class Operators:
+    """Mixin of `Node`. Kernels only come about through `Graph.arithmetic`, which folds and fuses them."""
+
+    __slots__ = ()
+    _op_priority = 1000.0  # SymPy then hands ``expr * row`` to the row
+    __array_ufunc__ = None  # and so does NumPy
+    graph: Graph
+
+    def _binary(self, sign: str, left: Any, right: Any) -> Node:
+        g = self.graph
+        return g.arithmetic(FORMS[sign], [g.lift(left), g.lift(right)])
+
+    def __add__(self, other: Any) -> Node:
+        return self._binary("+", self, other)
+
+    def __radd__(self, other: Any) -> Node:
+        return self._binary("+", other, self)
+
+    def __sub__(self, other: Any) -> Node:
+        return self._binary("-", self, other)
+
+    def __rsub__(self, other: Any) -> Node:
+        return self._binary("-", other, self)
+
+    def __mul__(self, other: Any) -> Node:
+        return self._binary("*", self, other)
+
+    def __rmul__(self, other: Any) -> Node:
+        return self._binary("*", other, self)
+
+    def __truediv__(self, other: Any) -> Node:
+        return self._binary("/", self, other)
+
+    def __rtruediv__(self, other: Any) -> Node:
+        return self._binary("/", other, self)
+
+    def __pow__(self, other: Any) -> Node:
+        return self._binary("**", self, other)
+
+    def __rpow__(self, other: Any) -> Node:
+        return self._binary("**", other, self)
+
+    def __neg__(self) -> Node:
+        return self.graph.arithmetic(FORMS["neg"], [self.graph.lift(self)])  # type: ignore[arg-type]
+
+    def __pos__(self) -> Node:
+        return self.graph.lift(self)  # type: ignore[arg-type]
+
+    def __gt__(self, other: Any) -> Node:
+        return self.graph.call("greater", self, other)  # type: ignore[arg-type]
+
+    def __ge__(self, other: Any) -> Node:
+        return self.graph.call("greater_equal", self, other)  # type: ignore[arg-type]
+
+    def __lt__(self, other: Any) -> Node:
+        return self.graph.call("less", self, other)  # type: ignore[arg-type]
+
+    def __le__(self, other: Any) -> Node:
+        return self.graph.call("less_equal", self, other)  # type: ignore[arg-type]
+
+    def __matmul__(self, other: Any) -> Node:
+        from symbackprop.core.build import matmul
+
+        return matmul(self, other)  # type: ignore[arg-type]
+
+    def __rmatmul__(self, other: Any) -> Node:
+        from symbackprop.core.build import matmul
+
+        return matmul(self.graph.lift(other), self)  # type: ignore[arg-type]
+
+    def __getitem__(self, key: Any) -> Node:
+        from symbackprop.core.indexing import getitem
+
+        return getitem(self, key)  # type: ignore[arg-type]
+
+    @property
+    def T(self) -> Node:
+        from symbackprop.core.build import transpose
+
+        return transpose(self)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Any:
+        raise TypeError("a row is symbolic and cannot be iterated over")
+
+    def __bool__(self) -> bool:
+        raise TypeError("a row has no truth value before it has numbers; use where(condition, a, b)")
+
+    def _sympy_(self) -> sp.Expr:
+        from symbackprop.core.bridge import RowSymbol
+
+        return RowSymbol(self)

@@ -1,0 +1,165 @@
+"""Rows chosen by integer data, and their adjoints, which add."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from symbackprop.core import build
+from symbackprop.core.graph import FLOAT, Node, label
+from symbackprop.core.notation import Notation, Text
+from symbackprop.core.registry import Op, Sample, register
+from symbackprop.core.shapes import Shape, broadcast, is_one, same_shape, shape_text
+from symbackprop.errors import ShapeError
+
+
+def require_integers(index: Node) -> None:
+    if index.kind == FLOAT:
+        raise ShapeError(f"{label(index)} is used as an index but is not integer data: declare it as `int < SIZE`")
+
+
+def _infer_gather(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    table, index = args
+    require_integers(index)
+    if not table.ndim:
+        raise ShapeError(f"{label(table)} is a scalar and has no rows to choose")
+    return (*index.shape, *table.shape[1:]), table.kind
+
+
+def _vjp_gather(i: int, upstream: Node, output: Node, table: Node, index: Node) -> Node | None:
+    return build.scatter_add(upstream, index, table.shape[0]) if i == 0 else None
+
+
+register(
+    Op(
+        name="gather",
+        signature="table[index]",
+        shape_rule="index shape + table shape without its first axis",
+        derivative="scatter_add: upstream rows added into the rows that were read",
+        domain="0 <= index < number of rows",
+        infer=_infer_gather,
+        vjp=_vjp_gather,
+        show=lambda p, node, args: p.index(args[0], args[1].text),
+        numpy=lambda p, node, args: p.index(args[0], args[1].text),
+        reference=lambda np, attr, table, index: np.take(table, index, axis=0),
+        samples=(Sample(((4, 2), (3,)), None, {1: 4}), Sample(((4,), (2, 3)), None, {1: 4})),
+    )
+)
+
+
+def _infer_scatter(rows: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    g, index = args
+    require_integers(index)
+    if not same_shape(g.shape[: index.ndim], index.shape):
+        raise ShapeError(f"scatter_add: {shape_text(g.shape)} does not start with {shape_text(index.shape)}")
+    return (rows, *g.shape[index.ndim :]), "float"
+
+
+def _vjp_scatter(i: int, upstream: Node, output: Node, g: Node, index: Node) -> Node | None:
+    return build.gather(upstream, index) if i == 0 else None
+
+
+def _reference_scatter(np: Any, rows: int, g: Any, index: Any) -> Any:
+    out = np.zeros((rows, *g.shape[index.ndim :]))
+    for place in np.ndindex(*index.shape):
+        out[index[place]] += g[place]
+    return out
+
+
+register(
+    Op(
+        name="scatter_add",
+        signature="scatter_add(g, index, rows)",
+        shape_rule="rows + shape of g behind the index axes",
+        derivative="gather: the rows of upstream that g went to",
+        domain="0 <= index < rows; repeated indices add up",
+        infer=_infer_scatter,
+        vjp=_vjp_scatter,
+        show=lambda p, node, args: p.function("scatter_add", [*args, p.dim(node.attr)], {}),
+        numpy=lambda p, node, args: Text(f"scatter_add({args[0].text}, {args[1].text}, {p.dim(node.attr).text})"),
+        reference=_reference_scatter,
+        samples=(Sample(((3, 2), (3,)), 4, {1: 4}), Sample(((2, 3), (2, 3)), 2, {1: 2})),
+    )
+)
+
+
+def _infer_take(axis: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    a, index = args
+    require_integers(index)
+    if a.ndim != index.ndim:
+        raise ShapeError(f"take_along_axis: {label(a)} has {a.ndim} axes but {label(index)} has {index.ndim}")
+    rest = (*a.shape[:axis], build.ONE, *a.shape[axis + 1 :])
+    own = (*index.shape[:axis], build.ONE, *index.shape[axis + 1 :])
+    shape = broadcast([rest, own], [label(a), label(index)])
+    if not same_shape(shape, own) or not same_shape(shape, rest):
+        raise ShapeError(f"take_along_axis: {shape_text(a.shape)} and {shape_text(index.shape)} differ off axis {axis}")
+    return (*shape[:axis], index.shape[axis], *shape[axis + 1 :]), a.kind
+
+
+def _vjp_take(i: int, upstream: Node, output: Node, a: Node, index: Node) -> Node | None:
+    axis = output.attr
+    return build.put_along(upstream, index, axis, a.shape[axis]) if i == 0 else None
+
+
+def _show_take(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+    return p.function("take_along_axis", list(args), {"axis": str(node.attr - node.ndim)})
+
+
+register(
+    Op(
+        name="take_along_axis",
+        signature="take_along_axis(a, index, axis=)",
+        shape_rule="the shape of index",
+        derivative="upstream added at the places that were read, zero elsewhere",
+        domain="0 <= index < size of the axis",
+        infer=_infer_take,
+        vjp=_vjp_take,
+        show=_show_take,
+        numpy=lambda p, node, args: Text(f"np.take_along_axis({args[0].text}, {args[1].text}, axis={node.attr})"),
+        reference=lambda np, axis, a, index: np.take_along_axis(a, index, axis=axis),
+        samples=(Sample(((2, 4), (2, 1)), 1, {1: 4}), Sample(((3, 2), (2, 2)), 0, {1: 3})),
+    )
+)
+
+
+def _infer_put(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    axis, size = attr
+    require_integers(args[1])
+    shape = args[0].shape
+    return (*shape[:axis], size, *shape[axis + 1 :]), "float"
+
+
+def _vjp_put(i: int, upstream: Node, output: Node, g: Node, index: Node) -> Node | None:
+    return build.take_along(upstream, index, output.attr[0]) if i == 0 else None
+
+
+def _reference_put(np: Any, attr: Any, g: Any, index: Any) -> Any:
+    axis, size = attr
+    out = np.zeros((*g.shape[:axis], size, *g.shape[axis + 1 :]))
+    for place in np.ndindex(*g.shape):
+        target = (*place[:axis], index[place], *place[axis + 1 :])
+        out[target] += g[place]
+    return out
+
+
+register(
+    Op(
+        name="put_along_axis",
+        signature="put_along_axis(g, index, axis, size)",
+        shape_rule="the axis becomes ``size`` long",
+        derivative="take_along_axis of upstream",
+        domain="0 <= index < size; repeated indices add up",
+        infer=_infer_put,
+        vjp=_vjp_put,
+        show=lambda p, node, args: p.function(
+            "put_along_axis", [*args, Text(str(node.attr[0])), p.dim(node.attr[1])], {}
+        ),
+        numpy=lambda p, node, args: Text(
+            f"put_along_axis({args[0].text}, {args[1].text}, {node.attr[0]}, {p.dim(node.attr[1]).text})"
+        ),
+        reference=_reference_put,
+        samples=(Sample(((2, 1), (2, 1)), (1, 4), {1: 4}), Sample(((2, 2), (2, 2)), (0, 3), {1: 3})),
+    )
+)
+
+__all__ = ["is_one", "require_integers"]

@@ -1,0 +1,97 @@
+"""Rows without arguments: declared arrays, numbers, the identity matrix, index ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from symbackprop.core.graph import Node
+from symbackprop.core.notation import Notation, Text
+from symbackprop.core.registry import Op, Sample, register
+from symbackprop.core.shapes import Shape
+
+
+def _no_gradient(i: int, upstream: Node, output: Node, *inputs: Node) -> Node | None:
+    return None
+
+
+def _leaf_shape(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    raise TypeError("a leaf is declared, not inferred")
+
+
+def _leaf_value(np: Any, attr: Any) -> Any:
+    raise TypeError("a leaf's value is given by the user")
+
+
+def _show_leaf(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+    return Text(p.name(node.name or "?"))
+
+
+register(
+    Op(
+        name="leaf",
+        signature="name: shape",
+        shape_rule="as declared",
+        derivative="collects the cotangent",
+        domain="float arrays, or integers below a bound",
+        infer=_leaf_shape,
+        vjp=_no_gradient,
+        show=_show_leaf,
+        numpy=_show_leaf,
+        reference=_leaf_value,
+        samples=(),
+    )
+)
+
+
+def _show_number(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+    return p.num(node.attr)
+
+
+register(
+    Op(
+        name="const",
+        signature="number",
+        shape_rule="scalar",
+        derivative="none: constant",
+        domain="exact numbers and expressions in dimensions",
+        infer=lambda attr, args: ((), "int" if attr.is_Integer else "float"),
+        vjp=_no_gradient,
+        show=_show_number,
+        numpy=_show_number,
+        reference=lambda np, attr: np.asarray(float(attr)),
+        samples=(),
+    )
+)
+
+register(
+    Op(
+        name="eye",
+        signature="eye(n)",
+        shape_rule="n x n",
+        derivative="none: constant",
+        domain="n >= 0",
+        infer=lambda attr, args: ((attr, attr), "float"),
+        vjp=_no_gradient,
+        show=lambda p, node, args: p.function("eye", [p.dim(node.attr)], {}),
+        numpy=lambda p, node, args: Text(f"np.eye({p.dim(node.attr).text}, dtype=dtype)"),
+        reference=lambda np, n: np.array([[float(i == j) for j in range(n)] for i in range(n)]).reshape(n, n),
+        samples=(Sample((), 3), Sample((), 1)),
+    )
+)
+
+register(
+    Op(
+        name="arange",
+        signature="arange(n)",
+        shape_rule="n",
+        derivative="none: integers",
+        domain="n >= 0",
+        infer=lambda attr, args: ((attr,), "int"),
+        vjp=_no_gradient,
+        show=lambda p, node, args: p.function("arange", [p.dim(node.attr)], {}),
+        numpy=lambda p, node, args: Text(f"np.arange({p.dim(node.attr).text})"),
+        reference=lambda np, n: np.array(range(n), dtype=int),
+        samples=(Sample((), 4),),
+    )
+)

@@ -1,0 +1,160 @@
+"""Reductions: sum, max, and the stable pair logsumexp and softmax, each the other's derivative."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from symbackprop.core import build
+from symbackprop.core.graph import Node
+from symbackprop.core.notation import Notation, Text
+from symbackprop.core.registry import Op, Sample, register
+from symbackprop.core.shapes import ONE, Shape
+
+
+def _infer(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    axes, keepdims = attr
+    return build.reduced_shape(args[0].shape, axes, keepdims), "float"
+
+
+def _spread(g: Node, output: Node, a: Node) -> Node:
+    """A reduced row with its axes back as size 1, so that it broadcasts against the argument."""
+    axes, keepdims = output.attr
+    return g if keepdims else build.reshape(g, tuple(ONE if i in axes else d for i, d in enumerate(a.shape)))
+
+
+def axis_options(axes: Sequence[int], rank: int, keepdims: bool) -> dict[str, str]:
+    """``axis=`` and ``keepdims=`` as they need to be written; nothing for a full reduction."""
+    options = {}
+    if len(axes) < rank or (keepdims and rank > 1):
+        last = axes[0] - rank if len(axes) == 1 and axes[0] == rank - 1 and rank > 1 else axes[0]
+        options["axis"] = str(last) if len(axes) == 1 else str(tuple(axes))
+    if keepdims:
+        options["keepdims"] = "True"
+    return options
+
+
+def _show(name: str) -> Any:
+    def show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+        axes, keepdims = node.attr
+        return p.function(name, list(args), axis_options(axes, node.args[0].ndim, keepdims))
+
+    return show
+
+
+def _numpy_reduction(function: str) -> Any:
+    def code(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+        axes, keepdims = node.attr
+        options = {"axis": str(axes[0] if len(axes) == 1 else tuple(axes))} | ({"keepdims": "True"} if keepdims else {})
+        return Text(f"{function}({args[0].text}, {', '.join(f'{k}={v}' for k, v in options.items())})")
+
+    return code
+
+
+register(
+    Op(
+        name="sum",
+        signature="sum(a, axis=, keepdims=)",
+        shape_rule="without the axes (size 1 with keepdims)",
+        derivative="upstream broadcast over the axes",
+        domain="any floats",
+        infer=_infer,
+        vjp=lambda i, upstream, output, a: a.graph.broadcast(_spread(upstream, output, a), a.shape),
+        show=_show("sum"),
+        numpy=_numpy_reduction("np.sum"),
+        reference=lambda np, attr, a: np.sum(a, axis=attr[0], keepdims=attr[1]),
+        samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0, 1), False)), Sample(((2, 3),), ((0,), True))),
+    )
+)
+
+
+def _vjp_max(i: int, upstream: Node, output: Node, a: Node) -> Node:
+    """Upstream goes to the largest entries, in equal shares when several are largest."""
+    mask = a.graph.call("equal", a, _spread(output, output, a))
+    axes, _ = output.attr
+    share = mask / build.reduce_sum(mask, axes, keepdims=True)
+    return _spread(upstream, output, a) * share
+
+
+register(
+    Op(
+        name="max",
+        signature="max(a, axis=, keepdims=)",
+        shape_rule="without the axes (size 1 with keepdims)",
+        derivative="upstream to the largest entry",
+        domain="any floats",
+        convention="equal largest entries share the gradient equally",
+        infer=_infer,
+        vjp=_vjp_max,
+        show=_show("max"),
+        numpy=_numpy_reduction("np.max"),
+        reference=lambda np, attr, a: np.max(a, axis=attr[0], keepdims=attr[1]),
+        samples=(Sample(((2, 3),), ((1,), False)), Sample(((4,),), ((0,), False)), Sample(((2, 3),), ((0,), True))),
+    )
+)
+
+
+def _reference_logsumexp(np: Any, attr: Any, a: Any) -> Any:
+    """log Σ exp, shifted by the maximum (an infinite maximum is not shifted by)."""
+    axes, keepdims = attr
+    top = np.max(a, axis=axes, keepdims=True)
+    shift = np.where(np.isfinite(top), top, 0.0)
+    total = np.log(np.sum(np.exp(a - shift), axis=axes, keepdims=True)) + shift
+    return total if keepdims else np.squeeze(total, axis=axes)
+
+
+def _vjp_logsumexp(i: int, upstream: Node, output: Node, a: Node) -> Node:
+    """∂ log Σ e^a / ∂a is softmax(a): the row that a model with probabilities already has."""
+    axes, _ = output.attr
+    if len(axes) == 1:
+        return _spread(upstream, output, a) * build.softmax(a, axes[0])
+    return _spread(upstream, output, a) * a.graph.call("exp", a - _spread(output, output, a))
+
+
+register(
+    Op(
+        name="logsumexp",
+        signature="logsumexp(a, axis=, keepdims=)",
+        shape_rule="without the axes (size 1 with keepdims)",
+        derivative="upstream * softmax(a)",
+        domain="any floats; stable for large entries",
+        infer=_infer,
+        vjp=_vjp_logsumexp,
+        show=_show("logsumexp"),
+        numpy=_numpy_reduction("logsumexp"),
+        reference=_reference_logsumexp,
+        samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0,), True)), Sample(((2, 3),), ((0, 1), False))),
+    )
+)
+
+
+def _vjp_softmax(i: int, upstream: Node, output: Node, a: Node) -> Node:
+    """p ⊙ (upstream − Σ upstream ⊙ p)."""
+    return output * (upstream - build.reduce_sum(upstream * output, output.attr, keepdims=True))
+
+
+def _reference_softmax(np: Any, axis: int, a: Any) -> Any:
+    e = np.exp(a - np.max(a, axis=axis, keepdims=True))
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+def _show_softmax(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+    options = {} if node.attr == node.ndim - 1 else {"axis": str(node.attr)}
+    return p.function("softmax", list(args), options)
+
+
+register(
+    Op(
+        name="softmax",
+        signature="softmax(a, axis=-1)",
+        shape_rule="the shape of a",
+        derivative="p * (upstream - sum(upstream * p))",
+        domain="any floats; stable for large entries",
+        infer=lambda axis, args: (args[0].shape, "float"),
+        vjp=_vjp_softmax,
+        show=_show_softmax,
+        numpy=lambda p, node, args: Text(f"softmax({args[0].text}, axis={node.attr})"),
+        reference=_reference_softmax,
+        samples=(Sample(((2, 3),), 1), Sample(((3, 2),), 0), Sample(((4,),), 0)),
+    )
+)

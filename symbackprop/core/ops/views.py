@@ -1,0 +1,184 @@
+"""Rows that move entries without arithmetic: broadcast, reshape, concat, slice and its adjoint pad."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy as sp
+
+from symbackprop.core import build
+from symbackprop.core.graph import Node, label
+from symbackprop.core.notation import Notation, Text
+from symbackprop.core.registry import Op, Sample, register
+from symbackprop.core.shapes import Shape, broadcast, is_one, same, same_shape, shape_text
+from symbackprop.errors import ShapeError
+
+
+def _infer_broadcast(shape: Shape, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    if not same_shape(broadcast([args[0].shape, shape]), shape):
+        raise ShapeError(f"{label(args[0])} ({shape_text(args[0].shape)}) does not broadcast to {shape_text(shape)}")
+    return shape, args[0].kind
+
+
+def _dims(p: Notation, shape: Sequence[sp.Expr]) -> Text:
+    return Text("(" + ", ".join(p.dim(d).text for d in shape) + ("," if len(shape) == 1 else "") + ")")
+
+
+register(
+    Op(
+        name="broadcast",
+        signature="broadcast(a, shape)",
+        shape_rule="the given shape; a must broadcast to it",
+        derivative="upstream summed over the repeated axes",
+        domain="any",
+        infer=_infer_broadcast,
+        vjp=lambda i, upstream, output, a: build.unbroadcast(upstream, a.shape),
+        show=lambda p, node, args: p.function("broadcast", [args[0], _dims(p, node.shape)], {}),
+        numpy=lambda p, node, args: Text(f"np.broadcast_to({args[0].text}, {_dims(p, node.shape).text})"),
+        reference=lambda np, shape, a: np.zeros(shape, dtype=np.asarray(a).dtype) + a,
+        samples=(Sample(((3,),), (2, 3)), Sample(((),), (2,)), Sample(((2, 1),), (2, 3))),
+    )
+)
+
+
+def _vjp_reshape(i: int, upstream: Node, output: Node, a: Node) -> Node:
+    return build.reshape(upstream, a.shape)
+
+
+register(
+    Op(
+        name="reshape",
+        signature="reshape(a, shape)",
+        shape_rule="the given shape, of the same size",
+        derivative="upstream in the shape of a",
+        domain="any",
+        infer=lambda shape, args: (shape, args[0].kind),
+        vjp=_vjp_reshape,
+        show=lambda p, node, args: p.function("reshape", [args[0], _dims(p, node.shape)], {}),
+        numpy=lambda p, node, args: Text(f"np.reshape({args[0].text}, {_dims(p, node.shape).text})"),
+        reference=lambda np, shape, a: np.array(list(np.asarray(a).flat), dtype=np.asarray(a).dtype).reshape(shape),
+        samples=(Sample(((2, 3),), (3, 2)), Sample(((2, 3),), (6,)), Sample(((4,),), (4, 1))),
+    )
+)
+
+
+def _infer_concat(axis: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    first = args[0].shape
+    for a in args[1:]:
+        if a.ndim != len(first) or not all(same(x, y) for k, (x, y) in enumerate(zip(first, a.shape)) if k != axis):
+            raise ShapeError(
+                f"cannot concat {label(args[0])} ({shape_text(first)}) and {label(a)} ({shape_text(a.shape)}) "
+                f"along axis {axis}: the other axes differ"
+            )
+    total = sp.Add(*[a.shape[axis] for a in args])
+    kind = "float" if any(a.kind == "float" for a in args) else args[0].kind
+    return (*first[:axis], total, *first[axis + 1 :]), kind
+
+
+def _vjp_concat(i: int, upstream: Node, output: Node, *parts: Node) -> Node:
+    axis = output.attr
+    start = sp.Add(*[a.shape[axis] for a in parts[:i]])
+    return build.slice_axis(upstream, axis, start, parts[i].shape[axis])
+
+
+def _axis_option(axis: int, rank: int) -> str:
+    return "-1" if axis == rank - 1 and rank > 1 else str(axis)
+
+
+register(
+    Op(
+        name="concat",
+        signature="concat(a, b, …, axis=)",
+        shape_rule="sizes along the axis add up; the others are equal",
+        derivative="each part gets its slice of upstream",
+        domain="any",
+        infer=_infer_concat,
+        vjp=_vjp_concat,
+        show=lambda p, node, args: p.function("concat", list(args), {"axis": _axis_option(node.attr, node.ndim)}),
+        numpy=lambda p, node, args: Text(f"np.concatenate([{', '.join(a.text for a in args)}], axis={node.attr})"),
+        reference=lambda np, axis, *parts: np.concatenate(parts, axis=axis),
+        samples=(Sample(((2, 3), (2, 1)), 1), Sample(((1, 3), (2, 3), (2, 3)), 0)),
+    )
+)
+
+
+def _infer_slice(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    axis, start, length, step = attr
+    shape, last = args[0].shape, start + (length - 1) * step
+    inside = shape[axis] - 1 - last if step > 0 else last
+    if start.is_negative or inside.is_negative:
+        raise ShapeError(f"the slice of axis {axis} of {label(args[0])} ({shape_text(shape)}) reaches outside it")
+    return (*shape[:axis], length, *shape[axis + 1 :]), args[0].kind
+
+
+def _slice_text(p: Notation, attr: Any, rank: int, size: sp.Expr) -> str:
+    axis, start, length, step = attr
+    first = "" if start == 0 and step > 0 else p.dim(start).text
+    if is_one(length) and step == 1:
+        first = p.dim(start).text
+    stop = start + length * step
+    end = "" if same(stop, size) or (step < 0 and start + (length - 1) * step == 0) else p.dim(stop).text
+    inside = f"{first}:{end}" + (f":{step}" if step != 1 else "")
+    return ", ".join([":"] * axis + [inside])
+
+
+register(
+    Op(
+        name="slice",
+        signature="a[start:stop:step]",
+        shape_rule="the chosen entries along one axis",
+        derivative="upstream put back in place, zero elsewhere",
+        domain="any",
+        infer=_infer_slice,
+        vjp=lambda i, upstream, output, a: build.pad_axis(
+            upstream, output.attr[0], output.attr[1], a.shape[output.attr[0]], output.attr[3]
+        ),
+        show=lambda p, node, args: p.index(args[0], _slice_text(p, node.attr, node.ndim, node.args[0].shape[node.attr[0]])),
+        numpy=lambda p, node, args: p.index(args[0], _slice_text(p, node.attr, node.ndim, node.args[0].shape[node.attr[0]])),
+        reference=lambda np, attr, a: np.take(a, [attr[1] + k * attr[3] for k in range(attr[2])], axis=attr[0]),
+        samples=(
+            Sample(((4, 3),), (0, 1, 2, 1)),
+            Sample(((2, 5),), (1, 0, 3, 2)),
+            Sample(((4,),), (0, 3, 4, -1)),
+        ),
+    )
+)
+
+
+def _infer_pad(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    axis, _start, size, _step = attr
+    shape = args[0].shape
+    return (*shape[:axis], size, *shape[axis + 1 :]), args[0].kind
+
+
+def _reference_pad(np: Any, attr: Any, a: Any) -> Any:
+    axis, start, size, step = attr
+    out = np.zeros((*a.shape[:axis], size, *a.shape[axis + 1 :]), dtype=a.dtype)
+    for k in range(a.shape[axis]):
+        out[(slice(None),) * axis + (start + k * step,)] = np.take(a, k, axis=axis)
+    return out
+
+
+def _pad_options(p: Notation, node: Node) -> list[Text]:
+    axis, start, size, step = node.attr
+    return [Text(str(axis)), p.dim(start), p.dim(size)] + ([Text(str(step))] if step != 1 else [])
+
+
+register(
+    Op(
+        name="pad",
+        signature="pad(a, axis, start, size, step)",
+        shape_rule="the axis becomes ``size`` long",
+        derivative="the slice of upstream that holds a",
+        domain="any",
+        infer=_infer_pad,
+        vjp=lambda i, upstream, output, a: build.slice_axis(
+            upstream, output.attr[0], output.attr[1], a.shape[output.attr[0]], output.attr[3]
+        ),
+        show=lambda p, node, args: p.function("pad", [args[0], *_pad_options(p, node)], {}),
+        numpy=lambda p, node, args: Text(f"pad({', '.join([args[0].text, *[t.text for t in _pad_options(p, node)]])})"),
+        reference=_reference_pad,
+        samples=(Sample(((2, 3),), (0, 1, 4, 1)), Sample(((2, 3),), (1, 0, 6, 2)), Sample(((4,),), (0, 3, 4, -1))),
+    )
+)

@@ -1,0 +1,130 @@
+"""Symbolic shapes: dimensions are SymPy integers or positive integer symbols and sums and products of them.
+
+Comparing dimensions is the hottest thing a reverse sweep does, so identity is tried first and SymPy only last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Union
+
+import sympy as sp
+
+from symbackprop.errors import ShapeError
+
+Dim = sp.Expr
+Shape = tuple[sp.Expr, ...]
+DimLike = Union[int, sp.Expr]
+ONE: Dim = sp.S.One
+
+
+def dim(name: str) -> Dim:
+    """The symbolic dimension of that name."""
+    return sp.Symbol(name, integer=True, positive=True)
+
+
+def as_dim(value: DimLike) -> Dim:
+    """A dimension from an int or a symbolic expression."""
+    if isinstance(value, bool) or not isinstance(value, (int, sp.Expr)):
+        raise ShapeError(f"a dimension is an integer or a symbol, not {value!r}")
+    result = sp.Integer(value) if isinstance(value, int) else value
+    if result.is_Integer and result < 0:
+        raise ShapeError(f"a dimension cannot be negative: {value}")
+    return result
+
+
+def as_shape(dims: Iterable[DimLike]) -> Shape:
+    return tuple(as_dim(d) for d in dims)
+
+
+def same(a: Dim, b: Dim) -> bool:
+    """Whether two dimensions are equal for all sizes."""
+    if a is b:
+        return True
+    if a.is_Integer and b.is_Integer or a.is_Symbol and b.is_Symbol:
+        return bool(a == b)
+    return bool(a == b) or sp.expand(a - b) == 0
+
+
+def same_shape(a: Shape, b: Shape) -> bool:
+    return len(a) == len(b) and all(map(same, a, b))
+
+
+def is_one(d: Dim) -> bool:
+    return d is ONE
+
+
+def shape_text(shape: Shape) -> str:
+    """``N x D``, or ``scalar``."""
+    return " x ".join(dim_text(d) for d in shape) if shape else "scalar"
+
+
+def dim_text(d: Dim) -> str:
+    """A dimension as model text writes it: ``K*E``, ``H + 1``."""
+    text = sp.sstr(d)
+    return str(text).replace(" ", "") if d.is_Mul else str(text)
+
+
+def broadcast(shapes: Sequence[Shape], names: Sequence[str] = ()) -> Shape:
+    """NumPy's broadcast of the shapes; an error names both operands and the axis."""
+    if len(shapes) == 1:
+        return shapes[0]
+    rank = max((len(s) for s in shapes), default=0)
+    return tuple(_broadcast_axis(shapes, names, back) for back in range(-rank, 0))
+
+
+def _broadcast_axis(shapes: Sequence[Shape], names: Sequence[str], back: int) -> Dim:
+    result, owner = ONE, 0
+    for k, shape in enumerate(shapes):
+        if -back > len(shape) or is_one(shape[back]):
+            continue
+        if is_one(result):
+            result, owner = shape[back], k
+        elif not same(result, shape[back]):
+            raise ShapeError(_mismatch(shapes, names, owner, k, back))
+    return result
+
+
+def _mismatch(shapes: Sequence[Shape], names: Sequence[str], i: int, j: int, back: int) -> str:
+    a, b = (names[k] if k < len(names) else f"operand {k + 1}" for k in (i, j))
+    return (
+        f"{a} ({shape_text(shapes[i])}) and {b} ({shape_text(shapes[j])}) do not broadcast: "
+        f"axis {back} is {dim_text(shapes[i][back])} in one and {dim_text(shapes[j][back])} in the other"
+    )
+
+
+def normalise_axis(axis: int, rank: int, what: str = "axis") -> int:
+    """The non-negative form of a NumPy axis."""
+    if not -rank <= axis < rank:
+        raise ShapeError(f"{what} {axis} is out of range for an array with {rank} axes")
+    return axis % rank
+
+
+def normalise_axes(axis: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:
+    """The axes that ``axis=`` means, sorted; None means all."""
+    if axis is None:
+        return tuple(range(rank))
+    axes = [axis] if isinstance(axis, int) else list(axis)
+    result = sorted(normalise_axis(a, rank) for a in axes)
+    if len(set(result)) < len(result):
+        raise ShapeError(f"an axis is named twice in axis={tuple(axes)}")
+    return tuple(result)
+
+
+def evaluate_dim(d: Any, sizes: Mapping[str, int]) -> int:
+    """The size of a dimension under ``sizes`` (name → int)."""
+    if isinstance(d, int) or d.is_Integer:
+        return int(d)
+    value = d.subs({s: sizes[s.name] for s in d.free_symbols})
+    if not value.is_Integer:
+        raise ShapeError(f"the dimension {dim_text(d)} is {value}, not a whole number")
+    return int(value)
+
+
+def evaluate_shape(shape: Shape, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(evaluate_dim(d, sizes) for d in shape)
+
+
+def size_of(shape: Shape, axes: Iterable[int] | None = None) -> Dim:
+    """The number of entries along ``axes`` (all when None)."""
+    return sp.Mul(*[shape[i] for i in (range(len(shape)) if axes is None else axes)])

@@ -1,0 +1,53 @@
+"""Naive forms that overflow, recognised when they are written, and the stable rows that replace them.
+
+log(1 + e^x) is softplus(x), log softmax(z) is z − logsumexp(z), log σ(z) is −softplus(−z), √Σx² has derivative 0 at 0.
+The value is the same where the naive form has one; the gradient is finite where the naive form's is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from symbackprop.core import build
+from symbackprop.core.formula import ONE, Add, Arg, Formula, Neg, Num, Pow
+from symbackprop.core.graph import Node
+
+
+def _log(x: Node) -> Node | None:
+    if x.op.name == "softmax":
+        return x.args[0] - build.logsumexp(x.args[0], x.attr, keepdims=True)
+    if x.op.name != "elementwise":
+        return None
+    if x.attr.head == "sigmoid":
+        return -x.graph.call("softplus", -x.args[0])
+    return _log_of_sum(x) if x.name is None else None
+
+
+def _log_of_sum(x: Node) -> Node | None:
+    """log(1 + e^a) and log(1 − σ(a))."""
+    form = x.attr.form
+    if len(x.args) != 1 or not _is_one_plus(form):
+        return None
+    inner = x.args[0]
+    head = inner.attr.head if inner.op.name == "elementwise" else None
+    if head == "exp" and inner.name is None and Arg(0) in form.terms:
+        return x.graph.call("softplus", inner.args[0])
+    if head == "sigmoid" and Neg(Arg(0)) in form.terms:
+        return -x.graph.call("softplus", inner.args[0])
+    return None
+
+
+def _is_one_plus(form: Formula) -> bool:
+    return isinstance(form, Add) and len(form.terms) == 2 and ONE in form.terms
+
+
+def _sqrt(x: Node) -> Node | None:
+    """The root of a sum of squares is a norm."""
+    if x.op.name != "sum" or x.name is not None or x.args[0].op.name != "elementwise":
+        return None
+    form = x.args[0].attr.form
+    square = isinstance(form, Pow) and isinstance(form.base, Arg) and form.exponent == Num(ONE.value * 2)
+    return x.graph.call("root", x) if square else None
+
+
+STABLE: dict[str, Callable[[Node], Node | None]] = {"log": _log, "sqrt": _sqrt}
