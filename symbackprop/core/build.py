@@ -164,7 +164,32 @@ def reduce_sum(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool 
         return a.graph.full(a.value * size_of(a.shape, axes), shape)
     if all(is_one(a.shape[i]) for i in axes):
         return reshape(a, shape)
+    if a.op.name == "broadcast" and a.name is None and _all_repeated(a, axes):
+        return _sum_of_copies(a, axes, shape)
     return a.graph.make("sum", (a,), (axes, keepdims))
+
+
+def _all_repeated(a: Node, axes: Sequence[int]) -> bool:
+    source = a.args[0].shape
+    lead = a.ndim - len(source)
+    return all(i < lead or is_one(source[i - lead]) for i in axes)
+
+
+def _sum_of_copies(a: Node, axes: Sequence[int], shape: Shape) -> Node:
+    """Σ over axes along which the entries are copies: their number times one copy."""
+    source = a.args[0]
+    lead = a.ndim - source.ndim
+    own = [d for i, d in enumerate(source.shape) if i + lead not in axes]
+    copies = size_of(a.shape, axes)
+    return a.graph.broadcast(reshape(reshape(source, own) * copies, _align(own, a, axes, shape)), shape)
+
+
+def _align(own: Sequence[sp.Expr], a: Node, axes: Sequence[int], shape: Shape) -> Sequence[sp.Expr]:
+    """The copy's shape with the axes that keepdims leaves as size 1."""
+    if len(shape) < a.ndim:
+        return own
+    lead = a.ndim - a.args[0].ndim
+    return tuple(ONE if i in axes else a.args[0].shape[i - lead] for i in range(lead, a.ndim))
 
 
 def reduced_shape(shape: Shape, axes: Sequence[int], keepdims: bool) -> Shape:

@@ -119,7 +119,7 @@ def _derivative(form: f.Formula, i: int, top: bool = False) -> f.Formula | None:
         case f.Mul(factors):
             return _product_rule(factors, i)
         case f.Div(num, den):
-            return _quotient_rule(num, den, i)
+            return _quotient_rule(num, den, i, top)
         case f.Pow(base, exponent):
             return _power_rule(base, exponent, i)
         case f.Call(name, args):
@@ -138,11 +138,13 @@ def _product_rule(factors: tuple[f.Formula, ...], i: int) -> f.Formula | None:
     return f.add(*terms)
 
 
-def _quotient_rule(num: f.Formula, den: f.Formula, i: int) -> f.Formula | None:
-    """(u/v)' = u'/v − u·v'/v²."""
+def _quotient_rule(num: f.Formula, den: f.Formula, i: int, top: bool) -> f.Formula | None:
+    """(u/v)' = u'/v − u·v'/v², the u/v being the row's own output where that is at hand."""
     du, dv = _derivative(num, i), _derivative(den, i)
     if du is None or dv is None:
         return None
+    if top and not isinstance(num, f.Num):
+        return f.add(f.div(du, den), f.neg(f.div(f.mul(f.OUT, dv), den)))
     return f.add(f.div(du, den), f.neg(f.div(f.mul(num, dv), f.power(den, f.lift(2)))))
 
 

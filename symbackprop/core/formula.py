@@ -191,12 +191,20 @@ def mul(*factors: Formula) -> Formula:
     coefficient, parts = _factors(factors)
     if coefficient == 0:
         return ZERO
+    if len(parts) > 1 and any(isinstance(p, Div) for p in parts):
+        return _one_fraction(coefficient, parts)
     sign = is_negative(coefficient)
     if sign:
         coefficient = -coefficient
     body = tuple(parts) if coefficient == 1 and parts else (Num(coefficient), *parts)
     product = body[0] if len(body) == 1 else Mul(body)
     return neg(product) if sign else product
+
+
+def _one_fraction(coefficient: sp.Expr, parts: list[Formula]) -> Formula:
+    """u·(v/w) is uv/w."""
+    numerators = [p.num if isinstance(p, Div) else p for p in parts]
+    return div(mul(Num(coefficient), *numerators), mul(*[p.den for p in parts if isinstance(p, Div)]))
 
 
 def _factors(factors: tuple[Formula, ...]) -> tuple[sp.Expr, list[Formula]]:

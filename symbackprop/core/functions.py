@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
+from inspect import Parameter, signature
 from typing import Any, TypeVar, Union
 
 import sympy as sp
@@ -32,15 +33,25 @@ def mark(row: Node, name: str, args: tuple[Any, ...], options: dict[str, Any]) -
 
 def function(call: F) -> F:
     """Make a composition callable from model text, and its rows print as the call that made them."""
+    parameters = signature(call).parameters
 
     @wraps(call)
     def wrapped(*args: Any, **options: Any) -> Node:
-        graph = graph_of(*args)
-        rows = tuple(graph.lift(a) if _is_operand(a) else a for a in args)
-        return mark(call(*rows, **options), call.__name__, rows, options)
+        graph = graph_of(*args, *options.values())
+        rows = tuple(whole(a) if isinstance(a, Node) else a for a in _lifted(graph, args))
+        given = dict(zip(parameters, rows)) | options
+        shown = tuple(v for v in given.values() if isinstance(v, Node))
+        rest = {k: v for k, v in given.items() if not isinstance(v, Node) and not _same(v, parameters[k].default)}
+        required = [v for k, v in rest.items() if parameters[k].default is Parameter.empty]
+        optional = {k: v for k, v in rest.items() if parameters[k].default is not Parameter.empty}
+        return mark(call(*rows, **options), call.__name__, (*shown, *required), optional)
 
     FUNCTIONS[call.__name__] = wrapped
     return wrapped  # type: ignore[return-value]
+
+
+def _same(value: Any, default: Any) -> bool:
+    return value is default or (type(value) is type(default) and bool(value == default))
 
 
 def plain(call: F) -> F:
@@ -48,11 +59,15 @@ def plain(call: F) -> F:
 
     @wraps(call)
     def wrapped(*args: Any, **options: Any) -> Node:
-        graph = graph_of(*args)
-        return call(*[graph.lift(a) if _is_operand(a) else a for a in args], **options)
+        graph = graph_of(*args, *options.values())
+        return call(*_lifted(graph, args), **options)
 
     FUNCTIONS[call.__name__] = wrapped
     return wrapped  # type: ignore[return-value]
+
+
+def _lifted(graph: Graph, args: Sequence[Any]) -> list[Any]:
+    return [graph.lift(a) if _is_operand(a) else a for a in args]
 
 
 def _is_operand(value: Any) -> bool:
@@ -176,9 +191,15 @@ def where(condition: Operand, a: Operand, b: Operand) -> Node:
 
 
 def _hint(node: Node, name: str) -> Node:
-    """What an unnamed row would like to be called when a derivation has to name it."""
+    """What an unnamed row would like to be called when a derivation has to name it; it stays one row."""
     if node.name is None and node.hint is None:
         node.hint = name
+    return whole(node)
+
+
+def whole(node: Node) -> Node:
+    """Keep an unnamed row that is read more than once from being copied into the formulas that read it."""
+    node.graph.sealed.add(node.id)
     return node
 
 

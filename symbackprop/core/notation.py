@@ -7,7 +7,7 @@ parentheses are put where they are needed and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -28,12 +28,14 @@ class Text(NamedTuple):
 
 
 class Notation:
-    """Model text. ``names`` maps row ids to what they are called; a row without a name is written out in place."""
+    """Model text. ``names`` maps row ids to what they are called; a row without a name is written out in place. Rows in
+    ``expanded`` are written by their own formula even if a library function made them."""
 
     times, division, power_sign, minus = " * ", " / ", "**", "-"
 
-    def __init__(self, names: Mapping[int, str] | None = None) -> None:
+    def __init__(self, names: Mapping[int, str] | None = None, expanded: Collection[int] = ()) -> None:
         self.names = names or {}
+        self.expanded = expanded
 
     # -- rows
     def ref(self, node: Node) -> Text:
@@ -46,7 +48,7 @@ class Notation:
 
     def row(self, node: Node) -> Text:
         """The right-hand side of a row, as it was written where that is known."""
-        if node.origin is not None:
+        if node.origin is not None and node.id not in self.expanded:
             return self.origin(node)
         if node.op.name == "elementwise":
             return self.kernel(node)
@@ -159,7 +161,15 @@ class Notation:
         relation = _SIGNS.get(record.name)
         if relation:
             return Text(f"{wrap(args[0], SUM)} {relation} {wrap(args[1], SUM)}", COMPARE)
+        if record.name == "above":
+            return self.indicator(args, form)
         return self.function(_MODEL_NAMES.get(record.name, record.name), args[: record.arity], {})
+
+    def indicator(self, args: Sequence[Text], form: f.Call) -> Text:
+        """1[a > b]; the relation says what happens at a tie."""
+        tie = form.args[2]
+        sign = ">=" if tie == f.ONE else ">"
+        return Text(f"{wrap(args[0], SUM)} {sign} {wrap(args[1], SUM)}", COMPARE)
 
     def function(self, name: str, args: Sequence[Text], options: Mapping[str, str]) -> Text:
         """A library function: name(args, option=value)."""
@@ -212,7 +222,7 @@ def rational_text(value: sp.Rational) -> Text:
 
 def decimal_text(value: sp.Rational) -> str | None:
     """The decimal literal that is exactly this rational, when it has one of at most 15 digits."""
-    literal = repr(float(value))
+    literal = repr(float(value)).replace("e-0", "e-")
     return literal if sp.Rational(literal) == value else None
 
 

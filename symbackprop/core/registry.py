@@ -38,6 +38,9 @@ class Op:
     *inputs)`` gives the cotangent of input i as a row of the same table (None: no gradient flows). ``show`` prints a row in
     any notation for reading, ``numpy`` as NumPy code; both get the arguments printed. ``reference(np, attr, *arrays)``
     computes the value plainly, with ``attr`` resolved to integers, and shares nothing with ``numpy``.
+
+    An op with several results has ``vjp_all(node, cotangents by result, wanted)`` and is read through rows whose op
+    ``projects``: their one argument is the op's row, their attribute the number of the result.
     """
 
     name: str
@@ -52,10 +55,12 @@ class Op:
     reference: Callable[..., Array]
     samples: tuple[Sample, ...]
     convention: str = ""
+    projects: bool = False
+    vjp_all: Callable[[Node, dict[int, Node], Sequence[bool]], Sequence[Node | None]] | None = None
 
 
 OPS: dict[str, Op] = {}
-_MAY_BE_EMPTY = {"convention", "samples"}
+_MAY_BE_EMPTY = {"convention", "samples", "projects", "vjp_all"}
 LEAVES = {"leaf", "const"}
 
 

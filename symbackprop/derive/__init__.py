@@ -1,6 +1,5 @@
-"""Reverse-mode differentiation of the row table, recorded as steps that every output is printed from."""
+"""Backpropagation recorded as steps, from which every output is printed."""
 
-from symbackprop.derive.reverse import grad, vjp
-from symbackprop.derive.steps import Contribution, Derivation, Step, derive
+from symbackprop.derive.steps import Contribution, Derivation, Edge, Step, derive
 
-__all__ = ["Contribution", "Derivation", "Step", "derive", "grad", "vjp"]
+__all__ = ["Contribution", "Derivation", "Edge", "Step", "derive"]

@@ -8,6 +8,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core.accumulate import cancelled
 from symbackprop.core.graph import BOOL, FLOAT, INT, Node, label
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.notation import Notation, Text
@@ -40,9 +41,13 @@ def _vjp(i: int, upstream: Node, output: Node, *inputs: Node) -> Node | None:
     local = output.attr.partial(i)
     if local == f.ZERO:
         return None
+    short = cancelled(upstream, output, i)
+    if short is not None:
+        return short
     n = len(inputs)
     over = f.substitute(local, lambda leaf: leaf if isinstance(leaf, f.Arg) else f.Arg(n))
-    return output.graph.apply(f.mul(f.Arg(n + 1), over), *inputs, output, upstream)
+    row = output.graph.apply(f.mul(f.Arg(n + 1), over), *inputs, output, upstream)
+    return output.graph.broadcast(row, output.shape)
 
 
 def _show(p: Notation, node: Node, args: Sequence[Text]) -> Text:

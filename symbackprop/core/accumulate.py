@@ -1,0 +1,77 @@
+"""Adding cotangents where branches meet, and cancelling what an upstream gradient and a local derivative share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.calculus import PLACEHOLDERS, from_sympy, to_sympy
+from symbackprop.core.graph import Node
+
+
+def total(parts: Sequence[Node]) -> Node:
+    """The sum of the contributions, in the order they came; a common factor is written once."""
+    result = parts[0]
+    for part in parts[1:]:
+        result = _plus(result, part)
+    return result
+
+
+def _plus(a: Node, b: Node) -> Node:
+    """a + b; c·u ± c·v becomes c·(u ± v), so that softmax and one-hot meet as (p − y)/N."""
+    ca, fa = _scaled(a)
+    cb, fb = _scaled(b)
+    if ca == 1 or ca == -1 or (ca != cb and ca != -cb):
+        return a + b
+    g = a.graph
+    left, right = g.arithmetic(fa, a.args), g.arithmetic(fb, b.args)
+    if ca == cb:
+        return (left + right) * ca
+    return (right - left) * cb if f.is_negative(ca) else (left - right) * ca
+
+
+def _scaled(node: Node) -> tuple[sp.Expr, f.Formula]:
+    """The coefficient in front of an unnamed arithmetic row and the rest of its formula."""
+    free = node.op.name == "elementwise" and node.name is None and node.id not in node.graph.sealed
+    if not free or node.attr.head is not None:
+        return sp.S.One, f.ONE
+    return f.split_sign(node.attr.form)
+
+
+MAX_CANCEL = 6
+
+
+def cancelled(upstream: Node, output: Node, index: int) -> Node | None:
+    """upstream·f' when the product is much shorter than its factors, as (−y/p + (1−y)/(1−p))·p(1−p) = p − y; else None.
+
+    Only looks at a quotient in the row's own output against a derivative in that output: one small kernel.
+    """
+    if not _may_cancel(upstream, output, index):
+        return None
+    local = to_sympy(output.attr.partial(index))
+    symbols = [sp.Symbol("o", real=True) if a is output else PLACEHOLDERS[i] for i, a in enumerate(upstream.args)]
+    product = local * to_sympy(upstream.attr.form, symbols)
+    short = sp.factor_terms(sp.cancel(product))
+    if sp.count_ops(short) * 2 > sp.count_ops(product) or sp.fraction(short)[1].has(*symbols):
+        return None
+    place = next(i for i, a in enumerate(upstream.args) if a is output)
+    form = from_sympy(short.xreplace({sp.Symbol("o", real=True): PLACEHOLDERS[place]}))
+    return output.graph.arithmetic(form, upstream.args)
+
+
+def _may_cancel(upstream: Node, output: Node, index: int) -> bool:
+    return (
+        upstream.op.name == "elementwise"
+        and upstream.attr.head is None
+        and output.attr.head is not None
+        and len(upstream.args) <= MAX_CANCEL
+        and any(a is output for a in upstream.args)
+        and _has_quotient(upstream.attr.form)
+        and not f.arguments(output.attr.partial(index))
+    )
+
+
+def _has_quotient(form: f.Formula) -> bool:
+    return isinstance(form, f.Div) or any(_has_quotient(c) for c in f.children(form))

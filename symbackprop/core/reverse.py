@@ -1,0 +1,132 @@
+"""The reverse sweep: cotangents flow from the outputs to the rows asked for, each row visited once.
+
+The sweep is the whole of backpropagation; the rules live in the op records. It is iterative, computes nothing that no
+wanted row needs, sums over broadcast axes in this one place, and checks the shape of every cotangent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from symbackprop.core.accumulate import total
+from symbackprop.core.build import unbroadcast
+from symbackprop.core.graph import Node, label
+from symbackprop.core.shapes import same_shape, shape_text
+from symbackprop.errors import ShapeError
+
+
+class Part(NamedTuple):
+    """One contribution to a row's cotangent: its value, and the consumer and argument place it came through."""
+
+    value: Node
+    consumer: Node | None
+    index: int
+
+
+class Observer(Protocol):
+    """Sees every row's contributions; returns the row's cotangent."""
+
+    def settle(self, node: Node, parts: Sequence[Part]) -> Node: ...
+
+
+class Sum:
+    """The observer that only adds."""
+
+    def settle(self, node: Node, parts: Sequence[Part]) -> Node:
+        return total([p.value for p in parts])
+
+
+def grad(output: Node, wrt: Sequence[Node], seed: Node | None = None) -> list[Node]:
+    """∂output/∂w for every w, as rows of the same table, so they can be differentiated again.
+
+    ``output`` is a scalar unless ``seed`` (its upstream gradient, of its shape) is given.
+    """
+    if seed is None and output.shape:
+        raise ShapeError(f"{label(output)} is not a scalar ({shape_text(output.shape)}): give its upstream gradient")
+    return vjp([output], [output.graph.const(1) if seed is None else seed], wrt)
+
+
+def vjp(
+    outputs: Sequence[Node],
+    upstream: Sequence[Node],
+    wrt: Sequence[Node],
+    observer: Observer | None = None,
+    stop: frozenset[int] = frozenset(),
+) -> list[Node]:
+    """The vector-Jacobian products Σ_o upstream_oᵀ ∂o/∂w for every w in ``wrt``; zero where w is not reached.
+
+    Rows in ``stop`` are treated as leaves (the carried values of a loop body).
+    """
+    sweep = Sweep(outputs, wrt, observer or Sum(), stop)
+    for node, seed in zip(outputs, upstream):
+        sweep.add(node, Part(seed, None, 0))
+    sweep.run()
+    return [sweep.cotangents[w.id] if w.id in sweep.cotangents else w.graph.full(0, w.shape) for w in wrt]
+
+
+class Sweep:
+    """State of one reverse sweep."""
+
+    def __init__(self, outputs: Sequence[Node], wrt: Sequence[Node], observer: Observer, stop: frozenset[int]) -> None:
+        self.order = outputs[0].graph.topological(outputs, stop)
+        self.needed = needed_rows(self.order, wrt, stop)
+        self.observer, self.stop = observer, stop
+        self.parts: dict[int, list[Part]] = {}
+        self.projections: dict[int, dict[int, Node]] = {}
+        self.cotangents: dict[int, Node] = {}
+
+    def add(self, node: Node, part: Part) -> None:
+        if node.id in self.needed:
+            self.parts.setdefault(node.id, []).append(part)
+
+    def run(self) -> None:
+        for node in reversed(self.order):
+            if node.id not in self.needed:
+                continue
+            if node.op.vjp_all is not None and node.id in self.projections:
+                self._pass_on_all(node)
+            elif node.id in self.parts:
+                self._settle(node)
+
+    def _settle(self, node: Node) -> None:
+        cotangent = self.observer.settle(node, self.parts.pop(node.id))
+        check_shape(node, cotangent)
+        self.cotangents[node.id] = cotangent
+        if node.id in self.stop:
+            return
+        if node.op.projects:
+            self.projections.setdefault(node.args[0].id, {})[node.attr] = cotangent
+            return
+        for i, a in enumerate(node.args):
+            if a.id in self.needed:
+                part = node.op.vjp(i, cotangent, node, *node.args)
+                if part is not None:
+                    self.add(a, Part(unbroadcast(part, a.shape), node, i))
+
+    def _pass_on_all(self, node: Node) -> None:
+        """An op with several outputs gets all their cotangents at once."""
+        assert node.op.vjp_all is not None
+        wanted = [a.id in self.needed for a in node.args]
+        for i, part in enumerate(node.op.vjp_all(node, self.projections.pop(node.id), wanted)):
+            if part is not None and wanted[i]:
+                self.add(node.args[i], Part(part, node, i))
+
+
+def needed_rows(order: Sequence[Node], wrt: Sequence[Node], stop: frozenset[int] = frozenset()) -> set[int]:
+    """The rows between ``wrt`` and the outputs: the only ones whose cotangents are computed."""
+    needed = {w.id for w in wrt}
+    for node in order:
+        if node.id not in stop and any(a.id in needed for a in node.args):
+            needed.add(node.id)
+    return needed
+
+
+def check_shape(node: Node, cotangent: Node) -> None:
+    """A cotangent has its row's shape; anything else is a wrong derivative rule."""
+    if not same_shape(cotangent.shape, node.shape):
+        raise AssertionError(
+            f"the gradient of {label(node)} ({node.op.name}) has shape {shape_text(cotangent.shape)}, "
+            f"expected {shape_text(node.shape)}"
+        )
+

@@ -1,0 +1,39 @@
+"""Names for what a derivation talks about: unnamed intermediates and gradients. Every name has one owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from symbackprop.core.graph import Node
+
+_LETTERS = "abcdeghkmpqrsuvz"
+
+
+class Names:
+    """Hands out names that nothing else has; the same calls give the same names."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self.taken = set(taken)
+        self._free = self._letters()
+
+    def unique(self, wanted: str) -> str:
+        """``wanted``, or the first of wanted_2, wanted_3 … that is free."""
+        name, count = wanted, 1
+        while name in self.taken:
+            count += 1
+            name = f"{wanted}_{count}"
+        self.taken.add(name)
+        return name
+
+    def intermediate(self, node: Node) -> str:
+        """A name for an unnamed row: what its maker suggested, or the next letter ("let a = …")."""
+        return self.unique(node.hint) if node.hint else self.unique(next(self._free))
+
+    def _letters(self) -> Iterator[str]:
+        for letter in _LETTERS:
+            if letter not in self.taken:
+                yield letter
+        count = 0
+        while True:
+            count += 1
+            yield f"t{count}"

@@ -1,0 +1,199 @@
+"""`Model`: what a user declares, in order. It owns a row graph and knows which rows are parameters, data and results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from symbackprop.core.functions import CONSTANTS
+from symbackprop.core.graph import Graph, Node, Operand, label
+from symbackprop.core.shapes import Dim, DimLike, as_dim, as_shape, dim, shape_text
+from symbackprop.errors import ModelError, NameProblem, ShapeError
+from symbackprop.model.names import check_name
+
+RELU0 = (0, 1, sp.Rational(1, 2))
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One declaration or equation, as `show` lists it: keyword (dim, data, input, param, const, let, loss, output)."""
+
+    keyword: str
+    name: str
+
+
+class Model:
+    """A model: dimensions, data, parameters, named intermediates, and a loss or outputs.
+
+    With a loss (a scalar) the gradients are those of the loss. With outputs instead, the model is a layer: the upstream
+    gradient of each output is given, as a leaf named ``d<output>``.
+
+    ``relu0`` is the derivative of ReLU at 0: 0 (the default), 1 or 1/2.
+    """
+
+    def __init__(self, name: str = "model", *, summary: str = "", source: str = "", tags: Iterable[str] = (),
+                 relu0: int | float | sp.Rational = 0) -> None:
+        self.name, self.summary, self.source, self.tags = name, summary, source, tuple(tags)
+        self.graph = Graph(relu0=relu0)
+        if self.graph.relu0 not in RELU0:
+            raise ModelError(f"relu0 is 0, 1 or 0.5, not {relu0}")
+        self.sizes: dict[str, int | None] = {}
+        self.statements: list[Statement] = []
+        self.notation_of: dict[str, str] = {}
+        self.notes: list[str] = []
+        self.params: dict[str, Node] = {}
+        self.inputs: dict[str, Node] = {}
+        self.data_rows: dict[str, Node] = {}
+        self.constants: dict[str, Node] = {}
+        self.equations: dict[str, Node] = {}
+        self.loss_row: Node | None = None
+        self.output_rows: dict[str, Node] = {}
+        self.upstream: dict[str, Node] = {}
+
+    # -- declarations
+    def dims(self, names: str | Iterable[str], **sizes: int) -> Any:
+        """Symbolic dimensions: ``N, D = m.dims("N D")``; ``m.dims("D", D=3)`` gives a default size."""
+        listed = names.replace(",", " ").split() if isinstance(names, str) else list(names)
+        symbols = [self.dim(n, sizes.get(n)) for n in listed]
+        return symbols[0] if len(symbols) == 1 else tuple(symbols)
+
+    def dim(self, name: str, size: int | None = None) -> Dim:
+        """One symbolic dimension, perhaps with a default size."""
+        self._claim(name)
+        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+            raise ShapeError(f"the size of dimension {name} has to be a positive integer, not {size}")
+        self.sizes[name] = size
+        self.statements.append(Statement("dim", name))
+        return dim(name)
+
+    def data(self, name: str, shape: Iterable[DimLike] = (), *, below: DimLike | None = None) -> Node:
+        """Data, no gradient taken; ``below=C`` makes it integers 0 ≤ i < C."""
+        bound = None if below is None else as_dim(below)
+        row = self._leaf(name, shape, "data", kind="float" if bound is None else "int", below=bound)
+        self.data_rows[name] = row
+        return row
+
+    def input(self, name: str, shape: Iterable[DimLike] = ()) -> Node:
+        """Data whose gradient is wanted too."""
+        row = self._leaf(name, shape, "input")
+        self.inputs[name] = row
+        return row
+
+    def param(self, name: str, shape: Iterable[DimLike] = ()) -> Node:
+        """A parameter: what gradients are taken of."""
+        row = self._leaf(name, shape, "param")
+        self.params[name] = row
+        return row
+
+    def const(self, name: str, value: int | float | sp.Expr) -> Node:
+        """A named number."""
+        row = self._leaf(name, (), "constant", value=self.graph.const(value).attr)
+        self.constants[name] = row
+        return row
+
+    def _leaf(self, name: str, shape: Iterable[DimLike], role: str, **options: Any) -> Node:
+        self._claim(name)
+        row = self.graph.leaf(name, as_shape(shape), role, **options)
+        self.statements.append(Statement(role if role != "constant" else "const", name))
+        return row
+
+    def _claim(self, name: str) -> None:
+        check_name(name)
+        if name in self.sizes:
+            raise NameProblem(f"the name {name!r} is already a dimension")
+        self.graph.claim(name)
+
+    # -- equations
+    def let(self, name: str, value: Operand, notation: str | None = None) -> Node:
+        """A named intermediate."""
+        return self._equation("let", name, value, notation)
+
+    def loss(self, name: str, value: Operand) -> Node:
+        """The scalar that is minimised; a model has one loss or else outputs."""
+        if self.loss_row is not None:
+            raise ModelError(f"a second loss {name!r}: the model already has the loss {self.loss_row.name!r}")
+        if self.output_rows:
+            raise ModelError(f"a loss {name!r} in a layer with outputs {', '.join(self.output_rows)}: it is one or the other")
+        row = self.graph.lift(value)
+        if row.shape:
+            raise ShapeError(
+                f"the loss {name} is not a scalar ({shape_text(row.shape)}); did you mean mean(…) or sum(…) ?"
+            )
+        self.loss_row = self._equation("loss", name, row, None)
+        return self.loss_row
+
+    def output(self, name: str, value: Operand) -> Node:
+        """An output of a layer; its upstream gradient ``d<name>`` is given."""
+        if self.loss_row is not None:
+            raise ModelError(f"an output {name!r} in a model with the loss {self.loss_row.name!r}: it is one or the other")
+        row = self._equation("output", name, value, None)
+        self.output_rows[name] = row
+        return row
+
+    def _equation(self, keyword: str, name: str, value: Operand, notation: str | None) -> Node:
+        self._claim(name)
+        row = self.graph.let(name, value)
+        self.equations[name] = row
+        self.statements.append(Statement(keyword, name))
+        if notation is not None:
+            self.notation_of[name] = notation
+        return row
+
+    # -- constants that carry a shape
+    def constant(self, kind: str, *args: Any) -> Node:
+        """``arange(n)``, ``eye(n)``, ``zeros(*shape)``, ``ones(*shape)``, ``causal_mask(n)`` as rows of this model."""
+        if kind not in CONSTANTS:
+            raise NameProblem(f"no constant array {kind!r}; there are {', '.join(sorted(CONSTANTS))}")
+        return CONSTANTS[kind](self.graph, *args)
+
+    # -- results
+    def targets(self) -> dict[str, Node]:
+        """What gradients are taken of: parameters and inputs, in order of declaration."""
+        names = [s.name for s in self.statements if s.keyword in ("param", "input")]
+        return {n: self.graph.names[n] for n in names}
+
+    def results(self) -> list[Node]:
+        """The loss, or the outputs."""
+        if self.loss_row is not None:
+            return [self.loss_row]
+        if not self.output_rows:
+            raise ModelError(f"the model {self.name!r} has no loss and no output: add `loss L = …` or `output Y = …`")
+        return list(self.output_rows.values())
+
+    def seeds(self) -> list[Node]:
+        """The cotangents that the sweep starts from: 1 for a loss, the given upstream gradient of each output."""
+        if self.loss_row is not None:
+            return [self.graph.const(1)]
+        return [self._upstream(name, row) for name, row in self.output_rows.items()]
+
+    def _upstream(self, name: str, row: Node) -> Node:
+        if name not in self.upstream:
+            wanted = f"d{name}"
+            while wanted in self.graph.names or wanted in self.sizes:
+                wanted += "_"
+            self.upstream[name] = self.graph.leaf(wanted, row.shape, "upstream")
+        return self.upstream[name]
+
+    def unreached(self) -> list[str]:
+        """Parameters and inputs that no result depends on: their gradient is zero."""
+        reached = {n.id for n in self.graph.topological(self.results())}
+        return [name for name, row in self.targets().items() if row.id not in reached]
+
+    def leaves(self) -> dict[str, Node]:
+        """Every declared array by name, in order of declaration."""
+        roles = ("param", "input", "data")
+        return {s.name: self.graph.names[s.name] for s in self.statements if s.keyword in roles}
+
+    def default_sizes(self, given: Mapping[str, int] | None = None) -> dict[str, int]:
+        """A size for every dimension: the given one, the declared default, or a small number of its own."""
+        unknown = set(given or {}) - set(self.sizes)
+        if unknown:
+            raise ModelError(f"no dimension {sorted(unknown)[0]!r}; the model has {', '.join(self.sizes) or 'none'}")
+        small = iter((3, 4, 5, 6, 7, 2, 8, 9, 10, 11) * (1 + len(self.sizes) // 10))
+        return {n: (given or {}).get(n) or d or next(small) for n, d in self.sizes.items()}
+
+    def __repr__(self) -> str:
+        return f"<Model {self.name}: {', '.join(label(r) for r in [*self.params.values()])}>"
