@@ -1,0 +1,31 @@
+"""symbackprop derives backpropagation symbolically and shows its work.
+
+The public names are loaded when they are first used, so that the command line answers at once.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "Model": "symbackprop.model",
+    "load": "symbackprop.model",
+    "derive": "symbackprop.derive",
+    "codegen": "symbackprop.codegen",
+    "verify": "symbackprop.verify",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Public names; any function of the model language (``relu``, ``mean``, ``softmax`` …) is one too."""
+    if name.startswith("__"):
+        raise AttributeError(name)
+    if name in _HOME:
+        return getattr(import_module(_HOME[name]), name)
+    functions = import_module("symbackprop.core.functions").FUNCTIONS
+    if name in functions:
+        return functions[name]
+    raise AttributeError(f"module 'symbackprop' has no attribute {name!r}")

@@ -321,14 +321,14 @@ def binary_cross_entropy_with_logits(logits: Node, target: Operand) -> Node:
 def layer_norm(x: Node, axis: Axis = -1, eps: Operand = 1e-5) -> Node:
     """(x − mean)/√(var + eps) along the axes, without an affine part."""
     centred = _hint(x - _hint(mean(x, axis, True), "mu"), "c")
-    spread = _hint(sqrt(_hint(mean(centred**2, axis, True), "var") + eps), "s")
+    spread = _hint(sqrt(_hint(mean(centred**2, axis, True) + eps, "v")), "s")
     return centred / spread
 
 
 @function
 def rms_norm(x: Node, axis: Axis = -1, eps: Operand = 1e-5) -> Node:
     """x/√(mean(x²) + eps) along the axes, without an affine part."""
-    return x / _hint(sqrt(mean(x**2, axis, True) + eps), "s")
+    return x / _hint(sqrt(_hint(mean(x**2, axis, True) + eps, "v")), "s")
 
 
 # -- products and arrangement --------------------------------------------------------------------------------------
