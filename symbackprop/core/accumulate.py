@@ -28,8 +28,11 @@ def _plus(a: Node, b: Node) -> Node:
     g = a.graph
     left, right = g.arithmetic(fa, a.args), g.arithmetic(fb, b.args)
     if ca == cb:
-        return (left + right) * ca
-    return (right - left) * cb if f.is_negative(ca) else (left - right) * ca
+        combined, factor = left + right, ca
+    else:
+        combined, factor = (right - left, cb) if f.is_negative(ca) else (left - right, ca)
+    scaled: Node = combined * factor
+    return scaled
 
 
 def _scaled(node: Node) -> tuple[sp.Expr, f.Formula]:

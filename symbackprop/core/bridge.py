@@ -7,7 +7,6 @@ from typing import Any
 
 import sympy as sp
 
-from symbackprop.core import formula as f
 from symbackprop.core.calculus import sorted_terms
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.scalars import BY_HEAD

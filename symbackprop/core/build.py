@@ -54,7 +54,7 @@ def _parse(spec: str, args: Sequence[Node]) -> tuple[list[str], str]:
     ins = left.split(",")
     if len(ins) != len(args):
         raise ShapeError(f"einsum {spec!r} has {len(ins)} operands, {len(args)} are given")
-    for s, a in zip(ins, args):
+    for s, a in zip(ins, args, strict=True):
         if len(s) != a.ndim:
             raise ShapeError(f"einsum {spec!r}: {s!r} names {len(s)} axes, {label(a)} has {shape_text(a.shape)}")
     if len(set(out)) < len(out) or not set(out) <= set(left):
@@ -64,7 +64,7 @@ def _parse(spec: str, args: Sequence[Node]) -> tuple[list[str], str]:
 
 def _drop_eye(ins: list[str], out: str, args: Sequence[Node]) -> Node | None:
     """Σ_j δ_ij a_j is a_i."""
-    for k, (s, a) in enumerate(zip(ins, args)):
+    for k, (s, a) in enumerate(zip(ins, args, strict=True)):
         if a.op.name != "eye" or len(args) == 1 or s[0] == s[1]:
             continue
         keep, gone = (s[0], s[1]) if s[1] not in out else (s[1], s[0])
@@ -80,7 +80,7 @@ def _absorb_view(ins: list[str], out: str, args: Sequence[Node]) -> Node | None:
         if a.op.name == "einsum" and a.name is None and len(a.args) == 1:
             source, target = a.attr.split("->")
             if sorted(source) == sorted(target) and len(set(source)) == len(source):
-                renamed = dict(zip(target, ins[k]))
+                renamed = dict(zip(target, ins[k], strict=True))
                 inner = [*ins[:k], "".join(renamed[c] for c in source), *ins[k + 1 :]]
                 return einsum(",".join(inner) + "->" + out, *args[:k], a.args[0], *args[k + 1 :])
     return None
@@ -92,7 +92,8 @@ def _drop_constant(ins: list[str], out: str, args: Sequence[Node]) -> Node | Non
         others = "".join(ins[:k] + ins[k + 1 :])
         if len(args) > 1 and a.value is not None and set(ins[k]) <= set(others):
             rest = einsum(",".join(ins[:k] + ins[k + 1 :]) + "->" + out, *args[:k], *args[k + 1 :])
-            return rest * a.value
+            product: Node = rest * a.value
+            return product
     return None
 
 
@@ -270,7 +271,8 @@ def put_along(g: Node, index: Node, axis: int, size: DimLike) -> Node:
     if g.value is not None and is_one(g.shape[place]):
         from symbackprop.core.indexing import one_hot_along
 
-        return one_hot_along(index, place, as_dim(size)) * g.value
+        hot: Node = one_hot_along(index, place, as_dim(size)) * g.value
+        return hot
     return g.graph.make("put_along_axis", (g, index), (place, as_dim(size)))
 
 

@@ -100,7 +100,7 @@ def _equal(a: sp.Expr, b: sp.Expr) -> bool:
     if a == b:
         return True
     difference = sp.expand(a - b)
-    return difference == 0 or sp.expand(sp.fraction(sp.together(difference))[0]) == 0
+    return bool(difference == 0 or sp.expand(sp.fraction(sp.together(difference))[0]) == 0)
 
 
 def _derivative(form: f.Formula, i: int, top: bool = False) -> f.Formula | None:

@@ -2,7 +2,7 @@
 
 SymPy's canonical form decides what is *equal* (`kernel.py`); a formula decides how it is *written*: SymPy sorts
 ``y - o`` into ``-o + y``, a lecturer does not. A formula is a small immutable tree over the placeholders ``Arg(0)``,
-``Arg(1)`` … and ``Out`` (the value of the row itself). The constructors below fold constants and signs and nothing else.
+``Arg(1)`` … and ``Out`` (the value of the row itself). The constructors fold constants and signs and nothing else.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Union
+from typing import TypeAlias
 
 import sympy as sp
 
-Number = Union[int, float, sp.Expr]
+Number: TypeAlias = int | float | sp.Expr
 
 
 class Formula:

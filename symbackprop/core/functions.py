@@ -1,7 +1,7 @@
 """What users call: compositions of rows. Their backward is derived, never written here.
 
-Every function takes rows (or numbers and SymPy expressions where a row is among the arguments) and returns a row. The
-names of the mathematical functions are NumPy's where NumPy has them; ``axis`` and ``keepdims`` mean what they mean there.
+Every function takes rows (or numbers and SymPy expressions where a row is among the arguments) and returns a row. Names
+are NumPy's where NumPy has them; ``axis`` and ``keepdims`` mean what they mean there.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Any, TypeVar, Union
+from typing import Any, TypeAlias, TypeVar
 
 import sympy as sp
 
@@ -19,7 +19,7 @@ from symbackprop.core.indexing import one_hot_along
 from symbackprop.core.shapes import DimLike, normalise_axes, normalise_axis, same_shape, shape_text, size_of
 from symbackprop.errors import ShapeError
 
-Axis = Union[int, Sequence[int], None]
+Axis: TypeAlias = int | Sequence[int] | None
 FUNCTIONS: dict[str, Callable[..., Node]] = {}
 F = TypeVar("F", bound=Callable[..., Node])
 
@@ -39,7 +39,7 @@ def function(call: F) -> F:
     def wrapped(*args: Any, **options: Any) -> Node:
         graph = graph_of(*args, *options.values())
         rows = tuple(whole(a) if isinstance(a, Node) else a for a in _lifted(graph, args))
-        given = dict(zip(parameters, rows)) | options
+        given = dict(zip(parameters, rows, strict=False)) | options
         shown = tuple(v for v in given.values() if isinstance(v, Node))
         rest = {k: v for k, v in given.items() if not isinstance(v, Node) and not _same(v, parameters[k].default)}
         required = [v for k, v in rest.items() if parameters[k].default is Parameter.empty]
@@ -82,8 +82,10 @@ def graph_of(*args: Any) -> Graph:
         if isinstance(a, Node):
             return a.graph
         if isinstance(a, sp.Expr):
-            for symbol in sorted(a.atoms(RowSymbol), key=str):
-                return symbol.row.graph
+            symbols = sorted(a.atoms(RowSymbol), key=str)
+            if symbols:
+                graph: Graph = symbols[0].row.graph
+                return graph
     raise TypeError("at least one argument has to be a row of a model")
 
 
@@ -156,7 +158,8 @@ def gelu(x: Node) -> Node:
 def gelu_tanh(x: Node) -> Node:
     """½x(1 + tanh(√(2/π)(x + 0.044715x³)))."""
     inner = _hint(sp.sqrt(2 / sp.pi) * (x + sp.Rational("0.044715") * x**3), "u")
-    return sp.Rational(1, 2) * x * (1 + _hint(tanh(inner), "t"))
+    half: Node = sp.Rational(1, 2) * x
+    return half * (1 + _hint(tanh(inner), "t"))
 
 
 @function
@@ -215,7 +218,8 @@ def sum(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
 @function
 def mean(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     """Σ over the axes, divided by how many entries that are."""
-    return build.reduce_sum(a, axis, keepdims) / size_of(a.shape, normalise_axes(axis, a.ndim))
+    average: Node = build.reduce_sum(a, axis, keepdims) / size_of(a.shape, normalise_axes(axis, a.ndim))
+    return average
 
 
 @plain
@@ -268,7 +272,8 @@ def cumsum(a: Node, axis: int = 0) -> Node:
     n = a.shape[place]
     letters = "abcdefgh"[: a.ndim]
     out = letters.replace(letters[place], "z")
-    return mark(build.einsum(f"z{letters[place]},{letters}->{out}", causal_mask_of(a.graph, n), a), "cumsum", (a, axis), {})
+    row = build.einsum(f"z{letters[place]},{letters}->{out}", causal_mask_of(a.graph, n), a)
+    return mark(row, "cumsum", (a, axis), {})
 
 
 # -- losses --------------------------------------------------------------------------------------------------------

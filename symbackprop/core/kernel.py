@@ -5,6 +5,8 @@ The derivative of a kernel is found once per process however many rows apply it.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import sympy as sp
 
 from symbackprop.core import formula as f
@@ -19,8 +21,8 @@ class Kernel:
     """An elementwise function of ``arity`` arguments: how it is written (`form`) and what it is (`expr`)."""
 
     __slots__ = ("_partials", "arity", "expr", "form", "identity")
-    _table: dict[f.Formula, Kernel] = {}
-    _identities: dict[tuple[sp.Expr, int], int] = {}
+    _table: ClassVar[dict[f.Formula, Kernel]] = {}
+    _identities: ClassVar[dict[tuple[sp.Expr, int], int]] = {}
 
     form: f.Formula
     expr: sp.Expr

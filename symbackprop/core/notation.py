@@ -1,8 +1,8 @@
 """Writing rows down: one walk over formulas and rows, many notations.
 
-`Notation` writes model text (ASCII, parsable). The other notations (LaTeX, Unicode text, NumPy code) override how a sum,
-a product, a call … looks; none of them walks a formula itself. Every piece of text carries how strongly it binds, so
-parentheses are put where they are needed and nowhere else.
+`Notation` writes model text (ASCII, parsable). The other notations (LaTeX, Unicode text, NumPy code) override how a
+sum, a product, a call … looks; none of them walks a formula itself. Every piece of text carries how strongly it binds,
+so parentheses are put where they are needed and nowhere else.
 """
 
 from __future__ import annotations

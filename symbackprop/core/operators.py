@@ -1,4 +1,4 @@
-"""Python's operators on rows: arithmetic, comparison, matrix product, indexing; SymPy expressions mix in on either side."""
+"""Python's operators on rows: arithmetic, comparison, matrix product, indexing; SymPy expressions on either side."""
 
 from __future__ import annotations
 
@@ -59,22 +59,22 @@ class Operators:
         return self._binary("**", other, self)
 
     def __neg__(self) -> Node:
-        return self.graph.arithmetic(FORMS["neg"], [self.graph.lift(self)])  # type: ignore[arg-type]
+        return self.graph.arithmetic(FORMS["neg"], [self.graph.lift(self)])
 
     def __pos__(self) -> Node:
-        return self.graph.lift(self)  # type: ignore[arg-type]
+        return self.graph.lift(self)
 
     def __gt__(self, other: Any) -> Node:
-        return self.graph.call("greater", self, other)  # type: ignore[arg-type]
+        return self.graph.call("greater", self, other)
 
     def __ge__(self, other: Any) -> Node:
-        return self.graph.call("greater_equal", self, other)  # type: ignore[arg-type]
+        return self.graph.call("greater_equal", self, other)
 
     def __lt__(self, other: Any) -> Node:
-        return self.graph.call("less", self, other)  # type: ignore[arg-type]
+        return self.graph.call("less", self, other)
 
     def __le__(self, other: Any) -> Node:
-        return self.graph.call("less_equal", self, other)  # type: ignore[arg-type]
+        return self.graph.call("less_equal", self, other)
 
     def __matmul__(self, other: Any) -> Node:
         from symbackprop.core.build import matmul
@@ -106,4 +106,4 @@ class Operators:
     def _sympy_(self) -> sp.Expr:
         from symbackprop.core.bridge import RowSymbol
 
-        return RowSymbol(self)
+        return RowSymbol(self.graph.lift(self))

@@ -1,8 +1,8 @@
 """The record of a structural op, and the table of all of them.
 
-A model is a table of rows; every row is an elementwise kernel or one of these ops. A record is complete or refused: shape
-rule, derivative rule, printing, code, reference values and a sampler of valid inputs all have to be there, because tests,
-documentation and every output are generated from the table.
+A model is a table of rows; every row is an elementwise kernel or one of these ops. A record is complete or refused:
+shape rule, derivative rule, printing, code, reference values and a sampler of valid inputs all have to be there,
+because tests, documentation and every output are generated from the table.
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ class Op:
     """One structural op.
 
     ``infer(attr, args)`` gives the shape and kind of the result or raises `ShapeError`. ``vjp(i, upstream, output,
-    *inputs)`` gives the cotangent of input i as a row of the same table (None: no gradient flows). ``show`` prints a row in
-    any notation for reading, ``numpy`` as NumPy code; both get the arguments printed. ``reference(np, attr, *arrays)``
-    computes the value plainly, with ``attr`` resolved to integers, and shares nothing with ``numpy``.
+    *inputs)`` gives the cotangent of input i as a row of the same table (None: no gradient flows). ``show`` prints a
+    row in any notation for reading, ``numpy`` as NumPy code; both get the arguments printed. ``reference(np, attr,
+    *arrays)`` computes the value plainly, with ``attr`` resolved to integers, and shares nothing with ``numpy``.
 
-    An op with several results has ``vjp_all(node, cotangents by result, wanted)`` and is read through rows whose op
+    An op with several results has ``vjp_all(node, cotangents by result, wanted)``, which gives its reverse row and the
+    cotangent of every argument, and is read through rows whose op
     ``projects``: their one argument is the op's row, their attribute the number of the result.
     """
 
@@ -56,7 +57,7 @@ class Op:
     samples: tuple[Sample, ...]
     convention: str = ""
     projects: bool = False
-    vjp_all: Callable[[Node, dict[int, Node], Sequence[bool]], Sequence[Node | None]] | None = None
+    vjp_all: Callable[[Node, dict[int, Node], Sequence[bool]], tuple[Node, Sequence[Node | None]]] | None = None
 
 
 OPS: dict[str, Op] = {}

@@ -7,7 +7,8 @@ wanted row needs, sums over broadcast axes in this one place, and checks the sha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 from symbackprop.core.accumulate import total
 from symbackprop.core.build import unbroadcast
@@ -16,7 +17,8 @@ from symbackprop.core.shapes import same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 
-class Part(NamedTuple):
+@dataclass(slots=True)
+class Part:
     """One contribution to a row's cotangent: its value, and the consumer and argument place it came through."""
 
     value: Node
@@ -25,9 +27,11 @@ class Part(NamedTuple):
 
 
 class Observer(Protocol):
-    """Sees every row's contributions; returns the row's cotangent."""
+    """Sees every row's contributions; returns the row's cotangent. ``looped`` tells of a loop swept through."""
 
     def settle(self, node: Node, parts: Sequence[Part]) -> Node: ...
+
+    def looped(self, node: Node, reverse: Node) -> None: ...
 
 
 class Sum:
@@ -35,6 +39,9 @@ class Sum:
 
     def settle(self, node: Node, parts: Sequence[Part]) -> Node:
         return total([p.value for p in parts])
+
+    def looped(self, node: Node, reverse: Node) -> None:
+        pass
 
 
 def grad(output: Node, wrt: Sequence[Node], seed: Node | None = None) -> list[Node]:
@@ -59,7 +66,7 @@ def vjp(
     Rows in ``stop`` are treated as leaves (the carried values of a loop body).
     """
     sweep = Sweep(outputs, wrt, observer or Sum(), stop)
-    for node, seed in zip(outputs, upstream):
+    for node, seed in zip(outputs, upstream, strict=True):
         sweep.add(node, Part(seed, None, 0))
     sweep.run()
     return [sweep.cotangents[w.id] if w.id in sweep.cotangents else w.graph.full(0, w.shape) for w in wrt]
@@ -108,7 +115,9 @@ class Sweep:
         """An op with several outputs gets all their cotangents at once."""
         assert node.op.vjp_all is not None
         wanted = [a.id in self.needed for a in node.args]
-        for i, part in enumerate(node.op.vjp_all(node, self.projections.pop(node.id), wanted)):
+        reverse, parts = node.op.vjp_all(node, self.projections.pop(node.id), wanted)
+        self.observer.looped(node, reverse)
+        for i, part in enumerate(parts):
             if part is not None and wanted[i]:
                 self.add(node.args[i], Part(part, node, i))
 

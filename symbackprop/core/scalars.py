@@ -23,10 +23,11 @@ Numpy = Any
 class Scalar:
     """One elementwise function.
 
-    ``partials`` are the derivatives by each argument over `Arg` and `OUT` (None: by SymPy's ``diff``). ``shown`` is how many arguments print; the rest are conventions. ``latex`` and ``text`` are
-    templates over the printed arguments (None: ``name(args)``); ``numpy`` is code, naming a stable helper where plain
-    NumPy is unstable. ``reference(np, *arrays)`` is written independently of ``numpy`` and is what `verify` trusts.
-    ``domain`` is where random inputs are drawn, one interval per argument.
+    ``partials`` are the derivatives by each argument over `Arg` and `OUT` (None: by SymPy's ``diff``). ``shown`` is how
+    many arguments print; the rest are conventions. ``latex`` and ``text`` are templates over the printed arguments
+    (None: ``name(args)``); ``numpy`` is code, naming a stable helper where plain NumPy is unstable. ``reference(np,
+    *arrays)`` is written independently of ``numpy`` and is what `verify` trusts. ``domain`` is where random inputs are
+    drawn, one interval per argument.
     """
 
     name: str

@@ -6,15 +6,15 @@ Comparing dimensions is the hottest thing a reverse sweep does, so identity is t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Union
+from typing import Any, TypeAlias
 
 import sympy as sp
 
 from symbackprop.errors import ShapeError
 
-Dim = sp.Expr
-Shape = tuple[sp.Expr, ...]
-DimLike = Union[int, sp.Expr]
+Dim: TypeAlias = sp.Expr
+Shape: TypeAlias = tuple[sp.Expr, ...]
+DimLike: TypeAlias = int | sp.Expr
 ONE: Dim = sp.S.One
 
 
@@ -41,7 +41,7 @@ def same(a: Dim, b: Dim) -> bool:
     """Whether two dimensions are equal for all sizes."""
     if a is b:
         return True
-    if a.is_Integer and b.is_Integer or a.is_Symbol and b.is_Symbol:
+    if (a.is_Integer and b.is_Integer) or (a.is_Symbol and b.is_Symbol):
         return bool(a == b)
     return bool(a == b) or sp.expand(a - b) == 0
 

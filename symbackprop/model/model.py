@@ -1,4 +1,4 @@
-"""`Model`: what a user declares, in order. It owns a row graph and knows which rows are parameters, data and results."""
+"""`Model`: what a user declares, in order. It owns a row graph and knows which rows are parameters, data, results."""
 
 from __future__ import annotations
 
@@ -116,7 +116,8 @@ class Model:
         if self.loss_row is not None:
             raise ModelError(f"a second loss {name!r}: the model already has the loss {self.loss_row.name!r}")
         if self.output_rows:
-            raise ModelError(f"a loss {name!r} in a layer with outputs {', '.join(self.output_rows)}: it is one or the other")
+            outputs = ", ".join(self.output_rows)
+            raise ModelError(f"a loss {name!r} in a layer with outputs {outputs}: it is one or the other")
         row = self.graph.lift(value)
         if row.shape:
             raise ShapeError(
@@ -128,7 +129,8 @@ class Model:
     def output(self, name: str, value: Operand) -> Node:
         """An output of a layer; its upstream gradient ``d<name>`` is given."""
         if self.loss_row is not None:
-            raise ModelError(f"an output {name!r} in a model with the loss {self.loss_row.name!r}: it is one or the other")
+            loss = self.loss_row.name
+            raise ModelError(f"an output {name!r} in a model with the loss {loss!r}: it is one or the other")
         row = self._equation("output", name, value, None)
         self.output_rows[name] = row
         return row

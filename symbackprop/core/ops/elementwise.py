@@ -55,7 +55,7 @@ def _show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
 
 
 def evaluate_expr(np: Any, expr: sp.Expr, values: dict[sp.Symbol, Any]) -> Any:
-    """The value of a canonical kernel expression, by the reference of each function: independent of how it is written."""
+    """The value of a canonical kernel expression by each function's reference: independent of how it is written."""
     if expr in values:
         return values[expr]
     if not expr.free_symbols:
@@ -105,4 +105,4 @@ def kernel_values(kernel: Kernel, arrays: Sequence[Any]) -> dict[sp.Symbol, Any]
     """The placeholders of a kernel bound to arrays."""
     from symbackprop.core.calculus import PLACEHOLDERS
 
-    return dict(zip(PLACEHOLDERS, arrays))
+    return dict(zip(PLACEHOLDERS, arrays, strict=False))

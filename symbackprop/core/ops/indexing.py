@@ -9,7 +9,7 @@ from symbackprop.core import build
 from symbackprop.core.graph import FLOAT, Node, label
 from symbackprop.core.notation import Notation, Text
 from symbackprop.core.registry import Op, Sample, register
-from symbackprop.core.shapes import Shape, broadcast, is_one, same_shape, shape_text
+from symbackprop.core.shapes import ONE, Shape, broadcast, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 
@@ -88,8 +88,8 @@ def _infer_take(axis: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
     require_integers(index)
     if a.ndim != index.ndim:
         raise ShapeError(f"take_along_axis: {label(a)} has {a.ndim} axes but {label(index)} has {index.ndim}")
-    rest = (*a.shape[:axis], build.ONE, *a.shape[axis + 1 :])
-    own = (*index.shape[:axis], build.ONE, *index.shape[axis + 1 :])
+    rest = (*a.shape[:axis], ONE, *a.shape[axis + 1 :])
+    own = (*index.shape[:axis], ONE, *index.shape[axis + 1 :])
     shape = broadcast([rest, own], [label(a), label(index)])
     if not same_shape(shape, own) or not same_shape(shape, rest):
         raise ShapeError(f"take_along_axis: {shape_text(a.shape)} and {shape_text(index.shape)} differ off axis {axis}")
@@ -162,4 +162,3 @@ register(
     )
 )
 
-__all__ = ["is_one", "require_integers"]

@@ -17,8 +17,8 @@ from symbackprop.errors import ShapeError
 def _infer(spec: str, args: tuple[Node, ...]) -> tuple[Shape, str]:
     left, out = spec.split("->")
     sizes: dict[str, tuple[Dim, Node]] = {}
-    for letters, a in zip(left.split(","), args):
-        for c, d in zip(letters, a.shape):
+    for letters, a in zip(left.split(","), args, strict=True):
+        for c, d in zip(letters, a.shape, strict=True):
             known, owner = sizes.setdefault(c, (d, a))
             if not same(known, d):
                 raise ShapeError(
@@ -31,7 +31,7 @@ def _vjp(i: int, upstream: Node, output: Node, *inputs: Node) -> Node | None:
     """The upstream gradient takes the operand's place: ∂L/∂A of C = A B is δ Bᵀ, whatever the pattern."""
     left, out = output.attr.split("->")
     ins = left.split(",")
-    operands = [(out, upstream), *[(s, b) for j, (s, b) in enumerate(zip(ins, inputs)) if j != i]]
+    operands = [(out, upstream), *[(s, b) for j, (s, b) in enumerate(zip(ins, inputs, strict=True)) if j != i]]
     target, eyes = _separate(ins[i], output.attr, inputs[i])
     operands += eyes
     present = set("".join(s for s, _ in operands))
@@ -39,7 +39,7 @@ def _vjp(i: int, upstream: Node, output: Node, *inputs: Node) -> Node | None:
     result = build.einsum(",".join(s for s, _ in operands) + "->" + kept, *[b for _, b in operands])
     if kept == target:
         return result
-    shape = tuple(d if c in present else ONE for c, d in zip(target, inputs[i].shape))
+    shape = tuple(d if c in present else ONE for c, d in zip(target, inputs[i].shape, strict=True))
     return output.graph.broadcast(build.reshape(result, shape), inputs[i].shape)
 
 
@@ -62,7 +62,7 @@ def _show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
     if matrix is None:
         return _show_special(p, node, args)
     order, flips, flip_result = matrix
-    factors = [p.transpose(args[k]) if flip else args[k] for k, flip in zip(order, flips)]
+    factors = [p.transpose(args[k]) if flip else args[k] for k, flip in zip(order, flips, strict=True)]
     text = factors[0] if len(factors) == 1 else p.matmul(*factors)
     return p.transpose(text) if flip_result else text
 
@@ -106,7 +106,7 @@ def _batched(spec: str) -> tuple[list[int], list[bool], bool] | None:
     if left.count(",") != 1:
         return None
     a, b = left.split(",")
-    if len(a) < 3 and len(b) < 3 or len({*a}) < len(a) or len({*b}) < len(b) or len(b) < 2:
+    if (len(a) < 3 and len(b) < 3) or len({*a}) < len(a) or len({*b}) < len(b) or len(b) < 2:
         return None
     for order, (x, y) in (([0, 1], (a, b)), ([1, 0], (b, a))):
         batch = y[:-2]

@@ -66,7 +66,7 @@ register(
 def _infer_concat(axis: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
     first = args[0].shape
     for a in args[1:]:
-        if a.ndim != len(first) or not all(same(x, y) for k, (x, y) in enumerate(zip(first, a.shape)) if k != axis):
+        if a.ndim != len(first) or not all(k == axis or same(d, a.shape[k]) for k, d in enumerate(first)):
             raise ShapeError(
                 f"cannot concat {label(args[0])} ({shape_text(first)}) and {label(a)} ({shape_text(a.shape)}) "
                 f"along axis {axis}: the other axes differ"
@@ -123,6 +123,10 @@ def _slice_text(p: Notation, attr: Any, rank: int, size: sp.Expr) -> str:
     return ", ".join([":"] * axis + [inside])
 
 
+def _show_slice(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+    return p.index(args[0], _slice_text(p, node.attr, node.ndim, node.args[0].shape[node.attr[0]]))
+
+
 register(
     Op(
         name="slice",
@@ -134,8 +138,8 @@ register(
         vjp=lambda i, upstream, output, a: build.pad_axis(
             upstream, output.attr[0], output.attr[1], a.shape[output.attr[0]], output.attr[3]
         ),
-        show=lambda p, node, args: p.index(args[0], _slice_text(p, node.attr, node.ndim, node.args[0].shape[node.attr[0]])),
-        numpy=lambda p, node, args: p.index(args[0], _slice_text(p, node.attr, node.ndim, node.args[0].shape[node.attr[0]])),
+        show=_show_slice,
+        numpy=_show_slice,
         reference=lambda np, attr, a: np.take(a, [attr[1] + k * attr[3] for k in range(attr[2])], axis=attr[0]),
         samples=(
             Sample(((4, 3),), (0, 1, 2, 1)),
