@@ -1,0 +1,180 @@
+"""The derivation as a document: finished lines, ready for any format.
+
+`anatomy.py` decides what is said; the formats (text, LaTeX, Markdown, HTML, JSON) only decide where it stands on the
+page. All mathematics comes as `Math`, in Unicode text and in LaTeX. The LaTeX knows which of its parts refer to
+something computed elsewhere (a forward value, a δ); `Math.linked` turns those into whatever a format calls a link.
+
+Anchors: ``eq-3`` is the third forward equation, ``step-4`` the fourth step, ``in-x`` the declared array ``x``. They are
+unique in a document and safe as HTML ids and LaTeX labels.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+# Marks inside LaTeX text, from Unicode's private use area: no name or number can contain them.
+LINK_OPEN, LINK_MID, LINK_CLOSE, BREAK = "\ue000", "\ue001", "\ue002", "\ue003"
+_LINK = re.compile(f"{LINK_OPEN}([^{LINK_MID}]*){LINK_MID}([^{LINK_OPEN}{LINK_CLOSE}]*){LINK_CLOSE}")
+
+
+@dataclass(frozen=True)
+class Math:
+    """One piece of mathematics: ``text`` in Unicode, ``marked`` in LaTeX with marks for links and line breaks."""
+
+    text: str
+    marked: str
+
+    @property
+    def latex(self) -> str:
+        """Plain LaTeX, without ``$``."""
+        return self.linked(lambda anchor, latex: latex)
+
+    def linked(self, write: Callable[[str, str], str]) -> str:
+        """LaTeX in which every reference is ``write(anchor, its LaTeX)``, as ``\\href{#step-3}{\\delta_a}``."""
+        latex, count = self.marked.replace(BREAK, ""), 1
+        while count:
+            latex, count = _LINK.subn(lambda m: write(m[1], m[2]), latex)
+        return latex
+
+    @property
+    def anchors(self) -> tuple[str, ...]:
+        """The anchors that this mathematics refers to, in order, each once."""
+        return tuple(dict.fromkeys(re.findall(f"{LINK_OPEN}([^{LINK_MID}]*){LINK_MID}", self.marked)))
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A reference in prose: ``step 3`` or ``(2)``."""
+
+    anchor: str
+    text: str
+
+
+Prose = tuple[str | Math | Ref, ...]  # running text with mathematics and references between
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number or an array: ``shown`` rounded for reading (None when too large to print), ``data`` exact, for JSON."""
+
+    shown: Math | None
+    data: Any
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of a display: ``left sign right``, with the reason beside it. ``left`` is None where the row above
+    goes on.
+
+    ``kind`` is one of
+
+    - ``definition``: a forward equation;
+    - ``chain``: the chain rule over named quantities;
+    - ``cached``: a factor that an earlier step or the forward pass computed, and where;
+    - ``local``: a local derivative, its rule in ``reason``;
+    - ``substitution``: the factors put into the chain;
+    - ``simplification``: the same, shorter, the rule in ``reason``;
+    - ``result``: the final form in which later steps use it;
+    - ``expanded``: the result with nothing abbreviated;
+    - ``element``: one entry of an array, in index view;
+    - ``value``: the number it comes to.
+    """
+
+    kind: str
+    left: Math | None
+    right: Math
+    reason: Prose = ()
+    sign: str = "="
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """A declared array: ``role`` is param, data, input, constant or upstream."""
+
+    name: str
+    anchor: str
+    math: Math
+    role: str
+    shape: Math | None
+    note: Prose = ()
+    value: Value | None = None
+
+
+@dataclass(frozen=True)
+class Equation:
+    """A numbered line of the forward pass. ``introduced``: the tool named this row ("let a = …")."""
+
+    number: int
+    name: str
+    anchor: str
+    line: Line
+    shape: Math | None
+    introduced: bool = False
+    value: Value | None = None
+
+
+@dataclass(frozen=True)
+class Step:
+    """One gradient found.
+
+    ``target`` is the quantity, ``symbol`` what its gradient is called from here on (∂L/∂W₁ or δ_a), ``role`` is seed,
+    intermediate or result (a parameter or input asked for). ``lines`` run from the chain rule to the final form;
+    ``cached`` says which earlier lines it uses and where they were computed.
+    """
+
+    number: int
+    name: str
+    anchor: str
+    target: Math
+    symbol: Math
+    title: Prose
+    role: str
+    shape: Math | None
+    lines: tuple[Line, ...]
+    cached: tuple[Ref, ...] = ()
+    path: Prose = ()
+    value: Value | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of the closing table: a gradient, its shape, its cost in multiplications, what forward stores for it."""
+
+    name: str
+    anchor: str
+    parameter: Math
+    gradient: Math
+    shape: Math | None
+    cost: Math
+    stores: tuple[Math, ...]
+
+
+@dataclass(frozen=True)
+class Document:
+    """Everything a format prints, in order."""
+
+    name: str
+    summary: str
+    source: str
+    view: str
+    layout: str
+    detail: str
+    heading: Prose
+    conventions: tuple[Prose, ...]
+    declarations: tuple[Declaration, ...]
+    forward: tuple[Equation, ...]
+    steps: tuple[Step, ...]
+    table: tuple[Row, ...]
+    total_cost: Math
+    stored: tuple[Math, ...]
+    updates: tuple[Line, ...]
+    notes: tuple[Prose, ...]
+
+    def anchors(self) -> Iterator[str]:
+        """Every anchor that a reference may point to."""
+        yield from (d.anchor for d in self.declarations)
+        yield from (e.anchor for e in self.forward)
+        yield from (s.anchor for s in self.steps)
