@@ -3,24 +3,40 @@
 SymPy's canonical form decides what is *equal* (`kernel.py`); a formula decides how it is *written*: SymPy sorts
 ``y - o`` into ``-o + y``, a lecturer does not. A formula is a small immutable tree over the placeholders ``Arg(0)``,
 ``Arg(1)`` … and ``Out`` (the value of the row itself). The constructors fold constants and signs and nothing else.
+
+Formulas are interned: equal ones are one object, so comparing and hashing them, and remembering what was found about
+them, costs nothing however often a model repeats a pattern.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TypeAlias
+from functools import cache, lru_cache
+from math import isinf, isnan
+from numbers import Integral, Rational, Real
+from typing import Any, TypeAlias
 
 import sympy as sp
 
+from symbackprop.errors import ModelError
+
 Number: TypeAlias = int | float | sp.Expr
+_INTERNED: dict[tuple[Any, ...], Formula] = {}
 
 
 class Formula:
     """Base of the tree; Python's operators call the folding constructors."""
 
     __slots__ = ()
+
+    def __new__(cls, *parts: Any) -> Formula:
+        key = (cls, *parts)
+        known = _INTERNED.get(key)
+        return _INTERNED.setdefault(key, object.__new__(cls)) if known is None else known
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), tuple([getattr(self, name) for name in self.__match_args__])  # type: ignore[attr-defined]
 
     def __add__(self, other: Formula | Number) -> Formula:
         return add(self, lift(other))
@@ -53,55 +69,55 @@ class Formula:
         return neg(self)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Num(Formula):
     """A number known before run time: exact rational, π, or an expression in the symbolic dimensions."""
 
     value: sp.Expr
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Arg(Formula):
     """The i-th argument of the row."""
 
     index: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Out(Formula):
     """The row's own value, already computed by forward."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Neg(Formula):
     body: Formula
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Add(Formula):
     terms: tuple[Formula, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Mul(Formula):
     """A product in written order; a numeric coefficient, if any, is the first factor."""
 
     factors: tuple[Formula, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Div(Formula):
     num: Formula
     den: Formula
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pow(Formula):
     base: Formula
     exponent: Formula
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Call(Formula):
     """A scalar function of the table in `scalars.py`."""
 
@@ -122,22 +138,31 @@ def lift(value: Formula | Number) -> Formula:
 
 @lru_cache(maxsize=4096)
 def _exact_float(value: float) -> sp.Expr:
-    if value != value or value in (float("inf"), float("-inf")):
-        return sp.Float(value)
-    return sp.Rational(repr(value))
+    if isnan(value):
+        raise ModelError("nan is not a number that a model can hold")
+    return sp.Float(value) if isinf(value) else sp.Rational(repr(value))
 
 
 def exact(value: Number) -> sp.Expr:
-    """The exact SymPy number that a literal stands for."""
-    if isinstance(value, bool):
+    """The exact SymPy number that a literal stands for; `ModelError` for what is no real number."""
+    if isinstance(value, sp.Expr):
+        if value.is_extended_real is False or value is sp.nan:
+            raise ModelError(f"{value} is not a real number")
+        return sp.Rational(str(value)) if value.is_Float else value
+    if isinstance(value, Integral):
         return sp.Integer(int(value))
-    if isinstance(value, int):
-        return sp.Integer(value)
-    if isinstance(value, float):
-        return _exact_float(value)
-    if isinstance(value, sp.Float):
-        return sp.Rational(str(value))
-    return value
+    if isinstance(value, Rational):
+        return sp.Rational(value.numerator, value.denominator)
+    if isinstance(value, Real):
+        return _exact_float(float(value))
+    raise ModelError(_not_a_number(value))
+
+
+def _not_a_number(value: Any) -> str:
+    kind = type(value).__name__
+    if hasattr(value, "shape"):
+        return f"a {kind} of numbers cannot be part of a model: declare it with data(…) and pass its values at run time"
+    return f"{value!r} ({kind}) is neither a row nor a number"
 
 
 def neg(f: Formula) -> Formula:
@@ -342,33 +367,42 @@ def substitute(f: Formula, leaf: Callable[[Formula], Formula]) -> Formula:
     """Replace every Arg and Out by ``leaf(it)``."""
     if isinstance(f, (Arg, Out)):
         return leaf(f)
-    parts = children(f)
-    if not parts:
-        return f
-    return rebuild(f, tuple(substitute(p, leaf) for p in parts))
+    old = children(f)
+    new = tuple([substitute(p, leaf) for p in old])
+    return f if new == old else rebuild(f, new)
 
 
-def arguments(f: Formula) -> list[int]:
+@cache
+def arguments(f: Formula) -> tuple[int, ...]:
     """The argument indices in order of first appearance."""
-    seen: dict[int, None] = {}
-    stack = [f]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, Arg):
-            seen.setdefault(item.index)
-        stack.extend(reversed(children(item)))
-    return list(seen)
+    if isinstance(f, Arg):
+        return (f.index,)
+    return tuple(dict.fromkeys(i for c in children(f) for i in arguments(c)))
 
 
-def uses_out(f: Formula) -> bool:
-    return isinstance(f, Out) or any(uses_out(c) for c in children(f))
+@cache
+def written_once(f: Formula) -> tuple[bool, ...]:
+    """For each of `arguments`, whether it stands in one place only."""
+    places = _places(f)
+    return tuple([places.count(i) == 1 for i in arguments(f)])
 
 
+def _places(f: Formula) -> list[int]:
+    return [f.index] if isinstance(f, Arg) else [i for c in children(f) for i in _places(c)]
+
+
+@cache
+def has_calls(f: Formula) -> bool:
+    return isinstance(f, Call) or any(has_calls(c) for c in children(f))
+
+
+@cache
 def size(f: Formula) -> int:
     """How many nodes the formula has."""
     return 1 + sum(size(c) for c in children(f))
 
 
+@cache
 def split_sign(f: Formula) -> tuple[sp.Expr, Formula]:
     """(coefficient, rest) with f = coefficient·rest and no number left in front of rest."""
     coefficient: sp.Expr = sp.S.One

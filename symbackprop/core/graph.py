@@ -12,7 +12,7 @@ from typing import Any, Union
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.kernel import MAX_ARGS, MAX_SIZE, Kernel
+from symbackprop.core.kernel import MAX_ARGS, MAX_SIZE, Kernel, composed, moved, renumbered
 from symbackprop.core.operators import Operators
 from symbackprop.core.registry import OPS, Op
 from symbackprop.core.scalars import TABLE
@@ -25,9 +25,10 @@ FLOAT, INT, BOOL = "float", "int", "bool"
 
 class Node(Operators):
     """One row. ``args`` are rows, ``attr`` is hashable; ``name`` is the user's, ``hint`` what an unnamed row would like
-    to be called; ``origin`` remembers the library function that made it (for printing only)."""
+    to be called; ``origin`` remembers the library function that made it (for printing only); ``value`` is the number
+    that every entry is, when that is known now."""
 
-    __slots__ = ("args", "attr", "graph", "hint", "id", "kind", "name", "op", "origin", "shape")
+    __slots__ = ("args", "attr", "graph", "hint", "id", "kind", "name", "op", "origin", "shape", "value")
 
     graph: Graph
     id: int
@@ -39,6 +40,7 @@ class Node(Operators):
     name: str | None
     hint: str | None
     origin: Origin | None
+    value: sp.Expr | None
 
     @property
     def ndim(self) -> int:
@@ -47,15 +49,6 @@ class Node(Operators):
     @property
     def is_leaf(self) -> bool:
         return not self.args
-
-    @property
-    def value(self) -> sp.Expr | None:
-        """The number that every entry of this row is, when that is known now; else None."""
-        if self.op.name == "const":
-            return self.attr
-        if self.op.name == "broadcast" and self.args[0].op.name == "const":
-            return self.args[0].attr
-        return None
 
     def __repr__(self) -> str:
         return f"<{self.name or f'row {self.id}'}: {self.op.name} {self.shape}>"
@@ -104,6 +97,7 @@ class Graph:
         node = Node()
         node.graph, node.id, node.op, node.args, node.attr = self, len(self.nodes), op, args, attr
         node.shape, node.kind, node.name, node.hint, node.origin = shape, kind, None, None, None
+        node.value = attr if op.name == "const" else args[0].value if op.name == "broadcast" else None
         self.nodes.append(node)
         return node
 
@@ -160,12 +154,13 @@ class Graph:
 
     def _hoist(self, form: f.Formula, args: list[Node]) -> f.Formula:
         """Replace each call by an argument that holds its value; ``args`` grows."""
+        if not f.has_calls(form):
+            return form
         if isinstance(form, f.Call):
             parts = [self.arithmetic(self._hoist(part, args), args) for part in form.args]
             args.append(self.call(form.name, *parts))
             return f.Arg(len(args) - 1)
-        parts_of = f.children(form)
-        return f.rebuild(form, tuple(self._hoist(part, args) for part in parts_of)) if parts_of else form
+        return f.rebuild(form, tuple([self._hoist(part, args) for part in f.children(form)]))
 
     def call(self, name: str, *operands: Operand) -> Node:
         """The scalar function ``name`` of rows, elementwise with broadcasting."""
@@ -173,7 +168,7 @@ class Graph:
         stable = stable_form(name, args)
         if stable is not None:
             return stable
-        shape = broadcast([a.shape for a in args], [label(a) for a in args])
+        shape = common_shape(args)
         forms: list[f.Formula] = []
         kept: list[Node] = []
         for a in args:
@@ -185,47 +180,49 @@ class Graph:
 
     def arithmetic(self, form: f.Formula, args: Sequence[Node]) -> Node:
         """A call-free formula over rows; constants and unnamed arithmetic rows among the arguments are folded in."""
-        used = f.arguments(form)
-        shape = broadcast([args[i].shape for i in used], [label(args[i]) for i in used]) if used else ()
+        written = [args[i] for i in f.arguments(form)]
+        shape = common_shape(written)
         kept: list[Node] = []
-        counts = _occurrences(form)
-        form = f.substitute(form, lambda leaf: self._inline(args[_arg(leaf)], counts[_arg(leaf)], shape, kept))
-        return self._kernel_row(*_renumber(form, kept), shape)
+        parts = [self._part(node, once, shape, kept) for node, once in zip(written, f.written_once(form), strict=True)]
+        whole, order = composed(form, tuple(parts))
+        return self._kernel_row(whole, [kept[i] for i in order], shape)
 
-    def _inline(self, node: Node, count: int, shape: Shape, kept: list[Node]) -> f.Formula:
+    def _part(self, node: Node, once: bool, shape: Shape, kept: list[Node]) -> f.Formula:
+        """What stands for a row in a formula: its number, its own formula, or itself; ``kept`` grows."""
         if node.value is not None:
             return f.Num(node.value)
         node = _source(node)
-        if count == 1 and self._can_fuse(node, shape, kept):
-            inner: f.Formula = node.attr.form
-            return f.substitute(inner, lambda leaf: f.Arg(_index(kept, node.args[_arg(leaf)])))
+        if once and self._can_fuse(node, shape, kept):
+            return moved(node.attr.form, tuple([_index(kept, a) for a in node.args]))
         return f.Arg(_index(kept, node))
 
     def _can_fuse(self, node: Node, shape: Shape, kept: list[Node]) -> bool:
         """Unnamed arithmetic of the same shape is part of the bigger formula; calls, names and origins are not."""
         return (
-            node.op.name == "elementwise"
-            and node.name is None
+            node.name is None
             and node.origin is None
-            and node.id not in self.sealed
+            and isinstance(node.attr, Kernel)
             and node.attr.head is None
+            and node.id not in self.sealed
             and len(kept) + len(node.args) <= MAX_ARGS
             and f.size(node.attr.form) <= MAX_SIZE
             and same_shape(node.shape, shape)
         )
 
-    def _kernel_row(self, form: f.Formula, kept: Sequence[Node], shape: Shape) -> Node:
+    def _kernel_row(self, form: f.Formula, args: Sequence[Node], shape: Shape) -> Node:
+        """The row of a formula that is folded already; rows that differ in the order of arguments only are one row."""
         if isinstance(form, f.Num):
             return self.broadcast(self.const(form.value), shape)
         if isinstance(form, f.Arg):
-            return self.broadcast(kept[form.index], shape)
-        kernel = Kernel(form)
-        key = ("elementwise", tuple([a.id for a in kept]), kernel.identity)
-        return self.broadcast(self.make("elementwise", kept, kernel, key=key), shape)
+            return self.broadcast(args[form.index], shape)
+        ids = [a.id for a in args]
+        order = sorted(range(len(ids)), key=ids.__getitem__)
+        key = ("elementwise", tuple(sorted(ids)), Kernel(renumbered(form, tuple(order))).identity)
+        return self.broadcast(self.make("elementwise", args, Kernel(form), key=key), shape)
 
     def broadcast(self, node: Node, shape: Shape) -> Node:
         """NumPy's broadcast of a row to a shape; nothing when it has that shape."""
-        if node.shape is shape or same_shape(node.shape, shape):
+        if same_shape(node.shape, shape):
             return node
         return self.make("broadcast", (_source(node),), shape)
 
@@ -256,6 +253,14 @@ def stable_form(name: str, args: Sequence[Node]) -> Node | None:
 _FOLDED = {TABLE[name].head for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "erf")}
 
 
+def common_shape(rows: Sequence[Node]) -> Shape:
+    """The shape that the rows broadcast to."""
+    shape = rows[0].shape if rows else ()
+    if all(same_shape(shape, a.shape) for a in rows):
+        return shape
+    return broadcast([a.shape for a in rows], [label(a) for a in rows])
+
+
 def label(node: Node) -> str:
     """How an error message refers to a row."""
     if node.name:
@@ -270,34 +275,9 @@ def _source(node: Node) -> Node:
     return node.args[0] if node.op.name == "broadcast" and node.name is None else node
 
 
-def _arg(leaf: f.Formula) -> int:
-    assert isinstance(leaf, f.Arg), "Out has no row here"
-    return leaf.index
-
-
 def _index(kept: list[Node], node: Node) -> int:
     for i, other in enumerate(kept):
         if other is node:
             return i
     kept.append(node)
     return len(kept) - 1
-
-
-def _occurrences(form: f.Formula) -> dict[int, int]:
-    counts: dict[int, int] = {}
-    stack = [form]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, f.Arg):
-            counts[item.index] = counts.get(item.index, 0) + 1
-        stack.extend(f.children(item))
-    return counts
-
-
-def _renumber(form: f.Formula, kept: Sequence[Node]) -> tuple[f.Formula, list[Node]]:
-    """Number the arguments by first appearance, dropping those that cancelled."""
-    order = f.arguments(form)
-    place = {old: new for new, old in enumerate(order)}
-    if order != list(range(len(kept))):
-        form = f.substitute(form, lambda leaf: f.Arg(place[_arg(leaf)]))
-    return form, [kept[i] for i in order]

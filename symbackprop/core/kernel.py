@@ -1,10 +1,12 @@
 """Kernels: interned elementwise functions. Equal formulas are one object; equal *values* share one identity.
 
-The derivative of a kernel is found once per process however many rows apply it.
+The derivative of a kernel is found once per process however many rows apply it, and so is what becomes of a formula
+when constants and other kernels are put in place of its arguments.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from typing import ClassVar
 
 import sympy as sp
@@ -18,9 +20,13 @@ MAX_SIZE = 60
 
 
 class Kernel:
-    """An elementwise function of ``arity`` arguments: how it is written (`form`) and what it is (`expr`)."""
+    """An elementwise function of ``arity`` arguments: how it is written (`form`) and what it is (`expr`).
 
-    __slots__ = ("_partials", "arity", "expr", "form", "identity")
+    ``head`` is the name of the function when the kernel is one call, else None (arithmetic); ``boolean`` says whether
+    the value is a truth value (0 or 1).
+    """
+
+    __slots__ = ("_partials", "arity", "boolean", "expr", "form", "head", "identity")
     _table: ClassVar[dict[f.Formula, Kernel]] = {}
     _identities: ClassVar[dict[tuple[sp.Expr, int], int]] = {}
 
@@ -28,6 +34,8 @@ class Kernel:
     expr: sp.Expr
     arity: int
     identity: int
+    head: str | None
+    boolean: bool
     _partials: dict[int, f.Formula]
 
     def __new__(cls, form: f.Formula) -> Kernel:
@@ -36,6 +44,8 @@ class Kernel:
             kernel = cls._table[form] = object.__new__(cls)
             kernel.form, kernel.expr = form, to_sympy(form)
             kernel.arity = len(f.arguments(form))
+            kernel.head = form.name if isinstance(form, f.Call) else None
+            kernel.boolean = kernel.head is not None and TABLE[kernel.head].boolean
             key = (kernel.expr, kernel.arity)
             kernel.identity = cls._identities.setdefault(key, len(cls._identities))
             kernel._partials = {}
@@ -47,15 +57,41 @@ class Kernel:
             self._partials[index] = partial(self.form, index)
         return self._partials[index]
 
-    @property
-    def head(self) -> str | None:
-        """The name of the function when the kernel is one call, else None (arithmetic)."""
-        return self.form.name if isinstance(self.form, f.Call) else None
-
-    @property
-    def boolean(self) -> bool:
-        """Whether the value is a truth value (0 or 1)."""
-        return isinstance(self.form, f.Call) and TABLE[self.form.name].boolean
-
     def __repr__(self) -> str:
         return f"Kernel({self.expr})"
+
+
+@cache
+def upstream_times(local: f.Formula, arity: int) -> f.Formula:
+    """The chain rule's product δ·f', as a formula over the arguments, the output Arg(arity) and δ = Arg(arity + 1)."""
+    over = f.substitute(local, lambda leaf: leaf if isinstance(leaf, f.Arg) else f.Arg(arity))
+    return f.mul(f.Arg(arity + 1), over)
+
+
+@cache
+def composed(form: f.Formula, parts: tuple[f.Formula, ...]) -> tuple[f.Formula, tuple[int, ...]]:
+    """A formula with ``parts`` in the place of its arguments (in order of appearance), folded. Arguments are numbered
+    anew by first appearance; the tuple holds their old numbers, those that cancelled being gone."""
+    part_of = dict(zip(f.arguments(form), parts, strict=True))
+    whole = f.substitute(form, lambda leaf: part_of[index_of(leaf)])
+    order = f.arguments(whole)
+    return renumbered(whole, order), order
+
+
+@cache
+def renumbered(form: f.Formula, order: tuple[int, ...]) -> f.Formula:
+    """The same formula with Arg(order[0]) called Arg(0), Arg(order[1]) called Arg(1) …"""
+    place = {old: new for new, old in enumerate(order)}
+    return f.substitute(form, lambda leaf: f.Arg(place[index_of(leaf)]))
+
+
+@cache
+def moved(form: f.Formula, slots: tuple[int, ...]) -> f.Formula:
+    """The same formula with Arg(i) called Arg(slots[i])."""
+    return f.substitute(form, lambda leaf: f.Arg(slots[index_of(leaf)]))
+
+
+def index_of(leaf: f.Formula) -> int:
+    """The number of an argument of a formula that reads no output."""
+    assert isinstance(leaf, f.Arg), "Out has no row here"
+    return leaf.index

@@ -9,16 +9,16 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.accumulate import cancelled
-from symbackprop.core.graph import BOOL, FLOAT, INT, Node, label
-from symbackprop.core.kernel import Kernel
+from symbackprop.core.graph import BOOL, FLOAT, INT, Node, common_shape
+from symbackprop.core.kernel import Kernel, upstream_times
 from symbackprop.core.notation import Notation, Text
 from symbackprop.core.registry import Op, Sample, register
 from symbackprop.core.scalars import BY_HEAD
-from symbackprop.core.shapes import Shape, broadcast
+from symbackprop.core.shapes import Shape
 
 
 def _infer(kernel: Kernel, args: tuple[Node, ...]) -> tuple[Shape, str]:
-    shape = broadcast([a.shape for a in args], [label(a) for a in args]) if args else ()
+    shape = common_shape(args)
     if kernel.boolean:
         return shape, BOOL
     whole = args and all(a.kind != FLOAT for a in args) and _is_whole(kernel.form)
@@ -44,9 +44,7 @@ def _vjp(i: int, upstream: Node, output: Node, *inputs: Node) -> Node | None:
     short = cancelled(upstream, output, i)
     if short is not None:
         return short
-    n = len(inputs)
-    over = f.substitute(local, lambda leaf: leaf if isinstance(leaf, f.Arg) else f.Arg(n))
-    row = output.graph.apply(f.mul(f.Arg(n + 1), over), *inputs, output, upstream)
+    row = output.graph.apply(upstream_times(local, len(inputs)), *inputs, output, upstream)
     return output.graph.broadcast(row, output.shape)
 
 
