@@ -1,3 +1,5 @@
-"""The language. Read formula.py, kernel.py, shapes.py, graph.py, ops/ and functions.py, in that order."""
+"""The language: rows, kernels, shapes and the ops. Read kernel.py, shapes.py, graph.py, ops/, functions.py in that order."""
 
-from symbackprop.core import ops as ops
+from symbackprop.core import ops, windows
+
+__all__ = ["ops", "windows"]

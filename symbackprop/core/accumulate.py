@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 import sympy as sp
 
@@ -43,7 +44,7 @@ def _scaled(node: Node) -> tuple[sp.Expr, f.Formula]:
     return f.split_sign(node.attr.form)
 
 
-MAX_CANCEL = 6
+MAX_CANCEL = 30
 
 
 def cancelled(upstream: Node, output: Node, index: int) -> Node | None:
@@ -53,15 +54,19 @@ def cancelled(upstream: Node, output: Node, index: int) -> Node | None:
     """
     if not _may_cancel(upstream, output, index):
         return None
-    local = to_sympy(output.attr.partial(index))
-    symbols = [sp.Symbol("o", real=True) if a is output else PLACEHOLDERS[i] for i, a in enumerate(upstream.args)]
-    product = local * to_sympy(upstream.attr.form, symbols)
-    short = sp.factor_terms(sp.cancel(product))
-    if sp.count_ops(short) * 2 > sp.count_ops(product) or sp.fraction(short)[1].has(*symbols):
-        return None
     place = next(i for i, a in enumerate(upstream.args) if a is output)
-    form = from_sympy(short.xreplace({sp.Symbol("o", real=True): PLACEHOLDERS[place]}))
-    return output.graph.arithmetic(form, upstream.args)
+    form = _shortened(upstream.attr.form, output.attr.partial(index), place)
+    return None if form is None else output.graph.arithmetic(form, upstream.args)
+
+
+@cache
+def _shortened(factor: f.Formula, local: f.Formula, place: int) -> f.Formula | None:
+    """factor·local, with Out in ``local`` standing for Arg(place), when what is left has half the size and no quotient."""
+    product = to_sympy(factor) * to_sympy(local, out=PLACEHOLDERS[place])
+    short = sp.factor_terms(sp.cancel(product))
+    if sp.count_ops(short) * 2 > sp.count_ops(product) or sp.fraction(short)[1].has(*PLACEHOLDERS):
+        return None
+    return from_sympy(short)
 
 
 def _may_cancel(upstream: Node, output: Node, index: int) -> bool:
@@ -69,7 +74,7 @@ def _may_cancel(upstream: Node, output: Node, index: int) -> bool:
         upstream.op.name == "elementwise"
         and upstream.attr.head is None
         and output.attr.head is not None
-        and len(upstream.args) <= MAX_CANCEL
+        and f.size(upstream.attr.form) <= MAX_CANCEL
         and any(a is output for a in upstream.args)
         and _has_quotient(upstream.attr.form)
         and not f.arguments(output.attr.partial(index))

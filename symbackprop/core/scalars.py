@@ -67,12 +67,17 @@ def register(record: Scalar) -> Scalar:
 
 
 def _sigmoid(np: Numpy, x: Any) -> Any:
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + e), e / (1 + e))
+    e = np.exp(-_abs(np, x))
+    return np.where(np.real(x) >= 0, 1 / (1 + e), e / (1 + e))
 
 
 def _softplus(np: Numpy, x: Any) -> Any:
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+    return np.maximum(x, 0) + np.log1p(np.exp(-_abs(np, x)))
+
+
+def _abs(np: Numpy, x: Any) -> Any:
+    """|x|; over complex numbers ±x by the sign of the real part, so that a complex step differentiates it."""
+    return np.where(np.real(x) < 0, -x, x) if np.iscomplexobj(x) else np.abs(x)
 
 
 def _erf(np: Numpy, x: Any) -> Any:
@@ -116,7 +121,7 @@ register(Scalar("expm1", heads.expm1, lambda np, x: np.expm1(x), "np.expm1({0})"
                 latex=r"\left(e^{{{0}}} - 1\right)"))
 register(Scalar("sqrt", sp.sqrt, lambda np, x: np.sqrt(x), "np.sqrt({0})", (1 / (2 * OUT),), POSITIVE,
                 latex=r"\sqrt{{{0}}}"))
-register(Scalar("abs", heads.magnitude, lambda np, x: np.abs(x), "np.abs({0})", (call("sign", X),),
+register(Scalar("abs", heads.magnitude, _abs, "np.abs({0})", (call("sign", X),),
                 latex=r"\left|{0}\right|", text="|{0}|", note="derivative 0 at 0"))
 register(Scalar("sign", heads.signum, lambda np, x: np.sign(x), "np.sign({0})", (NO,),
                 latex=r"\operatorname{{sign}}{0}", note="derivative 0 everywhere"))

@@ -1,5 +1,5 @@
 """The structural ops, one record each; importing this package fills the table `registry.OPS`."""
 
-from symbackprop.core.ops import elementwise, indexing, leaves, linear, reductions, views
+from symbackprop.core.ops import elementwise, indexing, leaves, linear, loop, reductions, views, window
 
-__all__ = ["elementwise", "indexing", "leaves", "linear", "reductions", "views"]
+__all__ = ["elementwise", "indexing", "leaves", "linear", "loop", "reductions", "views", "window"]

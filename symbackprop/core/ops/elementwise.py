@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, reduce
+from operator import add, mul
 from typing import Any
 
 import sympy as sp
@@ -13,7 +15,7 @@ from symbackprop.core.graph import BOOL, FLOAT, INT, Node, common_shape
 from symbackprop.core.kernel import Kernel, upstream_times
 from symbackprop.core.notation import Notation, Text
 from symbackprop.core.registry import Op, Sample, register
-from symbackprop.core.scalars import BY_HEAD
+from symbackprop.core.scalars import BY_HEAD, TABLE
 from symbackprop.core.shapes import Shape
 
 
@@ -52,30 +54,40 @@ def _show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
     return p.formula(node.attr.form, args)
 
 
-def evaluate_expr(np: Any, expr: sp.Expr, values: dict[sp.Symbol, Any]) -> Any:
-    """The value of a canonical kernel expression by each function's reference: independent of how it is written."""
-    if expr in values:
-        return values[expr]
+Values = dict[sp.Symbol, Any]
+
+
+def evaluate_expr(np: Any, expr: sp.Expr, values: Values) -> Any:
+    """The value of a canonical kernel expression, by the reference of each function: independent of how it is written.
+
+    Arrays keep the precision they come in: float64, complex, long double."""
+    return _program(expr)(np, values)
+
+
+@cache
+def _program(expr: sp.Expr) -> Callable[[Any, Values], Any]:
+    """SymPy's tree is walked once; what remains are calls of NumPy."""
+    if expr.is_Symbol:
+        return lambda np, values: values[expr]
     if not expr.free_symbols:
-        return float(expr)
-    parts = [evaluate_expr(np, a, values) for a in expr.args]
+        number = int(expr) if expr.is_Integer and abs(expr) < 2**53 else float(expr)
+        return lambda np, values: number
+    parts = [_program(a) for a in expr.args]
     if expr.is_Add:
-        return sum(parts[1:], parts[0])
+        return lambda np, values: reduce(add, [p(np, values) for p in parts])
     if expr.is_Mul:
-        result = parts[0]
-        for part in parts[1:]:
-            result = result * part
-        return result
+        return lambda np, values: reduce(mul, [p(np, values) for p in parts])
     if expr.is_Pow:
-        return _power(np, expr, parts)
-    return BY_HEAD[expr.func].reference(np, *parts)
+        return _power(expr, parts)
+    function = (TABLE["abs"] if expr.func is sp.Abs else BY_HEAD[expr.func]).reference
+    return lambda np, values: function(np, *[p(np, values) for p in parts])
 
 
-def _power(np: Any, expr: sp.Expr, parts: list[Any]) -> Any:
-    base, exponent = np.asarray(parts[0], dtype=float), parts[1]
+def _power(expr: sp.Expr, parts: list[Callable[[Any, Values], Any]]) -> Callable[[Any, Values], Any]:
+    base, exponent = parts
     if expr.exp == sp.Rational(1, 2):
-        return np.sqrt(base)
-    return np.power(base, exponent)
+        return lambda np, values: np.sqrt(base(np, values) * 1.0)
+    return lambda np, values: np.power(base(np, values) * 1.0, exponent(np, values))
 
 
 register(

@@ -60,7 +60,7 @@ def _vjp_scatter(i: int, upstream: Node, output: Node, g: Node, index: Node) -> 
 
 
 def _reference_scatter(np: Any, rows: int, g: Any, index: Any) -> Any:
-    out = np.zeros((rows, *g.shape[index.ndim :]))
+    out = np.zeros((rows, *g.shape[index.ndim :]), dtype=g.dtype)
     for place in np.ndindex(*index.shape):
         out[index[place]] += g[place]
     return out
@@ -135,7 +135,7 @@ def _vjp_put(i: int, upstream: Node, output: Node, g: Node, index: Node) -> Node
 
 def _reference_put(np: Any, attr: Any, g: Any, index: Any) -> Any:
     axis, size = attr
-    out = np.zeros((*g.shape[:axis], size, *g.shape[axis + 1 :]))
+    out = np.zeros((*g.shape[:axis], size, *g.shape[axis + 1 :]), dtype=g.dtype)
     for place in np.ndindex(*g.shape):
         target = (*place[:axis], index[place], *place[axis + 1 :])
         out[target] += g[place]

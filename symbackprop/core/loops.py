@@ -1,0 +1,211 @@
+"""`Loop`, the body of a scan, and building one.
+
+A body is a small graph of its own in the same table. Its leaves are the carried values, the elements of the sequences at
+this step, and the invariants (arrays that every step sees whole); it never reads an outer row directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from symbackprop.core.graph import FLOAT, Graph, Leaf, Node, label
+from symbackprop.core.record import Looped, Settled
+from symbackprop.core.registry import OPS
+from symbackprop.core.shapes import Dim, Shape, same, same_shape, shape_text
+from symbackprop.errors import ShapeError
+
+
+@dataclass(eq=False)
+class Loop:
+    """The attribute of a scan row.
+
+    Arguments of the row are the initial values of ``carry``, then one array per ``sequences`` leaf (time first), then one
+    per ``invariants`` leaf. Results are the last value of every carry, then a stack over time of every row in ``stacked``,
+    which only ever grows: a backward pass adds what it needs to keep. ``index`` is the name of the step counter.
+    ``records`` is what the sweep did when this is the body of a reverse loop; ``forward`` is then the loop it reverses.
+    """
+
+    length: Dim
+    carry: list[Node]
+    sequences: list[Node]
+    invariants: list[Node]
+    carried: list[Node]
+    stacked: list[Node]
+    reverse: bool = False
+    index: str = "t"
+    records: list[Settled | Looped] = field(default_factory=list)
+    forward: Loop | None = None
+
+    def leaves(self) -> list[Node]:
+        return [*self.carry, *self.sequences, *self.invariants]
+
+    def results(self) -> list[Node]:
+        return [*self.carried, *self.stacked]
+
+    def stop(self) -> frozenset[int]:
+        return frozenset(n.id for n in self.leaves())
+
+
+def body_leaf(graph: Graph, name: str, shape: Shape, role: str = "body", kind: str = FLOAT) -> Node:
+    """A leaf inside a body. Its name is for reading (``h[t-1]``) and is not claimed in the model."""
+    node = graph._append(OPS["leaf"], (), Leaf(role), shape, kind)
+    node.name = name
+    return node
+
+
+def make_scan(graph: Graph, loop: Loop, args: Sequence[Node]) -> Node:
+    """The row of a loop; every loop is a row of its own."""
+    for leaf, result in zip(loop.carry, loop.carried):
+        if not same_shape(leaf.shape, result.shape):
+            raise ShapeError(
+                f"the loop over {loop.index} carries {label(leaf)} ({shape_text(leaf.shape)}) "
+                f"but computes {shape_text(result.shape)} for the next step"
+            )
+    return graph.make("scan", args, loop, key=("scan", id(loop), loop))
+
+
+def result(scan: Node, number: int) -> Node:
+    """The row of a scan's result: a last carry, or a stack over time."""
+    return scan.graph.make("out", (scan,), number)
+
+
+def stack_of(scan: Node, row: Node) -> Node:
+    """The stack over time of a body row: the sequence itself where it is one, else a (perhaps new) stacked result."""
+    loop: Loop = scan.attr
+    for leaf, outer in zip(loop.sequences, scan.args[len(loop.carry) :]):
+        if leaf is row:
+            return outer
+    for number, other in enumerate(loop.stacked):
+        if other is row:
+            return result(scan, len(loop.carry) + number)
+    loop.stacked.append(row)
+    return result(scan, len(loop.results()) - 1)
+
+
+Body = Callable[..., Any]
+
+
+def scan(
+    body: Body,
+    init: Node | Sequence[Node] = (),
+    sequences: Node | Sequence[Node] = (),
+    length: Dim | None = None,
+    *,
+    reverse: bool = False,
+    index: str = "t",
+    names: Sequence[str] = (),
+) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+    """A loop: ``carry, outputs = body(carry, elements)`` at every step along the first axis of the sequences.
+
+    ``init`` holds the initial carried rows, ``sequences`` arrays whose first axis is time. ``body`` gets a tuple of each
+    and returns the next carry and what to stack (each a row or a tuple of rows); it may read outer rows, which become
+    invariants. Returns (last carries, stacks over time). ``names`` name the carries for printing.
+    """
+    start, xs = _tuple(init), _tuple(sequences)
+    graph = (*start, *xs)[0].graph
+    size = _length(xs, length)
+    carry = [body_leaf(graph, f"{_carry_name(names, i, a)}[{index}-1]", a.shape, kind=a.kind) for i, a in enumerate(start)]
+    elements = [body_leaf(graph, f"{x.name or 'x' + str(i)}[{index}]", x.shape[1:], kind=x.kind) for i, x in enumerate(xs)]
+    carried, stacked = (list(_tuple(part)) for part in body(tuple(carry), tuple(elements)))
+    return close_loop(graph, size, carry, elements, carried, stacked, (*start, *xs), reverse, index)
+
+
+def close_loop(
+    graph: Graph,
+    length: Dim,
+    carry: list[Node],
+    elements: list[Node],
+    carried: list[Node],
+    stacked: list[Node],
+    args: Sequence[Node],
+    reverse: bool = False,
+    index: str = "t",
+) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
+    """Turn body rows that may read outer rows into a scan: outer rows become invariants."""
+    own = {n.id for n in (*carry, *elements)}
+    carried, stacked, invariants, outer = _close(graph, own, carried, stacked)
+    loop = Loop(length, carry, elements, invariants, carried, stacked, reverse, index)
+    row = make_scan(graph, loop, [*args, *outer])
+    total, n = len(loop.results()), len(carry)
+    return tuple(result(row, i) for i in range(n)), tuple(result(row, i) for i in range(n, total))
+
+
+def _tuple(value: Any) -> tuple[Node, ...]:
+    return (value,) if isinstance(value, Node) else tuple(value)
+
+
+def _carry_name(names: Sequence[str], i: int, init: Node) -> str:
+    return names[i] if i < len(names) else f"c{i}"
+
+
+def _length(xs: Sequence[Node], length: Dim | None) -> Dim:
+    sizes = [x.shape[0] for x in xs] + ([length] if length is not None else [])
+    if not sizes:
+        raise ShapeError("a loop needs a sequence or a length")
+    if not all(same(sizes[0], s) for s in sizes):
+        raise ShapeError(f"the sequences of a loop have different lengths: {', '.join(map(str, sizes))}")
+    return sizes[0]
+
+
+def _close(
+    graph: Graph, own: set[int], carried: Sequence[Node], stacked: Sequence[Node]
+) -> tuple[list[Node], list[Node], list[Node], list[Node]]:
+    """Rewrite the body over leaves of its own: outermost rows that do not change from step to step become invariants."""
+    order = graph.topological([*carried, *stacked], frozenset(own))
+    varying = set(own)
+    for node in order:
+        if any(a.id in varying for a in node.args):
+            varying.add(node.id)
+    frontier = _frontier(order, varying, [*carried, *stacked])
+    leaves = [body_leaf(graph, node.name or label(node), node.shape, "invariant", node.kind) for node in frontier]
+    mapping: dict[int, Node] = {n.id: leaf for n, leaf in zip(frontier, leaves)}
+    for node in order:
+        if node.id in varying and node.id not in own and node.id not in mapping:
+            mapping[node.id] = copy_row(node, [mapping.get(a.id, a) for a in node.args])
+    replaced = [mapping.get(n.id, n) for n in (*carried, *stacked)]
+    return replaced[: len(carried)], replaced[len(carried) :], leaves, frontier
+
+
+def _frontier(order: Iterable[Node], varying: set[int], results: Sequence[Node]) -> list[Node]:
+    """Fixed rows that varying rows or the results read directly; numbers stay where they are."""
+    found: dict[int, Node] = {}
+    for node in order:
+        if node.id in varying:
+            found |= {a.id: a for a in node.args if a.id not in varying and not _is_free(a)}
+    return list((found | {r.id: r for r in results if r.id not in varying and not _is_free(r)}).values())
+
+
+def _is_free(node: Node) -> bool:
+    """Rows that need nothing from outside: numbers, constant arrays, index ranges."""
+    return node.value is not None or (node.is_leaf and node.op.name != "leaf")
+
+
+def copy_row(node: Node, args: Sequence[Node]) -> Node:
+    """The same row over other arguments, with its name for reading, hint and origin."""
+    if all(a is b for a, b in zip(node.args, args)):
+        return node
+    graph = node.graph
+    key = ("elementwise", tuple([a.id for a in args]), node.attr.identity) if node.op.name == "elementwise" else None
+    copy = graph.make(node.op.name, args, node.attr, key=key)
+    if copy.name is None:
+        copy.name, copy.hint = node.name, node.hint
+    if node.id in graph.sealed:
+        graph.sealed.add(copy.id)
+    if node.origin is not None and copy.origin is None:
+        moved = {a.id: b for a, b in zip(node.args, args)}
+        copy.origin = _moved_origin(node, moved)
+    return copy
+
+
+def _moved_origin(node: Node, moved: dict[int, Node]) -> Any:
+    """An origin survives copying when all its row arguments are direct arguments of the row."""
+    from symbackprop.core.graph import Origin
+
+    assert node.origin is not None
+    rows = [a for a in node.origin.args if isinstance(a, Node)]
+    if not all(r.id in moved for r in rows):
+        return None
+    args = tuple(moved[a.id] if isinstance(a, Node) else a for a in node.origin.args)
+    return Origin(node.origin.function, args, node.origin.options)

@@ -1,0 +1,267 @@
+"""scan and its results: a loop over the first axis of its sequences, differentiable like any other row.
+
+Backpropagation through time: the same sweep runs on the body, its leaves as stops. Body rows that the backward body
+reads become further stacks of the forward loop. The reverse loop carries the cotangents of the carried values; what
+every step contributes to an invariant (a shared weight) is not added up inside it where it can be written as one product
+over all steps, which is one large matrix product instead of T small ones.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from typing import Any
+
+from symbackprop.core import build
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.loops import Loop, body_leaf, make_scan, result, stack_of
+from symbackprop.core.notation import Notation, Text
+from symbackprop.core.record import Recorder
+from symbackprop.core.registry import Op, Sample, register
+from symbackprop.core.reverse import vjp
+from symbackprop.core.shapes import Shape
+
+
+def _infer(loop: Loop, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    return (), "several"
+
+
+def _no_single_vjp(i: int, upstream: Node, output: Node, *inputs: Node) -> Node | None:
+    raise TypeError("a scan has several results; its gradient comes from vjp_all")
+
+
+def _vjp_all(scan: Node, cotangents: dict[int, Node], wanted: Sequence[bool]) -> tuple[Node, Sequence[Node | None]]:
+    return Reversal(scan, cotangents, wanted).run()
+
+
+class Reversal:
+    """The reverse loop of one scan for given cotangents of its results."""
+
+    def __init__(self, scan: Node, cotangents: dict[int, Node], wanted: Sequence[bool]) -> None:
+        self.scan, self.cotangents, self.wanted = scan, cotangents, wanted
+        self.graph = scan.graph
+        self.loop: Loop = scan.attr
+        self.n, self.m = len(self.loop.carry), len(self.loop.sequences)
+        self.stacks = [i for i in sorted(cotangents) if i >= self.n]
+        self.outer_of: dict[int, Node] = {}
+
+    def run(self) -> tuple[Node, Sequence[Node | None]]:
+        incoming, outside = self._leaves()
+        gradients, recorder = self._sweep(incoming, outside)
+        moving, shared = gradients[: self.n + self.m], gradients[self.n + self.m :]
+        body, row = self._reverse_scan(incoming, outside, moving, shared, recorder)
+        totals = [self._over_all_steps(row, g, a) for g, a in zip(shared, self.loop.invariants)]
+        firsts = [result(row, i) for i in range(self.n)]
+        along = [stack_of(row, g) if self.wanted[self.n + k] else None for k, g in enumerate(body)]
+        return row, [*firsts, *along, *totals]
+
+    def _leaves(self) -> tuple[list[Node], list[Node]]:
+        """Cotangents that enter a step: carried back from the next step, and from what reads the stacks."""
+        t = self.loop.index
+        incoming = [body_leaf(self.graph, f"d{base(c)}_next", c.shape, "carried cotangent") for c in self.loop.carry]
+        results = self.loop.results()
+        outside = [body_leaf(self.graph, f"d{base(results[i])}[{t}]", results[i].shape) for i in self.stacks]
+        return incoming, outside
+
+    def _sweep(self, incoming: list[Node], outside: list[Node]) -> tuple[list[Node], Recorder]:
+        results = self.loop.results()
+        outputs = [*self.loop.carried, *[results[i] for i in self.stacks]]
+        targets = self.loop.leaves()
+        asked = [w or i < self.n for i, w in enumerate(self.wanted)]
+        wrt = [t for t, ask in zip(targets, asked) if ask and t.kind == "float"]
+        recorder = Recorder(self.graph, [*self.loop.carried, *wrt])
+        found = dict(zip([w.id for w in wrt], vjp(outputs, [*incoming, *outside], wrt, recorder, self.loop.stop())))
+        return [found[t.id] if t.id in found else self.graph.full(0, t.shape) for t in targets], recorder
+
+    def _reverse_scan(
+        self, incoming: list[Node], outside: list[Node], moving: list[Node], shared: list[Node], recorder: Recorder
+    ) -> tuple[list[Node], Node]:
+        """The loop that runs backwards; forward rows it reads arrive as sequences."""
+        back, along = moving[: self.n], moving[self.n :]
+        stacked = [g for k, g in enumerate(along) if self.wanted[self.n + k]]
+        stacked = list({g.id: g for g in stacked}.values())
+        forward = self._forward_rows()
+        needed = [*back, *stacked, *[n for n in self._hoisted_operands(shared) if n.id not in forward]]
+        kept = self._kept(needed, {n.id for n in (*incoming, *outside)})
+        loop = Loop(
+            self.loop.length, incoming, [*outside, *kept], self.loop.invariants, back, stacked,
+            not self.loop.reverse, self.loop.index, recorder.records, self.loop,
+        )  # fmt: skip
+        start = [self.cotangents.get(i) for i in range(self.n)]
+        init = [self.graph.full(0, c.shape) if s is None else s for s, c in zip(start, self.loop.carry)]
+        sequences = [self.cotangents[i] for i in self.stacks] + [stack_of(self.scan, k) for k in kept]
+        row = make_scan(self.graph, loop, [*init, *sequences, *self.scan.args[self.n + self.m :]])
+        return along, row
+
+    def _kept(self, rows: Sequence[Node], entering: set[int]) -> list[Node]:
+        """Forward body rows that backward body rows read and that change from step to step."""
+        forward = self._forward_rows()
+        fixed = {n.id for n in self.loop.invariants}
+        found: dict[int, Node] = {}
+        seen: set[int] = set()
+        stack = list(reversed(rows))
+        while stack:
+            node = stack.pop()
+            if node.id in seen or node.id in fixed or node.id in entering:
+                continue
+            seen.add(node.id)
+            if node.id in forward:
+                found[node.id] = node
+            else:
+                stack.extend(reversed(node.args))
+        return list(found.values())
+
+    def _forward_rows(self) -> set[int]:
+        """Rows of the forward body that depend on its step."""
+        varying = {n.id for n in (*self.loop.carry, *self.loop.sequences)}
+        for node in self.graph.topological(self.loop.results(), self.loop.stop()):
+            if any(a.id in varying for a in node.args):
+                varying.add(node.id)
+        return varying
+
+    # -- shared weights: one product over all steps
+    def _hoisted_operands(self, shared: Sequence[Node]) -> list[Node]:
+        """The body rows that the products over all steps need stacked."""
+        found: dict[int, Node] = {}
+        for g, leaf, ask in zip(shared, self.loop.invariants, self.wanted[self.n + self.m :]):
+            if ask and leaf.kind == "float":
+                for term in _terms(g):
+                    for operand in _operands(term):
+                        found.setdefault(operand.id, operand)
+        return [n for n in found.values() if n.value is None and self._outer(n) is None]
+
+    def _over_all_steps(self, row: Node, g: Node, leaf: Node) -> Node | None:
+        place = self.n + self.m + next(i for i, x in enumerate(self.loop.invariants) if x is leaf)
+        if not self.wanted[place]:
+            return None
+        if g.value is not None:
+            return self.graph.full(g.value * self.loop.length, leaf.shape)
+        parts = [self._summed(row, term) for term in _terms(g)]
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        return total
+
+    def _summed(self, row: Node, term: Node) -> Node:
+        """Σ_t of a term of the body, outside the loop."""
+        if term.op.name == "einsum" and any(self._outer(a) is None for a in term.args):
+            left, out = term.attr.split("->")
+            letter = next(c for c in string.ascii_letters if c not in term.attr)
+            ins = [s if self._outer(a) is not None else letter + s for s, a in zip(left.split(","), term.args)]
+            return build.einsum(",".join(ins) + "->" + out, *[self._stacked(row, a) for a in term.args])
+        if term.op.name == "sum":
+            axes, keepdims = term.attr
+            inner = build.reduce_sum(self._stacked(row, term.args[0]), (0, *[a + 1 for a in axes]))
+            return build.reshape(inner, term.shape) if keepdims else inner
+        return build.reduce_sum(self._stacked(row, term), 0)
+
+    def _outer(self, a: Node) -> Node | None:
+        """The outer row of an invariant leaf."""
+        for leaf, outer in zip(self.loop.invariants, self.scan.args[self.n + self.m :]):
+            if leaf is a:
+                return outer
+        return None
+
+    def _stacked(self, row: Node, a: Node) -> Node:
+        """A body row over all steps: an invariant as it is, a forward row from the forward loop, else from the reverse."""
+        outer = self._outer(a)
+        if outer is not None:
+            return outer
+        if a.value is not None:
+            return self.graph.full(a.value, (self.loop.length, *a.shape))
+        return stack_of(self.scan, a) if a.id in self._forward_rows() else stack_of(row, a)
+
+
+def base(node: Node) -> str:
+    """What a body row is called without its time index."""
+    name = node.name or node.hint or "c"
+    return name.split("[")[0]
+
+
+def _terms(g: Node) -> list[Node]:
+    """The summands of an unnamed sum of whole rows; the row itself when it is anything else."""
+    plain = g.op.name == "elementwise" and g.attr.head is None and isinstance(g.attr.form, f.Add)
+    if plain and all(isinstance(t, f.Arg) for t in g.attr.form.terms) and all(a.shape == g.shape for a in g.args):
+        return list(g.args)
+    return [g]
+
+
+def _operands(term: Node) -> Sequence[Node]:
+    if term.op.name in ("einsum", "sum"):
+        return term.args
+    return [term]
+
+
+def _show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+    return p.function("scan", list(args), {})
+
+
+def _reference(np: Any, loop: Loop, *arrays: Any, evaluate: Any, length: int) -> list[Any]:
+    """Step by step, in a Python loop. ``evaluate(rows, {leaf id: array})`` computes body rows."""
+    n, m = len(loop.carry), len(loop.sequences)
+    carry, fixed = list(arrays[:n]), dict(zip([x.id for x in loop.invariants], arrays[n + m :]))
+    stacks: list[Any] = [None] * len(loop.stacked)
+    for t in reversed(range(length)) if loop.reverse else range(length):
+        values = dict(zip([c.id for c in loop.carry], carry)) | fixed
+        values |= {x.id: a[t] for x, a in zip(loop.sequences, arrays[n : n + m])}
+        found = evaluate(loop.results(), values)
+        carry = found[:n]
+        for k, value in enumerate(found[n:]):
+            stacks[k] = np.zeros((length, *np.shape(value)), np.result_type(value)) if stacks[k] is None else stacks[k]
+            stacks[k][t] = value
+    return [*carry, *stacks]
+
+
+register(
+    Op(
+        name="scan",
+        signature="for t in 1..T: …",
+        shape_rule="last carries as their initial values; stacks with the length in front",
+        derivative="the same loop backwards: the cotangent of step t, plus the one carried from step t+1",
+        domain="sequences of one length",
+        infer=_infer,
+        vjp=_no_single_vjp,
+        show=_show,
+        numpy=_show,
+        reference=_reference,
+        samples=(Sample(()),),
+        vjp_all=_vjp_all,
+    )
+)
+
+
+def _infer_out(number: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    loop: Loop = args[0].attr
+    row = loop.results()[number]
+    shape = row.shape if number < len(loop.carry) else (loop.length, *row.shape)
+    return shape, row.kind
+
+
+def _vjp_out(i: int, upstream: Node, output: Node, scan: Node) -> Node | None:
+    raise TypeError("results of a scan are collected by the sweep")
+
+
+def _show_out(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+    loop: Loop = node.args[0].attr
+    row = loop.results()[node.attr]
+    last = node.attr < len(loop.carry)
+    return Text(f"{base(row)}[{p.dim(loop.length).text}]" if last else base(row))
+
+
+register(
+    Op(
+        name="out",
+        signature="result k of a scan",
+        shape_rule="the last carry, or the stack over time",
+        derivative="goes to the loop",
+        domain="as the loop",
+        infer=_infer_out,
+        vjp=_vjp_out,
+        show=_show_out,
+        numpy=_show_out,
+        reference=lambda np, number, results: results[number],
+        samples=(Sample(()),),
+        projects=True,
+    )
+)

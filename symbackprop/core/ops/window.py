@@ -1,0 +1,321 @@
+"""Windows: unfold and its adjoint fold along one axis; and convolution as three ops that are each other's derivatives.
+
+The three are the partial derivatives of one trilinear form,
+Σ x[n, s·o+i−p, s·q+j−p, c] · w[i, j, c, k] · y[n, o, q, k]:
+conv2d (in y), conv2d_input (in x: the convolution with the flipped kernel) and conv2d_kernel (in w: the correlation of
+input and upstream gradient). So the set is closed under differentiation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import sympy as sp
+
+from symbackprop.core.graph import Node, label
+from symbackprop.core.notation import Notation, Text
+from symbackprop.core.registry import Op, Sample, register
+from symbackprop.core.shapes import Dim, Shape, dim_text, same, shape_text
+from symbackprop.errors import ShapeError
+
+
+def windows_along(size: Dim, width: Dim, stride: int) -> Dim:
+    """How many windows of a width fit along an axis."""
+    room = size - width
+    if room.is_negative:
+        raise ShapeError(f"a window of {dim_text(width)} does not fit into an axis of size {dim_text(size)}")
+    return (room if stride == 1 else sp.floor(room / stride)) + 1
+
+
+# -- unfold and fold: attribute (axis, width, stride) and (axis, size, stride)
+
+
+def _infer_unfold(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    axis, width, stride = attr
+    shape = args[0].shape
+    return (*shape[:axis], windows_along(shape[axis], width, stride), width, *shape[axis + 1 :]), "float"
+
+
+def unfold_axis(a: Node, axis: int, width: Dim, stride: int) -> Node:
+    """All windows along an axis: the axis becomes two, (window, place in the window)."""
+    return a.graph.make("unfold", (a,), (axis, width, stride))
+
+
+def fold_axis(a: Node, axis: int, size: Dim, stride: int) -> Node:
+    """The adjoint of `unfold_axis`: overlapping windows added up into an axis of that size."""
+    return a.graph.make("fold", (a,), (axis, size, stride))
+
+
+def _reference_unfold(np: Any, attr: Any, a: Any) -> Any:
+    axis, width, stride = attr
+    count = (a.shape[axis] - width) // stride + 1
+    columns = [np.take(a, range(k, k + stride * (count - 1) + 1, stride), axis=axis) for k in range(width)]
+    return np.stack(columns, axis=axis + 1)
+
+
+def _reference_fold(np: Any, attr: Any, a: Any) -> Any:
+    axis, size, stride = attr
+    out = np.zeros((*a.shape[:axis], size, *a.shape[axis + 2 :]), dtype=a.dtype)
+    lead = (slice(None),) * axis
+    for o in range(a.shape[axis]):
+        for k in range(a.shape[axis + 1]):
+            out[(*lead, o * stride + k)] += a[(*lead, o, k)]
+    return out
+
+
+def _infer_fold(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    axis, size, _stride = attr
+    shape = args[0].shape
+    return (*shape[:axis], size, *shape[axis + 2 :]), "float"
+
+
+def _show_window(name: str) -> Any:
+    def show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+        axis, size, stride = node.attr
+        options = {"axis": str(axis)} | ({"stride": str(stride)} if stride != 1 else {})
+        return p.function(name, [args[0], p.dim(size)], options)
+
+    return show
+
+
+def _code_window(name: str) -> Any:
+    def code(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+        axis, size, stride = node.attr
+        return Text(f"{name}({args[0].text}, {axis}, {p.dim(size).text}, {stride})")
+
+    return code
+
+
+register(
+    Op(
+        name="unfold",
+        signature="unfold(a, width, axis=, stride=)",
+        shape_rule="the axis becomes (number of windows, width)",
+        derivative="fold: overlapping windows of upstream added up",
+        domain="any floats",
+        infer=_infer_unfold,
+        vjp=lambda i, upstream, output, a: fold_axis(upstream, output.attr[0], a.shape[output.attr[0]], output.attr[2]),
+        show=_show_window("unfold"),
+        numpy=_code_window("unfold"),
+        reference=_reference_unfold,
+        samples=(Sample(((5,),), (0, 3, 1)), Sample(((2, 7, 2),), (1, 3, 2))),
+    )
+)
+
+register(
+    Op(
+        name="fold",
+        signature="fold(a, size, axis=, stride=)",
+        shape_rule="the axes (number of windows, width) become one of that size",
+        derivative="unfold: the windows of upstream",
+        domain="any floats",
+        infer=_infer_fold,
+        vjp=lambda i, upstream, output, a: unfold_axis(
+            upstream, output.attr[0], a.shape[output.attr[0] + 1], output.attr[2]
+        ),
+        show=_show_window("fold"),
+        numpy=_code_window("fold"),
+        reference=_reference_fold,
+        samples=(Sample(((3, 3),), (0, 5, 1)), Sample(((2, 3, 3, 2),), (1, 7, 2))),
+    )
+)
+
+
+# -- convolution, N×H×W×C with kernels kh×kw×C×K
+
+
+class Window(NamedTuple):
+    """Attribute of the convolution ops: strides, paddings, and the size of the result's spatial axes."""
+
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    size: tuple[Dim, Dim]
+
+
+def conv_size(x: Shape, w: Shape, stride: Sequence[int], padding: Sequence[int]) -> tuple[Dim, Dim]:
+    """Rows and columns of a convolution's result."""
+    rows, columns = (windows_along(x[k + 1] + 2 * padding[k], w[k], stride[k]) for k in (0, 1))
+    return rows, columns
+
+
+def _infer_conv(attr: Window, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    x, w = args
+    if x.ndim != 4 or w.ndim != 4 or not same(x.shape[3], w.shape[2]):
+        raise ShapeError(
+            f"conv2d: {label(x)} ({shape_text(x.shape)}) needs shape N x H x W x C and the kernel {label(w)} "
+            f"({shape_text(w.shape)}) kh x kw x C x K with the same C"
+        )
+    return (x.shape[0], *attr[2], w.shape[3]), "float"
+
+
+def _infer_conv_input(attr: Window, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    y, w = args
+    return (y.shape[0], *attr[2], w.shape[2]), "float"
+
+
+def _infer_conv_kernel(attr: Window, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    x, y = args
+    return (*attr[2], x.shape[3], y.shape[3]), "float"
+
+
+def conv(x: Node, w: Node, stride: tuple[int, int], padding: tuple[int, int]) -> Node:
+    size = conv_size(x.shape, w.shape, stride, padding) if x.ndim == w.ndim == 4 else (sp.S.One, sp.S.One)
+    return x.graph.make("conv2d", (x, w), Window(stride, padding, size))
+
+
+def _spatial(shape: Shape, first: int) -> tuple[Dim, Dim]:
+    return shape[first], shape[first + 1]
+
+
+def conv_input(y: Node, w: Node, window: Window, x: Shape) -> Node:
+    """∂/∂x: every y spread over the window it came from."""
+    return y.graph.make("conv2d_input", (y, w), Window(window[0], window[1], _spatial(x, 1)))
+
+
+def conv_kernel(x: Node, y: Node, window: Window, w: Shape) -> Node:
+    """∂/∂w: x correlated with y."""
+    return x.graph.make("conv2d_kernel", (x, y), Window(window[0], window[1], _spatial(w, 0)))
+
+
+def _vjp_conv(i: int, upstream: Node, output: Node, x: Node, w: Node) -> Node:
+    attr = output.attr
+    return conv_input(upstream, w, attr, x.shape) if i == 0 else conv_kernel(x, upstream, attr, w.shape)
+
+
+def _vjp_conv_input(i: int, upstream: Node, output: Node, y: Node, w: Node) -> Node:
+    attr = output.attr
+    return conv(upstream, w, attr[0], attr[1]) if i == 0 else conv_kernel(upstream, y, attr, w.shape)
+
+
+def _vjp_conv_kernel(i: int, upstream: Node, output: Node, x: Node, y: Node) -> Node:
+    attr = output.attr
+    return conv_input(y, upstream, attr, x.shape) if i == 0 else conv(x, upstream, attr[0], attr[1])
+
+
+def _padded(np: Any, x: Any, padding: tuple[int, int]) -> Any:
+    return np.pad(x, ((0, 0), (padding[0],) * 2, (padding[1],) * 2, (0, 0)))
+
+
+def _offsets(rows: int, columns: int) -> list[tuple[int, int]]:
+    return [(i, j) for i in range(rows) for j in range(columns)]
+
+
+def _reach(i: int, count: int, stride: int) -> slice:
+    return slice(i, i + stride * (count - 1) + 1, stride)
+
+
+def _reference_conv(np: Any, attr: Any, x: Any, w: Any) -> Any:
+    (sh, sw), padding, (rows, columns) = attr
+    x = _padded(np, x, padding)
+    out = np.zeros((x.shape[0], rows, columns, w.shape[3]))
+    for i, j in _offsets(w.shape[0], w.shape[1]):
+        out += x[:, _reach(i, rows, sh), _reach(j, columns, sw)] @ w[i, j]
+    return out
+
+
+def _reference_conv_input(np: Any, attr: Any, y: Any, w: Any) -> Any:
+    (sh, sw), (ph, pw), (height, width) = attr
+    out = np.zeros((y.shape[0], height + 2 * ph, width + 2 * pw, w.shape[2]))
+    for i, j in _offsets(w.shape[0], w.shape[1]):
+        out[:, _reach(i, y.shape[1], sh), _reach(j, y.shape[2], sw)] += y @ w[i, j].T
+    return out[:, ph : ph + height, pw : pw + width]
+
+
+def _reference_conv_kernel(np: Any, attr: Any, x: Any, y: Any) -> Any:
+    (sh, sw), padding, (kh, kw) = attr
+    x = _padded(np, x, padding)
+    out = np.zeros((kh, kw, x.shape[3], y.shape[3]))
+    for i, j in _offsets(kh, kw):
+        window = x[:, _reach(i, y.shape[1], sh), _reach(j, y.shape[2], sw)]
+        out[i, j] = np.einsum("nopc,nopk->ck", window, y)
+    return out
+
+
+def window_options(attr: Window) -> dict[str, str]:
+    """stride= and padding= as they need to be written."""
+    options = {}
+    if attr[0] != (1, 1):
+        options["stride"] = str(attr[0][0]) if attr[0][0] == attr[0][1] else str(attr[0])
+    if attr[1] != (0, 0):
+        options["padding"] = str(attr[1][0]) if attr[1][0] == attr[1][1] else str(attr[1])
+    return options
+
+
+def _show_conv(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+    return p.function("conv2d", list(args), window_options(node.attr))
+
+
+def _show_adjoint(name: str) -> Any:
+    def show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+        size = Text("(" + ", ".join(p.dim(d).text for d in node.attr[2]) + ")")
+        return p.function(name, [*args, size], window_options(node.attr))
+
+    return show
+
+
+def _code_conv(name: str) -> Any:
+    def code(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+        stride, padding, size = node.attr
+        sizes = ", ".join(p.dim(d).text for d in size)
+        return Text(f"{name}({args[0].text}, {args[1].text}, {stride}, {padding}, ({sizes}))")
+
+    return code
+
+
+register(
+    Op(
+        name="conv2d",
+        signature="conv2d(x, w, stride=1, padding=0)",
+        shape_rule="N x H' x W' x K with H' = floor((H + 2p - kh)/s) + 1, W' alike",
+        derivative="dx: upstream convolved with the flipped kernel; dw: x correlated with upstream",
+        domain="x: N x H x W x C, w: kh x kw x C x K; cross-correlation",
+        infer=_infer_conv,
+        vjp=_vjp_conv,
+        show=_show_conv,
+        numpy=_code_conv("conv2d"),
+        reference=_reference_conv,
+        samples=(
+            Sample(((2, 4, 5, 2), (3, 2, 2, 3)), Window((1, 1), (0, 0), (2, 4))),
+            Sample(((1, 5, 5, 2), (3, 3, 2, 2)), Window((2, 2), (1, 1), (3, 3))),
+        ),
+    )
+)
+
+register(
+    Op(
+        name="conv2d_input",
+        signature="conv2d_input(y, w, size)",
+        shape_rule="N x the given size x C",
+        derivative="dy: conv2d of upstream with w; dw: upstream correlated with y",
+        domain="y: N x H' x W' x K, w: kh x kw x C x K",
+        infer=_infer_conv_input,
+        vjp=_vjp_conv_input,
+        show=_show_adjoint("conv2d_input"),
+        numpy=_code_conv("conv2d_input"),
+        reference=_reference_conv_input,
+        samples=(
+            Sample(((2, 2, 4, 3), (3, 2, 2, 3)), Window((1, 1), (0, 0), (4, 5))),
+            Sample(((1, 3, 3, 2), (3, 3, 2, 2)), Window((2, 2), (1, 1), (5, 5))),
+        ),
+    )
+)
+
+register(
+    Op(
+        name="conv2d_kernel",
+        signature="conv2d_kernel(x, y, size)",
+        shape_rule="the given size x C x K",
+        derivative="dx: y convolved with the flipped upstream; dy: conv2d of x with upstream",
+        domain="x: N x H x W x C, y: N x H' x W' x K",
+        infer=_infer_conv_kernel,
+        vjp=_vjp_conv_kernel,
+        show=_show_adjoint("conv2d_kernel"),
+        numpy=_code_conv("conv2d_kernel"),
+        reference=_reference_conv_kernel,
+        samples=(
+            Sample(((2, 4, 5, 2), (2, 2, 4, 3)), Window((1, 1), (0, 0), (3, 2))),
+            Sample(((1, 5, 5, 2), (1, 3, 3, 2)), Window((2, 2), (1, 1), (3, 3))),
+        ),
+    )
+)

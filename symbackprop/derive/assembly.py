@@ -1,0 +1,161 @@
+"""From the record of a sweep to a `Derivation`: order, names, what is cached; loops with the steps of their bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from symbackprop.core.graph import Node
+from symbackprop.core.loops import Loop
+from symbackprop.core.record import Looped, Settled
+from symbackprop.derive.naming import Names
+from symbackprop.derive.steps import Derivation, LoopStep, Step
+from symbackprop.model.model import Model
+
+Record = Settled | Looped
+
+
+def assemble(model: Model, records: Sequence[Record], gradients: dict[str, Node]) -> Derivation:
+    """The derivation that a recorded sweep amounts to."""
+    return Assembly(model, records).derivation(gradients)
+
+
+class Assembly:
+    """Names everything a derivation talks about, forward rows first, then gradients in the order of the sweep."""
+
+    def __init__(self, model: Model, records: Sequence[Record]) -> None:
+        self.model, self.records = model, records
+        self.order = model.graph.topological([*model.results(), *model.equations.values()])
+        self.forward_ids = {n.id for n in self.order}
+        self.scope = Names([*model.graph.names, *model.sizes])
+        self.names = {n.id: n.name for n in self.order if n.name is not None}
+        self.names |= {u.id: u.name for u in model.upstream.values() if u.name is not None}
+        self.bodies: dict[int, tuple[Node, ...]] = {}
+        self.expanded: set[int] = set()
+        self.number = 0
+
+    def derivation(self, gradients: dict[str, Node]) -> Derivation:
+        settled = {r.node.id for r in _settled(self.records)}
+        forward = self._forward(self.order, settled)
+        self._name_gradients(self.records)
+        self._name_stacks([*self.order, *self.model.graph.topological(list(gradients.values()))])
+        steps = self._steps(self.records)
+        return Derivation(
+            self.model, tuple(gradients), forward, steps, gradients, self.names,
+            frozenset(self.forward_ids), frozenset(self.expanded), self.bodies,
+        )  # fmt: skip
+
+    # -- forward
+    def _forward(self, order: Sequence[Node], settled: set[int], index: str = "") -> tuple[Node, ...]:
+        """The rows with a name, named where they are not, and the loops; bodies are entered."""
+        rows = [n for n in order if n.args and (n.name is not None or n.id in settled or n.op.name == "scan")]
+        for node in rows:
+            if node.op.name == "scan":
+                self._enter(node, settled)
+            elif node.op.name == "out" and node.id not in self.names:
+                self._name_stacks([node])
+            elif node.id not in self.names:
+                name = self.scope.intermediate(node)
+                self.names[node.id] = f"{name}[{index}]" if index else name
+        self.expanded |= {n.id for n in order if n.origin is not None and self._has_named_inside(n)}
+        return tuple(rows)
+
+    def _enter(self, scan: Node, settled: set[int]) -> None:
+        loop: Loop = scan.attr
+        order = scan.graph.topological(loop.results(), loop.stop())
+        self.names |= {n.id: n.name for n in order if n.name is not None}
+        self.forward_ids |= {n.id for n in order if n.id not in loop.stop()}
+        self.bodies[scan.id] = self._forward(order, settled, loop.index)
+
+    def _has_named_inside(self, node: Node) -> bool:
+        """Whether a row between this one and the arguments of the call that made it got a name in the derivation."""
+        assert node.origin is not None
+        seen = {a.id for a in node.origin.args if isinstance(a, Node)}
+        stack = list(node.args)
+        while stack:
+            row = stack.pop()
+            if row.id not in seen:
+                seen.add(row.id)
+                if row.id in self.names and row.args:
+                    return True
+                stack.extend(row.args)
+        return False
+
+    # -- gradients
+    def _name_gradients(self, records: Iterable[Record], loop: Loop | None = None) -> None:
+        for record in records:
+            if isinstance(record, Looped):
+                self._name_body(record.reverse)
+            elif record.total.id not in self.names and record.total.value is None:
+                wanted = self._gradient_name(record.node, loop)
+                if wanted is not None:
+                    self.names[record.total.id] = self.scope.unique(wanted)
+
+    def _name_body(self, reverse: Node) -> None:
+        loop: Loop = reverse.attr
+        for leaf in loop.leaves():
+            self.names.setdefault(leaf.id, leaf.name or "?")
+        self._name_gradients(loop.records, loop)
+        rows = reverse.graph.topological(loop.results(), loop.stop())
+        self.bodies[reverse.id] = tuple(n for n in rows if n.args and n.id in self.names and n.id not in loop.stop())
+
+    def _gradient_name(self, node: Node, loop: Loop | None) -> str | None:
+        """``d<name>``; in a body ``dh_t``, what is handed back ``dh_prev``, and no name for a share of a weight's."""
+        name = self.names.get(node.id, "x")
+        if loop is None or loop.forward is None:
+            return f"d{name}"
+        if any(leaf is node for leaf in loop.invariants):
+            return None
+        base = name.split("[")[0]
+        return f"d{base}_prev" if any(leaf is node for leaf in loop.forward.carry) else f"d{base}_{loop.index}"
+
+    def _name_stacks(self, order: Iterable[Node]) -> None:
+        """Results of loops that nobody named are called like the body row they collect."""
+        for node in order:
+            if node.op.name == "out" and node.id not in self.names:
+                loop: Loop = node.args[0].attr
+                row = loop.results()[node.attr]
+                self.names[node.id] = self.scope.unique(self._stack_name(row, loop, node.attr))
+
+    def _stack_name(self, row: Node, loop: Loop, number: int) -> str:
+        name = self.names.get(row.id) or row.name or "s"
+        if name.endswith("-1]"):
+            return name.split("[")[0] + "_prev"
+        base = name.split("[")[0].removesuffix(f"_{loop.index}")
+        if number >= len(loop.carry):
+            return base
+        return f"{base}_{loop.length}" if loop.length.is_Symbol or loop.length.is_Integer else f"{base}_last"
+
+    # -- steps
+    def _steps(self, records: Iterable[Record]) -> tuple[Step | LoopStep, ...]:
+        return tuple(self._step(r) for r in records)
+
+    def _step(self, record: Record) -> Step | LoopStep:
+        self.number += 1
+        number = self.number
+        if isinstance(record, Looped):
+            loop: Loop = record.reverse.attr
+            return LoopStep(number, record.node, record.reverse, self._steps(loop.records))
+        return Step(number, record.node, record.contributions, record.total, self._cached(record.total))
+
+    def _cached(self, cotangent: Node) -> tuple[Node, ...]:
+        """The forward rows that this gradient reads, found without entering rows that have a name of their own."""
+        found: dict[int, Node] = {}
+        stack = list(reversed(cotangent.args))
+        while stack:
+            node = stack.pop()
+            if node.id in self.forward_ids and node.args and node.id in self.names:
+                found.setdefault(node.id, node)
+            elif node.id not in self.names:
+                stack.extend(reversed(node.args))
+        return tuple(found.values())
+
+
+def _settled(records: Iterable[Record]) -> list[Settled]:
+    """All settled rows, those of loop bodies included."""
+    found: list[Settled] = []
+    for record in records:
+        if isinstance(record, Looped):
+            found.extend(_settled(record.reverse.attr.records))
+        else:
+            found.append(record)
+    return found

@@ -1,0 +1,35 @@
+"""`derive`: one recorded sweep over a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from symbackprop.core.graph import Node
+from symbackprop.core.record import Recorder
+from symbackprop.core.reverse import vjp
+from symbackprop.derive.assembly import assemble
+from symbackprop.derive.steps import Derivation
+from symbackprop.errors import NameProblem, did_you_mean
+from symbackprop.model.model import Model
+
+
+def derive(model: Model, wrt: Iterable[str] | None = None) -> Derivation:
+    """Backpropagation through the model, for all parameters and inputs or for the names in ``wrt`` (which may also be
+    intermediates)."""
+    targets = _targets(model, wrt)
+    results, seeds = model.results(), model.seeds()
+    recorder = Recorder(model.graph, [*results, *targets.values()], last=model.loss_row)
+    gradients = vjp(results, seeds, list(targets.values()), recorder)
+    return assemble(model, recorder.records, dict(zip(targets, gradients)))
+
+
+def _targets(model: Model, wrt: Iterable[str] | None) -> dict[str, Node]:
+    if wrt is None:
+        return model.targets()
+    known = {**model.leaves(), **model.equations}
+    for name in (wrt := list(wrt)):
+        if name not in known:
+            raise NameProblem(f"no array {name!r} in {model.name}.{did_you_mean(name, known)}")
+        if known[name].kind != "float":
+            raise NameProblem(f"{name!r} is integer data and has no gradient")
+    return {name: known[name] for name in wrt}
