@@ -1,0 +1,167 @@
+"""An independent interpreter of models: every row by the plain NumPy reference in its op's record, nothing optimised.
+
+It shares no code with what it checks: it knows the row table and the op records, not the derivation, not the printed
+form, not the emitted module. Values keep the precision they come in, so the same rows can be evaluated over float64,
+over complex numbers (for the complex step) and over long doubles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import INT, Node, label
+from symbackprop.core.kernel import Kernel
+from symbackprop.core.loops import Loop
+from symbackprop.core.shapes import evaluate_dim, evaluate_shape
+from symbackprop.errors import ModelError, ShapeError
+from symbackprop.verify.values import checked_values, infer_sizes
+
+Array: TypeAlias = Any
+Sizes: TypeAlias = Mapping[str, int]
+Watch: TypeAlias = Callable[[Node, Sequence[Array]], None]
+
+
+def evaluate(rows: Sequence[Node], values: Mapping[str, Array], sizes: Sizes | None = None) -> list[Array]:
+    """The values of ``rows`` (of one graph), given those of the leaves by name and a size for every dimension.
+
+    Sizes that are left out are read off the arrays. Raises `ModelError` where a value is missing or an integer is out of
+    range, `ShapeError` where an array has not the shape that its leaf declares.
+    """
+    if not rows:
+        return []
+    leaves = [n for n in rows[0].graph.topological(rows) if n.op.name == "leaf"]
+    sizes = infer_sizes(leaves, values, sizes or {})
+    found = Program(rows, sizes).run(checked_values(leaves, values, sizes))
+    return [found[row.id] for row in rows]
+
+
+class Step(NamedTuple):
+    """One row of a program, its attribute in numbers and its shape in integers."""
+
+    row: Node
+    args: tuple[int, ...]
+    compute: Callable[..., Array]
+    shape: tuple[int, ...] | None
+
+
+class Program:
+    """The rows that some results need, in order, to be run again and again with other numbers.
+
+    ``stop`` are rows that are given like leaves (those of a loop's body). ``watch`` is called with every computed row and
+    the values of its arguments, inside loops too.
+    """
+
+    def __init__(self, rows: Sequence[Node], sizes: Sizes, stop: frozenset[int] = frozenset(),
+                 watch: Watch | None = None) -> None:  # fmt: skip
+        self.rows, self.sizes, self.watch = tuple(rows), sizes, watch
+        order = rows[0].graph.topological(rows, stop) if rows else []
+        self.steps = [self._step(n) for n in order if n.op.name != "leaf" and n.id not in stop]
+        self._readers: dict[int, list[Step]] = {}
+
+    def run(self, given: Mapping[int, Array]) -> dict[int, Array]:
+        """The values of all rows by id, from those of the leaves by id."""
+        values = dict(given)
+        for step in self.steps:
+            self._do(step, values)
+        return values
+
+    def rerun(self, known: Mapping[int, Array], leaf: Node, array: Array) -> dict[int, Array]:
+        """The values of all rows when only ``leaf`` changes: rows that do not read it keep what ``known`` says."""
+        values = {**known, leaf.id: array}
+        for step in self.readers(leaf):
+            self._do(step, values)
+        return values
+
+    def readers(self, leaf: Node) -> list[Step]:
+        """The steps that depend on a leaf, in order."""
+        if leaf.id not in self._readers:
+            changed, found = {leaf.id}, []
+            for step in self.steps:
+                if not changed.isdisjoint(step.args):
+                    changed.add(step.row.id)
+                    found.append(step)
+            self._readers[leaf.id] = found
+        return self._readers[leaf.id]
+
+    def _do(self, step: Step, values: dict[int, Array]) -> None:
+        args = [values[a] for a in step.args]
+        if self.watch is not None:
+            self.watch(step.row, args)
+        values[step.row.id] = _shaped(step, step.compute(*args))
+
+    def _step(self, row: Node) -> Step:
+        args = tuple([a.id for a in row.args])
+        if isinstance(row.attr, Loop):
+            return Step(row, args, self._loop(row), None)
+        attr = in_numbers(row.attr, self.sizes, exact=row.op.name == "const")
+        return Step(row, args, _call(row, attr), evaluate_shape(row.shape, self.sizes))
+
+    def _loop(self, row: Node) -> Callable[..., Array]:
+        """A scan runs its body with this same interpreter."""
+        loop: Loop = row.attr
+        length, bodies = evaluate_dim(loop.length, self.sizes), {}  # type: ignore[var-annotated]
+
+        def body(rows: Sequence[Node], given: Mapping[int, Array]) -> list[Array]:
+            if len(rows) not in bodies:
+                bodies[len(rows)] = Program(rows, self.sizes, loop.stop(), self.watch)
+            found = bodies[len(rows)].run(given)
+            return [found[r.id] for r in rows]
+
+        return lambda *arrays: row.op.reference(np, loop, *arrays, evaluate=body, length=length)
+
+
+def _call(row: Node, attr: Any) -> Callable[..., Array]:
+    """The reference of a row's op; what goes wrong in it is told with the row's name."""
+    reference = row.op.reference
+    return lambda *arrays: reference(np, attr, *arrays)
+
+
+def _shaped(step: Step, value: Array) -> Array:
+    """The value in the row's own shape (a formula that ignores an argument ignores its shape) and kind."""
+    if step.shape is None:
+        return value
+    if step.row.kind == INT and np.asarray(value).dtype.kind == "f":
+        value = np.asarray(value).astype(np.int64)
+    if np.shape(value) == step.shape:
+        return value
+    if step.row.op.name == "elementwise":
+        return np.broadcast_to(value, step.shape)
+    raise ShapeError(
+        f"{label(step.row)} ({step.row.op.name}) computes an array of shape {np.shape(value)}, declared {step.shape}"
+    )
+
+
+def in_numbers(attr: Any, sizes: Sizes, exact: bool = False) -> Any:
+    """An op's attribute with its dimensions replaced by their sizes; ``exact`` keeps a SymPy number."""
+    if isinstance(attr, tuple):
+        parts = [in_numbers(part, sizes) for part in attr]
+        return type(attr)(*parts) if hasattr(attr, "_fields") else tuple(parts)
+    if isinstance(attr, Kernel):
+        return Kernel(_bound(attr.form, sizes))
+    if isinstance(attr, sp.Expr):
+        return _number(attr, sizes) if exact else evaluate_dim(attr, sizes)
+    return attr
+
+
+def _bound(form: f.Formula, sizes: Sizes) -> f.Formula:
+    """A formula whose numbers contain no dimensions."""
+    if isinstance(form, f.Num):
+        return f.Num(_number(form.value, sizes))
+    old = f.children(form)
+    new = tuple([_bound(part, sizes) for part in old])
+    return form if new == old else f.rebuild(form, new)
+
+
+def _number(value: sp.Expr, sizes: Sizes) -> sp.Expr:
+    if not value.free_symbols:
+        return value
+    number = value.subs({s: sizes[s.name] for s in value.free_symbols})
+    if number.is_finite is False:
+        shown = ", ".join(f"{s.name} = {sizes[s.name]}" for s in sorted(value.free_symbols, key=str))
+        raise ModelError(f"{value} is not a finite number for {shown}")
+    return number

@@ -1,0 +1,74 @@
+"""Given numbers: arrays by name against what a model declares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from symbackprop.core.graph import INT, Node
+from symbackprop.core.shapes import dim_text, evaluate_dim, evaluate_shape, shape_text
+from symbackprop.errors import ModelError, ShapeError, did_you_mean
+
+
+def infer_sizes(leaves: Iterable[Node], values: Mapping[str, Any], given: Mapping[str, int]) -> dict[str, int]:
+    """A size for every dimension of the leaves that stands alone on an axis: the given one, else the array's."""
+    sizes = dict(given)
+    for leaf in leaves:
+        if leaf.name in values:
+            for dim, size in zip(leaf.shape, np.shape(values[leaf.name])):  # noqa: B905 – ranks are compared later
+                if dim.is_Symbol:
+                    sizes.setdefault(dim.name, size)
+    return sizes
+
+
+def checked_values(leaves: Iterable[Node], values: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[int, Any]:
+    """The arrays by leaf id; floats of any precision stay as they are, whole numbers become float64 where floats are
+    declared. Raises `ModelError` or `ShapeError` naming the leaf."""
+    return {leaf.id: _checked(leaf, values, sizes) for leaf in leaves}
+
+
+def _checked(leaf: Node, values: Mapping[str, Any], sizes: Mapping[str, int]) -> Any:
+    if leaf.attr.value is not None:
+        return np.asarray(float(leaf.attr.value))
+    assert leaf.name is not None
+    if leaf.name not in values:
+        raise ModelError(f"no value is given for {leaf.name} ({shape_text(leaf.shape)}).{did_you_mean(leaf.name, values)}")
+    array = _numeric(leaf.name, values[leaf.name])
+    _check_shape(leaf, array.shape, sizes)
+    if leaf.kind == INT:
+        return _check_range(leaf, array, sizes)
+    return array if array.dtype.kind in "fc" else array.astype(np.float64)
+
+
+def _numeric(name: str, value: Any) -> Any:
+    try:
+        array = np.asarray(value)
+    except ValueError as error:  # nested lists of different lengths
+        raise ShapeError(f"the value of {name} is no array: {error}") from None
+    if array.dtype.kind not in "fciub":
+        raise ModelError(f"the value of {name} is not numeric: {value!r:.60}")
+    return array
+
+
+def _check_shape(leaf: Node, shape: Sequence[int], sizes: Mapping[str, int]) -> None:
+    unknown = sorted({s.name for d in leaf.shape for s in d.free_symbols} - set(sizes))
+    if unknown:
+        raise ModelError(f"no size is given for the dimension {unknown[0]} of {leaf.name} ({shape_text(leaf.shape)})")
+    expected = evaluate_shape(leaf.shape, sizes)
+    if tuple(shape) != expected:
+        raise ShapeError(f"{leaf.name} has shape {tuple(shape)}, expected {shape_text(leaf.shape)} = {expected}")
+
+
+def _check_range(leaf: Node, array: Any, sizes: Mapping[str, int]) -> Any:
+    whole = array.astype(np.int64)
+    if not np.array_equal(whole, array):
+        raise ModelError(f"{leaf.name} is declared as integers, but its values are not whole numbers")
+    if leaf.attr.below is None or not whole.size:
+        return whole
+    bound = evaluate_dim(leaf.attr.below, sizes)
+    if whole.min() < 0 or whole.max() >= bound:
+        worst = whole.min() if whole.min() < 0 else whole.max()
+        raise ModelError(f"{leaf.name} holds {worst}, outside 0 <= {leaf.name} < {dim_text(leaf.attr.below)} = {bound}")
+    return whole
