@@ -113,8 +113,8 @@ def _unknowns(expr: sp.Expr) -> set[sp.Expr]:
 
 
 def _point(n: int, trial: int) -> list[sp.Expr]:
-    """n numbers between 1/3 and 4/3, far from each other; with signs from the second trial on."""
-    places = [(sp.sqrt(5) * (k + 1) + sp.sqrt(3) * trial) % 1 + sp.Rational(1, 3) for k in range(n)]
+    """n different numbers between 1/3 and 4/3; with mixed signs from the second trial on."""
+    places = [sp.Rational((733 * k + 389 * trial) % 1009, 1009) + sp.Rational(1, 3) for k in range(1, n + 1)]
     return [sp.Float(-p if trial and (k + trial) % 2 else p, _DIGITS) for k, p in enumerate(places)]
 
 
