@@ -1,0 +1,123 @@
+"""Building blocks of networks, as compositions: normalisation over a batch, attention, rotary positions, gated cells."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from symbackprop.core import build
+from symbackprop.core.functions import _hint, causal_mask_of, cos, exp, function, log, mean, plain, sigmoid, sin, sqrt, tanh
+from symbackprop.core.graph import Node, Operand, label
+from symbackprop.core.shapes import Dim, DimLike, as_dim, same, shape_text
+from symbackprop.errors import ShapeError
+
+
+@function
+def batch_norm(x: Node, eps: Operand = 1e-5) -> Node:
+    """(x − mean)/√(var + eps) over all axes but the last, with the statistics of this batch and no affine part."""
+    axes = tuple(range(x.ndim - 1))
+    centred = _hint(x - _hint(mean(x, axes, True), "mu"), "c")
+    return centred / _hint(sqrt(_hint(mean(centred**2, axes, True) + eps, "v")), "s")
+
+
+@function
+def dropout(x: Node, mask: Node, rate: Operand = sp.Rational(1, 2)) -> Node:
+    """x·mask/(1 − rate); the mask of zeros and ones is data, so the pass can be repeated and checked."""
+    return x * mask / (1 - x.graph.lift(rate))
+
+
+@function
+def attention(q: Node, k: Node, v: Node, causal: bool = False) -> Node:
+    """softmax(q kᵀ/√d) v along the last two axes: q …×T×d, k …×S×d, v …×S×e.
+
+    With ``causal`` a query sees the keys up to its own place (Vaswani et al. 2017).
+    """
+    scores = build.matmul(q, _swap_last(k)) / sp.sqrt(q.shape[-1])
+    if causal:
+        scores = _masked(scores)
+    weights = _hint(build.softmax(_hint(scores, "S"), -1), "P")
+    return build.matmul(weights, v)
+
+
+def _swap_last(a: Node) -> Node:
+    order = list(range(a.ndim))
+    return build.transpose(a, [*order[:-2], order[-1], order[-2]])
+
+
+def _masked(scores: Node) -> Node:
+    """Scores of later places are −∞, so their weight is exactly 0."""
+    if not same(scores.shape[-1], scores.shape[-2]):
+        raise ShapeError(f"a causal mask needs as many keys as queries, not {shape_text(scores.shape[-2:])}")
+    return scores.graph.call("where", causal_mask_of(scores.graph, scores.shape[-1]), scores, -sp.oo)
+
+
+@plain
+def split_heads(x: Node, heads: DimLike) -> Node:
+    """N×T×(h·d) as N×h×T×d."""
+    width = _share(x, heads)
+    return build.transpose(build.reshape(x, (*x.shape[:2], as_dim(heads), width)), (0, 2, 1, 3))
+
+
+@plain
+def merge_heads(x: Node) -> Node:
+    """N×h×T×d as N×T×(h·d)."""
+    swapped = build.transpose(x, (0, 2, 1, 3))
+    return build.reshape(swapped, (*swapped.shape[:2], swapped.shape[2] * swapped.shape[3]))
+
+
+def _share(x: Node, heads: DimLike) -> Dim:
+    count = as_dim(heads)
+    if x.ndim != 3:
+        raise ShapeError(f"heads are split from N x T x D, but {label(x)} is {shape_text(x.shape)}")
+    width = sp.cancel(x.shape[2] / count)
+    if width.is_Rational and not width.is_Integer:
+        raise ShapeError(f"the last axis of {label(x)} ({x.shape[2]}) cannot be split into {count} heads")
+    return width
+
+
+@function
+def grouped_attention(q: Node, k: Node, v: Node, causal: bool = False) -> Node:
+    """Attention in which groups of query heads share a key and value head: q N×(g·h)×T×d, k and v N×h×S×d.
+
+    Ainslie et al. 2023. Query head i reads key head ⌊i/g⌋.
+    """
+    n, heads, t, d = q.shape
+    shared = k.shape[1]
+    group = sp.cancel(heads / shared)
+    wide = build.reshape(q, (n, shared, group, t, d))
+    scores = build.einsum("nhgtd,nhsd->nhgts", wide, k) / sp.sqrt(d)
+    weights = _hint(build.softmax(_hint(_masked(scores) if causal else scores, "S"), -1), "P")
+    return build.reshape(build.einsum("nhgts,nhsd->nhgtd", weights, v), (n, heads, t, v.shape[-1]))
+
+
+@function
+def rotary(x: Node, base: Operand = 10000) -> Node:
+    """Rotary positions on …×T×d: the pair (x_i, x_{i+d/2}) at place t is turned by the angle t·base^(−2i/d) (Su et al. 2021)."""
+    t, d = x.shape[-2], x.shape[-1]
+    half = sp.cancel(d / 2)
+    if half.is_Rational and not half.is_Integer:
+        raise ShapeError(f"rotary positions need an even last axis, {label(x)} has {shape_text(x.shape)}")
+    graph = x.graph
+    speed = exp(build.arange(graph, half) * (-2 / d) * log(graph.lift(base)))
+    angle = _hint(build.expand(build.arange(graph, t), 1) * speed, "angle")
+    c, s = _hint(cos(angle), "cos"), _hint(sin(angle), "sin")
+    first, second = build.slice_axis(x, -1, 0, half), build.slice_axis(x, -1, half, half)
+    return build.concat([first * c - second * s, first * s + second * c], -1)
+
+
+def lstm_cell(x: Node, h: Node, c: Node, W: Node, U: Node, b: Node) -> tuple[Node, Node]:
+    """One LSTM step: (h', c') from x N×E, h and c N×H, W E×4H, U H×4H, b 4H; gates in the order i, f, g, o."""
+    z = _hint(x @ W + h @ U + b, "z")
+    width = h.shape[-1]
+    i, f, g, o = (build.slice_axis(z, -1, k * width, width) for k in range(4))
+    new = _hint(sigmoid(f) * c + sigmoid(i) * tanh(g), "c")
+    return _hint(sigmoid(o) * tanh(new), "h"), new
+
+
+def gru_cell(x: Node, h: Node, W: Node, U: Node, b: Node) -> Node:
+    """One GRU step: h' from x N×E, h N×H, W E×3H, U H×3H, b 3H; parts in the order r, z, n (Cho et al. 2014)."""
+    width = h.shape[-1]
+    from_x, from_h = _hint(x @ W + b, "p"), _hint(h @ U, "q")
+    parts = [(build.slice_axis(from_x, -1, k * width, width), build.slice_axis(from_h, -1, k * width, width)) for k in range(3)]
+    r, z = (_hint(sigmoid(p + q), name) for (p, q), name in zip(parts, "rz"))
+    n = _hint(tanh(parts[2][0] + r * parts[2][1]), "n")
+    return (1 - z) * n + z * h
