@@ -16,7 +16,26 @@ Record = Settled | Looped
 
 def assemble(model: Model, records: Sequence[Record], gradients: dict[str, Node]) -> Derivation:
     """The derivation that a recorded sweep amounts to."""
-    return Assembly(model, records).derivation(gradients)
+    return Assembly(model, in_reading_order(records)).derivation(gradients)
+
+
+def in_reading_order(records: Sequence[Record]) -> list[Record]:
+    """The gradient of a leaf follows the step it is read off from, as at the board: ∂L/∂W₂ before the sweep goes on."""
+    inner = [r for r in records if isinstance(r, Looped) or r.node.args]
+    place = {r.node.id: i for i, r in enumerate(inner)}
+    leaves: dict[int, list[Record]] = {}
+    for record in records:
+        if isinstance(record, Settled) and not record.node.args:
+            readers = [place.get(c.consumer.id, 0) for c in record.contributions if c.consumer is not None]
+            leaves.setdefault(max(readers, default=0), []).append(record)
+    ordered = [[r, *sorted(leaves.get(i, []), key=_argument_place)] for i, r in enumerate(inner)]
+    return [r for group in ordered for r in group] if inner else list(records)
+
+
+def _argument_place(record: Record) -> tuple[int, ...]:
+    """Leaves of one equation in the order in which it reads them."""
+    assert isinstance(record, Settled)
+    return tuple(edge.index for edge in record.contributions[-1].path)
 
 
 class Assembly:
@@ -134,7 +153,8 @@ class Assembly:
         number = self.number
         if isinstance(record, Looped):
             loop: Loop = record.reverse.attr
-            return LoopStep(number, record.node, record.reverse, self._steps(loop.records))
+            inner = self._steps(in_reading_order(loop.records))
+            return LoopStep(number, record.node, record.reverse, inner)
         return Step(number, record.node, record.contributions, record.total, self._cached(record.total))
 
     def _cached(self, cotangent: Node) -> tuple[Node, ...]:
