@@ -1,0 +1,46 @@
+"""Index letters: an axis of size N is indexed by n, one of size D by d, a second one of the same size by another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sympy as sp
+
+_SPARE = "ijklmpqrsuv"
+
+
+class AxisLetters:
+    """Hands out one letter for each (dimension, occurrence) of a document; a dimension keeps its letter throughout."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self.taken = set(taken)
+        self.given: dict[tuple[sp.Expr, int], str] = {}
+        self.used: dict[str, sp.Expr] = {}
+
+    def of(self, shape: Sequence[sp.Expr]) -> list[str]:
+        """A letter for every axis, all different."""
+        letters = []
+        for k, size in enumerate(shape):
+            letters.append(self._letter(size, list(shape[:k]).count(size)))
+        return letters
+
+    def mention(self, letters: Iterable[str], shape: Iterable[sp.Expr]) -> None:
+        """Remember that these letters stand in the document and what they run over."""
+        self.used.update(zip(letters, shape, strict=True))
+
+    def _letter(self, size: sp.Expr, occurrence: int) -> str:
+        key = (size, occurrence)
+        if key not in self.given:
+            letter = next(c for c in self._wishes(size, occurrence) if c not in self.taken)
+            self.taken.add(letter)
+            self.given[key] = letter
+        return self.given[key]
+
+    def _wishes(self, size: sp.Expr, occurrence: int) -> Iterable[str]:
+        if size.is_Symbol and occurrence == 0:
+            yield size.name[0].lower()
+        yield from _SPARE
+        count = 1
+        while True:
+            yield f"i_{count}"
+            count += 1

@@ -1,0 +1,107 @@
+"""How names print: ``w2`` as w₂, ``W_e`` as W_e, ``x_hat`` as x̂, ``h[t]`` as hₜ, ``delta`` as δ.
+
+A name is read as a base, accents on it, subscripts and an index.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+_LOWER = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu",
+          "xi", "omicron", "pi", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega")
+_LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
+_UPPER = {"Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ", "Pi": "Π", "Sigma": "Σ",
+          "Upsilon": "Υ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω"}
+GREEK = {**dict(zip(_LOWER, _LETTERS, strict=True)), **_UPPER, "eps": "ε"}
+TEX_GREEK = {"epsilon": r"\varepsilon", "eps": r"\varepsilon", "omicron": "o", "phi": r"\varphi"}
+ACCENTS = {"hat": ("\u0302", r"\hat"), "bar": ("\u0304", r"\bar"), "tilde": ("\u0303", r"\tilde"),
+           "dot": ("\u0307", r"\dot"), "vec": ("\u20d7", r"\vec")}
+_SUBSCRIPTS = str.maketrans("0123456789+-t", "₀₁₂₃₄₅₆₇₈₉₊₋ₜ")
+_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_PARTS = re.compile(r"(?P<base>[A-Za-z]+?)(?P<digits>\d*)(?P<rest>(?:_[A-Za-z0-9]+)*)_*(?P<index>(?:\[[^\]]*\])*)\Z")
+_WORDY = 3  # a subscript of this many letters is a word and stands upright
+
+
+class Name(NamedTuple):
+    """A name taken apart: ``x_hat1`` is base x, accent hat, subscript 1."""
+
+    base: str
+    accents: tuple[str, ...]
+    subscripts: tuple[str, ...]
+    place: str = ""
+
+
+def parse_name(name: str) -> Name:
+    """The parts of a name; a name of another form is all base."""
+    match = _PARTS.match(name)
+    if match is None:
+        return Name(name, (), ())
+    base, digits = match["base"], match["digits"]
+    words = _words(match["rest"])
+    if not digits and base not in GREEK and re.fullmatch(r"[A-Z][a-z]", base):
+        base, digits = base[0], base[1]
+    accents = tuple(w for w in words if w in ACCENTS)
+    subscripts = ((digits,) if digits else ()) + tuple(w for w in words if w not in ACCENTS)
+    return Name(base, accents, subscripts, match["index"].replace("][", ",").strip("[]").replace(" ", ""))
+
+
+def _words(rest: str) -> list[str]:
+    """The parts between underscores, the digits behind an accent being a subscript: ``_hat1`` is hat and 1."""
+    words: list[str] = []
+    for word in rest.split("_"):
+        stem = word.rstrip("0123456789")
+        words += [stem, word[len(stem) :]] if stem in ACCENTS else [word]
+    return [w for w in words if w]
+
+
+def text_name(name: str) -> str:
+    """A name in Unicode: digits become subscripts, letters stay behind an underscore."""
+    parts = parse_name(name)
+    base = GREEK.get(parts.base, parts.base)
+    base = unicodedata.normalize("NFC", base + "".join(ACCENTS[a][0] for a in parts.accents))
+    for subscript in parts.subscripts:
+        base += subscript.translate(_SUBSCRIPTS) if subscript.isdigit() else _lettered(parts, subscript)
+    return base + _text_index(parts.place)
+
+
+def _lettered(parts: Name, subscript: str) -> str:
+    return "_" + GREEK.get(subscript, subscript)
+
+
+def _text_index(index: str) -> str:
+    if not index:
+        return ""
+    return index.translate(_SUBSCRIPTS) if re.fullmatch(r"[0-9t+-]+", index) else f"[{index}]"
+
+
+def superscript(exponent: str) -> str | None:
+    """An integer as Unicode superscripts, else None."""
+    return exponent.translate(_SUPERSCRIPTS) if re.fullmatch(r"-?\d+", exponent) else None
+
+
+def latex_name(name: str) -> str:
+    """A name in LaTeX maths: ``W_{e}``, ``\\hat{x}``, ``h_{t-1}``."""
+    parts = parse_name(name)
+    base = _latex_word(parts.base)
+    for accent in parts.accents:
+        base = f"{ACCENTS[accent][1]}{{{base}}}"
+    subscripts = [_latex_subscript(s) for s in (*parts.subscripts, *([parts.place] if parts.place else []))]
+    return f"{base}_{{{','.join(subscripts)}}}" if subscripts else base
+
+
+def _latex_word(word: str) -> str:
+    if word in GREEK:
+        return TEX_GREEK.get(word, "\\" + word)
+    return word if len(word) == 1 else rf"\mathit{{{word.replace('_', chr(92) + '_')}}}"
+
+
+def _latex_subscript(word: str) -> str:
+    if word in GREEK:
+        return TEX_GREEK.get(word, "\\" + word)
+    if re.fullmatch(r"[A-Za-z]\d+", word):
+        return f"{word[0]}_{{{word[1:]}}}"
+    if re.fullmatch(rf"[A-Za-z]{{{_WORDY},}}\d*", word):
+        return rf"\mathrm{{{word}}}"
+    return word if re.fullmatch(r"[A-Za-z0-9+,=-]*", word) else rf"\mathit{{{word}}}"

@@ -1,0 +1,182 @@
+"""What LaTeX and Unicode text have in common: mathematics for reading, not for parsing.
+
+Products of arrays are ⊙, matrix products stand side by side, reductions are Σ with an index letter, functions have
+their mathematical names. The two notations below this one differ in how a fraction, a root or a power looks.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.notation import COMPARE, POWER, PRODUCT, SUM, Notation, Text
+from symbackprop.core.scalars import Scalar
+from symbackprop.render.axes import AxisLetters
+
+MATRIX = PRODUCT + 2  # a matrix product binds more tightly than ⊙
+
+
+class ArrayText(Text):
+    """The text of something that is not a scalar: a product of two of these is ⊙."""
+
+    __slots__ = ()
+
+
+def shaped(text: Text, array: bool) -> Text:
+    return ArrayText(*text) if array else Text(*text)
+
+
+def is_array(text: Text) -> bool:
+    return isinstance(text, ArrayText)
+
+
+FUNCTION_NAMES = {
+    "cross_entropy": "CE", "binary_cross_entropy_with_logits": "BCEwithLogits", "layer_norm": "LayerNorm",
+    "rms_norm": "RMSNorm", "gelu": "GELU", "gelu_tanh": "GELU", "gelu_sigmoid": "GELU", "silu": "SiLU",
+    "swish": "Swish", "mish": "Mish", "one_hot": "onehot", "var": "Var", "trace": "tr", "scatter_add": "scatter",
+    "put_along_axis": "scatter", "causal_mask": "mask", "leaky": "LeakyReLU", "elu_unit": "ELU",
+    "log_softmax": "logsoftmax",
+}  # fmt: skip
+
+
+class MathNotation(Notation, ABC):
+    """Formulas for reading. ``symbols`` says what rows are called, as finished text; a row without one is written out.
+
+    ``mentioned`` collects the functions that a glossary has to explain.
+    """
+
+    dot = "·"
+
+    def __init__(self, symbols: Mapping[int, Text], letters: AxisLetters, expanded: Collection[int] = ()) -> None:
+        super().__init__({}, expanded)
+        self.symbols, self.letters = dict(symbols), letters
+        self.mentioned: dict[str, None] = {}
+
+    def ref(self, node: Node) -> Text:
+        symbol = self.symbols.get(node.id)
+        return self.row(node) if symbol is None else symbol
+
+    # -- formulas: whether the result is an array follows from the parts
+    def sum(self, terms: Sequence[tuple[bool, Text]]) -> Text:
+        """Terms with their signs, as many as there are."""
+        text = self.plus_minus([(negative, self.wrapped(t, PRODUCT if negative else SUM)) for negative, t in terms])
+        return shaped(Text(text, SUM), any(is_array(t) for _, t in terms))
+
+    def negative(self, body: Text) -> Text:
+        return shaped(Text(self.minus + self.wrapped(body, PRODUCT), SUM), is_array(body))
+
+    def product(self, factors: Sequence[Text]) -> Text:
+        if len(factors) == 1:
+            return factors[0]
+        arrays = [is_array(x) for x in factors]
+        parts = [self.factor(x, first=not k, entrywise=sum(arrays) > 1) for k, x in enumerate(factors)]
+        for k in range(len(parts) - 1, 0, -1):
+            parts.insert(k, self.between(parts[k - 1], parts[k], any(arrays[:k]) and arrays[k]))
+        return shaped(Text("".join(parts), PRODUCT), any(arrays))
+
+    def factor(self, x: Text, first: bool, entrywise: bool) -> str:
+        """A factor in parentheses where it needs them."""
+        if entrywise and is_array(x) and x.level == MATRIX:
+            return self.wrapped(x, POWER)
+        return self.wrapped(x, PRODUCT if first else PRODUCT + 1)
+
+    def scaled(self, coefficient: sp.Expr, factors: Sequence[Text]) -> Text:
+        if not factors:
+            return self.num(coefficient)
+        return shaped(self.coefficient(coefficient, factors), any(map(is_array, factors)))
+
+    def quotient(self, num: Text, den: Text) -> Text:
+        return shaped(self.fraction(num, den), is_array(num) or is_array(den))
+
+    def power(self, base: Text, exponent: Text) -> Text:
+        """base^exponent; of an array every entry, written ^⊙ where it could be read as a matrix power."""
+        return shaped(self.raised(base, exponent, is_array(base)), is_array(base))
+
+    def scalar(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
+        shown = list(args[: record.arity])
+        if record.name in ("truth", "where") and args[0].level == COMPARE:
+            shown[0] = Text(args[0].text.removeprefix(self.indicator_open).removesuffix("]"), COMPARE)
+        return shaped(self.applied(record, shown, form), any(map(is_array, args)))
+
+    def transpose(self, a: Text) -> Text:
+        return ArrayText(*self.transposed(a))
+
+    def function(self, name: str, args: Sequence[Text], options: Mapping[str, str]) -> Text:
+        self.mentioned.setdefault(name)
+        return self.operator(name, args, [f"{k} {v}" for k, v in options.items() if k != "keepdims"])
+
+    def chain(self, factors: Sequence[Text]) -> Text:
+        """Factors of the chain rule in the order given, a visible dot between them."""
+        parts = [self.wrapped(x, PRODUCT + 1 if k else PRODUCT) for k, x in enumerate(factors)]
+        return Text(self.dot.join(parts), PRODUCT if len(parts) > 1 else factors[0].level)
+
+    # -- what the two notations say in their own way
+    indicator_open = ""
+
+    @abstractmethod
+    def wrapped(self, text: Text, level: int) -> str:
+        """The text, in parentheses when it binds more weakly than ``level``."""
+
+    @abstractmethod
+    def plus_minus(self, terms: Sequence[tuple[bool, str]]) -> str:
+        """Terms joined by their signs (True is minus)."""
+
+    @abstractmethod
+    def between(self, left: str, right: str, entrywise: bool) -> str:
+        """What stands between two factors."""
+
+    @abstractmethod
+    def coefficient(self, coefficient: sp.Expr, factors: Sequence[Text]) -> Text:
+        """A number in front of factors."""
+
+    @abstractmethod
+    def fraction(self, num: Text, den: Text) -> Text:
+        """A quotient."""
+
+    @abstractmethod
+    def raised(self, base: Text, exponent: Text, entrywise: bool) -> Text:
+        """A power."""
+
+    @abstractmethod
+    def applied(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
+        """A function of the scalar table."""
+
+    @abstractmethod
+    def transposed(self, a: Text) -> Text:
+        """aᵀ."""
+
+    @abstractmethod
+    def operator(self, name: str, args: Sequence[Text], below: Sequence[str]) -> Text:
+        """A library function; ``below`` is what stands under its name (an index, a shape)."""
+
+    @abstractmethod
+    def big_operator(self, sign: str, body: Text, letters: Sequence[str]) -> Text:
+        """Σ or max over index letters."""
+
+    @abstractmethod
+    def bars(self, a: Text) -> Text:
+        """The norm ‖a‖."""
+
+    @abstractmethod
+    def shape_text(self, shape: Sequence[sp.Expr]) -> str:
+        """``N × D``."""
+
+    @abstractmethod
+    def filled(self, value: sp.Expr, shape: Sequence[sp.Expr]) -> Text:
+        """An array whose entries are all one number."""
+
+    @abstractmethod
+    def subscripted(self, base: Text, letters: Sequence[str]) -> Text:
+        """One entry of an array."""
+
+    @abstractmethod
+    def derivative(self, top: Text, bottom: Text, partial: bool) -> Text:
+        """∂top/∂bottom, or d where nothing is held fixed."""
+
+    @abstractmethod
+    def delta(self, of: Text) -> Text:
+        """δ with what it belongs to."""

@@ -1,0 +1,158 @@
+"""Mathematics in Unicode: −(y − o)·(1 − o²)·h, A₁ᵀ δ, δ ⊙ 1[z > 0]."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.notation import ATOM, COMPARE, POWER, PRODUCT, SIGN, SUM, Text, decimal_text, wrap
+from symbackprop.core.scalars import Scalar
+from symbackprop.core.shapes import dim_text
+from symbackprop.render.names import superscript, text_name
+from symbackprop.render.notation_math import FUNCTION_NAMES, MATRIX, ArrayText
+from symbackprop.render.notation_rows import RowNotation
+
+VULGAR = {"1/2": "½", "1/3": "⅓", "2/3": "⅔", "1/4": "¼", "3/4": "¾", "1/5": "⅕", "1/6": "⅙", "1/8": "⅛"}
+_RELATIONS = {"greater": ">", "greater_equal": "≥", "less": "<", "less_equal": "≤", "equal": "=", "not_equal": "≠"}
+_BIG = {"sum": "Σ", "max": "max"}
+
+
+class TextNotation(RowNotation):
+    """Unicode mathematics in one line."""
+
+    minus, indicator_open = "−", "1["
+
+    def wrapped(self, text: Text, level: int) -> str:
+        return wrap(text, level)
+
+    def name(self, name: str) -> str:
+        return text_name(name)
+
+    def dim(self, dim: sp.Expr) -> Text:
+        return Text(dim_text(dim).replace("*", "·"), ATOM if dim.is_Symbol or dim.is_Integer else SUM)
+
+    def num(self, value: sp.Expr) -> Text:
+        if value.is_Rational and not value.is_Integer:
+            return _rational(value)
+        text = str(sp.sstr(value)).replace("*", "·").replace("-", self.minus).replace("pi", "π").replace("sqrt", "√")
+        return Text(text, ATOM if value.is_Symbol or (value.is_Integer and value >= 0) else SUM)
+
+    # -- arithmetic
+    def plus_minus(self, terms: Sequence[tuple[bool, str]]) -> str:
+        (negative, first), *rest = terms
+        return (self.minus if negative else "") + first + "".join(f" {'−' if n else '+'} {t}" for n, t in rest)
+
+    def between(self, left: str, right: str, entrywise: bool) -> str:
+        return " ⊙ " if entrywise else "·"
+
+    def coefficient(self, coefficient: sp.Expr, factors: Sequence[Text]) -> Text:
+        num, den = sp.fraction(coefficient)
+        if den == 1 or coefficient.is_Rational:
+            return self._in_front(self.num(coefficient), self.product(factors))
+        body = self._in_front(self.num(num), self.product(factors)) if num != 1 else self.product(factors)
+        return self.fraction(body, self.num(den))
+
+    def _in_front(self, number: Text, body: Text) -> Text:
+        """½(y − o)², 2x, 0.002 W₁, 3·10: no sign where number and factor cannot run together."""
+        inner = wrap(body, PRODUCT)
+        head = wrap(number, PRODUCT if number.level != SUM else PRODUCT + 1)
+        if inner[0].isdigit():
+            return Text(f"{head}·{inner}", PRODUCT)
+        gap = "" if len(head) == 1 else " "
+        return Text(f"{head}{gap}{inner}", max(PRODUCT, min(body.level, MATRIX)))
+
+    def fraction(self, num: Text, den: Text) -> Text:
+        return Text(f"{wrap(num, PRODUCT)}/{wrap(den, POWER)}", PRODUCT)
+
+    def raised(self, base: Text, exponent: Text, entrywise: bool) -> Text:
+        inner = wrap(base, POWER + 1)
+        raised = superscript(exponent.text.replace(self.minus, "-"))
+        if raised is not None and not entrywise:
+            return Text(inner + raised, POWER)
+        return Text(f"{inner}^{'⊙' if entrywise else ''}{wrap(exponent, POWER + 1)}", POWER)
+
+    # -- functions
+    def applied(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
+        if record.name in _RELATIONS:
+            return Text(f"1[{args[0].text} {_RELATIONS[record.name]} {args[1].text}]", COMPARE)
+        if record.name == "above":
+            return Text(f"1[{args[0].text} {'≥' if form.args[2] == f.ONE else '>'} {args[1].text}]")
+        if record.name == "exp":
+            return Text(f"e^{wrap(args[0], POWER + 1)}" if args[0].level == ATOM else f"exp({args[0].text})")
+        if record.text is None:
+            name = FUNCTION_NAMES.get(record.name, record.name)
+            return Text(f"{name}({', '.join(a.text for a in args)})")
+        bare = not record.text.endswith("{0}")
+        texts = [a.text if bare else f"({a.text})" for a in args]
+        return Text(record.text.format(*texts), min(record.precedence, ATOM))
+
+    def operator(self, name: str, args: Sequence[Text], below: Sequence[str]) -> Text:
+        place = f"_{','.join(below)}" if below else ""
+        return Text(f"{FUNCTION_NAMES.get(name, name)}{place}({', '.join(a.text for a in args)})")
+
+    def big_operator(self, sign: str, body: Text, letters: Sequence[str]) -> Text:
+        place = "_" + ",".join(letters) if letters else ""
+        return type(body)(f"{_BIG[sign]}{place} {wrap(body, PRODUCT + 1)}", PRODUCT)
+
+    def bars(self, a: Text) -> Text:
+        return Text(f"‖{a.text}‖")
+
+    # -- arrays
+    def matmul(self, a: Text, b: Text) -> Text:
+        return ArrayText(f"{wrap(a, MATRIX)} {wrap(b, MATRIX + 1)}", MATRIX)
+
+    def transposed(self, a: Text) -> Text:
+        return Text(f"{wrap(a, POWER + 1)}ᵀ", ATOM)
+
+    def index(self, a: Text, inside: str) -> Text:
+        return Text(f"{wrap(a, ATOM)}[{inside}]")
+
+    def indexed_sum(self, spec: str, args: Sequence[Text]) -> Text:
+        ins, out, summed = pattern_letters(spec)
+        body = self.chain([self.subscripted(a, s) for a, s in zip(args, ins, strict=True)])
+        body = self.big_operator("sum", body, summed) if summed else body
+        return self.subscripted(ArrayText(f"[{body.text}]"), out) if out else Text(*body)
+
+    def subscripted(self, base: Text, letters: Sequence[str]) -> Text:
+        if not letters:
+            return Text(*base)
+        plain = base.text.isalpha() and all(len(x) == 1 for x in letters)
+        return Text(f"{base.text}_{''.join(letters)}" if plain else f"{wrap(base, ATOM)}[{','.join(letters)}]")
+
+    def shape_text(self, shape: Sequence[sp.Expr]) -> str:
+        return "×".join(wrap(self.dim(d), ATOM) for d in shape)
+
+    def filled(self, value: sp.Expr, shape: Sequence[sp.Expr]) -> Text:
+        ones = Text(f"1_{self.shape_text(shape)}")
+        if value == 0:
+            return ArrayText(f"0_{self.shape_text(shape)}")
+        return ArrayText(*(ones if value == 1 else self.coefficient(value, [ArrayText(*ones)])))
+
+    def derivative(self, top: Text, bottom: Text, partial: bool) -> Text:
+        d = "∂" if partial else "d"
+        return Text(f"{d}{top.text}/{d}{bottom.text}", SIGN)
+
+    def delta(self, of: Text) -> Text:
+        return Text(f"δ_{of.text}")
+
+
+def pattern_letters(spec: str) -> tuple[list[list[str]], list[str], list[str]]:
+    """An einsum pattern over i, j, k …: letters of each operand, of the result, and those summed over."""
+    left, out = spec.split("->")
+    rename = dict(zip(dict.fromkeys(left.replace(",", "")), "ijklmnpqrstuvw", strict=False))
+    ins = [[rename[c] for c in s] for s in left.split(",")]
+    result = [rename[c] for c in out]
+    return ins, result, [c for c in rename.values() if c not in result]
+
+
+def _rational(value: sp.Rational) -> Text:
+    """½, 1/7, 0.002: a fraction while it is short, else the decimal that it exactly is."""
+    size = abs(value)
+    if f"{size.p}/{size.q}" in VULGAR:
+        text, level = VULGAR[f"{size.p}/{size.q}"], ATOM
+    else:
+        decimal = decimal_text(size)
+        text, level = (f"{size.p}/{size.q}", PRODUCT) if size.q <= 12 or decimal is None else (decimal, ATOM)
+    return Text(text, level) if value > 0 else Text("−" + text, SUM)
