@@ -6,6 +6,7 @@ Comparing dimensions is the hottest thing a reverse sweep does, so identity is t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import sympy as sp
@@ -97,14 +98,14 @@ def normalise_axis(axis: int, rank: int, what: str = "axis") -> int:
     """The non-negative form of a NumPy axis."""
     if not -rank <= axis < rank:
         raise ShapeError(f"{what} {axis} is out of range for an array with {rank} axes")
-    return axis % rank
+    return int(axis) % rank
 
 
 def normalise_axes(axis: int | Sequence[int] | None, rank: int) -> tuple[int, ...]:
     """The axes that ``axis=`` means, sorted; None means all."""
     if axis is None:
         return tuple(range(rank))
-    axes = [axis] if isinstance(axis, int) else list(axis)
+    axes = [axis] if isinstance(axis, Integral) else list(axis)
     result = sorted(normalise_axis(a, rank) for a in axes)
     if len(set(result)) < len(result):
         raise ShapeError(f"an axis is named twice in axis={tuple(axes)}")

@@ -1,0 +1,131 @@
+"""Every op of the table, by the samples in its record: a new op is tested here without a line being written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.core.helpers import close, differences, gradients, in_sympy
+
+from symbackprop.core.graph import Graph, Node
+from symbackprop.core.notation import Notation
+from symbackprop.core.registry import LEAVES, OPS, Op, Sample, register
+from symbackprop.core.shapes import evaluate_shape
+from symbackprop.verify.interpreter import evaluate
+
+ARRAYS = [op for op in OPS.values() if op.name not in LEAVES and op.vjp_all is None and not op.projects]
+CASES = [pytest.param(op, s, id=f"{op.name}-{i}") for op in ARRAYS for i, s in enumerate(op.samples)]
+LINEAR = {
+    "broadcast", "reshape", "concat", "slice", "pad", "sum", "gather", "scatter_add", "take_along_axis",
+    "put_along_axis", "unfold", "fold",
+}  # fmt: skip
+
+
+class Call:
+    """A sample as rows and as numbers."""
+
+    def __init__(self, op: Op, sample: Sample) -> None:
+        self.op, self.sample = op, sample
+        rng = np.random.default_rng(7)
+        self.arrays = [
+            rng.integers(0, sample.below[i], shape) if i in sample.below else rng.normal(size=shape)
+            for i, shape in enumerate(sample.shapes)
+        ]
+        self.graph = Graph()
+        self.leaves = [self._leaf(i, shape) for i, shape in enumerate(sample.shapes)]
+        self.row = self.graph.make(op.name, self.leaves, in_sympy(sample.attr))
+        self.floats = [i for i in range(len(self.arrays)) if i not in sample.below]
+        self.upstream = rng.normal(size=np.shape(self.value(*self.arrays)))
+
+    def _leaf(self, i: int, shape: tuple[int, ...]) -> Node:
+        kind = "int" if i in self.sample.below else "float"
+        return self.graph.leaf(f"x{i}", shape, kind=kind)
+
+    def value(self, *arrays: Any) -> Any:
+        return self.op.reference(np, self.sample.attr, *arrays)
+
+    def given(self) -> dict[str, Any]:
+        return {f"x{i}": a for i, a in enumerate(self.arrays)}
+
+
+@pytest.mark.parametrize(("op", "sample"), CASES)
+def test_shape_rule_says_what_numpy_gives(op: Op, sample: Sample) -> None:
+    call = Call(op, sample)
+    assert evaluate_shape(call.row.shape, {}) == np.shape(call.value(*call.arrays))
+
+
+@pytest.mark.parametrize(("op", "sample"), CASES)
+def test_interpreter_agrees_with_the_reference(op: Op, sample: Sample) -> None:
+    call = Call(op, sample)
+    close(evaluate([call.row], call.given())[0], call.value(*call.arrays))
+
+
+@pytest.mark.parametrize(("op", "sample"), CASES)
+def test_vjp_is_the_slope(op: Op, sample: Sample) -> None:
+    call = Call(op, sample)
+    found = gradients(call.row, [call.leaves[i] for i in call.floats], call.given(), call.upstream)
+    for i, gradient in zip(call.floats, found, strict=True):
+        close(gradient, differences(call.value, call.arrays, i, call.upstream), 1e-8)
+
+
+@pytest.mark.parametrize(("op", "sample"), [c for c in CASES if c.values[0].name in LINEAR])
+def test_linear_ops_are_paired_with_their_adjoint(op: Op, sample: Sample) -> None:
+    """⟨A x, y⟩ = ⟨x, Aᵀ y⟩, exactly up to rounding."""
+    call = Call(op, sample)
+    found = gradients(call.row, [call.leaves[i] for i in call.floats], call.given(), call.upstream)
+    forward = np.sum(call.value(*call.arrays) * call.upstream)
+    close(sum(np.sum(call.arrays[i] * g) for i, g in zip(call.floats, found, strict=True)), forward, 1e-12)
+
+
+@pytest.mark.parametrize(("op", "sample"), CASES)
+def test_second_derivative_is_the_slope_of_the_first(op: Op, sample: Sample) -> None:
+    """The set of ops is closed under differentiation."""
+    call = Call(op, sample)
+    if not call.floats:
+        assert gradients(call.row, [], call.given(), call.upstream) == []
+        return
+    wrt = [call.leaves[i] for i in call.floats]
+    seed = call.graph.leaf("seed", call.row.shape)
+    from symbackprop.core.reverse import vjp
+
+    given = {**call.given(), "seed": call.upstream}
+    first = vjp([call.row], [seed], wrt)
+    weights = [np.random.default_rng(k).normal(size=evaluate_shape(g.shape, {})) for k, g in enumerate(first)]
+    seeds = [call.graph.leaf(f"v{k}", g.shape) for k, g in enumerate(first)]
+    second = evaluate(vjp(first, seeds, wrt), given | {f"v{k}": w for k, w in enumerate(weights)})
+
+    def slope(*arrays: Any) -> Any:
+        moved = given | {f"x{i}": a for i, a in zip(call.floats, arrays, strict=True)}
+        return sum(np.sum(w * g) for w, g in zip(weights, evaluate(first, moved), strict=True))
+
+    arrays = [call.arrays[i] for i in call.floats]
+    for k, gradient in enumerate(second):
+        close(gradient, differences(slope, arrays, k, 1.0), 1e-7)
+
+
+@pytest.mark.parametrize(("op", "sample"), CASES)
+def test_printing(op: Op, sample: Sample) -> None:
+    call = Call(op, sample)
+    text = Notation().row(call.row).text
+    assert text and all(f"x{i}" in text for i in range(len(call.leaves)))
+
+
+@pytest.mark.parametrize("op", OPS.values(), ids=lambda op: op.name)
+def test_records_describe_themselves(op: Op) -> None:
+    assert op.signature and op.shape_rule and op.derivative and op.domain
+
+
+@pytest.mark.parametrize("missing", ["signature", "shape_rule", "derivative", "domain", "infer", "vjp", "show", "numpy",
+                                     "reference", "samples"])  # fmt: skip
+def test_registration_refuses_an_incomplete_record(missing: str) -> None:
+    empty = () if missing == "samples" else "" if missing in ("signature", "shape_rule", "derivative", "domain") else None
+    with pytest.raises(ValueError, match=missing):
+        register(replace(OPS["sum"], name="half_done", **{missing: empty}))
+    assert "half_done" not in OPS
+
+
+def test_registration_refuses_a_second_record_of_a_name() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        register(OPS["sum"])

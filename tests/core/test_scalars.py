@@ -1,0 +1,216 @@
+"""Every scalar function of the table: its value against mpmath, its derivatives against SymPy's and mpmath's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.calculus import PLACEHOLDERS, to_sympy
+from symbackprop.core.graph import Graph
+from symbackprop.core.notation import Notation
+from symbackprop.core.ops.elementwise import evaluate_expr
+from symbackprop.core.reverse import grad
+from symbackprop.core.scalars import TABLE, Scalar, register
+from symbackprop.verify.interpreter import evaluate
+from tests.core.helpers import close, value
+
+SCALARS = [pytest.param(r, id=r.name) for r in TABLE.values()]
+mp = mpmath.mp.clone()
+mp.dps = 40
+
+
+def _sign(x: Any) -> Any:
+    return mp.sign(x)
+
+
+def _bernoulli(p: Any, y: Any) -> Any:
+    return -(y * mp.log(p) + (1 - y) * mp.log(1 - p))
+
+
+def _step(a: Any, b: Any, tie: Any) -> Any:
+    return tie if a == b else mp.mpf(a > b)
+
+
+ORACLE: dict[str, Callable[..., Any]] = {
+    "exp": mp.exp,
+    "log": mp.log,
+    "log1p": lambda x: mp.log(1 + x),
+    "expm1": lambda x: mp.exp(x) - 1,
+    "sqrt": mp.sqrt,
+    "root": mp.sqrt,
+    "reciprocal": lambda x: 1 / x,
+    "abs": abs,
+    "sign": _sign,
+    "sin": mp.sin,
+    "cos": mp.cos,
+    "tanh": mp.tanh,
+    "sigmoid": lambda x: 1 / (1 + mp.exp(-x)),
+    "softplus": lambda x: mp.log(1 + mp.exp(x)),
+    "erf": mp.erf,
+    "normal_cdf": mp.ncdf,
+    "normal_pdf": mp.npdf,
+    "relu": lambda x, tie: max(x, mp.mpf(0)),
+    "leaky": lambda x, a, tie: x if x > 0 else a * x,
+    "elu_unit": lambda x, a: x if x > 0 else a * (mp.exp(x) - 1),
+    "negexpm1": lambda x: mp.exp(min(x, mp.mpf(0))) - 1,
+    "maximum": max,
+    "minimum": min,
+    "where": lambda c, a, b: a if c else b,
+    "truth": lambda c: mp.mpf(c != 0),
+    "above": _step,
+    "ratio": lambda a, b: a / b,
+    "bernoulli_loss": _bernoulli,
+    "greater": lambda a, b: mp.mpf(a > b),
+    "greater_equal": lambda a, b: mp.mpf(a >= b),
+    "less": lambda a, b: mp.mpf(a < b),
+    "less_equal": lambda a, b: mp.mpf(a <= b),
+    "equal": lambda a, b: mp.mpf(a == b),
+    "not_equal": lambda a, b: mp.mpf(a != b),
+}
+
+
+def points(record: Scalar) -> list[tuple[float, ...]]:
+    rng = np.random.default_rng(3)
+    return [tuple(float(rng.uniform(low, high)) for low, high in record.domain) for _ in range(12)]
+
+
+def oracle_of(record: Scalar) -> Callable[..., Any]:
+    if record.name not in ORACLE:
+        pytest.skip(f"no counterpart of {record.name} in mpmath is listed; its derivative is tested by differences")
+    return ORACLE[record.name]
+
+
+def slope(function: Callable[..., Any], point: tuple[float, ...], i: int, order: int = 1) -> float:
+    places = [order if k == i else 0 for k in range(len(point))]
+    return float(mp.diff(function, tuple(map(mp.mpf, point)), tuple(places)))
+
+
+def row_of(record: Scalar, point: tuple[float, ...]) -> tuple[Graph, list[Any], Any, dict[str, float]]:
+    """The function applied to leaves for its real arguments and to numbers for its conventions."""
+    g = Graph()
+    leaves = [g.leaf(f"x{i}") for i in range(record.arity)]
+    row = g.call(record.name, *leaves, *point[record.arity :])
+    return g, leaves, row, {f"x{i}": v for i, v in enumerate(point[: record.arity])}
+
+
+@pytest.mark.parametrize("record", SCALARS)
+def test_reference_value(record: Scalar) -> None:
+    oracle = oracle_of(record)
+    for point in points(record):
+        close(record.reference(np, *map(np.asarray, point)), float(oracle(*map(mp.mpf, point))), 1e-14)
+
+
+@pytest.mark.parametrize("record", SCALARS)
+def test_head_and_partials_agree(record: Scalar) -> None:
+    """SymPy's diff of the head is the derivative that the table states."""
+    symbols = PLACEHOLDERS[: len(record.domain)]
+    form = f.Call(record.name, tuple(f.Arg(i) for i in range(len(symbols))))
+    for i, stated in enumerate(record.partials[: record.arity]):
+        if stated is None:
+            continue
+        by_sympy = sp.diff(record.head(*symbols), symbols[i])
+        by_table = to_sympy(stated, out=to_sympy(form))
+        for point in points(record):
+            at = dict(zip(symbols, map(np.asarray, point), strict=True))
+            close(evaluate_expr(np, by_table, at), evaluate_expr(np, by_sympy, at), 1e-12)
+
+
+@pytest.mark.parametrize("record", SCALARS)
+def test_first_derivative(record: Scalar) -> None:
+    oracle = oracle_of(record)
+    for point in points(record):
+        _, leaves, row, at = row_of(record, point)
+        for i, g in enumerate(evaluate(grad(row, leaves), at)):
+            close(g, slope(oracle, point, i), 1e-12)
+
+
+@pytest.mark.parametrize("record", SCALARS)
+def test_second_derivatives(record: Scalar) -> None:
+    """∂²f/∂x_i∂x_k for all i, k, by differentiating the gradient's own rows."""
+    oracle = oracle_of(record)
+    for point in points(record)[:4]:
+        _, leaves, row, at = row_of(record, point)
+        for i, first in enumerate(grad(row, leaves)):
+            for k, second in enumerate(evaluate(grad(first, leaves), at)):
+                order = [0] * len(point)
+                order[i] += 1
+                order[k] += 1
+                close(second, float(mp.diff(oracle, tuple(map(mp.mpf, point)), tuple(order))), 1e-10)
+
+
+@pytest.mark.parametrize("record", SCALARS)
+def test_value_of_the_row(record: Scalar) -> None:
+    for point in points(record)[:3]:
+        _, _, row, at = row_of(record, point)
+        close(value(row, **at), record.reference(np, *map(np.asarray, point)))
+
+
+@pytest.mark.parametrize("record", SCALARS)
+def test_printing(record: Scalar) -> None:
+    _, leaves, row, _ = row_of(record, points(record)[0])
+    text = Notation().row(row).text
+    assert all(leaf.name in text for leaf in leaves)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"partials": ()}, "derivatives"),
+    ({"numpy": ""}, "required"),
+    ({"reference": None}, "required"),
+    ({"domain": (), "shown": 1}, "required"),
+])  # fmt: skip
+def test_registration_refuses_an_incomplete_record(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        register(replace(TABLE["tanh"], name="half_done", **change))
+    assert "half_done" not in TABLE
+
+
+def test_registration_refuses_a_second_record_of_a_name() -> None:
+    with pytest.raises(ValueError, match="twice"):
+        register(TABLE["tanh"])
+
+
+# -- conventions at kinks and ties
+
+
+@pytest.mark.parametrize("tie", [0, 1, 0.5])
+def test_relu_at_zero_follows_the_convention(tie: float) -> None:
+    g = Graph(relu0=tie)
+    x = g.leaf("x", (3,))
+    row = g.call("relu", x, g.relu0)
+    seed = g.leaf("seed", (3,))
+    found = evaluate(grad(row, [x], seed), {"x": np.array([-1.0, 0.0, 2.0]), "seed": np.ones(3)})[0]
+    close(found, np.array([0.0, tie, 1.0]))
+
+
+@pytest.mark.parametrize(("name", "at_zero"), [("abs", 0.0), ("sign", 0.0)])
+def test_derivative_at_zero(name: str, at_zero: float) -> None:
+    g = Graph()
+    x = g.leaf("x")
+    close(evaluate(grad(g.call(name, x), [x]), {"x": 0.0})[0], at_zero)
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum"])
+def test_ties_share_the_gradient(name: str) -> None:
+    g = Graph()
+    a, b = g.leaf("a"), g.leaf("b")
+    close(evaluate(grad(g.call(name, a, b), [a, b]), {"a": 1.5, "b": 1.5}), [0.5, 0.5])
+
+
+@pytest.mark.parametrize("name", ["maximum", "minimum", "relu"])
+def test_nan_is_passed_on(name: str) -> None:
+    g = Graph()
+    x = g.leaf("x")
+    assert np.isnan(value(g.call(name, x, 0), x=np.nan))
+
+
+@pytest.mark.parametrize("x", [-1000.0, -745.0, -30.0, 0.0, 30.0, 745.0, 1000.0])
+def test_sigmoid_and_softplus_are_stable(x: float) -> None:
+    close(TABLE["sigmoid"].reference(np, np.asarray(x)), float(1 / (1 + mp.exp(-mp.mpf(x)))), 1e-15)
+    close(TABLE["softplus"].reference(np, np.asarray(x)), float(mp.log1p(mp.exp(mp.mpf(x)))), 1e-15)
