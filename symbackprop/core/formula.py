@@ -391,9 +391,17 @@ def _places(f: Formula) -> list[int]:
     return [f.index] if isinstance(f, Arg) else [i for c in children(f) for i in _places(c)]
 
 
+ARITHMETIC = frozenset({"ratio"})
+
+
+def is_call(f: Formula) -> bool:
+    """Whether a formula is one function of the table; the guarded quotient counts as arithmetic."""
+    return isinstance(f, Call) and f.name not in ARITHMETIC
+
+
 @cache
 def has_calls(f: Formula) -> bool:
-    return isinstance(f, Call) or any(has_calls(c) for c in children(f))
+    return is_call(f) or any(has_calls(c) for c in children(f))
 
 
 @cache

@@ -143,12 +143,19 @@ class reciprocal(Opaque):
         return -(self**2)
 
 
+class ratio(Opaque):
+    """a/b, and 0 where a is 0."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return reciprocal(self.args[1]) if argindex == 1 else -ratio(self, self.args[1])
+
+
 class bernoulli_loss(Opaque):
     """−(y log p + (1 − y) log(1 − p)) with 0·log 0 = 0."""
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         p, y = self.args
-        return -(y / p + (y - 1) / (1 - p)) if argindex == 1 else sp.log(1 - p) - sp.log(p)
+        return -(ratio(y, p) + ratio(y - 1, 1 - p)) if argindex == 1 else sp.log(1 - p) - sp.log(p)
 
 
 class where(Opaque):

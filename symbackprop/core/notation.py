@@ -158,6 +158,8 @@ class Notation:
 
     def scalar(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
         """A function of the scalar table applied to printed arguments."""
+        if record.name == "ratio":
+            return self.quotient(*args)
         relation = _SIGNS.get(record.name)
         if relation:
             return Text(f"{wrap(args[0], SUM)} {relation} {wrap(args[1], SUM)}", COMPARE)

@@ -100,6 +100,11 @@ def _reciprocal(np: Numpy, x: Any) -> Any:
     return np.where(np.asarray(x) == 0, 0.0, 1 / np.where(np.asarray(x) == 0, 1.0, x))
 
 
+def _ratio(np: Numpy, a: Any, b: Any) -> Any:
+    zero = np.asarray(a) == 0
+    return np.where(zero, 0.0, a / np.where(zero, 1.0, b))
+
+
 def _bernoulli_loss(np: Numpy, p: Any, y: Any) -> Any:
     def term(weight: Any, q: Any) -> Any:
         return np.where(np.asarray(weight) == 0, 0.0, weight * np.log(np.where(np.asarray(weight) == 0, 1.0, q)))
@@ -170,8 +175,11 @@ register(Scalar("root", heads.root, lambda np, x: np.sqrt(x), "np.sqrt({0})", (c
                 latex=r"\sqrt{{{0}}}", text="sqrt({0})", public=False, note="derivative 0 at 0"))
 register(Scalar("reciprocal", heads.reciprocal, _reciprocal, "reciprocal({0})", (-(OUT**2),), POSITIVE,
                 latex=r"\frac{{1}}{{{0}}}", text="1/{0}", public=False, note="0 at 0"))
+register(Scalar("ratio", heads.ratio, _ratio, "ratio({0}, {1})", (call("reciprocal", Y), -call("ratio", OUT, Y)),
+                (ANY, (0.3, 3.0)), latex=r"\frac{{{0}}}{{{1}}}", text="{0} / {1}", precedence=20, public=False,
+                note="0 where the numerator is 0"))
 register(Scalar("bernoulli_loss", heads.bernoulli_loss, _bernoulli_loss, "bernoulli_loss({0}, {1})",
-                (-(Y / X + (Y - 1) / (1 - X)), call("log", 1 - X) - call("log", X)), ((0.1, 0.9), (0.1, 0.9)),
+                (-(call("ratio", Y, X) + call("ratio", Y - 1, 1 - X)), call("log", 1 - X) - call("log", X)), ((0.1, 0.9), (0.1, 0.9)),
                 latex=r"-\left[{1} \log {0} + (1-{1}) \log (1-{0})\right]",
                 text="-[{1} log {0} + (1-{1}) log(1-{0})]", precedence=10, public=False))
 

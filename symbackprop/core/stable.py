@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from symbackprop.core import build
-from symbackprop.core.formula import ONE, Add, Arg, Formula, Neg, Num, Pow
+from symbackprop.core.formula import ONE, Add, Arg, Formula, Mul, Neg, Num, Pow
 from symbackprop.core.graph import Node
 
 
@@ -43,11 +43,30 @@ def _is_one_plus(form: Formula) -> bool:
 
 def _sqrt(x: Node) -> Node | None:
     """The root of a sum of squares is a norm."""
-    if x.op.name != "sum" or x.name is not None or x.args[0].op.name != "elementwise":
-        return None
-    form = x.args[0].attr.form
-    square = isinstance(form, Pow) and isinstance(form.base, Arg) and form.exponent == Num(ONE.value * 2)
-    return x.graph.call("root", x) if square else None
+    return x.graph.call("root", x) if _is_sum_of_squares(x, 6) else None
+
+
+def _is_sum_of_squares(x: Node, depth: int) -> bool:
+    """Whether a row is at least 0 and has derivative 0 where it is 0."""
+    if x.op.name in ("sum", "reshape", "broadcast"):
+        return _is_sum_of_squares(x.args[0], depth)
+    if x.op.name == "einsum" and len(x.args) == 2 and x.args[0] is x.args[1]:
+        left, right = x.attr.split("->")[0].split(",")
+        return bool(left == right)
+    return x.op.name == "elementwise" and depth > 0 and _is_square(x.attr.form, x.args, depth - 1)
+
+
+def _is_square(form: Formula, args: Sequence[Node], depth: int) -> bool:
+    match form:
+        case Pow(_, Num(exponent)):
+            return bool(exponent.is_even and exponent.is_positive)
+        case Arg(index):
+            return _is_sum_of_squares(args[index], depth)
+        case Add(terms):
+            return all(_is_square(t, args, depth) for t in terms)
+        case Mul((Num(factor), rest)):
+            return bool(factor.is_positive) and _is_square(rest, args, depth)
+    return False
 
 
 STABLE: dict[str, Callable[[Node], Node | None]] = {"log": _log, "sqrt": _sqrt}

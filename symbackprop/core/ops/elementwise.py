@@ -10,6 +10,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core import masks
 from symbackprop.core.accumulate import cancelled
 from symbackprop.core.graph import BOOL, FLOAT, INT, Node, common_shape
 from symbackprop.core.kernel import Kernel, upstream_times
@@ -40,14 +41,21 @@ def _is_whole(form: f.Formula) -> bool:
 
 def _vjp(i: int, upstream: Node, output: Node, *inputs: Node) -> Node | None:
     """upstream · ∂f/∂x_i; the derivative reads the row's own output where it can."""
-    local = output.attr.partial(i)
-    if local == f.ZERO:
+    if output.attr.partial(i) == f.ZERO:
         return None
+    branch = masks.of_branch(upstream, output, i)
+    if branch is not None:
+        return branch
+    row = masks.inside(upstream, lambda u: _times_derivative(u, output, i))
+    return output.graph.broadcast(row, output.shape)
+
+
+def _times_derivative(upstream: Node, output: Node, i: int) -> Node:
     short = cancelled(upstream, output, i)
     if short is not None:
         return short
-    row = output.graph.apply(upstream_times(local, len(inputs)), *inputs, output, upstream)
-    return output.graph.broadcast(row, output.shape)
+    form = upstream_times(output.attr.partial(i), len(output.args))
+    return output.graph.apply(form, *output.args, output, upstream)
 
 
 def _show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
