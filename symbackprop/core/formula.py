@@ -394,14 +394,14 @@ def _places(f: Formula) -> list[int]:
 ARITHMETIC = frozenset({"ratio"})
 
 
-def is_call(f: Formula) -> bool:
-    """Whether a formula is one function of the table; the guarded quotient counts as arithmetic."""
-    return isinstance(f, Call) and f.name not in ARITHMETIC
+def called(f: Formula) -> str | None:
+    """The name when a formula is one function of the table; the guarded quotient counts as arithmetic."""
+    return f.name if isinstance(f, Call) and f.name not in ARITHMETIC else None
 
 
 @cache
 def has_calls(f: Formula) -> bool:
-    return is_call(f) or any(has_calls(c) for c in children(f))
+    return called(f) is not None or any(has_calls(c) for c in children(f))
 
 
 @cache

@@ -156,8 +156,7 @@ class Graph:
         """Replace each call by an argument that holds its value; ``args`` grows."""
         if not f.has_calls(form):
             return form
-        if f.is_call(form):
-            assert isinstance(form, f.Call)
+        if isinstance(form, f.Call) and f.called(form):
             parts = [self.arithmetic(self._hoist(part, args), args) for part in form.args]
             args.append(self.call(form.name, *parts))
             return f.Arg(len(args) - 1)

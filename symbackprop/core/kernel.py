@@ -44,7 +44,7 @@ class Kernel:
             kernel = cls._table[form] = object.__new__(cls)
             kernel.form, kernel.expr = form, to_sympy(form)
             kernel.arity = len(f.arguments(form))
-            kernel.head = form.name if f.is_call(form) else None
+            kernel.head = f.called(form)
             kernel.boolean = kernel.head is not None and TABLE[kernel.head].boolean
             key = (kernel.expr, kernel.arity)
             kernel.identity = cls._identities.setdefault(key, len(cls._identities))

@@ -1,7 +1,7 @@
 """Branches that are not taken: nothing flows through them, even where the branch itself is infinite.
 
-The gradient of where(c, a, b) in a is δ·1[c]. Where c does not hold that is 0, but 0 times an infinite derivative (log at
-0) is nan. In front of such a branch the choice is therefore made last: the gradient in x of where(c, log(x), 0) is
+The gradient of where(c, a, b) in a is δ·1[c]. Where c does not hold that is 0, but 0 times an infinite derivative (log
+at 0) is nan. In front of such a branch the choice is therefore made last: the gradient in x of where(c, log(x), 0) is
 where(c, δ/x, 0), and not δ·1[c]/x.
 """
 
@@ -43,7 +43,7 @@ def inside(upstream: Node, product: Callable[[Node], Node]) -> Node:
 
 
 def _chosen(source: Node, condition: f.Formula, place: int, value: Node) -> Node:
-    """where(condition, value, 0), or where(condition, 0, value); the condition is written over the rows of ``source``."""
+    """where(condition, value, 0), or where(condition, 0, value); the condition is over the arguments of ``source``."""
     c = source.graph.apply(condition, *source.args)
     return source.graph.call("where", c, *((value, 0) if place == 0 else (0, value)))
 
@@ -55,7 +55,7 @@ def _zero_branch(row: Node) -> int | None:
 
 
 def may_be_infinite(row: Node) -> bool:
-    """Whether elementwise rows that lead to this one contain a function that can be infinite, or too many to look at."""
+    """Whether a function that can be infinite is among the elementwise rows that lead here, or they are too many."""
     stack, seen = [row], {row.id}
     while stack and len(seen) <= MAX_LOOKED_AT:
         node = stack.pop()

@@ -179,7 +179,8 @@ register(Scalar("ratio", heads.ratio, _ratio, "ratio({0}, {1})", (call("reciproc
                 (ANY, (0.3, 3.0)), latex=r"\frac{{{0}}}{{{1}}}", text="{0} / {1}", precedence=20, public=False,
                 note="0 where the numerator is 0"))
 register(Scalar("bernoulli_loss", heads.bernoulli_loss, _bernoulli_loss, "bernoulli_loss({0}, {1})",
-                (-(call("ratio", Y, X) + call("ratio", Y - 1, 1 - X)), call("log", 1 - X) - call("log", X)), ((0.1, 0.9), (0.1, 0.9)),
+                (-(call("ratio", Y, X) + call("ratio", Y - 1, 1 - X)), call("log", 1 - X) - call("log", X)),
+                ((0.1, 0.9), (0.1, 0.9)),
                 latex=r"-\left[{1} \log {0} + (1-{1}) \log (1-{0})\right]",
                 text="-[{1} log {0} + (1-{1}) log(1-{0})]", precedence=10, public=False))
 

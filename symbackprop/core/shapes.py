@@ -6,7 +6,6 @@ Comparing dimensions is the hottest thing a reverse sweep does, so identity is t
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from numbers import Integral
 from typing import Any, TypeAlias
 
 import sympy as sp
@@ -105,7 +104,7 @@ def normalise_axes(axis: int | Sequence[int] | None, rank: int) -> tuple[int, ..
     """The axes that ``axis=`` means, sorted; None means all."""
     if axis is None:
         return tuple(range(rank))
-    axes = [axis] if isinstance(axis, Integral) else list(axis)
+    axes = list(axis) if isinstance(axis, Sequence) else [axis]
     result = sorted(normalise_axis(a, rank) for a in axes)
     if len(set(result)) < len(result):
         raise ShapeError(f"an axis is named twice in axis={tuple(axes)}")

@@ -6,7 +6,7 @@ The value is the same where the naive form has one; the gradient is finite where
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from symbackprop.core import build
 from symbackprop.core.formula import ONE, Add, Arg, Formula, Mul, Neg, Num, Pow
