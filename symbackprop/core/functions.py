@@ -24,9 +24,10 @@ FUNCTIONS: dict[str, Callable[..., Node]] = {}
 F = TypeVar("F", bound=Callable[..., Node])
 
 
-def mark(row: Node, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Node:
-    """Remember that a row was written as name(args, options); named rows and leaves keep their own form."""
-    if row.name is None and row.args and row.origin is None and row not in args:
+def mark(row: Node, name: str, args: tuple[Any, ...], options: dict[str, Any], fresh: bool = False) -> Node:
+    """Remember that a row was written as name(args, options); named rows and leaves keep their own form, and so does
+    one written before, unless the call has just made it (``fresh``): the outermost call is the shortest text."""
+    if row.name is None and row.args and (fresh or row.origin is None) and row not in args:
         row.origin = Origin(name, args, options)
     return row
 
@@ -34,17 +35,18 @@ def mark(row: Node, name: str, args: tuple[Any, ...], options: dict[str, Any]) -
 def function(call: F) -> F:
     """Make a composition callable from model text, and its rows print as the call that made them."""
     parameters = signature(call).parameters
+    needed = {k for k, p in parameters.items() if p.default is Parameter.empty}
 
     @wraps(call)
     def wrapped(*args: Any, **options: Any) -> Node:
         graph = graph_of(*args, *options.values())
         rows = tuple(whole(a) if isinstance(a, Node) else a for a in _lifted(graph, args))
         given = dict(zip(parameters, rows, strict=False)) | options
-        shown = tuple(v for v in given.values() if isinstance(v, Node))
-        rest = {k: v for k, v in given.items() if not isinstance(v, Node) and not _same(v, parameters[k].default)}
-        required = [v for k, v in rest.items() if parameters[k].default is Parameter.empty]
-        optional = {k: v for k, v in rest.items() if parameters[k].default is not Parameter.empty}
-        return mark(call(*rows, **options), call.__name__, (*shown, *required), optional)
+        required = tuple(v for k, v in given.items() if k in needed)
+        optional = {k: v for k, v in given.items() if k not in needed and not _same(v, parameters[k].default)}
+        count = len(graph.nodes)
+        row = call(*rows, **options)
+        return mark(row, call.__name__, required, optional, fresh=row.id >= count)
 
     FUNCTIONS[call.__name__] = wrapped
     return wrapped  # type: ignore[return-value]

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sympy as sp
+from sympy.printing.str import StrPrinter
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
@@ -147,6 +148,8 @@ class Notation:
     def scaled(self, coefficient: sp.Expr, factors: Sequence[Text]) -> Text:
         """A numeric coefficient times factors; 1/N is written as a division."""
         num, den = sp.fraction(coefficient)
+        if coefficient.is_Rational and den != 1 and is_decimal(coefficient):
+            return self.product([self.num(coefficient), *factors])
         text = self.product([self.num(num), *factors]) if num != 1 else self.product(factors)
         return text if den == 1 else self.quotient(text, self.num(den))
 
@@ -210,16 +213,34 @@ def number_text(value: sp.Expr) -> Text:
         return rational_text(value)
     if value.is_Symbol:
         return Text(str(value.name))
-    text = str(sp.sstr(value))
-    return Text(text, SUM if value.is_Add else PRODUCT if value.is_Mul else POWER if value.is_Pow else ATOM)
+    text = _Printer().doprint(value)
+    fraction = value.is_Mul or (value.is_Pow and value.exp.could_extract_minus_sign())
+    return Text(text, SUM if value.is_Add or text.startswith("-") else PRODUCT if fraction else _level(value))
+
+
+def _level(value: sp.Expr) -> int:
+    return POWER if value.is_Pow else ATOM
+
+
+class _Printer(StrPrinter):  # type: ignore[misc]
+    """SymPy's printer, with e as a call: a dimension may be called E."""
+
+    def _print_Exp1(self, expr: sp.Expr) -> str:
+        return "exp(1)"
 
 
 def rational_text(value: sp.Rational) -> Text:
-    """p/q for small denominators, a decimal where that is exact and short."""
+    """p/q, or a decimal where that is exact and shorter."""
     decimal = decimal_text(value)
-    if value.q <= 12 or decimal is None:
-        return Text(f"{value.p} / {value.q}", PRODUCT if value >= 0 else SUM)
-    return Text(decimal, ATOM if value >= 0 else SUM)
+    if decimal is not None and is_decimal(value):
+        return Text(decimal, ATOM if value >= 0 else SUM)
+    return Text(f"{value.p} / {value.q}", PRODUCT if value >= 0 else SUM)
+
+
+def is_decimal(value: sp.Rational) -> bool:
+    """Whether a fraction is written as a decimal: 0.001, but 1 / 2."""
+    decimal = decimal_text(value)
+    return decimal is not None and len(decimal) < len(f"{value.p}/{value.q}")
 
 
 def decimal_text(value: sp.Rational) -> str | None:

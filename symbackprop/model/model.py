@@ -44,6 +44,7 @@ class Model:
         self.statements: list[Statement] = []
         self.notation_of: dict[str, str] = {}
         self.notes: list[str] = []
+        self.example: dict[str, object] = {}
         self.params: dict[str, Node] = {}
         self.inputs: dict[str, Node] = {}
         self.data_rows: dict[str, Node] = {}

@@ -1,0 +1,79 @@
+"""Model text (`.sbp`): text to `Model` and back. Nothing in a text is ever executed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from symbackprop.core.graph import Node
+from symbackprop.errors import ModelError
+from symbackprop.model.model import Model
+from symbackprop.model.text.build import Builder, conventions
+from symbackprop.model.text.evaluate import row
+from symbackprop.model.text.expressions import Cursor, expression
+from symbackprop.model.text.header import read_header
+from symbackprop.model.text.scope import ModelScope
+from symbackprop.model.text.statements import parse_statements
+from symbackprop.model.text.tokens import LineProblem, logical_lines
+from symbackprop.model.text.values import read_values
+from symbackprop.model.text.write import to_text
+
+
+def parse(text: str, name: str | None = None, path: str | None = None, relu0: Any = None) -> Model:
+    """The model that a text declares.
+
+    ``path`` is how errors call the text; its stem is the model's name when neither ``name`` nor the header gives one.
+    ``relu0`` overrides the text's convention. Raises a `ModelError` that names the line.
+    """
+    where = path or "<text>"
+    try:
+        statements = parse_statements(text)
+        header = read_header(text)
+    except LineProblem as error:
+        raise error.at(f"{where}:{error.line}") from None
+    stated = conventions(statements, where).get("relu0", 0)
+    model = Model(
+        _plain_name(name or header.name or _stem(path)),
+        summary=header.summary,
+        source=header.source,
+        tags=header.tags,
+        relu0=stated if relu0 is None else relu0,
+    )
+    model.notes += header.notes
+    Builder(model, where, statements).run()
+    model.example = _example(header.example, where)
+    return model
+
+
+def parse_expression(text: str, model: Model, names: dict[str, Node] | None = None) -> Node:
+    """The row that a formula over the model's names (and further ``names``) computes."""
+    lines = list(logical_lines(text))
+    if len(lines) != 1:
+        raise ModelError("a formula is one line")
+    cursor = Cursor(lines[0].tokens)
+    tree = expression(cursor)
+    cursor.finish("the formula")
+    scope = ModelScope(model)
+    scope.late.update({k: (lambda v=v: v) for k, v in (names or {}).items()})  # type: ignore[misc]
+    return row(tree, scope)
+
+
+def _stem(path: str | None) -> str:
+    return "model" if path is None or path.startswith("<") else re.split(r"[/\\]", path)[-1].removesuffix(".sbp")
+
+
+def _plain_name(name: str) -> str:
+    """A model's name as it can stand in a file name and in a comment."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", name).strip("-")[:80] or "model"
+
+
+def _example(text: str, where: str) -> dict[str, object]:
+    if not text:
+        return {}
+    try:
+        return read_values(text)
+    except LineProblem as error:
+        raise ModelError(f"in the example values: {error.message}", where) from None
+
+
+__all__ = ["parse", "parse_expression", "read_values", "to_text"]

@@ -1,0 +1,253 @@
+"""Statements to a `Model`, in order. Literal loops are unrolled here, loops over a symbolic axis go to `loops`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import sympy as sp
+
+from symbackprop.core.graph import Node
+from symbackprop.errors import ModelError, NameProblem
+from symbackprop.model.model import Model
+from symbackprop.model.names import check_name
+from symbackprop.model.notations import check_notation
+from symbackprop.model.text import tree
+from symbackprop.model.text.evaluate import evaluate, lift, operand
+from symbackprop.model.text.numbers import short
+from symbackprop.model.text.scope import MAX_RANK, ModelScope, size_of
+
+MAX_STATEMENTS = 50_000
+
+
+class Builder:
+    """Applies statements to a model."""
+
+    def __init__(self, model: Model, source: str, statements: Sequence[tree.Statement]) -> None:
+        self.model, self.source, self.statements = model, source, statements
+        self.scope = ModelScope(model)
+        self.scope.defined_later = self._defined_later
+        self.lines: dict[str, int] = {}
+        self.line, self.count = 0, 0
+
+    def run(self) -> Model:
+        for statement in self.statements:
+            self.apply(statement)
+        with located(self.source):
+            self._finish()
+        return self.model
+
+    def apply(self, statement: tree.Statement) -> None:
+        """One statement; what goes wrong is located on its line."""
+        self.line, self.count = statement.line, self.count + 1
+        with located(f"{self.source}:{statement.line}"):
+            if self.count > MAX_STATEMENTS:
+                raise ModelError(f"more than {MAX_STATEMENTS} statements after unrolling: use a symbolic axis, 1..T")
+            _RULES[type(statement)](self, statement)
+
+    def _finish(self) -> None:
+        for name in self.model.notation_of:
+            if name not in self.model.graph.names and name not in self.model.sizes:
+                raise NameProblem(f"notation is given for {name!r}, which is not declared")
+        if not self.statements:
+            raise ModelError("the text is empty: declare data and parameters, then `loss L = …` or `output Y = …`")
+        if "loss" in self.model.equations and self.model.loss_row is None and not self.model.output_rows:
+            raise ModelError("the model has an equation called loss but no loss: write `loss L = …`")
+        self.model.results()
+
+    # -- declarations
+    def dims(self, s: tree.Dims) -> None:
+        for item in s.items:
+            self.claim(item.name)
+            size = None if item.size is None else size_of(item.size, self.scope)
+            if size is not None and not size.is_Integer:
+                raise ModelError(f"the size of dimension {item.name} is a whole number, not {short(size)}")
+            self.model.dim(item.name, None if size is None else int(size))
+
+    def arrays(self, s: tree.Arrays) -> None:
+        for item in s.items:
+            for name in self.family(item.target):
+                self.array(s.role, name, item)
+
+    def family(self, target: tree.Target) -> Iterator[str]:
+        """The names that a declared target stands for: one, or those of a range."""
+        if target.index is None or target.stop is None:
+            yield self.claim_target(target)
+            return
+        first, last = self.scope.index_of(target.index, target.name), self.scope.index_of(target.stop, target.name)
+        if last < first or last - first >= MAX_STATEMENTS:
+            raise ModelError(f"the range {first}..{last} of {target.name}[…] is empty or too long")
+        for k in range(first, last + 1):
+            yield self.claim(self.scope.register(target.name, k))
+
+    def array(self, role: str, name: str, item: tree.ArrayItem) -> None:
+        if len(item.shape) > MAX_RANK:
+            raise ModelError(f"{name} has {len(item.shape)} axes; at most {MAX_RANK} are allowed")
+        shape = tuple(size_of(d, self.scope) for d in item.shape)
+        if item.below is not None:
+            if role != "data":
+                raise ModelError(f"{name} is {role} and cannot be integers: only data can")
+            self.model.data(name, shape, below=size_of(item.below, self.scope))
+        else:
+            getattr(self.model, role)(name, shape)
+
+    def constants(self, s: tree.Constants) -> None:
+        for name, expr in s.items:
+            value = evaluate(expr, self.scope)
+            if not isinstance(value, sp.Expr):
+                raise ModelError(f"{s.keyword} {name} is a number that is known now, not {short(value)}")
+            if s.keyword == "const":
+                self.model.const(self.claim(name), value)
+
+    def notate(self, s: tree.Notate) -> None:
+        known = self.scope.families.get(s.target.name, {})
+        index = None if s.target.index is None else self.scope.index_of(s.target.index, s.target.name)
+        if index is not None and index not in known:
+            raise NameProblem(f"notation is given for {s.target.name}[{index}], which is not declared above")
+        name = s.target.name if index is None else known[index]
+        self.model.notation_of[check_name(name)] = check_notation(s.latex)
+
+    # -- equations
+    def equation(self, s: tree.Equation) -> None:
+        self._refuse_itself(s)
+        value = operand(s.value, self.scope)
+        name = self.claim_target(s.target)
+        self.define(s.keyword, name, lift(value, self.model.graph))
+
+    def define(self, keyword: str, name: str, row: Node) -> Node:
+        rule: Callable[[str, Node], Node] = getattr(self.model, keyword)
+        return rule(name, row)
+
+    def _refuse_itself(self, s: tree.Equation) -> None:
+        """``h = h + 1`` assigns a second time, which an equation cannot."""
+        target = s.target
+        if target.index is None and target.name in self.lines and not self.scope.locals:
+            raise NameProblem(self._taken(target.name))
+
+    def claim_target(self, target: tree.Target) -> str:
+        """The Python name of a target, which has to be free. In an unrolled loop a plain name gets the counter."""
+        if target.index is not None or not self.scope.locals:
+            return self.claim(self.scope.spelled(target))
+        own = self.scope.locals[-1]
+        if target.name in own:
+            raise NameProblem(f"{target.name!r} is assigned twice in the body of the loop")
+        counters = list(self.scope.counters.values())[-len(self.scope.locals) :]
+        if len(counters) == 1:
+            name = self.scope.register(target.name, counters[0])
+        else:
+            name = target.name + "_".join(map(str, counters))
+        own[target.name] = self.claim(name)
+        return name
+
+    def claim(self, name: str) -> str:
+        """The name, noted with its line, unless it is taken or not allowed."""
+        check_name(name)
+        if name in self.lines or name in self.scope.late:
+            raise NameProblem(self._taken(name))
+        if name in self.scope.counters or name in self.scope.families:
+            what = "a loop counter" if name in self.scope.counters else "a family of indexed names"
+            raise NameProblem(f"the name {name!r} is already {what}")
+        self.lines[name] = self.line
+        return name
+
+    def _taken(self, name: str) -> str:
+        what = " (as a dimension)" if name in self.model.sizes else ""
+        hint = "; shapes are written N x D" if what else ""
+        place = f" on line {self.lines[name]}" if name in self.lines else ""
+        return f"the name {name!r} is already taken{place}{what}{hint}"
+
+    def _defined_later(self, name: str) -> str:
+        """That a name is only defined on this line or below, for an error message."""
+        for s in _flat(self.statements):
+            if s.line >= self.line and name in _defines(s):
+                if s.line == self.line:
+                    return f"{name!r} is defined in terms of itself"
+                return f"{name!r} is used before it is defined on line {s.line}"
+        return ""
+
+    # -- loops
+    def loop(self, s: tree.For) -> None:
+        check_name(s.variable)
+        if s.variable in self.lines or s.variable in self.scope.counters or s.variable in self.scope.families:
+            raise NameProblem(f"the loop counter {s.variable!r} is already a name")
+        start, stop = evaluate(s.start, self.scope), evaluate(s.stop, self.scope)
+        if isinstance(start, sp.Integer) and isinstance(stop, sp.Integer):
+            self.unroll(s, int(start), int(stop))
+        else:
+            raise ModelError("loops over a symbolic axis are not supported yet")
+
+    def unroll(self, s: tree.For, start: int, stop: int) -> None:
+        """The body once for every value of the counter; downwards when the range runs downwards."""
+        step = 1 if stop >= start else -1
+        if abs(stop - start) >= MAX_STATEMENTS:
+            steps = abs(stop - start) + 1
+            raise ModelError(f"a loop of {steps} steps is too long to unroll: use a symbolic axis, 1..T")
+        for k in range(start, stop + step, step):
+            self.scope.counters[s.variable] = k
+            self.scope.locals.append({})
+            for inner in s.body:
+                self.apply(inner)
+            self.scope.locals.pop()
+        self.scope.counters.pop(s.variable, None)
+
+
+_RULES: dict[type, Callable[[Builder, Any], None]] = {
+    tree.Dims: Builder.dims,
+    tree.Arrays: Builder.arrays,
+    tree.Constants: Builder.constants,
+    tree.Notate: Builder.notate,
+    tree.Equation: Builder.equation,
+    tree.For: Builder.loop,
+}
+
+
+def _flat(statements: Sequence[tree.Statement]) -> Iterator[tree.Statement]:
+    for s in statements:
+        yield s
+        if isinstance(s, tree.For):
+            yield from _flat(s.body)
+
+
+def _defines(s: tree.Statement) -> set[str]:
+    """The names that a statement defines, without indices."""
+    if isinstance(s, tree.Equation):
+        return {s.target.name}
+    if isinstance(s, tree.Arrays):
+        return {item.target.name for item in s.items}
+    if isinstance(s, tree.Dims):
+        return {item.name for item in s.items}
+    return {name for name, _ in s.items} if isinstance(s, tree.Constants) else set()
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Errors raised inside are the user's, at this place."""
+    try:
+        yield
+    except ModelError as error:
+        raise error.at(where) from None
+    except (ZeroDivisionError, OverflowError) as error:
+        raise ModelError(str(error), where) from None
+    except RecursionError:
+        raise ModelError("the formulas are nested too deeply: name a part of them", where) from None
+
+
+def conventions(statements: Sequence[tree.Statement], where: str) -> Mapping[str, sp.Expr]:
+    """What ``convention NAME = number`` lines set; they hold for the whole text."""
+    found: dict[str, sp.Expr] = {}
+    for s in _flat(statements):
+        if isinstance(s, tree.Constants) and s.keyword == "convention":
+            for name, expr in s.items:
+                with located(f"{where}:{s.line}"):
+                    found[name] = _convention(name, expr)
+    return found
+
+
+def _convention(name: str, expr: tree.Expr) -> sp.Expr:
+    if name != "relu0":
+        raise NameProblem(f"there is no convention {name[:40]!r}, only relu0, the derivative of relu at 0")
+    value = evaluate(expr, ModelScope(Model()))
+    if value not in (0, 1, sp.Rational(1, 2)):
+        raise ModelError(f"relu0 is 0, 1 or 0.5, not {short(value)}")
+    return value

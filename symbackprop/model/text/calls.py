@@ -1,0 +1,212 @@
+"""Function calls of model text: looked up in the library's tables, bound to the signature, every argument checked.
+
+What an argument may be follows from its annotation in the library, so a new function needs nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from inspect import Parameter, Signature, signature
+from typing import Any
+
+import sympy as sp
+
+from symbackprop.core.functions import CONSTANTS, FUNCTIONS
+from symbackprop.core.graph import Graph, Node, label
+from symbackprop.core.scalars import TABLE
+from symbackprop.errors import ModelError, NameProblem, did_you_mean
+from symbackprop.model.text.numbers import short, whole
+
+Value = Any
+_POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+
+
+@dataclass(frozen=True)
+class Callee:
+    """A function as model text sees it."""
+
+    name: str
+    apply: Callable[..., Node]
+    signature: Signature
+    takes_graph: bool = False
+
+    def usage(self) -> str:
+        """``mean(a, axis=None, keepdims=False)``"""
+        parts = [_parameter_text(p) for p in self.signature.parameters.values()]
+        return f"{self.name}({', '.join(parts)})"
+
+
+def _parameter_text(p: Parameter) -> str:
+    if p.kind is Parameter.VAR_POSITIONAL:
+        return f"{p.name}, …"
+    return p.name if p.default is Parameter.empty else f"{p.name}={p.default!r}".replace("'", '"')
+
+
+@cache
+def callee(name: str) -> Callee | None:
+    """The function of that name: a library function, a constant array, or a scalar function of the table."""
+    if name in FUNCTIONS:
+        return Callee(name, FUNCTIONS[name], signature(FUNCTIONS[name]))
+    if name in CONSTANTS:
+        call = signature(CONSTANTS[name])
+        rest = [p.replace(annotation="DimLike") for p in list(call.parameters.values())[1:]]
+        return Callee(name, CONSTANTS[name], call.replace(parameters=rest), takes_graph=True)
+    if name in TABLE:
+        return _scalar(name)
+    return None
+
+
+def _scalar(name: str) -> Callee:
+    """A scalar function that is no library function of its own, for example the derivative of another one."""
+    places = [Parameter(c, Parameter.POSITIONAL_ONLY, annotation="Operand") for c in "abc"[: len(TABLE[name].domain)]]
+
+    def apply(graph: Graph, *operands: Any) -> Node:
+        return graph.call(name, *operands)
+
+    return Callee(name, apply, Signature(places), takes_graph=True)
+
+
+def function_names() -> list[str]:
+    """Everything that can be called, for suggestions."""
+    return sorted({*FUNCTIONS, *CONSTANTS, *(n for n, record in TABLE.items() if record.public)})
+
+
+def call(graph: Graph, name: str, args: Sequence[Value], options: dict[str, Value]) -> Node | sp.Expr:
+    """The row that a call makes; a number when every argument is one and the result is known."""
+    found = callee(name)
+    if found is None:
+        raise NameProblem(f"no function {name[:40]!r}.{did_you_mean(name[:40], function_names())}")
+    try:
+        bound = found.signature.bind(*_spread(found, args), **options)
+    except TypeError as error:
+        raise ModelError(f"{name}: {_reason(error, options, found)}; it is called as {found.usage()}") from None
+    positional, named = _checked(found, bound.arguments, graph)
+    row = found.apply(graph, *positional, **named) if found.takes_graph else found.apply(*positional, **named)
+    numeric = not any(isinstance(a, Node) for a in (*args, *options.values()))
+    return row.value if numeric and not row.shape and row.value is not None else row
+
+
+def _spread(found: Callee, args: Sequence[Value]) -> Sequence[Value]:
+    """``concat((a, b))`` is ``concat(a, b)``."""
+    kinds = [p.kind for p in found.signature.parameters.values()]
+    if kinds[:1] == [Parameter.VAR_POSITIONAL] and len(args) == 1 and isinstance(args[0], tuple):
+        return args[0]
+    return args
+
+
+def _reason(error: TypeError, options: dict[str, Value], found: Callee) -> str:
+    unknown = [k for k in options if k not in found.signature.parameters]
+    if unknown:
+        return f"no argument {unknown[0][:40]!r}.{did_you_mean(unknown[0][:40], found.signature.parameters)}"
+    return str(error)
+
+
+def _checked(found: Callee, given: dict[str, Any], graph: Graph) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments in the types that the library wants: required ones by place, the others by name."""
+    positional: list[Any] = []
+    named: dict[str, Any] = {}
+    for name, p in found.signature.parameters.items():
+        if name not in given:
+            continue
+        place = Place(found, p, graph)
+        if p.kind is Parameter.VAR_POSITIONAL:
+            positional += [place.accept(v) for v in given[name]]
+        elif p.kind in _POSITIONAL and p.default is Parameter.empty:
+            positional.append(place.accept(given[name]))
+        else:
+            named[name] = place.accept(given[name])
+    return positional, named
+
+
+class Place:
+    """One parameter of a function: what it accepts."""
+
+    def __init__(self, found: Callee, parameter: Parameter, graph: Graph) -> None:
+        self.found, self.parameter, self.graph = found, parameter, graph
+        self.annotation = str(parameter.annotation)
+
+    def accept(self, value: Value) -> Any:
+        rule = _RULES.get(self.annotation)
+        return rule(self, value) if rule else self.plain(value)
+
+    def fail(self, wanted: str, value: Value) -> ModelError:
+        what = label(value) if isinstance(value, Node) else short(value)
+        message = f"{self.parameter.name} of {self.found.name} is {wanted}, not {what}"
+        if self.found.name in ("max", "min") and isinstance(value, Node) and self.parameter.name == "axis":
+            message += f"; to compare two arrays write {self.found.name}imum(a, b)"
+        return ModelError(f"{message}; it is called as {self.found.usage()}")
+
+    def row(self, value: Value) -> Node:
+        if isinstance(value, Node):
+            return value
+        if isinstance(value, sp.Expr):
+            return self.graph.const(value)
+        raise self.fail("an array", value)
+
+    def operand(self, value: Value) -> Any:
+        """An array or a number; a number with a default in its place stays one, so that it prints by name."""
+        if isinstance(value, sp.Expr) and self.parameter.default is not Parameter.empty:
+            return value
+        return self.row(value)
+
+    def flag(self, value: Value) -> bool:
+        if isinstance(value, bool):
+            return value
+        raise self.fail("True or False", value)
+
+    def count(self, value: Value) -> int:
+        if isinstance(value, sp.Integer):
+            return int(value)
+        raise self.fail("a whole number", value)
+
+    def size(self, value: Value) -> Any:
+        if isinstance(value, sp.Expr) and value.is_integer is not False:
+            return value
+        if isinstance(value, tuple) and self.parameter.kind is Parameter.VAR_POSITIONAL:
+            return tuple(self.size(v) for v in value)
+        raise self.fail("a size (a whole number or a dimension)", value)
+
+    def sizes(self, value: Value) -> tuple[Any, ...]:
+        if isinstance(value, tuple):
+            return tuple(self.size(v) for v in value)
+        raise self.fail("a tuple of sizes, such as (N, D)", value)
+
+    def text(self, value: Value) -> str:
+        if isinstance(value, str):
+            return value
+        raise self.fail("a string in double quotes", value)
+
+    def axes(self, value: Value) -> Any:
+        if value is None:
+            return None
+        if isinstance(value, tuple):
+            return tuple(whole(v, f"an axis of {self.found.name}") for v in value)
+        if isinstance(value, sp.Integer):
+            return int(value)
+        raise self.fail("a whole number, a tuple of them or None", value)
+
+    def plain(self, value: Value) -> Any:
+        """Anything but a string, where the annotation is not one of the known ones."""
+        if isinstance(value, str):
+            raise self.fail("not a string", value)
+        if isinstance(value, tuple):
+            return tuple(self.plain(v) for v in value)
+        return int(value) if isinstance(value, sp.Integer) else value
+
+
+_RULES: dict[str, Callable[[Place, Value], Any]] = {
+    "Node": Place.row,
+    "Operand": Place.operand,
+    "Axis": Place.axes,
+    "Sequence[int] | None": Place.axes,
+    "Pair": Place.axes,
+    "Pair | None": Place.axes,
+    "bool": Place.flag,
+    "int": Place.count,
+    "DimLike": Place.size,
+    "Any": Place.size,
+    "Sequence[DimLike]": Place.sizes,
+    "str": Place.text,
+}

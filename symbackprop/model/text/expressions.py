@@ -1,0 +1,256 @@
+"""Tokens to expressions: recursive descent with NumPy's operators and their precedence, to a limited depth.
+
+    comparison := sum [("<" | "<=" | ">" | ">=" | "==" | "!=") sum]
+    sum        := product {("+" | "-") product}
+    product    := sign {("*" | "/" | "@") sign}
+    sign       := {"-" | "+"} power
+    power      := postfix [("**" | "^") sign]
+    postfix    := atom {"[" items "]" | ".T" | "'" | "ᵀ"}
+    atom       := number | name | name "(" arguments ")" | string | "(" comparison {"," comparison} ")"
+"""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from symbackprop.errors import SyntaxProblem
+from symbackprop.model.text import tree
+from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, STRING, Token, problem
+
+MAX_DEPTH = 50
+COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+TRANSPOSES = (".T", "'", "ᵀ")
+WORDS = {"True": True, "False": False, "None": None}
+_LARGEST = 308
+MAX_FLOAT = sp.Rational(2**1024 - 2**970)
+_REFUSED = ("lambda", "if", "else", "for", "in", "is", "and", "or", "not", "await", "yield", "import", "assert", "del")
+
+
+class Cursor:
+    """A place in the tokens of one logical line."""
+
+    def __init__(self, tokens: tuple[Token, ...]) -> None:
+        self.tokens, self.place, self.depth = tokens, 0, 0
+
+    @property
+    def now(self) -> Token:
+        return self.tokens[self.place]
+
+    @property
+    def after(self) -> Token:
+        return self.tokens[min(self.place + 1, len(self.tokens) - 1)]
+
+    def take(self) -> Token:
+        token = self.now
+        self.place = min(self.place + 1, len(self.tokens) - 1)
+        return token
+
+    def at(self, *signs: str) -> bool:
+        return self.now.kind == SIGN and self.now.text in signs
+
+    def accept(self, *signs: str) -> Token | None:
+        return self.take() if self.at(*signs) else None
+
+    def expect(self, sign: str, why: str) -> Token:
+        if not self.at(sign):
+            raise self.unexpected(f"expected {sign!r} {why}")
+        return self.take()
+
+    def word(self, why: str) -> Token:
+        if self.now.kind != NAME:
+            raise self.unexpected(f"expected {why}")
+        return self.take()
+
+    def finish(self, after: str) -> None:
+        if self.now.kind == END:
+            return
+        missing = self.now.kind in (NAME, NUMBER) or self.at("(")
+        hint = "; is a * or an @ missing before it?" if missing and after == "the formula" else ""
+        raise self.unexpected(f"unexpected {found(self.now)} after {after}{hint}", named=True)
+
+    def unexpected(self, message: str, named: bool = False) -> SyntaxProblem:
+        """An error at the current token."""
+        tail = "" if named else f", found {found(self.now)}"
+        place = "" if self.now.kind == END else f" at column {self.now.column}"
+        return problem(message + tail + place, self.now.line)
+
+
+def found(token: Token) -> str:
+    """A token as an error message names it."""
+    text = token.text if len(token.text) <= 30 else token.text[:30] + "…"
+    return "the end of the line" if token.kind == END else text if token.kind == STRING else f"{text!r}"
+
+
+def expression(c: Cursor) -> tree.Expr:
+    """One expression; stops at the first token that cannot continue it."""
+    c.depth += 1
+    if c.depth > MAX_DEPTH:
+        raise problem(f"the expression is nested more than {MAX_DEPTH} deep: name a part of it", c.now.line)
+    left = _sum(c)
+    if c.at(*COMPARISONS):
+        sign = c.take().text
+        left = tree.Compare(sign, left, _sum(c))
+        if c.at(*COMPARISONS):
+            raise c.unexpected("comparisons cannot be chained: multiply them, (a < b) * (b < c)", named=True)
+    c.depth -= 1
+    return left
+
+
+def size(c: Cursor) -> tree.Expr:
+    """A size or a bound: an expression without comparison."""
+    return _sum(c)
+
+
+def _sum(c: Cursor) -> tree.Expr:
+    first = _product(c)
+    rest: list[tuple[str, tree.Expr]] = []
+    while c.at("+", "-"):
+        rest.append((c.take().text, _product(c)))
+    return tree.Chain(first, tuple(rest)) if rest else first
+
+
+def _product(c: Cursor) -> tree.Expr:
+    first = _sign(c)
+    rest: list[tuple[str, tree.Expr]] = []
+    while c.at("*", "/", "@"):
+        sign = c.take().text
+        if c.at("/") and sign == "/":
+            raise c.unexpected("there is no // ; sizes and numbers are divided with /", named=True)
+        rest.append((sign, _sign(c)))
+    return tree.Chain(first, tuple(rest)) if rest else first
+
+
+def _sign(c: Cursor) -> tree.Expr:
+    negative = False
+    while c.at("-", "+"):
+        negative ^= c.take().text == "-"
+    body = _power(c)
+    return tree.Negative(body) if negative else body
+
+
+def _power(c: Cursor) -> tree.Expr:
+    base = _postfix(c)
+    if c.accept("**", "^") is None:
+        return base
+    c.depth += 1
+    if c.depth > MAX_DEPTH:
+        raise problem(f"powers of powers are nested more than {MAX_DEPTH} deep", c.now.line)
+    exponent = _sign(c)
+    c.depth -= 1
+    return tree.Power(base, exponent)
+
+
+def _postfix(c: Cursor) -> tree.Expr:
+    body = _atom(c)
+    layers = 0
+    while c.at("[", *TRANSPOSES):
+        layers += 1
+        if layers > MAX_DEPTH:
+            raise c.unexpected(f"more than {MAX_DEPTH} indices and transposes on one array", named=True)
+        if c.accept(*TRANSPOSES):
+            body = tree.Transpose(body)
+        else:
+            c.take()
+            body = tree.Index(body, _items(c))
+    return body
+
+
+def _atom(c: Cursor) -> tree.Expr:
+    token = c.now
+    if token.kind == NUMBER:
+        return tree.Number(number(c.take()))
+    if token.kind == STRING:
+        return tree.String(c.take().text[1:-1])
+    if token.kind == NAME:
+        return _name(c)
+    if c.accept("("):
+        return _group(c)
+    if token.text == "[":
+        raise c.unexpected("there are no lists: write stack(a, b) or concat(a, b)", named=True)
+    raise c.unexpected("expected a value")
+
+
+def _name(c: Cursor) -> tree.Expr:
+    token = c.take()
+    if token.text in WORDS:
+        return tree.Word(WORDS[token.text])
+    if token.text in _REFUSED:
+        raise problem(f"{token.text!r} is Python, not model text: there are only formulas here", token.line)
+    if not c.accept("("):
+        _refuse_juxtaposition(c, token)
+        return tree.Name(token.text)
+    args, options = _arguments(c, token.text)
+    return tree.Call(token.text, args, options)
+
+
+def _refuse_juxtaposition(c: Cursor, before: Token) -> None:
+    """``f"…"``, ``b"…"`` and two names in a row."""
+    if c.now.kind == STRING and c.now.column == before.column + len(before.text):
+        raise c.unexpected(f"a string cannot follow {before.text!r}: there are no f-strings", named=True)
+
+
+def _arguments(c: Cursor, function: str) -> tuple[tuple[tree.Expr, ...], tuple[tuple[str, tree.Expr], ...]]:
+    args: list[tree.Expr] = []
+    options: dict[str, tree.Expr] = {}
+    while not c.accept(")"):
+        if c.now.kind == NAME and c.after.kind == SIGN and c.after.text == "=":
+            key = c.take().text
+            c.take()
+            if key in options:
+                raise problem(f"{function}(…) gets {key}= twice", c.now.line)
+            options[key] = expression(c)
+        elif options:
+            raise c.unexpected(f"{function}(…) has a plain argument after a named one")
+        else:
+            args.append(expression(c))
+        if not c.at(")"):
+            c.expect(",", f"or ')' in the arguments of {function}(…)")
+    return tuple(args), tuple(options.items())
+
+
+def _group(c: Cursor) -> tree.Expr:
+    if c.accept(")"):
+        return tree.Tuple(())
+    items = [expression(c)]
+    comma = False
+    while c.accept(","):
+        comma = True
+        if c.at(")"):
+            break
+        items.append(expression(c))
+    c.expect(")", "to close the bracket")
+    return tree.Tuple(tuple(items)) if comma else items[0]
+
+
+def _items(c: Cursor) -> tuple[tree.Expr, ...]:
+    """What stands in [ ]: values, slices, None and … , separated by commas."""
+    items = [_item(c)]
+    while c.accept(","):
+        if c.at("]"):
+            break
+        items.append(_item(c))
+    c.expect("]", "to close the index")
+    return tuple(items)
+
+
+def _item(c: Cursor) -> tree.Expr:
+    if c.accept("..."):
+        return tree.Word(Ellipsis)
+    parts: list[tree.Expr | None] = [None if c.at(":") else expression(c)]
+    while len(parts) < 3 and c.accept(":"):
+        parts.append(None if c.at(":", ",", "]") else expression(c))
+    if len(parts) == 1:
+        assert parts[0] is not None
+        return parts[0]
+    return tree.Slice(parts[0], parts[1], parts[2] if len(parts) == 3 else None)
+
+
+def number(token: Token) -> sp.Rational:
+    """The exact number that a literal writes: 0.1 is one tenth."""
+    mantissa, _, exponent = token.text.lower().partition("e")
+    digits = len(mantissa.partition(".")[0].lstrip("0"))
+    beyond = len(exponent) > 6 or abs(int(exponent or 0) + digits) > _LARGEST + 1
+    value = sp.S.Zero if beyond else sp.Rational(token.text)
+    if beyond or value > MAX_FLOAT:
+        raise problem(f"{token.text} is beyond what a float can hold", token.line)
+    return value

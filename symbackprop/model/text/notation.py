@@ -1,0 +1,108 @@
+"""Rows as model text, exactly: what is written parses back to the same row."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.notation import Notation, Text
+from symbackprop.core.scalars import Scalar
+from symbackprop.core.shapes import Shape, broadcast, is_one, same_shape
+
+_SPELLED_OUT = ("above", "ratio")
+
+
+class ModelText(Notation):
+    """`Notation` with what only matters for reading back: which operand comes first when shapes differ, conventions of
+    derivative functions, indices instead of reshapes."""
+
+    def __init__(self, names: Mapping[int, str], declared: Sequence[str] = ()) -> None:
+        super().__init__(names)
+        self.shadows_pi = "pi" in declared
+
+    def num(self, value: sp.Expr) -> Text:
+        if self.shadows_pi and value.has(sp.pi):
+            value = value.xreplace({sp.pi: sp.Rational(repr(math.pi))})
+        return super().num(value)
+
+    def kernel(self, node: Node) -> Text:
+        form = readable(node.attr.form, [a.shape for a in node.args], node.shape)
+        return self.formula(form, [self.ref(a) for a in node.args])
+
+    def scalar(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
+        if record.name in _SPELLED_OUT:
+            return self.function(record.name, args, {})
+        return super().scalar(record, args, form)
+
+    def structural(self, node: Node, args: Sequence[Text]) -> Text:
+        if node.op.name == "broadcast" and node.value in (0, 1):
+            return self.function("ones" if node.value == 1 else "zeros", [self.dim(d) for d in node.shape], {})
+        if node.op.name == "reshape":
+            return self._reshape(node, args)
+        return super().structural(node, args)
+
+    def _reshape(self, node: Node, args: Sequence[Text]) -> Text:
+        """``a[:, 0]`` and ``a[:, None]`` where a reshape is one of these."""
+        a = node.args[0]
+        new = _inserted(a.shape, node.shape)
+        if new is not None:
+            return self.index(args[0], ", ".join([":"] * new + ["None"]))
+        if a.op.name == "slice" and self.name_of(a) is None and a.origin is None:
+            axis, start, length, step = a.attr
+            if is_one(length) and step == 1 and same_shape(node.shape, (*a.shape[:axis], *a.shape[axis + 1 :])):
+                return self.index(self.ref(a.args[0]), ", ".join([":"] * axis + [self.dim(start).text]))
+        return super().structural(node, args)
+
+
+def _inserted(before: Shape, after: Shape) -> int | None:
+    """The place of the one new axis of size 1."""
+    if len(after) != len(before) + 1:
+        return None
+    for k in range(len(after)):
+        if is_one(after[k]) and same_shape(before, (*after[:k], *after[k + 1 :])):
+            return k
+    return None
+
+
+def readable(form: f.Formula, shapes: Sequence[Shape], full: Shape) -> f.Formula:
+    """The formula with the operand of full shape in front where the written order, read from the left, would compute
+    something of a smaller shape first and so make another row of it."""
+    if all(same_shape(s, full) or not s for s in shapes) and sum(not s for s in shapes) < 2:
+        return form
+    match form:
+        case f.Mul(factors):
+            number = [x for x in factors if isinstance(x, f.Num)]
+            rest = [readable(x, shapes, full) for x in factors if not isinstance(x, f.Num)]
+            return f.Mul((*number, *_largest_first(rest, shapes, full, alone=bool(number))))
+        case f.Add(terms):
+            return f.Add(tuple(_largest_first([readable(t, shapes, full) for t in terms], shapes, full)))
+        case f.Neg(body):
+            return f.Neg(readable(body, shapes, full))
+    return form
+
+
+def _largest_first(
+    parts: list[f.Formula], shapes: Sequence[Shape], full: Shape, alone: bool = False
+) -> list[f.Formula]:
+    """Reordered so that every prefix of two (with ``alone``: of one) has the full shape, if that can be."""
+    alone = alone or isinstance(parts[0], f.Neg)
+    head = parts[:1] if alone else parts[:2]
+    if _has_shape(head, shapes, full):
+        return parts
+    for part in sorted(parts, key=lambda p: isinstance(p, f.Neg)):
+        if _has_shape([part], shapes, full):
+            return [part, *[p for p in parts if p is not part]]
+    for i, first in enumerate(parts):
+        for second in parts[i + 1 :]:
+            if _has_shape([first, second], shapes, full):
+                return [first, second, *[p for p in parts if p is not first and p is not second]]
+    return parts
+
+
+def _has_shape(parts: Sequence[f.Formula], shapes: Sequence[Shape], full: Shape) -> bool:
+    used = [shapes[i] for p in parts for i in f.arguments(p)]
+    return bool(used) and same_shape(broadcast(used), full)

@@ -1,0 +1,72 @@
+"""Arithmetic on numbers known before run time: exact, and refused where no float could hold the result."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from symbackprop.errors import ModelError
+from symbackprop.model.text.expressions import MAX_FLOAT
+
+MAX_BITS = 4096
+MAX_EXPONENT = 1024
+MAX_OPERATIONS = 60
+
+
+def fold(sign: str, a: sp.Expr, b: sp.Expr) -> sp.Expr:
+    """``a sign b`` for numbers and expressions in dimensions."""
+    if sign == "+":
+        return checked(a + b)
+    if sign == "-":
+        return checked(a - b)
+    if sign == "*":
+        return checked(a * b)
+    if sign == "/":
+        if b == 0:
+            raise ModelError("division by the number 0")
+        return checked(a / b)
+    if sign == "**":
+        return power(a, b)
+    raise ModelError(f"{sign} needs arrays, but {short(a)} and {short(b)} are numbers; use *")
+
+
+def power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
+    """base**exponent, its size bounded before it is computed."""
+    if exponent.is_number and abs(exponent) > MAX_EXPONENT and base not in (0, 1, -1):
+        raise ModelError(f"the exponent {short(exponent)} is too large for a number")
+    if exponent.is_Rational and base.is_Rational:
+        bits = max(int(base.p).bit_length(), int(base.q).bit_length())
+        if bits * abs(exponent) > MAX_BITS or exponent.q > MAX_EXPONENT:
+            raise ModelError(f"({short(base)})**({short(exponent)}) has too many digits")
+        if base == 0 and exponent < 0:
+            raise ModelError("0 to a negative power is not a number")
+    return checked(base**exponent)
+
+
+def checked(value: sp.Expr) -> sp.Expr:
+    """The value, when it is a finite real number that a float can hold, or a short expression in dimensions."""
+    if value.is_Rational:
+        if max(int(value.p).bit_length(), int(value.q).bit_length()) > MAX_BITS or abs(value) > MAX_FLOAT:
+            raise ModelError(f"the number {short(value)} is beyond what a float can hold")
+    elif value.free_symbols:
+        if value.count_ops() > MAX_OPERATIONS:
+            raise ModelError(f"an expression in dimensions has more than {MAX_OPERATIONS} operations")
+    elif value.is_real is False or value.is_finite is False or not value.is_number:
+        raise ModelError(f"{short(value)} is not a finite real number")
+    elif abs(value.evalf(5)) > MAX_FLOAT:
+        raise ModelError("a number is beyond what a float can hold")
+    return value
+
+
+def whole(value: object, what: str) -> int:
+    """An int from a number, or an error that says what it should have been."""
+    if isinstance(value, sp.Expr) and value.is_Integer:
+        return int(value)
+    raise ModelError(f"{what} is a whole number, not {short(value)}")
+
+
+def short(value: object) -> str:
+    """A value as an error message shows it: never long."""
+    if isinstance(value, sp.Integer) and int(value).bit_length() > 200:
+        return f"a number of about {int(value).bit_length() * 3 // 10} digits"
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,202 @@
+"""Lines to statements: declarations, equations, loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from symbackprop.errors import did_you_mean
+from symbackprop.model.text import tree
+from symbackprop.model.text.expressions import Cursor, expression, found, size
+from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, STRING, Line, logical_lines, problem
+
+KEYWORDS = ("dim", "data", "input", "param", "const", "convention", "loss", "output", "notation", "for")
+MAX_NESTING = 8
+_FOREIGN = {
+    "let": "equations need no keyword: NAME = formula",
+    "import": "nothing is imported: every function is at hand",
+    "from": "nothing is imported: every function is at hand",
+    "def": "functions cannot be defined here; declare the model in Python for that",
+    "while": "loops are written `for t in 1..T:`",
+    "return": "results are marked `loss L = …` or `output Y = …`",
+    "print": "nothing is executed; a line is a declaration or an equation",
+}
+
+
+def parse_statements(text: str) -> tuple[tree.Statement, ...]:
+    """All statements of a text. A text that is indented as a whole is read as if it were not."""
+    reader = Reader(list(logical_lines(text)))
+    first = reader.lines[0].indent if reader.lines else ""
+    body = reader.block(first, 0)
+    if reader.place < len(reader.lines):
+        raise problem("the indentation matches no line above", reader.lines[reader.place].number)
+    return body
+
+
+class Reader:
+    """Reads blocks of equally indented lines."""
+
+    def __init__(self, lines: list[Line]) -> None:
+        self.lines, self.place = lines, 0
+
+    def block(self, indent: str, nesting: int) -> tuple[tree.Statement, ...]:
+        body: list[tree.Statement] = []
+        while self.place < len(self.lines) and self.lines[self.place].indent == indent:
+            body.append(self.statement(indent, nesting))
+        if self.place < len(self.lines) and self._is_deeper(indent):
+            raise problem("unexpected indentation: only the body of a loop is indented", self.lines[self.place].number)
+        return tuple(body)
+
+    def statement(self, indent: str, nesting: int) -> tree.Statement:
+        line = self.lines[self.place]
+        self.place += 1
+        c = Cursor(line.tokens)
+        first, second = c.now, c.after
+        if first.kind == NAME and first.text in KEYWORDS and not (second.kind == SIGN and second.text in "=["):
+            c.take()
+            return self.loop(c, indent, nesting) if first.text == "for" else simple(c, first.text)
+        return equation(c)
+
+    def loop(self, c: Cursor, indent: str, nesting: int) -> tree.For:
+        line = c.now.line
+        if nesting >= MAX_NESTING:
+            raise problem(f"loops are nested more than {MAX_NESTING} deep", line)
+        variable = c.word("the loop variable, as in `for t in 1..T:`").text
+        if c.word("'in', as in `for t in 1..T:`").text != "in":
+            raise problem("a loop is written `for t in 1..T:`", line)
+        start = size(c)
+        c.expect("..", "in the range, as in `for t in 1..T:`")
+        stop = size(c)
+        c.expect(":", "after the range")
+        if c.now.kind != END:
+            return tree.For(line, variable, start, stop, (equation(c),))
+        if self.place >= len(self.lines) or not self._is_deeper(indent):
+            raise problem("the body of the loop is missing: indent the lines that belong to it", line)
+        body = self.block(self.lines[self.place].indent, nesting + 1)
+        return tree.For(line, variable, start, stop, body)
+
+    def _is_deeper(self, indent: str) -> bool:
+        own = self.lines[self.place].indent
+        return own.startswith(indent) and len(own) > len(indent)
+
+
+def simple(c: Cursor, keyword: str) -> tree.Statement:
+    """A statement of one line, behind its keyword."""
+    line = c.tokens[0].line
+    result = _RULES[keyword](c, keyword, line)
+    c.finish(f"this {keyword} line")
+    return result
+
+
+def _dims(c: Cursor, keyword: str, line: int) -> tree.Statement:
+    items = []
+    while True:
+        name = c.word("the name of a dimension").text
+        items.append(tree.DimItem(name, size(c) if c.accept("=") else None))
+        if not c.accept(","):
+            return tree.Dims(line, tuple(items))
+
+
+def _arrays(c: Cursor, keyword: str, line: int) -> tree.Statement:
+    items = []
+    while True:
+        items.append(_array(c))
+        if not c.accept(","):
+            return tree.Arrays(line, keyword, tuple(items))
+
+
+def _array(c: Cursor) -> tree.ArrayItem:
+    name = target(c)
+    if not c.accept(":"):
+        return tree.ArrayItem(name, ())
+    shape = () if _at_int(c) else _shape(c)
+    if not _at_int(c):
+        return tree.ArrayItem(name, shape)
+    c.take()
+    c.expect("<", "after int: integer data needs a bound, as in `y: N int < C`")
+    return tree.ArrayItem(name, shape, True, size(c))
+
+
+def _at_int(c: Cursor) -> bool:
+    return c.now.kind == NAME and c.now.text == "int"
+
+
+def _shape(c: Cursor) -> tuple[tree.Expr, ...]:
+    sizes = [size(c)]
+    while c.at("×") or (c.now.kind == NAME and c.now.text == "x"):
+        c.take()
+        sizes.append(size(c))
+    if isinstance(sizes[0], tree.Tuple):
+        raise problem("a shape is written N x D, without brackets", c.now.line)
+    return tuple(sizes)
+
+
+def _constants(c: Cursor, keyword: str, line: int) -> tree.Statement:
+    items = []
+    while True:
+        name = c.word("a name").text
+        c.expect("=", f"and a number, as in `{keyword} {name} = 0.5`")
+        items.append((name, expression(c)))
+        if not c.accept(","):
+            return tree.Constants(line, keyword, tuple(items))
+
+
+def _notation(c: Cursor, keyword: str, line: int) -> tree.Statement:
+    name = target(c)
+    c.expect("=", 'and a string, as in `notation W1 = "W^{[1]}"`')
+    if c.now.kind != STRING:
+        raise c.unexpected('expected a string in double quotes, as in `notation W1 = "W^{[1]}"`')
+    return tree.Notate(line, name, c.take().text[1:-1])
+
+
+def _result(c: Cursor, keyword: str, line: int) -> tree.Statement:
+    name = target(c)
+    c.expect("=", f"and a formula, as in `{keyword} {name.name} = …`")
+    return tree.Equation(line, keyword, name, expression(c))
+
+
+_RULES: dict[str, Callable[[Cursor, str, int], tree.Statement]] = {
+    "dim": _dims,
+    "data": _arrays,
+    "input": _arrays,
+    "param": _arrays,
+    "const": _constants,
+    "convention": _constants,
+    "notation": _notation,
+    "loss": _result,
+    "output": _result,
+}
+
+
+def target(c: Cursor) -> tree.Target:
+    """A name that is declared or assigned: ``h``, ``h[t]``, ``W[1..12]``."""
+    name = c.word("a name").text
+    if not c.accept("["):
+        return tree.Target(name)
+    index = size(c)
+    stop = size(c) if c.accept("..") else None
+    c.expect("]", "after the index")
+    return tree.Target(name, index, stop)
+
+
+def equation(c: Cursor) -> tree.Equation:
+    """``NAME = formula``."""
+    first = c.now
+    if first.kind != NAME:
+        raise c.unexpected("a line is a declaration or an equation NAME = formula")
+    if c.after.kind in (NAME, STRING, NUMBER) or (c.after.kind == SIGN and c.after.text in "(:"):
+        raise problem(_not_a_statement(first.text, found(c.after)), first.line)
+    name = target(c)
+    if c.at("=="):
+        raise c.unexpected("an equation has one =", named=True)
+    c.expect("=", "and a formula: a line is a declaration or an equation NAME = formula")
+    value = expression(c)
+    c.finish("the formula")
+    return tree.Equation(first.line, "let", name, value)
+
+
+def _not_a_statement(word: str, after: str) -> str:
+    if word in _FOREIGN:
+        return _FOREIGN[word]
+    shown = word if len(word) <= 30 else word[:30] + "…"
+    hint = did_you_mean(word, KEYWORDS) if len(word) <= 30 else ""
+    return f"{shown!r} followed by {after} begins neither a declaration nor an equation.{hint}"

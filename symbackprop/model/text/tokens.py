@@ -1,0 +1,176 @@
+"""Characters to tokens: a whitelist. What is not listed here does not get into a model.
+
+A logical line is one statement: brackets left open join the next physical line, comments and empty lines are dropped.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from symbackprop.errors import SyntaxProblem
+
+NAME, NUMBER, STRING, SIGN, END = "name", "number", "string", "sign", "end of line"
+MAX_TEXT = 4_000_000
+MAX_NUMBER = 60
+
+_TOKEN = re.compile(
+    r"""[ \t]+
+    | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    | (?P<number>(?:[0-9]+(?:\.(?!\.)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
+    | (?P<string>"[^"]*")
+    | (?P<sign>\.\.\.|\.\.|\*\*|<=|>=|==|!=|\.T(?![A-Za-z0-9_])|[-+*/@^'ᵀ×()\[\],:=<>])
+    | (?P<comment>\#.*)""",
+    re.VERBOSE,
+)
+_OPENING, _CLOSING = "([", ")]"
+
+_HINTS = {
+    "{": "braces are only used inside notation strings",
+    ";": "one statement a line, without ;",
+    "%": "there is no remainder; only + - * / @ ** and comparisons",
+    "!": "the comparison is !=",
+    "&": "combine conditions by multiplying them: (a > 0) * (b > 0)",
+    "|": "combine conditions with maximum(a > 0, b > 0)",
+    "\\": "a line goes on inside brackets, without a backslash",
+    "·": "the elementwise product is *, the matrix product @",
+    "−": "use the ASCII minus -",
+    "’": "the transpose is ' (ASCII apostrophe) or .T",
+    '"': "the string is not closed; strings take one pair of double quotes on one line",
+}
+
+
+class Token(NamedTuple):
+    """One token; ``column`` counts from 1."""
+
+    kind: str
+    text: str
+    line: int
+    column: int
+
+
+class Line(NamedTuple):
+    """A logical line: where it starts, its indentation, and its tokens with an END at the end."""
+
+    number: int
+    indent: str
+    tokens: tuple[Token, ...]
+
+
+class LineProblem(SyntaxProblem):
+    """A syntax error on a known line; the file's name is put in front by whoever knows it."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def problem(message: str, line: int) -> LineProblem:
+    """The error to raise for a line."""
+    return LineProblem(message, line)
+
+
+def physical_lines(text: str) -> list[str]:
+    """The lines of a text with any line ending, without a byte order mark."""
+    if len(text) > MAX_TEXT:
+        raise problem(f"the text has {len(text)} characters; at most {MAX_TEXT} are read", 1)
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def logical_lines(text: str) -> Iterator[Line]:
+    """The statements of a text, as tokens."""
+    pending: list[Token] = []
+    open_brackets: list[Token] = []
+    indent = ""
+    for number, raw in enumerate(physical_lines(text), 1):
+        _refuse_invisible(raw, number)
+        tokens = list(_tokens(raw, number))
+        if not pending:
+            indent = raw[: len(raw) - len(raw.lstrip(" \t"))]
+        pending += tokens
+        _match_brackets(tokens, open_brackets)
+        if pending and not open_brackets:
+            yield _line(indent, pending)
+            pending = []
+    if open_brackets:
+        raise problem(f"the {open_brackets[-1].text!r} is never closed", open_brackets[-1].line)
+
+
+def _line(indent: str, tokens: list[Token]) -> Line:
+    last = tokens[-1]
+    end = Token(END, "", last.line, last.column + len(last.text))
+    return Line(tokens[0].line, indent, (*tokens, end))
+
+
+def _tokens(raw: str, number: int) -> Iterator[Token]:
+    place = 0
+    while place < len(raw):
+        match = _TOKEN.match(raw, place)
+        if match is None:
+            raise problem(_complaint(raw, place), number)
+        kind = match.lastgroup
+        if kind == "number":
+            _check_number(raw, match, number)
+        if kind is not None and kind != "comment":
+            yield Token(kind, match.group(), number, place + 1)
+        place = match.end()
+
+
+def _check_number(raw: str, match: re.Match[str], number: int) -> None:
+    """A number ends where its digits end: no hexadecimals, no units, no complex numbers."""
+    if len(match.group()) > MAX_NUMBER:
+        raise problem(f"the number {match.group()[:12]}… has more than {MAX_NUMBER} characters", number)
+    rest = re.match(r"\w+", raw[match.end() :])
+    if rest is None:
+        return
+    word = match.group() + rest.group()
+    if word[:2].lower() in ("0x", "0b", "0o"):
+        raise problem(f"{word[:20]} is not a decimal number; numbers are written as 12, 0.5 or 1e-5", number)
+    hint = f"; did you mean {match.group()} x {rest.group()[1:]} ?" if re.fullmatch(r"x[0-9]+", rest.group()) else ""
+    raise problem(f"{word[:20]} is neither a number nor a name{hint}", number)
+
+
+def _match_brackets(tokens: list[Token], stack: list[Token]) -> None:
+    for token in tokens:
+        if token.kind != SIGN:
+            continue
+        if token.text in _OPENING:
+            stack.append(token)
+        elif token.text in _CLOSING:
+            if not stack or _OPENING.index(stack[-1].text) != _CLOSING.index(token.text):
+                raise problem(f"{token.text!r} at column {token.column} closes nothing", token.line)
+            stack.pop()
+
+
+def _complaint(raw: str, place: int) -> str:
+    """Why the character at ``place`` cannot be there."""
+    char = raw[place]
+    if char == ".":
+        return "a dot is only used in numbers, in ranges 1..T and in .T; there are no attributes"
+    if raw.startswith("//", place):
+        return "there is no // ; sizes and numbers are divided with /"
+    hint = _HINTS.get(char)
+    if hint is None and not char.isascii():
+        plain = unicodedata.normalize("NFKC", char)
+        hint = f"it looks like {plain!r}; names are plain ASCII" if plain.isascii() and plain.strip() else None
+    return f"the character {describe(char)} at column {place + 1} cannot be used" + (f": {hint}" if hint else "")
+
+
+def describe(char: str) -> str:
+    """A character so that it can be recognised, even when it cannot be seen."""
+    if char.isascii() and char.isprintable():
+        return repr(char)
+    name = unicodedata.name(char, "control character" if ord(char) < 160 else "unnamed")
+    shown = f" {char!r}" if char.isprintable() else ""
+    return f"U+{ord(char):04X} {name}{shown}"
+
+
+def _refuse_invisible(raw: str, number: int) -> None:
+    """Control, zero-width and direction-changing characters, even in comments: what is read is what is there."""
+    if raw.isascii() and raw.replace("\t", "").isprintable():
+        return
+    for column, char in enumerate(raw, 1):
+        if char != "\t" and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
+            raise problem(f"the invisible character {describe(char)} at column {column} is not allowed", number)

@@ -1,0 +1,172 @@
+"""The syntax tree of model text: expressions and statements as plain data.
+
+Sums and products are chains, not nested pairs, so a long formula is a flat tree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import sympy as sp
+
+
+@dataclass(frozen=True)
+class Number:
+    value: sp.Rational
+
+
+@dataclass(frozen=True)
+class Name:
+    name: str
+
+
+@dataclass(frozen=True)
+class String:
+    text: str
+
+
+@dataclass(frozen=True)
+class Word:
+    """``True``, ``False``, ``None`` and ``...``."""
+
+    value: object
+
+
+@dataclass(frozen=True)
+class Negative:
+    body: Expr
+
+
+@dataclass(frozen=True)
+class Chain:
+    """``first op a op b …`` with operators of one precedence, left to right."""
+
+    first: Expr
+    rest: tuple[tuple[str, Expr], ...]
+
+
+@dataclass(frozen=True)
+class Power:
+    base: Expr
+    exponent: Expr
+
+
+@dataclass(frozen=True)
+class Compare:
+    sign: str
+    left: Expr
+    right: Expr
+
+
+@dataclass(frozen=True)
+class Transpose:
+    body: Expr
+
+
+@dataclass(frozen=True)
+class Call:
+    function: str
+    args: tuple[Expr, ...]
+    options: tuple[tuple[str, Expr], ...]
+
+
+@dataclass(frozen=True)
+class Slice:
+    start: Expr | None
+    stop: Expr | None
+    step: Expr | None
+
+
+@dataclass(frozen=True)
+class Index:
+    base: Expr
+    items: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Tuple:
+    items: tuple[Expr, ...]
+
+
+Expr: TypeAlias = (
+    Number | Name | String | Word | Negative | Chain | Power | Compare | Transpose | Call | Slice | Index | Tuple
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """A declared or assigned name: plain, with an index ``h[t]``, or a family ``W[1..12]``."""
+
+    name: str
+    index: Expr | None = None
+    stop: Expr | None = None
+
+
+@dataclass(frozen=True)
+class DimItem:
+    name: str
+    size: Expr | None
+
+
+@dataclass(frozen=True)
+class Dims:
+    line: int
+    items: tuple[DimItem, ...]
+
+
+@dataclass(frozen=True)
+class ArrayItem:
+    target: Target
+    shape: tuple[Expr, ...]
+    integer: bool = False
+    below: Expr | None = None
+
+
+@dataclass(frozen=True)
+class Arrays:
+    """``data``, ``input`` or ``param``."""
+
+    line: int
+    role: str
+    items: tuple[ArrayItem, ...]
+
+
+@dataclass(frozen=True)
+class Constants:
+    """``const`` and ``convention``."""
+
+    line: int
+    keyword: str
+    items: tuple[tuple[str, Expr], ...]
+
+
+@dataclass(frozen=True)
+class Notate:
+    line: int
+    target: Target
+    latex: str
+
+
+@dataclass(frozen=True)
+class Equation:
+    """``keyword`` is let, loss or output."""
+
+    line: int
+    keyword: str
+    target: Target
+    value: Expr
+
+
+@dataclass(frozen=True)
+class For:
+    """A loop; the body is a list of statements."""
+
+    line: int
+    variable: str
+    start: Expr
+    stop: Expr
+    body: tuple[Statement, ...] = field(default=())
+
+
+Statement: TypeAlias = Dims | Arrays | Constants | Notate | Equation | For
