@@ -13,6 +13,7 @@ from symbackprop.core import formula as f
 from symbackprop.core import masks
 from symbackprop.core.accumulate import cancelled
 from symbackprop.core.graph import BOOL, FLOAT, INT, Node, common_shape
+from symbackprop.core.heads import Opaque
 from symbackprop.core.kernel import Kernel, upstream_times
 from symbackprop.core.notation import Notation, Text
 from symbackprop.core.registry import Op, Sample, register
@@ -77,7 +78,7 @@ def _program(expr: sp.Expr) -> Callable[[Any, Values], Any]:
     """SymPy's tree is walked once; what remains are calls of NumPy."""
     if expr.is_Symbol:
         return lambda np, values: values[expr]
-    if not expr.free_symbols:
+    if not expr.free_symbols and not expr.has(Opaque):
         number = int(expr) if expr.is_Integer and abs(expr) < 2**53 else float(expr)
         return lambda np, values: number
     parts = [_program(a) for a in expr.args]
