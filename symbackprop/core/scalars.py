@@ -147,11 +147,11 @@ register(Scalar("relu", heads.relu, lambda np, x, tie: np.where(x != x, x, np.ma
                 (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, latex=r"\operatorname{{ReLU}}{0}",
                 text="ReLU{0}", note="derivative at 0: the relu0 convention"))
 register(Scalar("leaky", heads.leaky, lambda np, x, a, tie: np.where(x > 0, x, a * x),
-                "np.where({0} > 0, {0}, {1} * {0})", (None, None), (ANY, (0.1, 0.4), (0.0, 0.0)), shown=2,
+                "leaky_relu({0}, {1})", (None, None), (ANY, (0.1, 0.4), (0.0, 0.0)), shown=2,
                 latex=r"\operatorname{{LeakyReLU}}\left({0}, {1}\right)", text="LeakyReLU({0}, {1})", public=False,
                 note="derivative at 0: the relu0 convention"))
 register(Scalar("elu_unit", heads.elu, lambda np, x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
-                "np.where({0} > 0, {0}, {1} * np.expm1(np.minimum({0}, 0)))", (None, None), (ANY, (0.5, 1.5)),
+                "elu({0}, {1})", (None, None), (ANY, (0.5, 1.5)),
                 latex=r"\operatorname{{ELU}}\left({0}, {1}\right)", text="ELU({0}, {1})", public=False))
 register(Scalar("negexpm1", heads.negexpm1, lambda np, x: np.expm1(np.minimum(x, 0)),
                 "np.expm1(np.minimum({0}, 0))", (None,), latex=r"\left(e^{{\min({0}, 0)}} - 1\right)",
@@ -167,7 +167,7 @@ register(Scalar("where", heads.where, lambda np, c, a, b: np.where(c, a, b), "np
                 latex=r"\operatorname{{where}}\left({0}, {1}, {2}\right)", text="where({0}, {1}, {2})"))
 register(Scalar("truth", heads.truth, lambda np, c: np.where(c, 1.0, 0.0), "({0} != 0)", (NO,),
                 ((0.0, 1.0),), latex=r"\mathbf{{1}}\!\left[{0}\right]", text="1[{0}]", public=False, boolean=True))
-register(Scalar("above", heads.above, _above, "heaviside({0}, {1}, {2})", (NO, NO), (ANY, ANY, (0.0, 0.0)),
+register(Scalar("above", heads.above, _above, "heaviside({0}, {1})", (NO, NO), (ANY, ANY, (0.0, 0.0)),
                 shown=2, latex=r"\mathbf{{1}}\!\left[{0} > {1}\right]", text="1[{0} > {1}]", public=False,
                 boolean=True))
 

@@ -120,8 +120,14 @@ def _batched(spec: str) -> tuple[list[int], list[bool], bool] | None:
 
 
 def _numpy(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-    """BLAS-shaped code: see the NumPy target, which owns the lowering."""
-    return p.indexed_sum(node.attr, args) if node.attr == "" else _show(p, node, args)
+    """``@`` and ``.T`` where they say it, else NumPy's einsum. Faster lowerings are the NumPy target's business."""
+    if as_matrix_product(node.attr, [a.ndim for a in node.args]) is not None:
+        return _show(p, node, args)
+    name = {"a,b->ab": "outer", "aa->": "trace", "aa->a": "diagonal"}.get(node.attr)
+    texts = [a.text for a in args]
+    if name:
+        return Text(f"np.{name}({', '.join(texts)})")
+    return Text(f"np.einsum({', '.join([repr(node.attr), *texts])}, optimize=True)".replace("'", '"'))
 
 
 def _reference(np: Any, spec: str, *arrays: Any) -> Any:

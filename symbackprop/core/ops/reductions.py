@@ -46,7 +46,9 @@ def _numpy_reduction(function: str) -> Any:
     def code(p: Notation, node: Node, args: Sequence[Text]) -> Text:
         axes, keepdims = node.attr
         options = {"axis": str(axes[0] if len(axes) == 1 else tuple(axes))} | ({"keepdims": "True"} if keepdims else {})
-        return Text(f"{function}({args[0].text}, {', '.join(f'{k}={v}' for k, v in options.items())})")
+        if function.startswith("np.") and len(axes) == node.args[0].ndim and not keepdims:
+            options = {}
+        return Text(f"{function}({', '.join([args[0].text, *[f'{k}={v}' for k, v in options.items()]])})")
 
     return code
 

@@ -42,6 +42,34 @@ register(
 )
 
 
+def _numpy_reshape(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+    """``a[:, None]`` and ``a[:, 0]`` where only axes of size 1 come or go, else reshape."""
+    source, target = node.args[0].shape, node.shape
+    inside = _moved_ones(source, target)
+    if inside is not None and source:
+        return p.index(args[0], ", ".join(inside))
+    return Text(f"np.reshape({args[0].text}, {_dims(p, target).text})")
+
+
+def _moved_ones(source: Shape, target: Shape) -> list[str] | None:
+    """The index that turns one shape into the other when they differ in axes of size 1 only."""
+    inside: list[str] = []
+    i = j = 0
+    while i < len(source) or j < len(target):
+        if i < len(source) and j < len(target) and same(source[i], target[j]):
+            inside.append(":")
+            i, j = i + 1, j + 1
+        elif j < len(target) and is_one(target[j]):
+            inside.append("None")
+            j += 1
+        elif i < len(source) and is_one(source[i]):
+            inside.append("0")
+            i += 1
+        else:
+            return None
+    return inside
+
+
 def _vjp_reshape(i: int, upstream: Node, output: Node, a: Node) -> Node:
     return build.reshape(upstream, a.shape)
 
@@ -56,7 +84,7 @@ register(
         infer=lambda shape, args: (shape, args[0].kind),
         vjp=_vjp_reshape,
         show=lambda p, node, args: p.function("reshape", [args[0], _dims(p, node.shape)], {}),
-        numpy=lambda p, node, args: Text(f"np.reshape({args[0].text}, {_dims(p, node.shape).text})"),
+        numpy=_numpy_reshape,
         reference=lambda np, shape, a: np.array(list(np.asarray(a).flat), dtype=np.asarray(a).dtype).reshape(shape),
         samples=(Sample(((2, 3),), (3, 2)), Sample(((2, 3),), (6,)), Sample(((4,),), (4, 1))),
     )
