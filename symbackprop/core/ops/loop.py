@@ -201,16 +201,15 @@ def _reference(np: Any, loop: Loop, *arrays: Any, evaluate: Any, length: int) ->
     """Step by step, in a Python loop. ``evaluate(rows, {leaf id: array})`` computes body rows."""
     n, m = len(loop.carry), len(loop.sequences)
     carry, fixed = list(arrays[:n]), dict(zip([x.id for x in loop.invariants], arrays[n + m :]))
-    stacks: list[Any] = [None] * len(loop.stacked)
+    stacks: list[list[Any]] = [[] for _ in loop.stacked]
     for t in reversed(range(length)) if loop.reverse else range(length):
         values = dict(zip([c.id for c in loop.carry], carry)) | fixed
         values |= {x.id: a[t] for x, a in zip(loop.sequences, arrays[n : n + m])}
         found = evaluate(loop.results(), values)
         carry = found[:n]
-        for k, value in enumerate(found[n:]):
-            stacks[k] = np.zeros((length, *np.shape(value)), np.result_type(value)) if stacks[k] is None else stacks[k]
-            stacks[k][t] = value
-    return [*carry, *stacks]
+        for stack, value in zip(stacks, found[n:], strict=True):
+            stack.append(value)
+    return [*carry, *[np.stack(s[::-1] if loop.reverse else s) for s in stacks]]
 
 
 register(
