@@ -81,6 +81,9 @@ def graph_of(*args: Any) -> Graph:
     from symbackprop.core.bridge import RowSymbol
 
     for a in args:
+        if isinstance(a, (list, tuple)):
+            args = (*args, *a)
+    for a in args:
         if isinstance(a, Node):
             return a.graph
         if isinstance(a, sp.Expr):
@@ -250,14 +253,15 @@ def logsumexp(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
 
 
 @plain
-def softmax(a: Node, axis: int = -1) -> Node:
-    """e^a / Σ e^a along an axis, stable."""
-    return build.softmax(a, axis)
+def softmax(a: Node, axis: Axis = -1, keepdims: bool = True) -> Node:
+    """e^a / Σ e^a along the axes, stable. It has the shape of a, whatever ``keepdims`` says."""
+    axes = normalise_axes(axis, a.ndim)
+    return build.softmax(a, axes[0]) if len(axes) == 1 else exp(log_softmax(a, axis))
 
 
 @function
-def log_softmax(a: Node, axis: int = -1) -> Node:
-    """a − logsumexp(a) along an axis."""
+def log_softmax(a: Node, axis: Axis = -1, keepdims: bool = True) -> Node:
+    """a − logsumexp(a) along the axes. It has the shape of a, whatever ``keepdims`` says."""
     return a - build.logsumexp(a, axis, keepdims=True)
 
 
@@ -362,7 +366,9 @@ def dot(a: Node, b: Node) -> Node:
 @plain
 def diag(a: Node) -> Node:
     """The diagonal of a matrix, or the diagonal matrix of a vector."""
-    return build.einsum("ii->i", a) if a.ndim == 2 else build.einsum("i,ij->ij", a, build.eye(a.graph, a.shape[0]))
+    if a.ndim == 1:
+        return build.einsum("i,ij->ij", a, build.eye(a.graph, a.shape[0]))
+    return build.einsum("ii->i", a)
 
 
 @plain
@@ -373,14 +379,20 @@ def trace(a: Node) -> Node:
 
 @plain
 def concat(*parts: Node, axis: int = 0) -> Node:
-    """Arrays joined along an axis."""
-    return build.concat(parts, axis)
+    """Arrays joined along an axis; they may also come as one list."""
+    return build.concat(_listed(parts), axis)
 
 
 @plain
 def stack(*parts: Node, axis: int = 0) -> Node:
-    """Arrays of one shape joined along a new axis."""
-    return build.concat([build.expand(p, axis) for p in parts], axis)
+    """Arrays of one shape joined along a new axis; they may also come as one list."""
+    return build.concat([build.expand(p, axis) for p in _listed(parts)], axis)
+
+
+def _listed(parts: Sequence[Any]) -> list[Node]:
+    inside = parts[0] if len(parts) == 1 and isinstance(parts[0], (list, tuple)) else parts
+    graph = graph_of(*inside)
+    return [graph.lift(p) for p in inside]
 
 
 @plain
@@ -405,6 +417,8 @@ def take_along_axis(a: Node, index: Node, axis: int = -1) -> Node:
 @function
 def one_hot(index: Node, size: DimLike) -> Node:
     """1 at the index along a new last axis, else 0."""
+    if index.kind == FLOAT:
+        raise ShapeError(f"one_hot: {label(index)} is not integer data: declare it as `int < SIZE`")
     return one_hot_along(build.expand(index, -1), index.ndim, sp.sympify(size))
 
 

@@ -79,12 +79,12 @@ class Operators:
     def __matmul__(self, other: Any) -> Node:
         from symbackprop.core.build import matmul
 
-        return matmul(self, other)  # type: ignore[arg-type]
+        return matmul(self.graph.lift(self), self.graph.lift(other))
 
     def __rmatmul__(self, other: Any) -> Node:
         from symbackprop.core.build import matmul
 
-        return matmul(self.graph.lift(other), self)  # type: ignore[arg-type]
+        return matmul(self.graph.lift(other), self.graph.lift(self))
 
     def __getitem__(self, key: Any) -> Node:
         from symbackprop.core.indexing import getitem

@@ -46,6 +46,18 @@ def differences(f: Callable[..., Any], arrays: Sequence[Any], k: int, upstream: 
     return out
 
 
+def by_jax(function: Callable[..., Any], arrays: Sequence[Any], upstream: Any) -> tuple[Any, list[Any]]:
+    """JAX's value and vector-Jacobian products of a function, compiled as one."""
+    import jax
+
+    def run(upstream: Any, *arrays: Any) -> Any:
+        found, back = jax.vjp(function, *arrays)
+        return found, back(upstream)
+
+    found, slopes = jax.jit(run)(upstream, *arrays)
+    return np.asarray(found), [np.asarray(s) for s in slopes]
+
+
 def in_sympy(attr: Any) -> Any:
     """A sample's attribute as rows carry it: sizes are SymPy integers."""
     if isinstance(attr, tuple):

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.core.helpers import close, differences, gradients, in_sympy
 
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.notation import Notation
 from symbackprop.core.registry import LEAVES, OPS, Op, Sample, register
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.verify.interpreter import evaluate
+from tests.core.helpers import close, differences, gradients, in_sympy
 
 ARRAYS = [op for op in OPS.values() if op.name not in LEAVES and op.vjp_all is None and not op.projects]
 CASES = [pytest.param(op, s, id=f"{op.name}-{i}") for op in ARRAYS for i, s in enumerate(op.samples)]

@@ -60,7 +60,8 @@ def _reference_fold(np: Any, attr: Any, a: Any) -> Any:
     lead = (slice(None),) * axis
     for o in range(a.shape[axis]):
         for k in range(a.shape[axis + 1]):
-            out[(*lead, o * stride + k)] += a[(*lead, o, k)]
+            source, target = (*lead, o, k), (*lead, o * stride + k)
+            out[target] += a[source]
     return out
 
 
