@@ -56,6 +56,10 @@ class UsageError(SymbackpropError):
     exit_code = 2
 
 
+class BrokenModule(SymbackpropError):
+    """An emitted (perhaps hand-edited) module does not load."""
+
+
 class CheckFailed(SymbackpropError):
     """A check (verify, grade, codegen --check) did not pass."""
 

@@ -8,13 +8,14 @@ over complex numbers (for the complex step) and over long doubles.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.graph import INT, Node, label
+from symbackprop.core.graph import INT, Leaf, Node, label
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
@@ -23,44 +24,48 @@ from symbackprop.verify.values import checked_values, infer_sizes
 
 Array: TypeAlias = Any
 Sizes: TypeAlias = Mapping[str, int]
-Watch: TypeAlias = Callable[[Node, Sequence[Array]], None]
 
 
 def evaluate(rows: Sequence[Node], values: Mapping[str, Array], sizes: Sizes | None = None) -> list[Array]:
     """The values of ``rows`` (of one graph), given those of the leaves by name and a size for every dimension.
 
-    Sizes that are left out are read off the arrays. Raises `ModelError` where a value is missing or an integer is out of
-    range, `ShapeError` where an array has not the shape that its leaf declares.
+    Sizes that are left out are read off the arrays. Raises `ModelError` where a value is missing or an integer is out
+    of range, `ShapeError` where an array has not the shape that its leaf declares.
     """
     if not rows:
         return []
-    leaves = [n for n in rows[0].graph.topological(rows) if n.op.name == "leaf"]
-    sizes = infer_sizes(leaves, values, sizes or {})
+    graph = rows[0].graph
+    leaves = [n for n in graph.topological(rows) if _is_given(n)]
+    sizes = infer_sizes([n for n in graph.names.values() if isinstance(n.attr, Leaf)], values, sizes or {})
     found = Program(rows, sizes).run(checked_values(leaves, values, sizes))
     return [found[row.id] for row in rows]
 
 
 class Step(NamedTuple):
-    """One row of a program, its attribute in numbers and its shape in integers."""
+    """One row of a program: its arguments by id, its attribute in numbers, its shape in integers (None: several)."""
 
     row: Node
     args: tuple[int, ...]
+    attr: Any
     compute: Callable[..., Array]
     shape: tuple[int, ...] | None
+
+
+Watch: TypeAlias = Callable[[Step, Sequence[Array]], None]
 
 
 class Program:
     """The rows that some results need, in order, to be run again and again with other numbers.
 
-    ``stop`` are rows that are given like leaves (those of a loop's body). ``watch`` is called with every computed row and
-    the values of its arguments, inside loops too.
+    ``stop`` are rows that are given like leaves (those of a loop's body). ``watch`` is called with every step and the
+    values of its arguments, inside loops too.
     """
 
     def __init__(self, rows: Sequence[Node], sizes: Sizes, stop: frozenset[int] = frozenset(),
                  watch: Watch | None = None) -> None:  # fmt: skip
         self.rows, self.sizes, self.watch = tuple(rows), sizes, watch
         order = rows[0].graph.topological(rows, stop) if rows else []
-        self.steps = [self._step(n) for n in order if n.op.name != "leaf" and n.id not in stop]
+        self.steps = [self._step(n) for n in order if not _is_given(n) and n.id not in stop]
         self._readers: dict[int, list[Step]] = {}
 
     def run(self, given: Mapping[int, Array]) -> dict[int, Array]:
@@ -91,34 +96,35 @@ class Program:
     def _do(self, step: Step, values: dict[int, Array]) -> None:
         args = [values[a] for a in step.args]
         if self.watch is not None:
-            self.watch(step.row, args)
+            self.watch(step, args)
         values[step.row.id] = _shaped(step, step.compute(*args))
 
     def _step(self, row: Node) -> Step:
         args = tuple([a.id for a in row.args])
+        if isinstance(row.attr, Leaf):
+            number = float(_number(row.attr.value, self.sizes))
+            return Step(row, (), number, partial(np.asarray, number), ())
         if isinstance(row.attr, Loop):
-            return Step(row, args, self._loop(row), None)
+            return Step(row, args, row.attr, self._loop(row), None)
         attr = in_numbers(row.attr, self.sizes, exact=row.op.name == "const")
-        return Step(row, args, _call(row, attr), evaluate_shape(row.shape, self.sizes))
+        return Step(row, args, attr, partial(row.op.reference, np, attr), evaluate_shape(row.shape, self.sizes))
 
     def _loop(self, row: Node) -> Callable[..., Array]:
         """A scan runs its body with this same interpreter."""
         loop: Loop = row.attr
-        length, bodies = evaluate_dim(loop.length, self.sizes), {}  # type: ignore[var-annotated]
+        length = evaluate_dim(loop.length, self.sizes)
+        body = Program(loop.results(), self.sizes, loop.stop(), self.watch)
 
-        def body(rows: Sequence[Node], given: Mapping[int, Array]) -> list[Array]:
-            if len(rows) not in bodies:
-                bodies[len(rows)] = Program(rows, self.sizes, loop.stop(), self.watch)
-            found = bodies[len(rows)].run(given)
+        def once(rows: Sequence[Node], given: Mapping[int, Array]) -> list[Array]:
+            found = body.run(given)
             return [found[r.id] for r in rows]
 
-        return lambda *arrays: row.op.reference(np, loop, *arrays, evaluate=body, length=length)
+        return partial(row.op.reference, np, loop, evaluate=once, length=length)
 
 
-def _call(row: Node, attr: Any) -> Callable[..., Array]:
-    """The reference of a row's op; what goes wrong in it is told with the row's name."""
-    reference = row.op.reference
-    return lambda *arrays: reference(np, attr, *arrays)
+def _is_given(row: Node) -> bool:
+    """Whether a row's value comes from outside: a leaf that is not a named number."""
+    return isinstance(row.attr, Leaf) and row.attr.value is None
 
 
 def _shaped(step: Step, value: Array) -> Array:

@@ -12,11 +12,18 @@ from symbackprop.core.shapes import dim_text, evaluate_dim, evaluate_shape, shap
 from symbackprop.errors import ModelError, ShapeError, did_you_mean
 
 
-def infer_sizes(leaves: Iterable[Node], values: Mapping[str, Any], given: Mapping[str, int]) -> dict[str, int]:
+class Sizes(dict[str, int]):
+    """Sizes by dimension; one that is missing is the user's to give."""
+
+    def __missing__(self, name: str) -> int:
+        raise ModelError(f"no size is given for the dimension {name}")
+
+
+def infer_sizes(leaves: Iterable[Node], values: Mapping[str, Any], given: Mapping[str, int]) -> Sizes:
     """A size for every dimension of the leaves that stands alone on an axis: the given one, else the array's."""
-    sizes = dict(given)
+    sizes = Sizes(given)
     for leaf in leaves:
-        if leaf.name in values:
+        if leaf.name is not None and leaf.name in values:
             for dim, size in zip(leaf.shape, np.shape(values[leaf.name])):  # noqa: B905 – ranks are compared later
                 if dim.is_Symbol:
                     sizes.setdefault(dim.name, size)
@@ -30,11 +37,10 @@ def checked_values(leaves: Iterable[Node], values: Mapping[str, Any], sizes: Map
 
 
 def _checked(leaf: Node, values: Mapping[str, Any], sizes: Mapping[str, int]) -> Any:
-    if leaf.attr.value is not None:
-        return np.asarray(float(leaf.attr.value))
     assert leaf.name is not None
     if leaf.name not in values:
-        raise ModelError(f"no value is given for {leaf.name} ({shape_text(leaf.shape)}).{did_you_mean(leaf.name, values)}")
+        near = did_you_mean(leaf.name, values)
+        raise ModelError(f"no value is given for {leaf.name} ({shape_text(leaf.shape)}).{near}")
     array = _numeric(leaf.name, values[leaf.name])
     _check_shape(leaf, array.shape, sizes)
     if leaf.kind == INT:
@@ -53,9 +59,6 @@ def _numeric(name: str, value: Any) -> Any:
 
 
 def _check_shape(leaf: Node, shape: Sequence[int], sizes: Mapping[str, int]) -> None:
-    unknown = sorted({s.name for d in leaf.shape for s in d.free_symbols} - set(sizes))
-    if unknown:
-        raise ModelError(f"no size is given for the dimension {unknown[0]} of {leaf.name} ({shape_text(leaf.shape)})")
     expected = evaluate_shape(leaf.shape, sizes)
     if tuple(shape) != expected:
         raise ShapeError(f"{leaf.name} has shape {tuple(shape)}, expected {shape_text(leaf.shape)} = {expected}")

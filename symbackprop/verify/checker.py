@@ -1,0 +1,212 @@
+"""The check itself: sample, run the module, take slopes of the interpreter, judge every gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from symbackprop.core.shapes import evaluate_shape
+from symbackprop.model.model import Model
+from symbackprop.verify.candidate import Candidate, Outcome
+from symbackprop.verify.differences import AUTO, COMPLEX, NotAnalytic, Objective
+from symbackprop.verify.gradient import FAIL, PASS, Finding, judge, second_opinion, wrong_entry
+from symbackprop.verify.module import CallFailed
+from symbackprop.verify.numeric import Prober, Slopes, with_entry
+from symbackprop.verify.plan import cost_of, places, trials_for
+from symbackprop.verify.promises import broken_promises
+from symbackprop.verify.report import GradientReport, Report, ResultReport, joined
+from symbackprop.verify.sampling import Sample, choose_sizes, draw, leaf_values
+from symbackprop.verify.verdicts import Flaw, check_gradients_given, compare_results, merged
+
+Progress = Callable[[int, int], None]
+ATTEMPTS, PREFERENCES = 64, 12
+
+
+def verify_module(
+    module: ModuleType,
+    model: Model,
+    *,
+    seed: int = 0,
+    trials: int | None = None,
+    method: str = AUTO,
+    sizes: Mapping[str, int] | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Check a loaded module against the model it claims to be.
+
+    At every random point the loss (or outputs) is compared with an independent interpreter of the model, every gradient
+    with slopes of that interpreter (``method``: central differences, complex step, or auto), and the module's other
+    promises are tried. ``progress(done, total)`` is told how far the check is. Raises `ShapeError` where no sizes fit.
+    """
+    return Check(module, model, seed, trials, method, dict(sizes or {}), progress or (lambda done, total: None)).run()
+
+
+@dataclass
+class Check:
+    """State of one check."""
+
+    module: ModuleType
+    model: Model
+    seed: int
+    trials: int | None
+    method: str
+    given: dict[str, int]
+    progress: Progress
+    findings: dict[str, list[Finding]] = field(default_factory=dict)
+    flaws: dict[str, Flaw] = field(default_factory=dict)
+    results: dict[str, ResultReport] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    sizes: list[dict[str, int]] = field(default_factory=list)
+    stopped: bool = False
+    done: int = 0
+    total: int = 0
+
+    def run(self) -> Report:
+        self.candidate, self.rng = Candidate(self.module, self.model), np.random.default_rng(self.seed)
+        self.targets = self.model.targets()
+        self.asleep = set(self.targets) - set(self.model.unreached())
+        first = choose_sizes(self.model, self.rng, self.given)
+        entries = sum(prod(evaluate_shape(row.shape, first)) for row in self.targets.values())
+        count = self.trials or trials_for(entries)
+        self.total = count * min(entries, 10**4)
+        unsampled = ""
+        for trial in range(count):
+            sizes = first if not trial else choose_sizes(self.model, self.rng, self.given, trial)
+            unsampled = self._trial(sizes, trial)
+            if unsampled or self.stopped:
+                break
+        return self._report("" if self.sizes else unsampled)
+
+    def _trial(self, sizes: dict[str, int], trial: int) -> str:
+        """One random point; returns why there is none."""
+        found = self._sample(sizes)
+        if found is None:
+            what = " and ".join(self.candidate.results)
+            return f"no random inputs were found at which {what} is finite; nothing was compared"
+        sample, objective = found
+        self.sizes.append(sizes)
+        try:
+            with np.errstate(all="ignore"):
+                outcome = self.candidate.run(sample)
+        except CallFailed as failure:
+            self.problems.append(str(failure))
+            self.stopped = True
+            return ""
+        self._compare(sample, objective, outcome)
+        if not trial:
+            with np.errstate(all="ignore"):
+                self.problems += broken_promises(self.candidate, sample, outcome)
+        return ""
+
+    # -- a point to check at
+    def _sample(self, sizes: dict[str, int]) -> tuple[Sample, Objective] | None:
+        """A sample with finite results, preferably one at which gradients are not 0 that were 0 so far."""
+        best: tuple[Sample, Objective] | None = None
+        most: set[str] = set()
+        for attempt in range(ATTEMPTS):
+            sample = draw(self.model, sizes, self.rng, attempt)
+            objective = self._objective(sample)
+            if not np.isfinite(objective.value):
+                continue
+            awake = self._awake(objective)
+            if best is None or len(awake) > len(most):
+                best, most = (sample, objective), awake
+            if awake == self.asleep or attempt >= PREFERENCES:
+                break
+        self.asleep -= most
+        return best
+
+    def _objective(self, sample: Sample) -> Objective:
+        rows = self.model.results()
+        weights = [sample.upstream.get(row.name or "", np.ones(())) for row in rows]
+        return Objective(rows, weights, leaf_values(self.model, sample), sample.sizes)
+
+    def _awake(self, objective: Objective) -> set[str]:
+        """Those of the gradients not yet seen that are not 0 here."""
+        awake = set()
+        for name in sorted(self.asleep):
+            prober = Prober(objective, self.targets[name], AUTO, _silent)
+            found = prober.along(np.arange(prober.x.size), self.rng.choice([-1.0, 1.0], prober.x.size) * prober.scales)
+            if found.kink or abs(found.slope) > found.noise:
+                awake.add(name)
+        return awake
+
+    def _tick(self, steps: int) -> None:
+        self.done += steps
+        self.total = max(self.total, self.done)
+        self.progress(self.done, self.total)
+
+    # -- comparing
+    def _compare(self, sample: Sample, objective: Objective, outcome: Outcome) -> None:
+        for result in compare_results(self.candidate, objective, outcome):
+            if self.results.get(result.name, result).verdict == PASS:
+                self.results[result.name] = result
+        gradients, flaws, extra = check_gradients_given(self.targets, outcome, sample.sizes)
+        self.flaws |= {n: f for n, f in flaws.items() if n not in self.flaws}
+        self.problems += extra
+        where = places(self.targets, sample.sizes, cost_of(objective.program.steps, sample.sizes), self.rng)
+        probers = {n: Prober(objective, self.targets[n], self.method, self._tick) for n in gradients}
+        slopes = {n: s for n, p in probers.items() if (s := self._slopes(n, p, where[n])) is not None}
+        largest = max((_reach(s, probers[n]) for n, s in slopes.items()), default=0.0)
+        for name, found in slopes.items():
+            finding = self._judged(gradients[name], found, probers[name], sample, largest)
+            self.findings.setdefault(name, []).append(finding)
+
+    def _slopes(self, name: str, prober: Prober, where: Any) -> Slopes | None:
+        try:
+            return prober.entries(where)
+        except NotAnalytic as error:
+            self.flaws[name] = Flaw(f"the complex step does not pass through this model ({error})", fails=False)
+            return None
+
+    def _judged(self, gradient: Any, slopes: Slopes, prober: Prober, sample: Sample, largest: float) -> Finding:
+        finding = judge(gradient, slopes, prober, sample.sizes, largest)
+        if finding.verdict == PASS and len(slopes.where) < prober.x.size:
+            place = wrong_entry(gradient, prober, self.rng, largest)
+            if place is not None and place not in slopes.where:
+                slopes = with_entry(slopes, prober.entries(np.asarray([place])))
+                finding = judge(gradient, slopes, prober, sample.sizes, largest)
+        if finding.verdict == FAIL and slopes.method == COMPLEX:
+            again = judge(gradient, second_opinion(slopes, finding, prober), prober, sample.sizes, largest)
+            return again if again.verdict != FAIL else finding
+        return finding
+
+    # -- the report
+    def _report(self, unsampled: str) -> Report:
+        gradients = tuple(self._gradient(name) for name in self.targets)
+        notes = [f"{n} does not reach the result: its gradient is 0" for n in self.model.unreached()]
+        notes += [f"the gradient of {n} is 0 at every point tried" for n in sorted(self.asleep) if n in self.findings]
+        if not self.targets:
+            notes.append("the model has no parameters and no inputs: there is no gradient to check")
+        return Report(
+            self.model.name,
+            gradients,
+            tuple(self.results.values()),
+            tuple(dict.fromkeys(self.problems)),
+            tuple(notes + self.notes),
+            joined(f.method for found in self.findings.values() for f in found),
+            self.seed,
+            len(self.sizes),
+            tuple(self.sizes),
+            unsampled,
+        )
+
+    def _gradient(self, name: str) -> GradientReport:
+        sizes = self.sizes[0] if self.sizes else None
+        return merged(self.targets[name], sizes, self.findings.get(name, []), self.flaws.get(name))
+
+
+def _silent(steps: int) -> None:
+    """Progress that nobody asked for."""
+
+
+def _reach(slopes: Slopes, prober: Prober) -> float:
+    """The largest change of the objective per step that one entry's slope stands for."""
+    change = np.abs(slopes.values) * prober.scales[slopes.where]
+    return float(np.max(change, initial=0.0, where=np.isfinite(change)))

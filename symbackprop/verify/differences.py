@@ -1,0 +1,142 @@
+"""Derivatives by differences of values: central differences with extrapolation, and the complex step.
+
+Both look at the model along a line, φ(t) = f(x + t·v), and return φ'(0) with an estimate of its error; neither knows
+how the derivative was found symbolically.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import frexp, inf, isfinite, ldexp
+from typing import Any
+
+import numpy as np
+
+from symbackprop.core.graph import Node
+from symbackprop.verify.interpreter import Array, Program, Sizes
+from symbackprop.verify.kinks import Gaps, crossed, touched
+
+CENTRAL, COMPLEX, AUTO = "central", "complex", "auto"
+REACHES = (5e-3, 3e-4, 2e-5, 1e-6)
+ROUNDING = 64 * np.finfo(np.float64).eps
+TINY = ldexp(1.0, -66)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A slope and how far off it may be; ``kink`` says that no step avoided one, and then the slope means nothing."""
+
+    slope: float
+    noise: float
+    kink: bool = False
+
+
+AT_KINK = Estimate(0.0, inf, True)
+UNKNOWN = Estimate(float("nan"), inf)
+
+
+class NotAnalytic(Exception):
+    """The model has a row that the complex step cannot pass through."""
+
+
+class Objective:
+    """The number whose gradient is checked: the loss, or Σ upstream·output over the outputs of a layer.
+
+    ``weights`` are the upstream gradients, one array a row, and ``given`` the values of all leaves by id.
+    """
+
+    def __init__(self, rows: Sequence[Node], weights: Sequence[Array], given: dict[int, Array], sizes: Sizes) -> None:
+        self.rows, self.weights, self.given = rows, weights, given
+        self.gaps = Gaps()
+        self.program = Program(rows, sizes, watch=self.gaps.watch)
+        with np.errstate(all="ignore"):
+            self.base = self.program.run(given)
+        self.gaps.take()
+        self.value = self._total(self.base)
+        self.magnitude = float(sum(np.sum(np.abs(w * self.base[r.id])) for r, w in zip(rows, weights, strict=True)))
+
+    def _total(self, values: dict[int, Array]) -> Any:
+        return sum(np.sum(w * values[r.id]) for r, w in zip(self.rows, self.weights, strict=True))
+
+    def at(self, leaf: Node, array: Array) -> tuple[Any, list[Array]]:
+        """The value when ``leaf`` holds ``array``, and the gaps to all kinks on the way."""
+        value = self._total(self.program.rerun(self.base, leaf, array))
+        return value, self.gaps.take()
+
+    def reads(self, leaf: Node) -> bool:
+        """Whether the objective depends on a leaf at all."""
+        return bool(self.program.readers(leaf)) or any(r is leaf for r in self.rows)
+
+
+class Line:
+    """φ(t) = f(x + t·v) for one leaf; ``where`` are the flat places of v's entries, ``along`` their values."""
+
+    def __init__(self, objective: Objective, leaf: Node, where: Array, along: Array, start: list[Array]) -> None:
+        self.objective, self.leaf, self.start = objective, leaf, start
+        self.where, self.along = where, along
+        self.x = np.asarray(objective.given[leaf.id])
+
+    def at(self, t: complex) -> tuple[Any, list[Array]]:
+        point = np.array(self.x, dtype=np.complex128 if isinstance(t, complex) else self.x.dtype)
+        flat = point.reshape(-1)
+        flat[self.where] += t * self.along
+        return self.objective.at(self.leaf, point)
+
+
+def slope(line: Line, method: str, scale: float) -> Estimate:
+    """φ'(0); ``scale`` is the size of t over which the model changes noticeably."""
+    with np.errstate(all="ignore"):
+        return complex_step(line) if method == COMPLEX else central(line, scale)
+
+
+def complex_step(line: Line) -> Estimate:
+    """Im φ(i·h)/h for an h so small that its square vanishes: nothing is subtracted, so all digits of f count.
+
+    Raises `NotAnalytic` where a row refuses complex numbers.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            value, gaps = line.at(1j * TINY)
+    except (TypeError, Warning) as error:
+        raise NotAnalytic(str(error)) from error
+    if touched(gaps):
+        return AT_KINK
+    found = float(np.imag(value)) / TINY
+    return Estimate(found, 0.0) if isfinite(found) else UNKNOWN
+
+
+def central(line: Line, scale: float) -> Estimate:
+    """Central differences over the longest step that meets no kink; shorter ones where they are more certain."""
+    best = AT_KINK
+    natural = line.objective.magnitude / scale
+    for reach in REACHES:
+        found = _extrapolated(line, _power_of_two(reach * scale))
+        if not found.kink and found.noise <= best.noise:
+            best = found
+        if best.noise <= 1e-9 * max(abs(best.slope), 1e-3 * natural):
+            break
+    return best
+
+
+def _extrapolated(line: Line, h: float) -> Estimate:
+    """Romberg's scheme on steps h, h/2, h/4: the error of the result is of order h⁶; the last correction bounds it."""
+    quotients, top = [], 0.0
+    for step in (h, h / 2, h / 4):
+        ahead, behind = line.at(step), line.at(-step)
+        if crossed(line.start, ahead[1]) or crossed(line.start, behind[1]):
+            return AT_KINK
+        quotients.append((float(ahead[0]) - float(behind[0])) / (2 * step))
+        top = max(top, abs(float(ahead[0])), abs(float(behind[0])))
+    first, second, third = quotients
+    coarse, fine = (4 * second - first) / 3, (4 * third - second) / 3
+    found = (16 * fine - coarse) / 15
+    noise = abs(found - fine) + float(ROUNDING) * max(top, line.objective.magnitude) / h
+    return Estimate(found, noise) if isfinite(found) else UNKNOWN
+
+
+def _power_of_two(step: float) -> float:
+    """Steps that floats hold exactly."""
+    return ldexp(1.0, frexp(step)[1] - 1)

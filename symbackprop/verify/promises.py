@@ -1,0 +1,119 @@
+"""What the module contract promises beside right gradients; every broken promise is one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from symbackprop.verify.candidate import Candidate, Outcome, numbers
+from symbackprop.verify.module import CallFailed, call
+from symbackprop.verify.sampling import Sample, named_values
+
+SAME = 1e-9
+UPSTREAM = -1.75
+
+
+def broken_promises(candidate: Candidate, sample: Sample, outcome: Outcome) -> list[str]:
+    """Every broken promise on one sample, for which the module has already given ``outcome``."""
+    found: list[str] = []
+    for check in (_unchanged, _upstream, _loss_and_grads, _intermediates, _dtype, _workspace):
+        try:
+            found += check(candidate, sample, outcome)
+        except CallFailed as failure:
+            found.append(f"{_SUBJECT[check]}: {failure}")
+    return found
+
+
+def _unchanged(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    params, data = candidate.inputs(sample)
+    candidate.run_on(params, data, sample)
+    for name, value in (*params.items(), *data.items()):
+        if not np.array_equal(value, sample.values[name]):
+            yield f"the input {name} was changed by the call"
+
+
+def _upstream(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """backward is linear in its upstream gradient."""
+    if not candidate.is_loss:
+        return
+    scaled = candidate.run(sample, upstream=UPSTREAM)
+    expected = {n: UPSTREAM * g for n, v in outcome.gradients.items() if (g := numbers(v)) is not None}
+    message = f"backward(cache, upstream={UPSTREAM}) is not {UPSTREAM} times the gradient of {{}}"
+    yield from _differences(scaled.gradients, expected, message)
+
+
+def _loss_and_grads(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    if not candidate.is_loss or not candidate.has("loss_and_grads"):
+        return
+    found = call(candidate.module, "loss_and_grads", *candidate.inputs(sample))
+    if not isinstance(found, tuple) or len(found) != 2:
+        raise CallFailed("it returned something else than (loss, grads)")
+    gradients = candidate.mapping("loss_and_grads", found[1])
+    yield from _differences(candidate.named(found[0]), outcome.results, "loss_and_grads and forward differ in {}")
+    yield from _differences(gradients, outcome.gradients, "loss_and_grads and backward differ in {}")
+
+
+def _intermediates(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """The first intermediate that is wrong: those after it only follow."""
+    if not candidate.has("outputs"):
+        return
+    found = candidate.mapping("outputs", call(candidate.module, "outputs", *candidate.inputs(sample)), "a dict")
+    for name, value in named_values(candidate.model, sample).items():
+        said = list(_differences(found, {name: value}, "outputs()[{!r}] differs from what the model says it is"))
+        if said:
+            yield said[0]
+            return
+
+
+def _dtype(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """float32 in, float32 through."""
+    single = {n: v.astype(np.float32) if v.dtype.kind == "f" else v for n, v in sample.values.items()}
+    given = {n: v.astype(np.float32) for n, v in sample.upstream.items()}
+    found = candidate.run(Sample(sample.sizes, single, given))
+    wide = [
+        name
+        for name in candidate.model.targets()
+        if single[name].ndim and getattr(found.gradients.get(name), "dtype", np.float32) != np.float32
+    ]
+    if wide:
+        yield f"on float32 inputs the gradients of {', '.join(wide)} are not float32"
+
+
+def _workspace(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """With a workspace the results are the same, in the first call and in later ones."""
+    if not candidate.has("make_workspace"):
+        return
+    workspace = call(candidate.module, "make_workspace", *candidate.inputs(sample))
+    for time in ("a fresh", "a used"):
+        found = candidate.run(sample, workspace=workspace)
+        message = f"with {time} workspace the gradient of {{}} differs"
+        yield from _differences(found.gradients, outcome.gradients, message)
+        yield from _differences(found.results, outcome.results, f"with {time} workspace {{}} differs")
+
+
+def _differences(found: Mapping[str, Any], expected: Mapping[str, Any], message: str) -> Iterator[str]:
+    for name, value in expected.items():
+        ours, theirs = numbers(found.get(name)), numbers(value)
+        if theirs is not None and not same(ours, theirs):
+            yield message.format(name)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two arrays agree in shape and, to within rounding, in value; samples are of size 1 or so."""
+    if a is None or a.shape != b.shape:
+        return False
+    with np.errstate(all="ignore"):
+        scale = np.max(np.abs(b), initial=1e-3, where=np.isfinite(b))
+        return bool(np.all((a == b) | (np.abs(a - b) <= SAME * scale) | (np.isnan(a) & np.isnan(b))))
+
+
+_SUBJECT: dict[Callable[..., Any], str] = {
+    _unchanged: "a second call",
+    _upstream: "with an upstream gradient",
+    _loss_and_grads: "loss_and_grads",
+    _intermediates: "outputs",
+    _dtype: "on float32 inputs",
+    _workspace: "with a workspace",
+}

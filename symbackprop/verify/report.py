@@ -1,0 +1,201 @@
+"""The report of a check: data first, then as a table, as JSON, as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+from math import isfinite
+from typing import Any
+
+from symbackprop.verify.gradient import FAIL, INCONCLUSIVE, KINK, PASS
+
+METHODS = {"central": "central differences", "complex": "complex step"}
+MARKS = {PASS: "ok", FAIL: "FAIL", KINK: "kink", INCONCLUSIVE: "?"}
+HEADER = ("gradient", "shape", "", "error", "worst entry", "module", "numeric")
+SHOWN_PLACES = 5
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """One gradient: its verdict (pass, fail, kink, inconclusive) and the entry that decided it.
+
+    ``shape`` is that of the trial with this entry, ``dims`` the symbolic one.
+
+    ``analytic`` is what the module says at ``worst_index``, ``numeric`` the slope there. ``checked`` entries of
+    ``total`` were compared one by one, the rest along random directions; ``kinks`` lists entries at a kink, neither
+    right nor wrong. ``cause`` says on failure what is probably the mistake.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    verdict: str
+    max_relative_error: float | None = None
+    worst_index: tuple[int, ...] | None = None
+    analytic: float | None = None
+    numeric: float | None = None
+    cause: str = ""
+    method: str = ""
+    checked: int = 0
+    total: int = 0
+    kinks: tuple[tuple[int, ...], ...] = ()
+    dims: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        numbers = {k: _json_number(getattr(self, k)) for k in ("max_relative_error", "analytic", "numeric")}
+        index = None if self.worst_index is None else list(self.worst_index)
+        return {
+            "name": self.name, "shape": list(self.shape), "dims": self.dims, "verdict": self.verdict,
+            "max_relative_error": numbers["max_relative_error"], "worst_index": index,
+            "analytic": numbers["analytic"], "numeric": numbers["numeric"], "cause": self.cause,
+            "method": self.method, "checked": self.checked, "total": self.total,
+            "kinks": [list(k) for k in self.kinks],
+        }  # fmt: skip
+
+    def cells(self) -> tuple[str, ...]:
+        index = "" if not self.worst_index else str(list(self.worst_index))
+        numbers = (_digits(self.analytic), _digits(self.numeric))
+        return (self.name, self.dims, MARKS[self.verdict], _error(self.max_relative_error), index, *numbers)
+
+    def remark(self) -> str:
+        """What the table does not say."""
+        said = [self.cause] if self.cause else []
+        if self.kinks:
+            said.append(f"{len(self.kinks)} entries at a kink, not judged: {_places(self.kinks)}")
+        return "; ".join(said)
+
+
+@dataclass(frozen=True)
+class ResultReport:
+    """The loss or an output as the module computes it against the interpreter, at the worst entry."""
+
+    name: str
+    verdict: str
+    max_relative_error: float | None
+    module: float | None = None
+    interpreter: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        numbers = {k: _json_number(getattr(self, k)) for k in ("max_relative_error", "module", "interpreter")}
+        return {"name": self.name, "verdict": self.verdict, **numbers}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What `verify` found. True in a condition when everything passed.
+
+    ``problems`` are failures that belong to no single gradient (a function that raises, an input that was changed);
+    ``notes`` are remarks that decide nothing. ``sizes`` holds the dimensions of every trial.
+    """
+
+    model: str
+    gradients: tuple[GradientReport, ...]
+    results: tuple[ResultReport, ...] = ()
+    problems: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    method: str = ""
+    seed: int = 0
+    trials: int = 0
+    sizes: tuple[dict[str, int], ...] = ()
+    unsampled: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """fail where anything failed; inconclusive where something could not be decided; else pass."""
+        parts = [r.verdict for r in self.results] + [g.verdict for g in self.gradients]
+        if self.problems or FAIL in parts:
+            return FAIL
+        return INCONCLUSIVE if self.unsampled or INCONCLUSIVE in parts or KINK in parts else PASS
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict == PASS
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data for ``json.dumps``; numbers that are not finite become None."""
+        return {
+            "verdict": self.verdict, "model": self.model,
+            "gradients": [g.to_json() for g in self.gradients],
+            "method": self.method, "seed": self.seed, "trials": self.trials,
+            "results": [r.to_json() for r in self.results],
+            "problems": list(self.problems) + ([self.unsampled] if self.unsampled else []),
+            "notes": list(self.notes), "sizes": list(self.sizes),
+        }  # fmt: skip
+
+    def text(self) -> str:
+        """The table and every remark, as the command line prints it."""
+        lines = [self._headline()]
+        lines += [f"  {line}" for line in _table([g.cells() for g in self.gradients])]
+        lines += [f"  {line}" for line in self._remarks()]
+        return "\n".join(lines)
+
+    def _headline(self) -> str:
+        what = {
+            PASS: f"all {len(self.gradients)} gradients agree" if len(self.gradients) != 1 else "the gradient agrees",
+            FAIL: "the check failed",
+            INCONCLUSIVE: "not everything could be decided",
+        }[self.verdict]
+        how = " and ".join(METHODS[m] for m in self.method.split("+") if m) or "results only"
+        by = f" ({how}, {_counted(self.trials, 'random point')}, seed {self.seed})" if self.trials else ""
+        return f"{self.model}: {self.verdict} – {what}{by}"
+
+    def _remarks(self) -> list[str]:
+        lines = [self.unsampled] if self.unsampled else []
+        lines += [f"problem: {p}" for p in self.problems]
+        lines += [
+            f"{r.name}: the module computes {_digits(r.module)}, the model {_digits(r.interpreter)}"
+            for r in self.results
+            if r.verdict != PASS
+        ]
+        remarks: dict[str, list[str]] = {}
+        for g in self.gradients:
+            remarks.setdefault(g.remark(), []).append(g.name)
+        lines += [f"{', '.join(names)}: {said}" for said, names in remarks.items() if said]
+        return lines + [f"note: {n}" for n in self.notes]
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{escape(h)}</th>" for h in HEADER)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in g.cells()) + "</tr>" for g in self.gradients
+        )
+        remarks = "".join(f"<p>{escape(line)}</p>" for line in self._remarks())
+        return f"<p>{escape(self._headline())}</p><table><tr>{head}</tr>{body}</table>{remarks}"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    if not rows:
+        return []
+    widths = [max(len(row[k]) for row in (HEADER, *rows)) for k in range(len(HEADER))]
+    return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in (HEADER, *rows)]
+
+
+def _json_number(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None
+
+
+def _digits(value: float | None) -> str:
+    return "" if value is None else f"{value + 0.0:.8g}"
+
+
+def _error(value: float | None) -> str:
+    return "" if value is None else f"{value:.1e}"
+
+
+def _places(places: Sequence[tuple[int, ...]]) -> str:
+    more = ", …" if len(places) > SHOWN_PLACES else ""
+    return ", ".join(str(list(p)) for p in places[:SHOWN_PLACES]) + more
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def joined(methods: Iterable[str]) -> str:
+    """One name for the methods that were used."""
+    return "+".join(sorted({m for m in methods if m}))

@@ -1,0 +1,120 @@
+"""Random valid inputs of a model: sizes for its dimensions, numbers for its leaves.
+
+Weights are drawn so that activations do not saturate, integers below their bounds with one of them repeated (added, not
+overwritten), and leaves that a function of limited domain reads inside that domain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod, sqrt
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from symbackprop.core.graph import INT, Node
+from symbackprop.core.shapes import evaluate_dim, evaluate_shape
+from symbackprop.errors import ShapeError
+from symbackprop.model.model import Model
+from symbackprop.verify.domains import Interval, intervals
+from symbackprop.verify.interpreter import Program
+
+Random: TypeAlias = np.random.Generator
+SMALL = (3, 4, 5, 6, 7, 8)
+SEARCHES = 400
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One point to check at: sizes by dimension, arrays by leaf name, upstream gradients by output name."""
+
+    sizes: dict[str, int]
+    values: dict[str, Any]
+    upstream: dict[str, Any]
+
+
+def choose_sizes(model: Model, rng: Random, given: Mapping[str, int], trial: int = 0) -> dict[str, int]:
+    """Sizes that the model's shapes allow: the given ones, declared defaults, small different numbers for the rest.
+
+    Trials after the first change the free sizes, so that a number written where a dimension belongs shows.
+    """
+    sizes = model.default_sizes(given)
+    free = [n for n, default in model.sizes.items() if n not in given and default is None]
+    if trial:
+        others = SMALL[: max(len(free), 3)] * (1 + len(free) // len(SMALL))
+        sizes |= dict(zip(free, rng.permutation(others).tolist(), strict=False))
+    for _ in range(SEARCHES):
+        if fits(model, sizes):
+            return sizes
+        sizes |= {n: int(rng.integers(1, 9)) for n in free}
+    shown = ", ".join(f"{n} = {s}" for n, s in model.default_sizes(given).items())
+    raise ShapeError(f"no sizes fit all shapes of {model.name} (tried {shown} and others); give them with --dim")
+
+
+def fits(model: Model, sizes: Mapping[str, int]) -> bool:
+    """Whether every row has whole, positive sizes and every slice stays inside its array."""
+    try:
+        return all(_fits(row, sizes) for row in model.graph.topological([*model.leaves().values(), *model.results()]))
+    except (ShapeError, ZeroDivisionError):
+        return False
+
+
+def _fits(row: Node, sizes: Mapping[str, int]) -> bool:
+    if row.kind == INT and row.op.name == "leaf" and row.attr.below is not None:
+        return evaluate_dim(row.attr.below, sizes) > 0
+    if row.op.name == "slice":
+        axis, start, length, step = row.attr
+        first = evaluate_dim(start, sizes)
+        last = first + (evaluate_dim(length, sizes) - 1) * step
+        return min(first, last) >= 0 and bool(max(first, last) < evaluate_dim(row.args[0].shape[axis], sizes))
+    return min(evaluate_shape(row.shape, sizes), default=1) > 0
+
+
+def draw(model: Model, sizes: dict[str, int], rng: Random, attempt: int = 0) -> Sample:
+    """One sample. Later attempts are for models whose domain the first did not find: positive, small, wide numbers."""
+    limits = intervals(model.results())
+    values = {n: _leaf(row, limits.get(n), sizes, rng, attempt) for n, row in model.leaves().items()}
+    shapes = {n: evaluate_shape(row.shape, sizes) for n, row in model.output_rows.items()}
+    return Sample(sizes, values, {n: np.asarray(rng.normal(size=shape)) for n, shape in shapes.items()})
+
+
+def _leaf(row: Node, limit: Interval | None, sizes: Mapping[str, int], rng: Random, attempt: int) -> Any:
+    shape = evaluate_shape(row.shape, sizes)
+    if row.kind == INT:
+        return _integers(row, shape, sizes, rng)
+    if attempt % 4 == 3:
+        limit = _within(((0.1, 0.9), (0.5, 3.0))[attempt // 4 % 2], limit)
+    if limit is not None:
+        return np.asarray(rng.uniform(*limit, shape))
+    gain = 1 / sqrt(max(prod(shape[:-1]), 1)) if len(shape) > 1 and row.attr.role == "param" else 1.0
+    return np.asarray(rng.normal(size=shape) * gain * (1.0, 1.0, 0.3)[attempt % 4])
+
+
+def _within(wanted: Interval, limit: Interval | None) -> Interval:
+    """The part of an interval that a limit allows, or the limit where that is empty."""
+    if limit is None:
+        return wanted
+    low, high = max(wanted[0], limit[0]), min(wanted[1], limit[1])
+    return (low, high) if low < high else limit
+
+
+def _integers(row: Node, shape: tuple[int, ...], sizes: Mapping[str, int], rng: Random) -> Any:
+    bound = evaluate_dim(row.attr.below, sizes) if row.attr.below is not None else 2
+    drawn = np.asarray(rng.integers(0, bound, shape))
+    if drawn.size > 1:
+        drawn.reshape(-1)[-1] = drawn.reshape(-1)[0]
+    return drawn
+
+
+def leaf_values(model: Model, sample: Sample) -> dict[int, Any]:
+    """The sample's arrays by leaf id."""
+    return {row.id: sample.values[name] for name, row in model.leaves().items()}
+
+
+def named_values(model: Model, sample: Sample) -> dict[str, Any]:
+    """What the interpreter finds for every equation of the model, results included."""
+    rows = model.equations
+    with np.errstate(all="ignore"):
+        found = Program([*rows.values()], sample.sizes).run(leaf_values(model, sample))
+    return {name: np.asarray(found[row.id]) for name, row in rows.items()}
