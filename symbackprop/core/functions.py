@@ -73,7 +73,10 @@ def _lifted(graph: Graph, args: Sequence[Any]) -> list[Any]:
 
 
 def _is_operand(value: Any) -> bool:
-    return isinstance(value, sp.Expr) and bool(value.free_symbols) and not isinstance(value, sp.Symbol)
+    """Whether a SymPy expression speaks of rows; one in dimensions alone may be a size."""
+    if not isinstance(value, sp.Expr):
+        return False
+    return any(not (s.is_integer and s.is_positive) for s in value.free_symbols)
 
 
 def graph_of(*args: Any) -> Graph:
