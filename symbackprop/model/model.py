@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import sympy as sp
@@ -11,10 +12,17 @@ import sympy as sp
 from symbackprop.core.functions import CONSTANTS
 from symbackprop.core.graph import Graph, Node, Operand, label
 from symbackprop.core.shapes import Dim, DimLike, as_dim, as_shape, dim, shape_text
-from symbackprop.errors import ModelError, NameProblem, ShapeError
+from symbackprop.errors import ModelError, NameProblem, ShapeError, did_you_mean
 from symbackprop.model.names import check_name
 
 RELU0 = (0, 1, sp.Rational(1, 2))
+MAX_SIZE = 2**31 - 1
+
+
+def _checked_size(name: str, size: int) -> int:
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_SIZE:
+        raise ShapeError(f"the size of dimension {name} has to be a whole number from 1 to {MAX_SIZE}, not {size}")
+    return size
 
 
 @dataclass(frozen=True)
@@ -54,6 +62,26 @@ class Model:
         self.output_rows: dict[str, Node] = {}
         self.upstream: dict[str, Node] = {}
 
+    @classmethod
+    def parse(cls, text: str, name: str | None = None, path: str | None = None, relu0: Any = None) -> Model:
+        """The model that a model text declares; errors name ``path`` and the line."""
+        from symbackprop.model.text import parse
+
+        return parse(text, name, path, relu0)
+
+    @classmethod
+    def load(cls, path: str | Path, relu0: Any = None) -> Model:
+        """The model in a `.sbp` file."""
+        from symbackprop.model.load import load_text
+
+        return load_text(path, relu0)
+
+    def text(self) -> str:
+        """The model as model text."""
+        from symbackprop.model.text import to_text
+
+        return to_text(self)
+
     # -- declarations
     def dims(self, names: str | Iterable[str], **sizes: int) -> Any:
         """Symbolic dimensions: ``N, D = m.dims("N D")``; ``m.dims("D", D=3)`` gives a default size."""
@@ -64,11 +92,18 @@ class Model:
     def dim(self, name: str, size: int | None = None) -> Dim:
         """One symbolic dimension, perhaps with a default size."""
         self._claim(name)
-        if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-            raise ShapeError(f"the size of dimension {name} has to be a positive integer, not {size}")
-        self.sizes[name] = size
+        self.sizes[name] = None if size is None else _checked_size(name, size)
         self.statements.append(Statement("dim", name))
         return dim(name)
+
+    def resize(self, sizes: Mapping[str, int]) -> None:
+        """Give dimensions default sizes."""
+        for name, size in sizes.items():
+            if name not in self.sizes:
+                known = ", ".join(self.sizes) or "none"
+                hint = did_you_mean(name, self.sizes)
+                raise NameProblem(f"{self.name} has no dimension {name!r}; it has {known}.{hint}")
+            self.sizes[name] = _checked_size(name, size)
 
     def data(self, name: str, shape: Iterable[DimLike] = (), *, below: DimLike | None = None) -> Node:
         """Data, no gradient taken; ``below=C`` makes it integers 0 ≤ i < C."""
@@ -184,6 +219,15 @@ class Model:
         """Parameters and inputs that no result depends on: their gradient is zero."""
         reached = {n.id for n in self.graph.topological(self.results())}
         return [name for name, row in self.targets().items() if row.id not in reached]
+
+    def warnings(self) -> list[str]:
+        """What is allowed but worth saying: parameters that no result depends on, nothing to take gradients of."""
+        goal = f"the loss {self.loss_row.name}" if self.loss_row is not None else "no output"
+        verb = "does not depend" if self.loss_row is not None else "depends"
+        found = [f"{goal} {verb} on {name}: its gradient is zero" for name in self.unreached()]
+        if not self.targets():
+            found.append("the model has no parameters and no inputs: there is nothing to take gradients of")
+        return found
 
     def leaves(self) -> dict[str, Node]:
         """Every declared array by name, in order of declaration."""

@@ -10,10 +10,12 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Notation, Text
+from symbackprop.core.ops.linear import as_matrix_product
 from symbackprop.core.scalars import Scalar
 from symbackprop.core.shapes import Shape, broadcast, is_one, same_shape
 
 _SPELLED_OUT = ("above", "ratio")
+_VECTOR_FIRST = {"a,ab->b": False, "a,ba->b": True}  # x @ W and x @ W.T
 
 
 class ModelText(Notation):
@@ -43,6 +45,18 @@ class ModelText(Notation):
             return self.function("ones" if node.value == 1 else "zeros", [self.dim(d) for d in node.shape], {})
         if node.op.name == "reshape":
             return self._reshape(node, args)
+        if node.op.name == "einsum":
+            return self._einsum(node, args)
+        return super().structural(node, args)
+
+    def _einsum(self, node: Node, args: Sequence[Text]) -> Text:
+        """A product with its operands in the order of the row."""
+        if node.attr in _VECTOR_FIRST:
+            flip = _VECTOR_FIRST[node.attr]
+            return self.matmul(args[0], self.transpose(args[1]) if flip else args[1])
+        matrix = as_matrix_product(node.attr, [a.ndim for a in node.args])
+        if matrix is not None and (matrix[0] == [1, 0] or matrix[2]):
+            return self.indexed_sum(node.attr, args)
         return super().structural(node, args)
 
     def _reshape(self, node: Node, args: Sequence[Text]) -> Text:

@@ -1,0 +1,157 @@
+"""Finding a model by what a user calls it: a built-in name, a `.sbp` file, `path.py:NAME`, or `-` for stdin."""
+
+from __future__ import annotations
+
+import stat
+import sys
+from collections.abc import Mapping
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from symbackprop.errors import SymbackpropError, SyntaxProblem, UsageError, did_you_mean
+from symbackprop.model import zoo
+from symbackprop.model.model import Model
+from symbackprop.model.text import parse, to_text
+from symbackprop.model.text.tokens import MAX_TEXT
+
+DEFAULT_NAME = "model"
+
+
+def load(spec: str | Path, *, relu0: Any = None, dims: Mapping[str, int] | None = None) -> Model:
+    """The model that ``spec`` names.
+
+    ``relu0`` (0, 1, 0.5 or these as text; None: what the model says) is the derivative of relu at 0; ``dims`` are sizes
+    for its dimensions. Raises `UsageError` where there is no such model and `ModelError` where it is wrong.
+    """
+    spec, convention = str(spec), None if relu0 is None else _convention(relu0)
+    path, python, name = spec.rpartition(".py:") if ".py:" in spec else ("", "", "")
+    if spec == "-":
+        model = parse(_decoded(sys.stdin.buffer.read(MAX_TEXT + 1), "<stdin>"), path="<stdin>", relu0=convention)
+    elif python or spec.endswith(".py"):
+        model = _python(Path(path + ".py" if python else spec), name or DEFAULT_NAME, convention)
+    elif spec.endswith(".sbp"):
+        model = load_text(Path(spec), convention)
+    else:
+        model = _built_in(spec, convention)
+    model.resize(dims or {})
+    return model
+
+
+def load_text(path: str | Path, relu0: Any = None) -> Model:
+    """The model in a `.sbp` file."""
+    return parse(_read(Path(path)), path=str(path), relu0=relu0)
+
+
+def _convention(relu0: Any) -> float:
+    try:
+        value = float(relu0)
+    except (TypeError, ValueError):
+        value = -1.0
+    if value not in (0.0, 0.5, 1.0):
+        raise UsageError(f"relu0 is 0, 1 or 0.5, not {relu0}")
+    return value
+
+
+# -- files
+def _read(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            raise UsageError(f"{path} is a directory, not a model text")
+        if not (stat.S_ISREG(mode) or stat.S_ISFIFO(mode)):
+            raise UsageError(f"{path} is not a file")
+        with path.open("rb") as file:
+            return _decoded(file.read(MAX_TEXT + 1), str(path))
+    except OSError as error:
+        hint = _other_files(path) if isinstance(error, FileNotFoundError) else ""
+        raise UsageError(f"cannot read {path}: {error.strerror}.{hint}") from None
+    except ValueError as error:
+        raise UsageError(f"{str(path)!a} is not a path: {error}") from None
+
+
+def _decoded(data: bytes, where: str) -> str:
+    """UTF-8 text; a NUL byte means that it is no text at all."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SyntaxProblem(f"the text is not UTF-8 (byte {data[error.start]:#04x})", f"{where}:{line}") from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise SyntaxProblem("a NUL character: this is not model text", f"{where}:{line}")
+    return text
+
+
+def _other_files(path: Path) -> str:
+    """The nearest name in the directory of a missing file."""
+    try:
+        names = [p.name for p in path.parent.iterdir() if p.suffix == path.suffix][:1000]
+    except OSError:
+        return ""
+    return did_you_mean(path.name, names)
+
+
+# -- built-in models
+def _built_in(name: str, relu0: float | None) -> Model:
+    if name in zoo.names():
+        return zoo.build(name, relu0)
+    hint = did_you_mean(name, zoo.names())
+    if "/" in name or "." in name or Path(name[:200]).exists():
+        hint += " A model text ends in .sbp, a Python model in .py"
+    raise UsageError(f"there is no built-in model {name[:80]!r}.{hint or ' `symbackprop models` lists them.'}")
+
+
+# -- Python files
+def _python(path: Path, name: str, relu0: float | None) -> Model:
+    """The model NAME of a Python file, which is run as the user's own code."""
+    found = getattr(_module(path), name, None)
+    if found is None:
+        raise UsageError(f"{path} has no {name!r}; write {path}:NAME with the name of a Model in it")
+    model = _called(found, path, name) if callable(found) else found
+    if not isinstance(model, Model):
+        raise UsageError(f"{name} in {path} is a {type(model).__name__}, not a Model")
+    if model.name == DEFAULT_NAME:
+        model.name = path.stem if name == DEFAULT_NAME else name
+    if relu0 is not None and relu0 != float(model.graph.relu0):
+        return parse(to_text(model), name=model.name, path=str(path), relu0=relu0)
+    return model
+
+
+def _module(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}.{_other_files(path)}")
+    spec = spec_from_file_location(f"symbackprop_model_{abs(hash(str(path.resolve())))}", path)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise _told(error, path) from error
+    finally:
+        sys.path.remove(str(path.resolve().parent))
+        sys.modules.pop(spec.name, None)
+    return module
+
+
+def _called(function: Any, path: Path, name: str) -> Any:
+    try:
+        return function()
+    except Exception as error:
+        raise _told(error, path) from error
+
+
+def _told(error: Exception, path: Path) -> SymbackpropError:
+    """What went wrong in the user's file, with the line of that file."""
+    if isinstance(error, SymbackpropError):
+        return error
+    line = getattr(error, "lineno", None)
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return UsageError(f"{path}{f':{line}' if line else ''}: {type(error).__name__}: {error}")
