@@ -271,7 +271,7 @@ def div(num: Formula, den: Formula) -> Formula:
     """A quotient; division by a number is a coefficient, signs go to the front."""
     if isinstance(den, Num):
         if den.value == 0:
-            raise ZeroDivisionError("division by the number 0")
+            raise ModelError("division by the number 0")
         return mul(Num(1 / den.value), num)
     if num == ZERO:
         return ZERO
@@ -316,10 +316,10 @@ MAX_EXPONENT = 10_000
 def _number_power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
     """A number to a number, refusing towers such as 9**9**9 that no float can hold."""
     if exponent.is_number and abs(exponent) > MAX_EXPONENT and abs(base) != 1:
-        raise OverflowError(f"the exponent {exponent} is too large for a number")
+        raise ModelError(f"the exponent {exponent} is too large for a number")
     value = base**exponent
     if base.is_number and exponent.is_number and (value.is_finite is False or not value.is_real):
-        raise OverflowError(f"{base}**{exponent} is not a finite real number")
+        raise ModelError(f"{base}**{exponent} is not a finite real number")
     return value
 
 

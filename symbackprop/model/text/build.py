@@ -227,8 +227,6 @@ def located(where: str) -> Iterator[None]:
         yield
     except ModelError as error:
         raise error.at(where) from None
-    except (ZeroDivisionError, OverflowError) as error:
-        raise ModelError(str(error), where) from None
     except RecursionError:
         raise ModelError("the formulas are nested too deeply: name a part of them", where) from None
 
