@@ -79,8 +79,9 @@ class Line:
     - ``simplification``: the same, shorter, the rule in ``reason``;
     - ``result``: the final form in which later steps use it;
     - ``expanded``: the result with nothing abbreviated;
-    - ``element``: one entry of an array, in index view;
-    - ``value``: the number it comes to.
+    - ``element``: one entry of an array, in index view.
+
+    ``value`` is the number that the line comes to, when numbers were given.
     """
 
     kind: str
@@ -88,6 +89,7 @@ class Line:
     right: Math
     reason: Prose = ()
     sign: str = "="
+    value: Value | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,8 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Equation:
-    """A numbered line of the forward pass. ``introduced``: the tool named this row ("let a = …")."""
+    """A numbered line of the forward pass. ``introduced``: the tool named this row ("let a = …"). ``depth`` counts the
+    loops around it; a loop itself is an equation of the kind ``loop`` whose ``line.right`` is its range."""
 
     number: int
     name: str
@@ -114,6 +117,7 @@ class Equation:
     shape: Math | None
     introduced: bool = False
     value: Value | None = None
+    depth: int = 0
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,8 @@ class Step:
     """One gradient found.
 
     ``target`` is the quantity, ``symbol`` what its gradient is called from here on (∂L/∂W₁ or δ_a), ``role`` is seed,
-    intermediate or result (a parameter or input asked for). ``lines`` run from the chain rule to the final form;
+    intermediate, result (a parameter or input asked for) or loop (the heading of the steps of one loop, which follow
+    with a greater ``depth``). ``lines`` run from the chain rule to the final form;
     ``cached`` says which earlier lines it uses and where they were computed.
     """
 
@@ -137,6 +142,7 @@ class Step:
     cached: tuple[Ref, ...] = ()
     path: Prose = ()
     value: Value | None = None
+    depth: int = 0
 
 
 @dataclass(frozen=True)
@@ -164,6 +170,7 @@ class Document:
     detail: str
     heading: Prose
     conventions: tuple[Prose, ...]
+    glossary: tuple[Prose, ...]
     declarations: tuple[Declaration, ...]
     forward: tuple[Equation, ...]
     steps: tuple[Step, ...]

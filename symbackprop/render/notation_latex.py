@@ -34,7 +34,7 @@ def fenced(inside: str) -> str:
 class LatexNotation(RowNotation):
     """LaTeX mathematics without ``$``."""
 
-    minus, dot, indicator_open = "-", rf"{BREAK} \cdot ", r"\mathbf{1}\!\left["
+    minus, prime, dot, indicator_open = "-", "'", rf"{BREAK} \cdot ", r"\mathbf{1}\!\left["
 
     def wrapped(self, text: Text, level: int) -> str:
         return text.text if text.level >= level else fenced(text.text)
@@ -85,11 +85,21 @@ class LatexNotation(RowNotation):
             return self._indicator(args, _RELATIONS[record.name])
         if record.name == "above":
             return Text(*self._indicator(args, r"\ge" if form.args[2] == f.ONE else ">")[:1])
+        name = self.function_name(record)
+        if name is not None:
+            return Text(name + fenced(", ".join(a.text for a in args)))
+        return Text((record.latex or "").format(*[a.text for a in args]), min(record.precedence, ATOM))
+
+    def logarithm(self, a: Text) -> Text:
+        return Text(rf"\log {a.text}" if a.level == ATOM else rf"\log{fenced(a.text)}")
+
+    def bracketed(self, inside: str) -> str:
+        return rf"\left[{inside}\right]"
+
+    def function_name(self, record: Scalar) -> str | None:
         if record.latex is None:
-            return self.operator(record.name, args, [])
-        bare = not record.latex.endswith("{0}")
-        texts = [a.text if bare else fenced(a.text) for a in args]
-        return Text(record.latex.format(*texts), min(record.precedence, ATOM))
+            return rf"\operatorname{{{FUNCTION_NAMES.get(record.name, record.name)}}}"
+        return record.latex[:-3].format().strip() if record.latex.endswith("{0}") else None
 
     def _indicator(self, args: Sequence[Text], relation: str) -> Text:
         return Text(rf"{self.indicator_open}{args[0].text} {relation} {args[1].text}\right]", COMPARE)
@@ -141,6 +151,12 @@ class LatexNotation(RowNotation):
 
     def delta(self, of: Text) -> Text:
         return Text(rf"\delta_{{{of.text}}}")
+
+    def labelled(self, name: Text, label: str) -> Text:
+        return Text(rf"{{{name.text}}}^{{\mathrm{{{label}}}}}")
+
+    def maps_to(self, argument: Text, image: Text) -> Text:
+        return Text(rf"{argument.text} \mapsto {image.text}", SUM)
 
 
 def _exact(value: sp.Expr) -> str:

@@ -7,7 +7,8 @@ their mathematical names. The two notations below this one differ in how a fract
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import sympy as sp
 
@@ -46,7 +47,8 @@ FUNCTION_NAMES = {
 class MathNotation(Notation, ABC):
     """Formulas for reading. ``symbols`` says what rows are called, as finished text; a row without one is written out.
 
-    ``mentioned`` collects the functions that a glossary has to explain.
+    ``plain`` holds the same names without links, ``gradients`` what the gradient of a row is called. ``mentioned``
+    collects the functions that a glossary has to explain.
     """
 
     dot = "·"
@@ -55,10 +57,31 @@ class MathNotation(Notation, ABC):
         super().__init__({}, expanded)
         self.symbols, self.letters = dict(symbols), letters
         self.mentioned: dict[str, None] = {}
+        self.plain: dict[int, Text] = {}
+        self.gradients: dict[int, Text] = {}
+        self.linked_gradients: dict[int, Text] = {}
+        self.loss, self.partial = Text("L"), False
 
     def ref(self, node: Node) -> Text:
         symbol = self.symbols.get(node.id)
         return self.row(node) if symbol is None else symbol
+
+    def bare(self, node: Node) -> Text:
+        """A row's name without a link."""
+        return self.plain[node.id] if node.id in self.plain else self.ref(node)
+
+    @contextmanager
+    def called(self, node: Node, name: Text) -> Iterator[None]:
+        """Inside this context a row goes by another name."""
+        before = self.symbols.get(node.id)
+        self.symbols[node.id] = name
+        try:
+            yield
+        finally:
+            if before is None:
+                del self.symbols[node.id]
+            else:
+                self.symbols[node.id] = before
 
     # -- formulas: whether the result is an array follows from the parts
     def sum(self, terms: Sequence[tuple[bool, Text]]) -> Text:
@@ -97,6 +120,8 @@ class MathNotation(Notation, ABC):
         return shaped(self.raised(base, exponent, is_array(base)), is_array(base))
 
     def scalar(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
+        if record.name == "ratio":
+            return self.quotient(*args)
         shown = list(args[: record.arity])
         if record.name in ("truth", "where") and args[0].level == COMPARE:
             shown[0] = Text(args[0].text.removeprefix(self.indicator_open).removesuffix("]"), COMPARE)
@@ -111,11 +136,17 @@ class MathNotation(Notation, ABC):
 
     def chain(self, factors: Sequence[Text]) -> Text:
         """Factors of the chain rule in the order given, a visible dot between them."""
+        if len(factors) == 1:
+            return factors[0]
         parts = [self.wrapped(x, PRODUCT + 1 if k else PRODUCT) for k, x in enumerate(factors)]
-        return Text(self.dot.join(parts), PRODUCT if len(parts) > 1 else factors[0].level)
+        return Text(self.dot.join(parts), PRODUCT)
 
     # -- what the two notations say in their own way
-    indicator_open = ""
+    indicator_open, prime = "", "′"
+
+    @abstractmethod
+    def function_name(self, record: Scalar) -> str | None:
+        """What a scalar function is called when it stands in front of its argument; None when it does not."""
 
     @abstractmethod
     def wrapped(self, text: Text, level: int) -> str:
@@ -144,6 +175,23 @@ class MathNotation(Notation, ABC):
     @abstractmethod
     def applied(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
         """A function of the scalar table."""
+
+    def bernoulli(self, p: Text, y: Text) -> Text:
+        """−[y log p + (1 − y) log(1 − p)]."""
+        one = Text("1")
+        rest, other = self.sum([(False, one), (True, y)]), self.sum([(False, one), (True, p)])
+        happens = self.product([y, self.logarithm(p)])
+        does_not = self.product([rest, self.logarithm(other)])
+        inside = self.plus_minus([(False, happens.text), (False, does_not.text)])
+        return Text(f"{self.minus}{self.bracketed(inside)}", SUM)
+
+    @abstractmethod
+    def logarithm(self, a: Text) -> Text:
+        """log a."""
+
+    @abstractmethod
+    def bracketed(self, inside: str) -> str:
+        """Something in square brackets."""
 
     @abstractmethod
     def transposed(self, a: Text) -> Text:
@@ -180,3 +228,11 @@ class MathNotation(Notation, ABC):
     @abstractmethod
     def delta(self, of: Text) -> Text:
         """δ with what it belongs to."""
+
+    @abstractmethod
+    def labelled(self, name: Text, label: str) -> Text:
+        """A name with a word below it: w_new."""
+
+    @abstractmethod
+    def maps_to(self, argument: Text, image: Text) -> Text:
+        """argument ↦ image."""

@@ -16,6 +16,7 @@ from symbackprop.render.notation_rows import RowNotation
 
 VULGAR = {"1/2": "½", "1/3": "⅓", "2/3": "⅔", "1/4": "¼", "3/4": "¾", "1/5": "⅕", "1/6": "⅙", "1/8": "⅛"}
 _RELATIONS = {"greater": ">", "greater_equal": "≥", "less": "<", "less_equal": "≤", "equal": "=", "not_equal": "≠"}
+QUOTIENT = PRODUCT - 1  # in a product a quotient stands in parentheses
 _BIG = {"sum": "Σ", "max": "max"}
 
 
@@ -60,11 +61,11 @@ class TextNotation(RowNotation):
         head = wrap(number, PRODUCT if number.level != SUM else PRODUCT + 1)
         if inner[0].isdigit():
             return Text(f"{head}·{inner}", PRODUCT)
-        gap = "" if len(head) == 1 else " "
+        gap = "" if len(head) == 1 and body.level != SIGN else " "
         return Text(f"{head}{gap}{inner}", max(PRODUCT, min(body.level, MATRIX)))
 
     def fraction(self, num: Text, den: Text) -> Text:
-        return Text(f"{wrap(num, PRODUCT)}/{wrap(den, POWER)}", PRODUCT)
+        return Text(f"{wrap(num, PRODUCT)}/{wrap(den, POWER)}", QUOTIENT)
 
     def raised(self, base: Text, exponent: Text, entrywise: bool) -> Text:
         inner = wrap(base, POWER + 1)
@@ -79,14 +80,23 @@ class TextNotation(RowNotation):
             return Text(f"1[{args[0].text} {_RELATIONS[record.name]} {args[1].text}]", COMPARE)
         if record.name == "above":
             return Text(f"1[{args[0].text} {'≥' if form.args[2] == f.ONE else '>'} {args[1].text}]")
-        if record.name == "exp":
-            return Text(f"e^{wrap(args[0], POWER + 1)}" if args[0].level == ATOM else f"exp({args[0].text})")
-        if record.text is None:
-            name = FUNCTION_NAMES.get(record.name, record.name)
+        if record.name == "exp" and args[0].level == ATOM and "e" not in self.letters.taken:
+            return Text(f"e^{args[0].text}", POWER)
+        name = self.function_name(record)
+        if name is not None:
             return Text(f"{name}({', '.join(a.text for a in args)})")
-        bare = not record.text.endswith("{0}")
-        texts = [a.text if bare else f"({a.text})" for a in args]
-        return Text(record.text.format(*texts), min(record.precedence, ATOM))
+        return Text((record.text or "").format(*[a.text for a in args]), min(record.precedence, ATOM))
+
+    def logarithm(self, a: Text) -> Text:
+        return Text(f"log {a.text}" if a.level == ATOM else f"log({a.text})")
+
+    def bracketed(self, inside: str) -> str:
+        return f"[{inside}]"
+
+    def function_name(self, record: Scalar) -> str | None:
+        if record.text is None:
+            return FUNCTION_NAMES.get(record.name, record.name)
+        return record.text[:-3] if record.text.endswith("{0}") else None
 
     def operator(self, name: str, args: Sequence[Text], below: Sequence[str]) -> Text:
         place = f"_{','.join(below)}" if below else ""
@@ -136,6 +146,12 @@ class TextNotation(RowNotation):
 
     def delta(self, of: Text) -> Text:
         return Text(f"δ_{of.text}")
+
+    def labelled(self, name: Text, label: str) -> Text:
+        return Text(f"{name.text}_{label}")
+
+    def maps_to(self, argument: Text, image: Text) -> Text:
+        return Text(f"{argument.text} ↦ {image.text}", SUM)
 
 
 def pattern_letters(spec: str) -> tuple[list[list[str]], list[str], list[str]]:

@@ -1,0 +1,223 @@
+"""From a derivation to a `Document`: what is said, in which order, in which view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import sympy as sp
+
+from symbackprop.core.graph import Node
+from symbackprop.core.notation import Text
+from symbackprop.core.shapes import Shape
+from symbackprop.derive.steps import Derivation
+from symbackprop.render.context import Context, groups
+from symbackprop.render.costs import multiplications
+from symbackprop.render.document import Declaration, Document, Line, Math, Prose, Ref, Row, Step
+from symbackprop.render.forward import Forward
+from symbackprop.render.glossary import conventions, glossary
+from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.numbers import DIGITS, Numbers
+from symbackprop.render.symbols import Located, LoopMark, Pen, Symbols, locate
+from symbackprop.render.views import choose_view
+
+MAX_PATH = 8
+MAX_UPDATES = 6
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a derivation is printed. ``values`` are numbers for every array by name, ``sizes`` for dimensions."""
+
+    view: str = "auto"
+    layout: str = "shape"
+    detail: str = "full"
+    values: Mapping[str, Any] | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    digits: int | None = None
+
+
+class View(Protocol):
+    """Writes the lines of one step."""
+
+    name: str
+
+    def lines(self, s: Located) -> tuple[Line, ...]: ...
+
+
+def build_document(derivation: Derivation, options: Options | None = None) -> Document:
+    """The finished document of a derivation."""
+    return Anatomy(derivation, options or Options()).document()
+
+
+class Anatomy:
+    """Puts a document together."""
+
+    def __init__(self, derivation: Derivation, options: Options) -> None:
+        self.derivation, self.options, self.model = derivation, options, derivation.model
+        self.located = locate(derivation.steps)
+        make, self.why, scalar = choose_view(derivation, options.view)
+        self.forward = Forward(derivation)
+        symbols = Symbols(derivation, self.forward.anchors, deltas=not scalar, partial=not scalar)
+        self.pen: Pen = symbols.pen(self.located)
+        self.letters = symbols.letters
+        digits = DIGITS if options.digits is None else options.digits
+        given = options.values
+        self.numbers = None if given is None else Numbers(derivation, given, options.sizes, digits)
+        self.context = Context(derivation, self.pen, self.located, self.forward.numbers, self.numbers, options.layout)
+        self.view: View = make(self.context)
+
+    def document(self) -> Document:
+        forward = self.forward.equations(self.context)
+        steps = tuple(self._step(s) if isinstance(s, Located) else self._loop(s) for s in self.located)
+        table, total = self._table()
+        stored = tuple(self.pen.bare(r) for r in self._stored())
+        model = self.model
+        return Document(
+            name=model.name, summary=model.summary, source=model.source, view=self.view.name,
+            layout=self.options.layout, detail=self.options.detail, heading=self._heading(),
+            conventions=conventions(model, self.options.layout), glossary=glossary(self.pen, self.letters),
+            declarations=self._declarations(), forward=forward, steps=steps, table=table, total_cost=total,
+            stored=stored, updates=self._updates(), notes=self._notes(),
+        )  # fmt: skip
+
+    # -- heading
+    def _heading(self) -> Prose:
+        names: list[str | Math | Ref] = []
+        for name in self.derivation.wrt:
+            names += [", " if names else "", self.pen.bare(self._node(name))]
+        of = self.pen(lambda n: n.loss)
+        return ("Gradients of ", of, " with respect to ", *names, f". {self.view.name.capitalize()} view: {self.why}.")
+
+    def _node(self, name: str) -> Node:
+        return self.model.graph.names[name]
+
+    def _declarations(self) -> tuple[Declaration, ...]:
+        rows = [*self.model.leaves().values(), *self.model.constants.values(), *self.model.upstream.values()]
+        return tuple(self._declaration(row) for row in rows)
+
+    def _declaration(self, row: Node) -> Declaration:
+        value = self.context.value(row)
+        note: Prose = ()
+        if row.attr.below is not None:
+            note = ("integers below ", self.pen(lambda n: n.dim(row.attr.below)))
+        if row.attr.value is not None:
+            note = ("= ", self.pen(lambda n: n.num(row.attr.value)))
+        name = row.name or "?"
+        return Declaration(name, f"in-{name}", self.pen.bare(row), row.attr.role, self._shape(row.shape), note, value)
+
+    def _shape(self, shape: Shape) -> Math | None:
+        return self.pen(lambda n: Text(n.shape_text(shape))) if shape else None
+
+    # -- steps
+    def _step(self, s: Located) -> Step:
+        step, pen = s.step, self.pen
+        symbol = pen(lambda n: n.gradients[step.target.id])
+        lines = self.view.lines(s)
+        if self.options.detail == "brief":
+            lines = brief(lines)
+        return Step(
+            number=s.number, name=self.derivation.names.get(step.target.id) or "?", anchor=s.anchor,
+            target=pen.bare(step.target), symbol=symbol, title=self._title(s, symbol), role=self._role(s),
+            shape=self._shape(step.target.shape), lines=lines, cached=self._cached(s), path=self._path(s),
+            value=self.context.value(step.total), depth=s.depth,
+        )  # fmt: skip
+
+    def _title(self, s: Located, symbol: Math) -> Prose:
+        whole = self.pen(lambda n: n.derivative(n.loss, n.plain[s.step.target.id], n.partial))
+        return (symbol,) if whole == symbol else (symbol, " = ", whole)
+
+    def _role(self, s: Located) -> str:
+        if all(c.consumer is None for c in s.step.contributions):
+            return "seed"
+        return "result" if s.step.target.name in self.derivation.wrt else "intermediate"
+
+    def _cached(self, s: Located) -> tuple[Ref, ...]:
+        consumers = [c.consumer for c in s.step.contributions if c.consumer is not None]
+        known = [self.context.step_ref(c) for c in consumers if c.id in self.context.by_target]
+        forward = [self.context.equation_ref(row) for row in s.step.cached]
+        return tuple(dict.fromkeys([*known, *[r for r in forward if r is not None]]))
+
+    def _path(self, s: Located) -> Prose:
+        """``w₁ → b → h → a → o → L``, up to where branches part."""
+        parts: list[str | Math | Ref] = [self.pen.bare(s.step.target)]
+        place: Located | None = s
+        for _ in range(MAX_PATH):
+            consumers = [] if place is None else [g.consumer for g in groups(place)]
+            if len(consumers) != 1 or consumers[0] is None:
+                break
+            consumer = consumers[0]
+            parts += [" → ", self.pen.bare(consumer)]
+            place = self.context.by_target.get(consumer.id)
+        return tuple(parts)
+
+    def _loop(self, mark: LoopMark) -> Step:
+        raise NotImplementedError
+
+    # -- closing table
+    def _table(self) -> tuple[tuple[Row, ...], Math]:
+        known = set(self.derivation.forward_ids)
+        costs: dict[int, sp.Expr] = {}
+        for s in self.context.steps:
+            costs[s.step.target.id] = multiplications(s.step.total, known)
+            known.add(s.step.total.id)
+        rows = tuple(self._row(name, costs) for name in self.derivation.wrt)
+        return rows, self._cost(sp.Add(*costs.values()))
+
+    def _row(self, name: str, costs: Mapping[int, sp.Expr]) -> Row:
+        node = self._node(name)
+        s = self.context.by_target.get(node.id)
+        cost = self._cost(costs.get(node.id, sp.S.Zero))
+        if s is None:
+            zero = self.pen(lambda n: n.filled(sp.S.Zero, node.shape) if node.shape else n.num(sp.S.Zero))
+            return Row(name, "", self.pen.bare(node), zero, self._shape(node.shape), cost, ())
+        stores = tuple(self.pen.bare(r) for r in s.step.cached)
+        return Row(name, s.anchor, self.pen.bare(node), self._gradient(s), self._shape(node.shape), cost, stores)
+
+    def _gradient(self, s: Located) -> Math:
+        total = s.step.total
+        own = self.pen(lambda n: n.symbols.get(total.id, Text("")))
+        linked = self.pen(lambda n: n.linked_gradients[s.step.target.id])
+        return self.pen.row(total) if own == linked or not own.text else own
+
+    def _cost(self, cost: sp.Expr) -> Math:
+        return self.pen(lambda n: n.dim(sp.factor_terms(cost)))
+
+    def _stored(self) -> list[Node]:
+        found = {row.id: row for s in self.context.steps for row in s.step.cached}
+        return [row for row in self.derivation.forward if row.id in found]
+
+    # -- what follows
+    def _updates(self) -> tuple[Line, ...]:
+        """Gradient descent: w_new = w_old − η·dL/dw for the parameters of a model with a loss."""
+        if self.model.loss_row is None:
+            return ()
+        params = [n for name, n in self.model.params.items() if name in self.derivation.wrt]
+        return tuple(self._update(p) for p in params[:MAX_UPDATES] if p.id in self.context.by_target)
+
+    def _update(self, param: Node) -> Line:
+        left = self.pen(lambda n: n.labelled(n.plain[param.id], "new"))
+        return Line("definition", left, self.pen(lambda n: _stepped(n, param)))
+
+    def _notes(self) -> tuple[Prose, ...]:
+        unreached = [name for name in self.model.unreached() if name in self.derivation.wrt]
+        loss = self.pen(lambda n: n.loss)
+        zero: list[Prose] = [(self.pen.bare(self._node(x)), " does not influence ", loss, ": its gradient is 0.")
+                             for x in unreached]  # fmt: skip
+        return (*zero, *[(note,) for note in self.model.notes])
+
+
+def _stepped(n: RowNotation, param: Node) -> Text:
+    """w_old − η·dL/dw."""
+    step = n.chain([Text(n.name("eta")), n.linked_gradients[param.id]])
+    return n.sum([(False, n.labelled(n.plain[param.id], "old")), (True, step)])
+
+
+def brief(lines: Sequence[Line]) -> tuple[Line, ...]:
+    """Only the chain rule and what comes of it."""
+    kept = [line for line in lines if line.kind in ("chain", "result")]
+    first = next((line.left for line in lines if line.left is not None), None)
+    if kept and kept[0].left is None:
+        kept[0] = Line(kept[0].kind, first, kept[0].right, kept[0].reason, kept[0].sign, kept[0].value)
+    return tuple(kept)

@@ -1,0 +1,81 @@
+"""What every view needs to know: the derivation, how things are called, where they stand, which numbers they have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from symbackprop.core.graph import Node
+from symbackprop.core.record import Contribution
+from symbackprop.derive.steps import Derivation
+from symbackprop.render.document import Math, Prose, Ref, Value
+from symbackprop.render.factors import Factor
+from symbackprop.render.numbers import Numbers
+from symbackprop.render.symbols import Located, LoopMark, Pen
+
+
+@dataclass(frozen=True)
+class Group:
+    """The contributions of one consumer; None is the upstream gradient that an output is given."""
+
+    consumer: Node | None
+    contributions: tuple[Contribution, ...]
+
+
+class Context:
+    """Shared by the views of one document."""
+
+    def __init__(self, derivation: Derivation, pen: Pen, located: Iterable[Located | LoopMark],
+                 equations: Mapping[int, int], numbers: Numbers | None, layout: str) -> None:  # fmt: skip
+        self.derivation, self.pen, self.equations = derivation, pen, equations
+        self.numbers, self.layout = numbers, layout
+        self.steps = [x for x in located if isinstance(x, Located)]
+        self.by_target = {s.step.target.id: s for s in self.steps}
+        self.loss = derivation.model.loss_row
+
+    # -- references
+    def step_ref(self, target: Node) -> Ref:
+        located = self.by_target[target.id]
+        return Ref(located.anchor, f"step {located.number}")
+
+    def equation_ref(self, node: Node) -> Ref | None:
+        number = self.equations.get(node.id)
+        return None if number is None else Ref(f"eq-{number}", f"({number})")
+
+    def cached_forward(self, rows: Iterable[Node]) -> Prose:
+        """``; o cached by (4)`` for the forward values among rows."""
+        parts: list[str | Math | Ref] = []
+        for row in {r.id: r for r in rows}.values():
+            ref = self.equation_ref(row)
+            if ref is not None:
+                parts += [", " if parts else "; ", self.pen.bare(row), " cached by ", ref]
+        return tuple(parts)
+
+    # -- numbers
+    def value(self, node: Node) -> Value | None:
+        return None if self.numbers is None else self.numbers.of(node)
+
+    def factor_value(self, factor: Factor) -> Value | None:
+        return None if self.numbers is None else self.numbers.factor(factor)
+
+
+def groups(located: Located) -> list[Group]:
+    """The contributions of a step by consumer, in the order they came."""
+    found: dict[int | None, list[Contribution]] = {}
+    for c in located.step.contributions:
+        found.setdefault(None if c.consumer is None else c.consumer.id, []).append(c)
+    return [Group(cs[0].consumer, tuple(cs)) for cs in found.values()]
+
+
+def reads(row: Node, wanted: Node, stop: Iterable[int] = ()) -> bool:
+    """Whether a row reads another one, without entering rows that have a name (``stop``)."""
+    named, stack, seen = set(stop), [row], set()
+    while stack:
+        node = stack.pop()
+        if node is wanted:
+            return True
+        if node.id in seen or (node is not row and node.id in named):
+            continue
+        seen.add(node.id)
+        stack.extend(node.args)
+    return False

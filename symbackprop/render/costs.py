@@ -1,0 +1,62 @@
+"""The cost of a gradient: multiplications, counted symbolically in the dimensions.
+
+Products, quotients and powers count one multiplication for each factor beyond the first and each entry; sums, signs,
+copies and the evaluation of functions such as tanh count nothing. A row that an earlier step or the forward pass has
+computed is not counted again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.shapes import size_of
+
+
+def multiplications(row: Node, known: Collection[int]) -> sp.Expr:
+    """What it costs to compute a row from those in ``known`` and the leaves."""
+    cost: sp.Expr = sp.S.Zero
+    stack, seen = [row], set()
+    while stack:
+        node = stack.pop()
+        if node.id in seen or (node is not row and node.id in known):
+            continue
+        seen.add(node.id)
+        cost = cost + own_cost(node)
+        stack.extend(node.args)
+    return cost
+
+
+def own_cost(node: Node) -> sp.Expr:
+    """The multiplications of one row."""
+    if node.op.name == "elementwise":
+        return sp.Integer(_in_formula(node.attr.form)) * size_of(node.shape)
+    if node.op.name == "einsum" and len(node.args) > 1:
+        return (len(node.args) - 1) * _all_indices(node)
+    if node.op.name == "softmax":
+        return size_of(node.shape)
+    return sp.S.Zero
+
+
+def _all_indices(node: Node) -> sp.Expr:
+    sizes: dict[str, sp.Expr] = {}
+    for letters, a in zip(node.attr.split("->")[0].split(","), node.args, strict=True):
+        sizes |= dict(zip(letters, a.shape, strict=True))
+    return sp.Mul(*sizes.values())
+
+
+def _in_formula(form: f.Formula) -> int:
+    inside = sum(_in_formula(part) for part in f.children(form))
+    match form:
+        case f.Mul(factors):
+            return inside + len(factors) - 1
+        case f.Div():
+            return inside + 1
+        case f.Pow(_, f.Num(exponent)) if exponent.is_Integer:
+            return inside + max(abs(int(exponent)) - 1, 1)
+        case f.Pow():
+            return inside + 1
+    return inside

@@ -1,0 +1,112 @@
+"""Local derivatives as formulas over rows: ∂consumer/∂argument, and their products along a path.
+
+Only elementwise rows have one (tanh' = 1 − o², ∂(w·h)/∂h = w); products and reductions of arrays have rules instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.notation import Text
+from symbackprop.core.record import Contribution, Edge
+from symbackprop.render.notation_math import MathNotation
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A formula over rows."""
+
+    form: f.Formula
+    rows: tuple[Node, ...] = ()
+
+    def text(self, n: MathNotation) -> Text:
+        return n.formula(self.form, [n.ref(r) for r in self.rows])
+
+    @property
+    def is_one(self) -> bool:
+        return self.form == f.ONE
+
+    @property
+    def is_negative(self) -> bool:
+        return f.is_negative(f.split_sign(self.form)[0])
+
+    @property
+    def used(self) -> list[Node]:
+        """The rows that the formula reads."""
+        return [self.rows[i] for i in f.arguments(self.form)]
+
+    def negated(self) -> Factor:
+        return Factor(f.neg(self.form), self.rows)
+
+
+ONE = Factor(f.ONE)
+MINUS_ONE = Factor(f.Num(-f.ONE.value))
+
+
+def edge_factor(edge: Edge) -> Factor | None:
+    """∂consumer/∂argument of an elementwise row over its arguments and its own value; None for other rows."""
+    row = edge.consumer
+    if row.op.name != "elementwise":
+        return None
+    form = row.attr.partial(edge.index)
+    whole = f.substitute(form, lambda leaf: leaf if isinstance(leaf, f.Arg) else f.Arg(len(row.args)))
+    return Factor(whole, (*row.args, row) if f.arguments(whole) else ())
+
+
+def path_factor(path: Sequence[Edge]) -> Factor | None:
+    """The product of the local derivatives along a path."""
+    factors = [edge_factor(edge) for edge in path]
+    return None if None in factors else product([x for x in factors if x is not None])
+
+
+def local_factor(contributions: Iterable[Contribution]) -> Factor | None:
+    """∂consumer/∂target over all paths between them."""
+    factors = [path_factor(c.path) for c in contributions]
+    return None if None in factors else total([x for x in factors if x is not None])
+
+
+def product(factors: Sequence[Factor]) -> Factor:
+    """The product, folded: signs in front, powers collected."""
+    return _combine(factors, f.mul)
+
+
+def total(factors: Sequence[Factor]) -> Factor:
+    return _combine(factors, f.add)
+
+
+def _combine(factors: Sequence[Factor], fold: Callable[..., f.Formula]) -> Factor:
+    if len(factors) == 1:
+        return factors[0]
+    rows: dict[int, Node] = {}
+    for x in factors:
+        rows |= {r.id: r for r in x.used}
+    place = {row: k for k, row in enumerate(rows)}
+    return Factor(fold(*[_renumbered(x, place) for x in factors]), tuple(rows.values()))
+
+
+def _renumbered(x: Factor, place: dict[int, int]) -> f.Formula:
+    def move(leaf: f.Formula) -> f.Formula:
+        assert isinstance(leaf, f.Arg)
+        return f.Arg(place[x.rows[leaf.index].id])
+
+    return f.substitute(x.form, move)
+
+
+def signed_chain(n: MathNotation, factors: Sequence[Factor]) -> tuple[bool, Text]:
+    """Factors one by one in the order given, the sign of the first apart from them."""
+    first, *rest = factors
+    if not first.is_negative:
+        return False, n.chain([x.text(n) for x in factors])
+    shown = rest if rest and first.negated() == ONE else [first.negated(), *rest]
+    return True, n.chain([x.text(n) for x in shown])
+
+
+def without_ones(factors: Sequence[Factor]) -> tuple[Factor, ...]:
+    """The same product without factors 1 and −1; what sign they leave goes to the first factor."""
+    kept = [x for x in factors if x not in (ONE, MINUS_ONE)]
+    if factors.count(MINUS_ONE) % 2 == 0:
+        return tuple(kept)
+    return (kept[0].negated(), *kept[1:]) if kept else (MINUS_ONE,)

@@ -1,0 +1,49 @@
+"""What has to be said beside the formulas: the conventions in force, and what the functions in them mean."""
+
+from __future__ import annotations
+
+from symbackprop.core.notation import Text
+from symbackprop.model.model import Model
+from symbackprop.render.axes import AxisLetters
+from symbackprop.render.document import Math, Prose
+from symbackprop.render.symbols import Pen
+
+LAYOUTS = {
+    "shape": "every gradient has the shape of its variable (shape convention)",
+    "jacobian": "derivatives in Jacobian (numerator) layout: one row for every output, one column for every input",
+}
+
+
+def conventions(model: Model, layout: str) -> tuple[Prose, ...]:
+    """Layout, the derivative of ReLU at 0, ties: stated in every output."""
+    relu0 = str(model.graph.relu0)
+    return (
+        (LAYOUTS[layout],),
+        (Math(f"ReLU′(0) = {relu0}", rf"\operatorname{{ReLU}}'(0) = {relu0}"),),
+        ("equal arguments of max and min share the gradient",),
+    )
+
+
+_MEANINGS: dict[str, Math] = {
+    "softmax": Math("softmax(z)_c = e^(z_c) / Σ_k e^(z_k)", r"\operatorname{softmax}(z)_c = e^{z_c} / \sum_k e^{z_k}"),
+    "logsumexp": Math("logsumexp(z) = log Σ_k e^(z_k)", r"\operatorname{logsumexp}(z) = \log \sum_k e^{z_k}"),
+    "cross_entropy": Math("CE(z, y) = −log softmax(z)_y",
+                          r"\operatorname{CE}(z, y) = -\log \operatorname{softmax}(z)_y"),
+    "one_hot": Math("onehot(y)_c = 1[y = c]", r"\operatorname{onehot}(y)_c = \mathbf{1}[y = c]"),
+    "layer_norm": Math("LayerNorm(x) = (x − mean x)/√(var x + ε)",
+                       r"\operatorname{LayerNorm}(x) = (x - \bar{x}) / \sqrt{\operatorname{var} x + \varepsilon}"),
+    "rms_norm": Math("RMSNorm(x) = x/√(mean x² + ε)",
+                     r"\operatorname{RMSNorm}(x) = x / \sqrt{\overline{x^2} + \varepsilon}"),
+    "scatter_add": Math("scatter(g, i)_k = Σ g_m over all m with i_m = k",
+                        r"\operatorname{scatter}(g, i)_k = \sum_{m:\, i_m = k} g_m"),
+}  # fmt: skip
+
+
+def glossary(pen: Pen, letters: AxisLetters) -> tuple[Prose, ...]:
+    """The functions and index letters that the document uses."""
+    meanings: list[Prose] = [(_MEANINGS[name],) for name in pen.mentioned if name in _MEANINGS]
+    indices: list[Prose] = [
+        (Math(letter, letter), " runs over ", pen(lambda n, d=size: Text(n.dim(d).text)), " entries")  # type: ignore[misc]
+        for letter, size in letters.used.items()
+    ]
+    return (*meanings, *indices)

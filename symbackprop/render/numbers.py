@@ -1,0 +1,212 @@
+"""Numbers put into a derivation: reading them, evaluating every row, and writing them at the wanted digits.
+
+NumPy is imported by the functions that compute, and only when numbers are asked for.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from symbackprop.core.calculus import PLACEHOLDERS, to_sympy
+from symbackprop.core.graph import Node
+from symbackprop.derive.steps import Derivation, LoopStep
+from symbackprop.errors import ModelError, UsageError, did_you_mean
+from symbackprop.render.document import Math, Value
+from symbackprop.render.factors import Factor
+
+DIGITS = 4
+MAX_ENTRIES = 36  # larger arrays are not printed
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z")
+_ITEM = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*(?:\[[^\]=]*\])?)\s*=\s*")
+
+
+# -- reading
+def read_values(text: str) -> dict[str, Any]:
+    """``x=.5,W=[[1,2],[3,4]]``, or the path of a .json object or an .npz archive. Raises `UsageError`."""
+    if text.endswith((".json", ".npz")):
+        return _from_file(Path(text))
+    values: dict[str, Any] = {}
+    for item in _split(text, text):
+        match = _ITEM.match(item)
+        if match is None:
+            raise UsageError(f"--at {text!r}: {item!r} is not NAME=NUMBER as in x=.5,y=1, nor a .json or .npz file")
+        if match[1] in values:
+            raise UsageError(f"--at {text!r}: {match[1]} is given twice")
+        values[match[1]] = _literal(item[match.end() :].strip(), text)
+    return values
+
+
+def _split(body: str, whole: str) -> list[str]:
+    """The items between commas outside brackets."""
+    items, depth, start = [], 0, 0
+    for i, c in enumerate(body):
+        depth += {"[": 1, "]": -1}.get(c, 0)
+        if depth < 0:
+            break
+        if c == "," and depth == 0:
+            items.append(body[start:i])
+            start = i + 1
+    if depth:
+        raise UsageError(f"--at {whole!r}: the brackets do not match")
+    return [x for x in (*items, body[start:]) if x.strip()]
+
+
+def _literal(text: str, whole: str) -> Any:
+    """A number or a nested list of numbers."""
+    if text.startswith("[") and text.endswith("]"):
+        return [_literal(x.strip(), whole) for x in _split(text[1:-1], whole)]
+    if not _NUMBER.match(text):
+        raise UsageError(f"--at {whole!r}: {text!r} is not a number")
+    return float(text)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        return _from_json(path) if path.suffix == ".json" else _from_npz(path)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
+
+
+def _from_json(path: Path) -> dict[str, Any]:
+    data = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(data, dict):
+        raise ValueError('it should hold an object such as {"x": 0.5, "W": [[1, 2], [3, 4]]}')
+    return data
+
+
+def _from_npz(path: Path) -> dict[str, Any]:
+    import numpy as np
+
+    loaded = np.load(path, allow_pickle=False)
+    if not isinstance(loaded, np.lib.npyio.NpzFile):
+        raise ValueError("it is not an .npz archive of named arrays")
+    with loaded as archive:
+        return {name: archive[name] for name in archive.files}
+
+
+# -- evaluating
+class Numbers:
+    """The value of every row of a derivation outside loops, and how it is written."""
+
+    def __init__(
+        self, derivation: Derivation, values: Mapping[str, Any], sizes: Mapping[str, int], digits: int = DIGITS
+    ) -> None:
+        from symbackprop.verify.interpreter import evaluate
+
+        given = _by_array_name(derivation, values)
+        rows = _rows(derivation)
+        sizes = {n: s for n, s in (derivation.model.sizes | dict(sizes)).items() if s is not None}
+        self.digits = digits
+        self.found = {r.id: v for r, v in zip(rows, evaluate(rows, given, sizes), strict=True)}
+
+    def of(self, node: Node) -> Value | None:
+        """The value of a row; None inside a loop."""
+        return self.write(self.found[node.id]) if node.id in self.found else None
+
+    def factor(self, factor: Factor) -> Value | None:
+        """The value of a formula over rows."""
+        from symbackprop.core.ops.elementwise import evaluate_expr
+
+        if any(r.id not in self.found for r in factor.rows):
+            return None
+        import numpy as np
+
+        arrays = dict(zip(PLACEHOLDERS, [np.asarray(self.found[r.id], dtype=float) for r in factor.rows], strict=False))
+        return self.write(evaluate_expr(np, to_sympy(factor.form), arrays))
+
+    def write(self, value: Any) -> Value | None:
+        """A number or array for reading and for JSON."""
+        import numpy as np
+
+        if isinstance(value, (list, tuple)):
+            return None
+        array = np.asarray(value, dtype=float)
+        shown = array_math(array.tolist(), self.digits) if array.ndim <= 2 and 0 < array.size <= MAX_ENTRIES else None
+        return Value(shown, array.tolist())
+
+
+def _by_array_name(derivation: Derivation, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values by the names of leaves; ``h[0]`` is also ``h0``; the upstream gradient of a scalar is 1 if not given."""
+    model = derivation.model
+    leaves = {**model.leaves(), **{row.name or name: row for name, row in model.upstream.items()}}
+    given: dict[str, Any] = {name: 1.0 for name, row in leaves.items() if row.attr.role == "upstream" and not row.shape}
+    for name, value in values.items():
+        plain = name if name in leaves else re.sub(r"[\[\]]", "", name)
+        if plain not in leaves:
+            raise ModelError(f"{model.name} has no data or parameter {name!r}.{did_you_mean(name, leaves)}")
+        given[plain] = value
+    missing = [name for name in leaves if name not in given]
+    if missing:
+        raise ModelError(f"no value is given for {', '.join(missing)}: --at needs every array of {model.name}")
+    return given
+
+
+def _rows(derivation: Derivation) -> list[Node]:
+    """Every row outside loops, in order."""
+    model = derivation.model
+    totals = [s.total for s in derivation.steps if not isinstance(s, LoopStep)]
+    return model.graph.topological([*model.results(), *model.equations.values(), *totals])
+
+
+# -- writing
+def array_math(value: float | Sequence[Any], digits: int) -> Math:
+    """A number, a vector as a row in brackets, a matrix."""
+    if not isinstance(value, Sequence):
+        return Math(number_text(value, digits), number_latex(value, digits))
+    if not value or not isinstance(value[0], Sequence):
+        texts = [number_text(v, digits) for v in value]
+        return Math(f"[{', '.join(texts)}]", rf"\left[{', '.join(number_latex(v, digits) for v in value)}\right]")
+    return _matrix([[number_text(v, digits) for v in row] for row in value], [[number_latex(v, digits) for v in row]
+                                                                              for row in value])  # fmt: skip
+
+
+def _matrix(texts: Sequence[Sequence[str]], latex: Sequence[Sequence[str]]) -> Math:
+    width = max(len(t) for row in texts for t in row)
+    lines = ["  ".join(t.rjust(width) for t in row) for row in texts]
+    body = r" \\ ".join(" & ".join(row) for row in latex)
+    return Math(bracketed(lines), rf"\begin{{bmatrix}} {body} \end{{bmatrix}}")
+
+
+def bracketed(lines: Sequence[str]) -> str:
+    """Lines in tall brackets."""
+    if len(lines) == 1:
+        return f"[{lines[0]}]"
+    left, right = "⎡" + "⎢" * (len(lines) - 2) + "⎣", "⎤" + "⎥" * (len(lines) - 2) + "⎦"
+    return "\n".join(a + line + b for a, line, b in zip(left, lines, right, strict=True))
+
+
+def number_text(value: float, digits: int) -> str:
+    """A number with ``digits`` decimals; whole numbers plainly, very large and very small ones with a power of ten."""
+    mantissa, exponent = _parts(float(value), digits)
+    text = mantissa.replace("-", "−").replace("inf", "∞")
+    return text if exponent is None else f"{text}·10{_superscript(exponent)}"
+
+
+def number_latex(value: float, digits: int) -> str:
+    mantissa, exponent = _parts(float(value), digits)
+    text = mantissa.replace("inf", r"\infty").replace("nan", r"\mathrm{nan}")
+    return text if exponent is None else rf"{text} \cdot 10^{{{exponent}}}"
+
+
+def _superscript(exponent: int) -> str:
+    from symbackprop.render.names import superscript
+
+    return superscript(str(exponent)) or ""
+
+
+def _parts(value: float, digits: int) -> tuple[str, int | None]:
+    if value != value or value in (float("inf"), float("-inf")):
+        return str(value), None
+    if value == round(value) and abs(value) < 10**9:
+        return str(round(value)), None
+    size = abs(value)
+    if size >= 10**9 or size < 0.5 * 10**-digits:
+        mantissa, exponent = f"{value:.{min(digits, 3)}e}".split("e")
+        return mantissa, int(exponent)
+    return f"{value:.{digits}f}", None

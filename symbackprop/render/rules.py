@@ -1,0 +1,176 @@
+"""The names of the rules by which a local derivative is found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.notation import Text
+from symbackprop.core.record import Edge
+from symbackprop.core.scalars import TABLE
+from symbackprop.core.shapes import is_one
+from symbackprop.render.document import Math, Prose
+from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.symbols import Pen
+
+
+def _math(text: str, latex: str) -> Math:
+    return Math(text, latex)
+
+
+_LEFT = _math("C = A B gives ∂L/∂A = ∂L/∂C Bᵀ",
+              r"C = AB \Rightarrow \frac{\partial L}{\partial A} = \frac{\partial L}{\partial C} B^{\top}")
+_RIGHT = _math("C = A B gives ∂L/∂B = Aᵀ ∂L/∂C",
+               r"C = AB \Rightarrow \frac{\partial L}{\partial B} = A^{\top} \frac{\partial L}{\partial C}")
+
+# Rules of structural ops: what becomes of the upstream gradient.
+OP_RULES: dict[str, Prose] = {
+    "sum": ("sum: every term gets the gradient of the sum",),
+    "broadcast": ("broadcast: the gradient is summed over the copies",),
+    "reshape": ("reshape: the same entries in the old shape",),
+    "softmax": ("softmax: ", _math("p ⊙ (δ − Σ δ ⊙ p)", r"p \odot \left(\delta - \sum \delta \odot p\right)")),
+    "logsumexp": ("the gradient of logsumexp is softmax",),
+    "max": ("max: only the largest entry gets the gradient",),
+    "gather": ("lookup: the gradient is added into the rows that were read; repeated rows add up",),
+    "scatter_add": ("scatter: each row reads the gradient back from where it went",),
+    "take_along_axis": ("picked entries get the gradient, the others 0",),
+    "put_along_axis": ("each entry reads the gradient back from where it went",),
+    "concat": ("concatenation: each part gets its slice",),
+    "slice": ("slice: the gradient goes back to its place, 0 elsewhere",),
+    "pad": ("padding: the slice that holds the array",),
+    "unfold": ("windows: entries in several windows add up",),
+    "fold": ("sum of windows: every window reads its place",),
+    "out": (),
+}
+
+# Rules of whole library functions, which say more than those of the ops inside.
+_SOFTMAX_LOSS = _math("∂CE/∂z = softmax(z) − target",
+                      r"\frac{\partial \mathrm{CE}}{\partial z} = \operatorname{softmax}(z) - \mathrm{target}")
+FUNCTION_RULES: dict[str, Prose] = {
+    "mean": ("mean of n terms: each gets ", _math("1/n", r"\tfrac{1}{n}")),
+    "cross_entropy": ("softmax with cross-entropy: ", _SOFTMAX_LOSS),
+    "binary_cross_entropy": ("term by term, ", _math("log′(x) = 1/x", r"\log'(x) = \frac{1}{x}")),
+    "pick": ("picked entries get the gradient, the others 0",),
+}
+
+_BINARY = {
+    "maximum": "max: the larger one gets the gradient",
+    "minimum": "min: the smaller one gets the gradient",
+    "where": "where: only the branch taken gets the gradient",
+}
+
+
+def path_rules(pen: Pen, path: Sequence[Edge]) -> list[Prose]:
+    """The rules along a path, from the consumer down to the target, each once."""
+    rules: list[Prose] = []
+    k = 0
+    while k < len(path):
+        origin, jump = path[k].consumer.origin, _through_function(path, k)
+        rules += edge_rules(pen, path[k]) if jump is None or origin is None else [FUNCTION_RULES[origin.function]]
+        k = jump or k + 1
+    return list(dict.fromkeys(r for r in rules if r))
+
+
+def _through_function(path: Sequence[Edge], k: int) -> int | None:
+    """Where a path that enters a library function with a rule of its own leaves it again at one of its arguments."""
+    origin = path[k].consumer.origin
+    if origin is None or origin.function not in FUNCTION_RULES:
+        return None
+    ends = {a.id for a in origin.args if isinstance(a, Node)}
+    return next((j + 1 for j in range(k, len(path)) if path[j].argument.id in ends), None)
+
+
+def edge_rules(pen: Pen, edge: Edge) -> list[Prose]:
+    """The rules of one row for one of its arguments."""
+    row = edge.consumer
+    if row.op.name == "einsum":
+        return [_einsum_rule(row, edge.index)]
+    if row.op.name != "elementwise":
+        return [OP_RULES.get(row.op.name, (row.op.name,))]
+    rules: list[Prose] = [(name,) for name in formula_rules(pen, row, edge.index)]
+    if _is_repeated(edge.argument, row):
+        rules.append(("repeated by broadcasting: the gradient is summed over the copies",))
+    return rules
+
+
+def _is_repeated(argument: Node, row: Node) -> bool:
+    if len(argument.shape) < len(row.shape):
+        return True
+    return any(is_one(a) and not is_one(b) for a, b in zip(argument.shape, row.shape, strict=True))
+
+
+def _einsum_rule(row: Node, index: int) -> Prose:
+    if len(row.args) == 1:
+        return ("transpose: the gradient is transposed back",)
+    if len(row.args) == 2 and row.attr == "ab,bc->ac":
+        return ("matrix product: ", _LEFT if index == 0 else _RIGHT)
+    return ("product: the upstream gradient takes the operand's place",)
+
+
+# -- elementwise formulas
+def formula_rules(pen: Pen, row: Node, index: int) -> list[str | Math]:
+    """Sum, product, quotient, power and chain rule, and the derivatives of the functions met, outermost first."""
+    found: dict[str | Math, None] = {}
+    _collect(pen, row.attr.form, index, found)
+    return list(found) or ["identity"]
+
+
+def _collect(pen: Pen, form: f.Formula, i: int, found: dict[str | Math, None]) -> None:
+    parts = [p for p in f.children(form) if i in f.arguments(p)]
+    name = _rule_name(pen, form, i, parts)
+    if name is not None and not (name in ("sum rule", "constant factor") and "chain rule" in found):
+        found.setdefault(name)
+    if isinstance(form, (f.Pow, f.Call)) and any(not isinstance(p, f.Arg) for p in parts):
+        found.setdefault("chain rule")
+    for part in parts:
+        _collect(pen, part, i, found)
+
+
+def _rule_name(pen: Pen, form: f.Formula, i: int, parts: Sequence[f.Formula]) -> str | Math | None:
+    match form:
+        case f.Add():
+            return "sum rule"
+        case f.Neg():
+            return "constant factor"
+        case f.Mul(factors):
+            constant = all(isinstance(x, f.Num) for x in factors if i not in f.arguments(x))
+            return "constant factor" if constant and len(parts) == 1 else "product rule"
+        case f.Div(_, den):
+            return "quotient rule" if i in f.arguments(den) else "constant factor"
+        case f.Pow(_, exponent):
+            return "power rule" if isinstance(exponent, f.Num) else "exponential rule"
+        case f.Call(name, args):
+            return _function_rule(pen, name, args, next(k for k, a in enumerate(args) if i in f.arguments(a)))
+    return None
+
+
+def _function_rule(pen: Pen, name: str, args: tuple[f.Formula, ...], place: int) -> str | Math:
+    """``tanh′ = 1 − tanh²``, ``log′(x) = 1/x``, ``(eˣ)′ = eˣ``."""
+    if name in _BINARY:
+        return _BINARY[name]
+    record = TABLE[name]
+    partial = record.partials[place]
+    if partial is None or record.arity != 1:
+        return f"derivative of {name}"
+    generic = (f.Arg(0), *args[1:])
+    over = f.substitute(partial, lambda leaf: generic[leaf.index] if isinstance(leaf, f.Arg) else leaf)
+    return pen(lambda n: _primed(n, f.Call(name, generic), over))
+
+
+def _primed(n: RowNotation, call: f.Call, derivative: f.Formula) -> Text:
+    x, function = Text("x"), n.function_name(TABLE[call.name])
+    if function is not None and not f.arguments(derivative):
+        return Text(f"{function}{n.prime} = {n.formula(derivative, [x], Text(function)).text}")
+    applied = n.formula(call, [x])
+    head = f"({applied.text}){n.prime}" if function is None else f"{function}{n.prime}(x)"
+    return Text(f"{head} = {n.formula(derivative, [x], applied).text}")
+
+
+def joined(rules: Iterable[Prose]) -> Prose:
+    """Rules in a row, commas between."""
+    parts: list[str | Math] = []
+    for rule in rules:
+        parts += [", "] if parts else []
+        parts += [x for x in rule if isinstance(x, (str, Math))]
+    return tuple(parts)

@@ -1,0 +1,151 @@
+"""What everything in a document is called, in both notations, and where its name points to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from symbackprop.core.graph import Node
+from symbackprop.core.notation import ATOM, POWER, Text
+from symbackprop.derive.steps import Derivation, LoopStep, Step
+from symbackprop.render.axes import AxisLetters
+from symbackprop.render.document import Math
+from symbackprop.render.escape import latex_notation
+from symbackprop.render.names import latex_name, text_name
+from symbackprop.render.notation_latex import LatexNotation, link
+from symbackprop.render.notation_math import shaped
+from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.notation_text import TextNotation
+
+LATEX_STARTS_SCRIPT = "^"  # a notation with a superscript of its own needs parentheses before it gets another
+
+
+@dataclass(frozen=True)
+class Located:
+    """A step with its place in the document: its number, how deep in loops it stands, its anchor."""
+
+    step: Step
+    number: int
+    depth: int
+
+    @property
+    def anchor(self) -> str:
+        return f"step-{self.number}"
+
+
+@dataclass(frozen=True)
+class LoopMark:
+    """The heading of the steps of one loop."""
+
+    loop: LoopStep
+    number: int
+    depth: int
+
+
+def locate(steps: Iterable[Step | LoopStep], depth: int = 0, first: int = 1) -> list[Located | LoopMark]:
+    """The steps of a derivation in a flat list, numbered as they are printed."""
+    found: list[Located | LoopMark] = []
+    for step in steps:
+        number = first + len(found)
+        if isinstance(step, LoopStep):
+            found.append(LoopMark(step, number, depth))
+            found += locate(step.steps, depth + 1, number + 1)
+        else:
+            found.append(Located(step, number, depth))
+    return found
+
+
+class Pen:
+    """Writes one piece of mathematics in both notations."""
+
+    def __init__(self, text: RowNotation, latex: RowNotation) -> None:
+        self.text, self.latex = text, latex
+
+    def __call__(self, write: Callable[[RowNotation], Text]) -> Math:
+        return Math(write(self.text).text, write(self.latex).text)
+
+    def ref(self, node: Node) -> Math:
+        return self(lambda n: n.ref(node))
+
+    def bare(self, node: Node) -> Math:
+        return self(lambda n: n.bare(node))
+
+    def row(self, node: Node) -> Math:
+        return self(lambda n: n.row(node))
+
+    @property
+    def mentioned(self) -> list[str]:
+        """The functions that the document names and a glossary should explain."""
+        return list(self.text.mentioned)
+
+
+class Symbols:
+    """Names rows and gradients. ``deltas``: gradients of intermediates are δ's; otherwise all are derivatives of the
+    loss. ``partial``: they are written with ∂."""
+
+    def __init__(self, derivation: Derivation, places: Mapping[int, str], deltas: bool, partial: bool) -> None:
+        self.derivation, self.places = derivation, places
+        self.model = derivation.model
+        self.deltas, self.partial = deltas, partial
+        self.letters = AxisLetters(_taken(derivation))
+        self.loss_name = self._loss_name()
+
+    def pen(self, located: Iterable[Located | LoopMark]) -> Pen:
+        """Both notations, with every name in place."""
+        steps = [x for x in located if isinstance(x, Located)]
+        text = TextNotation({}, self.letters, self.derivation.expanded)
+        latex = LatexNotation({}, self.letters, self.derivation.expanded)
+        self._fill(text, steps, lambda name: Text(text_name(name)), lambda anchor, t: t)
+        self._fill(latex, steps, self._latex, link)
+        return Pen(text, latex)
+
+    def _latex(self, name: str) -> Text:
+        own = self.model.notation_of.get(name)
+        if own is None:
+            return Text(latex_name(name))
+        return Text(latex_notation(own), POWER if LATEX_STARTS_SCRIPT in own else ATOM)
+
+    def _fill(self, n: RowNotation, steps: list[Located], spell: Callable[[str], Text],
+              point: Callable[[str, Text], Text]) -> None:  # fmt: skip
+        gradient_ids = {s.step.total.id for s in steps}
+        for node in self._named(steps):
+            if node.id in gradient_ids and node.id not in self.derivation.forward_ids:
+                continue
+            n.plain[node.id] = shaped(spell(self.derivation.names.get(node.id) or node.name or "?"), bool(node.shape))
+        n.loss, n.partial = spell(self.loss_name), self.partial
+        for name, row in self.model.upstream.items():
+            n.plain[row.id] = shaped(n.derivative(n.loss, spell(name), self.partial), bool(row.shape))
+        n.symbols = {i: point(self.places[i], t) if i in self.places else t for i, t in n.plain.items()}
+        for s in steps:
+            self._name_gradient(n, s, point)
+
+    def _name_gradient(self, n: RowNotation, s: Located, point: Callable[[str, Text], Text]) -> None:
+        target, total = s.step.target, s.step.total
+        symbol = shaped(self._gradient_text(n, target), bool(target.shape))
+        n.gradients[target.id] = symbol
+        n.linked_gradients[target.id] = point(s.anchor, symbol)
+        if total.value is None and total.id not in n.symbols:
+            n.symbols[total.id] = point(s.anchor, symbol)
+
+    def _gradient_text(self, n: RowNotation, target: Node) -> Text:
+        wanted = target.name in self.derivation.wrt or target.id in {r.id for r in self.model.results()}
+        if self.deltas and not wanted:
+            return n.delta(n.plain[target.id])
+        return n.derivative(n.loss, n.plain[target.id], self.partial)
+
+    def _named(self, steps: list[Located]) -> list[Node]:
+        d = self.derivation
+        found = {x.id: x for x in (*self.model.graph.names.values(), *d.forward)}
+        for rows in d.bodies.values():
+            found |= {x.id: x for x in rows}
+        return [*({x.id: x for s in steps for x in (s.step.target,)} | found).values()]
+
+    def _loss_name(self) -> str:
+        if self.model.loss_row is not None:
+            return self.model.loss_row.name or "L"
+        return next(name for name in ("L", "J", "loss_") if name not in self.model.graph.names)
+
+
+def _taken(derivation: Derivation) -> set[str]:
+    """Names of one letter: no index may be called like an array. A lower-case array name also blocks its letter."""
+    return {name for name in derivation.names.values() if len(name) == 1}

@@ -1,0 +1,157 @@
+"""The matrix view: ∂L/∂W₂ = ∂L/∂Z₂ · ∂Z₂/∂W₂ = A₁ᵀ δ_Z₂. Jacobians of products are never formed.
+
+Each intermediate's gradient is a δ of its own. A local derivative is written entry by entry where it is a formula
+(∂A/∂Z = 1[Z > 0]), else as what it does to the upstream gradient (δ ↦ Aᵀ δ).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.notation import Text
+from symbackprop.core.record import Contribution
+from symbackprop.core.shapes import same_shape
+from symbackprop.render.context import Context, Group, groups, reads
+from symbackprop.render.document import Line, Math, Prose
+from symbackprop.render.factors import Factor, local_factor
+from symbackprop.render.notation_math import ArrayText
+from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.rules import joined, path_rules
+from symbackprop.render.symbols import Located
+
+
+class MatrixView:
+    """Lines of the steps of a model with arrays."""
+
+    name = "matrix"
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.pen = context, context.pen
+
+    def lines(self, s: Located) -> tuple[Line, ...]:
+        left = self.pen(lambda n: n.gradients[s.step.target.id])
+        parts = groups(s)
+        if all(g.consumer is None for g in parts):
+            return (self._seed(s, left),)
+        if len(parts) == 1 and self._is_direct(parts[0]):
+            return (self._direct(s, left, parts[0]),)
+        known = [self._known(g) for g in parts if not self._is_direct(g)]
+        local = [self._local(s, g) for g in parts if g.consumer is not None]
+        return (self._chain(s, left, parts), *known, *local, *self._final(s, left, parts))
+
+    def _is_direct(self, group: Group) -> bool:
+        """Whether a branch has nothing before it: its consumer is the loss, or it is the upstream gradient itself."""
+        return group.consumer is None or group.consumer is self.context.loss
+
+    def _seed(self, s: Located, left: Math) -> Line:
+        given = s.step.target is not self.context.loss
+        value = self.context.value(s.step.total)
+        return Line("result", left, self.pen.row(s.step.total) if not given else left,
+                    ("upstream gradient, given" if given else "where the sweep starts",),
+                    "=" if not given else "given", value)  # fmt: skip
+
+    def _direct(self, s: Located, left: Math, group: Group) -> Line:
+        """∂L/∂t for a t that the loss reads itself: nothing to chain."""
+        reason = self._reason(group)
+        return Line("result", left, self._total(s), reason, value=self.context.value(s.step.total))
+
+    def _total(self, s: Located) -> Math:
+        """The gradient as later steps use it; another step's δ where it is the same row."""
+        own = s.anchor
+        total = s.step.total
+        linked = self.pen.latex.symbols.get(total.id)
+        if linked is not None and own not in Math("", linked.text).anchors:
+            return self.pen.ref(total)
+        return self.pen.row(total)
+
+    # -- lines
+    def _chain(self, s: Located, left: Math, parts: Sequence[Group]) -> Line:
+        right = self.pen(lambda n: n.sum([(False, self._branch(n, s, g)) for g in parts]))
+        return Line("chain", left, right, ("chain rule" if len(parts) == 1 else "chain rule, one term for each branch",))
+
+    def _branch(self, n: RowNotation, s: Located, group: Group) -> Text:
+        if group.consumer is None:
+            return n.symbols[group.contributions[0].value.id]
+        loss, consumer, target = n.loss, n.plain[group.consumer.id], n.plain[s.step.target.id]
+        if group.consumer is self.context.loss:
+            return n.derivative(loss, target, True)
+        return n.chain([n.derivative(loss, consumer, True), n.derivative(consumer, target, True)])
+
+    def _known(self, group: Group) -> Line:
+        consumer = group.consumer
+        assert consumer is not None
+        left = self.pen(lambda n: n.derivative(n.loss, n.plain[consumer.id], True))
+        right = self.pen(lambda n: n.linked_gradients[consumer.id])
+        reason: Prose = ("cached: ", self.context.step_ref(consumer))
+        return Line("cached", left, right, reason)
+
+    def _local(self, s: Located, group: Group) -> Line:
+        consumer = group.consumer
+        assert consumer is not None
+        left = self.pen(lambda n: n.derivative(n.plain[consumer.id], n.plain[s.step.target.id], True))
+        factor = self._entrywise(group, s.step.target)
+        reason = self._reason(group, "entry by entry, " if factor is not None and s.step.target.shape else "")
+        if factor is not None:
+            return Line("local", left, self.pen(factor.text), reason, value=self.context.factor_value(factor))
+        upstream = group.contributions[0].upstream
+        if self._is_direct(group) or upstream is None or upstream.value is not None:
+            return Line("local", left, self.pen(lambda n: contributed(n, group.contributions)), reason)
+        return Line("local", left, self.pen(lambda n: self._pullback(n, group, upstream)), reason, ":")
+
+    def _entrywise(self, group: Group, target: Node) -> Factor | None:
+        """The local derivative as a formula, when consumer and target have the same entries."""
+        edges = [e for c in group.contributions for e in c.path]
+        if not all(same_shape(e.argument.shape, e.consumer.shape) for e in edges):
+            return None
+        return local_factor(group.contributions)
+
+    def _pullback(self, n: RowNotation, group: Group, upstream: Node) -> Text:
+        """δ ↦ what becomes of it."""
+        delta = ArrayText("δ" if n is self.pen.text else r"\delta")
+        with n.called(upstream, delta):
+            image = contributed(n, group.contributions)
+        return n.maps_to(delta, image)
+
+    def _reason(self, group: Group, before: str = "") -> Prose:
+        consumer = group.consumer
+        assert consumer is not None
+        rules = list(dict.fromkeys(r for c in group.contributions for r in path_rules(self.pen, c.path)))
+        ref = self.context.equation_ref(consumer)
+        return (*(() if ref is None else (ref, ": ")), before, *joined(rules))
+
+    # -- what it comes to
+    def _final(self, s: Located, left: Math, parts: Sequence[Group]) -> list[Line]:
+        value = self.context.value(s.step.total)
+        result = Line("result", left, self._total(s), ("put together",), value=value)
+        product = self._product(s, parts)
+        if product is None:
+            return [result]
+        line = Line("substitution", left, product, ("substituted",))
+        return [line, Line("result", None, result.right, ("common factors cancel",), value=value)]
+
+    def _product(self, s: Located, parts: Sequence[Group]) -> Math | None:
+        """Upstream times local derivative before it was shortened, when it was."""
+        group = parts[0]
+        c, factor = group.contributions[0], self._entrywise(group, s.step.target)
+        if len(parts) > 1 or factor is None or c.upstream is None or c.upstream.value is not None:
+            return None
+        if reads(c.value, c.upstream, self.pen.text.symbols):
+            return None
+        upstream = c.upstream
+        return self.pen(lambda n: n.product([n.row(upstream), factor.text(n)]))
+
+
+def contributed(n: RowNotation, contributions: Sequence[Contribution]) -> Text:
+    """What the paths of one branch add up to."""
+    if len(contributions) == 1:
+        return n.ref(contributions[0].value)
+    return n.sum([signed_row(n, c.value) for c in contributions])
+
+
+def signed_row(n: RowNotation, row: Node) -> tuple[bool, Text]:
+    """A row as a term of a sum, its sign apart."""
+    if row.id in n.symbols or row.op.name != "elementwise" or not f.is_negative(f.split_sign(row.attr.form)[0]):
+        return False, n.ref(row)
+    return True, n.formula(f.neg(row.attr.form), [n.ref(a) for a in row.args])

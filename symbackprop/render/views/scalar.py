@@ -1,0 +1,169 @@
+"""The scalar view: dL/dw₁ = dL/do · do/da · da/dh · dh/db · db/dw₁ = −(y − o)·(1 − o²)·w₂·(1 − h²)·x.
+
+Every gradient is written as the full product along each path from the loss, the factors in the order of the chain, as
+long as that stays readable (`terms.MAX_FACTORS`, `terms.MAX_PATHS`); beyond that it continues from the gradient of the
+consumer, so that the length of a derivation grows linearly with depth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symbackprop.core.graph import Node
+from symbackprop.core.notation import Text
+from symbackprop.render.context import Context, Group, groups, reads
+from symbackprop.render.document import Line, Math, Prose, Ref
+from symbackprop.render.factors import Factor
+from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.rules import joined, path_rules
+from symbackprop.render.symbols import Located
+from symbackprop.render.views.terms import Term, Terms, local
+
+
+class ScalarView:
+    """Lines of the steps of a model in which everything is a scalar."""
+
+    name = "scalar"
+
+    def __init__(self, context: Context) -> None:
+        self.context, self.pen, self.terms = context, context.pen, Terms(context)
+        self.beginnings: dict[tuple[tuple[int, int], ...], Located] = {}
+
+    def lines(self, s: Located) -> tuple[Line, ...]:
+        terms = self.terms.of(s)
+        left = self.pen(lambda n: n.gradients[s.step.target.id])
+        if not any(t.pairs for t in terms):
+            return (self._seed(s, left),)
+        inside = [*self._cached(s, terms[0]), *[self._local(s, g) for g in groups(s) if g.consumer is not None]]
+        found = [*self._chain(s, left, terms), *inside, *self._final(s, left, terms)]
+        self._remember(s, terms)
+        self.terms.settle(s)
+        return tuple(_without_repetition(found))
+
+    def _seed(self, s: Located, left: Math) -> Line:
+        given = s.step.target is not self.context.loss
+        reason = "upstream gradient, given" if given else "where the sweep starts"
+        value = self.context.value(s.step.total)
+        if given and value is not None and value.shown is not None:
+            return Line("result", left, value.shown, (reason,), value=value)
+        return Line("result", left, self.pen.row(s.step.total), (reason,), value=value)
+
+    # -- the chain rule over names
+    def _chain(self, s: Located, left: Math, terms: Sequence[Term]) -> list[Line]:
+        if len(terms) == 1 and len(terms[0].pairs) == 1 and terms[0].start is None:
+            return []
+        partial = self._is_partial(s)
+        right = self.pen(lambda n: n.sum([(False, n.chain(self._names(n, s, t, partial))) for t in terms]))
+        reason = "chain rule" if len(terms) == 1 else "chain rule, one term for each path"
+        return [Line("chain", left, right, (reason,))]
+
+    def _names(self, n: RowNotation, s: Located, term: Term, partial: bool) -> list[Text]:
+        head = [] if term.start is None else [n.linked_gradients[term.start.id]]
+        return head + [self._derivative(n, c, a, partial and a is s.step.target) for c, a in term.pairs]
+
+    def _derivative(self, n: RowNotation, consumer: Node, argument: Node, partial: bool) -> Text:
+        return n.derivative(n.plain[consumer.id], n.plain[argument.id], partial or n.partial)
+
+    def _is_partial(self, s: Located) -> bool:
+        """Whether one consumer also depends on the target through another: what is held fixed has then to be said."""
+        consumers = [g.consumer for g in groups(s) if g.consumer is not None]
+        return len(consumers) > 1 and any(_depends(c, consumers) for c in consumers)
+
+    # -- factors known from before
+    def _cached(self, s: Located, term: Term) -> list[Line]:
+        consumers = [g.consumer for g in groups(s)]
+        known = [self.context.by_target[c.id] for c in consumers if c is not None and c is not self.context.loss]
+        return [self._known(known[0], self._shared(s, term)), *[self._known(k) for k in known[1:]]] if known else []
+
+    def _known(self, known: Located, shared: Prose = ()) -> Line:
+        left = self.pen(lambda n: n.linked_gradients[known.step.target.id])
+        right = self.pen(lambda n: self.terms.substituted(n, self.terms.of(known)))
+        value = self.context.value(known.step.total)
+        reason: Prose = ("cached: ", self.context.step_ref(known.step.target), *shared)
+        return Line("cached", left, right, reason, value=value)
+
+    def _shared(self, s: Located, term: Term) -> Prose:
+        """How many of the first factors of a result another result already had."""
+        known = [b for b in term.beginnings() if b in self.beginnings]
+        if not self._is_result(s) or not known:
+            return ()
+        count, earlier = len(known[-1]), self.beginnings[known[-1]]
+        name = self.pen(lambda n: n.gradients[earlier.step.target.id])
+        factors = "the first factor is" if count == 1 else f"the first {count} factors are"
+        return (f"; {factors} shared with ", name, " (", Ref(earlier.anchor, f"step {earlier.number}"), ")")
+
+    def _remember(self, s: Located, terms: Sequence[Term]) -> None:
+        if self._is_result(s):
+            for beginning in terms[0].beginnings()[:-1]:
+                self.beginnings.setdefault(beginning, s)
+
+    def _is_result(self, s: Located) -> bool:
+        return s.step.target.name in self.context.derivation.wrt
+
+    # -- local derivatives
+    def _local(self, s: Located, group: Group) -> Line:
+        consumer, factor, partial = group.consumer, local(group), self._is_partial(s)
+        assert consumer is not None
+        left = self.pen(lambda n: self._derivative(n, consumer, s.step.target, partial))
+        rules = joined([r for c in group.contributions for r in path_rules(self.pen, c.path)])
+        ref = self.context.equation_ref(consumer)
+        reason = (*(() if ref is None else (ref, ": ")), *rules, *self.context.cached_forward(factor.used))
+        fixed = self._held_fixed(s, consumer) if partial else ()
+        return Line("local", left, self.pen(factor.text), (*reason, *fixed), value=self.context.factor_value(factor))
+
+    def _held_fixed(self, s: Located, consumer: Node) -> Prose:
+        """Which arguments of the consumer also depend on the target and count as constants in an immediate partial."""
+        names: list[str | Math | Ref] = []
+        for a in consumer.args:
+            if a.args and reads(a, s.step.target):
+                names += [", " if names else "; ", self.pen.bare(a)]
+        return (*names, " held fixed") if names else ()
+
+    # -- what it comes to
+    def _final(self, s: Located, left: Math, terms: Sequence[Term]) -> list[Line]:
+        substituted = self.pen(lambda n: self.terms.substituted(n, terms))
+        value = self.context.value(s.step.total)
+        short = self._shorter(s, terms, substituted)
+        if short is None:
+            return [Line("result", left, substituted, ("substituted",), value=value)]
+        right, reason = short
+        return [Line("substitution", left, substituted, ("substituted",)),
+                Line("result", None, right, (reason,), value=value)]  # fmt: skip
+
+    def _shorter(self, s: Located, terms: Sequence[Term], substituted: Math) -> tuple[Math, str] | None:
+        """A shorter form where there is one: upstream and local derivative cancel, or the product folds."""
+        if self._cancels(s):
+            row = s.step.total
+            self.terms.shorten(s, Factor(row.attr.form, row.args))
+            return self.pen.row(row), "common factors cancel"
+        folded = self.pen(self.terms.folded(terms).text)
+        return None if folded.text == substituted.text else (folded, "simplified")
+
+    def _cancels(self, s: Located) -> bool:
+        """Whether the sweep found upstream · local to be something that no longer reads upstream."""
+        c, *others = s.step.contributions
+        if others or c.upstream is None or c.upstream.value is not None or s.step.total.op.name != "elementwise":
+            return False
+        return not reads(c.value, c.upstream, self.pen.text.symbols)
+
+
+def _depends(row: Node, others: Sequence[Node]) -> bool:
+    """Whether a row depends on one of the others. Rows are made after their arguments, so ids bound the search."""
+    wanted = {o.id for o in others if o is not row}
+    lowest, stack, seen = min(wanted), list(row.args), set()
+    while stack:
+        node = stack.pop()
+        if node.id in wanted:
+            return True
+        if node.id > lowest and node.id not in seen:
+            seen.add(node.id)
+            stack.extend(node.args)
+    return False
+
+
+def _without_repetition(lines: Sequence[Line]) -> list[Line]:
+    """A single local derivative that is the result itself is one line, not two."""
+    if [line.kind for line in lines] == ["local", "result"] and lines[0].right == lines[1].right:
+        local, result = lines
+        return [Line("result", result.left, local.right, local.reason, value=result.value)]
+    return list(lines)

@@ -1,0 +1,102 @@
+"""Products along paths from the loss: what a scalar gradient is a sum of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.notation import Text
+from symbackprop.render.context import Context, Group, groups
+from symbackprop.render.factors import ONE, Factor, local_factor, product, signed_chain, total, without_ones
+from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.symbols import Located
+
+MAX_FACTORS, MAX_PATHS = 8, 4
+Pairs = tuple[tuple[Node, Node], ...]
+
+
+@dataclass(frozen=True)
+class Term:
+    """The product along one path. ``start`` is the quantity whose gradient the product begins with, None for the loss;
+    ``pairs`` are the (consumer, argument) of the derivatives that follow, ``factors`` what they are."""
+
+    start: Node | None
+    pairs: Pairs = ()
+    factors: tuple[Factor, ...] = ()
+
+    def then(self, consumer: Node, argument: Node, factor: Factor) -> Term:
+        return Term(self.start, (*self.pairs, (consumer, argument)), (*self.factors, factor))
+
+    def beginnings(self) -> list[tuple[tuple[int, int], ...]]:
+        """Every beginning of the path from the loss, shortest first; none when it does not start there."""
+        ids = tuple((c.id, a.id) for c, a in self.pairs) if self.start is None else ()
+        return [ids[: k + 1] for k in range(len(ids))]
+
+
+class Terms:
+    """The terms of every step, found in the order of the sweep."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.found: dict[int, list[Term]] = {}
+
+    def of(self, s: Located) -> list[Term]:
+        """Full paths while they are few and short, else one factor from each consumer."""
+        target = s.step.target
+        if target.id not in self.found:
+            long = [t for g in groups(s) for t in self._extended(g, target)]
+            too_long = len(long) > MAX_PATHS or any(len(t.pairs) > MAX_FACTORS for t in long)
+            self.found[target.id] = [self._next(g, target) for g in groups(s)] if too_long else long
+        return self.found[target.id]
+
+    def settle(self, s: Located) -> None:
+        """From here on the factors 1 and −1 are left out."""
+        self.found[s.step.target.id] = [replace(t, factors=without_ones(t.factors)) for t in self.of(s)]
+
+    def shorten(self, s: Located, factor: Factor) -> None:
+        """From here on a step's gradient is this one factor, because its product got shorter."""
+        self.found[s.step.target.id] = [Term(None, self.of(s)[0].pairs, (factor,))]
+
+    def _extended(self, group: Group, target: Node) -> list[Term]:
+        if group.consumer is None:
+            return [self._seed(target)]
+        factor = local(group)
+        return [t.then(group.consumer, target, factor) for t in self.found[group.consumer.id]]
+
+    def _next(self, group: Group, target: Node) -> Term:
+        if group.consumer is None:
+            return self._seed(target)
+        start = None if group.consumer is self.context.loss else group.consumer
+        return Term(start).then(group.consumer, target, local(group))
+
+    def _seed(self, target: Node) -> Term:
+        return Term(None if target is self.context.loss else target)
+
+    # -- written
+    def substituted(self, n: RowNotation, terms: Sequence[Term]) -> Text:
+        """The factors put in, in the order of the chain."""
+        signed = [signed_chain(n, self.factors(t)) for t in terms]
+        return n.sum(signed) if len(signed) > 1 or signed[0][0] else signed[0][1]
+
+    def folded(self, terms: Sequence[Term]) -> Factor:
+        """The same with numbers, signs and powers collected."""
+        return total([product(self.factors(t)) for t in terms])
+
+    def factors(self, term: Term) -> list[Factor]:
+        """The factors of a term, the gradient that it starts from first."""
+        head = [] if term.start is None else [self.gradient(term.start)]
+        return [*head, *term.factors] or [ONE]
+
+    def gradient(self, target: Node) -> Factor:
+        """A gradient found before, as a factor: by its name, or the number that it is."""
+        row = self.context.by_target[target.id].step.total
+        return Factor(f.Num(row.value)) if row.value is not None else Factor(f.Arg(0), (row,))
+
+
+def local(group: Group) -> Factor:
+    """∂consumer/∂target as a formula."""
+    factor = local_factor(group.contributions)
+    assert factor is not None, "the scalar view is for elementwise rows"
+    return factor
