@@ -122,11 +122,17 @@ class Graph:
             if value.graph is not self:
                 raise ModelError(f"{value!r} belongs to another model")
             return value
-        if isinstance(value, sp.Expr) and value.free_symbols:
-            from symbackprop.core.bridge import lower
-
-            return lower(self, value)
+        if isinstance(value, sp.Expr) and not value.is_Number:
+            return self._lower(value)
         return self.const(value)
+
+    def _lower(self, expr: sp.Expr) -> Node:
+        from symbackprop.core.bridge import lower
+
+        try:
+            return lower(self, expr)
+        except RecursionError:
+            raise ModelError("a SymPy expression is nested too deeply: name a part of it") from None
 
     # -- names
     def claim(self, name: str) -> None:
