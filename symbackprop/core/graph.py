@@ -17,10 +17,11 @@ from symbackprop.core.operators import Operators
 from symbackprop.core.registry import OPS, Op
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import DimLike, Shape, as_shape, broadcast, same_shape
-from symbackprop.errors import ModelError, NameProblem
+from symbackprop.errors import ModelError, NameProblem, ShapeError
 
 Operand = Union["Node", int, float, sp.Expr]
 FLOAT, INT, BOOL = "float", "int", "bool"
+MAX_LABEL = 50
 
 
 class Node(Operators):
@@ -264,16 +265,20 @@ def common_shape(rows: Sequence[Node]) -> Shape:
     shape = rows[0].shape if rows else ()
     if all(same_shape(shape, a.shape) for a in rows):
         return shape
-    return broadcast([a.shape for a in rows], [label(a) for a in rows])
+    try:
+        return broadcast([a.shape for a in rows])
+    except ShapeError:
+        return broadcast([a.shape for a in rows], [label(a) for a in rows])
 
 
 def label(node: Node) -> str:
-    """How an error message refers to a row."""
+    """How an error message refers to a row: its name, or what it computes when that is short."""
     if node.name:
         return node.name
-    if node.origin is not None:
-        return f"{node.origin.function}(…)"
-    return f"this {node.op.name} term"
+    from symbackprop.core.notation import Brief
+
+    text = Brief().row(node).text
+    return text if len(text) <= MAX_LABEL else f"this {node.origin.function if node.origin else node.op.name} term"
 
 
 def _source(node: Node) -> Node:

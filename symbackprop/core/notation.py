@@ -196,6 +196,19 @@ class Notation:
         return Text("einsum(" + ", ".join([f'"{spec}"', *[a.text for a in args]]) + ")")
 
 
+class Brief(Notation):
+    """Model text for messages: what is more than three rows down is left out."""
+
+    def __init__(self, depth: int = 3) -> None:
+        super().__init__()
+        self.depth = depth
+
+    def ref(self, node: Node) -> Text:
+        if node.name is not None:
+            return Text(node.name)
+        return Brief(self.depth - 1).row(node) if self.depth else Text("…")
+
+
 _SIGNS = {"greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!="}
 _MODEL_NAMES = {"leaky": "leaky_relu", "elu_unit": "elu"}
 

@@ -132,7 +132,7 @@ def test_long_chains_of_arithmetic(write: Any) -> None:
     assert max(len(r.args) for r in used) <= 24
     slopes = grad(row, xs)
     assert len(g.topological(slopes)) < 12 * n
-    assert label(row) == "this elementwise term"
+    assert len(label(row)) <= 50
 
 
 def test_rows_grow_linearly_with_a_chain() -> None:
@@ -188,8 +188,17 @@ def test_a_broadcast_that_fails_names_both_operands_and_the_axis() -> None:
     x, w = g.leaf("X", (N, D)), g.leaf("w", (N,))
     with pytest.raises(ShapeError, match=r"X \(N x D\) and w \(N\) do not broadcast: axis -1 is D in one and N"):
         x * w
-    with pytest.raises(ShapeError, match=r"this elementwise term .* and w"):
+    with pytest.raises(ShapeError, match=r"^shape error: X \+ 1 \(N x D\) and w"):
         (x + 1) * w
+
+
+def test_labels_stay_short_in_deep_graphs() -> None:
+    h = rows((N,))[0]
+    for k in range(3000):
+        h = F.tanh(h) if k % 2 else F.sin(h)
+    assert label(h) == "tanh(sin(tanh(sin(…))))"
+    many = rows((N,), "abcdefghi")
+    assert label(many[0] + sum(F.exp(r) for r in many)) == "this elementwise term"
 
 
 def test_a_row_is_no_number_yet() -> None:
