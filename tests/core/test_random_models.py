@@ -109,7 +109,7 @@ STEPS = st.lists(st.tuples(st.sampled_from(sorted(RULES)), st.tuples(*[st.intege
 
 
 class Program:
-    """Steps that fit, each over any earlier results, named or not; the loss reads all results that nothing else reads."""
+    """Steps that fit, each over any earlier results, named or not; the loss reads the results that nothing else reads."""
 
     def __init__(self, steps: list[Step]) -> None:
         shapes, self.steps = list(LEAVES.values()), []
@@ -152,7 +152,9 @@ def numbers(seed: int) -> list[Any]:
     return [rng.normal(size=shape) for shape in LEAVES.values()]
 
 
-RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES < 500)
+RANDOM = settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES < 500
+)
 
 
 @RANDOM

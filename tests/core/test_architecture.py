@@ -1,0 +1,115 @@
+"""Imports point one way, arrays stay where they are computed, and no file names a place on somebody's machine."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "symbackprop"
+BASE = {"errors", "resources"}
+MAY_IMPORT = {
+    "errors": set(),
+    "resources": {"errors"},
+    "core": BASE,
+    "model": BASE | {"core"},
+    "derive": BASE | {"core", "model"},
+    "render": BASE | {"core", "model", "derive", "verify"},  # verify's interpreter gives the numbers of --at
+    "codegen": BASE | {"core", "model", "derive"},
+    "verify": BASE | {"core", "model"},
+    "grade": BASE | {"core", "model", "derive", "verify"},
+}
+COMPUTES = {"verify", "grade"}  # these import NumPy when they are imported; the others only inside functions
+EMITTED = {"helpers"}  # source text of emitted modules, never imported
+MODULES = sorted(p for p in PACKAGE.rglob("*.py") if not EMITTED & set(p.relative_to(PACKAGE).parts))
+
+
+def part(path: Path) -> str:
+    """The part of the package that a file belongs to; files at the top are parts of their own."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(tree: ast.AST, everywhere: bool = True) -> Iterator[str]:
+    """The modules that are imported, absolutely; at module level only unless ``everywhere``."""
+    for node in ast.walk(tree) if everywhere else _at_module_level(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports hide where they point"
+            yield str(node.module)
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _at_module_level(tree: ast.AST) -> Iterator[ast.AST]:
+    """Everything that runs on import: not inside functions, not under ``if TYPE_CHECKING``."""
+    for node in ast.iter_child_nodes(tree):
+        guard = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+        if not guard and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            yield node
+            yield from _at_module_level(node)
+
+
+def inner(path: Path) -> set[str]:
+    """The parts of the package that a file imports."""
+    names = [n.split(".") for n in imports(ast.parse(path.read_text(encoding="utf-8")))]
+    known = {part(p) for p in MODULES}
+    return {n[1] for n in names if n[0] == "symbackprop" and len(n) > 1 and n[1] in known}
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parent != PACKAGE or part(p) in MAY_IMPORT],
+                         ids=lambda p: str(p.relative_to(PACKAGE)))  # fmt: skip
+def test_imports_point_one_way(path: Path) -> None:
+    own = part(path)
+    assert own in MAY_IMPORT, f"say in MAY_IMPORT what {own} builds on"
+    assert inner(path) <= MAY_IMPORT[own] | {own}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_numpy_is_imported_only_where_arrays_are_computed(path: Path) -> None:
+    roots = {n.split(".")[0] for n in imports(ast.parse(path.read_text(encoding="utf-8")), everywhere=False)}
+    banned = {"torch", "jax", "scipy"} | (set() if part(path) in COMPUTES else {"numpy"})
+    banned |= set() if part(path) in ("render", "codegen") else {"jinja2"}
+    assert not roots & banned
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_nothing_is_evaluated_from_text(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = {node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    methods = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not calls & {"eval", "exec", "compile", "__import__"}
+    assert not methods & {"lambdify", "parse_expr", "simplify"}
+
+
+def test_there_are_modules_to_look_at() -> None:
+    assert len(MODULES) > 30 and {part(p) for p in MODULES} >= {"core", "model", "derive", "errors"}
+
+
+def test_no_file_names_a_place_on_a_machine() -> None:
+    roots = ["wo" + "rk", "ho" + r"me/\w", "ro" + "ot/"]
+    places = re.compile("|".join([*[rf"(?<![\w.])/{r}\b" for r in roots], r"(?<![\w-])sha" + "red/"]))
+    found = [f"{p.relative_to(ROOT)}: {m.group()}" for p in written_files() for m in places.finditer(text_of(p))]
+    assert not found
+
+
+def written_files() -> list[Path]:
+    """The files of the repository, without what tools leave behind."""
+    skipped = {".git", ".venv", "venv", "dist", "build", "__pycache__"}
+    found = []
+    for path in ROOT.rglob("*"):
+        parts = path.relative_to(ROOT).parts
+        hidden = any(p.startswith(".") for p in parts[:-1])
+        if path.is_file() and not hidden and not skipped & set(parts):
+            found.append(path)
+    return found
+
+
+def text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return ""
