@@ -128,7 +128,7 @@ register(Scalar("sqrt", sp.sqrt, lambda np, x: np.sqrt(x), "np.sqrt({0})", (1 / 
                 latex=r"\sqrt{{{0}}}"))
 register(Scalar("abs", heads.magnitude, _abs, "np.abs({0})", (call("sign", X),),
                 latex=r"\left|{0}\right|", text="|{0}|", note="derivative 0 at 0"))
-register(Scalar("sign", heads.signum, lambda np, x: np.sign(x), "np.sign({0})", (NO,),
+register(Scalar("sign", heads.signum, lambda np, x: np.sign(np.real(x)), "np.sign({0})", (NO,),
                 latex=r"\operatorname{{sign}}{0}", note="derivative 0 everywhere"))
 register(Scalar("sin", sp.sin, lambda np, x: np.sin(x), "np.sin({0})", (call("cos", X),), latex=r"\sin {0}"))
 register(Scalar("cos", sp.cos, lambda np, x: np.cos(x), "np.cos({0})", (-call("sin", X),), latex=r"\cos {0}"))

@@ -23,12 +23,11 @@ def likely_cause(trials: Trials) -> str:
     seen = [t for t in trials if t.where.size]
     if not any(t.wrong.any() for t in seen):
         return "the values differ"
-    for rule in (_not_finite, _zero, _factor, _transposed, _single, _own_value, _zeros_inside, _per_entry):
+    for rule in RULES:
         said = rule(seen)
         if said:
             return said
-    wrong, total = sum(int(t.wrong.sum()) for t in seen), sum(t.where.size for t in seen)
-    return f"{wrong} of {total} entries differ"
+    return f"{_counted(seen)} entries differ"
 
 
 def shape_cause(found: tuple[int, ...], expected: tuple[int, ...]) -> str:
@@ -42,6 +41,10 @@ def shape_cause(found: tuple[int, ...], expected: tuple[int, ...]) -> str:
     if len(found) < len(expected):
         return "it was summed over too many axes, or not broadcast back"
     return "a gradient has the shape of its variable"
+
+
+def _counted(trials: Trials) -> str:
+    return f"{sum(int(t.wrong.sum()) for t in trials)} of {sum(t.where.size for t in trials)}"
 
 
 def _matches(trials: Trials, predicted: Callable[[Evidence], Array]) -> bool:
@@ -121,6 +124,16 @@ def _single(trials: Trials) -> str | None:
     return "a single entry differs, the others are right"
 
 
+def _size_written_out(trials: Trials) -> str | None:
+    """Right at some sizes, off by a constant factor at others."""
+    right, wrong = [t for t in trials if not t.wrong.any()], [t for t in trials if t.wrong.any()]
+    scaled = all(t.wrong.sum() > 1 and _close(t.analytic, _ratio(t) * t.numeric) for t in wrong)
+    if not right or not scaled or any(t.sizes == right[0].sizes for t in wrong):
+        return None
+    at = ", ".join(f"{n} = {s}" for n, s in right[0].sizes.items() if any(t.sizes[n] != s for t in wrong))
+    return f"right at {at}, off by a constant factor at other sizes: a number stands where a dimension belongs"
+
+
 def _own_value(trials: Trials) -> str | None:
     """The difference is a multiple of the parameter: weight decay."""
     if sum(t.where.size for t in trials) < 3:
@@ -138,20 +151,43 @@ def _own_value(trials: Trials) -> str | None:
 
 def _zeros_inside(trials: Trials) -> str | None:
     """Where it is not zero it is right."""
-    blank = [t.wrong & (t.analytic == 0) for t in trials]
-    if not all(np.array_equal(b, t.wrong) for b, t in zip(blank, trials, strict=True)):
+    if any(np.any(t.analytic[t.wrong]) for t in trials):
         return None
-    wrong, total = sum(int(b.sum()) for b in blank), sum(t.where.size for t in trials)
-    return f"{wrong} of {total} entries are zero and should not be, the others are right: a part is left out"
+    return f"{_counted(trials)} entries are zero and should not be, the others are right: a part is left out"
+
+
+def _not_masked(trials: Trials) -> str | None:
+    """Where it should not be zero it is right."""
+    if any(np.any(t.numeric[t.wrong]) for t in trials):
+        return None
+    return f"{_counted(trials)} entries should be zero, the others are right: a mask or a condition is missing"
+
+
+def _some_rows(trials: Trials) -> str | None:
+    """Whole rows are wrong and whole rows are right."""
+    if not all(t.whole and len(t.shape) > 1 for t in trials):
+        return None
+    rows = [t.wrong.reshape(t.shape[0], -1).any(axis=1) for t in trials]
+    count, total = sum(int(r.sum()) for r in rows), sum(r.size for r in rows)
+    if 2 * count > total:
+        return None
+    return f"{count} of {total} rows differ, the others are right: do the contributions of repeated indices add up?"
 
 
 def _per_entry(trials: Trials) -> str | None:
-    """Most entries are wrong, each by a factor of its own and of one sign."""
+    """Every entry is wrong, each in its own way."""
     ratios = np.concatenate([t.analytic[t.numeric != 0] / t.numeric[t.numeric != 0] for t in trials])
-    right = any(np.any(~t.wrong & (t.numeric != 0)) for t in trials)
-    if ratios.size < 2 or right or not (np.all(ratios > 0) or np.all(ratios < 0)):
+    if ratios.size < 2 or any(np.any(~t.wrong & (t.numeric != 0)) for t in trials):
         return None
+    if not (np.all(ratios > 0) or np.all(ratios < 0)):
+        return "all entries differ, by no common factor: a local derivative or a term of a sum is wrong"
     low, high = np.min(np.abs(ratios)), np.max(np.abs(ratios))
     sign = "the sign is flipped and " if ratios[0] < 0 else ""
     own = f"every entry is off by a factor of its own ({low:.3g} to {high:.3g})"
     return f"{sign}{own}: a local derivative is missing or wrong"
+
+
+RULES = (
+    _not_finite, _zero, _factor, _size_written_out, _transposed, _single, _own_value, _zeros_inside, _not_masked,
+    _some_rows, _per_entry,
+)  # fmt: skip

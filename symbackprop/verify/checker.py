@@ -145,7 +145,7 @@ class Check:
     # -- comparing
     def _compare(self, sample: Sample, objective: Objective, outcome: Outcome) -> None:
         for result in compare_results(self.candidate, objective, outcome):
-            if self.results.get(result.name, result).verdict == PASS:
+            if result.name not in self.results or self.results[result.name].verdict == PASS:
                 self.results[result.name] = result
         gradients, flaws, extra = check_gradients_given(self.targets, outcome, sample.sizes)
         self.flaws |= {n: f for n, f in flaws.items() if n not in self.flaws}

@@ -16,7 +16,7 @@ import numpy as np
 
 from symbackprop.core.graph import Node
 from symbackprop.verify.interpreter import Array, Program, Sizes
-from symbackprop.verify.kinks import Gaps, crossed, touched
+from symbackprop.verify.kinks import Gap, Gaps, crossed, touched
 
 CENTRAL, COMPLEX, AUTO = "central", "complex", "auto"
 REACHES = (5e-3, 3e-4, 2e-5, 1e-6)
@@ -60,9 +60,10 @@ class Objective:
     def _total(self, values: dict[int, Array]) -> Any:
         return sum(np.sum(w * values[r.id]) for r, w in zip(self.rows, self.weights, strict=True))
 
-    def at(self, leaf: Node, array: Array) -> tuple[Any, list[Array]]:
+    def at(self, leaf: Node, array: Array) -> tuple[Any, list[Gap]]:
         """The value when ``leaf`` holds ``array``, and the gaps to all kinks on the way."""
-        value = self._total(self.program.rerun(self.base, leaf, array))
+        with np.errstate(all="ignore"):
+            value = self._total(self.program.rerun(self.base, leaf, array))
         return value, self.gaps.take()
 
     def reads(self, leaf: Node) -> bool:
@@ -73,12 +74,12 @@ class Objective:
 class Line:
     """φ(t) = f(x + t·v) for one leaf; ``where`` are the flat places of v's entries, ``along`` their values."""
 
-    def __init__(self, objective: Objective, leaf: Node, where: Array, along: Array, start: list[Array]) -> None:
+    def __init__(self, objective: Objective, leaf: Node, where: Array, along: Array, start: list[Gap]) -> None:
         self.objective, self.leaf, self.start = objective, leaf, start
         self.where, self.along = where, along
         self.x = np.asarray(objective.given[leaf.id])
 
-    def at(self, t: complex) -> tuple[Any, list[Array]]:
+    def at(self, t: complex) -> tuple[Any, list[Gap]]:
         point = np.array(self.x, dtype=np.complex128 if isinstance(t, complex) else self.x.dtype)
         flat = point.reshape(-1)
         flat[self.where] += t * self.along
@@ -87,8 +88,7 @@ class Line:
 
 def slope(line: Line, method: str, scale: float) -> Estimate:
     """φ'(0); ``scale`` is the size of t over which the model changes noticeably."""
-    with np.errstate(all="ignore"):
-        return complex_step(line) if method == COMPLEX else central(line, scale)
+    return complex_step(line) if method == COMPLEX else central(line, scale)
 
 
 def complex_step(line: Line) -> Estimate:
@@ -102,7 +102,7 @@ def complex_step(line: Line) -> Estimate:
             value, gaps = line.at(1j * TINY)
     except (TypeError, Warning) as error:
         raise NotAnalytic(str(error)) from error
-    if touched(gaps):
+    if touched(line.start, gaps):
         return AT_KINK
     found = float(np.imag(value)) / TINY
     return Estimate(found, 0.0) if isfinite(found) else UNKNOWN

@@ -57,9 +57,9 @@ def judge(analytic: Array, slopes: Slopes, prober: Prober, sizes: Sizes, largest
     a, n = analytic.reshape(-1)[slopes.where], slopes.values
     noise = np.maximum(slopes.noise, np.median(slopes.noise) if slopes.noise.size else 0.0)
     smooth = ~slopes.kink
-    error = _relative(a, n, noise, smooth, _rounding(prober, largest, slopes.where))
+    error = _relative(a, n, noise, smooth, _rounding(prober, largest, 4e-15)[slopes.where])
     wrong = smooth & np.isfinite(n) & ~(error <= TOLERANCE)
-    unclear = smooth & ~wrong & _unresolved(a, n, noise)
+    unclear = smooth & ~wrong & _unresolved(a, n, noise, _rounding(prober, largest, 2e-16)[slopes.where])
     verdict = FAIL if wrong.any() else INCONCLUSIVE if unclear.any() else PASS if smooth.any() or not n.size else KINK
     worst = _worst(error, np.abs(a - n), wrong, unclear, smooth)
     evidence = _evidence(a, slopes, smooth, wrong, prober, sizes)
@@ -87,16 +87,16 @@ def _relative(a: Array, n: Array, noise: Array, smooth: Array, rounding: Array) 
     return np.where(np.isfinite(error), error, np.inf)
 
 
-def _rounding(prober: Prober, largest: float, where: Array) -> Array:
-    """What differences of rounding can make of a gradient that is a sum of terms that cancel."""
-    return (1e-12 * largest + 4e-15 * prober.objective.magnitude) / prober.scales[where]
+def _rounding(prober: Prober, largest: float, digits: float) -> Array:
+    """What rounding can make of entries that are sums of terms that cancel."""
+    return (1e-12 * largest + digits * prober.objective.magnitude) / prober.scales
 
 
-def _unresolved(a: Array, n: Array, noise: Array) -> Array:
+def _unresolved(a: Array, n: Array, noise: Array, rounding: Array) -> Array:
     """Entries whose slope is too uncertain to tell a right gradient from a wrong one. A gradient of 0 is not one of
     them: there only the noise of the slope is seen."""
     scale = max(float(np.max(np.abs(x), initial=0.0, where=np.isfinite(x))) for x in (a, n))
-    vanishes = np.max(np.abs(a), initial=0.0) <= UNRESOLVED * noise
+    vanishes = np.max(np.abs(a), initial=0.0) <= np.minimum(UNRESOLVED * noise, rounding)
     return ~np.isfinite(n) | ((noise > UNRESOLVED * scale) & ~vanishes)
 
 

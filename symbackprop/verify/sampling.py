@@ -21,7 +21,7 @@ from symbackprop.verify.domains import Interval, intervals
 from symbackprop.verify.interpreter import Program
 
 Random: TypeAlias = np.random.Generator
-SMALL = (3, 4, 5, 6, 7, 8)
+SMALL = (3, 4, 5, 6, 7, 8, 9, 10)
 SEARCHES = 400
 
 
@@ -41,15 +41,20 @@ def choose_sizes(model: Model, rng: Random, given: Mapping[str, int], trial: int
     """
     sizes = model.default_sizes(given)
     free = [n for n, default in model.sizes.items() if n not in given and default is None]
-    if trial:
-        others = SMALL[: max(len(free), 3)] * (1 + len(free) // len(SMALL))
-        sizes |= dict(zip(free, rng.permutation(others).tolist(), strict=False))
+    sizes |= dict(zip(free, _small(len(free), {s for n, s in sizes.items() if n not in free}, rng, trial), strict=True))
     for _ in range(SEARCHES):
         if fits(model, sizes):
             return sizes
         sizes |= {n: int(rng.integers(1, 9)) for n in free}
     shown = ", ".join(f"{n} = {s}" for n, s in model.default_sizes(given).items())
     raise ShapeError(f"no sizes fit all shapes of {model.name} (tried {shown} and others); give them with --dim")
+
+
+def _small(count: int, taken: set[int], rng: Random, trial: int) -> list[int]:
+    """Small numbers, different ones while they last, so that no axis is taken for another."""
+    left = [s for s in SMALL if s not in taken] or list(SMALL)
+    chosen = (left * (1 + count // len(left)))[: max(count, 3) if trial else count]
+    return [int(s) for s in (rng.permutation(chosen) if trial else chosen)][:count]
 
 
 def fits(model: Model, sizes: Mapping[str, int]) -> bool:

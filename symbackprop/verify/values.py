@@ -24,7 +24,8 @@ def infer_sizes(leaves: Iterable[Node], values: Mapping[str, Any], given: Mappin
     sizes = Sizes(given)
     for leaf in leaves:
         if leaf.name is not None and leaf.name in values:
-            for dim, size in zip(leaf.shape, np.shape(values[leaf.name])):  # noqa: B905 – ranks are compared later
+            shape = _numeric(leaf.name, values[leaf.name]).shape
+            for dim, size in zip(leaf.shape, shape, strict=False):  # ranks are compared later
                 if dim.is_Symbol:
                     sizes.setdefault(dim.name, size)
     return sizes
@@ -59,9 +60,12 @@ def _numeric(name: str, value: Any) -> Any:
 
 
 def _check_shape(leaf: Node, shape: Sequence[int], sizes: Mapping[str, int]) -> None:
+    wrong = f"{leaf.name} has shape {tuple(shape)}, expected {shape_text(leaf.shape)}"
+    if len(shape) != leaf.ndim:
+        raise ShapeError(wrong)
     expected = evaluate_shape(leaf.shape, sizes)
     if tuple(shape) != expected:
-        raise ShapeError(f"{leaf.name} has shape {tuple(shape)}, expected {shape_text(leaf.shape)} = {expected}")
+        raise ShapeError(f"{wrong} = {expected}")
 
 
 def _check_range(leaf: Node, array: Any, sizes: Mapping[str, int]) -> Any:

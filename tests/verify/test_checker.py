@@ -1,0 +1,218 @@
+"""The check as a whole: large arrays, kinks, what cannot be decided, seeds, sizes, progress."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop.errors import ModelError
+from symbackprop.model.text import parse
+from symbackprop.verify import Report, verify_module
+from symbackprop.verify import checker as checker_module
+from symbackprop.verify.sampling import Sample
+from tests.verify.helpers import check, gradient, mutant
+from tests.verify.modules import LAYER, MLP, SQUARE
+
+
+def module(forward: Any, backward: Any) -> ModuleType:
+    made = ModuleType("made")
+    made.forward, made.backward = forward, backward  # type: ignore[attr-defined]
+    return made
+
+
+def at(monkeypatch: pytest.MonkeyPatch, **values: Any) -> None:
+    """Make the checker look at one point."""
+    arrays = {n: np.asarray(v, dtype=float) for n, v in values.items()}
+    monkeypatch.setattr(checker_module, "draw", lambda model, sizes, rng, attempt: Sample(sizes, arrays, {}))
+
+
+def square(sizes: dict[str, int], wrong: tuple[int, ...] | None = None, factor: float = 1.001) -> Report:
+    """Check L = Σ(XA)² with one entry of its gradient wrong."""
+    model = parse("dim N, D\ndata X: N x D\nparam A: D x D\nq = X @ A\nloss L = sum(q**2)")
+
+    def backward(cache: Any, upstream: float = 1.0) -> Any:
+        X, q = cache
+        dA = (X.T @ (2 * upstream * q)).astype(X.dtype)
+        if wrong is not None:
+            dA[wrong] *= factor
+        return {"A": dA}
+
+    def forward(params: Any, data: Any) -> Any:
+        q = data["X"] @ params["A"]
+        return (q**2).sum(), (data["X"], q)
+
+    return verify_module(module(forward, backward), model, sizes=sizes)
+
+
+def test_one_wrong_entry_in_ten_thousand_is_found() -> None:
+    sizes = {"N": 2, "D": 100}
+    assert square(sizes).verdict == "pass"
+    found = gradient(square(sizes, (37, 91)), "A")
+    assert found.verdict == "fail" and found.worst_index == (37, 91) and found.checked == 10_000
+    assert "single entry" in found.cause
+
+
+def test_one_wrong_entry_in_a_hundred_thousand_is_found_along_random_directions() -> None:
+    sizes = {"N": 2, "D": 320}
+    right = gradient(square(sizes), "A")
+    assert right.verdict == "pass" and right.checked < 1000 and right.total == 320**2
+    found = gradient(square(sizes, (137, 291)), "A")
+    assert found.verdict == "fail" and found.worst_index == (137, 291)
+
+
+KINKED = "param w: 3\ndata x: 3\nloss L = sum(relu(w * x))"
+
+
+def relu_module(tie: float) -> ModuleType:
+    def forward(params: Any, data: Any) -> Any:
+        z = params["w"] * data["x"]
+        return np.maximum(z, 0).sum(), (z, data["x"])
+
+    def backward(cache: Any, upstream: float = 1.0) -> Any:
+        z, x = cache
+        return {"w": (upstream * np.where(z == 0, tie, z > 0) * x).astype(x.dtype)}
+
+    return module(forward, backward)
+
+
+@pytest.mark.parametrize("method", ["auto", "central", "complex"])
+@pytest.mark.parametrize("tie", [0.0, 0.5, 1.0, 7.0])
+def test_an_entry_at_a_kink_is_neither_right_nor_wrong(
+    monkeypatch: pytest.MonkeyPatch, tie: float, method: str
+) -> None:
+    at(monkeypatch, w=[0.5, 0.0, -0.7], x=[1.0, 1.0, 1.0])
+    report = verify_module(relu_module(tie), parse(KINKED), method=method, trials=1)
+    found = gradient(report, "w")
+    assert found.verdict == "pass" and found.checked == 2 and found.kinks == ((1,),)
+    assert "1 entries at a kink" in report.text() and "[1]" in report.text()
+    assert report.to_json()["gradients"][0]["kinks"] == [[1]]
+
+
+def test_a_gradient_with_nothing_but_kinks_is_not_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    at(monkeypatch, w=[0.0, 0.0, 0.0], x=[1.0, 2.0, 3.0])
+    report = verify_module(relu_module(0.0), parse(KINKED), trials=2)
+    assert gradient(report, "w").verdict == "kink" and report.verdict == "inconclusive" and not report
+
+
+def test_a_wrong_entry_beside_a_kink_still_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    at(monkeypatch, w=[0.5, 0.0, -0.7], x=[1.0, 1.0, 1.0])
+    wrong = module(relu_module(0).forward, lambda cache, upstream=1.0: {"w": -upstream * (cache[0] > 0) * cache[1]})
+    found = gradient(verify_module(wrong, parse(KINKED), trials=1), "w")
+    assert found.verdict == "fail" and found.worst_index == (0,)
+
+
+def test_where_no_input_is_valid_it_says_so() -> None:
+    model = parse("param w\nloss L = log(-exp(w))")
+    report = verify_module(module(lambda p, d: None, lambda c: None), model)
+    assert report.verdict == "inconclusive" and "no random inputs were found at which L is finite" in report.text()
+
+
+def test_where_rounding_hides_the_slope_it_says_so() -> None:
+    model = parse("param w: 2\nloss L = sum(w) + 10**15")
+
+    def backward(cache: Any, upstream: float = 1.0) -> Any:
+        return {"w": np.full_like(cache, upstream)}
+
+    made = module(lambda p, d: (p["w"].sum() + 1e15, p["w"]), backward)
+    assert verify_module(made, model, method="central").verdict == "inconclusive"
+    assert verify_module(made, model, method="complex").verdict == "pass", "the complex step has no such trouble"
+
+
+def test_the_complex_step_where_it_does_not_apply() -> None:
+    model = parse("param w: 2\nloss L = sum(erf(w))")
+    from math import erf, pi, sqrt
+
+    def backward(w: Any, upstream: float = 1.0) -> Any:
+        return {"w": (upstream * 2 / sqrt(pi) * np.exp(-(w**2))).astype(w.dtype)}
+
+    made = module(lambda p, d: (sum(erf(v) for v in p["w"]), p["w"]), backward)
+    assert verify_module(made, model, method="auto").verdict == "pass"
+    report = verify_module(made, model, method="complex")
+    assert report.verdict == "inconclusive" and "the complex step does not pass through" in report.text()
+
+
+def test_a_gradient_that_vanishes_by_cancellation_passes() -> None:
+    """Softmax does not see a shift of all logits: the gradient is 0, its terms are not."""
+    model = parse("dim N, C\ndata Z: N x C, y: N int < C\nparam b\nloss L = mean(cross_entropy(Z + b, y))")
+
+    def forward(params: Any, data: Any) -> Any:
+        Z = data["Z"] + params["b"]
+        P = np.exp(Z) / np.exp(Z).sum(axis=1, keepdims=True)
+        return -np.log(P[np.arange(len(P)), data["y"]]).mean(), (P, data["y"])
+
+    def backward(cache: Any, upstream: float = 1.0) -> Any:
+        P, y = cache[0].copy(), cache[1]
+        P[np.arange(len(P)), y] -= 1
+        return {"b": upstream * P.sum() / len(P)}
+
+    for method in ("central", "complex"):
+        for seed in range(5):
+            report = verify_module(module(forward, backward), model, method=method, seed=seed)
+            assert report.verdict == "pass", report.text()
+
+
+def test_a_model_without_parameters_is_compared_in_its_results() -> None:
+    model = parse("dim N\ndata x: N\nloss L = sum(x**2)")
+    right = module(lambda p, d: ((d["x"] ** 2).sum(), None), lambda c, u=1.0: {})
+    wrong = module(lambda p, d: ((d["x"] ** 2).mean(), None), lambda c, u=1.0: {})
+    report = verify_module(right, model)
+    assert report.verdict == "pass" and "no gradient to check" in report.text()
+    assert verify_module(wrong, model).verdict == "fail"
+
+
+def test_a_parameter_that_is_not_reached_has_gradient_zero_and_a_note() -> None:
+    model = parse("param w, v\nloss L = w**2")
+    forward = lambda p, d: (p["w"] ** 2, p["w"])  # noqa: E731
+    report = verify_module(module(forward, lambda w, u=1.0: {"w": 2 * w * u, "v": 0.0}), model)
+    assert report.verdict == "pass" and "v does not reach the result" in report.text()
+    wrong = verify_module(module(forward, lambda w, u=1.0: {"w": 2 * w * u, "v": u}), model)
+    assert gradient(wrong, "v").verdict == "fail"
+
+
+def test_the_seed_decides_and_is_reported(tmp_path: Path) -> None:
+    one, again, other = (check(tmp_path, MLP, seed=s).to_json() for s in (1, 1, 2))
+    assert one == again and one != other and one["seed"] == 1
+
+
+def test_given_sizes_are_used_in_every_trial(tmp_path: Path) -> None:
+    report = check(tmp_path, MLP, sizes={"N": 2, "C": 3}, trials=4)
+    assert report.trials == 4
+    assert all(s["N"] == 2 and s["C"] == 3 for s in report.sizes)
+    assert len({s["D"] for s in report.sizes}) > 1
+    with pytest.raises(ModelError, match="no dimension 'Q'"):
+        check(tmp_path, MLP, sizes={"Q": 3})
+
+
+def test_progress_is_told_up_to_the_end(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    check(tmp_path, MLP, progress=lambda done, total: told.append((done, total)))
+    assert told and all(0 < done <= total for done, total in told)
+    assert [d for d, _ in told] == sorted(d for d, _ in told)
+
+
+def test_a_workspace_must_not_carry_over(tmp_path: Path) -> None:
+    with_workspace = (
+        SQUARE.replace("def forward(params, data):", "def forward(params, data, workspace=None):").replace(
+            "def backward(cache, upstream=1.0):", "def backward(cache, upstream=1.0, workspace=None):"
+        )
+        + "\n\ndef make_workspace(params, data):\n    return {}\n"
+    )
+    assert check(tmp_path, with_workspace).verdict == "pass"
+    stale = mutant(
+        with_workspace,
+        ('return {"A": data["X"].T @ dq}',
+         'if workspace is None:\n        return {"A": data["X"].T @ dq}\n'
+         '    workspace["A"] = workspace.get("A", 0) + data["X"].T @ dq\n    return workspace'),
+    )  # fmt: skip
+    report = check(tmp_path, stale)
+    assert report.verdict == "fail" and any("used workspace" in p for p in report.problems)
+
+
+def test_inputs_are_checked_as_given_upstream(tmp_path: Path) -> None:
+    """A layer's gradients depend on the upstream gradient, which is random."""
+    report = check(tmp_path, mutant(LAYER, ('upstream["Y"] + 2', "1 + 2")))
+    assert report.verdict == "fail"

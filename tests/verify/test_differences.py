@@ -1,0 +1,136 @@
+"""Slopes of functions whose derivative is known: how near they come, what error they admit, what they do at kinks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop.core import functions as F
+from symbackprop.core.graph import Node
+from symbackprop.core.loops import scan
+from symbackprop.model.model import Model
+from symbackprop.verify.differences import CENTRAL, COMPLEX, Estimate, NotAnalytic, Objective
+from symbackprop.verify.numeric import Prober
+
+
+def prober(build: Callable[..., Node], x: Any, method: str = CENTRAL) -> Prober:
+    """A prober of sum(build(x)) at the given point."""
+    m, x = Model(), np.asarray(x, dtype=float)
+    leaf = m.param("x", x.shape)
+    row = F.sum(build(leaf))
+    return Prober(Objective([row], [np.ones(())], {leaf.id: x}, {}), leaf, method, lambda n: None)
+
+
+def slope(build: Callable[..., Node], x: float, method: str = CENTRAL) -> Estimate:
+    return prober(build, [x], method).along(np.array([0]), np.ones(1))
+
+
+SMOOTH = [
+    (F.exp, np.exp),
+    (F.log, lambda x: 1 / x),
+    (F.sqrt, lambda x: 0.5 / np.sqrt(x)),
+    (lambda x: x**3, lambda x: 3 * x**2),
+    (lambda x: 1 / x, lambda x: -1 / x**2),
+    (F.sin, np.cos),
+    (F.tanh, lambda x: 1 - np.tanh(x) ** 2),
+    (lambda x: F.exp(F.sin(3 * x)), lambda x: 3 * np.cos(3 * x) * np.exp(np.sin(3 * x))),
+    (F.relu, lambda x: 1.0),
+    (F.abs, lambda x: 1.0),
+    (lambda x: F.where(x > 5, x, 2 * x), lambda x: 2.0),
+]
+
+
+@pytest.mark.parametrize("x", [0.011, 0.37, 1.0, 2.9])
+@pytest.mark.parametrize(("build", "derivative"), SMOOTH)
+def test_central_differences_are_good_to_nine_digits(build: Any, derivative: Any, x: float) -> None:
+    found = slope(build, x)
+    assert abs(found.slope - derivative(x)) <= 1e-9 * max(abs(derivative(x)), 1)
+    assert abs(found.slope - derivative(x)) <= found.noise, "the error estimate is no bound"
+    assert found.noise <= 1e-7 * max(abs(derivative(x)), 1)
+
+
+@pytest.mark.parametrize("x", [0.011, 0.37, 1.0, 2.9])
+@pytest.mark.parametrize(("build", "derivative"), SMOOTH)
+def test_the_complex_step_is_good_to_the_last_digits(build: Any, derivative: Any, x: float) -> None:
+    assert abs(slope(build, x, COMPLEX).slope - derivative(x)) <= 4e-15 * max(abs(derivative(x)), 1)
+
+
+def test_long_steps_give_way_to_short_ones() -> None:
+    """A function that bends within the longest step."""
+    found = slope(lambda x: F.sin(500 * x), 0.7)
+    assert abs(found.slope - 500 * np.cos(350)) <= max(found.noise, 1e-4) and found.noise < 1e-3
+
+
+KINKS = [
+    F.relu,
+    F.abs,
+    F.sign,
+    F.leaky_relu,
+    lambda x: F.maximum(x, 0),
+    lambda x: F.minimum(2 * x, x),
+    lambda x: F.where(x > 0, 3 * x, x),
+    lambda x: F.max(F.stack(x, 2 * x)),
+    lambda x: F.max(F.stack(x, -x, axis=1), axis=1),
+    lambda x: F.norm(x, axis=0),
+    lambda x: F.relu(F.sin(x)),
+    lambda x: scan(lambda s, t: ((F.relu(s[0] + t[0]),), ()), [x * 0], [F.stack(x, x)])[0][0],
+]
+
+
+@pytest.mark.parametrize("method", [CENTRAL, COMPLEX])
+@pytest.mark.parametrize("build", KINKS)
+def test_on_a_kink_there_is_no_slope(build: Any, method: str) -> None:
+    assert slope(build, 0.0, method).kink
+
+
+@pytest.mark.parametrize("build", KINKS)
+def test_within_reach_of_every_step_is_on_the_kink(build: Any) -> None:
+    assert slope(build, 1e-9).kink
+
+
+@pytest.mark.parametrize("distance", [1e-2, 1e-3, 1e-4])
+@pytest.mark.parametrize("build", KINKS)
+def test_beside_a_kink_a_shorter_step_is_taken(build: Any, distance: float) -> None:
+    assert not slope(build, distance).kink
+    assert not slope(build, -distance).kink
+
+
+@pytest.mark.parametrize("distance", [1e-2, 1e-3, 1e-4])
+def test_beside_a_kink_the_slope_is_that_of_its_side(distance: float) -> None:
+    assert abs(slope(F.relu, distance).slope - 1) < 1e-7 and slope(F.relu, -distance).slope == 0
+
+
+def test_a_kink_that_the_entry_does_not_move_is_none() -> None:
+    """relu sits on its kink, but not because of x[0]."""
+    found = prober(lambda x: F.relu(x[1:] * 0 + x[1:]) + x[:1] ** 2, [0.5, 0.0]).entries(np.arange(2))
+    assert not found.kink[0] and abs(found.values[0] - 1.0) < 1e-9
+    assert found.kink[1]
+
+
+def test_directions_add_up_entries() -> None:
+    p = prober(lambda x: x**3, [0.5, -0.3, 0.8])
+    direction = np.array([1.0, -1.0, 0.5])
+    found = p.along(np.arange(3), direction)
+    assert abs(found.slope - float(3 * np.array([0.25, 0.09, 0.64]) @ direction)) < 1e-9
+
+
+def test_what_is_not_analytic_says_so_or_is_taken_otherwise() -> None:
+    with pytest.raises(NotAnalytic):
+        slope(F.erf, 0.3, COMPLEX)
+    p = prober(F.erf, [0.3], "auto")
+    found = p.along(np.array([0]), np.ones(1))
+    assert p.method == CENTRAL and abs(found.slope - 2 / np.sqrt(np.pi) * np.exp(-0.09)) < 1e-9
+
+
+def test_rounding_is_admitted() -> None:
+    """x + 10¹⁵ keeps one digit of x: the noise must say so."""
+    found = slope(lambda x: x + 10**15, 0.5)
+    assert found.noise > 1
+
+
+def test_outside_the_domain_nothing_is_known() -> None:
+    found = slope(F.log, -0.5)
+    assert np.isnan(found.slope) and not found.kink

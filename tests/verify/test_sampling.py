@@ -1,0 +1,104 @@
+"""Random inputs: valid for the model, and such that they show something."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop.core.shapes import evaluate_shape
+from symbackprop.errors import ShapeError
+from symbackprop.model.model import Model
+from symbackprop.model.text import parse
+from symbackprop.verify.domains import intervals
+from symbackprop.verify.sampling import choose_sizes, draw, fits, named_values
+
+
+def sizes_of(text: str, trial: int = 0, **given: int) -> dict[str, int]:
+    return choose_sizes(parse(text), np.random.default_rng(0), given, trial)
+
+
+def test_sizes_are_the_given_the_declared_or_small_and_different() -> None:
+    text = "dim N, D = 4, H, C\nparam W: N x D, V: H x C\nloss L = sum(W**2) + sum(V)"
+    sizes = sizes_of(text, C=9)
+    assert sizes["D"] == 4 and sizes["C"] == 9
+    assert len(set(sizes.values())) == 4 and max(sizes.values()) < 10
+
+
+def test_later_trials_change_free_sizes_only() -> None:
+    text = "dim N, D = 4, H\nparam W: N x D, V: H\nloss L = sum(W**2) + sum(V)"
+    seen = [sizes_of(text, trial, H=7) for trial in range(6)]
+    assert {s["D"] for s in seen} == {4} and {s["H"] for s in seen} == {7}
+    assert len({s["N"] for s in seen}) > 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "dim N, D, H\nparam W: N x D\nloss L = sum(W[:, :H]**2)",
+        "dim N, D, H\nparam W: N x D\nloss L = sum(reshape(W, (N, H, D / H))**2)",
+        "dim N, D, H, K\nparam W: N x D\nloss L = sum(reshape(W, (N * D / (H * K), H * K))**2)",
+        "dim N, K\nparam W: N\nloss L = sum(W[K:]**2)",
+    ],
+)
+def test_sizes_that_fit_are_searched_for(text: str) -> None:
+    model = parse(text)
+    sizes = sizes_of(text)
+    assert fits(model, sizes)
+    assert all(np.isfinite(v).all() for v in named_values(model, draw(model, sizes, np.random.default_rng(0))).values())
+
+
+def test_where_no_sizes_fit_they_are_asked_for() -> None:
+    with pytest.raises(ShapeError, match="give them with --dim"):
+        sizes_of("dim N, H\nparam W: N\nloss L = sum(reshape(W, (H, N / H))**2)", N=7, H=2)
+
+
+def test_a_sample_has_the_shapes_kinds_and_bounds_of_the_model() -> None:
+    model = parse("dim N, D, V\ndata i: N int < V\ninput X: N x D\nparam E: V x D, s\noutput Y = E[i] * X * s")
+    sizes = choose_sizes(model, np.random.default_rng(0), {})
+    sample = draw(model, sizes, np.random.default_rng(1))
+    for name, row in model.leaves().items():
+        assert sample.values[name].shape == evaluate_shape(row.shape, sizes)
+    i = sample.values["i"]
+    assert i.dtype.kind == "i" and i.min() >= 0 and i.max() < sizes["V"]
+    assert len(set(i.tolist())) < len(i), "no index is repeated: scatters that overwrite would pass"
+    assert sample.upstream["Y"].shape == (sizes["N"], sizes["D"])
+
+
+def test_the_same_seed_gives_the_same_sample() -> None:
+    model = parse("dim N, D\nparam W: N x D\nloss L = sum(W**2)")
+    a, b = (draw(model, {"N": 3, "D": 4}, np.random.default_rng(5)).values["W"] for _ in range(2))
+    assert np.array_equal(a, b)
+
+
+LIMITS: list[tuple[str, dict[str, Any]]] = [
+    ("loss L = sum(log(W))", {"W": (0.3, 3.0)}),
+    ("loss L = sum(sqrt(W.T))", {"W": (0.3, 3.0)}),
+    ("loss L = sum(log(reshape(W, (D, N))[1:]))", {"W": (0.3, 3.0)}),
+    ("loss L = sum(binary_cross_entropy(W, V))", {"W": (0.1, 0.9), "V": (0.1, 0.9)}),
+    ("loss L = sum(V / W)", {"W": (0.3, 2.0)}),
+    ("loss L = sum(W ** V)", {"W": (0.3, 2.0)}),
+    ("loss L = sum(W ** 0.3)", {"W": (0.3, 2.0)}),
+    ("loss L = sum(W ** -1)", {"W": (0.3, 2.0)}),
+    ("loss L = sum(W ** 2 + exp(W) - tanh(V))", {}),
+    ("loss L = sum(log(exp(W)))", {}),
+    ("loss L = sum(log(W)) + sum(log1p(W))", {"W": (0.3, 2.0)}),
+]
+
+
+@pytest.mark.parametrize(("line", "expected"), LIMITS, ids=[line for line, _ in LIMITS])
+def test_domains_are_read_off_the_rows(line: str, expected: dict[str, Any]) -> None:
+    model = parse(f"dim N, D\nparam W: N x D, V: N x D\n{line}")
+    assert intervals(model.results()) == expected
+
+
+def test_domains_reach_into_loops() -> None:
+    from symbackprop.core import functions as F
+    from symbackprop.core.loops import scan
+
+    m = Model()
+    T = m.dims("T")
+    x, w = m.data("x", (T,)), m.param("w")
+    (last,), _ = scan(lambda s, e: ((s[0] + F.log(e[0]) / w,), ()), m.graph.const(0), x)
+    assert intervals([last]) == {"x": (0.3, 3.0), "w": (0.3, 2.0)}
