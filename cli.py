@@ -7,10 +7,13 @@ runs, so `--help` answers at once.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any, NoReturn, TypeVar
 
 import click
@@ -104,9 +107,8 @@ def model_switches(command: Command) -> Command:
     return click.option(
         "--relu0",
         type=click.Choice(["0", "1", "0.5"]),
-        default="0",
-        show_default=True,
-        help="The derivative of relu at 0.",
+        default=None,
+        help="The derivative of relu at 0.  [default: what the model says, else 0]",
     )(command)
 
 
@@ -150,6 +152,25 @@ def write_result(text: str, output: str = "-") -> None:
         Path(output).write_text(text, encoding="utf-8")
     except OSError as error:
         raise click.UsageError(f"cannot write {output}: {error.strerror}") from error
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Yields ``tell(done, total)``, which draws a bar on stderr: on a terminal, once the work has taken a second."""
+    began, bars = monotonic(), []
+
+    def tell(done: int, total: int) -> None:
+        if not bars and sys.stderr.isatty() and monotonic() - began > 1:
+            bars.append(click.progressbar(length=total, label=label, file=sys.stderr))
+        for bar in bars:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+    try:
+        yield tell
+    finally:
+        for bar in bars:
+            bar.render_finish()
 
 
 # ---------------------------------------------------------------- the commands
@@ -297,10 +318,10 @@ def codegen(
 )
 @click.option(
     "--method",
-    type=click.Choice(["central"]),
-    default="central",
+    type=click.Choice(["auto", "central", "complex"]),
+    default="auto",
     show_default=True,
-    help="How the numeric gradient is taken: central differences.",
+    help="How numeric slopes are taken: complex step, central differences, or the first where it applies.",
 )
 @json_option
 @model_switches
@@ -310,11 +331,22 @@ def verify(
     trials: int | None,
     method: str,
     as_json: bool,
-    relu0: str,
+    relu0: str | None,
     dims: dict[str, int],
 ) -> None:
-    """Check the gradients of a model, or of an emitted module, against finite differences."""
-    unavailable()
+    """Check the gradients of a model, or of an emitted module, against finite differences.
+
+    Exits with 1 when the check fails, and also when it could decide nothing or not everything.
+    """
+    from symbackprop.check import verify_target
+
+    with progress_bar("verifying") as progress:
+        report = verify_target(
+            target, relu0=relu0, sizes=dims, seed=seed, trials=trials, method=method, progress=progress
+        )
+    write_result(json.dumps(report.to_json(), indent=2, ensure_ascii=False) if as_json else report.text())
+    if not report.passed:
+        click.get_current_context().exit(1)
 
 
 @cli.command()

@@ -5,12 +5,13 @@ The only place where emission and verification meet; neither knows the other.
 
 from __future__ import annotations
 
+import ast
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from symbackprop.model.model import Model
-from symbackprop.verify import Report, load_module, verify_module
+from symbackprop.verify import Report, load_module, verify_file, verify_module
 
 
 def verify(model: Model | str, **options: Any) -> Report:
@@ -21,7 +22,10 @@ def verify(model: Model | str, **options: Any) -> Report:
     """
     from symbackprop.codegen import codegen
 
-    model = _loaded(model)
+    if isinstance(model, str):
+        from symbackprop.model import load
+
+        model = load(model)
     return verify_source(codegen(model), model, **options)
 
 
@@ -33,9 +37,35 @@ def verify_source(source: str, model: Model, **options: Any) -> Report:
         return verify_module(load_module(path), model, **options)
 
 
-def _loaded(model: Model | str) -> Model:
-    if isinstance(model, Model):
-        return model
+def verify_target(target: str, relu0: str | None = None, **options: Any) -> Report:
+    """Check what the command line names: a file that carries its own model text, else a model."""
+    convention = None if relu0 is None else float(relu0)
+    if is_emitted(target):
+        return verify_file(target, relu0=convention, **options)
     from symbackprop.model import load
 
-    return load(model)
+    return verify(load(target, relu0=convention), **options)
+
+
+def is_emitted(target: str) -> bool:
+    """Whether a Python file is a module to check rather than a declaration of a model: it says what MODEL it came from,
+    or it says nothing that could be one. It is read, not run."""
+    if not target.endswith(".py"):
+        return False
+    try:
+        names = _top_level_names(Path(target).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return True  # what is wrong with it is told when it is loaded
+    return "MODEL" in names or "model" not in names
+
+
+def _top_level_names(source: bytes) -> set[str]:
+    found = set()
+    for statement in ast.parse(source).body:
+        if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            found.add(statement.name)
+        targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
+        found |= {n.id for t in targets if t is not None for n in ast.walk(t) if isinstance(n, ast.Name)}
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            found |= {alias.asname or alias.name for alias in statement.names}
+    return found
