@@ -5,7 +5,9 @@ The public names are loaded when they are first used, so that the command line a
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
@@ -29,3 +31,14 @@ def __getattr__(name: str) -> Any:
     if name in functions:
         return functions[name]
     raise AttributeError(f"module 'symbackprop' has no attribute {name!r}")
+
+
+class _Package(ModuleType):
+    """Keeps ``symbackprop.derive`` the function: importing the subpackage of that name would bind it here instead."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _HOME or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -181,9 +181,8 @@ class Graph:
         for a in args:
             forms.append(f.Num(a.value) if a.value is not None else f.Arg(_index(kept, _source(a))))
         form: f.Formula = f.Call(name, tuple(forms))
-        if not kept and TABLE[name].head in _FOLDED:
-            form = f.Num(TABLE[name].head(*[p.value for p in forms if isinstance(p, f.Num)]))
-        return self._kernel_row(form, kept, shape)
+        folded = None if kept else _folded(name, forms)
+        return self._kernel_row(form if folded is None else f.Num(folded), kept, shape)
 
     def arithmetic(self, form: f.Formula, args: Sequence[Node]) -> Node:
         """A call-free formula over rows; constants and unnamed arithmetic rows among the arguments are folded in."""
@@ -257,7 +256,18 @@ def stable_form(name: str, args: Sequence[Node]) -> Node | None:
     return STABLE[name](args[0]) if name in STABLE else None
 
 
-_FOLDED = {TABLE[name].head for name in ("exp", "log", "sqrt", "sin", "cos", "tanh", "erf")}
+_FOLDED = {"exp", "log", "sqrt", "sin", "cos", "tanh", "erf"}
+
+
+def _folded(name: str, numbers: Sequence[f.Formula]) -> sp.Expr | None:
+    """A function of a number, exactly."""
+    if name not in _FOLDED:
+        return None
+    given = [n.value for n in numbers if isinstance(n, f.Num)]
+    value = TABLE[name].head(*given)
+    if value.is_extended_real is False or value.is_finite is False:
+        raise ModelError(f"{name}({', '.join(map(str, given))}) is not a finite real number")
+    return value
 
 
 def common_shape(rows: Sequence[Node]) -> Shape:

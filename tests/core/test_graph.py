@@ -96,6 +96,15 @@ def test_constants_are_folded() -> None:
     assert (a * 0).value == 0 and (b + a - b) is a
 
 
+def test_functions_of_numbers_are_exact_or_refused() -> None:
+    a, *_ = rows((3,))
+    assert F.log(a - a + 1).value == 0 and F.sqrt(a - a + 4).value == 2
+    close(value(F.sigmoid(a - a), a=np.ones(3)), np.full(3, 0.5))
+    for name, x in (("log", 0), ("log", -1), ("sqrt", -1)):
+        with pytest.raises(ModelError, match=r"is not a finite real number"):
+            F.FUNCTIONS[name](a - a + x)
+
+
 def test_a_row_used_twice_in_a_formula_is_not_copied() -> None:
     a, b, *_ = rows((N,))
     s = a + b

@@ -1,0 +1,94 @@
+"""How fast models are derived and emitted: a chain of tanh layers of growing length, and GPT blocks.
+
+    python benchmarks/derive_speed.py            # declare and derive
+    python benchmarks/derive_speed.py --emit     # and write the modules
+
+Times are the best of three runs in this process, after one that fills SymPy's caches. A row is one line of the model's
+table: an operation with its result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import time
+from collections.abc import Callable, Iterable
+
+from symbackprop import Model, codegen, derive
+from symbackprop.core import functions as F
+from symbackprop.core.layers import attention, merge_heads, split_heads
+
+CHAINS = (100, 300, 1_000, 3_000, 10_000)
+BLOCKS = (1, 6, 12, 24, 48)
+
+
+def chain(layers: int) -> Model:
+    """h_k = tanh(w_k h_{k−1}), every layer with a weight of its own; the loss is ½h²."""
+    m = Model("chain")
+    h = m.data("x")
+    for k in range(layers):
+        h = m.let(f"h{k}", F.tanh(m.param(f"w{k}") * h))
+    m.loss("L", h**2 / 2)
+    return m
+
+
+def gpt(blocks: int) -> Model:
+    """A decoder of pre-norm transformer blocks with tied embeddings and cross-entropy."""
+    m = Model("gpt")
+    n, t, e, v, f = m.dims("N T E V F", E=64)
+    tokens, target = m.data("tokens", (n, t), below=v), m.data("target", (n, t), below=v)
+    table = m.param("table", (v, e))
+    x = m.let("x", table[tokens] + m.param("places", (t, e)))
+    for k in range(blocks):
+        a = m.let(f"a{k}", F.layer_norm(x) * m.param(f"g{k}", (e,)) + m.param(f"b{k}", (e,)))
+        q, key, value = (split_heads(a @ m.param(f"W{s}{k}", (e, e)), 4) for s in "qkv")
+        mixed = merge_heads(attention(q, key, value, causal=True))
+        x = m.let(f"y{k}", x + mixed @ m.param(f"Wo{k}", (e, e)))
+        wide = m.let(f"u{k}", F.gelu(F.layer_norm(x) @ m.param(f"W1_{k}", (e, f)) + m.param(f"c{k}", (f,))))
+        x = m.let(f"x{k}", x + wide @ m.param(f"W2_{k}", (f, e)))
+    m.loss("L", F.mean(F.cross_entropy(F.layer_norm(x) @ table.T, target)))
+    return m
+
+
+def best_of(runs: int, action: Callable[[], object]) -> float:
+    """The shortest of several runs, in seconds, without the garbage collector."""
+    times = []
+    for _ in range(runs):
+        gc.collect()
+        gc.disable()
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+        gc.enable()
+    return min(times)
+
+
+def report(title: str, make: Callable[[int], Model], sizes: Iterable[int], emit: bool, runs: int) -> None:
+    """One table: a line per size."""
+    print(f"\n{title:>10}{'rows':>9}{'declare':>11}{'derive':>11}{'per row':>11}" + (f"{'emit':>11}" if emit else ""))
+    for size in sizes:
+        declared = best_of(runs, lambda size=size: make(size))
+        derived = best_of(runs, lambda size=size: derive(make(size)))
+        model = make(size)
+        derive(model)
+        rows = len(model.graph.nodes)
+        line = f"{size:>10,}{rows:>9,}{declared:>10.3f}s{derived - declared:>10.3f}s{derived / rows * 1e6:>8.1f} µs"
+        if emit:
+            line += f"{best_of(runs, lambda size=size: codegen(make(size))) - derived:>10.3f}s"
+        print(line, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="How fast models are derived and emitted.")
+    parser.add_argument("--emit", action="store_true", help="write the modules, too")
+    parser.add_argument("--runs", type=int, default=3, help="runs of which the best counts")
+    parser.add_argument("--most", type=int, default=CHAINS[-1], help="the longest chain")
+    options = parser.parse_args()
+    derive(chain(20))
+    derive(gpt(2))
+    report("layers", chain, [n for n in CHAINS if n <= options.most], options.emit, options.runs)
+    report("blocks", gpt, BLOCKS, options.emit, options.runs)
+
+
+if __name__ == "__main__":
+    main()
