@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +38,15 @@ def verify_source(source: str, model: Model, **options: Any) -> Report:
         return verify_module(load_module(path), model, **options)
 
 
-def verify_target(target: str, relu0: str | None = None, **options: Any) -> Report:
+def verify_target(
+    target: str, relu0: str | None = None, sizes: Mapping[str, int] | None = None, **options: Any
+) -> Report:
     """Check what the command line names: a file that carries its own model text, else a model."""
-    convention = None if relu0 is None else float(relu0)
     if is_emitted(target):
-        return verify_file(target, relu0=convention, **options)
+        return verify_file(target, relu0=relu0, sizes=sizes, **options)
     from symbackprop.model import load
 
-    return verify(load(target, relu0=convention), **options)
+    return verify(load(target, relu0=relu0, dims=sizes), sizes=sizes, **options)
 
 
 def is_emitted(target: str) -> bool:

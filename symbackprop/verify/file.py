@@ -27,6 +27,11 @@ def model_of(module: ModuleType, path: Path, relu0: Any = None) -> Model:
     """The model that a module says it came from."""
     name = getattr(module, "NAME", None)
     try:
-        return parse(module.MODEL, name=name if isinstance(name, str) else None, path=f"{path}, MODEL", relu0=relu0)
+        return parse(
+            module.MODEL,
+            name=name if isinstance(name, str) else None,
+            path=f"{path}, MODEL",
+            relu0=None if relu0 is None else float(relu0),
+        )
     except ModelError as error:
         raise error.at(f"{path}, MODEL") from None

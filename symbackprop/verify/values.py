@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from symbackprop.core.graph import INT, Node
 from symbackprop.core.shapes import dim_text, evaluate_dim, evaluate_shape, shape_text
@@ -20,15 +21,27 @@ class Sizes(dict[str, int]):
 
 
 def infer_sizes(leaves: Iterable[Node], values: Mapping[str, Any], given: Mapping[str, int]) -> Sizes:
-    """A size for every dimension of the leaves that stands alone on an axis: the given one, else the array's."""
+    """A size for every dimension of the leaves: the given one, else what the arrays' axes say it is."""
     sizes = Sizes(given)
     for leaf in leaves:
         if leaf.name is not None and leaf.name in values:
             shape = _numeric(leaf.name, values[leaf.name]).shape
             for dim, size in zip(leaf.shape, shape, strict=False):  # ranks are compared later
-                if dim.is_Symbol:
-                    sizes.setdefault(dim.name, size)
+                _learn(dim, size, sizes)
     return sizes
+
+
+def _learn(dim: sp.Expr, size: int, sizes: Sizes) -> None:
+    """Solve ``dim = size`` where one dimension is unknown in it and dim is linear in that."""
+    unknown = [s for s in dim.free_symbols if s.name not in sizes]
+    if len(unknown) != 1:
+        return
+    known = dim.subs({s: sizes[s.name] for s in dim.free_symbols if s is not unknown[0]})
+    start = known.subs(unknown[0], 0)
+    step = known.subs(unknown[0], 1) - start
+    value = (size - start) / step if step != 0 else sp.nan
+    if value.is_Integer and known.subs(unknown[0], value) == size:
+        sizes[unknown[0].name] = int(value)
 
 
 def checked_values(leaves: Iterable[Node], values: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[int, Any]:

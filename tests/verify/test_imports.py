@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-import symbackprop.verify
+from symbackprop.verify import interpreter
 
-FOLDER = Path(symbackprop.verify.__file__).parent
+FOLDER = Path(interpreter.__file__).parent
 ALLOWED = ("symbackprop.errors", "symbackprop.core", "symbackprop.model", "symbackprop.verify")
 
 

@@ -168,6 +168,13 @@ def test_a_size_that_no_array_tells_is_asked_for() -> None:
     assert evaluate([m.constant("eye", N)], {}, {"N": 2})[0].shape == (2, 2)
 
 
+def test_sizes_are_solved_for() -> None:
+    m = Model()
+    N, K = m.dims("N K")
+    x, y = m.data("x", (3 * N + 1,)), m.data("y", (N * K,))
+    assert one(F.sum(x) / N + F.sum(y) / K, x=np.ones(7), y=np.ones(10)) == 7 / 2 + 10 / 5
+
+
 def test_given_arrays_are_not_changed(mlp: tuple[Model, dict[str, Any]]) -> None:
     m, values = mlp
     before = {n: a.copy() for n, a in values.items()}
