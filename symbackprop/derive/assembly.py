@@ -82,8 +82,10 @@ class Assembly:
         loop: Loop = scan.attr
         order = scan.graph.topological(loop.results(), loop.stop())
         self.names |= {n.id: n.name for n in order if n.name is not None}
+        self.scope.avoided |= {n.name.split("[")[0] for n in order if n.name is not None}
         self.forward_ids |= {n.id for n in order if n.id not in loop.stop()}
-        self.bodies[scan.id] = self._forward(order, settled, loop.index)
+        kept = {n.id for n in loop.stacked if n.args}
+        self.bodies[scan.id] = self._forward(order, settled | kept, loop.index)
 
     def _has_named_inside(self, node: Node) -> bool:
         """Whether a row between this one and the arguments of the call that made it got a name in the derivation."""

@@ -18,8 +18,11 @@ def derive(model: Model, wrt: Iterable[str] | None = None) -> Derivation:
     intermediates)."""
     targets = _targets(model, wrt)
     results, seeds = model.results(), model.seeds()
-    recorder = Recorder(model.graph, [*results, *targets.values()], last=model.loss_row)
+    graph = model.graph
+    sealed = set(graph.sealed)
+    recorder = Recorder(graph, [*results, *targets.values()], last=model.loss_row)
     gradients = vjp(results, seeds, list(targets.values()), recorder)
+    graph.sealed = sealed  # what this sweep named must not change what the next one finds
     return assemble(model, recorder.records, dict(zip(targets, gradients)))
 
 

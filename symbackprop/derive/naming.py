@@ -10,10 +10,14 @@ _LETTERS = "abcdeghkmpqrsuvz"
 
 
 class Names:
-    """Hands out names that nothing else has; the same calls give the same names."""
+    """Hands out names that nothing else has; the same calls give the same names.
+
+    Intermediates are not called like anything ``avoided`` either: the names inside loops, whose stacks go by them.
+    """
 
     def __init__(self, taken: Iterable[str]) -> None:
         self.taken = set(taken)
+        self.avoided: set[str] = set()
         self._free = self._letters()
 
     def unique(self, wanted: str) -> str:
@@ -27,11 +31,13 @@ class Names:
 
     def intermediate(self, node: Node) -> str:
         """A name for an unnamed row: what its maker suggested, or the next letter ("let a = …")."""
-        return self.unique(node.hint) if node.hint else self.unique(next(self._free))
+        if node.hint and node.hint not in self.avoided:
+            return self.unique(node.hint)
+        return self.unique(next(self._free))
 
     def _letters(self) -> Iterator[str]:
         for letter in _LETTERS:
-            if letter not in self.taken:
+            if letter not in self.taken and letter not in self.avoided:
                 yield letter
         count = 0
         while True:

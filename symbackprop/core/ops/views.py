@@ -9,7 +9,7 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core.graph import Node, label
-from symbackprop.core.notation import Notation, Text
+from symbackprop.core.notation import ATOM, Notation, Text, wrap
 from symbackprop.core.registry import Op, Sample, register
 from symbackprop.core.shapes import Shape, broadcast, is_one, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
@@ -48,7 +48,9 @@ def _numpy_reshape(p: Notation, node: Node, args: Sequence[Text]) -> Text:
     inside = _moved_ones(source, target)
     if inside is not None and source:
         return p.index(args[0], ", ".join(inside))
-    return Text(f"np.reshape({args[0].text}, {_dims(p, target).text})")
+    if not source:
+        return Text(f"np.reshape({args[0].text}, {_dims(p, target).text})")
+    return Text(f"{wrap(args[0], ATOM)}.reshape({', '.join(p.dim(d).text for d in target)})")
 
 
 def _moved_ones(source: Shape, target: Shape) -> list[str] | None:

@@ -1,0 +1,32 @@
+"""Emitting a model and its backward pass as a module of plain NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from symbackprop.codegen.build import build_program
+from symbackprop.codegen.module import module_text
+from symbackprop.derive import derive
+from symbackprop.errors import UsageError
+from symbackprop.model.model import Model
+from symbackprop.model.text.write import to_text
+
+DTYPES = ("float64", "float32")
+LEVELS = (0, 1)
+
+
+def codegen(model: Model, *, dtype: str = "float64", level: int = 1, wrt: Iterable[str] | None = None) -> str:
+    """The text of a NumPy module that computes a model and its gradients.
+
+    ``dtype`` is what init_params makes and what plain numbers are computed in, ``level`` the optimisation level (0 or
+    1), ``wrt`` the names whose gradients backward returns (default: every parameter and input). Raises `UsageError` for
+    anything else, `ModelError` where the model cannot be emitted.
+    """
+    if dtype not in DTYPES:
+        raise UsageError(f"dtype is {' or '.join(DTYPES)}, not {dtype!r}")
+    if level not in LEVELS:
+        raise UsageError(f"the optimisation level -O{level} is not available yet; there are -O0 and -O1")
+    return module_text(build_program(derive(model, wrt), to_text(model), level, dtype))
+
+
+__all__ = ["codegen"]

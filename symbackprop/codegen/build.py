@@ -1,0 +1,109 @@
+"""From a derivation to a program: what forward and backward compute, what passes between them, under which names."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from symbackprop.codegen.initial import initial_values
+from symbackprop.codegen.names import Scope, escape
+from symbackprop.codegen.passes.keeping import Forward, kept_rows
+from symbackprop.codegen.passes.ownership import to_copy
+from symbackprop.codegen.passes.stable import stabilise
+from symbackprop.codegen.program import Assign, Block, Program
+from symbackprop.codegen.rows import Rows
+from symbackprop.codegen.schedule import Scheduler, Variables
+from symbackprop.core.graph import Node
+from symbackprop.derive.steps import Derivation, LoopStep
+
+
+def build_program(derivation: Derivation, text: str, level: int, dtype: str) -> Program:
+    """The program of a derivation. ``text`` is the model text it came from."""
+    return Builder(derivation, level).program(text, dtype)
+
+
+class Builder:
+    """Builds one program."""
+
+    def __init__(self, derivation: Derivation, level: int) -> None:
+        self.d, self.model, self.level = derivation, derivation.model, level
+        self.rows = Rows(split_one_hots=level > 0)
+        self.given = {**self.model.leaves(), **self.model.constants}
+        self.leaf_names = {row.id: escape(name) for name, row in self.given.items()}
+        scope = Scope([*self.leaf_names.values(), *map(escape, self.model.sizes)])
+        names = {id_: name for id_, name in derivation.names.items() if id_ not in self.leaf_names}
+        self.variables = Variables(names, scope)
+        self.variables.given |= self.leaf_names
+        self.results = self.model.results()
+        self.order = self.rows.order([*self.results, *self.model.equations.values()])
+        stabilise(self.rows, self.order)
+        self.scheduler = Scheduler(self.rows, self.variables, level)
+
+    def program(self, text: str, dtype: str) -> Program:
+        kept = self._kept()
+        forward = self.scheduler.block([*self.results, *[k for k in kept if k.args]], self.leaf_names)
+        results = {row.name or "": row for row in self.results}
+        outgoing = self._finished(forward, results, {k.id for k in kept if not k.args})
+        backward, gradients = self._backward(kept)
+        evaluate = self.scheduler.block(list(self.model.equations.values()), self.leaf_names)
+        model = self.model
+        return Program(
+            name=model.name, summary=model.summary, text=text, level=self.level, dtype=dtype, rows=self.rows,
+            dims=dict(model.sizes), params=dict(model.params),
+            data={n: r for n, r in model.leaves().items() if n not in model.params},
+            constants=dict(model.constants), variables={name: self.leaf_names[r.id] for name, r in self.given.items()},
+            loss=None if model.loss_row is None else model.loss_row.name, outputs=tuple(model.output_rows),
+            initial=initial_values(model.params.values(), self.order),
+            forward=forward, results=dict(zip(results, outgoing, strict=True)), result_rows=results,
+            kept={forward.names[k.id]: k for k in kept}, backward=backward, upstream=dict(model.upstream),
+            gradients=gradients, unreached=tuple(model.unreached()), evaluate=evaluate,
+            equations={name: evaluate.names[row.id] for name, row in model.equations.items()},
+            written=dict(self.d.names), expanded=self.d.expanded,
+        )  # fmt: skip
+
+    # -- what passes from forward to backward
+    def _kept(self) -> list[Node]:
+        named = [row for row in self.order if row.args and row.id in self.d.names and row.op.name != "scan"]
+        order = self.rows.order(self.results)
+        forward = Forward(order, named)
+        return kept_rows(self.rows, self.d.gradients.values(), forward, share=self.level > 0)
+
+    def _backward(self, kept: Sequence[Node]) -> tuple[Block, dict[str, str]]:
+        upstream = {row.id: self.variables.of(row) for row in self.model.upstream.values()}
+        known = {k.id: self.variables.of(k) for k in kept} | upstream | self._constants()
+        roots = list(self.d.gradients.values())
+        block = self.scheduler.block([*self._in_sweep_order(roots, known), *roots], known)
+        finals = self._finished(block, {f"d{name}": row for name, row in self.d.gradients.items()}, known)
+        return block, dict(zip(self.d.gradients, finals, strict=True))
+
+    def _constants(self) -> dict[int, str]:
+        return {row.id: self.leaf_names[row.id] for row in self.model.constants.values()}
+
+    def _in_sweep_order(self, roots: Sequence[Node], known: Mapping[int, str]) -> list[Node]:
+        """The gradients that the roots need, in the order of the derivation's steps."""
+        needed = {row.id for row in self.rows.order(roots, known)}
+        totals = [s.total for s in self.d.steps if not isinstance(s, LoopStep)]
+        return [t for t in totals if t.id in needed and t.value is None and t.args]
+
+    def _finished(self, block: Block, results: Mapping[str, Node], known: Collection[int]) -> list[str]:
+        """The variables of a block's results, by the names wanted; what would share memory with something else is
+        copied, and a result that has another name gets its own as well."""
+        copies = to_copy(self.rows, results.values(), known)
+        names: list[str] = []
+        for position, (wanted, row) in enumerate(results.items()):
+            name, own = block.names[row.id], position in copies
+            if own or row.id in known or name in names or name != escape(wanted):
+                name = self._own(block, row, name in names, wanted, own)
+            names.append(name)
+        return names
+
+    def _own(self, block: Block, row: Node, taken: bool, wanted: str, own: bool) -> str:
+        """A variable for a result: the one it is computed into, or one more."""
+        for k, statement in enumerate(block.statements):
+            if taken or not isinstance(statement, Assign):
+                continue
+            if statement.row is row and statement.name == escape(wanted):
+                block.statements[k] = Assign(statement.name, row, own)
+                return statement.name
+        name = self.variables.scope.fresh(wanted)
+        block.statements.append(Assign(name, row, own))
+        return name

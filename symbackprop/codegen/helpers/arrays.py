@@ -1,0 +1,63 @@
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+"""Array operations of emitted modules: stable softmax and logsumexp, and the adjoints of indexing, which add."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def softmax(a, axis):
+    """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows."""
+    e = a - np.max(a, axis=axis, keepdims=True)
+    np.exp(e, out=e)
+    e /= np.sum(e, axis=axis, keepdims=True)
+    return e
+
+
+def logsumexp(a, axis, keepdims=False):
+    """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows."""
+    top = np.max(a, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    total = np.log(np.sum(np.exp(a - top), axis=axis, keepdims=True)) + top
+    return total if keepdims else np.squeeze(total, axis=axis)
+
+
+def softmax_logsumexp(a, axis, keepdims=False):
+    """softmax(a) and logsumexp(a) from the same exponentials."""
+    top = np.max(a, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    e = a - top
+    np.exp(e, out=e)
+    total = np.sum(e, axis=axis, keepdims=True)
+    e /= total
+    log_total = np.log(total) + top
+    return e, log_total if keepdims else np.squeeze(log_total, axis=axis)
+
+
+def scatter_add(g, index, rows):
+    """Rows of g added up in the rows of a zero array that index names: the adjoint of table[index]."""
+    out = np.zeros((rows, *g.shape[index.ndim :]), g.dtype)
+    order = np.argsort(index, axis=None, kind="stable")
+    if order.size:
+        places = index.reshape(-1)[order]
+        starts = np.flatnonzero(np.concatenate(([True], places[1:] != places[:-1])))
+        flat = g.reshape(order.size, *out.shape[1:])
+        out[places[starts]] = np.add.reduceat(flat[order], starts, axis=0)
+    return out
+
+
+def put_along_axis(g, index, axis, size):
+    """Entries of g added where the index points along the axis, zero elsewhere: the adjoint of take_along_axis."""
+    out = np.zeros((*g.shape[:axis], size, *g.shape[axis + 1 :]), g.dtype)
+    places = list(np.ogrid[tuple(slice(n) for n in index.shape)])
+    places[axis] = index
+    np.add.at(out, tuple(places), g)
+    return out
+
+
+def pad(a, axis, start, size, step=1):
+    """Zeros with a at start, start + step, ... of an axis of that size: the adjoint of a slice."""
+    out = np.zeros((*a.shape[:axis], size, *a.shape[axis + 1 :]), a.dtype)
+    stop = start + step * a.shape[axis]
+    out[(slice(None),) * axis + (slice(start, stop if stop >= 0 else None, step),)] = a
+    return out

@@ -1,0 +1,118 @@
+"""Sensible initial values of parameters, found from how the forward pass uses them.
+
+A weight of a product is normal with variance 1/fan-in (2/fan-in where a ReLU follows), a table that is indexed is
+normal with a tenth, a bias is zero, a gain (an array times something computed) is one, a lone number is normal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.loops import Loop
+from symbackprop.core.shapes import Dim, size_of
+
+ZERO, ONE, NORMAL = "zero", "one", "normal"
+RELUS = {"relu", "leaky", "elu_unit"}
+CONVOLUTIONS = {"conv2d"}
+
+
+@dataclass(frozen=True)
+class Initial:
+    """How a parameter starts: all ``kind`` zero or one, or normal with standard deviation sqrt(gain / fan_in)."""
+
+    kind: str
+    gain: sp.Expr = sp.S.One
+    fan_in: Dim = sp.S.One
+
+
+Readers = dict[int, list[tuple[Node, int]]]
+
+
+def initial_values(params: Iterable[Node], order: Iterable[Node]) -> dict[str, Initial]:
+    """How every parameter starts; ``order`` are the rows of forward."""
+    readers: Readers = {}
+    for row in order:
+        _read(row, readers)
+    return {p.name or "": _initial(p, readers) for p in params}
+
+
+def _read(row: Node, readers: Readers) -> None:
+    for k, a in enumerate(row.args):
+        readers.setdefault(a.id, []).append((row, k))
+    if isinstance(row.attr, Loop):
+        loop = row.attr
+        for leaf, outer in zip(loop.leaves(), row.args, strict=True):
+            readers.setdefault(outer.id, []).append((leaf, -1))
+        for inner in row.graph.topological(loop.results(), loop.stop()):
+            _read(inner, readers)
+
+
+def _initial(param: Node, readers: Readers) -> Initial:
+    for row, place in _uses(param, readers):
+        if row.op.name == "gather" and place == 0:
+            return Initial(NORMAL, sp.Rational(1, 100))
+        if row.op.name == "einsum" and len(row.args) > 1:
+            return Initial(NORMAL, _gain(row, readers), _fan_in(row, place))
+        if row.op.name in CONVOLUTIONS and place == 1:
+            return Initial(NORMAL, _gain(row, readers), size_of(row.args[1].shape, (0, 1, 2)))
+    if not param.ndim:
+        return Initial(NORMAL)
+    if any(_is_gain(row, place) for row, place in _uses(param, readers)):
+        return Initial(ONE)
+    return Initial(ZERO) if param.ndim == 1 or _is_added(param, readers) else Initial(NORMAL)
+
+
+def _uses(row: Node, readers: Readers) -> list[tuple[Node, int]]:
+    """What reads a row, through views and into loops."""
+    found, stack, seen = [], [row], {row.id}
+    while stack:
+        for reader, place in readers.get(stack.pop().id, []):
+            through = place < 0 or reader.op.name in ("reshape", "broadcast", "slice")
+            if through or (reader.op.name == "einsum" and len(reader.args) == 1):
+                if reader.id not in seen:
+                    seen.add(reader.id)
+                    stack.append(reader)
+            else:
+                found.append((reader, place))
+    return found
+
+
+def _fan_in(row: Node, place: int) -> Dim:
+    left, out = row.attr.split("->")
+    letters, shape = left.split(",")[place], row.args[place].shape
+    return sp.Mul(*[d for c, d in zip(letters, shape, strict=True) if c not in out])
+
+
+def _gain(row: Node, readers: Readers) -> sp.Expr:
+    """2 where a ReLU follows, perhaps behind a bias; else 1."""
+    ahead = _uses(row, readers)
+    ahead += [use for reader, _ in ahead if _is_sum(reader) for use in _uses(reader, readers)]
+    relu = any(reader.op.name == "elementwise" and reader.attr.head in RELUS for reader, _ in ahead)
+    return sp.Integer(2) if relu else sp.S.One
+
+
+def _is_sum(row: Node) -> bool:
+    return row.op.name == "elementwise" and isinstance(row.attr.form, f.Add)
+
+
+def _is_gain(row: Node, place: int) -> bool:
+    """An array times something computed."""
+    if row.op.name != "elementwise" or row.attr.head is not None:
+        return False
+    return f.Arg(place) in _factors(row.attr.form) and any(a.args for k, a in enumerate(row.args) if k != place)
+
+
+def _factors(form: f.Formula) -> tuple[f.Formula, ...]:
+    """The factors of all products among the terms of a formula."""
+    if isinstance(form, f.Mul):
+        return form.factors
+    return tuple(x for c in f.children(form) for x in _factors(c)) if isinstance(form, (f.Add, f.Neg, f.Div)) else ()
+
+
+def _is_added(param: Node, readers: Readers) -> bool:
+    return all(_is_sum(row) for row, _ in _uses(param, readers))

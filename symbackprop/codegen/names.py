@@ -1,0 +1,75 @@
+"""Names in emitted code: one function decides how a model's name is spelled, one class hands names out."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+from collections.abc import Iterable
+from functools import cache
+
+from symbackprop.codegen.helpers import helper_names
+
+_OWN = {
+    "np", "params", "data", "cache", "grads", "upstream", "dtype", "dtypes", "sizes", "arrays", "rng", "dims", "at",
+    "forward", "backward", "loss_and_grads", "init_params", "outputs", "make_workspace", "workspace", "complete",
+    "NAME", "MODEL", "PARAMS", "DATA", "INTEGERS", "LOSS", "OUTPUTS", "DIMS", "DTYPE", "self",
+}  # fmt: skip
+
+
+@cache
+def reserved() -> frozenset[str]:
+    """Every name that emitted code uses itself: Python's, NumPy's, the helpers' and the module's own."""
+    python = {*dir(builtins), *keyword.kwlist, *keyword.softkwlist}
+    return frozenset({*_OWN, *python, *helper_names()})
+
+
+def escape(name: str) -> str:
+    """A model's name as a Python variable: reserved names get one more trailing underscore, so no two names meet."""
+    word = slug(name)
+    return word + "_" if word.rstrip("_") in reserved() or word in reserved() else word
+
+
+def slug(name: str) -> str:
+    """An identifier: ``h[t]`` is h_t, ``h[t-1]`` is h_prev, ``c[1]`` is c1."""
+    word = re.sub(r"\[(\d+)\]", r"\1", name)
+    word = re.sub(r"\[[^\]]*-1\]", "_prev", word)
+    word = re.sub(r"\W+", "_", word.replace("]", "")).strip("_") if not word.isidentifier() else word
+    return word if word.isidentifier() and word.isascii() else "v_" + re.sub(r"\W", "_", word, flags=re.ASCII)
+
+
+class Scope:
+    """The variables of one module: a name is given to one thing only."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.taken = set(names)
+        self._temps = 0
+        self.counters: set[str] = set()
+
+    def fresh(self, wanted: str) -> str:
+        """``wanted`` escaped, or the first of wanted_2, wanted_3 … that is free."""
+        base = name = escape(wanted)
+        count = 1
+        while name in self.taken:
+            count += 1
+            name = f"{base}_{count}"
+        self.taken.add(name)
+        return name
+
+    def temp(self) -> str:
+        """The next free one of t1, t2 …"""
+        while True:
+            self._temps += 1
+            name = f"t{self._temps}"
+            if name not in self.taken:
+                self.taken.add(name)
+                return name
+
+    def index(self, wanted: str) -> str:
+        """A loop counter: ``wanted``, or the first variant that no other thing is called; asked again, the same."""
+        name = escape(wanted)
+        while name in self.taken and name not in self.counters:
+            name += "_"
+        self.counters.add(name)
+        self.taken.add(name)
+        return name

@@ -1,0 +1,229 @@
+"""The NumPy target: rows as NumPy expressions. It reads rows and the variables they have, nothing of the derivation.
+
+Precision is kept: numbers are Python numbers, truth values and integers are converted where they enter floating-point
+arithmetic, so float32 arrays stay float32 under every NumPy since 1.24.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sympy as sp
+
+from symbackprop.codegen import products
+from symbackprop.codegen.names import escape
+from symbackprop.codegen.numbers import number_code
+from symbackprop.codegen.passes.onehot import flat_index
+from symbackprop.codegen.rows import Rows, is_half_step, needs_cast, unrolled
+from symbackprop.codegen.sizes import integer_code
+from symbackprop.core import formula as f
+from symbackprop.core.graph import BOOL, FLOAT, Node
+from symbackprop.core.notation import ATOM, COMPARE, SUM, Notation, Text, wrap
+from symbackprop.core.scalars import Scalar
+from symbackprop.core.shapes import Shape, is_one, same_shape
+
+INDEX_ARGUMENTS = {"gather": {1}, "scatter_add": {1}, "take_along_axis": {1}, "put_along_axis": {1}}
+KEEPS_KIND = {"reshape", "broadcast", "slice", "gather", "pad"}
+
+
+class NumpyNotation(Notation):
+    """Python with NumPy. ``names`` are the variables by row id."""
+
+    power_sign = " ** "
+
+    def __init__(self, rows: Rows, names: Mapping[int, str], level: int) -> None:
+        super().__init__(names)
+        self.rows, self.level = rows, level
+
+    # -- rows
+    def name_of(self, node: Node) -> str | None:
+        return self.names.get(node.id)
+
+    def row(self, node: Node) -> Text:
+        """The right-hand side of a row, its variable not used."""
+        node = self.rows.actual(node)
+        if node.value is not None:
+            return self.filled(node.value, node.shape) if node.ndim else self.num(node.value)
+        if node.op.name == "elementwise":
+            return self.kernel(node)
+        lowered = self.lowered(node) if self.level else None
+        return self.structural(node, self.arguments(node)) if lowered is None else lowered
+
+    def lowered(self, node: Node) -> Text | None:
+        """Faster code than the record's for the patterns that have it."""
+        if node.op.name == "einsum":
+            return products.product(self, node, self.arguments(node))
+        if node.op.name == "reshape":
+            return self.picked(node) or self.reshaped_product(node)
+        if node.op.name == "sum":
+            return self.square_sum(node)
+        return None
+
+    def arguments(self, node: Node) -> list[Text]:
+        """The arguments of a structural op in the kind that it computes in."""
+        raw = INDEX_ARGUMENTS.get(node.op.name, ())
+        cast = node.kind == FLOAT and node.op.name not in KEEPS_KIND
+        return [self.as_float(a) if cast and i not in raw else self.ref(a) for i, a in enumerate(node.args)]
+
+    def structural(self, node: Node, args: Sequence[Text]) -> Text:
+        return node.op.numpy(self, node, args)
+
+    def filled(self, value: sp.Expr, shape: Shape) -> Text:
+        """An array whose entries are all one number."""
+        sizes = self.shape(shape)
+        if value == 0 or value == 1:
+            return Text(f"np.{'zeros' if value == 0 else 'ones'}({sizes}, dtype)")
+        return Text(f"np.full({sizes}, {self.num(value).text}, dtype)")
+
+    # -- kinds
+    def as_float(self, node: Node) -> Text:
+        """A row as an operand of floating-point arithmetic."""
+        text = self.ref(node)
+        if node.value is not None or not needs_cast(node):
+            return text
+        return Text(f"{wrap(text, ATOM)}.astype(dtype)") if node.ndim else Text(f"float({text.text})")
+
+    # -- formulas
+    def kernel(self, node: Node) -> Text:
+        kernel, args = node.attr, node.args
+        if node.kind != FLOAT or kernel.head == "where":
+            texts = [self.ref(a) for a in args]
+        else:
+            raw = masks(kernel.form, args)
+            texts = [self.ref(a) if i in raw else self.as_float(a) for i, a in enumerate(args)]
+        if kernel.head == "where":
+            return self.where(node, texts)
+        if kernel.head == "truth" and args[0].kind == BOOL:
+            return texts[0]
+        return self.formula(kernel.form, texts)
+
+    def where(self, node: Node, texts: Sequence[Text]) -> Text:
+        """np.where of numbers only makes float64: say the dtype."""
+        text = self.formula(node.attr.form, texts)
+        branches = node.attr.form.args[1:]
+        typed = any(isinstance(b, f.Arg) and not needs_cast(node.args[b.index]) for b in branches)
+        return text if typed or not node.ndim or node.kind != FLOAT else Text(f"{text.text}.astype(dtype)")
+
+    def formula(self, form: f.Formula, args: Sequence[Text], out: Text | None = None) -> Text:
+        if isinstance(form, f.Pow) and isinstance(form.exponent, f.Num):
+            return self.number_power(form, args)
+        return super().formula(form, args, out)
+
+    def number_power(self, form: f.Pow, args: Sequence[Text]) -> Text:
+        """Powers by products and roots: a general power is some hundred times slower than a product."""
+        base, exponent = self.formula(form.base, args), form.exponent
+        assert isinstance(exponent, f.Num)
+        n = exponent.value
+        if unrolled(form) and base.level == ATOM:
+            return self.product([base] * int(n))
+        if n == sp.Rational(1, 2):
+            return Text(f"np.sqrt({base.text})")
+        if n.is_number and n.is_negative:
+            return self.quotient(Text("1"), self.formula(f.power(form.base, f.Num(-n)), args))
+        return self.power(base, self.num(n))
+
+    def scalar(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
+        if record.name == "above":
+            return self.indicator(args, form)
+        relation = record.boolean and record.numpy.startswith("(")
+        levels = [wrap(a, SUM) for a in args] if relation else [a.text for a in args]
+        text = record.numpy.format(*levels)
+        return Text(text.removeprefix("(").removesuffix(")"), COMPARE) if relation else Text(text)
+
+    def indicator(self, args: Sequence[Text], form: f.Call) -> Text:
+        if is_half_step(form):
+            return Text(f"heaviside({args[0].text}, {args[1].text})")
+        return super().indicator(args, form)
+
+    # -- numbers and sizes
+    def num(self, value: sp.Expr) -> Text:
+        return number_code(value, escape)
+
+    def dim(self, dim: sp.Expr) -> Text:
+        return integer_code(dim, escape)
+
+    def shape(self, shape: Sequence[sp.Expr]) -> str:
+        """A shape as a tuple, or the size of its one axis."""
+        sizes = [self.dim(d).text for d in shape]
+        return sizes[0] if len(sizes) == 1 else "(" + ", ".join(sizes) + ")"
+
+    def scaled(self, coefficient: sp.Expr, factors: Sequence[Text]) -> Text:
+        """c·x; a fraction whose bottom is whole or contains sizes is a division."""
+        num, den = sp.fraction(coefficient)
+        if den == 1 or (not coefficient.free_symbols and num != 1):
+            return self.product([self.num(coefficient), *factors])
+        top = self.product(factors) if num == 1 else self.product([self.num(num), *factors])
+        return self.quotient(top, self.num(den))
+
+    # -- patterns
+    def picked(self, node: Node) -> Text | None:
+        """One entry of the last axis for every row: Z[np.arange(N), y]."""
+        taken = node.args[0]
+        if taken.id in self.names or taken.op.name != "take_along_axis" or not is_one(taken.shape[-1]):
+            return None
+        a, index = taken.args
+        if taken.attr != a.ndim - 1 or not same_shape(node.shape, a.shape[:-1]) or a.ndim > 2 or a.id not in self.names:
+            return None
+        place = self.last_index(index).text
+        return self.index(self.ref(a), place if a.ndim == 1 else f"np.arange({self.dim(a.shape[0]).text}), {place}")
+
+    def reshaped_product(self, node: Node) -> Text | None:
+        """A product under another shape: the product's own reshape is left out."""
+        inner = node.args[0]
+        if inner.id in self.names or inner.op.name != "einsum":
+            return None
+        return products.product(self, inner, self.arguments(inner), node.shape)
+
+    def last_index(self, index: Node) -> Text:
+        """An index array without its last axis of size 1."""
+        flat = flat_index(index)
+        if flat is not index and index.id not in self.names:
+            return self.ref(flat)
+        return Text(f"{wrap(self.ref(index), ATOM)}[..., 0]")
+
+    def square_sum(self, node: Node) -> Text | None:
+        """Σ x² and Σ x·y over everything, as one inner product."""
+        inner = self.rows.actual(node.args[0])
+        if node.ndim or inner.id in self.names or inner.op.name != "elementwise" or inner.kind != FLOAT:
+            return None
+        factors = _two_factors(inner)
+        if factors is None or not all(a.kind == FLOAT and same_shape(a.shape, inner.shape) for a in factors):
+            return None
+        left, right = (self.ref(a).text for a in factors)
+        return Text(f"np.vdot({left}, {right})")
+
+
+def _two_factors(row: Node) -> tuple[Node, Node] | None:
+    form = row.attr.form
+    if isinstance(form, f.Pow) and isinstance(form.base, f.Arg) and form.exponent == f.lift(2):
+        return row.args[form.base.index], row.args[form.base.index]
+    if isinstance(form, f.Mul) and len(form.factors) == 2 and all(isinstance(x, f.Arg) for x in form.factors):
+        left, right = form.factors
+        assert isinstance(left, f.Arg) and isinstance(right, f.Arg)
+        return row.args[left.index], row.args[right.index]
+    return None
+
+
+def masks(form: f.Formula, args: Sequence[Node]) -> set[int]:
+    """Truth values that may stay what they are: factors of a product with a float array before them."""
+    places = _all_places(form)
+    return {i for i in _masking(form, args) if places.count(i) == 1}
+
+
+def _masking(form: f.Formula, args: Sequence[Node]) -> set[int]:
+    found: set[int] = set().union(*[_masking(c, args) for c in f.children(form)])
+    typed = False
+    for factor in form.factors if isinstance(form, f.Mul) else ():
+        if typed and isinstance(factor, f.Arg) and args[factor.index].kind == BOOL:
+            found.add(factor.index)
+        typed = typed or _is_float_array(factor, args)
+    return found
+
+
+def _all_places(form: f.Formula) -> list[int]:
+    return [form.index] if isinstance(form, f.Arg) else [i for c in f.children(form) for i in _all_places(c)]
+
+
+def _is_float_array(factor: f.Formula, args: Sequence[Node]) -> bool:
+    """Whether a factor is an array of floats whatever stands beside it."""
+    return any(args[i].kind == FLOAT and args[i].ndim > 0 for i in f.arguments(factor))

@@ -1,0 +1,120 @@
+"""The program of a module as data: what is computed where, under which variable; not how a target language writes it.
+
+A statement gives a variable the value of a row. Rows without a variable are written inside the statement that reads
+them. A target prints statements from the rows alone; it never looks at the derivation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from symbackprop.codegen.initial import Initial
+from symbackprop.codegen.rows import Rows
+from symbackprop.core.formula import Formula
+from symbackprop.core.graph import Node
+from symbackprop.core.shapes import Dim, Shape
+
+
+@dataclass(frozen=True)
+class Assign:
+    """``name`` := the row. ``own``: the value must be an array of its own, not a view of something given or kept."""
+
+    name: str
+    row: Node
+    own: bool = False
+
+
+@dataclass(frozen=True)
+class OneHot:
+    """``name`` := the elementwise row over a one-hot argument, without forming it: ``base`` everywhere, ``hit`` at the
+    entry that ``index`` names in the last axis. Both are formulas over the row's arguments."""
+
+    name: str
+    row: Node
+    base: Formula
+    hit: Formula
+    index: Node
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """Two variables from the same exponentials: a softmax row and the logsumexp row of the same argument."""
+
+    name: str
+    row: Node
+    log_name: str
+    log_row: Node
+
+
+@dataclass(frozen=True)
+class Store:
+    """``stack[t]`` := ``value``; the stack has a shape and a kind (float, int, bool)."""
+
+    stack: str
+    value: str
+    shape: Shape
+    kind: str
+
+
+@dataclass(frozen=True)
+class For:
+    """A loop over time. ``start`` sets the carried variables, ``elements`` names step t of the sequences, ``update``
+    moves the carried variables on, all at once; ``last`` names the final carries."""
+
+    index: str
+    length: Dim
+    reverse: bool
+    start: tuple[Assign, ...]
+    elements: tuple[tuple[str, str], ...]
+    body: tuple[Statement, ...]
+    update: tuple[tuple[str, str], ...]
+    stores: tuple[Store, ...]
+    last: tuple[tuple[str, str], ...]
+
+
+Statement: TypeAlias = Assign | OneHot | Softmax | For
+
+
+@dataclass
+class Block:
+    """The body of one function: statements in order, the variable of every row that has one, and what comes in."""
+
+    statements: list[Statement] = field(default_factory=list)
+    names: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass
+class Program:
+    """A module before it is printed. Names of arrays are the model's; ``variables`` says what code calls them.
+
+    ``kept`` are the variables, and their rows, that forward hands to backward; ``gradients``, ``results`` and
+    ``equations`` map names to the variables that hold them at the end of backward, forward and outputs.
+    """
+
+    name: str
+    summary: str
+    text: str
+    level: int
+    dtype: str
+    rows: Rows
+    dims: dict[str, int | None]
+    params: dict[str, Node]
+    data: dict[str, Node]
+    constants: dict[str, Node]
+    variables: dict[str, str]
+    loss: str | None
+    outputs: tuple[str, ...]
+    initial: dict[str, Initial]
+    forward: Block
+    results: dict[str, str]
+    result_rows: dict[str, Node]
+    kept: dict[str, Node]
+    backward: Block
+    upstream: dict[str, Node]
+    gradients: dict[str, str]
+    unreached: tuple[str, ...]
+    evaluate: Block
+    equations: dict[str, str]
+    written: dict[int, str]
+    expanded: frozenset[int]

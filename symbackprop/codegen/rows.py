@@ -1,0 +1,131 @@
+"""The row table as the passes see it: arguments with substitutions made, order, and how often a row is written out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from symbackprop.codegen.passes.onehot import Split, split_one_hot
+from symbackprop.core import formula as f
+from symbackprop.core.graph import FLOAT, Node
+
+VIEWS = frozenset({"reshape", "broadcast", "slice", "out"})
+UNROLLED_POWERS = (3, 4)  # x**3 is written x * x * x, which is far cheaper than a general power
+
+
+class Rows:
+    """Reads rows of a graph; ``replace`` maps a row's id to the row that computes its value in a better way.
+
+    With ``split_one_hots`` a formula over a one-hot array is computed without that array (see `passes.onehot`).
+    """
+
+    def __init__(self, split_one_hots: bool = False) -> None:
+        self.replace: dict[int, Node] = {}
+        self._splits: dict[int, Split | None] = {}
+        self.split_one_hots = split_one_hots
+
+    def split(self, row: Node) -> Split | None:
+        """How a row is computed without its one-hot argument."""
+        if not self.split_one_hots:
+            return None
+        if row.id not in self._splits:
+            self._splits[row.id] = split_one_hot(row)
+        return self._splits[row.id]
+
+    def actual(self, row: Node) -> Node:
+        """The row that is computed in place of this one."""
+        return self.replace.get(row.id, row)
+
+    def args(self, row: Node) -> tuple[Node, ...]:
+        """What the computation of a row reads directly."""
+        split = self.split(row)
+        return self.actual(row).args if split is None else split.reads
+
+    def order(self, roots: Iterable[Node], known: Collection[int] = ()) -> list[Node]:
+        """Everything that the roots need and that is not known, arguments first; iterative."""
+        seen, found = set(known), []
+        for root in roots:
+            stack = [(root, False)]
+            while stack:
+                row, ready = stack.pop()
+                if ready:
+                    found.append(row)
+                elif row.id not in seen:
+                    seen.add(row.id)
+                    stack.append((row, True))
+                    stack.extend((a, False) for a in reversed(self.args(row)) if a.id not in seen)
+        return found
+
+    def occurrences(self, row: Node) -> dict[int, int]:
+        """How often each argument is written in the code of a row."""
+        actual = self.actual(row)
+        if self.split(row) is not None:
+            return dict.fromkeys((a.id for a in self.args(row)), 2)
+        counts = dict.fromkeys((a.id for a in actual.args), 0)
+        if actual.op.name == "elementwise":
+            for index, n in argument_counts(actual.attr.form).items():
+                counts[actual.args[index].id] += n
+        else:
+            for a in actual.args:
+                counts[a.id] += 1
+        return counts
+
+
+def argument_counts(form: f.Formula) -> dict[int, int]:
+    """How often each argument stands in the code of a formula."""
+    counts: dict[int, int] = {}
+    stack: list[tuple[f.Formula, int]] = [(form, 1)]
+    while stack:
+        item, times = stack.pop()
+        if isinstance(item, f.Arg):
+            counts[item.index] = counts.get(item.index, 0) + times
+        elif isinstance(item, f.Pow) and unrolled(item):
+            stack.append((item.base, 2))
+        else:
+            stack.extend((c, times) for c in f.children(item))
+    return counts
+
+
+def unrolled(form: f.Pow) -> bool:
+    """Whether a power is written as a product."""
+    return isinstance(form.exponent, f.Num) and form.exponent.value in UNROLLED_POWERS
+
+
+def is_transpose(row: Node) -> bool:
+    """An einsum of one operand that only permutes its axes."""
+    if row.op.name != "einsum" or len(row.args) != 1:
+        return False
+    source, target = row.attr.split("->")
+    return len(set(source)) == len(source) == len(target)
+
+
+def is_alias(row: Node) -> bool:
+    """A second name for a row."""
+    return row.op.name == "elementwise" and isinstance(row.attr.form, f.Arg)
+
+
+def is_view(row: Node) -> bool:
+    """Rows that move entries without arithmetic and may share memory with their argument."""
+    return (row.op.name in VIEWS and row.value is None) or is_transpose(row) or is_diagonal(row) or is_alias(row)
+
+
+def is_diagonal(row: Node) -> bool:
+    return row.op.name == "einsum" and row.attr == "aa->a"
+
+
+def base(row: Node) -> Node:
+    """The row whose memory a view may share."""
+    while is_view(row) and row.op.name != "out":
+        row = row.args[0]
+    return row
+
+
+def is_half_step(form: f.Formula) -> bool:
+    """An indicator with ½ at a tie: its values are floats, not truth values."""
+    return isinstance(form, f.Call) and form.name == "above" and form.args[2] not in (f.ZERO, f.ONE)
+
+
+def needs_cast(row: Node) -> bool:
+    """Whether the values of a row are truth values or integers."""
+    if row.kind == FLOAT:
+        return False
+    return not (row.op.name == "elementwise" and is_half_step(row.attr.form))

@@ -1,0 +1,194 @@
+"""From rows to statements: which rows get a variable, which are written in the line that reads them, in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from symbackprop.codegen.names import Scope
+from symbackprop.codegen.passes.softmax import softmax_pairs
+from symbackprop.codegen.passes.width import Width
+from symbackprop.codegen.program import Assign, Block, For, OneHot, Softmax, Statement, Store
+from symbackprop.codegen.rows import Rows, is_view, needs_cast, unrolled
+from symbackprop.core import formula as f
+from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.loops import Loop
+
+
+class Variables:
+    """The variable of every row, one for the whole module, so that forward and backward call a row the same."""
+
+    def __init__(self, names: Mapping[int, str], scope: Scope) -> None:
+        self.scope, self.names = scope, names
+        self.given = {id_: scope.fresh(name) for id_, name in names.items()}
+
+    def has_name(self, row: Node) -> bool:
+        return row.id in self.names
+
+    def of(self, row: Node) -> str:
+        """The variable of a row; named rows are called by their name, others t1, t2 …"""
+        if row.id not in self.given:
+            name = row.hint or ("p" if row.op.name == "softmax" else None)
+            self.given[row.id] = self.scope.temp() if name is None else self.scope.fresh(name)
+        return self.given[row.id]
+
+
+class Scheduler:
+    """Makes the blocks of a module. ``level`` is the -O level."""
+
+    def __init__(self, rows: Rows, variables: Variables, level: int) -> None:
+        self.rows, self.variables, self.level = rows, variables, level
+        self.indexes: list[str] = []
+
+    def block(self, roots: Sequence[Node], known: Mapping[int, str]) -> Block:
+        """Statements that give every root a variable, ``known`` rows having one already."""
+        order = self.rows.order(roots, known)
+        choice = Choice(self, order, roots, known)
+        block = Block([], choice.names)
+        for row in order:
+            statement = choice.statement(row)
+            if statement is not None:
+                block.statements.append(statement)
+        return block
+
+    # -- loops
+    def loop(self, scan: Node, results: Iterable[Node], names: dict[int, str]) -> For:
+        """The statement of a loop; ``results`` are the rows of its results that are read. ``names`` gets the variables
+        of the rows in its body."""
+        loop: Loop = scan.attr
+        index = self._index(loop.index)
+        wanted = {out.attr: out for out in results}
+        n, m = len(loop.carry), len(loop.sequences)
+        stacked = [(out, loop.results()[number]) for number, out in wanted.items() if number >= n]
+        roots = [*loop.carried, *[row for _, row in stacked]]
+        known = {leaf.id: self.variables.of(leaf) for leaf in loop.carry}
+        known |= {leaf.id: names[a.id] for leaf, a in zip(loop.invariants, scan.args[n + m :], strict=True)}
+        elements = self._elements(loop, scan, roots, known, names, index)
+        self.indexes.append(index)
+        body = self.block(roots, known)
+        self.indexes.pop()
+        names |= body.names
+        return For(
+            index, loop.length, loop.reverse,
+            tuple(Assign(known[leaf.id], a) for leaf, a in zip(loop.carry, scan.args, strict=False)),
+            tuple(elements),
+            tuple(body.statements),
+            tuple((known[leaf.id], body.names[row.id]) for leaf, row in zip(loop.carry, loop.carried, strict=True)),
+            tuple(
+                Store(names[out.id], body.names[row.id], out.shape, row.kind if needs_cast(row) else FLOAT)
+                for out, row in stacked
+            ),
+            tuple((names[out.id], known[loop.carry[number].id]) for number, out in wanted.items() if number < n),
+        )  # fmt: skip
+
+    def _index(self, wanted: str) -> str:
+        """A step counter; loops one after the other share it, nested ones do not."""
+        scope = self.variables.scope
+        name = scope.index(wanted)
+        while name in self.indexes:
+            wanted += "_"
+            name = scope.index(wanted)
+        return name
+
+    def _elements(self, loop: Loop, scan: Node, roots: Sequence[Node], known: dict[int, str], names: Mapping[int, str],
+                  index: str) -> list[tuple[str, str]]:  # fmt: skip
+        """The sequences' elements at a step: a variable where they are read more than once, else c[t] in place."""
+        order = self.rows.order(roots, {*known, *[leaf.id for leaf in loop.sequences]})
+        counts = count_uses(self.rows, order, roots)
+        found = []
+        for leaf, outer in zip(loop.sequences, scan.args[len(loop.carry) :], strict=False):
+            place = f"{names[outer.id]}[{index}]"
+            known[leaf.id] = place
+            if counts.get(leaf.id, 0) > 1:
+                known[leaf.id] = self.variables.of(leaf)
+                found.append((known[leaf.id], place))
+        return found
+
+
+def count_uses(rows: Rows, order: Iterable[Node], roots: Iterable[Node]) -> dict[int, int]:
+    """How often each row is written in the code of the others; being a result counts as two."""
+    counts: dict[int, int] = {}
+    for row in order:
+        for argument, n in rows.occurrences(row).items():
+            counts[argument] = counts.get(argument, 0) + n
+    for root in roots:
+        counts[root.id] = counts.get(root.id, 0) + 2
+    return counts
+
+
+class Choice:
+    """Which rows of one block get a variable, and the statements that follow from that."""
+
+    def __init__(self, scheduler: Scheduler, order: Sequence[Node], roots: Sequence[Node],
+                 known: Mapping[int, str]) -> None:  # fmt: skip
+        self.scheduler, self.rows, self.variables = scheduler, scheduler.rows, scheduler.variables
+        self.names = dict(known)
+        self.counts = count_uses(self.rows, order, roots)
+        self.pairs = softmax_pairs(order) if scheduler.level else {}
+        self.width = Width(self.rows, self.names)
+        self.results: dict[int, list[Node]] = {}
+        self.done: set[int] = set()
+        forced = {root.id for root in roots}
+        for row in order:
+            forced |= self._forced_by(row)
+        self._choose(order, forced)
+
+    def _forced_by(self, row: Node) -> set[int]:
+        """Rows that need a variable because of how this one is written."""
+        actual = self.rows.actual(row)
+        if row.op.name == "scan":
+            return {a.id for a in row.args[len(row.attr.carry) :]}
+        if row.op.name == "out":
+            self.results.setdefault(row.args[0].id, []).append(row)
+            return {row.id}
+        if row.id in self.pairs:
+            return {row.id}
+        if self.rows.split(row) is not None:
+            return {row.id, *[a.id for a in self.rows.args(row)]}
+        return {actual.args[i].id for i in powers(actual.attr.form)} if actual.op.name == "elementwise" else set()
+
+    def _choose(self, order: Sequence[Node], forced: set[int]) -> None:
+        for row in order:
+            if row.id in self.names or row.op.name == "scan" or row.op.name == "leaf":
+                continue
+            if row.id in forced or self._wants_variable(row):
+                self._name(row)
+            for wide in self.width.too_wide(row):
+                self._name(wide)
+
+    def _name(self, row: Node) -> None:
+        self.names[row.id] = self.variables.of(row)
+
+    def _wants_variable(self, row: Node) -> bool:
+        if row.value is not None and not self.variables.has_name(row):
+            return False
+        if self.variables.has_name(row):
+            return True
+        return self.counts.get(row.id, 0) > 1 and not self._is_trivial(row)
+
+    def _is_trivial(self, row: Node) -> bool:
+        """Views of variables and index ranges cost nothing to write twice."""
+        return row.op.name == "arange" or (is_view(row) and all(a.id in self.names for a in self.rows.args(row)))
+
+    def statement(self, row: Node) -> Statement | None:
+        """The statement that computes a row; None where it is written in place or comes with another row."""
+        if row.op.name == "scan":
+            return self.scheduler.loop(row, self.results.get(row.id, ()), self.names)
+        if row.id not in self.names or row.id in self.done or row.op.name == "out":
+            return None
+        if row.id in self.pairs:
+            return self._pair(*self.pairs[row.id])
+        split = self.rows.split(row)
+        if split is not None:
+            return OneHot(self.names[row.id], row, split.base, split.hit, split.at)
+        return Assign(self.names[row.id], row)
+
+    def _pair(self, softmax: Node, logsumexp: Node) -> Statement:
+        self.done |= {softmax.id, logsumexp.id}
+        return Softmax(self.names[softmax.id], softmax, self.names[logsumexp.id], logsumexp)
+
+
+def powers(form: f.Formula) -> set[int]:
+    """Arguments that a formula multiplies with themselves: x**3 as x * x * x needs x as a variable."""
+    if isinstance(form, f.Pow) and unrolled(form):
+        return set(f.arguments(form.base))
+    return {i for c in f.children(form) for i in powers(c)}
