@@ -1,4 +1,4 @@
-"""The language: rows, kernels, shapes and the ops. Read kernel.py, shapes.py, graph.py, ops/, functions.py in that order."""
+"""The language. Read formula.py, kernel.py, shapes.py, graph.py, ops/ and functions.py, in that order."""
 
 from symbackprop.core import layers, losses, ops, primitives, windows
 

@@ -98,8 +98,8 @@ def _reuse(derivative: sp.Expr, value: sp.Expr) -> sp.Expr:
 
 
 def _equal(a: sp.Expr, b: sp.Expr) -> bool:
-    """Whether two expressions agree: as they stand, or else to 30 digits at three points where every symbol and function
-    call counts as an unknown of its own. (Expanding their difference takes exponential time on nested powers.)"""
+    """Whether two expressions agree: as they stand, or else to 30 digits at three points where every symbol and every
+    function call is an unknown of its own. (Expanding their difference takes exponential time on nested powers.)"""
     if a == b:
         return True
     unknowns = sorted(_unknowns(a) | _unknowns(b), key=sp.default_sort_key)

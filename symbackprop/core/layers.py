@@ -1,11 +1,24 @@
-"""Building blocks of networks, as compositions: normalisation over a batch, attention, rotary positions, gated cells."""
+"""Building blocks of networks, as compositions: batch normalisation, attention, rotary positions, gated cells."""
 
 from __future__ import annotations
 
 import sympy as sp
 
 from symbackprop.core import build
-from symbackprop.core.functions import _hint, causal_mask_of, cos, exp, function, log, mean, plain, sigmoid, sin, sqrt, tanh
+from symbackprop.core.functions import (
+    _hint,
+    causal_mask_of,
+    cos,
+    exp,
+    function,
+    log,
+    mean,
+    plain,
+    sigmoid,
+    sin,
+    sqrt,
+    tanh,
+)
 from symbackprop.core.graph import Node, Operand, label
 from symbackprop.core.shapes import Dim, DimLike, as_dim, same, shape_text
 from symbackprop.errors import ShapeError
@@ -20,7 +33,7 @@ def batch_norm(x: Node, eps: Operand = 1e-5) -> Node:
 
 
 @function
-def dropout(x: Node, mask: Node, rate: Operand = sp.Rational(1, 2)) -> Node:
+def dropout(x: Node, mask: Node, rate: Operand = 0.5) -> Node:
     """x·mask/(1 − rate); the mask of zeros and ones is data, so the pass can be repeated and checked."""
     return x * mask / (1 - x.graph.lift(rate))
 
@@ -91,7 +104,10 @@ def grouped_attention(q: Node, k: Node, v: Node, causal: bool = False) -> Node:
 
 @function
 def rotary(x: Node, base: Operand = 10000) -> Node:
-    """Rotary positions on …×T×d: the pair (x_i, x_{i+d/2}) at place t is turned by the angle t·base^(−2i/d) (Su et al. 2021)."""
+    """Rotary positions on …×T×d: the pair (x_i, x_{i+d/2}) at place t is turned by the angle t·base^(−2i/d).
+
+    Su et al. 2021.
+    """
     t, d = x.shape[-2], x.shape[-1]
     half = sp.cancel(d / 2)
     if half.is_Rational and not half.is_Integer:
@@ -117,7 +133,7 @@ def gru_cell(x: Node, h: Node, W: Node, U: Node, b: Node) -> Node:
     """One GRU step: h' from x N×E, h N×H, W E×3H, U H×3H, b 3H; parts in the order r, z, n (Cho et al. 2014)."""
     width = h.shape[-1]
     from_x, from_h = _hint(x @ W + b, "p"), _hint(h @ U, "q")
-    parts = [(build.slice_axis(from_x, -1, k * width, width), build.slice_axis(from_h, -1, k * width, width)) for k in range(3)]
-    r, z = (_hint(sigmoid(p + q), name) for (p, q), name in zip(parts, "rz"))
+    parts = [[build.slice_axis(a, -1, k * width, width) for a in (from_x, from_h)] for k in range(3)]
+    r, z = (_hint(sigmoid(p + q), name) for (p, q), name in zip(parts, "rz", strict=False))
     n = _hint(tanh(parts[2][0] + r * parts[2][1]), "n")
     return (1 - z) * n + z * h

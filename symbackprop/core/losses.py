@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sympy as sp
-
 from symbackprop.core import build
 from symbackprop.core.functions import Axis, abs, function, log, norm, one_hot, pick, relu, whole
 from symbackprop.core.graph import Node, Operand
@@ -58,11 +56,12 @@ def cosine_similarity(a: Node, b: Node, axis: Axis = -1) -> Node:
 
 
 @function
-def smoothed_cross_entropy(logits: Node, target: Node, smoothing: Operand = sp.Rational(1, 10)) -> Node:
+def smoothed_cross_entropy(logits: Node, target: Node, smoothing: Operand = 0.1) -> Node:
     """Cross-entropy with class indices of which a share ``smoothing`` is spread evenly over all classes."""
     lse = build.logsumexp(logits, -1)
     even = build.reduce_sum(logits, -1) / logits.shape[-1]
-    return lse - (1 - smoothing) * pick(logits, target) - smoothing * even
+    share = lse.graph.lift(smoothing)
+    return lse - (1 - share) * pick(logits, target) - share * even
 
 
 @function

@@ -56,8 +56,8 @@ class Looped:
 
 
 class Recorder:
-    """Records a sweep. ``always`` are rows that get a step whatever their gradient; ``last`` is the row (the loss) whose
-    own terms are written after the branches through the network."""
+    """Records a sweep. ``always`` are rows that get a step whatever their gradient; ``last`` is the row (the loss)
+    whose own terms are written after the branches through the network."""
 
     def __init__(self, graph: Graph, always: Iterable[Node], last: Node | None = None) -> None:
         self.graph, self.last = graph, last
@@ -103,8 +103,8 @@ class Recorder:
         return (part.consumer if route is None else route[0]) is self.last
 
     def _is_simple(self, cotangent: Node, depth: int = 4) -> bool:
-        """Whether an unnamed row's gradient can be read in passing: a constant, a named gradient or a plain view of one,
-        or arithmetic on leaves."""
+        """Whether an unnamed row's gradient can be read in passing: a constant, a named gradient or a plain view of
+        one, or arithmetic on leaves."""
         if cotangent.is_leaf or cotangent.value is not None or cotangent.id in self.graph.sealed:
             return True
         if depth == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Union
+from typing import TypeAlias
 
 import sympy as sp
 
@@ -14,7 +14,7 @@ from symbackprop.core.ops.window import conv, fold_axis, unfold_axis
 from symbackprop.core.shapes import DimLike, as_dim, normalise_axis, shape_text
 from symbackprop.errors import ShapeError
 
-Pair = Union[int, Sequence[int]]
+Pair: TypeAlias = int | Sequence[int]
 LAYOUTS = ("NHWC", "NCHW")
 
 
@@ -24,6 +24,10 @@ def _pair(value: Pair, what: str, least: int) -> tuple[int, int]:
     if len(pair) != 2 or any(int(v) != v or v < least for v in pair):
         raise ShapeError(f"{what} is a whole number of at least {least}, or a pair of them, not {value}")
     return int(pair[0]), int(pair[1])
+
+
+def _ranks(function: str, x: Node, w: Node, rank: int) -> str:
+    return f"{function}: {label(x)} ({shape_text(x.shape)}) and {label(w)} ({shape_text(w.shape)}) need {rank} axes"
 
 
 def _require_layout(layout: str) -> None:
@@ -42,7 +46,7 @@ def conv2d(x: Node, w: Node, stride: Pair = 1, padding: Pair = 0, layout: str = 
     if layout == "NHWC":
         return conv(x, w, strides, paddings)
     if x.ndim != 4 or w.ndim != 4:
-        raise ShapeError(f"conv2d: {label(x)} ({shape_text(x.shape)}) and {label(w)} ({shape_text(w.shape)}) need 4 axes")
+        raise ShapeError(_ranks("conv2d", x, w, 4))
     result = conv(build.transpose(x, (0, 2, 3, 1)), build.transpose(w, (2, 3, 1, 0)), strides, paddings)
     return build.transpose(result, (0, 3, 1, 2))
 
@@ -51,7 +55,7 @@ def conv2d(x: Node, w: Node, stride: Pair = 1, padding: Pair = 0, layout: str = 
 def conv1d(x: Node, w: Node, stride: int = 1, padding: int = 0) -> Node:
     """Cross-correlation along time: x is N×T×C, w is k×C×K, the result N×T'×K."""
     if x.ndim != 3 or w.ndim != 3:
-        raise ShapeError(f"conv1d: {label(x)} ({shape_text(x.shape)}) and {label(w)} ({shape_text(w.shape)}) need 3 axes")
+        raise ShapeError(_ranks("conv1d", x, w, 3))
     strides, paddings = (1, _pair(stride, "stride", 1)[0]), (0, _pair(padding, "padding", 0)[0])
     result = conv(build.expand(x, 1), build.expand(w, 0), strides, paddings)
     return build.reshape(result, (result.shape[0], result.shape[2], result.shape[3]))
@@ -70,7 +74,7 @@ def _pooled_windows(x: Node, size: Pair, stride: Pair | None, layout: str) -> tu
 
 @function
 def max_pool2d(x: Node, size: Pair, stride: Pair | None = None, layout: str = "NHWC") -> Node:
-    """The largest entry of every window; windows do not overlap unless a stride says so. Equal entries share gradient."""
+    """The largest entry of every window; windows do not overlap unless a stride says so. Ties share the gradient."""
     windows, axes = _pooled_windows(x, size, stride, layout)
     return build.reduce_max(windows, axes)
 
@@ -91,5 +95,5 @@ def unfold(a: Node, width: DimLike, axis: int = -1, stride: int = 1) -> Node:
 
 @plain
 def fold(a: Node, size: DimLike, axis: int = -2, stride: int = 1) -> Node:
-    """Overlapping windows added up: the adjoint of unfold. ``axis`` is the window axis, the next one the place in it."""
+    """Overlapping windows added up, the adjoint of unfold: ``axis`` counts windows, the next one the places in them."""
     return fold_axis(a, normalise_axis(axis, a.ndim), as_dim(size), stride)

@@ -2,8 +2,8 @@
 
 Backpropagation through time: the same sweep runs on the body, its leaves as stops. Body rows that the backward body
 reads become further stacks of the forward loop. The reverse loop carries the cotangents of the carried values; what
-every step contributes to an invariant (a shared weight) is not added up inside it where it can be written as one product
-over all steps, which is one large matrix product instead of T small ones.
+every step contributes to an invariant (a shared weight) is not added up inside it where it can be written as one
+product over all steps, which is one large matrix product instead of T small ones.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Reversal:
         gradients, recorder = self._sweep(incoming, outside)
         moving, shared = gradients[: self.n + self.m], gradients[self.n + self.m :]
         body, row = self._reverse_scan(incoming, outside, moving, shared, recorder)
-        totals = [self._over_all_steps(row, g, a) for g, a in zip(shared, self.loop.invariants)]
+        totals = [self._over_all_steps(row, g, a) for g, a in zip(shared, self.loop.invariants, strict=False)]
         firsts = [result(row, i) for i in range(self.n)]
         along = [stack_of(row, g) if self.wanted[self.n + k] else None for k, g in enumerate(body)]
         return row, [*firsts, *along, *totals]
@@ -69,9 +69,10 @@ class Reversal:
         outputs = [*self.loop.carried, *[results[i] for i in self.stacks]]
         targets = self.loop.leaves()
         asked = [w or i < self.n for i, w in enumerate(self.wanted)]
-        wrt = [t for t, ask in zip(targets, asked) if ask and t.kind == "float"]
+        wrt = [t for t, ask in zip(targets, asked, strict=False) if ask and t.kind == "float"]
         recorder = Recorder(self.graph, [*self.loop.carried, *wrt])
-        found = dict(zip([w.id for w in wrt], vjp(outputs, [*incoming, *outside], wrt, recorder, self.loop.stop())))
+        gradients = vjp(outputs, [*incoming, *outside], wrt, recorder, self.loop.stop())
+        found = {w.id: g for w, g in zip(wrt, gradients, strict=True)}
         return [found[t.id] if t.id in found else self.graph.full(0, t.shape) for t in targets], recorder
 
     def _reverse_scan(
@@ -89,7 +90,7 @@ class Reversal:
             not self.loop.reverse, self.loop.index, recorder.records, self.loop,
         )  # fmt: skip
         start = [self.cotangents.get(i) for i in range(self.n)]
-        init = [self.graph.full(0, c.shape) if s is None else s for s, c in zip(start, self.loop.carry)]
+        init = [self.graph.full(0, c.shape) if s is None else s for s, c in zip(start, self.loop.carry, strict=False)]
         sequences = [self.cotangents[i] for i in self.stacks] + [stack_of(self.scan, k) for k in kept]
         row = make_scan(self.graph, loop, [*init, *sequences, *self.scan.args[self.n + self.m :]])
         return along, row
@@ -124,7 +125,7 @@ class Reversal:
     def _hoisted_operands(self, shared: Sequence[Node]) -> list[Node]:
         """The body rows that the products over all steps need stacked."""
         found: dict[int, Node] = {}
-        for g, leaf, ask in zip(shared, self.loop.invariants, self.wanted[self.n + self.m :]):
+        for g, leaf, ask in zip(shared, self.loop.invariants, self.wanted[self.n + self.m :], strict=False):
             if ask and leaf.kind == "float":
                 for term in _terms(g):
                     for operand in _operands(term):
@@ -148,7 +149,8 @@ class Reversal:
         if term.op.name == "einsum" and any(self._outer(a) is None for a in term.args):
             left, out = term.attr.split("->")
             letter = next(c for c in string.ascii_letters if c not in term.attr)
-            ins = [s if self._outer(a) is not None else letter + s for s, a in zip(left.split(","), term.args)]
+            operands = zip(left.split(","), term.args, strict=True)
+            ins = [s if self._outer(a) is not None else letter + s for s, a in operands]
             return build.einsum(",".join(ins) + "->" + out, *[self._stacked(row, a) for a in term.args])
         if term.op.name == "sum":
             axes, keepdims = term.attr
@@ -158,13 +160,13 @@ class Reversal:
 
     def _outer(self, a: Node) -> Node | None:
         """The outer row of an invariant leaf."""
-        for leaf, outer in zip(self.loop.invariants, self.scan.args[self.n + self.m :]):
+        for leaf, outer in zip(self.loop.invariants, self.scan.args[self.n + self.m :], strict=False):
             if leaf is a:
                 return outer
         return None
 
     def _stacked(self, row: Node, a: Node) -> Node:
-        """A body row over all steps: an invariant as it is, a forward row from the forward loop, else from the reverse."""
+        """A body row over all steps: an invariant as it is, a forward row from that loop, else from the reverse one."""
         outer = self._outer(a)
         if outer is not None:
             return outer
@@ -200,11 +202,11 @@ def _show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
 def _reference(np: Any, loop: Loop, *arrays: Any, evaluate: Any, length: int) -> list[Any]:
     """Step by step, in a Python loop. ``evaluate(rows, {leaf id: array})`` computes body rows."""
     n, m = len(loop.carry), len(loop.sequences)
-    carry, fixed = list(arrays[:n]), dict(zip([x.id for x in loop.invariants], arrays[n + m :]))
+    carry, fixed = list(arrays[:n]), dict(zip([x.id for x in loop.invariants], arrays[n + m :], strict=False))
     stacks: list[list[Any]] = [[] for _ in loop.stacked]
     for t in reversed(range(length)) if loop.reverse else range(length):
-        values = dict(zip([c.id for c in loop.carry], carry)) | fixed
-        values |= {x.id: a[t] for x, a in zip(loop.sequences, arrays[n : n + m])}
+        values = dict(zip([c.id for c in loop.carry], carry, strict=False)) | fixed
+        values |= {x.id: a[t] for x, a in zip(loop.sequences, arrays[n : n + m], strict=False)}
         found = evaluate(loop.results(), values)
         carry = found[:n]
         for stack, value in zip(stacks, found[n:], strict=True):
