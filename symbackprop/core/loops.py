@@ -124,12 +124,28 @@ def close_loop(
     index: str = "t",
 ) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
     """Turn body rows that may read outer rows into a scan: outer rows become invariants."""
+    row, copies = open_loop(graph, length, carry, elements, carried, stacked, args, reverse, index)
+    n = len(carry)
+    row.attr.stacked.extend(copies)
+    return tuple(result(row, i) for i in range(n)), tuple(result(row, n + i) for i in range(len(copies)))
+
+
+def open_loop(
+    graph: Graph,
+    length: Dim,
+    carry: list[Node],
+    elements: list[Node],
+    carried: list[Node],
+    named: list[Node],
+    args: Sequence[Node],
+    reverse: bool = False,
+    index: str = "t",
+) -> tuple[Node, list[Node]]:
+    """The same without stacks: the scan and the body rows that ``named`` became, for `stack_of` to stack when asked."""
     own = {n.id for n in (*carry, *elements)}
-    carried, stacked, invariants, outer = _close(graph, own, carried, stacked)
-    loop = Loop(length, carry, elements, invariants, carried, stacked, reverse, index)
-    row = make_scan(graph, loop, [*args, *outer])
-    total, n = len(loop.results()), len(carry)
-    return tuple(result(row, i) for i in range(n)), tuple(result(row, i) for i in range(n, total))
+    closed, copies, invariants, outer = _close(graph, own, carried, named)
+    loop = Loop(length, carry, elements, invariants, closed, [], reverse, index)
+    return make_scan(graph, loop, [*args, *outer]), copies
 
 
 def _tuple(value: Any) -> tuple[Node, ...]:

@@ -53,9 +53,7 @@ def parse_expression(text: str, model: Model, names: dict[str, Node] | None = No
     cursor = Cursor(lines[0].tokens)
     tree = expression(cursor)
     cursor.finish("the formula")
-    scope = ModelScope(model)
-    scope.late.update({k: (lambda v=v: v) for k, v in (names or {}).items()})  # type: ignore[misc]
-    return row(tree, scope)
+    return row(tree, ModelScope(model, names))
 
 
 def _stem(path: str | None) -> str:

@@ -1,4 +1,4 @@
-"""Statements to a `Model`, in order. Literal loops are unrolled here, loops over a symbolic axis go to `loops`."""
+"""Statements to a `Model`, in order. Literal loops are unrolled here; `loops` makes scans of the others."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 import sympy as sp
 
-from symbackprop.core.graph import Node
 from symbackprop.errors import ModelError, NameProblem
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_name
 from symbackprop.model.notations import check_notation
 from symbackprop.model.text import tree
 from symbackprop.model.text.evaluate import evaluate, lift, operand
+from symbackprop.model.text.loops import BodyScope
 from symbackprop.model.text.numbers import short
 from symbackprop.model.text.scope import MAX_RANK, ModelScope, size_of
 
@@ -22,14 +22,14 @@ MAX_STATEMENTS = 50_000
 
 
 class Builder:
-    """Applies statements to a model."""
+    """Applies statements to a model. ``scope`` is the place where names are looked up: the model, or a loop's body."""
 
     def __init__(self, model: Model, source: str, statements: Sequence[tree.Statement]) -> None:
         self.model, self.source, self.statements = model, source, statements
-        self.scope = ModelScope(model)
-        self.scope.defined_later = self._defined_later
-        self.lines: dict[str, int] = {}
-        self.line, self.count = 0, 0
+        self.top = ModelScope(model)
+        self.top.defined_later = self._defined_later
+        self.scope: ModelScope | BodyScope = self.top
+        self.count = 0
 
     def run(self) -> Model:
         for statement in self.statements:
@@ -40,15 +40,17 @@ class Builder:
 
     def apply(self, statement: tree.Statement) -> None:
         """One statement; what goes wrong is located on its line."""
-        self.line, self.count = statement.line, self.count + 1
+        self.top.line, self.count = statement.line, self.count + 1
         with located(f"{self.source}:{statement.line}"):
             if self.count > MAX_STATEMENTS:
                 raise ModelError(f"more than {MAX_STATEMENTS} statements after unrolling: use a symbolic axis, 1..T")
+            if self.scope is not self.top and not isinstance(statement, (tree.Equation, tree.For)):
+                raise ModelError("in a loop over a symbolic axis only equations and loops can stand")
             _RULES[type(statement)](self, statement)
 
     def _finish(self) -> None:
         for name in self.model.notation_of:
-            if name not in self.model.graph.names and name not in self.model.sizes:
+            if name not in self.top.lines:
                 raise NameProblem(f"notation is given for {name!r}, which is not declared")
         if not self.statements:
             raise ModelError("the text is empty: declare data and parameters, then `loss L = …` or `output Y = …`")
@@ -59,8 +61,8 @@ class Builder:
     # -- declarations
     def dims(self, s: tree.Dims) -> None:
         for item in s.items:
-            self.claim(item.name)
-            size = None if item.size is None else size_of(item.size, self.scope)
+            self.top.claim(item.name)
+            size = None if item.size is None else size_of(item.size, self.top)
             if size is not None and not size.is_Integer:
                 raise ModelError(f"the size of dimension {item.name} is a whole number, not {short(size)}")
             self.model.dim(item.name, None if size is None else int(size))
@@ -73,95 +75,56 @@ class Builder:
     def family(self, target: tree.Target) -> Iterator[str]:
         """The names that a declared target stands for: one, or those of a range."""
         if target.index is None or target.stop is None:
-            yield self.claim_target(target)
+            yield self.top.claim_target(target)
             return
-        first, last = self.scope.index_of(target.index, target.name), self.scope.index_of(target.stop, target.name)
-        if last < first or last - first >= MAX_STATEMENTS:
-            raise ModelError(f"the range {first}..{last} of {target.name}[…] is empty or too long")
-        for k in range(first, last + 1):
-            yield self.claim(self.scope.register(target.name, k))
+        first, last = (self.top.index_of(i, target.name) for i in (target.index, target.stop))
+        if not (first.is_Integer and last.is_Integer and 0 <= last - first < MAX_STATEMENTS):
+            raise ModelError(f"the range {first}..{last} of {target.name}[…] is empty, too long or not of numbers")
+        for k in range(int(first), int(last) + 1):
+            yield self.top.claim(self.top.register(target.name, sp.Integer(k)))
 
     def array(self, role: str, name: str, item: tree.ArrayItem) -> None:
         if len(item.shape) > MAX_RANK:
             raise ModelError(f"{name} has {len(item.shape)} axes; at most {MAX_RANK} are allowed")
-        shape = tuple(size_of(d, self.scope) for d in item.shape)
+        shape = tuple(size_of(d, self.top) for d in item.shape)
         if item.below is not None:
             if role != "data":
                 raise ModelError(f"{name} is {role} and cannot be integers: only data can")
-            self.model.data(name, shape, below=size_of(item.below, self.scope))
+            self.model.data(name, shape, below=size_of(item.below, self.top))
         else:
             getattr(self.model, role)(name, shape)
 
     def constants(self, s: tree.Constants) -> None:
         for name, expr in s.items:
-            value = evaluate(expr, self.scope)
+            value = evaluate(expr, self.top)
             if not isinstance(value, sp.Expr):
                 raise ModelError(f"{s.keyword} {name} is a number that is known now, not {short(value)}")
             if s.keyword == "const":
-                self.model.const(self.claim(name), value)
+                self.model.const(self.top.claim(name), value)
 
     def notate(self, s: tree.Notate) -> None:
-        known = self.scope.families.get(s.target.name, {})
-        index = None if s.target.index is None else self.scope.index_of(s.target.index, s.target.name)
-        if index is not None and index not in known:
-            raise NameProblem(f"notation is given for {s.target.name}[{index}], which is not declared above")
-        name = s.target.name if index is None else known[index]
+        name = s.target.name
+        if s.target.index is not None:
+            index = self.top.index_of(s.target.index, name)
+            known = self.top.families.get(name, {})
+            if index not in known:
+                raise NameProblem(f"notation is given for {name}[{index}], which is not declared above")
+            name = known[index]
         self.model.notation_of[check_name(name)] = check_notation(s.latex)
 
     # -- equations
     def equation(self, s: tree.Equation) -> None:
-        self._refuse_itself(s)
-        value = operand(s.value, self.scope)
-        name = self.claim_target(s.target)
-        self.define(s.keyword, name, lift(value, self.model.graph))
-
-    def define(self, keyword: str, name: str, row: Node) -> Node:
-        rule: Callable[[str, Node], Node] = getattr(self.model, keyword)
-        return rule(name, row)
-
-    def _refuse_itself(self, s: tree.Equation) -> None:
-        """``h = h + 1`` assigns a second time, which an equation cannot."""
-        target = s.target
-        if target.index is None and target.name in self.lines and not self.scope.locals:
-            raise NameProblem(self._taken(target.name))
-
-    def claim_target(self, target: tree.Target) -> str:
-        """The Python name of a target, which has to be free. In an unrolled loop a plain name gets the counter."""
-        if target.index is not None or not self.scope.locals:
-            return self.claim(self.scope.spelled(target))
-        own = self.scope.locals[-1]
-        if target.name in own:
-            raise NameProblem(f"{target.name!r} is assigned twice in the body of the loop")
-        counters = list(self.scope.counters.values())[-len(self.scope.locals) :]
-        if len(counters) == 1:
-            name = self.scope.register(target.name, counters[0])
-        else:
-            name = target.name + "_".join(map(str, counters))
-        own[target.name] = self.claim(name)
-        return name
-
-    def claim(self, name: str) -> str:
-        """The name, noted with its line, unless it is taken or not allowed."""
-        check_name(name)
-        if name in self.lines or name in self.scope.late:
-            raise NameProblem(self._taken(name))
-        if name in self.scope.counters or name in self.scope.families:
-            what = "a loop counter" if name in self.scope.counters else "a family of indexed names"
-            raise NameProblem(f"the name {name!r} is already {what}")
-        self.lines[name] = self.line
-        return name
-
-    def _taken(self, name: str) -> str:
-        what = " (as a dimension)" if name in self.model.sizes else ""
-        hint = "; shapes are written N x D" if what else ""
-        place = f" on line {self.lines[name]}" if name in self.lines else ""
-        return f"the name {name!r} is already taken{place}{what}{hint}"
+        plain = s.target.index is None and not self.scope.locals
+        if plain and s.target.name in self.top.lines:
+            raise NameProblem(self.top.taken(s.target.name))
+        value = lift(operand(s.value, self.scope), self.model.graph)
+        self.scope.assign(s.keyword, s.target, value)
 
     def _defined_later(self, name: str) -> str:
         """That a name is only defined on this line or below, for an error message."""
         for s in _flat(self.statements):
-            if s.line >= self.line and name in _defines(s):
-                if s.line == self.line:
+            if s.line >= self.top.line and name in _defines(s):
+                if s.line == self.top.line:
                     return f"{name!r} is defined in terms of itself"
                 return f"{name!r} is used before it is defined on line {s.line}"
         return ""
@@ -169,13 +132,13 @@ class Builder:
     # -- loops
     def loop(self, s: tree.For) -> None:
         check_name(s.variable)
-        if s.variable in self.lines or s.variable in self.scope.counters or s.variable in self.scope.families:
+        if s.variable in self.top.lines or s.variable in self.top.counters or s.variable in self.top.families:
             raise NameProblem(f"the loop counter {s.variable!r} is already a name")
         start, stop = evaluate(s.start, self.scope), evaluate(s.stop, self.scope)
         if isinstance(start, sp.Integer) and isinstance(stop, sp.Integer):
             self.unroll(s, int(start), int(stop))
         else:
-            raise ModelError("loops over a symbolic axis are not supported yet")
+            self.scan(s, start, stop)
 
     def unroll(self, s: tree.For, start: int, stop: int) -> None:
         """The body once for every value of the counter; downwards when the range runs downwards."""
@@ -184,12 +147,22 @@ class Builder:
             steps = abs(stop - start) + 1
             raise ModelError(f"a loop of {steps} steps is too long to unroll: use a symbolic axis, 1..T")
         for k in range(start, stop + step, step):
-            self.scope.counters[s.variable] = k
+            self.top.counters[s.variable] = k
             self.scope.locals.append({})
             for inner in s.body:
                 self.apply(inner)
             self.scope.locals.pop()
-        self.scope.counters.pop(s.variable, None)
+        self.top.counters.pop(s.variable, None)
+
+    def scan(self, s: tree.For, start: Any, stop: Any) -> None:
+        """The body once, as the body of a scan."""
+        outside = self.scope
+        self.scope = body = BodyScope(outside, self.top, s, start, stop)
+        for inner in s.body:
+            self.apply(inner)
+        self.scope = outside
+        with located(f"{self.source}:{s.line}"):
+            body.close()
 
 
 _RULES: dict[type, Callable[[Builder, Any], None]] = {
@@ -227,6 +200,8 @@ def located(where: str) -> Iterator[None]:
         yield
     except ModelError as error:
         raise error.at(where) from None
+    except (ZeroDivisionError, OverflowError) as error:
+        raise ModelError(str(error), where) from None
     except RecursionError:
         raise ModelError("the formulas are nested too deeply: name a part of them", where) from None
 

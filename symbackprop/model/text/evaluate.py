@@ -30,6 +30,9 @@ class Scope(Protocol):
     def member(self, name: str, items: tuple[tree.Expr, ...]) -> Node | None:
         """``h[t]`` where h is a family of names (h[0], h[1] …); None where it is not."""
 
+    def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None:
+        """``row[t, …]`` for the counter t of a loop over a symbolic axis; None where no such counter occurs."""
+
     def offset(self, item: tree.Expr) -> int:
         """What to subtract from an index: loop counters count from 1, arrays from 0."""
 
@@ -118,7 +121,13 @@ def _index(expr: tree.Index, scope: Scope) -> Value:
         raise ModelError(f"{short(base)} is a number and has no entries")
     if not base.shape:
         raise ModelError(f"{label(base)} is a scalar and has no entries")
-    items = tuple(_key(item, scope) for item in expr.items)
+    element = scope.element(base, expr.items)
+    return subscript(base, expr.items, scope) if element is None else element
+
+
+def subscript(base: Node, keys: tuple[tree.Expr, ...], scope: Scope) -> Node:
+    """``base[keys]`` as NumPy means it."""
+    items = tuple(_key(item, scope) for item in keys)
     return getitem(base, items[0] if len(items) == 1 else items)
 
 

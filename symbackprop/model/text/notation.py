@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
+from symbackprop.core.loops import Loop
 from symbackprop.core.notation import Notation, Text
 from symbackprop.core.ops.linear import as_matrix_product
 from symbackprop.core.scalars import Scalar
-from symbackprop.core.shapes import Shape, broadcast, is_one, same_shape
+from symbackprop.core.shapes import Shape, broadcast, dim_text, is_one, same_shape
 
 _SPELLED_OUT = ("above", "ratio")
 _VECTOR_FIRST = {"a,ab->b": False, "a,ba->b": True}  # x @ W and x @ W.T
@@ -23,8 +24,14 @@ class ModelText(Notation):
     derivative functions, indices instead of reshapes."""
 
     def __init__(self, names: Mapping[int, str], declared: Sequence[str] = ()) -> None:
-        super().__init__(names)
+        super().__init__()
+        self.names = names  # even when it is still empty: the writer fills it
         self.shadows_pi = "pi" in declared
+        self.leaves: dict[int, Callable[[], Text]] = {}
+
+    def ref(self, node: Node) -> Text:
+        """A row as an operand; a leaf of a loop's body is written as what it stands for."""
+        return self.leaves[node.id]() if node.id in self.leaves else super().ref(node)
 
     def num(self, value: sp.Expr) -> Text:
         if self.shadows_pi and value.has(sp.pi):
@@ -47,7 +54,15 @@ class ModelText(Notation):
             return self._reshape(node, args)
         if node.op.name == "einsum":
             return self._einsum(node, args)
+        if node.op.name == "out":
+            return self._result(node)
         return super().structural(node, args)
+
+    def _result(self, node: Node) -> Text:
+        """``h[T]``: the last value that a loop carries."""
+        loop: Loop = node.args[0].attr
+        name = self.names[loop.carry[node.attr].id].partition("[")[0]
+        return Text(f"{name}[{'1' if loop.reverse else dim_text(loop.length)}]")
 
     def _einsum(self, node: Node, args: Sequence[Text]) -> Text:
         """A product with its operands in the order of the row."""
@@ -68,7 +83,8 @@ class ModelText(Notation):
         if a.op.name == "slice" and self.name_of(a) is None and a.origin is None:
             axis, start, length, step = a.attr
             if is_one(length) and step == 1 and same_shape(node.shape, (*a.shape[:axis], *a.shape[axis + 1 :])):
-                return self.index(self.ref(a.args[0]), ", ".join([":"] * axis + [self.dim(start).text]))
+                place = start + 1 if axis == 0 and a.args[0].op.name == "out" else start  # loops count from 1
+                return self.index(self.ref(a.args[0]), ", ".join([":"] * axis + [self.dim(place).text]))
         return super().structural(node, args)
 
 

@@ -2,106 +2,224 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import fields, is_dataclass
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass
 
 import sympy as sp
 
 from symbackprop.core.graph import Node
-from symbackprop.core.shapes import dim
+from symbackprop.core.indexing import getitem
+from symbackprop.core.loops import result, stack_of
+from symbackprop.core.shapes import dim, same
 from symbackprop.errors import ModelError, NameProblem, did_you_mean
 from symbackprop.model.model import Model
+from symbackprop.model.names import check_name
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import callee, function_names
 from symbackprop.model.text.evaluate import evaluate
-from symbackprop.model.text.numbers import short, whole
+from symbackprop.model.text.numbers import short
 
 PI = "pi"
 
 
-class ModelScope:
-    """The names of a model. Loop bodies put their own scope on top of it."""
+class Scope:
+    """Names at a place in a text: those of the model, or inside a loop body its own on top of them.
 
-    def __init__(self, model: Model) -> None:
+    ``counters`` are the values of the literal loops around the place, ``locals`` the plain names of their bodies,
+    ``families`` the names ``h[0], h[1] …`` by base and index, ``loops`` what loops over a symbolic axis have computed.
+    """
+
+    def __init__(self, model: Model, counters: dict[str, int]) -> None:
         self.model, self.graph = model, model.graph
-        self.counters: dict[str, int] = {}
+        self.counters = counters
         self.locals: list[dict[str, str]] = []
-        self.families: dict[str, dict[int, str]] = {}
-        self.late: dict[str, Callable[[], Node]] = {}
-        self.defined_later: Callable[[str], str] = lambda name: ""
+        self.families: dict[str, dict[sp.Expr, str]] = {}
+        self.loops: dict[str, LoopResult] = {}
 
+    # -- for the two kinds of scope to say
+    def own(self, name: str) -> Node | None:
+        """The row of that Python name which belongs to this scope."""
+        raise NotImplementedError
+
+    def beyond(self, name: str) -> Node | sp.Expr:
+        """What a name means that this scope has no row for."""
+        raise NotImplementedError
+
+    def claim(self, name: str) -> str:
+        """The name, now taken; a `NameProblem` when it cannot be."""
+        raise NotImplementedError
+
+    def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None:
+        """``row[t, …]`` where t counts a loop over a symbolic axis; None where no such counter occurs."""
+        return None
+
+    # -- values
     def name(self, name: str) -> Node | sp.Expr:
         for scope in reversed(self.locals):
             if name in scope:
-                return self.graph.names[scope[name]]
+                return self._row(scope[name])
         if name in self.counters:
             return sp.Integer(self.counters[name])
-        if name in self.graph.names:
-            return self.graph.names[name]
-        if name in self.model.sizes:
-            return dim(name)
-        if name in self.late:
-            return self.late[name]()
-        if name == PI:
-            return sp.pi
-        raise NameProblem(self._unknown(name))
+        found = self.own(name)
+        return self.beyond(name) if found is None else found
 
     def member(self, name: str, items: tuple[tree.Expr, ...]) -> Node | None:
-        """``h[2]`` of the family h."""
-        family = self.families.get(name)
-        if family is None or len(items) != 1 or isinstance(items[0], tree.Slice):
+        """``h[2]`` of the family h, ``h[T]`` of the loop that computes h."""
+        family, loop = self.families.get(name), self.loops.get(name)
+        if len(items) != 1 or isinstance(items[0], tree.Slice) or (family is None and loop is None):
             return None
-        value = evaluate(items[0], self)
-        if isinstance(value, sp.Integer) and int(value) in family:
-            return self.graph.names[family[int(value)]]
-        if name in self.graph.names or name in self.late:
+        place = evaluate(items[0], self)
+        if isinstance(place, sp.Expr):
+            if family is not None and place in family:
+                return self._row(family[place])
+            if loop is not None:
+                return loop.at(place, name)
+        if family is None or loop is not None:
             return None
-        raise NameProblem(f"there is no {name}[{short(value)}]; there is {self._members(name)}")
+        raise NameProblem(f"there is no {name}[{short(place)}]; there is {self.members(name)}")
 
     def offset(self, item: tree.Expr) -> int:
-        """1 where a loop counter is part of an index into an array: counters count from 1."""
+        """1 where the counter of a literal loop is part of an index into an array: counters count from 1."""
         return int(any(name in self.counters for name in mentioned(item)))
 
-    # -- families
+    def _row(self, name: str) -> Node:
+        row = self.own(name)
+        assert row is not None
+        return row
+
+    # -- names of definitions
     def spelled(self, target: tree.Target) -> str:
         """The Python spelling of a target: ``h[0]`` is ``h0``."""
         if target.index is None:
             return target.name
         return self.register(target.name, self.index_of(target.index, target.name))
 
-    def index_of(self, index: tree.Expr, name: str) -> int:
-        value = whole(evaluate(index, self), f"the index of {name}[…] on the left of a definition")
-        if value < 0:
+    def index_of(self, index: tree.Expr, name: str) -> sp.Expr:
+        """The index of a name on the left of a definition: a whole number, or T + 1 for a loop that runs backwards."""
+        value = evaluate(index, self)
+        if not isinstance(value, sp.Expr) or value.is_integer is not True:
+            raise ModelError(f"a name such as {name}[0] has a whole number in brackets, not {short(value)}")
+        if value.is_negative:
             raise NameProblem(f"{name}[{value}]: an index of a name cannot be negative")
         return value
 
-    def register(self, base: str, index: int) -> str:
+    def register(self, base: str, index: sp.Expr) -> str:
         """Make ``base[index]`` a name."""
         if base in self.graph.names or base in self.model.sizes:
             raise NameProblem(f"{base}[{index}] cannot be a name of its own: {base} is declared already")
-        spelled = f"{base}{index}"
-        if spelled in self.graph.names or spelled in self.model.sizes:
+        spelled = base + re.sub(r"\W", "", str(index))
+        if self.own(spelled) is not None or spelled in self.model.sizes:
             raise NameProblem(f"{base}[{index}] is spelled {spelled} in Python, and {spelled} is already taken")
         self.families.setdefault(base, {})[index] = spelled
         return spelled
 
-    def _members(self, name: str) -> str:
-        known = sorted(self.families[name])
+    def members(self, name: str) -> str:
+        known = sorted(self.families[name], key=str)
         listed = ", ".join(f"{name}[{k}]" for k in known[:4])
         return listed + (f" … {name}[{known[-1]}]" if len(known) > 4 else "")
 
-    # -- what went wrong
+    def claim_target(self, target: tree.Target) -> str:
+        """The Python name of a target, which has to be free. In an unrolled loop a plain name gets the counter."""
+        if target.index is not None or not self.locals:
+            return self.claim(self.spelled(target))
+        own = self.locals[-1]
+        if target.name in own:
+            raise NameProblem(f"{target.name!r} is assigned twice in the body of the loop")
+        counters = list(self.counters.values())[-len(self.locals) :]
+        single = len(counters) == 1
+        name = self.register(target.name, sp.Integer(counters[0])) if single else _nested_name(target.name, counters)
+        own[target.name] = self.claim(name)
+        return name
+
+
+def _nested_name(name: str, counters: Sequence[int]) -> str:
+    return name + "_".join(map(str, counters))
+
+
+class ModelScope(Scope):
+    """The names of a model, outside of every loop over a symbolic axis."""
+
+    def __init__(self, model: Model, others: Mapping[str, Node] | None = None) -> None:
+        super().__init__(model, {})
+        self.others = others or {}
+        self.lines: dict[str, int] = {}
+        self.line = 0
+        self.defined_later: Callable[[str], str] = lambda name: ""
+
+    def own(self, name: str) -> Node | None:
+        if name in self.others:
+            return self.others[name]
+        if name not in self.graph.names and name in self.loops:
+            return self.model.let(name, self.loops[name].stack())
+        return self.graph.names.get(name)
+
+    def beyond(self, name: str) -> Node | sp.Expr:
+        if name in self.model.sizes:
+            return dim(name)
+        if name == PI:
+            return sp.pi
+        raise NameProblem(self._unknown(name))
+
+    def assign(self, keyword: str, target: tree.Target, row: Node) -> None:
+        """One equation."""
+        define: Callable[[str, Node], Node] = getattr(self.model, keyword)
+        define(self.claim_target(target), row)
+
+    def claim(self, name: str) -> str:
+        check_name(name)
+        if name in self.lines:
+            raise NameProblem(self.taken(name))
+        if name in self.counters or name in self.families:
+            what = "a loop counter" if name in self.counters else "a family of indexed names"
+            raise NameProblem(f"the name {name!r} is already {what}")
+        self.lines[name] = self.line
+        return name
+
+    def taken(self, name: str) -> str:
+        what = " (as a dimension)" if name in self.model.sizes else ""
+        hint = "; shapes are written N x D" if what else ""
+        return f"the name {name!r} is already taken on line {self.lines[name]}{what}{hint}"
+
     def _unknown(self, name: str) -> str:
         shown = name if len(name) <= 40 else name[:40] + "…"
         if name in self.families:
-            return f"{shown} is a family of names: write {self._members(name)}"
+            return f"{shown} is a family of names: write {self.members(name)}"
         later = self.defined_later(name)
         if later:
             return later
         if callee(name) is not None:
             return f"{shown} is a function: write {shown}(…)"
-        known = [*self.graph.names, *self.model.sizes, *self.late, *self.families]
+        known = [*self.graph.names, *self.model.sizes, *self.others, *self.loops, *self.families]
         return f"{shown!r} is not declared.{did_you_mean(shown, known) or did_you_mean(shown, function_names())}"
+
+
+@dataclass
+class LoopResult:
+    """A name computed by a loop from ``first`` to ``last``: its row in the body, and its place among the carries."""
+
+    scan: Node
+    row: Node
+    first: sp.Expr
+    last: sp.Expr
+    place: int | None
+    varies: bool = True
+
+    def stack(self) -> Node:
+        """The values of all steps, ordered by the counter."""
+        if self.varies:
+            return stack_of(self.scan, self.row)
+        return self.row.graph.broadcast(self.row, (self.scan.attr.length, *self.row.shape))
+
+    def at(self, place: sp.Expr, name: str) -> Node:
+        """The value at one step; the last one needs no stack."""
+        end = self.first if self.scan.attr.reverse else self.last
+        if self.place is not None and same(place, end):
+            return result(self.scan, self.place)
+        index = sp.expand(place - self.first)
+        if index.is_negative or (self.last - place).is_negative:
+            raise ModelError(f"there is no {name}[{short(place)}]: the loop runs from {self.first} to {self.last}")
+        return getitem(self.stack(), index)
 
 
 def mentioned(expr: object) -> Iterator[str]:
@@ -121,7 +239,7 @@ MAX_DIM = 2**31 - 1
 MAX_RANK = 16
 
 
-def size_of(expr: tree.Expr, scope: ModelScope) -> sp.Expr:
+def size_of(expr: tree.Expr, scope: Scope) -> sp.Expr:
     """A size: a positive whole number or an expression in dimensions."""
     for name in mentioned(expr):
         if name not in scope.model.sizes and name not in scope.counters:
@@ -136,7 +254,7 @@ def size_of(expr: tree.Expr, scope: ModelScope) -> sp.Expr:
     return value
 
 
-def _not_a_dimension(name: str, scope: ModelScope) -> str:
+def _not_a_dimension(name: str, scope: Scope) -> str:
     if name in scope.graph.names:
         return f"{name!r} is an array, not a dimension"
     hint = did_you_mean(name[:40], scope.model.sizes)

@@ -1,4 +1,4 @@
-"""A model as text that parses back to it: header, declarations, equations in order.
+"""A model as text that parses back to it: header, declarations, equations and loops in order.
 
 Rows without a name are written in place; one that is large and read several times, or nested very deeply, gets a line
 of its own, so the text stays as short as the table of rows.
@@ -7,6 +7,7 @@ of its own, so the text stays as short as the table of rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.notation import number_text
@@ -14,9 +15,28 @@ from symbackprop.core.shapes import dim_text
 from symbackprop.model.model import Model, Statement
 from symbackprop.model.text.header import Header, header_lines
 from symbackprop.model.text.notation import ModelText
+from symbackprop.model.text.write_loops import Loops, is_stack, parts
 
 MAX_WIDTH = 100
 MAX_SIZE, MAX_DEPTH, SHARED_SIZE = 120, 20, 12
+EQUATIONS = ("let", "loss", "output")
+
+
+class Line(NamedTuple):
+    """One line of equations: a keyword (let, loss, output, for), the name as written, the formula, the row."""
+
+    keyword: str
+    name: str
+    formula: str
+    row: Node
+    depth: int = 0
+
+    @property
+    def text(self) -> str:
+        if self.keyword == "for":
+            return "    " * self.depth + f"for {self.name} in {self.formula}:"
+        word = "" if self.keyword == "let" else self.keyword + " "
+        return "    " * self.depth + f"{word}{self.name} = {self.formula}"
 
 
 def to_text(model: Model, header: bool = True) -> str:
@@ -27,7 +47,7 @@ def to_text(model: Model, header: bool = True) -> str:
     writer = Writer(model)
     for group in _groups(model.statements):
         lines += writer.lines(group)
-    lines += [f'notation {name} = "{latex}"' for name, latex in model.notation_of.items()]
+    lines += [f'notation {writer.spelled(name)} = "{latex}"' for name, latex in model.notation_of.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -44,7 +64,7 @@ def _groups(statements: Sequence[Statement]) -> Iterator[list[Statement]]:
     """Neighbouring declarations of one keyword share a line; an equation has its own."""
     group: list[Statement] = []
     for s in statements:
-        if group and (s.keyword != group[0].keyword or s.keyword in ("let", "loss", "output")):
+        if group and (s.keyword != group[0].keyword or s.keyword in EQUATIONS):
             yield group
             group = []
         group.append(s)
@@ -57,16 +77,18 @@ class Writer:
 
     def __init__(self, model: Model) -> None:
         self.model = model
-        self.extra: dict[int, str] = {}
+        self.names: dict[int, str] = {}
         self.written: set[int] = set()
         self.taken = {*model.graph.names, *model.sizes}
-        self.notation = ModelText(self.extra, [*self.taken])
-        self._choose(model.equations.values())
+        self.notation = ModelText(self.names, [*self.taken])
+        order = written_rows(list(model.equations.values()))
+        self.loops = Loops(model, self.notation, self.names, self.fresh, order)
+        self._choose(order)
 
     def lines(self, group: Sequence[Statement]) -> list[str]:
         keyword = group[0].keyword
-        if keyword in ("let", "loss", "output"):
-            return self.equation(keyword, group[0].name)
+        if keyword in EQUATIONS:
+            return [line.text for line in self.equation(keyword, group[0].name)]
         return packed(keyword, [self.declaration(keyword, s.name) for s in group])
 
     def declaration(self, keyword: str, name: str) -> str:
@@ -78,33 +100,50 @@ class Writer:
         leaf: Leaf = row.attr
         if keyword == "const":
             return f"{name} = {self.notation.num(leaf.value).text}"
-        parts = [" x ".join(dim_text(d) for d in row.shape)] if row.shape else []
-        parts += [f"int < {dim_text(leaf.below)}"] if leaf.below is not None else []
-        return f"{name}: {' '.join(parts)}" if parts else name
+        shape = [" x ".join(dim_text(d) for d in row.shape)] if row.shape else []
+        shape += [f"int < {dim_text(leaf.below)}"] if leaf.below is not None else []
+        return f"{self.spelled(name)}: {' '.join(shape)}" if shape else self.spelled(name)
 
-    def equation(self, keyword: str, name: str) -> list[str]:
+    def spelled(self, name: str) -> str:
+        """A declared name as text writes it: the initial value of a loop is ``h[0]``."""
+        row = self.model.graph.names.get(name)
+        return name if row is None else self.names.get(row.id, name)
+
+    def equations(self) -> list[Line]:
+        """All lines of equations and loops."""
+        return [e for s in self.model.statements if s.keyword in EQUATIONS for e in self.equation(s.keyword, s.name)]
+
+    def equation(self, keyword: str, name: str) -> list[Line]:
+        """An equation, after the loops and the rows with lines of their own that it is the first to need."""
         row = self.model.graph.names[name]
-        lines = []
-        for inner in self._pending(row):
-            self.written.add(inner.id)
-            lines.append(f"{self.extra[inner.id]} = {self.notation.row(inner).text}")
-        word = "" if keyword == "let" else keyword + " "
-        return [*lines, f"{word}{name} = {self.notation.row(row).text}"]
+        lines = [e for inner in self._pending(row) for e in self._inner(inner)]
+        if keyword == "let" and is_stack(row) and row.id in self.loops.defined:
+            return lines
+        return [*lines, Line(keyword, self.spelled(name), self.notation.row(row).text, row)]
+
+    def _inner(self, row: Node) -> list[Line]:
+        self.written.add(row.id)
+        if row.op.name == "scan":
+            return [Line(*line) for line in self.loops.lines(row, 0)]
+        return [Line("let", self.names[row.id], self.notation.row(row).text, row)]
 
     def _pending(self, row: Node) -> list[Node]:
-        """Rows with a line of their own that ``row`` needs and that are not written yet, arguments first."""
-        order = _written_rows([row], stop=lambda n: n.id in self.written or (n.name is not None and n is not row))
-        return [n for n in order if n.id in self.extra and n.id not in self.written and n is not row]
+        """Loops and rows with a line of their own that ``row`` needs and that are not written yet, arguments first."""
+
+        def known(n: Node) -> bool:
+            return n.id in self.written or (n.name is not None and n is not row and not is_stack(n))
+
+        order = written_rows([row], known)
+        return [n for n in order if (n.id in self.extra or n.op.name == "scan") and n.id not in self.written]
 
     # -- which unnamed rows get a name
-    def _choose(self, rows: Iterable[Node]) -> None:
-        """Large rows that are read more than once, and rows that would be nested too deeply."""
-        roots = list(rows)
+    def _choose(self, order: Iterable[Node]) -> None:
+        """Large rows that are read more than once, rows nested too deeply, and unnamed arrays that loops run over."""
         readers: dict[int, int] = {}
-        order = _written_rows(roots, stop=lambda n: False)
-        for node in order:
+        for node in (order := list(order)):
             for a in parts(node):
                 readers[a.id] = readers.get(a.id, 0) + 1
+        self.extra: set[int] = set()
         size: dict[int, int] = {}
         depth: dict[int, int] = {}
         for node in order:
@@ -112,28 +151,26 @@ class Writer:
             size[node.id] = 1 + sum(size[a.id] for a in inner)
             depth[node.id] = 1 + max((depth[a.id] for a in inner), default=0)
             shared = readers.get(node.id, 0) > 1 and size[node.id] > SHARED_SIZE
-            if node.name is None and node.args and (shared or size[node.id] > MAX_SIZE or depth[node.id] > MAX_DEPTH):
-                self.extra[node.id] = self._fresh()
+            large = shared or size[node.id] > MAX_SIZE or depth[node.id] > MAX_DEPTH
+            if self._in_place(node) and node.args and (large or node.id in self.loops.sequences):
+                self.names[node.id] = self.fresh("t1")
+                self.extra.add(node.id)
 
     def _in_place(self, node: Node) -> bool:
-        return node.name is None and node.id not in self.extra
+        return node.name is None and node.id not in self.names and node.op.name not in ("scan", "out")
 
-    def _fresh(self) -> str:
-        count = 1
-        while f"t{count}" in self.taken:
+    def fresh(self, wanted: str) -> str:
+        """The name itself or the next one that is free; now taken."""
+        stem = wanted.rstrip("0123456789")
+        name, count = wanted, int(wanted[len(stem) :] or 1)
+        while name in self.taken:
             count += 1
-        self.taken.add(f"t{count}")
-        return f"t{count}"
+            name = f"{stem}{count}"
+        self.taken.add(name)
+        return name
 
 
-def parts(node: Node) -> list[Node]:
-    """The rows that the text of a row mentions: the arguments of the call that made it, else its own."""
-    if node.origin is None:
-        return list(node.args)
-    return [v for v in (*node.origin.args, *node.origin.options.values()) if isinstance(v, Node)]
-
-
-def _written_rows(roots: Sequence[Node], stop: Callable[[Node], bool]) -> list[Node]:
+def written_rows(roots: Sequence[Node], stop: Callable[[Node], bool] = lambda n: False) -> list[Node]:
     """Every row that the text of the roots mentions, arguments first, without recursion."""
     order: list[Node] = []
     seen: set[int] = set()

@@ -1,0 +1,250 @@
+"""Loops over a symbolic axis: the body of ``for t in 1..T:`` becomes the body of one scan.
+
+``c[t]`` is an element of an array whose first axis is time, ``h[t-1]`` the value that the last step has computed (a
+carry), ``h[t]`` and plain names are rows of the body; everything else is read from outside, the same at every step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.build import arange, slice_axis
+from symbackprop.core.graph import Node, label
+from symbackprop.core.kernel import Kernel
+from symbackprop.core.loops import body_leaf, open_loop
+from symbackprop.core.shapes import dim, dim_text, same, shape_text
+from symbackprop.errors import ModelError, NameProblem, ShapeError
+from symbackprop.model.names import check_name
+from symbackprop.model.text import tree
+from symbackprop.model.text.evaluate import evaluate, subscript
+from symbackprop.model.text.numbers import short
+from symbackprop.model.text.scope import LoopResult, ModelScope, Scope, mentioned
+
+
+class BodyScope(Scope):
+    """The body of a loop over a symbolic axis."""
+
+    def __init__(self, outside: Scope, top: ModelScope, s: tree.For, start: Any, stop: Any) -> None:
+        super().__init__(outside.model, outside.counters)
+        self.outside, self.top, self.counter = outside, top, s.variable
+        self.symbol = dim(s.variable)
+        self.reverse, self.first, self.last = _bounds(start, stop)
+        self.length = sp.expand(self.last - self.first + 1)
+        self.assigned = set(_assigned(s.body))
+        self.rows: dict[str, Node] = {}
+        self.carry: dict[str, tuple[Node, Node]] = {}
+        self.sequences: dict[tuple[int, sp.Expr], tuple[Node, Node]] = {}
+        self.born = len(self.graph.nodes)
+        self.counting = False
+
+    # -- names
+    def own(self, name: str) -> Node | None:
+        if name in self.loops:
+            return self.loops[name].stack()
+        return self.rows.get(name)
+
+    def beyond(self, name: str) -> Node | sp.Expr:
+        if name == self.counter:
+            return self.symbol if self.counting else self._step_number()
+        if name in self.assigned:
+            now, before = f"{name}[{self.counter}]", self._before(name)
+            raise NameProblem(f"{name!r} is assigned in this loop: write {now} below that line, or {before}")
+        return self.outside.name(name)
+
+    def claim(self, name: str) -> str:
+        """A name of the body; outside of the loop it is the stack over all steps."""
+        if name in self.rows:
+            raise NameProblem(f"{name!r} is assigned twice in the body of the loop")
+        if name not in self.top.lines:
+            check_name(name)
+            if name == self.counter:
+                raise NameProblem(f"{name!r} is the counter of this loop")
+            self.top.lines[name] = self.top.line
+            return name
+        raise NameProblem(self.top.taken(name))
+
+    def assign(self, keyword: str, target: tree.Target, row: Node) -> None:
+        """One equation of the body."""
+        if keyword != "let":
+            raise ModelError(f"{keyword} stands outside of the loop, where its last value and all of them can be read")
+        indexed = target.index is not None and self.counter in mentioned(target.index)
+        if indexed and self._place(target.index, target.name) != self.symbol:
+            raise ModelError(f"the loop assigns {target.name}[{self.counter}], nothing before or after it")
+        name = self.claim(target.name) if indexed else self.claim_target(target)
+        self.rows[name] = self._named(name, row)
+
+    def _named(self, name: str, row: Node) -> Node:
+        """The row, called ``h[t]`` for reading; an alias where it has a name already."""
+        if not self.varies(row):
+            return row
+        if row.name is not None:
+            row = self.graph.make("elementwise", (row,), Kernel(f.Arg(0)), key=("alias", name, self.born))
+        row.name = f"{name}[{self.counter}]"
+        return row
+
+    # -- indices
+    def member(self, name: str, items: tuple[tree.Expr, ...]) -> Node | None:
+        if not self._counts(items):
+            here = name in self.families or name in self.loops
+            return super().member(name, items) if here else self.outside.member(name, items)
+        if name not in self.assigned:
+            return None
+        if not self._counts(items[:1]):
+            raise ModelError(f"{self.counter} can only be the first index of {name}")
+        found = self._own_value(name, self._place(items[0], name))
+        return subscript(found, items[1:], self) if len(items) > 1 else found
+
+    def _own_value(self, name: str, place: sp.Expr) -> Node:
+        shift = sp.expand(place - self.symbol)
+        if shift == 0:
+            if name not in self.rows:
+                raise NameProblem(f"{name}[{self.counter}] is used before it is assigned")
+            return self.rows[name]
+        if shift != (1 if self.reverse else -1):
+            raise ModelError(f"of the steps before only {self._before(name)} can be read, not {name}[{short(place)}]")
+        return self._carried(name)
+
+    def _before(self, name: str) -> str:
+        return f"{name}[{self.counter}{'+' if self.reverse else '-'}1]"
+
+    def _carried(self, name: str) -> Node:
+        """The leaf that holds the value of the step before, beginning with ``h[0]``."""
+        if name not in self.carry:
+            begin = self.last + 1 if self.reverse else self.first - 1
+            initial = self._initial(name, begin)
+            leaf = body_leaf(self.graph, self._before(name), initial.shape, kind=initial.kind)
+            self.carry[name] = leaf, initial
+        return self.carry[name][0]
+
+    def _initial(self, name: str, begin: sp.Expr) -> Node:
+        scope: Scope = self.outside
+        while begin not in scope.families.get(name, {}):
+            if not isinstance(scope, BodyScope):
+                raise NameProblem(
+                    f"{self._before(name)} needs a value before the first step: declare or define {name}[{begin}]"
+                )
+            scope = scope.outside
+        found = scope.own(scope.families[name][begin])
+        assert found is not None
+        return found
+
+    def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None:
+        if not self._counts(items):
+            return self.outside.element(row, items)
+        first, rest = items[0], items[1:]
+        if self._counts((first,)):
+            found = self._element(row, sp.expand(self._place(first, label(row)) - self.symbol))
+        elif isinstance(first, (tree.Slice, tree.Word)):
+            raise ModelError(f"{self.counter} can only be the first index of {label(row)}")
+        else:
+            inner = self.outside.element(row, (first,))
+            found = subscript(row, (first,), self) if inner is None else inner
+        if not rest:
+            return found
+        deeper = self.element(found, rest)
+        return subscript(found, rest, self) if deeper is None else deeper
+
+    def _element(self, row: Node, shift: sp.Expr) -> Node:
+        """The leaf that holds ``row[t + shift]``; the first entry of an array is its number 1."""
+        if self.varies(row):
+            raise ModelError(f"{label(row)} is computed in this loop and cannot be indexed by {self.counter}")
+        key = (row.id, shift)
+        if key not in self.sequences:
+            sequence = self._sequence(row, shift)
+            name = f"{row.name or 'x'}[{short(sp.expand(self.symbol + shift)).replace(' ', '')}]"
+            leaf = body_leaf(self.graph, name, sequence.shape[1:], kind=sequence.kind)
+            self.sequences[key] = leaf, sequence
+        return self.sequences[key][0]
+
+    def _sequence(self, row: Node, shift: sp.Expr) -> Node:
+        """The part of an array that the loop runs over."""
+        if not row.shape:
+            raise ShapeError(f"{label(row)} is a scalar and has no entries to run over")
+        begin, size = sp.expand(self.first - 1 + shift), row.shape[0]
+        beyond = sp.expand(size - begin - self.length)
+        if begin.is_negative or beyond.is_negative or (beyond != 0 and beyond.free_symbols and shift == 0):
+            raise ShapeError(
+                f"the loop over {self.counter} = {self.first}..{dim_text(self.last)} runs past the first axis of "
+                f"{label(row)} ({shape_text(row.shape)})"
+            )
+        return row if begin == 0 and same(self.length, size) else slice_axis(row, 0, begin, self.length)
+
+    def _step_number(self) -> Node:
+        """The counter as a number."""
+        numbers = arange(self.graph, self.length) + self.graph.const(self.first)
+        key = (numbers.id, sp.S.Zero)
+        if key not in self.sequences:
+            leaf = body_leaf(self.graph, self.counter, (), kind="int")
+            self.sequences[key] = leaf, numbers
+        return self.sequences[key][0]
+
+    def _counts(self, items: Sequence[tree.Expr]) -> bool:
+        return any(name == self.counter for item in items for name in mentioned(item))
+
+    def _place(self, item: tree.Expr | None, name: str) -> sp.Expr:
+        """An index as an expression in the counter."""
+        self.counting = True
+        value = None if item is None or isinstance(item, tree.Slice) else evaluate(item, self)
+        self.counting = False
+        if not isinstance(value, sp.Expr) or sp.expand(value - self.symbol).has(self.symbol):
+            raise ModelError(f"an index of {name} with {self.counter} is {self.counter}, {self.counter}-1 or the like")
+        return value
+
+    # -- the loop
+    def varies(self, row: Node) -> bool:
+        """Whether a row depends on the step: only rows made since the loop began can."""
+        leaves = {leaf.id for leaf, _ in (*self.carry.values(), *self.sequences.values())}
+        stack, seen = [row], set[int]()
+        while stack:
+            node = stack.pop()
+            if node.id in leaves:
+                return True
+            if node.id >= self.born and node.id not in seen:
+                seen.add(node.id)
+                stack.extend(node.args)
+        return False
+
+    def close(self) -> None:
+        """Make the scan, and its names known outside."""
+        for name in self.carry:
+            if name not in self.rows:
+                raise NameProblem(f"{self._before(name)} is read, but {name}[{self.counter}] is not assigned")
+        carried = [self.rows[name] for name in self.carry]
+        leaves = [leaf for leaf, _ in self.carry.values()]
+        elements = [leaf for leaf, _ in self.sequences.values()]
+        args = [row for _, row in (*self.carry.values(), *self.sequences.values())]
+        moving = {name: row for name, row in self.rows.items() if self.varies(row)}
+        scan, copies = open_loop(
+            self.graph, self.length, leaves, elements, carried, list(moving.values()), args, self.reverse, self.counter
+        )
+        closed = {**self.rows, **dict(zip(moving, copies, strict=True))}
+        places = {name: k for k, name in enumerate(self.carry)}
+        for name, row in closed.items():
+            self.outside.loops[name] = LoopResult(scan, row, self.first, self.last, places.get(name), name in moving)
+
+
+def _bounds(start: Any, stop: Any) -> tuple[bool, sp.Expr, sp.Expr]:
+    """(whether the loop runs downwards, the smaller bound, the larger one)."""
+    for bound in (start, stop):
+        if not isinstance(bound, sp.Expr) or bound.is_integer is not True:
+            raise ModelError(f"the bounds of a loop are whole numbers or dimensions, not {short(bound)}")
+    reverse = bool((stop - start).is_negative) or bool(stop.is_Integer and not start.is_Integer)
+    first, last = (stop, start) if reverse else (start, stop)
+    if first.is_positive is not True:
+        raise ModelError(f"a loop over a symbolic axis counts from 1, not from {short(first)}")
+    return reverse, first, last
+
+
+def _assigned(body: Sequence[tree.Statement]) -> Iterator[str]:
+    """The names that the equations of a body assign."""
+    for s in body:
+        if isinstance(s, tree.Equation):
+            yield s.target.name
+        elif isinstance(s, tree.For):
+            yield from _assigned(s.body)
+
+

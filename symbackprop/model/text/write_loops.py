@@ -1,0 +1,185 @@
+"""Scans written as ``for t in 1..T:``: what the rows of a body are called, and which of them have lines."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import sympy as sp
+
+from symbackprop.core.graph import Node
+from symbackprop.core.loops import Loop
+from symbackprop.core.notation import Text
+from symbackprop.core.shapes import dim_text
+from symbackprop.model.model import Model
+from symbackprop.model.text.notation import ModelText
+
+LineParts = tuple[str, str, str, Node, int]
+
+
+def parts(node: Node) -> list[Node]:
+    """The rows that the text of a row mentions: the arguments of the call that made it, else its own."""
+    if node.origin is None:
+        return list(node.args)
+    return [v for v in (*node.origin.args, *node.origin.options.values()) if isinstance(v, Node)]
+
+
+def is_stack(row: Node) -> bool:
+    """Whether a row is the stack over time of a body row."""
+    return row.op.name == "out" and row.attr >= len(row.args[0].attr.carry)
+
+
+@dataclass
+class Plan:
+    """How one scan is written: the name of its counter, of every body row with a line, and of the carries."""
+
+    scan: Node
+    counter: str
+    bases: dict[int, str] = field(default_factory=dict)
+    carries: list[str] = field(default_factory=list)
+    rows: list[Node] = field(default_factory=list)
+
+    @property
+    def loop(self) -> Loop:
+        loop: Loop = self.scan.attr
+        return loop
+
+
+class Loops:
+    """Plans every scan among ``order`` (rows of a model, or of a body) and writes them."""
+
+    def __init__(self, model: Model, notation: ModelText, names: dict[int, str], fresh: Callable[[str], str],
+                 order: Sequence[Node]) -> None:  # fmt: skip
+        self.model, self.notation, self.names, self.fresh = model, notation, names, fresh
+        self.lets = {row.id: name for name, row in model.equations.items() if is_stack(row)}
+        self.lets = {i: n for i, n in self.lets.items() if n not in model.output_rows}
+        self.plans: dict[int, Plan] = {}
+        self.sequences: set[int] = set()
+        self.defined: set[int] = set()
+        self.outer: dict[int, Node] = {}
+        self.plan(order, [])
+
+    # -- planning
+    def plan(self, order: Sequence[Node], counters: list[str]) -> None:
+        """Names for the rows of every loop in ``order``; ``counters`` are those of the loops around it."""
+        for scan in [n for n in order if n.op.name == "scan"]:
+            stacks = {n.attr: n for n in order if is_stack(n) and n.args[0] is scan}
+            plan = self.plans[scan.id] = Plan(scan, self._counter(scan.attr.index, counters))
+            self._name_rows(plan, stacks, counters)
+
+    def _counter(self, wanted: str, counters: list[str]) -> str:
+        return wanted if wanted not in counters and wanted not in self.model.graph.names else self.fresh(wanted)
+
+    def _name_rows(self, plan: Plan, stacks: dict[int, Node], counters: list[str]) -> None:
+        loop, n = plan.loop, len(plan.loop.carry)
+        roots = [*loop.carried, *[loop.stacked[k - n] for k in stacks]]
+        order = plan.scan.graph.topological(roots, loop.stop())
+        for number, out in stacks.items():
+            row = loop.stacked[number - n]
+            if out.id in self.lets:
+                self.defined.add(out.id)
+            plan.bases.setdefault(row.id, self.lets.get(out.id) or self._base(row))
+            self.names[out.id] = plan.bases[row.id]
+        for leaf, row, start in zip(loop.carry, loop.carried, plan.scan.args, strict=False):
+            plan.carries.append(self._carry_name(plan, leaf, row, start))
+        self._name_leaves(plan)
+        inside = [row for row in order if row.id not in loop.stop()]
+        for row in inside:
+            if row.name is not None and row.args and row.id not in plan.bases:
+                plan.bases[row.id] = self._base(row)
+        self.names.update({i: f"{base}[{plan.counter}]" for i, base in plan.bases.items() if i not in loop.stop()})
+        self.plan(inside, [*counters, plan.counter])
+        for row in inside:
+            if row.id in self.sequences and row.id not in plan.bases and row.name is None and row.args:
+                plan.bases[row.id] = self._base(row)
+                self.names[row.id] = f"{plan.bases[row.id]}[{plan.counter}]"
+        plan.rows = [row for row in inside if row.op.name == "scan" or row.id in plan.bases]
+
+    def _base(self, row: Node) -> str:
+        """What a body row wants to be called, without its index."""
+        return self.fresh(_stem(row.name or row.hint or "t1"))
+
+    def _carry_name(self, plan: Plan, leaf: Node, row: Node, start: Node) -> str:
+        """The name of a carried value: that of the row that is carried, unless another carry has it already."""
+        own = plan.bases.get(row.id)
+        if own is None or own in plan.carries or row.id in plan.loop.stop():
+            own = self._free_base(_stem((row.name if row.args else None) or leaf.name or "c"), self._begin(plan), start)
+            if row.id not in plan.loop.stop() and row.id not in plan.bases:
+                plan.bases[row.id] = own
+        declared = start.name is not None and (start.name in self.model.graph.names or "[" in start.name)
+        if declared and _stem(start.name or "") == _joined(own, self._begin(plan)):
+            self.names[start.id] = f"{own}[{self._begin(plan)}]"
+        return own
+
+    def _free_base(self, wanted: str, begin: str, start: Node) -> str:
+        """``h`` when h and h0 are free, or h0 is the very row that the loop begins with."""
+        taken = self.model.graph.names
+        while True:
+            name = self.fresh(wanted)
+            if _joined(name, begin) not in taken or taken[_joined(name, begin)] is start:
+                return name
+
+    def _begin(self, plan: Plan) -> str:
+        """The index of the value before the first step."""
+        return dim_text(plan.loop.length + 1) if plan.loop.reverse else "0"
+
+    def _name_leaves(self, plan: Plan) -> None:
+        loop, t = plan.loop, plan.counter
+        before = f"{t}+1" if loop.reverse else f"{t}-1"
+        self.names.update({leaf.id: f"{name}[{before}]" for leaf, name in zip(loop.carry, plan.carries, strict=True)})
+        n, m = len(loop.carry), len(loop.sequences)
+        for leaf, row in zip(loop.invariants, plan.scan.args[n + m :], strict=True):
+            self.outer[leaf.id] = self.outer.get(row.id, row)
+            self.notation.leaves[leaf.id] = self._whole(row)
+        for leaf, row in zip(loop.sequences, plan.scan.args[n : n + m], strict=True):
+            self.notation.leaves[leaf.id] = self._element(self.outer.get(row.id, row), t, leaf.name == loop.index)
+
+    def _whole(self, row: Node) -> Callable[[], Text]:
+        return lambda: self.notation.ref(row)
+
+    def _element(self, row: Node, t: str, counts: bool) -> Callable[[], Text]:
+        """``c[t]``, ``c[t+1]`` or the counter itself."""
+        if counts and row.kind == "int" and row.name is None:
+            return lambda: Text(t)
+        shift, source = sp.S.Zero, row
+        if row.op.name == "slice" and row.name is None and row.attr[0] == 0 and row.attr[3] == 1:
+            shift, source = row.attr[1], row.args[0]
+        if source.name is None and source.op.name != "out":
+            self.sequences.add(source.id)
+        place = t if shift == 0 else f"{t}+{dim_text(shift)}"
+        return lambda: Text(f"{self.notation.ref(source).text}[{place}]")
+
+    # -- writing
+    def lines(self, scan: Node, depth: int) -> list[LineParts]:
+        """The loop's initial values where they have no name of their own, its head and its body."""
+        plan = self.plans[scan.id]
+        loop, t = plan.loop, plan.counter
+        found: list[LineParts] = []
+        for name, start in zip(plan.carries, scan.args, strict=False):
+            first = f"{name}[{self._begin(plan)}]"
+            if self.names.get(start.id) != first:
+                found.append(("let", first, self.notation.ref(start).text, start, depth))
+        length = dim_text(loop.length)
+        found.append(("for", t, f"{length}..1" if loop.reverse else f"1..{length}", scan, depth))
+        for row in plan.rows:
+            if row.op.name == "scan":
+                found += self.lines(row, depth + 1)
+            else:
+                found.append(("let", self.names[row.id], self.notation.row(row).text, row, depth + 1))
+        for name, row in zip(plan.carries, loop.carried, strict=True):
+            if plan.bases.get(row.id) != name:
+                found.append(("let", f"{name}[{t}]", self.notation.ref(row).text, row, depth + 1))
+        return found
+
+
+def _stem(name: str) -> str:
+    """A name without its index."""
+    return re.sub(r"\W.*", "", name) or "c"
+
+
+def _joined(base: str, index: str) -> str:
+    """The Python spelling of ``base[index]``."""
+    return base + re.sub(r"\W", "", index)
+
+
