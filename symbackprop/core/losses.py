@@ -59,7 +59,7 @@ def cosine_similarity(a: Node, b: Node, axis: Axis = -1) -> Node:
 def smoothed_cross_entropy(logits: Node, target: Node, smoothing: Operand = 0.1) -> Node:
     """Cross-entropy with class indices of which a share ``smoothing`` is spread evenly over all classes."""
     lse = build.logsumexp(logits, -1)
-    even = build.reduce_sum(logits, -1) / logits.shape[-1]
+    even: Node = build.reduce_sum(logits, -1) / logits.shape[-1]
     share = lse.graph.lift(smoothing)
     return lse - (1 - share) * pick(logits, target) - share * even
 
