@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any, NoReturn, TypeVar
 
@@ -198,7 +199,10 @@ def models(tag: str | None, as_json: bool) -> None:
 @json_option
 def ops(as_json: bool) -> None:
     """List every op: signature, shape rule, derivative rule, domain, convention."""
-    unavailable()
+    from symbackprop.core.listing import entries, listing_text
+
+    listed = entries()
+    write_result(json.dumps(listed, indent=2, ensure_ascii=False) if as_json else listing_text(listed))
 
 
 @cli.command()
@@ -301,11 +305,58 @@ def codegen(
     level: str,
     check: bool,
     check_gradients: bool,
-    relu0: str,
+    relu0: str | None,
     dims: dict[str, int],
 ) -> None:
-    """Write the model and its backward pass as a NumPy module."""
-    unavailable()
+    """Write the model and its backward pass as a NumPy module.
+
+    The module is verified as a file before it takes its place; a module that fails is not written.
+    """
+    from symbackprop.codegen import codegen as emit
+    from symbackprop.codegen.write import module_path
+    from symbackprop.model import load
+
+    loaded = load(model, relu0=relu0, dims=dims)
+    text = emit(loaded, dtype=dtype, level=int(level))
+    for name in loaded.unreached():
+        click.echo(f"note: no result depends on {name}; its gradient is zero", err=True)
+    if output == "-":
+        write_verified(text, loaded, None, check_gradients and not check)
+    elif check:
+        require_unchanged(text, module_path(output, loaded.name))
+    else:
+        write_verified(text, loaded, module_path(output, loaded.name), check_gradients)
+
+
+def write_verified(text: str, model: Any, path: Path | None, check_gradients: bool) -> None:
+    """Write a module to its path, or to stdout; verified first when wanted."""
+    from symbackprop.check import require_verified
+    from symbackprop.codegen.write import write_module
+
+    def check(file: Path) -> None:
+        with progress_bar("verifying") as progress:
+            for remark in require_verified(file, model, progress):
+                click.echo(f"note: {remark}", err=True)
+
+    if path is None:
+        if check_gradients:
+            with TemporaryDirectory(prefix="symbackprop-") as folder:
+                write_module(text, Path(folder) / "module.py", check)
+        write_result(text)
+        return
+    write_module(text, path, check if check_gradients else None)
+    click.echo(f"wrote {path}", err=True)
+
+
+def require_unchanged(text: str, path: Path) -> None:
+    """Exit with 1 and a diff unless the file on disk is what would be written."""
+    from symbackprop.codegen.write import difference
+
+    diff = difference(text, path)
+    if diff:
+        click.echo(diff, nl=False)
+        click.echo(f"error: {path} is not what would be written; run codegen without --check", err=True)
+        click.get_current_context().exit(1)
 
 
 @cli.command()

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import ast
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from symbackprop.errors import CheckFailed
 from symbackprop.model.model import Model
 from symbackprop.verify import Report, load_module, verify_file, verify_module
 
@@ -36,6 +37,17 @@ def verify_source(source: str, model: Model, **options: Any) -> Report:
         path = Path(folder) / f"{model.name.replace('-', '_')}.py"
         path.write_text(source, encoding="utf-8")
         return verify_module(load_module(path), model, **options)
+
+
+def require_verified(path: Path, model: Model, progress: Callable[[int, int], None]) -> list[str]:
+    """Check a module file against the model it was emitted from; what to tell the user about an undecided check.
+
+    Raises `CheckFailed` with the whole report when it fails.
+    """
+    report = verify_module(load_module(path), model, progress=progress)
+    if report.verdict == "fail":
+        raise CheckFailed(f"the module failed its check and was not written\n{report.text()}")
+    return [] if report.passed else [f"the check could not decide everything\n{report.text()}"]
 
 
 def verify_target(

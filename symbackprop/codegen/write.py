@@ -1,0 +1,104 @@
+"""Writing a module to disk: whole or not at all, and only once it has passed its check."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from symbackprop.errors import UsageError
+
+Check = Callable[[Path], None]
+DIRECTORY = "generated"
+
+
+def module_path(output: str | None, name: str) -> Path:
+    """Where the module of a model goes: the file asked for, a file named like the model in a directory asked for, or
+    ``generated/<name>.py``."""
+    file = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "model"
+    if output is None:
+        return Path(DIRECTORY) / f"{file}.py"
+    path = Path(output)
+    return path / f"{file}.py" if path.is_dir() or output.endswith(("/", os.sep)) else path
+
+
+def write_module(text: str, path: Path, check: Check | None = None) -> None:
+    """Write the text to a new file beside ``path``, run ``check`` on that file, then put it in its place in one step.
+
+    Whatever goes wrong, the old file stays as it was. The file behind a symlink is replaced, not the link. Raises
+    `UsageError` where the place cannot be written, and whatever ``check`` raises.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        if is_special(target):
+            _write_special(text, target, check)
+            return
+        _require_writable(target, path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _replace(text, target, check)
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def is_special(target: Path) -> bool:
+    """A device or a pipe, which cannot be replaced."""
+    return target.exists() and not target.is_file() and not target.is_dir()
+
+
+def _write_special(text: str, target: Path, check: Check | None) -> None:
+    with tempfile.TemporaryDirectory(prefix="symbackprop-") as folder:
+        if check is not None:
+            copy = Path(folder) / "module.py"
+            copy.write_text(text, encoding="utf-8")
+            check(copy)
+    with target.open("w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _require_writable(target: Path, shown: Path) -> None:
+    """A file that is marked read-only is left alone, even where the directory would allow replacing it."""
+    if target.is_dir():
+        raise UsageError(f"cannot write {shown}: it is a directory")
+    if target.exists() and not (target.stat().st_mode & 0o222 and os.access(target, os.W_OK)):
+        raise UsageError(f"cannot write {shown}: the file is read-only")
+
+
+def _replace(text: str, target: Path, check: Check | None) -> None:
+    handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=".py", dir=target.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        if check is not None:
+            check(Path(name))
+        os.chmod(name, _mode(target))
+        os.replace(name, target)
+    finally:
+        if os.path.exists(name):
+            os.unlink(name)
+
+
+def _mode(target: Path) -> int:
+    """The permissions of the file replaced, or those of any new file."""
+    if target.exists():
+        return stat.S_IMODE(target.stat().st_mode)
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+def difference(text: str, path: Path) -> str:
+    """A unified diff from the file on disk to the text; empty when they are equal."""
+    try:
+        old = path.read_text(encoding="utf-8") if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"cannot read {path}: {error}") from error
+    lines = difflib.unified_diff(
+        old.splitlines(keepends=True), text.splitlines(keepends=True), f"{path} (on disk)", f"{path} (to be written)"
+    )
+    return "".join(lines)
