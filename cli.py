@@ -123,6 +123,10 @@ at_option = click.option(
     help="Numbers to put in: x=.5,y=1 or a file (.json, .npz).",
 )
 
+digits_option = click.option(
+    "--digits", type=click.IntRange(1, 17), metavar="N", help="Digits of printed numbers."
+)
+
 output_option = click.option(
     "-o", "--output", metavar="FILE", default="-", help="Where to write; - is stdout (default)."
 )
@@ -423,13 +427,28 @@ def grade(
 @model_argument
 @format_option("svg", "dot", "text")
 @at_option
+@digits_option
+@click.option("--expand", is_flag=True, help="Draw every block of a deep model, not one for all that are alike.")
 @output_option
 @model_switches
 def graph(
-    model: str, form: str, at: str | None, output: str, relu0: str, dims: dict[str, int]
+    model: str,
+    form: str,
+    at: str | None,
+    digits: int | None,
+    expand: bool,
+    output: str,
+    relu0: str | None,
+    dims: dict[str, int],
 ) -> None:
     """Draw the computation graph; with --at, values above and gradients below each node."""
-    unavailable()
+    from symbackprop.model import load
+    from symbackprop.render.graph import draw
+    from symbackprop.render.numbers import read_at
+
+    values = None if at is None else read_at(at)
+    loaded = load(model, relu0=relu0, dims=dims)
+    write_result(draw(loaded, form, values, dims, digits, expand), output)
 
 
 def main() -> NoReturn:

@@ -1,0 +1,161 @@
+"""From a derivation to a picture: names, formulas and numbers of every box, loops and blocks as frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from symbackprop.core.graph import Leaf, Node
+from symbackprop.core.loops import Loop
+from symbackprop.core.notation import Text
+from symbackprop.derive.steps import Derivation
+from symbackprop.render.axes import AxisLetters
+from symbackprop.render.graph.block_frames import in_blocks
+from symbackprop.render.graph.blocks import find_blocks
+from symbackprop.render.graph.gates import gate_symbol
+from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire, as_kind
+from symbackprop.render.graph.rows import MANY, Drawn, body_rows, drawn_rows
+from symbackprop.render.names import text_name
+from symbackprop.render.notation_math import ArrayText
+from symbackprop.render.notation_text import TextNotation
+
+ROLES = {"param": "param", "input": "input", "constant": "const", "upstream": "upstream"}
+
+
+class Numbers(Protocol):
+    """Numbers to be shown: lines of text per row, none where nothing is to be shown."""
+
+    def value(self, row: Node) -> tuple[str, ...]:
+        """The forward value of a row."""
+
+    def gradient(self, row: Node) -> tuple[str, ...]:
+        """The gradient of the loss by a row."""
+
+
+class NoNumbers:
+    """No numbers at all."""
+
+    def value(self, row: Node) -> tuple[str, ...]:
+        return ()
+
+    def gradient(self, row: Node) -> tuple[str, ...]:
+        return ()
+
+
+def build_picture(derivation: Derivation, numbers: Numbers | None = None, expand: bool = False) -> Picture:
+    """The picture of a model. Deep models show one block for all blocks that are alike, unless ``expand`` is set."""
+    return Builder(derivation, numbers or NoNumbers()).picture(expand)
+
+
+class Builder:
+    """Everything that one picture needs; ``names`` grows by what the bodies of loops call their rows."""
+
+    def __init__(self, derivation: Derivation, numbers: Numbers) -> None:
+        self.derivation, self.model, self.numbers = derivation, derivation.model, numbers
+        self.names = dict(derivation.names)
+        self.letters = AxisLetters([*self.model.graph.names, *self.model.sizes])
+        self.known: dict[int, Node] = {}
+
+    def picture(self, expand: bool) -> Picture:
+        rows = drawn_rows(self.derivation)
+        self.known |= {d.row.id: d.row for d in rows if d.row.op.name != "scan"}
+        blocks = None if expand or len(rows) <= MANY else find_blocks(rows, self.names)
+        items, wires = self.level(rows, {}, "") if blocks is None else in_blocks(self, rows, blocks)
+        return Picture(tuple(items), tuple(wires), self.model.name)
+
+    # -- one level
+    def level(self, rows: Sequence[Drawn], labels: Mapping[int, str], prefix: str) -> tuple[list[Item], list[Wire]]:
+        """The items and wires of rows; ``labels`` are names that are used here only."""
+        notation = self._notation(rows, labels)
+        items: list[Item] = []
+        for d in rows:
+            if d.row.op.name == "scan":
+                items.append(self._loop(d.row, prefix))
+            else:
+                items.append(self._box(d.row, notation, prefix, labels))
+        wires = [Wire(self.key(r, prefix), self.key(d.row, prefix)) for d in rows for r in d.reads]
+        return items, wires
+
+    def key(self, row: Node, prefix: str) -> str:
+        """The key of a row's box."""
+        return f"{prefix}{self.names.get(row.id) or row.name or f'loop{row.id}'}"
+
+    def text(self, row: Node, labels: Mapping[int, str]) -> str:
+        """What a row is called."""
+        return labels.get(row.id) or text_name(self.names.get(row.id) or row.name or "?")
+
+    def _notation(self, rows: Sequence[Drawn], labels: Mapping[int, str]) -> TextNotation:
+        """Rows that are drawn, here or further out, are called by name in formulas, all others are written out."""
+        self.known |= {d.row.id: d.row for d in rows if d.row.op.name != "scan"}
+        symbols = {i: _named(self.text(r, labels), r) for i, r in self.known.items()}
+        return TextNotation(symbols, self.letters)
+
+    def _box(self, row: Node, notation: TextNotation, prefix: str, labels: Mapping[int, str]) -> Box:
+        name, kind = self.text(row, labels), self._kind(row)
+        symbol = gate_symbol(row, notation) if row.args and all(a.id in self.known for a in row.args) else ""
+        return Box(
+            self.key(row, prefix), "gate" if symbol and kind == "row" else kind, name,
+            self._formula(row, notation, labels), symbol, notation.shape_text(row.shape) if row.shape else "",
+            self.numbers.value(row), self.numbers.gradient(row), self._gradient_name(name), row.id,
+        )  # fmt: skip
+
+    def _kind(self, row: Node) -> str:
+        if row is self.model.loss_row:
+            return "loss"
+        if any(row is o for o in self.model.output_rows.values()):
+            return "output"
+        return "data" if row.is_leaf and row.attr.role == "data" else ROLES.get(_role(row), "row")
+
+    def _formula(self, row: Node, notation: TextNotation, labels: Mapping[int, str]) -> str:
+        if row.is_leaf:
+            return ""
+        if row.op.name == "out":
+            return self._result_text(row)
+        return notation.row(row).text
+
+    def _result_text(self, row: Node) -> str:
+        loop: Loop = row.args[0].attr
+        inner = loop.results()[row.attr]
+        name = text_name(self.names.get(inner.id) or inner.name or "?")
+        return f"last {name}" if row.attr < len(loop.carry) else f"all {name}"
+
+    def _gradient_name(self, name: str) -> str:
+        loss = self.model.loss_row
+        return f"∂{text_name(loss.name)}/∂{name}" if loss is not None and loss.name else f"δ_{name}"
+
+    # -- loops
+    def _loop(self, scan: Node, prefix: str) -> Frame:
+        """The body of a loop in a frame; what a step hands on goes back to where the next step takes it."""
+        loop: Loop = scan.attr
+        key = self.key(scan, prefix)
+        for leaf in loop.leaves():
+            self.names.setdefault(leaf.id, leaf.name or "?")
+            self.known[leaf.id] = leaf
+        rows = body_rows(loop, self._live_results(scan), self.names)
+        items, wires = self.level(rows, {}, f"{key}/")
+        leaves = {self.key(leaf, f"{key}/"): "carry" for leaf in loop.carry}
+        leaves |= {self.key(leaf, f"{key}/"): "element" for leaf in loop.sequences}
+        items = [as_kind(item, leaves[item.key]) if item.key in leaves else item for item in items]
+        backs = [
+            Wire(self.key(new, f"{key}/"), self.key(old, f"{key}/"), back=True)
+            for old, new in zip(loop.carry, loop.carried, strict=True)
+        ]
+        t, length = loop.index, self._notation((), {}).dim(loop.length).text
+        title = f"for {t} = {length}, …, 1" if loop.reverse else f"for {t} = 1, …, {length}"
+        note = f"carried from {t}−1 to {t}" if backs else ""
+        return Frame(key, f"the loop over {t}", title, Picture(tuple(items), (*wires, *backs)), note)
+
+    def _live_results(self, scan: Node) -> list[Node]:
+        """What the loop carries and what the model (not the backward pass) reads of its stacks."""
+        loop: Loop = scan.attr
+        read = {n.attr for n in self.derivation.forward if n.op.name == "out" and n.args[0] is scan}
+        stacks = [r for k, r in enumerate(loop.results()) if k >= len(loop.carry) and k in read]
+        return [*loop.carried, *stacks]
+
+
+def _role(row: Node) -> str:
+    return row.attr.role if isinstance(row.attr, Leaf) else ""
+
+
+def _named(text: str, row: Node) -> Text:
+    return ArrayText(text) if row.shape else Text(text)

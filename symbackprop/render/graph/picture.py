@@ -1,0 +1,105 @@
+"""What is drawn, before anything has a place: boxes, frames around boxes, wires. The formats only read this."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True)
+class Box:
+    """One row of the model.
+
+    ``key`` is unique in a picture. ``kind`` is param, data, input, upstream, carry, element (of a sequence), row, gate,
+    loss or output. ``name``, ``formula`` and ``shape`` are Unicode text, in which ``_x`` is a subscript; a gate is
+    drawn as a circle with its ``symbol``. ``value`` and ``gradient`` are lines of numbers, empty when none are known.
+    ``gradient_name`` is how the gradient is called (∂L/∂q).     """
+
+    key: str
+    kind: str
+    name: str
+    formula: str = ""
+    symbol: str = ""
+    shape: str = ""
+    value: tuple[str, ...] = ()
+    gradient: tuple[str, ...] = ()
+    gradient_name: str = ""
+    row: int = -1
+
+    @property
+    def equation(self) -> str:
+        """``q = W x``, or what there is of it."""
+        if not self.formula:
+            return self.name
+        return f"{self.name}: {self.formula}" if self.kind == "block" else f"{self.name} = {self.formula}"
+
+    @property
+    def spoken(self) -> str:
+        """The whole box in one line."""
+        words = [self.equation]
+        words += [self.shape] if self.shape else []
+        words += [f"value {' '.join(self.value)}"] if self.value else []
+        words += [f"gradient {' '.join(self.gradient)}"] if self.gradient else []
+        return ", ".join(words)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Boxes that belong together: the body of a loop, or one of many blocks that are built alike. ``name`` is how
+    others refer to it."""
+
+    key: str
+    name: str
+    title: str
+    inside: Picture
+    note: str = ""
+
+
+Item: TypeAlias = "Box | Frame"
+
+
+@dataclass(frozen=True)
+class Wire:
+    """From an item to one of its readers. A ``back`` wire is carried to the next round of a frame."""
+
+    source: str
+    target: str
+    back: bool = False
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Items in the order of the model, and wires between items of the same level."""
+
+    items: tuple[Item, ...]
+    wires: tuple[Wire, ...]
+    title: str = ""
+
+    def boxes(self) -> Iterator[Box]:
+        """All boxes, those inside frames included."""
+        for item in self.items:
+            if isinstance(item, Frame):
+                yield from item.inside.boxes()
+            else:
+                yield item
+
+    def frames(self) -> Iterator[Frame]:
+        """All frames, outer ones first."""
+        for item in self.items:
+            if isinstance(item, Frame):
+                yield item
+                yield from item.inside.frames()
+
+    @property
+    def numeric(self) -> bool:
+        """Whether any numbers are shown."""
+        return any(b.value or b.gradient for b in self.boxes())
+
+
+def as_kind(item: Item, kind: str) -> Item:
+    """The same box as a leaf of another kind; a frame stays what it is."""
+    if isinstance(item, Frame):
+        return item
+    return Box(item.key, kind, item.name, "", "", item.shape, row=item.row)

@@ -1,0 +1,180 @@
+"""SVG of a picture: standalone with its own colours, or a fragment that takes the colours of the page around it.
+
+Forward values stand above the wire that leaves a box (above the rule beside it when the drawing runs down), upright;
+gradients below it, in italics and another colour. Parameters are rounded at the ends, data slanted, gates round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from xml.sax.saxutils import escape, quoteattr
+
+from symbackprop.render.graph import legend
+from symbackprop.render.graph.layout import lay_out
+from symbackprop.render.graph.picture import Box, Picture
+from symbackprop.render.graph.scene import Curve, PlacedBox, PlacedFrame, Point
+from symbackprop.render.graph.sizes import BLANK, NAME, SHAPE, SYMBOL, labels_size, shape_size
+from symbackprop.render.graph.svg_parts import SHAPES, circle, equation, matrix, near, number, point, rounded, text
+from symbackprop.resources import templates
+
+MARGIN = 22.0
+ROOM = 1100.0  # unconnected parts that are wider together stand in several rows
+DEPTH = 12  # a circuit with more layers than this runs down the page
+
+
+def to_svg(picture: Picture, down: bool | None = None, heading: str = "") -> str:
+    """A standalone SVG document. ``down`` is the direction (None: circuits run to the right, all else down)."""
+    return Writer(picture, runs_down(picture) if down is None else down).document(heading or picture.title)
+
+
+def svg_fragment(picture: Picture, down: bool = True, anchors: Mapping[int, str] | None = None) -> str:
+    """An ``<svg>`` element for a page: no colours of its own, boxes link to the anchor of their row."""
+    return Writer(picture, down, anchors or {}).fragment()
+
+
+def _style() -> str:
+    return (templates() / "graph.css").read_text(encoding="utf-8")
+
+
+def runs_down(picture: Picture) -> bool:
+    """Whether a picture is better drawn from top to bottom: anything but a small circuit of scalars."""
+    boxes = list(picture.boxes())
+    scalars = all(not b.shape for b in boxes)
+    return not scalars or bool(list(picture.frames())) or len(boxes) > 2 * DEPTH
+
+
+class Writer:
+    """Writes one scene. Only here do the two directions become x and y."""
+
+    def __init__(self, picture: Picture, down: bool, anchors: Mapping[int, str] | None = None) -> None:
+        self.picture, self.down, self.anchors = picture, down, anchors or {}
+        self.scene = lay_out(picture, down, ROOM)
+        self.parts: list[str] = []
+
+    # -- wholes
+    def document(self, title: str) -> str:
+        body, width, height = self._body(title)
+        spoken = escape(f"Computation graph of {title}")
+        size = f'width="{number(width)}" height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}"'
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-labelledby="g-title g-desc">\n'
+            f'<title id="g-title">{spoken}</title>\n<desc id="g-desc">{escape(self._description())}</desc>\n'
+            f'<style>\n{_style()}</style>\n<rect class="g-bg" width="100%" height="100%"/>\n{body}\n</svg>\n'
+        )
+
+    def fragment(self) -> str:
+        body, width, height = self._body("")
+        size = f'width="{number(width)}" height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}"'
+        spoken = quoteattr("Computation graph of " + self.picture.title)
+        return f'<svg class="graph" {size} role="group" aria-label={spoken}>\n{body}\n</svg>'
+
+    def _description(self) -> str:
+        return "; ".join(b.spoken for b in self.picture.boxes())
+
+    def _body(self, title: str) -> tuple[str, float, float]:
+        top = MARGIN + (30.0 if title else 0.0)
+        across, along = (self.scene.across, self.scene.along)
+        width, height = (across, along) if self.down else (along, across)
+        self.origin = (MARGIN, top)
+        if title:
+            self._add(text(MARGIN, MARGIN + 8.0, title, "g-title", 15.0))
+        for f in self.scene.frames:
+            self._frame(f)
+        for c in self.scene.curves:
+            self._curve(c)
+        for b in self.scene.boxes:
+            self._box(b)
+        key, key_width, key_height = legend.draw(self.picture, MARGIN, top + height + 26.0, max(width, 300.0))
+        self._add(key)
+        return "\n".join(self.parts), max(width, key_width) + 2 * MARGIN, top + height + key_height + MARGIN
+
+    def _add(self, text: str) -> None:
+        self.parts.append(text)
+
+    def _at(self, p: Point) -> Point:
+        """A point of the scene in x and y."""
+        x, y = (p[1], p[0]) if self.down else p
+        return self.origin[0] + x, self.origin[1] + y
+
+    # -- wires and frames
+    def _curve(self, curve: Curve) -> None:
+        """Straight through the layers, bending between them; carried wires go round corners."""
+        points = [self._at(p) for p in curve.points]
+        path = self._corners(points) if curve.wire.back else self._bends(points)
+        kind = "g-wire g-back" if curve.wire.back else "g-wire"
+        self._add(f'<path class="{kind}" d="{path}"/><path class="g-tip" d="{self._tip(points[-1])}"/>')
+
+    def _bends(self, points: Sequence[Point]) -> str:
+        path = f"M{point(points[0])}"
+        for k, (a, b) in enumerate(pairwise(points)):
+            if k % 2 == 0 or a == b:
+                path += f"L{point(b)}" if a != b else ""
+            else:
+                path += f"C{point(self._towards(a, b, 0.5))} {point(self._towards(b, a, 0.5))} {point(b)}"
+        return path
+
+    def _towards(self, a: Point, b: Point, share: float) -> Point:
+        """From a along the drawing's direction, by a share of the way to b."""
+        return (a[0], a[1] + (b[1] - a[1]) * share) if self.down else (a[0] + (b[0] - a[0]) * share, a[1])
+
+    def _corners(self, points: Sequence[Point]) -> str:
+        path = f"M{point(points[0])}"
+        for a, b, c in zip(points, points[1:], points[2:], strict=False):
+            path += f"L{point(near(b, a))}Q{point(b)} {point(near(b, c))}"
+        return f"{path}L{point(points[-1])}"
+
+    def _tip(self, p: Point) -> str:
+        x, y = p
+        if self.down:
+            return f"M{point(p)}L{point((x - 4, y - 8))}L{point((x + 4, y - 8))}Z"
+        return f"M{point(p)}L{point((x - 8, y - 4))}L{point((x - 8, y + 4))}Z"
+
+    def _frame(self, f: PlacedFrame) -> None:
+        (x, y), (right, bottom) = self._at(f.start), self._at(f.end)
+        self._add(
+            f'<rect class="g-frame" x="{number(x)}" y="{number(y)}" '
+            f'width="{number(right - x)}" height="{number(bottom - y)}" rx="12"/>'
+            + text(x + 14.0, y + 19.0, f.frame.title, "g-title", SHAPE + 1.5)
+            + text(right - 14.0, y + 19.0, f.frame.note, "g-note", SHAPE, "end")
+        )
+
+    # -- boxes
+    def _box(self, placed: PlacedBox) -> None:
+        box = placed.box
+        wide, high = shape_size(box)
+        body = placed.size.length if self.down else placed.size.length - placed.size.stub
+        x, y = self._at((placed.start + body / 2, placed.axis))
+        shape = circle if box.symbol else SHAPES.get(box.kind, rounded)
+        parts = [f"<title>{escape(box.spoken)}</title>", shape(x, y, wide, high)]
+        parts += [self._symbol(box, x, y, wide, high)] if box.symbol else [equation(box, x, y)]
+        parts.append(self._numbers(placed, x, y, wide))
+        anchor = self.anchors.get(box.row)
+        opening, closing = (_link(anchor, box), "</a>") if anchor else (f'<g class="g-node g-{box.kind}">', "</g>")
+        self._add(opening + "".join(parts) + closing)
+
+    def _symbol(self, box: Box, x: float, y: float, wide: float, high: float) -> str:
+        symbol = text(x, y + 5.0, box.symbol, "g-symbol", SYMBOL, "middle")
+        if self.down:
+            return symbol + text(x - wide / 2 - 6.0, y + 5.0, box.name, "g-name", NAME, "end")
+        return symbol + text(x, y - high / 2 - 6.0, box.name, "g-name", NAME, "middle")
+
+    def _numbers(self, placed: PlacedBox, x: float, y: float, wide: float) -> str:
+        """The value above the wire behind the box, the gradient below it; beside the box, with a rule between, when the
+        drawing runs down."""
+        box = placed.box
+        label, up, _ = labels_size(box)
+        if not label:
+            return ""
+        left = x + wide / 2 + BLANK
+        rule = f'<path class="g-rule" d="M{point((left, y))}h{number(label)}"/>' if self.down else ""
+        wire = "" if self.down else f'<path class="g-wire" d="M{point((x + wide / 2, y))}h{number(placed.size.stub)}"/>'
+        return (
+            wire + rule
+            + matrix(left, y - 2.0 - up, label, box.value, "g-value")
+            + matrix(left, y + 3.0, label, box.gradient, "g-gradient")
+        )  # fmt: skip
+
+
+def _link(anchor: str, box: Box) -> str:
+    return f'<a class="g-node g-{box.kind}" href={quoteattr("#" + anchor)} aria-label={quoteattr(box.spoken)}>'
