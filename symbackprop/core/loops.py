@@ -6,11 +6,11 @@ this step, and the invariants (arrays that every step sees whole); it never read
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from symbackprop.core.graph import FLOAT, Graph, Leaf, Node, label
+from symbackprop.core.graph import FLOAT, Graph, Leaf, Node, Origin, label
 from symbackprop.core.record import Looped, Settled
 from symbackprop.core.registry import OPS
 from symbackprop.core.shapes import Dim, Shape, same, same_shape, shape_text
@@ -179,7 +179,7 @@ def _close(
     mapping: dict[int, Node] = {n.id: leaf for n, leaf in zip(frontier, leaves)}
     for node in order:
         if node.id in varying and node.id not in own and node.id not in mapping:
-            mapping[node.id] = copy_row(node, [mapping.get(a.id, a) for a in node.args])
+            mapping[node.id] = copy_row(node, [mapping.get(a.id, a) for a in node.args], mapping, own)
     replaced = [mapping.get(n.id, n) for n in (*carried, *stacked)]
     return replaced[: len(carried)], replaced[len(carried) :], leaves, frontier
 
@@ -198,9 +198,10 @@ def _is_free(node: Node) -> bool:
     return node.value is not None or (node.is_leaf and node.op.name != "leaf")
 
 
-def copy_row(node: Node, args: Sequence[Node]) -> Node:
-    """The same row over other arguments, with its name for reading, hint and origin."""
-    if all(a is b for a, b in zip(node.args, args)):
+def copy_row(node: Node, args: Sequence[Node], moved: Mapping[int, Node], kept: Container[int]) -> Node:
+    """The same row over other arguments, with its name for reading, hint and origin. ``moved`` are the rows that rows
+    became, ``kept`` the ids of those that stay."""
+    if all(a is b for a, b in zip(node.args, args, strict=True)):
         return node
     graph = node.graph
     key = ("elementwise", tuple([a.id for a in args]), node.attr.identity) if node.op.name == "elementwise" else None
@@ -210,18 +211,19 @@ def copy_row(node: Node, args: Sequence[Node]) -> Node:
     if node.id in graph.sealed:
         graph.sealed.add(copy.id)
     if node.origin is not None and copy.origin is None:
-        moved = {a.id: b for a, b in zip(node.args, args)}
-        copy.origin = _moved_origin(node, moved)
+        copy.origin = _moved_origin(node.origin, moved, kept)
     return copy
 
 
-def _moved_origin(node: Node, moved: dict[int, Node]) -> Any:
-    """An origin survives copying when all its row arguments are direct arguments of the row."""
-    from symbackprop.core.graph import Origin
+def _moved_origin(origin: Origin, moved: Mapping[int, Node], kept: Container[int]) -> Origin | None:
+    """The call over the new rows; None where one of its arguments is no row of the new body."""
 
-    assert node.origin is not None
-    rows = [a for a in node.origin.args if isinstance(a, Node)]
-    if not all(r.id in moved for r in rows):
+    def move(value: Any) -> Any:
+        if not isinstance(value, Node) or value.id in kept or _is_free(value):
+            return value
+        return moved[value.id]
+
+    try:
+        return Origin(origin.function, tuple(map(move, origin.args)), {k: move(v) for k, v in origin.options.items()})
+    except KeyError:
         return None
-    args = tuple(moved[a.id] if isinstance(a, Node) else a for a in node.origin.args)
-    return Origin(node.origin.function, args, node.origin.options)

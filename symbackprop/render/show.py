@@ -62,7 +62,8 @@ def as_data(model: Model) -> dict[str, Any]:
 
 def _array(name: str, row: Node) -> dict[str, Any]:
     below = row.attr.below
-    return {"name": name, "shape": [dim_text(d) for d in row.shape], "below": None if below is None else dim_text(below)}
+    bound = None if below is None else dim_text(below)
+    return {"name": name, "shape": [dim_text(d) for d in row.shape], "below": bound}
 
 
 def _number(model: Model, row: Node) -> str:
@@ -85,14 +86,15 @@ def _equations(model: Model) -> list[dict[str, Any]]:
 
 # -- text
 def _text(model: Model) -> str:
+    writer = Writer(model)
     blocks = [
         _title(model),
         _block("dimensions", [[", ".join(n if s is None else f"{n} = {s}" for n, s in model.sizes.items())]]),
-        _block("data", [_declared(n, row) for n, row in model.data_rows.items()]),
-        _block("inputs (their gradients are wanted)", [_declared(n, row) for n, row in model.inputs.items()]),
-        _block("parameters", [[*_declared(n, row), _entries(row)] for n, row in model.params.items()]),
+        _block("data", [_declared(writer, n, row) for n, row in model.data_rows.items()]),
+        _block("inputs (their gradients are wanted)", [_declared(writer, n, row) for n, row in model.inputs.items()]),
+        _block("parameters", [[*_declared(writer, n, row), _entries(row)] for n, row in model.params.items()]),
         _block("constants", [[n, f"= {_number(model, row)}"] for n, row in model.constants.items()]),
-        _block("equations", _equation_cells(model)),
+        _block("equations", _equation_cells(writer)),
         _block("conventions", [["ReLU'(0)", f"= {model.graph.relu0}"], ["ties of max and min", "share the gradient"]]),
         _block("notes", [[note] for note in (*model.notes, *model.warnings())]),
     ]
@@ -104,9 +106,9 @@ def _title(model: Model) -> str:
     return title + (f"\nsource: {model.source}" if model.source else "")
 
 
-def _declared(name: str, row: Node) -> list[str]:
+def _declared(writer: Writer, name: str, row: Node) -> list[str]:
     below = row.attr.below
-    return [name, shape_text(row.shape) + ("" if below is None else f", integers below {dim_text(below)}")]
+    return [writer.spelled(name), shape_text(row.shape) + ("" if below is None else f", integers below {dim_text(below)}")]
 
 
 def _entries(row: Node) -> str:
@@ -114,8 +116,8 @@ def _entries(row: Node) -> str:
     return f"{dim_text(size_of(row.shape))} entries" if row.shape else ""
 
 
-def _equation_cells(model: Model) -> list[list[str]]:
-    lines = Writer(model).equations()
+def _equation_cells(writer: Writer) -> list[list[str]]:
+    lines = writer.equations()
     return [[line.text, "" if line.keyword == "for" else shape_text(line.row.shape)] for line in lines]
 
 

@@ -183,13 +183,14 @@ class BodyScope(Scope):
         return self.sequences[key][0]
 
     def _counts(self, items: Sequence[tree.Expr]) -> bool:
-        return any(name == self.counter for item in items for name in mentioned(item))
+        """Whether the counter itself is an index: in ``E[words[t]]`` it is one of ``words``, not of ``E``."""
+        return any(name == self.counter for item in items for name in mentioned(item, inside=False))
 
     def _place(self, item: tree.Expr | None, name: str) -> sp.Expr:
         """An index as an expression in the counter."""
-        self.counting = True
+        before, self.counting = self.counting, True
         value = None if item is None or isinstance(item, tree.Slice) else evaluate(item, self)
-        self.counting = False
+        self.counting = before
         if not isinstance(value, sp.Expr) or sp.expand(value - self.symbol).has(self.symbol):
             raise ModelError(f"an index of {name} with {self.counter} is {self.counter}, {self.counter}-1 or the like")
         return value

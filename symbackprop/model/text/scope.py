@@ -222,13 +222,15 @@ class LoopResult:
         return getitem(self.stack(), index)
 
 
-def mentioned(expr: object) -> Iterator[str]:
-    """The names that occur in an expression."""
+def mentioned(expr: object, inside: bool = True) -> Iterator[str]:
+    """The names that occur in an expression; with ``inside`` false, not those in indices and calls within it."""
     stack = [expr]
     while stack:
         item = stack.pop()
         if isinstance(item, tree.Name):
             yield item.name
+        elif not inside and isinstance(item, (tree.Index, tree.Call)):
+            continue
         elif isinstance(item, tuple):
             stack.extend(item)
         elif is_dataclass(item):
