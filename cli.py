@@ -19,7 +19,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from symbackprop.errors import SymbackpropError, did_you_mean
+from symbackprop.errors import SymbackpropError, UsageError, did_you_mean
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -196,7 +196,12 @@ def cli() -> None:
 @json_option
 def models(tag: str | None, as_json: bool) -> None:
     """List the built-in models."""
-    unavailable()
+    from symbackprop.model import zoo
+
+    found = zoo.entries(tag)
+    if not found and tag is not None:
+        raise UsageError(f"no built-in model has the tag {tag!r}; tags are {', '.join(zoo.tags())}")
+    write_result(json.dumps([e._asdict() for e in found], indent=2) if as_json else zoo.listing_text(found))
 
 
 @cli.command()
@@ -213,9 +218,12 @@ def ops(as_json: bool) -> None:
 @model_argument
 @format_option("text", "latex", "sbp", "json")
 @model_switches
-def show(model: str, form: str, relu0: str, dims: dict[str, int]) -> None:
+def show(model: str, form: str, relu0: str | None, dims: dict[str, int]) -> None:
     """Show the model itself: equations, shapes, parameters."""
-    unavailable()
+    from symbackprop.model import load
+    from symbackprop.render.show import show as shown
+
+    write_result(shown(load(model, relu0=relu0, dims=dims), form))
 
 
 @cli.command()

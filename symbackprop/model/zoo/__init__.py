@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -46,6 +47,12 @@ def entries(tag: str | None = None) -> list[Entry]:
 
 def _entry(name: str, header: Header) -> Entry:
     return Entry(name, header.summary, header.source, header.tags)
+
+
+def listing_text(listed: Sequence[Entry]) -> str:
+    """Name, summary, tags in columns."""
+    width = max((len(e.name) for e in listed), default=0)
+    return "\n".join(f"{e.name.ljust(width)}   {e.summary} [{', '.join(e.tags)}]" for e in listed) + "\n"
 
 
 def tags() -> list[str]:
