@@ -103,7 +103,7 @@ class Anatomy:
         if row.attr.below is not None:
             note = ("integers below ", self.pen(lambda n: n.dim(row.attr.below)))
         if row.attr.value is not None:
-            note = ("= ", self.pen(lambda n: n.num(row.attr.value)))
+            note, value = ("= ", self.pen(lambda n: n.num(row.attr.value))), None
         name = row.name or "?"
         return Declaration(name, f"in-{name}", self.pen.bare(row), row.attr.role, self._shape(row.shape), note, value)
 
@@ -136,7 +136,7 @@ class Anatomy:
     def _cached(self, s: Located) -> tuple[Ref, ...]:
         consumers = [c.consumer for c in s.step.contributions if c.consumer is not None]
         known = [self.context.step_ref(c) for c in consumers if c.id in self.context.by_target]
-        forward = [self.context.equation_ref(row) for row in s.step.cached]
+        forward = [self.context.equation_ref(row) for row in self.context.stored(s)]
         return tuple(dict.fromkeys([*known, *[r for r in forward if r is not None]]))
 
     def _path(self, s: Located) -> Prose:
@@ -160,7 +160,8 @@ class Anatomy:
         known = set(self.derivation.forward_ids)
         costs: dict[int, sp.Expr] = {}
         for s in self.context.steps:
-            costs[s.step.target.id] = multiplications(s.step.total, known)
+            new = s.step.total.id not in known
+            costs[s.step.target.id] = multiplications(s.step.total, known) if new else sp.S.Zero
             known.add(s.step.total.id)
         rows = tuple(self._row(name, costs) for name in self.derivation.wrt)
         return rows, self._cost(sp.Add(*costs.values()))
@@ -172,7 +173,7 @@ class Anatomy:
         if s is None:
             zero = self.pen(lambda n: n.filled(sp.S.Zero, node.shape) if node.shape else n.num(sp.S.Zero))
             return Row(name, "", self.pen.bare(node), zero, self._shape(node.shape), cost, ())
-        stores = tuple(self.pen.bare(r) for r in s.step.cached)
+        stores = tuple(self.pen.bare(r) for r in self.context.stored(s))
         return Row(name, s.anchor, self.pen.bare(node), self._gradient(s), self._shape(node.shape), cost, stores)
 
     def _gradient(self, s: Located) -> Math:
@@ -182,11 +183,11 @@ class Anatomy:
         return self.pen.row(total) if own == linked or not own.text else own
 
     def _cost(self, cost: sp.Expr) -> Math:
-        return self.pen(lambda n: n.dim(sp.factor_terms(cost)))
+        return self.pen(lambda n: n.dim(cost))
 
     def _stored(self) -> list[Node]:
-        found = {row.id: row for s in self.context.steps for row in s.step.cached}
-        return [row for row in self.derivation.forward if row.id in found]
+        found = {row.id for s in self.context.steps for row in self.context.stored(s)}
+        return [row for row in self.forward.rows if row.id in found]
 
     # -- what follows
     def _updates(self) -> tuple[Line, ...]:

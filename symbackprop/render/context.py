@@ -31,7 +31,21 @@ class Context:
         self.numbers, self.layout = numbers, layout
         self.steps = [x for x in located if isinstance(x, Located)]
         self.by_target = {s.step.target.id: s for s in self.steps}
+        self.first: dict[int, Located] = {}
+        for s in self.steps:
+            self.first.setdefault(s.step.total.id, s)
         self.loss = derivation.model.loss_row
+
+    def owns(self, s: Located) -> bool:
+        """Whether a step is the first whose gradient is this row; else it only gives an earlier one another name."""
+        return self.first[s.step.total.id] is s
+
+    def stored(self, s: Located) -> tuple[Node, ...]:
+        """The forward rows that a step reads; none where it only renames an earlier step's gradient."""
+        total = s.step.total
+        if total.id in self.equations:
+            return (total,)
+        return s.step.cached if self.owns(s) else ()
 
     # -- references
     def step_ref(self, target: Node) -> Ref:

@@ -34,15 +34,24 @@ class Math:
 
     def linked(self, write: Callable[[str, str], str]) -> str:
         """LaTeX in which every reference is ``write(anchor, its LaTeX)``, as ``\\href{#step-3}{\\delta_a}``."""
-        latex, count = self.marked.replace(BREAK, ""), 1
-        while count:
-            latex, count = _LINK.subn(lambda m: write(m[1], m[2]), latex)
-        return latex
+        return _resolved(self.marked.replace(BREAK, ""), write)
+
+    @property
+    def breakable(self) -> str:
+        """Plain LaTeX that keeps its `BREAK` marks, where a long line may be broken."""
+        return _resolved(self.marked, lambda anchor, latex: latex)
 
     @property
     def anchors(self) -> tuple[str, ...]:
         """The anchors that this mathematics refers to, in order, each once."""
         return tuple(dict.fromkeys(re.findall(f"{LINK_OPEN}([^{LINK_MID}]*){LINK_MID}", self.marked)))
+
+
+def _resolved(marked: str, write: Callable[[str, str], str]) -> str:
+    count = 1
+    while count:
+        marked, count = _LINK.subn(lambda m: write(m[1], m[2]), marked)
+    return marked
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,14 @@
-"""What the user writes, made safe for LaTeX: running text, and the ``notation`` lines of a model.
+"""Running text that the user writes (titles, sources, notes), made safe for LaTeX.
 
-Names are ASCII letters, digits and underscores by the time they come here and print by `names.latex_name`; everything
-else a user controls (titles, sources, notes, notations) reaches LaTeX through the two functions of this module.
+Names are ASCII letters, digits and underscores by the time they come here and print by `names.latex_name`; ``notation``
+lines are checked by `model.notations`. Everything else that a user controls reaches LaTeX through `latex_text`.
 """
 
 from __future__ import annotations
 
-import re
 import unicodedata
 
-from symbackprop.errors import ModelError
-from symbackprop.render.names import ACCENTS, GREEK, TEX_GREEK
+from symbackprop.render.names import GREEK, TEX_GREEK
 
 _SPECIAL = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
             "_": r"\_", "^": r"\^{}", "~": r"\~{}", "<": r"\textless{}", ">": r"\textgreater{}"}
@@ -40,33 +38,3 @@ def _latex_character(c: str) -> str:
     if c.isascii():
         return c if c.isprintable() else " "
     return c if unicodedata.category(c) in ("Ll", "Lu") and ord(c) < 0x180 else "?"
-
-
-_ALLOWED = {
-    *(f"\\{g}" for g in GREEK if g not in ("eps", "omicron")),
-    *(accent for _, accent in ACCENTS.values()),
-    *(rf"\var{g}" for g in ("epsilon", "theta", "phi", "rho", "sigma", "pi", "kappa")),
-    r"\mathbf", r"\mathbb", r"\mathcal", r"\mathrm", r"\mathit", r"\mathsf", r"\mathfrak", r"\mathtt", r"\boldsymbol",
-    r"\widehat", r"\widetilde", r"\overline", r"\underline", r"\ddot", r"\check", r"\acute", r"\grave", r"\breve",
-    r"\prime", r"\ell", r"\star", r"\ast", r"\dagger", r"\top", r"\bot", r"\circ", r"\hbar", r"\nabla",
-    r"\partial", r"\infty", r"\,", r"\operatorname", r"\text",
-}
-_TOKEN = re.compile(r"\\(?:[A-Za-z]+|,)|[A-Za-z0-9 '+\-=,.()\[\]|*/!:;<>^_{}]")
-
-
-def latex_notation(notation: str) -> str:
-    """What a ``notation`` line says a name prints as, checked: maths letters, accents and scripts only."""
-    tokens, place, depth = [], 0, 0
-    while place < len(notation):
-        match = _TOKEN.match(notation, place)
-        token = match[0] if match else notation[place]
-        if match is None or (token[0] == "\\" and token not in _ALLOWED):
-            raise ModelError(f"notation {notation!r}: {token!r} is not allowed; use letters, accents and scripts")
-        depth += {"{": 1, "}": -1}.get(token, 0)
-        if depth < 0:
-            break
-        tokens.append(token)
-        place = match.end()
-    if depth or not notation.strip():
-        raise ModelError(f"notation {notation!r}: the braces do not match")
-    return notation

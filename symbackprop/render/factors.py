@@ -25,9 +25,13 @@ class Factor:
     def text(self, n: MathNotation) -> Text:
         return n.formula(self.form, [n.ref(r) for r in self.rows])
 
-    @property
-    def is_one(self) -> bool:
-        return self.form == f.ONE
+    def texts(self, n: MathNotation) -> list[Text]:
+        """The factors of the formula, where it is a product."""
+        parts = self.form.factors if isinstance(self.form, f.Mul) else (self.form,)
+        if isinstance(parts[0], f.Num):
+            parts = (self.form,)
+        rows = [n.ref(r) for r in self.rows]
+        return [n.formula(x, rows) for x in parts]
 
     @property
     def is_negative(self) -> bool:
@@ -98,10 +102,10 @@ def _renumbered(x: Factor, place: dict[int, int]) -> f.Formula:
 def signed_chain(n: MathNotation, factors: Sequence[Factor]) -> tuple[bool, Text]:
     """Factors one by one in the order given, the sign of the first apart from them."""
     first, *rest = factors
-    if not first.is_negative:
-        return False, n.chain([x.text(n) for x in factors])
-    shown = rest if rest and first.negated() == ONE else [first.negated(), *rest]
-    return True, n.chain([x.text(n) for x in shown])
+    shown = list(factors)
+    if first.is_negative:
+        shown = rest if rest and first.negated() == ONE else [first.negated(), *rest]
+    return first.is_negative, n.chain([t for x in shown for t in x.texts(n)])
 
 
 def without_ones(factors: Sequence[Factor]) -> tuple[Factor, ...]:

@@ -14,8 +14,8 @@ _LOWER = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", 
 _LETTERS = "αβγδεζηθικλμνξοπρστυφχψω"
 _UPPER = {"Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ", "Pi": "Π", "Sigma": "Σ",
           "Upsilon": "Υ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω"}
-GREEK = {**dict(zip(_LOWER, _LETTERS, strict=True)), **_UPPER, "eps": "ε"}
-TEX_GREEK = {"epsilon": r"\varepsilon", "eps": r"\varepsilon", "omicron": "o", "phi": r"\varphi"}
+GREEK = {**dict(zip(_LOWER, _LETTERS, strict=True)), **_UPPER, "eps": "ε", "lam": "λ"}
+TEX_GREEK = {"epsilon": r"\varepsilon", "eps": r"\varepsilon", "lam": r"\lambda", "omicron": "o", "phi": r"\varphi"}
 ACCENTS = {"hat": ("\u0302", r"\hat"), "bar": ("\u0304", r"\bar"), "tilde": ("\u0303", r"\tilde"),
            "dot": ("\u0307", r"\dot"), "vec": ("\u20d7", r"\vec")}
 _SUBSCRIPTS = str.maketrans("0123456789+-t", "₀₁₂₃₄₅₆₇₈₉₊₋ₜ")

@@ -42,9 +42,6 @@ class LatexNotation(RowNotation):
     def name(self, name: str) -> str:
         return latex_name(name)
 
-    def dim(self, dim: sp.Expr) -> Text:
-        return Text(_exact(dim), ATOM if dim.is_Symbol or dim.is_Integer else SUM)
-
     def num(self, value: sp.Expr) -> Text:
         if not value.is_Rational or value.is_Integer:
             return Text(_exact(value), ATOM if value.is_Symbol or (value.is_Integer and value >= 0) else SUM)
@@ -139,7 +136,7 @@ class LatexNotation(RowNotation):
         return Text(rf"{inner}_{{{joined}}}" if joined else base.text)
 
     def shape_text(self, shape: Sequence[sp.Expr]) -> str:
-        return r" \times ".join(self.wrapped(self.dim(d), ATOM) for d in shape)
+        return r" \times ".join(self.wrapped(self.dim(d), ATOM if len(shape) > 1 else SUM) for d in shape)
 
     def filled(self, value: sp.Expr, shape: Sequence[sp.Expr]) -> Text:
         ones = ArrayText(rf"\mathbf{{{0 if value == 0 else 1}}}_{{{self.shape_text(shape)}}}")
@@ -154,6 +151,16 @@ class LatexNotation(RowNotation):
 
     def labelled(self, name: Text, label: str) -> Text:
         return Text(rf"{{{name.text}}}^{{\mathrm{{{label}}}}}")
+
+    def monomial(self, coefficient: int, factors: Sequence[tuple[sp.Symbol, int]]) -> str:
+        number = str(coefficient) if coefficient != 1 or not factors else ""
+        return number + r" \, ".join([latex_name(str(x)) + (f"^{{{p}}}" if p > 1 else "") for x, p in factors])
+
+    def other_size(self, size: sp.Expr) -> str:
+        return _exact(size)
+
+    def directly(self, derivative: Text) -> Text:
+        return Text(rf"\left.{derivative.text}\right|_{{\mathrm{{direct}}}}")
 
     def maps_to(self, argument: Text, image: Text) -> Text:
         return Text(rf"{argument.text} \mapsto {image.text}", SUM)

@@ -14,25 +14,35 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.notation import COMPARE, POWER, PRODUCT, SUM, Notation, Text
+from symbackprop.core.notation import ATOM, COMPARE, POWER, PRODUCT, SUM, Notation, Text
 from symbackprop.core.scalars import Scalar
 from symbackprop.render.axes import AxisLetters
+from symbackprop.render.dims import size_terms
 
 MATRIX = PRODUCT + 2  # a matrix product binds more tightly than ⊙
+TERM = PRODUCT - 2  # what may follow a minus without parentheses
 
 
 class ArrayText(Text):
-    """The text of something that is not a scalar: a product of two of these is ⊙."""
+    """The text of a vector, or of more: a product of two of these is ⊙."""
 
     __slots__ = ()
 
 
-def shaped(text: Text, array: bool) -> Text:
-    return ArrayText(*text) if array else Text(*text)
+class MatrixText(ArrayText):
+    """The text of a matrix or of more: its entrywise square is not M²."""
+
+    __slots__ = ()
 
 
-def is_array(text: Text) -> bool:
-    return isinstance(text, ArrayText)
+def shaped(text: Text, rank: int) -> Text:
+    """The same text as that of an array with so many axes."""
+    return (Text, ArrayText, MatrixText)[min(rank, 2)](*text)
+
+
+def rank_of(*texts: Text) -> int:
+    """The axes of a combination of these, as far as printing cares: 0, 1 or 2."""
+    return max((2 if isinstance(t, MatrixText) else int(isinstance(t, ArrayText)) for t in texts), default=0)
 
 
 FUNCTION_NAMES = {
@@ -61,6 +71,7 @@ class MathNotation(Notation, ABC):
         self.gradients: dict[int, Text] = {}
         self.linked_gradients: dict[int, Text] = {}
         self.loss, self.partial = Text("L"), False
+        self.dim_order: dict[str, int] = {}
 
     def ref(self, node: Node) -> Text:
         symbol = self.symbols.get(node.id)
@@ -83,52 +94,68 @@ class MathNotation(Notation, ABC):
             else:
                 self.symbols[node.id] = before
 
+    def dim(self, dim: sp.Expr) -> Text:
+        terms = size_terms(dim, self.dim_order)
+        if terms is None:
+            return Text(self.other_size(dim), SUM)
+        if len(terms) == 1:
+            coefficient, factors = terms[0]
+            return Text(self.monomial(coefficient, factors), ATOM if len(factors) < 2 else PRODUCT)
+        written = [(coefficient < 0, self.monomial(abs(coefficient), factors)) for coefficient, factors in terms]
+        return Text(self.plus_minus(written), SUM)
+
     # -- formulas: whether the result is an array follows from the parts
     def sum(self, terms: Sequence[tuple[bool, Text]]) -> Text:
         """Terms with their signs, as many as there are."""
-        text = self.plus_minus([(negative, self.wrapped(t, PRODUCT if negative else SUM)) for negative, t in terms])
-        return shaped(Text(text, SUM), any(is_array(t) for _, t in terms))
+        text = self.plus_minus([(negative, self.wrapped(t, TERM if negative else SUM)) for negative, t in terms])
+        return shaped(Text(text, SUM), rank_of(*[t for _, t in terms]))
 
     def negative(self, body: Text) -> Text:
-        return shaped(Text(self.minus + self.wrapped(body, PRODUCT), SUM), is_array(body))
+        return shaped(Text(self.minus + self.wrapped(body, TERM), SUM), rank_of(body))
 
     def product(self, factors: Sequence[Text]) -> Text:
         if len(factors) == 1:
             return factors[0]
-        arrays = [is_array(x) for x in factors]
+        arrays = [rank_of(x) > 0 for x in factors]
         parts = [self.factor(x, first=not k, entrywise=sum(arrays) > 1) for k, x in enumerate(factors)]
         for k in range(len(parts) - 1, 0, -1):
             parts.insert(k, self.between(parts[k - 1], parts[k], any(arrays[:k]) and arrays[k]))
-        return shaped(Text("".join(parts), PRODUCT), any(arrays))
+        return shaped(Text("".join(parts), PRODUCT), rank_of(*factors))
 
     def factor(self, x: Text, first: bool, entrywise: bool) -> str:
         """A factor in parentheses where it needs them."""
-        if entrywise and is_array(x) and x.level == MATRIX:
+        if entrywise and rank_of(x) and x.level == MATRIX:
             return self.wrapped(x, POWER)
         return self.wrapped(x, PRODUCT if first else PRODUCT + 1)
 
     def scaled(self, coefficient: sp.Expr, factors: Sequence[Text]) -> Text:
         if not factors:
             return self.num(coefficient)
-        return shaped(self.coefficient(coefficient, factors), any(map(is_array, factors)))
+        if coefficient == 1:
+            return self.product(factors)
+        if f.is_negative(coefficient):
+            return self.negative(self.scaled(-coefficient, factors))
+        return shaped(self.coefficient(coefficient, factors), rank_of(*factors))
 
     def quotient(self, num: Text, den: Text) -> Text:
-        return shaped(self.fraction(num, den), is_array(num) or is_array(den))
+        return shaped(self.fraction(num, den), rank_of(num, den))
 
     def power(self, base: Text, exponent: Text) -> Text:
-        """base^exponent; of an array every entry, written ^⊙ where it could be read as a matrix power."""
-        return shaped(self.raised(base, exponent, is_array(base)), is_array(base))
+        """base^exponent; of a matrix entry by entry, written ^⊙ as it is no matrix power."""
+        return shaped(self.raised(base, exponent, rank_of(base) > 1), rank_of(base))
 
     def scalar(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
         if record.name == "ratio":
             return self.quotient(*args)
+        if record.name == "bernoulli_loss":
+            return self.negative(self.likelihood(args[0], args[1]))
         shown = list(args[: record.arity])
         if record.name in ("truth", "where") and args[0].level == COMPARE:
             shown[0] = Text(args[0].text.removeprefix(self.indicator_open).removesuffix("]"), COMPARE)
-        return shaped(self.applied(record, shown, form), any(map(is_array, args)))
+        return shaped(self.applied(record, shown, form), rank_of(*args))
 
     def transpose(self, a: Text) -> Text:
-        return ArrayText(*self.transposed(a))
+        return MatrixText(*self.transposed(a))
 
     def function(self, name: str, args: Sequence[Text], options: Mapping[str, str]) -> Text:
         self.mentioned.setdefault(name)
@@ -176,14 +203,17 @@ class MathNotation(Notation, ABC):
     def applied(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
         """A function of the scalar table."""
 
-    def bernoulli(self, p: Text, y: Text) -> Text:
-        """−[y log p + (1 − y) log(1 − p)]."""
+    def likelihood(self, p: Text, y: Text) -> Text:
+        """[y log p + (1 − y) log(1 − p)]."""
         one = Text("1")
         rest, other = self.sum([(False, one), (True, y)]), self.sum([(False, one), (True, p)])
-        happens = self.product([y, self.logarithm(p)])
-        does_not = self.product([rest, self.logarithm(other)])
-        inside = self.plus_minus([(False, happens.text), (False, does_not.text)])
-        return Text(f"{self.minus}{self.bracketed(inside)}", SUM)
+        happens, does_not = self.beside(y, self.logarithm(p)), self.beside(rest, self.logarithm(other))
+        inside = self.plus_minus([(False, happens), (False, does_not)])
+        return shaped(Text(self.bracketed(inside)), rank_of(p, y))
+
+    def beside(self, a: Text, b: Text) -> str:
+        """A factor in front of a function, without a sign between them."""
+        return f"{self.wrapped(a, POWER)} {b.text}"
 
     @abstractmethod
     def logarithm(self, a: Text) -> Text:
@@ -236,3 +266,15 @@ class MathNotation(Notation, ABC):
     @abstractmethod
     def maps_to(self, argument: Text, image: Text) -> Text:
         """argument ↦ image."""
+
+    @abstractmethod
+    def monomial(self, coefficient: int, factors: Sequence[tuple[sp.Symbol, int]]) -> str:
+        """A product of dimensions with powers."""
+
+    @abstractmethod
+    def other_size(self, size: sp.Expr) -> str:
+        """A size that is no polynomial in the dimensions."""
+
+    @abstractmethod
+    def directly(self, derivative: Text) -> Text:
+        """A derivative through what the loss itself reads, other branches held fixed."""

@@ -1,49 +1,104 @@
-"""How rows are written for reading: library functions by their mathematical form, structural ops by theirs."""
+"""How rows are written for reading: library functions by their mathematical form, structural ops by theirs.
+
+Numbers that stand inside an unnamed row come out to the front: ½ Σ_n x rather than Σ_n ½ x, 0.1 δᵀ Q rather than
+(0.1 δ)ᵀ Q.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
+from symbackprop.core.ops.linear import as_matrix_product
 from symbackprop.core.shapes import is_one, normalise_axes, size_of
 from symbackprop.render.notation_math import MathNotation, shaped
 
 TWO = f.Num(sp.Integer(2))
+ONE = sp.S.One
+
+
+class Scaled(NamedTuple):
+    """A number times something written."""
+
+    number: sp.Expr
+    rest: Text
 
 
 class RowNotation(MathNotation):
-    """Rows as mathematics. ``origin_<function>`` writes a library function, ``op_<name>`` a structural op; what has no
-    method of its own prints as name(arguments)."""
+    """Rows as mathematics. ``origin_<function>`` writes a library function, ``op_<name>`` a structural op, both as a
+    number and the rest; what has no method of its own prints as name(arguments)."""
 
     def row(self, node: Node) -> Text:
-        if node.value is not None and node.shape:
-            return self.filled(node.value, node.shape)
-        return shaped(super().row(node), bool(node.shape))
+        if node.value is not None:
+            return self.filled(node.value, node.shape) if node.shape else self.num(node.value)
+        if node.op.name == "elementwise" and not self._is_call(node):
+            return shaped(self.kernel(node), node.ndim)
+        number, rest = self.split(node)
+        return shaped(rest if number == 1 else self.scaled(number, [rest]), node.ndim)
 
-    def origin(self, node: Node) -> Text:
-        assert node.origin is not None
-        write = getattr(self, f"origin_{node.origin.function}", None)
-        return super().origin(node) if write is None else write(node, *node.origin.args, **node.origin.options)
+    def term(self, node: Node) -> Scaled:
+        """An operand: its name, or a number and the rest of what it is."""
+        while node.op.name == "broadcast" and node.value is None and node.id not in self.symbols:
+            node = node.args[0]  # copies along new axes go without saying
+        if node.id in self.symbols or node.value is not None:
+            return Scaled(ONE, self.ref(node))
+        number, rest = self.split(node)
+        return Scaled(number, shaped(rest, node.ndim))
 
-    def structural(self, node: Node, args: Sequence[Text]) -> Text:
+    def split(self, node: Node) -> Scaled:
+        """The right-hand side of a row as a number and the rest."""
+        if self._is_call(node):
+            assert node.origin is not None
+            write = getattr(self, f"origin_{node.origin.function}", None)
+            if write is None:
+                return Scaled(ONE, self.origin(node))
+            return _scaled(write(node, *node.origin.args, **node.origin.options))
+        if node.op.name == "elementwise":
+            if node.attr.head == "bernoulli_loss":
+                return self._likelihood(node)
+            form, texts = self._with_numbers(node)
+            number, rest = f.split_sign(form)
+            return Scaled(number, self.formula(rest, texts))
         write = getattr(self, f"op_{node.op.name}", None)
-        return super().structural(node, args) if write is None else write(node, *args)
+        if write is None:
+            return Scaled(ONE, self.structural(node, [self.ref(a) for a in node.args]))
+        return _scaled(write(node, *node.args))
+
+    def _is_call(self, node: Node) -> bool:
+        return node.origin is not None and node.id not in self.expanded
+
+    def kernel(self, node: Node) -> Text:
+        return self.formula(*self._with_numbers(node))
+
+    def _with_numbers(self, node: Node) -> tuple[f.Formula, list[Text]]:
+        """A kernel's formula with the numbers of its operands folded in."""
+        terms = [self.term(a) for a in node.args]
+        form = node.attr.form
+        if any(t.number != 1 for t in terms):
+            form = f.substitute(form, lambda leaf: f.mul(f.Num(terms[_place(leaf)].number), leaf))
+        return form, [t.rest for t in terms]
 
     # -- library functions
-    def origin_binary_cross_entropy(self, node: Node, *_: Any, **__: Any) -> Text:
-        return self.kernel(node)
+    def origin_binary_cross_entropy(self, node: Node, *_: Any, **__: Any) -> Scaled:
+        return self._likelihood(node)
 
-    def origin_mean(self, node: Node, a: Node, axis: Any = None, keepdims: bool = False) -> Text:
+    def _likelihood(self, node: Node) -> Scaled:
+        """−[y log p + (1 − y) log(1 − p)], its sign apart."""
+        return Scaled(-ONE, self.likelihood(*[self.formula(x, [self.ref(a) for a in node.args])
+                                              for x in node.attr.form.args]))  # fmt: skip
+
+    def origin_mean(self, node: Node, a: Node, axis: Any = None, keepdims: bool = False) -> Scaled:
         axes = normalise_axes(axis, a.ndim)
-        return self.scaled(1 / size_of(a.shape, axes), [self.big_sum(a, axes)])
+        number, rest = self.big_sum(a, axes)
+        return Scaled(number / size_of(a.shape, axes), rest)
 
     def origin_norm(self, node: Node, a: Node, **options: Any) -> Text:
-        return super().origin(node) if options else self.bars(self.ref(a))
+        return self.origin(node) if options else self.bars(self.ref(a))
 
     def origin_pick(self, node: Node, a: Node, index: Node) -> Text:
         return self.index(self.ref(a), self.ref(index).text)
@@ -52,10 +107,10 @@ class RowNotation(MathNotation):
         return self.function("one_hot", [self.ref(index)], {})
 
     # -- structural ops
-    def op_sum(self, node: Node, a: Text) -> Text:
-        source, axes = node.args[0], node.attr[0]
-        square = self._squared(source) if len(axes) == source.ndim else None
-        return self.big_sum(source, axes) if square is None else self.power(self.bars(square), Text("2"))
+    def op_sum(self, node: Node, a: Node) -> Scaled:
+        axes = node.attr[0]
+        square = self._squared(a) if len(axes) == a.ndim else None
+        return self.big_sum(a, axes) if square is None else Scaled(ONE, self.power(self.bars(square), Text("2")))
 
     def _squared(self, a: Node) -> Text | None:
         """The text of x where a row is the unnamed square of x."""
@@ -65,49 +120,75 @@ class RowNotation(MathNotation):
         square = isinstance(form, f.Pow) and isinstance(form.base, f.Arg) and form.exponent == TWO
         return self.ref(a.args[0]) if square else None
 
-    def op_max(self, node: Node, a: Text) -> Text:
-        return self.big_operator("max", a, self.bound(node.args[0], node.attr[0]))
+    def op_max(self, node: Node, a: Node) -> Text:
+        return self.big_operator("max", self.ref(a), self.bound(a, node.attr[0]))
 
-    def op_logsumexp(self, node: Node, a: Text) -> Text:
+    def op_logsumexp(self, node: Node, a: Node) -> Text:
         self.mentioned.setdefault("logsumexp")
-        last = node.attr[0] == (node.args[0].ndim - 1,)
-        return self.operator("logsumexp", [a], [] if last else self.bound(node.args[0], node.attr[0]))
+        last = node.attr[0] == (a.ndim - 1,)
+        return self.operator("logsumexp", [self.ref(a)], [] if last else self.bound(a, node.attr[0]))
 
-    def op_softmax(self, node: Node, a: Text) -> Text:
+    def op_softmax(self, node: Node, a: Node) -> Text:
         self.mentioned.setdefault("softmax")
-        return self.operator("softmax", [a], [] if node.attr == node.ndim - 1 else self.bound(node, (node.attr,)))
+        axes = (node.attr,) if isinstance(node.attr, int) else node.attr
+        return self.operator("softmax", [self.ref(a)], [] if axes == (a.ndim - 1,) else self.bound(a, axes))
 
-    def op_broadcast(self, node: Node, a: Text) -> Text:
-        self.mentioned.setdefault("broadcast")
-        return self.operator("broadcast", [a], [self.shape_text(node.shape)])
+    def op_broadcast(self, node: Node, a: Node) -> Scaled:
+        """The shape stands beside every equation."""
+        return self.term(a)
 
-    def op_reshape(self, node: Node, a: Text) -> Text:
+    def op_reshape(self, node: Node, a: Node) -> Scaled | Text:
         """Axes of size 1 come and go without a word, as broadcasting has it."""
-        if [d for d in node.shape if not is_one(d)] == [d for d in node.args[0].shape if not is_one(d)]:
-            return a
-        return self.operator("reshape", [a], [self.shape_text(node.shape)])
+        if [d for d in node.shape if not is_one(d)] == [d for d in a.shape if not is_one(d)]:
+            return self.term(a)
+        return self.operator("reshape", [self.ref(a)], [self.shape_text(node.shape)])
 
     def op_eye(self, node: Node) -> Text:
         return Text("I")
 
-    def op_einsum(self, node: Node, *args: Text) -> Text:
-        if node.attr == "a,b->ab":
-            return self.matmul(args[0], self.transpose(args[1]))
-        if node.attr == "a,a->":
-            return self.matmul(self.transpose(args[0]), args[1])
-        if node.attr == "ab,ab->":
-            return self.big_operator("sum", self.product(args), self.bound(node.args[0], (0, 1)))
-        return super().structural(node, args)
+    def op_scatter_add(self, node: Node, g: Node, index: Node) -> Text:
+        return self.function("scatter_add", [self.ref(g), self.ref(index)], {})
 
-    def op_scatter_add(self, node: Node, g: Text, index: Text) -> Text:
-        return self.function("scatter_add", [g, index], {})
+    def op_put_along_axis(self, node: Node, g: Node, index: Node) -> Text:
+        return self.function("put_along_axis", [self.ref(g), self.ref(index)], {})
 
-    def op_put_along_axis(self, node: Node, g: Text, index: Text) -> Text:
-        return self.function("put_along_axis", [g, index], {})
+    # -- products
+    def op_einsum(self, node: Node, *args: Node) -> Scaled:
+        terms = [self.term(a) for a in args]
+        left, out = node.attr.split("->")
+        ins = left.split(",")
+        scalars = [t.rest for s, t in zip(ins, terms, strict=True) if not s]
+        arrays = [(s, t.rest, a) for s, t, a in zip(ins, terms, args, strict=True) if s]
+        body = self._contracted([s for s, _, _ in arrays], out, [t for _, t, _ in arrays], [a for _, _, a in arrays])
+        number = sp.Mul(*[t.number for t in terms])
+        return Scaled(number, self.product([*scalars, body]) if scalars else body)
+
+    def _contracted(self, ins: list[str], out: str, texts: list[Text], rows: list[Node]) -> Text:
+        if len(ins) == 1 and ins[0] == out:
+            return texts[0]
+        spec = _canonical(ins, out)
+        if spec == "a,b->ab":
+            return self.matmul(texts[0], self.transpose(texts[1]))
+        if spec == "a,b->ba":
+            return self.matmul(texts[1], self.transpose(texts[0]))
+        if spec == "a,a->":
+            return self.matmul(self.transpose(texts[0]), texts[1])
+        if spec == "aa->":
+            return self.function("trace", texts, {})
+        if all(s == ins[0] for s in ins) and not out:
+            return self.big_operator("sum", self.product(texts), self.bound(rows[0], range(rows[0].ndim)))
+        matrix = as_matrix_product(spec, [r.ndim for r in rows])
+        if matrix is None:
+            return self.indexed_sum(spec, texts)
+        order, flips, flip_result = matrix
+        factors = [self.transpose(texts[k]) if flip else texts[k] for k, flip in zip(order, flips, strict=True)]
+        product = factors[0] if len(factors) == 1 else self.matmul(*factors)
+        return self.transpose(product) if flip_result else product
 
     # -- reductions
-    def big_sum(self, a: Node, axes: Sequence[int]) -> Text:
-        return self.big_operator("sum", self.ref(a), self.bound(a, axes))
+    def big_sum(self, a: Node, axes: Sequence[int]) -> Scaled:
+        number, rest = self.term(a)
+        return Scaled(number, self.big_operator("sum", rest, self.bound(a, axes)))
 
     def bound(self, a: Node, axes: Sequence[int]) -> list[str]:
         """The index letters of axes that something runs over."""
@@ -115,3 +196,19 @@ class RowNotation(MathNotation):
         axes = [i for i in axes if not is_one(a.shape[i])]
         self.letters.mention([letters[i] for i in axes], [a.shape[i] for i in axes])
         return [letters[i] for i in axes]
+
+
+def _scaled(written: Scaled | Text) -> Scaled:
+    return written if isinstance(written, Scaled) else Scaled(ONE, written)
+
+
+def _place(leaf: f.Formula) -> int:
+    assert isinstance(leaf, f.Arg), "Out has no row here"
+    return leaf.index
+
+
+def _canonical(ins: Sequence[str], out: str) -> str:
+    """The pattern over a, b, c … in order of appearance."""
+    letters = dict.fromkeys("".join(ins))
+    rename = dict(zip(letters, "abcdefghijklmnopqrstuvwxyz", strict=False))
+    return ",".join("".join(rename[c] for c in s) for s in ins) + "->" + "".join(rename[c] for c in out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import sympy as sp
@@ -11,13 +12,16 @@ from symbackprop.core.notation import ATOM, COMPARE, POWER, PRODUCT, SIGN, SUM, 
 from symbackprop.core.scalars import Scalar
 from symbackprop.core.shapes import dim_text
 from symbackprop.render.names import superscript, text_name
-from symbackprop.render.notation_math import FUNCTION_NAMES, MATRIX, ArrayText
+from symbackprop.render.notation_math import FUNCTION_NAMES, MATRIX, TERM, ArrayText, MatrixText
 from symbackprop.render.notation_rows import RowNotation
 
 VULGAR = {"1/2": "½", "1/3": "⅓", "2/3": "⅔", "1/4": "¼", "3/4": "¾", "1/5": "⅕", "1/6": "⅙", "1/8": "⅛"}
 _RELATIONS = {"greater": ">", "greater_equal": "≥", "less": "<", "less_equal": "≤", "equal": "=", "not_equal": "≠"}
 QUOTIENT = PRODUCT - 1  # in a product a quotient stands in parentheses
+BIG = TERM  # and so does Σ, but a number may stand in front of it
 _BIG = {"sum": "Σ", "max": "max"}
+_DERIVATIVE = re.compile(r"∂|d\w+/d")
+_ROOT = re.compile(r"√\((\w+)\)")
 
 
 class TextNotation(RowNotation):
@@ -31,14 +35,12 @@ class TextNotation(RowNotation):
     def name(self, name: str) -> str:
         return text_name(name)
 
-    def dim(self, dim: sp.Expr) -> Text:
-        return Text(dim_text(dim).replace("*", "·"), ATOM if dim.is_Symbol or dim.is_Integer else SUM)
-
     def num(self, value: sp.Expr) -> Text:
         if value.is_Rational and not value.is_Integer:
             return _rational(value)
         text = str(sp.sstr(value)).replace("*", "·").replace("-", self.minus).replace("pi", "π").replace("sqrt", "√")
-        return Text(text, ATOM if value.is_Symbol or (value.is_Integer and value >= 0) else SUM)
+        simple = value.is_Symbol or (value.is_Integer and value >= 0)
+        return Text(_ROOT.sub(r"√\1", text), ATOM if simple else SUM if value.is_Add else QUOTIENT)
 
     # -- arithmetic
     def plus_minus(self, terms: Sequence[tuple[bool, str]]) -> str:
@@ -50,18 +52,20 @@ class TextNotation(RowNotation):
 
     def coefficient(self, coefficient: sp.Expr, factors: Sequence[Text]) -> Text:
         num, den = sp.fraction(coefficient)
-        if den == 1 or coefficient.is_Rational:
-            return self._in_front(self.num(coefficient), self.product(factors))
-        body = self._in_front(self.num(num), self.product(factors)) if num != 1 else self.product(factors)
-        return self.fraction(body, self.num(den))
+        body = self.product(factors)
+        whole = den == 1 or not coefficient.has(sp.Symbol)
+        if whole or body.level == BIG:
+            number = self.num(coefficient) if whole else self.fraction(self.num(num), self.num(den))
+            return self._in_front(number, body)
+        return self.fraction(body if num == 1 else self._in_front(self.num(num), body), self.num(den))
 
     def _in_front(self, number: Text, body: Text) -> Text:
         """½(y − o)², 2x, 0.002 W₁, 3·10: no sign where number and factor cannot run together."""
-        inner = wrap(body, PRODUCT)
-        head = wrap(number, PRODUCT if number.level != SUM else PRODUCT + 1)
+        inner = body.text if body.level == BIG else wrap(body, PRODUCT)
+        head = wrap(number, QUOTIENT) if number.level != SUM else f"({number.text})"
         if inner[0].isdigit():
             return Text(f"{head}·{inner}", PRODUCT)
-        gap = "" if len(head) == 1 and body.level != SIGN else " "
+        gap = " " if len(head) > 1 or _DERIVATIVE.match(inner) else ""
         return Text(f"{head}{gap}{inner}", max(PRODUCT, min(body.level, MATRIX)))
 
     def fraction(self, num: Text, den: Text) -> Text:
@@ -82,6 +86,8 @@ class TextNotation(RowNotation):
             return Text(f"1[{args[0].text} {'≥' if form.args[2] == f.ONE else '>'} {args[1].text}]")
         if record.name == "exp" and args[0].level == ATOM and "e" not in self.letters.taken:
             return Text(f"e^{args[0].text}", POWER)
+        if record.name in ("sqrt", "root"):
+            return Text("√" + wrap(args[0], ATOM))
         name = self.function_name(record)
         if name is not None:
             return Text(f"{name}({', '.join(a.text for a in args)})")
@@ -94,6 +100,8 @@ class TextNotation(RowNotation):
         return f"[{inside}]"
 
     def function_name(self, record: Scalar) -> str | None:
+        if record.name in ("sqrt", "root"):
+            return None
         if record.text is None:
             return FUNCTION_NAMES.get(record.name, record.name)
         return record.text[:-3] if record.text.endswith("{0}") else None
@@ -104,7 +112,7 @@ class TextNotation(RowNotation):
 
     def big_operator(self, sign: str, body: Text, letters: Sequence[str]) -> Text:
         place = "_" + ",".join(letters) if letters else ""
-        return type(body)(f"{_BIG[sign]}{place} {wrap(body, PRODUCT + 1)}", PRODUCT)
+        return type(body)(f"{_BIG[sign]}{place} {wrap(body, PRODUCT + 1)}", BIG)
 
     def bars(self, a: Text) -> Text:
         return Text(f"‖{a.text}‖")
@@ -132,13 +140,13 @@ class TextNotation(RowNotation):
         return Text(f"{base.text}_{''.join(letters)}" if plain else f"{wrap(base, ATOM)}[{','.join(letters)}]")
 
     def shape_text(self, shape: Sequence[sp.Expr]) -> str:
-        return "×".join(wrap(self.dim(d), ATOM) for d in shape)
+        return "×".join(wrap(self.dim(d), ATOM if len(shape) > 1 else SUM) for d in shape)
 
     def filled(self, value: sp.Expr, shape: Sequence[sp.Expr]) -> Text:
         ones = Text(f"1_{self.shape_text(shape)}")
         if value == 0:
             return ArrayText(f"0_{self.shape_text(shape)}")
-        return ArrayText(*(ones if value == 1 else self.coefficient(value, [ArrayText(*ones)])))
+        return MatrixText(*(ones if value == 1 else self.coefficient(value, [ArrayText(*ones)])))
 
     def derivative(self, top: Text, bottom: Text, partial: bool) -> Text:
         d = "∂" if partial else "d"
@@ -149,6 +157,17 @@ class TextNotation(RowNotation):
 
     def labelled(self, name: Text, label: str) -> Text:
         return Text(f"{name.text}_{label}")
+
+    def monomial(self, coefficient: int, factors: Sequence[tuple[sp.Symbol, int]]) -> str:
+        powers = [(text_name(str(x)), superscript(str(p)) or "") for x, p in factors]
+        number = str(coefficient) if coefficient != 1 or not factors else ""
+        return number + "·".join([x + (p if p != "¹" else "") for x, p in powers])
+
+    def other_size(self, size: sp.Expr) -> str:
+        return dim_text(size).replace("*", "·")
+
+    def directly(self, derivative: Text) -> Text:
+        return Text(f"({derivative.text})_direct")
 
     def maps_to(self, argument: Text, image: Text) -> Text:
         return Text(f"{argument.text} ↦ {image.text}", SUM)
@@ -170,5 +189,15 @@ def _rational(value: sp.Rational) -> Text:
         text, level = VULGAR[f"{size.p}/{size.q}"], ATOM
     else:
         decimal = decimal_text(size)
-        text, level = (f"{size.p}/{size.q}", PRODUCT) if size.q <= 12 or decimal is None else (decimal, ATOM)
+        fraction = size.q <= 12 or decimal is None
+        text, level = (f"{size.p}/{size.q}", QUOTIENT) if fraction else (_decimal(decimal or ""), ATOM)
     return Text(text, level) if value > 0 else Text("−" + text, SUM)
+
+
+def _decimal(literal: str) -> str:
+    """0.002, 1.5·10⁻⁷."""
+    mantissa, _, exponent = literal.partition("e")
+    if not exponent:
+        return mantissa
+    ten = "10" + (superscript(exponent) or "")
+    return ten if mantissa == "1" else f"{mantissa}·{ten}"

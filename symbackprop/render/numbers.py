@@ -20,48 +20,19 @@ from symbackprop.render.factors import Factor
 
 DIGITS = 4
 MAX_ENTRIES = 36  # larger arrays are not printed
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\Z")
-_ITEM = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*(?:\[[^\]=]*\])?)\s*=\s*")
 
 
 # -- reading
-def read_values(text: str) -> dict[str, Any]:
+def read_at(text: str) -> dict[str, Any]:
     """``x=.5,W=[[1,2],[3,4]]``, or the path of a .json object or an .npz archive. Raises `UsageError`."""
+    from symbackprop.model.text.values import read_values
+
     if text.endswith((".json", ".npz")):
         return _from_file(Path(text))
-    values: dict[str, Any] = {}
-    for item in _split(text, text):
-        match = _ITEM.match(item)
-        if match is None:
-            raise UsageError(f"--at {text!r}: {item!r} is not NAME=NUMBER as in x=.5,y=1, nor a .json or .npz file")
-        if match[1] in values:
-            raise UsageError(f"--at {text!r}: {match[1]} is given twice")
-        values[match[1]] = _literal(item[match.end() :].strip(), text)
-    return values
-
-
-def _split(body: str, whole: str) -> list[str]:
-    """The items between commas outside brackets."""
-    items, depth, start = [], 0, 0
-    for i, c in enumerate(body):
-        depth += {"[": 1, "]": -1}.get(c, 0)
-        if depth < 0:
-            break
-        if c == "," and depth == 0:
-            items.append(body[start:i])
-            start = i + 1
-    if depth:
-        raise UsageError(f"--at {whole!r}: the brackets do not match")
-    return [x for x in (*items, body[start:]) if x.strip()]
-
-
-def _literal(text: str, whole: str) -> Any:
-    """A number or a nested list of numbers."""
-    if text.startswith("[") and text.endswith("]"):
-        return [_literal(x.strip(), whole) for x in _split(text[1:-1], whole)]
-    if not _NUMBER.match(text):
-        raise UsageError(f"--at {whole!r}: {text!r} is not a number")
-    return float(text)
+    try:
+        return read_values(re.sub(r"\[(\w+)\](?=\s*=)", r"\1", text))
+    except ModelError as error:
+        raise UsageError(f"--at {text!r}: {error.message}; give x=.5,y=1 or a .json or .npz file") from error
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from symbackprop.core import formula as f
@@ -10,7 +11,7 @@ from symbackprop.core.notation import Text
 from symbackprop.core.record import Edge
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one
-from symbackprop.render.document import Math, Prose
+from symbackprop.render.document import Math, Prose, Ref
 from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.symbols import Pen
 
@@ -19,10 +20,38 @@ def _math(text: str, latex: str) -> Math:
     return Math(text, latex)
 
 
-_LEFT = _math("C = A B gives ∂L/∂A = ∂L/∂C Bᵀ",
-              r"C = AB \Rightarrow \frac{\partial L}{\partial A} = \frac{\partial L}{\partial C} B^{\top}")
-_RIGHT = _math("C = A B gives ∂L/∂B = Aᵀ ∂L/∂C",
-               r"C = AB \Rightarrow \frac{\partial L}{\partial B} = A^{\top} \frac{\partial L}{\partial C}")
+# What the factors of C = A B (…) receive, for every pattern of an einsum that is a product of matrices or vectors:
+# the product, and one gradient for each operand. ∂ stands for the upstream gradient.
+_PRODUCTS: dict[str, tuple[str, str, str]] = {
+    "ab,bc->ac": ("C = A B", "∂C Bᵀ", "Aᵀ ∂C"),
+    "ab,cb->ac": ("C = A Bᵀ", "∂C B", "∂Cᵀ A"),
+    "ab,ac->bc": ("C = Aᵀ B", "B ∂Cᵀ", "A ∂C"),
+    "ab,b->a": ("c = A b", "∂c bᵀ", "Aᵀ ∂c"),
+    "ab,a->b": ("c = Aᵀ b", "b ∂cᵀ", "A ∂c"),
+    "a,ab->b": ("c = Bᵀ a", "B ∂c", "a ∂cᵀ"),
+    "a,ba->b": ("c = B a", "Bᵀ ∂c", "∂c aᵀ"),
+    "a,a->": ("c = aᵀ b", "∂c b", "∂c a"),
+    "a,b->ab": ("C = a bᵀ", "∂C b", "∂Cᵀ a"),
+}
+
+
+def _product_rule(pattern: str, index: int) -> Prose:
+    """``C = A B gives ∂L/∂B = Aᵀ ∂L/∂C``."""
+    whole, *gradients = _PRODUCTS[pattern]
+    letter = pattern.split("->")[0].split(",")[index]
+    name = ("aA", "bB")[index][len(letter) > 1]
+    text = f"{whole} gives ∂L/∂{name} = {gradients[index]}".replace("∂C", "∂L/∂C").replace("∂c", "∂L/∂c")
+    return ("matrix product: " if "C" in whole or "A" in whole or "B" in whole else "inner product: ",
+            Math(text, _in_latex(whole, name, gradients[index])))  # fmt: skip
+
+
+def _in_latex(whole: str, name: str, gradient: str) -> str:
+    def upright(text: str) -> str:
+        text = re.sub("∂([Cc])", r"\\frac{\\partial L}{\\partial \1}", text.replace("ᵀ", r"^{\top}"))
+        return text.replace(" ", r" \, ").replace(r"\, = \,", "=").replace(r"\partial \, ", r"\partial ")
+
+    return rf"{upright(whole)} \Rightarrow \frac{{\partial L}}{{\partial {name}}} = {upright(gradient)}"
+
 
 # Rules of structural ops: what becomes of the upstream gradient.
 OP_RULES: dict[str, Prose] = {
@@ -54,10 +83,20 @@ FUNCTION_RULES: dict[str, Prose] = {
     "pick": ("picked entries get the gradient, the others 0",),
 }
 
-_BINARY = {
-    "maximum": "max: the larger one gets the gradient",
-    "minimum": "min: the smaller one gets the gradient",
-    "where": "where: only the branch taken gets the gradient",
+# Rules of scalar functions that are better said than written, by the place of the argument.
+_SAID = {
+    ("maximum", 0): "max: the larger one gets the gradient",
+    ("maximum", 1): "max: the larger one gets the gradient",
+    ("minimum", 0): "min: the smaller one gets the gradient",
+    ("minimum", 1): "min: the smaller one gets the gradient",
+    ("where", 1): "where: only the branch taken gets the gradient",
+    ("where", 2): "where: only the branch taken gets the gradient",
+    ("leaky", 0): "slope 1 where positive, else the given slope",
+    ("leaky", 1): "linear in the slope where the argument is negative",
+    ("elu_unit", 0): "1 where positive, else the value plus α",
+    ("bernoulli_loss", 0): "log rule, term by term",
+    ("ratio", 0): "constant factor",
+    ("ratio", 1): "quotient rule",
 }
 
 
@@ -86,12 +125,19 @@ def edge_rules(pen: Pen, edge: Edge) -> list[Prose]:
     row = edge.consumer
     if row.op.name == "einsum":
         return [_einsum_rule(row, edge.index)]
+    if row.op.name == "reshape" and _entries(row) == _entries(row.args[0]):
+        return []
     if row.op.name != "elementwise":
         return [OP_RULES.get(row.op.name, (row.op.name,))]
     rules: list[Prose] = [(name,) for name in formula_rules(pen, row, edge.index)]
     if _is_repeated(edge.argument, row):
         rules.append(("repeated by broadcasting: the gradient is summed over the copies",))
     return rules
+
+
+def _entries(row: Node) -> list[object]:
+    """The axes that are not of size 1."""
+    return [d for d in row.shape if not is_one(d)]
 
 
 def _is_repeated(argument: Node, row: Node) -> bool:
@@ -101,10 +147,10 @@ def _is_repeated(argument: Node, row: Node) -> bool:
 
 
 def _einsum_rule(row: Node, index: int) -> Prose:
+    if row.attr in _PRODUCTS:
+        return _product_rule(row.attr, index)
     if len(row.args) == 1:
-        return ("transpose: the gradient is transposed back",)
-    if len(row.args) == 2 and row.attr == "ab,bc->ac":
-        return ("matrix product: ", _LEFT if index == 0 else _RIGHT)
+        return ("the gradient takes the same way back",)
     return ("product: the upstream gradient takes the operand's place",)
 
 
@@ -147,8 +193,8 @@ def _rule_name(pen: Pen, form: f.Formula, i: int, parts: Sequence[f.Formula]) ->
 
 def _function_rule(pen: Pen, name: str, args: tuple[f.Formula, ...], place: int) -> str | Math:
     """``tanh′ = 1 − tanh²``, ``log′(x) = 1/x``, ``(eˣ)′ = eˣ``."""
-    if name in _BINARY:
-        return _BINARY[name]
+    if (name, place) in _SAID:
+        return _SAID[name, place]
     record = TABLE[name]
     partial = record.partials[place]
     if partial is None or record.arity != 1:
@@ -169,8 +215,7 @@ def _primed(n: RowNotation, call: f.Call, derivative: f.Formula) -> Text:
 
 def joined(rules: Iterable[Prose]) -> Prose:
     """Rules in a row, commas between."""
-    parts: list[str | Math] = []
+    parts: list[str | Math | Ref] = []
     for rule in rules:
-        parts += [", "] if parts else []
-        parts += [x for x in rule if isinstance(x, (str, Math))]
+        parts += [", ", *rule] if parts else rule
     return tuple(parts)

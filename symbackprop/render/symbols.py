@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import ATOM, POWER, Text
 from symbackprop.derive.steps import Derivation, LoopStep, Step
+from symbackprop.model.notations import check_notation
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.document import Math
-from symbackprop.render.escape import latex_notation
 from symbackprop.render.names import latex_name, text_name
 from symbackprop.render.notation_latex import LatexNotation, link
 from symbackprop.render.notation_math import shaped
@@ -103,7 +103,7 @@ class Symbols:
         own = self.model.notation_of.get(name)
         if own is None:
             return Text(latex_name(name))
-        return Text(latex_notation(own), POWER if LATEX_STARTS_SCRIPT in own else ATOM)
+        return Text(check_notation(own), POWER if LATEX_STARTS_SCRIPT in own else ATOM)
 
     def _fill(self, n: RowNotation, steps: list[Located], spell: Callable[[str], Text],
               point: Callable[[str, Text], Text]) -> None:  # fmt: skip
@@ -111,17 +111,18 @@ class Symbols:
         for node in self._named(steps):
             if node.id in gradient_ids and node.id not in self.derivation.forward_ids:
                 continue
-            n.plain[node.id] = shaped(spell(self.derivation.names.get(node.id) or node.name or "?"), bool(node.shape))
+            n.plain[node.id] = shaped(spell(self.derivation.names.get(node.id) or node.name or "?"), len(node.shape))
+        n.dim_order = {name: k for k, name in enumerate(self.model.sizes)}
         n.loss, n.partial = spell(self.loss_name), self.partial
         for name, row in self.model.upstream.items():
-            n.plain[row.id] = shaped(n.derivative(n.loss, spell(name), self.partial), bool(row.shape))
+            n.plain[row.id] = shaped(n.derivative(n.loss, spell(name), self.partial), len(row.shape))
         n.symbols = {i: point(self.places[i], t) if i in self.places else t for i, t in n.plain.items()}
         for s in steps:
             self._name_gradient(n, s, point)
 
     def _name_gradient(self, n: RowNotation, s: Located, point: Callable[[str, Text], Text]) -> None:
         target, total = s.step.target, s.step.total
-        symbol = shaped(self._gradient_text(n, target), bool(target.shape))
+        symbol = shaped(self._gradient_text(n, target), len(target.shape))
         n.gradients[target.id] = symbol
         n.linked_gradients[target.id] = point(s.anchor, symbol)
         if total.value is None and total.id not in n.symbols:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -9,7 +10,7 @@ from symbackprop.render.document import Document, Equation, Line, Math, Prose, R
 from symbackprop.render.templates import render
 
 GAP = "   "
-MAX_CELL = 64
+MAX_CELL, PAGE = 64, 100
 ROLES = {"data": "data", "param": "parameters", "input": "inputs", "constant": "constants", "upstream": "upstream"}
 Cells = tuple[str, ...]
 
@@ -25,8 +26,8 @@ def sections(document: Document) -> dict[str, object]:
         "title": document.name,
         "summary": document.summary,
         "source": document.source,
-        "heading": prose(document.heading),
-        "conventions": "; ".join(prose(c) for c in document.conventions),
+        "heading": wrapped(prose(document.heading)),
+        "conventions": wrapped("Conventions: " + "; ".join(prose(c) for c in document.conventions) + "."),
         "glossary": [prose(g) for g in document.glossary],
         "given": declarations(document),
         "forward": columns([equation(e) for e in document.forward], (GAP, " ", " ")),
@@ -35,7 +36,7 @@ def sections(document: Document) -> dict[str, object]:
         "total": document.total_cost.text,
         "stored": ", ".join(m.text for m in document.stored) or "nothing",
         "updates": columns([line(u) for u in document.updates], (" ", " ")),
-        "notes": [prose(n) for n in document.notes],
+        "notes": [text for n in document.notes for text in wrapped(prose(n))],
     }
 
 
@@ -44,22 +45,34 @@ def prose(parts: Prose) -> str:
     return "".join(p.text if isinstance(p, (Math, Ref)) else p for p in parts)
 
 
+def wrapped(text: str) -> list[str]:
+    """Running text in lines of the page's width."""
+    return textwrap.wrap(text, PAGE, break_long_words=False, break_on_hyphens=False)
+
+
 # -- rows of displays
 def equation(e: Equation) -> Cells:
     shape = f"({e.shape.text})" if e.shape is not None else ""
-    return (f"({e.number})", *line(e.line)[:3], shape, line(e.line)[3])
+    left, sign, right, reason = line(e.line)
+    return (f"({e.number})", "let " + left if e.introduced else left, sign, right, shape, reason)
 
 
 def line(x: Line) -> Cells:
     """Left side, sign, right side, reason."""
-    return (x.left.text if x.left is not None else "", x.sign, x.right.text + valued(x.value, x.right), prose(x.reason))
+    right = beside(x.right.text, valued(x.value, x.right))
+    return (x.left.text if x.left is not None else "", x.sign, right, prose(x.reason))
+
+
+def beside(text: str, block: str) -> str:
+    """A block of several lines behind a text, the later lines below the first."""
+    return text + block.replace("\n", "\n" + " " * width(text))
 
 
 def valued(value: Value | None, right: Math | None = None) -> str:
     """`` = 0.27`` behind a formula that is not that number already."""
     if value is None or value.shown is None or (right is not None and right.text == value.shown.text):
         return ""
-    return f" = {value.shown.text}"
+    return beside(" = ", value.shown.text)
 
 
 def step(s: Step) -> dict[str, object]:
@@ -75,12 +88,19 @@ def declarations(document: Document) -> list[str]:
     for d in document.declarations:
         shape = f": {d.shape.text}" if d.shape is not None else ""
         note = f" ({prose(d.note)})" if d.note else ""
-        roles.setdefault(ROLES[d.role], []).append(f"{d.math.text}{shape}{note}{valued(d.value)}")
-    return columns([(role, (",\n" if "\n" in "".join(names) else ", ").join(names)) for role, names in roles.items()])
+        roles.setdefault(ROLES[d.role], []).append(beside(f"{d.math.text}{shape}{note}", valued(d.value)))
+    return columns([(role, _listed(names)) for role, names in roles.items()])
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Names with commas between; matrices one below the other."""
+    if any("\n" in name for name in names):
+        return ",\n".join(names)
+    return "\n".join(textwrap.wrap(", ".join(n.replace(" ", "\u00a0") for n in names), PAGE)).replace("\u00a0", " ")
 
 
 def table(document: Document) -> list[str]:
-    head = ("parameter", "gradient", "shape", "multiplications", "forward must store")
+    head = ("with respect to", "gradient", "shape", "multiplications", "forward must store")
     rows = [(r.parameter.text, r.gradient.text, r.shape.text if r.shape is not None else "scalar", r.cost.text,
              ", ".join(m.text for m in r.stores) or "nothing") for r in document.table]  # fmt: skip
     return columns([head, *rows], rule=True)
@@ -88,8 +108,8 @@ def table(document: Document) -> list[str]:
 
 # -- columns
 def columns(rows: Sequence[Cells], gaps: Sequence[str] = (), rule: bool = False) -> list[str]:
-    """Cells in aligned columns, ``gaps`` between them. A cell of several lines (a matrix) makes its row taller; one that
-    is very long does not push the others aside."""
+    """Cells in aligned columns, ``gaps`` between them. A cell of several lines (a matrix) makes its row taller; a very
+    long one does not push the others aside."""
     if not rows:
         return []
     count = max(map(len, rows))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import sympy as sp
+
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
@@ -16,7 +18,7 @@ from symbackprop.core.shapes import same_shape
 from symbackprop.render.context import Context, Group, groups, reads
 from symbackprop.render.document import Line, Math, Prose
 from symbackprop.render.factors import Factor, local_factor
-from symbackprop.render.notation_math import ArrayText
+from symbackprop.render.notation_math import shaped
 from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.rules import joined, path_rules
 from symbackprop.render.symbols import Located
@@ -37,20 +39,26 @@ class MatrixView:
             return (self._seed(s, left),)
         if len(parts) == 1 and self._is_direct(parts[0]):
             return (self._direct(s, left, parts[0]),)
-        known = [self._known(g) for g in parts if not self._is_direct(g)]
-        local = [self._local(s, g) for g in parts if g.consumer is not None]
+        known = [self._known(g) for g in parts if g.consumer is not None and self._has_symbol(g.consumer)]
+        local = [self._local(s, g) for g in parts if g.consumer is not None and self._has_local(s, g)]
         return (self._chain(s, left, parts), *known, *local, *self._final(s, left, parts))
+
+    def _has_local(self, s: Located, group: Group) -> bool:
+        """Where upstream is a mere number, local derivative and product cannot be told apart."""
+        upstream = group.contributions[0].upstream
+        apart = upstream is not None and upstream.value is None
+        return apart or self._is_direct(group) or self._entrywise(group, s.step.target) is not None
 
     def _is_direct(self, group: Group) -> bool:
         """Whether a branch has nothing before it: its consumer is the loss, or it is the upstream gradient itself."""
         return group.consumer is None or group.consumer is self.context.loss
 
     def _seed(self, s: Located, left: Math) -> Line:
-        given = s.step.target is not self.context.loss
         value = self.context.value(s.step.total)
-        return Line("result", left, self.pen.row(s.step.total) if not given else left,
-                    ("upstream gradient, given" if given else "where the sweep starts",),
-                    "=" if not given else "given", value)  # fmt: skip
+        if s.step.target is self.context.loss:
+            return Line("result", left, self.pen.row(s.step.total), ("where the sweep starts",), value=value)
+        given = Math("given", r"\text{given}")
+        return Line("result", left, given, ("the upstream gradient",), ":", value)
 
     def _direct(self, s: Located, left: Math, group: Group) -> Line:
         """∂L/∂t for a t that the loss reads itself: nothing to chain."""
@@ -66,17 +74,25 @@ class MatrixView:
             return self.pen.ref(total)
         return self.pen.row(total)
 
+    def _has_symbol(self, consumer: Node) -> bool:
+        """Whether the gradient of the consumer goes by a δ."""
+        n = self.pen.text
+        return n.gradients[consumer.id] != n.derivative(n.loss, n.plain[consumer.id], True)
+
     # -- lines
     def _chain(self, s: Located, left: Math, parts: Sequence[Group]) -> Line:
-        right = self.pen(lambda n: n.sum([(False, self._branch(n, s, g)) for g in parts]))
-        return Line("chain", left, right, ("chain rule" if len(parts) == 1 else "chain rule, one term for each branch",))
+        alone = len(parts) == 1
+        right = self.pen(lambda n: n.sum([(False, self._branch(n, s, g, alone)) for g in parts]))
+        reason = "chain rule" if len(parts) == 1 else "chain rule, one term for each branch"
+        return Line("chain", left, right, (reason,))
 
-    def _branch(self, n: RowNotation, s: Located, group: Group) -> Text:
+    def _branch(self, n: RowNotation, s: Located, group: Group, alone: bool) -> Text:
         if group.consumer is None:
             return n.symbols[group.contributions[0].value.id]
         loss, consumer, target = n.loss, n.plain[group.consumer.id], n.plain[s.step.target.id]
         if group.consumer is self.context.loss:
-            return n.derivative(loss, target, True)
+            direct = n.derivative(loss, target, True)
+            return direct if alone else n.directly(direct)
         return n.chain([n.derivative(loss, consumer, True), n.derivative(consumer, target, True)])
 
     def _known(self, group: Group) -> Line:
@@ -90,15 +106,20 @@ class MatrixView:
     def _local(self, s: Located, group: Group) -> Line:
         consumer = group.consumer
         assert consumer is not None
-        left = self.pen(lambda n: n.derivative(n.plain[consumer.id], n.plain[s.step.target.id], True))
+        alone = consumer is not self.context.loss
+        left = self.pen(lambda n: self._local_name(n, consumer, s.step.target, alone))
         factor = self._entrywise(group, s.step.target)
         reason = self._reason(group, "entry by entry, " if factor is not None and s.step.target.shape else "")
         if factor is not None:
             return Line("local", left, self.pen(factor.text), reason, value=self.context.factor_value(factor))
         upstream = group.contributions[0].upstream
-        if self._is_direct(group) or upstream is None or upstream.value is not None:
-            return Line("local", left, self.pen(lambda n: contributed(n, group.contributions)), reason)
-        return Line("local", left, self.pen(lambda n: self._pullback(n, group, upstream)), reason, ":")
+        if self._is_direct(group) or upstream is None:
+            return Line("local", left, self.pen(lambda n: contributed(n, group.contributions, s.step.total)), reason)
+        return Line("local", left, self.pen(lambda n: self._pullback(n, s, group, upstream)), reason, ":")
+
+    def _local_name(self, n: RowNotation, consumer: Node, target: Node, alone: bool) -> Text:
+        derivative = n.derivative(n.plain[consumer.id], n.plain[target.id], True)
+        return derivative if alone else n.directly(derivative)
 
     def _entrywise(self, group: Group, target: Node) -> Factor | None:
         """The local derivative as a formula, when consumer and target have the same entries."""
@@ -107,11 +128,11 @@ class MatrixView:
             return None
         return local_factor(group.contributions)
 
-    def _pullback(self, n: RowNotation, group: Group, upstream: Node) -> Text:
+    def _pullback(self, n: RowNotation, s: Located, group: Group, upstream: Node) -> Text:
         """δ ↦ what becomes of it."""
-        delta = ArrayText("δ" if n is self.pen.text else r"\delta")
+        delta = shaped(Text("δ" if n is self.pen.text else r"\delta"), upstream.ndim)
         with n.called(upstream, delta):
-            image = contributed(n, group.contributions)
+            image = contributed(n, group.contributions, s.step.total)
         return n.maps_to(delta, image)
 
     def _reason(self, group: Group, before: str = "") -> Prose:
@@ -124,7 +145,9 @@ class MatrixView:
     # -- what it comes to
     def _final(self, s: Located, left: Math, parts: Sequence[Group]) -> list[Line]:
         value = self.context.value(s.step.total)
-        result = Line("result", left, self._total(s), ("put together",), value=value)
+        untold = [self._reason(g) for g in parts if g.consumer is not None and not self._has_local(s, g)]
+        reason: Prose = joined(untold) if untold else ("put together",)
+        result = Line("result", left, self._total(s), reason, value=value)
         product = self._product(s, parts)
         if product is None:
             return [result]
@@ -140,18 +163,19 @@ class MatrixView:
         if reads(c.value, c.upstream, self.pen.text.symbols):
             return None
         upstream = c.upstream
-        return self.pen(lambda n: n.product([n.row(upstream), factor.text(n)]))
+        return self.pen(lambda n: self._unshortened(n, upstream, factor))
+
+    def _unshortened(self, n: RowNotation, upstream: Node, factor: Factor) -> Text:
+        number, rest = n.split(upstream)
+        return n.scaled(number, [rest, *factor.texts(n)])
 
 
-def contributed(n: RowNotation, contributions: Sequence[Contribution]) -> Text:
-    """What the paths of one branch add up to."""
-    if len(contributions) == 1:
-        return n.ref(contributions[0].value)
-    return n.sum([signed_row(n, c.value) for c in contributions])
+def contributed(n: RowNotation, contributions: Sequence[Contribution], own: Node) -> Text:
+    """What the paths of one branch add up to; ``own`` is the row of the step itself, written out."""
+    terms = [n.split(c.value) if c.value is own and c.value.value is None else n.term(c.value) for c in contributions]
+    signed = [(f.is_negative(t.number), n.scaled(abs_number(t.number), [t.rest])) for t in terms]
+    return n.sum(signed) if len(signed) > 1 or signed[0][0] else signed[0][1]
 
 
-def signed_row(n: RowNotation, row: Node) -> tuple[bool, Text]:
-    """A row as a term of a sum, its sign apart."""
-    if row.id in n.symbols or row.op.name != "elementwise" or not f.is_negative(f.split_sign(row.attr.form)[0]):
-        return False, n.ref(row)
-    return True, n.formula(f.neg(row.attr.form), [n.ref(a) for a in row.args])
+def abs_number(value: sp.Expr) -> sp.Expr:
+    return -value if f.is_negative(value) else value

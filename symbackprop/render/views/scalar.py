@@ -11,13 +11,13 @@ from collections.abc import Sequence
 
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
-from symbackprop.render.context import Context, Group, groups, reads
+from symbackprop.render.context import Context, Group, reads
 from symbackprop.render.document import Line, Math, Prose, Ref
 from symbackprop.render.factors import Factor
 from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.rules import joined, path_rules
 from symbackprop.render.symbols import Located
-from symbackprop.render.views.terms import Term, Terms, local
+from symbackprop.render.views.terms import Term, Terms, depends, local, ordered_groups
 
 
 class ScalarView:
@@ -34,7 +34,8 @@ class ScalarView:
         left = self.pen(lambda n: n.gradients[s.step.target.id])
         if not any(t.pairs for t in terms):
             return (self._seed(s, left),)
-        inside = [*self._cached(s, terms[0]), *[self._local(s, g) for g in groups(s) if g.consumer is not None]]
+        parts = [g for g in ordered_groups(s, self.context) if g.consumer is not None]
+        inside = [*self._cached(s, terms[0]), *[self._local(s, g) for g in parts]]
         found = [*self._chain(s, left, terms), *inside, *self._final(s, left, terms)]
         self._remember(s, terms)
         self.terms.settle(s)
@@ -66,14 +67,18 @@ class ScalarView:
 
     def _is_partial(self, s: Located) -> bool:
         """Whether one consumer also depends on the target through another: what is held fixed has then to be said."""
-        consumers = [g.consumer for g in groups(s) if g.consumer is not None]
-        return len(consumers) > 1 and any(_depends(c, consumers) for c in consumers)
+        consumers = [g.consumer for g in ordered_groups(s, self.context) if g.consumer is not None]
+        return len(consumers) > 1 and any(depends(c, consumers) for c in consumers)
 
     # -- factors known from before
     def _cached(self, s: Located, term: Term) -> list[Line]:
-        consumers = [g.consumer for g in groups(s)]
-        known = [self.context.by_target[c.id] for c in consumers if c is not None and c is not self.context.loss]
+        consumers = [g.consumer for g in ordered_groups(s, self.context)]
+        known = [self.context.by_target[c.id] for c in consumers if c is not None and self._is_known(c)]
         return [self._known(known[0], self._shared(s, term)), *[self._known(k) for k in known[1:]]] if known else []
+
+    def _is_known(self, consumer: Node) -> bool:
+        """Whether the consumer's gradient was found; not that of the loss, nor one that is given."""
+        return any(t.pairs for t in self.terms.of(self.context.by_target[consumer.id]))
 
     def _known(self, known: Located, shared: Prose = ()) -> Line:
         left = self.pen(lambda n: n.linked_gradients[known.step.target.id])
@@ -147,23 +152,9 @@ class ScalarView:
         return not reads(c.value, c.upstream, self.pen.text.symbols)
 
 
-def _depends(row: Node, others: Sequence[Node]) -> bool:
-    """Whether a row depends on one of the others. Rows are made after their arguments, so ids bound the search."""
-    wanted = {o.id for o in others if o is not row}
-    lowest, stack, seen = min(wanted), list(row.args), set()
-    while stack:
-        node = stack.pop()
-        if node.id in wanted:
-            return True
-        if node.id > lowest and node.id not in seen:
-            seen.add(node.id)
-            stack.extend(node.args)
-    return False
-
-
 def _without_repetition(lines: Sequence[Line]) -> list[Line]:
     """A single local derivative that is the result itself is one line, not two."""
-    if [line.kind for line in lines] == ["local", "result"] and lines[0].right == lines[1].right:
+    if [line.kind for line in lines] == ["local", "result"] and lines[0].right.text == lines[1].right.text:
         local, result = lines
         return [Line("result", result.left, local.right, local.reason, value=result.value)]
     return list(lines)

@@ -46,9 +46,10 @@ class Terms:
         """Full paths while they are few and short, else one factor from each consumer."""
         target = s.step.target
         if target.id not in self.found:
-            long = [t for g in groups(s) for t in self._extended(g, target)]
+            branches = ordered_groups(s, self.context)
+            long = [t for g in branches for t in self._extended(g, target)]
             too_long = len(long) > MAX_PATHS or any(len(t.pairs) > MAX_FACTORS for t in long)
-            self.found[target.id] = [self._next(g, target) for g in groups(s)] if too_long else long
+            self.found[target.id] = [self._next(g, target) for g in branches] if too_long else long
         return self.found[target.id]
 
     def settle(self, s: Located) -> None:
@@ -93,6 +94,45 @@ class Terms:
         """A gradient found before, as a factor: by its name, or the number that it is."""
         row = self.context.by_target[target.id].step.total
         return Factor(f.Num(row.value)) if row.value is not None else Factor(f.Arg(0), (row,))
+
+
+MAX_ORDERED = 6
+
+
+def ordered_groups(s: Located, context: Context) -> list[Group]:
+    """The branches of a step, later consumers first where one depends on another (the last time step first), else in
+    the order of the forward pass; a term of the loss itself comes last."""
+    waiting = groups(s)
+    if not 1 < len(waiting) <= MAX_ORDERED:
+        return waiting
+    waiting.sort(key=lambda g: -1 if g.consumer is None else g.consumer.id)
+    found: list[Group] = [g for g in waiting if g.consumer is None]
+    last = [g for g in waiting if g.consumer is context.loss and g.consumer is not None]
+    rest = [g for g in waiting if g not in found and g not in last]
+    while rest:
+        free = next(g for g in rest if not any(_reads_one(o, g) for o in rest if o is not g))
+        found.append(free)
+        rest.remove(free)
+    return found + last
+
+
+def _reads_one(other: Group, group: Group) -> bool:
+    assert other.consumer is not None and group.consumer is not None
+    return depends(other.consumer, [other.consumer, group.consumer])
+
+
+def depends(row: Node, others: Sequence[Node]) -> bool:
+    """Whether a row depends on one of the others. Rows are made after their arguments, so ids bound the search."""
+    wanted = {o.id for o in others if o is not row}
+    lowest, stack, seen = min(wanted), list(row.args), set()
+    while stack:
+        node = stack.pop()
+        if node.id in wanted:
+            return True
+        if node.id > lowest and node.id not in seen:
+            seen.add(node.id)
+            stack.extend(node.args)
+    return False
 
 
 def local(group: Group) -> Factor:
