@@ -13,7 +13,7 @@ from typing import Any
 from symbackprop.core.graph import FLOAT, Graph, Leaf, Node, Origin, label
 from symbackprop.core.record import Looped, Settled
 from symbackprop.core.registry import OPS
-from symbackprop.core.shapes import Dim, Shape, same, same_shape, shape_text
+from symbackprop.core.shapes import Dim, Shape, is_one, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 
@@ -72,16 +72,33 @@ def result(scan: Node, number: int) -> Node:
 
 
 def stack_of(scan: Node, row: Node) -> Node:
-    """The stack over time of a body row: the sequence itself where it is one, else a (perhaps new) stacked result."""
+    """The stack over time of a body row: the sequence itself where it is one, a carried value from the stack of what was
+    carried, else a (perhaps new) stacked result."""
     loop: Loop = scan.attr
     for leaf, outer in zip(loop.sequences, scan.args[len(loop.carry) :]):
         if leaf is row:
             return outer
+    for i, leaf in enumerate(loop.carry):
+        if leaf is row and not is_one(loop.length):
+            return _shifted(scan, i)
     for number, other in enumerate(loop.stacked):
         if other is row:
             return result(scan, len(loop.carry) + number)
     loop.stacked.append(row)
     return result(scan, len(loop.results()) - 1)
+
+
+def _shifted(scan: Node, i: int) -> Node:
+    """What step t receives: the initial value, then what the step before it computed."""
+    from symbackprop.core import build
+
+    loop: Loop = scan.attr
+    first = build.expand(scan.args[i], 0)
+    later = stack_of(scan, loop.carried[i])
+    rest = build.slice_axis(later, 0, 1 if loop.reverse else 0, loop.length - 1)
+    row = build.concat([rest, first] if loop.reverse else [first, rest], 0)
+    row.hint = row.hint or f"{(loop.carry[i].name or 'c').split('[')[0]}_prev"
+    return row
 
 
 Body = Callable[..., Any]

@@ -53,7 +53,7 @@ class Reversal:
         body, row = self._reverse_scan(incoming, outside, moving, shared, recorder)
         totals = [self._over_all_steps(row, g, a) for g, a in zip(shared, self.loop.invariants, strict=False)]
         firsts = [result(row, i) for i in range(self.n)]
-        along = [stack_of(row, g) if self.wanted[self.n + k] else None for k, g in enumerate(body)]
+        along = [self._along(row, g) if self.wanted[self.n + k] else None for k, g in enumerate(body)]
         return row, [*firsts, *along, *totals]
 
     def _leaves(self) -> tuple[list[Node], list[Node]]:
@@ -80,8 +80,9 @@ class Reversal:
     ) -> tuple[list[Node], Node]:
         """The loop that runs backwards; forward rows it reads arrive as sequences."""
         back, along = moving[: self.n], moving[self.n :]
-        stacked = [g for k, g in enumerate(along) if self.wanted[self.n + k]]
-        stacked = list({g.id: g for g in stacked}.values())
+        asked = [g for k, g in enumerate(along) if self.wanted[self.n + k]]
+        stacked = list({g.id: g for g in asked if not self._is_batched(g)}.values())
+        shared = [*shared, *[g for g in asked if self._is_batched(g)]]
         forward = self._forward_rows()
         needed = [*back, *stacked, *[n for n in self._hoisted_operands(shared) if n.id not in forward]]
         kept = self._kept(needed, {n.id for n in (*incoming, *outside)})
@@ -125,11 +126,10 @@ class Reversal:
     def _hoisted_operands(self, shared: Sequence[Node]) -> list[Node]:
         """The body rows that the products over all steps need stacked."""
         found: dict[int, Node] = {}
-        for g, leaf, ask in zip(shared, self.loop.invariants, self.wanted[self.n + self.m :], strict=False):
-            if ask and leaf.kind == "float":
-                for term in _terms(g):
-                    for operand in _operands(term):
-                        found.setdefault(operand.id, operand)
+        for g in shared:
+            for term in _terms(g):
+                for operand in _operands(term):
+                    found.setdefault(operand.id, operand)
         return [n for n in found.values() if n.value is None and self._outer(n) is None]
 
     def _over_all_steps(self, row: Node, g: Node, leaf: Node) -> Node | None:
@@ -157,6 +157,29 @@ class Reversal:
             inner = build.reduce_sum(self._stacked(row, term.args[0]), (0, *[a + 1 for a in axes]))
             return build.reshape(inner, term.shape) if keepdims else inner
         return build.reduce_sum(self._stacked(row, term), 0)
+
+    # -- sequences: a product with a shared weight is one product for all steps
+    def _is_batched(self, g: Node) -> bool:
+        """Whether a gradient along a sequence is a sum of products of step values with invariants."""
+        return all(
+            t.op.name == "einsum" and 0 < sum(self._outer(a) is None for a in t.args) < len(t.args) for t in _terms(g)
+        )
+
+    def _along(self, row: Node, g: Node) -> Node:
+        """The gradient of a sequence: a stack of the reverse loop, or computed from its stacks for all steps at once."""
+        if not self._is_batched(g):
+            return stack_of(row, g)
+        parts = [self._all_steps(row, term) for term in _terms(g)]
+        total = parts[0]
+        for part in parts[1:]:
+            total = total + part
+        return total
+
+    def _all_steps(self, row: Node, term: Node) -> Node:
+        left, out = term.attr.split("->")
+        letter = next(c for c in string.ascii_letters if c not in term.attr)
+        ins = [s if self._outer(a) is not None else letter + s for s, a in zip(left.split(","), term.args, strict=True)]
+        return build.einsum(",".join(ins) + "->" + letter + out, *[self._stacked(row, a) for a in term.args])
 
     def _outer(self, a: Node) -> Node | None:
         """The outer row of an invariant leaf."""

@@ -1,0 +1,64 @@
+"""The functions ``init_state`` and ``update`` of a module: an optimiser's equations, applied to every parameter."""
+
+from __future__ import annotations
+
+from symbackprop.codegen.numpy import NumpyNotation
+from symbackprop.codegen.rows import Rows
+from symbackprop.codegen.equations import Equation
+from symbackprop.model.optimizers import Optimizer, optimizer, update_model
+
+LEVEL = 1
+
+
+def optimizer_lines(name: str) -> list[str]:
+    """The code of an optimiser, to be appended to a module."""
+    record = optimizer(name)
+    return [*_init_state(record), "", "", *_update(record)]
+
+
+def _init_state(record: Optimizer) -> list[str]:
+    slots = [f'"{s}": {{name: np.zeros_like(w) for name, w in params.items()}}' for s in record.state]
+    entries = [*(['"k": 0'] if record.counts else []), *slots]
+    return [
+        "def init_state(params):",
+        f'    """The state of {record.title} before the first step."""',
+        *_dictionary("return", entries),
+    ]
+
+
+def _dictionary(head: str, entries: list[str]) -> list[str]:
+    if not entries:
+        return [f"    {head} {{}}"]
+    return [f"    {head} {{", *[f"        {e}," for e in entries], "    }"]
+
+
+def _update(record: Optimizer) -> list[str]:
+    options = ", ".join(f"{k}={v!r}" for k, v in record.hyperparameters.items())
+    kept = [f'"{s}": {{}}' for s in record.state]
+    source = f" ({record.source})" if record.source else ""
+    return [
+        f"def update(params, grads, state, {options}):",
+        f'    """One step of {record.title}{source}: new parameters and new state; the given ones are not changed."""',
+        *(['    k = state["k"] + 1'] if record.counts else []),
+        *_dictionary("new_state =", [*(['"k": k'] if record.counts else []), *kept]),
+        "    new_params = dict(params)",
+        "    for name, w in params.items():",
+        "        if name not in grads:",
+        "            continue",
+        "        g = grads[name]",
+        *[f'        {s} = state["{s}"][name]' for s in record.state],
+        *_equations(record),
+        *[f'        new_state["{s}"][name] = {s}_new' for s in record.state],
+        "        new_params[name] = np.asarray(w_new, dtype=np.asarray(w).dtype)",
+        "    return new_params, new_state",
+    ]
+
+
+def _equations(record: Optimizer) -> list[str]:
+    model = update_model(record.name)
+    names = {row.id: name for name, row in model.graph.names.items()}
+    code, text = NumpyNotation(Rows(), names, LEVEL), Equation(names)
+    lines = []
+    for name, row in model.equations.items():
+        lines.append(f"        {name} = {code.row(row).text}  # {name} = {text.row(row).text}")
+    return lines
