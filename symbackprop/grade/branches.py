@@ -1,0 +1,155 @@
+"""Mistakes that are not in one formula: a path left out or miscounted, an extra factor, the same mistake at every step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import numpy as np
+import sympy as sp
+
+from symbackprop.core.graph import Node
+from symbackprop.core.record import Edge
+from symbackprop.core.shapes import dim_text, same_shape
+from symbackprop.grade import mistakes as m
+from symbackprop.grade.local import COST, Candidate
+from symbackprop.grade.mistakes import Finding
+from symbackprop.grade.points import Array
+from symbackprop.grade.reference import Reference
+from symbackprop.grade.sweep import Backward, Swap
+
+MAX_BRANCHES = 6
+
+
+def path_candidates(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
+    """Where branches meet: some of them missing, or with a wrong sign or constant."""
+    edges = reference.edges(row)
+    if len(edges) < 2:
+        return
+    for count in range(1, len(edges) if len(edges) <= MAX_BRANCHES else 2):
+        for gone in combinations(edges, count):
+            yield _missing(reference, gone, row, target)
+    for edge in edges:
+        for factor, kind, words in scales(reference):
+            yield _scaled(reference, edge, target, factor, kind, words)
+
+
+def _missing(reference: Reference, gone: Sequence[Edge], row: Node, target: Node) -> Candidate:
+    terms = [branch(reference, e, target) for e in gone]
+    what = "the branch " + terms[0] if len(terms) == 1 else "the branches " + " and ".join(terms)
+    says = f"{what} {'is' if len(terms) == 1 else 'are'} missing: {_meeting(reference, row)}"
+    finding = Finding(m.MISSING_PATH, says, reference.local_name(gone[0], target), " and ".join(terms))
+    return Candidate(finding, dict.fromkeys(gone, _nothing), COST[m.MISSING_PATH] + len(gone) - 1)
+
+
+def _meeting(reference: Reference, row: Node) -> str:
+    name = reference.name(row)
+    return f"the branches that meet at {name} are summed, {len(reference.edges(row))} of them"
+
+
+def branch(reference: Reference, edge: Edge, target: Node) -> str:
+    """A branch as a person sees it: through a named row, else the term that it contributes."""
+    if reference.is_named(edge.consumer):
+        return f"through {reference.name(edge.consumer)} ({reference.local_name(edge, target)})"
+    value = next(p.value for p in reference.parts[edge.argument.id] if (p.consumer, p.index) == (edge.consumer, edge.index))
+    return f"through {reference.name(edge.consumer)} (the term {reference.notation.ref(value).text})"
+
+
+def _nothing(sweep: Backward, edge: Edge, upstream: Array) -> Array:
+    return np.zeros(sweep.point.size(edge.argument.shape))
+
+
+def scales(reference: Reference) -> Iterator[tuple[sp.Expr, str, str]]:
+    """Constants that a person gets wrong, as (factor, kind, words)."""
+    yield sp.S.NegativeOne, m.SIGN, "has the wrong sign"
+    yield sp.S(2), m.CONSTANT, "is twice what it should be"
+    yield sp.S.Half, m.CONSTANT, "is half of what it should be"
+    for d in dimensions(reference):
+        yield d, m.MEAN, f"lacks a division by {dim_text(d)}"
+        yield 1 / d, m.MEAN, f"is divided by {dim_text(d)} too much"
+
+
+def dimensions(reference: Reference) -> list[sp.Expr]:
+    """All sizes in the model that are not 1, symbols first."""
+    found = {d: None for row in reference.order for d in row.shape if d != 1}
+    return sorted(found, key=lambda d: (bool(d.is_Integer), str(d)))
+
+
+def _scaled(reference: Reference, edge: Edge, target: Node, factor: sp.Expr, kind: str, words: str) -> Candidate:
+    says = f"the branch {branch(reference, edge, target)} {words}"
+    return Candidate(Finding(kind, says, reference.local_name(edge, target)), {edge: _times(factor)}, COST[kind])
+
+
+def _times(factor: sp.Expr) -> Swap:
+    def swap(sweep: Backward, edge: Edge, upstream: Array) -> Array:
+        number = float(factor.subs({s: sweep.point.sizes[s.name] for s in factor.free_symbols}))
+        return number * sweep.passed(edge, upstream)
+
+    return swap
+
+
+# -- factors that do not belong there
+
+
+def extra_candidates(reference: Reference, row: Node, known: Sequence[Node]) -> Iterator[Candidate]:
+    """The gradient of a row multiplied by something of its shape: the row's own value, an activation's derivative."""
+    edges = reference.edges(row)
+    if not edges:
+        return
+    name = reference.name(row)
+    own = [(words, local) for words, local in _ACTIVATED if row.ndim or reference.is_named(row)]
+    for words, local in own:
+        yield _extra(name, words.format(name), edges, _with_value(row, local), COST[m.EXTRA_FACTOR] + 2)
+    for other in known:
+        if same_shape(other.shape, row.shape) or not other.shape:
+            yield _extra(name, reference.name(other), edges, _with_value(other, lambda x: x), COST[m.EXTRA_FACTOR])
+
+
+_ACTIVATED = (
+    ("1 - {0}**2", lambda x: 1 - x**2),
+    ("{0} * (1 - {0})", lambda x: x * (1 - x)),
+    ("({0} > 0)", lambda x: (x > 0) * 1.0),
+)
+
+
+def _extra(name: str, factor: str, edges: Sequence[Edge], swap: Swap, cost: int) -> Candidate:
+    finding = Finding(m.EXTRA_FACTOR, f"there is a factor {factor} too many (at d{name})", f"d{name}", "", factor)
+    return Candidate(finding, dict.fromkeys(edges, swap), cost)
+
+
+def _with_value(row: Node, local: Callable[[Array], Array]) -> Swap:
+    return lambda sweep, edge, upstream: sweep.passed(edge, upstream) * local(sweep.point.value(row))
+
+
+# -- the same mistake in several places
+
+
+def repeated(candidates: Sequence[tuple[Edge, Candidate]]) -> Iterator[Candidate]:
+    """The same mistake made wherever it can be made: at every activation of a kind, at every time step."""
+    groups: dict[tuple[str, str, str], dict[Edge, Candidate]] = {}
+    for edge, candidate in candidates:
+        key = signature(edge, candidate.finding)
+        if key is not None:
+            groups.setdefault(key, {}).setdefault(edge, candidate)
+    for members in groups.values():
+        if len(members) > 1:
+            yield _everywhere(list(members.values()))
+
+
+def _everywhere(members: Sequence[Candidate]) -> Candidate:
+    swaps = {e: s for c in members for e, s in c.swaps.items()}
+    first = members[0].finding
+    factors = ", ".join(dict.fromkeys(c.finding.factor for c in members))
+    finding = replace(first, says=f"{first.says}; the same wherever it occurs ({factors})", factor=factors)
+    return Candidate(finding, swaps, members[0].cost + 8)
+
+
+def signature(edge: Edge, finding: Finding) -> tuple[str, str, str] | None:
+    """What makes two mistakes the same one: function, kind, and the formula with all names blotted out. One quantity for
+    another is never the same mistake twice, except the value before an activation for the value after it."""
+    head = getattr(edge.consumer.attr, "head", None)
+    if head is None or finding.kind in (m.SUBSTITUTION, m.STALE_INDEX):
+        return None
+    return head, finding.kind, re.sub(r"[A-Za-z]\w*(\[[^\]]*\])?", "_", finding.wrong)

@@ -1,0 +1,72 @@
+"""Characters that people type and paste, as the ASCII that model text is written in."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from symbackprop.errors import SyntaxProblem
+
+_SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+_SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_GREEK = {
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "Δ": "delta", "ε": "eps", "ϵ": "eps", "η": "eta", "θ": "theta",
+    "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau",
+    "φ": "phi", "ϕ": "phi", "Φ": "Phi", "χ": "chi", "ψ": "psi", "ω": "omega", "∇": "nabla", "∂": "d", "𝛿": "delta",
+    "𝜎": "sigma", "𝜕": "d",
+}  # fmt: skip
+_SIGNS = {
+    "−": "-", "–": "-", "—": "-", "‐": "-", "·": " ~ ", "⋅": " ~ ", "∙": " ~ ", "•": " ~ ", "×": "*", "⊙": "*", "∘": "*",
+    "◦": "*", "⊗": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "’": "'", "′": "'", "‘": "'", "ᵀ": ".T", "⊤": ".T",
+    "≥": ">=", "≤": "<=", "≠": "!=", "½": "(1/2)", "¼": "(1/4)", "¾": "(3/4)", "⅓": "(1/3)", "√": "sqrt", "𝟙": "1",
+    "𝟏": "1", "“": '"', "”": '"', "＝": "=", "（": "(", "）": ")",
+}  # fmt: skip
+_SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
+_ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0307": "dot"}
+_MARKED = re.compile(r"([A-Za-z])([\u0302\u0303\u0304\u0307])")
+_POWER = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+_TRANSPOSED = re.compile(r"\^\s*(?:T\b|\{\s*(?:T|\\top|\\intercal)\s*\}|⊤|ᵀ|\\top\b)")
+
+
+def ascii_text(text: str, keeps_t: bool = False) -> tuple[str, list[str]]:
+    """The text in ASCII and what was changed on the way, said once each. A ``~`` is a product that may be either kind.
+
+    ``keeps_t``: T is a name of the model, so ``^T`` is a power. Raises `SyntaxProblem` for a character without a meaning.
+    """
+    notes: list[str] = []
+    if not keeps_t and _TRANSPOSED.search(text):
+        text = _TRANSPOSED.sub(".T", text)
+    text = _MARKED.sub(lambda m: m.group(1) + _ACCENTS[m.group(2)], unicodedata.normalize("NFC", text))
+    if _POWER.search(text):
+        notes.append("a raised number is written ^2")
+        text = _POWER.sub(lambda m: f"^({m.group().translate(_SUPER)})", text)
+    return "".join([_one(char, notes) for char in text.translate(_SUB)]), list(dict.fromkeys(notes))
+
+
+def _one(char: str, notes: list[str]) -> str:
+    if char.isascii():
+        if char.isprintable() or char == "\t":
+            return char
+        raise SyntaxProblem(f"the control character U+{ord(char):04X} cannot be read")
+    if char in _SPACES:
+        return " "
+    if char in _SIGNS:
+        notes.append(f"{char} is read as {_SIGNS[char].strip() if _SIGNS[char] != ' ~ ' else 'a product'}")
+        return _SIGNS[char]
+    if char in _GREEK:
+        return _GREEK[char]
+    return _accented(char)
+
+
+def _accented(char: str) -> str:
+    """ŷ is yhat; letters of other shapes are plain letters."""
+    base, *marks = unicodedata.normalize("NFD", char)
+    if base.isascii() and base.isalpha() and len(marks) == 1 and marks[0] in _ACCENTS:
+        return base + _ACCENTS[marks[0]]
+    plain = unicodedata.normalize("NFKC", char)
+    if plain.isascii() and plain.isalnum():
+        return plain
+    name = unicodedata.name(char, "unnamed")
+    raise SyntaxProblem(f"the character U+{ord(char):04X} {name} cannot be read")
+
+

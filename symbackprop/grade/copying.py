@@ -1,0 +1,184 @@
+"""A copy of a model to work on: grading adds rows, and the user's own model stays as it is.
+
+Loops over a symbolic axis are written out for a small number of steps, so that one time step of a gradient is a row like
+any other and can be forgotten, mistaken or graded by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.build import concat, expand
+from symbackprop.core.graph import Graph, Leaf, Node, Origin
+from symbackprop.core.indexing import getitem
+from symbackprop.core.kernel import Kernel
+from symbackprop.core.loops import Loop
+from symbackprop.core.shapes import Shape, evaluate_dim
+from symbackprop.model.model import Model
+
+Sizes = Mapping[str, int]
+
+
+def copied(model: Model, sizes: Sizes | None = None) -> Model:
+    """The same model over a graph of its own. Dimensions in ``sizes`` become numbers there; it needs to hold those that a
+    loop runs over, and loops are then unrolled."""
+    return Copy(model, sizes or {}).run()
+
+
+def loop_dimensions(model: Model) -> tuple[str, ...]:
+    """The symbolic dimensions that loops of the model run over, in order of declaration."""
+    found = {s.name for n in model.graph.nodes if isinstance(n.attr, Loop) for s in n.attr.length.free_symbols}
+    return tuple(name for name in model.sizes if name in found)
+
+
+class Copy:
+    """State of copying one model."""
+
+    def __init__(self, model: Model, sizes: Sizes) -> None:
+        self.old, self.sizes = model, sizes
+        self.numbers = {sp.Symbol(n, integer=True, positive=True): sp.Integer(k) for n, k in sizes.items()}
+        self.new = Model(model.name, relu0=model.graph.relu0)
+        self.graph: Graph = self.new.graph
+        self.rows: dict[int, Node] = {}
+        self.results: dict[int, list[Node]] = {}
+
+    def run(self) -> Model:
+        roots = [*self.old.leaves().values(), *self.old.constants.values(), *self.old.equations.values(),
+                 *self.old.results()]  # fmt: skip
+        for node in self.old.graph.topological(roots):
+            self.rows[node.id] = self.row(node, self.rows)
+        self._declare()
+        return self.new
+
+    def _declare(self) -> None:
+        old, new, rows = self.old, self.new, self.rows
+        new.sizes = {n: k for n, k in old.sizes.items() if n not in self.sizes}
+        new.statements = list(old.statements)
+        for table in ("params", "inputs", "data_rows", "constants", "equations", "output_rows"):
+            setattr(new, table, {n: rows[r.id] for n, r in getattr(old, table).items()})
+        new.loss_row = None if old.loss_row is None else rows[old.loss_row.id]
+
+    def row(self, node: Node, rows: Mapping[int, Node], suffix: str = "") -> Node:
+        """One row over the rows that stand for its arguments."""
+        if node.op.name == "leaf":
+            return self._leaf(node)
+        if isinstance(node.attr, Loop):
+            return node
+        if node.op.projects:
+            return self._result(node, rows)
+        copy = self._make(node, [rows[a.id] for a in node.args])
+        return self._named(node, copy, rows, suffix)
+
+    def _make(self, node: Node, args: Sequence[Node]) -> Node:
+        attr = self.settled(node.attr)
+        if node.op.name != "elementwise":
+            return self.graph.make(node.op.name, args, attr)
+        if attr.form == f.Arg(0):
+            return self.graph.make("elementwise", args, attr, key=("alias", node.name, node.id))
+        return self.graph._kernel_row(attr.form, args, self.shape(node.shape))
+
+    def _leaf(self, node: Node) -> Node:
+        leaf: Leaf = node.attr
+        below = None if leaf.below is None else self.settled(leaf.below)
+        assert node.name is not None
+        return self.graph.leaf(node.name, self.shape(node.shape), leaf.role, node.kind, below, leaf.value)
+
+    def _named(self, node: Node, copy: Node, rows: Mapping[int, Node], suffix: str) -> Node:
+        if node.id in self.old.graph.sealed:
+            self.graph.sealed.add(copy.id)
+        name = node.name if node.name is None or not suffix else step_name(node.name, suffix)
+        if name is not None and name not in self.graph.names and copy.name is None:
+            self.graph.names[name] = copy
+            copy.name = name
+        if copy.hint is None:
+            copy.hint = node.hint
+        if node.origin is not None and copy.origin is None and copy.name is None:
+            copy.origin = self._origin(node.origin, rows)
+        return copy
+
+    def _origin(self, origin: Origin, rows: Mapping[int, Node]) -> Origin | None:
+        if any(isinstance(a, Node) and a.id not in rows for a in origin.args):
+            return None
+        args = tuple(rows[a.id] if isinstance(a, Node) else a for a in origin.args)
+        return Origin(origin.function, args, origin.options)
+
+    # -- dimensions that become numbers
+    def shape(self, shape: Shape) -> Shape:
+        return tuple(d.xreplace(self.numbers) for d in shape) if self.numbers else shape
+
+    def settled(self, attr: Any) -> Any:
+        """An attribute with the given dimensions as numbers."""
+        if not self.numbers:
+            return attr
+        if isinstance(attr, tuple):
+            parts = [self.settled(a) for a in attr]
+            return type(attr)(*parts) if hasattr(attr, "_fields") else tuple(parts)
+        if isinstance(attr, Kernel):
+            return Kernel(self._formula(attr.form))
+        return attr.xreplace(self.numbers) if isinstance(attr, sp.Expr) else attr
+
+    def _formula(self, form: f.Formula) -> f.Formula:
+        if isinstance(form, f.Num):
+            return f.Num(form.value.xreplace(self.numbers))
+        parts = f.children(form)
+        return f.rebuild(form, tuple([self._formula(p) for p in parts])) if parts else form
+
+    # -- loops
+    def _result(self, node: Node, rows: Mapping[int, Node]) -> Node:
+        """A result of a loop: the loop is unrolled when the first of its results is needed."""
+        scan = node.args[0]
+        if scan.id not in self.results:
+            self.results[scan.id] = self._unroll(scan, rows)
+        return self._named(node, self.results[scan.id][node.attr], rows, "")
+
+    def _unroll(self, scan: Node, rows: Mapping[int, Node]) -> list[Node]:
+        """Every result of a loop as rows: its body once a step."""
+        loop: Loop = scan.attr
+        n, m = len(loop.carry), len(loop.sequences)
+        length = evaluate_dim(self.settled(loop.length), {})
+        outer = [rows[a.id] for a in scan.args]
+        carry = outer[:n]
+        stacks: list[list[Node]] = [[] for _ in loop.stacked]
+        order = scan.graph.topological(loop.results(), loop.stop())
+        for t in reversed(range(length)) if loop.reverse else range(length):
+            inner = dict(zip([x.id for x in loop.carry], carry, strict=True))
+            inner |= {x.id: self._element(x, a, t) for x, a in zip(loop.sequences, outer[n : n + m], strict=True)}
+            inner |= dict(zip([x.id for x in loop.invariants], outer[n + m :], strict=True))
+            self._note_initial(loop, carry, t)
+            for node in order:
+                if node.id not in inner:
+                    inner[node.id] = self.row(node, inner, str(t + 1))
+            carry = [inner[r.id] for r in loop.carried]
+            for stack, r in zip(stacks, loop.stacked, strict=True):
+                stack.append(inner[r.id])
+        return [*carry, *[self._stack(s[::-1] if loop.reverse else s) for s in stacks]]
+
+    def _element(self, leaf: Node, outer: Node, t: int) -> Node:
+        """x[t] of a sequence."""
+        row = getitem(outer, t)
+        return row if row.name is not None or leaf.name is None else self._called(step_name(leaf.name, str(t + 1)), row)
+
+    def _note_initial(self, loop: Loop, carry: Sequence[Node], t: int) -> None:
+        """The initial state is h[0] too."""
+        if t == 0 and not loop.reverse:
+            for leaf, row in zip(loop.carry, carry, strict=True):
+                if leaf.name and leaf.name.endswith("-1]"):
+                    self.graph.names.setdefault(step_name(leaf.name, "0"), row)
+
+    def _called(self, name: str, row: Node) -> Node:
+        if name not in self.graph.names and row.name is None:
+            self.graph.names[name] = row
+            row.name = name
+        return row
+
+    def _stack(self, parts: Sequence[Node]) -> Node:
+        return concat([expand(p, 0) for p in parts], 0)
+
+
+def step_name(name: str, step: str) -> str:
+    """``h[t]`` at step 2 is ``h[2]``."""
+    return f"{name.partition('[')[0]}[{step}]"

@@ -1,0 +1,143 @@
+"""One change to what a person wrote: which products, transposes and names to try when the line itself has the mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+
+import sympy as sp
+
+from symbackprop.grade import mistakes as m
+from symbackprop.model.text import tree
+
+MAX_EDITS = 600
+Expr = tree.Expr
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A changed formula: the kind of the mistake that the change mends, and the two parts, before and after."""
+
+    kind: str
+    whole: Expr
+    before: Expr
+    after: Expr
+
+
+Rule = Callable[[Expr], Iterator[tuple[str, Expr]]]
+
+
+def edits(expr: Expr, rule: Rule) -> Iterator[Edit]:
+    """Every formula that one application of ``rule`` to one part of ``expr`` gives."""
+    for kind, after in rule(expr):
+        yield Edit(kind, after, expr, after)
+    for rebuilt, part in _parts(expr):
+        for inner in edits(part, rule):
+            yield replace(inner, whole=rebuilt(inner.whole))
+
+
+def _parts(expr: Expr) -> Iterator[tuple[Callable[[Expr], Expr], Expr]]:
+    """Every direct part of an expression with the function that puts another in its place."""
+    if isinstance(expr, tree.Chain):
+        yield (lambda x: tree.Chain(x, expr.rest)), expr.first
+        for k, (sign, part) in enumerate(expr.rest):
+            yield _in_chain(expr, k, sign), part
+    elif isinstance(expr, tree.Call):
+        for k, part in enumerate(expr.args):
+            yield _in_call(expr, k), part
+    elif is_dataclass(expr) and not isinstance(expr, (tree.Index, tree.Tuple)):
+        for field in fields(expr):
+            part = getattr(expr, field.name)
+            if is_dataclass(part):
+                yield _in_field(expr, field.name), part
+
+
+def _in_chain(expr: tree.Chain, k: int, sign: str) -> Callable[[Expr], Expr]:
+    return lambda x: tree.Chain(expr.first, (*expr.rest[:k], (sign, x), *expr.rest[k + 1 :]))
+
+
+def _in_call(expr: tree.Call, k: int) -> Callable[[Expr], Expr]:
+    return lambda x: replace(expr, args=(*expr.args[:k], x, *expr.args[k + 1 :]))
+
+
+def _in_field(expr: Expr, name: str) -> Callable[[Expr], Expr]:
+    return lambda x: replace(expr, **{name: x})  # type: ignore[arg-type]
+
+
+# -- rules
+
+
+def products(expr: Expr) -> Iterator[tuple[str, Expr]]:
+    """A product in another order, with other transposes, or of the other kind."""
+    if not isinstance(expr, tree.Chain):
+        return
+    for k, (sign, right) in enumerate(expr.rest):
+        if sign not in "*@":
+            continue
+        left: Expr = tree.Chain(expr.first, expr.rest[:k]) if k else expr.first
+        for kind, product in _other_products(left, sign, right):
+            rest = expr.rest[k + 1 :]
+            yield kind, tree.Chain(product, rest) if rest else product
+
+
+def _other_products(a: Expr, sign: str, b: Expr) -> Iterator[tuple[str, Expr]]:
+    flipped_a, flipped_b = _flipped(a), _flipped(b)
+    if sign == "@":
+        yield m.ELEMENTWISE, _times(a, "*", b)
+    kind = m.TRANSPOSE if sign == "@" else m.ELEMENTWISE
+    swapped = m.ORDER if sign == "@" else m.ELEMENTWISE
+    if sign == "*":
+        yield m.ELEMENTWISE, _times(a, "@", b)
+    for x, y in ((flipped_a, b), (a, flipped_b), (flipped_a, flipped_b)):
+        yield kind, _times(x, "@", y)
+    for x, y in ((b, a), (flipped_b, a), (b, flipped_a), (flipped_b, flipped_a)):
+        yield swapped, _times(x, "@", y)
+
+
+def _times(a: Expr, sign: str, b: Expr) -> Expr:
+    return tree.Chain(a, ((sign, b),))
+
+
+def _flipped(expr: Expr) -> Expr:
+    return expr.body if isinstance(expr, tree.Transpose) else tree.Transpose(expr)
+
+
+def sums(expr: Expr) -> Iterator[tuple[str, Expr]]:
+    """A sum over other axes."""
+    if isinstance(expr, tree.Call) and expr.function in ("sum", "mean") and expr.args:
+        for axis in (0, 1, 2):
+            yield m.SUMMED, tree.Call(expr.function, expr.args[:1], (("axis", tree.Number(sp.Rational(axis))),))
+        yield m.SUMMED, expr.args[0]
+
+
+def names(known: Sequence[str]) -> Rule:
+    """One name for another."""
+
+    def rule(expr: Expr) -> Iterator[tuple[str, Expr]]:
+        if isinstance(expr, tree.Name):
+            yield from ((m.SUBSTITUTION, tree.Name(n)) for n in known if n != expr.name)
+
+    return rule
+
+
+def arithmetic(expr: Expr) -> Iterator[tuple[str, Expr]]:
+    """A sign, a factor or a term less, an exponent more or less."""
+    if isinstance(expr, tree.Chain):
+        for k, (sign, part) in enumerate(expr.rest):
+            other = {"+": "-", "-": "+"}.get(sign)
+            if other:
+                yield m.SIGN, tree.Chain(expr.first, (*expr.rest[:k], (other, part), *expr.rest[k + 1 :]))
+            rest = (*expr.rest[:k], *expr.rest[k + 1 :])
+            kind = m.TERM if other else m.EXTRA_FACTOR
+            yield kind, tree.Chain(expr.first, rest) if rest else expr.first
+        if expr.rest[0][0] in "+*@":
+            rest = expr.rest[1:]
+            kind = m.TERM if expr.rest[0][0] == "+" else m.EXTRA_FACTOR
+            yield kind, tree.Chain(expr.rest[0][1], rest) if rest else expr.rest[0][1]
+    elif isinstance(expr, tree.Negative):
+        yield m.SIGN, expr.body
+    elif isinstance(expr, tree.Power) and isinstance(expr.exponent, tree.Number):
+        for n in (1, 2, 3):
+            yield m.EXPONENT, tree.Power(expr.base, tree.Number(sp.Rational(n)))
+    if isinstance(expr, tree.Name):
+        yield m.EXPONENT, tree.Power(expr, tree.Number(sp.Rational(2)))

@@ -1,0 +1,229 @@
+"""Right sides to rows, forgivingly: what can only be meant one way by its shapes is read that way, and told.
+
+Model text is the language (`symbackprop.model.text`); on top of it vectors may be written as columns (``q x.T`` is an outer
+product), a product may be of either kind where only one fits, and ``tanh'(a)`` is a derivative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import sympy as sp
+
+from symbackprop.core import build
+from symbackprop.core.graph import Node
+from symbackprop.core.shapes import broadcast, same
+from symbackprop.errors import ModelError, ShapeError
+from symbackprop.grade.locals import activation_at, derivative_of
+from symbackprop.grade.naming import EXTRA
+from symbackprop.grade.reference import Reference
+from symbackprop.grade.slips import PRIME
+from symbackprop.model.text import evaluate as rules
+from symbackprop.model.text import tree
+from symbackprop.model.text.numbers import short
+
+Value = Any
+
+
+class Names(Protocol):
+    """What names mean in an answer."""
+
+    def name(self, name: str) -> Node | sp.Expr: ...
+
+    def member(self, name: str, items: tuple[tree.Expr, ...]) -> Node | None: ...
+
+    def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None: ...
+
+    def offset(self, item: tree.Expr) -> int: ...
+
+
+class Formula:
+    """Evaluates one right side. ``juxtaposed``: its products have no sign of their own, so each is of the kind that fits."""
+
+    def __init__(self, reference: Reference, names: Names, juxtaposed: bool) -> None:
+        self.reference, self.graph, self.names, self.juxtaposed = reference, reference.graph, names, juxtaposed
+        self.notes: list[str] = []
+        self.held: dict[str, Node] = {}
+
+    def row(self, expr: tree.Expr) -> Node:
+        """The row of an expression."""
+        value = self.value(expr)
+        if isinstance(value, (Node, sp.Expr)):
+            return rules.lift(value, self.graph)
+        raise ModelError(f"{short(value)} is no gradient")
+
+    def value(self, expr: tree.Expr) -> Value:
+        match expr:
+            case tree.Chain(first, rest):
+                return self._chain(first, rest)
+            case tree.Transpose(body):
+                return self._transpose(self.value(body))
+            case tree.Call(function, args, options):
+                return self._call(function, args, options)
+            case tree.Negative(body):
+                return rules.evaluate(tree.Negative(self._hold(body)), self)
+            case tree.Power(base, exponent):
+                return rules.evaluate(tree.Power(self._hold(base), self._hold(exponent)), self)
+            case tree.Compare(sign, left, right):
+                return rules.evaluate(tree.Compare(sign, self._hold(left), self._hold(right)), self)
+            case tree.Index(base, items) if not isinstance(base, tree.Name):
+                return rules.evaluate(tree.Index(self._hold(base), items), self)
+        return rules.evaluate(expr, self)
+
+    # -- the scope that the rules of model text ask
+    def name(self, name: str) -> Node | sp.Expr:
+        return self.held[name] if name in self.held else self.names.name(name)
+
+    def member(self, name: str, items: tuple[tree.Expr, ...]) -> Node | None:
+        return self.names.member(name, items)
+
+    def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None:
+        return self.names.element(row, items)
+
+    def offset(self, item: tree.Expr) -> int:
+        return self.names.offset(item)
+
+    def _hold(self, expr: tree.Expr) -> tree.Expr:
+        """An expression that is evaluated here, as a name for the rules of model text; numbers stay what they are."""
+        value = self.value(expr)
+        if not isinstance(value, Node):
+            return tree.Number(value) if isinstance(value, sp.Expr) else expr
+        key = f"held{value.id}__"
+        self.held[key] = value
+        return tree.Name(key)
+
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    # -- products
+    def _chain(self, first: tree.Expr, rest: tuple[tuple[str, tree.Expr], ...]) -> Value:
+        value, flipped = self.value(first), _is_flipped(first)
+        for sign, part in rest:
+            other = self.value(part)
+            if not isinstance(value, (Node, sp.Expr)) or not isinstance(other, (Node, sp.Expr)):
+                raise ModelError(f"{short(value)} {sign} {short(other)} is no formula")
+            if sign in "*@":
+                value = self._product(sign, value, other, flipped, _is_flipped(part))
+            else:
+                value = rules.binary(sign, value, other, self.graph)
+            flipped = False
+        return value
+
+    def _product(self, sign: str, a: Node | sp.Expr, b: Node | sp.Expr, row_a: bool, row_b: bool) -> Node | sp.Expr:
+        """A product whose kind is clear from the sign, or else from the shapes."""
+        if not isinstance(a, Node) or not isinstance(b, Node) or not a.shape or not b.shape:
+            return rules.binary("*", a, b, self.graph)
+        if a.ndim == b.ndim == 1 and (row_a or row_b):
+            return self._vectors(a, b, row_b)
+        if sign == "@" and not self.juxtaposed:
+            return build.matmul(a, b)
+        if sign == "@" and not (a.ndim == b.ndim == 1) and _inner_fits(a, b):
+            return build.matmul(a, b)
+        if _broadcasts(a, b) or not _inner_fits(a, b):
+            return rules.binary("*", a, b, self.graph)
+        self.note("* is elementwise; the shapes only fit a matrix product, which is written @")
+        return build.matmul(a, b)
+
+    def _vectors(self, a: Node, b: Node, row_b: bool) -> Node:
+        """Column times row is an outer product, row times column an inner one."""
+        if row_b:
+            self.note("a column times a row, q x.T, is outer(q, x)")
+            return build.einsum("i,j->ij", a, b)
+        return build.matmul(a, b)
+
+    def _transpose(self, value: Value) -> Value:
+        return build.transpose(value) if isinstance(value, Node) else value
+
+    # -- calls
+    def _call(self, function: str, args: tuple[tree.Expr, ...], options: tuple[tuple[str, tree.Expr], ...]) -> Value:
+        if function.endswith(PRIME):
+            return self._derivative(function.removesuffix(PRIME), args)
+        if function in EXTRA:
+            return self._extra(function, [self.value(a) for a in args])
+        held = tuple(a if isinstance(a, (tree.String, tree.Word, tree.Tuple)) else self._hold(a) for a in args)
+        if function in ("max", "min") and len(held) == 2 and isinstance(held[1], tree.Name):
+            self.note(f"{function} of two arrays is written {function}imum(a, b)")
+            function += "imum"
+        return rules.evaluate(tree.Call(function, held, options), self)
+
+    def _derivative(self, function: str, args: tuple[tree.Expr, ...]) -> Node:
+        if len(args) != 1:
+            raise ModelError(f"{function}' is taken at one place: {function}'(z)")
+        at = self.row(args[0])
+        name = activation_at(self.reference, at) if function in ("f", "g", "phi", "act") else function
+        return derivative_of(self.graph, name, at)
+
+    def _extra(self, function: str, args: list[Value]) -> Value:
+        """Functions that gradients need and models do not have."""
+        rule = _EXTRA[function]
+        try:
+            return rule(self, *args)
+        except TypeError:
+            raise ModelError(f"{function} is called with {len(args)} arguments") from None
+
+
+def _is_flipped(expr: tree.Expr) -> bool:
+    """Whether an operand is written as a row: ``x.T``."""
+    return isinstance(expr, tree.Transpose)
+
+
+def _inner_fits(a: Node, b: Node) -> bool:
+    return same(a.shape[-1], b.shape[0] if b.ndim == 1 else b.shape[-2])
+
+
+def _broadcasts(a: Node, b: Node) -> bool:
+    try:
+        broadcast([a.shape, b.shape])
+    except ShapeError:
+        return False
+    return True
+
+
+def _lifted(formula: Formula, value: Value) -> Node:
+    return rules.lift(value, formula.graph)
+
+
+def _exponentials(formula: Formula, value: Value) -> tuple[Node, Node]:
+    at = _lifted(formula, value)
+    return formula.graph.call("exp", at), formula.graph.call("exp", -at)
+
+
+def _cosh(formula: Formula, value: Value) -> Node:
+    up, down = _exponentials(formula, value)
+    result: Node = (up + down) / 2
+    return result
+
+
+def _sinh(formula: Formula, value: Value) -> Node:
+    up, down = _exponentials(formula, value)
+    result: Node = (up - down) / 2
+    return result
+
+
+def _scatter(formula: Formula, g: Value, index: Value, rows: Value) -> Node:
+    return build.scatter_add(g, index, rows)
+
+
+def _step(formula: Formula, value: Value, at_zero: Value = None) -> Node:
+    return formula.graph.call("greater", _lifted(formula, value), 0)
+
+
+def _pow(formula: Formula, base: Value, exponent: Value) -> Value:
+    return rules.binary("**", base, exponent, formula.graph)
+
+
+_EXTRA: Mapping[str, Any] = {
+    "step": _step,
+    "square": lambda formula, a: _pow(formula, a, sp.S(2)),
+    "pow": _pow,
+    "cosh": _cosh,
+    "sinh": _sinh,
+    "sech": lambda formula, a: 1 / _cosh(formula, a),
+    "tan": lambda formula, a: formula.graph.call("sin", _lifted(formula, a)) / formula.graph.call("cos", _lifted(formula, a)),
+    "scatter_add": _scatter,
+    "zeros_like": lambda formula, a: formula.graph.full(0, a.shape),
+    "ones_like": lambda formula, a: formula.graph.full(1, a.shape),
+}
+assert set(_EXTRA) == set(EXTRA)

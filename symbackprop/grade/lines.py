@@ -1,0 +1,99 @@
+"""The lines of an answers file: comments dropped, open brackets joined, loops with their bodies."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from symbackprop.errors import SyntaxProblem
+
+MAX_TEXT, MAX_LINE, MAX_LINES = 1_000_000, 20_000, 5_000
+_LOOP = re.compile(
+    r"for\s+(?P<counter>[A-Za-z_]\w*)\s*(?:in|=|from)\s*(?P<reverse>reversed\s*\()?\s*(?P<range>.+?)\s*:?\s*$", re.IGNORECASE
+)
+_RANGES = (
+    re.compile(r"(?P<start>[\w+\- ]+?)\s*(?:,?\s*\.\.\.?\s*,?|…|,\s*…\s*,|\bto\b|\bdownto\b)\s*(?P<stop>[\w+\- ]+)$"),
+    re.compile(r"(?:range\s*\()?(?P<start>[\w+\- ]+?)\s*,\s*(?P<stop>[\w+\- ]+?)\)?$"),
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One statement: its first line's number, its indentation, its text. ``body`` belongs to a loop."""
+
+    number: int
+    text: str
+    loop: Loop | None = None
+
+
+@dataclass(frozen=True)
+class Loop:
+    """``for counter in start..stop:`` and the lines in it."""
+
+    counter: str
+    start: str
+    stop: str
+    body: tuple[Line, ...]
+
+
+def read_lines(text: str) -> tuple[Line, ...]:
+    """The statements of a text. Raises `SyntaxProblem` (with the line as its place) where the structure cannot be read."""
+    if len(text) > MAX_TEXT:
+        raise SyntaxProblem(f"the answers have {len(text)} characters; at most {MAX_TEXT} are read")
+    flat = _joined(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n"))
+    if len(flat) > MAX_LINES:
+        raise SyntaxProblem(f"the answers have more than {MAX_LINES} lines")
+    lines, place = _block(flat, 0, 0)
+    return tuple(lines)
+
+
+def _joined(physical: Sequence[str]) -> list[tuple[int, int, str]]:
+    """(number, indentation, text) of every statement."""
+    result: list[tuple[int, int, str]] = []
+    pending = ""
+    for number, raw in enumerate(physical, 1):
+        if len(raw) > MAX_LINE:
+            raise SyntaxProblem(f"line {number} has more than {MAX_LINE} characters")
+        bare = raw.split("#", 1)[0].split("//", 1)[0].rstrip().expandtabs(4)
+        if not pending and bare.strip():
+            start, indent = number, len(bare) - len(bare.lstrip())
+        more = bare.endswith("\\") and not bare.endswith("\\\\")
+        pending = f"{pending} {bare.strip().removesuffix(chr(92))}".strip()
+        open_brackets = sum(pending.count(c) for c in "([") - sum(pending.count(c) for c in ")]")
+        if pending and not more and (open_brackets <= 0 or _starts_statement(physical, number)):
+            result.append((start, indent, pending))
+            pending = ""
+    return [*result, (start, indent, pending)] if pending else result
+
+
+def _starts_statement(physical: Sequence[str], number: int) -> bool:
+    """Whether the next line is a statement of its own, so that an open bracket is a slip and not a line break."""
+    rest = next((raw for raw in physical[number:] if raw.split("#", 1)[0].strip()), "x = ")
+    return re.match(r"\s*[^\W\d][\w/∂\[\]. ]*(:|\+)?=(?!=)", rest) is not None
+
+
+def _block(flat: Sequence[tuple[int, int, str]], place: int, indent: int) -> tuple[list[Line], int]:
+    lines: list[Line] = []
+    while place < len(flat) and flat[place][1] >= indent:
+        number, own, text = flat[place]
+        place += 1
+        if not re.match(r"for\b", text, re.IGNORECASE):
+            lines.append(Line(number, text))
+            continue
+        counter, start, stop = _range(text, number)
+        body, place = _block(flat, place, own + 1)
+        if not body:
+            raise SyntaxProblem("the loop has no body: indent the lines that belong to it", f"line {number}")
+        lines.append(Line(number, text, Loop(counter, start, stop, tuple(body))))
+    return lines, place
+
+
+def _range(text: str, number: int) -> tuple[str, str, str]:
+    """(counter, start, stop) of a loop's head."""
+    head = _LOOP.match(text)
+    span = next((m for r in _RANGES if head and (m := r.match(head["range"].strip().rstrip(")")))), None)
+    if head is None or span is None:
+        raise SyntaxProblem("a loop is written `for t in 1..T:` or `for t in T..1:`", f"line {number}")
+    start, stop = span["start"].strip(), span["stop"].strip()
+    return (head["counter"], stop, start) if head["reverse"] else (head["counter"], start, stop)

@@ -1,0 +1,135 @@
+"""What a name in an answer means: a gradient, a local derivative, a row of the model, a function – however it is spelled.
+
+People write ``dw2``, ``dL/dw2``, ``delta_z2``, ``grad_w2``, ``w2.grad``; ``W_2`` for ``W2``; ``Sigmoid`` for ``sigmoid``.
+A spelling is only accepted when it can mean one thing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from symbackprop.grade.mistakes import base_name
+from symbackprop.grade.reference import Reference
+from symbackprop.model.text.calls import callee, function_names
+
+_PREFIX = re.compile(r"(?:delta_?|Delta_?|grad_?|nabla_?|d_?)(?P<name>[A-Za-z].*)")
+_SUFFIX = re.compile(r"(?P<name>[A-Za-z].*)_(?:grad|gradient|bar)")
+_JOINED = re.compile(r"d(?P<of>[A-Za-z]\w*?)_?(?:by_?)?d(?P<by>[A-Za-z]\w*)")
+_LOSS_WORDS = ("L", "J", "E", "Loss", "loss", "cost", "Cost", "C", "l")
+_FUNCTIONS = {
+    "sigma": "sigmoid", "logistic": "sigmoid", "sig": "sigmoid", "expit": "sigmoid", "ln": "log", "arctan": "", "th": "tanh",
+    "smax": "softmax", "onehot": "one_hot", "matmul": "dot", "multiply": "", "hadamard": "", "dropout": "",
+    "heaviside": "step", "indicator": "step", "sgn": "sign", "power": "pow", "square": "square", "size": "",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Gradient:
+    """∂L/∂row."""
+
+    row: str
+
+
+@dataclass(frozen=True)
+class Local:
+    """∂of/∂by for two rows of the model."""
+
+    of: str
+    by: str
+
+
+Meaning = Gradient | Local
+
+
+class Dictionary:
+    """The names of a model and the ways to spell them. ``own`` are the names that the answers themselves define."""
+
+    def __init__(self, reference: Reference) -> None:
+        self.reference = reference
+        self.rows = set(reference.rows)
+        self.known = self.rows | set(reference.model.sizes)
+        self.bases = {base_name(n) for n in self.rows} - self.rows
+        self.own: set[str] = set()
+        losses = {name for name in (row.name for row in reference.results) if name}
+        self.losses = losses | {w for w in _LOSS_WORDS if w not in self.known}
+
+    # -- rows and values
+    def row(self, name: str) -> str | None:
+        """The model's name for ``name``: itself, or the one name that differs only in case, underscores and brackets."""
+        return name if name in self.rows else self._alike(name, sorted(self.rows))
+
+    def value(self, name: str) -> str | None:
+        """The name of a row, a dimension or an own line."""
+        if name in self.own or name in self.known:
+            return name
+        return self._alike(name, sorted(self.known)) or self._alike(name, sorted(self.own))
+
+    def _alike(self, name: str, names: Iterable[str]) -> str | None:
+        exactly = [n for n in names if plain(n, fold=False) == plain(name, fold=False)]
+        found = exactly or [n for n in names if plain(n) == plain(name)]
+        return found[0] if len(found) == 1 else None
+
+    # -- gradients
+    def gradient(self, name: str, indexed: bool = False) -> Gradient | None:
+        """The gradient that a single word names: ``dw2``, ``delta_z2``, ``grad_w2``, ``w2_grad``, ``dL_dw2``. Where an index
+        follows, ``dh`` may also be that of a family h[1], h[2] …"""
+        joined = _JOINED.fullmatch(name)
+        if joined and joined["of"] in self.losses and self.row(joined["by"]):
+            return Gradient(self.row(joined["by"]) or "")
+        for pattern in (_PREFIX, _SUFFIX):
+            match = pattern.fullmatch(name)
+            if match and indexed and match["name"] in self.bases:
+                return Gradient(match["name"])
+            row = self.row(match["name"]) if match else None
+            if row is not None:
+                return Gradient(row)
+        return None
+
+    def fraction(self, above: str, below: str) -> Meaning | None:
+        """What ``d<above>/d<below>`` means; None when it is no derivative of two known names."""
+        by = self.row(below)
+        if by is None:
+            return None
+        of = self.row(above)
+        if above in self.losses or (of is not None and self.reference.rows[of] in self.reference.results and len(
+                self.reference.results) == 1):  # fmt: skip
+            return Gradient(by)
+        return Local(of, by) if of is not None and of != by else None
+
+    # -- functions
+    def function(self, name: str) -> str | None:
+        """The function's name in model text; None when there is no such function."""
+        if callee(name) is not None or name in EXTRA:
+            return name
+        alias = _FUNCTIONS.get(name) or _FUNCTIONS.get(name.lower())
+        if alias:
+            return alias
+        alike = [n for n in (*function_names(), *EXTRA) if plain(n) == plain(name)]
+        return alike[0] if len(alike) == 1 else None
+
+    # -- words without a sign between their letters
+    def pieces(self, word: str) -> list[str] | None:
+        """``w2h`` as w2 and h, when there is one way to read it as known names."""
+        ways = list(self._ways(word, 0))
+        return ways[0] if len(ways) == 1 and len(ways[0]) > 1 else None
+
+    def _ways(self, word: str, depth: int) -> Iterator[list[str]]:
+        if not word:
+            yield []
+        if depth > 4:
+            return
+        for end in range(1, len(word) + 1):
+            head = word[:end]
+            if (head in self.known or head in self.own) and not word[end : end + 1].isdigit():
+                yield from ([head, *rest] for rest in self._ways(word[end:], depth + 1))
+
+
+EXTRA = ("step", "square", "pow", "sech", "cosh", "sinh", "tan", "scatter_add", "zeros_like", "ones_like")
+
+
+def plain(name: str, fold: bool = True) -> str:
+    """A name without what people add or leave out: underscores, brackets and (``fold``) the case."""
+    bare = re.sub(r"[_\[\]]", "", name)
+    return bare.lower() if fold else bare

@@ -1,0 +1,115 @@
+"""The right gradients, with everything that a diagnosis asks about: every branch, every local derivative.
+
+One sweep over a copy of the model keeps the contributions to every row, named or not. A person may write any of the
+quantities in it: gradients of parameters, inputs and data, and those of all intermediates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+from symbackprop.core.accumulate import total
+from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.notation import Notation
+from symbackprop.core.record import Edge
+from symbackprop.core.reverse import Part, vjp
+from symbackprop.derive import derive
+from symbackprop.model.model import Model
+
+
+class Keeper:
+    """The observer of a sweep that keeps every contribution."""
+
+    def __init__(self) -> None:
+        self.parts: dict[int, tuple[Part, ...]] = {}
+        self.totals: dict[int, Node] = {}
+
+    def settle(self, node: Node, parts: Sequence[Part]) -> Node:
+        self.parts[node.id] = tuple(parts)
+        self.totals[node.id] = total([p.value for p in parts])
+        return self.totals[node.id]
+
+    def looped(self, node: Node, reverse: Node) -> None:
+        raise TypeError("loops are unrolled before a model is graded")
+
+
+class Reference:
+    """The gradients of a model whose loops are unrolled. ``model`` belongs to the reference and gets further rows."""
+
+    def __init__(self, model: Model) -> None:
+        self.model, self.graph = model, model.graph
+        derivation = derive(model)
+        self.names = {i: n for i, n in derivation.names.items() if i in derivation.forward_ids}
+        self.names |= {u.id: u.name for u in model.upstream.values() if u.name is not None}
+        self.rows = self._named_rows()
+        self.results = model.results()
+        keeper = Keeper()
+        wanted = [r for r in self.rows.values() if r.kind == FLOAT]
+        self.order = self.graph.topological([*self.results, *wanted])
+        vjp(self.results, model.seeds(), wanted, keeper)
+        self.parts, self.gradients = keeper.parts, keeper.totals
+        self.notation = Notation(self.names)
+
+    def _named_rows(self) -> dict[str, Node]:
+        """Every row that has a name, the model's own first, then those that the derivation found a letter for."""
+        found = dict(self.model.graph.names)
+        by_id = {n.id: n for n in self.graph.nodes}
+        for row_id, name in self.names.items():
+            found.setdefault(name, by_id[row_id])
+        return found
+
+    @cached_property
+    def targets(self) -> dict[str, Node]:
+        """What has to be answered."""
+        return self.model.targets()
+
+    def gradient(self, row: Node) -> Node:
+        """∂L/∂row; zero when no result depends on it."""
+        known = self.gradients.get(row.id)
+        return self.graph.full(0, row.shape) if known is None else known
+
+    def edges(self, row: Node) -> tuple[Edge, ...]:
+        """The branches through which ``row`` acts on the results."""
+        return tuple(Edge(p.consumer, p.index) for p in self.parts.get(row.id, ()) if p.consumer is not None)
+
+    def downstream(self, row: Node) -> list[Node]:
+        """The rows between ``row`` and the results, results first, ``row`` last: the order of a reverse sweep."""
+        seen: dict[int, Node] = {row.id: row}
+        stack = [row]
+        while stack:
+            for edge in self.edges(stack.pop()):
+                if edge.consumer.id not in seen:
+                    seen[edge.consumer.id] = edge.consumer
+                    stack.append(edge.consumer)
+        place = {n.id: k for k, n in enumerate(self.order)}
+        return sorted(seen.values(), key=lambda n: place[n.id], reverse=True)
+
+    # -- what things are called
+    def name(self, row: Node) -> str:
+        """The name of a row, else its formula."""
+        known = self.names.get(row.id) or row.name
+        return known if known is not None else self.notation.ref(row).text
+
+    def is_named(self, row: Node) -> bool:
+        return row.id in self.names or row.name is not None
+
+    def local_name(self, edge: Edge, target: Node) -> str:
+        """``do/da`` for an edge on the way to ``target``: an unnamed consumer is called by the first named row that it
+        flows into, an unnamed argument by the first one that flows into it."""
+        return f"d{self._above(edge.consumer)}/d{self._below(edge.argument, {n.id for n in self.downstream(target)})}"
+
+    def _above(self, row: Node) -> str:
+        while not self.is_named(row) and self.edges(row):
+            row = self.edges(row)[0].consumer
+        return self.name(row)
+
+    def _below(self, row: Node, way: set[int]) -> str:
+        while not self.is_named(row):
+            row = next(a for a in row.args if a.id in way)
+        return self.name(row)
+
+    def chain(self, target: Node) -> Iterator[Edge]:
+        """All edges between ``target`` and the results, those next to the results first."""
+        for row in self.downstream(target):
+            yield from self.edges(row)

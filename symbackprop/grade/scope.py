@@ -1,0 +1,201 @@
+"""What names mean in an answer: the model's names, the person's own lines, derivatives, loop counters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import sympy as sp
+
+from symbackprop.core.build import concat, expand
+from symbackprop.core.graph import Node
+from symbackprop.core.shapes import dim
+from symbackprop.errors import ModelError, NameProblem, did_you_mean
+from symbackprop.grade.locals import local_derivatives
+from symbackprop.grade.naming import Gradient, Local, Meaning
+from symbackprop.grade.reading import Answer
+from symbackprop.model.text import tree
+from symbackprop.model.text.calls import function_names
+from symbackprop.model.text.evaluate import evaluate
+from symbackprop.model.text.numbers import whole
+from symbackprop.model.text.scope import mentioned
+
+if TYPE_CHECKING:
+    from symbackprop.grade.session import Session
+
+Key = str
+GIVEN, MENDED = "given", "mended"
+
+
+class NotYet(NameProblem):
+    """A name that no line above defines; ``key`` is what a line below may define."""
+
+    def __init__(self, message: str, key: Key) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+class Scope:
+    """The names at one line. ``which`` says whether earlier answers count as given or put right; ``choice`` picks one of
+    two readings of a local derivative; ``own_key`` is what the line itself defines, which it may not use."""
+
+    def __init__(self, session: Session, which: str, counters: Mapping[str, int], own_key: Key = "", choice: int = 0,
+                 meanings: Mapping[str, Meaning] | None = None) -> None:  # fmt: skip
+        self.session, self.reference, self.graph = session, session.reference, session.reference.graph
+        self.which, self.counters, self.own_key, self.choice = which, counters, own_key, choice
+        self.meanings = meanings or {}
+        self.uses: set[Key] = set()
+        self.taken: list[str] = []
+        self.ambiguous = False
+
+    # -- the protocol of model text
+    def name(self, name: str) -> Node | sp.Expr:
+        if name in self.counters:
+            return sp.Integer(self.counters[name])
+        if name in self.meanings:
+            return self._meant(name, self.meanings[name])
+        if name in self.session.dictionary.own:
+            return self._own(name)
+        if name in self.reference.rows:
+            return self.reference.rows[name]
+        if name in self.session.fixed:
+            return sp.Integer(self.session.fixed[name])
+        if name in self.reference.model.sizes:
+            return dim(name)
+        if name == "pi":
+            return sp.pi
+        raise self._unknown(name)
+
+    def member(self, name: str, items: tuple[tree.Expr, ...]) -> Node | None:
+        """``h[2]`` and ``dh[2]`` of a family; None where the name is one array."""
+        if len(items) != 1 or isinstance(items[0], (tree.Slice, tree.Word)):
+            return None
+        value = evaluate(items[0], self)
+        if not isinstance(value, sp.Integer):
+            return None
+        meaning = self.meanings.get(name)
+        if isinstance(meaning, Gradient):
+            row = family_member(meaning.row, int(value), self.reference.rows)
+            return None if row is None else self.gradient(row, fraction=name.startswith("dL__"))
+        row = family_member(name, int(value), self.reference.rows)
+        if row is not None:
+            return self.reference.rows[row]
+        key = f"own {name}[{value}]"
+        return self._stored(key) if key in self.session.outcomes or self._indexed(name) else None
+
+    def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None:
+        """Loops are written out here, so counters are numbers."""
+        return None
+
+    def offset(self, item: tree.Expr) -> int:
+        return int(any(n in self.counters for n in mentioned(item)))
+
+    # -- own lines
+    def _own(self, name: str) -> Node:
+        if f"own {name}" not in self.session.outcomes and self._indexed(name):
+            return self._stack(name, self._indexed(name))
+        return self._stored(f"own {name}")
+
+    def _indexed(self, name: str) -> list[int]:
+        """The indices at which a family of own names is defined."""
+        keys = [k for k in self.session.outcomes if k.startswith(f"own {name}[")]
+        return sorted(int(k[len(f"own {name}[") : -1]) for k in keys)
+
+    def _stack(self, name: str, indices: list[int]) -> Node:
+        """All of ``dz[1], dz[2] …`` as one array, the index first."""
+        return concat([expand(self._stored(f"own {name}[{k}]"), 0) for k in indices], 0)
+
+    def _stored(self, key: Key) -> Node:
+        if key == self.own_key and key not in self.session.outcomes:
+            raise NotYet(f"{shown_key(key)} is defined by itself", key)
+        outcome = self.session.outcomes.get(key)
+        if outcome is None:
+            raise NotYet(f"{shown_key(key)} is used, but no line above defines it", key)
+        self.uses.add(key)
+        self.uses |= outcome.uses
+        right = self.session.meant(outcome) if self.which == MENDED else None
+        if right is not None:
+            return right
+        rows = outcome.given if self.which == GIVEN else outcome.mended
+        if not rows:
+            raise ModelError(f"{shown_key(key)} is used, and its own line {outcome.entry.answer.number} cannot be evaluated")
+        return rows[min(self.choice, len(rows) - 1)]
+
+    # -- derivatives
+    def _meant(self, word: str, meaning: Meaning) -> Node:
+        if isinstance(meaning, Gradient):
+            if meaning.row not in self.reference.rows:
+                raise NameProblem(f"d{meaning.row} needs an index: d{meaning.row}[1]")
+            return self.gradient(meaning.row, fraction=word.startswith("dL__"))
+        return self._local(meaning)
+
+    def gradient(self, row: str, fraction: bool) -> Node:
+        """∂L/∂row: the person's own, the given upstream gradient, or (written as a fraction) the derivative itself."""
+        key = f"gradient {row}"
+        if key in self.session.outcomes and key != self.own_key:
+            return self._stored(key)
+        if key in self.session.outcomes and self.session.times[key] > 1:
+            return self._stored(key)
+        node = self.reference.rows[row]
+        if node in self.reference.results:
+            return self.reference.gradient(node)
+        if not fraction or key == self.own_key:
+            return self._stored(key)
+        if self.session.times[key]:
+            raise NotYet(f"dL/d{row} is used, but no line above defines it", key)
+        self.taken.append(f"dL/d{row}")
+        return self.reference.gradient(node)
+
+    def _local(self, meaning: Local) -> Node:
+        key = f"local {meaning.of} {meaning.by}"
+        if key != self.own_key and key in self.session.outcomes:
+            return self._stored(key)
+        if key == self.own_key or self.session.times[key]:
+            raise NotYet(f"d{meaning.of}/d{meaning.by} is used, but no line above defines it", key)
+        readings = local_derivatives(self.reference, meaning.of, meaning.by)
+        self.ambiguous = self.ambiguous or len(readings) > 1
+        self.taken.append(f"d{meaning.of}/d{meaning.by}")
+        return readings[min(self.choice, len(readings) - 1)]
+
+    def _unknown(self, name: str) -> NameProblem:
+        known = [*self.reference.rows, *self.reference.model.sizes, *self.session.dictionary.own]
+        hint = did_you_mean(name, known) or did_you_mean(name, function_names())
+        return NotYet(f"{name!r} is neither a name of the model nor defined in the answers.{hint}", f"own {name}")
+
+
+def key_of(answer: Answer, scope: Scope) -> Key:
+    """What a line defines, as a key: ``gradient h1``, ``local o a``, ``own s[2]``."""
+    target = answer.target
+    assert target is not None
+    if isinstance(target.meaning, Local):
+        return f"local {target.meaning.of} {target.meaning.by}"
+    if isinstance(target.meaning, Gradient) and answer.index is None:
+        return f"gradient {target.meaning.row}"
+    if answer.index is None:
+        return f"own {target.name}"
+    k = index_value(answer.index, scope)
+    if target.meaning is None:
+        return f"own {target.name}[{k}]"
+    row = family_member(target.name, k, scope.reference.rows)
+    if row is None:
+        raise NameProblem(f"there is no {target.name}[{k}] in the model")
+    return f"gradient {row}"
+
+
+def index_value(expr: tree.Expr, scope: Scope) -> int:
+    """The whole number that an index or a bound is."""
+    return whole(evaluate(expr, scope), "an index or the bound of a loop")
+
+
+def family_member(base: str, index: int, rows: Iterable[str]) -> str | None:
+    """``h[1]`` is called h[1] or h1 in a model."""
+    names = set(rows)
+    return next((n for n in (f"{base}[{index}]", f"{base}{index}") if n in names), None)
+
+
+def shown_key(key: Key) -> str:
+    kind, _, rest = key.partition(" ")
+    if kind == "local":
+        of, by = rest.split(" ")
+        return f"d{of}/d{by}"
+    return f"d{rest}" if kind == "gradient" else rest

@@ -1,0 +1,140 @@
+"""The reverse sweep in numbers, so that one link of the chain rule can be replaced by a mistake.
+
+`Backward` passes numbers through the same branches as the derivation. A `Swap` replaces what one edge hands back; the
+gradients of all rows below it follow as they would have for a person who made that mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from symbackprop.core import formula as f
+from symbackprop.core.build import unbroadcast
+from symbackprop.core.graph import Node
+from symbackprop.core.loops import body_leaf
+from symbackprop.core.record import Edge
+from symbackprop.core.scalars import TABLE
+from symbackprop.grade.points import Array, Point
+from symbackprop.grade.reference import Reference
+
+Swap: TypeAlias = Callable[["Backward", Edge, Array], Array]
+
+
+class Backward:
+    """The sweep from the results to ``target`` at one point."""
+
+    def __init__(self, reference: Reference, point: Point, target: Node) -> None:
+        self.reference, self.point, self.target = reference, point, target
+        self.order = reference.downstream(target)
+        self._links: dict[tuple[Edge, tuple[int, ...]], tuple[Node, Node]] = {}
+        self._locals: dict[Edge, Array] = {}
+
+    def gradient(self, swaps: Mapping[Edge, Swap]) -> Array:
+        """∂L/∂target when the edges in ``swaps`` hand back something else than they should."""
+        changed: dict[int, Array] = {}
+        with np.errstate(all="ignore"):
+            for row in self.order:
+                edges = self.reference.edges(row)
+                if any(e in swaps or e.consumer.id in changed for e in edges):
+                    changed[row.id] = self._settled(row, edges, swaps, changed)
+        return changed[self.target.id] if self.target.id in changed else self.right(self.target)
+
+    def right(self, row: Node) -> Array:
+        """The right ∂L/∂row."""
+        return self.point.value(self.reference.gradient(row))
+
+    def _settled(self, row: Node, edges: Sequence[Edge], swaps: Mapping[Edge, Swap], changed: dict[int, Array]) -> Array:
+        total: Array = sum(
+            (self.point.value(p.value) for p in self.reference.parts[row.id] if p.consumer is None),
+            start=np.zeros(self.point.size(row.shape)),
+        )
+        for edge in edges:
+            upstream = changed.get(edge.consumer.id)
+            upstream = self.right(edge.consumer) if upstream is None else upstream
+            swap = swaps.get(edge)
+            total = total + (self.passed(edge, upstream) if swap is None else swap(self, edge, upstream))
+        return total
+
+    # -- what an edge hands back
+    def passed(self, edge: Edge, upstream: Array) -> Array:
+        """upstream times the local derivative, as it should be."""
+        if edge.consumer.op.name == "elementwise":
+            return self.times(edge, upstream, self.local(edge))
+        return self.through(edge, upstream, edge.consumer.args)
+
+    def local(self, edge: Edge) -> Array:
+        """The local derivative of an elementwise row."""
+        if edge not in self._locals:
+            self._locals[edge] = self.formula(edge.consumer.attr.partial(edge.index), edge.consumer.args, edge.consumer)
+        return self._locals[edge]
+
+    def times(self, edge: Edge, upstream: Array, local: Array) -> Array:
+        """upstream·local, summed over the axes along which the argument was broadcast."""
+        whole = np.broadcast_to(upstream * local, self.point.size(edge.consumer.shape))
+        return summed(whole, self.point.size(edge.argument.shape))
+
+    def through(self, edge: Edge, upstream: Array, args: Sequence[Node]) -> Array:
+        """What a structural row hands back, ``args`` perhaps standing in the place of its own arguments."""
+        key = (edge, tuple([a.id for a in args]))
+        if key not in self._links:
+            self._links[key] = self._link(edge, args)
+        leaf, part = self._links[key]
+        return self.point.computed([part], {leaf.id: upstream})[part.id]
+
+    def _link(self, edge: Edge, args: Sequence[Node]) -> tuple[Node, Node]:
+        """(a leaf for the upstream gradient, the row that the edge makes of it)."""
+        consumer = edge.consumer
+        leaf = body_leaf(consumer.graph, "upstream", consumer.shape)
+        part = consumer.op.vjp(edge.index, leaf, consumer, *args)
+        assert part is not None, "an edge of the sweep passes something on"
+        return leaf, unbroadcast(part, edge.argument.shape)
+
+    def formula(self, form: f.Formula, args: Sequence[Node], out: Node | None = None) -> Array:
+        """The value of a formula over rows, each read only when it occurs."""
+        match form:
+            case f.Num(value):
+                return float(value.subs({s: self.point.sizes[s.name] for s in value.free_symbols}))
+            case f.Arg(index):
+                return self.point.value(args[index])
+            case f.Out():
+                assert out is not None
+                return self.point.value(out)
+        parts = [self.formula(part, args, out) for part in f.children(form)]
+        with np.errstate(all="ignore"):
+            return _combined(form, parts)
+
+
+def _combined(form: f.Formula, parts: Sequence[Array]) -> Array:
+    match form:
+        case f.Add():
+            return sum(parts)
+        case f.Mul():
+            return _product(parts)
+        case f.Neg():
+            return -parts[0]
+        case f.Div():
+            return np.divide(parts[0], parts[1])
+        case f.Pow():
+            return np.power(np.asarray(parts[0], float), parts[1])
+        case f.Call(name, _):
+            return TABLE[name].reference(np, *parts)
+    raise TypeError(f"not a formula: {form!r}")
+
+
+def _product(parts: Sequence[Array]) -> Array:
+    result = parts[0]
+    for part in parts[1:]:
+        result = result * part
+    return result
+
+
+def summed(value: Array, shape: tuple[int, ...]) -> Array:
+    """Summed over the axes that NumPy's broadcasting adds to ``shape``."""
+    value = np.asarray(value)
+    lead = value.ndim - len(shape)
+    value = value.sum(axis=tuple(range(lead))) if lead else value
+    wide = tuple(i for i, (have, want) in enumerate(zip(value.shape, shape, strict=True)) if want == 1 and have != 1)
+    return value.sum(axis=wide, keepdims=True) if wide else value

@@ -1,0 +1,97 @@
+"""One mistake in one formula: every way in which a local derivative is commonly got wrong.
+
+`variants` works on the formula of a local derivative alone; what is an argument there is a row of the model elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.scalars import TABLE
+from symbackprop.errors import ModelError
+
+TERM, FACTOR, EXPONENT, CONSTANT, SIGN, FUNCTION = "term", "factor", "exponent", "constant", "sign", "function"
+ACTIVATIONS = ("tanh", "sigmoid", "relu", "softplus", "exp", "log", "sin", "cos", "sqrt", "normal_cdf")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A wrong formula; ``what`` is one of the constants above, ``part`` the sub-formula that was touched."""
+
+    what: str
+    form: f.Formula
+    part: f.Formula
+
+
+def variants(form: f.Formula) -> Iterator[Variant]:
+    """Every formula that differs from ``form`` in one place; each once, ``form`` itself never."""
+    seen = {form}
+    for variant in _all(form):
+        if variant.form not in seen:
+            seen.add(variant.form)
+            yield variant
+
+
+def _all(form: f.Formula) -> Iterator[Variant]:
+    yield from _here(form)
+    parts = f.children(form)
+    for k, part in enumerate(parts):
+        for inner in _all(part):
+            try:
+                whole = f.rebuild(form, (*parts[:k], inner.form, *parts[k + 1 :]))
+            except ModelError:
+                continue
+            yield Variant(inner.what, whole, inner.part)
+
+
+def _here(form: f.Formula) -> Iterator[Variant]:
+    match form:
+        case f.Add(terms):
+            for k, term in enumerate(terms):
+                others = (*terms[:k], *terms[k + 1 :])
+                yield Variant(SIGN, f.add(*terms[:k], f.neg(term), *terms[k + 1 :]), term)
+                yield Variant(TERM, f.add(*others), term)
+        case f.Mul(factors):
+            for k, factor in enumerate(factors):
+                what = CONSTANT if isinstance(factor, f.Num) else FACTOR
+                yield Variant(what, f.mul(*factors[:k], *factors[k + 1 :]), factor)
+        case f.Neg(body):
+            yield Variant(SIGN, body, form)
+        case f.Div(num, den):
+            yield Variant(FACTOR, num, den)
+            yield Variant(FACTOR, f.div(f.ONE, den), num)
+            yield Variant(FACTOR, f.mul(num, den), den)
+        case f.Pow(base, f.Num(n)):
+            for other in (sp.S.One, n - 1, n + 1, 2 * n):
+                yield Variant(EXPONENT, f.power(base, f.Num(other)), form)
+        case f.Call(name, args):
+            if len(args) == 1:
+                yield Variant(FUNCTION, args[0], form)
+            for other in _CONFUSED.get(name, ()):
+                yield Variant(FUNCTION, f.Call(other, args), form)
+        case f.Num(value) if value not in (0, 1, -1):
+            yield Variant(CONSTANT, f.Num(2 * value), form)
+            yield Variant(CONSTANT, f.Num(value / 2), form)
+
+
+_CONFUSED = {"sin": ("cos",), "cos": ("sin",), "sigmoid": ("tanh",), "tanh": ("sigmoid",), "exp": ("log",), "log": ("exp",)}
+
+
+def derivative_forms() -> Iterator[tuple[str, f.Formula]]:
+    """(function, its derivative over its argument `Arg(0)` and its own value `OUT`)."""
+    for name in ACTIVATIONS:
+        form = TABLE[name].partials[0]
+        if form is None:
+            continue
+        if name == "relu":
+            form = f.call("above", f.Arg(0), 0, 0)
+        yield name, form
+
+
+def replaced(form: f.Formula, old: f.Formula, new: f.Formula) -> f.Formula:
+    """Every occurrence of one leaf as another."""
+    return f.substitute(form, lambda leaf: new if leaf is old else leaf)

@@ -1,0 +1,1 @@
+"""Answers with a known verdict: wrong ones with their mistake, right ones in odd forms."""
