@@ -12,7 +12,7 @@ import pytest
 NAMES = ("Model", "derive", "codegen", "verify")
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(NAMES))[::5], ids="-".join)
+@pytest.mark.parametrize("order", list(itertools.permutations(NAMES))[::9], ids="-".join)
 def test_public_names_are_not_replaced_by_subpackages(order: tuple[str, ...]) -> None:
     lines = [f"from symbackprop import {name}" for name in order]
     lines += [f"import symbackprop.{name}" for name in order if name != "Model"]

@@ -30,7 +30,7 @@ jax.config.update("jax_disable_most_optimizations", True)
 jnp, nn = jax.numpy, jax.nn
 pytestmark = pytest.mark.oracle
 
-EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "30"))
 LEAVES = {"x": (2, 3), "w": (3, 3), "v": (3,), "s": ()}
 
 

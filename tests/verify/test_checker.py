@@ -11,8 +11,7 @@ import pytest
 
 from symbackprop.errors import ModelError
 from symbackprop.model.text import parse
-from symbackprop.verify import Report, verify_module
-from symbackprop.verify import checker as checker_module
+from symbackprop.verify import Report, points, verify_module
 from symbackprop.verify.sampling import Sample
 from tests.verify.helpers import check, gradient, mutant
 from tests.verify.modules import LAYER, MLP, SQUARE
@@ -27,7 +26,7 @@ def module(forward: Any, backward: Any) -> ModuleType:
 def at(monkeypatch: pytest.MonkeyPatch, **values: Any) -> None:
     """Make the checker look at one point."""
     arrays = {n: np.asarray(v, dtype=float) for n, v in values.items()}
-    monkeypatch.setattr(checker_module, "draw", lambda model, sizes, rng, attempt: Sample(sizes, arrays, {}))
+    monkeypatch.setattr(points, "draw", lambda model, sizes, rng, attempt: Sample(sizes, arrays, {}))
 
 
 def square(sizes: dict[str, int], wrong: tuple[int, ...] | None = None, factor: float = 1.001) -> Report:

@@ -21,7 +21,7 @@ def prober(build: Callable[..., Node], x: Any, method: str = CENTRAL) -> Prober:
     m, x = Model(), np.asarray(x, dtype=float)
     leaf = m.param("x", x.shape)
     row = F.sum(build(leaf))
-    return Prober(Objective([row], [np.ones(())], {leaf.id: x}, {}), leaf, method, lambda n: None)
+    return Prober(Objective([row], [np.ones(())], {leaf.id: x}, {}), leaf, method)
 
 
 def slope(build: Callable[..., Node], x: float, method: str = CENTRAL) -> Estimate:
