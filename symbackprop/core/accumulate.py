@@ -8,8 +8,7 @@ from functools import cache
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core import heads
-from symbackprop.core.calculus import PLACEHOLDERS, from_sympy, to_sympy
+from symbackprop.core.calculus import PLACEHOLDERS, from_sympy, to_sympy, unguarded
 from symbackprop.core.graph import Node
 
 
@@ -63,7 +62,7 @@ def cancelled(upstream: Node, output: Node, index: int) -> Node | None:
 @cache
 def _shortened(factor: f.Formula, local: f.Formula, place: int) -> f.Formula | None:
     """factor·local, Out in ``local`` standing for Arg(place), when what is left has half the size and no quotient."""
-    product = to_sympy(factor).replace(heads.ratio, lambda a, b: a / b) * to_sympy(local, out=PLACEHOLDERS[place])
+    product = unguarded(to_sympy(factor)) * to_sympy(local, out=PLACEHOLDERS[place])
     short = sp.factor_terms(sp.cancel(product))
     if sp.count_ops(short) * 2 > sp.count_ops(product) or sp.fraction(short)[1].has(*PLACEHOLDERS):
         return None

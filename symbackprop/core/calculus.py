@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core import heads
 from symbackprop.core.scalars import BY_HEAD, TABLE
 
 PLACEHOLDERS = tuple(sp.Symbol(f"x{i}", real=True) for i in range(64))
@@ -74,6 +75,11 @@ def _power(expr: sp.Expr) -> f.Formula:
     if expr.exp == sp.Rational(1, 2):
         return f.call("sqrt", from_sympy(expr.base))
     return f.power(from_sympy(expr.base), from_sympy(expr.exp))
+
+
+def unguarded(expr: sp.Expr) -> sp.Expr:
+    """An expression with its guarded quotients (0/0 is 0) as plain ones, so that they can be cancelled."""
+    return expr.replace(heads.ratio, lambda a, b: a / b)
 
 
 def sorted_terms(expr: sp.Expr) -> list[sp.Expr]:

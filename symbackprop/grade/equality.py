@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import sympy as sp
 
 from symbackprop.core.build import reshape
-from symbackprop.core.calculus import to_sympy
+from symbackprop.core.calculus import to_sympy, unguarded
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import is_one, same_shape
 from symbackprop.grade.compare import same
@@ -63,7 +63,7 @@ def _form(node: Node, forms: dict[int, sp.Expr]) -> sp.Expr:
     if node.value is not None:
         return node.value
     if node.op.name == "elementwise" and node.attr.head is None:
-        return to_sympy(node.attr.form, [forms[a.id] for a in node.args])
+        return unguarded(to_sympy(node.attr.form, [forms[a.id] for a in node.args]))
     return sp.Dummy(node.name or f"row{node.id}", real=True)
 
 
