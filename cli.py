@@ -275,7 +275,21 @@ def derive(
     dims: dict[str, int],
 ) -> None:
     """Print the derivation of the gradients."""
-    unavailable()
+    if standalone and form != "latex":
+        raise click.UsageError("--standalone is for --format latex")
+    from symbackprop.derive import derive as derived
+    from symbackprop.model import load
+    from symbackprop.render.numbers import read_at
+
+    names = None if wrt is None else [name.strip() for name in wrt.split(",") if name.strip()]
+    derivation = derived(load(model, relu0=relu0, dims=dims), names)
+    options = {"view": view, "layout": layout, "detail": detail, "digits": digits, "sizes": dims}
+    if at is not None:
+        options["values"] = read_at(at)
+    methods = {"text": "text", "latex": "latex", "markdown": "markdown", "html": "html", "json": "to_json"}
+    if standalone:
+        options["standalone"] = True
+    write_result(getattr(derivation, methods[form])(**options), output)
 
 
 @cli.command()

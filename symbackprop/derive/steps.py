@@ -8,6 +8,7 @@ these steps.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from symbackprop.core.graph import Node
 from symbackprop.core.record import Contribution
@@ -63,3 +64,39 @@ class Derivation:
 
     def name(self, node: Node) -> str | None:
         return self.names.get(node.id)
+
+    # -- printed: options are view, layout, detail, values, sizes, digits (see render.anatomy.Options)
+    def text(self, **options: Any) -> str:
+        """The derivation as plain text with Unicode mathematics."""
+        return self._printed("text", options)
+
+    def latex(self, standalone: bool = False, **options: Any) -> str:
+        """The derivation in LaTeX: a fragment, or a document that compiles."""
+        from symbackprop.render import api
+
+        return api.standalone_latex(self, **options) if standalone else api.printed(self, "latex", **options)
+
+    def markdown(self, **options: Any) -> str:
+        """The derivation in Markdown with mathematics between dollar signs."""
+        return self._printed("markdown", options)
+
+    def html(self, **options: Any) -> str:
+        """The derivation as one self-contained page."""
+        return self._printed("html", options)
+
+    def to_json(self, **options: Any) -> str:
+        """The derivation as JSON; docs/derivation-json.md describes the schema."""
+        return self._printed("json", options)
+
+    def _printed(self, form: str, options: dict[str, Any]) -> str:
+        from symbackprop.render.api import printed
+
+        return printed(self, form, **options)
+
+    def _repr_latex_(self) -> str:
+        from symbackprop.render.api import summary_latex
+
+        return summary_latex(self)
+
+    def _repr_markdown_(self) -> str:
+        return self.markdown()

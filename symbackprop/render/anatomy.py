@@ -17,9 +17,10 @@ from symbackprop.render.costs import multiplications
 from symbackprop.render.document import Declaration, Document, Line, Math, Prose, Ref, Row, Step
 from symbackprop.render.forward import Forward
 from symbackprop.render.glossary import conventions, glossary
+from symbackprop.render.loops import loop_heading
 from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.numbers import DIGITS, Numbers
-from symbackprop.render.symbols import Located, LoopMark, Pen, Symbols, locate
+from symbackprop.render.symbols import Located, Pen, Symbols, locate
 from symbackprop.render.views import choose_view
 
 MAX_PATH = 8
@@ -70,8 +71,8 @@ class Anatomy:
 
     def document(self) -> Document:
         forward = self.forward.equations(self.context)
-        steps = tuple(self._step(s) if isinstance(s, Located) else self._loop(s) for s in self.located)
-        table, total = self._table()
+        steps = tuple(self._step(s) if isinstance(s, Located) else loop_heading(self.context, s) for s in self.located)
+        table, total = self._table({s.anchor: s for s in steps})
         stored = tuple(self.pen.bare(r) for r in self._stored())
         model = self.model
         return Document(
@@ -126,7 +127,8 @@ class Anatomy:
 
     def _title(self, s: Located, symbol: Math) -> Prose:
         whole = self.pen(lambda n: n.derivative(n.loss, n.plain[s.step.target.id], n.partial))
-        return (symbol,) if whole == symbol else (symbol, " = ", whole)
+        shared = s.step.target.is_leaf and s.depth  # a part of a gradient, not all of it
+        return (symbol,) if whole == symbol or shared else (symbol, " = ", whole)
 
     def _role(self, s: Located) -> str:
         if all(c.consumer is None for c in s.step.contributions):
@@ -134,8 +136,8 @@ class Anatomy:
         return "result" if s.step.target.name in self.derivation.wrt else "intermediate"
 
     def _cached(self, s: Located) -> tuple[Ref, ...]:
-        consumers = [c.consumer for c in s.step.contributions if c.consumer is not None]
-        known = [self.context.step_ref(c) for c in consumers if c.id in self.context.by_target]
+        consumers = [g.consumer for g in groups(s)]
+        known = [self.context.step_ref(c) for c in consumers if c is not None and c.id in self.context.by_target]
         forward = [self.context.equation_ref(row) for row in self.context.stored(s)]
         return tuple(dict.fromkeys([*known, *[r for r in forward if r is not None]]))
 
@@ -145,28 +147,25 @@ class Anatomy:
         place: Located | None = s
         for _ in range(MAX_PATH):
             consumers = [] if place is None else [g.consumer for g in groups(place)]
-            if len(consumers) != 1 or consumers[0] is None:
+            if len(consumers) != 1 or consumers[0] is None or consumers[0].op.name == "scan":
                 break
             consumer = consumers[0]
             parts += [" → ", self.pen.bare(consumer)]
             place = self.context.by_target.get(consumer.id)
         return tuple(parts)
 
-    def _loop(self, mark: LoopMark) -> Step:
-        raise NotImplementedError
-
     # -- closing table
-    def _table(self) -> tuple[tuple[Row, ...], Math]:
+    def _table(self, steps: Mapping[str, Step]) -> tuple[tuple[Row, ...], Math]:
         known = set(self.derivation.forward_ids)
         costs: dict[int, sp.Expr] = {}
         for s in self.context.steps:
             new = s.step.total.id not in known
             costs[s.step.target.id] = multiplications(s.step.total, known) if new else sp.S.Zero
             known.add(s.step.total.id)
-        rows = tuple(self._row(name, costs) for name in self.derivation.wrt)
+        rows = tuple(self._row(name, costs, steps) for name in self.derivation.wrt)
         return rows, self._cost(sp.Add(*costs.values()))
 
-    def _row(self, name: str, costs: Mapping[int, sp.Expr]) -> Row:
+    def _row(self, name: str, costs: Mapping[int, sp.Expr], steps: Mapping[str, Step]) -> Row:
         node = self._node(name)
         s = self.context.by_target.get(node.id)
         cost = self._cost(costs.get(node.id, sp.S.Zero))
@@ -174,9 +173,13 @@ class Anatomy:
             zero = self.pen(lambda n: n.filled(sp.S.Zero, node.shape) if node.shape else n.num(sp.S.Zero))
             return Row(name, "", self.pen.bare(node), zero, self._shape(node.shape), cost, ())
         stores = tuple(self.pen.bare(r) for r in self.context.stored(s))
-        return Row(name, s.anchor, self.pen.bare(node), self._gradient(s), self._shape(node.shape), cost, stores)
+        gradient = self._gradient(s, steps[s.anchor])
+        return Row(name, s.anchor, self.pen.bare(node), gradient, self._shape(node.shape), cost, stores)
 
-    def _gradient(self, s: Located) -> Math:
+    def _gradient(self, s: Located, step: Step) -> Math:
+        """As code computes it, from the gradients before it."""
+        if any(g.consumer is not None and g.consumer.op.name == "scan" for g in groups(s)):
+            return step.lines[-1].right
         total = s.step.total
         own = self.pen(lambda n: n.symbols.get(total.id, Text("")))
         linked = self.pen(lambda n: n.linked_gradients[s.step.target.id])

@@ -1,12 +1,16 @@
-"""The forward pass as numbered equations."""
+"""The forward pass as numbered equations, loops with their bodies."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from symbackprop.core.graph import Node
+from symbackprop.core.loops import Loop
 from symbackprop.core.notation import Text
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context
-from symbackprop.render.document import Equation, Line, Prose
+from symbackprop.render.document import Equation, Line, Math, Prose
+from symbackprop.render.notation_rows import RowNotation
 
 
 class Forward:
@@ -14,25 +18,61 @@ class Forward:
 
     def __init__(self, derivation: Derivation) -> None:
         self.derivation = derivation
-        self.rows = sorted(derivation.forward, key=lambda row: row.id)  # in the order in which they were declared
+        self.rows = [row for row, _ in self._flat(derivation.forward, 0)]
+        self.depths = [depth for _, depth in self._flat(derivation.forward, 0)]
         self.numbers = {row.id: k for k, row in enumerate(self.rows, 1)}
         self.anchors = {row_id: f"eq-{k}" for row_id, k in self.numbers.items()}
 
-    def equations(self, context: Context) -> tuple[Equation, ...]:
-        return tuple(self._equation(context, row) for row in self.rows)
+    def _flat(self, rows: Iterable[Node], depth: int) -> list[tuple[Node, int]]:
+        """Rows in the order in which they were declared, the body of a loop behind its head."""
+        found: list[tuple[Node, int]] = []
+        for row in sorted(rows, key=lambda row: row.id):
+            found.append((row, depth))
+            if row.op.name == "scan":
+                found += self._flat(self.derivation.bodies[row.id], depth + 1)
+        return found
 
-    def _equation(self, context: Context, row: Node) -> Equation:
-        pen, number = context.pen, self.numbers[row.id]
-        value = context.value(row)
-        introduced = row.name is None
-        line = Line("definition", pen.bare(row), pen.row(row), self._reason(context, row), value=value)
+    def equations(self, context: Context) -> tuple[Equation, ...]:
+        return tuple(self._equation(context, row, d) for row, d in zip(self.rows, self.depths, strict=True))
+
+    def _equation(self, context: Context, row: Node, depth: int) -> Equation:
+        number, anchor = self.numbers[row.id], self.anchors[row.id]
+        if row.op.name == "scan":
+            line = Line("loop", None, loop_range(context, row.attr), ("loop",), "for")
+            return Equation(number, f"loop-{number}", anchor, line, None, depth=depth)
+        pen, value = context.pen, context.value(row)
+        right = pen(lambda n: _result(n, row)) if row.op.name == "out" else pen.row(row)
+        line = Line("definition", pen.bare(row), right, self._reason(context, row), value=value)
         shape = pen(lambda n: Text(n.shape_text(row.shape))) if row.shape else None
         name = self.derivation.names.get(row.id) or "?"
-        return Equation(number, name, self.anchors[row.id], line, shape, introduced, value)
+        introduced = row.name is None and row.op.name != "out"
+        return Equation(number, name, anchor, line, shape, introduced, value, depth)
 
     def _reason(self, context: Context, row: Node) -> Prose:
         if row is context.loss:
             return ("the loss",)
         if row.name in self.derivation.model.output_rows:
             return ("output",)
-        return ()
+        if row.op.name == "out" and row.attr < len(row.args[0].attr.carry):
+            return ("after the last step",)
+        return ("over all steps",) if row.op.name == "out" else ()
+
+
+def loop_range(context: Context, loop: Loop) -> Math:
+    """t = 1, …, T, or backwards."""
+    one = Text("1")
+
+    def write(n: RowNotation) -> Text:
+        first, last = (n.dim(loop.length), one) if loop.reverse else (one, n.dim(loop.length))
+        return n.steps_range(loop.index, first, last)
+
+    return context.pen(write)
+
+
+def _result(n: RowNotation, row: Node) -> Text:
+    """A result of a loop: the last value of a carry, or the stack of all values."""
+    loop: Loop = row.args[0].attr
+    body = loop.results()[row.attr]
+    if row.attr >= len(loop.carry):
+        return n.listed(Text(n.name((body.name or "s").split("[")[0])), n.dim(loop.length))
+    return Text(n.name(f"{(body.name or 's').split('[')[0]}[{loop.length}]"))

@@ -68,7 +68,9 @@ class Writer:
         shape = f"({e.shape.latex})" if e.shape is not None else ""
         reason = rf"\text{{{self.prose(e.line.reason)}}}" if e.line.reason else ""
         side = r" \quad ".join(x for x in (shape, reason) if x)
-        left = e.line.left.latex if e.line.left is not None else ""
+        left = r"\quad " * e.depth + (e.line.left.latex if e.line.left is not None else "")
+        if e.line.kind == "loop":
+            return rf"{self.target(e.anchor)}& \text{{for }} {e.line.right.latex}\colon && \tag{{{e.number}}}"
         room = PAGE - 40.0 - width(let + left) - width(side) - 20.0
         lines = broken(e.line.right.breakable + _valued(e.line.value), room, room)
         rows = [f"{self.target(e.anchor)}{let}{left} &= {lines[0]} &\\quad& {side} \\tag{{{e.number}}}"]
@@ -78,7 +80,8 @@ class Writer:
         title = self.prose(s.title).replace("$", r"$\displaystyle ", 1)
         shape = rf" \quad $({s.shape.latex})$" if s.shape is not None else ""
         path = f"path {self.prose(s.path)}" if len(s.path) > 1 else ""
-        return {"anchor": self.target(s.anchor), "number": s.number, "title": title + shape, "path": path,
+        indent = r"\quad " * s.depth
+        return {"anchor": self.target(s.anchor) + indent, "number": s.number, "title": title + shape, "path": path,
                 "rows": self.display([(x, self.prose(x.reason)) for x in s.lines])}  # fmt: skip
 
     def display(self, lines: Sequence[tuple[Line, str]]) -> list[str]:

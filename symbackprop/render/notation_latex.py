@@ -108,7 +108,8 @@ class LatexNotation(RowNotation):
 
     def big_operator(self, sign: str, body: Text, letters: Sequence[str]) -> Text:
         place = rf"_{{{','.join(letters)}}}" if letters else ""
-        return type(body)(f"{_BIG[sign]}{place} {self.wrapped(body, PRODUCT + 1)}", PRODUCT)
+        inner = body.text if body.text.startswith(r"\sum") else self.wrapped(body, PRODUCT + 1)
+        return type(body)(f"{_BIG[sign]}{place} {inner}", PRODUCT)
 
     def bars(self, a: Text) -> Text:
         return Text(rf"\left\lVert {a.text} \right\rVert")
@@ -161,6 +162,18 @@ class LatexNotation(RowNotation):
 
     def directly(self, derivative: Text) -> Text:
         return Text(rf"\left.{derivative.text}\right|_{{\mathrm{{direct}}}}")
+
+    def later(self, gradient: Text) -> Text:
+        return Text(rf"{gradient.text}^{{\mathrm{{later}}}}", POWER)
+
+    def at_step(self, gradient: Text, index: str) -> Text:
+        return Text(rf"{fenced(gradient.text)}_{{{index}}}")
+
+    def listed(self, name: Text, last: Text) -> Text:
+        return Text(rf"\left({{{name.text}}}_{{1}}, \ldots, {{{name.text}}}_{{{last.text}}}\right)")
+
+    def steps_range(self, index: str, first: Text, last: Text) -> Text:
+        return Text(rf"{index} = {first.text}, \ldots, {last.text}", SUM)
 
     def maps_to(self, argument: Text, image: Text) -> Text:
         return Text(rf"{argument.text} \mapsto {image.text}", SUM)

@@ -147,6 +147,8 @@ class MathNotation(Notation, ABC):
     def scalar(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
         if record.name == "ratio":
             return self.quotient(*args)
+        if record.name == "reciprocal":
+            return self.quotient(Text("1"), args[0])
         if record.name == "bernoulli_loss":
             return self.negative(self.likelihood(args[0], args[1]))
         shown = list(args[: record.arity])
@@ -278,3 +280,19 @@ class MathNotation(Notation, ABC):
     @abstractmethod
     def directly(self, derivative: Text) -> Text:
         """A derivative through what the loss itself reads, other branches held fixed."""
+
+    @abstractmethod
+    def later(self, gradient: Text) -> Text:
+        """The part of a gradient that later steps of a loop hand back."""
+
+    @abstractmethod
+    def at_step(self, gradient: Text, index: str) -> Text:
+        """What one step of a loop contributes to a gradient, or one element of a stack."""
+
+    @abstractmethod
+    def listed(self, name: Text, last: Text) -> Text:
+        """A stack over time: (h₁, …, h_T)."""
+
+    @abstractmethod
+    def steps_range(self, index: str, first: Text, last: Text) -> Text:
+        """t = 1, …, T."""

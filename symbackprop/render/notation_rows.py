@@ -152,6 +152,12 @@ class RowNotation(MathNotation):
     def op_put_along_axis(self, node: Node, g: Node, index: Node) -> Text:
         return self.function("put_along_axis", [self.ref(g), self.ref(index)], {})
 
+    def op_out(self, node: Node, scan: Node) -> Text:
+        """A result of a loop that has no name of its own: what one step computes, over all steps."""
+        loop = scan.attr
+        row = loop.results()[node.attr]
+        return self.at_step(self.ref(row), loop.index if node.attr >= len(loop.carry) else f"last {loop.index}")
+
     # -- products
     def op_einsum(self, node: Node, *args: Node) -> Scaled:
         terms = [self.term(a) for a in args]

@@ -112,7 +112,8 @@ class TextNotation(RowNotation):
 
     def big_operator(self, sign: str, body: Text, letters: Sequence[str]) -> Text:
         place = "_" + ",".join(letters) if letters else ""
-        return type(body)(f"{_BIG[sign]}{place} {wrap(body, PRODUCT + 1)}", BIG)
+        inner = body.text if body.level == BIG else wrap(body, PRODUCT + 1)
+        return type(body)(f"{_BIG[sign]}{place} {inner}", BIG)
 
     def bars(self, a: Text) -> Text:
         return Text(f"‖{a.text}‖")
@@ -168,6 +169,18 @@ class TextNotation(RowNotation):
 
     def directly(self, derivative: Text) -> Text:
         return Text(f"({derivative.text})_direct")
+
+    def later(self, gradient: Text) -> Text:
+        return Text(f"{gradient.text}^later")
+
+    def at_step(self, gradient: Text, index: str) -> Text:
+        return Text(f"({gradient.text})_{index}")
+
+    def listed(self, name: Text, last: Text) -> Text:
+        return Text(f"({name.text}[1], …, {name.text}[{last.text}])")
+
+    def steps_range(self, index: str, first: Text, last: Text) -> Text:
+        return Text(f"{index} = {first.text}, …, {last.text}", SUM)
 
     def maps_to(self, argument: Text, image: Text) -> Text:
         return Text(f"{argument.text} ↦ {image.text}", SUM)

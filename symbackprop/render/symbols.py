@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from symbackprop.core.graph import Node
+from symbackprop.core.loops import Loop
 from symbackprop.core.notation import ATOM, POWER, Text
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.model.notations import check_notation
@@ -89,14 +90,15 @@ class Symbols:
         self.deltas, self.partial = deltas, partial
         self.letters = AxisLetters(_taken(derivation))
         self.loss_name = self._loss_name()
+        self.body_roles = _body_roles(derivation)
 
     def pen(self, located: Iterable[Located | LoopMark]) -> Pen:
         """Both notations, with every name in place."""
-        steps = [x for x in located if isinstance(x, Located)]
+        located = list(located)
         text = TextNotation({}, self.letters, self.derivation.expanded)
         latex = LatexNotation({}, self.letters, self.derivation.expanded)
-        self._fill(text, steps, lambda name: Text(text_name(name)), lambda anchor, t: t)
-        self._fill(latex, steps, self._latex, link)
+        self._fill(text, located, lambda name: Text(text_name(name)), lambda anchor, t: t)
+        self._fill(latex, located, self._latex, link)
         return Pen(text, latex)
 
     def _latex(self, name: str) -> Text:
@@ -105,18 +107,22 @@ class Symbols:
             return Text(latex_name(name))
         return Text(check_notation(own), POWER if LATEX_STARTS_SCRIPT in own else ATOM)
 
-    def _fill(self, n: RowNotation, steps: list[Located], spell: Callable[[str], Text],
+    def _fill(self, n: RowNotation, located: Iterable[Located | LoopMark], spell: Callable[[str], Text],
               point: Callable[[str, Text], Text]) -> None:  # fmt: skip
-        gradient_ids = {s.step.total.id for s in steps}
-        for node in self._named(steps):
-            if node.id in gradient_ids and node.id not in self.derivation.forward_ids:
-                continue
-            n.plain[node.id] = shaped(spell(self.derivation.names.get(node.id) or node.name or "?"), len(node.shape))
         n.dim_order = {name: k for k, name in enumerate(self.model.sizes)}
         n.loss, n.partial = spell(self.loss_name), self.partial
+        steps = [x for x in located if isinstance(x, Located)]
+        found = {s.step.total.id for s in steps} - self.derivation.forward_ids
+        for node in self._named(steps):
+            if node.id not in found:
+                called = self.derivation.names.get(node.id) or node.name or "?"
+                n.plain[node.id] = shaped(spell(called), len(node.shape))
         for name, row in self.model.upstream.items():
             n.plain[row.id] = shaped(n.derivative(n.loss, spell(name), self.partial), len(row.shape))
         n.symbols = {i: point(self.places[i], t) if i in self.places else t for i, t in n.plain.items()}
+        for mark in located:
+            if isinstance(mark, LoopMark):
+                self._name_incoming(n, mark.loop.reverse.attr)
         for s in steps:
             self._name_gradient(n, s, point)
 
@@ -129,17 +135,36 @@ class Symbols:
             n.symbols[total.id] = point(s.anchor, symbol)
 
     def _gradient_text(self, n: RowNotation, target: Node) -> Text:
+        own = n.plain[target.id]
+        role, loop = self.body_roles.get(target.id, ("", None))
+        if role == "carry":
+            return n.later(n.delta(own))
+        if role == "invariant" and loop is not None:
+            return n.at_step(n.derivative(n.loss, own, self.partial), loop.index)
         wanted = target.name in self.derivation.wrt or target.id in {r.id for r in self.model.results()}
-        if self.deltas and not wanted:
-            return n.delta(n.plain[target.id])
-        return n.derivative(n.loss, n.plain[target.id], self.partial)
+        if self.deltas and not wanted and role != "sequence":
+            return n.delta(own)
+        return n.derivative(n.loss, own, self.partial)
+
+    def _name_incoming(self, n: RowNotation, reverse: Loop) -> None:
+        """Cotangents that enter a step of a reverse loop: from later steps, and from what reads the stacks."""
+        assert reverse.forward is not None
+        for leaf, row in zip(reverse.carry, reverse.forward.carried, strict=True):
+            own = n.plain[row.id] if row.id in n.plain else n.ref(row)
+            n.symbols[leaf.id] = shaped(n.later(n.delta(own)), leaf.ndim)
+        for leaf in reverse.sequences:
+            if leaf.id not in n.symbols and leaf.name is not None and leaf.name.startswith("d"):
+                stack = n.delta(Text(n.name(leaf.name[1:].split("[")[0])))
+                n.symbols[leaf.id] = shaped(n.at_step(stack, reverse.index), leaf.ndim)
 
     def _named(self, steps: list[Located]) -> list[Node]:
         d = self.derivation
-        found = {x.id: x for x in (*self.model.graph.names.values(), *d.forward)}
+        found = {x.id: x for x in (*self.model.graph.names.values(), *d.forward) if x.op.name != "scan"}
         for rows in d.bodies.values():
-            found |= {x.id: x for x in rows}
-        return [*({x.id: x for s in steps for x in (s.step.target,)} | found).values()]
+            found |= {x.id: x for x in rows if x.op.name != "scan"}
+        for scan in _scans(d):
+            found |= {leaf.id: leaf for leaf in scan.attr.leaves()}
+        return [*({s.step.target.id: s.step.target for s in steps} | found).values()]
 
     def _loss_name(self) -> str:
         if self.model.loss_row is not None:
@@ -150,3 +175,19 @@ class Symbols:
 def _taken(derivation: Derivation) -> set[str]:
     """Names of one letter: no index may be called like an array. A lower-case array name also blocks its letter."""
     return {name for name in derivation.names.values() if len(name) == 1}
+
+
+def _scans(derivation: Derivation) -> list[Node]:
+    """The loops of the forward pass, inner ones too."""
+    rows = [*derivation.forward, *[row for body in derivation.bodies.values() for row in body]]
+    return [row for row in rows if row.op.name == "scan"]
+
+
+def _body_roles(derivation: Derivation) -> dict[int, tuple[str, Loop | None]]:
+    """What each leaf of a loop's body is: carry, sequence or invariant."""
+    roles: dict[int, tuple[str, Loop | None]] = {}
+    for scan in _scans(derivation):
+        loop: Loop = scan.attr
+        for role, leaves in (("carry", loop.carry), ("sequence", loop.sequences), ("invariant", loop.invariants)):
+            roles |= {leaf.id: (role, loop) for leaf in leaves}
+    return roles

@@ -54,7 +54,10 @@ def wrapped(text: str) -> list[str]:
 def equation(e: Equation) -> Cells:
     shape = f"({e.shape.text})" if e.shape is not None else ""
     left, sign, right, reason = line(e.line)
-    return (f"({e.number})", "let " + left if e.introduced else left, sign, right, shape, reason)
+    left = "  " * e.depth + ("let " if e.introduced else "") + left
+    if e.line.kind == "loop":
+        return (f"({e.number})", f"{left}for {right}:")
+    return (f"({e.number})", left, sign, right, shape, reason)
 
 
 def line(x: Line) -> Cells:
@@ -78,8 +81,9 @@ def valued(value: Value | None, right: Math | None = None) -> str:
 def step(s: Step) -> dict[str, object]:
     shape = f"  ({s.shape.text})" if s.shape is not None else ""
     path = f"   path {prose(s.path)}" if len(s.path) > 1 else ""
-    lines = columns([line(x) for x in s.lines], (" ", " ", GAP))
-    return {"title": f"Step {s.number}.  {prose(s.title)}{shape}{path}", "lines": lines}
+    indent = "  " * s.depth
+    lines = [indent + text for text in columns([line(x) for x in s.lines], (" ", " ", GAP))]
+    return {"title": f"{indent}Step {s.number}.  {prose(s.title)}{shape}{path}", "lines": lines}
 
 
 def declarations(document: Document) -> list[str]:
@@ -114,7 +118,8 @@ def columns(rows: Sequence[Cells], gaps: Sequence[str] = (), rule: bool = False)
         return []
     count = max(map(len, rows))
     padded = [(*row, *[""] * (count - len(row))) for row in rows]
-    widths = [max(_fitting(row[k]) for row in padded) for k in range(count)]
+    whole = [p for row, p in zip(rows, padded, strict=True) if len(row) > 2 or count == 2] or padded
+    widths = [max(_fitting(row[k]) for row in whole) for k in range(count)]
     between = [*gaps, *[GAP] * (count - 1 - len(gaps)), ""]
     lines = [text for row in padded for text in _row(row, widths, between)]
     if rule:

@@ -18,6 +18,7 @@ from symbackprop.core.shapes import same_shape
 from symbackprop.render.context import Context, Group, groups, reads
 from symbackprop.render.document import Line, Math, Prose
 from symbackprop.render.factors import Factor, local_factor
+from symbackprop.render.loops import shares
 from symbackprop.render.notation_math import shaped
 from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.rules import joined, path_rules
@@ -36,15 +37,19 @@ class MatrixView:
         left = self.pen(lambda n: n.gradients[s.step.target.id])
         parts = groups(s)
         if all(g.consumer is None for g in parts):
-            return (self._seed(s, left),)
+            return (self._seed(s, left, parts),)
+        if len(parts) == 1 and is_loop(parts[0]):
+            return self._over_steps(s, left, parts[0])
         if len(parts) == 1 and self._is_direct(parts[0]):
             return (self._direct(s, left, parts[0]),)
-        known = [self._known(g) for g in parts if g.consumer is not None and self._has_symbol(g.consumer)]
+        known = [self._known(g) for g in parts if not is_loop(g) and self._has_symbol(g.consumer)]
         local = [self._local(s, g) for g in parts if g.consumer is not None and self._has_local(s, g)]
         return (self._chain(s, left, parts), *known, *local, *self._final(s, left, parts))
 
     def _has_local(self, s: Located, group: Group) -> bool:
         """Where upstream is a mere number, local derivative and product cannot be told apart."""
+        if is_loop(group):
+            return False
         upstream = group.contributions[0].upstream
         apart = upstream is not None and upstream.value is None
         return apart or self._is_direct(group) or self._entrywise(group, s.step.target) is not None
@@ -53,12 +58,26 @@ class MatrixView:
         """Whether a branch has nothing before it: its consumer is the loss, or it is the upstream gradient itself."""
         return group.consumer is None or group.consumer is self.context.loss
 
-    def _seed(self, s: Located, left: Math) -> Line:
+    def _seed(self, s: Located, left: Math, parts: Sequence[Group]) -> Line:
         value = self.context.value(s.step.total)
         if s.step.target is self.context.loss:
             return Line("result", left, self.pen.row(s.step.total), ("where the sweep starts",), value=value)
+        if s.depth:
+            both = len(parts[0].contributions) > 1
+            reason = "from the later steps, and from what reads it outside the loop" if both else "from the later steps"
+            return Line("result", left, self._total(s), (reason,))
         given = Math("given", r"\text{given}")
         return Line("result", left, given, ("the upstream gradient",), ":", value)
+
+    def _over_steps(self, s: Located, left: Math, group: Group) -> tuple[Line, ...]:
+        """What a loop leaves for one of its arguments."""
+        named = self.pen(lambda n: shares(n, self.context, group, written=False))
+        written = self.pen(lambda n: shares(n, self.context, group, written=True))
+        value = self.context.value(s.step.total)
+        if named == written:
+            return (Line("result", left, named, ("from the loop",), value=value),)
+        chain = Line("chain", left, named, ("each step contributes, the others held fixed",))
+        return chain, Line("result", None, written, ("one product over all steps",), value=value)
 
     def _direct(self, s: Located, left: Math, group: Group) -> Line:
         """∂L/∂t for a t that the loss reads itself: nothing to chain."""
@@ -74,8 +93,10 @@ class MatrixView:
             return self.pen.ref(total)
         return self.pen.row(total)
 
-    def _has_symbol(self, consumer: Node) -> bool:
+    def _has_symbol(self, consumer: Node | None) -> bool:
         """Whether the gradient of the consumer goes by a δ."""
+        if consumer is None:
+            return False
         n = self.pen.text
         return n.gradients[consumer.id] != n.derivative(n.loss, n.plain[consumer.id], True)
 
@@ -89,6 +110,8 @@ class MatrixView:
     def _branch(self, n: RowNotation, s: Located, group: Group, alone: bool) -> Text:
         if group.consumer is None:
             return n.symbols[group.contributions[0].value.id]
+        if is_loop(group):
+            return shares(n, self.context, group, written=False)
         loss, consumer, target = n.loss, n.plain[group.consumer.id], n.plain[s.step.target.id]
         if group.consumer is self.context.loss:
             direct = n.derivative(loss, target, True)
@@ -145,7 +168,8 @@ class MatrixView:
     # -- what it comes to
     def _final(self, s: Located, left: Math, parts: Sequence[Group]) -> list[Line]:
         value = self.context.value(s.step.total)
-        untold = [self._reason(g) for g in parts if g.consumer is not None and not self._has_local(s, g)]
+        inner = [g for g in parts if g.consumer is not None and not is_loop(g)]
+        untold = [self._reason(g) for g in inner if not self._has_local(s, g)]
         reason: Prose = joined(untold) if untold else ("put together",)
         result = Line("result", left, self._total(s), reason, value=value)
         product = self._product(s, parts)
@@ -168,6 +192,11 @@ class MatrixView:
     def _unshortened(self, n: RowNotation, upstream: Node, factor: Factor) -> Text:
         number, rest = n.split(upstream)
         return n.scaled(number, [rest, *factor.texts(n)])
+
+
+def is_loop(group: Group) -> bool:
+    """Whether a branch goes through a loop as a whole."""
+    return group.consumer is not None and group.consumer.op.name == "scan"
 
 
 def contributed(n: RowNotation, contributions: Sequence[Contribution], own: Node) -> Text:
