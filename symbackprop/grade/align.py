@@ -35,7 +35,9 @@ class Factor:
     name: str = ""
 
 
-def aligned(reference: Reference, points: Sequence[Point], target: Node, given: Sequence[tuple[Node, bool]]) -> Finding | None:
+def aligned(
+    reference: Reference, points: Sequence[Point], target: Node, given: Sequence[tuple[Node, bool]]
+) -> Finding | None:
     """Which factor is wrong, when all others have their place. ``given`` are (row, whether it divides)."""
     right = chain_factors(reference, points, target)
     if right is None or not given or len(given) > MAX_FACTORS or any(row.shape for row, _ in given):
@@ -119,9 +121,12 @@ def _too_many(mine: Sequence[Factor], shown: str) -> Finding:
     product = _product(mine)
     if close_numbers(product, [-1.0] * len(product)):
         return Finding(m.SIGN, "there is a minus too many", "", "", shown)
-    return Finding(m.EXTRA_FACTOR, f"your factor {shown} does not belong there", "", "", shown)
+    constant = close_numbers(product, [product[0]] * len(product))
+    return Finding(m.CONSTANT if constant else m.EXTRA_FACTOR, f"your factor {shown} does not belong there", "", "", shown)
 
 
 def _text(group: Sequence[Factor]) -> str:
-    return " * ".join(x.text if x.text.replace("_", "").isalnum() else f"({x.text})" for x in group) if len(group) > 1 else (
-        group[0].text if group else "")
+    """The factors as one product."""
+    if len(group) < 2:
+        return "".join(x.text for x in group)
+    return " * ".join(x.text if x.text.replace("_", "").isalnum() else f"({x.text})" for x in group)

@@ -37,24 +37,24 @@ def path_candidates(reference: Reference, row: Node, target: Node) -> Iterator[C
 
 
 def _missing(reference: Reference, gone: Sequence[Edge], row: Node, target: Node) -> Candidate:
-    terms = [branch(reference, e, target) for e in gone]
-    what = "the branch " + terms[0] if len(terms) == 1 else "the branches " + " and ".join(terms)
-    says = f"{what} {'is' if len(terms) == 1 else 'are'} missing: {_meeting(reference, row)}"
-    finding = Finding(m.MISSING_PATH, says, reference.local_name(gone[0], target), " and ".join(terms))
+    terms = " and ".join(branch(reference, e, target) for e in gone)
+    says = f"{terms} {'is' if len(gone) == 1 else 'are'} missing: {_meeting(reference, row)}"
+    finding = Finding(m.MISSING_PATH, says, reference.local_name(gone[0], target), terms)
     return Candidate(finding, dict.fromkeys(gone, _nothing), COST[m.MISSING_PATH] + len(gone) - 1)
 
 
 def _meeting(reference: Reference, row: Node) -> str:
     name = reference.name(row)
-    return f"the branches that meet at {name} are summed, {len(reference.edges(row))} of them"
+    return f"{len(reference.edges(row))} branches meet at {name} and are summed"
 
 
 def branch(reference: Reference, edge: Edge, target: Node) -> str:
     """A branch as a person sees it: through a named row, else the term that it contributes."""
     if reference.is_named(edge.consumer):
-        return f"through {reference.name(edge.consumer)} ({reference.local_name(edge, target)})"
-    value = next(p.value for p in reference.parts[edge.argument.id] if (p.consumer, p.index) == (edge.consumer, edge.index))
-    return f"through {reference.name(edge.consumer)} (the term {reference.notation.ref(value).text})"
+        return f"the branch through {reference.name(edge.consumer)} ({reference.local_name(edge, target)})"
+    parts = reference.parts[edge.argument.id]
+    value = next(p.value for p in parts if p.consumer is edge.consumer and p.index == edge.index)
+    return f"the term {reference.notation.ref(value).text}"
 
 
 def _nothing(sweep: Backward, edge: Edge, upstream: Array) -> Array:
@@ -78,7 +78,7 @@ def dimensions(reference: Reference) -> list[sp.Expr]:
 
 
 def _scaled(reference: Reference, edge: Edge, target: Node, factor: sp.Expr, kind: str, words: str) -> Candidate:
-    says = f"the branch {branch(reference, edge, target)} {words}"
+    says = f"{branch(reference, edge, target)} {words}"
     return Candidate(Finding(kind, says, reference.local_name(edge, target)), {edge: _times(factor)}, COST[kind])
 
 
@@ -112,6 +112,30 @@ _ACTIVATED = (
     ("{0} * (1 - {0})", lambda x: x * (1 - x)),
     ("({0} > 0)", lambda x: (x > 0) * 1.0),
 )
+
+
+def lacking_candidates(reference: Reference, target: Node) -> Iterator[Candidate]:
+    """A factor that could be left out of the whole answer: a named value, or what an activation's derivative consists of."""
+    edges = reference.edges(target)
+    for name, row in reference.rows.items() if edges else ():
+        if row.kind != "float" or row.value is not None or not (same_shape(row.shape, target.shape) or not row.shape):
+            continue
+        for words, local in _LACKING:
+            factor = words.format(name)
+            finding = Finding(m.MISSING_FACTOR, f"a factor {factor} is missing", "", factor)
+            yield Candidate(finding, dict.fromkeys(edges, _without(row, local)), COST[m.EXTRA_FACTOR] + 3)
+
+
+_LACKING = (
+    ("{0}", lambda x: x),
+    ("(1 - {0})", lambda x: 1 - x),
+    ("(1 - {0}**2)", lambda x: 1 - x**2),
+    ("{0} * (1 - {0})", lambda x: x * (1 - x)),
+)
+
+
+def _without(row: Node, local: Callable[[Array], Array]) -> Swap:
+    return lambda sweep, edge, upstream: sweep.passed(edge, upstream) / local(sweep.point.value(row))
 
 
 def _extra(name: str, factor: str, edges: Sequence[Edge], swap: Swap, cost: int) -> Candidate:

@@ -39,8 +39,13 @@ def ascii_text(text: str, keeps_t: bool = False) -> tuple[str, list[str]]:
     text = _MARKED.sub(lambda m: m.group(1) + _ACCENTS[m.group(2)], unicodedata.normalize("NFC", text))
     if _POWER.search(text):
         notes.append("a raised number is written ^2")
-        text = _POWER.sub(lambda m: f"^({m.group().translate(_SUPER)})", text)
+        text = _POWER.sub(_power, text)
     return "".join([_one(char, notes) for char in text.translate(_SUB)]), list(dict.fromkeys(notes))
+
+
+def _power(match: re.Match[str]) -> str:
+    raised = match.group().translate(_SUPER)
+    return f"^{raised}" if raised.isdigit() else f"^({raised})"
 
 
 def _one(char: str, notes: list[str]) -> str:

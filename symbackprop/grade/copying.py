@@ -96,7 +96,7 @@ class Copy:
             copy.name = name
         if copy.hint is None:
             copy.hint = node.hint
-        if node.origin is not None and copy.origin is None and copy.name is None:
+        if node.origin is not None and copy.origin is None:
             copy.origin = self._origin(node.origin, rows)
         return copy
 

@@ -15,7 +15,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.record import Edge
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.align import aligned
-from symbackprop.grade.branches import extra_candidates, path_candidates, repeated
+from symbackprop.grade.branches import extra_candidates, lacking_candidates, path_candidates, repeated
 from symbackprop.grade.compare import ROUNDED, same
 from symbackprop.grade.links import is_square, link_candidates
 from symbackprop.grade.local import Candidate, exchangeable, local_candidates
@@ -65,7 +65,7 @@ class Diagnosis:
         if finding is None:
             return None
         own = aligned(self.reference, self.points, self.target, factors)
-        if own is not None and own.kind == finding.kind:
+        if own is not None and own.kind in (finding.kind, m.MISSING_FACTOR, m.EXTRA_FACTOR):
             return own
         return finding
 
@@ -115,3 +115,4 @@ class Diagnosis:
                 yield from ((edge, c) for c in rule(self.reference, edge, self.target, known))
             yield from ((None, c) for c in path_candidates(self.reference, row, self.target))
             yield from ((None, c) for c in extra_candidates(self.reference, row, known))
+        yield from ((None, c) for c in lacking_candidates(self.reference, self.target))

@@ -71,8 +71,8 @@ def products(expr: Expr) -> Iterator[tuple[str, Expr]]:
     """A product in another order, with other transposes, or of the other kind."""
     if not isinstance(expr, tree.Chain):
         return
-    for k, (sign, right) in enumerate(expr.rest):
-        if sign not in "*@":
+    for k, (sign, right) in sorted(enumerate(expr.rest), key=lambda item: item[1][0] != "@"):
+        if sign not in "*@" or (sign == "*" and isinstance(expr.first if k == 0 else right, tree.Number)):
             continue
         left: Expr = tree.Chain(expr.first, expr.rest[:k]) if k else expr.first
         for kind, product in _other_products(left, sign, right):

@@ -39,9 +39,14 @@ class Names(Protocol):
 
 
 class Formula:
-    """Evaluates one right side. ``juxtaposed``: its products have no sign of their own, so each is of the kind that fits."""
+    """Evaluates one right side.
 
-    def __init__(self, reference: Reference, names: Names, juxtaposed: bool) -> None:
+    ``juxtaposed``: its products have no sign of their own, so each is of the kind that fits. Where both kinds fit, in
+    ``w x`` for two vectors, bit k of ``inner`` says that the k-th such product is an inner one; ``vector_products`` counts.
+    """
+
+    def __init__(self, reference: Reference, names: Names, juxtaposed: bool, inner: int = 0) -> None:
+        self.inner, self.vector_products = inner, 0
         self.reference, self.graph, self.names, self.juxtaposed = reference, reference.graph, names, juxtaposed
         self.notes: list[str] = []
         self.held: dict[str, Node] = {}
@@ -119,7 +124,10 @@ class Formula:
             return self._vectors(a, b, row_b)
         if sign == "@" and not self.juxtaposed:
             return build.matmul(a, b)
-        if sign == "@" and not (a.ndim == b.ndim == 1) and _inner_fits(a, b):
+        if sign == "@" and a.ndim == b.ndim == 1 and _inner_fits(a, b):
+            self.vector_products += 1
+            return build.matmul(a, b) if self.inner >> (self.vector_products - 1) & 1 else rules.binary("*", a, b, self.graph)
+        if sign == "@" and _inner_fits(a, b):
             return build.matmul(a, b)
         if _broadcasts(a, b) or not _inner_fits(a, b):
             return rules.binary("*", a, b, self.graph)

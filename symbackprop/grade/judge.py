@@ -214,7 +214,8 @@ class Judge:
         keys = [outcome.key, *[k for k in outcome.uses if k.startswith("own ")]]
         trees = [f for k in keys if k in self.session.outcomes for f in self.session.outcomes[k].entry.answer.forms[-1:]]
         words = {n for t in (*trees, outcome.entry.answer.forms[-1]) for n in every_name(t)}
-        return frozenset(r.id for n, r in self.reference.rows.items() if n in words or n.split("[")[0] in words)
+        families = words & self.session.dictionary.bases
+        return frozenset(r.id for n, r in self.reference.rows.items() if n in words or m.base_name(n) in families)
 
 
 _STYLE_NOTES = {

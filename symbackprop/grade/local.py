@@ -73,7 +73,7 @@ def wrongs(reference: Reference, edge: Edge, known: Sequence[Node]) -> Iterator[
     """The wrong formulas for one local derivative."""
     consumer, form = edge.consumer, edge.consumer.attr.partial(edge.index)
     rows = consumer.args
-    if form != f.ONE:
+    if form not in (f.ONE, f.Num(sp.S.NegativeOne)):
         yield Wrong(m.MEAN if _is_share(form) else m.MISSING_FACTOR, f.ONE, rows, "the factor {factor} is missing")
         yield Wrong(m.EXTRA_FACTOR, f.mul(form, form), rows, "the factor {factor} is there twice")
         if not isinstance(form, f.Num):
@@ -87,12 +87,12 @@ def wrongs(reference: Reference, edge: Edge, known: Sequence[Node]) -> Iterator[
 
 
 _SAYS = {
-    v.SIGN: "in {factor} the sign of {part} is wrong: you have {wrong}",
-    v.TERM: "in {factor} the term {part} is missing: you have {wrong}",
-    v.FACTOR: "in {factor} the part {part} is missing: you have {wrong}",
-    v.EXPONENT: "in {factor} the exponent of {part} is wrong: you have {wrong}",
-    v.CONSTANT: "in {factor} the number {part} is wrong: you have {wrong}",
-    v.FUNCTION: "in {factor} the function {part} is not right: you have {wrong}",
+    v.SIGN: "in {factor}, the sign of {part} is wrong: you have {wrong}",
+    v.TERM: "in {factor}, the term {part} is missing: you have {wrong}",
+    v.FACTOR: "in {factor}, the part {part} is missing: you have {wrong}",
+    v.EXPONENT: "in {factor}, the exponent of {part} is wrong: you have {wrong}",
+    v.CONSTANT: "in {factor}, the number {part} is wrong: you have {wrong}",
+    v.FUNCTION: "in {factor}, the function {part} is not right: you have {wrong}",
 }
 
 
@@ -112,7 +112,8 @@ def _exchanges(reference: Reference, form: f.Formula, consumer: Node, known: Seq
             if new is not old and same_shape(new.shape, old.shape):
                 swapped = v.replaced(form, leaf, f.Arg(len(args)))
                 kind, says = m.exchange(old, new, reference.name(old), reference.name(new))
-                yield Wrong(kind, swapped, (*args, new), "in {factor} " + says + ": you have {wrong}")
+                have = "" if swapped == f.Arg(len(args)) else ": you have {wrong}"
+                yield Wrong(kind, swapped, (*args, new), "in {factor}, " + says + have)
 
 
 def _other_functions(consumer: Node, form: f.Formula) -> Iterator[Wrong]:

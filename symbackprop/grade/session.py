@@ -22,6 +22,7 @@ from symbackprop.grade.scope import GIVEN, MENDED, Key, NotYet, Scope, index_val
 from symbackprop.model.text import tree
 
 MAX_STEPS = 20_000
+MAX_PRODUCTS = 3
 
 
 @dataclass
@@ -101,6 +102,7 @@ class Session:
     def _read(self, lines: Sequence[Line], answers: dict[int, Answer]) -> None:
         for line in lines:
             if line.loop is not None:
+                self.dictionary.known.add(line.loop.counter)
                 self._read(line.loop.body, answers)
             elif self.reader.is_answer(line):
                 answers[line.number] = self.reader.read_left(line)
@@ -176,26 +178,31 @@ class Session:
     def _rows(self, form: tree.Expr, outcome: Outcome, which: str) -> tuple[list[Node], ModelError | None]:
         """The readings of one right side, or why there is none."""
         found: list[Node] = []
-        answer = outcome.entry.answer
-        try:
-            for choice in (0, 1):
-                scope = Scope(self, which, outcome.entry.counters, outcome.key, choice, answer.meanings)
-                formula = Formula(self.reference, scope, answer.juxtaposed)
+        problem: ModelError | None = None
+        waiting = [(0, 0)]
+        while waiting:
+            choice, products = waiting.pop(0)
+            scope = Scope(self, which, outcome.entry.counters, outcome.key, choice, outcome.entry.answer.meanings)
+            formula = Formula(self.reference, scope, outcome.entry.answer.juxtaposed, products)
+            try:
                 row = self._added(formula.row(form), outcome, which)
-                outcome.uses |= scope.uses
-                outcome.taken += [t for t in scope.taken if t not in outcome.taken]
-                outcome.notes += [n for n in formula.notes if n not in outcome.notes]
-                if row not in found:
-                    found.append(row)
-                if not scope.ambiguous:
-                    break
-        except NotYet:
-            raise
-        except (ZeroDivisionError, OverflowError) as error:
-            return [], ModelError(str(error))
-        except ModelError as error:
-            return [], error
-        return found, None
+                self._learn(outcome, scope, formula)
+                found += [row] if row not in found else []
+            except NotYet:
+                raise
+            except (ZeroDivisionError, OverflowError) as error:
+                problem = problem or ModelError(str(error))
+            except ModelError as error:
+                problem = problem or error
+            if (choice, products) == (0, 0):
+                waiting = _readings(scope.ambiguous, formula.vector_products)
+        return found, None if found else problem
+
+    def _learn(self, outcome: Outcome, scope: Scope, formula: Formula) -> None:
+        """What was met on the way: earlier answers, derivatives that are only named, slips."""
+        outcome.uses |= scope.uses
+        outcome.taken += [t for t in scope.taken if t not in outcome.taken]
+        outcome.notes += [n for n in formula.notes if n not in outcome.notes]
 
     def _added(self, row: Node, outcome: Outcome, which: str) -> Node:
         """``+=`` adds to what the same name holds so far."""
@@ -235,3 +242,8 @@ class Session:
             return self.reference.gradient(self.reference.rows[outcome.row_name])
         return None
 
+
+def _readings(locals_differ: bool, vector_products: int) -> list[tuple[int, int]]:
+    """All other readings of a line: of its local derivatives, and of its products of two vectors."""
+    ways = 2 ** min(vector_products, MAX_PRODUCTS)
+    return [(c, p) for c in range(2 if locals_differ else 1) for p in range(ways) if (c, p) != (0, 0)]

@@ -42,6 +42,5 @@ def summed_too_far(row: Node, right: Node, points: Sequence[Point]) -> Finding |
 
 
 def shape_words(row: Node, right: Node) -> str:
-    """Both shapes, and whether they are each other's transpose."""
-    hint = ": transposed?" if row.ndim == 2 and same_shape(row.shape[::-1], right.shape) else ""
-    return f"its shape is {shape_text(row.shape)}, expected {shape_text(right.shape)}{hint}"
+    """Both shapes."""
+    return f"its shape is {shape_text(row.shape)}, expected {shape_text(right.shape)}"

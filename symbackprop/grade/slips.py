@@ -289,10 +289,11 @@ class Tidy:
             if items[k].kind != NAME or not self._applies(items[k].text):
                 continue
             after = items[k + 1]
-            if after.is_sign("^", "**") and k + 3 < len(items) and items[k + 3].is_sign("("):
-                end = closing(items, k + 3) + 1
-                power = items[k + 1 : k + 3]
-                return self.applications([*items[: k + 1], *items[k + 3 : end], *power, *items[end:]])
+            raised = self._operand(items, k + 2) if after.is_sign("^", "**") else len(items)
+            if raised < len(items) and items[raised].is_sign("("):
+                end = closing(items, raised) + 1
+                power = items[k + 1 : raised]
+                return self.applications([*items[: k + 1], *items[raised:end], *power, *items[end:]])
             if after.kind in (NAME, NUMBER):
                 end = self._operand(items, k + 1)
                 self.note(f"{items[k].text} needs brackets: {items[k].text}({after.text})")
@@ -317,7 +318,7 @@ class Tidy:
         return result
 
     def _calls(self, before: Mark, mark: Mark) -> bool:
-        if before.kind != NAME or not mark.is_sign("("):
+        if before.kind != NAME or not mark.is_sign("(") or before.text in self.meanings:
             return False
         return before.text.endswith(PRIME) or self._applies(before.text) or self.dictionary.value(before.text) is None
 

@@ -22,7 +22,7 @@ def case(model: str, lines: str, kind: str, *words: str, name: str = "") -> Wron
 
 TWO_WEIGHTS = [
     case("two-weight-tanh", "dw2 = (y-o)*(1-o^2)*h", "sign", "y - o", "dL/do"),
-    case("two-weight-tanh", "dw2 = -2*(y-o)*(1-o^2)*h", "constant", "twice"),
+    case("two-weight-tanh", "dw2 = -2*(y-o)*(1-o^2)*h", "constant", "factor 2"),
     case("two-weight-tanh", "dw2 = -(y-o)*h", "missing-factor", "do/da = 1 - o**2"),
     case("two-weight-tanh", "dw2 = -(y-o)*(1-o^2)", "missing-factor", "da/dw2 = h"),
     case("two-weight-tanh", "dw2 = -(y-o)*(1-h^2)*h", "substitution", "do/da", "h stands where o belongs"),
