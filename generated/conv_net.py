@@ -1,0 +1,386 @@
+"""conv-net: convolutional classifier of 8 x 8 images: two times conv, ReLU, max-pool, then fully connected
+
+Written by `symbackprop codegen` from the model text MODEL; `symbackprop verify FILE` checks it, edited or not.
+PARAMS and DATA say which arrays forward takes, by name, and their shapes.
+"""
+
+import numpy as np
+
+NAME = "conv-net"
+MODEL = """\
+# name: conv-net
+# summary: convolutional classifier of 8 x 8 images: two times conv, ReLU, max-pool, then fully connected
+# source: Stanford CS231n, lecture 4 (LeNet's plan)
+# tags: architecture, convolution
+dim N, K = 8, M = 16, H = 64, C = 10
+data X: N x 8 x 8 x 1, y: N int < C
+param W1: 3 x 3 x 1 x K, b1: K, W2: 3 x 3 x K x M, b2: M, W3: 4*M x H, b3: H, W4: H x C, b4: C
+Z1 = conv2d(X, W1, padding=1) + b1
+A1 = relu(Z1)
+P1 = max_pool2d(A1, 2)
+Z2 = conv2d(P1, W2, padding=1) + b2
+A2 = relu(Z2)
+P2 = max_pool2d(A2, 2)
+F = reshape(P2, (N, 4*M))
+Z3 = F @ W3 + b3
+A3 = relu(Z3)
+Z4 = A3 @ W4 + b4
+loss L = mean(cross_entropy(Z4, y))
+"""
+PARAMS = {
+    "W1": (3, 3, 1, "K"), "b1": ("K",), "W2": (3, 3, "K", "M"), "b2": ("M",), "W3": ("4*M", "H"),
+    "b3": ("H",), "W4": ("H", "C"), "b4": ("C",),
+}
+DATA = {"X": ("N", 8, 8, 1), "y": ("N",)}
+DIMS = {"N": None, "K": 8, "M": 16, "H": 64, "C": 10}
+LOSS = "L"
+INTEGERS = {"y": "C"}
+DTYPE = np.float64
+
+
+def forward(params, data):
+    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    W1 = arrays["W1"]                                 # 3×3×1×K
+    b1 = arrays["b1"]                                 # K
+    W2 = arrays["W2"]                                 # 3×3×K×M
+    b2 = arrays["b2"]                                 # M
+    W3 = arrays["W3"]                                 # (4*M)×H
+    b3 = arrays["b3"]                                 # H
+    W4 = arrays["W4"]                                 # H×C
+    b4 = arrays["b4"]                                 # C
+    X = arrays["X"]                                   # N×8×8×1
+    y = arrays["y"]                                   # N
+    N, M = sizes["N"], sizes["M"]
+    Z1 = conv2d(X, W1, (1, 1), (1, 1), (8, 8)) + b1   # Z1 = conv2d(X, W1, padding=1) + b1   N×8×8×K
+    A1 = np.maximum(Z1, 0)                            # A1 = relu(Z1)   N×8×8×K
+    a = unfold(A1, 1, 2, 2)                           # a = unfold(A1, 2, axis=1, stride=2)   N×4×2×8×K
+    b = unfold(a, 3, 2, 2)                            # b = unfold(a, 2, axis=3, stride=2)   N×4×2×4×2×K
+    P1 = np.max(b, axis=(2, 4))                       # P1 = max(b, axis=(2, 4))   N×4×4×K
+    Z2 = conv2d(P1, W2, (1, 1), (1, 1), (4, 4)) + b2  # Z2 = conv2d(P1, W2, padding=1) + b2   N×4×4×M
+    A2 = np.maximum(Z2, 0)                            # A2 = relu(Z2)   N×4×4×M
+    c = unfold(A2, 1, 2, 2)                           # c = unfold(A2, 2, axis=1, stride=2)   N×2×2×4×M
+    d = unfold(c, 3, 2, 2)                            # d = unfold(c, 2, axis=3, stride=2)   N×2×2×2×2×M
+    P2 = np.max(d, axis=(2, 4))                       # P2 = max(d, axis=(2, 4))   N×2×2×M
+    F = P2.reshape(N, 4 * M)                          # F = reshape(P2, (N, 4*M))   N×(4*M)
+    Z3 = F @ W3 + b3                                  # Z3 = F W3 + b3   N×H
+    A3 = np.maximum(Z3, 0)                            # A3 = relu(Z3)   N×H
+    Z4 = A3 @ W4 + b4                                 # Z4 = A3 W4 + b4   N×C
+    p, t1 = softmax_logsumexp(Z4, axis=1)             # p = softmax(Z4)   N×C
+    L = np.sum(t1 - Z4[np.arange(N), y]) / N          # L = mean(cross_entropy(Z4, y))
+    cache = {
+        "X": X, "p": p, "y": y, "W4": W4, "Z3": Z3, "W3": W3, "d": d, "P2": P2, "Z2": Z2, "W2": W2, "b": b,
+        "P1": P1, "Z1": Z1, "F": F, "A3": A3, "N": N, "M": M, "dtype": dtype, "dtypes": dtypes,
+    }
+    return dtype.type(L), cache
+
+
+def backward(cache, upstream=1.0):
+    """The gradient of L, times upstream, with respect to every parameter and input."""
+    X = cache["X"]                                    # N×8×8×1
+    p = cache["p"]                                    # N×C
+    y = cache["y"]                                    # N
+    W4 = cache["W4"]                                  # H×C
+    Z3 = cache["Z3"]                                  # N×H
+    W3 = cache["W3"]                                  # (4*M)×H
+    d = cache["d"]                                    # N×2×2×2×2×M
+    P2 = cache["P2"]                                  # N×2×2×M
+    Z2 = cache["Z2"]                                  # N×4×4×M
+    W2 = cache["W2"]                                  # 3×3×K×M
+    b = cache["b"]                                    # N×4×2×4×2×K
+    P1 = cache["P1"]                                  # N×4×4×K
+    Z1 = cache["Z1"]                                  # N×8×8×K
+    F = cache["F"]                                    # N×(4*M)
+    A3 = cache["A3"]                                  # N×H
+    N, M = cache["N"], cache["M"]
+    dtype = cache["dtype"]
+    dZ4 = p / N                                       # dZ4 = (p − one_hot(y, C)) / N   N×C
+    at = np.arange(N), y                              # the entry of every row that the one-hot array marks
+    dZ4[at] = (p[at] - 1) / N
+    dW4 = A3.T @ dZ4                                  # dW4 = A3ᵀ dZ4   H×C
+    db4 = np.sum(dZ4, axis=0)                         # db4 = sum(dZ4, axis=0)   C
+    dA3 = dZ4 @ W4.T                                  # dA3 = dZ4 W4ᵀ   N×H
+    dZ3 = dA3 * (Z3 > 0)                              # dZ3 = dA3 ⊙ (Z3 > 0)   N×H
+    dW3 = F.T @ dZ3                                   # dW3 = Fᵀ dZ3   (4*M)×H
+    db3 = np.sum(dZ3, axis=0)                         # db3 = sum(dZ3, axis=0)   H
+    dF = dZ3 @ W3.T                                   # dF = dZ3 W3ᵀ   N×(4*M)
+    # t2 = d == reshape(P2, (N, 2, 1, 2, 1, M))   N×2×2×2×2×M
+    t2 = d == P2[:, :, None, :, None, :]
+    # dd = reshape(dF, (N, 2, 1, 2, 1, M)) ⊙ t2 / sum(t2, axis=(2, 4), keepdims=True)   N×2×2×2×2×M
+    dd = dF.reshape(N, 2, 1, 2, 1, M) * t2 / np.sum(t2.astype(dtype), axis=(2, 4), keepdims=True)
+    dc = fold(dd, 3, 4, 2)                            # dc = fold(dd, 4, axis=3, stride=2)   N×2×2×4×M
+    dA2 = fold(dc, 1, 4, 2)                           # dA2 = fold(dc, 4, axis=1, stride=2)   N×4×4×M
+    dZ2 = dA2 * (Z2 > 0)                              # dZ2 = dA2 ⊙ (Z2 > 0)   N×4×4×M
+    # dW2 = conv2d_kernel(P1, dZ2, (3, 3), padding=1)   3×3×K×M
+    dW2 = conv2d_kernel(P1, dZ2, (1, 1), (1, 1), (3, 3))
+    db2 = np.sum(dZ2, axis=(0, 1, 2))                 # db2 = sum(dZ2, axis=(0, 1, 2))   M
+    # dP1 = conv2d_input(dZ2, W2, (4, 4), padding=1)   N×4×4×K
+    dP1 = conv2d_input(dZ2, W2, (1, 1), (1, 1), (4, 4))
+    # t3 = b == reshape(P1, (N, 4, 1, 4, 1, K))   N×4×2×4×2×K
+    t3 = b == P1[:, :, None, :, None, :]
+    # db = reshape(dP1, (N, 4, 1, 4, 1, K)) ⊙ t3 / sum(t3, axis=(2, 4), keepdims=True)   N×4×2×4×2×K
+    db = dP1[:, :, None, :, None, :] * t3 / np.sum(t3.astype(dtype), axis=(2, 4), keepdims=True)
+    da = fold(db, 3, 8, 2)                            # da = fold(db, 8, axis=3, stride=2)   N×4×2×8×K
+    dA1 = fold(da, 1, 8, 2)                           # dA1 = fold(da, 8, axis=1, stride=2)   N×8×8×K
+    dZ1 = dA1 * (Z1 > 0)                              # dZ1 = dA1 ⊙ (Z1 > 0)   N×8×8×K
+    # dW1 = conv2d_kernel(X, dZ1, (3, 3), padding=1)   3×3×1×K
+    dW1 = conv2d_kernel(X, dZ1, (1, 1), (1, 1), (3, 3))
+    db1 = np.sum(dZ1, axis=(0, 1, 2))                 # db1 = sum(dZ1, axis=(0, 1, 2))   K
+    grads = {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2, "W3": dW3, "b3": db3, "W4": dW4, "b4": db4}
+    return scaled(grads, cache["dtypes"], upstream)
+
+
+def loss_and_grads(params, data):
+    """L and its gradients."""
+    loss, cache = forward(params, data)
+    return loss, backward(cache)
+
+
+def outputs(params, data):
+    """Every named intermediate, by its name."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    W1 = arrays["W1"]                                 # 3×3×1×K
+    b1 = arrays["b1"]                                 # K
+    W2 = arrays["W2"]                                 # 3×3×K×M
+    b2 = arrays["b2"]                                 # M
+    W3 = arrays["W3"]                                 # (4*M)×H
+    b3 = arrays["b3"]                                 # H
+    W4 = arrays["W4"]                                 # H×C
+    b4 = arrays["b4"]                                 # C
+    X = arrays["X"]                                   # N×8×8×1
+    y = arrays["y"]                                   # N
+    N, M = sizes["N"], sizes["M"]
+    Z1 = conv2d(X, W1, (1, 1), (1, 1), (8, 8)) + b1   # Z1 = conv2d(X, W1, padding=1) + b1   N×8×8×K
+    A1 = np.maximum(Z1, 0)                            # A1 = relu(Z1)   N×8×8×K
+    a = unfold(A1, 1, 2, 2)                           # a = unfold(A1, 2, axis=1, stride=2)   N×4×2×8×K
+    b = unfold(a, 3, 2, 2)                            # b = unfold(a, 2, axis=3, stride=2)   N×4×2×4×2×K
+    P1 = np.max(b, axis=(2, 4))                       # P1 = max(b, axis=(2, 4))   N×4×4×K
+    Z2 = conv2d(P1, W2, (1, 1), (1, 1), (4, 4)) + b2  # Z2 = conv2d(P1, W2, padding=1) + b2   N×4×4×M
+    A2 = np.maximum(Z2, 0)                            # A2 = relu(Z2)   N×4×4×M
+    c = unfold(A2, 1, 2, 2)                           # c = unfold(A2, 2, axis=1, stride=2)   N×2×2×4×M
+    d = unfold(c, 3, 2, 2)                            # d = unfold(c, 2, axis=3, stride=2)   N×2×2×2×2×M
+    P2 = np.max(d, axis=(2, 4))                       # P2 = max(d, axis=(2, 4))   N×2×2×M
+    F = P2.reshape(N, 4 * M)                          # F = reshape(P2, (N, 4*M))   N×(4*M)
+    Z3 = F @ W3 + b3                                  # Z3 = F W3 + b3   N×H
+    A3 = np.maximum(Z3, 0)                            # A3 = relu(Z3)   N×H
+    Z4 = A3 @ W4 + b4                                 # Z4 = A3 W4 + b4   N×C
+    L = np.sum(logsumexp(Z4, axis=1) - Z4[np.arange(N), y]) / N  # L = mean(cross_entropy(Z4, y))
+    return {
+        "Z1": Z1, "A1": A1, "P1": P1, "Z2": Z2, "A2": A2, "P2": P2, "F": F, "Z3": Z3, "A3": A3, "Z4": Z4,
+        "L": L,
+    }
+
+
+def init_params(rng, **dims):
+    """Initial parameters drawn from a numpy.random.Generator; sizes as in init_params(rng, D=4)."""
+    K, M, H, C = chosen(dims, DIMS, ("K", "M", "H", "C"))
+    params = {
+        "W1": rng.standard_normal((3, 3, 1, K)) * 0.471405,
+        "b1": np.zeros(K),
+        "W2": rng.standard_normal((3, 3, K, M)) * (2 / (9 * K)) ** 0.5,
+        "b2": np.zeros(M),
+        "W3": rng.standard_normal((4 * M, H)) * (1 / (2 * M)) ** 0.5,
+        "b3": np.zeros(H),
+        "W4": rng.standard_normal((H, C)) * (1 / H) ** 0.5,
+        "b4": np.zeros(C),
+    }
+    return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
+
+
+def read(params, data):
+    """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return."""
+    check_names(params, PARAMS, "params")
+    check_names(data, DATA, "data")
+    given = {**params, **data}
+    shapes = {**PARAMS, **DATA}
+    arrays = {name: as_array(name, given[name]) for name in shapes}
+    sizes = {}
+    bind_sizes(arrays, shapes, sizes)
+    sizes["4*M"] = 4 * sizes["M"]
+    check_shapes(arrays, shapes, sizes)
+    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
+    dtypes = {}
+    for name, array in arrays.items():
+        if name in INTEGERS:
+            check_range(name, array, INTEGERS[name], sizes)
+            arrays[name] = as_integers(name, array)[()]
+        else:
+            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            arrays[name] = array.astype(dtype, copy=False)[()]
+    return arrays, sizes, dtype, dtypes
+
+
+def check_names(given, declared, what):
+    """ValueError unless given is a dict with exactly the declared names."""
+    if not isinstance(given, dict):
+        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+    missing = [name for name in declared if name not in given]
+    extra = [name for name in given if name not in declared]
+    if missing or extra:
+        wrong = f"no {missing[0]!r}" if missing else f"an unknown name {extra[0]!r}"
+        raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
+
+
+def as_array(name, value):
+    """The value as an array of real numbers; ValueError naming it for anything else."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} is not an array of real numbers: its dtype is {array.dtype}")
+    return array
+
+
+def as_integers(name, array):
+    """Integer data; an empty list is fine, floats are not."""
+    if array.dtype.kind == "f" and array.size:
+        raise ValueError(f"{name} has to hold integers, not {array.dtype}")
+    return array.astype(np.intp)
+
+
+def is_float(value):
+    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
+    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+
+
+def computing_dtype(arrays, given, integers, default):
+    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
+    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+    return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
+
+
+def misfit(name, array, shape, sizes):
+    """The ValueError for an array of another shape than the declared one."""
+    symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    known = ", ".join(f"{d} = {sizes[d]}" for d in dict.fromkeys(shape) if d in sizes)
+    return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
+
+
+def bind_sizes(arrays, shapes, sizes):
+    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+    for name, shape in shapes.items():
+        if arrays[name].ndim != len(shape):
+            raise misfit(name, arrays[name], shape, sizes)
+        for dim, size in zip(shape, arrays[name].shape):
+            if isinstance(dim, str) and dim.isidentifier():
+                sizes.setdefault(dim, size)
+
+
+def check_shapes(arrays, shapes, sizes):
+    """ValueError for the first array whose shape is not the declared one under these sizes."""
+    for name, shape in shapes.items():
+        if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
+            raise misfit(name, arrays[name], shape, sizes)
+
+
+def check_range(name, array, bound, sizes):
+    """ValueError unless 0 <= array < bound everywhere."""
+    if array.size and not (array.min() >= 0 and array.max() < sizes.get(bound, bound)):
+        wrong = array.min() if array.min() < 0 else array.max()
+        limit = f"{bound} = {sizes[bound]}" if bound in sizes else bound
+        raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
+
+
+def chosen(dims, defaults, needed):
+    """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing."""
+    unknown = [name for name in dims if name not in defaults]
+    if unknown:
+        raise ValueError(f"there is no dimension {unknown[0]!r}; the model has {', '.join(defaults) or 'none'}")
+    found = {name: dims.get(name, defaults[name]) for name in needed}
+    missing = [name for name, size in found.items() if size is None]
+    if missing:
+        raise ValueError(f"init_params needs a size for {missing[0]}, as in init_params(rng, {missing[0]}=4)")
+    return [int(size) for size in found.values()]
+
+
+def logsumexp(a, axis, keepdims=False):
+    """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows."""
+    top = np.max(a, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    total = np.log(np.sum(np.exp(a - top), axis=axis, keepdims=True)) + top
+    return total if keepdims else np.squeeze(total, axis=axis)
+
+
+def softmax_logsumexp(a, axis, keepdims=False):
+    """softmax(a) and logsumexp(a) from the same exponentials."""
+    top = np.max(a, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    e = a - top
+    np.exp(e, out=e)
+    total = np.sum(e, axis=axis, keepdims=True)
+    e /= total
+    log_total = np.log(total) + top
+    return e, log_total if keepdims else np.squeeze(log_total, axis=axis)
+
+
+def unfold(a, axis, width, stride):
+    """All windows along an axis, which becomes (window, place in the window); a view."""
+    windows = np.lib.stride_tricks.sliding_window_view(a, width, axis=axis)
+    return np.moveaxis(windows[(slice(None),) * axis + (slice(None, None, stride),)], -1, axis + 1)
+
+
+def fold(a, axis, size, stride):
+    """Overlapping windows added up into an axis of that size: the adjoint of unfold."""
+    count, width = a.shape[axis], a.shape[axis + 1]
+    out = np.zeros((*a.shape[:axis], size, *a.shape[axis + 2 :]), a.dtype)
+    lead = (slice(None),) * axis
+    for k in range(width):
+        covered = (*lead, slice(k, k + stride * count, stride))
+        out[covered] += a.take(k, axis=axis + 1)
+    return out
+
+
+def patches(x, kernel, stride, padding, size):
+    """The windows of images as rows of a matrix: (N·H'·W') × (kh·kw·C)."""
+    (kh, kw), (ph, pw) = kernel, padding
+    if ph or pw:
+        padded = np.zeros((x.shape[0], x.shape[1] + 2 * ph, x.shape[2] + 2 * pw, x.shape[3]), x.dtype)
+        padded[:, ph : ph + x.shape[1], pw : pw + x.shape[2]] = x
+        x = padded
+    windows = np.lib.stride_tricks.sliding_window_view(x, (kh, kw), axis=(1, 2))
+    windows = windows[:, :: stride[0], :: stride[1]][:, : size[0], : size[1]].transpose(0, 1, 2, 4, 5, 3)
+    return windows.reshape(x.shape[0] * size[0] * size[1], kh * kw * x.shape[3])
+
+
+def conv2d(x, w, stride, padding, size):
+    """Cross-correlation: every window of x times the kernel, as one matrix product."""
+    kh, kw, c, k = w.shape
+    rows = patches(x, (kh, kw), stride, padding, size)
+    return (rows @ w.reshape(kh * kw * c, k)).reshape(x.shape[0], *size, k)
+
+
+def conv2d_input(y, w, stride, padding, size):
+    """The adjoint of conv2d in x: every entry of y spread over the window it came from."""
+    kh, kw, c, k = w.shape
+    (sh, sw), (ph, pw), (n, rows, columns, _) = stride, padding, y.shape
+    if (sh, sw) == (1, 1) and ph < kh and pw < kw:
+        flipped = w[::-1, ::-1].transpose(0, 1, 3, 2)
+        return conv2d(y, flipped, (1, 1), (kh - 1 - ph, kw - 1 - pw), size)
+    spread = (y.reshape(-1, k) @ w.reshape(kh * kw * c, k).T).reshape(n, rows, columns, kh, kw, c)
+    out = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, c), y.dtype)
+    for i in range(kh):
+        for j in range(kw):
+            out[:, i : i + sh * rows : sh, j : j + sw * columns : sw] += spread[:, :, :, i, j]
+    return out[:, ph : ph + size[0], pw : pw + size[1]]
+
+
+def conv2d_kernel(x, y, stride, padding, size):
+    """The adjoint of conv2d in w: windows of x correlated with y, as one matrix product."""
+    n, rows, columns, k = y.shape
+    windows = patches(x, size, stride, padding, (rows, columns))
+    return (windows.T @ y.reshape(n * rows * columns, k)).reshape(*size, x.shape[3], k)
+
+
+def scaled(grads, dtypes, upstream):
+    """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
+    if np.ndim(upstream) != 0:
+        raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
+    if upstream != 1:
+        grads = {name: grad * upstream for name, grad in grads.items()}
+    return returned(grads, dtypes)
+
+
+def returned(arrays, dtypes):
+    """The arrays in the dtypes to return them in."""
+    return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}

@@ -1,0 +1,730 @@
+"""gpt: a small GPT: token and place embeddings, transformer blocks, tied output head
+
+Written by `symbackprop codegen` from the model text MODEL; `symbackprop verify FILE` checks it, edited or not.
+PARAMS and DATA say which arrays forward takes, by name, and their shapes.
+"""
+
+import numpy as np
+
+NAME = "gpt"
+MODEL = """\
+# name: gpt
+# summary: a small GPT: token and place embeddings, transformer blocks, tied output head
+# source: Radford et al. 2019
+# tags: architecture, attention, language
+dim N, T, V, h = 2, d = 4, F
+data words: N x T int < V, target: N x T int < V
+param E: V x d*h, P: T x d*h, ga1: d*h, ga2: d*h, ca1: d*h, ca2: d*h, W_q1: d*h x d*h
+param W_q2: d*h x d*h, W_k1: d*h x d*h, W_k2: d*h x d*h, W_v1: d*h x d*h, W_v2: d*h x d*h
+param W_o1: d*h x d*h, W_o2: d*h x d*h, gb1: d*h, gb2: d*h, cb1: d*h, cb2: d*h, W_u1: d*h x F
+param W_u2: d*h x F, b_u1: F, b_u2: F, W_d1: F x d*h, W_d2: F x d*h, b_d1: d*h, b_d2: d*h, g: d*h
+param c: d*h
+X0 = E[words] + P
+A1 = ga1 * layer_norm(X0) + ca1
+Q1 = transpose(reshape(A1 @ W_q1, (N, T, h, d)), (0, 2, 1, 3))
+K1 = transpose(reshape(A1 @ W_k1, (N, T, h, d)), (0, 2, 1, 3))
+S1 = transpose(reshape(A1 @ W_v1, (N, T, h, d)), (0, 2, 1, 3))
+Y1 = X0 + reshape(transpose(attention(Q1, K1, S1, causal=True), (0, 2, 1, 3)), (N, T, d*h)) @ W_o1
+M1 = gb1 * layer_norm(Y1) + cb1
+X1 = Y1 + gelu(M1 @ W_u1 + b_u1) @ W_d1 + b_d1
+A2 = ga2 * layer_norm(X1) + ca2
+Q2 = transpose(reshape(A2 @ W_q2, (N, T, h, d)), (0, 2, 1, 3))
+K2 = transpose(reshape(A2 @ W_k2, (N, T, h, d)), (0, 2, 1, 3))
+S2 = transpose(reshape(A2 @ W_v2, (N, T, h, d)), (0, 2, 1, 3))
+Y2 = X1 + reshape(transpose(attention(Q2, K2, S2, causal=True), (0, 2, 1, 3)), (N, T, d*h)) @ W_o2
+M2 = gb2 * layer_norm(Y2) + cb2
+X2 = Y2 + gelu(M2 @ W_u2 + b_u2) @ W_d2 + b_d2
+O = g * layer_norm(X2) + c
+Z = O @ E.T
+loss L = mean(cross_entropy(Z, target))
+"""
+PARAMS = {
+    "E": ("V", "d*h"), "P": ("T", "d*h"), "ga1": ("d*h",), "ga2": ("d*h",), "ca1": ("d*h",), "ca2": ("d*h",),
+    "W_q1": ("d*h", "d*h"), "W_q2": ("d*h", "d*h"), "W_k1": ("d*h", "d*h"), "W_k2": ("d*h", "d*h"),
+    "W_v1": ("d*h", "d*h"), "W_v2": ("d*h", "d*h"), "W_o1": ("d*h", "d*h"), "W_o2": ("d*h", "d*h"),
+    "gb1": ("d*h",), "gb2": ("d*h",), "cb1": ("d*h",), "cb2": ("d*h",), "W_u1": ("d*h", "F"),
+    "W_u2": ("d*h", "F"), "b_u1": ("F",), "b_u2": ("F",), "W_d1": ("F", "d*h"), "W_d2": ("F", "d*h"),
+    "b_d1": ("d*h",), "b_d2": ("d*h",), "g": ("d*h",), "c": ("d*h",),
+}
+DATA = {"words": ("N", "T"), "target": ("N", "T")}
+DIMS = {"N": None, "T": None, "V": None, "h": 2, "d": 4, "F": None}
+LOSS = "L"
+INTEGERS = {"words": "V", "target": "V"}
+DTYPE = np.float64
+
+
+def forward(params, data):
+    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    E = arrays["E"]                                   # V×(d*h)
+    P = arrays["P"]                                   # T×(d*h)
+    ga1 = arrays["ga1"]                               # (d*h)
+    ga2 = arrays["ga2"]                               # (d*h)
+    ca1 = arrays["ca1"]                               # (d*h)
+    ca2 = arrays["ca2"]                               # (d*h)
+    W_q1 = arrays["W_q1"]                             # (d*h)×(d*h)
+    W_q2 = arrays["W_q2"]                             # (d*h)×(d*h)
+    W_k1 = arrays["W_k1"]                             # (d*h)×(d*h)
+    W_k2 = arrays["W_k2"]                             # (d*h)×(d*h)
+    W_v1 = arrays["W_v1"]                             # (d*h)×(d*h)
+    W_v2 = arrays["W_v2"]                             # (d*h)×(d*h)
+    W_o1 = arrays["W_o1"]                             # (d*h)×(d*h)
+    W_o2 = arrays["W_o2"]                             # (d*h)×(d*h)
+    gb1 = arrays["gb1"]                               # (d*h)
+    gb2 = arrays["gb2"]                               # (d*h)
+    cb1 = arrays["cb1"]                               # (d*h)
+    cb2 = arrays["cb2"]                               # (d*h)
+    W_u1 = arrays["W_u1"]                             # (d*h)×F
+    W_u2 = arrays["W_u2"]                             # (d*h)×F
+    b_u1 = arrays["b_u1"]                             # F
+    b_u2 = arrays["b_u2"]                             # F
+    W_d1 = arrays["W_d1"]                             # F×(d*h)
+    W_d2 = arrays["W_d2"]                             # F×(d*h)
+    b_d1 = arrays["b_d1"]                             # (d*h)
+    b_d2 = arrays["b_d2"]                             # (d*h)
+    g = arrays["g"]                                   # (d*h)
+    c = arrays["c"]                                   # (d*h)
+    words = arrays["words"]                           # N×T
+    target = arrays["target"]                         # N×T
+    N, T, V, h, d, F = sizes["N"], sizes["T"], sizes["V"], sizes["h"], sizes["d"], sizes["F"]
+    X0 = E[words] + P                                 # X0 = E[words] + P   N×T×(d*h)
+    t4 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t4 = causal_mask(T)   T×T
+    # c_2 = X0 − mean(X0, axis=-1, keepdims=True)   N×T×(d*h)
+    c_2 = X0 - np.sum(X0, axis=2, keepdims=True) / (d * h)
+    # v = mean(c_2², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v = np.sum(c_2 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
+    a = c_2 / s                                       # a = c_2 / s   N×T×(d*h)
+    A1 = ga1 * a + ca1                                # A1 = ga1 ⊙ a + ca1   N×T×(d*h)
+    # Q1 = transpose(reshape(A1 W_q1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    Q1 = np.transpose((A1.reshape(N * T, d * h) @ W_q1).reshape(N, T, h, d), (0, 2, 1, 3))
+    # K1 = transpose(reshape(A1 W_k1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    K1 = np.transpose((A1.reshape(N * T, d * h) @ W_k1).reshape(N, T, h, d), (0, 2, 1, 3))
+    b = Q1 @ np.swapaxes(K1, -1, -2) / d ** 0.5       # b = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
+    S = np.where(t4, b, -np.inf)                      # S = where(t4, b, -oo)   N×h×T×T
+    P_2 = softmax(S, axis=3)                          # P_2 = softmax(S)   N×h×T×T
+    # S1 = transpose(reshape(A1 W_v1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    S1 = np.transpose((A1.reshape(N * T, d * h) @ W_v1).reshape(N, T, h, d), (0, 2, 1, 3))
+    # e = reshape(transpose(P_2 S1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    e = np.transpose(P_2 @ S1, (0, 2, 1, 3)).reshape(N, T, d * h)
+    Y1 = X0 + (e.reshape(N * T, d * h) @ W_o1).reshape(N, T, d * h)  # Y1 = X0 + e W_o1   N×T×(d*h)
+    # c_3 = Y1 − mean(Y1, axis=-1, keepdims=True)   N×T×(d*h)
+    c_3 = Y1 - np.sum(Y1, axis=2, keepdims=True) / (d * h)
+    # v_2 = mean(c_3², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_2 = np.sum(c_3 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
+    k = c_3 / s_2                                     # k = c_3 / s_2   N×T×(d*h)
+    M1 = gb1 * k + cb1                                # M1 = gb1 ⊙ k + cb1   N×T×(d*h)
+    m = (M1.reshape(N * T, d * h) @ W_u1).reshape(N, T, F) + b_u1  # m = M1 W_u1 + b_u1   N×T×F
+    Phi = normal_cdf(m)                               # Phi = normal_cdf(m)   N×T×F
+    p = m * Phi                                       # p = m ⊙ Phi   N×T×F
+    X1 = Y1 + (p.reshape(N * T, F) @ W_d1).reshape(N, T, d * h) + b_d1  # X1 = Y1 + p W_d1 + b_d1   N×T×(d*h)
+    # c_4 = X1 − mean(X1, axis=-1, keepdims=True)   N×T×(d*h)
+    c_4 = X1 - np.sum(X1, axis=2, keepdims=True) / (d * h)
+    # v_3 = mean(c_4², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_3 = np.sum(c_4 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    s_3 = np.sqrt(v_3)                                # s_3 = sqrt(v_3)   N×T×1
+    q = c_4 / s_3                                     # q = c_4 / s_3   N×T×(d*h)
+    A2 = ga2 * q + ca2                                # A2 = ga2 ⊙ q + ca2   N×T×(d*h)
+    # Q2 = transpose(reshape(A2 W_q2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    Q2 = np.transpose((A2.reshape(N * T, d * h) @ W_q2).reshape(N, T, h, d), (0, 2, 1, 3))
+    # K2 = transpose(reshape(A2 W_k2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    K2 = np.transpose((A2.reshape(N * T, d * h) @ W_k2).reshape(N, T, h, d), (0, 2, 1, 3))
+    r = Q2 @ np.swapaxes(K2, -1, -2) / d ** 0.5       # r = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
+    S_2 = np.where(t4, r, -np.inf)                    # S_2 = where(t4, r, -oo)   N×h×T×T
+    P_3 = softmax(S_2, axis=3)                        # P_3 = softmax(S_2)   N×h×T×T
+    # S2 = transpose(reshape(A2 W_v2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    S2 = np.transpose((A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d), (0, 2, 1, 3))
+    # u = reshape(transpose(P_3 S2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    u = np.transpose(P_3 @ S2, (0, 2, 1, 3)).reshape(N, T, d * h)
+    Y2 = X1 + (u.reshape(N * T, d * h) @ W_o2).reshape(N, T, d * h)  # Y2 = X1 + u W_o2   N×T×(d*h)
+    # c_5 = Y2 − mean(Y2, axis=-1, keepdims=True)   N×T×(d*h)
+    c_5 = Y2 - np.sum(Y2, axis=2, keepdims=True) / (d * h)
+    # v_4 = mean(c_5², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_4 = np.sum(c_5 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    s_4 = np.sqrt(v_4)                                # s_4 = sqrt(v_4)   N×T×1
+    z = c_5 / s_4                                     # z = c_5 / s_4   N×T×(d*h)
+    M2 = gb2 * z + cb2                                # M2 = gb2 ⊙ z + cb2   N×T×(d*h)
+    t1 = (M2.reshape(N * T, d * h) @ W_u2).reshape(N, T, F) + b_u2  # t1 = M2 W_u2 + b_u2   N×T×F
+    Phi_2 = normal_cdf(t1)                            # Phi_2 = normal_cdf(t1)   N×T×F
+    t2 = t1 * Phi_2                                   # t2 = t1 ⊙ Phi_2   N×T×F
+    # X2 = Y2 + t2 W_d2 + b_d2   N×T×(d*h)
+    X2 = Y2 + (t2.reshape(N * T, F) @ W_d2).reshape(N, T, d * h) + b_d2
+    # c_6 = X2 − mean(X2, axis=-1, keepdims=True)   N×T×(d*h)
+    c_6 = X2 - np.sum(X2, axis=2, keepdims=True) / (d * h)
+    # v_5 = mean(c_6², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_5 = np.sum(c_6 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    s_5 = np.sqrt(v_5)                                # s_5 = sqrt(v_5)   N×T×1
+    t3 = c_6 / s_5                                    # t3 = c_6 / s_5   N×T×(d*h)
+    O = g * t3 + c                                    # O = g ⊙ t3 + c   N×T×(d*h)
+    Z = (O.reshape(N * T, d * h) @ E.T).reshape(N, T, V)  # Z = O Eᵀ   N×T×V
+    p_2, t5 = softmax_logsumexp(Z, axis=2)            # p_2 = softmax(Z)   N×T×V
+    # L = mean(cross_entropy(Z, target))
+    L = np.sum(t5 - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]) / (N * T)
+    cache = {
+        "p_2": p_2, "target": target, "O": O, "E": E, "g": g, "s_5": s_5, "t3": t3, "c_6": c_6, "W_d2": W_d2,
+        "Phi_2": Phi_2, "t1": t1, "W_u2": W_u2, "gb2": gb2, "s_4": s_4, "z": z, "c_5": c_5, "W_o2": W_o2,
+        "P_3": P_3, "W_v2": W_v2, "S2": S2, "Q2": Q2, "W_k2": W_k2, "K2": K2, "W_q2": W_q2, "ga2": ga2,
+        "s_3": s_3, "q": q, "c_4": c_4, "W_d1": W_d1, "Phi": Phi, "m": m, "W_u1": W_u1, "gb1": gb1,
+        "s_2": s_2, "k": k, "c_3": c_3, "W_o1": W_o1, "P_2": P_2, "W_v1": W_v1, "S1": S1, "Q1": Q1,
+        "W_k1": W_k1, "K1": K1, "W_q1": W_q1, "ga1": ga1, "s": s, "a": a, "c_2": c_2, "words": words,
+        "A1": A1, "A2": A2, "e": e, "u": u, "M1": M1, "M2": M2, "p": p, "t2": t2, "N": N, "T": T, "V": V,
+        "h": h, "d": d, "F": F, "dtypes": dtypes,
+    }
+    return dtype.type(L), cache
+
+
+def backward(cache, upstream=1.0):
+    """The gradient of L, times upstream, with respect to every parameter and input."""
+    p_2 = cache["p_2"]                                # N×T×V
+    target = cache["target"]                          # N×T
+    O = cache["O"]                                    # N×T×(d*h)
+    E = cache["E"]                                    # V×(d*h)
+    g = cache["g"]                                    # (d*h)
+    s_5 = cache["s_5"]                                # N×T×1
+    t3 = cache["t3"]                                  # N×T×(d*h)
+    c_6 = cache["c_6"]                                # N×T×(d*h)
+    W_d2 = cache["W_d2"]                              # F×(d*h)
+    Phi_2 = cache["Phi_2"]                            # N×T×F
+    t1 = cache["t1"]                                  # N×T×F
+    W_u2 = cache["W_u2"]                              # (d*h)×F
+    gb2 = cache["gb2"]                                # (d*h)
+    s_4 = cache["s_4"]                                # N×T×1
+    z = cache["z"]                                    # N×T×(d*h)
+    c_5 = cache["c_5"]                                # N×T×(d*h)
+    W_o2 = cache["W_o2"]                              # (d*h)×(d*h)
+    P_3 = cache["P_3"]                                # N×h×T×T
+    W_v2 = cache["W_v2"]                              # (d*h)×(d*h)
+    S2 = cache["S2"]                                  # N×h×T×d
+    Q2 = cache["Q2"]                                  # N×h×T×d
+    W_k2 = cache["W_k2"]                              # (d*h)×(d*h)
+    K2 = cache["K2"]                                  # N×h×T×d
+    W_q2 = cache["W_q2"]                              # (d*h)×(d*h)
+    ga2 = cache["ga2"]                                # (d*h)
+    s_3 = cache["s_3"]                                # N×T×1
+    q = cache["q"]                                    # N×T×(d*h)
+    c_4 = cache["c_4"]                                # N×T×(d*h)
+    W_d1 = cache["W_d1"]                              # F×(d*h)
+    Phi = cache["Phi"]                                # N×T×F
+    m = cache["m"]                                    # N×T×F
+    W_u1 = cache["W_u1"]                              # (d*h)×F
+    gb1 = cache["gb1"]                                # (d*h)
+    s_2 = cache["s_2"]                                # N×T×1
+    k = cache["k"]                                    # N×T×(d*h)
+    c_3 = cache["c_3"]                                # N×T×(d*h)
+    W_o1 = cache["W_o1"]                              # (d*h)×(d*h)
+    P_2 = cache["P_2"]                                # N×h×T×T
+    W_v1 = cache["W_v1"]                              # (d*h)×(d*h)
+    S1 = cache["S1"]                                  # N×h×T×d
+    Q1 = cache["Q1"]                                  # N×h×T×d
+    W_k1 = cache["W_k1"]                              # (d*h)×(d*h)
+    K1 = cache["K1"]                                  # N×h×T×d
+    W_q1 = cache["W_q1"]                              # (d*h)×(d*h)
+    ga1 = cache["ga1"]                                # (d*h)
+    s = cache["s"]                                    # N×T×1
+    a = cache["a"]                                    # N×T×(d*h)
+    c_2 = cache["c_2"]                                # N×T×(d*h)
+    words = cache["words"]                            # N×T
+    A1 = cache["A1"]                                  # N×T×(d*h)
+    A2 = cache["A2"]                                  # N×T×(d*h)
+    e = cache["e"]                                    # N×T×(d*h)
+    u = cache["u"]                                    # N×T×(d*h)
+    M1 = cache["M1"]                                  # N×T×(d*h)
+    M2 = cache["M2"]                                  # N×T×(d*h)
+    p = cache["p"]                                    # N×T×F
+    t2 = cache["t2"]                                  # N×T×F
+    N, T, V, h, d, F = cache["N"], cache["T"], cache["V"], cache["h"], cache["d"], cache["F"]
+    dZ = p_2 / (N * T)                                # dZ = (p_2 − one_hot(target, V)) / (N*T)   N×T×V
+    at = *np.indices((N, T), sparse=True), target     # the entry of every row that the one-hot array marks
+    dZ[at] = (p_2[at] - 1) / (N * T)
+    dO = (dZ.reshape(N * T, V) @ E).reshape(N, T, d * h)  # dO = dZ E   N×T×(d*h)
+    dg = np.sum(dO * t3, axis=(0, 1))                 # dg = sum(dO ⊙ t3, axis=(0, 1))   (d*h)
+    dc = np.sum(dO, axis=(0, 1))                      # dc = sum(dO, axis=(0, 1))   (d*h)
+    dt3 = dO * g                                      # dt3 = dO ⊙ g   N×T×(d*h)
+    # ds_5 = sum(−dt3 ⊙ t3 / s_5, axis=-1, keepdims=True)   N×T×1
+    ds_5 = np.sum(-dt3 * t3 / s_5, axis=2, keepdims=True)
+    dv_5 = ds_5 / (2 * s_5)                           # dv_5 = ds_5 / (2 · s_5)   N×T×1
+    dc_6 = dt3 / s_5 + 2 * (dv_5 / (d * h)) * c_6     # dc_6 = dt3 / s_5 + 2 · dv_5 / (d*h) ⊙ c_6   N×T×(d*h)
+    # dX2 = dc_6 + sum(−dc_6, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
+    dX2 = dc_6 + np.sum(-dc_6, axis=2, keepdims=True) / (d * h)
+    # dW_d2 = einsum(abc,abd→dc, dX2, t2)   F×(d*h)
+    dW_d2 = t2.reshape(N * T, F).T @ dX2.reshape(N * T, d * h)
+    db_d2 = np.sum(dX2, axis=(0, 1))                  # db_d2 = sum(dX2, axis=(0, 1))   (d*h)
+    dt2 = (dX2.reshape(N * T, d * h) @ W_d2.T).reshape(N, T, F)  # dt2 = dX2 W_d2ᵀ   N×T×F
+    dPhi_2 = dt2 * t1                                 # dPhi_2 = dt2 ⊙ t1   N×T×F
+    dt1 = dt2 * Phi_2 + dPhi_2 * normal_pdf(t1)       # dt1 = dt2 ⊙ Phi_2 + dPhi_2 ⊙ normal_pdf(t1)   N×T×F
+    # dW_u2 = einsum(abc,abd→dc, dt1, M2)   (d*h)×F
+    dW_u2 = M2.reshape(N * T, d * h).T @ dt1.reshape(N * T, F)
+    db_u2 = np.sum(dt1, axis=(0, 1))                  # db_u2 = sum(dt1, axis=(0, 1))   F
+    dM2 = (dt1.reshape(N * T, F) @ W_u2.T).reshape(N, T, d * h)  # dM2 = dt1 W_u2ᵀ   N×T×(d*h)
+    dgb2 = np.sum(dM2 * z, axis=(0, 1))               # dgb2 = sum(dM2 ⊙ z, axis=(0, 1))   (d*h)
+    dcb2 = np.sum(dM2, axis=(0, 1))                   # dcb2 = sum(dM2, axis=(0, 1))   (d*h)
+    dz = dM2 * gb2                                    # dz = dM2 ⊙ gb2   N×T×(d*h)
+    # ds_4 = sum(−dz ⊙ z / s_4, axis=-1, keepdims=True)   N×T×1
+    ds_4 = np.sum(-dz * z / s_4, axis=2, keepdims=True)
+    dv_4 = ds_4 / (2 * s_4)                           # dv_4 = ds_4 / (2 · s_4)   N×T×1
+    dc_5 = dz / s_4 + 2 * (dv_4 / (d * h)) * c_5      # dc_5 = dz / s_4 + 2 · dv_4 / (d*h) ⊙ c_5   N×T×(d*h)
+    # dY2 = dX2 + dc_5 + sum(−dc_5, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
+    dY2 = dX2 + dc_5 + np.sum(-dc_5, axis=2, keepdims=True) / (d * h)
+    # dW_o2 = einsum(abc,abd→dc, dY2, u)   (d*h)×(d*h)
+    dW_o2 = u.reshape(N * T, d * h).T @ dY2.reshape(N * T, d * h)
+    du = (dY2.reshape(N * T, d * h) @ W_o2.T).reshape(N, T, d * h)  # du = dY2 W_o2ᵀ   N×T×(d*h)
+    # dS2 = einsum(abcd,acbe→aced, reshape(du, (N, T, h, d)), P_3)   N×h×T×d
+    dS2 = np.transpose(np.transpose(du.reshape(N, T, h, d), (0, 2, 3, 1)) @ P_3, (0, 1, 3, 2))
+    # t6 = reshape(transpose(dS2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t6 = np.transpose(dS2, (0, 2, 1, 3)).reshape(N, T, d * h)
+    # dW_v2 = einsum(abc,abd→dc, t6, A2)   (d*h)×(d*h)
+    dW_v2 = A2.reshape(N * T, d * h).T @ t6.reshape(N * T, d * h)
+    # dP_3 = einsum(abcd,aced→acbe, reshape(du, (N, T, h, d)), S2)   N×h×T×T
+    dP_3 = np.transpose(du.reshape(N, T, h, d), (0, 2, 1, 3)) @ np.swapaxes(S2, -1, -2)
+    # dS_2 = P_3 ⊙ (dP_3 − sum(dP_3 ⊙ P_3, axis=-1, keepdims=True))   N×h×T×T
+    dS_2 = P_3 * (dP_3 - np.sum(dP_3 * P_3, axis=3, keepdims=True))
+    t7 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t7 = truth(causal_mask(T))   T×T
+    dr = dS_2 * t7                                    # dr = dS_2 ⊙ t7   N×h×T×T
+    t8 = dr / d ** 0.5                                # t8 = dr / sqrt(d)   N×h×T×T
+    dK2 = np.swapaxes(t8, -1, -2) @ Q2                # dK2 = einsum(abcd,abce→abde, t8, Q2)   N×h×T×d
+    # t9 = reshape(transpose(dK2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t9 = np.transpose(dK2, (0, 2, 1, 3)).reshape(N, T, d * h)
+    # dW_k2 = einsum(abc,abd→dc, t9, A2)   (d*h)×(d*h)
+    dW_k2 = A2.reshape(N * T, d * h).T @ t9.reshape(N * T, d * h)
+    dQ2 = t8 @ K2                                     # dQ2 = t8 K2   N×h×T×d
+    # t10 = reshape(transpose(dQ2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t10 = np.transpose(dQ2, (0, 2, 1, 3)).reshape(N, T, d * h)
+    # dW_q2 = einsum(abc,abd→dc, t10, A2)   (d*h)×(d*h)
+    dW_q2 = A2.reshape(N * T, d * h).T @ t10.reshape(N * T, d * h)
+    # dA2 = t6 W_v2ᵀ + t9 W_k2ᵀ + t10 W_q2ᵀ   N×T×(d*h)
+    dA2 = (
+        (t6.reshape(N * T, d * h) @ W_v2.T).reshape(N, T, d * h)
+        + (t9.reshape(N * T, d * h) @ W_k2.T).reshape(N, T, d * h)
+        + (t10.reshape(N * T, d * h) @ W_q2.T).reshape(N, T, d * h)
+    )
+    dga2 = np.sum(dA2 * q, axis=(0, 1))               # dga2 = sum(dA2 ⊙ q, axis=(0, 1))   (d*h)
+    dca2 = np.sum(dA2, axis=(0, 1))                   # dca2 = sum(dA2, axis=(0, 1))   (d*h)
+    dq = dA2 * ga2                                    # dq = dA2 ⊙ ga2   N×T×(d*h)
+    # ds_3 = sum(−dq ⊙ q / s_3, axis=-1, keepdims=True)   N×T×1
+    ds_3 = np.sum(-dq * q / s_3, axis=2, keepdims=True)
+    dv_3 = ds_3 / (2 * s_3)                           # dv_3 = ds_3 / (2 · s_3)   N×T×1
+    dc_4 = dq / s_3 + 2 * (dv_3 / (d * h)) * c_4      # dc_4 = dq / s_3 + 2 · dv_3 / (d*h) ⊙ c_4   N×T×(d*h)
+    # dX1 = dY2 + dc_4 + sum(−dc_4, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
+    dX1 = dY2 + dc_4 + np.sum(-dc_4, axis=2, keepdims=True) / (d * h)
+    dW_d1 = p.reshape(N * T, F).T @ dX1.reshape(N * T, d * h)  # dW_d1 = einsum(abc,abd→dc, dX1, p)   F×(d*h)
+    db_d1 = np.sum(dX1, axis=(0, 1))                  # db_d1 = sum(dX1, axis=(0, 1))   (d*h)
+    dp = (dX1.reshape(N * T, d * h) @ W_d1.T).reshape(N, T, F)  # dp = dX1 W_d1ᵀ   N×T×F
+    dPhi = dp * m                                     # dPhi = dp ⊙ m   N×T×F
+    dm = dp * Phi + dPhi * normal_pdf(m)              # dm = dp ⊙ Phi + dPhi ⊙ normal_pdf(m)   N×T×F
+    dW_u1 = M1.reshape(N * T, d * h).T @ dm.reshape(N * T, F)  # dW_u1 = einsum(abc,abd→dc, dm, M1)   (d*h)×F
+    db_u1 = np.sum(dm, axis=(0, 1))                   # db_u1 = sum(dm, axis=(0, 1))   F
+    dM1 = (dm.reshape(N * T, F) @ W_u1.T).reshape(N, T, d * h)  # dM1 = dm W_u1ᵀ   N×T×(d*h)
+    dgb1 = np.sum(dM1 * k, axis=(0, 1))               # dgb1 = sum(dM1 ⊙ k, axis=(0, 1))   (d*h)
+    dcb1 = np.sum(dM1, axis=(0, 1))                   # dcb1 = sum(dM1, axis=(0, 1))   (d*h)
+    dk = dM1 * gb1                                    # dk = dM1 ⊙ gb1   N×T×(d*h)
+    # ds_2 = sum(−dk ⊙ k / s_2, axis=-1, keepdims=True)   N×T×1
+    ds_2 = np.sum(-dk * k / s_2, axis=2, keepdims=True)
+    dv_2 = ds_2 / (2 * s_2)                           # dv_2 = ds_2 / (2 · s_2)   N×T×1
+    dc_3 = dk / s_2 + 2 * (dv_2 / (d * h)) * c_3      # dc_3 = dk / s_2 + 2 · dv_2 / (d*h) ⊙ c_3   N×T×(d*h)
+    # dY1 = dX1 + dc_3 + sum(−dc_3, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
+    dY1 = dX1 + dc_3 + np.sum(-dc_3, axis=2, keepdims=True) / (d * h)
+    # dW_o1 = einsum(abc,abd→dc, dY1, e)   (d*h)×(d*h)
+    dW_o1 = e.reshape(N * T, d * h).T @ dY1.reshape(N * T, d * h)
+    de = (dY1.reshape(N * T, d * h) @ W_o1.T).reshape(N, T, d * h)  # de = dY1 W_o1ᵀ   N×T×(d*h)
+    # dS1 = einsum(abcd,acbe→aced, reshape(de, (N, T, h, d)), P_2)   N×h×T×d
+    dS1 = np.transpose(np.transpose(de.reshape(N, T, h, d), (0, 2, 3, 1)) @ P_2, (0, 1, 3, 2))
+    # t11 = reshape(transpose(dS1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t11 = np.transpose(dS1, (0, 2, 1, 3)).reshape(N, T, d * h)
+    # dW_v1 = einsum(abc,abd→dc, t11, A1)   (d*h)×(d*h)
+    dW_v1 = A1.reshape(N * T, d * h).T @ t11.reshape(N * T, d * h)
+    # dP_2 = einsum(abcd,aced→acbe, reshape(de, (N, T, h, d)), S1)   N×h×T×T
+    dP_2 = np.transpose(de.reshape(N, T, h, d), (0, 2, 1, 3)) @ np.swapaxes(S1, -1, -2)
+    # dS = P_2 ⊙ (dP_2 − sum(dP_2 ⊙ P_2, axis=-1, keepdims=True))   N×h×T×T
+    dS = P_2 * (dP_2 - np.sum(dP_2 * P_2, axis=3, keepdims=True))
+    db = dS * t7                                      # db = dS ⊙ t7   N×h×T×T
+    t12 = db / d ** 0.5                               # t12 = db / sqrt(d)   N×h×T×T
+    dK1 = np.swapaxes(t12, -1, -2) @ Q1               # dK1 = einsum(abcd,abce→abde, t12, Q1)   N×h×T×d
+    # t13 = reshape(transpose(dK1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t13 = np.transpose(dK1, (0, 2, 1, 3)).reshape(N, T, d * h)
+    # dW_k1 = einsum(abc,abd→dc, t13, A1)   (d*h)×(d*h)
+    dW_k1 = A1.reshape(N * T, d * h).T @ t13.reshape(N * T, d * h)
+    dQ1 = t12 @ K1                                    # dQ1 = t12 K1   N×h×T×d
+    # t14 = reshape(transpose(dQ1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t14 = np.transpose(dQ1, (0, 2, 1, 3)).reshape(N, T, d * h)
+    # dW_q1 = einsum(abc,abd→dc, t14, A1)   (d*h)×(d*h)
+    dW_q1 = A1.reshape(N * T, d * h).T @ t14.reshape(N * T, d * h)
+    # dA1 = t11 W_v1ᵀ + t13 W_k1ᵀ + t14 W_q1ᵀ   N×T×(d*h)
+    dA1 = (
+        (t11.reshape(N * T, d * h) @ W_v1.T).reshape(N, T, d * h)
+        + (t13.reshape(N * T, d * h) @ W_k1.T).reshape(N, T, d * h)
+        + (t14.reshape(N * T, d * h) @ W_q1.T).reshape(N, T, d * h)
+    )
+    dga1 = np.sum(dA1 * a, axis=(0, 1))               # dga1 = sum(dA1 ⊙ a, axis=(0, 1))   (d*h)
+    dca1 = np.sum(dA1, axis=(0, 1))                   # dca1 = sum(dA1, axis=(0, 1))   (d*h)
+    da = dA1 * ga1                                    # da = dA1 ⊙ ga1   N×T×(d*h)
+    ds = np.sum(-da * a / s, axis=2, keepdims=True)   # ds = sum(−da ⊙ a / s, axis=-1, keepdims=True)   N×T×1
+    dv = ds / (2 * s)                                 # dv = ds / (2 · s)   N×T×1
+    dc_2 = da / s + 2 * (dv / (d * h)) * c_2          # dc_2 = da / s + 2 · dv / (d*h) ⊙ c_2   N×T×(d*h)
+    # dX0 = dY1 + dc_2 + sum(−dc_2, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
+    dX0 = dY1 + dc_2 + np.sum(-dc_2, axis=2, keepdims=True) / (d * h)
+    # dE = einsum(abc,abd→cd, dZ, O) + scatter_add(dX0, words, V)   V×(d*h)
+    dE = dZ.reshape(N * T, V).T @ O.reshape(N * T, d * h) + scatter_add(dX0, words, V)
+    dP = np.sum(dX0, axis=0)                          # dP = sum(dX0, axis=0)   T×(d*h)
+    grads = {
+        "E": dE, "P": dP, "ga1": dga1, "ga2": dga2, "ca1": dca1, "ca2": dca2, "W_q1": dW_q1, "W_q2": dW_q2,
+        "W_k1": dW_k1, "W_k2": dW_k2, "W_v1": dW_v1, "W_v2": dW_v2, "W_o1": dW_o1, "W_o2": dW_o2, "gb1": dgb1,
+        "gb2": dgb2, "cb1": dcb1, "cb2": dcb2, "W_u1": dW_u1, "W_u2": dW_u2, "b_u1": db_u1, "b_u2": db_u2,
+        "W_d1": dW_d1, "W_d2": dW_d2, "b_d1": db_d1, "b_d2": db_d2, "g": dg, "c": dc,
+    }
+    return scaled(grads, cache["dtypes"], upstream)
+
+
+def loss_and_grads(params, data):
+    """L and its gradients."""
+    loss, cache = forward(params, data)
+    return loss, backward(cache)
+
+
+def outputs(params, data):
+    """Every named intermediate, by its name."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    E = arrays["E"]                                   # V×(d*h)
+    P = arrays["P"]                                   # T×(d*h)
+    ga1 = arrays["ga1"]                               # (d*h)
+    ga2 = arrays["ga2"]                               # (d*h)
+    ca1 = arrays["ca1"]                               # (d*h)
+    ca2 = arrays["ca2"]                               # (d*h)
+    W_q1 = arrays["W_q1"]                             # (d*h)×(d*h)
+    W_q2 = arrays["W_q2"]                             # (d*h)×(d*h)
+    W_k1 = arrays["W_k1"]                             # (d*h)×(d*h)
+    W_k2 = arrays["W_k2"]                             # (d*h)×(d*h)
+    W_v1 = arrays["W_v1"]                             # (d*h)×(d*h)
+    W_v2 = arrays["W_v2"]                             # (d*h)×(d*h)
+    W_o1 = arrays["W_o1"]                             # (d*h)×(d*h)
+    W_o2 = arrays["W_o2"]                             # (d*h)×(d*h)
+    gb1 = arrays["gb1"]                               # (d*h)
+    gb2 = arrays["gb2"]                               # (d*h)
+    cb1 = arrays["cb1"]                               # (d*h)
+    cb2 = arrays["cb2"]                               # (d*h)
+    W_u1 = arrays["W_u1"]                             # (d*h)×F
+    W_u2 = arrays["W_u2"]                             # (d*h)×F
+    b_u1 = arrays["b_u1"]                             # F
+    b_u2 = arrays["b_u2"]                             # F
+    W_d1 = arrays["W_d1"]                             # F×(d*h)
+    W_d2 = arrays["W_d2"]                             # F×(d*h)
+    b_d1 = arrays["b_d1"]                             # (d*h)
+    b_d2 = arrays["b_d2"]                             # (d*h)
+    g = arrays["g"]                                   # (d*h)
+    c = arrays["c"]                                   # (d*h)
+    words = arrays["words"]                           # N×T
+    target = arrays["target"]                         # N×T
+    N, T, V, h, d, F = sizes["N"], sizes["T"], sizes["V"], sizes["h"], sizes["d"], sizes["F"]
+    X0 = E[words] + P                                 # X0 = E[words] + P   N×T×(d*h)
+    # c_2 = X0 − mean(X0, axis=-1, keepdims=True)   N×T×(d*h)
+    c_2 = X0 - np.sum(X0, axis=2, keepdims=True) / (d * h)
+    # v = mean(c_2², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v = np.sum(c_2 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
+    a = c_2 / s                                       # a = c_2 / s   N×T×(d*h)
+    A1 = ga1 * a + ca1                                # A1 = ga1 ⊙ a + ca1   N×T×(d*h)
+    # Q1 = transpose(reshape(A1 W_q1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    Q1 = np.transpose((A1.reshape(N * T, d * h) @ W_q1).reshape(N, T, h, d), (0, 2, 1, 3))
+    # K1 = transpose(reshape(A1 W_k1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    K1 = np.transpose((A1.reshape(N * T, d * h) @ W_k1).reshape(N, T, h, d), (0, 2, 1, 3))
+    # S1 = transpose(reshape(A1 W_v1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    S1 = np.transpose((A1.reshape(N * T, d * h) @ W_v1).reshape(N, T, h, d), (0, 2, 1, 3))
+    t4 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t4 = causal_mask(T)   T×T
+    b = Q1 @ np.swapaxes(K1, -1, -2) / d ** 0.5       # b = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
+    S = np.where(t4, b, -np.inf)                      # S = where(t4, b, -oo)   N×h×T×T
+    P_2 = softmax(S, axis=3)                          # P_2 = softmax(S)   N×h×T×T
+    # e = reshape(transpose(P_2 S1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    e = np.transpose(P_2 @ S1, (0, 2, 1, 3)).reshape(N, T, d * h)
+    Y1 = X0 + (e.reshape(N * T, d * h) @ W_o1).reshape(N, T, d * h)  # Y1 = X0 + e W_o1   N×T×(d*h)
+    # c_3 = Y1 − mean(Y1, axis=-1, keepdims=True)   N×T×(d*h)
+    c_3 = Y1 - np.sum(Y1, axis=2, keepdims=True) / (d * h)
+    # v_2 = mean(c_3², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_2 = np.sum(c_3 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
+    k = c_3 / s_2                                     # k = c_3 / s_2   N×T×(d*h)
+    M1 = gb1 * k + cb1                                # M1 = gb1 ⊙ k + cb1   N×T×(d*h)
+    m = (M1.reshape(N * T, d * h) @ W_u1).reshape(N, T, F) + b_u1  # m = M1 W_u1 + b_u1   N×T×F
+    Phi = normal_cdf(m)                               # Phi = normal_cdf(m)   N×T×F
+    p = m * Phi                                       # p = m ⊙ Phi   N×T×F
+    X1 = Y1 + (p.reshape(N * T, F) @ W_d1).reshape(N, T, d * h) + b_d1  # X1 = Y1 + p W_d1 + b_d1   N×T×(d*h)
+    # c_4 = X1 − mean(X1, axis=-1, keepdims=True)   N×T×(d*h)
+    c_4 = X1 - np.sum(X1, axis=2, keepdims=True) / (d * h)
+    # v_3 = mean(c_4², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_3 = np.sum(c_4 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    s_3 = np.sqrt(v_3)                                # s_3 = sqrt(v_3)   N×T×1
+    q = c_4 / s_3                                     # q = c_4 / s_3   N×T×(d*h)
+    A2 = ga2 * q + ca2                                # A2 = ga2 ⊙ q + ca2   N×T×(d*h)
+    # Q2 = transpose(reshape(A2 W_q2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    Q2 = np.transpose((A2.reshape(N * T, d * h) @ W_q2).reshape(N, T, h, d), (0, 2, 1, 3))
+    # K2 = transpose(reshape(A2 W_k2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    K2 = np.transpose((A2.reshape(N * T, d * h) @ W_k2).reshape(N, T, h, d), (0, 2, 1, 3))
+    # S2 = transpose(reshape(A2 W_v2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    S2 = np.transpose((A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d), (0, 2, 1, 3))
+    r = Q2 @ np.swapaxes(K2, -1, -2) / d ** 0.5       # r = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
+    S_2 = np.where(t4, r, -np.inf)                    # S_2 = where(t4, r, -oo)   N×h×T×T
+    P_3 = softmax(S_2, axis=3)                        # P_3 = softmax(S_2)   N×h×T×T
+    # u = reshape(transpose(P_3 S2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    u = np.transpose(P_3 @ S2, (0, 2, 1, 3)).reshape(N, T, d * h)
+    Y2 = X1 + (u.reshape(N * T, d * h) @ W_o2).reshape(N, T, d * h)  # Y2 = X1 + u W_o2   N×T×(d*h)
+    # c_5 = Y2 − mean(Y2, axis=-1, keepdims=True)   N×T×(d*h)
+    c_5 = Y2 - np.sum(Y2, axis=2, keepdims=True) / (d * h)
+    # v_4 = mean(c_5², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_4 = np.sum(c_5 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    s_4 = np.sqrt(v_4)                                # s_4 = sqrt(v_4)   N×T×1
+    z = c_5 / s_4                                     # z = c_5 / s_4   N×T×(d*h)
+    M2 = gb2 * z + cb2                                # M2 = gb2 ⊙ z + cb2   N×T×(d*h)
+    t1 = (M2.reshape(N * T, d * h) @ W_u2).reshape(N, T, F) + b_u2  # t1 = M2 W_u2 + b_u2   N×T×F
+    Phi_2 = normal_cdf(t1)                            # Phi_2 = normal_cdf(t1)   N×T×F
+    t2 = t1 * Phi_2                                   # t2 = t1 ⊙ Phi_2   N×T×F
+    # X2 = Y2 + t2 W_d2 + b_d2   N×T×(d*h)
+    X2 = Y2 + (t2.reshape(N * T, F) @ W_d2).reshape(N, T, d * h) + b_d2
+    # c_6 = X2 − mean(X2, axis=-1, keepdims=True)   N×T×(d*h)
+    c_6 = X2 - np.sum(X2, axis=2, keepdims=True) / (d * h)
+    # v_5 = mean(c_6², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_5 = np.sum(c_6 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    s_5 = np.sqrt(v_5)                                # s_5 = sqrt(v_5)   N×T×1
+    t3 = c_6 / s_5                                    # t3 = c_6 / s_5   N×T×(d*h)
+    O = g * t3 + c                                    # O = g ⊙ t3 + c   N×T×(d*h)
+    Z = (O.reshape(N * T, d * h) @ E.T).reshape(N, T, V)  # Z = O Eᵀ   N×T×V
+    # t15 = sum(cross_entropy(Z, target))
+    t15 = np.sum(logsumexp(Z, axis=2) - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0])
+    L = t15 / (N * T)                                 # L = mean(cross_entropy(Z, target))
+    return {
+        "X0": X0, "A1": A1, "Q1": Q1, "K1": K1, "S1": S1, "Y1": Y1, "M1": M1, "X1": X1, "A2": A2, "Q2": Q2,
+        "K2": K2, "S2": S2, "Y2": Y2, "M2": M2, "X2": X2, "O": O, "Z": Z, "L": L,
+    }
+
+
+def init_params(rng, **dims):
+    """Initial parameters drawn from a numpy.random.Generator; sizes as in init_params(rng, D=4)."""
+    T, V, h, d, F = chosen(dims, DIMS, ("T", "V", "h", "d", "F"))
+    params = {
+        "E": rng.standard_normal((V, d * h)) * 0.1,
+        "P": np.zeros((T, d * h)),
+        "ga1": np.ones(d * h),
+        "ga2": np.ones(d * h),
+        "ca1": np.zeros(d * h),
+        "ca2": np.zeros(d * h),
+        "W_q1": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
+        "W_q2": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
+        "W_k1": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
+        "W_k2": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
+        "W_v1": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
+        "W_v2": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
+        "W_o1": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
+        "W_o2": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
+        "gb1": np.ones(d * h),
+        "gb2": np.ones(d * h),
+        "cb1": np.zeros(d * h),
+        "cb2": np.zeros(d * h),
+        "W_u1": rng.standard_normal((d * h, F)) * (1 / (d * h)) ** 0.5,
+        "W_u2": rng.standard_normal((d * h, F)) * (1 / (d * h)) ** 0.5,
+        "b_u1": np.zeros(F),
+        "b_u2": np.zeros(F),
+        "W_d1": rng.standard_normal((F, d * h)) * (1 / F) ** 0.5,
+        "W_d2": rng.standard_normal((F, d * h)) * (1 / F) ** 0.5,
+        "b_d1": np.zeros(d * h),
+        "b_d2": np.zeros(d * h),
+        "g": np.ones(d * h),
+        "c": np.zeros(d * h),
+    }
+    return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
+
+
+def read(params, data):
+    """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return."""
+    check_names(params, PARAMS, "params")
+    check_names(data, DATA, "data")
+    given = {**params, **data}
+    shapes = {**PARAMS, **DATA}
+    arrays = {name: as_array(name, given[name]) for name in shapes}
+    sizes = {"h": 2}
+    bind_sizes(arrays, shapes, sizes)
+    sizes["d"] = arrays["E"].shape[1] // max(sizes["h"], 1)
+    sizes["d*h"] = sizes["d"] * sizes["h"]
+    check_shapes(arrays, shapes, sizes)
+    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
+    dtypes = {}
+    for name, array in arrays.items():
+        if name in INTEGERS:
+            check_range(name, array, INTEGERS[name], sizes)
+            arrays[name] = as_integers(name, array)[()]
+        else:
+            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            arrays[name] = array.astype(dtype, copy=False)[()]
+    return arrays, sizes, dtype, dtypes
+
+
+def check_names(given, declared, what):
+    """ValueError unless given is a dict with exactly the declared names."""
+    if not isinstance(given, dict):
+        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+    missing = [name for name in declared if name not in given]
+    extra = [name for name in given if name not in declared]
+    if missing or extra:
+        wrong = f"no {missing[0]!r}" if missing else f"an unknown name {extra[0]!r}"
+        raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
+
+
+def as_array(name, value):
+    """The value as an array of real numbers; ValueError naming it for anything else."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} is not an array of real numbers: its dtype is {array.dtype}")
+    return array
+
+
+def as_integers(name, array):
+    """Integer data; an empty list is fine, floats are not."""
+    if array.dtype.kind == "f" and array.size:
+        raise ValueError(f"{name} has to hold integers, not {array.dtype}")
+    return array.astype(np.intp)
+
+
+def is_float(value):
+    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
+    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+
+
+def computing_dtype(arrays, given, integers, default):
+    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
+    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+    return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
+
+
+def misfit(name, array, shape, sizes):
+    """The ValueError for an array of another shape than the declared one."""
+    symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    known = ", ".join(f"{d} = {sizes[d]}" for d in dict.fromkeys(shape) if d in sizes)
+    return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
+
+
+def bind_sizes(arrays, shapes, sizes):
+    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+    for name, shape in shapes.items():
+        if arrays[name].ndim != len(shape):
+            raise misfit(name, arrays[name], shape, sizes)
+        for dim, size in zip(shape, arrays[name].shape):
+            if isinstance(dim, str) and dim.isidentifier():
+                sizes.setdefault(dim, size)
+
+
+def check_shapes(arrays, shapes, sizes):
+    """ValueError for the first array whose shape is not the declared one under these sizes."""
+    for name, shape in shapes.items():
+        if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
+            raise misfit(name, arrays[name], shape, sizes)
+
+
+def check_range(name, array, bound, sizes):
+    """ValueError unless 0 <= array < bound everywhere."""
+    if array.size and not (array.min() >= 0 and array.max() < sizes.get(bound, bound)):
+        wrong = array.min() if array.min() < 0 else array.max()
+        limit = f"{bound} = {sizes[bound]}" if bound in sizes else bound
+        raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
+
+
+def chosen(dims, defaults, needed):
+    """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing."""
+    unknown = [name for name in dims if name not in defaults]
+    if unknown:
+        raise ValueError(f"there is no dimension {unknown[0]!r}; the model has {', '.join(defaults) or 'none'}")
+    found = {name: dims.get(name, defaults[name]) for name in needed}
+    missing = [name for name, size in found.items() if size is None]
+    if missing:
+        raise ValueError(f"init_params needs a size for {missing[0]}, as in init_params(rng, {missing[0]}=4)")
+    return [int(size) for size in found.values()]
+
+
+ERFC_SCALED = (
+    1.1775789345674017541, -0.0045900545806464773309, -0.084249133366517915584, 0.059209939998191890498,
+    -0.026658668435305752277, 0.0090749976707052650939, -0.0024131635404176081909, 0.00049077583652580863229,
+    -6.9169733025012063671e-05, 4.1390279860730101675e-06, 7.7403830661984906686e-07, -2.1886401049234395661e-07,
+    1.0764999465670910377e-08, 4.5219598112182868979e-09, -7.7544002088313511065e-10, -6.3180883408866844944e-11,
+    2.8687950109306698981e-11, 1.945586854577734723e-13, -9.6546967484334389059e-13, 3.2525481481487398415e-14,
+    3.3478119482868053878e-14, -1.8645628804193131015e-15, -1.2507950530688647085e-15, 7.418235256624043463e-17,
+)
+
+
+def chebyshev(coefficients, t):
+    """The Chebyshev series with these coefficients at t, by Clenshaw's recurrence."""
+    last = before = 0 * t
+    for c in coefficients[:0:-1]:
+        last, before = 2 * t * last - before + c, last
+    return t * last - before + coefficients[0]
+
+
+def erfc_positive(x):
+    """erfc(x) for x >= 0; the square is split so that its rounding does not reach the exponential."""
+    x = np.minimum(x, 30)
+    near = np.trunc(16 * x) / 16
+    scaled = chebyshev(ERFC_SCALED, (x - 3.75) / (x + 3.75)) / (1 + 2 * x)
+    return np.exp(-near * near) * np.exp((near - x) * (near + x)) * scaled
+
+
+def normal_cdf(x):
+    """The standard normal distribution function, to rounding error in both tails."""
+    tail = 0.5 * erfc_positive(np.abs(x) * 0.7071067811865476)
+    return np.where(x < 0, tail, 1 - tail)
+
+
+def normal_pdf(x):
+    """e^(-x²/2) / sqrt(2 pi)."""
+    return 0.3989422804014327 * np.exp(-0.5 * x * x)
+
+
+def softmax(a, axis):
+    """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows."""
+    e = a - np.max(a, axis=axis, keepdims=True)
+    np.exp(e, out=e)
+    e /= np.sum(e, axis=axis, keepdims=True)
+    return e
+
+
+def logsumexp(a, axis, keepdims=False):
+    """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows."""
+    top = np.max(a, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    total = np.log(np.sum(np.exp(a - top), axis=axis, keepdims=True)) + top
+    return total if keepdims else np.squeeze(total, axis=axis)
+
+
+def softmax_logsumexp(a, axis, keepdims=False):
+    """softmax(a) and logsumexp(a) from the same exponentials."""
+    top = np.max(a, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    e = a - top
+    np.exp(e, out=e)
+    total = np.sum(e, axis=axis, keepdims=True)
+    e /= total
+    log_total = np.log(total) + top
+    return e, log_total if keepdims else np.squeeze(log_total, axis=axis)
+
+
+def scatter_add(g, index, rows):
+    """Rows of g added up in the rows of a zero array that index names: the adjoint of table[index]."""
+    out = np.zeros((rows, *g.shape[index.ndim :]), g.dtype)
+    order = np.argsort(index, axis=None, kind="stable")
+    if order.size:
+        places = index.reshape(-1)[order]
+        starts = np.flatnonzero(np.concatenate(([True], places[1:] != places[:-1])))
+        flat = g.reshape(order.size, *out.shape[1:])
+        out[places[starts]] = np.add.reduceat(flat[order], starts, axis=0)
+    return out
+
+
+def scaled(grads, dtypes, upstream):
+    """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
+    if np.ndim(upstream) != 0:
+        raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
+    if upstream != 1:
+        grads = {name: grad * upstream for name, grad in grads.items()}
+    return returned(grads, dtypes)
+
+
+def returned(arrays, dtypes):
+    """The arrays in the dtypes to return them in."""
+    return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}

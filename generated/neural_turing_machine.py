@@ -1,0 +1,1270 @@
+"""neural-turing-machine: neural Turing machine over T steps: two read heads and a write head with content and location addressing
+
+Written by `symbackprop codegen` from the model text MODEL; `symbackprop verify FILE` checks it, edited or not.
+PARAMS and DATA say which arrays forward takes, by name, and their shapes.
+"""
+
+import numpy as np
+
+NAME = "neural-turing-machine"
+MODEL = """\
+# name: neural-turing-machine
+# summary: neural Turing machine over T steps: two read heads and a write head with content and location addressing
+# source: named in UMass CS685; Graves, Wayne and Danihelka 2014
+# tags: architecture, recurrent, memory
+dim T, N, I, O, H, R, W
+data x: T x N x I, y: T x N x O, h[0]: N x H, M[0]: N x R x W, r[0]: N x 2*W, p[0]: N x R
+data q[0]: N x R, w[0]: N x R
+param W_x: I x H, W_r: 2*W x H, W_h: H x H, b_h: H, K_p: H x W, k_p: W, B_p: H x 1, d_p: 1
+param G_p: H x 1, g_p: 1, S_p: H x 3, s_p: 3, Y_p: H x 1, y_p: 1, K_q: H x W, k_q: W, B_q: H x 1
+param d_q: 1, G_q: H x 1, g_q: 1, S_q: H x 3, s_q: 3, Y_q: H x 1, y_q: 1, K_w: H x W, k_w: W
+param B_w: H x 1, d_w: 1, G_w: H x 1, g_w: 1, S_w: H x 3, s_w: 3, Y_w: H x 1, y_w: 1, E_w: H x W
+param e_w: W, A_w: H x W, a_w: W, W_o: H x O, W_v: 2*W x O, b_o: O
+const eps = 1e-8
+for t in 1..T:
+    h[t] = tanh(x[t] @ W_x + r[t-1] @ W_r + h[t-1] @ W_h + b_h)
+    sp[t] = softmax(h[t] @ S_p + s_p)
+    gp[t] = sigmoid(h[t] @ G_p + g_p)
+    kp[t] = tanh(h[t] @ K_p + k_p)
+    sw[t] = softmax(h[t] @ S_w + s_w)
+    gw[t] = sigmoid(h[t] @ G_w + g_w)
+    kw[t] = tanh(h[t] @ K_w + k_w)
+    m[t] = sqrt(sum(M[t-1]**2, axis=-1) + eps)
+    cw[t] = softmax(softplus(h[t] @ B_w + d_w) * einsum("ab,acb->ac", kw[t], M[t-1]) / (sqrt(sum(kw[t]**2, axis=-1, keepdims=True) + eps) * m[t]))
+    iw[t] = gw[t] * cw[t] + (1 - gw[t]) * w[t-1]
+    jw[t] = sw[t][:, 0:1] * roll(iw[t], 1, axis=1) + sw[t][:, 1:2] * iw[t] + sw[t][:, 2:] * roll(iw[t], -1, axis=1)
+    vw[t] = (jw[t] + eps)**(1 + softplus(h[t] @ Y_w + y_w))
+    w[t] = vw[t] / sum(vw[t], axis=-1, keepdims=True)
+    e[t] = sigmoid(h[t] @ E_w + e_w)
+    a[t] = tanh(h[t] @ A_w + a_w)
+    M[t] = M[t-1] * (1 - einsum("ab,ac->abc", w[t], e[t])) + einsum("ab,ac->abc", w[t], a[t])
+    u[t] = sqrt(sum(M[t]**2, axis=-1) + eps)
+    cp[t] = softmax(softplus(h[t] @ B_p + d_p) * einsum("ab,acb->ac", kp[t], M[t]) / (sqrt(sum(kp[t]**2, axis=-1, keepdims=True) + eps) * u[t]))
+    ip[t] = gp[t] * cp[t] + (1 - gp[t]) * p[t-1]
+    jp[t] = sp[t][:, 0:1] * roll(ip[t], 1, axis=1) + sp[t][:, 1:2] * ip[t] + sp[t][:, 2:] * roll(ip[t], -1, axis=1)
+    vp[t] = (jp[t] + eps)**(1 + softplus(h[t] @ Y_p + y_p))
+    p[t] = vp[t] / sum(vp[t], axis=-1, keepdims=True)
+    sq[t] = softmax(h[t] @ S_q + s_q)
+    gq[t] = sigmoid(h[t] @ G_q + g_q)
+    kq[t] = tanh(h[t] @ K_q + k_q)
+    cq[t] = softmax(softplus(h[t] @ B_q + d_q) * einsum("ab,acb->ac", kq[t], M[t]) / (sqrt(sum(kq[t]**2, axis=-1, keepdims=True) + eps) * u[t]))
+    iq[t] = gq[t] * cq[t] + (1 - gq[t]) * q[t-1]
+    jq[t] = sq[t][:, 0:1] * roll(iq[t], 1, axis=1) + sq[t][:, 1:2] * iq[t] + sq[t][:, 2:] * roll(iq[t], -1, axis=1)
+    vq[t] = (jq[t] + eps)**(1 + softplus(h[t] @ Y_q + y_q))
+    q[t] = vq[t] / sum(vq[t], axis=-1, keepdims=True)
+    r[t] = concat(einsum("ab,abc->ac", p[t], M[t]), einsum("ab,abc->ac", q[t], M[t]), axis=-1)
+z = h @ W_o + r @ W_v + b_o
+loss L = mean(binary_cross_entropy_with_logits(z, y))
+"""
+PARAMS = {
+    "W_x": ("I", "H"), "W_r": ("2*W", "H"), "W_h": ("H", "H"), "b_h": ("H",), "K_p": ("H", "W"),
+    "k_p": ("W",), "B_p": ("H", 1), "d_p": (1,), "G_p": ("H", 1), "g_p": (1,), "S_p": ("H", 3), "s_p": (3,),
+    "Y_p": ("H", 1), "y_p": (1,), "K_q": ("H", "W"), "k_q": ("W",), "B_q": ("H", 1), "d_q": (1,),
+    "G_q": ("H", 1), "g_q": (1,), "S_q": ("H", 3), "s_q": (3,), "Y_q": ("H", 1), "y_q": (1,),
+    "K_w": ("H", "W"), "k_w": ("W",), "B_w": ("H", 1), "d_w": (1,), "G_w": ("H", 1), "g_w": (1,),
+    "S_w": ("H", 3), "s_w": (3,), "Y_w": ("H", 1), "y_w": (1,), "E_w": ("H", "W"), "e_w": ("W",),
+    "A_w": ("H", "W"), "a_w": ("W",), "W_o": ("H", "O"), "W_v": ("2*W", "O"), "b_o": ("O",),
+}
+DATA = {
+    "x": ("T", "N", "I"), "y": ("T", "N", "O"), "h0": ("N", "H"), "M0": ("N", "R", "W"), "r0": ("N", "2*W"),
+    "p0": ("N", "R"), "q0": ("N", "R"), "w0": ("N", "R"),
+}
+DIMS = {"T": None, "N": None, "I": None, "O": None, "H": None, "R": None, "W": None}
+LOSS = "L"
+INTEGERS = {}
+DTYPE = np.float64
+eps = 1e-08
+
+
+def forward(params, data):
+    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    W_x = arrays["W_x"]                               # I×H
+    W_r = arrays["W_r"]                               # (2*W)×H
+    W_h = arrays["W_h"]                               # H×H
+    b_h = arrays["b_h"]                               # H
+    K_p = arrays["K_p"]                               # H×W
+    k_p = arrays["k_p"]                               # W
+    B_p = arrays["B_p"]                               # H×1
+    d_p = arrays["d_p"]                               # 1
+    G_p = arrays["G_p"]                               # H×1
+    g_p = arrays["g_p"]                               # 1
+    S_p = arrays["S_p"]                               # H×3
+    s_p = arrays["s_p"]                               # 3
+    Y_p = arrays["Y_p"]                               # H×1
+    y_p = arrays["y_p"]                               # 1
+    K_q = arrays["K_q"]                               # H×W
+    k_q = arrays["k_q"]                               # W
+    B_q = arrays["B_q"]                               # H×1
+    d_q = arrays["d_q"]                               # 1
+    G_q = arrays["G_q"]                               # H×1
+    g_q = arrays["g_q"]                               # 1
+    S_q = arrays["S_q"]                               # H×3
+    s_q = arrays["s_q"]                               # 3
+    Y_q = arrays["Y_q"]                               # H×1
+    y_q = arrays["y_q"]                               # 1
+    K_w = arrays["K_w"]                               # H×W
+    k_w = arrays["k_w"]                               # W
+    B_w = arrays["B_w"]                               # H×1
+    d_w = arrays["d_w"]                               # 1
+    G_w = arrays["G_w"]                               # H×1
+    g_w = arrays["g_w"]                               # 1
+    S_w = arrays["S_w"]                               # H×3
+    s_w = arrays["s_w"]                               # 3
+    Y_w = arrays["Y_w"]                               # H×1
+    y_w = arrays["y_w"]                               # 1
+    E_w = arrays["E_w"]                               # H×W
+    e_w = arrays["e_w"]                               # W
+    A_w = arrays["A_w"]                               # H×W
+    a_w = arrays["a_w"]                               # W
+    W_o = arrays["W_o"]                               # H×O
+    W_v = arrays["W_v"]                               # (2*W)×O
+    b_o = arrays["b_o"]                               # O
+    x = arrays["x"]                                   # T×N×I
+    y = arrays["y"]                                   # T×N×O
+    h0 = arrays["h0"]                                 # N×H
+    M0 = arrays["M0"]                                 # N×R×W
+    r0 = arrays["r0"]                                 # N×(2*W)
+    p0 = arrays["p0"]                                 # N×R
+    q0 = arrays["q0"]                                 # N×R
+    w0 = arrays["w0"]                                 # N×R
+    T, N, I, O, H, R, W = sizes["T"], sizes["N"], sizes["I"], sizes["O"], sizes["H"], sizes["R"], sizes["W"]
+    r_prev = r0                                       # r_prev = r0   N×(2*W)
+    h_prev = h0                                       # h_prev = h0   N×H
+    M_prev = M0                                       # M_prev = M0   N×R×W
+    w_prev = w0                                       # w_prev = w0   N×R
+    p_prev = p0                                       # p_prev = p0   N×R
+    q_prev = q0                                       # q_prev = q0   N×R
+    h_states = np.empty((T + 1, N, H), dtype)         # (T + 1)×N×H
+    h_states[0] = h_prev
+    h_before, h = h_states[:-1], h_states[1:]         # before and after every step   T×N×H
+    r_states = np.empty((T + 1, N, 2 * W), dtype)     # (T + 1)×N×(2*W)
+    r_states[0] = r_prev
+    r_before, r = r_states[:-1], r_states[1:]         # before and after every step   T×N×(2*W)
+    M_states = np.empty((T + 1, N, R, W), dtype)      # (T + 1)×N×R×W
+    M_states[0] = M_prev
+    M_before, M = M_states[:-1], M_states[1:]         # before and after every step   T×N×R×W
+    t59_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    q_states = np.empty((T + 1, N, R), dtype)         # (T + 1)×N×R
+    q_states[0] = q_prev
+    q_before, q = q_states[:-1], q_states[1:]         # before and after every step   T×N×R
+    jq = np.empty((T, N, R), dtype)                   # T×N×R
+    t58_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t56_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    cq = np.empty((T, N, R), dtype)                   # T×N×R
+    t53_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t54_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t41_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    gq = np.empty((T, N, 1), dtype)                   # T×N×1
+    t45_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t47_2 = np.empty((T, N, R), dtype)                # T×N×R
+    u = np.empty((T, N, R), dtype)                    # T×N×R
+    t49_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    kq = np.empty((T, N, W), dtype)                   # T×N×W
+    t43_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    sq = np.empty((T, N, 3), dtype)                   # T×N×3
+    t55_2 = np.empty((T, N, R), dtype)                # T×N×R
+    iq = np.empty((T, N, R), dtype)                   # T×N×R
+    t52_2 = np.empty((T, N, R), dtype)                # T×N×R
+    t39_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    p_states = np.empty((T + 1, N, R), dtype)         # (T + 1)×N×R
+    p_states[0] = p_prev
+    p_before, p = p_states[:-1], p_states[1:]         # before and after every step   T×N×R
+    jp = np.empty((T, N, R), dtype)                   # T×N×R
+    t38_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t36_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    cp = np.empty((T, N, R), dtype)                   # T×N×R
+    t33_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t34_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    d_2 = np.empty((T, N, 1), dtype)                  # T×N×1
+    gp = np.empty((T, N, 1), dtype)                   # T×N×1
+    v_2 = np.empty((T, N, 1), dtype)                  # T×N×1
+    t26_2 = np.empty((T, N, R), dtype)                # T×N×R
+    t28_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    kp = np.empty((T, N, W), dtype)                   # T×N×W
+    w_states = np.empty((T + 1, N, R), dtype)         # (T + 1)×N×R
+    w_states[0] = w_prev
+    w_before, w = w_states[:-1], w_states[1:]         # before and after every step   T×N×R
+    a = np.empty((T, N, W), dtype)                    # T×N×W
+    e = np.empty((T, N, W), dtype)                    # T×N×W
+    t22_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    jw = np.empty((T, N, R), dtype)                   # T×N×R
+    t21_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t19_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    cw = np.empty((T, N, R), dtype)                   # T×N×R
+    t16_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t17_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t3_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    gw = np.empty((T, N, 1), dtype)                   # T×N×1
+    t7_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    t9_2 = np.empty((T, N, R), dtype)                 # T×N×R
+    m = np.empty((T, N, R), dtype)                    # T×N×R
+    t11_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    kw = np.empty((T, N, W), dtype)                   # T×N×W
+    t5_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    sw = np.empty((T, N, 3), dtype)                   # T×N×3
+    t18_2 = np.empty((T, N, R), dtype)                # T×N×R
+    iw = np.empty((T, N, R), dtype)                   # T×N×R
+    t15_2 = np.empty((T, N, R), dtype)                # T×N×R
+    k_2 = np.empty((T, N, 1), dtype)                  # T×N×1
+    sp = np.empty((T, N, 3), dtype)                   # T×N×3
+    t35_2 = np.empty((T, N, R), dtype)                # T×N×R
+    ip = np.empty((T, N, R), dtype)                   # T×N×R
+    t32_2 = np.empty((T, N, R), dtype)                # T×N×R
+    t24_2 = np.empty((T, N, R, W), dtype)             # T×N×R×W
+    t14_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t31_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t51_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    for t in range(T):
+        # b[t] = x[t] W_x + r[t-1] W_r + h[t-1] W_h + b_h   N×H
+        b_t = x[t] @ W_x + r_prev @ W_r + h_prev @ W_h + b_h
+        h_t = np.tanh(b_t)                            # h[t] = tanh(b[t])   N×H
+        c_t = h_t @ S_p + s_p                         # c[t] = h[t] S_p + s_p   N×3
+        sp_t = softmax(c_t, axis=1)                   # sp[t] = softmax(c[t])   N×3
+        d_t = sp_t[:, 0:1]                            # d[t] = sp[t][:, 0:1]   N×1
+        g_t = h_t @ G_p + g_p                         # g[t] = h[t] G_p + g_p   N×1
+        gp_t = sigmoid(g_t)                           # gp[t] = sigmoid(g[t])   N×1
+        k_t = h_t @ B_p                               # k[t] = h[t] B_p   N×1
+        s_t = k_t + d_p                               # s[t] = k[t] + d_p   N×1
+        v_t = softplus(s_t)                           # v[t] = softplus(s[t])   N×1
+        t1_t = h_t @ K_p + k_p                        # t1[t] = h[t] K_p + k_p   N×W
+        kp_t = np.tanh(t1_t)                          # kp[t] = tanh(t1[t])   N×W
+        t2_t = h_t @ S_w + s_w                        # t2[t] = h[t] S_w + s_w   N×3
+        sw_t = softmax(t2_t, axis=1)                  # sw[t] = softmax(t2[t])   N×3
+        t3_t = sw_t[:, 0:1]                           # t3[t] = sw[t][:, 0:1]   N×1
+        t4_t = h_t @ G_w + g_w                        # t4[t] = h[t] G_w + g_w   N×1
+        gw_t = sigmoid(t4_t)                          # gw[t] = sigmoid(t4[t])   N×1
+        t5_t = h_t @ B_w                              # t5[t] = h[t] B_w   N×1
+        t6_t = t5_t + d_w                             # t6[t] = t5[t] + d_w   N×1
+        t7_t = softplus(t6_t)                         # t7[t] = softplus(t6[t])   N×1
+        t8_t = h_t @ K_w + k_w                        # t8[t] = h[t] K_w + k_w   N×W
+        kw_t = np.tanh(t8_t)                          # kw[t] = tanh(t8[t])   N×W
+        # t9[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
+        t9_t = np.einsum("ab,acb->ac", kw_t, M_prev, optimize=True)
+        # t10[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
+        t10_t = np.sum(kw_t ** 2, axis=1, keepdims=True) + eps
+        t11_t = np.sqrt(t10_t)                        # t11[t] = sqrt(t10[t])   N×1
+        t12_t = np.sum(M_prev ** 2, axis=2) + eps     # t12[t] = sum(M[t-1]², axis=-1) + eps   N×R
+        m_t = np.sqrt(t12_t)                          # m[t] = sqrt(t12[t])   N×R
+        t13_t = t7_t * t9_t / (t11_t * m_t)           # t13[t] = t7[t] ⊙ t9[t] / (t11[t] ⊙ m[t])   N×R
+        cw_t = softmax(t13_t, axis=1)                 # cw[t] = softmax(t13[t])   N×R
+        t14_t = 1 - gw_t                              # t14[t] = 1 − gw[t]   N×1
+        iw_t = gw_t * cw_t + t14_t * w_prev           # iw[t] = gw[t] ⊙ cw[t] + t14[t] ⊙ w[t-1]   N×R
+        # t15[t] = roll(iw[t], 1, axis=1)   N×R
+        t15_t = np.concatenate([iw_t[:, R - 1:], iw_t[:, :R - 1]], axis=1)
+        t16_t = sw_t[:, 1:2]                          # t16[t] = sw[t][:, 1:2]   N×1
+        t17_t = sw_t[:, 2:]                           # t17[t] = sw[t][:, 2:]   N×1
+        t18_t = np.concatenate([iw_t[:, 1:], iw_t[:, 0:1]], axis=1)  # t18[t] = roll(iw[t], -1, axis=1)   N×R
+        # jw[t] = t3[t] ⊙ t15[t] + t16[t] ⊙ iw[t] + t17[t] ⊙ t18[t]   N×R
+        jw_t = t3_t * t15_t + t16_t * iw_t + t17_t * t18_t
+        t19_t = h_t @ Y_w                             # t19[t] = h[t] Y_w   N×1
+        t20_t = t19_t + y_w                           # t20[t] = t19[t] + y_w   N×1
+        t21_t = 1 + softplus(t20_t)                   # t21[t] = 1 + softplus(t20[t])   N×1
+        vw_t = (jw_t + eps) ** t21_t                  # vw[t] = (jw[t] + eps)^t21[t]   N×R
+        t22_t = np.sum(vw_t, axis=1, keepdims=True)   # t22[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
+        w_t = vw_t / t22_t                            # w[t] = vw[t] / t22[t]   N×R
+        t23_t = h_t @ E_w + e_w                       # t23[t] = h[t] E_w + e_w   N×W
+        e_t = sigmoid(t23_t)                          # e[t] = sigmoid(t23[t])   N×W
+        # t24[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
+        t24_t = np.einsum("ab,ac->abc", w_t, e_t, optimize=True)
+        t25_t = h_t @ A_w + a_w                       # t25[t] = h[t] A_w + a_w   N×W
+        a_t = np.tanh(t25_t)                          # a[t] = tanh(t25[t])   N×W
+        # M[t] = M[t-1] ⊙ (1 − t24[t]) + einsum(ab,ac→abc, w[t], a[t])   N×R×W
+        M_t = M_prev * (1 - t24_t) + np.einsum("ab,ac->abc", w_t, a_t, optimize=True)
+        # t26[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
+        t26_t = np.einsum("ab,acb->ac", kp_t, M_t, optimize=True)
+        # t27[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
+        t27_t = np.sum(kp_t ** 2, axis=1, keepdims=True) + eps
+        t28_t = np.sqrt(t27_t)                        # t28[t] = sqrt(t27[t])   N×1
+        t29_t = np.sum(M_t ** 2, axis=2) + eps        # t29[t] = sum(M[t]², axis=-1) + eps   N×R
+        u_t = np.sqrt(t29_t)                          # u[t] = sqrt(t29[t])   N×R
+        t30_t = v_t * t26_t / (t28_t * u_t)           # t30[t] = v[t] ⊙ t26[t] / (t28[t] ⊙ u[t])   N×R
+        cp_t = softmax(t30_t, axis=1)                 # cp[t] = softmax(t30[t])   N×R
+        t31_t = 1 - gp_t                              # t31[t] = 1 − gp[t]   N×1
+        ip_t = gp_t * cp_t + t31_t * p_prev           # ip[t] = gp[t] ⊙ cp[t] + t31[t] ⊙ p[t-1]   N×R
+        # t32[t] = roll(ip[t], 1, axis=1)   N×R
+        t32_t = np.concatenate([ip_t[:, R - 1:], ip_t[:, :R - 1]], axis=1)
+        t33_t = sp_t[:, 1:2]                          # t33[t] = sp[t][:, 1:2]   N×1
+        t34_t = sp_t[:, 2:]                           # t34[t] = sp[t][:, 2:]   N×1
+        t35_t = np.concatenate([ip_t[:, 1:], ip_t[:, 0:1]], axis=1)  # t35[t] = roll(ip[t], -1, axis=1)   N×R
+        # jp[t] = d[t] ⊙ t32[t] + t33[t] ⊙ ip[t] + t34[t] ⊙ t35[t]   N×R
+        jp_t = d_t * t32_t + t33_t * ip_t + t34_t * t35_t
+        t36_t = h_t @ Y_p                             # t36[t] = h[t] Y_p   N×1
+        t37_t = t36_t + y_p                           # t37[t] = t36[t] + y_p   N×1
+        t38_t = 1 + softplus(t37_t)                   # t38[t] = 1 + softplus(t37[t])   N×1
+        vp_t = (jp_t + eps) ** t38_t                  # vp[t] = (jp[t] + eps)^t38[t]   N×R
+        t39_t = np.sum(vp_t, axis=1, keepdims=True)   # t39[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
+        p_t = vp_t / t39_t                            # p[t] = vp[t] / t39[t]   N×R
+        t40_t = h_t @ S_q + s_q                       # t40[t] = h[t] S_q + s_q   N×3
+        sq_t = softmax(t40_t, axis=1)                 # sq[t] = softmax(t40[t])   N×3
+        t41_t = sq_t[:, 0:1]                          # t41[t] = sq[t][:, 0:1]   N×1
+        t42_t = h_t @ G_q + g_q                       # t42[t] = h[t] G_q + g_q   N×1
+        gq_t = sigmoid(t42_t)                         # gq[t] = sigmoid(t42[t])   N×1
+        t43_t = h_t @ B_q                             # t43[t] = h[t] B_q   N×1
+        t44_t = t43_t + d_q                           # t44[t] = t43[t] + d_q   N×1
+        t45_t = softplus(t44_t)                       # t45[t] = softplus(t44[t])   N×1
+        t46_t = h_t @ K_q + k_q                       # t46[t] = h[t] K_q + k_q   N×W
+        kq_t = np.tanh(t46_t)                         # kq[t] = tanh(t46[t])   N×W
+        # t47[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
+        t47_t = np.einsum("ab,acb->ac", kq_t, M_t, optimize=True)
+        # t48[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
+        t48_t = np.sum(kq_t ** 2, axis=1, keepdims=True) + eps
+        t49_t = np.sqrt(t48_t)                        # t49[t] = sqrt(t48[t])   N×1
+        t50_t = t45_t * t47_t / (t49_t * u_t)         # t50[t] = t45[t] ⊙ t47[t] / (t49[t] ⊙ u[t])   N×R
+        cq_t = softmax(t50_t, axis=1)                 # cq[t] = softmax(t50[t])   N×R
+        t51_t = 1 - gq_t                              # t51[t] = 1 − gq[t]   N×1
+        iq_t = gq_t * cq_t + t51_t * q_prev           # iq[t] = gq[t] ⊙ cq[t] + t51[t] ⊙ q[t-1]   N×R
+        # t52[t] = roll(iq[t], 1, axis=1)   N×R
+        t52_t = np.concatenate([iq_t[:, R - 1:], iq_t[:, :R - 1]], axis=1)
+        t53_t = sq_t[:, 1:2]                          # t53[t] = sq[t][:, 1:2]   N×1
+        t54_t = sq_t[:, 2:]                           # t54[t] = sq[t][:, 2:]   N×1
+        t55_t = np.concatenate([iq_t[:, 1:], iq_t[:, 0:1]], axis=1)  # t55[t] = roll(iq[t], -1, axis=1)   N×R
+        # jq[t] = t41[t] ⊙ t52[t] + t53[t] ⊙ iq[t] + t54[t] ⊙ t55[t]   N×R
+        jq_t = t41_t * t52_t + t53_t * iq_t + t54_t * t55_t
+        t56_t = h_t @ Y_q                             # t56[t] = h[t] Y_q   N×1
+        t57_t = t56_t + y_q                           # t57[t] = t56[t] + y_q   N×1
+        t58_t = 1 + softplus(t57_t)                   # t58[t] = 1 + softplus(t57[t])   N×1
+        vq_t = (jq_t + eps) ** t58_t                  # vq[t] = (jq[t] + eps)^t58[t]   N×R
+        t59_t = np.sum(vq_t, axis=1, keepdims=True)   # t59[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
+        q_t = vq_t / t59_t                            # q[t] = vq[t] / t59[t]   N×R
+        # r[t] = concat(einsum(ab,abc→ac, p[t], M[t]), einsum(ab,abc→ac, q[t], M[t]), axis=-1)   N×(2*W)
+        r_t = np.concatenate([np.einsum("ab,abc->ac", p_t, M_t, optimize=True), np.einsum("ab,abc->ac", q_t, M_t, optimize=True)], axis=1)
+        h[t] = h_t
+        r[t] = r_t
+        M[t] = M_t
+        t59_2[t] = t59_t
+        q[t] = q_t
+        jq[t] = jq_t
+        t58_2[t] = t58_t
+        t56_2[t] = t56_t
+        cq[t] = cq_t
+        t53_2[t] = t53_t
+        t54_2[t] = t54_t
+        t41_2[t] = t41_t
+        gq[t] = gq_t
+        t45_2[t] = t45_t
+        t47_2[t] = t47_t
+        u[t] = u_t
+        t49_2[t] = t49_t
+        kq[t] = kq_t
+        t43_2[t] = t43_t
+        sq[t] = sq_t
+        t55_2[t] = t55_t
+        iq[t] = iq_t
+        t52_2[t] = t52_t
+        t39_2[t] = t39_t
+        p[t] = p_t
+        jp[t] = jp_t
+        t38_2[t] = t38_t
+        t36_2[t] = t36_t
+        cp[t] = cp_t
+        t33_2[t] = t33_t
+        t34_2[t] = t34_t
+        d_2[t] = d_t
+        gp[t] = gp_t
+        v_2[t] = v_t
+        t26_2[t] = t26_t
+        t28_2[t] = t28_t
+        kp[t] = kp_t
+        w[t] = w_t
+        a[t] = a_t
+        e[t] = e_t
+        t22_2[t] = t22_t
+        jw[t] = jw_t
+        t21_2[t] = t21_t
+        t19_2[t] = t19_t
+        cw[t] = cw_t
+        t16_2[t] = t16_t
+        t17_2[t] = t17_t
+        t3_2[t] = t3_t
+        gw[t] = gw_t
+        t7_2[t] = t7_t
+        t9_2[t] = t9_t
+        m[t] = m_t
+        t11_2[t] = t11_t
+        kw[t] = kw_t
+        t5_2[t] = t5_t
+        sw[t] = sw_t
+        t18_2[t] = t18_t
+        iw[t] = iw_t
+        t15_2[t] = t15_t
+        k_2[t] = k_t
+        sp[t] = sp_t
+        t35_2[t] = t35_t
+        ip[t] = ip_t
+        t32_2[t] = t32_t
+        t24_2[t] = t24_t
+        t14_2[t] = t14_t
+        t31_2[t] = t31_t
+        t51_2[t] = t51_t
+        r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
+    # z = h W_o + r W_v + b_o   T×N×O
+    z = (h.reshape(N * T, H) @ W_o).reshape(T, N, O) + (r.reshape(N * T, 2 * W) @ W_v).reshape(T, N, O) + b_o
+    L = np.sum(softplus(z) - y * z) / (N * O * T)     # L = mean(binary_cross_entropy_with_logits(z, y))
+    cache = {
+        "z": z, "y": y, "W_o": W_o, "W_v": W_v, "M": M, "t59_2": t59_2, "q": q, "jq": jq, "t58_2": t58_2,
+        "t56_2": t56_2, "cq": cq, "t53_2": t53_2, "t54_2": t54_2, "t41_2": t41_2, "gq": gq, "t45_2": t45_2,
+        "t47_2": t47_2, "u": u, "t49_2": t49_2, "kq": kq, "t43_2": t43_2, "q_before": q_before, "sq": sq,
+        "t55_2": t55_2, "iq": iq, "t52_2": t52_2, "t39_2": t39_2, "p": p, "jp": jp, "t38_2": t38_2,
+        "t36_2": t36_2, "cp": cp, "t33_2": t33_2, "t34_2": t34_2, "d_2": d_2, "gp": gp, "v_2": v_2,
+        "t26_2": t26_2, "t28_2": t28_2, "kp": kp, "w": w, "a": a, "M_before": M_before, "e": e,
+        "t22_2": t22_2, "jw": jw, "t21_2": t21_2, "t19_2": t19_2, "cw": cw, "t16_2": t16_2, "t17_2": t17_2,
+        "t3_2": t3_2, "gw": gw, "t7_2": t7_2, "t9_2": t9_2, "m": m, "t11_2": t11_2, "kw": kw, "t5_2": t5_2,
+        "w_before": w_before, "sw": sw, "t18_2": t18_2, "iw": iw, "t15_2": t15_2, "k_2": k_2,
+        "p_before": p_before, "sp": sp, "t35_2": t35_2, "ip": ip, "t32_2": t32_2, "h": h, "t24_2": t24_2,
+        "t14_2": t14_2, "t31_2": t31_2, "t51_2": t51_2, "W_r": W_r, "W_h": W_h, "S_p": S_p, "G_p": G_p,
+        "B_p": B_p, "d_p": d_p, "K_p": K_p, "S_w": S_w, "G_w": G_w, "B_w": B_w, "d_w": d_w, "K_w": K_w,
+        "Y_w": Y_w, "y_w": y_w, "E_w": E_w, "A_w": A_w, "Y_p": Y_p, "y_p": y_p, "S_q": S_q, "G_q": G_q,
+        "B_q": B_q, "d_q": d_q, "K_q": K_q, "Y_q": Y_q, "y_q": y_q, "x": x, "r_before": r_before,
+        "h_before": h_before, "r": r, "T": T, "N": N, "I": I, "O": O, "H": H, "R": R, "W": W, "dtype": dtype,
+        "dtypes": dtypes,
+    }
+    return dtype.type(L), cache
+
+
+def backward(cache, upstream=1.0):
+    """The gradient of L, times upstream, with respect to every parameter and input."""
+    z = cache["z"]                                    # T×N×O
+    y = cache["y"]                                    # T×N×O
+    W_o = cache["W_o"]                                # H×O
+    W_v = cache["W_v"]                                # (2*W)×O
+    M = cache["M"]                                    # T×N×R×W
+    t59_2 = cache["t59_2"]                            # T×N×1
+    q = cache["q"]                                    # T×N×R
+    jq = cache["jq"]                                  # T×N×R
+    t58_2 = cache["t58_2"]                            # T×N×1
+    t56_2 = cache["t56_2"]                            # T×N×1
+    cq = cache["cq"]                                  # T×N×R
+    t53_2 = cache["t53_2"]                            # T×N×1
+    t54_2 = cache["t54_2"]                            # T×N×1
+    t41_2 = cache["t41_2"]                            # T×N×1
+    gq = cache["gq"]                                  # T×N×1
+    t45_2 = cache["t45_2"]                            # T×N×1
+    t47_2 = cache["t47_2"]                            # T×N×R
+    u = cache["u"]                                    # T×N×R
+    t49_2 = cache["t49_2"]                            # T×N×1
+    kq = cache["kq"]                                  # T×N×W
+    t43_2 = cache["t43_2"]                            # T×N×1
+    q_before = cache["q_before"]                      # T×N×R
+    sq = cache["sq"]                                  # T×N×3
+    t55_2 = cache["t55_2"]                            # T×N×R
+    iq = cache["iq"]                                  # T×N×R
+    t52_2 = cache["t52_2"]                            # T×N×R
+    t39_2 = cache["t39_2"]                            # T×N×1
+    p = cache["p"]                                    # T×N×R
+    jp = cache["jp"]                                  # T×N×R
+    t38_2 = cache["t38_2"]                            # T×N×1
+    t36_2 = cache["t36_2"]                            # T×N×1
+    cp = cache["cp"]                                  # T×N×R
+    t33_2 = cache["t33_2"]                            # T×N×1
+    t34_2 = cache["t34_2"]                            # T×N×1
+    d_2 = cache["d_2"]                                # T×N×1
+    gp = cache["gp"]                                  # T×N×1
+    v_2 = cache["v_2"]                                # T×N×1
+    t26_2 = cache["t26_2"]                            # T×N×R
+    t28_2 = cache["t28_2"]                            # T×N×1
+    kp = cache["kp"]                                  # T×N×W
+    w = cache["w"]                                    # T×N×R
+    a = cache["a"]                                    # T×N×W
+    M_before = cache["M_before"]                      # T×N×R×W
+    e = cache["e"]                                    # T×N×W
+    t22_2 = cache["t22_2"]                            # T×N×1
+    jw = cache["jw"]                                  # T×N×R
+    t21_2 = cache["t21_2"]                            # T×N×1
+    t19_2 = cache["t19_2"]                            # T×N×1
+    cw = cache["cw"]                                  # T×N×R
+    t16_2 = cache["t16_2"]                            # T×N×1
+    t17_2 = cache["t17_2"]                            # T×N×1
+    t3_2 = cache["t3_2"]                              # T×N×1
+    gw = cache["gw"]                                  # T×N×1
+    t7_2 = cache["t7_2"]                              # T×N×1
+    t9_2 = cache["t9_2"]                              # T×N×R
+    m = cache["m"]                                    # T×N×R
+    t11_2 = cache["t11_2"]                            # T×N×1
+    kw = cache["kw"]                                  # T×N×W
+    t5_2 = cache["t5_2"]                              # T×N×1
+    w_before = cache["w_before"]                      # T×N×R
+    sw = cache["sw"]                                  # T×N×3
+    t18_2 = cache["t18_2"]                            # T×N×R
+    iw = cache["iw"]                                  # T×N×R
+    t15_2 = cache["t15_2"]                            # T×N×R
+    k_2 = cache["k_2"]                                # T×N×1
+    p_before = cache["p_before"]                      # T×N×R
+    sp = cache["sp"]                                  # T×N×3
+    t35_2 = cache["t35_2"]                            # T×N×R
+    ip = cache["ip"]                                  # T×N×R
+    t32_2 = cache["t32_2"]                            # T×N×R
+    h = cache["h"]                                    # T×N×H
+    t24_2 = cache["t24_2"]                            # T×N×R×W
+    t14_2 = cache["t14_2"]                            # T×N×1
+    t31_2 = cache["t31_2"]                            # T×N×1
+    t51_2 = cache["t51_2"]                            # T×N×1
+    W_r = cache["W_r"]                                # (2*W)×H
+    W_h = cache["W_h"]                                # H×H
+    S_p = cache["S_p"]                                # H×3
+    G_p = cache["G_p"]                                # H×1
+    B_p = cache["B_p"]                                # H×1
+    d_p = cache["d_p"]                                # 1
+    K_p = cache["K_p"]                                # H×W
+    S_w = cache["S_w"]                                # H×3
+    G_w = cache["G_w"]                                # H×1
+    B_w = cache["B_w"]                                # H×1
+    d_w = cache["d_w"]                                # 1
+    K_w = cache["K_w"]                                # H×W
+    Y_w = cache["Y_w"]                                # H×1
+    y_w = cache["y_w"]                                # 1
+    E_w = cache["E_w"]                                # H×W
+    A_w = cache["A_w"]                                # H×W
+    Y_p = cache["Y_p"]                                # H×1
+    y_p = cache["y_p"]                                # 1
+    S_q = cache["S_q"]                                # H×3
+    G_q = cache["G_q"]                                # H×1
+    B_q = cache["B_q"]                                # H×1
+    d_q = cache["d_q"]                                # 1
+    K_q = cache["K_q"]                                # H×W
+    Y_q = cache["Y_q"]                                # H×1
+    y_q = cache["y_q"]                                # 1
+    x = cache["x"]                                    # T×N×I
+    r_before = cache["r_before"]                      # T×N×(2*W)
+    h_before = cache["h_before"]                      # T×N×H
+    r = cache["r"]                                    # T×N×(2*W)
+    T, N, I, O, H, R, W = cache["T"], cache["N"], cache["I"], cache["O"], cache["H"], cache["R"], cache["W"]
+    dtype = cache["dtype"]
+    dz = (sigmoid(z) - y) / (N * O * T)               # dz = (sigmoid(z) − y) / (N*O*T)   T×N×O
+    dW_o = h.reshape(N * T, H).T @ dz.reshape(N * T, O)  # dW_o = einsum(abc,abd→dc, dz, h)   H×O
+    dW_v = r.reshape(N * T, 2 * W).T @ dz.reshape(N * T, O)  # dW_v = einsum(abc,abd→dc, dz, r)   (2*W)×O
+    db_o = np.sum(dz, axis=(0, 1))                    # db_o = sum(dz, axis=(0, 1))   O
+    dr = (dz.reshape(N * T, O) @ W_v.T).reshape(T, N, 2 * W)  # dr = dz W_vᵀ   T×N×(2*W)
+    dh = (dz.reshape(N * T, O) @ W_o.T).reshape(T, N, H)  # dh = dz W_oᵀ   T×N×H
+    dr_next = np.zeros((N, 2 * W), dtype)             # dr_next = broadcast(0, (N, 2*W))   N×(2*W)
+    dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
+    dM_next = np.zeros((N, R, W), dtype)              # dM_next = broadcast(0, (N, R, W))   N×R×W
+    dw_next = np.zeros((N, R), dtype)                 # dw_next = broadcast(0, (N, R))   N×R
+    dp_next = np.zeros((N, R), dtype)                 # dp_next = broadcast(0, (N, R))   N×R
+    dq_next = np.zeros((N, R), dtype)                 # dq_next = broadcast(0, (N, R))   N×R
+    db = np.empty((T, N, H), dtype)                   # T×N×H
+    dc = np.empty((T, N, 3), dtype)                   # T×N×3
+    dg = np.empty((T, N, 1), dtype)                   # T×N×1
+    ds = np.empty((T, N, 1), dtype)                   # T×N×1
+    dt1 = np.empty((T, N, W), dtype)                  # T×N×W
+    dt2 = np.empty((T, N, 3), dtype)                  # T×N×3
+    dt4 = np.empty((T, N, 1), dtype)                  # T×N×1
+    dt6 = np.empty((T, N, 1), dtype)                  # T×N×1
+    dt8 = np.empty((T, N, W), dtype)                  # T×N×W
+    dt20 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dt23 = np.empty((T, N, W), dtype)                 # T×N×W
+    dt25 = np.empty((T, N, W), dtype)                 # T×N×W
+    dt37 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dt40 = np.empty((T, N, 3), dtype)                 # T×N×3
+    dt42 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dt44 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dt46 = np.empty((T, N, W), dtype)                 # T×N×W
+    dt57 = np.empty((T, N, 1), dtype)                 # T×N×1
+    for t in reversed(range(T)):
+        M_t = M[t]
+        t59_t = t59_2[t]
+        q_t = q[t]
+        jq_t = jq[t]
+        t58_t = t58_2[t]
+        cq_t = cq[t]
+        gq_t = gq[t]
+        t45_t = t45_2[t]
+        t47_t = t47_2[t]
+        u_t = u[t]
+        t49_t = t49_2[t]
+        kq_t = kq[t]
+        sq_t = sq[t]
+        t39_t = t39_2[t]
+        p_t = p[t]
+        jp_t = jp[t]
+        t38_t = t38_2[t]
+        cp_t = cp[t]
+        gp_t = gp[t]
+        v_t = v_2[t]
+        t26_t = t26_2[t]
+        t28_t = t28_2[t]
+        kp_t = kp[t]
+        w_t = w[t]
+        a_t = a[t]
+        M_prev = M_before[t]
+        e_t = e[t]
+        t22_t = t22_2[t]
+        jw_t = jw[t]
+        t21_t = t21_2[t]
+        cw_t = cw[t]
+        gw_t = gw[t]
+        t7_t = t7_2[t]
+        t9_t = t9_2[t]
+        m_t = m[t]
+        t11_t = t11_2[t]
+        kw_t = kw[t]
+        sw_t = sw[t]
+        sp_t = sp[t]
+        dr_t_2 = dr_next + dr[t]                      # dr_t = dr_next + dr[t]   N×(2*W)
+        # dq_t = dq_next + einsum(ab,acb→ac, dr_t[:, W:], M[t])   N×R
+        dq_t = dq_next + np.einsum("ab,acb->ac", dr_t_2[:, W:], M_t, optimize=True)
+        # dt59_t = sum(−dq_t ⊙ q[t] / t59[t], axis=-1, keepdims=True)   N×1
+        dt59_t = np.sum(-dq_t * q_t / t59_t, axis=1, keepdims=True)
+        dvq_t = dq_t / t59_t + dt59_t                 # dvq_t = dq_t / t59[t] + dt59_t   N×R
+        # t1 = dvq_t ⊙ (jq[t] + eps)^t58[t] ⊙ log(jq[t] + eps)   N×R
+        t1 = dvq_t * (jq_t + eps) ** t58_t * np.log(jq_t + eps)
+        dt58_t = np.sum(t1, axis=1, keepdims=True)    # dt58_t = sum(t1, axis=-1, keepdims=True)   N×1
+        dt57_t = dt58_t * sigmoid(t56_2[t] + y_q)     # dt57_t = dt58_t ⊙ sigmoid(t56[t] + y_q)   N×1
+        t20 = dt57_t @ Y_q.T                          # t20 = dt57_t Y_qᵀ   N×H
+        # djq_t = dvq_t ⊙ t58[t] ⊙ (jq[t] + eps)^(t58[t] − 1)   N×R
+        djq_t = dvq_t * t58_t * (jq_t + eps) ** (t58_t - 1)
+        dt55_t = djq_t * t54_2[t]                     # dt55_t = djq_t ⊙ t54[t]   N×R
+        t2 = pad(dt55_t[:, R - 1:], 1, 0, R)          # t2 = pad(dt55_t[:, R - 1:], 1, 0, R)   N×R
+        t3 = pad(dt55_t[:, :R - 1], 1, 1, R)          # t3 = pad(dt55_t[:, :R - 1], 1, 1, R)   N×R
+        dt52_t = djq_t * t41_2[t]                     # dt52_t = djq_t ⊙ t41[t]   N×R
+        t4 = pad(dt52_t[:, 1:], 1, 0, R)              # t4 = pad(dt52_t[:, 1:], 1, 0, R)   N×R
+        # diq_t = djq_t ⊙ t53[t] + t2 + t3 + t4 + pad(dt52_t[:, 0:1], 1, R - 1, R)   N×R
+        diq_t = djq_t * t53_2[t] + t2 + t3 + t4 + pad(dt52_t[:, 0:1], 1, R - 1, R)
+        dcq_t = diq_t * gq_t                          # dcq_t = diq_t ⊙ gq[t]   N×R
+        # dt50_t = cq[t] ⊙ (dcq_t − sum(dcq_t ⊙ cq[t], axis=-1, keepdims=True))   N×R
+        dt50_t = cq_t * (dcq_t - np.sum(dcq_t * cq_t, axis=1, keepdims=True))
+        # t5 = −dt50_t ⊙ t45[t] ⊙ t47[t] ⊙ u[t] / (t49[t] ⊙ u[t]) / (t49[t] ⊙ u[t])   N×R
+        t5 = -dt50_t * t45_t * t47_t * u_t / (t49_t * u_t) / (t49_t * u_t)
+        dt49_t = np.sum(t5, axis=1, keepdims=True)    # dt49_t = sum(t5, axis=-1, keepdims=True)   N×1
+        dt48_t = dt49_t / (2 * t49_t)                 # dt48_t = dt49_t / (2 · t49[t])   N×1
+        dt47_t = dt50_t * t45_t / (t49_t * u_t)       # dt47_t = dt50_t ⊙ t45[t] / (t49[t] ⊙ u[t])   N×R
+        # dkq_t = 2 · dt48_t ⊙ kq[t] + einsum(ab,abc→ac, dt47_t, M[t])   N×W
+        dkq_t = 2 * dt48_t * kq_t + np.einsum("ab,abc->ac", dt47_t, M_t, optimize=True)
+        dt46_t = dkq_t * (1 - kq_t ** 2)              # dt46_t = dkq_t ⊙ (1 − kq[t]²)   N×W
+        t21 = dt46_t @ K_q.T                          # t21 = dt46_t K_qᵀ   N×H
+        # dt45_t = sum(dt50_t ⊙ t47[t] / (t49[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
+        dt45_t = np.sum(dt50_t * t47_t / (t49_t * u_t), axis=1, keepdims=True)
+        dt44_t = dt45_t * sigmoid(t43_2[t] + d_q)     # dt44_t = dt45_t ⊙ sigmoid(t43[t] + d_q)   N×1
+        t22 = dt44_t @ B_q.T                          # t22 = dt44_t B_qᵀ   N×H
+        # dt51_t = sum(diq_t ⊙ q[t-1], axis=-1, keepdims=True)   N×1
+        dt51_t = np.sum(diq_t * q_before[t], axis=1, keepdims=True)
+        # dgq_t = sum(diq_t ⊙ cq[t], axis=-1, keepdims=True) − dt51_t   N×1
+        dgq_t = np.sum(diq_t * cq_t, axis=1, keepdims=True) - dt51_t
+        dt42_t = dgq_t * gq_t * (1 - gq_t)            # dt42_t = dgq_t ⊙ gq[t] ⊙ (1 − gq[t])   N×1
+        t23 = dt42_t @ G_q.T                          # t23 = dt42_t G_qᵀ   N×H
+        # dt54_t = sum(djq_t ⊙ t55[t], axis=-1, keepdims=True)   N×1
+        dt54_t = np.sum(djq_t * t55_2[t], axis=1, keepdims=True)
+        t6 = pad(dt54_t, 1, 2, 3)                     # t6 = pad(dt54_t, 1, 2, 3)   N×3
+        # dt53_t = sum(djq_t ⊙ iq[t], axis=-1, keepdims=True)   N×1
+        dt53_t = np.sum(djq_t * iq[t], axis=1, keepdims=True)
+        # dt41_t = sum(djq_t ⊙ t52[t], axis=-1, keepdims=True)   N×1
+        dt41_t = np.sum(djq_t * t52_2[t], axis=1, keepdims=True)
+        # dsq_t = t6 + pad(dt53_t, 1, 1, 3) + pad(dt41_t, 1, 0, 3)   N×3
+        dsq_t = t6 + pad(dt53_t, 1, 1, 3) + pad(dt41_t, 1, 0, 3)
+        # dt40_t = sq[t] ⊙ (dsq_t − sum(dsq_t ⊙ sq[t], axis=-1, keepdims=True))   N×3
+        dt40_t = sq_t * (dsq_t - np.sum(dsq_t * sq_t, axis=1, keepdims=True))
+        t24 = dt40_t @ S_q.T                          # t24 = dt40_t S_qᵀ   N×H
+        # dp_t = dp_next + einsum(ab,acb→ac, dr_t[:, :W], M[t])   N×R
+        dp_t = dp_next + np.einsum("ab,acb->ac", dr_t_2[:, :W], M_t, optimize=True)
+        # dt39_t = sum(−dp_t ⊙ p[t] / t39[t], axis=-1, keepdims=True)   N×1
+        dt39_t = np.sum(-dp_t * p_t / t39_t, axis=1, keepdims=True)
+        dvp_t = dp_t / t39_t + dt39_t                 # dvp_t = dp_t / t39[t] + dt39_t   N×R
+        # t7 = dvp_t ⊙ (jp[t] + eps)^t38[t] ⊙ log(jp[t] + eps)   N×R
+        t7 = dvp_t * (jp_t + eps) ** t38_t * np.log(jp_t + eps)
+        dt38_t = np.sum(t7, axis=1, keepdims=True)    # dt38_t = sum(t7, axis=-1, keepdims=True)   N×1
+        dt37_t = dt38_t * sigmoid(t36_2[t] + y_p)     # dt37_t = dt38_t ⊙ sigmoid(t36[t] + y_p)   N×1
+        t25 = dt37_t @ Y_p.T                          # t25 = dt37_t Y_pᵀ   N×H
+        # t11 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
+        t11 = np.einsum("ab,ac->acb", dr_t_2[:, W:], q_t, optimize=True)
+        # t13 = einsum(ab,ac→abc, dt47_t, kq[t])   N×R×W
+        t13 = np.einsum("ab,ac->abc", dt47_t, kq_t, optimize=True)
+        # t12 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
+        t12 = np.einsum("ab,ac->acb", dr_t_2[:, :W], p_t, optimize=True)
+        # djp_t = dvp_t ⊙ t38[t] ⊙ (jp[t] + eps)^(t38[t] − 1)   N×R
+        djp_t = dvp_t * t38_t * (jp_t + eps) ** (t38_t - 1)
+        dt35_t = djp_t * t34_2[t]                     # dt35_t = djp_t ⊙ t34[t]   N×R
+        t8 = pad(dt35_t[:, R - 1:], 1, 0, R)          # t8 = pad(dt35_t[:, R - 1:], 1, 0, R)   N×R
+        t9 = pad(dt35_t[:, :R - 1], 1, 1, R)          # t9 = pad(dt35_t[:, :R - 1], 1, 1, R)   N×R
+        dt32_t = djp_t * d_2[t]                       # dt32_t = djp_t ⊙ d[t]   N×R
+        t10 = pad(dt32_t[:, 1:], 1, 0, R)             # t10 = pad(dt32_t[:, 1:], 1, 0, R)   N×R
+        # dip_t = djp_t ⊙ t33[t] + t8 + t9 + t10 + pad(dt32_t[:, 0:1], 1, R - 1, R)   N×R
+        dip_t = djp_t * t33_2[t] + t8 + t9 + t10 + pad(dt32_t[:, 0:1], 1, R - 1, R)
+        dcp_t = dip_t * gp_t                          # dcp_t = dip_t ⊙ gp[t]   N×R
+        # dt30_t = cp[t] ⊙ (dcp_t − sum(dcp_t ⊙ cp[t], axis=-1, keepdims=True))   N×R
+        dt30_t = cp_t * (dcp_t - np.sum(dcp_t * cp_t, axis=1, keepdims=True))
+        # du_t = −dt50_t ⊙ t45[t] ⊙ t47[t] ⊙ t49[t] / (t49[t] ⊙ u[t]) / (t49[t] ⊙ u[t]) − dt30_t ⊙ v[t] ⊙
+        #   t26[t] ⊙ t28[t] / (t28[t] ⊙ u[t]) / (t28[t] ⊙ u[t])   N×R
+        du_t = (
+            -dt50_t * t45_t * t47_t * t49_t / (t49_t * u_t) / (t49_t * u_t)
+            - dt30_t * v_t * t26_t * t28_t / (t28_t * u_t) / (t28_t * u_t)
+        )
+        dt29_t = du_t / (2 * u_t)                     # dt29_t = du_t / (2 · u[t])   N×R
+        dt26_t = dt30_t * v_t / (t28_t * u_t)         # dt26_t = dt30_t ⊙ v[t] / (t28[t] ⊙ u[t])   N×R
+        # dM_t = dM_next + t11 + t13 + t12 + 2 · reshape(dt29_t, (N, R, 1)) ⊙ M[t] + einsum(ab,ac→abc, dt26_t,
+        #   kp[t])   N×R×W
+        dM_t = (
+            dM_next
+            + t11
+            + t13
+            + t12
+            + 2 * dt29_t[:, :, None] * M_t
+            + np.einsum("ab,ac->abc", dt26_t, kp_t, optimize=True)
+        )
+        da_t = np.einsum("abc,ab->ac", dM_t, w_t, optimize=True)  # da_t = einsum(abc,ab→ac, dM_t, w[t])   N×W
+        dt25_t = da_t * (1 - a_t ** 2)                # dt25_t = da_t ⊙ (1 − a[t]²)   N×W
+        t26 = dt25_t @ A_w.T                          # t26 = dt25_t A_wᵀ   N×H
+        dt24_t = -dM_t * M_prev                       # dt24_t = −dM_t ⊙ M[t-1]   N×R×W
+        # de_t = einsum(abc,ab→ac, dt24_t, w[t])   N×W
+        de_t = np.einsum("abc,ab->ac", dt24_t, w_t, optimize=True)
+        dt23_t = de_t * e_t * (1 - e_t)               # dt23_t = de_t ⊙ e[t] ⊙ (1 − e[t])   N×W
+        t27 = dt23_t @ E_w.T                          # t27 = dt23_t E_wᵀ   N×H
+        # dw_t = dw_next + einsum(abc,ac→ab, dM_t, a[t]) + einsum(abc,ac→ab, dt24_t, e[t])   N×R
+        dw_t = (
+            dw_next
+            + np.einsum("abc,ac->ab", dM_t, a_t, optimize=True)
+            + np.einsum("abc,ac->ab", dt24_t, e_t, optimize=True)
+        )
+        # dt22_t = sum(−dw_t ⊙ w[t] / t22[t], axis=-1, keepdims=True)   N×1
+        dt22_t = np.sum(-dw_t * w_t / t22_t, axis=1, keepdims=True)
+        dvw_t = dw_t / t22_t + dt22_t                 # dvw_t = dw_t / t22[t] + dt22_t   N×R
+        # t14 = dvw_t ⊙ (jw[t] + eps)^t21[t] ⊙ log(jw[t] + eps)   N×R
+        t14 = dvw_t * (jw_t + eps) ** t21_t * np.log(jw_t + eps)
+        dt21_t = np.sum(t14, axis=1, keepdims=True)   # dt21_t = sum(t14, axis=-1, keepdims=True)   N×1
+        dt20_t = dt21_t * sigmoid(t19_2[t] + y_w)     # dt20_t = dt21_t ⊙ sigmoid(t19[t] + y_w)   N×1
+        t28 = dt20_t @ Y_w.T                          # t28 = dt20_t Y_wᵀ   N×H
+        # djw_t = dvw_t ⊙ t21[t] ⊙ (jw[t] + eps)^(t21[t] − 1)   N×R
+        djw_t = dvw_t * t21_t * (jw_t + eps) ** (t21_t - 1)
+        dt18_t = djw_t * t17_2[t]                     # dt18_t = djw_t ⊙ t17[t]   N×R
+        t15 = pad(dt18_t[:, R - 1:], 1, 0, R)         # t15 = pad(dt18_t[:, R - 1:], 1, 0, R)   N×R
+        t16 = pad(dt18_t[:, :R - 1], 1, 1, R)         # t16 = pad(dt18_t[:, :R - 1], 1, 1, R)   N×R
+        dt15_t = djw_t * t3_2[t]                      # dt15_t = djw_t ⊙ t3[t]   N×R
+        t17 = pad(dt15_t[:, 1:], 1, 0, R)             # t17 = pad(dt15_t[:, 1:], 1, 0, R)   N×R
+        t18 = pad(dt15_t[:, 0:1], 1, R - 1, R)        # t18 = pad(dt15_t[:, 0:1], 1, R - 1, R)   N×R
+        # diw_t = djw_t ⊙ t16[t] + t15 + t16 + t17 + t18   N×R
+        diw_t = djw_t * t16_2[t] + t15 + t16 + t17 + t18
+        dcw_t = diw_t * gw_t                          # dcw_t = diw_t ⊙ gw[t]   N×R
+        # dt13_t = cw[t] ⊙ (dcw_t − sum(dcw_t ⊙ cw[t], axis=-1, keepdims=True))   N×R
+        dt13_t = cw_t * (dcw_t - np.sum(dcw_t * cw_t, axis=1, keepdims=True))
+        # t19 = −dt13_t ⊙ t7[t] ⊙ t9[t] ⊙ m[t] / (t11[t] ⊙ m[t]) / (t11[t] ⊙ m[t])   N×R
+        t19 = -dt13_t * t7_t * t9_t * m_t / (t11_t * m_t) / (t11_t * m_t)
+        dt11_t = np.sum(t19, axis=1, keepdims=True)   # dt11_t = sum(t19, axis=-1, keepdims=True)   N×1
+        dt10_t = dt11_t / (2 * t11_t)                 # dt10_t = dt11_t / (2 · t11[t])   N×1
+        dt9_t = dt13_t * t7_t / (t11_t * m_t)         # dt9_t = dt13_t ⊙ t7[t] / (t11[t] ⊙ m[t])   N×R
+        # dkw_t = 2 · dt10_t ⊙ kw[t] + einsum(ab,abc→ac, dt9_t, M[t-1])   N×W
+        dkw_t = 2 * dt10_t * kw_t + np.einsum("ab,abc->ac", dt9_t, M_prev, optimize=True)
+        dt8_t = dkw_t * (1 - kw_t ** 2)               # dt8_t = dkw_t ⊙ (1 − kw[t]²)   N×W
+        t29 = dt8_t @ K_w.T                           # t29 = dt8_t K_wᵀ   N×H
+        # dt7_t = sum(dt13_t ⊙ t9[t] / (t11[t] ⊙ m[t]), axis=-1, keepdims=True)   N×1
+        dt7_t = np.sum(dt13_t * t9_t / (t11_t * m_t), axis=1, keepdims=True)
+        dt6_t = dt7_t * sigmoid(t5_2[t] + d_w)        # dt6_t = dt7_t ⊙ sigmoid(t5[t] + d_w)   N×1
+        t30 = dt6_t @ B_w.T                           # t30 = dt6_t B_wᵀ   N×H
+        # t34 = dh_next + dh[t] + t20 + t21 + t22 + t23 + t24 + t25 + t26 + t27 + t28 + t29 + t30   N×H
+        t34 = dh_next + dh[t] + t20 + t21 + t22 + t23 + t24 + t25 + t26 + t27 + t28 + t29 + t30
+        # dt14_t = sum(diw_t ⊙ w[t-1], axis=-1, keepdims=True)   N×1
+        dt14_t = np.sum(diw_t * w_before[t], axis=1, keepdims=True)
+        # dgw_t = sum(diw_t ⊙ cw[t], axis=-1, keepdims=True) − dt14_t   N×1
+        dgw_t = np.sum(diw_t * cw_t, axis=1, keepdims=True) - dt14_t
+        dt4_t = dgw_t * gw_t * (1 - gw_t)             # dt4_t = dgw_t ⊙ gw[t] ⊙ (1 − gw[t])   N×1
+        t35 = dt4_t @ G_w.T                           # t35 = dt4_t G_wᵀ   N×H
+        # dt17_t = sum(djw_t ⊙ t18[t], axis=-1, keepdims=True)   N×1
+        dt17_t = np.sum(djw_t * t18_2[t], axis=1, keepdims=True)
+        t31 = pad(dt17_t, 1, 2, 3)                    # t31 = pad(dt17_t, 1, 2, 3)   N×3
+        # dt16_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
+        dt16_t = np.sum(djw_t * iw[t], axis=1, keepdims=True)
+        # dt3_t = sum(djw_t ⊙ t15[t], axis=-1, keepdims=True)   N×1
+        dt3_t = np.sum(djw_t * t15_2[t], axis=1, keepdims=True)
+        # dsw_t = t31 + pad(dt16_t, 1, 1, 3) + pad(dt3_t, 1, 0, 3)   N×3
+        dsw_t = t31 + pad(dt16_t, 1, 1, 3) + pad(dt3_t, 1, 0, 3)
+        # dt2_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
+        dt2_t = sw_t * (dsw_t - np.sum(dsw_t * sw_t, axis=1, keepdims=True))
+        t36 = dt2_t @ S_w.T                           # t36 = dt2_t S_wᵀ   N×H
+        # t32 = −dt30_t ⊙ v[t] ⊙ t26[t] ⊙ u[t] / (t28[t] ⊙ u[t]) / (t28[t] ⊙ u[t])   N×R
+        t32 = -dt30_t * v_t * t26_t * u_t / (t28_t * u_t) / (t28_t * u_t)
+        dt28_t = np.sum(t32, axis=1, keepdims=True)   # dt28_t = sum(t32, axis=-1, keepdims=True)   N×1
+        dt27_t = dt28_t / (2 * t28_t)                 # dt27_t = dt28_t / (2 · t28[t])   N×1
+        # dkp_t = 2 · dt27_t ⊙ kp[t] + einsum(ab,abc→ac, dt26_t, M[t])   N×W
+        dkp_t = 2 * dt27_t * kp_t + np.einsum("ab,abc->ac", dt26_t, M_t, optimize=True)
+        dt1_t = dkp_t * (1 - kp_t ** 2)               # dt1_t = dkp_t ⊙ (1 − kp[t]²)   N×W
+        t37 = dt1_t @ K_p.T                           # t37 = dt1_t K_pᵀ   N×H
+        # dv_t = sum(dt30_t ⊙ t26[t] / (t28[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
+        dv_t = np.sum(dt30_t * t26_t / (t28_t * u_t), axis=1, keepdims=True)
+        ds_t = dv_t * sigmoid(k_2[t] + d_p)           # ds_t = dv_t ⊙ sigmoid(k[t] + d_p)   N×1
+        # dt31_t = sum(dip_t ⊙ p[t-1], axis=-1, keepdims=True)   N×1
+        dt31_t = np.sum(dip_t * p_before[t], axis=1, keepdims=True)
+        # dgp_t = sum(dip_t ⊙ cp[t], axis=-1, keepdims=True) − dt31_t   N×1
+        dgp_t = np.sum(dip_t * cp_t, axis=1, keepdims=True) - dt31_t
+        dg_t = dgp_t * gp_t * (1 - gp_t)              # dg_t = dgp_t ⊙ gp[t] ⊙ (1 − gp[t])   N×1
+        # dt34_t = sum(djp_t ⊙ t35[t], axis=-1, keepdims=True)   N×1
+        dt34_t = np.sum(djp_t * t35_2[t], axis=1, keepdims=True)
+        t33 = pad(dt34_t, 1, 2, 3)                    # t33 = pad(dt34_t, 1, 2, 3)   N×3
+        # dt33_t = sum(djp_t ⊙ ip[t], axis=-1, keepdims=True)   N×1
+        dt33_t = np.sum(djp_t * ip[t], axis=1, keepdims=True)
+        # dd_t = sum(djp_t ⊙ t32[t], axis=-1, keepdims=True)   N×1
+        dd_t = np.sum(djp_t * t32_2[t], axis=1, keepdims=True)
+        # dsp_t = t33 + pad(dt33_t, 1, 1, 3) + pad(dd_t, 1, 0, 3)   N×3
+        dsp_t = t33 + pad(dt33_t, 1, 1, 3) + pad(dd_t, 1, 0, 3)
+        # dc_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
+        dc_t = sp_t * (dsp_t - np.sum(dsp_t * sp_t, axis=1, keepdims=True))
+        # dh_t = t34 + t35 + t36 + t37 + ds_t B_pᵀ + dg_t G_pᵀ + dc_t S_pᵀ   N×H
+        dh_t_2 = t34 + t35 + t36 + t37 + ds_t @ B_p.T + dg_t @ G_p.T + dc_t @ S_p.T
+        db_t = dh_t_2 * (1 - h[t] ** 2)               # db_t = dh_t ⊙ (1 − h[t]²)   N×H
+        dr_prev = db_t @ W_r.T                        # dr_prev = db_t W_rᵀ   N×(2*W)
+        dh_prev = db_t @ W_h.T                        # dh_prev = db_t W_hᵀ   N×H
+        # dm_t = −dt13_t ⊙ t7[t] ⊙ t9[t] ⊙ t11[t] / (t11[t] ⊙ m[t]) / (t11[t] ⊙ m[t])   N×R
+        dm_t = -dt13_t * t7_t * t9_t * t11_t / (t11_t * m_t) / (t11_t * m_t)
+        dt12_t = dm_t / (2 * m_t)                     # dt12_t = dm_t / (2 · m[t])   N×R
+        # dM_prev = dM_t ⊙ (1 − t24[t]) + 2 · reshape(dt12_t, (N, R, 1)) ⊙ M[t-1] + einsum(ab,ac→abc, dt9_t,
+        #   kw[t])   N×R×W
+        dM_prev = (
+            dM_t * (1 - t24_2[t])
+            + 2 * dt12_t[:, :, None] * M_prev
+            + np.einsum("ab,ac->abc", dt9_t, kw_t, optimize=True)
+        )
+        dw_prev = diw_t * t14_2[t]                    # dw_prev = diw_t ⊙ t14[t]   N×R
+        dp_prev = dip_t * t31_2[t]                    # dp_prev = dip_t ⊙ t31[t]   N×R
+        dq_prev = diq_t * t51_2[t]                    # dq_prev = diq_t ⊙ t51[t]   N×R
+        db[t] = db_t
+        dc[t] = dc_t
+        dg[t] = dg_t
+        ds[t] = ds_t
+        dt1[t] = dt1_t
+        dt2[t] = dt2_t
+        dt4[t] = dt4_t
+        dt6[t] = dt6_t
+        dt8[t] = dt8_t
+        dt20[t] = dt20_t
+        dt23[t] = dt23_t
+        dt25[t] = dt25_t
+        dt37[t] = dt37_t
+        dt40[t] = dt40_t
+        dt42[t] = dt42_t
+        dt44[t] = dt44_t
+        dt46[t] = dt46_t
+        dt57[t] = dt57_t
+        dr_next, dh_next, dM_next, dw_next, dp_next, dq_next = dr_prev, dh_prev, dM_prev, dw_prev, dp_prev, dq_prev
+    dW_x = x.reshape(N * T, I).T @ db.reshape(N * T, H)  # dW_x = einsum(abc,abd→dc, db, x)   I×H
+    # dW_r = einsum(abc,abd→dc, db, r_before)   (2*W)×H
+    dW_r = r_before.reshape(N * T, 2 * W).T @ db.reshape(N * T, H)
+    # dW_h = einsum(abc,abd→dc, db, h_before)   H×H
+    dW_h = h_before.reshape(N * T, H).T @ db.reshape(N * T, H)
+    db_h = np.sum(db, axis=(0, 1))                    # db_h = sum(db, axis=(0, 1))   H
+    dS_p = h.reshape(N * T, H).T @ dc.reshape(N * T, 3)  # dS_p = einsum(abc,abd→dc, dc, h)   H×3
+    ds_p = np.sum(dc, axis=(0, 1))                    # ds_p = sum(dc, axis=(0, 1))   3
+    dG_p = h.reshape(N * T, H).T @ dg.reshape(N * T, 1)  # dG_p = einsum(abc,abd→dc, dg, h)   H×1
+    dg_p = np.sum(dg, axis=(0, 1))                    # dg_p = sum(dg, axis=(0, 1))   1
+    dB_p = h.reshape(N * T, H).T @ ds.reshape(N * T, 1)  # dB_p = einsum(abc,abd→dc, ds, h)   H×1
+    dd_p = np.sum(ds, axis=(0, 1))                    # dd_p = sum(ds, axis=(0, 1))   1
+    dK_p = h.reshape(N * T, H).T @ dt1.reshape(N * T, W)  # dK_p = einsum(abc,abd→dc, dt1, h)   H×W
+    dk_p = np.sum(dt1, axis=(0, 1))                   # dk_p = sum(dt1, axis=(0, 1))   W
+    dS_w = h.reshape(N * T, H).T @ dt2.reshape(N * T, 3)  # dS_w = einsum(abc,abd→dc, dt2, h)   H×3
+    ds_w = np.sum(dt2, axis=(0, 1))                   # ds_w = sum(dt2, axis=(0, 1))   3
+    dG_w = h.reshape(N * T, H).T @ dt4.reshape(N * T, 1)  # dG_w = einsum(abc,abd→dc, dt4, h)   H×1
+    dg_w = np.sum(dt4, axis=(0, 1))                   # dg_w = sum(dt4, axis=(0, 1))   1
+    dB_w = h.reshape(N * T, H).T @ dt6.reshape(N * T, 1)  # dB_w = einsum(abc,abd→dc, dt6, h)   H×1
+    dd_w = np.sum(dt6, axis=(0, 1))                   # dd_w = sum(dt6, axis=(0, 1))   1
+    dK_w = h.reshape(N * T, H).T @ dt8.reshape(N * T, W)  # dK_w = einsum(abc,abd→dc, dt8, h)   H×W
+    dk_w = np.sum(dt8, axis=(0, 1))                   # dk_w = sum(dt8, axis=(0, 1))   W
+    dY_w = h.reshape(N * T, H).T @ dt20.reshape(N * T, 1)  # dY_w = einsum(abc,abd→dc, dt20, h)   H×1
+    dy_w = np.sum(dt20, axis=(0, 1))                  # dy_w = sum(dt20, axis=(0, 1))   1
+    dE_w = h.reshape(N * T, H).T @ dt23.reshape(N * T, W)  # dE_w = einsum(abc,abd→dc, dt23, h)   H×W
+    de_w = np.sum(dt23, axis=(0, 1))                  # de_w = sum(dt23, axis=(0, 1))   W
+    dA_w = h.reshape(N * T, H).T @ dt25.reshape(N * T, W)  # dA_w = einsum(abc,abd→dc, dt25, h)   H×W
+    da_w = np.sum(dt25, axis=(0, 1))                  # da_w = sum(dt25, axis=(0, 1))   W
+    dY_p = h.reshape(N * T, H).T @ dt37.reshape(N * T, 1)  # dY_p = einsum(abc,abd→dc, dt37, h)   H×1
+    dy_p = np.sum(dt37, axis=(0, 1))                  # dy_p = sum(dt37, axis=(0, 1))   1
+    dS_q = h.reshape(N * T, H).T @ dt40.reshape(N * T, 3)  # dS_q = einsum(abc,abd→dc, dt40, h)   H×3
+    ds_q = np.sum(dt40, axis=(0, 1))                  # ds_q = sum(dt40, axis=(0, 1))   3
+    dG_q = h.reshape(N * T, H).T @ dt42.reshape(N * T, 1)  # dG_q = einsum(abc,abd→dc, dt42, h)   H×1
+    dg_q = np.sum(dt42, axis=(0, 1))                  # dg_q = sum(dt42, axis=(0, 1))   1
+    dB_q = h.reshape(N * T, H).T @ dt44.reshape(N * T, 1)  # dB_q = einsum(abc,abd→dc, dt44, h)   H×1
+    dd_q = np.sum(dt44, axis=(0, 1))                  # dd_q = sum(dt44, axis=(0, 1))   1
+    dK_q = h.reshape(N * T, H).T @ dt46.reshape(N * T, W)  # dK_q = einsum(abc,abd→dc, dt46, h)   H×W
+    dk_q = np.sum(dt46, axis=(0, 1))                  # dk_q = sum(dt46, axis=(0, 1))   W
+    dY_q = h.reshape(N * T, H).T @ dt57.reshape(N * T, 1)  # dY_q = einsum(abc,abd→dc, dt57, h)   H×1
+    dy_q = np.sum(dt57, axis=(0, 1))                  # dy_q = sum(dt57, axis=(0, 1))   1
+    grads = {
+        "W_x": dW_x, "W_r": dW_r, "W_h": dW_h, "b_h": db_h, "K_p": dK_p, "k_p": dk_p, "B_p": dB_p,
+        "d_p": dd_p, "G_p": dG_p, "g_p": dg_p, "S_p": dS_p, "s_p": ds_p, "Y_p": dY_p, "y_p": dy_p,
+        "K_q": dK_q, "k_q": dk_q, "B_q": dB_q, "d_q": dd_q, "G_q": dG_q, "g_q": dg_q, "S_q": dS_q,
+        "s_q": ds_q, "Y_q": dY_q, "y_q": dy_q, "K_w": dK_w, "k_w": dk_w, "B_w": dB_w, "d_w": dd_w,
+        "G_w": dG_w, "g_w": dg_w, "S_w": dS_w, "s_w": ds_w, "Y_w": dY_w, "y_w": dy_w, "E_w": dE_w,
+        "e_w": de_w, "A_w": dA_w, "a_w": da_w, "W_o": dW_o, "W_v": dW_v, "b_o": db_o,
+    }
+    return scaled(grads, cache["dtypes"], upstream)
+
+
+def loss_and_grads(params, data):
+    """L and its gradients."""
+    loss, cache = forward(params, data)
+    return loss, backward(cache)
+
+
+def outputs(params, data):
+    """Every named intermediate, by its name."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    W_x = arrays["W_x"]                               # I×H
+    W_r = arrays["W_r"]                               # (2*W)×H
+    W_h = arrays["W_h"]                               # H×H
+    b_h = arrays["b_h"]                               # H
+    K_p = arrays["K_p"]                               # H×W
+    k_p = arrays["k_p"]                               # W
+    B_p = arrays["B_p"]                               # H×1
+    d_p = arrays["d_p"]                               # 1
+    G_p = arrays["G_p"]                               # H×1
+    g_p = arrays["g_p"]                               # 1
+    S_p = arrays["S_p"]                               # H×3
+    s_p = arrays["s_p"]                               # 3
+    Y_p = arrays["Y_p"]                               # H×1
+    y_p = arrays["y_p"]                               # 1
+    K_q = arrays["K_q"]                               # H×W
+    k_q = arrays["k_q"]                               # W
+    B_q = arrays["B_q"]                               # H×1
+    d_q = arrays["d_q"]                               # 1
+    G_q = arrays["G_q"]                               # H×1
+    g_q = arrays["g_q"]                               # 1
+    S_q = arrays["S_q"]                               # H×3
+    s_q = arrays["s_q"]                               # 3
+    Y_q = arrays["Y_q"]                               # H×1
+    y_q = arrays["y_q"]                               # 1
+    K_w = arrays["K_w"]                               # H×W
+    k_w = arrays["k_w"]                               # W
+    B_w = arrays["B_w"]                               # H×1
+    d_w = arrays["d_w"]                               # 1
+    G_w = arrays["G_w"]                               # H×1
+    g_w = arrays["g_w"]                               # 1
+    S_w = arrays["S_w"]                               # H×3
+    s_w = arrays["s_w"]                               # 3
+    Y_w = arrays["Y_w"]                               # H×1
+    y_w = arrays["y_w"]                               # 1
+    E_w = arrays["E_w"]                               # H×W
+    e_w = arrays["e_w"]                               # W
+    A_w = arrays["A_w"]                               # H×W
+    a_w = arrays["a_w"]                               # W
+    W_o = arrays["W_o"]                               # H×O
+    W_v = arrays["W_v"]                               # (2*W)×O
+    b_o = arrays["b_o"]                               # O
+    x = arrays["x"]                                   # T×N×I
+    y = arrays["y"]                                   # T×N×O
+    h0 = arrays["h0"]                                 # N×H
+    M0 = arrays["M0"]                                 # N×R×W
+    r0 = arrays["r0"]                                 # N×(2*W)
+    p0 = arrays["p0"]                                 # N×R
+    q0 = arrays["q0"]                                 # N×R
+    w0 = arrays["w0"]                                 # N×R
+    T, N, O, H, R, W = sizes["T"], sizes["N"], sizes["O"], sizes["H"], sizes["R"], sizes["W"]
+    r_prev = r0                                       # r_prev = r0   N×(2*W)
+    h_prev = h0                                       # h_prev = h0   N×H
+    M_prev = M0                                       # M_prev = M0   N×R×W
+    w_prev = w0                                       # w_prev = w0   N×R
+    p_prev = p0                                       # p_prev = p0   N×R
+    q_prev = q0                                       # q_prev = q0   N×R
+    h = np.empty((T, N, H), dtype)                    # T×N×H
+    r = np.empty((T, N, 2 * W), dtype)                # T×N×(2*W)
+    for t in range(T):
+        # b[t] = x[t] W_x + r[t-1] W_r + h[t-1] W_h + b_h   N×H
+        b_t = x[t] @ W_x + r_prev @ W_r + h_prev @ W_h + b_h
+        h_t = np.tanh(b_t)                            # h[t] = tanh(b[t])   N×H
+        c_t = h_t @ S_p + s_p                         # c[t] = h[t] S_p + s_p   N×3
+        sp_t = softmax(c_t, axis=1)                   # sp[t] = softmax(c[t])   N×3
+        d_t = sp_t[:, 0:1]                            # d[t] = sp[t][:, 0:1]   N×1
+        g_t = h_t @ G_p + g_p                         # g[t] = h[t] G_p + g_p   N×1
+        gp_t = sigmoid(g_t)                           # gp[t] = sigmoid(g[t])   N×1
+        k_t = h_t @ B_p                               # k[t] = h[t] B_p   N×1
+        s_t = k_t + d_p                               # s[t] = k[t] + d_p   N×1
+        v_t = softplus(s_t)                           # v[t] = softplus(s[t])   N×1
+        t1_t = h_t @ K_p + k_p                        # t1[t] = h[t] K_p + k_p   N×W
+        kp_t = np.tanh(t1_t)                          # kp[t] = tanh(t1[t])   N×W
+        t2_t = h_t @ S_w + s_w                        # t2[t] = h[t] S_w + s_w   N×3
+        sw_t = softmax(t2_t, axis=1)                  # sw[t] = softmax(t2[t])   N×3
+        t3_t = sw_t[:, 0:1]                           # t3[t] = sw[t][:, 0:1]   N×1
+        t4_t = h_t @ G_w + g_w                        # t4[t] = h[t] G_w + g_w   N×1
+        gw_t = sigmoid(t4_t)                          # gw[t] = sigmoid(t4[t])   N×1
+        t5_t = h_t @ B_w                              # t5[t] = h[t] B_w   N×1
+        t6_t = t5_t + d_w                             # t6[t] = t5[t] + d_w   N×1
+        t7_t = softplus(t6_t)                         # t7[t] = softplus(t6[t])   N×1
+        t8_t = h_t @ K_w + k_w                        # t8[t] = h[t] K_w + k_w   N×W
+        kw_t = np.tanh(t8_t)                          # kw[t] = tanh(t8[t])   N×W
+        # t9[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
+        t9_t = np.einsum("ab,acb->ac", kw_t, M_prev, optimize=True)
+        # t10[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
+        t10_t = np.sum(kw_t ** 2, axis=1, keepdims=True) + eps
+        t11_t = np.sqrt(t10_t)                        # t11[t] = sqrt(t10[t])   N×1
+        t12_t = np.sum(M_prev ** 2, axis=2) + eps     # t12[t] = sum(M[t-1]², axis=-1) + eps   N×R
+        m_t = np.sqrt(t12_t)                          # m[t] = sqrt(t12[t])   N×R
+        t13_t = t7_t * t9_t / (t11_t * m_t)           # t13[t] = t7[t] ⊙ t9[t] / (t11[t] ⊙ m[t])   N×R
+        cw_t = softmax(t13_t, axis=1)                 # cw[t] = softmax(t13[t])   N×R
+        t14_t = 1 - gw_t                              # t14[t] = 1 − gw[t]   N×1
+        iw_t = gw_t * cw_t + t14_t * w_prev           # iw[t] = gw[t] ⊙ cw[t] + t14[t] ⊙ w[t-1]   N×R
+        # t15[t] = roll(iw[t], 1, axis=1)   N×R
+        t15_t = np.concatenate([iw_t[:, R - 1:], iw_t[:, :R - 1]], axis=1)
+        t16_t = sw_t[:, 1:2]                          # t16[t] = sw[t][:, 1:2]   N×1
+        t17_t = sw_t[:, 2:]                           # t17[t] = sw[t][:, 2:]   N×1
+        t18_t = np.concatenate([iw_t[:, 1:], iw_t[:, 0:1]], axis=1)  # t18[t] = roll(iw[t], -1, axis=1)   N×R
+        # jw[t] = t3[t] ⊙ t15[t] + t16[t] ⊙ iw[t] + t17[t] ⊙ t18[t]   N×R
+        jw_t = t3_t * t15_t + t16_t * iw_t + t17_t * t18_t
+        t19_t = h_t @ Y_w                             # t19[t] = h[t] Y_w   N×1
+        t20_t = t19_t + y_w                           # t20[t] = t19[t] + y_w   N×1
+        t21_t = 1 + softplus(t20_t)                   # t21[t] = 1 + softplus(t20[t])   N×1
+        vw_t = (jw_t + eps) ** t21_t                  # vw[t] = (jw[t] + eps)^t21[t]   N×R
+        t22_t = np.sum(vw_t, axis=1, keepdims=True)   # t22[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
+        w_t = vw_t / t22_t                            # w[t] = vw[t] / t22[t]   N×R
+        t23_t = h_t @ E_w + e_w                       # t23[t] = h[t] E_w + e_w   N×W
+        e_t = sigmoid(t23_t)                          # e[t] = sigmoid(t23[t])   N×W
+        # t24[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
+        t24_t = np.einsum("ab,ac->abc", w_t, e_t, optimize=True)
+        t25_t = h_t @ A_w + a_w                       # t25[t] = h[t] A_w + a_w   N×W
+        a_t = np.tanh(t25_t)                          # a[t] = tanh(t25[t])   N×W
+        # M[t] = M[t-1] ⊙ (1 − t24[t]) + einsum(ab,ac→abc, w[t], a[t])   N×R×W
+        M_t = M_prev * (1 - t24_t) + np.einsum("ab,ac->abc", w_t, a_t, optimize=True)
+        # t26[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
+        t26_t = np.einsum("ab,acb->ac", kp_t, M_t, optimize=True)
+        # t27[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
+        t27_t = np.sum(kp_t ** 2, axis=1, keepdims=True) + eps
+        t28_t = np.sqrt(t27_t)                        # t28[t] = sqrt(t27[t])   N×1
+        t29_t = np.sum(M_t ** 2, axis=2) + eps        # t29[t] = sum(M[t]², axis=-1) + eps   N×R
+        u_t = np.sqrt(t29_t)                          # u[t] = sqrt(t29[t])   N×R
+        t30_t = v_t * t26_t / (t28_t * u_t)           # t30[t] = v[t] ⊙ t26[t] / (t28[t] ⊙ u[t])   N×R
+        cp_t = softmax(t30_t, axis=1)                 # cp[t] = softmax(t30[t])   N×R
+        t31_t = 1 - gp_t                              # t31[t] = 1 − gp[t]   N×1
+        ip_t = gp_t * cp_t + t31_t * p_prev           # ip[t] = gp[t] ⊙ cp[t] + t31[t] ⊙ p[t-1]   N×R
+        # t32[t] = roll(ip[t], 1, axis=1)   N×R
+        t32_t = np.concatenate([ip_t[:, R - 1:], ip_t[:, :R - 1]], axis=1)
+        t33_t = sp_t[:, 1:2]                          # t33[t] = sp[t][:, 1:2]   N×1
+        t34_t = sp_t[:, 2:]                           # t34[t] = sp[t][:, 2:]   N×1
+        t35_t = np.concatenate([ip_t[:, 1:], ip_t[:, 0:1]], axis=1)  # t35[t] = roll(ip[t], -1, axis=1)   N×R
+        # jp[t] = d[t] ⊙ t32[t] + t33[t] ⊙ ip[t] + t34[t] ⊙ t35[t]   N×R
+        jp_t = d_t * t32_t + t33_t * ip_t + t34_t * t35_t
+        t36_t = h_t @ Y_p                             # t36[t] = h[t] Y_p   N×1
+        t37_t = t36_t + y_p                           # t37[t] = t36[t] + y_p   N×1
+        t38_t = 1 + softplus(t37_t)                   # t38[t] = 1 + softplus(t37[t])   N×1
+        vp_t = (jp_t + eps) ** t38_t                  # vp[t] = (jp[t] + eps)^t38[t]   N×R
+        t39_t = np.sum(vp_t, axis=1, keepdims=True)   # t39[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
+        p_t = vp_t / t39_t                            # p[t] = vp[t] / t39[t]   N×R
+        t40_t = h_t @ S_q + s_q                       # t40[t] = h[t] S_q + s_q   N×3
+        sq_t = softmax(t40_t, axis=1)                 # sq[t] = softmax(t40[t])   N×3
+        t41_t = sq_t[:, 0:1]                          # t41[t] = sq[t][:, 0:1]   N×1
+        t42_t = h_t @ G_q + g_q                       # t42[t] = h[t] G_q + g_q   N×1
+        gq_t = sigmoid(t42_t)                         # gq[t] = sigmoid(t42[t])   N×1
+        t43_t = h_t @ B_q                             # t43[t] = h[t] B_q   N×1
+        t44_t = t43_t + d_q                           # t44[t] = t43[t] + d_q   N×1
+        t45_t = softplus(t44_t)                       # t45[t] = softplus(t44[t])   N×1
+        t46_t = h_t @ K_q + k_q                       # t46[t] = h[t] K_q + k_q   N×W
+        kq_t = np.tanh(t46_t)                         # kq[t] = tanh(t46[t])   N×W
+        # t47[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
+        t47_t = np.einsum("ab,acb->ac", kq_t, M_t, optimize=True)
+        # t48[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
+        t48_t = np.sum(kq_t ** 2, axis=1, keepdims=True) + eps
+        t49_t = np.sqrt(t48_t)                        # t49[t] = sqrt(t48[t])   N×1
+        t50_t = t45_t * t47_t / (t49_t * u_t)         # t50[t] = t45[t] ⊙ t47[t] / (t49[t] ⊙ u[t])   N×R
+        cq_t = softmax(t50_t, axis=1)                 # cq[t] = softmax(t50[t])   N×R
+        t51_t = 1 - gq_t                              # t51[t] = 1 − gq[t]   N×1
+        iq_t = gq_t * cq_t + t51_t * q_prev           # iq[t] = gq[t] ⊙ cq[t] + t51[t] ⊙ q[t-1]   N×R
+        # t52[t] = roll(iq[t], 1, axis=1)   N×R
+        t52_t = np.concatenate([iq_t[:, R - 1:], iq_t[:, :R - 1]], axis=1)
+        t53_t = sq_t[:, 1:2]                          # t53[t] = sq[t][:, 1:2]   N×1
+        t54_t = sq_t[:, 2:]                           # t54[t] = sq[t][:, 2:]   N×1
+        t55_t = np.concatenate([iq_t[:, 1:], iq_t[:, 0:1]], axis=1)  # t55[t] = roll(iq[t], -1, axis=1)   N×R
+        # jq[t] = t41[t] ⊙ t52[t] + t53[t] ⊙ iq[t] + t54[t] ⊙ t55[t]   N×R
+        jq_t = t41_t * t52_t + t53_t * iq_t + t54_t * t55_t
+        t56_t = h_t @ Y_q                             # t56[t] = h[t] Y_q   N×1
+        t57_t = t56_t + y_q                           # t57[t] = t56[t] + y_q   N×1
+        t58_t = 1 + softplus(t57_t)                   # t58[t] = 1 + softplus(t57[t])   N×1
+        vq_t = (jq_t + eps) ** t58_t                  # vq[t] = (jq[t] + eps)^t58[t]   N×R
+        t59_t = np.sum(vq_t, axis=1, keepdims=True)   # t59[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
+        q_t = vq_t / t59_t                            # q[t] = vq[t] / t59[t]   N×R
+        # r[t] = concat(einsum(ab,abc→ac, p[t], M[t]), einsum(ab,abc→ac, q[t], M[t]), axis=-1)   N×(2*W)
+        r_t = np.concatenate([np.einsum("ab,abc->ac", p_t, M_t, optimize=True), np.einsum("ab,abc->ac", q_t, M_t, optimize=True)], axis=1)
+        h[t] = h_t
+        r[t] = r_t
+        r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
+    # z = h W_o + r W_v + b_o   T×N×O
+    z = (h.reshape(N * T, H) @ W_o).reshape(T, N, O) + (r.reshape(N * T, 2 * W) @ W_v).reshape(T, N, O) + b_o
+    L = np.sum(softplus(z) - y * z) / (N * O * T)     # L = mean(binary_cross_entropy_with_logits(z, y))
+    return {"h": h, "r": r, "z": z, "L": L}
+
+
+def init_params(rng, **dims):
+    """Initial parameters drawn from a numpy.random.Generator; sizes as in init_params(rng, D=4)."""
+    I, O, H, W = chosen(dims, DIMS, ("I", "O", "H", "W"))
+    params = {
+        "W_x": rng.standard_normal((I, H)) * (1 / I) ** 0.5,
+        "W_r": rng.standard_normal((2 * W, H)) * (1 / (2 * W)) ** 0.5,
+        "W_h": rng.standard_normal((H, H)) * (1 / H) ** 0.5,
+        "b_h": np.zeros(H),
+        "K_p": rng.standard_normal((H, W)) * (1 / H) ** 0.5,
+        "k_p": np.zeros(W),
+        "B_p": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "d_p": np.zeros(1),
+        "G_p": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "g_p": np.zeros(1),
+        "S_p": rng.standard_normal((H, 3)) * (1 / H) ** 0.5,
+        "s_p": np.zeros(3),
+        "Y_p": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "y_p": np.zeros(1),
+        "K_q": rng.standard_normal((H, W)) * (1 / H) ** 0.5,
+        "k_q": np.zeros(W),
+        "B_q": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "d_q": np.zeros(1),
+        "G_q": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "g_q": np.zeros(1),
+        "S_q": rng.standard_normal((H, 3)) * (1 / H) ** 0.5,
+        "s_q": np.zeros(3),
+        "Y_q": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "y_q": np.zeros(1),
+        "K_w": rng.standard_normal((H, W)) * (1 / H) ** 0.5,
+        "k_w": np.zeros(W),
+        "B_w": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "d_w": np.zeros(1),
+        "G_w": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "g_w": np.zeros(1),
+        "S_w": rng.standard_normal((H, 3)) * (1 / H) ** 0.5,
+        "s_w": np.zeros(3),
+        "Y_w": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "y_w": np.zeros(1),
+        "E_w": rng.standard_normal((H, W)) * (1 / H) ** 0.5,
+        "e_w": np.zeros(W),
+        "A_w": rng.standard_normal((H, W)) * (1 / H) ** 0.5,
+        "a_w": np.zeros(W),
+        "W_o": rng.standard_normal((H, O)) * (1 / H) ** 0.5,
+        "W_v": rng.standard_normal((2 * W, O)) * (1 / (2 * W)) ** 0.5,
+        "b_o": np.zeros(O),
+    }
+    return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
+
+
+def read(params, data):
+    """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return."""
+    check_names(params, PARAMS, "params")
+    check_names(data, DATA, "data")
+    given = {**params, **data}
+    shapes = {**PARAMS, **DATA}
+    arrays = {name: as_array(name, given[name]) for name in shapes}
+    sizes = {}
+    bind_sizes(arrays, shapes, sizes)
+    sizes["2*W"] = 2 * sizes["W"]
+    check_shapes(arrays, shapes, sizes)
+    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
+    dtypes = {}
+    for name, array in arrays.items():
+        if name in INTEGERS:
+            check_range(name, array, INTEGERS[name], sizes)
+            arrays[name] = as_integers(name, array)[()]
+        else:
+            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            arrays[name] = array.astype(dtype, copy=False)[()]
+    return arrays, sizes, dtype, dtypes
+
+
+def check_names(given, declared, what):
+    """ValueError unless given is a dict with exactly the declared names."""
+    if not isinstance(given, dict):
+        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+    missing = [name for name in declared if name not in given]
+    extra = [name for name in given if name not in declared]
+    if missing or extra:
+        wrong = f"no {missing[0]!r}" if missing else f"an unknown name {extra[0]!r}"
+        raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
+
+
+def as_array(name, value):
+    """The value as an array of real numbers; ValueError naming it for anything else."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} is not an array of real numbers: its dtype is {array.dtype}")
+    return array
+
+
+def as_integers(name, array):
+    """Integer data; an empty list is fine, floats are not."""
+    if array.dtype.kind == "f" and array.size:
+        raise ValueError(f"{name} has to hold integers, not {array.dtype}")
+    return array.astype(np.intp)
+
+
+def is_float(value):
+    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
+    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+
+
+def computing_dtype(arrays, given, integers, default):
+    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
+    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+    return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
+
+
+def misfit(name, array, shape, sizes):
+    """The ValueError for an array of another shape than the declared one."""
+    symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    known = ", ".join(f"{d} = {sizes[d]}" for d in dict.fromkeys(shape) if d in sizes)
+    return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
+
+
+def bind_sizes(arrays, shapes, sizes):
+    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+    for name, shape in shapes.items():
+        if arrays[name].ndim != len(shape):
+            raise misfit(name, arrays[name], shape, sizes)
+        for dim, size in zip(shape, arrays[name].shape):
+            if isinstance(dim, str) and dim.isidentifier():
+                sizes.setdefault(dim, size)
+
+
+def check_shapes(arrays, shapes, sizes):
+    """ValueError for the first array whose shape is not the declared one under these sizes."""
+    for name, shape in shapes.items():
+        if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
+            raise misfit(name, arrays[name], shape, sizes)
+
+
+def check_range(name, array, bound, sizes):
+    """ValueError unless 0 <= array < bound everywhere."""
+    if array.size and not (array.min() >= 0 and array.max() < sizes.get(bound, bound)):
+        wrong = array.min() if array.min() < 0 else array.max()
+        limit = f"{bound} = {sizes[bound]}" if bound in sizes else bound
+        raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
+
+
+def chosen(dims, defaults, needed):
+    """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing."""
+    unknown = [name for name in dims if name not in defaults]
+    if unknown:
+        raise ValueError(f"there is no dimension {unknown[0]!r}; the model has {', '.join(defaults) or 'none'}")
+    found = {name: dims.get(name, defaults[name]) for name in needed}
+    missing = [name for name, size in found.items() if size is None]
+    if missing:
+        raise ValueError(f"init_params needs a size for {missing[0]}, as in init_params(rng, {missing[0]}=4)")
+    return [int(size) for size in found.values()]
+
+
+def sigmoid(x):
+    """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x))
+
+
+def softplus(x):
+    """log(1 + e^x), without overflow."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def softmax(a, axis):
+    """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows."""
+    e = a - np.max(a, axis=axis, keepdims=True)
+    np.exp(e, out=e)
+    e /= np.sum(e, axis=axis, keepdims=True)
+    return e
+
+
+def pad(a, axis, start, size, step=1):
+    """Zeros with a at start, start + step, ... of an axis of that size: the adjoint of a slice."""
+    out = np.zeros((*a.shape[:axis], size, *a.shape[axis + 1 :]), a.dtype)
+    stop = start + step * a.shape[axis]
+    out[(slice(None),) * axis + (slice(start, stop if stop >= 0 else None, step),)] = a
+    return out
+
+
+def scaled(grads, dtypes, upstream):
+    """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
+    if np.ndim(upstream) != 0:
+        raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
+    if upstream != 1:
+        grads = {name: grad * upstream for name, grad in grads.items()}
+    return returned(grads, dtypes)
+
+
+def returned(arrays, dtypes):
+    """The arrays in the dtypes to return them in."""
+    return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}

@@ -1,0 +1,295 @@
+"""rnn-lm: tanh recurrent language model over T steps, one set of weights for all steps
+
+Written by `symbackprop codegen` from the model text MODEL; `symbackprop verify FILE` checks it, edited or not.
+PARAMS and DATA say which arrays forward takes, by name, and their shapes.
+"""
+
+import numpy as np
+
+NAME = "rnn-lm"
+MODEL = """\
+# name: rnn-lm
+# summary: tanh recurrent language model over T steps, one set of weights for all steps
+# source: UMass CS685, lecture "backpropagation"
+# tags: lecture, recurrent, language
+dim T, N, V, E, H
+data words: T x N int < V, target: T x N int < V, h[0]: N x H
+param C: V x E, W_e: E x H, W_h: H x H, b: H, W_o: H x V, b_o: V
+c = C[words]
+for t in 1..T:
+    h[t] = tanh(c[t] @ W_e + h[t-1] @ W_h + b)
+z = h @ W_o + b_o
+o = softmax(z)
+loss L = mean(cross_entropy(z, target))
+"""
+PARAMS = {
+    "C": ("V", "E"), "W_e": ("E", "H"), "W_h": ("H", "H"), "b": ("H",), "W_o": ("H", "V"), "b_o": ("V",),
+}
+DATA = {"words": ("T", "N"), "target": ("T", "N"), "h0": ("N", "H")}
+DIMS = {"T": None, "N": None, "V": None, "E": None, "H": None}
+LOSS = "L"
+INTEGERS = {"words": "V", "target": "V"}
+DTYPE = np.float64
+
+
+def forward(params, data):
+    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    C = arrays["C"]                                   # V×E
+    W_e = arrays["W_e"]                               # E×H
+    W_h = arrays["W_h"]                               # H×H
+    b = arrays["b"]                                   # H
+    W_o = arrays["W_o"]                               # H×V
+    b_o = arrays["b_o"]                               # V
+    words = arrays["words"]                           # T×N
+    target = arrays["target"]                         # T×N
+    h0 = arrays["h0"]                                 # N×H
+    T, N, V, E, H = sizes["T"], sizes["N"], sizes["V"], sizes["E"], sizes["H"]
+    c = C[words]                                      # c = C[words]   T×N×E
+    h_prev = h0                                       # h_prev = h0   N×H
+    h_states = np.empty((T + 1, N, H), dtype)         # (T + 1)×N×H
+    h_states[0] = h_prev
+    h_before, h = h_states[:-1], h_states[1:]         # before and after every step   T×N×H
+    for t in range(T):
+        a_t = c[t] @ W_e + h_prev @ W_h + b           # a[t] = c[t] W_e + h[t-1] W_h + b   N×H
+        h_t = np.tanh(a_t)                            # h[t] = tanh(a[t])   N×H
+        h[t] = h_t
+        h_prev = h_t
+    z = (h.reshape(N * T, H) @ W_o).reshape(T, N, V) + b_o  # z = h W_o + b_o   T×N×V
+    o, t1 = softmax_logsumexp(z, axis=2)              # o = softmax(z)   T×N×V
+    # L = mean(cross_entropy(z, target))
+    L = np.sum(t1 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]) / (N * T)
+    cache = {
+        "o": o, "target": target, "W_o": W_o, "h": h, "W_e": W_e, "W_h": W_h, "words": words, "c": c,
+        "h_before": h_before, "T": T, "N": N, "V": V, "E": E, "H": H, "dtype": dtype, "dtypes": dtypes,
+    }
+    return dtype.type(L), cache
+
+
+def backward(cache, upstream=1.0):
+    """The gradient of L, times upstream, with respect to every parameter and input."""
+    o = cache["o"]                                    # T×N×V
+    target = cache["target"]                          # T×N
+    W_o = cache["W_o"]                                # H×V
+    h = cache["h"]                                    # T×N×H
+    W_e = cache["W_e"]                                # E×H
+    W_h = cache["W_h"]                                # H×H
+    words = cache["words"]                            # T×N
+    c = cache["c"]                                    # T×N×E
+    h_before = cache["h_before"]                      # T×N×H
+    T, N, V, E, H = cache["T"], cache["N"], cache["V"], cache["E"], cache["H"]
+    dtype = cache["dtype"]
+    dz = o / (N * T)                                  # dz = (o − one_hot(target, V)) / (N*T)   T×N×V
+    at = *np.indices((T, N), sparse=True), target     # the entry of every row that the one-hot array marks
+    dz[at] = (o[at] - 1) / (N * T)
+    dW_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dW_o = einsum(abc,abd→dc, dz, h)   H×V
+    db_o = np.sum(dz, axis=(0, 1))                    # db_o = sum(dz, axis=(0, 1))   V
+    dh = (dz.reshape(N * T, V) @ W_o.T).reshape(T, N, H)  # dh = dz W_oᵀ   T×N×H
+    dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
+    da = np.empty((T, N, H), dtype)                   # T×N×H
+    for t in reversed(range(T)):
+        dh_t_2 = dh_next + dh[t]                      # dh_t = dh_next + dh[t]   N×H
+        da_t = dh_t_2 * (1 - h[t] ** 2)               # da_t = dh_t ⊙ (1 − h[t]²)   N×H
+        dh_prev = da_t @ W_h.T                        # dh_prev = da_t W_hᵀ   N×H
+        da[t] = da_t
+        dh_next = dh_prev
+    dW_e = c.reshape(N * T, E).T @ da.reshape(N * T, H)  # dW_e = einsum(abc,abd→dc, da, c)   E×H
+    # dW_h = einsum(abc,abd→dc, da, h_before)   H×H
+    dW_h = h_before.reshape(N * T, H).T @ da.reshape(N * T, H)
+    db = np.sum(da, axis=(0, 1))                      # db = sum(da, axis=(0, 1))   H
+    dc = (da.reshape(N * T, H) @ W_e.T).reshape(T, N, E)  # dc = da W_eᵀ   T×N×E
+    dC = scatter_add(dc, words, V)                    # dC = scatter_add(dc, words, V)   V×E
+    grads = {"C": dC, "W_e": dW_e, "W_h": dW_h, "b": db, "W_o": dW_o, "b_o": db_o}
+    return scaled(grads, cache["dtypes"], upstream)
+
+
+def loss_and_grads(params, data):
+    """L and its gradients."""
+    loss, cache = forward(params, data)
+    return loss, backward(cache)
+
+
+def outputs(params, data):
+    """Every named intermediate, by its name."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    C = arrays["C"]                                   # V×E
+    W_e = arrays["W_e"]                               # E×H
+    W_h = arrays["W_h"]                               # H×H
+    b = arrays["b"]                                   # H
+    W_o = arrays["W_o"]                               # H×V
+    b_o = arrays["b_o"]                               # V
+    words = arrays["words"]                           # T×N
+    target = arrays["target"]                         # T×N
+    h0 = arrays["h0"]                                 # N×H
+    T, N, V, H = sizes["T"], sizes["N"], sizes["V"], sizes["H"]
+    c = C[words]                                      # c = C[words]   T×N×E
+    h_prev = h0                                       # h_prev = h0   N×H
+    h = np.empty((T, N, H), dtype)                    # T×N×H
+    for t in range(T):
+        a_t = c[t] @ W_e + h_prev @ W_h + b           # a[t] = c[t] W_e + h[t-1] W_h + b   N×H
+        h_t = np.tanh(a_t)                            # h[t] = tanh(a[t])   N×H
+        h[t] = h_t
+        h_prev = h_t
+    z = (h.reshape(N * T, H) @ W_o).reshape(T, N, V) + b_o  # z = h W_o + b_o   T×N×V
+    o, t1 = softmax_logsumexp(z, axis=2)              # o = softmax(z)   T×N×V
+    # L = mean(cross_entropy(z, target))
+    L = np.sum(t1 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]) / (N * T)
+    return {"c": c, "h": h, "z": z, "o": o, "L": L}
+
+
+def init_params(rng, **dims):
+    """Initial parameters drawn from a numpy.random.Generator; sizes as in init_params(rng, D=4)."""
+    V, E, H = chosen(dims, DIMS, ("V", "E", "H"))
+    params = {
+        "C": rng.standard_normal((V, E)) * 0.1,
+        "W_e": rng.standard_normal((E, H)) * (1 / E) ** 0.5,
+        "W_h": rng.standard_normal((H, H)) * (1 / H) ** 0.5,
+        "b": np.zeros(H),
+        "W_o": rng.standard_normal((H, V)) * (1 / H) ** 0.5,
+        "b_o": np.zeros(V),
+    }
+    return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
+
+
+def read(params, data):
+    """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return."""
+    check_names(params, PARAMS, "params")
+    check_names(data, DATA, "data")
+    given = {**params, **data}
+    shapes = {**PARAMS, **DATA}
+    arrays = {name: as_array(name, given[name]) for name in shapes}
+    sizes = {}
+    bind_sizes(arrays, shapes, sizes)
+    check_shapes(arrays, shapes, sizes)
+    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
+    dtypes = {}
+    for name, array in arrays.items():
+        if name in INTEGERS:
+            check_range(name, array, INTEGERS[name], sizes)
+            arrays[name] = as_integers(name, array)[()]
+        else:
+            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            arrays[name] = array.astype(dtype, copy=False)[()]
+    return arrays, sizes, dtype, dtypes
+
+
+def check_names(given, declared, what):
+    """ValueError unless given is a dict with exactly the declared names."""
+    if not isinstance(given, dict):
+        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+    missing = [name for name in declared if name not in given]
+    extra = [name for name in given if name not in declared]
+    if missing or extra:
+        wrong = f"no {missing[0]!r}" if missing else f"an unknown name {extra[0]!r}"
+        raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
+
+
+def as_array(name, value):
+    """The value as an array of real numbers; ValueError naming it for anything else."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} is not an array of real numbers: its dtype is {array.dtype}")
+    return array
+
+
+def as_integers(name, array):
+    """Integer data; an empty list is fine, floats are not."""
+    if array.dtype.kind == "f" and array.size:
+        raise ValueError(f"{name} has to hold integers, not {array.dtype}")
+    return array.astype(np.intp)
+
+
+def is_float(value):
+    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
+    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+
+
+def computing_dtype(arrays, given, integers, default):
+    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
+    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+    return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
+
+
+def misfit(name, array, shape, sizes):
+    """The ValueError for an array of another shape than the declared one."""
+    symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    known = ", ".join(f"{d} = {sizes[d]}" for d in dict.fromkeys(shape) if d in sizes)
+    return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
+
+
+def bind_sizes(arrays, shapes, sizes):
+    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+    for name, shape in shapes.items():
+        if arrays[name].ndim != len(shape):
+            raise misfit(name, arrays[name], shape, sizes)
+        for dim, size in zip(shape, arrays[name].shape):
+            if isinstance(dim, str) and dim.isidentifier():
+                sizes.setdefault(dim, size)
+
+
+def check_shapes(arrays, shapes, sizes):
+    """ValueError for the first array whose shape is not the declared one under these sizes."""
+    for name, shape in shapes.items():
+        if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
+            raise misfit(name, arrays[name], shape, sizes)
+
+
+def check_range(name, array, bound, sizes):
+    """ValueError unless 0 <= array < bound everywhere."""
+    if array.size and not (array.min() >= 0 and array.max() < sizes.get(bound, bound)):
+        wrong = array.min() if array.min() < 0 else array.max()
+        limit = f"{bound} = {sizes[bound]}" if bound in sizes else bound
+        raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
+
+
+def chosen(dims, defaults, needed):
+    """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing."""
+    unknown = [name for name in dims if name not in defaults]
+    if unknown:
+        raise ValueError(f"there is no dimension {unknown[0]!r}; the model has {', '.join(defaults) or 'none'}")
+    found = {name: dims.get(name, defaults[name]) for name in needed}
+    missing = [name for name, size in found.items() if size is None]
+    if missing:
+        raise ValueError(f"init_params needs a size for {missing[0]}, as in init_params(rng, {missing[0]}=4)")
+    return [int(size) for size in found.values()]
+
+
+def softmax_logsumexp(a, axis, keepdims=False):
+    """softmax(a) and logsumexp(a) from the same exponentials."""
+    top = np.max(a, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    e = a - top
+    np.exp(e, out=e)
+    total = np.sum(e, axis=axis, keepdims=True)
+    e /= total
+    log_total = np.log(total) + top
+    return e, log_total if keepdims else np.squeeze(log_total, axis=axis)
+
+
+def scatter_add(g, index, rows):
+    """Rows of g added up in the rows of a zero array that index names: the adjoint of table[index]."""
+    out = np.zeros((rows, *g.shape[index.ndim :]), g.dtype)
+    order = np.argsort(index, axis=None, kind="stable")
+    if order.size:
+        places = index.reshape(-1)[order]
+        starts = np.flatnonzero(np.concatenate(([True], places[1:] != places[:-1])))
+        flat = g.reshape(order.size, *out.shape[1:])
+        out[places[starts]] = np.add.reduceat(flat[order], starts, axis=0)
+    return out
+
+
+def scaled(grads, dtypes, upstream):
+    """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
+    if np.ndim(upstream) != 0:
+        raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
+    if upstream != 1:
+        grads = {name: grad * upstream for name, grad in grads.items()}
+    return returned(grads, dtypes)
+
+
+def returned(arrays, dtypes):
+    """The arrays in the dtypes to return them in."""
+    return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}

@@ -1,0 +1,268 @@
+"""window-lm: fixed-window neural language model: the next word from K word embeddings
+
+Written by `symbackprop codegen` from the model text MODEL; `symbackprop verify FILE` checks it, edited or not.
+PARAMS and DATA say which arrays forward takes, by name, and their shapes.
+"""
+
+import numpy as np
+
+NAME = "window-lm"
+MODEL = """\
+# name: window-lm
+# summary: fixed-window neural language model: the next word from K word embeddings
+# source: UMass CS685, backpropagation; USC CSCI 544, lecture 8
+# tags: batch, language-model, embedding, lecture-a, lecture-b
+# note: a word that occurs twice in a window gets both contributions added up in its row of C
+dim N, K = 3, V, E, H
+data words: N x K int < V, y: N int < V
+param C: V x E, W1: E*K x H, b1: H, W2: H x V, b2: V
+c = C[words]
+x = reshape(c, (N, E*K))
+z = x @ W1 + b1
+h = tanh(z)
+logits = h @ W2 + b2
+o = softmax(logits)
+loss L = mean(cross_entropy(logits, y))
+"""
+PARAMS = {"C": ("V", "E"), "W1": ("E*K", "H"), "b1": ("H",), "W2": ("H", "V"), "b2": ("V",)}
+DATA = {"words": ("N", "K"), "y": ("N",)}
+DIMS = {"N": None, "K": 3, "V": None, "E": None, "H": None}
+LOSS = "L"
+INTEGERS = {"words": "V", "y": "V"}
+DTYPE = np.float64
+
+
+def forward(params, data):
+    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    C = arrays["C"]                                   # V×E
+    W1 = arrays["W1"]                                 # (E*K)×H
+    b1 = arrays["b1"]                                 # H
+    W2 = arrays["W2"]                                 # H×V
+    b2 = arrays["b2"]                                 # V
+    words = arrays["words"]                           # N×K
+    y = arrays["y"]                                   # N
+    N, K, V, E = sizes["N"], sizes["K"], sizes["V"], sizes["E"]
+    c = C[words]                                      # c = C[words]   N×K×E
+    x = c.reshape(N, E * K)                           # x = reshape(c, (N, E*K))   N×(E*K)
+    z = x @ W1 + b1                                   # z = x W1 + b1   N×H
+    h = np.tanh(z)                                    # h = tanh(z)   N×H
+    logits = h @ W2 + b2                              # logits = h W2 + b2   N×V
+    o, t1 = softmax_logsumexp(logits, axis=1)         # o = softmax(logits)   N×V
+    L = np.sum(t1 - logits[np.arange(N), y]) / N      # L = mean(cross_entropy(logits, y))
+    cache = {
+        "o": o, "y": y, "W2": W2, "h": h, "W1": W1, "words": words, "x": x, "N": N, "K": K, "V": V, "E": E,
+        "dtypes": dtypes,
+    }
+    return dtype.type(L), cache
+
+
+def backward(cache, upstream=1.0):
+    """The gradient of L, times upstream, with respect to every parameter and input."""
+    o = cache["o"]                                    # N×V
+    y = cache["y"]                                    # N
+    W2 = cache["W2"]                                  # H×V
+    h = cache["h"]                                    # N×H
+    W1 = cache["W1"]                                  # (E*K)×H
+    words = cache["words"]                            # N×K
+    x = cache["x"]                                    # N×(E*K)
+    N, K, V, E = cache["N"], cache["K"], cache["V"], cache["E"]
+    dlogits = o / N                                   # dlogits = (o − one_hot(y, V)) / N   N×V
+    at = np.arange(N), y                              # the entry of every row that the one-hot array marks
+    dlogits[at] = (o[at] - 1) / N
+    dW2 = h.T @ dlogits                               # dW2 = hᵀ dlogits   H×V
+    db2 = np.sum(dlogits, axis=0)                     # db2 = sum(dlogits, axis=0)   V
+    dh = dlogits @ W2.T                               # dh = dlogits W2ᵀ   N×H
+    dz = dh * (1 - h ** 2)                            # dz = dh ⊙ (1 − h²)   N×H
+    dW1 = x.T @ dz                                    # dW1 = xᵀ dz   (E*K)×H
+    db1 = np.sum(dz, axis=0)                          # db1 = sum(dz, axis=0)   H
+    dx = dz @ W1.T                                    # dx = dz W1ᵀ   N×(E*K)
+    dc = dx.reshape(N, K, E)                          # dc = reshape(dx, (N, K, E))   N×K×E
+    dC = scatter_add(dc, words, V)                    # dC = scatter_add(dc, words, V)   V×E
+    grads = {"C": dC, "W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
+    return scaled(grads, cache["dtypes"], upstream)
+
+
+def loss_and_grads(params, data):
+    """L and its gradients."""
+    loss, cache = forward(params, data)
+    return loss, backward(cache)
+
+
+def outputs(params, data):
+    """Every named intermediate, by its name."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    C = arrays["C"]                                   # V×E
+    W1 = arrays["W1"]                                 # (E*K)×H
+    b1 = arrays["b1"]                                 # H
+    W2 = arrays["W2"]                                 # H×V
+    b2 = arrays["b2"]                                 # V
+    words = arrays["words"]                           # N×K
+    y = arrays["y"]                                   # N
+    N, K, E = sizes["N"], sizes["K"], sizes["E"]
+    c = C[words]                                      # c = C[words]   N×K×E
+    x = c.reshape(N, E * K)                           # x = reshape(c, (N, E*K))   N×(E*K)
+    z = x @ W1 + b1                                   # z = x W1 + b1   N×H
+    h = np.tanh(z)                                    # h = tanh(z)   N×H
+    logits = h @ W2 + b2                              # logits = h W2 + b2   N×V
+    o, t1 = softmax_logsumexp(logits, axis=1)         # o = softmax(logits)   N×V
+    L = np.sum(t1 - logits[np.arange(N), y]) / N      # L = mean(cross_entropy(logits, y))
+    return {"c": c, "x": x, "z": z, "h": h, "logits": logits, "o": o, "L": L}
+
+
+def init_params(rng, **dims):
+    """Initial parameters drawn from a numpy.random.Generator; sizes as in init_params(rng, D=4)."""
+    K, V, E, H = chosen(dims, DIMS, ("K", "V", "E", "H"))
+    params = {
+        "C": rng.standard_normal((V, E)) * 0.1,
+        "W1": rng.standard_normal((E * K, H)) * (1 / (E * K)) ** 0.5,
+        "b1": np.zeros(H),
+        "W2": rng.standard_normal((H, V)) * (1 / H) ** 0.5,
+        "b2": np.zeros(V),
+    }
+    return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
+
+
+def read(params, data):
+    """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return."""
+    check_names(params, PARAMS, "params")
+    check_names(data, DATA, "data")
+    given = {**params, **data}
+    shapes = {**PARAMS, **DATA}
+    arrays = {name: as_array(name, given[name]) for name in shapes}
+    sizes = {}
+    bind_sizes(arrays, shapes, sizes)
+    sizes["E*K"] = sizes["E"] * sizes["K"]
+    check_shapes(arrays, shapes, sizes)
+    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
+    dtypes = {}
+    for name, array in arrays.items():
+        if name in INTEGERS:
+            check_range(name, array, INTEGERS[name], sizes)
+            arrays[name] = as_integers(name, array)[()]
+        else:
+            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            arrays[name] = array.astype(dtype, copy=False)[()]
+    return arrays, sizes, dtype, dtypes
+
+
+def check_names(given, declared, what):
+    """ValueError unless given is a dict with exactly the declared names."""
+    if not isinstance(given, dict):
+        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+    missing = [name for name in declared if name not in given]
+    extra = [name for name in given if name not in declared]
+    if missing or extra:
+        wrong = f"no {missing[0]!r}" if missing else f"an unknown name {extra[0]!r}"
+        raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
+
+
+def as_array(name, value):
+    """The value as an array of real numbers; ValueError naming it for anything else."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} is not an array of real numbers: its dtype is {array.dtype}")
+    return array
+
+
+def as_integers(name, array):
+    """Integer data; an empty list is fine, floats are not."""
+    if array.dtype.kind == "f" and array.size:
+        raise ValueError(f"{name} has to hold integers, not {array.dtype}")
+    return array.astype(np.intp)
+
+
+def is_float(value):
+    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
+    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+
+
+def computing_dtype(arrays, given, integers, default):
+    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
+    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+    return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
+
+
+def misfit(name, array, shape, sizes):
+    """The ValueError for an array of another shape than the declared one."""
+    symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    known = ", ".join(f"{d} = {sizes[d]}" for d in dict.fromkeys(shape) if d in sizes)
+    return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
+
+
+def bind_sizes(arrays, shapes, sizes):
+    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+    for name, shape in shapes.items():
+        if arrays[name].ndim != len(shape):
+            raise misfit(name, arrays[name], shape, sizes)
+        for dim, size in zip(shape, arrays[name].shape):
+            if isinstance(dim, str) and dim.isidentifier():
+                sizes.setdefault(dim, size)
+
+
+def check_shapes(arrays, shapes, sizes):
+    """ValueError for the first array whose shape is not the declared one under these sizes."""
+    for name, shape in shapes.items():
+        if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
+            raise misfit(name, arrays[name], shape, sizes)
+
+
+def check_range(name, array, bound, sizes):
+    """ValueError unless 0 <= array < bound everywhere."""
+    if array.size and not (array.min() >= 0 and array.max() < sizes.get(bound, bound)):
+        wrong = array.min() if array.min() < 0 else array.max()
+        limit = f"{bound} = {sizes[bound]}" if bound in sizes else bound
+        raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
+
+
+def chosen(dims, defaults, needed):
+    """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing."""
+    unknown = [name for name in dims if name not in defaults]
+    if unknown:
+        raise ValueError(f"there is no dimension {unknown[0]!r}; the model has {', '.join(defaults) or 'none'}")
+    found = {name: dims.get(name, defaults[name]) for name in needed}
+    missing = [name for name, size in found.items() if size is None]
+    if missing:
+        raise ValueError(f"init_params needs a size for {missing[0]}, as in init_params(rng, {missing[0]}=4)")
+    return [int(size) for size in found.values()]
+
+
+def softmax_logsumexp(a, axis, keepdims=False):
+    """softmax(a) and logsumexp(a) from the same exponentials."""
+    top = np.max(a, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    e = a - top
+    np.exp(e, out=e)
+    total = np.sum(e, axis=axis, keepdims=True)
+    e /= total
+    log_total = np.log(total) + top
+    return e, log_total if keepdims else np.squeeze(log_total, axis=axis)
+
+
+def scatter_add(g, index, rows):
+    """Rows of g added up in the rows of a zero array that index names: the adjoint of table[index]."""
+    out = np.zeros((rows, *g.shape[index.ndim :]), g.dtype)
+    order = np.argsort(index, axis=None, kind="stable")
+    if order.size:
+        places = index.reshape(-1)[order]
+        starts = np.flatnonzero(np.concatenate(([True], places[1:] != places[:-1])))
+        flat = g.reshape(order.size, *out.shape[1:])
+        out[places[starts]] = np.add.reduceat(flat[order], starts, axis=0)
+    return out
+
+
+def scaled(grads, dtypes, upstream):
+    """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
+    if np.ndim(upstream) != 0:
+        raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
+    if upstream != 1:
+        grads = {name: grad * upstream for name, grad in grads.items()}
+    return returned(grads, dtypes)
+
+
+def returned(arrays, dtypes):
+    """The arrays in the dtypes to return them in."""
+    return {name: np.asarray(array, dtypes[name])[()] for name, array in arrays.items()}
