@@ -428,21 +428,31 @@ def verify(
 
 @cli.command()
 @model_argument
-@click.argument("answers")
+@click.argument("answers", metavar="ANSWERS|FOLDER")
 @click.option(
     "--hints",
     type=click.IntRange(0, 3),
-    default=0,
+    default=2,
     show_default=True,
-    help="How much to tell about a wrong answer.",
+    help="How much to tell about a wrong answer: 0 that it is wrong, 1 the kind of mistake, 2 the factor, 3 the answer.",
 )
 @json_option
+@output_option
 @model_switches
 def grade(
-    model: str, answers: str, hints: int, as_json: bool, relu0: str, dims: dict[str, int]
+    model: str, answers: str, hints: int, as_json: bool, output: str, relu0: str | None, dims: dict[str, int]
 ) -> None:
-    """Check a person's own gradients (ANSWERS: a text of lines like `dw2 = ...`)."""
-    unavailable()
+    """Check a person's own gradients: lines like `dw2 = -(y-o)*(1-o^2)*h` in a file.
+
+    A folder of such files is graded in one call; the result is a CSV table. Exits with 1 when an answer is wrong or
+    missing, with 3 when one cannot be read.
+    """
+    from symbackprop.grade import Grader, grade_path
+    from symbackprop.model import load
+
+    graded = grade_path(Grader(load(model, relu0=relu0, dims=dims), dims), answers)
+    write_result(graded.json(hints) if as_json else graded.text(hints), output)
+    click.get_current_context().exit(graded.exit_code)
 
 
 @cli.command()

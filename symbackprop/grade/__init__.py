@@ -1,7 +1,7 @@
 """Grading a person's own gradients: right or wrong, and which factor is wrong."""
 
-from symbackprop.grade.folder import grade_folder, read_answers, table
+from symbackprop.grade.folder import ClassReport, grade_folder, grade_path, read_answers, table
 from symbackprop.grade.grading import Grader, grade
 from symbackprop.grade.report import Item, Report
 
-__all__ = ["Grader", "Item", "Report", "grade", "grade_folder", "read_answers", "table"]
+__all__ = ["ClassReport", "Grader", "Item", "Report", "grade", "grade_folder", "grade_path", "read_answers", "table"]

@@ -122,7 +122,9 @@ def _too_many(mine: Sequence[Factor], shown: str) -> Finding:
     if close_numbers(product, [-1.0] * len(product)):
         return Finding(m.SIGN, "there is a minus too many", "", "", shown)
     constant = close_numbers(product, [product[0]] * len(product))
-    return Finding(m.CONSTANT if constant else m.EXTRA_FACTOR, f"your factor {shown} does not belong there", "", "", shown)
+    return Finding(
+        m.CONSTANT if constant else m.EXTRA_FACTOR, f"your factor {shown} does not belong there", "", "", shown
+    )
 
 
 def _text(group: Sequence[Factor]) -> str:

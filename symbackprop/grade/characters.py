@@ -73,5 +73,3 @@ def _accented(char: str) -> str:
         return plain
     name = unicodedata.name(char, "unnamed")
     raise SyntaxProblem(f"the character U+{ord(char):04X} {name} cannot be read")
-
-

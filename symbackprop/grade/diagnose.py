@@ -53,11 +53,15 @@ class Diagnosis:
     def _undefined(self, given: Sequence[Array], factors: Factors) -> Finding | None:
         if all(np.all(np.isfinite(g)) for g in given):
             return None
-        return Finding(m.UNDEFINED, "it has no finite value at some points, for example a division by 0 or a log of a negative")
+        return Finding(
+            m.UNDEFINED, "it has no finite value at some points, for example a division by 0 or a log of a negative"
+        )
 
     def _rounded(self, given: Sequence[Array], factors: Factors) -> Finding | None:
         if all(same(g, r, ROUNDED) for g, r in zip(given, self.right, strict=True)):
-            return Finding(m.ROUNDED, "it agrees to three digits or more: a number is rounded, or a small constant is left out")
+            return Finding(
+                m.ROUNDED, "it agrees to three digits or more: a number is rounded, or a small constant is left out"
+            )
         return None
 
     def _multiple(self, given: Sequence[Array], factors: Factors) -> Finding | None:

@@ -4,16 +4,65 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from symbackprop.errors import SymbackpropError, SyntaxProblem, UsageError
 from symbackprop.grade.grading import Grader
-from symbackprop.grade.report import RIGHT, UNREADABLE, Report, Unread
+from symbackprop.grade.report import FORMAT, RIGHT, UNREADABLE, VERSION, Report, Unread
 
 SUFFIXES = (".sbp", ".txt", ".md", ".ans")
 MAX_BYTES = 1_000_000
 HEAD = ("file", "verdict", "right", "wrong", "missing", "unreadable", "of")
+
+
+class Graded(Protocol):
+    """What a command prints: one report, or those of a folder."""
+
+    @property
+    def exit_code(self) -> int: ...
+
+    def text(self, level: int) -> str: ...
+
+    def json(self, level: int) -> str: ...
+
+
+@dataclass(frozen=True)
+class ClassReport:
+    """The reports on all files of a folder."""
+
+    model: str
+    reports: Sequence[Report]
+
+    @property
+    def exit_code(self) -> int:
+        """3 when a file or a line cannot be read, else 1 when something is wrong or missing."""
+        return max((r.exit_code for r in self.reports), default=0)
+
+    def text(self, level: int) -> str:
+        return table(self.reports)
+
+    def json(self, level: int) -> str:
+        reports = [r.to_json(level) for r in self.reports]
+        return json.dumps(
+            {"format": FORMAT, "version": VERSION, "model": self.model, "reports": reports},
+            indent=2,
+            ensure_ascii=False,
+        )
+
+
+def grade_path(grader: Grader, answers: str) -> Graded:
+    """The report on a file (``-``: standard input), or those on a folder of files."""
+    if answers == "-":
+        return grader.grade(sys.stdin.read(), "standard input")
+    path = Path(answers)
+    if path.is_dir():
+        return ClassReport(grader.model.name, grade_folder(grader, path))
+    return grader.grade(read_answers(path), answers)
 
 
 def read_answers(path: Path) -> str:

@@ -49,6 +49,7 @@ class Formula:
         self.inner, self.vector_products = inner, 0
         self.reference, self.graph, self.names, self.juxtaposed = reference, reference.graph, names, juxtaposed
         self.notes: list[str] = []
+        self.signs: dict[int, list[str]] = {}
         self.held: dict[str, Node] = {}
 
     def row(self, expr: tree.Expr) -> Node:
@@ -60,8 +61,8 @@ class Formula:
 
     def value(self, expr: tree.Expr) -> Value:
         match expr:
-            case tree.Chain(first, rest):
-                return self._chain(first, rest)
+            case tree.Chain():
+                return self._chain(expr)
             case tree.Transpose(body):
                 return self._transpose(self.value(body))
             case tree.Call(function, args, options):
@@ -103,36 +104,43 @@ class Formula:
             self.notes.append(text)
 
     # -- products
-    def _chain(self, first: tree.Expr, rest: tuple[tuple[str, tree.Expr], ...]) -> Value:
-        value, flipped = self.value(first), _is_flipped(first)
-        for sign, part in rest:
+    def _chain(self, expr: tree.Chain) -> Value:
+        value, flipped = self.value(expr.first), _is_flipped(expr.first)
+        signs = self.signs[id(expr)] = []
+        for sign, part in expr.rest:
             other = self.value(part)
             if not isinstance(value, (Node, sp.Expr)) or not isinstance(other, (Node, sp.Expr)):
                 raise ModelError(f"{short(value)} {sign} {short(other)} is no formula")
             if sign in "*@":
-                value = self._product(sign, value, other, flipped, _is_flipped(part))
+                value, sign = self._product(sign, value, other, flipped, _is_flipped(part))
             else:
                 value = rules.binary(sign, value, other, self.graph)
+            signs.append(sign)
             flipped = False
         return value
 
-    def _product(self, sign: str, a: Node | sp.Expr, b: Node | sp.Expr, row_a: bool, row_b: bool) -> Node | sp.Expr:
-        """A product whose kind is clear from the sign, or else from the shapes."""
+    def _product(
+        self, sign: str, a: Node | sp.Expr, b: Node | sp.Expr, row_a: bool, row_b: bool
+    ) -> tuple[Node | sp.Expr, str]:
+        """A product, and the sign that says its kind where the shapes or the spelling decide it."""
         if not isinstance(a, Node) or not isinstance(b, Node) or not a.shape or not b.shape:
-            return rules.binary("*", a, b, self.graph)
+            return rules.binary("*", a, b, self.graph), "*"
         if a.ndim == b.ndim == 1 and (row_a or row_b):
-            return self._vectors(a, b, row_b)
+            return self._vectors(a, b, row_b), "@"
         if sign == "@" and not self.juxtaposed:
-            return build.matmul(a, b)
-        if sign == "@" and a.ndim == b.ndim == 1 and _inner_fits(a, b):
-            self.vector_products += 1
-            return build.matmul(a, b) if self.inner >> (self.vector_products - 1) & 1 else rules.binary("*", a, b, self.graph)
-        if sign == "@" and _inner_fits(a, b):
-            return build.matmul(a, b)
-        if _broadcasts(a, b) or not _inner_fits(a, b):
-            return rules.binary("*", a, b, self.graph)
+            return build.matmul(a, b), sign
+        fits = _inner_fits(a, b)
+        if sign == "@" and fits and (a.ndim > 1 or b.ndim > 1 or self._is_inner()):
+            return build.matmul(a, b), sign
+        if _broadcasts(a, b) or not fits:
+            return rules.binary("*", a, b, self.graph), "*"
         self.note("* is elementwise; the shapes only fit a matrix product, which is written @")
-        return build.matmul(a, b)
+        return build.matmul(a, b), "@"
+
+    def _is_inner(self) -> bool:
+        """Whether the next product of two vectors is an inner one in this reading."""
+        self.vector_products += 1
+        return bool(self.inner >> (self.vector_products - 1) & 1)
 
     def _vectors(self, a: Node, b: Node, row_b: bool) -> Node:
         """Column times row is an outer product, row times column an inner one."""
@@ -229,7 +237,9 @@ _EXTRA: Mapping[str, Any] = {
     "cosh": _cosh,
     "sinh": _sinh,
     "sech": lambda formula, a: 1 / _cosh(formula, a),
-    "tan": lambda formula, a: formula.graph.call("sin", _lifted(formula, a)) / formula.graph.call("cos", _lifted(formula, a)),
+    "tan": lambda formula, a: (
+        formula.graph.call("sin", _lifted(formula, a)) / formula.graph.call("cos", _lifted(formula, a))
+    ),
     "scatter_add": _scatter,
     "zeros_like": lambda formula, a: formula.graph.full(0, a.shape),
     "ones_like": lambda formula, a: formula.graph.full(1, a.shape),

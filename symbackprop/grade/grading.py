@@ -24,7 +24,9 @@ from symbackprop.model.model import Model
 STEPS = (3, 4)
 
 
-def grade(model: Model, text: str, source: str = "answers", sizes: Mapping[str, int] | None = None, seed: int = 0) -> Report:
+def grade(
+    model: Model, text: str, source: str = "answers", sizes: Mapping[str, int] | None = None, seed: int = 0
+) -> Report:
     """Check the gradients in ``text`` (lines such as ``dw2 = -(y-o)*(1-o^2)*h``) against those of the model.
 
     ``source`` is how errors and the report call the text; ``sizes`` fixes dimensions. Loops over a symbolic axis are
@@ -75,7 +77,9 @@ class Grader:
     def _collected(self, judge: Judge, source: str) -> Report:
         session = judge.session
         required = {f"gradient {n}": n for n in judge.reference.targets}
-        items = [self._item(judge, key, session.outcomes[key], v) for key, v in judge.verdicts.items() if key not in required]
+        items = [
+            self._item(judge, key, session.outcomes[key], v) for key, v in judge.verdicts.items() if key not in required
+        ]
         for key, name in required.items():
             if key in judge.verdicts:
                 items.append(self._item(judge, key, session.outcomes[key], judge.verdicts[key]))
@@ -96,7 +100,7 @@ class Grader:
             name, role = outcome.label if outcome.assumed else f"d{row}", self._role(judge, row)
             shape = judge.reference.rows[row].shape
         return Item(
-            name, role, shape_text(shape), verdict.state, answer.number, answer.text, answer.reads or None, verdict.equality,
+            name, role, shape_text(shape), verdict.state, answer.number, answer.text, outcome.reads or answer.reads or None, verdict.equality,
             verdict.finding, list(dict.fromkeys(notes)), outcome.taken, self._answer(judge, outcome),
         )  # fmt: skip
 
@@ -113,11 +117,15 @@ class Grader:
 
     def _answer(self, judge: Judge, outcome: Outcome) -> list[str]:
         if isinstance(outcome.meaning, Local):
-            return [f"d{outcome.meaning.of}/d{outcome.meaning.by} = {judge.reference.notation.ref(judge.rights(outcome)[0]).text}"]
+            return [
+                f"d{outcome.meaning.of}/d{outcome.meaning.by} = {judge.reference.notation.ref(judge.rights(outcome)[0]).text}"
+            ]
         if outcome.row_name in judge.reference.targets and not self.loops:
             return self._lines(outcome.row_name)
         right = judge.reference.gradient(judge.reference.rows[outcome.row_name])
-        return [f"d{outcome.row_name} = {judge.reference.notation.row(right).text if right.args else judge.reference.name(right)}"]
+        return [
+            f"d{outcome.row_name} = {judge.reference.notation.row(right).text if right.args else judge.reference.name(right)}"
+        ]
 
     def _lines(self, name: str) -> list[str]:
         return [] if self.solution is None else self.solution.lines(name)
@@ -134,7 +142,9 @@ def _remarks(session: Session) -> list[str]:
     for key, outcome in session.outcomes.items():
         if key.startswith("own ") and key not in used and outcome.meaning is None:
             hint = did_you_mean(outcome.label, [f"d{n}" for n in session.reference.rows])
-            found.append(f"{outcome.label} (line {outcome.entry.answer.number}) is no gradient of the model and is not used.{hint}")
+            found.append(
+                f"{outcome.label} (line {outcome.entry.answer.number}) is no gradient of the model and is not used.{hint}"
+            )
     for answer, same in session.restated:
         if not same:
             form = unparsed(answer.forms[-1]) if answer.forms else ""

@@ -48,7 +48,11 @@ def _again(session: Session, lines: Sequence[Line], assumed: dict[Key, str]) -> 
 
 def _candidates(session: Session, row: Node) -> Iterator[str]:
     """The intermediates of that shape, last ones first: a person begins at the loss."""
-    intermediates = [n for n in reversed(session.reference.order) if n.args and n.kind == FLOAT and n.id in session.reference.gradients]
+    intermediates = [
+        n
+        for n in reversed(session.reference.order)
+        if n.args and n.kind == FLOAT and n.id in session.reference.gradients
+    ]
     names = {r.id: n for n, r in session.reference.rows.items()}
     yield from (names[n.id] for n in intermediates if n.id in names and same_shape(n.shape, row.shape))
 

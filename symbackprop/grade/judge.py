@@ -79,7 +79,9 @@ class Judge:
         follows = self._equal(outcome.mended, rights)
         if follows is not None and self._wrong_uses(outcome):
             names = ", ".join(self._wrong_uses(outcome))
-            return replace(follows, state=FOLLOWS, finding=Finding(m.FOLLOW_THROUGH, f"it is right, given your {names}", names))
+            return replace(
+                follows, state=FOLLOWS, finding=Finding(m.FOLLOW_THROUGH, f"it is right, given your {names}", names)
+            )
         finding = self.explain(outcome, rights[0])
         wrong = self._wrong_uses(outcome)
         if wrong and finding.kind not in (m.UNEXPLAINED, m.SHAPE):
@@ -163,7 +165,12 @@ class Judge:
         for kind, says, fixed in ways if diagnosis else ():
             second = diagnosis.explain(fixed, (), self.mentioned(outcome)) if diagnosis else None
             if second is not None and second.kind != m.UNEXPLAINED:
-                return replace(second, kind=kind, says=f"two things: {says} ({words}); and besides, {second.says}", also=second.kind)
+                return replace(
+                    second,
+                    kind=kind,
+                    says=f"two things: {says} ({words}); and besides, {second.says}",
+                    also=second.kind,
+                )
         return Finding(m.SHAPE, words)
 
     # -- changes to the line itself
@@ -212,7 +219,9 @@ class Judge:
     def mentioned(self, outcome: Outcome) -> frozenset[int]:
         """The rows that the line names, with those that its own helper lines name."""
         keys = [outcome.key, *[k for k in outcome.uses if k.startswith("own ")]]
-        trees = [f for k in keys if k in self.session.outcomes for f in self.session.outcomes[k].entry.answer.forms[-1:]]
+        trees = [
+            f for k in keys if k in self.session.outcomes for f in self.session.outcomes[k].entry.answer.forms[-1:]
+        ]
         words = {n for t in (*trees, outcome.entry.answer.forms[-1]) for n in every_name(t)}
         families = words & self.session.dictionary.bases
         return frozenset(r.id for n, r in self.reference.rows.items() if n in words or m.base_name(n) in families)

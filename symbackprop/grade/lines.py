@@ -10,7 +10,8 @@ from symbackprop.errors import SyntaxProblem
 
 MAX_TEXT, MAX_LINE, MAX_LINES = 1_000_000, 20_000, 5_000
 _LOOP = re.compile(
-    r"for\s+(?P<counter>[A-Za-z_]\w*)\s*(?:in|=|from)\s*(?P<reverse>reversed\s*\()?\s*(?P<range>.+?)\s*:?\s*$", re.IGNORECASE
+    r"for\s+(?P<counter>[A-Za-z_]\w*)\s*(?:in|=|from)\s*(?P<reverse>reversed\s*\()?\s*(?P<range>.+?)\s*:?\s*$",
+    re.IGNORECASE,
 )
 _RANGES = (
     re.compile(r"(?P<start>[\w+\- ]+?)\s*(?:,?\s*\.\.\.?\s*,?|…|,\s*…\s*,|\bto\b|\bdownto\b)\s*(?P<stop>[\w+\- ]+)$"),

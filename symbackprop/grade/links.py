@@ -39,7 +39,9 @@ def _operands(reference: Reference, edge: Edge, factor: str, known: Sequence[Nod
             if new is not old and same_shape(new.shape, old.shape):
                 kind, words = m.exchange(old, new, reference.name(old), reference.name(new))
                 swap = _through((*args[:place], new, *args[place + 1 :]))
-                finding = Finding(kind, f"in the product for {factor}, {words}", factor, reference.name(old), reference.name(new))
+                finding = Finding(
+                    kind, f"in the product for {factor}, {words}", factor, reference.name(old), reference.name(new)
+                )
                 yield Candidate(finding, {edge: swap}, COST[kind])
 
 
@@ -98,7 +100,10 @@ def _softmax(reference: Reference, edge: Edge, factor: str, known: Sequence[Node
 
 
 _ENTRYWISE = (
-    ("softmax is taken as if it acted on each entry alone, p(1 - p); its Jacobian is not diagonal", lambda p: p * (1 - p)),
+    (
+        "softmax is taken as if it acted on each entry alone, p(1 - p); its Jacobian is not diagonal",
+        lambda p: p * (1 - p),
+    ),
     ("the sum over the other classes is missing, p * upstream is only a part", lambda p: p),
 )
 

@@ -59,7 +59,9 @@ def local_candidates(reference: Reference, edge: Edge, target: Node, known: Sequ
     for wrong in wrongs(reference, edge, known):
         shown = written(reference, wrong.form, wrong.rows, consumer)
         says = wrong.says.format(factor=f"{factor} = {right}", wrong=shown)
-        yield Candidate(Finding(wrong.kind, says, factor, right, shown), {edge: _instead(wrong)}, COST[wrong.kind] + wrong.cost)
+        yield Candidate(
+            Finding(wrong.kind, says, factor, right, shown), {edge: _instead(wrong)}, COST[wrong.kind] + wrong.cost
+        )
 
 
 def _instead(wrong: Wrong) -> Swap:

@@ -20,7 +20,9 @@ from symbackprop.grade.reference import Reference
 SMALL = 64
 
 
-def constant_finding(reference: Reference, points: Sequence[Point], pairs: Sequence[tuple[Array, Array]]) -> Finding | None:
+def constant_finding(
+    reference: Reference, points: Sequence[Point], pairs: Sequence[tuple[Array, Array]]
+) -> Finding | None:
     """The mistake of an answer that is a constant times the right one."""
     found = factors_between(pairs)
     if found is None:
@@ -43,8 +45,16 @@ def _candidates(reference: Reference, sizes: Sequence[Mapping[str, int]]) -> Ite
         name = dim_text(d)
         for number, _, also in _NUMBERS[-1:] + _NUMBERS[:-1]:
             tail = "" if number == 1 else f", and {also}"
-            yield m.MEAN, f"it is {name} times too large: the mean divides by {name}{tail}", [number * v for v in values]
-            yield m.MEAN, f"it is {name} times too small: a sum, not a mean over {name}{tail}", [number / v for v in values]
+            yield (
+                m.MEAN,
+                f"it is {name} times too large: the mean divides by {name}{tail}",
+                [number * v for v in values],
+            )
+            yield (
+                m.MEAN,
+                f"it is {name} times too small: a sum, not a mean over {name}{tail}",
+                [number / v for v in values],
+            )
     for name, row in reference.model.constants.items():
         value = float(row.attr.value)
         if value:

@@ -131,4 +131,4 @@ def _told(item: Item) -> list[str]:
     return notes
 
 
-__all__ = ["FOLLOWS", "MISSING", "RIGHT", "UNREADABLE", "WRONG", "Item", "Report", "Unread"]
+__all__ = ["FOLLOWS", "FORMAT", "MISSING", "RIGHT", "UNREADABLE", "VERSION", "WRONG", "Item", "Report", "Unread"]

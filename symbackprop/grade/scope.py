@@ -118,7 +118,9 @@ class Scope:
             return right
         rows = outcome.given if self.which == GIVEN else outcome.mended
         if not rows:
-            raise ModelError(f"{shown_key(key)} is used, and its own line {outcome.entry.answer.number} cannot be evaluated")
+            raise ModelError(
+                f"{shown_key(key)} is used, and its own line {outcome.entry.answer.number} cannot be evaluated"
+            )
         return rows[min(self.choice, len(rows) - 1)]
 
     # -- derivatives

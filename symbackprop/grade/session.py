@@ -19,6 +19,7 @@ from symbackprop.grade.naming import Dictionary, Gradient, Meaning
 from symbackprop.grade.reading import Answer, Reader, parsed
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.scope import GIVEN, MENDED, Key, NotYet, Scope, index_value, key_of
+from symbackprop.grade.trees import unparsed
 from symbackprop.model.text import tree
 
 MAX_STEPS = 20_000
@@ -53,6 +54,7 @@ class Outcome:
     taken: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     assumed: Gradient | None = None
+    reads: str = ""
 
     @property
     def meaning(self) -> Meaning | None:
@@ -70,7 +72,13 @@ class Outcome:
         """What the person calls it."""
         target = self.entry.answer.target
         index = self.key.partition("[")[2]
-        return self.key if target is None else f"{target.name}[{index}" if index and target.meaning is None else target.text
+        return (
+            self.key
+            if target is None
+            else f"{target.name}[{index}"
+            if index and target.meaning is None
+            else target.text
+        )
 
 
 class Session:
@@ -107,7 +115,9 @@ class Session:
             elif self.reader.is_answer(line):
                 answers[line.number] = self.reader.read_left(line)
 
-    def _entries(self, lines: Sequence[Line], answers: Mapping[int, Answer], counters: Mapping[str, int]) -> Iterator[Entry]:
+    def _entries(
+        self, lines: Sequence[Line], answers: Mapping[int, Answer], counters: Mapping[str, int]
+    ) -> Iterator[Entry]:
         """The lines with loops written out."""
         for line in lines:
             if line.loop is not None:
@@ -203,6 +213,7 @@ class Session:
         outcome.uses |= scope.uses
         outcome.taken += [t for t in scope.taken if t not in outcome.taken]
         outcome.notes += [n for n in formula.notes if n not in outcome.notes]
+        outcome.reads = unparsed(outcome.entry.answer.forms[-1], formula.signs)
 
     def _added(self, row: Node, outcome: Outcome, which: str) -> Node:
         """``+=`` adds to what the same name holds so far."""
@@ -216,7 +227,9 @@ class Session:
     def _store(self, outcome: Outcome) -> None:
         if self.times[outcome.key] > 1 and outcome.key in self.outcomes and not outcome.entry.answer.adds:
             if not outcome.entry.counters:
-                outcome.notes.append(f"{outcome.entry.answer.target.text} is given more than once; the last line counts")  # type: ignore[union-attr]
+                outcome.notes.append(
+                    f"{outcome.entry.answer.target.text} is given more than once; the last line counts"
+                )  # type: ignore[union-attr]
         self.outcomes[outcome.key] = outcome
 
     def _restate(self, entry: Entry) -> bool:

@@ -96,7 +96,12 @@ class Tidy:
         k = 0
         while k < len(items):
             dotted = k + 2 < len(items) and items[k + 1].is_sign(".") and items[k + 2].kind == NAME
-            if items[k].kind == NAME and items[k].text in _MODULES and dotted and items[k].text not in self.dictionary.known:
+            if (
+                items[k].kind == NAME
+                and items[k].text in _MODULES
+                and dotted
+                and items[k].text not in self.dictionary.known
+            ):
                 self.note(f"{items[k].text}. is not needed: functions go by their own names")
                 k += 2
             else:
@@ -107,7 +112,12 @@ class Tidy:
     def methods(self, items: list[Mark]) -> list[Mark]:
         """``X.sum(axis=0)`` is sum(X, axis=0)."""
         for k in range(1, len(items) - 2):
-            if items[k].is_sign(".") and items[k + 1].kind == NAME and items[k + 2].is_sign("(") and ends_value(items[k - 1]):
+            if (
+                items[k].is_sign(".")
+                and items[k + 1].kind == NAME
+                and items[k + 2].is_sign("(")
+                and ends_value(items[k - 1])
+            ):
                 return self.methods(self._method(items, k))
         return items
 
@@ -137,7 +147,12 @@ class Tidy:
         for k, mark in enumerate(items):
             rest = [x.text for x in items[k + 1 : k + 6]]
             row = self.dictionary.reference.rows.get(mark.text)
-            if row is not None and rest[:3] == [".", "shape", "["] and rest[4:5] == ["]"] and rest[3] in "0123"[: row.ndim]:
+            if (
+                row is not None
+                and rest[:3] == [".", "shape", "["]
+                and rest[4:5] == ["]"]
+                and rest[3] in "0123"[: row.ndim]
+            ):
                 return self.sizes([*items[:k], *self._size(row.shape[int(rest[3])]), *items[k + 6 :]])
             inner = self.dictionary.reference.rows.get(rest[1]) if len(rest) > 2 else None
             if mark.text == "len" and rest[0] == "(" and rest[2] == ")" and inner is not None and inner.ndim:
@@ -244,7 +259,13 @@ class Tidy:
         for k, mark in enumerate(items):
             before = items[k - 1] if k else None
             after = items[k + 1] if k + 1 < len(items) else None
-            if mark.is_sign("'") and before is not None and before.kind == NAME and after is not None and after.is_sign("("):
+            if (
+                mark.is_sign("'")
+                and before is not None
+                and before.kind == NAME
+                and after is not None
+                and after.is_sign("(")
+            ):
                 if self._is_function(before.text):
                     result[-1] = name(before.text + PRIME)
                     continue

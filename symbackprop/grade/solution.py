@@ -25,7 +25,10 @@ class Solution:
         """``dz2 = …``, ``dw2 = …``: what leads to the gradient of ``target``, which is the last line."""
         row = self.wanted[target]
         needed = [n for n in self._named(row) if n is not row]
-        return [*[f"{self.names[n.id]} = {self.notation.row(n).text}" for n in needed], f"d{target} = {self._last(row)}"]
+        return [
+            *[f"{self.names[n.id]} = {self.notation.row(n).text}" for n in needed],
+            f"d{target} = {self._last(row)}",
+        ]
 
     def _last(self, row: Node) -> str:
         return self.notation.row(row).text if row.args else self.notation.ref(row).text

@@ -46,7 +46,9 @@ class Backward:
         """The right ∂L/∂row."""
         return self.point.value(self.reference.gradient(row))
 
-    def _settled(self, row: Node, edges: Sequence[Edge], swaps: Mapping[Edge, Swap], changed: dict[int, Array]) -> Array:
+    def _settled(
+        self, row: Node, edges: Sequence[Edge], swaps: Mapping[Edge, Swap], changed: dict[int, Array]
+    ) -> Array:
         total: Array = sum(
             (self.point.value(p.value) for p in self.reference.parts[row.id] if p.consumer is None),
             start=np.zeros(self.point.size(row.shape)),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 
 import sympy as sp
 
 from symbackprop.core.notation import number_text
+from symbackprop.grade.slips import PRIME
 from symbackprop.model.text import tree
 
 _LEVEL = {"+": 10, "-": 10, "*": 20, "/": 20, "@": 20}
@@ -38,56 +39,65 @@ def every_name(expr: object) -> Iterator[str]:
             yield from every_name(getattr(expr, field.name))
 
 
-def unparsed(expr: tree.Expr) -> str:
-    """A formula as model text, with the brackets that it needs."""
-    return _text(expr)[0]
+def unparsed(expr: tree.Expr, signs: Mapping[int, Sequence[str]] | None = None) -> str:
+    """A formula as model text, with the brackets that it needs. ``signs`` are those that a chain came to mean."""
+    return Printer(signs or {}).text(expr)[0]
 
 
-def _text(expr: tree.Expr) -> tuple[str, int]:
-    match expr:
-        case tree.Number(value):
-            text = number_text(value)
-            return text.text, text.level
-        case tree.Name(name):
-            return shown_name(name), 100
-        case tree.Negative(body):
-            return "-" + _wrapped(body, 20), 10
-        case tree.Chain(first, rest):
-            return _chain(first, rest)
-        case tree.Power(base, exponent):
-            return f"{_wrapped(base, 31)}**{_wrapped(exponent, 31)}", 30
-        case tree.Compare(sign, left, right):
-            return f"{_wrapped(left, 10)} {sign} {_wrapped(right, 10)}", 5
-        case tree.Transpose(body):
-            return _wrapped(body, 100) + ".T", 100
-        case tree.Call(function, args, options):
-            inside = [unparsed(a) for a in args] + [f"{k}={unparsed(v)}" for k, v in options]
-            return f"{function.replace('_prime', chr(39))}({', '.join(inside)})", 100
-        case tree.Index(base, items):
-            return f"{_wrapped(base, 100)}[{', '.join(unparsed(i) for i in items)}]", 100
-        case tree.Tuple(items):
-            return f"({', '.join(unparsed(i) for i in items)})", 100
-        case tree.Slice(start, stop, step):
-            bounds = ["" if p is None else unparsed(p) for p in (start, stop)]
-            return ":".join(bounds + ([unparsed(step)] if step is not None else [])), 100
-        case tree.String(text):
-            return f'"{text}"', 100
-        case tree.Word(value):
-            return "..." if value is Ellipsis else str(value), 100
-    raise TypeError(f"not a formula: {expr!r}")
+class Printer:
+    """Writes a tree; every piece comes with how strongly it binds."""
 
+    def __init__(self, signs: Mapping[int, Sequence[str]]) -> None:
+        self.signs = signs
 
-def _wrapped(expr: tree.Expr, level: int) -> str:
-    text, own = _text(expr)
-    return text if own >= level else f"({text})"
+    def text(self, expr: tree.Expr) -> tuple[str, int]:
+        match expr:
+            case tree.Number(value):
+                return number_text(value)
+            case tree.Name(name):
+                return shown_name(name), 100
+            case tree.Negative(body):
+                return "-" + self.wrapped(body, 20), 10
+            case tree.Chain():
+                return self.chain(expr)
+            case tree.Power(base, exponent):
+                return f"{self.wrapped(base, 31)}**{self.wrapped(exponent, 31)}", 30
+            case tree.Compare(sign, left, right):
+                return f"{self.wrapped(left, 10)} {sign} {self.wrapped(right, 10)}", 5
+            case tree.Transpose(body):
+                return self.wrapped(body, 100) + ".T", 100
+        return self.plain(expr), 100
 
+    def plain(self, expr: tree.Expr) -> str:
+        """What never needs brackets of its own."""
+        match expr:
+            case tree.Call(function, args, options):
+                inside = [self.text(a)[0] for a in args] + [f"{k}={self.text(v)[0]}" for k, v in options]
+                return f"{function.replace(PRIME, chr(39))}({', '.join(inside)})"
+            case tree.Index(base, items):
+                return f"{self.wrapped(base, 100)}[{', '.join(self.text(i)[0] for i in items)}]"
+            case tree.Tuple(items):
+                return f"({', '.join(self.text(i)[0] for i in items)})"
+            case tree.Slice(start, stop, step):
+                bounds = ["" if p is None else self.text(p)[0] for p in (start, stop)]
+                return ":".join(bounds + ([self.text(step)[0]] if step is not None else []))
+            case tree.String(text):
+                return f'"{text}"'
+            case tree.Word(value):
+                return "..." if value is Ellipsis else str(value)
+        raise TypeError(f"not a formula: {expr!r}")
 
-def _chain(first: tree.Expr, rest: tuple[tuple[str, tree.Expr], ...]) -> tuple[str, int]:
-    level = _LEVEL[rest[0][0]]
-    text = _wrapped(first, level)
-    for sign, part in rest:
-        text += f" {sign} {_wrapped(part, level + 1)}"
-    return text, level
+    def wrapped(self, expr: tree.Expr, level: int) -> str:
+        text, own = self.text(expr)
+        return text if own >= level else f"({text})"
+
+    def chain(self, expr: tree.Chain) -> tuple[str, int]:
+        level = _LEVEL[expr.rest[0][0]]
+        signs = self.signs.get(id(expr), ())
+        text = self.wrapped(expr.first, level)
+        for k, (sign, part) in enumerate(expr.rest):
+            text += f" {signs[k] if k < len(signs) else sign} {self.wrapped(part, level + 1)}"
+        return text, level
 
 
 def shown_name(name: str) -> str:

@@ -78,7 +78,14 @@ def _here(form: f.Formula) -> Iterator[Variant]:
             yield Variant(CONSTANT, f.Num(value / 2), form)
 
 
-_CONFUSED = {"sin": ("cos",), "cos": ("sin",), "sigmoid": ("tanh",), "tanh": ("sigmoid",), "exp": ("log",), "log": ("exp",)}
+_CONFUSED = {
+    "sin": ("cos",),
+    "cos": ("sin",),
+    "sigmoid": ("tanh",),
+    "tanh": ("sigmoid",),
+    "exp": ("log",),
+    "log": ("exp",),
+}
 
 
 def derivative_forms() -> Iterator[tuple[str, f.Formula]]:

@@ -50,7 +50,7 @@ SCALARS = [
     ("two-step-rnn", "dh[2] = -(y-o) w_o\nda = dh[2](1-h[2]^2)\ndw_h = da h[1] + da w_h (1-h[1]^2) h[0]"),
     ("two-step-rnn", "dwh = -(y-o)*w_o*(1-h2^2)*(h1 + w_h*(1-h1^2)*h0)"),
     ("two-paths", "dO/dc = dO/dL*dL/dc + dO/dR*dR/dc"),
-    ("two-paths", "dc = -x(y - c x) + 2 λ c" .replace("λ", "lam")),
+    ("two-paths", "dc = -x(y - c x) + 2 λ c".replace("λ", "lam")),
     ("sigmoid-circuit", "dw0 = f*(1-f)*x0\ndw1 = f(1-f)x1\ndw2 = f - f^2"),
     ("sigmoid-circuit", "dw2 = e/d^2"),
     ("sigmoid-circuit", "df/dx0 = σ'(s)·w0"),
@@ -74,7 +74,10 @@ ARRAYS = [
     ("logistic-regression", "db = where(y == 1, y_hat - 1, y_hat)"),
     ("softmax-regression", "dz = ŷ - one_hot(y, C)\ndW = dz xᵀ\ndb = dz"),
     ("softmax-regression", "db = softmax(z) - onehot(y, C)"),
-    ("mlp-relu-sigmoid", "dz2 = a2 - y\nda1 = W2 dz2\ndz1 = da1 * relu'(z1)\ndW1 = dz1 xᵀ\ndb1 = dz1\ndW2 = dz2 a1\ndb2 = dz2"),
+    (
+        "mlp-relu-sigmoid",
+        "dz2 = a2 - y\nda1 = W2 dz2\ndz1 = da1 * relu'(z1)\ndW1 = dz1 xᵀ\ndb1 = dz1\ndW2 = dz2 a1\ndb2 = dz2",
+    ),
     ("mlp-relu-sigmoid", "da2 = -(y/a2 + (y-1)/(1-a2))\ndz2 = da2*a2*(1-a2)\ndW2 = a1 dz2"),
     ("mlp-relu-sigmoid", "db1 = (a2-y)*W2*(a1>0)"),
     ("mlp-relu-sigmoid", "db1 = (a2-y) W2 step(z1)"),
@@ -85,32 +88,54 @@ ARRAYS = [
     ("linear-layer", "dW = (dY.T @ X).T\ndX = (W @ dY.T)'"),
     ("linear-layer", 'dW = einsum("nd,nm->dm", X, dY)'),
     ("linear-layer", "dW = X.T.dot(dY)\ndX = np.dot(dY, W.T)"),
-    ("ffnn-softmax-batch", "ds = (y_hat - one_hot(y, C))/N\ndU = hᵀ ds\ndz = (ds Uᵀ) ⊙ (1-h²)\ndW = Xᵀ dz\ndb = sum(dz, axis=0)"),
+    (
+        "ffnn-softmax-batch",
+        "ds = (y_hat - one_hot(y, C))/N\ndU = hᵀ ds\ndz = (ds Uᵀ) ⊙ (1-h²)\ndW = Xᵀ dz\ndb = sum(dz, axis=0)",
+    ),
     ("ffnn-softmax-batch", "ds = 1/N*(softmax(s) - one_hot(y, C))\ndb = ((ds @ U.T) * (1-h*h)).sum(axis=0)"),
-    ("ffnn-softmax-batch", "dh = (y_hat - one_hot(y,C)) @ U.T / X.shape[0]\ndb = np.sum(dh*(1-h**2), axis=0, keepdims=True)"),
+    (
+        "ffnn-softmax-batch",
+        "dh = (y_hat - one_hot(y,C)) @ U.T / X.shape[0]\ndb = np.sum(dh*(1-h**2), axis=0, keepdims=True)",
+    ),
     ("ffnn-softmax-batch", "db = ones(N) @ ((y_hat - one_hot(y, C)) @ U.T * (1 - h**2)) / N"),
-    ("window-lm", "dlogits = (o - one_hot(y, V))/N\ndz = dlogits @ W2.T * (1-h^2)\ndx = dz @ W1.T\n"
-     "dC = scatter_add(reshape(dx, (N, K, E)), words, V)"),
-    ("window-lm", 'dlogits = (o - one_hot(y, V))/N\ndc = reshape(dlogits @ W2.T * (1-h^2) @ W1.T, (N, K, E))\n'
-     'dC = einsum("nkv,nke->ve", one_hot(words, V), dc)'),
-    ("svm-hinge", "M = (s - s_y[:, None] + 1 > 0) * others\n"
-     "ds = (M - one_hot(y, C) * sum(M, axis=1)[:, None]) / N\ndW = ds.T @ X + 2*lam*W"),
+    (
+        "window-lm",
+        "dlogits = (o - one_hot(y, V))/N\ndz = dlogits @ W2.T * (1-h^2)\ndx = dz @ W1.T\n"
+        "dC = scatter_add(reshape(dx, (N, K, E)), words, V)",
+    ),
+    (
+        "window-lm",
+        "dlogits = (o - one_hot(y, V))/N\ndc = reshape(dlogits @ W2.T * (1-h^2) @ W1.T, (N, K, E))\n"
+        'dC = einsum("nkv,nke->ve", one_hot(words, V), dc)',
+    ),
+    (
+        "svm-hinge",
+        "M = (s - s_y[:, None] + 1 > 0) * others\n"
+        "ds = (M - one_hot(y, C) * sum(M, axis=1)[:, None]) / N\ndW = ds.T @ X + 2*lam*W",
+    ),
     ("two-layer-net", "dW2 = df hᵀ\ndz = (W2ᵀ df) * (z > 0)\ndW1 = dz xᵀ\ndx = W1ᵀ dz"),
-    ("three-layer-net-sigmoid", "dh2 = W3ᵀ df\ndz2 = dh2 * h2 * (1-h2)\ndh1 = W2ᵀ dz2\ndz1 = dh1 * h1(1-h1)\ndW1 = dz1 xᵀ\n"
-     "db1 = dz1\ndW2 = dz2 h1ᵀ\ndb2 = dz2\ndW3 = df h2ᵀ\ndb3 = df\ndx = W1ᵀ dz1"),
+    (
+        "three-layer-net-sigmoid",
+        "dh2 = W3ᵀ df\ndz2 = dh2 * h2 * (1-h2)\ndh1 = W2ᵀ dz2\ndz1 = dh1 * h1(1-h1)\ndW1 = dz1 xᵀ\n"
+        "db1 = dz1\ndW2 = dz2 h1ᵀ\ndb2 = dz2\ndW3 = df h2ᵀ\ndb3 = df\ndx = W1ᵀ dz1",
+    ),
     ("max-gate", "dz = dm * (z > w)\ndw = dm * (w > z)"),
     ("logistic-regression-batch", "dw = Xᵀ(ŷ - y)/N\ndb = mean(ŷ - y)"),
 ]
 
 LOOPS = [
-    ("rnn-lm", """
+    (
+        "rnn-lm",
+        """
 dz = (o - one_hot(target, V)) / (T*N)
 db_o = sum(dz, axis=(0, 1))
 dW_o = einsum("tnh,tnv->hv", h, dz)
 for t in T..1:
     dh[t] = dz[t] @ W_o.T + (t < T) * da[t+1] @ W_h.T
     da[t] = dh[t] * (1 - h[t]^2)
-""" if False else """
+"""
+        if False
+        else """
 dz = (o - one_hot(target, V)) / (T*N)
 db_o = sum(dz, axis=(0, 1))
 dW_o = einsum("tnh,tnv->hv", h, dz)
@@ -122,7 +147,8 @@ for t in T..1:
     dW_h += h[t-1].T @ da[t]
     dW_e += c[t].T @ da[t]
     db += sum(da[t], axis=0)
-"""),
+""",
+    ),
 ]
 
 RIGHT = [Right(*r) for r in (*SCALARS, *ARRAYS, *LOOPS)]
