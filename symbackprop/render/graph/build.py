@@ -13,6 +13,7 @@ from symbackprop.render.axes import AxisLetters
 from symbackprop.render.graph.block_frames import in_blocks
 from symbackprop.render.graph.blocks import find_blocks
 from symbackprop.render.graph.gates import gate_symbol
+from symbackprop.render.graph.labels import noted
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire, as_kind
 from symbackprop.render.graph.rows import MANY, Drawn, body_rows, drawn_rows
 from symbackprop.render.names import text_name
@@ -82,7 +83,8 @@ class Builder:
 
     def text(self, row: Node, labels: Mapping[int, str]) -> str:
         """What a row is called."""
-        return labels.get(row.id) or text_name(self.names.get(row.id) or row.name or "?")
+        name = self.names.get(row.id) or row.name or "?"
+        return labels.get(row.id) or noted(self.model.notation_of.get(name, "")) or text_name(name)
 
     def _notation(self, rows: Sequence[Drawn], labels: Mapping[int, str]) -> TextNotation:
         """Rows that are drawn, here or further out, are called by name in formulas, all others are written out."""

@@ -13,7 +13,7 @@ SMALL = 0.72  # size of subscripts and exponents
 _WORD = "[^\\W_⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉ₜᵀ]"
 _SCRIPT = re.compile(
     rf"_(?P<size>{_WORD}+(?:×{_WORD}+|×\([^()]*\))+)|_(?P<low>{_WORD}(?:{_WORD}|[,×]|[−+](?={_WORD}))*)|(?P<lows>[₀₁₂₃₄₅₆₇₈₉₊₋ₜ]+)"
-    rf"|\^(?P<high>⊙?−?{_WORD}+)|(?P<highs>[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+|ᵀ)"
+    rf"|\^(?P<high>⊙?−?{_WORD}+|\[\w+\])|(?P<highs>[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+|ᵀ)"
 )
 _PLAIN = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₜ⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ", "0123456789+−t0123456789−⊤")
 _ALPHA = "[^\\W\\d_ᵀ]"

@@ -20,6 +20,7 @@ from symbackprop.resources import templates
 
 MARGIN = 22.0
 ROOM = 1100.0  # unconnected parts that are wider together stand in several rows
+NARROW, MEDIUM = 480.0, 800.0  # what a page may shrink to fit
 DEPTH = 12  # a circuit with more layers than this runs down the page
 
 
@@ -28,9 +29,11 @@ def to_svg(picture: Picture, down: bool | None = None, heading: str = "") -> str
     return Writer(picture, runs_down(picture) if down is None else down).document(heading or picture.title)
 
 
-def svg_fragment(picture: Picture, down: bool = True, anchors: Mapping[int, str] | None = None) -> str:
-    """An ``<svg>`` element for a page: no colours of its own, boxes link to the anchor of their row."""
-    return Writer(picture, down, anchors or {}).fragment()
+def svg_fragment(picture: Picture, down: bool = True, anchors: Mapping[str, str] | None = None,
+                 steps: Mapping[str, str] | None = None) -> str:  # fmt: skip
+    """An ``<svg>`` element for a page: no colours of its own; a box links to the anchor of its row's name and knows
+    that of the step which finds its gradient."""
+    return Writer(picture, down, anchors, steps).fragment()
 
 
 def _style() -> str:
@@ -47,8 +50,10 @@ def runs_down(picture: Picture) -> bool:
 class Writer:
     """Writes one scene. Only here do the two directions become x and y."""
 
-    def __init__(self, picture: Picture, down: bool, anchors: Mapping[int, str] | None = None) -> None:
-        self.picture, self.down, self.anchors = picture, down, anchors or {}
+    def __init__(self, picture: Picture, down: bool, anchors: Mapping[str, str] | None = None,
+                 steps: Mapping[str, str] | None = None) -> None:  # fmt: skip
+        self.picture, self.down = picture, down
+        self.anchors, self.steps = anchors or {}, steps or {}
         self.scene = lay_out(picture, down, ROOM)
         self.parts: list[str] = []
 
@@ -67,7 +72,8 @@ class Writer:
         body, width, height = self._body("")
         size = f'width="{number(width)}" height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}"'
         spoken = quoteattr("Computation graph of " + self.picture.title)
-        return f'<svg class="graph" {size} role="group" aria-label={spoken}>\n{body}\n</svg>'
+        fit = "small" if width <= NARROW else "medium" if width <= MEDIUM else "large"
+        return f'<svg class="graph {fit}" {size} role="group" aria-label={spoken}>\n{body}\n</svg>'
 
     def _description(self) -> str:
         return "; ".join(b.spoken for b in self.picture.boxes())
@@ -149,8 +155,11 @@ class Writer:
         parts = [f"<title>{escape(box.spoken)}</title>", shape(x, y, wide, high)]
         parts += [self._symbol(box, x, y, wide, high)] if box.symbol else [equation(box, x, y)]
         parts.append(self._numbers(placed, x, y, wide))
-        anchor = self.anchors.get(box.row)
-        opening, closing = (_link(anchor, box), "</a>") if anchor else (f'<g class="g-node g-{box.kind}">', "</g>")
+        name = box.key.rpartition("/")[2]
+        anchor = self.anchors.get(name)
+        opening, closing = f'<g class="g-node g-{box.kind}">', "</g>"
+        if anchor is not None:
+            opening, closing = _link(anchor, self.steps.get(name), box), "</a>"
         self._add(opening + "".join(parts) + closing)
 
     def _symbol(self, box: Box, x: float, y: float, wide: float, high: float) -> str:
@@ -176,5 +185,6 @@ class Writer:
         )  # fmt: skip
 
 
-def _link(anchor: str, box: Box) -> str:
-    return f'<a class="g-node g-{box.kind}" href={quoteattr("#" + anchor)} aria-label={quoteattr(box.spoken)}>'
+def _link(anchor: str, step: str | None, box: Box) -> str:
+    known = f" data-step={quoteattr(step)}" if step else ""
+    return f'<a class="g-node g-{box.kind}" href={quoteattr("#" + anchor)}{known} aria-label={quoteattr(box.spoken)}>'

@@ -1,0 +1,149 @@
+"""The document as one self-contained HTML page, and as a fragment for notebooks.
+
+The page needs no network and no script: a script, allowed by its hash in the page's content security policy, adds the
+dark switch, copying, and pointing out where a δ was computed. Mathematics is MathML. Everything that comes from a model
+is escaped by Jinja or by the XML writer.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from symbackprop.derive.steps import Derivation
+from symbackprop.render.anatomy import Options, build_document
+from symbackprop.render.document import Document, Line, Math, Prose, Ref, Step, Value
+from symbackprop.render.graph import build_picture, graph_numbers, svg_fragment
+from symbackprop.render.mathml import mathml
+from symbackprop.resources import templates
+
+ROLES = {"data": "data", "param": "parameter", "input": "input", "constant": "constant", "upstream": "given"}
+
+
+def derivation_html(derivation: Derivation, options: Options | None = None) -> str:
+    """The page of a derivation, with its graph. Raises `MissingExtra` without latex2mathml."""
+    options = options or Options()
+    document = build_document(derivation, options)
+    return to_html(document, graph_of(derivation, document, options))
+
+
+def to_html(document: Document, graph: str = "") -> str:
+    """A whole page; ``graph`` is the SVG that stands beside the steps."""
+    return render("derivation.html", document=document, graph=Markup(graph), **_parts(document))
+
+
+def to_fragment(document: Document) -> str:
+    """The derivation for a notebook's cell: the same mathematics without page, script or links."""
+    return render("fragment.html", document=document, **_parts(document, links=False))
+
+
+def graph_of(derivation: Derivation, document: Document, options: Options) -> str:
+    """The graph with links from its boxes to the lines of the document."""
+    numbers = None
+    if options.values is not None:
+        numbers = graph_numbers(derivation, options.values, options.sizes, options.digits)
+    lines = {d.name: d.anchor for d in document.declarations} | {e.name: e.anchor for e in document.forward}
+    steps = {s.name: s.anchor for s in document.steps}
+    return svg_fragment(build_picture(derivation, numbers), down=True, anchors=lines, steps=steps)
+
+
+# ---------------------------------------------------------------- templates
+
+
+def render(name: str, **parts: Any) -> str:
+    """A template filled in. The style and the script of the page come with the hashes that allow them."""
+    return _environment().get_template(f"{name}.j2").render(
+        style=asset("page.css"), script=asset("page.js"), policy=policy(), **parts
+    )
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(templates()), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )  # fmt: skip
+    environment.globals["roles"] = ROLES
+    return environment
+
+
+@lru_cache(maxsize=4)
+def asset(name: str) -> Markup:
+    """A style sheet or script of ours."""
+    return Markup((templates() / name).read_text(encoding="utf-8"))
+
+
+def policy() -> str:
+    """A content security policy under which nothing runs, loads or styles but what this page brings."""
+    return (
+        f"default-src 'none'; style-src '{_digest(asset('page.css'))}'; script-src '{_digest(asset('page.js'))}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _digest(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+# ---------------------------------------------------------------- what templates call
+
+
+def _parts(document: Document, links: bool = True) -> dict[str, Any]:
+    """The functions that write a document's mathematics and prose."""
+    titles = anchor_titles(document) if links else {}
+    return {
+        "inline": lambda math: mathml(math, titles),
+        "display": lambda math: mathml(math, titles, display=True),
+        "prose": lambda parts: prose(parts, titles),
+        "titled": lambda parts: prose(parts, titles, display=True),
+        "numeric": lambda value, line=None: numeric(value, line),
+        "copied": step_latex,
+        "latex_of": line_latex,
+        "results": [s for s in document.steps if s.role == "result"],
+        "numbers": any(d.value is not None for d in document.declarations),
+    }
+
+
+def anchor_titles(document: Document) -> dict[str, str]:
+    """What a reference to each anchor says."""
+    titles = {d.anchor: f"given: {d.math.text}" for d in document.declarations}
+    titles |= {e.anchor: f"computed in the forward pass, ({e.number})" for e in document.forward}
+    return titles | {s.anchor: f"computed in step {s.number}" for s in document.steps}
+
+
+def prose(parts: Prose, titles: Mapping[str, str], display: bool = False) -> Markup:
+    """Running text with mathematics and links."""
+    return Markup("").join(_part(p, titles, display) for p in parts)
+
+
+def _part(part: str | Math | Ref, titles: Mapping[str, str], display: bool) -> Markup:
+    if isinstance(part, Math):
+        return mathml(part, titles, display)
+    if isinstance(part, Ref) and part.anchor in titles:
+        return Markup('<a class="ref" href="#{}" title="{}">{}</a>').format(part.anchor, titles[part.anchor], part.text)
+    return escape(part.text if isinstance(part, Ref) else part)
+
+
+def numeric(value: Value | None, line: Line | None = None) -> Markup:
+    """`` = 0.27`` behind a formula that is not that number already."""
+    if value is None or value.shown is None or (line is not None and line.right.text == value.shown.text):
+        return Markup("")
+    return Markup('<span class="number"><span class="sign">=</span> {}</span>').format(mathml(value.shown))
+
+
+def line_latex(line: Line) -> str:
+    """An equation, to be copied."""
+    return f"{line.left.latex if line.left is not None else ''} {line.sign} {line.right.latex}".strip()
+
+
+def step_latex(step: Step) -> str:
+    """The lines of a step as an ``align*``, to be copied."""
+    rows = [f"  {x.left.latex if x.left is not None else ''} &{x.sign} {x.right.latex}" for x in step.lines]
+    return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
+

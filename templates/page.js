@@ -1,0 +1,125 @@
+(function () {
+  "use strict";
+  var root = document.documentElement;
+  var peek = document.getElementById("peek");
+  var said = document.getElementById("said");
+  root.classList.add("js");
+
+  function each(selector, act) {
+    Array.prototype.forEach.call(document.querySelectorAll(selector), act);
+  }
+
+  /* Light and dark: the reader's choice, kept where the browser lets us. */
+  var theme = document.getElementById("theme");
+  var prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
+  function isDark() {
+    var chosen = root.getAttribute("data-theme");
+    return chosen ? chosen === "dark" : prefersDark.matches;
+  }
+  function showTheme() { theme.setAttribute("aria-pressed", String(isDark())); }
+  function keep(value) { try { localStorage.setItem("symbackprop-theme", value); } catch (_) { /* not allowed here */ } }
+  function kept() { try { return localStorage.getItem("symbackprop-theme"); } catch (_) { return null; } }
+  if (kept() === "dark" || kept() === "light") { root.setAttribute("data-theme", kept()); }
+  theme.addEventListener("click", function () {
+    root.setAttribute("data-theme", isDark() ? "light" : "dark");
+    keep(root.getAttribute("data-theme"));
+    showTheme();
+  });
+  prefersDark.addEventListener("change", showTheme);
+  showTheme();
+
+  /* Steps: all open, all closed; a link into a closed step opens it; on paper all are open. */
+  function setAll(open) { each("details.step", function (d) { d.open = open; }); }
+  document.getElementById("open-all").addEventListener("click", function () { setAll(true); });
+  document.getElementById("close-all").addEventListener("click", function () { setAll(false); });
+  function openTarget() {
+    var target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    if (target && target.tagName === "DETAILS") { target.open = true; }
+  }
+  window.addEventListener("hashchange", openTarget);
+  openTarget();
+  var closed = [];
+  window.addEventListener("beforeprint", function () {
+    closed = Array.prototype.slice.call(document.querySelectorAll("details:not([open])"));
+    closed.forEach(function (d) { d.open = true; });
+  });
+  window.addEventListener("afterprint", function () { closed.forEach(function (d) { d.open = false; }); });
+
+  /* Copying LaTeX. */
+  function fallback(text) {
+    var area = document.createElement("textarea");
+    area.value = text;
+    area.className = "unseen";
+    document.body.appendChild(area);
+    area.select();
+    var done = document.execCommand("copy");
+    area.remove();
+    return done ? Promise.resolve() : Promise.reject(new Error("not copied"));
+  }
+  function copy(text) {
+    if (!navigator.clipboard) { return fallback(text); }
+    return navigator.clipboard.writeText(text).catch(function () { return fallback(text); });
+  }
+  each("button.copy", function (button) {
+    button.addEventListener("click", function () {
+      copy(button.getAttribute("data-latex")).then(function () {
+        button.classList.add("copied");
+        said.textContent = "LaTeX copied";
+        setTimeout(function () { button.classList.remove("copied"); said.textContent = ""; }, 1600);
+      }, function () { said.textContent = "The browser does not allow copying here"; });
+    });
+  });
+
+  /* Where was this computed? Hovering or focusing a reference marks the place, in the text and in the graph, and shows
+     it beside the reference when it is out of sight. */
+  var marked = [];
+  function mark(element, name) { if (element) { element.classList.add(name); marked.push([element, name]); } }
+  function clear() {
+    marked.forEach(function (m) { m[0].classList.remove(m[1]); });
+    marked = [];
+    peek.hidden = true;
+  }
+  function anchorsOf(link) {
+    return [link.getAttribute("href").slice(1), link.getAttribute("data-step")].filter(Boolean);
+  }
+  function inSight(element) {
+    var box = element.getBoundingClientRect();
+    return box.bottom > 40 && box.top < window.innerHeight - 40;
+  }
+  function show(link) {
+    clear();
+    var anchors = anchorsOf(link);
+    each("a[href^='#'].ref, a.g-node", function (other) {
+      var same = anchorsOf(other).some(function (a) { return anchors.indexOf(a) >= 0; });
+      if (same && other !== link) { mark(other, "is-same"); }
+    });
+    anchors.forEach(function (anchor) { mark(document.getElementById(anchor), "is-source"); });
+    var source = document.getElementById(anchors[0]);
+    if (source && !link.classList.contains("g-node") && !inSight(source)) { preview(link, source); }
+  }
+  function preview(link, source) {
+    var line = source.querySelector(".kind-result .body") || source.querySelector(".body");
+    if (!line) { return; }
+    peek.textContent = "";
+    var label = document.createElement("span");
+    label.className = "peek-label";
+    label.textContent = source.getAttribute("data-peek");
+    peek.appendChild(label);
+    peek.appendChild(line.cloneNode(true));
+    each("#peek a", function (a) { a.removeAttribute("href"); a.removeAttribute("title"); });
+    peek.hidden = false;
+    var box = link.getBoundingClientRect();
+    var left = Math.max(8, Math.min(box.left, window.innerWidth - peek.offsetWidth - 8));
+    var above = box.top - peek.offsetHeight - 8;
+    peek.style.left = left + "px";
+    peek.style.top = (above > 8 ? above : box.bottom + 8) + "px";
+  }
+  each("a.ref, a.g-node, .jump a", function (link) {
+    link.addEventListener("mouseenter", function () { show(link); });
+    link.addEventListener("mouseleave", clear);
+    link.addEventListener("focus", function () { show(link); });
+    link.addEventListener("blur", clear);
+  });
+  document.addEventListener("keydown", function (event) { if (event.key === "Escape") { clear(); } });
+  window.addEventListener("scroll", function () { peek.hidden = true; }, { passive: true });
+})();
