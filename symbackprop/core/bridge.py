@@ -141,5 +141,3 @@ _RULES: dict[Any, Callable[[Graph, sp.Expr], Node]] = {
     sp.Equality: _pairwise("equal"),
     sp.Unequality: _pairwise("not_equal"),
 }
-
-

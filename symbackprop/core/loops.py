@@ -1,7 +1,7 @@
 """`Loop`, the body of a scan, and building one.
 
-A body is a small graph of its own in the same table. Its leaves are the carried values, the elements of the sequences at
-this step, and the invariants (arrays that every step sees whole); it never reads an outer row directly.
+A body is a small graph of its own in the same table. Its leaves are the carried values, the elements of the sequences
+at this step, and the invariants (arrays that every step sees whole); it never reads an outer row directly.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from symbackprop.errors import ShapeError
 class Loop:
     """The attribute of a scan row.
 
-    Arguments of the row are the initial values of ``carry``, then one array per ``sequences`` leaf (time first), then one
-    per ``invariants`` leaf. Results are the last value of every carry, then a stack over time of every row in ``stacked``,
+    Arguments of the row are the initial values of ``carry``, then one array per ``sequences`` leaf (time first), then
+    one per ``invariants`` leaf. Results are the last value of every carry, then a stack over time of each ``stacked`` row,
     which only ever grows: a backward pass adds what it needs to keep. ``index`` is the name of the step counter.
     ``records`` is what the sweep did when this is the body of a reverse loop; ``forward`` is then the loop it reverses.
     """
@@ -57,7 +57,7 @@ def body_leaf(graph: Graph, name: str, shape: Shape, role: str = "body", kind: s
 
 def make_scan(graph: Graph, loop: Loop, args: Sequence[Node]) -> Node:
     """The row of a loop; every loop is a row of its own."""
-    for leaf, result in zip(loop.carry, loop.carried):
+    for leaf, result in zip(loop.carry, loop.carried, strict=True):
         if not same_shape(leaf.shape, result.shape):
             raise ShapeError(
                 f"the loop over {loop.index} carries {label(leaf)} ({shape_text(leaf.shape)}) "
@@ -72,10 +72,10 @@ def result(scan: Node, number: int) -> Node:
 
 
 def stack_of(scan: Node, row: Node) -> Node:
-    """The stack over time of a body row: the sequence itself where it is one, a carried value from the stack of what was
+    """A body row stacked over time: the sequence itself where it is one, a carried value from the stack of what was
     carried, else a (perhaps new) stacked result."""
     loop: Loop = scan.attr
-    for leaf, outer in zip(loop.sequences, scan.args[len(loop.carry) :]):
+    for leaf, outer in zip(loop.sequences, scan.args[len(loop.carry) :], strict=False):
         if leaf is row:
             return outer
     for i, leaf in enumerate(loop.carry):
@@ -123,8 +123,10 @@ def scan(
     start, xs = _tuple(init), _tuple(sequences)
     graph = (*start, *xs)[0].graph
     size = _length(xs, length)
-    carry = [body_leaf(graph, f"{_carry_name(names, i, a)}[{index}-1]", a.shape, kind=a.kind) for i, a in enumerate(start)]
-    elements = [body_leaf(graph, f"{x.name or 'x' + str(i)}[{index}]", x.shape[1:], kind=x.kind) for i, x in enumerate(xs)]
+    carried = [f"{_carry_name(names, i, a)}[{index}-1]" for i, a in enumerate(start)]
+    carry = [body_leaf(graph, name, a.shape, kind=a.kind) for name, a in zip(carried, start, strict=True)]
+    read = [f"{x.name or 'x' + str(i)}[{index}]" for i, x in enumerate(xs)]
+    elements = [body_leaf(graph, name, x.shape[1:], kind=x.kind) for name, x in zip(read, xs, strict=True)]
     carried, stacked = (list(_tuple(part)) for part in body(tuple(carry), tuple(elements)))
     return close_loop(graph, size, carry, elements, carried, stacked, (*start, *xs), reverse, index)
 
@@ -185,7 +187,7 @@ def _length(xs: Sequence[Node], length: Dim | None) -> Dim:
 def _close(
     graph: Graph, own: set[int], carried: Sequence[Node], stacked: Sequence[Node]
 ) -> tuple[list[Node], list[Node], list[Node], list[Node]]:
-    """Rewrite the body over leaves of its own: outermost rows that do not change from step to step become invariants."""
+    """Rewrite the body over leaves of its own: outermost rows that no step changes become invariants."""
     order = graph.topological([*carried, *stacked], frozenset(own))
     varying = set(own)
     for node in order:
@@ -193,7 +195,7 @@ def _close(
             varying.add(node.id)
     frontier = _frontier(order, varying, [*carried, *stacked])
     leaves = [body_leaf(graph, node.name or label(node), node.shape, "invariant", node.kind) for node in frontier]
-    mapping: dict[int, Node] = {n.id: leaf for n, leaf in zip(frontier, leaves)}
+    mapping: dict[int, Node] = {n.id: leaf for n, leaf in zip(frontier, leaves, strict=True)}
     for node in order:
         if node.id in varying and node.id not in own and node.id not in mapping:
             mapping[node.id] = copy_row(node, [mapping.get(a.id, a) for a in node.args], mapping, own)

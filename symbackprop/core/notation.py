@@ -260,5 +260,3 @@ def decimal_text(value: sp.Rational) -> str | None:
     """The decimal literal that is exactly this rational, when it has one of at most 15 digits."""
     literal = repr(float(value)).replace("e-0", "e-")
     return literal if sp.Rational(literal) == value else None
-
-

@@ -138,4 +138,3 @@ def check_shape(node: Node, cotangent: Node) -> None:
             f"the gradient of {label(node)} ({node.op.name}) has shape {shape_text(cotangent.shape)}, "
             f"expected {shape_text(node.shape)}"
         )
-

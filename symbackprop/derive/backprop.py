@@ -23,7 +23,7 @@ def derive(model: Model, wrt: Iterable[str] | None = None) -> Derivation:
     recorder = Recorder(graph, [*results, *targets.values()], last=model.loss_row)
     gradients = vjp(results, seeds, list(targets.values()), recorder)
     graph.sealed = sealed  # what this sweep named must not change what the next one finds
-    return assemble(model, recorder.records, dict(zip(targets, gradients)))
+    return assemble(model, recorder.records, dict(zip(targets, gradients, strict=True)))
 
 
 def _targets(model: Model, wrt: Iterable[str] | None) -> dict[str, Node]:

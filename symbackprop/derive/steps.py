@@ -30,9 +30,9 @@ class Step:
 class LoopStep:
     """The sweep through a loop: ``steps`` are those of one time step, for rows of the body.
 
-    ``loop`` and ``reverse`` are the scan rows of the forward and the backward loop. In the steps, the total of a carried
-    value is what step t hands back to step t−1, and the total of an invariant (a shared weight) is step t's contribution,
-    its immediate partial; the sum over t follows outside.
+    ``loop`` and ``reverse`` are the scan rows of the forward and the backward loop. In the steps, the total of a
+    carried value is what step t hands back to step t−1, and the total of an invariant (a shared weight) is step t's
+    contribution, its immediate partial; the sum over t follows outside.
     """
 
     number: int
@@ -45,8 +45,8 @@ class LoopStep:
 class Derivation:
     """All steps of one reverse sweep over a model.
 
-    ``forward`` lists the rows with a name, in order, and the loops (rows of the op scan); ``bodies`` maps the id of a loop
-    to the named rows of its body. ``names`` gives every name by row id: those the user gave, those
+    ``forward`` lists the rows with a name, in order, and the loops (rows of the op scan); ``bodies`` maps the id of a
+    loop to the named rows of its body. ``names`` gives every name by row id: those the user gave, those
     found for unnamed intermediates, and ``d<name>`` for gradients. ``expanded`` are rows made by a library function
     whose inner rows have names of their own, so that the call says too little. ``gradients`` maps each wanted name to
     its row.

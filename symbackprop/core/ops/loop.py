@@ -166,7 +166,7 @@ class Reversal:
         )
 
     def _along(self, row: Node, g: Node) -> Node:
-        """The gradient of a sequence: a stack of the reverse loop, or computed from its stacks for all steps at once."""
+        """The gradient of a sequence: a stack of the reverse loop, or computed from its stacks for all steps."""
         if not self._is_batched(g):
             return stack_of(row, g)
         parts = [self._all_steps(row, term) for term in _terms(g)]
