@@ -27,7 +27,8 @@ F = TypeVar("F", bound=Callable[..., Node])
 def mark(row: Node, name: str, args: tuple[Any, ...], options: dict[str, Any], fresh: bool = False) -> Node:
     """Remember that a row was written as name(args, options); named rows and leaves keep their own form, and so does
     one written before, unless the call has just made it (``fresh``): the outermost call is the shortest text."""
-    if row.name is None and row.args and (fresh or row.origin is None) and row not in args:
+    older = all(a.id < row.id for a in (*args, *options.values()) if isinstance(a, Node))  # else it would mention itself
+    if row.name is None and row.args and (fresh or row.origin is None) and older:
         row.origin = Origin(name, args, options)
     return row
 

@@ -117,7 +117,11 @@ def _product(c: Cursor) -> tree.Expr:
         if c.at("/") and sign == "/":
             raise c.unexpected("there is no // ; sizes and numbers are divided with /", named=True)
         rest.append((sign, _sign(c)))
-    return tree.Chain(first, tuple(rest)) if rest else first
+    if not rest:
+        return first
+    if isinstance(first, tree.Negative):  # -a * b is the negative of a product
+        return tree.Negative(tree.Chain(first.body, tuple(rest)))
+    return tree.Chain(first, tuple(rest))
 
 
 def _sign(c: Cursor) -> tree.Expr:

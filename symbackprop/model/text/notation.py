@@ -10,7 +10,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.notation import Notation, Text
+from symbackprop.core.notation import PRODUCT, Notation, Text, wrap
 from symbackprop.core.ops.linear import as_matrix_product
 from symbackprop.core.scalars import Scalar
 from symbackprop.core.shapes import Shape, broadcast, dim_text, is_one, same_shape
@@ -28,6 +28,11 @@ class ModelText(Notation):
         self.names = names  # even when it is still empty: the writer fills it
         self.shadows_pi = "pi" in declared
         self.leaves: dict[int, Callable[[], Text]] = {}
+        self.pending: set[int] = set()
+
+    def name_of(self, node: Node) -> str | None:
+        """The name of a row, once the equation that gives it the name is written."""
+        return None if node.id in self.pending else super().name_of(node)
 
     def ref(self, node: Node) -> Text:
         """A row as an operand; a leaf of a loop's body is written as what it stands for."""
@@ -41,6 +46,11 @@ class ModelText(Notation):
     def kernel(self, node: Node) -> Text:
         form = readable(node.attr.form, [a.shape for a in node.args], node.shape)
         return self.formula(form, [self.ref(a) for a in node.args])
+
+    def sum(self, terms: Sequence[tuple[bool, Text]]) -> Text:
+        """A term that is a sum itself keeps its brackets: it is a row of its own."""
+        first, *rest = terms
+        return super().sum([first, *[(negative, Text(wrap(t, PRODUCT), PRODUCT)) for negative, t in rest]])
 
     def scalar(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
         if record.name in _SPELLED_OUT:
@@ -101,7 +111,7 @@ def _inserted(before: Shape, after: Shape) -> int | None:
 def readable(form: f.Formula, shapes: Sequence[Shape], full: Shape) -> f.Formula:
     """The formula with the operand of full shape in front where the written order, read from the left, would compute
     something of a smaller shape first and so make another row of it."""
-    if all(same_shape(s, full) or not s for s in shapes) and sum(not s for s in shapes) < 2:
+    if all(same_shape(s, full) for s in shapes):
         return form
     match form:
         case f.Mul(factors):
@@ -112,7 +122,24 @@ def readable(form: f.Formula, shapes: Sequence[Shape], full: Shape) -> f.Formula
             return f.Add(tuple(_largest_first([readable(t, shapes, full) for t in terms], shapes, full)))
         case f.Neg(body):
             return f.Neg(readable(body, shapes, full))
+        case f.Div(num, den):
+            return _quotient(readable(num, shapes, full), readable(den, shapes, full), shapes, full)
+        case f.Pow(base, exponent):
+            return f.Pow(readable(base, shapes, full), readable(exponent, shapes, full))
+        case f.Call(name, args):
+            return f.Call(name, tuple([readable(a, shapes, full) for a in args]))
     return form
+
+
+def _quotient(num: f.Formula, den: f.Formula, shapes: Sequence[Shape], full: Shape) -> f.Formula:
+    """``a / X * b`` for ``a * b / X`` where only X has the full shape."""
+    if isinstance(num, f.Mul) and not _has_shape([num], shapes, full):
+        for factor in num.factors:
+            if _has_shape([factor, den], shapes, full) and not isinstance(factor, f.Num):
+                number = [x for x in num.factors if isinstance(x, f.Num)]
+                rest = [x for x in num.factors if x is not factor and not isinstance(x, f.Num)]
+                return f.Mul((*number, f.Div(factor, den), *rest))
+    return f.Div(num, den)
 
 
 def _largest_first(

@@ -81,6 +81,7 @@ class Writer:
         self.written: set[int] = set()
         self.taken = {*model.graph.names, *model.sizes}
         self.notation = ModelText(self.names, [*self.taken])
+        self.notation.pending = {row.id for row in model.equations.values()}
         order = written_rows(list(model.equations.values()))
         self.loops = Loops(model, self.notation, self.names, self.fresh, order)
         self._choose(order)
@@ -116,6 +117,7 @@ class Writer:
     def equation(self, keyword: str, name: str) -> list[Line]:
         """An equation, after the loops and the rows with lines of their own that it is the first to need."""
         row = self.model.graph.names[name]
+        self.notation.pending.discard(row.id)
         lines = [e for inner in self._pending(row) for e in self._inner(inner)]
         if keyword == "let" and is_stack(row) and row.id in self.loops.defined:
             return lines
@@ -131,7 +133,8 @@ class Writer:
         """Loops and rows with a line of their own that ``row`` needs and that are not written yet, arguments first."""
 
         def known(n: Node) -> bool:
-            return n.id in self.written or (n.name is not None and n is not row and not is_stack(n))
+            named = n.name is not None and n.id not in self.notation.pending
+            return n.id in self.written or (named and n is not row and not is_stack(n))
 
         order = written_rows([row], known)
         return [n for n in order if (n.id in self.extra or n.op.name == "scan") and n.id not in self.written]
