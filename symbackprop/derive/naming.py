@@ -17,16 +17,18 @@ class Names:
 
     def __init__(self, taken: Iterable[str]) -> None:
         self.taken = set(taken)
+        self._printed = {_printed(name) for name in self.taken}
         self.avoided: set[str] = set()
         self._free = self._letters()
 
     def unique(self, wanted: str) -> str:
-        """``wanted``, or the first of wanted_2, wanted_3 … that is free."""
+        """``wanted``, or the first of wanted_2, wanted_3 … that is free. c_2 is not, beside c2: both print as c₂."""
         name, count = wanted, 1
-        while name in self.taken:
+        while name in self.taken or _printed(name) in self._printed:
             count += 1
             name = f"{wanted}_{count}"
         self.taken.add(name)
+        self._printed.add(_printed(name))
         return name
 
     def intermediate(self, node: Node) -> str:
@@ -43,3 +45,8 @@ class Names:
         while True:
             count += 1
             yield f"t{count}"
+
+
+def _printed(name: str) -> str:
+    """What is left of a name when its digits become subscripts."""
+    return name.replace("_", "")

@@ -190,6 +190,8 @@ class Anatomy:
 
     def _stored(self) -> list[Node]:
         found = {row.id for s in self.context.steps for row in self.context.stored(s)}
+        stacked = [row for row in self.forward.rows if row.id in found and row.op.name == "out"]
+        found -= {row.args[0].attr.results()[row.attr].id for row in stacked}  # the stack says it
         return [row for row in self.forward.rows if row.id in found]
 
     # -- what follows

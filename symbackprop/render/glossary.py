@@ -41,9 +41,10 @@ _MEANINGS: dict[str, Math] = {
 
 def glossary(pen: Pen, letters: AxisLetters) -> tuple[Prose, ...]:
     """The functions and index letters that the document uses."""
+    said: list[Prose] = [("products and transposes act on the last two axes",)] if "batched" in pen.mentioned else []
     meanings: list[Prose] = [(_MEANINGS[name],) for name in pen.mentioned if name in _MEANINGS]
     indices: list[Prose] = [
         (Math(letter, letter), " runs over ", pen(lambda n, d=size: Text(n.dim(d).text)), " entries")  # type: ignore[misc]
         for letter, size in letters.used.items()
     ]
-    return (*meanings, *indices)
+    return (*said, *meanings, *indices)

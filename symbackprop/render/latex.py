@@ -11,7 +11,7 @@ from symbackprop.render.escape import latex_text
 from symbackprop.render.measure import width
 from symbackprop.render.templates import render
 
-GRADIENT = 170.0  # the column of gradients in the closing table
+GRADIENT = 160.0  # the column of gradients in the closing table
 PAGE = 470.0  # points: an A4 page with margins of 2 cm has 481
 REASON = 165.0  # the least room for a reason beside the formulas
 

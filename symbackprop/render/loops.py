@@ -29,7 +29,7 @@ def _entering(context: Context, reverse: Node, i: int) -> Line:
     left = context.pen(lambda n: n.ref(loop.carry[i]))
     last = context.pen(lambda n: Text("1") if not loop.reverse else n.dim(loop.length))
     step = context.pen(lambda n: Text(loop.index))
-    reason = ("at ", step, " = ", last, "; afterwards what the step before hands back")
+    reason = ("at ", step, " = ", last, "; before that, what the later step hands back")
     return Line("definition", left, context.pen.ref(reverse.args[i]), reason)
 
 

@@ -18,6 +18,7 @@ from symbackprop.render.notation_text import pattern_letters
 _TALL = (r"\frac", r"\sum", r"\max_", r"\begin", r"\left", r"\sqrt")
 _RELATIONS = {"greater": ">", "greater_equal": r"\ge", "less": "<", "less_equal": r"\le", "equal": "=",
               "not_equal": r"\ne"}  # fmt: skip
+HALF = sp.Rational(1, 2)
 _BIG = {"sum": r"\sum", "max": r"\max"}
 
 
@@ -44,7 +45,8 @@ class LatexNotation(RowNotation):
 
     def num(self, value: sp.Expr) -> Text:
         if not value.is_Rational or value.is_Integer:
-            return Text(_exact(value), ATOM if value.is_Symbol or (value.is_Integer and value >= 0) else SUM)
+            simple = value.is_Symbol or (value.is_Integer and value >= 0) or (value.is_Pow and value.exp == HALF)
+            return Text(_exact(value), ATOM if simple else SUM)
         decimal = decimal_text(abs(value))
         fraction = abs(value).q <= 12 or decimal is None
         text = rf"\frac{{{abs(value).p}}}{{{value.q}}}" if fraction else _scientific(decimal or "")
@@ -63,7 +65,7 @@ class LatexNotation(RowNotation):
     def coefficient(self, coefficient: sp.Expr, factors: Sequence[Text]) -> Text:
         num, den = sp.fraction(coefficient)
         plain = coefficient.is_Rational or den == 1
-        number = self.num(coefficient) if plain else self.fraction(self.num(num), self.num(den))
+        number = self.num(coefficient) if plain else self.fraction(self.num(num), self.dim(den))
         body = self.product(factors)
         inner = self.wrapped(body, PRODUCT)
         sign = r" \cdot " if inner[0].isdigit() else r" \, " if inner[0] not in "(\\" or r"\sum" in inner[:6] else " "
@@ -89,6 +91,9 @@ class LatexNotation(RowNotation):
 
     def logarithm(self, a: Text) -> Text:
         return Text(rf"\log {a.text}" if a.level == ATOM else rf"\log{fenced(a.text)}")
+
+    def words(self, text: str) -> str:
+        return rf"\text{{{text}}}"
 
     def bracketed(self, inside: str) -> str:
         return rf"\left[{inside}\right]"
@@ -156,9 +161,6 @@ class LatexNotation(RowNotation):
     def monomial(self, coefficient: int, factors: Sequence[tuple[sp.Symbol, int]]) -> str:
         number = str(coefficient) if coefficient != 1 or not factors else ""
         return number + r" \, ".join([latex_name(str(x)) + (f"^{{{p}}}" if p > 1 else "") for x, p in factors])
-
-    def other_size(self, size: sp.Expr) -> str:
-        return _exact(size)
 
     def directly(self, derivative: Text) -> Text:
         return Text(rf"\left.{derivative.text}\right|_{{\mathrm{{direct}}}}")

@@ -97,7 +97,7 @@ class MathNotation(Notation, ABC):
     def dim(self, dim: sp.Expr) -> Text:
         terms = size_terms(dim, self.dim_order)
         if terms is None:
-            return Text(self.other_size(dim), SUM)
+            return self.num(dim)
         if len(terms) == 1:
             coefficient, factors = terms[0]
             return Text(self.monomial(coefficient, factors), ATOM if len(factors) < 2 else PRODUCT)
@@ -161,7 +161,8 @@ class MathNotation(Notation, ABC):
 
     def function(self, name: str, args: Sequence[Text], options: Mapping[str, str]) -> Text:
         self.mentioned.setdefault(name)
-        return self.operator(name, args, [f"{k} {v}" for k, v in options.items() if k != "keepdims"])
+        said = [Text(self.words(f"{k} {v}")) for k, v in options.items() if k != "keepdims"]
+        return self.operator(name, [*args, *said], [])
 
     def chain(self, factors: Sequence[Text]) -> Text:
         """Factors of the chain rule in the order given, a visible dot between them."""
@@ -226,6 +227,10 @@ class MathNotation(Notation, ABC):
         """Something in square brackets."""
 
     @abstractmethod
+    def words(self, text: str) -> str:
+        """Words inside a formula."""
+
+    @abstractmethod
     def transposed(self, a: Text) -> Text:
         """aᵀ."""
 
@@ -272,10 +277,6 @@ class MathNotation(Notation, ABC):
     @abstractmethod
     def monomial(self, coefficient: int, factors: Sequence[tuple[sp.Symbol, int]]) -> str:
         """A product of dimensions with powers."""
-
-    @abstractmethod
-    def other_size(self, size: sp.Expr) -> str:
-        """A size that is no polynomial in the dimensions."""
 
     @abstractmethod
     def directly(self, derivative: Text) -> Text:

@@ -10,7 +10,6 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.notation import ATOM, COMPARE, POWER, PRODUCT, SIGN, SUM, Text, decimal_text, wrap
 from symbackprop.core.scalars import Scalar
-from symbackprop.core.shapes import dim_text
 from symbackprop.render.names import superscript, text_name
 from symbackprop.render.notation_math import FUNCTION_NAMES, MATRIX, TERM, ArrayText, MatrixText
 from symbackprop.render.notation_rows import RowNotation
@@ -39,7 +38,8 @@ class TextNotation(RowNotation):
         if value.is_Rational and not value.is_Integer:
             return _rational(value)
         text = str(sp.sstr(value)).replace("*", "·").replace("-", self.minus).replace("pi", "π").replace("sqrt", "√")
-        simple = value.is_Symbol or (value.is_Integer and value >= 0)
+        text = text.replace("oo", "∞")
+        simple = value.is_Symbol or (value.is_Integer and value >= 0) or bool(re.fullmatch(r"√\(\w+\)", text))
         return Text(_ROOT.sub(r"√\1", text), ATOM if simple else SUM if value.is_Add else QUOTIENT)
 
     # -- arithmetic
@@ -55,9 +55,9 @@ class TextNotation(RowNotation):
         body = self.product(factors)
         whole = den == 1 or not coefficient.has(sp.Symbol)
         if whole or body.level == BIG:
-            number = self.num(coefficient) if whole else self.fraction(self.num(num), self.num(den))
+            number = self.num(coefficient) if whole else self.fraction(self.num(num), self.dim(den))
             return self._in_front(number, body)
-        return self.fraction(body if num == 1 else self._in_front(self.num(num), body), self.num(den))
+        return self.fraction(body if num == 1 else self._in_front(self.num(num), body), self.dim(den))
 
     def _in_front(self, number: Text, body: Text) -> Text:
         """½(y − o)², 2x, 0.002 W₁, 3·10: no sign where number and factor cannot run together."""
@@ -95,6 +95,9 @@ class TextNotation(RowNotation):
 
     def logarithm(self, a: Text) -> Text:
         return Text(f"log {a.text}" if a.level == ATOM else f"log({a.text})")
+
+    def words(self, text: str) -> str:
+        return text.replace("-", self.minus)
 
     def bracketed(self, inside: str) -> str:
         return f"[{inside}]"
@@ -163,9 +166,6 @@ class TextNotation(RowNotation):
         powers = [(text_name(str(x)), superscript(str(p)) or "") for x, p in factors]
         number = str(coefficient) if coefficient != 1 or not factors else ""
         return number + "·".join([x + (p if p != "¹" else "") for x, p in powers])
-
-    def other_size(self, size: sp.Expr) -> str:
-        return dim_text(size).replace("*", "·")
 
     def directly(self, derivative: Text) -> Text:
         return Text(f"({derivative.text})_direct")

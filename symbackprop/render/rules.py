@@ -70,6 +70,10 @@ OP_RULES: dict[str, Prose] = {
     "pad": ("padding: the slice that holds the array",),
     "unfold": ("windows: entries in several windows add up",),
     "fold": ("sum of windows: every window reads its place",),
+    "conv2d": ("convolution: the kernel gets the input correlated with the gradient, the input gets the gradient "
+               "convolved with the kernel",),
+    "conv2d_input": ("convolution: linear in the gradient and in the kernel",),
+    "conv2d_kernel": ("convolution: linear in the input and in the gradient",),
     "out": (),
 }
 
@@ -147,11 +151,26 @@ def _is_repeated(argument: Node, row: Node) -> bool:
 
 
 def _einsum_rule(row: Node, index: int) -> Prose:
-    if row.attr in _PRODUCTS:
-        return _product_rule(row.attr, index)
+    pattern = _inner_pattern(row.attr)
+    if pattern in _PRODUCTS:
+        return _product_rule(pattern, index)
     if len(row.args) == 1:
-        return ("the gradient takes the same way back",)
+        return ("axes in their old order",)
     return ("product: the upstream gradient takes the operand's place",)
+
+
+def _inner_pattern(pattern: str) -> str:
+    """The pattern of the last two axes, where the leading ones only repeat the product."""
+    left, out = pattern.split("->")
+    first, _, second = left.partition(",")
+    lead = first[:-2]
+    same = second.startswith(lead) or len(second) == 2
+    if not lead or not second or not same or not out.startswith(lead):
+        return pattern
+    inner = [first[len(lead) :], second.removeprefix(lead), out[len(lead) :]]
+    rename = dict(zip(dict.fromkeys("".join(inner)), "abcdef", strict=False))
+    a, b, c = ("".join(rename[x] for x in s) for s in inner)
+    return f"{a},{b}->{c}"
 
 
 # -- elementwise formulas

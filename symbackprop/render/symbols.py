@@ -12,6 +12,7 @@ from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.model.notations import check_notation
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.document import Math
+from symbackprop.render.escape import latex_text
 from symbackprop.render.names import latex_name, text_name
 from symbackprop.render.notation_latex import LatexNotation, link
 from symbackprop.render.notation_math import shaped
@@ -90,6 +91,7 @@ class Symbols:
         self.deltas, self.partial = deltas, partial
         self.letters = AxisLetters(_taken(derivation))
         self.loss_name = self._loss_name()
+        self.ambiguous = _ambiguous(derivation.names.values())
         self.body_roles = _body_roles(derivation)
 
     def pen(self, located: Iterable[Located | LoopMark]) -> Pen:
@@ -97,14 +99,17 @@ class Symbols:
         located = list(located)
         text = TextNotation({}, self.letters, self.derivation.expanded)
         latex = LatexNotation({}, self.letters, self.derivation.expanded)
-        self._fill(text, located, lambda name: Text(text_name(name)), lambda anchor, t: t)
+        self._fill(text, located, self._text, lambda anchor, t: t)
         self._fill(latex, located, self._latex, link)
         return Pen(text, latex)
+
+    def _text(self, name: str) -> Text:
+        return Text(name if name in self.ambiguous else text_name(name))
 
     def _latex(self, name: str) -> Text:
         own = self.model.notation_of.get(name)
         if own is None:
-            return Text(latex_name(name))
+            return Text(rf"\mathit{{{latex_text(name)}}}" if name in self.ambiguous else latex_name(name))
         return Text(check_notation(own), POWER if LATEX_STARTS_SCRIPT in own else ATOM)
 
     def _fill(self, n: RowNotation, located: Iterable[Located | LoopMark], spell: Callable[[str], Text],
@@ -191,3 +196,11 @@ def _body_roles(derivation: Derivation) -> dict[int, tuple[str, Loop | None]]:
         for role, leaves in (("carry", loop.carry), ("sequence", loop.sequences), ("invariant", loop.invariants)):
             roles |= {leaf.id: (role, loop) for leaf in leaves}
     return roles
+
+
+def _ambiguous(names: Iterable[str]) -> set[str]:
+    """Names that would print like another one, as c2 and c_2: all but the first of them print as they are written."""
+    first: dict[str, str] = {}
+    for name in sorted(set(names), key=lambda name: ("_" in name, name)):
+        first.setdefault(text_name(name), name)
+    return {name for name in names if first[text_name(name)] != name}

@@ -50,9 +50,9 @@ class MatrixView:
         """Where upstream is a mere number, local derivative and product cannot be told apart."""
         if is_loop(group):
             return False
-        upstream = group.contributions[0].upstream
-        apart = upstream is not None and upstream.value is None
-        return apart or self._is_direct(group) or self._entrywise(group, s.step.target) is not None
+        c = group.contributions[0]
+        read = c.upstream is not None and c.upstream.value is None and reads(c.value, c.upstream, self.pen.text.symbols)
+        return read or self._is_direct(group) or self._entrywise(group, s.step.target) is not None
 
     def _is_direct(self, group: Group) -> bool:
         """Whether a branch has nothing before it: its consumer is the loss, or it is the upstream gradient itself."""
