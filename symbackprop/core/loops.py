@@ -22,8 +22,8 @@ class Loop:
     """The attribute of a scan row.
 
     Arguments of the row are the initial values of ``carry``, then one array per ``sequences`` leaf (time first), then
-    one per ``invariants`` leaf. Results are the last value of every carry, then a stack over time of each ``stacked`` row,
-    which only ever grows: a backward pass adds what it needs to keep. ``index`` is the name of the step counter.
+    one per ``invariants`` leaf. Results are the last value of every carry, then a stack over time of each row in
+    ``stacked``, which only ever grows: a backward pass adds what it needs to keep. ``index`` names the step counter.
     ``records`` is what the sweep did when this is the body of a reverse loop; ``forward`` is then the loop it reverses.
     """
 
@@ -116,17 +116,17 @@ def scan(
 ) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
     """A loop: ``carry, outputs = body(carry, elements)`` at every step along the first axis of the sequences.
 
-    ``init`` holds the initial carried rows, ``sequences`` arrays whose first axis is time. ``body`` gets a tuple of each
-    and returns the next carry and what to stack (each a row or a tuple of rows); it may read outer rows, which become
+    ``init`` holds the initial carried rows, ``sequences`` arrays whose first axis is time. ``body`` gets a tuple of
+    each and returns the next carry and what to stack (each a row or a tuple of rows); it may read outer rows, which become
     invariants. Returns (last carries, stacks over time). ``names`` name the carries for printing.
     """
     start, xs = _tuple(init), _tuple(sequences)
     graph = (*start, *xs)[0].graph
     size = _length(xs, length)
-    carried = [f"{_carry_name(names, i, a)}[{index}-1]" for i, a in enumerate(start)]
-    carry = [body_leaf(graph, name, a.shape, kind=a.kind) for name, a in zip(carried, start, strict=True)]
-    read = [f"{x.name or 'x' + str(i)}[{index}]" for i, x in enumerate(xs)]
-    elements = [body_leaf(graph, name, x.shape[1:], kind=x.kind) for name, x in zip(read, xs, strict=True)]
+    before = [f"{_carry_name(names, i, a)}[{index}-1]" for i, a in enumerate(start)]
+    carry = [body_leaf(graph, name, a.shape, kind=a.kind) for name, a in zip(before, start, strict=True)]
+    now = [f"{x.name or 'x' + str(i)}[{index}]" for i, x in enumerate(xs)]
+    elements = [body_leaf(graph, name, x.shape[1:], kind=x.kind) for name, x in zip(now, xs, strict=True)]
     carried, stacked = (list(_tuple(part)) for part in body(tuple(carry), tuple(elements)))
     return close_loop(graph, size, carry, elements, carried, stacked, (*start, *xs), reverse, index)
 
