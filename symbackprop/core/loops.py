@@ -117,8 +117,8 @@ def scan(
     """A loop: ``carry, outputs = body(carry, elements)`` at every step along the first axis of the sequences.
 
     ``init`` holds the initial carried rows, ``sequences`` arrays whose first axis is time. ``body`` gets a tuple of
-    each and returns the next carry and what to stack (each a row or a tuple of rows); it may read outer rows, which become
-    invariants. Returns (last carries, stacks over time). ``names`` name the carries for printing.
+    each and returns the next carry and what to stack (each a row or a tuple of rows); it may read outer rows, which
+    become invariants. Returns (last carries, stacks over time). ``names`` name the carries for printing.
     """
     start, xs = _tuple(init), _tuple(sequences)
     graph = (*start, *xs)[0].graph
