@@ -45,6 +45,16 @@
   });
   window.addEventListener("afterprint", function () { closed.forEach(function (d) { d.open = false; }); });
 
+  /* The graph as a whole, or as large as it is. */
+  var fit = document.getElementById("fit");
+  if (fit) {
+    fit.addEventListener("click", function () {
+      var whole = fit.getAttribute("aria-pressed") !== "true";
+      fit.setAttribute("aria-pressed", String(whole));
+      document.querySelector(".graph").classList.toggle("whole", whole);
+    });
+  }
+
   /* Copying LaTeX. */
   function fallback(text) {
     var area = document.createElement("textarea");
@@ -92,10 +102,22 @@
     each("a[href^='#'].ref, a.g-node", function (other) {
       var same = anchorsOf(other).some(function (a) { return anchors.indexOf(a) >= 0; });
       if (same && other !== link) { mark(other, "is-same"); }
+      if (same && other !== link && other.classList.contains("g-node")) { bring(other); }
     });
     anchors.forEach(function (anchor) { mark(document.getElementById(anchor), "is-source"); });
     var source = document.getElementById(anchors[0]);
     if (source && !link.classList.contains("g-node") && !inSight(source)) { preview(link, source); }
+  }
+  function bring(node) {
+    var canvas = node.closest(".canvas");
+    var outer = canvas.getBoundingClientRect();
+    var inner = node.getBoundingClientRect();
+    if (inner.left < outer.left || inner.right > outer.right) {
+      canvas.scrollLeft += inner.left + inner.width / 2 - outer.left - outer.width / 2;
+    }
+    if (inner.top < outer.top || inner.bottom > outer.bottom) {
+      canvas.scrollTop += inner.top + inner.height / 2 - outer.top - outer.height / 2;
+    }
   }
   function preview(link, source) {
     var line = source.querySelector(".kind-result .body") || source.querySelector(".body");

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-import json
-
 
 def string(text: str) -> str:
-    """A Python string literal in double quotes, in ASCII."""
-    return json.dumps(text)
+    """A Python string literal in double quotes."""
+    return '"' + "".join(_character(c) for c in text) + '"'
+
+
+def _character(c: str) -> str:
+    if c in '"\\':
+        return "\\" + c
+    return c if c.isprintable() else _escaped(c)
+
+
+def _escaped(c: str) -> str:
+    """A character by its number."""
+    return f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
 
 
 def doc_text(text: str) -> str:
@@ -24,4 +33,4 @@ def model_literal(text: str) -> str:
 
 def _line(line: str) -> str:
     safe = line.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
-    return "".join(c if c.isprintable() or c == "\t" else f"\\u{ord(c):04x}" for c in safe)
+    return "".join(c if c.isprintable() or c == "\t" else _escaped(c) for c in safe)

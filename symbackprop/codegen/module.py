@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from symbackprop.codegen.equations import shape_note
-from symbackprop.codegen.helpers import helper_names, loaded, needed
+from symbackprop.codegen.helpers import helper_names, identifiers, needed
 from symbackprop.codegen.initial import ONE, ZERO, Initial
 from symbackprop.codegen.layout import Line, layout, listed
 from symbackprop.codegen.literals import doc_text, model_literal, string
@@ -43,15 +43,21 @@ HELPERS_PLACE = "# helpers\n"
 
 def _with_helpers(text: str) -> str:
     """The helper functions that the text uses, put in their place."""
-    texts = needed(sorted(loaded(text) & helper_names()))
+    texts = needed(sorted(identifiers(text) & helper_names()))
     return text.replace(HELPERS_PLACE, "\n\n\n".join(texts) + "\n" if texts else "", 1)
 
 
 def check_module(text: str) -> str:
     """The text itself, once it parses as Python that imports numpy and nothing else."""
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, ast.ImportFrom) or (isinstance(node, ast.Import) and node.names[0].name != "numpy"):
-            raise AssertionError(f"emitted code imports something else than numpy, in line {node.lineno}")
+    statements: list[ast.stmt] = list(ast.parse(text).body)
+    while statements:
+        statement = statements.pop()
+        wrong = isinstance(statement, ast.ImportFrom)
+        wrong |= isinstance(statement, ast.Import) and [a.name for a in statement.names] != ["numpy"]
+        if wrong:
+            raise AssertionError(f"emitted code imports something else than numpy, in line {statement.lineno}")
+        for part in ("body", "orelse", "finalbody", "handlers"):
+            statements += getattr(statement, part, [])
     return text
 
 
@@ -131,7 +137,7 @@ class ModulePrinter:
         return layout([Line(f"{', '.join(map(escape, dims))} = {values}")])
 
     def names_read(self, body: Iterable[str]) -> set[str]:
-        return loaded("def f():\n" + "\n".join([*body, "    pass"]))
+        return identifiers("\n".join(body))
 
     # -- what forward hands on
     @cached_property

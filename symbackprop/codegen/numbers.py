@@ -50,7 +50,7 @@ def _whole(value: sp.Expr, symbol: Callable[[str], str]) -> Text:
 def literal(value: sp.Expr) -> Text:
     """A number without dimensions: exact integers, the shortest decimal of every other number."""
     if value.is_infinite:
-        return Text("np.inf") if value.is_positive else Text("-np.inf", SUM)
+        return Text("np.inf") if value.is_extended_positive else Text("-np.inf", SUM)
     exact = value.is_Integer and abs(value) <= MAX_EXACT
     text = str(int(value)) if exact else repr(to_float(value))
     return Text(text, SUM if text.startswith("-") else ATOM)

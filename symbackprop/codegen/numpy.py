@@ -206,6 +206,8 @@ def _two_factors(row: Node) -> tuple[Node, Node] | None:
 
 def masks(form: f.Formula, args: Sequence[Node]) -> set[int]:
     """Truth values that may stay what they are: factors of a product with a float array before them."""
+    if all(a.kind == FLOAT for a in args):
+        return set()
     places = _all_places(form)
     return {i for i in _masking(form, args) if places.count(i) == 1}
 

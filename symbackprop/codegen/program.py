@@ -49,12 +49,17 @@ class Softmax:
 
 @dataclass(frozen=True)
 class Store:
-    """``stack[t]`` := ``value``; the stack has a shape and a kind (float, int, bool)."""
+    """``stack[t]`` := ``value``; the stack has a shape and a kind (float, int, bool).
+
+    ``states`` names an array of one entry more, the stack of its entries but the last, and the first entry: the stack is
+    then that array without its first entry.
+    """
 
     stack: str
     value: str
     shape: Shape
     kind: str
+    states: tuple[str, str, str] | None = None
 
 
 @dataclass(frozen=True)

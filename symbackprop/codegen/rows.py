@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from functools import cache
 
 from symbackprop.codegen.passes.onehot import Split, split_one_hot
+from symbackprop.codegen.passes.states import States, states_before
 from symbackprop.core import formula as f
 from symbackprop.core.graph import FLOAT, Node
 
@@ -21,6 +23,7 @@ class Rows:
     def __init__(self, split_one_hots: bool = False) -> None:
         self.replace: dict[int, Node] = {}
         self._splits: dict[int, Split | None] = {}
+        self._states: dict[int, States | None] = {}
         self.split_one_hots = split_one_hots
 
     def split(self, row: Node) -> Split | None:
@@ -35,8 +38,17 @@ class Rows:
         """The row that is computed in place of this one."""
         return self.replace.get(row.id, row)
 
+    def states(self, row: Node) -> States | None:
+        """Whether a row comes with a loop as the stack of its states before each step."""
+        if row.id not in self._states:
+            self._states[row.id] = states_before(row)
+        return self._states[row.id]
+
     def args(self, row: Node) -> tuple[Node, ...]:
         """What the computation of a row reads directly."""
+        if row.op.name == "concat":
+            states = self.states(row)
+            return row.args if states is None else (states.after,)
         split = self.split(row)
         return self.actual(row).args if split is None else split.reads
 
@@ -58,7 +70,7 @@ class Rows:
     def occurrences(self, row: Node) -> dict[int, int]:
         """How often each argument is written in the code of a row."""
         actual = self.actual(row)
-        if self.split(row) is not None:
+        if self.split(row) is not None or self.states(row) is not None:
             return dict.fromkeys((a.id for a in self.args(row)), 2)
         counts = dict.fromkeys((a.id for a in actual.args), 0)
         if actual.op.name == "elementwise":
@@ -70,6 +82,7 @@ class Rows:
         return counts
 
 
+@cache
 def argument_counts(form: f.Formula) -> dict[int, int]:
     """How often each argument stands in the code of a formula."""
     counts: dict[int, int] = {}

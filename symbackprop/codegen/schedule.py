@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 
 from symbackprop.codegen.names import Scope
 from symbackprop.codegen.passes.softmax import softmax_pairs
@@ -31,6 +32,11 @@ class Variables:
             self.given[row.id] = self.scope.temp() if name is None else self.scope.fresh(name)
         return self.given[row.id]
 
+    def call(self, row: Node, name: str) -> None:
+        """Give a row a name of its own unless it has a variable."""
+        if row.id not in self.given:
+            self.given[row.id] = self.scope.fresh(name)
+
 
 class Scheduler:
     """Makes the blocks of a module. ``level`` is the -O level."""
@@ -56,7 +62,8 @@ class Scheduler:
         of the rows in its body."""
         loop: Loop = scan.attr
         index = self._index(loop.index)
-        wanted = {out.attr: out for out in results}
+        wanted = {row.attr: row for row in results if row.op.name == "out"}
+        before = {s.after.id: names[row.id] for row in results if (s := self.rows.states(row)) is not None}
         n, m = len(loop.carry), len(loop.sequences)
         stacked = [(out, loop.results()[number]) for number, out in wanted.items() if number >= n]
         roots = [*loop.carried, *[row for _, row in stacked]]
@@ -74,11 +81,21 @@ class Scheduler:
             tuple(body.statements),
             tuple((known[leaf.id], body.names[row.id]) for leaf, row in zip(loop.carry, loop.carried, strict=True)),
             tuple(
-                Store(names[out.id], body.names[row.id], out.shape, row.kind if needs_cast(row) else FLOAT)
+                self._store(out, row, names, body.names, loop, before.get(out.id))
                 for out, row in stacked
             ),
             tuple((names[out.id], known[loop.carry[number].id]) for number, out in wanted.items() if number < n),
         )  # fmt: skip
+
+    def _store(self, out: Node, row: Node, names: Mapping[int, str], inner: Mapping[int, str], loop: Loop,
+               before: str | None) -> Store:  # fmt: skip
+        """Where a body row goes at every step; ``before`` is the variable of the states before, where that is read."""
+        kind = row.kind if needs_cast(row) else FLOAT
+        if before is None:
+            return Store(names[out.id], inner[row.id], out.shape, kind)
+        carry = next(leaf for leaf, carried in zip(loop.carry, loop.carried, strict=True) if carried is row)
+        buffer = self.variables.scope.fresh(f"{names[out.id]}_states")
+        return Store(names[out.id], inner[row.id], out.shape, kind, (buffer, before, self.variables.of(carry)))
 
     def _index(self, wanted: str) -> str:
         """A step counter; loops one after the other share it, nested ones do not."""
@@ -137,6 +154,11 @@ class Choice:
         actual = self.rows.actual(row)
         if row.op.name == "scan":
             return {a.id for a in row.args[len(row.attr.carry) :]}
+        states = self.rows.states(row)
+        if states is not None:
+            self.results.setdefault(states.scan.id, []).append(row)
+            self.variables.call(row, f"{self.variables.of(states.after)}_before")
+            return {row.id, states.after.id}
         if row.op.name == "out":
             self.results.setdefault(row.args[0].id, []).append(row)
             return {row.id}
@@ -173,7 +195,7 @@ class Choice:
         """The statement that computes a row; None where it is written in place or comes with another row."""
         if row.op.name == "scan":
             return self.scheduler.loop(row, self.results.get(row.id, ()), self.names)
-        if row.id not in self.names or row.id in self.done or row.op.name == "out":
+        if row.id not in self.names or row.id in self.done or row.op.name == "out" or self.rows.states(row) is not None:
             return None
         if row.id in self.pairs:
             return self._pair(*self.pairs[row.id])
@@ -187,8 +209,9 @@ class Choice:
         return Softmax(self.names[softmax.id], softmax, self.names[logsumexp.id], logsumexp)
 
 
-def powers(form: f.Formula) -> set[int]:
+@cache
+def powers(form: f.Formula) -> frozenset[int]:
     """Arguments that a formula multiplies with themselves: x**3 as x * x * x needs x as a variable."""
     if isinstance(form, f.Pow) and unrolled(form):
-        return set(f.arguments(form.base))
-    return {i for c in f.children(form) for i in powers(c)}
+        return frozenset(f.arguments(form.base))
+    return frozenset(i for c in f.children(form) for i in powers(c))

@@ -19,17 +19,17 @@ def integer_code(size: Dim, symbol: Callable[[str], str]) -> Text:
         return Text(str(size), ATOM if size >= 0 else SUM)
     if size.is_Symbol:
         return Text(symbol(size.name))
-    parts = [integer_code(a, symbol) for a in size.args if not a.is_Rational or a.is_Integer]
     if size.is_Add:
         return _add(size, symbol)
-    if size.is_Mul:
-        return _multiply(size, parts)
-    if size.is_Pow and size.exp.is_Integer and size.exp.is_positive:
-        return Text(f"{wrap(parts[0], POWER + 1)} ** {parts[1].text}", POWER)
     if isinstance(size, sp.floor):
         return _floor(size.args[0], symbol)
     if isinstance(size, sp.ceiling):
         return Text("-" + wrap(_floor(-size.args[0], symbol), PRODUCT + 1), SUM)
+    parts = [integer_code(a, symbol) for a in size.args if not a.is_Rational or a.is_Integer]
+    if size.is_Mul:
+        return _multiply(size, parts)
+    if size.is_Pow and size.exp.is_Integer and size.exp.is_positive:
+        return Text(f"{wrap(parts[0], POWER + 1)} ** {parts[1].text}", POWER)
     if isinstance(size, (sp.Max, sp.Min)):
         return Text(f"{'max' if isinstance(size, sp.Max) else 'min'}({', '.join(p.text for p in parts)})")
     if isinstance(size, sp.Mod):

@@ -8,7 +8,7 @@ from symbackprop.codegen.equations import Equation, shape_note
 from symbackprop.codegen.layout import Line
 from symbackprop.codegen.numpy import NumpyNotation
 from symbackprop.codegen.passes.onehot import one_hot_index
-from symbackprop.codegen.program import Assign, Block, For, OneHot, Program, Softmax, Statement
+from symbackprop.codegen.program import Assign, Block, For, OneHot, Program, Softmax, Statement, Store
 from symbackprop.core import formula as f
 from symbackprop.core.graph import BOOL, INT, Node
 from symbackprop.core.notation import ATOM, Text, wrap
@@ -22,6 +22,12 @@ class Writer:
         self.program, self.block = program, block
         self.p = NumpyNotation(program.rows, block.names, program.level)
         self.equation = Equation(block.names | program.written, program.expanded)
+        results = program.loss or ", ".join(program.outputs)
+        self.remarks = {
+            program.gradients[n]: f"0: {results} does not depend on {n}"
+            for n in program.unreached
+            if n in program.gradients and block is program.backward
+        }
 
     def lines(self) -> list[Line]:
         return list(self._all(self.block.statements, 0))
@@ -41,7 +47,7 @@ class Writer:
             yield from self._softmax(statement)
         elif isinstance(statement, Assign):
             code = f"{statement.name} = {self._right(statement)}"
-            comment = self._comment(statement.row, statement.name)
+            comment = self.remarks.get(statement.name) or self._comment(statement.row, statement.name)
             yield code, "" if comment == code else comment
 
     # -- one line each
@@ -102,8 +108,8 @@ class Writer:
         yield from self._all(loop.start, depth)
         for store in loop.stores:
             dtype = {BOOL: "bool", INT: "np.intp"}.get(store.kind, "dtype")
-            code = f"{store.stack} = np.empty({self.p.shape(store.shape)}, {dtype})"
-            yield Line(code, shape_note(store.shape), depth)
+            for code, comment in self._stack(store, dtype):
+                yield Line(code, comment, depth)
         steps = f"range({self.p.dim(loop.length).text})"
         yield Line(f"for {loop.index} in {f'reversed({steps})' if loop.reverse else steps}:", "", depth)
         for name, place in loop.elements:
@@ -116,6 +122,19 @@ class Writer:
             yield Line(f"{', '.join(a for a, _ in moved)} = {', '.join(b for _, b in moved)}", "", depth + 1)
         for name, value in loop.last:
             yield Line(f"{name} = {value}", "", depth)
+
+
+    def _stack(self, store: Store, dtype: str) -> Iterator[tuple[str, str]]:
+        """An array for the values of all steps."""
+        note = shape_note(store.shape)
+        if store.states is None:
+            yield f"{store.stack} = np.empty({self.p.shape(store.shape)}, {dtype})", note
+            return
+        array, before, first = store.states
+        shape = (store.shape[0] + 1, *store.shape[1:])
+        yield f"{array} = np.empty({self.p.shape(shape)}, {dtype})", shape_note(shape)
+        yield f"{array}[0] = {first}", ""
+        yield f"{before}, {store.stack} = {array}[:-1], {array}[1:]", f"before and after every step   {note}"
 
 
 def with_shape(equation: str, shape: Shape) -> str:

@@ -7,12 +7,17 @@ files are parsed here, never imported, so emitting needs no NumPy.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 FILES = ("checks.py", "scalar.py", "arrays.py", "windows.py", "results.py")
+
+
+_NO_CODE = re.compile(r'""".*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*', re.DOTALL)
+_NAME = re.compile(r"(?<![.\w])[A-Za-z_]\w*")
 
 
 class Helper(NamedTuple):
@@ -28,7 +33,7 @@ def library() -> dict[str, Helper]:
     found: dict[str, str] = {}
     for file in FILES:
         found.update(_definitions(Path(__file__).with_name(file).read_text(encoding="utf-8")))
-    return {name: Helper(text, frozenset(loaded(text) & found.keys() - {name})) for name, text in found.items()}
+    return {name: Helper(text, frozenset(identifiers(text) & found.keys() - {name})) for name, text in found.items()}
 
 
 def _definitions(source: str) -> Iterator[tuple[str, str]]:
@@ -41,9 +46,10 @@ def _definitions(source: str) -> Iterator[tuple[str, str]]:
             yield node.targets[0].id, text
 
 
-def loaded(code: str) -> set[str]:
-    """The names that a piece of code reads."""
-    return {n.id for n in ast.walk(ast.parse(code)) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+def identifiers(code: str) -> set[str]:
+    """The names in a piece of code: everything but attributes, strings and comments. The strings of emitted code and of
+    the helpers stand in double quotes."""
+    return set(_NAME.findall(_NO_CODE.sub(" ", code)))
 
 
 @cache

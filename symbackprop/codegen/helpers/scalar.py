@@ -78,24 +78,31 @@ def chebyshev(coefficients, t):
     return t * last - before + coefficients[0]
 
 
-def erfc_positive(x):
-    """erfc(x) for x >= 0; the square is split so that its rounding does not reach the exponential."""
-    x = np.minimum(x, 30)
+def erfc_times_exp(x):
+    """e^(x²) erfc(x) for x >= 0."""
+    return chebyshev(ERFC_SCALED, (x - 3.75) / (x + 3.75)) / (1 + 2 * x)
+
+
+def exp_square(x):
+    """e^(-x²); the square is split so that its rounding does not reach the exponential."""
     near = np.trunc(16 * x) / 16
-    scaled = chebyshev(ERFC_SCALED, (x - 3.75) / (x + 3.75)) / (1 + 2 * x)
-    return np.exp(-near * near) * np.exp((near - x) * (near + x)) * scaled
+    return np.exp(-near * near) * np.exp((near - x) * (near + x))
 
 
 def erf(x):
     """The error function, to rounding error."""
-    size = np.abs(x)
+    size = np.minimum(np.abs(x), 30)
     small = np.minimum(size, 1)
-    return np.where(size < 1, x * chebyshev(ERF_SMALL, 2 * small * small - 1), np.sign(x) * (1 - erfc_positive(size)))
+    far = np.sign(x) * (1 - exp_square(size) * erfc_times_exp(size))
+    return np.where(size < 1, x * chebyshev(ERF_SMALL, 2 * small * small - 1), far)
 
 
 def normal_cdf(x):
     """The standard normal distribution function, to rounding error in both tails."""
-    tail = 0.5 * erfc_positive(np.abs(x) * 0.7071067811865476)
+    size = np.minimum(np.abs(x), 40)
+    half = np.trunc(16 * size) / 16
+    gauss = np.exp(-0.5 * half * half) * np.exp(0.5 * (half - size) * (half + size))
+    tail = 0.5 * gauss * erfc_times_exp(0.7071067811865476 * size)
     return np.where(x < 0, tail, 1 - tail)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from symbackprop.codegen.passes.softmax import softmax_key
+from symbackprop.codegen.passes.states import states_before
 from symbackprop.codegen.rows import Rows, is_view
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
@@ -28,6 +29,8 @@ class Forward:
     def computes(self, row: Node, share: bool) -> bool:
         if row.op.name == "out":
             return row.args[0].id in self.rows
+        if row.op.name == "concat" and (states := states_before(row)) is not None:
+            return states.scan.id in self.rows
         if share and row.op.name == "softmax":
             return row.id in self.rows or softmax_key(row) in self.softmaxes
         return row.id in self.rows
@@ -68,7 +71,7 @@ class Again:
 
 
 def _is_light(row: Node) -> bool:
-    if row.op.name == "out":
+    if row.op.name in ("out", "concat"):
         return False
     if row.kind != "float" or row.op.name in ("arange", "eye") or is_view(row):
         return True

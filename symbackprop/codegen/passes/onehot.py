@@ -24,7 +24,7 @@ class Split(NamedTuple):
 
 def split_one_hot(row: Node) -> Split | None:
     """The split of a row that reads a one-hot array of its own shape; None for any other row."""
-    if row.op.name != "elementwise" or row.attr.head is not None or not row.ndim:
+    if not row.ndim or row.op.name != "elementwise" or row.attr.head is not None:
         return None
     for place, arg in enumerate(row.args):
         index = one_hot_index(arg) if arg.name is None else None

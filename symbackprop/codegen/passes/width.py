@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from symbackprop.codegen.rows import Rows
 from symbackprop.core import formula as f
@@ -48,6 +49,7 @@ def _own_width(row: Node) -> int:
     return _OWN.get(row.op.name, 16 + 3 * row.ndim)
 
 
+@cache
 def _formula_width(form: f.Formula) -> int:
     """Signs and function names of a formula."""
     own = len(form.name) + 2 if isinstance(form, f.Call) else 4 if isinstance(form, f.Num) else 0

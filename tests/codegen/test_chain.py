@@ -1,0 +1,75 @@
+"""Deep models: no recursion, time linear in the depth, the right gradient."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from time import process_time
+
+import numpy as np
+import pytest
+
+from symbackprop.codegen import codegen
+from symbackprop.core.functions import tanh
+from symbackprop.model.model import Model
+from tests.codegen.helpers import body, run
+
+
+def chain(depth: int, named: bool = True) -> Model:
+    """x -> tanh(w x) -> tanh(w tanh(w x)) … with one shared weight."""
+    model = Model("chain")
+    x, w = model.data("x"), model.param("w")
+    for k in range(depth):
+        x = tanh(w * x)
+        if named:
+            x = model.let(f"h{k + 1}", x)
+    model.loss("L", x**2)
+    return model
+
+
+def expected(depth: int, x: float, w: float) -> tuple[float, float]:
+    slope = 0.0
+    for _ in range(depth):
+        h = np.tanh(w * x)
+        x, slope = h, (1 - h * h) * (x + w * slope)
+    return x * x, 2 * x * slope
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("level", [0, 1])
+def test_a_thousand_layers(tmp_path: Path, level: int, named: bool) -> None:
+    limit = sys.getrecursionlimit()
+    start = process_time()
+    text = codegen(chain(1000, named), level=level)
+    assert process_time() - start < 2
+    assert sys.getrecursionlimit() == limit
+    loss, grads = run(text, tmp_path).loss_and_grads({"w": 1.01}, {"x": 0.7})
+    assert (loss, grads["w"]) == pytest.approx(expected(1000, 0.7, 1.01), rel=1e-10)
+
+
+@pytest.mark.slow
+def test_time_is_linear_in_the_depth() -> None:
+    def seconds(depth: int) -> float:
+        model = chain(depth)
+        start = process_time()
+        codegen(model)
+        return process_time() - start
+
+    seconds(100)
+    short = min(seconds(400) for _ in range(3))
+    assert seconds(4000) < 20 * short
+
+
+def test_a_long_sum_of_unnamed_terms_is_cut_into_lines(tmp_path: Path) -> None:
+    model = Model("terms")
+    params = [model.param(f"weight_{k}") for k in range(60)]
+    total = params[0] * params[1]
+    for a, b in zip(params[1:], params[2:], strict=False):
+        total = total + tanh(a * b)
+    model.loss("L", total)
+    text = codegen(model)
+    assert max(map(len, body(text, "forward").splitlines())) <= 110
+    values = {f"weight_{k}": 0.1 * k for k in range(60)}
+    numbers = [0.1 * k for k in range(60)]
+    value = numbers[0] * numbers[1] + sum(np.tanh(a * b) for a, b in zip(numbers[1:], numbers[2:], strict=False))
+    assert run(text, tmp_path).forward(values, {})[0] == pytest.approx(value, rel=1e-14)

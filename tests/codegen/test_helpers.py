@@ -1,0 +1,125 @@
+"""The stable helpers of emitted modules against exact values; they are ordinary functions and are called as such."""
+
+from __future__ import annotations
+
+import ast
+import math
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+
+from symbackprop.codegen.helpers import arrays, checks, helper_names, library, needed, results, scalar, windows
+
+POINTS = np.concatenate([np.linspace(-8, 8, 1601), [-30.0, -27.3, 27.3, 30.0, 1e-300, -1e-8, 0.0, 1.0, -1.0]])
+
+
+def ulps(found: Any, exact: Any) -> float:
+    """The largest relative error in units of the rounding error."""
+    return float(np.max(np.abs(found - exact) / np.maximum(np.abs(exact), 1e-300))) / 2.0**-52
+
+
+def test_erf_is_exact_to_rounding() -> None:
+    assert ulps(scalar.erf(POINTS), np.array([math.erf(x) for x in POINTS])) < 4
+
+
+def test_normal_cdf_is_exact_in_both_tails() -> None:
+    mpmath.mp.dps = 30
+    points = POINTS[::4]
+    assert ulps(scalar.normal_cdf(points), np.array([float(mpmath.ncdf(x)) for x in points])) < 6
+
+
+@pytest.mark.parametrize("function", [scalar.erf, scalar.normal_cdf])
+def test_special_values_and_precision(function: Any) -> None:
+    low = 0.0 if function is scalar.normal_cdf else -1.0
+    np.testing.assert_array_equal(function(np.array([-np.inf, np.inf, np.nan])), [low, 1, np.nan])
+    assert function(np.ones(3, np.float32)).dtype == np.float32
+    assert np.abs(function(POINTS.astype(np.float32)) - function(POINTS)).max() < 1e-6
+
+
+def test_sigmoid_and_softplus_are_exact_everywhere() -> None:
+    mpmath.mp.dps = 30
+    points = np.array([-700.0, -40, -1, -1e-9, 0, 1e-9, 1, 40, 700])
+    exact = np.array([float(1 / (1 + mpmath.exp(-mpmath.mpf(x)))) for x in points])
+    assert ulps(scalar.sigmoid(points), exact) < 4
+    exact = np.array([float(mpmath.log1p(mpmath.exp(mpmath.mpf(x)))) for x in points])
+    assert ulps(scalar.softplus(points), exact) < 4
+    np.testing.assert_array_equal(scalar.sigmoid(np.array([-1000.0, 1000.0])), [0, 1])
+    np.testing.assert_array_equal(scalar.softplus(np.array([-1000.0, 1000.0])), [0, 1000])
+
+
+def test_heaviside_halves_at_a_tie() -> None:
+    np.testing.assert_array_equal(scalar.heaviside(np.array([-1.0, 0, 1]), 0), [0, 0.5, 1])
+    assert scalar.heaviside(np.ones(2, np.float32), 0).dtype == np.float32
+    assert scalar.heaviside(0.0, 0.0) == 0.5
+
+
+def test_guarded_quotients() -> None:
+    with np.errstate(all="raise"):
+        np.testing.assert_array_equal(scalar.reciprocal(np.array([0.0, 2.0])), [0, 0.5])
+        np.testing.assert_array_equal(scalar.ratio(np.array([0.0, 2.0]), np.array([0.0, 4.0])), [0, 0.5])
+        np.testing.assert_array_equal(scalar.times_log(np.array([0.0, 2.0]), np.array([0.0, 1.0])), [0, 0])
+
+
+def test_softmax_and_logsumexp_with_masked_entries() -> None:
+    a = np.array([[0.0, -np.inf, 1.0], [1000.0, 1000.0, -1000.0]])
+    np.testing.assert_allclose(arrays.softmax(a, 1)[1], [0.5, 0.5, 0])
+    assert arrays.softmax(a, 1)[0, 1] == 0
+    np.testing.assert_allclose(arrays.logsumexp(a, 1), [np.log(1 + np.e), 1000 + np.log(2)])
+    p, s = arrays.softmax_logsumexp(a, 1)
+    np.testing.assert_array_equal(p, arrays.softmax(a, 1))
+    np.testing.assert_array_equal(s, arrays.logsumexp(a, 1))
+    with np.errstate(divide="ignore"):
+        assert arrays.logsumexp(np.full((1, 2), -np.inf), 1) == -np.inf
+    assert arrays.logsumexp(np.full((1, 2), np.inf), 1) == np.inf
+
+
+@pytest.mark.parametrize("shape", [(5,), (2, 3), (0,)])
+@pytest.mark.parametrize("rest", [(), (4,), (2, 3)])
+def test_scatter_add_is_add_at(shape: tuple[int, ...], rest: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(0)
+    index, g = rng.integers(0, 3, shape), rng.normal(size=(*shape, *rest))
+    expected = np.zeros((4, *rest))
+    np.add.at(expected, index, g)
+    np.testing.assert_allclose(arrays.scatter_add(g, index, 4), expected, atol=1e-15)
+    np.testing.assert_allclose(arrays.scatter_add(np.asfortranarray(g), index, 4), expected, atol=1e-15)
+
+
+def test_convolution_of_an_empty_batch() -> None:
+    x, w = np.zeros((0, 5, 5, 2)), np.zeros((3, 3, 2, 4))
+    y = windows.conv2d(x, w, (1, 1), (1, 1), (5, 5))
+    assert y.shape == (0, 5, 5, 4)
+    assert windows.conv2d_input(y, w, (1, 1), (1, 1), (5, 5)).shape == x.shape
+    assert windows.conv2d_input(y[:, :3, :3], w, (2, 2), (1, 1), (5, 5)).shape == x.shape
+    assert windows.conv2d_kernel(x, y, (1, 1), (1, 1), (3, 3)).shape == w.shape
+
+
+def test_overlapping_windows_add_up() -> None:
+    a = np.arange(6.0)
+    windows_of_a = windows.unfold(a, 0, 3, 2)
+    np.testing.assert_array_equal(windows_of_a, [[0, 1, 2], [2, 3, 4]])
+    np.testing.assert_array_equal(windows.fold(windows_of_a, 0, 6, 2), [0, 1, 4, 3, 4, 0])
+
+
+# -- the library
+
+
+def test_helpers_are_taken_with_those_they_use() -> None:
+    texts = needed(["normal_cdf"])
+    assert [t.split("(")[0].split(" =")[0] for t in texts] == [
+        "ERFC_SCALED", "def chebyshev", "def erfc_times_exp", "def normal_cdf"
+    ]  # fmt: skip
+    assert needed([]) == []
+
+
+def test_every_helper_says_what_it_does_and_uses_numpy_only() -> None:
+    assert {"sigmoid", "softmax", "check_shapes", "scaled", "conv2d"} <= helper_names()
+    for name, helper in library().items():
+        tree = ast.parse(helper.text).body[0]
+        if isinstance(tree, ast.FunctionDef):
+            assert ast.get_docstring(tree), name
+            stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+            assert not stored & helper_names(), name
+    for module in (arrays, checks, results, scalar, windows):
+        assert {n for n in vars(module) if not n.startswith("__")} - helper_names() <= {"np", "annotations"}

@@ -1,0 +1,59 @@
+"""Initial values follow from how a parameter is used."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.codegen.helpers import emit
+
+TEXT = """
+dim N, D, H, C, V
+data X: N x D, y: N int < C, i: N int < V
+param W1: D x H, b1: H, gain: H, shift: H, E: V x H, W2: H x C, b2: C, s
+A = relu(X @ W1 + b1)
+B = gain * layer_norm(A + E[i]) + shift
+loss L = mean(cross_entropy(s * (B @ W2 + b2), y))
+"""
+SIZES = {"N": 2, "D": 200, "H": 300, "C": 5, "V": 50}
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_scales(tmp_path: Path, dtype: str) -> None:
+    params = emit(TEXT, tmp_path, dtype=dtype).init_params(np.random.default_rng(0), **SIZES)
+    assert {v.dtype for v in params.values()} == {np.dtype(dtype)}
+    assert params["W1"].std() == pytest.approx((2 / 200) ** 0.5, rel=0.02)  # a ReLU follows
+    assert params["W2"].std() == pytest.approx((1 / 300) ** 0.5, rel=0.05)
+    assert params["E"].std() == pytest.approx(0.1, rel=0.05)
+    for zero in ("b1", "b2", "shift"):
+        assert not params[zero].any()
+    np.testing.assert_array_equal(params["gain"], np.ones(300))
+    assert np.shape(params["s"]) == ()
+
+
+def test_the_generator_decides(tmp_path: Path) -> None:
+    module = emit(TEXT, tmp_path)
+    one, two = (module.init_params(np.random.default_rng(3), **SIZES) for _ in range(2))
+    assert all(np.array_equal(one[k], two[k]) for k in one)
+    assert list(one) == list(module.PARAMS)
+
+
+def test_weights_of_loops_and_convolutions(tmp_path: Path) -> None:
+    loop = """
+    dim T, N, E, H
+    data c: T x N x E, h[0]: N x H
+    param W_e: E x H, W_h: H x H, b: H
+    for t in 1..T:
+        h[t] = tanh(c[t] @ W_e + h[t-1] @ W_h + b)
+    loss L = mean(h[T] ** 2)
+    """
+    params = emit(loop, tmp_path).init_params(np.random.default_rng(0), E=200, H=300)
+    assert params["W_h"].std() == pytest.approx(300**-0.5, rel=0.02)
+    assert params["W_e"].std() == pytest.approx(200**-0.5, rel=0.02)
+    assert not params["b"].any()
+    conv = "dim N, K\ndata x: N x 8 x 8 x 3\nparam w: 3 x 3 x 3 x K, b: K\nloss L = sum(relu(conv2d(x, w) + b))"
+    params = emit(conv, tmp_path).init_params(np.random.default_rng(0), K=100)
+    assert params["w"].std() == pytest.approx((2 / 27) ** 0.5, rel=0.05)
+    assert not params["b"].any()

@@ -1,0 +1,257 @@
+"""Whole models, emitted: against PyTorch where it is installed, against verify everywhere, and as text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop.check import verify_source
+from symbackprop.codegen import codegen
+from symbackprop.model.text import parse
+from tests.codegen.helpers import body, emit
+
+MLP = """
+dim N, D, H, C
+data X: N x D, y: N int < C
+param W1: D x H, b1: H, W2: H x C, b2: C
+Z1 = X @ W1 + b1
+A1 = relu(Z1)
+Z2 = A1 @ W2 + b2
+loss L = mean(cross_entropy(Z2, y)) + 0.01 * sum(W1**2)
+"""
+LOGISTIC = """
+dim N, D
+data X: N x D, y: N
+param w: D, b
+z = X @ w + b
+p = sigmoid(z)
+loss L = mean(binary_cross_entropy(p, y))
+"""
+EMBEDDED = """
+dim N, T, V, E
+data ids: N x T int < V, y: N x T int < V
+param C: V x E, W: E x V
+loss L = mean(cross_entropy(C[ids] @ W, y))
+"""
+RNN = """
+dim T, N, E, H
+data c: T x N x E
+input h[0]: N x H
+param W_e: E x H, W_h: H x H, b: H
+for t in 1..T:
+    h[t] = tanh(c[t] @ W_e + h[t-1] @ W_h + b)
+loss L = mean(h[T] ** 2) + sum(h) / 10
+"""
+ATTENTION = """
+dim B, T, D, H = 2, K
+input X: B x T x D
+param Wq: D x H*K, Wk: D x H*K, Wv: D x H*K, Wo: H*K x D
+Q = transpose(reshape(X @ Wq, B, T, H, K), (0, 2, 1, 3))
+M = transpose(reshape(X @ Wk, B, T, H, K), (0, 2, 1, 3))
+V = transpose(reshape(X @ Wv, B, T, H, K), (0, 2, 1, 3))
+S = where(causal_mask(T), einsum("bhtk,bhsk->bhts", Q, M) / sqrt(K), -1e30)
+P = softmax(S)
+output Y = X + reshape(transpose(P @ V, (0, 2, 1, 3)), B, T, H*K) @ Wo
+"""
+CONV = """
+dim N, C = 1, K
+data x: N x 8 x 8 x C, y: N int < 5
+param w: 3 x 3 x C x K, b: K, W2: 9*K x 5
+p = max_pool2d(relu(conv2d(x, w) + b), 2)
+loss L = mean(cross_entropy(reshape(p, N, 9*K) @ W2, y))
+"""
+LAYERS = """
+dim M, N, D
+data X[0]: N x D
+param W: M x D x D
+for l in 1..M:
+    X[l] = X[l-1] + tanh(X[l-1] @ W[l])
+loss L = mean(X[M] ** 2)
+"""
+TWO_OUTPUTS = """
+dim N, D
+input X: N x D
+param W: D x D, s
+output Y = tanh(X @ W)
+output Z = s * sum(X, axis=1)
+"""
+ALL = {"mlp": MLP, "logistic": LOGISTIC, "embedded": EMBEDDED, "rnn": RNN, "attention": ATTENTION, "conv": CONV,
+       "layers": LAYERS, "two_outputs": TWO_OUTPUTS}  # fmt: skip
+
+
+@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("name", ALL)
+def test_verified(name: str, level: int) -> None:
+    model = parse(ALL[name], name=name)
+    report = verify_source(codegen(model, level=level), model)
+    assert report.passed, report.text()
+
+
+# -- against PyTorch
+
+
+def torch_step(loss: Any, params: dict[str, Any]) -> tuple[float, dict[str, Any]]:
+    torch = pytest.importorskip("torch")
+    leaves = {k: torch.tensor(v, requires_grad=True) for k, v in params.items()}
+    value = loss(torch, leaves)
+    value.backward()
+    return value.item(), {k: v.grad.numpy() for k, v in leaves.items()}
+
+
+def mlp_in_torch(torch: Any, p: dict[str, Any], d: dict[str, Any]) -> Any:
+    hidden = torch.relu(torch.tensor(d["X"]) @ p["W1"] + p["b1"])
+    logits = hidden @ p["W2"] + p["b2"]
+    return torch.nn.functional.cross_entropy(logits, torch.tensor(d["y"])) + 0.01 * (p["W1"] ** 2).sum()
+
+
+def logistic_in_torch(torch: Any, p: dict[str, Any], d: dict[str, Any]) -> Any:
+    z = torch.tensor(d["X"]) @ p["w"] + p["b"]
+    return torch.nn.functional.binary_cross_entropy_with_logits(z, torch.tensor(d["y"]))
+
+
+def embedded_in_torch(torch: Any, p: dict[str, Any], d: dict[str, Any]) -> Any:
+    logits = p["C"][torch.tensor(d["ids"])] @ p["W"]
+    return torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), torch.tensor(d["y"]).reshape(-1))
+
+
+def rnn_in_torch(torch: Any, p: dict[str, Any], d: dict[str, Any]) -> Any:
+    h, total = torch.tensor(d["h0"]), 0.0
+    for c in torch.tensor(d["c"]):
+        h = torch.tanh(c @ p["W_e"] + h @ p["W_h"] + p["b"])
+        total = total + h.sum()
+    return (h**2).mean() + total / 10
+
+
+RNG = np.random.default_rng(5)
+AGAINST = {
+    "mlp": (mlp_in_torch, {"X": RNG.normal(size=(7, 3)), "y": RNG.integers(0, 5, 7)}, {"D": 3, "H": 4, "C": 5}),
+    "logistic": (logistic_in_torch, {"X": RNG.normal(size=(7, 3)), "y": RNG.uniform(size=7)}, {"D": 3}),
+    "embedded": (
+        embedded_in_torch,
+        {"ids": RNG.integers(0, 6, (3, 4)), "y": RNG.integers(0, 6, (3, 4))},
+        {"V": 6, "E": 2},
+    ),
+    "rnn": (rnn_in_torch, {"c": RNG.normal(size=(6, 2, 3)), "h0": RNG.normal(size=(2, 4))}, {"E": 3, "H": 4}),
+}
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("name", AGAINST)
+def test_against_torch(name: str, level: int, tmp_path: Path) -> None:
+    loss, data, dims = AGAINST[name]
+    module = emit(ALL[name], tmp_path, level=level)
+    rng = np.random.default_rng(2)
+    params = {k: rng.normal(size=np.shape(v)) for k, v in module.init_params(rng, **dims).items()}
+    ours, grads = module.loss_and_grads(params, data)
+    theirs, expected = torch_step(lambda torch, leaves: loss(torch, leaves, data), params)
+    assert ours == pytest.approx(theirs, rel=1e-12)
+    for key, value in expected.items():
+        np.testing.assert_allclose(grads[key], value, rtol=1e-10, atol=1e-12)
+
+
+# -- layers
+
+
+def test_one_output(tmp_path: Path) -> None:
+    module = emit("dim N, D, M\ninput X: N x D\nparam W: D x M\noutput Y = X @ W", tmp_path)
+    assert (module.LOSS, module.OUTPUTS) == (None, ("Y",))
+    assert not hasattr(module, "loss_and_grads")
+    x, w, up = np.ones((2, 3)), np.arange(12.0).reshape(3, 4), np.ones((2, 4))
+    y, cache = module.forward({"W": w}, {"X": x})
+    grads = module.backward(cache, up)
+    np.testing.assert_array_equal(y, x @ w)
+    np.testing.assert_array_equal(grads["X"], up @ w.T)
+    np.testing.assert_array_equal(grads["W"], x.T @ up)
+    with pytest.raises(ValueError, match=r"the upstream gradient of Y has shape \(4, 2\), expected \(2, 4\)"):
+        module.backward(cache, up.T)
+
+
+def test_several_outputs(tmp_path: Path) -> None:
+    module = emit(TWO_OUTPUTS, tmp_path)
+    assert module.OUTPUTS == ("Y", "Z")
+    params, data = {"W": np.eye(3), "s": 2.0}, {"X": np.ones((2, 3))}
+    results, cache = module.forward(params, data)
+    assert set(results) == {"Y", "Z"}
+    np.testing.assert_array_equal(results["Z"], [6.0, 6.0])
+    only = module.backward(cache, {"Z": np.array([1.0, 10.0])})
+    assert only["s"] == 33.0
+    assert not only["W"].any()
+    np.testing.assert_array_equal(only["X"], [[2.0] * 3, [20.0] * 3])
+    with pytest.raises(ValueError, match="upstream has to be a dict with gradients of Y, Z"):
+        module.backward(cache, np.ones((2, 3)))
+    with pytest.raises(ValueError, match="upstream has to be a dict with gradients of Y, Z"):
+        module.backward(cache, {"W": np.ones((2, 3))})
+
+
+# -- what is emitted
+
+
+def test_the_backward_pass_of_an_mlp_reads_as_it_would_be_written_by_hand() -> None:
+    assert body(codegen(parse(MLP)), "backward").splitlines()[8:] == [
+        "    dZ2 = p / N",
+        "    at = np.arange(N), y",
+        "    dZ2[at] = (p[at] - 1) / N",
+        "    dW2 = A1.T @ dZ2",
+        "    db2 = np.sum(dZ2, axis=0)",
+        "    dA1 = dZ2 @ W2.T",
+        "    dZ1 = dA1 * (Z1 > 0)",
+        "    db1 = np.sum(dZ1, axis=0)",
+        "    dW1 = X.T @ dZ1 + W1 / 50",
+        '    grads = {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}',
+        '    return scaled(grads, cache["dtypes"], upstream)',
+    ]
+
+
+def test_lines_carry_their_equation_and_shape() -> None:
+    text = codegen(parse(MLP))
+    assert "# Z1 = X W1 + b1   N×H" in text
+    assert "# dZ2 = (p − one_hot(y, C)) / N   N×C" in text
+    assert "# dW1 = X\u1d40 dZ1 + W1 / 50   D×H" in text
+    assert max(map(len, text.split('"""\n', 3)[-1].splitlines())) <= 120
+
+
+def test_only_what_backward_reads_is_kept(tmp_path: Path) -> None:
+    module = emit(LOGISTIC, tmp_path)
+    _, cache = module.forward({"w": np.ones(2), "b": 0.0}, {"X": np.ones((3, 2)), "y": np.ones(3)})
+    assert set(cache) == {"p", "y", "X", "N", "dtypes"}
+
+
+def test_the_loop_over_time_is_a_loop() -> None:
+    text = codegen(parse(RNN))
+    assert body(text, "forward").count("for t in range(T):") == 1
+    assert body(text, "backward").count("for t in reversed(range(T)):") == 1
+    assert body(text, "backward").count("c.reshape(N * T, E).T @ da.reshape(N * T, H)") == 1
+    assert "range(" not in text.replace("range(T)", "").replace("arange(", "").replace("check_range(", "")
+
+
+def test_loops_of_no_and_of_one_step(tmp_path: Path) -> None:
+    module = emit(RNN, tmp_path)
+    rng = np.random.default_rng(0)
+    params = module.init_params(rng, E=2, H=3)
+    h0 = rng.normal(size=(1, 3))
+    loss, grads = module.loss_and_grads(params, {"c": np.zeros((0, 1, 2)), "h0": h0})
+    assert loss == pytest.approx(np.mean(h0**2))
+    np.testing.assert_allclose(grads["h0"], 2 * h0 / 3)
+    assert not grads["W_h"].any()
+    loss, grads = module.loss_and_grads(params, {"c": np.ones((1, 1, 2)), "h0": h0})
+    assert np.isfinite(loss) and grads["W_h"].any()
+
+
+def test_a_parameter_that_the_loss_does_not_reach_has_gradient_zero(tmp_path: Path) -> None:
+    text = codegen(parse("dim N\nparam x: N, z: N\nloss L = sum(x**2)"))
+    assert "L does not depend on z" in text
+    module = emit("dim N\nparam x: N, z: N\nloss L = sum(x**2)", tmp_path)
+    grads = module.loss_and_grads({"x": np.ones(3), "z": np.ones(3)}, {})[1]
+    np.testing.assert_array_equal(grads["z"], np.zeros(3))
+
+
+def test_gradients_of_chosen_names(tmp_path: Path) -> None:
+    module = emit(MLP, tmp_path, wrt=["W2", "A1"])
+    rng = np.random.default_rng(0)
+    params = module.init_params(rng, D=3, H=4, C=5)
+    grads = module.loss_and_grads(params, {"X": rng.normal(size=(2, 3)), "y": [0, 1]})[1]
+    assert {k: v.shape for k, v in grads.items()} == {"W2": (4, 5), "A1": (2, 4)}

@@ -1,0 +1,114 @@
+"""Names of models that mean something to Python, NumPy or the module itself; names never meet."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import keyword
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from symbackprop.codegen import codegen
+from symbackprop.codegen.names import Scope, escape, reserved
+from symbackprop.core.functions import sum as total
+from symbackprop.core.functions import tanh
+from symbackprop.model.model import Model
+from symbackprop.model.text import parse
+from tests.codegen.helpers import emit, run
+
+AWKWARD = ["np", "params", "data", "cache", "grads", "upstream", "dtype", "dtypes", "sizes", "arrays", "rng", "dims",
+           "forward", "backward", "outputs", "NAME", "MODEL", "PARAMS", "DATA", "DTYPE", "dict", "float", "range", "len",
+           "tuple", "set", "map", "type", "print", "softmax", "sigmoid", "scaled", "returned", "check_names", "read", "at",
+           "chosen", "t1", "t2", "p", "self", "__name", "loss", "match", "t", "T"]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [n for n in AWKWARD if not n.startswith("_")])
+def test_any_name_can_be_an_array(name: str, tmp_path: Path) -> None:
+    model = Model("awkward")
+    size = model.dim("N")
+    row = model.param(name, (size,))
+    model.loss("L", total(tanh(row) ** 3))
+    module = emit(model, tmp_path)
+    x = np.array([0.3, -0.7])
+    loss, grads = module.loss_and_grads({name: x}, {})
+    assert loss == pytest.approx(np.sum(np.tanh(x) ** 3), rel=1e-14)
+    np.testing.assert_allclose(grads[name], 3 * np.tanh(x) ** 2 * (1 - np.tanh(x) ** 2), rtol=1e-13)
+    assert module.PARAMS == {name: ("N",)}
+
+
+@pytest.mark.parametrize("name", [n for n in AWKWARD if not n.startswith("_")])
+def test_any_name_can_be_a_size_and_an_intermediate(name: str, tmp_path: Path) -> None:
+    module = emit(f"dim {name}\nparam x: {name}\nloss L = mean(x**2) + sum(zeros({name}))", tmp_path)
+    np.testing.assert_allclose(module.loss_and_grads({"x": np.ones(4)}, {})[1]["x"], 0.5)
+    module = emit(f"dim N\nparam x: N\n{name} = x**2\nloss L = sum({name})", tmp_path)
+    np.testing.assert_allclose(module.outputs({"x": np.ones(4)}, {})[name], np.ones(4))
+
+
+def test_all_awkward_names_at_once(tmp_path: Path) -> None:
+    model = Model("awkward")
+    names = [n for n in AWKWARD if not n.startswith("_")]
+    rows = [model.param(n) for n in (*names, *[f"{n}_" for n in names])]
+    result = rows[0]
+    for row in rows[1:]:
+        result = tanh(result * row)
+    model.loss("L", result)
+    module = emit(model, tmp_path)
+    values = {row.name or "": 1.0 + 0.01 * k for k, row in enumerate(rows)}
+    expected = values["np"]
+    for row in rows[1:]:
+        expected = np.tanh(expected * values[row.name or ""])
+    loss, grads = module.loss_and_grads(values, {})
+    assert loss == pytest.approx(expected, rel=1e-14)
+    assert set(grads) == set(values)
+
+
+def test_escaping_never_makes_two_names_one() -> None:
+    names = [*AWKWARD, *[n + "_" for n in AWKWARD], *dir(builtins), "x", "x_", "h[t]", "h[t-1]", "c[1]", "W[l]"]
+    escaped = [escape(n) for n in dict.fromkeys(names)]
+    assert len(set(escaped)) == len(escaped)
+    assert not set(escaped) & reserved()
+    assert all(e.isidentifier() and not keyword.iskeyword(e) for e in escaped)
+
+
+def test_indexed_names() -> None:
+    assert [escape(n) for n in ("h[t]", "h[t-1]", "h[12]", "x")] == ["h_t", "h_prev", "h12", "x"]
+
+
+def test_a_scope_hands_out_every_name_once() -> None:
+    scope = Scope(["x", "t1"])
+    assert [scope.fresh("x"), scope.fresh("x"), scope.fresh("np"), scope.temp(), scope.temp()] == [
+        "x_2", "x_3", "np_", "t2", "t3"
+    ]  # fmt: skip
+    assert [scope.index("t"), scope.index("t"), scope.index("x")] == ["t", "t", "x_"]
+
+
+NASTY = ['"""', "'''", "\\", "{{7*7}}", "{% include 'x' %}", "\n", "import os", "\u202eevil", "\x00", "𝐱", "#"]
+
+
+@pytest.mark.parametrize("nasty", NASTY)
+def test_nothing_a_user_writes_ends_a_string(nasty: str, tmp_path: Path) -> None:
+    model = Model(f"name{nasty}", summary=f"about {nasty} this", source=nasty, tags=[nasty])
+    x = model.param("x")
+    model.loss("L", x**2)
+    model.notes.append(nasty)
+    text = codegen(model)
+    module = run(text, tmp_path)
+    assert module.NAME == f"name{nasty}"
+    assert module.loss_and_grads({"x": 3.0}, {})[1]["x"] == 6
+    imports = [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.Import, ast.ImportFrom))]
+    assert [ast.unparse(node) for node in imports] == ["import numpy as np"]
+
+
+def test_notation_lines_survive_in_the_model_text(tmp_path: Path) -> None:
+    source = 'param W1\nnotation W1 = "W^{[1]}"\nloss L = W1**2\n'
+    module = emit(source, tmp_path)
+    assert 'notation W1 = "W^{[1]}"' in module.MODEL
+    assert parse(module.MODEL).notation_of == {"W1": "W^{[1]}"}
+
+
+def test_constants_are_module_constants(tmp_path: Path) -> None:
+    module = emit("const eps = 1e-5, np = 2\nparam x\nloss L = x**2 / (x + eps) * np", tmp_path)
+    assert (module.eps, module.np_) == (1e-5, 2)
+    assert module.forward({"x": 1.0}, {})[0] == pytest.approx(2 / 1.00001, rel=1e-15)

@@ -1,0 +1,119 @@
+"""Every op and every scalar function, emitted and run: values by the record's reference, gradients by differences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop.codegen.helpers import helper_names, identifiers
+from symbackprop.core.graph import Node
+from symbackprop.core.registry import LEAVES, OPS, Op, Sample
+from symbackprop.core.scalars import TABLE, Scalar
+from symbackprop.model.model import Model
+from tests.codegen.helpers import emit
+from tests.core.helpers import differences, in_sympy
+
+ARRAYS = [op for op in OPS.values() if op.name not in LEAVES and op.vjp_all is None and not op.projects]
+SAMPLES = [pytest.param(op, s, id=f"{op.name}-{i}") for op in ARRAYS for i, s in enumerate(op.samples)]
+LEVELS = pytest.mark.parametrize("level", [0, 1])
+
+
+@dataclass
+class Case:
+    """A layer Y = f(x0, x1, …) with numbers for its arguments."""
+
+    model: Model
+    arrays: list[Any]
+    floats: list[int]
+    value: Any
+
+    def check(self, folder: Path, level: int, rtol: float = 1e-8) -> None:
+        module = emit(self.model, folder, level=level)
+        data = {f"x{i}": a for i, a in enumerate(self.arrays)}
+        expected = np.asarray(self.value(*self.arrays), dtype=float)
+        result, cache = module.forward({}, data)
+        np.testing.assert_allclose(np.asarray(result, dtype=float), expected, rtol=1e-12, atol=1e-13)
+        assert np.shape(result) == expected.shape
+        upstream = np.random.default_rng(3).normal(size=expected.shape)
+        grads = module.backward(cache, upstream)
+        assert set(grads) == {f"x{i}" for i in self.floats}
+        floats = [np.asarray(a) for a in self.arrays]
+        for i in self.floats:
+            numeric = differences(self.value, floats, i, upstream)
+            np.testing.assert_allclose(grads[f"x{i}"], numeric, rtol=rtol, atol=1e-9)
+            assert grads[f"x{i}"].dtype == np.float64
+
+
+def declared(shapes: list[tuple[int, ...]], below: dict[int, int]) -> tuple[Model, list[Node]]:
+    model = Model("case")
+    rows = [
+        model.data(f"x{i}", s, below=below[i]) if i in below else model.input(f"x{i}", s) for i, s in enumerate(shapes)
+    ]
+    return model, rows
+
+
+def op_case(op: Op, sample: Sample) -> Case:
+    rng = np.random.default_rng(7)
+    model, rows = declared(list(sample.shapes), sample.below)
+    arrays = [
+        rng.integers(0, sample.below[i], s) if i in sample.below else rng.normal(size=s)
+        for i, s in enumerate(sample.shapes)
+    ]
+    model.output("Y", model.graph.make(op.name, rows, in_sympy(sample.attr)))
+    floats = [i for i in range(len(arrays)) if i not in sample.below]
+    return Case(model, arrays, floats, lambda *a: op.reference(np, sample.attr, *a))
+
+
+@LEVELS
+@pytest.mark.parametrize(("op", "sample"), SAMPLES)
+def test_every_op(op: Op, sample: Sample, level: int, tmp_path: Path) -> None:
+    op_case(op, sample).check(tmp_path, level)
+
+
+def scalar_case(record: Scalar, shape: tuple[int, ...]) -> Case:
+    rng = np.random.default_rng(11)
+    model, rows = declared([shape] * record.arity, {})
+    arrays: list[Any] = [rng.uniform(low, high, shape) for low, high in record.domain[: record.arity]]
+    if record.name == "where":
+        arrays[0] = np.round(arrays[0])
+    conventions = [low for low, _ in record.domain[record.arity :]]
+    model.output("Y", model.graph.call(record.name, *rows, *conventions))
+    value = lambda *a: record.reference(np, *a, *conventions) * np.ones(shape)  # noqa: E731
+    return Case(model, arrays, list(range(record.arity)), value)
+
+
+@LEVELS
+@pytest.mark.parametrize("shape", [(3, 4), ()], ids=["matrix", "scalar"])
+@pytest.mark.parametrize("record", TABLE.values(), ids=lambda r: r.name)
+def test_every_scalar_function(record: Scalar, shape: tuple[int, ...], level: int, tmp_path: Path) -> None:
+    scalar_case(record, shape).check(tmp_path, level, rtol=1e-7)
+
+
+@pytest.mark.parametrize("record", TABLE.values(), ids=lambda r: r.name)
+def test_every_scalar_function_on_plain_numbers(record: Scalar, tmp_path: Path) -> None:
+    case = scalar_case(record, ())
+    case.arrays = [float(a) for a in case.arrays]
+    case.check(tmp_path, 1, rtol=1e-7)
+
+
+@pytest.mark.parametrize("record", TABLE.values(), ids=lambda r: r.name)
+def test_every_scalar_function_keeps_float32(record: Scalar, tmp_path: Path) -> None:
+    case = scalar_case(record, (3, 4))
+    module = emit(case.model, tmp_path)
+    data = {f"x{i}": a.astype(np.float32) for i, a in enumerate(case.arrays)}
+    result, cache = module.forward({}, data)
+    assert result.dtype == np.float32 or TABLE[record.name].boolean
+    grads = module.backward(cache, np.ones((3, 4), np.float32))
+    assert {g.dtype for g in grads.values()} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("record", TABLE.values(), ids=lambda r: r.name)
+def test_code_templates_name_numpy_or_a_helper_and_write_each_argument_once(record: Scalar) -> None:
+    code = record.numpy.format(*[f"x{i}" for i in range(len(record.domain))])
+    known = {"np", *helper_names(), *[f"x{i}" for i in range(len(record.domain))]}
+    assert identifiers(code) <= known
+    assert all(record.numpy.count(f"{{{i}}}") == 1 for i in range(record.arity))
