@@ -105,7 +105,7 @@ def _parts(document: Document, links: bool = True) -> dict[str, Any]:
         "numeric": lambda value, line=None: numeric(value, line),
         "copied": step_latex,
         "latex_of": line_latex,
-        "results": [s for s in document.steps if s.role == "result"],
+        "results": [s for s in document.steps if s.role == "result" and not s.depth],
         "numbers": any(d.value is not None for d in document.declarations),
     }
 

@@ -1,8 +1,8 @@
 """Finding the blocks of a deep model: rows called alike but for a number (`X3`, `X[3]`, `block3_q`), built alike.
 
-A *family* is what such names share. Blocks are runs of at least `FEWEST` consecutive numbers that the same families
-have. When every block computes the same from its own rows, the rows of the block before and rows outside, one block
-stands for all of them; else each block is drawn as one box.
+A *family* is what such names share. Blocks are runs of consecutive numbers that the same families have. When every
+block computes the same from its own rows, the rows of the block before and rows outside, one block stands for all of
+them; else each block is drawn as one box, if there are at least `FEWEST`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def find_blocks(rows: Sequence[Drawn], names: Mapping[int, str]) -> Blocks | Non
         return None
     first, last = min(runs, key=lambda r: (-runs[r], r[0] - r[1], r))
     members = _members(rows, names, families, first, last)
-    return Blocks(first, last, members, _alike(rows, members, first, last))
+    alike = _alike(rows, members, first, last)
+    return Blocks(first, last, members, alike) if alike or last - first + 1 >= FEWEST else None
 
 
 def _candidates(name: str) -> list[Member]:
@@ -64,9 +65,9 @@ def _families(rows: Sequence[Drawn], names: Mapping[int, str]) -> dict[Family, s
 
 
 def _run(numbers: Sequence[int]) -> tuple[int, int] | None:
-    """The consecutive run of positive numbers that a family has, if it is long enough."""
+    """The consecutive run of positive numbers that a family has, if it is a run."""
     positive = [n for n in numbers if n > 0]
-    if len(positive) < FEWEST or positive[-1] - positive[0] + 1 != len(positive):
+    if len(positive) < 2 or positive[-1] - positive[0] + 1 != len(positive):
         return None
     return positive[0], positive[-1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from symbackprop.core.graph import Leaf, Node
@@ -14,10 +15,10 @@ from symbackprop.render.graph.block_frames import in_blocks
 from symbackprop.render.graph.blocks import find_blocks
 from symbackprop.render.graph.gates import gate_symbol
 from symbackprop.render.graph.labels import noted
-from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire, as_kind
-from symbackprop.render.graph.rows import MANY, Drawn, body_rows, drawn_rows
+from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire
+from symbackprop.render.graph.rows import MANY, Drawn, Own, body_rows, drawn_names, drawn_rows
 from symbackprop.render.names import text_name
-from symbackprop.render.notation_math import ArrayText
+from symbackprop.render.notation_math import shaped
 from symbackprop.render.notation_text import TextNotation
 
 ROLES = {"param": "param", "input": "input", "constant": "const", "upstream": "upstream"}
@@ -54,11 +55,13 @@ class Builder:
     def __init__(self, derivation: Derivation, numbers: Numbers) -> None:
         self.derivation, self.model, self.numbers = derivation, derivation.model, numbers
         self.names = dict(derivation.names)
+        self.boxed = dict(drawn_names(derivation))
         self.letters = AxisLetters([*self.model.graph.names, *self.model.sizes])
         self.known: dict[int, Node] = {}
+        self.own: Own = {}
 
     def picture(self, expand: bool) -> Picture:
-        rows = drawn_rows(self.derivation)
+        rows, self.own = drawn_rows(self.derivation, self.boxed)
         self.known |= {d.row.id: d.row for d in rows if d.row.op.name != "scan"}
         blocks = None if expand or len(rows) <= MANY else find_blocks(rows, self.names)
         items, wires = self.level(rows, {}, "") if blocks is None else in_blocks(self, rows, blocks)
@@ -89,8 +92,10 @@ class Builder:
     def _notation(self, rows: Sequence[Drawn], labels: Mapping[int, str]) -> TextNotation:
         """Rows that are drawn, here or further out, are called by name in formulas, all others are written out."""
         self.known |= {d.row.id: d.row for d in rows if d.row.op.name != "scan"}
-        symbols = {i: _named(self.text(r, labels), r) for i, r in self.known.items()}
-        return TextNotation(symbols, self.letters)
+        symbols = {i: shaped(Text(self.text(r, labels)), len(r.shape)) for i, r in self.known.items()}
+        notation = TextNotation(symbols, self.letters)
+        notation.dim_order = {name: k for k, name in enumerate(self.model.sizes)}
+        return notation
 
     def _box(self, row: Node, notation: TextNotation, prefix: str, labels: Mapping[int, str]) -> Box:
         name, kind = self.text(row, labels), self._kind(row)
@@ -133,11 +138,13 @@ class Builder:
         for leaf in loop.leaves():
             self.names.setdefault(leaf.id, leaf.name or "?")
             self.known[leaf.id] = leaf
-        rows = body_rows(loop, self._live_results(scan), self.names)
+        own = self.own.get(scan.id, [])
+        rows = body_rows(loop, self._live_results(scan), self.boxed, [inner for inner, _ in own])
         items, wires = self.level(rows, {}, f"{key}/")
-        leaves = {self.key(leaf, f"{key}/"): "carry" for leaf in loop.carry}
-        leaves |= {self.key(leaf, f"{key}/"): "element" for leaf in loop.sequences}
-        items = [as_kind(item, leaves[item.key]) if item.key in leaves else item for item in items]
+        leaves = {self.key(leaf, f"{key}/"): self._leaf_box(leaf, "carry", f"{key}/") for leaf in loop.carry}
+        leaves |= {self.key(leaf, f"{key}/"): self._leaf_box(leaf, "element", f"{key}/") for leaf in loop.sequences}
+        leaves |= {self.key(inner, f"{key}/"): self._leaf_box(leaf, "", f"{key}/") for inner, leaf in own}
+        items = [leaves.get(item.key, item) for item in items]
         backs = [
             Wire(self.key(new, f"{key}/"), self.key(old, f"{key}/"), back=True)
             for old, new in zip(loop.carry, loop.carried, strict=True)
@@ -146,6 +153,11 @@ class Builder:
         title = f"for {t} = {length}, …, 1" if loop.reverse else f"for {t} = 1, …, {length}"
         note = f"carried from {t}−1 to {t}" if backs else ""
         return Frame(key, f"the loop over {t}", title, Picture(tuple(items), (*wires, *backs)), note)
+
+    def _leaf_box(self, leaf: Node, kind: str, prefix: str) -> Box:
+        """A leaf of a body, or a leaf of the model that is drawn in a body (``kind`` is then its own)."""
+        box = self._box(leaf, self._notation((), {}), prefix, {})
+        return replace(box, kind=kind or box.kind, formula="", symbol="")
 
     def _live_results(self, scan: Node) -> list[Node]:
         """What the loop carries and what the model (not the backward pass) reads of its stacks."""
@@ -158,6 +170,3 @@ class Builder:
 def _role(row: Node) -> str:
     return row.attr.role if isinstance(row.attr, Leaf) else ""
 
-
-def _named(text: str, row: Node) -> Text:
-    return ArrayText(text) if row.shape else Text(text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from symbackprop.core.graph import Node
@@ -21,29 +22,49 @@ class Drawn:
     reads: tuple[Node, ...]
 
 
-def drawn_rows(derivation: Derivation) -> list[Drawn]:
-    """The rows of the outermost level, in order of the model; loops stand in it as one row (op scan)."""
-    roots = [*derivation.model.equations.values()]
+def drawn_names(derivation: Derivation) -> dict[int, str]:
+    """The names of rows that get a box. In a large model those are the ones that the user named."""
     names = derivation.names
-    full = level(roots, names)
-    return full if len(full) <= MANY else level(roots, {k: v for k, v in names.items() if _users(derivation, k)})
+    bodies = sum(len(rows) for scan, rows in derivation.bodies.items() if scan in derivation.forward_ids)
+    if len(level(derivation.model.equations.values(), names)) + bodies <= MANY:
+        return names
+    nodes = derivation.model.graph.nodes
+    return {k: v for k, v in names.items() if nodes[k].name is not None or nodes[k].op.name == "out"}
 
 
-def _users(derivation: Derivation, row: int) -> bool:
-    node = derivation.model.graph.nodes[row]
-    return node.name is not None or node.op.name == "out"
+Own = dict[int, list[tuple[Node, Node]]]  # by loop: what a leaf is called in the body, and the leaf of the model
 
 
-def body_rows(loop: Loop, results: Sequence[Node], names: dict[int, str]) -> list[Drawn]:
-    """The rows of a loop's body; the invariants are outside."""
-    outside = frozenset(n.id for n in loop.invariants)
-    inner = level(results, names, loop.stop(), outside)
+def drawn_rows(derivation: Derivation, names: Mapping[int, str]) -> tuple[list[Drawn], Own]:
+    """The rows of the outermost level, in order of the model; loops stand in it as one row (op scan). What only one
+    loop reads, at every step as a whole, is drawn in that loop."""
+    rows = level(derivation.model.equations.values(), names)
+    readers = Counter(r.id for d in rows for r in d.reads)
+    own = {d.row.id: _own_leaves(d.row, readers) for d in rows if d.row.op.name == "scan"}
+    inside = {leaf.id for pairs in own.values() for _, leaf in pairs}
+    kept = [Drawn(d.row, tuple(r for r in d.reads if r.id not in inside)) for d in rows if d.row.id not in inside]
+    return kept, own
+
+
+def _own_leaves(scan: Node, readers: Mapping[int, int]) -> list[tuple[Node, Node]]:
+    loop: Loop = scan.attr
+    first = len(loop.carry) + len(loop.sequences)
+    moving = {a.id for a in scan.args[:first]}
+    pairs = zip(loop.invariants, scan.args[first:], strict=True)
+    return [(inner, a) for inner, a in pairs if a.op.name == "leaf" and readers[a.id] == 1 and a.id not in moving]
+
+
+def body_rows(loop: Loop, results: Sequence[Node], names: Mapping[int, str], inside: Iterable[Node]) -> list[Drawn]:
+    """The rows of a loop's body; invariants are outside, but for those in ``inside``."""
+    own = list(inside)
+    outside = {n.id for n in loop.invariants} - {n.id for n in own}
+    found = level(results, names, loop.stop(), frozenset(outside))
     leaves = [Drawn(leaf, ()) for leaf in (*loop.carry, *loop.sequences)]
     known = {d.row.id for d in leaves}
-    return [*leaves, *[d for d in inner if d.row.id not in known]]
+    return [*leaves, *[d for d in found if d.row.id not in known]]
 
 
-def level(roots: Iterable[Node], names: dict[int, str], stop: frozenset[int] = frozenset(),
+def level(roots: Iterable[Node], names: Mapping[int, str], stop: frozenset[int] = frozenset(),
           outside: frozenset[int] = frozenset()) -> list[Drawn]:  # fmt: skip
     """Every named row that the roots need down to the rows in ``stop``, arguments first."""
     found: list[Drawn] = []
@@ -61,7 +82,7 @@ def level(roots: Iterable[Node], names: dict[int, str], stop: frozenset[int] = f
     return found
 
 
-def operands(row: Node, names: dict[int, str], stop: frozenset[int]) -> tuple[Node, ...]:
+def operands(row: Node, names: Mapping[int, str], stop: frozenset[int]) -> tuple[Node, ...]:
     """The drawn rows that a row reads; a call of a library function reads what it was called with."""
     found: dict[int, Node] = {}
     stack = list(reversed(written_arguments(row)))
