@@ -21,12 +21,14 @@ def total(parts: Sequence[Node]) -> Node:
 
 
 def _plus(a: Node, b: Node) -> Node:
-    """a + b; c·u ± c·v becomes c·(u ± v), so that softmax and one-hot meet as (p − y)/N."""
+    """a + b; c·u ± c·v becomes c·(u ± v) and −u + v becomes v − u, so that softmax and one-hot meet as (p − y)/N."""
     ca, fa = _scaled(a)
     cb, fb = _scaled(b)
+    g = a.graph
+    if ca == -1 and not f.is_negative(cb):
+        return b - g.arithmetic(fa, a.args)
     if ca == 1 or ca == -1 or (ca != cb and ca != -cb):
         return a + b
-    g = a.graph
     left, right = g.arithmetic(fa, a.args), g.arithmetic(fb, b.args)
     if ca == cb:
         combined, factor = left + right, ca

@@ -217,7 +217,7 @@ def reshape(a: Node, shape: Sequence[DimLike]) -> Node:
         raise ShapeError(f"cannot reshape {label(a)} ({shape_text(a.shape)}) to {shape_text(target)}: sizes differ")
     if a.value is not None:
         return a.graph.full(a.value, target)
-    if a.op.name == "reshape" and a.name is None:
+    if a.op.name == "reshape" and a.name is None and a.id not in a.graph.sealed:
         return reshape(a.args[0], target)
     return a.graph.make("reshape", (a,), target)
 
