@@ -38,13 +38,13 @@ def module_text(program: Program) -> str:
     return check_module(_with_helpers(text))
 
 
-HELPERS_PLACE = "# helpers\n"
+HELPERS_PLACE = "# helpers\n"  # the last line of the template
 
 
 def _with_helpers(text: str) -> str:
     """The helper functions that the text uses, put in their place."""
     texts = needed(sorted(identifiers(text) & helper_names()))
-    return text.replace(HELPERS_PLACE, "\n\n\n".join(texts) + "\n" if texts else "", 1)
+    return text.removesuffix(HELPERS_PLACE) + "\n\n\n".join(texts) + "\n"
 
 
 def check_module(text: str) -> str:

@@ -63,6 +63,8 @@ def _require_writable(target: Path, shown: Path) -> None:
     """A file that is marked read-only is left alone, even where the directory would allow replacing it."""
     if target.is_dir():
         raise UsageError(f"cannot write {shown}: it is a directory")
+    if target.parent.exists() and not target.parent.is_dir():
+        raise UsageError(f"cannot write {shown}: {shown.parent} is not a directory")
     if target.exists() and not (target.stat().st_mode & 0o222 and os.access(target, os.W_OK)):
         raise UsageError(f"cannot write {shown}: the file is read-only")
 

@@ -41,8 +41,9 @@ def _scalar(record: Scalar) -> Entry:
     intervals = zip(VARIABLES, record.domain[: record.arity], strict=False)
     domain = ", ".join(f"{v} in [{low:g}, {high:g}]" for v, (low, high) in intervals)
     derivative = "; ".join(f"d/d{VARIABLES[i]} = {_partial(record, i)}" for i in range(record.arity))
-    return _entry(record.name, "function", f"{record.name}({variables})", "NumPy broadcast of the arguments", derivative,
-                  f"tested on {domain}", record.note)  # fmt: skip
+    signature = f"{record.name}({variables})"
+    shape = "NumPy broadcast of the arguments"
+    return _entry(record.name, "function", signature, shape, derivative, f"tested on {domain}", record.note)
 
 
 def _partial(record: Scalar, index: int) -> str:

@@ -35,8 +35,8 @@ def states_before(row: Node) -> States | None:
     number = after.attr - len(loop.carry)
     if loop.reverse or number < 0 or not whole:
         return None
-    for carry, carried in enumerate(loop.carried):
-        initial = scan.args[carry]
-        if carried is loop.stacked[number] and first.args[0] is initial and same_shape(first.shape, (ONE, *initial.shape)):
+    for carry, (carried, initial) in enumerate(zip(loop.carried, scan.args, strict=False)):
+        leads = first.args[0] is initial and same_shape(first.shape, (ONE, *initial.shape))
+        if leads and carried is loop.stacked[number]:
             return States(scan, carry, after)
     return None

@@ -1,0 +1,124 @@
+"""`symbackprop codegen` and `symbackprop ops` as commands."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from symbackprop.__main__ import load_cli
+from symbackprop.core.registry import LEAVES, OPS
+from symbackprop.core.scalars import TABLE
+
+TEXT = "dim N\ndata x: N\nparam w: N\nz = w * x\nloss L = sum(tanh(z))\n"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.sbp").write_text(TEXT)
+    return tmp_path
+
+
+def run(*args: str, stdin: str | None = None) -> Result:
+    return CliRunner().invoke(load_cli().cli, args, input=stdin)
+
+
+def test_writes_a_verified_module(folder: Path) -> None:
+    result = run("codegen", "net.sbp")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "wrote generated/net.py\n")
+    assert (folder / "generated" / "net.py").read_text().startswith('"""net\n')
+    assert run("verify", "generated/net.py").exit_code == 0
+
+
+@pytest.mark.parametrize("output", ["out.py", ".", "new/"])
+def test_output(folder: Path, output: str) -> None:
+    assert run("codegen", "net.sbp", "-o", output).exit_code == 0
+    assert len([*folder.rglob("*.py")]) == 1
+
+
+def test_stdout_has_the_module_and_nothing_else() -> None:
+    result = run("codegen", "-", "-o", "-", stdin=TEXT)
+    assert result.exit_code == 0
+    compile(result.stdout, "stdout", "exec")
+    assert result.stderr == ""
+
+
+def test_check(folder: Path) -> None:
+    missing = run("codegen", "net.sbp", "--check")
+    assert missing.exit_code == 1 and "+def forward(params, data):" in missing.stdout
+    assert not (folder / "generated").exists()
+    run("codegen", "net.sbp")
+    assert run("codegen", "net.sbp", "--check").exit_code == 0
+    path = folder / "generated" / "net.py"
+    path.write_text(path.read_text().replace("dz = ", "dz = -"))
+    changed = run("codegen", "net.sbp", "--check")
+    assert changed.exit_code == 1
+    assert "-    dz = -" in changed.stdout and "+    dz = " in changed.stdout
+    assert "is not what would be written" in changed.stderr
+    assert "dz = -" in path.read_text()
+
+
+def test_a_module_that_fails_its_check_is_not_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = import_module("symbackprop.codegen")
+    emit = module.codegen
+    monkeypatch.setattr(module, "codegen", lambda *a, **k: emit(*a, **k).replace("dw = dz", "dw = -dz"))
+    result = run("codegen", "net.sbp")
+    assert result.exit_code == 1
+    assert "the module failed its check and was not written" in result.stderr
+    assert "sign is flipped" in result.stderr
+    assert not (folder / "generated" / "net.py").exists()
+    assert run("codegen", "net.sbp", "-o", "-").stdout == ""
+    assert run("codegen", "net.sbp", "--no-verify").exit_code == 0
+    assert (folder / "generated" / "net.py").exists()
+
+
+def test_levels_and_precision() -> None:
+    assert "DTYPE = np.float32" in run("codegen", "net.sbp", "-o", "-", "--dtype", "float32").stdout
+    assert run("codegen", "net.sbp", "-o", "-", "-O0").exit_code == 0
+
+
+def test_an_unreached_parameter_is_told(folder: Path) -> None:
+    (folder / "net.sbp").write_text("param w, v\nloss L = w**2\n")
+    result = run("codegen", "net.sbp")
+    assert "note: no result depends on v; its gradient is zero" in result.stderr
+
+
+def test_errors_have_their_exit_codes(folder: Path) -> None:
+    (folder / "bad.sbp").write_text("param w\nloss L = v**2\n")
+    assert run("codegen", "bad.sbp").exit_code == 3
+    assert run("codegen", "nothing-of-that-name").exit_code == 2
+    (folder / "ro.py").write_text("")
+    (folder / "ro.py").chmod(0o444)
+    result = run("codegen", "net.sbp", "-o", "ro.py")
+    assert result.exit_code == 2 and "the file is read-only" in result.stderr
+
+
+# -- ops
+
+
+def test_ops_lists_everything_in_the_tables() -> None:
+    listed = json.loads(run("ops", "--json").stdout)
+    names = {e["name"] for e in listed}
+    assert set(OPS) - LEAVES <= names and set(TABLE) <= names
+    assert {"layer_norm", "cross_entropy", "gelu", "conv2d", "causal_mask"} <= names
+    assert {k for e in listed for k in e} == {"name", "kind", "signature", "shape", "derivative", "domain", "convention"}
+    assert len(names) == len(listed)
+
+
+def test_ops_state_derivatives_and_conventions() -> None:
+    listed = {e["name"]: e for e in json.loads(run("ops", "--json").stdout)}
+    assert listed["tanh"]["derivative"] == "d/dx = 1 - f**2"
+    assert listed["relu"]["derivative"] == "d/dx = x > 0"
+    assert listed["relu"]["convention"] == "derivative at 0: the relu0 convention"
+    assert listed["max"]["convention"] == "equal largest entries share the gradient equally"
+    assert all(e["signature"] and e["derivative"] for e in listed.values())
+
+
+def test_ops_as_text() -> None:
+    text = run("ops").stdout
+    assert "softmax(a, axis=-1)\n    shape       the shape of a\n" in text
+    assert 'conv2d(x, w, stride=1, padding=0)' in text

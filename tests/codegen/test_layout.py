@@ -1,0 +1,56 @@
+"""Lines on the page."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from symbackprop.codegen.layout import WIDTH, Line, broken, layout, listed, split_outside
+from symbackprop.codegen.literals import doc_text, model_literal, string
+
+
+def test_a_comment_stands_beside_short_code_and_above_long_code() -> None:
+    (line,) = layout([Line("a = b", "a = b   N")])
+    assert line == "    a = b".ljust(52) + "  # a = b   N"
+    above, code = layout([Line("a = " + "b + " * 20 + "c", "what it means, at length")])
+    assert above == "    # what it means, at length" and code.startswith("    a = b")
+
+
+def test_long_comments_are_wrapped() -> None:
+    lines = layout([Line("a = b", "word " * 60)])
+    assert len(lines) > 3
+    assert all(len(line) <= WIDTH and (line.startswith("    #") or line == "    a = b") for line in lines)
+
+
+@pytest.mark.parametrize("sign", [" + ", " - ", " * ", " @ "])
+def test_long_code_is_broken_where_it_binds_least(sign: str) -> None:
+    code = "total = " + sign.join(f"function_{k}(x + y, [1, 2])" for k in range(9))
+    lines = broken(code, "    ")
+    assert all(len(line) <= WIDTH for line in lines)
+    joined = "\n".join(line[4:] for line in lines)
+    assert ast.dump(ast.parse(joined)) == ast.dump(ast.parse(code))
+
+
+def test_brackets_are_not_cut() -> None:
+    assert split_outside("a + f(b + c) - d", (" + ", " - ")) == ["a", " + f(b + c)", " - d"]
+
+
+def test_lists_are_wrapped() -> None:
+    assert listed("x = {", ["a", "b"], "}") == ["    x = {a, b}"]
+    long = listed("x = {", [f'"name_{k}": {k}' for k in range(40)], "}")
+    assert all(len(line) <= WIDTH for line in long)
+    assert ast.literal_eval("\n".join(long).split("=", 1)[1].strip()) == {f"name_{k}": k for k in range(40)}
+
+
+@pytest.mark.parametrize("text", ["plain", 'say "no"', "back\\slash", "\n\t\0", "\u202e", "𝐱", "\U000e0001", "'''"])
+def test_strings_come_back(text: str) -> None:
+    assert ast.literal_eval(string(text)) == text
+    assert ast.literal_eval(model_literal(f"first\n{text}\n")) == f"first\n{text}\n".rstrip("\n") + "\n"
+    assert string(text).isprintable()
+
+
+@pytest.mark.parametrize("text", ['"""', "a\\", "a\nb", "\u202e"])
+def test_docstrings_cannot_be_left(text: str) -> None:
+    tree = ast.parse(f'"""{doc_text(text)}\n"""\n')
+    assert len(tree.body) == 1
