@@ -83,13 +83,20 @@ def _abs(np: Numpy, x: Any) -> Any:
 def _erf(np: Numpy, x: Any) -> Any:
     from math import erf
 
-    return np.vectorize(erf, otypes=[float])(x)
+    return _integral(np, erf, lambda v: 2 * np.exp(-v * v) / np.sqrt(np.pi), x)
 
 
 def _normal_cdf(np: Numpy, x: Any) -> Any:
     from math import erfc
 
-    return np.vectorize(lambda v: 0.5 * erfc(-v / 2**0.5), otypes=[float])(x)
+    return _integral(np, lambda v: 0.5 * erfc(-v / 2**0.5), lambda v: np.exp(-v * v / 2) / np.sqrt(2 * np.pi), x)
+
+
+def _integral(np: Numpy, function: Callable[[float], float], density: Callable[[Any], Any], x: Any) -> Any:
+    """A function that is defined as the integral of a density; over complex numbers its continuation to first order,
+    which is exact for the tiny imaginary parts of a complex step."""
+    real = np.vectorize(function, otypes=[float])(np.real(x))
+    return real + 1j * np.imag(x) * density(np.real(x)) if np.iscomplexobj(x) else real
 
 
 def _above(np: Numpy, a: Any, b: Any, tie: Any) -> Any:

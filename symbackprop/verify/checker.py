@@ -14,17 +14,17 @@ from symbackprop.core.shapes import evaluate_shape
 from symbackprop.model.model import Model
 from symbackprop.verify.candidate import Candidate, Outcome
 from symbackprop.verify.differences import AUTO, COMPLEX, NotAnalytic, Objective
-from symbackprop.verify.gradient import FAIL, PASS, Finding, judge, second_opinion, wrong_entry
+from symbackprop.verify.gradient import FAIL, PASS, Finding, a_few, judge, second_opinion, wrong_entry
 from symbackprop.verify.module import CallFailed
 from symbackprop.verify.numeric import Prober, Slopes, with_entry
-from symbackprop.verify.plan import cost_of, places, trials_for
+from symbackprop.verify.plan import DENSE, DENSE_AGAIN, cost_of, places, trials_for
+from symbackprop.verify.points import Points
 from symbackprop.verify.promises import broken_promises
 from symbackprop.verify.report import GradientReport, Report, ResultReport, joined
-from symbackprop.verify.sampling import Sample, choose_sizes, draw, leaf_values
+from symbackprop.verify.sampling import Sample, choose_sizes
 from symbackprop.verify.verdicts import Flaw, check_gradients_given, compare_results, merged
 
 Progress = Callable[[int, int], None]
-ATTEMPTS, PREFERENCES = 64, 12
 
 
 def verify_module(
@@ -61,7 +61,6 @@ class Check:
     flaws: dict[str, Flaw] = field(default_factory=dict)
     results: dict[str, ResultReport] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
     sizes: list[dict[str, int]] = field(default_factory=list)
     stopped: bool = False
     done: int = 0
@@ -69,12 +68,11 @@ class Check:
 
     def run(self) -> Report:
         self.candidate, self.rng = Candidate(self.module, self.model), np.random.default_rng(self.seed)
-        self.targets = self.model.targets()
-        self.asleep = set(self.targets) - set(self.model.unreached())
+        self.points, self.targets = Points(self.model, self.rng), self.model.targets()
         first = choose_sizes(self.model, self.rng, self.given)
         entries = sum(prod(evaluate_shape(row.shape, first)) for row in self.targets.values())
         count = self.trials or trials_for(entries)
-        self.total = count * min(entries, 10**4)
+        self.total = min(entries, DENSE) + (count - 1) * min(entries, DENSE_AGAIN)
         unsampled = ""
         for trial in range(count):
             sizes = first if not trial else choose_sizes(self.model, self.rng, self.given, trial)
@@ -85,7 +83,7 @@ class Check:
 
     def _trial(self, sizes: dict[str, int], trial: int) -> str:
         """One random point; returns why there is none."""
-        found = self._sample(sizes)
+        found = self.points.next(sizes)
         if found is None:
             what = " and ".join(self.candidate.results)
             return f"no random inputs were found at which {what} is finite; nothing was compared"
@@ -98,44 +96,11 @@ class Check:
             self.problems.append(str(failure))
             self.stopped = True
             return ""
-        self._compare(sample, objective, outcome)
+        self._compare(sample, objective, outcome, trial)
         if not trial:
             with np.errstate(all="ignore"):
                 self.problems += broken_promises(self.candidate, sample, outcome)
         return ""
-
-    # -- a point to check at
-    def _sample(self, sizes: dict[str, int]) -> tuple[Sample, Objective] | None:
-        """A sample with finite results, preferably one at which gradients are not 0 that were 0 so far."""
-        best: tuple[Sample, Objective] | None = None
-        most: set[str] = set()
-        for attempt in range(ATTEMPTS):
-            sample = draw(self.model, sizes, self.rng, attempt)
-            objective = self._objective(sample)
-            if not np.isfinite(objective.value):
-                continue
-            awake = self._awake(objective)
-            if best is None or len(awake) > len(most):
-                best, most = (sample, objective), awake
-            if awake == self.asleep or attempt >= PREFERENCES:
-                break
-        self.asleep -= most
-        return best
-
-    def _objective(self, sample: Sample) -> Objective:
-        rows = self.model.results()
-        weights = [sample.upstream.get(row.name or "", np.ones(())) for row in rows]
-        return Objective(rows, weights, leaf_values(self.model, sample), sample.sizes)
-
-    def _awake(self, objective: Objective) -> set[str]:
-        """Those of the gradients not yet seen that are not 0 here."""
-        awake = set()
-        for name in sorted(self.asleep):
-            prober = Prober(objective, self.targets[name], AUTO, _silent)
-            found = prober.along(np.arange(prober.x.size), self.rng.choice([-1.0, 1.0], prober.x.size) * prober.scales)
-            if found.kink or abs(found.slope) > found.noise:
-                awake.add(name)
-        return awake
 
     def _tick(self, steps: int) -> None:
         self.done += steps
@@ -143,14 +108,15 @@ class Check:
         self.progress(self.done, self.total)
 
     # -- comparing
-    def _compare(self, sample: Sample, objective: Objective, outcome: Outcome) -> None:
+    def _compare(self, sample: Sample, objective: Objective, outcome: Outcome, trial: int) -> None:
         for result in compare_results(self.candidate, objective, outcome):
             if result.name not in self.results or self.results[result.name].verdict == PASS:
                 self.results[result.name] = result
         gradients, flaws, extra = check_gradients_given(self.targets, outcome, sample.sizes)
         self.flaws |= {n: f for n, f in flaws.items() if n not in self.flaws}
         self.problems += extra
-        where = places(self.targets, sample.sizes, cost_of(objective.program.steps, sample.sizes), self.rng)
+        cost = cost_of(objective.program.steps, sample.sizes)
+        where = places(self.targets, sample.sizes, cost, self.rng, trial)
         probers = {n: Prober(objective, self.targets[n], self.method, self._tick) for n in gradients}
         slopes = {n: s for n, p in probers.items() if (s := self._slopes(n, p, where[n])) is not None}
         largest = max((_reach(s, probers[n]) for n, s in slopes.items()), default=0.0)
@@ -173,15 +139,27 @@ class Check:
                 slopes = with_entry(slopes, prober.entries(np.asarray([place])))
                 finding = judge(gradient, slopes, prober, sample.sizes, largest)
         if finding.verdict == FAIL and slopes.method == COMPLEX:
-            again = judge(gradient, second_opinion(slopes, finding, prober), prober, sample.sizes, largest)
-            return again if again.verdict != FAIL else finding
+            return self._appeal(gradient, slopes, prober, finding, sample, largest)
         return finding
+
+    def _appeal(self, gradient: Any, slopes: Slopes, prober: Prober, finding: Finding, sample: Sample, largest: float
+                ) -> Finding:  # fmt: skip
+        """A failure by the complex step has to be confirmed by central differences: at a few of the entries, or else at
+        all of them."""
+        where = finding.evidence.where[finding.evidence.wrong]
+        for chosen in (a_few(where), where):
+            again = judge(gradient, second_opinion(slopes, chosen, prober), prober, sample.sizes, largest)
+            if int(again.evidence.wrong.sum()) == int(finding.evidence.wrong.sum()):
+                return finding
+        return again if again.verdict != FAIL else finding
 
     # -- the report
     def _report(self, unsampled: str) -> Report:
         gradients = tuple(self._gradient(name) for name in self.targets)
         notes = [f"{n} does not reach the result: its gradient is 0" for n in self.model.unreached()]
-        notes += [f"the gradient of {n} is 0 at every point tried" for n in sorted(self.asleep) if n in self.findings]
+        notes += [
+            f"the gradient of {n} is 0 at every point tried" for n in sorted(self.points.asleep) if n in self.findings
+        ]
         if not self.targets:
             notes.append("the model has no parameters and no inputs: there is no gradient to check")
         return Report(
@@ -189,7 +167,7 @@ class Check:
             gradients,
             tuple(self.results.values()),
             tuple(dict.fromkeys(self.problems)),
-            tuple(notes + self.notes),
+            tuple(notes),
             joined(f.method for found in self.findings.values() for f in found),
             self.seed,
             len(self.sizes),
@@ -200,10 +178,6 @@ class Check:
     def _gradient(self, name: str) -> GradientReport:
         sizes = self.sizes[0] if self.sizes else None
         return merged(self.targets[name], sizes, self.findings.get(name, []), self.flaws.get(name))
-
-
-def _silent(steps: int) -> None:
-    """Progress that nobody asked for."""
 
 
 def _reach(slopes: Slopes, prober: Prober) -> float:

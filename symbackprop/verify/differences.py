@@ -16,7 +16,7 @@ import numpy as np
 
 from symbackprop.core.graph import Node
 from symbackprop.verify.interpreter import Array, Program, Sizes
-from symbackprop.verify.kinks import Gap, Gaps, crossed, touched
+from symbackprop.verify.kinks import Gap, Gaps, crossed, sides, touched
 
 CENTRAL, COMPLEX, AUTO = "central", "complex", "auto"
 REACHES = (5e-3, 3e-4, 2e-5, 1e-6)
@@ -53,7 +53,7 @@ class Objective:
         self.program = Program(rows, sizes, watch=self.gaps.watch)
         with np.errstate(all="ignore"):
             self.base = self.program.run(given)
-        self.gaps.take()
+        self.sides = sides(self.gaps.take())
         self.value = self._total(self.base)
         self.magnitude = float(sum(np.sum(np.abs(w * self.base[r.id])) for r, w in zip(rows, weights, strict=True)))
 
@@ -62,6 +62,7 @@ class Objective:
 
     def at(self, leaf: Node, array: Array) -> tuple[Any, list[Gap]]:
         """The value when ``leaf`` holds ``array``, and the gaps to all kinks on the way."""
+        self.gaps.take()  # what an evaluation that was broken off has left
         with np.errstate(all="ignore"):
             value = self._total(self.program.rerun(self.base, leaf, array))
         return value, self.gaps.take()

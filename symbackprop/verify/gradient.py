@@ -117,18 +117,21 @@ def _evidence(a: Array, slopes: Slopes, smooth: Array, wrong: Array, prober: Pro
     return Evidence(where, a[keep], slopes.values[keep], x.reshape(-1)[where], wrong[keep], x.shape, sizes, whole)
 
 
-def second_opinion(slopes: Slopes, finding: Finding, prober: Prober) -> Slopes:
-    """The slopes with those of the wrong entries taken again by central differences, where these are certain.
+def second_opinion(slopes: Slopes, where: Array, prober: Prober) -> Slopes:
+    """The slopes with those at ``where`` taken again by central differences, where these are certain.
 
     An op whose reference is not analytic gives a complex step that is wrong in silence, never right by accident."""
-    again = Prober(prober.objective, prober.leaf, CENTRAL, prober.tick)
-    where = finding.evidence.where[finding.evidence.wrong]
-    new = again.entries(where)
+    new = Prober(prober.objective, prober.leaf, CENTRAL, prober.tick).entries(where)
     values, noise = slopes.values.copy(), slopes.noise.copy()
-    places = np.searchsorted(slopes.where, where)
+    places: Array = np.searchsorted(slopes.where, where)
     sure = ~new.kink & np.isfinite(new.values)
     values[places[sure]], noise[places[sure]] = new.values[sure], new.noise[sure]
     return replace(slopes, values=values, noise=noise, method=CENTRAL)
+
+
+def a_few(where: Array, count: int = 16) -> Array:
+    """Some of the places, spread evenly."""
+    return where[:: max(1, len(where) // count)]
 
 
 def wrong_entry(analytic: Array, prober: Prober, rng: Any, largest: float) -> int | None:

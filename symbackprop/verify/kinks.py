@@ -28,6 +28,7 @@ class Gap(NamedTuple):
 
     values: Array
     relative: bool
+    row: int
 
 
 Rule: TypeAlias = Callable[[Sequence[Array]], Array]
@@ -65,7 +66,7 @@ class Gaps:
             self._rules[key] = gap_rule(step)
         known = self._rules[key]
         if known is not None:
-            self.found.append(Gap(np.asarray(known[0](args)), known[1]))
+            self.found.append(Gap(np.asarray(known[0](args)), known[1], step.row.id))
 
     def take(self) -> list[Gap]:
         """What was found since the last call."""
@@ -87,3 +88,8 @@ def _crossed(a: Array, b: Array, relative: bool) -> bool:
 def touched(here: Sequence[Gap], there: Sequence[Gap]) -> bool:
     """Whether a step, however small, leaves a kink: a gap of 0 that it moves."""
     return any(bool(np.any((a.values == 0) & (b.values != 0))) for a, b in zip(here, there, strict=True))
+
+
+def sides(gaps: Sequence[Gap]) -> set[tuple[int, float]]:
+    """On which sides of its kink each row has entries: (row, sign)."""
+    return {(gap.row, float(s)) for gap in gaps if not gap.relative for s in np.unique(np.sign(gap.values))}

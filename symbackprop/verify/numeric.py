@@ -33,9 +33,12 @@ class Slopes:
 
 
 class Prober:
-    """Takes slopes of an objective in one leaf, by one method; ``auto`` is the complex step where it applies."""
+    """Takes slopes of an objective in one leaf, by one method; ``auto`` is the complex step where it applies. ``tick``
+    hears of every slope."""
 
-    def __init__(self, objective: Objective, leaf: Node, method: str, tick: Callable[[int], None]) -> None:
+    def __init__(
+        self, objective: Objective, leaf: Node, method: str, tick: Callable[[int], None] | None = None
+    ) -> None:
         self.objective, self.leaf, self.tick = objective, leaf, tick
         self.method = COMPLEX if method == AUTO else method
         self.may_change = method == AUTO
@@ -53,7 +56,8 @@ class Prober:
 
     def along(self, where: Array, direction: Array) -> Estimate:
         """φ' along a direction that moves the entries at ``where``."""
-        self.tick(1)
+        if self.tick is not None:
+            self.tick(1)
         if not self.reached:
             return Estimate(0.0, 0.0)
         line = Line(self.objective, self.leaf, where, direction, self.start)

@@ -12,7 +12,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.verify.interpreter import Sizes, Step
 
-DENSE = 10_000
+DENSE, DENSE_AGAIN = 10_000, 300
 FEWEST, MOST = 24, 600
 WORK = 3e9  # entries computed, about half a minute
 
@@ -22,12 +22,13 @@ def trials_for(entries: int) -> int:
     return 5 if entries <= 40 else 2 if entries <= 2000 else 1
 
 
-def places(targets: Mapping[str, Node], sizes: Sizes, cost: float, rng: Any) -> dict[str, Any]:
-    """The flat places to compare in each gradient, in order."""
+def places(targets: Mapping[str, Node], sizes: Sizes, cost: float, rng: Any, trial: int) -> dict[str, Any]:
+    """The flat places to compare in each gradient, in order. Trials after the first are there for other sizes and other
+    sides of kinks: a few entries of each gradient will do."""
     counts = {n: prod(evaluate_shape(row.shape, sizes)) for n, row in targets.items()}
-    if sum(counts.values()) <= DENSE:
+    if sum(counts.values()) <= (DENSE_AGAIN if trial else DENSE):
         return {n: np.arange(c) for n, c in counts.items()}
-    share = int(np.clip(WORK / cost / len(counts), FEWEST, MOST))
+    share = FEWEST if trial else int(np.clip(WORK / cost / len(counts), FEWEST, MOST))
     return {n: _some(c, share, rng) for n, c in counts.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from symbackprop.core.registry import OPS
 from symbackprop.errors import ModelError
 from symbackprop.model.text import parse
 from symbackprop.verify import Report, points, verify_module
@@ -121,17 +123,37 @@ def test_where_rounding_hides_the_slope_it_says_so() -> None:
     assert verify_module(made, model, method="complex").verdict == "pass", "the complex step has no such trouble"
 
 
-def test_the_complex_step_where_it_does_not_apply() -> None:
-    model = parse("param w: 2\nloss L = sum(erf(w))")
-    from math import erf, pi, sqrt
+def test_the_complex_step_where_it_does_not_apply(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = OPS["softmax"]
+    for reference in (
+        lambda np, attr, a: known.reference(np, attr, np.asarray(a, dtype=float)),  # refuses complex numbers
+        lambda np, attr, a: known.reference(np, attr, np.real(a)),  # is wrong over them, in silence
+    ):
+        monkeypatch.setitem(OPS, "softmax", replace(known, reference=reference))
+        model = parse("param w: 3, v: 3\nloss L = sum(softmax(w) * v)")
 
-    def backward(w: Any, upstream: float = 1.0) -> Any:
-        return {"w": (upstream * 2 / sqrt(pi) * np.exp(-(w**2))).astype(w.dtype)}
+        def forward(params: Any, data: Any) -> Any:
+            p = np.exp(params["w"]) / np.exp(params["w"]).sum()
+            return p @ params["v"], (p, params["v"])
 
-    made = module(lambda p, d: (sum(erf(v) for v in p["w"]), p["w"]), backward)
-    assert verify_module(made, model, method="auto").verdict == "pass"
+        def backward(cache: Any, upstream: float = 1.0) -> Any:
+            p, v = cache
+            return {"w": p * (v - p @ v) * p.dtype.type(upstream), "v": p * p.dtype.type(upstream)}
+
+        report = verify_module(module(forward, backward), model, method="auto")
+        assert report.verdict == "pass" and gradient(report, "w").method == "central", report.text()
+        assert gradient(report, "v").method == "complex"
+
+
+def test_the_complex_step_that_was_asked_for_and_does_not_apply(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = OPS["softmax"]
+    real = replace(known, reference=lambda np, attr, a: known.reference(np, attr, np.asarray(a, dtype=float)))
+    monkeypatch.setitem(OPS, "softmax", real)
+    model = parse("param w: 3\nloss L = sum(softmax(w)**2)")
+    made = module(lambda p, d: (0.0, None), lambda c, u=1.0: {"w": np.zeros(3, dtype=np.float32)})
     report = verify_module(made, model, method="complex")
-    assert report.verdict == "inconclusive" and "the complex step does not pass through" in report.text()
+    assert "the complex step does not pass through" in gradient(report, "w").cause
+    assert gradient(report, "w").verdict == "inconclusive"
 
 
 def test_a_gradient_that_vanishes_by_cancellation_passes() -> None:

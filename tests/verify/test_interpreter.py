@@ -73,7 +73,9 @@ def test_the_complex_step_goes_through(mlp: tuple[Model, dict[str, Any]]) -> Non
     assert np.isclose(slope, (by_hand(ahead) - by_hand(behind)) / (2 * h), rtol=1e-7)
 
 
-@pytest.mark.parametrize("name", ["abs", "sigmoid", "softplus", "relu", "tanh", "elu", "leaky_relu", "silu", "mish"])
+@pytest.mark.parametrize(
+    "name", ["abs", "erf", "gelu", "sigmoid", "softplus", "relu", "tanh", "elu", "leaky_relu", "silu", "mish"]
+)
 def test_references_continue_analytically_off_their_kinks(name: str) -> None:
     m = Model()
     x = m.data("x", (4,))

@@ -209,7 +209,7 @@ def _reach(i: int, count: int, stride: int) -> slice:
 def _reference_conv(np: Any, attr: Any, x: Any, w: Any) -> Any:
     (sh, sw), padding, (rows, columns) = attr
     x = _padded(np, x, padding)
-    out = np.zeros((x.shape[0], rows, columns, w.shape[3]))
+    out = np.zeros((x.shape[0], rows, columns, w.shape[3]), dtype=np.result_type(x, w))
     for i, j in _offsets(w.shape[0], w.shape[1]):
         out += x[:, _reach(i, rows, sh), _reach(j, columns, sw)] @ w[i, j]
     return out
@@ -217,7 +217,7 @@ def _reference_conv(np: Any, attr: Any, x: Any, w: Any) -> Any:
 
 def _reference_conv_input(np: Any, attr: Any, y: Any, w: Any) -> Any:
     (sh, sw), (ph, pw), (height, width) = attr
-    out = np.zeros((y.shape[0], height + 2 * ph, width + 2 * pw, w.shape[2]))
+    out = np.zeros((y.shape[0], height + 2 * ph, width + 2 * pw, w.shape[2]), dtype=np.result_type(y, w))
     for i, j in _offsets(w.shape[0], w.shape[1]):
         out[:, _reach(i, y.shape[1], sh), _reach(j, y.shape[2], sw)] += y @ w[i, j].T
     return out[:, ph : ph + height, pw : pw + width]
@@ -226,7 +226,7 @@ def _reference_conv_input(np: Any, attr: Any, y: Any, w: Any) -> Any:
 def _reference_conv_kernel(np: Any, attr: Any, x: Any, y: Any) -> Any:
     (sh, sw), padding, (kh, kw) = attr
     x = _padded(np, x, padding)
-    out = np.zeros((kh, kw, x.shape[3], y.shape[3]))
+    out = np.zeros((kh, kw, x.shape[3], y.shape[3]), dtype=np.result_type(x, y))
     for i, j in _offsets(kh, kw):
         window = x[:, _reach(i, y.shape[1], sh), _reach(j, y.shape[2], sw)]
         out[i, j] = np.einsum("nopc,nopk->ck", window, y)
