@@ -13,6 +13,7 @@ from symbackprop.core.kernel import Kernel, renumbered
 from symbackprop.core.loops import Loop
 from symbackprop.model import Model
 
+
 def described(model: Model) -> dict[str, Any]:
     """Everything that makes a model the model it is, without row numbers: two equal descriptions, one graph."""
     rows = Digests()

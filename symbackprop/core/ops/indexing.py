@@ -6,23 +6,42 @@ from collections.abc import Sequence
 from typing import Any
 
 from symbackprop.core import build
-from symbackprop.core.graph import FLOAT, Node, label
+from symbackprop.core.graph import FLOAT, Leaf, Node, label
 from symbackprop.core.notation import Notation, Text
 from symbackprop.core.registry import Op, Sample, register
-from symbackprop.core.shapes import ONE, Shape, broadcast, same_shape, shape_text
+from symbackprop.core.shapes import ONE, Dim, Shape, as_dim, broadcast, dim_text, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
+_VIEWS = ("reshape", "broadcast", "slice")
 
-def require_integers(index: Node) -> None:
+
+def require_integers(index: Node, size: Dim, what: str) -> None:
+    """The index is integer data, and its bound is known not to be more than the size of the axis it points into."""
     if index.kind == FLOAT:
         raise ShapeError(f"{label(index)} is used as an index but is not integer data: declare it as `int < SIZE`")
+    below = bound_of(index)
+    if below is not None and not same(below, size) and not (size - below).is_nonnegative:
+        raise ShapeError(
+            f"{label(index)} counts below {dim_text(below)}, but {what} has size {dim_text(size)}: "
+            f"declare it as `int < {dim_text(size)}`"
+        )
+
+
+def bound_of(index: Node) -> Dim | None:
+    """What integer data counts below, as far as its declaration says."""
+    while index.op.name in _VIEWS and index.args:
+        index = index.args[0]
+    if index.op.name == "arange":
+        return index.attr
+    below = index.attr.below if isinstance(index.attr, Leaf) else None
+    return None if below is None else as_dim(below)
 
 
 def _infer_gather(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
     table, index = args
-    require_integers(index)
     if not table.ndim:
         raise ShapeError(f"{label(table)} is a scalar and has no rows to choose")
+    require_integers(index, table.shape[0], f"the first axis of {label(table)}")
     return (*index.shape, *table.shape[1:]), table.kind
 
 
@@ -49,7 +68,7 @@ register(
 
 def _infer_scatter(rows: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
     g, index = args
-    require_integers(index)
+    require_integers(index, rows, "the table of scatter_add")
     if not same_shape(g.shape[: index.ndim], index.shape):
         raise ShapeError(f"scatter_add: {shape_text(g.shape)} does not start with {shape_text(index.shape)}")
     return (rows, *g.shape[index.ndim :]), "float"
@@ -85,9 +104,9 @@ register(
 
 def _infer_take(axis: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
     a, index = args
-    require_integers(index)
     if a.ndim != index.ndim:
         raise ShapeError(f"take_along_axis: {label(a)} has {a.ndim} axes but {label(index)} has {index.ndim}")
+    require_integers(index, a.shape[axis], f"axis {axis} of {label(a)}")
     rest = (*a.shape[:axis], ONE, *a.shape[axis + 1 :])
     own = (*index.shape[:axis], ONE, *index.shape[axis + 1 :])
     shape = broadcast([rest, own], [label(a), label(index)])
@@ -124,7 +143,7 @@ register(
 
 def _infer_put(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
     axis, size = attr
-    require_integers(args[1])
+    require_integers(args[1], size, "the axis of put_along_axis")
     shape = args[0].shape
     return (*shape[:axis], size, *shape[axis + 1 :]), "float"
 

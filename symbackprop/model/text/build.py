@@ -41,6 +41,7 @@ class Builder:
     def apply(self, statement: tree.Statement) -> None:
         """One statement; what goes wrong is located on its line."""
         self.top.line, self.count = statement.line, self.count + 1
+        self.top.declares_arrays = isinstance(statement, tree.Arrays)
         with located(f"{self.source}:{statement.line}"):
             if self.count > MAX_STATEMENTS:
                 raise ModelError(f"more than {MAX_STATEMENTS} statements after unrolling: use a symbolic axis, 1..T")

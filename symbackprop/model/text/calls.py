@@ -14,10 +14,10 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
-from symbackprop.core.graph import Graph, Node, label
+from symbackprop.core.graph import Graph, Node
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import ModelError, NameProblem, did_you_mean
-from symbackprop.model.text.numbers import short, whole
+from symbackprop.model.text.numbers import MAX_DIM, short, whole
 
 Value = Any
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
@@ -77,9 +77,14 @@ def call(graph: Graph, name: str, args: Sequence[Value], options: dict[str, Valu
     """The row that a call makes; a number when every argument is one and the result is known."""
     found = callee(name)
     if found is None:
+        if name in graph.names:
+            raise NameProblem(f"{name} is an array, not a function: write {name} * (…) or {name} @ …")
         raise NameProblem(f"no function {name[:40]!r}.{did_you_mean(name[:40], function_names())}")
     try:
-        bound = found.signature.bind(*_spread(found, args), **options)
+        given = _spread(found, args)
+        if _wants_many(found) and not given:
+            raise TypeError("it needs at least one array")
+        bound = found.signature.bind(*given, **options)
     except TypeError as error:
         raise ModelError(f"{name}: {_reason(error, options, found)}; it is called as {found.usage()}") from None
     positional, named = _checked(found, bound.arguments, graph)
@@ -90,10 +95,13 @@ def call(graph: Graph, name: str, args: Sequence[Value], options: dict[str, Valu
 
 def _spread(found: Callee, args: Sequence[Value]) -> Sequence[Value]:
     """``concat((a, b))`` is ``concat(a, b)``."""
-    kinds = [p.kind for p in found.signature.parameters.values()]
-    if kinds[:1] == [Parameter.VAR_POSITIONAL] and len(args) == 1 and isinstance(args[0], tuple):
-        return args[0]
-    return args
+    return args[0] if _wants_many(found) and len(args) == 1 and isinstance(args[0], tuple) else args
+
+
+def _wants_many(found: Callee) -> bool:
+    """Whether a function takes any number of arrays, as concat does."""
+    parameters = list(found.signature.parameters.values())
+    return bool(parameters) and parameters[0].kind is Parameter.VAR_POSITIONAL and parameters[0].annotation == "Node"
 
 
 def _reason(error: TypeError, options: dict[str, Value], found: Callee) -> str:
@@ -132,8 +140,7 @@ class Place:
         return rule(self, value) if rule else self.plain(value)
 
     def fail(self, wanted: str, value: Value) -> ModelError:
-        what = label(value) if isinstance(value, Node) else short(value)
-        message = f"{self.parameter.name} of {self.found.name} is {wanted}, not {what}"
+        message = f"{self.parameter.name} of {self.found.name} is {wanted}, not {short(value)}"
         if self.found.name in ("max", "min") and isinstance(value, Node) and self.parameter.name == "axis":
             message += f"; to compare two arrays write {self.found.name}imum(a, b)"
         return ModelError(f"{message}; it is called as {self.found.usage()}")
@@ -163,6 +170,8 @@ class Place:
 
     def size(self, value: Value) -> Any:
         if isinstance(value, sp.Expr) and value.is_integer is not False:
+            if value.is_Integer and value > MAX_DIM:
+                raise self.fail(f"a size of at most {MAX_DIM}", value)
             return value
         if isinstance(value, tuple) and self.parameter.kind is Parameter.VAR_POSITIONAL:
             return tuple(self.size(v) for v in value)

@@ -64,7 +64,7 @@ class Cursor:
     def finish(self, after: str) -> None:
         if self.now.kind == END:
             return
-        missing = self.now.kind in (NAME, NUMBER) or self.at("(")
+        missing = (self.now.kind in (NAME, NUMBER) and self.now.text not in _REFUSED) or self.at("(")
         hint = "; is a * or an @ missing before it?" if missing and after == "the formula" else ""
         raise self.unexpected(f"unexpected {found(self.now)} after {after}{hint}", named=True)
 
@@ -171,6 +171,8 @@ def _atom(c: Cursor) -> tree.Expr:
         return _group(c)
     if token.text == "[":
         raise c.unexpected("there are no lists: write stack(a, b) or concat(a, b)", named=True)
+    if token.text == "'":
+        raise c.unexpected("a ' is a transpose and follows an array; strings take double quotes", named=True)
     raise c.unexpected("expected a value")
 
 

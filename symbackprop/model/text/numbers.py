@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sympy as sp
 
+from symbackprop.core.graph import Node, label
 from symbackprop.errors import ModelError
 from symbackprop.model.text.expressions import MAX_FLOAT
 
 MAX_BITS = 4096
 MAX_EXPONENT = 1024
 MAX_OPERATIONS = 60
+MAX_DIM = 2**31 - 1
 
 
 def fold(sign: str, a: sp.Expr, b: sp.Expr) -> sp.Expr:
@@ -46,7 +48,7 @@ def checked(value: sp.Expr) -> sp.Expr:
     """The value, when it is a finite real number that a float can hold, or a short expression in dimensions."""
     if value.is_Rational:
         if max(int(value.p).bit_length(), int(value.q).bit_length()) > MAX_BITS or abs(value) > MAX_FLOAT:
-            raise ModelError(f"the number {short(value)} is beyond what a float can hold")
+            raise ModelError(f"{short(value)} is beyond what a float can hold")
     elif value.free_symbols:
         if value.count_ops() > MAX_OPERATIONS:
             raise ModelError(f"an expression in dimensions has more than {MAX_OPERATIONS} operations")
@@ -66,6 +68,10 @@ def whole(value: object, what: str) -> int:
 
 def short(value: object) -> str:
     """A value as an error message shows it: never long."""
+    if isinstance(value, Node):
+        return label(value)
+    if isinstance(value, tuple):
+        return "a tuple"
     if isinstance(value, sp.Integer) and int(value).bit_length() > 200:
         return f"a number of about {int(value).bit_length() * 3 // 10} digits"
     text = str(value)

@@ -18,7 +18,7 @@ from symbackprop.model.names import check_name
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import callee, function_names
 from symbackprop.model.text.evaluate import evaluate
-from symbackprop.model.text.numbers import short
+from symbackprop.model.text.numbers import MAX_DIM, short
 
 PI = "pi"
 
@@ -144,7 +144,7 @@ class ModelScope(Scope):
         super().__init__(model, {})
         self.others = others or {}
         self.lines: dict[str, int] = {}
-        self.line = 0
+        self.line, self.declares_arrays = 0, False
         self.defined_later: Callable[[str], str] = lambda name: ""
 
     def own(self, name: str) -> Node | None:
@@ -178,7 +178,7 @@ class ModelScope(Scope):
 
     def taken(self, name: str) -> str:
         what = " (as a dimension)" if name in self.model.sizes else ""
-        hint = "; shapes are written N x D" if what else ""
+        hint = "; shapes are written N x D" if what and self.declares_arrays else ""
         return f"the name {name!r} is already taken on line {self.lines[name]}{what}{hint}"
 
     def _unknown(self, name: str) -> str:
@@ -237,7 +237,6 @@ def mentioned(expr: object, inside: bool = True) -> Iterator[str]:
             stack.extend(getattr(item, f.name) for f in fields(item))
 
 
-MAX_DIM = 2**31 - 1
 MAX_RANK = 16
 
 

@@ -83,7 +83,7 @@ def simple(c: Cursor, keyword: str) -> tree.Statement:
     """A statement of one line, behind its keyword."""
     line = c.tokens[0].line
     result = _RULES[keyword](c, keyword, line)
-    c.finish(f"this {keyword} line")
+    c.finish("the formula" if isinstance(result, tree.Equation) else f"this {keyword} line")
     return result
 
 
