@@ -51,8 +51,8 @@ class Softmax:
 class Store:
     """``stack[t]`` := ``value``; the stack has a shape and a kind (float, int, bool).
 
-    ``states`` names an array of one entry more, the stack of its entries but the last, and the first entry: the stack is
-    then that array without its first entry.
+    ``states`` names an array of one entry more, the stack of its entries but the last, and the first entry: the stack
+    is then that array without its first entry.
     """
 
     stack: str

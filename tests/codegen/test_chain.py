@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 from time import process_time
 
@@ -64,12 +65,12 @@ def test_a_long_sum_of_unnamed_terms_is_cut_into_lines(tmp_path: Path) -> None:
     model = Model("terms")
     params = [model.param(f"weight_{k}") for k in range(60)]
     total = params[0] * params[1]
-    for a, b in zip(params[1:], params[2:], strict=False):
+    for a, b in pairwise(params[1:]):
         total = total + tanh(a * b)
     model.loss("L", total)
     text = codegen(model)
     assert max(map(len, body(text, "forward").splitlines())) <= 110
     values = {f"weight_{k}": 0.1 * k for k in range(60)}
     numbers = [0.1 * k for k in range(60)]
-    value = numbers[0] * numbers[1] + sum(np.tanh(a * b) for a, b in zip(numbers[1:], numbers[2:], strict=False))
+    value = numbers[0] * numbers[1] + sum(np.tanh(a * b) for a, b in pairwise(numbers[1:]))
     assert run(text, tmp_path).forward(values, {})[0] == pytest.approx(value, rel=1e-14)

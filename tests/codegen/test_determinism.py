@@ -32,7 +32,6 @@ def test_bytes_do_not_depend_on_the_hash_seed() -> None:
     first = emitted("0")
     assert len(first) > 10_000
     assert emitted("1") == first
-    assert emitted("4242") == first
 
 
 @pytest.mark.parametrize("name", ALL)

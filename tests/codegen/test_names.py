@@ -19,9 +19,9 @@ from symbackprop.model.text import parse
 from tests.codegen.helpers import emit, run
 
 AWKWARD = ["np", "params", "data", "cache", "grads", "upstream", "dtype", "dtypes", "sizes", "arrays", "rng", "dims",
-           "forward", "backward", "outputs", "NAME", "MODEL", "PARAMS", "DATA", "DTYPE", "dict", "float", "range", "len",
-           "tuple", "set", "map", "type", "print", "softmax", "sigmoid", "scaled", "returned", "check_names", "read", "at",
-           "chosen", "t1", "t2", "p", "self", "__name", "loss", "match", "t", "T"]  # fmt: skip
+           "forward", "backward", "outputs", "NAME", "MODEL", "PARAMS", "DATA", "DTYPE", "dict", "float", "range",
+           "len", "tuple", "set", "map", "type", "print", "softmax", "sigmoid", "scaled", "returned", "check_names",
+           "read", "at", "chosen", "t1", "t2", "p", "self", "__name", "loss", "match", "t", "T"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [n for n in AWKWARD if not n.startswith("_")])
@@ -35,7 +35,7 @@ def test_any_name_can_be_an_array(name: str, tmp_path: Path) -> None:
     loss, grads = module.loss_and_grads({name: x}, {})
     assert loss == pytest.approx(np.sum(np.tanh(x) ** 3), rel=1e-14)
     np.testing.assert_allclose(grads[name], 3 * np.tanh(x) ** 2 * (1 - np.tanh(x) ** 2), rtol=1e-13)
-    assert module.PARAMS == {name: ("N",)}
+    assert {name: ("N",)} == module.PARAMS
 
 
 @pytest.mark.parametrize("name", [n for n in AWKWARD if not n.startswith("_")])
@@ -95,7 +95,7 @@ def test_nothing_a_user_writes_ends_a_string(nasty: str, tmp_path: Path) -> None
     model.notes.append(nasty)
     text = codegen(model)
     module = run(text, tmp_path)
-    assert module.NAME == f"name{nasty}"
+    assert f"name{nasty}" == module.NAME
     assert module.loss_and_grads({"x": 3.0}, {})[1]["x"] == 6
     imports = [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.Import, ast.ImportFrom))]
     assert [ast.unparse(node) for node in imports] == ["import numpy as np"]

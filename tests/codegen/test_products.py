@@ -34,8 +34,9 @@ def operands(spec: str) -> list[Any]:
 def patterns() -> list[str]:
     """Every way of writing a few products: axes of the operands and of the result in every order."""
     found = ["ab,ab->", "a,b->ab", "a,b->ba", "a,a->", "ab,ab->ab", "ab,ab->a", "abc,abc->a", "ab,bc,cd->ad", "ab,c->a",
-             "abc,bc->a", "abc,c->ab", "ab,abc->c", "abc,abd->cd", "abc,abd->dc", "abc,cd->abd", "abc,dc->abd", "a,bc->abc",
-             "acb,cd->abd", "abc,adc->abd", "abcd,abed->abce", "abcd,acbe->abde", "ab,abc->ac"]  # fmt: skip
+             "abc,bc->a", "abc,c->ab", "ab,abc->c", "abc,abd->cd", "abc,abd->dc", "abc,cd->abd", "abc,dc->abd",
+             "a,bc->abc", "acb,cd->abd", "abc,adc->abd", "abcd,abed->abce", "abcd,acbe->abde",
+             "ab,abc->ac"]  # fmt: skip
     for a, b, out in (("ab", "bc", "ac"), ("ab", "b", "a")):
         found += [
             f"{''.join(p)},{''.join(q)}->{''.join(r)}"
@@ -72,7 +73,8 @@ def test_products(spec: str, tmp_path: Path) -> None:
     ("ab,bc->ca", "Y = x1.T @ x0.T"), ("ab,b->a", "Y = x0 @ x1"), ("ab,a->b", "Y = x1 @ x0"), ("a,a->", "Y = x0 @ x1"),
     ("abc,cd->abd", "Y = (x0.reshape(A * B, C) @ x1).reshape(A, B, D)"),
     ("abc,abd->cd", "Y = x0.reshape(A * B, C).T @ x1.reshape(A * B, D)"),
-    ("abc,adc->abd", "Y = x0 @ np.swapaxes(x1, -1, -2)"), ("ab,bc,cd->ad", 'Y = np.einsum("ab,bc,cd->ad", x0, x1, x2, optimize=True)'),
+    ("abc,adc->abd", "Y = x0 @ np.swapaxes(x1, -1, -2)"),
+    ("ab,bc,cd->ad", 'Y = np.einsum("ab,bc,cd->ad", x0, x1, x2, optimize=True)'),
 ])  # fmt: skip
 def test_code(spec: str, code: str) -> None:
     assert f"    {code}" in body(codegen(layer(spec)), "forward").splitlines()

@@ -325,9 +325,10 @@ def test_no_gradient_shares_memory_with_anything(tmp_path: Path) -> None:
     """
     module = emit(text, tmp_path)
     rng = np.random.default_rng(0)
-    params = {"V": rng.normal(size=(2, 3)), "a": rng.normal(size=3), "b": rng.normal(size=3), "R": rng.normal(size=(3, 2))}
+    shapes = {"V": (2, 3), "a": (3,), "b": (3,), "R": (3, 2)}
+    params = {name: rng.normal(size=shape) for name, shape in shapes.items()}
     data = {"U": rng.normal(size=(2, 3))}
-    loss, cache = module.forward(params, data)
+    _, cache = module.forward(params, data)
     grads = module.backward(cache)
     arrays = [*params.values(), *data.values(), *grads.values()]
     for g in grads.values():
