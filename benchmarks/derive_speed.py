@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 
 from symbackprop import Model, codegen, derive
 from symbackprop.core import functions as F
-from symbackprop.core.layers import attention, merge_heads, split_heads
+from symbackprop.core.functions.layers import attention, merge_heads, split_heads
 
 CHAINS = (100, 300, 1_000, 3_000, 10_000)
 BLOCKS = (1, 6, 12, 24, 48)

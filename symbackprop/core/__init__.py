@@ -1,5 +1,5 @@
-"""The language. Read formula.py, kernel.py, shapes.py, graph.py, ops/ and functions.py, in that order."""
+"""The language. Read formula.py, kernel.py, shapes.py, graph.py, ops/ and functions/, in that order."""
 
-from symbackprop.core import layers, losses, ops, primitives, windows
+from symbackprop.core import functions, ops, primitives
 
-__all__ = ["layers", "losses", "ops", "primitives", "windows"]
+__all__ = ["functions", "ops", "primitives"]

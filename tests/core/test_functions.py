@@ -10,7 +10,7 @@ import pytest
 import sympy as sp
 
 from symbackprop.core import functions as F
-from symbackprop.core import losses
+from symbackprop.core.functions import losses
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.shapes import dim, evaluate_shape
 from symbackprop.errors import ModelError, ShapeError

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symbackprop.core import layers, windows
+from symbackprop.core.functions import layers, windows
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.shapes import dim, evaluate_shape
 from symbackprop.errors import ModelError

@@ -1,35 +1,39 @@
-"""Building blocks of networks, as compositions: batch normalisation, attention, rotary positions, gated cells."""
+"""Building blocks of networks, as compositions: normalisation, attention, rotary positions, gated cells."""
 
 from __future__ import annotations
 
 import sympy as sp
 
 from symbackprop.core import build
-from symbackprop.core.functions import (
-    _hint,
-    causal_mask_of,
-    cos,
-    exp,
-    function,
-    log,
-    mean,
-    plain,
-    sigmoid,
-    sin,
-    sqrt,
-    tanh,
-)
+from symbackprop.core.functions.calls import Axis, function, hint, plain
+from symbackprop.core.functions.constants import causal_mask_of
+from symbackprop.core.functions.pointwise import cos, exp, log, sigmoid, sin, sqrt, tanh
+from symbackprop.core.functions.reductions import mean
 from symbackprop.core.graph import Node, Operand, label
 from symbackprop.core.shapes import Dim, DimLike, as_dim, same, shape_text
 from symbackprop.errors import ShapeError
 
 
 @function
+def layer_norm(x: Node, axis: Axis = -1, eps: Operand = 1e-5) -> Node:
+    """(x − mean)/√(var + eps) along the axes, without an affine part."""
+    centred = hint(x - hint(mean(x, axis, True), "mu"), "c")
+    spread = hint(sqrt(hint(mean(centred**2, axis, True) + eps, "v")), "s")
+    return centred / spread
+
+
+@function
+def rms_norm(x: Node, axis: Axis = -1, eps: Operand = 1e-5) -> Node:
+    """x/√(mean(x²) + eps) along the axes, without an affine part."""
+    return x / hint(sqrt(hint(mean(x**2, axis, True) + eps, "v")), "s")
+
+
+@function
 def batch_norm(x: Node, eps: Operand = 1e-5) -> Node:
     """(x − mean)/√(var + eps) over all axes but the last, with the statistics of this batch and no affine part."""
     axes = tuple(range(x.ndim - 1))
-    centred = _hint(x - _hint(mean(x, axes, True), "mu"), "c")
-    return centred / _hint(sqrt(_hint(mean(centred**2, axes, True) + eps, "v")), "s")
+    centred = hint(x - hint(mean(x, axes, True), "mu"), "c")
+    return centred / hint(sqrt(hint(mean(centred**2, axes, True) + eps, "v")), "s")
 
 
 @function
@@ -47,7 +51,7 @@ def attention(q: Node, k: Node, v: Node, causal: bool = False) -> Node:
     scores = build.matmul(q, _swap_last(k)) / sp.sqrt(q.shape[-1])
     if causal:
         scores = _masked(scores)
-    weights = _hint(build.softmax(_hint(scores, "S"), -1), "P")
+    weights = hint(build.softmax(hint(scores, "S"), -1), "P")
     return build.matmul(weights, v)
 
 
@@ -98,7 +102,7 @@ def grouped_attention(q: Node, k: Node, v: Node, causal: bool = False) -> Node:
     group = sp.cancel(heads / shared)
     wide = build.reshape(q, (n, shared, group, t, d))
     scores = build.einsum("nhgtd,nhsd->nhgts", wide, k) / sp.sqrt(d)
-    weights = _hint(build.softmax(_hint(_masked(scores) if causal else scores, "S"), -1), "P")
+    weights = hint(build.softmax(hint(_masked(scores) if causal else scores, "S"), -1), "P")
     return build.reshape(build.einsum("nhgts,nhsd->nhgtd", weights, v), (n, heads, t, v.shape[-1]))
 
 
@@ -114,26 +118,26 @@ def rotary(x: Node, base: Operand = 10000) -> Node:
         raise ShapeError(f"rotary positions need an even last axis, {label(x)} has {shape_text(x.shape)}")
     graph = x.graph
     speed = exp(build.arange(graph, half) * (-2 / d) * log(graph.lift(base)))
-    angle = _hint(build.expand(build.arange(graph, t), 1) * speed, "angle")
-    c, s = _hint(cos(angle), "cos"), _hint(sin(angle), "sin")
+    angle = hint(build.expand(build.arange(graph, t), 1) * speed, "angle")
+    c, s = hint(cos(angle), "cos"), hint(sin(angle), "sin")
     first, second = build.slice_axis(x, -1, 0, half), build.slice_axis(x, -1, half, half)
     return build.concat([first * c - second * s, first * s + second * c], -1)
 
 
 def lstm_cell(x: Node, h: Node, c: Node, W: Node, U: Node, b: Node) -> tuple[Node, Node]:
     """One LSTM step: (h', c') from x N×E, h and c N×H, W E×4H, U H×4H, b 4H; gates in the order i, f, g, o."""
-    z = _hint(x @ W + h @ U + b, "z")
+    z = hint(x @ W + h @ U + b, "z")
     width = h.shape[-1]
     i, f, g, o = (build.slice_axis(z, -1, k * width, width) for k in range(4))
-    new = _hint(sigmoid(f) * c + sigmoid(i) * tanh(g), "c")
-    return _hint(sigmoid(o) * tanh(new), "h"), new
+    new = hint(sigmoid(f) * c + sigmoid(i) * tanh(g), "c")
+    return hint(sigmoid(o) * tanh(new), "h"), new
 
 
 def gru_cell(x: Node, h: Node, W: Node, U: Node, b: Node) -> Node:
     """One GRU step: h' from x N×E, h N×H, W E×3H, U H×3H, b 3H; parts in the order r, z, n (Cho et al. 2014)."""
     width = h.shape[-1]
-    from_x, from_h = _hint(x @ W + b, "p"), _hint(h @ U, "q")
+    from_x, from_h = hint(x @ W + b, "p"), hint(h @ U, "q")
     parts = [[build.slice_axis(a, -1, k * width, width) for a in (from_x, from_h)] for k in range(3)]
-    r, z = (_hint(sigmoid(p + q), name) for (p, q), name in zip(parts, "rz", strict=False))
-    n = _hint(tanh(parts[2][0] + r * parts[2][1]), "n")
+    r, z = (hint(sigmoid(p + q), name) for (p, q), name in zip(parts, "rz", strict=False))
+    n = hint(tanh(parts[2][0] + r * parts[2][1]), "n")
     return (1 - z) * n + z * h

@@ -3,9 +3,41 @@
 from __future__ import annotations
 
 from symbackprop.core import build
-from symbackprop.core.functions import Axis, abs, function, log, norm, one_hot, pick, relu, whole
-from symbackprop.core.graph import Node, Operand
-from symbackprop.core.shapes import normalise_axis
+from symbackprop.core.functions.arrange import one_hot, pick
+from symbackprop.core.functions.calls import Axis, function, whole
+from symbackprop.core.functions.pointwise import abs, log, relu, softplus
+from symbackprop.core.functions.reductions import log_softmax, norm
+from symbackprop.core.graph import FLOAT, Node, Operand, label
+from symbackprop.core.shapes import normalise_axis, same_shape, shape_text
+from symbackprop.errors import ShapeError
+
+
+@function
+def cross_entropy(logits: Node, target: Node) -> Node:
+    """−log softmax(logits) at the target, along the last axis, by way of logsumexp.
+
+    ``target`` is integer data of shape logits.shape[:-1] (class indices) or a distribution of the shape of the logits.
+    """
+    if target.kind != FLOAT:
+        return build.logsumexp(logits, -1) - pick(logits, target)
+    if not same_shape(logits.shape, target.shape):
+        raise ShapeError(
+            f"cross_entropy: {label(logits)} ({shape_text(logits.shape)}) needs class indices of shape "
+            f"{shape_text(logits.shape[:-1])} or a distribution of its own shape, not {shape_text(target.shape)}"
+        )
+    return -build.reduce_sum(target * log_softmax(logits), -1)
+
+
+@function
+def binary_cross_entropy(prob: Node, target: Operand) -> Node:
+    """−(y log p + (1 − y) log(1 − p)) for probabilities p; for p = σ(z) its derivative in z is p − y."""
+    return prob.graph.call("bernoulli_loss", prob, target)
+
+
+@function
+def binary_cross_entropy_with_logits(logits: Node, target: Operand) -> Node:
+    """softplus(z) − y·z, which is −(y log σ(z) + (1 − y) log(1 − σ(z))) without overflow."""
+    return softplus(logits) - target * logits
 
 
 @function

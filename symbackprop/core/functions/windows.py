@@ -8,7 +8,7 @@ from typing import TypeAlias
 import sympy as sp
 
 from symbackprop.core import build
-from symbackprop.core.functions import function, plain
+from symbackprop.core.functions.calls import function, plain
 from symbackprop.core.graph import Node, label
 from symbackprop.core.ops.window import conv, fold_axis, unfold_axis
 from symbackprop.core.shapes import DimLike, as_dim, normalise_axis, shape_text

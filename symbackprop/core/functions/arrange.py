@@ -1,0 +1,127 @@
+"""Products by index letters, and functions that move, join and choose entries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy as sp
+
+from symbackprop.core import build
+from symbackprop.core.functions.calls import function, graph_of, plain
+from symbackprop.core.graph import FLOAT, Node, label
+from symbackprop.core.indexing import one_hot_along
+from symbackprop.core.shapes import DimLike, normalise_axis, same_shape, shape_text
+from symbackprop.errors import ShapeError
+
+
+@plain
+def einsum(spec: str, *args: Node) -> Node:
+    """Σ of products by index letters, as NumPy's einsum."""
+    return build.einsum(spec, *args)
+
+
+@plain
+def outer(a: Node, b: Node) -> Node:
+    """a bᵀ for vectors."""
+    return build.einsum("i,j->ij", a, b)
+
+
+@plain
+def dot(a: Node, b: Node) -> Node:
+    """The inner product of vectors; otherwise the matrix product."""
+    return build.matmul(a, b)
+
+
+@plain
+def diag(a: Node) -> Node:
+    """The diagonal of a matrix, or the diagonal matrix of a vector."""
+    if a.ndim == 1:
+        return build.einsum("i,ij->ij", a, build.eye(a.graph, a.shape[0]))
+    return build.einsum("ii->i", a)
+
+
+@plain
+def trace(a: Node) -> Node:
+    """Σ of the diagonal."""
+    return build.einsum("ii->", a)
+
+
+@plain
+def concat(*parts: Node, axis: int = 0) -> Node:
+    """Arrays joined along an axis; they may also come as one list."""
+    return build.concat(_listed(parts), axis)
+
+
+@plain
+def stack(*parts: Node, axis: int = 0) -> Node:
+    """Arrays of one shape joined along a new axis; they may also come as one list."""
+    return build.concat([build.expand(p, axis) for p in _listed(parts)], axis)
+
+
+def _listed(parts: Sequence[Any]) -> list[Node]:
+    inside = parts[0] if len(parts) == 1 and isinstance(parts[0], (list, tuple)) else parts
+    graph = graph_of(*inside)
+    return [graph.lift(p) for p in inside]
+
+
+@plain
+def reshape(a: Node, *shape: Any) -> Node:
+    """The same entries under another shape."""
+    sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    return build.reshape(a, sizes)
+
+
+@plain
+def transpose(a: Node, axes: Sequence[int] | None = None) -> Node:
+    """The axes permuted (reversed by default)."""
+    return build.transpose(a, axes)
+
+
+@plain
+def take_along_axis(a: Node, index: Node, axis: int = -1) -> Node:
+    """NumPy's take_along_axis."""
+    return build.take_along(a, index, axis)
+
+
+@function
+def one_hot(index: Node, size: DimLike) -> Node:
+    """1 at the index along a new last axis, else 0."""
+    if index.kind == FLOAT:
+        raise ShapeError(f"one_hot: {label(index)} is not integer data: declare it as `int < SIZE`")
+    return one_hot_along(build.expand(index, -1), index.ndim, sp.sympify(size))
+
+
+@function
+def roll(a: Node, shift: int, axis: int = 0) -> Node:
+    """Entries moved ``shift`` places along an axis, those that leave coming back at the other end."""
+    place = normalise_axis(axis, a.ndim)
+    size = a.shape[place]
+    offset = sp.sympify(shift) % size if size.is_Integer else sp.sympify(shift)
+    if offset == 0:
+        return a
+    cut = size - offset if offset.is_positive else -offset
+    head, tail = build.slice_axis(a, place, 0, cut), build.slice_axis(a, place, cut, size - cut)
+    return build.concat([tail, head], place)
+
+
+@function
+def repeat(a: Node, n: DimLike, axis: int = 0) -> Node:
+    """Every entry n times along an axis, copies next to each other."""
+    place = normalise_axis(axis, a.ndim)
+    wide = build.expand(a, place + 1)
+    count = sp.sympify(n)
+    wide = a.graph.broadcast(wide, (*wide.shape[: place + 1], count, *wide.shape[place + 2 :]))
+    return build.reshape(wide, (*a.shape[:place], a.shape[place] * count, *a.shape[place + 1 :]))
+
+
+@function
+def pick(a: Node, index: Node) -> Node:
+    """a[…, index]: one entry of the last axis for each leading position."""
+    if not same_shape(a.shape[:-1], index.shape):
+        raise ShapeError(
+            f"class indices for {label(a)} ({shape_text(a.shape)}) have shape {shape_text(a.shape[:-1])}, "
+            f"not {shape_text(index.shape)}"
+        )
+    chosen = build.take_along(a, build.expand(index, -1), -1)
+    return build.reshape(chosen, index.shape)

@@ -1,0 +1,104 @@
+"""What makes a Python function a function of the model language: it lifts its arguments and leaves its name behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from inspect import Parameter, signature
+from typing import Any, TypeAlias, TypeVar
+
+import sympy as sp
+
+from symbackprop.core.graph import Graph, Node, Origin
+
+Axis: TypeAlias = int | Sequence[int] | None
+FUNCTIONS: dict[str, Callable[..., Node]] = {}
+F = TypeVar("F", bound=Callable[..., Node])
+
+
+def mark(row: Node, name: str, args: tuple[Any, ...], options: dict[str, Any], fresh: bool = False) -> Node:
+    """Remember that a row was written as name(args, options); named rows and leaves keep their own form, and so does
+    one written before, unless the call has just made it (``fresh``): the outermost call is the shortest text."""
+    rows = [a for a in (*args, *options.values()) if isinstance(a, Node)]
+    older = all(a.id < row.id for a in rows)  # else it would mention itself
+    if row.name is None and row.args and (fresh or row.origin is None) and older:
+        row.origin = Origin(name, args, options)
+    return row
+
+
+def function(call: F) -> F:
+    """Make a composition callable from model text, and its rows print as the call that made them."""
+    parameters = signature(call).parameters
+    needed = {k for k, p in parameters.items() if p.default is Parameter.empty}
+
+    @wraps(call)
+    def wrapped(*args: Any, **options: Any) -> Node:
+        graph = graph_of(*args, *options.values())
+        rows = tuple(whole(a) if isinstance(a, Node) else a for a in _lifted(graph, args))
+        given = dict(zip(parameters, rows, strict=False)) | options
+        required = tuple(v for k, v in given.items() if k in needed)
+        optional = {k: v for k, v in given.items() if k not in needed and not _same(v, parameters[k].default)}
+        count = len(graph.nodes)
+        row = call(*rows, **options)
+        return mark(row, call.__name__, required, optional, fresh=row.id >= count)
+
+    FUNCTIONS[call.__name__] = wrapped
+    return wrapped  # type: ignore[return-value]
+
+
+def _same(value: Any, default: Any) -> bool:
+    return value is default or (type(value) is type(default) and bool(value == default))
+
+
+def plain(call: F) -> F:
+    """Make a function callable from model text; its row prints by itself."""
+
+    @wraps(call)
+    def wrapped(*args: Any, **options: Any) -> Node:
+        graph = graph_of(*args, *options.values())
+        return call(*_lifted(graph, args), **options)
+
+    FUNCTIONS[call.__name__] = wrapped
+    return wrapped  # type: ignore[return-value]
+
+
+def _lifted(graph: Graph, args: Sequence[Any]) -> list[Any]:
+    return [graph.lift(a) if _is_operand(a) else a for a in args]
+
+
+def _is_operand(value: Any) -> bool:
+    """Whether a SymPy expression speaks of rows; one in dimensions alone may be a size."""
+    if not isinstance(value, sp.Expr):
+        return False
+    return any(not (s.is_integer and s.is_positive) for s in value.free_symbols)
+
+
+def graph_of(*args: Any) -> Graph:
+    """The graph that the arguments belong to."""
+    from symbackprop.core.bridge import RowSymbol
+
+    for a in args:
+        if isinstance(a, (list, tuple)):
+            args = (*args, *a)
+    for a in args:
+        if isinstance(a, Node):
+            return a.graph
+        if isinstance(a, sp.Expr):
+            symbols = sorted(a.atoms(RowSymbol), key=str)
+            if symbols:
+                graph: Graph = symbols[0].row.graph
+                return graph
+    raise TypeError("at least one argument has to be a row of a model")
+
+
+def hint(node: Node, name: str) -> Node:
+    """What an unnamed row would like to be called when a derivation has to name it; it stays one row."""
+    if node.name is None and node.hint is None:
+        node.hint = name
+    return whole(node)
+
+
+def whole(node: Node) -> Node:
+    """Keep an unnamed row that is read more than once from being copied into the formulas that read it."""
+    node.graph.sealed.add(node.id)
+    return node

@@ -1,0 +1,33 @@
+"""Constant arrays. They need to be told the graph, since no argument carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sympy as sp
+
+from symbackprop.core import build
+from symbackprop.core.functions.calls import mark
+from symbackprop.core.graph import Graph, Node
+from symbackprop.core.shapes import DimLike
+
+
+def causal_mask_of(graph: Graph, n: DimLike) -> Node:
+    """n x n: 1 where the column is not after the row, else 0."""
+    places = build.arange(graph, n)
+    mask = graph.call("greater_equal", build.expand(places, 1), build.expand(places, 0))
+    return mark(mask, "causal_mask", (sp.sympify(n),), {})
+
+
+CONSTANTS: dict[str, Callable[..., Node]] = {
+    "arange": lambda graph, n: build.arange(graph, n),
+    "eye": lambda graph, n: build.eye(graph, n),
+    "zeros": lambda graph, *shape: graph.full(0, _dims(shape)),
+    "ones": lambda graph, *shape: graph.full(1, _dims(shape)),
+    "causal_mask": causal_mask_of,
+}
+
+
+def _dims(shape: Sequence[Any]) -> Sequence[DimLike]:
+    return shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape

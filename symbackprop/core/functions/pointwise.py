@@ -1,0 +1,111 @@
+"""Functions of every entry: the scalar table, and activations composed of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sympy as sp
+
+from symbackprop.core.functions.calls import FUNCTIONS, function, graph_of, hint, plain
+from symbackprop.core.graph import Node, Operand
+
+
+def _unary(name: str) -> Callable[[Operand], Node]:
+    def apply(x: Operand) -> Node:
+        return graph_of(x).call(name, x)
+
+    apply.__name__, apply.__qualname__ = name, name
+    apply.__doc__ = f"{name} of every entry."
+    FUNCTIONS[name] = apply
+    return apply
+
+
+exp, log, log1p, expm1 = _unary("exp"), _unary("log"), _unary("log1p"), _unary("expm1")
+sqrt, abs, sign, sin, cos = _unary("sqrt"), _unary("abs"), _unary("sign"), _unary("sin"), _unary("cos")
+tanh, sigmoid, softplus, erf = _unary("tanh"), _unary("sigmoid"), _unary("softplus"), _unary("erf")
+normal_cdf, normal_pdf = _unary("normal_cdf"), _unary("normal_pdf")
+
+
+def _binary(name: str) -> Callable[[Operand, Operand], Node]:
+    def apply(a: Operand, b: Operand) -> Node:
+        return graph_of(a, b).call(name, a, b)
+
+    apply.__name__, apply.__qualname__ = name, name
+    apply.__doc__ = f"Elementwise {name}."
+    FUNCTIONS[name] = apply
+    return apply
+
+
+maximum, minimum = _binary("maximum"), _binary("minimum")
+equal, not_equal = _binary("equal"), _binary("not_equal")
+greater, greater_equal = _binary("greater"), _binary("greater_equal")
+less, less_equal = _binary("less"), _binary("less_equal")
+
+
+@plain
+def relu(x: Node) -> Node:
+    """max(0, x); its derivative at 0 is the model's relu0 convention."""
+    return x.graph.call("relu", x, x.graph.relu0)
+
+
+@plain
+def leaky_relu(x: Node, slope: Operand = 0.01) -> Node:
+    """x where x > 0, else slope·x."""
+    return x.graph.call("leaky", x, slope, x.graph.relu0)
+
+
+@plain
+def prelu(x: Node, slope: Node) -> Node:
+    """Leaky ReLU whose slope is a parameter."""
+    return x.graph.call("leaky", x, slope, x.graph.relu0)
+
+
+@plain
+def elu(x: Node, alpha: Operand = 1) -> Node:
+    """x where x > 0, else alpha·(e^x − 1)."""
+    return x.graph.call("elu_unit", x, alpha)
+
+
+@function
+def gelu(x: Node) -> Node:
+    """x·Φ(x), exact."""
+    return x * hint(normal_cdf(x), "Phi")
+
+
+@function
+def gelu_tanh(x: Node) -> Node:
+    """½x(1 + tanh(√(2/π)(x + 0.044715x³)))."""
+    inner = hint(sp.sqrt(2 / sp.pi) * (x + sp.Rational("0.044715") * x**3), "u")
+    half: Node = sp.Rational(1, 2) * x
+    return half * (1 + hint(tanh(inner), "t"))
+
+
+@function
+def gelu_sigmoid(x: Node) -> Node:
+    """x·σ(1.702x)."""
+    return x * hint(sigmoid(sp.Rational("1.702") * x), "s")
+
+
+@function
+def silu(x: Node) -> Node:
+    """x·σ(x)."""
+    return x * hint(sigmoid(x), "s")
+
+
+@function
+def swish(x: Node, beta: Operand = 1) -> Node:
+    """x·σ(βx)."""
+    return x * hint(sigmoid(beta * x), "s")
+
+
+@function
+def mish(x: Node) -> Node:
+    """x·tanh(softplus(x))."""
+    return x * hint(tanh(softplus(x)), "t")
+
+
+@plain
+def where(condition: Operand, a: Operand, b: Operand) -> Node:
+    """a where the condition holds, else b; the branch not taken has no influence on the gradient."""
+    graph = graph_of(condition, a, b)
+    return graph.call("where", condition, a, b)

@@ -1,0 +1,78 @@
+"""Reductions along axes; ``axis`` and ``keepdims`` mean what they mean in NumPy."""
+
+from __future__ import annotations
+
+from symbackprop.core import build
+from symbackprop.core.functions.calls import Axis, function, hint, mark, plain
+from symbackprop.core.functions.constants import causal_mask_of
+from symbackprop.core.functions.pointwise import exp
+from symbackprop.core.graph import Node
+from symbackprop.core.shapes import normalise_axes, normalise_axis, size_of
+
+
+@plain
+def sum(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
+    """Σ over the axes."""
+    return build.reduce_sum(a, axis, keepdims)
+
+
+@function
+def mean(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
+    """Σ over the axes, divided by how many entries that are."""
+    average: Node = build.reduce_sum(a, axis, keepdims) / size_of(a.shape, normalise_axes(axis, a.ndim))
+    return average
+
+
+@plain
+def max(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The largest entry; equal largest entries share the gradient."""
+    return build.reduce_max(a, axis, keepdims)
+
+
+@function
+def min(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The smallest entry; equal smallest entries share the gradient."""
+    return -build.reduce_max(-a, axis, keepdims)
+
+
+@function
+def var(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The mean squared distance from the mean (divided by n, not n − 1)."""
+    centred = hint(a - mean(a, axis, True), "c")
+    return mean(centred**2, axis, keepdims)
+
+
+@plain
+def logsumexp(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
+    """log Σ e^a, stable."""
+    return build.logsumexp(a, axis, keepdims)
+
+
+@plain
+def softmax(a: Node, axis: Axis = -1, keepdims: bool = True) -> Node:
+    """e^a / Σ e^a along the axes, stable. It has the shape of a, whatever ``keepdims`` says."""
+    axes = normalise_axes(axis, a.ndim)
+    return build.softmax(a, axes[0]) if len(axes) == 1 else exp(log_softmax(a, axis))
+
+
+@function
+def log_softmax(a: Node, axis: Axis = -1, keepdims: bool = True) -> Node:
+    """a − logsumexp(a) along the axes. It has the shape of a, whatever ``keepdims`` says."""
+    return a - build.logsumexp(a, axis, keepdims=True)
+
+
+@function
+def norm(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The Euclidean norm √Σa²; its gradient at 0 is taken as 0 (the shortest subgradient)."""
+    return a.graph.call("root", build.reduce_sum(a**2, axis, keepdims))
+
+
+@plain
+def cumsum(a: Node, axis: int = 0) -> Node:
+    """Running sums along an axis, as a product with a triangle of ones."""
+    place = normalise_axis(axis, a.ndim)
+    n = a.shape[place]
+    letters = "abcdefgh"[: a.ndim]
+    out = letters.replace(letters[place], "z")
+    row = build.einsum(f"z{letters[place]},{letters}->{out}", causal_mask_of(a.graph, n), a)
+    return mark(row, "cumsum", (a, axis), {})
