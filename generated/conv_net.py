@@ -104,10 +104,11 @@ def backward(cache, upstream=1.0):
     dW3 = F.T @ dZ3                                   # dW3 = Fᵀ dZ3   (4*M)×H
     db3 = np.sum(dZ3, axis=0)                         # db3 = sum(dZ3, axis=0)   H
     dF = dZ3 @ W3.T                                   # dF = dZ3 W3ᵀ   N×(4*M)
+    dP2 = dF.reshape(N, 2, 2, M)                      # dP2 = reshape(dF, (N, 2, 2, M))   N×2×2×M
     # t2 = d == reshape(P2, (N, 2, 1, 2, 1, M))   N×2×2×2×2×M
     t2 = d == P2[:, :, None, :, None, :]
-    # dd = reshape(dF, (N, 2, 1, 2, 1, M)) ⊙ t2 / sum(t2, axis=(2, 4), keepdims=True)   N×2×2×2×2×M
-    dd = dF.reshape(N, 2, 1, 2, 1, M) * t2 / np.sum(t2.astype(dtype), axis=(2, 4), keepdims=True)
+    # dd = reshape(dP2, (N, 2, 1, 2, 1, M)) ⊙ t2 / sum(t2, axis=(2, 4), keepdims=True)   N×2×2×2×2×M
+    dd = dP2[:, :, None, :, None, :] * t2 / np.sum(t2.astype(dtype), axis=(2, 4), keepdims=True)
     dc = fold(dd, 3, 4, 2)                            # dc = fold(dd, 4, axis=3, stride=2)   N×2×2×4×M
     dA2 = fold(dc, 1, 4, 2)                           # dA2 = fold(dc, 4, axis=1, stride=2)   N×4×4×M
     dZ2 = dA2 * (Z2 > 0)                              # dZ2 = dA2 ⊙ (Z2 > 0)   N×4×4×M

@@ -54,8 +54,8 @@ def backward(cache, upstream=1.0):
     U = cache["U"]                                    # C×H
     h = cache["h"]                                    # H
     x = cache["x"]                                    # D
-    ds = y_hat.copy()                                 # ds = −one_hot(y, C) + y_hat   C
-    ds[y] = -1 + y_hat[y]
+    ds = y_hat.copy()                                 # ds = y_hat − one_hot(y, C)   C
+    ds[y] = y_hat[y] - 1
     dU = np.outer(ds, h)                              # dU = ds hᵀ   C×H
     dh = ds @ U                                       # dh = Uᵀ ds   H
     dz = dh * (1 - h ** 2)                            # dz = dh ⊙ (1 − h²)   H
@@ -227,4 +227,4 @@ def scaled(grads, dtypes, upstream):
 
 def returned(arrays, dtypes):
     """The arrays in the dtypes to return them in."""
-    return {name: np.asarray(array, dtypes[name])[()] for name, array in arrays.items()}
+    return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}

@@ -131,8 +131,8 @@ def forward(params, data):
     # K2 = transpose(reshape(A2 W_k2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     K2 = np.transpose((A2.reshape(N * T, d * h) @ W_k2).reshape(N, T, h, d), (0, 2, 1, 3))
     r = Q2 @ np.swapaxes(K2, -1, -2) / d ** 0.5       # r = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
-    S_2 = np.where(t4, r, -np.inf)                    # S_2 = where(t4, r, -oo)   N×h×T×T
-    P_3 = softmax(S_2, axis=3)                        # P_3 = softmax(S_2)   N×h×T×T
+    S_3 = np.where(t4, r, -np.inf)                    # S_3 = where(t4, r, -oo)   N×h×T×T
+    P_3 = softmax(S_3, axis=3)                        # P_3 = softmax(S_3)   N×h×T×T
     # S2 = transpose(reshape(A2 W_v2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S2 = np.transpose((A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d), (0, 2, 1, 3))
     # u = reshape(transpose(P_3 S2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
@@ -277,10 +277,10 @@ def backward(cache, upstream=1.0):
     dW_v2 = A2.reshape(N * T, d * h).T @ t6.reshape(N * T, d * h)
     # dP_3 = einsum(abcd,aced→acbe, reshape(du, (N, T, h, d)), S2)   N×h×T×T
     dP_3 = np.transpose(du.reshape(N, T, h, d), (0, 2, 1, 3)) @ np.swapaxes(S2, -1, -2)
-    # dS_2 = P_3 ⊙ (dP_3 − sum(dP_3 ⊙ P_3, axis=-1, keepdims=True))   N×h×T×T
-    dS_2 = P_3 * (dP_3 - np.sum(dP_3 * P_3, axis=3, keepdims=True))
+    # dS_3 = P_3 ⊙ (dP_3 − sum(dP_3 ⊙ P_3, axis=-1, keepdims=True))   N×h×T×T
+    dS_3 = P_3 * (dP_3 - np.sum(dP_3 * P_3, axis=3, keepdims=True))
     t7 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t7 = truth(causal_mask(T))   T×T
-    dr = dS_2 * t7                                    # dr = dS_2 ⊙ t7   N×h×T×T
+    dr = dS_3 * t7                                    # dr = dS_3 ⊙ t7   N×h×T×T
     t8 = dr / d ** 0.5                                # t8 = dr / sqrt(d)   N×h×T×T
     dK2 = np.swapaxes(t8, -1, -2) @ Q2                # dK2 = einsum(abcd,abce→abde, t8, Q2)   N×h×T×d
     # t9 = reshape(transpose(dK2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
@@ -461,8 +461,8 @@ def outputs(params, data):
     # S2 = transpose(reshape(A2 W_v2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S2 = np.transpose((A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d), (0, 2, 1, 3))
     r = Q2 @ np.swapaxes(K2, -1, -2) / d ** 0.5       # r = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
-    S_2 = np.where(t4, r, -np.inf)                    # S_2 = where(t4, r, -oo)   N×h×T×T
-    P_3 = softmax(S_2, axis=3)                        # P_3 = softmax(S_2)   N×h×T×T
+    S_3 = np.where(t4, r, -np.inf)                    # S_3 = where(t4, r, -oo)   N×h×T×T
+    P_3 = softmax(S_3, axis=3)                        # P_3 = softmax(S_3)   N×h×T×T
     # u = reshape(transpose(P_3 S2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     u = np.transpose(P_3 @ S2, (0, 2, 1, 3)).reshape(N, T, d * h)
     Y2 = X1 + (u.reshape(N * T, d * h) @ W_o2).reshape(N, T, d * h)  # Y2 = X1 + u W_o2   N×T×(d*h)
@@ -657,17 +657,17 @@ def chebyshev(coefficients, t):
     return t * last - before + coefficients[0]
 
 
-def erfc_positive(x):
-    """erfc(x) for x >= 0; the square is split so that its rounding does not reach the exponential."""
-    x = np.minimum(x, 30)
-    near = np.trunc(16 * x) / 16
-    scaled = chebyshev(ERFC_SCALED, (x - 3.75) / (x + 3.75)) / (1 + 2 * x)
-    return np.exp(-near * near) * np.exp((near - x) * (near + x)) * scaled
+def erfc_times_exp(x):
+    """e^(x²) erfc(x) for x >= 0."""
+    return chebyshev(ERFC_SCALED, (x - 3.75) / (x + 3.75)) / (1 + 2 * x)
 
 
 def normal_cdf(x):
     """The standard normal distribution function, to rounding error in both tails."""
-    tail = 0.5 * erfc_positive(np.abs(x) * 0.7071067811865476)
+    size = np.minimum(np.abs(x), 40)
+    half = np.trunc(16 * size) / 16
+    gauss = np.exp(-0.5 * half * half) * np.exp(0.5 * (half - size) * (half + size))
+    tail = 0.5 * gauss * erfc_times_exp(0.7071067811865476 * size)
     return np.where(x < 0, tail, 1 - tail)
 
 

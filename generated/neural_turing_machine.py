@@ -155,14 +155,14 @@ def forward(params, data):
     t53_2 = np.empty((T, N, 1), dtype)                # T×N×1
     t54_2 = np.empty((T, N, 1), dtype)                # T×N×1
     t41_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    gq = np.empty((T, N, 1), dtype)                   # T×N×1
+    gq_2 = np.empty((T, N, 1), dtype)                 # T×N×1
     t45_2 = np.empty((T, N, 1), dtype)                # T×N×1
     t47_2 = np.empty((T, N, R), dtype)                # T×N×R
     u = np.empty((T, N, R), dtype)                    # T×N×R
     t49_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    kq = np.empty((T, N, W), dtype)                   # T×N×W
+    kq_2 = np.empty((T, N, W), dtype)                 # T×N×W
     t43_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    sq = np.empty((T, N, 3), dtype)                   # T×N×3
+    sq_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     t55_2 = np.empty((T, N, R), dtype)                # T×N×R
     iq = np.empty((T, N, R), dtype)                   # T×N×R
     t52_2 = np.empty((T, N, R), dtype)                # T×N×R
@@ -177,11 +177,11 @@ def forward(params, data):
     t33_2 = np.empty((T, N, 1), dtype)                # T×N×1
     t34_2 = np.empty((T, N, 1), dtype)                # T×N×1
     d_2 = np.empty((T, N, 1), dtype)                  # T×N×1
-    gp = np.empty((T, N, 1), dtype)                   # T×N×1
+    gp_2 = np.empty((T, N, 1), dtype)                 # T×N×1
     v_2 = np.empty((T, N, 1), dtype)                  # T×N×1
     t26_2 = np.empty((T, N, R), dtype)                # T×N×R
     t28_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    kp = np.empty((T, N, W), dtype)                   # T×N×W
+    kp_2 = np.empty((T, N, W), dtype)                 # T×N×W
     w_states = np.empty((T + 1, N, R), dtype)         # (T + 1)×N×R
     w_states[0] = w_prev
     w_before, w = w_states[:-1], w_states[1:]         # before and after every step   T×N×R
@@ -194,20 +194,20 @@ def forward(params, data):
     cw = np.empty((T, N, R), dtype)                   # T×N×R
     t16_2 = np.empty((T, N, 1), dtype)                # T×N×1
     t17_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t3_2 = np.empty((T, N, 1), dtype)                 # T×N×1
-    gw = np.empty((T, N, 1), dtype)                   # T×N×1
+    t3_10 = np.empty((T, N, 1), dtype)                # T×N×1
+    gw_2 = np.empty((T, N, 1), dtype)                 # T×N×1
     t7_2 = np.empty((T, N, 1), dtype)                 # T×N×1
     t9_2 = np.empty((T, N, R), dtype)                 # T×N×R
     m = np.empty((T, N, R), dtype)                    # T×N×R
     t11_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    kw = np.empty((T, N, W), dtype)                   # T×N×W
-    t5_2 = np.empty((T, N, 1), dtype)                 # T×N×1
-    sw = np.empty((T, N, 3), dtype)                   # T×N×3
+    kw_2 = np.empty((T, N, W), dtype)                 # T×N×W
+    t5_10 = np.empty((T, N, 1), dtype)                # T×N×1
+    sw_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     t18_2 = np.empty((T, N, R), dtype)                # T×N×R
     iw = np.empty((T, N, R), dtype)                   # T×N×R
     t15_2 = np.empty((T, N, R), dtype)                # T×N×R
     k_2 = np.empty((T, N, 1), dtype)                  # T×N×1
-    sp = np.empty((T, N, 3), dtype)                   # T×N×3
+    sp_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     t35_2 = np.empty((T, N, R), dtype)                # T×N×R
     ip = np.empty((T, N, R), dtype)                   # T×N×R
     t32_2 = np.empty((T, N, R), dtype)                # T×N×R
@@ -341,14 +341,14 @@ def forward(params, data):
         t53_2[t] = t53_t
         t54_2[t] = t54_t
         t41_2[t] = t41_t
-        gq[t] = gq_t
+        gq_2[t] = gq_t
         t45_2[t] = t45_t
         t47_2[t] = t47_t
         u[t] = u_t
         t49_2[t] = t49_t
-        kq[t] = kq_t
+        kq_2[t] = kq_t
         t43_2[t] = t43_t
-        sq[t] = sq_t
+        sq_2[t] = sq_t
         t55_2[t] = t55_t
         iq[t] = iq_t
         t52_2[t] = t52_t
@@ -361,11 +361,11 @@ def forward(params, data):
         t33_2[t] = t33_t
         t34_2[t] = t34_t
         d_2[t] = d_t
-        gp[t] = gp_t
+        gp_2[t] = gp_t
         v_2[t] = v_t
         t26_2[t] = t26_t
         t28_2[t] = t28_t
-        kp[t] = kp_t
+        kp_2[t] = kp_t
         w[t] = w_t
         a[t] = a_t
         e[t] = e_t
@@ -376,20 +376,20 @@ def forward(params, data):
         cw[t] = cw_t
         t16_2[t] = t16_t
         t17_2[t] = t17_t
-        t3_2[t] = t3_t
-        gw[t] = gw_t
+        t3_10[t] = t3_t
+        gw_2[t] = gw_t
         t7_2[t] = t7_t
         t9_2[t] = t9_t
         m[t] = m_t
         t11_2[t] = t11_t
-        kw[t] = kw_t
-        t5_2[t] = t5_t
-        sw[t] = sw_t
+        kw_2[t] = kw_t
+        t5_10[t] = t5_t
+        sw_2[t] = sw_t
         t18_2[t] = t18_t
         iw[t] = iw_t
         t15_2[t] = t15_t
         k_2[t] = k_t
-        sp[t] = sp_t
+        sp_2[t] = sp_t
         t35_2[t] = t35_t
         ip[t] = ip_t
         t32_2[t] = t32_t
@@ -403,21 +403,21 @@ def forward(params, data):
     L = np.sum(softplus(z) - y * z) / (N * O * T)     # L = mean(binary_cross_entropy_with_logits(z, y))
     cache = {
         "z": z, "y": y, "W_o": W_o, "W_v": W_v, "M": M, "t59_2": t59_2, "q": q, "jq": jq, "t58_2": t58_2,
-        "t56_2": t56_2, "cq": cq, "t53_2": t53_2, "t54_2": t54_2, "t41_2": t41_2, "gq": gq, "t45_2": t45_2,
-        "t47_2": t47_2, "u": u, "t49_2": t49_2, "kq": kq, "t43_2": t43_2, "q_before": q_before, "sq": sq,
-        "t55_2": t55_2, "iq": iq, "t52_2": t52_2, "t39_2": t39_2, "p": p, "jp": jp, "t38_2": t38_2,
-        "t36_2": t36_2, "cp": cp, "t33_2": t33_2, "t34_2": t34_2, "d_2": d_2, "gp": gp, "v_2": v_2,
-        "t26_2": t26_2, "t28_2": t28_2, "kp": kp, "w": w, "a": a, "M_before": M_before, "e": e,
-        "t22_2": t22_2, "jw": jw, "t21_2": t21_2, "t19_2": t19_2, "cw": cw, "t16_2": t16_2, "t17_2": t17_2,
-        "t3_2": t3_2, "gw": gw, "t7_2": t7_2, "t9_2": t9_2, "m": m, "t11_2": t11_2, "kw": kw, "t5_2": t5_2,
-        "w_before": w_before, "sw": sw, "t18_2": t18_2, "iw": iw, "t15_2": t15_2, "k_2": k_2,
-        "p_before": p_before, "sp": sp, "t35_2": t35_2, "ip": ip, "t32_2": t32_2, "h": h, "t24_2": t24_2,
-        "t14_2": t14_2, "t31_2": t31_2, "t51_2": t51_2, "W_r": W_r, "W_h": W_h, "S_p": S_p, "G_p": G_p,
-        "B_p": B_p, "d_p": d_p, "K_p": K_p, "S_w": S_w, "G_w": G_w, "B_w": B_w, "d_w": d_w, "K_w": K_w,
-        "Y_w": Y_w, "y_w": y_w, "E_w": E_w, "A_w": A_w, "Y_p": Y_p, "y_p": y_p, "S_q": S_q, "G_q": G_q,
-        "B_q": B_q, "d_q": d_q, "K_q": K_q, "Y_q": Y_q, "y_q": y_q, "x": x, "r_before": r_before,
-        "h_before": h_before, "r": r, "T": T, "N": N, "I": I, "O": O, "H": H, "R": R, "W": W, "dtype": dtype,
-        "dtypes": dtypes,
+        "t56_2": t56_2, "cq": cq, "t53_2": t53_2, "t54_2": t54_2, "t41_2": t41_2, "gq_2": gq_2,
+        "t45_2": t45_2, "t47_2": t47_2, "u": u, "t49_2": t49_2, "kq_2": kq_2, "t43_2": t43_2,
+        "q_before": q_before, "sq_2": sq_2, "t55_2": t55_2, "iq": iq, "t52_2": t52_2, "t39_2": t39_2, "p": p,
+        "jp": jp, "t38_2": t38_2, "t36_2": t36_2, "cp": cp, "t33_2": t33_2, "t34_2": t34_2, "d_2": d_2,
+        "gp_2": gp_2, "v_2": v_2, "t26_2": t26_2, "t28_2": t28_2, "kp_2": kp_2, "w": w, "a": a,
+        "M_before": M_before, "e": e, "t22_2": t22_2, "jw": jw, "t21_2": t21_2, "t19_2": t19_2, "cw": cw,
+        "t16_2": t16_2, "t17_2": t17_2, "t3_10": t3_10, "gw_2": gw_2, "t7_2": t7_2, "t9_2": t9_2, "m": m,
+        "t11_2": t11_2, "kw_2": kw_2, "t5_10": t5_10, "w_before": w_before, "sw_2": sw_2, "t18_2": t18_2,
+        "iw": iw, "t15_2": t15_2, "k_2": k_2, "p_before": p_before, "sp_2": sp_2, "t35_2": t35_2, "ip": ip,
+        "t32_2": t32_2, "h": h, "t24_2": t24_2, "t14_2": t14_2, "t31_2": t31_2, "t51_2": t51_2, "W_r": W_r,
+        "W_h": W_h, "S_p": S_p, "G_p": G_p, "B_p": B_p, "d_p": d_p, "K_p": K_p, "S_w": S_w, "G_w": G_w,
+        "B_w": B_w, "d_w": d_w, "K_w": K_w, "Y_w": Y_w, "y_w": y_w, "E_w": E_w, "A_w": A_w, "Y_p": Y_p,
+        "y_p": y_p, "S_q": S_q, "G_q": G_q, "B_q": B_q, "d_q": d_q, "K_q": K_q, "Y_q": Y_q, "y_q": y_q,
+        "x": x, "r_before": r_before, "h_before": h_before, "r": r, "T": T, "N": N, "I": I, "O": O, "H": H,
+        "R": R, "W": W, "dtype": dtype, "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
@@ -438,15 +438,15 @@ def backward(cache, upstream=1.0):
     t53_2 = cache["t53_2"]                            # T×N×1
     t54_2 = cache["t54_2"]                            # T×N×1
     t41_2 = cache["t41_2"]                            # T×N×1
-    gq = cache["gq"]                                  # T×N×1
+    gq_2 = cache["gq_2"]                              # T×N×1
     t45_2 = cache["t45_2"]                            # T×N×1
     t47_2 = cache["t47_2"]                            # T×N×R
     u = cache["u"]                                    # T×N×R
     t49_2 = cache["t49_2"]                            # T×N×1
-    kq = cache["kq"]                                  # T×N×W
+    kq_2 = cache["kq_2"]                              # T×N×W
     t43_2 = cache["t43_2"]                            # T×N×1
     q_before = cache["q_before"]                      # T×N×R
-    sq = cache["sq"]                                  # T×N×3
+    sq_2 = cache["sq_2"]                              # T×N×3
     t55_2 = cache["t55_2"]                            # T×N×R
     iq = cache["iq"]                                  # T×N×R
     t52_2 = cache["t52_2"]                            # T×N×R
@@ -459,11 +459,11 @@ def backward(cache, upstream=1.0):
     t33_2 = cache["t33_2"]                            # T×N×1
     t34_2 = cache["t34_2"]                            # T×N×1
     d_2 = cache["d_2"]                                # T×N×1
-    gp = cache["gp"]                                  # T×N×1
+    gp_2 = cache["gp_2"]                              # T×N×1
     v_2 = cache["v_2"]                                # T×N×1
     t26_2 = cache["t26_2"]                            # T×N×R
     t28_2 = cache["t28_2"]                            # T×N×1
-    kp = cache["kp"]                                  # T×N×W
+    kp_2 = cache["kp_2"]                              # T×N×W
     w = cache["w"]                                    # T×N×R
     a = cache["a"]                                    # T×N×W
     M_before = cache["M_before"]                      # T×N×R×W
@@ -475,22 +475,22 @@ def backward(cache, upstream=1.0):
     cw = cache["cw"]                                  # T×N×R
     t16_2 = cache["t16_2"]                            # T×N×1
     t17_2 = cache["t17_2"]                            # T×N×1
-    t3_2 = cache["t3_2"]                              # T×N×1
-    gw = cache["gw"]                                  # T×N×1
+    t3_10 = cache["t3_10"]                            # T×N×1
+    gw_2 = cache["gw_2"]                              # T×N×1
     t7_2 = cache["t7_2"]                              # T×N×1
     t9_2 = cache["t9_2"]                              # T×N×R
     m = cache["m"]                                    # T×N×R
     t11_2 = cache["t11_2"]                            # T×N×1
-    kw = cache["kw"]                                  # T×N×W
-    t5_2 = cache["t5_2"]                              # T×N×1
+    kw_2 = cache["kw_2"]                              # T×N×W
+    t5_10 = cache["t5_10"]                            # T×N×1
     w_before = cache["w_before"]                      # T×N×R
-    sw = cache["sw"]                                  # T×N×3
+    sw_2 = cache["sw_2"]                              # T×N×3
     t18_2 = cache["t18_2"]                            # T×N×R
     iw = cache["iw"]                                  # T×N×R
     t15_2 = cache["t15_2"]                            # T×N×R
     k_2 = cache["k_2"]                                # T×N×1
     p_before = cache["p_before"]                      # T×N×R
-    sp = cache["sp"]                                  # T×N×3
+    sp_2 = cache["sp_2"]                              # T×N×3
     t35_2 = cache["t35_2"]                            # T×N×R
     ip = cache["ip"]                                  # T×N×R
     t32_2 = cache["t32_2"]                            # T×N×R
@@ -567,23 +567,23 @@ def backward(cache, upstream=1.0):
         jq_t = jq[t]
         t58_t = t58_2[t]
         cq_t = cq[t]
-        gq_t = gq[t]
+        gq_t = gq_2[t]
         t45_t = t45_2[t]
         t47_t = t47_2[t]
         u_t = u[t]
         t49_t = t49_2[t]
-        kq_t = kq[t]
-        sq_t = sq[t]
+        kq_t = kq_2[t]
+        sq_t = sq_2[t]
         t39_t = t39_2[t]
         p_t = p[t]
         jp_t = jp[t]
         t38_t = t38_2[t]
         cp_t = cp[t]
-        gp_t = gp[t]
+        gp_t = gp_2[t]
         v_t = v_2[t]
         t26_t = t26_2[t]
         t28_t = t28_2[t]
-        kp_t = kp[t]
+        kp_t = kp_2[t]
         w_t = w[t]
         a_t = a[t]
         M_prev = M_before[t]
@@ -592,14 +592,14 @@ def backward(cache, upstream=1.0):
         jw_t = jw[t]
         t21_t = t21_2[t]
         cw_t = cw[t]
-        gw_t = gw[t]
+        gw_t = gw_2[t]
         t7_t = t7_2[t]
         t9_t = t9_2[t]
         m_t = m[t]
         t11_t = t11_2[t]
-        kw_t = kw[t]
-        sw_t = sw[t]
-        sp_t = sp[t]
+        kw_t = kw_2[t]
+        sw_t = sw_2[t]
+        sp_t = sp_2[t]
         dr_t_2 = dr_next + dr[t]                      # dr_t = dr_next + dr[t]   N×(2*W)
         # dq_t = dq_next + einsum(ab,acb→ac, dr_t[:, W:], M[t])   N×R
         dq_t = dq_next + np.einsum("ab,acb->ac", dr_t_2[:, W:], M_t, optimize=True)
@@ -727,7 +727,7 @@ def backward(cache, upstream=1.0):
         dt18_t = djw_t * t17_2[t]                     # dt18_t = djw_t ⊙ t17[t]   N×R
         t15 = pad(dt18_t[:, R - 1:], 1, 0, R)         # t15 = pad(dt18_t[:, R - 1:], 1, 0, R)   N×R
         t16 = pad(dt18_t[:, :R - 1], 1, 1, R)         # t16 = pad(dt18_t[:, :R - 1], 1, 1, R)   N×R
-        dt15_t = djw_t * t3_2[t]                      # dt15_t = djw_t ⊙ t3[t]   N×R
+        dt15_t = djw_t * t3_10[t]                     # dt15_t = djw_t ⊙ t3[t]   N×R
         t17 = pad(dt15_t[:, 1:], 1, 0, R)             # t17 = pad(dt15_t[:, 1:], 1, 0, R)   N×R
         t18 = pad(dt15_t[:, 0:1], 1, R - 1, R)        # t18 = pad(dt15_t[:, 0:1], 1, R - 1, R)   N×R
         # diw_t = djw_t ⊙ t16[t] + t15 + t16 + t17 + t18   N×R
@@ -746,7 +746,7 @@ def backward(cache, upstream=1.0):
         t29 = dt8_t @ K_w.T                           # t29 = dt8_t K_wᵀ   N×H
         # dt7_t = sum(dt13_t ⊙ t9[t] / (t11[t] ⊙ m[t]), axis=-1, keepdims=True)   N×1
         dt7_t = np.sum(dt13_t * t9_t / (t11_t * m_t), axis=1, keepdims=True)
-        dt6_t = dt7_t * sigmoid(t5_2[t] + d_w)        # dt6_t = dt7_t ⊙ sigmoid(t5[t] + d_w)   N×1
+        dt6_t = dt7_t * sigmoid(t5_10[t] + d_w)       # dt6_t = dt7_t ⊙ sigmoid(t5[t] + d_w)   N×1
         t30 = dt6_t @ B_w.T                           # t30 = dt6_t B_wᵀ   N×H
         # t34 = dh_next + dh[t] + t20 + t21 + t22 + t23 + t24 + t25 + t26 + t27 + t28 + t29 + t30   N×H
         t34 = dh_next + dh[t] + t20 + t21 + t22 + t23 + t24 + t25 + t26 + t27 + t28 + t29 + t30
@@ -950,6 +950,35 @@ def outputs(params, data):
     q_prev = q0                                       # q_prev = q0   N×R
     h = np.empty((T, N, H), dtype)                    # T×N×H
     r = np.empty((T, N, 2 * W), dtype)                # T×N×(2*W)
+    m = np.empty((T, N, R), dtype)                    # T×N×R
+    kw_2 = np.empty((T, N, W), dtype)                 # T×N×W
+    cw = np.empty((T, N, R), dtype)                   # T×N×R
+    gw_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    iw = np.empty((T, N, R), dtype)                   # T×N×R
+    sw_2 = np.empty((T, N, 3), dtype)                 # T×N×3
+    jw = np.empty((T, N, R), dtype)                   # T×N×R
+    t38 = np.empty((T, N, R), dtype)                  # T×N×R
+    w = np.empty((T, N, R), dtype)                    # T×N×R
+    e = np.empty((T, N, W), dtype)                    # T×N×W
+    a = np.empty((T, N, W), dtype)                    # T×N×W
+    M = np.empty((T, N, R, W), dtype)                 # T×N×R×W
+    u = np.empty((T, N, R), dtype)                    # T×N×R
+    kp_2 = np.empty((T, N, W), dtype)                 # T×N×W
+    cp = np.empty((T, N, R), dtype)                   # T×N×R
+    gp_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    ip = np.empty((T, N, R), dtype)                   # T×N×R
+    sp_2 = np.empty((T, N, 3), dtype)                 # T×N×3
+    jp = np.empty((T, N, R), dtype)                   # T×N×R
+    t39 = np.empty((T, N, R), dtype)                  # T×N×R
+    p = np.empty((T, N, R), dtype)                    # T×N×R
+    kq_2 = np.empty((T, N, W), dtype)                 # T×N×W
+    cq = np.empty((T, N, R), dtype)                   # T×N×R
+    gq_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    iq = np.empty((T, N, R), dtype)                   # T×N×R
+    sq_2 = np.empty((T, N, 3), dtype)                 # T×N×3
+    jq = np.empty((T, N, R), dtype)                   # T×N×R
+    t40 = np.empty((T, N, R), dtype)                  # T×N×R
+    q = np.empty((T, N, R), dtype)                    # T×N×R
     for t in range(T):
         # b[t] = x[t] W_x + r[t-1] W_r + h[t-1] W_h + b_h   N×H
         b_t = x[t] @ W_x + r_prev @ W_r + h_prev @ W_h + b_h
@@ -1066,11 +1095,45 @@ def outputs(params, data):
         r_t = np.concatenate([np.einsum("ab,abc->ac", p_t, M_t, optimize=True), np.einsum("ab,abc->ac", q_t, M_t, optimize=True)], axis=1)
         h[t] = h_t
         r[t] = r_t
+        m[t] = m_t
+        kw_2[t] = kw_t
+        cw[t] = cw_t
+        gw_2[t] = gw_t
+        iw[t] = iw_t
+        sw_2[t] = sw_t
+        jw[t] = jw_t
+        t38[t] = vw_t
+        w[t] = w_t
+        e[t] = e_t
+        a[t] = a_t
+        M[t] = M_t
+        u[t] = u_t
+        kp_2[t] = kp_t
+        cp[t] = cp_t
+        gp_2[t] = gp_t
+        ip[t] = ip_t
+        sp_2[t] = sp_t
+        jp[t] = jp_t
+        t39[t] = vp_t
+        p[t] = p_t
+        kq_2[t] = kq_t
+        cq[t] = cq_t
+        gq_2[t] = gq_t
+        iq[t] = iq_t
+        sq_2[t] = sq_t
+        jq[t] = jq_t
+        t40[t] = vq_t
+        q[t] = q_t
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, O) + (r.reshape(N * T, 2 * W) @ W_v).reshape(T, N, O) + b_o
     L = np.sum(softplus(z) - y * z) / (N * O * T)     # L = mean(binary_cross_entropy_with_logits(z, y))
-    return {"h": h, "r": r, "z": z, "L": L}
+    return {
+        "h": h, "r": r, "z": z, "L": L, "m": m, "kw": kw_2, "cw": cw, "gw": gw_2, "iw": iw, "sw": sw_2,
+        "jw": jw, "vw": t38, "w": w, "e": e, "a": a, "M": M, "u": u, "kp": kp_2, "cp": cp, "gp": gp_2,
+        "ip": ip, "sp": sp_2, "jp": jp, "vp": t39, "p": p, "kq": kq_2, "cq": cq, "gq": gq_2, "iq": iq,
+        "sq": sq_2, "jq": jq, "vq": t40, "q": q,
+    }
 
 
 def init_params(rng, **dims):

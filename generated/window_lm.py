@@ -265,4 +265,4 @@ def scaled(grads, dtypes, upstream):
 
 def returned(arrays, dtypes):
     """The arrays in the dtypes to return them in."""
-    return {name: np.asarray(array, dtypes[name])[()] for name, array in arrays.items()}
+    return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}

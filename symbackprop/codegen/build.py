@@ -44,7 +44,8 @@ class Builder:
         results = {row.name or "": row for row in self.results}
         outgoing = self._finished(forward, results, {k.id for k in kept if not k.args})
         backward, gradients = self._backward(kept)
-        evaluate = self.scheduler.block(list(self.model.equations.values()), self.leaf_names)
+        named = self.model.intermediates()
+        evaluate = self.scheduler.block(list(named.values()), self.leaf_names)
         model = self.model
         return Program(
             name=model.name, summary=model.summary, text=text, level=self.level, dtype=dtype, rows=self.rows,
@@ -56,7 +57,7 @@ class Builder:
             forward=forward, results=dict(zip(results, outgoing, strict=True)), result_rows=results,
             kept={forward.names[k.id]: k for k in kept}, backward=backward, upstream=dict(model.upstream),
             gradients=gradients, unreached=tuple(model.unreached()), evaluate=evaluate,
-            equations={name: evaluate.names[row.id] for name, row in model.equations.items()},
+            equations={name: evaluate.names[row.id] for name, row in named.items()},
             written=dict(self.d.names), expanded=self.d.expanded,
         )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +59,7 @@ class Model:
         self.data_rows: dict[str, Node] = {}
         self.constants: dict[str, Node] = {}
         self.equations: dict[str, Node] = {}
+        self.stacks: dict[str, Callable[[], Node]] = {}
         self.loss_row: Node | None = None
         self.output_rows: dict[str, Node] = {}
         self.upstream: dict[str, Node] = {}
@@ -216,6 +217,11 @@ class Model:
             self.upstream[name] = self.graph.leaf(wanted, row.shape, "upstream")
         return self.upstream[name]
 
+    def intermediates(self) -> dict[str, Node]:
+        """Every named intermediate: the equations, then what loops assign and no equation reads, stacked over time."""
+        hidden = {name: stack() for name, stack in self.stacks.items() if name not in self.graph.names}
+        return {**self.equations, **hidden}
+
     def unreached(self) -> list[str]:
         """Parameters and inputs that no result depends on: their gradient is zero."""
         reached = {n.id for n in self.graph.topological(self.results())}
@@ -245,3 +251,13 @@ class Model:
 
     def __repr__(self) -> str:
         return f"<Model {self.name}: {', '.join(label(r) for r in [*self.params.values()])}>"
+
+    def _repr_latex_(self) -> str:
+        from symbackprop.render.notebook import model_latex
+
+        return model_latex(self)
+
+    def _repr_html_(self) -> str | None:
+        from symbackprop.render.notebook import model_html
+
+        return model_html(self)

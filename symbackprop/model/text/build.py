@@ -58,6 +58,7 @@ class Builder:
         if "loss" in self.model.equations and self.model.loss_row is None and not self.model.output_rows:
             raise ModelError("the model has an equation called loss but no loss: write `loss L = …`")
         self.model.results()
+        self.model.stacks = {name: loop.stack for name, loop in self.top.loops.items()}
 
     # -- declarations
     def dims(self, s: tree.Dims) -> None:
