@@ -88,6 +88,14 @@ def _function(graph: Graph, expr: sp.Expr) -> Node:
     return graph.call(record.name, *[lower(graph, a) for a in expr.args])
 
 
+def _size(graph: Graph, expr: sp.Expr) -> Node:
+    """A size that windows leave, such as ⌊S/2⌋, used as a number."""
+    for symbol in expr.free_symbols:
+        if isinstance(symbol, RowSymbol) or _by_name(graph, symbol).op.name != "const":
+            raise ModelError(f"{expr.func.__name__} of an array has no row: it has no useful derivative")
+    return graph.const(expr)
+
+
 def _pairwise(name: str) -> Callable[[Graph, sp.Expr], Node]:
     def rule(graph: Graph, expr: sp.Expr) -> Node:
         rows = [lower(graph, a) for a in expr.args]
@@ -129,6 +137,7 @@ _RULES: dict[Any, Callable[[Graph, sp.Expr], Node]] = {
     sp.Max: _max,
     sp.Min: _pairwise("minimum"),
     sp.Piecewise: _piecewise,
+    sp.floor: _size,
     sp.Abs: _unary("abs"),
     sp.sign: _unary("sign"),
     sp.tan: _via_trig(lambda x: sp.sin(x) / sp.cos(x)),
