@@ -17,7 +17,11 @@ _HOME = {
     "load": "symbackprop.model",
     "derive": "symbackprop.derive",
     "codegen": "symbackprop.codegen",
-    "verify": "symbackprop.verify",
+    "verify": "symbackprop.check",
+    "scan": "symbackprop.core.loops",
+    "grad": "symbackprop.core.reverse",
+    "lstm_cell": "symbackprop.core.functions.layers",
+    "gru_cell": "symbackprop.core.functions.layers",
 }
 
 
@@ -31,6 +35,11 @@ def __getattr__(name: str) -> Any:
     if name in functions:
         return functions[name]
     raise AttributeError(f"module 'symbackprop' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    functions = import_module("symbackprop.core.functions").FUNCTIONS
+    return sorted({"__version__", *_HOME, *functions})
 
 
 class _Package(ModuleType):

@@ -74,5 +74,7 @@ class MissingExtra(SymbackpropError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` Did you mean …?`` when a known word is close, else the empty string."""
-    near = difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    listed = sorted(known)
+    same = [k for k in listed if k.lower() == word.lower()]  # w for W
+    near = same or difflib.get_close_matches(word, listed, n=1, cutoff=0.6)
     return f" Did you mean {near[0]!r}?" if near else ""

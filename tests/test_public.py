@@ -34,3 +34,25 @@ def leaf() -> Any:
     from symbackprop import Model
 
     return Model("m").data("x", (3,))
+
+
+def test_what_is_public_is_listed_and_can_be_imported() -> None:
+    import symbackprop
+
+    assert {*NAMES, "load", "scan", "grad", "lstm_cell", "gru_cell", "relu", "conv2d"} <= set(dir(symbackprop))
+    assert all(callable(getattr(symbackprop, name)) for name in dir(symbackprop) if name != "__version__")
+
+
+def test_a_loop_in_python_reads_like_one_in_text() -> None:
+    from symbackprop import Model, grad, mean, scan, tanh
+
+    m = Model("rnn")
+    T, H = m.dims("T H")
+    x, h0, u = m.data("x", (T, H)), m.data("h0", (H,)), m.param("u", (H,))
+    (last,), _ = scan(lambda carry, element: (tanh(element[0] + u * carry[0]),) * 2, h0, x, names=["h"])
+    m.loss("L", mean(last**2))
+    assert "    h[t] = tanh(x[t] + u * h[t-1])\nloss L = mean(h[T]**2)" in m.text()
+    assert [g.shape for g in grad(m.loss_row, [u])] == [u.shape]
+    backwards, _ = scan(lambda carry, element: (element[0] * carry[0],) * 2, h0, x, reverse=True, names=["b"])
+    m.let("first", backwards[0])
+    assert "b[t] = x[t] * b[t+1]" in m.text()

@@ -123,11 +123,16 @@ def scan(
     start, xs = _tuple(init), _tuple(sequences)
     graph = (*start, *xs)[0].graph
     size = _length(xs, length)
-    before = [f"{_carry_name(names, i, a)}[{index}-1]" for i, a in enumerate(start)]
+    called = [_carry_name(names, i) for i in range(len(start))]
+    before = [f"{name}[{index}{'+' if reverse else '-'}1]" for name in called]
     carry = [body_leaf(graph, name, a.shape, kind=a.kind) for name, a in zip(before, start, strict=True)]
     now = [f"{x.name or 'x' + str(i)}[{index}]" for i, x in enumerate(xs)]
     elements = [body_leaf(graph, name, x.shape[1:], kind=x.kind) for name, x in zip(now, xs, strict=True)]
+    born = len(graph.nodes)
     carried, stacked = (list(_tuple(part)) for part in body(tuple(carry), tuple(elements)))
+    for name, row in zip(called, carried, strict=False):
+        if row.name is None and row.id >= born:
+            row.name = f"{name}[{index}]"
     return close_loop(graph, size, carry, elements, carried, stacked, (*start, *xs), reverse, index)
 
 
@@ -171,7 +176,7 @@ def _tuple(value: Any) -> tuple[Node, ...]:
     return (value,) if isinstance(value, Node) else tuple(value)
 
 
-def _carry_name(names: Sequence[str], i: int, init: Node) -> str:
+def _carry_name(names: Sequence[str], i: int) -> str:
     return names[i] if i < len(names) else f"c{i}"
 
 
