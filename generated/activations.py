@@ -1,0 +1,523 @@
+"""activations: the activation functions, each on an input of its own, derivatives in terms of cached values
+
+Written by `symbackprop codegen` from the model text MODEL; `symbackprop verify FILE` checks it, edited or not.
+PARAMS and DATA say which arrays forward takes, by name, and their shapes.
+"""
+
+import numpy as np
+
+NAME = "activations"
+MODEL = """\
+# name: activations
+# summary: the activation functions, each on an input of its own, derivatives in terms of cached values
+# source: USC CSCI 544, lecture 8; Stanford CS224N, lecture 3
+# tags: vector, layer, activations, lecture-b, lecture-c
+# note: tanh(z) = 2 sigma(2z) - 1
+# note: sigma'(z) = sigma(z) (1 - sigma(z)) = sigma(z) sigma(-z)
+dim N, D, M
+input z_logistic: N, z_tanh: N, z_relu: N, z_leaky: N, z_prelu: N, z_elu: N, z_softplus: N
+input z_gelu: N, z_gelu_s: N, z_gelu_t: N, z_silu: N, z_swish: N, z_mish: N
+param alpha, beta
+input x: D
+param W: D x M, b: M, V: D x M, v: M, W_s: D x M, b_s: M, V_s: D x M, c: M, beta_s
+output a_logistic = sigmoid(z_logistic)
+output a_tanh = tanh(z_tanh)
+output a_relu = relu(z_relu)
+output a_leaky = leaky_relu(z_leaky, 0.01)
+output a_prelu = leaky_relu(z_prelu, alpha)
+output a_elu = elu(z_elu, 1)
+output a_softplus = softplus(z_softplus)
+output a_gelu = gelu(z_gelu)
+output a_gelu_s = gelu_sigmoid(z_gelu_s)
+output a_gelu_t = gelu_tanh(z_gelu_t)
+output a_silu = silu(z_silu)
+output a_swish = swish(z_swish, beta=beta)
+output a_mish = mish(z_mish)
+g = sigmoid(x @ W + b)
+output GLU = (x @ V + v) * g
+r = swish(x @ W_s + b_s, beta=beta_s)
+output SwiGLU = (x @ V_s + c) * r
+"""
+PARAMS = {
+    "alpha": (), "beta": (), "W": ("D", "M"), "b": ("M",), "V": ("D", "M"), "v": ("M",), "W_s": ("D", "M"),
+    "b_s": ("M",), "V_s": ("D", "M"), "c": ("M",), "beta_s": (),
+}
+DATA = {
+    "z_logistic": ("N",), "z_tanh": ("N",), "z_relu": ("N",), "z_leaky": ("N",), "z_prelu": ("N",),
+    "z_elu": ("N",), "z_softplus": ("N",), "z_gelu": ("N",), "z_gelu_s": ("N",), "z_gelu_t": ("N",),
+    "z_silu": ("N",), "z_swish": ("N",), "z_mish": ("N",), "x": ("D",),
+}
+DIMS = {"N": None, "D": None, "M": None}
+LOSS = None
+OUTPUTS = ("a_logistic", "a_tanh", "a_relu", "a_leaky", "a_prelu", "a_elu", "a_softplus", "a_gelu", "a_gelu_s", "a_gelu_t", "a_silu", "a_swish", "a_mish", "GLU", "SwiGLU")
+INTEGERS = {}
+DTYPE = np.float64
+
+
+def forward(params, data):
+    """Computes the outputs, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    alpha = arrays["alpha"]
+    beta = arrays["beta"]
+    W = arrays["W"]                                   # D×M
+    b = arrays["b"]                                   # M
+    V = arrays["V"]                                   # D×M
+    v = arrays["v"]                                   # M
+    W_s = arrays["W_s"]                               # D×M
+    b_s = arrays["b_s"]                               # M
+    V_s = arrays["V_s"]                               # D×M
+    c = arrays["c"]                                   # M
+    beta_s = arrays["beta_s"]
+    z_logistic = arrays["z_logistic"]                 # N
+    z_tanh = arrays["z_tanh"]                         # N
+    z_relu = arrays["z_relu"]                         # N
+    z_leaky = arrays["z_leaky"]                       # N
+    z_prelu = arrays["z_prelu"]                       # N
+    z_elu = arrays["z_elu"]                           # N
+    z_softplus = arrays["z_softplus"]                 # N
+    z_gelu = arrays["z_gelu"]                         # N
+    z_gelu_s = arrays["z_gelu_s"]                     # N
+    z_gelu_t = arrays["z_gelu_t"]                     # N
+    z_silu = arrays["z_silu"]                         # N
+    z_swish = arrays["z_swish"]                       # N
+    z_mish = arrays["z_mish"]                         # N
+    x = arrays["x"]                                   # D
+    N, M = sizes["N"], sizes["M"]
+    a_logistic = sigmoid(z_logistic)                  # a_logistic = sigmoid(z_logistic)   N
+    a_tanh = np.tanh(z_tanh)                          # a_tanh = tanh(z_tanh)   N
+    a_relu = np.maximum(z_relu, 0)                    # a_relu = relu(z_relu)   N
+    a_leaky = leaky_relu(z_leaky, 0.01)               # a_leaky = leaky_relu(z_leaky, 0.01)   N
+    a_prelu = leaky_relu(z_prelu, alpha)              # a_prelu = leaky_relu(z_prelu, alpha)   N
+    a_elu = elu(z_elu, 1)                             # a_elu = elu(z_elu, 1)   N
+    a_softplus = softplus(z_softplus)                 # a_softplus = softplus(z_softplus)   N
+    Phi = normal_cdf(z_gelu)                          # Phi = normal_cdf(z_gelu)   N
+    a_gelu = z_gelu * Phi                             # a_gelu = gelu(z_gelu)   N
+    a = 1.702 * z_gelu_s                              # a = 851 · z_gelu_s / 500   N
+    s_2 = sigmoid(a)                                  # s_2 = sigmoid(a)   N
+    a_gelu_s = z_gelu_s * s_2                         # a_gelu_s = z_gelu_s ⊙ s_2   N
+    # u = sqrt(2) · (z_gelu_t + 8943 · z_gelu_t³ / 200000) / sqrt(pi)   N
+    u = 0.7978845608028654 * (z_gelu_t + 0.044715 * (z_gelu_t * z_gelu_t * z_gelu_t))
+    t = np.tanh(u)                                    # t = tanh(u)   N
+    a_gelu_t = z_gelu_t * (1 + t) / 2                 # a_gelu_t = z_gelu_t ⊙ (1 + t) / 2   N
+    s_3 = sigmoid(z_silu)                             # s_3 = sigmoid(z_silu)   N
+    a_silu = z_silu * s_3                             # a_silu = silu(z_silu)   N
+    d = beta * z_swish                                # d = beta · z_swish   N
+    s_4 = sigmoid(d)                                  # s_4 = sigmoid(d)   N
+    a_swish = z_swish * s_4                           # a_swish = z_swish ⊙ s_4   N
+    e = softplus(z_mish)                              # e = softplus(z_mish)   N
+    t_2 = np.tanh(e)                                  # t_2 = tanh(e)   N
+    a_mish = z_mish * t_2                             # a_mish = z_mish ⊙ t_2   N
+    t1 = x @ V                                        # t1 = Vᵀ x   M
+    h = x @ W + b                                     # h = Wᵀ x + b   M
+    g = sigmoid(h)                                    # g = sigmoid(h)   M
+    GLU = (t1 + v) * g                                # GLU = (t1 + v) ⊙ g   M
+    t2 = x @ V_s                                      # t2 = V_sᵀ x   M
+    k = x @ W_s + b_s                                 # k = W_sᵀ x + b_s   M
+    m = beta_s * k                                    # m = beta_s · k   M
+    s = sigmoid(m)                                    # s = sigmoid(m)   M
+    r = k * s                                         # r = k ⊙ s   M
+    SwiGLU = (t2 + c) * r                             # SwiGLU = (t2 + c) ⊙ r   M
+    cache = {
+        "a_logistic": a_logistic, "a_tanh": a_tanh, "z_relu": z_relu, "z_leaky": z_leaky, "alpha": alpha,
+        "z_prelu": z_prelu, "a_elu": a_elu, "z_elu": z_elu, "z_softplus": z_softplus, "Phi": Phi,
+        "z_gelu": z_gelu, "s_2": s_2, "z_gelu_s": z_gelu_s, "t": t, "z_gelu_t": z_gelu_t, "s_3": s_3,
+        "z_silu": z_silu, "s_4": s_4, "z_swish": z_swish, "beta": beta, "t_2": t_2, "z_mish": z_mish,
+        "t2": t2, "c": c, "s": s, "k": k, "beta_s": beta_s, "W_s": W_s, "r": r, "V_s": V_s, "t1": t1, "v": v,
+        "g": g, "W": W, "V": V, "x": x, "N": N, "M": M, "dtype": dtype, "dtypes": dtypes,
+    }
+    return {
+        "a_logistic": a_logistic, "a_tanh": a_tanh, "a_relu": a_relu, "a_leaky": a_leaky, "a_prelu": a_prelu,
+        "a_elu": a_elu, "a_softplus": a_softplus, "a_gelu": a_gelu, "a_gelu_s": a_gelu_s,
+        "a_gelu_t": a_gelu_t, "a_silu": a_silu, "a_swish": a_swish, "a_mish": a_mish, "GLU": GLU,
+        "SwiGLU": SwiGLU,
+    }, cache
+
+
+def backward(cache, upstream):
+    """The gradients with respect to every parameter and input, given upstream, the gradient of the outputs."""
+    a_logistic = cache["a_logistic"]                  # N
+    a_tanh = cache["a_tanh"]                          # N
+    z_relu = cache["z_relu"]                          # N
+    z_leaky = cache["z_leaky"]                        # N
+    alpha = cache["alpha"]
+    z_prelu = cache["z_prelu"]                        # N
+    a_elu = cache["a_elu"]                            # N
+    z_elu = cache["z_elu"]                            # N
+    z_softplus = cache["z_softplus"]                  # N
+    Phi = cache["Phi"]                                # N
+    z_gelu = cache["z_gelu"]                          # N
+    s_2 = cache["s_2"]                                # N
+    z_gelu_s = cache["z_gelu_s"]                      # N
+    t = cache["t"]                                    # N
+    z_gelu_t = cache["z_gelu_t"]                      # N
+    s_3 = cache["s_3"]                                # N
+    z_silu = cache["z_silu"]                          # N
+    s_4 = cache["s_4"]                                # N
+    z_swish = cache["z_swish"]                        # N
+    beta = cache["beta"]
+    t_2 = cache["t_2"]                                # N
+    z_mish = cache["z_mish"]                          # N
+    t2 = cache["t2"]                                  # M
+    c = cache["c"]                                    # M
+    s = cache["s"]                                    # M
+    k = cache["k"]                                    # M
+    beta_s = cache["beta_s"]
+    W_s = cache["W_s"]                                # D×M
+    r = cache["r"]                                    # M
+    V_s = cache["V_s"]                                # D×M
+    t1 = cache["t1"]                                  # M
+    v = cache["v"]                                    # M
+    g = cache["g"]                                    # M
+    W = cache["W"]                                    # D×M
+    V = cache["V"]                                    # D×M
+    x = cache["x"]                                    # D
+    N, M = cache["N"], cache["M"]
+    dtype = cache["dtype"]
+    shapes = {
+        "a_logistic": (N,), "a_tanh": (N,), "a_relu": (N,), "a_leaky": (N,), "a_prelu": (N,), "a_elu": (N,),
+        "a_softplus": (N,), "a_gelu": (N,), "a_gelu_s": (N,), "a_gelu_t": (N,), "a_silu": (N,),
+        "a_swish": (N,), "a_mish": (N,), "GLU": (M,), "SwiGLU": (M,),
+    }
+    upstream = upstream_arrays(upstream, shapes, dtype)
+    da_logistic = upstream["a_logistic"]
+    da_tanh = upstream["a_tanh"]
+    da_relu = upstream["a_relu"]
+    da_leaky = upstream["a_leaky"]
+    da_prelu = upstream["a_prelu"]
+    da_elu = upstream["a_elu"]
+    da_softplus = upstream["a_softplus"]
+    da_gelu = upstream["a_gelu"]
+    da_gelu_s = upstream["a_gelu_s"]
+    da_gelu_t = upstream["a_gelu_t"]
+    da_silu = upstream["a_silu"]
+    da_swish = upstream["a_swish"]
+    da_mish = upstream["a_mish"]
+    dGLU = upstream["GLU"]
+    dSwiGLU = upstream["SwiGLU"]
+    dc = dSwiGLU * r                                  # dc = dSwiGLU ⊙ r   M
+    dV_s = np.outer(x, dc)                            # dV_s = x dcᵀ   D×M
+    dr = dSwiGLU * (t2 + c)                           # dr = dSwiGLU ⊙ (t2 + c)   M
+    ds = dr * k                                       # ds = dr ⊙ k   M
+    dm = ds * s * (1 - s)                             # dm = ds ⊙ s ⊙ (1 − s)   M
+    dbeta_s = np.vdot(dm, k)                          # dbeta_s = sum(dm ⊙ k)
+    dk = dr * s + dm * beta_s                         # dk = dr ⊙ s + dm ⊙ beta_s   M
+    dW_s = np.outer(x, dk)                            # dW_s = x dkᵀ   D×M
+    dv = dGLU * g                                     # dv = dGLU ⊙ g   M
+    dV = np.outer(x, dv)                              # dV = x dvᵀ   D×M
+    dg = dGLU * (t1 + v)                              # dg = dGLU ⊙ (t1 + v)   M
+    dh = dg * g * (1 - g)                             # dh = dg ⊙ g ⊙ (1 − g)   M
+    dx = W_s @ dk + V_s @ dc + W @ dh + V @ dv        # dx = W_s dk + V_s dc + W dh + V dv   D
+    dW = np.outer(x, dh)                              # dW = x dhᵀ   D×M
+    de = da_mish * z_mish * (1 - t_2 ** 2)            # de = da_mish ⊙ z_mish ⊙ (1 − t_2²)   N
+    dz_mish = da_mish * t_2 + de * sigmoid(z_mish)    # dz_mish = da_mish ⊙ t_2 + de ⊙ sigmoid(z_mish)   N
+    dd = da_swish * z_swish * s_4 * (1 - s_4)         # dd = da_swish ⊙ z_swish ⊙ s_4 ⊙ (1 − s_4)   N
+    dbeta = np.vdot(dd, z_swish)                      # dbeta = sum(dd ⊙ z_swish)
+    dz_swish = da_swish * s_4 + dd * beta             # dz_swish = da_swish ⊙ s_4 + dd ⊙ beta   N
+    # dz_silu = da_silu ⊙ s_3 + da_silu ⊙ z_silu ⊙ s_3 ⊙ (1 − s_3)   N
+    dz_silu = da_silu * s_3 + da_silu * z_silu * s_3 * (1 - s_3)
+    du = da_gelu_t * z_gelu_t * (1 - t ** 2) / 2      # du = da_gelu_t ⊙ z_gelu_t ⊙ (1 − t²) / 2   N
+    # dz_gelu_t = da_gelu_t ⊙ (1 + t) / 2 + sqrt(2) · du ⊙ (1 + 26829 · z_gelu_t² / 200000) / sqrt(pi)   N
+    dz_gelu_t = da_gelu_t * (1 + t) / 2 + 0.7978845608028654 * du * (1 + 0.134145 * z_gelu_t ** 2)
+    da = da_gelu_s * z_gelu_s * s_2 * (1 - s_2)       # da = da_gelu_s ⊙ z_gelu_s ⊙ s_2 ⊙ (1 − s_2)   N
+    dz_gelu_s = da_gelu_s * s_2 + 1.702 * da          # dz_gelu_s = da_gelu_s ⊙ s_2 + 851 · da / 500   N
+    # dz_gelu = da_gelu ⊙ Phi + da_gelu ⊙ z_gelu ⊙ normal_pdf(z_gelu)   N
+    dz_gelu = da_gelu * Phi + da_gelu * z_gelu * normal_pdf(z_gelu)
+    dz_softplus = da_softplus * sigmoid(z_softplus)   # dz_softplus = da_softplus ⊙ sigmoid(z_softplus)   N
+    t3 = heaviside(z_elu, 0)                          # t3 = z_elu > 0   N
+    dz_elu = da_elu * ((1 + a_elu) * (1 - t3) + t3)   # dz_elu = da_elu ⊙ ((1 + a_elu) ⊙ (1 − t3) + t3)   N
+    t4 = z_prelu > 0                                  # t4 = z_prelu > 0   N
+    # dz_prelu = da_prelu ⊙ (alpha ⊙ (1 − t4) + t4)   N
+    dz_prelu = da_prelu * (alpha * (1 - t4.astype(dtype)) + t4.astype(dtype))
+    # dalpha = sum(da_prelu ⊙ z_prelu ⊙ (1 − t4))
+    dalpha = np.sum(da_prelu * z_prelu * (1 - t4.astype(dtype)))
+    # dz_leaky = da_leaky ⊙ (0.01 + 99 · (z_leaky > 0) / 100)   N
+    dz_leaky = da_leaky * (0.01 + 0.99 * (z_leaky > 0).astype(dtype))
+    dz_relu = da_relu * (z_relu > 0)                  # dz_relu = da_relu ⊙ (z_relu > 0)   N
+    dz_tanh = da_tanh * (1 - a_tanh ** 2)             # dz_tanh = da_tanh ⊙ (1 − a_tanh²)   N
+    # dz_logistic = da_logistic ⊙ a_logistic ⊙ (1 − a_logistic)   N
+    dz_logistic = da_logistic * a_logistic * (1 - a_logistic)
+    db = dh                                           # db = dh   M
+    db_s = dk                                         # db_s = dk   M
+    grads = {
+        "z_logistic": dz_logistic, "z_tanh": dz_tanh, "z_relu": dz_relu, "z_leaky": dz_leaky,
+        "z_prelu": dz_prelu, "z_elu": dz_elu, "z_softplus": dz_softplus, "z_gelu": dz_gelu,
+        "z_gelu_s": dz_gelu_s, "z_gelu_t": dz_gelu_t, "z_silu": dz_silu, "z_swish": dz_swish,
+        "z_mish": dz_mish, "alpha": dalpha, "beta": dbeta, "x": dx, "W": dW, "b": db, "V": dV, "v": dv,
+        "W_s": dW_s, "b_s": db_s, "V_s": dV_s, "c": dc, "beta_s": dbeta_s,
+    }
+    return returned(grads, cache["dtypes"])
+
+
+def outputs(params, data):
+    """Every named intermediate, by its name."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    alpha = arrays["alpha"]
+    beta = arrays["beta"]
+    W = arrays["W"]                                   # D×M
+    b = arrays["b"]                                   # M
+    V = arrays["V"]                                   # D×M
+    v = arrays["v"]                                   # M
+    W_s = arrays["W_s"]                               # D×M
+    b_s = arrays["b_s"]                               # M
+    V_s = arrays["V_s"]                               # D×M
+    c = arrays["c"]                                   # M
+    beta_s = arrays["beta_s"]
+    z_logistic = arrays["z_logistic"]                 # N
+    z_tanh = arrays["z_tanh"]                         # N
+    z_relu = arrays["z_relu"]                         # N
+    z_leaky = arrays["z_leaky"]                       # N
+    z_prelu = arrays["z_prelu"]                       # N
+    z_elu = arrays["z_elu"]                           # N
+    z_softplus = arrays["z_softplus"]                 # N
+    z_gelu = arrays["z_gelu"]                         # N
+    z_gelu_s = arrays["z_gelu_s"]                     # N
+    z_gelu_t = arrays["z_gelu_t"]                     # N
+    z_silu = arrays["z_silu"]                         # N
+    z_swish = arrays["z_swish"]                       # N
+    z_mish = arrays["z_mish"]                         # N
+    x = arrays["x"]                                   # D
+    a_logistic = sigmoid(z_logistic)                  # a_logistic = sigmoid(z_logistic)   N
+    a_tanh = np.tanh(z_tanh)                          # a_tanh = tanh(z_tanh)   N
+    a_relu = np.maximum(z_relu, 0)                    # a_relu = relu(z_relu)   N
+    a_leaky = leaky_relu(z_leaky, 0.01)               # a_leaky = leaky_relu(z_leaky, 0.01)   N
+    a_prelu = leaky_relu(z_prelu, alpha)              # a_prelu = leaky_relu(z_prelu, alpha)   N
+    a_elu = elu(z_elu, 1)                             # a_elu = elu(z_elu, 1)   N
+    a_softplus = softplus(z_softplus)                 # a_softplus = softplus(z_softplus)   N
+    a_gelu = z_gelu * normal_cdf(z_gelu)              # a_gelu = gelu(z_gelu)   N
+    a = 1.702 * z_gelu_s                              # a = 851 · z_gelu_s / 500   N
+    a_gelu_s = z_gelu_s * sigmoid(a)                  # a_gelu_s = z_gelu_s ⊙ sigmoid(a)   N
+    # u = sqrt(2) · (z_gelu_t + 8943 · z_gelu_t³ / 200000) / sqrt(pi)   N
+    u = 0.7978845608028654 * (z_gelu_t + 0.044715 * (z_gelu_t * z_gelu_t * z_gelu_t))
+    a_gelu_t = z_gelu_t * (1 + np.tanh(u)) / 2        # a_gelu_t = z_gelu_t ⊙ (1 + tanh(u)) / 2   N
+    a_silu = z_silu * sigmoid(z_silu)                 # a_silu = silu(z_silu)   N
+    d = beta * z_swish                                # d = beta · z_swish   N
+    a_swish = z_swish * sigmoid(d)                    # a_swish = z_swish ⊙ sigmoid(d)   N
+    e = softplus(z_mish)                              # e = softplus(z_mish)   N
+    a_mish = z_mish * np.tanh(e)                      # a_mish = z_mish ⊙ tanh(e)   N
+    h = x @ W + b                                     # h = Wᵀ x + b   M
+    g = sigmoid(h)                                    # g = sigmoid(h)   M
+    GLU = (x @ V + v) * g                             # GLU = (Vᵀ x + v) ⊙ g   M
+    k = x @ W_s + b_s                                 # k = W_sᵀ x + b_s   M
+    m = beta_s * k                                    # m = beta_s · k   M
+    s = sigmoid(m)                                    # s = sigmoid(m)   M
+    r = k * s                                         # r = k ⊙ s   M
+    SwiGLU = (x @ V_s + c) * r                        # SwiGLU = (V_sᵀ x + c) ⊙ r   M
+    return {
+        "a_logistic": a_logistic, "a_tanh": a_tanh, "a_relu": a_relu, "a_leaky": a_leaky, "a_prelu": a_prelu,
+        "a_elu": a_elu, "a_softplus": a_softplus, "a_gelu": a_gelu, "a_gelu_s": a_gelu_s,
+        "a_gelu_t": a_gelu_t, "a_silu": a_silu, "a_swish": a_swish, "a_mish": a_mish, "g": g, "GLU": GLU,
+        "r": r, "SwiGLU": SwiGLU,
+    }
+
+
+def init_params(rng, **dims):
+    """Initial parameters drawn from a numpy.random.Generator; sizes as in init_params(rng, D=4)."""
+    D, M = chosen(dims, DIMS, ("D", "M"))
+    params = {
+        "alpha": rng.standard_normal(),
+        "beta": rng.standard_normal(),
+        "W": rng.standard_normal((D, M)) * (1 / D) ** 0.5,
+        "b": np.zeros(M),
+        "V": rng.standard_normal((D, M)) * (1 / D) ** 0.5,
+        "v": np.zeros(M),
+        "W_s": rng.standard_normal((D, M)) * (1 / D) ** 0.5,
+        "b_s": np.zeros(M),
+        "V_s": rng.standard_normal((D, M)) * (1 / D) ** 0.5,
+        "c": np.zeros(M),
+        "beta_s": rng.standard_normal(),
+    }
+    return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
+
+
+def read(params, data):
+    """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return."""
+    check_names(params, PARAMS, "params")
+    check_names(data, DATA, "data")
+    given = {**params, **data}
+    shapes = {**PARAMS, **DATA}
+    arrays = {name: as_array(name, given[name]) for name in shapes}
+    sizes = {}
+    bind_sizes(arrays, shapes, sizes)
+    check_shapes(arrays, shapes, sizes)
+    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
+    dtypes = {}
+    for name, array in arrays.items():
+        if name in INTEGERS:
+            check_range(name, array, INTEGERS[name], sizes)
+            arrays[name] = as_integers(name, array)[()]
+        else:
+            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            arrays[name] = array.astype(dtype, copy=False)[()]
+    return arrays, sizes, dtype, dtypes
+
+
+def check_names(given, declared, what):
+    """ValueError unless given is a dict with exactly the declared names."""
+    if not isinstance(given, dict):
+        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+    missing = [name for name in declared if name not in given]
+    extra = [name for name in given if name not in declared]
+    if missing or extra:
+        wrong = f"no {missing[0]!r}" if missing else f"an unknown name {extra[0]!r}"
+        raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
+
+
+def as_array(name, value):
+    """The value as an array of real numbers; ValueError naming it for anything else."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} is not an array of real numbers: its dtype is {array.dtype}")
+    return array
+
+
+def as_integers(name, array):
+    """Integer data; an empty list is fine, floats are not."""
+    if array.dtype.kind == "f" and array.size:
+        raise ValueError(f"{name} has to hold integers, not {array.dtype}")
+    return array.astype(np.intp)
+
+
+def is_float(value):
+    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
+    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+
+
+def computing_dtype(arrays, given, integers, default):
+    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
+    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+    return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
+
+
+def misfit(name, array, shape, sizes):
+    """The ValueError for an array of another shape than the declared one."""
+    symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    known = ", ".join(f"{d} = {sizes[d]}" for d in dict.fromkeys(shape) if d in sizes)
+    return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
+
+
+def bind_sizes(arrays, shapes, sizes):
+    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+    for name, shape in shapes.items():
+        if arrays[name].ndim != len(shape):
+            raise misfit(name, arrays[name], shape, sizes)
+        for dim, size in zip(shape, arrays[name].shape):
+            if isinstance(dim, str) and dim.isidentifier():
+                sizes.setdefault(dim, size)
+
+
+def check_shapes(arrays, shapes, sizes):
+    """ValueError for the first array whose shape is not the declared one under these sizes."""
+    for name, shape in shapes.items():
+        if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
+            raise misfit(name, arrays[name], shape, sizes)
+
+
+def check_range(name, array, bound, sizes):
+    """ValueError unless 0 <= array < bound everywhere."""
+    if array.size and not (array.min() >= 0 and array.max() < sizes.get(bound, bound)):
+        wrong = array.min() if array.min() < 0 else array.max()
+        limit = f"{bound} = {sizes[bound]}" if bound in sizes else bound
+        raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
+
+
+def chosen(dims, defaults, needed):
+    """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing."""
+    unknown = [name for name in dims if name not in defaults]
+    if unknown:
+        raise ValueError(f"there is no dimension {unknown[0]!r}; the model has {', '.join(defaults) or 'none'}")
+    found = {name: dims.get(name, defaults[name]) for name in needed}
+    missing = [name for name, size in found.items() if size is None]
+    if missing:
+        raise ValueError(f"init_params needs a size for {missing[0]}, as in init_params(rng, {missing[0]}=4)")
+    return [int(size) for size in found.values()]
+
+
+ERFC_SCALED = (
+    1.1775789345674017541, -0.0045900545806464773309, -0.084249133366517915584, 0.059209939998191890498,
+    -0.026658668435305752277, 0.0090749976707052650939, -0.0024131635404176081909, 0.00049077583652580863229,
+    -6.9169733025012063671e-05, 4.1390279860730101675e-06, 7.7403830661984906686e-07, -2.1886401049234395661e-07,
+    1.0764999465670910377e-08, 4.5219598112182868979e-09, -7.7544002088313511065e-10, -6.3180883408866844944e-11,
+    2.8687950109306698981e-11, 1.945586854577734723e-13, -9.6546967484334389059e-13, 3.2525481481487398415e-14,
+    3.3478119482868053878e-14, -1.8645628804193131015e-15, -1.2507950530688647085e-15, 7.418235256624043463e-17,
+)
+
+
+def sigmoid(x):
+    """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x))
+
+
+def softplus(x):
+    """log(1 + e^x), without overflow."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def leaky_relu(x, slope):
+    """x where x > 0, else slope * x."""
+    return np.where(x > 0, x, slope * x)
+
+
+def elu(x, alpha):
+    """x where x > 0, else alpha * (e^x - 1)."""
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
+
+
+def heaviside(a, b):
+    """1 where a > b, 1/2 where they are equal, else 0."""
+    return (0.5 * np.greater(a, b) + 0.5 * np.greater_equal(a, b)).astype(np.result_type(a, b))
+
+
+def chebyshev(coefficients, t):
+    """The Chebyshev series with these coefficients at t, by Clenshaw's recurrence."""
+    last = before = 0 * t
+    for c in coefficients[:0:-1]:
+        last, before = 2 * t * last - before + c, last
+    return t * last - before + coefficients[0]
+
+
+def erfc_times_exp(x):
+    """e^(x²) erfc(x) for x >= 0."""
+    return chebyshev(ERFC_SCALED, (x - 3.75) / (x + 3.75)) / (1 + 2 * x)
+
+
+def normal_cdf(x):
+    """The standard normal distribution function, to rounding error in both tails."""
+    size = np.minimum(np.abs(x), 40)
+    half = np.trunc(16 * size) / 16
+    gauss = np.exp(-0.5 * half * half) * np.exp(0.5 * (half - size) * (half + size))
+    tail = 0.5 * gauss * erfc_times_exp(0.7071067811865476 * size)
+    return np.where(x < 0, tail, 1 - tail)
+
+
+def normal_pdf(x):
+    """e^(-x²/2) / sqrt(2 pi)."""
+    return 0.3989422804014327 * np.exp(-0.5 * x * x)
+
+
+def returned(arrays, dtypes):
+    """The arrays in the dtypes to return them in."""
+    return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}
+
+
+def upstream_array(name, value, shape, dtype):
+    """The upstream gradient of an output, checked against the output's shape."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"the upstream gradient of {name} is no array of real numbers: its dtype is {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"the upstream gradient of {name} has shape {array.shape}, expected {shape}")
+    return array.astype(dtype, copy=False)[()]
+
+
+def upstream_arrays(values, shapes, dtype):
+    """The upstream gradients of several outputs, by name; one that is left out is zero."""
+    if not isinstance(values, dict) or not values.keys() <= shapes.keys():
+        raise ValueError(f"upstream has to be a dict with gradients of {', '.join(shapes)}")
+    return {
+        name: upstream_array(name, values[name], shape, dtype) if name in values else np.zeros(shape, dtype)
+        for name, shape in shapes.items()
+    }

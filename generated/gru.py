@@ -1,0 +1,395 @@
+"""gru: gated recurrent unit over T steps with a language-model head
+
+Written by `symbackprop codegen` from the model text MODEL; `symbackprop verify FILE` checks it, edited or not.
+PARAMS and DATA say which arrays forward takes, by name, and their shapes.
+"""
+
+import numpy as np
+
+NAME = "gru"
+MODEL = """\
+# name: gru
+# summary: gated recurrent unit over T steps with a language-model head
+# source: Cho et al. 2014
+# tags: architecture, recurrent, language
+dim T, N, V, E, H
+data words: T x N int < V, target: T x N int < V, h[0]: N x H
+param C: V x E, W_r: E x H, U_r: H x H, b_r: H, W_u: E x H, U_u: H x H, b_u: H, W_n: E x H
+param U_n: H x H, b_n: H, V_o: H x V, b_v: V
+x = C[words]
+for t in 1..T:
+    u[t] = sigmoid(x[t] @ W_u + h[t-1] @ U_u + b_u)
+    r[t] = sigmoid(x[t] @ W_r + h[t-1] @ U_r + b_r)
+    n[t] = tanh(x[t] @ W_n + r[t] * (h[t-1] @ U_n) + b_n)
+    h[t] = (1 - u[t]) * n[t] + u[t] * h[t-1]
+z = h @ V_o + b_v
+loss L = mean(cross_entropy(z, target))
+"""
+PARAMS = {
+    "C": ("V", "E"), "W_r": ("E", "H"), "U_r": ("H", "H"), "b_r": ("H",), "W_u": ("E", "H"),
+    "U_u": ("H", "H"), "b_u": ("H",), "W_n": ("E", "H"), "U_n": ("H", "H"), "b_n": ("H",), "V_o": ("H", "V"),
+    "b_v": ("V",),
+}
+DATA = {"words": ("T", "N"), "target": ("T", "N"), "h0": ("N", "H")}
+DIMS = {"T": None, "N": None, "V": None, "E": None, "H": None}
+LOSS = "L"
+INTEGERS = {"words": "V", "target": "V"}
+DTYPE = np.float64
+
+
+def forward(params, data):
+    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    C = arrays["C"]                                   # V×E
+    W_r = arrays["W_r"]                               # E×H
+    U_r = arrays["U_r"]                               # H×H
+    b_r = arrays["b_r"]                               # H
+    W_u = arrays["W_u"]                               # E×H
+    U_u = arrays["U_u"]                               # H×H
+    b_u = arrays["b_u"]                               # H
+    W_n = arrays["W_n"]                               # E×H
+    U_n = arrays["U_n"]                               # H×H
+    b_n = arrays["b_n"]                               # H
+    V_o = arrays["V_o"]                               # H×V
+    b_v = arrays["b_v"]                               # V
+    words = arrays["words"]                           # T×N
+    target = arrays["target"]                         # T×N
+    h0 = arrays["h0"]                                 # N×H
+    T, N, V, E, H = sizes["T"], sizes["N"], sizes["V"], sizes["E"], sizes["H"]
+    x = C[words]                                      # x = C[words]   T×N×E
+    h_prev = h0                                       # h_prev = h0   N×H
+    h_states = np.empty((T + 1, N, H), dtype)         # (T + 1)×N×H
+    h_states[0] = h_prev
+    h_before, h = h_states[:-1], h_states[1:]         # before and after every step   T×N×H
+    u = np.empty((T, N, H), dtype)                    # T×N×H
+    n = np.empty((T, N, H), dtype)                    # T×N×H
+    r = np.empty((T, N, H), dtype)                    # T×N×H
+    c_2 = np.empty((T, N, H), dtype)                  # T×N×H
+    for t in range(T):
+        x_t = x[t]
+        a_t = x_t @ W_u + h_prev @ U_u + b_u          # a[t] = x[t] W_u + h[t-1] U_u + b_u   N×H
+        u_t = sigmoid(a_t)                            # u[t] = sigmoid(a[t])   N×H
+        b_t = x_t @ W_r + h_prev @ U_r + b_r          # b[t] = x[t] W_r + h[t-1] U_r + b_r   N×H
+        r_t = sigmoid(b_t)                            # r[t] = sigmoid(b[t])   N×H
+        c_t = h_prev @ U_n                            # c[t] = h[t-1] U_n   N×H
+        d_t = x_t @ W_n + r_t * c_t + b_n             # d[t] = x[t] W_n + r[t] ⊙ c[t] + b_n   N×H
+        n_t = np.tanh(d_t)                            # n[t] = tanh(d[t])   N×H
+        h_t = (1 - u_t) * n_t + u_t * h_prev          # h[t] = (1 − u[t]) ⊙ n[t] + u[t] ⊙ h[t-1]   N×H
+        h[t] = h_t
+        u[t] = u_t
+        n[t] = n_t
+        r[t] = r_t
+        c_2[t] = c_t
+        h_prev = h_t
+    z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
+    p, t1 = softmax_logsumexp(z, axis=2)              # p = softmax(z)   T×N×V
+    # L = mean(cross_entropy(z, target))
+    L = np.sum(t1 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]) / (N * T)
+    cache = {
+        "p": p, "target": target, "V_o": V_o, "u": u, "n": n, "r": r, "c_2": c_2, "h_before": h_before,
+        "W_u": W_u, "U_u": U_u, "W_n": W_n, "W_r": W_r, "U_r": U_r, "U_n": U_n, "words": words, "x": x,
+        "h": h, "T": T, "N": N, "V": V, "E": E, "H": H, "dtype": dtype, "dtypes": dtypes,
+    }
+    return dtype.type(L), cache
+
+
+def backward(cache, upstream=1.0):
+    """The gradient of L, times upstream, with respect to every parameter and input."""
+    p = cache["p"]                                    # T×N×V
+    target = cache["target"]                          # T×N
+    V_o = cache["V_o"]                                # H×V
+    u = cache["u"]                                    # T×N×H
+    n = cache["n"]                                    # T×N×H
+    r = cache["r"]                                    # T×N×H
+    c_2 = cache["c_2"]                                # T×N×H
+    h_before = cache["h_before"]                      # T×N×H
+    W_u = cache["W_u"]                                # E×H
+    U_u = cache["U_u"]                                # H×H
+    W_n = cache["W_n"]                                # E×H
+    W_r = cache["W_r"]                                # E×H
+    U_r = cache["U_r"]                                # H×H
+    U_n = cache["U_n"]                                # H×H
+    words = cache["words"]                            # T×N
+    x = cache["x"]                                    # T×N×E
+    h = cache["h"]                                    # T×N×H
+    T, N, V, E, H = cache["T"], cache["N"], cache["V"], cache["E"], cache["H"]
+    dtype = cache["dtype"]
+    dz = p / (N * T)                                  # dz = (p − one_hot(target, V)) / (N*T)   T×N×V
+    at = *np.indices((T, N), sparse=True), target     # the entry of every row that the one-hot array marks
+    dz[at] = (p[at] - 1) / (N * T)
+    dV_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dV_o = einsum(abc,abd→dc, dz, h)   H×V
+    db_v = np.sum(dz, axis=(0, 1))                    # db_v = sum(dz, axis=(0, 1))   V
+    dh = (dz.reshape(N * T, V) @ V_o.T).reshape(T, N, H)  # dh = dz V_oᵀ   T×N×H
+    dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
+    da = np.empty((T, N, H), dtype)                   # T×N×H
+    dd = np.empty((T, N, H), dtype)                   # T×N×H
+    db = np.empty((T, N, H), dtype)                   # T×N×H
+    dc = np.empty((T, N, H), dtype)                   # T×N×H
+    for t in reversed(range(T)):
+        u_t = u[t]
+        n_t = n[t]
+        r_t = r[t]
+        dh_t_2 = dh_next + dh[t]                      # dh_t = dh_next + dh[t]   N×H
+        dn_t = dh_t_2 * (1 - u_t)                     # dn_t = dh_t ⊙ (1 − u[t])   N×H
+        dd_t = dn_t * (1 - n_t ** 2)                  # dd_t = dn_t ⊙ (1 − n[t]²)   N×H
+        dc_t = dd_t * r_t                             # dc_t = dd_t ⊙ r[t]   N×H
+        dr_t = dd_t * c_2[t]                          # dr_t = dd_t ⊙ c[t]   N×H
+        db_t = dr_t * r_t * (1 - r_t)                 # db_t = dr_t ⊙ r[t] ⊙ (1 − r[t])   N×H
+        du_t = dh_t_2 * (-n_t + h_before[t])          # du_t = dh_t ⊙ (−n[t] + h[t-1])   N×H
+        da_t = du_t * u_t * (1 - u_t)                 # da_t = du_t ⊙ u[t] ⊙ (1 − u[t])   N×H
+        # dh_prev = dh_t ⊙ u[t] + dc_t U_nᵀ + db_t U_rᵀ + da_t U_uᵀ   N×H
+        dh_prev = dh_t_2 * u_t + dc_t @ U_n.T + db_t @ U_r.T + da_t @ U_u.T
+        da[t] = da_t
+        dd[t] = dd_t
+        db[t] = db_t
+        dc[t] = dc_t
+        dh_next = dh_prev
+    dW_u = x.reshape(N * T, E).T @ da.reshape(N * T, H)  # dW_u = einsum(abc,abd→dc, da, x)   E×H
+    # dU_u = einsum(abc,abd→dc, da, h_before)   H×H
+    dU_u = h_before.reshape(N * T, H).T @ da.reshape(N * T, H)
+    db_u = np.sum(da, axis=(0, 1))                    # db_u = sum(da, axis=(0, 1))   H
+    dW_n = x.reshape(N * T, E).T @ dd.reshape(N * T, H)  # dW_n = einsum(abc,abd→dc, dd, x)   E×H
+    dW_r = x.reshape(N * T, E).T @ db.reshape(N * T, H)  # dW_r = einsum(abc,abd→dc, db, x)   E×H
+    # dU_r = einsum(abc,abd→dc, db, h_before)   H×H
+    dU_r = h_before.reshape(N * T, H).T @ db.reshape(N * T, H)
+    db_r = np.sum(db, axis=(0, 1))                    # db_r = sum(db, axis=(0, 1))   H
+    # dU_n = einsum(abc,abd→dc, dc, h_before)   H×H
+    dU_n = h_before.reshape(N * T, H).T @ dc.reshape(N * T, H)
+    db_n = np.sum(dd, axis=(0, 1))                    # db_n = sum(dd, axis=(0, 1))   H
+    # dx = db W_rᵀ + dd W_nᵀ + da W_uᵀ   T×N×E
+    dx = (
+        (db.reshape(N * T, H) @ W_r.T).reshape(T, N, E)
+        + (dd.reshape(N * T, H) @ W_n.T).reshape(T, N, E)
+        + (da.reshape(N * T, H) @ W_u.T).reshape(T, N, E)
+    )
+    dC = scatter_add(dx, words, V)                    # dC = scatter_add(dx, words, V)   V×E
+    grads = {
+        "C": dC, "W_r": dW_r, "U_r": dU_r, "b_r": db_r, "W_u": dW_u, "U_u": dU_u, "b_u": db_u, "W_n": dW_n,
+        "U_n": dU_n, "b_n": db_n, "V_o": dV_o, "b_v": db_v,
+    }
+    return scaled(grads, cache["dtypes"], upstream)
+
+
+def loss_and_grads(params, data):
+    """L and its gradients."""
+    loss, cache = forward(params, data)
+    return loss, backward(cache)
+
+
+def outputs(params, data):
+    """Every named intermediate, by its name."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    C = arrays["C"]                                   # V×E
+    W_r = arrays["W_r"]                               # E×H
+    U_r = arrays["U_r"]                               # H×H
+    b_r = arrays["b_r"]                               # H
+    W_u = arrays["W_u"]                               # E×H
+    U_u = arrays["U_u"]                               # H×H
+    b_u = arrays["b_u"]                               # H
+    W_n = arrays["W_n"]                               # E×H
+    U_n = arrays["U_n"]                               # H×H
+    b_n = arrays["b_n"]                               # H
+    V_o = arrays["V_o"]                               # H×V
+    b_v = arrays["b_v"]                               # V
+    words = arrays["words"]                           # T×N
+    target = arrays["target"]                         # T×N
+    h0 = arrays["h0"]                                 # N×H
+    T, N, V, H = sizes["T"], sizes["N"], sizes["V"], sizes["H"]
+    x = C[words]                                      # x = C[words]   T×N×E
+    h_prev = h0                                       # h_prev = h0   N×H
+    h = np.empty((T, N, H), dtype)                    # T×N×H
+    for t in range(T):
+        x_t = x[t]
+        a_t = x_t @ W_u + h_prev @ U_u + b_u          # a[t] = x[t] W_u + h[t-1] U_u + b_u   N×H
+        u_t = sigmoid(a_t)                            # u[t] = sigmoid(a[t])   N×H
+        b_t = x_t @ W_r + h_prev @ U_r + b_r          # b[t] = x[t] W_r + h[t-1] U_r + b_r   N×H
+        r_t = sigmoid(b_t)                            # r[t] = sigmoid(b[t])   N×H
+        c_t = h_prev @ U_n                            # c[t] = h[t-1] U_n   N×H
+        d_t = x_t @ W_n + r_t * c_t + b_n             # d[t] = x[t] W_n + r[t] ⊙ c[t] + b_n   N×H
+        n_t = np.tanh(d_t)                            # n[t] = tanh(d[t])   N×H
+        h_t = (1 - u_t) * n_t + u_t * h_prev          # h[t] = (1 − u[t]) ⊙ n[t] + u[t] ⊙ h[t-1]   N×H
+        h[t] = h_t
+        h_prev = h_t
+    z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
+    # t2 = sum(cross_entropy(z, target))
+    t2 = np.sum(logsumexp(z, axis=2) - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0])
+    L = t2 / (N * T)                                  # L = mean(cross_entropy(z, target))
+    return {"x": x, "h": h, "z": z, "L": L}
+
+
+def init_params(rng, **dims):
+    """Initial parameters drawn from a numpy.random.Generator; sizes as in init_params(rng, D=4)."""
+    V, E, H = chosen(dims, DIMS, ("V", "E", "H"))
+    params = {
+        "C": rng.standard_normal((V, E)) * 0.1,
+        "W_r": rng.standard_normal((E, H)) * (1 / E) ** 0.5,
+        "U_r": rng.standard_normal((H, H)) * (1 / H) ** 0.5,
+        "b_r": np.zeros(H),
+        "W_u": rng.standard_normal((E, H)) * (1 / E) ** 0.5,
+        "U_u": rng.standard_normal((H, H)) * (1 / H) ** 0.5,
+        "b_u": np.zeros(H),
+        "W_n": rng.standard_normal((E, H)) * (1 / E) ** 0.5,
+        "U_n": rng.standard_normal((H, H)) * (1 / H) ** 0.5,
+        "b_n": np.zeros(H),
+        "V_o": rng.standard_normal((H, V)) * (1 / H) ** 0.5,
+        "b_v": np.zeros(V),
+    }
+    return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
+
+
+def read(params, data):
+    """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return."""
+    check_names(params, PARAMS, "params")
+    check_names(data, DATA, "data")
+    given = {**params, **data}
+    shapes = {**PARAMS, **DATA}
+    arrays = {name: as_array(name, given[name]) for name in shapes}
+    sizes = {}
+    bind_sizes(arrays, shapes, sizes)
+    check_shapes(arrays, shapes, sizes)
+    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
+    dtypes = {}
+    for name, array in arrays.items():
+        if name in INTEGERS:
+            check_range(name, array, INTEGERS[name], sizes)
+            arrays[name] = as_integers(name, array)[()]
+        else:
+            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            arrays[name] = array.astype(dtype, copy=False)[()]
+    return arrays, sizes, dtype, dtypes
+
+
+def check_names(given, declared, what):
+    """ValueError unless given is a dict with exactly the declared names."""
+    if not isinstance(given, dict):
+        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+    missing = [name for name in declared if name not in given]
+    extra = [name for name in given if name not in declared]
+    if missing or extra:
+        wrong = f"no {missing[0]!r}" if missing else f"an unknown name {extra[0]!r}"
+        raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
+
+
+def as_array(name, value):
+    """The value as an array of real numbers; ValueError naming it for anything else."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} is not an array of real numbers: its dtype is {array.dtype}")
+    return array
+
+
+def as_integers(name, array):
+    """Integer data; an empty list is fine, floats are not."""
+    if array.dtype.kind == "f" and array.size:
+        raise ValueError(f"{name} has to hold integers, not {array.dtype}")
+    return array.astype(np.intp)
+
+
+def is_float(value):
+    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
+    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+
+
+def computing_dtype(arrays, given, integers, default):
+    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
+    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+    return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
+
+
+def misfit(name, array, shape, sizes):
+    """The ValueError for an array of another shape than the declared one."""
+    symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    known = ", ".join(f"{d} = {sizes[d]}" for d in dict.fromkeys(shape) if d in sizes)
+    return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
+
+
+def bind_sizes(arrays, shapes, sizes):
+    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+    for name, shape in shapes.items():
+        if arrays[name].ndim != len(shape):
+            raise misfit(name, arrays[name], shape, sizes)
+        for dim, size in zip(shape, arrays[name].shape):
+            if isinstance(dim, str) and dim.isidentifier():
+                sizes.setdefault(dim, size)
+
+
+def check_shapes(arrays, shapes, sizes):
+    """ValueError for the first array whose shape is not the declared one under these sizes."""
+    for name, shape in shapes.items():
+        if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
+            raise misfit(name, arrays[name], shape, sizes)
+
+
+def check_range(name, array, bound, sizes):
+    """ValueError unless 0 <= array < bound everywhere."""
+    if array.size and not (array.min() >= 0 and array.max() < sizes.get(bound, bound)):
+        wrong = array.min() if array.min() < 0 else array.max()
+        limit = f"{bound} = {sizes[bound]}" if bound in sizes else bound
+        raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
+
+
+def chosen(dims, defaults, needed):
+    """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing."""
+    unknown = [name for name in dims if name not in defaults]
+    if unknown:
+        raise ValueError(f"there is no dimension {unknown[0]!r}; the model has {', '.join(defaults) or 'none'}")
+    found = {name: dims.get(name, defaults[name]) for name in needed}
+    missing = [name for name, size in found.items() if size is None]
+    if missing:
+        raise ValueError(f"init_params needs a size for {missing[0]}, as in init_params(rng, {missing[0]}=4)")
+    return [int(size) for size in found.values()]
+
+
+def sigmoid(x):
+    """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x))
+
+
+def logsumexp(a, axis, keepdims=False):
+    """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows."""
+    top = np.max(a, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    total = np.log(np.sum(np.exp(a - top), axis=axis, keepdims=True)) + top
+    return total if keepdims else np.squeeze(total, axis=axis)
+
+
+def softmax_logsumexp(a, axis, keepdims=False):
+    """softmax(a) and logsumexp(a) from the same exponentials."""
+    top = np.max(a, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    e = a - top
+    np.exp(e, out=e)
+    total = np.sum(e, axis=axis, keepdims=True)
+    e /= total
+    log_total = np.log(total) + top
+    return e, log_total if keepdims else np.squeeze(log_total, axis=axis)
+
+
+def scatter_add(g, index, rows):
+    """Rows of g added up in the rows of a zero array that index names: the adjoint of table[index]."""
+    out = np.zeros((rows, *g.shape[index.ndim :]), g.dtype)
+    order = np.argsort(index, axis=None, kind="stable")
+    if order.size:
+        places = index.reshape(-1)[order]
+        starts = np.flatnonzero(np.concatenate(([True], places[1:] != places[:-1])))
+        flat = g.reshape(order.size, *out.shape[1:])
+        out[places[starts]] = np.add.reduceat(flat[order], starts, axis=0)
+    return out
+
+
+def scaled(grads, dtypes, upstream):
+    """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
+    if np.ndim(upstream) != 0:
+        raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
+    if upstream != 1:
+        grads = {name: grad * upstream for name, grad in grads.items()}
+    return returned(grads, dtypes)
+
+
+def returned(arrays, dtypes):
+    """The arrays in the dtypes to return them in."""
+    return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}

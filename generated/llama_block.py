@@ -1,0 +1,447 @@
+"""llama-block: Llama block: RMS norm, rotary positions, grouped-query attention, SwiGLU
+
+Written by `symbackprop codegen` from the model text MODEL; `symbackprop verify FILE` checks it, edited or not.
+PARAMS and DATA say which arrays forward takes, by name, and their shapes.
+"""
+
+import numpy as np
+
+NAME = "llama-block"
+MODEL = """\
+# name: llama-block
+# summary: Llama block: RMS norm, rotary positions, grouped-query attention, SwiGLU
+# source: Touvron et al. 2023
+# tags: architecture, attention
+dim N, T, h = 2, g = 2, d = 4, F
+input X: N x T x d*g*h
+param r1: d*g*h, W_q: d*g*h x d*g*h, W_k: d*g*h x d*h, W_v: d*g*h x d*h, W_o: d*g*h x d*g*h
+param r2: d*g*h, W: d*g*h x F, V: d*g*h x F, W2: F x d*g*h
+A = r1 * rms_norm(X)
+Q = rotary(transpose(reshape(A @ W_q, (N, T, g*h, d)), (0, 2, 1, 3)))
+K = rotary(transpose(reshape(A @ W_k, (N, T, h, d)), (0, 2, 1, 3)))
+S = transpose(reshape(A @ W_v, (N, T, h, d)), (0, 2, 1, 3))
+O = grouped_attention(Q, K, S, causal=True)
+X1 = X + reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*g*h)) @ W_o
+M = r2 * rms_norm(X1)
+U = silu(M @ W) * (M @ V)
+output Y = X1 + U @ W2
+"""
+PARAMS = {
+    "r1": ("d*g*h",), "W_q": ("d*g*h", "d*g*h"), "W_k": ("d*g*h", "d*h"), "W_v": ("d*g*h", "d*h"),
+    "W_o": ("d*g*h", "d*g*h"), "r2": ("d*g*h",), "W": ("d*g*h", "F"), "V": ("d*g*h", "F"),
+    "W2": ("F", "d*g*h"),
+}
+DATA = {"X": ("N", "T", "d*g*h")}
+DIMS = {"N": None, "T": None, "h": 2, "g": 2, "d": 4, "F": None}
+LOSS = None
+OUTPUTS = ("Y",)
+INTEGERS = {}
+DTYPE = np.float64
+
+
+def forward(params, data):
+    """Computes Y, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    r1 = arrays["r1"]                                 # (d*g*h)
+    W_q = arrays["W_q"]                               # (d*g*h)×(d*g*h)
+    W_k = arrays["W_k"]                               # (d*g*h)×(d*h)
+    W_v = arrays["W_v"]                               # (d*g*h)×(d*h)
+    W_o = arrays["W_o"]                               # (d*g*h)×(d*g*h)
+    r2 = arrays["r2"]                                 # (d*g*h)
+    W = arrays["W"]                                   # (d*g*h)×F
+    V = arrays["V"]                                   # (d*g*h)×F
+    W2 = arrays["W2"]                                 # F×(d*g*h)
+    X = arrays["X"]                                   # N×T×(d*g*h)
+    N, T, h, g, d, F = sizes["N"], sizes["T"], sizes["h"], sizes["g"], sizes["d"], sizes["F"]
+    t4 = np.arange(T)[:, None]                        # t4 = reshape(arange(T), (T, 1))   T×1
+    # v = mean(X², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v = np.sum(X ** 2, axis=2, keepdims=True) / (d * g * h) + 1e-05
+    s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
+    a = X / s                                         # a = X / s   N×T×(d*g*h)
+    A = r1 * a                                        # A = r1 ⊙ a   N×T×(d*g*h)
+    # b = transpose(reshape(A W_q, (N, T, g*h, d)), (0, 2, 1, 3))   N×(g*h)×T×d
+    b = np.transpose((A.reshape(N * T, d * g * h) @ W_q).reshape(N, T, g * h, d), (0, 2, 1, 3))
+    c = b[:, :, :, :d // 2]                           # c = b[:, :, :, :d/2]   N×(g*h)×T×(d/2)
+    # angle = t4 ⊙ exp(−(2*log(10000)) · arange(d/2) / d)   T×(d/2)
+    angle = t4.astype(dtype) * np.exp(-18.420680743952367 * np.arange(d // 2).astype(dtype) / d)
+    cos = np.cos(angle)                               # cos = cos(angle)   T×(d/2)
+    e = b[:, :, :, d // 2:]                           # e = b[:, :, :, d/2:]   N×(g*h)×T×(d/2)
+    sin = np.sin(angle)                               # sin = sin(angle)   T×(d/2)
+    # Q = concat(c ⊙ cos − e ⊙ sin, c ⊙ sin + e ⊙ cos, axis=-1)   N×(g*h)×T×d
+    Q = np.concatenate([c * cos - e * sin, c * sin + e * cos], axis=3)
+    k = Q.reshape(N, h, g, T, d)                      # k = reshape(Q, (N, h, g, T, d))   N×h×g×T×d
+    # m = transpose(reshape(A W_k, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    m = np.transpose((A.reshape(N * T, d * g * h) @ W_k).reshape(N, T, h, d), (0, 2, 1, 3))
+    p = m[:, :, :, :d // 2]                           # p = m[:, :, :, :d/2]   N×h×T×(d/2)
+    q = m[:, :, :, d // 2:]                           # q = m[:, :, :, d/2:]   N×h×T×(d/2)
+    # K = concat(p ⊙ cos − q ⊙ sin, p ⊙ sin + q ⊙ cos, axis=-1)   N×h×T×d
+    K = np.concatenate([p * cos - q * sin, p * sin + q * cos], axis=3)
+    # r = einsum(abcde,abfe→abcdf, k, K) / sqrt(d)   N×h×g×T×T
+    r = np.einsum("abcde,abfe->abcdf", k, K, optimize=True) / d ** 0.5
+    S_2 = np.where(t4 >= np.arange(T)[None, :], r, -np.inf)  # S_2 = where(causal_mask(T), r, -oo)   N×h×g×T×T
+    P = softmax(S_2, axis=4)                          # P = softmax(S_2)   N×h×g×T×T
+    # S = transpose(reshape(A W_v, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    S = np.transpose((A.reshape(N * T, d * g * h) @ W_v).reshape(N, T, h, d), (0, 2, 1, 3))
+    # O = reshape(einsum(abcde,abef→abcdf, P, S), (N, g*h, T, d))   N×(g*h)×T×d
+    O = np.einsum("abcde,abef->abcdf", P, S, optimize=True).reshape(N, g * h, T, d)
+    # u = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
+    u = np.transpose(O, (0, 2, 1, 3)).reshape(N, T, d * g * h)
+    X1 = X + (u.reshape(N * T, d * g * h) @ W_o).reshape(N, T, d * g * h)  # X1 = X + u W_o   N×T×(d*g*h)
+    # v_2 = mean(X1², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_2 = np.sum(X1 ** 2, axis=2, keepdims=True) / (d * g * h) + 1e-05
+    s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
+    z = X1 / s_2                                      # z = X1 / s_2   N×T×(d*g*h)
+    M = r2 * z                                        # M = r2 ⊙ z   N×T×(d*g*h)
+    t1 = (M.reshape(N * T, d * g * h) @ W).reshape(N, T, F)  # t1 = M W   N×T×F
+    s_3 = sigmoid(t1)                                 # s_3 = sigmoid(t1)   N×T×F
+    t2 = t1 * s_3                                     # t2 = t1 ⊙ s_3   N×T×F
+    t3 = (M.reshape(N * T, d * g * h) @ V).reshape(N, T, F)  # t3 = M V   N×T×F
+    U = t2 * t3                                       # U = t2 ⊙ t3   N×T×F
+    Y = X1 + (U.reshape(N * T, F) @ W2).reshape(N, T, d * g * h)  # Y = X1 + U W2   N×T×(d*g*h)
+    cache = {
+        "W2": W2, "t2": t2, "V": V, "t3": t3, "s_3": s_3, "t1": t1, "W": W, "r2": r2, "s_2": s_2, "z": z,
+        "X1": X1, "W_o": W_o, "P": P, "W_v": W_v, "S": S, "k": k, "cos": cos, "sin": sin, "W_k": W_k, "K": K,
+        "W_q": W_q, "r1": r1, "s": s, "a": a, "X": X, "A": A, "u": u, "M": M, "U": U, "N": N, "T": T, "h": h,
+        "g": g, "d": d, "F": F, "dtype": dtype, "dtypes": dtypes,
+    }
+    return Y, cache
+
+
+def backward(cache, upstream):
+    """The gradients with respect to every parameter and input, given upstream, the gradient of Y."""
+    W2 = cache["W2"]                                  # F×(d*g*h)
+    t2 = cache["t2"]                                  # N×T×F
+    V = cache["V"]                                    # (d*g*h)×F
+    t3 = cache["t3"]                                  # N×T×F
+    s_3 = cache["s_3"]                                # N×T×F
+    t1 = cache["t1"]                                  # N×T×F
+    W = cache["W"]                                    # (d*g*h)×F
+    r2 = cache["r2"]                                  # (d*g*h)
+    s_2 = cache["s_2"]                                # N×T×1
+    z = cache["z"]                                    # N×T×(d*g*h)
+    X1 = cache["X1"]                                  # N×T×(d*g*h)
+    W_o = cache["W_o"]                                # (d*g*h)×(d*g*h)
+    P = cache["P"]                                    # N×h×g×T×T
+    W_v = cache["W_v"]                                # (d*g*h)×(d*h)
+    S = cache["S"]                                    # N×h×T×d
+    k = cache["k"]                                    # N×h×g×T×d
+    cos = cache["cos"]                                # T×(d/2)
+    sin = cache["sin"]                                # T×(d/2)
+    W_k = cache["W_k"]                                # (d*g*h)×(d*h)
+    K = cache["K"]                                    # N×h×T×d
+    W_q = cache["W_q"]                                # (d*g*h)×(d*g*h)
+    r1 = cache["r1"]                                  # (d*g*h)
+    s = cache["s"]                                    # N×T×1
+    a = cache["a"]                                    # N×T×(d*g*h)
+    X = cache["X"]                                    # N×T×(d*g*h)
+    A = cache["A"]                                    # N×T×(d*g*h)
+    u = cache["u"]                                    # N×T×(d*g*h)
+    M = cache["M"]                                    # N×T×(d*g*h)
+    U = cache["U"]                                    # N×T×F
+    N, T, h, g, d, F = cache["N"], cache["T"], cache["h"], cache["g"], cache["d"], cache["F"]
+    dtype = cache["dtype"]
+    dY = upstream_array("Y", upstream, (N, T, d * g * h), dtype)
+    dW2 = U.reshape(N * T, F).T @ dY.reshape(N * T, d * g * h)  # dW2 = einsum(abc,abd→dc, dY, U)   F×(d*g*h)
+    dU = (dY.reshape(N * T, d * g * h) @ W2.T).reshape(N, T, F)  # dU = dY W2ᵀ   N×T×F
+    dt3 = dU * t2                                     # dt3 = dU ⊙ t2   N×T×F
+    dV = M.reshape(N * T, d * g * h).T @ dt3.reshape(N * T, F)  # dV = einsum(abc,abd→dc, dt3, M)   (d*g*h)×F
+    dt2 = dU * t3                                     # dt2 = dU ⊙ t3   N×T×F
+    ds_3 = dt2 * t1                                   # ds_3 = dt2 ⊙ t1   N×T×F
+    dt1 = dt2 * s_3 + ds_3 * s_3 * (1 - s_3)          # dt1 = dt2 ⊙ s_3 + ds_3 ⊙ s_3 ⊙ (1 − s_3)   N×T×F
+    dW = M.reshape(N * T, d * g * h).T @ dt1.reshape(N * T, F)  # dW = einsum(abc,abd→dc, dt1, M)   (d*g*h)×F
+    # dM = dt3 Vᵀ + dt1 Wᵀ   N×T×(d*g*h)
+    dM = (
+        (dt3.reshape(N * T, F) @ V.T).reshape(N, T, d * g * h)
+        + (dt1.reshape(N * T, F) @ W.T).reshape(N, T, d * g * h)
+    )
+    dr2 = np.sum(dM * z, axis=(0, 1))                 # dr2 = sum(dM ⊙ z, axis=(0, 1))   (d*g*h)
+    dz = dM * r2                                      # dz = dM ⊙ r2   N×T×(d*g*h)
+    # ds_2 = sum(−dz ⊙ z / s_2, axis=-1, keepdims=True)   N×T×1
+    ds_2 = np.sum(-dz * z / s_2, axis=2, keepdims=True)
+    dv_2 = ds_2 / (2 * s_2)                           # dv_2 = ds_2 / (2 · s_2)   N×T×1
+    # dX1 = dY + dz / s_2 + 2 · dv_2 / (d*g*h) ⊙ X1   N×T×(d*g*h)
+    dX1 = dY + dz / s_2 + 2 * (dv_2 / (d * g * h)) * X1
+    # dW_o = einsum(abc,abd→dc, dX1, u)   (d*g*h)×(d*g*h)
+    dW_o = u.reshape(N * T, d * g * h).T @ dX1.reshape(N * T, d * g * h)
+    du = (dX1.reshape(N * T, d * g * h) @ W_o.T).reshape(N, T, d * g * h)  # du = dX1 W_oᵀ   N×T×(d*g*h)
+    # dO = transpose(reshape(du, (N, T, g*h, d)), (0, 2, 1, 3))   N×(g*h)×T×d
+    dO = np.transpose(du.reshape(N, T, g * h, d), (0, 2, 1, 3))
+    # dS = einsum(abcde,abcdf→abfe, reshape(dO, (N, h, g, T, d)), P)   N×h×T×d
+    dS = np.einsum("abcde,abcdf->abfe", dO.reshape(N, h, g, T, d), P, optimize=True)
+    # t5 = reshape(transpose(dS, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t5 = np.transpose(dS, (0, 2, 1, 3)).reshape(N, T, d * h)
+    # dW_v = einsum(abc,abd→dc, t5, A)   (d*g*h)×(d*h)
+    dW_v = A.reshape(N * T, d * g * h).T @ t5.reshape(N * T, d * h)
+    # dP = einsum(abcde,abfe→abcdf, reshape(dO, (N, h, g, T, d)), S)   N×h×g×T×T
+    dP = np.einsum("abcde,abfe->abcdf", dO.reshape(N, h, g, T, d), S, optimize=True)
+    # dS_2 = P ⊙ (dP − sum(dP ⊙ P, axis=-1, keepdims=True))   N×h×g×T×T
+    dS_2 = P * (dP - np.sum(dP * P, axis=4, keepdims=True))
+    # dr = dS_2 ⊙ truth(causal_mask(T))   N×h×g×T×T
+    dr = dS_2 * (np.arange(T)[:, None] >= np.arange(T)[None, :])
+    t6 = dr / d ** 0.5                                # t6 = dr / sqrt(d)   N×h×g×T×T
+    # dK = einsum(abcde,abcdf→abef, t6, k)   N×h×T×d
+    dK = np.einsum("abcde,abcdf->abef", t6, k, optimize=True)
+    # dq = dK[:, :, :, d/2:] ⊙ cos − dK[:, :, :, :d/2] ⊙ sin   N×h×T×(d/2)
+    dq = dK[:, :, :, d // 2:] * cos - dK[:, :, :, :d // 2] * sin
+    # dp = dK[:, :, :, d/2:] ⊙ sin + dK[:, :, :, :d/2] ⊙ cos   N×h×T×(d/2)
+    dp = dK[:, :, :, d // 2:] * sin + dK[:, :, :, :d // 2] * cos
+    dm = pad(dq, 3, d // 2, d) + pad(dp, 3, 0, d)     # dm = pad(dq, 3, d/2, d) + pad(dp, 3, 0, d)   N×h×T×d
+    # t7 = reshape(transpose(dm, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t7 = np.transpose(dm, (0, 2, 1, 3)).reshape(N, T, d * h)
+    # dW_k = einsum(abc,abd→dc, t7, A)   (d*g*h)×(d*h)
+    dW_k = A.reshape(N * T, d * g * h).T @ t7.reshape(N * T, d * h)
+    # dk = einsum(abcde,abef→abcdf, t6, K)   N×h×g×T×d
+    dk = np.einsum("abcde,abef->abcdf", t6, K, optimize=True)
+    dQ = dk.reshape(N, g * h, T, d)                   # dQ = reshape(dk, (N, g*h, T, d))   N×(g*h)×T×d
+    # de = dQ[:, :, :, d/2:] ⊙ cos − dQ[:, :, :, :d/2] ⊙ sin   N×(g*h)×T×(d/2)
+    de = dQ[:, :, :, d // 2:] * cos - dQ[:, :, :, :d // 2] * sin
+    # dc = dQ[:, :, :, d/2:] ⊙ sin + dQ[:, :, :, :d/2] ⊙ cos   N×(g*h)×T×(d/2)
+    dc = dQ[:, :, :, d // 2:] * sin + dQ[:, :, :, :d // 2] * cos
+    # db = pad(de, 3, d/2, d) + pad(dc, 3, 0, d)   N×(g*h)×T×d
+    db = pad(de, 3, d // 2, d) + pad(dc, 3, 0, d)
+    # t8 = reshape(transpose(db, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
+    t8 = np.transpose(db, (0, 2, 1, 3)).reshape(N, T, d * g * h)
+    # dW_q = einsum(abc,abd→dc, t8, A)   (d*g*h)×(d*g*h)
+    dW_q = A.reshape(N * T, d * g * h).T @ t8.reshape(N * T, d * g * h)
+    # dA = t5 W_vᵀ + t7 W_kᵀ + t8 W_qᵀ   N×T×(d*g*h)
+    dA = (
+        (t5.reshape(N * T, d * h) @ W_v.T).reshape(N, T, d * g * h)
+        + (t7.reshape(N * T, d * h) @ W_k.T).reshape(N, T, d * g * h)
+        + (t8.reshape(N * T, d * g * h) @ W_q.T).reshape(N, T, d * g * h)
+    )
+    dr1 = np.sum(dA * a, axis=(0, 1))                 # dr1 = sum(dA ⊙ a, axis=(0, 1))   (d*g*h)
+    da = dA * r1                                      # da = dA ⊙ r1   N×T×(d*g*h)
+    ds = np.sum(-da * a / s, axis=2, keepdims=True)   # ds = sum(−da ⊙ a / s, axis=-1, keepdims=True)   N×T×1
+    dv = ds / (2 * s)                                 # dv = ds / (2 · s)   N×T×1
+    dX = dX1 + da / s + 2 * (dv / (d * g * h)) * X    # dX = dX1 + da / s + 2 · dv / (d*g*h) ⊙ X   N×T×(d*g*h)
+    grads = {
+        "X": dX, "r1": dr1, "W_q": dW_q, "W_k": dW_k, "W_v": dW_v, "W_o": dW_o, "r2": dr2, "W": dW, "V": dV,
+        "W2": dW2,
+    }
+    return returned(grads, cache["dtypes"])
+
+
+def outputs(params, data):
+    """Every named intermediate, by its name."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    r1 = arrays["r1"]                                 # (d*g*h)
+    W_q = arrays["W_q"]                               # (d*g*h)×(d*g*h)
+    W_k = arrays["W_k"]                               # (d*g*h)×(d*h)
+    W_v = arrays["W_v"]                               # (d*g*h)×(d*h)
+    W_o = arrays["W_o"]                               # (d*g*h)×(d*g*h)
+    r2 = arrays["r2"]                                 # (d*g*h)
+    W = arrays["W"]                                   # (d*g*h)×F
+    V = arrays["V"]                                   # (d*g*h)×F
+    W2 = arrays["W2"]                                 # F×(d*g*h)
+    X = arrays["X"]                                   # N×T×(d*g*h)
+    N, T, h, g, d, F = sizes["N"], sizes["T"], sizes["h"], sizes["g"], sizes["d"], sizes["F"]
+    # v = mean(X², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v = np.sum(X ** 2, axis=2, keepdims=True) / (d * g * h) + 1e-05
+    s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
+    a = X / s                                         # a = X / s   N×T×(d*g*h)
+    A = r1 * a                                        # A = r1 ⊙ a   N×T×(d*g*h)
+    # b = transpose(reshape(A W_q, (N, T, g*h, d)), (0, 2, 1, 3))   N×(g*h)×T×d
+    b = np.transpose((A.reshape(N * T, d * g * h) @ W_q).reshape(N, T, g * h, d), (0, 2, 1, 3))
+    c = b[:, :, :, :d // 2]                           # c = b[:, :, :, :d/2]   N×(g*h)×T×(d/2)
+    t4 = np.arange(T)[:, None]                        # t4 = reshape(arange(T), (T, 1))   T×1
+    # angle = t4 ⊙ exp(−(2*log(10000)) · arange(d/2) / d)   T×(d/2)
+    angle = t4.astype(dtype) * np.exp(-18.420680743952367 * np.arange(d // 2).astype(dtype) / d)
+    cos = np.cos(angle)                               # cos = cos(angle)   T×(d/2)
+    e = b[:, :, :, d // 2:]                           # e = b[:, :, :, d/2:]   N×(g*h)×T×(d/2)
+    sin = np.sin(angle)                               # sin = sin(angle)   T×(d/2)
+    # Q = concat(c ⊙ cos − e ⊙ sin, c ⊙ sin + e ⊙ cos, axis=-1)   N×(g*h)×T×d
+    Q = np.concatenate([c * cos - e * sin, c * sin + e * cos], axis=3)
+    # m = transpose(reshape(A W_k, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    m = np.transpose((A.reshape(N * T, d * g * h) @ W_k).reshape(N, T, h, d), (0, 2, 1, 3))
+    p = m[:, :, :, :d // 2]                           # p = m[:, :, :, :d/2]   N×h×T×(d/2)
+    q = m[:, :, :, d // 2:]                           # q = m[:, :, :, d/2:]   N×h×T×(d/2)
+    # K = concat(p ⊙ cos − q ⊙ sin, p ⊙ sin + q ⊙ cos, axis=-1)   N×h×T×d
+    K = np.concatenate([p * cos - q * sin, p * sin + q * cos], axis=3)
+    # S = transpose(reshape(A W_v, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    S = np.transpose((A.reshape(N * T, d * g * h) @ W_v).reshape(N, T, h, d), (0, 2, 1, 3))
+    k = Q.reshape(N, h, g, T, d)                      # k = reshape(Q, (N, h, g, T, d))   N×h×g×T×d
+    # r = einsum(abcde,abfe→abcdf, k, K) / sqrt(d)   N×h×g×T×T
+    r = np.einsum("abcde,abfe->abcdf", k, K, optimize=True) / d ** 0.5
+    S_2 = np.where(t4 >= np.arange(T)[None, :], r, -np.inf)  # S_2 = where(causal_mask(T), r, -oo)   N×h×g×T×T
+    P = softmax(S_2, axis=4)                          # P = softmax(S_2)   N×h×g×T×T
+    # O = reshape(einsum(abcde,abef→abcdf, P, S), (N, g*h, T, d))   N×(g*h)×T×d
+    O = np.einsum("abcde,abef->abcdf", P, S, optimize=True).reshape(N, g * h, T, d)
+    # u = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
+    u = np.transpose(O, (0, 2, 1, 3)).reshape(N, T, d * g * h)
+    X1 = X + (u.reshape(N * T, d * g * h) @ W_o).reshape(N, T, d * g * h)  # X1 = X + u W_o   N×T×(d*g*h)
+    # v_2 = mean(X1², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_2 = np.sum(X1 ** 2, axis=2, keepdims=True) / (d * g * h) + 1e-05
+    s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
+    z = X1 / s_2                                      # z = X1 / s_2   N×T×(d*g*h)
+    M = r2 * z                                        # M = r2 ⊙ z   N×T×(d*g*h)
+    t1 = (M.reshape(N * T, d * g * h) @ W).reshape(N, T, F)  # t1 = M W   N×T×F
+    s_3 = sigmoid(t1)                                 # s_3 = sigmoid(t1)   N×T×F
+    t2 = t1 * s_3                                     # t2 = t1 ⊙ s_3   N×T×F
+    t3 = (M.reshape(N * T, d * g * h) @ V).reshape(N, T, F)  # t3 = M V   N×T×F
+    U = t2 * t3                                       # U = t2 ⊙ t3   N×T×F
+    Y = X1 + (U.reshape(N * T, F) @ W2).reshape(N, T, d * g * h)  # Y = X1 + U W2   N×T×(d*g*h)
+    return {"A": A, "Q": Q, "K": K, "S": S, "O": O, "X1": X1, "M": M, "U": U, "Y": Y}
+
+
+def init_params(rng, **dims):
+    """Initial parameters drawn from a numpy.random.Generator; sizes as in init_params(rng, D=4)."""
+    h, g, d, F = chosen(dims, DIMS, ("h", "g", "d", "F"))
+    params = {
+        "r1": np.ones(d * g * h),
+        "W_q": rng.standard_normal((d * g * h, d * g * h)) * (1 / (d * g * h)) ** 0.5,
+        "W_k": rng.standard_normal((d * g * h, d * h)) * (1 / (d * g * h)) ** 0.5,
+        "W_v": rng.standard_normal((d * g * h, d * h)) * (1 / (d * g * h)) ** 0.5,
+        "W_o": rng.standard_normal((d * g * h, d * g * h)) * (1 / (d * g * h)) ** 0.5,
+        "r2": np.ones(d * g * h),
+        "W": rng.standard_normal((d * g * h, F)) * (1 / (d * g * h)) ** 0.5,
+        "V": rng.standard_normal((d * g * h, F)) * (1 / (d * g * h)) ** 0.5,
+        "W2": rng.standard_normal((F, d * g * h)) * (1 / F) ** 0.5,
+    }
+    return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
+
+
+def read(params, data):
+    """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return."""
+    check_names(params, PARAMS, "params")
+    check_names(data, DATA, "data")
+    given = {**params, **data}
+    shapes = {**PARAMS, **DATA}
+    arrays = {name: as_array(name, given[name]) for name in shapes}
+    sizes = {"h": 2}
+    bind_sizes(arrays, shapes, sizes)
+    sizes["d"] = arrays["W_k"].shape[1] // max(sizes["h"], 1)
+    sizes["g"] = arrays["r1"].shape[0] // max(sizes["d"] * sizes["h"], 1)
+    sizes["d*g*h"] = sizes["d"] * sizes["g"] * sizes["h"]
+    sizes["d*h"] = sizes["d"] * sizes["h"]
+    check_shapes(arrays, shapes, sizes)
+    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
+    dtypes = {}
+    for name, array in arrays.items():
+        if name in INTEGERS:
+            check_range(name, array, INTEGERS[name], sizes)
+            arrays[name] = as_integers(name, array)[()]
+        else:
+            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            arrays[name] = array.astype(dtype, copy=False)[()]
+    return arrays, sizes, dtype, dtypes
+
+
+def check_names(given, declared, what):
+    """ValueError unless given is a dict with exactly the declared names."""
+    if not isinstance(given, dict):
+        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+    missing = [name for name in declared if name not in given]
+    extra = [name for name in given if name not in declared]
+    if missing or extra:
+        wrong = f"no {missing[0]!r}" if missing else f"an unknown name {extra[0]!r}"
+        raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
+
+
+def as_array(name, value):
+    """The value as an array of real numbers; ValueError naming it for anything else."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} is not an array of real numbers: its dtype is {array.dtype}")
+    return array
+
+
+def as_integers(name, array):
+    """Integer data; an empty list is fine, floats are not."""
+    if array.dtype.kind == "f" and array.size:
+        raise ValueError(f"{name} has to hold integers, not {array.dtype}")
+    return array.astype(np.intp)
+
+
+def is_float(value):
+    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
+    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+
+
+def computing_dtype(arrays, given, integers, default):
+    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
+    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+    return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
+
+
+def misfit(name, array, shape, sizes):
+    """The ValueError for an array of another shape than the declared one."""
+    symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    known = ", ".join(f"{d} = {sizes[d]}" for d in dict.fromkeys(shape) if d in sizes)
+    return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
+
+
+def bind_sizes(arrays, shapes, sizes):
+    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+    for name, shape in shapes.items():
+        if arrays[name].ndim != len(shape):
+            raise misfit(name, arrays[name], shape, sizes)
+        for dim, size in zip(shape, arrays[name].shape):
+            if isinstance(dim, str) and dim.isidentifier():
+                sizes.setdefault(dim, size)
+
+
+def check_shapes(arrays, shapes, sizes):
+    """ValueError for the first array whose shape is not the declared one under these sizes."""
+    for name, shape in shapes.items():
+        if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
+            raise misfit(name, arrays[name], shape, sizes)
+
+
+def check_range(name, array, bound, sizes):
+    """ValueError unless 0 <= array < bound everywhere."""
+    if array.size and not (array.min() >= 0 and array.max() < sizes.get(bound, bound)):
+        wrong = array.min() if array.min() < 0 else array.max()
+        limit = f"{bound} = {sizes[bound]}" if bound in sizes else bound
+        raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
+
+
+def chosen(dims, defaults, needed):
+    """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing."""
+    unknown = [name for name in dims if name not in defaults]
+    if unknown:
+        raise ValueError(f"there is no dimension {unknown[0]!r}; the model has {', '.join(defaults) or 'none'}")
+    found = {name: dims.get(name, defaults[name]) for name in needed}
+    missing = [name for name, size in found.items() if size is None]
+    if missing:
+        raise ValueError(f"init_params needs a size for {missing[0]}, as in init_params(rng, {missing[0]}=4)")
+    return [int(size) for size in found.values()]
+
+
+def sigmoid(x):
+    """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x))
+
+
+def softmax(a, axis):
+    """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows."""
+    e = a - np.max(a, axis=axis, keepdims=True)
+    np.exp(e, out=e)
+    e /= np.sum(e, axis=axis, keepdims=True)
+    return e
+
+
+def pad(a, axis, start, size, step=1):
+    """Zeros with a at start, start + step, ... of an axis of that size: the adjoint of a slice."""
+    out = np.zeros((*a.shape[:axis], size, *a.shape[axis + 1 :]), a.dtype)
+    stop = start + step * a.shape[axis]
+    out[(slice(None),) * axis + (slice(start, stop if stop >= 0 else None, step),)] = a
+    return out
+
+
+def returned(arrays, dtypes):
+    """The arrays in the dtypes to return them in."""
+    return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}
+
+
+def upstream_array(name, value, shape, dtype):
+    """The upstream gradient of an output, checked against the output's shape."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"the upstream gradient of {name} is no array of real numbers: its dtype is {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"the upstream gradient of {name} has shape {array.shape}, expected {shape}")
+    return array.astype(dtype, copy=False)[()]

@@ -1,0 +1,449 @@
+"""lstm: long short-term memory over T steps with a language-model head
+
+Written by `symbackprop codegen` from the model text MODEL; `symbackprop verify FILE` checks it, edited or not.
+PARAMS and DATA say which arrays forward takes, by name, and their shapes.
+"""
+
+import numpy as np
+
+NAME = "lstm"
+MODEL = """\
+# name: lstm
+# summary: long short-term memory over T steps with a language-model head
+# source: named in UMass CS685 and Stanford CS224N; Hochreiter and Schmidhuber 1997
+# tags: architecture, recurrent, language
+dim T, N, V, E, H
+data words: T x N int < V, target: T x N int < V, h[0]: N x H, s[0]: N x H
+param C: V x E, W_i: E x H, U_i: H x H, b_i: H, W_f: E x H, U_f: H x H, b_f: H, W_g: E x H
+param U_g: H x H, b_g: H, W_o: E x H, U_o: H x H, b_o: H, V_o: H x V, b_v: V
+x = C[words]
+for t in 1..T:
+    o[t] = sigmoid(x[t] @ W_o + h[t-1] @ U_o + b_o)
+    f[t] = sigmoid(x[t] @ W_f + h[t-1] @ U_f + b_f)
+    i[t] = sigmoid(x[t] @ W_i + h[t-1] @ U_i + b_i)
+    g[t] = tanh(x[t] @ W_g + h[t-1] @ U_g + b_g)
+    s[t] = f[t] * s[t-1] + i[t] * g[t]
+    h[t] = o[t] * tanh(s[t])
+z = h @ V_o + b_v
+loss L = mean(cross_entropy(z, target))
+"""
+PARAMS = {
+    "C": ("V", "E"), "W_i": ("E", "H"), "U_i": ("H", "H"), "b_i": ("H",), "W_f": ("E", "H"),
+    "U_f": ("H", "H"), "b_f": ("H",), "W_g": ("E", "H"), "U_g": ("H", "H"), "b_g": ("H",), "W_o": ("E", "H"),
+    "U_o": ("H", "H"), "b_o": ("H",), "V_o": ("H", "V"), "b_v": ("V",),
+}
+DATA = {"words": ("T", "N"), "target": ("T", "N"), "h0": ("N", "H"), "s0": ("N", "H")}
+DIMS = {"T": None, "N": None, "V": None, "E": None, "H": None}
+LOSS = "L"
+INTEGERS = {"words": "V", "target": "V"}
+DTYPE = np.float64
+
+
+def forward(params, data):
+    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    C = arrays["C"]                                   # V×E
+    W_i = arrays["W_i"]                               # E×H
+    U_i = arrays["U_i"]                               # H×H
+    b_i = arrays["b_i"]                               # H
+    W_f = arrays["W_f"]                               # E×H
+    U_f = arrays["U_f"]                               # H×H
+    b_f = arrays["b_f"]                               # H
+    W_g = arrays["W_g"]                               # E×H
+    U_g = arrays["U_g"]                               # H×H
+    b_g = arrays["b_g"]                               # H
+    W_o = arrays["W_o"]                               # E×H
+    U_o = arrays["U_o"]                               # H×H
+    b_o = arrays["b_o"]                               # H
+    V_o = arrays["V_o"]                               # H×V
+    b_v = arrays["b_v"]                               # V
+    words = arrays["words"]                           # T×N
+    target = arrays["target"]                         # T×N
+    h0 = arrays["h0"]                                 # N×H
+    s0 = arrays["s0"]                                 # N×H
+    T, N, V, E, H = sizes["T"], sizes["N"], sizes["V"], sizes["E"], sizes["H"]
+    x = C[words]                                      # x = C[words]   T×N×E
+    h_prev = h0                                       # h_prev = h0   N×H
+    s_prev = s0                                       # s_prev = s0   N×H
+    h_states = np.empty((T + 1, N, H), dtype)         # (T + 1)×N×H
+    h_states[0] = h_prev
+    h_before, h = h_states[:-1], h_states[1:]         # before and after every step   T×N×H
+    o = np.empty((T, N, H), dtype)                    # T×N×H
+    e_2 = np.empty((T, N, H), dtype)                  # T×N×H
+    i = np.empty((T, N, H), dtype)                    # T×N×H
+    g = np.empty((T, N, H), dtype)                    # T×N×H
+    s_states = np.empty((T + 1, N, H), dtype)         # (T + 1)×N×H
+    s_states[0] = s_prev
+    s_before, s = s_states[:-1], s_states[1:]         # before and after every step   T×N×H
+    f = np.empty((T, N, H), dtype)                    # T×N×H
+    for t in range(T):
+        x_t = x[t]
+        a_t = x_t @ W_o + h_prev @ U_o + b_o          # a[t] = x[t] W_o + h[t-1] U_o + b_o   N×H
+        o_t = sigmoid(a_t)                            # o[t] = sigmoid(a[t])   N×H
+        b_t = x_t @ W_f + h_prev @ U_f + b_f          # b[t] = x[t] W_f + h[t-1] U_f + b_f   N×H
+        f_t = sigmoid(b_t)                            # f[t] = sigmoid(b[t])   N×H
+        c_t = x_t @ W_i + h_prev @ U_i + b_i          # c[t] = x[t] W_i + h[t-1] U_i + b_i   N×H
+        i_t = sigmoid(c_t)                            # i[t] = sigmoid(c[t])   N×H
+        d_t = x_t @ W_g + h_prev @ U_g + b_g          # d[t] = x[t] W_g + h[t-1] U_g + b_g   N×H
+        g_t = np.tanh(d_t)                            # g[t] = tanh(d[t])   N×H
+        s_t = f_t * s_prev + i_t * g_t                # s[t] = f[t] ⊙ s[t-1] + i[t] ⊙ g[t]   N×H
+        e_t = np.tanh(s_t)                            # e[t] = tanh(s[t])   N×H
+        h_t = o_t * e_t                               # h[t] = o[t] ⊙ e[t]   N×H
+        h[t] = h_t
+        o[t] = o_t
+        e_2[t] = e_t
+        i[t] = i_t
+        g[t] = g_t
+        s[t] = s_t
+        f[t] = f_t
+        h_prev, s_prev = h_t, s_t
+    z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
+    p, t1 = softmax_logsumexp(z, axis=2)              # p = softmax(z)   T×N×V
+    # L = mean(cross_entropy(z, target))
+    L = np.sum(t1 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]) / (N * T)
+    cache = {
+        "p": p, "target": target, "V_o": V_o, "o": o, "e_2": e_2, "i": i, "g": g, "s_before": s_before,
+        "f": f, "W_o": W_o, "U_o": U_o, "W_f": W_f, "U_f": U_f, "W_i": W_i, "U_i": U_i, "W_g": W_g,
+        "U_g": U_g, "words": words, "x": x, "h_before": h_before, "h": h, "T": T, "N": N, "V": V, "E": E,
+        "H": H, "dtype": dtype, "dtypes": dtypes,
+    }
+    return dtype.type(L), cache
+
+
+def backward(cache, upstream=1.0):
+    """The gradient of L, times upstream, with respect to every parameter and input."""
+    p = cache["p"]                                    # T×N×V
+    target = cache["target"]                          # T×N
+    V_o = cache["V_o"]                                # H×V
+    o = cache["o"]                                    # T×N×H
+    e_2 = cache["e_2"]                                # T×N×H
+    i = cache["i"]                                    # T×N×H
+    g = cache["g"]                                    # T×N×H
+    s_before = cache["s_before"]                      # T×N×H
+    f = cache["f"]                                    # T×N×H
+    W_o = cache["W_o"]                                # E×H
+    U_o = cache["U_o"]                                # H×H
+    W_f = cache["W_f"]                                # E×H
+    U_f = cache["U_f"]                                # H×H
+    W_i = cache["W_i"]                                # E×H
+    U_i = cache["U_i"]                                # H×H
+    W_g = cache["W_g"]                                # E×H
+    U_g = cache["U_g"]                                # H×H
+    words = cache["words"]                            # T×N
+    x = cache["x"]                                    # T×N×E
+    h_before = cache["h_before"]                      # T×N×H
+    h = cache["h"]                                    # T×N×H
+    T, N, V, E, H = cache["T"], cache["N"], cache["V"], cache["E"], cache["H"]
+    dtype = cache["dtype"]
+    dz = p / (N * T)                                  # dz = (p − one_hot(target, V)) / (N*T)   T×N×V
+    at = *np.indices((T, N), sparse=True), target     # the entry of every row that the one-hot array marks
+    dz[at] = (p[at] - 1) / (N * T)
+    dV_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dV_o = einsum(abc,abd→dc, dz, h)   H×V
+    db_v = np.sum(dz, axis=(0, 1))                    # db_v = sum(dz, axis=(0, 1))   V
+    dh = (dz.reshape(N * T, V) @ V_o.T).reshape(T, N, H)  # dh = dz V_oᵀ   T×N×H
+    dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
+    ds_next = np.zeros((N, H), dtype)                 # ds_next = broadcast(0, (N, H))   N×H
+    da = np.empty((T, N, H), dtype)                   # T×N×H
+    db = np.empty((T, N, H), dtype)                   # T×N×H
+    dc = np.empty((T, N, H), dtype)                   # T×N×H
+    dd = np.empty((T, N, H), dtype)                   # T×N×H
+    for t in reversed(range(T)):
+        o_t = o[t]
+        e_t = e_2[t]
+        i_t = i[t]
+        g_t = g[t]
+        f_t = f[t]
+        dh_t_2 = dh_next + dh[t]                      # dh_t = dh_next + dh[t]   N×H
+        de_t = dh_t_2 * o_t                           # de_t = dh_t ⊙ o[t]   N×H
+        ds_t = ds_next + de_t * (1 - e_t ** 2)        # ds_t = ds_next + de_t ⊙ (1 − e[t]²)   N×H
+        dg_t = ds_t * i_t                             # dg_t = ds_t ⊙ i[t]   N×H
+        dd_t = dg_t * (1 - g_t ** 2)                  # dd_t = dg_t ⊙ (1 − g[t]²)   N×H
+        di_t = ds_t * g_t                             # di_t = ds_t ⊙ g[t]   N×H
+        dc_t = di_t * i_t * (1 - i_t)                 # dc_t = di_t ⊙ i[t] ⊙ (1 − i[t])   N×H
+        df_t = ds_t * s_before[t]                     # df_t = ds_t ⊙ s[t-1]   N×H
+        db_t = df_t * f_t * (1 - f_t)                 # db_t = df_t ⊙ f[t] ⊙ (1 − f[t])   N×H
+        do_t = dh_t_2 * e_t                           # do_t = dh_t ⊙ e[t]   N×H
+        da_t = do_t * o_t * (1 - o_t)                 # da_t = do_t ⊙ o[t] ⊙ (1 − o[t])   N×H
+        # dh_prev = dd_t U_gᵀ + dc_t U_iᵀ + db_t U_fᵀ + da_t U_oᵀ   N×H
+        dh_prev = dd_t @ U_g.T + dc_t @ U_i.T + db_t @ U_f.T + da_t @ U_o.T
+        ds_prev = ds_t * f_t                          # ds_prev = ds_t ⊙ f[t]   N×H
+        da[t] = da_t
+        db[t] = db_t
+        dc[t] = dc_t
+        dd[t] = dd_t
+        dh_next, ds_next = dh_prev, ds_prev
+    dW_o = x.reshape(N * T, E).T @ da.reshape(N * T, H)  # dW_o = einsum(abc,abd→dc, da, x)   E×H
+    # dU_o = einsum(abc,abd→dc, da, h_before)   H×H
+    dU_o = h_before.reshape(N * T, H).T @ da.reshape(N * T, H)
+    db_o = np.sum(da, axis=(0, 1))                    # db_o = sum(da, axis=(0, 1))   H
+    dW_f = x.reshape(N * T, E).T @ db.reshape(N * T, H)  # dW_f = einsum(abc,abd→dc, db, x)   E×H
+    # dU_f = einsum(abc,abd→dc, db, h_before)   H×H
+    dU_f = h_before.reshape(N * T, H).T @ db.reshape(N * T, H)
+    db_f = np.sum(db, axis=(0, 1))                    # db_f = sum(db, axis=(0, 1))   H
+    dW_i = x.reshape(N * T, E).T @ dc.reshape(N * T, H)  # dW_i = einsum(abc,abd→dc, dc, x)   E×H
+    # dU_i = einsum(abc,abd→dc, dc, h_before)   H×H
+    dU_i = h_before.reshape(N * T, H).T @ dc.reshape(N * T, H)
+    db_i = np.sum(dc, axis=(0, 1))                    # db_i = sum(dc, axis=(0, 1))   H
+    dW_g = x.reshape(N * T, E).T @ dd.reshape(N * T, H)  # dW_g = einsum(abc,abd→dc, dd, x)   E×H
+    # dU_g = einsum(abc,abd→dc, dd, h_before)   H×H
+    dU_g = h_before.reshape(N * T, H).T @ dd.reshape(N * T, H)
+    db_g = np.sum(dd, axis=(0, 1))                    # db_g = sum(dd, axis=(0, 1))   H
+    # dx = dd W_gᵀ + dc W_iᵀ + db W_fᵀ + da W_oᵀ   T×N×E
+    dx = (
+        (dd.reshape(N * T, H) @ W_g.T).reshape(T, N, E)
+        + (dc.reshape(N * T, H) @ W_i.T).reshape(T, N, E)
+        + (db.reshape(N * T, H) @ W_f.T).reshape(T, N, E)
+        + (da.reshape(N * T, H) @ W_o.T).reshape(T, N, E)
+    )
+    dC = scatter_add(dx, words, V)                    # dC = scatter_add(dx, words, V)   V×E
+    grads = {
+        "C": dC, "W_i": dW_i, "U_i": dU_i, "b_i": db_i, "W_f": dW_f, "U_f": dU_f, "b_f": db_f, "W_g": dW_g,
+        "U_g": dU_g, "b_g": db_g, "W_o": dW_o, "U_o": dU_o, "b_o": db_o, "V_o": dV_o, "b_v": db_v,
+    }
+    return scaled(grads, cache["dtypes"], upstream)
+
+
+def loss_and_grads(params, data):
+    """L and its gradients."""
+    loss, cache = forward(params, data)
+    return loss, backward(cache)
+
+
+def outputs(params, data):
+    """Every named intermediate, by its name."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    C = arrays["C"]                                   # V×E
+    W_i = arrays["W_i"]                               # E×H
+    U_i = arrays["U_i"]                               # H×H
+    b_i = arrays["b_i"]                               # H
+    W_f = arrays["W_f"]                               # E×H
+    U_f = arrays["U_f"]                               # H×H
+    b_f = arrays["b_f"]                               # H
+    W_g = arrays["W_g"]                               # E×H
+    U_g = arrays["U_g"]                               # H×H
+    b_g = arrays["b_g"]                               # H
+    W_o = arrays["W_o"]                               # E×H
+    U_o = arrays["U_o"]                               # H×H
+    b_o = arrays["b_o"]                               # H
+    V_o = arrays["V_o"]                               # H×V
+    b_v = arrays["b_v"]                               # V
+    words = arrays["words"]                           # T×N
+    target = arrays["target"]                         # T×N
+    h0 = arrays["h0"]                                 # N×H
+    s0 = arrays["s0"]                                 # N×H
+    T, N, V, H = sizes["T"], sizes["N"], sizes["V"], sizes["H"]
+    x = C[words]                                      # x = C[words]   T×N×E
+    h_prev = h0                                       # h_prev = h0   N×H
+    s_prev = s0                                       # s_prev = s0   N×H
+    h = np.empty((T, N, H), dtype)                    # T×N×H
+    i = np.empty((T, N, H), dtype)                    # T×N×H
+    f = np.empty((T, N, H), dtype)                    # T×N×H
+    g = np.empty((T, N, H), dtype)                    # T×N×H
+    o = np.empty((T, N, H), dtype)                    # T×N×H
+    s = np.empty((T, N, H), dtype)                    # T×N×H
+    for t in range(T):
+        x_t = x[t]
+        a_t = x_t @ W_o + h_prev @ U_o + b_o          # a[t] = x[t] W_o + h[t-1] U_o + b_o   N×H
+        o_t = sigmoid(a_t)                            # o[t] = sigmoid(a[t])   N×H
+        b_t = x_t @ W_f + h_prev @ U_f + b_f          # b[t] = x[t] W_f + h[t-1] U_f + b_f   N×H
+        f_t = sigmoid(b_t)                            # f[t] = sigmoid(b[t])   N×H
+        c_t = x_t @ W_i + h_prev @ U_i + b_i          # c[t] = x[t] W_i + h[t-1] U_i + b_i   N×H
+        i_t = sigmoid(c_t)                            # i[t] = sigmoid(c[t])   N×H
+        d_t = x_t @ W_g + h_prev @ U_g + b_g          # d[t] = x[t] W_g + h[t-1] U_g + b_g   N×H
+        g_t = np.tanh(d_t)                            # g[t] = tanh(d[t])   N×H
+        s_t = f_t * s_prev + i_t * g_t                # s[t] = f[t] ⊙ s[t-1] + i[t] ⊙ g[t]   N×H
+        e_t = np.tanh(s_t)                            # e[t] = tanh(s[t])   N×H
+        h_t = o_t * e_t                               # h[t] = o[t] ⊙ e[t]   N×H
+        h[t] = h_t
+        i[t] = i_t
+        f[t] = f_t
+        g[t] = g_t
+        o[t] = o_t
+        s[t] = s_t
+        h_prev, s_prev = h_t, s_t
+    z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
+    # t2 = sum(cross_entropy(z, target))
+    t2 = np.sum(logsumexp(z, axis=2) - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0])
+    L = t2 / (N * T)                                  # L = mean(cross_entropy(z, target))
+    return {"x": x, "h": h, "z": z, "L": L, "i": i, "f": f, "g": g, "o": o, "s": s}
+
+
+def init_params(rng, **dims):
+    """Initial parameters drawn from a numpy.random.Generator; sizes as in init_params(rng, D=4)."""
+    V, E, H = chosen(dims, DIMS, ("V", "E", "H"))
+    params = {
+        "C": rng.standard_normal((V, E)) * 0.1,
+        "W_i": rng.standard_normal((E, H)) * (1 / E) ** 0.5,
+        "U_i": rng.standard_normal((H, H)) * (1 / H) ** 0.5,
+        "b_i": np.zeros(H),
+        "W_f": rng.standard_normal((E, H)) * (1 / E) ** 0.5,
+        "U_f": rng.standard_normal((H, H)) * (1 / H) ** 0.5,
+        "b_f": np.zeros(H),
+        "W_g": rng.standard_normal((E, H)) * (1 / E) ** 0.5,
+        "U_g": rng.standard_normal((H, H)) * (1 / H) ** 0.5,
+        "b_g": np.zeros(H),
+        "W_o": rng.standard_normal((E, H)) * (1 / E) ** 0.5,
+        "U_o": rng.standard_normal((H, H)) * (1 / H) ** 0.5,
+        "b_o": np.zeros(H),
+        "V_o": rng.standard_normal((H, V)) * (1 / H) ** 0.5,
+        "b_v": np.zeros(V),
+    }
+    return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
+
+
+def read(params, data):
+    """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return."""
+    check_names(params, PARAMS, "params")
+    check_names(data, DATA, "data")
+    given = {**params, **data}
+    shapes = {**PARAMS, **DATA}
+    arrays = {name: as_array(name, given[name]) for name in shapes}
+    sizes = {}
+    bind_sizes(arrays, shapes, sizes)
+    check_shapes(arrays, shapes, sizes)
+    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
+    dtypes = {}
+    for name, array in arrays.items():
+        if name in INTEGERS:
+            check_range(name, array, INTEGERS[name], sizes)
+            arrays[name] = as_integers(name, array)[()]
+        else:
+            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            arrays[name] = array.astype(dtype, copy=False)[()]
+    return arrays, sizes, dtype, dtypes
+
+
+def check_names(given, declared, what):
+    """ValueError unless given is a dict with exactly the declared names."""
+    if not isinstance(given, dict):
+        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+    missing = [name for name in declared if name not in given]
+    extra = [name for name in given if name not in declared]
+    if missing or extra:
+        wrong = f"no {missing[0]!r}" if missing else f"an unknown name {extra[0]!r}"
+        raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
+
+
+def as_array(name, value):
+    """The value as an array of real numbers; ValueError naming it for anything else."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} is not an array of real numbers: its dtype is {array.dtype}")
+    return array
+
+
+def as_integers(name, array):
+    """Integer data; an empty list is fine, floats are not."""
+    if array.dtype.kind == "f" and array.size:
+        raise ValueError(f"{name} has to hold integers, not {array.dtype}")
+    return array.astype(np.intp)
+
+
+def is_float(value):
+    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
+    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+
+
+def computing_dtype(arrays, given, integers, default):
+    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
+    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+    return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
+
+
+def misfit(name, array, shape, sizes):
+    """The ValueError for an array of another shape than the declared one."""
+    symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    known = ", ".join(f"{d} = {sizes[d]}" for d in dict.fromkeys(shape) if d in sizes)
+    return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
+
+
+def bind_sizes(arrays, shapes, sizes):
+    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+    for name, shape in shapes.items():
+        if arrays[name].ndim != len(shape):
+            raise misfit(name, arrays[name], shape, sizes)
+        for dim, size in zip(shape, arrays[name].shape):
+            if isinstance(dim, str) and dim.isidentifier():
+                sizes.setdefault(dim, size)
+
+
+def check_shapes(arrays, shapes, sizes):
+    """ValueError for the first array whose shape is not the declared one under these sizes."""
+    for name, shape in shapes.items():
+        if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
+            raise misfit(name, arrays[name], shape, sizes)
+
+
+def check_range(name, array, bound, sizes):
+    """ValueError unless 0 <= array < bound everywhere."""
+    if array.size and not (array.min() >= 0 and array.max() < sizes.get(bound, bound)):
+        wrong = array.min() if array.min() < 0 else array.max()
+        limit = f"{bound} = {sizes[bound]}" if bound in sizes else bound
+        raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
+
+
+def chosen(dims, defaults, needed):
+    """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing."""
+    unknown = [name for name in dims if name not in defaults]
+    if unknown:
+        raise ValueError(f"there is no dimension {unknown[0]!r}; the model has {', '.join(defaults) or 'none'}")
+    found = {name: dims.get(name, defaults[name]) for name in needed}
+    missing = [name for name, size in found.items() if size is None]
+    if missing:
+        raise ValueError(f"init_params needs a size for {missing[0]}, as in init_params(rng, {missing[0]}=4)")
+    return [int(size) for size in found.values()]
+
+
+def sigmoid(x):
+    """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x))
+
+
+def logsumexp(a, axis, keepdims=False):
+    """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows."""
+    top = np.max(a, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    total = np.log(np.sum(np.exp(a - top), axis=axis, keepdims=True)) + top
+    return total if keepdims else np.squeeze(total, axis=axis)
+
+
+def softmax_logsumexp(a, axis, keepdims=False):
+    """softmax(a) and logsumexp(a) from the same exponentials."""
+    top = np.max(a, axis=axis, keepdims=True)
+    top = np.where(np.isfinite(top), top, 0)
+    e = a - top
+    np.exp(e, out=e)
+    total = np.sum(e, axis=axis, keepdims=True)
+    e /= total
+    log_total = np.log(total) + top
+    return e, log_total if keepdims else np.squeeze(log_total, axis=axis)
+
+
+def scatter_add(g, index, rows):
+    """Rows of g added up in the rows of a zero array that index names: the adjoint of table[index]."""
+    out = np.zeros((rows, *g.shape[index.ndim :]), g.dtype)
+    order = np.argsort(index, axis=None, kind="stable")
+    if order.size:
+        places = index.reshape(-1)[order]
+        starts = np.flatnonzero(np.concatenate(([True], places[1:] != places[:-1])))
+        flat = g.reshape(order.size, *out.shape[1:])
+        out[places[starts]] = np.add.reduceat(flat[order], starts, axis=0)
+    return out
+
+
+def scaled(grads, dtypes, upstream):
+    """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
+    if np.ndim(upstream) != 0:
+        raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
+    if upstream != 1:
+        grads = {name: grad * upstream for name, grad in grads.items()}
+    return returned(grads, dtypes)
+
+
+def returned(arrays, dtypes):
+    """The arrays in the dtypes to return them in."""
+    return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}

@@ -1,0 +1,331 @@
+"""residual-block: residual block of two convolutions with batch normalisation
+
+Written by `symbackprop codegen` from the model text MODEL; `symbackprop verify FILE` checks it, edited or not.
+PARAMS and DATA say which arrays forward takes, by name, and their shapes.
+"""
+
+import numpy as np
+
+NAME = "residual-block"
+MODEL = """\
+# name: residual-block
+# summary: residual block of two convolutions with batch normalisation
+# source: He et al. 2015
+# tags: architecture, convolution
+dim N, S, K
+input X: N x S x S x K
+param W1: 3 x 3 x K x K, g1: K, c1: K, W2: 3 x 3 x K x K, g2: K, c2: K
+Z1 = conv2d(X, W1, padding=1)
+B1 = g1 * batch_norm(Z1) + c1
+A1 = relu(B1)
+Z2 = conv2d(A1, W2, padding=1)
+B2 = g2 * batch_norm(Z2) + c2
+R = X + B2
+output Y = relu(R)
+"""
+PARAMS = {
+    "W1": (3, 3, "K", "K"), "g1": ("K",), "c1": ("K",), "W2": (3, 3, "K", "K"), "g2": ("K",), "c2": ("K",),
+}
+DATA = {"X": ("N", "S", "S", "K")}
+DIMS = {"N": None, "S": None, "K": None}
+LOSS = None
+OUTPUTS = ("Y",)
+INTEGERS = {}
+DTYPE = np.float64
+
+
+def forward(params, data):
+    """Computes Y, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    W1 = arrays["W1"]                                 # 3×3×K×K
+    g1 = arrays["g1"]                                 # K
+    c1 = arrays["c1"]                                 # K
+    W2 = arrays["W2"]                                 # 3×3×K×K
+    g2 = arrays["g2"]                                 # K
+    c2 = arrays["c2"]                                 # K
+    X = arrays["X"]                                   # N×S×S×K
+    N, S, K = sizes["N"], sizes["S"], sizes["K"]
+    Z1 = conv2d(X, W1, (1, 1), (1, 1), (S, S))        # Z1 = conv2d(X, W1, padding=1)   N×S×S×K
+    # c = Z1 − mean(Z1, axis=(0, 1, 2), keepdims=True)   N×S×S×K
+    c = Z1 - np.sum(Z1, axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    # v = mean(c², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
+    v = np.sum(c ** 2, axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
+    s = np.sqrt(v)                                    # s = sqrt(v)   1×1×1×K
+    a = c / s                                         # a = c / s   N×S×S×K
+    B1 = g1 * a + c1                                  # B1 = g1 ⊙ a + c1   N×S×S×K
+    A1 = np.maximum(B1, 0)                            # A1 = relu(B1)   N×S×S×K
+    Z2 = conv2d(A1, W2, (1, 1), (1, 1), (S, S))       # Z2 = conv2d(A1, W2, padding=1)   N×S×S×K
+    # c_3 = Z2 − mean(Z2, axis=(0, 1, 2), keepdims=True)   N×S×S×K
+    c_3 = Z2 - np.sum(Z2, axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    # v_2 = mean(c_3², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
+    v_2 = np.sum(c_3 ** 2, axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
+    s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   1×1×1×K
+    b = c_3 / s_2                                     # b = c_3 / s_2   N×S×S×K
+    B2 = g2 * b + c2                                  # B2 = g2 ⊙ b + c2   N×S×S×K
+    R = X + B2                                        # R = X + B2   N×S×S×K
+    Y = np.maximum(R, 0)                              # Y = relu(R)   N×S×S×K
+    cache = {
+        "R": R, "g2": g2, "s_2": s_2, "b": b, "c_3": c_3, "W2": W2, "B1": B1, "g1": g1, "s": s, "a": a,
+        "c": c, "W1": W1, "X": X, "A1": A1, "N": N, "S": S, "K": K, "dtype": dtype, "dtypes": dtypes,
+    }
+    return Y, cache
+
+
+def backward(cache, upstream):
+    """The gradients with respect to every parameter and input, given upstream, the gradient of Y."""
+    R = cache["R"]                                    # N×S×S×K
+    g2 = cache["g2"]                                  # K
+    s_2 = cache["s_2"]                                # 1×1×1×K
+    b = cache["b"]                                    # N×S×S×K
+    c_3 = cache["c_3"]                                # N×S×S×K
+    W2 = cache["W2"]                                  # 3×3×K×K
+    B1 = cache["B1"]                                  # N×S×S×K
+    g1 = cache["g1"]                                  # K
+    s = cache["s"]                                    # 1×1×1×K
+    a = cache["a"]                                    # N×S×S×K
+    c = cache["c"]                                    # N×S×S×K
+    W1 = cache["W1"]                                  # 3×3×K×K
+    X = cache["X"]                                    # N×S×S×K
+    A1 = cache["A1"]                                  # N×S×S×K
+    N, S, K = cache["N"], cache["S"], cache["K"]
+    dtype = cache["dtype"]
+    dY = upstream_array("Y", upstream, (N, S, S, K), dtype)
+    dR = dY * (R > 0)                                 # dR = dY ⊙ (R > 0)   N×S×S×K
+    dg2 = np.sum(dR * b, axis=(0, 1, 2))              # dg2 = sum(dR ⊙ b, axis=(0, 1, 2))   K
+    dc2 = np.sum(dR, axis=(0, 1, 2))                  # dc2 = sum(dR, axis=(0, 1, 2))   K
+    db = dR * g2                                      # db = dR ⊙ g2   N×S×S×K
+    # ds_2 = sum(−db ⊙ b / s_2, axis=(0, 1, 2), keepdims=True)   1×1×1×K
+    ds_2 = np.sum(-db * b / s_2, axis=(0, 1, 2), keepdims=True)
+    dv_2 = ds_2 / (2 * s_2)                           # dv_2 = ds_2 / (2 · s_2)   1×1×1×K
+    dc_3 = db / s_2 + 2 * (dv_2 / (N * S ** 2)) * c_3  # dc_3 = db / s_2 + 2 · dv_2 / (N*S**2) ⊙ c_3   N×S×S×K
+    # dZ2 = dc_3 + sum(−dc_3, axis=(0, 1, 2), keepdims=True) / (N*S**2)   N×S×S×K
+    dZ2 = dc_3 + np.sum(-dc_3, axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    # dW2 = conv2d_kernel(A1, dZ2, (3, 3), padding=1)   3×3×K×K
+    dW2 = conv2d_kernel(A1, dZ2, (1, 1), (1, 1), (3, 3))
+    # dA1 = conv2d_input(dZ2, W2, (S, S), padding=1)   N×S×S×K
+    dA1 = conv2d_input(dZ2, W2, (1, 1), (1, 1), (S, S))
+    dB1 = dA1 * (B1 > 0)                              # dB1 = dA1 ⊙ (B1 > 0)   N×S×S×K
+    dg1 = np.sum(dB1 * a, axis=(0, 1, 2))             # dg1 = sum(dB1 ⊙ a, axis=(0, 1, 2))   K
+    dc1 = np.sum(dB1, axis=(0, 1, 2))                 # dc1 = sum(dB1, axis=(0, 1, 2))   K
+    da = dB1 * g1                                     # da = dB1 ⊙ g1   N×S×S×K
+    # ds = sum(−da ⊙ a / s, axis=(0, 1, 2), keepdims=True)   1×1×1×K
+    ds = np.sum(-da * a / s, axis=(0, 1, 2), keepdims=True)
+    dv = ds / (2 * s)                                 # dv = ds / (2 · s)   1×1×1×K
+    dc = da / s + 2 * (dv / (N * S ** 2)) * c         # dc = da / s + 2 · dv / (N*S**2) ⊙ c   N×S×S×K
+    # dZ1 = dc + sum(−dc, axis=(0, 1, 2), keepdims=True) / (N*S**2)   N×S×S×K
+    dZ1 = dc + np.sum(-dc, axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    # dX = dR + conv2d_input(dZ1, W1, (S, S), padding=1)   N×S×S×K
+    dX = dR + conv2d_input(dZ1, W1, (1, 1), (1, 1), (S, S))
+    # dW1 = conv2d_kernel(X, dZ1, (3, 3), padding=1)   3×3×K×K
+    dW1 = conv2d_kernel(X, dZ1, (1, 1), (1, 1), (3, 3))
+    grads = {"X": dX, "W1": dW1, "g1": dg1, "c1": dc1, "W2": dW2, "g2": dg2, "c2": dc2}
+    return returned(grads, cache["dtypes"])
+
+
+def outputs(params, data):
+    """Every named intermediate, by its name."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    W1 = arrays["W1"]                                 # 3×3×K×K
+    g1 = arrays["g1"]                                 # K
+    c1 = arrays["c1"]                                 # K
+    W2 = arrays["W2"]                                 # 3×3×K×K
+    g2 = arrays["g2"]                                 # K
+    c2 = arrays["c2"]                                 # K
+    X = arrays["X"]                                   # N×S×S×K
+    N, S = sizes["N"], sizes["S"]
+    Z1 = conv2d(X, W1, (1, 1), (1, 1), (S, S))        # Z1 = conv2d(X, W1, padding=1)   N×S×S×K
+    # c = Z1 − mean(Z1, axis=(0, 1, 2), keepdims=True)   N×S×S×K
+    c = Z1 - np.sum(Z1, axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    # v = mean(c², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
+    v = np.sum(c ** 2, axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
+    s = np.sqrt(v)                                    # s = sqrt(v)   1×1×1×K
+    a = c / s                                         # a = c / s   N×S×S×K
+    B1 = g1 * a + c1                                  # B1 = g1 ⊙ a + c1   N×S×S×K
+    A1 = np.maximum(B1, 0)                            # A1 = relu(B1)   N×S×S×K
+    Z2 = conv2d(A1, W2, (1, 1), (1, 1), (S, S))       # Z2 = conv2d(A1, W2, padding=1)   N×S×S×K
+    # c_3 = Z2 − mean(Z2, axis=(0, 1, 2), keepdims=True)   N×S×S×K
+    c_3 = Z2 - np.sum(Z2, axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    # v_2 = mean(c_3², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
+    v_2 = np.sum(c_3 ** 2, axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
+    s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   1×1×1×K
+    b = c_3 / s_2                                     # b = c_3 / s_2   N×S×S×K
+    B2 = g2 * b + c2                                  # B2 = g2 ⊙ b + c2   N×S×S×K
+    R = X + B2                                        # R = X + B2   N×S×S×K
+    Y = np.maximum(R, 0)                              # Y = relu(R)   N×S×S×K
+    return {"Z1": Z1, "B1": B1, "A1": A1, "Z2": Z2, "B2": B2, "R": R, "Y": Y}
+
+
+def init_params(rng, **dims):
+    """Initial parameters drawn from a numpy.random.Generator; sizes as in init_params(rng, D=4)."""
+    K, = chosen(dims, DIMS, ("K",))
+    params = {
+        "W1": rng.standard_normal((3, 3, K, K)) * (1 / (9 * K)) ** 0.5,
+        "g1": np.ones(K),
+        "c1": np.zeros(K),
+        "W2": rng.standard_normal((3, 3, K, K)) * (1 / (9 * K)) ** 0.5,
+        "g2": np.ones(K),
+        "c2": np.zeros(K),
+    }
+    return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
+
+
+def read(params, data):
+    """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return."""
+    check_names(params, PARAMS, "params")
+    check_names(data, DATA, "data")
+    given = {**params, **data}
+    shapes = {**PARAMS, **DATA}
+    arrays = {name: as_array(name, given[name]) for name in shapes}
+    sizes = {}
+    bind_sizes(arrays, shapes, sizes)
+    check_shapes(arrays, shapes, sizes)
+    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
+    dtypes = {}
+    for name, array in arrays.items():
+        if name in INTEGERS:
+            check_range(name, array, INTEGERS[name], sizes)
+            arrays[name] = as_integers(name, array)[()]
+        else:
+            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            arrays[name] = array.astype(dtype, copy=False)[()]
+    return arrays, sizes, dtype, dtypes
+
+
+def check_names(given, declared, what):
+    """ValueError unless given is a dict with exactly the declared names."""
+    if not isinstance(given, dict):
+        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+    missing = [name for name in declared if name not in given]
+    extra = [name for name in given if name not in declared]
+    if missing or extra:
+        wrong = f"no {missing[0]!r}" if missing else f"an unknown name {extra[0]!r}"
+        raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
+
+
+def as_array(name, value):
+    """The value as an array of real numbers; ValueError naming it for anything else."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} is not an array of real numbers: its dtype is {array.dtype}")
+    return array
+
+
+def as_integers(name, array):
+    """Integer data; an empty list is fine, floats are not."""
+    if array.dtype.kind == "f" and array.size:
+        raise ValueError(f"{name} has to hold integers, not {array.dtype}")
+    return array.astype(np.intp)
+
+
+def is_float(value):
+    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
+    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+
+
+def computing_dtype(arrays, given, integers, default):
+    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
+    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+    return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
+
+
+def misfit(name, array, shape, sizes):
+    """The ValueError for an array of another shape than the declared one."""
+    symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    known = ", ".join(f"{d} = {sizes[d]}" for d in dict.fromkeys(shape) if d in sizes)
+    return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
+
+
+def bind_sizes(arrays, shapes, sizes):
+    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+    for name, shape in shapes.items():
+        if arrays[name].ndim != len(shape):
+            raise misfit(name, arrays[name], shape, sizes)
+        for dim, size in zip(shape, arrays[name].shape):
+            if isinstance(dim, str) and dim.isidentifier():
+                sizes.setdefault(dim, size)
+
+
+def check_shapes(arrays, shapes, sizes):
+    """ValueError for the first array whose shape is not the declared one under these sizes."""
+    for name, shape in shapes.items():
+        if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
+            raise misfit(name, arrays[name], shape, sizes)
+
+
+def check_range(name, array, bound, sizes):
+    """ValueError unless 0 <= array < bound everywhere."""
+    if array.size and not (array.min() >= 0 and array.max() < sizes.get(bound, bound)):
+        wrong = array.min() if array.min() < 0 else array.max()
+        limit = f"{bound} = {sizes[bound]}" if bound in sizes else bound
+        raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
+
+
+def chosen(dims, defaults, needed):
+    """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing."""
+    unknown = [name for name in dims if name not in defaults]
+    if unknown:
+        raise ValueError(f"there is no dimension {unknown[0]!r}; the model has {', '.join(defaults) or 'none'}")
+    found = {name: dims.get(name, defaults[name]) for name in needed}
+    missing = [name for name, size in found.items() if size is None]
+    if missing:
+        raise ValueError(f"init_params needs a size for {missing[0]}, as in init_params(rng, {missing[0]}=4)")
+    return [int(size) for size in found.values()]
+
+
+def patches(x, kernel, stride, padding, size):
+    """The windows of images as rows of a matrix: (N·H'·W') × (kh·kw·C)."""
+    (kh, kw), (ph, pw) = kernel, padding
+    if ph or pw:
+        padded = np.zeros((x.shape[0], x.shape[1] + 2 * ph, x.shape[2] + 2 * pw, x.shape[3]), x.dtype)
+        padded[:, ph : ph + x.shape[1], pw : pw + x.shape[2]] = x
+        x = padded
+    windows = np.lib.stride_tricks.sliding_window_view(x, (kh, kw), axis=(1, 2))
+    windows = windows[:, :: stride[0], :: stride[1]][:, : size[0], : size[1]].transpose(0, 1, 2, 4, 5, 3)
+    return windows.reshape(x.shape[0] * size[0] * size[1], kh * kw * x.shape[3])
+
+
+def conv2d(x, w, stride, padding, size):
+    """Cross-correlation: every window of x times the kernel, as one matrix product."""
+    kh, kw, c, k = w.shape
+    rows = patches(x, (kh, kw), stride, padding, size)
+    return (rows @ w.reshape(kh * kw * c, k)).reshape(x.shape[0], *size, k)
+
+
+def conv2d_input(y, w, stride, padding, size):
+    """The adjoint of conv2d in x: every entry of y spread over the window it came from."""
+    kh, kw, c, k = w.shape
+    (sh, sw), (ph, pw), (n, rows, columns, _) = stride, padding, y.shape
+    if (sh, sw) == (1, 1) and ph < kh and pw < kw:
+        flipped = w[::-1, ::-1].transpose(0, 1, 3, 2)
+        return conv2d(y, flipped, (1, 1), (kh - 1 - ph, kw - 1 - pw), size)
+    spread = (y.reshape(-1, k) @ w.reshape(kh * kw * c, k).T).reshape(n, rows, columns, kh, kw, c)
+    out = np.zeros((n, size[0] + 2 * ph, size[1] + 2 * pw, c), y.dtype)
+    for i in range(kh):
+        for j in range(kw):
+            out[:, i : i + sh * rows : sh, j : j + sw * columns : sw] += spread[:, :, :, i, j]
+    return out[:, ph : ph + size[0], pw : pw + size[1]]
+
+
+def conv2d_kernel(x, y, stride, padding, size):
+    """The adjoint of conv2d in w: windows of x correlated with y, as one matrix product."""
+    n, rows, columns, k = y.shape
+    windows = patches(x, size, stride, padding, (rows, columns))
+    return (windows.T @ y.reshape(n * rows * columns, k)).reshape(*size, x.shape[3], k)
+
+
+def returned(arrays, dtypes):
+    """The arrays in the dtypes to return them in."""
+    return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}
+
+
+def upstream_array(name, value, shape, dtype):
+    """The upstream gradient of an output, checked against the output's shape."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"the upstream gradient of {name} is no array of real numbers: its dtype is {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"the upstream gradient of {name} has shape {array.shape}, expected {shape}")
+    return array.astype(dtype, copy=False)[()]

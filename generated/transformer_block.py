@@ -1,0 +1,427 @@
+"""transformer-block: transformer block: multi-head causal attention and a GELU network, each behind a layer norm, with residuals
+
+Written by `symbackprop codegen` from the model text MODEL; `symbackprop verify FILE` checks it, edited or not.
+PARAMS and DATA say which arrays forward takes, by name, and their shapes.
+"""
+
+import numpy as np
+
+NAME = "transformer-block"
+MODEL = """\
+# name: transformer-block
+# summary: transformer block: multi-head causal attention and a GELU network, each behind a layer norm, with residuals
+# source: named in Stanford CS224N and UMass CS685; Vaswani et al. 2017
+# tags: architecture, attention
+dim N, T, h = 2, d = 4, F
+input X: N x T x d*h
+param g1: d*h, c1: d*h, W_q: d*h x d*h, W_k: d*h x d*h, W_v: d*h x d*h, W_o: d*h x d*h, g2: d*h
+param c2: d*h, W1: d*h x F, b1: F, W2: F x d*h, b2: d*h
+A = g1 * layer_norm(X) + c1
+Q = transpose(reshape(A @ W_q, (N, T, h, d)), (0, 2, 1, 3))
+K = transpose(reshape(A @ W_k, (N, T, h, d)), (0, 2, 1, 3))
+V = transpose(reshape(A @ W_v, (N, T, h, d)), (0, 2, 1, 3))
+O = attention(Q, K, V, causal=True)
+X1 = X + reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*h)) @ W_o
+M = g2 * layer_norm(X1) + c2
+U = M @ W1 + b1
+G = gelu(U)
+output Y = X1 + G @ W2 + b2
+"""
+PARAMS = {
+    "g1": ("d*h",), "c1": ("d*h",), "W_q": ("d*h", "d*h"), "W_k": ("d*h", "d*h"), "W_v": ("d*h", "d*h"),
+    "W_o": ("d*h", "d*h"), "g2": ("d*h",), "c2": ("d*h",), "W1": ("d*h", "F"), "b1": ("F",),
+    "W2": ("F", "d*h"), "b2": ("d*h",),
+}
+DATA = {"X": ("N", "T", "d*h")}
+DIMS = {"N": None, "T": None, "h": 2, "d": 4, "F": None}
+LOSS = None
+OUTPUTS = ("Y",)
+INTEGERS = {}
+DTYPE = np.float64
+
+
+def forward(params, data):
+    """Computes Y, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    g1 = arrays["g1"]                                 # (d*h)
+    c1 = arrays["c1"]                                 # (d*h)
+    W_q = arrays["W_q"]                               # (d*h)×(d*h)
+    W_k = arrays["W_k"]                               # (d*h)×(d*h)
+    W_v = arrays["W_v"]                               # (d*h)×(d*h)
+    W_o = arrays["W_o"]                               # (d*h)×(d*h)
+    g2 = arrays["g2"]                                 # (d*h)
+    c2 = arrays["c2"]                                 # (d*h)
+    W1 = arrays["W1"]                                 # (d*h)×F
+    b1 = arrays["b1"]                                 # F
+    W2 = arrays["W2"]                                 # F×(d*h)
+    b2 = arrays["b2"]                                 # (d*h)
+    X = arrays["X"]                                   # N×T×(d*h)
+    N, T, h, d, F = sizes["N"], sizes["T"], sizes["h"], sizes["d"], sizes["F"]
+    t1 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t1 = causal_mask(T)   T×T
+    c = X - np.sum(X, axis=2, keepdims=True) / (d * h)  # c = X − mean(X, axis=-1, keepdims=True)   N×T×(d*h)
+    # v = mean(c², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v = np.sum(c ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
+    a = c / s                                         # a = c / s   N×T×(d*h)
+    A = g1 * a + c1                                   # A = g1 ⊙ a + c1   N×T×(d*h)
+    # Q = transpose(reshape(A W_q, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    Q = np.transpose((A.reshape(N * T, d * h) @ W_q).reshape(N, T, h, d), (0, 2, 1, 3))
+    # K = transpose(reshape(A W_k, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    K = np.transpose((A.reshape(N * T, d * h) @ W_k).reshape(N, T, h, d), (0, 2, 1, 3))
+    b = Q @ np.swapaxes(K, -1, -2) / d ** 0.5         # b = einsum(abcd,abed→abce, Q, K) / sqrt(d)   N×h×T×T
+    S = np.where(t1, b, -np.inf)                      # S = where(t1, b, -oo)   N×h×T×T
+    P = softmax(S, axis=3)                            # P = softmax(S)   N×h×T×T
+    # V = transpose(reshape(A W_v, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    V = np.transpose((A.reshape(N * T, d * h) @ W_v).reshape(N, T, h, d), (0, 2, 1, 3))
+    O = P @ V                                         # O = P V   N×h×T×d
+    # e = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    e = np.transpose(O, (0, 2, 1, 3)).reshape(N, T, d * h)
+    X1 = X + (e.reshape(N * T, d * h) @ W_o).reshape(N, T, d * h)  # X1 = X + e W_o   N×T×(d*h)
+    # c_3 = X1 − mean(X1, axis=-1, keepdims=True)   N×T×(d*h)
+    c_3 = X1 - np.sum(X1, axis=2, keepdims=True) / (d * h)
+    # v_2 = mean(c_3², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_2 = np.sum(c_3 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
+    g = c_3 / s_2                                     # g = c_3 / s_2   N×T×(d*h)
+    M = g2 * g + c2                                   # M = g2 ⊙ g + c2   N×T×(d*h)
+    U = (M.reshape(N * T, d * h) @ W1).reshape(N, T, F) + b1  # U = M W1 + b1   N×T×F
+    Phi = normal_cdf(U)                               # Phi = normal_cdf(U)   N×T×F
+    G = U * Phi                                       # G = U ⊙ Phi   N×T×F
+    Y = X1 + (G.reshape(N * T, F) @ W2).reshape(N, T, d * h) + b2  # Y = X1 + G W2 + b2   N×T×(d*h)
+    cache = {
+        "W2": W2, "Phi": Phi, "U": U, "W1": W1, "g2": g2, "s_2": s_2, "g": g, "c_3": c_3, "W_o": W_o, "P": P,
+        "W_v": W_v, "V": V, "Q": Q, "W_k": W_k, "K": K, "W_q": W_q, "g1": g1, "s": s, "a": a, "c": c, "A": A,
+        "e": e, "M": M, "G": G, "N": N, "T": T, "h": h, "d": d, "F": F, "dtype": dtype, "dtypes": dtypes,
+    }
+    return Y, cache
+
+
+def backward(cache, upstream):
+    """The gradients with respect to every parameter and input, given upstream, the gradient of Y."""
+    W2 = cache["W2"]                                  # F×(d*h)
+    Phi = cache["Phi"]                                # N×T×F
+    U = cache["U"]                                    # N×T×F
+    W1 = cache["W1"]                                  # (d*h)×F
+    g2 = cache["g2"]                                  # (d*h)
+    s_2 = cache["s_2"]                                # N×T×1
+    g = cache["g"]                                    # N×T×(d*h)
+    c_3 = cache["c_3"]                                # N×T×(d*h)
+    W_o = cache["W_o"]                                # (d*h)×(d*h)
+    P = cache["P"]                                    # N×h×T×T
+    W_v = cache["W_v"]                                # (d*h)×(d*h)
+    V = cache["V"]                                    # N×h×T×d
+    Q = cache["Q"]                                    # N×h×T×d
+    W_k = cache["W_k"]                                # (d*h)×(d*h)
+    K = cache["K"]                                    # N×h×T×d
+    W_q = cache["W_q"]                                # (d*h)×(d*h)
+    g1 = cache["g1"]                                  # (d*h)
+    s = cache["s"]                                    # N×T×1
+    a = cache["a"]                                    # N×T×(d*h)
+    c = cache["c"]                                    # N×T×(d*h)
+    A = cache["A"]                                    # N×T×(d*h)
+    e = cache["e"]                                    # N×T×(d*h)
+    M = cache["M"]                                    # N×T×(d*h)
+    G = cache["G"]                                    # N×T×F
+    N, T, h, d, F = cache["N"], cache["T"], cache["h"], cache["d"], cache["F"]
+    dtype = cache["dtype"]
+    dY = upstream_array("Y", upstream, (N, T, d * h), dtype)
+    dW2 = G.reshape(N * T, F).T @ dY.reshape(N * T, d * h)  # dW2 = einsum(abc,abd→dc, dY, G)   F×(d*h)
+    db2 = np.sum(dY, axis=(0, 1))                     # db2 = sum(dY, axis=(0, 1))   (d*h)
+    dG = (dY.reshape(N * T, d * h) @ W2.T).reshape(N, T, F)  # dG = dY W2ᵀ   N×T×F
+    dPhi = dG * U                                     # dPhi = dG ⊙ U   N×T×F
+    dU = dG * Phi + dPhi * normal_pdf(U)              # dU = dG ⊙ Phi + dPhi ⊙ normal_pdf(U)   N×T×F
+    dW1 = M.reshape(N * T, d * h).T @ dU.reshape(N * T, F)  # dW1 = einsum(abc,abd→dc, dU, M)   (d*h)×F
+    db1 = np.sum(dU, axis=(0, 1))                     # db1 = sum(dU, axis=(0, 1))   F
+    dM = (dU.reshape(N * T, F) @ W1.T).reshape(N, T, d * h)  # dM = dU W1ᵀ   N×T×(d*h)
+    dg2 = np.sum(dM * g, axis=(0, 1))                 # dg2 = sum(dM ⊙ g, axis=(0, 1))   (d*h)
+    dc2 = np.sum(dM, axis=(0, 1))                     # dc2 = sum(dM, axis=(0, 1))   (d*h)
+    dg = dM * g2                                      # dg = dM ⊙ g2   N×T×(d*h)
+    # ds_2 = sum(−dg ⊙ g / s_2, axis=-1, keepdims=True)   N×T×1
+    ds_2 = np.sum(-dg * g / s_2, axis=2, keepdims=True)
+    dv_2 = ds_2 / (2 * s_2)                           # dv_2 = ds_2 / (2 · s_2)   N×T×1
+    dc_3 = dg / s_2 + 2 * (dv_2 / (d * h)) * c_3      # dc_3 = dg / s_2 + 2 · dv_2 / (d*h) ⊙ c_3   N×T×(d*h)
+    # dX1 = dY + dc_3 + sum(−dc_3, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
+    dX1 = dY + dc_3 + np.sum(-dc_3, axis=2, keepdims=True) / (d * h)
+    # dW_o = einsum(abc,abd→dc, dX1, e)   (d*h)×(d*h)
+    dW_o = e.reshape(N * T, d * h).T @ dX1.reshape(N * T, d * h)
+    de = (dX1.reshape(N * T, d * h) @ W_o.T).reshape(N, T, d * h)  # de = dX1 W_oᵀ   N×T×(d*h)
+    # dV = einsum(abcd,acbe→aced, reshape(de, (N, T, h, d)), P)   N×h×T×d
+    dV = np.transpose(np.transpose(de.reshape(N, T, h, d), (0, 2, 3, 1)) @ P, (0, 1, 3, 2))
+    # t2 = reshape(transpose(dV, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t2 = np.transpose(dV, (0, 2, 1, 3)).reshape(N, T, d * h)
+    # dW_v = einsum(abc,abd→dc, t2, A)   (d*h)×(d*h)
+    dW_v = A.reshape(N * T, d * h).T @ t2.reshape(N * T, d * h)
+    # dP = einsum(abcd,aced→acbe, reshape(de, (N, T, h, d)), V)   N×h×T×T
+    dP = np.transpose(de.reshape(N, T, h, d), (0, 2, 1, 3)) @ np.swapaxes(V, -1, -2)
+    # dS = P ⊙ (dP − sum(dP ⊙ P, axis=-1, keepdims=True))   N×h×T×T
+    dS = P * (dP - np.sum(dP * P, axis=3, keepdims=True))
+    db = dS * (np.arange(T)[:, None] >= np.arange(T)[None, :])  # db = dS ⊙ truth(causal_mask(T))   N×h×T×T
+    t3 = db / d ** 0.5                                # t3 = db / sqrt(d)   N×h×T×T
+    dK = np.swapaxes(t3, -1, -2) @ Q                  # dK = einsum(abcd,abce→abde, t3, Q)   N×h×T×d
+    # t4 = reshape(transpose(dK, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t4 = np.transpose(dK, (0, 2, 1, 3)).reshape(N, T, d * h)
+    # dW_k = einsum(abc,abd→dc, t4, A)   (d*h)×(d*h)
+    dW_k = A.reshape(N * T, d * h).T @ t4.reshape(N * T, d * h)
+    dQ = t3 @ K                                       # dQ = t3 K   N×h×T×d
+    # t5 = reshape(transpose(dQ, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t5 = np.transpose(dQ, (0, 2, 1, 3)).reshape(N, T, d * h)
+    # dW_q = einsum(abc,abd→dc, t5, A)   (d*h)×(d*h)
+    dW_q = A.reshape(N * T, d * h).T @ t5.reshape(N * T, d * h)
+    # dA = t2 W_vᵀ + t4 W_kᵀ + t5 W_qᵀ   N×T×(d*h)
+    dA = (
+        (t2.reshape(N * T, d * h) @ W_v.T).reshape(N, T, d * h)
+        + (t4.reshape(N * T, d * h) @ W_k.T).reshape(N, T, d * h)
+        + (t5.reshape(N * T, d * h) @ W_q.T).reshape(N, T, d * h)
+    )
+    dg1 = np.sum(dA * a, axis=(0, 1))                 # dg1 = sum(dA ⊙ a, axis=(0, 1))   (d*h)
+    dc1 = np.sum(dA, axis=(0, 1))                     # dc1 = sum(dA, axis=(0, 1))   (d*h)
+    da = dA * g1                                      # da = dA ⊙ g1   N×T×(d*h)
+    ds = np.sum(-da * a / s, axis=2, keepdims=True)   # ds = sum(−da ⊙ a / s, axis=-1, keepdims=True)   N×T×1
+    dv = ds / (2 * s)                                 # dv = ds / (2 · s)   N×T×1
+    dc = da / s + 2 * (dv / (d * h)) * c              # dc = da / s + 2 · dv / (d*h) ⊙ c   N×T×(d*h)
+    # dX = dX1 + dc + sum(−dc, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
+    dX = dX1 + dc + np.sum(-dc, axis=2, keepdims=True) / (d * h)
+    grads = {
+        "X": dX, "g1": dg1, "c1": dc1, "W_q": dW_q, "W_k": dW_k, "W_v": dW_v, "W_o": dW_o, "g2": dg2,
+        "c2": dc2, "W1": dW1, "b1": db1, "W2": dW2, "b2": db2,
+    }
+    return returned(grads, cache["dtypes"])
+
+
+def outputs(params, data):
+    """Every named intermediate, by its name."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    g1 = arrays["g1"]                                 # (d*h)
+    c1 = arrays["c1"]                                 # (d*h)
+    W_q = arrays["W_q"]                               # (d*h)×(d*h)
+    W_k = arrays["W_k"]                               # (d*h)×(d*h)
+    W_v = arrays["W_v"]                               # (d*h)×(d*h)
+    W_o = arrays["W_o"]                               # (d*h)×(d*h)
+    g2 = arrays["g2"]                                 # (d*h)
+    c2 = arrays["c2"]                                 # (d*h)
+    W1 = arrays["W1"]                                 # (d*h)×F
+    b1 = arrays["b1"]                                 # F
+    W2 = arrays["W2"]                                 # F×(d*h)
+    b2 = arrays["b2"]                                 # (d*h)
+    X = arrays["X"]                                   # N×T×(d*h)
+    N, T, h, d, F = sizes["N"], sizes["T"], sizes["h"], sizes["d"], sizes["F"]
+    c = X - np.sum(X, axis=2, keepdims=True) / (d * h)  # c = X − mean(X, axis=-1, keepdims=True)   N×T×(d*h)
+    # v = mean(c², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v = np.sum(c ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
+    a = c / s                                         # a = c / s   N×T×(d*h)
+    A = g1 * a + c1                                   # A = g1 ⊙ a + c1   N×T×(d*h)
+    # Q = transpose(reshape(A W_q, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    Q = np.transpose((A.reshape(N * T, d * h) @ W_q).reshape(N, T, h, d), (0, 2, 1, 3))
+    # K = transpose(reshape(A W_k, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    K = np.transpose((A.reshape(N * T, d * h) @ W_k).reshape(N, T, h, d), (0, 2, 1, 3))
+    # V = transpose(reshape(A W_v, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    V = np.transpose((A.reshape(N * T, d * h) @ W_v).reshape(N, T, h, d), (0, 2, 1, 3))
+    t1 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t1 = causal_mask(T)   T×T
+    b = Q @ np.swapaxes(K, -1, -2) / d ** 0.5         # b = einsum(abcd,abed→abce, Q, K) / sqrt(d)   N×h×T×T
+    S = np.where(t1, b, -np.inf)                      # S = where(t1, b, -oo)   N×h×T×T
+    P = softmax(S, axis=3)                            # P = softmax(S)   N×h×T×T
+    O = P @ V                                         # O = P V   N×h×T×d
+    # e = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    e = np.transpose(O, (0, 2, 1, 3)).reshape(N, T, d * h)
+    X1 = X + (e.reshape(N * T, d * h) @ W_o).reshape(N, T, d * h)  # X1 = X + e W_o   N×T×(d*h)
+    # c_3 = X1 − mean(X1, axis=-1, keepdims=True)   N×T×(d*h)
+    c_3 = X1 - np.sum(X1, axis=2, keepdims=True) / (d * h)
+    # v_2 = mean(c_3², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_2 = np.sum(c_3 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
+    g = c_3 / s_2                                     # g = c_3 / s_2   N×T×(d*h)
+    M = g2 * g + c2                                   # M = g2 ⊙ g + c2   N×T×(d*h)
+    U = (M.reshape(N * T, d * h) @ W1).reshape(N, T, F) + b1  # U = M W1 + b1   N×T×F
+    Phi = normal_cdf(U)                               # Phi = normal_cdf(U)   N×T×F
+    G = U * Phi                                       # G = U ⊙ Phi   N×T×F
+    Y = X1 + (G.reshape(N * T, F) @ W2).reshape(N, T, d * h) + b2  # Y = X1 + G W2 + b2   N×T×(d*h)
+    return {"A": A, "Q": Q, "K": K, "V": V, "O": O, "X1": X1, "M": M, "U": U, "G": G, "Y": Y}
+
+
+def init_params(rng, **dims):
+    """Initial parameters drawn from a numpy.random.Generator; sizes as in init_params(rng, D=4)."""
+    h, d, F = chosen(dims, DIMS, ("h", "d", "F"))
+    params = {
+        "g1": np.ones(d * h),
+        "c1": np.zeros(d * h),
+        "W_q": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
+        "W_k": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
+        "W_v": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
+        "W_o": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
+        "g2": np.ones(d * h),
+        "c2": np.zeros(d * h),
+        "W1": rng.standard_normal((d * h, F)) * (1 / (d * h)) ** 0.5,
+        "b1": np.zeros(F),
+        "W2": rng.standard_normal((F, d * h)) * (1 / F) ** 0.5,
+        "b2": np.zeros(d * h),
+    }
+    return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
+
+
+def read(params, data):
+    """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return."""
+    check_names(params, PARAMS, "params")
+    check_names(data, DATA, "data")
+    given = {**params, **data}
+    shapes = {**PARAMS, **DATA}
+    arrays = {name: as_array(name, given[name]) for name in shapes}
+    sizes = {"h": 2}
+    bind_sizes(arrays, shapes, sizes)
+    sizes["d"] = arrays["g1"].shape[0] // max(sizes["h"], 1)
+    sizes["d*h"] = sizes["d"] * sizes["h"]
+    check_shapes(arrays, shapes, sizes)
+    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
+    dtypes = {}
+    for name, array in arrays.items():
+        if name in INTEGERS:
+            check_range(name, array, INTEGERS[name], sizes)
+            arrays[name] = as_integers(name, array)[()]
+        else:
+            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            arrays[name] = array.astype(dtype, copy=False)[()]
+    return arrays, sizes, dtype, dtypes
+
+
+def check_names(given, declared, what):
+    """ValueError unless given is a dict with exactly the declared names."""
+    if not isinstance(given, dict):
+        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+    missing = [name for name in declared if name not in given]
+    extra = [name for name in given if name not in declared]
+    if missing or extra:
+        wrong = f"no {missing[0]!r}" if missing else f"an unknown name {extra[0]!r}"
+        raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
+
+
+def as_array(name, value):
+    """The value as an array of real numbers; ValueError naming it for anything else."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} is not an array of real numbers: its dtype is {array.dtype}")
+    return array
+
+
+def as_integers(name, array):
+    """Integer data; an empty list is fine, floats are not."""
+    if array.dtype.kind == "f" and array.size:
+        raise ValueError(f"{name} has to hold integers, not {array.dtype}")
+    return array.astype(np.intp)
+
+
+def is_float(value):
+    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
+    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+
+
+def computing_dtype(arrays, given, integers, default):
+    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
+    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+    return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
+
+
+def misfit(name, array, shape, sizes):
+    """The ValueError for an array of another shape than the declared one."""
+    symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    known = ", ".join(f"{d} = {sizes[d]}" for d in dict.fromkeys(shape) if d in sizes)
+    return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
+
+
+def bind_sizes(arrays, shapes, sizes):
+    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+    for name, shape in shapes.items():
+        if arrays[name].ndim != len(shape):
+            raise misfit(name, arrays[name], shape, sizes)
+        for dim, size in zip(shape, arrays[name].shape):
+            if isinstance(dim, str) and dim.isidentifier():
+                sizes.setdefault(dim, size)
+
+
+def check_shapes(arrays, shapes, sizes):
+    """ValueError for the first array whose shape is not the declared one under these sizes."""
+    for name, shape in shapes.items():
+        if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
+            raise misfit(name, arrays[name], shape, sizes)
+
+
+def check_range(name, array, bound, sizes):
+    """ValueError unless 0 <= array < bound everywhere."""
+    if array.size and not (array.min() >= 0 and array.max() < sizes.get(bound, bound)):
+        wrong = array.min() if array.min() < 0 else array.max()
+        limit = f"{bound} = {sizes[bound]}" if bound in sizes else bound
+        raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
+
+
+def chosen(dims, defaults, needed):
+    """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing."""
+    unknown = [name for name in dims if name not in defaults]
+    if unknown:
+        raise ValueError(f"there is no dimension {unknown[0]!r}; the model has {', '.join(defaults) or 'none'}")
+    found = {name: dims.get(name, defaults[name]) for name in needed}
+    missing = [name for name, size in found.items() if size is None]
+    if missing:
+        raise ValueError(f"init_params needs a size for {missing[0]}, as in init_params(rng, {missing[0]}=4)")
+    return [int(size) for size in found.values()]
+
+
+ERFC_SCALED = (
+    1.1775789345674017541, -0.0045900545806464773309, -0.084249133366517915584, 0.059209939998191890498,
+    -0.026658668435305752277, 0.0090749976707052650939, -0.0024131635404176081909, 0.00049077583652580863229,
+    -6.9169733025012063671e-05, 4.1390279860730101675e-06, 7.7403830661984906686e-07, -2.1886401049234395661e-07,
+    1.0764999465670910377e-08, 4.5219598112182868979e-09, -7.7544002088313511065e-10, -6.3180883408866844944e-11,
+    2.8687950109306698981e-11, 1.945586854577734723e-13, -9.6546967484334389059e-13, 3.2525481481487398415e-14,
+    3.3478119482868053878e-14, -1.8645628804193131015e-15, -1.2507950530688647085e-15, 7.418235256624043463e-17,
+)
+
+
+def chebyshev(coefficients, t):
+    """The Chebyshev series with these coefficients at t, by Clenshaw's recurrence."""
+    last = before = 0 * t
+    for c in coefficients[:0:-1]:
+        last, before = 2 * t * last - before + c, last
+    return t * last - before + coefficients[0]
+
+
+def erfc_times_exp(x):
+    """e^(x²) erfc(x) for x >= 0."""
+    return chebyshev(ERFC_SCALED, (x - 3.75) / (x + 3.75)) / (1 + 2 * x)
+
+
+def normal_cdf(x):
+    """The standard normal distribution function, to rounding error in both tails."""
+    size = np.minimum(np.abs(x), 40)
+    half = np.trunc(16 * size) / 16
+    gauss = np.exp(-0.5 * half * half) * np.exp(0.5 * (half - size) * (half + size))
+    tail = 0.5 * gauss * erfc_times_exp(0.7071067811865476 * size)
+    return np.where(x < 0, tail, 1 - tail)
+
+
+def normal_pdf(x):
+    """e^(-x²/2) / sqrt(2 pi)."""
+    return 0.3989422804014327 * np.exp(-0.5 * x * x)
+
+
+def softmax(a, axis):
+    """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows."""
+    e = a - np.max(a, axis=axis, keepdims=True)
+    np.exp(e, out=e)
+    e /= np.sum(e, axis=axis, keepdims=True)
+    return e
+
+
+def returned(arrays, dtypes):
+    """The arrays in the dtypes to return them in."""
+    return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}
+
+
+def upstream_array(name, value, shape, dtype):
+    """The upstream gradient of an output, checked against the output's shape."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"the upstream gradient of {name} is no array of real numbers: its dtype is {array.dtype}")
+    if array.shape != shape:
+        raise ValueError(f"the upstream gradient of {name} has shape {array.shape}, expected {shape}")
+    return array.astype(dtype, copy=False)[()]

@@ -1,0 +1,311 @@
+"""vae: variational autoencoder, reparameterised: the noise is data
+
+Written by `symbackprop codegen` from the model text MODEL; `symbackprop verify FILE` checks it, edited or not.
+PARAMS and DATA say which arrays forward takes, by name, and their shapes.
+"""
+
+import numpy as np
+
+NAME = "vae"
+MODEL = """\
+# name: vae
+# summary: variational autoencoder, reparameterised: the noise is data
+# source: Kingma and Welling 2014
+# tags: architecture
+dim N, D, H, Z
+data X: N x D, eps: N x Z
+param W1: D x H, b1: H, W_m: H x Z, b_m: Z, W_s: H x Z, b_s: Z, W2: Z x H, b2: H, W3: H x D, b3: D
+a1 = X @ W1 + b1
+h1 = tanh(a1)
+mu = h1 @ W_m + b_m
+s = h1 @ W_s + b_s
+z = mu + exp(s / 2) * eps
+a2 = z @ W2 + b2
+h2 = tanh(a2)
+r = h2 @ W3 + b3
+R = mean(sum(binary_cross_entropy_with_logits(r, X), axis=-1))
+K = mean(sum(mu**2 + exp(s) - 1 - s, axis=-1)) / 2
+loss L = R + K
+notation mu = "\\mu"
+notation eps = "\\varepsilon"
+"""
+PARAMS = {
+    "W1": ("D", "H"), "b1": ("H",), "W_m": ("H", "Z"), "b_m": ("Z",), "W_s": ("H", "Z"), "b_s": ("Z",),
+    "W2": ("Z", "H"), "b2": ("H",), "W3": ("H", "D"), "b3": ("D",),
+}
+DATA = {"X": ("N", "D"), "eps": ("N", "Z")}
+DIMS = {"N": None, "D": None, "H": None, "Z": None}
+LOSS = "L"
+INTEGERS = {}
+DTYPE = np.float64
+
+
+def forward(params, data):
+    """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    W1 = arrays["W1"]                                 # D×H
+    b1 = arrays["b1"]                                 # H
+    W_m = arrays["W_m"]                               # H×Z
+    b_m = arrays["b_m"]                               # Z
+    W_s = arrays["W_s"]                               # H×Z
+    b_s = arrays["b_s"]                               # Z
+    W2 = arrays["W2"]                                 # Z×H
+    b2 = arrays["b2"]                                 # H
+    W3 = arrays["W3"]                                 # H×D
+    b3 = arrays["b3"]                                 # D
+    X = arrays["X"]                                   # N×D
+    eps = arrays["eps"]                               # N×Z
+    N = sizes["N"]
+    a1 = X @ W1 + b1                                  # a1 = X W1 + b1   N×H
+    h1 = np.tanh(a1)                                  # h1 = tanh(a1)   N×H
+    mu = h1 @ W_m + b_m                               # mu = h1 W_m + b_m   N×Z
+    s = h1 @ W_s + b_s                                # s = h1 W_s + b_s   N×Z
+    a = s / 2                                         # a = s / 2   N×Z
+    b = np.exp(a)                                     # b = exp(a)   N×Z
+    z = mu + b * eps                                  # z = mu + b ⊙ eps   N×Z
+    a2 = z @ W2 + b2                                  # a2 = z W2 + b2   N×H
+    h2 = np.tanh(a2)                                  # h2 = tanh(a2)   N×H
+    r = h2 @ W3 + b3                                  # r = h2 W3 + b3   N×D
+    # R = mean(sum(binary_cross_entropy_with_logits(r, X), axis=-1))
+    R = np.sum(np.sum(softplus(r) - X * r, axis=1)) / N
+    t1 = np.exp(s)                                    # t1 = exp(s)   N×Z
+    K = np.sum(np.sum(mu ** 2 + t1 - 1 - s, axis=1)) / N / 2  # K = mean(sum(mu² + t1 − 1 − s, axis=-1)) / 2
+    L = R + K
+    cache = {
+        "t1": t1, "r": r, "X": X, "W3": W3, "h2": h2, "W2": W2, "eps": eps, "b": b, "W_s": W_s, "mu": mu,
+        "W_m": W_m, "h1": h1, "z": z, "N": N, "dtypes": dtypes,
+    }
+    return dtype.type(L), cache
+
+
+def backward(cache, upstream=1.0):
+    """The gradient of L, times upstream, with respect to every parameter and input."""
+    t1 = cache["t1"]                                  # N×Z
+    r = cache["r"]                                    # N×D
+    X = cache["X"]                                    # N×D
+    W3 = cache["W3"]                                  # H×D
+    h2 = cache["h2"]                                  # N×H
+    W2 = cache["W2"]                                  # Z×H
+    eps = cache["eps"]                                # N×Z
+    b = cache["b"]                                    # N×Z
+    W_s = cache["W_s"]                                # H×Z
+    mu = cache["mu"]                                  # N×Z
+    W_m = cache["W_m"]                                # H×Z
+    h1 = cache["h1"]                                  # N×H
+    z = cache["z"]                                    # N×Z
+    N = cache["N"]
+    dr = (sigmoid(r) - X) / N                         # dr = (sigmoid(r) − X) / N   N×D
+    dW3 = h2.T @ dr                                   # dW3 = h2ᵀ dr   H×D
+    db3 = np.sum(dr, axis=0)                          # db3 = sum(dr, axis=0)   D
+    dh2 = dr @ W3.T                                   # dh2 = dr W3ᵀ   N×H
+    da2 = dh2 * (1 - h2 ** 2)                         # da2 = dh2 ⊙ (1 − h2²)   N×H
+    dW2 = z.T @ da2                                   # dW2 = zᵀ da2   Z×H
+    db2 = np.sum(da2, axis=0)                         # db2 = sum(da2, axis=0)   H
+    dz = da2 @ W2.T                                   # dz = da2 W2ᵀ   N×Z
+    db = dz * eps                                     # db = dz ⊙ eps   N×Z
+    da = db * b                                       # da = db ⊙ b   N×Z
+    ds = -1 / (2 * N) + t1 / (2 * N) + da / 2         # ds = −1/(2*N) + t1 / (2*N) + da / 2   N×Z
+    dW_s = h1.T @ ds                                  # dW_s = h1ᵀ ds   H×Z
+    db_s = np.sum(ds, axis=0)                         # db_s = sum(ds, axis=0)   Z
+    dmu = mu / N + dz                                 # dmu = mu / N + dz   N×Z
+    dW_m = h1.T @ dmu                                 # dW_m = h1ᵀ dmu   H×Z
+    db_m = np.sum(dmu, axis=0)                        # db_m = sum(dmu, axis=0)   Z
+    dh1 = ds @ W_s.T + dmu @ W_m.T                    # dh1 = ds W_sᵀ + dmu W_mᵀ   N×H
+    da1 = dh1 * (1 - h1 ** 2)                         # da1 = dh1 ⊙ (1 − h1²)   N×H
+    dW1 = X.T @ da1                                   # dW1 = Xᵀ da1   D×H
+    db1 = np.sum(da1, axis=0)                         # db1 = sum(da1, axis=0)   H
+    grads = {
+        "W1": dW1, "b1": db1, "W_m": dW_m, "b_m": db_m, "W_s": dW_s, "b_s": db_s, "W2": dW2, "b2": db2,
+        "W3": dW3, "b3": db3,
+    }
+    return scaled(grads, cache["dtypes"], upstream)
+
+
+def loss_and_grads(params, data):
+    """L and its gradients."""
+    loss, cache = forward(params, data)
+    return loss, backward(cache)
+
+
+def outputs(params, data):
+    """Every named intermediate, by its name."""
+    arrays, sizes, dtype, dtypes = read(params, data)
+    W1 = arrays["W1"]                                 # D×H
+    b1 = arrays["b1"]                                 # H
+    W_m = arrays["W_m"]                               # H×Z
+    b_m = arrays["b_m"]                               # Z
+    W_s = arrays["W_s"]                               # H×Z
+    b_s = arrays["b_s"]                               # Z
+    W2 = arrays["W2"]                                 # Z×H
+    b2 = arrays["b2"]                                 # H
+    W3 = arrays["W3"]                                 # H×D
+    b3 = arrays["b3"]                                 # D
+    X = arrays["X"]                                   # N×D
+    eps = arrays["eps"]                               # N×Z
+    N = sizes["N"]
+    a1 = X @ W1 + b1                                  # a1 = X W1 + b1   N×H
+    h1 = np.tanh(a1)                                  # h1 = tanh(a1)   N×H
+    mu = h1 @ W_m + b_m                               # mu = h1 W_m + b_m   N×Z
+    s = h1 @ W_s + b_s                                # s = h1 W_s + b_s   N×Z
+    a = s / 2                                         # a = s / 2   N×Z
+    b = np.exp(a)                                     # b = exp(a)   N×Z
+    z = mu + b * eps                                  # z = mu + b ⊙ eps   N×Z
+    a2 = z @ W2 + b2                                  # a2 = z W2 + b2   N×H
+    h2 = np.tanh(a2)                                  # h2 = tanh(a2)   N×H
+    r = h2 @ W3 + b3                                  # r = h2 W3 + b3   N×D
+    # R = mean(sum(binary_cross_entropy_with_logits(r, X), axis=-1))
+    R = np.sum(np.sum(softplus(r) - X * r, axis=1)) / N
+    # t2 = mean(sum(mu² + exp(s) − 1 − s, axis=-1))
+    t2 = np.sum(np.sum(mu ** 2 + np.exp(s) - 1 - s, axis=1)) / N
+    K = t2 / 2
+    L = R + K
+    return {"a1": a1, "h1": h1, "mu": mu, "s": s, "z": z, "a2": a2, "h2": h2, "r": r, "R": R, "K": K, "L": L}
+
+
+def init_params(rng, **dims):
+    """Initial parameters drawn from a numpy.random.Generator; sizes as in init_params(rng, D=4)."""
+    D, H, Z = chosen(dims, DIMS, ("D", "H", "Z"))
+    params = {
+        "W1": rng.standard_normal((D, H)) * (1 / D) ** 0.5,
+        "b1": np.zeros(H),
+        "W_m": rng.standard_normal((H, Z)) * (1 / H) ** 0.5,
+        "b_m": np.zeros(Z),
+        "W_s": rng.standard_normal((H, Z)) * (1 / H) ** 0.5,
+        "b_s": np.zeros(Z),
+        "W2": rng.standard_normal((Z, H)) * (1 / Z) ** 0.5,
+        "b2": np.zeros(H),
+        "W3": rng.standard_normal((H, D)) * (1 / H) ** 0.5,
+        "b3": np.zeros(D),
+    }
+    return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
+
+
+def read(params, data):
+    """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return."""
+    check_names(params, PARAMS, "params")
+    check_names(data, DATA, "data")
+    given = {**params, **data}
+    shapes = {**PARAMS, **DATA}
+    arrays = {name: as_array(name, given[name]) for name in shapes}
+    sizes = {}
+    bind_sizes(arrays, shapes, sizes)
+    check_shapes(arrays, shapes, sizes)
+    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
+    dtypes = {}
+    for name, array in arrays.items():
+        if name in INTEGERS:
+            check_range(name, array, INTEGERS[name], sizes)
+            arrays[name] = as_integers(name, array)[()]
+        else:
+            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            arrays[name] = array.astype(dtype, copy=False)[()]
+    return arrays, sizes, dtype, dtypes
+
+
+def check_names(given, declared, what):
+    """ValueError unless given is a dict with exactly the declared names."""
+    if not isinstance(given, dict):
+        raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
+    missing = [name for name in declared if name not in given]
+    extra = [name for name in given if name not in declared]
+    if missing or extra:
+        wrong = f"no {missing[0]!r}" if missing else f"an unknown name {extra[0]!r}"
+        raise ValueError(f"{what} has {wrong}; it needs {', '.join(declared) or 'nothing'}")
+
+
+def as_array(name, value):
+    """The value as an array of real numbers; ValueError naming it for anything else."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"{name} is not an array of real numbers: its dtype is {array.dtype}")
+    return array
+
+
+def as_integers(name, array):
+    """Integer data; an empty list is fine, floats are not."""
+    if array.dtype.kind == "f" and array.size:
+        raise ValueError(f"{name} has to hold integers, not {array.dtype}")
+    return array.astype(np.intp)
+
+
+def is_float(value):
+    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
+    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+
+
+def computing_dtype(arrays, given, integers, default):
+    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
+    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+    return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
+
+
+def misfit(name, array, shape, sizes):
+    """The ValueError for an array of another shape than the declared one."""
+    symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
+    known = ", ".join(f"{d} = {sizes[d]}" for d in dict.fromkeys(shape) if d in sizes)
+    return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
+
+
+def bind_sizes(arrays, shapes, sizes):
+    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+    for name, shape in shapes.items():
+        if arrays[name].ndim != len(shape):
+            raise misfit(name, arrays[name], shape, sizes)
+        for dim, size in zip(shape, arrays[name].shape):
+            if isinstance(dim, str) and dim.isidentifier():
+                sizes.setdefault(dim, size)
+
+
+def check_shapes(arrays, shapes, sizes):
+    """ValueError for the first array whose shape is not the declared one under these sizes."""
+    for name, shape in shapes.items():
+        if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
+            raise misfit(name, arrays[name], shape, sizes)
+
+
+def check_range(name, array, bound, sizes):
+    """ValueError unless 0 <= array < bound everywhere."""
+    if array.size and not (array.min() >= 0 and array.max() < sizes.get(bound, bound)):
+        wrong = array.min() if array.min() < 0 else array.max()
+        limit = f"{bound} = {sizes[bound]}" if bound in sizes else bound
+        raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
+
+
+def chosen(dims, defaults, needed):
+    """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing."""
+    unknown = [name for name in dims if name not in defaults]
+    if unknown:
+        raise ValueError(f"there is no dimension {unknown[0]!r}; the model has {', '.join(defaults) or 'none'}")
+    found = {name: dims.get(name, defaults[name]) for name in needed}
+    missing = [name for name, size in found.items() if size is None]
+    if missing:
+        raise ValueError(f"init_params needs a size for {missing[0]}, as in init_params(rng, {missing[0]}=4)")
+    return [int(size) for size in found.values()]
+
+
+def sigmoid(x):
+    """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x))
+
+
+def softplus(x):
+    """log(1 + e^x), without overflow."""
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def scaled(grads, dtypes, upstream):
+    """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
+    if np.ndim(upstream) != 0:
+        raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
+    if upstream != 1:
+        grads = {name: grad * upstream for name, grad in grads.items()}
+    return returned(grads, dtypes)
+
+
+def returned(arrays, dtypes):
+    """The arrays in the dtypes to return them in."""
+    return {name: np.asarray(array, dtypes.get(name))[()] for name, array in arrays.items()}
