@@ -1,7 +1,8 @@
-"""Built-in models as modules, run on random arrays."""
+"""Built-in models as modules, run on arrays, and as `derive` prints them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import module_from_spec, spec_from_file_location
@@ -12,7 +13,9 @@ from typing import Any
 from zlib import crc32
 
 import numpy as np
+from click.testing import CliRunner
 
+from symbackprop.__main__ import load_cli
 from symbackprop.codegen import codegen
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.model import Model, zoo
@@ -26,11 +29,11 @@ def model(name: str) -> Model:
 
 
 @cache
-def module(name: str) -> ModuleType:
-    """The module emitted for a built-in model, imported from a file."""
+def module(name: str, wrt: tuple[str, ...] | None = None) -> ModuleType:
+    """The module emitted for a built-in model, imported from a file; ``wrt``: with gradients of these names."""
     with TemporaryDirectory() as folder:
         path = Path(folder, f"emitted_{name.replace('-', '_')}.py")
-        path.write_text(codegen(model(name)), encoding="utf-8")
+        path.write_text(codegen(model(name), wrt=wrt), encoding="utf-8")
         spec = spec_from_file_location(path.stem, path)
         assert spec is not None and spec.loader is not None
         loaded = module_from_spec(spec)
@@ -64,3 +67,33 @@ def distance(ours: Any, theirs: Any) -> float:
     assert np.isfinite(ours).all() and np.isfinite(theirs).all()
     scale = float(np.max(np.abs(theirs), initial=0.0))
     return float(np.max(np.abs(ours - theirs), initial=0.0)) / (scale or 1.0)
+
+
+# -- what `derive` prints
+def derive(name: str, *options: str) -> str:
+    """The output of `symbackprop derive`."""
+    result = CliRunner().invoke(load_cli().cli, ["derive", name, *options])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+_EQUATION = re.compile(r"^ +(?:\(\d+\) +)?(?P<left>[^=]*?) *= (?P<right>.*?)(?:   .*)?$")
+_NUMBER = re.compile(r"−?\d+(\.\d+)?$")
+
+
+def equations(text: str) -> dict[str, list[str]]:
+    """Every right side that the passes print for a left side; a line without one continues the line above."""
+    found: dict[str, list[str]] = {}
+    left = ""
+    for line in text.partition("\nForward pass\n")[2].partition("\nResult\n")[0].splitlines():
+        if match := _EQUATION.match(line):
+            left = match["left"] or left
+            found.setdefault(left, []).extend(match["right"].split(" = "))
+    return found
+
+
+def numbers(text: str) -> dict[str, str]:
+    """The number printed for each left side, wherever it is printed: always the same one."""
+    found = {left: {r for r in rights if _NUMBER.match(r)} for left, rights in equations(text).items()}
+    assert not [left for left, values in found.items() if len(values) > 1], found
+    return {left: values.pop() for left, values in found.items() if values}
