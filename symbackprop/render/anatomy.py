@@ -78,9 +78,9 @@ class Anatomy:
         return Document(
             name=model.name, summary=model.summary, source=model.source, view=self.view.name,
             layout=self.options.layout, detail=self.options.detail, heading=self._heading(),
-            conventions=conventions(model, self.options.layout), glossary=glossary(self.pen, self.letters),
-            declarations=self._declarations(), forward=forward, steps=steps, table=table, total_cost=total,
-            stored=stored, updates=self._updates(), notes=self._notes(),
+            conventions=conventions(model, self.options.layout, self.view.name),
+            glossary=glossary(self.pen, self.letters), declarations=self._declarations(), forward=forward,
+            steps=steps, table=table, total_cost=total, stored=stored, updates=self._updates(), notes=self._notes(),
         )  # fmt: skip
 
     # -- heading
@@ -115,7 +115,7 @@ class Anatomy:
     def _step(self, s: Located) -> Step:
         step, pen = s.step, self.pen
         symbol = pen(lambda n: n.gradients[step.target.id])
-        lines = self.view.lines(s)
+        lines = (*self.view.lines(s), *self._layout(s))
         if self.options.detail == "brief":
             lines = brief(lines)
         return Step(
@@ -124,6 +124,17 @@ class Anatomy:
             shape=self._shape(step.target.shape), lines=lines, cached=self._cached(s), path=self._path(s),
             value=self.context.value(step.total), depth=s.depth,
         )  # fmt: skip
+
+    def _layout(self, s: Located) -> tuple[Line, ...]:
+        """A result transposed, where Jacobian layout is asked for and the view does not write it so."""
+        target = s.step.target
+        if not self._flips(target) or self._role(s) != "result" or s.depth:
+            return ()
+        left = self.pen(lambda n: n.transpose(n.gradients[target.id]))
+        return (Line("layout", left, self.pen(lambda n: n.transpose(n.row(s.step.total))), ("in Jacobian layout",)),)
+
+    def _flips(self, target: Node) -> bool:
+        return self.options.layout == "jacobian" and self.view.name != "jacobian" and target.ndim in (1, 2)
 
     def _title(self, s: Located, symbol: Math) -> Prose:
         whole = self.pen(lambda n: n.derivative(n.loss, n.plain[s.step.target.id], n.partial))
@@ -173,12 +184,15 @@ class Anatomy:
             zero = self.pen(lambda n: n.filled(sp.S.Zero, node.shape) if node.shape else n.num(sp.S.Zero))
             return Row(name, "", self.pen.bare(node), zero, self._shape(node.shape), cost, ())
         stores = tuple(self.pen.bare(r) for r in self.context.stored(s))
-        gradient = self._gradient(s, steps[s.anchor])
-        return Row(name, s.anchor, self.pen.bare(node), gradient, self._shape(node.shape), cost, stores)
+        gradient, shape = self._gradient(s, steps[s.anchor]), node.shape
+        if self.options.layout == "jacobian" and node.ndim in (1, 2):
+            shape = (sp.S.One, *shape) if node.ndim == 1 else shape[::-1]
+        return Row(name, s.anchor, self.pen.bare(node), gradient, self._shape(shape), cost, stores)
 
     def _gradient(self, s: Located, step: Step) -> Math:
         """As code computes it, from the gradients before it."""
-        if any(g.consumer is not None and g.consumer.op.name == "scan" for g in groups(s)):
+        through_loop = any(g.consumer is not None and g.consumer.op.name == "scan" for g in groups(s))
+        if through_loop or "jacobian" in (self.options.layout, self.view.name):
             return step.lines[-1].right
         total = s.step.total
         own = self.pen(lambda n: n.symbols.get(total.id, Text("")))
@@ -222,7 +236,7 @@ def _stepped(n: RowNotation, param: Node) -> Text:
 
 def brief(lines: Sequence[Line]) -> tuple[Line, ...]:
     """Only the chain rule and what comes of it."""
-    kept = [line for line in lines if line.kind in ("chain", "result")]
+    kept = [line for line in lines if line.kind in ("chain", "result", "layout")]
     first = next((line.left for line in lines if line.left is not None), None)
     if kept and kept[0].left is None:
         kept[0] = Line(kept[0].kind, first, kept[0].right, kept[0].reason, kept[0].sign, kept[0].value)

@@ -14,11 +14,12 @@ LAYOUTS = {
 }
 
 
-def conventions(model: Model, layout: str) -> tuple[Prose, ...]:
+def conventions(model: Model, layout: str, view: str) -> tuple[Prose, ...]:
     """Layout, the derivative of ReLU at 0, ties: stated in every output."""
     relu0 = str(model.graph.relu0)
+    steps = "steps in numerator layout (a row for every output), " if view == "jacobian" and layout == "shape" else ""
     return (
-        (LAYOUTS[layout],),
+        (steps + LAYOUTS[layout],),
         (Math(f"ReLU′(0) = {relu0}", rf"\operatorname{{ReLU}}'(0) = {relu0}"),),
         ("equal arguments of max and min share the gradient",),
     )

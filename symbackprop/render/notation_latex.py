@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.notation import ATOM, COMPARE, POWER, PRODUCT, SIGN, SUM, Text, decimal_text
+from symbackprop.core.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Text, decimal_text
 from symbackprop.core.scalars import Scalar
 from symbackprop.render.document import BREAK, LINK_CLOSE, LINK_MID, LINK_OPEN
 from symbackprop.render.names import latex_name
-from symbackprop.render.notation_math import FUNCTION_NAMES, MATRIX, ArrayText
+from symbackprop.render.notation_math import FUNCTION_NAMES, MATRIX, TERM, ArrayText
 from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.notation_text import pattern_letters
 
@@ -35,7 +35,8 @@ def fenced(inside: str) -> str:
 class LatexNotation(RowNotation):
     """LaTeX mathematics without ``$``."""
 
-    minus, prime, dot, indicator_open = "-", "'", rf"{BREAK} \cdot ", r"\mathbf{1}\!\left["
+    minus, prime, dot = "-", "'", rf"{BREAK} \cdot "
+    brackets = (r"\mathbf{1}\!\left[", r"\right]")
 
     def wrapped(self, text: Text, level: int) -> str:
         return text.text if text.level >= level else fenced(text.text)
@@ -67,7 +68,7 @@ class LatexNotation(RowNotation):
         plain = coefficient.is_Rational or den == 1
         number = self.num(coefficient) if plain else self.fraction(self.num(num), self.dim(den))
         body = self.product(factors)
-        inner = self.wrapped(body, PRODUCT)
+        inner = self.wrapped(body, TERM)
         sign = r" \cdot " if inner[0].isdigit() else r" \, " if inner[0] not in "(\\" or r"\sum" in inner[:6] else " "
         return Text(self.wrapped(number, PRODUCT) + sign + inner, max(PRODUCT, min(body.level, MATRIX)))
 
@@ -83,7 +84,7 @@ class LatexNotation(RowNotation):
         if record.name in _RELATIONS:
             return self._indicator(args, _RELATIONS[record.name])
         if record.name == "above":
-            return Text(*self._indicator(args, r"\ge" if form.args[2] == f.ONE else ">")[:1])
+            return self._indicator(args, r"\ge" if form.args[2] == f.ONE else ">")
         name = self.function_name(record)
         if name is not None:
             return Text(name + fenced(", ".join(a.text for a in args)))
@@ -104,7 +105,7 @@ class LatexNotation(RowNotation):
         return record.latex[:-3].format().strip() if record.latex.endswith("{0}") else None
 
     def _indicator(self, args: Sequence[Text], relation: str) -> Text:
-        return Text(rf"{self.indicator_open}{args[0].text} {relation} {args[1].text}\right]", COMPARE)
+        return Text(f"{self.brackets[0]}{args[0].text} {relation} {args[1].text}{self.brackets[1]}")
 
     def operator(self, name: str, args: Sequence[Text], below: Sequence[str]) -> Text:
         place = rf"_{{{','.join(below)}}}" if below else ""
@@ -113,8 +114,7 @@ class LatexNotation(RowNotation):
 
     def big_operator(self, sign: str, body: Text, letters: Sequence[str]) -> Text:
         place = rf"_{{{','.join(letters)}}}" if letters else ""
-        inner = body.text if body.text.startswith(r"\sum") else self.wrapped(body, PRODUCT + 1)
-        return type(body)(f"{_BIG[sign]}{place} {inner}", PRODUCT)
+        return type(body)(f"{_BIG[sign]}{place} {self.wrapped(body, TERM)}", TERM)
 
     def bars(self, a: Text) -> Text:
         return Text(rf"\left\lVert {a.text} \right\rVert")
@@ -176,6 +176,10 @@ class LatexNotation(RowNotation):
 
     def steps_range(self, index: str, first: Text, last: Text) -> Text:
         return Text(rf"{index} = {first.text}, \ldots, {last.text}", SUM)
+
+    def matrix(self, rows: Sequence[Sequence[Text]]) -> Text:
+        body = r" \\ ".join(" & ".join(x.text for x in row) for row in rows)
+        return Text(rf"\begin{{bmatrix}} {body} \end{{bmatrix}}")
 
     def maps_to(self, argument: Text, image: Text) -> Text:
         return Text(rf"{argument.text} \mapsto {image.text}", SUM)

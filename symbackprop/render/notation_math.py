@@ -14,7 +14,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.notation import ATOM, COMPARE, POWER, PRODUCT, SUM, Notation, Text
+from symbackprop.core.notation import ATOM, POWER, PRODUCT, SUM, Notation, Text
 from symbackprop.core.scalars import Scalar
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.dims import size_terms
@@ -152,9 +152,16 @@ class MathNotation(Notation, ABC):
         if record.name == "bernoulli_loss":
             return self.negative(self.likelihood(args[0], args[1]))
         shown = list(args[: record.arity])
-        if record.name in ("truth", "where") and args[0].level == COMPARE:
-            shown[0] = Text(args[0].text.removeprefix(self.indicator_open).removesuffix("]"), COMPARE)
+        if record.name in ("truth", "where"):
+            shown[0] = self.condition(args[0])
         return shaped(self.applied(record, shown, form), rank_of(*args))
+
+    def condition(self, truth: Text) -> Text:
+        """What stands inside an indicator 1[…]; anything else as it is."""
+        opening, closing = self.brackets
+        if truth.text.startswith(opening) and truth.text.endswith(closing) and truth.text.count(opening) == 1:
+            return Text(truth.text[len(opening) : -len(closing)], SUM)
+        return truth
 
     def transpose(self, a: Text) -> Text:
         return MatrixText(*self.transposed(a))
@@ -172,7 +179,7 @@ class MathNotation(Notation, ABC):
         return Text(self.dot.join(parts), PRODUCT)
 
     # -- what the two notations say in their own way
-    indicator_open, prime = "", "′"
+    brackets, prime = ("1[", "]"), "′"
 
     @abstractmethod
     def function_name(self, record: Scalar) -> str | None:
@@ -297,3 +304,7 @@ class MathNotation(Notation, ABC):
     @abstractmethod
     def steps_range(self, index: str, first: Text, last: Text) -> Text:
         """t = 1, …, T."""
+
+    @abstractmethod
+    def matrix(self, rows: Sequence[Sequence[Text]]) -> Text:
+        """A matrix, entry by entry."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.notation import ATOM, COMPARE, POWER, PRODUCT, SIGN, SUM, Text, decimal_text, wrap
+from symbackprop.core.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Text, decimal_text, wrap
 from symbackprop.core.scalars import Scalar
 from symbackprop.render.names import superscript, text_name
 from symbackprop.render.notation_math import FUNCTION_NAMES, MATRIX, TERM, ArrayText, MatrixText
@@ -26,7 +26,7 @@ _ROOT = re.compile(r"√\((\w+)\)")
 class TextNotation(RowNotation):
     """Unicode mathematics in one line."""
 
-    minus, indicator_open = "−", "1["
+    minus = "−"
 
     def wrapped(self, text: Text, level: int) -> str:
         return wrap(text, level)
@@ -81,7 +81,7 @@ class TextNotation(RowNotation):
     # -- functions
     def applied(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
         if record.name in _RELATIONS:
-            return Text(f"1[{args[0].text} {_RELATIONS[record.name]} {args[1].text}]", COMPARE)
+            return Text(f"1[{args[0].text} {_RELATIONS[record.name]} {args[1].text}]")
         if record.name == "above":
             return Text(f"1[{args[0].text} {'≥' if form.args[2] == f.ONE else '>'} {args[1].text}]")
         if record.name == "exp" and args[0].level == ATOM and "e" not in self.letters.taken:
@@ -115,7 +115,7 @@ class TextNotation(RowNotation):
 
     def big_operator(self, sign: str, body: Text, letters: Sequence[str]) -> Text:
         place = "_" + ",".join(letters) if letters else ""
-        inner = body.text if body.level == BIG else wrap(body, PRODUCT + 1)
+        inner = wrap(body, BIG)
         return type(body)(f"{_BIG[sign]}{place} {inner}", BIG)
 
     def bars(self, a: Text) -> Text:
@@ -181,6 +181,9 @@ class TextNotation(RowNotation):
 
     def steps_range(self, index: str, first: Text, last: Text) -> Text:
         return Text(f"{index} = {first.text}, …, {last.text}", SUM)
+
+    def matrix(self, rows: Sequence[Sequence[Text]]) -> Text:
+        return Text("[" + ", ".join("[" + ", ".join(x.text for x in row) + "]" for row in rows) + "]")
 
     def maps_to(self, argument: Text, image: Text) -> Text:
         return Text(f"{argument.text} ↦ {image.text}", SUM)
