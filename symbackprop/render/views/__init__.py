@@ -8,19 +8,32 @@ from typing import Any
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.errors import UsageError
 from symbackprop.render.context import Context
+from symbackprop.render.views.index import IndexView
+from symbackprop.render.views.jacobian import JacobianView
 from symbackprop.render.views.matrix import MatrixView
 from symbackprop.render.views.scalar import ScalarView
 
-VIEWS: dict[str, Callable[[Context], Any]] = {"scalar": ScalarView, "matrix": MatrixView}
+VIEWS: dict[str, Callable[[Context], Any]] = {
+    "scalar": ScalarView,
+    "index": IndexView,
+    "jacobian": JacobianView,
+    "matrix": MatrixView,
+}
+
+
+REASONS = {
+    "scalar": "every quantity is a number",
+    "jacobian": "the model asks for it",
+    "matrix": "the model has arrays",
+}
 
 
 def choose_view(derivation: Derivation, wanted: str) -> tuple[Callable[[Context], Any], str, bool]:
     """The view, why it is the one, and whether it is the scalar one."""
     scalar = all_scalar(derivation)
     if wanted == "auto":
-        name = "scalar" if scalar else "matrix"
-        why = "every quantity is a number" if scalar else "the model has arrays"
-        return VIEWS[name], why, name == "scalar"
+        name = "scalar" if scalar else "jacobian" if "jacobian" in derivation.model.tags else "matrix"
+        return VIEWS[name], REASONS[name], scalar
     if wanted == "scalar" and not scalar:
         raise UsageError(f"{derivation.model.name} has arrays, so it has no scalar view; try --view index or matrix")
     return VIEWS[wanted], "as asked for", wanted == "scalar"

@@ -1,0 +1,123 @@
+"""∂consumer_K/∂target_T entry by entry, along the rows between them: a product of factors and of 1[k = i].
+
+Walking from the consumer to the target, every index is either known (one of K, or what it became) or free: introduced
+by a sum or a product and settled only where the target's own indices are reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.notation import Text
+from symbackprop.core.record import Edge
+from symbackprop.core.shapes import is_one
+from symbackprop.render.entries import Entries, aligned, reshaped
+from symbackprop.render.factors import edge_factor
+
+FREE = 0xE100  # private characters stand for indices that are still free
+
+
+@dataclass
+class Walk:
+    """The state at one row: its indices, the factors met so far, and what is summed over."""
+
+    entries: Entries
+    index: list[str]
+    factors: list[Text] = field(default_factory=list)
+    summed: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def free(self) -> str:
+        self.count += 1
+        return chr(FREE + self.count)
+
+
+def jacobian_entry(
+    entries: Entries, path: Sequence[Edge], consumer: Sequence[str], target: Sequence[str]
+) -> Text | None:
+    """The entry for one path; None where a row on it has no such form."""
+    walk = Walk(entries, list(consumer))
+    for edge in path:
+        step = STEPS.get(edge.consumer.op.name)
+        if step is None or not step(walk, edge):
+            return None
+    return _settled(walk, path[-1].argument, target)
+
+
+def _settled(walk: Walk, argument: Node, target: Sequence[str]) -> Text:
+    """Free indices become those of the target; known ones have to equal them."""
+    settled = {i: t for i, t in zip(walk.index, target, strict=True) if _is_free(i)}
+    ties = [(i, t) for i, t, d in zip(walk.index, target, argument.shape, strict=True)
+            if not _is_free(i) and i != t and not is_one(d)]  # fmt: skip
+    n = walk.entries.n
+    factors = [*walk.factors, *[walk.entries.indicator(i, t) for i, t in ties]]
+    body = n.product(factors) if factors else Text("1")
+    body = n.big_operator("sum", body, walk.summed) if walk.summed else body
+    text = body.text
+    for mark, letter in settled.items():
+        text = text.replace(mark, letter)
+    return Text(text, body.level)
+
+
+def _is_free(index: str) -> bool:
+    return len(index) == 1 and ord(index) >= FREE
+
+
+def _elementwise(walk: Walk, edge: Edge) -> bool:
+    factor = edge_factor(edge)
+    assert factor is not None
+    if factor.form != f.ONE:
+        walk.factors.append(walk.entries.formula(factor.form, factor.rows, walk.index))
+    walk.index = aligned(edge.argument, walk.index)
+    return True
+
+
+def _einsum(walk: Walk, edge: Edge) -> bool:
+    row = edge.consumer
+    left, out = row.attr.split("->")
+    ins = left.split(",")
+    place = dict(zip(out, walk.index, strict=True))
+    for c in ins[edge.index]:
+        if c not in place:
+            place[c] = walk.free()
+    for s, a in zip(ins, row.args, strict=True):
+        for c, size in zip(s, a.shape, strict=True):
+            if c not in place:
+                place[c] = walk.entries.fresh.letter(size)
+                walk.summed.append(place[c])
+    others = [(s, a) for k, (s, a) in enumerate(zip(ins, row.args, strict=True)) if k != edge.index]
+    walk.factors += [walk.entries.ref(a, [place[c] for c in s]) for s, a in others]
+    walk.index = [place[c] for c in ins[edge.index]]
+    return len(set(ins[edge.index])) == len(ins[edge.index])
+
+
+def _sum(walk: Walk, edge: Edge) -> bool:
+    axes, keepdims = edge.consumer.attr
+    rest = iter([x for k, x in enumerate(walk.index) if not (keepdims and k in axes)])
+    walk.index = [walk.free() if k in axes else next(rest) for k in range(edge.argument.ndim)]
+    return True
+
+
+def _broadcast(walk: Walk, edge: Edge) -> bool:
+    walk.index = aligned(edge.argument, walk.index)
+    return True
+
+
+def _reshape(walk: Walk, edge: Edge) -> bool:
+    moved = reshaped(edge.consumer, walk.index)
+    if moved is not None:
+        walk.index = moved
+    return moved is not None
+
+
+def _gather(walk: Walk, edge: Edge) -> bool:
+    rows = edge.consumer.args[1]
+    walk.index = [walk.entries.ref(rows, walk.index[: rows.ndim]).text, *walk.index[rows.ndim :]]
+    return edge.index == 0
+
+
+STEPS = {"elementwise": _elementwise, "einsum": _einsum, "sum": _sum, "broadcast": _broadcast, "reshape": _reshape,
+         "gather": _gather}  # fmt: skip

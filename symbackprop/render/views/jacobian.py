@@ -1,0 +1,220 @@
+"""The Jacobian view: ∂s/∂b = ∂s/∂h · ∂h/∂z · ∂z/∂b = uᵀ · diag(1 − h²) · I, then in the shape of b.
+
+Derivatives are in numerator layout: a row for every output, a column for every input. So the gradient of a scalar is a
+row vector and the chain rule is a product of matrices from left to right. A vector's derivative in a matrix has three
+axes and is never formed. Steps without Jacobian matrices (batches, loops) are written as in the matrix view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.notation import Text
+from symbackprop.core.record import Edge
+from symbackprop.core.shapes import same_shape
+from symbackprop.render.context import Context, Group, groups
+from symbackprop.render.document import Line, Math
+from symbackprop.render.factors import edge_factor
+from symbackprop.render.notation_math import ArrayText, MatrixText
+from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.symbols import Located
+from symbackprop.render.views.matrix import MatrixView, is_loop
+
+MAX_FACTORS = 8
+Writer = Callable[[RowNotation], Text]
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A Jacobian: of which consumer in which argument, how it and its transpose are written. ``identity``: it is I (1
+    among scalars). ``diagonal``: what stands on its diagonal where it has no other entries."""
+
+    consumer: Node
+    argument: Node
+    write: Writer
+    flipped: Writer
+    identity: bool = False
+    diagonal: Writer | None = None
+
+
+class JacobianView(MatrixView):
+    """Lines of the steps as products of Jacobian matrices."""
+
+    name = "jacobian"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.known: dict[int, tuple[Factor, ...]] = {}
+
+    def lines(self, s: Located) -> tuple[Line, ...]:
+        parts = groups(s)
+        if len(parts) != 1 or parts[0].consumer is None or is_loop(parts[0]) or s.step.target.ndim > 2:
+            return super().lines(s)
+        path = parts[0].contributions[0].path
+        if len(parts[0].contributions) > 1 or not self._before(parts[0].consumer):
+            return super().lines(s)
+        if s.step.target.ndim == 2:
+            return self._of_matrix(s, parts[0], path)
+        factor = self._factor(s, parts[0], path)
+        return super().lines(s) if factor is None else self._of_vector(s, parts[0], factor)
+
+    def _before(self, consumer: Node) -> bool:
+        """Whether the consumer's own gradient is a product of Jacobians."""
+        return consumer is self.context.loss or consumer.id in self.known
+
+    def _factor(self, s: Located, group: Group, path: Sequence[Edge]) -> Factor | None:
+        assert group.consumer is not None
+        found = [local_jacobian(edge) for edge in path]
+        known = [x for x in found if x is not None]
+        if len(known) < len(found):
+            return None
+        telling = [x for x in known if not x.identity] or known[:1]
+        if len(telling) == 1:
+            return replace(telling[0], consumer=group.consumer, argument=s.step.target)
+        return Factor(group.consumer, s.step.target, lambda n: n.chain([x.write(n) for x in telling]),
+                      lambda n: n.chain([x.flipped(n) for x in reversed(telling)]))  # fmt: skip
+
+    # -- vectors and scalars
+    def _of_vector(self, s: Located, group: Group, factor: Factor) -> tuple[Line, ...]:
+        assert group.consumer is not None
+        before = self.known.get(group.consumer.id, ())
+        whole = (*before, factor) if len(before) < MAX_FACTORS else (factor,)
+        self.known[s.step.target.id] = whole
+        left = self._derivative(s)
+        local = Line("local", self.pen(lambda n: self._name(n, factor)), self.pen(factor.write), self._reason(group))
+        if not before:
+            result = Line("result", left, local.right, local.reason, value=self.context.value(s.step.total))
+            return (result, *self._formatted(s, factor.flipped))
+        chain = Line("chain", left, self.pen(lambda n: n.chain([self._name(n, x) for x in whole])), ("chain rule",))
+        put = Line("substitution", left, self.pen(lambda n: n.chain([x.write(n) for x in whole])), ("substituted",))
+        short = self._short(group, factor)
+        column = self._formatted(s, lambda n: self._column(n, group, factor))
+        return (chain, self._known(group), local, put, short, *column)
+
+    def _derivative(self, s: Located) -> Math:
+        return self.pen(lambda n: n.derivative(n.loss, n.plain[s.step.target.id], True))
+
+    def _name(self, n: RowNotation, factor: Factor) -> Text:
+        return n.derivative(n.plain[factor.consumer.id], n.plain[factor.argument.id], True)
+
+    def _short(self, group: Group, factor: Factor) -> Line:
+        """The same from the consumer's δ."""
+        text = self.pen(lambda n: self._row(n, group, factor))
+        diagonal = factor.diagonal is not None
+        reason = "a diagonal matrix scales entry by entry" if diagonal else "the factors before are cached"
+        return Line("result", None, text, (reason,))
+
+    def _row(self, n: RowNotation, group: Group, factor: Factor) -> Text:
+        assert group.consumer is not None
+        delta = n.linked_gradients[group.consumer.id]
+        if factor.identity:
+            return delta
+        if factor.diagonal is not None:
+            return n.product([ArrayText(*delta), n.transpose(factor.diagonal(n))])
+        return n.chain([delta, factor.write(n)])
+
+    def _column(self, n: RowNotation, group: Group, factor: Factor) -> Text:
+        assert group.consumer is not None
+        delta = n.linked_gradients[group.consumer.id]
+        column = n.transpose(delta) if group.consumer.shape else delta
+        if factor.identity:
+            return column
+        return n.chain([factor.flipped(n), column])
+
+    # -- matrices
+    def _of_matrix(self, s: Located, group: Group, path: Sequence[Edge]) -> tuple[Line, ...]:
+        """∂s/∂W = δᵀ xᵀ: the vector z depends on W only through z_i = Σ_j W_ij x_j."""
+        consumer, other = group.consumer, _other_vector(path)
+        if consumer is None or other is None:
+            return super().lines(s)
+        left = self._derivative(s)
+        chain = Line("chain", left, self.pen(lambda n: n.chain(self._two(n, s, consumer))), ("chain rule",))
+        entry = self.pen(lambda n: n.matmul(n.transpose(n.linked_gradients[consumer.id]), n.transpose(n.ref(other))))
+        reason = (*self._reason(group), "; three axes, never formed")
+        value = self.context.value(s.step.total)
+        return chain, self._known(group), Line("result", left, entry, reason, value=value)
+
+    def _two(self, n: RowNotation, s: Located, consumer: Node) -> list[Text]:
+        own, target = n.plain[consumer.id], n.plain[s.step.target.id]
+        return [n.derivative(n.loss, own, True), n.derivative(own, target, True)]
+
+    # -- layout
+    def _formatted(self, s: Located, column: Writer) -> list[Line]:
+        """The row vector as a column, which has the shape of the variable."""
+        wanted = s.step.target.name in self.context.derivation.wrt and s.step.target.ndim == 1
+        if self.context.layout == "jacobian" or not wanted:
+            return []
+        value = self.context.value(s.step.total)
+        left = self.pen(lambda n: n.transpose(n.gradients[s.step.target.id]))
+        return [Line("layout", left, self.pen(column), ("in the shape of the variable",), value=value)]
+
+
+def local_jacobian(edge: Edge) -> Factor | None:
+    """The Jacobian of one row in one argument, both scalars or vectors."""
+    row, argument = edge.consumer, edge.argument
+    if row.ndim > 1 or argument.ndim > 1:
+        return None
+    return _elementwise(edge) if row.op.name == "elementwise" else _structural(edge)
+
+
+def _elementwise(edge: Edge) -> Factor | None:
+    factor, ends = edge_factor(edge), (edge.consumer, edge.argument)
+    if factor is None or not same_shape(edge.consumer.shape, edge.argument.shape):
+        return None
+    if not edge.consumer.shape:
+        return Factor(*ends, factor.text, factor.text, factor.form == f.ONE)
+    if factor.form == f.ONE:
+        return Factor(*ends, _identity, _identity, identity=True)
+
+    def diagonal(n: RowNotation) -> Text:
+        return MatrixText(*n.operator("diag", [factor.text(n)], []))
+
+    return Factor(*ends, diagonal, diagonal, diagonal=factor.text)
+
+
+def _identity(n: RowNotation) -> Text:
+    return MatrixText("I")
+
+
+_PRODUCTS: dict[tuple[str, int], tuple[int, bool]] = {
+    ("ab,b->a", 1): (0, False), ("ab,a->b", 1): (0, True), ("a,ab->b", 0): (1, True), ("a,ba->b", 0): (1, False),
+    ("a,a->", 0): (1, True), ("a,a->", 1): (0, True),
+}  # fmt: skip
+
+
+def _structural(edge: Edge) -> Factor | None:
+    row, ends = edge.consumer, (edge.consumer, edge.argument)
+    if row.op.name == "einsum" and (row.attr, edge.index) in _PRODUCTS:
+        place, flip = _PRODUCTS[row.attr, edge.index]
+        other = row.args[place]
+        both: list[Writer] = [lambda n: n.ref(other), lambda n: n.transpose(n.ref(other))]
+        return Factor(*ends, both[flip], both[not flip])
+    if row.op.name == "sum" and not row.shape:
+        ones: Writer = lambda n: n.filled(f.ONE.value, edge.argument.shape)  # noqa: E731
+        return Factor(*ends, lambda n: n.transpose(ones(n)), ones)
+    if row.op.name == "softmax":
+        return Factor(*ends, lambda n: _softmax(n, row), lambda n: _softmax(n, row))
+    return None
+
+
+def _softmax(n: RowNotation, row: Node) -> Text:
+    """diag(p) − p pᵀ."""
+    p = n.ref(row)
+    return n.sum([(False, MatrixText(*n.operator("diag", [p], []))), (True, n.matmul(p, n.transpose(p)))])
+
+
+def _other_vector(path: Sequence[Edge]) -> Node | None:
+    """x where the path is W ↦ W x, perhaps with a vector added."""
+    last = path[-1]
+    plain = all(e.consumer.op.name == "elementwise" and _is_one(e) for e in path[:-1])
+    if not plain or last.consumer.op.name != "einsum" or last.consumer.attr != "ab,b->a" or last.index != 0:
+        return None
+    return last.consumer.args[1]
+
+
+def _is_one(edge: Edge) -> bool:
+    factor = edge_factor(edge)
+    return factor is not None and factor.form == f.ONE
