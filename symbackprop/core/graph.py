@@ -54,6 +54,22 @@ class Node(Operators):
     def __repr__(self) -> str:
         return f"<{self.name or f'row {self.id}'}: {self.op.name} {self.shape}>"
 
+    def __str__(self) -> str:
+        """What the row computes, as model text; what is more than three rows down is left out."""
+        from symbackprop.core.notation import Brief
+
+        return Brief().row(self).text
+
+    def _repr_latex_(self) -> str:
+        from symbackprop.render.notebook import node_latex
+
+        return node_latex(self)
+
+    def _repr_html_(self) -> str | None:
+        from symbackprop.render.notebook import node_html
+
+        return node_html(self)
+
 
 class Origin:
     """How a row was written: the library function, its row arguments and its printed options."""

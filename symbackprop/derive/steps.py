@@ -98,5 +98,10 @@ class Derivation:
 
         return summary_latex(self)
 
+    def _repr_html_(self) -> str | None:
+        from symbackprop.render.api import fragment_html
+
+        return fragment_html(self)
+
     def _repr_markdown_(self) -> str:
         return self.markdown()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
 from symbackprop.derive.steps import Derivation
+from symbackprop.errors import MissingExtra
 from symbackprop.render.anatomy import Options, build_document
 from symbackprop.render.document import Document
 from symbackprop.render.json import to_json
@@ -14,22 +14,20 @@ from symbackprop.render.latex import to_latex
 from symbackprop.render.markdown import to_markdown
 from symbackprop.render.text import to_text
 
-
-def _html(document: Document) -> str:
-    return str(import_module("symbackprop.render.html").to_html(document))
-
-
 FORMATS: dict[str, Callable[[Document], str]] = {
     "text": to_text,
     "latex": to_latex,
     "markdown": to_markdown,
-    "html": _html,
     "json": to_json,
 }
 
 
 def printed(derivation: Derivation, form: str, **options: Any) -> str:
     """The derivation in a format; ``options`` are those of `anatomy.Options`."""
+    if form == "html":
+        from symbackprop.render.html import derivation_html
+
+        return derivation_html(derivation, Options(**options))
     return FORMATS[form](build_document(derivation, Options(**options)))
 
 
@@ -43,3 +41,13 @@ def summary_latex(derivation: Derivation) -> str:
     document = build_document(derivation)
     rows = [rf"{s.symbol.latex} &= {s.lines[-1].right.latex}" for s in document.steps if s.role != "seed" and s.lines]
     return "$$\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}$$"
+
+
+def fragment_html(derivation: Derivation) -> str | None:
+    """The derivation in a notebook's cell; None without latex2mathml."""
+    from symbackprop.render.html import to_fragment
+
+    try:
+        return to_fragment(build_document(derivation))
+    except MissingExtra:
+        return None

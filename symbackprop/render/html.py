@@ -35,12 +35,12 @@ def derivation_html(derivation: Derivation, options: Options | None = None) -> s
 
 def to_html(document: Document, graph: str = "") -> str:
     """A whole page; ``graph`` is the SVG that stands beside the steps."""
-    return render("derivation.html", document=document, graph=Markup(graph), **_parts(document))
+    return render("derivation.html", document=document, graph=Markup(graph), whole=True, **_parts(document))
 
 
 def to_fragment(document: Document) -> str:
     """The derivation for a notebook's cell: the same mathematics without page, script or links."""
-    return render("fragment.html", document=document, **_parts(document, links=False))
+    return render("fragment.html", document=document, whole=False, **_parts(document, links=False))
 
 
 def graph_of(derivation: Derivation, document: Document, options: Options) -> str:

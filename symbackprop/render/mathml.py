@@ -1,8 +1,8 @@
 """LaTeX mathematics as MathML Core, by latex2mathml, made fit for browsers and screen readers.
 
 What MathML Core does not know is replaced: ``mathvariant`` by the letters themselves, named spaces by lengths. Names of
-several letters become one identifier, so that they are read as a word. References become HTML links inside ``mi``, which
-browsers and readers follow without a script. latex2mathml is the extra ``html``; it is imported when it is used.
+several letters become one identifier, so that they are read as a word. References become HTML links inside ``mi``,
+which browsers and readers follow without a script. latex2mathml is the extra ``html``, imported when it is used.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "verify": BASE | {"core", "model"},
     "grade": BASE | {"core", "model", "derive", "verify"},
 }
-LATE = {"derive": {"render"}}  # d.latex() and its like: imported when called, never by importing derive
+LATE = {part: {"render"} for part in ("core", "model", "derive")}  # d.latex(), _repr_html_: imported when called
 COMPUTES = {"verify", "grade"}  # these import NumPy when they are imported; the others only inside functions
 EMITTED = {"helpers"}  # source text of emitted modules, never imported
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if not EMITTED & set(p.relative_to(PACKAGE).parts))
