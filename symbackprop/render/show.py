@@ -1,4 +1,4 @@
-"""A model as it was declared: as a page of text, as model text, as JSON.
+"""A model as it was declared: as a page of text, as LaTeX equations, as model text, as JSON.
 
 JSON keys, all always there:
 
@@ -29,7 +29,7 @@ GAP = "   "
 
 
 def show(model: Model, form: str = "text") -> str:
-    """The model in one of the formats ``text``, ``sbp``, ``json``."""
+    """The model in one of the formats ``text``, ``latex``, ``sbp``, ``json``."""
     return FORMATS[form](model)
 
 
@@ -95,7 +95,7 @@ def _text(model: Model) -> str:
         _block("parameters", [[*_declared(writer, n, row), _entries(row)] for n, row in model.params.items()]),
         _block("constants", [[n, f"= {_number(model, row)}"] for n, row in model.constants.items()]),
         _block("equations", _equation_cells(writer)),
-        _block("conventions", [["ReLU'(0)", f"= {model.graph.relu0}"], ["ties of max and min", "share the gradient"]]),
+        _block("conventions", [["ReLU'(0)", f"= {model.graph.relu0}"], ["ties of max and min", "share it equally"]]),
         _block("notes", [[note] for note in (*model.notes, *model.warnings())]),
     ]
     return "\n\n".join(b for b in blocks if b) + "\n"
@@ -133,4 +133,14 @@ def _block(title: str, rows: Iterable[Sequence[str]]) -> str:
     return "\n".join([title, *["  " + line for line in lines]])
 
 
-FORMATS: dict[str, Callable[[Model], str]] = {"text": _text, "sbp": to_text, "json": _json}
+# -- LaTeX
+def _latex(model: Model) -> str:
+    """The equations, for a document that loads amsmath."""
+    from symbackprop.render.document import BREAK
+    from symbackprop.render.notebook import model_lines
+
+    rows = [f"{left} &= {right}".replace(BREAK, "") for left, right in model_lines(model)]
+    return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}\n"
+
+
+FORMATS: dict[str, Callable[[Model], str]] = {"text": _text, "latex": _latex, "sbp": to_text, "json": _json}

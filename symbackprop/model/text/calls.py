@@ -14,8 +14,9 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
-from symbackprop.core.graph import Graph, Node
+from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.scalars import TABLE
+from symbackprop.core.shapes import shape_text
 from symbackprop.errors import ModelError, NameProblem, did_you_mean
 from symbackprop.model.text.numbers import MAX_DIM, short, whole
 
@@ -88,9 +89,18 @@ def call(graph: Graph, name: str, args: Sequence[Value], options: dict[str, Valu
     except TypeError as error:
         raise ModelError(f"{name}: {_reason(error, options, found)}; it is called as {found.usage()}") from None
     positional, named = _checked(found, bound.arguments, graph)
-    row = found.apply(graph, *positional, **named) if found.takes_graph else found.apply(*positional, **named)
+    row = _applied(found, graph, positional, named)
     numeric = not any(isinstance(a, Node) for a in (*args, *options.values()))
     return row.value if numeric and not row.shape and row.value is not None else row
+
+
+def _applied(found: Callee, graph: Graph, positional: list[Any], named: dict[str, Any]) -> Node:
+    """The call itself. What a library function stumbles over is an argument that does not fit it."""
+    try:
+        return found.apply(graph, *positional, **named) if found.takes_graph else found.apply(*positional, **named)
+    except (AttributeError, IndexError, TypeError, ValueError):
+        given = [f"{label(a)} ({shape_text(a.shape)})" if isinstance(a, Node) else short(a) for a in positional]
+        raise ModelError(f"{found.name} does not fit {', '.join(given)}; it is called as {found.usage()}") from None
 
 
 def _spread(found: Callee, args: Sequence[Value]) -> Sequence[Value]:

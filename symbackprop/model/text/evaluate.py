@@ -119,7 +119,7 @@ def _index(expr: tree.Index, scope: Scope) -> Value:
     base = operand(expr.base, scope)
     if not isinstance(base, Node):
         raise ModelError(f"{short(base)} is a number and has no entries")
-    if not base.shape:
+    if not base.shape and not all(isinstance(item, tree.Word) for item in expr.items):
         raise ModelError(f"{label(base)} is a scalar and has no entries")
     element = scope.element(base, expr.items)
     return subscript(base, expr.items, scope) if element is None else element
