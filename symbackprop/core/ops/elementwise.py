@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, reduce
 from operator import add, mul
 from typing import Any
@@ -12,6 +12,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core import masks
 from symbackprop.core.accumulate import cancelled
+from symbackprop.core.calculus import PLACEHOLDERS
 from symbackprop.core.graph import BOOL, FLOAT, INT, Node, common_shape
 from symbackprop.core.heads import Opaque
 from symbackprop.core.kernel import Kernel, upstream_times
@@ -63,40 +64,44 @@ def _show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
     return p.formula(node.attr.form, args)
 
 
-Values = dict[sp.Symbol, Any]
+Arrays = Sequence[Any]
 
 
-def evaluate_expr(np: Any, expr: sp.Expr, values: Values) -> Any:
-    """The value of a canonical kernel expression, by the reference of each function: independent of how it is written.
-
-    Arrays keep the precision they come in: float64, complex, long double."""
-    return _program(expr)(np, values)
+def evaluate_expr(np: Any, expr: sp.Expr, values: Mapping[sp.Symbol, Any]) -> Any:
+    """The value of a kernel's expression over the placeholders."""
+    last = max((PLACEHOLDERS.index(x) for x in values), default=-1)
+    return _program(expr)(np, [values.get(x) for x in PLACEHOLDERS[: last + 1]])
 
 
 @cache
-def _program(expr: sp.Expr) -> Callable[[Any, Values], Any]:
-    """SymPy's tree is walked once; what remains are calls of NumPy."""
+def _program(expr: sp.Expr) -> Callable[[Any, Arrays], Any]:
+    """The value of a canonical expression over arrays (the placeholders in order), by the reference of each function:
+    independent of how a formula is written. SymPy's tree is walked once; what remains are calls of NumPy.
+
+    Arrays keep the precision they come in: float64, complex, long double.
+    """
     if expr.is_Symbol:
-        return lambda np, values: values[expr]
+        place = PLACEHOLDERS.index(expr)
+        return lambda np, arrays: arrays[place]
     if not expr.free_symbols and not expr.has(Opaque):
         number = int(expr) if expr.is_Integer and abs(expr) < 2**53 else float(expr)
-        return lambda np, values: number
+        return lambda np, arrays: number
     parts = [_program(a) for a in expr.args]
     if expr.is_Add:
-        return lambda np, values: reduce(add, [p(np, values) for p in parts])
+        return lambda np, arrays: reduce(add, [p(np, arrays) for p in parts])
     if expr.is_Mul:
-        return lambda np, values: reduce(mul, [p(np, values) for p in parts])
+        return lambda np, arrays: reduce(mul, [p(np, arrays) for p in parts])
     if expr.is_Pow:
         return _power(expr, parts)
     function = (TABLE["abs"] if expr.func is sp.Abs else BY_HEAD[expr.func]).reference
-    return lambda np, values: function(np, *[p(np, values) for p in parts])
+    return lambda np, arrays: function(np, *[p(np, arrays) for p in parts])
 
 
-def _power(expr: sp.Expr, parts: list[Callable[[Any, Values], Any]]) -> Callable[[Any, Values], Any]:
+def _power(expr: sp.Expr, parts: list[Callable[[Any, Arrays], Any]]) -> Callable[[Any, Arrays], Any]:
     base, exponent = parts
     if expr.exp == sp.Rational(1, 2):
-        return lambda np, values: np.sqrt(base(np, values) * 1.0)
-    return lambda np, values: np.power(base(np, values) * 1.0, exponent(np, values))
+        return lambda np, arrays: np.sqrt(base(np, arrays) * 1.0)
+    return lambda np, arrays: np.power(base(np, arrays) * 1.0, exponent(np, arrays))
 
 
 register(
@@ -110,7 +115,7 @@ register(
         vjp=_vjp,
         show=_show,
         numpy=_show,
-        reference=lambda np, kernel, *arrays: evaluate_expr(np, kernel.expr, kernel_values(kernel, arrays)),
+        reference=lambda np, kernel, *arrays: _program(kernel.expr)(np, arrays),
         samples=(
             Sample(((2, 3), (3,)), Kernel(f.Arg(0) * f.Arg(1))),
             Sample(((2, 1), (1, 3)), Kernel((f.Arg(0) - f.Arg(1)) ** 2 / 2)),
@@ -118,10 +123,3 @@ register(
         ),
     )
 )
-
-
-def kernel_values(kernel: Kernel, arrays: Sequence[Any]) -> dict[sp.Symbol, Any]:
-    """The placeholders of a kernel bound to arrays."""
-    from symbackprop.core.calculus import PLACEHOLDERS
-
-    return dict(zip(PLACEHOLDERS, arrays, strict=False))
