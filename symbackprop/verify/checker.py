@@ -14,9 +14,10 @@ from symbackprop.core.shapes import evaluate_shape
 from symbackprop.model.model import Model
 from symbackprop.verify.candidate import Candidate, Outcome
 from symbackprop.verify.differences import AUTO, COMPLEX, NotAnalytic, Objective
-from symbackprop.verify.gradient import FAIL, PASS, Finding, a_few, judge, second_opinion, wrong_entry
+from symbackprop.verify.gradient import FAIL, PASS, Finding, judge, wrong_entry
 from symbackprop.verify.module import CallFailed
 from symbackprop.verify.numeric import Prober, Slopes, with_entry
+from symbackprop.verify.opinions import a_few, methods_agree, second_opinion
 from symbackprop.verify.plan import DENSE, DENSE_AGAIN, cost_of, places, trials_for
 from symbackprop.verify.points import Points
 from symbackprop.verify.promises import broken_promises
@@ -144,8 +145,10 @@ class Check:
 
     def _appeal(self, gradient: Any, slopes: Slopes, prober: Prober, finding: Finding, sample: Sample, largest: float
                 ) -> Finding:  # fmt: skip
-        """A failure by the complex step has to be confirmed by central differences: at a few of the entries, or else at
-        all of them."""
+        """A failure by the complex step has to be confirmed by central differences: along a random direction, else at a
+        few of the entries, else at all of them."""
+        if methods_agree(prober, self.rng):
+            return finding
         where = finding.evidence.where[finding.evidence.wrong]
         for chosen in (a_few(where), where):
             again = judge(gradient, second_opinion(slopes, chosen, prober), prober, sample.sizes, largest)

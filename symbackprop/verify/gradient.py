@@ -6,12 +6,11 @@ of the slope allows, or by rounding: 1e-10 of the gradient's largest entry, 1e-1
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from symbackprop.verify.differences import CENTRAL
 from symbackprop.verify.interpreter import Array, Sizes
 from symbackprop.verify.numeric import Prober, Slopes
 
@@ -115,23 +114,6 @@ def _evidence(a: Array, slopes: Slopes, smooth: Array, wrong: Array, prober: Pro
     where, x = slopes.where[keep], prober.x
     whole = len(where) == x.size
     return Evidence(where, a[keep], slopes.values[keep], x.reshape(-1)[where], wrong[keep], x.shape, sizes, whole)
-
-
-def second_opinion(slopes: Slopes, where: Array, prober: Prober) -> Slopes:
-    """The slopes with those at ``where`` taken again by central differences, where these are certain.
-
-    An op whose reference is not analytic gives a complex step that is wrong in silence, never right by accident."""
-    new = Prober(prober.objective, prober.leaf, CENTRAL, prober.tick).entries(where)
-    values, noise = slopes.values.copy(), slopes.noise.copy()
-    places: Array = np.searchsorted(slopes.where, where)
-    sure = ~new.kink & np.isfinite(new.values)
-    values[places[sure]], noise[places[sure]] = new.values[sure], new.noise[sure]
-    return replace(slopes, values=values, noise=noise, method=CENTRAL)
-
-
-def a_few(where: Array, count: int = 16) -> Array:
-    """Some of the places, spread evenly."""
-    return where[:: max(1, len(where) // count)]
 
 
 def wrong_entry(analytic: Array, prober: Prober, rng: Any, largest: float) -> int | None:

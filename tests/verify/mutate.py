@@ -6,43 +6,44 @@ import ast
 import copy
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 
-class Mutant(NamedTuple):
-    """A module with one mistake, and the line that has it, before and after."""
+class Slip(NamedTuple):
+    """One mistake: the statement that has it and its wrong right side."""
 
-    source: str
-    before: str
-    after: str
+    statement: ast.Assign | ast.AugAssign
+    wrong: ast.expr
 
     def __str__(self) -> str:
-        return f"{self.before}  ->  {self.after}"
+        return f"{ast.unparse(self.statement)}  ->  {ast.unparse(self.wrong)}"
 
 
-def mutants(source: str) -> Iterator[Mutant]:
-    """Every module that has one mistake in its backward function."""
-    tree = ast.parse(source)
-    backward = next(n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "backward")
-    cached = _cached_names(backward)
-    for place, statement in enumerate(backward.body):
-        if not _computes(statement):
-            continue
-        for changed in _changed_statements(statement, cached):
-            body = [*backward.body]
-            body[place] = ast.fix_missing_locations(changed)
-            mutated = copy.copy(backward)
-            mutated.body = body
-            module = ast.Module([mutated if n is backward else n for n in tree.body], [])
-            yield Mutant(ast.unparse(module), ast.unparse(statement), ast.unparse(changed))
+class Slips:
+    """Every mistake in the backward function of a module, loops included."""
+
+    def __init__(self, source: str) -> None:
+        self.tree = ast.parse(source)
+        backward = next(n for n in self.tree.body if isinstance(n, ast.FunctionDef) and n.name == "backward")
+        cached = _cached_names(backward)
+        statements = [n for n in ast.walk(backward) if isinstance(n, (ast.Assign, ast.AugAssign)) and _computes(n)]
+        self.all = [Slip(s, wrong) for s in statements for wrong in _wrong_values(s.value, cached)]
+
+    def module(self, slip: Slip) -> str:
+        """The module with one mistake in it."""
+        right, slip.statement.value = slip.statement.value, ast.fix_missing_locations(slip.wrong)
+        text = ast.unparse(self.tree)
+        slip.statement.value = right
+        return text
 
 
-def _computes(statement: ast.stmt) -> bool:
-    """Whether a statement computes a gradient: not a read of the cache, not the collecting of the results."""
-    if not isinstance(statement, (ast.Assign, ast.AugAssign)):
-        return False
+def _computes(statement: ast.Assign | ast.AugAssign) -> bool:
+    """Whether a statement computes a gradient: not a read of the cache, not the collecting of the results, no start of
+    a sum from zero."""
     text = ast.unparse(statement.value)
-    return not isinstance(statement.value, ast.Dict) and "cache[" not in text and not text.startswith("np.arange(")
+    fixed = text.startswith(("np.arange(", "np.zeros(", "np.empty("))
+    return not isinstance(statement.value, ast.Dict) and "cache[" not in text and not fixed
 
 
 def _cached_names(backward: ast.FunctionDef) -> set[str]:
@@ -50,44 +51,31 @@ def _cached_names(backward: ast.FunctionDef) -> set[str]:
     return {n.id for s in reads for t in s.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
 
 
-def _changed_statements(statement: Any, cached: set[str]) -> Iterator[ast.stmt]:
+def _wrong_values(value: ast.expr, cached: set[str]) -> Iterator[ast.expr]:
     for wrong in ("-({})", "2 * ({})", "({}) / 2"):
-        yield _with_value(statement, ast.parse(wrong.format(ast.unparse(statement.value)), mode="eval").body)
-    count = len(list(ast.walk(statement.value)))
-    for number in range(count):
-        for rule in (_other_sign, _left_only, _right_only, _no_transpose, _no_minus, _mean, _no_sum, _no_square):
-            changed = _apply(statement, number, rule)
+        yield ast.parse(wrong.format(ast.unparse(value)), mode="eval").body
+    rules = (_other_sign, _left_only, _right_only, _no_transpose, _no_minus, _mean, _no_sum, _no_square)
+    for number in range(len(list(ast.walk(value)))):
+        for rule in (*rules, partial(_stale, cached=cached)):
+            changed = _apply(value, number, rule)
             if changed is not None:
                 yield changed
-        changed = _apply(statement, number, lambda node: _stale(node, cached))
-        if changed is not None:
-            yield changed
 
 
-def _with_value(statement: Any, value: ast.expr) -> ast.stmt:
-    changed = copy.copy(statement)
-    changed.value = value
-    return changed  # type: ignore[no-any-return]
-
-
-def _apply(statement: Any, number: int, rule: Callable[[ast.AST], ast.expr | None]) -> ast.stmt | None:
-    """The statement with the number-th node of its value replaced by what a rule makes of it; None where it does not
-    apply."""
-    changed = copy.deepcopy(statement)
-    node = list(ast.walk(changed.value))[number]
+def _apply(value: ast.expr, number: int, rule: Callable[[ast.AST], ast.expr | None]) -> ast.expr | None:
+    """The expression with its number-th node replaced by what a rule makes of it; None where it does not apply."""
+    changed = copy.deepcopy(value)
+    node = list(ast.walk(changed))[number]
     new = rule(node)
-    if new is None:
-        return None
-    if node is changed.value:
-        changed.value = new
-        return changed  # type: ignore[no-any-return]
-    for parent in ast.walk(changed.value):
+    if new is None or node is changed:
+        return new
+    for parent in ast.walk(changed):
         for name, child in ast.iter_fields(parent):
             if child is node:
                 setattr(parent, name, new)
             elif isinstance(child, list) and any(c is node for c in child):
                 child[:] = [new if c is node else c for c in child]
-    return changed  # type: ignore[no-any-return]
+    return changed
 
 
 def _other_sign(node: ast.AST) -> ast.expr | None:
@@ -97,9 +85,11 @@ def _other_sign(node: ast.AST) -> ast.expr | None:
 
 
 def _left_only(node: ast.AST) -> ast.expr | None:
-    """A term, a factor or a divisor forgotten."""
+    """A term, a factor or a divisor forgotten (a count of ties, which is 1 beside the kink, is no mistake there)."""
     dropped = (ast.Add, ast.Sub, ast.Mult, ast.Div)
-    return node.left if isinstance(node, ast.BinOp) and isinstance(node.op, dropped) else None
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, dropped):
+        return None
+    return None if _is_sum(node.right) and ".astype(dtype)" in ast.unparse(node.right) else node.left
 
 
 def _right_only(node: ast.AST) -> ast.expr | None:
