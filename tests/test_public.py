@@ -56,3 +56,14 @@ def test_a_loop_in_python_reads_like_one_in_text() -> None:
     backwards, _ = scan(lambda carry, element: (element[0] * carry[0],) * 2, h0, x, reverse=True, names=["b"])
     m.let("first", backwards[0])
     assert "b[t] = x[t] * b[t+1]" in m.text()
+
+
+def test_a_row_says_what_it_computes() -> None:
+    from symbackprop import Model, derive, load, tanh
+
+    m = Model("net")
+    x, y, w = m.data("x"), m.data("y"), m.param("w")
+    o = m.let("o", tanh(w * x))
+    m.loss("L", (y - o) ** 2 / 2)
+    assert [str(row) for row in (x, o, derive(m).gradients["w"])] == ["x", "tanh(w * x)", "(-(y - o)) * (1 - o**2) * x"]
+    assert str(derive(load("rnn-lm")).gradients["C"]) == "scatter_add(… @ W_e.T, words, V)"

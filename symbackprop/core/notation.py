@@ -197,7 +197,7 @@ class Notation:
 
 
 class Brief(Notation):
-    """Model text for messages: what is more than three rows down is left out."""
+    """Model text for messages: what is more than three rows down, or nameless in a loop, is left out."""
 
     def __init__(self, depth: int = 3) -> None:
         super().__init__()
@@ -206,7 +206,8 @@ class Brief(Notation):
     def ref(self, node: Node) -> Text:
         if node.name is not None:
             return Text(node.name)
-        return Brief(self.depth - 1).row(node) if self.depth else Text("…")
+        unnamed = node.op.name == "out" and node.args[0].attr.results()[node.attr].name is None
+        return Brief(self.depth - 1).row(node) if self.depth and not unnamed else Text("…")
 
 
 _SIGNS = {"greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!="}
