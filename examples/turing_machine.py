@@ -14,7 +14,7 @@ import numpy as np
 from training import Arrays, adam, clipped, generated, print_curve, progress
 
 BITS, LONGEST, BATCH, HIDDEN, ROWS, WIDTH = 4, 6, 16, 64, 12, 8
-UPDATES = 6000
+UPDATES = 3000
 
 
 def task(rng: np.random.Generator, length: int, batch: int) -> tuple[np.ndarray, np.ndarray]:
