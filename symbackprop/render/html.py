@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -35,7 +35,8 @@ def derivation_html(derivation: Derivation, options: Options | None = None) -> s
 
 def to_html(document: Document, graph: str = "") -> str:
     """A whole page; ``graph`` is the SVG that stands beside the steps."""
-    return render("derivation.html", document=document, graph=Markup(graph), whole=True, **_parts(document))
+    parts = _parts(document)
+    return render("derivation.html", script="page.js", document=document, graph=Markup(graph), whole=True, **parts)
 
 
 def to_fragment(document: Document) -> str:
@@ -56,11 +57,11 @@ def graph_of(derivation: Derivation, document: Document, options: Options) -> st
 # ---------------------------------------------------------------- templates
 
 
-def render(name: str, **parts: Any) -> str:
-    """A template filled in. The style and the script of the page come with the hashes that allow them."""
-    return _environment().get_template(f"{name}.j2").render(
-        style=asset("page.css"), script=asset("page.js"), policy=policy(), **parts
-    )
+def render(name: str, styles: Sequence[str] = ("page.css",), script: str = "", **parts: Any) -> str:
+    """A template filled in. Style sheets and script come with the hashes that allow them."""
+    style, code = Markup("").join(map(asset, styles)), asset(script) if script else Markup("")
+    template = _environment().get_template(f"{name}.j2")
+    return template.render(style=style, script=code, policy=policy(style, code), **parts)
 
 
 @lru_cache(maxsize=1)
@@ -73,18 +74,17 @@ def _environment() -> Environment:
     return environment
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def asset(name: str) -> Markup:
     """A style sheet or script of ours."""
     return Markup((templates() / name).read_text(encoding="utf-8"))
 
 
-def policy() -> str:
-    """A content security policy under which nothing runs, loads or styles but what this page brings."""
-    return (
-        f"default-src 'none'; style-src '{_digest(asset('page.css'))}'; script-src '{_digest(asset('page.js'))}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
+def policy(style: str, script: str) -> str:
+    """A content security policy under which nothing runs, loads or styles but what the page brings."""
+    scripts = f"'{_digest(script)}'" if script else "'none'"
+    styles = f"'{_digest(style)}'"
+    return f"default-src 'none'; style-src {styles}; script-src {scripts}; base-uri 'none'; form-action 'none'"
 
 
 def _digest(text: str) -> str:

@@ -11,11 +11,11 @@ from symbackprop.render.graph.build import build_picture
 from symbackprop.render.graph.dot import to_dot
 from symbackprop.render.graph.numbers import graph_numbers
 from symbackprop.render.graph.picture import Picture
-from symbackprop.render.graph.svg import svg_fragment, to_svg
+from symbackprop.render.graph.svg import runs_down, svg_fragment, to_svg
 from symbackprop.render.graph.text import to_text
 
 FORMATS = {"svg": to_svg, "dot": to_dot, "text": to_text}
-__all__ = ["FORMATS", "Picture", "build_picture", "draw", "graph_numbers", "svg_fragment"]
+__all__ = ["FORMATS", "Picture", "build_picture", "draw", "graph_numbers", "runs_down", "svg_fragment"]
 
 
 def draw(model: Model, form: str = "svg", values: Mapping[str, Any] | None = None,

@@ -30,10 +30,10 @@ def to_svg(picture: Picture, down: bool | None = None, heading: str = "") -> str
 
 
 def svg_fragment(picture: Picture, down: bool = True, anchors: Mapping[str, str] | None = None,
-                 steps: Mapping[str, str] | None = None) -> str:  # fmt: skip
+                 steps: Mapping[str, str] | None = None, key: bool = True) -> str:  # fmt: skip
     """An ``<svg>`` element for a page: no colours of its own; a box links to the anchor of its row's name and knows
-    that of the step which finds its gradient."""
-    return Writer(picture, down, anchors, steps).fragment()
+    that of the step which finds its gradient. ``key`` says whether the meaning of shapes is explained below."""
+    return Writer(picture, down, anchors, steps).fragment(key)
 
 
 def _style() -> str:
@@ -68,8 +68,8 @@ class Writer:
             f'<style>\n{_style()}</style>\n<rect class="g-bg" width="100%" height="100%"/>\n{body}\n</svg>\n'
         )
 
-    def fragment(self) -> str:
-        body, width, height = self._body("")
+    def fragment(self, key: bool) -> str:
+        body, width, height = self._body("", key)
         size = f'width="{number(width)}" height="{number(height)}" viewBox="0 0 {number(width)} {number(height)}"'
         spoken = quoteattr("Computation graph of " + self.picture.title)
         fit = "small" if width <= NARROW else "medium" if width <= MEDIUM else "large"
@@ -78,7 +78,7 @@ class Writer:
     def _description(self) -> str:
         return "; ".join(b.spoken for b in self.picture.boxes())
 
-    def _body(self, title: str) -> tuple[str, float, float]:
+    def _body(self, title: str, key: bool = True) -> tuple[str, float, float]:
         top = MARGIN + (30.0 if title else 0.0)
         across, along = (self.scene.across, self.scene.along)
         width, height = (across, along) if self.down else (along, across)
@@ -91,9 +91,11 @@ class Writer:
             self._curve(c)
         for b in self.scene.boxes:
             self._box(b)
-        key, key_width, key_height = legend.draw(self.picture, MARGIN, top + height + 26.0, max(width, 300.0))
-        self._add(key)
-        return "\n".join(self.parts), max(width, key_width) + 2 * MARGIN, top + height + key_height + MARGIN
+        if key:
+            legends, key_width, key_height = legend.draw(self.picture, MARGIN, top + height + 26.0, max(width, 300.0))
+            self._add(legends)
+            width, height = max(width, key_width), height + key_height
+        return "\n".join(self.parts), width + 2 * MARGIN, top + height + MARGIN
 
     def _add(self, text: str) -> None:
         self.parts.append(text)
