@@ -153,14 +153,16 @@ class Anatomy:
         return tuple(dict.fromkeys([*known, *[r for r in forward if r is not None]]))
 
     def _path(self, s: Located) -> Prose:
-        """``w₁ → b → h → a → o → L``, up to where branches part."""
+        """``w₁ → b → h → a → o → L``, up to where branches part; a long one is cut."""
         parts: list[str | Math | Ref] = [self.pen.bare(s.step.target)]
         place: Located | None = s
-        for _ in range(MAX_PATH):
+        for length in range(MAX_PATH + 1):
             consumers = [] if place is None else [g.consumer for g in groups(place)]
             if len(consumers) != 1 or consumers[0] is None or consumers[0].op.name == "scan":
                 break
             consumer = consumers[0]
+            if length == MAX_PATH:
+                return (*parts, " → …")
             parts += [" → ", self.pen.bare(consumer)]
             place = self.context.by_target.get(consumer.id)
         return tuple(parts)
