@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from symbackprop.codegen.build import build_program
 from symbackprop.codegen.module import module_text
+from symbackprop.codegen.optimizers import optimizer_lines
 from symbackprop.derive import derive
 from symbackprop.errors import UsageError
 from symbackprop.model.model import Model
@@ -15,18 +16,27 @@ DTYPES = ("float64", "float32")
 LEVELS = (0, 1)
 
 
-def codegen(model: Model, *, dtype: str = "float64", level: int = 1, wrt: Iterable[str] | None = None) -> str:
+def codegen(
+    model: Model,
+    *,
+    dtype: str = "float64",
+    level: int = 1,
+    wrt: Iterable[str] | None = None,
+    optimizer: str | None = None,
+) -> str:
     """The text of a NumPy module that computes a model and its gradients.
 
     ``dtype`` is what init_params makes and what plain numbers are computed in, ``level`` the optimisation level (0 or
-    1), ``wrt`` the names whose gradients backward returns (default: every parameter and input). Raises `UsageError` for
+    1), ``wrt`` the names whose gradients backward returns (default: every parameter and input). ``optimizer``
+    (sgd, momentum, adagrad, adam, adamw) adds ``init_state`` and ``update``. Raises `UsageError` for
     anything else, `ModelError` where the model cannot be emitted.
     """
     if dtype not in DTYPES:
         raise UsageError(f"dtype is {' or '.join(DTYPES)}, not {dtype!r}")
     if level not in LEVELS:
         raise UsageError(f"the optimisation level -O{level} is not available yet; there are -O0 and -O1")
-    return module_text(build_program(derive(model, wrt), to_text(model), level, dtype))
+    program = build_program(derive(model, wrt), to_text(model), level, dtype)
+    return module_text(program, optimizer_lines(optimizer) if optimizer is not None else ())
 
 
 __all__ = ["codegen"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -26,15 +26,16 @@ TEMPLATE = "module.py.j2"
 MAX_LISTED = 4  # outputs that a docstring lists by name
 
 
-def module_text(program: Program) -> str:
-    """The module of a program. The text has been parsed and its imports checked."""
+def module_text(program: Program, optimizer: Sequence[str] = ()) -> str:
+    """The module of a program, with the code of an optimiser. The text has been parsed and its imports checked."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(templates()), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
-    text = environment.get_template(TEMPLATE).render(ModulePrinter(program).fields())
+    fields = ModulePrinter(program).fields() | {"optimizer": optimizer}
+    text = environment.get_template(TEMPLATE).render(fields)
     return check_module(_with_helpers(text))
 
 
@@ -88,6 +89,7 @@ class ModulePrinter:
             "dtype": p.dtype,
             "constants": [f"{p.variables[n]} = {self.p.num(r.attr.value).text}" for n, r in p.constants.items()],
             "fixed": "{" + ", ".join(f"{string(n)}: {size}" for n, size in self.sizes.fixed.items()) + "}",
+            "sizes": listed("sizes = {", self.sizes_shown(), "}"),
             "size_lines": self.sizes.lines,
             "scalars": bool(self.given) and not any(r.ndim or r.kind == "int" for r in self.given.values()),
             "forward": [*self.opening(self.forward_lines), *layout(self.forward)],
@@ -111,6 +113,11 @@ class ModulePrinter:
         names = self.backward_names | self.names_read([*self.forward_lines, *layout(self.evaluate)])
         dims = [d for d in self.program.dims if escape(d) in names]
         return plan_sizes(self.given, self.program.dims, dims)
+
+    def sizes_shown(self) -> list[str]:
+        """Entries of the table of sizes: read off the arrays, or fixed."""
+        shown = [f"{string(n)}: arrays[{string(a)}].shape[{k}]" for n, (a, k) in self.sizes.shown.items()]
+        return [*shown, *[f"{string(n)}: {size}" for n, size in self.sizes.fixed.items()]]
 
     # -- opening a function: arrays, sizes
     @cached_property

@@ -50,15 +50,15 @@ def _single(spec: str, a: Text) -> Text | None:
     if len(set(source)) < len(source):
         return None
     if len(out) == len(source):
-        return Text(f"{inner}.T" if out == source[::-1] else f"np.transpose({a.text}, {_order(source, out)})")
+        return Text(f"{inner}.T" if out == source[::-1] else f"{inner}.transpose({_order(source, out)})")
     axes = tuple(k for k, c in enumerate(source) if c not in out)
     kept = "".join(c for c in source if c in out)
-    total = Text(f"np.sum({a.text}, axis={axes[0] if len(axes) == 1 else axes})")
+    total = Text(f"{inner}.sum(axis={axes[0] if len(axes) == 1 else axes})")
     return total if kept == out else _single(f"{kept}->{out}", total)
 
 
 def _order(source: str, out: str) -> str:
-    return "(" + ", ".join(str(source.index(c)) for c in out) + ")"
+    return ", ".join(str(source.index(c)) for c in out)
 
 
 class Letters(NamedTuple):
@@ -171,7 +171,7 @@ class Pair:
         second = self._stacked(1, batch, summed, right)
         text = Text(f"{wrap(first, PRODUCT)} @ {wrap(second, PRODUCT + 1)}", PRODUCT)
         natural = batch + left + right
-        return text if self.out == natural else Text(f"np.transpose({text.text}, {_order(natural, self.out)})")
+        return text if self.out == natural else Text(f"({text.text}).transpose({_order(natural, self.out)})")
 
     def _stacked(self, k: int, batch: str, rows: str, columns: str) -> Text:
         """An operand with axes (batch, rows, columns): a view."""
@@ -180,8 +180,8 @@ class Pair:
         if have == want:
             return text
         if have == batch + columns + rows:
-            return Text(f"np.swapaxes({text.text}, -1, -2)")
-        return Text(f"np.transpose({text.text}, {_order(have, want)})")
+            return Text(f"{wrap(text, ATOM)}.swapaxes(-1, -2)")
+        return Text(f"{wrap(text, ATOM)}.transpose({_order(have, want)})")
 
 
 def _flip(a: Text) -> Text:

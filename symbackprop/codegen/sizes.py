@@ -71,9 +71,10 @@ def _floor(inside: sp.Expr, symbol: Callable[[str], str]) -> Text:
 
 @dataclass
 class SizePlan:
-    """How the sizes are found: ``fixed`` ones that no array shows, and ``lines`` of code that complete the table
-    ``sizes`` from what the plain axes show."""
+    """How the sizes are found: ``shown`` by an axis of an array (its name, the axis), ``fixed`` ones that no array shows,
+    and ``lines`` of code that complete the table ``sizes`` from these."""
 
+    shown: dict[str, tuple[str, int]] = field(default_factory=dict)
     fixed: dict[str, int] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
@@ -82,12 +83,14 @@ def plan_sizes(leaves: Mapping[str, Node], dims: Mapping[str, int | None], used:
     """The plan for some declared arrays; ``dims`` are all dimensions with their default sizes, ``used`` those that code
     reads. `ModelError` where one cannot be found."""
     plan = SizePlan()
-    known = {d.name for row in leaves.values() for d in row.shape if d.is_Symbol}
     composite: dict[Dim, tuple[str, int]] = {}
     for name, row in leaves.items():
         for axis, d in enumerate(row.shape):
-            if _composite(d):
+            if d.is_Symbol:
+                plan.shown.setdefault(d.name, (name, axis))
+            elif _composite(d):
                 composite.setdefault(d, (name, axis))
+    known = set(plan.shown)
     bounds = [row.attr.below for row in leaves.values() if row.attr.below is not None]
     wanted = {s.name for d in [*composite, *bounds] for s in d.free_symbols} | set(used)
     while missing := [n for n in dims if n in wanted and n not in known]:

@@ -73,7 +73,7 @@ def test_products(spec: str, tmp_path: Path) -> None:
     ("ab,bc->ca", "Y = x1.T @ x0.T"), ("ab,b->a", "Y = x0 @ x1"), ("ab,a->b", "Y = x1 @ x0"), ("a,a->", "Y = x0 @ x1"),
     ("abc,cd->abd", "Y = (x0.reshape(A * B, C) @ x1).reshape(A, B, D)"),
     ("abc,abd->cd", "Y = x0.reshape(A * B, C).T @ x1.reshape(A * B, D)"),
-    ("abc,adc->abd", "Y = x0 @ np.swapaxes(x1, -1, -2)"),
+    ("abc,adc->abd", "Y = x0 @ x1.swapaxes(-1, -2)"),
     ("ab,bc,cd->ad", 'Y = np.einsum("ab,bc,cd->ad", x0, x1, x2, optimize=True)'),
 ])  # fmt: skip
 def test_code(spec: str, code: str) -> None:

@@ -8,30 +8,35 @@ import numpy as np
 
 def softmax(a, axis):
     """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows."""
-    e = a - np.max(a, axis=axis, keepdims=True)
+    e = a - a.max(axis=axis, keepdims=True)
     np.exp(e, out=e)
-    e /= np.sum(e, axis=axis, keepdims=True)
+    e /= e.sum(axis=axis, keepdims=True)
     return e
+
+
+def largest(a, axis):
+    """The largest entry along an axis, which stays with size 1; 0 where that is infinite."""
+    top = a.max(axis=axis, keepdims=True)
+    finite = np.isfinite(top)
+    return top if finite.all() else np.where(finite, top, 0)
 
 
 def logsumexp(a, axis, keepdims=False):
     """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows."""
-    top = np.max(a, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0)
-    total = np.log(np.sum(np.exp(a - top), axis=axis, keepdims=True)) + top
-    return total if keepdims else np.squeeze(total, axis=axis)
+    top = largest(a, axis)
+    total = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top
+    return total if keepdims else total.squeeze(axis)
 
 
 def softmax_logsumexp(a, axis, keepdims=False):
     """softmax(a) and logsumexp(a) from the same exponentials."""
-    top = np.max(a, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0)
+    top = largest(a, axis)
     e = a - top
     np.exp(e, out=e)
-    total = np.sum(e, axis=axis, keepdims=True)
+    total = e.sum(axis=axis, keepdims=True)
     e /= total
-    log_total = np.log(total) + top
-    return e, log_total if keepdims else np.squeeze(log_total, axis=axis)
+    total = np.log(total) + top
+    return e, total if keepdims else total.squeeze(axis)
 
 
 def scatter_add(g, index, rows):

@@ -35,14 +35,15 @@ def as_integers(name, array):
     return array.astype(np.intp)
 
 
-def is_float(value):
-    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
+    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(arrays, given, integers, default):
-    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
-    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32; the default where none is given."""
+    kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
@@ -53,20 +54,17 @@ def misfit(name, array, shape, sizes):
     return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
 
 
-def bind_sizes(arrays, shapes, sizes):
-    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+def check_ranks(arrays, shapes):
+    """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
-            raise misfit(name, arrays[name], shape, sizes)
-        for dim, size in zip(shape, arrays[name].shape):  # noqa: B905 - their lengths are equal here
-            if isinstance(dim, str) and dim.isidentifier():
-                sizes.setdefault(dim, size)
+            raise misfit(name, arrays[name], shape, {})
 
 
 def check_shapes(arrays, shapes, sizes):
     """ValueError for the first array whose shape is not the declared one under these sizes."""
     for name, shape in shapes.items():
-        if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
+        if arrays[name].shape != tuple([sizes[dim] if dim in sizes else dim for dim in shape]):
             raise misfit(name, arrays[name], shape, sizes)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 def scaled(grads, dtypes, upstream):
     """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
-    if np.ndim(upstream) != 0:
+    if not isinstance(upstream, float) and np.ndim(upstream) != 0:
         raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
     if upstream != 1:
         grads = {name: grad * upstream for name, grad in grads.items()}
