@@ -317,6 +317,11 @@ def derive(
     help="Optimisation: -O0, -O1 or -O2 (with a workspace).",
 )
 @click.option(
+    "--optimizer",
+    metavar="NAME",
+    help="Add init_state and update: sgd, momentum, adagrad, adam or adamw.",
+)
+@click.option(
     "--check", is_flag=True, help="Write nothing; exit 1 and show a diff if the file differs."
 )
 @click.option(
@@ -329,6 +334,7 @@ def codegen(
     dtype: str,
     target: str,
     level: str,
+    optimizer: str | None,
     check: bool,
     check_gradients: bool,
     relu0: str | None,
@@ -343,7 +349,7 @@ def codegen(
     from symbackprop.model import load
 
     loaded = load(model, relu0=relu0, dims=dims)
-    text = emit(loaded, dtype=dtype, level=int(level))
+    text = emit(loaded, dtype=dtype, level=int(level), optimizer=optimizer)
     for name in loaded.unreached():
         click.echo(f"note: no result depends on {name}; its gradient is zero", err=True)
     if output == "-":
