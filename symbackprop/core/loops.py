@@ -201,7 +201,7 @@ def _close(
     frontier = _frontier(order, varying, [*carried, *stacked])
     leaves = [body_leaf(graph, node.name or label(node), node.shape, "invariant", node.kind) for node in frontier]
     mapping: dict[int, Node] = {n.id: leaf for n, leaf in zip(frontier, leaves, strict=True)}
-    for node in order:
+    for node in sorted(order, key=lambda n: n.id):  # as they were written
         if node.id in varying and node.id not in own and node.id not in mapping:
             mapping[node.id] = copy_row(node, [mapping.get(a.id, a) for a in node.args], mapping, own)
     replaced = [mapping.get(n.id, n) for n in (*carried, *stacked)]

@@ -43,7 +43,7 @@ class Assembly:
 
     def __init__(self, model: Model, records: Sequence[Record]) -> None:
         self.model, self.records = model, records
-        self.order = model.graph.topological([*model.results(), *model.equations.values()])
+        self.order = sorted(model.graph.topological([*model.results(), *model.equations.values()]), key=lambda n: n.id)
         self.forward_ids = {n.id for n in self.order}
         self.scope = Names([*model.graph.names, *model.sizes])
         self.names = {n.id: n.name for n in self.order if n.name is not None}
@@ -80,7 +80,7 @@ class Assembly:
 
     def _enter(self, scan: Node, settled: set[int]) -> None:
         loop: Loop = scan.attr
-        order = scan.graph.topological(loop.results(), loop.stop())
+        order = sorted(scan.graph.topological(loop.results(), loop.stop()), key=lambda n: n.id)  # as it was written
         self.names |= {n.id: n.name for n in order if n.name is not None}
         self.scope.avoided |= {n.name.split("[")[0] for n in order if n.name is not None}
         self.forward_ids |= {n.id for n in order if n.id not in loop.stop()}

@@ -1,0 +1,136 @@
+"""The derivations as their lectures write them: the same names, the same factors, in the same order."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.zoo.helpers import derive, equations
+
+SCALAR = {
+    "two-weight-tanh": {
+        "dL/do": "−(y − o)",
+        "dL/dw₂": "dL/do·do/da·da/dw₂ | −(y − o)·(1 − o²)·h",
+        "dL/dw₁": "dL/do·do/da·da/dh·dh/db·db/dw₁ | −(y − o)·(1 − o²)·w₂·(1 − h²)·x",
+    },
+    "two-step-rnn": {
+        "dL/dw_o": "dL/do·do/dw_o | −(y − o)·h₂",
+        "dL/dc₂": "dL/do·do/dh₂·dh₂/da·da/dc₂ | −(y − o)·w_o·(1 − h₂²)·w_e",
+        "dL/dc₁": "dL/do·do/dh₂·dh₂/da·da/dh₁·dh₁/db·db/dc₁ | −(y − o)·w_o·(1 − h₂²)·w_h·(1 − h₁²)·w_e",
+        "dL/dw_e": "dL/do·do/dh₂·dh₂/da·∂a/∂w_e + dL/do·do/dh₂·dh₂/da·da/dh₁·dh₁/db·∂b/∂w_e"
+        " | −(y − o)·w_o·(1 − h₂²)·c₂ − (y − o)·w_o·(1 − h₂²)·w_h·(1 − h₁²)·c₁",
+        "dL/dw_h": "dL/do·do/dh₂·dh₂/da·∂a/∂w_h + dL/do·do/dh₂·dh₂/da·da/dh₁·dh₁/db·∂b/∂w_h"
+        " | −(y − o)·w_o·(1 − h₂²)·h₁ − (y − o)·w_o·(1 − h₂²)·w_h·(1 − h₁²)·h₀",
+        "∂a/∂w_e": "c₂",
+    },
+    "linear-chain-graph": {
+        "dL/de": "c",
+        "dL/dc": "e",
+        "dL/da": "dL/de·de/da | c",
+        "dL/dd": "dL/de·de/dd | c",
+        "dL/db": "dL/de·de/dd·dd/db | c·2 | 2c",
+    },
+    "two-paths": {
+        "dO/dc": "dO/dL·dL/dc + dO/dR·dR/dc",
+        "dL/dc": "−(y − c·x)·x",
+        "dR/dc": "2c",
+    },
+    "sum-times-z": {"df/df": "1", "df/dz": "q", "df/dq": "z", "df/dy": "df/dq·dq/dy | z", "df/dx": "df/dq·dq/dx | z"},
+    "sigmoid-circuit": {
+        "df/dd": "−1/d²",
+        "de/dn": "e",
+        "dn/ds": "−1",
+        "df/dw₀": "df/dd·dd/de·de/dn·dn/ds·ds/dr·dr/dp·dp/dw₀",
+        "dp/dw₀": "x₀",
+    },
+    "sigmoid-circuit-gate": {"df/ds": "f·(1 − f)", "df/dw₁": "df/ds·ds/dw₁ | f·(1 − f)·x₁"},
+    "max-gate": {"dL/dz": "dL/dm·dm/dz", "dL/dw": "dL/dm·dm/dw"},
+    "sum-times-max": {
+        "df/da": "b",
+        "df/db": "a",
+        "df/dx": "df/da·da/dx | b",
+        "df/dy": "df/da·da/dy + df/db·db/dy",
+        "df/dz": "df/db·db/dz",
+    },
+    "square-of-three": {"dz/dx": "dz/dy·dy/dx | 3·2x | 6x"},
+    "cube": {"df/dx": "3x²"},
+}
+MATRIX = {
+    "linear-layer": {"∂L/∂X": "∂L/∂Y·∂Y/∂X | ∂L/∂Y Wᵀ", "∂L/∂W": "∂L/∂Y·∂Y/∂W | Xᵀ ∂L/∂Y"},
+    "squared-norm": {"δ_q": "2q", "∂f/∂W": "∂f/∂q·∂q/∂W | δ_q xᵀ", "∂f/∂x": "∂f/∂q·∂q/∂x | Wᵀ δ_q"},
+    "elementwise-relu": {"∂L/∂x": "∂L/∂f ⊙ 1[x > 0]"},
+    "logistic-regression": {
+        "δ_ŷ": "−(y/ŷ + (y − 1)/(1 − ŷ))",
+        "δ_z": "ŷ − y",
+        "∂L/∂w": "∂L/∂z·∂z/∂w | δ_z·x",
+        "∂L/∂b": "δ_z",
+    },
+    "logistic-regression-batch": {"δ_z": "(ŷ − y)/N", "∂L/∂w": "Xᵀ δ_z", "∂L/∂b": "Σ_n δ_z"},
+    "softmax-regression": {"δ_z": "ŷ − onehot(y)", "∂L/∂W": "∂L/∂z·∂z/∂W | δ_z xᵀ", "∂L/∂b": "δ_z"},
+    "mlp-relu-sigmoid": {
+        "δ_a₂": "−(y/a₂ + (y − 1)/(1 − a₂))",
+        "∂a₂/∂z₂": "a₂·(1 − a₂)",
+        "δ_z₂": "∂L/∂a₂·∂a₂/∂z₂ | a₂ − y",
+        "∂L/∂W₂": "δ_z₂·a₁",
+        "∂L/∂b₂": "δ_z₂",
+        "δ_z₁": "δ_a₁ ⊙ 1[z₁ > 0]",
+        "∂L/∂W₁": "δ_z₁ xᵀ",
+        "∂L/∂b₁": "δ_z₁",
+    },
+    "ffnn-softmax": {
+        "δ_s": "ŷ − onehot(y)",
+        "∂L/∂U": "δ_s hᵀ",
+        "δ_h": "Uᵀ δ_s",
+        "∂h/∂z": "1 − h²",
+        "∂L/∂W": "δ_z xᵀ",
+    },
+    "ffnn-softmax-relu": {"δ_z": "δ_h ⊙ 1[z > 0]", "∂L/∂W": "δ_z xᵀ", "∂L/∂b": "δ_z"},
+    "ffnn-softmax-folded": {"δ_z": "δ_h ⊙ (1 − h²)", "∂L/∂W": "δ_z x₁ᵀ"},
+    "ffnn-softmax-batch": {"δ_s": "(ŷ − onehot(y))/N", "∂L/∂U": "hᵀ δ_s", "∂L/∂W": "Xᵀ δ_z", "∂L/∂b": "Σ_n δ_z"},
+    "window-lm": {
+        "δ_logits": "(o − onehot(y))/N",
+        "∂L/∂W₂": "hᵀ δ_logits",
+        "∂L/∂W₁": "xᵀ δ_z",
+        "∂L/∂C": "∂L/∂c·∂c/∂C | scatter(δ_c, words)",
+    },
+    "two-layer-net": {"∂L/∂W₂": "∂L/∂f hᵀ", "δ_z": "δ_h ⊙ 1[z > 0]", "∂L/∂W₁": "δ_z xᵀ", "∂L/∂x": "W₁ᵀ δ_z"},
+    "three-layer-net": {"δ_h₁": "W₂ᵀ δ_z₂", "∂L/∂W₁": "δ_z₁ xᵀ", "∂L/∂W₂": "δ_z₂ h₁ᵀ", "∂L/∂W₃": "∂L/∂f h₂ᵀ"},
+    "three-layer-net-sigmoid": {"∂h₂/∂z₂": "h₂ ⊙ (1 − h₂)", "δ_z₁": "δ_h₁ ⊙ h₁ ⊙ (1 − h₁)"},
+    "activations": {
+        "∂a_logistic/∂z_logistic": "a_logistic ⊙ (1 − a_logistic)",
+        "∂a_tanh/∂z_tanh": "1 − a_tanh²",
+        "∂a_relu/∂z_relu": "1[z_relu > 0]",
+        "∂a_gelu/∂z_gelu": "Φ(z_gelu) + z_gelu ⊙ φ(z_gelu)",
+        "∂g/∂h": "g ⊙ (1 − g)",
+        "∂L/∂v": "∂L/∂GLU ⊙ g",
+    },
+    "svm-hinge": {"δ_a": "δ_b ⊙ 1[a > 0]"},
+    "rnn-lm": {
+        "δ_z": "(o − onehot(target))/(T·N)",
+        "δ_aₜ": "δ_hₜ ⊙ (1 − hₜ^⊙2)",
+        "δ_hₜ₋₁^later": "δ_aₜ W_hᵀ",
+        "∂L/∂W_h": "Σ_t (∂L/∂W_h)_t | Σ_t hₜ₋₁ᵀ δ_aₜ",
+        "∂L/∂W_e": "Σ_t (∂L/∂W_e)_t | Σ_t cₜᵀ δ_aₜ",
+    },
+}
+
+
+def missing(text: str, forms: dict[str, str]) -> dict[str, list[str]]:
+    """The right sides (parted by bars) that are not printed for their left side in this order, with what is."""
+    printed = equations(text)
+    return {left: printed.get(left, []) for left, rights in forms.items()
+            if not in_order(rights.split(" | "), printed.get(left, []))}  # fmt: skip
+
+
+def in_order(wanted: list[str], printed: list[str]) -> bool:
+    rest = iter(printed)
+    return all(any(right == found for found in rest) for right in wanted)
+
+
+@pytest.mark.parametrize("name", SCALAR)
+def test_scalar_models(name: str) -> None:
+    assert missing(derive(name), SCALAR[name]) == {}
+
+
+@pytest.mark.parametrize("name", MATRIX)
+def test_models_of_arrays(name: str) -> None:
+    assert missing(derive(name, "--view", "matrix"), MATRIX[name]) == {}
