@@ -55,9 +55,16 @@ def body_leaf(graph: Graph, name: str, shape: Shape, role: str = "body", kind: s
     return node
 
 
+def carried_kind(start: Node) -> str:
+    """What a carry that begins with ``start`` holds: numbers such as zeros(N) become floats."""
+    return FLOAT if start.value is not None else start.kind
+
+
 def make_scan(graph: Graph, loop: Loop, args: Sequence[Node]) -> Node:
     """The row of a loop; every loop is a row of its own."""
     for leaf, result in zip(loop.carry, loop.carried, strict=True):
+        if leaf.kind != FLOAT and result.kind == FLOAT:
+            raise ShapeError(f"the loop over {loop.index} carries integers in {label(leaf)} but computes floats")
         if not same_shape(leaf.shape, result.shape):
             raise ShapeError(
                 f"the loop over {loop.index} carries {label(leaf)} ({shape_text(leaf.shape)}) "
@@ -125,7 +132,7 @@ def scan(
     size = _length(xs, length)
     called = [_carry_name(names, i) for i in range(len(start))]
     before = [f"{name}[{index}{'+' if reverse else '-'}1]" for name in called]
-    carry = [body_leaf(graph, name, a.shape, kind=a.kind) for name, a in zip(before, start, strict=True)]
+    carry = [body_leaf(graph, name, a.shape, kind=carried_kind(a)) for name, a in zip(before, start, strict=True)]
     now = [f"{x.name or 'x' + str(i)}[{index}]" for i, x in enumerate(xs)]
     elements = [body_leaf(graph, name, x.shape[1:], kind=x.kind) for name, x in zip(now, xs, strict=True)]
     born = len(graph.nodes)

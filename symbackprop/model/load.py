@@ -151,7 +151,7 @@ def _told(error: Exception, path: Path) -> SymbackpropError:
     line = getattr(error, "lineno", None)
     trace = error.__traceback__
     while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
+        if Path(trace.tb_frame.f_code.co_filename).resolve() == path.resolve():
             line = trace.tb_lineno
         trace = trace.tb_next
     return UsageError(f"{path}{f':{line}' if line else ''}: {type(error).__name__}: {error}")

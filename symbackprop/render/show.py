@@ -95,7 +95,7 @@ def _text(model: Model) -> str:
         _block("parameters", [[*_declared(writer, n, row), _entries(row)] for n, row in model.params.items()]),
         _block("constants", [[n, f"= {_number(model, row)}"] for n, row in model.constants.items()]),
         _block("equations", _equation_cells(writer)),
-        _block("conventions", [["ReLU'(0)", f"= {model.graph.relu0}"], ["ties of max and min", "share it equally"]]),
+        _block("conventions", [["ReLU'(0)", f"= {model.graph.relu0}"], ["ties of max and min", "share the gradient"]]),
         _block("notes", [[note] for note in (*model.notes, *model.warnings())]),
     ]
     return "\n\n".join(b for b in blocks if b) + "\n"
@@ -107,8 +107,8 @@ def _title(model: Model) -> str:
 
 
 def _declared(writer: Writer, name: str, row: Node) -> list[str]:
-    below = row.attr.below
-    return [writer.spelled(name), shape_text(row.shape) + ("" if below is None else f", integers below {dim_text(below)}")]
+    bound = "" if row.attr.below is None else f", integers below {dim_text(row.attr.below)}"
+    return [writer.spelled(name), shape_text(row.shape) + bound]
 
 
 def _entries(row: Node) -> str:

@@ -164,7 +164,10 @@ def test_a_dimension_may_be_called_x() -> None:
     assert [d.name for d in model.params["W"].shape] == ["x", "N", "x"]
 
 
-@pytest.mark.parametrize("name", ["S", "I", "N_", "E", "O", "Q", "np", "self", "eval", "print", "x", "int", "sum", "data", "loss", "pi"])
+FOREIGN = ["S", "I", "N_", "E", "O", "Q", "np", "self", "eval", "print", "x", "int", "sum", "data", "loss", "pi"]
+
+
+@pytest.mark.parametrize("name", FOREIGN)
 def test_names_that_mean_something_elsewhere(name: str) -> None:
     model = Model.parse(f"dim {name}D\nparam {name}: {name}D\nloss L = sum({name} ** 2)")
     assert list(model.params) == [name]

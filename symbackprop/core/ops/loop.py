@@ -115,11 +115,14 @@ class Reversal:
         return list(found.values())
 
     def _forward_rows(self) -> set[int]:
-        """Rows of the forward body that depend on its step."""
+        """Rows of the forward body that depend on its step, with every result of the loops inside it: a stack that only
+        the backward body asked for belongs to the forward one too."""
         varying = {n.id for n in (*self.loop.carry, *self.loop.sequences)}
         for node in self.graph.topological(self.loop.results(), self.loop.stop()):
             if any(a.id in varying for a in node.args):
                 varying.add(node.id)
+                if node.op.name == "scan":
+                    varying |= {result(node, k).id for k in range(len(node.attr.results()))}
         return varying
 
     # -- shared weights: one product over all steps

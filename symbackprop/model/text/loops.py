@@ -15,7 +15,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.build import arange, slice_axis
 from symbackprop.core.graph import Node, label
 from symbackprop.core.kernel import Kernel
-from symbackprop.core.loops import body_leaf, open_loop
+from symbackprop.core.loops import body_leaf, carried_kind, open_loop
 from symbackprop.core.shapes import dim, dim_text, same, shape_text
 from symbackprop.errors import ModelError, NameProblem, ShapeError
 from symbackprop.model.names import check_name
@@ -81,7 +81,7 @@ class BodyScope(Scope):
         """The row, called ``h[t]`` for reading; an alias where it has a name already."""
         if not self.varies(row):
             return row
-        if row.name is not None:
+        if row.name is not None or row.op.name == "out":
             row = self.graph.make("elementwise", (row,), Kernel(f.Arg(0)), key=("alias", name, self.born))
         row.name = f"{name}[{self.counter}]"
         return row
@@ -116,7 +116,7 @@ class BodyScope(Scope):
         if name not in self.carry:
             begin = self.last + 1 if self.reverse else self.first - 1
             initial = self._initial(name, begin)
-            leaf = body_leaf(self.graph, self._before(name), initial.shape, kind=initial.kind)
+            leaf = body_leaf(self.graph, self._before(name), initial.shape, kind=carried_kind(initial))
             self.carry[name] = leaf, initial
         return self.carry[name][0]
 

@@ -1,0 +1,251 @@
+"""Loops in model text: unrolled over literal bounds, scans over symbolic ones, written back as loops."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop.core import functions as F
+from symbackprop.core.loops import scan
+from symbackprop.derive import derive
+from symbackprop.model import Model, load, to_text
+from symbackprop.verify import evaluate
+from tests.model.helpers import described
+
+RNG = np.random.default_rng(1)
+Array = Any
+
+RNN = """
+dim T, N, E, H
+data c: T x N x E, h[0]: N x H          # time is the first axis, t counts from 1; h[0] is the initial state
+param W_e: E x H, W_h: H x H
+for t in 1..T:
+    h[t] = tanh(c[t] @ W_e + h[t-1] @ W_h)
+loss L = mean(h[T] ** 2)                # h[T] is the last state; h (all of them): T x N x H
+"""
+
+
+def rnn_values() -> dict[str, Array]:
+    shapes = {"c": (5, 2, 3), "h0": (2, 4), "W_e": (3, 4), "W_h": (4, 4)}
+    return {name: RNG.normal(size=shape) for name, shape in shapes.items()}
+
+
+def rnn_states(v: dict[str, Array]) -> Array:
+    h, states = v["h0"], []
+    for c in v["c"]:
+        h = np.tanh(c @ v["W_e"] + h @ v["W_h"])
+        states.append(h)
+    return np.array(states)
+
+
+def value(model: Model, values: dict[str, Array], name: str = "") -> Array:
+    row = model.equations[name] if name else model.results()[0]
+    return evaluate([row], values)[0]
+
+
+def both_ways(text: str) -> Model:
+    """The model, once it is clear that its own text gives the same one, before and after a derivation."""
+    model = Model.parse(text)
+    written = to_text(model)
+    again = Model.parse(written)
+    assert described(again) == described(model), written
+    assert to_text(again) == written
+    derive(model)
+    assert to_text(model) == written
+    return model
+
+
+# -- literal bounds --------------------------------------------------------------------------------------------------
+
+
+def test_unrolled_loop_is_the_formulas_written_out() -> None:
+    loop = Model.parse("""
+        data c[1], c[2], h[0]
+        param w, u
+        for t in 1..2:
+            a = w * c[t] + u * h[t-1]
+            h[t] = tanh(a)
+        loss L = h[2]
+    """)
+    flat = Model.parse("""
+        data c1, c2, h0
+        param w, u
+        a1 = w * c1 + u * h0
+        h1 = tanh(a1)
+        a2 = w * c2 + u * h1
+        h2 = tanh(a2)
+        loss L = h2
+    """)
+    assert described(loop) == described(flat)
+
+
+def test_families() -> None:
+    model = Model.parse("dim D\ndata X[0]: D\nparam W[1..12]: D x D\nfor l in 1..12:\n    X[l] = W[l] @ X[l-1]\n"
+                        "loss L = sum(X[12])")
+    assert list(model.params) == [f"W{k}" for k in range(1, 13)]
+    assert list(model.equations) == [*[f"X{k}" for k in range(1, 13)], "L"]
+
+
+def test_counters_index_arrays_from_one() -> None:
+    body = "for t in 1..3:\n    z[t] = w * c[t] * t\n"
+    model = Model.parse(f"data c: 3\nparam w\n{body}loss L = z[1] + 10 * z[2] + 100 * z[3]")
+    assert value(model, {"c": np.array([1.0, 2.0, 3.0]), "w": 1.0}) == 1 + 40 + 900
+
+
+def test_downwards_nested_and_on_one_line() -> None:
+    nested = "for i in 1..2:\n  for j in 1..2:\n    q = i * w ** j\n"
+    model = Model.parse(f"param w\nz[3] = w\nfor t in 2..0: z[t] = z[t+1] * 2\n{nested}"
+                        "loss L = z[0] + q1_1 + q1_2 + q2_1 + q2_2")
+    assert value(model, {"w": 3.0}) == 24 + 3 + 9 + 6 + 18
+
+
+def test_what_a_body_assigns_is_read_behind_the_loop() -> None:
+    model = Model.parse("param w\nfor t in 1..3:\n    a = w * t\nloss L = a[1] * a[3]")
+    assert value(model, {"w": 2.0}) == 12
+
+
+# -- symbolic bounds -------------------------------------------------------------------------------------------------
+
+
+def test_rnn() -> None:
+    model = both_ways(RNN)
+    values = rnn_values()
+    assert value(model, values) == pytest.approx(np.mean(rnn_states(values)[-1] ** 2), rel=1e-14)
+
+
+def test_rnn_as_in_python() -> None:
+    m = Model()
+    T, N, E, H = m.dims("T N E H")
+    c, h0 = m.data("c", (T, N, E)), m.data("h0", (N, H))
+    W_e, W_h = m.param("W_e", (E, H)), m.param("W_h", (H, H))
+
+    def step(carry: Any, elements: Any) -> Any:
+        h = F.tanh(elements[0] @ W_e + carry[0] @ W_h)
+        h.name = "h[t]"
+        return h, ()
+
+    (last,), _ = scan(step, h0, c, names=("h",))
+    m.loss("L", F.mean(last**2))
+    assert described(m) == described(Model.parse(RNN))
+    assert to_text(m) == to_text(Model.parse(RNN))
+
+
+@pytest.mark.parametrize(
+    ("formula", "expected"),
+    [
+        ("sum(h ** 2)", lambda h: np.sum(h**2)),
+        ("sum(h[1])", lambda h: np.sum(h[0])),
+        ("sum(h[T])", lambda h: np.sum(h[-1])),
+        ("sum(h[T-1])", lambda h: np.sum(h[-2])),
+        ("sum(h[2] * h[T])", lambda h: np.sum(h[1] * h[-1])),
+        ("sum(h[:, 0])", lambda h: np.sum(h[:, 0])),
+        ("sum(h[1:])", lambda h: np.sum(h[1:])),
+    ],
+)
+def test_reading_a_loop(formula: str, expected: Any) -> None:
+    model = both_ways(RNN.replace("mean(h[T] ** 2)", formula))
+    values = rnn_values()
+    assert value(model, values) == pytest.approx(expected(rnn_states(values)), rel=1e-14)
+
+
+def test_plain_names_in_a_body() -> None:
+    model = both_ways(RNN.replace("    h[t] = tanh(c[t] @ W_e + h[t-1] @ W_h)",
+                                  "    a = c[t] @ W_e + h[t-1] @ W_h\n    h[t] = tanh(a)").replace("h[T] ** 2", "a"))
+    values = rnn_values()
+    assert value(model, values) == pytest.approx(np.mean(np.arctanh(rnn_states(values))), rel=1e-9)
+
+
+def test_loop_over_layers() -> None:
+    model = both_ways("dim L, N, D\ndata X[0]: N x D\nparam W: L x D x D\nfor l in 1..L:\n    X[l] = X[l-1] @ W[l]\n"
+                      "output Y = X[L]")
+    values = {"X0": RNG.normal(size=(2, 3)), "W": RNG.normal(size=(4, 3, 3))}
+    expected = np.linalg.multi_dot([values["X0"], *values["W"]])
+    assert value(model, values) == pytest.approx(expected, rel=1e-12)
+
+
+def test_backwards_shifted_and_counting() -> None:
+    model = both_ways("""
+dim T, N
+data x: T x N
+param W: N x N
+b[T+1] = ones(N)
+for t in T..1:
+    b[t] = tanh(b[t+1] @ W + t * x[t])
+h[0] = x[0]
+for t in 1..T-1:
+    h[t] = h[t-1] @ W + x[t+1] * b[t]
+loss L = sum(b[1]) + sum(h[T-1])
+""")
+    x, W = RNG.normal(size=(4, 3)), RNG.normal(size=(3, 3))
+    b, states = np.ones(3), {}
+    for t in (4, 3, 2, 1):
+        b = states[t] = np.tanh(b @ W + t * x[t - 1])
+    h = x[0]
+    for t in (1, 2, 3):
+        h = h @ W + x[t] * states[t]
+    assert value(model, {"x": x, "W": W}) == pytest.approx(np.sum(b) + np.sum(h), rel=1e-12)
+
+
+def test_nested() -> None:
+    model = both_ways("""
+dim T, S, N
+data c: T x S x N, w: T
+param U: N x N
+g[0] = zeros(N)
+for t in 1..T:
+    e[0] = g[t-1] * 2
+    for s in 1..S:
+        p = c[t, s] @ U
+        e[s] = tanh(p + e[s-1] + s * t)
+    g[t] = tanh(e[S]) + sum(p) + w[t]
+loss L = sum(g[T])
+""")
+    c, w, U = RNG.normal(size=(3, 2, 4)), RNG.normal(size=3), RNG.normal(size=(4, 4))
+    g = np.zeros(4)
+    for t in range(3):
+        e, total = 2 * g, 0.0
+        for s in range(2):
+            p = c[t, s] @ U
+            total += p.sum()
+            e = np.tanh(p + e + (s + 1) * (t + 1))
+        g = np.tanh(e) + total + w[t]
+    assert value(model, {"c": c, "w": w, "U": U}) == pytest.approx(g.sum(), rel=1e-12)
+
+
+def test_words_are_looked_up_inside() -> None:
+    model = both_ways("dim T, N, V, E\ndata words: T x N int < V, h[0]: N x E\nparam C: V x E\nfor t in 1..T:\n"
+                      "    h[t] = tanh(C[words[t]] + h[t-1])\nloss L = sum(h[T])")
+    words, C, h = RNG.integers(0, 5, size=(3, 2)), RNG.normal(size=(5, 4)), np.zeros((2, 4))
+    expected = h
+    for row in words:
+        expected = np.tanh(C[row] + expected)
+    assert value(model, {"words": words, "C": C, "h0": h}) == pytest.approx(expected.sum(), rel=1e-12)
+
+
+def test_two_carries_and_an_unrolled_loop_inside() -> None:
+    model = both_ways("dim T, N\ndata x: T x N, h[0]: N, s[0]: N\nparam w\nfor t in 1..T:\n    for k in 1..2:\n"
+                      "        a[k] = h[t-1] * k + w * x[t]\n    h[t] = a[1] - s[t-1]\n    s[t] = a[2] * h[t]\n"
+                      "loss L = sum(h[T] + s[T])")
+    x, w = RNG.normal(size=(3, 2)), 0.7
+    h, s = np.ones(2), np.zeros(2)
+    for row in x:
+        a1, a2 = h + w * row, 2 * h + w * row
+        h = a1 - s
+        s = a2 * h
+    assert value(model, {"x": x, "w": w, "h0": np.ones(2), "s0": np.zeros(2)}) == pytest.approx(np.sum(h + s))
+
+
+def test_a_value_that_does_not_change_has_a_stack_too() -> None:
+    model = Model.parse("dim T, N\ndata x: T x N\nparam w: N\nfor t in 1..T:\n    a = w * 2\n    z = a * x[t]\n"
+                        "loss L = sum(z) + sum(a)")
+    x, w = RNG.normal(size=(3, 2)), RNG.normal(size=2)
+    assert value(model, {"x": x, "w": w}) == pytest.approx(np.sum(2 * w * x) + 3 * np.sum(2 * w), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["rnn-lm", "lstm", "gru"])
+def test_built_in_loops_are_written_as_loops(name: str) -> None:
+    text = to_text(load(name))
+    assert "for t in 1..T:" in text
+    both_ways(text)

@@ -1,0 +1,93 @@
+"""A model shown as text, LaTeX, model text and JSON."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from symbackprop.model import Model, load, zoo
+from symbackprop.render.show import show
+
+KEYS = {
+    "name", "summary", "source", "tags", "notes", "warnings", "dims", "data", "inputs", "params", "constants",
+    "equations", "loss", "outputs", "notation", "example", "conventions",
+}  # fmt: skip
+
+TEXT = """\
+two-paths: a parameter that reaches the objective through a loss and through a regulariser
+source: USC CSCI 544, lecture 8, feed-forward neural nets
+
+data
+  x   scalar
+  y   scalar
+
+parameters
+  c   scalar
+
+constants
+  lam   = 0.1
+
+equations
+  L = (y - c * x)**2 / 2   scalar
+  R = c**2                 scalar
+  loss O = L + lam * R     scalar
+
+conventions
+  ReLU'(0)              = 0
+  ties of max and min   share the gradient
+"""
+
+
+def test_text() -> None:
+    assert show(load("two-paths")) == TEXT
+
+
+def test_text_of_a_batch_model() -> None:
+    text = show(load("window-lm", dims={"N": 32}))
+    assert "dimensions\n  N = 32, K = 3, V, E, H\n" in text
+    assert "words   N x K, integers below V" in text
+    assert "loss L = mean(cross_entropy(logits, y))   scalar" in text
+
+
+def test_text_of_a_loop() -> None:
+    loop = "for t in 1..T:\n    h[t] = tanh(w * x[t] + h[t-1])\n"
+    model = Model.parse(f"dim T, N\ndata x: T x N, h[0]: N\nparam w\n{loop}loss L = sum(h[T])")
+    assert "  for t in 1..T:\n      h[t] = tanh(w * x[t] + h[t-1])   N\n  loss L = sum(h[T])" in show(model)
+    assert "  h[0]   N\n" in show(model)
+
+
+def test_warnings_are_shown() -> None:
+    assert "its gradient is zero" in show(Model.parse("param w, u\nloss L = w"))
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_json(name: str) -> None:
+    data = json.loads(show(load(name), "json"))
+    assert set(data) == KEYS
+    assert data["name"] == name
+    assert (data["loss"] is None) == bool(data["outputs"])
+
+
+def test_json_of_a_model() -> None:
+    data = json.loads(show(load("window-lm"), "json"))
+    assert data["data"] == [
+        {"name": "words", "shape": ["N", "K"], "below": "V"},
+        {"name": "y", "shape": ["N"], "below": "V"},
+    ]
+    assert data["equations"][0] == {
+        "name": "c", "keyword": "let", "formula": "C[words]", "shape": ["N", "K", "E"], "kind": "float", "depth": 0
+    }  # fmt: skip
+    assert data["dims"][1] == {"name": "K", "size": 3}
+    assert data["loss"] == "L" and data["conventions"] == {"relu0": "0"}
+
+
+def test_model_text() -> None:
+    assert show(load("cube"), "sbp").endswith("input x\nloss f = x**3\n")
+
+
+@pytest.mark.parametrize("name", ["two-weight-tanh", "window-lm"])
+def test_latex(name: str) -> None:
+    text = show(load(name), "latex")
+    assert text.startswith("\\begin{align*}\n") and text.endswith("\n\\end{align*}\n")
+    assert "h &= " in text
