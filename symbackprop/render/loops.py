@@ -9,6 +9,7 @@ from symbackprop.render.context import Context, Group
 from symbackprop.render.document import Line, Step
 from symbackprop.render.forward import loop_range
 from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.recurrence import repeated_factors
 from symbackprop.render.symbols import LoopMark
 
 
@@ -16,7 +17,8 @@ def loop_heading(context: Context, mark: LoopMark) -> Step:
     """The heading of the steps of one loop: its range backwards, and what enters at the first of them."""
     reverse: Loop = mark.loop.reverse.attr
     pen = context.pen
-    lines = tuple(_entering(context, mark.loop.reverse, i) for i in range(len(reverse.carry)))
+    entering = [_entering(context, mark.loop.reverse, i) for i in range(len(reverse.carry))]
+    lines = (*entering, *repeated_factors(context, mark.loop.loop.attr))
     name, span = pen(lambda n: Text(reverse.index)), loop_range(context, reverse)
     return Step(
         number=mark.number, name=f"loop-{mark.number}", anchor=f"step-{mark.number}", target=name, symbol=name,

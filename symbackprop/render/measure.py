@@ -10,8 +10,8 @@ _WORDS = {"operatorname", "mathrm", "text", "mathit", "mathbf", "mathsf", "bolds
 _ACCENTS = {"hat", "bar", "tilde", "dot", "ddot", "vec", "widehat", "widetilde", "overline", "underline", "check",
             "breve", "mathring"}  # fmt: skip
 _WIDE = {"cdot": 8.0, "odot": 13.0, "times": 13.0, "mapsto": 17.0, "Rightarrow": 17.0, "to": 17.0, "leftarrow": 17.0,
-         "ge": 14.0, "le": 14.0, "ne": 14.0, "sum": 17.0, "max": 20.0, "log": 16.0, "tanh": 24.0, "sin": 15.0,
-         "cos": 15.0, "exp": 18.0, "quad": 10.0, "qquad": 20.0, "top": 8.0, "partial": 6.0, "sigma": 6.5,
+         "ge": 14.0, "le": 14.0, "ne": 14.0, "sum": 17.0, "prod": 15.0, "max": 20.0, "log": 16.0, "tanh": 24.0,
+         "sin": 15.0, "cos": 15.0, "exp": 18.0, "quad": 10.0, "qquad": 20.0, "top": 8.0, "partial": 6.0, "sigma": 6.5,
          "lVert": 6.0, "rVert": 6.0, "infty": 10.5}  # fmt: skip
 _NARROW = {",": 2.0, "!": -1.7, ";": 3.0, " ": 3.5, "_": 5.0, "{": 5.0, "}": 5.0, "\\": 0.0}
 _SIGNS = {"+": 12.5, "-": 12.5, "=": 14.0, "<": 14.0, ">": 14.0, "(": 4.0, ")": 4.0, "[": 3.0, "]": 3.0, ",": 4.5,

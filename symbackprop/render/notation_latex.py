@@ -15,11 +15,11 @@ from symbackprop.render.notation_math import FUNCTION_NAMES, MATRIX, TERM, Array
 from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.notation_text import pattern_letters
 
-_TALL = (r"\frac", r"\sum", r"\max_", r"\begin", r"\left", r"\sqrt")
+_TALL = (r"\frac", r"\sum", r"\prod", r"\max_", r"\begin", r"\left", r"\sqrt")
 _RELATIONS = {"greater": ">", "greater_equal": r"\ge", "less": "<", "less_equal": r"\le", "equal": "=",
               "not_equal": r"\ne"}  # fmt: skip
 HALF = sp.Rational(1, 2)
-_BIG = {"sum": r"\sum", "max": r"\max"}
+_BIG = {"sum": r"\sum", "max": r"\max", "prod": r"\prod"}
 
 
 def link(anchor: str, text: Text) -> Text:

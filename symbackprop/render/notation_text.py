@@ -18,7 +18,7 @@ VULGAR = {"1/2": "½", "1/3": "⅓", "2/3": "⅔", "1/4": "¼", "3/4": "¾", "1/
 _RELATIONS = {"greater": ">", "greater_equal": "≥", "less": "<", "less_equal": "≤", "equal": "=", "not_equal": "≠"}
 QUOTIENT = PRODUCT - 1  # in a product a quotient stands in parentheses
 BIG = TERM  # and so does Σ, but a number may stand in front of it
-_BIG = {"sum": "Σ", "max": "max"}
+_BIG = {"sum": "Σ", "max": "max", "prod": "Π"}
 _DERIVATIVE = re.compile(r"∂|d\w+/d")
 _ROOT = re.compile(r"√\((\w+)\)")
 

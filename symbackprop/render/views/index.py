@@ -44,7 +44,7 @@ class IndexView(MatrixView):
         elements = element_lines(self.context, s, parts) if len(parts) == 1 else ()
         local = inner if chain else []
         result = self._result_entry(s, left, target, parts, bool(chain))
-        return (*chain, *known, *local, result, *elements, *self._value(s))
+        return (*chain, *known, *local, *result, *elements, *self._value(s))
 
     # -- indices
     def _letters(self, node: Node, wishes: str, taken: Sequence[str]) -> list[str]:
@@ -107,12 +107,20 @@ class IndexView(MatrixView):
         known = [x for x in found if x is not None]
         return None if len(known) < len(found) else e.n.sum([(False, x) for x in known]) if len(known) > 1 else known[0]
 
-    def _result_entry(self, s: Located, left: Math, target: Sequence[str], parts: Sequence[Group], told: bool) -> Line:
+    def _result_entry(self, s: Located, left: Math, target: Sequence[str], parts: Sequence[Group],
+                      told: bool) -> tuple[Line, ...]:  # fmt: skip
         total = s.step.total
         own = self.context.owns(s) and total.id not in self.context.derivation.forward_ids
         right = self._write(target, (), lambda e: e.row(total, target) if own else e.ref(total, target))
-        reason = ("put together",) if told else self._reason(parts[0])
-        return Line("result", left, right, reason, value=None if s.step.target.shape else self.context.value(total))
+        value = None if s.step.target.shape else self.context.value(total)
+        shortened = self._shortened(s, parts) if told else None
+        if shortened is None:
+            return (Line("result", left, right, ("put together",) if told else self._reason(parts[0]), value=value),)
+        upstream, factor = shortened
+        product = self._write(target, (), lambda e: e.n.product([
+            e.row(upstream, target), e.formula(factor.form, factor.rows, target)]))  # fmt: skip
+        return (Line("substitution", left, product, ("substituted",)),
+                Line("result", None, right, ("common factors cancel",), value=value))  # fmt: skip
 
     def _value(self, s: Located) -> list[Line]:
         """The numbers of the whole array."""

@@ -180,14 +180,18 @@ class MatrixView:
 
     def _product(self, s: Located, parts: Sequence[Group]) -> Math | None:
         """Upstream times local derivative before it was shortened, when it was."""
-        group = parts[0]
-        c, factor = group.contributions[0], self._entrywise(group, s.step.target)
+        shortened = self._shortened(s, parts)
+        if shortened is None:
+            return None
+        upstream, factor = shortened
+        return self.pen(lambda n: self._unshortened(n, upstream, factor))
+
+    def _shortened(self, s: Located, parts: Sequence[Group]) -> tuple[Node, Factor] | None:
+        """The upstream gradient and the local derivative whose product no longer reads the former."""
+        c, factor = parts[0].contributions[0], self._entrywise(parts[0], s.step.target)
         if len(parts) > 1 or factor is None or c.upstream is None or c.upstream.value is not None:
             return None
-        if reads(c.value, c.upstream, self.pen.text.symbols):
-            return None
-        upstream = c.upstream
-        return self.pen(lambda n: self._unshortened(n, upstream, factor))
+        return None if reads(c.value, c.upstream, self.pen.text.symbols) else (c.upstream, factor)
 
     def _unshortened(self, n: RowNotation, upstream: Node, factor: Factor) -> Text:
         number, rest = n.split(upstream)

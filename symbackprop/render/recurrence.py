@@ -1,0 +1,112 @@
+"""The factor that backpropagation through time repeats: ∂h_T/∂h_0 = Π_t diag(1 − h_t²) W_hᵀ.
+
+Shown for a carried value that reaches its own next value along one path of entrywise functions and products with fixed
+matrices. Where this product shrinks, gradients vanish; where it grows, they explode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.loops import Loop
+from symbackprop.core.notation import Text
+from symbackprop.core.record import Edge
+from symbackprop.core.shapes import same_shape
+from symbackprop.render.context import Context, groups
+from symbackprop.render.document import Line
+from symbackprop.render.factors import edge_factor
+from symbackprop.render.notation_math import MatrixText
+from symbackprop.render.notation_rows import RowNotation
+
+Writer = Callable[[RowNotation], Text]
+
+# What a product does to a column of its carried operand: the place of the matrix, and whether it is transposed.
+_MATRICES = {("ab,bc->ac", 0): (1, True), ("ab,cb->ac", 0): (1, False), ("ab,b->a", 1): (0, False),
+             ("ab,a->b", 1): (0, True), ("a,ab->b", 0): (1, True), ("a,ba->b", 0): (1, False)}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Diagonal:
+    """An entrywise factor as a diagonal matrix."""
+
+    write: Writer
+
+    def __call__(self, n: RowNotation) -> Text:
+        return MatrixText(*n.operator("diag", [self.write(n)], []))
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A matrix that every step multiplies by, perhaps transposed."""
+
+    matrix: Node
+    flip: bool
+
+    def __call__(self, n: RowNotation) -> Text:
+        return n.transpose(n.ref(self.matrix)) if self.flip else n.ref(self.matrix)
+
+
+def repeated_factors(context: Context, loop: Loop) -> list[Line]:
+    """One line for every carried value whose Jacobian from step to step is known."""
+    found = []
+    for leaf, row in zip(loop.carry, loop.carried, strict=True):
+        links = _links(context, leaf, row, loop)
+        if links:
+            found.append(_line(context, leaf, row, loop, links))
+    return found
+
+
+def _line(context: Context, leaf: Node, row: Node, loop: Loop, links: list[Writer]) -> Line:
+    name = (row.name or "s").split("[")[0]
+
+    def left(n: RowNotation) -> Text:
+        return n.derivative(Text(n.name(f"{name}[{loop.length}]")), Text(n.name(f"{name}[0]")), True)
+
+    def right(n: RowNotation) -> Text:
+        product = links[0](n)
+        for link in links[1:]:
+            product = n.matmul(product, link(n))
+        return n.big_operator("prod", product, [loop.index])
+
+    alone = "for every row" + (", along this path alone" if len(loop.carry) > 1 else "")
+    reason = f"{alone}; where this product shrinks, gradients vanish, where it grows, they explode"
+    return Line("note", context.pen(left), context.pen(right), (reason,))
+
+
+def _links(context: Context, leaf: Node, row: Node, loop: Loop) -> list[Writer]:
+    """The Jacobians from the next value back to the carried one; none where paths part or a row has no matrix."""
+    fixed = {x.id for x in loop.invariants}
+    links: list[Writer] = []
+    place = leaf
+    while place is not row:
+        located = context.by_target.get(place.id)
+        parts = [] if located is None else groups(located)
+        if len(parts) != 1 or parts[0].consumer is None or len(parts[0].contributions) != 1:
+            return []
+        inner = [_link(edge, fixed) for edge in parts[0].contributions[0].path]
+        if any(x is None for x in inner):
+            return []
+        links = [x for x in inner if x is not None and x is not _nothing] + links
+        place = parts[0].consumer
+    return links
+
+
+def _link(edge: Edge, fixed: set[int]) -> Writer | None:
+    row = edge.consumer
+    if row.op.name == "elementwise":
+        factor = edge_factor(edge)
+        if factor is None or not same_shape(row.shape, edge.argument.shape):
+            return None
+        return _nothing if factor.form == f.ONE else Diagonal(factor.text)
+    place, flip = _MATRICES.get((row.attr, edge.index), (-1, False)) if row.op.name == "einsum" else (-1, False)
+    if place < 0 or row.args[place].id not in fixed:
+        return None
+    return Fixed(row.args[place], flip)
+
+
+def _nothing(n: RowNotation) -> Text:
+    """The identity, which is not written."""
+    return Text("I")

@@ -1,0 +1,60 @@
+"""Documents of built-in models, and the golden files they are compared with."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from symbackprop.derive import derive
+from symbackprop.derive.steps import Derivation
+from symbackprop.model import Model, zoo
+from symbackprop.render.anatomy import Options, build_document
+from symbackprop.render.document import Document, Step
+from symbackprop.render.latex import to_latex
+from symbackprop.render.text import to_text
+
+GOLDENS = Path(__file__).parent / "goldens"
+VIEWED = {"linear-layer": "index", "squared-norm": "index", "softmax-regression": "index", "mlp-relu-sigmoid": "index",
+          "window-lm": "index", "jacobians": "matrix", "ner-window": "matrix", "logistic-regression": "jacobian",
+          "two-layer-net": "jacobian", "two-weight-tanh": "index"}  # fmt: skip
+
+
+@cache
+def derivation(name: str) -> Derivation:
+    return derive(zoo.build(name))
+
+
+@cache
+def document(name: str, **options: object) -> Document:
+    return build_document(derivation(name), Options(**options))  # type: ignore[arg-type]
+
+
+def document_with_numbers(name: str, digits: int = 3) -> Document:
+    model = derivation(name).model
+    return build_document(derivation(name), Options(values=dict(model.example) or None, digits=digits))
+
+
+def step(doc: Document, name: str) -> Step:
+    """The step that finds the whole gradient of ``name``, not what one step of a loop contributes to it."""
+    return [s for s in doc.steps if s.name == name][-1]
+
+
+def text_lines(s: Step) -> list[str]:
+    """``left = right`` for every line of a step."""
+    return [f"{x.left.text if x.left is not None else ''} {x.sign} {x.right.text}".strip() for x in s.lines]
+
+
+def build(text: str) -> Document:
+    """The document of a model text."""
+    return build_document(derive(Model.parse(text)))
+
+
+def golden_files() -> dict[str, str]:
+    """Every golden file's name and what it should hold: text with the model's numbers, LaTeX without, other views."""
+    files: dict[str, str] = {}
+    for name in zoo.names():
+        files[f"{name}.txt"] = to_text(document_with_numbers(name))
+        files[f"{name}.tex"] = to_latex(document(name))
+    for name, view in VIEWED.items():
+        files[f"{name}.{view}.txt"] = to_text(document(name, view=view))
+    return files

@@ -1,0 +1,157 @@
+"""What a document says, in which order, at which length."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from symbackprop.derive import derive
+from symbackprop.errors import UsageError
+from symbackprop.model import Model, zoo
+from symbackprop.render.anatomy import build_document
+from symbackprop.render.latex import to_latex
+from symbackprop.render.text import to_text
+from tests.render.helpers import build, derivation, document, step, text_lines
+
+
+def tanh_chain(depth: int) -> Model:
+    lines = ["data x, y", *[f"param w{k}" for k in range(depth)]]
+    before = "x"
+    for k in range(depth):
+        lines.append(f"h{k} = tanh(w{k} * {before})")
+        before = f"h{k}"
+    return Model.parse("\n".join([*lines, f"loss L = (y - {before})**2 / 2"]))
+
+
+def perceptron(depth: int) -> Model:
+    lines = ["dim N, D", "data X: N x D", *[f"param W{k}: D x D" for k in range(depth)]]
+    before = "X"
+    for k in range(depth):
+        lines.append(f"A{k} = relu({before} @ W{k})")
+        before = f"A{k}"
+    return Model.parse("\n".join([*lines, f"loss L = mean({before}**2)"]))
+
+
+@pytest.mark.parametrize("make", [tanh_chain, perceptron])
+def test_length_grows_linearly_with_depth(make: object) -> None:
+    short, long = (to_text(build_document(derive(make(n)))) for n in (100, 200))  # type: ignore[operator]
+    assert 1.95 < long.count("\n") / short.count("\n") < 2.05
+    assert len(long) / len(short) < 2.2  # three digits in a name take more room than two
+
+
+def test_two_thousand_rows_print_in_a_few_seconds() -> None:
+    begin = time.perf_counter()
+    text = to_text(build_document(derive(tanh_chain(1000))))
+    assert text.count("Step ") > 3000
+    assert time.perf_counter() - begin < 20
+
+
+@pytest.mark.parametrize("form", ["text", "latex"])
+def test_output_does_not_depend_on_the_hash_seed(form: str) -> None:
+    code = f"from symbackprop import load, derive; print(derive(load('svm-hinge')).{form}(view='index'))"
+    outputs = {
+        subprocess.run([sys.executable, "-c", code], env={"PYTHONHASHSEED": seed, "PATH": ""}, capture_output=True,
+                       text=True, check=True).stdout
+        for seed in ("0", "1")
+    }  # fmt: skip
+    assert len(outputs) == 1
+
+
+def test_printing_imports_no_numpy() -> None:
+    code = (
+        "import sys; from symbackprop import load, derive; d = derive(load('window-lm')); "
+        "d.text(); d.latex(); d.markdown(); d.to_json(); print('numpy' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "False"
+
+
+def test_printing_twice_gives_the_same() -> None:
+    d = derive(zoo.build("rnn-lm"))
+    assert d.text() == d.text()
+    assert derive(d.model).text() == d.text()
+
+
+def test_brief_keeps_the_chain_rule_and_the_result() -> None:
+    full, brief = document("two-weight-tanh"), document("two-weight-tanh", detail="brief")
+    assert text_lines(step(brief, "w2")) == ["dL/dw₂ = dL/do·do/da·da/dw₂", "dL/dw₂ = −(y − o)·(1 − o²)·h"]
+    assert len(to_text(brief)) < len(to_text(full))
+    assert text_lines(step(document("logistic-regression", detail="brief"), "z")) == ["δ_z = ∂L/∂ŷ·∂ŷ/∂z", "= ŷ − y"]
+
+
+def test_auto_says_which_view_it_chose() -> None:
+    headings = {n: "".join(p if isinstance(p, str) else p.text for p in document(n).heading)
+                for n in ("cube", "linear-layer", "ner-window")}  # fmt: skip
+    assert headings["cube"].endswith("Scalar view: every quantity is a number.")
+    assert headings["linear-layer"].endswith("Matrix view: the model has arrays.")
+    assert headings["ner-window"].endswith("Jacobian view: the model asks for it.")
+
+
+def test_there_is_no_scalar_view_of_arrays() -> None:
+    with pytest.raises(UsageError, match="has arrays"):
+        document("linear-layer", view="scalar")
+
+
+@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("view", ["index", "jacobian", "matrix"])
+def test_every_model_has_every_view(name: str, view: str) -> None:
+    doc = document(name, view=view)
+    assert doc.view == view
+    assert all(s.lines for s in doc.steps)
+
+
+@pytest.mark.parametrize("name", ["linear-layer", "squared-norm", "ner-window"])
+def test_jacobian_layout_transposes_results(name: str) -> None:
+    shapes = {r.name: r.shape.text for r in document(name, layout="jacobian").table if r.shape is not None}
+    plain = {r.name: r.shape.text for r in document(name).table if r.shape is not None}
+    for key, shape in plain.items():
+        parts = shape.split("×")
+        assert shapes[key] == ("×".join(reversed(parts)) if len(parts) == 2 else f"1×{shape}")
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_conventions_are_stated_in_every_output(name: str) -> None:
+    text, latex = to_text(document(name)), to_latex(document(name))
+    assert "ReLU′(0) = 0" in text and "shape" in text and "max and min" in text
+    assert r"\operatorname{ReLU}'(0) = 0" in latex
+
+
+def test_the_relu_convention_is_the_models() -> None:
+    doc = build_document(derive(zoo.build("mlp-relu-sigmoid", relu0=1)))
+    assert "ReLU′(0) = 1" in to_text(doc)
+    assert "∂a₁/∂z₁ = 1[z₁ ≥ 0]" in text_lines(step(doc, "z1"))
+
+
+def test_a_parameter_without_influence_is_said_to_have_gradient_zero() -> None:
+    doc = build("param w, u\nloss L = w**2")
+    assert [(r.name, r.gradient.text) for r in doc.table if r.name == "u"] == [("u", "0")]
+    assert "u does not influence L: its gradient is 0." in to_text(doc)
+
+
+def test_a_gradient_asked_for_in_the_middle() -> None:
+    doc = build_document(derive(zoo.build("two-weight-tanh"), ["h"]))
+    assert [r.name for r in doc.table] == ["h"]
+    assert step(doc, "h").role == "result"
+
+
+def test_names_that_would_look_alike_do_not() -> None:
+    doc = build("param c2, c_2\nloss L = c2 * c_2")
+    assert len({d.math.text for d in doc.declarations}) == 2
+    assert len({d.math.latex for d in doc.declarations}) == 2
+
+
+def test_the_costs_of_a_layer() -> None:
+    rows = {r.name: (r.cost.text, [m.text for m in r.stores]) for r in document("ffnn-softmax-batch").table}
+    assert rows == {"W": ("N·D·H", []), "b": ("0", []), "U": ("N·H·C", ["h"])}
+    assert document("two-weight-tanh").total_cost.text == "7"
+
+
+def test_the_steps_of_a_loop_are_nested() -> None:
+    doc = document("rnn-lm")
+    depths = [s.depth for s in doc.steps]
+    assert max(depths) == 1
+    assert [e.depth for e in doc.forward if e.name.startswith("h[")] == [1]
+    assert derivation("rnn-lm").bodies

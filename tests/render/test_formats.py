@@ -1,0 +1,149 @@
+"""The formats: what each must be beyond what its golden files show."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from symbackprop.model import zoo
+from symbackprop.render.document import BREAK, LINK_OPEN, Document, Math, Ref
+from symbackprop.render.json import SCHEMA, to_json
+from symbackprop.render.latex import to_latex
+from symbackprop.render.markdown import to_markdown
+from symbackprop.render.text import columns, to_text
+from tests.render.helpers import document, document_with_numbers
+
+OVERFULL = re.compile(r"Overfull \\hbox \((\d+\.\d+)pt too wide\)(.*)")
+needs_latex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+
+
+def compiled(tmp_path: Path, text: str) -> str:
+    """The log of pdflatex on a document, which has to succeed."""
+    (tmp_path / "d.tex").write_text(text, encoding="utf-8")
+    run = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "d.tex"],
+                         cwd=tmp_path, capture_output=True, check=False, timeout=120)  # fmt: skip
+    log = (tmp_path / "d.log").read_text(encoding="utf-8", errors="replace")
+    assert run.returncode == 0, log[-3000:]
+    return log
+
+
+def body(text: str) -> str:
+    return text.split(r"\begin{document}", 1)[1].rsplit(r"\end{document}", 1)[0]
+
+
+@needs_latex
+@pytest.mark.parametrize("numbers", [False, True], ids=["symbols", "numbers"])
+def test_every_document_compiles_without_overfull_boxes(tmp_path: Path, numbers: bool) -> None:
+    """All models in one run: a document each would take minutes."""
+    make = document_with_numbers if numbers else document
+    names = [n for n in zoo.names() if not numbers or zoo.build(n).example]
+    texts = [to_latex(make(name), standalone=True) for name in names]
+    head = texts[0].split(r"\begin{document}", 1)[0]
+    whole = head + r"\begin{document}" + "\n".join(map(body, texts)) + r"\end{document}"
+    log = compiled(tmp_path, whole)
+    assert [m for m in OVERFULL.findall(log) if float(m[0]) > 5] == []
+
+
+@needs_latex
+@pytest.mark.parametrize("view", ["index", "jacobian"])
+def test_the_other_views_compile(tmp_path: Path, view: str) -> None:
+    names = ("linear-layer", "ner-window", "window-lm", "svm-hinge")
+    texts = [to_latex(document(n, view=view), standalone=True) for n in names]
+    head = texts[0].split(r"\begin{document}", 1)[0]
+    log = compiled(tmp_path, head + r"\begin{document}" + "\n".join(map(body, texts)) + r"\end{document}")
+    assert [m for m in OVERFULL.findall(log) if float(m[0]) > 5] == []
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_markdown_is_safe_for_code_hosting_sites(name: str) -> None:
+    """No command that a site refuses, no backslash before punctuation in mathematics, displays that Markdown leaves."""
+    text = to_markdown(document(name))
+    assert r"\operatorname" not in text
+    displays = re.findall(r"^\$\$\n(.*?)\n\$\$$", text, re.M | re.S)
+    assert text.count("$$") == 2 * len(displays)
+    for display in displays:
+        assert not re.search(r"\\[^A-Za-z]", display)
+        assert not re.search(r"^\s*[-+=#>*]", display, re.M)
+        assert "<" not in display and "|" not in display
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_no_mark_is_left_in_any_format(name: str) -> None:
+    doc = document(name)
+    for text in (to_text(doc), to_latex(doc), to_latex(doc, standalone=True), to_markdown(doc), to_json(doc)):
+        assert not {BREAK, LINK_OPEN} & set(text)
+        assert not re.search("[\ue000-\uf8ff]", text)
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_every_reference_points_to_something(name: str) -> None:
+    doc = document(name)
+    anchors = list(doc.anchors())
+    assert len(set(anchors)) == len(anchors)
+    assert set(cited(doc)) <= set(anchors)
+
+
+def cited(doc: Document) -> list[str]:
+    found: list[str] = []
+
+    def walk(value: object) -> None:
+        if isinstance(value, Math):
+            found.extend(value.anchors)
+        elif isinstance(value, Ref):
+            found.append(value.anchor)
+        elif isinstance(value, tuple):
+            for v in value:
+                walk(v)
+        elif hasattr(value, "__dataclass_fields__"):
+            for v in vars(value).values():
+                walk(v)
+
+    walk(doc)
+    return found
+
+
+def test_json_says_its_schema_and_holds_the_numbers_exactly() -> None:
+    data = json.loads(to_json(document_with_numbers("sigmoid-circuit")))
+    assert data["schema"] == SCHEMA
+    assert data["view"] == "scalar"
+    steps = {s["name"]: s for s in data["steps"]}
+    assert steps["s"]["value"]["data"] == pytest.approx(0.19661193324148185, rel=1e-15)
+    assert steps["s"]["value"]["shown"]["text"] == "0.197"
+    assert steps["w0"]["lines"][0]["kind"] == "chain"
+    assert {"text", "latex", "cites"} == set(steps["w0"]["symbol"])
+
+
+def test_the_documented_schema_is_the_one_written() -> None:
+    """Every key that appears is described in the documentation."""
+    described = (Path(__file__).parents[2] / "docs" / "derivation-json.md").read_text(encoding="utf-8")
+    keys: set[str] = set()
+
+    def walk(value: object) -> None:
+        if isinstance(value, dict):
+            keys.update(value)
+            for v in value.values():
+                walk(v)
+        elif isinstance(value, list):
+            for v in value:
+                walk(v)
+
+    walk(json.loads(to_json(document_with_numbers("squared-norm"))))
+    assert {k for k in keys if f"`{k}`" not in described} == set()
+    assert f"schema {SCHEMA}" in described
+
+
+def test_columns_count_combining_characters_as_nothing() -> None:
+    assert columns([("x̂", "="), ("xy", "=")]) == ["x̂    =", "xy   ="]
+
+
+def test_links_are_written_as_the_caller_wants() -> None:
+    w2 = next(s for s in document("two-weight-tanh").steps if s.name == "w2")
+    chain = w2.lines[1].left
+    assert chain is not None
+    assert chain.linked(lambda anchor, latex: f"<{anchor}|{latex}>") == r"<step-3|\frac{dL}{da}>"
+    assert chain.anchors == ("step-3",)

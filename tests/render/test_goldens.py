@@ -1,0 +1,38 @@
+"""Every built-in model's derivation is what it was; `python scripts/goldens.py` accepts new ones."""
+
+from __future__ import annotations
+
+import difflib
+
+import pytest
+
+from symbackprop.model import zoo
+from symbackprop.render.latex import to_latex
+from symbackprop.render.text import to_text
+from tests.render.helpers import GOLDENS, VIEWED, document, document_with_numbers
+
+
+def compare(name: str, text: str) -> None:
+    expected = (GOLDENS / name).read_text(encoding="utf-8")
+    diff = "\n".join(difflib.unified_diff(expected.splitlines(), text.splitlines(), name, "now", lineterm="", n=1))
+    assert text == expected, f"{diff[:3000]}\naccept with `python scripts/goldens.py`"
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_text(name: str) -> None:
+    compare(f"{name}.txt", to_text(document_with_numbers(name)))
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_latex(name: str) -> None:
+    compare(f"{name}.tex", to_latex(document(name)))
+
+
+@pytest.mark.parametrize(("name", "view"), VIEWED.items())
+def test_view(name: str, view: str) -> None:
+    compare(f"{name}.{view}.txt", to_text(document(name, view=view)))
+
+
+def test_no_golden_is_left_over() -> None:
+    names = {f"{n}.{ending}" for n in zoo.names() for ending in ("txt", "tex")}
+    assert {p.name for p in GOLDENS.iterdir()} == names | {f"{n}.{v}.txt" for n, v in VIEWED.items()}

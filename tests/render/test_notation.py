@@ -1,0 +1,71 @@
+"""Formulas and rows in Unicode and in LaTeX."""
+
+from __future__ import annotations
+
+import pytest
+
+from symbackprop.core.notation import Text
+from symbackprop.model import Model
+from symbackprop.render.axes import AxisLetters
+from symbackprop.render.document import BREAK
+from symbackprop.render.names import latex_name, text_name
+from symbackprop.render.notation_latex import LatexNotation
+from symbackprop.render.notation_math import shaped
+from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.notation_text import TextNotation
+
+HEAD = """
+dim N, D, H
+data x, y, X: N x D, Y: N x D, v: D, u: D, i: N int < D
+param w2, W: D x H, b: H, Q: N x D x H, K: N x D x H
+"""
+
+CASES = {
+    "w2 * x": ("w₂·x", r"w_{2} \, x"),
+    "(y - x)**2 / 2": ("½(y − x)²", r"\frac{1}{2} (y - x)^{2}"),
+    "-(y - x) * w2": ("−(y − x)·w₂", r"-(y - x) \, w_{2}"),
+    "1 / (1 + exp(-x))": ("1/(1 + exp(−x))", r"\frac{1}{1 + e^{-x}}"),
+    "0.002 * x": ("0.002 x", r"0.002 \, x"),
+    "tanh(x)**2": ("tanh(x)²", r"\tanh(x)^{2}"),
+    "sqrt(x)": ("√x", r"\sqrt{x}"),
+    "x / (2 * y)": ("x/(2y)", r"\frac{x}{2 \, y}"),
+    "X @ W + b": ("X W + b", r"X \, W + b"),
+    "X * Y": ("X ⊙ Y", r"X \odot Y"),
+    "X * w2": ("X·w₂", r"X \, w_{2}"),
+    "X.T @ Y": ("Xᵀ Y", r"X^{\top} \, Y"),
+    "(X + Y).T @ X": ("(X + Y)ᵀ X", r"(X + Y)^{\top} \, X"),
+    "X ** 2": ("X^⊙2", r"X^{\odot 2}"),
+    "v ** 2": ("v²", "v^{2}"),
+    "u @ v": ("uᵀ v", r"u^{\top} \, v"),
+    "outer(u, v)": ("u vᵀ", r"u \, v^{\top}"),
+    "sum(X ** 2)": ("‖X‖²", r"\left\lVert X \right\rVert^{2}"),
+    "sum(X, axis=0)": ("Σ_n X", r"\sum_{n} X"),
+    "mean(X)": ("1/(N·D) Σ_n,d X", r"\frac{1}{N \, D} \, \sum_{n,d} X"),
+    "relu(X)": ("ReLU(X)", r"\operatorname{ReLU}(X)"),
+    "softmax(X)": ("softmax(X)", r"\operatorname{softmax}(X)"),
+    "W[i]": ("W[i]", "W[i]"),
+    "Q @ transpose(K, (0, 2, 1))": ("Q Kᵀ", r"Q \, K^{\top}"),
+    "where(x > 0, x, y)": ("where(x > 0, x, y)", r"\operatorname{where}\left(x > 0, x, y\right)"),
+    "X * (Y @ W @ W.T)": ("X ⊙ (Y W Wᵀ)", r"X \odot (Y \, W \, W^{\top})"),
+    "-mean(X)": ("−1/(N·D) Σ_n,d X", r"-\frac{1}{N \, D} \, \sum_{n,d} X"),
+    "binary_cross_entropy(x, y)": ("−[y log x + (1 − y) log(1 − x)]", r"-\left[y \log x + (1 - y) \log(1 - x)\right]"),
+}  # fmt: skip
+
+
+def written(notation: type[RowNotation], expression: str) -> str:
+    model = Model.parse(f"{HEAD}\noutput o = {expression}")
+    n = notation({}, AxisLetters([]))
+    n.dim_order = {name: k for k, name in enumerate(model.sizes)}
+    spell = text_name if notation is TextNotation else latex_name
+    n.symbols = {r.id: shaped(Text(spell(r.name or "")), r.ndim) for r in model.graph.names.values() if r.is_leaf}
+    return n.row(model.output_rows["o"]).text.replace(BREAK, "")
+
+
+@pytest.mark.parametrize("expression", CASES)
+def test_text(expression: str) -> None:
+    assert written(TextNotation, expression) == CASES[expression][0]
+
+
+@pytest.mark.parametrize("expression", CASES)
+def test_latex(expression: str) -> None:
+    assert written(LatexNotation, expression) == CASES[expression][1]

@@ -1,0 +1,125 @@
+"""Numbers put in: reading them and writing them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from symbackprop.derive import derive
+from symbackprop.errors import ModelError, UsageError
+from symbackprop.model import Model, zoo
+from symbackprop.render.anatomy import Options, build_document
+from symbackprop.render.context import Context
+from symbackprop.render.forward import Forward
+from symbackprop.render.numbers import Numbers, array_math, number_latex, number_text, read_at
+from symbackprop.render.symbols import Located, Symbols, locate
+from symbackprop.render.views.terms import Terms
+from tests.render.helpers import derivation
+
+
+@pytest.mark.parametrize(("value", "shown"), [
+    (3.0, "3"), (-12.0, "−12"), (0.196611, "0.197"), (-0.2, "−0.200"), (1e-7, "1.000·10⁻⁷"), (2.5e12, "2.500·10¹²"),
+    (float("inf"), "∞"), (float("-inf"), "−∞"), (float("nan"), "nan"), (-0.0, "0"), (0.0004, "4.000·10⁻⁴"),
+])  # fmt: skip
+def test_a_number(value: float, shown: str) -> None:
+    assert number_text(value, 3) == shown
+
+
+def test_the_same_in_latex() -> None:
+    assert number_latex(1e-7, 2) == r"1.00 \cdot 10^{-7}"
+    assert array_math([[1.0, -0.5]], 1).latex == r"\begin{bmatrix} 1 & -0.5 \end{bmatrix}"
+
+
+def test_small_matrices_have_tall_brackets() -> None:
+    assert array_math([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], 1).text == "⎡1  2⎤\n⎢3  4⎥\n⎣5  6⎦"
+
+
+def test_values_on_the_command_line() -> None:
+    assert read_at("x=.5, W=[[1, 2], [3, -4]]") == {"x": 0.5, "W": [[1, 2], [3, -4]]}
+    assert read_at("h[0]=1") == {"h0": 1}
+
+
+MALFORMED = ["x", "x=", "x=a", "x=__import__('os')", "x=[1", "x=1,x=2", "=1", "x=1e999,", "x=lambda: 1"]
+
+
+@pytest.mark.parametrize("text", MALFORMED)
+def test_malformed_values_are_a_usage_error(text: str) -> None:
+    with pytest.raises(UsageError, match="--at"):
+        read_at(text)
+
+
+def test_values_from_files(tmp_path: Path) -> None:
+    (tmp_path / "v.json").write_text(json.dumps({"x": 0.5, "w": [1, 2]}))
+    np.savez(tmp_path / "v.npz", x=np.array(0.5))
+    assert read_at(str(tmp_path / "v.json")) == {"x": 0.5, "w": [1, 2]}
+    assert float(read_at(str(tmp_path / "v.npz"))["x"]) == 0.5
+
+
+UNREADABLE = [("v.json", "[1]"), ("v.json", "{"), ("v.npz", "no archive"), ("v.json", None)]
+
+
+@pytest.mark.parametrize(("name", "content"), UNREADABLE)
+def test_files_that_cannot_be_read(tmp_path: Path, name: str, content: str | None) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(UsageError, match="cannot read"):
+        read_at(str(path))
+
+
+def test_pickles_are_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "v.npz", x=np.array([object()], dtype=object))
+    with pytest.raises(UsageError, match="cannot read"):
+        read_at(str(tmp_path / "v.npz"))
+
+
+@pytest.mark.parametrize(("values", "message"), [
+    ({"x": 1, "z": 2, "w1": 1, "w2": 1, "y": 1}, "no data or parameter 'z'"),
+    ({"x": 1}, "no value is given for y, w1, w2"),
+])  # fmt: skip
+def test_names_that_do_not_fit(values: dict[str, object], message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        build_document(derivation("two-weight-tanh"), Options(values=values))
+
+
+def test_a_wrong_shape_is_named() -> None:
+    with pytest.raises(ModelError, match="W"):
+        build_document(derivation("squared-norm"), Options(values={"W": [[1.0, 2.0]], "x": [[1.0]]}))
+
+
+def test_large_arrays_are_not_printed() -> None:
+    model = Model.parse("dim N\ninput x: N\nloss f = sum(x**2)")
+    doc = build_document(derive(model), Options(values={"x": list(range(50))}))
+    (x,) = doc.declarations
+    assert x.value is not None and x.value.shown is None and x.value.data[49] == 49.0
+
+
+SCALARS = [n for n in zoo.names() if zoo.build(n).example and derivation(n).model.loss_row is not None
+           and all(not r.shape for r in derivation(n).forward)]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SCALARS)
+def test_every_printed_product_of_factors_has_the_value_of_the_gradient(name: str) -> None:
+    """The factors of the chain, multiplied out, are the gradient that the sweep found."""
+    d = derivation(name)
+    located, forward = locate(d.steps), Forward(d)
+    numbers = Numbers(d, d.model.example, {}, 6)
+    pen = Symbols(d, forward.anchors, deltas=False, partial=False).pen(located)
+    terms = Terms(Context(d, pen, located, forward.numbers, numbers, "shape"))
+    for s in located:
+        assert isinstance(s, Located)
+        product = numbers.factor(terms.folded(terms.of(s)))
+        total = numbers.of(s.step.total)
+        assert product is not None and total is not None
+        assert product.data == pytest.approx(total.data, rel=1e-12, abs=1e-15)
+        terms.settle(s)
+
+
+def test_the_upstream_gradient_of_a_scalar_is_one_unless_given() -> None:
+    d = derivation("max-gate")
+    values = {k: v for k, v in d.model.example.items() if k != "dm"}
+    doc = build_document(d, Options(values=values))
+    assert [s.value.data for s in doc.steps if s.value is not None] == [1.0, 1.0, 0.0]
