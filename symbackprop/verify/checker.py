@@ -18,7 +18,7 @@ from symbackprop.verify.gradient import FAIL, PASS, Finding, judge, wrong_entry
 from symbackprop.verify.module import CallFailed
 from symbackprop.verify.numeric import Prober, Slopes, with_entry
 from symbackprop.verify.opinions import a_few, methods_agree, second_opinion
-from symbackprop.verify.plan import DENSE, DENSE_AGAIN, cost_of, places, trials_for
+from symbackprop.verify.plan import DENSE_AGAIN, cost_of, places, trials_for
 from symbackprop.verify.points import Points
 from symbackprop.verify.promises import broken_promises
 from symbackprop.verify.report import GradientReport, Report, ResultReport, joined
@@ -72,10 +72,9 @@ class Check:
         self.points, self.targets = Points(self.model, self.rng), self.model.targets()
         first = choose_sizes(self.model, self.rng, self.given)
         entries = sum(prod(evaluate_shape(row.shape, first)) for row in self.targets.values())
-        count = self.trials or trials_for(entries)
-        self.total = min(entries, DENSE) + (count - 1) * min(entries, DENSE_AGAIN)
+        self.count, self.later = self.trials or trials_for(entries), min(entries, DENSE_AGAIN)
         unsampled = ""
-        for trial in range(count):
+        for trial in range(self.count):
             sizes = first if not trial else choose_sizes(self.model, self.rng, self.given, trial)
             unsampled = self._trial(sizes, trial)
             if unsampled or self.stopped:
@@ -118,6 +117,7 @@ class Check:
         self.problems += extra
         cost = cost_of(objective.program.steps, sample.sizes)
         where = places(self.targets, sample.sizes, cost, self.rng, trial)
+        self.total = self.done + sum(len(w) for w in where.values()) + self.later * (self.count - 1 - trial)
         probers = {n: Prober(objective, self.targets[n], self.method, self._tick) for n in gradients}
         slopes = {n: s for n, p in probers.items() if (s := self._slopes(n, p, where[n])) is not None}
         largest = max((_reach(s, probers[n]) for n, s in slopes.items()), default=0.0)

@@ -66,7 +66,7 @@ class Gaps:
             self._rules[key] = gap_rule(step)
         known = self._rules[key]
         if known is not None:
-            self.found.append(Gap(np.asarray(known[0](args)), known[1], step.row.id))
+            self.found.append(Gap(np.asarray(known[0](args)) * 1.0, known[1], step.row.id))
 
     def take(self) -> list[Gap]:
         """What was found since the last call."""

@@ -13,7 +13,7 @@ from symbackprop.core.shapes import evaluate_shape
 from symbackprop.verify.interpreter import Sizes, Step
 
 DENSE, DENSE_AGAIN = 10_000, 300
-FEWEST, MOST = 24, 600
+FEWEST, MOST, AGAIN = 24, 600, 6
 WORK = 3e9  # entries computed, about half a minute
 
 
@@ -28,7 +28,7 @@ def places(targets: Mapping[str, Node], sizes: Sizes, cost: float, rng: Any, tri
     counts = {n: prod(evaluate_shape(row.shape, sizes)) for n, row in targets.items()}
     if sum(counts.values()) <= (DENSE_AGAIN if trial else DENSE):
         return {n: np.arange(c) for n, c in counts.items()}
-    share = FEWEST if trial else int(np.clip(WORK / cost / len(counts), FEWEST, MOST))
+    share = AGAIN if trial else int(np.clip(WORK / cost / len(counts), FEWEST, MOST))
     return {n: _some(c, share, rng) for n, c in counts.items()}
 
 

@@ -39,6 +39,9 @@ def choose_sizes(model: Model, rng: Random, given: Mapping[str, int], trial: int
 
     Trials after the first change the free sizes, so that a number written where a dimension belongs shows.
     """
+    for name, size in given.items():
+        if size < 1:
+            raise ShapeError(f"the size of dimension {name} has to be positive, not {size}")
     sizes = model.default_sizes(given)
     free = [n for n, default in model.sizes.items() if n not in given and default is None]
     sizes |= dict(zip(free, _small(len(free), {s for n, s in sizes.items() if n not in free}, rng, trial), strict=True))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from symbackprop.core.registry import OPS
-from symbackprop.errors import ModelError
+from symbackprop.errors import ModelError, ShapeError
 from symbackprop.model.text import parse
 from symbackprop.verify import Report, points, verify_module
 from symbackprop.verify.sampling import Sample
@@ -206,6 +206,8 @@ def test_given_sizes_are_used_in_every_trial(tmp_path: Path) -> None:
     assert len({s["D"] for s in report.sizes}) > 1
     with pytest.raises(ModelError, match="no dimension 'Q'"):
         check(tmp_path, MLP, sizes={"Q": 3})
+    with pytest.raises(ShapeError, match="N has to be positive"):
+        check(tmp_path, MLP, sizes={"N": 0})
 
 
 def test_progress_is_told_up_to_the_end(tmp_path: Path) -> None:

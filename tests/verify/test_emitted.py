@@ -17,7 +17,10 @@ from symbackprop.model import Model, zoo
 from tests.verify.mutate import Slips
 
 SAMPLE = 4
-SIZES = {"elementwise-relu": {"N": 12}}  # 4096 in the lecture
+SIZES = {
+    "elementwise-relu": {"N": 12},  # 4096 in the lecture
+    "neural-turing-machine": {"T": 2, "N": 2, "I": 2, "O": 2, "H": 2, "R": 3, "W": 2},
+}
 TRIALS = {"neural-turing-machine": 1}
 
 
