@@ -237,10 +237,16 @@ def _level(value: sp.Expr) -> int:
 
 
 class _Printer(StrPrinter):  # type: ignore[misc]
-    """SymPy's printer, with e as a call: a dimension may be called E."""
+    """SymPy's printer, with e as a call (a dimension may be called E) and ∞ as inf."""
 
     def _print_Exp1(self, expr: sp.Expr) -> str:
         return "exp(1)"
+
+    def _print_Infinity(self, expr: sp.Expr) -> str:
+        return "inf"
+
+    def _print_NegativeInfinity(self, expr: sp.Expr) -> str:
+        return "-inf"
 
 
 def rational_text(value: sp.Rational) -> Text:

@@ -267,6 +267,13 @@ def test_numbers_alone_stay_numbers() -> None:
     assert described(Model.parse(to_text(model))) == described(model)
 
 
+def test_infinite_branches() -> None:
+    text = "dim N\nparam x: N x N\nz = softmax(where(causal_mask(N), x, -inf))\nloss L = sum(z[0])"
+    model = Model.parse(text)
+    assert described(Model.parse(to_text(model))) == described(model)
+    assert evaluate([model.equations["z"]], {"x": [[1.0, 2.0], [3.0, 3.0]]})[0].tolist() == [[1, 0], [0.5, 0.5]]
+
+
 def test_formula_over_a_model() -> None:
     model = Model.parse("param a\nb = a ** 2\nloss L = b")
     extra = model.graph.names["a"] * 3

@@ -17,6 +17,7 @@ from symbackprop.model.text.calls import call
 from symbackprop.model.text.numbers import checked, fold, short
 
 Value = Any
+INFINITE = tree.Name("inf")
 
 
 class Scope(Protocol):
@@ -101,7 +102,7 @@ def _transpose(expr: tree.Transpose, scope: Scope) -> Value:
 
 
 def _call(expr: tree.Call, scope: Scope) -> Value:
-    args = [evaluate(a, scope) for a in expr.args]
+    args = [_branch(a, scope) if expr.function == "where" else evaluate(a, scope) for a in expr.args]
     options = {k: evaluate(v, scope) for k, v in expr.options}
     value = call(scope.graph, expr.function, args, options)
     if isinstance(value, sp.Expr):
@@ -109,6 +110,13 @@ def _call(expr: tree.Call, scope: Scope) -> Value:
     if value.value is not None:
         checked(value.value)
     return value
+
+
+def _branch(expr: tree.Expr, scope: Scope) -> Value:
+    """An argument of ``where``, the one place where a number may be infinite: ``where(mask, scores, -inf)``."""
+    if INFINITE.name not in scope.graph.names and expr in (INFINITE, tree.Negative(INFINITE)):
+        return sp.oo if expr == INFINITE else -sp.oo
+    return evaluate(expr, scope)
 
 
 def _index(expr: tree.Index, scope: Scope) -> Value:
