@@ -83,10 +83,12 @@
   /* Where was this computed? Hovering or focusing a reference marks the place, in the text and in the graph, and shows
      it beside the reference when it is out of sight. */
   var marked = [];
+  var shown = null;
   function mark(element, name) { if (element) { element.classList.add(name); marked.push([element, name]); } }
   function clear() {
     marked.forEach(function (m) { m[0].classList.remove(m[1]); });
     marked = [];
+    shown = null;
     peek.hidden = true;
   }
   function anchorsOf(link) {
@@ -105,8 +107,7 @@
       if (same && other !== link && other.classList.contains("g-node")) { bring(other); }
     });
     anchors.forEach(function (anchor) { mark(document.getElementById(anchor), "is-source"); });
-    var source = document.getElementById(anchors[0]);
-    if (source && !link.classList.contains("g-node") && !inSight(source)) { preview(link, source); }
+    preview(link, document.getElementById(anchors[0]));
   }
   function bring(node) {
     var canvas = node.closest(".canvas");
@@ -120,8 +121,8 @@
     }
   }
   function preview(link, source) {
-    var line = source.querySelector(".kind-result .body") || source.querySelector(".body");
-    if (!line) { return; }
+    var line = source && (source.querySelector(".kind-result .body") || source.querySelector(".body"));
+    if (!line || link.classList.contains("g-node")) { return; }
     peek.textContent = "";
     var label = document.createElement("span");
     label.className = "peek-label";
@@ -129,8 +130,13 @@
     peek.appendChild(label);
     peek.appendChild(line.cloneNode(true));
     each("#peek a", function (a) { a.removeAttribute("href"); a.removeAttribute("title"); });
-    peek.hidden = false;
-    var box = link.getBoundingClientRect();
+    shown = { link: link, source: source };
+    place();
+  }
+  function place() {
+    if (!shown) { return; }
+    peek.hidden = inSight(shown.source);
+    var box = shown.link.getBoundingClientRect();
     var left = Math.max(8, Math.min(box.left, window.innerWidth - peek.offsetWidth - 8));
     var above = box.top - peek.offsetHeight - 8;
     peek.style.left = left + "px";
@@ -143,5 +149,6 @@
     link.addEventListener("blur", clear);
   });
   document.addEventListener("keydown", function (event) { if (event.key === "Escape") { clear(); } });
-  window.addEventListener("scroll", function () { peek.hidden = true; }, { passive: true });
+  window.addEventListener("scroll", place, { passive: true });
+  window.addEventListener("resize", place);
 })();

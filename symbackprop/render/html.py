@@ -102,6 +102,7 @@ def _parts(document: Document, links: bool = True) -> dict[str, Any]:
         "display": lambda math: mathml(math, titles, display=True),
         "prose": lambda parts: prose(parts, titles),
         "titled": lambda parts: prose(parts, titles, display=True),
+        "plain": plain,
         "numeric": lambda value, line=None: numeric(value, line),
         "copied": step_latex,
         "latex_of": line_latex,
@@ -128,6 +129,11 @@ def _part(part: str | Math | Ref, titles: Mapping[str, str], display: bool) -> M
     if isinstance(part, Ref) and part.anchor in titles:
         return Markup('<a class="ref" href="#{}" title="{}">{}</a>').format(part.anchor, titles[part.anchor], part.text)
     return escape(part.text if isinstance(part, Ref) else part)
+
+
+def plain(parts: Prose) -> str:
+    """Running text in Unicode, for names that are read aloud."""
+    return "".join(p if isinstance(p, str) else p.text for p in parts)
 
 
 def numeric(value: Value | None, line: Line | None = None) -> Markup:

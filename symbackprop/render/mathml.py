@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import xml.etree.ElementTree as ET
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from html import unescape
 from typing import Any
@@ -126,8 +126,19 @@ class Tidy:
         for child in inside:
             element.remove(child)
         holder = ET.SubElement(element, "mi")  # not mtext, which counts as a space beside an operator
-        link = ET.SubElement(holder, "a", {"href": f"#{anchor}", "class": "ref", "title": self.titles[anchor]})
+        title = self.titles[anchor]
+        label = f"{spoken(inside)}, {title}"
+        link = ET.SubElement(holder, "a", {"href": f"#{anchor}", "class": "ref", "title": title, "aria-label": label})
         ET.SubElement(link, "math", self.style).extend(inside)
+
+
+def spoken(elements: Iterable[ET.Element]) -> str:
+    """Short mathematics as text, for those who hear it: links are read by their name, not by what is in them."""
+    words = []
+    for e in elements:
+        parts = [spoken([child]) for child in e] or [e.text or ""]
+        words.append((" over " if e.tag == "mfrac" else " ").join(p for p in parts if p))
+    return " ".join(words)
 
 
 def merge_letters(row: ET.Element) -> None:
