@@ -101,5 +101,5 @@ def describe(error: BaseException, path: str | None) -> str:
 
 
 def as_given(values: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
-    """The arrays of some names as a module takes them: copies, scalars as plain floats."""
-    return {n: values[n].copy() if values[n].ndim else values[n].item() for n in names}
+    """The arrays of some names as a module takes them: copies, scalars as NumPy's, which keep their precision."""
+    return {n: values[n].copy() if values[n].ndim else values[n][()] for n in names}

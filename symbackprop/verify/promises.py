@@ -11,18 +11,18 @@ from symbackprop.verify.candidate import Candidate, Outcome, numbers
 from symbackprop.verify.module import CallFailed, call
 from symbackprop.verify.sampling import Sample, named_values
 
-SAME = 1e-9
+SAME, SAME_SINGLE = 1e-9, 1e-4
 UPSTREAM = -1.75
 
 
 def broken_promises(candidate: Candidate, sample: Sample, outcome: Outcome) -> list[str]:
     """Every broken promise on one sample, for which the module has already given ``outcome``."""
     found: list[str] = []
-    for check in (_unchanged, _upstream, _loss_and_grads, _intermediates, _dtype, _workspace):
+    for check in SUBJECT:
         try:
             found += check(candidate, sample, outcome)
         except CallFailed as failure:
-            found.append(f"{_SUBJECT[check]}: {failure}")
+            found.append(f"{SUBJECT[check]}: {failure}")
     return found
 
 
@@ -67,6 +67,17 @@ def _intermediates(candidate: Candidate, sample: Sample, outcome: Outcome) -> It
             return
 
 
+def _plain_floats(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """Scalars may be Python floats, which a module takes to be of its own precision."""
+    if not any(v.ndim == 0 for v in sample.values.values()):
+        return
+    params, data = [{n: v.item() if np.ndim(v) == 0 else v for n, v in x.items()} for x in candidate.inputs(sample)]
+    found = candidate.run_on(params, data, sample)
+    within = SAME_SINGLE if getattr(candidate.module, "DTYPE", None) is np.float32 else SAME
+    yield from _differences(found.results, outcome.results, "on plain floats {} differs", within)
+    yield from _differences(found.gradients, outcome.gradients, "on plain floats the gradient of {} differs", within)
+
+
 def _dtype(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     """float32 in, float32 through."""
     single = {n: v.astype(np.float32) if v.dtype.kind == "f" else v for n, v in sample.values.items()}
@@ -93,27 +104,30 @@ def _workspace(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterat
         yield from _differences(found.results, outcome.results, f"with {time} workspace {{}} differs")
 
 
-def _differences(found: Mapping[str, Any], expected: Mapping[str, Any], message: str) -> Iterator[str]:
+def _differences(
+    found: Mapping[str, Any], expected: Mapping[str, Any], message: str, within: float = SAME
+) -> Iterator[str]:
     for name, value in expected.items():
         ours, theirs = numbers(found.get(name)), numbers(value)
-        if theirs is not None and not same(ours, theirs):
+        if theirs is not None and not same(ours, theirs, within):
             yield message.format(name)
 
 
-def same(a: Any, b: Any) -> bool:
+def same(a: Any, b: Any, within: float = SAME) -> bool:
     """Whether two arrays agree in shape and, to within rounding, in value; samples are of size 1 or so."""
     if a is None or a.shape != b.shape:
         return False
     with np.errstate(all="ignore"):
         scale = np.max(np.abs(b), initial=1e-3, where=np.isfinite(b))
-        return bool(np.all((a == b) | (np.abs(a - b) <= SAME * scale) | (np.isnan(a) & np.isnan(b))))
+        return bool(np.all((a == b) | (np.abs(a - b) <= within * scale) | (np.isnan(a) & np.isnan(b))))
 
 
-_SUBJECT: dict[Callable[..., Any], str] = {
+SUBJECT: dict[Callable[..., Any], str] = {
     _unchanged: "a second call",
     _upstream: "with an upstream gradient",
     _loss_and_grads: "loss_and_grads",
     _intermediates: "outputs",
+    _plain_floats: "on plain floats",
     _dtype: "on float32 inputs",
     _workspace: "with a workspace",
 }

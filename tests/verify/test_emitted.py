@@ -50,3 +50,11 @@ def test_a_mistake_in_backward_is_caught(name: str) -> None:
         for slip in slips.all[step // 2 :: step]
     }
     assert verdicts and {slip: v for slip, v in verdicts.items() if v != "fail"} == {}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["two-weight-tanh", "sigmoid-circuit", "ffnn-softmax-batch", "activations"])
+def test_modules_of_either_precision_pass(name: str, dtype: str) -> None:
+    model = load(name)
+    report = verify_source(codegen(model, dtype=dtype), model, trials=1)
+    assert report.verdict == "pass", report.text()
