@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from symbackprop.render.document import Document, Equation, Line, Math, Prose, Ref, Row, Step, Value
 from symbackprop.render.templates import render
 
-_PLAIN = {r"\,": r"\thinspace ", r"\!": r"\negthinspace ", r"\;": r"\thickspace ", r"\_": r"\textunderscore ",
+_PLAIN = {r"\,": r"\thinspace ", r"\!": r"\negthinspace ", r"\;": r"\thickspace ", r"\_": r"\text{-}",
           r"\{": r"\lbrace ", r"\}": r"\rbrace ", r"\\": r"\cr ", r"\ ": r"\enspace "}  # fmt: skip
 _PUNCTUATED = re.compile(r"\\[,!;_{}\\ ]")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|$~])")
@@ -57,7 +57,7 @@ def prose(parts: Prose) -> str:
 # -- displays: rows of an aligned environment
 def line(x: Line) -> str:
     left = x.left.latex if x.left is not None else ""
-    reason = rf"& & \text{{{_upright(x.reason)}}}" if x.reason else ""
+    reason = f"& & {_upright(x.reason)}" if x.reason else ""
     sign = r"\colon\enspace" if x.sign == ":" else x.sign
     return tame(f"{left} & {sign} {x.right.latex}{_valued(x.value, x.right)} {reason}").strip()
 
@@ -68,14 +68,19 @@ def equation(e: Equation) -> str:
     if e.line.kind == "loop":
         return tame(rf"\text{{({e.number})}}\quad & \text{{for }} {e.line.right.latex}\colon")
     shape = f"({e.shape.latex})" if e.shape is not None else ""
-    reason = rf"\enspace\text{{{_upright(e.line.reason)}}}" if e.line.reason else ""
+    reason = rf"\enspace {_upright(e.line.reason)}" if e.line.reason else ""
     value = _valued(e.line.value)
     return tame(rf"\text{{({e.number})}}\quad {let}{left} & = {e.line.right.latex}{value} & & {shape}{reason}").strip()
 
 
 def _upright(parts: Prose) -> str:
-    """Prose inside ``\\text{…}``, its mathematics between dollar signs of its own."""
-    return "".join(f"${p.latex}$" if isinstance(p, Math) else p.text if isinstance(p, Ref) else p for p in parts)
+    """Prose inside mathematics: words as ``\\text{…}``, no dollar signs."""
+    pieces = [p.latex if isinstance(p, Math) else rf"\text{{{_words(p)}}}" for p in parts if p != ""]
+    return "".join(pieces).replace(r"}\text{", "")
+
+
+def _words(part: str | Ref) -> str:
+    return (part.text if isinstance(part, Ref) else part).replace("_", " ")
 
 
 def _valued(value: Value | None, right: Math | None = None) -> str:

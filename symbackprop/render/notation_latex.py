@@ -152,6 +152,9 @@ class LatexNotation(RowNotation):
         d = r"\partial " if partial else "d"
         return Text(rf"\frac{{{d}{top.text}}}{{{d}{bottom.text}}}", SIGN)
 
+    def flat_derivative(self, top: Text, bottom: Text) -> Text:
+        return Text(rf"\partial {top.text} / \partial {bottom.text}")
+
     def delta(self, of: Text) -> Text:
         return Text(rf"\delta_{{{of.text}}}")
 

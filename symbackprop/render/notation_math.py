@@ -50,7 +50,8 @@ FUNCTION_NAMES = {
     "rms_norm": "RMSNorm", "gelu": "GELU", "gelu_tanh": "GELU", "gelu_sigmoid": "GELU", "silu": "SiLU",
     "swish": "Swish", "mish": "Mish", "one_hot": "onehot", "var": "Var", "trace": "tr", "scatter_add": "scatter",
     "put_along_axis": "scatter", "causal_mask": "mask", "leaky": "LeakyReLU", "elu_unit": "ELU",
-    "log_softmax": "logsoftmax",
+    "log_softmax": "logsoftmax", "conv2d": "conv", "conv2d_kernel": "convKernel", "conv2d_input": "convInput",
+    "max_pool2d": "maxpool", "avg_pool2d": "avgpool",
 }  # fmt: skip
 
 
@@ -168,7 +169,7 @@ class MathNotation(Notation, ABC):
 
     def function(self, name: str, args: Sequence[Text], options: Mapping[str, str]) -> Text:
         self.mentioned.setdefault(name)
-        said = [Text(self.words(f"{k} {v}")) for k, v in options.items() if k != "keepdims"]
+        said = [Text(self.words(f"{k} ") + v) for k, v in options.items() if k != "keepdims"]
         return self.operator(name, [*args, *said], [])
 
     def chain(self, factors: Sequence[Text]) -> Text:
@@ -268,6 +269,10 @@ class MathNotation(Notation, ABC):
     @abstractmethod
     def derivative(self, top: Text, bottom: Text, partial: bool) -> Text:
         """∂top/∂bottom, or d where nothing is held fixed."""
+
+    def flat_derivative(self, top: Text, bottom: Text) -> Text:
+        """∂top/∂bottom in one line, for the entries of a matrix."""
+        return self.derivative(top, bottom, True)
 
     @abstractmethod
     def delta(self, of: Text) -> Text:

@@ -69,9 +69,8 @@ class Assembly:
 
     def _assembled(self, n: RowNotation, target: Node) -> Text:
         rows, columns = self.sizes[target.id]
-        derivative = [[n.derivative(n.loss, self._entry(n, target, (i, j)), True) for j in range(columns)]
-                      for i in range(rows)]  # fmt: skip
-        return n.matrix(derivative)
+        entries = [[self._entry(n, target, (i, j)) for j in range(columns)] for i in range(rows)]
+        return n.matrix([[n.flat_derivative(n.loss, entry) for entry in row] for row in entries])
 
     def _product(self, whole: Math) -> Line:
         return Line("element", whole, self.pen.row(self.s.step.total), ("which is this matrix product",))

@@ -1,0 +1,85 @@
+"""`symbackprop derive`: options, files, exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from cli import cli
+
+MODEL = "dim N\ndata x: N\nparam w: N\nz = w @ x\nloss L = z**2\n"
+
+
+def run(*args: str, text: str | None = None) -> Result:
+    return CliRunner().invoke(cli, ["derive", *args], input=text)
+
+
+@pytest.mark.parametrize(("form", "start"), [
+    ("text", "two-weight-tanh: "), ("latex", r"% For a document"), ("markdown", "# two-weight-tanh"), ("json", "{"),
+])  # fmt: skip
+def test_formats(form: str, start: str) -> None:
+    result = run("two-weight-tanh", "--format", form)
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith(start)
+
+
+def test_a_standalone_document() -> None:
+    result = run("cube", "--format", "latex", "--standalone")
+    assert result.stdout.startswith(r"\documentclass")
+    assert result.stdout.rstrip().endswith(r"\end{document}")
+
+
+def test_standalone_is_for_latex() -> None:
+    result = run("cube", "--standalone")
+    assert result.exit_code == 2
+    assert "--standalone is for --format latex" in result.stderr
+
+
+def test_model_text_from_stdin_and_values() -> None:
+    result = run("-", "--at", "x=[1,2],w=[.5,.25]", "--digits", "2", text=MODEL)
+    assert result.exit_code == 0, result.output
+    assert "z = wᵀ x = 1" in result.stdout
+    assert "[2, 4]" in result.stdout
+
+
+def test_values_from_a_file_and_output_to_a_file(tmp_path: Path) -> None:
+    (tmp_path / "m.sbp").write_text(MODEL)
+    (tmp_path / "v.json").write_text(json.dumps({"x": [1, 2], "w": [0.5, 0.25]}))
+    out = tmp_path / "out.json"
+    result = run(str(tmp_path / "m.sbp"), "--at", str(tmp_path / "v.json"), "--format", "json", "-o", str(out))
+    assert result.exit_code == 0, result.output
+    assert result.stdout == ""
+    steps = {s["name"]: s for s in json.loads(out.read_text(encoding="utf-8"))["steps"]}
+    assert steps["w"]["value"]["data"] == [2.0, 4.0]
+
+
+def test_wrt_layout_view_detail_and_sizes() -> None:
+    result = run("linear-layer", "--wrt", "X", "--view", "index", "--detail", "brief", "--dim", "N=1,D=1,M=1")
+    assert result.exit_code == 0, result.output
+    assert "∂L/∂X_ij" in result.stdout and "∂L/∂W" not in result.stdout
+    assert "M×D" in run("linear-layer", "--layout", "jacobian").stdout
+
+
+def test_the_relu_convention() -> None:
+    assert "ReLU′(0) = 0.5" in run("elementwise-relu", "--relu0", "0.5").stdout.replace("1/2", "0.5")
+
+
+@pytest.mark.parametrize(("args", "code", "message"), [
+    (["two-weight-tan"], 2, "two-weight-tanh"),
+    (["cube", "--wrt", "z"], 3, "no array 'z'"),
+    (["cube", "--at", "x"], 2, "--at"),
+    (["cube", "--at", "y=1"], 3, "no data or parameter 'y'"),
+    (["two-weight-tanh", "--at", "x=1"], 3, "no value is given for y, w1, w2"),
+    (["cube", "--at", "nowhere.json"], 2, "cannot read nowhere.json"),
+    (["linear-layer", "--view", "scalar"], 2, "has arrays"),
+    (["cube", "--digits", "0"], 2, "digits"),
+    (["cube", "--view", "vector"], 2, "vector"),
+])  # fmt: skip
+def test_errors(args: list[str], code: int, message: str) -> None:
+    result = run(*args)
+    assert result.exit_code == code, result.output
+    assert message in result.stderr
+    assert "Traceback" not in result.output
