@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.notation import Text
+from symbackprop.core.notation import ATOM, POWER, Text
 from symbackprop.core.shapes import dim_text
 from symbackprop.errors import MissingExtra
 from symbackprop.model.model import Model
@@ -99,7 +99,8 @@ def model_lines(model: Model) -> Lines:
     notation = _notation(model.graph)
     for name, latex in _notations(model):
         row = model.graph.names[name]
-        notation.symbols[row.id] = shaped(Text(latex), row.ndim)
+        level = POWER if "^" in latex else ATOM  # a superscript of its own needs brackets before it gets another
+        notation.symbols[row.id] = shaped(Text(latex, level), row.ndim)
     order = model.graph.topological(list(model.equations.values()))
     _name_results(notation, order)
     wanted = {row.id for row in model.equations.values()}

@@ -139,7 +139,8 @@ def _latex(model: Model) -> str:
     from symbackprop.render.document import BREAK
     from symbackprop.render.notebook import model_lines
 
-    rows = [f"{left} &= {right}".replace(BREAK, "") for left, right in model_lines(model)]
+    lines = [(left, right.replace(BREAK, "")) for left, right in model_lines(model)]
+    rows = [f"{left} &= {right}" if left else f"& {right}" for left, right in lines]
     return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}\n"
 
 

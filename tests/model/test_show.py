@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -91,3 +94,13 @@ def test_latex(name: str) -> None:
     text = show(load(name), "latex")
     assert text.startswith("\\begin{align*}\n") and text.endswith("\n\\end{align*}\n")
     assert "h &= " in text
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX engine")
+def test_latex_of_every_model_compiles(tmp_path: Path) -> None:
+    pages = "\n\n".join(show(load(name), "latex") for name in zoo.names())
+    head = "\\documentclass{article}\\usepackage{amsmath,amssymb}\\begin{document}\n"
+    (tmp_path / "all.tex").write_text(f"{head}{pages}\\end{{document}}\n", encoding="utf-8")
+    command = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "all.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, errors="replace", check=False)
+    assert done.returncode == 0, done.stdout[-1500:]
