@@ -115,6 +115,8 @@ def evaluate_dim(d: Any, sizes: Mapping[str, int]) -> int:
     """The size of a dimension under ``sizes`` (name → int)."""
     if isinstance(d, int) or d.is_Integer:
         return int(d)
+    if d.is_Symbol:
+        return int(sizes[d.name])
     value = d.subs({s: sizes[s.name] for s in d.free_symbols})
     if not value.is_Integer:
         raise ShapeError(f"the dimension {dim_text(d)} is {value}, not a whole number")

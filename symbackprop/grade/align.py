@@ -43,7 +43,8 @@ def aligned(
     if right is None or not given or len(given) > MAX_FACTORS or any(row.shape for row, _ in given):
         return None
     mine = [_given(reference, points, row, divides) for row, divides in given]
-    return _blame(*_leftover(mine, right))
+    rest = _leftover(mine, right)
+    return None if len(rest[1]) == len(right) > 1 else _blame(*rest)
 
 
 def _given(reference: Reference, points: Sequence[Point], row: Node, divides: bool) -> Factor:
@@ -105,7 +106,7 @@ def _blame(mine: Sequence[Factor], right: Sequence[Factor]) -> Finding | None:
     if not mine and not right:
         return None
     names = ", ".join(dict.fromkeys(x.name for x in right))
-    shown, wanted = _text(mine), _text(right)
+    shown, wanted = m.clipped(_text(mine)), m.clipped(_text(right))
     if not mine:
         return Finding(m.MISSING_FACTOR, f"the factor {names} = {wanted} is missing", names, wanted)
     if not right:

@@ -1,9 +1,8 @@
-"""Mistakes that are not in one formula: a path left out or miscounted, an extra factor, the same mistake at every step."""
+"""Mistakes that are not in one formula: a path left out, a factor too many, the same mistake at every step."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -14,11 +13,11 @@ from symbackprop.core.graph import Node
 from symbackprop.core.record import Edge
 from symbackprop.core.shapes import dim_text, same_shape
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.local import COST, Candidate
+from symbackprop.grade.candidates import Candidate, Swap
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.points import Array
 from symbackprop.grade.reference import Reference
-from symbackprop.grade.sweep import Backward, Swap
+from symbackprop.grade.sweep import Backward
 
 MAX_BRANCHES = 6
 
@@ -37,10 +36,15 @@ def path_candidates(reference: Reference, row: Node, target: Node) -> Iterator[C
 
 
 def _missing(reference: Reference, gone: Sequence[Edge], row: Node, target: Node) -> Candidate:
-    terms = " and ".join(branch(reference, e, target) for e in gone)
-    says = f"{terms} {'is' if len(gone) == 1 else 'are'} missing: {_meeting(reference, row)}"
-    finding = Finding(m.MISSING_PATH, says, reference.local_name(gone[0], target), terms)
-    return Candidate(finding, dict.fromkeys(gone, _nothing), COST[m.MISSING_PATH] + len(gone) - 1)
+    def tell() -> Finding:
+        terms = " and ".join(branch(reference, e, target) for e in gone)
+        says = f"{terms} {'is' if len(gone) == 1 else 'are'} missing: {_meeting(reference, row)}"
+        return Finding(m.MISSING_PATH, says, reference.local_name(gone[0], target), terms)
+
+    name, pattern = reference.name(row), None
+    if len(gone) == 1 and name.endswith("]"):
+        pattern = ("missing", gone[0].consumer.op.name, gone[0].index, m.base_name(name))
+    return Candidate(m.MISSING_PATH, tell, dict.fromkeys(gone, _nothing), len(gone) - 1, pattern)
 
 
 def _meeting(reference: Reference, row: Node) -> str:
@@ -78,8 +82,10 @@ def dimensions(reference: Reference) -> list[sp.Expr]:
 
 
 def _scaled(reference: Reference, edge: Edge, target: Node, factor: sp.Expr, kind: str, words: str) -> Candidate:
-    says = f"{branch(reference, edge, target)} {words}"
-    return Candidate(Finding(kind, says, reference.local_name(edge, target)), {edge: _times(factor)}, COST[kind])
+    def tell() -> Finding:
+        return Finding(kind, f"{branch(reference, edge, target)} {words}", reference.local_name(edge, target))
+
+    return Candidate(kind, tell, {edge: _times(factor)})
 
 
 def _times(factor: sp.Expr) -> Swap:
@@ -101,10 +107,10 @@ def extra_candidates(reference: Reference, row: Node, known: Sequence[Node]) -> 
     name = reference.name(row)
     own = [(words, local) for words, local in _ACTIVATED if row.ndim or reference.is_named(row)]
     for words, local in own:
-        yield _extra(name, words.format(name), edges, _with_value(row, local), COST[m.EXTRA_FACTOR] + 2)
+        yield _extra(name, words.format(name), edges, _with_value(row, local), 2)
     for other in known:
         if same_shape(other.shape, row.shape) or not other.shape:
-            yield _extra(name, reference.name(other), edges, _with_value(other, lambda x: x), COST[m.EXTRA_FACTOR])
+            yield _extra(name, reference.name(other), edges, _with_value(other, lambda x: x), 0)
 
 
 _ACTIVATED = (
@@ -115,15 +121,19 @@ _ACTIVATED = (
 
 
 def lacking_candidates(reference: Reference, target: Node) -> Iterator[Candidate]:
-    """A factor that could be left out of the whole answer: a named value, or what an activation's derivative consists of."""
+    """A factor that may have been left out of the whole answer: a named value, or a part of an activation's derivative."""
     edges = reference.edges(target)
     for name, row in reference.rows.items() if edges else ():
         if row.kind != "float" or row.value is not None or not (same_shape(row.shape, target.shape) or not row.shape):
             continue
         for words, local in _LACKING:
             factor = words.format(name)
-            finding = Finding(m.MISSING_FACTOR, f"a factor {factor} is missing", "", factor)
-            yield Candidate(finding, dict.fromkeys(edges, _without(row, local)), COST[m.EXTRA_FACTOR] + 3)
+            yield _lacking(factor, dict.fromkeys(edges, _without(row, local)))
+
+
+def _lacking(factor: str, swaps: dict[Edge, Swap]) -> Candidate:
+    finding = Finding(m.MISSING_FACTOR, f"a factor {factor} is missing", "", factor)
+    return Candidate(m.MISSING_FACTOR, lambda: finding, swaps, 17)
 
 
 _LACKING = (
@@ -140,7 +150,7 @@ def _without(row: Node, local: Callable[[Array], Array]) -> Swap:
 
 def _extra(name: str, factor: str, edges: Sequence[Edge], swap: Swap, cost: int) -> Candidate:
     finding = Finding(m.EXTRA_FACTOR, f"there is a factor {factor} too many (at d{name})", f"d{name}", "", factor)
-    return Candidate(finding, dict.fromkeys(edges, swap), cost)
+    return Candidate(m.EXTRA_FACTOR, lambda: finding, dict.fromkeys(edges, swap), cost)
 
 
 def _with_value(row: Node, local: Callable[[Array], Array]) -> Swap:
@@ -152,28 +162,20 @@ def _with_value(row: Node, local: Callable[[Array], Array]) -> Swap:
 
 def repeated(candidates: Sequence[tuple[Edge, Candidate]]) -> Iterator[Candidate]:
     """The same mistake made wherever it can be made: at every activation of a kind, at every time step."""
-    groups: dict[tuple[str, str, str], dict[Edge, Candidate]] = {}
+    groups: dict[Hashable, dict[Edge, Candidate]] = {}
     for edge, candidate in candidates:
-        key = signature(edge, candidate.finding)
-        if key is not None:
-            groups.setdefault(key, {}).setdefault(edge, candidate)
+        if candidate.pattern is not None:
+            groups.setdefault(candidate.pattern, {}).setdefault(edge, candidate)
     for members in groups.values():
         if len(members) > 1:
             yield _everywhere(list(members.values()))
 
 
 def _everywhere(members: Sequence[Candidate]) -> Candidate:
+    def tell() -> Finding:
+        found = [c.tell() for c in members]
+        factors = ", ".join(dict.fromkeys(x.factor for x in found))
+        return replace(found[0], says=f"{found[0].says}; the same wherever it occurs ({factors})", factor=factors)
+
     swaps = {e: s for c in members for e, s in c.swaps.items()}
-    first = members[0].finding
-    factors = ", ".join(dict.fromkeys(c.finding.factor for c in members))
-    finding = replace(first, says=f"{first.says}; the same wherever it occurs ({factors})", factor=factors)
-    return Candidate(finding, swaps, members[0].cost + 8)
-
-
-def signature(edge: Edge, finding: Finding) -> tuple[str, str, str] | None:
-    """What makes two mistakes the same one: function, kind, and the formula with all names blotted out. One quantity for
-    another is never the same mistake twice, except the value before an activation for the value after it."""
-    head = getattr(edge.consumer.attr, "head", None)
-    if head is None or finding.kind in (m.SUBSTITUTION, m.STALE_INDEX):
-        return None
-    return head, finding.kind, re.sub(r"[A-Za-z]\w*(\[[^\]]*\])?", "_", finding.wrong)
+    return Candidate(members[0].kind, tell, swaps, members[0].extra_cost + 8)

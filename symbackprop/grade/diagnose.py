@@ -16,16 +16,17 @@ from symbackprop.core.record import Edge
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.align import aligned
 from symbackprop.grade.branches import extra_candidates, lacking_candidates, path_candidates, repeated
+from symbackprop.grade.candidates import Candidate
 from symbackprop.grade.compare import ROUNDED, same
 from symbackprop.grade.links import is_square, link_candidates
-from symbackprop.grade.local import Candidate, exchangeable, local_candidates
+from symbackprop.grade.local import exchangeable, local_candidates
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.ratio import constant_finding
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.sweep import Backward
 
-MAX_CANDIDATES = 6000
+MAX_WORK = 300_000
 Factors = Sequence[tuple[Node, bool]]
 
 
@@ -42,7 +43,7 @@ class Diagnosis:
         ``mentioned`` the rows that the person's line names: only these can stand where another belongs."""
         self.mentioned = mentioned
         given = [p.value(row) for p in self.points]
-        for rule in (self._undefined, self._rounded, self._multiple, self._transposed, self._single):
+        for rule in (self._undefined, self._zero, self._rounded, self._multiple, self._transposed, self._single):
             finding = rule(given, factors)
             if finding is not None:
                 return finding
@@ -56,6 +57,11 @@ class Diagnosis:
         return Finding(
             m.UNDEFINED, "it has no finite value at some points, for example a division by 0 or a log of a negative"
         )
+
+    def _zero(self, given: Sequence[Array], factors: Factors) -> Finding | None:
+        if any(np.any(g) for g in given):
+            return None
+        return Finding(m.WRONG_FACTOR, "it is zero; the gradient is not", "", "", "0")
 
     def _rounded(self, given: Sequence[Array], factors: Factors) -> Finding | None:
         if all(same(g, r, ROUNDED) for g, r in zip(given, self.right, strict=True)):
@@ -86,7 +92,7 @@ class Diagnosis:
         first = [(c, sweeps[best].gradient(c.swaps)) for c in ranked]
         for candidate, value in first:
             if same(given[best], value) and self._confirmed(candidate, sweeps, given):
-                return candidate.finding
+                return candidate.tell()
         return self._with_constant(first, best, sweeps, given)
 
     def _confirmed(self, candidate: Candidate, sweeps: Sequence[Backward], given: Sequence[Array]) -> bool:
@@ -101,15 +107,17 @@ class Diagnosis:
             pairs = [(g, s.gradient(candidate.swaps)) for s, g in zip(sweeps, given, strict=True)]
             extra = constant_finding(self.reference, self.points, pairs)
             if extra is not None:
-                says = f"two things: {candidate.finding.says}; and besides, {extra.says}"
-                return replace(candidate.finding, says=says, also=extra.kind)
+                finding = candidate.tell()
+                says = f"two things: {finding.says}; and besides, {extra.says}"
+                return replace(finding, says=says, also=extra.kind)
         return None
 
     # -- candidates
     def _candidates(self) -> list[Candidate]:
         singles = list(self._singles())
         everything = [c for _, c in singles] + list(repeated([(e, c) for e, c in singles if e is not None]))
-        return sorted(everything[:MAX_CANDIDATES], key=lambda c: c.cost)
+        limit = MAX_WORK // len(self.reference.downstream(self.target))
+        return sorted(everything, key=lambda c: c.cost)[:limit]
 
     def _singles(self) -> Iterator[tuple[Edge | None, Candidate]]:
         known = [r for r in exchangeable(self.reference) if self.mentioned is None or r.id in self.mentioned]
@@ -117,6 +125,6 @@ class Diagnosis:
             for edge in self.reference.edges(row):
                 rule = local_candidates if edge.consumer.op.name == "elementwise" else link_candidates
                 yield from ((edge, c) for c in rule(self.reference, edge, self.target, known))
-            yield from ((None, c) for c in path_candidates(self.reference, row, self.target))
+            yield from ((next(iter(c.swaps)), c) for c in path_candidates(self.reference, row, self.target))
             yield from ((None, c) for c in extra_candidates(self.reference, row, known))
         yield from ((None, c) for c in lacking_candidates(self.reference, self.target))

@@ -10,7 +10,6 @@ import sympy as sp
 from symbackprop.grade import mistakes as m
 from symbackprop.model.text import tree
 
-MAX_EDITS = 600
 Expr = tree.Expr
 
 

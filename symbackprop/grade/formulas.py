@@ -6,7 +6,6 @@ product), a product may be of either kind where only one fits, and ``tanh'(a)`` 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Protocol
 
 import sympy as sp
@@ -15,10 +14,10 @@ from symbackprop.core import build
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import broadcast, same
 from symbackprop.errors import ModelError, ShapeError
+from symbackprop.grade.functions import EXTRA
 from symbackprop.grade.locals import activation_at, derivative_of
-from symbackprop.grade.naming import EXTRA
+from symbackprop.grade.passes import PRIME
 from symbackprop.grade.reference import Reference
-from symbackprop.grade.slips import PRIME
 from symbackprop.model.text import evaluate as rules
 from symbackprop.model.text import tree
 from symbackprop.model.text.numbers import short
@@ -157,7 +156,7 @@ class Formula:
         if function.endswith(PRIME):
             return self._derivative(function.removesuffix(PRIME), args)
         if function in EXTRA:
-            return self._extra(function, [self.value(a) for a in args])
+            return EXTRA[function](self.graph, function, [self.value(a) for a in args], {k: self.value(v) for k, v in options})
         held = tuple(a if isinstance(a, (tree.String, tree.Word, tree.Tuple)) else self._hold(a) for a in args)
         if function in ("max", "min") and len(held) == 2 and isinstance(held[1], tree.Name):
             self.note(f"{function} of two arrays is written {function}imum(a, b)")
@@ -170,14 +169,6 @@ class Formula:
         at = self.row(args[0])
         name = activation_at(self.reference, at) if function in ("f", "g", "phi", "act") else function
         return derivative_of(self.graph, name, at)
-
-    def _extra(self, function: str, args: list[Value]) -> Value:
-        """Functions that gradients need and models do not have."""
-        rule = _EXTRA[function]
-        try:
-            return rule(self, *args)
-        except TypeError:
-            raise ModelError(f"{function} is called with {len(args)} arguments") from None
 
 
 def _is_flipped(expr: tree.Expr) -> bool:
@@ -195,53 +186,3 @@ def _broadcasts(a: Node, b: Node) -> bool:
     except ShapeError:
         return False
     return True
-
-
-def _lifted(formula: Formula, value: Value) -> Node:
-    return rules.lift(value, formula.graph)
-
-
-def _exponentials(formula: Formula, value: Value) -> tuple[Node, Node]:
-    at = _lifted(formula, value)
-    return formula.graph.call("exp", at), formula.graph.call("exp", -at)
-
-
-def _cosh(formula: Formula, value: Value) -> Node:
-    up, down = _exponentials(formula, value)
-    result: Node = (up + down) / 2
-    return result
-
-
-def _sinh(formula: Formula, value: Value) -> Node:
-    up, down = _exponentials(formula, value)
-    result: Node = (up - down) / 2
-    return result
-
-
-def _scatter(formula: Formula, g: Value, index: Value, rows: Value) -> Node:
-    return build.scatter_add(g, index, rows)
-
-
-def _step(formula: Formula, value: Value, at_zero: Value = None) -> Node:
-    return formula.graph.call("greater", _lifted(formula, value), 0)
-
-
-def _pow(formula: Formula, base: Value, exponent: Value) -> Value:
-    return rules.binary("**", base, exponent, formula.graph)
-
-
-_EXTRA: Mapping[str, Any] = {
-    "step": _step,
-    "square": lambda formula, a: _pow(formula, a, sp.S(2)),
-    "pow": _pow,
-    "cosh": _cosh,
-    "sinh": _sinh,
-    "sech": lambda formula, a: 1 / _cosh(formula, a),
-    "tan": lambda formula, a: (
-        formula.graph.call("sin", _lifted(formula, a)) / formula.graph.call("cos", _lifted(formula, a))
-    ),
-    "scatter_add": _scatter,
-    "zeros_like": lambda formula, a: formula.graph.full(0, a.shape),
-    "ones_like": lambda formula, a: formula.graph.full(1, a.shape),
-}
-assert set(_EXTRA) == set(EXTRA)

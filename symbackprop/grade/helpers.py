@@ -12,9 +12,10 @@ from symbackprop.core.shapes import same_shape
 from symbackprop.grade.equality import how_equal
 from symbackprop.grade.lines import Line
 from symbackprop.grade.naming import Gradient
+from symbackprop.grade.outcomes import Outcome
 from symbackprop.grade.points import Point
 from symbackprop.grade.scope import Key
-from symbackprop.grade.session import Outcome, Session
+from symbackprop.grade.session import Session
 
 
 def with_helpers(session: Session, lines: Sequence[Line], points: Sequence[Point]) -> Session:
@@ -48,13 +49,12 @@ def _again(session: Session, lines: Sequence[Line], assumed: dict[Key, str]) -> 
 
 def _candidates(session: Session, row: Node) -> Iterator[str]:
     """The intermediates of that shape, last ones first: a person begins at the loss."""
-    intermediates = [
-        n
-        for n in reversed(session.reference.order)
-        if n.args and n.kind == FLOAT and n.id in session.reference.gradients
-    ]
-    names = {r.id: n for n, r in session.reference.rows.items()}
-    yield from (names[n.id] for n in intermediates if n.id in names and same_shape(n.shape, row.shape))
+    graph = session.reference
+    names = {r.id: n for n, r in graph.rows.items()}
+    for node in reversed(graph.order):
+        fits = node.args and node.kind == FLOAT and node.id in graph.gradients and same_shape(node.shape, row.shape)
+        if fits and node.id in names:
+            yield names[node.id]
 
 
 def _right_answers(session: Session, key: Key, points: Sequence[Point]) -> int:

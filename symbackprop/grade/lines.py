@@ -39,14 +39,13 @@ class Loop:
 
 
 def read_lines(text: str) -> tuple[Line, ...]:
-    """The statements of a text. Raises `SyntaxProblem` (with the line as its place) where the structure cannot be read."""
+    """The statements of a text. Raises `SyntaxProblem`, with the line as its place, where the structure cannot be read."""
     if len(text) > MAX_TEXT:
         raise SyntaxProblem(f"the answers have {len(text)} characters; at most {MAX_TEXT} are read")
     flat = _joined(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n"))
     if len(flat) > MAX_LINES:
         raise SyntaxProblem(f"the answers have more than {MAX_LINES} lines")
-    lines, place = _block(flat, 0, 0)
-    return tuple(lines)
+    return tuple(_block(flat, 0, 0)[0])
 
 
 def _joined(physical: Sequence[str]) -> list[tuple[int, int, str]]:
@@ -82,8 +81,9 @@ def _block(flat: Sequence[tuple[int, int, str]], place: int, indent: int) -> tup
         if not re.match(r"for\b", text, re.IGNORECASE):
             lines.append(Line(number, text))
             continue
-        counter, start, stop = _range(text, number)
-        body, place = _block(flat, place, own + 1)
+        head, _, inline = text.partition(":")
+        counter, start, stop = _range(head, number)
+        body, place = ([Line(number, inline.strip())], place) if inline.strip() else _block(flat, place, own + 1)
         if not body:
             raise SyntaxProblem("the loop has no body: indent the lines that belong to it", f"line {number}")
         lines.append(Line(number, text, Loop(counter, start, stop, tuple(body))))

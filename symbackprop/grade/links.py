@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,11 @@ from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.record import Edge
 from symbackprop.core.shapes import same, same_shape
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.local import COST, Candidate
+from symbackprop.grade.candidates import Candidate, Swap
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.points import Array
 from symbackprop.grade.reference import Reference
-from symbackprop.grade.sweep import Backward, Swap
+from symbackprop.grade.sweep import Backward
 
 
 def link_candidates(reference: Reference, edge: Edge, target: Node, known: Sequence[Node]) -> Iterator[Candidate]:
@@ -37,12 +37,13 @@ def _operands(reference: Reference, edge: Edge, factor: str, known: Sequence[Nod
             continue
         for new in known:
             if new is not old and same_shape(new.shape, old.shape):
-                kind, words = m.exchange(old, new, reference.name(old), reference.name(new))
+                names = reference.name(old), reference.name(new)
+                kind, words = m.exchange(old, new, *names)
                 swap = _through((*args[:place], new, *args[place + 1 :]))
-                finding = Finding(
-                    kind, f"in the product for {factor}, {words}", factor, reference.name(old), reference.name(new)
-                )
-                yield Candidate(finding, {edge: swap}, COST[kind])
+                says = f"in the product for {factor}, {words}"
+                moved = m.moved_index(old, new, *names)
+                pattern = ("operand", edge.consumer.attr, edge.index, place, moved) if moved else None
+                yield _candidate(Finding(kind, says, factor, *names), edge, swap, pattern)
 
 
 def _through(args: tuple[Node, ...]) -> Swap:
@@ -65,7 +66,7 @@ def _transposes(reference: Reference, edge: Edge, factor: str) -> Iterator[Candi
 
 def _transposed(factor: str, right: str, wrong: str, edge: Edge, swap: Swap) -> Candidate:
     says = f"in the product for {factor}, a transpose of {right} is missing or too many"
-    return Candidate(Finding(m.TRANSPOSE, says, factor, right, wrong), {edge: swap}, COST[m.TRANSPOSE])
+    return _candidate(Finding(m.TRANSPOSE, says, factor, right, wrong), edge, swap)
 
 
 def _flipped_upstream(sweep: Backward, edge: Edge, upstream: Array) -> Array:
@@ -88,7 +89,8 @@ def _softmax(reference: Reference, edge: Edge, factor: str, known: Sequence[Node
     axes, spread = _axes(consumer)
     if consumer.op.name == "softmax":
         for says, entrywise in _ENTRYWISE:
-            yield _candidate(m.WRONG_DERIVATIVE, f"{factor}: {says}", factor, edge, _entrywise(entrywise))
+            finding = Finding(m.WRONG_DERIVATIVE, f"{factor}: {says}", factor)
+            yield _candidate(finding, edge, _entrywise(entrywise))
         return
     argument = edge.argument
     for new in known:
@@ -96,7 +98,7 @@ def _softmax(reference: Reference, edge: Edge, factor: str, known: Sequence[Node
             name = reference.name(new)
             kind = m.PRE_ACTIVATION if new is argument else m.SUBSTITUTION
             says = f"{name} stands where softmax({reference.name(argument)}) belongs"
-            yield _candidate(kind, says, factor, edge, _weighted(new, axes, spread))
+            yield _candidate(Finding(kind, says, factor), edge, _weighted(new, axes, spread))
 
 
 _ENTRYWISE = (
@@ -108,8 +110,8 @@ _ENTRYWISE = (
 )
 
 
-def _candidate(kind: str, says: str, factor: str, edge: Edge, swap: Swap) -> Candidate:
-    return Candidate(Finding(kind, says, factor), {edge: swap}, COST[kind])
+def _candidate(finding: Finding, edge: Edge, swap: Swap, pattern: Hashable = None) -> Candidate:
+    return Candidate(finding.kind, lambda: finding, {edge: swap}, pattern=pattern)
 
 
 def _axes(row: Node) -> tuple[tuple[int, ...], bool]:

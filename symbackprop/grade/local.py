@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import sympy as sp
 
@@ -13,10 +14,11 @@ from symbackprop.core.record import Edge
 from symbackprop.core.shapes import same_shape
 from symbackprop.grade import mistakes as m
 from symbackprop.grade import variants as v
+from symbackprop.grade.candidates import Candidate, Swap
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.points import Array
 from symbackprop.grade.reference import Reference
-from symbackprop.grade.sweep import Backward, Swap
+from symbackprop.grade.sweep import Backward
 
 _KIND = {
     v.SIGN: m.SIGN,
@@ -26,42 +28,50 @@ _KIND = {
     v.CONSTANT: m.CONSTANT,
     v.FUNCTION: m.WRONG_DERIVATIVE,
 }
-COST = {m.MISSING_FACTOR: 20, m.PRE_ACTIVATION: 22, m.STALE_INDEX: 23, m.SUBSTITUTION: 24, m.TERM: 26, m.SIGN: 25,
-        m.EXPONENT: 27, m.CONSTANT: 28, m.WRONG_DERIVATIVE: 30, m.EXTRA_FACTOR: 34, m.MEAN: 18, m.MISSING_PATH: 16,
-        m.TRANSPOSE: 17}  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """A mistake that may have been made: what every edge in ``swaps`` hands back instead. Lower cost is likelier."""
-
-    finding: Finding
-    swaps: dict[Edge, Swap]
-    cost: int
 
 
 @dataclass(frozen=True)
 class Wrong:
-    """A wrong local derivative: a formula over ``rows`` and the row's own value, and what is wrong with it."""
+    """A wrong local derivative: a formula over ``rows`` and the row's own value, and what is wrong with it.
+
+    ``part`` is the sub-formula that was touched; ``exchange`` says which families of names were exchanged, and is empty
+    where that is no pattern.
+    """
 
     kind: str
     form: f.Formula
     rows: tuple[Node, ...]
     says: str
     cost: int = 0
+    part: f.Formula | None = None
+    exchange: tuple[object, ...] | None = None
 
 
 def local_candidates(reference: Reference, edge: Edge, target: Node, known: Sequence[Node]) -> Iterator[Candidate]:
     """Every single mistake in ∂consumer/∂argument; ``known`` are the rows that could be mistaken for each other."""
-    consumer = edge.consumer
-    form = consumer.attr.partial(edge.index)
-    factor, right = reference.local_name(edge, target), written(reference, form, consumer.args, consumer)
     for wrong in wrongs(reference, edge, known):
-        shown = written(reference, wrong.form, wrong.rows, consumer)
-        says = wrong.says.format(factor=f"{factor} = {right}", wrong=shown)
-        yield Candidate(
-            Finding(wrong.kind, says, factor, right, shown), {edge: _instead(wrong)}, COST[wrong.kind] + wrong.cost
-        )
+        tell = partial(_finding, reference, edge, target, wrong)
+        yield Candidate(wrong.kind, tell, {edge: _instead(wrong)}, wrong.cost, _pattern(edge, wrong))
+
+
+def _finding(reference: Reference, edge: Edge, target: Node, wrong: Wrong) -> Finding:
+    """The sentence for a wrong local derivative."""
+    consumer = edge.consumer
+    factor = reference.local_name(edge, target)
+    right = written(reference, consumer.attr.partial(edge.index), consumer.args, consumer)
+    shown = written(reference, wrong.form, wrong.rows, consumer)
+    words = {"factor": f"{factor} = {right}", "wrong": shown}
+    if wrong.part is not None:
+        words["part"] = written(reference, wrong.part, consumer.args, consumer)
+    return Finding(wrong.kind, wrong.says.format(**words), factor, right, shown)
+
+
+def _pattern(edge: Edge, wrong: Wrong) -> Hashable:
+    """The same mistake elsewhere: at another call of the same function, or with all indices moved alike."""
+    if wrong.exchange is not None:
+        return None if wrong.exchange == () else ("exchange", edge.consumer.attr, edge.index, wrong.exchange)
+    head = edge.consumer.attr.head
+    return None if head is None else (head, wrong.kind, wrong.form)
 
 
 def _instead(wrong: Wrong) -> Swap:
@@ -81,8 +91,7 @@ def wrongs(reference: Reference, edge: Edge, known: Sequence[Node]) -> Iterator[
         if not isinstance(form, f.Num):
             yield Wrong(m.WRONG_DERIVATIVE, f.div(f.ONE, form), rows, "{factor} divides where it should multiply")
     for variant in v.variants(form):
-        part = written(reference, variant.part, rows, consumer)
-        yield Wrong(_KIND[variant.what], variant.form, rows, _SAYS[variant.what].replace("{part}", part))
+        yield Wrong(_KIND[variant.what], variant.form, rows, _SAYS[variant.what], part=variant.part)
     yield from _exchanges(reference, form, consumer, known)
     if consumer.attr.head is not None and len(f.arguments(consumer.attr.form)) == 1:
         yield from _other_functions(consumer, form)
@@ -115,7 +124,8 @@ def _exchanges(reference: Reference, form: f.Formula, consumer: Node, known: Seq
                 swapped = v.replaced(form, leaf, f.Arg(len(args)))
                 kind, says = m.exchange(old, new, reference.name(old), reference.name(new))
                 have = "" if swapped == f.Arg(len(args)) else ": you have {wrong}"
-                yield Wrong(kind, swapped, (*args, new), "in {factor}, " + says + have)
+                pattern = m.moved_index(old, new, reference.name(old), reference.name(new))
+                yield Wrong(kind, swapped, (*args, new), "in {factor}, " + says + have, exchange=pattern)
 
 
 def _other_functions(consumer: Node, form: f.Formula) -> Iterator[Wrong]:

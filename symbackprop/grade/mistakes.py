@@ -76,6 +76,18 @@ def exchange(old: Node, new: Node, old_name: str, new_name: str) -> tuple[str, s
     return SUBSTITUTION, words
 
 
+def moved_index(old: Node, new: Node, old_name: str, new_name: str) -> tuple[object, ...]:
+    """What makes exchanging ``new`` for ``old`` the same mistake at every step: the names without their indices and how far
+    the index moved; empty where they have none. The value before an activation is a pattern without indices."""
+    if is_activation_of(old, new):
+        return ("before",)
+    places = [re.search(r"(\d+)\]?$", n) for n in (old_name, new_name)]
+    if not all(places):
+        return ()
+    first, second = (int(p.group(1)) for p in places if p)
+    return base_name(old_name), base_name(new_name), second - first
+
+
 def is_activation_of(after: Node, before: Node) -> bool:
     """Whether ``after`` is a function applied to ``before``, entry by entry."""
     elementwise = after.op.name == "elementwise" and after.attr.head is not None and len(after.args) == 1
@@ -85,3 +97,8 @@ def is_activation_of(after: Node, before: Node) -> bool:
 def base_name(name: str) -> str:
     """A name without its index: ``h2`` and ``h[1]`` are both h."""
     return re.sub(r"(_?\d+|\[.*\])$", "", name)
+
+
+def clipped(text: str, length: int = 100) -> str:
+    """A formula short enough for a sentence."""
+    return text if len(text) <= length else text[: length - 1] + "…"

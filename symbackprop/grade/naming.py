@@ -1,6 +1,6 @@
-"""What a name in an answer means: a gradient, a local derivative, a row of the model, a function – however it is spelled.
+"""What a name in an answer means, however it is spelled: a gradient, a local derivative, a row of the model, a function.
 
-People write ``dw2``, ``dL/dw2``, ``delta_z2``, ``grad_w2``, ``w2.grad``; ``W_2`` for ``W2``; ``Sigmoid`` for ``sigmoid``.
+People write ``dw2``, ``dL/dw2``, ``delta_z2``, ``grad_w2``, ``w2.grad``; ``W_2`` for ``W2``, ``Sigmoid`` for ``sigmoid``.
 A spelling is only accepted when it can mean one thing.
 """
 
@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from symbackprop.grade.functions import EXTRA
 from symbackprop.grade.mistakes import base_name
 from symbackprop.grade.reference import Reference
 from symbackprop.model.text.calls import callee, function_names
@@ -19,10 +20,19 @@ _SUFFIX = re.compile(r"(?P<name>[A-Za-z].*)_(?:grad|gradient|bar)")
 _JOINED = re.compile(r"d(?P<of>[A-Za-z]\w*?)_?(?:by_?)?d(?P<by>[A-Za-z]\w*)")
 _LOSS_WORDS = ("L", "J", "E", "Loss", "loss", "cost", "Cost", "C", "l")
 _FUNCTIONS = {
-    "sigma": "sigmoid", "logistic": "sigmoid", "sig": "sigmoid", "expit": "sigmoid", "ln": "log", "arctan": "", "th": "tanh",
-    "smax": "softmax", "onehot": "one_hot", "matmul": "dot", "multiply": "", "hadamard": "", "dropout": "",
-    "heaviside": "step", "indicator": "step", "sgn": "sign", "power": "pow", "square": "square", "size": "",
-}  # fmt: skip
+    "sigma": "sigmoid",
+    "logistic": "sigmoid",
+    "sig": "sigmoid",
+    "expit": "sigmoid",
+    "ln": "log",
+    "th": "tanh",
+    "onehot": "one_hot",
+    "matmul": "dot",
+    "heaviside": "step",
+    "indicator": "step",
+    "sgn": "sign",
+    "power": "pow",
+}
 
 
 @dataclass(frozen=True)
@@ -50,14 +60,14 @@ class Dictionary:
         self.reference = reference
         self.rows = set(reference.rows)
         self.known = self.rows | set(reference.model.sizes)
-        self.bases = {base_name(n) for n in self.rows} - self.rows
+        self.bases = {n.partition("[")[0] for n in self.rows if "[" in n} | {base_name(n) for n in self.rows} - self.rows
         self.own: set[str] = set()
         losses = {name for name in (row.name for row in reference.results) if name}
         self.losses = losses | {w for w in _LOSS_WORDS if w not in self.known}
 
     # -- rows and values
     def row(self, name: str) -> str | None:
-        """The model's name for ``name``: itself, or the one name that differs only in case, underscores and brackets."""
+        """The model's name for ``name``: itself, or the one that differs only in case, underscores and brackets."""
         return name if name in self.rows else self._alike(name, sorted(self.rows))
 
     def value(self, name: str) -> str | None:
@@ -73,8 +83,10 @@ class Dictionary:
 
     # -- gradients
     def gradient(self, name: str, indexed: bool = False) -> Gradient | None:
-        """The gradient that a single word names: ``dw2``, ``delta_z2``, ``grad_w2``, ``w2_grad``, ``dL_dw2``. Where an index
-        follows, ``dh`` may also be that of a family h[1], h[2] …"""
+        """The gradient that a single word names: ``dw2``, ``delta_z2``, ``grad_w2``, ``w2_grad``, ``dL_dw2``.
+
+        Where an index follows, ``dh`` may also be that of a family h[1], h[2] …
+        """
         joined = _JOINED.fullmatch(name)
         if joined and joined["of"] in self.losses and self.row(joined["by"]):
             return Gradient(self.row(joined["by"]) or "")
@@ -124,9 +136,6 @@ class Dictionary:
             head = word[:end]
             if (head in self.known or head in self.own) and not word[end : end + 1].isdigit():
                 yield from ([head, *rest] for rest in self._ways(word[end:], depth + 1))
-
-
-EXTRA = ("step", "square", "pow", "sech", "cosh", "sinh", "tan", "scatter_add", "zeros_like", "ones_like")
 
 
 def plain(name: str, fold: bool = True) -> str:

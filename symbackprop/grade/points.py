@@ -28,6 +28,7 @@ class Point:
 
     def __init__(self, sizes: Mapping[str, int], values: Mapping[int, Array], style: str) -> None:
         self.sizes, self.values, self.style = sizes, dict(values), style
+        self._shapes: dict[tuple[Any, ...], tuple[int, ...]] = {}
 
     def value(self, row: Node) -> Array:
         """The value of a row in float64; not finite where the row is not defined at this point."""
@@ -41,8 +42,11 @@ class Point:
         with np.errstate(all="ignore"):
             return Program(rows, self.sizes, frozenset(known)).run(known)
 
-    def size(self, shape: Sequence[Any]) -> tuple[int, ...]:
-        return evaluate_shape(tuple(shape), self.sizes)
+    def size(self, shape: tuple[Any, ...]) -> tuple[int, ...]:
+        """A symbolic shape in numbers."""
+        if shape not in self._shapes:
+            self._shapes[shape] = evaluate_shape(shape, self.sizes)
+        return self._shapes[shape]
 
 
 def points(reference: Reference, count: int, given: Mapping[str, int] | None = None, style: str = GENERAL,
@@ -58,6 +62,7 @@ def _point(reference: Reference, rng: Any, given: Mapping[str, int], style: str,
         sample = draw(reference.model, sizes, rng, attempt)
         point = Point(sizes, _leaves(reference, sample, style), style)
         needed = [*reference.results, *reference.gradients.values()]
+        point.values.update(point.computed(needed, {}))
         if all(np.all(np.isfinite(point.value(row))) for row in needed if row.kind == "float"):
             return point
     raise ModelError(f"no numbers were found for which {reference.model.name} and its gradients are finite")

@@ -50,6 +50,7 @@ class Reference:
         vjp(self.results, model.seeds(), wanted, keeper)
         self.parts, self.gradients = keeper.parts, keeper.totals
         self.notation = Notation(self.names)
+        self._downstream: dict[int, list[Node]] = {}
 
     def _named_rows(self) -> dict[str, Node]:
         """Every row that has a name, the model's own first, then those that the derivation found a letter for."""
@@ -75,6 +76,11 @@ class Reference:
 
     def downstream(self, row: Node) -> list[Node]:
         """The rows between ``row`` and the results, results first, ``row`` last: the order of a reverse sweep."""
+        if row.id not in self._downstream:
+            self._downstream[row.id] = self._sorted_downstream(row)
+        return self._downstream[row.id]
+
+    def _sorted_downstream(self, row: Node) -> list[Node]:
         seen: dict[int, Node] = {row.id: row}
         stack = [row]
         while stack:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from symbackprop.grade.judge import FOLLOWS, MISSING, RIGHT, UNREADABLE, WRONG
-from symbackprop.grade.mistakes import KINDS, Finding
+from symbackprop.grade.mistakes import KINDS, Finding, clipped
 
 FORMAT, VERSION = "symbackprop-grade", 1
 PARAMETER, INPUT, INTERMEDIATE, LOCAL = "parameter", "input", "intermediate", "local derivative"
@@ -118,7 +118,7 @@ class Report:
         for item in self.items:
             lines.append(f"  {item.name:<{width}}  {item.hint(level if item.verdict != RIGHT else 0)}")
             lines += [f"  {'':<{width}}  note: {note}" for note in _told(item)]
-        lines += [f"  line {u.line} cannot be read: {u.message}: {u.text}" for u in self.unread]
+        lines += [f"  line {u.line} cannot be read: {u.message}: {clipped(u.text)}" for u in self.unread]
         return "\n".join(lines + [f"  note: {n}" for n in self.notes])
 
 

@@ -36,8 +36,11 @@ class NotYet(NameProblem):
 
 
 class Scope:
-    """The names at one line. ``which`` says whether earlier answers count as given or put right; ``choice`` picks one of
-    two readings of a local derivative; ``own_key`` is what the line itself defines, which it may not use."""
+    """The names at one line.
+
+    ``which`` says whether earlier answers count as given or put right; ``choice`` picks one of two readings of a local
+    derivative; ``own_key`` is what the line itself defines, which it may not use.
+    """
 
     def __init__(self, session: Session, which: str, counters: Mapping[str, int], own_key: Key = "", choice: int = 0,
                  meanings: Mapping[str, Meaning] | None = None) -> None:  # fmt: skip
@@ -166,10 +169,12 @@ class Scope:
 
 
 def key_of(answer: Answer, scope: Scope) -> Key:
-    """What a line defines, as a key: ``gradient h1``, ``local o a``, ``own s[2]``."""
+    """What a line defines, as a key: ``gradient h1``, ``local o a``, ``own s[2]``. Raises a `ModelError` where there is no
+    such thing."""
     target = answer.target
     assert target is not None
     if isinstance(target.meaning, Local):
+        local_derivatives(scope.reference, target.meaning.of, target.meaning.by)
         return f"local {target.meaning.of} {target.meaning.by}"
     if isinstance(target.meaning, Gradient) and answer.index is None:
         return f"gradient {target.meaning.row}"

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import same_shape
 from symbackprop.errors import ModelError, NameProblem
 from symbackprop.grade.formulas import Formula
 from symbackprop.grade.lines import Line
-from symbackprop.grade.naming import Dictionary, Gradient, Meaning
+from symbackprop.grade.naming import Dictionary, Gradient
+from symbackprop.grade.outcomes import Entry, Outcome
 from symbackprop.grade.reading import Answer, Reader, parsed
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.scope import GIVEN, MENDED, Key, NotYet, Scope, index_value, key_of
@@ -26,67 +26,19 @@ MAX_STEPS = 20_000
 MAX_PRODUCTS = 3
 
 
-@dataclass
-class Entry:
-    """One line at one value of the loop counters around it."""
+class Session:
+    """All lines of one person, for one reference.
 
-    answer: Answer
-    counters: Mapping[str, int]
-    key: Key = ""
-
-
-@dataclass
-class Outcome:
-    """What the answers to one quantity came to: rows with the person's own earlier answers, and with these put right.
-
-    Several rows are several readings of the same line. ``uses`` are the earlier answers that it reads, ``taken``
-    derivatives that it names without working them out. ``forms`` are the values of ``a = b = c``, all but the last.
+    ``fixed`` are dimensions that are numbers in the reference; ``assumed`` says which row's gradient a name of the person's
+    own is taken for.
     """
 
-    key: Key
-    entry: Entry
-    given: list[Node] = field(default_factory=list)
-    mended: list[Node] = field(default_factory=list)
-    forms: list[list[Node]] = field(default_factory=list)
-    error: ModelError | None = None
-    mended_error: ModelError | None = None
-    uses: set[Key] = field(default_factory=set)
-    taken: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    assumed: Gradient | None = None
-    reads: str = ""
-
-    @property
-    def meaning(self) -> Meaning | None:
-        """What the line answers; for a name of the person's own, what it is used as where that is clear."""
-        target = self.entry.answer.target
-        return self.assumed if target is None or target.meaning is None else target.meaning
-
-    @property
-    def row_name(self) -> str:
-        """The name of the row whose gradient this is."""
-        return self.assumed.row if self.assumed is not None else self.key.removeprefix("gradient ")
-
-    @property
-    def label(self) -> str:
-        """What the person calls it."""
-        target = self.entry.answer.target
-        index = self.key.partition("[")[2]
-        return (
-            self.key
-            if target is None
-            else f"{target.name}[{index}"
-            if index and target.meaning is None
-            else target.text
-        )
-
-
-class Session:
-    """All lines of one person, for one reference. ``fixed`` are dimensions that are numbers in the reference; ``assumed``
-    says which row's gradient a name of the person's own is taken for."""
-
-    def __init__(self, reference: Reference, fixed: Mapping[str, int] | None = None,
-                 assumed: Mapping[Key, str] | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        reference: Reference,
+        fixed: Mapping[str, int] | None = None,
+        assumed: Mapping[Key, str] | None = None,
+    ) -> None:
         self.reference, self.fixed = reference, dict(fixed or {})
         self.dictionary = Dictionary(reference)
         self.dictionary.known |= set(self.fixed)
@@ -127,23 +79,27 @@ class Session:
                 yield from self._entry(answers[line.number], counters)
 
     def _steps(self, line: Line, counters: Mapping[str, int]) -> range:
+        """The values of a loop's counter; none where its bounds cannot be read."""
         assert line.loop is not None
         scope = Scope(self, GIVEN, counters)
-        first, last = (index_value(parsed(t, index=True), scope) for t in (line.loop.start, line.loop.stop))
-        if abs(last - first) >= MAX_STEPS:
-            raise ModelError(f"a loop of {abs(last - first) + 1} steps is too long", f"line {line.number}")
+        try:
+            first, last = (index_value(parsed(t, index=True), scope) for t in (line.loop.start, line.loop.stop))
+            if abs(last - first) >= MAX_STEPS:
+                raise ModelError(f"a loop of {abs(last - first) + 1} steps is too long")
+        except ModelError as error:
+            self.unread.append(Answer(line.number, line.text, error=error))
+            return range(0)
         return range(first, last + 1) if first <= last else range(first, last - 1, -1)
 
     def _entry(self, answer: Answer, counters: Mapping[str, int]) -> Iterator[Entry]:
-        if answer.error is not None:
-            if answer not in self.unread:
-                self.unread.append(answer)
-            return
         try:
+            if answer.error is not None:
+                raise answer.error
             yield Entry(answer, counters, key_of(answer, Scope(self, GIVEN, counters)))
         except ModelError as error:
             answer.error = error
-            self.unread.append(answer)
+            if answer not in self.unread:
+                self.unread.append(answer)
 
     # -- evaluating
     def _run(self, waiting: Sequence[Entry]) -> None:
@@ -162,10 +118,6 @@ class Session:
 
     def _evaluate(self, entry: Entry, ahead: set[Key]) -> bool:
         """Evaluate one line; False when it has to wait for one in ``ahead``."""
-        answer = entry.answer
-        assert answer.target is not None
-        if answer.target.restated:
-            return self._restate(entry)
         outcome = Outcome(entry.key, entry)
         if entry.key in self.assumed:
             outcome.assumed = Gradient(self.assumed[entry.key])
@@ -175,12 +127,14 @@ class Session:
             if error.key in ahead:
                 return False
             outcome.error = outcome.mended_error = error
-        self._store(outcome)
+        if entry.target.restated:
+            self._restate(outcome)
+        else:
+            self._store(outcome)
         return True
 
     def _fill(self, outcome: Outcome) -> None:
-        answer = outcome.entry.answer
-        *others, last = answer.forms
+        *others, last = outcome.entry.answer.forms
         outcome.given, outcome.error = self._rows(last, outcome, GIVEN)
         outcome.mended, outcome.mended_error = self._rows(last, outcome, MENDED)
         outcome.forms = [self._rows(form, outcome, MENDED)[0] for form in others]
@@ -213,7 +167,7 @@ class Session:
         outcome.uses |= scope.uses
         outcome.taken += [t for t in scope.taken if t not in outcome.taken]
         outcome.notes += [n for n in formula.notes if n not in outcome.notes]
-        outcome.reads = unparsed(outcome.entry.answer.forms[-1], formula.signs)
+        outcome.reads = unparsed(outcome.entry.form, formula.signs)
 
     def _added(self, row: Node, outcome: Outcome, which: str) -> Node:
         """``+=`` adds to what the same name holds so far."""
@@ -225,28 +179,19 @@ class Session:
         return so_far[0] + row if so_far else row
 
     def _store(self, outcome: Outcome) -> None:
-        if self.times[outcome.key] > 1 and outcome.key in self.outcomes and not outcome.entry.answer.adds:
-            if not outcome.entry.counters:
-                outcome.notes.append(
-                    f"{outcome.entry.answer.target.text} is given more than once; the last line counts"
-                )  # type: ignore[union-attr]
+        entry = outcome.entry
+        if outcome.key in self.outcomes and not entry.answer.adds and not entry.counters:
+            outcome.notes.append(f"{entry.target.text} is given more than once; the last line counts")
         self.outcomes[outcome.key] = outcome
 
-    def _restate(self, entry: Entry) -> bool:
+    def _restate(self, outcome: Outcome) -> None:
         """A line that repeats an equation of the model: it has to be that equation."""
-        outcome = Outcome(entry.key, entry)
-        row = self.reference.rows[entry.answer.target.name]  # type: ignore[union-attr]
-        try:
-            rows, error = self._rows(entry.answer.forms[-1], outcome, GIVEN)
-        except NotYet as problem:
-            rows, error = [], problem
-        if error is not None or not rows or not same_shape(rows[0].shape, row.shape):
-            entry.answer.error = error or NameProblem(f"{entry.answer.target.name} is the model's own name")  # type: ignore[union-attr]
-            self.unread.append(entry.answer)
+        entry, row = outcome.entry, self.reference.rows[outcome.entry.target.name]
+        if outcome.given and same_shape(outcome.given[0].shape, row.shape):
+            self.restated.append((entry.answer, outcome.given[0] is row))
         else:
-            entry.answer.forms = entry.answer.forms[-1:]
-            self.restated.append((entry.answer, rows[0] is row))
-        return True
+            entry.answer.error = outcome.error or NameProblem(f"{entry.target.name} is the model's own name")
+            self.unread.append(entry.answer)
 
     # -- what the scope asks
     def meant(self, outcome: Outcome) -> Node | None:

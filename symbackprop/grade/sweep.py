@@ -1,13 +1,13 @@
 """The reverse sweep in numbers, so that one link of the chain rule can be replaced by a mistake.
 
-`Backward` passes numbers through the same branches as the derivation. A `Swap` replaces what one edge hands back; the
+`Backward` passes numbers through the same branches as the derivation. A swap replaces what one edge hands back; the
 gradients of all rows below it follow as they would have for a person who made that mistake.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
 
-Swap: TypeAlias = Callable[["Backward", Edge, Array], Array]
+Swaps: TypeAlias = Mapping[Edge, Callable[[Any, Edge, Array], Array]]
 
 
 class Backward:
@@ -32,7 +32,7 @@ class Backward:
         self._links: dict[tuple[Edge, tuple[int, ...]], tuple[Node, Node]] = {}
         self._locals: dict[Edge, Array] = {}
 
-    def gradient(self, swaps: Mapping[Edge, Swap]) -> Array:
+    def gradient(self, swaps: Swaps) -> Array:
         """∂L/∂target when the edges in ``swaps`` hand back something else than they should."""
         changed: dict[int, Array] = {}
         with np.errstate(all="ignore"):
@@ -47,7 +47,7 @@ class Backward:
         return self.point.value(self.reference.gradient(row))
 
     def _settled(
-        self, row: Node, edges: Sequence[Edge], swaps: Mapping[Edge, Swap], changed: dict[int, Array]
+        self, row: Node, edges: Sequence[Edge], swaps: Swaps, changed: dict[int, Array]
     ) -> Array:
         total: Array = sum(
             (self.point.value(p.value) for p in self.reference.parts[row.id] if p.consumer is None),

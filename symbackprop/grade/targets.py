@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from symbackprop.errors import NameProblem, SyntaxProblem
 from symbackprop.grade.marks import NAME, Mark, closing, shown
+from symbackprop.grade.mathematics import indexed_name
 from symbackprop.grade.naming import Dictionary, Gradient, Local, Meaning
-from symbackprop.grade.slips import indexed_name
 
 
 @dataclass(frozen=True)

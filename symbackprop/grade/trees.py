@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass
 import sympy as sp
 
 from symbackprop.core.notation import number_text
-from symbackprop.grade.slips import PRIME
+from symbackprop.grade.passes import PRIME
 from symbackprop.model.text import tree
 
 _LEVEL = {"+": 10, "-": 10, "*": 20, "/": 20, "@": 20}
@@ -108,3 +108,12 @@ def shown_name(name: str) -> str:
     if separator:
         return f"{above}/d{below}"
     return f"dL/d{name[4:]}" if name.startswith("dL__") else name
+
+
+def count_nodes(expr: object) -> int:
+    """How many parts a formula has."""
+    if isinstance(expr, tuple):
+        return sum(count_nodes(part) for part in expr)
+    if is_dataclass(expr):
+        return 1 + sum(count_nodes(getattr(expr, field.name)) for field in fields(expr))
+    return 0
