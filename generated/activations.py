@@ -12,8 +12,8 @@ MODEL = """\
 # summary: the activation functions, each on an input of its own, derivatives in terms of cached values
 # source: USC CSCI 544, lecture 8; Stanford CS224N, lecture 3
 # tags: vector, layer, activations, lecture-b, lecture-c
-# note: tanh(z) = 2 sigma(2z) - 1
-# note: sigma'(z) = sigma(z) (1 - sigma(z)) = sigma(z) sigma(-z)
+# note: tanh(z) = 2σ(2z) − 1
+# note: σ′(z) = σ(z)(1 − σ(z)) = σ(z)σ(−z)
 dim N, D, M
 input z_logistic: N, z_tanh: N, z_relu: N, z_leaky: N, z_prelu: N, z_elu: N, z_softplus: N
 input z_gelu: N, z_gelu_s: N, z_gelu_t: N, z_silu: N, z_swish: N, z_mish: N
@@ -229,7 +229,7 @@ def backward(cache, upstream):
     # dz_prelu = da_prelu ⊙ (alpha ⊙ (1 − t4) + t4)   N
     dz_prelu = da_prelu * (alpha * (1 - t4.astype(dtype)) + t4.astype(dtype))
     # dalpha = sum(da_prelu ⊙ z_prelu ⊙ (1 − t4))
-    dalpha = np.sum(da_prelu * z_prelu * (1 - t4.astype(dtype)))
+    dalpha = (da_prelu * z_prelu * (1 - t4.astype(dtype))).sum()
     # dz_leaky = da_leaky ⊙ (0.01 + 99 · (z_leaky > 0) / 100)   N
     dz_leaky = da_leaky * (0.01 + 0.99 * (z_leaky > 0).astype(dtype))
     dz_relu = da_relu * (z_relu > 0)                  # dz_relu = da_relu ⊙ (z_relu > 0)   N
@@ -336,17 +336,17 @@ def read(params, data):
     given = {**params, **data}
     shapes = {**PARAMS, **DATA}
     arrays = {name: as_array(name, given[name]) for name in shapes}
-    sizes = {}
-    bind_sizes(arrays, shapes, sizes)
+    check_ranks(arrays, shapes)
+    sizes = {"D": arrays["W"].shape[0], "M": arrays["W"].shape[1], "N": arrays["z_logistic"].shape[0]}
     check_shapes(arrays, shapes, sizes)
-    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
-    dtypes = {}
+    dtypes = float_dtypes(given)
+    dtype = computing_dtype(dtypes, DTYPE)
     for name, array in arrays.items():
         if name in INTEGERS:
             check_range(name, array, INTEGERS[name], sizes)
             arrays[name] = as_integers(name, array)[()]
         else:
-            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            dtypes.setdefault(name, dtype)
             arrays[name] = array.astype(dtype, copy=False)[()]
     return arrays, sizes, dtype, dtypes
 
@@ -380,14 +380,15 @@ def as_integers(name, array):
     return array.astype(np.intp)
 
 
-def is_float(value):
-    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
+    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(arrays, given, integers, default):
-    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
-    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
+    kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
@@ -398,14 +399,11 @@ def misfit(name, array, shape, sizes):
     return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
 
 
-def bind_sizes(arrays, shapes, sizes):
-    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+def check_ranks(arrays, shapes):
+    """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
-            raise misfit(name, arrays[name], shape, sizes)
-        for dim, size in zip(shape, arrays[name].shape):
-            if isinstance(dim, str) and dim.isidentifier():
-                sizes.setdefault(dim, size)
+            raise misfit(name, arrays[name], shape, {})
 
 
 def check_shapes(arrays, shapes, sizes):

@@ -40,7 +40,7 @@ def forward(params, data):
     Z1 = X @ W1 + b1                                  # Z1 = X W1 + b1   N×H
     A1 = sigmoid(Z1)                                  # A1 = sigmoid(Z1)   N×H
     R = A1 @ W2 + b2                                  # R = A1 W2 + b2   N×D
-    L = np.sum(np.sum((R - X) ** 2, axis=1)) / N / 2  # L = mean(sum((R − X)², axis=-1)) / 2
+    L = ((R - X) ** 2).sum(axis=1).sum() / N / 2      # L = mean(sum((R − X)², axis=-1)) / 2
     cache = {"R": R, "X": X, "W2": W2, "A1": A1, "N": N, "dtypes": dtypes}
     return dtype.type(L), cache
 
@@ -54,11 +54,11 @@ def backward(cache, upstream=1.0):
     N = cache["N"]
     dR = (R - X) / N                                  # dR = (R − X) / N   N×D
     dW2 = A1.T @ dR                                   # dW2 = A1ᵀ dR   H×D
-    db2 = np.sum(dR, axis=0)                          # db2 = sum(dR, axis=0)   D
+    db2 = dR.sum(axis=0)                              # db2 = sum(dR, axis=0)   D
     dA1 = dR @ W2.T                                   # dA1 = dR W2ᵀ   N×H
     dZ1 = dA1 * A1 * (1 - A1)                         # dZ1 = dA1 ⊙ A1 ⊙ (1 − A1)   N×H
     dW1 = X.T @ dZ1                                   # dW1 = Xᵀ dZ1   D×H
-    db1 = np.sum(dZ1, axis=0)                         # db1 = sum(dZ1, axis=0)   H
+    db1 = dZ1.sum(axis=0)                             # db1 = sum(dZ1, axis=0)   H
     grads = {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2}
     return scaled(grads, cache["dtypes"], upstream)
 
@@ -81,7 +81,7 @@ def outputs(params, data):
     Z1 = X @ W1 + b1                                  # Z1 = X W1 + b1   N×H
     A1 = sigmoid(Z1)                                  # A1 = sigmoid(Z1)   N×H
     R = A1 @ W2 + b2                                  # R = A1 W2 + b2   N×D
-    L = np.sum(np.sum((R - X) ** 2, axis=1)) / N / 2  # L = mean(sum((R − X)², axis=-1)) / 2
+    L = ((R - X) ** 2).sum(axis=1).sum() / N / 2      # L = mean(sum((R − X)², axis=-1)) / 2
     return {"Z1": Z1, "A1": A1, "R": R, "L": L}
 
 
@@ -104,17 +104,17 @@ def read(params, data):
     given = {**params, **data}
     shapes = {**PARAMS, **DATA}
     arrays = {name: as_array(name, given[name]) for name in shapes}
-    sizes = {}
-    bind_sizes(arrays, shapes, sizes)
+    check_ranks(arrays, shapes)
+    sizes = {"D": arrays["W1"].shape[0], "H": arrays["W1"].shape[1], "N": arrays["X"].shape[0]}
     check_shapes(arrays, shapes, sizes)
-    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
-    dtypes = {}
+    dtypes = float_dtypes(given)
+    dtype = computing_dtype(dtypes, DTYPE)
     for name, array in arrays.items():
         if name in INTEGERS:
             check_range(name, array, INTEGERS[name], sizes)
             arrays[name] = as_integers(name, array)[()]
         else:
-            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            dtypes.setdefault(name, dtype)
             arrays[name] = array.astype(dtype, copy=False)[()]
     return arrays, sizes, dtype, dtypes
 
@@ -148,14 +148,15 @@ def as_integers(name, array):
     return array.astype(np.intp)
 
 
-def is_float(value):
-    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
+    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(arrays, given, integers, default):
-    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
-    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
+    kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
@@ -166,14 +167,11 @@ def misfit(name, array, shape, sizes):
     return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
 
 
-def bind_sizes(arrays, shapes, sizes):
-    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+def check_ranks(arrays, shapes):
+    """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
-            raise misfit(name, arrays[name], shape, sizes)
-        for dim, size in zip(shape, arrays[name].shape):
-            if isinstance(dim, str) and dim.isidentifier():
-                sizes.setdefault(dim, size)
+            raise misfit(name, arrays[name], shape, {})
 
 
 def check_shapes(arrays, shapes, sizes):
@@ -211,7 +209,7 @@ def sigmoid(x):
 
 def scaled(grads, dtypes, upstream):
     """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
-    if np.ndim(upstream) != 0:
+    if not isinstance(upstream, float) and np.ndim(upstream) != 0:
         raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
     if upstream != 1:
         grads = {name: grad * upstream for name, grad in grads.items()}

@@ -56,18 +56,18 @@ def forward(params, data):
     A1 = np.maximum(Z1, 0)                            # A1 = relu(Z1)   N×8×8×K
     a = unfold(A1, 1, 2, 2)                           # a = unfold(A1, 2, axis=1, stride=2)   N×4×2×8×K
     b = unfold(a, 3, 2, 2)                            # b = unfold(a, 2, axis=3, stride=2)   N×4×2×4×2×K
-    P1 = np.max(b, axis=(2, 4))                       # P1 = max(b, axis=(2, 4))   N×4×4×K
+    P1 = b.max(axis=(2, 4))                           # P1 = max(b, axis=(2, 4))   N×4×4×K
     Z2 = conv2d(P1, W2, (1, 1), (1, 1), (4, 4)) + b2  # Z2 = conv2d(P1, W2, padding=1) + b2   N×4×4×M
     A2 = np.maximum(Z2, 0)                            # A2 = relu(Z2)   N×4×4×M
     c = unfold(A2, 1, 2, 2)                           # c = unfold(A2, 2, axis=1, stride=2)   N×2×2×4×M
     d = unfold(c, 3, 2, 2)                            # d = unfold(c, 2, axis=3, stride=2)   N×2×2×2×2×M
-    P2 = np.max(d, axis=(2, 4))                       # P2 = max(d, axis=(2, 4))   N×2×2×M
+    P2 = d.max(axis=(2, 4))                           # P2 = max(d, axis=(2, 4))   N×2×2×M
     F = P2.reshape(N, 4 * M)                          # F = reshape(P2, (N, 4*M))   N×(4*M)
     Z3 = F @ W3 + b3                                  # Z3 = F W3 + b3   N×H
     A3 = np.maximum(Z3, 0)                            # A3 = relu(Z3)   N×H
     Z4 = A3 @ W4 + b4                                 # Z4 = A3 W4 + b4   N×C
     p, t1 = softmax_logsumexp(Z4, axis=1)             # p = softmax(Z4)   N×C
-    L = np.sum(t1 - Z4[np.arange(N), y]) / N          # L = mean(cross_entropy(Z4, y))
+    L = (t1 - Z4[np.arange(N), y]).sum() / N          # L = mean(cross_entropy(Z4, y))
     cache = {
         "X": X, "p": p, "y": y, "W4": W4, "Z3": Z3, "W3": W3, "d": d, "P2": P2, "Z2": Z2, "W2": W2, "b": b,
         "P1": P1, "Z1": Z1, "F": F, "A3": A3, "N": N, "M": M, "dtype": dtype, "dtypes": dtypes,
@@ -98,35 +98,35 @@ def backward(cache, upstream=1.0):
     at = np.arange(N), y                              # the entry of every row that the one-hot array marks
     dZ4[at] = (p[at] - 1) / N
     dW4 = A3.T @ dZ4                                  # dW4 = A3ᵀ dZ4   H×C
-    db4 = np.sum(dZ4, axis=0)                         # db4 = sum(dZ4, axis=0)   C
+    db4 = dZ4.sum(axis=0)                             # db4 = sum(dZ4, axis=0)   C
     dA3 = dZ4 @ W4.T                                  # dA3 = dZ4 W4ᵀ   N×H
     dZ3 = dA3 * (Z3 > 0)                              # dZ3 = dA3 ⊙ (Z3 > 0)   N×H
     dW3 = F.T @ dZ3                                   # dW3 = Fᵀ dZ3   (4*M)×H
-    db3 = np.sum(dZ3, axis=0)                         # db3 = sum(dZ3, axis=0)   H
+    db3 = dZ3.sum(axis=0)                             # db3 = sum(dZ3, axis=0)   H
     dF = dZ3 @ W3.T                                   # dF = dZ3 W3ᵀ   N×(4*M)
     dP2 = dF.reshape(N, 2, 2, M)                      # dP2 = reshape(dF, (N, 2, 2, M))   N×2×2×M
     # t2 = d == reshape(P2, (N, 2, 1, 2, 1, M))   N×2×2×2×2×M
     t2 = d == P2[:, :, None, :, None, :]
     # dd = reshape(dP2, (N, 2, 1, 2, 1, M)) ⊙ t2 / sum(t2, axis=(2, 4), keepdims=True)   N×2×2×2×2×M
-    dd = dP2[:, :, None, :, None, :] * t2 / np.sum(t2.astype(dtype), axis=(2, 4), keepdims=True)
+    dd = dP2[:, :, None, :, None, :] * t2 / t2.astype(dtype).sum(axis=(2, 4), keepdims=True)
     dc = fold(dd, 3, 4, 2)                            # dc = fold(dd, 4, axis=3, stride=2)   N×2×2×4×M
     dA2 = fold(dc, 1, 4, 2)                           # dA2 = fold(dc, 4, axis=1, stride=2)   N×4×4×M
     dZ2 = dA2 * (Z2 > 0)                              # dZ2 = dA2 ⊙ (Z2 > 0)   N×4×4×M
     # dW2 = conv2d_kernel(P1, dZ2, (3, 3), padding=1)   3×3×K×M
     dW2 = conv2d_kernel(P1, dZ2, (1, 1), (1, 1), (3, 3))
-    db2 = np.sum(dZ2, axis=(0, 1, 2))                 # db2 = sum(dZ2, axis=(0, 1, 2))   M
+    db2 = dZ2.sum(axis=(0, 1, 2))                     # db2 = sum(dZ2, axis=(0, 1, 2))   M
     # dP1 = conv2d_input(dZ2, W2, (4, 4), padding=1)   N×4×4×K
     dP1 = conv2d_input(dZ2, W2, (1, 1), (1, 1), (4, 4))
     # t3 = b == reshape(P1, (N, 4, 1, 4, 1, K))   N×4×2×4×2×K
     t3 = b == P1[:, :, None, :, None, :]
     # db = reshape(dP1, (N, 4, 1, 4, 1, K)) ⊙ t3 / sum(t3, axis=(2, 4), keepdims=True)   N×4×2×4×2×K
-    db = dP1[:, :, None, :, None, :] * t3 / np.sum(t3.astype(dtype), axis=(2, 4), keepdims=True)
+    db = dP1[:, :, None, :, None, :] * t3 / t3.astype(dtype).sum(axis=(2, 4), keepdims=True)
     da = fold(db, 3, 8, 2)                            # da = fold(db, 8, axis=3, stride=2)   N×4×2×8×K
     dA1 = fold(da, 1, 8, 2)                           # dA1 = fold(da, 8, axis=1, stride=2)   N×8×8×K
     dZ1 = dA1 * (Z1 > 0)                              # dZ1 = dA1 ⊙ (Z1 > 0)   N×8×8×K
     # dW1 = conv2d_kernel(X, dZ1, (3, 3), padding=1)   3×3×1×K
     dW1 = conv2d_kernel(X, dZ1, (1, 1), (1, 1), (3, 3))
-    db1 = np.sum(dZ1, axis=(0, 1, 2))                 # db1 = sum(dZ1, axis=(0, 1, 2))   K
+    db1 = dZ1.sum(axis=(0, 1, 2))                     # db1 = sum(dZ1, axis=(0, 1, 2))   K
     grads = {"W1": dW1, "b1": db1, "W2": dW2, "b2": db2, "W3": dW3, "b3": db3, "W4": dW4, "b4": db4}
     return scaled(grads, cache["dtypes"], upstream)
 
@@ -155,17 +155,17 @@ def outputs(params, data):
     A1 = np.maximum(Z1, 0)                            # A1 = relu(Z1)   N×8×8×K
     a = unfold(A1, 1, 2, 2)                           # a = unfold(A1, 2, axis=1, stride=2)   N×4×2×8×K
     b = unfold(a, 3, 2, 2)                            # b = unfold(a, 2, axis=3, stride=2)   N×4×2×4×2×K
-    P1 = np.max(b, axis=(2, 4))                       # P1 = max(b, axis=(2, 4))   N×4×4×K
+    P1 = b.max(axis=(2, 4))                           # P1 = max(b, axis=(2, 4))   N×4×4×K
     Z2 = conv2d(P1, W2, (1, 1), (1, 1), (4, 4)) + b2  # Z2 = conv2d(P1, W2, padding=1) + b2   N×4×4×M
     A2 = np.maximum(Z2, 0)                            # A2 = relu(Z2)   N×4×4×M
     c = unfold(A2, 1, 2, 2)                           # c = unfold(A2, 2, axis=1, stride=2)   N×2×2×4×M
     d = unfold(c, 3, 2, 2)                            # d = unfold(c, 2, axis=3, stride=2)   N×2×2×2×2×M
-    P2 = np.max(d, axis=(2, 4))                       # P2 = max(d, axis=(2, 4))   N×2×2×M
+    P2 = d.max(axis=(2, 4))                           # P2 = max(d, axis=(2, 4))   N×2×2×M
     F = P2.reshape(N, 4 * M)                          # F = reshape(P2, (N, 4*M))   N×(4*M)
     Z3 = F @ W3 + b3                                  # Z3 = F W3 + b3   N×H
     A3 = np.maximum(Z3, 0)                            # A3 = relu(Z3)   N×H
     Z4 = A3 @ W4 + b4                                 # Z4 = A3 W4 + b4   N×C
-    L = np.sum(logsumexp(Z4, axis=1) - Z4[np.arange(N), y]) / N  # L = mean(cross_entropy(Z4, y))
+    L = (logsumexp(Z4, axis=1) - Z4[np.arange(N), y]).sum() / N  # L = mean(cross_entropy(Z4, y))
     return {
         "Z1": Z1, "A1": A1, "P1": P1, "Z2": Z2, "A2": A2, "P2": P2, "F": F, "Z3": Z3, "A3": A3, "Z4": Z4,
         "L": L,
@@ -195,18 +195,21 @@ def read(params, data):
     given = {**params, **data}
     shapes = {**PARAMS, **DATA}
     arrays = {name: as_array(name, given[name]) for name in shapes}
-    sizes = {}
-    bind_sizes(arrays, shapes, sizes)
+    check_ranks(arrays, shapes)
+    sizes = {
+        "K": arrays["W1"].shape[3], "M": arrays["W2"].shape[3], "H": arrays["W3"].shape[1],
+        "C": arrays["W4"].shape[1], "N": arrays["X"].shape[0],
+    }
     sizes["4*M"] = 4 * sizes["M"]
     check_shapes(arrays, shapes, sizes)
-    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
-    dtypes = {}
+    dtypes = float_dtypes(given)
+    dtype = computing_dtype(dtypes, DTYPE)
     for name, array in arrays.items():
         if name in INTEGERS:
             check_range(name, array, INTEGERS[name], sizes)
             arrays[name] = as_integers(name, array)[()]
         else:
-            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            dtypes.setdefault(name, dtype)
             arrays[name] = array.astype(dtype, copy=False)[()]
     return arrays, sizes, dtype, dtypes
 
@@ -240,14 +243,15 @@ def as_integers(name, array):
     return array.astype(np.intp)
 
 
-def is_float(value):
-    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
+    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(arrays, given, integers, default):
-    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
-    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
+    kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
@@ -258,14 +262,11 @@ def misfit(name, array, shape, sizes):
     return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
 
 
-def bind_sizes(arrays, shapes, sizes):
-    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+def check_ranks(arrays, shapes):
+    """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
-            raise misfit(name, arrays[name], shape, sizes)
-        for dim, size in zip(shape, arrays[name].shape):
-            if isinstance(dim, str) and dim.isidentifier():
-                sizes.setdefault(dim, size)
+            raise misfit(name, arrays[name], shape, {})
 
 
 def check_shapes(arrays, shapes, sizes):
@@ -295,24 +296,29 @@ def chosen(dims, defaults, needed):
     return [int(size) for size in found.values()]
 
 
+def largest(a, axis):
+    """The largest entry along an axis, which stays with size 1; 0 where that is infinite."""
+    top = a.max(axis=axis, keepdims=True)
+    finite = np.isfinite(top)
+    return top if finite.all() else np.where(finite, top, 0)
+
+
 def logsumexp(a, axis, keepdims=False):
     """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows."""
-    top = np.max(a, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0)
-    total = np.log(np.sum(np.exp(a - top), axis=axis, keepdims=True)) + top
-    return total if keepdims else np.squeeze(total, axis=axis)
+    top = largest(a, axis)
+    total = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top
+    return total if keepdims else total.squeeze(axis)
 
 
 def softmax_logsumexp(a, axis, keepdims=False):
     """softmax(a) and logsumexp(a) from the same exponentials."""
-    top = np.max(a, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0)
+    top = largest(a, axis)
     e = a - top
     np.exp(e, out=e)
-    total = np.sum(e, axis=axis, keepdims=True)
+    total = e.sum(axis=axis, keepdims=True)
     e /= total
-    log_total = np.log(total) + top
-    return e, log_total if keepdims else np.squeeze(log_total, axis=axis)
+    total = np.log(total) + top
+    return e, total if keepdims else total.squeeze(axis)
 
 
 def unfold(a, axis, width, stride):
@@ -375,7 +381,7 @@ def conv2d_kernel(x, y, stride, padding, size):
 
 def scaled(grads, dtypes, upstream):
     """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
-    if np.ndim(upstream) != 0:
+    if not isinstance(upstream, float) and np.ndim(upstream) != 0:
         raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
     if upstream != 1:
         grads = {name: grad * upstream for name, grad in grads.items()}

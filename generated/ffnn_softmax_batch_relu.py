@@ -43,7 +43,7 @@ def forward(params, data):
     h = np.maximum(z, 0)                              # h = relu(z)   N×H
     s = h @ U                                         # s = h U   N×C
     y_hat, t1 = softmax_logsumexp(s, axis=1)          # y_hat = softmax(s)   N×C
-    L = np.sum(t1 - s[np.arange(N), y]) / N           # L = mean(cross_entropy(s, y))
+    L = (t1 - s[np.arange(N), y]).sum() / N           # L = mean(cross_entropy(s, y))
     cache = {"y_hat": y_hat, "y": y, "U": U, "z": z, "X": X, "h": h, "N": N, "dtypes": dtypes}
     return dtype.type(L), cache
 
@@ -64,7 +64,7 @@ def backward(cache, upstream=1.0):
     dh = ds @ U.T                                     # dh = ds Uᵀ   N×H
     dz = dh * (z > 0)                                 # dz = dh ⊙ (z > 0)   N×H
     dW = X.T @ dz                                     # dW = Xᵀ dz   D×H
-    db = np.sum(dz, axis=0)                           # db = sum(dz, axis=0)   H
+    db = dz.sum(axis=0)                               # db = sum(dz, axis=0)   H
     grads = {"W": dW, "b": db, "U": dU}
     return scaled(grads, cache["dtypes"], upstream)
 
@@ -88,7 +88,7 @@ def outputs(params, data):
     h = np.maximum(z, 0)                              # h = relu(z)   N×H
     s = h @ U                                         # s = h U   N×C
     y_hat, t1 = softmax_logsumexp(s, axis=1)          # y_hat = softmax(s)   N×C
-    L = np.sum(t1 - s[np.arange(N), y]) / N           # L = mean(cross_entropy(s, y))
+    L = (t1 - s[np.arange(N), y]).sum() / N           # L = mean(cross_entropy(s, y))
     return {"z": z, "h": h, "s": s, "y_hat": y_hat, "L": L}
 
 
@@ -110,17 +110,20 @@ def read(params, data):
     given = {**params, **data}
     shapes = {**PARAMS, **DATA}
     arrays = {name: as_array(name, given[name]) for name in shapes}
-    sizes = {}
-    bind_sizes(arrays, shapes, sizes)
+    check_ranks(arrays, shapes)
+    sizes = {
+        "D": arrays["W"].shape[0], "H": arrays["W"].shape[1], "C": arrays["U"].shape[1],
+        "N": arrays["X"].shape[0],
+    }
     check_shapes(arrays, shapes, sizes)
-    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
-    dtypes = {}
+    dtypes = float_dtypes(given)
+    dtype = computing_dtype(dtypes, DTYPE)
     for name, array in arrays.items():
         if name in INTEGERS:
             check_range(name, array, INTEGERS[name], sizes)
             arrays[name] = as_integers(name, array)[()]
         else:
-            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            dtypes.setdefault(name, dtype)
             arrays[name] = array.astype(dtype, copy=False)[()]
     return arrays, sizes, dtype, dtypes
 
@@ -154,14 +157,15 @@ def as_integers(name, array):
     return array.astype(np.intp)
 
 
-def is_float(value):
-    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
+    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(arrays, given, integers, default):
-    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
-    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
+    kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
@@ -172,14 +176,11 @@ def misfit(name, array, shape, sizes):
     return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
 
 
-def bind_sizes(arrays, shapes, sizes):
-    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+def check_ranks(arrays, shapes):
+    """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
-            raise misfit(name, arrays[name], shape, sizes)
-        for dim, size in zip(shape, arrays[name].shape):
-            if isinstance(dim, str) and dim.isidentifier():
-                sizes.setdefault(dim, size)
+            raise misfit(name, arrays[name], shape, {})
 
 
 def check_shapes(arrays, shapes, sizes):
@@ -209,21 +210,27 @@ def chosen(dims, defaults, needed):
     return [int(size) for size in found.values()]
 
 
+def largest(a, axis):
+    """The largest entry along an axis, which stays with size 1; 0 where that is infinite."""
+    top = a.max(axis=axis, keepdims=True)
+    finite = np.isfinite(top)
+    return top if finite.all() else np.where(finite, top, 0)
+
+
 def softmax_logsumexp(a, axis, keepdims=False):
     """softmax(a) and logsumexp(a) from the same exponentials."""
-    top = np.max(a, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0)
+    top = largest(a, axis)
     e = a - top
     np.exp(e, out=e)
-    total = np.sum(e, axis=axis, keepdims=True)
+    total = e.sum(axis=axis, keepdims=True)
     e /= total
-    log_total = np.log(total) + top
-    return e, log_total if keepdims else np.squeeze(log_total, axis=axis)
+    total = np.log(total) + top
+    return e, total if keepdims else total.squeeze(axis)
 
 
 def scaled(grads, dtypes, upstream):
     """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
-    if np.ndim(upstream) != 0:
+    if not isinstance(upstream, float) and np.ndim(upstream) != 0:
         raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
     if upstream != 1:
         grads = {name: grad * upstream for name, grad in grads.items()}

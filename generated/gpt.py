@@ -90,28 +90,28 @@ def forward(params, data):
     X0 = E[words] + P                                 # X0 = E[words] + P   N×T×(d*h)
     t4 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t4 = causal_mask(T)   T×T
     # c_2 = X0 − mean(X0, axis=-1, keepdims=True)   N×T×(d*h)
-    c_2 = X0 - np.sum(X0, axis=2, keepdims=True) / (d * h)
+    c_2 = X0 - X0.sum(axis=2, keepdims=True) / (d * h)
     # v = mean(c_2², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v = np.sum(c_2 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    v = (c_2 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
     a = c_2 / s                                       # a = c_2 / s   N×T×(d*h)
     A1 = ga1 * a + ca1                                # A1 = ga1 ⊙ a + ca1   N×T×(d*h)
     # Q1 = transpose(reshape(A1 W_q1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    Q1 = np.transpose((A1.reshape(N * T, d * h) @ W_q1).reshape(N, T, h, d), (0, 2, 1, 3))
+    Q1 = (A1.reshape(N * T, d * h) @ W_q1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K1 = transpose(reshape(A1 W_k1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    K1 = np.transpose((A1.reshape(N * T, d * h) @ W_k1).reshape(N, T, h, d), (0, 2, 1, 3))
-    b = Q1 @ np.swapaxes(K1, -1, -2) / d ** 0.5       # b = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
-    S = np.where(t4, b, -np.inf)                      # S = where(t4, b, -oo)   N×h×T×T
+    K1 = (A1.reshape(N * T, d * h) @ W_k1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
+    b = Q1 @ K1.swapaxes(-1, -2) / d ** 0.5           # b = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
+    S = np.where(t4, b, -np.inf)                      # S = where(t4, b, -inf)   N×h×T×T
     P_2 = softmax(S, axis=3)                          # P_2 = softmax(S)   N×h×T×T
     # S1 = transpose(reshape(A1 W_v1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    S1 = np.transpose((A1.reshape(N * T, d * h) @ W_v1).reshape(N, T, h, d), (0, 2, 1, 3))
+    S1 = (A1.reshape(N * T, d * h) @ W_v1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # e = reshape(transpose(P_2 S1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    e = np.transpose(P_2 @ S1, (0, 2, 1, 3)).reshape(N, T, d * h)
+    e = (P_2 @ S1).transpose(0, 2, 1, 3).reshape(N, T, d * h)
     Y1 = X0 + (e.reshape(N * T, d * h) @ W_o1).reshape(N, T, d * h)  # Y1 = X0 + e W_o1   N×T×(d*h)
     # c_3 = Y1 − mean(Y1, axis=-1, keepdims=True)   N×T×(d*h)
-    c_3 = Y1 - np.sum(Y1, axis=2, keepdims=True) / (d * h)
+    c_3 = Y1 - Y1.sum(axis=2, keepdims=True) / (d * h)
     # v_2 = mean(c_3², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_2 = np.sum(c_3 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    v_2 = (c_3 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
     k = c_3 / s_2                                     # k = c_3 / s_2   N×T×(d*h)
     M1 = gb1 * k + cb1                                # M1 = gb1 ⊙ k + cb1   N×T×(d*h)
@@ -120,28 +120,28 @@ def forward(params, data):
     p = m * Phi                                       # p = m ⊙ Phi   N×T×F
     X1 = Y1 + (p.reshape(N * T, F) @ W_d1).reshape(N, T, d * h) + b_d1  # X1 = Y1 + p W_d1 + b_d1   N×T×(d*h)
     # c_4 = X1 − mean(X1, axis=-1, keepdims=True)   N×T×(d*h)
-    c_4 = X1 - np.sum(X1, axis=2, keepdims=True) / (d * h)
+    c_4 = X1 - X1.sum(axis=2, keepdims=True) / (d * h)
     # v_3 = mean(c_4², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_3 = np.sum(c_4 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    v_3 = (c_4 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s_3 = np.sqrt(v_3)                                # s_3 = sqrt(v_3)   N×T×1
     q = c_4 / s_3                                     # q = c_4 / s_3   N×T×(d*h)
     A2 = ga2 * q + ca2                                # A2 = ga2 ⊙ q + ca2   N×T×(d*h)
     # Q2 = transpose(reshape(A2 W_q2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    Q2 = np.transpose((A2.reshape(N * T, d * h) @ W_q2).reshape(N, T, h, d), (0, 2, 1, 3))
+    Q2 = (A2.reshape(N * T, d * h) @ W_q2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K2 = transpose(reshape(A2 W_k2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    K2 = np.transpose((A2.reshape(N * T, d * h) @ W_k2).reshape(N, T, h, d), (0, 2, 1, 3))
-    r = Q2 @ np.swapaxes(K2, -1, -2) / d ** 0.5       # r = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
-    S_3 = np.where(t4, r, -np.inf)                    # S_3 = where(t4, r, -oo)   N×h×T×T
+    K2 = (A2.reshape(N * T, d * h) @ W_k2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
+    r = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5           # r = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
+    S_3 = np.where(t4, r, -np.inf)                    # S_3 = where(t4, r, -inf)   N×h×T×T
     P_3 = softmax(S_3, axis=3)                        # P_3 = softmax(S_3)   N×h×T×T
     # S2 = transpose(reshape(A2 W_v2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    S2 = np.transpose((A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d), (0, 2, 1, 3))
+    S2 = (A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # u = reshape(transpose(P_3 S2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    u = np.transpose(P_3 @ S2, (0, 2, 1, 3)).reshape(N, T, d * h)
+    u = (P_3 @ S2).transpose(0, 2, 1, 3).reshape(N, T, d * h)
     Y2 = X1 + (u.reshape(N * T, d * h) @ W_o2).reshape(N, T, d * h)  # Y2 = X1 + u W_o2   N×T×(d*h)
     # c_5 = Y2 − mean(Y2, axis=-1, keepdims=True)   N×T×(d*h)
-    c_5 = Y2 - np.sum(Y2, axis=2, keepdims=True) / (d * h)
+    c_5 = Y2 - Y2.sum(axis=2, keepdims=True) / (d * h)
     # v_4 = mean(c_5², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_4 = np.sum(c_5 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    v_4 = (c_5 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s_4 = np.sqrt(v_4)                                # s_4 = sqrt(v_4)   N×T×1
     z = c_5 / s_4                                     # z = c_5 / s_4   N×T×(d*h)
     M2 = gb2 * z + cb2                                # M2 = gb2 ⊙ z + cb2   N×T×(d*h)
@@ -151,16 +151,16 @@ def forward(params, data):
     # X2 = Y2 + t2 W_d2 + b_d2   N×T×(d*h)
     X2 = Y2 + (t2.reshape(N * T, F) @ W_d2).reshape(N, T, d * h) + b_d2
     # c_6 = X2 − mean(X2, axis=-1, keepdims=True)   N×T×(d*h)
-    c_6 = X2 - np.sum(X2, axis=2, keepdims=True) / (d * h)
+    c_6 = X2 - X2.sum(axis=2, keepdims=True) / (d * h)
     # v_5 = mean(c_6², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_5 = np.sum(c_6 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    v_5 = (c_6 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s_5 = np.sqrt(v_5)                                # s_5 = sqrt(v_5)   N×T×1
     t3 = c_6 / s_5                                    # t3 = c_6 / s_5   N×T×(d*h)
     O = g * t3 + c                                    # O = g ⊙ t3 + c   N×T×(d*h)
     Z = (O.reshape(N * T, d * h) @ E.T).reshape(N, T, V)  # Z = O Eᵀ   N×T×V
     p_2, t5 = softmax_logsumexp(Z, axis=2)            # p_2 = softmax(Z)   N×T×V
     # L = mean(cross_entropy(Z, target))
-    L = np.sum(t5 - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]) / (N * T)
+    L = (t5 - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
     cache = {
         "p_2": p_2, "target": target, "O": O, "E": E, "g": g, "s_5": s_5, "t3": t3, "c_6": c_6, "W_d2": W_d2,
         "Phi_2": Phi_2, "t1": t1, "W_u2": W_u2, "gb2": gb2, "s_4": s_4, "z": z, "c_5": c_5, "W_o2": W_o2,
@@ -238,58 +238,58 @@ def backward(cache, upstream=1.0):
     at = *np.indices((N, T), sparse=True), target     # the entry of every row that the one-hot array marks
     dZ[at] = (p_2[at] - 1) / (N * T)
     dO = (dZ.reshape(N * T, V) @ E).reshape(N, T, d * h)  # dO = dZ E   N×T×(d*h)
-    dg = np.sum(dO * t3, axis=(0, 1))                 # dg = sum(dO ⊙ t3, axis=(0, 1))   (d*h)
-    dc = np.sum(dO, axis=(0, 1))                      # dc = sum(dO, axis=(0, 1))   (d*h)
+    dg = (dO * t3).sum(axis=(0, 1))                   # dg = sum(dO ⊙ t3, axis=(0, 1))   (d*h)
+    dc = dO.sum(axis=(0, 1))                          # dc = sum(dO, axis=(0, 1))   (d*h)
     dt3 = dO * g                                      # dt3 = dO ⊙ g   N×T×(d*h)
     # ds_5 = sum(−dt3 ⊙ t3 / s_5, axis=-1, keepdims=True)   N×T×1
-    ds_5 = np.sum(-dt3 * t3 / s_5, axis=2, keepdims=True)
+    ds_5 = (-dt3 * t3 / s_5).sum(axis=2, keepdims=True)
     dv_5 = ds_5 / (2 * s_5)                           # dv_5 = ds_5 / (2 · s_5)   N×T×1
     dc_6 = dt3 / s_5 + 2 * (dv_5 / (d * h)) * c_6     # dc_6 = dt3 / s_5 + 2 · dv_5 / (d*h) ⊙ c_6   N×T×(d*h)
     # dX2 = dc_6 + sum(−dc_6, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
-    dX2 = dc_6 + np.sum(-dc_6, axis=2, keepdims=True) / (d * h)
+    dX2 = dc_6 + (-dc_6).sum(axis=2, keepdims=True) / (d * h)
     # dW_d2 = einsum(abc,abd→dc, dX2, t2)   F×(d*h)
     dW_d2 = t2.reshape(N * T, F).T @ dX2.reshape(N * T, d * h)
-    db_d2 = np.sum(dX2, axis=(0, 1))                  # db_d2 = sum(dX2, axis=(0, 1))   (d*h)
+    db_d2 = dX2.sum(axis=(0, 1))                      # db_d2 = sum(dX2, axis=(0, 1))   (d*h)
     dt2 = (dX2.reshape(N * T, d * h) @ W_d2.T).reshape(N, T, F)  # dt2 = dX2 W_d2ᵀ   N×T×F
     dPhi_2 = dt2 * t1                                 # dPhi_2 = dt2 ⊙ t1   N×T×F
     dt1 = dt2 * Phi_2 + dPhi_2 * normal_pdf(t1)       # dt1 = dt2 ⊙ Phi_2 + dPhi_2 ⊙ normal_pdf(t1)   N×T×F
     # dW_u2 = einsum(abc,abd→dc, dt1, M2)   (d*h)×F
     dW_u2 = M2.reshape(N * T, d * h).T @ dt1.reshape(N * T, F)
-    db_u2 = np.sum(dt1, axis=(0, 1))                  # db_u2 = sum(dt1, axis=(0, 1))   F
+    db_u2 = dt1.sum(axis=(0, 1))                      # db_u2 = sum(dt1, axis=(0, 1))   F
     dM2 = (dt1.reshape(N * T, F) @ W_u2.T).reshape(N, T, d * h)  # dM2 = dt1 W_u2ᵀ   N×T×(d*h)
-    dgb2 = np.sum(dM2 * z, axis=(0, 1))               # dgb2 = sum(dM2 ⊙ z, axis=(0, 1))   (d*h)
-    dcb2 = np.sum(dM2, axis=(0, 1))                   # dcb2 = sum(dM2, axis=(0, 1))   (d*h)
+    dgb2 = (dM2 * z).sum(axis=(0, 1))                 # dgb2 = sum(dM2 ⊙ z, axis=(0, 1))   (d*h)
+    dcb2 = dM2.sum(axis=(0, 1))                       # dcb2 = sum(dM2, axis=(0, 1))   (d*h)
     dz = dM2 * gb2                                    # dz = dM2 ⊙ gb2   N×T×(d*h)
     # ds_4 = sum(−dz ⊙ z / s_4, axis=-1, keepdims=True)   N×T×1
-    ds_4 = np.sum(-dz * z / s_4, axis=2, keepdims=True)
+    ds_4 = (-dz * z / s_4).sum(axis=2, keepdims=True)
     dv_4 = ds_4 / (2 * s_4)                           # dv_4 = ds_4 / (2 · s_4)   N×T×1
     dc_5 = dz / s_4 + 2 * (dv_4 / (d * h)) * c_5      # dc_5 = dz / s_4 + 2 · dv_4 / (d*h) ⊙ c_5   N×T×(d*h)
     # dY2 = dX2 + dc_5 + sum(−dc_5, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
-    dY2 = dX2 + dc_5 + np.sum(-dc_5, axis=2, keepdims=True) / (d * h)
+    dY2 = dX2 + dc_5 + (-dc_5).sum(axis=2, keepdims=True) / (d * h)
     # dW_o2 = einsum(abc,abd→dc, dY2, u)   (d*h)×(d*h)
     dW_o2 = u.reshape(N * T, d * h).T @ dY2.reshape(N * T, d * h)
     du = (dY2.reshape(N * T, d * h) @ W_o2.T).reshape(N, T, d * h)  # du = dY2 W_o2ᵀ   N×T×(d*h)
     # dS2 = einsum(abcd,acbe→aced, reshape(du, (N, T, h, d)), P_3)   N×h×T×d
-    dS2 = np.transpose(np.transpose(du.reshape(N, T, h, d), (0, 2, 3, 1)) @ P_3, (0, 1, 3, 2))
+    dS2 = (du.reshape(N, T, h, d).transpose(0, 2, 3, 1) @ P_3).transpose(0, 1, 3, 2)
     # t6 = reshape(transpose(dS2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t6 = np.transpose(dS2, (0, 2, 1, 3)).reshape(N, T, d * h)
+    t6 = dS2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     # dW_v2 = einsum(abc,abd→dc, t6, A2)   (d*h)×(d*h)
     dW_v2 = A2.reshape(N * T, d * h).T @ t6.reshape(N * T, d * h)
     # dP_3 = einsum(abcd,aced→acbe, reshape(du, (N, T, h, d)), S2)   N×h×T×T
-    dP_3 = np.transpose(du.reshape(N, T, h, d), (0, 2, 1, 3)) @ np.swapaxes(S2, -1, -2)
+    dP_3 = du.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ S2.swapaxes(-1, -2)
     # dS_3 = P_3 ⊙ (dP_3 − sum(dP_3 ⊙ P_3, axis=-1, keepdims=True))   N×h×T×T
-    dS_3 = P_3 * (dP_3 - np.sum(dP_3 * P_3, axis=3, keepdims=True))
+    dS_3 = P_3 * (dP_3 - (dP_3 * P_3).sum(axis=3, keepdims=True))
     t7 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t7 = truth(causal_mask(T))   T×T
     dr = dS_3 * t7                                    # dr = dS_3 ⊙ t7   N×h×T×T
     t8 = dr / d ** 0.5                                # t8 = dr / sqrt(d)   N×h×T×T
-    dK2 = np.swapaxes(t8, -1, -2) @ Q2                # dK2 = einsum(abcd,abce→abde, t8, Q2)   N×h×T×d
+    dK2 = t8.swapaxes(-1, -2) @ Q2                    # dK2 = einsum(abcd,abce→abde, t8, Q2)   N×h×T×d
     # t9 = reshape(transpose(dK2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t9 = np.transpose(dK2, (0, 2, 1, 3)).reshape(N, T, d * h)
+    t9 = dK2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     # dW_k2 = einsum(abc,abd→dc, t9, A2)   (d*h)×(d*h)
     dW_k2 = A2.reshape(N * T, d * h).T @ t9.reshape(N * T, d * h)
     dQ2 = t8 @ K2                                     # dQ2 = t8 K2   N×h×T×d
     # t10 = reshape(transpose(dQ2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t10 = np.transpose(dQ2, (0, 2, 1, 3)).reshape(N, T, d * h)
+    t10 = dQ2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     # dW_q2 = einsum(abc,abd→dc, t10, A2)   (d*h)×(d*h)
     dW_q2 = A2.reshape(N * T, d * h).T @ t10.reshape(N * T, d * h)
     # dA2 = t6 W_v2ᵀ + t9 W_k2ᵀ + t10 W_q2ᵀ   N×T×(d*h)
@@ -298,55 +298,55 @@ def backward(cache, upstream=1.0):
         + (t9.reshape(N * T, d * h) @ W_k2.T).reshape(N, T, d * h)
         + (t10.reshape(N * T, d * h) @ W_q2.T).reshape(N, T, d * h)
     )
-    dga2 = np.sum(dA2 * q, axis=(0, 1))               # dga2 = sum(dA2 ⊙ q, axis=(0, 1))   (d*h)
-    dca2 = np.sum(dA2, axis=(0, 1))                   # dca2 = sum(dA2, axis=(0, 1))   (d*h)
+    dga2 = (dA2 * q).sum(axis=(0, 1))                 # dga2 = sum(dA2 ⊙ q, axis=(0, 1))   (d*h)
+    dca2 = dA2.sum(axis=(0, 1))                       # dca2 = sum(dA2, axis=(0, 1))   (d*h)
     dq = dA2 * ga2                                    # dq = dA2 ⊙ ga2   N×T×(d*h)
     # ds_3 = sum(−dq ⊙ q / s_3, axis=-1, keepdims=True)   N×T×1
-    ds_3 = np.sum(-dq * q / s_3, axis=2, keepdims=True)
+    ds_3 = (-dq * q / s_3).sum(axis=2, keepdims=True)
     dv_3 = ds_3 / (2 * s_3)                           # dv_3 = ds_3 / (2 · s_3)   N×T×1
     dc_4 = dq / s_3 + 2 * (dv_3 / (d * h)) * c_4      # dc_4 = dq / s_3 + 2 · dv_3 / (d*h) ⊙ c_4   N×T×(d*h)
     # dX1 = dY2 + dc_4 + sum(−dc_4, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
-    dX1 = dY2 + dc_4 + np.sum(-dc_4, axis=2, keepdims=True) / (d * h)
+    dX1 = dY2 + dc_4 + (-dc_4).sum(axis=2, keepdims=True) / (d * h)
     dW_d1 = p.reshape(N * T, F).T @ dX1.reshape(N * T, d * h)  # dW_d1 = einsum(abc,abd→dc, dX1, p)   F×(d*h)
-    db_d1 = np.sum(dX1, axis=(0, 1))                  # db_d1 = sum(dX1, axis=(0, 1))   (d*h)
+    db_d1 = dX1.sum(axis=(0, 1))                      # db_d1 = sum(dX1, axis=(0, 1))   (d*h)
     dp = (dX1.reshape(N * T, d * h) @ W_d1.T).reshape(N, T, F)  # dp = dX1 W_d1ᵀ   N×T×F
     dPhi = dp * m                                     # dPhi = dp ⊙ m   N×T×F
     dm = dp * Phi + dPhi * normal_pdf(m)              # dm = dp ⊙ Phi + dPhi ⊙ normal_pdf(m)   N×T×F
     dW_u1 = M1.reshape(N * T, d * h).T @ dm.reshape(N * T, F)  # dW_u1 = einsum(abc,abd→dc, dm, M1)   (d*h)×F
-    db_u1 = np.sum(dm, axis=(0, 1))                   # db_u1 = sum(dm, axis=(0, 1))   F
+    db_u1 = dm.sum(axis=(0, 1))                       # db_u1 = sum(dm, axis=(0, 1))   F
     dM1 = (dm.reshape(N * T, F) @ W_u1.T).reshape(N, T, d * h)  # dM1 = dm W_u1ᵀ   N×T×(d*h)
-    dgb1 = np.sum(dM1 * k, axis=(0, 1))               # dgb1 = sum(dM1 ⊙ k, axis=(0, 1))   (d*h)
-    dcb1 = np.sum(dM1, axis=(0, 1))                   # dcb1 = sum(dM1, axis=(0, 1))   (d*h)
+    dgb1 = (dM1 * k).sum(axis=(0, 1))                 # dgb1 = sum(dM1 ⊙ k, axis=(0, 1))   (d*h)
+    dcb1 = dM1.sum(axis=(0, 1))                       # dcb1 = sum(dM1, axis=(0, 1))   (d*h)
     dk = dM1 * gb1                                    # dk = dM1 ⊙ gb1   N×T×(d*h)
     # ds_2 = sum(−dk ⊙ k / s_2, axis=-1, keepdims=True)   N×T×1
-    ds_2 = np.sum(-dk * k / s_2, axis=2, keepdims=True)
+    ds_2 = (-dk * k / s_2).sum(axis=2, keepdims=True)
     dv_2 = ds_2 / (2 * s_2)                           # dv_2 = ds_2 / (2 · s_2)   N×T×1
     dc_3 = dk / s_2 + 2 * (dv_2 / (d * h)) * c_3      # dc_3 = dk / s_2 + 2 · dv_2 / (d*h) ⊙ c_3   N×T×(d*h)
     # dY1 = dX1 + dc_3 + sum(−dc_3, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
-    dY1 = dX1 + dc_3 + np.sum(-dc_3, axis=2, keepdims=True) / (d * h)
+    dY1 = dX1 + dc_3 + (-dc_3).sum(axis=2, keepdims=True) / (d * h)
     # dW_o1 = einsum(abc,abd→dc, dY1, e)   (d*h)×(d*h)
     dW_o1 = e.reshape(N * T, d * h).T @ dY1.reshape(N * T, d * h)
     de = (dY1.reshape(N * T, d * h) @ W_o1.T).reshape(N, T, d * h)  # de = dY1 W_o1ᵀ   N×T×(d*h)
     # dS1 = einsum(abcd,acbe→aced, reshape(de, (N, T, h, d)), P_2)   N×h×T×d
-    dS1 = np.transpose(np.transpose(de.reshape(N, T, h, d), (0, 2, 3, 1)) @ P_2, (0, 1, 3, 2))
+    dS1 = (de.reshape(N, T, h, d).transpose(0, 2, 3, 1) @ P_2).transpose(0, 1, 3, 2)
     # t11 = reshape(transpose(dS1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t11 = np.transpose(dS1, (0, 2, 1, 3)).reshape(N, T, d * h)
+    t11 = dS1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     # dW_v1 = einsum(abc,abd→dc, t11, A1)   (d*h)×(d*h)
     dW_v1 = A1.reshape(N * T, d * h).T @ t11.reshape(N * T, d * h)
     # dP_2 = einsum(abcd,aced→acbe, reshape(de, (N, T, h, d)), S1)   N×h×T×T
-    dP_2 = np.transpose(de.reshape(N, T, h, d), (0, 2, 1, 3)) @ np.swapaxes(S1, -1, -2)
+    dP_2 = de.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ S1.swapaxes(-1, -2)
     # dS = P_2 ⊙ (dP_2 − sum(dP_2 ⊙ P_2, axis=-1, keepdims=True))   N×h×T×T
-    dS = P_2 * (dP_2 - np.sum(dP_2 * P_2, axis=3, keepdims=True))
+    dS = P_2 * (dP_2 - (dP_2 * P_2).sum(axis=3, keepdims=True))
     db = dS * t7                                      # db = dS ⊙ t7   N×h×T×T
     t12 = db / d ** 0.5                               # t12 = db / sqrt(d)   N×h×T×T
-    dK1 = np.swapaxes(t12, -1, -2) @ Q1               # dK1 = einsum(abcd,abce→abde, t12, Q1)   N×h×T×d
+    dK1 = t12.swapaxes(-1, -2) @ Q1                   # dK1 = einsum(abcd,abce→abde, t12, Q1)   N×h×T×d
     # t13 = reshape(transpose(dK1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t13 = np.transpose(dK1, (0, 2, 1, 3)).reshape(N, T, d * h)
+    t13 = dK1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     # dW_k1 = einsum(abc,abd→dc, t13, A1)   (d*h)×(d*h)
     dW_k1 = A1.reshape(N * T, d * h).T @ t13.reshape(N * T, d * h)
     dQ1 = t12 @ K1                                    # dQ1 = t12 K1   N×h×T×d
     # t14 = reshape(transpose(dQ1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t14 = np.transpose(dQ1, (0, 2, 1, 3)).reshape(N, T, d * h)
+    t14 = dQ1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     # dW_q1 = einsum(abc,abd→dc, t14, A1)   (d*h)×(d*h)
     dW_q1 = A1.reshape(N * T, d * h).T @ t14.reshape(N * T, d * h)
     # dA1 = t11 W_v1ᵀ + t13 W_k1ᵀ + t14 W_q1ᵀ   N×T×(d*h)
@@ -355,17 +355,17 @@ def backward(cache, upstream=1.0):
         + (t13.reshape(N * T, d * h) @ W_k1.T).reshape(N, T, d * h)
         + (t14.reshape(N * T, d * h) @ W_q1.T).reshape(N, T, d * h)
     )
-    dga1 = np.sum(dA1 * a, axis=(0, 1))               # dga1 = sum(dA1 ⊙ a, axis=(0, 1))   (d*h)
-    dca1 = np.sum(dA1, axis=(0, 1))                   # dca1 = sum(dA1, axis=(0, 1))   (d*h)
+    dga1 = (dA1 * a).sum(axis=(0, 1))                 # dga1 = sum(dA1 ⊙ a, axis=(0, 1))   (d*h)
+    dca1 = dA1.sum(axis=(0, 1))                       # dca1 = sum(dA1, axis=(0, 1))   (d*h)
     da = dA1 * ga1                                    # da = dA1 ⊙ ga1   N×T×(d*h)
-    ds = np.sum(-da * a / s, axis=2, keepdims=True)   # ds = sum(−da ⊙ a / s, axis=-1, keepdims=True)   N×T×1
+    ds = (-da * a / s).sum(axis=2, keepdims=True)     # ds = sum(−da ⊙ a / s, axis=-1, keepdims=True)   N×T×1
     dv = ds / (2 * s)                                 # dv = ds / (2 · s)   N×T×1
     dc_2 = da / s + 2 * (dv / (d * h)) * c_2          # dc_2 = da / s + 2 · dv / (d*h) ⊙ c_2   N×T×(d*h)
     # dX0 = dY1 + dc_2 + sum(−dc_2, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
-    dX0 = dY1 + dc_2 + np.sum(-dc_2, axis=2, keepdims=True) / (d * h)
+    dX0 = dY1 + dc_2 + (-dc_2).sum(axis=2, keepdims=True) / (d * h)
     # dE = einsum(abc,abd→cd, dZ, O) + scatter_add(dX0, words, V)   V×(d*h)
     dE = dZ.reshape(N * T, V).T @ O.reshape(N * T, d * h) + scatter_add(dX0, words, V)
-    dP = np.sum(dX0, axis=0)                          # dP = sum(dX0, axis=0)   T×(d*h)
+    dP = dX0.sum(axis=0)                              # dP = sum(dX0, axis=0)   T×(d*h)
     grads = {
         "E": dE, "P": dP, "ga1": dga1, "ga2": dga2, "ca1": dca1, "ca2": dca2, "W_q1": dW_q1, "W_q2": dW_q2,
         "W_k1": dW_k1, "W_k2": dW_k2, "W_v1": dW_v1, "W_v2": dW_v2, "W_o1": dW_o1, "W_o2": dW_o2, "gb1": dgb1,
@@ -417,29 +417,29 @@ def outputs(params, data):
     N, T, V, h, d, F = sizes["N"], sizes["T"], sizes["V"], sizes["h"], sizes["d"], sizes["F"]
     X0 = E[words] + P                                 # X0 = E[words] + P   N×T×(d*h)
     # c_2 = X0 − mean(X0, axis=-1, keepdims=True)   N×T×(d*h)
-    c_2 = X0 - np.sum(X0, axis=2, keepdims=True) / (d * h)
+    c_2 = X0 - X0.sum(axis=2, keepdims=True) / (d * h)
     # v = mean(c_2², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v = np.sum(c_2 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    v = (c_2 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
     a = c_2 / s                                       # a = c_2 / s   N×T×(d*h)
     A1 = ga1 * a + ca1                                # A1 = ga1 ⊙ a + ca1   N×T×(d*h)
     # Q1 = transpose(reshape(A1 W_q1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    Q1 = np.transpose((A1.reshape(N * T, d * h) @ W_q1).reshape(N, T, h, d), (0, 2, 1, 3))
+    Q1 = (A1.reshape(N * T, d * h) @ W_q1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K1 = transpose(reshape(A1 W_k1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    K1 = np.transpose((A1.reshape(N * T, d * h) @ W_k1).reshape(N, T, h, d), (0, 2, 1, 3))
+    K1 = (A1.reshape(N * T, d * h) @ W_k1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # S1 = transpose(reshape(A1 W_v1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    S1 = np.transpose((A1.reshape(N * T, d * h) @ W_v1).reshape(N, T, h, d), (0, 2, 1, 3))
+    S1 = (A1.reshape(N * T, d * h) @ W_v1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     t4 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t4 = causal_mask(T)   T×T
-    b = Q1 @ np.swapaxes(K1, -1, -2) / d ** 0.5       # b = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
-    S = np.where(t4, b, -np.inf)                      # S = where(t4, b, -oo)   N×h×T×T
+    b = Q1 @ K1.swapaxes(-1, -2) / d ** 0.5           # b = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
+    S = np.where(t4, b, -np.inf)                      # S = where(t4, b, -inf)   N×h×T×T
     P_2 = softmax(S, axis=3)                          # P_2 = softmax(S)   N×h×T×T
     # e = reshape(transpose(P_2 S1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    e = np.transpose(P_2 @ S1, (0, 2, 1, 3)).reshape(N, T, d * h)
+    e = (P_2 @ S1).transpose(0, 2, 1, 3).reshape(N, T, d * h)
     Y1 = X0 + (e.reshape(N * T, d * h) @ W_o1).reshape(N, T, d * h)  # Y1 = X0 + e W_o1   N×T×(d*h)
     # c_3 = Y1 − mean(Y1, axis=-1, keepdims=True)   N×T×(d*h)
-    c_3 = Y1 - np.sum(Y1, axis=2, keepdims=True) / (d * h)
+    c_3 = Y1 - Y1.sum(axis=2, keepdims=True) / (d * h)
     # v_2 = mean(c_3², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_2 = np.sum(c_3 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    v_2 = (c_3 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
     k = c_3 / s_2                                     # k = c_3 / s_2   N×T×(d*h)
     M1 = gb1 * k + cb1                                # M1 = gb1 ⊙ k + cb1   N×T×(d*h)
@@ -448,28 +448,28 @@ def outputs(params, data):
     p = m * Phi                                       # p = m ⊙ Phi   N×T×F
     X1 = Y1 + (p.reshape(N * T, F) @ W_d1).reshape(N, T, d * h) + b_d1  # X1 = Y1 + p W_d1 + b_d1   N×T×(d*h)
     # c_4 = X1 − mean(X1, axis=-1, keepdims=True)   N×T×(d*h)
-    c_4 = X1 - np.sum(X1, axis=2, keepdims=True) / (d * h)
+    c_4 = X1 - X1.sum(axis=2, keepdims=True) / (d * h)
     # v_3 = mean(c_4², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_3 = np.sum(c_4 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    v_3 = (c_4 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s_3 = np.sqrt(v_3)                                # s_3 = sqrt(v_3)   N×T×1
     q = c_4 / s_3                                     # q = c_4 / s_3   N×T×(d*h)
     A2 = ga2 * q + ca2                                # A2 = ga2 ⊙ q + ca2   N×T×(d*h)
     # Q2 = transpose(reshape(A2 W_q2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    Q2 = np.transpose((A2.reshape(N * T, d * h) @ W_q2).reshape(N, T, h, d), (0, 2, 1, 3))
+    Q2 = (A2.reshape(N * T, d * h) @ W_q2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K2 = transpose(reshape(A2 W_k2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    K2 = np.transpose((A2.reshape(N * T, d * h) @ W_k2).reshape(N, T, h, d), (0, 2, 1, 3))
+    K2 = (A2.reshape(N * T, d * h) @ W_k2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # S2 = transpose(reshape(A2 W_v2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    S2 = np.transpose((A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d), (0, 2, 1, 3))
-    r = Q2 @ np.swapaxes(K2, -1, -2) / d ** 0.5       # r = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
-    S_3 = np.where(t4, r, -np.inf)                    # S_3 = where(t4, r, -oo)   N×h×T×T
+    S2 = (A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
+    r = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5           # r = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
+    S_3 = np.where(t4, r, -np.inf)                    # S_3 = where(t4, r, -inf)   N×h×T×T
     P_3 = softmax(S_3, axis=3)                        # P_3 = softmax(S_3)   N×h×T×T
     # u = reshape(transpose(P_3 S2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    u = np.transpose(P_3 @ S2, (0, 2, 1, 3)).reshape(N, T, d * h)
+    u = (P_3 @ S2).transpose(0, 2, 1, 3).reshape(N, T, d * h)
     Y2 = X1 + (u.reshape(N * T, d * h) @ W_o2).reshape(N, T, d * h)  # Y2 = X1 + u W_o2   N×T×(d*h)
     # c_5 = Y2 − mean(Y2, axis=-1, keepdims=True)   N×T×(d*h)
-    c_5 = Y2 - np.sum(Y2, axis=2, keepdims=True) / (d * h)
+    c_5 = Y2 - Y2.sum(axis=2, keepdims=True) / (d * h)
     # v_4 = mean(c_5², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_4 = np.sum(c_5 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    v_4 = (c_5 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s_4 = np.sqrt(v_4)                                # s_4 = sqrt(v_4)   N×T×1
     z = c_5 / s_4                                     # z = c_5 / s_4   N×T×(d*h)
     M2 = gb2 * z + cb2                                # M2 = gb2 ⊙ z + cb2   N×T×(d*h)
@@ -479,15 +479,15 @@ def outputs(params, data):
     # X2 = Y2 + t2 W_d2 + b_d2   N×T×(d*h)
     X2 = Y2 + (t2.reshape(N * T, F) @ W_d2).reshape(N, T, d * h) + b_d2
     # c_6 = X2 − mean(X2, axis=-1, keepdims=True)   N×T×(d*h)
-    c_6 = X2 - np.sum(X2, axis=2, keepdims=True) / (d * h)
+    c_6 = X2 - X2.sum(axis=2, keepdims=True) / (d * h)
     # v_5 = mean(c_6², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_5 = np.sum(c_6 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    v_5 = (c_6 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s_5 = np.sqrt(v_5)                                # s_5 = sqrt(v_5)   N×T×1
     t3 = c_6 / s_5                                    # t3 = c_6 / s_5   N×T×(d*h)
     O = g * t3 + c                                    # O = g ⊙ t3 + c   N×T×(d*h)
     Z = (O.reshape(N * T, d * h) @ E.T).reshape(N, T, V)  # Z = O Eᵀ   N×T×V
     # t15 = sum(cross_entropy(Z, target))
-    t15 = np.sum(logsumexp(Z, axis=2) - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0])
+    t15 = (logsumexp(Z, axis=2) - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum()
     L = t15 / (N * T)                                 # L = mean(cross_entropy(Z, target))
     return {
         "X0": X0, "A1": A1, "Q1": Q1, "K1": K1, "S1": S1, "Y1": Y1, "M1": M1, "X1": X1, "A2": A2, "Q2": Q2,
@@ -538,19 +538,22 @@ def read(params, data):
     given = {**params, **data}
     shapes = {**PARAMS, **DATA}
     arrays = {name: as_array(name, given[name]) for name in shapes}
-    sizes = {"h": 2}
-    bind_sizes(arrays, shapes, sizes)
+    check_ranks(arrays, shapes)
+    sizes = {
+        "V": arrays["E"].shape[0], "T": arrays["P"].shape[0], "F": arrays["W_u1"].shape[1],
+        "N": arrays["words"].shape[0], "h": 2,
+    }
     sizes["d"] = arrays["E"].shape[1] // max(sizes["h"], 1)
     sizes["d*h"] = sizes["d"] * sizes["h"]
     check_shapes(arrays, shapes, sizes)
-    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
-    dtypes = {}
+    dtypes = float_dtypes(given)
+    dtype = computing_dtype(dtypes, DTYPE)
     for name, array in arrays.items():
         if name in INTEGERS:
             check_range(name, array, INTEGERS[name], sizes)
             arrays[name] = as_integers(name, array)[()]
         else:
-            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            dtypes.setdefault(name, dtype)
             arrays[name] = array.astype(dtype, copy=False)[()]
     return arrays, sizes, dtype, dtypes
 
@@ -584,14 +587,15 @@ def as_integers(name, array):
     return array.astype(np.intp)
 
 
-def is_float(value):
-    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
+    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(arrays, given, integers, default):
-    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
-    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
+    kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
@@ -602,14 +606,11 @@ def misfit(name, array, shape, sizes):
     return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
 
 
-def bind_sizes(arrays, shapes, sizes):
-    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+def check_ranks(arrays, shapes):
+    """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
-            raise misfit(name, arrays[name], shape, sizes)
-        for dim, size in zip(shape, arrays[name].shape):
-            if isinstance(dim, str) and dim.isidentifier():
-                sizes.setdefault(dim, size)
+            raise misfit(name, arrays[name], shape, {})
 
 
 def check_shapes(arrays, shapes, sizes):
@@ -678,30 +679,35 @@ def normal_pdf(x):
 
 def softmax(a, axis):
     """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows."""
-    e = a - np.max(a, axis=axis, keepdims=True)
+    e = a - a.max(axis=axis, keepdims=True)
     np.exp(e, out=e)
-    e /= np.sum(e, axis=axis, keepdims=True)
+    e /= e.sum(axis=axis, keepdims=True)
     return e
+
+
+def largest(a, axis):
+    """The largest entry along an axis, which stays with size 1; 0 where that is infinite."""
+    top = a.max(axis=axis, keepdims=True)
+    finite = np.isfinite(top)
+    return top if finite.all() else np.where(finite, top, 0)
 
 
 def logsumexp(a, axis, keepdims=False):
     """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows."""
-    top = np.max(a, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0)
-    total = np.log(np.sum(np.exp(a - top), axis=axis, keepdims=True)) + top
-    return total if keepdims else np.squeeze(total, axis=axis)
+    top = largest(a, axis)
+    total = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top
+    return total if keepdims else total.squeeze(axis)
 
 
 def softmax_logsumexp(a, axis, keepdims=False):
     """softmax(a) and logsumexp(a) from the same exponentials."""
-    top = np.max(a, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0)
+    top = largest(a, axis)
     e = a - top
     np.exp(e, out=e)
-    total = np.sum(e, axis=axis, keepdims=True)
+    total = e.sum(axis=axis, keepdims=True)
     e /= total
-    log_total = np.log(total) + top
-    return e, log_total if keepdims else np.squeeze(log_total, axis=axis)
+    total = np.log(total) + top
+    return e, total if keepdims else total.squeeze(axis)
 
 
 def scatter_add(g, index, rows):
@@ -718,7 +724,7 @@ def scatter_add(g, index, rows):
 
 def scaled(grads, dtypes, upstream):
     """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
-    if np.ndim(upstream) != 0:
+    if not isinstance(upstream, float) and np.ndim(upstream) != 0:
         raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
     if upstream != 1:
         grads = {name: grad * upstream for name, grad in grads.items()}

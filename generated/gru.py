@@ -57,6 +57,9 @@ def forward(params, data):
     h0 = arrays["h0"]                                 # N×H
     T, N, V, E, H = sizes["T"], sizes["N"], sizes["V"], sizes["E"], sizes["H"]
     x = C[words]                                      # x = C[words]   T×N×E
+    t1 = (x.reshape(N * T, E) @ W_u).reshape(T, N, H)  # t1 = x W_u   T×N×H
+    t2 = (x.reshape(N * T, E) @ W_n).reshape(T, N, H)  # t2 = x W_n   T×N×H
+    t3 = (x.reshape(N * T, E) @ W_r).reshape(T, N, H)  # t3 = x W_r   T×N×H
     h_prev = h0                                       # h_prev = h0   N×H
     h_states = np.empty((T + 1, N, H), dtype)         # (T + 1)×N×H
     h_states[0] = h_prev
@@ -66,13 +69,12 @@ def forward(params, data):
     r = np.empty((T, N, H), dtype)                    # T×N×H
     c_2 = np.empty((T, N, H), dtype)                  # T×N×H
     for t in range(T):
-        x_t = x[t]
-        a_t = x_t @ W_u + h_prev @ U_u + b_u          # a[t] = x[t] W_u + h[t-1] U_u + b_u   N×H
-        u_t = sigmoid(a_t)                            # u[t] = sigmoid(a[t])   N×H
-        b_t = x_t @ W_r + h_prev @ U_r + b_r          # b[t] = x[t] W_r + h[t-1] U_r + b_r   N×H
-        r_t = sigmoid(b_t)                            # r[t] = sigmoid(b[t])   N×H
+        b_t = t1[t] + h_prev @ U_u + b_u              # b[t] = t1[t] + h[t-1] U_u + b_u   N×H
+        u_t = sigmoid(b_t)                            # u[t] = sigmoid(b[t])   N×H
+        a_t = t3[t] + h_prev @ U_r + b_r              # a[t] = t3[t] + h[t-1] U_r + b_r   N×H
+        r_t = sigmoid(a_t)                            # r[t] = sigmoid(a[t])   N×H
         c_t = h_prev @ U_n                            # c[t] = h[t-1] U_n   N×H
-        d_t = x_t @ W_n + r_t * c_t + b_n             # d[t] = x[t] W_n + r[t] ⊙ c[t] + b_n   N×H
+        d_t = t2[t] + r_t * c_t + b_n                 # d[t] = t2[t] + r[t] ⊙ c[t] + b_n   N×H
         n_t = np.tanh(d_t)                            # n[t] = tanh(d[t])   N×H
         h_t = (1 - u_t) * n_t + u_t * h_prev          # h[t] = (1 − u[t]) ⊙ n[t] + u[t] ⊙ h[t-1]   N×H
         h[t] = h_t
@@ -82,13 +84,13 @@ def forward(params, data):
         c_2[t] = c_t
         h_prev = h_t
     z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
-    p, t1 = softmax_logsumexp(z, axis=2)              # p = softmax(z)   T×N×V
+    p, t4 = softmax_logsumexp(z, axis=2)              # p = softmax(z)   T×N×V
     # L = mean(cross_entropy(z, target))
-    L = np.sum(t1 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]) / (N * T)
+    L = (t4 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
     cache = {
-        "p": p, "target": target, "V_o": V_o, "u": u, "n": n, "r": r, "c_2": c_2, "h_before": h_before,
-        "W_u": W_u, "U_u": U_u, "W_n": W_n, "W_r": W_r, "U_r": U_r, "U_n": U_n, "words": words, "x": x,
-        "h": h, "T": T, "N": N, "V": V, "E": E, "H": H, "dtype": dtype, "dtypes": dtypes,
+        "p": p, "target": target, "V_o": V_o, "u": u, "n": n, "r": r, "h_before": h_before, "W_u": W_u,
+        "U_u": U_u, "W_n": W_n, "W_r": W_r, "U_r": U_r, "U_n": U_n, "words": words, "x": x, "h": h, "T": T,
+        "N": N, "V": V, "E": E, "H": H, "dtype": dtype, "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
@@ -101,7 +103,6 @@ def backward(cache, upstream=1.0):
     u = cache["u"]                                    # T×N×H
     n = cache["n"]                                    # T×N×H
     r = cache["r"]                                    # T×N×H
-    c_2 = cache["c_2"]                                # T×N×H
     h_before = cache["h_before"]                      # T×N×H
     W_u = cache["W_u"]                                # E×H
     U_u = cache["U_u"]                                # H×H
@@ -118,13 +119,17 @@ def backward(cache, upstream=1.0):
     at = *np.indices((T, N), sparse=True), target     # the entry of every row that the one-hot array marks
     dz[at] = (p[at] - 1) / (N * T)
     dV_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dV_o = einsum(abc,abd→dc, dz, h)   H×V
-    db_v = np.sum(dz, axis=(0, 1))                    # db_v = sum(dz, axis=(0, 1))   V
+    db_v = dz.sum(axis=(0, 1))                        # db_v = sum(dz, axis=(0, 1))   V
     dh = (dz.reshape(N * T, V) @ V_o.T).reshape(T, N, H)  # dh = dz V_oᵀ   T×N×H
+    t5 = (h_before.reshape(N * T, H) @ U_n).reshape(T, N, H)  # t5 = h_before U_n   T×N×H
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
-    da = np.empty((T, N, H), dtype)                   # T×N×H
-    dd = np.empty((T, N, H), dtype)                   # T×N×H
     db = np.empty((T, N, H), dtype)                   # T×N×H
+    dd = np.empty((T, N, H), dtype)                   # T×N×H
+    da = np.empty((T, N, H), dtype)                   # T×N×H
     dc = np.empty((T, N, H), dtype)                   # T×N×H
+    U_u_T = U_u.T.copy()                              # a copy, since every step reads it
+    U_r_T = U_r.T.copy()                              # a copy, since every step reads it
+    U_n_T = U_n.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
         u_t = u[t]
         n_t = n[t]
@@ -133,34 +138,34 @@ def backward(cache, upstream=1.0):
         dn_t = dh_t_2 * (1 - u_t)                     # dn_t = dh_t ⊙ (1 − u[t])   N×H
         dd_t = dn_t * (1 - n_t ** 2)                  # dd_t = dn_t ⊙ (1 − n[t]²)   N×H
         dc_t = dd_t * r_t                             # dc_t = dd_t ⊙ r[t]   N×H
-        dr_t = dd_t * c_2[t]                          # dr_t = dd_t ⊙ c[t]   N×H
-        db_t = dr_t * r_t * (1 - r_t)                 # db_t = dr_t ⊙ r[t] ⊙ (1 − r[t])   N×H
+        dr_t = dd_t * t5[t]                           # dr_t = dd_t ⊙ c[t]   N×H
+        da_t = dr_t * r_t * (1 - r_t)                 # da_t = dr_t ⊙ r[t] ⊙ (1 − r[t])   N×H
         du_t = dh_t_2 * (-n_t + h_before[t])          # du_t = dh_t ⊙ (−n[t] + h[t-1])   N×H
-        da_t = du_t * u_t * (1 - u_t)                 # da_t = du_t ⊙ u[t] ⊙ (1 − u[t])   N×H
-        # dh_prev = dh_t ⊙ u[t] + dc_t U_nᵀ + db_t U_rᵀ + da_t U_uᵀ   N×H
-        dh_prev = dh_t_2 * u_t + dc_t @ U_n.T + db_t @ U_r.T + da_t @ U_u.T
-        da[t] = da_t
-        dd[t] = dd_t
+        db_t = du_t * u_t * (1 - u_t)                 # db_t = du_t ⊙ u[t] ⊙ (1 − u[t])   N×H
+        # dh_prev = dh_t ⊙ u[t] + dc_t U_nᵀ + da_t U_rᵀ + db_t U_uᵀ   N×H
+        dh_prev = dh_t_2 * u_t + dc_t @ U_n_T + da_t @ U_r_T + db_t @ U_u_T
         db[t] = db_t
+        dd[t] = dd_t
+        da[t] = da_t
         dc[t] = dc_t
         dh_next = dh_prev
-    dW_u = x.reshape(N * T, E).T @ da.reshape(N * T, H)  # dW_u = einsum(abc,abd→dc, da, x)   E×H
-    # dU_u = einsum(abc,abd→dc, da, h_before)   H×H
-    dU_u = h_before.reshape(N * T, H).T @ da.reshape(N * T, H)
-    db_u = np.sum(da, axis=(0, 1))                    # db_u = sum(da, axis=(0, 1))   H
+    dW_u = x.reshape(N * T, E).T @ db.reshape(N * T, H)  # dW_u = einsum(abc,abd→dc, db, x)   E×H
+    # dU_u = einsum(abc,abd→dc, db, h_before)   H×H
+    dU_u = h_before.reshape(N * T, H).T @ db.reshape(N * T, H)
+    db_u = db.sum(axis=(0, 1))                        # db_u = sum(db, axis=(0, 1))   H
     dW_n = x.reshape(N * T, E).T @ dd.reshape(N * T, H)  # dW_n = einsum(abc,abd→dc, dd, x)   E×H
-    dW_r = x.reshape(N * T, E).T @ db.reshape(N * T, H)  # dW_r = einsum(abc,abd→dc, db, x)   E×H
-    # dU_r = einsum(abc,abd→dc, db, h_before)   H×H
-    dU_r = h_before.reshape(N * T, H).T @ db.reshape(N * T, H)
-    db_r = np.sum(db, axis=(0, 1))                    # db_r = sum(db, axis=(0, 1))   H
+    dW_r = x.reshape(N * T, E).T @ da.reshape(N * T, H)  # dW_r = einsum(abc,abd→dc, da, x)   E×H
+    # dU_r = einsum(abc,abd→dc, da, h_before)   H×H
+    dU_r = h_before.reshape(N * T, H).T @ da.reshape(N * T, H)
+    db_r = da.sum(axis=(0, 1))                        # db_r = sum(da, axis=(0, 1))   H
     # dU_n = einsum(abc,abd→dc, dc, h_before)   H×H
     dU_n = h_before.reshape(N * T, H).T @ dc.reshape(N * T, H)
-    db_n = np.sum(dd, axis=(0, 1))                    # db_n = sum(dd, axis=(0, 1))   H
-    # dx = db W_rᵀ + dd W_nᵀ + da W_uᵀ   T×N×E
+    db_n = dd.sum(axis=(0, 1))                        # db_n = sum(dd, axis=(0, 1))   H
+    # dx = da W_rᵀ + dd W_nᵀ + db W_uᵀ   T×N×E
     dx = (
-        (db.reshape(N * T, H) @ W_r.T).reshape(T, N, E)
+        (da.reshape(N * T, H) @ W_r.T).reshape(T, N, E)
         + (dd.reshape(N * T, H) @ W_n.T).reshape(T, N, E)
-        + (da.reshape(N * T, H) @ W_u.T).reshape(T, N, E)
+        + (db.reshape(N * T, H) @ W_u.T).reshape(T, N, E)
     )
     dC = scatter_add(dx, words, V)                    # dC = scatter_add(dx, words, V)   V×E
     grads = {
@@ -194,27 +199,35 @@ def outputs(params, data):
     words = arrays["words"]                           # T×N
     target = arrays["target"]                         # T×N
     h0 = arrays["h0"]                                 # N×H
-    T, N, V, H = sizes["T"], sizes["N"], sizes["V"], sizes["H"]
+    T, N, V, E, H = sizes["T"], sizes["N"], sizes["V"], sizes["E"], sizes["H"]
     x = C[words]                                      # x = C[words]   T×N×E
+    t1 = (x.reshape(N * T, E) @ W_u).reshape(T, N, H)  # t1 = x W_u   T×N×H
+    t2 = (x.reshape(N * T, E) @ W_n).reshape(T, N, H)  # t2 = x W_n   T×N×H
+    t3 = (x.reshape(N * T, E) @ W_r).reshape(T, N, H)  # t3 = x W_r   T×N×H
     h_prev = h0                                       # h_prev = h0   N×H
     h = np.empty((T, N, H), dtype)                    # T×N×H
+    r = np.empty((T, N, H), dtype)                    # T×N×H
+    u = np.empty((T, N, H), dtype)                    # T×N×H
+    n = np.empty((T, N, H), dtype)                    # T×N×H
     for t in range(T):
-        x_t = x[t]
-        a_t = x_t @ W_u + h_prev @ U_u + b_u          # a[t] = x[t] W_u + h[t-1] U_u + b_u   N×H
-        u_t = sigmoid(a_t)                            # u[t] = sigmoid(a[t])   N×H
-        b_t = x_t @ W_r + h_prev @ U_r + b_r          # b[t] = x[t] W_r + h[t-1] U_r + b_r   N×H
-        r_t = sigmoid(b_t)                            # r[t] = sigmoid(b[t])   N×H
+        b_t = t1[t] + h_prev @ U_u + b_u              # b[t] = t1[t] + h[t-1] U_u + b_u   N×H
+        u_t = sigmoid(b_t)                            # u[t] = sigmoid(b[t])   N×H
+        a_t = t3[t] + h_prev @ U_r + b_r              # a[t] = t3[t] + h[t-1] U_r + b_r   N×H
+        r_t = sigmoid(a_t)                            # r[t] = sigmoid(a[t])   N×H
         c_t = h_prev @ U_n                            # c[t] = h[t-1] U_n   N×H
-        d_t = x_t @ W_n + r_t * c_t + b_n             # d[t] = x[t] W_n + r[t] ⊙ c[t] + b_n   N×H
+        d_t = t2[t] + r_t * c_t + b_n                 # d[t] = t2[t] + r[t] ⊙ c[t] + b_n   N×H
         n_t = np.tanh(d_t)                            # n[t] = tanh(d[t])   N×H
         h_t = (1 - u_t) * n_t + u_t * h_prev          # h[t] = (1 − u[t]) ⊙ n[t] + u[t] ⊙ h[t-1]   N×H
         h[t] = h_t
+        r[t] = r_t
+        u[t] = u_t
+        n[t] = n_t
         h_prev = h_t
     z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
-    # t2 = sum(cross_entropy(z, target))
-    t2 = np.sum(logsumexp(z, axis=2) - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0])
-    L = t2 / (N * T)                                  # L = mean(cross_entropy(z, target))
-    return {"x": x, "h": h, "z": z, "L": L}
+    # t6 = sum(cross_entropy(z, target))
+    t6 = (logsumexp(z, axis=2) - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum()
+    L = t6 / (N * T)                                  # L = mean(cross_entropy(z, target))
+    return {"x": x, "h": h, "z": z, "L": L, "r": r, "u": u, "n": n}
 
 
 def init_params(rng, **dims):
@@ -244,17 +257,20 @@ def read(params, data):
     given = {**params, **data}
     shapes = {**PARAMS, **DATA}
     arrays = {name: as_array(name, given[name]) for name in shapes}
-    sizes = {}
-    bind_sizes(arrays, shapes, sizes)
+    check_ranks(arrays, shapes)
+    sizes = {
+        "V": arrays["C"].shape[0], "E": arrays["C"].shape[1], "H": arrays["W_r"].shape[1],
+        "T": arrays["words"].shape[0], "N": arrays["words"].shape[1],
+    }
     check_shapes(arrays, shapes, sizes)
-    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
-    dtypes = {}
+    dtypes = float_dtypes(given)
+    dtype = computing_dtype(dtypes, DTYPE)
     for name, array in arrays.items():
         if name in INTEGERS:
             check_range(name, array, INTEGERS[name], sizes)
             arrays[name] = as_integers(name, array)[()]
         else:
-            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            dtypes.setdefault(name, dtype)
             arrays[name] = array.astype(dtype, copy=False)[()]
     return arrays, sizes, dtype, dtypes
 
@@ -288,14 +304,15 @@ def as_integers(name, array):
     return array.astype(np.intp)
 
 
-def is_float(value):
-    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
+    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(arrays, given, integers, default):
-    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
-    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
+    kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
@@ -306,14 +323,11 @@ def misfit(name, array, shape, sizes):
     return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
 
 
-def bind_sizes(arrays, shapes, sizes):
-    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+def check_ranks(arrays, shapes):
+    """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
-            raise misfit(name, arrays[name], shape, sizes)
-        for dim, size in zip(shape, arrays[name].shape):
-            if isinstance(dim, str) and dim.isidentifier():
-                sizes.setdefault(dim, size)
+            raise misfit(name, arrays[name], shape, {})
 
 
 def check_shapes(arrays, shapes, sizes):
@@ -349,24 +363,29 @@ def sigmoid(x):
         return 1 / (1 + np.exp(-x))
 
 
+def largest(a, axis):
+    """The largest entry along an axis, which stays with size 1; 0 where that is infinite."""
+    top = a.max(axis=axis, keepdims=True)
+    finite = np.isfinite(top)
+    return top if finite.all() else np.where(finite, top, 0)
+
+
 def logsumexp(a, axis, keepdims=False):
     """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows."""
-    top = np.max(a, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0)
-    total = np.log(np.sum(np.exp(a - top), axis=axis, keepdims=True)) + top
-    return total if keepdims else np.squeeze(total, axis=axis)
+    top = largest(a, axis)
+    total = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top
+    return total if keepdims else total.squeeze(axis)
 
 
 def softmax_logsumexp(a, axis, keepdims=False):
     """softmax(a) and logsumexp(a) from the same exponentials."""
-    top = np.max(a, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0)
+    top = largest(a, axis)
     e = a - top
     np.exp(e, out=e)
-    total = np.sum(e, axis=axis, keepdims=True)
+    total = e.sum(axis=axis, keepdims=True)
     e /= total
-    log_total = np.log(total) + top
-    return e, log_total if keepdims else np.squeeze(log_total, axis=axis)
+    total = np.log(total) + top
+    return e, total if keepdims else total.squeeze(axis)
 
 
 def scatter_add(g, index, rows):
@@ -383,7 +402,7 @@ def scatter_add(g, index, rows):
 
 def scaled(grads, dtypes, upstream):
     """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
-    if np.ndim(upstream) != 0:
+    if not isinstance(upstream, float) and np.ndim(upstream) != 0:
         raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
     if upstream != 1:
         grads = {name: grad * upstream for name, grad in grads.items()}

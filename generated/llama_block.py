@@ -55,40 +55,43 @@ def forward(params, data):
     N, T, h, g, d, F = sizes["N"], sizes["T"], sizes["h"], sizes["g"], sizes["d"], sizes["F"]
     t4 = np.arange(T)[:, None]                        # t4 = reshape(arange(T), (T, 1))   T×1
     # v = mean(X², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v = np.sum(X ** 2, axis=2, keepdims=True) / (d * g * h) + 1e-05
+    v = (X ** 2).sum(axis=2, keepdims=True) / (d * g * h) + 1e-05
     s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
     a = X / s                                         # a = X / s   N×T×(d*g*h)
     A = r1 * a                                        # A = r1 ⊙ a   N×T×(d*g*h)
     # b = transpose(reshape(A W_q, (N, T, g*h, d)), (0, 2, 1, 3))   N×(g*h)×T×d
-    b = np.transpose((A.reshape(N * T, d * g * h) @ W_q).reshape(N, T, g * h, d), (0, 2, 1, 3))
+    b = (A.reshape(N * T, d * g * h) @ W_q).reshape(N, T, g * h, d).transpose(0, 2, 1, 3)
     c = b[:, :, :, :d // 2]                           # c = b[:, :, :, :d/2]   N×(g*h)×T×(d/2)
     # angle = t4 ⊙ exp(−(2*log(10000)) · arange(d/2) / d)   T×(d/2)
     angle = t4.astype(dtype) * np.exp(-18.420680743952367 * np.arange(d // 2).astype(dtype) / d)
     cos = np.cos(angle)                               # cos = cos(angle)   T×(d/2)
     e = b[:, :, :, d // 2:]                           # e = b[:, :, :, d/2:]   N×(g*h)×T×(d/2)
     sin = np.sin(angle)                               # sin = sin(angle)   T×(d/2)
-    # Q = concat(c ⊙ cos − e ⊙ sin, c ⊙ sin + e ⊙ cos, axis=-1)   N×(g*h)×T×d
-    Q = np.concatenate([c * cos - e * sin, c * sin + e * cos], axis=3)
-    k = Q.reshape(N, h, g, T, d)                      # k = reshape(Q, (N, h, g, T, d))   N×h×g×T×d
-    # m = transpose(reshape(A W_k, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    m = np.transpose((A.reshape(N * T, d * g * h) @ W_k).reshape(N, T, h, d), (0, 2, 1, 3))
-    p = m[:, :, :, :d // 2]                           # p = m[:, :, :, :d/2]   N×h×T×(d/2)
-    q = m[:, :, :, d // 2:]                           # q = m[:, :, :, d/2:]   N×h×T×(d/2)
-    # K = concat(p ⊙ cos − q ⊙ sin, p ⊙ sin + q ⊙ cos, axis=-1)   N×h×T×d
-    K = np.concatenate([p * cos - q * sin, p * sin + q * cos], axis=3)
-    # r = einsum(abcde,abfe→abcdf, k, K) / sqrt(d)   N×h×g×T×T
-    r = np.einsum("abcde,abfe->abcdf", k, K, optimize=True) / d ** 0.5
-    S_2 = np.where(t4 >= np.arange(T)[None, :], r, -np.inf)  # S_2 = where(causal_mask(T), r, -oo)   N×h×g×T×T
+    t5 = c * cos - e * sin                            # t5 = c ⊙ cos − e ⊙ sin   N×(g*h)×T×(d/2)
+    t6 = c * sin + e * cos                            # t6 = c ⊙ sin + e ⊙ cos   N×(g*h)×T×(d/2)
+    Q = np.concatenate([t5, t6], axis=3)              # Q = concat(t5, t6, axis=-1)   N×(g*h)×T×d
+    q = Q.reshape(N, h, g, T, d)                      # q = reshape(Q, (N, h, g, T, d))   N×h×g×T×d
+    # k = transpose(reshape(A W_k, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    k = (A.reshape(N * T, d * g * h) @ W_k).reshape(N, T, h, d).transpose(0, 2, 1, 3)
+    m = k[:, :, :, :d // 2]                           # m = k[:, :, :, :d/2]   N×h×T×(d/2)
+    p = k[:, :, :, d // 2:]                           # p = k[:, :, :, d/2:]   N×h×T×(d/2)
+    t7 = m * cos - p * sin                            # t7 = m ⊙ cos − p ⊙ sin   N×h×T×(d/2)
+    t8 = m * sin + p * cos                            # t8 = m ⊙ sin + p ⊙ cos   N×h×T×(d/2)
+    K = np.concatenate([t7, t8], axis=3)              # K = concat(t7, t8, axis=-1)   N×h×T×d
+    # r = einsum(abcde,abfe→abcdf, q, K) / sqrt(d)   N×h×g×T×T
+    r = np.einsum("abcde,abfe->abcdf", q, K, optimize=True) / d ** 0.5
+    # S_2 = where(causal_mask(T), r, -inf)   N×h×g×T×T
+    S_2 = np.where(t4 >= np.arange(T)[None, :], r, -np.inf)
     P = softmax(S_2, axis=4)                          # P = softmax(S_2)   N×h×g×T×T
     # S = transpose(reshape(A W_v, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    S = np.transpose((A.reshape(N * T, d * g * h) @ W_v).reshape(N, T, h, d), (0, 2, 1, 3))
+    S = (A.reshape(N * T, d * g * h) @ W_v).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # O = reshape(einsum(abcde,abef→abcdf, P, S), (N, g*h, T, d))   N×(g*h)×T×d
     O = np.einsum("abcde,abef->abcdf", P, S, optimize=True).reshape(N, g * h, T, d)
     # u = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
-    u = np.transpose(O, (0, 2, 1, 3)).reshape(N, T, d * g * h)
+    u = O.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
     X1 = X + (u.reshape(N * T, d * g * h) @ W_o).reshape(N, T, d * g * h)  # X1 = X + u W_o   N×T×(d*g*h)
     # v_2 = mean(X1², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_2 = np.sum(X1 ** 2, axis=2, keepdims=True) / (d * g * h) + 1e-05
+    v_2 = (X1 ** 2).sum(axis=2, keepdims=True) / (d * g * h) + 1e-05
     s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
     z = X1 / s_2                                      # z = X1 / s_2   N×T×(d*g*h)
     M = r2 * z                                        # M = r2 ⊙ z   N×T×(d*g*h)
@@ -100,7 +103,7 @@ def forward(params, data):
     Y = X1 + (U.reshape(N * T, F) @ W2).reshape(N, T, d * g * h)  # Y = X1 + U W2   N×T×(d*g*h)
     cache = {
         "W2": W2, "t2": t2, "V": V, "t3": t3, "s_3": s_3, "t1": t1, "W": W, "r2": r2, "s_2": s_2, "z": z,
-        "X1": X1, "W_o": W_o, "P": P, "W_v": W_v, "S": S, "k": k, "cos": cos, "sin": sin, "W_k": W_k, "K": K,
+        "X1": X1, "W_o": W_o, "P": P, "W_v": W_v, "S": S, "q": q, "cos": cos, "sin": sin, "W_k": W_k, "K": K,
         "W_q": W_q, "r1": r1, "s": s, "a": a, "X": X, "A": A, "u": u, "M": M, "U": U, "N": N, "T": T, "h": h,
         "g": g, "d": d, "F": F, "dtype": dtype, "dtypes": dtypes,
     }
@@ -124,7 +127,7 @@ def backward(cache, upstream):
     P = cache["P"]                                    # N×h×g×T×T
     W_v = cache["W_v"]                                # (d*g*h)×(d*h)
     S = cache["S"]                                    # N×h×T×d
-    k = cache["k"]                                    # N×h×g×T×d
+    q = cache["q"]                                    # N×h×g×T×d
     cos = cache["cos"]                                # T×(d/2)
     sin = cache["sin"]                                # T×(d/2)
     W_k = cache["W_k"]                                # (d*g*h)×(d*h)
@@ -154,10 +157,10 @@ def backward(cache, upstream):
         (dt3.reshape(N * T, F) @ V.T).reshape(N, T, d * g * h)
         + (dt1.reshape(N * T, F) @ W.T).reshape(N, T, d * g * h)
     )
-    dr2 = np.sum(dM * z, axis=(0, 1))                 # dr2 = sum(dM ⊙ z, axis=(0, 1))   (d*g*h)
+    dr2 = (dM * z).sum(axis=(0, 1))                   # dr2 = sum(dM ⊙ z, axis=(0, 1))   (d*g*h)
     dz = dM * r2                                      # dz = dM ⊙ r2   N×T×(d*g*h)
     # ds_2 = sum(−dz ⊙ z / s_2, axis=-1, keepdims=True)   N×T×1
-    ds_2 = np.sum(-dz * z / s_2, axis=2, keepdims=True)
+    ds_2 = (-dz * z / s_2).sum(axis=2, keepdims=True)
     dv_2 = ds_2 / (2 * s_2)                           # dv_2 = ds_2 / (2 · s_2)   N×T×1
     # dX1 = dY + dz / s_2 + 2 · dv_2 / (d*g*h) ⊙ X1   N×T×(d*g*h)
     dX1 = dY + dz / s_2 + 2 * (dv_2 / (d * g * h)) * X1
@@ -165,53 +168,53 @@ def backward(cache, upstream):
     dW_o = u.reshape(N * T, d * g * h).T @ dX1.reshape(N * T, d * g * h)
     du = (dX1.reshape(N * T, d * g * h) @ W_o.T).reshape(N, T, d * g * h)  # du = dX1 W_oᵀ   N×T×(d*g*h)
     # dO = transpose(reshape(du, (N, T, g*h, d)), (0, 2, 1, 3))   N×(g*h)×T×d
-    dO = np.transpose(du.reshape(N, T, g * h, d), (0, 2, 1, 3))
+    dO = du.reshape(N, T, g * h, d).transpose(0, 2, 1, 3)
     # dS = einsum(abcde,abcdf→abfe, reshape(dO, (N, h, g, T, d)), P)   N×h×T×d
     dS = np.einsum("abcde,abcdf->abfe", dO.reshape(N, h, g, T, d), P, optimize=True)
-    # t5 = reshape(transpose(dS, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t5 = np.transpose(dS, (0, 2, 1, 3)).reshape(N, T, d * h)
-    # dW_v = einsum(abc,abd→dc, t5, A)   (d*g*h)×(d*h)
-    dW_v = A.reshape(N * T, d * g * h).T @ t5.reshape(N * T, d * h)
+    # t9 = reshape(transpose(dS, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t9 = dS.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_v = einsum(abc,abd→dc, t9, A)   (d*g*h)×(d*h)
+    dW_v = A.reshape(N * T, d * g * h).T @ t9.reshape(N * T, d * h)
     # dP = einsum(abcde,abfe→abcdf, reshape(dO, (N, h, g, T, d)), S)   N×h×g×T×T
     dP = np.einsum("abcde,abfe->abcdf", dO.reshape(N, h, g, T, d), S, optimize=True)
     # dS_2 = P ⊙ (dP − sum(dP ⊙ P, axis=-1, keepdims=True))   N×h×g×T×T
-    dS_2 = P * (dP - np.sum(dP * P, axis=4, keepdims=True))
+    dS_2 = P * (dP - (dP * P).sum(axis=4, keepdims=True))
     # dr = dS_2 ⊙ truth(causal_mask(T))   N×h×g×T×T
     dr = dS_2 * (np.arange(T)[:, None] >= np.arange(T)[None, :])
-    t6 = dr / d ** 0.5                                # t6 = dr / sqrt(d)   N×h×g×T×T
-    # dK = einsum(abcde,abcdf→abef, t6, k)   N×h×T×d
-    dK = np.einsum("abcde,abcdf->abef", t6, k, optimize=True)
-    # dq = dK[:, :, :, d/2:] ⊙ cos − dK[:, :, :, :d/2] ⊙ sin   N×h×T×(d/2)
-    dq = dK[:, :, :, d // 2:] * cos - dK[:, :, :, :d // 2] * sin
-    # dp = dK[:, :, :, d/2:] ⊙ sin + dK[:, :, :, :d/2] ⊙ cos   N×h×T×(d/2)
-    dp = dK[:, :, :, d // 2:] * sin + dK[:, :, :, :d // 2] * cos
-    dm = pad(dq, 3, d // 2, d) + pad(dp, 3, 0, d)     # dm = pad(dq, 3, d/2, d) + pad(dp, 3, 0, d)   N×h×T×d
-    # t7 = reshape(transpose(dm, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t7 = np.transpose(dm, (0, 2, 1, 3)).reshape(N, T, d * h)
-    # dW_k = einsum(abc,abd→dc, t7, A)   (d*g*h)×(d*h)
-    dW_k = A.reshape(N * T, d * g * h).T @ t7.reshape(N * T, d * h)
-    # dk = einsum(abcde,abef→abcdf, t6, K)   N×h×g×T×d
-    dk = np.einsum("abcde,abef->abcdf", t6, K, optimize=True)
-    dQ = dk.reshape(N, g * h, T, d)                   # dQ = reshape(dk, (N, g*h, T, d))   N×(g*h)×T×d
+    t10 = dr / d ** 0.5                               # t10 = dr / sqrt(d)   N×h×g×T×T
+    # dK = einsum(abcde,abcdf→abef, t10, q)   N×h×T×d
+    dK = np.einsum("abcde,abcdf->abef", t10, q, optimize=True)
+    # dp = dK[:, :, :, d/2:] ⊙ cos − dK[:, :, :, :d/2] ⊙ sin   N×h×T×(d/2)
+    dp = dK[:, :, :, d // 2:] * cos - dK[:, :, :, :d // 2] * sin
+    # dm = dK[:, :, :, d/2:] ⊙ sin + dK[:, :, :, :d/2] ⊙ cos   N×h×T×(d/2)
+    dm = dK[:, :, :, d // 2:] * sin + dK[:, :, :, :d // 2] * cos
+    dk = pad(dp, 3, d // 2, d) + pad(dm, 3, 0, d)     # dk = pad(dp, 3, d/2, d) + pad(dm, 3, 0, d)   N×h×T×d
+    # t11 = reshape(transpose(dk, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t11 = dk.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_k = einsum(abc,abd→dc, t11, A)   (d*g*h)×(d*h)
+    dW_k = A.reshape(N * T, d * g * h).T @ t11.reshape(N * T, d * h)
+    # dq = einsum(abcde,abef→abcdf, t10, K)   N×h×g×T×d
+    dq = np.einsum("abcde,abef->abcdf", t10, K, optimize=True)
+    dQ = dq.reshape(N, g * h, T, d)                   # dQ = reshape(dq, (N, g*h, T, d))   N×(g*h)×T×d
     # de = dQ[:, :, :, d/2:] ⊙ cos − dQ[:, :, :, :d/2] ⊙ sin   N×(g*h)×T×(d/2)
     de = dQ[:, :, :, d // 2:] * cos - dQ[:, :, :, :d // 2] * sin
     # dc = dQ[:, :, :, d/2:] ⊙ sin + dQ[:, :, :, :d/2] ⊙ cos   N×(g*h)×T×(d/2)
     dc = dQ[:, :, :, d // 2:] * sin + dQ[:, :, :, :d // 2] * cos
     # db = pad(de, 3, d/2, d) + pad(dc, 3, 0, d)   N×(g*h)×T×d
     db = pad(de, 3, d // 2, d) + pad(dc, 3, 0, d)
-    # t8 = reshape(transpose(db, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
-    t8 = np.transpose(db, (0, 2, 1, 3)).reshape(N, T, d * g * h)
-    # dW_q = einsum(abc,abd→dc, t8, A)   (d*g*h)×(d*g*h)
-    dW_q = A.reshape(N * T, d * g * h).T @ t8.reshape(N * T, d * g * h)
-    # dA = t5 W_vᵀ + t7 W_kᵀ + t8 W_qᵀ   N×T×(d*g*h)
+    # t12 = reshape(transpose(db, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
+    t12 = db.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
+    # dW_q = einsum(abc,abd→dc, t12, A)   (d*g*h)×(d*g*h)
+    dW_q = A.reshape(N * T, d * g * h).T @ t12.reshape(N * T, d * g * h)
+    # dA = t9 W_vᵀ + t11 W_kᵀ + t12 W_qᵀ   N×T×(d*g*h)
     dA = (
-        (t5.reshape(N * T, d * h) @ W_v.T).reshape(N, T, d * g * h)
-        + (t7.reshape(N * T, d * h) @ W_k.T).reshape(N, T, d * g * h)
-        + (t8.reshape(N * T, d * g * h) @ W_q.T).reshape(N, T, d * g * h)
+        (t9.reshape(N * T, d * h) @ W_v.T).reshape(N, T, d * g * h)
+        + (t11.reshape(N * T, d * h) @ W_k.T).reshape(N, T, d * g * h)
+        + (t12.reshape(N * T, d * g * h) @ W_q.T).reshape(N, T, d * g * h)
     )
-    dr1 = np.sum(dA * a, axis=(0, 1))                 # dr1 = sum(dA ⊙ a, axis=(0, 1))   (d*g*h)
+    dr1 = (dA * a).sum(axis=(0, 1))                   # dr1 = sum(dA ⊙ a, axis=(0, 1))   (d*g*h)
     da = dA * r1                                      # da = dA ⊙ r1   N×T×(d*g*h)
-    ds = np.sum(-da * a / s, axis=2, keepdims=True)   # ds = sum(−da ⊙ a / s, axis=-1, keepdims=True)   N×T×1
+    ds = (-da * a / s).sum(axis=2, keepdims=True)     # ds = sum(−da ⊙ a / s, axis=-1, keepdims=True)   N×T×1
     dv = ds / (2 * s)                                 # dv = ds / (2 · s)   N×T×1
     dX = dX1 + da / s + 2 * (dv / (d * g * h)) * X    # dX = dX1 + da / s + 2 · dv / (d*g*h) ⊙ X   N×T×(d*g*h)
     grads = {
@@ -236,12 +239,12 @@ def outputs(params, data):
     X = arrays["X"]                                   # N×T×(d*g*h)
     N, T, h, g, d, F = sizes["N"], sizes["T"], sizes["h"], sizes["g"], sizes["d"], sizes["F"]
     # v = mean(X², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v = np.sum(X ** 2, axis=2, keepdims=True) / (d * g * h) + 1e-05
+    v = (X ** 2).sum(axis=2, keepdims=True) / (d * g * h) + 1e-05
     s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
     a = X / s                                         # a = X / s   N×T×(d*g*h)
     A = r1 * a                                        # A = r1 ⊙ a   N×T×(d*g*h)
     # b = transpose(reshape(A W_q, (N, T, g*h, d)), (0, 2, 1, 3))   N×(g*h)×T×d
-    b = np.transpose((A.reshape(N * T, d * g * h) @ W_q).reshape(N, T, g * h, d), (0, 2, 1, 3))
+    b = (A.reshape(N * T, d * g * h) @ W_q).reshape(N, T, g * h, d).transpose(0, 2, 1, 3)
     c = b[:, :, :, :d // 2]                           # c = b[:, :, :, :d/2]   N×(g*h)×T×(d/2)
     t4 = np.arange(T)[:, None]                        # t4 = reshape(arange(T), (T, 1))   T×1
     # angle = t4 ⊙ exp(−(2*log(10000)) · arange(d/2) / d)   T×(d/2)
@@ -249,28 +252,31 @@ def outputs(params, data):
     cos = np.cos(angle)                               # cos = cos(angle)   T×(d/2)
     e = b[:, :, :, d // 2:]                           # e = b[:, :, :, d/2:]   N×(g*h)×T×(d/2)
     sin = np.sin(angle)                               # sin = sin(angle)   T×(d/2)
-    # Q = concat(c ⊙ cos − e ⊙ sin, c ⊙ sin + e ⊙ cos, axis=-1)   N×(g*h)×T×d
-    Q = np.concatenate([c * cos - e * sin, c * sin + e * cos], axis=3)
-    # m = transpose(reshape(A W_k, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    m = np.transpose((A.reshape(N * T, d * g * h) @ W_k).reshape(N, T, h, d), (0, 2, 1, 3))
-    p = m[:, :, :, :d // 2]                           # p = m[:, :, :, :d/2]   N×h×T×(d/2)
-    q = m[:, :, :, d // 2:]                           # q = m[:, :, :, d/2:]   N×h×T×(d/2)
-    # K = concat(p ⊙ cos − q ⊙ sin, p ⊙ sin + q ⊙ cos, axis=-1)   N×h×T×d
-    K = np.concatenate([p * cos - q * sin, p * sin + q * cos], axis=3)
+    t5 = c * cos - e * sin                            # t5 = c ⊙ cos − e ⊙ sin   N×(g*h)×T×(d/2)
+    t6 = c * sin + e * cos                            # t6 = c ⊙ sin + e ⊙ cos   N×(g*h)×T×(d/2)
+    Q = np.concatenate([t5, t6], axis=3)              # Q = concat(t5, t6, axis=-1)   N×(g*h)×T×d
+    # k = transpose(reshape(A W_k, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    k = (A.reshape(N * T, d * g * h) @ W_k).reshape(N, T, h, d).transpose(0, 2, 1, 3)
+    m = k[:, :, :, :d // 2]                           # m = k[:, :, :, :d/2]   N×h×T×(d/2)
+    p = k[:, :, :, d // 2:]                           # p = k[:, :, :, d/2:]   N×h×T×(d/2)
+    t7 = m * cos - p * sin                            # t7 = m ⊙ cos − p ⊙ sin   N×h×T×(d/2)
+    t8 = m * sin + p * cos                            # t8 = m ⊙ sin + p ⊙ cos   N×h×T×(d/2)
+    K = np.concatenate([t7, t8], axis=3)              # K = concat(t7, t8, axis=-1)   N×h×T×d
     # S = transpose(reshape(A W_v, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    S = np.transpose((A.reshape(N * T, d * g * h) @ W_v).reshape(N, T, h, d), (0, 2, 1, 3))
-    k = Q.reshape(N, h, g, T, d)                      # k = reshape(Q, (N, h, g, T, d))   N×h×g×T×d
-    # r = einsum(abcde,abfe→abcdf, k, K) / sqrt(d)   N×h×g×T×T
-    r = np.einsum("abcde,abfe->abcdf", k, K, optimize=True) / d ** 0.5
-    S_2 = np.where(t4 >= np.arange(T)[None, :], r, -np.inf)  # S_2 = where(causal_mask(T), r, -oo)   N×h×g×T×T
+    S = (A.reshape(N * T, d * g * h) @ W_v).reshape(N, T, h, d).transpose(0, 2, 1, 3)
+    q = Q.reshape(N, h, g, T, d)                      # q = reshape(Q, (N, h, g, T, d))   N×h×g×T×d
+    # r = einsum(abcde,abfe→abcdf, q, K) / sqrt(d)   N×h×g×T×T
+    r = np.einsum("abcde,abfe->abcdf", q, K, optimize=True) / d ** 0.5
+    # S_2 = where(causal_mask(T), r, -inf)   N×h×g×T×T
+    S_2 = np.where(t4 >= np.arange(T)[None, :], r, -np.inf)
     P = softmax(S_2, axis=4)                          # P = softmax(S_2)   N×h×g×T×T
     # O = reshape(einsum(abcde,abef→abcdf, P, S), (N, g*h, T, d))   N×(g*h)×T×d
     O = np.einsum("abcde,abef->abcdf", P, S, optimize=True).reshape(N, g * h, T, d)
     # u = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
-    u = np.transpose(O, (0, 2, 1, 3)).reshape(N, T, d * g * h)
+    u = O.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
     X1 = X + (u.reshape(N * T, d * g * h) @ W_o).reshape(N, T, d * g * h)  # X1 = X + u W_o   N×T×(d*g*h)
     # v_2 = mean(X1², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_2 = np.sum(X1 ** 2, axis=2, keepdims=True) / (d * g * h) + 1e-05
+    v_2 = (X1 ** 2).sum(axis=2, keepdims=True) / (d * g * h) + 1e-05
     s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
     z = X1 / s_2                                      # z = X1 / s_2   N×T×(d*g*h)
     M = r2 * z                                        # M = r2 ⊙ z   N×T×(d*g*h)
@@ -307,21 +313,21 @@ def read(params, data):
     given = {**params, **data}
     shapes = {**PARAMS, **DATA}
     arrays = {name: as_array(name, given[name]) for name in shapes}
-    sizes = {"h": 2}
-    bind_sizes(arrays, shapes, sizes)
+    check_ranks(arrays, shapes)
+    sizes = {"F": arrays["W"].shape[1], "N": arrays["X"].shape[0], "T": arrays["X"].shape[1], "h": 2}
     sizes["d"] = arrays["W_k"].shape[1] // max(sizes["h"], 1)
     sizes["g"] = arrays["r1"].shape[0] // max(sizes["d"] * sizes["h"], 1)
     sizes["d*g*h"] = sizes["d"] * sizes["g"] * sizes["h"]
     sizes["d*h"] = sizes["d"] * sizes["h"]
     check_shapes(arrays, shapes, sizes)
-    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
-    dtypes = {}
+    dtypes = float_dtypes(given)
+    dtype = computing_dtype(dtypes, DTYPE)
     for name, array in arrays.items():
         if name in INTEGERS:
             check_range(name, array, INTEGERS[name], sizes)
             arrays[name] = as_integers(name, array)[()]
         else:
-            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            dtypes.setdefault(name, dtype)
             arrays[name] = array.astype(dtype, copy=False)[()]
     return arrays, sizes, dtype, dtypes
 
@@ -355,14 +361,15 @@ def as_integers(name, array):
     return array.astype(np.intp)
 
 
-def is_float(value):
-    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
+    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(arrays, given, integers, default):
-    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
-    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
+    kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
@@ -373,14 +380,11 @@ def misfit(name, array, shape, sizes):
     return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
 
 
-def bind_sizes(arrays, shapes, sizes):
-    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+def check_ranks(arrays, shapes):
+    """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
-            raise misfit(name, arrays[name], shape, sizes)
-        for dim, size in zip(shape, arrays[name].shape):
-            if isinstance(dim, str) and dim.isidentifier():
-                sizes.setdefault(dim, size)
+            raise misfit(name, arrays[name], shape, {})
 
 
 def check_shapes(arrays, shapes, sizes):
@@ -418,9 +422,9 @@ def sigmoid(x):
 
 def softmax(a, axis):
     """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows."""
-    e = a - np.max(a, axis=axis, keepdims=True)
+    e = a - a.max(axis=axis, keepdims=True)
     np.exp(e, out=e)
-    e /= np.sum(e, axis=axis, keepdims=True)
+    e /= e.sum(axis=axis, keepdims=True)
     return e
 
 

@@ -36,7 +36,7 @@ def forward(params, data):
     y = arrays["y"]                                   # N
     N = sizes["N"]
     z = X @ w + b                                     # z = X w + b   N
-    L = np.sum(softplus(z) - y * z) / N               # L = mean(binary_cross_entropy(y_hat, y))
+    L = (softplus(z) - y * z).sum() / N               # L = mean(binary_cross_entropy(y_hat, y))
     y_hat = sigmoid(z)                                # y_hat = sigmoid(z)   N
     cache = {"y_hat": y_hat, "y": y, "X": X, "N": N, "dtypes": dtypes}
     return dtype.type(L), cache
@@ -50,7 +50,7 @@ def backward(cache, upstream=1.0):
     N = cache["N"]
     dz = (y_hat - y) / N                              # dz = (y_hat − y) / N   N
     dw = dz @ X                                       # dw = Xᵀ dz   D
-    db = np.sum(dz)                                   # db = sum(dz)
+    db = dz.sum()                                     # db = sum(dz)
     grads = {"w": dw, "b": db}
     return scaled(grads, cache["dtypes"], upstream)
 
@@ -71,7 +71,7 @@ def outputs(params, data):
     N = sizes["N"]
     z = X @ w + b                                     # z = X w + b   N
     y_hat = sigmoid(z)                                # y_hat = sigmoid(z)   N
-    L = np.sum(softplus(z) - y * z) / N               # L = mean(binary_cross_entropy(y_hat, y))
+    L = (softplus(z) - y * z).sum() / N               # L = mean(binary_cross_entropy(y_hat, y))
     return {"z": z, "y_hat": y_hat, "L": L}
 
 
@@ -92,17 +92,17 @@ def read(params, data):
     given = {**params, **data}
     shapes = {**PARAMS, **DATA}
     arrays = {name: as_array(name, given[name]) for name in shapes}
-    sizes = {}
-    bind_sizes(arrays, shapes, sizes)
+    check_ranks(arrays, shapes)
+    sizes = {"D": arrays["w"].shape[0], "N": arrays["X"].shape[0]}
     check_shapes(arrays, shapes, sizes)
-    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
-    dtypes = {}
+    dtypes = float_dtypes(given)
+    dtype = computing_dtype(dtypes, DTYPE)
     for name, array in arrays.items():
         if name in INTEGERS:
             check_range(name, array, INTEGERS[name], sizes)
             arrays[name] = as_integers(name, array)[()]
         else:
-            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            dtypes.setdefault(name, dtype)
             arrays[name] = array.astype(dtype, copy=False)[()]
     return arrays, sizes, dtype, dtypes
 
@@ -136,14 +136,15 @@ def as_integers(name, array):
     return array.astype(np.intp)
 
 
-def is_float(value):
-    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
+    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(arrays, given, integers, default):
-    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
-    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
+    kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
@@ -154,14 +155,11 @@ def misfit(name, array, shape, sizes):
     return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
 
 
-def bind_sizes(arrays, shapes, sizes):
-    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+def check_ranks(arrays, shapes):
+    """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
-            raise misfit(name, arrays[name], shape, sizes)
-        for dim, size in zip(shape, arrays[name].shape):
-            if isinstance(dim, str) and dim.isidentifier():
-                sizes.setdefault(dim, size)
+            raise misfit(name, arrays[name], shape, {})
 
 
 def check_shapes(arrays, shapes, sizes):
@@ -204,7 +202,7 @@ def softplus(x):
 
 def scaled(grads, dtypes, upstream):
     """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
-    if np.ndim(upstream) != 0:
+    if not isinstance(upstream, float) and np.ndim(upstream) != 0:
         raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
     if upstream != 1:
         grads = {name: grad * upstream for name, grad in grads.items()}

@@ -63,6 +63,10 @@ def forward(params, data):
     s0 = arrays["s0"]                                 # N×H
     T, N, V, E, H = sizes["T"], sizes["N"], sizes["V"], sizes["E"], sizes["H"]
     x = C[words]                                      # x = C[words]   T×N×E
+    t1 = (x.reshape(N * T, E) @ W_o).reshape(T, N, H)  # t1 = x W_o   T×N×H
+    t2 = (x.reshape(N * T, E) @ W_f).reshape(T, N, H)  # t2 = x W_f   T×N×H
+    t3 = (x.reshape(N * T, E) @ W_i).reshape(T, N, H)  # t3 = x W_i   T×N×H
+    t4 = (x.reshape(N * T, E) @ W_g).reshape(T, N, H)  # t4 = x W_g   T×N×H
     h_prev = h0                                       # h_prev = h0   N×H
     s_prev = s0                                       # s_prev = s0   N×H
     h_states = np.empty((T + 1, N, H), dtype)         # (T + 1)×N×H
@@ -77,15 +81,14 @@ def forward(params, data):
     s_before, s = s_states[:-1], s_states[1:]         # before and after every step   T×N×H
     f = np.empty((T, N, H), dtype)                    # T×N×H
     for t in range(T):
-        x_t = x[t]
-        a_t = x_t @ W_o + h_prev @ U_o + b_o          # a[t] = x[t] W_o + h[t-1] U_o + b_o   N×H
-        o_t = sigmoid(a_t)                            # o[t] = sigmoid(a[t])   N×H
-        b_t = x_t @ W_f + h_prev @ U_f + b_f          # b[t] = x[t] W_f + h[t-1] U_f + b_f   N×H
+        d_t = t1[t] + h_prev @ U_o + b_o              # d[t] = t1[t] + h[t-1] U_o + b_o   N×H
+        o_t = sigmoid(d_t)                            # o[t] = sigmoid(d[t])   N×H
+        b_t = t2[t] + h_prev @ U_f + b_f              # b[t] = t2[t] + h[t-1] U_f + b_f   N×H
         f_t = sigmoid(b_t)                            # f[t] = sigmoid(b[t])   N×H
-        c_t = x_t @ W_i + h_prev @ U_i + b_i          # c[t] = x[t] W_i + h[t-1] U_i + b_i   N×H
-        i_t = sigmoid(c_t)                            # i[t] = sigmoid(c[t])   N×H
-        d_t = x_t @ W_g + h_prev @ U_g + b_g          # d[t] = x[t] W_g + h[t-1] U_g + b_g   N×H
-        g_t = np.tanh(d_t)                            # g[t] = tanh(d[t])   N×H
+        a_t = t3[t] + h_prev @ U_i + b_i              # a[t] = t3[t] + h[t-1] U_i + b_i   N×H
+        i_t = sigmoid(a_t)                            # i[t] = sigmoid(a[t])   N×H
+        c_t = t4[t] + h_prev @ U_g + b_g              # c[t] = t4[t] + h[t-1] U_g + b_g   N×H
+        g_t = np.tanh(c_t)                            # g[t] = tanh(c[t])   N×H
         s_t = f_t * s_prev + i_t * g_t                # s[t] = f[t] ⊙ s[t-1] + i[t] ⊙ g[t]   N×H
         e_t = np.tanh(s_t)                            # e[t] = tanh(s[t])   N×H
         h_t = o_t * e_t                               # h[t] = o[t] ⊙ e[t]   N×H
@@ -98,9 +101,9 @@ def forward(params, data):
         f[t] = f_t
         h_prev, s_prev = h_t, s_t
     z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
-    p, t1 = softmax_logsumexp(z, axis=2)              # p = softmax(z)   T×N×V
+    p, t5 = softmax_logsumexp(z, axis=2)              # p = softmax(z)   T×N×V
     # L = mean(cross_entropy(z, target))
-    L = np.sum(t1 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]) / (N * T)
+    L = (t5 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
     cache = {
         "p": p, "target": target, "V_o": V_o, "o": o, "e_2": e_2, "i": i, "g": g, "s_before": s_before,
         "f": f, "W_o": W_o, "U_o": U_o, "W_f": W_f, "U_f": U_f, "W_i": W_i, "U_i": U_i, "W_g": W_g,
@@ -139,14 +142,18 @@ def backward(cache, upstream=1.0):
     at = *np.indices((T, N), sparse=True), target     # the entry of every row that the one-hot array marks
     dz[at] = (p[at] - 1) / (N * T)
     dV_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dV_o = einsum(abc,abd→dc, dz, h)   H×V
-    db_v = np.sum(dz, axis=(0, 1))                    # db_v = sum(dz, axis=(0, 1))   V
+    db_v = dz.sum(axis=(0, 1))                        # db_v = sum(dz, axis=(0, 1))   V
     dh = (dz.reshape(N * T, V) @ V_o.T).reshape(T, N, H)  # dh = dz V_oᵀ   T×N×H
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
     ds_next = np.zeros((N, H), dtype)                 # ds_next = broadcast(0, (N, H))   N×H
-    da = np.empty((T, N, H), dtype)                   # T×N×H
-    db = np.empty((T, N, H), dtype)                   # T×N×H
-    dc = np.empty((T, N, H), dtype)                   # T×N×H
     dd = np.empty((T, N, H), dtype)                   # T×N×H
+    db = np.empty((T, N, H), dtype)                   # T×N×H
+    da = np.empty((T, N, H), dtype)                   # T×N×H
+    dc = np.empty((T, N, H), dtype)                   # T×N×H
+    U_o_T = U_o.T.copy()                              # a copy, since every step reads it
+    U_f_T = U_f.T.copy()                              # a copy, since every step reads it
+    U_i_T = U_i.T.copy()                              # a copy, since every step reads it
+    U_g_T = U_g.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
         o_t = o[t]
         e_t = e_2[t]
@@ -157,43 +164,43 @@ def backward(cache, upstream=1.0):
         de_t = dh_t_2 * o_t                           # de_t = dh_t ⊙ o[t]   N×H
         ds_t = ds_next + de_t * (1 - e_t ** 2)        # ds_t = ds_next + de_t ⊙ (1 − e[t]²)   N×H
         dg_t = ds_t * i_t                             # dg_t = ds_t ⊙ i[t]   N×H
-        dd_t = dg_t * (1 - g_t ** 2)                  # dd_t = dg_t ⊙ (1 − g[t]²)   N×H
+        dc_t = dg_t * (1 - g_t ** 2)                  # dc_t = dg_t ⊙ (1 − g[t]²)   N×H
         di_t = ds_t * g_t                             # di_t = ds_t ⊙ g[t]   N×H
-        dc_t = di_t * i_t * (1 - i_t)                 # dc_t = di_t ⊙ i[t] ⊙ (1 − i[t])   N×H
+        da_t = di_t * i_t * (1 - i_t)                 # da_t = di_t ⊙ i[t] ⊙ (1 − i[t])   N×H
         df_t = ds_t * s_before[t]                     # df_t = ds_t ⊙ s[t-1]   N×H
         db_t = df_t * f_t * (1 - f_t)                 # db_t = df_t ⊙ f[t] ⊙ (1 − f[t])   N×H
         do_t = dh_t_2 * e_t                           # do_t = dh_t ⊙ e[t]   N×H
-        da_t = do_t * o_t * (1 - o_t)                 # da_t = do_t ⊙ o[t] ⊙ (1 − o[t])   N×H
-        # dh_prev = dd_t U_gᵀ + dc_t U_iᵀ + db_t U_fᵀ + da_t U_oᵀ   N×H
-        dh_prev = dd_t @ U_g.T + dc_t @ U_i.T + db_t @ U_f.T + da_t @ U_o.T
+        dd_t = do_t * o_t * (1 - o_t)                 # dd_t = do_t ⊙ o[t] ⊙ (1 − o[t])   N×H
+        # dh_prev = dc_t U_gᵀ + da_t U_iᵀ + db_t U_fᵀ + dd_t U_oᵀ   N×H
+        dh_prev = dc_t @ U_g_T + da_t @ U_i_T + db_t @ U_f_T + dd_t @ U_o_T
         ds_prev = ds_t * f_t                          # ds_prev = ds_t ⊙ f[t]   N×H
-        da[t] = da_t
-        db[t] = db_t
-        dc[t] = dc_t
         dd[t] = dd_t
+        db[t] = db_t
+        da[t] = da_t
+        dc[t] = dc_t
         dh_next, ds_next = dh_prev, ds_prev
-    dW_o = x.reshape(N * T, E).T @ da.reshape(N * T, H)  # dW_o = einsum(abc,abd→dc, da, x)   E×H
-    # dU_o = einsum(abc,abd→dc, da, h_before)   H×H
-    dU_o = h_before.reshape(N * T, H).T @ da.reshape(N * T, H)
-    db_o = np.sum(da, axis=(0, 1))                    # db_o = sum(da, axis=(0, 1))   H
+    dW_o = x.reshape(N * T, E).T @ dd.reshape(N * T, H)  # dW_o = einsum(abc,abd→dc, dd, x)   E×H
+    # dU_o = einsum(abc,abd→dc, dd, h_before)   H×H
+    dU_o = h_before.reshape(N * T, H).T @ dd.reshape(N * T, H)
+    db_o = dd.sum(axis=(0, 1))                        # db_o = sum(dd, axis=(0, 1))   H
     dW_f = x.reshape(N * T, E).T @ db.reshape(N * T, H)  # dW_f = einsum(abc,abd→dc, db, x)   E×H
     # dU_f = einsum(abc,abd→dc, db, h_before)   H×H
     dU_f = h_before.reshape(N * T, H).T @ db.reshape(N * T, H)
-    db_f = np.sum(db, axis=(0, 1))                    # db_f = sum(db, axis=(0, 1))   H
-    dW_i = x.reshape(N * T, E).T @ dc.reshape(N * T, H)  # dW_i = einsum(abc,abd→dc, dc, x)   E×H
-    # dU_i = einsum(abc,abd→dc, dc, h_before)   H×H
-    dU_i = h_before.reshape(N * T, H).T @ dc.reshape(N * T, H)
-    db_i = np.sum(dc, axis=(0, 1))                    # db_i = sum(dc, axis=(0, 1))   H
-    dW_g = x.reshape(N * T, E).T @ dd.reshape(N * T, H)  # dW_g = einsum(abc,abd→dc, dd, x)   E×H
-    # dU_g = einsum(abc,abd→dc, dd, h_before)   H×H
-    dU_g = h_before.reshape(N * T, H).T @ dd.reshape(N * T, H)
-    db_g = np.sum(dd, axis=(0, 1))                    # db_g = sum(dd, axis=(0, 1))   H
-    # dx = dd W_gᵀ + dc W_iᵀ + db W_fᵀ + da W_oᵀ   T×N×E
+    db_f = db.sum(axis=(0, 1))                        # db_f = sum(db, axis=(0, 1))   H
+    dW_i = x.reshape(N * T, E).T @ da.reshape(N * T, H)  # dW_i = einsum(abc,abd→dc, da, x)   E×H
+    # dU_i = einsum(abc,abd→dc, da, h_before)   H×H
+    dU_i = h_before.reshape(N * T, H).T @ da.reshape(N * T, H)
+    db_i = da.sum(axis=(0, 1))                        # db_i = sum(da, axis=(0, 1))   H
+    dW_g = x.reshape(N * T, E).T @ dc.reshape(N * T, H)  # dW_g = einsum(abc,abd→dc, dc, x)   E×H
+    # dU_g = einsum(abc,abd→dc, dc, h_before)   H×H
+    dU_g = h_before.reshape(N * T, H).T @ dc.reshape(N * T, H)
+    db_g = dc.sum(axis=(0, 1))                        # db_g = sum(dc, axis=(0, 1))   H
+    # dx = dc W_gᵀ + da W_iᵀ + db W_fᵀ + dd W_oᵀ   T×N×E
     dx = (
-        (dd.reshape(N * T, H) @ W_g.T).reshape(T, N, E)
-        + (dc.reshape(N * T, H) @ W_i.T).reshape(T, N, E)
+        (dc.reshape(N * T, H) @ W_g.T).reshape(T, N, E)
+        + (da.reshape(N * T, H) @ W_i.T).reshape(T, N, E)
         + (db.reshape(N * T, H) @ W_f.T).reshape(T, N, E)
-        + (da.reshape(N * T, H) @ W_o.T).reshape(T, N, E)
+        + (dd.reshape(N * T, H) @ W_o.T).reshape(T, N, E)
     )
     dC = scatter_add(dx, words, V)                    # dC = scatter_add(dx, words, V)   V×E
     grads = {
@@ -231,8 +238,12 @@ def outputs(params, data):
     target = arrays["target"]                         # T×N
     h0 = arrays["h0"]                                 # N×H
     s0 = arrays["s0"]                                 # N×H
-    T, N, V, H = sizes["T"], sizes["N"], sizes["V"], sizes["H"]
+    T, N, V, E, H = sizes["T"], sizes["N"], sizes["V"], sizes["E"], sizes["H"]
     x = C[words]                                      # x = C[words]   T×N×E
+    t1 = (x.reshape(N * T, E) @ W_o).reshape(T, N, H)  # t1 = x W_o   T×N×H
+    t2 = (x.reshape(N * T, E) @ W_f).reshape(T, N, H)  # t2 = x W_f   T×N×H
+    t3 = (x.reshape(N * T, E) @ W_i).reshape(T, N, H)  # t3 = x W_i   T×N×H
+    t4 = (x.reshape(N * T, E) @ W_g).reshape(T, N, H)  # t4 = x W_g   T×N×H
     h_prev = h0                                       # h_prev = h0   N×H
     s_prev = s0                                       # s_prev = s0   N×H
     h = np.empty((T, N, H), dtype)                    # T×N×H
@@ -242,15 +253,14 @@ def outputs(params, data):
     o = np.empty((T, N, H), dtype)                    # T×N×H
     s = np.empty((T, N, H), dtype)                    # T×N×H
     for t in range(T):
-        x_t = x[t]
-        a_t = x_t @ W_o + h_prev @ U_o + b_o          # a[t] = x[t] W_o + h[t-1] U_o + b_o   N×H
-        o_t = sigmoid(a_t)                            # o[t] = sigmoid(a[t])   N×H
-        b_t = x_t @ W_f + h_prev @ U_f + b_f          # b[t] = x[t] W_f + h[t-1] U_f + b_f   N×H
+        d_t = t1[t] + h_prev @ U_o + b_o              # d[t] = t1[t] + h[t-1] U_o + b_o   N×H
+        o_t = sigmoid(d_t)                            # o[t] = sigmoid(d[t])   N×H
+        b_t = t2[t] + h_prev @ U_f + b_f              # b[t] = t2[t] + h[t-1] U_f + b_f   N×H
         f_t = sigmoid(b_t)                            # f[t] = sigmoid(b[t])   N×H
-        c_t = x_t @ W_i + h_prev @ U_i + b_i          # c[t] = x[t] W_i + h[t-1] U_i + b_i   N×H
-        i_t = sigmoid(c_t)                            # i[t] = sigmoid(c[t])   N×H
-        d_t = x_t @ W_g + h_prev @ U_g + b_g          # d[t] = x[t] W_g + h[t-1] U_g + b_g   N×H
-        g_t = np.tanh(d_t)                            # g[t] = tanh(d[t])   N×H
+        a_t = t3[t] + h_prev @ U_i + b_i              # a[t] = t3[t] + h[t-1] U_i + b_i   N×H
+        i_t = sigmoid(a_t)                            # i[t] = sigmoid(a[t])   N×H
+        c_t = t4[t] + h_prev @ U_g + b_g              # c[t] = t4[t] + h[t-1] U_g + b_g   N×H
+        g_t = np.tanh(c_t)                            # g[t] = tanh(c[t])   N×H
         s_t = f_t * s_prev + i_t * g_t                # s[t] = f[t] ⊙ s[t-1] + i[t] ⊙ g[t]   N×H
         e_t = np.tanh(s_t)                            # e[t] = tanh(s[t])   N×H
         h_t = o_t * e_t                               # h[t] = o[t] ⊙ e[t]   N×H
@@ -262,9 +272,9 @@ def outputs(params, data):
         s[t] = s_t
         h_prev, s_prev = h_t, s_t
     z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
-    # t2 = sum(cross_entropy(z, target))
-    t2 = np.sum(logsumexp(z, axis=2) - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0])
-    L = t2 / (N * T)                                  # L = mean(cross_entropy(z, target))
+    # t6 = sum(cross_entropy(z, target))
+    t6 = (logsumexp(z, axis=2) - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum()
+    L = t6 / (N * T)                                  # L = mean(cross_entropy(z, target))
     return {"x": x, "h": h, "z": z, "L": L, "i": i, "f": f, "g": g, "o": o, "s": s}
 
 
@@ -298,17 +308,20 @@ def read(params, data):
     given = {**params, **data}
     shapes = {**PARAMS, **DATA}
     arrays = {name: as_array(name, given[name]) for name in shapes}
-    sizes = {}
-    bind_sizes(arrays, shapes, sizes)
+    check_ranks(arrays, shapes)
+    sizes = {
+        "V": arrays["C"].shape[0], "E": arrays["C"].shape[1], "H": arrays["W_i"].shape[1],
+        "T": arrays["words"].shape[0], "N": arrays["words"].shape[1],
+    }
     check_shapes(arrays, shapes, sizes)
-    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
-    dtypes = {}
+    dtypes = float_dtypes(given)
+    dtype = computing_dtype(dtypes, DTYPE)
     for name, array in arrays.items():
         if name in INTEGERS:
             check_range(name, array, INTEGERS[name], sizes)
             arrays[name] = as_integers(name, array)[()]
         else:
-            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            dtypes.setdefault(name, dtype)
             arrays[name] = array.astype(dtype, copy=False)[()]
     return arrays, sizes, dtype, dtypes
 
@@ -342,14 +355,15 @@ def as_integers(name, array):
     return array.astype(np.intp)
 
 
-def is_float(value):
-    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
+    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(arrays, given, integers, default):
-    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
-    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
+    kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
@@ -360,14 +374,11 @@ def misfit(name, array, shape, sizes):
     return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
 
 
-def bind_sizes(arrays, shapes, sizes):
-    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+def check_ranks(arrays, shapes):
+    """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
-            raise misfit(name, arrays[name], shape, sizes)
-        for dim, size in zip(shape, arrays[name].shape):
-            if isinstance(dim, str) and dim.isidentifier():
-                sizes.setdefault(dim, size)
+            raise misfit(name, arrays[name], shape, {})
 
 
 def check_shapes(arrays, shapes, sizes):
@@ -403,24 +414,29 @@ def sigmoid(x):
         return 1 / (1 + np.exp(-x))
 
 
+def largest(a, axis):
+    """The largest entry along an axis, which stays with size 1; 0 where that is infinite."""
+    top = a.max(axis=axis, keepdims=True)
+    finite = np.isfinite(top)
+    return top if finite.all() else np.where(finite, top, 0)
+
+
 def logsumexp(a, axis, keepdims=False):
     """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows."""
-    top = np.max(a, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0)
-    total = np.log(np.sum(np.exp(a - top), axis=axis, keepdims=True)) + top
-    return total if keepdims else np.squeeze(total, axis=axis)
+    top = largest(a, axis)
+    total = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top
+    return total if keepdims else total.squeeze(axis)
 
 
 def softmax_logsumexp(a, axis, keepdims=False):
     """softmax(a) and logsumexp(a) from the same exponentials."""
-    top = np.max(a, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0)
+    top = largest(a, axis)
     e = a - top
     np.exp(e, out=e)
-    total = np.sum(e, axis=axis, keepdims=True)
+    total = e.sum(axis=axis, keepdims=True)
     e /= total
-    log_total = np.log(total) + top
-    return e, log_total if keepdims else np.squeeze(log_total, axis=axis)
+    total = np.log(total) + top
+    return e, total if keepdims else total.squeeze(axis)
 
 
 def scatter_add(g, index, rows):
@@ -437,7 +453,7 @@ def scatter_add(g, index, rows):
 
 def scaled(grads, dtypes, upstream):
     """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
-    if np.ndim(upstream) != 0:
+    if not isinstance(upstream, float) and np.ndim(upstream) != 0:
         raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
     if upstream != 1:
         grads = {name: grad * upstream for name, grad in grads.items()}

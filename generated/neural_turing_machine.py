@@ -129,6 +129,7 @@ def forward(params, data):
     q0 = arrays["q0"]                                 # N×R
     w0 = arrays["w0"]                                 # N×R
     T, N, I, O, H, R, W = sizes["T"], sizes["N"], sizes["I"], sizes["O"], sizes["H"], sizes["R"], sizes["W"]
+    t1 = (x.reshape(N * T, I) @ W_x).reshape(T, N, H)  # t1 = x W_x   T×N×H
     r_prev = r0                                       # r_prev = r0   N×(2*W)
     h_prev = h0                                       # h_prev = h0   N×H
     M_prev = M0                                       # M_prev = M0   N×R×W
@@ -154,14 +155,14 @@ def forward(params, data):
     cq = np.empty((T, N, R), dtype)                   # T×N×R
     t53_2 = np.empty((T, N, 1), dtype)                # T×N×1
     t54_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t41_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t51_2 = np.empty((T, N, 1), dtype)                # T×N×1
     gq_2 = np.empty((T, N, 1), dtype)                 # T×N×1
-    t45_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t47_2 = np.empty((T, N, R), dtype)                # T×N×R
-    u = np.empty((T, N, R), dtype)                    # T×N×R
-    t49_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    kq_2 = np.empty((T, N, W), dtype)                 # T×N×W
     t43_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t44_2 = np.empty((T, N, R), dtype)                # T×N×R
+    u = np.empty((T, N, R), dtype)                    # T×N×R
+    t46_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    kq_2 = np.empty((T, N, W), dtype)                 # T×N×W
+    t41_2 = np.empty((T, N, 1), dtype)                # T×N×1
     sq_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     t55_2 = np.empty((T, N, R), dtype)                # T×N×R
     iq = np.empty((T, N, R), dtype)                   # T×N×R
@@ -176,159 +177,162 @@ def forward(params, data):
     cp = np.empty((T, N, R), dtype)                   # T×N×R
     t33_2 = np.empty((T, N, 1), dtype)                # T×N×1
     t34_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    d_2 = np.empty((T, N, 1), dtype)                  # T×N×1
+    t31_2 = np.empty((T, N, 1), dtype)                # T×N×1
     gp_2 = np.empty((T, N, 1), dtype)                 # T×N×1
-    v_2 = np.empty((T, N, 1), dtype)                  # T×N×1
-    t26_2 = np.empty((T, N, R), dtype)                # T×N×R
-    t28_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t23_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t24_2 = np.empty((T, N, R), dtype)                # T×N×R
+    t26_2 = np.empty((T, N, 1), dtype)                # T×N×1
     kp_2 = np.empty((T, N, W), dtype)                 # T×N×W
     w_states = np.empty((T + 1, N, R), dtype)         # (T + 1)×N×R
     w_states[0] = w_prev
     w_before, w = w_states[:-1], w_states[1:]         # before and after every step   T×N×R
     a = np.empty((T, N, W), dtype)                    # T×N×W
     e = np.empty((T, N, W), dtype)                    # T×N×W
-    t22_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t15_2 = np.empty((T, N, 1), dtype)                # T×N×1
     jw = np.empty((T, N, R), dtype)                   # T×N×R
-    t21_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t19_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t14_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t12_2 = np.empty((T, N, 1), dtype)                # T×N×1
     cw = np.empty((T, N, R), dtype)                   # T×N×R
-    t16_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t17_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t3_10 = np.empty((T, N, 1), dtype)                # T×N×1
-    gw_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    t9_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    t10_2 = np.empty((T, N, 1), dtype)                # T×N×1
     t7_2 = np.empty((T, N, 1), dtype)                 # T×N×1
-    t9_2 = np.empty((T, N, R), dtype)                 # T×N×R
+    gw_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    s_2 = np.empty((T, N, 1), dtype)                  # T×N×1
+    v_2 = np.empty((T, N, R), dtype)                  # T×N×R
     m = np.empty((T, N, R), dtype)                    # T×N×R
-    t11_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t2_10 = np.empty((T, N, 1), dtype)                # T×N×1
     kw_2 = np.empty((T, N, W), dtype)                 # T×N×W
-    t5_10 = np.empty((T, N, 1), dtype)                # T×N×1
+    g_2 = np.empty((T, N, 1), dtype)                  # T×N×1
     sw_2 = np.empty((T, N, 3), dtype)                 # T×N×3
-    t18_2 = np.empty((T, N, R), dtype)                # T×N×R
+    t11_2 = np.empty((T, N, R), dtype)                # T×N×R
     iw = np.empty((T, N, R), dtype)                   # T×N×R
-    t15_2 = np.empty((T, N, R), dtype)                # T×N×R
-    k_2 = np.empty((T, N, 1), dtype)                  # T×N×1
+    t8_2 = np.empty((T, N, R), dtype)                 # T×N×R
+    t21_2 = np.empty((T, N, 1), dtype)                # T×N×1
     sp_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     t35_2 = np.empty((T, N, R), dtype)                # T×N×R
     ip = np.empty((T, N, R), dtype)                   # T×N×R
     t32_2 = np.empty((T, N, R), dtype)                # T×N×R
-    t24_2 = np.empty((T, N, R, W), dtype)             # T×N×R×W
-    t14_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t31_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t51_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t18_2 = np.empty((T, N, R, W), dtype)             # T×N×R×W
+    t5_10 = np.empty((T, N, 1), dtype)                # T×N×1
+    t29_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t49_2 = np.empty((T, N, 1), dtype)                # T×N×1
     for t in range(T):
-        # b[t] = x[t] W_x + r[t-1] W_r + h[t-1] W_h + b_h   N×H
-        b_t = x[t] @ W_x + r_prev @ W_r + h_prev @ W_h + b_h
+        b_t = t1[t] + r_prev @ W_r + h_prev @ W_h + b_h  # b[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
         h_t = np.tanh(b_t)                            # h[t] = tanh(b[t])   N×H
-        c_t = h_t @ S_p + s_p                         # c[t] = h[t] S_p + s_p   N×3
-        sp_t = softmax(c_t, axis=1)                   # sp[t] = softmax(c[t])   N×3
-        d_t = sp_t[:, 0:1]                            # d[t] = sp[t][:, 0:1]   N×1
-        g_t = h_t @ G_p + g_p                         # g[t] = h[t] G_p + g_p   N×1
-        gp_t = sigmoid(g_t)                           # gp[t] = sigmoid(g[t])   N×1
-        k_t = h_t @ B_p                               # k[t] = h[t] B_p   N×1
-        s_t = k_t + d_p                               # s[t] = k[t] + d_p   N×1
-        v_t = softplus(s_t)                           # v[t] = softplus(s[t])   N×1
-        t1_t = h_t @ K_p + k_p                        # t1[t] = h[t] K_p + k_p   N×W
-        kp_t = np.tanh(t1_t)                          # kp[t] = tanh(t1[t])   N×W
-        t2_t = h_t @ S_w + s_w                        # t2[t] = h[t] S_w + s_w   N×3
-        sw_t = softmax(t2_t, axis=1)                  # sw[t] = softmax(t2[t])   N×3
-        t3_t = sw_t[:, 0:1]                           # t3[t] = sw[t][:, 0:1]   N×1
+        t30_t = h_t @ S_p + s_p                       # t30[t] = h[t] S_p + s_p   N×3
+        sp_t = softmax(t30_t, axis=1)                 # sp[t] = softmax(t30[t])   N×3
+        t31_t = sp_t[:, 0:1]                          # t31[t] = sp[t][:, 0:1]   N×1
+        t28_t = h_t @ G_p + g_p                       # t28[t] = h[t] G_p + g_p   N×1
+        gp_t = sigmoid(t28_t)                         # gp[t] = sigmoid(t28[t])   N×1
+        t21_t = h_t @ B_p                             # t21[t] = h[t] B_p   N×1
+        t22_t = t21_t + d_p                           # t22[t] = t21[t] + d_p   N×1
+        t23_t = softplus(t22_t)                       # t23[t] = softplus(t22[t])   N×1
+        t20_t = h_t @ K_p + k_p                       # t20[t] = h[t] K_p + k_p   N×W
+        kp_t = np.tanh(t20_t)                         # kp[t] = tanh(t20[t])   N×W
+        t6_t = h_t @ S_w + s_w                        # t6[t] = h[t] S_w + s_w   N×3
+        sw_t = softmax(t6_t, axis=1)                  # sw[t] = softmax(t6[t])   N×3
+        t7_t = sw_t[:, 0:1]                           # t7[t] = sw[t][:, 0:1]   N×1
         t4_t = h_t @ G_w + g_w                        # t4[t] = h[t] G_w + g_w   N×1
         gw_t = sigmoid(t4_t)                          # gw[t] = sigmoid(t4[t])   N×1
-        t5_t = h_t @ B_w                              # t5[t] = h[t] B_w   N×1
-        t6_t = t5_t + d_w                             # t6[t] = t5[t] + d_w   N×1
-        t7_t = softplus(t6_t)                         # t7[t] = softplus(t6[t])   N×1
-        t8_t = h_t @ K_w + k_w                        # t8[t] = h[t] K_w + k_w   N×W
-        kw_t = np.tanh(t8_t)                          # kw[t] = tanh(t8[t])   N×W
-        # t9[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
-        t9_t = np.einsum("ab,acb->ac", kw_t, M_prev, optimize=True)
-        # t10[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
-        t10_t = np.sum(kw_t ** 2, axis=1, keepdims=True) + eps
-        t11_t = np.sqrt(t10_t)                        # t11[t] = sqrt(t10[t])   N×1
-        t12_t = np.sum(M_prev ** 2, axis=2) + eps     # t12[t] = sum(M[t-1]², axis=-1) + eps   N×R
-        m_t = np.sqrt(t12_t)                          # m[t] = sqrt(t12[t])   N×R
-        t13_t = t7_t * t9_t / (t11_t * m_t)           # t13[t] = t7[t] ⊙ t9[t] / (t11[t] ⊙ m[t])   N×R
-        cw_t = softmax(t13_t, axis=1)                 # cw[t] = softmax(t13[t])   N×R
-        t14_t = 1 - gw_t                              # t14[t] = 1 − gw[t]   N×1
-        iw_t = gw_t * cw_t + t14_t * w_prev           # iw[t] = gw[t] ⊙ cw[t] + t14[t] ⊙ w[t-1]   N×R
-        # t15[t] = roll(iw[t], 1, axis=1)   N×R
-        t15_t = np.concatenate([iw_t[:, R - 1:], iw_t[:, :R - 1]], axis=1)
-        t16_t = sw_t[:, 1:2]                          # t16[t] = sw[t][:, 1:2]   N×1
-        t17_t = sw_t[:, 2:]                           # t17[t] = sw[t][:, 2:]   N×1
-        t18_t = np.concatenate([iw_t[:, 1:], iw_t[:, 0:1]], axis=1)  # t18[t] = roll(iw[t], -1, axis=1)   N×R
-        # jw[t] = t3[t] ⊙ t15[t] + t16[t] ⊙ iw[t] + t17[t] ⊙ t18[t]   N×R
-        jw_t = t3_t * t15_t + t16_t * iw_t + t17_t * t18_t
-        t19_t = h_t @ Y_w                             # t19[t] = h[t] Y_w   N×1
-        t20_t = t19_t + y_w                           # t20[t] = t19[t] + y_w   N×1
-        t21_t = 1 + softplus(t20_t)                   # t21[t] = 1 + softplus(t20[t])   N×1
-        vw_t = (jw_t + eps) ** t21_t                  # vw[t] = (jw[t] + eps)^t21[t]   N×R
-        t22_t = np.sum(vw_t, axis=1, keepdims=True)   # t22[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
-        w_t = vw_t / t22_t                            # w[t] = vw[t] / t22[t]   N×R
-        t23_t = h_t @ E_w + e_w                       # t23[t] = h[t] E_w + e_w   N×W
-        e_t = sigmoid(t23_t)                          # e[t] = sigmoid(t23[t])   N×W
-        # t24[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
-        t24_t = np.einsum("ab,ac->abc", w_t, e_t, optimize=True)
-        t25_t = h_t @ A_w + a_w                       # t25[t] = h[t] A_w + a_w   N×W
-        a_t = np.tanh(t25_t)                          # a[t] = tanh(t25[t])   N×W
-        # M[t] = M[t-1] ⊙ (1 − t24[t]) + einsum(ab,ac→abc, w[t], a[t])   N×R×W
-        M_t = M_prev * (1 - t24_t) + np.einsum("ab,ac->abc", w_t, a_t, optimize=True)
-        # t26[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
-        t26_t = np.einsum("ab,acb->ac", kp_t, M_t, optimize=True)
-        # t27[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
-        t27_t = np.sum(kp_t ** 2, axis=1, keepdims=True) + eps
-        t28_t = np.sqrt(t27_t)                        # t28[t] = sqrt(t27[t])   N×1
-        t29_t = np.sum(M_t ** 2, axis=2) + eps        # t29[t] = sum(M[t]², axis=-1) + eps   N×R
-        u_t = np.sqrt(t29_t)                          # u[t] = sqrt(t29[t])   N×R
-        t30_t = v_t * t26_t / (t28_t * u_t)           # t30[t] = v[t] ⊙ t26[t] / (t28[t] ⊙ u[t])   N×R
-        cp_t = softmax(t30_t, axis=1)                 # cp[t] = softmax(t30[t])   N×R
-        t31_t = 1 - gp_t                              # t31[t] = 1 − gp[t]   N×1
-        ip_t = gp_t * cp_t + t31_t * p_prev           # ip[t] = gp[t] ⊙ cp[t] + t31[t] ⊙ p[t-1]   N×R
-        # t32[t] = roll(ip[t], 1, axis=1)   N×R
-        t32_t = np.concatenate([ip_t[:, R - 1:], ip_t[:, :R - 1]], axis=1)
+        g_t = h_t @ B_w                               # g[t] = h[t] B_w   N×1
+        k_t = g_t + d_w                               # k[t] = g[t] + d_w   N×1
+        s_t = softplus(k_t)                           # s[t] = softplus(k[t])   N×1
+        d_t = h_t @ K_w + k_w                         # d[t] = h[t] K_w + k_w   N×W
+        kw_t = np.tanh(d_t)                           # kw[t] = tanh(d[t])   N×W
+        # v[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
+        v_t = np.einsum("ab,acb->ac", kw_t, M_prev, optimize=True)
+        # t1[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
+        t1_t = (kw_t ** 2).sum(axis=1, keepdims=True) + eps
+        t2_t = np.sqrt(t1_t)                          # t2[t] = sqrt(t1[t])   N×1
+        c_t = (M_prev ** 2).sum(axis=2) + eps         # c[t] = sum(M[t-1]², axis=-1) + eps   N×R
+        m_t = np.sqrt(c_t)                            # m[t] = sqrt(c[t])   N×R
+        t3_t = s_t * v_t / (t2_t * m_t)               # t3[t] = s[t] ⊙ v[t] / (t2[t] ⊙ m[t])   N×R
+        cw_t = softmax(t3_t, axis=1)                  # cw[t] = softmax(t3[t])   N×R
+        t5_t = 1 - gw_t                               # t5[t] = 1 − gw[t]   N×1
+        iw_t = gw_t * cw_t + t5_t * w_prev            # iw[t] = gw[t] ⊙ cw[t] + t5[t] ⊙ w[t-1]   N×R
+        t2 = iw_t[:, R - 1:]                          # t2 = iw[t][:, R - 1:]   N×1
+        t8_t = np.concatenate([t2, iw_t[:, :R - 1]], axis=1)  # t8[t] = roll(iw[t], 1, axis=1)   N×R
+        t9_t = sw_t[:, 1:2]                           # t9[t] = sw[t][:, 1:2]   N×1
+        t10_t = sw_t[:, 2:]                           # t10[t] = sw[t][:, 2:]   N×1
+        t3 = iw_t[:, 1:]                              # t3 = iw[t][:, 1:]   N×(R - 1)
+        t11_t = np.concatenate([t3, iw_t[:, 0:1]], axis=1)  # t11[t] = roll(iw[t], -1, axis=1)   N×R
+        # jw[t] = t7[t] ⊙ t8[t] + t9[t] ⊙ iw[t] + t10[t] ⊙ t11[t]   N×R
+        jw_t = t7_t * t8_t + t9_t * iw_t + t10_t * t11_t
+        t12_t = h_t @ Y_w                             # t12[t] = h[t] Y_w   N×1
+        t13_t = t12_t + y_w                           # t13[t] = t12[t] + y_w   N×1
+        t14_t = 1 + softplus(t13_t)                   # t14[t] = 1 + softplus(t13[t])   N×1
+        vw_t = (jw_t + eps) ** t14_t                  # vw[t] = (jw[t] + eps)^t14[t]   N×R
+        t15_t = vw_t.sum(axis=1, keepdims=True)       # t15[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
+        w_t = vw_t / t15_t                            # w[t] = vw[t] / t15[t]   N×R
+        t16_t = h_t @ E_w + e_w                       # t16[t] = h[t] E_w + e_w   N×W
+        e_t = sigmoid(t16_t)                          # e[t] = sigmoid(t16[t])   N×W
+        # t18[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
+        t18_t = np.einsum("ab,ac->abc", w_t, e_t, optimize=True)
+        t17_t = h_t @ A_w + a_w                       # t17[t] = h[t] A_w + a_w   N×W
+        a_t = np.tanh(t17_t)                          # a[t] = tanh(t17[t])   N×W
+        # M[t] = M[t-1] ⊙ (1 − t18[t]) + einsum(ab,ac→abc, w[t], a[t])   N×R×W
+        M_t = M_prev * (1 - t18_t) + np.einsum("ab,ac->abc", w_t, a_t, optimize=True)
+        # t24[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
+        t24_t = np.einsum("ab,acb->ac", kp_t, M_t, optimize=True)
+        # t25[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
+        t25_t = (kp_t ** 2).sum(axis=1, keepdims=True) + eps
+        t26_t = np.sqrt(t25_t)                        # t26[t] = sqrt(t25[t])   N×1
+        t19_t = (M_t ** 2).sum(axis=2) + eps          # t19[t] = sum(M[t]², axis=-1) + eps   N×R
+        u_t = np.sqrt(t19_t)                          # u[t] = sqrt(t19[t])   N×R
+        t27_t = t23_t * t24_t / (t26_t * u_t)         # t27[t] = t23[t] ⊙ t24[t] / (t26[t] ⊙ u[t])   N×R
+        cp_t = softmax(t27_t, axis=1)                 # cp[t] = softmax(t27[t])   N×R
+        t29_t = 1 - gp_t                              # t29[t] = 1 − gp[t]   N×1
+        ip_t = gp_t * cp_t + t29_t * p_prev           # ip[t] = gp[t] ⊙ cp[t] + t29[t] ⊙ p[t-1]   N×R
+        t4 = ip_t[:, R - 1:]                          # t4 = ip[t][:, R - 1:]   N×1
+        t32_t = np.concatenate([t4, ip_t[:, :R - 1]], axis=1)  # t32[t] = roll(ip[t], 1, axis=1)   N×R
         t33_t = sp_t[:, 1:2]                          # t33[t] = sp[t][:, 1:2]   N×1
         t34_t = sp_t[:, 2:]                           # t34[t] = sp[t][:, 2:]   N×1
-        t35_t = np.concatenate([ip_t[:, 1:], ip_t[:, 0:1]], axis=1)  # t35[t] = roll(ip[t], -1, axis=1)   N×R
-        # jp[t] = d[t] ⊙ t32[t] + t33[t] ⊙ ip[t] + t34[t] ⊙ t35[t]   N×R
-        jp_t = d_t * t32_t + t33_t * ip_t + t34_t * t35_t
+        t5 = ip_t[:, 1:]                              # t5 = ip[t][:, 1:]   N×(R - 1)
+        t35_t = np.concatenate([t5, ip_t[:, 0:1]], axis=1)  # t35[t] = roll(ip[t], -1, axis=1)   N×R
+        # jp[t] = t31[t] ⊙ t32[t] + t33[t] ⊙ ip[t] + t34[t] ⊙ t35[t]   N×R
+        jp_t = t31_t * t32_t + t33_t * ip_t + t34_t * t35_t
         t36_t = h_t @ Y_p                             # t36[t] = h[t] Y_p   N×1
         t37_t = t36_t + y_p                           # t37[t] = t36[t] + y_p   N×1
         t38_t = 1 + softplus(t37_t)                   # t38[t] = 1 + softplus(t37[t])   N×1
         vp_t = (jp_t + eps) ** t38_t                  # vp[t] = (jp[t] + eps)^t38[t]   N×R
-        t39_t = np.sum(vp_t, axis=1, keepdims=True)   # t39[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
+        t39_t = vp_t.sum(axis=1, keepdims=True)       # t39[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
         p_t = vp_t / t39_t                            # p[t] = vp[t] / t39[t]   N×R
-        t40_t = h_t @ S_q + s_q                       # t40[t] = h[t] S_q + s_q   N×3
-        sq_t = softmax(t40_t, axis=1)                 # sq[t] = softmax(t40[t])   N×3
-        t41_t = sq_t[:, 0:1]                          # t41[t] = sq[t][:, 0:1]   N×1
-        t42_t = h_t @ G_q + g_q                       # t42[t] = h[t] G_q + g_q   N×1
-        gq_t = sigmoid(t42_t)                         # gq[t] = sigmoid(t42[t])   N×1
-        t43_t = h_t @ B_q                             # t43[t] = h[t] B_q   N×1
-        t44_t = t43_t + d_q                           # t44[t] = t43[t] + d_q   N×1
-        t45_t = softplus(t44_t)                       # t45[t] = softplus(t44[t])   N×1
-        t46_t = h_t @ K_q + k_q                       # t46[t] = h[t] K_q + k_q   N×W
-        kq_t = np.tanh(t46_t)                         # kq[t] = tanh(t46[t])   N×W
-        # t47[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
-        t47_t = np.einsum("ab,acb->ac", kq_t, M_t, optimize=True)
-        # t48[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
-        t48_t = np.sum(kq_t ** 2, axis=1, keepdims=True) + eps
-        t49_t = np.sqrt(t48_t)                        # t49[t] = sqrt(t48[t])   N×1
-        t50_t = t45_t * t47_t / (t49_t * u_t)         # t50[t] = t45[t] ⊙ t47[t] / (t49[t] ⊙ u[t])   N×R
-        cq_t = softmax(t50_t, axis=1)                 # cq[t] = softmax(t50[t])   N×R
-        t51_t = 1 - gq_t                              # t51[t] = 1 − gq[t]   N×1
-        iq_t = gq_t * cq_t + t51_t * q_prev           # iq[t] = gq[t] ⊙ cq[t] + t51[t] ⊙ q[t-1]   N×R
-        # t52[t] = roll(iq[t], 1, axis=1)   N×R
-        t52_t = np.concatenate([iq_t[:, R - 1:], iq_t[:, :R - 1]], axis=1)
+        t6 = np.einsum("ab,abc->ac", p_t, M_t, optimize=True)  # t6 = einsum(ab,abc→ac, p[t], M[t])   N×W
+        t50_t = h_t @ S_q + s_q                       # t50[t] = h[t] S_q + s_q   N×3
+        sq_t = softmax(t50_t, axis=1)                 # sq[t] = softmax(t50[t])   N×3
+        t51_t = sq_t[:, 0:1]                          # t51[t] = sq[t][:, 0:1]   N×1
+        t48_t = h_t @ G_q + g_q                       # t48[t] = h[t] G_q + g_q   N×1
+        gq_t = sigmoid(t48_t)                         # gq[t] = sigmoid(t48[t])   N×1
+        t41_t = h_t @ B_q                             # t41[t] = h[t] B_q   N×1
+        t42_t = t41_t + d_q                           # t42[t] = t41[t] + d_q   N×1
+        t43_t = softplus(t42_t)                       # t43[t] = softplus(t42[t])   N×1
+        t40_t = h_t @ K_q + k_q                       # t40[t] = h[t] K_q + k_q   N×W
+        kq_t = np.tanh(t40_t)                         # kq[t] = tanh(t40[t])   N×W
+        # t44[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
+        t44_t = np.einsum("ab,acb->ac", kq_t, M_t, optimize=True)
+        # t45[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
+        t45_t = (kq_t ** 2).sum(axis=1, keepdims=True) + eps
+        t46_t = np.sqrt(t45_t)                        # t46[t] = sqrt(t45[t])   N×1
+        t47_t = t43_t * t44_t / (t46_t * u_t)         # t47[t] = t43[t] ⊙ t44[t] / (t46[t] ⊙ u[t])   N×R
+        cq_t = softmax(t47_t, axis=1)                 # cq[t] = softmax(t47[t])   N×R
+        t49_t = 1 - gq_t                              # t49[t] = 1 − gq[t]   N×1
+        iq_t = gq_t * cq_t + t49_t * q_prev           # iq[t] = gq[t] ⊙ cq[t] + t49[t] ⊙ q[t-1]   N×R
+        t7 = iq_t[:, R - 1:]                          # t7 = iq[t][:, R - 1:]   N×1
+        t52_t = np.concatenate([t7, iq_t[:, :R - 1]], axis=1)  # t52[t] = roll(iq[t], 1, axis=1)   N×R
         t53_t = sq_t[:, 1:2]                          # t53[t] = sq[t][:, 1:2]   N×1
         t54_t = sq_t[:, 2:]                           # t54[t] = sq[t][:, 2:]   N×1
-        t55_t = np.concatenate([iq_t[:, 1:], iq_t[:, 0:1]], axis=1)  # t55[t] = roll(iq[t], -1, axis=1)   N×R
-        # jq[t] = t41[t] ⊙ t52[t] + t53[t] ⊙ iq[t] + t54[t] ⊙ t55[t]   N×R
-        jq_t = t41_t * t52_t + t53_t * iq_t + t54_t * t55_t
+        t8 = iq_t[:, 1:]                              # t8 = iq[t][:, 1:]   N×(R - 1)
+        t55_t = np.concatenate([t8, iq_t[:, 0:1]], axis=1)  # t55[t] = roll(iq[t], -1, axis=1)   N×R
+        # jq[t] = t51[t] ⊙ t52[t] + t53[t] ⊙ iq[t] + t54[t] ⊙ t55[t]   N×R
+        jq_t = t51_t * t52_t + t53_t * iq_t + t54_t * t55_t
         t56_t = h_t @ Y_q                             # t56[t] = h[t] Y_q   N×1
         t57_t = t56_t + y_q                           # t57[t] = t56[t] + y_q   N×1
         t58_t = 1 + softplus(t57_t)                   # t58[t] = 1 + softplus(t57[t])   N×1
         vq_t = (jq_t + eps) ** t58_t                  # vq[t] = (jq[t] + eps)^t58[t]   N×R
-        t59_t = np.sum(vq_t, axis=1, keepdims=True)   # t59[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
+        t59_t = vq_t.sum(axis=1, keepdims=True)       # t59[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
         q_t = vq_t / t59_t                            # q[t] = vq[t] / t59[t]   N×R
-        # r[t] = concat(einsum(ab,abc→ac, p[t], M[t]), einsum(ab,abc→ac, q[t], M[t]), axis=-1)   N×(2*W)
-        r_t = np.concatenate([np.einsum("ab,abc->ac", p_t, M_t, optimize=True), np.einsum("ab,abc->ac", q_t, M_t, optimize=True)], axis=1)
+        t9 = np.einsum("ab,abc->ac", q_t, M_t, optimize=True)  # t9 = einsum(ab,abc→ac, q[t], M[t])   N×W
+        r_t = np.concatenate([t6, t9], axis=1)        # r[t] = concat(t6, t9, axis=-1)   N×(2*W)
         h[t] = h_t
         r[t] = r_t
         M[t] = M_t
@@ -340,14 +344,14 @@ def forward(params, data):
         cq[t] = cq_t
         t53_2[t] = t53_t
         t54_2[t] = t54_t
-        t41_2[t] = t41_t
+        t51_2[t] = t51_t
         gq_2[t] = gq_t
-        t45_2[t] = t45_t
-        t47_2[t] = t47_t
-        u[t] = u_t
-        t49_2[t] = t49_t
-        kq_2[t] = kq_t
         t43_2[t] = t43_t
+        t44_2[t] = t44_t
+        u[t] = u_t
+        t46_2[t] = t46_t
+        kq_2[t] = kq_t
+        t41_2[t] = t41_t
         sq_2[t] = sq_t
         t55_2[t] = t55_t
         iq[t] = iq_t
@@ -360,64 +364,63 @@ def forward(params, data):
         cp[t] = cp_t
         t33_2[t] = t33_t
         t34_2[t] = t34_t
-        d_2[t] = d_t
+        t31_2[t] = t31_t
         gp_2[t] = gp_t
-        v_2[t] = v_t
+        t23_2[t] = t23_t
+        t24_2[t] = t24_t
         t26_2[t] = t26_t
-        t28_2[t] = t28_t
         kp_2[t] = kp_t
         w[t] = w_t
         a[t] = a_t
         e[t] = e_t
-        t22_2[t] = t22_t
-        jw[t] = jw_t
-        t21_2[t] = t21_t
-        t19_2[t] = t19_t
-        cw[t] = cw_t
-        t16_2[t] = t16_t
-        t17_2[t] = t17_t
-        t3_10[t] = t3_t
-        gw_2[t] = gw_t
-        t7_2[t] = t7_t
-        t9_2[t] = t9_t
-        m[t] = m_t
-        t11_2[t] = t11_t
-        kw_2[t] = kw_t
-        t5_10[t] = t5_t
-        sw_2[t] = sw_t
-        t18_2[t] = t18_t
-        iw[t] = iw_t
         t15_2[t] = t15_t
-        k_2[t] = k_t
+        jw[t] = jw_t
+        t14_2[t] = t14_t
+        t12_2[t] = t12_t
+        cw[t] = cw_t
+        t9_2[t] = t9_t
+        t10_2[t] = t10_t
+        t7_2[t] = t7_t
+        gw_2[t] = gw_t
+        s_2[t] = s_t
+        v_2[t] = v_t
+        m[t] = m_t
+        t2_10[t] = t2_t
+        kw_2[t] = kw_t
+        g_2[t] = g_t
+        sw_2[t] = sw_t
+        t11_2[t] = t11_t
+        iw[t] = iw_t
+        t8_2[t] = t8_t
+        t21_2[t] = t21_t
         sp_2[t] = sp_t
         t35_2[t] = t35_t
         ip[t] = ip_t
         t32_2[t] = t32_t
-        t24_2[t] = t24_t
-        t14_2[t] = t14_t
-        t31_2[t] = t31_t
-        t51_2[t] = t51_t
+        t18_2[t] = t18_t
+        t5_10[t] = t5_t
+        t29_2[t] = t29_t
+        t49_2[t] = t49_t
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, O) + (r.reshape(N * T, 2 * W) @ W_v).reshape(T, N, O) + b_o
-    L = np.sum(softplus(z) - y * z) / (N * O * T)     # L = mean(binary_cross_entropy_with_logits(z, y))
+    L = (softplus(z) - y * z).sum() / (N * O * T)     # L = mean(binary_cross_entropy_with_logits(z, y))
     cache = {
         "z": z, "y": y, "W_o": W_o, "W_v": W_v, "M": M, "t59_2": t59_2, "q": q, "jq": jq, "t58_2": t58_2,
-        "t56_2": t56_2, "cq": cq, "t53_2": t53_2, "t54_2": t54_2, "t41_2": t41_2, "gq_2": gq_2,
-        "t45_2": t45_2, "t47_2": t47_2, "u": u, "t49_2": t49_2, "kq_2": kq_2, "t43_2": t43_2,
-        "q_before": q_before, "sq_2": sq_2, "t55_2": t55_2, "iq": iq, "t52_2": t52_2, "t39_2": t39_2, "p": p,
-        "jp": jp, "t38_2": t38_2, "t36_2": t36_2, "cp": cp, "t33_2": t33_2, "t34_2": t34_2, "d_2": d_2,
-        "gp_2": gp_2, "v_2": v_2, "t26_2": t26_2, "t28_2": t28_2, "kp_2": kp_2, "w": w, "a": a,
-        "M_before": M_before, "e": e, "t22_2": t22_2, "jw": jw, "t21_2": t21_2, "t19_2": t19_2, "cw": cw,
-        "t16_2": t16_2, "t17_2": t17_2, "t3_10": t3_10, "gw_2": gw_2, "t7_2": t7_2, "t9_2": t9_2, "m": m,
-        "t11_2": t11_2, "kw_2": kw_2, "t5_10": t5_10, "w_before": w_before, "sw_2": sw_2, "t18_2": t18_2,
-        "iw": iw, "t15_2": t15_2, "k_2": k_2, "p_before": p_before, "sp_2": sp_2, "t35_2": t35_2, "ip": ip,
-        "t32_2": t32_2, "h": h, "t24_2": t24_2, "t14_2": t14_2, "t31_2": t31_2, "t51_2": t51_2, "W_r": W_r,
-        "W_h": W_h, "S_p": S_p, "G_p": G_p, "B_p": B_p, "d_p": d_p, "K_p": K_p, "S_w": S_w, "G_w": G_w,
-        "B_w": B_w, "d_w": d_w, "K_w": K_w, "Y_w": Y_w, "y_w": y_w, "E_w": E_w, "A_w": A_w, "Y_p": Y_p,
-        "y_p": y_p, "S_q": S_q, "G_q": G_q, "B_q": B_q, "d_q": d_q, "K_q": K_q, "Y_q": Y_q, "y_q": y_q,
-        "x": x, "r_before": r_before, "h_before": h_before, "r": r, "T": T, "N": N, "I": I, "O": O, "H": H,
-        "R": R, "W": W, "dtype": dtype, "dtypes": dtypes,
+        "cq": cq, "t53_2": t53_2, "t54_2": t54_2, "t51_2": t51_2, "gq_2": gq_2, "t43_2": t43_2,
+        "t44_2": t44_2, "u": u, "t46_2": t46_2, "kq_2": kq_2, "q_before": q_before, "sq_2": sq_2,
+        "t55_2": t55_2, "iq": iq, "t52_2": t52_2, "t39_2": t39_2, "p": p, "jp": jp, "t38_2": t38_2, "cp": cp,
+        "t33_2": t33_2, "t34_2": t34_2, "t31_2": t31_2, "gp_2": gp_2, "t23_2": t23_2, "t24_2": t24_2,
+        "t26_2": t26_2, "kp_2": kp_2, "w": w, "a": a, "M_before": M_before, "e": e, "t15_2": t15_2, "jw": jw,
+        "t14_2": t14_2, "cw": cw, "t9_2": t9_2, "t10_2": t10_2, "t7_2": t7_2, "gw_2": gw_2, "s_2": s_2,
+        "v_2": v_2, "m": m, "t2_10": t2_10, "kw_2": kw_2, "w_before": w_before, "sw_2": sw_2, "t11_2": t11_2,
+        "iw": iw, "t8_2": t8_2, "p_before": p_before, "sp_2": sp_2, "t35_2": t35_2, "ip": ip, "t32_2": t32_2,
+        "h": h, "t18_2": t18_2, "t5_10": t5_10, "t29_2": t29_2, "t49_2": t49_2, "W_r": W_r, "W_h": W_h,
+        "S_p": S_p, "G_p": G_p, "B_p": B_p, "d_p": d_p, "K_p": K_p, "S_w": S_w, "G_w": G_w, "B_w": B_w,
+        "d_w": d_w, "K_w": K_w, "Y_w": Y_w, "y_w": y_w, "E_w": E_w, "A_w": A_w, "Y_p": Y_p, "y_p": y_p,
+        "S_q": S_q, "G_q": G_q, "B_q": B_q, "d_q": d_q, "K_q": K_q, "Y_q": Y_q, "y_q": y_q, "x": x,
+        "r_before": r_before, "h_before": h_before, "r": r, "T": T, "N": N, "I": I, "O": O, "H": H, "R": R,
+        "W": W, "dtype": dtype, "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
@@ -433,18 +436,16 @@ def backward(cache, upstream=1.0):
     q = cache["q"]                                    # T×N×R
     jq = cache["jq"]                                  # T×N×R
     t58_2 = cache["t58_2"]                            # T×N×1
-    t56_2 = cache["t56_2"]                            # T×N×1
     cq = cache["cq"]                                  # T×N×R
     t53_2 = cache["t53_2"]                            # T×N×1
     t54_2 = cache["t54_2"]                            # T×N×1
-    t41_2 = cache["t41_2"]                            # T×N×1
+    t51_2 = cache["t51_2"]                            # T×N×1
     gq_2 = cache["gq_2"]                              # T×N×1
-    t45_2 = cache["t45_2"]                            # T×N×1
-    t47_2 = cache["t47_2"]                            # T×N×R
-    u = cache["u"]                                    # T×N×R
-    t49_2 = cache["t49_2"]                            # T×N×1
-    kq_2 = cache["kq_2"]                              # T×N×W
     t43_2 = cache["t43_2"]                            # T×N×1
+    t44_2 = cache["t44_2"]                            # T×N×R
+    u = cache["u"]                                    # T×N×R
+    t46_2 = cache["t46_2"]                            # T×N×1
+    kq_2 = cache["kq_2"]                              # T×N×W
     q_before = cache["q_before"]                      # T×N×R
     sq_2 = cache["sq_2"]                              # T×N×3
     t55_2 = cache["t55_2"]                            # T×N×R
@@ -454,51 +455,47 @@ def backward(cache, upstream=1.0):
     p = cache["p"]                                    # T×N×R
     jp = cache["jp"]                                  # T×N×R
     t38_2 = cache["t38_2"]                            # T×N×1
-    t36_2 = cache["t36_2"]                            # T×N×1
     cp = cache["cp"]                                  # T×N×R
     t33_2 = cache["t33_2"]                            # T×N×1
     t34_2 = cache["t34_2"]                            # T×N×1
-    d_2 = cache["d_2"]                                # T×N×1
+    t31_2 = cache["t31_2"]                            # T×N×1
     gp_2 = cache["gp_2"]                              # T×N×1
-    v_2 = cache["v_2"]                                # T×N×1
-    t26_2 = cache["t26_2"]                            # T×N×R
-    t28_2 = cache["t28_2"]                            # T×N×1
+    t23_2 = cache["t23_2"]                            # T×N×1
+    t24_2 = cache["t24_2"]                            # T×N×R
+    t26_2 = cache["t26_2"]                            # T×N×1
     kp_2 = cache["kp_2"]                              # T×N×W
     w = cache["w"]                                    # T×N×R
     a = cache["a"]                                    # T×N×W
     M_before = cache["M_before"]                      # T×N×R×W
     e = cache["e"]                                    # T×N×W
-    t22_2 = cache["t22_2"]                            # T×N×1
+    t15_2 = cache["t15_2"]                            # T×N×1
     jw = cache["jw"]                                  # T×N×R
-    t21_2 = cache["t21_2"]                            # T×N×1
-    t19_2 = cache["t19_2"]                            # T×N×1
+    t14_2 = cache["t14_2"]                            # T×N×1
     cw = cache["cw"]                                  # T×N×R
-    t16_2 = cache["t16_2"]                            # T×N×1
-    t17_2 = cache["t17_2"]                            # T×N×1
-    t3_10 = cache["t3_10"]                            # T×N×1
-    gw_2 = cache["gw_2"]                              # T×N×1
+    t9_2 = cache["t9_2"]                              # T×N×1
+    t10_2 = cache["t10_2"]                            # T×N×1
     t7_2 = cache["t7_2"]                              # T×N×1
-    t9_2 = cache["t9_2"]                              # T×N×R
+    gw_2 = cache["gw_2"]                              # T×N×1
+    s_2 = cache["s_2"]                                # T×N×1
+    v_2 = cache["v_2"]                                # T×N×R
     m = cache["m"]                                    # T×N×R
-    t11_2 = cache["t11_2"]                            # T×N×1
+    t2_10 = cache["t2_10"]                            # T×N×1
     kw_2 = cache["kw_2"]                              # T×N×W
-    t5_10 = cache["t5_10"]                            # T×N×1
     w_before = cache["w_before"]                      # T×N×R
     sw_2 = cache["sw_2"]                              # T×N×3
-    t18_2 = cache["t18_2"]                            # T×N×R
+    t11_2 = cache["t11_2"]                            # T×N×R
     iw = cache["iw"]                                  # T×N×R
-    t15_2 = cache["t15_2"]                            # T×N×R
-    k_2 = cache["k_2"]                                # T×N×1
+    t8_2 = cache["t8_2"]                              # T×N×R
     p_before = cache["p_before"]                      # T×N×R
     sp_2 = cache["sp_2"]                              # T×N×3
     t35_2 = cache["t35_2"]                            # T×N×R
     ip = cache["ip"]                                  # T×N×R
     t32_2 = cache["t32_2"]                            # T×N×R
     h = cache["h"]                                    # T×N×H
-    t24_2 = cache["t24_2"]                            # T×N×R×W
-    t14_2 = cache["t14_2"]                            # T×N×1
-    t31_2 = cache["t31_2"]                            # T×N×1
-    t51_2 = cache["t51_2"]                            # T×N×1
+    t18_2 = cache["t18_2"]                            # T×N×R×W
+    t5_10 = cache["t5_10"]                            # T×N×1
+    t29_2 = cache["t29_2"]                            # T×N×1
+    t49_2 = cache["t49_2"]                            # T×N×1
     W_r = cache["W_r"]                                # (2*W)×H
     W_h = cache["W_h"]                                # H×H
     S_p = cache["S_p"]                                # H×3
@@ -533,9 +530,15 @@ def backward(cache, upstream=1.0):
     dz = (sigmoid(z) - y) / (N * O * T)               # dz = (sigmoid(z) − y) / (N*O*T)   T×N×O
     dW_o = h.reshape(N * T, H).T @ dz.reshape(N * T, O)  # dW_o = einsum(abc,abd→dc, dz, h)   H×O
     dW_v = r.reshape(N * T, 2 * W).T @ dz.reshape(N * T, O)  # dW_v = einsum(abc,abd→dc, dz, r)   (2*W)×O
-    db_o = np.sum(dz, axis=(0, 1))                    # db_o = sum(dz, axis=(0, 1))   O
+    db_o = dz.sum(axis=(0, 1))                        # db_o = sum(dz, axis=(0, 1))   O
     dr = (dz.reshape(N * T, O) @ W_v.T).reshape(T, N, 2 * W)  # dr = dz W_vᵀ   T×N×(2*W)
     dh = (dz.reshape(N * T, O) @ W_o.T).reshape(T, N, H)  # dh = dz W_oᵀ   T×N×H
+    t10 = (h.reshape(N * T, H) @ Y_q).reshape(T, N, 1)  # t10 = h Y_q   T×N×1
+    t11 = (h.reshape(N * T, H) @ B_q).reshape(T, N, 1)  # t11 = h B_q   T×N×1
+    t12 = (h.reshape(N * T, H) @ Y_p).reshape(T, N, 1)  # t12 = h Y_p   T×N×1
+    t13 = (h.reshape(N * T, H) @ Y_w).reshape(T, N, 1)  # t13 = h Y_w   T×N×1
+    t14 = (h.reshape(N * T, H) @ B_w).reshape(T, N, 1)  # t14 = h B_w   T×N×1
+    t15 = (h.reshape(N * T, H) @ B_p).reshape(T, N, 1)  # t15 = h B_p   T×N×1
     dr_next = np.zeros((N, 2 * W), dtype)             # dr_next = broadcast(0, (N, 2*W))   N×(2*W)
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
     dM_next = np.zeros((N, R, W), dtype)              # dM_next = broadcast(0, (N, R, W))   N×R×W
@@ -543,23 +546,42 @@ def backward(cache, upstream=1.0):
     dp_next = np.zeros((N, R), dtype)                 # dp_next = broadcast(0, (N, R))   N×R
     dq_next = np.zeros((N, R), dtype)                 # dq_next = broadcast(0, (N, R))   N×R
     db = np.empty((T, N, H), dtype)                   # T×N×H
-    dc = np.empty((T, N, 3), dtype)                   # T×N×3
-    dg = np.empty((T, N, 1), dtype)                   # T×N×1
-    ds = np.empty((T, N, 1), dtype)                   # T×N×1
-    dt1 = np.empty((T, N, W), dtype)                  # T×N×W
-    dt2 = np.empty((T, N, 3), dtype)                  # T×N×3
+    dt30 = np.empty((T, N, 3), dtype)                 # T×N×3
+    dt28 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dt22 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dt20 = np.empty((T, N, W), dtype)                 # T×N×W
+    dt6 = np.empty((T, N, 3), dtype)                  # T×N×3
     dt4 = np.empty((T, N, 1), dtype)                  # T×N×1
-    dt6 = np.empty((T, N, 1), dtype)                  # T×N×1
-    dt8 = np.empty((T, N, W), dtype)                  # T×N×W
-    dt20 = np.empty((T, N, 1), dtype)                 # T×N×1
-    dt23 = np.empty((T, N, W), dtype)                 # T×N×W
-    dt25 = np.empty((T, N, W), dtype)                 # T×N×W
+    dk = np.empty((T, N, 1), dtype)                   # T×N×1
+    dd = np.empty((T, N, W), dtype)                   # T×N×W
+    dt13 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dt16 = np.empty((T, N, W), dtype)                 # T×N×W
+    dt17 = np.empty((T, N, W), dtype)                 # T×N×W
     dt37 = np.empty((T, N, 1), dtype)                 # T×N×1
-    dt40 = np.empty((T, N, 3), dtype)                 # T×N×3
+    dt50 = np.empty((T, N, 3), dtype)                 # T×N×3
+    dt48 = np.empty((T, N, 1), dtype)                 # T×N×1
     dt42 = np.empty((T, N, 1), dtype)                 # T×N×1
-    dt44 = np.empty((T, N, 1), dtype)                 # T×N×1
-    dt46 = np.empty((T, N, W), dtype)                 # T×N×W
+    dt40 = np.empty((T, N, W), dtype)                 # T×N×W
     dt57 = np.empty((T, N, 1), dtype)                 # T×N×1
+    W_r_T = W_r.T.copy()                              # a copy, since every step reads it
+    W_h_T = W_h.T.copy()                              # a copy, since every step reads it
+    S_p_T = S_p.T.copy()                              # a copy, since every step reads it
+    G_p_T = G_p.T.copy()                              # a copy, since every step reads it
+    B_p_T = B_p.T.copy()                              # a copy, since every step reads it
+    K_p_T = K_p.T.copy()                              # a copy, since every step reads it
+    S_w_T = S_w.T.copy()                              # a copy, since every step reads it
+    G_w_T = G_w.T.copy()                              # a copy, since every step reads it
+    B_w_T = B_w.T.copy()                              # a copy, since every step reads it
+    K_w_T = K_w.T.copy()                              # a copy, since every step reads it
+    Y_w_T = Y_w.T.copy()                              # a copy, since every step reads it
+    E_w_T = E_w.T.copy()                              # a copy, since every step reads it
+    A_w_T = A_w.T.copy()                              # a copy, since every step reads it
+    Y_p_T = Y_p.T.copy()                              # a copy, since every step reads it
+    S_q_T = S_q.T.copy()                              # a copy, since every step reads it
+    G_q_T = G_q.T.copy()                              # a copy, since every step reads it
+    B_q_T = B_q.T.copy()                              # a copy, since every step reads it
+    K_q_T = K_q.T.copy()                              # a copy, since every step reads it
+    Y_q_T = Y_q.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
         M_t = M[t]
         t59_t = t59_2[t]
@@ -568,10 +590,10 @@ def backward(cache, upstream=1.0):
         t58_t = t58_2[t]
         cq_t = cq[t]
         gq_t = gq_2[t]
-        t45_t = t45_2[t]
-        t47_t = t47_2[t]
+        t43_t = t43_2[t]
+        t44_t = t44_2[t]
         u_t = u[t]
-        t49_t = t49_2[t]
+        t46_t = t46_2[t]
         kq_t = kq_2[t]
         sq_t = sq_2[t]
         t39_t = t39_2[t]
@@ -580,23 +602,23 @@ def backward(cache, upstream=1.0):
         t38_t = t38_2[t]
         cp_t = cp[t]
         gp_t = gp_2[t]
-        v_t = v_2[t]
+        t23_t = t23_2[t]
+        t24_t = t24_2[t]
         t26_t = t26_2[t]
-        t28_t = t28_2[t]
         kp_t = kp_2[t]
         w_t = w[t]
         a_t = a[t]
         M_prev = M_before[t]
         e_t = e[t]
-        t22_t = t22_2[t]
+        t15_t = t15_2[t]
         jw_t = jw[t]
-        t21_t = t21_2[t]
+        t14_t = t14_2[t]
         cw_t = cw[t]
         gw_t = gw_2[t]
-        t7_t = t7_2[t]
-        t9_t = t9_2[t]
+        s_t = s_2[t]
+        v_t = v_2[t]
         m_t = m[t]
-        t11_t = t11_2[t]
+        t2_t = t2_10[t]
         kw_t = kw_2[t]
         sw_t = sw_2[t]
         sp_t = sp_2[t]
@@ -604,232 +626,233 @@ def backward(cache, upstream=1.0):
         # dq_t = dq_next + einsum(ab,acb→ac, dr_t[:, W:], M[t])   N×R
         dq_t = dq_next + np.einsum("ab,acb->ac", dr_t_2[:, W:], M_t, optimize=True)
         # dt59_t = sum(−dq_t ⊙ q[t] / t59[t], axis=-1, keepdims=True)   N×1
-        dt59_t = np.sum(-dq_t * q_t / t59_t, axis=1, keepdims=True)
+        dt59_t = (-dq_t * q_t / t59_t).sum(axis=1, keepdims=True)
         dvq_t = dq_t / t59_t + dt59_t                 # dvq_t = dq_t / t59[t] + dt59_t   N×R
-        # t1 = dvq_t ⊙ (jq[t] + eps)^t58[t] ⊙ log(jq[t] + eps)   N×R
-        t1 = dvq_t * (jq_t + eps) ** t58_t * np.log(jq_t + eps)
-        dt58_t = np.sum(t1, axis=1, keepdims=True)    # dt58_t = sum(t1, axis=-1, keepdims=True)   N×1
-        dt57_t = dt58_t * sigmoid(t56_2[t] + y_q)     # dt57_t = dt58_t ⊙ sigmoid(t56[t] + y_q)   N×1
-        t20 = dt57_t @ Y_q.T                          # t20 = dt57_t Y_qᵀ   N×H
+        # t16 = dvq_t ⊙ (jq[t] + eps)^t58[t] ⊙ log(jq[t] + eps)   N×R
+        t16 = dvq_t * (jq_t + eps) ** t58_t * np.log(jq_t + eps)
+        dt58_t = t16.sum(axis=1, keepdims=True)       # dt58_t = sum(t16, axis=-1, keepdims=True)   N×1
+        dt57_t = dt58_t * sigmoid(t10[t] + y_q)       # dt57_t = dt58_t ⊙ sigmoid(t56[t] + y_q)   N×1
+        t36 = dt57_t @ Y_q_T                          # t36 = dt57_t Y_qᵀ   N×H
         # djq_t = dvq_t ⊙ t58[t] ⊙ (jq[t] + eps)^(t58[t] − 1)   N×R
         djq_t = dvq_t * t58_t * (jq_t + eps) ** (t58_t - 1)
         dt55_t = djq_t * t54_2[t]                     # dt55_t = djq_t ⊙ t54[t]   N×R
-        t2 = pad(dt55_t[:, R - 1:], 1, 0, R)          # t2 = pad(dt55_t[:, R - 1:], 1, 0, R)   N×R
-        t3 = pad(dt55_t[:, :R - 1], 1, 1, R)          # t3 = pad(dt55_t[:, :R - 1], 1, 1, R)   N×R
-        dt52_t = djq_t * t41_2[t]                     # dt52_t = djq_t ⊙ t41[t]   N×R
-        t4 = pad(dt52_t[:, 1:], 1, 0, R)              # t4 = pad(dt52_t[:, 1:], 1, 0, R)   N×R
-        # diq_t = djq_t ⊙ t53[t] + t2 + t3 + t4 + pad(dt52_t[:, 0:1], 1, R - 1, R)   N×R
-        diq_t = djq_t * t53_2[t] + t2 + t3 + t4 + pad(dt52_t[:, 0:1], 1, R - 1, R)
+        t17 = pad(dt55_t[:, R - 1:], 1, 0, R)         # t17 = pad(dt55_t[:, R - 1:], 1, 0, R)   N×R
+        t18 = pad(dt55_t[:, :R - 1], 1, 1, R)         # t18 = pad(dt55_t[:, :R - 1], 1, 1, R)   N×R
+        dt52_t = djq_t * t51_2[t]                     # dt52_t = djq_t ⊙ t51[t]   N×R
+        t19 = pad(dt52_t[:, 1:], 1, 0, R)             # t19 = pad(dt52_t[:, 1:], 1, 0, R)   N×R
+        t20 = pad(dt52_t[:, 0:1], 1, R - 1, R)        # t20 = pad(dt52_t[:, 0:1], 1, R - 1, R)   N×R
+        # diq_t = djq_t ⊙ t53[t] + t17 + t18 + t19 + t20   N×R
+        diq_t = djq_t * t53_2[t] + t17 + t18 + t19 + t20
         dcq_t = diq_t * gq_t                          # dcq_t = diq_t ⊙ gq[t]   N×R
-        # dt50_t = cq[t] ⊙ (dcq_t − sum(dcq_t ⊙ cq[t], axis=-1, keepdims=True))   N×R
-        dt50_t = cq_t * (dcq_t - np.sum(dcq_t * cq_t, axis=1, keepdims=True))
-        # t5 = −dt50_t ⊙ t45[t] ⊙ t47[t] ⊙ u[t] / (t49[t] ⊙ u[t]) / (t49[t] ⊙ u[t])   N×R
-        t5 = -dt50_t * t45_t * t47_t * u_t / (t49_t * u_t) / (t49_t * u_t)
-        dt49_t = np.sum(t5, axis=1, keepdims=True)    # dt49_t = sum(t5, axis=-1, keepdims=True)   N×1
-        dt48_t = dt49_t / (2 * t49_t)                 # dt48_t = dt49_t / (2 · t49[t])   N×1
-        dt47_t = dt50_t * t45_t / (t49_t * u_t)       # dt47_t = dt50_t ⊙ t45[t] / (t49[t] ⊙ u[t])   N×R
-        # dkq_t = 2 · dt48_t ⊙ kq[t] + einsum(ab,abc→ac, dt47_t, M[t])   N×W
-        dkq_t = 2 * dt48_t * kq_t + np.einsum("ab,abc->ac", dt47_t, M_t, optimize=True)
-        dt46_t = dkq_t * (1 - kq_t ** 2)              # dt46_t = dkq_t ⊙ (1 − kq[t]²)   N×W
-        t21 = dt46_t @ K_q.T                          # t21 = dt46_t K_qᵀ   N×H
-        # dt45_t = sum(dt50_t ⊙ t47[t] / (t49[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
-        dt45_t = np.sum(dt50_t * t47_t / (t49_t * u_t), axis=1, keepdims=True)
-        dt44_t = dt45_t * sigmoid(t43_2[t] + d_q)     # dt44_t = dt45_t ⊙ sigmoid(t43[t] + d_q)   N×1
-        t22 = dt44_t @ B_q.T                          # t22 = dt44_t B_qᵀ   N×H
-        # dt51_t = sum(diq_t ⊙ q[t-1], axis=-1, keepdims=True)   N×1
-        dt51_t = np.sum(diq_t * q_before[t], axis=1, keepdims=True)
-        # dgq_t = sum(diq_t ⊙ cq[t], axis=-1, keepdims=True) − dt51_t   N×1
-        dgq_t = np.sum(diq_t * cq_t, axis=1, keepdims=True) - dt51_t
-        dt42_t = dgq_t * gq_t * (1 - gq_t)            # dt42_t = dgq_t ⊙ gq[t] ⊙ (1 − gq[t])   N×1
-        t23 = dt42_t @ G_q.T                          # t23 = dt42_t G_qᵀ   N×H
+        # dt47_t = cq[t] ⊙ (dcq_t − sum(dcq_t ⊙ cq[t], axis=-1, keepdims=True))   N×R
+        dt47_t = cq_t * (dcq_t - (dcq_t * cq_t).sum(axis=1, keepdims=True))
+        # t21 = −dt47_t ⊙ t43[t] ⊙ t44[t] ⊙ u[t] / (t46[t] ⊙ u[t]) / (t46[t] ⊙ u[t])   N×R
+        t21 = -dt47_t * t43_t * t44_t * u_t / (t46_t * u_t) / (t46_t * u_t)
+        dt46_t = t21.sum(axis=1, keepdims=True)       # dt46_t = sum(t21, axis=-1, keepdims=True)   N×1
+        dt45_t = dt46_t / (2 * t46_t)                 # dt45_t = dt46_t / (2 · t46[t])   N×1
+        dt44_t = dt47_t * t43_t / (t46_t * u_t)       # dt44_t = dt47_t ⊙ t43[t] / (t46[t] ⊙ u[t])   N×R
+        # dkq_t = 2 · dt45_t ⊙ kq[t] + einsum(ab,abc→ac, dt44_t, M[t])   N×W
+        dkq_t = 2 * dt45_t * kq_t + np.einsum("ab,abc->ac", dt44_t, M_t, optimize=True)
+        dt40_t = dkq_t * (1 - kq_t ** 2)              # dt40_t = dkq_t ⊙ (1 − kq[t]²)   N×W
+        t37 = dt40_t @ K_q_T                          # t37 = dt40_t K_qᵀ   N×H
+        # dt43_t = sum(dt47_t ⊙ t44[t] / (t46[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
+        dt43_t = (dt47_t * t44_t / (t46_t * u_t)).sum(axis=1, keepdims=True)
+        dt42_t = dt43_t * sigmoid(t11[t] + d_q)       # dt42_t = dt43_t ⊙ sigmoid(t41[t] + d_q)   N×1
+        t38 = dt42_t @ B_q_T                          # t38 = dt42_t B_qᵀ   N×H
+        # dt49_t = sum(diq_t ⊙ q[t-1], axis=-1, keepdims=True)   N×1
+        dt49_t = (diq_t * q_before[t]).sum(axis=1, keepdims=True)
+        # dgq_t = sum(diq_t ⊙ cq[t], axis=-1, keepdims=True) − dt49_t   N×1
+        dgq_t = (diq_t * cq_t).sum(axis=1, keepdims=True) - dt49_t
+        dt48_t = dgq_t * gq_t * (1 - gq_t)            # dt48_t = dgq_t ⊙ gq[t] ⊙ (1 − gq[t])   N×1
+        t39 = dt48_t @ G_q_T                          # t39 = dt48_t G_qᵀ   N×H
         # dt54_t = sum(djq_t ⊙ t55[t], axis=-1, keepdims=True)   N×1
-        dt54_t = np.sum(djq_t * t55_2[t], axis=1, keepdims=True)
-        t6 = pad(dt54_t, 1, 2, 3)                     # t6 = pad(dt54_t, 1, 2, 3)   N×3
+        dt54_t = (djq_t * t55_2[t]).sum(axis=1, keepdims=True)
+        t22 = pad(dt54_t, 1, 2, 3)                    # t22 = pad(dt54_t, 1, 2, 3)   N×3
         # dt53_t = sum(djq_t ⊙ iq[t], axis=-1, keepdims=True)   N×1
-        dt53_t = np.sum(djq_t * iq[t], axis=1, keepdims=True)
-        # dt41_t = sum(djq_t ⊙ t52[t], axis=-1, keepdims=True)   N×1
-        dt41_t = np.sum(djq_t * t52_2[t], axis=1, keepdims=True)
-        # dsq_t = t6 + pad(dt53_t, 1, 1, 3) + pad(dt41_t, 1, 0, 3)   N×3
-        dsq_t = t6 + pad(dt53_t, 1, 1, 3) + pad(dt41_t, 1, 0, 3)
-        # dt40_t = sq[t] ⊙ (dsq_t − sum(dsq_t ⊙ sq[t], axis=-1, keepdims=True))   N×3
-        dt40_t = sq_t * (dsq_t - np.sum(dsq_t * sq_t, axis=1, keepdims=True))
-        t24 = dt40_t @ S_q.T                          # t24 = dt40_t S_qᵀ   N×H
+        dt53_t = (djq_t * iq[t]).sum(axis=1, keepdims=True)
+        # dt51_t = sum(djq_t ⊙ t52[t], axis=-1, keepdims=True)   N×1
+        dt51_t = (djq_t * t52_2[t]).sum(axis=1, keepdims=True)
+        # dsq_t = t22 + pad(dt53_t, 1, 1, 3) + pad(dt51_t, 1, 0, 3)   N×3
+        dsq_t = t22 + pad(dt53_t, 1, 1, 3) + pad(dt51_t, 1, 0, 3)
+        # dt50_t = sq[t] ⊙ (dsq_t − sum(dsq_t ⊙ sq[t], axis=-1, keepdims=True))   N×3
+        dt50_t = sq_t * (dsq_t - (dsq_t * sq_t).sum(axis=1, keepdims=True))
+        t40 = dt50_t @ S_q_T                          # t40 = dt50_t S_qᵀ   N×H
         # dp_t = dp_next + einsum(ab,acb→ac, dr_t[:, :W], M[t])   N×R
         dp_t = dp_next + np.einsum("ab,acb->ac", dr_t_2[:, :W], M_t, optimize=True)
         # dt39_t = sum(−dp_t ⊙ p[t] / t39[t], axis=-1, keepdims=True)   N×1
-        dt39_t = np.sum(-dp_t * p_t / t39_t, axis=1, keepdims=True)
+        dt39_t = (-dp_t * p_t / t39_t).sum(axis=1, keepdims=True)
         dvp_t = dp_t / t39_t + dt39_t                 # dvp_t = dp_t / t39[t] + dt39_t   N×R
-        # t7 = dvp_t ⊙ (jp[t] + eps)^t38[t] ⊙ log(jp[t] + eps)   N×R
-        t7 = dvp_t * (jp_t + eps) ** t38_t * np.log(jp_t + eps)
-        dt38_t = np.sum(t7, axis=1, keepdims=True)    # dt38_t = sum(t7, axis=-1, keepdims=True)   N×1
-        dt37_t = dt38_t * sigmoid(t36_2[t] + y_p)     # dt37_t = dt38_t ⊙ sigmoid(t36[t] + y_p)   N×1
-        t25 = dt37_t @ Y_p.T                          # t25 = dt37_t Y_pᵀ   N×H
-        # t11 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
-        t11 = np.einsum("ab,ac->acb", dr_t_2[:, W:], q_t, optimize=True)
-        # t13 = einsum(ab,ac→abc, dt47_t, kq[t])   N×R×W
-        t13 = np.einsum("ab,ac->abc", dt47_t, kq_t, optimize=True)
-        # t12 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
-        t12 = np.einsum("ab,ac->acb", dr_t_2[:, :W], p_t, optimize=True)
+        # t23 = dvp_t ⊙ (jp[t] + eps)^t38[t] ⊙ log(jp[t] + eps)   N×R
+        t23 = dvp_t * (jp_t + eps) ** t38_t * np.log(jp_t + eps)
+        dt38_t = t23.sum(axis=1, keepdims=True)       # dt38_t = sum(t23, axis=-1, keepdims=True)   N×1
+        dt37_t = dt38_t * sigmoid(t12[t] + y_p)       # dt37_t = dt38_t ⊙ sigmoid(t36[t] + y_p)   N×1
+        t41 = dt37_t @ Y_p_T                          # t41 = dt37_t Y_pᵀ   N×H
+        # t28 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
+        t28 = np.einsum("ab,ac->acb", dr_t_2[:, W:], q_t, optimize=True)
+        # t30 = einsum(ab,ac→abc, dt44_t, kq[t])   N×R×W
+        t30 = np.einsum("ab,ac->abc", dt44_t, kq_t, optimize=True)
+        # t29 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
+        t29 = np.einsum("ab,ac->acb", dr_t_2[:, :W], p_t, optimize=True)
         # djp_t = dvp_t ⊙ t38[t] ⊙ (jp[t] + eps)^(t38[t] − 1)   N×R
         djp_t = dvp_t * t38_t * (jp_t + eps) ** (t38_t - 1)
         dt35_t = djp_t * t34_2[t]                     # dt35_t = djp_t ⊙ t34[t]   N×R
-        t8 = pad(dt35_t[:, R - 1:], 1, 0, R)          # t8 = pad(dt35_t[:, R - 1:], 1, 0, R)   N×R
-        t9 = pad(dt35_t[:, :R - 1], 1, 1, R)          # t9 = pad(dt35_t[:, :R - 1], 1, 1, R)   N×R
-        dt32_t = djp_t * d_2[t]                       # dt32_t = djp_t ⊙ d[t]   N×R
-        t10 = pad(dt32_t[:, 1:], 1, 0, R)             # t10 = pad(dt32_t[:, 1:], 1, 0, R)   N×R
-        # dip_t = djp_t ⊙ t33[t] + t8 + t9 + t10 + pad(dt32_t[:, 0:1], 1, R - 1, R)   N×R
-        dip_t = djp_t * t33_2[t] + t8 + t9 + t10 + pad(dt32_t[:, 0:1], 1, R - 1, R)
+        t24 = pad(dt35_t[:, R - 1:], 1, 0, R)         # t24 = pad(dt35_t[:, R - 1:], 1, 0, R)   N×R
+        t25 = pad(dt35_t[:, :R - 1], 1, 1, R)         # t25 = pad(dt35_t[:, :R - 1], 1, 1, R)   N×R
+        dt32_t = djp_t * t31_2[t]                     # dt32_t = djp_t ⊙ t31[t]   N×R
+        t26 = pad(dt32_t[:, 1:], 1, 0, R)             # t26 = pad(dt32_t[:, 1:], 1, 0, R)   N×R
+        t27 = pad(dt32_t[:, 0:1], 1, R - 1, R)        # t27 = pad(dt32_t[:, 0:1], 1, R - 1, R)   N×R
+        # dip_t = djp_t ⊙ t33[t] + t24 + t25 + t26 + t27   N×R
+        dip_t = djp_t * t33_2[t] + t24 + t25 + t26 + t27
         dcp_t = dip_t * gp_t                          # dcp_t = dip_t ⊙ gp[t]   N×R
-        # dt30_t = cp[t] ⊙ (dcp_t − sum(dcp_t ⊙ cp[t], axis=-1, keepdims=True))   N×R
-        dt30_t = cp_t * (dcp_t - np.sum(dcp_t * cp_t, axis=1, keepdims=True))
-        # du_t = −dt50_t ⊙ t45[t] ⊙ t47[t] ⊙ t49[t] / (t49[t] ⊙ u[t]) / (t49[t] ⊙ u[t]) − dt30_t ⊙ v[t] ⊙
-        #   t26[t] ⊙ t28[t] / (t28[t] ⊙ u[t]) / (t28[t] ⊙ u[t])   N×R
+        # dt27_t = cp[t] ⊙ (dcp_t − sum(dcp_t ⊙ cp[t], axis=-1, keepdims=True))   N×R
+        dt27_t = cp_t * (dcp_t - (dcp_t * cp_t).sum(axis=1, keepdims=True))
+        # du_t = −dt47_t ⊙ t43[t] ⊙ t44[t] ⊙ t46[t] / (t46[t] ⊙ u[t]) / (t46[t] ⊙ u[t]) − dt27_t ⊙ t23[t] ⊙
+        #   t24[t] ⊙ t26[t] / (t26[t] ⊙ u[t]) / (t26[t] ⊙ u[t])   N×R
         du_t = (
-            -dt50_t * t45_t * t47_t * t49_t / (t49_t * u_t) / (t49_t * u_t)
-            - dt30_t * v_t * t26_t * t28_t / (t28_t * u_t) / (t28_t * u_t)
+            -dt47_t * t43_t * t44_t * t46_t / (t46_t * u_t) / (t46_t * u_t)
+            - dt27_t * t23_t * t24_t * t26_t / (t26_t * u_t) / (t26_t * u_t)
         )
-        dt29_t = du_t / (2 * u_t)                     # dt29_t = du_t / (2 · u[t])   N×R
-        dt26_t = dt30_t * v_t / (t28_t * u_t)         # dt26_t = dt30_t ⊙ v[t] / (t28[t] ⊙ u[t])   N×R
-        # dM_t = dM_next + t11 + t13 + t12 + 2 · reshape(dt29_t, (N, R, 1)) ⊙ M[t] + einsum(ab,ac→abc, dt26_t,
+        dt19_t = du_t / (2 * u_t)                     # dt19_t = du_t / (2 · u[t])   N×R
+        dt24_t = dt27_t * t23_t / (t26_t * u_t)       # dt24_t = dt27_t ⊙ t23[t] / (t26[t] ⊙ u[t])   N×R
+        # dM_t = dM_next + t28 + t30 + t29 + 2 · reshape(dt19_t, (N, R, 1)) ⊙ M[t] + einsum(ab,ac→abc, dt24_t,
         #   kp[t])   N×R×W
         dM_t = (
             dM_next
-            + t11
-            + t13
-            + t12
-            + 2 * dt29_t[:, :, None] * M_t
-            + np.einsum("ab,ac->abc", dt26_t, kp_t, optimize=True)
+            + t28
+            + t30
+            + t29
+            + 2 * dt19_t[:, :, None] * M_t
+            + np.einsum("ab,ac->abc", dt24_t, kp_t, optimize=True)
         )
         da_t = np.einsum("abc,ab->ac", dM_t, w_t, optimize=True)  # da_t = einsum(abc,ab→ac, dM_t, w[t])   N×W
-        dt25_t = da_t * (1 - a_t ** 2)                # dt25_t = da_t ⊙ (1 − a[t]²)   N×W
-        t26 = dt25_t @ A_w.T                          # t26 = dt25_t A_wᵀ   N×H
-        dt24_t = -dM_t * M_prev                       # dt24_t = −dM_t ⊙ M[t-1]   N×R×W
-        # de_t = einsum(abc,ab→ac, dt24_t, w[t])   N×W
-        de_t = np.einsum("abc,ab->ac", dt24_t, w_t, optimize=True)
-        dt23_t = de_t * e_t * (1 - e_t)               # dt23_t = de_t ⊙ e[t] ⊙ (1 − e[t])   N×W
-        t27 = dt23_t @ E_w.T                          # t27 = dt23_t E_wᵀ   N×H
-        # dw_t = dw_next + einsum(abc,ac→ab, dM_t, a[t]) + einsum(abc,ac→ab, dt24_t, e[t])   N×R
+        dt17_t = da_t * (1 - a_t ** 2)                # dt17_t = da_t ⊙ (1 − a[t]²)   N×W
+        t42 = dt17_t @ A_w_T                          # t42 = dt17_t A_wᵀ   N×H
+        dt18_t = -dM_t * M_prev                       # dt18_t = −dM_t ⊙ M[t-1]   N×R×W
+        # de_t = einsum(abc,ab→ac, dt18_t, w[t])   N×W
+        de_t = np.einsum("abc,ab->ac", dt18_t, w_t, optimize=True)
+        dt16_t = de_t * e_t * (1 - e_t)               # dt16_t = de_t ⊙ e[t] ⊙ (1 − e[t])   N×W
+        t43 = dt16_t @ E_w_T                          # t43 = dt16_t E_wᵀ   N×H
+        # dw_t = dw_next + einsum(abc,ac→ab, dM_t, a[t]) + einsum(abc,ac→ab, dt18_t, e[t])   N×R
         dw_t = (
             dw_next
             + np.einsum("abc,ac->ab", dM_t, a_t, optimize=True)
-            + np.einsum("abc,ac->ab", dt24_t, e_t, optimize=True)
+            + np.einsum("abc,ac->ab", dt18_t, e_t, optimize=True)
         )
-        # dt22_t = sum(−dw_t ⊙ w[t] / t22[t], axis=-1, keepdims=True)   N×1
-        dt22_t = np.sum(-dw_t * w_t / t22_t, axis=1, keepdims=True)
-        dvw_t = dw_t / t22_t + dt22_t                 # dvw_t = dw_t / t22[t] + dt22_t   N×R
-        # t14 = dvw_t ⊙ (jw[t] + eps)^t21[t] ⊙ log(jw[t] + eps)   N×R
-        t14 = dvw_t * (jw_t + eps) ** t21_t * np.log(jw_t + eps)
-        dt21_t = np.sum(t14, axis=1, keepdims=True)   # dt21_t = sum(t14, axis=-1, keepdims=True)   N×1
-        dt20_t = dt21_t * sigmoid(t19_2[t] + y_w)     # dt20_t = dt21_t ⊙ sigmoid(t19[t] + y_w)   N×1
-        t28 = dt20_t @ Y_w.T                          # t28 = dt20_t Y_wᵀ   N×H
-        # djw_t = dvw_t ⊙ t21[t] ⊙ (jw[t] + eps)^(t21[t] − 1)   N×R
-        djw_t = dvw_t * t21_t * (jw_t + eps) ** (t21_t - 1)
-        dt18_t = djw_t * t17_2[t]                     # dt18_t = djw_t ⊙ t17[t]   N×R
-        t15 = pad(dt18_t[:, R - 1:], 1, 0, R)         # t15 = pad(dt18_t[:, R - 1:], 1, 0, R)   N×R
-        t16 = pad(dt18_t[:, :R - 1], 1, 1, R)         # t16 = pad(dt18_t[:, :R - 1], 1, 1, R)   N×R
-        dt15_t = djw_t * t3_10[t]                     # dt15_t = djw_t ⊙ t3[t]   N×R
-        t17 = pad(dt15_t[:, 1:], 1, 0, R)             # t17 = pad(dt15_t[:, 1:], 1, 0, R)   N×R
-        t18 = pad(dt15_t[:, 0:1], 1, R - 1, R)        # t18 = pad(dt15_t[:, 0:1], 1, R - 1, R)   N×R
-        # diw_t = djw_t ⊙ t16[t] + t15 + t16 + t17 + t18   N×R
-        diw_t = djw_t * t16_2[t] + t15 + t16 + t17 + t18
+        # dt15_t = sum(−dw_t ⊙ w[t] / t15[t], axis=-1, keepdims=True)   N×1
+        dt15_t = (-dw_t * w_t / t15_t).sum(axis=1, keepdims=True)
+        dvw_t = dw_t / t15_t + dt15_t                 # dvw_t = dw_t / t15[t] + dt15_t   N×R
+        # t31 = dvw_t ⊙ (jw[t] + eps)^t14[t] ⊙ log(jw[t] + eps)   N×R
+        t31 = dvw_t * (jw_t + eps) ** t14_t * np.log(jw_t + eps)
+        dt14_t = t31.sum(axis=1, keepdims=True)       # dt14_t = sum(t31, axis=-1, keepdims=True)   N×1
+        dt13_t = dt14_t * sigmoid(t13[t] + y_w)       # dt13_t = dt14_t ⊙ sigmoid(t12[t] + y_w)   N×1
+        t44 = dt13_t @ Y_w_T                          # t44 = dt13_t Y_wᵀ   N×H
+        # djw_t = dvw_t ⊙ t14[t] ⊙ (jw[t] + eps)^(t14[t] − 1)   N×R
+        djw_t = dvw_t * t14_t * (jw_t + eps) ** (t14_t - 1)
+        dt11_t = djw_t * t10_2[t]                     # dt11_t = djw_t ⊙ t10[t]   N×R
+        t32 = pad(dt11_t[:, R - 1:], 1, 0, R)         # t32 = pad(dt11_t[:, R - 1:], 1, 0, R)   N×R
+        t33 = pad(dt11_t[:, :R - 1], 1, 1, R)         # t33 = pad(dt11_t[:, :R - 1], 1, 1, R)   N×R
+        dt8_t = djw_t * t7_2[t]                       # dt8_t = djw_t ⊙ t7[t]   N×R
+        t34 = pad(dt8_t[:, 1:], 1, 0, R)              # t34 = pad(dt8_t[:, 1:], 1, 0, R)   N×R
+        # diw_t = djw_t ⊙ t9[t] + t32 + t33 + t34 + pad(dt8_t[:, 0:1], 1, R - 1, R)   N×R
+        diw_t = djw_t * t9_2[t] + t32 + t33 + t34 + pad(dt8_t[:, 0:1], 1, R - 1, R)
         dcw_t = diw_t * gw_t                          # dcw_t = diw_t ⊙ gw[t]   N×R
-        # dt13_t = cw[t] ⊙ (dcw_t − sum(dcw_t ⊙ cw[t], axis=-1, keepdims=True))   N×R
-        dt13_t = cw_t * (dcw_t - np.sum(dcw_t * cw_t, axis=1, keepdims=True))
-        # t19 = −dt13_t ⊙ t7[t] ⊙ t9[t] ⊙ m[t] / (t11[t] ⊙ m[t]) / (t11[t] ⊙ m[t])   N×R
-        t19 = -dt13_t * t7_t * t9_t * m_t / (t11_t * m_t) / (t11_t * m_t)
-        dt11_t = np.sum(t19, axis=1, keepdims=True)   # dt11_t = sum(t19, axis=-1, keepdims=True)   N×1
-        dt10_t = dt11_t / (2 * t11_t)                 # dt10_t = dt11_t / (2 · t11[t])   N×1
-        dt9_t = dt13_t * t7_t / (t11_t * m_t)         # dt9_t = dt13_t ⊙ t7[t] / (t11[t] ⊙ m[t])   N×R
-        # dkw_t = 2 · dt10_t ⊙ kw[t] + einsum(ab,abc→ac, dt9_t, M[t-1])   N×W
-        dkw_t = 2 * dt10_t * kw_t + np.einsum("ab,abc->ac", dt9_t, M_prev, optimize=True)
-        dt8_t = dkw_t * (1 - kw_t ** 2)               # dt8_t = dkw_t ⊙ (1 − kw[t]²)   N×W
-        t29 = dt8_t @ K_w.T                           # t29 = dt8_t K_wᵀ   N×H
-        # dt7_t = sum(dt13_t ⊙ t9[t] / (t11[t] ⊙ m[t]), axis=-1, keepdims=True)   N×1
-        dt7_t = np.sum(dt13_t * t9_t / (t11_t * m_t), axis=1, keepdims=True)
-        dt6_t = dt7_t * sigmoid(t5_10[t] + d_w)       # dt6_t = dt7_t ⊙ sigmoid(t5[t] + d_w)   N×1
-        t30 = dt6_t @ B_w.T                           # t30 = dt6_t B_wᵀ   N×H
-        # t34 = dh_next + dh[t] + t20 + t21 + t22 + t23 + t24 + t25 + t26 + t27 + t28 + t29 + t30   N×H
-        t34 = dh_next + dh[t] + t20 + t21 + t22 + t23 + t24 + t25 + t26 + t27 + t28 + t29 + t30
-        # dt14_t = sum(diw_t ⊙ w[t-1], axis=-1, keepdims=True)   N×1
-        dt14_t = np.sum(diw_t * w_before[t], axis=1, keepdims=True)
-        # dgw_t = sum(diw_t ⊙ cw[t], axis=-1, keepdims=True) − dt14_t   N×1
-        dgw_t = np.sum(diw_t * cw_t, axis=1, keepdims=True) - dt14_t
+        # dt3_t = cw[t] ⊙ (dcw_t − sum(dcw_t ⊙ cw[t], axis=-1, keepdims=True))   N×R
+        dt3_t = cw_t * (dcw_t - (dcw_t * cw_t).sum(axis=1, keepdims=True))
+        # t35 = −dt3_t ⊙ s[t] ⊙ v[t] ⊙ m[t] / (t2[t] ⊙ m[t]) / (t2[t] ⊙ m[t])   N×R
+        t35 = -dt3_t * s_t * v_t * m_t / (t2_t * m_t) / (t2_t * m_t)
+        dt2_t = t35.sum(axis=1, keepdims=True)        # dt2_t = sum(t35, axis=-1, keepdims=True)   N×1
+        dt1_t = dt2_t / (2 * t2_t)                    # dt1_t = dt2_t / (2 · t2[t])   N×1
+        dv_t = dt3_t * s_t / (t2_t * m_t)             # dv_t = dt3_t ⊙ s[t] / (t2[t] ⊙ m[t])   N×R
+        # dkw_t = 2 · dt1_t ⊙ kw[t] + einsum(ab,abc→ac, dv_t, M[t-1])   N×W
+        dkw_t = 2 * dt1_t * kw_t + np.einsum("ab,abc->ac", dv_t, M_prev, optimize=True)
+        dd_t = dkw_t * (1 - kw_t ** 2)                # dd_t = dkw_t ⊙ (1 − kw[t]²)   N×W
+        t45 = dd_t @ K_w_T                            # t45 = dd_t K_wᵀ   N×H
+        # ds_t = sum(dt3_t ⊙ v[t] / (t2[t] ⊙ m[t]), axis=-1, keepdims=True)   N×1
+        ds_t = (dt3_t * v_t / (t2_t * m_t)).sum(axis=1, keepdims=True)
+        dk_t = ds_t * sigmoid(t14[t] + d_w)           # dk_t = ds_t ⊙ sigmoid(g[t] + d_w)   N×1
+        t46 = dk_t @ B_w_T                            # t46 = dk_t B_wᵀ   N×H
+        # t50 = dh_next + dh[t] + t36 + t37 + t38 + t39 + t40 + t41 + t42 + t43 + t44 + t45 + t46   N×H
+        t50 = dh_next + dh[t] + t36 + t37 + t38 + t39 + t40 + t41 + t42 + t43 + t44 + t45 + t46
+        # dt5_t = sum(diw_t ⊙ w[t-1], axis=-1, keepdims=True)   N×1
+        dt5_t = (diw_t * w_before[t]).sum(axis=1, keepdims=True)
+        # dgw_t = sum(diw_t ⊙ cw[t], axis=-1, keepdims=True) − dt5_t   N×1
+        dgw_t = (diw_t * cw_t).sum(axis=1, keepdims=True) - dt5_t
         dt4_t = dgw_t * gw_t * (1 - gw_t)             # dt4_t = dgw_t ⊙ gw[t] ⊙ (1 − gw[t])   N×1
-        t35 = dt4_t @ G_w.T                           # t35 = dt4_t G_wᵀ   N×H
-        # dt17_t = sum(djw_t ⊙ t18[t], axis=-1, keepdims=True)   N×1
-        dt17_t = np.sum(djw_t * t18_2[t], axis=1, keepdims=True)
-        t31 = pad(dt17_t, 1, 2, 3)                    # t31 = pad(dt17_t, 1, 2, 3)   N×3
-        # dt16_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
-        dt16_t = np.sum(djw_t * iw[t], axis=1, keepdims=True)
-        # dt3_t = sum(djw_t ⊙ t15[t], axis=-1, keepdims=True)   N×1
-        dt3_t = np.sum(djw_t * t15_2[t], axis=1, keepdims=True)
-        # dsw_t = t31 + pad(dt16_t, 1, 1, 3) + pad(dt3_t, 1, 0, 3)   N×3
-        dsw_t = t31 + pad(dt16_t, 1, 1, 3) + pad(dt3_t, 1, 0, 3)
-        # dt2_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
-        dt2_t = sw_t * (dsw_t - np.sum(dsw_t * sw_t, axis=1, keepdims=True))
-        t36 = dt2_t @ S_w.T                           # t36 = dt2_t S_wᵀ   N×H
-        # t32 = −dt30_t ⊙ v[t] ⊙ t26[t] ⊙ u[t] / (t28[t] ⊙ u[t]) / (t28[t] ⊙ u[t])   N×R
-        t32 = -dt30_t * v_t * t26_t * u_t / (t28_t * u_t) / (t28_t * u_t)
-        dt28_t = np.sum(t32, axis=1, keepdims=True)   # dt28_t = sum(t32, axis=-1, keepdims=True)   N×1
-        dt27_t = dt28_t / (2 * t28_t)                 # dt27_t = dt28_t / (2 · t28[t])   N×1
-        # dkp_t = 2 · dt27_t ⊙ kp[t] + einsum(ab,abc→ac, dt26_t, M[t])   N×W
-        dkp_t = 2 * dt27_t * kp_t + np.einsum("ab,abc->ac", dt26_t, M_t, optimize=True)
-        dt1_t = dkp_t * (1 - kp_t ** 2)               # dt1_t = dkp_t ⊙ (1 − kp[t]²)   N×W
-        t37 = dt1_t @ K_p.T                           # t37 = dt1_t K_pᵀ   N×H
-        # dv_t = sum(dt30_t ⊙ t26[t] / (t28[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
-        dv_t = np.sum(dt30_t * t26_t / (t28_t * u_t), axis=1, keepdims=True)
-        ds_t = dv_t * sigmoid(k_2[t] + d_p)           # ds_t = dv_t ⊙ sigmoid(k[t] + d_p)   N×1
-        # dt31_t = sum(dip_t ⊙ p[t-1], axis=-1, keepdims=True)   N×1
-        dt31_t = np.sum(dip_t * p_before[t], axis=1, keepdims=True)
-        # dgp_t = sum(dip_t ⊙ cp[t], axis=-1, keepdims=True) − dt31_t   N×1
-        dgp_t = np.sum(dip_t * cp_t, axis=1, keepdims=True) - dt31_t
-        dg_t = dgp_t * gp_t * (1 - gp_t)              # dg_t = dgp_t ⊙ gp[t] ⊙ (1 − gp[t])   N×1
+        # dt10_t = sum(djw_t ⊙ t11[t], axis=-1, keepdims=True)   N×1
+        dt10_t = (djw_t * t11_2[t]).sum(axis=1, keepdims=True)
+        t47 = pad(dt10_t, 1, 2, 3)                    # t47 = pad(dt10_t, 1, 2, 3)   N×3
+        # dt9_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
+        dt9_t = (djw_t * iw[t]).sum(axis=1, keepdims=True)
+        # dt7_t = sum(djw_t ⊙ t8[t], axis=-1, keepdims=True)   N×1
+        dt7_t = (djw_t * t8_2[t]).sum(axis=1, keepdims=True)
+        # dsw_t = t47 + pad(dt9_t, 1, 1, 3) + pad(dt7_t, 1, 0, 3)   N×3
+        dsw_t = t47 + pad(dt9_t, 1, 1, 3) + pad(dt7_t, 1, 0, 3)
+        # dt6_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
+        dt6_t = sw_t * (dsw_t - (dsw_t * sw_t).sum(axis=1, keepdims=True))
+        # t48 = −dt27_t ⊙ t23[t] ⊙ t24[t] ⊙ u[t] / (t26[t] ⊙ u[t]) / (t26[t] ⊙ u[t])   N×R
+        t48 = -dt27_t * t23_t * t24_t * u_t / (t26_t * u_t) / (t26_t * u_t)
+        dt26_t = t48.sum(axis=1, keepdims=True)       # dt26_t = sum(t48, axis=-1, keepdims=True)   N×1
+        dt25_t = dt26_t / (2 * t26_t)                 # dt25_t = dt26_t / (2 · t26[t])   N×1
+        # dkp_t = 2 · dt25_t ⊙ kp[t] + einsum(ab,abc→ac, dt24_t, M[t])   N×W
+        dkp_t = 2 * dt25_t * kp_t + np.einsum("ab,abc->ac", dt24_t, M_t, optimize=True)
+        dt20_t = dkp_t * (1 - kp_t ** 2)              # dt20_t = dkp_t ⊙ (1 − kp[t]²)   N×W
+        t51 = dt20_t @ K_p_T                          # t51 = dt20_t K_pᵀ   N×H
+        # dt23_t = sum(dt27_t ⊙ t24[t] / (t26[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
+        dt23_t = (dt27_t * t24_t / (t26_t * u_t)).sum(axis=1, keepdims=True)
+        dt22_t = dt23_t * sigmoid(t15[t] + d_p)       # dt22_t = dt23_t ⊙ sigmoid(t21[t] + d_p)   N×1
+        t52 = dt22_t @ B_p_T                          # t52 = dt22_t B_pᵀ   N×H
+        # dt29_t = sum(dip_t ⊙ p[t-1], axis=-1, keepdims=True)   N×1
+        dt29_t = (dip_t * p_before[t]).sum(axis=1, keepdims=True)
+        # dgp_t = sum(dip_t ⊙ cp[t], axis=-1, keepdims=True) − dt29_t   N×1
+        dgp_t = (dip_t * cp_t).sum(axis=1, keepdims=True) - dt29_t
+        dt28_t = dgp_t * gp_t * (1 - gp_t)            # dt28_t = dgp_t ⊙ gp[t] ⊙ (1 − gp[t])   N×1
+        t53 = dt28_t @ G_p_T                          # t53 = dt28_t G_pᵀ   N×H
         # dt34_t = sum(djp_t ⊙ t35[t], axis=-1, keepdims=True)   N×1
-        dt34_t = np.sum(djp_t * t35_2[t], axis=1, keepdims=True)
-        t33 = pad(dt34_t, 1, 2, 3)                    # t33 = pad(dt34_t, 1, 2, 3)   N×3
+        dt34_t = (djp_t * t35_2[t]).sum(axis=1, keepdims=True)
+        t49 = pad(dt34_t, 1, 2, 3)                    # t49 = pad(dt34_t, 1, 2, 3)   N×3
         # dt33_t = sum(djp_t ⊙ ip[t], axis=-1, keepdims=True)   N×1
-        dt33_t = np.sum(djp_t * ip[t], axis=1, keepdims=True)
-        # dd_t = sum(djp_t ⊙ t32[t], axis=-1, keepdims=True)   N×1
-        dd_t = np.sum(djp_t * t32_2[t], axis=1, keepdims=True)
-        # dsp_t = t33 + pad(dt33_t, 1, 1, 3) + pad(dd_t, 1, 0, 3)   N×3
-        dsp_t = t33 + pad(dt33_t, 1, 1, 3) + pad(dd_t, 1, 0, 3)
-        # dc_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
-        dc_t = sp_t * (dsp_t - np.sum(dsp_t * sp_t, axis=1, keepdims=True))
-        # dh_t = t34 + t35 + t36 + t37 + ds_t B_pᵀ + dg_t G_pᵀ + dc_t S_pᵀ   N×H
-        dh_t_2 = t34 + t35 + t36 + t37 + ds_t @ B_p.T + dg_t @ G_p.T + dc_t @ S_p.T
+        dt33_t = (djp_t * ip[t]).sum(axis=1, keepdims=True)
+        # dt31_t = sum(djp_t ⊙ t32[t], axis=-1, keepdims=True)   N×1
+        dt31_t = (djp_t * t32_2[t]).sum(axis=1, keepdims=True)
+        # dsp_t = t49 + pad(dt33_t, 1, 1, 3) + pad(dt31_t, 1, 0, 3)   N×3
+        dsp_t = t49 + pad(dt33_t, 1, 1, 3) + pad(dt31_t, 1, 0, 3)
+        # dt30_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
+        dt30_t = sp_t * (dsp_t - (dsp_t * sp_t).sum(axis=1, keepdims=True))
+        # dh_t = t50 + dt4_t G_wᵀ + dt6_t S_wᵀ + t51 + t52 + t53 + dt30_t S_pᵀ   N×H
+        dh_t_2 = t50 + dt4_t @ G_w_T + dt6_t @ S_w_T + t51 + t52 + t53 + dt30_t @ S_p_T
         db_t = dh_t_2 * (1 - h[t] ** 2)               # db_t = dh_t ⊙ (1 − h[t]²)   N×H
-        dr_prev = db_t @ W_r.T                        # dr_prev = db_t W_rᵀ   N×(2*W)
-        dh_prev = db_t @ W_h.T                        # dh_prev = db_t W_hᵀ   N×H
-        # dm_t = −dt13_t ⊙ t7[t] ⊙ t9[t] ⊙ t11[t] / (t11[t] ⊙ m[t]) / (t11[t] ⊙ m[t])   N×R
-        dm_t = -dt13_t * t7_t * t9_t * t11_t / (t11_t * m_t) / (t11_t * m_t)
-        dt12_t = dm_t / (2 * m_t)                     # dt12_t = dm_t / (2 · m[t])   N×R
-        # dM_prev = dM_t ⊙ (1 − t24[t]) + 2 · reshape(dt12_t, (N, R, 1)) ⊙ M[t-1] + einsum(ab,ac→abc, dt9_t,
+        dr_prev = db_t @ W_r_T                        # dr_prev = db_t W_rᵀ   N×(2*W)
+        dh_prev = db_t @ W_h_T                        # dh_prev = db_t W_hᵀ   N×H
+        # dm_t = −dt3_t ⊙ s[t] ⊙ v[t] ⊙ t2[t] / (t2[t] ⊙ m[t]) / (t2[t] ⊙ m[t])   N×R
+        dm_t = -dt3_t * s_t * v_t * t2_t / (t2_t * m_t) / (t2_t * m_t)
+        dc_t = dm_t / (2 * m_t)                       # dc_t = dm_t / (2 · m[t])   N×R
+        # dM_prev = dM_t ⊙ (1 − t18[t]) + 2 · reshape(dc_t, (N, R, 1)) ⊙ M[t-1] + einsum(ab,ac→abc, dv_t,
         #   kw[t])   N×R×W
         dM_prev = (
-            dM_t * (1 - t24_2[t])
-            + 2 * dt12_t[:, :, None] * M_prev
-            + np.einsum("ab,ac->abc", dt9_t, kw_t, optimize=True)
+            dM_t * (1 - t18_2[t])
+            + 2 * dc_t[:, :, None] * M_prev
+            + np.einsum("ab,ac->abc", dv_t, kw_t, optimize=True)
         )
-        dw_prev = diw_t * t14_2[t]                    # dw_prev = diw_t ⊙ t14[t]   N×R
-        dp_prev = dip_t * t31_2[t]                    # dp_prev = dip_t ⊙ t31[t]   N×R
-        dq_prev = diq_t * t51_2[t]                    # dq_prev = diq_t ⊙ t51[t]   N×R
+        dw_prev = diw_t * t5_10[t]                    # dw_prev = diw_t ⊙ t5[t]   N×R
+        dp_prev = dip_t * t29_2[t]                    # dp_prev = dip_t ⊙ t29[t]   N×R
+        dq_prev = diq_t * t49_2[t]                    # dq_prev = diq_t ⊙ t49[t]   N×R
         db[t] = db_t
-        dc[t] = dc_t
-        dg[t] = dg_t
-        ds[t] = ds_t
-        dt1[t] = dt1_t
-        dt2[t] = dt2_t
-        dt4[t] = dt4_t
-        dt6[t] = dt6_t
-        dt8[t] = dt8_t
+        dt30[t] = dt30_t
+        dt28[t] = dt28_t
+        dt22[t] = dt22_t
         dt20[t] = dt20_t
-        dt23[t] = dt23_t
-        dt25[t] = dt25_t
+        dt6[t] = dt6_t
+        dt4[t] = dt4_t
+        dk[t] = dk_t
+        dd[t] = dd_t
+        dt13[t] = dt13_t
+        dt16[t] = dt16_t
+        dt17[t] = dt17_t
         dt37[t] = dt37_t
-        dt40[t] = dt40_t
+        dt50[t] = dt50_t
+        dt48[t] = dt48_t
         dt42[t] = dt42_t
-        dt44[t] = dt44_t
-        dt46[t] = dt46_t
+        dt40[t] = dt40_t
         dt57[t] = dt57_t
         dr_next, dh_next, dM_next, dw_next, dp_next, dq_next = dr_prev, dh_prev, dM_prev, dw_prev, dp_prev, dq_prev
     dW_x = x.reshape(N * T, I).T @ db.reshape(N * T, H)  # dW_x = einsum(abc,abd→dc, db, x)   I×H
@@ -837,41 +860,41 @@ def backward(cache, upstream=1.0):
     dW_r = r_before.reshape(N * T, 2 * W).T @ db.reshape(N * T, H)
     # dW_h = einsum(abc,abd→dc, db, h_before)   H×H
     dW_h = h_before.reshape(N * T, H).T @ db.reshape(N * T, H)
-    db_h = np.sum(db, axis=(0, 1))                    # db_h = sum(db, axis=(0, 1))   H
-    dS_p = h.reshape(N * T, H).T @ dc.reshape(N * T, 3)  # dS_p = einsum(abc,abd→dc, dc, h)   H×3
-    ds_p = np.sum(dc, axis=(0, 1))                    # ds_p = sum(dc, axis=(0, 1))   3
-    dG_p = h.reshape(N * T, H).T @ dg.reshape(N * T, 1)  # dG_p = einsum(abc,abd→dc, dg, h)   H×1
-    dg_p = np.sum(dg, axis=(0, 1))                    # dg_p = sum(dg, axis=(0, 1))   1
-    dB_p = h.reshape(N * T, H).T @ ds.reshape(N * T, 1)  # dB_p = einsum(abc,abd→dc, ds, h)   H×1
-    dd_p = np.sum(ds, axis=(0, 1))                    # dd_p = sum(ds, axis=(0, 1))   1
-    dK_p = h.reshape(N * T, H).T @ dt1.reshape(N * T, W)  # dK_p = einsum(abc,abd→dc, dt1, h)   H×W
-    dk_p = np.sum(dt1, axis=(0, 1))                   # dk_p = sum(dt1, axis=(0, 1))   W
-    dS_w = h.reshape(N * T, H).T @ dt2.reshape(N * T, 3)  # dS_w = einsum(abc,abd→dc, dt2, h)   H×3
-    ds_w = np.sum(dt2, axis=(0, 1))                   # ds_w = sum(dt2, axis=(0, 1))   3
+    db_h = db.sum(axis=(0, 1))                        # db_h = sum(db, axis=(0, 1))   H
+    dS_p = h.reshape(N * T, H).T @ dt30.reshape(N * T, 3)  # dS_p = einsum(abc,abd→dc, dt30, h)   H×3
+    ds_p = dt30.sum(axis=(0, 1))                      # ds_p = sum(dt30, axis=(0, 1))   3
+    dG_p = h.reshape(N * T, H).T @ dt28.reshape(N * T, 1)  # dG_p = einsum(abc,abd→dc, dt28, h)   H×1
+    dg_p = dt28.sum(axis=(0, 1))                      # dg_p = sum(dt28, axis=(0, 1))   1
+    dB_p = h.reshape(N * T, H).T @ dt22.reshape(N * T, 1)  # dB_p = einsum(abc,abd→dc, dt22, h)   H×1
+    dd_p = dt22.sum(axis=(0, 1))                      # dd_p = sum(dt22, axis=(0, 1))   1
+    dK_p = h.reshape(N * T, H).T @ dt20.reshape(N * T, W)  # dK_p = einsum(abc,abd→dc, dt20, h)   H×W
+    dk_p = dt20.sum(axis=(0, 1))                      # dk_p = sum(dt20, axis=(0, 1))   W
+    dS_w = h.reshape(N * T, H).T @ dt6.reshape(N * T, 3)  # dS_w = einsum(abc,abd→dc, dt6, h)   H×3
+    ds_w = dt6.sum(axis=(0, 1))                       # ds_w = sum(dt6, axis=(0, 1))   3
     dG_w = h.reshape(N * T, H).T @ dt4.reshape(N * T, 1)  # dG_w = einsum(abc,abd→dc, dt4, h)   H×1
-    dg_w = np.sum(dt4, axis=(0, 1))                   # dg_w = sum(dt4, axis=(0, 1))   1
-    dB_w = h.reshape(N * T, H).T @ dt6.reshape(N * T, 1)  # dB_w = einsum(abc,abd→dc, dt6, h)   H×1
-    dd_w = np.sum(dt6, axis=(0, 1))                   # dd_w = sum(dt6, axis=(0, 1))   1
-    dK_w = h.reshape(N * T, H).T @ dt8.reshape(N * T, W)  # dK_w = einsum(abc,abd→dc, dt8, h)   H×W
-    dk_w = np.sum(dt8, axis=(0, 1))                   # dk_w = sum(dt8, axis=(0, 1))   W
-    dY_w = h.reshape(N * T, H).T @ dt20.reshape(N * T, 1)  # dY_w = einsum(abc,abd→dc, dt20, h)   H×1
-    dy_w = np.sum(dt20, axis=(0, 1))                  # dy_w = sum(dt20, axis=(0, 1))   1
-    dE_w = h.reshape(N * T, H).T @ dt23.reshape(N * T, W)  # dE_w = einsum(abc,abd→dc, dt23, h)   H×W
-    de_w = np.sum(dt23, axis=(0, 1))                  # de_w = sum(dt23, axis=(0, 1))   W
-    dA_w = h.reshape(N * T, H).T @ dt25.reshape(N * T, W)  # dA_w = einsum(abc,abd→dc, dt25, h)   H×W
-    da_w = np.sum(dt25, axis=(0, 1))                  # da_w = sum(dt25, axis=(0, 1))   W
+    dg_w = dt4.sum(axis=(0, 1))                       # dg_w = sum(dt4, axis=(0, 1))   1
+    dB_w = h.reshape(N * T, H).T @ dk.reshape(N * T, 1)  # dB_w = einsum(abc,abd→dc, dk, h)   H×1
+    dd_w = dk.sum(axis=(0, 1))                        # dd_w = sum(dk, axis=(0, 1))   1
+    dK_w = h.reshape(N * T, H).T @ dd.reshape(N * T, W)  # dK_w = einsum(abc,abd→dc, dd, h)   H×W
+    dk_w = dd.sum(axis=(0, 1))                        # dk_w = sum(dd, axis=(0, 1))   W
+    dY_w = h.reshape(N * T, H).T @ dt13.reshape(N * T, 1)  # dY_w = einsum(abc,abd→dc, dt13, h)   H×1
+    dy_w = dt13.sum(axis=(0, 1))                      # dy_w = sum(dt13, axis=(0, 1))   1
+    dE_w = h.reshape(N * T, H).T @ dt16.reshape(N * T, W)  # dE_w = einsum(abc,abd→dc, dt16, h)   H×W
+    de_w = dt16.sum(axis=(0, 1))                      # de_w = sum(dt16, axis=(0, 1))   W
+    dA_w = h.reshape(N * T, H).T @ dt17.reshape(N * T, W)  # dA_w = einsum(abc,abd→dc, dt17, h)   H×W
+    da_w = dt17.sum(axis=(0, 1))                      # da_w = sum(dt17, axis=(0, 1))   W
     dY_p = h.reshape(N * T, H).T @ dt37.reshape(N * T, 1)  # dY_p = einsum(abc,abd→dc, dt37, h)   H×1
-    dy_p = np.sum(dt37, axis=(0, 1))                  # dy_p = sum(dt37, axis=(0, 1))   1
-    dS_q = h.reshape(N * T, H).T @ dt40.reshape(N * T, 3)  # dS_q = einsum(abc,abd→dc, dt40, h)   H×3
-    ds_q = np.sum(dt40, axis=(0, 1))                  # ds_q = sum(dt40, axis=(0, 1))   3
-    dG_q = h.reshape(N * T, H).T @ dt42.reshape(N * T, 1)  # dG_q = einsum(abc,abd→dc, dt42, h)   H×1
-    dg_q = np.sum(dt42, axis=(0, 1))                  # dg_q = sum(dt42, axis=(0, 1))   1
-    dB_q = h.reshape(N * T, H).T @ dt44.reshape(N * T, 1)  # dB_q = einsum(abc,abd→dc, dt44, h)   H×1
-    dd_q = np.sum(dt44, axis=(0, 1))                  # dd_q = sum(dt44, axis=(0, 1))   1
-    dK_q = h.reshape(N * T, H).T @ dt46.reshape(N * T, W)  # dK_q = einsum(abc,abd→dc, dt46, h)   H×W
-    dk_q = np.sum(dt46, axis=(0, 1))                  # dk_q = sum(dt46, axis=(0, 1))   W
+    dy_p = dt37.sum(axis=(0, 1))                      # dy_p = sum(dt37, axis=(0, 1))   1
+    dS_q = h.reshape(N * T, H).T @ dt50.reshape(N * T, 3)  # dS_q = einsum(abc,abd→dc, dt50, h)   H×3
+    ds_q = dt50.sum(axis=(0, 1))                      # ds_q = sum(dt50, axis=(0, 1))   3
+    dG_q = h.reshape(N * T, H).T @ dt48.reshape(N * T, 1)  # dG_q = einsum(abc,abd→dc, dt48, h)   H×1
+    dg_q = dt48.sum(axis=(0, 1))                      # dg_q = sum(dt48, axis=(0, 1))   1
+    dB_q = h.reshape(N * T, H).T @ dt42.reshape(N * T, 1)  # dB_q = einsum(abc,abd→dc, dt42, h)   H×1
+    dd_q = dt42.sum(axis=(0, 1))                      # dd_q = sum(dt42, axis=(0, 1))   1
+    dK_q = h.reshape(N * T, H).T @ dt40.reshape(N * T, W)  # dK_q = einsum(abc,abd→dc, dt40, h)   H×W
+    dk_q = dt40.sum(axis=(0, 1))                      # dk_q = sum(dt40, axis=(0, 1))   W
     dY_q = h.reshape(N * T, H).T @ dt57.reshape(N * T, 1)  # dY_q = einsum(abc,abd→dc, dt57, h)   H×1
-    dy_q = np.sum(dt57, axis=(0, 1))                  # dy_q = sum(dt57, axis=(0, 1))   1
+    dy_q = dt57.sum(axis=(0, 1))                      # dy_q = sum(dt57, axis=(0, 1))   1
     grads = {
         "W_x": dW_x, "W_r": dW_r, "W_h": dW_h, "b_h": db_h, "K_p": dK_p, "k_p": dk_p, "B_p": dB_p,
         "d_p": dd_p, "G_p": dG_p, "g_p": dg_p, "S_p": dS_p, "s_p": ds_p, "Y_p": dY_p, "y_p": dy_p,
@@ -941,7 +964,8 @@ def outputs(params, data):
     p0 = arrays["p0"]                                 # N×R
     q0 = arrays["q0"]                                 # N×R
     w0 = arrays["w0"]                                 # N×R
-    T, N, O, H, R, W = sizes["T"], sizes["N"], sizes["O"], sizes["H"], sizes["R"], sizes["W"]
+    T, N, I, O, H, R, W = sizes["T"], sizes["N"], sizes["I"], sizes["O"], sizes["H"], sizes["R"], sizes["W"]
+    t1 = (x.reshape(N * T, I) @ W_x).reshape(T, N, H)  # t1 = x W_x   T×N×H
     r_prev = r0                                       # r_prev = r0   N×(2*W)
     h_prev = h0                                       # h_prev = h0   N×H
     M_prev = M0                                       # M_prev = M0   N×R×W
@@ -957,7 +981,7 @@ def outputs(params, data):
     iw = np.empty((T, N, R), dtype)                   # T×N×R
     sw_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     jw = np.empty((T, N, R), dtype)                   # T×N×R
-    t38 = np.empty((T, N, R), dtype)                  # T×N×R
+    t54 = np.empty((T, N, R), dtype)                  # T×N×R
     w = np.empty((T, N, R), dtype)                    # T×N×R
     e = np.empty((T, N, W), dtype)                    # T×N×W
     a = np.empty((T, N, W), dtype)                    # T×N×W
@@ -969,7 +993,7 @@ def outputs(params, data):
     ip = np.empty((T, N, R), dtype)                   # T×N×R
     sp_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     jp = np.empty((T, N, R), dtype)                   # T×N×R
-    t39 = np.empty((T, N, R), dtype)                  # T×N×R
+    t55 = np.empty((T, N, R), dtype)                  # T×N×R
     p = np.empty((T, N, R), dtype)                    # T×N×R
     kq_2 = np.empty((T, N, W), dtype)                 # T×N×W
     cq = np.empty((T, N, R), dtype)                   # T×N×R
@@ -977,122 +1001,125 @@ def outputs(params, data):
     iq = np.empty((T, N, R), dtype)                   # T×N×R
     sq_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     jq = np.empty((T, N, R), dtype)                   # T×N×R
-    t40 = np.empty((T, N, R), dtype)                  # T×N×R
+    t56 = np.empty((T, N, R), dtype)                  # T×N×R
     q = np.empty((T, N, R), dtype)                    # T×N×R
     for t in range(T):
-        # b[t] = x[t] W_x + r[t-1] W_r + h[t-1] W_h + b_h   N×H
-        b_t = x[t] @ W_x + r_prev @ W_r + h_prev @ W_h + b_h
+        b_t = t1[t] + r_prev @ W_r + h_prev @ W_h + b_h  # b[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
         h_t = np.tanh(b_t)                            # h[t] = tanh(b[t])   N×H
-        c_t = h_t @ S_p + s_p                         # c[t] = h[t] S_p + s_p   N×3
-        sp_t = softmax(c_t, axis=1)                   # sp[t] = softmax(c[t])   N×3
-        d_t = sp_t[:, 0:1]                            # d[t] = sp[t][:, 0:1]   N×1
-        g_t = h_t @ G_p + g_p                         # g[t] = h[t] G_p + g_p   N×1
-        gp_t = sigmoid(g_t)                           # gp[t] = sigmoid(g[t])   N×1
-        k_t = h_t @ B_p                               # k[t] = h[t] B_p   N×1
-        s_t = k_t + d_p                               # s[t] = k[t] + d_p   N×1
-        v_t = softplus(s_t)                           # v[t] = softplus(s[t])   N×1
-        t1_t = h_t @ K_p + k_p                        # t1[t] = h[t] K_p + k_p   N×W
-        kp_t = np.tanh(t1_t)                          # kp[t] = tanh(t1[t])   N×W
-        t2_t = h_t @ S_w + s_w                        # t2[t] = h[t] S_w + s_w   N×3
-        sw_t = softmax(t2_t, axis=1)                  # sw[t] = softmax(t2[t])   N×3
-        t3_t = sw_t[:, 0:1]                           # t3[t] = sw[t][:, 0:1]   N×1
+        t30_t = h_t @ S_p + s_p                       # t30[t] = h[t] S_p + s_p   N×3
+        sp_t = softmax(t30_t, axis=1)                 # sp[t] = softmax(t30[t])   N×3
+        t31_t = sp_t[:, 0:1]                          # t31[t] = sp[t][:, 0:1]   N×1
+        t28_t = h_t @ G_p + g_p                       # t28[t] = h[t] G_p + g_p   N×1
+        gp_t = sigmoid(t28_t)                         # gp[t] = sigmoid(t28[t])   N×1
+        t21_t = h_t @ B_p                             # t21[t] = h[t] B_p   N×1
+        t22_t = t21_t + d_p                           # t22[t] = t21[t] + d_p   N×1
+        t23_t = softplus(t22_t)                       # t23[t] = softplus(t22[t])   N×1
+        t20_t = h_t @ K_p + k_p                       # t20[t] = h[t] K_p + k_p   N×W
+        kp_t = np.tanh(t20_t)                         # kp[t] = tanh(t20[t])   N×W
+        t6_t = h_t @ S_w + s_w                        # t6[t] = h[t] S_w + s_w   N×3
+        sw_t = softmax(t6_t, axis=1)                  # sw[t] = softmax(t6[t])   N×3
+        t7_t = sw_t[:, 0:1]                           # t7[t] = sw[t][:, 0:1]   N×1
         t4_t = h_t @ G_w + g_w                        # t4[t] = h[t] G_w + g_w   N×1
         gw_t = sigmoid(t4_t)                          # gw[t] = sigmoid(t4[t])   N×1
-        t5_t = h_t @ B_w                              # t5[t] = h[t] B_w   N×1
-        t6_t = t5_t + d_w                             # t6[t] = t5[t] + d_w   N×1
-        t7_t = softplus(t6_t)                         # t7[t] = softplus(t6[t])   N×1
-        t8_t = h_t @ K_w + k_w                        # t8[t] = h[t] K_w + k_w   N×W
-        kw_t = np.tanh(t8_t)                          # kw[t] = tanh(t8[t])   N×W
-        # t9[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
-        t9_t = np.einsum("ab,acb->ac", kw_t, M_prev, optimize=True)
-        # t10[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
-        t10_t = np.sum(kw_t ** 2, axis=1, keepdims=True) + eps
-        t11_t = np.sqrt(t10_t)                        # t11[t] = sqrt(t10[t])   N×1
-        t12_t = np.sum(M_prev ** 2, axis=2) + eps     # t12[t] = sum(M[t-1]², axis=-1) + eps   N×R
-        m_t = np.sqrt(t12_t)                          # m[t] = sqrt(t12[t])   N×R
-        t13_t = t7_t * t9_t / (t11_t * m_t)           # t13[t] = t7[t] ⊙ t9[t] / (t11[t] ⊙ m[t])   N×R
-        cw_t = softmax(t13_t, axis=1)                 # cw[t] = softmax(t13[t])   N×R
-        t14_t = 1 - gw_t                              # t14[t] = 1 − gw[t]   N×1
-        iw_t = gw_t * cw_t + t14_t * w_prev           # iw[t] = gw[t] ⊙ cw[t] + t14[t] ⊙ w[t-1]   N×R
-        # t15[t] = roll(iw[t], 1, axis=1)   N×R
-        t15_t = np.concatenate([iw_t[:, R - 1:], iw_t[:, :R - 1]], axis=1)
-        t16_t = sw_t[:, 1:2]                          # t16[t] = sw[t][:, 1:2]   N×1
-        t17_t = sw_t[:, 2:]                           # t17[t] = sw[t][:, 2:]   N×1
-        t18_t = np.concatenate([iw_t[:, 1:], iw_t[:, 0:1]], axis=1)  # t18[t] = roll(iw[t], -1, axis=1)   N×R
-        # jw[t] = t3[t] ⊙ t15[t] + t16[t] ⊙ iw[t] + t17[t] ⊙ t18[t]   N×R
-        jw_t = t3_t * t15_t + t16_t * iw_t + t17_t * t18_t
-        t19_t = h_t @ Y_w                             # t19[t] = h[t] Y_w   N×1
-        t20_t = t19_t + y_w                           # t20[t] = t19[t] + y_w   N×1
-        t21_t = 1 + softplus(t20_t)                   # t21[t] = 1 + softplus(t20[t])   N×1
-        vw_t = (jw_t + eps) ** t21_t                  # vw[t] = (jw[t] + eps)^t21[t]   N×R
-        t22_t = np.sum(vw_t, axis=1, keepdims=True)   # t22[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
-        w_t = vw_t / t22_t                            # w[t] = vw[t] / t22[t]   N×R
-        t23_t = h_t @ E_w + e_w                       # t23[t] = h[t] E_w + e_w   N×W
-        e_t = sigmoid(t23_t)                          # e[t] = sigmoid(t23[t])   N×W
-        # t24[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
-        t24_t = np.einsum("ab,ac->abc", w_t, e_t, optimize=True)
-        t25_t = h_t @ A_w + a_w                       # t25[t] = h[t] A_w + a_w   N×W
-        a_t = np.tanh(t25_t)                          # a[t] = tanh(t25[t])   N×W
-        # M[t] = M[t-1] ⊙ (1 − t24[t]) + einsum(ab,ac→abc, w[t], a[t])   N×R×W
-        M_t = M_prev * (1 - t24_t) + np.einsum("ab,ac->abc", w_t, a_t, optimize=True)
-        # t26[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
-        t26_t = np.einsum("ab,acb->ac", kp_t, M_t, optimize=True)
-        # t27[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
-        t27_t = np.sum(kp_t ** 2, axis=1, keepdims=True) + eps
-        t28_t = np.sqrt(t27_t)                        # t28[t] = sqrt(t27[t])   N×1
-        t29_t = np.sum(M_t ** 2, axis=2) + eps        # t29[t] = sum(M[t]², axis=-1) + eps   N×R
-        u_t = np.sqrt(t29_t)                          # u[t] = sqrt(t29[t])   N×R
-        t30_t = v_t * t26_t / (t28_t * u_t)           # t30[t] = v[t] ⊙ t26[t] / (t28[t] ⊙ u[t])   N×R
-        cp_t = softmax(t30_t, axis=1)                 # cp[t] = softmax(t30[t])   N×R
-        t31_t = 1 - gp_t                              # t31[t] = 1 − gp[t]   N×1
-        ip_t = gp_t * cp_t + t31_t * p_prev           # ip[t] = gp[t] ⊙ cp[t] + t31[t] ⊙ p[t-1]   N×R
-        # t32[t] = roll(ip[t], 1, axis=1)   N×R
-        t32_t = np.concatenate([ip_t[:, R - 1:], ip_t[:, :R - 1]], axis=1)
+        g_t = h_t @ B_w                               # g[t] = h[t] B_w   N×1
+        k_t = g_t + d_w                               # k[t] = g[t] + d_w   N×1
+        s_t = softplus(k_t)                           # s[t] = softplus(k[t])   N×1
+        d_t = h_t @ K_w + k_w                         # d[t] = h[t] K_w + k_w   N×W
+        kw_t = np.tanh(d_t)                           # kw[t] = tanh(d[t])   N×W
+        # v[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
+        v_t = np.einsum("ab,acb->ac", kw_t, M_prev, optimize=True)
+        # t1[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
+        t1_t = (kw_t ** 2).sum(axis=1, keepdims=True) + eps
+        t2_t = np.sqrt(t1_t)                          # t2[t] = sqrt(t1[t])   N×1
+        c_t = (M_prev ** 2).sum(axis=2) + eps         # c[t] = sum(M[t-1]², axis=-1) + eps   N×R
+        m_t = np.sqrt(c_t)                            # m[t] = sqrt(c[t])   N×R
+        t3_t = s_t * v_t / (t2_t * m_t)               # t3[t] = s[t] ⊙ v[t] / (t2[t] ⊙ m[t])   N×R
+        cw_t = softmax(t3_t, axis=1)                  # cw[t] = softmax(t3[t])   N×R
+        t5_t = 1 - gw_t                               # t5[t] = 1 − gw[t]   N×1
+        iw_t = gw_t * cw_t + t5_t * w_prev            # iw[t] = gw[t] ⊙ cw[t] + t5[t] ⊙ w[t-1]   N×R
+        t2 = iw_t[:, R - 1:]                          # t2 = iw[t][:, R - 1:]   N×1
+        t8_t = np.concatenate([t2, iw_t[:, :R - 1]], axis=1)  # t8[t] = roll(iw[t], 1, axis=1)   N×R
+        t9_t = sw_t[:, 1:2]                           # t9[t] = sw[t][:, 1:2]   N×1
+        t10_t = sw_t[:, 2:]                           # t10[t] = sw[t][:, 2:]   N×1
+        t3 = iw_t[:, 1:]                              # t3 = iw[t][:, 1:]   N×(R - 1)
+        t11_t = np.concatenate([t3, iw_t[:, 0:1]], axis=1)  # t11[t] = roll(iw[t], -1, axis=1)   N×R
+        # jw[t] = t7[t] ⊙ t8[t] + t9[t] ⊙ iw[t] + t10[t] ⊙ t11[t]   N×R
+        jw_t = t7_t * t8_t + t9_t * iw_t + t10_t * t11_t
+        t12_t = h_t @ Y_w                             # t12[t] = h[t] Y_w   N×1
+        t13_t = t12_t + y_w                           # t13[t] = t12[t] + y_w   N×1
+        t14_t = 1 + softplus(t13_t)                   # t14[t] = 1 + softplus(t13[t])   N×1
+        vw_t = (jw_t + eps) ** t14_t                  # vw[t] = (jw[t] + eps)^t14[t]   N×R
+        t15_t = vw_t.sum(axis=1, keepdims=True)       # t15[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
+        w_t = vw_t / t15_t                            # w[t] = vw[t] / t15[t]   N×R
+        t16_t = h_t @ E_w + e_w                       # t16[t] = h[t] E_w + e_w   N×W
+        e_t = sigmoid(t16_t)                          # e[t] = sigmoid(t16[t])   N×W
+        # t18[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
+        t18_t = np.einsum("ab,ac->abc", w_t, e_t, optimize=True)
+        t17_t = h_t @ A_w + a_w                       # t17[t] = h[t] A_w + a_w   N×W
+        a_t = np.tanh(t17_t)                          # a[t] = tanh(t17[t])   N×W
+        # M[t] = M[t-1] ⊙ (1 − t18[t]) + einsum(ab,ac→abc, w[t], a[t])   N×R×W
+        M_t = M_prev * (1 - t18_t) + np.einsum("ab,ac->abc", w_t, a_t, optimize=True)
+        # t24[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
+        t24_t = np.einsum("ab,acb->ac", kp_t, M_t, optimize=True)
+        # t25[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
+        t25_t = (kp_t ** 2).sum(axis=1, keepdims=True) + eps
+        t26_t = np.sqrt(t25_t)                        # t26[t] = sqrt(t25[t])   N×1
+        t19_t = (M_t ** 2).sum(axis=2) + eps          # t19[t] = sum(M[t]², axis=-1) + eps   N×R
+        u_t = np.sqrt(t19_t)                          # u[t] = sqrt(t19[t])   N×R
+        t27_t = t23_t * t24_t / (t26_t * u_t)         # t27[t] = t23[t] ⊙ t24[t] / (t26[t] ⊙ u[t])   N×R
+        cp_t = softmax(t27_t, axis=1)                 # cp[t] = softmax(t27[t])   N×R
+        t29_t = 1 - gp_t                              # t29[t] = 1 − gp[t]   N×1
+        ip_t = gp_t * cp_t + t29_t * p_prev           # ip[t] = gp[t] ⊙ cp[t] + t29[t] ⊙ p[t-1]   N×R
+        t4 = ip_t[:, R - 1:]                          # t4 = ip[t][:, R - 1:]   N×1
+        t32_t = np.concatenate([t4, ip_t[:, :R - 1]], axis=1)  # t32[t] = roll(ip[t], 1, axis=1)   N×R
         t33_t = sp_t[:, 1:2]                          # t33[t] = sp[t][:, 1:2]   N×1
         t34_t = sp_t[:, 2:]                           # t34[t] = sp[t][:, 2:]   N×1
-        t35_t = np.concatenate([ip_t[:, 1:], ip_t[:, 0:1]], axis=1)  # t35[t] = roll(ip[t], -1, axis=1)   N×R
-        # jp[t] = d[t] ⊙ t32[t] + t33[t] ⊙ ip[t] + t34[t] ⊙ t35[t]   N×R
-        jp_t = d_t * t32_t + t33_t * ip_t + t34_t * t35_t
+        t5 = ip_t[:, 1:]                              # t5 = ip[t][:, 1:]   N×(R - 1)
+        t35_t = np.concatenate([t5, ip_t[:, 0:1]], axis=1)  # t35[t] = roll(ip[t], -1, axis=1)   N×R
+        # jp[t] = t31[t] ⊙ t32[t] + t33[t] ⊙ ip[t] + t34[t] ⊙ t35[t]   N×R
+        jp_t = t31_t * t32_t + t33_t * ip_t + t34_t * t35_t
         t36_t = h_t @ Y_p                             # t36[t] = h[t] Y_p   N×1
         t37_t = t36_t + y_p                           # t37[t] = t36[t] + y_p   N×1
         t38_t = 1 + softplus(t37_t)                   # t38[t] = 1 + softplus(t37[t])   N×1
         vp_t = (jp_t + eps) ** t38_t                  # vp[t] = (jp[t] + eps)^t38[t]   N×R
-        t39_t = np.sum(vp_t, axis=1, keepdims=True)   # t39[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
+        t39_t = vp_t.sum(axis=1, keepdims=True)       # t39[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
         p_t = vp_t / t39_t                            # p[t] = vp[t] / t39[t]   N×R
-        t40_t = h_t @ S_q + s_q                       # t40[t] = h[t] S_q + s_q   N×3
-        sq_t = softmax(t40_t, axis=1)                 # sq[t] = softmax(t40[t])   N×3
-        t41_t = sq_t[:, 0:1]                          # t41[t] = sq[t][:, 0:1]   N×1
-        t42_t = h_t @ G_q + g_q                       # t42[t] = h[t] G_q + g_q   N×1
-        gq_t = sigmoid(t42_t)                         # gq[t] = sigmoid(t42[t])   N×1
-        t43_t = h_t @ B_q                             # t43[t] = h[t] B_q   N×1
-        t44_t = t43_t + d_q                           # t44[t] = t43[t] + d_q   N×1
-        t45_t = softplus(t44_t)                       # t45[t] = softplus(t44[t])   N×1
-        t46_t = h_t @ K_q + k_q                       # t46[t] = h[t] K_q + k_q   N×W
-        kq_t = np.tanh(t46_t)                         # kq[t] = tanh(t46[t])   N×W
-        # t47[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
-        t47_t = np.einsum("ab,acb->ac", kq_t, M_t, optimize=True)
-        # t48[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
-        t48_t = np.sum(kq_t ** 2, axis=1, keepdims=True) + eps
-        t49_t = np.sqrt(t48_t)                        # t49[t] = sqrt(t48[t])   N×1
-        t50_t = t45_t * t47_t / (t49_t * u_t)         # t50[t] = t45[t] ⊙ t47[t] / (t49[t] ⊙ u[t])   N×R
-        cq_t = softmax(t50_t, axis=1)                 # cq[t] = softmax(t50[t])   N×R
-        t51_t = 1 - gq_t                              # t51[t] = 1 − gq[t]   N×1
-        iq_t = gq_t * cq_t + t51_t * q_prev           # iq[t] = gq[t] ⊙ cq[t] + t51[t] ⊙ q[t-1]   N×R
-        # t52[t] = roll(iq[t], 1, axis=1)   N×R
-        t52_t = np.concatenate([iq_t[:, R - 1:], iq_t[:, :R - 1]], axis=1)
+        t6 = np.einsum("ab,abc->ac", p_t, M_t, optimize=True)  # t6 = einsum(ab,abc→ac, p[t], M[t])   N×W
+        t50_t = h_t @ S_q + s_q                       # t50[t] = h[t] S_q + s_q   N×3
+        sq_t = softmax(t50_t, axis=1)                 # sq[t] = softmax(t50[t])   N×3
+        t51_t = sq_t[:, 0:1]                          # t51[t] = sq[t][:, 0:1]   N×1
+        t48_t = h_t @ G_q + g_q                       # t48[t] = h[t] G_q + g_q   N×1
+        gq_t = sigmoid(t48_t)                         # gq[t] = sigmoid(t48[t])   N×1
+        t41_t = h_t @ B_q                             # t41[t] = h[t] B_q   N×1
+        t42_t = t41_t + d_q                           # t42[t] = t41[t] + d_q   N×1
+        t43_t = softplus(t42_t)                       # t43[t] = softplus(t42[t])   N×1
+        t40_t = h_t @ K_q + k_q                       # t40[t] = h[t] K_q + k_q   N×W
+        kq_t = np.tanh(t40_t)                         # kq[t] = tanh(t40[t])   N×W
+        # t44[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
+        t44_t = np.einsum("ab,acb->ac", kq_t, M_t, optimize=True)
+        # t45[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
+        t45_t = (kq_t ** 2).sum(axis=1, keepdims=True) + eps
+        t46_t = np.sqrt(t45_t)                        # t46[t] = sqrt(t45[t])   N×1
+        t47_t = t43_t * t44_t / (t46_t * u_t)         # t47[t] = t43[t] ⊙ t44[t] / (t46[t] ⊙ u[t])   N×R
+        cq_t = softmax(t47_t, axis=1)                 # cq[t] = softmax(t47[t])   N×R
+        t49_t = 1 - gq_t                              # t49[t] = 1 − gq[t]   N×1
+        iq_t = gq_t * cq_t + t49_t * q_prev           # iq[t] = gq[t] ⊙ cq[t] + t49[t] ⊙ q[t-1]   N×R
+        t7 = iq_t[:, R - 1:]                          # t7 = iq[t][:, R - 1:]   N×1
+        t52_t = np.concatenate([t7, iq_t[:, :R - 1]], axis=1)  # t52[t] = roll(iq[t], 1, axis=1)   N×R
         t53_t = sq_t[:, 1:2]                          # t53[t] = sq[t][:, 1:2]   N×1
         t54_t = sq_t[:, 2:]                           # t54[t] = sq[t][:, 2:]   N×1
-        t55_t = np.concatenate([iq_t[:, 1:], iq_t[:, 0:1]], axis=1)  # t55[t] = roll(iq[t], -1, axis=1)   N×R
-        # jq[t] = t41[t] ⊙ t52[t] + t53[t] ⊙ iq[t] + t54[t] ⊙ t55[t]   N×R
-        jq_t = t41_t * t52_t + t53_t * iq_t + t54_t * t55_t
+        t8 = iq_t[:, 1:]                              # t8 = iq[t][:, 1:]   N×(R - 1)
+        t55_t = np.concatenate([t8, iq_t[:, 0:1]], axis=1)  # t55[t] = roll(iq[t], -1, axis=1)   N×R
+        # jq[t] = t51[t] ⊙ t52[t] + t53[t] ⊙ iq[t] + t54[t] ⊙ t55[t]   N×R
+        jq_t = t51_t * t52_t + t53_t * iq_t + t54_t * t55_t
         t56_t = h_t @ Y_q                             # t56[t] = h[t] Y_q   N×1
         t57_t = t56_t + y_q                           # t57[t] = t56[t] + y_q   N×1
         t58_t = 1 + softplus(t57_t)                   # t58[t] = 1 + softplus(t57[t])   N×1
         vq_t = (jq_t + eps) ** t58_t                  # vq[t] = (jq[t] + eps)^t58[t]   N×R
-        t59_t = np.sum(vq_t, axis=1, keepdims=True)   # t59[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
+        t59_t = vq_t.sum(axis=1, keepdims=True)       # t59[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
         q_t = vq_t / t59_t                            # q[t] = vq[t] / t59[t]   N×R
-        # r[t] = concat(einsum(ab,abc→ac, p[t], M[t]), einsum(ab,abc→ac, q[t], M[t]), axis=-1)   N×(2*W)
-        r_t = np.concatenate([np.einsum("ab,abc->ac", p_t, M_t, optimize=True), np.einsum("ab,abc->ac", q_t, M_t, optimize=True)], axis=1)
+        t9 = np.einsum("ab,abc->ac", q_t, M_t, optimize=True)  # t9 = einsum(ab,abc→ac, q[t], M[t])   N×W
+        r_t = np.concatenate([t6, t9], axis=1)        # r[t] = concat(t6, t9, axis=-1)   N×(2*W)
         h[t] = h_t
         r[t] = r_t
         m[t] = m_t
@@ -1102,7 +1129,7 @@ def outputs(params, data):
         iw[t] = iw_t
         sw_2[t] = sw_t
         jw[t] = jw_t
-        t38[t] = vw_t
+        t54[t] = vw_t
         w[t] = w_t
         e[t] = e_t
         a[t] = a_t
@@ -1114,7 +1141,7 @@ def outputs(params, data):
         ip[t] = ip_t
         sp_2[t] = sp_t
         jp[t] = jp_t
-        t39[t] = vp_t
+        t55[t] = vp_t
         p[t] = p_t
         kq_2[t] = kq_t
         cq[t] = cq_t
@@ -1122,17 +1149,17 @@ def outputs(params, data):
         iq[t] = iq_t
         sq_2[t] = sq_t
         jq[t] = jq_t
-        t40[t] = vq_t
+        t56[t] = vq_t
         q[t] = q_t
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, O) + (r.reshape(N * T, 2 * W) @ W_v).reshape(T, N, O) + b_o
-    L = np.sum(softplus(z) - y * z) / (N * O * T)     # L = mean(binary_cross_entropy_with_logits(z, y))
+    L = (softplus(z) - y * z).sum() / (N * O * T)     # L = mean(binary_cross_entropy_with_logits(z, y))
     return {
         "h": h, "r": r, "z": z, "L": L, "m": m, "kw": kw_2, "cw": cw, "gw": gw_2, "iw": iw, "sw": sw_2,
-        "jw": jw, "vw": t38, "w": w, "e": e, "a": a, "M": M, "u": u, "kp": kp_2, "cp": cp, "gp": gp_2,
-        "ip": ip, "sp": sp_2, "jp": jp, "vp": t39, "p": p, "kq": kq_2, "cq": cq, "gq": gq_2, "iq": iq,
-        "sq": sq_2, "jq": jq, "vq": t40, "q": q,
+        "jw": jw, "vw": t54, "w": w, "e": e, "a": a, "M": M, "u": u, "kp": kp_2, "cp": cp, "gp": gp_2,
+        "ip": ip, "sp": sp_2, "jp": jp, "vp": t55, "p": p, "kq": kq_2, "cq": cq, "gq": gq_2, "iq": iq,
+        "sq": sq_2, "jq": jq, "vq": t56, "q": q,
     }
 
 
@@ -1192,18 +1219,22 @@ def read(params, data):
     given = {**params, **data}
     shapes = {**PARAMS, **DATA}
     arrays = {name: as_array(name, given[name]) for name in shapes}
-    sizes = {}
-    bind_sizes(arrays, shapes, sizes)
+    check_ranks(arrays, shapes)
+    sizes = {
+        "I": arrays["W_x"].shape[0], "H": arrays["W_x"].shape[1], "W": arrays["K_p"].shape[1],
+        "O": arrays["W_o"].shape[1], "T": arrays["x"].shape[0], "N": arrays["x"].shape[1],
+        "R": arrays["M0"].shape[1],
+    }
     sizes["2*W"] = 2 * sizes["W"]
     check_shapes(arrays, shapes, sizes)
-    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
-    dtypes = {}
+    dtypes = float_dtypes(given)
+    dtype = computing_dtype(dtypes, DTYPE)
     for name, array in arrays.items():
         if name in INTEGERS:
             check_range(name, array, INTEGERS[name], sizes)
             arrays[name] = as_integers(name, array)[()]
         else:
-            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            dtypes.setdefault(name, dtype)
             arrays[name] = array.astype(dtype, copy=False)[()]
     return arrays, sizes, dtype, dtypes
 
@@ -1237,14 +1268,15 @@ def as_integers(name, array):
     return array.astype(np.intp)
 
 
-def is_float(value):
-    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
+    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(arrays, given, integers, default):
-    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
-    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
+    kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
@@ -1255,14 +1287,11 @@ def misfit(name, array, shape, sizes):
     return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
 
 
-def bind_sizes(arrays, shapes, sizes):
-    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+def check_ranks(arrays, shapes):
+    """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
-            raise misfit(name, arrays[name], shape, sizes)
-        for dim, size in zip(shape, arrays[name].shape):
-            if isinstance(dim, str) and dim.isidentifier():
-                sizes.setdefault(dim, size)
+            raise misfit(name, arrays[name], shape, {})
 
 
 def check_shapes(arrays, shapes, sizes):
@@ -1305,9 +1334,9 @@ def softplus(x):
 
 def softmax(a, axis):
     """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows."""
-    e = a - np.max(a, axis=axis, keepdims=True)
+    e = a - a.max(axis=axis, keepdims=True)
     np.exp(e, out=e)
-    e /= np.sum(e, axis=axis, keepdims=True)
+    e /= e.sum(axis=axis, keepdims=True)
     return e
 
 
@@ -1321,7 +1350,7 @@ def pad(a, axis, start, size, step=1):
 
 def scaled(grads, dtypes, upstream):
     """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
-    if np.ndim(upstream) != 0:
+    if not isinstance(upstream, float) and np.ndim(upstream) != 0:
         raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
     if upstream != 1:
         grads = {name: grad * upstream for name, grad in grads.items()}

@@ -47,18 +47,18 @@ def forward(params, data):
     N, S, K = sizes["N"], sizes["S"], sizes["K"]
     Z1 = conv2d(X, W1, (1, 1), (1, 1), (S, S))        # Z1 = conv2d(X, W1, padding=1)   N×S×S×K
     # c = Z1 − mean(Z1, axis=(0, 1, 2), keepdims=True)   N×S×S×K
-    c = Z1 - np.sum(Z1, axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    c = Z1 - Z1.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
     # v = mean(c², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
-    v = np.sum(c ** 2, axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
+    v = (c ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
     s = np.sqrt(v)                                    # s = sqrt(v)   1×1×1×K
     a = c / s                                         # a = c / s   N×S×S×K
     B1 = g1 * a + c1                                  # B1 = g1 ⊙ a + c1   N×S×S×K
     A1 = np.maximum(B1, 0)                            # A1 = relu(B1)   N×S×S×K
     Z2 = conv2d(A1, W2, (1, 1), (1, 1), (S, S))       # Z2 = conv2d(A1, W2, padding=1)   N×S×S×K
     # c_3 = Z2 − mean(Z2, axis=(0, 1, 2), keepdims=True)   N×S×S×K
-    c_3 = Z2 - np.sum(Z2, axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    c_3 = Z2 - Z2.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
     # v_2 = mean(c_3², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
-    v_2 = np.sum(c_3 ** 2, axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
+    v_2 = (c_3 ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
     s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   1×1×1×K
     b = c_3 / s_2                                     # b = c_3 / s_2   N×S×S×K
     B2 = g2 * b + c2                                  # B2 = g2 ⊙ b + c2   N×S×S×K
@@ -91,29 +91,29 @@ def backward(cache, upstream):
     dtype = cache["dtype"]
     dY = upstream_array("Y", upstream, (N, S, S, K), dtype)
     dR = dY * (R > 0)                                 # dR = dY ⊙ (R > 0)   N×S×S×K
-    dg2 = np.sum(dR * b, axis=(0, 1, 2))              # dg2 = sum(dR ⊙ b, axis=(0, 1, 2))   K
-    dc2 = np.sum(dR, axis=(0, 1, 2))                  # dc2 = sum(dR, axis=(0, 1, 2))   K
+    dg2 = (dR * b).sum(axis=(0, 1, 2))                # dg2 = sum(dR ⊙ b, axis=(0, 1, 2))   K
+    dc2 = dR.sum(axis=(0, 1, 2))                      # dc2 = sum(dR, axis=(0, 1, 2))   K
     db = dR * g2                                      # db = dR ⊙ g2   N×S×S×K
     # ds_2 = sum(−db ⊙ b / s_2, axis=(0, 1, 2), keepdims=True)   1×1×1×K
-    ds_2 = np.sum(-db * b / s_2, axis=(0, 1, 2), keepdims=True)
+    ds_2 = (-db * b / s_2).sum(axis=(0, 1, 2), keepdims=True)
     dv_2 = ds_2 / (2 * s_2)                           # dv_2 = ds_2 / (2 · s_2)   1×1×1×K
     dc_3 = db / s_2 + 2 * (dv_2 / (N * S ** 2)) * c_3  # dc_3 = db / s_2 + 2 · dv_2 / (N*S**2) ⊙ c_3   N×S×S×K
     # dZ2 = dc_3 + sum(−dc_3, axis=(0, 1, 2), keepdims=True) / (N*S**2)   N×S×S×K
-    dZ2 = dc_3 + np.sum(-dc_3, axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    dZ2 = dc_3 + (-dc_3).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
     # dW2 = conv2d_kernel(A1, dZ2, (3, 3), padding=1)   3×3×K×K
     dW2 = conv2d_kernel(A1, dZ2, (1, 1), (1, 1), (3, 3))
     # dA1 = conv2d_input(dZ2, W2, (S, S), padding=1)   N×S×S×K
     dA1 = conv2d_input(dZ2, W2, (1, 1), (1, 1), (S, S))
     dB1 = dA1 * (B1 > 0)                              # dB1 = dA1 ⊙ (B1 > 0)   N×S×S×K
-    dg1 = np.sum(dB1 * a, axis=(0, 1, 2))             # dg1 = sum(dB1 ⊙ a, axis=(0, 1, 2))   K
-    dc1 = np.sum(dB1, axis=(0, 1, 2))                 # dc1 = sum(dB1, axis=(0, 1, 2))   K
+    dg1 = (dB1 * a).sum(axis=(0, 1, 2))               # dg1 = sum(dB1 ⊙ a, axis=(0, 1, 2))   K
+    dc1 = dB1.sum(axis=(0, 1, 2))                     # dc1 = sum(dB1, axis=(0, 1, 2))   K
     da = dB1 * g1                                     # da = dB1 ⊙ g1   N×S×S×K
     # ds = sum(−da ⊙ a / s, axis=(0, 1, 2), keepdims=True)   1×1×1×K
-    ds = np.sum(-da * a / s, axis=(0, 1, 2), keepdims=True)
+    ds = (-da * a / s).sum(axis=(0, 1, 2), keepdims=True)
     dv = ds / (2 * s)                                 # dv = ds / (2 · s)   1×1×1×K
     dc = da / s + 2 * (dv / (N * S ** 2)) * c         # dc = da / s + 2 · dv / (N*S**2) ⊙ c   N×S×S×K
     # dZ1 = dc + sum(−dc, axis=(0, 1, 2), keepdims=True) / (N*S**2)   N×S×S×K
-    dZ1 = dc + np.sum(-dc, axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    dZ1 = dc + (-dc).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
     # dX = dR + conv2d_input(dZ1, W1, (S, S), padding=1)   N×S×S×K
     dX = dR + conv2d_input(dZ1, W1, (1, 1), (1, 1), (S, S))
     # dW1 = conv2d_kernel(X, dZ1, (3, 3), padding=1)   3×3×K×K
@@ -135,18 +135,18 @@ def outputs(params, data):
     N, S = sizes["N"], sizes["S"]
     Z1 = conv2d(X, W1, (1, 1), (1, 1), (S, S))        # Z1 = conv2d(X, W1, padding=1)   N×S×S×K
     # c = Z1 − mean(Z1, axis=(0, 1, 2), keepdims=True)   N×S×S×K
-    c = Z1 - np.sum(Z1, axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    c = Z1 - Z1.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
     # v = mean(c², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
-    v = np.sum(c ** 2, axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
+    v = (c ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
     s = np.sqrt(v)                                    # s = sqrt(v)   1×1×1×K
     a = c / s                                         # a = c / s   N×S×S×K
     B1 = g1 * a + c1                                  # B1 = g1 ⊙ a + c1   N×S×S×K
     A1 = np.maximum(B1, 0)                            # A1 = relu(B1)   N×S×S×K
     Z2 = conv2d(A1, W2, (1, 1), (1, 1), (S, S))       # Z2 = conv2d(A1, W2, padding=1)   N×S×S×K
     # c_3 = Z2 − mean(Z2, axis=(0, 1, 2), keepdims=True)   N×S×S×K
-    c_3 = Z2 - np.sum(Z2, axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    c_3 = Z2 - Z2.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
     # v_2 = mean(c_3², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
-    v_2 = np.sum(c_3 ** 2, axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
+    v_2 = (c_3 ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
     s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   1×1×1×K
     b = c_3 / s_2                                     # b = c_3 / s_2   N×S×S×K
     B2 = g2 * b + c2                                  # B2 = g2 ⊙ b + c2   N×S×S×K
@@ -176,17 +176,17 @@ def read(params, data):
     given = {**params, **data}
     shapes = {**PARAMS, **DATA}
     arrays = {name: as_array(name, given[name]) for name in shapes}
-    sizes = {}
-    bind_sizes(arrays, shapes, sizes)
+    check_ranks(arrays, shapes)
+    sizes = {"K": arrays["W1"].shape[2], "N": arrays["X"].shape[0], "S": arrays["X"].shape[1]}
     check_shapes(arrays, shapes, sizes)
-    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
-    dtypes = {}
+    dtypes = float_dtypes(given)
+    dtype = computing_dtype(dtypes, DTYPE)
     for name, array in arrays.items():
         if name in INTEGERS:
             check_range(name, array, INTEGERS[name], sizes)
             arrays[name] = as_integers(name, array)[()]
         else:
-            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            dtypes.setdefault(name, dtype)
             arrays[name] = array.astype(dtype, copy=False)[()]
     return arrays, sizes, dtype, dtypes
 
@@ -220,14 +220,15 @@ def as_integers(name, array):
     return array.astype(np.intp)
 
 
-def is_float(value):
-    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
+    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(arrays, given, integers, default):
-    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
-    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
+    kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
@@ -238,14 +239,11 @@ def misfit(name, array, shape, sizes):
     return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
 
 
-def bind_sizes(arrays, shapes, sizes):
-    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+def check_ranks(arrays, shapes):
+    """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
-            raise misfit(name, arrays[name], shape, sizes)
-        for dim, size in zip(shape, arrays[name].shape):
-            if isinstance(dim, str) and dim.isidentifier():
-                sizes.setdefault(dim, size)
+            raise misfit(name, arrays[name], shape, {})
 
 
 def check_shapes(arrays, shapes, sizes):

@@ -46,19 +46,20 @@ def forward(params, data):
     h0 = arrays["h0"]                                 # N×H
     T, N, V, E, H = sizes["T"], sizes["N"], sizes["V"], sizes["E"], sizes["H"]
     c = C[words]                                      # c = C[words]   T×N×E
+    t1 = (c.reshape(N * T, E) @ W_e).reshape(T, N, H)  # t1 = c W_e   T×N×H
     h_prev = h0                                       # h_prev = h0   N×H
     h_states = np.empty((T + 1, N, H), dtype)         # (T + 1)×N×H
     h_states[0] = h_prev
     h_before, h = h_states[:-1], h_states[1:]         # before and after every step   T×N×H
     for t in range(T):
-        a_t = c[t] @ W_e + h_prev @ W_h + b           # a[t] = c[t] W_e + h[t-1] W_h + b   N×H
+        a_t = t1[t] + h_prev @ W_h + b                # a[t] = t1[t] + h[t-1] W_h + b   N×H
         h_t = np.tanh(a_t)                            # h[t] = tanh(a[t])   N×H
         h[t] = h_t
         h_prev = h_t
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, V) + b_o  # z = h W_o + b_o   T×N×V
-    o, t1 = softmax_logsumexp(z, axis=2)              # o = softmax(z)   T×N×V
+    o, t2 = softmax_logsumexp(z, axis=2)              # o = softmax(z)   T×N×V
     # L = mean(cross_entropy(z, target))
-    L = np.sum(t1 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]) / (N * T)
+    L = (t2 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
     cache = {
         "o": o, "target": target, "W_o": W_o, "h": h, "W_e": W_e, "W_h": W_h, "words": words, "c": c,
         "h_before": h_before, "T": T, "N": N, "V": V, "E": E, "H": H, "dtype": dtype, "dtypes": dtypes,
@@ -83,20 +84,21 @@ def backward(cache, upstream=1.0):
     at = *np.indices((T, N), sparse=True), target     # the entry of every row that the one-hot array marks
     dz[at] = (o[at] - 1) / (N * T)
     dW_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dW_o = einsum(abc,abd→dc, dz, h)   H×V
-    db_o = np.sum(dz, axis=(0, 1))                    # db_o = sum(dz, axis=(0, 1))   V
+    db_o = dz.sum(axis=(0, 1))                        # db_o = sum(dz, axis=(0, 1))   V
     dh = (dz.reshape(N * T, V) @ W_o.T).reshape(T, N, H)  # dh = dz W_oᵀ   T×N×H
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
     da = np.empty((T, N, H), dtype)                   # T×N×H
+    W_h_T = W_h.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
         dh_t_2 = dh_next + dh[t]                      # dh_t = dh_next + dh[t]   N×H
         da_t = dh_t_2 * (1 - h[t] ** 2)               # da_t = dh_t ⊙ (1 − h[t]²)   N×H
-        dh_prev = da_t @ W_h.T                        # dh_prev = da_t W_hᵀ   N×H
+        dh_prev = da_t @ W_h_T                        # dh_prev = da_t W_hᵀ   N×H
         da[t] = da_t
         dh_next = dh_prev
     dW_e = c.reshape(N * T, E).T @ da.reshape(N * T, H)  # dW_e = einsum(abc,abd→dc, da, c)   E×H
     # dW_h = einsum(abc,abd→dc, da, h_before)   H×H
     dW_h = h_before.reshape(N * T, H).T @ da.reshape(N * T, H)
-    db = np.sum(da, axis=(0, 1))                      # db = sum(da, axis=(0, 1))   H
+    db = da.sum(axis=(0, 1))                          # db = sum(da, axis=(0, 1))   H
     dc = (da.reshape(N * T, H) @ W_e.T).reshape(T, N, E)  # dc = da W_eᵀ   T×N×E
     dC = scatter_add(dc, words, V)                    # dC = scatter_add(dc, words, V)   V×E
     grads = {"C": dC, "W_e": dW_e, "W_h": dW_h, "b": db, "W_o": dW_o, "b_o": db_o}
@@ -121,19 +123,20 @@ def outputs(params, data):
     words = arrays["words"]                           # T×N
     target = arrays["target"]                         # T×N
     h0 = arrays["h0"]                                 # N×H
-    T, N, V, H = sizes["T"], sizes["N"], sizes["V"], sizes["H"]
+    T, N, V, E, H = sizes["T"], sizes["N"], sizes["V"], sizes["E"], sizes["H"]
     c = C[words]                                      # c = C[words]   T×N×E
+    t1 = (c.reshape(N * T, E) @ W_e).reshape(T, N, H)  # t1 = c W_e   T×N×H
     h_prev = h0                                       # h_prev = h0   N×H
     h = np.empty((T, N, H), dtype)                    # T×N×H
     for t in range(T):
-        a_t = c[t] @ W_e + h_prev @ W_h + b           # a[t] = c[t] W_e + h[t-1] W_h + b   N×H
+        a_t = t1[t] + h_prev @ W_h + b                # a[t] = t1[t] + h[t-1] W_h + b   N×H
         h_t = np.tanh(a_t)                            # h[t] = tanh(a[t])   N×H
         h[t] = h_t
         h_prev = h_t
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, V) + b_o  # z = h W_o + b_o   T×N×V
-    o, t1 = softmax_logsumexp(z, axis=2)              # o = softmax(z)   T×N×V
+    o, t2 = softmax_logsumexp(z, axis=2)              # o = softmax(z)   T×N×V
     # L = mean(cross_entropy(z, target))
-    L = np.sum(t1 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]) / (N * T)
+    L = (t2 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
     return {"c": c, "h": h, "z": z, "o": o, "L": L}
 
 
@@ -158,17 +161,20 @@ def read(params, data):
     given = {**params, **data}
     shapes = {**PARAMS, **DATA}
     arrays = {name: as_array(name, given[name]) for name in shapes}
-    sizes = {}
-    bind_sizes(arrays, shapes, sizes)
+    check_ranks(arrays, shapes)
+    sizes = {
+        "V": arrays["C"].shape[0], "E": arrays["C"].shape[1], "H": arrays["W_e"].shape[1],
+        "T": arrays["words"].shape[0], "N": arrays["words"].shape[1],
+    }
     check_shapes(arrays, shapes, sizes)
-    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
-    dtypes = {}
+    dtypes = float_dtypes(given)
+    dtype = computing_dtype(dtypes, DTYPE)
     for name, array in arrays.items():
         if name in INTEGERS:
             check_range(name, array, INTEGERS[name], sizes)
             arrays[name] = as_integers(name, array)[()]
         else:
-            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            dtypes.setdefault(name, dtype)
             arrays[name] = array.astype(dtype, copy=False)[()]
     return arrays, sizes, dtype, dtypes
 
@@ -202,14 +208,15 @@ def as_integers(name, array):
     return array.astype(np.intp)
 
 
-def is_float(value):
-    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
+    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(arrays, given, integers, default):
-    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
-    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
+    kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
@@ -220,14 +227,11 @@ def misfit(name, array, shape, sizes):
     return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
 
 
-def bind_sizes(arrays, shapes, sizes):
-    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+def check_ranks(arrays, shapes):
+    """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
-            raise misfit(name, arrays[name], shape, sizes)
-        for dim, size in zip(shape, arrays[name].shape):
-            if isinstance(dim, str) and dim.isidentifier():
-                sizes.setdefault(dim, size)
+            raise misfit(name, arrays[name], shape, {})
 
 
 def check_shapes(arrays, shapes, sizes):
@@ -257,16 +261,22 @@ def chosen(dims, defaults, needed):
     return [int(size) for size in found.values()]
 
 
+def largest(a, axis):
+    """The largest entry along an axis, which stays with size 1; 0 where that is infinite."""
+    top = a.max(axis=axis, keepdims=True)
+    finite = np.isfinite(top)
+    return top if finite.all() else np.where(finite, top, 0)
+
+
 def softmax_logsumexp(a, axis, keepdims=False):
     """softmax(a) and logsumexp(a) from the same exponentials."""
-    top = np.max(a, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0)
+    top = largest(a, axis)
     e = a - top
     np.exp(e, out=e)
-    total = np.sum(e, axis=axis, keepdims=True)
+    total = e.sum(axis=axis, keepdims=True)
     e /= total
-    log_total = np.log(total) + top
-    return e, log_total if keepdims else np.squeeze(log_total, axis=axis)
+    total = np.log(total) + top
+    return e, total if keepdims else total.squeeze(axis)
 
 
 def scatter_add(g, index, rows):
@@ -283,7 +293,7 @@ def scatter_add(g, index, rows):
 
 def scaled(grads, dtypes, upstream):
     """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
-    if np.ndim(upstream) != 0:
+    if not isinstance(upstream, float) and np.ndim(upstream) != 0:
         raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
     if upstream != 1:
         grads = {name: grad * upstream for name, grad in grads.items()}

@@ -12,6 +12,7 @@ MODEL = """\
 # summary: multi-class support vector machine: hinge loss of a batch plus a squared-norm regulariser
 # source: Stanford CS231n, lecture 4
 # tags: batch, classifier, lecture-d
+# note: the lecture says a step in the direction of the gradient where the negative gradient is meant
 dim N, D, C
 data X: N x D, y: N int < C
 param W: C x D
@@ -47,9 +48,9 @@ def forward(params, data):
     s_y = s[np.arange(N), y]                          # s_y = pick(s, y)   N
     a = s - s_y[:, None] + 1                          # a = s − reshape(s_y, (N, 1)) + 1   N×C
     b = np.maximum(a, 0)                              # b = relu(a)   N×C
-    L_i = np.sum(others.astype(dtype) * b, axis=1)    # L_i = sum(others ⊙ b, axis=-1)   N
+    L_i = (others.astype(dtype) * b).sum(axis=1)      # L_i = sum(others ⊙ b, axis=-1)   N
     R = np.vdot(W, W)                                 # R = sum(W²)
-    L = np.sum(L_i) / N + lam * R                     # L = mean(L_i) + lam · R
+    L = L_i.sum() / N + lam * R                       # L = mean(L_i) + lam · R
     cache = {
         "W": W, "others": others, "a": a, "y": y, "X": X, "N": N, "C": C, "dtype": dtype, "dtypes": dtypes,
     }
@@ -68,7 +69,7 @@ def backward(cache, upstream=1.0):
     db = others.astype(dtype) / N                     # db = others / N   N×C
     da = db * (a > 0)                                 # da = db ⊙ (a > 0)   N×C
     # ds_y = reshape(sum(−da, axis=-1, keepdims=True), (N,))   N
-    ds_y = np.sum(-da, axis=1, keepdims=True)[:, 0]
+    ds_y = (-da).sum(axis=1, keepdims=True)[:, 0]
     # ds = da + put_along_axis(reshape(ds_y, (N, 1)), reshape(y, (N, 1)), 1, C)   N×C
     ds = da + put_along_axis(ds_y[:, None], y[:, None], 1, C)
     dW = 2 * np.reshape(lam, (1, 1)) * W + ds.T @ X   # dW = 2 · reshape(lam, (1, 1)) ⊙ W + dsᵀ X   C×D
@@ -96,9 +97,9 @@ def outputs(params, data):
     others[at] = 0
     a = s - s_y[:, None] + 1                          # a = s − reshape(s_y, (N, 1)) + 1   N×C
     b = np.maximum(a, 0)                              # b = relu(a)   N×C
-    L_i = np.sum(others.astype(dtype) * b, axis=1)    # L_i = sum(others ⊙ b, axis=-1)   N
+    L_i = (others.astype(dtype) * b).sum(axis=1)      # L_i = sum(others ⊙ b, axis=-1)   N
     R = np.vdot(W, W)                                 # R = sum(W²)
-    L = np.sum(L_i) / N + lam * R                     # L = mean(L_i) + lam · R
+    L = L_i.sum() / N + lam * R                       # L = mean(L_i) + lam · R
     return {"s": s, "s_y": s_y, "others": others, "L_i": L_i, "R": R, "L": L}
 
 
@@ -118,17 +119,17 @@ def read(params, data):
     given = {**params, **data}
     shapes = {**PARAMS, **DATA}
     arrays = {name: as_array(name, given[name]) for name in shapes}
-    sizes = {}
-    bind_sizes(arrays, shapes, sizes)
+    check_ranks(arrays, shapes)
+    sizes = {"C": arrays["W"].shape[0], "D": arrays["W"].shape[1], "N": arrays["X"].shape[0]}
     check_shapes(arrays, shapes, sizes)
-    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
-    dtypes = {}
+    dtypes = float_dtypes(given)
+    dtype = computing_dtype(dtypes, DTYPE)
     for name, array in arrays.items():
         if name in INTEGERS:
             check_range(name, array, INTEGERS[name], sizes)
             arrays[name] = as_integers(name, array)[()]
         else:
-            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            dtypes.setdefault(name, dtype)
             arrays[name] = array.astype(dtype, copy=False)[()]
     return arrays, sizes, dtype, dtypes
 
@@ -162,14 +163,15 @@ def as_integers(name, array):
     return array.astype(np.intp)
 
 
-def is_float(value):
-    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
+    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(arrays, given, integers, default):
-    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
-    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
+    kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
@@ -180,14 +182,11 @@ def misfit(name, array, shape, sizes):
     return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
 
 
-def bind_sizes(arrays, shapes, sizes):
-    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+def check_ranks(arrays, shapes):
+    """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
-            raise misfit(name, arrays[name], shape, sizes)
-        for dim, size in zip(shape, arrays[name].shape):
-            if isinstance(dim, str) and dim.isidentifier():
-                sizes.setdefault(dim, size)
+            raise misfit(name, arrays[name], shape, {})
 
 
 def check_shapes(arrays, shapes, sizes):
@@ -228,7 +227,7 @@ def put_along_axis(g, index, axis, size):
 
 def scaled(grads, dtypes, upstream):
     """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
-    if np.ndim(upstream) != 0:
+    if not isinstance(upstream, float) and np.ndim(upstream) != 0:
         raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
     if upstream != 1:
         grads = {name: grad * upstream for name, grad in grads.items()}

@@ -58,29 +58,29 @@ def forward(params, data):
     X = arrays["X"]                                   # N×T×(d*h)
     N, T, h, d, F = sizes["N"], sizes["T"], sizes["h"], sizes["d"], sizes["F"]
     t1 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t1 = causal_mask(T)   T×T
-    c = X - np.sum(X, axis=2, keepdims=True) / (d * h)  # c = X − mean(X, axis=-1, keepdims=True)   N×T×(d*h)
+    c = X - X.sum(axis=2, keepdims=True) / (d * h)    # c = X − mean(X, axis=-1, keepdims=True)   N×T×(d*h)
     # v = mean(c², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v = np.sum(c ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    v = (c ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
     a = c / s                                         # a = c / s   N×T×(d*h)
     A = g1 * a + c1                                   # A = g1 ⊙ a + c1   N×T×(d*h)
     # Q = transpose(reshape(A W_q, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    Q = np.transpose((A.reshape(N * T, d * h) @ W_q).reshape(N, T, h, d), (0, 2, 1, 3))
+    Q = (A.reshape(N * T, d * h) @ W_q).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K = transpose(reshape(A W_k, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    K = np.transpose((A.reshape(N * T, d * h) @ W_k).reshape(N, T, h, d), (0, 2, 1, 3))
-    b = Q @ np.swapaxes(K, -1, -2) / d ** 0.5         # b = einsum(abcd,abed→abce, Q, K) / sqrt(d)   N×h×T×T
-    S = np.where(t1, b, -np.inf)                      # S = where(t1, b, -oo)   N×h×T×T
+    K = (A.reshape(N * T, d * h) @ W_k).reshape(N, T, h, d).transpose(0, 2, 1, 3)
+    b = Q @ K.swapaxes(-1, -2) / d ** 0.5             # b = einsum(abcd,abed→abce, Q, K) / sqrt(d)   N×h×T×T
+    S = np.where(t1, b, -np.inf)                      # S = where(t1, b, -inf)   N×h×T×T
     P = softmax(S, axis=3)                            # P = softmax(S)   N×h×T×T
     # V = transpose(reshape(A W_v, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    V = np.transpose((A.reshape(N * T, d * h) @ W_v).reshape(N, T, h, d), (0, 2, 1, 3))
+    V = (A.reshape(N * T, d * h) @ W_v).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     O = P @ V                                         # O = P V   N×h×T×d
     # e = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    e = np.transpose(O, (0, 2, 1, 3)).reshape(N, T, d * h)
+    e = O.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     X1 = X + (e.reshape(N * T, d * h) @ W_o).reshape(N, T, d * h)  # X1 = X + e W_o   N×T×(d*h)
     # c_3 = X1 − mean(X1, axis=-1, keepdims=True)   N×T×(d*h)
-    c_3 = X1 - np.sum(X1, axis=2, keepdims=True) / (d * h)
+    c_3 = X1 - X1.sum(axis=2, keepdims=True) / (d * h)
     # v_2 = mean(c_3², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_2 = np.sum(c_3 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    v_2 = (c_3 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
     g = c_3 / s_2                                     # g = c_3 / s_2   N×T×(d*h)
     M = g2 * g + c2                                   # M = g2 ⊙ g + c2   N×T×(d*h)
@@ -126,45 +126,45 @@ def backward(cache, upstream):
     dtype = cache["dtype"]
     dY = upstream_array("Y", upstream, (N, T, d * h), dtype)
     dW2 = G.reshape(N * T, F).T @ dY.reshape(N * T, d * h)  # dW2 = einsum(abc,abd→dc, dY, G)   F×(d*h)
-    db2 = np.sum(dY, axis=(0, 1))                     # db2 = sum(dY, axis=(0, 1))   (d*h)
+    db2 = dY.sum(axis=(0, 1))                         # db2 = sum(dY, axis=(0, 1))   (d*h)
     dG = (dY.reshape(N * T, d * h) @ W2.T).reshape(N, T, F)  # dG = dY W2ᵀ   N×T×F
     dPhi = dG * U                                     # dPhi = dG ⊙ U   N×T×F
     dU = dG * Phi + dPhi * normal_pdf(U)              # dU = dG ⊙ Phi + dPhi ⊙ normal_pdf(U)   N×T×F
     dW1 = M.reshape(N * T, d * h).T @ dU.reshape(N * T, F)  # dW1 = einsum(abc,abd→dc, dU, M)   (d*h)×F
-    db1 = np.sum(dU, axis=(0, 1))                     # db1 = sum(dU, axis=(0, 1))   F
+    db1 = dU.sum(axis=(0, 1))                         # db1 = sum(dU, axis=(0, 1))   F
     dM = (dU.reshape(N * T, F) @ W1.T).reshape(N, T, d * h)  # dM = dU W1ᵀ   N×T×(d*h)
-    dg2 = np.sum(dM * g, axis=(0, 1))                 # dg2 = sum(dM ⊙ g, axis=(0, 1))   (d*h)
-    dc2 = np.sum(dM, axis=(0, 1))                     # dc2 = sum(dM, axis=(0, 1))   (d*h)
+    dg2 = (dM * g).sum(axis=(0, 1))                   # dg2 = sum(dM ⊙ g, axis=(0, 1))   (d*h)
+    dc2 = dM.sum(axis=(0, 1))                         # dc2 = sum(dM, axis=(0, 1))   (d*h)
     dg = dM * g2                                      # dg = dM ⊙ g2   N×T×(d*h)
     # ds_2 = sum(−dg ⊙ g / s_2, axis=-1, keepdims=True)   N×T×1
-    ds_2 = np.sum(-dg * g / s_2, axis=2, keepdims=True)
+    ds_2 = (-dg * g / s_2).sum(axis=2, keepdims=True)
     dv_2 = ds_2 / (2 * s_2)                           # dv_2 = ds_2 / (2 · s_2)   N×T×1
     dc_3 = dg / s_2 + 2 * (dv_2 / (d * h)) * c_3      # dc_3 = dg / s_2 + 2 · dv_2 / (d*h) ⊙ c_3   N×T×(d*h)
     # dX1 = dY + dc_3 + sum(−dc_3, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
-    dX1 = dY + dc_3 + np.sum(-dc_3, axis=2, keepdims=True) / (d * h)
+    dX1 = dY + dc_3 + (-dc_3).sum(axis=2, keepdims=True) / (d * h)
     # dW_o = einsum(abc,abd→dc, dX1, e)   (d*h)×(d*h)
     dW_o = e.reshape(N * T, d * h).T @ dX1.reshape(N * T, d * h)
     de = (dX1.reshape(N * T, d * h) @ W_o.T).reshape(N, T, d * h)  # de = dX1 W_oᵀ   N×T×(d*h)
     # dV = einsum(abcd,acbe→aced, reshape(de, (N, T, h, d)), P)   N×h×T×d
-    dV = np.transpose(np.transpose(de.reshape(N, T, h, d), (0, 2, 3, 1)) @ P, (0, 1, 3, 2))
+    dV = (de.reshape(N, T, h, d).transpose(0, 2, 3, 1) @ P).transpose(0, 1, 3, 2)
     # t2 = reshape(transpose(dV, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t2 = np.transpose(dV, (0, 2, 1, 3)).reshape(N, T, d * h)
+    t2 = dV.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     # dW_v = einsum(abc,abd→dc, t2, A)   (d*h)×(d*h)
     dW_v = A.reshape(N * T, d * h).T @ t2.reshape(N * T, d * h)
     # dP = einsum(abcd,aced→acbe, reshape(de, (N, T, h, d)), V)   N×h×T×T
-    dP = np.transpose(de.reshape(N, T, h, d), (0, 2, 1, 3)) @ np.swapaxes(V, -1, -2)
+    dP = de.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ V.swapaxes(-1, -2)
     # dS = P ⊙ (dP − sum(dP ⊙ P, axis=-1, keepdims=True))   N×h×T×T
-    dS = P * (dP - np.sum(dP * P, axis=3, keepdims=True))
+    dS = P * (dP - (dP * P).sum(axis=3, keepdims=True))
     db = dS * (np.arange(T)[:, None] >= np.arange(T)[None, :])  # db = dS ⊙ truth(causal_mask(T))   N×h×T×T
     t3 = db / d ** 0.5                                # t3 = db / sqrt(d)   N×h×T×T
-    dK = np.swapaxes(t3, -1, -2) @ Q                  # dK = einsum(abcd,abce→abde, t3, Q)   N×h×T×d
+    dK = t3.swapaxes(-1, -2) @ Q                      # dK = einsum(abcd,abce→abde, t3, Q)   N×h×T×d
     # t4 = reshape(transpose(dK, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t4 = np.transpose(dK, (0, 2, 1, 3)).reshape(N, T, d * h)
+    t4 = dK.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     # dW_k = einsum(abc,abd→dc, t4, A)   (d*h)×(d*h)
     dW_k = A.reshape(N * T, d * h).T @ t4.reshape(N * T, d * h)
     dQ = t3 @ K                                       # dQ = t3 K   N×h×T×d
     # t5 = reshape(transpose(dQ, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t5 = np.transpose(dQ, (0, 2, 1, 3)).reshape(N, T, d * h)
+    t5 = dQ.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     # dW_q = einsum(abc,abd→dc, t5, A)   (d*h)×(d*h)
     dW_q = A.reshape(N * T, d * h).T @ t5.reshape(N * T, d * h)
     # dA = t2 W_vᵀ + t4 W_kᵀ + t5 W_qᵀ   N×T×(d*h)
@@ -173,14 +173,14 @@ def backward(cache, upstream):
         + (t4.reshape(N * T, d * h) @ W_k.T).reshape(N, T, d * h)
         + (t5.reshape(N * T, d * h) @ W_q.T).reshape(N, T, d * h)
     )
-    dg1 = np.sum(dA * a, axis=(0, 1))                 # dg1 = sum(dA ⊙ a, axis=(0, 1))   (d*h)
-    dc1 = np.sum(dA, axis=(0, 1))                     # dc1 = sum(dA, axis=(0, 1))   (d*h)
+    dg1 = (dA * a).sum(axis=(0, 1))                   # dg1 = sum(dA ⊙ a, axis=(0, 1))   (d*h)
+    dc1 = dA.sum(axis=(0, 1))                         # dc1 = sum(dA, axis=(0, 1))   (d*h)
     da = dA * g1                                      # da = dA ⊙ g1   N×T×(d*h)
-    ds = np.sum(-da * a / s, axis=2, keepdims=True)   # ds = sum(−da ⊙ a / s, axis=-1, keepdims=True)   N×T×1
+    ds = (-da * a / s).sum(axis=2, keepdims=True)     # ds = sum(−da ⊙ a / s, axis=-1, keepdims=True)   N×T×1
     dv = ds / (2 * s)                                 # dv = ds / (2 · s)   N×T×1
     dc = da / s + 2 * (dv / (d * h)) * c              # dc = da / s + 2 · dv / (d*h) ⊙ c   N×T×(d*h)
     # dX = dX1 + dc + sum(−dc, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
-    dX = dX1 + dc + np.sum(-dc, axis=2, keepdims=True) / (d * h)
+    dX = dX1 + dc + (-dc).sum(axis=2, keepdims=True) / (d * h)
     grads = {
         "X": dX, "g1": dg1, "c1": dc1, "W_q": dW_q, "W_k": dW_k, "W_v": dW_v, "W_o": dW_o, "g2": dg2,
         "c2": dc2, "W1": dW1, "b1": db1, "W2": dW2, "b2": db2,
@@ -205,30 +205,30 @@ def outputs(params, data):
     b2 = arrays["b2"]                                 # (d*h)
     X = arrays["X"]                                   # N×T×(d*h)
     N, T, h, d, F = sizes["N"], sizes["T"], sizes["h"], sizes["d"], sizes["F"]
-    c = X - np.sum(X, axis=2, keepdims=True) / (d * h)  # c = X − mean(X, axis=-1, keepdims=True)   N×T×(d*h)
+    c = X - X.sum(axis=2, keepdims=True) / (d * h)    # c = X − mean(X, axis=-1, keepdims=True)   N×T×(d*h)
     # v = mean(c², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v = np.sum(c ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    v = (c ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
     a = c / s                                         # a = c / s   N×T×(d*h)
     A = g1 * a + c1                                   # A = g1 ⊙ a + c1   N×T×(d*h)
     # Q = transpose(reshape(A W_q, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    Q = np.transpose((A.reshape(N * T, d * h) @ W_q).reshape(N, T, h, d), (0, 2, 1, 3))
+    Q = (A.reshape(N * T, d * h) @ W_q).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K = transpose(reshape(A W_k, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    K = np.transpose((A.reshape(N * T, d * h) @ W_k).reshape(N, T, h, d), (0, 2, 1, 3))
+    K = (A.reshape(N * T, d * h) @ W_k).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # V = transpose(reshape(A W_v, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    V = np.transpose((A.reshape(N * T, d * h) @ W_v).reshape(N, T, h, d), (0, 2, 1, 3))
+    V = (A.reshape(N * T, d * h) @ W_v).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     t1 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t1 = causal_mask(T)   T×T
-    b = Q @ np.swapaxes(K, -1, -2) / d ** 0.5         # b = einsum(abcd,abed→abce, Q, K) / sqrt(d)   N×h×T×T
-    S = np.where(t1, b, -np.inf)                      # S = where(t1, b, -oo)   N×h×T×T
+    b = Q @ K.swapaxes(-1, -2) / d ** 0.5             # b = einsum(abcd,abed→abce, Q, K) / sqrt(d)   N×h×T×T
+    S = np.where(t1, b, -np.inf)                      # S = where(t1, b, -inf)   N×h×T×T
     P = softmax(S, axis=3)                            # P = softmax(S)   N×h×T×T
     O = P @ V                                         # O = P V   N×h×T×d
     # e = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    e = np.transpose(O, (0, 2, 1, 3)).reshape(N, T, d * h)
+    e = O.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     X1 = X + (e.reshape(N * T, d * h) @ W_o).reshape(N, T, d * h)  # X1 = X + e W_o   N×T×(d*h)
     # c_3 = X1 − mean(X1, axis=-1, keepdims=True)   N×T×(d*h)
-    c_3 = X1 - np.sum(X1, axis=2, keepdims=True) / (d * h)
+    c_3 = X1 - X1.sum(axis=2, keepdims=True) / (d * h)
     # v_2 = mean(c_3², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_2 = np.sum(c_3 ** 2, axis=2, keepdims=True) / (d * h) + 1e-05
+    v_2 = (c_3 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
     g = c_3 / s_2                                     # g = c_3 / s_2   N×T×(d*h)
     M = g2 * g + c2                                   # M = g2 ⊙ g + c2   N×T×(d*h)
@@ -266,19 +266,19 @@ def read(params, data):
     given = {**params, **data}
     shapes = {**PARAMS, **DATA}
     arrays = {name: as_array(name, given[name]) for name in shapes}
-    sizes = {"h": 2}
-    bind_sizes(arrays, shapes, sizes)
+    check_ranks(arrays, shapes)
+    sizes = {"F": arrays["W1"].shape[1], "N": arrays["X"].shape[0], "T": arrays["X"].shape[1], "h": 2}
     sizes["d"] = arrays["g1"].shape[0] // max(sizes["h"], 1)
     sizes["d*h"] = sizes["d"] * sizes["h"]
     check_shapes(arrays, shapes, sizes)
-    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
-    dtypes = {}
+    dtypes = float_dtypes(given)
+    dtype = computing_dtype(dtypes, DTYPE)
     for name, array in arrays.items():
         if name in INTEGERS:
             check_range(name, array, INTEGERS[name], sizes)
             arrays[name] = as_integers(name, array)[()]
         else:
-            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            dtypes.setdefault(name, dtype)
             arrays[name] = array.astype(dtype, copy=False)[()]
     return arrays, sizes, dtype, dtypes
 
@@ -312,14 +312,15 @@ def as_integers(name, array):
     return array.astype(np.intp)
 
 
-def is_float(value):
-    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
+    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(arrays, given, integers, default):
-    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
-    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
+    kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
@@ -330,14 +331,11 @@ def misfit(name, array, shape, sizes):
     return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
 
 
-def bind_sizes(arrays, shapes, sizes):
-    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+def check_ranks(arrays, shapes):
+    """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
-            raise misfit(name, arrays[name], shape, sizes)
-        for dim, size in zip(shape, arrays[name].shape):
-            if isinstance(dim, str) and dim.isidentifier():
-                sizes.setdefault(dim, size)
+            raise misfit(name, arrays[name], shape, {})
 
 
 def check_shapes(arrays, shapes, sizes):
@@ -406,9 +404,9 @@ def normal_pdf(x):
 
 def softmax(a, axis):
     """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows."""
-    e = a - np.max(a, axis=axis, keepdims=True)
+    e = a - a.max(axis=axis, keepdims=True)
     np.exp(e, out=e)
-    e /= np.sum(e, axis=axis, keepdims=True)
+    e /= e.sum(axis=axis, keepdims=True)
     return e
 
 

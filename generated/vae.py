@@ -67,9 +67,9 @@ def forward(params, data):
     h2 = np.tanh(a2)                                  # h2 = tanh(a2)   N×H
     r = h2 @ W3 + b3                                  # r = h2 W3 + b3   N×D
     # R = mean(sum(binary_cross_entropy_with_logits(r, X), axis=-1))
-    R = np.sum(np.sum(softplus(r) - X * r, axis=1)) / N
+    R = (softplus(r) - X * r).sum(axis=1).sum() / N
     t1 = np.exp(s)                                    # t1 = exp(s)   N×Z
-    K = np.sum(np.sum(mu ** 2 + t1 - 1 - s, axis=1)) / N / 2  # K = mean(sum(mu² + t1 − 1 − s, axis=-1)) / 2
+    K = (mu ** 2 + t1 - 1 - s).sum(axis=1).sum() / N / 2  # K = mean(sum(mu² + t1 − 1 − s, axis=-1)) / 2
     L = R + K
     cache = {
         "t1": t1, "r": r, "X": X, "W3": W3, "h2": h2, "W2": W2, "eps": eps, "b": b, "W_s": W_s, "mu": mu,
@@ -96,24 +96,24 @@ def backward(cache, upstream=1.0):
     N = cache["N"]
     dr = (sigmoid(r) - X) / N                         # dr = (sigmoid(r) − X) / N   N×D
     dW3 = h2.T @ dr                                   # dW3 = h2ᵀ dr   H×D
-    db3 = np.sum(dr, axis=0)                          # db3 = sum(dr, axis=0)   D
+    db3 = dr.sum(axis=0)                              # db3 = sum(dr, axis=0)   D
     dh2 = dr @ W3.T                                   # dh2 = dr W3ᵀ   N×H
     da2 = dh2 * (1 - h2 ** 2)                         # da2 = dh2 ⊙ (1 − h2²)   N×H
     dW2 = z.T @ da2                                   # dW2 = zᵀ da2   Z×H
-    db2 = np.sum(da2, axis=0)                         # db2 = sum(da2, axis=0)   H
+    db2 = da2.sum(axis=0)                             # db2 = sum(da2, axis=0)   H
     dz = da2 @ W2.T                                   # dz = da2 W2ᵀ   N×Z
     db = dz * eps                                     # db = dz ⊙ eps   N×Z
     da = db * b                                       # da = db ⊙ b   N×Z
     ds = -1 / (2 * N) + t1 / (2 * N) + da / 2         # ds = −1/(2*N) + t1 / (2*N) + da / 2   N×Z
     dW_s = h1.T @ ds                                  # dW_s = h1ᵀ ds   H×Z
-    db_s = np.sum(ds, axis=0)                         # db_s = sum(ds, axis=0)   Z
+    db_s = ds.sum(axis=0)                             # db_s = sum(ds, axis=0)   Z
     dmu = mu / N + dz                                 # dmu = mu / N + dz   N×Z
     dW_m = h1.T @ dmu                                 # dW_m = h1ᵀ dmu   H×Z
-    db_m = np.sum(dmu, axis=0)                        # db_m = sum(dmu, axis=0)   Z
+    db_m = dmu.sum(axis=0)                            # db_m = sum(dmu, axis=0)   Z
     dh1 = ds @ W_s.T + dmu @ W_m.T                    # dh1 = ds W_sᵀ + dmu W_mᵀ   N×H
     da1 = dh1 * (1 - h1 ** 2)                         # da1 = dh1 ⊙ (1 − h1²)   N×H
     dW1 = X.T @ da1                                   # dW1 = Xᵀ da1   D×H
-    db1 = np.sum(da1, axis=0)                         # db1 = sum(da1, axis=0)   H
+    db1 = da1.sum(axis=0)                             # db1 = sum(da1, axis=0)   H
     grads = {
         "W1": dW1, "b1": db1, "W_m": dW_m, "b_m": db_m, "W_s": dW_s, "b_s": db_s, "W2": dW2, "b2": db2,
         "W3": dW3, "b3": db3,
@@ -154,9 +154,8 @@ def outputs(params, data):
     h2 = np.tanh(a2)                                  # h2 = tanh(a2)   N×H
     r = h2 @ W3 + b3                                  # r = h2 W3 + b3   N×D
     # R = mean(sum(binary_cross_entropy_with_logits(r, X), axis=-1))
-    R = np.sum(np.sum(softplus(r) - X * r, axis=1)) / N
-    # t2 = mean(sum(mu² + exp(s) − 1 − s, axis=-1))
-    t2 = np.sum(np.sum(mu ** 2 + np.exp(s) - 1 - s, axis=1)) / N
+    R = (softplus(r) - X * r).sum(axis=1).sum() / N
+    t2 = (mu ** 2 + np.exp(s) - 1 - s).sum(axis=1).sum() / N  # t2 = mean(sum(mu² + exp(s) − 1 − s, axis=-1))
     K = t2 / 2
     L = R + K
     return {"a1": a1, "h1": h1, "mu": mu, "s": s, "z": z, "a2": a2, "h2": h2, "r": r, "R": R, "K": K, "L": L}
@@ -187,17 +186,20 @@ def read(params, data):
     given = {**params, **data}
     shapes = {**PARAMS, **DATA}
     arrays = {name: as_array(name, given[name]) for name in shapes}
-    sizes = {}
-    bind_sizes(arrays, shapes, sizes)
+    check_ranks(arrays, shapes)
+    sizes = {
+        "D": arrays["W1"].shape[0], "H": arrays["W1"].shape[1], "Z": arrays["W_m"].shape[1],
+        "N": arrays["X"].shape[0],
+    }
     check_shapes(arrays, shapes, sizes)
-    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
-    dtypes = {}
+    dtypes = float_dtypes(given)
+    dtype = computing_dtype(dtypes, DTYPE)
     for name, array in arrays.items():
         if name in INTEGERS:
             check_range(name, array, INTEGERS[name], sizes)
             arrays[name] = as_integers(name, array)[()]
         else:
-            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            dtypes.setdefault(name, dtype)
             arrays[name] = array.astype(dtype, copy=False)[()]
     return arrays, sizes, dtype, dtypes
 
@@ -231,14 +233,15 @@ def as_integers(name, array):
     return array.astype(np.intp)
 
 
-def is_float(value):
-    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
+    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(arrays, given, integers, default):
-    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
-    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
+    kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
@@ -249,14 +252,11 @@ def misfit(name, array, shape, sizes):
     return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
 
 
-def bind_sizes(arrays, shapes, sizes):
-    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+def check_ranks(arrays, shapes):
+    """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
-            raise misfit(name, arrays[name], shape, sizes)
-        for dim, size in zip(shape, arrays[name].shape):
-            if isinstance(dim, str) and dim.isidentifier():
-                sizes.setdefault(dim, size)
+            raise misfit(name, arrays[name], shape, {})
 
 
 def check_shapes(arrays, shapes, sizes):
@@ -299,7 +299,7 @@ def softplus(x):
 
 def scaled(grads, dtypes, upstream):
     """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
-    if np.ndim(upstream) != 0:
+    if not isinstance(upstream, float) and np.ndim(upstream) != 0:
         raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
     if upstream != 1:
         grads = {name: grad * upstream for name, grad in grads.items()}

@@ -49,7 +49,7 @@ def forward(params, data):
     h = np.tanh(z)                                    # h = tanh(z)   N×H
     logits = h @ W2 + b2                              # logits = h W2 + b2   N×V
     o, t1 = softmax_logsumexp(logits, axis=1)         # o = softmax(logits)   N×V
-    L = np.sum(t1 - logits[np.arange(N), y]) / N      # L = mean(cross_entropy(logits, y))
+    L = (t1 - logits[np.arange(N), y]).sum() / N      # L = mean(cross_entropy(logits, y))
     cache = {
         "o": o, "y": y, "W2": W2, "h": h, "W1": W1, "words": words, "x": x, "N": N, "K": K, "V": V, "E": E,
         "dtypes": dtypes,
@@ -71,11 +71,11 @@ def backward(cache, upstream=1.0):
     at = np.arange(N), y                              # the entry of every row that the one-hot array marks
     dlogits[at] = (o[at] - 1) / N
     dW2 = h.T @ dlogits                               # dW2 = hᵀ dlogits   H×V
-    db2 = np.sum(dlogits, axis=0)                     # db2 = sum(dlogits, axis=0)   V
+    db2 = dlogits.sum(axis=0)                         # db2 = sum(dlogits, axis=0)   V
     dh = dlogits @ W2.T                               # dh = dlogits W2ᵀ   N×H
     dz = dh * (1 - h ** 2)                            # dz = dh ⊙ (1 − h²)   N×H
     dW1 = x.T @ dz                                    # dW1 = xᵀ dz   (E*K)×H
-    db1 = np.sum(dz, axis=0)                          # db1 = sum(dz, axis=0)   H
+    db1 = dz.sum(axis=0)                              # db1 = sum(dz, axis=0)   H
     dx = dz @ W1.T                                    # dx = dz W1ᵀ   N×(E*K)
     dc = dx.reshape(N, K, E)                          # dc = reshape(dx, (N, K, E))   N×K×E
     dC = scatter_add(dc, words, V)                    # dC = scatter_add(dc, words, V)   V×E
@@ -106,7 +106,7 @@ def outputs(params, data):
     h = np.tanh(z)                                    # h = tanh(z)   N×H
     logits = h @ W2 + b2                              # logits = h W2 + b2   N×V
     o, t1 = softmax_logsumexp(logits, axis=1)         # o = softmax(logits)   N×V
-    L = np.sum(t1 - logits[np.arange(N), y]) / N      # L = mean(cross_entropy(logits, y))
+    L = (t1 - logits[np.arange(N), y]).sum() / N      # L = mean(cross_entropy(logits, y))
     return {"c": c, "x": x, "z": z, "h": h, "logits": logits, "o": o, "L": L}
 
 
@@ -130,18 +130,21 @@ def read(params, data):
     given = {**params, **data}
     shapes = {**PARAMS, **DATA}
     arrays = {name: as_array(name, given[name]) for name in shapes}
-    sizes = {}
-    bind_sizes(arrays, shapes, sizes)
+    check_ranks(arrays, shapes)
+    sizes = {
+        "V": arrays["C"].shape[0], "E": arrays["C"].shape[1], "H": arrays["W1"].shape[1],
+        "N": arrays["words"].shape[0], "K": arrays["words"].shape[1],
+    }
     sizes["E*K"] = sizes["E"] * sizes["K"]
     check_shapes(arrays, shapes, sizes)
-    dtype = computing_dtype(arrays, given, INTEGERS, DTYPE)
-    dtypes = {}
+    dtypes = float_dtypes(given)
+    dtype = computing_dtype(dtypes, DTYPE)
     for name, array in arrays.items():
         if name in INTEGERS:
             check_range(name, array, INTEGERS[name], sizes)
             arrays[name] = as_integers(name, array)[()]
         else:
-            dtypes[name] = array.dtype if is_float(given[name]) else dtype
+            dtypes.setdefault(name, dtype)
             arrays[name] = array.astype(dtype, copy=False)[()]
     return arrays, sizes, dtype, dtypes
 
@@ -175,14 +178,15 @@ def as_integers(name, array):
     return array.astype(np.intp)
 
 
-def is_float(value):
-    """Whether a value says which precision it wants: floats with a dtype do, lists and plain numbers do not."""
-    return getattr(getattr(value, "dtype", None), "kind", "") == "f"
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: getattr(value, "dtype", None) for name, value in given.items()}
+    return {name: dtype for name, dtype in dtypes.items() if dtype is not None and dtype.kind == "f"}
 
 
-def computing_dtype(arrays, given, integers, default):
-    """The dtype to compute in: what the float arrays given have in common, at least float32; the rest follows."""
-    kinds = [array.dtype for name, array in arrays.items() if name not in integers and is_float(given[name])]
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
+    kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
@@ -193,14 +197,11 @@ def misfit(name, array, shape, sizes):
     return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
 
 
-def bind_sizes(arrays, shapes, sizes):
-    """Every dimension that stands alone on an axis gets that axis's size; ValueError for a wrong number of axes."""
+def check_ranks(arrays, shapes):
+    """ValueError for the first array that has more or fewer axes than declared."""
     for name, shape in shapes.items():
         if arrays[name].ndim != len(shape):
-            raise misfit(name, arrays[name], shape, sizes)
-        for dim, size in zip(shape, arrays[name].shape):
-            if isinstance(dim, str) and dim.isidentifier():
-                sizes.setdefault(dim, size)
+            raise misfit(name, arrays[name], shape, {})
 
 
 def check_shapes(arrays, shapes, sizes):
@@ -230,16 +231,22 @@ def chosen(dims, defaults, needed):
     return [int(size) for size in found.values()]
 
 
+def largest(a, axis):
+    """The largest entry along an axis, which stays with size 1; 0 where that is infinite."""
+    top = a.max(axis=axis, keepdims=True)
+    finite = np.isfinite(top)
+    return top if finite.all() else np.where(finite, top, 0)
+
+
 def softmax_logsumexp(a, axis, keepdims=False):
     """softmax(a) and logsumexp(a) from the same exponentials."""
-    top = np.max(a, axis=axis, keepdims=True)
-    top = np.where(np.isfinite(top), top, 0)
+    top = largest(a, axis)
     e = a - top
     np.exp(e, out=e)
-    total = np.sum(e, axis=axis, keepdims=True)
+    total = e.sum(axis=axis, keepdims=True)
     e /= total
-    log_total = np.log(total) + top
-    return e, log_total if keepdims else np.squeeze(log_total, axis=axis)
+    total = np.log(total) + top
+    return e, total if keepdims else total.squeeze(axis)
 
 
 def scatter_add(g, index, rows):
@@ -256,7 +263,7 @@ def scatter_add(g, index, rows):
 
 def scaled(grads, dtypes, upstream):
     """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
-    if np.ndim(upstream) != 0:
+    if not isinstance(upstream, float) and np.ndim(upstream) != 0:
         raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {np.shape(upstream)}")
     if upstream != 1:
         grads = {name: grad * upstream for name, grad in grads.items()}

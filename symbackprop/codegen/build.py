@@ -26,7 +26,7 @@ class Builder:
 
     def __init__(self, derivation: Derivation, level: int) -> None:
         self.d, self.model, self.level = derivation, derivation.model, level
-        self.rows = Rows(split_one_hots=level > 0)
+        self.rows = Rows(optimise=level > 0)
         self.given = {**self.model.leaves(), **self.model.constants}
         self.leaf_names = {row.id: escape(name) for name, row in self.given.items()}
         scope = Scope([*self.leaf_names.values(), *map(escape, self.model.sizes)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from symbackprop.core.shapes import Dim, Shape, dim_text
+
 
 def string(text: str) -> str:
     """A Python string literal in double quotes."""
@@ -34,3 +36,17 @@ def model_literal(text: str) -> str:
 def _line(line: str) -> str:
     safe = line.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
     return "".join(c if c.isprintable() or c == "\t" else _escaped(c) for c in safe)
+
+
+def shape_like(items: list[str]) -> str:
+    """A tuple of the items."""
+    return "(" + ", ".join(items) + ("," if len(items) == 1 else "") + ")"
+
+
+def shape_literal(shape: Shape) -> str:
+    """``("N", "D")``, ``()``; sizes known by number stay numbers."""
+    return shape_like([dim_literal(d) for d in shape])
+
+
+def dim_literal(d: Dim) -> str:
+    return str(int(d)) if d.is_Integer else string(dim_text(d))

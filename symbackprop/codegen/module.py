@@ -7,19 +7,24 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
+from symbackprop.codegen.drawing import initial_lines
 from symbackprop.codegen.equations import shape_note
 from symbackprop.codegen.helpers import helper_names, identifiers, needed
-from symbackprop.codegen.initial import ONE, ZERO, Initial
 from symbackprop.codegen.layout import Line, layout, listed
-from symbackprop.codegen.literals import doc_text, model_literal, string
+from symbackprop.codegen.literals import (
+    dim_literal,
+    doc_text,
+    model_literal,
+    shape_like,
+    shape_literal,
+    string,
+)
 from symbackprop.codegen.names import escape
-from symbackprop.codegen.numbers import number_code
 from symbackprop.codegen.numpy import NumpyNotation
 from symbackprop.codegen.program import Program
 from symbackprop.codegen.sizes import SizePlan, plan_sizes
 from symbackprop.codegen.statements import Writer
-from symbackprop.core.notation import PRODUCT, wrap
-from symbackprop.core.shapes import Shape, dim_text
+from symbackprop.core.shapes import Shape
 from symbackprop.resources import templates
 
 TEMPLATE = "module.py.j2"
@@ -100,7 +105,7 @@ class ModulePrinter:
             "grads": listed("grads = {", [f"{string(n)}: {v}" for n, v in p.gradients.items()], "}"),
             "evaluate": [*self.opening([*layout(self.evaluate), *self.equations()]), *layout(self.evaluate)],
             "equations": self.equations(),
-            "initial": self.initial(),
+            "initial": initial_lines(p, self.p),
             "results": doc_text(", ".join(p.results)) if len(p.results) <= MAX_LISTED else "the outputs",
         }
 
@@ -198,45 +203,3 @@ class ModulePrinter:
 
     def equations(self) -> list[str]:
         return listed("return {", [f"{string(n)}: {v}" for n, v in self.program.equations.items()], "}")
-
-    # -- initial values
-    def initial(self) -> list[str]:
-        p = self.program
-        drawn = {n: self.drawn(p.initial[n], r.shape) for n, r in p.params.items()}
-        names = self.names_read([f"    {code}" for code in drawn.values()])
-        dims = [d for d in p.dims if escape(d) in names]
-        lines = []
-        call = f"chosen(dims, DIMS, {shape_like([string(d) for d in dims])})"
-        variables = ", ".join(map(escape, dims)) + "," * (len(dims) == 1)
-        lines += layout([Line(f"{variables} = {call}" if dims else call)])
-        return [*lines, "    params = {", *[f"        {string(n)}: {code}," for n, code in drawn.items()], "    }"]
-
-    def drawn(self, initial: Initial, shape: Shape) -> str:
-        size = self.p.shape(shape)
-        if initial.kind in (ZERO, ONE):
-            return f"np.{'zeros' if initial.kind == ZERO else 'ones'}({size})"
-        spread = initial.gain / initial.fan_in
-        if not shape:
-            return "rng.standard_normal()"
-        if spread == 1:
-            return f"rng.standard_normal({size})"
-        if not spread.free_symbols:
-            return f"rng.standard_normal({size}) * {round(float(spread) ** 0.5, 6)!r}"
-        scale = number_code(spread, escape)
-        return f"rng.standard_normal({size}) * {wrap(scale, PRODUCT + 100)} ** 0.5"
-
-
-def shape_like(items: list[str]) -> str:
-    """A tuple of the items."""
-    return "(" + ", ".join(items) + ("," if len(items) == 1 else "") + ")"
-
-
-def shape_literal(shape: Shape) -> str:
-    """``("N", "D")``, ``()``; sizes known by number stay numbers."""
-    return shape_like([dim_literal(d) for d in shape])
-
-
-def dim_literal(d: Any) -> str:
-    return str(int(d)) if d.is_Integer else string(dim_text(d))
-
-

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import sympy as sp
 
 from symbackprop.codegen import products
+from symbackprop.codegen.casts import masks
 from symbackprop.codegen.names import escape
 from symbackprop.codegen.numbers import number_code
 from symbackprop.codegen.passes.onehot import flat_index
@@ -202,30 +203,3 @@ def _two_factors(row: Node) -> tuple[Node, Node] | None:
         assert isinstance(left, f.Arg) and isinstance(right, f.Arg)
         return row.args[left.index], row.args[right.index]
     return None
-
-
-def masks(form: f.Formula, args: Sequence[Node]) -> set[int]:
-    """Truth values that may stay what they are: factors of a product with a float array before them."""
-    if all(a.kind == FLOAT for a in args):
-        return set()
-    places = _all_places(form)
-    return {i for i in _masking(form, args) if places.count(i) == 1}
-
-
-def _masking(form: f.Formula, args: Sequence[Node]) -> set[int]:
-    found: set[int] = set().union(*[_masking(c, args) for c in f.children(form)])
-    typed = False
-    for factor in form.factors if isinstance(form, f.Mul) else ():
-        if typed and isinstance(factor, f.Arg) and args[factor.index].kind == BOOL:
-            found.add(factor.index)
-        typed = typed or _is_float_array(factor, args)
-    return found
-
-
-def _all_places(form: f.Formula) -> list[int]:
-    return [form.index] if isinstance(form, f.Arg) else [i for c in f.children(form) for i in _all_places(c)]
-
-
-def _is_float_array(factor: f.Formula, args: Sequence[Node]) -> bool:
-    """Whether a factor is an array of floats whatever stands beside it."""
-    return any(args[i].kind == FLOAT and args[i].ndim > 0 for i in f.arguments(factor))

@@ -65,7 +65,8 @@ class Store:
 @dataclass(frozen=True)
 class For:
     """A loop over time. ``start`` sets the carried variables, ``elements`` names step t of the sequences, ``update``
-    moves the carried variables on, all at once; ``last`` names the final carries."""
+    moves the carried variables on, all at once; ``last`` names the final carries; ``fixed`` are matrices that every
+    step reads, and a name for the transpose of each."""
 
     index: str
     length: Dim
@@ -76,6 +77,7 @@ class For:
     update: tuple[tuple[str, str], ...]
     stores: tuple[Store, ...]
     last: tuple[tuple[str, str], ...]
+    fixed: tuple[tuple[str, str], ...] = ()
 
 
 Statement: TypeAlias = Assign | OneHot | Softmax | For

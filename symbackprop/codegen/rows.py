@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from functools import cache
 
+from symbackprop.codegen.passes.hoist import hoisted_products
 from symbackprop.codegen.passes.onehot import Split, split_one_hot
 from symbackprop.codegen.passes.states import States, states_before
 from symbackprop.core import formula as f
@@ -17,18 +18,20 @@ UNROLLED_POWERS = (3, 4)  # x**3 is written x * x * x, which is far cheaper than
 class Rows:
     """Reads rows of a graph; ``replace`` maps a row's id to the row that computes its value in a better way.
 
-    With ``split_one_hots`` a formula over a one-hot array is computed without that array (see `passes.onehot`).
+    With ``optimise`` a formula over a one-hot array is computed without that array (see `passes.onehot`), and products
+    are taken out of loops (see `passes.hoist`).
     """
 
-    def __init__(self, split_one_hots: bool = False) -> None:
+    def __init__(self, optimise: bool = False) -> None:
         self.replace: dict[int, Node] = {}
         self._splits: dict[int, Split | None] = {}
         self._states: dict[int, States | None] = {}
-        self.split_one_hots = split_one_hots
+        self._hoisted: dict[int, tuple[tuple[Node, Node], ...]] = {}
+        self.optimise = optimise
 
     def split(self, row: Node) -> Split | None:
         """How a row is computed without its one-hot argument."""
-        if not self.split_one_hots:
+        if not self.optimise:
             return None
         if row.id not in self._splits:
             self._splits[row.id] = split_one_hot(row)
@@ -44,8 +47,16 @@ class Rows:
             self._states[row.id] = states_before(row)
         return self._states[row.id]
 
+    def hoisted(self, scan: Node) -> tuple[tuple[Node, Node], ...]:
+        """Products in the body of a loop that are computed before it, and the rows that hold them for all steps."""
+        if scan.id not in self._hoisted:
+            self._hoisted[scan.id] = tuple(hoisted_products(scan)) if self.optimise else ()
+        return self._hoisted[scan.id]
+
     def args(self, row: Node) -> tuple[Node, ...]:
         """What the computation of a row reads directly."""
+        if row.op.name == "scan":
+            return (*row.args, *[outer for _, outer in self.hoisted(row)])
         if row.op.name == "concat":
             states = self.states(row)
             return row.args if states is None else (states.after,)
@@ -70,7 +81,7 @@ class Rows:
     def occurrences(self, row: Node) -> dict[int, int]:
         """How often each argument is written in the code of a row."""
         actual = self.actual(row)
-        if self.split(row) is not None or self.states(row) is not None:
+        if row.op.name in ("scan", "concat") or self.split(row) is not None:
             return dict.fromkeys((a.id for a in self.args(row)), 2)
         counts = dict.fromkeys((a.id for a in actual.args), 0)
         if actual.op.name == "elementwise":

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
+from symbackprop.codegen.counting import count_uses
+from symbackprop.codegen.looping import LoopBuilder
 from symbackprop.codegen.names import Scope
 from symbackprop.codegen.passes.softmax import softmax_pairs
 from symbackprop.codegen.passes.width import Width
-from symbackprop.codegen.program import Assign, Block, For, OneHot, Softmax, Statement, Store
-from symbackprop.codegen.rows import Rows, is_view, needs_cast, unrolled
+from symbackprop.codegen.program import Assign, Block, OneHot, Softmax, Statement
+from symbackprop.codegen.rows import Rows, is_view, unrolled
 from symbackprop.core import formula as f
-from symbackprop.core.graph import FLOAT, Node
-from symbackprop.core.loops import Loop
+from symbackprop.core.graph import Node
 
 
 class Variables:
@@ -21,6 +22,7 @@ class Variables:
     def __init__(self, names: Mapping[int, str], scope: Scope) -> None:
         self.scope, self.names = scope, names
         self.given = {id_: scope.fresh(name) for id_, name in names.items()}
+        self._turned: dict[str, str] = {}
 
     def has_name(self, row: Node) -> bool:
         return row.id in self.names
@@ -31,6 +33,12 @@ class Variables:
             name = row.hint or ("p" if row.op.name == "softmax" else None)
             self.given[row.id] = self.scope.temp() if name is None else self.scope.fresh(name)
         return self.given[row.id]
+
+    def turned(self, name: str) -> str:
+        """What the transposed copy of a matrix is called."""
+        if name not in self._turned:
+            self._turned[name] = self.scope.fresh(f"{name}_T")
+        return self._turned[name]
 
     def call(self, row: Node, name: str) -> None:
         """Give a row a name of its own unless it has a variable."""
@@ -56,80 +64,19 @@ class Scheduler:
                 block.statements.append(statement)
         return block
 
-    # -- loops
-    def loop(self, scan: Node, results: Iterable[Node], names: dict[int, str]) -> For:
-        """The statement of a loop; ``results`` are the rows of its results that are read. ``names`` gets the variables
-        of the rows in its body."""
-        loop: Loop = scan.attr
-        index = self._index(loop.index)
-        wanted = {row.attr: row for row in results if row.op.name == "out"}
-        before = {s.after.id: names[row.id] for row in results if (s := self.rows.states(row)) is not None}
-        n, m = len(loop.carry), len(loop.sequences)
-        stacked = [(out, loop.results()[number]) for number, out in wanted.items() if number >= n]
-        roots = [*loop.carried, *[row for _, row in stacked]]
-        known = {leaf.id: self.variables.of(leaf) for leaf in loop.carry}
-        known |= {leaf.id: names[a.id] for leaf, a in zip(loop.invariants, scan.args[n + m :], strict=True)}
-        elements = self._elements(loop, scan, roots, known, names, index)
-        self.indexes.append(index)
-        body = self.block(roots, known)
-        self.indexes.pop()
-        names |= body.names
-        return For(
-            index, loop.length, loop.reverse,
-            tuple(Assign(known[leaf.id], a) for leaf, a in zip(loop.carry, scan.args, strict=False)),
-            tuple(elements),
-            tuple(body.statements),
-            tuple((known[leaf.id], body.names[row.id]) for leaf, row in zip(loop.carry, loop.carried, strict=True)),
-            tuple(
-                self._store(out, row, names, body.names, loop, before.get(out.id))
-                for out, row in stacked
-            ),
-            tuple((names[out.id], known[loop.carry[number].id]) for number, out in wanted.items() if number < n),
-        )  # fmt: skip
-
-    def _store(self, out: Node, row: Node, names: Mapping[int, str], inner: Mapping[int, str], loop: Loop,
-               before: str | None) -> Store:  # fmt: skip
-        """Where a body row goes at every step; ``before`` is the variable of the states before, where that is read."""
-        kind = row.kind if needs_cast(row) else FLOAT
-        if before is None:
-            return Store(names[out.id], inner[row.id], out.shape, kind)
-        carry = next(leaf for leaf, carried in zip(loop.carry, loop.carried, strict=True) if carried is row)
-        buffer = self.variables.scope.fresh(f"{names[out.id]}_states")
-        return Store(names[out.id], inner[row.id], out.shape, kind, (buffer, before, self.variables.of(carry)))
-
-    def _index(self, wanted: str) -> str:
-        """A step counter; loops one after the other share it, nested ones do not."""
+    # -- step counters
+    def open_index(self, wanted: str) -> str:
+        """The counter of a loop; loops one after the other share it, nested ones do not."""
         scope = self.variables.scope
         name = scope.index(wanted)
         while name in self.indexes:
             wanted += "_"
             name = scope.index(wanted)
+        self.indexes.append(name)
         return name
 
-    def _elements(self, loop: Loop, scan: Node, roots: Sequence[Node], known: dict[int, str], names: Mapping[int, str],
-                  index: str) -> list[tuple[str, str]]:  # fmt: skip
-        """The sequences' elements at a step: a variable where they are read more than once, else c[t] in place."""
-        order = self.rows.order(roots, {*known, *[leaf.id for leaf in loop.sequences]})
-        counts = count_uses(self.rows, order, roots)
-        found = []
-        for leaf, outer in zip(loop.sequences, scan.args[len(loop.carry) :], strict=False):
-            place = f"{names[outer.id]}[{index}]"
-            known[leaf.id] = place
-            if counts.get(leaf.id, 0) > 1:
-                known[leaf.id] = self.variables.of(leaf)
-                found.append((known[leaf.id], place))
-        return found
-
-
-def count_uses(rows: Rows, order: Iterable[Node], roots: Iterable[Node]) -> dict[int, int]:
-    """How often each row is written in the code of the others; being a result counts as two."""
-    counts: dict[int, int] = {}
-    for row in order:
-        for argument, n in rows.occurrences(row).items():
-            counts[argument] = counts.get(argument, 0) + n
-    for root in roots:
-        counts[root.id] = counts.get(root.id, 0) + 2
-    return counts
+    def close_index(self) -> None:
+        self.indexes.pop()
 
 
 class Choice:
@@ -153,7 +100,7 @@ class Choice:
         """Rows that need a variable because of how this one is written."""
         actual = self.rows.actual(row)
         if row.op.name == "scan":
-            return {a.id for a in row.args[len(row.attr.carry) :]}
+            return {a.id for a in self.rows.args(row)[len(row.attr.carry) :]}
         states = self.rows.states(row)
         if states is not None:
             self.results.setdefault(states.scan.id, []).append(row)
@@ -194,7 +141,7 @@ class Choice:
     def statement(self, row: Node) -> Statement | None:
         """The statement that computes a row; None where it is written in place or comes with another row."""
         if row.op.name == "scan":
-            return self.scheduler.loop(row, self.results.get(row.id, ()), self.names)
+            return LoopBuilder(self.scheduler, row, self.results.get(row.id, ()), self.names).statement()
         if row.id not in self.names or row.id in self.done or row.op.name == "out" or self.rows.states(row) is not None:
             return None
         if row.id in self.pairs:

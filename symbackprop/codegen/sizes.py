@@ -71,8 +71,8 @@ def _floor(inside: sp.Expr, symbol: Callable[[str], str]) -> Text:
 
 @dataclass
 class SizePlan:
-    """How the sizes are found: ``shown`` by an axis of an array (its name, the axis), ``fixed`` ones that no array shows,
-    and ``lines`` of code that complete the table ``sizes`` from these."""
+    """How the sizes are found: ``shown`` by an axis of an array (its name, the axis), ``fixed`` ones that no array
+    shows, and ``lines`` of code that complete the table ``sizes`` from these."""
 
     shown: dict[str, tuple[str, int]] = field(default_factory=dict)
     fixed: dict[str, int] = field(default_factory=dict)

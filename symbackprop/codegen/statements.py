@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable, Iterator, Sequence
 
 from symbackprop.codegen.equations import Equation, shape_note
 from symbackprop.codegen.layout import Line
@@ -13,6 +14,8 @@ from symbackprop.core import formula as f
 from symbackprop.core.graph import BOOL, INT, Node
 from symbackprop.core.notation import ATOM, Text, wrap
 from symbackprop.core.shapes import Shape, same_shape
+
+COPIED = "a copy, since every step reads it"
 
 
 class Writer:
@@ -107,25 +110,32 @@ class Writer:
     def _loop(self, loop: For, depth: int) -> Iterator[Line]:
         yield from self._all(loop.start, depth)
         for store in loop.stores:
-            dtype = {BOOL: "bool", INT: "np.intp"}.get(store.kind, "dtype")
-            for code, comment in self._stack(store, dtype):
+            for code, comment in self._stack(store):
                 yield Line(code, comment, depth)
+        body = list(self._body(loop, depth + 1))
+        if self.program.level:
+            copies, body = turned(loop.fixed, body)
+            yield from (Line(code, COPIED, depth) for code in copies)
         steps = f"range({self.p.dim(loop.length).text})"
         yield Line(f"for {loop.index} in {f'reversed({steps})' if loop.reverse else steps}:", "", depth)
-        for name, place in loop.elements:
-            yield Line(f"{name} = {place}", "", depth + 1)
-        yield from self._all(loop.body, depth + 1)
-        for store in loop.stores:
-            yield Line(f"{store.stack}[{loop.index}] = {store.value}", "", depth + 1)
-        moved = [(a, b) for a, b in loop.update if a != b]
-        if moved:
-            yield Line(f"{', '.join(a for a, _ in moved)} = {', '.join(b for _, b in moved)}", "", depth + 1)
+        yield from body
         for name, value in loop.last:
             yield Line(f"{name} = {value}", "", depth)
 
+    def _body(self, loop: For, depth: int) -> Iterator[Line]:
+        for name, place in loop.elements:
+            yield Line(f"{name} = {place}", "", depth)
+        yield from self._all(loop.body, depth)
+        for store in loop.stores:
+            yield Line(f"{store.stack}[{loop.index}] = {store.value}", "", depth)
+        moved = [(a, b) for a, b in loop.update if a != b]
+        if moved or not (loop.elements or loop.body or loop.stores):
+            code = f"{', '.join(a for a, _ in moved)} = {', '.join(b for _, b in moved)}" if moved else "pass"
+            yield Line(code, "", depth)
 
-    def _stack(self, store: Store, dtype: str) -> Iterator[tuple[str, str]]:
+    def _stack(self, store: Store) -> Iterator[tuple[str, str]]:
         """An array for the values of all steps."""
+        dtype = {BOOL: "bool", INT: "np.intp"}.get(store.kind, "dtype")
         note = shape_note(store.shape)
         if store.states is None:
             yield f"{store.stack} = np.empty({self.p.shape(store.shape)}, {dtype})", note
@@ -135,6 +145,17 @@ class Writer:
         yield f"{array} = np.empty({self.p.shape(shape)}, {dtype})", shape_note(shape)
         yield f"{array}[0] = {first}", ""
         yield f"{before}, {store.stack} = {array}[:-1], {array}[1:]", f"before and after every step   {note}"
+
+
+def turned(fixed: Iterable[tuple[str, str]], body: Sequence[Line]) -> tuple[list[str], list[Line]]:
+    """Copies of the transposes that a loop's body reads, and the body reading the copies."""
+    copies = []
+    for name, copy in fixed:
+        transpose = re.compile(rf"\b{name}\.T\b")
+        if any(transpose.search(line.code) for line in body):
+            copies.append(f"{copy} = {name}.T.copy()")
+            body = [Line(transpose.sub(copy, line.code), line.comment, line.depth) for line in body]
+    return copies, list(body)
 
 
 def with_shape(equation: str, shape: Shape) -> str:

@@ -42,7 +42,7 @@ def float_dtypes(given):
 
 
 def computing_dtype(dtypes, default):
-    """The dtype to compute in: what the given ones have in common, at least float32; the default where none is given."""
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
     kinds = set(dtypes.values())
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
@@ -64,7 +64,7 @@ def check_ranks(arrays, shapes):
 def check_shapes(arrays, shapes, sizes):
     """ValueError for the first array whose shape is not the declared one under these sizes."""
     for name, shape in shapes.items():
-        if arrays[name].shape != tuple([sizes[dim] if dim in sizes else dim for dim in shape]):
+        if arrays[name].shape != tuple([sizes.get(dim, dim) for dim in shape]):
             raise misfit(name, arrays[name], shape, sizes)
 
 

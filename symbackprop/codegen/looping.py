@@ -1,0 +1,83 @@
+"""Loops as statements: what is carried, what is read at every step, what is stacked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from symbackprop.codegen.counting import count_uses
+from symbackprop.codegen.program import Assign, Block, For, Store
+from symbackprop.codegen.rows import needs_cast
+from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.loops import Loop
+
+if TYPE_CHECKING:
+    from symbackprop.codegen.schedule import Scheduler
+
+
+class LoopBuilder:
+    """Builds the statement of one loop. ``results`` are the rows of its results that are read; ``names`` has the
+    variables of the rows around it and gets those of the rows in its body."""
+
+    def __init__(self, scheduler: Scheduler, scan: Node, results: Iterable[Node], names: dict[int, str]) -> None:
+        self.scheduler, self.rows, self.variables = scheduler, scheduler.rows, scheduler.variables
+        self.scan, self.names = scan, names
+        self.loop: Loop = scan.attr
+        self.index = scheduler.open_index(self.loop.index)
+        results = list(results)
+        self.wanted = {row.attr: row for row in results if row.op.name == "out"}
+        self.before = {s.after.id: names[row.id] for row in results if (s := self.rows.states(row)) is not None}
+        n = len(self.loop.carry)
+        self.stacked = [(out, self.loop.results()[k]) for k, out in self.wanted.items() if k >= n]
+        self.roots = [*self.loop.carried, *[row for _, row in self.stacked]]
+
+    def statement(self) -> For:
+        loop, carry = self.loop, [self.variables.of(leaf) for leaf in self.loop.carry]
+        known, elements = self._known()
+        body = self.scheduler.block(self.roots, known)
+        self.scheduler.close_index()
+        self.names |= body.names
+        return For(
+            self.index, loop.length, loop.reverse,
+            tuple(Assign(name, a) for name, a in zip(carry, self.scan.args, strict=False)),
+            elements,
+            tuple(body.statements),
+            tuple((name, body.names[row.id]) for name, row in zip(carry, loop.carried, strict=True)),
+            tuple(self._store(out, row, body) for out, row in self.stacked),
+            tuple((self.names[out.id], carry[k]) for k, out in self.wanted.items() if k < len(carry)),
+            self._fixed(),
+        )  # fmt: skip
+
+    def _known(self) -> tuple[dict[int, str], tuple[tuple[str, str], ...]]:
+        """The leaves of the body and what was computed before the loop; sequences' elements that are read more than
+        once get a variable, others are read in place, as c[t]."""
+        loop, n, m = self.loop, len(self.loop.carry), len(self.loop.sequences)
+        known = {leaf.id: self.variables.of(leaf) for leaf in loop.carry}
+        fixed = zip(loop.invariants, self.scan.args[n + m :], strict=True)
+        known |= {leaf.id: self.names[a.id] for leaf, a in fixed}
+        moving = [*zip(loop.sequences, self.scan.args[n : n + m], strict=True), *self.rows.hoisted(self.scan)]
+        order = self.rows.order(self.roots, {*known, *[row.id for row, _ in moving]})
+        counts = count_uses(self.rows, order, self.roots)
+        elements = []
+        for row, outer in moving:
+            known[row.id] = place = f"{self.names[outer.id]}[{self.index}]"
+            if counts.get(row.id, 0) > 1:
+                known[row.id] = self.variables.of(row)
+                elements.append((known[row.id], place))
+        return known, tuple(elements)
+
+    def _store(self, out: Node, row: Node, body: Block) -> Store:
+        """Where a body row goes at every step, and the states before each step where they are read."""
+        kind = row.kind if needs_cast(row) else FLOAT
+        stack, value, before = self.names[out.id], body.names[row.id], self.before.get(out.id)
+        if before is None:
+            return Store(stack, value, out.shape, kind)
+        carry = next(c for c, carried in zip(self.loop.carry, self.loop.carried, strict=True) if carried is row)
+        buffer = self.variables.scope.fresh(f"{stack}_states")
+        return Store(stack, value, out.shape, kind, (buffer, before, self.variables.of(carry)))
+
+    def _fixed(self) -> tuple[tuple[str, str], ...]:
+        """Matrices that every step reads, and what their transposes are called."""
+        matrices = [a for a in self.scan.args[-len(self.loop.invariants) :] if a.ndim == 2]
+        names = dict.fromkeys(self.names[a.id] for a in matrices if self.loop.invariants)
+        return tuple((name, self.variables.turned(name)) for name in names)
