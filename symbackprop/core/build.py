@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import sympy as sp
 
-from symbackprop.core.graph import Graph, Node, label
+from symbackprop.core.graph import Graph, Leaf, Node, label
 from symbackprop.core.shapes import (
     ONE,
     DimLike,
@@ -122,7 +122,8 @@ def matmul(a: Node, b: Node) -> Node:
 def _inner_mismatch(a: Node, b: Node, inner: sp.Expr) -> str:
     hint = ""
     if b.ndim == 2 and same(a.shape[-1], b.shape[1]):
-        hint = f"; did you mean {label(a)} @ {label(b)}.T ?"
+        first, second = (b, a) if _is_param(a) and not _is_param(b) else (a, b)  # the batch stands in front
+        hint = f"; did you mean {label(first)} @ {label(second)}.T ?"
     elif a.ndim == 2 and same(a.shape[0], inner):
         hint = f"; did you mean {label(a)}.T @ {label(b)} ?"
     elif b.ndim <= 2 and a.ndim <= 2 and same(a.shape[0], b.shape[-1]):
@@ -131,6 +132,10 @@ def _inner_mismatch(a: Node, b: Node, inner: sp.Expr) -> str:
         f"{label(a)} @ {label(b)}: inner sizes {a.shape[-1]} and {inner} differ "
         f"({label(a)}: {shape_text(a.shape)}, {label(b)}: {shape_text(b.shape)}){hint}"
     )
+
+
+def _is_param(a: Node) -> bool:
+    return isinstance(a.attr, Leaf) and a.attr.role == "param"
 
 
 def _batch(a: Node, b: Node) -> tuple[Node, Node, str, str]:

@@ -163,7 +163,8 @@ STRUCTURE = {
 SHAPES = {
     "broadcast": ("loss L = sum(x + W)", "x (N x D) and W (D x D) do not broadcast",
                   "axis -2 is N in one and D in the other"),
-    "product": ("Z = W @ x", "W @ x: inner sizes D and N differ (W: D x D, x: N x D); did you mean W @ x.T ?"),
+    "product": ("Z = W @ x", "W @ x: inner sizes D and N differ (W: D x D, x: N x D); did you mean x @ W.T ?"),
+    "product of two parameters": ("Z = W @ W[1:]", "did you mean"),
     "product with a scalar": ("Z = x @ y", "@ needs arrays, but y is a scalar"),
     "size zero": ("dim Q = 0", "a size has to be positive, not 0"),
     "negative size": ("dim Q = -3", "a size has to be positive, not -3"),
