@@ -144,7 +144,7 @@ class Anatomy:
     def _role(self, s: Located) -> str:
         if all(c.consumer is None for c in s.step.contributions):
             return "seed"
-        return "result" if s.step.target.name in self.derivation.wrt else "intermediate"
+        return "result" if s.step.target.name in self.context.wanted else "intermediate"
 
     def _cached(self, s: Located) -> tuple[Ref, ...]:
         consumers = [g.consumer for g in groups(s)]

@@ -35,6 +35,7 @@ class Context:
         for s in self.steps:
             self.first.setdefault(s.step.total.id, s)
         self.loss = derivation.model.loss_row
+        self.wanted = frozenset(derivation.wrt)
 
     def owns(self, s: Located) -> bool:
         """Whether a step is the first whose gradient is this row; else it only gives an earlier one another name."""

@@ -26,7 +26,13 @@ class Factor:
         return n.formula(self.form, [n.ref(r) for r in self.rows])
 
     def texts(self, n: MathNotation) -> list[Text]:
-        """The factors of the formula, where it is a product."""
+        """The factors of the formula, where it is a product. Remembered: deep chains write the same ones again."""
+        known = n.written.get(id(self))
+        if known is None:
+            known = n.written[id(self)] = (self, self._texts(n))
+        return known[1]
+
+    def _texts(self, n: MathNotation) -> list[Text]:
         parts = self.form.factors if isinstance(self.form, f.Mul) else (self.form,)
         if isinstance(parts[0], f.Num):
             parts = (self.form,)

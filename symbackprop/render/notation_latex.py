@@ -189,6 +189,8 @@ class LatexNotation(RowNotation):
 
 
 def _exact(value: sp.Expr) -> str:
+    if value.is_Integer:
+        return str(value)
     names = {s: latex_name(s.name) for s in sorted(value.free_symbols, key=str)}
     return str(sp.latex(value, symbol_names=names))
 

@@ -71,6 +71,7 @@ class MathNotation(Notation, ABC):
         self.plain: dict[int, Text] = {}
         self.gradients: dict[int, Text] = {}
         self.linked_gradients: dict[int, Text] = {}
+        self.written: dict[int, tuple[object, list[Text]]] = {}
         self.loss, self.partial = Text("L"), False
         self.dim_order: dict[str, int] = {}
 
@@ -169,8 +170,12 @@ class MathNotation(Notation, ABC):
 
     def function(self, name: str, args: Sequence[Text], options: Mapping[str, str]) -> Text:
         self.mentioned.setdefault(name)
-        said = [Text(self.words(f"{k} ") + v) for k, v in options.items() if k != "keepdims"]
+        said = [Text(self.words(f"{k} ") + self.literal(v)) for k, v in options.items() if k != "keepdims"]
         return self.operator(name, [*args, *said], [])
+
+    def literal(self, value: str) -> str:
+        """An option's value; a negative number with the minus sign of mathematics."""
+        return value.replace("-", self.minus) if value.removeprefix("-").isdigit() else value
 
     def chain(self, factors: Sequence[Text]) -> Text:
         """Factors of the chain rule in the order given, a visible dot between them."""

@@ -89,6 +89,8 @@ class Symbols:
         self.derivation, self.places = derivation, places
         self.model = derivation.model
         self.deltas, self.partial = deltas, partial
+        self.wanted = frozenset(derivation.wrt)
+        self.results = frozenset(row.id for row in self.model.results())
         self.letters = AxisLetters(_taken(derivation))
         self.loss_name = self._loss_name()
         self.ambiguous = _ambiguous(derivation.names.values())
@@ -146,7 +148,7 @@ class Symbols:
             return n.later(n.delta(own))
         if role == "invariant" and loop is not None:
             return n.at_step(n.derivative(n.loss, own, self.partial), loop.index)
-        wanted = target.name in self.derivation.wrt or target.id in {r.id for r in self.model.results()}
+        wanted = target.name in self.wanted or target.id in self.results
         if self.deltas and not wanted and role != "sequence":
             return n.delta(own)
         return n.derivative(n.loss, own, self.partial)

@@ -144,7 +144,7 @@ class JacobianView(MatrixView):
     # -- layout
     def _formatted(self, s: Located, column: Writer) -> list[Line]:
         """The row vector as a column, which has the shape of the variable."""
-        wanted = s.step.target.name in self.context.derivation.wrt and s.step.target.ndim == 1
+        wanted = s.step.target.name in self.context.wanted and s.step.target.ndim == 1
         if self.context.layout == "jacobian" or not wanted:
             return []
         value = self.context.value(s.step.total)

@@ -103,7 +103,7 @@ class ScalarView:
                 self.beginnings.setdefault(beginning, s)
 
     def _is_result(self, s: Located) -> bool:
-        return s.step.target.name in self.context.derivation.wrt
+        return s.step.target.name in self.context.wanted
 
     # -- local derivatives
     def _local(self, s: Located, group: Group) -> Line:
