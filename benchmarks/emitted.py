@@ -1,0 +1,86 @@
+"""How fast emitted modules are, beside PyTorch, JAX, HIPS autograd (those that are installed) and the bare products.
+
+    python benchmarks/emitted.py                          # every workload, float32, one thread
+    python benchmarks/emitted.py rnn lstm --rounds 50
+
+One step computes the loss and the gradients of all parameters. Everybody runs in one process on one thread, in turns;
+what is compared are the medians of CPU time, which other programs on the machine disturb least (`--clock wall` for wall
+time). Before anything is timed, every peer's loss and gradients are compared with the module's in double precision.
+The process starts itself again with one thread for every library and without the variables by which some machines pin
+OpenBLAS to kernels of another processor. "floor" are the matrix products alone, as NumPy does them into arrays that
+exist.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+PINNING = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "NVPL_BLAS_DEBUG_CPU_TYPE")
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+CLEAN = {
+    **dict.fromkeys(THREADS, "1"),
+    "JAX_PLATFORMS": "cpu",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1",
+}
+
+
+def start_again() -> None:
+    """Replace this process by one with a clean environment; libraries read it when they are loaded."""
+    clean = {k: v for k, v in os.environ.items() if k not in PINNING} | CLEAN
+    if clean != dict(os.environ):
+        os.execve(sys.executable, [sys.executable, *sys.argv], clean)
+
+
+if __name__ == "__main__":
+    start_again()
+
+import time  # noqa: E402
+from typing import Any  # noqa: E402
+
+import peers  # noqa: E402
+from race import agreement, available, steps, timed  # noqa: E402
+from workloads import WORKLOADS, Workload  # noqa: E402
+
+
+def microseconds(seconds: float) -> str:
+    return f"{seconds * 1e6:,.1f}" if seconds < 1e-4 else f"{seconds * 1e6:,.0f}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="How fast emitted modules are, beside other libraries.")
+    parser.add_argument("names", nargs="*", help=f"workloads: {', '.join(w.name for w in WORKLOADS)} (default all)")
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu")
+    parser.add_argument("--level", type=int, action="append", help="optimisation level (default: all there are)")
+    parser.add_argument("--peer", action="append", choices=tuple(peers.MODULES), help="default: all installed")
+    options = parser.parse_args()
+    if unknown := set(options.names) - {w.name for w in WORKLOADS}:
+        parser.error(f"no workload {', '.join(sorted(unknown))}")
+    libraries = peers.installed() if options.peer is None else options.peer
+    levels = available(options.level or [0, 1, 2])
+    clock = time.process_time if options.clock == "cpu" else time.perf_counter
+    columns = [f"-O{level}" for level in levels[:-1]] + libraries + ["floor"]
+    best = f"-O{levels[-1]}"
+    print(f"µs of one step with {best}, and the time of others divided by it (above 1: the module is faster)\n")
+    print(f"{'':<32}{best + ' µs':>12}" + "".join(f"{c:>10}" for c in columns) + f"{'agree to':>10}")
+    for workload in WORKLOADS:
+        if not options.names or workload.name in options.names:
+            print(line(workload, options, libraries, levels, clock, columns), flush=True)
+
+
+def line(
+    workload: Workload, options: Any, libraries: list[str], levels: list[int], clock: Any, columns: list[str]
+) -> str:
+    worst = agreement(workload, libraries, levels)
+    dtype = "float64" if workload.scalar else options.dtype
+    found = timed(steps(workload, dtype, libraries, levels), options.rounds, clock)
+    own = found[f"-O{levels[-1]}"]
+    ratios = [f"{found[c] / own:>10.2f}" if c in found else f"{'–':>10}" for c in columns]
+    return f"{workload.title:<32}{microseconds(own):>12}" + "".join(ratios) + f"{worst:>10.0e}"
+
+
+if __name__ == "__main__":
+    main()

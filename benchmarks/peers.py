@@ -1,0 +1,26 @@
+"""The workloads in other libraries. A peer is made by `build(library, name, params, data)`, which returns a function of
+no arguments that computes the loss and its gradients by name, or None where the library is not installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+Arrays = dict[str, Any]
+Step = Callable[[], tuple[Any, Arrays]]
+
+MODULES = {"torch": "peers_torch", "jax": "peers_jax", "autograd": "peers_autograd"}
+
+
+def installed() -> list[str]:
+    """The libraries that can take part."""
+    return [name for name in MODULES if find_spec(name) is not None]
+
+
+def build(library: str, name: str, params: Arrays, data: Arrays, wanted: list[str]) -> Step:
+    """One training step of the workload ``name``: loss, and gradients of the ``wanted`` arrays."""
+    step: Step = import_module(MODULES[library]).build(name, params, data, wanted)
+    return step

@@ -1,0 +1,153 @@
+"""Who takes part in a comparison, whether they agree, and how long each takes."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import peers
+from workloads import WORKLOADS, Arrays, Product, Workload
+
+from symbackprop import codegen
+from symbackprop.errors import UsageError
+
+Step = Callable[[], Any]
+TOLERANCE = 1e-9
+
+
+# -- what takes part
+def emitted(workload: Workload, level: int) -> Any:
+    """The module of a workload, imported from a file."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, f"emitted_{workload.name}.py")
+        path.write_text(codegen(workload.model(), level=level), encoding="utf-8")
+        spec = spec_from_file_location(path.stem, path)
+        assert spec is not None and spec.loader is not None
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return module
+
+
+def arrays(workload: Workload, module: Any, dtype: str) -> tuple[Arrays, Arrays]:
+    model = workload.model()
+    sizes = {d: n for d, n in model.default_sizes().items() if d in module.DIMS}
+    params = module.init_params(np.random.default_rng(1), **sizes)
+    cast = {k: float(v) if workload.scalar else np.asarray(v, dtype) for k, v in params.items()}
+    return cast, workload.data(model, dtype)
+
+
+def floor(products: list[Product], dtype: str) -> Step:
+    """The products alone, into arrays that exist."""
+    rng, work = np.random.default_rng(2), []
+    for product in products:
+        pair = [rng.normal(size=shape).astype(dtype) for shape in (product.left, product.right)]
+        left, right = (a.swapaxes(-1, -2) if t else a for a, t in zip(pair, product.turned, strict=True))
+        multiply = np.dot if left.ndim <= 2 else np.matmul
+        work += [(multiply, left, right, multiply(left, right))] * product.times
+
+    def step() -> None:
+        for multiply, left, right, out in work:
+            multiply(left, right, out=out)
+
+    return step
+
+
+def steps(workload: Workload, dtype: str, libraries: list[str], levels: list[int]) -> dict[str, Step]:
+    """Everybody who takes part, by name; the emitted module first."""
+    found: dict[str, Step] = {}
+    for level in levels:
+        module = emitted(workload, level)
+        params, data = arrays(workload, module, dtype)
+        found[f"-O{level}"] = module_step(module, params, data)
+    wanted = [*module.PARAMS, *workload.model().inputs]
+    for library in libraries:
+        found[library] = peers.build(library, workload.kind, params, data, wanted)
+    if products := workload.products(SimpleNamespace(**workload.model().default_sizes())):
+        found["floor"] = floor(products, dtype)
+    return found
+
+
+def module_step(module: Any, params: Arrays, data: Arrays) -> Step:
+    """A step of a module, in a workspace where it has one."""
+    if not hasattr(module, "make_workspace"):
+        return lambda: module.loss_and_grads(params, data)
+    workspace = module.make_workspace(params, data)
+    return lambda: module.loss_and_grads(params, data, workspace=workspace)
+
+
+def available(levels: list[int]) -> list[int]:
+    """The optimisation levels that codegen has."""
+    found = []
+    for level in levels:
+        try:
+            codegen(WORKLOADS[0].model(), level=level)
+        except UsageError:
+            continue
+        found.append(level)
+    return found
+
+
+# -- agreement
+def check(workload: Workload, libraries: list[str], levels: list[int]) -> float:
+    """The largest difference of a loss or gradient from the module's, in double precision."""
+    found = steps(workload, "float64", libraries, levels)
+    found.pop("floor", None)
+    results = {name: step() for name, step in found.items()}
+    loss, grads = next(iter(results.values()))
+    ours = {"loss": loss, **grads}
+    others = [{"loss": value, **slopes} for value, slopes in results.values()]
+    worst = max(distance(ours[k], v) for other in others for k, v in other.items())
+    if not worst <= TOLERANCE:
+        raise SystemExit(f"{workload.name}: results differ by {worst:.1e}")
+    return worst
+
+
+def distance(ours: Any, theirs: Any) -> float:
+    ours, theirs = np.asarray(ours), np.asarray(theirs)
+    assert ours.shape == theirs.shape
+    return float(np.max(np.abs(ours - theirs)) / np.max(np.abs(ours)))
+
+
+def agreement(workload: Workload, libraries: list[str], levels: list[int]) -> float:
+    """`check`, JAX computing in double precision while it runs."""
+    if "jax" not in libraries:
+        return check(workload, libraries, levels)
+    import jax
+
+    with jax.enable_x64(True):
+        return check(workload, libraries, levels)
+
+
+# -- timing
+def timed(found: dict[str, Step], rounds: int, clock: Callable[[], float]) -> dict[str, float]:
+    """Median seconds of one step of each, in turns, forwards and backwards."""
+    counts = {name: repetitions(step) for name, step in found.items()}
+    times: dict[str, list[float]] = {name: [] for name in found}
+    gc.disable()
+    for k in range(rounds):
+        for name in list(found)[:: 1 if k % 2 else -1]:
+            step, count = found[name], counts[name]
+            start = clock()
+            for _ in range(count):
+                step()
+            times[name].append((clock() - start) / count)
+        gc.collect()
+    gc.enable()
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def repetitions(step: Step) -> int:
+    """How many steps take about five milliseconds; the first ones compile and fill caches."""
+    for _ in range(3):
+        step()
+    start = time.perf_counter()
+    step()
+    return max(1, int(0.005 / max(time.perf_counter() - start, 1e-7)))
