@@ -10,7 +10,8 @@ from symbackprop.core.functions import CONSTANTS, FUNCTIONS
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import ModelError
 from symbackprop.model import Model, parse_expression, to_text
-from symbackprop.model.text.calls import _RULES, callee
+from symbackprop.model.text.arguments import RULES
+from symbackprop.model.text.calls import callee
 from symbackprop.verify import evaluate
 from tests.model.helpers import described
 
@@ -242,7 +243,7 @@ def test_integers_as_numbers() -> None:
 
 def test_every_function_can_be_called() -> None:
     """Every parameter of every library function has an annotation that model text knows how to read."""
-    known = {*_RULES, "Stride", "Any"}
+    known = {*RULES, "Stride", "Any"}
     for name in [*FUNCTIONS, *CONSTANTS, *TABLE]:
         found = callee(name)
         assert found is not None, name

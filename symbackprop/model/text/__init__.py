@@ -9,8 +9,9 @@ from symbackprop.core.graph import Node
 from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
 from symbackprop.model.text.build import Builder, conventions
+from symbackprop.model.text.cursor import Cursor
 from symbackprop.model.text.evaluate import row
-from symbackprop.model.text.expressions import Cursor, expression
+from symbackprop.model.text.expressions import expression
 from symbackprop.model.text.header import read_header
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import parse_statements

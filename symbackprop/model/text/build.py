@@ -16,7 +16,8 @@ from symbackprop.model.text import tree
 from symbackprop.model.text.evaluate import evaluate, lift, operand
 from symbackprop.model.text.loops import BodyScope
 from symbackprop.model.text.numbers import short
-from symbackprop.model.text.scope import MAX_RANK, ModelScope, size_of
+from symbackprop.model.text.scope import ModelScope
+from symbackprop.model.text.sizes import MAX_RANK, size_of
 
 MAX_STATEMENTS = 50_000
 

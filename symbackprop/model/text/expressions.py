@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import sympy as sp
 
-from symbackprop.errors import SyntaxProblem
 from symbackprop.model.text import tree
-from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, STRING, Token, problem
+from symbackprop.model.text.cursor import PYTHON_WORDS, Cursor
+from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, STRING, Token, problem
 
 MAX_DEPTH = 50
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
@@ -23,62 +23,6 @@ TRANSPOSES = (".T", "'", "ᵀ")
 WORDS = {"True": True, "False": False, "None": None}
 _LARGEST = 308
 MAX_FLOAT = sp.Rational(2**1024 - 2**970)
-_REFUSED = ("lambda", "if", "else", "for", "in", "is", "and", "or", "not", "await", "yield", "import", "assert", "del")
-
-
-class Cursor:
-    """A place in the tokens of one logical line."""
-
-    def __init__(self, tokens: tuple[Token, ...]) -> None:
-        self.tokens, self.place, self.depth = tokens, 0, 0
-
-    @property
-    def now(self) -> Token:
-        return self.tokens[self.place]
-
-    @property
-    def after(self) -> Token:
-        return self.tokens[min(self.place + 1, len(self.tokens) - 1)]
-
-    def take(self) -> Token:
-        token = self.now
-        self.place = min(self.place + 1, len(self.tokens) - 1)
-        return token
-
-    def at(self, *signs: str) -> bool:
-        return self.now.kind == SIGN and self.now.text in signs
-
-    def accept(self, *signs: str) -> Token | None:
-        return self.take() if self.at(*signs) else None
-
-    def expect(self, sign: str, why: str) -> Token:
-        if not self.at(sign):
-            raise self.unexpected(f"expected {sign!r} {why}")
-        return self.take()
-
-    def word(self, why: str) -> Token:
-        if self.now.kind != NAME:
-            raise self.unexpected(f"expected {why}")
-        return self.take()
-
-    def finish(self, after: str) -> None:
-        if self.now.kind == END:
-            return
-        missing = (self.now.kind in (NAME, NUMBER) and self.now.text not in _REFUSED) or self.at("(")
-        hint = "; is a * or an @ missing before it?" if missing and after == "the formula" else ""
-        raise self.unexpected(f"unexpected {found(self.now)} after {after}{hint}", named=True)
-
-    def unexpected(self, message: str, named: bool = False) -> SyntaxProblem:
-        """An error at the current token."""
-        tail = "" if named else f", found {found(self.now)}"
-        place = "" if self.now.kind == END else f" at column {self.now.column}"
-        return problem(message + tail + place, self.now.line)
-
-
-def found(token: Token) -> str:
-    """A token as an error message names it."""
-    text = token.text if len(token.text) <= 30 else token.text[:30] + "…"
-    return "the end of the line" if token.kind == END else text if token.kind == STRING else f"{text!r}"
 
 
 def expression(c: Cursor) -> tree.Expr:
@@ -180,7 +124,7 @@ def _name(c: Cursor) -> tree.Expr:
     token = c.take()
     if token.text in WORDS:
         return tree.Word(WORDS[token.text])
-    if token.text in _REFUSED:
+    if token.text in PYTHON_WORDS:
         raise problem(f"{token.text!r} is Python, not model text: there are only formulas here", token.line)
     if not c.accept("("):
         _refuse_juxtaposition(c, token)

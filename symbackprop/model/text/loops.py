@@ -21,8 +21,9 @@ from symbackprop.errors import ModelError, NameProblem, ShapeError
 from symbackprop.model.names import check_name
 from symbackprop.model.text import tree
 from symbackprop.model.text.evaluate import evaluate, subscript
+from symbackprop.model.text.loop_result import LoopResult
 from symbackprop.model.text.numbers import short
-from symbackprop.model.text.scope import LoopResult, ModelScope, Scope, mentioned
+from symbackprop.model.text.scope import ModelScope, Scope
 
 
 class BodyScope(Scope):
@@ -71,7 +72,7 @@ class BodyScope(Scope):
         """One equation of the body."""
         if keyword != "let":
             raise ModelError(f"{keyword} stands outside of the loop, where its last value and all of them can be read")
-        indexed = target.index is not None and self.counter in mentioned(target.index)
+        indexed = target.index is not None and self.counter in tree.mentioned(target.index)
         if indexed and self._place(target.index, target.name) != self.symbol:
             raise ModelError(f"the loop assigns {target.name}[{self.counter}], nothing before or after it")
         name = self.claim(target.name) if indexed else self.claim_target(target)
@@ -184,7 +185,7 @@ class BodyScope(Scope):
 
     def _counts(self, items: Sequence[tree.Expr]) -> bool:
         """Whether the counter itself is an index: in ``E[words[t]]`` it is one of ``words``, not of ``E``."""
-        return any(name == self.counter for item in items for name in mentioned(item, inside=False))
+        return any(name == self.counter for item in items for name in tree.mentioned(item, inside=False))
 
     def _place(self, item: tree.Expr | None, name: str) -> sp.Expr:
         """An index as an expression in the counter."""

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 import sympy as sp
 
 from symbackprop.core.graph import Node
-from symbackprop.core.indexing import getitem
-from symbackprop.core.loops import result, stack_of
-from symbackprop.core.shapes import dim, same
+from symbackprop.core.shapes import dim
 from symbackprop.errors import ModelError, NameProblem, did_you_mean
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_name
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import callee, function_names
 from symbackprop.model.text.evaluate import evaluate
-from symbackprop.model.text.numbers import MAX_DIM, short
+from symbackprop.model.text.loop_result import LoopResult
+from symbackprop.model.text.numbers import short
 
 PI = "pi"
 
@@ -81,7 +79,7 @@ class Scope:
 
     def offset(self, item: tree.Expr) -> int:
         """1 where the counter of a literal loop is part of an index into an array: counters count from 1."""
-        return int(any(name in self.counters for name in mentioned(item)))
+        return int(any(name in self.counters for name in tree.mentioned(item)))
 
     def _row(self, name: str) -> Node:
         row = self.own(name)
@@ -192,71 +190,3 @@ class ModelScope(Scope):
             return f"{shown} is a function: write {shown}(…)"
         known = [*self.graph.names, *self.model.sizes, *self.others, *self.loops, *self.families]
         return f"{shown!r} is not declared.{did_you_mean(shown, known) or did_you_mean(shown, function_names())}"
-
-
-@dataclass
-class LoopResult:
-    """A name computed by a loop from ``first`` to ``last``: its row in the body, and its place among the carries."""
-
-    scan: Node
-    row: Node
-    first: sp.Expr
-    last: sp.Expr
-    place: int | None
-    varies: bool = True
-
-    def stack(self) -> Node:
-        """The values of all steps, ordered by the counter."""
-        if self.varies:
-            return stack_of(self.scan, self.row)
-        return self.row.graph.broadcast(self.row, (self.scan.attr.length, *self.row.shape))
-
-    def at(self, place: sp.Expr, name: str) -> Node:
-        """The value at one step; the last one needs no stack."""
-        end = self.first if self.scan.attr.reverse else self.last
-        if self.place is not None and same(place, end):
-            return result(self.scan, self.place)
-        index = sp.expand(place - self.first)
-        if index.is_negative or (self.last - place).is_negative:
-            raise ModelError(f"there is no {name}[{short(place)}]: the loop runs from {self.first} to {self.last}")
-        return getitem(self.stack(), index)
-
-
-def mentioned(expr: object, inside: bool = True) -> Iterator[str]:
-    """The names that occur in an expression; with ``inside`` false, not those in indices and calls within it."""
-    stack = [expr]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, tree.Name):
-            yield item.name
-        elif not inside and isinstance(item, (tree.Index, tree.Call)):
-            continue
-        elif isinstance(item, tuple):
-            stack.extend(item)
-        elif is_dataclass(item):
-            stack.extend(getattr(item, f.name) for f in fields(item))
-
-
-MAX_RANK = 16
-
-
-def size_of(expr: tree.Expr, scope: Scope) -> sp.Expr:
-    """A size: a positive whole number or an expression in dimensions."""
-    for name in mentioned(expr):
-        if name not in scope.model.sizes and name not in scope.counters:
-            raise NameProblem(_not_a_dimension(name, scope))
-    value = evaluate(expr, scope)
-    if not isinstance(value, sp.Expr) or (value.is_integer is False and not value.free_symbols):
-        raise ModelError(f"a size is a whole number or made of dimensions, not {short(value)}")
-    if value.is_positive is False:
-        raise ModelError(f"a size has to be positive, not {short(value)}")
-    if value.is_Integer and value > MAX_DIM:
-        raise ModelError(f"the size {short(value)} is larger than {MAX_DIM}")
-    return value
-
-
-def _not_a_dimension(name: str, scope: Scope) -> str:
-    if name in scope.graph.names:
-        return f"{name!r} is an array, not a dimension"
-    hint = did_you_mean(name[:40], scope.model.sizes)
-    return f"the dimension {name[:40]!r} is not declared; write `dim {name[:40]}` above.{hint}"

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from symbackprop.errors import did_you_mean
 from symbackprop.model.text import tree
-from symbackprop.model.text.expressions import Cursor, expression, found, size
+from symbackprop.model.text.cursor import Cursor, found
+from symbackprop.model.text.expressions import expression, size
 from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, STRING, Line, logical_lines, problem
 
 KEYWORDS = ("dim", "data", "input", "param", "const", "convention", "loss", "output", "notation", "for")

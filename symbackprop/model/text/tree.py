@@ -5,7 +5,8 @@ Sums and products are chains, not nested pairs, so a long formula is a flat tree
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import TypeAlias
 
 import sympy as sp
@@ -170,3 +171,18 @@ class For:
 
 
 Statement: TypeAlias = Dims | Arrays | Constants | Notate | Equation | For
+
+
+def mentioned(expr: object, inside: bool = True) -> Iterator[str]:
+    """The names that occur in an expression; with ``inside`` false, not those in indices and calls within it."""
+    stack = [expr]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, Name):
+            yield item.name
+        elif not inside and isinstance(item, (Index, Call)):
+            continue
+        elif isinstance(item, tuple):
+            stack.extend(item)
+        elif is_dataclass(item):
+            stack.extend(getattr(item, f.name) for f in fields(item))

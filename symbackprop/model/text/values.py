@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from symbackprop.model.text.expressions import Cursor, number
+from symbackprop.model.text.cursor import Cursor
+from symbackprop.model.text.expressions import number
 from symbackprop.model.text.tokens import NUMBER, logical_lines
 
 Values: TypeAlias = "int | float | list[Values]"
