@@ -70,12 +70,18 @@ def leave_broken_pipe(ctx: click.Context) -> NoReturn:
     ctx.exit(BROKEN_PIPE)
 
 
-def unavailable() -> NoReturn:
-    """The end of a command whose library part does not exist."""
-    raise click.ClickException("not available yet")
-
-
 # ---------------------------------------------------------------- options that commands share
+
+
+class Choice(click.Choice):
+    """One of several words; a mistyped one is told the nearest."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            error.message += did_you_mean(str(value), map(str, self.choices))
+            raise
 
 
 def read_dims(_ctx: click.Context, _param: click.Parameter, text: str | None) -> dict[str, int]:
@@ -107,7 +113,7 @@ def model_switches(command: Command) -> Command:
     )(command)
     return click.option(
         "--relu0",
-        type=click.Choice(["0", "1", "0.5"]),
+        type=Choice(["0", "1", "0.5"]),
         default=None,
         help="The derivative of relu at 0.  [default: what the model says, else 0]",
     )(command)
@@ -137,7 +143,7 @@ def format_option(*formats: str) -> Callable[[Command], Command]:
     return click.option(
         "--format",
         "form",
-        type=click.Choice(formats),
+        type=Choice(formats),
         default=formats[0],
         show_default=True,
         help="How to print it.",
@@ -200,17 +206,28 @@ def models(tag: str | None, as_json: bool) -> None:
 
     found = zoo.entries(tag)
     if not found and tag is not None:
-        raise UsageError(f"no built-in model has the tag {tag!r}; tags are {', '.join(zoo.tags())}")
+        known = zoo.tags()
+        hint = did_you_mean(tag, known)
+        raise UsageError(f"no built-in model has the tag {tag!r}; tags are {', '.join(known)}.{hint}")
     write_result(json.dumps([e._asdict() for e in found], indent=2) if as_json else zoo.listing_text(found))
 
 
 @cli.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
 @json_option
-def ops(as_json: bool) -> None:
-    """List every op: signature, shape rule, derivative rule, domain, convention."""
+def ops(names: tuple[str, ...], as_json: bool) -> None:
+    """List every op and function, or those of the given names.
+
+    Each with its signature, shape rule, derivative rule, domain and convention.
+    """
     from symbackprop.core.listing import entries, listing_text
 
     listed = entries()
+    known = {entry["name"] for entry in listed}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"there is no op or function {name!r}.{did_you_mean(name, known)}")
+    listed = [entry for entry in listed if not names or entry["name"] in names]
     write_result(json.dumps(listed, indent=2, ensure_ascii=False) if as_json else listing_text(listed))
 
 
@@ -234,25 +251,23 @@ def show(model: str, form: str, relu0: str | None, dims: dict[str, int]) -> None
 @format_option("text", "latex", "markdown", "html", "json")
 @click.option(
     "--view",
-    type=click.Choice(["auto", "scalar", "index", "jacobian", "matrix"]),
+    type=Choice(["auto", "scalar", "index", "jacobian", "matrix"]),
     default="auto",
     show_default=True,
     help="How the steps are written.",
 )
 @click.option(
     "--layout",
-    type=click.Choice(["shape", "jacobian"]),
+    type=Choice(["shape", "jacobian"]),
     default="shape",
     show_default=True,
     help="Gradients in the shape of the parameter, or in Jacobian layout.",
 )
 @at_option
-@click.option(
-    "--digits", type=click.IntRange(1, 17), metavar="N", help="Digits of printed numbers."
-)
+@digits_option
 @click.option(
     "--detail",
-    type=click.Choice(["brief", "full"]),
+    type=Choice(["brief", "full"]),
     default="full",
     show_default=True,
     help="How much of each step is printed.",
@@ -302,16 +317,16 @@ def derive(
 )
 @click.option(
     "--dtype",
-    type=click.Choice(["float64", "float32"]),
+    type=Choice(["float64", "float32"]),
     default="float64",
     show_default=True,
     help="Precision of init_params.",
 )
-@click.option("--target", type=click.Choice(["numpy"]), default="numpy", show_default=True)
+@click.option("--target", type=Choice(["numpy"]), default="numpy", show_default=True)
 @click.option(
     "-O",
     "level",
-    type=click.Choice(["0", "1", "2"]),
+    type=Choice(["0", "1", "2"]),
     default="1",
     show_default=True,
     help="Optimisation: -O0, -O1 or -O2 (with a workspace).",
@@ -348,6 +363,8 @@ def codegen(
     from symbackprop.codegen.write import module_path
     from symbackprop.model import load
 
+    if check and output == "-":
+        raise click.UsageError("--check compares with a file, so -o - makes no sense with it")
     loaded = load(model, relu0=relu0, dims=dims)
     text = emit(loaded, dtype=dtype, level=int(level), optimizer=optimizer)
     for name in loaded.unreached():
@@ -394,14 +411,14 @@ def require_unchanged(text: str, path: Path) -> None:
 @cli.command()
 @click.argument("target", metavar="MODEL|FILE.py")
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the random inputs."
+    "--seed", type=click.IntRange(0), metavar="N", default=0, show_default=True, help="Of the random inputs."
 )
 @click.option(
     "--trials", type=click.IntRange(1), metavar="N", help="How many random inputs to try."
 )
 @click.option(
     "--method",
-    type=click.Choice(["auto", "central", "complex"]),
+    type=Choice(["auto", "central", "complex"]),
     default="auto",
     show_default=True,
     help="How numeric slopes are taken: complex step, central differences, or the first where it applies.",
@@ -417,9 +434,10 @@ def verify(
     relu0: str | None,
     dims: dict[str, int],
 ) -> None:
-    """Check the gradients of a model, or of an emitted module, against finite differences.
+    """Check the gradients of a model or of an emitted module.
 
-    Exits with 1 when the check fails, and also when it could decide nothing or not everything.
+    They are compared with numeric slopes of the model itself. Exits with 1 when the check fails, and also when it
+    could decide nothing or not everything.
     """
     from symbackprop.check import verify_target
 
@@ -438,9 +456,10 @@ def verify(
 @click.option(
     "--hints",
     type=click.IntRange(0, 3),
+    metavar="0..3",
     default=2,
     show_default=True,
-    help="How much to tell about a wrong answer: 0 that it is wrong, 1 the kind of mistake, 2 the factor, 3 the answer.",
+    help="What to tell about a wrong answer: 0 that it is wrong, 1 the kind of mistake, 2 the factor, 3 the answer.",
 )
 @json_option
 @output_option
@@ -448,10 +467,11 @@ def verify(
 def grade(
     model: str, answers: str, hints: int, as_json: bool, output: str, relu0: str | None, dims: dict[str, int]
 ) -> None:
-    """Check a person's own gradients: lines like `dw2 = -(y-o)*(1-o^2)*h` in a file.
+    """Check a person's own gradients.
 
-    A folder of such files is graded in one call; the result is a CSV table. Exits with 1 when an answer is wrong or
-    missing, with 3 when one cannot be read.
+    ANSWERS is a file (or - for stdin) with lines like `dw2 = -(y-o)*(1-o^2)*h`. A folder of such files is graded in
+    one call; the result is a CSV table. Exits with 1 when an answer is wrong or missing, with 3 when one cannot be
+    read.
     """
     from symbackprop.grade import Grader, grade_path
     from symbackprop.model import load
@@ -479,7 +499,10 @@ def graph(
     relu0: str | None,
     dims: dict[str, int],
 ) -> None:
-    """Draw the computation graph; with --at, values above and gradients below each node."""
+    """Draw the computation graph.
+
+    With --at, the value of each node stands above it, the gradient below it.
+    """
     from symbackprop.model import load
     from symbackprop.render.graph import draw
     from symbackprop.render.numbers import read_at

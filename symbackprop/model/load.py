@@ -97,7 +97,8 @@ def _other_files(path: Path) -> str:
 def _built_in(name: str, relu0: float | None) -> Model:
     if name in zoo.names():
         return zoo.build(name, relu0)
-    hint = did_you_mean(name, zoo.names())
+    here = [name + ending for ending in (".sbp", ".py") if Path(name[:200] + ending).is_file()]
+    hint = f" Did you mean {here[0]!r}?" if here else did_you_mean(name, zoo.names())
     if "/" in name or "." in name or Path(name[:200]).exists():
         hint += " A model text ends in .sbp, a Python model in .py"
     raise UsageError(f"there is no built-in model {name[:80]!r}.{hint or ' `symbackprop models` lists them.'}")

@@ -73,7 +73,8 @@ class Reader:
 
     def command(self, command: str, code: int = 0) -> Result:
         result = run(command)
-        assert result.exit_code == code, f"{self.where}: {command}\n{result.output}{result.exception!r}"
+        crashed = result.exception is not None and not isinstance(result.exception, SystemExit)
+        assert result.exit_code == code and not crashed, f"{self.where}: {command}\n{result.output}{result.exception!r}"
         return result
 
     def marked(self, block: Block) -> None:

@@ -1,0 +1,168 @@
+"""The command line as a new user meets it: help, slips of the keyboard, exit codes, pipes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from symbackprop.__main__ import load_cli
+
+NET = "data x, y\nparam w1, w2\no = tanh(w2 * tanh(w1 * x))\nloss L = (y - o)^2 / 2\n"
+PYTHON = """
+from symbackprop import Model, tanh
+
+model = Model()
+model.loss("L", tanh(model.param("w")) ** 2)
+
+
+def other():
+    m = Model("second")
+    m.loss("L", m.param("q") ** 2)
+    return m
+
+
+number = 3
+"""
+COMMANDS = ("codegen", "derive", "grade", "graph", "models", "ops", "show", "verify")
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("net.sbp").write_text(NET, encoding="utf-8")
+    Path("models.py").write_text(PYTHON, encoding="utf-8")
+    return tmp_path
+
+
+def run(*args: str, given: str | None = None) -> Result:
+    result = CliRunner().invoke(load_cli().cli, args, input=given, prog_name="symbackprop")
+    assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
+    return result
+
+
+def process(*args: str, **options: object) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "symbackprop", *args]
+    return subprocess.run(command, capture_output=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
+
+
+# -- help
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_a_summary_that_fits_and_help(command: str) -> None:
+    line = next(line for line in run("--help").stdout.splitlines() if line.strip().startswith(f"{command} "))
+    assert line.endswith(".") and not line.endswith("...")
+    assert run(command, "--help").exit_code == run(command, "-h").exit_code == 0
+
+
+def test_help_is_quick_because_it_imports_nothing_large() -> None:
+    code = "import sys; from symbackprop.__main__ import load_cli; load_cli(); print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"sympy", "numpy", "jinja2"} & set(found.stdout.split())
+
+
+def test_no_command_prints_the_help_as_an_error() -> None:
+    result = run()
+    assert (result.exit_code, result.stdout) == (2, "") and "Commands:" in result.stderr
+
+
+def test_version() -> None:
+    assert run("--version").stdout == "symbackprop 0.1.0\n"
+    assert process("--version").stdout == b"symbackprop 0.1.0\n"
+
+
+# -- slips of the keyboard: (arguments, exit code, what the message says)
+SLIPS = [
+    ("modles", 2, "Did you mean 'models'?"),
+    ("derive two-weigth-tanh", 2, "Did you mean 'two-weight-tanh'?"),
+    ("derive net", 2, "Did you mean 'net.sbp'?"),
+    ("derive nett.sbp", 2, "Did you mean 'net.sbp'?"),
+    ("derive net.spb", 2, "A model text ends in .sbp"),
+    ("derive modls.py", 2, "Did you mean 'models.py'?"),
+    ("derive models.py:othr", 2, "models.py has no 'othr'"),
+    ("derive models.py:number", 2, "is a int, not a Model"),
+    ("verify missing.py", 2, "there is no file missing.py"),
+    ("derive net.sbp --detial brief", 2, "'--detail'"),
+    ("derive net.sbp --detail breif", 2, "Did you mean 'brief'?"),
+    ("derive net.sbp --view jacobain", 2, "Did you mean 'jacobian'?"),
+    ("derive net.sbp --format latx", 2, "Did you mean 'latex'?"),
+    ("derive net.sbp --standalone", 2, "--standalone is for --format latex"),
+    ("derive net.sbp --wrt w3", 3, "w3"),
+    ("derive net.sbp --at x=1,q=2", 3, "'q'"),
+    ("derive net.sbp --at x=1", 3, "no value is given for y, w1, w2"),
+    ("derive net.sbp --at x=one", 2, "expected a number"),
+    ("derive net.sbp --at at.json", 2, "cannot read at.json"),
+    ("derive net.sbp --dim N=3", 3, "net has no dimension 'N'"),
+    ("derive net.sbp --dim N", 2, "is not NAME=SIZE, as in N=4,D=3"),
+    ("derive net.sbp -o missing/net.txt", 2, "cannot write missing/net.txt"),
+    ("models --tag scalr", 2, "Did you mean 'scalar'?"),
+    ("ops sofmax", 2, "Did you mean 'softmax'?"),
+    ("verify net.sbp --trails 3", 2, "Did you mean '--trials'?"),
+    ("verify net.sbp --method centrl", 2, "Did you mean 'central'?"),
+    ("codegen net.sbp --optimizer adan -o -", 2, "Did you mean 'adam'?"),
+    ("codegen net.sbp --check -o -", 2, "--check compares with a file"),
+    ("codegen net.sbp --check -o gone.py", 1, "gone.py is not what would be written"),
+    ("show", 2, "Missing argument 'MODEL'"),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "message"), SLIPS)
+def test_slips(line: str, code: int, message: str) -> None:
+    result = run(*line.split())
+    assert (result.exit_code, message in result.stderr) == (code, True), result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_mistake_in_a_model_names_its_line() -> None:
+    result = run("show", "-", given="param w\nloss L = tanhh(w)\n")
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert result.stderr == "error: <stdin>:2: name error: no function 'tanhh'. Did you mean 'tanh'?\n"
+
+
+# -- where models come from, where results go
+def test_a_model_from_a_file_from_stdin_and_from_python() -> None:
+    assert run("derive", "-", given=NET).stdout.splitlines()[1:] == run("derive", "net.sbp").stdout.splitlines()[1:]
+    assert run("show", "models.py").stdout.startswith("models\n")
+    assert run("show", "models.py:other").stdout.startswith("second\n")
+    assert run("verify", "models.py:other").stdout.startswith("second: pass")
+
+
+@pytest.mark.parametrize("line", ["derive net.sbp", "graph net.sbp", "codegen net.sbp", "grade net.sbp answers.txt"])
+def test_output_goes_to_a_file_or_to_stdout(line: str) -> None:
+    Path("answers.txt").write_text("dw2 = -(y-o)*(1-o^2)*tanh(w1*x)\ndw1 = dw2/tanh(w1*x)*w2*(1-tanh(w1*x)^2)*x\n")
+    printed = run(*line.split(), "-o", "-")
+    assert run(*line.split(), "-o", "out").stdout == ""
+    assert printed.exit_code == 0 and Path("out").read_text(encoding="utf-8") == printed.stdout != ""
+
+
+@pytest.mark.parametrize("line", ["models", "ops", "ops relu", "show net.sbp", "verify net.sbp"])
+def test_listings_as_json(line: str) -> None:
+    option = ["--format", "json"] if line.startswith("show") else ["--json"]
+    assert json.loads(run(*line.split(), *option).stdout)
+
+
+def test_ops_by_name() -> None:
+    found = json.loads(run("ops", "relu", "softmax", "--json").stdout)
+    assert [entry["name"] for entry in found] == ["softmax", "relu"]
+
+
+def test_messages_do_not_mix_with_results() -> None:
+    result = run("codegen", "net.sbp", "-o", "net.py")
+    assert (result.stdout, result.stderr) == ("", "wrote net.py\n")
+
+
+@pytest.mark.parametrize("variables", [{}, {"NO_COLOR": "1"}, {"TERM": "dumb"}])
+def test_no_colour_and_no_progress_bar_off_a_terminal(variables: dict[str, str]) -> None:
+    for args in (("verify", "net.sbp"), ("models",), ("modles",)):
+        found = process(*args, env={**os.environ, **variables})
+        assert b"\x1b" not in found.stdout + found.stderr
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    command = f"{sys.executable} -m symbackprop derive gpt | head -1"
+    found = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert found.stdout.startswith(b"gpt: ") and found.stderr == b""
