@@ -18,7 +18,7 @@ from symbackprop.model.text import tree
 from symbackprop.model.text.calls import function_names
 from symbackprop.model.text.evaluate import evaluate
 from symbackprop.model.text.numbers import whole
-from symbackprop.model.text.scope import mentioned
+from symbackprop.model.text.tree import mentioned
 
 if TYPE_CHECKING:
     from symbackprop.grade.session import Session
