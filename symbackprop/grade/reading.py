@@ -14,7 +14,8 @@ from symbackprop.grade.naming import Dictionary, Meaning
 from symbackprop.grade.slips import Tidy
 from symbackprop.grade.targets import Target, read_target
 from symbackprop.model.text import tree
-from symbackprop.model.text.expressions import Cursor, expression, size
+from symbackprop.model.text.cursor import Cursor
+from symbackprop.model.text.expressions import expression, size
 from symbackprop.model.text.statements import KEYWORDS
 from symbackprop.model.text.tokens import logical_lines
 
