@@ -509,7 +509,8 @@ def graph(
 
     values = None if at is None else read_at(at)
     loaded = load(model, relu0=relu0, dims=dims)
-    write_result(draw(loaded, form, values, dims, digits, expand), output)
+    picture = draw(loaded, form, values=values, sizes=dims, digits=digits, expand=expand)
+    write_result(picture, output)
 
 
 def main() -> NoReturn:

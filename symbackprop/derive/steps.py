@@ -8,11 +8,14 @@ these steps.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from symbackprop.core.graph import Node
 from symbackprop.core.record import Contribution
 from symbackprop.model.model import Model
+
+if TYPE_CHECKING:
+    from symbackprop.render.graph import Picture
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,12 @@ class Derivation:
     def to_json(self, **options: Any) -> str:
         """The derivation as JSON; docs/derivation-json.md describes the schema."""
         return self._printed("json", options)
+
+    def graph(self, **options: Any) -> Picture:
+        """The computation graph, which a notebook shows; options are values, sizes, digits, expand."""
+        from symbackprop.render.graph import picture_of
+
+        return picture_of(self, **options)
 
     def _printed(self, form: str, options: dict[str, Any]) -> str:
         from symbackprop.render.api import printed

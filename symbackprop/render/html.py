@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.anatomy import Options, build_document
 from symbackprop.render.document import Document, Line, Math, Prose, Ref, Step, Value
-from symbackprop.render.graph import build_picture, graph_numbers, svg_fragment
+from symbackprop.render.graph import picture_of, svg_fragment
 from symbackprop.render.mathml import mathml
 from symbackprop.resources import templates
 
@@ -46,12 +46,10 @@ def to_fragment(document: Document) -> str:
 
 def graph_of(derivation: Derivation, document: Document, options: Options) -> str:
     """The graph with links from its boxes to the lines of the document."""
-    numbers = None
-    if options.values is not None:
-        numbers = graph_numbers(derivation, options.values, options.sizes, options.digits)
+    picture = picture_of(derivation, options.values, options.sizes, options.digits)
     lines = {d.name: d.anchor for d in document.declarations} | {e.name: e.anchor for e in document.forward}
     steps = {s.name: s.anchor for s in document.steps}
-    return svg_fragment(build_picture(derivation, numbers), down=True, anchors=lines, steps=steps)
+    return svg_fragment(picture, down=True, anchors=lines, steps=steps)
 
 
 # ---------------------------------------------------------------- templates

@@ -23,6 +23,7 @@ from symbackprop.render.document import BREAK, LINK_CLOSE, LINK_MID, LINK_OPEN, 
 VARIANTS = {"bold": "BOLD", "italic": "ITALIC", "bold-italic": "BOLD ITALIC", "double-struck": "DOUBLE-STRUCK",
             "script": "SCRIPT", "fraktur": "FRAKTUR", "sans-serif": "SANS-SERIF", "monospace": "MONOSPACE"}
 SPACES = {"negativethinmathspace": "-0.167em", "thinmathspace": "0.167em", "mediummathspace": "0.222em"}
+LIMITS = {"∑", "∏", "max", "min"}  # what runs over something says so below it in a display
 FENCES = set("⌊⌋⌈⌉|‖")
 _BREAKS = re.compile(rf"\\[{{}}]|[{{}}()\[\]]|\\left(?![A-Za-z])|\\right(?![A-Za-z])|[{LINK_OPEN}{LINK_CLOSE}]|{BREAK}")
 
@@ -102,7 +103,7 @@ class Tidy:
 
     def __init__(self, links: Sequence[str], titles: Mapping[str, str], display: bool) -> None:
         self.links, self.titles = links, titles
-        self.style = {"displaystyle": "true"} if display else {}
+        self.display = display
 
     def tidy(self, element: ET.Element) -> None:
         if element.text:
@@ -113,6 +114,8 @@ class Tidy:
         _identify(element)
         _unvary(element)
         _space(element)
+        if self.display and element.tag == "msub" and (element[0].text or "") in LIMITS:
+            element.tag = "munder"
         self._link(element)
 
     def _link(self, element: ET.Element) -> None:
@@ -129,7 +132,7 @@ class Tidy:
         title = self.titles[anchor]
         label = f"{spoken(inside)}, {title}"
         link = ET.SubElement(holder, "a", {"href": f"#{anchor}", "class": "ref", "title": title, "aria-label": label})
-        ET.SubElement(link, "math", self.style).extend(inside)
+        ET.SubElement(link, "math", {"displaystyle": "true"} if self.display else {}).extend(inside)
 
 
 def spoken(elements: Iterable[ET.Element]) -> str:

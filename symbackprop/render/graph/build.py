@@ -18,7 +18,7 @@ from symbackprop.render.graph.labels import noted
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire
 from symbackprop.render.graph.rows import MANY, Drawn, Own, body_rows, drawn_names, drawn_rows
 from symbackprop.render.names import text_name
-from symbackprop.render.notation_math import shaped
+from symbackprop.render.notation_base import shaped
 from symbackprop.render.notation_text import TextNotation
 
 ROLES = {"param": "param", "input": "input", "constant": "const", "upstream": "upstream"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -39,8 +39,8 @@ class Box:
         """The whole box in one line."""
         words = [self.equation]
         words += [self.shape] if self.shape else []
-        words += [f"value {' '.join(self.value)}"] if self.value else []
-        words += [f"gradient {' '.join(self.gradient)}"] if self.gradient else []
+        words += [f"value {_said(self.value)}"] if self.value else []
+        words += [f"gradient {_said(self.gradient)}"] if self.gradient else []
         return ", ".join(words)
 
 
@@ -96,6 +96,34 @@ class Picture:
     def numeric(self) -> bool:
         """Whether any numbers are shown."""
         return any(b.value or b.gradient for b in self.boxes())
+
+    def svg(self) -> str:
+        """A standalone SVG document."""
+        from symbackprop.render.graph.svg import to_svg
+
+        return to_svg(self)
+
+    def dot(self) -> str:
+        """Text for Graphviz."""
+        from symbackprop.render.graph.dot import to_dot
+
+        return to_dot(self)
+
+    def text(self) -> str:
+        """One line a box."""
+        from symbackprop.render.graph.text import to_text
+
+        return to_text(self)
+
+    def _repr_svg_(self) -> str:
+        return self.svg()
+
+
+def _said(lines: Sequence[str]) -> str:
+    """A number; a matrix as its rows, ``[1 2; 3 4]``."""
+    if len(lines) == 1:
+        return lines[0]
+    return "[" + "; ".join(" ".join(line[1:-1].split()) for line in lines) + "]"
 
 
 def as_kind(item: Item, kind: str) -> Item:

@@ -1,0 +1,213 @@
+"""The drawn graph: well-formed, nothing overlaps or sticks out, numbers where they belong, the same every time."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from itertools import combinations
+
+import pytest
+
+from symbackprop import Model
+from symbackprop.core import functions as F
+from symbackprop.derive import derive
+from symbackprop.render.graph import build_picture, draw, graph_numbers, svg_fragment
+from symbackprop.render.graph.layout import lay_out
+from symbackprop.render.graph.measure import pieces, width, wrapped
+from symbackprop.render.graph.picture import Picture
+from symbackprop.render.graph.scene import Curve, PlacedBox, PlacedFrame, Scene
+from symbackprop.render.graph.svg import runs_down
+from tests.render.helpers import derivation
+
+SVG = "{http://www.w3.org/2000/svg}"
+Rectangle = tuple[float, float, float, float]
+
+
+def numbered(name: str, digits: int = 2) -> Picture:
+    d = derivation(name)
+    return build_picture(d, graph_numbers(d, d.model.example, {}, digits) if d.model.example else None)
+
+
+def rectangle(b: PlacedBox) -> Rectangle:
+    return b.start, b.axis - b.size.before, b.start + b.size.length, b.axis + b.size.after
+
+
+def apart(a: Rectangle, b: Rectangle) -> bool:
+    return a[2] <= b[0] + 0.01 or b[2] <= a[0] + 0.01 or a[3] <= b[1] + 0.01 or b[3] <= a[1] + 0.01
+
+
+@pytest.mark.parametrize("down", [True, False], ids=["down", "right"])
+def test_nothing_overlaps(any_model: str, down: bool) -> None:
+    scene = lay_out(numbered(any_model), down)
+    for a, b in combinations(scene.boxes, 2):
+        assert apart(rectangle(a), rectangle(b)), f"{a.box.key} and {b.box.key}"
+    for left, low, right, high in map(rectangle, scene.boxes):
+        assert left >= -0.01 and low >= -0.01 and right <= scene.along + 0.01 and high <= scene.across + 0.01
+
+
+@pytest.mark.parametrize("down", [True, False], ids=["down", "right"])
+def test_wires_meet_their_boxes_and_cross_no_other(any_model: str, down: bool) -> None:
+    scene = lay_out(numbered(any_model), down)
+    ends = {b.box.key: b for b in scene.boxes} | {f.frame.key: f for f in scene.frames}
+    for curve in scene.curves:
+        source, target = ends[curve.wire.source], ends[curve.wire.target]
+        assert curve.points[0][0] == pytest.approx(end_of(source))
+        assert 0 <= curve.points[-1][0] - start_of(target) <= 22
+        if not curve.wire.back:
+            assert all(a[0] <= b[0] + 0.01 for a, b in zip(curve.points, curve.points[1:], strict=False))
+            assert not crossed(scene, curve), f"{curve.wire} runs through {crossed(scene, curve)}"
+
+
+def start_of(item: PlacedBox | PlacedFrame) -> float:
+    return item.start if isinstance(item, PlacedBox) else item.start[0]
+
+
+def end_of(item: PlacedBox | PlacedFrame) -> float:
+    return item.start + item.size.length if isinstance(item, PlacedBox) else item.end[0]
+
+
+def crossed(scene: Scene, curve: Curve) -> list[str]:
+    """Boxes that a straight piece of the wire (those with even numbers) runs through."""
+    pieces = [(a, b) for k, (a, b) in enumerate(zip(curve.points, curve.points[1:], strict=False)) if k % 2 == 0]
+    found = []
+    for b in scene.boxes:
+        if b.box.key not in (curve.wire.source, curve.wire.target):
+            left, low, right, high = rectangle(b)
+            found += [b.box.key for p, q in pieces if p[0] < right - 0.01 and q[0] > left + 0.01 and low < p[1] < high]
+    return found
+
+
+def test_documents_are_well_formed(any_model: str) -> None:
+    root = ET.fromstring(draw(derivation(any_model).model, "svg"))
+    assert root.tag == f"{SVG}svg" and root.get("role") == "img"
+    assert (root.findtext(f"{SVG}title") or "").endswith(any_model)
+    width, height = float(root.get("width", 0)), float(root.get("height", 0))
+    for text in root.iter(f"{SVG}text"):
+        assert 0 <= float(text.get("x", -1)) <= width and 0 <= float(text.get("y", -1)) <= height
+
+
+def texts(svg: str, kind: str) -> list[tuple[float, float, str]]:
+    root = ET.fromstring(svg)
+    return [(float(t.get("x", 0)), float(t.get("y", 0)), "".join(t.itertext()))
+            for t in root.iter(f"{SVG}text") if t.get("class") == kind]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["sum-times-z", "sum-times-max", "sigmoid-circuit", "linear-chain-graph"])
+def test_values_stand_above_the_wire_and_gradients_below(name: str) -> None:
+    model = derivation(name).model
+    svg = draw(model, "svg", model.example, digits=2)
+    stubs = [tuple(map(float, m)) for m in re.findall(r'class="g-wire" d="M([\d.]+) ([\d.]+)h[\d.]+"', svg)]
+    values, gradients = texts(svg, "g-value"), texts(svg, "g-gradient")
+    boxes = len(list(build_picture(derivation(name)).boxes()))
+    assert len(stubs) == boxes
+    for x, y in stubs:
+        above = [t for a, b, t in values if x < a < x + 60 and 0 < y - b < 20]
+        below = [t for a, b, t in gradients if x < a < x + 60 and 0 < b - y < 20]
+        assert len(above) == len(below) == 1, "one number above each wire, one below"
+
+
+def test_numbers_of_the_lecture() -> None:
+    model = derivation("sum-times-z").model
+    svg = draw(model, "svg", model.example)
+    assert sorted(t for _, _, t in texts(svg, "g-value")) == sorted(["−2", "5", "−4", "3", "−12", "value"])
+    assert sorted(t for _, _, t in texts(svg, "g-gradient")) == sorted(["−4", "−4", "3", "−4", "1", "gradient"])
+
+
+def test_values_and_gradients_differ_in_more_than_colour() -> None:
+    svg = draw(derivation("sum-times-z").model, "svg", {"x": 1, "y": 2, "z": 3})
+    style = re.search(r"<style>(.*?)</style>", svg, re.S)
+    assert style is not None
+    assert re.search(r"\.g-gradient\{[^}]*font-style:italic", style[1])
+    assert not re.search(r"\.g-value\{[^}]*font-style:italic", style[1])
+    legend = " ".join(t for _, _, t in texts(svg, "g-note"))
+    assert "above: forward" in legend and "below: backward" in legend
+
+
+def test_matrices_are_drawn_as_matrices() -> None:
+    model = derivation("squared-norm").model
+    svg = draw(model, "svg", model.example, digits=3)
+    assert "g-value-line" in svg and "⎡" not in svg
+    assert "value [0.100 0.500; −0.300 0.800], gradient [0.088 0.176; 0.104 0.208]" in svg
+    rows = [t.split() for _, _, t in texts(svg, "g-gradient")]
+    assert ["0.088", "0.176"] in rows and ["0.104", "0.208"] in rows
+
+
+def test_kinds_have_shapes_of_their_own() -> None:
+    svg = svg_fragment(numbered("two-weight-tanh"))
+    root = ET.fromstring(svg)
+    shapes = {}
+    for g in root.iter():
+        kind = (g.get("class") or "").removeprefix("g-node g-")
+        if g.tag in ("g", "a") and kind in ("param", "data", "gate", "loss"):
+            shape = next(e for e in g if e.get("class") == "g-shape")
+            shapes[kind] = (shape.tag, float(shape.get("rx") or 0) > 10)
+    assert shapes.pop("param") == ("rect", True), "round at the ends"
+    assert shapes == {"data": ("path", False), "gate": ("circle", False), "loss": ("rect", False)}
+
+
+def test_circuits_run_to_the_right_and_networks_down() -> None:
+    assert not runs_down(numbered("sigmoid-circuit"))
+    assert runs_down(numbered("ffnn-softmax")) and runs_down(numbered("rnn-lm"))
+
+
+def test_unconnected_parts_stand_in_rows() -> None:
+    picture = numbered("activations")
+    assert lay_out(picture, True, 1100.0).across <= 1100.0 < lay_out(picture, True).across
+
+
+def test_a_deep_model_stays_small() -> None:
+    model = Model("deep")
+    n, d = model.dims("N D")
+    x = model.data("X0", (n, d))
+    for k in range(1, 13):
+        w, v = model.param(f"W{k}", (d, d)), model.param(f"V{k}", (d, d))
+        x = model.let(f"X{k}", x + model.let(f"H{k}", x @ w) @ v)
+    model.loss("L", F.sum(x * x))
+    scene = lay_out(build_picture(derive(model)), True)
+    assert scene.along < 700 and scene.across < 700
+
+
+def test_text_is_escaped() -> None:
+    model = Model('<script>"&')
+    model.loss("L", model.param("w") ** 2)
+    for svg in (draw(model, "svg"), svg_fragment(build_picture(derive(model)), anchors={"w": 'a"b<'})):
+        assert "<script>" not in svg
+        ET.fromstring(svg)
+
+
+def test_fragment_links_boxes_and_has_no_colours() -> None:
+    picture = build_picture(derivation("two-weight-tanh"))
+    svg = svg_fragment(picture, anchors={"h": "eq-2"}, steps={"h": "step-5"})
+    assert '<a class="g-node g-gate" href="#eq-2" data-step="step-5" aria-label="h = tanh(b)">' in svg
+    assert "<style" not in svg and "#0a" not in svg
+    assert "g-legend" not in svg_fragment(picture, key=False)
+
+
+def test_subscripts_and_variables_are_set_as_mathematics() -> None:
+    assert [tuple(p) for p in pieces("W_e h₂ᵀ tanh(x²)")] == [
+        ("W", 0, True), ("e", 1, True), (" ", 0, False), ("h", 0, True), ("2", 1, False), ("⊤", -1, False),
+        (" tanh(", 0, False), ("x", 0, True), ("2", -1, False), (")", 0, False),
+    ]  # fmt: skip
+    assert [p.text for p in pieces("reshape_N×(E·K)(c)") if p.level] == ["N", "×(", "E", "·", "K", ")"]
+    assert width("W_e", 10) < width("We", 10) < width("WW", 10)
+
+
+def test_long_formulas_are_wrapped() -> None:
+    assert wrapped("a + b + c", 5, 3) == ["a + b", "+ c"]
+    assert wrapped("one two three four five", 8, 2) == ["one two", "three …"]
+
+
+def test_same_picture_in_every_process() -> None:
+    code = (
+        "from symbackprop import load; from symbackprop.render.graph import draw\n"
+        "for name in ('two-step-rnn', 'lstm'): print(draw(load(name)))"
+    )
+    made = [
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=120,
+                       env={**os.environ, "PYTHONHASHSEED": seed}).stdout
+        for seed in ("0", "1")
+    ]  # fmt: skip
+    assert made[0] == made[1]
