@@ -1,5 +1,5 @@
-"""A small GPT that writes prose, character by character, with the module of gpt: two blocks, about as many parameters as
-the recurrent network of character_rnn.py.
+"""A small GPT that writes prose, character by character, with the module of gpt: two blocks, about as many parameters
+as the recurrent network of character_rnn.py.
 
 Prints held-out bits per character beside the bigram model's, and a sample. Run: python examples/character_gpt.py
 """
@@ -24,11 +24,11 @@ def pieces(tokens: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
 def bits(model: ModuleType, params: Arrays, tokens: np.ndarray) -> float:
     """Bits per character over a text."""
     seen, following = pieces(tokens, STEPS)
-    losses = [
-        float(model.forward(params, {"words": seen[i : i + 64], "target": following[i : i + 64]})[0]) * len(seen[i : i + 64])
-        for i in range(0, len(seen), 64)
-    ]
-    return sum(losses) / len(seen) / np.log(2)
+    total = 0.0
+    for i in range(0, len(seen), 64):
+        batch = {"words": seen[i : i + 64], "target": following[i : i + 64]}
+        total += float(model.forward(params, batch)[0]) * len(batch["words"])
+    return total / len(seen) / np.log(2)
 
 
 def sample(model: ModuleType, params: Arrays, corpus: Corpus, rng: np.random.Generator, length: int = 300) -> str:

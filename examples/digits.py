@@ -1,4 +1,4 @@
-"""Handwritten digits with the module of ffnn-softmax: one hidden tanh layer, stochastic gradient descent, one image a step.
+"""Handwritten digits with the module of ffnn-softmax: one hidden tanh layer, gradient descent, one image a step.
 
 scikit-learn only loads the 1,797 images. Run: python examples/digits.py
 """

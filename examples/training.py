@@ -23,7 +23,8 @@ def generated(name: str) -> ModuleType:
     """A module of ``generated/``, imported from its file."""
     spec = importlib.util.spec_from_file_location(name, GENERATED / f"{name}.py")
     if spec is None or spec.loader is None:
-        raise SystemExit(f"generated/{name}.py is missing: write it with `symbackprop codegen {name.replace('_', '-')}`")
+        command = f"symbackprop codegen {name.replace('_', '-')}"
+        raise SystemExit(f"generated/{name}.py is missing: write it with `{command}`")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

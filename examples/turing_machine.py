@@ -1,7 +1,7 @@
 """A neural Turing machine learns to copy: it reads a sequence of random bit vectors, then has to repeat it from memory.
 
-Prints the error rate on sequences as long as those it was trained on and on longer ones, and writes a picture of where its
-heads looked at every step. Run: python examples/turing_machine.py [picture.png]
+Prints the error rate on sequences as long as those it was trained on and on longer ones, and writes a picture of where
+its heads looked at every step. Run: python examples/turing_machine.py [picture.png]
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def draw_addressing(model: ModuleType, params: Arrays, rng: np.random.Generator,
     panels = {"input": x[:, 0].T, "wanted": y[:, 0].T, "written": 1 / (1 + np.exp(-found["z"][:, 0].T))}
     panels |= {"write head": found["w"][:, 0].T, "read head 1": found["p"][:, 0].T, "read head 2": found["q"][:, 0].T}
     figure, axes = plt.subplots(2, 3, figsize=(11, 5), layout="constrained")
-    for axis, (title, image) in zip(axes.flat, panels.items()):
+    for axis, (title, image) in zip(axes.flat, panels.items(), strict=True):
         axis.imshow(image, aspect="auto", cmap="magma", vmin=0, vmax=1, interpolation="nearest")
         axis.set(title=title, xlabel="step", ylabel="memory row" if "head" in title else "channel")
     figure.savefig(path, dpi=120)

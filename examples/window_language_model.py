@@ -23,11 +23,11 @@ def windows(tokens: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def perplexity(model: ModuleType, params: Arrays, tokens: np.ndarray) -> float:
     """exp of the mean cross-entropy over a text."""
     seen, following = windows(tokens)
-    losses = [
-        float(model.forward(params, {"words": seen[i : i + 512], "y": following[i : i + 512]})[0]) * len(seen[i : i + 512])
-        for i in range(0, len(seen), 512)
-    ]
-    return float(np.exp(sum(losses) / len(seen)))
+    total = 0.0
+    for i in range(0, len(seen), 512):
+        batch = {"words": seen[i : i + 512], "y": following[i : i + 512]}
+        total += float(model.forward(params, batch)[0]) * len(batch["y"])
+    return float(np.exp(total / len(seen)))
 
 
 def sample(model: ModuleType, params: Arrays, corpus: Corpus, rng: np.random.Generator, length: int = 40) -> str:

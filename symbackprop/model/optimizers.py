@@ -7,7 +7,7 @@ replace the state of that name.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 
 from symbackprop.errors import UsageError, did_you_mean
 from symbackprop.model.model import Model
@@ -83,7 +83,7 @@ def optimizer(name: str) -> Optimizer:
     return OPTIMIZERS[name]
 
 
-@lru_cache(maxsize=None)
+@cache
 def update_model(name: str) -> Model:
     """The rule as a model: everything but its equations is data, ``w_new`` is the output."""
     from symbackprop.model.text import parse
