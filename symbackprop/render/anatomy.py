@@ -6,25 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import sympy as sp
-
 from symbackprop.core.graph import Node
-from symbackprop.core.notation import Text
-from symbackprop.core.shapes import Shape
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context, groups
-from symbackprop.render.costs import multiplications
-from symbackprop.render.document import Declaration, Document, Line, Math, Prose, Ref, Row, Step
+from symbackprop.render.document import Declaration, Document, Line, Math, Prose, Ref, Step
 from symbackprop.render.forward import Forward
 from symbackprop.render.glossary import conventions, glossary
 from symbackprop.render.loops import loop_heading
-from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.numbers import DIGITS, Numbers
+from symbackprop.render.results import Results, updates
 from symbackprop.render.symbols import Located, Pen, Symbols, locate
 from symbackprop.render.views import choose_view
 
 MAX_PATH = 8
-MAX_UPDATES = 6
 
 
 @dataclass(frozen=True)
@@ -72,15 +66,17 @@ class Anatomy:
     def document(self) -> Document:
         forward = self.forward.equations(self.context)
         steps = tuple(self._step(s) if isinstance(s, Located) else loop_heading(self.context, s) for s in self.located)
-        table, total = self._table({s.anchor: s for s in steps})
-        stored = tuple(self.pen.bare(r) for r in self._stored())
+        results = Results(self.context, self.options.layout, self.view.name)
+        table = results.table({s.anchor: s for s in steps})
+        stored = tuple(self.pen.bare(r) for r in results.stored(self.forward.rows))
         model = self.model
         return Document(
             name=model.name, summary=model.summary, source=model.source, view=self.view.name,
             layout=self.options.layout, detail=self.options.detail, heading=self._heading(),
             conventions=conventions(model, self.options.layout, self.view.name),
             glossary=glossary(self.pen, self.letters), declarations=self._declarations(), forward=forward,
-            steps=steps, table=table, total_cost=total, stored=stored, updates=self._updates(), notes=self._notes(),
+            steps=steps, table=table, total_cost=results.total_cost(), stored=stored,
+            updates=updates(self.context), notes=self._notes(),
         )  # fmt: skip
 
     # -- heading
@@ -106,10 +102,8 @@ class Anatomy:
         if row.attr.value is not None:
             note, value = ("= ", self.pen(lambda n: n.num(row.attr.value))), None
         name = row.name or "?"
-        return Declaration(name, f"in-{name}", self.pen.bare(row), row.attr.role, self._shape(row.shape), note, value)
-
-    def _shape(self, shape: Shape) -> Math | None:
-        return self.pen(lambda n: Text(n.shape_text(shape))) if shape else None
+        shape = self.context.shape(row.shape)
+        return Declaration(name, f"in-{name}", self.pen.bare(row), row.attr.role, shape, note, value)
 
     # -- steps
     def _step(self, s: Located) -> Step:
@@ -121,7 +115,7 @@ class Anatomy:
         return Step(
             number=s.number, name=self.derivation.names.get(step.target.id) or "?", anchor=s.anchor,
             target=pen.bare(step.target), symbol=symbol, title=self._title(s, symbol), role=self._role(s),
-            shape=self._shape(step.target.shape), lines=lines, cached=self._cached(s), path=self._path(s),
+            shape=self.context.shape(step.target.shape), lines=lines, cached=self._cached(s), path=self._path(s),
             value=self.context.value(step.total), depth=s.depth,
         )  # fmt: skip
 
@@ -167,73 +161,13 @@ class Anatomy:
             place = self.context.by_target.get(consumer.id)
         return tuple(parts)
 
-    # -- closing table
-    def _table(self, steps: Mapping[str, Step]) -> tuple[tuple[Row, ...], Math]:
-        known = set(self.derivation.forward_ids)
-        costs: dict[int, sp.Expr] = {}
-        for s in self.context.steps:
-            new = s.step.total.id not in known
-            costs[s.step.target.id] = multiplications(s.step.total, known) if new else sp.S.Zero
-            known.add(s.step.total.id)
-        rows = tuple(self._row(name, costs, steps) for name in self.derivation.wrt)
-        return rows, self._cost(sp.Add(*costs.values()))
-
-    def _row(self, name: str, costs: Mapping[int, sp.Expr], steps: Mapping[str, Step]) -> Row:
-        node = self._node(name)
-        s = self.context.by_target.get(node.id)
-        cost = self._cost(costs.get(node.id, sp.S.Zero))
-        if s is None:
-            zero = self.pen(lambda n: n.filled(sp.S.Zero, node.shape) if node.shape else n.num(sp.S.Zero))
-            return Row(name, "", self.pen.bare(node), zero, self._shape(node.shape), cost, ())
-        stores = tuple(self.pen.bare(r) for r in self.context.stored(s))
-        gradient, shape = self._gradient(s, steps[s.anchor]), node.shape
-        if self.options.layout == "jacobian" and node.ndim in (1, 2):
-            shape = (sp.S.One, *shape) if node.ndim == 1 else shape[::-1]
-        return Row(name, s.anchor, self.pen.bare(node), gradient, self._shape(shape), cost, stores)
-
-    def _gradient(self, s: Located, step: Step) -> Math:
-        """As code computes it, from the gradients before it."""
-        through_loop = any(g.consumer is not None and g.consumer.op.name == "scan" for g in groups(s))
-        if through_loop or "jacobian" in (self.options.layout, self.view.name):
-            return step.lines[-1].right
-        total = s.step.total
-        own = self.pen(lambda n: n.symbols.get(total.id, Text("")))
-        linked = self.pen(lambda n: n.linked_gradients[s.step.target.id])
-        return self.pen.row(total) if own == linked or not own.text else own
-
-    def _cost(self, cost: sp.Expr) -> Math:
-        return self.pen(lambda n: n.dim(cost))
-
-    def _stored(self) -> list[Node]:
-        found = {row.id for s in self.context.steps for row in self.context.stored(s)}
-        stacked = [row for row in self.forward.rows if row.id in found and row.op.name == "out"]
-        found -= {row.args[0].attr.results()[row.attr].id for row in stacked}  # the stack says it
-        return [row for row in self.forward.rows if row.id in found]
-
     # -- what follows
-    def _updates(self) -> tuple[Line, ...]:
-        """Gradient descent: w_new = w_old − η·dL/dw for the parameters of a model with a loss."""
-        if self.model.loss_row is None:
-            return ()
-        params = [n for name, n in self.model.params.items() if name in self.derivation.wrt]
-        return tuple(self._update(p) for p in params[:MAX_UPDATES] if p.id in self.context.by_target)
-
-    def _update(self, param: Node) -> Line:
-        left = self.pen(lambda n: n.labelled(n.plain[param.id], "new"))
-        return Line("definition", left, self.pen(lambda n: _stepped(n, param)))
-
     def _notes(self) -> tuple[Prose, ...]:
         unreached = [name for name in self.model.unreached() if name in self.derivation.wrt]
         loss = self.pen(lambda n: n.loss)
         zero: list[Prose] = [(self.pen.bare(self._node(x)), " does not influence ", loss, ": its gradient is 0.")
                              for x in unreached]  # fmt: skip
         return (*zero, *[(note,) for note in self.model.notes])
-
-
-def _stepped(n: RowNotation, param: Node) -> Text:
-    """w_old − η·dL/dw."""
-    step = n.chain([Text(n.name("eta")), n.linked_gradients[param.id]])
-    return n.sum([(False, n.labelled(n.plain[param.id], "old")), (True, step)])
 
 
 def brief(lines: Sequence[Line]) -> tuple[Line, ...]:

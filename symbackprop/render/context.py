@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from symbackprop.core.graph import Node
+from symbackprop.core.notation import Text
 from symbackprop.core.record import Contribution
+from symbackprop.core.shapes import Shape
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.document import Math, Prose, Ref, Value
 from symbackprop.render.factors import Factor
@@ -29,7 +31,8 @@ class Context:
                  equations: Mapping[int, int], numbers: Numbers | None, layout: str) -> None:  # fmt: skip
         self.derivation, self.pen, self.equations = derivation, pen, equations
         self.numbers, self.layout = numbers, layout
-        self.steps = [x for x in located if isinstance(x, Located)]
+        self.located = list(located)
+        self.steps = [x for x in self.located if isinstance(x, Located)]
         self.by_target = {s.step.target.id: s for s in self.steps}
         self.first: dict[int, Located] = {}
         for s in self.steps:
@@ -65,6 +68,10 @@ class Context:
             if ref is not None:
                 parts += [", " if parts else "; ", self.pen.bare(row), " cached by ", ref]
         return tuple(parts)
+
+    def shape(self, shape: Shape) -> Math | None:
+        """``N × D``; None for a scalar."""
+        return self.pen(lambda n: Text(n.shape_text(shape))) if shape else None
 
     # -- numbers
     def value(self, node: Node) -> Value | None:

@@ -2,7 +2,7 @@
 
 Products, quotients and powers count one multiplication for each factor beyond the first and each entry; sums, signs,
 copies and the evaluation of functions such as tanh count nothing. A row that an earlier step or the forward pass has
-computed is not counted again.
+computed is not counted again. A loop costs its length times what one step of it computes.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
+from symbackprop.core.loops import Loop
 from symbackprop.core.shapes import size_of
 
 
@@ -22,7 +23,7 @@ def multiplications(row: Node, known: Collection[int]) -> sp.Expr:
     stack, seen = [row], set()
     while stack:
         node = stack.pop()
-        if node.id in seen or (node is not row and node.id in known):
+        if node.id in seen or node.id in known:
             continue
         seen.add(node.id)
         cost = cost + own_cost(node)
@@ -38,6 +39,9 @@ def own_cost(node: Node) -> sp.Expr:
         return (len(node.args) - 1) * _all_indices(node)
     if node.op.name == "softmax":
         return size_of(node.shape)
+    if isinstance(node.attr, Loop):
+        body = node.graph.topological(node.attr.results(), node.attr.stop())
+        return node.attr.length * sp.Add(*[own_cost(row) for row in body])
     return sp.S.Zero
 
 

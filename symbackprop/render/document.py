@@ -85,9 +85,7 @@ class Line:
     - ``cached``: a factor that an earlier step or the forward pass computed, and where;
     - ``local``: a local derivative, its rule in ``reason``;
     - ``substitution``: the factors put into the chain;
-    - ``simplification``: the same, shorter, the rule in ``reason``;
-    - ``result``: the final form in which later steps use it;
-    - ``expanded``: the result with nothing abbreviated;
+    - ``result``: the final form in which later steps use it, after a simplification with its rule in ``reason``;
     - ``element``: one entry of an array, in index view.
 
     ``value`` is the number that the line comes to, when numbers were given.

@@ -36,7 +36,8 @@ class Writer:
             "forward": [self.equation(e) for e in d.forward], "steps": [self.step(s) for s in d.steps],
             "table": [self.row(r) for r in d.table], "total": f"${d.total_cost.latex}$",
             "stored": ", ".join(f"${m.latex}$" for m in d.stored) or "nothing",
-            "updates": self.display([(u, "") for u in d.updates]), "notes": [self.prose(n) for n in d.notes],
+            "updates": self.display([(u, self.prose(u.reason)) for u in d.updates]),
+            "notes": [self.prose(n) for n in d.notes],
         }  # fmt: skip
 
     # -- text

@@ -21,7 +21,7 @@ def loop_heading(context: Context, mark: LoopMark) -> Step:
     lines = (*entering, *repeated_factors(context, mark.loop.loop.attr))
     name, span = pen(lambda n: Text(reverse.index)), loop_range(context, reverse)
     return Step(
-        number=mark.number, name=f"loop-{mark.number}", anchor=f"step-{mark.number}", target=name, symbol=name,
+        number=mark.number, name=f"loop-{mark.number}", anchor=mark.anchor, target=name, symbol=name,
         title=("backwards through the loop, for ", span), role="loop", shape=None, lines=lines, depth=mark.depth,
     )  # fmt: skip
 

@@ -11,7 +11,8 @@ from symbackprop.core.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Text, dec
 from symbackprop.core.scalars import Scalar
 from symbackprop.render.document import BREAK, LINK_CLOSE, LINK_MID, LINK_OPEN
 from symbackprop.render.names import latex_name
-from symbackprop.render.notation_math import FUNCTION_NAMES, MATRIX, TERM, ArrayText
+from symbackprop.render.notation_base import MATRIX, TERM, ArrayText
+from symbackprop.render.notation_math import FUNCTION_NAMES
 from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.notation_text import pattern_letters
 

@@ -6,7 +6,6 @@ their mathematical names. The two notations below this one differ in how a fract
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -14,36 +13,11 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.notation import ATOM, POWER, PRODUCT, SUM, Notation, Text
+from symbackprop.core.notation import ATOM, POWER, PRODUCT, SUM, Text
 from symbackprop.core.scalars import Scalar
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.dims import size_terms
-
-MATRIX = PRODUCT + 2  # a matrix product binds more tightly than ⊙
-TERM = PRODUCT - 2  # what may follow a minus without parentheses
-
-
-class ArrayText(Text):
-    """The text of a vector, or of more: a product of two of these is ⊙."""
-
-    __slots__ = ()
-
-
-class MatrixText(ArrayText):
-    """The text of a matrix or of more: its entrywise square is not M²."""
-
-    __slots__ = ()
-
-
-def shaped(text: Text, rank: int) -> Text:
-    """The same text as that of an array with so many axes."""
-    return (Text, ArrayText, MatrixText)[min(rank, 2)](*text)
-
-
-def rank_of(*texts: Text) -> int:
-    """The axes of a combination of these, as far as printing cares: 0, 1 or 2."""
-    return max((2 if isinstance(t, MatrixText) else int(isinstance(t, ArrayText)) for t in texts), default=0)
-
+from symbackprop.render.notation_base import MATRIX, TERM, MatrixText, WrittenNotation, rank_of, shaped
 
 FUNCTION_NAMES = {
     "cross_entropy": "CE", "binary_cross_entropy_with_logits": "BCEwithLogits", "layer_norm": "LayerNorm",
@@ -55,14 +29,13 @@ FUNCTION_NAMES = {
 }  # fmt: skip
 
 
-class MathNotation(Notation, ABC):
+class MathNotation(WrittenNotation):
     """Formulas for reading. ``symbols`` says what rows are called, as finished text; a row without one is written out.
 
     ``plain`` holds the same names without links, ``gradients`` what the gradient of a row is called. ``mentioned``
     collects the functions that a glossary has to explain.
     """
 
-    dot = "·"
 
     def __init__(self, symbols: Mapping[int, Text], letters: AxisLetters, expanded: Collection[int] = ()) -> None:
         super().__init__({}, expanded)
@@ -184,41 +157,6 @@ class MathNotation(Notation, ABC):
         parts = [self.wrapped(x, PRODUCT + 1 if k else PRODUCT) for k, x in enumerate(factors)]
         return Text(self.dot.join(parts), PRODUCT)
 
-    # -- what the two notations say in their own way
-    brackets, prime = ("1[", "]"), "′"
-
-    @abstractmethod
-    def function_name(self, record: Scalar) -> str | None:
-        """What a scalar function is called when it stands in front of its argument; None when it does not."""
-
-    @abstractmethod
-    def wrapped(self, text: Text, level: int) -> str:
-        """The text, in parentheses when it binds more weakly than ``level``."""
-
-    @abstractmethod
-    def plus_minus(self, terms: Sequence[tuple[bool, str]]) -> str:
-        """Terms joined by their signs (True is minus)."""
-
-    @abstractmethod
-    def between(self, left: str, right: str, entrywise: bool) -> str:
-        """What stands between two factors."""
-
-    @abstractmethod
-    def coefficient(self, coefficient: sp.Expr, factors: Sequence[Text]) -> Text:
-        """A number in front of factors."""
-
-    @abstractmethod
-    def fraction(self, num: Text, den: Text) -> Text:
-        """A quotient."""
-
-    @abstractmethod
-    def raised(self, base: Text, exponent: Text, entrywise: bool) -> Text:
-        """A power."""
-
-    @abstractmethod
-    def applied(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
-        """A function of the scalar table."""
-
     def likelihood(self, p: Text, y: Text) -> Text:
         """[y log p + (1 − y) log(1 − p)]."""
         one = Text("1")
@@ -231,90 +169,6 @@ class MathNotation(Notation, ABC):
         """A factor in front of a function, without a sign between them."""
         return f"{self.wrapped(a, POWER)} {b.text}"
 
-    @abstractmethod
-    def logarithm(self, a: Text) -> Text:
-        """log a."""
-
-    @abstractmethod
-    def bracketed(self, inside: str) -> str:
-        """Something in square brackets."""
-
-    @abstractmethod
-    def words(self, text: str) -> str:
-        """Words inside a formula."""
-
-    @abstractmethod
-    def transposed(self, a: Text) -> Text:
-        """aᵀ."""
-
-    @abstractmethod
-    def operator(self, name: str, args: Sequence[Text], below: Sequence[str]) -> Text:
-        """A library function; ``below`` is what stands under its name (an index, a shape)."""
-
-    @abstractmethod
-    def big_operator(self, sign: str, body: Text, letters: Sequence[str]) -> Text:
-        """Σ or max over index letters."""
-
-    @abstractmethod
-    def bars(self, a: Text) -> Text:
-        """The norm ‖a‖."""
-
-    @abstractmethod
-    def shape_text(self, shape: Sequence[sp.Expr]) -> str:
-        """``N × D``."""
-
-    @abstractmethod
-    def filled(self, value: sp.Expr, shape: Sequence[sp.Expr]) -> Text:
-        """An array whose entries are all one number."""
-
-    @abstractmethod
-    def subscripted(self, base: Text, letters: Sequence[str]) -> Text:
-        """One entry of an array."""
-
-    @abstractmethod
-    def derivative(self, top: Text, bottom: Text, partial: bool) -> Text:
-        """∂top/∂bottom, or d where nothing is held fixed."""
-
     def flat_derivative(self, top: Text, bottom: Text) -> Text:
         """∂top/∂bottom in one line, for the entries of a matrix."""
         return self.derivative(top, bottom, True)
-
-    @abstractmethod
-    def delta(self, of: Text) -> Text:
-        """δ with what it belongs to."""
-
-    @abstractmethod
-    def labelled(self, name: Text, label: str) -> Text:
-        """A name with a word below it: w_new."""
-
-    @abstractmethod
-    def maps_to(self, argument: Text, image: Text) -> Text:
-        """argument ↦ image."""
-
-    @abstractmethod
-    def monomial(self, coefficient: int, factors: Sequence[tuple[sp.Symbol, int]]) -> str:
-        """A product of dimensions with powers."""
-
-    @abstractmethod
-    def directly(self, derivative: Text) -> Text:
-        """A derivative through what the loss itself reads, other branches held fixed."""
-
-    @abstractmethod
-    def later(self, gradient: Text) -> Text:
-        """The part of a gradient that later steps of a loop hand back."""
-
-    @abstractmethod
-    def at_step(self, gradient: Text, index: str) -> Text:
-        """What one step of a loop contributes to a gradient, or one element of a stack."""
-
-    @abstractmethod
-    def listed(self, name: Text, last: Text) -> Text:
-        """A stack over time: (h₁, …, h_T)."""
-
-    @abstractmethod
-    def steps_range(self, index: str, first: Text, last: Text) -> Text:
-        """t = 1, …, T."""
-
-    @abstractmethod
-    def matrix(self, rows: Sequence[Sequence[Text]]) -> Text:
-        """A matrix, entry by entry."""

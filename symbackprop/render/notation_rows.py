@@ -14,9 +14,9 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
-from symbackprop.core.ops.linear import as_matrix_product
 from symbackprop.core.shapes import is_one, normalise_axes, size_of
-from symbackprop.render.notation_math import MathNotation, MatrixText, shaped
+from symbackprop.render.notation_base import shaped
+from symbackprop.render.notation_products import ProductNotation
 
 TWO = f.Num(sp.Integer(2))
 ONE = sp.S.One
@@ -29,7 +29,7 @@ class Scaled(NamedTuple):
     rest: Text
 
 
-class RowNotation(MathNotation):
+class RowNotation(ProductNotation):
     """Rows as mathematics. ``origin_<function>`` writes a library function, ``op_<name>`` a structural op, both as a
     number and the rest; what has no method of its own prints as name(arguments)."""
 
@@ -165,73 +165,14 @@ class RowNotation(MathNotation):
         ins = left.split(",")
         scalars = [t.rest for s, t in zip(ins, terms, strict=True) if not s]
         arrays = [(s, t.rest, a) for s, t, a in zip(ins, terms, args, strict=True) if s]
-        body = self._contracted([s for s, _, _ in arrays], out, [t for _, t, _ in arrays], [a for _, _, a in arrays])
+        body = self.contracted([s for s, _, _ in arrays], out, [t for _, t, _ in arrays], [a for _, _, a in arrays])
         number = sp.Mul(*[t.number for t in terms])
         return Scaled(number, self.product([*scalars, body]) if scalars else body)
-
-    def _contracted(self, ins: list[str], out: str, texts: list[Text], rows: list[Node]) -> Text:
-        if len(ins) == 1 and ins[0] == out:
-            return texts[0]
-        spec = _canonical(ins, out)
-        if spec == "a,b->ab":
-            return self.matmul(texts[0], self.transpose(texts[1]))
-        if spec == "a,b->ba":
-            return self.matmul(texts[1], self.transpose(texts[0]))
-        if spec == "a,a->":
-            return self.matmul(self.transpose(texts[0]), texts[1])
-        if spec == "aa->":
-            return self.function("trace", texts, {})
-        if all(s == ins[0] for s in ins) and not out:
-            return self.big_operator("sum", self.product(texts), self.bound(rows[0], range(rows[0].ndim)))
-        product = self._matrix_product(spec, texts)
-        if product is not None:
-            return product
-        batched = self._batched(ins, out, texts, rows)
-        return self._permuted(spec, texts) if batched is None else batched
-
-    def _matrix_product(self, spec: str, texts: Sequence[Text]) -> Text | None:
-        """A product of at most two matrices or vectors, with the transposes that the pattern asks for."""
-        matrix = as_matrix_product(spec, [])
-        if matrix is None:
-            return None
-        order, flips, flip_result = matrix
-        factors = [self.transpose(texts[k]) if flip else texts[k] for k, flip in zip(order, flips, strict=True)]
-        product = factors[0] if len(factors) == 1 else self.matmul(*factors)
-        return self.transpose(product) if flip_result else product
-
-    def _batched(self, ins: list[str], out: str, texts: list[Text], rows: list[Node]) -> Text | None:
-        """Matrix products along shared leading axes: one for every place, or added up over them."""
-        if len(ins) != 2 or min(map(len, ins)) < 3 or ins[0][:-2] != ins[1][:-2]:
-            return None
-        lead, inner = ins[0][:-2], [s[-2:] for s in ins]
-        if out.startswith(lead):
-            self.mentioned.setdefault("batched")
-            return self._matrix_product(_canonical(inner, out[len(lead) :]), texts)
-        if set(lead) & set(out):
-            return None
-        letters = self.bound(rows[0], range(len(lead)))
-        picked = [self.subscripted(t, letters) for t in texts]
-        body = self._matrix_product(_canonical(inner, out), [MatrixText(*t) for t in picked])
-        return None if body is None else self.big_operator("sum", body, letters)
-
-    def _permuted(self, spec: str, texts: list[Text]) -> Text:
-        """Axes in another order, or a sum over indices where nothing shorter is known."""
-        left, out = spec.split("->")
-        if len(texts) > 1 or sorted(left) != sorted(out) or len(set(left)) < len(left):
-            return self.indexed_sum(spec, texts)
-        return self.operator("transpose", texts, ["".join(str(left.index(c) + 1) for c in out)])
 
     # -- reductions
     def big_sum(self, a: Node, axes: Sequence[int]) -> Scaled:
         number, rest = self.term(a)
         return Scaled(number, self.big_operator("sum", rest, self.bound(a, axes)))
-
-    def bound(self, a: Node, axes: Sequence[int]) -> list[str]:
-        """The index letters of axes that something runs over."""
-        letters = self.letters.of(a.shape)
-        axes = [i for i in axes if not is_one(a.shape[i])]
-        self.letters.mention([letters[i] for i in axes], [a.shape[i] for i in axes])
-        return [letters[i] for i in axes]
 
 
 def _scaled(written: Scaled | Text) -> Scaled:
@@ -241,10 +182,3 @@ def _scaled(written: Scaled | Text) -> Scaled:
 def _place(leaf: f.Formula) -> int:
     assert isinstance(leaf, f.Arg), "Out has no row here"
     return leaf.index
-
-
-def _canonical(ins: Sequence[str], out: str) -> str:
-    """The pattern over a, b, c … in order of appearance."""
-    letters = dict.fromkeys("".join(ins))
-    rename = dict(zip(letters, "abcdefghijklmnopqrstuvwxyz", strict=False))
-    return ",".join("".join(rename[c] for c in s) for s in ins) + "->" + "".join(rename[c] for c in out)

@@ -11,7 +11,8 @@ from symbackprop.core import formula as f
 from symbackprop.core.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Text, decimal_text, wrap
 from symbackprop.core.scalars import Scalar
 from symbackprop.render.names import superscript, text_name
-from symbackprop.render.notation_math import FUNCTION_NAMES, MATRIX, TERM, ArrayText, MatrixText
+from symbackprop.render.notation_base import MATRIX, TERM, ArrayText, MatrixText
+from symbackprop.render.notation_math import FUNCTION_NAMES
 from symbackprop.render.notation_rows import RowNotation
 
 VULGAR = {"1/2": "½", "1/3": "⅓", "2/3": "⅔", "1/4": "¼", "3/4": "¾", "1/5": "⅕", "1/6": "⅙", "1/8": "⅛"}

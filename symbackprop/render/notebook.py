@@ -18,8 +18,8 @@ from symbackprop.render.axes import AxisLetters
 from symbackprop.render.document import BREAK, Math
 from symbackprop.render.mathml import mathml
 from symbackprop.render.names import latex_name
+from symbackprop.render.notation_base import shaped
 from symbackprop.render.notation_latex import LatexNotation
-from symbackprop.render.notation_math import shaped
 
 LARGE = 40  # rows that one formula may contain; larger ones are cut into named parts
 Lines = list[tuple[str, str]]  # left side and right side in LaTeX

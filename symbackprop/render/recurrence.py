@@ -18,7 +18,7 @@ from symbackprop.core.shapes import same_shape
 from symbackprop.render.context import Context, groups
 from symbackprop.render.document import Line
 from symbackprop.render.factors import edge_factor
-from symbackprop.render.notation_math import MatrixText
+from symbackprop.render.notation_base import MatrixText
 from symbackprop.render.notation_rows import RowNotation
 
 Writer = Callable[[RowNotation], Text]

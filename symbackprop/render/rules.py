@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
 from symbackprop.core import formula as f
@@ -13,95 +12,8 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one
 from symbackprop.render.document import Math, Prose, Ref
 from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.rule_tables import FUNCTION_RULES, OP_RULES, PRODUCTS, SAID, product_rule
 from symbackprop.render.symbols import Pen
-
-
-def _math(text: str, latex: str) -> Math:
-    return Math(text, latex)
-
-
-# What the factors of C = A B (…) receive, for every pattern of an einsum that is a product of matrices or vectors:
-# the product, and one gradient for each operand. ∂ stands for the upstream gradient.
-_PRODUCTS: dict[str, tuple[str, str, str]] = {
-    "ab,bc->ac": ("C = A B", "∂C Bᵀ", "Aᵀ ∂C"),
-    "ab,cb->ac": ("C = A Bᵀ", "∂C B", "∂Cᵀ A"),
-    "ab,ac->bc": ("C = Aᵀ B", "B ∂Cᵀ", "A ∂C"),
-    "ab,b->a": ("c = A b", "∂c bᵀ", "Aᵀ ∂c"),
-    "ab,a->b": ("c = Aᵀ b", "b ∂cᵀ", "A ∂c"),
-    "a,ab->b": ("c = Bᵀ a", "B ∂c", "a ∂cᵀ"),
-    "a,ba->b": ("c = B a", "Bᵀ ∂c", "∂c aᵀ"),
-    "a,a->": ("c = aᵀ b", "∂c b", "∂c a"),
-    "a,b->ab": ("C = a bᵀ", "∂C b", "∂Cᵀ a"),
-}
-
-
-def _product_rule(pattern: str, index: int) -> Prose:
-    """``C = A B gives ∂L/∂B = Aᵀ ∂L/∂C``."""
-    whole, *gradients = _PRODUCTS[pattern]
-    letter = pattern.split("->")[0].split(",")[index]
-    name = ("aA", "bB")[index][len(letter) > 1]
-    text = f"{whole} gives ∂L/∂{name} = {gradients[index]}".replace("∂C", "∂L/∂C").replace("∂c", "∂L/∂c")
-    return ("matrix product: " if "C" in whole or "A" in whole or "B" in whole else "inner product: ",
-            Math(text, _in_latex(whole, name, gradients[index])))  # fmt: skip
-
-
-def _in_latex(whole: str, name: str, gradient: str) -> str:
-    def upright(text: str) -> str:
-        text = re.sub("∂([Cc])", r"\\frac{\\partial L}{\\partial \1}", text.replace("ᵀ", r"^{\top}"))
-        return text.replace(" ", r" \, ").replace(r"\, = \,", "=").replace(r"\partial \, ", r"\partial ")
-
-    return rf"{upright(whole)} \Rightarrow \frac{{\partial L}}{{\partial {name}}} = {upright(gradient)}"
-
-
-# Rules of structural ops: what becomes of the upstream gradient.
-OP_RULES: dict[str, Prose] = {
-    "sum": ("sum: every term gets the gradient of the sum",),
-    "broadcast": ("broadcast: the gradient is summed over the copies",),
-    "reshape": ("reshape: the same entries in the old shape",),
-    "softmax": ("softmax: ", _math("p ⊙ (δ − Σ δ ⊙ p)", r"p \odot \left(\delta - \sum \delta \odot p\right)")),
-    "logsumexp": ("the gradient of logsumexp is softmax",),
-    "max": ("max: only the largest entry gets the gradient",),
-    "gather": ("lookup: the gradient is added into the rows that were read; repeated rows add up",),
-    "scatter_add": ("scatter: each row reads the gradient back from where it went",),
-    "take_along_axis": ("picked entries get the gradient, the others 0",),
-    "put_along_axis": ("each entry reads the gradient back from where it went",),
-    "concat": ("concatenation: each part gets its slice",),
-    "slice": ("slice: the gradient goes back to its place, 0 elsewhere",),
-    "pad": ("padding: the slice that holds the array",),
-    "unfold": ("windows: entries in several windows add up",),
-    "fold": ("sum of windows: every window reads its place",),
-    "conv2d": ("convolution: the kernel gets the input correlated with the gradient, the input gets the gradient "
-               "convolved with the kernel",),
-    "conv2d_input": ("convolution: linear in the gradient and in the kernel",),
-    "conv2d_kernel": ("convolution: linear in the input and in the gradient",),
-    "out": (),
-}
-
-# Rules of whole library functions, which say more than those of the ops inside.
-_SOFTMAX_LOSS = _math("∂CE/∂z = softmax(z) − target",
-                      r"\frac{\partial \mathrm{CE}}{\partial z} = \operatorname{softmax}(z) - \mathrm{target}")
-FUNCTION_RULES: dict[str, Prose] = {
-    "mean": ("mean of n terms: each gets ", _math("1/n", r"\tfrac{1}{n}")),
-    "cross_entropy": ("softmax with cross-entropy: ", _SOFTMAX_LOSS),
-    "binary_cross_entropy": ("term by term, ", _math("log′(x) = 1/x", r"\log'(x) = \frac{1}{x}")),
-    "pick": ("picked entries get the gradient, the others 0",),
-}
-
-# Rules of scalar functions that are better said than written, by the place of the argument.
-_SAID = {
-    ("maximum", 0): "max: the larger one gets the gradient",
-    ("maximum", 1): "max: the larger one gets the gradient",
-    ("minimum", 0): "min: the smaller one gets the gradient",
-    ("minimum", 1): "min: the smaller one gets the gradient",
-    ("where", 1): "where: only the branch taken gets the gradient",
-    ("where", 2): "where: only the branch taken gets the gradient",
-    ("leaky", 0): "slope 1 where positive, else the given slope",
-    ("leaky", 1): "linear in the slope where the argument is negative",
-    ("elu_unit", 0): "1 where positive, else the value plus α",
-    ("bernoulli_loss", 0): "log rule, term by term",
-    ("ratio", 0): "constant factor",
-    ("ratio", 1): "quotient rule",
-}
 
 
 def path_rules(pen: Pen, path: Sequence[Edge]) -> list[Prose]:
@@ -152,8 +64,8 @@ def _is_repeated(argument: Node, row: Node) -> bool:
 
 def _einsum_rule(row: Node, index: int) -> Prose:
     pattern = _inner_pattern(row.attr)
-    if pattern in _PRODUCTS:
-        return _product_rule(pattern, index)
+    if pattern in PRODUCTS:
+        return product_rule(pattern, index)
     if len(row.args) == 1:
         return ("axes in their old order",)
     return ("product: the upstream gradient takes the operand's place",)
@@ -212,8 +124,8 @@ def _rule_name(pen: Pen, form: f.Formula, i: int, parts: Sequence[f.Formula]) ->
 
 def _function_rule(pen: Pen, name: str, args: tuple[f.Formula, ...], place: int) -> str | Math:
     """``tanh′ = 1 − tanh²``, ``log′(x) = 1/x``, ``(eˣ)′ = eˣ``."""
-    if (name, place) in _SAID:
-        return _SAID[name, place]
+    if (name, place) in SAID:
+        return SAID[name, place]
     record = TABLE[name]
     partial = record.partials[place]
     if partial is None or record.arity != 1:

@@ -14,8 +14,8 @@ from symbackprop.render.axes import AxisLetters
 from symbackprop.render.document import Math
 from symbackprop.render.escape import latex_text
 from symbackprop.render.names import latex_name, text_name
+from symbackprop.render.notation_base import shaped
 from symbackprop.render.notation_latex import LatexNotation, link
-from symbackprop.render.notation_math import shaped
 from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.notation_text import TextNotation
 
@@ -42,6 +42,10 @@ class LoopMark:
     loop: LoopStep
     number: int
     depth: int
+
+    @property
+    def anchor(self) -> str:
+        return f"step-{self.number}"
 
 
 def locate(steps: Iterable[Step | LoopStep], depth: int = 0, first: int = 1) -> list[Located | LoopMark]:

@@ -35,7 +35,7 @@ def sections(document: Document) -> dict[str, object]:
         "table": table(document),
         "total": document.total_cost.text,
         "stored": ", ".join(m.text for m in document.stored) or "nothing",
-        "updates": columns([line(u) for u in document.updates], (" ", " ")),
+        "updates": columns([line(u) for u in document.updates], (" ", " ", GAP)),
         "notes": [text for n in document.notes for text in wrapped(prose(n))],
     }
 

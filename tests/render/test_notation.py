@@ -10,7 +10,7 @@ from symbackprop.render.axes import AxisLetters
 from symbackprop.render.document import BREAK
 from symbackprop.render.names import latex_name, text_name
 from symbackprop.render.notation_latex import LatexNotation
-from symbackprop.render.notation_math import shaped
+from symbackprop.render.notation_base import shaped
 from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.notation_text import TextNotation
 

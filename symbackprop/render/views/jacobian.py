@@ -7,38 +7,23 @@ axes and is never formed. Steps without Jacobian matrices (batches, loops) are w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
 from symbackprop.core.record import Edge
-from symbackprop.core.shapes import same_shape
 from symbackprop.render.context import Context, Group, groups
 from symbackprop.render.document import Line, Math
 from symbackprop.render.factors import edge_factor
-from symbackprop.render.notation_math import ArrayText, MatrixText
+from symbackprop.render.jacobians import Factor, Writer, local_jacobian
+from symbackprop.render.notation_base import ArrayText
 from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.symbols import Located
 from symbackprop.render.views.matrix import MatrixView, is_loop
 
 MAX_FACTORS = 8
-Writer = Callable[[RowNotation], Text]
-
-
-@dataclass(frozen=True)
-class Factor:
-    """A Jacobian: of which consumer in which argument, how it and its transpose are written. ``identity``: it is I (1
-    among scalars). ``diagonal``: what stands on its diagonal where it has no other entries."""
-
-    consumer: Node
-    argument: Node
-    write: Writer
-    flipped: Writer
-    identity: bool = False
-    diagonal: Writer | None = None
-
 
 class JacobianView(MatrixView):
     """Lines of the steps as products of Jacobian matrices."""
@@ -150,60 +135,6 @@ class JacobianView(MatrixView):
         value = self.context.value(s.step.total)
         left = self.pen(lambda n: n.transpose(n.gradients[s.step.target.id]))
         return [Line("layout", left, self.pen(column), ("in the shape of the variable",), value=value)]
-
-
-def local_jacobian(edge: Edge) -> Factor | None:
-    """The Jacobian of one row in one argument, both scalars or vectors."""
-    row, argument = edge.consumer, edge.argument
-    if row.ndim > 1 or argument.ndim > 1:
-        return None
-    return _elementwise(edge) if row.op.name == "elementwise" else _structural(edge)
-
-
-def _elementwise(edge: Edge) -> Factor | None:
-    factor, ends = edge_factor(edge), (edge.consumer, edge.argument)
-    if factor is None or not same_shape(edge.consumer.shape, edge.argument.shape):
-        return None
-    if not edge.consumer.shape:
-        return Factor(*ends, factor.text, factor.text, factor.form == f.ONE)
-    if factor.form == f.ONE:
-        return Factor(*ends, _identity, _identity, identity=True)
-
-    def diagonal(n: RowNotation) -> Text:
-        return MatrixText(*n.operator("diag", [factor.text(n)], []))
-
-    return Factor(*ends, diagonal, diagonal, diagonal=factor.text)
-
-
-def _identity(n: RowNotation) -> Text:
-    return MatrixText("I")
-
-
-_PRODUCTS: dict[tuple[str, int], tuple[int, bool]] = {
-    ("ab,b->a", 1): (0, False), ("ab,a->b", 1): (0, True), ("a,ab->b", 0): (1, True), ("a,ba->b", 0): (1, False),
-    ("a,a->", 0): (1, True), ("a,a->", 1): (0, True),
-}  # fmt: skip
-
-
-def _structural(edge: Edge) -> Factor | None:
-    row, ends = edge.consumer, (edge.consumer, edge.argument)
-    if row.op.name == "einsum" and (row.attr, edge.index) in _PRODUCTS:
-        place, flip = _PRODUCTS[row.attr, edge.index]
-        other = row.args[place]
-        both: list[Writer] = [lambda n: n.ref(other), lambda n: n.transpose(n.ref(other))]
-        return Factor(*ends, both[flip], both[not flip])
-    if row.op.name == "sum" and not row.shape:
-        ones: Writer = lambda n: n.filled(f.ONE.value, edge.argument.shape)  # noqa: E731
-        return Factor(*ends, lambda n: n.transpose(ones(n)), ones)
-    if row.op.name == "softmax":
-        return Factor(*ends, lambda n: _softmax(n, row), lambda n: _softmax(n, row))
-    return None
-
-
-def _softmax(n: RowNotation, row: Node) -> Text:
-    """diag(p) − p pᵀ."""
-    p = n.ref(row)
-    return n.sum([(False, MatrixText(*n.operator("diag", [p], []))), (True, n.matmul(p, n.transpose(p)))])
 
 
 def _other_vector(path: Sequence[Edge]) -> Node | None:

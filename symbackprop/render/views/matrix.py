@@ -19,7 +19,7 @@ from symbackprop.render.context import Context, Group, groups, reads
 from symbackprop.render.document import Line, Math, Prose
 from symbackprop.render.factors import Factor, local_factor
 from symbackprop.render.loops import shares
-from symbackprop.render.notation_math import shaped
+from symbackprop.render.notation_base import shaped
 from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.rules import joined, path_rules
 from symbackprop.render.symbols import Located

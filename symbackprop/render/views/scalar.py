@@ -142,7 +142,7 @@ class ScalarView:
             self.terms.shorten(s, Factor(row.attr.form, row.args))
             return self.pen.row(row), "common factors cancel"
         folded = self.pen(self.terms.folded(terms).text)
-        return None if folded.text == substituted.text else (folded, "simplified")
+        return None if folded.text == substituted.text else (folded, "numbers, signs and powers collected")
 
     def _cancels(self, s: Located) -> bool:
         """Whether the sweep found upstream · local to be something that no longer reads upstream."""

@@ -1,0 +1,117 @@
+"""The end of a derivation: every gradient with its shape and cost, what forward stores, the update rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sympy as sp
+
+from symbackprop.core.graph import Node
+from symbackprop.core.notation import Text
+from symbackprop.render.context import Context, groups
+from symbackprop.render.costs import multiplications
+from symbackprop.render.document import Line, Math, Row, Step
+from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.symbols import Located
+
+MAX_UPDATES = 6
+
+
+class Results:
+    """The closing table of a document."""
+
+    def __init__(self, context: Context, layout: str, view: str) -> None:
+        self.context, self.pen, self.layout, self.view = context, context.pen, layout, view
+        self.costs = self._costs()
+
+    def _costs(self) -> dict[str, sp.Expr]:
+        """Multiplications by anchor of the step; a loop's stand at its heading."""
+        known = set(self.context.derivation.forward_ids)
+        costs: dict[str, sp.Expr] = {}
+        for s in self.context.located:
+            if not s.depth:
+                row = s.step.total if isinstance(s, Located) else s.loop.reverse
+                costs[s.anchor] = multiplications(row, known)
+                known.add(row.id)
+        return costs
+
+    def total_cost(self) -> Math:
+        return self._cost(sp.Add(*self.costs.values()))
+
+    def _cost(self, cost: sp.Expr) -> Math:
+        return self.pen(lambda n: n.dim(cost))
+
+    def table(self, steps: Mapping[str, Step]) -> tuple[Row, ...]:
+        return tuple(self._row(name, steps) for name in self.context.derivation.wrt)
+
+    def _row(self, name: str, steps: Mapping[str, Step]) -> Row:
+        node = self.context.derivation.model.graph.names[name]
+        s = self.context.by_target.get(node.id)
+        if s is None:
+            return self._zero(name, node)
+        stores = tuple(self.pen.bare(r) for r in self.context.stored(s))
+        gradient, cost = self._gradient(s, steps[s.anchor]), self._cost(self.costs[s.anchor])
+        return Row(name, s.anchor, self.pen.bare(node), gradient, self._shape(node), cost, stores)
+
+    def _zero(self, name: str, node: Node) -> Row:
+        """A parameter without influence."""
+        zero = self.pen(lambda n: n.filled(sp.S.Zero, node.shape) if node.shape else n.num(sp.S.Zero))
+        return Row(name, "", self.pen.bare(node), zero, self._shape(node), self._cost(sp.S.Zero), ())
+
+    def _shape(self, node: Node) -> Math | None:
+        shape = node.shape
+        if self.layout == "jacobian" and node.ndim in (1, 2):
+            shape = (sp.S.One, *shape) if node.ndim == 1 else shape[::-1]
+        return self.context.shape(shape)
+
+    def _gradient(self, s: Located, step: Step) -> Math:
+        """As code computes it, from the gradients before it."""
+        through_loop = any(g.consumer is not None and g.consumer.op.name == "scan" for g in groups(s))
+        if through_loop or "jacobian" in (self.layout, self.view):
+            return step.lines[-1].right
+        total = s.step.total
+        own = self.pen(lambda n: n.symbols.get(total.id, Text("")))
+        linked = self.pen(lambda n: n.linked_gradients[s.step.target.id])
+        return self.pen.row(total) if own == linked or not own.text else own
+
+    def stored(self, rows: Sequence[Node]) -> list[Node]:
+        """The rows of the forward pass that backward reads, in order."""
+        found = {row.id for s in self.context.steps for row in self.context.stored(s)}
+        stacked = [row for row in rows if row.id in found and row.op.name == "out"]
+        found -= {row.args[0].attr.results()[row.attr].id for row in stacked}  # the stack says it
+        return [row for row in rows if row.id in found]
+
+
+def updates(context: Context) -> tuple[Line, ...]:
+    """Gradient descent, w_new = w_old − η·dL/dw, for the parameters of a model with a loss."""
+    model = context.derivation.model
+    params = [p for name, p in model.params.items() if name in context.wanted and p.id in context.by_target]
+    if model.loss_row is None or not params:
+        return ()
+    if len(params) > MAX_UPDATES:
+        return (_update_of_all(context),)
+    return tuple(_update(context, p) for p in params)
+
+
+def _update(context: Context, param: Node) -> Line:
+    def stepped(n: RowNotation) -> Text:
+        return _stepped(n, n.plain[param.id], n.linked_gradients[param.id])
+
+    return Line("definition", context.pen(lambda n: n.labelled(n.plain[param.id], "new")), context.pen(stepped))
+
+
+def _update_of_all(context: Context) -> Line:
+    """One line for many parameters."""
+
+    def stepped(n: RowNotation) -> Text:
+        theta = Text(n.name("theta"))
+        return _stepped(n, theta, n.derivative(n.loss, theta, n.partial))
+
+    left = context.pen(lambda n: n.labelled(Text(n.name("theta")), "new"))
+    theta = context.pen(lambda n: Text(n.name("theta")))
+    return Line("definition", left, context.pen(stepped), ("for every parameter ", theta))
+
+
+def _stepped(n: RowNotation, name: Text, gradient: Text) -> Text:
+    """w_old − η·dL/dw."""
+    return n.sum([(False, n.labelled(name, "old")), (True, n.chain([Text(n.name("eta")), gradient]))])
