@@ -85,11 +85,17 @@ def _other_sign(node: ast.AST) -> ast.expr | None:
 
 
 def _left_only(node: ast.AST) -> ast.expr | None:
-    """A term, a factor or a divisor forgotten (a count of ties, which is 1 beside the kink, is no mistake there)."""
+    """A term, a factor or a divisor forgotten."""
     dropped = (ast.Add, ast.Sub, ast.Mult, ast.Div)
     if not isinstance(node, ast.BinOp) or not isinstance(node.op, dropped):
         return None
-    return None if _is_sum(node.right) and ".astype(dtype)" in ast.unparse(node.right) else node.left
+    return None if _is_no_mistake(node.right) else node.left
+
+
+def _is_no_mistake(dropped: ast.expr) -> bool:
+    """A count of ties is 1 beside the kink; behind a softmax, a causal mask blanks what is zero already."""
+    text = ast.unparse(dropped)
+    return (_is_sum(dropped) and ".astype(dtype)" in text) or (isinstance(dropped, ast.Compare) and "np.arange" in text)
 
 
 def _right_only(node: ast.AST) -> ast.expr | None:
