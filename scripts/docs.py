@@ -64,9 +64,9 @@ def ops_page(listed: Sequence[Entry]) -> str:
         [(code(e), cell(e["shape"]), cell(e["derivative"]), joined(e, "domain", "convention")) for e in kinds["op"]],
     )
     functions = table(
-        ("function", "derivative, where f is the value", "convention", "tested for"),
+        ("function", "derivative, where f is the value", "convention", "domain"),
         [
-            (code(e), cell(e["derivative"]), cell(e["convention"]), cell(e["domain"].removeprefix("tested on ")))
+            (code(e), cell(e["derivative"]), cell(e["convention"]), cell(e["domain"].partition(";")[0]))
             for e in kinds["function"]
         ],
     )

@@ -43,7 +43,8 @@ def _scalar(record: Scalar) -> Entry:
     derivative = "; ".join(f"d/d{VARIABLES[i]} = {_partial(record, i)}" for i in range(record.arity))
     signature = f"{record.name}({variables})"
     shape = "NumPy broadcast of the arguments"
-    return _entry(record.name, "function", signature, shape, derivative, f"tested on {domain}", record.note)
+    domain = f"{record.defined}; tested on {domain}"
+    return _entry(record.name, "function", signature, shape, derivative, domain, record.note)
 
 
 def _partial(record: Scalar, index: int) -> str:

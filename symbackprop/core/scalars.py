@@ -27,7 +27,7 @@ class Scalar:
     many arguments print; the rest are conventions. ``latex`` and ``text`` are templates over the printed arguments
     (None: ``name(args)``); ``numpy`` is code, naming a stable helper where plain NumPy is unstable. ``reference(np,
     *arrays)`` is written independently of ``numpy`` and is what `verify` trusts. ``domain`` is where random inputs are
-    drawn, one interval per argument.
+    drawn, one interval per argument; ``defined`` says where the function is.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Scalar:
     public: bool = True
     boolean: bool = False
     note: str = ""
+    defined: str = "any floats"
 
     @property
     def arity(self) -> int:
@@ -126,13 +127,14 @@ NO = ZERO  # the derivative is 0 almost everywhere
 HALF = sp.Rational(1, 2)
 
 register(Scalar("exp", sp.exp, lambda np, x: np.exp(x), "np.exp({0})", (OUT,), latex=r"e^{{{0}}}", precedence=80))
-register(Scalar("log", sp.log, lambda np, x: np.log(x), "np.log({0})", (1 / X,), POSITIVE, latex=r"\log {0}"))
+register(Scalar("log", sp.log, lambda np, x: np.log(x), "np.log({0})", (1 / X,), POSITIVE, latex=r"\log {0}",
+                defined="x > 0"))
 register(Scalar("log1p", heads.log1p, lambda np, x: np.log1p(x), "np.log1p({0})", (1 / (1 + X),), ((-0.5, 2.0),),
-                latex=r"\log\left(1 + {0}\right)"))
+                latex=r"\log\left(1 + {0}\right)", defined="x > -1"))
 register(Scalar("expm1", heads.expm1, lambda np, x: np.expm1(x), "np.expm1({0})", (OUT + 1,),
                 latex=r"\left(e^{{{0}}} - 1\right)"))
 register(Scalar("sqrt", sp.sqrt, lambda np, x: np.sqrt(x), "np.sqrt({0})", (1 / (2 * OUT),), POSITIVE,
-                latex=r"\sqrt{{{0}}}"))
+                defined="x >= 0", latex=r"\sqrt{{{0}}}"))
 register(Scalar("abs", heads.magnitude, _abs, "np.abs({0})", (call("sign", X),),
                 latex=r"\left|{0}\right|", text="|{0}|", note="derivative 0 at 0"))
 register(Scalar("sign", heads.signum, lambda np, x: np.sign(np.real(x)), "np.sign({0})", (NO,),
@@ -179,7 +181,8 @@ register(Scalar("above", heads.above, _above, "heaviside({0}, {1})", (NO, NO), (
                 boolean=True))
 
 register(Scalar("root", heads.root, lambda np, x: np.sqrt(x), "np.sqrt({0})", (call("reciprocal", 2 * OUT),), POSITIVE,
-                latex=r"\sqrt{{{0}}}", text="sqrt({0})", public=False, note="derivative 0 at 0"))
+                latex=r"\sqrt{{{0}}}", text="sqrt({0})", public=False, defined="x >= 0",
+                note="derivative 0 at 0"))
 register(Scalar("reciprocal", heads.reciprocal, _reciprocal, "reciprocal({0})", (-(OUT**2),), POSITIVE,
                 latex=r"\frac{{1}}{{{0}}}", text="1/{0}", public=False, note="0 at 0"))
 register(Scalar("ratio", heads.ratio, _ratio, "ratio({0}, {1})", (call("reciprocal", Y), -call("ratio", OUT, Y)),
@@ -189,7 +192,8 @@ register(Scalar("bernoulli_loss", heads.bernoulli_loss, _bernoulli_loss, "bernou
                 (-(call("ratio", Y, X) + call("ratio", Y - 1, 1 - X)), call("log", 1 - X) - call("log", X)),
                 ((0.1, 0.9), (0.1, 0.9)),
                 latex=r"-\left[{1} \log {0} + (1-{1}) \log (1-{0})\right]",
-                text="-[{1} log {0} + (1-{1}) log(1-{0})]", precedence=10, public=False))
+                text="-[{1} log {0} + (1-{1}) log(1-{0})]", precedence=10, public=False,
+                defined="0 <= x <= 1"))
 
 _RELATIONS = (("greater", heads.greater, ">", ">"), ("greater_equal", heads.greater_equal, ">=", r"\ge"),
               ("less", heads.less, "<", "<"), ("less_equal", heads.less_equal, "<=", r"\le"),
