@@ -66,12 +66,14 @@ def _compositions() -> Iterator[Entry]:
 
 
 def _signature(name: str, call: Callable[..., Any]) -> str:
-    parameters = [str(p).split(":")[0] + _default(p) for p in inspect.signature(call).parameters.values()]
-    return f"{name}({', '.join(p for p in parameters if p != 'graph')})"
+    shown = [_parameter(p) for k, p in inspect.signature(call).parameters.items() if k != "graph"]
+    return f"{name}({', '.join(shown)})"
 
 
-def _default(parameter: inspect.Parameter) -> str:
-    return "" if parameter.default is inspect.Parameter.empty else "=" + repr(parameter.default).replace("'", '"')
+def _parameter(p: inspect.Parameter) -> str:
+    if p.kind is inspect.Parameter.VAR_POSITIONAL:
+        return f"{p.name}, …"
+    return p.name if p.default is inspect.Parameter.empty else f"{p.name}={p.default!r}".replace("'", '"')
 
 
 def listing_text(listed: list[Entry]) -> str:

@@ -20,11 +20,21 @@ def causal_mask_of(graph: Graph, n: DimLike) -> Node:
     return mark(mask, "causal_mask", (sp.sympify(n),), {})
 
 
+def _zeros(graph: Graph, *shape: DimLike) -> Node:
+    """Zeros of a shape."""
+    return graph.full(0, _dims(shape))
+
+
+def _ones(graph: Graph, *shape: DimLike) -> Node:
+    """Ones of a shape."""
+    return graph.full(1, _dims(shape))
+
+
 CONSTANTS: dict[str, Callable[..., Node]] = {
     "arange": lambda graph, n: build.arange(graph, n),
     "eye": lambda graph, n: build.eye(graph, n),
-    "zeros": lambda graph, *shape: graph.full(0, _dims(shape)),
-    "ones": lambda graph, *shape: graph.full(1, _dims(shape)),
+    "zeros": _zeros,
+    "ones": _ones,
     "causal_mask": causal_mask_of,
 }
 
