@@ -509,8 +509,7 @@ def graph(
 
     values = None if at is None else read_at(at)
     loaded = load(model, relu0=relu0, dims=dims)
-    picture = draw(loaded, form, values=values, sizes=dims, digits=digits, expand=expand)
-    write_result(picture, output)
+    write_result(draw(loaded, form, values, sizes=dims, digits=digits, expand=expand), output)
 
 
 def main() -> NoReturn:

@@ -192,6 +192,7 @@ def test_subscripts_and_variables_are_set_as_mathematics() -> None:
         (" tanh(", 0, False), ("x", 0, True), ("2", -1, False), (")", 0, False),
     ]  # fmt: skip
     assert [p.text for p in pieces("reshape_N×(E·K)(c)") if p.level] == ["N", "×(", "E", "·", "K", ")"]
+    assert [p.text for p in pieces("f(Q_ℓ, K_q,ℓ)") if p.level] == ["ℓ", "q", ",", "ℓ"]
     assert width("W_e", 10) < width("We", 10) < width("WW", 10)
 
 

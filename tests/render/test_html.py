@@ -144,7 +144,7 @@ def test_copied_latex_is_that_of_the_step() -> None:
 
 def test_the_graph_stands_in_the_page_and_links_to_its_lines() -> None:
     text = page("two-weight-tanh")
-    assert '<a class="g-node g-gate" href="#eq-2" data-step="step-5" aria-label="h = tanh(b)">' in text
+    assert '<a class="g-node g-gate" href="#eq-2" data-step="step-5" aria-label="h = tanh(b), value' in text
 
 
 def test_without_latex2mathml_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

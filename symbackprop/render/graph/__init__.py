@@ -15,9 +15,9 @@ from symbackprop.render.graph.svg import runs_down, svg_fragment
 __all__ = ["Picture", "build_picture", "draw", "graph_numbers", "picture_of", "runs_down", "svg_fragment"]
 
 
-def draw(model: Model, form: str = "svg", **options: Any) -> str:
+def draw(model: Model, form: str = "svg", values: Mapping[str, Any] | None = None, **options: Any) -> str:
     """The graph of a model in the format ``svg``, ``dot`` or ``text``; the options are those of `picture_of`."""
-    picture = picture_of(derive(model), **options)
+    picture = picture_of(derive(model), values, **options)
     return {"svg": picture.svg, "dot": picture.dot, "text": picture.text}[form]()
 
 

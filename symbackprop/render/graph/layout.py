@@ -15,6 +15,7 @@ from symbackprop.render.graph.sizes import SHAPE, Size, size_of
 
 GAP_ALONG, GAP_ACROSS, LANE = 38.0, 24.0, 9.0
 PADDING, HEAD, GUTTER = 18.0, 26.0, 20.0
+NEAR_END = 12.0
 PORT = 15.0  # the distance between wires that enter one item
 
 
@@ -60,6 +61,7 @@ class Layout:
         self.items = list(picture.items)
         self.index = {item.key: i for i, item in enumerate(self.items)}
         self.wires = [w for w in picture.wires if not w.back]
+        self.leaves = set(range(len(self.items))) - {self.index[w.target] for w in self.wires}
         self.inner = {i: lay_out(f.inside, down) for i, f in enumerate(self.items) if isinstance(f, Frame)}
         self.sizes = [self._size(i, item) for i, item in enumerate(self.items)]
 
@@ -104,8 +106,11 @@ class Layout:
         return spans
 
     def _start(self, v: int, span: tuple[float, float]) -> float:
-        """Items stand in the middle of their layer when the drawing runs down, else at its beginning."""
-        return (span[0] + span[1] - self.sizes[v].length) / 2 if self.down else span[0]
+        """Items stand in the middle of their layer when the drawing runs down, leaves not far from its end, where their
+        readers are; else all stand at the beginning."""
+        slack = span[1] - span[0] - self.sizes[v].length
+        behind = min(slack / 2, NEAR_END) if v in self.leaves else slack / 2
+        return span[1] - behind - self.sizes[v].length if self.down else span[0]
 
     # -- placing
     def _put(self, scene: Scene, v: int, span: tuple[float, float], axis: float) -> None:

@@ -12,7 +12,7 @@ WIDE = set("mwMWΣΠ@—→⊙×+=−<>≤≥∂ΦΩΨ")
 SMALL = 0.72  # size of subscripts and exponents
 _WORD = "[^\\W_⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉ₜᵀ]"
 _SCRIPT = re.compile(
-    rf"_(?P<size>{_WORD}+(?:×{_WORD}+|×\([^()]*\))+)|_(?P<low>{_WORD}(?:{_WORD}|[,×]|[−+](?={_WORD}))*)|(?P<lows>[₀₁₂₃₄₅₆₇₈₉₊₋ₜ]+)"
+    rf"_(?P<size>{_WORD}+(?:×{_WORD}+|×\([^()]*\))+)|_(?P<low>{_WORD}(?:{_WORD}|[,×−+](?={_WORD}))*)|(?P<lows>[₀₁₂₃₄₅₆₇₈₉₊₋ₜ]+)"
     rf"|\^(?P<high>⊙?−?{_WORD}+|\[\w+\])|(?P<highs>[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+|ᵀ)"
 )
 _PLAIN = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₜ⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ", "0123456789+−t0123456789−⊤")

@@ -11,7 +11,7 @@ from symbackprop.core.loops import Loop
 from symbackprop.derive.steps import Derivation
 
 HIDDEN = {"const", "eye", "arange"}
-MANY = 48  # a picture of more boxes than this shows only rows that the user named, and blocks once
+MANY = 40  # a picture of more boxes than this shows only rows that the user named, and blocks once
 
 
 @dataclass(frozen=True)
