@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from html import escape
 from typing import Any
 
 from symbackprop.grade.judge import FOLLOWS, MISSING, RIGHT, UNREADABLE, WRONG
@@ -15,7 +16,10 @@ PARAMETER, INPUT, INTERMEDIATE, LOCAL = "parameter", "input", "intermediate", "l
 
 @dataclass
 class Item:
-    """One graded quantity: what was given for it, the verdict, and what can be told about it."""
+    """One graded quantity: what was given for it, the verdict, and what can be told about it.
+
+    ``slipped`` says that the line was mended before it could be read, ``taken`` which derivatives it only names.
+    """
 
     name: str
     role: str
@@ -29,6 +33,7 @@ class Item:
     notes: list[str] = field(default_factory=list)
     taken: list[str] = field(default_factory=list)
     answer: list[str] = field(default_factory=list)
+    slipped: bool = False
 
     @property
     def required(self) -> bool:
@@ -121,10 +126,13 @@ class Report:
         lines += [f"  line {u.line} cannot be read: {u.message}: {clipped(u.text)}" for u in self.unread]
         return "\n".join(lines + [f"  note: {n}" for n in self.notes])
 
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.text(1))}</pre>"
+
 
 def _told(item: Item) -> list[str]:
     notes = list(item.notes)
-    if notes and item.read_as:
+    if item.slipped and item.read_as:
         notes.append(f"read as {item.read_as}")
     if item.taken:
         notes.append(f"{', '.join(item.taken)} {'is' if len(item.taken) == 1 else 'are'} named, not worked out")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -166,6 +167,17 @@ class Report:
         )
         remarks = "".join(f"<p>{escape(line)}</p>" for line in self._remarks())
         return f"<p>{escape(self._headline())}</p><table><tr>{head}</tr>{body}</table>{remarks}"
+
+    def _repr_latex_(self) -> str:
+        rows = [" & ".join(map(_latex, cells)) for cells in (HEADER, *[g.cells() for g in self.gradients])]
+        rows[1:2] = [r"\hline " + row for row in rows[1:2]]
+        body = " \\\\\n".join(rows)
+        return f"$$\\begin{{array}}{{{'l' * len(HEADER)}}}\n{body}\n\\end{{array}}$$"
+
+
+def _latex(cell: str) -> str:
+    """A cell as text inside mathematics."""
+    return r"\text{" + re.sub(r"([_&%#$])", r"\\\1", cell) + "}" if cell else ""
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

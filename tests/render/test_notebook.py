@@ -10,6 +10,7 @@ import pytest
 from symbackprop import load, tanh, verify
 from symbackprop.core.graph import Node
 from symbackprop.derive import derive
+from symbackprop.grade.grading import Grader
 from symbackprop.model import Model
 from symbackprop.render.notebook import LARGE, node_lines
 from tests.render.helpers import derivation
@@ -73,8 +74,18 @@ def test_every_model_and_derivation_shows_itself(any_model: str) -> None:
 
 
 def test_reports_show_themselves() -> None:
-    html = verify(load("two-weight-tanh"))._repr_html_()
-    assert "<table>" in html and "w1" in html
+    report = verify(load("logistic-regression"))
+    html = report._repr_html_()
+    assert "<table>" in html and "<td>w</td>" in html
+    latex = report._repr_latex_()
+    assert latex.startswith("$$\\begin{array}{lllllll}\n") and latex.count(r"\hline") == 1
+    assert r"\hline \text{w} & \text{D} & \text{ok}" in latex
+
+
+def test_graded_answers_show_themselves() -> None:
+    report = Grader(load("two-weight-tanh")).grade("dw2 = -(y-o)*h <b>", "answers")
+    html = report._repr_html_()
+    assert html.startswith("<pre>two-weight-tanh: ") and "<b>" not in html
 
 
 @pytest.mark.slow
