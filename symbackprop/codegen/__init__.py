@@ -13,7 +13,7 @@ from symbackprop.model.model import Model
 from symbackprop.model.text.write import to_text
 
 DTYPES = ("float64", "float32")
-LEVELS = (0, 1)
+LEVELS = (0, 1, 2)
 
 
 def codegen(
@@ -26,15 +26,15 @@ def codegen(
 ) -> str:
     """The text of a NumPy module that computes a model and its gradients.
 
-    ``dtype`` is what init_params makes and what plain numbers are computed in, ``level`` the optimisation level (0 or
-    1), ``wrt`` the names whose gradients backward returns (default: every parameter and input). ``optimizer``
-    (sgd, momentum, adagrad, adam, adamw) adds ``init_state`` and ``update``. Raises `UsageError` for
+    ``dtype`` is what init_params makes and what plain numbers are computed in, ``level`` the optimisation level (0, 1,
+    or 2: with a workspace), ``wrt`` the names whose gradients backward returns (default: every parameter and input).
+    ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds ``init_state`` and ``update``. Raises `UsageError` for
     anything else, `ModelError` where the model cannot be emitted.
     """
     if dtype not in DTYPES:
         raise UsageError(f"dtype is {' or '.join(DTYPES)}, not {dtype!r}")
     if level not in LEVELS:
-        raise UsageError(f"the optimisation level -O{level} is not available yet; there are -O0 and -O1")
+        raise UsageError(f"the optimisation level is 0, 1 or 2, not {level!r}")
     program = build_program(derive(model, wrt), to_text(model), level, dtype)
     return module_text(program, optimizer_lines(optimizer) if optimizer is not None else ())
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
+from symbackprop.codegen.buffers import BufferedWriter
 from symbackprop.codegen.drawing import initial_lines
 from symbackprop.codegen.equations import shape_note
 from symbackprop.codegen.helpers import helper_names, identifiers, needed
@@ -73,8 +74,9 @@ class ModulePrinter:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.given = {**program.params, **program.data}
-        self.forward = Writer(program, program.forward).lines()
-        self.backward = Writer(program, program.backward).lines()
+        writer = BufferedWriter if program.level > 1 else Writer
+        self.forward = writer(program, program.forward).lines()
+        self.backward = writer(program, program.backward).lines()
         self.evaluate = Writer(program, program.evaluate).lines()
         self.p = NumpyNotation(program.rows, {}, program.level)
 
@@ -106,6 +108,8 @@ class ModulePrinter:
             "evaluate": [*self.opening([*layout(self.evaluate), *self.equations()]), *layout(self.evaluate)],
             "equations": self.equations(),
             "initial": initial_lines(p, self.p),
+            "workspace": ", workspace=None" if p.level > 1 else "",
+            "passed_on": ", workspace=workspace" if p.level > 1 else "",
             "results": doc_text(", ".join(p.results)) if len(p.results) <= MAX_LISTED else "the outputs",
         }
 
@@ -161,6 +165,7 @@ class ModulePrinter:
         items = {v: v for v in p.kept if v in names}
         items |= {escape(d): escape(d) for d in p.dims if escape(d) in names}
         items |= {"dtype": "dtype"} if "dtype" in names else {}
+        items |= {"sizes": "sizes", "dtype": "dtype"} if p.level > 1 else {}
         items |= {"dtypes": "dtypes"}
         return listed("cache = {", [f"{string(k)}: {v}" for k, v in items.items()], "}")
 

@@ -24,6 +24,7 @@ from symbackprop.core.scalars import Scalar
 from symbackprop.core.shapes import Shape, is_one, same_shape
 
 INDEX_ARGUMENTS = {"gather": {1}, "scatter_add": {1}, "take_along_axis": {1}, "put_along_axis": {1}}
+MAX_SHORT = 16  # entries of a window that is reduced slice by slice
 KEEPS_KIND = {"reshape", "broadcast", "slice", "gather", "pad"}
 
 
@@ -57,7 +58,9 @@ class NumpyNotation(Notation):
         if node.op.name == "reshape":
             return self.picked(node) or self.reshaped_product(node)
         if node.op.name == "sum":
-            return self.square_sum(node)
+            return self.square_sum(node) or self.short_reduction(node, "np.add")
+        if node.op.name == "max":
+            return self.short_reduction(node, "np.maximum")
         return None
 
     def arguments(self, node: Node) -> list[Text]:
@@ -181,6 +184,17 @@ class NumpyNotation(Notation):
         if flat is not index and index.id not in self.names:
             return self.ref(flat)
         return Text(f"{wrap(self.ref(index), ATOM)}[..., 0]")
+
+    def short_reduction(self, node: Node, combine: str) -> Text | None:
+        """Over a few entries each time, as in a pooling window: slice by slice."""
+        (axes, keepdims), shape = node.attr, node.args[0].shape
+        sizes = [shape[k] for k in axes]
+        short = all(d.is_Integer and d > 1 for d in sizes) and sp.Mul(*sizes) <= MAX_SHORT
+        if not short or len(shape) - 1 in axes or len(axes) < 2:
+            return None
+        text = f"over_short_axes({combine}, {self.as_float(node.args[0]).text}, {tuple(axes)})"
+        inside = ", ".join("None" if k in axes else ":" for k in range(len(shape)))
+        return Text(f"{text}[{inside}]" if keepdims else text)
 
     def square_sum(self, node: Node) -> Text | None:
         """Σ x² and Σ x·y over everything, as one inner product."""

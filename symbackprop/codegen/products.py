@@ -18,22 +18,47 @@ if TYPE_CHECKING:
     from symbackprop.codegen.numpy import NumpyNotation
 
 
+class Product(NamedTuple):
+    """``left @ right``, then what gives the result its shape: ``.reshape(…)``, ``.transpose(…)`` or nothing."""
+
+    left: str
+    right: str
+    after: str = ""
+
+    def text(self) -> Text:
+        whole = f"{self.left} @ {self.right}"
+        return Text(f"({whole}){self.after}") if self.after else Text(whole, PRODUCT)
+
+
 def product(p: NumpyNotation, node: Node, args: Sequence[Text], shape: Shape | None = None) -> Text | None:
     """The code of an einsum row; None where the plain rule of its record is as good.
 
     With ``shape``, the code of the row in that shape; None where that needs a reshape of its own.
     """
+    if "," not in node.attr:
+        return _single(node.attr, args[0]) if shape is None else None
+    pair = _pair(p, node, args)
+    if pair is None:
+        return None
+    found = matrix_product(p, node, args, shape)
+    return pair.outer() if found is None and shape is None else found and found.text()
+
+
+def matrix_product(p: NumpyNotation, node: Node, args: Sequence[Text], shape: Shape | None = None) -> Product | None:
+    """The matrix product that an einsum row of two operands is, if it is one."""
+    pair = _pair(p, node, args)
+    if pair is None or (shape is not None and not pair.is_flat()):
+        return None
+    pair.shape = pair.shape if shape is None else shape
+    return pair.product()
+
+
+def _pair(p: NumpyNotation, node: Node, args: Sequence[Text]) -> Pair | None:
     left, out = node.attr.split("->")
     ins = left.split(",")
-    if len(ins) == 1:
-        return _single(node.attr, args[0]) if shape is None else None
-    if len(ins) > 2 or any(len(set(s)) < len(s) for s in ins):
+    if len(ins) != 2 or any(len(set(s)) < len(s) for s in ins):
         return None
-    pair = Pair(p, ins[0], ins[1], out, args, sizes(ins, node.args))
-    if shape is None:
-        return pair.code()
-    pair.shape = shape
-    return pair.code() if pair.is_flat() else None
+    return Pair(p, ins[0], ins[1], out, args, sizes(ins, node.args))
 
 
 def sizes(ins: Sequence[str], args: Sequence[Node]) -> dict[str, Dim]:
@@ -82,14 +107,14 @@ class Pair:
         letters = self._letters()
         return not letters.batch and bool(letters.summed) and (len(letters.left) > 1 or len(letters.right) > 1)
 
-    def code(self) -> Text | None:
+    def product(self) -> Product | None:
         if any(c not in self.out + self.b for c in self.a) or any(c not in self.out + self.a for c in self.b):
             return None  # an axis of one operand is summed by itself: einsum does it in passing
         letters = self._letters()
         if not letters.summed:
-            return self._outer(letters)
+            return None
         if letters.batch:
-            return self._batched(letters) if letters.left or letters.right else None
+            return self._batched(letters)
         if len(letters.left) <= 1 and len(letters.right) <= 1 and len(letters.summed) == 1:
             return self._matrix(letters)
         return self._flat(letters)
@@ -101,14 +126,18 @@ class Pair:
         right = "".join(c for c in self.out if c in self.b and c not in batch)
         return Letters(batch, left, summed, right)
 
-    def _outer(self, letters: Letters) -> Text | None:
-        if letters.batch or len(letters.left) != 1 or len(letters.right) != 1:
+    def outer(self) -> Text | None:
+        """a bᵀ of two vectors."""
+        letters = self._letters()
+        if letters.summed or letters.batch or len(letters.left) != 1 or len(letters.right) != 1:
+            return None
+        if len(self.a) != 1 or len(self.b) != 1:
             return None
         order = self.args if self.out == self.a + self.b else self.args[::-1]
         return Text(f"np.outer({order[0].text}, {order[1].text})")
 
     # -- one matrix product
-    def _matrix(self, letters: Letters) -> Text:
+    def _matrix(self, letters: Letters) -> Product:
         """Matrices and vectors as they are: A @ B, A.T @ B, A @ v, v @ A, u @ v."""
         left, summed, right = letters.left, letters.summed, letters.right
         if self.out == right + left and left and right:
@@ -122,11 +151,11 @@ class Pair:
         have = (self.a, self.b)[k]
         return self.args[k] if have == want or len(have) < 2 else Text(f"{wrap(self.args[k], ATOM)}.T")
 
-    def _times(self, a: Text, b: Text) -> Text:
-        return Text(f"{wrap(a, PRODUCT)} @ {wrap(b, PRODUCT + 1)}", PRODUCT)
+    def _times(self, a: Text, b: Text, after: str = "") -> Product:
+        return Product(wrap(a, PRODUCT), wrap(b, PRODUCT + 1), after)
 
     # -- more axes than two
-    def _flat(self, letters: Letters) -> Text | None:
+    def _flat(self, letters: Letters) -> Product | None:
         """Operands reshaped to matrices, their product reshaped back. Only when no operand has to be copied for it."""
         first = self._as_matrix(0, letters.left, letters.summed)
         second = self._as_matrix(1, letters.right, letters.summed)
@@ -136,9 +165,9 @@ class Pair:
         left = Text(f"{wrap(a, ATOM)}.T") if a_turned and letters.left else a
         right = b if b_turned or not letters.right else Text(f"{wrap(b, ATOM)}.T")
         if self.out == letters.left + letters.right:
-            return self._shaped(self._times(left, right), letters)
+            return self._times(left, right, self._shaped(letters))
         if self.out == letters.right + letters.left:
-            return self._shaped(self._times(_flip(right), _flip(left)), letters)
+            return self._times(_flip(right), _flip(left), self._shaped(letters))
         return None
 
     def _as_matrix(self, k: int, own: str, summed: str) -> tuple[Text, bool] | None:
@@ -155,23 +184,22 @@ class Pair:
     def _size(self, letters: str) -> str:
         return self.p.dim(size_of(tuple(self.size[c] for c in letters))).text
 
-    def _shaped(self, text: Text, letters: Letters) -> Text:
-        """The product in the shape of the result."""
+    def _shaped(self, letters: Letters) -> str:
+        """What gives the product the shape of the result."""
         if len(letters.left) <= 1 and len(letters.right) <= 1:
-            return text
-        return Text(f"({text.text}).reshape({', '.join(self.p.dim(d).text for d in self.shape)})")
+            return ""
+        return f".reshape({', '.join(self.p.dim(d).text for d in self.shape)})"
 
     # -- batches
-    def _batched(self, letters: Letters) -> Text | None:
+    def _batched(self, letters: Letters) -> Product | None:
         """np.matmul over leading batch axes; single letters left, summed and right."""
         batch, left, summed, right = letters
         if len(left) != 1 or len(right) != 1 or len(summed) != 1:
             return None
         first = self._stacked(0, batch, left, summed)
         second = self._stacked(1, batch, summed, right)
-        text = Text(f"{wrap(first, PRODUCT)} @ {wrap(second, PRODUCT + 1)}", PRODUCT)
         natural = batch + left + right
-        return text if self.out == natural else Text(f"({text.text}).transpose({_order(natural, self.out)})")
+        return self._times(first, second, "" if self.out == natural else f".transpose({_order(natural, self.out)})")
 
     def _stacked(self, k: int, batch: str, rows: str, columns: str) -> Text:
         """An operand with axes (batch, rows, columns): a view."""

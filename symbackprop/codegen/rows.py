@@ -137,8 +137,8 @@ def is_diagonal(row: Node) -> bool:
 
 
 def base(row: Node) -> Node:
-    """The row whose memory a view may share."""
-    while is_view(row) and row.op.name != "out":
+    """The row whose memory a row may share."""
+    while (is_view(row) and row.op.name != "out") or row.op.name == "fold":
         row = row.args[0]
     return row
 

@@ -18,7 +18,7 @@ from symbackprop.codegen import codegen
 from symbackprop.model.text import parse
 from tests.codegen.test_models import ALL
 for name, text in ALL.items():
-    for level in (0, 1):
+    for level in (0, 1, 2):
         sys.stdout.buffer.write(codegen(parse(text, name=name), level=level).encode())
 """
 

@@ -95,6 +95,15 @@ def test_convolution_of_an_empty_batch() -> None:
     assert windows.conv2d_kernel(x, y, (1, 1), (1, 1), (3, 3)).shape == w.shape
 
 
+@pytest.mark.parametrize("axes", [(1, 3), (0, 2), (2, 1)])
+def test_reducing_short_axes(axes: tuple[int, ...]) -> None:
+    a = np.random.default_rng(0).normal(size=(3, 2, 4, 2, 5))
+    np.testing.assert_array_equal(arrays.over_short_axes(np.maximum, a, axes), a.max(axis=axes))
+    np.testing.assert_allclose(arrays.over_short_axes(np.add, a, axes), a.sum(axis=axes), rtol=1e-14)
+    a[0, 0, 0, 0, 0] = np.nan
+    assert np.isnan(arrays.over_short_axes(np.maximum, a, axes)).sum() == 1
+
+
 def test_overlapping_windows_add_up() -> None:
     a = np.arange(6.0)
     windows_of_a = windows.unfold(a, 0, 3, 2)

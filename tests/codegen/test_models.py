@@ -82,7 +82,7 @@ ALL = {"mlp": MLP, "logistic": LOGISTIC, "embedded": EMBEDDED, "rnn": RNN, "atte
        "layers": LAYERS, "two_outputs": TWO_OUTPUTS}  # fmt: skip
 
 
-@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("level", [0, 1, 2])
 @pytest.mark.parametrize("name", ALL)
 def test_verified(name: str, level: int) -> None:
     model = parse(ALL[name], name=name)
@@ -139,7 +139,7 @@ AGAINST = {
 
 
 @pytest.mark.oracle
-@pytest.mark.parametrize("level", [0, 1])
+@pytest.mark.parametrize("level", [0, 1, 2])
 @pytest.mark.parametrize("name", AGAINST)
 def test_against_torch(name: str, level: int, tmp_path: Path) -> None:
     loss, data, dims = AGAINST[name]

@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-FILES = ("checks.py", "scalar.py", "arrays.py", "windows.py", "results.py")
+FILES = ("checks.py", "scalar.py", "arrays.py", "windows.py", "results.py", "workspace.py")
 
 
 _NO_CODE = re.compile(r'""".*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*', re.DOTALL)

@@ -28,15 +28,25 @@ def logsumexp(a, axis, keepdims=False):
     return total if keepdims else total.squeeze(axis)
 
 
-def softmax_logsumexp(a, axis, keepdims=False):
-    """softmax(a) and logsumexp(a) from the same exponentials."""
+def softmax_logsumexp(a, axis, keepdims=False, out=None):
+    """softmax(a), into out where that is given, and logsumexp(a), from the same exponentials."""
     top = largest(a, axis)
-    e = a - top
+    e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
     total = e.sum(axis=axis, keepdims=True)
     e /= total
     total = np.log(total) + top
     return e, total if keepdims else total.squeeze(axis)
+
+
+def over_short_axes(combine, a, axes):
+    """combine.reduce over short axes, slice by slice: long runs of memory at a time instead of a few entries."""
+    slices = np.moveaxis(a, axes, range(len(axes)))
+    places = np.ndindex(*slices.shape[: len(axes)])
+    total = slices[next(places)]
+    for place in places:
+        total = combine(total, slices[place])
+    return total
 
 
 def scatter_add(g, index, rows):
