@@ -31,12 +31,21 @@ def multiplications(row: Node, known: Collection[int]) -> sp.Expr:
     return cost
 
 
+# convolutions: which of (first argument, second, result) are the outputs and the kernel of the forward one; each output
+# takes one multiplication for every place of the window and channel
+_WINDOWS = {"conv2d": (2, 1), "conv2d_input": (0, 1), "conv2d_kernel": (1, 2)}
+
+
 def own_cost(node: Node) -> sp.Expr:
     """The multiplications of one row."""
     if node.op.name == "elementwise":
         return sp.Integer(_in_formula(node.attr.form)) * size_of(node.shape)
     if node.op.name == "einsum" and len(node.args) > 1:
         return (len(node.args) - 1) * _all_indices(node)
+    if node.op.name in _WINDOWS:
+        images, kernel = _WINDOWS[node.op.name]
+        shapes = [*[a.shape for a in node.args], node.shape]
+        return size_of(shapes[images]) * sp.Mul(*shapes[kernel][:3])
     if node.op.name == "softmax":
         return size_of(node.shape)
     if isinstance(node.attr, Loop):
