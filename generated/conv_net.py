@@ -56,12 +56,12 @@ def forward(params, data):
     A1 = np.maximum(Z1, 0)                            # A1 = relu(Z1)   N×8×8×K
     a = unfold(A1, 1, 2, 2)                           # a = unfold(A1, 2, axis=1, stride=2)   N×4×2×8×K
     b = unfold(a, 3, 2, 2)                            # b = unfold(a, 2, axis=3, stride=2)   N×4×2×4×2×K
-    P1 = b.max(axis=(2, 4))                           # P1 = max(b, axis=(2, 4))   N×4×4×K
+    P1 = over_short_axes(np.maximum, b, (2, 4))       # P1 = max(b, axis=(2, 4))   N×4×4×K
     Z2 = conv2d(P1, W2, (1, 1), (1, 1), (4, 4)) + b2  # Z2 = conv2d(P1, W2, padding=1) + b2   N×4×4×M
     A2 = np.maximum(Z2, 0)                            # A2 = relu(Z2)   N×4×4×M
     c = unfold(A2, 1, 2, 2)                           # c = unfold(A2, 2, axis=1, stride=2)   N×2×2×4×M
     d = unfold(c, 3, 2, 2)                            # d = unfold(c, 2, axis=3, stride=2)   N×2×2×2×2×M
-    P2 = d.max(axis=(2, 4))                           # P2 = max(d, axis=(2, 4))   N×2×2×M
+    P2 = over_short_axes(np.maximum, d, (2, 4))       # P2 = max(d, axis=(2, 4))   N×2×2×M
     F = P2.reshape(N, 4 * M)                          # F = reshape(P2, (N, 4*M))   N×(4*M)
     Z3 = F @ W3 + b3                                  # Z3 = F W3 + b3   N×H
     A3 = np.maximum(Z3, 0)                            # A3 = relu(Z3)   N×H
@@ -108,7 +108,11 @@ def backward(cache, upstream=1.0):
     # t2 = d == reshape(P2, (N, 2, 1, 2, 1, M))   N×2×2×2×2×M
     t2 = d == P2[:, :, None, :, None, :]
     # dd = reshape(dP2, (N, 2, 1, 2, 1, M)) ⊙ t2 / sum(t2, axis=(2, 4), keepdims=True)   N×2×2×2×2×M
-    dd = dP2[:, :, None, :, None, :] * t2 / t2.astype(dtype).sum(axis=(2, 4), keepdims=True)
+    dd = (
+        dP2[:, :, None, :, None, :]
+        * t2
+        / over_short_axes(np.add, t2.astype(dtype), (2, 4))[:, :, None, :, None, :]
+    )
     dc = fold(dd, 3, 4, 2)                            # dc = fold(dd, 4, axis=3, stride=2)   N×2×2×4×M
     dA2 = fold(dc, 1, 4, 2)                           # dA2 = fold(dc, 4, axis=1, stride=2)   N×4×4×M
     dZ2 = dA2 * (Z2 > 0)                              # dZ2 = dA2 ⊙ (Z2 > 0)   N×4×4×M
@@ -120,7 +124,11 @@ def backward(cache, upstream=1.0):
     # t3 = b == reshape(P1, (N, 4, 1, 4, 1, K))   N×4×2×4×2×K
     t3 = b == P1[:, :, None, :, None, :]
     # db = reshape(dP1, (N, 4, 1, 4, 1, K)) ⊙ t3 / sum(t3, axis=(2, 4), keepdims=True)   N×4×2×4×2×K
-    db = dP1[:, :, None, :, None, :] * t3 / t3.astype(dtype).sum(axis=(2, 4), keepdims=True)
+    db = (
+        dP1[:, :, None, :, None, :]
+        * t3
+        / over_short_axes(np.add, t3.astype(dtype), (2, 4))[:, :, None, :, None, :]
+    )
     da = fold(db, 3, 8, 2)                            # da = fold(db, 8, axis=3, stride=2)   N×4×2×8×K
     dA1 = fold(da, 1, 8, 2)                           # dA1 = fold(da, 8, axis=1, stride=2)   N×8×8×K
     dZ1 = dA1 * (Z1 > 0)                              # dZ1 = dA1 ⊙ (Z1 > 0)   N×8×8×K
@@ -155,12 +163,12 @@ def outputs(params, data):
     A1 = np.maximum(Z1, 0)                            # A1 = relu(Z1)   N×8×8×K
     a = unfold(A1, 1, 2, 2)                           # a = unfold(A1, 2, axis=1, stride=2)   N×4×2×8×K
     b = unfold(a, 3, 2, 2)                            # b = unfold(a, 2, axis=3, stride=2)   N×4×2×4×2×K
-    P1 = b.max(axis=(2, 4))                           # P1 = max(b, axis=(2, 4))   N×4×4×K
+    P1 = over_short_axes(np.maximum, b, (2, 4))       # P1 = max(b, axis=(2, 4))   N×4×4×K
     Z2 = conv2d(P1, W2, (1, 1), (1, 1), (4, 4)) + b2  # Z2 = conv2d(P1, W2, padding=1) + b2   N×4×4×M
     A2 = np.maximum(Z2, 0)                            # A2 = relu(Z2)   N×4×4×M
     c = unfold(A2, 1, 2, 2)                           # c = unfold(A2, 2, axis=1, stride=2)   N×2×2×4×M
     d = unfold(c, 3, 2, 2)                            # d = unfold(c, 2, axis=3, stride=2)   N×2×2×2×2×M
-    P2 = d.max(axis=(2, 4))                           # P2 = max(d, axis=(2, 4))   N×2×2×M
+    P2 = over_short_axes(np.maximum, d, (2, 4))       # P2 = max(d, axis=(2, 4))   N×2×2×M
     F = P2.reshape(N, 4 * M)                          # F = reshape(P2, (N, 4*M))   N×(4*M)
     Z3 = F @ W3 + b3                                  # Z3 = F W3 + b3   N×H
     A3 = np.maximum(Z3, 0)                            # A3 = relu(Z3)   N×H
@@ -310,15 +318,25 @@ def logsumexp(a, axis, keepdims=False):
     return total if keepdims else total.squeeze(axis)
 
 
-def softmax_logsumexp(a, axis, keepdims=False):
-    """softmax(a) and logsumexp(a) from the same exponentials."""
+def softmax_logsumexp(a, axis, keepdims=False, out=None):
+    """softmax(a), into out where that is given, and logsumexp(a), from the same exponentials."""
     top = largest(a, axis)
-    e = a - top
+    e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
     total = e.sum(axis=axis, keepdims=True)
     e /= total
     total = np.log(total) + top
     return e, total if keepdims else total.squeeze(axis)
+
+
+def over_short_axes(combine, a, axes):
+    """combine.reduce over short axes, slice by slice: long runs of memory at a time instead of a few entries."""
+    slices = np.moveaxis(a, axes, range(len(axes)))
+    places = np.ndindex(*slices.shape[: len(axes)])
+    total = slices[next(places)]
+    for place in places:
+        total = combine(total, slices[place])
+    return total
 
 
 def unfold(a, axis, width, stride):
@@ -330,6 +348,8 @@ def unfold(a, axis, width, stride):
 def fold(a, axis, size, stride):
     """Overlapping windows added up into an axis of that size: the adjoint of unfold."""
     count, width = a.shape[axis], a.shape[axis + 1]
+    if stride == width and size == count * width:
+        return a.reshape(*a.shape[:axis], size, *a.shape[axis + 2 :])
     out = np.zeros((*a.shape[:axis], size, *a.shape[axis + 2 :]), a.dtype)
     lead = (slice(None),) * axis
     for k in range(width):

@@ -31,11 +31,11 @@ DTYPE = np.float64
 def forward(params, data):
     """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, sizes, dtype, dtypes = read(params, data)
-    w = arrays["w"]                                   # D
+    w_ = arrays["w"]                                  # D
     b = arrays["b"]
     x = arrays["x"]                                   # D
     y = arrays["y"]
-    z = w @ x + b                                     # z = w x + b
+    z = w_ @ x + b                                    # z = w x + b
     L = softplus(z) - y * z                           # L = binary_cross_entropy(y_hat, y)
     y_hat = sigmoid(z)
     cache = {"y_hat": y_hat, "y": y, "x": x, "dtypes": dtypes}
@@ -63,11 +63,11 @@ def loss_and_grads(params, data):
 def outputs(params, data):
     """Every named intermediate, by its name."""
     arrays, sizes, dtype, dtypes = read(params, data)
-    w = arrays["w"]                                   # D
+    w_ = arrays["w"]                                  # D
     b = arrays["b"]
     x = arrays["x"]                                   # D
     y = arrays["y"]
-    z = w @ x + b                                     # z = w x + b
+    z = w_ @ x + b                                    # z = w x + b
     y_hat = sigmoid(z)
     L = softplus(z) - y * z                           # L = binary_cross_entropy(y_hat, y)
     return {"z": z, "y_hat": y_hat, "L": L}

@@ -30,12 +30,12 @@ DTYPE = np.float64
 def forward(params, data):
     """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, sizes, dtype, dtypes = read(params, data)
-    w = arrays["w"]                                   # D
+    w_ = arrays["w"]                                  # D
     b = arrays["b"]
     X = arrays["X"]                                   # N×D
     y = arrays["y"]                                   # N
     N = sizes["N"]
-    z = X @ w + b                                     # z = X w + b   N
+    z = X @ w_ + b                                    # z = X w + b   N
     L = (softplus(z) - y * z).sum() / N               # L = mean(binary_cross_entropy(y_hat, y))
     y_hat = sigmoid(z)                                # y_hat = sigmoid(z)   N
     cache = {"y_hat": y_hat, "y": y, "X": X, "N": N, "dtypes": dtypes}
@@ -64,12 +64,12 @@ def loss_and_grads(params, data):
 def outputs(params, data):
     """Every named intermediate, by its name."""
     arrays, sizes, dtype, dtypes = read(params, data)
-    w = arrays["w"]                                   # D
+    w_ = arrays["w"]                                  # D
     b = arrays["b"]
     X = arrays["X"]                                   # N×D
     y = arrays["y"]                                   # N
     N = sizes["N"]
-    z = X @ w + b                                     # z = X w + b   N
+    z = X @ w_ + b                                    # z = X w + b   N
     y_hat = sigmoid(z)                                # y_hat = sigmoid(z)   N
     L = (softplus(z) - y * z).sum() / N               # L = mean(binary_cross_entropy(y_hat, y))
     return {"z": z, "y_hat": y_hat, "L": L}

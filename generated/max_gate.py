@@ -29,20 +29,20 @@ def forward(params, data):
     """Computes m, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, sizes, dtype, dtypes = read(params, data)
     z = arrays["z"]
-    w = arrays["w"]
-    m = np.maximum(z, w)                              # m = maximum(z, w)
-    cache = {"z": z, "w": w, "dtype": dtype, "dtypes": dtypes}
+    w_ = arrays["w"]
+    m = np.maximum(z, w_)                             # m = maximum(z, w)
+    cache = {"z": z, "w_": w_, "dtype": dtype, "dtypes": dtypes}
     return dtype.type(m), cache
 
 
 def backward(cache, upstream):
     """The gradients with respect to every parameter and input, given upstream, the gradient of m."""
     z = cache["z"]
-    w = cache["w"]
+    w_ = cache["w_"]
     dtype = cache["dtype"]
     dm = upstream_array("m", upstream, (), dtype)
-    dz = dm * heaviside(z, w)                         # dz = dm · (z > w)
-    dw = dm * heaviside(w, z)                         # dw = dm · (w > z)
+    dz = dm * heaviside(z, w_)                        # dz = dm · (z > w)
+    dw = dm * heaviside(w_, z)                        # dw = dm · (w > z)
     grads = {"z": dz, "w": dw}
     return returned(grads, cache["dtypes"])
 
@@ -51,8 +51,8 @@ def outputs(params, data):
     """Every named intermediate, by its name."""
     arrays, sizes, dtype, dtypes = read(params, data)
     z = arrays["z"]
-    w = arrays["w"]
-    m = np.maximum(z, w)                              # m = maximum(z, w)
+    w_ = arrays["w"]
+    m = np.maximum(z, w_)                             # m = maximum(z, w)
     return {"m": m}
 
 

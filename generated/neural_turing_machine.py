@@ -183,9 +183,9 @@ def forward(params, data):
     t24_2 = np.empty((T, N, R), dtype)                # T×N×R
     t26_2 = np.empty((T, N, 1), dtype)                # T×N×1
     kp_2 = np.empty((T, N, W), dtype)                 # T×N×W
-    w_states = np.empty((T + 1, N, R), dtype)         # (T + 1)×N×R
-    w_states[0] = w_prev
-    w_before, w = w_states[:-1], w_states[1:]         # before and after every step   T×N×R
+    w__states = np.empty((T + 1, N, R), dtype)        # (T + 1)×N×R
+    w__states[0] = w_prev
+    w__before, w_ = w__states[:-1], w__states[1:]     # before and after every step   T×N×R
     a = np.empty((T, N, W), dtype)                    # T×N×W
     e = np.empty((T, N, W), dtype)                    # T×N×W
     t15_2 = np.empty((T, N, 1), dtype)                # T×N×1
@@ -370,7 +370,7 @@ def forward(params, data):
         t24_2[t] = t24_t
         t26_2[t] = t26_t
         kp_2[t] = kp_t
-        w[t] = w_t
+        w_[t] = w_t
         a[t] = a_t
         e[t] = e_t
         t15_2[t] = t15_t
@@ -411,16 +411,16 @@ def forward(params, data):
         "t44_2": t44_2, "u": u, "t46_2": t46_2, "kq_2": kq_2, "q_before": q_before, "sq_2": sq_2,
         "t55_2": t55_2, "iq": iq, "t52_2": t52_2, "t39_2": t39_2, "p": p, "jp": jp, "t38_2": t38_2, "cp": cp,
         "t33_2": t33_2, "t34_2": t34_2, "t31_2": t31_2, "gp_2": gp_2, "t23_2": t23_2, "t24_2": t24_2,
-        "t26_2": t26_2, "kp_2": kp_2, "w": w, "a": a, "M_before": M_before, "e": e, "t15_2": t15_2, "jw": jw,
-        "t14_2": t14_2, "cw": cw, "t9_2": t9_2, "t10_2": t10_2, "t7_2": t7_2, "gw_2": gw_2, "s_2": s_2,
-        "v_2": v_2, "m": m, "t2_10": t2_10, "kw_2": kw_2, "w_before": w_before, "sw_2": sw_2, "t11_2": t11_2,
-        "iw": iw, "t8_2": t8_2, "p_before": p_before, "sp_2": sp_2, "t35_2": t35_2, "ip": ip, "t32_2": t32_2,
-        "h": h, "t18_2": t18_2, "t5_10": t5_10, "t29_2": t29_2, "t49_2": t49_2, "W_r": W_r, "W_h": W_h,
-        "S_p": S_p, "G_p": G_p, "B_p": B_p, "d_p": d_p, "K_p": K_p, "S_w": S_w, "G_w": G_w, "B_w": B_w,
-        "d_w": d_w, "K_w": K_w, "Y_w": Y_w, "y_w": y_w, "E_w": E_w, "A_w": A_w, "Y_p": Y_p, "y_p": y_p,
-        "S_q": S_q, "G_q": G_q, "B_q": B_q, "d_q": d_q, "K_q": K_q, "Y_q": Y_q, "y_q": y_q, "x": x,
-        "r_before": r_before, "h_before": h_before, "r": r, "T": T, "N": N, "I": I, "O": O, "H": H, "R": R,
-        "W": W, "dtype": dtype, "dtypes": dtypes,
+        "t26_2": t26_2, "kp_2": kp_2, "w_": w_, "a": a, "M_before": M_before, "e": e, "t15_2": t15_2,
+        "jw": jw, "t14_2": t14_2, "cw": cw, "t9_2": t9_2, "t10_2": t10_2, "t7_2": t7_2, "gw_2": gw_2,
+        "s_2": s_2, "v_2": v_2, "m": m, "t2_10": t2_10, "kw_2": kw_2, "w__before": w__before, "sw_2": sw_2,
+        "t11_2": t11_2, "iw": iw, "t8_2": t8_2, "p_before": p_before, "sp_2": sp_2, "t35_2": t35_2, "ip": ip,
+        "t32_2": t32_2, "h": h, "t18_2": t18_2, "t5_10": t5_10, "t29_2": t29_2, "t49_2": t49_2, "W_r": W_r,
+        "W_h": W_h, "S_p": S_p, "G_p": G_p, "B_p": B_p, "d_p": d_p, "K_p": K_p, "S_w": S_w, "G_w": G_w,
+        "B_w": B_w, "d_w": d_w, "K_w": K_w, "Y_w": Y_w, "y_w": y_w, "E_w": E_w, "A_w": A_w, "Y_p": Y_p,
+        "y_p": y_p, "S_q": S_q, "G_q": G_q, "B_q": B_q, "d_q": d_q, "K_q": K_q, "Y_q": Y_q, "y_q": y_q,
+        "x": x, "r_before": r_before, "h_before": h_before, "r": r, "T": T, "N": N, "I": I, "O": O, "H": H,
+        "R": R, "W": W, "dtype": dtype, "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
@@ -464,7 +464,7 @@ def backward(cache, upstream=1.0):
     t24_2 = cache["t24_2"]                            # T×N×R
     t26_2 = cache["t26_2"]                            # T×N×1
     kp_2 = cache["kp_2"]                              # T×N×W
-    w = cache["w"]                                    # T×N×R
+    w_ = cache["w_"]                                  # T×N×R
     a = cache["a"]                                    # T×N×W
     M_before = cache["M_before"]                      # T×N×R×W
     e = cache["e"]                                    # T×N×W
@@ -481,7 +481,7 @@ def backward(cache, upstream=1.0):
     m = cache["m"]                                    # T×N×R
     t2_10 = cache["t2_10"]                            # T×N×1
     kw_2 = cache["kw_2"]                              # T×N×W
-    w_before = cache["w_before"]                      # T×N×R
+    w__before = cache["w__before"]                    # T×N×R
     sw_2 = cache["sw_2"]                              # T×N×3
     t11_2 = cache["t11_2"]                            # T×N×R
     iw = cache["iw"]                                  # T×N×R
@@ -606,7 +606,7 @@ def backward(cache, upstream=1.0):
         t24_t = t24_2[t]
         t26_t = t26_2[t]
         kp_t = kp_2[t]
-        w_t = w[t]
+        w_t = w_[t]
         a_t = a[t]
         M_prev = M_before[t]
         e_t = e[t]
@@ -774,7 +774,7 @@ def backward(cache, upstream=1.0):
         # t50 = dh_next + dh[t] + t36 + t37 + t38 + t39 + t40 + t41 + t42 + t43 + t44 + t45 + t46   N×H
         t50 = dh_next + dh[t] + t36 + t37 + t38 + t39 + t40 + t41 + t42 + t43 + t44 + t45 + t46
         # dt5_t = sum(diw_t ⊙ w[t-1], axis=-1, keepdims=True)   N×1
-        dt5_t = (diw_t * w_before[t]).sum(axis=1, keepdims=True)
+        dt5_t = (diw_t * w__before[t]).sum(axis=1, keepdims=True)
         # dgw_t = sum(diw_t ⊙ cw[t], axis=-1, keepdims=True) − dt5_t   N×1
         dgw_t = (diw_t * cw_t).sum(axis=1, keepdims=True) - dt5_t
         dt4_t = dgw_t * gw_t * (1 - gw_t)             # dt4_t = dgw_t ⊙ gw[t] ⊙ (1 − gw[t])   N×1
@@ -982,7 +982,7 @@ def outputs(params, data):
     sw_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     jw = np.empty((T, N, R), dtype)                   # T×N×R
     t54 = np.empty((T, N, R), dtype)                  # T×N×R
-    w = np.empty((T, N, R), dtype)                    # T×N×R
+    w_ = np.empty((T, N, R), dtype)                   # T×N×R
     e = np.empty((T, N, W), dtype)                    # T×N×W
     a = np.empty((T, N, W), dtype)                    # T×N×W
     M = np.empty((T, N, R, W), dtype)                 # T×N×R×W
@@ -1130,7 +1130,7 @@ def outputs(params, data):
         sw_2[t] = sw_t
         jw[t] = jw_t
         t54[t] = vw_t
-        w[t] = w_t
+        w_[t] = w_t
         e[t] = e_t
         a[t] = a_t
         M[t] = M_t
@@ -1157,7 +1157,7 @@ def outputs(params, data):
     L = (softplus(z) - y * z).sum() / (N * O * T)     # L = mean(binary_cross_entropy_with_logits(z, y))
     return {
         "h": h, "r": r, "z": z, "L": L, "m": m, "kw": kw_2, "cw": cw, "gw": gw_2, "iw": iw, "sw": sw_2,
-        "jw": jw, "vw": t54, "w": w, "e": e, "a": a, "M": M, "u": u, "kp": kp_2, "cp": cp, "gp": gp_2,
+        "jw": jw, "vw": t54, "w": w_, "e": e, "a": a, "M": M, "u": u, "kp": kp_2, "cp": cp, "gp": gp_2,
         "ip": ip, "sp": sp_2, "jp": jp, "vp": t55, "p": p, "kq": kq_2, "cq": cq, "gq": gq_2, "iq": iq,
         "sq": sq_2, "jq": jq, "vq": t56, "q": q,
     }

@@ -238,10 +238,10 @@ def largest(a, axis):
     return top if finite.all() else np.where(finite, top, 0)
 
 
-def softmax_logsumexp(a, axis, keepdims=False):
-    """softmax(a) and logsumexp(a) from the same exponentials."""
+def softmax_logsumexp(a, axis, keepdims=False, out=None):
+    """softmax(a), into out where that is given, and logsumexp(a), from the same exponentials."""
     top = largest(a, axis)
-    e = a - top
+    e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
     total = e.sum(axis=axis, keepdims=True)
     e /= total
