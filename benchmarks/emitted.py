@@ -5,10 +5,11 @@
 
 One step computes the loss and the gradients of all parameters. Everybody runs in one process on one thread, in turns;
 what is compared are the medians of CPU time, which other programs on the machine disturb least (`--clock wall` for wall
-time). Before anything is timed, every peer's loss and gradients are compared with the module's in double precision.
-The process starts itself again with one thread for every library and without the variables by which some machines pin
-OpenBLAS to kernels of another processor. "floor" are the matrix products alone, as NumPy does them into arrays that
-exist.
+time). With `--apart` everybody has a process of their own, so that those who give memory back have to take it from the
+system at every step, as in a program that does nothing else. Before anything is timed, every peer's loss and gradients
+are compared with the module's in double precision. The process starts itself again with one thread for every library
+and without the variables by which some machines pin OpenBLAS to kernels of another processor. "floor" are the matrix
+products alone, as NumPy does them into arrays that exist.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ import time  # noqa: E402
 from typing import Any  # noqa: E402
 
 import peers  # noqa: E402
-from race import agreement, available, steps, timed  # noqa: E402
+from apart import timed_apart  # noqa: E402
+from race import agreement, available, names, participant, timed  # noqa: E402
 from workloads import WORKLOADS, Workload  # noqa: E402
 
 
@@ -48,38 +50,44 @@ def microseconds(seconds: float) -> str:
     return f"{seconds * 1e6:,.1f}" if seconds < 1e-4 else f"{seconds * 1e6:,.0f}"
 
 
-def main() -> None:
+def options_of(arguments: list[str]) -> Any:
     parser = argparse.ArgumentParser(description="How fast emitted modules are, beside other libraries.")
     parser.add_argument("names", nargs="*", help=f"workloads: {', '.join(w.name for w in WORKLOADS)} (default all)")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32")
     parser.add_argument("--clock", choices=("cpu", "wall"), default="cpu")
+    parser.add_argument("--apart", action="store_true", help="everybody in a process of their own")
     parser.add_argument("--level", type=int, action="append", help="optimisation level (default: all there are)")
     parser.add_argument("--peer", action="append", choices=tuple(peers.MODULES), help="default: all installed")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     if unknown := set(options.names) - {w.name for w in WORKLOADS}:
         parser.error(f"no workload {', '.join(sorted(unknown))}")
+    return options
+
+
+def main() -> None:
+    options = options_of(sys.argv[1:])
     libraries = peers.installed() if options.peer is None else options.peer
     levels = available(options.level or [0, 1, 2])
-    clock = time.process_time if options.clock == "cpu" else time.perf_counter
-    columns = [f"-O{level}" for level in levels[:-1]] + libraries + ["floor"]
     best = f"-O{levels[-1]}"
+    columns = [f"-O{level}" for level in levels[:-1]] + libraries + ["floor"]
     print(f"µs of one step with {best}, and the time of others divided by it (above 1: the module is faster)\n")
     print(f"{'':<32}{best + ' µs':>12}" + "".join(f"{c:>10}" for c in columns) + f"{'agree to':>10}")
     for workload in WORKLOADS:
         if not options.names or workload.name in options.names:
-            print(line(workload, options, libraries, levels, clock, columns), flush=True)
+            agree = agreement(workload, libraries, levels)
+            times = measured(workload, names(workload, libraries, levels), options)
+            ratios = [f"{times[c] / times[best]:>10.2f}" if c in times else f"{'–':>10}" for c in columns]
+            print(f"{workload.title:<32}{microseconds(times[best]):>12}{''.join(ratios)}{agree:>10.0e}", flush=True)
 
 
-def line(
-    workload: Workload, options: Any, libraries: list[str], levels: list[int], clock: Any, columns: list[str]
-) -> str:
-    worst = agreement(workload, libraries, levels)
+def measured(workload: Workload, who: list[str], options: Any) -> dict[str, float]:
+    """Median seconds of one step of each."""
     dtype = "float64" if workload.scalar else options.dtype
-    found = timed(steps(workload, dtype, libraries, levels), options.rounds, clock)
-    own = found[f"-O{levels[-1]}"]
-    ratios = [f"{found[c] / own:>10.2f}" if c in found else f"{'–':>10}" for c in columns]
-    return f"{workload.title:<32}{microseconds(own):>12}" + "".join(ratios) + f"{worst:>10.0e}"
+    if options.apart:
+        return timed_apart(workload, dtype, who, options.rounds, options.clock)
+    clock = time.process_time if options.clock == "cpu" else time.perf_counter
+    return timed({name: participant(workload, dtype, name) for name in who}, options.rounds, clock)
 
 
 if __name__ == "__main__":
