@@ -33,7 +33,7 @@ class Writer:
             "title": latex_text(d.name), "summary": latex_text(d.summary), "source": latex_text(d.source),
             "heading": self.prose(d.heading), "conventions": [self.prose(c) for c in d.conventions],
             "glossary": [self.prose(g) for g in d.glossary], "given": self.given(d),
-            "forward": [self.equation(e) for e in d.forward], "steps": [self.step(s) for s in d.steps],
+            "forward": self.forward(d.forward), "steps": [self.step(s) for s in d.steps],
             "table": [self.row(r) for r in d.table], "total": f"${d.total_cost.latex}$",
             "stored": ", ".join(f"${m.latex}$" for m in d.stored) or "nothing",
             "updates": self.display([(u, self.prose(u.reason)) for u in d.updates]),
@@ -64,18 +64,35 @@ class Writer:
         return [f"{ROLES[role]}: {', '.join(names)}" for role, names in roles.items()]
 
     # -- displays
-    def equation(self, e: Equation) -> str:
+    def forward(self, equations: Sequence[Equation]) -> list[str]:
+        """Rows of an alignat: shapes and remarks in a column of their own, below where a formula needs the room."""
+        lefts = [self._left(e) for e in equations]
+        sides = [self._side(e) for e in equations]
+        whole = PAGE - 60.0 - max(map(width, lefts), default=0.0)
+        room = max(whole - max(map(width, sides), default=0.0), whole / 2)
+        rows = zip(equations, lefts, sides, strict=True)
+        return [self._equation(e, left, side, room, whole) for e, left, side in rows]
+
+    def _left(self, e: Equation) -> str:
         let = r"\text{let } " if e.introduced else ""
+        return r"\quad " * e.depth + let + (e.line.left.latex if e.line.left is not None else "")
+
+    def _side(self, e: Equation) -> str:
         shape = f"({e.shape.latex})" if e.shape is not None else ""
-        reason = rf"\text{{{self.prose(e.line.reason)}}}" if e.line.reason else ""
-        side = r" \quad ".join(x for x in (shape, reason) if x)
-        left = r"\quad " * e.depth + (e.line.left.latex if e.line.left is not None else "")
+        reason = rf"\text{{{self.prose(e.line.reason)}}}" if e.line.reason and e.line.kind != "loop" else ""
+        return r" \quad ".join(x for x in (shape, reason) if x)
+
+    def _equation(self, e: Equation, left: str, side: str, room: float, whole: float) -> str:
         if e.line.kind == "loop":
             return rf"{self.target(e.anchor)}& \text{{for }} {e.line.right.latex}\colon && \tag{{{e.number}}}"
-        room = PAGE - 40.0 - width(let + left) - width(side) - 20.0
-        lines = broken(e.line.right.breakable + _valued(e.line.value), room, room)
-        rows = [f"{self.target(e.anchor)}{let}{left} &= {lines[0]} &\\quad& {side} \\tag{{{e.number}}}"]
-        return " \\\\\n".join([*rows, *[f"&\\quad {more} \\notag" for more in lines[1:]]])
+        right = e.line.right.breakable + _valued(e.line.value)
+        head = f"{self.target(e.anchor)}{left} &= "
+        if width(right) <= room:
+            return f"{head}{right.replace(BREAK, '')} &\\quad& {side} \\tag{{{e.number}}}"
+        first, *more = [rf"\rlap{{$\displaystyle {line}$}}" for line in broken(right, whole, whole)]
+        below = [*more, *([side] if side else [])]
+        rows = [f"{head}{first} \\tag{{{e.number}}}", *[f"&\\quad {x} \\notag" for x in below]]
+        return " \\\\\n".join(rows)
 
     def step(self, s: Step) -> dict[str, object]:
         title = self.prose(s.title).replace("$", r"$\displaystyle ", 1)
