@@ -49,11 +49,13 @@ def arrays(workload: Workload, dtype: str) -> tuple[Arrays, Arrays]:
 
 
 def floor(products: list[Product], dtype: str) -> Step:
-    """The products alone, into arrays that exist."""
+    """The products alone, into arrays that exist; arrays of one shape are one array."""
     rng, work = np.random.default_rng(2), []
+    shapes = {shape for product in products for shape in (product.left, product.right)}
+    drawn = {shape: rng.normal(size=shape).astype(dtype) for shape in sorted(shapes)}
     for product in products:
-        pair = [rng.normal(size=shape).astype(dtype) for shape in (product.left, product.right)]
-        left, right = (a.swapaxes(-1, -2) if t else a for a, t in zip(pair, product.turned, strict=True))
+        pair = zip((drawn[product.left], drawn[product.right]), product.turned, strict=True)
+        left, right = (a.swapaxes(-1, -2) if turned else a for a, turned in pair)
         multiply = np.dot if left.ndim <= 2 else np.matmul
         work += [(multiply, left, right, multiply(left, right))] * product.times
 
