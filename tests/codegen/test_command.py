@@ -79,6 +79,8 @@ def test_a_module_that_fails_its_check_is_not_written(folder: Path, monkeypatch:
 def test_levels_and_precision() -> None:
     assert "DTYPE = np.float32" in run("codegen", "net.sbp", "-o", "-", "--dtype", "float32").stdout
     assert run("codegen", "net.sbp", "-o", "-", "-O0").exit_code == 0
+    assert "def make_workspace(params, data):" in run("codegen", "net.sbp", "-o", "-", "-O2").stdout
+    assert "workspace" not in run("codegen", "net.sbp", "-o", "-", "-O1").stdout
 
 
 def test_an_unreached_parameter_is_told(folder: Path) -> None:

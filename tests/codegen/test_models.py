@@ -228,6 +228,22 @@ def test_the_loop_over_time_is_a_loop() -> None:
     assert "range(" not in text.replace("range(T)", "").replace("arange(", "").replace("check_range(", "")
 
 
+def test_products_that_nothing_carried_enters_are_taken_out_of_the_loop() -> None:
+    forward = body(codegen(parse(RNN)), "forward").splitlines()
+    assert "    t1 = (c.reshape(N * T, E) @ W_e).reshape(T, N, H)" in forward
+    assert "        a_t = t1[t] + h_prev @ W_h + b" in forward
+    backward = body(codegen(parse(RNN)), "backward").splitlines()
+    assert backward.index("    W_h_T = W_h.T.copy()") < backward.index("    for t in reversed(range(T)):")
+    assert "        dh_prev = da_t @ W_h_T" in backward
+    assert "        a_t = c[t] @ W_e + h_prev @ W_h + b" in body(codegen(parse(RNN), level=0), "forward").splitlines()
+
+
+def test_the_states_before_each_step_are_not_stored_twice() -> None:
+    forward = body(codegen(parse(RNN)), "forward")
+    assert "h_before, h = h_states[:-1], h_states[1:]" in forward
+    assert forward.count("np.empty(") == 1
+
+
 def test_loops_of_no_and_of_one_step(tmp_path: Path) -> None:
     module = emit(RNN, tmp_path)
     rng = np.random.default_rng(0)

@@ -1,0 +1,45 @@
+"""Models with something unusual about them: emitted at every level and verified as files."""
+
+from __future__ import annotations
+
+import pytest
+
+from symbackprop.check import verify_source
+from symbackprop.codegen import codegen
+from symbackprop.model.text import parse
+
+MODELS = {
+    "no parameters": "data x\nloss L = x**2",
+    "a constant loss": "param w\nloss L = 3",
+    "a loss of sizes only": "dim N\nparam w: N\nloss L = sum(ones(N))",
+    "an output that is an input": "dim N\nparam w: N\noutput Y = w",
+    "outputs that are views": "dim N, M\ninput X: N x M\noutput Y = X.T\noutput Z = X",
+    "truth values as output": "dim N\ninput x: N\noutput Y = x > 0",
+    "a one-hot factor": "dim N\ndata k: N int < 5\nparam w: 5\noutput Y = one_hot(k, 5) * w",
+    "a sum of integers": "dim N\ndata k: N int < 5\nparam w\nloss L = w * sum(k)",
+    "integers and truth values": "dim N\ndata k: N int < 5\nparam w\nloss L = w * mean(k * k) + sum(k > 2)",
+    "a trace and a diagonal": "dim N\nparam A: N x N\nloss L = trace(A) + sum(diag(A)**2)",
+    "several names for one array": "dim N\nparam w: N\na = w\nb = a\nloss L = sum(a*b)",
+    "running sums": "dim N\nparam w: N\noutput Y = cumsum(w)",
+    "maxima": "dim N, M\nparam w: N x M\nloss L = max(w) + min(w) + sum(max(w, axis=0))",
+    "entries moved around": "dim N\nparam w: N\nloss L = sum(roll(w, 1, 0) * w) + sum(repeat(w, 3, 0)**2)",
+    "slices": "dim N = 5\nparam w: N\nloss L = sum(w[1:4]*w[0:3]) + w[0] + w[-1]",
+    "a branch": "param a, b\nloss L = where(a > b, a*b, a/b)",
+    "powers": "param a\nloss L = 1e300*a*1e-300 + a**0.5 + a**-2 + 2**a + a**3 + a**4",
+    "sizes as numbers": "dim N\nparam w: N\nloss L = sum(w)/sqrt(N) + norm(w)*N/(N+1)",
+    "a loop without products": (
+        "dim N, T\ndata x: T x N, s[0]: N\nparam w: N\n"
+        "for t in 1..T:\n    s[t] = s[t-1] + w * x[t]\n"
+        "loss L = sum(s[T]**2)\n"
+    ),
+    "activations": "dim N\nparam w: N\nloss L = sum(gelu(w) + mish(w) + erf(w) + elu(w) + swish(w, 2))",
+    "a cross-entropy spelled out": "dim N, C\ndata y: N x C\nparam z: N x C\np = softmax(z)\nloss L = -sum(y*log(p))",
+}
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("text", MODELS.values(), ids=MODELS)
+def test_verified(text: str, level: int) -> None:
+    model = parse(text, name="odd")
+    report = verify_source(codegen(model, level=level), model)
+    assert report.passed, report.text()
