@@ -48,6 +48,8 @@
   /* The graph as a whole, or as large as it is. */
   var fit = document.getElementById("fit");
   if (fit) {
+    var canvas = document.querySelector(".canvas");
+    canvas.scrollLeft = (canvas.scrollWidth - canvas.clientWidth) / 2;
     fit.addEventListener("click", function () {
       var whole = fit.getAttribute("aria-pressed") !== "true";
       fit.setAttribute("aria-pressed", String(whole));

@@ -89,6 +89,17 @@ def test_the_graph_links_to_the_lines(page: Chromium) -> None:
     page.wait("location.hash === '#eq-3'")
 
 
+def test_a_large_graph_scrolls_and_can_be_seen_whole(browser: Chromium, site: Path) -> None:
+    browser.open(site / "transformer-block.html")
+    overflow = "document.querySelector('.canvas').scrollWidth - document.querySelector('.canvas').clientWidth"
+    assert browser.js(overflow) > 100
+    assert browser.js("document.querySelector('.canvas').scrollLeft") > 30, "its middle is in sight"
+    browser.click("#fit")
+    browser.wait(f"{overflow} <= 0")
+    browser.click("#fit")
+    browser.wait(f"{overflow} > 100")
+
+
 def test_steps_close_and_open_by_mouse_and_keyboard(page: Chromium) -> None:
     open_steps = "document.querySelectorAll('details.step[open]').length"
     count = page.js(open_steps)
