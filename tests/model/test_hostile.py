@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import time
 from pathlib import Path
 
@@ -16,6 +17,10 @@ from symbackprop.model import Model, to_text
 
 HEAD = "dim N, D\ndata x: N x D, k: N int < D, y\nparam W: D x D, b: D, w\n"
 LINE = 4  # where the text under test begins
+EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "250"))
+FUZZ = settings(
+    max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES < 500, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 def error_of(text: str, head: str = HEAD) -> str:
@@ -325,7 +330,8 @@ def test_nothing_in_the_package_evaluates_text() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-                allowed = name == "getattr" and path.name in ("build.py", "scope.py", "tree.py")  # of a fixed list of keywords
+                fixed = ("build.py", "scope.py", "tree.py")  # there, of a fixed list of keywords
+                allowed = name == "getattr" and path.name in fixed
                 assert allowed or name not in forbidden or name == "compile", f"{path.name}:{node.lineno}: {name}"
 
 
@@ -348,7 +354,7 @@ def outcome(text: str) -> Model | None:
         assert time.perf_counter() - began < 5
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@FUZZ
 @given(st.text(max_size=200))
 @example("\ud800")
 @example("\x00")
@@ -356,13 +362,13 @@ def test_any_text(text: str) -> None:
     outcome(text)
 
 
-@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@FUZZ
 @given(st.lists(PIECES, max_size=30))
 def test_soup_of_tokens(pieces: list[str]) -> None:
     outcome(HEAD + "loss L = sum(W)\n" + " ".join(pieces))
 
 
-@settings(max_examples=250, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@FUZZ
 @given(st.lists(PIECES, min_size=1, max_size=12))
 def test_soup_of_formulas(pieces: list[str]) -> None:
     model = outcome(HEAD + "z = " + " ".join(p for p in pieces if p != "\n") + "\nloss L = sum(z) + w")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from symbackprop.derive import derive
 from symbackprop.model import Model, load, to_text, zoo
 from tests.model.helpers import described, model_texts
+
+EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "60"))
 
 
 @pytest.mark.parametrize("name", zoo.names())
@@ -30,7 +34,7 @@ def test_deriving_leaves_the_text_alone(name: str) -> None:
     assert to_text(model) == before
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(model_texts())
 def test_random_models(text: str) -> None:
     model = Model.parse(text)
