@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from symbackprop.codegen.equations import Equation
 from symbackprop.codegen.numpy import NumpyNotation
 from symbackprop.codegen.rows import Rows
-from symbackprop.codegen.equations import Equation
 from symbackprop.model.optimizers import Optimizer, optimizer, update_model
 
 LEVEL = 1
