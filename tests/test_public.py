@@ -67,3 +67,34 @@ def test_a_row_says_what_it_computes() -> None:
     m.loss("L", (y - o) ** 2 / 2)
     assert [str(row) for row in (x, o, derive(m).gradients["w"])] == ["x", "tanh(w * x)", "(-(y - o)) * (1 - o**2) * x"]
     assert str(derive(load("rnn-lm")).gradients["C"]) == "scatter_add(… @ W_e.T, words, V)"
+
+
+SLIPS = [
+    ("m.data('z', m.dim('N'))", r"a shape is a tuple of sizes, such as \(N, D\) or \(N,\), not N"),
+    ("derive(m).text(view='jacobain')", "view is one of auto, scalar, index, .* Did you mean 'jacobian'"),
+    ("derive(m).latex(detail='breif')", "detail is one of brief, full, not 'breif'. Did you mean 'brief'"),
+    ("derive(m).markdown(layout='row')", "layout is one of shape, jacobian, not 'row'"),
+    ("verify(m, method='slow')", "method is auto, central or complex, not 'slow'"),
+    ("codegen(m, optimizer='adan')", "Did you mean 'adam'"),
+    ("codegen(m, dtype='half')", "dtype is float64 or float32"),
+    ("load('two-weigth-tanh')", "Did you mean 'two-weight-tanh'"),
+]
+
+
+@pytest.mark.parametrize(("line", "message"), SLIPS)
+def test_slips_in_python(line: str, message: str) -> None:
+    from symbackprop import Model, codegen, derive, load, tanh, verify
+    from symbackprop.errors import SymbackpropError
+
+    m = Model("net")
+    m.loss("L", tanh(m.param("w")))
+    with pytest.raises(SymbackpropError, match=message):
+        eval(line, {"m": m, "codegen": codegen, "derive": derive, "load": load, "verify": verify})
+
+
+def test_a_model_without_parameters_says_so() -> None:
+    from symbackprop import Model, derive
+
+    m = Model("none")
+    m.loss("L", m.data("x") ** 2)
+    assert "Gradients of L: there is nothing to take them of." in derive(m).text()

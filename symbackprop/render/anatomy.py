@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from symbackprop.core.graph import Node
 from symbackprop.derive.steps import Derivation
+from symbackprop.errors import UsageError, did_you_mean
 from symbackprop.render.context import Context, groups
 from symbackprop.render.document import Declaration, Document, Line, Math, Prose, Ref, Step
 from symbackprop.render.forward import Forward
@@ -16,7 +17,7 @@ from symbackprop.render.loops import loop_heading
 from symbackprop.render.numbers import DIGITS, Numbers
 from symbackprop.render.results import Results, updates
 from symbackprop.render.symbols import Located, Pen, Symbols, locate
-from symbackprop.render.views import choose_view
+from symbackprop.render.views import VIEWS, choose_view
 
 MAX_PATH = 8
 
@@ -31,6 +32,13 @@ class Options:
     values: Mapping[str, Any] | None = None
     sizes: Mapping[str, int] = field(default_factory=dict)
     digits: int | None = None
+
+    def __post_init__(self) -> None:
+        allowed = {"view": ("auto", *VIEWS), "layout": ("shape", "jacobian"), "detail": ("brief", "full")}
+        for option, words in allowed.items():
+            word = str(getattr(self, option))
+            if word not in words:
+                raise UsageError(f"{option} is one of {', '.join(words)}, not {word!r}.{did_you_mean(word, words)}")
 
 
 class View(Protocol):
@@ -85,6 +93,8 @@ class Anatomy:
         for name in self.derivation.wrt:
             names += [", " if names else "", self.pen.bare(self._node(name))]
         of = self.pen(lambda n: n.loss)
+        if not names:
+            return ("Gradients of ", of, ": there is nothing to take them of.")
         return ("Gradients of ", of, " with respect to ", *names, f". {self.view.name.capitalize()} view: {self.why}.")
 
     def _node(self, name: str) -> Node:

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from symbackprop.core.shapes import evaluate_shape
+from symbackprop.errors import UsageError
 from symbackprop.model.model import Model
 from symbackprop.verify.candidate import Candidate, Outcome
-from symbackprop.verify.differences import AUTO, COMPLEX, NotAnalytic, Objective
+from symbackprop.verify.differences import AUTO, CENTRAL, COMPLEX, NotAnalytic, Objective
 from symbackprop.verify.gradient import FAIL, PASS, Finding, judge, wrong_entry
 from symbackprop.verify.module import CallFailed
 from symbackprop.verify.numeric import Prober, Slopes, with_entry
@@ -42,8 +43,11 @@ def verify_module(
 
     At every random point the loss (or outputs) is compared with an independent interpreter of the model, every gradient
     with slopes of that interpreter (``method``: central differences, complex step, or auto), and the module's other
-    promises are tried. ``progress(done, total)`` is told how far the check is. Raises `ShapeError` where no sizes fit.
+    promises are tried. ``progress(done, total)`` is told how far the check is. Raises `ShapeError` where no sizes fit
+    and `UsageError` for another method.
     """
+    if method not in (AUTO, CENTRAL, COMPLEX):
+        raise UsageError(f"method is {AUTO}, {CENTRAL} or {COMPLEX}, not {method!r}")
     return Check(module, model, seed, trials, method, dict(sizes or {}), progress or (lambda done, total: None)).run()
 
 
