@@ -18,7 +18,7 @@ def loop_heading(context: Context, mark: LoopMark) -> Step:
     reverse: Loop = mark.loop.reverse.attr
     pen = context.pen
     entering = [_entering(context, mark.loop.reverse, i) for i in range(len(reverse.carry))]
-    lines = (*entering, *repeated_factors(context, mark.loop.loop.attr))
+    lines = (*entering, *repeated_factors(context, mark.loop.loop))
     name, span = pen(lambda n: Text(reverse.index)), loop_range(context, reverse)
     return Step(
         number=mark.number, name=f"loop-{mark.number}", anchor=mark.anchor, target=name, symbol=name,

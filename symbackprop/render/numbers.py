@@ -69,12 +69,14 @@ class Numbers:
         self, derivation: Derivation, values: Mapping[str, Any], sizes: Mapping[str, int], digits: int = DIGITS
     ) -> None:
         from symbackprop.verify.interpreter import evaluate
+        from symbackprop.verify.values import infer_sizes
 
         given = _by_array_name(derivation, values)
         rows = _rows(derivation)
-        sizes = {n: s for n, s in (derivation.model.sizes | dict(sizes)).items() if s is not None}
+        known = {n: s for n, s in (derivation.model.sizes | dict(sizes)).items() if s is not None}
+        self.sizes = infer_sizes(list(derivation.model.leaves().values()), given, known)
         self.digits = digits
-        self.found = {r.id: v for r, v in zip(rows, evaluate(rows, given, sizes), strict=True)}
+        self.found = {r.id: v for r, v in zip(rows, evaluate(rows, given, known), strict=True)}
 
     def of(self, node: Node) -> Value | None:
         """The value of a row; None inside a loop."""
@@ -90,6 +92,17 @@ class Numbers:
 
         arrays = dict(zip(PLACEHOLDERS, [np.asarray(self.found[r.id], dtype=float) for r in factor.rows], strict=False))
         return self.write(evaluate_expr(np, to_sympy(factor.form), arrays))
+
+    def norms(self, scan: Node, place: int) -> tuple[list[Math], Math] | None:
+        """How large the Jacobian of a carried value is at every step of a loop, and over all of them."""
+        from symbackprop.render.recurrence_numbers import jacobian_norms
+
+        if any(a.id not in self.found for a in scan.args):
+            return None
+        found = jacobian_norms(scan, place, [self.found[a.id] for a in scan.args], self.sizes)
+        if not found:
+            return None
+        return [array_math(v, self.digits) for v in found[:-1]], array_math(found[-1], self.digits)
 
     def write(self, value: Any) -> Value | None:
         """A number or array for reading and for JSON."""

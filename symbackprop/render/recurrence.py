@@ -13,14 +13,16 @@ from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.notation import Text
+from symbackprop.core.ops.loop import base
 from symbackprop.core.record import Edge
 from symbackprop.core.shapes import same_shape
 from symbackprop.render.context import Context, groups
-from symbackprop.render.document import Line
+from symbackprop.render.document import Line, Math
 from symbackprop.render.factors import edge_factor
 from symbackprop.render.notation_base import MatrixText
 from symbackprop.render.notation_rows import RowNotation
 
+MAX_STEPS = 12  # norms of further steps are not printed
 Writer = Callable[[RowNotation], Text]
 
 # What a product does to a column of its carried operand: the place of the matrix, and whether it is transposed.
@@ -49,18 +51,41 @@ class Fixed:
         return n.transpose(n.ref(self.matrix)) if self.flip else n.ref(self.matrix)
 
 
-def repeated_factors(context: Context, loop: Loop) -> list[Line]:
-    """One line for every carried value whose Jacobian from step to step is known."""
+def repeated_factors(context: Context, scan: Node) -> list[Line]:
+    """One line for every carried value whose Jacobian from step to step is known; with numbers, how large it is."""
+    loop: Loop = scan.attr
     found = []
-    for leaf, row in zip(loop.carry, loop.carried, strict=True):
+    for place, (leaf, row) in enumerate(zip(loop.carry, loop.carried, strict=True)):
         links = _links(context, leaf, row, loop)
         if links:
             found.append(_line(context, leaf, row, loop, links))
+            found += _norms(context, scan, place)
     return found
 
 
+def _norms(context: Context, scan: Node, place: int) -> list[Line]:
+    """‖∂h_t/∂h_{t−1}‖ for every t, and ‖∂h_T/∂h_0‖, when there are numbers."""
+    norms = None if context.numbers is None else context.numbers.norms(scan, place)
+    if norms is None:
+        return []
+    loop: Loop = scan.attr
+    each, whole = norms
+    name, t = base(loop.carried[place]), loop.index
+    before = f"{name}[{t}+1]" if loop.reverse else f"{name}[{t}-1]"
+    shown = [*each[:MAX_STEPS], *([Math("…", r"\dots")] if len(each) > MAX_STEPS else [])]
+    values = Math(", ".join(m.text for m in shown), ",\\; ".join(m.latex for m in shown))
+    order = f"spectral norms, {t} = {'T, …, 1' if loop.reverse else '1, 2, …'}, the largest over the batch"
+    one = context.pen(lambda n: _norm(n, f"{name}[{t}]", before))
+    all_steps = context.pen(lambda n: _norm(n, f"{name}[{loop.length}]", f"{name}[0]"))
+    return [Line("note", one, values, (order,)), Line("note", all_steps, whole, ("of the product",))]
+
+
+def _norm(n: RowNotation, above: str, below: str) -> Text:
+    return n.bars(n.derivative(Text(n.name(above)), Text(n.name(below)), True))
+
+
 def _line(context: Context, leaf: Node, row: Node, loop: Loop, links: list[Writer]) -> Line:
-    name = (row.name or "s").split("[")[0]
+    name = base(row)
 
     def left(n: RowNotation) -> Text:
         return n.derivative(Text(n.name(f"{name}[{loop.length}]")), Text(n.name(f"{name}[0]")), True)
