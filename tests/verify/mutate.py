@@ -40,9 +40,9 @@ class Slips:
 
 def _computes(statement: ast.Assign | ast.AugAssign) -> bool:
     """Whether a statement computes a gradient: not a read of the cache, not the collecting of the results, no start of
-    a sum from zero."""
+    a sum from zero, not the marking of the largest entries (whose shares are divided by their sum)."""
     text = ast.unparse(statement.value)
-    fixed = text.startswith(("np.arange(", "np.zeros(", "np.empty("))
+    fixed = text.startswith(("np.arange(", "np.zeros(", "np.empty(")) or isinstance(statement.value, ast.Compare)
     return not isinstance(statement.value, ast.Dict) and "cache[" not in text and not fixed
 
 
@@ -111,18 +111,21 @@ def _no_minus(node: ast.AST) -> ast.expr | None:
 
 
 def _is_sum(node: ast.AST) -> bool:
-    return isinstance(node, ast.Call) and ast.unparse(node.func) == "np.sum"
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "sum"
 
 
 def _mean(node: ast.AST) -> ast.expr | None:
     """1/N too often."""
-    if not isinstance(node, ast.Call) or not _is_sum(node):
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not _is_sum(node):
         return None
-    return ast.Call(ast.parse("np.mean", mode="eval").body, node.args, node.keywords)
+    return ast.Call(ast.Attribute(node.func.value, "mean", ast.Load()), node.args, node.keywords)
 
 
 def _no_sum(node: ast.AST) -> ast.expr | None:
-    return node.args[0] if isinstance(node, ast.Call) and _is_sum(node) else None
+    """What is summed by np.sum(a, …) or a.sum(…)."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or not _is_sum(node):
+        return None
+    return node.args[0] if ast.unparse(node.func.value) == "np" else node.func.value
 
 
 def _no_square(node: ast.AST) -> ast.expr | None:
