@@ -78,6 +78,7 @@ def derive(name: str, *options: str) -> str:
 
 
 _EQUATION = re.compile(r"^ +(?:\(\d+\) +)?(?P<left>[^=]*?) *= (?P<right>.*?)(?:   .*)?$")
+_EQUALS = re.compile(r" = (?![^\[]*\])")  # not the one in 1[k = i]
 _NUMBER = re.compile(r"−?\d+(\.\d+)?$")
 
 
@@ -88,7 +89,7 @@ def equations(text: str) -> dict[str, list[str]]:
     for line in text.partition("\nForward pass\n")[2].partition("\nResult\n")[0].splitlines():
         if match := _EQUATION.match(line):
             left = match["left"] or left
-            found.setdefault(left, []).extend(match["right"].split(" = "))
+            found.setdefault(left, []).extend(_EQUALS.split(match["right"]))
     return found
 
 

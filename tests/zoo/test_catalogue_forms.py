@@ -134,3 +134,92 @@ def test_scalar_models(name: str) -> None:
 @pytest.mark.parametrize("name", MATRIX)
 def test_models_of_arrays(name: str) -> None:
     assert missing(derive(name, "--view", "matrix"), MATRIX[name]) == {}
+
+
+INDEX = {
+    "linear-layer": {
+        "∂L/∂X_ij": "Σ_n,k ∂L/∂Y_nk·∂Y_nk/∂X_ij | Σ_m (∂L/∂Y)[i,m]·W_jm",
+        "∂Y/∂x₁₁": "[[w₁₁, w₁₂, w₁₃], [0, 0, 0]]",
+        "∂L/∂x₁₁": "∂L/∂y₁₁·w₁₁ + ∂L/∂y₁₂·w₁₂ + ∂L/∂y₁₃·w₁₃",
+        "∂L/∂x₂₂": "∂L/∂y₂₁·w₂₁ + ∂L/∂y₂₂·w₂₂ + ∂L/∂y₂₃·w₂₃",
+        "∂L/∂w₂₃": "∂L/∂y₁₃·x₁₂ + ∂L/∂y₂₃·x₂₂",
+        "∂L/∂X": "∂L/∂Y Wᵀ",
+        "∂L/∂W": "Xᵀ ∂L/∂Y",
+    },
+    "squared-norm": {"∂f/∂q_i": "2q_i", "∂q_k/∂W_ij": "x_j·1[k = i]", "∂f/∂W_ij": "δ_q[i]·x_j"},
+    "logistic-regression": {"∂L/∂z": "∂L/∂ŷ·∂ŷ/∂z | ŷ − y", "∂z/∂w_i": "x_i", "∂L/∂w_i": "∂L/∂z·∂z/∂w_i | δ_z·x_i"},
+    "softmax-regression": {"∂L/∂z_i": "ŷ_i − 1[y = i]", "∂L/∂W_ij": "δ_z[i]·x_j"},
+}
+LAYER = {  # x and W, b, u of s = uᵀ tanh(W x + b)
+    "∂s/∂u": "hᵀ",
+    "(∂s/∂u)ᵀ": "h",
+    "∂s/∂h": "uᵀ",
+    "∂h/∂z": "diag(1 − h²)",
+    "∂s/∂z": "∂s/∂h·∂h/∂z | uᵀ·diag(1 − h²)",
+    "∂z/∂x": "W",
+    "∂z/∂b": "I",
+    "∂s/∂b": "∂s/∂h·∂h/∂z·∂z/∂b | uᵀ·diag(1 − h²)·I | δ_z",
+    "(∂s/∂b)ᵀ": "δ_zᵀ",
+    "∂s/∂W": "∂s/∂z·∂z/∂W | δ_zᵀ xᵀ",
+    "∂s/∂x": "∂s/∂h·∂h/∂z·∂z/∂x | δ_z·W",
+}
+
+
+@pytest.mark.parametrize("name", INDEX)
+def test_entry_by_entry(name: str) -> None:
+    assert missing(derive(name, "--view", "index"), INDEX[name]) == {}
+
+
+@pytest.mark.parametrize("name", ["ner-window", "jacobians"])
+def test_jacobians_first_then_the_shape_convention(name: str) -> None:
+    assert missing(derive(name), LAYER) == {}
+
+
+def test_numerator_layout() -> None:
+    """In the Jacobian layout nothing is turned into the shape of the variable."""
+    printed = equations(derive("jacobians", "--layout", "jacobian"))
+    assert printed["∂s/∂x"][-1] == "δ_z·W" and not [left for left in printed if left.endswith(")ᵀ")]
+
+
+def test_delta_is_computed_once() -> None:
+    text = derive("ner-window")
+    (step,) = [line.split()[1] for line in text.splitlines() if "δ_z = ∂s/∂z" in line]
+    assert text.count(f"cached: step {step.rstrip('.')}\n") == 3  # for W, x and b
+
+
+def test_cached_factors_are_named() -> None:
+    text = derive("two-weight-tanh")
+    assert "the first 2 factors are shared with dL/dw₂ (step 4)" in text
+    assert "w₁_new = w₁_old − η·dL/dw₁" in text and "w₂_new = w₂_old − η·dL/dw₂" in text
+    assert "h₁ held fixed" in derive("two-step-rnn")
+
+
+def test_vanishing_gradient_factor() -> None:
+    (factor,) = [line for line in derive("rnn-lm").splitlines() if "∂h[T]/∂h₀" in line]
+    assert "= Π_t diag(1 − hₜ^⊙2) W_hᵀ" in factor
+
+
+ERRATA = {
+    "two-weight-tanh": "chain rule of calculus",
+    "logistic-regression": "σ(−(w·x + b)) is meant",
+    "softmax-regression": "every class needs its own",
+    "mlp-relu-sigmoid": "loss.backward() is meant",
+    "ner-window": "uᵀ ∘ f′(z) is meant",
+    "sum-times-z": "(x + y) z is meant",
+    "svm-hinge": "the negative gradient is meant",
+    "squared-norm": "the squared norm is meant",
+}
+
+
+@pytest.mark.parametrize("name", ERRATA)
+def test_errata_are_printed(name: str) -> None:
+    assert ERRATA[name] in derive(name).partition("\nNotes\n")[2]
+
+
+@pytest.mark.parametrize(("relu0", "stated"), [("0", "0"), ("1", "1"), ("0.5", "1/2")])
+def test_the_convention_at_zero_is_stated(relu0: str, stated: str) -> None:
+    assert f"ReLU′(0) = {stated};" in derive("mlp-relu-sigmoid", "--relu0", relu0)
+
+
+def test_the_lectures_convention_at_zero() -> None:
+    assert equations(derive("mlp-relu-sigmoid", "--relu0", "1"))["∂a₁/∂z₁"] == ["1[z₁ ≥ 0]"]
