@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 import sympy as sp
+from sympy.printing.str import StrPrinter
 
 from symbackprop.core import formula as f
 from symbackprop.core.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Text, decimal_text, wrap
@@ -22,6 +23,20 @@ BIG = TERM  # and so does Σ, but a number may stand in front of it
 _BIG = {"sum": "Σ", "max": "max", "prod": "Π"}
 _DERIVATIVE = re.compile(r"∂|d\w+/d")
 _ROOT = re.compile(r"√\((\w+)\)")
+_POWER = re.compile(r"\*\*(\d+)")
+
+
+class _Printer(StrPrinter):  # type: ignore[misc]
+    """SymPy's own text, with ⌊S/2⌋ for the sizes that windows leave."""
+
+    def _print_floor(self, expr: sp.Expr) -> str:
+        return f"⌊{self._print(expr.args[0])}⌋"
+
+    def _print_Infinity(self, expr: sp.Expr) -> str:
+        return "∞"
+
+    def _print_NegativeInfinity(self, expr: sp.Expr) -> str:
+        return "-∞"
 
 
 class TextNotation(RowNotation):
@@ -38,9 +53,10 @@ class TextNotation(RowNotation):
     def num(self, value: sp.Expr) -> Text:
         if value.is_Rational and not value.is_Integer:
             return _rational(value)
-        text = str(sp.sstr(value)).replace("*", "·").replace("-", self.minus).replace("pi", "π").replace("sqrt", "√")
-        text = text.replace("oo", "∞")
-        simple = value.is_Symbol or (value.is_Integer and value >= 0) or bool(re.fullmatch(r"√\(\w+\)", text))
+        text = _POWER.sub(lambda m: superscript(m[1]) or "", _Printer().doprint(value))
+        text = text.replace("*", "·").replace("-", self.minus).replace("pi", "π").replace("sqrt", "√")
+        whole = value.is_Symbol or (value.is_Integer and value >= 0) or isinstance(value, sp.floor)
+        simple = whole or bool(re.fullmatch(r"√\(\w+\)", text))
         return Text(_ROOT.sub(r"√\1", text), ATOM if simple else SUM if value.is_Add else QUOTIENT)
 
     # -- arithmetic

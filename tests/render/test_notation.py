@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from symbackprop.core.notation import Text
+from symbackprop.derive import derive
 from symbackprop.model import Model
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.document import BREAK
 from symbackprop.render.names import latex_name, text_name
-from symbackprop.render.notation_latex import LatexNotation
 from symbackprop.render.notation_base import shaped
+from symbackprop.render.notation_latex import LatexNotation
 from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.notation_text import TextNotation
 
@@ -69,3 +70,10 @@ def test_text(expression: str) -> None:
 @pytest.mark.parametrize("expression", CASES)
 def test_latex(expression: str) -> None:
     assert written(LatexNotation, expression) == CASES[expression][1]
+
+
+def test_sizes_that_windows_leave() -> None:
+    model = Model.parse("dim S, K\ndata x: 2 x S x S x K\nparam w: 2 x 2 x K x K\n"
+                        "loss L = mean(conv2d(x, w, stride=2) ** 2)")  # fmt: skip
+    text = derive(model).text()
+    assert "(2×⌊S/2⌋×⌊S/2⌋×K)" in text and "/(2·K·⌊S/2⌋²)" in text
