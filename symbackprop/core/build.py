@@ -32,7 +32,7 @@ from symbackprop.errors import ShapeError
 def einsum(spec: str, *args: Node) -> Node:
     """Sum of products over the letters that ``->`` drops; letters are renamed canonically so that equal rows meet."""
     ins, out = _parse(spec, args)
-    for rewrite in (_drop_eye, _absorb_view, _drop_constant):
+    for rewrite in (_drop_eye, _absorb_view, _drop_constant, _drop_scalar):
         result = rewrite(ins, out, args)
         if result is not None:
             return result
@@ -94,6 +94,15 @@ def _drop_constant(ins: list[str], out: str, args: Sequence[Node]) -> Node | Non
             rest = einsum(",".join(ins[:k] + ins[k + 1 :]) + "->" + out, *args[:k], *args[k + 1 :])
             product: Node = rest * a.value
             return product
+    return None
+
+
+def _drop_scalar(ins: list[str], out: str, args: Sequence[Node]) -> Node | None:
+    """An operand without axes is a factor."""
+    for k, a in enumerate(args):
+        if len(args) > 1 and not ins[k]:
+            rest = einsum(",".join(ins[:k] + ins[k + 1 :]) + "->" + out, *args[:k], *args[k + 1 :])
+            return a * rest if k == 0 else rest * a
     return None
 
 
