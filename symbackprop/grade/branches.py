@@ -58,7 +58,7 @@ def branch(reference: Reference, edge: Edge, target: Node) -> str:
         return f"the branch through {reference.name(edge.consumer)} ({reference.local_name(edge, target)})"
     parts = reference.parts[edge.argument.id]
     value = next(p.value for p in parts if p.consumer is edge.consumer and p.index == edge.index)
-    return f"the term {reference.notation.ref(value).text}"
+    return f"the term {m.clipped(reference.notation.ref(value).text)}"
 
 
 def _nothing(sweep: Backward, edge: Edge, upstream: Array) -> Array:
@@ -121,7 +121,7 @@ _ACTIVATED = (
 
 
 def lacking_candidates(reference: Reference, target: Node) -> Iterator[Candidate]:
-    """A factor that may have been left out of the whole answer: a named value, or a part of an activation's derivative."""
+    """A factor left out of the whole answer: a named value, or a part of an activation's derivative."""
     edges = reference.edges(target)
     for name, row in reference.rows.items() if edges else ():
         if row.kind != "float" or row.value is not None or not (same_shape(row.shape, target.shape) or not row.shape):

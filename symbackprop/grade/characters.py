@@ -10,13 +10,15 @@ from symbackprop.errors import SyntaxProblem
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _GREEK = {
-    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "Δ": "delta", "ε": "eps", "ϵ": "eps", "η": "eta", "θ": "theta",
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "Δ": "delta", "ε": "eps", "ϵ": "eps", "η": "eta",
+    "θ": "theta",
     "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau",
     "φ": "phi", "ϕ": "phi", "Φ": "Phi", "χ": "chi", "ψ": "psi", "ω": "omega", "∇": "nabla", "∂": "d", "𝛿": "delta",
     "𝜎": "sigma", "𝜕": "d",
 }  # fmt: skip
 _SIGNS = {
-    "−": "-", "–": "-", "—": "-", "‐": "-", "·": " ~ ", "⋅": " ~ ", "∙": " ~ ", "•": " ~ ", "×": "*", "⊙": "*", "∘": "*",
+    "−": "-", "–": "-", "—": "-", "‐": "-", "·": " ~ ", "⋅": " ~ ", "∙": " ~ ", "•": " ~ ", "×": "*", "⊙": "*",
+    "∘": "*",
     "◦": "*", "⊗": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "’": "'", "′": "'", "‘": "'", "ᵀ": ".T", "⊤": ".T",
     "≥": ">=", "≤": "<=", "≠": "!=", "½": "(1/2)", "¼": "(1/4)", "¾": "(3/4)", "⅓": "(1/3)", "√": "sqrt", "𝟙": "1",
     "𝟏": "1", "“": '"', "”": '"', "＝": "=", "（": "(", "）": ")",
@@ -31,7 +33,7 @@ _TRANSPOSED = re.compile(r"\^\s*(?:T\b|\{\s*(?:T|\\top|\\intercal)\s*\}|⊤|ᵀ|
 def ascii_text(text: str, keeps_t: bool = False) -> tuple[str, list[str]]:
     """The text in ASCII and what was changed on the way, said once each. A ``~`` is a product that may be either kind.
 
-    ``keeps_t``: T is a name of the model, so ``^T`` is a power. Raises `SyntaxProblem` for a character without a meaning.
+    ``keeps_t``: T is a name of the model, so ``^T`` is a power. Raises `SyntaxProblem` for a character without meaning.
     """
     notes: list[str] = []
     if not keeps_t and _TRANSPOSED.search(text):
@@ -65,9 +67,9 @@ def _one(char: str, notes: list[str]) -> str:
 
 def _accented(char: str) -> str:
     """ŷ is yhat; letters of other shapes are plain letters."""
-    base, *marks = unicodedata.normalize("NFD", char)
-    if base.isascii() and base.isalpha() and len(marks) == 1 and marks[0] in _ACCENTS:
-        return base + _ACCENTS[marks[0]]
+    parts = unicodedata.normalize("NFD", char)
+    if len(parts) == 2 and parts[0].isascii() and parts[0].isalpha() and parts[1] in _ACCENTS:
+        return parts[0] + _ACCENTS[parts[1]]
     plain = unicodedata.normalize("NFKC", char)
     if plain.isascii() and plain.isalnum():
         return plain

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from symbackprop.grade.grading import Grader
 
 
+_LOOKS_LIKE_A_GRADIENT = ("own d", "own grad", "own nabla", "own D")
+
+
 class Collector:
     """Collects the verdicts of one judge."""
 
@@ -41,8 +44,10 @@ class Collector:
             notes.append(f"{outcome.label} is taken for dL/d{outcome.assumed.row}")
         name, role, shape = self._described(outcome)
         item = Item(name, role, shape_text(shape), verdict.state, answer.number, answer.text)
-        item.read_as, item.equality, item.finding = outcome.reads or answer.reads or None, verdict.equality, verdict.finding
+        item.read_as = outcome.reads or answer.reads or None
+        item.equality, item.finding = verdict.equality, verdict.finding
         item.notes, item.taken = list(dict.fromkeys(notes)), outcome.taken
+        item.slipped = bool(answer.notes or outcome.notes)
         item.answer = [] if verdict.state == RIGHT else self._answer(outcome)
         return item
 
@@ -81,7 +86,8 @@ class Collector:
         for form, rows in zip(outcome.entry.answer.forms, outcome.forms, strict=False):
             fine = any(self.judge.is_right(row, right) for row in rows for right in rights)
             if fine != (verdict.state == RIGHT):
-                notes.append(f"{m.clipped(unparsed(form))} is {'right' if fine else 'wrong'}, and is not equal to the last form")
+                word = "right" if fine else "wrong"
+                notes.append(f"{m.clipped(unparsed(form))} is {word}, so it is not equal to the last form")
         return notes
 
     def _remarks(self) -> list[str]:
@@ -90,7 +96,7 @@ class Collector:
         used = {k for o in self.session.outcomes.values() for k in o.uses}
         known = [f"d{n}" for n in self.reference.rows]
         for key, outcome in self.session.outcomes.items():
-            if key.startswith("own ") and key not in used and outcome.meaning is None:
+            if key.startswith(_LOOKS_LIKE_A_GRADIENT) and key not in used and outcome.meaning is None:
                 line = outcome.entry.answer.number
                 hint = did_you_mean(outcome.label, known)
                 found.append(f"{outcome.label} (line {line}) is no gradient of the model and is not used.{hint}")

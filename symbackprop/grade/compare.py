@@ -8,8 +8,8 @@ import numpy as np
 
 from symbackprop.grade.points import Array
 
-# Inputs are of order one, sizes below ten, so rounding is at most a few hundred operations of 1e-16 each; cancellation in
-# an odd but right form costs some four digits more. Wrong answers differ in the first digits at a random point.
+# Inputs are of order one and sizes below ten, so rounding is at most a few hundred operations of 1e-16 each;
+# cancellation in an odd but right form costs some four digits more. Wrong answers differ in the first digits.
 SAME = 1e-9
 ROUNDED = 2e-3
 
@@ -26,11 +26,13 @@ def same(a: Array, b: Array, tolerance: float = SAME) -> bool:
 def factor_between(a: Array, b: Array) -> float | None:
     """The number c with a = c·b; None where there is none, nan where both are zero and any would do."""
     a, b = np.asarray(a, float), np.asarray(b, float)
+    if not np.all(np.isfinite(a)):
+        return None
     norm = float(np.sum(b * b))
     if norm == 0:
         return float("nan") if not np.any(a) else None
     c = float(np.sum(a * b)) / norm
-    return c if np.all(np.isfinite(a)) and same(a, c * b) and c != 0 else None
+    return c if c != 0 and same(a, c * b) else None
 
 
 def factors_between(pairs: Sequence[tuple[Array, Array]]) -> list[float] | None:

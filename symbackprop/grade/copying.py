@@ -1,7 +1,7 @@
 """A copy of a model to work on: grading adds rows, and the user's own model stays as it is.
 
-Loops over a symbolic axis are written out for a small number of steps, so that one time step of a gradient is a row like
-any other and can be forgotten, mistaken or graded by itself.
+Loops over a symbolic axis are written out for a small number of steps, so that one time step of a gradient is a row
+like any other and can be forgotten, mistaken or graded by itself.
 """
 
 from __future__ import annotations
@@ -24,8 +24,10 @@ Sizes = Mapping[str, int]
 
 
 def copied(model: Model, sizes: Sizes | None = None) -> Model:
-    """The same model over a graph of its own. Dimensions in ``sizes`` become numbers there; it needs to hold those that a
-    loop runs over, and loops are then unrolled."""
+    """The same model over a graph of its own.
+
+    Dimensions in ``sizes`` become numbers there; it has to hold those that a loop runs over, and loops are unrolled.
+    """
     return Copy(model, sizes or {}).run()
 
 

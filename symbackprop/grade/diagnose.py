@@ -1,7 +1,8 @@
 """From a wrong answer to the mistake: every single mistake is made on purpose and compared with what the person wrote.
 
-The order is that of plausibility: a constant factor; a mistake in one place of the derivation; the same mistake in every
-place like it; a mistake in one place and a wrong constant besides; one of the person's own factors that has no place.
+The order is that of plausibility: a constant factor; a mistake in one place of the derivation; the same mistake in
+every place like it; a mistake in one place and a wrong constant besides; one of the person's own factors that has no
+place.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from symbackprop.grade.links import is_square, link_candidates
 from symbackprop.grade.local import exchangeable, local_candidates
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.points import Array, Point
-from symbackprop.grade.ratio import constant_finding
+from symbackprop.grade.ratio import constant_finding, usual_finding
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.sweep import Backward
 
@@ -42,8 +43,11 @@ class Diagnosis:
         """The mistake in an answer of the right shape that is not right. ``factors`` are those of the person's product,
         ``mentioned`` the rows that the person's line names: only these can stand where another belongs."""
         self.mentioned = mentioned
-        given = [p.value(row) for p in self.points]
-        for rule in (self._undefined, self._zero, self._rounded, self._multiple, self._transposed, self._single):
+        with np.errstate(all="ignore"):
+            return self._explained([p.value(row) for p in self.points], factors)
+
+    def _explained(self, given: Sequence[Array], factors: Factors) -> Finding:
+        for rule in (self._undefined, self._zero, self._multiple, self._transposed, self._single, self._rounded):
             finding = rule(given, factors)
             if finding is not None:
                 return finding
@@ -102,10 +106,10 @@ class Diagnosis:
                        given: Sequence[Array]) -> Finding | None:  # fmt: skip
         """A mistake besides which a constant is wrong as well."""
         for candidate, value in first:
-            if constant_finding(self.reference, [self.points[best]], [(given[best], value)]) is None:
+            if usual_finding(self.reference, [self.points[best]], [(given[best], value)]) is None:
                 continue
             pairs = [(g, s.gradient(candidate.swaps)) for s, g in zip(sweeps, given, strict=True)]
-            extra = constant_finding(self.reference, self.points, pairs)
+            extra = usual_finding(self.reference, self.points, pairs)
             if extra is not None:
                 finding = candidate.tell()
                 says = f"two things: {finding.says}; and besides, {extra.says}"

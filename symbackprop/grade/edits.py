@@ -1,4 +1,4 @@
-"""One change to what a person wrote: which products, transposes and names to try when the line itself has the mistake."""
+"""One change to what a person wrote: the products, transposes and names to try when the line itself has the mistake."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 import sympy as sp
 
 from symbackprop.grade import mistakes as m
+from symbackprop.grade.trees import unparsed
 from symbackprop.model.text import tree
 
 Expr = tree.Expr
@@ -15,21 +16,26 @@ Expr = tree.Expr
 
 @dataclass(frozen=True)
 class Edit:
-    """A changed formula: the kind of the mistake that the change mends, and the two parts, before and after."""
+    """A changed formula: the kind of the mistake that the change mends, and the two parts, before and after.
+
+    ``words`` is the sentence where "before stands where after belongs" says too little.
+    """
 
     kind: str
     whole: Expr
     before: Expr
     after: Expr
+    words: str = ""
 
 
-Rule = Callable[[Expr], Iterator[tuple[str, Expr]]]
+Change = tuple[str, Expr, str]
+Rule = Callable[[Expr], Iterator[Change]]
 
 
 def edits(expr: Expr, rule: Rule) -> Iterator[Edit]:
     """Every formula that one application of ``rule`` to one part of ``expr`` gives."""
-    for kind, after in rule(expr):
-        yield Edit(kind, after, expr, after)
+    for kind, after, words in rule(expr):
+        yield Edit(kind, after, expr, after, words)
     for rebuilt, part in _parts(expr):
         for inner in edits(part, rule):
             yield replace(inner, whole=rebuilt(inner.whole))
@@ -66,7 +72,7 @@ def _in_field(expr: Expr, name: str) -> Callable[[Expr], Expr]:
 # -- rules
 
 
-def products(expr: Expr) -> Iterator[tuple[str, Expr]]:
+def products(expr: Expr) -> Iterator[Change]:
     """A product in another order, with other transposes, or of the other kind."""
     if not isinstance(expr, tree.Chain):
         return
@@ -76,7 +82,7 @@ def products(expr: Expr) -> Iterator[tuple[str, Expr]]:
         left: Expr = tree.Chain(expr.first, expr.rest[:k]) if k else expr.first
         for kind, product in _other_products(left, sign, right):
             rest = expr.rest[k + 1 :]
-            yield kind, tree.Chain(product, rest) if rest else product
+            yield kind, tree.Chain(product, rest) if rest else product, ""
 
 
 def _other_products(a: Expr, sign: str, b: Expr) -> Iterator[tuple[str, Expr]]:
@@ -101,42 +107,58 @@ def _flipped(expr: Expr) -> Expr:
     return expr.body if isinstance(expr, tree.Transpose) else tree.Transpose(expr)
 
 
-def sums(expr: Expr) -> Iterator[tuple[str, Expr]]:
+def sums(expr: Expr) -> Iterator[Change]:
     """A sum over other axes."""
     if isinstance(expr, tree.Call) and expr.function in ("sum", "mean") and expr.args:
         for axis in (0, 1, 2):
-            yield m.SUMMED, tree.Call(expr.function, expr.args[:1], (("axis", tree.Number(sp.Rational(axis))),))
-        yield m.SUMMED, expr.args[0]
+            yield m.SUMMED, tree.Call(expr.function, expr.args[:1], (("axis", tree.Number(sp.Rational(axis))),)), ""
+        yield m.SUMMED, expr.args[0], ""
 
 
 def names(known: Sequence[str]) -> Rule:
     """One name for another."""
 
-    def rule(expr: Expr) -> Iterator[tuple[str, Expr]]:
+    def rule(expr: Expr) -> Iterator[Change]:
         if isinstance(expr, tree.Name):
-            yield from ((m.SUBSTITUTION, tree.Name(n)) for n in known if n != expr.name)
+            yield from ((m.SUBSTITUTION, tree.Name(n), "") for n in known if n != expr.name)
 
     return rule
 
 
-def arithmetic(expr: Expr) -> Iterator[tuple[str, Expr]]:
-    """A sign, a factor or a term less, an exponent more or less."""
+def arithmetic(expr: Expr) -> Iterator[Change]:
+    """A sign, a factor or a term less, an exponent more or less, a sum for a product."""
     if isinstance(expr, tree.Chain):
-        for k, (sign, part) in enumerate(expr.rest):
-            other = {"+": "-", "-": "+"}.get(sign)
-            if other:
-                yield m.SIGN, tree.Chain(expr.first, (*expr.rest[:k], (other, part), *expr.rest[k + 1 :]))
-            rest = (*expr.rest[:k], *expr.rest[k + 1 :])
-            kind = m.TERM if other else m.EXTRA_FACTOR
-            yield kind, tree.Chain(expr.first, rest) if rest else expr.first
-        if expr.rest[0][0] in "+*@":
-            rest = expr.rest[1:]
-            kind = m.TERM if expr.rest[0][0] == "+" else m.EXTRA_FACTOR
-            yield kind, tree.Chain(expr.rest[0][1], rest) if rest else expr.rest[0][1]
+        yield from _less(expr)
+        yield from _other_signs(expr)
     elif isinstance(expr, tree.Negative):
-        yield m.SIGN, expr.body
+        yield m.SIGN, expr.body, ""
     elif isinstance(expr, tree.Power) and isinstance(expr.exponent, tree.Number):
         for n in (1, 2, 3):
-            yield m.EXPONENT, tree.Power(expr.base, tree.Number(sp.Rational(n)))
-    if isinstance(expr, tree.Name):
-        yield m.EXPONENT, tree.Power(expr, tree.Number(sp.Rational(2)))
+            yield m.EXPONENT, tree.Power(expr.base, tree.Number(sp.Rational(n))), ""
+    elif isinstance(expr, tree.Name):
+        yield m.EXPONENT, tree.Power(expr, tree.Number(sp.Rational(2))), ""
+
+
+def _less(expr: tree.Chain) -> Iterator[Change]:
+    """Without one of the terms or factors."""
+    kind = m.TERM if expr.rest[0][0] in "+-" else m.EXTRA_FACTOR
+    for k, (_, part) in enumerate(expr.rest):
+        rest = (*expr.rest[:k], *expr.rest[k + 1 :])
+        yield kind, tree.Chain(expr.first, rest) if rest else expr.first, f"{unparsed(part)} does not belong there"
+    sign, second = expr.rest[0]
+    if sign in "+*@":
+        words = f"{unparsed(expr.first)} does not belong there"
+        yield kind, tree.Chain(second, expr.rest[1:]) if len(expr.rest) > 1 else second, words
+
+
+def _other_signs(expr: tree.Chain) -> Iterator[Change]:
+    """Plus for minus, a sum for a product."""
+    for k, (sign, part) in enumerate(expr.rest):
+        left: Expr = tree.Chain(expr.first, expr.rest[:k]) if k else expr.first
+        right: Expr = tree.Chain(part, expr.rest[k + 1 :]) if expr.rest[k + 1 :] else part
+        if sign in "+-":
+            other = "-" if sign == "+" else "+"
+            yield m.SIGN, tree.Chain(expr.first, (*expr.rest[:k], (other, part), *expr.rest[k + 1 :])), ""
+            yield m.WRONG_FACTOR, tree.Chain(left, (("*", right),)), "a sum stands where a product belongs"
+        elif sign == "*":
+            yield m.WRONG_FACTOR, tree.Chain(left, (("+", right),)), "a product stands where a sum belongs"

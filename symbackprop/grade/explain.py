@@ -1,4 +1,4 @@
-"""What is wrong with one answer: the derivation with a mistake made on purpose first, then changes to the line itself."""
+"""What is wrong with one answer: mistakes made on purpose in the derivation first, then changes to the line itself."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from symbackprop.grade.shapes import mended_shapes, shape_words, summed_too_far
 from symbackprop.grade.trees import count_nodes, every_name, flattened, unparsed
 from symbackprop.model.text import tree
 
-MAX_WORK = 12_000
+MAX_WORK, MAX_FITTING = 12_000, 4
 
 
 class Explainer:
@@ -65,8 +65,8 @@ class Explainer:
         """A formula whose shapes do not fit together."""
         error = self.outcome.mended_error
         message = "" if error is None else error.message
-        edited = self._edited((products, sums))
-        return edited or Finding(m.SHAPE, f"the shapes do not fit: {message}")
+        finding = self._edited((products, sums, names(self._names()))) or self._edited_twice()
+        return finding or Finding(m.SHAPE, f"the shapes do not fit: {message}")
 
     def _misshaped(self, row: Node) -> Finding:
         """A formula of the wrong shape: mended by a transpose or a sum, and then perhaps wrong besides."""
@@ -76,17 +76,33 @@ class Explainer:
             if how_equal(fixed, self.right, self.points):
                 return Finding(kind, f"{says}; {words}")
         finding = self._edited((products, sums)) or summed_too_far(row, self.right, self.points)
+        finding = finding or self._edited((names(self._names()), arithmetic))
         if finding is not None:
             return replace(finding, says=f"{finding.says}; {words}")
-        return self._two_things(ways, words) or Finding(m.SHAPE, words)
+        both = next((x for way in ways if (x := self._two_things(*way)) is not None), None)
+        return both or self._edited_twice() or Finding(m.SHAPE, words)
 
-    def _two_things(self, ways: Sequence[tuple[str, str, Node]], words: str) -> Finding | None:
-        """The wrong shape, and a mistake besides."""
-        for kind, says, fixed in () if isinstance(self.outcome.meaning, Local) else ways:
-            second = self._diagnosis().explain(fixed, (), self.mentioned())
-            if second.kind not in (m.UNEXPLAINED, m.UNDEFINED):
-                both = f"two things: {says} ({words}); and besides, {second.says}"
-                return replace(second, kind=kind, says=both, also=second.kind)
+    def _two_things(self, kind: str, says: str, fixed: Node) -> Finding | None:
+        """A wrong shape that is put right in ``fixed``, and a mistake besides."""
+        if isinstance(self.outcome.meaning, Local):
+            return None
+        second = self._diagnosis().explain(fixed, (), self.mentioned())
+        if second.kind in (m.UNEXPLAINED, m.UNDEFINED, m.WRONG_FACTOR):
+            return None
+        return replace(second, kind=kind, says=f"two things: {says}; and besides, {second.says}", also=second.kind)
+
+    def _edited_twice(self) -> Finding | None:
+        """A product whose shapes are put right by a change, and a mistake besides."""
+        fitting = 0
+        for edit in edits(self.form, products):
+            row = self._evaluated(edit.whole)
+            if row is None or not same_shape(row.shape, self.right.shape):
+                continue
+            first = self._mended(edit)
+            both = self._two_things(first.kind, first.says, row)
+            fitting += 1
+            if both is not None or fitting >= MAX_FITTING:
+                return both
         return None
 
     # -- changes to the line itself
@@ -97,10 +113,14 @@ class Explainer:
             for count, edit in enumerate(edits(self.form, rule)):
                 if count >= tries:
                     break
-                row = self._evaluated(edit.whole)
-                if row is not None and same_shape(row.shape, self.right.shape) and how_equal(row, self.right, self.points):
+                if self._is_right(self._evaluated(edit.whole)):
                     return self._mended(edit)
         return None
+
+    def _is_right(self, row: Node | None) -> bool:
+        if row is None or not same_shape(row.shape, self.right.shape):
+            return False
+        return how_equal(row, self.right, self.points) is not None
 
     def _mended(self, edit: Edit) -> Finding:
         before, after = unparsed(edit.before), unparsed(edit.after)
@@ -109,7 +129,8 @@ class Explainer:
             old, new = self._evaluated(edit.after), self._evaluated(edit.before)
             assert old is not None and new is not None
             kind, _ = m.exchange(old, new, after, before)
-        return Finding(kind, f"{m.clipped(before)} stands where {m.clipped(after)} belongs", "", after, before)
+        says = edit.words or f"{m.clipped(before)} stands where {m.clipped(after)} belongs"
+        return Finding(kind, says, "", after, before)
 
     def _evaluated(self, expr: tree.Expr) -> Node | None:
         entry = self.outcome.entry
@@ -125,8 +146,13 @@ class Explainer:
     # -- what the line is made of
     def factors(self) -> list[tuple[Node, bool]]:
         """The factors of the line's product as rows, each with whether it divides; none where one has no value."""
-        found = [(self._evaluated(expr), divides) for expr, divides in flattened(self.form, False)]
-        return [(row, divides) for row, divides in found if row is not None] if all(r is not None for r, _ in found) else []
+        found: list[tuple[Node, bool]] = []
+        for expr, divides in flattened(self.form, False):
+            row = self._evaluated(expr)
+            if row is None:
+                return []
+            found.append((row, divides))
+        return found
 
     def mentioned(self) -> frozenset[int]:
         """The rows that the line names, with those that the person's own lines that it reads name."""

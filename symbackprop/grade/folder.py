@@ -66,7 +66,7 @@ def grade_path(grader: Grader, answers: str) -> Graded:
 
 
 def read_answers(path: Path) -> str:
-    """The text of an answers file. Raises a `SyntaxProblem` for what is no text and a `UsageError` for what cannot be read."""
+    """The text of an answers file. Raises a `SyntaxProblem` for what is no text, a `UsageError` where nothing is."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise SyntaxProblem(f"the file has more than {MAX_BYTES} bytes", str(path))

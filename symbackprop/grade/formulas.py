@@ -1,7 +1,7 @@
 """Right sides to rows, forgivingly: what can only be meant one way by its shapes is read that way, and told.
 
-Model text is the language (`symbackprop.model.text`); on top of it vectors may be written as columns (``q x.T`` is an outer
-product), a product may be of either kind where only one fits, and ``tanh'(a)`` is a derivative.
+Model text is the language (`symbackprop.model.text`); on top of it vectors may be written as columns (``q x.T`` is an
+outer product), a product may be of either kind where only one fits, and ``tanh'(a)`` is a derivative.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Formula:
     """Evaluates one right side.
 
     ``juxtaposed``: its products have no sign of their own, so each is of the kind that fits. Where both kinds fit, in
-    ``w x`` for two vectors, bit k of ``inner`` says that the k-th such product is an inner one; ``vector_products`` counts.
+    ``w x`` for two vectors, bit k of ``inner`` says that the k-th such product is an inner one; ``vector_products``
+    counts them.
     """
 
     def __init__(self, reference: Reference, names: Names, juxtaposed: bool, inner: int = 0) -> None:
@@ -156,7 +157,8 @@ class Formula:
         if function.endswith(PRIME):
             return self._derivative(function.removesuffix(PRIME), args)
         if function in EXTRA:
-            return EXTRA[function](self.graph, function, [self.value(a) for a in args], {k: self.value(v) for k, v in options})
+            values = [self.value(a) for a in args]
+            return EXTRA[function](self.graph, function, values, {k: self.value(v) for k, v in options})
         held = tuple(a if isinstance(a, (tree.String, tree.Word, tree.Tuple)) else self._hold(a) for a in args)
         if function in ("max", "min") and len(held) == 2 and isinstance(held[1], tree.Name):
             self.note(f"{function} of two arrays is written {function}imum(a, b)")

@@ -22,7 +22,9 @@ from symbackprop.model.model import Model
 STEPS = (3, 4)
 
 
-def grade(model: Model, text: str, source: str = "answers", sizes: Mapping[str, int] | None = None, seed: int = 0) -> Report:
+def grade(
+    model: Model, text: str, source: str = "answers", sizes: Mapping[str, int] | None = None, seed: int = 0
+) -> Report:
     """Check the gradients in ``text`` (lines such as ``dw2 = -(y-o)*(1-o^2)*h``) against those of the model.
 
     ``source`` is how errors and the report call the text; ``sizes`` fixes dimensions. Loops over a symbolic axis are

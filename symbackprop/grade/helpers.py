@@ -17,28 +17,36 @@ from symbackprop.grade.points import Point
 from symbackprop.grade.scope import Key
 from symbackprop.grade.session import Session
 
+MAX_TRIES = 60
+
 
 def with_helpers(session: Session, lines: Sequence[Line], points: Sequence[Point]) -> Session:
     """The session again, with every helper taken for the gradient that it stands for."""
+    tries = MAX_TRIES
     for key, outcome in list(session.outcomes.items()):
-        if key.startswith("own ") and outcome.given:
-            row = _meant(session, key, outcome, lines, points)
-            if row is not None:
-                session = _again(session, lines, {**session.assumed, key: row})
+        if key.startswith("own ") and outcome.given and tries > 0:
+            candidates = list(_candidates(session, outcome.given[0]))[:tries]
+            row, tried = _meant(session, key, candidates, lines, points)
+            tries -= tried
+            session = session if row is None else _again(session, lines, {**session.assumed, key: row})
     return session
 
 
-def _meant(session: Session, key: Key, outcome: Outcome, lines: Sequence[Line], points: Sequence[Point]) -> str | None:
-    candidates = list(_candidates(session, outcome.given[0]))
-    for name in candidates:
-        if how_equal(outcome.given[0], session.reference.gradient(session.reference.rows[name]), points):
-            return name
+def _meant(
+    session: Session, key: Key, candidates: Sequence[str], lines: Sequence[Line], points: Sequence[Point]
+) -> tuple[str | None, int]:
+    """(the row whose gradient a helper stands for, how many were tried)."""
+    given = session.outcomes[key].given[0]
+    rows = session.reference.rows
+    same = next((n for n in candidates if how_equal(given, session.reference.gradient(rows[n]), points)), None)
+    users = [o for o in session.outcomes.values() if key in o.uses and isinstance(o.meaning, Gradient)]
     before = _right_answers(session, key, points)
-    for name in candidates:
-        assumed = _again(session, lines, {**session.assumed, key: name})
-        if _right_answers(assumed, key, points) > before:
-            return name
-    return None
+    if before == len(users):
+        return same, 0
+    for count, name in enumerate(candidates, 1):
+        if _right_answers(_again(session, lines, {**session.assumed, key: name}), key, points) > before:
+            return name, count
+    return same, len(candidates)
 
 
 def _again(session: Session, lines: Sequence[Line], assumed: dict[Key, str]) -> Session:

@@ -103,7 +103,7 @@ class Judge:
         return self._equal([row], [right]) is not None
 
     def _wrong_uses(self, outcome: Outcome) -> str:
-        """The earlier answers that a line reads and that are wrong, as the person called them; empty when there is none."""
+        """The earlier answers that a line reads and that are wrong, as the person called them, separated by commas."""
         outcomes = self.session.outcomes
         wrong = [k for k in outcomes if k in outcome.uses and k != outcome.key and self._is_wrong(k)]
         return ", ".join(outcomes[k].label for k in wrong)

@@ -39,7 +39,7 @@ class Loop:
 
 
 def read_lines(text: str) -> tuple[Line, ...]:
-    """The statements of a text. Raises `SyntaxProblem`, with the line as its place, where the structure cannot be read."""
+    """The statements of a text. Raises `SyntaxProblem`, with the line as its place, where there is no structure."""
     if len(text) > MAX_TEXT:
         raise SyntaxProblem(f"the answers have {len(text)} characters; at most {MAX_TEXT} are read")
     flat = _joined(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n"))

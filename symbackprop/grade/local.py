@@ -26,6 +26,7 @@ _KIND = {
     v.FACTOR: m.MISSING_FACTOR,
     v.EXPONENT: m.EXPONENT,
     v.CONSTANT: m.CONSTANT,
+    v.NUMBER: m.CONSTANT,
     v.FUNCTION: m.WRONG_DERIVATIVE,
 }
 
@@ -102,6 +103,7 @@ _SAYS = {
     v.TERM: "in {factor}, the term {part} is missing: you have {wrong}",
     v.FACTOR: "in {factor}, the part {part} is missing: you have {wrong}",
     v.EXPONENT: "in {factor}, the exponent of {part} is wrong: you have {wrong}",
+    v.NUMBER: "in {factor}, the number {part} is missing: you have {wrong}",
     v.CONSTANT: "in {factor}, the number {part} is wrong: you have {wrong}",
     v.FUNCTION: "in {factor}, the function {part} is not right: you have {wrong}",
 }
@@ -136,6 +138,7 @@ def _other_functions(consumer: Node, form: f.Formula) -> Iterator[Wrong]:
             says = f"{{factor}} is the derivative of {head}; you have that of {name}, {{wrong}}"
             yield Wrong(kind, derivative, args, says, cost=1)
     yield Wrong(kind, f.OUT, args, f"{{factor}} is needed; you have {head} itself, {{wrong}}, not its derivative")
+    yield Wrong(kind, f.Arg(0), args, f"{{factor}} is needed; you have the argument of {head}, {{wrong}}", cost=1)
     again = f.OUT if not reads_output(form) else f.Call(head, (f.OUT,))
     at = v.replaced(form, f.OUT if reads_output(form) else f.Arg(0), again)
     yield Wrong(kind, at, args, "{factor}: you apply the derivative to the output, {wrong}", cost=2)

@@ -1,4 +1,4 @@
-"""Mathematics as it is written on paper: derivatives as fractions and primes, indicators, e^x, functions without brackets."""
+"""Mathematics as it is written on paper: dL/do, tanh'(a), 1[z > 0], e^x, functions without brackets."""
 
 from __future__ import annotations
 
@@ -65,16 +65,10 @@ class Mathematics(Passes):
         for k, mark in enumerate(items):
             before = items[k - 1] if k else None
             after = items[k + 1] if k + 1 < len(items) else None
-            if (
-                mark.is_sign("'")
-                and before is not None
-                and before.kind == NAME
-                and after is not None
-                and after.is_sign("(")
-            ):
-                if self._is_function(before.text):
-                    result[-1] = name(before.text + PRIME)
-                    continue
+            called = before is not None and before.kind == NAME and after is not None and after.is_sign("(")
+            if mark.is_sign("'") and called and before is not None and self._is_function(before.text):
+                result[-1] = name(before.text + PRIME)
+                continue
             result.append(mark)
         return result
 

@@ -1,4 +1,4 @@
-"""What kinds of mistake there are, and a mistake as data: the kind, the factor it sits in, what is there and what belongs.
+"""The kinds of mistakes, and a mistake as data: its kind, the factor it sits in, what is there and what belongs.
 
 The kinds are part of the JSON that autograders read: names stay, new ones may come.
 """
@@ -53,8 +53,8 @@ class Finding:
     """One explained mistake.
 
     ``factor`` names the local derivative (``do/da``) or the branch it sits in, ``right`` is what belongs there and
-    ``wrong`` what the answer has; each may be empty. ``says`` is the sentence that tells all of it. ``also`` is the kind
-    of a second, constant mistake on top.
+    ``wrong`` what the answer has; each may be empty. ``says`` is the sentence that tells all of it. ``also`` is the
+    kind of a second mistake on top.
     """
 
     kind: str
@@ -77,8 +77,11 @@ def exchange(old: Node, new: Node, old_name: str, new_name: str) -> tuple[str, s
 
 
 def moved_index(old: Node, new: Node, old_name: str, new_name: str) -> tuple[object, ...]:
-    """What makes exchanging ``new`` for ``old`` the same mistake at every step: the names without their indices and how far
-    the index moved; empty where they have none. The value before an activation is a pattern without indices."""
+    """What makes writing ``new`` for ``old`` the same mistake at every step.
+
+    That is the names without their indices and how far the index moved; nothing where they have none. The value before
+    an activation is a pattern without indices.
+    """
     if is_activation_of(old, new):
         return ("before",)
     places = [re.search(r"(\d+)\]?$", n) for n in (old_name, new_name)]

@@ -1,7 +1,7 @@
-"""What a name in an answer means, however it is spelled: a gradient, a local derivative, a row of the model, a function.
+"""What a name in an answer means, however it is spelled: a gradient, a local derivative, a row, a function.
 
-People write ``dw2``, ``dL/dw2``, ``delta_z2``, ``grad_w2``, ``w2.grad``; ``W_2`` for ``W2``, ``Sigmoid`` for ``sigmoid``.
-A spelling is only accepted when it can mean one thing.
+People write ``dw2``, ``dL/dw2``, ``delta_z2``, ``grad_w2``, ``w2.grad``; ``W_2`` for ``W2``, ``Sigmoid`` for
+``sigmoid``. A spelling is only accepted when it can mean one thing.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class Dictionary:
         self.reference = reference
         self.rows = set(reference.rows)
         self.known = self.rows | set(reference.model.sizes)
-        self.bases = {n.partition("[")[0] for n in self.rows if "[" in n} | {base_name(n) for n in self.rows} - self.rows
+        self.bases = {base_name(n) for n in self.rows} - self.rows
+        self.bases |= {n.partition("[")[0] for n in self.rows if "[" in n}
         self.own: set[str] = set()
         losses = {name for name in (row.name for row in reference.results) if name}
         self.losses = losses | {w for w in _LOSS_WORDS if w not in self.known}
@@ -74,6 +75,8 @@ class Dictionary:
         """The name of a row, a dimension or an own line."""
         if name in self.own or name in self.known:
             return name
+        if name == "lambda":  # what λ is in Python's letters; models call it otherwise, since Python reserves the word
+            return next((n for n in ("lam", "lambda_", "lmbda", "lamda") if n in self.known), None)
         return self._alike(name, sorted(self.known)) or self._alike(name, sorted(self.own))
 
     def _alike(self, name: str, names: Iterable[str]) -> str | None:

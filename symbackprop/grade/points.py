@@ -1,4 +1,4 @@
-"""Random points at which answers are compared: sizes, numbers for every declared array, and whatever rows come to there.
+"""Random points at which answers are compared: sizes, numbers for every declared array, and what rows come to there.
 
 Targets of a cross entropy are special: a lecture's ŷ − y holds for targets that sum to one, and a case distinction on y
 holds for y ∈ {0, 1}. Points come in three styles, so that such an answer is judged on the targets that it means.

@@ -12,7 +12,7 @@ import sympy as sp
 from symbackprop.core.shapes import dim_text
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.branches import dimensions
-from symbackprop.grade.compare import close_numbers, factors_between
+from symbackprop.grade.compare import ROUNDED, close_numbers, factors_between
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
@@ -24,6 +24,17 @@ def constant_finding(
     reference: Reference, points: Sequence[Point], pairs: Sequence[tuple[Array, Array]]
 ) -> Finding | None:
     """The mistake of an answer that is a constant times the right one."""
+    usual = usual_finding(reference, points, pairs)
+    if usual is not None:
+        return usual
+    found = factors_between(pairs)
+    return None if found is None or all(abs(c - 1) <= ROUNDED for c in found) else _plain_number(found)
+
+
+def usual_finding(
+    reference: Reference, points: Sequence[Point], pairs: Sequence[tuple[Array, Array]]
+) -> Finding | None:
+    """The same for the constants that people get wrong: a sign, a 2, a size, a named constant."""
     found = factors_between(pairs)
     if found is None:
         return None
@@ -31,12 +42,12 @@ def constant_finding(
     for kind, words, values in _candidates(reference, sizes):
         if close_numbers(found, values):
             return Finding(kind, words)
-    return _plain_number(found)
+    return None
 
 
 def _candidates(reference: Reference, sizes: Sequence[Mapping[str, int]]) -> Iterator[tuple[str, str, list[float]]]:
     """(kind, words, value at every point), likelier first."""
-    for number, kind, words in _NUMBERS:
+    for number, kind, words in _NUMBERS[:-1]:
         yield kind, words, [number] * len(sizes)
     dims = dimensions(reference)
     products = [*dims, *[a * b for a, b in combinations_with_replacement(dims, 2)]]
@@ -79,5 +90,9 @@ def _plain_number(found: Sequence[float]) -> Finding | None:
         return None
     fraction = Fraction(known[0]).limit_denominator(SMALL)
     exact = abs(float(fraction) - known[0]) <= 1e-9 * abs(known[0])
+    if exact and fraction > 0 and 1 in (fraction.numerator, fraction.denominator):
+        missing = fraction.numerator == 1
+        words = f"the factor {fraction.denominator} is missing" if missing else f"there is a factor {fraction} too many"
+        return Finding(m.CONSTANT, words)
     text = str(sp.Rational(fraction.numerator, fraction.denominator)) if exact else f"{known[0]:.6g}"
     return Finding(m.CONSTANT, f"it is {text} times the right one")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from symbackprop.errors import ModelError, SyntaxProblem
 from symbackprop.grade.characters import ascii_text
 from symbackprop.grade.lines import Line
-from symbackprop.grade.marks import Mark, marks, shown
+from symbackprop.grade.marks import CLOSING, OPENING, Mark, marks, shown
 from symbackprop.grade.naming import Dictionary, Meaning
 from symbackprop.grade.slips import Tidy
 from symbackprop.grade.targets import Target, read_target
@@ -24,8 +25,12 @@ _DECLARATION = re.compile(rf"\s*({'|'.join(k for k in KEYWORDS if k != 'for')})\
 
 @dataclass
 class Answer:
-    """One line as read. ``forms`` are the right sides of ``a = b = c``, of which the last one counts; ``reads`` is that one
-    as model text. ``adds`` is true for ``+=``. ``error`` says why the line could not be read."""
+    """One line as read.
+
+    ``forms`` are the right sides of ``a = b = c``, of which the last one counts; ``reads`` is that one as model text.
+    ``adds`` is true for ``+=``. ``juxtaposed`` says that no product is marked as a matrix product, ``error`` why the
+    line could not be read.
+    """
 
     number: int
     text: str
@@ -109,17 +114,16 @@ def _sides(items: list[Mark]) -> tuple[list[list[Mark]], str]:
     if not places:
         raise SyntaxProblem("there is no = : a line is dw = formula")
     bounds = [-1, *places, len(items)]
-    return [items[a + 1 : b] for a, b in zip(bounds, bounds[1:], strict=False)], items[places[0]].text
+    return [items[a + 1 : b] for a, b in pairwise(bounds)], items[places[0]].text
 
 
 def _equals(items: list[Mark]) -> Iterator[int]:
     depth = 0
+    signs = ("=", ":=", "+=") if any(x.is_sign("=", ":=", "+=") for x in items) else (":", "==")
     for k, mark in enumerate(items):
-        if mark.is_sign("(", "[", "{"):
+        if mark.is_sign(*OPENING):
             depth += 1
-        elif mark.is_sign(")", "]", "}"):
+        elif mark.is_sign(*CLOSING):
             depth -= 1
-        elif depth == 0 and mark.is_sign("=", ":=", "+="):
-            yield k
-        elif depth == 0 and mark.is_sign(":", "==") and not any(x.is_sign("=", ":=") for x in items):
+        elif depth == 0 and mark.is_sign(*signs):
             yield k

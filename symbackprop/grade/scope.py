@@ -169,8 +169,10 @@ class Scope:
 
 
 def key_of(answer: Answer, scope: Scope) -> Key:
-    """What a line defines, as a key: ``gradient h1``, ``local o a``, ``own s[2]``. Raises a `ModelError` where there is no
-    such thing."""
+    """What a line defines, as a key: ``gradient h1``, ``local o a``, ``own s[2]``.
+
+    Raises a `ModelError` where the model has no such thing.
+    """
     target = answer.target
     assert target is not None
     if isinstance(target.meaning, Local):

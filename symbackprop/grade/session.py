@@ -29,8 +29,8 @@ MAX_PRODUCTS = 3
 class Session:
     """All lines of one person, for one reference.
 
-    ``fixed`` are dimensions that are numbers in the reference; ``assumed`` says which row's gradient a name of the person's
-    own is taken for.
+    ``fixed`` are dimensions that are numbers in the reference; ``assumed`` says which row's gradient a name of the
+    person's own is taken for.
     """
 
     def __init__(
@@ -182,6 +182,7 @@ class Session:
         entry = outcome.entry
         if outcome.key in self.outcomes and not entry.answer.adds and not entry.counters:
             outcome.notes.append(f"{entry.target.text} is given more than once; the last line counts")
+        self.outcomes.pop(outcome.key, None)  # the order is that of the last lines: what is read comes before
         self.outcomes[outcome.key] = outcome
 
     def _restate(self, outcome: Outcome) -> None:

@@ -11,7 +11,7 @@ from symbackprop.model.model import Model
 
 
 class Solution:
-    """Right answers, one line a named quantity, each using those above it. The model has no loops (they are unrolled)."""
+    """Right answers, one line a named quantity, each using those above it. Loops of the model are unrolled before."""
 
     def __init__(self, model: Model) -> None:
         derivation = derive(model)
@@ -19,7 +19,8 @@ class Solution:
         self.forward = frozenset(derivation.forward_ids)
         self.notation = Notation(self.names, derivation.expanded)
         steps = [s for s in derivation.steps if isinstance(s, Step)]
-        self.rows = {self.names.get(s.target.id) or s.target.name: s.total for s in steps} | derivation.gradients
+        self.rows = {self.names[s.target.id]: s.total for s in steps if s.target.id in self.names}
+        self.rows |= derivation.gradients
 
     def lines(self, name: str) -> list[str]:
         """``dz2 = …``, ``dw2 = …``: what leads to the gradient of ``name``, which is the last line."""

@@ -46,9 +46,7 @@ class Backward:
         """The right ∂L/∂row."""
         return self.point.value(self.reference.gradient(row))
 
-    def _settled(
-        self, row: Node, edges: Sequence[Edge], swaps: Swaps, changed: dict[int, Array]
-    ) -> Array:
+    def _settled(self, row: Node, edges: Sequence[Edge], swaps: Swaps, changed: dict[int, Array]) -> Array:
         total: Array = sum(
             (self.point.value(p.value) for p in self.reference.parts[row.id] if p.consumer is None),
             start=np.zeros(self.point.size(row.shape)),

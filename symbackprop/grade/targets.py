@@ -14,8 +14,8 @@ from symbackprop.grade.naming import Dictionary, Gradient, Local, Meaning
 class Target:
     """What a line defines: a gradient, a local derivative, or (``meaning`` None) a name of the person's own.
 
-    ``index`` are the tokens between [ and ] where a loop counter may stand. ``restated`` is the model's own name when the
-    line repeats an equation of the model.
+    ``index`` are the tokens between [ and ] where a loop counter may stand. ``restated`` says that the line repeats an
+    equation of the model.
     """
 
     text: str

@@ -14,7 +14,8 @@ from symbackprop.core import formula as f
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import ModelError
 
-TERM, FACTOR, EXPONENT, CONSTANT, SIGN, FUNCTION = "term", "factor", "exponent", "constant", "sign", "function"
+TERM, FACTOR, EXPONENT, SIGN, FUNCTION = "term", "factor", "exponent", "sign", "function"
+NUMBER, CONSTANT = "number", "constant"
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "softplus", "exp", "log", "sin", "cos", "sqrt", "normal_cdf")
 
 
@@ -57,7 +58,7 @@ def _here(form: f.Formula) -> Iterator[Variant]:
                 yield Variant(TERM, f.add(*others), term)
         case f.Mul(factors):
             for k, factor in enumerate(factors):
-                what = CONSTANT if isinstance(factor, f.Num) else FACTOR
+                what = NUMBER if isinstance(factor, f.Num) else FACTOR
                 yield Variant(what, f.mul(*factors[:k], *factors[k + 1 :]), factor)
         case f.Neg(body):
             yield Variant(SIGN, body, form)

@@ -36,7 +36,7 @@ SCALARS = [
     ("two-weight-tanh", "dw2 = -(y-o)*(1-o^2)*h   # by the chain rule"),
     ("two-weight-tanh", "dw2 = (-(y-o)\n       * (1-o^2)\n       * h)"),
     ("two-weight-tanh", "dw2 = -(y-o)*(1-o^2)*(h"),
-    ("two-weight-tanh", "dw2 = np.multiply if_ = 0" if False else "dw2 = -(y-o)*(1-np.tanh(a)**2)*h"),
+    ("two-weight-tanh", "dw2 = -(y-o)*(1-np.tanh(a)**2)*h"),
     ("two-weight-tanh", "dw2 = delta_a*h\ndelta_a = -(y-o)*(1-o^2)"),
     ("two-weight-tanh", "δ_o = o-y\nδ_a = δ_o(1-o²)\nδ_h = δ_a w₂\nδ_b = δ_h(1-h²)\ndw1 = δ_b x\ndw2 = δ_a h"),
     ("two-weight-tanh", "e1 = o-y\ns = 1-o^2\ng = e1 s\ndw2 = g h\ndw1 = g w2 (1-h^2) x"),
@@ -50,7 +50,7 @@ SCALARS = [
     ("two-step-rnn", "dh[2] = -(y-o) w_o\nda = dh[2](1-h[2]^2)\ndw_h = da h[1] + da w_h (1-h[1]^2) h[0]"),
     ("two-step-rnn", "dwh = -(y-o)*w_o*(1-h2^2)*(h1 + w_h*(1-h1^2)*h0)"),
     ("two-paths", "dO/dc = dO/dL*dL/dc + dO/dR*dR/dc"),
-    ("two-paths", "dc = -x(y - c x) + 2 λ c".replace("λ", "lam")),
+    ("two-paths", "dc = -x(y - c x) + 2 λ c"),
     ("sigmoid-circuit", "dw0 = f*(1-f)*x0\ndw1 = f(1-f)x1\ndw2 = f - f^2"),
     ("sigmoid-circuit", "dw2 = e/d^2"),
     ("sigmoid-circuit", "df/dx0 = σ'(s)·w0"),
@@ -127,15 +127,6 @@ LOOPS = [
     (
         "rnn-lm",
         """
-dz = (o - one_hot(target, V)) / (T*N)
-db_o = sum(dz, axis=(0, 1))
-dW_o = einsum("tnh,tnv->hv", h, dz)
-for t in T..1:
-    dh[t] = dz[t] @ W_o.T + (t < T) * da[t+1] @ W_h.T
-    da[t] = dh[t] * (1 - h[t]^2)
-"""
-        if False
-        else """
 dz = (o - one_hot(target, V)) / (T*N)
 db_o = sum(dz, axis=(0, 1))
 dW_o = einsum("tnh,tnv->hv", h, dz)

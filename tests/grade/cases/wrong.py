@@ -165,8 +165,78 @@ BATCHES = [
     case("two-layer-net", "dx = W1.T @ (W2.T @ df)", "missing-factor", "dh/dz"),
     case("three-layer-net-sigmoid", "db2 = W3.T @ df", "missing-factor", "dh2/dz2"),
     case("three-layer-net-sigmoid", "db2 = (W3.T @ df) * (1-h2^2)", "wrong-derivative", "dh2/dz2", "sigmoid"),
-    case("three-layer-net-sigmoid", "dW3 = outer(df, h1)", "shape"),
+    case(
+        "three-layer-net-sigmoid", "dW3 = outer(df, h1)", "stale-index", "h1 stands where h2", "C x H1, expected C x H2"
+    ),
     case("three-layer-net-sigmoid", "db1 = (W2.T @ (W3.T @ df)) * h1 * (1-h1)", "missing-factor", "dh2/dz2"),
 ]
 
-WRONG = [*TWO_WEIGHTS, *RECURRENT, *GRAPHS, *VECTORS, *BATCHES]
+MORE = [
+    case("two-weight-tanh", "dw2 = (o-y)*(1-tanh(o)^2)*h", "wrong-derivative", "do/da", "output"),
+    case("two-weight-tanh", "dw1 = (o-y)*(1-o^2)*w2*(1-h^2)*b", "substitution", "db/dw1", "b stands where x belongs"),
+    case("two-weight-tanh", "dw2 = (o-y)*(o^2-1)*h", "sign", "o**2 - 1", "do/da"),
+    case("two-weight-tanh", "dw2 = -(y-o)*(1-o^2)*h + w2", "term", "w2 does not belong there"),
+    case("two-weight-tanh", "dw2 = -(y-o)*(1-o^2) + h", "wrong-factor", "a sum stands where a product belongs"),
+    case("two-weight-tanh", "dw2 = -2*(y-o)*o*(1-o)*h", "wrong-derivative", "two things", "sigmoid", "twice"),
+    case("two-weight-tanh", "dw2 = 0", "wrong-factor", "zero"),
+    case("two-weight-tanh", "dw2 = -(y-o)*(1-o^2)*h*0.9999", "rounded", "three digits"),
+    case("two-step-rnn", "dw_h = -(y-o)*(1-h2^2)*(h1 + w_h*(1-h1^2)*h0)", "missing-factor", "do/dh2 = w_o"),
+    case("sigmoid-circuit-gate", "dw2 = s*(1-s)", "pre-activation", "df/ds", "s stands where f belongs"),
+    case("sigmoid-circuit-gate", "dw2 = 1-f^2", "wrong-derivative", "df/ds", "sigmoid", "tanh"),
+    case("sigmoid-circuit-gate", "dw0 = f*(1-f)*w0", "substitution", "ds/dw0", "w0 stands where x0 belongs"),
+    case("linear-chain-graph", "db = c", "missing-factor", "dd/db = 2"),
+    case("linear-chain-graph", "dc = c", "substitution", "dL/dc", "c stands where e belongs"),
+    case("squared-norm", "dW = 2*q*x", "elementwise", "2 * q @ x.T"),
+    case("logistic-regression", "dw = (z-y)*x", "pre-activation", "z stands where y_hat belongs"),
+    case("logistic-regression", "dw = (y_hat - y)*w", "substitution", "dz/dw", "w stands where x belongs"),
+    case("logistic-regression-batch", "db = (y_hat - y)/N", "missing-sum", "axis 0"),
+    case("logistic-regression-batch", "dw = X @ (y_hat-y)/N", "transpose", "X.T @"),
+    case("logistic-regression-batch", "db = sum(y_hat - y)", "mean", "N times too large"),
+    case("mlp-relu-sigmoid", "dz2 = -(y/a2 + (y-1)/(1-a2))", "missing-factor", "da2/dz2 = a2 * (1 - a2)"),
+    case(
+        "mlp-relu-sigmoid",
+        "dz2 = a2-y\ndW1 = outer(W2*dz2*z1, x)",
+        "wrong-derivative",
+        "da1/dz1",
+        "argument",
+        name="dW1",
+    ),
+    case(
+        "ffnn-softmax-batch",
+        "ds = (y_hat - one_hot(y,C))/N\ndW = X.T @ (ds @ U.T @ (1-h^2))",
+        "elementwise",
+        "ds @ U.T * (1 - h**2)",
+        name="dW",
+    ),
+    case("ffnn-softmax-batch", "dU = X.T @ (y_hat - one_hot(y,C))/N", "substitution", "X stands where h belongs"),
+    case("three-layer-net-sigmoid", "dW2 = outer(W3.T @ df * h2*(1-h2), z1)", "pre-activation", "z1 stands where h1"),
+    case("ner-window", "dx = W.T @ (u + (1-h^2))", "wrong-factor", "a sum stands where a product belongs"),
+    case("two-paths", "dc = -2*(y-c*x)*x + 2*lam*c", "constant", "through L", "twice"),
+    case("cube", "dx = 3*x", "exponent", "df/dx = 3 * x**2"),
+    case("cube", "dx = x^2", "constant", "3 is missing"),
+]
+
+LOOP = """
+dz = (o - one_hot(target, V)) / (T*N)
+carry[T] = 0 * h[0]
+for t in T..1:
+    dh[t] = dz[t] @ W_o.T + carry[t]
+    da[t] = dh[t] * (1 - h[t]^2)
+    carry[t-1] = da[t] @ W_h.T
+    dW_h += h[t-1].T @ da[t]
+    dW_e += c[t].T @ da[t]
+    db += sum(da[t], axis=0)
+"""
+LOOPS = [
+    case(
+        "rnn-lm", LOOP.replace("h[t-1].T", "h[t].T"), "stale-index", "h[3] stands where h[2]", "the same", name="dW_h"
+    ),
+    case("rnn-lm", LOOP.replace("da[t] @ W_h.T", "0*h[0]"), "missing-path", "h[2]", name="dh[2]"),
+    case("rnn-lm", LOOP.replace("da[t] @ W_h.T", "0*h[0]"), "follow-through", "dh[2]", name="dW_h"),
+    case("rnn-lm", LOOP.replace("da[t] @ W_h.T", "da[t] @ W_h"), "transpose", "W_h", name="dh[2]"),
+    case("rnn-lm", LOOP.replace("c[t].T @ da[t]", "da[t].T @ c[t]"), "transpose", "H x E", name="dW_e"),
+    case("rnn-lm", LOOP.replace("dW_h +=", "dW_h ="), "missing-path", "3 branches meet at W_h", name="dW_h"),
+    case("rnn-lm", LOOP.replace("(T*N)", "N"), "mean", "3 times", name="dz"),
+]
+
+WRONG = [*TWO_WEIGHTS, *RECURRENT, *GRAPHS, *VECTORS, *BATCHES, *MORE, *LOOPS]
