@@ -66,8 +66,8 @@ def backward(cache, upstream=1.0):
     x = cache["x"]                                    # D
     a1 = cache["a1"]                                  # H
     dz2 = a2 - y                                      # dz2 = a2 − y
-    dW2 = np.einsum(",a->a", dz2, a1, optimize=True)  # dW2 = einsum(,a→a, dz2, a1)   H
-    da1 = np.einsum(",a->a", dz2, W2, optimize=True)  # da1 = einsum(,a→a, dz2, W2)   H
+    dW2 = dz2 * a1                                    # dW2 = dz2 · a1   H
+    da1 = dz2 * W2                                    # da1 = dz2 · W2   H
     dz1 = da1 * (z1 > 0)                              # dz1 = da1 ⊙ (z1 > 0)   H
     dW1 = np.outer(dz1, x)                            # dW1 = dz1 xᵀ   H×D
     db1 = dz1                                         # db1 = dz1   H
