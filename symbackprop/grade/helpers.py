@@ -60,8 +60,10 @@ def _candidates(session: Session, row: Node) -> Iterator[str]:
     graph = session.reference
     names = {r.id: n for n, r in graph.rows.items()}
     for node in reversed(graph.order):
-        fits = node.args and node.kind == FLOAT and node.id in graph.gradients and same_shape(node.shape, row.shape)
-        if fits and node.id in names:
+        if not node.args or node.kind != FLOAT or node.id not in names or not same_shape(node.shape, row.shape):
+            continue
+        gradient = graph.gradients.get(node.id)
+        if gradient is not None and gradient.value is None:
             yield names[node.id]
 
 

@@ -1,0 +1,188 @@
+"""Slips of syntax: what people type, as model text, and what cannot be read."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from symbackprop.errors import SyntaxProblem
+from symbackprop.grade.characters import ascii_text
+from symbackprop.grade.copying import copied
+from symbackprop.grade.lines import read_lines
+from symbackprop.grade.marks import marks, shown
+from symbackprop.grade.naming import Dictionary, Gradient, Local
+from symbackprop.grade.reference import Reference
+from symbackprop.grade.slips import Tidy
+from symbackprop.model.zoo import build
+from tests.grade.helpers import item, report
+
+
+@pytest.fixture(scope="module")
+def dictionary() -> Dictionary:
+    return Dictionary(Reference(copied(build("two-weight-tanh"))))
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("−(y−o)·(1−o²)·h", "-(y - o) @ (1 - o^2) @ h"),
+        ("-(y-o)(1-o^2)h", "-(y - o) @ (1 - o^2) @ h"),
+        ("2x + 3(y-o)", "2 * x + 3 * (y - o)"),
+        ("w2h", "w2 @ h"),
+        ("-[y-o]*{1-o^2}", "-(y - o) * (1 - o^2)"),
+        ("tanh'(a)", "tanh_prime(a)"),
+        ("σ'(a)", "sigmoid_prime(a)"),
+        ("tanh_prime(a)", "tanh'(a)"),
+        ("tanh a", "tanh(a)"),
+        ("tanh²(a)", "tanh(a)^2"),
+        ("e^{-x}", "exp((-x))"),
+        ("1[a > 0] * 1{b > 0} * I(x > 0)", "(a > 0) * (b > 0) * (x > 0)"),
+        ("np.tanh(a)", "tanh(a)"),
+        ("(a * b).sum(axis=0)", "sum((a * b), axis = 0)"),
+        ("aᵀ b^T", "a.T @ b.T"),
+        ("h⁻¹", "h^(-1)"),
+        ("½(y-o)", "(1/2) @ (y - o)"),
+        ("W2 * H", "w2 * h"),
+        ("ln(x)", "log(x)"),
+        ("(y-o", "(y - o)"),
+        ("h;", "h"),
+    ],
+)
+def test_what_people_type(dictionary: Dictionary, typed: str, read: str) -> None:
+    wanted = shown(marks(ascii_text(read)[0]))
+    tidy = Tidy(dictionary)
+    found = shown(tidy.run(marks(ascii_text(typed)[0])))
+    if typed == "tanh_prime(a)":
+        wanted = "tanh_prime(a)"
+    assert found == wanted
+
+
+@pytest.mark.parametrize(
+    "word", ["dw2", "dW2", "d_w2", "dw_2", "delta_w2", "deltaw2", "grad_w2", "w2_grad", "dL_dw2", "dLdw2"]
+)
+def test_spellings_of_a_gradient(dictionary: Dictionary, word: str) -> None:
+    assert dictionary.gradient(word) == Gradient("w2")
+
+
+def test_fractions_are_gradients_or_local_derivatives(dictionary: Dictionary) -> None:
+    assert dictionary.fraction("L", "o") == Gradient("o")
+    assert dictionary.fraction("J", "o") == Gradient("o")
+    assert dictionary.fraction("o", "a") == Local("o", "a")
+    assert dictionary.fraction("o", "zz") is None
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "dw2",
+        "dL/dw2",
+        "∂L/∂w₂",
+        "w2.grad",
+        "grad_w2",
+        "∇w2",
+        "nabla_w2 L",
+        "grad(w2)",
+        "w2",
+        "(dL/dw2)",
+        "d w2",
+        "dJ/dw2",
+    ],
+)
+def test_left_sides(left: str) -> None:
+    assert item("two-weight-tanh", f"{left} = -(y-o)*(1-o^2)*h", "dw2").verdict == "right"
+
+
+@pytest.mark.parametrize("sign", ["=", ":=", ":", "=="])
+def test_signs_of_equality(sign: str) -> None:
+    assert item("two-weight-tanh", f"dw2 {sign} -(y-o)*(1-o^2)*h", "dw2").verdict == "right"
+
+
+def test_slips_are_told() -> None:
+    found = item("two-weight-tanh", "dw2 = -(y-o)(1-o²)h", "dw2")
+    assert "a missing product sign is put in" in found.notes
+    assert found.read_as == "-(y - o) * (1 - o**2) * h"
+
+
+def test_a_chain_of_equalities_is_checked_link_by_link() -> None:
+    broken = item("two-weight-tanh", "dw2 = -(y-o)*(1-o^2)*h = (y-o)*(1-o^2)*h", "dw2")
+    assert broken.verdict == "wrong"
+    assert any("is right, so it is not equal" in n for n in broken.notes)
+
+
+def test_derivatives_that_are_only_named_are_told() -> None:
+    found = item("two-weight-tanh", "dw2 = dL/do * do/da * da/dw2", "dw2")
+    assert found.taken == ["dL/do", "do/da", "da/dw2"]
+    assert "not worked out" in report("two-weight-tanh", "dw2 = dL/do * do/da * da/dw2").text(0)
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("dw2", "there is no ="),
+        ("dw2 =", "nothing right of the ="),
+        ("= h", "nothing left of the ="),
+        ("dw2 = h)", "closes nothing"),
+        ("dw2 = h §", "cannot be read"),
+        ("dw2 = lambda: 1", "lambda"),
+        ("dw2 = __import__('os').system('x')", "cannot be read"),
+        ("dw2 = ().__class__", "no attributes"),
+        ("dw2 = " + "(" * 3000 + "h" + ")" * 3000, "cannot be read|at most|nested"),
+        ("dw2 = " + "h+" * 3000 + "h", "at most 1000"),
+        ("dw2 = 1e999", "beyond what a float can hold"),
+        ("dw2 = h\x00", "U\\+0000"),
+        ("dw2 = h\u202e", "RIGHT-TO-LEFT"),
+        ("y - o = dy", "no name"),
+        ("dw2/dw1 = 5", "does not depend"),
+        ("for t in 1..T:\n  dw2 = h", "neither a name"),
+        ("for t in 1..1000000: dw2 = h", "too long"),
+    ],
+)
+def test_what_cannot_be_read_is_said(lines: str, words: str) -> None:
+    found = report("two-weight-tanh", lines)
+    assert found.exit_code == 3
+    assert len(found.unread) == 1
+    assert re.search(words, found.unread[0].message), found.unread[0].message
+
+
+@pytest.mark.parametrize(
+    ("lines", "words"),
+    [
+        ("dw2 = foo*h", "'foo' is neither"),
+        ("dw2 = delta_a*h", "da is used, but no line above defines it"),
+        ("dw2 = dL/dw2", "defined by itself"),
+        ("dw2 = dw2", "defined by itself"),
+        ("dw2 = h/0", "division by the number 0"),
+        ("dw2 = 9**9**9**9", "too large"),
+        ("dw2 = tanh()", "missing a required argument"),
+        ("dw2 = zeta'(h)", "'zeta'"),
+    ],
+)
+def test_formulas_that_have_no_value_are_unreadable(lines: str, words: str) -> None:
+    found = item("two-weight-tanh", lines, "dw2")
+    assert found.verdict == "unreadable"
+    assert found.finding is not None and words in found.finding.says
+    assert report("two-weight-tanh", lines).exit_code == 3
+
+
+def test_what_cannot_stand_for_itself_cannot_stand_for_another() -> None:
+    found = report("two-weight-tanh", "dw2 = dw1\ndw1 = dw2")
+    assert all(i.verdict != "right" for i in found.items)
+
+
+def test_lines_with_comments_brackets_and_loops() -> None:
+    lines = read_lines("﻿# heading\r\n\r\na = (b  # why\n  + c)\r\nfor t in T..1:\n  d = 1\n  e = 2\nf = 3 \\\n + 4\n")
+    assert [line.text for line in lines] == ["a = (b + c)", "for t in T..1:", "f = 3 + 4"]
+    loop = lines[1].loop
+    assert loop is not None and (loop.start, loop.stop) == ("T", "1")
+    assert [line.text for line in loop.body] == ["d = 1", "e = 2"]
+
+
+def test_an_open_bracket_does_not_swallow_the_next_answer() -> None:
+    found = report("two-weight-tanh", "dw2 = -(y-o)*(1-o^2)*(h\ndw1 = -(y-o)*(1-o^2)*w2*(1-h^2)*x")
+    assert found.right == 2
+
+
+def test_loops_without_a_body_are_refused() -> None:
+    with pytest.raises(SyntaxProblem, match="line 1: syntax error: the loop has no body"):
+        report("two-weight-tanh", "for t in 1..3:\nx")

@@ -1,0 +1,36 @@
+"""Model solutions: what the last hint prints is accepted by grade itself, for every built-in model."""
+
+from __future__ import annotations
+
+import pytest
+
+from symbackprop.model.zoo import build, names
+from tests.grade.helpers import grader
+
+LOOPED = {"gru", "lstm", "neural-turing-machine", "rnn-lm"}
+PLAIN = [n for n in names() if n not in LOOPED]
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_the_solution_of_every_model_is_right(name: str) -> None:
+    grade = grader(name)
+    targets = list(build(name).targets())
+    report = grade.grade("\n".join(grade.solution.all_lines(targets)))
+    assert report.verdict == "right", report.text(2)
+    assert report.right == len(targets)
+
+
+def test_a_solution_names_each_delta_once() -> None:
+    assert grader("two-weight-tanh").solution.all_lines(["w2", "w1"]) == [
+        "do = -(y - o)",
+        "da = do * (1 - o**2)",
+        "dw2 = da * h",
+        "dh = da * w2",
+        "db = dh * (1 - h**2)",
+        "dw1 = db * x",
+    ]
+
+
+def test_the_solution_of_a_loop_is_written_out_for_three_steps() -> None:
+    lines = grader("rnn-lm").solution.lines("W_h")
+    assert lines[-1].startswith("dW_h = h[2].T @ ") and lines[-1].count("@") == 3
