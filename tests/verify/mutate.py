@@ -28,7 +28,7 @@ class Slips:
         backward = next(n for n in self.tree.body if isinstance(n, ast.FunctionDef) and n.name == "backward")
         cached = _cached_names(backward)
         statements = [n for n in ast.walk(backward) if isinstance(n, (ast.Assign, ast.AugAssign)) and _computes(n)]
-        self.all = [Slip(s, wrong) for s in statements for wrong in _wrong_values(s.value, cached)]
+        self.all = [Slip(s, wrong) for s in statements for wrong in _wrong_values(s.value, cached, _masks(backward))]
 
     def module(self, slip: Slip) -> str:
         """The module with one mistake in it."""
@@ -51,10 +51,19 @@ def _cached_names(backward: ast.FunctionDef) -> set[str]:
     return {n.id for s in reads for t in s.targets for n in ast.walk(t) if isinstance(n, ast.Name)}
 
 
-def _wrong_values(value: ast.expr, cached: set[str]) -> Iterator[ast.expr]:
+def _wrong_values(value: ast.expr, cached: set[str], masks: set[str]) -> Iterator[ast.expr]:
     for wrong in ("-({})", "2 * ({})", "({}) / 2"):
         yield ast.parse(wrong.format(ast.unparse(value)), mode="eval").body
-    rules = (_other_sign, _left_only, _right_only, _no_transpose, _no_minus, _mean, _no_sum, _no_square)
+    rules = (
+        _other_sign,
+        partial(_left_only, masks=masks),
+        _right_only,
+        _no_transpose,
+        _no_minus,
+        _mean,
+        _no_sum,
+        _no_square,
+    )
     for number in range(len(list(ast.walk(value)))):
         for rule in (*rules, partial(_stale, cached=cached)):
             changed = _apply(value, number, rule)
@@ -84,17 +93,25 @@ def _other_sign(node: ast.AST) -> ast.expr | None:
     return None
 
 
-def _left_only(node: ast.AST) -> ast.expr | None:
+def _left_only(node: ast.AST, masks: set[str]) -> ast.expr | None:
     """A term, a factor or a divisor forgotten."""
     dropped = (ast.Add, ast.Sub, ast.Mult, ast.Div)
     if not isinstance(node, ast.BinOp) or not isinstance(node.op, dropped):
         return None
-    return None if _is_no_mistake(node.right) else node.left
+    return None if _is_no_mistake(node.right, masks) else node.left
 
 
-def _is_no_mistake(dropped: ast.expr) -> bool:
+def _masks(backward: ast.FunctionDef) -> set[str]:
+    """Names of comparisons of places."""
+    assigned = [n for n in ast.walk(backward) if isinstance(n, ast.Assign) and isinstance(n.value, ast.Compare)]
+    return {ast.unparse(n.targets[0]) for n in assigned if "np.arange" in ast.unparse(n.value)}
+
+
+def _is_no_mistake(dropped: ast.expr, masks: set[str]) -> bool:
     """A count of ties is 1 beside the kink; behind a softmax, a causal mask blanks what is zero already."""
     text = ast.unparse(dropped)
+    if text in masks:
+        return True
     return (_is_sum(dropped) and ".astype(dtype)" in text) or (isinstance(dropped, ast.Compare) and "np.arange" in text)
 
 
@@ -107,7 +124,8 @@ def _no_transpose(node: ast.AST) -> ast.expr | None:
 
 
 def _no_minus(node: ast.AST) -> ast.expr | None:
-    return node.operand if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) else None
+    minus = isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
+    return None if not minus or isinstance(node.operand, ast.Constant) else node.operand  # not -1 for the last axis
 
 
 def _is_sum(node: ast.AST) -> bool:
