@@ -75,8 +75,19 @@ def equation(e: Equation) -> str:
 
 def _upright(parts: Prose) -> str:
     """Prose inside mathematics: words as ``\\text{…}``, no dollar signs."""
-    pieces = [p.latex if isinstance(p, Math) else rf"\text{{{_words(p)}}}" for p in parts if p != ""]
-    return "".join(pieces).replace(r"}\text{", "")
+    pieces: list[str] = []
+    words = ""
+    for part in parts:
+        if isinstance(part, Math):
+            pieces += [_text(words), part.latex]
+            words = ""
+        else:
+            words += _words(part)
+    return "".join([*pieces, _text(words)])
+
+
+def _text(words: str) -> str:
+    return rf"\text{{{words}}}" if words else ""
 
 
 def _words(part: str | Ref) -> str:

@@ -59,6 +59,18 @@ def test_the_other_views_compile(tmp_path: Path, view: str) -> None:
     assert [m for m in OVERFULL.findall(log) if float(m[0]) > 5] == []
 
 
+@needs_latex
+def test_mathematics_in_markdown_compiles(tmp_path: Path) -> None:
+    """Every display and every formula in running text, as LaTeX reads them; letters in words are MathJax's."""
+    texts = [to_markdown(document_with_numbers(n)).encode("ascii", "replace").decode() for n in zoo.names()]
+    displays = [d for text in texts for d in re.findall(r"\$\$\n(.*?)\n\$\$", text, re.DOTALL)]
+    inline = [m for text in texts for m in re.findall(r"(?<!\$)\$([^$\n]+)\$(?!\$)", text)]
+    assert len(displays) > 500 and len(inline) > 1000
+    lines = [*(rf"\[{d}\]" for d in displays), *(f"${m}$\n" for m in dict.fromkeys(inline))]
+    head = r"\documentclass{article}\usepackage{amsmath,amssymb}\newcommand\lt{<}\newcommand\gt{>}\begin{document}"
+    compiled(tmp_path, "\n".join([head, *lines, r"\end{document}"]))
+
+
 @pytest.mark.parametrize("name", zoo.names())
 def test_markdown_is_safe_for_code_hosting_sites(name: str) -> None:
     """No command that a site refuses, no backslash before punctuation in mathematics, displays that Markdown leaves."""
