@@ -24,6 +24,8 @@ from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.rules import joined, path_rules
 from symbackprop.render.symbols import Located
 
+SHORT = 14  # letters of a δ that is written out
+
 
 class MatrixView:
     """Lines of the steps of a model with arrays."""
@@ -174,9 +176,28 @@ class MatrixView:
         result = Line("result", left, self._total(s), reason, value=value)
         product = self._product(s, parts)
         if product is None:
-            return [result]
+            return [result, *self._written_out(s, parts)]
         line = Line("substitution", left, product, ("substituted",))
         return [line, Line("result", None, result.right, ("common factors cancel",), value=value)]
+
+    def _written_out(self, s: Located, parts: Sequence[Group]) -> list[Line]:
+        """(ŷ − y) xᵀ beside δ_z xᵀ: the gradient of a leaf in terms of the forward pass, where its δ is short."""
+        contributions = parts[0].contributions
+        upstream = contributions[0].upstream
+        if len(parts) > 1 or s.depth or s.step.target.args or upstream is None or not self._is_short(upstream):
+            return []
+
+        def write(n: RowNotation) -> Text:
+            number, rest = n.split(upstream)
+            with n.called(upstream, rest):
+                return n.scaled(number, [contributed(n, contributions, s.step.total)])
+
+        return [Line("result", None, self.pen(write), ("written out",))]
+
+    def _is_short(self, upstream: Node) -> bool:
+        """Whether a δ is some few letters of the forward pass."""
+        written = self.pen.text.row(upstream).text
+        return bool(upstream.args) and len(written) <= SHORT and "δ" not in written and "∂" not in written
 
     def _product(self, s: Located, parts: Sequence[Group]) -> Math | None:
         """Upstream times local derivative before it was shortened, when it was."""
