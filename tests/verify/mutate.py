@@ -65,7 +65,7 @@ def _wrong_values(value: ast.expr, cached: set[str], masks: set[str]) -> Iterato
         _no_square,
     )
     for number in range(len(list(ast.walk(value)))):
-        for rule in (*rules, partial(_stale, cached=cached)):
+        for rule in rules:
             changed = _apply(value, number, rule)
             if changed is not None:
                 yield changed
