@@ -35,7 +35,8 @@ class Collector:
         items = [self._item(outcomes[k], verdicts[k]) for k in given]
         items += [self._missing(n) for n in self.reference.targets if f"gradient {n}" not in verdicts]
         unread = [Unread(a.number, a.text, "" if a.error is None else a.error.message) for a in self.session.unread]
-        return Report(self.grader.model.name, source, items, unread, self._remarks())
+        targets = [f"d{n}" for n in self.reference.targets]
+        return Report(self.grader.model.name, source, items, unread, self._remarks(), targets)
 
     def _item(self, outcome: Outcome, verdict: Verdict) -> Item:
         answer = outcome.entry.answer

@@ -76,17 +76,19 @@ class Unread:
 
 @dataclass
 class Report:
-    """All verdicts on one person's answers."""
+    """All verdicts on one person's answers. ``targets`` are the gradients that have to be given, in model order."""
 
     model: str
     source: str
     items: list[Item]
     unread: list[Unread] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
 
     @property
     def required(self) -> list[Item]:
-        return [i for i in self.items if i.required]
+        """What has to be answered, in the order of the model."""
+        return sorted((i for i in self.items if i.required), key=lambda i: self.targets.index(i.name))
 
     @property
     def right(self) -> int:

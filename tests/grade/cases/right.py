@@ -52,7 +52,7 @@ SCALARS = [
     ("two-paths", "dO/dc = dO/dL*dL/dc + dO/dR*dR/dc"),
     ("two-paths", "dc = -x(y - c x) + 2 λ c"),
     ("sigmoid-circuit", "dw0 = f*(1-f)*x0\ndw1 = f(1-f)x1\ndw2 = f - f^2"),
-    ("sigmoid-circuit", "dw2 = e/d^2"),
+    ("sigmoid-circuit", "dw2 = u/d^2"),
     ("sigmoid-circuit", "df/dx0 = σ'(s)·w0"),
     ("sigmoid-circuit", "df/dw2 = exp(-s)/(1+exp(-s))^2"),
     ("linear-chain-graph", "de = c\ndc = e\nda = de\ndd = de\ndb = 2 dd"),
