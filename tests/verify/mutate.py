@@ -108,11 +108,11 @@ def _masks(backward: ast.FunctionDef) -> set[str]:
 
 
 def _is_no_mistake(dropped: ast.expr, masks: set[str]) -> bool:
-    """A count of ties is 1 beside the kink; behind a softmax, a causal mask blanks what is zero already."""
+    """A count of ties is 1 beside the kink; behind a softmax, a causal mask blanks what is zero already; an eps of 1e-8
+    is smaller than the tolerance."""
     text = ast.unparse(dropped)
-    if text in masks:
-        return True
-    return (_is_sum(dropped) and ".astype(dtype)" in text) or (isinstance(dropped, ast.Compare) and "np.arange" in text)
+    causal = text in masks or (isinstance(dropped, ast.Compare) and "np.arange" in text)
+    return causal or ".astype(dtype)" in text or text == "eps"
 
 
 def _right_only(node: ast.AST) -> ast.expr | None:
