@@ -20,8 +20,8 @@ q = w1 * x1
 r = p + q
 s = r + w2
 n = -s
-e = exp(n)
-d = e + 1
+u = exp(n)
+d = u + 1
 loss f = 1 / d
 """
 PARAMS = {"w0": (), "w1": (), "w2": ()}
@@ -45,23 +45,23 @@ def forward(params, data):
     r = p + q
     s = r + w2
     n = -s                                            # n = −s
-    e = np.exp(n)                                     # e = exp(n)
-    d = e + 1
+    u = np.exp(n)                                     # u = exp(n)
+    d = u + 1
     f = 1 / d
-    cache = {"d": d, "e": e, "x0": x0, "x1": x1, "w0": w0, "w1": w1, "dtypes": dtypes}
+    cache = {"d": d, "u": u, "x0": x0, "x1": x1, "w0": w0, "w1": w1, "dtypes": dtypes}
     return dtype.type(f), cache
 
 
 def backward(cache, upstream=1.0):
     """The gradient of f, times upstream, with respect to every parameter and input."""
     d = cache["d"]
-    e = cache["e"]
+    u = cache["u"]
     x0 = cache["x0"]
     x1 = cache["x1"]
     w0 = cache["w0"]
     w1 = cache["w1"]
     dd = -1 / d ** 2                                  # dd = −1 / d²
-    dn = dd * e                                       # dn = dd · e
+    dn = dd * u                                       # dn = dd · u
     ds = -dn                                          # ds = −dn
     dw1 = ds * x1                                     # dw1 = ds · x1
     dx1 = ds * w1                                     # dx1 = ds · w1
@@ -91,10 +91,10 @@ def outputs(params, data):
     r = p + q
     s = r + w2
     n = -s                                            # n = −s
-    e = np.exp(n)                                     # e = exp(n)
-    d = e + 1
+    u = np.exp(n)                                     # u = exp(n)
+    d = u + 1
     f = 1 / d
-    return {"p": p, "q": q, "r": r, "s": s, "n": n, "e": e, "d": d, "f": f}
+    return {"p": p, "q": q, "r": r, "s": s, "n": n, "u": u, "d": d, "f": f}
 
 
 def init_params(rng, **dims):

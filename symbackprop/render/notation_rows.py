@@ -43,7 +43,7 @@ class RowNotation(ProductNotation):
 
     def term(self, node: Node) -> Scaled:
         """An operand: its name, or a number and the rest of what it is."""
-        while node.op.name == "broadcast" and node.value is None and node.id not in self.symbols:
+        while _is_copy(node) and node.value is None and node.id not in self.symbols:
             node = node.args[0]  # copies along new axes go without saying
         if node.id in self.symbols or node.value is not None:
             return Scaled(ONE, self.ref(node))
@@ -177,6 +177,11 @@ class RowNotation(ProductNotation):
 
 def _scaled(written: Scaled | Text) -> Scaled:
     return written if isinstance(written, Scaled) else Scaled(ONE, written)
+
+
+def _is_copy(node: Node) -> bool:
+    """Whether a row only repeats its argument, or gives a number axes of size 1."""
+    return node.op.name == "broadcast" or node.op.name == "reshape" and not node.args[0].ndim
 
 
 def _place(leaf: f.Formula) -> int:

@@ -37,9 +37,9 @@ SCALAR = {
     "sum-times-z": {"df/df": "1", "df/dz": "q", "df/dq": "z", "df/dy": "df/dq·dq/dy | z", "df/dx": "df/dq·dq/dx | z"},
     "sigmoid-circuit": {
         "df/dd": "−1/d²",
-        "de/dn": "e",
+        "du/dn": "u",
         "dn/ds": "−1",
-        "df/dw₀": "df/dd·dd/de·de/dn·dn/ds·ds/dr·dr/dp·dp/dw₀",
+        "df/dw₀": "df/dd·dd/du·du/dn·dn/ds·ds/dr·dr/dp·dp/dw₀",
         "dp/dw₀": "x₀",
     },
     "sigmoid-circuit-gate": {"df/ds": "f·(1 − f)", "df/dw₁": "df/ds·ds/dw₁ | f·(1 − f)·x₁"},
