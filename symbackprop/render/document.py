@@ -111,6 +111,11 @@ class Declaration:
     note: Prose = ()
     value: Value | None = None
 
+    @property
+    def numbers(self) -> str:
+        """What its entries are, in LaTeX: whole numbers where they have a bound."""
+        return r"\mathbb{Z}" if self.note and str(self.note[0]).startswith("integers") else r"\mathbb{R}"
+
 
 @dataclass(frozen=True)
 class Equation:

@@ -57,7 +57,7 @@ class Writer:
     def given(self, d: Document) -> list[str]:
         roles: dict[str, list[str]] = {}
         for x in d.declarations:
-            shape = rf" \in \mathbb{{R}}^{{{x.shape.latex}}}" if x.shape is not None else ""
+            shape = rf" \in {x.numbers}^{{{x.shape.latex}}}" if x.shape is not None else ""
             note = f" ({self.prose(x.note)})" if x.note else ""
             value = _valued(x.value).replace(BREAK, "")
             roles.setdefault(x.role, []).append(f"${x.math.latex}{shape}{value}${note}")

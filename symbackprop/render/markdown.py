@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from symbackprop.render.document import Document, Equation, Line, Math, Prose, Ref, Row, Step, Value
+from symbackprop.render.document import Declaration, Document, Equation, Line, Math, Prose, Ref, Row, Step, Value
 from symbackprop.render.templates import render
 
 _PLAIN = {r"\,": r"\thinspace ", r"\!": r"\negthinspace ", r"\;": r"\thickspace ", r"\_": r"\text{-}",
@@ -102,13 +102,13 @@ def _valued(value: Value | None, right: Math | None = None) -> str:
 
 # -- sections
 def given(d: Document) -> list[str]:
-    return [_declared(x.math, x.shape, x.role, x.note, x.value) for x in d.declarations]
+    return list(map(_declared, d.declarations))
 
 
-def _declared(name: Math, shape: Math | None, role: str, note: Prose, value: Value | None) -> str:
-    place = rf" \in \mathbb{{R}}^{{{shape.latex}}}" if shape is not None else ""
-    said = f" ({prose(note)})" if note else ""
-    return f"{role} ${tame(name.latex + place + _valued(value))}${said}"
+def _declared(x: Declaration) -> str:
+    place = rf" \in {x.numbers}^{{{x.shape.latex}}}" if x.shape is not None else ""
+    said = f" ({prose(x.note)})" if x.note else ""
+    return f"{x.role} ${tame(x.math.latex + place + _valued(x.value))}${said}"
 
 
 def step(s: Step) -> dict[str, object]:
