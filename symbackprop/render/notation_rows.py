@@ -181,7 +181,7 @@ def _scaled(written: Scaled | Text) -> Scaled:
 
 def _is_copy(node: Node) -> bool:
     """Whether a row only repeats its argument, or gives a number axes of size 1."""
-    return node.op.name == "broadcast" or node.op.name == "reshape" and not node.args[0].ndim
+    return node.op.name == "broadcast" or (node.op.name == "reshape" and not node.args[0].ndim)
 
 
 def _place(leaf: f.Formula) -> int:
