@@ -58,7 +58,7 @@ def branch(reference: Reference, edge: Edge, target: Node) -> str:
         return f"the branch through {reference.name(edge.consumer)} ({reference.local_name(edge, target)})"
     parts = reference.parts[edge.argument.id]
     value = next(p.value for p in parts if p.consumer is edge.consumer and p.index == edge.index)
-    return f"the term {m.clipped(reference.notation.ref(value).text)}"
+    return f"the term {m.clipped(reference.with_gradients.ref(value).text)}"
 
 
 def _nothing(sweep: Backward, edge: Edge, upstream: Array) -> Array:

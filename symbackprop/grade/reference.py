@@ -50,6 +50,7 @@ class Reference:
         vjp(self.results, model.seeds(), wanted, keeper)
         self.parts, self.gradients = keeper.parts, keeper.totals
         self.notation = Notation(self.names)
+        self.with_gradients = Notation(derivation.names)  # writes dX for a gradient: without it, terms grow with depth
         self._downstream: dict[int, list[Node]] = {}
 
     def _named_rows(self) -> dict[str, Node]:
