@@ -12,6 +12,7 @@ MODEL = """\
 # summary: f(x) = max(0, x) on a long vector: its Jacobian is diagonal and never formed
 # source: Stanford CS231n, lecture 4
 # tags: vector, layer, lecture-d
+# note: the Jacobian ∂f/∂x = diag(1[x > 0]) has 4096 × 4096 entries and is never formed: its product with ∂L/∂f is ⊙ 1[x > 0]
 dim N = 4096
 input x: N
 output f = relu(x)

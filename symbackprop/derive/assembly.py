@@ -28,8 +28,15 @@ def in_reading_order(records: Sequence[Record]) -> list[Record]:
         if isinstance(record, Settled) and not record.node.args:
             readers = [place.get(c.consumer.id, 0) for c in record.contributions if c.consumer is not None]
             leaves.setdefault(max(readers, default=0), []).append(record)
-    ordered = [[r, *sorted(leaves.get(i, []), key=_argument_place)] for i, r in enumerate(inner)]
+    swept = {r.total.id for r in inner if isinstance(r, Settled)}
+    ordered = [[r, *_readable(sorted(leaves.get(i, []), key=_argument_place), swept)] for i, r in enumerate(inner)]
     return [r for group in ordered for r in group] if inner else list(records)
+
+
+def _readable(leaves: Sequence[Record], swept: set[int]) -> list[Record]:
+    """A leaf whose gradient is written with that of another leaf follows it: ∂L/∂V = x (∂L/∂v)ᵀ comes after ∂L/∂v."""
+    totals = {r.total.id for r in leaves if isinstance(r, Settled) and r.total.args} - swept
+    return sorted(leaves, key=lambda r: isinstance(r, Settled) and any(a.id in totals for a in r.total.args))
 
 
 def _argument_place(record: Record) -> tuple[int, ...]:

@@ -143,3 +143,10 @@ def test_a_model_in_one_line_gets_its_intermediates_named() -> None:
     doc = build("data x, y\nparam w1, w2\nloss L = 1/2*(y - tanh(w2*tanh(w1*x)))**2")
     assert [e.name for e in doc.forward if e.introduced] == ["a", "b", "c", "d"]
     assert "dL/dw₁ = −(y − d)·(1 − d²)·w₂·(1 − b²)·x" in text_lines(step(doc, "w1"))
+
+
+def test_a_gradient_that_is_written_with_another_follows_it() -> None:
+    """∂L/∂V = x (∂L/∂v)ᵀ comes after ∂L/∂v, although the product reads V first."""
+    targets = [s.target.name for s in derivation("activations").steps]
+    assert targets.index("v") < targets.index("V")
+    assert targets.index("c") < targets.index("V_s")
