@@ -154,15 +154,25 @@ def format_option(*formats: str) -> Callable[[Command], Command]:
 
 
 def write_result(text: str, output: str = "-") -> None:
-    """Write a result to stdout (`-`) or to a file, ending in one newline."""
+    """Write a result to stdout (`-`) or, whole or not at all, to a file; it ends in one newline."""
     text = text.rstrip("\n") + "\n"
     if output == "-":
         click.echo(text, nl=False)
         return
-    try:
-        Path(output).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise click.UsageError(f"cannot write {output}: {error.strerror}") from error
+    from symbackprop.codegen.write import write_module
+
+    path = not_an_input(Path(output))
+    if not path.parent.is_dir():
+        raise click.UsageError(f"cannot write {output}: there is no directory {path.parent}")
+    write_module(text, path)
+
+
+def not_an_input(path: Path) -> Path:
+    """The path to write to; refused when it is a file that the command reads (the model, the answers)."""
+    read = [v for k, v in click.get_current_context().params.items() if k in ("model", "answers", "target", "at")]
+    if path.exists() and any(v and Path(str(v)).exists() and path.samefile(str(v)) for v in read):
+        raise click.UsageError(f"{path} is what the command reads; choose another file to write to")
+    return path
 
 
 @contextmanager
@@ -393,7 +403,7 @@ def write_verified(text: str, model: Any, path: Path | None, check_gradients: bo
                 write_module(text, Path(folder) / "module.py", check)
         write_result(text)
         return
-    write_module(text, path, check if check_gradients else None)
+    write_module(text, not_an_input(path), check if check_gradients else None)
     click.echo(f"wrote {path}", err=True)
 
 

@@ -90,8 +90,8 @@ def forward(params, data):
     a_prelu = leaky_relu(z_prelu, alpha)              # a_prelu = leaky_relu(z_prelu, alpha)   N
     a_elu = elu(z_elu, 1)                             # a_elu = elu(z_elu, 1)   N
     a_softplus = softplus(z_softplus)                 # a_softplus = softplus(z_softplus)   N
-    Phi = normal_cdf(z_gelu)                          # Phi = normal_cdf(z_gelu)   N
-    a_gelu = z_gelu * Phi                             # a_gelu = gelu(z_gelu)   N
+    p = normal_cdf(z_gelu)                            # p = normal_cdf(z_gelu)   N
+    a_gelu = z_gelu * p                               # a_gelu = gelu(z_gelu)   N
     a = 1.702 * z_gelu_s                              # a = 851 · z_gelu_s / 500   N
     s_2 = sigmoid(a)                                  # s_2 = sigmoid(a)   N
     a_gelu_s = z_gelu_s * s_2                         # a_gelu_s = z_gelu_s ⊙ s_2   N
@@ -119,7 +119,7 @@ def forward(params, data):
     SwiGLU = (t2 + c) * r                             # SwiGLU = (t2 + c) ⊙ r   M
     cache = {
         "a_logistic": a_logistic, "a_tanh": a_tanh, "z_relu": z_relu, "z_leaky": z_leaky, "alpha": alpha,
-        "z_prelu": z_prelu, "a_elu": a_elu, "z_elu": z_elu, "z_softplus": z_softplus, "Phi": Phi,
+        "z_prelu": z_prelu, "a_elu": a_elu, "z_elu": z_elu, "z_softplus": z_softplus, "p": p,
         "z_gelu": z_gelu, "s_2": s_2, "z_gelu_s": z_gelu_s, "t": t, "z_gelu_t": z_gelu_t, "s_3": s_3,
         "z_silu": z_silu, "s_4": s_4, "z_swish": z_swish, "beta": beta, "t_2": t_2, "z_mish": z_mish,
         "t2": t2, "c": c, "s": s, "k": k, "beta_s": beta_s, "W_s": W_s, "r": r, "V_s": V_s, "t1": t1, "v": v,
@@ -144,7 +144,7 @@ def backward(cache, upstream):
     a_elu = cache["a_elu"]                            # N
     z_elu = cache["z_elu"]                            # N
     z_softplus = cache["z_softplus"]                  # N
-    Phi = cache["Phi"]                                # N
+    p = cache["p"]                                    # N
     z_gelu = cache["z_gelu"]                          # N
     s_2 = cache["s_2"]                                # N
     z_gelu_s = cache["z_gelu_s"]                      # N
@@ -220,8 +220,8 @@ def backward(cache, upstream):
     dz_gelu_t = da_gelu_t * (1 + t) / 2 + 0.7978845608028654 * du * (1 + 0.134145 * z_gelu_t ** 2)
     da = da_gelu_s * z_gelu_s * s_2 * (1 - s_2)       # da = da_gelu_s ⊙ z_gelu_s ⊙ s_2 ⊙ (1 − s_2)   N
     dz_gelu_s = da_gelu_s * s_2 + 1.702 * da          # dz_gelu_s = da_gelu_s ⊙ s_2 + 851 · da / 500   N
-    # dz_gelu = da_gelu ⊙ Phi + da_gelu ⊙ z_gelu ⊙ normal_pdf(z_gelu)   N
-    dz_gelu = da_gelu * Phi + da_gelu * z_gelu * normal_pdf(z_gelu)
+    # dz_gelu = da_gelu ⊙ p + da_gelu ⊙ z_gelu ⊙ normal_pdf(z_gelu)   N
+    dz_gelu = da_gelu * p + da_gelu * z_gelu * normal_pdf(z_gelu)
     dz_softplus = da_softplus * sigmoid(z_softplus)   # dz_softplus = da_softplus ⊙ sigmoid(z_softplus)   N
     t3 = heaviside(z_elu, 0)                          # t3 = z_elu > 0   N
     dz_elu = da_elu * ((1 + a_elu) * (1 - t3) + t3)   # dz_elu = da_elu ⊙ ((1 + a_elu) ⊙ (1 − t3) + t3)   N

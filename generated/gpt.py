@@ -88,7 +88,7 @@ def forward(params, data):
     target = arrays["target"]                         # N×T
     N, T, V, h, d, F = sizes["N"], sizes["T"], sizes["V"], sizes["h"], sizes["d"], sizes["F"]
     X0 = E[words] + P                                 # X0 = E[words] + P   N×T×(d*h)
-    t4 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t4 = causal_mask(T)   T×T
+    t5 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t5 = causal_mask(T)   T×T
     # c_2 = X0 − mean(X0, axis=-1, keepdims=True)   N×T×(d*h)
     c_2 = X0 - X0.sum(axis=2, keepdims=True) / (d * h)
     # v = mean(c_2², axis=-1, keepdims=True) + 1e-5   N×T×1
@@ -101,7 +101,7 @@ def forward(params, data):
     # K1 = transpose(reshape(A1 W_k1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     K1 = (A1.reshape(N * T, d * h) @ W_k1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     b = Q1 @ K1.swapaxes(-1, -2) / d ** 0.5           # b = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
-    S = np.where(t4, b, -np.inf)                      # S = where(t4, b, -inf)   N×h×T×T
+    S = np.where(t5, b, -np.inf)                      # S = where(t5, b, -inf)   N×h×T×T
     P_2 = softmax(S, axis=3)                          # P_2 = softmax(S)   N×h×T×T
     # S1 = transpose(reshape(A1 W_v1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S1 = (A1.reshape(N * T, d * h) @ W_v1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
@@ -116,81 +116,81 @@ def forward(params, data):
     k = c_3 / s_2                                     # k = c_3 / s_2   N×T×(d*h)
     M1 = gb1 * k + cb1                                # M1 = gb1 ⊙ k + cb1   N×T×(d*h)
     m = (M1.reshape(N * T, d * h) @ W_u1).reshape(N, T, F) + b_u1  # m = M1 W_u1 + b_u1   N×T×F
-    Phi = normal_cdf(m)                               # Phi = normal_cdf(m)   N×T×F
-    p = m * Phi                                       # p = m ⊙ Phi   N×T×F
-    X1 = Y1 + (p.reshape(N * T, F) @ W_d1).reshape(N, T, d * h) + b_d1  # X1 = Y1 + p W_d1 + b_d1   N×T×(d*h)
+    p = normal_cdf(m)                                 # p = normal_cdf(m)   N×T×F
+    q = m * p                                         # q = m ⊙ p   N×T×F
+    X1 = Y1 + (q.reshape(N * T, F) @ W_d1).reshape(N, T, d * h) + b_d1  # X1 = Y1 + q W_d1 + b_d1   N×T×(d*h)
     # c_4 = X1 − mean(X1, axis=-1, keepdims=True)   N×T×(d*h)
     c_4 = X1 - X1.sum(axis=2, keepdims=True) / (d * h)
     # v_3 = mean(c_4², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_3 = (c_4 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s_3 = np.sqrt(v_3)                                # s_3 = sqrt(v_3)   N×T×1
-    q = c_4 / s_3                                     # q = c_4 / s_3   N×T×(d*h)
-    A2 = ga2 * q + ca2                                # A2 = ga2 ⊙ q + ca2   N×T×(d*h)
+    r = c_4 / s_3                                     # r = c_4 / s_3   N×T×(d*h)
+    A2 = ga2 * r + ca2                                # A2 = ga2 ⊙ r + ca2   N×T×(d*h)
     # Q2 = transpose(reshape(A2 W_q2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     Q2 = (A2.reshape(N * T, d * h) @ W_q2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K2 = transpose(reshape(A2 W_k2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     K2 = (A2.reshape(N * T, d * h) @ W_k2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    r = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5           # r = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
-    S_3 = np.where(t4, r, -np.inf)                    # S_3 = where(t4, r, -inf)   N×h×T×T
+    u = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5           # u = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
+    S_3 = np.where(t5, u, -np.inf)                    # S_3 = where(t5, u, -inf)   N×h×T×T
     P_3 = softmax(S_3, axis=3)                        # P_3 = softmax(S_3)   N×h×T×T
     # S2 = transpose(reshape(A2 W_v2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S2 = (A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    # u = reshape(transpose(P_3 S2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    u = (P_3 @ S2).transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    Y2 = X1 + (u.reshape(N * T, d * h) @ W_o2).reshape(N, T, d * h)  # Y2 = X1 + u W_o2   N×T×(d*h)
+    # z = reshape(transpose(P_3 S2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    z = (P_3 @ S2).transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    Y2 = X1 + (z.reshape(N * T, d * h) @ W_o2).reshape(N, T, d * h)  # Y2 = X1 + z W_o2   N×T×(d*h)
     # c_5 = Y2 − mean(Y2, axis=-1, keepdims=True)   N×T×(d*h)
     c_5 = Y2 - Y2.sum(axis=2, keepdims=True) / (d * h)
     # v_4 = mean(c_5², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_4 = (c_5 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s_4 = np.sqrt(v_4)                                # s_4 = sqrt(v_4)   N×T×1
-    z = c_5 / s_4                                     # z = c_5 / s_4   N×T×(d*h)
-    M2 = gb2 * z + cb2                                # M2 = gb2 ⊙ z + cb2   N×T×(d*h)
-    t1 = (M2.reshape(N * T, d * h) @ W_u2).reshape(N, T, F) + b_u2  # t1 = M2 W_u2 + b_u2   N×T×F
-    Phi_2 = normal_cdf(t1)                            # Phi_2 = normal_cdf(t1)   N×T×F
-    t2 = t1 * Phi_2                                   # t2 = t1 ⊙ Phi_2   N×T×F
-    # X2 = Y2 + t2 W_d2 + b_d2   N×T×(d*h)
-    X2 = Y2 + (t2.reshape(N * T, F) @ W_d2).reshape(N, T, d * h) + b_d2
+    t1 = c_5 / s_4                                    # t1 = c_5 / s_4   N×T×(d*h)
+    M2 = gb2 * t1 + cb2                               # M2 = gb2 ⊙ t1 + cb2   N×T×(d*h)
+    t2 = (M2.reshape(N * T, d * h) @ W_u2).reshape(N, T, F) + b_u2  # t2 = M2 W_u2 + b_u2   N×T×F
+    p_2 = normal_cdf(t2)                              # p_2 = normal_cdf(t2)   N×T×F
+    t3 = t2 * p_2                                     # t3 = t2 ⊙ p_2   N×T×F
+    # X2 = Y2 + t3 W_d2 + b_d2   N×T×(d*h)
+    X2 = Y2 + (t3.reshape(N * T, F) @ W_d2).reshape(N, T, d * h) + b_d2
     # c_6 = X2 − mean(X2, axis=-1, keepdims=True)   N×T×(d*h)
     c_6 = X2 - X2.sum(axis=2, keepdims=True) / (d * h)
     # v_5 = mean(c_6², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_5 = (c_6 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s_5 = np.sqrt(v_5)                                # s_5 = sqrt(v_5)   N×T×1
-    t3 = c_6 / s_5                                    # t3 = c_6 / s_5   N×T×(d*h)
-    O = g * t3 + c                                    # O = g ⊙ t3 + c   N×T×(d*h)
+    t4 = c_6 / s_5                                    # t4 = c_6 / s_5   N×T×(d*h)
+    O = g * t4 + c                                    # O = g ⊙ t4 + c   N×T×(d*h)
     Z = (O.reshape(N * T, d * h) @ E.T).reshape(N, T, V)  # Z = O Eᵀ   N×T×V
-    p_2, t5 = softmax_logsumexp(Z, axis=2)            # p_2 = softmax(Z)   N×T×V
+    p_3, t6 = softmax_logsumexp(Z, axis=2)            # p_3 = softmax(Z)   N×T×V
     # L = mean(cross_entropy(Z, target))
-    L = (t5 - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
+    L = (t6 - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
     cache = {
-        "p_2": p_2, "target": target, "O": O, "E": E, "g": g, "s_5": s_5, "t3": t3, "c_6": c_6, "W_d2": W_d2,
-        "Phi_2": Phi_2, "t1": t1, "W_u2": W_u2, "gb2": gb2, "s_4": s_4, "z": z, "c_5": c_5, "W_o2": W_o2,
+        "p_3": p_3, "target": target, "O": O, "E": E, "g": g, "s_5": s_5, "t4": t4, "c_6": c_6, "W_d2": W_d2,
+        "p_2": p_2, "t2": t2, "W_u2": W_u2, "gb2": gb2, "s_4": s_4, "t1": t1, "c_5": c_5, "W_o2": W_o2,
         "P_3": P_3, "W_v2": W_v2, "S2": S2, "Q2": Q2, "W_k2": W_k2, "K2": K2, "W_q2": W_q2, "ga2": ga2,
-        "s_3": s_3, "q": q, "c_4": c_4, "W_d1": W_d1, "Phi": Phi, "m": m, "W_u1": W_u1, "gb1": gb1,
-        "s_2": s_2, "k": k, "c_3": c_3, "W_o1": W_o1, "P_2": P_2, "W_v1": W_v1, "S1": S1, "Q1": Q1,
-        "W_k1": W_k1, "K1": K1, "W_q1": W_q1, "ga1": ga1, "s": s, "a": a, "c_2": c_2, "words": words,
-        "A1": A1, "A2": A2, "e": e, "u": u, "M1": M1, "M2": M2, "p": p, "t2": t2, "N": N, "T": T, "V": V,
-        "h": h, "d": d, "F": F, "dtypes": dtypes,
+        "s_3": s_3, "r": r, "c_4": c_4, "W_d1": W_d1, "p": p, "m": m, "W_u1": W_u1, "gb1": gb1, "s_2": s_2,
+        "k": k, "c_3": c_3, "W_o1": W_o1, "P_2": P_2, "W_v1": W_v1, "S1": S1, "Q1": Q1, "W_k1": W_k1,
+        "K1": K1, "W_q1": W_q1, "ga1": ga1, "s": s, "a": a, "c_2": c_2, "words": words, "A1": A1, "A2": A2,
+        "e": e, "z": z, "M1": M1, "M2": M2, "q": q, "t3": t3, "N": N, "T": T, "V": V, "h": h, "d": d, "F": F,
+        "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
 
 def backward(cache, upstream=1.0):
     """The gradient of L, times upstream, with respect to every parameter and input."""
-    p_2 = cache["p_2"]                                # N×T×V
+    p_3 = cache["p_3"]                                # N×T×V
     target = cache["target"]                          # N×T
     O = cache["O"]                                    # N×T×(d*h)
     E = cache["E"]                                    # V×(d*h)
     g = cache["g"]                                    # (d*h)
     s_5 = cache["s_5"]                                # N×T×1
-    t3 = cache["t3"]                                  # N×T×(d*h)
+    t4 = cache["t4"]                                  # N×T×(d*h)
     c_6 = cache["c_6"]                                # N×T×(d*h)
     W_d2 = cache["W_d2"]                              # F×(d*h)
-    Phi_2 = cache["Phi_2"]                            # N×T×F
-    t1 = cache["t1"]                                  # N×T×F
+    p_2 = cache["p_2"]                                # N×T×F
+    t2 = cache["t2"]                                  # N×T×F
     W_u2 = cache["W_u2"]                              # (d*h)×F
     gb2 = cache["gb2"]                                # (d*h)
     s_4 = cache["s_4"]                                # N×T×1
-    z = cache["z"]                                    # N×T×(d*h)
+    t1 = cache["t1"]                                  # N×T×(d*h)
     c_5 = cache["c_5"]                                # N×T×(d*h)
     W_o2 = cache["W_o2"]                              # (d*h)×(d*h)
     P_3 = cache["P_3"]                                # N×h×T×T
@@ -202,10 +202,10 @@ def backward(cache, upstream=1.0):
     W_q2 = cache["W_q2"]                              # (d*h)×(d*h)
     ga2 = cache["ga2"]                                # (d*h)
     s_3 = cache["s_3"]                                # N×T×1
-    q = cache["q"]                                    # N×T×(d*h)
+    r = cache["r"]                                    # N×T×(d*h)
     c_4 = cache["c_4"]                                # N×T×(d*h)
     W_d1 = cache["W_d1"]                              # F×(d*h)
-    Phi = cache["Phi"]                                # N×T×F
+    p = cache["p"]                                    # N×T×F
     m = cache["m"]                                    # N×T×F
     W_u1 = cache["W_u1"]                              # (d*h)×F
     gb1 = cache["gb1"]                                # (d*h)
@@ -228,90 +228,90 @@ def backward(cache, upstream=1.0):
     A1 = cache["A1"]                                  # N×T×(d*h)
     A2 = cache["A2"]                                  # N×T×(d*h)
     e = cache["e"]                                    # N×T×(d*h)
-    u = cache["u"]                                    # N×T×(d*h)
+    z = cache["z"]                                    # N×T×(d*h)
     M1 = cache["M1"]                                  # N×T×(d*h)
     M2 = cache["M2"]                                  # N×T×(d*h)
-    p = cache["p"]                                    # N×T×F
-    t2 = cache["t2"]                                  # N×T×F
+    q = cache["q"]                                    # N×T×F
+    t3 = cache["t3"]                                  # N×T×F
     N, T, V, h, d, F = cache["N"], cache["T"], cache["V"], cache["h"], cache["d"], cache["F"]
-    dZ = p_2 / (N * T)                                # dZ = (p_2 − one_hot(target, V)) / (N*T)   N×T×V
+    dZ = p_3 / (N * T)                                # dZ = (p_3 − one_hot(target, V)) / (N*T)   N×T×V
     at = *np.indices((N, T), sparse=True), target     # the entry of every row that the one-hot array marks
-    dZ[at] = (p_2[at] - 1) / (N * T)
+    dZ[at] = (p_3[at] - 1) / (N * T)
     dO = (dZ.reshape(N * T, V) @ E).reshape(N, T, d * h)  # dO = dZ E   N×T×(d*h)
-    dg = (dO * t3).sum(axis=(0, 1))                   # dg = sum(dO ⊙ t3, axis=(0, 1))   (d*h)
+    dg = (dO * t4).sum(axis=(0, 1))                   # dg = sum(dO ⊙ t4, axis=(0, 1))   (d*h)
     dc = dO.sum(axis=(0, 1))                          # dc = sum(dO, axis=(0, 1))   (d*h)
-    dt3 = dO * g                                      # dt3 = dO ⊙ g   N×T×(d*h)
-    # ds_5 = sum(−dt3 ⊙ t3 / s_5, axis=-1, keepdims=True)   N×T×1
-    ds_5 = (-dt3 * t3 / s_5).sum(axis=2, keepdims=True)
+    dt4 = dO * g                                      # dt4 = dO ⊙ g   N×T×(d*h)
+    # ds_5 = sum(−dt4 ⊙ t4 / s_5, axis=-1, keepdims=True)   N×T×1
+    ds_5 = (-dt4 * t4 / s_5).sum(axis=2, keepdims=True)
     dv_5 = ds_5 / (2 * s_5)                           # dv_5 = ds_5 / (2 · s_5)   N×T×1
-    dc_6 = dt3 / s_5 + 2 * (dv_5 / (d * h)) * c_6     # dc_6 = dt3 / s_5 + 2 · dv_5 / (d*h) ⊙ c_6   N×T×(d*h)
+    dc_6 = dt4 / s_5 + 2 * (dv_5 / (d * h)) * c_6     # dc_6 = dt4 / s_5 + 2 · dv_5 / (d*h) ⊙ c_6   N×T×(d*h)
     # dX2 = dc_6 + sum(−dc_6, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
     dX2 = dc_6 + (-dc_6).sum(axis=2, keepdims=True) / (d * h)
-    # dW_d2 = einsum(abc,abd→dc, dX2, t2)   F×(d*h)
-    dW_d2 = t2.reshape(N * T, F).T @ dX2.reshape(N * T, d * h)
+    # dW_d2 = einsum(abc,abd→dc, dX2, t3)   F×(d*h)
+    dW_d2 = t3.reshape(N * T, F).T @ dX2.reshape(N * T, d * h)
     db_d2 = dX2.sum(axis=(0, 1))                      # db_d2 = sum(dX2, axis=(0, 1))   (d*h)
-    dt2 = (dX2.reshape(N * T, d * h) @ W_d2.T).reshape(N, T, F)  # dt2 = dX2 W_d2ᵀ   N×T×F
-    dPhi_2 = dt2 * t1                                 # dPhi_2 = dt2 ⊙ t1   N×T×F
-    dt1 = dt2 * Phi_2 + dPhi_2 * normal_pdf(t1)       # dt1 = dt2 ⊙ Phi_2 + dPhi_2 ⊙ normal_pdf(t1)   N×T×F
-    # dW_u2 = einsum(abc,abd→dc, dt1, M2)   (d*h)×F
-    dW_u2 = M2.reshape(N * T, d * h).T @ dt1.reshape(N * T, F)
-    db_u2 = dt1.sum(axis=(0, 1))                      # db_u2 = sum(dt1, axis=(0, 1))   F
-    dM2 = (dt1.reshape(N * T, F) @ W_u2.T).reshape(N, T, d * h)  # dM2 = dt1 W_u2ᵀ   N×T×(d*h)
-    dgb2 = (dM2 * z).sum(axis=(0, 1))                 # dgb2 = sum(dM2 ⊙ z, axis=(0, 1))   (d*h)
+    dt3 = (dX2.reshape(N * T, d * h) @ W_d2.T).reshape(N, T, F)  # dt3 = dX2 W_d2ᵀ   N×T×F
+    dp_2 = dt3 * t2                                   # dp_2 = dt3 ⊙ t2   N×T×F
+    dt2 = dt3 * p_2 + dp_2 * normal_pdf(t2)           # dt2 = dt3 ⊙ p_2 + dp_2 ⊙ normal_pdf(t2)   N×T×F
+    # dW_u2 = einsum(abc,abd→dc, dt2, M2)   (d*h)×F
+    dW_u2 = M2.reshape(N * T, d * h).T @ dt2.reshape(N * T, F)
+    db_u2 = dt2.sum(axis=(0, 1))                      # db_u2 = sum(dt2, axis=(0, 1))   F
+    dM2 = (dt2.reshape(N * T, F) @ W_u2.T).reshape(N, T, d * h)  # dM2 = dt2 W_u2ᵀ   N×T×(d*h)
+    dgb2 = (dM2 * t1).sum(axis=(0, 1))                # dgb2 = sum(dM2 ⊙ t1, axis=(0, 1))   (d*h)
     dcb2 = dM2.sum(axis=(0, 1))                       # dcb2 = sum(dM2, axis=(0, 1))   (d*h)
-    dz = dM2 * gb2                                    # dz = dM2 ⊙ gb2   N×T×(d*h)
-    # ds_4 = sum(−dz ⊙ z / s_4, axis=-1, keepdims=True)   N×T×1
-    ds_4 = (-dz * z / s_4).sum(axis=2, keepdims=True)
+    dt1 = dM2 * gb2                                   # dt1 = dM2 ⊙ gb2   N×T×(d*h)
+    # ds_4 = sum(−dt1 ⊙ t1 / s_4, axis=-1, keepdims=True)   N×T×1
+    ds_4 = (-dt1 * t1 / s_4).sum(axis=2, keepdims=True)
     dv_4 = ds_4 / (2 * s_4)                           # dv_4 = ds_4 / (2 · s_4)   N×T×1
-    dc_5 = dz / s_4 + 2 * (dv_4 / (d * h)) * c_5      # dc_5 = dz / s_4 + 2 · dv_4 / (d*h) ⊙ c_5   N×T×(d*h)
+    dc_5 = dt1 / s_4 + 2 * (dv_4 / (d * h)) * c_5     # dc_5 = dt1 / s_4 + 2 · dv_4 / (d*h) ⊙ c_5   N×T×(d*h)
     # dY2 = dX2 + dc_5 + sum(−dc_5, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
     dY2 = dX2 + dc_5 + (-dc_5).sum(axis=2, keepdims=True) / (d * h)
-    # dW_o2 = einsum(abc,abd→dc, dY2, u)   (d*h)×(d*h)
-    dW_o2 = u.reshape(N * T, d * h).T @ dY2.reshape(N * T, d * h)
-    du = (dY2.reshape(N * T, d * h) @ W_o2.T).reshape(N, T, d * h)  # du = dY2 W_o2ᵀ   N×T×(d*h)
-    # dS2 = einsum(abcd,acbe→aced, reshape(du, (N, T, h, d)), P_3)   N×h×T×d
-    dS2 = (du.reshape(N, T, h, d).transpose(0, 2, 3, 1) @ P_3).transpose(0, 1, 3, 2)
-    # t6 = reshape(transpose(dS2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t6 = dS2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_v2 = einsum(abc,abd→dc, t6, A2)   (d*h)×(d*h)
-    dW_v2 = A2.reshape(N * T, d * h).T @ t6.reshape(N * T, d * h)
-    # dP_3 = einsum(abcd,aced→acbe, reshape(du, (N, T, h, d)), S2)   N×h×T×T
-    dP_3 = du.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ S2.swapaxes(-1, -2)
+    # dW_o2 = einsum(abc,abd→dc, dY2, z)   (d*h)×(d*h)
+    dW_o2 = z.reshape(N * T, d * h).T @ dY2.reshape(N * T, d * h)
+    dz = (dY2.reshape(N * T, d * h) @ W_o2.T).reshape(N, T, d * h)  # dz = dY2 W_o2ᵀ   N×T×(d*h)
+    # dS2 = einsum(abcd,acbe→aced, reshape(dz, (N, T, h, d)), P_3)   N×h×T×d
+    dS2 = (dz.reshape(N, T, h, d).transpose(0, 2, 3, 1) @ P_3).transpose(0, 1, 3, 2)
+    # t7 = reshape(transpose(dS2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t7 = dS2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_v2 = einsum(abc,abd→dc, t7, A2)   (d*h)×(d*h)
+    dW_v2 = A2.reshape(N * T, d * h).T @ t7.reshape(N * T, d * h)
+    # dP_3 = einsum(abcd,aced→acbe, reshape(dz, (N, T, h, d)), S2)   N×h×T×T
+    dP_3 = dz.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ S2.swapaxes(-1, -2)
     # dS_3 = P_3 ⊙ (dP_3 − sum(dP_3 ⊙ P_3, axis=-1, keepdims=True))   N×h×T×T
     dS_3 = P_3 * (dP_3 - (dP_3 * P_3).sum(axis=3, keepdims=True))
-    t7 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t7 = truth(causal_mask(T))   T×T
-    dr = dS_3 * t7                                    # dr = dS_3 ⊙ t7   N×h×T×T
-    t8 = dr / d ** 0.5                                # t8 = dr / sqrt(d)   N×h×T×T
-    dK2 = t8.swapaxes(-1, -2) @ Q2                    # dK2 = einsum(abcd,abce→abde, t8, Q2)   N×h×T×d
-    # t9 = reshape(transpose(dK2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t9 = dK2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_k2 = einsum(abc,abd→dc, t9, A2)   (d*h)×(d*h)
-    dW_k2 = A2.reshape(N * T, d * h).T @ t9.reshape(N * T, d * h)
-    dQ2 = t8 @ K2                                     # dQ2 = t8 K2   N×h×T×d
-    # t10 = reshape(transpose(dQ2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t10 = dQ2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_q2 = einsum(abc,abd→dc, t10, A2)   (d*h)×(d*h)
-    dW_q2 = A2.reshape(N * T, d * h).T @ t10.reshape(N * T, d * h)
-    # dA2 = t6 W_v2ᵀ + t9 W_k2ᵀ + t10 W_q2ᵀ   N×T×(d*h)
+    t8 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t8 = truth(causal_mask(T))   T×T
+    du = dS_3 * t8                                    # du = dS_3 ⊙ t8   N×h×T×T
+    t9 = du / d ** 0.5                                # t9 = du / sqrt(d)   N×h×T×T
+    dK2 = t9.swapaxes(-1, -2) @ Q2                    # dK2 = einsum(abcd,abce→abde, t9, Q2)   N×h×T×d
+    # t10 = reshape(transpose(dK2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t10 = dK2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_k2 = einsum(abc,abd→dc, t10, A2)   (d*h)×(d*h)
+    dW_k2 = A2.reshape(N * T, d * h).T @ t10.reshape(N * T, d * h)
+    dQ2 = t9 @ K2                                     # dQ2 = t9 K2   N×h×T×d
+    # t11 = reshape(transpose(dQ2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t11 = dQ2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_q2 = einsum(abc,abd→dc, t11, A2)   (d*h)×(d*h)
+    dW_q2 = A2.reshape(N * T, d * h).T @ t11.reshape(N * T, d * h)
+    # dA2 = t7 W_v2ᵀ + t10 W_k2ᵀ + t11 W_q2ᵀ   N×T×(d*h)
     dA2 = (
-        (t6.reshape(N * T, d * h) @ W_v2.T).reshape(N, T, d * h)
-        + (t9.reshape(N * T, d * h) @ W_k2.T).reshape(N, T, d * h)
-        + (t10.reshape(N * T, d * h) @ W_q2.T).reshape(N, T, d * h)
+        (t7.reshape(N * T, d * h) @ W_v2.T).reshape(N, T, d * h)
+        + (t10.reshape(N * T, d * h) @ W_k2.T).reshape(N, T, d * h)
+        + (t11.reshape(N * T, d * h) @ W_q2.T).reshape(N, T, d * h)
     )
-    dga2 = (dA2 * q).sum(axis=(0, 1))                 # dga2 = sum(dA2 ⊙ q, axis=(0, 1))   (d*h)
+    dga2 = (dA2 * r).sum(axis=(0, 1))                 # dga2 = sum(dA2 ⊙ r, axis=(0, 1))   (d*h)
     dca2 = dA2.sum(axis=(0, 1))                       # dca2 = sum(dA2, axis=(0, 1))   (d*h)
-    dq = dA2 * ga2                                    # dq = dA2 ⊙ ga2   N×T×(d*h)
-    # ds_3 = sum(−dq ⊙ q / s_3, axis=-1, keepdims=True)   N×T×1
-    ds_3 = (-dq * q / s_3).sum(axis=2, keepdims=True)
+    dr = dA2 * ga2                                    # dr = dA2 ⊙ ga2   N×T×(d*h)
+    # ds_3 = sum(−dr ⊙ r / s_3, axis=-1, keepdims=True)   N×T×1
+    ds_3 = (-dr * r / s_3).sum(axis=2, keepdims=True)
     dv_3 = ds_3 / (2 * s_3)                           # dv_3 = ds_3 / (2 · s_3)   N×T×1
-    dc_4 = dq / s_3 + 2 * (dv_3 / (d * h)) * c_4      # dc_4 = dq / s_3 + 2 · dv_3 / (d*h) ⊙ c_4   N×T×(d*h)
+    dc_4 = dr / s_3 + 2 * (dv_3 / (d * h)) * c_4      # dc_4 = dr / s_3 + 2 · dv_3 / (d*h) ⊙ c_4   N×T×(d*h)
     # dX1 = dY2 + dc_4 + sum(−dc_4, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
     dX1 = dY2 + dc_4 + (-dc_4).sum(axis=2, keepdims=True) / (d * h)
-    dW_d1 = p.reshape(N * T, F).T @ dX1.reshape(N * T, d * h)  # dW_d1 = einsum(abc,abd→dc, dX1, p)   F×(d*h)
+    dW_d1 = q.reshape(N * T, F).T @ dX1.reshape(N * T, d * h)  # dW_d1 = einsum(abc,abd→dc, dX1, q)   F×(d*h)
     db_d1 = dX1.sum(axis=(0, 1))                      # db_d1 = sum(dX1, axis=(0, 1))   (d*h)
-    dp = (dX1.reshape(N * T, d * h) @ W_d1.T).reshape(N, T, F)  # dp = dX1 W_d1ᵀ   N×T×F
-    dPhi = dp * m                                     # dPhi = dp ⊙ m   N×T×F
-    dm = dp * Phi + dPhi * normal_pdf(m)              # dm = dp ⊙ Phi + dPhi ⊙ normal_pdf(m)   N×T×F
+    dq = (dX1.reshape(N * T, d * h) @ W_d1.T).reshape(N, T, F)  # dq = dX1 W_d1ᵀ   N×T×F
+    dp = dq * m                                       # dp = dq ⊙ m   N×T×F
+    dm = dq * p + dp * normal_pdf(m)                  # dm = dq ⊙ p + dp ⊙ normal_pdf(m)   N×T×F
     dW_u1 = M1.reshape(N * T, d * h).T @ dm.reshape(N * T, F)  # dW_u1 = einsum(abc,abd→dc, dm, M1)   (d*h)×F
     db_u1 = dm.sum(axis=(0, 1))                       # db_u1 = sum(dm, axis=(0, 1))   F
     dM1 = (dm.reshape(N * T, F) @ W_u1.T).reshape(N, T, d * h)  # dM1 = dm W_u1ᵀ   N×T×(d*h)
@@ -329,31 +329,31 @@ def backward(cache, upstream=1.0):
     de = (dY1.reshape(N * T, d * h) @ W_o1.T).reshape(N, T, d * h)  # de = dY1 W_o1ᵀ   N×T×(d*h)
     # dS1 = einsum(abcd,acbe→aced, reshape(de, (N, T, h, d)), P_2)   N×h×T×d
     dS1 = (de.reshape(N, T, h, d).transpose(0, 2, 3, 1) @ P_2).transpose(0, 1, 3, 2)
-    # t11 = reshape(transpose(dS1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t11 = dS1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_v1 = einsum(abc,abd→dc, t11, A1)   (d*h)×(d*h)
-    dW_v1 = A1.reshape(N * T, d * h).T @ t11.reshape(N * T, d * h)
+    # t12 = reshape(transpose(dS1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t12 = dS1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_v1 = einsum(abc,abd→dc, t12, A1)   (d*h)×(d*h)
+    dW_v1 = A1.reshape(N * T, d * h).T @ t12.reshape(N * T, d * h)
     # dP_2 = einsum(abcd,aced→acbe, reshape(de, (N, T, h, d)), S1)   N×h×T×T
     dP_2 = de.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ S1.swapaxes(-1, -2)
     # dS = P_2 ⊙ (dP_2 − sum(dP_2 ⊙ P_2, axis=-1, keepdims=True))   N×h×T×T
     dS = P_2 * (dP_2 - (dP_2 * P_2).sum(axis=3, keepdims=True))
-    db = dS * t7                                      # db = dS ⊙ t7   N×h×T×T
-    t12 = db / d ** 0.5                               # t12 = db / sqrt(d)   N×h×T×T
-    dK1 = t12.swapaxes(-1, -2) @ Q1                   # dK1 = einsum(abcd,abce→abde, t12, Q1)   N×h×T×d
-    # t13 = reshape(transpose(dK1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t13 = dK1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_k1 = einsum(abc,abd→dc, t13, A1)   (d*h)×(d*h)
-    dW_k1 = A1.reshape(N * T, d * h).T @ t13.reshape(N * T, d * h)
-    dQ1 = t12 @ K1                                    # dQ1 = t12 K1   N×h×T×d
-    # t14 = reshape(transpose(dQ1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t14 = dQ1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_q1 = einsum(abc,abd→dc, t14, A1)   (d*h)×(d*h)
-    dW_q1 = A1.reshape(N * T, d * h).T @ t14.reshape(N * T, d * h)
-    # dA1 = t11 W_v1ᵀ + t13 W_k1ᵀ + t14 W_q1ᵀ   N×T×(d*h)
+    db = dS * t8                                      # db = dS ⊙ t8   N×h×T×T
+    t13 = db / d ** 0.5                               # t13 = db / sqrt(d)   N×h×T×T
+    dK1 = t13.swapaxes(-1, -2) @ Q1                   # dK1 = einsum(abcd,abce→abde, t13, Q1)   N×h×T×d
+    # t14 = reshape(transpose(dK1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t14 = dK1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_k1 = einsum(abc,abd→dc, t14, A1)   (d*h)×(d*h)
+    dW_k1 = A1.reshape(N * T, d * h).T @ t14.reshape(N * T, d * h)
+    dQ1 = t13 @ K1                                    # dQ1 = t13 K1   N×h×T×d
+    # t15 = reshape(transpose(dQ1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t15 = dQ1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_q1 = einsum(abc,abd→dc, t15, A1)   (d*h)×(d*h)
+    dW_q1 = A1.reshape(N * T, d * h).T @ t15.reshape(N * T, d * h)
+    # dA1 = t12 W_v1ᵀ + t14 W_k1ᵀ + t15 W_q1ᵀ   N×T×(d*h)
     dA1 = (
-        (t11.reshape(N * T, d * h) @ W_v1.T).reshape(N, T, d * h)
-        + (t13.reshape(N * T, d * h) @ W_k1.T).reshape(N, T, d * h)
-        + (t14.reshape(N * T, d * h) @ W_q1.T).reshape(N, T, d * h)
+        (t12.reshape(N * T, d * h) @ W_v1.T).reshape(N, T, d * h)
+        + (t14.reshape(N * T, d * h) @ W_k1.T).reshape(N, T, d * h)
+        + (t15.reshape(N * T, d * h) @ W_q1.T).reshape(N, T, d * h)
     )
     dga1 = (dA1 * a).sum(axis=(0, 1))                 # dga1 = sum(dA1 ⊙ a, axis=(0, 1))   (d*h)
     dca1 = dA1.sum(axis=(0, 1))                       # dca1 = sum(dA1, axis=(0, 1))   (d*h)
@@ -429,9 +429,9 @@ def outputs(params, data):
     K1 = (A1.reshape(N * T, d * h) @ W_k1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # S1 = transpose(reshape(A1 W_v1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S1 = (A1.reshape(N * T, d * h) @ W_v1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    t4 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t4 = causal_mask(T)   T×T
+    t5 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t5 = causal_mask(T)   T×T
     b = Q1 @ K1.swapaxes(-1, -2) / d ** 0.5           # b = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
-    S = np.where(t4, b, -np.inf)                      # S = where(t4, b, -inf)   N×h×T×T
+    S = np.where(t5, b, -np.inf)                      # S = where(t5, b, -inf)   N×h×T×T
     P_2 = softmax(S, axis=3)                          # P_2 = softmax(S)   N×h×T×T
     # e = reshape(transpose(P_2 S1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     e = (P_2 @ S1).transpose(0, 2, 1, 3).reshape(N, T, d * h)
@@ -444,51 +444,51 @@ def outputs(params, data):
     k = c_3 / s_2                                     # k = c_3 / s_2   N×T×(d*h)
     M1 = gb1 * k + cb1                                # M1 = gb1 ⊙ k + cb1   N×T×(d*h)
     m = (M1.reshape(N * T, d * h) @ W_u1).reshape(N, T, F) + b_u1  # m = M1 W_u1 + b_u1   N×T×F
-    Phi = normal_cdf(m)                               # Phi = normal_cdf(m)   N×T×F
-    p = m * Phi                                       # p = m ⊙ Phi   N×T×F
-    X1 = Y1 + (p.reshape(N * T, F) @ W_d1).reshape(N, T, d * h) + b_d1  # X1 = Y1 + p W_d1 + b_d1   N×T×(d*h)
+    p = normal_cdf(m)                                 # p = normal_cdf(m)   N×T×F
+    q = m * p                                         # q = m ⊙ p   N×T×F
+    X1 = Y1 + (q.reshape(N * T, F) @ W_d1).reshape(N, T, d * h) + b_d1  # X1 = Y1 + q W_d1 + b_d1   N×T×(d*h)
     # c_4 = X1 − mean(X1, axis=-1, keepdims=True)   N×T×(d*h)
     c_4 = X1 - X1.sum(axis=2, keepdims=True) / (d * h)
     # v_3 = mean(c_4², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_3 = (c_4 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s_3 = np.sqrt(v_3)                                # s_3 = sqrt(v_3)   N×T×1
-    q = c_4 / s_3                                     # q = c_4 / s_3   N×T×(d*h)
-    A2 = ga2 * q + ca2                                # A2 = ga2 ⊙ q + ca2   N×T×(d*h)
+    r = c_4 / s_3                                     # r = c_4 / s_3   N×T×(d*h)
+    A2 = ga2 * r + ca2                                # A2 = ga2 ⊙ r + ca2   N×T×(d*h)
     # Q2 = transpose(reshape(A2 W_q2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     Q2 = (A2.reshape(N * T, d * h) @ W_q2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K2 = transpose(reshape(A2 W_k2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     K2 = (A2.reshape(N * T, d * h) @ W_k2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # S2 = transpose(reshape(A2 W_v2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S2 = (A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    r = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5           # r = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
-    S_3 = np.where(t4, r, -np.inf)                    # S_3 = where(t4, r, -inf)   N×h×T×T
+    u = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5           # u = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
+    S_3 = np.where(t5, u, -np.inf)                    # S_3 = where(t5, u, -inf)   N×h×T×T
     P_3 = softmax(S_3, axis=3)                        # P_3 = softmax(S_3)   N×h×T×T
-    # u = reshape(transpose(P_3 S2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    u = (P_3 @ S2).transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    Y2 = X1 + (u.reshape(N * T, d * h) @ W_o2).reshape(N, T, d * h)  # Y2 = X1 + u W_o2   N×T×(d*h)
+    # z = reshape(transpose(P_3 S2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    z = (P_3 @ S2).transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    Y2 = X1 + (z.reshape(N * T, d * h) @ W_o2).reshape(N, T, d * h)  # Y2 = X1 + z W_o2   N×T×(d*h)
     # c_5 = Y2 − mean(Y2, axis=-1, keepdims=True)   N×T×(d*h)
     c_5 = Y2 - Y2.sum(axis=2, keepdims=True) / (d * h)
     # v_4 = mean(c_5², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_4 = (c_5 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s_4 = np.sqrt(v_4)                                # s_4 = sqrt(v_4)   N×T×1
-    z = c_5 / s_4                                     # z = c_5 / s_4   N×T×(d*h)
-    M2 = gb2 * z + cb2                                # M2 = gb2 ⊙ z + cb2   N×T×(d*h)
-    t1 = (M2.reshape(N * T, d * h) @ W_u2).reshape(N, T, F) + b_u2  # t1 = M2 W_u2 + b_u2   N×T×F
-    Phi_2 = normal_cdf(t1)                            # Phi_2 = normal_cdf(t1)   N×T×F
-    t2 = t1 * Phi_2                                   # t2 = t1 ⊙ Phi_2   N×T×F
-    # X2 = Y2 + t2 W_d2 + b_d2   N×T×(d*h)
-    X2 = Y2 + (t2.reshape(N * T, F) @ W_d2).reshape(N, T, d * h) + b_d2
+    t1 = c_5 / s_4                                    # t1 = c_5 / s_4   N×T×(d*h)
+    M2 = gb2 * t1 + cb2                               # M2 = gb2 ⊙ t1 + cb2   N×T×(d*h)
+    t2 = (M2.reshape(N * T, d * h) @ W_u2).reshape(N, T, F) + b_u2  # t2 = M2 W_u2 + b_u2   N×T×F
+    p_2 = normal_cdf(t2)                              # p_2 = normal_cdf(t2)   N×T×F
+    t3 = t2 * p_2                                     # t3 = t2 ⊙ p_2   N×T×F
+    # X2 = Y2 + t3 W_d2 + b_d2   N×T×(d*h)
+    X2 = Y2 + (t3.reshape(N * T, F) @ W_d2).reshape(N, T, d * h) + b_d2
     # c_6 = X2 − mean(X2, axis=-1, keepdims=True)   N×T×(d*h)
     c_6 = X2 - X2.sum(axis=2, keepdims=True) / (d * h)
     # v_5 = mean(c_6², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_5 = (c_6 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
     s_5 = np.sqrt(v_5)                                # s_5 = sqrt(v_5)   N×T×1
-    t3 = c_6 / s_5                                    # t3 = c_6 / s_5   N×T×(d*h)
-    O = g * t3 + c                                    # O = g ⊙ t3 + c   N×T×(d*h)
+    t4 = c_6 / s_5                                    # t4 = c_6 / s_5   N×T×(d*h)
+    O = g * t4 + c                                    # O = g ⊙ t4 + c   N×T×(d*h)
     Z = (O.reshape(N * T, d * h) @ E.T).reshape(N, T, V)  # Z = O Eᵀ   N×T×V
-    # t15 = sum(cross_entropy(Z, target))
-    t15 = (logsumexp(Z, axis=2) - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum()
-    L = t15 / (N * T)                                 # L = mean(cross_entropy(Z, target))
+    # t16 = sum(cross_entropy(Z, target))
+    t16 = (logsumexp(Z, axis=2) - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum()
+    L = t16 / (N * T)                                 # L = mean(cross_entropy(Z, target))
     return {
         "X0": X0, "A1": A1, "Q1": Q1, "K1": K1, "S1": S1, "Y1": Y1, "M1": M1, "X1": X1, "A2": A2, "Q2": Q2,
         "K2": K2, "S2": S2, "Y2": Y2, "M2": M2, "X2": X2, "O": O, "Z": Z, "L": L,

@@ -72,7 +72,7 @@ def backward(cache, upstream=1.0):
     ds_y = (-da).sum(axis=1, keepdims=True)[:, 0]
     # ds = da + put_along_axis(reshape(ds_y, (N, 1)), reshape(y, (N, 1)), 1, C)   N×C
     ds = da + put_along_axis(ds_y[:, None], y[:, None], 1, C)
-    dW = 2 * np.reshape(lam, (1, 1)) * W + ds.T @ X   # dW = 2 · reshape(lam, (1, 1)) ⊙ W + dsᵀ X   C×D
+    dW = 2 * lam * W + ds.T @ X                       # dW = 2 · lam ⊙ W + dsᵀ X   C×D
     grads = {"W": dW}
     return scaled(grads, cache["dtypes"], upstream)
 

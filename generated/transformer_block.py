@@ -85,11 +85,11 @@ def forward(params, data):
     g = c_3 / s_2                                     # g = c_3 / s_2   N×T×(d*h)
     M = g2 * g + c2                                   # M = g2 ⊙ g + c2   N×T×(d*h)
     U = (M.reshape(N * T, d * h) @ W1).reshape(N, T, F) + b1  # U = M W1 + b1   N×T×F
-    Phi = normal_cdf(U)                               # Phi = normal_cdf(U)   N×T×F
-    G = U * Phi                                       # G = U ⊙ Phi   N×T×F
+    p = normal_cdf(U)                                 # p = normal_cdf(U)   N×T×F
+    G = U * p                                         # G = U ⊙ p   N×T×F
     Y = X1 + (G.reshape(N * T, F) @ W2).reshape(N, T, d * h) + b2  # Y = X1 + G W2 + b2   N×T×(d*h)
     cache = {
-        "W2": W2, "Phi": Phi, "U": U, "W1": W1, "g2": g2, "s_2": s_2, "g": g, "c_3": c_3, "W_o": W_o, "P": P,
+        "W2": W2, "p": p, "U": U, "W1": W1, "g2": g2, "s_2": s_2, "g": g, "c_3": c_3, "W_o": W_o, "P": P,
         "W_v": W_v, "V": V, "Q": Q, "W_k": W_k, "K": K, "W_q": W_q, "g1": g1, "s": s, "a": a, "c": c, "A": A,
         "e": e, "M": M, "G": G, "N": N, "T": T, "h": h, "d": d, "F": F, "dtype": dtype, "dtypes": dtypes,
     }
@@ -99,7 +99,7 @@ def forward(params, data):
 def backward(cache, upstream):
     """The gradients with respect to every parameter and input, given upstream, the gradient of Y."""
     W2 = cache["W2"]                                  # F×(d*h)
-    Phi = cache["Phi"]                                # N×T×F
+    p = cache["p"]                                    # N×T×F
     U = cache["U"]                                    # N×T×F
     W1 = cache["W1"]                                  # (d*h)×F
     g2 = cache["g2"]                                  # (d*h)
@@ -128,8 +128,8 @@ def backward(cache, upstream):
     dW2 = G.reshape(N * T, F).T @ dY.reshape(N * T, d * h)  # dW2 = einsum(abc,abd→dc, dY, G)   F×(d*h)
     db2 = dY.sum(axis=(0, 1))                         # db2 = sum(dY, axis=(0, 1))   (d*h)
     dG = (dY.reshape(N * T, d * h) @ W2.T).reshape(N, T, F)  # dG = dY W2ᵀ   N×T×F
-    dPhi = dG * U                                     # dPhi = dG ⊙ U   N×T×F
-    dU = dG * Phi + dPhi * normal_pdf(U)              # dU = dG ⊙ Phi + dPhi ⊙ normal_pdf(U)   N×T×F
+    dp = dG * U                                       # dp = dG ⊙ U   N×T×F
+    dU = dG * p + dp * normal_pdf(U)                  # dU = dG ⊙ p + dp ⊙ normal_pdf(U)   N×T×F
     dW1 = M.reshape(N * T, d * h).T @ dU.reshape(N * T, F)  # dW1 = einsum(abc,abd→dc, dU, M)   (d*h)×F
     db1 = dU.sum(axis=(0, 1))                         # db1 = sum(dU, axis=(0, 1))   F
     dM = (dU.reshape(N * T, F) @ W1.T).reshape(N, T, d * h)  # dM = dU W1ᵀ   N×T×(d*h)
@@ -145,14 +145,14 @@ def backward(cache, upstream):
     # dW_o = einsum(abc,abd→dc, dX1, e)   (d*h)×(d*h)
     dW_o = e.reshape(N * T, d * h).T @ dX1.reshape(N * T, d * h)
     de = (dX1.reshape(N * T, d * h) @ W_o.T).reshape(N, T, d * h)  # de = dX1 W_oᵀ   N×T×(d*h)
-    # dV = einsum(abcd,acbe→aced, reshape(de, (N, T, h, d)), P)   N×h×T×d
-    dV = (de.reshape(N, T, h, d).transpose(0, 2, 3, 1) @ P).transpose(0, 1, 3, 2)
+    # dO = transpose(reshape(de, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    dO = de.reshape(N, T, h, d).transpose(0, 2, 1, 3)
+    dV = (dO.swapaxes(-1, -2) @ P).transpose(0, 1, 3, 2)  # dV = einsum(abcd,abce→abed, dO, P)   N×h×T×d
     # t2 = reshape(transpose(dV, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t2 = dV.transpose(0, 2, 1, 3).reshape(N, T, d * h)
     # dW_v = einsum(abc,abd→dc, t2, A)   (d*h)×(d*h)
     dW_v = A.reshape(N * T, d * h).T @ t2.reshape(N * T, d * h)
-    # dP = einsum(abcd,aced→acbe, reshape(de, (N, T, h, d)), V)   N×h×T×T
-    dP = de.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ V.swapaxes(-1, -2)
+    dP = dO @ V.swapaxes(-1, -2)                      # dP = einsum(abcd,abed→abce, dO, V)   N×h×T×T
     # dS = P ⊙ (dP − sum(dP ⊙ P, axis=-1, keepdims=True))   N×h×T×T
     dS = P * (dP - (dP * P).sum(axis=3, keepdims=True))
     db = dS * (np.arange(T)[:, None] >= np.arange(T)[None, :])  # db = dS ⊙ truth(causal_mask(T))   N×h×T×T
@@ -233,8 +233,8 @@ def outputs(params, data):
     g = c_3 / s_2                                     # g = c_3 / s_2   N×T×(d*h)
     M = g2 * g + c2                                   # M = g2 ⊙ g + c2   N×T×(d*h)
     U = (M.reshape(N * T, d * h) @ W1).reshape(N, T, F) + b1  # U = M W1 + b1   N×T×F
-    Phi = normal_cdf(U)                               # Phi = normal_cdf(U)   N×T×F
-    G = U * Phi                                       # G = U ⊙ Phi   N×T×F
+    p = normal_cdf(U)                                 # p = normal_cdf(U)   N×T×F
+    G = U * p                                         # G = U ⊙ p   N×T×F
     Y = X1 + (G.reshape(N * T, F) @ W2).reshape(N, T, d * h) + b2  # Y = X1 + G W2 + b2   N×T×(d*h)
     return {"A": A, "Q": Q, "K": K, "V": V, "O": O, "X1": X1, "M": M, "U": U, "G": G, "Y": Y}
 

@@ -166,3 +166,10 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     command = f"{sys.executable} -m symbackprop derive gpt | head -1"
     found = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
     assert found.stdout.startswith(b"gpt: ") and found.stderr == b""
+
+
+@pytest.mark.parametrize("command", ["codegen", "derive", "graph"])
+def test_a_result_never_overwrites_the_model(command: str) -> None:
+    result = run(command, "net.sbp", "-o", "./net.sbp")
+    assert result.exit_code == 2 and "choose another file" in result.output
+    assert Path("net.sbp").read_text(encoding="utf-8") == NET

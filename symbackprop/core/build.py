@@ -77,7 +77,8 @@ def _drop_eye(ins: list[str], out: str, args: Sequence[Node]) -> Node | None:
 def _absorb_view(ins: list[str], out: str, args: Sequence[Node]) -> Node | None:
     """A product reads through a transposition of one of its operands."""
     for k, a in enumerate(args):
-        if a.op.name == "einsum" and a.name is None and len(a.args) == 1:
+        hidden = a.name is None and a.id not in a.graph.sealed
+        if hidden and a.op.name == "einsum" and len(a.args) == 1:
             source, target = a.attr.split("->")
             if sorted(source) == sorted(target) and len(set(source)) == len(source):
                 renamed = dict(zip(target, ins[k], strict=True))

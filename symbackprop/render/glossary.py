@@ -37,6 +37,18 @@ _MEANINGS: dict[str, Math] = {
                      r"\operatorname{RMSNorm}(x) = x / \sqrt{\overline{x^2} + \varepsilon}"),
     "scatter_add": Math("scatter(g, i)_k = Σ g_m over all m with i_m = k",
                         r"\operatorname{scatter}(g, i)_k = \sum_{m:\, i_m = k} g_m"),
+    "unfold": Math("unfold(a)_ok = a_(s·o + k): window o of an axis, place k in it, stride s",
+                   r"\operatorname{unfold}(a)_{ok} = a_{s o + k}"),
+    "fold": Math("fold(g)_m = Σ g_ok over all o, k with s·o + k = m: overlapping windows added up",
+                 r"\operatorname{fold}(g)_m = \sum_{s o + k = m} g_{ok}"),
+    "conv2d": Math("conv(x, w)_noqk = Σ_i,j,c x[n, s·o+i−p, s·q+j−p, c]·w[i, j, c, k]: cross-correlation",
+                   r"\operatorname{conv}(x, w)_{noqk} = \sum_{ijc} x_{n,\,so+i-p,\,sq+j-p,\,c} \, w_{ijck}"),
+    "conv2d_input": Math("convInput(δ, w): its derivative in x: δ convolved with the flipped kernel",
+                         r"\operatorname{convInput}(\delta, w)_{nabc} = \sum_{so+i-p=a,\, sq+j-p=b,\, k}"
+                         r" \delta_{noqk} \, w_{ijck}"),
+    "conv2d_kernel": Math("convKernel(x, δ): its derivative in w: x correlated with δ",
+                          r"\operatorname{convKernel}(x, \delta)_{ijck} = \sum_{noq} x_{n,\,so+i-p,\,sq+j-p,\,c}"
+                          r" \, \delta_{noqk}"),
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from symbackprop.core.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Text, dec
 from symbackprop.core.scalars import Scalar
 from symbackprop.render.document import BREAK, LINK_CLOSE, LINK_MID, LINK_OPEN
 from symbackprop.render.names import latex_name
-from symbackprop.render.notation_base import MATRIX, TERM, ArrayText
+from symbackprop.render.notation_base import MATRIX, TERM, ArrayText, halved_at_zero
 from symbackprop.render.notation_math import FUNCTION_NAMES
 from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.notation_text import pattern_letters
@@ -85,7 +85,10 @@ class LatexNotation(RowNotation):
         if record.name in _RELATIONS:
             return self._indicator(args, _RELATIONS[record.name])
         if record.name == "above":
-            return self._indicator(args, r"\ge" if form.args[2] == f.ONE else ">")
+            at_tie = halved_at_zero(form)
+            step = self._indicator(args, r"\ge" if form.args[2] == f.ONE else ">")
+            tie = rf"\tfrac{{1}}{{2}} \, {self._indicator(args, '=').text}" if at_tie else ""
+            return Text(rf"\left({step.text} + {tie}\right)") if at_tie else step
         name = self.function_name(record)
         if name is not None:
             return Text(name + fenced(", ".join(a.text for a in args)))

@@ -96,7 +96,9 @@ def _line(context: Context, leaf: Node, row: Node, loop: Loop, links: list[Write
             product = n.matmul(product, link(n))
         return n.big_operator("prod", product, [loop.index])
 
-    alone = "for every row" + (", along this path alone" if len(loop.carry) > 1 else "")
+    first = "t = 1" if loop.reverse else f"t = {loop.length}"
+    alone = f"the factor of {first.replace('t', loop.index, 1)} in front, for every row"
+    alone += ", along this path alone" if len(loop.carry) > 1 else ""
     reason = f"{alone}; where this product shrinks, gradients vanish, where it grows, they explode"
     return Line("note", context.pen(left), context.pen(right), (reason,))
 

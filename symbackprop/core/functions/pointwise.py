@@ -69,7 +69,7 @@ def elu(x: Node, alpha: Operand = 1) -> Node:
 @function
 def gelu(x: Node) -> Node:
     """x·Φ(x), exact."""
-    return x * hint(normal_cdf(x), "Phi")
+    return x * hint(normal_cdf(x), "p")
 
 
 @function

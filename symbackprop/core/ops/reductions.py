@@ -18,9 +18,11 @@ def _infer(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
 
 
 def _spread(g: Node, output: Node, a: Node) -> Node:
-    """A reduced row with its axes back as size 1, so that it broadcasts against the argument."""
+    """A reduced row with its axes back as size 1, so that it broadcasts against the argument, as a scalar does."""
     axes, keepdims = output.attr
-    return g if keepdims else build.reshape(g, tuple(ONE if i in axes else d for i, d in enumerate(a.shape)))
+    if keepdims or not g.ndim:
+        return g
+    return build.reshape(g, tuple(ONE if i in axes else d for i, d in enumerate(a.shape)))
 
 
 def axis_options(axes: Sequence[int], rank: int, keepdims: bool) -> dict[str, str]:
