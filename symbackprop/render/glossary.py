@@ -12,12 +12,13 @@ LAYOUTS = {
     "shape": "every gradient has the shape of its variable (shape convention)",
     "jacobian": "derivatives in Jacobian (numerator) layout: one row for every output, one column for every input",
 }
+NUMERATOR = "steps in numerator layout (a row for every output) where a step has a Jacobian matrix, else in matrix form"
 
 
 def conventions(model: Model, layout: str, view: str) -> tuple[Prose, ...]:
     """Layout, the derivative of ReLU at 0, ties: stated in every output."""
     relu0 = str(model.graph.relu0)
-    steps = "steps in numerator layout (a row for every output), " if view == "jacobian" and layout == "shape" else ""
+    steps = f"{NUMERATOR}, " if view == "jacobian" and layout == "shape" else ""
     return (
         (steps + LAYOUTS[layout],),
         (Math(f"ReLU′(0) = {relu0}", rf"\operatorname{{ReLU}}'(0) = {relu0}"),),

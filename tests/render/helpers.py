@@ -10,6 +10,7 @@ from symbackprop.derive.steps import Derivation
 from symbackprop.model import Model, zoo
 from symbackprop.render.anatomy import Options, build_document
 from symbackprop.render.document import Document, Step
+from symbackprop.render.json import to_json
 from symbackprop.render.latex import to_latex
 from symbackprop.render.text import to_text
 
@@ -17,6 +18,9 @@ GOLDENS = Path(__file__).parent / "goldens"
 VIEWED = {"linear-layer": "index", "squared-norm": "index", "softmax-regression": "index", "mlp-relu-sigmoid": "index",
           "window-lm": "index", "jacobians": "matrix", "ner-window": "matrix", "logistic-regression": "jacobian",
           "two-layer-net": "jacobian", "two-weight-tanh": "index"}  # fmt: skip
+
+
+LECTURES = tuple(e.name for e in zoo.entries() if any(t.startswith("lecture") for t in e.tags))
 
 
 @cache
@@ -50,11 +54,14 @@ def build(text: str) -> Document:
 
 
 def golden_files() -> dict[str, str]:
-    """Every golden file's name and what it should hold: text with the model's numbers, LaTeX without, other views."""
+    """Every golden file's name and what it should hold: text with the model's numbers, LaTeX without, other views, and
+    JSON for the lectures' models. The Markdown pages are kept in docs/derivations."""
     files: dict[str, str] = {}
     for name in zoo.names():
         files[f"{name}.txt"] = to_text(document_with_numbers(name))
         files[f"{name}.tex"] = to_latex(document(name))
+    for name in LECTURES:
+        files[f"{name}.json"] = to_json(document_with_numbers(name))
     for name, view in VIEWED.items():
         files[f"{name}.{view}.txt"] = to_text(document(name, view=view))
     return files

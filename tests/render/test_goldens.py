@@ -7,9 +7,10 @@ import difflib
 import pytest
 
 from symbackprop.model import zoo
+from symbackprop.render.json import to_json
 from symbackprop.render.latex import to_latex
 from symbackprop.render.text import to_text
-from tests.render.helpers import GOLDENS, VIEWED, document, document_with_numbers
+from tests.render.helpers import GOLDENS, LECTURES, VIEWED, document, document_with_numbers
 
 
 def compare(name: str, text: str) -> None:
@@ -28,6 +29,11 @@ def test_latex(name: str) -> None:
     compare(f"{name}.tex", to_latex(document(name)))
 
 
+@pytest.mark.parametrize("name", LECTURES)
+def test_json(name: str) -> None:
+    compare(f"{name}.json", to_json(document_with_numbers(name)))
+
+
 @pytest.mark.parametrize(("name", "view"), VIEWED.items())
 def test_view(name: str, view: str) -> None:
     compare(f"{name}.{view}.txt", to_text(document(name, view=view)))
@@ -35,4 +41,5 @@ def test_view(name: str, view: str) -> None:
 
 def test_no_golden_is_left_over() -> None:
     names = {f"{n}.{ending}" for n in zoo.names() for ending in ("txt", "tex")}
-    assert {p.name for p in GOLDENS.iterdir()} == names | {f"{n}.{v}.txt" for n, v in VIEWED.items()}
+    names |= {f"{n}.json" for n in LECTURES} | {f"{n}.{v}.txt" for n, v in VIEWED.items()}
+    assert {p.name for p in GOLDENS.iterdir()} == names
