@@ -9,7 +9,7 @@ from symbackprop.codegen.passes.hoist import hoisted_products
 from symbackprop.codegen.passes.onehot import Split, split_one_hot
 from symbackprop.codegen.passes.states import States, states_before
 from symbackprop.core import formula as f
-from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.graph import FLOAT, Node, arguments_first
 
 VIEWS = frozenset({"reshape", "broadcast", "slice", "out"})
 UNROLLED_POWERS = (3, 4)  # x**3 is written x * x * x, which is far cheaper than a general power
@@ -64,19 +64,8 @@ class Rows:
         return self.actual(row).args if split is None else split.reads
 
     def order(self, roots: Iterable[Node], known: Collection[int] = ()) -> list[Node]:
-        """Everything that the roots need and that is not known, arguments first; iterative."""
-        seen, found = set(known), []
-        for root in roots:
-            stack = [(root, False)]
-            while stack:
-                row, ready = stack.pop()
-                if ready:
-                    found.append(row)
-                elif row.id not in seen:
-                    seen.add(row.id)
-                    stack.append((row, True))
-                    stack.extend((a, False) for a in reversed(self.args(row)) if a.id not in seen)
-        return found
+        """Everything that the roots need and that is not known, arguments first."""
+        return arguments_first(list(roots), self.args, known)
 
     def occurrences(self, row: Node) -> dict[int, int]:
         """How often each argument is written in the code of a row."""

@@ -6,7 +6,7 @@ and attribute are one row, which makes shared subexpressions, common subexpressi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Union
 
 import sympy as sp
@@ -250,20 +250,27 @@ class Graph:
 
     # -- order
     def topological(self, outputs: Sequence[Node], stop: frozenset[int] = frozenset()) -> list[Node]:
-        """All rows that the outputs need, arguments first; iterative, so depth costs no stack."""
-        seen: set[int] = set()
-        order: list[Node] = []
-        stack: list[tuple[Node, bool]] = [(o, False) for o in reversed(outputs)]
-        while stack:
-            node, ready = stack.pop()
-            if ready:
-                order.append(node)
-            elif node.id not in seen:
-                seen.add(node.id)
-                stack.append((node, True))
-                if node.id not in stop:
-                    stack.extend((a, False) for a in reversed(node.args) if a.id not in seen)
-        return order
+        """All rows that the outputs need, arguments first."""
+        return arguments_first(outputs, lambda node: () if node.id in stop else node.args)
+
+
+def arguments_first(
+    roots: Sequence[Node], reads: Callable[[Node], Sequence[Node]], known: Collection[int] = ()
+) -> list[Node]:
+    """The roots and all that they read, directly or not, each after what it reads; iterative, so depth costs no stack.
+    Rows in ``known`` are left out, with what only they read."""
+    seen = set(known)
+    order: list[Node] = []
+    stack = [(root, False) for root in reversed(roots)]
+    while stack:
+        node, ready = stack.pop()
+        if ready:
+            order.append(node)
+        elif node.id not in seen:
+            seen.add(node.id)
+            stack.append((node, True))
+            stack.extend((a, False) for a in reversed(reads(node)) if a.id not in seen)
+    return order
 
 
 def stable_form(name: str, args: Sequence[Node]) -> Node | None:

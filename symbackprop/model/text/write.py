@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from symbackprop.core.graph import Leaf, Node
+from symbackprop.core.graph import Leaf, Node, arguments_first
 from symbackprop.core.notation import number_text
 from symbackprop.core.shapes import dim_text
 from symbackprop.model.model import Model, Statement
@@ -175,19 +175,7 @@ class Writer:
 
 def written_rows(roots: Sequence[Node], stop: Callable[[Node], bool] = lambda n: False) -> list[Node]:
     """Every row that the text of the roots mentions, arguments first, without recursion."""
-    order: list[Node] = []
-    seen: set[int] = set()
-    stack = [(r, False) for r in reversed(roots)]
-    while stack:
-        node, ready = stack.pop()
-        if ready:
-            order.append(node)
-        elif node.id not in seen:
-            seen.add(node.id)
-            stack.append((node, True))
-            if not stop(node):
-                stack.extend((a, False) for a in reversed(parts(node)) if a.id not in seen)
-    return order
+    return arguments_first(roots, lambda node: () if stop(node) else parts(node))
 
 
 def packed(keyword: str, items: Sequence[str]) -> list[str]:
