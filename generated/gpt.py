@@ -162,14 +162,14 @@ def forward(params, data):
     # L = mean(cross_entropy(Z, target))
     L = (t6 - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
     cache = {
-        "p_3": p_3, "target": target, "O": O, "E": E, "g": g, "s_5": s_5, "t4": t4, "c_6": c_6, "W_d2": W_d2,
+        "p_3": p_3, "target": target, "E": E, "g": g, "s_5": s_5, "t4": t4, "c_6": c_6, "W_d2": W_d2,
         "p_2": p_2, "t2": t2, "W_u2": W_u2, "gb2": gb2, "s_4": s_4, "t1": t1, "c_5": c_5, "W_o2": W_o2,
         "P_3": P_3, "W_v2": W_v2, "S2": S2, "Q2": Q2, "W_k2": W_k2, "K2": K2, "W_q2": W_q2, "ga2": ga2,
         "s_3": s_3, "r": r, "c_4": c_4, "W_d1": W_d1, "p": p, "m": m, "W_u1": W_u1, "gb1": gb1, "s_2": s_2,
         "k": k, "c_3": c_3, "W_o1": W_o1, "P_2": P_2, "W_v1": W_v1, "S1": S1, "Q1": Q1, "W_k1": W_k1,
-        "K1": K1, "W_q1": W_q1, "ga1": ga1, "s": s, "a": a, "c_2": c_2, "words": words, "A1": A1, "A2": A2,
-        "e": e, "z": z, "M1": M1, "M2": M2, "q": q, "t3": t3, "N": N, "T": T, "V": V, "h": h, "d": d, "F": F,
-        "dtypes": dtypes,
+        "K1": K1, "W_q1": W_q1, "ga1": ga1, "s": s, "a": a, "c_2": c_2, "words": words, "O": O, "A1": A1,
+        "A2": A2, "e": e, "z": z, "M1": M1, "M2": M2, "q": q, "t3": t3, "N": N, "T": T, "V": V, "h": h,
+        "d": d, "F": F, "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
@@ -178,7 +178,6 @@ def backward(cache, upstream=1.0):
     """The gradient of L, times upstream, with respect to every parameter and input."""
     p_3 = cache["p_3"]                                # N×T×V
     target = cache["target"]                          # N×T
-    O = cache["O"]                                    # N×T×(d*h)
     E = cache["E"]                                    # V×(d*h)
     g = cache["g"]                                    # (d*h)
     s_5 = cache["s_5"]                                # N×T×1
@@ -225,6 +224,7 @@ def backward(cache, upstream=1.0):
     a = cache["a"]                                    # N×T×(d*h)
     c_2 = cache["c_2"]                                # N×T×(d*h)
     words = cache["words"]                            # N×T
+    O = cache["O"]                                    # N×T×(d*h)
     A1 = cache["A1"]                                  # N×T×(d*h)
     A2 = cache["A2"]                                  # N×T×(d*h)
     e = cache["e"]                                    # N×T×(d*h)
@@ -363,9 +363,9 @@ def backward(cache, upstream=1.0):
     dc_2 = da / s + 2 * (dv / (d * h)) * c_2          # dc_2 = da / s + 2 · dv / (d*h) ⊙ c_2   N×T×(d*h)
     # dX0 = dY1 + dc_2 + sum(−dc_2, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
     dX0 = dY1 + dc_2 + (-dc_2).sum(axis=2, keepdims=True) / (d * h)
-    # dE = einsum(abc,abd→cd, dZ, O) + scatter_add(dX0, words, V)   V×(d*h)
-    dE = dZ.reshape(N * T, V).T @ O.reshape(N * T, d * h) + scatter_add(dX0, words, V)
     dP = dX0.sum(axis=0)                              # dP = sum(dX0, axis=0)   T×(d*h)
+    # dE = scatter_add(dX0, words, V) + einsum(abc,abd→cd, dZ, O)   V×(d*h)
+    dE = scatter_add(dX0, words, V) + dZ.reshape(N * T, V).T @ O.reshape(N * T, d * h)
     grads = {
         "E": dE, "P": dP, "ga1": dga1, "ga2": dga2, "ca1": dca1, "ca2": dca2, "W_q1": dW_q1, "W_q2": dW_q2,
         "W_k1": dW_k1, "W_k2": dW_k2, "W_v1": dW_v1, "W_v2": dW_v2, "W_o1": dW_o1, "W_o2": dW_o2, "gb1": dgb1,

@@ -52,18 +52,18 @@ def forward(params, data):
     R = np.vdot(W, W)                                 # R = sum(W²)
     L = L_i.sum() / N + lam * R                       # L = mean(L_i) + lam · R
     cache = {
-        "W": W, "others": others, "a": a, "y": y, "X": X, "N": N, "C": C, "dtype": dtype, "dtypes": dtypes,
+        "others": others, "a": a, "y": y, "X": X, "W": W, "N": N, "C": C, "dtype": dtype, "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
 
 def backward(cache, upstream=1.0):
     """The gradient of L, times upstream, with respect to every parameter and input."""
-    W = cache["W"]                                    # C×D
     others = cache["others"]                          # N×C
     a = cache["a"]                                    # N×C
     y = cache["y"]                                    # N
     X = cache["X"]                                    # N×D
+    W = cache["W"]                                    # C×D
     N, C = cache["N"], cache["C"]
     dtype = cache["dtype"]
     db = others.astype(dtype) / N                     # db = others / N   N×C
@@ -72,7 +72,7 @@ def backward(cache, upstream=1.0):
     ds_y = (-da).sum(axis=1, keepdims=True)[:, 0]
     # ds = da + put_along_axis(reshape(ds_y, (N, 1)), reshape(y, (N, 1)), 1, C)   N×C
     ds = da + put_along_axis(ds_y[:, None], y[:, None], 1, C)
-    dW = 2 * lam * W + ds.T @ X                       # dW = 2 · lam ⊙ W + dsᵀ X   C×D
+    dW = ds.T @ X + 2 * lam * W                       # dW = dsᵀ X + 2 · lam ⊙ W   C×D
     grads = {"W": dW}
     return scaled(grads, cache["dtypes"], upstream)
 

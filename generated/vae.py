@@ -72,7 +72,7 @@ def forward(params, data):
     K = (mu ** 2 + t1 - 1 - s).sum(axis=1).sum() / N / 2  # K = mean(sum(mu² + t1 − 1 − s, axis=-1)) / 2
     L = R + K
     cache = {
-        "t1": t1, "r": r, "X": X, "W3": W3, "h2": h2, "W2": W2, "eps": eps, "b": b, "W_s": W_s, "mu": mu,
+        "r": r, "X": X, "W3": W3, "h2": h2, "W2": W2, "eps": eps, "b": b, "t1": t1, "W_s": W_s, "mu": mu,
         "W_m": W_m, "h1": h1, "z": z, "N": N, "dtypes": dtypes,
     }
     return dtype.type(L), cache
@@ -80,7 +80,6 @@ def forward(params, data):
 
 def backward(cache, upstream=1.0):
     """The gradient of L, times upstream, with respect to every parameter and input."""
-    t1 = cache["t1"]                                  # N×Z
     r = cache["r"]                                    # N×D
     X = cache["X"]                                    # N×D
     W3 = cache["W3"]                                  # H×D
@@ -88,6 +87,7 @@ def backward(cache, upstream=1.0):
     W2 = cache["W2"]                                  # Z×H
     eps = cache["eps"]                                # N×Z
     b = cache["b"]                                    # N×Z
+    t1 = cache["t1"]                                  # N×Z
     W_s = cache["W_s"]                                # H×Z
     mu = cache["mu"]                                  # N×Z
     W_m = cache["W_m"]                                # H×Z
@@ -104,10 +104,10 @@ def backward(cache, upstream=1.0):
     dz = da2 @ W2.T                                   # dz = da2 W2ᵀ   N×Z
     db = dz * eps                                     # db = dz ⊙ eps   N×Z
     da = db * b                                       # da = db ⊙ b   N×Z
-    ds = -1 / (2 * N) + t1 / (2 * N) + da / 2         # ds = −1/(2*N) + t1 / (2*N) + da / 2   N×Z
+    ds = da / 2 - 1 / (2 * N) + t1 / (2 * N)          # ds = da / 2 − 1/(2*N) + t1 / (2*N)   N×Z
     dW_s = h1.T @ ds                                  # dW_s = h1ᵀ ds   H×Z
     db_s = ds.sum(axis=0)                             # db_s = sum(ds, axis=0)   Z
-    dmu = mu / N + dz                                 # dmu = mu / N + dz   N×Z
+    dmu = dz + mu / N                                 # dmu = dz + mu / N   N×Z
     dW_m = h1.T @ dmu                                 # dW_m = h1ᵀ dmu   H×Z
     db_m = dmu.sum(axis=0)                            # db_m = sum(dmu, axis=0)   Z
     dh1 = ds @ W_s.T + dmu @ W_m.T                    # dh1 = ds W_sᵀ + dmu W_mᵀ   N×H

@@ -64,11 +64,14 @@ class Recorder:
         self.always = {n.id for n in always}
         self.routes: dict[int, tuple[Node, Node | None, tuple[Edge, ...]]] = {}
         self.totals: dict[int, Node] = {}
+        self.terms: set[int] = set()
         self.records: list[Settled | Looped] = []
 
     def settle(self, node: Node, parts: Sequence[Part]) -> Node:
         parts = sorted(parts, key=self._comes_last)
         contributions = tuple(self._contribution(p) for p in parts)
+        if self.last is not None and all(c.consumer is self.last for c in contributions):
+            self.terms.add(node.id)
         cotangent = total([p.value for p in parts])
         if node.name is not None or node.id in self.always or not self._is_simple(cotangent):
             self.totals[node.id] = cotangent
@@ -96,11 +99,13 @@ class Recorder:
             return Contribution(consumer, upstream, (*path, edge), part.value)
         return Contribution(part.consumer, self.totals.get(part.consumer.id), (edge,), part.value)
 
-    def _comes_last(self, part: Part) -> bool:
+    def _comes_last(self, part: Part) -> int:
+        """2 for a term of the loss itself, 1 for a branch through a row that only the loss reads: a regulariser."""
         if part.consumer is None or self.last is None:
-            return False
+            return 0
         route = self.routes.get(part.consumer.id)
-        return (part.consumer if route is None else route[0]) is self.last
+        consumer = part.consumer if route is None else route[0]
+        return 2 if consumer is self.last else int(consumer.id in self.terms)
 
     def _is_simple(self, cotangent: Node, depth: int = 4) -> bool:
         """Whether an unnamed row's gradient can be read in passing: a constant, a named gradient or a plain view of

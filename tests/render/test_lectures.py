@@ -28,7 +28,7 @@ SCALAR = {
 
 MATRIX = {
     ("linear-layer", "X"): ["∂L/∂X = ∂L/∂Y Wᵀ"],
-    ("svm-hinge", "W"): ["∂L/∂W = 2λ·W + δ_sᵀ X"],
+    ("svm-hinge", "W"): ["∂L/∂W = δ_sᵀ X + 2λ·W"],
     ("linear-layer", "W"): ["∂L/∂W = Xᵀ ∂L/∂Y"],
     ("squared-norm", "q"): ["δ_q = 2q"],
     ("squared-norm", "W"): ["∂f/∂W = δ_q xᵀ"],
