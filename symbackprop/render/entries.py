@@ -14,6 +14,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
 from symbackprop.core.shapes import is_one
 from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.window_entries import WindowEntries
 
 SPARE = "klmrstuvjipq"
 
@@ -41,8 +42,10 @@ class Fresh:
             count += 1
 
 
-class Entries:
+class Entries(WindowEntries):
     """Writes entries in one notation. ``fresh`` gives letters to inner sums; both notations need equal ones."""
+
+    fresh: Fresh
 
     def __init__(self, n: RowNotation, fresh: Fresh) -> None:
         self.n, self.fresh = n, fresh

@@ -42,12 +42,12 @@ _MEANINGS: dict[str, Math] = {
                    r"\operatorname{unfold}(a)_{ok} = a_{s o + k}"),
     "fold": Math("fold(g)_m = Σ g_ok over all o, k with s·o + k = m: overlapping windows added up",
                  r"\operatorname{fold}(g)_m = \sum_{s o + k = m} g_{ok}"),
-    "conv2d": Math("conv(x, w)_noqk = Σ_i,j,c x[n, s·o+i−p, s·q+j−p, c]·w[i, j, c, k]: cross-correlation",
+    "conv2d": Math("conv(x, w)_noqk = Σ_i,j,c x[n, s·o+i−p, s·q+j−p, c]·w[i,j,c,k]: places from 0, outside is 0",
                    r"\operatorname{conv}(x, w)_{noqk} = \sum_{ijc} x_{n,\,so+i-p,\,sq+j-p,\,c} \, w_{ijck}"),
-    "conv2d_input": Math("convInput(δ, w): its derivative in x: δ convolved with the flipped kernel",
+    "conv2d_input": Math("convInput(δ, w)_nabc = Σ_i,j,k δ[n, (a+p−i)/s, (b+p−j)/s, k]·w[i,j,c,k]: flipped kernel",
                          r"\operatorname{convInput}(\delta, w)_{nabc} = \sum_{so+i-p=a,\, sq+j-p=b,\, k}"
                          r" \delta_{noqk} \, w_{ijck}"),
-    "conv2d_kernel": Math("convKernel(x, δ): its derivative in w: x correlated with δ",
+    "conv2d_kernel": Math("convKernel(x, δ)_ijck = Σ_n,o,q x[n, s·o+i−p, s·q+j−p, c]·δ[n, o, q, k]: a correlation",
                           r"\operatorname{convKernel}(x, \delta)_{ijck} = \sum_{noq} x_{n,\,so+i-p,\,sq+j-p,\,c}"
                           r" \, \delta_{noqk}"),
 }  # fmt: skip

@@ -150,3 +150,11 @@ def test_a_gradient_that_is_written_with_another_follows_it() -> None:
     targets = [s.target.name for s in derivation("activations").steps]
     assert targets.index("v") < targets.index("V")
     assert targets.index("c") < targets.index("V_s")
+
+
+def test_a_convolution_in_index_view() -> None:
+    """dW is a correlation, dx the convolution with the flipped kernel: Σ over places that run against each other."""
+    doc = document("conv-net", view="index")
+    kernel, image = step(doc, "W2"), step(doc, "P1")
+    assert any(line.endswith("Σ_n,k,l P₁[n,k+i−1,l+j−1,p]·δ_Z₂[n,k,l,q]") for line in text_lines(kernel))
+    assert any(line.endswith("Σ_k,l,m δ_Z₂[i,j+1−k,p+1−l,m]·W₂[k,l,q,m]") for line in text_lines(image))
