@@ -10,7 +10,7 @@ from symbackprop.model import zoo
 from symbackprop.render.json import to_json
 from symbackprop.render.latex import to_latex
 from symbackprop.render.text import to_text
-from tests.render.helpers import GOLDENS, LECTURES, VIEWED, document, document_with_numbers
+from tests.render.helpers import GOLDENS, LECTURES, VIEWED, derivation, document, document_with_numbers, skeleton
 
 
 def compare(name: str, text: str) -> None:
@@ -34,6 +34,12 @@ def test_json(name: str) -> None:
     compare(f"{name}.json", to_json(document_with_numbers(name)))
 
 
+@pytest.mark.parametrize("name", LECTURES)
+def test_html(name: str) -> None:
+    pytest.importorskip("latex2mathml")
+    compare(f"{name}.html", skeleton(derivation(name).html()))
+
+
 @pytest.mark.parametrize(("name", "view"), VIEWED.items())
 def test_view(name: str, view: str) -> None:
     compare(f"{name}.{view}.txt", to_text(document(name, view=view)))
@@ -41,5 +47,6 @@ def test_view(name: str, view: str) -> None:
 
 def test_no_golden_is_left_over() -> None:
     names = {f"{n}.{ending}" for n in zoo.names() for ending in ("txt", "tex")}
-    names |= {f"{n}.json" for n in LECTURES} | {f"{n}.{v}.txt" for n, v in VIEWED.items()}
+    names |= {f"{n}.{ending}" for n in LECTURES for ending in ("json", "html")}
+    names |= {f"{n}.{view}.txt" for n, view in VIEWED.items()}
     assert {p.name for p in GOLDENS.iterdir()} == names
