@@ -15,7 +15,7 @@ import sympy as sp
 from symbackprop.core import heads
 from symbackprop.core.formula import OUT, ZERO, Arg, Formula, call
 
-X, Y, Z = Arg(0), Arg(1), Arg(2)
+X, Y = Arg(0), Arg(1)
 Numpy = Any
 
 

@@ -37,7 +37,7 @@ class ProductNotation(MathNotation):
 
     def _matrix_product(self, spec: str, texts: Sequence[Text]) -> Text | None:
         """A product of at most two matrices or vectors, with the transposes that the pattern asks for."""
-        matrix = as_matrix_product(spec, [])
+        matrix = as_matrix_product(spec)
         if matrix is None:
             return None
         order, flips, flip_result = matrix

@@ -8,7 +8,7 @@ from typing import Any
 
 from symbackprop.core import build
 from symbackprop.core.graph import Node, label
-from symbackprop.core.notation import ATOM, PRODUCT, Notation, Text, wrap
+from symbackprop.core.notation import Notation, Text
 from symbackprop.core.registry import Op, Sample, register
 from symbackprop.core.shapes import ONE, Dim, Shape, dim_text, same
 from symbackprop.errors import ShapeError
@@ -58,7 +58,7 @@ def _separate(letters: str, spec: str, operand: Node) -> tuple[str, list[tuple[s
 
 def _show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
     """As a matrix product with transposes where there is one, else as an indexed sum."""
-    matrix = as_matrix_product(node.attr, [a.ndim for a in node.args])
+    matrix = as_matrix_product(node.attr)
     if matrix is None:
         return _show_special(p, node, args)
     order, flips, flip_result = matrix
@@ -78,7 +78,7 @@ def _show_special(p: Notation, node: Node, args: Sequence[Text]) -> Text:
     return p.indexed_sum(node.attr, args)
 
 
-def as_matrix_product(spec: str, ranks: Sequence[int]) -> tuple[list[int], list[bool], bool] | None:
+def as_matrix_product(spec: str) -> tuple[list[int], list[bool], bool] | None:
     """(order, transposed flags, transpose the result) when the pattern is a product of at most two matrices or vectors,
     the first perhaps with leading batch axes; else None."""
     if spec == "ab->ba":
@@ -121,7 +121,7 @@ def _batched(spec: str) -> tuple[list[int], list[bool], bool] | None:
 
 def _numpy(p: Notation, node: Node, args: Sequence[Text]) -> Text:
     """``@`` and ``.T`` where they say it, else NumPy's einsum. Faster lowerings are the NumPy target's business."""
-    if as_matrix_product(node.attr, [a.ndim for a in node.args]) is not None:
+    if as_matrix_product(node.attr) is not None:
         return _show(p, node, args)
     name = {"a,b->ab": "outer", "aa->": "trace", "aa->a": "diagonal"}.get(node.attr)
     texts = [a.text for a in args]
@@ -159,5 +159,3 @@ register(
         ),
     )
 )
-
-__all__ = ["ATOM", "PRODUCT", "as_matrix_product", "wrap"]

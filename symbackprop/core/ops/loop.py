@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 from symbackprop.core import build
@@ -44,7 +45,6 @@ class Reversal:
         self.loop: Loop = scan.attr
         self.n, self.m = len(self.loop.carry), len(self.loop.sequences)
         self.stacks = [i for i in sorted(cotangents) if i >= self.n]
-        self.outer_of: dict[int, Node] = {}
 
     def run(self) -> tuple[Node, Sequence[Node | None]]:
         incoming, outside = self._leaves()
@@ -83,8 +83,7 @@ class Reversal:
         asked = [g for k, g in enumerate(along) if self.wanted[self.n + k]]
         stacked = list({g.id: g for g in asked if not self._is_batched(g)}.values())
         shared = [*shared, *[g for g in asked if self._is_batched(g)]]
-        forward = self._forward_rows()
-        needed = [*back, *stacked, *[n for n in self._hoisted_operands(shared) if n.id not in forward]]
+        needed = [*back, *stacked, *[n for n in self._hoisted_operands(shared) if n.id not in self.forward_rows]]
         kept = self._kept(needed, {n.id for n in (*incoming, *outside)})
         loop = Loop(
             self.loop.length, incoming, [*outside, *kept], self.loop.invariants, back, stacked,
@@ -98,7 +97,7 @@ class Reversal:
 
     def _kept(self, rows: Sequence[Node], entering: set[int]) -> list[Node]:
         """Forward body rows that backward body rows read and that change from step to step."""
-        forward = self._forward_rows()
+        forward = self.forward_rows
         fixed = {n.id for n in self.loop.invariants}
         found: dict[int, Node] = {}
         seen: set[int] = set()
@@ -114,7 +113,8 @@ class Reversal:
                 stack.extend(reversed(node.args))
         return list(found.values())
 
-    def _forward_rows(self) -> set[int]:
+    @cached_property
+    def forward_rows(self) -> set[int]:
         """Rows of the forward body that depend on its step, with every result of the loops inside it: a stack that only
         the backward body asked for belongs to the forward one too."""
         varying = {n.id for n in (*self.loop.carry, *self.loop.sequences)}
@@ -141,20 +141,12 @@ class Reversal:
             return None
         if g.value is not None:
             return self.graph.full(g.value * self.loop.length, leaf.shape)
-        parts = [self._summed(row, term) for term in _terms(g)]
-        total = parts[0]
-        for part in parts[1:]:
-            total = total + part
-        return total
+        return _added([self._summed(row, term) for term in _terms(g)])
 
     def _summed(self, row: Node, term: Node) -> Node:
         """Σ_t of a term of the body, outside the loop."""
         if term.op.name == "einsum" and any(self._outer(a) is None for a in term.args):
-            left, out = term.attr.split("->")
-            letter = next(c for c in string.ascii_letters if c not in term.attr)
-            operands = zip(left.split(","), term.args, strict=True)
-            ins = [s if self._outer(a) is not None else letter + s for s, a in operands]
-            return build.einsum(",".join(ins) + "->" + out, *[self._stacked(row, a) for a in term.args])
+            return self._product(row, term, summed=True)
         if term.op.name == "sum":
             axes, keepdims = term.attr
             inner = build.reduce_sum(self._stacked(row, term.args[0]), (0, *[a + 1 for a in axes]))
@@ -172,17 +164,16 @@ class Reversal:
         """The gradient of a sequence: a stack of the reverse loop, or computed from its stacks for all steps."""
         if not self._is_batched(g):
             return stack_of(row, g)
-        parts = [self._all_steps(row, term) for term in _terms(g)]
-        total = parts[0]
-        for part in parts[1:]:
-            total = total + part
-        return total
+        return _added([self._product(row, term, summed=False) for term in _terms(g)])
 
-    def _all_steps(self, row: Node, term: Node) -> Node:
+    def _product(self, row: Node, term: Node, summed: bool) -> Node:
+        """An einsum of the body for all steps at once, summed over them or stacked."""
         left, out = term.attr.split("->")
-        letter = next(c for c in string.ascii_letters if c not in term.attr)
-        ins = [s if self._outer(a) is not None else letter + s for s, a in zip(left.split(","), term.args, strict=True)]
-        return build.einsum(",".join(ins) + "->" + letter + out, *[self._stacked(row, a) for a in term.args])
+        step = next(c for c in string.ascii_letters if c not in term.attr)
+        operands = zip(left.split(","), term.args, strict=True)
+        ins = [s if self._outer(a) is not None else step + s for s, a in operands]
+        spec = ",".join(ins) + "->" + ("" if summed else step) + out
+        return build.einsum(spec, *[self._stacked(row, a) for a in term.args])
 
     def _outer(self, a: Node) -> Node | None:
         """The outer row of an invariant leaf."""
@@ -198,7 +189,14 @@ class Reversal:
             return outer
         if a.value is not None:
             return self.graph.full(a.value, (self.loop.length, *a.shape))
-        return stack_of(self.scan, a) if a.id in self._forward_rows() else stack_of(row, a)
+        return stack_of(self.scan, a) if a.id in self.forward_rows else stack_of(row, a)
+
+
+def _added(parts: Sequence[Node]) -> Node:
+    result = parts[0]
+    for part in parts[1:]:
+        result = result + part
+    return result
 
 
 def base(node: Node) -> str:

@@ -79,7 +79,7 @@ class ModelText(Notation):
         if node.attr in _VECTOR_FIRST:
             flip = _VECTOR_FIRST[node.attr]
             return self.matmul(args[0], self.transpose(args[1]) if flip else args[1])
-        matrix = as_matrix_product(node.attr, [a.ndim for a in node.args])
+        matrix = as_matrix_product(node.attr)
         if matrix is not None and (matrix[0] == [1, 0] or matrix[2]):
             return self.indexed_sum(node.attr, args)
         return super().structural(node, args)
