@@ -2,11 +2,13 @@
 
 A `Node` is one row ``name := rhs`` and is also the handle that users compute with. Two rows with the same op, arguments
 and attribute are one row, which makes shared subexpressions, common subexpressions and cached terms the same thing.
+A name is a barrier: a named row is an operand of its own, which no equal expression is merged with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Union
 
 import sympy as sp
@@ -27,9 +29,9 @@ MAX_LABEL = 50
 class Node(Operators):
     """One row. ``args`` are rows, ``attr`` is hashable; ``name`` is the user's, ``hint`` what an unnamed row would like
     to be called; ``origin`` remembers the library function that made it (for printing only); ``value`` is the number
-    that every entry is, when that is known now."""
+    that every entry is, when that is known now; equal rows have the same ``key``."""
 
-    __slots__ = ("args", "attr", "graph", "hint", "id", "kind", "name", "op", "origin", "shape", "value")
+    __slots__ = ("args", "attr", "graph", "hint", "id", "key", "kind", "name", "op", "origin", "shape", "value")
 
     graph: Graph
     id: int
@@ -42,6 +44,7 @@ class Node(Operators):
     hint: str | None
     origin: Origin | None
     value: sp.Expr | None
+    key: Any
 
     @property
     def ndim(self) -> int:
@@ -90,30 +93,68 @@ class Leaf:
 
 
 class Graph:
-    """The table. All rows that meet in an expression live in one graph."""
+    """The table. All rows that meet in an expression live in one graph.
+
+    ``writing`` is true while a model is declared: no expression then becomes a row that has a name. A sweep reads named
+    rows again wherever it needs their values (`evaluating`).
+    """
 
     def __init__(self, relu0: sp.Rational | int | float = 0) -> None:
         self.nodes: list[Node] = []
         self.names: dict[str, Node] = {}
         self.sealed: set[int] = set()
         self.relu0 = f.exact(relu0)
+        self.writing = True
         self._table: dict[Any, Node] = {}
+        self._named: dict[Any, Node] = {}
+        self._written_again: dict[int, int] = {}
 
     # -- making rows
     def make(self, op: str, args: Sequence[Node] = (), attr: Any = None, key: Any = None) -> Node:
         """The row op(args; attr): the existing one when there is one. Shapes are inferred and checked here."""
         args = tuple(args)
         key = key or (op, tuple([a.id for a in args]), attr)
-        node = self._table.get(key)
+        node = self._found(key)
         if node is None:
-            shape, kind = OPS[op].infer(attr, args)
-            node = self._table[key] = self._append(OPS[op], args, attr, shape, kind)
+            node = self._table[key] = self.separate(op, args, attr, key)
         return node
 
-    def _append(self, op: Op, args: tuple[Node, ...], attr: Any, shape: Shape, kind: str) -> Node:
+    def _found(self, key: Any) -> Node | None:
+        node = self._table.get(key)
+        if not self.writing:
+            return self._named.get(key, node)
+        if node is not None:
+            self._written_again[node.id] = len(self.nodes)
+        return node
+
+    def separate(self, op: str, args: tuple[Node, ...], attr: Any, key: Any) -> Node:
+        """The row op(args; attr) as one that no equal expression finds."""
+        shape, kind = OPS[op].infer(attr, args)
+        return self._append(OPS[op], args, attr, shape, kind, key)
+
+    def twin(self, node: Node) -> Node:
+        """A row of its own that computes the same."""
+        twin = self._append(node.op, node.args, node.attr, node.shape, node.kind, node.key)
+        twin.hint, twin.origin = node.hint, node.origin
+        if node.id in self.sealed:
+            self.sealed.add(twin.id)
+        return twin
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """While rows are computed that nobody declares (gradients), an expression may be a named row."""
+        before, self.writing = self.writing, False
+        try:
+            yield
+        finally:
+            self.writing = before
+
+    def _append(
+        self, op: Op, args: tuple[Node, ...], attr: Any, shape: Shape, kind: str, key: Any = None
+    ) -> Node:
         node = Node()
         node.graph, node.id, node.op, node.args, node.attr = self, len(self.nodes), op, args, attr
-        node.shape, node.kind, node.name, node.hint, node.origin = shape, kind, None, None, None
+        node.shape, node.kind, node.name, node.hint, node.origin, node.key = shape, kind, None, None, None, key
         node.value = attr if op.name == "const" else args[0].value if op.name == "broadcast" else None
         self.nodes.append(node)
         return node
@@ -158,16 +199,38 @@ class Graph:
 
     def _own(self, name: str, node: Node) -> Node:
         self.names[name] = node
+        return self.christen(name, node)
+
+    def christen(self, name: str, node: Node) -> Node:
+        """Give a row its name: from now on an equal expression is another row. (Results of a loop stay one row.)"""
         node.name = name
+        if node.key is not None and not node.op.projects:
+            if self._table.get(node.key) is node:
+                del self._table[node.key]
+            self._named.setdefault(node.key, node)
         return node
 
     def let(self, name: str, value: Operand) -> Node:
-        """Name a row. A row that has a name already gets a second one as an alias row of its own."""
+        """Name a row."""
         node = self.lift(value)
         self.claim(name)
-        if node.name is not None or node.is_leaf:
-            node = self.make("elementwise", (node,), Kernel(f.Arg(0)), key=("alias", name))
-        return self._own(name, node)
+        return self._own(name, self.nameable(node, name))
+
+    def nameable(self, node: Node, *key: Any) -> Node:
+        """The row that gets a name for this value. What has one, or is a number, is read by an alias row of its own; what
+        was written again since others read it becomes a row that they do not read."""
+        if node.name is not None or node.value is not None or node.is_leaf:
+            return self.alias(node, *key)
+        return self.twin(node) if self._read_before_written(node) else node
+
+    def alias(self, node: Node, *key: Any) -> Node:
+        """A row with the value of another one."""
+        return self.make("elementwise", (node,), Kernel(f.Arg(0)), key=("alias", *key))
+
+    def _read_before_written(self, node: Node) -> bool:
+        again = self._written_again.get(node.id, 0)
+        readers = self.nodes[node.id + 1 : again]
+        return not node.op.projects and any(a is node for reader in readers for a in reader.args)
 
     # -- elementwise rows
     def apply(self, form: f.Formula, *operands: Operand) -> Node:

@@ -139,7 +139,7 @@ def scan(
     carried, stacked = (list(_tuple(part)) for part in body(tuple(carry), tuple(elements)))
     for name, row in zip(called, carried, strict=False):
         if row.name is None and row.id >= born:
-            row.name = f"{name}[{index}]"
+            graph.christen(f"{name}[{index}]", row)
     return close_loop(graph, size, carry, elements, carried, stacked, (*start, *xs), reverse, index)
 
 
@@ -234,16 +234,25 @@ def copy_row(node: Node, args: Sequence[Node], moved: Mapping[int, Node], kept: 
     became, ``kept`` the ids of those that stay."""
     if all(a is b for a, b in zip(node.args, args, strict=True)):
         return node
+    copy = _copied(node, tuple(args))
+    copy.hint = copy.hint or node.hint
     graph = node.graph
-    key = ("elementwise", tuple([a.id for a in args]), node.attr.identity) if node.op.name == "elementwise" else None
-    copy = graph.make(node.op.name, args, node.attr, key=key)
-    if copy.name is None:
-        copy.name, copy.hint = node.name, node.hint
     if node.id in graph.sealed:
         graph.sealed.add(copy.id)
     if node.origin is not None and copy.origin is None:
         copy.origin = _moved_origin(node.origin, moved, kept)
     return copy
+
+
+def _copied(node: Node, args: tuple[Node, ...]) -> Node:
+    """A named row stays a row of its own; others are what equal rows are."""
+    graph, op = node.graph, node.op.name
+    key: Any = (op, tuple([a.id for a in args]), node.attr.identity if op == "elementwise" else node.attr)
+    if node.name is None or node.op.projects:
+        copy = graph.make(op, args, node.attr, key=key)
+        copy.name = copy.name or node.name
+        return copy
+    return graph.christen(node.name, graph.separate(op, args, node.attr, key))
 
 
 def _moved_origin(origin: Origin, moved: Mapping[int, Node], kept: Container[int]) -> Origin | None:

@@ -66,9 +66,10 @@ def vjp(
     Rows in ``stop`` are treated as leaves (the carried values of a loop body).
     """
     sweep = Sweep(outputs, wrt, observer or Sum(), stop)
-    for node, seed in zip(outputs, upstream, strict=True):
-        sweep.add(node, Part(seed, None, 0))
-    sweep.run()
+    with outputs[0].graph.evaluating():
+        for node, seed in zip(outputs, upstream, strict=True):
+            sweep.add(node, Part(seed, None, 0))
+        sweep.run()
     return [sweep.cotangents[w.id] if w.id in sweep.cotangents else w.graph.full(0, w.shape) for w in wrt]
 
 

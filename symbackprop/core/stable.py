@@ -14,13 +14,15 @@ from symbackprop.core.graph import Node
 
 
 def _log(x: Node) -> Node | None:
+    if x.name is not None:
+        return None
     if x.op.name == "softmax":
         return x.args[0] - build.logsumexp(x.args[0], x.attr, keepdims=True)
     if x.op.name != "elementwise":
         return None
     if x.attr.head == "sigmoid":
         return -x.graph.call("softplus", -x.args[0])
-    return _log_of_sum(x) if x.name is None else None
+    return _log_of_sum(x)
 
 
 def _log_of_sum(x: Node) -> Node | None:
@@ -32,7 +34,7 @@ def _log_of_sum(x: Node) -> Node | None:
     head = inner.attr.head if inner.op.name == "elementwise" else None
     if head == "exp" and inner.name is None and Arg(0) in form.terms:
         return x.graph.call("softplus", inner.args[0])
-    if head == "sigmoid" and Neg(Arg(0)) in form.terms:
+    if head == "sigmoid" and inner.name is None and Neg(Arg(0)) in form.terms:
         return -x.graph.call("softplus", inner.args[0])
     return None
 

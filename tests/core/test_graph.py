@@ -173,7 +173,8 @@ def test_a_name_has_one_owner() -> None:
 def test_a_second_name_for_a_row_is_a_row() -> None:
     a, b, *_ = rows((N,))
     g = a.graph
-    first, second = g.let("p", a * b), g.let("q", a * b)
+    first = g.let("p", a * b)
+    second = g.let("q", first)
     assert first is not second and second.args == (first,) and second.name == "q"
     third = g.let("r", a)
     assert third.args == (a,) and text(third) == "a"

@@ -11,10 +11,8 @@ from typing import Any
 
 import sympy as sp
 
-from symbackprop.core import formula as f
 from symbackprop.core.build import arange, slice_axis
 from symbackprop.core.graph import Node, label
-from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import body_leaf, carried_kind, open_loop
 from symbackprop.core.shapes import dim, dim_text, same, shape_text
 from symbackprop.errors import ModelError, NameProblem, ShapeError
@@ -82,10 +80,9 @@ class BodyScope(Scope):
         """The row, called ``h[t]`` for reading; an alias where it has a name already."""
         if not self.varies(row):
             return row
-        if row.name is not None or row.op.name == "out":
-            row = self.graph.make("elementwise", (row,), Kernel(f.Arg(0)), key=("alias", name, self.born))
-        row.name = f"{name}[{self.counter}]"
-        return row
+        give = self.graph.alias if row.op.projects else self.graph.nameable
+        row = give(row, name, self.born)
+        return self.graph.christen(f"{name}[{self.counter}]", row)
 
     # -- indices
     def member(self, name: str, items: tuple[tree.Expr, ...]) -> Node | None:
