@@ -166,13 +166,17 @@ class Graph:
         node = self._append(OPS["leaf"], (), Leaf(role, below, value), as_shape(shape), kind)
         return self._own(name, node)
 
-    def const(self, value: f.Number) -> Node:
-        """A number as a scalar row."""
-        return self.make("const", (), f.exact(value))
+    def const(self, value: f.Number, kind: str | None = None) -> Node:
+        """A number as a scalar row; a whole one is an integer unless ``kind`` says otherwise."""
+        number = f.exact(value)
+        kind = kind or (INT if number.is_Integer else FLOAT)
+        node = self.make("const", (), number, key=("const", number, kind))
+        node.kind = kind
+        return node
 
-    def full(self, value: f.Number, shape: Iterable[DimLike]) -> Node:
+    def full(self, value: f.Number, shape: Iterable[DimLike], kind: str = FLOAT) -> Node:
         """An array whose entries are all ``value``."""
-        return self.broadcast(self.const(value), as_shape(shape))
+        return self.broadcast(self.const(value, kind), as_shape(shape))
 
     def lift(self, value: Operand) -> Node:
         """A row from a row, a number or a SymPy expression over rows."""
@@ -270,7 +274,7 @@ class Graph:
         kept: list[Node] = []
         parts = [self._part(node, once, shape, kept) for node, once in zip(written, f.written_once(form), strict=True)]
         whole, order = composed(form, tuple(parts))
-        return self._kernel_row(whole, [kept[i] for i in order], shape)
+        return self._kernel_row(whole, [kept[i] for i in order], shape, all(a.kind != FLOAT for a in written))
 
     def _part(self, node: Node, once: bool, shape: Shape, kept: list[Node]) -> f.Formula:
         """What stands for a row in a formula: its number, its own formula, or itself; ``kept`` grows."""
@@ -294,10 +298,11 @@ class Graph:
             and same_shape(node.shape, shape)
         )
 
-    def _kernel_row(self, form: f.Formula, args: Sequence[Node], shape: Shape) -> Node:
-        """The row of a formula that is folded already; rows that differ in the order of arguments only are one row."""
+    def _kernel_row(self, form: f.Formula, args: Sequence[Node], shape: Shape, whole: bool = False) -> Node:
+        """The row of a formula that is folded already; rows that differ in the order of arguments only are one row.
+        ``whole``: it was written with integers only, so that a number is one too."""
         if isinstance(form, f.Num):
-            return self.broadcast(self.const(form.value), shape)
+            return self.full(form.value, shape, INT if whole and form.value.is_integer else FLOAT)
         if isinstance(form, f.Arg):
             return self.broadcast(args[form.index], shape)
         ids = [a.id for a in args]

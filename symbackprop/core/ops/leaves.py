@@ -55,7 +55,7 @@ register(
         shape_rule="scalar",
         derivative="none: constant",
         domain="exact numbers and expressions in dimensions",
-        infer=lambda attr, args: ((), "float"),
+        infer=lambda attr, args: ((), "int" if attr.is_Integer else "float"),
         vjp=_no_gradient,
         show=_show_number,
         numpy=_show_number,

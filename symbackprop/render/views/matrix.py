@@ -189,6 +189,8 @@ class MatrixView:
 
         def write(n: RowNotation) -> Text:
             number, rest = n.split(upstream)
+            if s.step.total is upstream:
+                return n.scaled(number, [rest])
             with n.called(upstream, rest):
                 return n.scaled(number, [contributed(n, contributions, s.step.total)])
 

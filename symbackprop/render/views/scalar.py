@@ -53,14 +53,14 @@ class ScalarView:
     def _chain(self, s: Located, left: Math, terms: Sequence[Term]) -> list[Line]:
         if len(terms) == 1 and len(terms[0].pairs) == 1 and terms[0].start is None:
             return []
-        partial = self._is_partial(s)
-        right = self.pen(lambda n: n.sum([(False, n.chain(self._names(n, s, t, partial))) for t in terms]))
+        right = self.pen(lambda n: n.sum([(False, n.chain(self._names(n, t))) for t in terms]))
         reason = "chain rule" if len(terms) == 1 else "chain rule, one term for each path"
         return [Line("chain", left, right, (reason,))]
 
-    def _names(self, n: RowNotation, s: Located, term: Term, partial: bool) -> list[Text]:
+    def _names(self, n: RowNotation, term: Term) -> list[Text]:
         head = [] if term.start is None else [n.linked_gradients[term.start.id]]
-        return head + [self._derivative(n, c, a, partial and a is s.step.target) for c, a in term.pairs]
+        steps = self.context.by_target
+        return head + [self._derivative(n, c, a, self._is_partial(steps[a.id])) for c, a in term.pairs]
 
     def _derivative(self, n: RowNotation, consumer: Node, argument: Node, partial: bool) -> Text:
         return n.derivative(n.plain[consumer.id], n.plain[argument.id], partial or n.partial)
@@ -120,7 +120,7 @@ class ScalarView:
         """Which arguments of the consumer also depend on the target and count as constants in an immediate partial."""
         names: list[str | Math | Ref] = []
         for a in consumer.args:
-            if a.args and reads(a, s.step.target):
+            if a.args and a is not s.step.target and reads(a, s.step.target):
                 names += [", " if names else "; ", self.pen.bare(a)]
         return (*names, " held fixed") if names else ()
 
