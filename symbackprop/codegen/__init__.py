@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from symbackprop.codegen.build import build_program
 from symbackprop.codegen.module import module_text
 from symbackprop.codegen.optimizers import optimizer_lines
-from symbackprop.derive import derive
+from symbackprop.derive.stable import derive_stable
 from symbackprop.errors import UsageError
 from symbackprop.model.model import Model
 from symbackprop.model.text.write import to_text
@@ -35,7 +35,7 @@ def codegen(
         raise UsageError(f"dtype is {' or '.join(DTYPES)}, not {dtype!r}")
     if level not in LEVELS:
         raise UsageError(f"the optimisation level is 0, 1 or 2, not {level!r}")
-    program = build_program(derive(model, wrt), to_text(model), level, dtype)
+    program = build_program(derive_stable(model, wrt), to_text(model), level, dtype)
     return module_text(program, optimizer_lines(optimizer) if optimizer is not None else ())
 
 

@@ -8,7 +8,6 @@ from symbackprop.codegen.initial import initial_values
 from symbackprop.codegen.names import Scope, escape
 from symbackprop.codegen.passes.keeping import Forward, kept_rows
 from symbackprop.codegen.passes.ownership import to_copy
-from symbackprop.codegen.passes.stable import stabilise
 from symbackprop.codegen.program import Assign, Block, Program
 from symbackprop.codegen.rows import Rows
 from symbackprop.codegen.schedule import Scheduler, Variables
@@ -35,7 +34,6 @@ class Builder:
         self.variables.given |= self.leaf_names
         self.results = self.model.results()
         self.order = self.rows.order([*self.results, *self.model.equations.values()])
-        stabilise(self.rows, self.order)
         self.scheduler = Scheduler(self.rows, self.variables, level)
 
     def program(self, text: str, dtype: str) -> Program:
@@ -58,7 +56,7 @@ class Builder:
             kept={forward.names[k.id]: k for k in kept}, backward=backward, upstream=dict(model.upstream),
             gradients=gradients, unreached=tuple(model.unreached()), evaluate=evaluate,
             equations={name: evaluate.names[row.id] for name, row in named.items()},
-            written=dict(self.d.names), expanded=self.d.expanded,
+            written=dict(self.d.names), expanded=self.d.expanded, identities=self.d.identities,
         )  # fmt: skip
 
     # -- what passes from forward to backward

@@ -97,6 +97,7 @@ class Program:
 
     ``kept`` are the variables, and their rows, that forward hands to backward; ``gradients``, ``results`` and
     ``equations`` map names to the variables that hold them at the end of backward, forward and outputs.
+    ``identities`` maps rows, by id, to the declared ones whose value they compute without overflow.
     """
 
     name: str
@@ -125,3 +126,4 @@ class Program:
     equations: dict[str, str]
     written: dict[int, str]
     expanded: frozenset[int]
+    identities: dict[int, Node]

@@ -65,7 +65,9 @@ class Writer:
         left = self.program.written.get(row.id, name)
         same = self.block.names.get(row.id) == name
         right = self.equation.row(row) if same and row.op.name != "leaf" else self.equation.ref(row)
-        return with_shape(f"{left if same else name} = {right.text}", row.shape)
+        declared = self.program.identities.get(row.id) if same else None
+        middle = "" if declared is None else f"{self.equation.row(declared).text} = "
+        return with_shape(f"{left if same else name} = {middle}{right.text}", row.shape)
 
     def _softmax(self, statement: Softmax) -> Iterator[tuple[str, str]]:
         axes, keepdims = statement.log_row.attr

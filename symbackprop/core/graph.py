@@ -149,6 +149,17 @@ class Graph:
         finally:
             self.writing = before
 
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """While rows are made that nothing declared or derived later is to become."""
+        before = self._table, self._named, self.sealed
+        self._table, self._named, self.sealed = dict(self._table), dict(self._named), set(self.sealed)
+        with self.evaluating():
+            try:
+                yield
+            finally:
+                self._table, self._named, self.sealed = before
+
     def _append(
         self, op: Op, args: tuple[Node, ...], attr: Any, shape: Shape, kind: str, key: Any = None
     ) -> Node:
@@ -221,8 +232,8 @@ class Graph:
         return self._own(name, self.nameable(node, name))
 
     def nameable(self, node: Node, *key: Any) -> Node:
-        """The row that gets a name for this value. What has one, or is a number, is read by an alias row of its own; what
-        was written again since others read it becomes a row that they do not read."""
+        """The row that gets a name for this value. What has one, or is a number, is read by an alias row of its own;
+        what was written again since others read it becomes a row that they do not read."""
         if node.name is not None or node.value is not None or node.is_leaf:
             return self.alias(node, *key)
         return self.twin(node) if self._read_before_written(node) else node

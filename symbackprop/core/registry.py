@@ -41,7 +41,8 @@ class Op:
 
     An op with several results has ``vjp_all(node, cotangents by result, wanted)``, which gives its reverse row and the
     cotangent of every argument, and is read through rows whose op
-    ``projects``: their one argument is the op's row, their attribute the number of the result.
+    ``projects``: their one argument is the op's row, their attribute the number of the result. An op ``moves`` entries
+    when every entry of its result is an entry of one of its arguments (of the first one, unless it joins several).
     """
 
     name: str
@@ -57,11 +58,12 @@ class Op:
     samples: tuple[Sample, ...]
     convention: str = ""
     projects: bool = False
+    moves: bool = False
     vjp_all: Callable[[Node, dict[int, Node], Sequence[bool]], tuple[Node, Sequence[Node | None]]] | None = None
 
 
 OPS: dict[str, Op] = {}
-_MAY_BE_EMPTY = {"convention", "samples", "projects", "vjp_all"}
+_MAY_BE_EMPTY = {"convention", "samples", "projects", "moves", "vjp_all"}
 LEAVES = {"leaf", "const"}
 
 

@@ -27,7 +27,8 @@ class Scalar:
     many arguments print; the rest are conventions. ``latex`` and ``text`` are templates over the printed arguments
     (None: ``name(args)``); ``numpy`` is code, naming a stable helper where plain NumPy is unstable. ``reference(np,
     *arrays)`` is written independently of ``numpy`` and is what `verify` trusts. ``domain`` is where random inputs are
-    drawn, one interval per argument; ``defined`` says where the function is.
+    drawn, one interval per argument; ``defined`` says where the function is. ``log`` is log f and ``complement`` 1 − f,
+    of a function of one argument, where these have a form that neither overflows nor cancels; ``odd``: f(−x) = −f(x).
     """
 
     name: str
@@ -44,6 +45,9 @@ class Scalar:
     boolean: bool = False
     note: str = ""
     defined: str = "any floats"
+    log: Formula | None = None
+    complement: Formula | None = None
+    odd: bool = False
 
     @property
     def arity(self) -> int:
@@ -126,7 +130,8 @@ TWO = (ANY, ANY)
 NO = ZERO  # the derivative is 0 almost everywhere
 HALF = sp.Rational(1, 2)
 
-register(Scalar("exp", sp.exp, lambda np, x: np.exp(x), "np.exp({0})", (OUT,), latex=r"e^{{{0}}}", precedence=80))
+register(Scalar("exp", sp.exp, lambda np, x: np.exp(x), "np.exp({0})", (OUT,), latex=r"e^{{{0}}}", precedence=80,
+                log=X))
 register(Scalar("log", sp.log, lambda np, x: np.log(x), "np.log({0})", (1 / X,), POSITIVE, latex=r"\log {0}",
                 defined="x > 0"))
 register(Scalar("log1p", heads.log1p, lambda np, x: np.log1p(x), "np.log1p({0})", (1 / (1 + X),), ((-0.5, 2.0),),
@@ -141,15 +146,16 @@ register(Scalar("sign", heads.signum, lambda np, x: np.sign(np.real(x)), "np.sig
                 latex=r"\operatorname{{sign}}{0}", note="derivative 0 everywhere"))
 register(Scalar("sin", sp.sin, lambda np, x: np.sin(x), "np.sin({0})", (call("cos", X),), latex=r"\sin {0}"))
 register(Scalar("cos", sp.cos, lambda np, x: np.cos(x), "np.cos({0})", (-call("sin", X),), latex=r"\cos {0}"))
-register(Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), "np.tanh({0})", (1 - OUT**2,), latex=r"\tanh {0}"))
+register(Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), "np.tanh({0})", (1 - OUT**2,), latex=r"\tanh {0}",
+                complement=2 * call("sigmoid", -2 * X), odd=True))
 register(Scalar("sigmoid", heads.sigmoid, _sigmoid, "sigmoid({0})", (OUT * (1 - OUT),), latex=r"\sigma{0}",
-                text="σ{0}"))
+                text="σ{0}", log=-call("softplus", -X), complement=call("sigmoid", -X)))
 register(Scalar("softplus", heads.softplus, _softplus, "softplus({0})", (call("sigmoid", X),),
                 latex=r"\operatorname{{softplus}}{0}"))
 register(Scalar("erf", sp.erf, _erf, "erf({0})", (call("exp", -(X**2)) * (2 / sp.sqrt(sp.pi)),),
-                latex=r"\operatorname{{erf}}{0}"))
+                latex=r"\operatorname{{erf}}{0}", complement=2 * call("normal_cdf", -sp.sqrt(2) * X), odd=True))
 register(Scalar("normal_cdf", heads.normal_cdf, _normal_cdf, "normal_cdf({0})", (call("normal_pdf", X),),
-                latex=r"\Phi{0}", text="Φ{0}"))
+                latex=r"\Phi{0}", text="Φ{0}", complement=call("normal_cdf", -X)))
 register(Scalar("normal_pdf", heads.normal_pdf, lambda np, x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
                 "normal_pdf({0})", (-X * OUT,), latex=r"\varphi{0}", text="φ{0}"))
 register(Scalar("relu", heads.relu, lambda np, x, tie: np.where(x != x, x, np.maximum(x, 0)), "np.maximum({0}, 0)",

@@ -52,7 +52,7 @@ class Derivation:
     loop to the named rows of its body. ``names`` gives every name by row id: those the user gave, those
     found for unnamed intermediates, and ``d<name>`` for gradients. ``expanded`` are rows made by a library function
     whose inner rows have names of their own, so that the call says too little. ``gradients`` maps each wanted name to
-    its row.
+    its row. ``identities`` maps a row that stands for a declared one (`derive.stable`) to that one, by id.
     """
 
     model: Model
@@ -64,6 +64,7 @@ class Derivation:
     forward_ids: frozenset[int] = field(repr=False)
     expanded: frozenset[int] = field(repr=False)
     bodies: dict[int, tuple[Node, ...]] = field(repr=False)
+    identities: dict[int, Node] = field(repr=False, default_factory=dict)
 
     def name(self, node: Node) -> str | None:
         return self.names.get(node.id)

@@ -52,6 +52,7 @@ def _vjp_gather(i: int, upstream: Node, output: Node, table: Node, index: Node) 
 register(
     Op(
         name="gather",
+        moves=True,
         signature="table[index]",
         shape_rule="index shape + table shape without its first axis",
         derivative="scatter_add: upstream rows added into the rows that were read",
@@ -127,6 +128,7 @@ def _show_take(p: Notation, node: Node, args: Sequence[Text]) -> Text:
 register(
     Op(
         name="take_along_axis",
+        moves=True,
         signature="take_along_axis(a, index, axis=)",
         shape_rule="the shape of index",
         derivative="upstream added at the places that were read, zero elsewhere",

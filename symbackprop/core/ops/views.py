@@ -28,6 +28,7 @@ def _dims(p: Notation, shape: Sequence[sp.Expr]) -> Text:
 register(
     Op(
         name="broadcast",
+        moves=True,
         signature="broadcast(a, shape)",
         shape_rule="the given shape; a must broadcast to it",
         derivative="upstream summed over the repeated axes",
@@ -79,6 +80,7 @@ def _vjp_reshape(i: int, upstream: Node, output: Node, a: Node) -> Node:
 register(
     Op(
         name="reshape",
+        moves=True,
         signature="reshape(a, shape)",
         shape_rule="the given shape, of the same size",
         derivative="upstream in the shape of a",
@@ -119,6 +121,7 @@ def _axis_option(axis: int, rank: int) -> str:
 register(
     Op(
         name="concat",
+        moves=True,
         signature="concat(a, b, …, axis=)",
         shape_rule="sizes along the axis add up; the others are equal",
         derivative="each part gets its slice of upstream",
@@ -160,6 +163,7 @@ def _show_slice(p: Notation, node: Node, args: Sequence[Text]) -> Text:
 register(
     Op(
         name="slice",
+        moves=True,
         signature="a[start:stop:step]",
         shape_rule="the chosen entries along one axis",
         derivative="upstream put back in place, zero elsewhere",

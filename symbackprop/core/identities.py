@@ -1,0 +1,154 @@
+"""Exact identities by which a formula is evaluated without overflow: what is declared stays as it is, what is emitted
+and what numbers are computed from is rewritten, and its backward pass derived anew.
+
+Each rule takes an elementwise row and gives a row of the same value, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sympy as sp
+
+from symbackprop.core import build
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.logarithms import Logarithms
+from symbackprop.core.shapes import same_shape
+
+Rule = Callable[[Node, Logarithms], Node | None]
+
+
+def _logarithm(row: Node, logs: Logarithms) -> Node | None:
+    """log x and log(1 + x) over what x is computed from: log softmax(z) = z − logsumexp(z)."""
+    match row.attr.form:
+        case f.Call("log", (x,)):
+            return logs.of_formula(x, row.args)
+        case f.Call("log1p", (x,)):
+            return logs.of_formula(f.add(f.ONE, x), row.args)
+    return None
+
+
+def _bernoulli(row: Node, logs: Logarithms) -> Node | None:
+    """−(y log σ(z) + (1 − y) log(1 − σ(z))) from the logit z; over the logs of any other probability that has them."""
+    if row.attr.head != "bernoulli_loss":
+        return None
+    p, y = row.attr.form.args
+    call = logs.function(row.args[p.index]) if isinstance(p, f.Arg) else None
+    target = row.graph.apply(y, *row.args)
+    if call is not None and call[0].name == "sigmoid":
+        from symbackprop.core.functions.losses import binary_cross_entropy_with_logits
+
+        return binary_cross_entropy_with_logits(call[1], target)
+    hit, miss = logs.of_formula(p, row.args), logs.of_formula(f.add(f.ONE, f.neg(p)), row.args)
+    return None if hit is None or miss is None else -(target * hit + (1 - target) * miss)
+
+
+def _quotient(row: Node, logs: Logarithms) -> Node | None:
+    """1/(1 + e^u) = σ(−u), e^a/(e^a + e^b) = σ(a − b), (e^a − e^b)/(e^a + e^b) = tanh((a − b)/2) and
+    e^z/Σe^z = softmax(z), wherever they stand in a formula."""
+    if row.attr.head is not None or not _has_quotient(row.attr.form):
+        return None
+    args = list(row.args)
+    form = _Quotients(args, logs).shortened(row.attr.form)
+    return None if form is row.attr.form else row.graph.arithmetic(form, args)
+
+
+IDENTITIES: tuple[Rule, ...] = (_logarithm, _bernoulli, _quotient)
+
+
+class _Quotients:
+    """Replaces quotients of exponentials in a formula; ``args`` grows by the rows that stand for them."""
+
+    def __init__(self, args: list[Node], logs: Logarithms) -> None:
+        self.args, self.logs = args, logs
+
+    def shortened(self, form: f.Formula) -> f.Formula:
+        parts = f.children(form)
+        new = tuple([self.shortened(p) for p in parts])
+        if any(a is not b for a, b in zip(parts, new, strict=True)):
+            form = f.rebuild(form, new)
+        if not isinstance(form, f.Div):
+            return form
+        found = self._of_two(form.num, form.den) or self._of_all(form.num, form.den)
+        return form if found is None else found
+
+    def _argument(self, row: Node) -> Node | None:
+        """u, of a row that is e^u."""
+        call = self.logs.function(row)
+        return call[1] if call is not None and call[0].name == "exp" else None
+
+    def _exponent(self, term: f.Formula) -> Node | sp.Expr | None:
+        """u, of a term that is e^u; 1 is e^0."""
+        if term == f.ONE:
+            return sp.S.Zero
+        return self._argument(self.args[term.index]) if isinstance(term, f.Arg) else None
+
+    def _of_two(self, num: f.Formula, den: f.Formula) -> f.Formula | None:
+        if not isinstance(den, f.Add) or len(den.terms) != 2:
+            return None
+        (one, other), (a, b) = den.terms, [self._exponent(t) for t in den.terms]
+        if a is None or b is None:
+            return None
+        for x, y, u in ((one, other, a - b), (other, one, b - a)):
+            if num == f.add(x, f.neg(y)):
+                return self._call("tanh", u / 2)
+            rest = f.ONE if num == x else _without(num, x)
+            if rest is not None:
+                return f.mul(rest, self._call("sigmoid", u))
+        if f.ONE in den.terms:
+            return f.mul(num, self._call("sigmoid", a - b if one == f.ONE else b - a))
+        return None
+
+    def _of_all(self, num: f.Formula, den: f.Formula) -> f.Formula | None:
+        """e^z over its own sum along one axis, which broadcasts against it."""
+        if not isinstance(den, f.Arg):
+            return None
+        total = _plainly(self.args[den.index])
+        if total.op.name != "sum":
+            return None
+        for k in f.arguments(num):
+            e, rest = self.args[k], f.ONE if num == f.Arg(k) else _without(num, f.Arg(k))
+            if rest is not None and _plainly(e) is _plainly(total.args[0]) and self._divides(e, total, den.index):
+                u = self._argument(e)
+                return None if u is None else f.mul(rest, self._row(build.softmax(u, total.attr[0][0])))
+        return None
+
+    def _divides(self, e: Node, total: Node, place: int) -> bool:
+        axes = total.attr[0]
+        return len(axes) == 1 and same_shape(
+            self.args[place].shape, build.reduced_shape(e.shape, axes, keepdims=e.ndim > 1)
+        )
+
+    def _call(self, name: str, u: Node) -> f.Formula:
+        return self._row(u.graph.call(name, u))
+
+    def _row(self, row: Node) -> f.Formula:
+        self.args.append(row)
+        return f.Arg(len(self.args) - 1)
+
+
+def _plainly(row: Node) -> Node:
+    """A row without the names and new axes that it is read through."""
+    while row.op.name in ("reshape", "broadcast") or (row.op.name == "elementwise" and row.attr.form == f.Arg(0)):
+        row = row.args[0]
+    return row
+
+
+def _without(product: f.Formula, factor: f.Formula) -> f.Formula | None:
+    """The other factors of a product."""
+    if isinstance(product, f.Mul) and factor in product.factors:
+        place = product.factors.index(factor)
+        return f.mul(*product.factors[:place], *product.factors[place + 1 :])
+    return None
+
+
+def _has_quotient(form: f.Formula) -> bool:
+    return isinstance(form, f.Div) or any(map(_has_quotient, f.children(form)))
+
+
+def better(row: Node, logs: Logarithms) -> Node | None:
+    """The row of an identity that applies."""
+    if row.op.name != "elementwise":
+        return None
+    return next((found for rule in IDENTITIES if (found := rule(row, logs)) is not None), None)

@@ -1,0 +1,250 @@
+"""log x of a row x as a row that neither overflows nor cancels, found in what x is computed from.
+
+A probability p = softmax(z) underflows where z is far from its largest entry, log p = z − logsumexp(z) does not. What
+stands between p and its logarithm (names, views, products, sums) is looked through: log of a view is that view of the
+log, log of a product the sum of logs, log of a sum the logsumexp of logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import sympy as sp
+
+from symbackprop.core import build
+from symbackprop.core import formula as f
+from symbackprop.core.graph import BOOL, Node
+from symbackprop.core.scalars import TABLE, Scalar
+
+MAX_DEPTH = 40
+Known = Callable[[Node], Node | None]
+
+
+class Logarithms:
+    """Logs of the rows of one graph. ``passed`` are the rows between those asked for and what their logs read.
+
+    ``given`` knows the logs of rows that are not computed here: results of a loop, leaves of its body.
+    """
+
+    def __init__(self, given: Known) -> None:
+        self.given, self.passed = given, set[int]()
+        self._found: dict[int, tuple[Node | None, set[int]]] = {}
+        self._depth = 0
+
+    def of(self, x: Node) -> Node | None:
+        """log x; None where nothing is better than taking the logarithm of the value."""
+        if x.id not in self._found:
+            outside, self.passed = self.passed, {x.id}
+            self._depth += 1
+            log = self._of(x) if self._depth <= MAX_DEPTH else None
+            self._depth -= 1
+            self._found[x.id] = log, self.passed
+            self.passed = outside
+        log, passed = self._found[x.id]
+        if log is not None:
+            self.passed |= passed
+        return log
+
+    def _of(self, x: Node) -> Node | None:
+        if x.is_leaf or x.op.projects:
+            return self.given(x)
+        if x.op.name == "elementwise":
+            return self.of_formula(x.attr.form, x.args)
+        return _RULES.get(x.op.name, Logarithms._of_view)(self, x)
+
+    # -- formulas
+    def of_formula(self, form: f.Formula, args: Sequence[Node]) -> Node | None:
+        """log of a formula over rows."""
+        match form:
+            case f.Arg(index):
+                return self.of(args[index])
+            case f.Call(name, parts):
+                return self._of_call(TABLE[name], parts, args)
+            case f.Pow(base, exponent):
+                log = self.of_formula(base, args)
+                return None if log is None else _over(exponent, args, log) * log
+            case f.Mul(factors):
+                return self._of_product(factors, (), args)
+            case f.Div(num, den):
+                return self._of_product((num,), (den,), args)
+            case f.Add(terms):
+                return self._of_sum(terms, args)
+        return None
+
+    def _of_call(self, record: Scalar, parts: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
+        if record.log is not None:
+            return args[0].graph.apply(_substituted(record.log, parts), *args)
+        if record.name == "where":
+            return self._of_choice(parts, args)
+        return None
+
+    def _of_choice(self, parts: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
+        """log where(c, a, b) = where(c, log a, log b)."""
+        condition, *branches = parts
+        logs = [self.of_formula(b, args) for b in branches]
+        if all(log is None for log in logs):
+            return None
+        given = [_plain(b, args) if log is None else log for b, log in zip(branches, logs, strict=True)]
+        graph = args[0].graph
+        return graph.call("where", graph.apply(condition, *args), *given)
+
+    def _of_product(self, over: Sequence[f.Formula], under: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
+        """log(p·r/q) = log p − log q + log r: factors that have a log are positive, the others stay together."""
+        logs = {x: self.of_formula(x, args) for x in (*over, *under)}
+        rest = f.div(*[f.mul(*[x for x in side if logs[x] is None]) for side in (over, under)])
+        if all(log is None for log in logs.values()) or (isinstance(rest, f.Num) and not _is_positive(rest)):
+            return None
+        terms = [log for x in over if (log := logs[x]) is not None]
+        terms += [-log for x in under if (log := logs[x]) is not None]
+        return _added(terms if rest == f.ONE else [*terms, _plain(rest, args)])
+
+    def _of_sum(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
+        """log(1 − p) by the complement of p; log(a + b) = log a + softplus(log b − log a)."""
+        whole = self._of_complement(terms, args)
+        if whole is not None or all(map(_is_positive, terms)):
+            return whole
+        logs = [_plain(t, args) if _is_positive(t) else self.of_formula(t, args) for t in terms]
+        found = sorted((log for log in logs if log is not None), key=lambda log: log.value is None)
+        if len(found) < len(terms):
+            return None
+        total = found[0]
+        for log in found[1:]:
+            total = total + total.graph.call("softplus", log - total)
+        return total
+
+    def _of_complement(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
+        """log of 1 − f(u); of 1 + f(u) = 1 − f(−u) and 1 − f(u)² = (1 − f(u))·(1 − f(−u)) where f is odd."""
+        if len(terms) != 2 or f.ONE not in terms:
+            return None
+        signs, inner = _one_and(terms[1 - terms.index(f.ONE)])
+        record, u = self._call_of(inner, args) or (None, None)
+        if record is None or u is None or record.complement is None or (signs != (1,) and not record.odd):
+            return None
+        logs = [self.of_formula(_substituted(record.complement, (f.mul(f.lift(s), f.Arg(0)),)), (u,)) for s in signs]
+        return _added([log for log in logs if log is not None])
+
+    def _call_of(self, form: f.Formula, args: Sequence[Node]) -> tuple[Scalar, Node] | None:
+        """The function of one argument that a formula is, and its argument."""
+        if isinstance(form, f.Arg):
+            return self.function(args[form.index])
+        if isinstance(form, f.Call) and len(form.args) == 1:
+            return TABLE[form.name], args[0].graph.apply(form.args[0], *args)
+        return None
+
+    def function(self, x: Node) -> tuple[Scalar, Node] | None:
+        """The function of one argument whose value a row is, seen through names and views, and its argument."""
+        if x.op.name == "elementwise":
+            found = self._call_of(x.attr.form, x.args)
+        else:
+            source = viewed(x)
+            inner = None if source is None else self.function(source)
+            found = None if inner is None else (inner[0], _again(x, inner[1]))
+        if found is not None:
+            self.passed.add(x.id)
+        return found
+
+    # -- structural rows
+    def _of_view(self, x: Node) -> Node | None:
+        source = viewed(x)
+        log = None if source is None else self.of(source)
+        return None if log is None else _again(x, log)
+
+    def _of_joined(self, x: Node) -> Node | None:
+        logs = [self.of(a) for a in x.args]
+        if all(log is None for log in logs):
+            return None
+        whole = [a.graph.call("log", a) if log is None else log for a, log in zip(x.args, logs, strict=True)]
+        return build.concat(whole, x.attr)
+
+    def _of_softmax(self, x: Node) -> Node | None:
+        """log softmax(z) = z − logsumexp(z)."""
+        return x.args[0] - build.logsumexp(x.args[0], x.attr, keepdims=True)
+
+    def _of_taken(self, x: Node) -> Node | None:
+        """The entry first, as in a cross-entropy, so that its gradient is p − 1[…]."""
+        p = x.args[0]
+        if p.op.name != "softmax" or p.attr != x.attr:
+            return self._of_view(x)
+        self.passed.add(p.id)
+        return _again(x, p.args[0]) - build.logsumexp(p.args[0], p.attr, keepdims=True)
+
+    def _of_reduced(self, x: Node) -> Node | None:
+        """log Σ a = logsumexp(log a)."""
+        log = self.of(x.args[0])
+        return None if log is None else build.logsumexp(log, *x.attr)
+
+    def _of_largest(self, x: Node) -> Node | None:
+        log = self.of(x.args[0])
+        return None if log is None else build.reduce_max(log, *x.attr)
+
+    def _of_einsum(self, x: Node) -> Node | None:
+        """Of a transpose; of Σ m⊙p with a mask m that has the axes of p."""
+        if len(x.args) != 2:
+            return self._of_view(x)
+        left, right = x.attr.split("->")[0].split(",")
+        out = x.attr.split("->")[1]
+        if left != right or [c for c in left if c in out] != list(out) or len(set(left)) < len(left):
+            return None
+        for mask, p in (x.args, x.args[::-1]):
+            log = self.of(p) if mask.kind == BOOL else None
+            if log is not None:
+                chosen = x.graph.call("where", mask, log, -sp.oo)
+                return build.logsumexp(chosen, [k for k, c in enumerate(left) if c not in out])
+        return None
+
+
+_RULES: dict[str, Callable[[Logarithms, Node], Node | None]] = {
+    "softmax": Logarithms._of_softmax,
+    "take_along_axis": Logarithms._of_taken,
+    "concat": Logarithms._of_joined,
+    "sum": Logarithms._of_reduced,
+    "max": Logarithms._of_largest,
+    "einsum": Logarithms._of_einsum,
+}
+
+
+def viewed(x: Node) -> Node | None:
+    """What a row that only moves entries of one row reads."""
+    if x.op.moves and x.op.name != "concat":
+        return x.args[0]
+    if x.op.name != "einsum" or len(x.args) != 1:
+        return None
+    source, target = x.attr.split("->")
+    return x.args[0] if len(set(source)) == len(source) == len(target) else None
+
+
+def _again(x: Node, a: Node) -> Node:
+    """The view x of another row."""
+    return x.graph.make(x.op.name, (a, *x.args[1:]), x.attr)
+
+
+def _plain(form: f.Formula, args: Sequence[Node]) -> Node:
+    graph = args[0].graph
+    return graph.call("log", graph.apply(form, *args))
+
+
+def _over(form: f.Formula, args: Sequence[Node], log: Node) -> Node | sp.Expr:
+    return form.value if isinstance(form, f.Num) else log.graph.apply(form, *args)
+
+
+def _one_and(form: f.Formula) -> tuple[tuple[int, ...], f.Formula]:
+    """(signs, g) of the factors 1 − g(u) for a sign 1, 1 − g(−u) for −1, of 1 + ``form``."""
+    match form:
+        case f.Neg(f.Pow(inner, exponent)) if exponent == f.lift(2):
+            return (1, -1), inner
+        case f.Neg(inner):
+            return (1,), inner
+    return (-1,), form
+
+
+def _added(rows: Sequence[Node]) -> Node | None:
+    return sum(rows[1:], rows[0]) if rows else None
+
+
+def _is_positive(form: f.Formula) -> bool:
+    return isinstance(form, f.Num) and bool(form.value.is_positive)
+
+
+def _substituted(form: f.Formula | None, parts: Sequence[f.Formula]) -> f.Formula:
+    assert form is not None
+    return f.substitute(form, lambda leaf: parts[leaf.index] if isinstance(leaf, f.Arg) else leaf)

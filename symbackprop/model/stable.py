@@ -1,0 +1,173 @@
+"""The model as it is evaluated: the same values from rows that do not overflow on the way.
+
+What is declared is what is derived and printed. For numbers and for code a copy of the model, in the same table, is
+rewritten by exact identities (`core.identities`), whatever names, views and loops stand between; its backward pass is
+derived like any other, so that p ⊙ (−t/p) is never formed.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.identities import better
+from symbackprop.core.logarithms import Logarithms
+from symbackprop.core.loops import Loop, body_leaf, copy_row, make_scan, result
+from symbackprop.core.shapes import Shape
+from symbackprop.model.model import Model
+
+
+def stable_model(model: Model) -> tuple[Model, Rewriting]:
+    """The model over stable rows (itself where nothing changes), and which row became which."""
+    work = Rewriting()
+    named = model.intermediates()
+    with model.graph.evaluating():
+        work.run([*model.results(), *named.values()])
+    if not work.changed:
+        return model, work
+    new = copy.copy(model)
+    new.equations = {n: work.new[r.id] for n, r in model.equations.items()}
+    new.output_rows = {n: work.new[r.id] for n, r in model.output_rows.items()}
+    new.loss_row = None if model.loss_row is None else work.new[model.loss_row.id]
+    new.stacks = {n: partial(work.new.__getitem__, r.id) for n, r in named.items() if n not in model.equations}
+    return new, work
+
+
+class Rewriting:
+    """Old rows to new ones, arguments first. ``passed`` are new rows that something goes around: what reaches them is
+    not the whole gradient. ``identities`` maps a new row to the old one whose value it computes in a better way."""
+
+    def __init__(self, logs: Logarithms | None = None) -> None:
+        self.logs = logs or Logarithms(self._given)
+        self.new: dict[int, Node] = {}
+        self.identities: dict[int, Node] = {}
+        self.passed: set[int] = set()
+        self.stacked_logs: dict[int, Node] = {}
+        self.changed = False
+
+    def run(self, roots: Sequence[Node], stop: frozenset[int] = frozenset()) -> None:
+        order = roots[0].graph.topological(roots, stop)
+        self._asked = _results_under_logs(order)
+        for node in order:
+            self.new[node.id] = node if node.id in stop else self._row(node)
+            self.changed |= self.new[node.id] is not node
+        self.passed |= self.logs.passed
+
+    def _given(self, row: Node) -> Node | None:
+        return self.stacked_logs.get(row.id)
+
+    def _row(self, node: Node) -> Node:
+        if isinstance(node.attr, Loop):
+            return LoopRewriting(self, node).run()
+        args = [self.new[a.id] for a in node.args]
+        moved, count = self._moved(node, args), len(node.graph.nodes)
+        found = better(moved, self.logs)
+        if found is None:
+            return moved
+        return self._called(node, found if found.id >= count and found.name is None else node.graph.twin(found))
+
+    def _moved(self, node: Node, args: Sequence[Node]) -> Node:
+        """The same row over new arguments; unnamed arithmetic is folded anew."""
+        if node.op.projects and args[0] is not node.args[0]:
+            row = result(args[0], node.attr)
+            row.name = row.name or node.name
+            return row
+        plain = node.name is None and node.op.name == "elementwise" and node.attr.head is None
+        if plain and any(a is not b for a, b in zip(args, node.args, strict=True)):
+            return node.graph.arithmetic(node.attr.form, args)
+        return copy_row(node, args, self.new, ())
+
+    def _called(self, node: Node, found: Node) -> Node:
+        """The row of an identity, under the name of the old one where it has one; a line of code of its own anyhow."""
+        graph = node.graph
+        if node.name is not None:
+            graph.christen(node.name, found)
+        found.hint = _wish(node)
+        graph.sealed.add(found.id)
+        self.identities[found.id] = node
+        return found
+
+
+class LoopRewriting:
+    """The loop over a body that is rewritten likewise, with stacks of the logs that are read outside, and leaves for
+    those of outer rows that are read inside."""
+
+    def __init__(self, outside: Rewriting, scan: Node) -> None:
+        self.outside, self.scan, self.loop = outside, scan, scan.attr
+        self.args = [outside.new[a.id] for a in scan.args]
+        self.extra: dict[bool, list[tuple[Node, Node]]] = {True: [], False: []}
+        self.inside = Rewriting(Logarithms(self._given))
+
+    def run(self) -> Node:
+        loop, inside = self.loop, self.inside
+        inside.run([*loop.results(), *loop.leaves()], loop.stop())
+        asked = self.outside._asked.get(self.scan.id, ())
+        logs = {k: log for k in asked if (log := inside.logs.of(inside.new[loop.results()[k].id])) is not None}
+        self.outside.passed |= inside.passed | inside.logs.passed
+        self.outside.identities |= inside.identities
+        if not inside.changed and not logs and all(a is b for a, b in zip(self.args, self.scan.args, strict=True)):
+            return self.scan
+        return self._remade(logs)
+
+    def _remade(self, logs: Mapping[int, Node]) -> Node:
+        loop, new = self.loop, self.inside.new
+        n, m = len(loop.carry), len(loop.carry) + len(loop.sequences)
+        carried, stacked = ([new[r.id] for r in rows] for rows in (loop.carried, loop.stacked))
+        sequences, invariants = self.extra[True], self.extra[False]
+        body = Loop(
+            loop.length, loop.carry, [*loop.sequences, *[leaf for leaf, _ in sequences]],
+            [*loop.invariants, *[leaf for leaf, _ in invariants]], carried, [*stacked, *logs.values()],
+            loop.reverse, loop.index, loop.records, loop.forward,
+        )  # fmt: skip
+        args = [*self.args[:m], *[a for _, a in sequences], *self.args[m:], *[a for _, a in invariants]]
+        row = make_scan(self.scan.graph, body, args)
+        places = range(n + len(stacked), n + len(stacked) + len(logs))
+        self.outside.stacked_logs |= {result(row, k).id: result(row, p) for k, p in zip(logs, places, strict=True)}
+        return row
+
+    def _given(self, leaf: Node) -> Node | None:
+        """log of an outer row, as a leaf of the body."""
+        n, m = len(self.loop.carry), len(self.loop.carry) + len(self.loop.sequences)
+        for k, own in enumerate(self.loop.leaves()):
+            log = self.outside.logs.of(self.args[k]) if own is leaf and k >= n else None
+            if log is not None:
+                return self._leaf(leaf, log, leaf.shape, k < m)
+        return None
+
+    def _leaf(self, of: Node, log: Node, shape: Shape, moving: bool) -> Node:
+        leaf = body_leaf(log.graph, f"log_{of.name}", shape, of.attr.role)
+        self.extra[moving].append((leaf, log))
+        return leaf
+
+
+def _wish(node: Node) -> str:
+    """What the row of an identity would like to be called: log_p for the logarithm of what is made of p."""
+    if not _has_log(node.attr.form):
+        return "ratio"
+    row = node.args[0]
+    while row.name is None and row.args:
+        row = row.args[0]
+    return f"log_{(row.name or 'x').partition('[')[0]}"
+
+
+def _results_under_logs(order: Iterable[Node]) -> dict[int, set[int]]:
+    """The stacks of loops that a logarithm may be taken of, by the id of the loop."""
+    found: dict[int, set[int]] = {}
+    for node in order:
+        if node.op.name == "elementwise" and _has_log(node.attr.form):
+            stack, seen = list(node.args), set[int]()
+            while stack:
+                x = stack.pop()
+                if x.op.projects and x.attr >= len(x.args[0].attr.carry):
+                    found.setdefault(x.args[0].id, set()).add(x.attr)
+                elif x.id not in seen and not x.op.projects:
+                    seen.add(x.id)
+                    stack.extend(x.args)
+    return found
+
+
+def _has_log(form: f.Formula) -> bool:
+    return isinstance(form, f.Call) and form.name in ("log", "log1p", "bernoulli_loss")
