@@ -16,14 +16,18 @@ from symbackprop.model.stable import Rewriting, stable_model
 def derive_stable(model: Model, wrt: Iterable[str] | None = None) -> Derivation:
     """As `derive`, over the stable rows of the model. The gradient of an intermediate that these go around is the
     declared model's."""
+    named = model.intermediates()
     with model.graph.apart():
-        stable, work = stable_model(model)
-        if stable is model:
-            return derive(model, wrt)
-        names = list(model.targets() if wrt is None else wrt)
-        around = [n for n in names if n in model.equations and work.new[model.equations[n].id].id in work.passed]
-        found = _marked(derive(stable, [n for n in names if n not in around]), work)
-        return _with_declared(found, derive(model, around), names) if around else found
+        stable, work = stable_model(model, named)
+        if stable is not model:
+            return _derived(model, stable, work, list(model.targets() if wrt is None else wrt))
+    return derive(model, wrt)
+
+
+def _derived(model: Model, stable: Model, work: Rewriting, names: list[str]) -> Derivation:
+    around = [n for n in names if n in model.equations and work.new[model.equations[n].id].id in work.passed]
+    found = _marked(derive(stable, [n for n in names if n not in around]), work)
+    return _with_declared(found, derive(model, around), names) if around else found
 
 
 def _marked(derivation: Derivation, work: Rewriting) -> Derivation:
@@ -54,8 +58,9 @@ def _with_declared(found: Derivation, declared: Derivation, names: list[str]) ->
 def stable_totals(derivation: Derivation) -> dict[int, Node]:
     """By the ids of a derivation's rows and gradients: rows of the same values, to be evaluated in their place."""
     model = derivation.model
+    named = model.intermediates()
     with model.graph.apart():
-        stable, work = stable_model(model)
+        stable, work = stable_model(model, named)
         if stable is model:
             return {}
         totals = {s.target.id: s.total for s in _steps(derive(stable, derivation.wrt))}

@@ -20,12 +20,11 @@ from symbackprop.core.shapes import Shape
 from symbackprop.model.model import Model
 
 
-def stable_model(model: Model) -> tuple[Model, Rewriting]:
-    """The model over stable rows (itself where nothing changes), and which row became which."""
+def stable_model(model: Model, named: Mapping[str, Node]) -> tuple[Model, Rewriting]:
+    """The model over stable rows (itself where nothing changes), and which row became which; ``named`` are its
+    intermediates."""
     work = Rewriting()
-    named = model.intermediates()
-    with model.graph.evaluating():
-        work.run([*model.results(), *named.values()])
+    work.run([*model.results(), *named.values()])
     if not work.changed:
         return model, work
     new = copy.copy(model)
@@ -145,8 +144,8 @@ class LoopRewriting:
 
 def _wish(node: Node) -> str:
     """What the row of an identity would like to be called: log_p for the logarithm of what is made of p."""
-    if not _has_log(node.attr.form):
-        return "ratio"
+    if not _has_log(node.attr.form) or node.attr.head == "bernoulli_loss":
+        return "losses" if _has_log(node.attr.form) else "ratio"
     row = node.args[0]
     while row.name is None and row.args:
         row = row.args[0]

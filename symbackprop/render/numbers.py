@@ -68,6 +68,9 @@ class Numbers:
     def __init__(
         self, derivation: Derivation, values: Mapping[str, Any], sizes: Mapping[str, int], digits: int = DIGITS
     ) -> None:
+        import numpy as np
+
+        from symbackprop.derive.stable import stable_totals
         from symbackprop.verify.interpreter import evaluate
         from symbackprop.verify.values import infer_sizes
 
@@ -76,7 +79,10 @@ class Numbers:
         known = {n: s for n, s in (derivation.model.sizes | dict(sizes)).items() if s is not None}
         self.sizes = infer_sizes(list(derivation.model.leaves().values()), given, known)
         self.digits = digits
-        self.found = {r.id: v for r, v in zip(rows, evaluate(rows, given, known), strict=True)}
+        better = stable_totals(derivation)
+        with np.errstate(all="ignore"):
+            found = evaluate([better.get(r.id, r) for r in rows], given, known)
+        self.found = {r.id: v for r, v in zip(rows, found, strict=True)}
 
     def of(self, node: Node) -> Value | None:
         """The value of a row; None inside a loop."""

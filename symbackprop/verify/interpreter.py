@@ -20,6 +20,7 @@ from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
 from symbackprop.errors import ModelError, ShapeError
+from symbackprop.verify.logs import Logs
 from symbackprop.verify.values import checked_values, infer_sizes
 
 Array: TypeAlias = Any
@@ -97,7 +98,12 @@ class Program:
         args = [values[a] for a in step.args]
         if self.watch is not None:
             self.watch(step, args)
-        values[step.row.id] = _shaped(step, step.compute(*args))
+        values[step.row.id] = _shaped(step, self._log(step, values) if _is_log(step.row) else step.compute(*args))
+
+    def _log(self, step: Step, values: Mapping[int, Array]) -> Array:
+        """A logarithm, from what its argument is computed from where that is safer."""
+        found = Logs(values, lambda row: in_numbers(row.attr, self.sizes)).of(step.row.args[0])
+        return step.compute(*[values[a] for a in step.args]) if found is None else found
 
     def _step(self, row: Node) -> Step:
         args = tuple([a.id for a in row.args])
@@ -125,6 +131,10 @@ class Program:
 def _is_given(row: Node) -> bool:
     """Whether a row's value comes from outside: a leaf that is not a named number."""
     return isinstance(row.attr, Leaf) and row.attr.value is None
+
+
+def _is_log(row: Node) -> bool:
+    return row.op.name == "elementwise" and row.attr.form == f.call("log", f.Arg(0))
 
 
 def _shaped(step: Step, value: Array) -> Array:

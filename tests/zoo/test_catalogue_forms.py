@@ -87,7 +87,7 @@ MATRIX = {
     "ffnn-softmax-folded": {"δ_z": "δ_h ⊙ (1 − h²)", "∂L/∂W": "δ_z x₁ᵀ"},
     "ffnn-softmax-batch": {"δ_s": "(ŷ − onehot(y))/N", "∂L/∂U": "hᵀ δ_s", "∂L/∂W": "Xᵀ δ_z", "∂L/∂b": "Σ_n δ_z"},
     "window-lm": {
-        "δ_logits": "(o − onehot(y))/N",
+        "δ_logits": "o ⊙ (δ_o − Σ_v δ_o ⊙ o)",
         "∂L/∂W₂": "hᵀ δ_logits",
         "∂L/∂W₁": "xᵀ δ_z",
         "∂L/∂C": "∂L/∂c·∂c/∂C | scatter(δ_c, words)",
