@@ -24,8 +24,11 @@ def _logarithm(row: Node, logs: Logarithms) -> Node | None:
     match row.attr.form:
         case f.Call("log", (x,)):
             return logs.of_formula(x, row.args)
-        case f.Call("log1p", (x,)):
-            return logs.of_formula(f.add(f.ONE, x), row.args)
+        case f.Call("log1p", (f.Arg(index),)):
+            inner = row.args[index]
+            written = inner.op.name == "elementwise" and inner.attr.head is None
+            form, args = (inner.attr.form, inner.args) if written else (f.Arg(0), (inner,))
+            return logs.of_formula(f.add(f.ONE, form), args)
     return None
 
 

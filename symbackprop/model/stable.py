@@ -64,9 +64,7 @@ class Rewriting:
         args = [self.new[a.id] for a in node.args]
         moved, count = self._moved(node, args), len(node.graph.nodes)
         found = better(moved, self.logs)
-        if found is None:
-            return moved
-        return self._called(node, found if found.id >= count and found.name is None else node.graph.twin(found))
+        return moved if found is None else self._called(node, found, fresh=found.id >= count)
 
     def _moved(self, node: Node, args: Sequence[Node]) -> Node:
         """The same row over new arguments; unnamed arithmetic is folded anew."""
@@ -79,9 +77,13 @@ class Rewriting:
             return node.graph.arithmetic(node.attr.form, args)
         return copy_row(node, args, self.new, ())
 
-    def _called(self, node: Node, found: Node) -> Node:
+    def _called(self, node: Node, found: Node, fresh: bool) -> Node:
         """The row of an identity, under the name of the old one where it has one; a line of code of its own anyhow."""
         graph = node.graph
+        if found.name is not None or found.is_leaf:
+            found = graph.alias(found, "stable", node.id)
+        elif not fresh:
+            found = graph.twin(found)
         if node.name is not None:
             graph.christen(node.name, found)
         found.hint = _wish(node)

@@ -26,7 +26,9 @@ class Logs:
         self.values, self.attr = values, attr
 
     def of(self, x: Node) -> Array | None:
-        """log x where there is a formula for it that does not overflow."""
+        """log x where there is a formula for it that does not overflow; what a body is given has no arguments in it."""
+        if any(a.id not in self.values for a in x.args):
+            return None
         if x.op.name == "softmax":
             z = self.values[x.args[0].id]
             return z - OPS["logsumexp"].reference(np, ((self.attr(x),), True), z)
@@ -56,7 +58,7 @@ class Logs:
                 return self._joined(factors, x, lambda a, b: a + b)
             case f.Div(num, den):
                 return self._joined((num, den), x, lambda a, b: a - b)
-            case f.Add((f.Num(one), f.Neg(f.Arg(index)))) if one == 1 and _is(x.args[index], "sigmoid"):
+            case f.Add((f.Num(one), f.Neg(f.Arg(index)))) if one == 1 and self._is(x.args[index], "sigmoid"):
                 return -_softplus(np, self.values[x.args[index].args[0].id])
             case f.Add((f.Num(one), f.Neg(f.Pow(f.Arg(index), f.Num(two))))) if one == 1 and two == 2:
                 return self._of_tanh(x.args[index])
@@ -66,7 +68,7 @@ class Logs:
 
     def _of_tanh(self, row: Node) -> Array | None:
         """log(1 − tanh² u) = −2 log cosh u."""
-        if not _is(row, "tanh"):
+        if not self._is(row, "tanh"):
             return None
         u = self.values[row.args[0].id]
         return 2 * (np.log(2.0) - u - _softplus(np, -2 * u))
@@ -80,6 +82,6 @@ class Logs:
             total = join(total, log)
         return total
 
-
-def _is(row: Node, head: str) -> bool:
-    return row.op.name == "elementwise" and row.attr.form == f.call(head, f.Arg(0))
+    def _is(self, row: Node, head: str) -> bool:
+        called = row.op.name == "elementwise" and row.attr.form == f.call(head, f.Arg(0))
+        return called and row.args[0].id in self.values

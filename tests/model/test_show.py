@@ -50,7 +50,7 @@ def test_text_of_a_batch_model() -> None:
     text = show(load("window-lm", dims={"N": 32}))
     assert "dimensions\n  N = 32, K = 3, V, E, H\n" in text
     assert "words   N x K, integers below V" in text
-    assert "loss L = mean(cross_entropy(logits, y))   scalar" in text
+    assert "loss L = -mean(log(pick(o, y)))   scalar" in text
 
 
 def test_text_of_a_loop() -> None:

@@ -1,0 +1,269 @@
+"""Emitted modules at scales where probabilities underflow: loss and gradients as those of the stable form.
+
+What is compared with is computed on the side of the logarithms: whatever view a model takes of p, NumPy takes of log p.
+The long run:
+
+    SYMBACKPROP_EXAMPLES=2000 python -m pytest tests/codegen/test_stability.py
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from symbackprop.derive import derive
+from symbackprop.derive.stable import derive_stable
+from symbackprop.model import load
+from symbackprop.model.text import parse
+from symbackprop.model.zoo import names
+from symbackprop.verify.interpreter import evaluate
+from symbackprop.verify.sampling import draw
+from tests.codegen.helpers import emit
+
+EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "25"))
+SCALES = (1.0, 40.0, 1000.0)
+RNG = np.random.default_rng(0)
+Z = RNG.normal(size=(3, 4))
+HOT, SOFT, Y = np.eye(4)[[0, 2, 1]], np.abs(RNG.normal(size=(3, 4))), np.array([0, 2, 1])
+V, B = RNG.normal(size=5), np.array([1.0, 0, 1, 0, 0.3])
+
+
+def softplus(x: Any) -> Any:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def sigmoid(x: Any) -> Any:
+    return np.exp(-softplus(-x))
+
+
+def lse(z: Any, axis: int = -1) -> Any:
+    top = z.max(axis, keepdims=True)
+    return (top + np.log(np.exp(z - top).sum(axis, keepdims=True))).squeeze(axis)
+
+
+def log_softmax(z: Any) -> Any:
+    return z - lse(z)[..., None]
+
+
+P = "dim N, C\ndata t: N x C\nparam z: N x C\np = softmax(z)\n"
+I = "dim N, C\ndata y: N int < C\nparam z: N x C\np = softmax(z)\n"
+S = "dim N\ndata y: N\nparam z: N\na = sigmoid(z)\n"
+X = "dim N\nparam z: N\n"
+soft, picked = {"t": SOFT}, {"y": Y}
+share = np.exp
+
+
+def from_logits(weight: Any) -> Callable[[Any], tuple[Any, Any]]:
+    """−Σ w log softmax(z) and its gradient p·Σw − w."""
+    return lambda z: (-(weight * log_softmax(z)).sum(), share(log_softmax(z)) * weight.sum(-1, keepdims=True) - weight)
+
+
+def logistic(z: Any) -> tuple[Any, Any]:
+    return (B * softplus(-z) + (1 - B) * softplus(z)).sum(), sigmoid(z) - B
+
+
+CASES: dict[str, tuple[str, Any, dict[str, Any], Callable[[Any], tuple[Any, Any]]]] = {
+    "named softmax": (P + "loss L = -sum(sum(t*log(p), axis=1))", Z, soft, from_logits(SOFT)),
+    "named log": (P + "lp = log(p)\nloss L = -sum(t*lp)", Z, soft, from_logits(SOFT)),
+    "pick": (I + "loss L = -sum(log(pick(p, y)))", Z, picked, from_logits(HOT)),
+    "pick, named": (I + "q = pick(p, y)\nloss L = -sum(log(q))", Z, picked, from_logits(HOT)),
+    "one-hot and sum": (I + "loss L = -sum(log(sum(one_hot(y, C)*p, axis=1)))", Z, picked, from_logits(HOT)),
+    "one-hot einsum": (I + 'loss L = -sum(log(einsum("ij,ij->i", one_hot(y, C), p)))', Z, picked, from_logits(HOT)),
+    "transposed slices": (P + "loss L = -sum(t.T[1:]*log(p.T[1:]))", Z, soft, from_logits(SOFT * [0, 1, 1, 1])),
+    "log of a quotient": (P + "loss L = -sum(t*log(p/2)) - log(2)*sum(t)", Z, soft, from_logits(SOFT)),
+    "log of a mean": (P + "q = p\nloss L = -sum(t*log(mean(stack(p, q), axis=0)))", Z, soft, from_logits(SOFT)),
+    "softmax by hand": (
+        "dim N, C\ndata t: N x C\nparam z: N x C\ne = exp(z)\np = e/sum(e, axis=1, keepdims=True)\n"
+        "loss L = -sum(t*log(p))", Z, soft, from_logits(SOFT)),
+    "logistic": (S + "loss L = -sum(y*log(a) + (1-y)*log(1-a))", V, {"y": B}, logistic),
+    "logistic, 1 - a named": (S + "b = 1 - a\nloss L = -sum(y*log(a) + (1-y)*log(b))", V, {"y": B}, logistic),
+    "logistic, log1p": (S + "loss L = -sum(y*log(a) + (1-y)*log1p(-a))", V, {"y": B}, logistic),
+    "logistic, exp": (X + "data y: N\na = 1/(1 + exp(-z))\nloss L = -sum(y*log(a) + (1-y)*log(1-a))", V, {"y": B},
+                      logistic),
+    "binary cross-entropy": (S + "loss L = sum(binary_cross_entropy(a, y))", V, {"y": B}, logistic),
+    "of a view": (S + "loss L = sum(binary_cross_entropy(a[:], y))", V, {"y": B}, logistic),
+    "focal": (S + "loss L = -sum((1-a)^2*log(a))", V, {"y": B}, lambda z: (
+        (sigmoid(-z)**2 * softplus(-z)).sum(),
+        -2*sigmoid(-z)**2*sigmoid(z)*softplus(-z) - sigmoid(-z)**3)),
+    "logsumexp": (X + "e = exp(z)\ns = sum(e)\nloss L = log(s)", V, {}, lambda z: (lse(z), share(log_softmax(z)))),
+    "log of two exponentials": (X + "loss L = sum(log(exp(z) + exp(2*z)))", V, {}, lambda z: (
+        (z + softplus(z)).sum(), 1 + sigmoid(z))),
+    "1/(1+e^-z)": (X + "loss L = sum(1/(1+exp(-z)))", V, {}, lambda z: (sigmoid(z).sum(), sigmoid(z)*sigmoid(-z))),
+    "e^z/(1+e^z)": (X + "e = exp(z)\nloss L = sum(e/(1+e))", V, {}, lambda z: (
+        sigmoid(z).sum(), sigmoid(z)*sigmoid(-z))),
+    "silu by hand": (X + "loss L = sum(z/(1+exp(-z)))", V, {}, lambda z: (
+        (z*sigmoid(z)).sum(), sigmoid(z)*(1 + z*sigmoid(-z)))),
+    "tanh by hand": (X + "a = exp(z)\nb = exp(-z)\nloss L = sum((a - b)/(a + b))", V, {}, lambda z: (
+        np.tanh(z).sum(), 4*sigmoid(2*z)*sigmoid(-2*z))),
+    "log(1 - tanh^2)": (X + "h = tanh(z)\nloss L = sum(log(1 - h^2))", V, {}, lambda z: (
+        2*(np.log(2) - z - softplus(-2*z)).sum(), -2*np.tanh(z))),
+    "log(1 + tanh)": (X + "loss L = sum(log(1 + tanh(z)))", V, {}, lambda z: (
+        (np.log(2) - softplus(-2*z)).sum(), 2*sigmoid(-2*z))),
+    "entropy": (P + "loss L = -sum(p*log(p)) + 0*sum(t)", Z, soft, lambda z: (
+        -(share(log_softmax(z))*log_softmax(z)).sum(),
+        -share(log_softmax(z))*(log_softmax(z) - (share(log_softmax(z))*log_softmax(z)).sum(-1, keepdims=True)))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("name", CASES)
+def test_losses_of_probabilities_at_every_scale(name: str, level: int, tmp_path: Path) -> None:
+    text, z, data, right = CASES[name]
+    module = emit(text, tmp_path, level=level)
+    for scale in SCALES:
+        with np.errstate(all="ignore"):
+            loss, grads = module.loss_and_grads({"z": z * scale}, data)
+        value, gradient = right(z * scale)
+        np.testing.assert_allclose(loss, value, rtol=1e-9, atol=1e-9, err_msg=f"scale {scale}")
+        np.testing.assert_allclose(grads["z"], gradient, rtol=1e-8, atol=1e-9, err_msg=f"scale {scale}")
+
+
+LOOP = """dim T, N, C
+data x: T x N x C, t: T x N x C, h[0]: N x C
+param U: C x C
+{before}for k in 1..T:
+    z[k] = x[k] + h[k-1] @ U
+    h[k] = tanh(z[k])
+    o[k] = softmax(z[k])
+{inside}
+loss L = {loss}"""
+LOOPS = {
+    "of the stack": ("", "", "-sum(t*log(o))"),
+    "in the body": ("", "    e[k] = sum(t[k]*log(o[k]))", "-sum(e)"),
+    "of a slice of the stack": ("", "", "-sum(t[:-1]*log(o[:-1])) - sum(t[-1]*log(o[T]))"),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_logarithms_through_loops(name: str, tmp_path: Path) -> None:
+    before, inside, loss = LOOPS[name]
+    module = emit(LOOP.format(before=before, inside=inside, loss=loss), tmp_path)
+    x, t = 1000 * RNG.normal(size=(3, 2, 4)), np.abs(RNG.normal(size=(3, 2, 4)))
+    found, grads = module.loss_and_grads({"U": np.eye(4)}, {"x": x, "t": t, "h0": np.zeros((2, 4))})
+    h, total = np.zeros((2, 4)), 0.0
+    for k in range(3):
+        z = x[k] + h
+        h, total = np.tanh(z), total - (t[k] * log_softmax(z)).sum()
+    assert np.isclose(found, total, rtol=1e-12) and np.isfinite(grads["U"]).all()
+
+
+def test_a_probability_from_outside_of_the_loop(tmp_path: Path) -> None:
+    text = """dim T, N
+param z: T x N, w: N
+p = softmax(z)
+q = softmax(w)
+c[0] = 0*sum(w)
+for k in 1..T:
+    c[k] = c[k-1] - log(p[k][0]) - log(q[1])
+loss L = c[T]"""
+    module = emit(text, tmp_path)
+    z, w = 1000 * RNG.normal(size=(3, 4)), 1000 * RNG.normal(size=4)
+    found, grads = module.loss_and_grads({"z": z, "w": w}, {})
+    assert np.isclose(found, -log_softmax(z)[:, 0].sum() - 3 * log_softmax(w)[1], rtol=1e-12)
+    np.testing.assert_allclose(grads["z"], share(log_softmax(z)) - np.eye(4)[0], atol=1e-12)
+    np.testing.assert_allclose(grads["w"], 3 * (share(log_softmax(w)) - np.eye(4)[1]), atol=1e-12)
+
+
+def test_comments_name_the_identity(tmp_path: Path) -> None:
+    from symbackprop.codegen import codegen
+
+    assert "log_p = log(p) = z − " in codegen(parse(CASES["named softmax"][0]))
+    assert "= 1 / (1 + exp(−z)) = sigmoid(z)" in codegen(parse(CASES["1/(1+e^-z)"][0]))
+
+
+def test_what_is_emitted_leaves_the_declared_model_alone() -> None:
+    from symbackprop.codegen import codegen
+
+    text = CASES["named log"][0]
+    model = parse(text)
+    codegen(model)
+    assert derive(model).text() == derive(parse(text)).text() and "log(p)" in derive(model).text()
+
+
+def test_a_requested_gradient_of_a_probability_is_the_declared_one(tmp_path: Path) -> None:
+    module = emit(P + "loss L = -sum(t*log(p)) + sum(p**2)", tmp_path, wrt=["p", "z"])
+    p = share(log_softmax(Z))
+    grads = module.loss_and_grads({"z": Z}, soft)[1]
+    np.testing.assert_allclose(grads["p"], 2 * p - SOFT / p)
+    np.testing.assert_allclose(grads["z"], from_logits(SOFT)(Z)[1] + p * (2 * p - (2 * p * p).sum(-1, keepdims=True)))
+
+
+@pytest.mark.parametrize("name", names())
+def test_the_emitted_sweep_has_the_gradients_of_the_derived_one(name: str) -> None:
+    _same_gradients(load(name))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_stable_rows_have_the_declared_gradients(name: str) -> None:
+    _same_gradients(parse(CASES[name][0]))
+
+
+def _same_gradients(model: Any) -> None:
+    declared, stable = derive(model).gradients, derive_stable(model).gradients
+    sizes = model.default_sizes()
+    sample = draw(model, sizes, np.random.default_rng(0))
+    values = sample.values | {row.name: sample.upstream[name] for name, row in model.upstream.items()}
+    rows = [*declared.values(), *stable.values()]
+    with np.errstate(all="ignore"):
+        found = evaluate(rows, values, sizes)
+    for name, a, b in zip(declared, found[: len(declared)], found[len(declared) :], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12, err_msg=name)
+
+
+VIEWS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "transpose": ("{0}.T", lambda a: a.T),
+    "rows": ("{0}[1:]", lambda a: a[1:]),
+    "reversed": ("{0}[::-1]", lambda a: a[::-1]),
+    "flat": ("reshape(reshape({0}, (-1,)), (2, -1))", lambda a: a.reshape(-1).reshape(2, -1)),
+    "twice": ("concat({0}, {0})", lambda a: np.concatenate([a, a])),
+    "square": ("{0}^2", lambda a: 2 * a),
+    "product": ("{0}*{0}", lambda a: 2 * a),
+    "scaled": ("{0}/4", lambda a: a - np.log(4)),
+    "choice": ("where({0} > 2, 1, {0})", lambda a: np.where(np.exp(a) > 2, 0, a)),
+    "largest": ("max({0}, axis=0, keepdims=True)", lambda a: a.max(0, keepdims=True)),
+    "summed": ("sum({0}, axis=1, keepdims=True)", lambda a: lse(a)[:, None]),
+    "mixed": ("{0} + {0}", lambda a: a + np.log(2)),
+}
+STARTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "softmax": ("softmax(z)", log_softmax),
+    "sigmoid": ("sigmoid(z)", lambda z: -softplus(-z)),
+    "exp": ("exp(z)", lambda z: z),
+    "logistic": ("1/(1 + exp(-z))", lambda z: -softplus(-z)),
+    "complement": ("1 - sigmoid(z)", lambda z: -softplus(z)),
+}
+
+
+@settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES < 500)
+@given(st.sampled_from(sorted(STARTS)), st.lists(st.tuples(st.sampled_from(sorted(VIEWS)), st.booleans()), max_size=4),
+       st.sampled_from([0, 1, 2]))  # fmt: skip
+def test_the_log_of_anything_made_of_a_probability(
+    start: str, chain: list[tuple[str, bool]], level: int
+) -> None:
+    expression, on_logs = STARTS[start]
+    lines, steps = [], [on_logs]
+    for k, (view, named) in enumerate(chain):
+        if named:
+            lines.append(f"v{k} = {expression}")
+        expression = VIEWS[view][0].format(f"v{k}" if named else f"({expression})")
+        steps.append(VIEWS[view][1])
+    text = "\n".join(["param z: 4 x 6", *lines, f"output Y = log({expression})"])
+    with TemporaryDirectory() as folder:
+        module = emit(text, Path(folder), level=level)
+    for scale in (1.0, 900.0):
+        z = scale * np.random.default_rng(len(chain)).normal(size=(4, 6))
+        expected = z
+        for step in steps:
+            expected = step(expected)
+        with np.errstate(all="ignore"):
+            found, cache = module.forward({"z": z}, {})
+            grads = module.backward(cache, np.ones_like(expected))
+        np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-9)
+        assert np.isfinite(grads["z"]).all()
