@@ -36,7 +36,8 @@ def forward(params, data):
     x = arrays["x"]                                   # D
     y = arrays["y"]
     z = w_ @ x + b                                    # z = w x + b
-    L = softplus(z) - y * z                           # L = binary_cross_entropy(y_hat, y)
+    # L = binary_cross_entropy(y_hat, y) = binary_cross_entropy_with_logits(z, y)
+    L = softplus(z) - y * z
     y_hat = sigmoid(z)
     cache = {"y_hat": y_hat, "y": y, "x": x, "dtypes": dtypes}
     return dtype.type(L), cache
@@ -69,7 +70,8 @@ def outputs(params, data):
     y = arrays["y"]
     z = w_ @ x + b                                    # z = w x + b
     y_hat = sigmoid(z)
-    L = softplus(z) - y * z                           # L = binary_cross_entropy(y_hat, y)
+    # L = binary_cross_entropy(y_hat, y) = binary_cross_entropy_with_logits(z, y)
+    L = softplus(z) - y * z
     return {"z": z, "y_hat": y_hat, "L": L}
 
 

@@ -36,7 +36,9 @@ def forward(params, data):
     y = arrays["y"]                                   # N
     N = sizes["N"]
     z = X @ w_ + b                                    # z = X w + b   N
-    L = (softplus(z) - y * z).sum() / N               # L = mean(binary_cross_entropy(y_hat, y))
+    # losses = binary_cross_entropy(y_hat, y) = binary_cross_entropy_with_logits(z, y)   N
+    losses = softplus(z) - y * z
+    L = losses.sum() / N                              # L = mean(losses)
     y_hat = sigmoid(z)                                # y_hat = sigmoid(z)   N
     cache = {"y_hat": y_hat, "y": y, "X": X, "N": N, "dtypes": dtypes}
     return dtype.type(L), cache
@@ -71,7 +73,9 @@ def outputs(params, data):
     N = sizes["N"]
     z = X @ w_ + b                                    # z = X w + b   N
     y_hat = sigmoid(z)                                # y_hat = sigmoid(z)   N
-    L = (softplus(z) - y * z).sum() / N               # L = mean(binary_cross_entropy(y_hat, y))
+    # losses = binary_cross_entropy(y_hat, y) = binary_cross_entropy_with_logits(z, y)   N
+    losses = softplus(z) - y * z
+    L = losses.sum() / N                              # L = mean(losses)
     return {"z": z, "y_hat": y_hat, "L": L}
 
 

@@ -51,7 +51,8 @@ def forward(params, data):
     z1 = W1 @ x + b1                                  # z1 = W1 x + b1   H
     a1 = np.maximum(z1, 0)                            # a1 = relu(z1)   H
     z2 = W2 @ a1 + b2                                 # z2 = W2 a1 + b2
-    L = softplus(z2) - y * z2                         # L = binary_cross_entropy(a2, y)
+    # L = binary_cross_entropy(a2, y) = binary_cross_entropy_with_logits(z2, y)
+    L = softplus(z2) - y * z2
     a2 = sigmoid(z2)
     cache = {"a2": a2, "y": y, "W2": W2, "z1": z1, "x": x, "a1": a1, "dtypes": dtypes}
     return dtype.type(L), cache
@@ -95,7 +96,8 @@ def outputs(params, data):
     a1 = np.maximum(z1, 0)                            # a1 = relu(z1)   H
     z2 = W2 @ a1 + b2                                 # z2 = W2 a1 + b2
     a2 = sigmoid(z2)
-    L = softplus(z2) - y * z2                         # L = binary_cross_entropy(a2, y)
+    # L = binary_cross_entropy(a2, y) = binary_cross_entropy_with_logits(z2, y)
+    L = softplus(z2) - y * z2
     return {"z1": z1, "a1": a1, "z2": z2, "a2": a2, "L": L}
 
 

@@ -22,7 +22,7 @@ z = x @ W1 + b1
 h = tanh(z)
 logits = h @ W2 + b2
 o = softmax(logits)
-loss L = mean(cross_entropy(logits, y))
+loss L = -mean(log(pick(o, y)))
 """
 PARAMS = {"C": ("V", "E"), "W1": ("E*K", "H"), "b1": ("H",), "W2": ("H", "V"), "b2": ("V",)}
 DATA = {"words": ("N", "K"), "y": ("N",)}
@@ -48,8 +48,10 @@ def forward(params, data):
     z = x @ W1 + b1                                   # z = x W1 + b1   N×H
     h = np.tanh(z)                                    # h = tanh(z)   N×H
     logits = h @ W2 + b2                              # logits = h W2 + b2   N×V
-    o, t1 = softmax_logsumexp(logits, axis=1)         # o = softmax(logits)   N×V
-    L = (t1 - logits[np.arange(N), y]).sum() / N      # L = mean(cross_entropy(logits, y))
+    o, t1 = softmax_logsumexp(logits, axis=1, keepdims=True)  # o = softmax(logits)   N×V
+    # log_o = log(pick(o, y)) = reshape(take_along_axis(logits, reshape(y, (N, 1)), axis=-1) − t1, (N,))   N
+    log_o = (np.take_along_axis(logits, y[:, None], axis=1) - t1)[:, 0]
+    L = -log_o.sum() / N                              # L = −sum(log_o) / N
     cache = {
         "o": o, "y": y, "W2": W2, "h": h, "W1": W1, "words": words, "x": x, "N": N, "K": K, "V": V, "E": E,
         "dtypes": dtypes,
@@ -105,8 +107,10 @@ def outputs(params, data):
     z = x @ W1 + b1                                   # z = x W1 + b1   N×H
     h = np.tanh(z)                                    # h = tanh(z)   N×H
     logits = h @ W2 + b2                              # logits = h W2 + b2   N×V
-    o, t1 = softmax_logsumexp(logits, axis=1)         # o = softmax(logits)   N×V
-    L = (t1 - logits[np.arange(N), y]).sum() / N      # L = mean(cross_entropy(logits, y))
+    o, t1 = softmax_logsumexp(logits, axis=1, keepdims=True)  # o = softmax(logits)   N×V
+    # log_o = log(pick(o, y)) = reshape(take_along_axis(logits, reshape(y, (N, 1)), axis=-1) − t1, (N,))   N
+    log_o = (np.take_along_axis(logits, y[:, None], axis=1) - t1)[:, 0]
+    L = -log_o.sum() / N                              # L = −sum(log_o) / N
     return {"c": c, "x": x, "z": z, "h": h, "logits": logits, "o": o, "L": L}
 
 
