@@ -95,6 +95,7 @@ class Leaf:
 class Graph:
     """The table. All rows that meet in an expression live in one graph.
 
+    ``gradients`` says of rows that `grad` made: of which row they are the gradient, by which, for which upstream one.
     ``writing`` is true while a model is declared: no expression then becomes a row that has a name. A sweep reads named
     rows again wherever it needs their values (`evaluating`).
     """
@@ -104,6 +105,7 @@ class Graph:
         self.names: dict[str, Node] = {}
         self.sealed: set[int] = set()
         self.relu0 = f.exact(relu0)
+        self.gradients: dict[int, tuple[Node, Node, Node]] = {}
         self.writing = True
         self._table: dict[Any, Node] = {}
         self._named: dict[Any, Node] = {}

@@ -51,7 +51,12 @@ def grad(output: Node, wrt: Sequence[Node], seed: Node | None = None) -> list[No
     """
     if seed is None and output.shape:
         raise ShapeError(f"{label(output)} is not a scalar ({shape_text(output.shape)}): give its upstream gradient")
-    return vjp([output], [output.graph.const(1) if seed is None else seed], wrt)
+    graph = output.graph
+    count, upstream = len(graph.nodes), graph.const(1) if seed is None else seed
+    found = vjp([output], [upstream], wrt)
+    fresh = {row.id: (output, w, upstream) for w, row in zip(wrt, found, strict=True) if row.id >= count}
+    graph.gradients = fresh | graph.gradients
+    return found
 
 
 def vjp(

@@ -16,6 +16,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.identities import better
 from symbackprop.core.logarithms import Logarithms
 from symbackprop.core.loops import Loop, body_leaf, copy_row, make_scan, result
+from symbackprop.core.reverse import vjp
 from symbackprop.core.shapes import Shape
 from symbackprop.model.model import Model
 
@@ -45,13 +46,15 @@ class Rewriting:
         self.identities: dict[int, Node] = {}
         self.passed: set[int] = set()
         self.stacked_logs: dict[int, Node] = {}
+        self._asked: dict[int, set[int]] = {}
         self.changed = False
 
     def run(self, roots: Sequence[Node], stop: frozenset[int] = frozenset()) -> None:
         order = roots[0].graph.topological(roots, stop)
-        self._asked = _results_under_logs(order)
+        self._asked |= _results_under_logs(order)
         for node in order:
-            self.new[node.id] = node if node.id in stop else self._row(node)
+            if node.id not in self.new:
+                self.new[node.id] = node if node.id in stop else self._row(node)
             self.changed |= self.new[node.id] is not node
         self.passed |= self.logs.passed
 
@@ -59,12 +62,27 @@ class Rewriting:
         return self.stacked_logs.get(row.id)
 
     def _row(self, node: Node) -> Node:
+        swept = self._swept(node)
+        if swept is not None:
+            return swept
         if isinstance(node.attr, Loop):
             return LoopRewriting(self, node).run()
         args = [self.new[a.id] for a in node.args]
         moved, count = self._moved(node, args), len(node.graph.nodes)
         found = better(moved, self.logs)
         return moved if found is None else self._called(node, found, fresh=found.id >= count)
+
+    def _swept(self, node: Node) -> Node | None:
+        """A gradient that `grad` found, from a sweep over the new rows."""
+        if node.id not in node.graph.gradients:
+            return None
+        rows = node.graph.gradients[node.id]
+        self.run(rows)
+        output, by, upstream = (self.new[row.id] for row in rows)
+        if output is rows[0] or by.id in self.logs.passed:
+            return None
+        found = vjp([output], [upstream], [by])[0]
+        return found if node.name is None else node.graph.christen(node.name, self._own(node, found))
 
     def _moved(self, node: Node, args: Sequence[Node]) -> Node:
         """The same row over new arguments; unnamed arithmetic is folded anew."""
@@ -77,13 +95,16 @@ class Rewriting:
             return node.graph.arithmetic(node.attr.form, args)
         return copy_row(node, args, self.new, ())
 
+    def _own(self, node: Node, found: Node) -> Node:
+        """A row with the value of one that others may read."""
+        if found.name is not None or found.is_leaf:
+            return node.graph.alias(found, "stable", node.id)
+        return node.graph.twin(found)
+
     def _called(self, node: Node, found: Node, fresh: bool) -> Node:
         """The row of an identity, under the name of the old one where it has one; a line of code of its own anyhow."""
         graph = node.graph
-        if found.name is not None or found.is_leaf:
-            found = graph.alias(found, "stable", node.id)
-        elif not fresh:
-            found = graph.twin(found)
+        found = found if fresh and found.name is None else self._own(node, found)
         if node.name is not None:
             graph.christen(node.name, found)
         found.hint = _wish(node)

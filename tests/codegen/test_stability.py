@@ -19,9 +19,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from symbackprop.core import functions as F
+from symbackprop.core.reverse import grad
 from symbackprop.derive import derive
 from symbackprop.derive.stable import derive_stable
 from symbackprop.model import load
+from symbackprop.model.model import Model
 from symbackprop.model.text import parse
 from symbackprop.model.zoo import names
 from symbackprop.verify.interpreter import evaluate
@@ -186,6 +189,23 @@ def test_what_is_emitted_leaves_the_declared_model_alone() -> None:
     model = parse(text)
     codegen(model)
     assert derive(model).text() == derive(parse(text)).text() and "log(p)" in derive(model).text()
+
+
+def test_gradients_that_are_declared_are_swept_again(tmp_path: Path) -> None:
+    model = Model("hvp")
+    size = model.dims("N C")
+    z, t, v = model.input("z", size), model.data("t", size), model.data("v", size)
+    p = model.let("p", F.softmax(z))
+    loss = model.let("l", -F.sum(t * F.log(p)))
+    g = model.let("g", grad(loss, [z])[0])
+    model.output("Hv", grad(g, [z], seed=v)[0])
+    module = emit(model, tmp_path)
+    q, u = share(log_softmax(1000 * Z)), RNG.normal(size=Z.shape)
+    found, cache = module.forward({}, {"z": 1000 * Z, "t": SOFT, "v": u})
+    weight = SOFT.sum(-1, keepdims=True)
+    np.testing.assert_allclose(found, weight * q * (u - (u * q).sum(-1, keepdims=True)), atol=1e-12)
+    np.testing.assert_allclose(module.outputs({}, {"z": 1000 * Z, "t": SOFT, "v": u})["g"], q * weight - SOFT)
+    assert np.isfinite(module.backward(cache, u)["z"]).all()
 
 
 def test_a_requested_gradient_of_a_probability_is_the_declared_one(tmp_path: Path) -> None:
