@@ -272,7 +272,17 @@ def gather(table: Node, index: Node) -> Node:
 
 def scatter_add(g: Node, index: Node, rows: DimLike) -> Node:
     """The adjoint of `gather`: rows of g added up in the rows of a zero table that the index names."""
+    if g.value is not None and not g.ndim:
+        return _marked(index, 0, rows, g.value)
     return g.graph.make("scatter_add", (g, index), as_dim(rows))
+
+
+def _marked(index: Node, axis: int, size: DimLike, number: sp.Expr) -> Node:
+    """A number where the index points along an axis, zero elsewhere."""
+    from symbackprop.core.indexing import one_hot_along
+
+    hot: Node = one_hot_along(index if index.ndim else expand(index, 0), axis, as_dim(size)) * number
+    return hot
 
 
 def take_along(a: Node, index: Node, axis: int) -> Node:
@@ -284,10 +294,7 @@ def put_along(g: Node, index: Node, axis: int, size: DimLike) -> Node:
     """The adjoint of `take_along`: entries of g added where the index points along ``axis``, zero elsewhere."""
     place = normalise_axis(axis, g.ndim)
     if g.value is not None and is_one(g.shape[place]):
-        from symbackprop.core.indexing import one_hot_along
-
-        hot: Node = one_hot_along(index, place, as_dim(size)) * g.value
-        return hot
+        return _marked(index, place, size, g.value)
     return g.graph.make("put_along_axis", (g, index), (place, as_dim(size)))
 
 

@@ -14,6 +14,7 @@ from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.logarithms import Logarithms
+from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import same_shape
 
 Rule = Callable[[Node, Logarithms], Node | None]
@@ -30,6 +31,22 @@ def _logarithm(row: Node, logs: Logarithms) -> Node | None:
             form, args = (inner.attr.form, inner.args) if written else (f.Arg(0), (inner,))
             return logs.of_formula(f.add(f.ONE, form), args)
     return None
+
+
+def _power(row: Node, logs: Logarithms) -> Node | None:
+    """p^c = e^(c·log p) of a probability, 0 < c < 1: its derivative is finite where p underflows."""
+    form = row.attr.form
+    match form:
+        case f.Call(name, _):
+            power = TABLE[name].power
+        case f.Pow(_, f.Num(power)):
+            pass
+        case _:
+            return None
+    if power is None or not (power.is_number and 0 < power < 1):
+        return None
+    log = logs.of_formula(form, row.args)
+    return None if log is None else row.graph.call("exp", log)
 
 
 def _bernoulli(row: Node, logs: Logarithms) -> Node | None:
@@ -57,7 +74,7 @@ def _quotient(row: Node, logs: Logarithms) -> Node | None:
     return None if form is row.attr.form else row.graph.arithmetic(form, args)
 
 
-IDENTITIES: tuple[Rule, ...] = (_logarithm, _bernoulli, _quotient)
+IDENTITIES: tuple[Rule, ...] = (_logarithm, _power, _bernoulli, _quotient)
 
 
 class _Quotients:

@@ -74,6 +74,8 @@ class Logarithms:
     def _of_call(self, record: Scalar, parts: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
         if record.log is not None:
             return args[0].graph.apply(_substituted(record.log, parts), *args)
+        if record.power is not None:
+            return self.of_formula(f.power(parts[0], f.Num(record.power)), args)
         if record.name == "where":
             return self._of_choice(parts, args)
         return None
@@ -162,11 +164,11 @@ class Logarithms:
 
     def _of_taken(self, x: Node) -> Node | None:
         """The entry first, as in a cross-entropy, so that its gradient is p − 1[…]."""
-        p = x.args[0]
-        if p.op.name != "softmax" or p.attr != x.attr:
+        p, lookup = x.args[0], x.op.name == "gather"
+        if p.op.name != "softmax" or (p.ndim > 1 if lookup else p.attr != x.attr):
             return self._of_view(x)
         self.passed.add(p.id)
-        return _again(x, p.args[0]) - build.logsumexp(p.args[0], p.attr, keepdims=True)
+        return _again(x, p.args[0]) - build.logsumexp(p.args[0], p.attr, keepdims=not lookup)
 
     def _of_reduced(self, x: Node) -> Node | None:
         """log Σ a = logsumexp(log a)."""
@@ -196,6 +198,7 @@ class Logarithms:
 _RULES: dict[str, Callable[[Logarithms, Node], Node | None]] = {
     "softmax": Logarithms._of_softmax,
     "take_along_axis": Logarithms._of_taken,
+    "gather": Logarithms._of_taken,
     "concat": Logarithms._of_joined,
     "sum": Logarithms._of_reduced,
     "max": Logarithms._of_largest,
@@ -210,7 +213,7 @@ def viewed(x: Node) -> Node | None:
     if x.op.name != "einsum" or len(x.args) != 1:
         return None
     source, target = x.attr.split("->")
-    return x.args[0] if len(set(source)) == len(source) == len(target) else None
+    return x.args[0] if set(source) == set(target) else None
 
 
 def _again(x: Node, a: Node) -> Node:

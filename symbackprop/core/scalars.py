@@ -28,7 +28,8 @@ class Scalar:
     (None: ``name(args)``); ``numpy`` is code, naming a stable helper where plain NumPy is unstable. ``reference(np,
     *arrays)`` is written independently of ``numpy`` and is what `verify` trusts. ``domain`` is where random inputs are
     drawn, one interval per argument; ``defined`` says where the function is. ``log`` is log f and ``complement`` 1 − f,
-    of a function of one argument, where these have a form that neither overflows nor cancels; ``odd``: f(−x) = −f(x).
+    of a function of one argument, where these have a form that neither overflows nor cancels; ``odd``: f(−x) = −f(x);
+    ``power``: f(x) is x to that power.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Scalar:
     log: Formula | None = None
     complement: Formula | None = None
     odd: bool = False
+    power: sp.Expr | None = None
 
     @property
     def arity(self) -> int:
@@ -139,7 +141,7 @@ register(Scalar("log1p", heads.log1p, lambda np, x: np.log1p(x), "np.log1p({0})"
 register(Scalar("expm1", heads.expm1, lambda np, x: np.expm1(x), "np.expm1({0})", (OUT + 1,),
                 latex=r"\left(e^{{{0}}} - 1\right)"))
 register(Scalar("sqrt", sp.sqrt, lambda np, x: np.sqrt(x), "np.sqrt({0})", (1 / (2 * OUT),), POSITIVE,
-                defined="x >= 0", latex=r"\sqrt{{{0}}}"))
+                defined="x >= 0", latex=r"\sqrt{{{0}}}", power=HALF))
 register(Scalar("abs", heads.magnitude, _abs, "np.abs({0})", (call("sign", X),),
                 latex=r"\left|{0}\right|", text="|{0}|", note="derivative 0 at 0"))
 register(Scalar("sign", heads.signum, lambda np, x: np.sign(np.real(x)), "np.sign({0})", (NO,),
@@ -187,7 +189,7 @@ register(Scalar("above", heads.above, _above, "heaviside({0}, {1})", (NO, NO), (
                 boolean=True))
 
 register(Scalar("root", heads.root, lambda np, x: np.sqrt(x), "np.sqrt({0})", (call("reciprocal", 2 * OUT),), POSITIVE,
-                latex=r"\sqrt{{{0}}}", text="sqrt({0})", public=False, defined="x >= 0",
+                latex=r"\sqrt{{{0}}}", text="sqrt({0})", public=False, defined="x >= 0", power=HALF,
                 note="derivative 0 at 0"))
 register(Scalar("reciprocal", heads.reciprocal, _reciprocal, "reciprocal({0})", (-(OUT**2),), POSITIVE,
                 latex=r"\frac{{1}}{{{0}}}", text="1/{0}", public=False, note="0 at 0"))

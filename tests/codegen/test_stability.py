@@ -57,7 +57,7 @@ def log_softmax(z: Any) -> Any:
 
 
 P = "dim N, C\ndata t: N x C\nparam z: N x C\np = softmax(z)\n"
-I = "dim N, C\ndata y: N int < C\nparam z: N x C\np = softmax(z)\n"
+PICK = "dim N, C\ndata y: N int < C\nparam z: N x C\np = softmax(z)\n"
 S = "dim N\ndata y: N\nparam z: N\na = sigmoid(z)\n"
 X = "dim N\nparam z: N\n"
 soft, picked = {"t": SOFT}, {"y": Y}
@@ -76,10 +76,10 @@ def logistic(z: Any) -> tuple[Any, Any]:
 CASES: dict[str, tuple[str, Any, dict[str, Any], Callable[[Any], tuple[Any, Any]]]] = {
     "named softmax": (P + "loss L = -sum(sum(t*log(p), axis=1))", Z, soft, from_logits(SOFT)),
     "named log": (P + "lp = log(p)\nloss L = -sum(t*lp)", Z, soft, from_logits(SOFT)),
-    "pick": (I + "loss L = -sum(log(pick(p, y)))", Z, picked, from_logits(HOT)),
-    "pick, named": (I + "q = pick(p, y)\nloss L = -sum(log(q))", Z, picked, from_logits(HOT)),
-    "one-hot and sum": (I + "loss L = -sum(log(sum(one_hot(y, C)*p, axis=1)))", Z, picked, from_logits(HOT)),
-    "one-hot einsum": (I + 'loss L = -sum(log(einsum("ij,ij->i", one_hot(y, C), p)))', Z, picked, from_logits(HOT)),
+    "pick": (PICK + "loss L = -sum(log(pick(p, y)))", Z, picked, from_logits(HOT)),
+    "pick, named": (PICK + "q = pick(p, y)\nloss L = -sum(log(q))", Z, picked, from_logits(HOT)),
+    "one-hot and sum": (PICK + "loss L = -sum(log(sum(one_hot(y, C)*p, axis=1)))", Z, picked, from_logits(HOT)),
+    "one-hot einsum": (PICK + 'loss L = -sum(log(einsum("ij,ij->i", one_hot(y, C), p)))', Z, picked, from_logits(HOT)),
     "transposed slices": (P + "loss L = -sum(t.T[1:]*log(p.T[1:]))", Z, soft, from_logits(SOFT * [0, 1, 1, 1])),
     "log of a quotient": (P + "loss L = -sum(t*log(p/2)) - log(2)*sum(t)", Z, soft, from_logits(SOFT)),
     "log of a mean": (P + "q = p\nloss L = -sum(t*log(mean(stack(p, q), axis=0)))", Z, soft, from_logits(SOFT)),
