@@ -63,7 +63,7 @@ class Grader:
 
     def _report(self, lines: Sequence[Line], source: str, steps: int) -> Report:
         fixed = self._fixed(steps)
-        session = Session(Reference(copied(self.model, fixed)), fixed)
+        session = Session(Reference(copied(self.model, fixed), bool(fixed)), fixed)
         session.run(lines)
         judge = Judge(session, {n: k for n, k in self.sizes.items() if n not in fixed}, self.seed)
         judge.session = with_helpers(session, lines, judge.usual)

@@ -14,8 +14,16 @@ from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.notation import Notation
 from symbackprop.core.record import Edge
 from symbackprop.core.reverse import Part, vjp
-from symbackprop.derive import derive
+from symbackprop.derive import Derivation, Step, derive
 from symbackprop.model.model import Model
+
+
+def _letters(derivation: Derivation) -> set[int]:
+    """The rows that only the derivation has a name for, and their gradients."""
+    by_id = {n.id: n for n in derivation.model.graph.nodes}
+    steps = {s.target.id: s.total.id for s in derivation.steps if isinstance(s, Step)}
+    letters = {i for i in derivation.names if i in derivation.forward_ids and by_id[i].name is None}
+    return letters | {steps[i] for i in letters if i in steps}
 
 
 class Keeper:
@@ -35,12 +43,18 @@ class Keeper:
 
 
 class Reference:
-    """The gradients of a model whose loops are unrolled. ``model`` belongs to the reference and gets further rows."""
+    """The gradients of a model whose loops are unrolled. ``model`` belongs to the reference and gets further rows.
 
-    def __init__(self, model: Model) -> None:
+    Where loops were unrolled, the letters that a derivation gives to unnamed rows are not among the names: they depend
+    on the number of steps, and nobody has seen them.
+    """
+
+    def __init__(self, model: Model, unrolled: bool = False) -> None:
         self.model, self.graph = model, model.graph
         derivation = derive(model)
-        self.names = {i: n for i, n in derivation.names.items() if i in derivation.forward_ids}
+        letters = _letters(derivation) if unrolled else set()
+        written = {i: n for i, n in derivation.names.items() if i not in letters}
+        self.names = {i: n for i, n in written.items() if i in derivation.forward_ids}
         self.names |= {u.id: u.name for u in model.upstream.values() if u.name is not None}
         self.rows = self._named_rows()
         self.results = model.results()
@@ -50,7 +64,7 @@ class Reference:
         vjp(self.results, model.seeds(), wanted, keeper)
         self.parts, self.gradients = keeper.parts, keeper.totals
         self.notation = Notation(self.names)
-        self.with_gradients = Notation(derivation.names)  # writes dX for a gradient: without it, terms grow with depth
+        self.with_gradients = Notation(written)  # writes dX for a gradient: without it, terms grow with depth
         self._downstream: dict[int, list[Node]] = {}
 
     def _named_rows(self) -> dict[str, Node]:

@@ -106,7 +106,7 @@ class Scope:
         """Make ``base[index]`` a name."""
         if base in self.graph.names or base in self.model.sizes:
             raise NameProblem(f"{base}[{index}] cannot be a name of its own: {base} is declared already")
-        spelled = base + re.sub(r"\W", "", str(index))
+        spelled = python_name(base, index)
         if self.own(spelled) is not None or spelled in self.model.sizes:
             raise NameProblem(f"{base}[{index}] is spelled {spelled} in Python, and {spelled} is already taken")
         self.families.setdefault(base, {})[index] = spelled
@@ -129,6 +129,11 @@ class Scope:
         name = self.register(target.name, sp.Integer(counters[0])) if single else _nested_name(target.name, counters)
         own[target.name] = self.claim(name)
         return name
+
+
+def python_name(base: str, index: sp.Expr) -> str:
+    """How ``base[index]`` is spelled without brackets: ``h[0]`` is h0, ``h[T + 1]`` is hT1."""
+    return base + re.sub(r"\W", "", str(index))
 
 
 def _nested_name(name: str, counters: Sequence[int]) -> str:
