@@ -6,20 +6,17 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from symbackprop.errors import ModelError
-from symbackprop.grade import mistakes as m
 from symbackprop.grade.collect import Collector
 from symbackprop.grade.copying import copied, loop_dimensions
 from symbackprop.grade.helpers import with_helpers
-from symbackprop.grade.judge import RIGHT, WRONG, Judge
+from symbackprop.grade.judge import RIGHT, Judge
 from symbackprop.grade.lines import Line, read_lines
-from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.report import Report
 from symbackprop.grade.session import Session
 from symbackprop.grade.solution import Solution
+from symbackprop.grade.steps import FEW, confirm, steps_for
 from symbackprop.model.model import Model
-
-STEPS = (3, 4)
 
 
 def grade(
@@ -28,7 +25,7 @@ def grade(
     """Check the gradients in ``text`` (lines such as ``dw2 = -(y-o)*(1-o^2)*h``) against those of the model.
 
     ``source`` is how errors and the report call the text; ``sizes`` fixes dimensions. Loops over a symbolic axis are
-    graded with 3 steps, and what is right there once more with 4. Raises a `SyntaxProblem` when the text has no
+    graded with 3 steps, or as many as the answers number, and what is right there once more with others. Raises a `SyntaxProblem` when the text has no
     structure that can be read; a single unreadable line is part of the report.
     """
     return Grader(model, sizes, seed).grade(text, source)
@@ -47,35 +44,42 @@ class Grader:
             lines = read_lines(text)
         except ModelError as error:
             raise error.at(source) from None
-        report = self._report(lines, source, STEPS[0])
-        if self.loops and any(i.verdict == RIGHT for i in report.items):
-            _confirm(report, self._report(lines, source, STEPS[1]))
+        report, numbered = self._counted(lines, source, 1)
+        if numbered and report.verdict != RIGHT:
+            other, _ = self._counted(lines, source, 0)
+            if _not_right(other) < _not_right(report):
+                other.notes.append("steps that are numbered outside of a loop are counted from 0 here, as NumPy does")
+                return other
         return report
+
+    def _counted(self, lines: Sequence[Line], source: str, first: int) -> tuple[Report, bool]:
+        """The report when numbered steps of arrays count from ``first``, and whether there is one."""
+        steps = steps_for(lines, self.loops)
+        few, more = self._fixed(steps), self._fixed(steps + 1, apart=True)
+        report, numbered = self._report(lines, source, few, first)
+        if few != more and any(i.verdict == RIGHT for i in report.items):
+            confirm(report, self._report(lines, source, more, first)[0], few, more)
+        return report, numbered
 
     @cached_property
     def solution(self) -> Solution:
         """Right answers as lines, for 3 steps of every loop."""
-        return Solution(copied(self.model, self._fixed(STEPS[0])))
+        return Solution(copied(self.model, self._fixed(FEW)))
 
-    def _fixed(self, steps: int) -> dict[str, int]:
-        """A number of steps for every dimension that a loop runs over."""
-        return {n: self.sizes.get(n, steps) for n in self.loops}
+    def _fixed(self, steps: int, apart: bool = False) -> dict[str, int]:
+        """A number of steps for every dimension that a loop runs over, each another one where they are told apart."""
+        return {n: self.sizes.get(n, steps + k * apart) for k, n in enumerate(self.loops)}
 
-    def _report(self, lines: Sequence[Line], source: str, steps: int) -> Report:
-        fixed = self._fixed(steps)
-        session = Session(Reference(copied(self.model, fixed), bool(fixed)), fixed)
+    def _report(
+        self, lines: Sequence[Line], source: str, fixed: Mapping[str, int], first: int
+    ) -> tuple[Report, bool]:
+        session = Session(Reference(copied(self.model, fixed), bool(fixed)), fixed, first=first)
         session.run(lines)
         judge = Judge(session, {n: k for n, k in self.sizes.items() if n not in fixed}, self.seed)
         judge.session = with_helpers(session, lines, judge.usual)
         judge.run()
-        return Collector(judge, self).report(source)
+        return Collector(judge, self).report(source), session.numbered
 
 
-def _confirm(report: Report, longer: Report) -> None:
-    """What is right for one number of steps only is not right."""
-    others = {i.name: i for i in longer.items}
-    for item in report.items:
-        other = others.get(item.name)
-        if item.verdict == RIGHT and other is not None and other.verdict == WRONG:
-            item.verdict = WRONG
-            item.finding = Finding(m.STALE_INDEX, f"it is right for {STEPS[0]} steps, not for {STEPS[1]}")
+def _not_right(report: Report) -> int:
+    return len(report.unread) + sum(i.verdict != RIGHT for i in report.items)

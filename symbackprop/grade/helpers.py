@@ -50,7 +50,7 @@ def _meant(
 
 
 def _again(session: Session, lines: Sequence[Line], assumed: dict[Key, str]) -> Session:
-    new = Session(session.reference, session.fixed, assumed)
+    new = Session(session.reference, session.fixed, assumed, session.first)
     new.run(lines)
     return new
 

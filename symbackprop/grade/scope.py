@@ -9,14 +9,15 @@ import sympy as sp
 
 from symbackprop.core.build import concat, expand
 from symbackprop.core.graph import Node
+from symbackprop.core.indexing import getitem
 from symbackprop.core.shapes import dim
-from symbackprop.errors import ModelError, NameProblem, did_you_mean
+from symbackprop.errors import ModelError, NameProblem, ShapeError, did_you_mean
 from symbackprop.grade.locals import local_derivatives
 from symbackprop.grade.naming import Gradient, Local, Meaning
 from symbackprop.grade.reading import Answer
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import function_names
-from symbackprop.model.text.evaluate import evaluate
+from symbackprop.model.text.evaluate import evaluate, subscript
 from symbackprop.model.text.numbers import whole
 from symbackprop.model.text.tree import mentioned
 
@@ -39,14 +40,15 @@ class Scope:
     """The names at one line.
 
     ``which`` says whether earlier answers count as given or put right; ``choice`` picks one of two readings of a local
-    derivative; ``own_key`` is what the line itself defines, which it may not use.
+    derivative; ``own_key`` is what the line itself defines, which it may not use. ``more`` are steps beyond those that
+    the loops have.
     """
 
     def __init__(self, session: Session, which: str, counters: Mapping[str, int], own_key: Key = "", choice: int = 0,
-                 meanings: Mapping[str, Meaning] | None = None) -> None:  # fmt: skip
+                 meanings: Mapping[str, Meaning] | None = None, more: int = 0) -> None:  # fmt: skip
         self.session, self.reference, self.graph = session, session.reference, session.reference.graph
         self.which, self.counters, self.own_key, self.choice = which, counters, own_key, choice
-        self.meanings = meanings or {}
+        self.meanings, self.more = meanings or {}, more
         self.uses: set[Key] = set()
         self.taken: list[str] = []
         self.ambiguous = False
@@ -62,7 +64,7 @@ class Scope:
         if name in self.reference.rows:
             return self.reference.rows[name]
         if name in self.session.fixed:
-            return sp.Integer(self.session.fixed[name])
+            return sp.Integer(self.session.fixed[name] + self.more)
         if name in self.reference.model.sizes:
             return dim(name)
         if name == "pi":
@@ -87,8 +89,23 @@ class Scope:
         return self._stored(key) if key in self.session.outcomes or self._indexed(name) else None
 
     def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None:
-        """Loops are written out here, so counters are numbers."""
-        return None
+        """``dz[t]`` or ``dz[T]``, a step of an array over all steps; None where an index is not the number of a step."""
+        if isinstance(items[0], (tree.Slice, tree.Word)) or not self._over_steps(row):
+            return None
+        place = evaluate(items[0], self)
+        counted = bool(self.offset(items[0]))
+        if not isinstance(place, sp.Integer) or not (counted or place >= 0):
+            return None
+        self.session.numbered |= not counted
+        if not counted and self.session.first == 0:
+            return None
+        if not 1 <= place <= row.shape[0]:
+            raise ShapeError(f"there is no step {place}: steps are numbered from 1 to {row.shape[0]}")
+        found = getitem(row, int(place) - 1)
+        return subscript(found, items[1:], self) if len(items) > 1 else found
+
+    def _over_steps(self, row: Node) -> bool:
+        return bool(row.shape) and row.shape[0] in [sp.Integer(k) for k in self.session.fixed.values()]
 
     def offset(self, item: tree.Expr) -> int:
         return int(any(n in self.counters for n in mentioned(item)))

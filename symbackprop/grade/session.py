@@ -13,7 +13,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.shapes import same_shape
 from symbackprop.errors import ModelError, NameProblem
 from symbackprop.grade.formulas import Formula
-from symbackprop.grade.lines import Line
+from symbackprop.grade.lines import Line, Loop
 from symbackprop.grade.naming import Dictionary, Gradient
 from symbackprop.grade.outcomes import Entry, Outcome
 from symbackprop.grade.reading import Answer, Reader, parsed
@@ -30,7 +30,8 @@ class Session:
     """All lines of one person, for one reference.
 
     ``fixed`` are dimensions that are numbers in the reference; ``assumed`` says which row's gradient a name of the
-    person's own is taken for.
+    person's own is taken for. ``first`` is the number of the first step where an array is given a step's number outside
+    of a loop; ``numbered`` tells whether any is.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Session:
         reference: Reference,
         fixed: Mapping[str, int] | None = None,
         assumed: Mapping[Key, str] | None = None,
+        first: int = 1,
     ) -> None:
         self.reference, self.fixed = reference, dict(fixed or {})
         self.dictionary = Dictionary(reference)
@@ -48,6 +50,7 @@ class Session:
         self.restated: list[tuple[Answer, bool]] = []
         self.times: Counter[Key] = Counter()
         self.assumed = dict(assumed or {})
+        self.first, self.numbered = first, False
 
     def run(self, lines: Sequence[Line]) -> None:
         """Evaluate every line, in an order in which its names are known."""
@@ -81,15 +84,21 @@ class Session:
     def _steps(self, line: Line, counters: Mapping[str, int]) -> range:
         """The values of a loop's counter; none where its bounds cannot be read."""
         assert line.loop is not None
-        scope = Scope(self, GIVEN, counters)
         try:
-            first, last = (index_value(parsed(t, index=True), scope) for t in (line.loop.start, line.loop.stop))
+            first, last = self._bounds(line.loop, counters, 0)
             if abs(last - first) >= MAX_STEPS:
                 raise ModelError(f"a loop of {abs(last - first) + 1} steps is too long")
+            begin, end = self._bounds(line.loop, counters, MAX_STEPS)
         except ModelError as error:
             self.unread.append(Answer(line.number, line.text, error=error))
             return range(0)
-        return range(first, last + 1) if first <= last else range(first, last - 1, -1)
+        return range(first, last + 1) if begin <= end else range(first, last - 1, -1)
+
+    def _bounds(self, loop: Loop, counters: Mapping[str, int], more: int) -> tuple[int, int]:
+        """The bounds of a loop with ``more`` steps: with many, T-1..1 runs downwards, whatever T is."""
+        scope = Scope(self, GIVEN, counters, more=more)
+        first, last = (index_value(parsed(t, index=True), scope) for t in (loop.start, loop.stop))
+        return first, last
 
     def _entry(self, answer: Answer, counters: Mapping[str, int]) -> Iterator[Entry]:
         try:
