@@ -44,22 +44,24 @@ class Grader:
             lines = read_lines(text)
         except ModelError as error:
             raise error.at(source) from None
-        report, numbered = self._counted(lines, source, 1)
+        report, numbered, wrong = self._counted(lines, source, 1)
         if numbered and report.verdict != RIGHT:
-            other, _ = self._counted(lines, source, 0)
-            if _not_right(other) < _not_right(report):
+            other, _, fewer = self._counted(lines, source, 0)
+            if fewer < wrong:
                 other.notes.append("steps that are numbered outside of a loop are counted from 0 here, as NumPy does")
                 return other
         return report
 
-    def _counted(self, lines: Sequence[Line], source: str, first: int) -> tuple[Report, bool]:
-        """The report when numbered steps of arrays count from ``first``, and whether there is one."""
+    def _counted(self, lines: Sequence[Line], source: str, first: int) -> tuple[Report, bool, tuple[int, int]]:
+        """The report when numbered steps of arrays count from ``first``, whether there are such, and how many answers
+        are not right in the end, and for the smaller number of steps."""
         steps = steps_for(lines, self.loops)
         few, more = self._fixed(steps), self._fixed(steps + 1, apart=True)
         report, numbered = self._report(lines, source, few, first)
+        before = _not_right(report)
         if few != more and any(i.verdict == RIGHT for i in report.items):
             confirm(report, self._report(lines, source, more, first)[0], few, more)
-        return report, numbered
+        return report, numbered, (_not_right(report), before)
 
     @cached_property
     def solution(self) -> Solution:

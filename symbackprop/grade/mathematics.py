@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from symbackprop.grade.marks import NAME, NUMBER, Mark, closing, name, sign
-from symbackprop.grade.naming import Gradient, Meaning
+from symbackprop.grade.marks import NAME, NUMBER, Mark, closing, name, shown, sign
+from symbackprop.grade.naming import Dictionary, Local, Meaning
 from symbackprop.grade.passes import PRIME, Passes, value_end
 
 
@@ -22,26 +22,13 @@ class Mathematics(Passes):
 
     def _fraction(self, items: list[Mark], k: int) -> tuple[list[Mark], int]:
         """(the tokens that stand for a derivative that starts here, how many it has); none and 1 when there is none."""
-        above, first = indexed_name(items, k)
-        slash = k + first
-        if not first or slash + 1 >= len(items) or not items[slash].is_sign("/"):
-            return [], 1
-        below, second = indexed_name(items, slash + 1)
-        if not second or above[:1] != "d" or below[:1] != "d" or {above, below} <= self.dictionary.rows:
-            return [], 1
-        meaning = self.dictionary.fraction(above[1:].lstrip("_"), below[1:].lstrip("_"))
-        if meaning is None:
-            return [], 1
-        return [name(self.word_for(meaning))], first + 1 + second
-
-    def word_for(self, meaning: Meaning) -> str:
-        """A name that the formula can hold for a derivative; what it means is in ``meanings``."""
-        if isinstance(meaning, Gradient):
-            word = f"dL__{identifier(meaning.row)}"
-        else:
-            word = f"d{identifier(meaning.of)}__d{identifier(meaning.by)}"
-        self.meanings[word] = meaning
-        return word
+        found = derivative(items, k, self.dictionary)
+        if found is None:
+            own = unseen(items, k, self.dictionary)
+            return ([name(own)], 3) if own in self.dictionary.own else ([], 1)
+        meaning, indices, length = found
+        index = [x for n, part in enumerate(indices) for x in ([sign(",")] if n else []) + part]
+        return [name(self.word_for(meaning)), *([sign("["), *index, sign("]")] if index else [])], length
 
     def indicators(self, items: list[Mark]) -> list[Mark]:
         """``1[z > 0]``, ``1{z > 0}`` and ``I(z > 0)`` are (z > 0)."""
@@ -106,16 +93,40 @@ class Mathematics(Passes):
         return items
 
 
-def indexed_name(items: list[Mark], k: int) -> tuple[str, int]:
-    """(``h[1]`` or ``h``, how many tokens it has) for a name that starts at ``k``; 0 where none does."""
+def derivative(items: list[Mark], k: int, words: Dictionary) -> tuple[Meaning, list[list[Mark]], int] | None:
+    """(what it means, its indices, how many tokens it has) for ``dL/do``, ``dL/dh[t]`` or ``dh[t]/dh[t-1]`` at ``k``."""
+    above = indexed_name(items, k)
+    slash = k + (above[2] if above else 0)
+    below = indexed_name(items, slash + 1) if above and slash < len(items) and items[slash].is_sign("/") else None
+    if above is None or below is None or not (above[0].startswith("d") and below[0].startswith("d")):
+        return None
+    if {above[0], below[0]} <= words.rows:
+        return None
+    length = above[2] + 1 + below[2]
+    names = [f"{n[1:].lstrip('_')}{shown(bracketed)}" for n, bracketed, _ in (above, below)]
+    plain = words.fraction(*names) if all(words.row(n) or n in words.losses for n in names) else None
+    if plain is not None:
+        return plain, [], length
+    bases = [n[1:].lstrip("_") for n, _, _ in (above, below)]
+    meaning = words.fraction(bases[0], bases[1], (bool(above[1]), bool(below[1])))
+    if meaning is None or (above[1] and not (isinstance(meaning, Local) and meaning.indexed[0])):
+        return None
+    return meaning, [x[1][1:-1] for x in (above, below) if x[1]], length
+
+
+def unseen(items: list[Mark], k: int, words: Dictionary) -> str:
+    """``da`` for ``dL/da`` at ``k`` when the model has no name a but may have such a row; empty otherwise."""
+    texts = [x.text for x in items[k : k + 3]]
+    if len(texts) < 3 or texts[1] != "/" or not (texts[0].startswith("d") and texts[2].startswith("d")):
+        return ""
+    return texts[2] if words.unseen(texts[0][1:].lstrip("_"), texts[2][1:].lstrip("_")) else ""
+
+
+def indexed_name(items: list[Mark], k: int) -> tuple[str, list[Mark], int] | None:
+    """(``h``, the tokens of ``[t-1]``, how many tokens it has in all) for a name that starts at ``k``."""
     if k >= len(items) or items[k].kind != NAME:
-        return "", 0
-    index = [x.text for x in items[k + 1 : k + 4]]
-    if len(index) == 3 and index[0] == "[" and index[1].isdigit() and index[2] == "]":
-        return f"{items[k].text}[{index[1]}]", 4
-    return items[k].text, 1
-
-
-def identifier(row: str) -> str:
-    """A row's name as part of an identifier."""
-    return row.replace("[", "_").replace("]", "")
+        return None
+    if k + 1 < len(items) and items[k + 1].is_sign("["):
+        end = closing(items, k + 1)
+        return items[k].text, items[k + 1 : end + 1], end + 1 - k
+    return items[k].text, [], 1

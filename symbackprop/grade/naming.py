@@ -44,10 +44,11 @@ class Gradient:
 
 @dataclass(frozen=True)
 class Local:
-    """∂of/∂by for two rows of the model."""
+    """∂of/∂by for two rows of the model; ``indexed`` says of each whether it is a family that has an index there."""
 
     of: str
     by: str
+    indexed: tuple[bool, bool] = (False, False)
 
 
 Meaning = Gradient | Local
@@ -65,6 +66,7 @@ class Dictionary:
         self.own: set[str] = set()
         losses = {name for name in (row.name for row in reference.results) if name}
         self.losses = losses | {w for w in _LOSS_WORDS if w not in self.known}
+        self.loss = reference.loss_word if reference.loss_word in self.losses else min(self.losses)
 
     # -- rows and values
     def row(self, name: str) -> str | None:
@@ -102,16 +104,34 @@ class Dictionary:
                 return Gradient(row)
         return None
 
-    def fraction(self, above: str, below: str) -> Meaning | None:
-        """What ``d<above>/d<below>`` means; None when it is no derivative of two known names."""
-        by = self.row(below)
+    def fraction(self, above: str, below: str, indexed: tuple[bool, bool] = (False, False)) -> Meaning | None:
+        """What ``d<above>/d<below>`` means; None when it is no derivative of two known names.
+
+        ``indexed`` says which of them an index follows, as in ``dL/dh[t]`` and ``dh[t]/dh[t-1]``.
+        """
+        by = below if indexed[1] and below in self.bases else self.row(below)
         if by is None:
             return None
-        of = self.row(above)
-        if above in self.losses or (of is not None and self.reference.rows[of] in self.reference.results and len(
+        of = above if indexed[0] and above in self.bases else self.row(above)
+        if above in self.losses or (of in self.rows and self.reference.rows[of] in self.reference.results and len(
                 self.reference.results) == 1):  # fmt: skip
             return Gradient(by)
-        return Local(of, by) if of is not None and of != by else None
+        families = (indexed[0] and of in self.bases, indexed[1] and by in self.bases)
+        return Local(of, by, families) if of is not None and (of != by or all(families)) else None
+
+    def unseen(self, above: str, below: str) -> bool:
+        """Whether ``d<above>/d<below>`` is a gradient of a row without a name: what a derivation calls a[t] in a loop."""
+        return self.reference.unrolled and above in self.losses and self.value(below) is None
+
+    def spelled(self, meaning: Meaning, fraction: bool = True) -> str:
+        """A derivative as a word that is read as ``meaning``; ``[]`` stands where an index belongs."""
+        if isinstance(meaning, Local):
+            above, below = ("[]" if x else "" for x in meaning.indexed)
+            return f"d{meaning.of}{above}/d{meaning.by}{below}"
+        if fraction:
+            return f"d{self.loss}/d{meaning.row}"
+        words = [f"{prefix}{meaning.row}" for prefix in ("d", "delta_", "grad_")]
+        return next((w for w in words if w not in self.known and w not in self.own), words[-1])
 
     # -- functions
     def function(self, name: str) -> str | None:

@@ -9,16 +9,30 @@ PRIME = "_prime"
 
 
 class Passes:
-    """State of reading one right-hand side. ``meanings`` says what the words that stand for derivatives mean."""
+    """State of reading one right-hand side.
+
+    ``words`` are the names that stand for derivatives while the line is taken apart, with how they are written;
+    ``meanings`` says what is meant by them, as written.
+    """
 
     def __init__(self, dictionary: Dictionary) -> None:
         self.dictionary = dictionary
         self.notes: list[str] = []
+        self.words: dict[str, str] = {}
         self.meanings: dict[str, Meaning] = {}
 
     def note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+    def word_for(self, meaning: Meaning, fraction: bool = True) -> str:
+        """A name that a formula can hold for a derivative."""
+        shown = self.dictionary.spelled(meaning, fraction)
+        self.meanings[shown] = meaning
+        known = {text: word for word, text in self.words.items()}
+        word = known.get(shown, f"derivative{len(self.words)}__")
+        self.words[word] = shown
+        return word
 
     def applies(self, word: str) -> bool:
         """Whether a name is that of a function and of nothing else."""

@@ -14,6 +14,7 @@ from symbackprop.grade.marks import CLOSING, OPENING, Mark, marks, shown
 from symbackprop.grade.naming import Dictionary, Meaning
 from symbackprop.grade.slips import Tidy
 from symbackprop.grade.targets import Target, read_target
+from symbackprop.grade.trees import renamed, unparsed
 from symbackprop.model.text import tree
 from symbackprop.model.text.cursor import Cursor
 from symbackprop.model.text.expressions import expression, size
@@ -94,8 +95,10 @@ class Reader:
         text = shown(tokens)
         if index:
             return parsed(text, index=True)
-        answer.juxtaposed, answer.reads = not explicit, text
-        return parsed(text)
+        answer.juxtaposed = not explicit
+        form = renamed(parsed(text), tidy.words)
+        answer.reads = unparsed(form)
+        return form
 
 
 def parsed(text: str, index: bool = False) -> tree.Expr:

@@ -50,7 +50,7 @@ class Reference:
     """
 
     def __init__(self, model: Model, unrolled: bool = False) -> None:
-        self.model, self.graph = model, model.graph
+        self.model, self.graph, self.unrolled = model, model.graph, unrolled
         derivation = derive(model)
         letters = _letters(derivation) if unrolled else set()
         written = {i: n for i, n in derivation.names.items() if i not in letters}
@@ -107,6 +107,11 @@ class Reference:
         return sorted(seen.values(), key=lambda n: place[n.id], reverse=True)
 
     # -- what things are called
+    @property
+    def loss_word(self) -> str:
+        """What is differentiated: the name of the loss or of the one output, L where there are several."""
+        return (self.results[0].name if len(self.results) == 1 else None) or "L"
+
     def name(self, row: Node) -> str:
         """The name of a row, else its formula."""
         known = self.names.get(row.id) or row.name

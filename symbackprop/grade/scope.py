@@ -73,15 +73,17 @@ class Scope:
 
     def member(self, name: str, items: tuple[tree.Expr, ...]) -> Node | None:
         """``h[2]`` and ``dh[2]`` of a family; None where the name is one array."""
+        meaning = self.meanings.get(name)
+        if isinstance(meaning, Local) and any(meaning.indexed):
+            return self._local_step(meaning, items)
         if len(items) != 1 or isinstance(items[0], (tree.Slice, tree.Word)):
             return None
         value = evaluate(items[0], self)
         if not isinstance(value, sp.Integer):
             return None
-        meaning = self.meanings.get(name)
         if isinstance(meaning, Gradient):
             row = family_member(meaning.row, int(value), self.reference.rows)
-            return None if row is None else self.gradient(row, fraction=name.startswith("dL__"))
+            return None if row is None else self.gradient(row, fraction="/" in name)
         row = family_member(name, int(value), self.reference.rows)
         if row is not None:
             return self.reference.rows[row]
@@ -148,7 +150,7 @@ class Scope:
         if isinstance(meaning, Gradient):
             if meaning.row not in self.reference.rows:
                 raise NameProblem(f"d{meaning.row} needs an index: d{meaning.row}[1]")
-            return self.gradient(meaning.row, fraction=word.startswith("dL__"))
+            return self.gradient(meaning.row, fraction="/" in word)
         return self._local(meaning)
 
     def gradient(self, row: str, fraction: bool) -> Node:
@@ -164,9 +166,19 @@ class Scope:
         if not fraction or key == self.own_key:
             return self._stored(key)
         if self.session.times[key]:
-            raise NotYet(f"dL/d{row} is used, but no line above defines it", key)
-        self.taken.append(f"dL/d{row}")
+            raise NotYet(f"d{self.reference.loss_word}/d{row} is used, but no line above defines it", key)
+        self.taken.append(f"d{self.reference.loss_word}/d{row}")
         return self.reference.gradient(node)
+
+    def _local_step(self, meaning: Local, items: tuple[tree.Expr, ...]) -> Node:
+        """``dh[t]/dh[t-1]``."""
+        names, indices = [], list(items)
+        for base, indexed in zip((meaning.of, meaning.by), meaning.indexed, strict=True):
+            row = family_member(base, index_value(indices.pop(0), self), self.reference.rows) if indexed else base
+            if row is None:
+                raise NameProblem(f"there is no such step of {base} in the model")
+            names.append(row)
+        return self._local(Local(*names))
 
     def _local(self, meaning: Local) -> Node:
         key = f"local {meaning.of} {meaning.by}"
@@ -202,7 +214,7 @@ def key_of(answer: Answer, scope: Scope) -> Key:
     k = index_value(answer.index, scope)
     if target.meaning is None:
         return f"own {target.name}[{k}]"
-    row = family_member(target.name, k, scope.reference.rows)
+    row = family_member(target.meaning.row, k, scope.reference.rows)
     if row is None:
         raise NameProblem(f"there is no {target.name}[{k}] in the model")
     return f"gradient {row}"

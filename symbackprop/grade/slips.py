@@ -83,7 +83,7 @@ class Tidy(Pythonisms, Mathematics):
         result: list[Mark] = []
         for k, mark in enumerate(items):
             option = k + 1 < len(items) and items[k + 1].is_sign("=")
-            if mark.kind != NAME or option or mark.text in self.meanings:
+            if mark.kind != NAME or option or mark.text in self.words:
                 result.append(mark)
             else:
                 after = items[k + 1] if k + 1 < len(items) else sign(";")
@@ -96,8 +96,7 @@ class Tidy(Pythonisms, Mathematics):
             return [name(word)]
         gradient = words.gradient(word, indexed)
         if gradient is not None:
-            self.meanings[f"d__{gradient.row}"] = gradient
-            return [name(f"d__{gradient.row}")]
+            return [name(self.word_for(gradient, fraction=False))]
         function = words.function(word)
         if function is not None and (called or words.value(word) is None):
             if function != word:
@@ -130,6 +129,6 @@ class Tidy(Pythonisms, Mathematics):
         return result
 
     def _calls(self, before: Mark, mark: Mark) -> bool:
-        if before.kind != NAME or not mark.is_sign("(") or before.text in self.meanings:
+        if before.kind != NAME or not mark.is_sign("(") or before.text in self.words:
             return False
         return before.text.endswith(PRIME) or self.applies(before.text) or self.dictionary.value(before.text) is None

@@ -48,7 +48,7 @@ def confirm(report: Report, longer: Report, steps: Mapping[str, int], more: Mapp
         if not mine:
             _add(report, others)
         elif all(i.verdict == RIGHT for i in mine):
-            _worsen(mine, others, f"it is right for {_told(steps)}, not for {_told(more)}")
+            _worsen(mine, others, f"it is right for {_told(steps)}, not for {_told(more).removesuffix(' steps')}")
     unread = {u.line: u.message for u in longer.unread}
     for number in unread.keys() - {u.line for u in report.unread}:
         _mark(of_line.get(number, []), f"it is right for {_told(steps)} only: {unread[number]}")

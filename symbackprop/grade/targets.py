@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from symbackprop.errors import NameProblem, SyntaxProblem
 from symbackprop.grade.marks import NAME, Mark, closing, shown
-from symbackprop.grade.mathematics import indexed_name
+from symbackprop.grade.mathematics import derivative, unseen
 from symbackprop.grade.naming import Dictionary, Gradient, Local, Meaning
 
 
@@ -29,11 +29,14 @@ def read_target(items: list[Mark], dictionary: Dictionary, notes: list[str]) -> 
     """The target of the tokens left of the =. Raises `NameProblem` or `SyntaxProblem`."""
     items = _bare(items)
     text = shown(items)
+    if unseen(items, 0, dictionary):
+        items = items[2:]
     if not items:
         raise SyntaxProblem("there is nothing left of the =")
     fraction = _fraction(items, dictionary)
     if fraction is not None:
-        return Target(text, fraction, text)
+        meaning, index = fraction
+        return Target(text, meaning, meaning.row if isinstance(meaning, Gradient) else text, index)
     word, rest = _word(items)
     if rest and rest[0].is_sign("[") and closing(rest, 0) == len(rest) - 1:
         return _indexed(text, word, rest[1:-1], dictionary)
@@ -50,20 +53,17 @@ def _bare(items: list[Mark]) -> list[Mark]:
     return items
 
 
-def _fraction(items: list[Mark], dictionary: Dictionary) -> Meaning | None:
-    """``dL/dw2``, ``do/da``, ``dL/dh[1]``."""
-    above, first = indexed_name(items, 0)
-    if not first or first >= len(items) or not items[first].is_sign("/"):
+def _fraction(items: list[Mark], dictionary: Dictionary) -> tuple[Meaning, tuple[Mark, ...]] | None:
+    """``dL/dw2``, ``do/da``, ``dL/dh[t]``, with the index of the latter."""
+    if not any(x.is_sign("/") for x in items):
         return None
-    below, second = indexed_name(items, first + 1)
-    if not second or first + 1 + second != len(items):
-        return None
-    meaning = None
-    if above[:1] == "d" and below[:1] == "d":
-        meaning = dictionary.fraction(above[1:].lstrip("_"), below[1:].lstrip("_"))
-    if meaning is None:
-        raise NameProblem(f"{above}/{below} is no derivative of names in the model")
-    return meaning
+    found = derivative(items, 0, dictionary)
+    if found is None or found[2] != len(items):
+        raise NameProblem(f"{shown(items).replace(' / ', '/')} is no derivative of names in the model")
+    meaning, indices, _ = found
+    if isinstance(meaning, Local) and indices:
+        raise NameProblem(f"{shown(items)}: steps of local derivatives stand right of the =")
+    return meaning, tuple(x for index in indices for x in index)
 
 
 def _word(items: list[Mark]) -> tuple[str, list[Mark]]:

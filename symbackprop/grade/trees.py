@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
 import sympy as sp
 
@@ -55,7 +56,7 @@ class Printer:
             case tree.Number(value):
                 return number_text(value)
             case tree.Name(name):
-                return shown_name(name), 100
+                return name, 100
             case tree.Negative(body):
                 return "-" + self.wrapped(body, 20), 10
             case tree.Chain():
@@ -73,11 +74,15 @@ class Printer:
         match expr:
             case tree.Call(function, args, options):
                 inside = [self.text(a)[0] for a in args] + [f"{k}={self.text(v)[0]}" for k, v in options]
-                return f"{function.replace(PRIME, chr(39))}({', '.join(inside)})"
+                name = function.removesuffix(PRIME) + "'" * function.endswith(PRIME)
+                return f"{name}({', '.join(inside)})"
+            case tree.Index(tree.Name(name), items) if "[]" in name:
+                first, *rest = name.split("[]")
+                return first + "".join([f"[{self.text(i)[0]}]{after}" for i, after in zip(items, rest, strict=True)])
             case tree.Index(base, items):
                 return f"{self.wrapped(base, 100)}[{', '.join(self.text(i)[0] for i in items)}]"
             case tree.Tuple(items):
-                return f"({', '.join(self.text(i)[0] for i in items)})"
+                return f"({', '.join(self.text(i)[0] for i in items)}{',' * (len(items) == 1)})"
             case tree.Slice(start, stop, step):
                 bounds = ["" if p is None else self.text(p)[0] for p in (start, stop)]
                 return ":".join(bounds + ([self.text(step)[0]] if step is not None else []))
@@ -96,18 +101,22 @@ class Printer:
         signs = self.signs.get(id(expr), ())
         text = self.wrapped(expr.first, level)
         for k, (sign, part) in enumerate(expr.rest):
-            text += f" {signs[k] if k < len(signs) else sign} {self.wrapped(part, level + 1)}"
+            after = self.wrapped(part, level + 1)
+            if sign == "/" and after.startswith("d") and not isinstance(part, tree.Call):
+                after = f"({after})"  # dw / dx would be a derivative
+            text += f" {signs[k] if k < len(signs) else sign} {after}"
         return text, level
 
 
-def shown_name(name: str) -> str:
-    """``dL/do`` for the words that stand for derivatives."""
-    if name.startswith("d__"):
-        return f"d{name[3:]}"
-    above, separator, below = name.partition("__d")
-    if separator:
-        return f"{above}/d{below}"
-    return f"dL/d{name[4:]}" if name.startswith("dL__") else name
+def renamed(expr: Any, names: Mapping[str, str]) -> Any:
+    """An expression with other names for some of its names."""
+    if isinstance(expr, tree.Name):
+        return tree.Name(names.get(expr.name, expr.name))
+    if isinstance(expr, tuple):
+        return tuple([renamed(part, names) for part in expr])
+    if is_dataclass(expr) and not isinstance(expr, type):
+        return replace(expr, **{f.name: renamed(getattr(expr, f.name), names) for f in fields(expr)})
+    return expr
 
 
 def count_nodes(expr: object) -> int:
