@@ -69,6 +69,10 @@ class Formula:
                 return self._call(function, args, options)
             case tree.Negative(body):
                 return rules.evaluate(tree.Negative(self._hold(body)), self)
+            case tree.Power(base, tree.Name("T")) if self._is_array(base):
+                self.note("^T is read as a transpose")
+                self.signs[id(expr)] = [".T"]
+                return self._transpose(self.value(base))
             case tree.Power(base, exponent):
                 return rules.evaluate(tree.Power(self._hold(base), self._hold(exponent)), self)
             case tree.Compare(sign, left, right):
@@ -99,20 +103,25 @@ class Formula:
         self.held[key] = value
         return tree.Name(key)
 
+    def _is_array(self, expr: tree.Expr) -> bool:
+        """Whether ^T behind it is a transpose although T is a name of the model: only numbers are raised to it."""
+        value = self.value(expr)
+        return isinstance(value, Node) and bool(value.shape)
+
     def note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
 
     # -- products
     def _chain(self, expr: tree.Chain) -> Value:
-        value, flipped = self.value(expr.first), _is_flipped(expr.first)
+        value, flipped = self.value(expr.first), self._is_flipped(expr.first)
         signs = self.signs[id(expr)] = []
         for sign, part in expr.rest:
             other = self.value(part)
             if not isinstance(value, (Node, sp.Expr)) or not isinstance(other, (Node, sp.Expr)):
                 raise ModelError(f"{short(value)} {sign} {short(other)} is no formula")
             if sign in "*@":
-                value, sign = self._product(sign, value, other, flipped, _is_flipped(part))
+                value, sign = self._product(sign, value, other, flipped, self._is_flipped(part))
             else:
                 value = rules.binary(sign, value, other, self.graph)
             signs.append(sign)
@@ -149,6 +158,10 @@ class Formula:
             return build.einsum("i,j->ij", a, b)
         return build.matmul(a, b)
 
+    def _is_flipped(self, expr: tree.Expr) -> bool:
+        """Whether an operand is written as a row: ``x.T``."""
+        return isinstance(expr, tree.Transpose) or (isinstance(expr, tree.Power) and id(expr) in self.signs)
+
     def _transpose(self, value: Value) -> Value:
         return build.transpose(value) if isinstance(value, Node) else value
 
@@ -171,11 +184,6 @@ class Formula:
         at = self.row(args[0])
         name = activation_at(self.reference, at) if function in ("f", "g", "phi", "act") else function
         return derivative_of(self.graph, name, at)
-
-
-def _is_flipped(expr: tree.Expr) -> bool:
-    """Whether an operand is written as a row: ``x.T``."""
-    return isinstance(expr, tree.Transpose)
 
 
 def _inner_fits(a: Node, b: Node) -> bool:

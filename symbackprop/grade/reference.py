@@ -106,6 +106,11 @@ class Reference:
         place = {n.id: k for k, n in enumerate(self.order)}
         return sorted(seen.values(), key=lambda n: place[n.id], reverse=True)
 
+    def called(self, name: str) -> str:
+        """The one name under which a row is answered: h[0] is what was declared as h0 where that has to be answered."""
+        own = self.rows[name].name
+        return own if own is not None and own in self.targets else name
+
     # -- what things are called
     @property
     def loss_word(self) -> str:

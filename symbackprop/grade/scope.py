@@ -155,7 +155,7 @@ class Scope:
 
     def gradient(self, row: str, fraction: bool) -> Node:
         """∂L/∂row: the person's own, the given upstream gradient, or (written as a fraction) the derivative itself."""
-        key = f"gradient {row}"
+        key = f"gradient {self.reference.called(row)}"
         if key in self.session.outcomes and key != self.own_key:
             return self._stored(key)
         if key in self.session.outcomes and self.session.times[key] > 1:
@@ -208,7 +208,7 @@ def key_of(answer: Answer, scope: Scope) -> Key:
         local_derivatives(scope.reference, target.meaning.of, target.meaning.by)
         return f"local {target.meaning.of} {target.meaning.by}"
     if isinstance(target.meaning, Gradient) and answer.index is None:
-        return f"gradient {target.meaning.row}"
+        return f"gradient {scope.reference.called(target.meaning.row)}"
     if answer.index is None:
         return f"own {target.name}"
     k = index_value(answer.index, scope)
@@ -217,7 +217,7 @@ def key_of(answer: Answer, scope: Scope) -> Key:
     row = family_member(target.meaning.row, k, scope.reference.rows)
     if row is None:
         raise NameProblem(f"there is no {target.name}[{k}] in the model")
-    return f"gradient {row}"
+    return f"gradient {scope.reference.called(row)}"
 
 
 def index_value(expr: tree.Expr, scope: Scope) -> int:

@@ -41,7 +41,8 @@ def every_name(expr: object) -> Iterator[str]:
 
 
 def unparsed(expr: tree.Expr, signs: Mapping[int, Sequence[str]] | None = None) -> str:
-    """A formula as model text, with the brackets that it needs. ``signs`` are those that a chain came to mean."""
+    """A formula as model text, with the brackets that it needs. ``signs`` are those that a chain came to mean, and the
+    powers that are transposes."""
     return Printer(signs or {}).text(expr)[0]
 
 
@@ -61,6 +62,8 @@ class Printer:
                 return "-" + self.wrapped(body, 20), 10
             case tree.Chain():
                 return self.chain(expr)
+            case tree.Power(base, _) if id(expr) in self.signs:
+                return self.wrapped(base, 100) + ".T", 100
             case tree.Power(base, exponent):
                 return f"{self.wrapped(base, 31)}**{self.wrapped(exponent, 31)}", 30
             case tree.Compare(sign, left, right):
