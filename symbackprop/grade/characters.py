@@ -8,7 +8,8 @@ import unicodedata
 from symbackprop.errors import SyntaxProblem
 
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
-_SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789+-aehijklmnoprstuvx")
+_LOWERED = re.compile("[₀-₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ]+")
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "Δ": "delta", "ε": "eps", "ϵ": "eps", "η": "eta",
     "θ": "theta",
@@ -20,7 +21,7 @@ _SIGNS = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "·": " ~ ", "⋅": " ~ ", "∙": " ~ ", "•": " ~ ", "×": "*", "⊙": "*",
     "∘": "*",
     "◦": "*", "⊗": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "’": "'", "′": "'", "‘": "'", "ᵀ": ".T", "⊤": ".T",
-    "≥": ">=", "≤": "<=", "≠": "!=", "½": "(1/2)", "¼": "(1/4)", "¾": "(3/4)", "⅓": "(1/3)", "√": "sqrt", "𝟙": "1",
+    "≥": ">=", "≤": "<=", "≠": "!=", "½": "(1/2)", "¼": "(1/4)", "¾": "(3/4)", "⅓": "(1/3)", "√": "sqrt", "Σ": "sum", "∑": "sum", "𝟙": "1",
     "𝟏": "1", "“": '"', "”": '"', "＝": "=", "（": "(", "）": ")",
 }  # fmt: skip
 _SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
@@ -42,7 +43,14 @@ def ascii_text(text: str, keeps_t: bool = False) -> tuple[str, list[str]]:
     if _POWER.search(text):
         notes.append("a raised number is written ^2")
         text = _POWER.sub(_power, text)
-    return "".join([_one(char, notes) for char in text.translate(_SUB)]), list(dict.fromkeys(notes))
+    text = _LOWERED.sub(_subscript, text.replace("^⊙", "^"))
+    return "".join([_one(char, notes) for char in text]), list(dict.fromkeys(notes))
+
+
+def _subscript(match: re.Match[str]) -> str:
+    """w₂ is w2, hₜ₋₁ is h_{t-1}."""
+    lowered = match.group().translate(_SUB)
+    return lowered if lowered.isdigit() else f"_{{{lowered}}}"
 
 
 def _power(match: re.Match[str]) -> str:

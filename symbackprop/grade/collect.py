@@ -45,12 +45,19 @@ class Collector:
             notes.append(f"{outcome.label} is taken for dL/d{outcome.assumed.row}")
         name, role, shape = self._described(outcome)
         item = Item(name, role, shape_text(shape), verdict.state, answer.number, answer.text)
-        item.read_as = outcome.reads or answer.reads or None
+        item.read_as = self._read_as(outcome)
         item.equality, item.finding = verdict.equality, verdict.finding
         item.notes, item.taken = list(dict.fromkeys(notes)), outcome.taken
         item.slipped = bool(answer.notes or outcome.notes)
         item.answer = [] if verdict.state == RIGHT else self._answer(outcome)
         return item
+
+    def _read_as(self, outcome: Outcome) -> str | None:
+        """The formula that was judged: of several readings the right one, else the first."""
+        rights = self.judge.rights(outcome) if len(outcome.given) > 1 else []
+        right = [row for row in outcome.given if any(self.judge.is_right(row, r) for r in rights)]
+        row = next(iter([*right, *outcome.given]), None)
+        return (outcome.reads[row.id] if row is not None else outcome.entry.answer.reads) or None
 
     def _described(self, outcome: Outcome) -> tuple[str, str, Shape]:
         """(name, role, shape) of what an answer is about."""

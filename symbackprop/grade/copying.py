@@ -37,6 +37,12 @@ def loop_dimensions(model: Model) -> tuple[str, ...]:
     return tuple(name for name in model.sizes if name in found)
 
 
+def loop_counters(model: Model) -> dict[str, str]:
+    """The counters of the loops that run over a symbolic dimension, with that dimension, or with several as text."""
+    found = [n.attr for n in model.graph.nodes if isinstance(n.attr, Loop) and n.attr.length.free_symbols]
+    return {loop.index: str(loop.length) for loop in found}
+
+
 class Copy:
     """State of copying one model."""
 

@@ -6,6 +6,9 @@ outer product), a product may be of either kind where only one fits, and ``tanh'
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import reduce
+from operator import add
 from typing import Any, Protocol
 
 import sympy as sp
@@ -16,13 +19,14 @@ from symbackprop.core.shapes import broadcast, same
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade.functions import EXTRA
 from symbackprop.grade.locals import activation_at, derivative_of
-from symbackprop.grade.passes import PRIME
+from symbackprop.grade.passes import PRIME, SUM
 from symbackprop.grade.reference import Reference
 from symbackprop.model.text import evaluate as rules
 from symbackprop.model.text import tree
-from symbackprop.model.text.numbers import short
+from symbackprop.model.text.numbers import short, whole
 
 Value = Any
+MAX_TERMS = 1_000
 
 
 class Names(Protocol):
@@ -35,6 +39,8 @@ class Names(Protocol):
     def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None: ...
 
     def offset(self, item: tree.Expr) -> int: ...
+
+    def counted(self, counter: str, step: int, value: Callable[[], Node]) -> Node: ...
 
 
 class Formula:
@@ -169,6 +175,8 @@ class Formula:
     def _call(self, function: str, args: tuple[tree.Expr, ...], options: tuple[tuple[str, tree.Expr], ...]) -> Value:
         if function.endswith(PRIME):
             return self._derivative(function.removesuffix(PRIME), args)
+        if function.startswith(SUM):
+            return self._sum(function.removeprefix(SUM), args)
         if function in EXTRA:
             values = [self.value(a) for a in args]
             return EXTRA[function](self.graph, function, values, {k: self.value(v) for k, v in options})
@@ -177,6 +185,27 @@ class Formula:
             self.note(f"{function} of two arrays is written {function}imum(a, b)")
             function += "imum"
         return rules.evaluate(tree.Call(function, held, options), self)
+
+    def _sum(self, counter: str, args: tuple[tree.Expr, ...]) -> Value:
+        """``sum_t(a[t])`` over all steps, ``sum_t(a[t], 2, T)`` over some."""
+        if not args:
+            raise ModelError(f"a sum over steps is written sum_{counter}(formula)")
+        values = [self.names.counted(counter, k, lambda: self.row(args[0])) for k in self._steps(counter, args[1:])]
+        if not values:
+            raise ModelError(f"the sum over {counter} has no terms")
+        return reduce(add, values)
+
+    def _steps(self, counter: str, bounds: tuple[tree.Expr, ...]) -> range:
+        if len(bounds) > 2:
+            raise ModelError(f"a sum over steps has two bounds: sum_{counter}(formula, first, last)")
+        first = self._whole(bounds[0]) if bounds else 1
+        last = self._whole(bounds[1] if len(bounds) == 2 else tree.Name(self.reference.loops.get(counter, counter)))
+        if last - first >= MAX_TERMS:
+            raise ModelError(f"a sum of {last - first + 1} terms is too long")
+        return range(first, last + 1)
+
+    def _whole(self, expr: tree.Expr) -> int:
+        return whole(self.value(expr), "the bound of a sum")
 
     def _derivative(self, function: str, args: tuple[tree.Expr, ...]) -> Node:
         if len(args) != 1:

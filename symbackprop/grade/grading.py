@@ -7,7 +7,7 @@ from functools import cached_property
 
 from symbackprop.errors import ModelError
 from symbackprop.grade.collect import Collector
-from symbackprop.grade.copying import copied, loop_dimensions
+from symbackprop.grade.copying import copied, loop_counters, loop_dimensions
 from symbackprop.grade.helpers import with_helpers
 from symbackprop.grade.judge import RIGHT, Judge
 from symbackprop.grade.lines import Line, read_lines
@@ -75,7 +75,7 @@ class Grader:
     def _report(
         self, lines: Sequence[Line], source: str, fixed: Mapping[str, int], first: int
     ) -> tuple[Report, bool]:
-        session = Session(Reference(copied(self.model, fixed), bool(fixed)), fixed, first=first)
+        session = Session(Reference(copied(self.model, fixed), loop_counters(self.model)), fixed, first=first)
         session.run(lines)
         judge = Judge(session, {n: k for n, k in self.sizes.items() if n not in fixed}, self.seed)
         judge.session = with_helpers(session, lines, judge.usual)

@@ -87,7 +87,7 @@ class Judge:
         """The right rows for what an answer means; several where a local derivative can be read in two ways."""
         if isinstance(outcome.meaning, Local):
             return local_derivatives(self.reference, outcome.meaning.of, outcome.meaning.by)
-        return [self.reference.gradient(self.reference.rows[outcome.row_name])]
+        return self.reference.readings(outcome.row_name)
 
     def _equal(self, rows: Sequence[Node], rights: Sequence[Node]) -> Verdict | None:
         for fit, right in ((fitted(row, right), right) for row in rows for right in rights):

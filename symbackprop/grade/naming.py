@@ -64,6 +64,8 @@ class Dictionary:
         self.bases = {base_name(n) for n in self.rows} - self.rows
         self.bases |= {n.partition("[")[0] for n in self.rows if "[" in n}
         self.own: set[str] = set()
+        self.loops = set(reference.loops.values())
+        self.counters = set(reference.loops)
         losses = {name for name in (row.name for row in reference.results) if name}
         self.losses = losses | {w for w in _LOSS_WORDS if w not in self.known}
         self.loss = reference.loss_word if reference.loss_word in self.losses else min(self.losses)
@@ -121,7 +123,7 @@ class Dictionary:
 
     def unseen(self, above: str, below: str) -> bool:
         """Whether ``d<above>/d<below>`` is a gradient of a row without a name: what a derivation calls a[t] in a loop."""
-        return self.reference.unrolled and above in self.losses and self.value(below) is None
+        return bool(self.loops) and above in self.losses and self.value(below) is None
 
     def spelled(self, meaning: Meaning, fraction: bool = True) -> str:
         """A derivative as a word that is read as ``meaning``; ``[]`` stands where an index belongs."""

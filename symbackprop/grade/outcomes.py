@@ -39,7 +39,7 @@ class Outcome:
 
     Several rows are several readings of the same line. ``uses`` are the earlier answers that it reads, ``taken``
     derivatives that it names without working them out, ``forms`` the values of all but the last of ``a = b = c``, and
-    ``assumed`` what a name of the person's own is taken for.
+    ``assumed`` what a name of the person's own is taken for. ``reads`` is the formula of every row, as it was read.
     """
 
     key: Key
@@ -53,7 +53,7 @@ class Outcome:
     taken: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     assumed: Gradient | None = None
-    reads: str = ""
+    reads: dict[int, str] = field(default_factory=dict)
 
     @property
     def meaning(self) -> Meaning | None:

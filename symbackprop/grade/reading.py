@@ -13,6 +13,7 @@ from symbackprop.grade.lines import Line
 from symbackprop.grade.marks import CLOSING, OPENING, Mark, marks, shown
 from symbackprop.grade.naming import Dictionary, Meaning
 from symbackprop.grade.slips import Tidy
+from symbackprop.grade.subscripts import subscripts
 from symbackprop.grade.targets import Target, read_target
 from symbackprop.grade.trees import renamed, unparsed
 from symbackprop.model.text import tree
@@ -65,7 +66,8 @@ class Reader:
             sides, sign = _sides(marks(text))
             answer.notes += notes
             answer.adds = sign == "+="
-            answer.target = read_target(sides[0], self.dictionary, answer.notes)
+            left = subscripts(sides[0], self.dictionary)
+            answer.target = read_target(left, self.dictionary, answer.notes)
             self._sides[id(answer)] = sides[1:]
             if answer.target.meaning is None and not answer.target.restated:
                 self.dictionary.own.add(answer.target.name)

@@ -6,10 +6,11 @@ quantities in it: gradients of parameters, inputs and data, and those of all int
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from symbackprop.core.accumulate import total
+from symbackprop.core.build import concat, expand
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.notation import Notation
 from symbackprop.core.record import Edge
@@ -24,6 +25,11 @@ def _letters(derivation: Derivation) -> set[int]:
     steps = {s.target.id: s.total.id for s in derivation.steps if isinstance(s, Step)}
     letters = {i for i in derivation.names if i in derivation.forward_ids and by_id[i].name is None}
     return letters | {steps[i] for i in letters if i in steps}
+
+
+def _stacks(row: Node, step: Node) -> bool:
+    """Whether a row is a concatenation of which ``step`` is a part."""
+    return row.op.name == "concat" and any(step in part.args for part in row.args)
 
 
 class Keeper:
@@ -45,14 +51,14 @@ class Keeper:
 class Reference:
     """The gradients of a model whose loops are unrolled. ``model`` belongs to the reference and gets further rows.
 
-    Where loops were unrolled, the letters that a derivation gives to unnamed rows are not among the names: they depend
-    on the number of steps, and nobody has seen them.
+    ``loops`` are the loops that were unrolled, as counters with the dimension that they run over. The letters that a derivation gives to unnamed rows are not among the names then: they
+    depend on the number of steps, and nobody has seen them.
     """
 
-    def __init__(self, model: Model, unrolled: bool = False) -> None:
-        self.model, self.graph, self.unrolled = model, model.graph, unrolled
+    def __init__(self, model: Model, loops: Mapping[str, str] | None = None) -> None:
+        self.model, self.graph, self.loops = model, model.graph, dict(loops or {})
         derivation = derive(model)
-        letters = _letters(derivation) if unrolled else set()
+        letters = _letters(derivation) if self.loops else set()
         written = {i: n for i, n in derivation.names.items() if i not in letters}
         self.names = {i: n for i, n in written.items() if i in derivation.forward_ids}
         self.names |= {u.id: u.name for u in model.upstream.values() if u.name is not None}
@@ -84,6 +90,19 @@ class Reference:
         """∂L/∂row; zero when no result depends on it."""
         known = self.gradients.get(row.id)
         return self.graph.full(0, row.shape) if known is None else known
+
+    def readings(self, name: str) -> list[Node]:
+        """What ∂L/∂name may mean: for the stack h of a loop's h[t], what reads the stack, or all ∂L/∂h[t] as a stack."""
+        row, steps = self.rows[name], self.steps(name)
+        both = [self.gradient(row)]
+        return [*both, concat([expand(self.gradient(s), 0) for s in steps], 0)] if steps else both
+
+    def steps(self, name: str) -> list[Node]:
+        """The rows h[1], h[2] … that a row h is the stack of; none where it is not."""
+        row = self.rows[name]
+        names = [f"{name}[{k + 1}]" for k in range(int(row.shape[0]))] if row.shape and row.shape[0].is_Integer else []
+        found = [self.rows[n] for n in names if n in self.rows]
+        return found if len(found) == len(names) and all(_stacks(row, s) for s in found) else []
 
     def edges(self, row: Node) -> tuple[Edge, ...]:
         """The branches through which ``row`` acts on the results."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import sympy as sp
@@ -83,12 +83,18 @@ class Scope:
             return None
         if isinstance(meaning, Gradient):
             row = family_member(meaning.row, int(value), self.reference.rows)
-            return None if row is None else self.gradient(row, fraction="/" in name)
+            stacked = row is not None and "/" not in name and self._is_stacked(meaning.row, row)
+            return None if row is None or stacked else self.gradient(row, fraction="/" in name)
         row = family_member(name, int(value), self.reference.rows)
         if row is not None:
             return self.reference.rows[row]
         key = f"own {name}[{value}]"
         return self._stored(key) if key in self.session.outcomes or self._indexed(name) else None
+
+    def _is_stacked(self, base: str, row: str) -> bool:
+        """Whether dh[t] is an entry of a line dh = …, and no line answers it by itself."""
+        times = self.session.times
+        return bool(times[f"gradient {base}"] and not times[f"gradient {self.reference.called(row)}"])
 
     def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None:
         """``dz[t]`` or ``dz[T]``, a step of an array over all steps; None where an index is not the number of a step."""
@@ -111,6 +117,14 @@ class Scope:
 
     def offset(self, item: tree.Expr) -> int:
         return int(any(n in self.counters for n in mentioned(item)))
+
+    def counted(self, counter: str, step: int, value: Callable[[], Node]) -> Node:
+        """A value with a counter at one step."""
+        before, self.counters = self.counters, {**self.counters, counter: step}
+        try:
+            return value()
+        finally:
+            self.counters = before
 
     # -- own lines
     def _own(self, name: str) -> Node:
@@ -161,6 +175,9 @@ class Scope:
         if key in self.session.outcomes and self.session.times[key] > 1:
             return self._stored(key)
         node = self.reference.rows[row]
+        steps = self._answered_steps(row) if not self.session.times[key] else []
+        if steps:
+            return concat([expand(self.gradient(s, fraction), 0) for s in steps], 0)
         if node in self.reference.results:
             return self.reference.gradient(node)
         if not fraction or key == self.own_key:
@@ -169,6 +186,11 @@ class Scope:
             raise NotYet(f"d{self.reference.loss_word}/d{row} is used, but no line above defines it", key)
         self.taken.append(f"d{self.reference.loss_word}/d{row}")
         return self.reference.gradient(node)
+
+    def _answered_steps(self, row: str) -> list[str]:
+        """h[1], h[2] … when the person answers dh[1], dh[2] … and not dh as a whole."""
+        steps = [f"{row}[{k + 1}]" for k in range(len(self.reference.steps(row)))]
+        return steps if all(self.session.times[f"gradient {s}"] for s in steps) else []
 
     def _local_step(self, meaning: Local, items: tuple[tree.Expr, ...]) -> Node:
         """``dh[t]/dh[t-1]``."""

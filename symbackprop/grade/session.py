@@ -66,6 +66,7 @@ class Session:
         for line in lines:
             if line.loop is not None:
                 self.dictionary.known.add(line.loop.counter)
+                self.dictionary.counters.add(line.loop.counter)
                 self._read(line.loop.body, answers)
             elif self.reader.is_answer(line):
                 answers[line.number] = self.reader.read_left(line)
@@ -160,6 +161,7 @@ class Session:
             try:
                 row = self._added(formula.row(form), outcome, which)
                 self._learn(outcome, scope, formula)
+                outcome.reads.setdefault(row.id, unparsed(form, formula.signs))
                 found += [row] if row not in found else []
             except NotYet:
                 raise
@@ -176,7 +178,6 @@ class Session:
         outcome.uses |= scope.uses
         outcome.taken += [t for t in scope.taken if t not in outcome.taken]
         outcome.notes += [n for n in formula.notes if n not in outcome.notes]
-        outcome.reads = unparsed(outcome.entry.form, formula.signs)
 
     def _added(self, row: Node, outcome: Outcome, which: str) -> Node:
         """``+=`` adds to what the same name holds so far."""

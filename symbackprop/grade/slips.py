@@ -12,12 +12,13 @@ from symbackprop.grade.marks import CLOSING, NAME, NUMBER, OPENING, SIGN, Mark, 
 from symbackprop.grade.mathematics import Mathematics
 from symbackprop.grade.passes import PRIME
 from symbackprop.grade.pythonisms import Pythonisms
+from symbackprop.grade.subscripts import Sums
 
 MAX_MARKS = 1_000
 _CONSTANTS = ("pi", "True", "False", "None")
 
 
-class Tidy(Pythonisms, Mathematics):
+class Tidy(Pythonisms, Mathematics, Sums):
     """All passes over one right-hand side."""
 
     def run(self, items: list[Mark]) -> list[Mark]:
@@ -28,6 +29,8 @@ class Tidy(Pythonisms, Mathematics):
             self.ends,
             self.brackets,
             self.balance,
+            self.subscripts,
+            self.sums,
             self.modules,
             self.sizes,
             self.methods,

@@ -9,7 +9,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core.notation import number_text
-from symbackprop.grade.passes import PRIME
+from symbackprop.grade.passes import PRIME, SUM
 from symbackprop.model.text import tree
 
 _LEVEL = {"+": 10, "-": 10, "*": 20, "/": 20, "@": 20}
@@ -70,7 +70,7 @@ class Printer:
                 return f"{self.wrapped(left, 10)} {sign} {self.wrapped(right, 10)}", 5
             case tree.Transpose(body):
                 return self.wrapped(body, 100) + ".T", 100
-        return self.plain(expr), 100
+        return self.plain(expr), 15 if isinstance(expr, tree.Call) and expr.function.startswith(SUM) else 100
 
     def plain(self, expr: tree.Expr) -> str:
         """What never needs brackets of its own."""

@@ -1,0 +1,103 @@
+"""Subscripts and sums over steps: ``h_t``, ``h_{t-1}``, ``sum_t h[t-1].T @ da[t]``."""
+
+from __future__ import annotations
+
+from symbackprop.grade.marks import CLOSING, NAME, OPENING, Mark, closing, name, sign
+from symbackprop.grade.naming import Dictionary
+from symbackprop.grade.passes import SUM, Passes, value_end
+
+
+def subscripts(items: list[Mark], words: Dictionary) -> list[Mark]:
+    """``h_{t-1}`` and ``h_t`` are h[t-1] and h[t] where t counts; ``W_{hh}`` is W_hh."""
+    result: list[Mark] = []
+    k = 0
+    while k < len(items):
+        text, end = items[k].text, k
+        base, _, counter = text.rpartition("_")
+        if items[k].kind == NAME and text.endswith("_") and text not in (SUM, "_") and _opens(items, k + 1):
+            end = closing(items, k + 1)
+            result += _subscripted(text[:-1], items[k + 2 : end], words)
+        elif items[k].kind == NAME and base and base != SUM[:-1] and _counts(counter, words) and text not in words.known:
+            result += [name(base), sign("["), name(counter), sign("]")]
+        else:
+            result.append(items[k])
+        k = end + 1
+    return result
+
+
+def _opens(items: list[Mark], k: int) -> bool:
+    return k < len(items) and items[k].is_sign("(", "{")
+
+
+def _subscripted(base: str, inside: list[Mark], words: Dictionary) -> list[Mark]:
+    """A name whose subscript is in brackets."""
+    inside = subscripts(inside, words)
+    first = inside[0] if inside else name("")
+    if len(inside) == 1 and not _counts(first.text, words):
+        return [name(f"{base}_{first.text}")]
+    if len(inside) > 1 and first.kind == NAME and inside[1].is_sign("["):  # delta_{h_{t-1}}
+        return [name(f"{base}_{first.text}"), *inside[1:]]
+    return [name(base), sign("["), *inside, sign("]")]
+
+
+def _counts(word: str, words: Dictionary) -> bool:
+    """Whether a word is the counter of a loop, or its last step."""
+    return word in words.counters or word in words.loops
+
+
+class Sums(Passes):
+    """The pass that finds where a sum over steps ends."""
+
+    def subscripts(self, items: list[Mark]) -> list[Mark]:
+        return subscripts(items, self.dictionary)
+
+    def sums(self, items: list[Mark]) -> list[Mark]:
+        """``sum_t a[t] b[t] + c`` is sum_t(a[t] b[t]) + c, ``sum_{t=2}^T a[t]`` is sum_t(a[t], 2, T)."""
+        for k in range(len(items) - 1, -1, -1):
+            head = self._head(items, k)
+            if head is not None:
+                counter, bounds, start = head
+                end = _product_end(items, start)
+                self.dictionary.known.add(counter)
+                body = items[start:end]
+                if body and body[0].is_sign("(") and closing(body, 0) == len(body) - 1:
+                    body = body[1:-1]
+                inside = [*body, *[x for bound in bounds for x in (sign(","), *bound)]]
+                items = [*items[:k], name(SUM + counter), sign("("), *inside, sign(")"), *items[end:]]
+        return items
+
+    def _head(self, items: list[Mark], k: int) -> tuple[str, list[list[Mark]], int] | None:
+        """(the counter, its bounds if there are any, where the summand starts) for a sum that starts at ``k``."""
+        text = items[k].text
+        if items[k].kind != NAME or not text.startswith(SUM) or text in self.dictionary.known:
+            return None
+        if text != SUM:
+            return text[len(SUM) :], [], k + 1
+        if not _opens(items, k + 1):
+            return None
+        end = closing(items, k + 1)
+        inside, start = items[k + 2 : end], end + 1
+        bounds = [inside[2:]] if len(inside) > 2 and inside[1].is_sign("=") else []
+        if start < len(items) and items[start].is_sign("^"):
+            upper = value_end(items, start + 1)
+            bounds, start = [*bounds, items[start + 1 : upper]], upper
+        return inside[0].text, bounds, start
+
+
+def _product_end(items: list[Mark], start: int) -> int:
+    """Where the product that starts at ``start`` ends."""
+    depth, k = 0, start
+    while k < len(items) and items[k].is_sign("-", "+"):
+        k += 1
+    while k < len(items):
+        mark = items[k]
+        if depth == 0 and (mark.is_sign("+", "-", ",", "=", *CLOSING) and not _is_exponent(items, k)):
+            return k
+        depth += mark.is_sign(*OPENING) - mark.is_sign(*CLOSING)
+        k += 1
+    return k
+
+
+def _is_exponent(items: list[Mark], k: int) -> bool:
+    """Whether a sign belongs to what stands behind it, as in a^-1 or a * -b."""
+    return items[k].is_sign("-", "+") and items[k - 1].is_sign("^", "**", "*", "@", "/", "~")
