@@ -66,15 +66,13 @@ class Grader:
     @cached_property
     def solution(self) -> Solution:
         """Right answers as lines, for 3 steps of every loop."""
-        return Solution(copied(self.model, self._fixed(FEW)))
+        return Solution(copied(self.model, self._fixed(FEW)), bool(self.loops))
 
     def _fixed(self, steps: int, apart: bool = False) -> dict[str, int]:
         """A number of steps for every dimension that a loop runs over, each another one where they are told apart."""
         return {n: self.sizes.get(n, steps + k * apart) for k, n in enumerate(self.loops)}
 
-    def _report(
-        self, lines: Sequence[Line], source: str, fixed: Mapping[str, int], first: int
-    ) -> tuple[Report, bool]:
+    def _report(self, lines: Sequence[Line], source: str, fixed: Mapping[str, int], first: int) -> tuple[Report, bool]:
         session = Session(Reference(copied(self.model, fixed), loop_counters(self.model)), fixed, first=first)
         session.run(lines)
         judge = Judge(session, {n: k for n, k in self.sizes.items() if n not in fixed}, self.seed)

@@ -73,11 +73,14 @@ class Dictionary:
     # -- rows and values
     def row(self, name: str) -> str | None:
         """The model's name for ``name``: itself, or the one that differs only in case, underscores and brackets."""
+        if self.reference.stack(name):
+            self.rows.add(name)
+            self.known.add(name)
         return name if name in self.rows else self._alike(name, sorted(self.rows))
 
     def value(self, name: str) -> str | None:
         """The name of a row, a dimension or an own line."""
-        if name in self.own or name in self.known:
+        if name in self.own or name in self.known or self.row(name) == name:
             return name
         if name == "lambda":  # what λ is in Python's letters; models call it otherwise, since Python reserves the word
             return next((n for n in ("lam", "lambda_", "lmbda", "lamda") if n in self.known), None)

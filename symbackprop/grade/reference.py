@@ -19,12 +19,12 @@ from symbackprop.derive import Derivation, Step, derive
 from symbackprop.model.model import Model
 
 
-def _letters(derivation: Derivation) -> set[int]:
+def letters(derivation: Derivation) -> set[int]:
     """The rows that only the derivation has a name for, and their gradients."""
     by_id = {n.id: n for n in derivation.model.graph.nodes}
     steps = {s.target.id: s.total.id for s in derivation.steps if isinstance(s, Step)}
-    letters = {i for i in derivation.names if i in derivation.forward_ids and by_id[i].name is None}
-    return letters | {steps[i] for i in letters if i in steps}
+    unnamed = {i for i in derivation.names if i in derivation.forward_ids and by_id[i].name is None}
+    return unnamed | {steps[i] for i in unnamed if i in steps}
 
 
 def _stacks(row: Node, step: Node) -> bool:
@@ -58,8 +58,8 @@ class Reference:
     def __init__(self, model: Model, loops: Mapping[str, str] | None = None) -> None:
         self.model, self.graph, self.loops = model, model.graph, dict(loops or {})
         derivation = derive(model)
-        letters = _letters(derivation) if self.loops else set()
-        written = {i: n for i, n in derivation.names.items() if i not in letters}
+        unseen = letters(derivation) if self.loops else set()
+        written = {i: n for i, n in derivation.names.items() if i not in unseen}
         self.names = {i: n for i, n in written.items() if i in derivation.forward_ids}
         self.names |= {u.id: u.name for u in model.upstream.values() if u.name is not None}
         self.rows = self._named_rows()
@@ -94,15 +94,28 @@ class Reference:
     def readings(self, name: str) -> list[Node]:
         """What ∂L/∂name may mean: for the stack h of a loop's h[t], what reads the stack, or all ∂L/∂h[t] as a stack."""
         row, steps = self.rows[name], self.steps(name)
-        both = [self.gradient(row)]
-        return [*both, concat([expand(self.gradient(s), 0) for s in steps], 0)] if steps else both
+        read = [self.gradient(row)] if row.id in self.gradients or not steps else []
+        return [*read, concat([expand(self.gradient(s), 0) for s in steps], 0)] if steps else read
 
     def steps(self, name: str) -> list[Node]:
         """The rows h[1], h[2] … that a row h is the stack of; none where it is not."""
+        names = self.numbered(name)
+        return [self.rows[n] for n in names] if all(_stacks(self.rows[name], self.rows[n]) for n in names) else []
+
+    def numbered(self, name: str) -> list[str]:
+        """The names c[1], c[2] … of all steps of a row c; none where it has no steps."""
         row = self.rows[name]
         names = [f"{name}[{k + 1}]" for k in range(int(row.shape[0]))] if row.shape and row.shape[0].is_Integer else []
-        found = [self.rows[n] for n in names if n in self.rows]
-        return found if len(found) == len(names) and all(_stacks(row, s) for s in found) else []
+        return names if all(n in self.rows for n in names) else []
+
+    def stack(self, name: str) -> bool:
+        """Make the steps h[1], h[2] … of a loop known as h when the model itself does not read them as a whole."""
+        steps = [self.rows[n] for k in range(1, len(self.rows)) if (n := f"{name}[{k}]") in self.rows]
+        if name in self.rows or f"{name}[1]" not in self.rows or not self.loops:
+            return False
+        self.rows[name] = concat([expand(s, 0) for s in steps], 0)
+        self.names[self.rows[name].id] = name
+        return True
 
     def edges(self, row: Node) -> tuple[Edge, ...]:
         """The branches through which ``row`` acts on the results."""
@@ -133,8 +146,8 @@ class Reference:
     # -- what things are called
     @property
     def loss_word(self) -> str:
-        """What is differentiated: the name of the loss or of the one output, L where there are several."""
-        return (self.results[0].name if len(self.results) == 1 else None) or "L"
+        """What is differentiated: the loss's name, L where there is none."""
+        return (None if self.model.loss_row is None else self.model.loss_row.name) or "L"
 
     def name(self, row: Node) -> str:
         """The name of a row, else its formula."""

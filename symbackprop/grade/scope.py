@@ -189,7 +189,7 @@ class Scope:
 
     def _answered_steps(self, row: str) -> list[str]:
         """h[1], h[2] … when the person answers dh[1], dh[2] … and not dh as a whole."""
-        steps = [f"{row}[{k + 1}]" for k in range(len(self.reference.steps(row)))]
+        steps = self.reference.numbered(row)
         return steps if all(self.session.times[f"gradient {s}"] for s in steps) else []
 
     def _local_step(self, meaning: Local, items: tuple[tree.Expr, ...]) -> Node:

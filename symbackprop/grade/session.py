@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
+import sympy as sp
+
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import same_shape
 from symbackprop.errors import ModelError, NameProblem
@@ -19,6 +21,7 @@ from symbackprop.grade.outcomes import Entry, Outcome
 from symbackprop.grade.reading import Answer, Reader, parsed
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.scope import GIVEN, MENDED, Key, NotYet, Scope, index_value, key_of
+from symbackprop.grade.targets import Target
 from symbackprop.grade.trees import unparsed
 from symbackprop.model.text import tree
 
@@ -56,6 +59,11 @@ class Session:
         """Evaluate every line, in an order in which its names are known."""
         answers: dict[int, Answer] = {}
         self._read(lines, answers)
+        running = {t.text for t in self._in_loops(lines, answers) if self._is_running(t)}
+        if running:
+            self.dictionary.own |= running
+            answers = {}
+            self._read(lines, answers)
         for answer in answers.values():
             self.reader.read_right(answer)
         entries = list(self._entries(lines, answers, {}))
@@ -70,6 +78,21 @@ class Session:
                 self._read(line.loop.body, answers)
             elif self.reader.is_answer(line):
                 answers[line.number] = self.reader.read_left(line)
+
+    def _in_loops(self, lines: Sequence[Line], answers: Mapping[int, Answer], inside: bool = False) -> Iterator[Target]:
+        """The left sides of all lines in loops, those that add to what is there left out."""
+        for line in lines:
+            answer = answers.get(line.number)
+            if line.loop is not None:
+                yield from self._in_loops(line.loop.body, answers, True)
+            elif inside and answer is not None and answer.target is not None and not answer.adds:
+                yield answer.target
+
+    def _is_running(self, target: Target) -> bool:
+        """Whether ``dh = …`` in a loop is a variable that changes from step to step, not the gradient of all of h."""
+        row = self.reference.rows.get(target.name) if isinstance(target.meaning, Gradient) else None
+        over = row is not None and bool(row.shape) and row.shape[0] in [sp.Integer(k) for k in self.fixed.values()]
+        return over and not target.index and target.text.isidentifier()
 
     def _entries(
         self, lines: Sequence[Line], answers: Mapping[int, Answer], counters: Mapping[str, int]

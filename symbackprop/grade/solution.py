@@ -7,15 +7,20 @@ from collections.abc import Iterable
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Notation
 from symbackprop.derive import Step, derive
+from symbackprop.grade.reference import letters
 from symbackprop.model.model import Model
 
 
 class Solution:
-    """Right answers, one line a named quantity, each using those above it. Loops of the model are unrolled before."""
+    """Right answers, one line a named quantity, each using those above it.
 
-    def __init__(self, model: Model) -> None:
+    Loops of the model are unrolled before; where there were any (``loops``), only the model's own names are used.
+    """
+
+    def __init__(self, model: Model, loops: bool = False) -> None:
         derivation = derive(model)
-        self.names = derivation.names
+        unseen = letters(derivation) if loops else set()
+        self.names = {i: n for i, n in derivation.names.items() if i not in unseen}
         self.forward = frozenset(derivation.forward_ids)
         self.notation = Notation(self.names, derivation.expanded)
         steps = [s for s in derivation.steps if isinstance(s, Step)]

@@ -17,7 +17,9 @@ def subscripts(items: list[Mark], words: Dictionary) -> list[Mark]:
         if items[k].kind == NAME and text.endswith("_") and text not in (SUM, "_") and _opens(items, k + 1):
             end = closing(items, k + 1)
             result += _subscripted(text[:-1], items[k + 2 : end], words)
-        elif items[k].kind == NAME and base and base != SUM[:-1] and _counts(counter, words) and text not in words.known:
+        elif (
+            items[k].kind == NAME and base and base != SUM[:-1] and _counts(counter, words) and text not in words.known
+        ):
             result += [name(base), sign("["), name(counter), sign("]")]
         else:
             result.append(items[k])

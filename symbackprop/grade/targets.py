@@ -96,6 +96,8 @@ def _indexed(text: str, word: str, index: list[Mark], dictionary: Dictionary) ->
 
 
 def _plain(text: str, word: str, dictionary: Dictionary, notes: list[str]) -> Target:
+    if word in dictionary.own:
+        return Target(text, None, word)
     if word not in dictionary.known:
         gradient = dictionary.gradient(word)
         return Target(text, gradient, word if gradient is None else gradient.row)
