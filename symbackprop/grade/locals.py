@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Graph, Node
+from symbackprop.core.kernel import Kernel
 from symbackprop.core.reverse import vjp
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import same_shape, shape_text
@@ -36,9 +37,10 @@ def derivative_of(graph: Graph, function: str, at: Node) -> Node:
     record = TABLE.get(function)
     if record is None or record.arity != 1:
         raise NameProblem(f"{function}' is no derivative that is known here")
-    value = graph.call(function, at, *([graph.relu0] if function == "relu" else []))
-    derivative = graph.apply(_over(value.attr.partial(0)), *value.args, value)
-    return graph.broadcast(derivative, at.shape)
+    more = [graph.relu0] if function == "relu" else []
+    value = graph.call(function, at, *more)
+    partial = Kernel(f.call(function, f.Arg(0), *more)).partial(0)
+    return graph.broadcast(graph.apply(_over(partial), at, value), at.shape)
 
 
 def _over(form: f.Formula) -> f.Formula:

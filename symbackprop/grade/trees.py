@@ -69,7 +69,8 @@ class Printer:
             case tree.Compare(sign, left, right):
                 return f"{self.wrapped(left, 10)} {sign} {self.wrapped(right, 10)}", 5
             case tree.Transpose(body):
-                return self.wrapped(body, 100) + ".T", 100
+                number = isinstance(body, tree.Number)  # 1.T would be the number 1. and a T
+                return self.wrapped(body, 101 if number else 100) + ".T", 100
         return self.plain(expr), 15 if isinstance(expr, tree.Call) and expr.function.startswith(SUM) else 100
 
     def plain(self, expr: tree.Expr) -> str:
