@@ -6,6 +6,7 @@ like any other and can be forgotten, mistaken or graded by itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -70,8 +71,8 @@ class Copy:
             setattr(new, table, {n: rows[r.id] for n, r in getattr(old, table).items()})
         new.loss_row = None if old.loss_row is None else rows[old.loss_row.id]
 
-    def row(self, node: Node, rows: Mapping[int, Node], suffix: str = "") -> Node:
-        """One row over the rows that stand for its arguments."""
+    def row(self, node: Node, rows: Mapping[int, Node], step: int | None = None) -> Node:
+        """One row over the rows that stand for its arguments; in a loop at one of its steps."""
         if node.op.name == "leaf":
             return self._leaf(node)
         if isinstance(node.attr, Loop):
@@ -79,10 +80,14 @@ class Copy:
         if node.op.projects:
             return self._result(node, rows)
         copy = self._make(node, [rows[a.id] for a in node.args])
-        return self._named(node, copy, rows, suffix)
+        if node.name is not None:
+            copy = self.graph.nameable(copy, node.name, step)
+        return self._named(node, copy, rows, step)
 
     def _make(self, node: Node, args: Sequence[Node]) -> Node:
         attr = self.settled(node.attr)
+        if node.op.name == "const":
+            return self.graph.const(attr, node.kind)
         if node.op.name != "elementwise":
             return self.graph.make(node.op.name, args, attr)
         if attr.form == f.Arg(0):
@@ -95,13 +100,12 @@ class Copy:
         assert node.name is not None
         return self.graph.leaf(node.name, self.shape(node.shape), leaf.role, node.kind, below, leaf.value)
 
-    def _named(self, node: Node, copy: Node, rows: Mapping[int, Node], suffix: str) -> Node:
+    def _named(self, node: Node, copy: Node, rows: Mapping[int, Node], step: int | None) -> Node:
         if node.id in self.old.graph.sealed:
             self.graph.sealed.add(copy.id)
-        name = node.name if node.name is None or not suffix else step_name(node.name, suffix)
+        name = node.name if node.name is None or step is None else step_name(node.name, step)
         if name is not None and name not in self.graph.names and copy.name is None:
-            self.graph.names[name] = copy
-            copy.name = name
+            self.graph.names[name] = self.graph.christen(name, copy)
         if copy.hint is None:
             copy.hint = node.hint
         if node.origin is not None and copy.origin is None:
@@ -141,7 +145,7 @@ class Copy:
         scan = node.args[0]
         if scan.id not in self.results:
             self.results[scan.id] = self._unroll(scan, rows)
-        return self._named(node, self.results[scan.id][node.attr], rows, "")
+        return self._named(node, self.results[scan.id][node.attr], rows, None)
 
     def _unroll(self, scan: Node, rows: Mapping[int, Node]) -> list[Node]:
         """Every result of a loop as rows: its body once a step."""
@@ -150,43 +154,61 @@ class Copy:
         length = evaluate_dim(self.settled(loop.length), {})
         outer = [rows[a.id] for a in scan.args]
         carry = outer[:n]
+        first = _first_step(loop, outer)
+        self._note_initial(loop, carry, first + length - 1 if loop.reverse else first)
         stacks: list[list[Node]] = [[] for _ in loop.stacked]
         order = scan.graph.topological(loop.results(), loop.stop())
         for t in reversed(range(length)) if loop.reverse else range(length):
             inner = dict(zip([x.id for x in loop.carry], carry, strict=True))
-            inner |= {x.id: self._element(x, a, t) for x, a in zip(loop.sequences, outer[n : n + m], strict=True)}
+            elements = zip(loop.sequences, outer[n : n + m], strict=True)
+            inner |= {x.id: self._element(x, getitem(a, t), first + t) for x, a in elements}
             inner |= dict(zip([x.id for x in loop.invariants], outer[n + m :], strict=True))
-            self._note_initial(loop, carry, t)
             for node in order:
                 if node.id not in inner:
-                    inner[node.id] = self.row(node, inner, str(t + 1))
+                    inner[node.id] = self.row(node, inner, first + t)
             carry = [inner[r.id] for r in loop.carried]
             for stack, r in zip(stacks, loop.stacked, strict=True):
                 stack.append(inner[r.id])
         return [*carry, *[self._stack(s[::-1] if loop.reverse else s) for s in stacks]]
 
-    def _element(self, leaf: Node, outer: Node, t: int) -> Node:
+    def _element(self, leaf: Node, row: Node, step: int) -> Node:
         """x[t] of a sequence."""
-        row = getitem(outer, t)
-        return row if row.name is not None or leaf.name is None else self._called(step_name(leaf.name, str(t + 1)), row)
+        return row if row.name is not None or leaf.name is None else self._called(step_name(leaf.name, step), row)
 
-    def _note_initial(self, loop: Loop, carry: Sequence[Node], t: int) -> None:
-        """The initial state is h[0] too."""
-        if t == 0 and not loop.reverse:
-            for leaf, row in zip(loop.carry, carry, strict=True):
-                if leaf.name and leaf.name.endswith("-1]"):
-                    self.graph.names.setdefault(step_name(leaf.name, "0"), row)
+    def _note_initial(self, loop: Loop, carry: Sequence[Node], step: int) -> None:
+        """The initial state is h[0] too, or h[T+1] where the loop runs backwards."""
+        for leaf, row in zip(loop.carry, carry, strict=True):
+            if leaf.name and leaf.name.endswith(("-1]", "+1]")):
+                self.graph.names.setdefault(step_name(leaf.name, step), row)
 
     def _called(self, name: str, row: Node) -> Node:
         if name not in self.graph.names and row.name is None:
-            self.graph.names[name] = row
-            row.name = name
+            self.graph.names[name] = self.graph.christen(name, row)
         return row
 
     def _stack(self, parts: Sequence[Node]) -> Node:
         return concat([expand(p, 0) for p in parts], 0)
 
 
-def step_name(name: str, step: str) -> str:
-    """``h[t]`` at step 2 is ``h[2]``."""
-    return f"{name.partition('[')[0]}[{step}]"
+def step_name(name: str, step: int) -> str:
+    """``h[t]`` at step 2 is ``h[2]``, ``h[t-1]`` is ``h[1]``."""
+    return f"{name.partition('[')[0]}[{step + _shift(name)}]"
+
+
+def _shift(name: str) -> int:
+    """How far from step t a name such as h[t-1] lies."""
+    found = re.search(r"[+-]\d+(?=\]$)", name)
+    return int(found.group()) if found else 0
+
+
+def _first_step(loop: Loop, outer: Sequence[Node]) -> int:
+    """The number of a loop's first step: 2 where it begins with h[1], or runs over x[1:] and calls that x[t]."""
+    for leaf, begin in zip(loop.carry, outer, strict=False):
+        number = re.fullmatch(re.escape((leaf.name or "").partition("[")[0]) + r"(\d+)", begin.name or "")
+        if number and not loop.reverse:
+            return int(number.group(1)) + 1
+    for leaf, row in zip(loop.sequences, outer[len(loop.carry) :], strict=False):
+        if leaf.name is not None and "[" in leaf.name:
+            start = row.attr[1] if row.op.name == "slice" and row.attr[0] == 0 else 0
+            return int(start) + 1 - _shift(leaf.name)
+    return 1

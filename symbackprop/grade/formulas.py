@@ -198,8 +198,11 @@ class Formula:
     def _steps(self, counter: str, bounds: tuple[tree.Expr, ...]) -> range:
         if len(bounds) > 2:
             raise ModelError(f"a sum over steps has two bounds: sum_{counter}(formula, first, last)")
+        over = self.reference.loops.get(counter, "")
+        if len(bounds) < 2 and not over.isidentifier():
+            raise ModelError(f"a sum over {counter} needs its bounds: sum_{counter}(formula, first, last)")
         first = self._whole(bounds[0]) if bounds else 1
-        last = self._whole(bounds[1] if len(bounds) == 2 else tree.Name(self.reference.loops.get(counter, counter)))
+        last = self._whole(bounds[1] if len(bounds) == 2 else tree.Name(over))
         if last - first >= MAX_TERMS:
             raise ModelError(f"a sum of {last - first + 1} terms is too long")
         return range(first, last + 1)

@@ -72,6 +72,7 @@ class Reference:
         self.notation = Notation(self.names)
         self.with_gradients = Notation(written)  # writes dX for a gradient: without it, terms grow with depth
         self._downstream: dict[int, list[Node]] = {}
+        self.graph.writing = False  # from here on rows are answers: o written out is o
 
     def _named_rows(self) -> dict[str, Node]:
         """Every row that has a name, the model's own first, then those that the derivation found a letter for."""
