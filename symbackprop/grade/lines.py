@@ -15,7 +15,10 @@ _LOOP = re.compile(
 )
 _RANGES = (
     re.compile(r"(?P<start>[\w+\- ]+?)\s*(?:,?\s*\.\.\.?\s*,?|…|,\s*…\s*,|\bto\b|\bdownto\b)\s*(?P<stop>[\w+\- ]+)$"),
-    re.compile(r"(?:range\s*\()?(?P<start>[\w+\- ]+?)\s*,\s*(?P<stop>[\w+\- ]+?)\)?$"),
+    re.compile(r"(?P<start>[\w+\- ]+?)\s*,\s*(?P<stop>[\w+\- ]+?)$"),
+)
+_PYTHON = re.compile(
+    r"range\s*\(\s*(?:(?P<start>[\w+\- ]+?)\s*,)?\s*(?P<stop>[\w+\- ]+?)\s*(?:,\s*(?P<step>[-+]?\s*1)\s*)?$"
 )
 
 
@@ -90,11 +93,22 @@ def _block(flat: Sequence[tuple[int, int, str]], place: int, indent: int) -> tup
     return lines, place
 
 
+def _bounds(text: str) -> tuple[str, str] | None:
+    """(first, last) of a range; the end of Python's ``range`` is not part of it."""
+    python = _PYTHON.match(text)
+    if python is not None:
+        last = "+ 1" if (python["step"] or "").startswith("-") else "- 1"
+        return (python["start"] or "0").strip(), f"{python['stop'].strip()} {last}"
+    found = next((m for r in _RANGES if (m := r.match(text))), None)
+    return None if found is None else (found["start"].strip(), found["stop"].strip())
+
+
 def _range(text: str, number: int) -> tuple[str, str, str]:
     """(counter, start, stop) of a loop's head."""
     head = _LOOP.match(text)
-    span = next((m for r in _RANGES if head and (m := r.match(head["range"].strip().rstrip(")")))), None)
-    if head is None or span is None:
+    within = "" if head is None else head["range"].strip().rstrip(") ")
+    bounds = _bounds(within)
+    if head is None or bounds is None:
         raise SyntaxProblem("a loop is written `for t in 1..T:` or `for t in T..1:`", f"line {number}")
-    start, stop = span["start"].strip(), span["stop"].strip()
+    start, stop = bounds
     return (head["counter"], stop, start) if head["reverse"] else (head["counter"], start, stop)

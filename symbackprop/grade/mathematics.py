@@ -94,7 +94,7 @@ class Mathematics(Passes):
 
 
 def derivative(items: list[Mark], k: int, words: Dictionary) -> tuple[Meaning, list[list[Mark]], int] | None:
-    """(what it means, its indices, how many tokens it has) for ``dL/do``, ``dL/dh[t]`` or ``dh[t]/dh[t-1]`` at ``k``."""
+    """(what it means, its indices, how many tokens it has) for ``dL/do``, ``dL/dh[t]`` or ``dh[t]/dh[t-1]``."""
     above = indexed_name(items, k)
     slash = k + (above[2] if above else 0)
     below = indexed_name(items, slash + 1) if above and slash < len(items) and items[slash].is_sign("/") else None
@@ -103,15 +103,20 @@ def derivative(items: list[Mark], k: int, words: Dictionary) -> tuple[Meaning, l
     if {above[0], below[0]} <= words.rows:
         return None
     length = above[2] + 1 + below[2]
-    names = [f"{n[1:].lstrip('_')}{shown(bracketed)}" for n, bracketed, _ in (above, below)]
-    plain = words.fraction(*names) if all(words.row(n) or n in words.losses for n in names) else None
-    if plain is not None:
-        return plain, [], length
-    bases = [n[1:].lstrip("_") for n, _, _ in (above, below)]
-    meaning = words.fraction(bases[0], bases[1], (bool(above[1]), bool(below[1])))
+    of, by = above[0][1:].lstrip("_"), below[0][1:].lstrip("_")
+    if all(not index or _is_number(index) for _, index, _ in (above, below)):
+        rows = of + shown(above[1]), by + shown(below[1])
+        plain = words.fraction(*rows) if all(words.row(n) or n in words.losses for n in rows) else None
+        if plain is not None:
+            return plain, [], length
+    meaning = words.fraction(of, by, (bool(above[1]), bool(below[1])))
     if meaning is None or (above[1] and not (isinstance(meaning, Local) and meaning.indexed[0])):
         return None
-    return meaning, [x[1][1:-1] for x in (above, below) if x[1]], length
+    return meaning, [index[1:-1] for _, index, _ in (above, below) if index], length
+
+
+def _is_number(index: list[Mark]) -> bool:
+    return len(index) == 3 and index[1].kind == NUMBER
 
 
 def unseen(items: list[Mark], k: int, words: Dictionary) -> str:

@@ -70,6 +70,12 @@ class Dictionary:
         self.losses = losses | {w for w in _LOSS_WORDS if w not in self.known}
         self.loss = reference.loss_word if reference.loss_word in self.losses else min(self.losses)
 
+    def take(self, names: set[str]) -> None:
+        """Make names of rows the person's own."""
+        self.own |= names
+        self.rows -= names
+        self.known -= names
+
     # -- rows and values
     def row(self, name: str) -> str | None:
         """The model's name for ``name``: itself, or the one that differs only in case, underscores and brackets."""

@@ -98,7 +98,7 @@ class Reader:
         if index:
             return parsed(text, index=True)
         answer.juxtaposed = not explicit
-        form = renamed(parsed(text), tidy.words)
+        form: tree.Expr = renamed(parsed(text), tidy.words)
         answer.reads = unparsed(form)
         return form
 

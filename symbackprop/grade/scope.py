@@ -194,13 +194,18 @@ class Scope:
 
     def _local_step(self, meaning: Local, items: tuple[tree.Expr, ...]) -> Node:
         """``dh[t]/dh[t-1]``."""
-        names, indices = [], list(items)
-        for base, indexed in zip((meaning.of, meaning.by), meaning.indexed, strict=True):
-            row = family_member(base, index_value(indices.pop(0), self), self.reference.rows) if indexed else base
-            if row is None:
-                raise NameProblem(f"there is no such step of {base} in the model")
-            names.append(row)
-        return self._local(Local(*names))
+        indices = iter(items)
+        above, below = meaning.indexed
+        of = self._step(meaning.of, next(indices)) if above else meaning.of
+        return self._local(Local(of, self._step(meaning.by, next(indices)) if below else meaning.by))
+
+    def _step(self, base: str, index: tree.Expr) -> str:
+        """The name of a family's member."""
+        k = index_value(index, self)
+        row = family_member(base, k, self.reference.rows)
+        if row is None:
+            raise NameProblem(f"there is no {base}[{k}] in the model")
+        return row
 
     def _local(self, meaning: Local) -> Node:
         key = f"local {meaning.of} {meaning.by}"

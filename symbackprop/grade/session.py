@@ -56,7 +56,25 @@ class Session:
         self.first, self.numbered = first, False
 
     def run(self, lines: Sequence[Line]) -> None:
-        """Evaluate every line, in an order in which its names are known."""
+        """Evaluate every line, in an order in which its names are known.
+
+        A letter that only the derivation uses is the person's own where a line gives it another value.
+        """
+        self._run_all(lines)
+        letters = {n for n in self._redefined() if self.reference.rows[n].name is None}
+        if letters:
+            self.dictionary.take(letters)
+            self.outcomes, self.unread, self.restated = {}, [], []
+            self._run_all(lines)
+
+    def _redefined(self) -> Iterator[str]:
+        """The names of the model that a line gives another value."""
+        for answer, same in self.restated:
+            if not same and answer.target is not None:
+                yield answer.target.name
+        yield from (a.target.name for a in self.unread if a.target is not None and a.target.restated)
+
+    def _run_all(self, lines: Sequence[Line]) -> None:
         answers: dict[int, Answer] = {}
         self._read(lines, answers)
         running = {t.text for t in self._in_loops(lines, answers) if self._is_running(t)}

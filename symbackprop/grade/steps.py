@@ -8,7 +8,8 @@ about the last step T or about a step with a number of its own is compared line 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.judge import FOLLOWS, MISSING, RIGHT, UNREADABLE, WRONG
@@ -42,13 +43,13 @@ def _texts(lines: Sequence[Line]) -> Iterable[str]:
 
 def confirm(report: Report, longer: Report, steps: Mapping[str, int], more: Mapping[str, int]) -> None:
     """What is right with ``steps`` only is not right: ``longer`` is the report on the same lines with ``more`` steps."""
-    of_line = _by_line(report)
+    of_line, place = _by_line(report), {i.name: i.line or 0 for i in longer.items}
     for number, others in _by_line(longer).items():
         mine = of_line.get(number, [])
         if not mine:
             _add(report, others)
         elif all(i.verdict == RIGHT for i in mine):
-            _worsen(mine, others, f"it is right for {_told(steps)}, not for {_told(more).removesuffix(' steps')}")
+            _worsen(mine, others, lambda label: _names(of_line.get(place.get(label, 0), []), label), f"it is right for {_told(steps)}, not for {_told(more).removesuffix(' steps')}")
     unread = {u.line: u.message for u in longer.unread}
     for number in unread.keys() - {u.line for u in report.unread}:
         _mark(of_line.get(number, []), f"it is right for {_told(steps)} only: {unread[number]}")
@@ -63,23 +64,32 @@ def _by_line(report: Report) -> dict[int, list[Item]]:
 
 
 def _add(report: Report, items: Sequence[Item]) -> None:
-    """Lines that have nothing to say about fewer steps."""
-    names = {i.name for i in items}
-    report.items = [i for i in report.items if i.verdict != MISSING or i.name not in names] + list(items)
+    """Lines that have nothing to say about fewer steps: what is not right in them, and what was missing."""
+    missing = {i.name for i in report.items if i.verdict == MISSING}
+    items = [i for i in items if i.verdict != RIGHT or i.name in missing]
+    given = {i.name for i in items}
+    report.items = [i for i in report.items if i.verdict != MISSING or i.name not in given] + items
 
 
-def _worsen(mine: Sequence[Item], others: Sequence[Item], says: str) -> None:
-    """Items that are right for fewer steps take the verdict of those of their line that are not right for more."""
-    for state in (WRONG, UNREADABLE, FOLLOWS):
-        other = next((i for i in others if i.verdict == state), None)
-        if other is not None and state == FOLLOWS:
-            for item in mine:
-                item.verdict, item.finding = FOLLOWS, other.finding
-            return
-        if other is not None:
-            why = other.finding.says if state == UNREADABLE and other.finding is not None else ""
-            _mark(mine, f"{says}: {why}" if why else says)
-            return
+def _names(items: Sequence[Item], label: str) -> list[str]:
+    """What the answers of a line are called with fewer steps."""
+    return [i.name for i in items] or [label]
+
+
+def _worsen(mine: Sequence[Item], others: Sequence[Item], here: Callable[[str], list[str]], says: str) -> None:
+    """Items that are right for fewer steps take the verdict of those of their line that are not right for more.
+
+    ``here`` is what a quantity of the longer report is called in the shorter one.
+    """
+    states = {i.verdict: i.finding for i in reversed(others)}
+    if WRONG in states:
+        _mark(mine, says)
+    elif (why := states.get(UNREADABLE)) is not None:
+        _mark(mine, f"{says}: {why.says}")
+    elif (given := states.get(FOLLOWS)) is not None:
+        labels = ", ".join(dict.fromkeys(name for label in given.factor.split(", ") for name in here(label)))
+        for item in mine:
+            item.verdict, item.finding = FOLLOWS, replace(given, says=f"it is right, given your {labels}", factor=labels)
 
 
 def _mark(items: Sequence[Item], says: str) -> None:
