@@ -25,8 +25,8 @@ def grade(
     """Check the gradients in ``text`` (lines such as ``dw2 = -(y-o)*(1-o^2)*h``) against those of the model.
 
     ``source`` is how errors and the report call the text; ``sizes`` fixes dimensions. Loops over a symbolic axis are
-    graded with 3 steps, or as many as the answers number, and what is right there once more with others. Raises a `SyntaxProblem` when the text has no
-    structure that can be read; a single unreadable line is part of the report.
+    graded with 3 steps, or as many as the answers number, and what is right there once more with others. Raises a
+    `SyntaxProblem` when the text has no structure that can be read; a single unreadable line is part of the report.
     """
     return Grader(model, sizes, seed).grade(text, source)
 

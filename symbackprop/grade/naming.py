@@ -131,7 +131,7 @@ class Dictionary:
         return Local(of, by, families) if of is not None and (of != by or all(families)) else None
 
     def unseen(self, above: str, below: str) -> bool:
-        """Whether ``d<above>/d<below>`` is a gradient of a row without a name: what a derivation calls a[t] in a loop."""
+        """Whether ``d<above>/d<below>`` is a gradient of a row without a name, as the a[t] of a derivation."""
         return bool(self.loops) and above in self.losses and self.value(below) is None
 
     def spelled(self, meaning: Meaning, fraction: bool = True) -> str:

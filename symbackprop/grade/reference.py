@@ -51,8 +51,9 @@ class Keeper:
 class Reference:
     """The gradients of a model whose loops are unrolled. ``model`` belongs to the reference and gets further rows.
 
-    ``loops`` are the loops that were unrolled, as counters with the dimension that they run over. The letters that a derivation gives to unnamed rows are not among the names then: they
-    depend on the number of steps, and nobody has seen them.
+    ``loops`` are the loops that were unrolled, as counters with the dimension that they run over. The letters that a
+    derivation gives to unnamed rows are not among the names then: they depend on the number of steps, and nobody has
+    seen them.
     """
 
     def __init__(self, model: Model, loops: Mapping[str, str] | None = None) -> None:
@@ -93,7 +94,7 @@ class Reference:
         return self.graph.full(0, row.shape) if known is None else known
 
     def readings(self, name: str) -> list[Node]:
-        """What ∂L/∂name may mean: for the stack h of a loop's h[t], what reads the stack, or all ∂L/∂h[t] as a stack."""
+        """What ∂L/∂name may mean: for the stack h of all h[t], what reads the stack, or all ∂L/∂h[t] as a stack."""
         row, steps = self.rows[name], self.steps(name)
         read = [self.gradient(row)] if row.id in self.gradients or not steps else []
         return [*read, concat([expand(self.gradient(s), 0) for s in steps], 0)] if steps else read
@@ -137,7 +138,7 @@ class Reference:
                     seen[edge.consumer.id] = edge.consumer
                     stack.append(edge.consumer)
         place = {n.id: k for k, n in enumerate(self.order)}
-        return sorted(seen.values(), key=lambda n: place[n.id], reverse=True)
+        return sorted(seen.values(), key=lambda n: place.get(n.id, -1), reverse=True)
 
     def called(self, name: str) -> str:
         """The one name under which a row is answered: h[0] is what was declared as h0 where that has to be answered."""

@@ -56,12 +56,12 @@ class Scope:
     # -- the protocol of model text
     def name(self, name: str) -> Node | sp.Expr:
         if name in self.counters:
-            return sp.Integer(self.counters[name])
+            return sp.Integer(self.counters[name] + self.more)
         if name in self.meanings:
             return self._meant(name, self.meanings[name])
         if name in self.session.dictionary.own:
             return self._own(name)
-        if name in self.reference.rows:
+        if name in self.reference.rows or self.reference.stack(name):
             return self.reference.rows[name]
         if name in self.session.fixed:
             return sp.Integer(self.session.fixed[name] + self.more)
@@ -85,11 +85,18 @@ class Scope:
             row = family_member(meaning.row, int(value), self.reference.rows)
             stacked = row is not None and "/" not in name and self._is_stacked(meaning.row, row)
             return None if row is None or stacked else self.gradient(row, fraction="/" in name)
-        row = family_member(name, int(value), self.reference.rows)
+        row = None if self._is_numpys(name, items[0]) else family_member(name, int(value), self.reference.rows)
         if row is not None:
             return self.reference.rows[row]
         key = f"own {name}[{value}]"
         return self._stored(key) if key in self.session.outcomes or self._indexed(name) else None
+
+    def _is_numpys(self, name: str, index: tree.Expr) -> bool:
+        """Whether an index without a counter into an array that no loop computes counts from 0, as in a model text."""
+        if name not in self.reference.rows or self.offset(index) or self.reference.steps(name):
+            return False
+        self.session.numbered = True
+        return self.session.first == 0
 
     def _is_stacked(self, base: str, row: str) -> bool:
         """Whether dh[t] is an entry of a line dh = …, and no line answers it by itself."""
@@ -97,7 +104,7 @@ class Scope:
         return bool(times[f"gradient {base}"] and not times[f"gradient {self.reference.called(row)}"])
 
     def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None:
-        """``dz[t]`` or ``dz[T]``, a step of an array over all steps; None where an index is not the number of a step."""
+        """``dz[t]`` or ``dz[T]``, a step of an array over all steps; None where an index is no step's number."""
         if isinstance(items[0], (tree.Slice, tree.Word)) or not self._over_steps(row):
             return None
         place = evaluate(items[0], self)

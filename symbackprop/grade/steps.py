@@ -42,17 +42,22 @@ def _texts(lines: Sequence[Line]) -> Iterable[str]:
 
 
 def confirm(report: Report, longer: Report, steps: Mapping[str, int], more: Mapping[str, int]) -> None:
-    """What is right with ``steps`` only is not right: ``longer`` is the report on the same lines with ``more`` steps."""
+    """What is right with ``steps`` only is not right: ``longer`` reports on the same lines with ``more`` steps."""
     of_line, place = _by_line(report), {i.name: i.line or 0 for i in longer.items}
+    only = f"it is right for {_told(steps)}"
+
+    def here(label: str) -> list[str]:
+        return [i.name for i in of_line.get(place.get(label, 0), [])] or [label]
+
     for number, others in _by_line(longer).items():
         mine = of_line.get(number, [])
         if not mine:
             _add(report, others)
         elif all(i.verdict == RIGHT for i in mine):
-            _worsen(mine, others, lambda label: _names(of_line.get(place.get(label, 0), []), label), f"it is right for {_told(steps)}, not for {_told(more).removesuffix(' steps')}")
+            _worsen(mine, others, here, f"{only}, not for {_told(more).removesuffix(' steps')}")
     unread = {u.line: u.message for u in longer.unread}
     for number in unread.keys() - {u.line for u in report.unread}:
-        _mark(of_line.get(number, []), f"it is right for {_told(steps)} only: {unread[number]}")
+        _mark(of_line.get(number, []), f"{only} only: {unread[number]}")
 
 
 def _by_line(report: Report) -> dict[int, list[Item]]:
@@ -71,11 +76,6 @@ def _add(report: Report, items: Sequence[Item]) -> None:
     report.items = [i for i in report.items if i.verdict != MISSING or i.name not in given] + items
 
 
-def _names(items: Sequence[Item], label: str) -> list[str]:
-    """What the answers of a line are called with fewer steps."""
-    return [i.name for i in items] or [label]
-
-
 def _worsen(mine: Sequence[Item], others: Sequence[Item], here: Callable[[str], list[str]], says: str) -> None:
     """Items that are right for fewer steps take the verdict of those of their line that are not right for more.
 
@@ -88,8 +88,9 @@ def _worsen(mine: Sequence[Item], others: Sequence[Item], here: Callable[[str], 
         _mark(mine, f"{says}: {why.says}")
     elif (given := states.get(FOLLOWS)) is not None:
         labels = ", ".join(dict.fromkeys(name for label in given.factor.split(", ") for name in here(label)))
+        follows = replace(given, says=f"it is right, given your {labels}", factor=labels)
         for item in mine:
-            item.verdict, item.finding = FOLLOWS, replace(given, says=f"it is right, given your {labels}", factor=labels)
+            item.verdict, item.finding = FOLLOWS, follows
 
 
 def _mark(items: Sequence[Item], says: str) -> None:

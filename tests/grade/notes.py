@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from symbackprop.grade.lines import Line, read_lines
 from symbackprop.grade.report import Report
-from symbackprop.grade.session import Session
-from symbackprop.model.model import Model
 
 
 def verbatim(text: str, report: Report) -> str:
