@@ -21,7 +21,7 @@ from tests.grade.notes import verbatim
 from tests.grade.writing import Language, formulas
 
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "25"))
-ANSWERS = list(dict.fromkeys((c.model, c.lines) for c in (*RIGHT, *WRONG)))[:: 1 if EXAMPLES > 25 else 4]
+ANSWERS = list(dict.fromkeys((c.model, c.lines) for c in (*RIGHT, *WRONG)))[:: 1 if EXAMPLES > 25 else 9]
 
 
 @pytest.mark.parametrize(("model", "lines"), ANSWERS, ids=lambda x: str(x)[:40])
