@@ -177,6 +177,13 @@ class Formula:
             return self._derivative(function.removesuffix(PRIME), args)
         if function.startswith(SUM):
             return self._sum(function.removeprefix(SUM), args)
+        if (
+            function == "sum"
+            and len(args) == 2
+            and isinstance(args[1], tree.Name)
+            and args[1].name in self.reference.loops
+        ):
+            return self._sum(args[1].name, args[:1])
         if function in EXTRA:
             values = [self.value(a) for a in args]
             return EXTRA[function](self.graph, function, values, {k: self.value(v) for k, v in options})

@@ -71,7 +71,10 @@ class Sums(Passes):
     def _head(self, items: list[Mark], k: int) -> tuple[str, list[list[Mark]], int] | None:
         """(the counter, its bounds if there are any, where the summand starts) for a sum that starts at ``k``."""
         text = items[k].text
-        if items[k].kind != NAME or not text.startswith(SUM) or text in self.dictionary.known:
+        words = self.dictionary
+        if [x.text for x in items[k : k + 2]] == ["sum", "over"] and k + 2 < len(items) and "over" not in words.known:
+            return items[k + 2].text, [], k + 3 + (items[k + 3 : k + 4] == [name("of")])
+        if items[k].kind != NAME or not text.startswith(SUM) or text in words.known or text in words.own:
             return None
         if text != SUM:
             return text[len(SUM) :], [], k + 1

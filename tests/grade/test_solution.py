@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from symbackprop.grade import Grader
 from symbackprop.model.zoo import build, names
 from tests.grade.helpers import grader
 
@@ -18,6 +19,14 @@ def test_the_solution_of_every_model_is_right(name: str) -> None:
     report = grade.grade("\n".join(grade.solution.all_lines(targets)))
     assert report.verdict == "right", report.text(2)
     assert report.right == len(targets)
+
+
+@pytest.mark.parametrize("name", ["gru", "lstm", "rnn-lm"])
+def test_the_solution_of_a_loop_is_right_for_the_steps_that_it_is_written_for(name: str) -> None:
+    model = build(name)
+    grade = Grader(model, {"T": 3})
+    report = grade.grade("\n".join(grade.solution.all_lines(list(model.targets()))))
+    assert report.verdict == "right", report.text(2)
 
 
 def test_a_solution_names_each_delta_once() -> None:

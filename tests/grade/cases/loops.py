@@ -88,6 +88,7 @@ SUMS = {
     "added up": "for t in 1..T:\n    dU += h[t-1].T @ da[t]\n    dW += x[t].T @ da[t]",
     "sum_t": "dU = sum_t(h[t-1].T @ da[t])\ndW = sum_t x[t].T @ da[t]",
     "Σ": "dU = Σ_t hₜ₋₁ᵀ δ_aₜ\ndW = Σ_{t=1}^T x_t^T da_t",
+    "sum over": "dU = sum over t of h[t-1].T @ da[t]\ndW = sum(x[t].T @ da[t], t)",
     "split": "dU = h[0].T @ da[1] + Σ_{t=2}^{T} h[t-1]^T da[t]\ndW = x[T].T @ da[T] + sum_t(x[t].T @ da[t], 1, T-1)",
     "einsum": 'dU = einsum("tnh,tng->hg", concat(h0[None], h[:-1], axis=0), da)\ndW = einsum("tnd,tnh->dh", x, da)',
 }
