@@ -57,7 +57,7 @@ class Collector:
         rights = self.judge.rights(outcome) if len(outcome.given) > 1 else []
         right = [row for row in outcome.given if any(self.judge.is_right(row, r) for r in rights)]
         row = next(iter([*right, *outcome.given]), None)
-        return (outcome.reads[row.id] if row is not None else outcome.entry.answer.reads) or None
+        return (None if row is None else outcome.reads.get(row.id)) or outcome.entry.answer.reads or None
 
     def _described(self, outcome: Outcome) -> tuple[str, str, Shape]:
         """(name, role, shape) of what an answer is about."""

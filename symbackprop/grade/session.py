@@ -7,10 +7,11 @@ right, given them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import sympy as sp
 
+from symbackprop.core.build import concat, expand
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import same_shape
 from symbackprop.errors import ModelError, NameProblem
@@ -66,6 +67,20 @@ class Session:
             self.dictionary.take(letters)
             self.outcomes, self.unread, self.restated = {}, [], []
             self._run_all(lines)
+        for name in self.reference.targets:
+            self._put_together(name)
+
+    def _put_together(self, name: str) -> None:
+        """dW when it is answered as dW[1], dW[2] … ."""
+        steps = [self.outcomes.get(f"gradient {n}") for n in self.reference.numbered(name)]
+        parts = [s for s in steps if s is not None and s.given and s.mended]
+        if not parts or len(parts) < len(steps) or f"gradient {name}" in self.outcomes:
+            return
+        last = max(parts, key=lambda part: part.entry.answer.number)
+        whole = Outcome(f"gradient {name}", last.entry, [_stacked(p.given[0] for p in parts)])
+        whole.mended = [_stacked(p.mended[0] for p in parts)]
+        whole.uses = {p.key for p in parts}.union(*[p.uses for p in parts])
+        self.outcomes[whole.key] = whole
 
     def _redefined(self) -> Iterator[str]:
         """The names of the model that a line gives another value."""
@@ -251,6 +266,10 @@ class Session:
         if isinstance(outcome.meaning, Gradient) and self.times[outcome.key] == 1:
             return self.reference.gradient(self.reference.rows[outcome.row_name])
         return None
+
+
+def _stacked(rows: Iterable[Node]) -> Node:
+    return concat([expand(row, 0) for row in rows], 0)
 
 
 def _readings(locals_differ: bool, vector_products: int) -> list[tuple[int, int]]:

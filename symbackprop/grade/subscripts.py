@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.marks import CLOSING, NAME, OPENING, Mark, closing, name, sign
 from symbackprop.grade.naming import Dictionary
 from symbackprop.grade.passes import SUM, Passes, value_end
@@ -82,6 +83,8 @@ class Sums(Passes):
             return None
         end = closing(items, k + 1)
         inside, start = items[k + 2 : end], end + 1
+        if not inside:
+            raise SyntaxProblem("a sum over steps is written sum_t a[t] or sum_{t=1}^T a[t]")
         bounds = [inside[2:]] if len(inside) > 2 and inside[1].is_sign("=") else []
         if start < len(items) and items[start].is_sign("^"):
             upper = value_end(items, start + 1)

@@ -136,6 +136,7 @@ def test_derivatives_that_are_only_named_are_told() -> None:
         ("dw2/dw1 = 5", "does not depend"),
         ("for t in 1..T:\n  dw2 = h", "neither a name"),
         ("for t in 1..1000000: dw2 = h", "too long"),
+        ("dw2 = sum_(", "a sum over steps is written"),
     ],
 )
 def test_what_cannot_be_read_is_said(lines: str, words: str) -> None:
@@ -156,6 +157,9 @@ def test_what_cannot_be_read_is_said(lines: str, words: str) -> None:
         ("dw2 = 9**9**9**9", "too large"),
         ("dw2 = tanh()", "missing a required argument"),
         ("dw2 = zeta'(h)", "'zeta'"),
+        ("dw2 = sum_t h", "needs its bounds"),
+        ("dw2 = sum_{t=1}^{10^9} h", "is too long"),
+        ("dw2 = sum_t(h, 1, 2, 3)", "has two bounds"),
     ],
 )
 def test_formulas_that_have_no_value_are_unreadable(lines: str, words: str) -> None:

@@ -311,6 +311,23 @@ dW = Σ_{t=2}^T v[t] h[t-1]^T
 """,
     ),
     LoopAnswer(
+        "layers, each with its own gradient",
+        """
+dim K, N, D
+data X[0]: N x D, y: N x D
+param W: K x D x D
+for l in 1..K:
+    X[l] = tanh(X[l-1] @ W[l])
+loss L = 1/2*sum((X[K] - y)**2)
+""",
+        """
+dX[K] = X[K] - y
+for l in K..1:
+    dW[l] = X[l-1]^T (dX[l]*(1-X[l]^2))
+    dX[l-1] = (dX[l]*(1-X[l]^2)) W[l]^T
+""",
+    ),
+    LoopAnswer(
         "literal bounds",
         """
 data c[1..2], h[0], y
