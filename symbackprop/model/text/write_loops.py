@@ -86,7 +86,8 @@ class Loops:
         self._name_leaves(plan)
         inside = [row for row in order if row.id not in loop.stop()]
         for row in inside:
-            if row.name is not None and row.args and row.id not in plan.bases:
+            outer = self.model.graph.names.get(row.name or "") is row  # a constant that has its line outside
+            if row.name is not None and row.args and row.id not in plan.bases and not outer:
                 plan.bases[row.id] = self._base(row)
         self.names.update({i: f"{base}[{plan.counter}]" for i, base in plan.bases.items() if i not in loop.stop()})
         self.plan(inside, [*counters, plan.counter])
