@@ -7,13 +7,14 @@ reads it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from symbackprop.codegen.inplace import InPlace
 from symbackprop.codegen.layout import Line
 from symbackprop.codegen.literals import string
 from symbackprop.codegen.products import matrix_product
 from symbackprop.codegen.program import Assign, Block, For, OneHot, Program, Softmax, Statement, Store
+from symbackprop.codegen.rows import is_view
 from symbackprop.codegen.statements import Writer
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
@@ -27,8 +28,40 @@ class BufferedWriter(Writer):
         self.carried: set[str] = set()
 
     def _loop(self, loop: For, depth: int) -> Iterator[Line]:
-        self.carried |= {value for _, value in loop.update}
+        self.carried |= self._lasting(loop)
         return super()._loop(loop, depth)
+
+    def _lasting(self, loop: For) -> set[str]:
+        """The variables whose arrays the next step of a loop reads, perhaps under another name."""
+        shares = self._shares(loop.body)
+        found, pending = set[str](), [value for _, value in loop.update]
+        while pending:
+            name = pending.pop()
+            if name not in found:
+                found.add(name)
+                pending += shares.get(name, ())
+        return found
+
+    def _shares(self, statements: Iterable[Statement]) -> dict[str, list[str]]:
+        """For a variable those that may be the same array, or one that it is a view of."""
+        shares: dict[str, list[str]] = {}
+        for s in statements:
+            if isinstance(s, Assign):
+                shares.setdefault(s.name, []).extend(self._viewed(s))
+            elif isinstance(s, For):
+                for name, others in self._shares([*s.start, *s.body]).items():
+                    shares.setdefault(name, []).extend(others)
+                for name, other in (*s.update, *s.last):
+                    shares.setdefault(name, []).append(other)
+        return shares
+
+    def _viewed(self, statement: Assign) -> Iterator[str]:
+        """The variable that a statement without arithmetic reads."""
+        row = self.program.rows.actual(statement.row)
+        while self.block.names.get(row.id, statement.name) == statement.name and is_view(row):
+            row = self.program.rows.actual(row.args[0])
+        if self.block.names.get(row.id, statement.name) != statement.name:
+            yield self.block.names[row.id]
 
     def _simple(self, statement: Statement) -> Iterator[tuple[str, str]]:
         if isinstance(statement, Assign) and statement.name not in self.carried:

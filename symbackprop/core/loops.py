@@ -79,7 +79,7 @@ def stack_of(scan: Node, row: Node) -> Node:
         if leaf is row:
             return outer
     for i, leaf in enumerate(loop.carry):
-        if leaf is row and not is_one(loop.length):
+        if leaf is row and not is_one(loop.length) and _is_computed(loop, i):
             return _shifted(scan, i)
     for number, other in enumerate(loop.stacked):
         if other is row:
@@ -88,13 +88,21 @@ def stack_of(scan: Node, row: Node) -> Node:
     return result(scan, len(loop.results()) - 1)
 
 
+def _is_computed(loop: Loop, i: int) -> bool:
+    """Whether a carry is more than values of the first step handed round, as in ``a, b = b, a``."""
+    places = {leaf.id: k for k, leaf in enumerate(loop.carry)}
+    for _ in loop.carry:
+        if loop.carried[i].id not in places:
+            return True
+        i = places[loop.carried[i].id]
+    return False
+
+
 def _shifted(scan: Node, i: int) -> Node:
     """What step t receives: the initial value, then what the step before it computed."""
     from symbackprop.core import build
 
     loop: Loop = scan.attr
-    if loop.carried[i] is loop.carry[i]:  # handed on as it came
-        return scan.graph.broadcast(scan.args[i], (loop.length, *scan.args[i].shape))
     first = build.expand(scan.args[i], 0)
     later = stack_of(scan, loop.carried[i])
     rest = build.slice_axis(later, 0, 1 if loop.reverse else 0, loop.length - 1)
