@@ -97,8 +97,9 @@ class Block:
 class Program:
     """A module before it is printed. Names of arrays are the model's; ``variables`` says what code calls them.
 
-    ``kept`` are the variables, and their rows, that forward hands to backward; ``gradients``, ``results`` and
-    ``equations`` map names to the variables that hold them at the end of backward, forward and outputs.
+    ``fractions`` are the sizes with a division that code reads. ``kept`` are the variables, and their rows, that
+    forward hands to backward; ``gradients``, ``results`` and ``equations`` map names to the variables that hold them at
+    the end of backward, forward and outputs.
     ``identities`` maps rows, by id, to the declared ones whose value they compute without overflow.
     """
 
@@ -109,6 +110,7 @@ class Program:
     dtype: str
     rows: Rows
     dims: dict[str, int | None]
+    fractions: tuple[Dim, ...]
     params: dict[str, Node]
     data: dict[str, Node]
     constants: dict[str, Node]

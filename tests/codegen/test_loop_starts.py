@@ -149,9 +149,10 @@ PARTS = ["a[t-1]", "b[t-1]", "w", "x[t]", "k", "2", "0.5", "where(x[t] > 0, 1, 0
 @st.composite
 def expressions(draw: Any) -> str:
     terms = draw(st.lists(st.sampled_from(PARTS), min_size=1, max_size=4))
-    text = terms[0]
+    forms = st.sampled_from(["{} + {}", "{} - {}", "{} * {}", "maximum({}, {})", "({}) * {}"])
+    text: str = terms[0]
     for term in terms[1:]:
-        text = draw(st.sampled_from(["{} + {}", "{} - {}", "{} * {}", "maximum({}, {})", "({}) * {}"])).format(text, term)
+        text = draw(forms).format(text, term)
     return text
 
 
