@@ -17,7 +17,8 @@ class Sizes(dict[str, int]):
     """Sizes by dimension; one that is missing is the user's to give."""
 
     def __missing__(self, name: str) -> int:
-        raise ModelError(f"no size is given for the dimension {name}, and no array shows it: give it, as in --dim {name}=4")
+        hint = f"no array shows it: give it, as in --dim {name}=4"
+        raise ModelError(f"no size is given for the dimension {name}; {hint}")
 
 
 def infer_sizes(leaves: Iterable[Node], values: Mapping[str, Any], given: Mapping[str, int],

@@ -52,10 +52,11 @@ def misfit(name, array, shape, sizes):
     symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
     words = "".join(c if c.isalnum() or c == "_" else " " for c in symbolic).split()
     known = ", ".join(f"{d} = {sizes[d]}" for d in dict.fromkeys([*shape, *words]) if d in sizes)
-    wanted = [sizes.get(d, d) for d in shape]
-    axes = [f"axis {k} is {n}, not {m}" for k, (n, m) in enumerate(zip(array.shape, wanted)) if n != m and m not in shape]
     text = f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else "")
-    return ValueError(text + (f": {axes[0]}" if axes and array.ndim == len(shape) else ""))
+    if array.ndim == len(shape):
+        axis, wanted = next((k, sizes.get(d, d)) for k, d in enumerate(shape) if array.shape[k] != sizes.get(d, d))
+        text += f": axis {axis} is {array.shape[axis]}, not {wanted}"
+    return ValueError(text)
 
 
 def check_ranks(arrays, shapes):
