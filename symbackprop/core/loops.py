@@ -289,7 +289,7 @@ def copy_row(node: Node, args: Sequence[Node], moved: Mapping[int, Node], kept: 
 def _copied(node: Node, args: tuple[Node, ...]) -> Node:
     """A named row stays a row of its own; others are what equal rows are."""
     graph, op = node.graph, node.op.name
-    attr = _widened(node.attr, args) if isinstance(node.attr, Loop) else node.attr
+    attr: Any = _widened(node.attr, args) if isinstance(node.attr, Loop) else node.attr
     key: Any = (op, tuple([a.id for a in args]), attr.identity if op == "elementwise" else attr)
     if node.name is None or node.op.projects:
         copy = graph.make(op, args, attr, key=key)
