@@ -23,7 +23,7 @@ from symbackprop.codegen.literals import (
 from symbackprop.codegen.names import escape
 from symbackprop.codegen.numpy import NumpyNotation
 from symbackprop.codegen.program import Program
-from symbackprop.codegen.sizes import SizePlan, plan_sizes
+from symbackprop.codegen.sizes import NOTHING, SizePlan, plan_sizes
 from symbackprop.codegen.statements import Writer
 from symbackprop.core.shapes import Shape
 from symbackprop.resources import templates
@@ -122,7 +122,7 @@ class ModulePrinter:
     def sizes(self) -> SizePlan:
         names = self.backward_names | self.names_read([*self.forward_lines, *layout(self.evaluate)])
         dims = [d for d in self.program.dims if escape(d) in names]
-        return plan_sizes(self.given, self.program.dims, dims, self.program.fractions)
+        return plan_sizes(self.given, self.program.dims, dims, self.program.demands)
 
     def sizes_shown(self) -> list[str]:
         """Entries of the table of sizes that are read off the arrays."""
@@ -136,7 +136,7 @@ class ModulePrinter:
     def takes_plain_floats(self) -> bool:
         """Whether there is nothing to check when all that is given are Python floats."""
         scalars = bool(self.given) and not any(r.ndim or r.kind == "int" for r in self.given.values())
-        return scalars and None not in self.sizes.hidden.values() and not self.program.fractions
+        return scalars and None not in self.sizes.hidden.values() and self.program.demands == NOTHING
 
     # -- opening a function: arrays, sizes
     @cached_property

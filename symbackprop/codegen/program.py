@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from symbackprop.codegen.initial import Initial
 from symbackprop.codegen.rows import Rows
+from symbackprop.codegen.sizes import Demands
 from symbackprop.core.formula import Formula
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import Dim, Shape
@@ -97,7 +98,7 @@ class Block:
 class Program:
     """A module before it is printed. Names of arrays are the model's; ``variables`` says what code calls them.
 
-    ``fractions`` are the sizes with a division that code reads. ``kept`` are the variables, and their rows, that
+    ``demands`` is what sizes have to be. ``kept`` are the variables, and their rows, that
     forward hands to backward; ``gradients``, ``results`` and ``equations`` map names to the variables that hold them at
     the end of backward, forward and outputs.
     ``identities`` maps rows, by id, to the declared ones whose value they compute without overflow.
@@ -110,7 +111,7 @@ class Program:
     dtype: str
     rows: Rows
     dims: dict[str, int | None]
-    fractions: tuple[Dim, ...]
+    demands: Demands
     params: dict[str, Node]
     data: dict[str, Node]
     constants: dict[str, Node]

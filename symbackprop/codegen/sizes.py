@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
 
 import sympy as sp
 
@@ -86,28 +85,49 @@ def _floor(inside: sp.Expr, symbol: Callable[[str], str]) -> Text:
     return integer_code(top, symbol) if bottom == 1 else _quotient(top, bottom, symbol)
 
 
-def fractions(rows: Iterable[Node]) -> tuple[Dim, ...]:
-    """The sizes with a division that rows and the loops among them read: they have to come out whole."""
-    found: dict[Dim, None] = {}
+@dataclass(frozen=True)
+class Demands:
+    """What sizes have to be for rows to make sense: ``whole`` ones are divisions, ``ordered`` ones (a, b) are a ≤ b."""
+
+    whole: tuple[Dim, ...] = ()
+    ordered: tuple[tuple[Dim, Dim], ...] = ()
+
+
+def demands(rows: Iterable[Node]) -> Demands:
+    """What the sizes that rows and the loops among them read have to be, as far as it does not hold for all sizes."""
+    whole: dict[Dim, None] = {}
+    ordered: dict[tuple[Dim, Dim], None] = {}
+    for row in _with_bodies(rows):
+        parts = [row.attr.length] if isinstance(row.attr, Loop) else [*row.shape, *_sizes_in(row)]
+        whole |= {d: None for d in parts if divided(d)[1] != 1}
+        if row.op.name == "slice":
+            ordered |= {pair: None for pair in _inside(row) if not (pair[1] - pair[0]).is_nonnegative}
+    return Demands(tuple(whole), tuple(ordered))
+
+
+def _with_bodies(rows: Iterable[Node]) -> Iterator[Node]:
     for row in rows:
+        yield row
         if isinstance(row.attr, Loop):
-            parts: Iterable[Any] = (row.attr.length, *fractions(row.graph.nodes[n] for n in _body(row)))
-        else:
-            parts = (*row.shape, *(_sizes_in(row.attr) if row.op.name != "const" else ()))
-        found |= {d: None for d in parts if divided(d)[1] != 1}
-    return tuple(found)
+            yield from _with_bodies(row.graph.topological(row.attr.results(), row.attr.stop()))
 
 
-def _body(scan: Node) -> list[int]:
-    return [n.id for n in scan.graph.topological(scan.attr.results(), scan.attr.stop())]
+def _sizes_in(row: Node) -> list[Dim]:
+    parts = row.attr if isinstance(row.attr, tuple) else (row.attr,)
+    return [d for d in parts if isinstance(d, sp.Expr)] if row.op.name != "const" else []
 
 
-def _sizes_in(attr: Any) -> Iterator[Dim]:
-    if isinstance(attr, tuple):
-        for part in attr:
-            yield from _sizes_in(part)
-    elif isinstance(attr, sp.Expr):
-        yield attr
+def _inside(row: Node) -> Iterator[tuple[Dim, Dim]]:
+    """A slice stays inside its array."""
+    axis, start, length, step = row.attr
+    last = sp.expand(start + (length - 1) * step)
+    first, end = (start, last) if step > 0 else (last, start)
+    yield sp.S.Zero, length
+    yield sp.S.Zero, first
+    yield sp.expand(end + 1), row.args[0].shape[axis]
+
+
+NOTHING = Demands()
 
 
 @dataclass
@@ -122,9 +142,9 @@ class SizePlan:
 
 
 def plan_sizes(leaves: Mapping[str, Node], dims: Mapping[str, int | None], used: Iterable[str],
-               whole: Iterable[Dim] = ()) -> SizePlan:  # fmt: skip
+               asked: Demands = NOTHING) -> SizePlan:  # fmt: skip
     """The plan for some declared arrays; ``dims`` are all dimensions with their default sizes, ``used`` those that code
-    reads, ``whole`` sizes with a division."""
+    reads, ``asked`` what they have to be."""
     plan, bounds = SizePlan(), [row.attr.below for row in leaves.values() if row.attr.below is not None]
     composite: dict[Dim, tuple[str, int]] = {}
     for name, row in leaves.items():
@@ -133,14 +153,16 @@ def plan_sizes(leaves: Mapping[str, Node], dims: Mapping[str, int | None], used:
                 plan.shown.setdefault(d.name, (name, axis))
             elif _composite(d):
                 composite.setdefault(d, (name, axis))
-    checked = [d for d in whole if d not in composite and d not in bounds]
+    checked = [d for d in asked.whole if d not in composite and d not in bounds]
+    compared = [d for pair in asked.ordered for d in pair]
     known = set(plan.shown)
-    wanted = {s.name for d in [*composite, *bounds, *checked] for s in d.free_symbols} | set(used)
+    wanted = {s.name for d in [*composite, *bounds, *checked, *compared] for s in d.free_symbols} | set(used)
     while missing := [n for n in dims if n in wanted and n not in known]:
         known.add(_solve_one(missing, known, composite, plan) or _hide(missing, dims, known, composite, plan))
     for size in dict.fromkeys([*composite, *filter(_composite, bounds)]):
         plan.lines.append(f"sizes[{string(dim_text(size))}] = {_checked(size)}")
     plan.lines += map(_checked, checked)
+    plan.lines += [f"at_most({_told(a)}, {_told(b)})" for a, b in asked.ordered]
     return plan
 
 
@@ -150,6 +172,11 @@ def _composite(size: Dim) -> bool:
 
 def _entry(name: str) -> str:
     return f"sizes[{string(name)}]"
+
+
+def _told(size: Dim) -> str:
+    """A size as text and as code."""
+    return f"{string(dim_text(size))}, {integer_code(size, _entry).text}"
 
 
 def _checked(size: Dim) -> str:

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from symbackprop import Model, load, verify
+from symbackprop import Model, load, mean, reshape, sqrt, verify
 from symbackprop.check import verify_source
 from symbackprop.codegen import codegen
 from symbackprop.verify.interpreter import evaluate
@@ -160,6 +160,20 @@ def test_group_norm(tmp_path: Path, level: int) -> None:
             module.forward(params, {"x": x}, dims=wrong)
 
 
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_slices_stay_inside_their_arrays(tmp_path: Path, level: int) -> None:
+    """NumPy would cut them short, and compute with another size."""
+    text = "dim N, K\nparam x: N\nloss L = sum(x[:K] ** 2) / K + sum(x[N-K:]) + x[K-1]"
+    module, params = emit(text, tmp_path, level=level), {"x": np.arange(5.0)}
+    assert module.forward(params, {}, dims={"K": 3})[0] == pytest.approx(5 / 3 + 9 + 2)
+    assert module.forward(params, {}, dims={"K": 5})[0] == pytest.approx(30 / 5 + 10 + 4)
+    with pytest.raises(ValueError, match="a slice leaves its array: K = 6 is more than N = 5"):
+        module.forward(params, {}, dims={"K": 6})
+    module = emit("dim N, K\ndata k: K\nparam x: N\nloss L = sum(x[:K] * k)", tmp_path, level=level)
+    with pytest.raises(ValueError, match="a slice leaves its array: K = 6 is more than N = 5"):
+        module.forward(params, {"k": np.ones(6)})
+
+
 def test_a_quotient_as_a_declared_size_shows_its_divisor(tmp_path: Path) -> None:
     text = "dim N, C, G = 2\ndata x: N x C\nparam a: C/G\nloss L = sum((reshape(x, (N, G, C/G)) * a) ** 2)"
     module, rng = emit(text, tmp_path), np.random.default_rng(0)
@@ -178,8 +192,6 @@ def test_python_models_divide_too() -> None:
     m = Model("python")
     N, C, H, W, G = m.dims("N C H W G")
     x, a = m.input("x", (N, C, H, W)), m.param("a", (C,))
-    from symbackprop import mean, reshape, sqrt
-
     r = reshape(x, (N, G, C * H * W / G))
     c = r - mean(r, axis=2, keepdims=True)
     m.output("Y", reshape(c / sqrt(mean(c**2, axis=2, keepdims=True) + 1e-5), (N, C, H, W)) * reshape(a, (C, 1, 1)))

@@ -127,6 +127,12 @@ def whole(size, top, bottom):
     return top // bottom
 
 
+def at_most(name, size, other, limit):
+    """ValueError where one size is larger than another, so that a slice would leave its array."""
+    if size > limit:
+        raise ValueError(f"a slice leaves its array: {name} = {size} is more than {other} = {limit}")
+
+
 def chosen(dims, defaults, needed, hidden=()):
     """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing, and for
     another size than the default where no array would show it: forward would compute with the default."""
