@@ -10,10 +10,10 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from symbackprop.core.graph import FLOAT, KINDS, Graph, Leaf, Node, Origin, label
+from symbackprop.core.graph import FLOAT, KINDS, Graph, Leaf, Node, Operand, Origin, label
 from symbackprop.core.record import Looped, Settled
 from symbackprop.core.registry import OPS
-from symbackprop.core.shapes import Dim, Shape, is_one, same, same_shape, shape_text
+from symbackprop.core.shapes import Dim, DimLike, Shape, as_dim, is_one, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 
@@ -116,9 +116,9 @@ Body = Callable[..., Any]
 
 def scan(
     body: Body,
-    init: Node | Sequence[Node] = (),
+    init: Operand | Sequence[Operand] = (),
     sequences: Node | Sequence[Node] = (),
-    length: Dim | None = None,
+    length: DimLike | None = None,
     *,
     reverse: bool = False,
     index: str = "t",
@@ -126,12 +126,12 @@ def scan(
 ) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
     """A loop: ``carry, outputs = body(carry, elements)`` at every step along the first axis of the sequences.
 
-    ``init`` holds the initial carried rows, ``sequences`` arrays whose first axis is time. ``body`` gets a tuple of
-    each and returns the next carry and what to stack (each a row or a tuple of rows); it may read outer rows, which
-    become invariants. Returns (last carries, stacks over time). ``names`` name the carries for printing.
+    ``init`` holds the initial carried rows or numbers, ``sequences`` arrays whose first axis is time. ``body`` gets a
+    tuple of each and returns the next carry and what to stack (each a row or a tuple of rows); it may read outer rows,
+    which become invariants. Returns (last carries, stacks over time). ``names`` name the carries for printing.
     """
-    start, xs = _tuple(init), _tuple(sequences)
-    graph = (*start, *xs)[0].graph
+    graph = _graph_of(*_tuple(init), *_tuple(sequences))
+    start, xs = ([graph.lift(a) for a in _tuple(part)] for part in (init, sequences))
     size = _length(xs, length)
     called = [_carry_name(names, i) for i in range(len(start))]
     before = [f"{name}[{index}{'+' if reverse else '-'}1]" for name in called]
@@ -139,7 +139,7 @@ def scan(
     now = [f"{x.name or 'x' + str(i)}[{index}]" for i, x in enumerate(xs)]
     elements = [body_leaf(graph, name, x.shape[1:], kind=x.kind) for name, x in zip(now, xs, strict=True)]
     born = len(graph.nodes)
-    carried, stacked = (list(_tuple(part)) for part in body(tuple(carry), tuple(elements)))
+    carried, stacked = ([graph.lift(a) for a in _tuple(part)] for part in body(tuple(carry), tuple(elements)))
     for name, row in zip(called, carried, strict=False):
         if row.name is None and row.id >= born:
             graph.christen(f"{name}[{index}]", row)
@@ -188,16 +188,23 @@ def open_loop(
     return make_scan(graph, loop, [*args, *frontier]), new(named)
 
 
-def _tuple(value: Any) -> tuple[Node, ...]:
-    return (value,) if isinstance(value, Node) else tuple(value)
+def _tuple(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,)
+
+
+def _graph_of(*values: Any) -> Graph:
+    for value in values:
+        if isinstance(value, Node):
+            return value.graph
+    raise ShapeError("a loop needs an array of the model: a sequence, or a first value such as m.constant('zeros', N)")
 
 
 def _carry_name(names: Sequence[str], i: int) -> str:
     return names[i] if i < len(names) else f"c{i}"
 
 
-def _length(xs: Sequence[Node], length: Dim | None) -> Dim:
-    sizes = [x.shape[0] for x in xs] + ([length] if length is not None else [])
+def _length(xs: Sequence[Node], length: DimLike | None) -> Dim:
+    sizes = [x.shape[0] for x in xs] + ([as_dim(length)] if length is not None else [])
     if not sizes:
         raise ShapeError("a loop needs a sequence or a length")
     if not all(same(sizes[0], s) for s in sizes):

@@ -122,7 +122,7 @@ def test_python_loops_begin_with_numbers_too() -> None:
     m = Model("python")
     T, N = m.dims("T N")
     x, k, w = m.data("x", (T, N)), m.data("k", (N,), below=3), m.param("w", (N,))
-    starts = [m.constant("zeros", N), k, m.graph.const(0)]
+    starts = [m.constant("zeros", N), k, 0]
 
     def body(carry: Any, now: Any) -> Any:
         a, b, c = carry
@@ -133,6 +133,16 @@ def test_python_loops_begin_with_numbers_too() -> None:
     for level in (0, 1, 2):
         report = verify_source(codegen(m, level=level), m)
         assert report.passed, report.text()
+
+
+def test_python_loops_without_sequences() -> None:
+    m = Model("python")
+    T, w = m.dims("T", T=3), m.param("w")
+    (a, b), _ = scan(lambda carry, _: ((carry[0] * w + 1, 2), ()), [0.5, m.graph.const(1)], length=T)
+    m.loss("L", a * b)
+    assert verify_source(codegen(m), m)
+    with pytest.raises(ShapeError, match="a loop needs an array of the model"):
+        scan(lambda carry, _: (carry, ()), 0, length=T)
 
 
 def test_a_carry_of_another_shape_is_still_refused() -> None:
