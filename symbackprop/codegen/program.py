@@ -98,10 +98,9 @@ class Block:
 class Program:
     """A module before it is printed. Names of arrays are the model's; ``variables`` says what code calls them.
 
-    ``demands`` is what sizes have to be. ``kept`` are the variables, and their rows, that
-    forward hands to backward; ``gradients``, ``results`` and ``equations`` map names to the variables that hold them at
-    the end of backward, forward and outputs.
-    ``identities`` maps rows, by id, to the declared ones whose value they compute without overflow.
+    ``demands`` is what sizes have to be. ``kept`` are the variables, and their rows, that forward hands to backward;
+    ``gradients``, ``results`` and ``equations`` map names to the variables that hold them at the end of backward,
+    forward and outputs. ``identities`` maps rows, by id, to the declared ones whose value they compute without overflow.
     """
 
     name: str
