@@ -100,7 +100,8 @@ class Program:
 
     ``demands`` is what sizes have to be. ``kept`` are the variables, and their rows, that forward hands to backward;
     ``gradients``, ``results`` and ``equations`` map names to the variables that hold them at the end of backward,
-    forward and outputs. ``identities`` maps rows, by id, to the declared ones whose value they compute without overflow.
+    forward and outputs. ``identities`` maps rows, by id, to the declared ones whose value they compute without
+    overflow.
     """
 
     name: str
