@@ -104,7 +104,7 @@ class NumpyNotation(Notation):
             texts = [self.ref(a) if i in raw else self.as_float(a) for i, a in enumerate(args)]
         if kernel.head == "where":
             return self.where(node, texts)
-        if kernel.head == "truth" and args[0].kind == BOOL:
+        if kernel.head == "truth" and args and args[0].kind == BOOL:
             return texts[0]
         return self.formula(kernel.form, texts)
 

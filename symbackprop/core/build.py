@@ -253,8 +253,16 @@ def expand(a: Node, axis: int) -> Node:
     return reshape(a, (*a.shape[:place], ONE, *a.shape[place:]))
 
 
-def softmax(a: Node, axis: int = -1) -> Node:
-    return a.graph.make("softmax", (a,), normalise_axis(axis, a.ndim))
+def softmax(a: Node, axis: int | Sequence[int] = -1) -> Node:
+    axes = normalise_axes(axis, a.ndim)
+    if len(axes) == 1:
+        return a.graph.make("softmax", (a,), axes[0])
+    return shares(a, logsumexp(a, axes, keepdims=True))
+
+
+def shares(a: Node, total: Node) -> Node:
+    """e^(a − total) for total = logsumexp(a): softmax along several axes. 0 at −∞, even where nothing else is added."""
+    return a.graph.call("where", a.graph.call("equal", a, -sp.oo), 0, a.graph.call("exp", a - total))
 
 
 def logsumexp(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:

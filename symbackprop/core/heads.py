@@ -173,6 +173,20 @@ class truth(Opaque):
         return sp.S.Zero
 
 
+class where_selected(Opaque):
+    """a; 0 where a is infinite or NaN and s, which says what selects it, is 0."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return is_selected(*self.args) if argindex == 1 else sp.S.Zero
+
+
+class is_selected(Opaque):
+    """1 where a is finite or s is not 0, else 0."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.S.Zero
+
+
 class compare(Opaque):
     """1 where the relation holds, else 0. The relation is the class."""
 

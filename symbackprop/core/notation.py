@@ -163,6 +163,8 @@ class Notation:
         """A function of the scalar table applied to printed arguments."""
         if record.name == "ratio":
             return self.quotient(*args)
+        if record.name == "where_selected":
+            return args[0]
         relation = _SIGNS.get(record.name)
         if relation:
             return Text(f"{wrap(args[0], SUM)} {relation} {wrap(args[1], SUM)}", COMPARE)

@@ -39,10 +39,14 @@ class Op:
     row in any notation for reading, ``numpy`` as NumPy code; both get the arguments printed. ``reference(np, attr,
     *arrays)`` computes the value plainly, with ``attr`` resolved to integers, and shares nothing with ``numpy``.
 
-    An op with several results has ``vjp_all(node, cotangents by result, wanted)``, which gives its reverse row and the
-    cotangent of every argument, and is read through rows whose op
+    An op with several results has ``vjp_all(node, cotangents by result, wanted, what is idle by result)``, which gives
+    its reverse row and the cotangent of every argument, and is read through rows whose op
     ``projects``: their one argument is the op's row, their attribute the number of the result. An op ``moves`` entries
     when every entry of its result is an entry of one of its arguments (of the first one, unless it joins several).
+
+    What selection needs to know (see `masks`): an op ``selects`` when entries of its input may have no influence on its
+    result. ``reach(i, upstream, output)``, of an op whose derivative reads values, is a row over input i that is 0
+    where no upstream gradient meets it; a ``product`` is linear in each of several inputs.
     """
 
     name: str
@@ -59,11 +63,14 @@ class Op:
     convention: str = ""
     projects: bool = False
     moves: bool = False
-    vjp_all: Callable[[Node, dict[int, Node], Sequence[bool]], tuple[Node, Sequence[Node | None]]] | None = None
+    vjp_all: Callable[..., tuple[Node, Sequence[Node | None]]] | None = None
+    selects: bool = False
+    reach: Callable[[int, Node, Node], Node] | None = None
+    product: bool = False
 
 
 OPS: dict[str, Op] = {}
-_MAY_BE_EMPTY = {"convention", "samples", "projects", "moves", "vjp_all"}
+_MAY_BE_EMPTY = {"convention", "samples", "projects", "moves", "vjp_all", "selects", "reach", "product"}
 LEAVES = {"leaf", "const"}
 
 

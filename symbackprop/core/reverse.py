@@ -10,20 +10,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from symbackprop.core import masks
 from symbackprop.core.accumulate import total
 from symbackprop.core.build import unbroadcast
 from symbackprop.core.graph import Node, label
+from symbackprop.core.hazards import NONE
+from symbackprop.core.selection import Idle
 from symbackprop.core.shapes import same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 
 @dataclass(slots=True)
 class Part:
-    """One contribution to a row's cotangent: its value, and the consumer and argument place it came through."""
+    """One contribution to a row's cotangent: its value, and the consumer and argument place it came through.
+    ``chosen`` says that its value is a ``where`` that holds all that was chosen on the way."""
 
     value: Node
     consumer: Node | None
     index: int
+    chosen: bool = False
 
 
 class Observer(Protocol):
@@ -65,24 +70,32 @@ def vjp(
     wrt: Sequence[Node],
     observer: Observer | None = None,
     stop: frozenset[int] = frozenset(),
+    idle: Idle | None = None,
 ) -> list[Node]:
     """The vector-Jacobian products Σ_o upstream_oᵀ ∂o/∂w for every w in ``wrt``; zero where w is not reached.
 
-    Rows in ``stop`` are treated as leaves (the carried values of a loop body).
+    Rows in ``stop`` are treated as leaves (the carried values of a loop body). ``idle`` is given where the upstream
+    gradients are 0 for what was not selected.
     """
-    sweep = Sweep(outputs, wrt, observer or Sum(), stop)
+    sweep = Sweep(outputs, wrt, observer or Sum(), stop, idle)
     with outputs[0].graph.evaluating():
-        for node, seed in zip(outputs, upstream, strict=True):
-            sweep.add(node, Part(seed, None, 0))
-        sweep.run()
+        sweep.run(outputs, upstream)
     return [sweep.cotangents[w.id] if w.id in sweep.cotangents else w.graph.full(0, w.shape) for w in wrt]
 
 
 class Sweep:
     """State of one reverse sweep."""
 
-    def __init__(self, outputs: Sequence[Node], wrt: Sequence[Node], observer: Observer, stop: frozenset[int]) -> None:
+    def __init__(
+        self,
+        outputs: Sequence[Node],
+        wrt: Sequence[Node],
+        observer: Observer,
+        stop: frozenset[int],
+        idle: Idle | None = None,
+    ) -> None:
         self.order = outputs[0].graph.topological(outputs, stop)
+        self.idle = idle or Idle(self.order, {o.id: NONE for o in outputs}, stop)
         self.needed = needed_rows(self.order, wrt, stop)
         self.observer, self.stop = observer, stop
         self.parts: dict[int, list[Part]] = {}
@@ -93,7 +106,9 @@ class Sweep:
         if node.id in self.needed:
             self.parts.setdefault(node.id, []).append(part)
 
-    def run(self) -> None:
+    def run(self, outputs: Sequence[Node], upstream: Sequence[Node]) -> None:
+        for node, seed in zip(outputs, upstream, strict=True):
+            self.add(node, Part(seed, None, 0))
         for node in reversed(self.order):
             if node.id not in self.needed:
                 continue
@@ -103,25 +118,32 @@ class Sweep:
                 self._settle(node)
 
     def _settle(self, node: Node) -> None:
-        cotangent = self.observer.settle(node, self.parts.pop(node.id))
+        parts = self.parts.pop(node.id)
+        cotangent = self.cotangents[node.id] = self.observer.settle(node, parts)
         check_shape(node, cotangent)
-        self.cotangents[node.id] = cotangent
         if node.id in self.stop:
             return
         if node.op.projects:
             self.projections.setdefault(node.args[0].id, {})[node.attr] = cotangent
             return
+        chosen = len(parts) == 1 and parts[0].chosen
         for i, a in enumerate(node.args):
             if a.id in self.needed:
-                part = node.op.vjp(i, cotangent, node, *node.args)
-                if part is not None:
-                    self.add(a, Part(unbroadcast(part, a.shape), node, i))
+                self._pass_on(node, i, cotangent, chosen)
+
+    def _pass_on(self, node: Node, i: int, cotangent: Node, chosen: bool) -> None:
+        a, idle = node.args[i], self.idle.rows[node.id]
+        value = masks.contribution(node, i, cotangent, idle, chosen)
+        if value is not None:
+            kept = (chosen or not idle) and same_shape(value.shape, a.shape) and masks.zero_branch(value) is not None
+            self.add(a, Part(unbroadcast(value, a.shape), node, i, kept))
 
     def _pass_on_all(self, node: Node) -> None:
         """An op with several outputs gets all their cotangents at once."""
         assert node.op.vjp_all is not None
         wanted = [a.id in self.needed for a in node.args]
-        reverse, parts = node.op.vjp_all(node, self.projections.pop(node.id), wanted)
+        idle = self.idle.results[node.id]
+        reverse, parts = node.op.vjp_all(node, self.projections.pop(node.id), wanted, idle)
         self.observer.looped(node, reverse)
         for i, part in enumerate(parts):
             if part is not None and wanted[i]:

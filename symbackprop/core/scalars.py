@@ -119,6 +119,10 @@ def _ratio(np: Numpy, a: Any, b: Any) -> Any:
     return np.where(zero, 0.0, a / np.where(zero, 1.0, b))
 
 
+def _is_selected(np: Numpy, a: Any, s: Any) -> Any:
+    return np.isfinite(a) | (np.asarray(s) != 0)
+
+
 def _bernoulli_loss(np: Numpy, p: Any, y: Any) -> Any:
     def term(weight: Any, q: Any) -> Any:
         return np.where(np.asarray(weight) == 0, 0.0, weight * np.log(np.where(np.asarray(weight) == 0, 1.0, q)))
@@ -202,6 +206,15 @@ register(Scalar("bernoulli_loss", heads.bernoulli_loss, _bernoulli_loss, "bernou
                 latex=r"-\left[{1} \log {0} + (1-{1}) \log (1-{0})\right]",
                 text="-[{1} log {0} + (1-{1}) log(1-{0})]", precedence=10, public=False,
                 defined="0 <= x <= 1"))
+
+register(Scalar("where_selected", heads.where_selected,
+                lambda np, a, s: np.where(_is_selected(np, a, s), a, 0.0), "where_selected({0}, {1})",
+                (call("is_selected", X, Y), NO), TWO, shown=1, latex="{0}", text="{0}", public=False,
+                note="0 where x is infinite or NaN and y, the gradient that meets it, is 0"))
+register(Scalar("is_selected", heads.is_selected, lambda np, a, s: _is_selected(np, a, s) * 1.0,
+                "is_selected({0}, {1})", (NO, NO), TWO, shown=1,
+                latex=r"\mathbf{{1}}\!\left[{0} \text{{ counts}}\right]", text="1[{0} counts]", public=False,
+                boolean=True))
 
 _RELATIONS = (("greater", heads.greater, ">", ">"), ("greater_equal", heads.greater_equal, ">=", r"\ge"),
               ("less", heads.less, "<", "<"), ("less_equal", heads.less_equal, "<=", r"\le"),

@@ -122,6 +122,8 @@ class MathNotation(WrittenNotation):
     def scalar(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
         if record.name == "ratio":
             return self.quotient(*args)
+        if record.name == "where_selected":
+            return args[0]
         if record.name == "reciprocal":
             return self.quotient(Text("1"), args[0])
         if record.name == "bernoulli_loss":

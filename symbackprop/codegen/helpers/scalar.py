@@ -59,6 +59,16 @@ def ratio(a, b):
     return np.where(zero, 0, a / np.where(zero, 1, b))
 
 
+def is_selected(a, s):
+    """Where a is finite, or s is not 0."""
+    return np.isfinite(a) | np.not_equal(s, 0)
+
+
+def where_selected(a, s):
+    """a, and 0 where it is infinite or NaN but s is 0: nothing that counts reads it there."""
+    return np.where(is_selected(a, s), a, 0)
+
+
 def times_log(weight, p):
     """weight * log(p), and 0 where the weight is 0."""
     zero = weight == 0

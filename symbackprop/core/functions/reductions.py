@@ -5,7 +5,6 @@ from __future__ import annotations
 from symbackprop.core import build
 from symbackprop.core.functions.calls import Axis, function, hint, mark, plain
 from symbackprop.core.functions.constants import causal_mask_of
-from symbackprop.core.functions.pointwise import exp
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import normalise_axes, normalise_axis, size_of
 
@@ -51,8 +50,7 @@ def logsumexp(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
 @plain
 def softmax(a: Node, axis: Axis = -1, keepdims: bool = True) -> Node:
     """e^a / Σ e^a along the axes, stable. It has the shape of a, whatever ``keepdims`` says."""
-    axes = normalise_axes(axis, a.ndim)
-    return build.softmax(a, axes[0]) if len(axes) == 1 else exp(log_softmax(a, axis))
+    return build.softmax(a, normalise_axes(axis, a.ndim))
 
 
 @function

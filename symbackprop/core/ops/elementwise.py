@@ -113,6 +113,7 @@ register(
         domain="per function: see the scalar functions",
         infer=_infer,
         vjp=_vjp,
+        reach=lambda i, upstream, output: upstream,
         show=_show,
         numpy=_show,
         reference=lambda np, kernel, *arrays: _program(kernel.expr)(np, arrays),

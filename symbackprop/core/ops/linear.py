@@ -43,6 +43,17 @@ def _vjp(i: int, upstream: Node, output: Node, *inputs: Node) -> Node | None:
     return output.graph.broadcast(build.reshape(result, shape), inputs[i].shape)
 
 
+def _reach(i: int, upstream: Node, output: Node) -> Node:
+    """Σ |δ| over the axes that the operand has not; those that δ has not are of size 1."""
+    left, out = output.attr.split("->")
+    letters = left.split(",")[i]
+    kept = "".join(c for c in dict.fromkeys(letters) if c in out)
+    size = upstream if len(kept) == len(out) else upstream.graph.call("abs", upstream)
+    met = build.einsum(f"{out}->{kept}", size)
+    first = [c in out and letters.index(c) == k for k, c in enumerate(letters)]
+    return build.reshape(met, [d if own else ONE for d, own in zip(output.args[i].shape, first, strict=True)])
+
+
 def _separate(letters: str, spec: str, operand: Node) -> tuple[str, list[tuple[str, Node]]]:
     """Give a letter that repeats inside one operand a name of its own, tied by an identity matrix."""
     free = iter(c for c in string.ascii_letters if c not in spec)
@@ -143,6 +154,8 @@ register(
         domain="any floats",
         infer=_infer,
         vjp=_vjp,
+        product=True,
+        reach=_reach,
         show=_show,
         numpy=_numpy,
         reference=_reference,

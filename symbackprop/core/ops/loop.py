@@ -16,11 +16,13 @@ from typing import Any
 from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
+from symbackprop.core.hazards import Hazards
 from symbackprop.core.loops import Loop, body_leaf, make_scan, result, stack_of
 from symbackprop.core.notation import Notation, Text
 from symbackprop.core.record import Recorder
 from symbackprop.core.registry import Op, Sample, register
 from symbackprop.core.reverse import vjp
+from symbackprop.core.selection import idle_in_loop
 from symbackprop.core.shapes import Shape
 
 
@@ -32,15 +34,19 @@ def _no_single_vjp(i: int, upstream: Node, output: Node, *inputs: Node) -> Node 
     raise TypeError("a scan has several results; its gradient comes from vjp_all")
 
 
-def _vjp_all(scan: Node, cotangents: dict[int, Node], wanted: Sequence[bool]) -> tuple[Node, Sequence[Node | None]]:
-    return Reversal(scan, cotangents, wanted).run()
+def _vjp_all(
+    scan: Node, cotangents: dict[int, Node], wanted: Sequence[bool], idle: dict[int, Hazards]
+) -> tuple[Node, Sequence[Node | None]]:
+    return Reversal(scan, cotangents, wanted, idle).run()
 
 
 class Reversal:
     """The reverse loop of one scan for given cotangents of its results."""
 
-    def __init__(self, scan: Node, cotangents: dict[int, Node], wanted: Sequence[bool]) -> None:
-        self.scan, self.cotangents, self.wanted = scan, cotangents, wanted
+    def __init__(
+        self, scan: Node, cotangents: dict[int, Node], wanted: Sequence[bool], idle: dict[int, Hazards]
+    ) -> None:
+        self.scan, self.cotangents, self.wanted, self.idle = scan, cotangents, wanted, idle
         self.graph = scan.graph
         self.loop: Loop = scan.attr
         self.n, self.m = len(self.loop.carry), len(self.loop.sequences)
@@ -71,7 +77,8 @@ class Reversal:
         asked = [w or i < self.n for i, w in enumerate(self.wanted)]
         wrt = [t for t, ask in zip(targets, asked, strict=False) if ask and t.kind == "float"]
         recorder = Recorder(self.graph, [*self.loop.carried, *wrt])
-        gradients = vjp(outputs, [*incoming, *outside], wrt, recorder, self.loop.stop())
+        idle = idle_in_loop(self.scan, self.idle)
+        gradients = vjp(outputs, [*incoming, *outside], wrt, recorder, self.loop.stop(), idle)
         found = {w.id: g for w, g in zip(wrt, gradients, strict=True)}
         return [found[t.id] if t.id in found else self.graph.full(0, t.shape) for t in targets], recorder
 

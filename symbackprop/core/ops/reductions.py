@@ -81,6 +81,10 @@ register(
 )
 
 
+def _reach(i: int, upstream: Node, output: Node) -> Node:
+    return _spread(upstream, output, output.args[i])
+
+
 def _vjp_max(i: int, upstream: Node, output: Node, a: Node) -> Node:
     """Upstream goes to the largest entries, in equal shares when several are largest."""
     mask = a.graph.call("equal", a, _spread(output, output, a))
@@ -99,6 +103,8 @@ register(
         convention="equal largest entries share the gradient equally",
         infer=_infer,
         vjp=_vjp_max,
+        selects=True,
+        reach=_reach,
         show=_show("max"),
         numpy=_numpy_method("max"),
         reference=lambda np, attr, a: np.max(a, axis=attr[0], keepdims=attr[1]),
@@ -107,21 +113,26 @@ register(
 )
 
 
-def _reference_logsumexp(np: Any, attr: Any, a: Any) -> Any:
-    """log Σ exp, shifted by the maximum (an infinite maximum is not shifted by)."""
-    axes, keepdims = attr
+def _exponentials(np: Any, a: Any, axes: Any) -> tuple[Any, Any]:
+    """e^(a − top) and top, the maximum; an infinite maximum is not shifted by."""
     top = np.max(a, axis=axes, keepdims=True)
     shift = np.where(np.isfinite(top), top, 0.0)
-    total = np.log(np.sum(np.exp(a - shift), axis=axes, keepdims=True)) + shift
+    return np.exp(a - shift), shift
+
+
+def _reference_logsumexp(np: Any, attr: Any, a: Any) -> Any:
+    """log Σ exp; −∞ where there is nothing to add."""
+    axes, keepdims = attr
+    e, shift = _exponentials(np, a, axes)
+    total = np.log(np.sum(e, axis=axes, keepdims=True)) + shift
     return total if keepdims else np.squeeze(total, axis=axes)
 
 
 def _vjp_logsumexp(i: int, upstream: Node, output: Node, a: Node) -> Node:
     """∂ log Σ e^a / ∂a is softmax(a): the row that a model with probabilities already has."""
     axes, _ = output.attr
-    if len(axes) == 1:
-        return _spread(upstream, output, a) * build.softmax(a, axes[0])
-    return _spread(upstream, output, a) * a.graph.call("exp", a - _spread(output, output, a))
+    p = build.softmax(a, axes) if len(axes) == 1 else build.shares(a, _spread(output, output, a))
+    return _spread(upstream, output, a) * p
 
 
 register(
@@ -133,6 +144,7 @@ register(
         domain="any floats; stable for large entries",
         infer=_infer,
         vjp=_vjp_logsumexp,
+        reach=_reach,
         show=_show("logsumexp"),
         numpy=_numpy_logsumexp,
         reference=_reference_logsumexp,
@@ -146,9 +158,15 @@ def _vjp_softmax(i: int, upstream: Node, output: Node, a: Node) -> Node:
     return output * (upstream - build.reduce_sum(upstream * output, output.attr, keepdims=True))
 
 
+def _reach_softmax(i: int, upstream: Node, output: Node) -> Node:
+    """An entry reaches all that it is normalised with."""
+    return build.reduce_sum(upstream.graph.call("abs", upstream), output.attr, keepdims=True)
+
+
 def _reference_softmax(np: Any, axis: int, a: Any) -> Any:
-    e = np.exp(a - np.max(a, axis=axis, keepdims=True))
-    return e / np.sum(e, axis=axis, keepdims=True)
+    e, _ = _exponentials(np, a, axis)
+    total = np.sum(e, axis=axis, keepdims=True)
+    return e / np.where(total == 0, 1.0, total)
 
 
 def _show_softmax(p: Notation, node: Node, args: Sequence[Text]) -> Text:
@@ -165,6 +183,7 @@ register(
         domain="any floats; stable for large entries",
         infer=lambda axis, args: (args[0].shape, "float"),
         vjp=_vjp_softmax,
+        reach=_reach_softmax,
         show=_show_softmax,
         numpy=lambda p, node, args: Text(f"softmax({args[0].text}, axis={node.attr})"),
         reference=_reference_softmax,

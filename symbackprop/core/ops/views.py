@@ -168,6 +168,7 @@ register(
         shape_rule="the chosen entries along one axis",
         derivative="upstream put back in place, zero elsewhere",
         domain="any",
+        selects=True,
         infer=_infer_slice,
         vjp=lambda i, upstream, output, a: build.pad_axis(
             upstream, output.attr[0], output.attr[1], a.shape[output.attr[0]], output.attr[3]

@@ -194,6 +194,15 @@ def _vjp_conv_kernel(i: int, upstream: Node, output: Node, x: Node, y: Node) -> 
     return conv_input(y, upstream, attr, x.shape) if i == 0 else conv(x, upstream, attr[0], attr[1])
 
 
+def _met(i: int, upstream: Node, output: Node) -> Node:
+    """Σ |δ| over the windows: the derivative rule itself, over ones."""
+    g = upstream.graph
+    size = g.call("abs", upstream)
+    row = output.op.vjp(i, size, output, *[g.full(1, a.shape) for a in output.args])
+    assert row is not None
+    return row
+
+
 def _padded(np: Any, x: Any, padding: tuple[int, int]) -> Any:
     return np.pad(x, ((0, 0), (padding[0],) * 2, (padding[1],) * 2, (0, 0)))
 
@@ -273,6 +282,8 @@ register(
         domain="x: N x H x W x C, w: kh x kw x C x K; cross-correlation",
         infer=_infer_conv,
         vjp=_vjp_conv,
+        product=True,
+        reach=_met,
         show=_show_conv,
         numpy=_code_conv("conv2d"),
         reference=_reference_conv,
@@ -292,6 +303,8 @@ register(
         domain="y: N x H' x W' x K, w: kh x kw x C x K",
         infer=_infer_conv_input,
         vjp=_vjp_conv_input,
+        product=True,
+        reach=_met,
         show=_show_adjoint("conv2d_input"),
         numpy=_code_conv("conv2d_input"),
         reference=_reference_conv_input,
@@ -311,6 +324,8 @@ register(
         domain="x: N x H x W x C, y: N x H' x W' x K",
         infer=_infer_conv_kernel,
         vjp=_vjp_conv_kernel,
+        product=True,
+        reach=_met,
         show=_show_adjoint("conv2d_kernel"),
         numpy=_code_conv("conv2d_kernel"),
         reference=_reference_conv_kernel,

@@ -1,0 +1,169 @@
+"""What may be infinite or NaN: which rows are so at some finite point, and which only where an array they read is.
+
+`hazards` of a row are the ids of the arrays that it reads (any of them may hold NaN where nothing is meant to read it),
+`INFINITE` where a function on the way to it may be infinite, or have an infinite derivative, by itself, and `WHOLE`
+where it reads integers. A constant has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import FLOAT, Leaf, Node, arguments_first
+
+INFINITE, WHOLE = -1, -2
+Hazards = frozenset[int]
+NONE: Hazards = frozenset()
+_SOME = frozenset({INFINITE})
+_BOUNDED = {"sigmoid", "tanh", "erf", "normal_cdf", "normal_pdf", "sign"}
+_AT_LEAST_0 = {"exp", "abs", "relu", "sigmoid", "softplus", "sqrt", "root", "normal_cdf", "normal_pdf"}
+_SAME_SIGN = {"sum", "broadcast", "reshape", "slice", "max", "gather", "take_along_axis"}
+_DEEP = 8
+
+
+def hazards(row: Node) -> Hazards:
+    """What may make a row infinite or NaN; found once for every row of a graph."""
+    known = row.graph.hazards
+    for node in arguments_first([row], lambda n: n.args, known):
+        known[node.id] = _of_loop(node) if node.op.name == "scan" else _of_row(node)
+    return known[row.id]
+
+
+def all_hazards(rows: Iterable[Node]) -> Hazards:
+    return NONE.union(*[hazards(row) for row in rows])
+
+
+def _of_row(node: Node) -> Hazards:
+    if isinstance(node.attr, Leaf):
+        return NONE if node.attr.value is not None else frozenset({node.id if node.kind == FLOAT else WHOLE})
+    if node.op.name == "elementwise":
+        return _of_kernel(node)
+    found = NONE.union(*[node.graph.hazards[a.id] for a in node.args])
+    return found - _SOME if node.op.name == "softmax" else found
+
+
+def _of_kernel(node: Node) -> Hazards:
+    """Those of the arguments. A truth value is finite, but what counts such values of NaN counts none."""
+    form, head = node.attr.form, node.attr.head
+    read = f.arguments(form) if head != "where" else [i for b in form.args[1:] for i in f.arguments(b)]
+    found = NONE.union(*[node.graph.hazards[node.args[i].id] for i in read])
+    if node.attr.boolean or head in _BOUNDED:
+        return found - _SOME
+    return found | _SOME if found and (is_unbounded(form, node.args) or has_root(form, node.args)) else found
+
+
+def _of_loop(node: Node) -> Hazards:
+    """Those of what the loop reads and of its body, whose carried values count as arrays of their own."""
+    loop, known = node.attr, node.graph.hazards
+    for leaf, outer in zip(loop.leaves(), node.args, strict=True):
+        known[leaf.id] = known[outer.id] | ({leaf.id} if leaf in loop.carry else NONE)
+    for row in loop.results():
+        hazards(row)
+    return NONE.union(*[known[row.id] for row in (*node.args, *loop.results())])
+
+
+def is_unbounded(form: f.Formula, args: Sequence[Node], out: Node | None = None) -> bool:
+    """Whether a formula over rows may be infinite where they are finite; 1/√(v + ε) is not."""
+    match form:
+        case f.Num(value):
+            return value.is_infinite is True
+        case f.Div(num, den):
+            return not is_positive(den, args, out) or is_unbounded(num, args, out)
+        case f.Pow(base, f.Num(exponent)) if exponent.is_positive:
+            return is_unbounded(base, args, out)
+        case f.Pow(base, exponent):
+            return not (isinstance(exponent, f.Num) and is_positive(base, args, out))
+        case f.Call("log", (x,)):
+            return not is_positive(x, args, out)
+        case f.Call("exp", (x,)):
+            return not is_nonnegative(f.neg(x), args, out)
+        case f.Call(name, _) if name in ("log1p", "expm1", "ratio", "bernoulli_loss"):
+            return True
+    return any(is_unbounded(part, args, out) for part in f.children(form))
+
+
+def has_root(form: f.Formula, args: Sequence[Node]) -> bool:
+    """Whether a formula takes a root of what may be 0, where a root's derivative is infinite."""
+    match form:
+        case f.Call("sqrt", (x,)):
+            return not is_positive(x, args)
+        case f.Pow(x, f.Num(exponent)) if not exponent.is_integer:
+            return not is_positive(x, args)
+    return any(has_root(part, args) for part in f.children(form))
+
+
+def is_positive(form: f.Formula, args: Sequence[Node], out: Node | None = None, depth: int = _DEEP) -> bool:
+    """Whether a formula over rows is known to be larger than some positive number: 1 + x², √(v + ε)."""
+    match form:
+        case f.Num(value):
+            return value.is_positive is True
+        case f.Add(terms):
+            signs = [is_nonnegative(t, args, out, depth) for t in terms]
+            return all(signs) and any(is_positive(t, args, out, depth) for t in terms)
+        case f.Mul(parts) | f.Call("where", (_, *parts)) | f.Call("minimum", parts):
+            return all(is_positive(p, args, out, depth) for p in parts)
+        case f.Call("maximum", parts):
+            return any(is_positive(p, args, out, depth) for p in parts)
+        case f.Pow(x, f.Num(exponent)) if exponent.is_positive:
+            return is_positive(x, args, out, depth)
+        case f.Call("sqrt" | "root", (x,)):
+            return is_positive(x, args, out, depth)
+    row = _row_of(form, args, out)
+    return row is not None and depth > 0 and _is_positive_row(row, depth - 1)
+
+
+def is_nonnegative(form: f.Formula, args: Sequence[Node], out: Node | None = None, depth: int = _DEEP) -> bool:
+    """Whether a formula over rows is known to be at least 0."""
+    match form:
+        case f.Num(value):
+            return value.is_nonnegative is True
+        case f.Pow(x, f.Num(exponent)):
+            return exponent.is_even is True or is_nonnegative(x, args, out, depth)
+        case f.Call("maximum", parts):
+            return any(is_nonnegative(p, args, out, depth) for p in parts)
+        case f.Add(parts) | f.Mul(parts) | f.Call("where", (_, *parts)) | f.Call("minimum", parts):
+            return all(is_nonnegative(p, args, out, depth) for p in parts)
+        case f.Div(num, den):
+            return is_nonnegative(num, args, out, depth) and is_nonnegative(den, args, out, depth)
+        case f.Call(name, _):
+            return name in _AT_LEAST_0
+    row = _row_of(form, args, out)
+    return row is not None and depth > 0 and _is_nonnegative_row(row, depth - 1)
+
+
+def _row_of(form: f.Formula, args: Sequence[Node], out: Node | None) -> Node | None:
+    return args[form.index] if isinstance(form, f.Arg) else out if isinstance(form, f.Out) else None
+
+
+def _is_positive_row(row: Node, depth: int) -> bool:
+    if row.op.name == "elementwise":
+        return is_positive(row.attr.form, row.args, None, depth)
+    if isinstance(row.attr, Leaf):
+        return row.attr.value is not None and row.attr.value.is_positive is True
+    if row.op.name == "const":
+        return row.attr.is_positive is True
+    if row.op.name in _SAME_SIGN and depth > 0 and _is_positive_row(row.args[0], depth - 1):
+        return True
+    return row.op.name == "sum" and _finds_largest(row.args[0])
+
+
+def _finds_largest(row: Node) -> bool:
+    """1[a = max a]: at least one entry is."""
+    if row.op.name != "elementwise" or row.attr.head != "equal":
+        return False
+    return any(top.op.name == "max" and top.args[0] is a for a in row.args for top in map(_unshaped, row.args))
+
+
+def _unshaped(row: Node) -> Node:
+    return row.args[0] if row.op.name == "reshape" else row
+
+
+def _is_nonnegative_row(row: Node, depth: int) -> bool:
+    if row.op.name == "elementwise":
+        return row.attr.boolean or is_nonnegative(row.attr.form, row.args, None, depth)
+    if row.op.name == "einsum" and len(row.args) == 2 and row.args[0] is row.args[1]:
+        return len(set(row.attr.split("->")[0].split(","))) == 1
+    if row.op.name in _SAME_SIGN and depth > 0:
+        return _is_nonnegative_row(row.args[0], depth - 1)
+    return row.op.name == "softmax" or _is_positive_row(row, depth)

@@ -1,0 +1,136 @@
+"""What a row does not select, and what therefore may be infinite or NaN where a cotangent is 0.
+
+A ``where``, relu, maximum or minimum, a slice, a picked entry hands the cotangent 0 to what it does not select. Of
+every row of a sweep `Idle` knows what may be infinite or NaN there, as `hazards` tells it: what every way from the row
+to the outputs passes a choice of. It is read off the rows, before any cotangent is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import BOOL, Leaf, Node, arguments_first
+from symbackprop.core.hazards import INFINITE, NONE, WHOLE, Hazards, all_hazards, hazards
+from symbackprop.core.scalars import TABLE
+
+_VIEWS = {"elementwise", "broadcast", "reshape", "slice", "concat", "gather", "take_along_axis"}
+
+
+class Idle:
+    """What is idle in the rows of a sweep, by their ids; ``results`` are those of rows with several results."""
+
+    def __init__(self, order: Sequence[Node], seeds: Mapping[int, Hazards], stop: frozenset[int]) -> None:
+        self.rows, self.results = dict(seeds), dict[int, dict[int, Hazards]]()
+        for node in reversed(order):
+            if node.id not in stop:
+                self._pass(node)
+
+    def _pass(self, node: Node) -> None:
+        if node.id in self.results:
+            body = idle_in_loop(node, self.results[node.id])
+            for leaf, a in zip(node.attr.leaves(), node.args, strict=True):
+                if leaf.id in body.rows:
+                    self._add(a, body.rows[leaf.id])
+        elif node.op.projects and node.id in self.rows:
+            self.results.setdefault(node.args[0].id, {})[node.attr] = self.rows[node.id]
+        elif node.id in self.rows:
+            for i, a in enumerate(node.args):
+                if _has_derivative(node, i):
+                    self._add(a, self.rows[node.id] | _idle_behind(node, i))
+
+    def _add(self, a: Node, idle: Hazards) -> None:
+        self.rows[a.id] = self.rows[a.id] & idle if a.id in self.rows else idle
+
+
+def idle_in_loop(scan: Node, results: Mapping[int, Hazards]) -> Idle:
+    """What is idle in a loop's body at every step, from what is idle in its results."""
+    loop, everything = scan.attr, hazards(scan) | {INFINITE} | {c.id for c in scan.attr.carry}
+    order, n = scan.graph.topological(loop.results(), loop.stop()), len(loop.carry)
+    last = [_carried_too(results.get(k, everything), scan) for k in range(n)]
+    stacks = [(loop.results()[k], _carried_too(idle, scan)) for k, idle in results.items() if k >= n]
+    while True:
+        seeds: dict[int, Hazards] = {}
+        for row, idle in (*zip(loop.carried, last, strict=True), *stacks):
+            seeds[row.id] = seeds.get(row.id, everything) & idle
+        body = Idle(order, seeds, loop.stop())
+        before = [idle & body.rows.get(c.id, everything) for c, idle in zip(loop.carry, last, strict=True)]
+        if before == last:
+            return body
+        last = before
+
+
+def _carried_too(idle: Hazards, scan: Node) -> Hazards:
+    """Where arrays are idle, the values that they were carried into are."""
+    return idle | {c.id for c in scan.attr.carry} if _arrays(idle) else idle
+
+
+def _has_derivative(node: Node, i: int) -> bool:
+    return node.op.name != "elementwise" or node.attr.partial(i) != f.ZERO
+
+
+def _idle_behind(output: Node, i: int) -> Hazards:
+    """What may be infinite or NaN in argument i of a row where the row does not select it."""
+    if output.op.name != "elementwise":
+        return frozenset({INFINITE}) if output.op.selects else NONE
+    head = output.attr.head
+    if head == "where_selected":
+        return _arrays(hazards(output.args[0])) | {INFINITE}
+    found = frozenset({INFINITE}) if choices(output, i) else NONE
+    return found | _masked(output, i) if head == "where" else found
+
+
+def choices(output: Node, i: int) -> list[f.Formula]:
+    """The truth values that the derivative of an elementwise row has as factors: 1[x > 0] for relu."""
+    return [part for part in _factors(output.attr.partial(i)) if _is_truth(part, output)]
+
+
+def _factors(form: f.Formula) -> Sequence[f.Formula]:
+    match form:
+        case f.Neg(body):
+            return _factors(body)
+        case f.Div(num, _):
+            return _factors(num)
+        case f.Mul(factors):
+            return factors
+    return (form,)
+
+
+def _is_truth(form: f.Formula, output: Node) -> bool:
+    match form:
+        case f.Arg(k):
+            return output.args[k].kind == BOOL
+        case f.Call(name, _):
+            return TABLE[name].boolean
+        case f.Add((f.ONE, f.Neg(body))):
+            return _is_truth(body, output)
+    return False
+
+
+def _masked(output: Node, i: int) -> Hazards:
+    """Arrays that a ``where`` hides NaN of: branch i reads them, the other branch does not, and the condition has an
+    axis in common with them, and is data (no constant as a causal mask) that is not made of sums over them."""
+    condition, *branches = output.attr.form.args
+    reads = [output.args[k] for k in f.arguments(condition)]
+    others = [output.args[k] for b in branches if b != f.Arg(i) for k in f.arguments(b)]
+    seen = arguments_first(reads, lambda n: n.args if n.op.name in _VIEWS else ())
+    sums = all_hazards(n for n in seen if n.op.name not in _VIEWS and n.args)
+    if not sums and not any(isinstance(n.attr, Leaf) for n in seen):
+        return NONE
+    found = _arrays(hazards(output.args[i])) - all_hazards(others) - sums
+    nodes, axes = output.graph.nodes, [d for r in reads for d in r.shape if d != 1]
+    return frozenset(k for k in found if not axes or _meet(axes, nodes[k].shape))
+
+
+def _arrays(found: Hazards) -> Hazards:
+    return found - {INFINITE, WHOLE}
+
+
+def _meet(axes: Sequence[sp.Expr], shape: Sequence[sp.Expr]) -> bool:
+    """Whether two arrays have an axis in common, perhaps merged with another one."""
+    return any(
+        a.free_symbols & b.free_symbols or (a.is_Integer and b.is_Integer and (a % b == 0 or b % a == 0))
+        for a in axes for b in shape if b != 1
+    )  # fmt: skip
