@@ -256,13 +256,18 @@ def largest(a, axis):
     return top if finite.all() else np.where(finite, top, 0)
 
 
+def unless_zero(total):
+    """The sums to divide by; 1 in place of 0, which is the sum of nothing."""
+    return total if total.all() else np.where(total == 0, 1, total)
+
+
 def softmax_logsumexp(a, axis, keepdims=False, out=None):
     """softmax(a), into out where that is given, and logsumexp(a), from the same exponentials."""
     top = largest(a, axis)
     e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
     total = e.sum(axis=axis, keepdims=True)
-    e /= total
+    e /= unless_zero(total)
     total = np.log(total) + top
     return e, total if keepdims else total.squeeze(axis)
 

@@ -730,10 +730,10 @@ def normal_pdf(x):
 
 
 def softmax(a, axis):
-    """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows."""
-    e = a - a.max(axis=axis, keepdims=True)
+    """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows; 0 where all are -inf."""
+    e = a - largest(a, axis)
     np.exp(e, out=e)
-    e /= e.sum(axis=axis, keepdims=True)
+    e /= unless_zero(e.sum(axis=axis, keepdims=True))
     return e
 
 
@@ -744,8 +744,13 @@ def largest(a, axis):
     return top if finite.all() else np.where(finite, top, 0)
 
 
+def unless_zero(total):
+    """The sums to divide by; 1 in place of 0, which is the sum of nothing."""
+    return total if total.all() else np.where(total == 0, 1, total)
+
+
 def logsumexp(a, axis, keepdims=False):
-    """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows."""
+    """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows; -inf where all are -inf."""
     top = largest(a, axis)
     total = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top
     return total if keepdims else total.squeeze(axis)
@@ -757,7 +762,7 @@ def softmax_logsumexp(a, axis, keepdims=False, out=None):
     e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
     total = e.sum(axis=axis, keepdims=True)
-    e /= total
+    e /= unless_zero(total)
     total = np.log(total) + top
     return e, total if keepdims else total.squeeze(axis)
 

@@ -416,8 +416,13 @@ def largest(a, axis):
     return top if finite.all() else np.where(finite, top, 0)
 
 
+def unless_zero(total):
+    """The sums to divide by; 1 in place of 0, which is the sum of nothing."""
+    return total if total.all() else np.where(total == 0, 1, total)
+
+
 def logsumexp(a, axis, keepdims=False):
-    """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows."""
+    """log(sum(e^a)) along an axis, shifted by the largest entry so that nothing overflows; -inf where all are -inf."""
     top = largest(a, axis)
     total = np.log(np.exp(a - top).sum(axis=axis, keepdims=True)) + top
     return total if keepdims else total.squeeze(axis)
@@ -429,7 +434,7 @@ def softmax_logsumexp(a, axis, keepdims=False, out=None):
     e = np.subtract(a, top, out=out)
     np.exp(e, out=e)
     total = e.sum(axis=axis, keepdims=True)
-    e /= total
+    e /= unless_zero(total)
     total = np.log(total) + top
     return e, total if keepdims else total.squeeze(axis)
 

@@ -455,11 +455,23 @@ def normal_pdf(x):
 
 
 def softmax(a, axis):
-    """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows."""
-    e = a - a.max(axis=axis, keepdims=True)
+    """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows; 0 where all are -inf."""
+    e = a - largest(a, axis)
     np.exp(e, out=e)
-    e /= e.sum(axis=axis, keepdims=True)
+    e /= unless_zero(e.sum(axis=axis, keepdims=True))
     return e
+
+
+def largest(a, axis):
+    """The largest entry along an axis, which stays with size 1; 0 where that is infinite."""
+    top = a.max(axis=axis, keepdims=True)
+    finite = np.isfinite(top)
+    return top if finite.all() else np.where(finite, top, 0)
+
+
+def unless_zero(total):
+    """The sums to divide by; 1 in place of 0, which is the sum of nothing."""
+    return total if total.all() else np.where(total == 0, 1, total)
 
 
 def returned(arrays, dtypes):
