@@ -121,6 +121,15 @@ CASES = {
         RNN.replace("h[0]: N x H", "h[0]: N x H, s[0]: N")
         + "h[t] = tanh(x[t] @ W + h[t-1] @ U + b)\n    s[t] = s[t-1] + where(m[t], sum(h[t] ** 2, axis=1), 0)\n"
         "loss L = sum(s[T])", CELL, {"x": STEPS, "m": INSIDE, "s0": np.zeros(3), **START}, {"x": PADDED}),
+    "two loops": (
+        RNN.replace("h[0]: N x H", "h[0]: N x H, g[0]: N x H")
+        + "h[t] = tanh(x[t] @ W + h[t-1] @ U + b)\nfor t in 1..T:\n"
+        "    g[t] = where(reshape(m[t], (N, 1)), tanh(h[t] + g[t-1]), g[t-1])\nloss L = sum(g[T] ** 2)",
+        CELL, {"x": STEPS, "m": INSIDE, "g0": START["h0"], **START}, {"x": PADDED}),
+    "one mask a step": (
+        "dim T, E, H\ndata x: T x E, h[0]: H, m: T\nparam W: E x H, U: H x H, b: H\nfor t in 1..T:\n"
+        "    h[t] = where(m[t], tanh(x[t] @ W + h[t-1] @ U + b), h[t-1])\nloss L = mean(h[T] ** 2)",
+        CELL, {"x": STEPS[:, 1], "m": INSIDE[:, 1], "h0": START["h0"][0]}, {"x": PADDED[:, 1]}),
 }  # fmt: skip
 
 
@@ -268,6 +277,23 @@ CHOICES: dict[str, Callable[[Node, Node], Node]] = {
 }
 OUTER: dict[str, Row] = {"tanh": F.tanh, "square": lambda a: a**2, "sin": F.sin, "as it is": lambda a: a}
 BAD = [0.0, -0.0, -1.0, 1000.0, NAN, INF, -INF]
+# Functions that are -inf somewhere: where, and where they are merely negative.
+SINGULAR: dict[str, tuple[Row, float, float]] = {
+    "log": (F.log, 0.0, 0.01), "log of a square": (lambda a: F.log(a**2), -0.0, 0.01),
+    "quotient": (lambda a: 3 - 1 / a, 0.0, 0.01), "root": (lambda a: 3 - a**-0.5, 0.0, 0.01),
+    "exp": (lambda a: 100 - F.exp(a), 1000.0, 6.0),
+}  # fmt: skip
+CUT: dict[str, Row] = {
+    "relu": F.relu, "maximum": lambda a: F.maximum(a, 0), "minimum": lambda a: F.minimum(0, -a),
+    "where": lambda a: F.where(a > 0, a, 0), "by the largest": lambda a: F.max(F.stack(a, 0 * F.sign(a), axis=0), 0),
+}  # fmt: skip
+KEPT: dict[str, Row] = {
+    "scale": lambda a: 2 * a - 0.1, "sum": lambda a: F.sum(a, 1)[:, None], "mean": lambda a: F.mean(a, 1)[:, None],
+    "product": lambda a: F.einsum("nd,nd->n", a, F.exp(F.sigmoid(a)))[:, None],
+    "largest": lambda a: F.max(a, 1)[:, None],
+    "transposed": lambda a: a.T[::-1].T, "shifted": lambda a: F.roll(a, 1, 0),
+    "twice": lambda a: F.concat(a, a, axis=1),
+}  # fmt: skip
 
 
 def draw(names: Mapping[str, Any]) -> st.SearchStrategy[str]:
@@ -305,3 +331,20 @@ def test_random_compositions(tmp_path_factory: pytest.TempPathFactory, inner: li
         grads = emit(model, tmp_path_factory.mktemp("m")).loss_and_grads({**params, "x": fine}, {"m": keep})[1]
     if all(np.isfinite(g).all() for g in grads.values()):
         same_as_harmless(model, {**params, "x": fine}, {"m": keep}, spoilt, tmp_path_factory.mktemp("m"))
+
+
+@RANDOM
+@given(draw(SINGULAR), st.lists(draw(KEPT), max_size=4), draw(CUT), draw(OUTER))
+def test_random_cuts(tmp_path_factory: pytest.TempPathFactory, singular: str, kept: list[str], cut: str,
+                     outer: str) -> None:  # fmt: skip
+    """What relu, maximum and minimum cut off may be infinite: the same gradient as where it is only negative."""
+    function, bad, harmless = SINGULAR[singular]
+    model = Model("random")
+    x, w = model.param("x", (model.dim("N"), 3)), model.param("w", (3,))
+    row = function(x) * F.exp(w)
+    for name in kept:
+        row = KEPT[name](row)
+    model.loss("L", F.sum(OUTER[outer](CUT[cut](row))))
+    fine = 1.5 + np.random.default_rng(len(kept)).random((4, 3))
+    at = {"x": np.where([[True], [False], [True], [False]], fine, harmless), "w": np.array([0.1, -0.2, 0.3])}
+    same_as_harmless(model, at, {}, {"x": np.where(at["x"] == harmless, bad, at["x"])}, tmp_path_factory.mktemp("m"))
