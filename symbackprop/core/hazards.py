@@ -128,6 +128,8 @@ def is_nonnegative(form: f.Formula, args: Sequence[Node], out: Node | None = Non
             return is_nonnegative(num, args, out, depth) and is_nonnegative(den, args, out, depth)
         case f.Call(name, _):
             return name in _AT_LEAST_0
+        case f.Neg(f.Arg(k)) if args[k].op.name == "elementwise" and depth > 0:
+            return is_nonnegative(f.neg(args[k].attr.form), args[k].args, None, depth - 1)
     row = _row_of(form, args, out)
     return row is not None and depth > 0 and _is_nonnegative_row(row, depth - 1)
 
