@@ -106,6 +106,7 @@ class Graph:
         self.names: dict[str, Node] = {}
         self.sealed: set[int] = set()
         self.hazards: dict[int, frozenset[int]] = {}
+        self.mixed: dict[int, frozenset[int]] = {}
         self.relu0 = f.exact(relu0)
         self.gradients: dict[int, tuple[Node, Node, Node]] = {}
         self.writing = True

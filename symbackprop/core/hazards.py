@@ -8,6 +8,7 @@ where it reads integers. A constant has none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import FLOAT, Leaf, Node, arguments_first
@@ -19,6 +20,7 @@ _SOME = frozenset({INFINITE})
 _BOUNDED = {"sigmoid", "tanh", "erf", "normal_cdf", "normal_pdf", "sign"}
 _AT_LEAST_0 = {"exp", "abs", "relu", "sigmoid", "softplus", "sqrt", "root", "normal_cdf", "normal_pdf"}
 _SAME_SIGN = {"sum", "broadcast", "reshape", "slice", "max", "gather", "take_along_axis"}
+_BY_ENTRY = {"elementwise", "broadcast", "reshape", "slice", "concat", "gather", "take_along_axis"}
 _DEEP = 8
 
 
@@ -27,6 +29,15 @@ def hazards(row: Node) -> Hazards:
     known = row.graph.hazards
     for node in arguments_first([row], lambda n: n.args, known):
         known[node.id] = _of_loop(node) if node.op.name == "scan" else _of_row(node)
+    return known[row.id]
+
+
+def mixed(row: Node) -> Hazards:
+    """Those hazards that reach a row through something else than its own entries: sums, products, loops."""
+    known = row.graph.mixed
+    for node in arguments_first([row], lambda n: n.args, known):
+        parts = NONE.union(*[known[a.id] for a in node.args])
+        known[node.id] = parts if node.is_leaf or node.op.name in _BY_ENTRY else hazards(node)
     return known[row.id]
 
 
@@ -50,7 +61,22 @@ def _of_kernel(node: Node) -> Hazards:
     found = NONE.union(*[node.graph.hazards[node.args[i].id] for i in read])
     if node.attr.boolean or head in _BOUNDED:
         return found - _SOME
-    return found | _SOME if found and (is_unbounded(form, node.args) or has_root(form, node.args)) else found
+    if not found or _is_polynomial(form):
+        return found
+    return found | _SOME if is_unbounded(form, node.args) or has_root(form, node.args) else found
+
+
+@cache
+def _is_polynomial(form: f.Formula) -> bool:
+    """Sums, products and natural powers of finite numbers: bounded without looking at the rows they read."""
+    match form:
+        case f.Num(value):
+            return value.is_infinite is not True
+        case f.Pow(base, f.Num(exponent)) if exponent.is_Integer and exponent.is_positive:
+            return _is_polynomial(base)
+        case f.Pow() | f.Div() | f.Call():
+            return False
+    return all(_is_polynomial(part) for part in f.children(form))
 
 
 def _of_loop(node: Node) -> Hazards:

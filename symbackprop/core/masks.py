@@ -60,10 +60,10 @@ def _reads_out(form: f.Formula) -> bool:
 
 def _of_choice(row: Node, node: Node, i: int, cotangent: Node) -> Node:
     """An infinite cotangent does not reach what is not selected: at x < 0 the gradient of √relu(x) is 0."""
-    if node.op.name != "elementwise" or INFINITE not in hazards(cotangent) or zero_branch(row) is not None:
+    truths = choices(node, i) if node.op.name == "elementwise" else ()
+    if not truths or INFINITE not in hazards(cotangent) or zero_branch(row) is not None:
         return row
-    truths = choices(node, i)
-    return row.graph.call("where_selected", row, node.graph.apply(f.mul(*truths), *node.args)) if truths else row
+    return row.graph.call("where_selected", row, node.graph.apply(f.mul(*truths), *node.args))
 
 
 # -- choices that are written out

@@ -8,15 +8,14 @@ to the outputs passes a choice of. It is read off the rows, before any cotangent
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.graph import BOOL, Leaf, Node, arguments_first
-from symbackprop.core.hazards import INFINITE, NONE, WHOLE, Hazards, all_hazards, hazards
+from symbackprop.core.graph import BOOL, Node
+from symbackprop.core.hazards import INFINITE, NONE, WHOLE, Hazards, all_hazards, hazards, mixed
 from symbackprop.core.scalars import TABLE
-
-_VIEWS = {"elementwise", "broadcast", "reshape", "slice", "concat", "gather", "take_along_axis"}
 
 
 class Idle:
@@ -87,6 +86,7 @@ def choices(output: Node, i: int) -> list[f.Formula]:
     return [part for part in _factors(output.attr.partial(i)) if _is_truth(part, output)]
 
 
+@cache
 def _factors(form: f.Formula) -> Sequence[f.Formula]:
     match form:
         case f.Neg(body):
@@ -115,11 +115,9 @@ def _masked(output: Node, i: int) -> Hazards:
     condition, *branches = output.attr.form.args
     reads = [output.args[k] for k in f.arguments(condition)]
     others = [output.args[k] for b in branches if b != f.Arg(i) for k in f.arguments(b)]
-    seen = arguments_first(reads, lambda n: n.args if n.op.name in _VIEWS else ())
-    sums = all_hazards(n for n in seen if n.op.name not in _VIEWS and n.args)
-    if not sums and not any(isinstance(n.attr, Leaf) for n in seen):
+    if not all_hazards(reads):
         return NONE
-    found = _arrays(hazards(output.args[i])) - all_hazards(others) - sums
+    found = _arrays(hazards(output.args[i])) - all_hazards(others) - NONE.union(*map(mixed, reads))
     nodes, axes = output.graph.nodes, [d for r in reads for d in r.shape if d != 1]
     return frozenset(k for k in found if not axes or _meet(axes, nodes[k].shape))
 
