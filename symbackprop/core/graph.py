@@ -105,8 +105,9 @@ class Graph:
         self.nodes: list[Node] = []
         self.names: dict[str, Node] = {}
         self.sealed: set[int] = set()
-        self.hazards: dict[int, frozenset[int]] = {}
-        self.mixed: dict[int, frozenset[int]] = {}
+        self.hazards: dict[int, int] = {}
+        self.mixed: dict[int, int] = {}
+        self.arrays: dict[int, int] = {}
         self.relu0 = f.exact(relu0)
         self.gradients: dict[int, tuple[Node, Node, Node]] = {}
         self.writing = True

@@ -1,22 +1,22 @@
 """What may be infinite or NaN: which rows are so at some finite point, and which only where an array they read is.
 
-`hazards` of a row are the ids of the arrays that it reads (any of them may hold NaN where nothing is meant to read it),
-`INFINITE` where a function on the way to it may be infinite, or have an infinite derivative, by itself, and `WHOLE`
-where it reads integers. A constant has none.
+`hazards` of a row are a set of bits: one for each array that it reads (any of them may hold NaN where nothing is meant
+to read it), `INFINITE` where a function on the way to it may be infinite by itself, or have an infinite derivative,
+and `WHOLE` where it reads integers. A constant has none.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cache
+from functools import cache, reduce
+from operator import or_
+from typing import TypeAlias
 
 from symbackprop.core import formula as f
-from symbackprop.core.graph import FLOAT, Leaf, Node, arguments_first
+from symbackprop.core.graph import FLOAT, Graph, Leaf, Node, arguments_first
 
-INFINITE, WHOLE = -1, -2
-Hazards = frozenset[int]
-NONE: Hazards = frozenset()
-_SOME = frozenset({INFINITE})
+Hazards: TypeAlias = int
+NONE, INFINITE, WHOLE = 0, 1, 2
 _BOUNDED = {"sigmoid", "tanh", "erf", "normal_cdf", "normal_pdf", "sign"}
 _AT_LEAST_0 = {"exp", "abs", "relu", "sigmoid", "softplus", "sqrt", "root", "normal_cdf", "normal_pdf"}
 _SAME_SIGN = {"sum", "broadcast", "reshape", "slice", "max", "gather", "take_along_axis"}
@@ -36,34 +36,45 @@ def mixed(row: Node) -> Hazards:
     """Those hazards that reach a row through something else than its own entries: sums, products, loops."""
     known = row.graph.mixed
     for node in arguments_first([row], lambda n: n.args, known):
-        parts = NONE.union(*[known[a.id] for a in node.args])
+        parts = union(known[a.id] for a in node.args)
         known[node.id] = parts if node.is_leaf or node.op.name in _BY_ENTRY else hazards(node)
     return known[row.id]
 
 
-def all_hazards(rows: Iterable[Node]) -> Hazards:
-    return NONE.union(*[hazards(row) for row in rows])
+def union(parts: Iterable[Hazards]) -> Hazards:
+    return reduce(or_, parts, NONE)
+
+
+def bit_of(array: Node) -> Hazards:
+    """The bit of an array, which it gets when it is first asked for."""
+    arrays = array.graph.arrays
+    return 1 << (arrays.setdefault(array.id, len(arrays)) + 2)
+
+
+def arrays_of(found: Hazards, graph: Graph) -> list[Node]:
+    """The arrays among hazards."""
+    return [graph.nodes[k] for k, place in graph.arrays.items() if found >> (place + 2) & 1]
 
 
 def _of_row(node: Node) -> Hazards:
     if isinstance(node.attr, Leaf):
-        return NONE if node.attr.value is not None else frozenset({node.id if node.kind == FLOAT else WHOLE})
+        return NONE if node.attr.value is not None else bit_of(node) if node.kind == FLOAT else WHOLE
     if node.op.name == "elementwise":
         return _of_kernel(node)
-    found = NONE.union(*[node.graph.hazards[a.id] for a in node.args])
-    return found - _SOME if node.op.name == "softmax" else found
+    found = union(node.graph.hazards[a.id] for a in node.args)
+    return found & ~INFINITE if node.op.name == "softmax" else found
 
 
 def _of_kernel(node: Node) -> Hazards:
     """Those of the arguments. A truth value is finite, but what counts such values of NaN counts none."""
     form, head = node.attr.form, node.attr.head
     read = f.arguments(form) if head != "where" else [i for b in form.args[1:] for i in f.arguments(b)]
-    found = NONE.union(*[node.graph.hazards[node.args[i].id] for i in read])
+    found = union(node.graph.hazards[node.args[i].id] for i in read)
     if node.attr.boolean or head in _BOUNDED:
-        return found - _SOME
+        return found & ~INFINITE
     if not found or _is_polynomial(form):
         return found
-    return found | _SOME if is_unbounded(form, node.args) or has_root(form, node.args) else found
+    return found | INFINITE if is_unbounded(form, node.args) or has_root(form, node.args) else found
 
 
 @cache
@@ -83,10 +94,10 @@ def _of_loop(node: Node) -> Hazards:
     """Those of what the loop reads and of its body, whose carried values count as arrays of their own."""
     loop, known = node.attr, node.graph.hazards
     for leaf, outer in zip(loop.leaves(), node.args, strict=True):
-        known[leaf.id] = known[outer.id] | ({leaf.id} if leaf in loop.carry else NONE)
+        known[leaf.id] = known[outer.id] | (bit_of(leaf) if leaf in loop.carry else NONE)
     for row in loop.results():
         hazards(row)
-    return NONE.union(*[known[row.id] for row in (*node.args, *loop.results())])
+    return union(known[row.id] for row in (*node.args, *loop.results()))
 
 
 def is_unbounded(form: f.Formula, args: Sequence[Node], out: Node | None = None) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.hazards import INFINITE, NONE, Hazards, all_hazards, hazards, is_unbounded
+from symbackprop.core.hazards import INFINITE, NONE, Hazards, hazards, is_unbounded, union
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.selection import choices
 
@@ -30,14 +30,14 @@ def contribution(node: Node, i: int, cotangent: Node, idle: Hazards, chosen: boo
     if row is None or op.product or op.reach is None:
         return row
     kept = chosen and op.name == "elementwise"
-    if idle and not kept and not idle.isdisjoint(_of_derivative(node, i)):
+    if idle and not kept and idle & _of_derivative(node, i):
         return row.graph.call("where_selected", row, op.reach(i, cotangent, node))
     return _of_choice(row, node, i, cotangent)
 
 
 def _selected(a: Node, k: int, node: Node, cotangent: Node, idle: Hazards) -> Node:
     """A factor of a product, 0 where it is infinite or NaN and the cotangent of all that it went into is 0."""
-    if not idle or a.value is not None or idle.isdisjoint(hazards(a)):
+    if not idle or a.value is not None or not idle & hazards(a):
         return a
     assert node.op.reach is not None
     return a.graph.call("where_selected", a, node.op.reach(k, cotangent, node))
@@ -50,8 +50,8 @@ def _of_derivative(node: Node, i: int) -> Hazards:
     form = node.attr.partial(i)
     if isinstance(form, f.Call) and TABLE[form.name].boolean:
         return NONE
-    found = all_hazards(node.args[k] for k in f.arguments(form)) | (hazards(node) if _reads_out(form) else NONE)
-    return found | {INFINITE} if is_unbounded(form, node.args, node) else found
+    found = union(hazards(node.args[k]) for k in f.arguments(form)) | (hazards(node) if _reads_out(form) else NONE)
+    return found | INFINITE if is_unbounded(form, node.args, node) else found
 
 
 def _reads_out(form: f.Formula) -> bool:
@@ -61,7 +61,7 @@ def _reads_out(form: f.Formula) -> bool:
 def _of_choice(row: Node, node: Node, i: int, cotangent: Node) -> Node:
     """An infinite cotangent does not reach what is not selected: at x < 0 the gradient of √relu(x) is 0."""
     truths = choices(node, i) if node.op.name == "elementwise" else ()
-    if not truths or INFINITE not in hazards(cotangent) or zero_branch(row) is not None:
+    if not truths or not hazards(cotangent) & INFINITE or zero_branch(row) is not None:
         return row
     return row.graph.call("where_selected", row, node.graph.apply(f.mul(*truths), *node.args))
 
@@ -73,7 +73,7 @@ def of_branch(upstream: Node, output: Node, i: int) -> Node | None:
         return None
     condition, *branches = output.attr.form.args
     place = [k for k, part in enumerate(branches) if part == f.Arg(i)]
-    if len(place) != 1 or condition == f.Arg(i) or INFINITE not in hazards(output.args[i]):
+    if len(place) != 1 or condition == f.Arg(i) or not hazards(output.args[i]) & INFINITE:
         return None
     return _chosen(output, condition, place[0], upstream)
 

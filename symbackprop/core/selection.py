@@ -14,7 +14,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import BOOL, Node
-from symbackprop.core.hazards import INFINITE, NONE, WHOLE, Hazards, all_hazards, hazards, mixed
+from symbackprop.core.hazards import INFINITE, NONE, WHOLE, Hazards, arrays_of, bit_of, hazards, mixed, union
 from symbackprop.core.scalars import TABLE
 
 
@@ -46,7 +46,7 @@ class Idle:
 
 def idle_in_loop(scan: Node, results: Mapping[int, Hazards]) -> Idle:
     """What is idle in a loop's body at every step, from what is idle in its results."""
-    loop, everything = scan.attr, hazards(scan) | {INFINITE} | {c.id for c in scan.attr.carry}
+    loop, everything = scan.attr, hazards(scan) | INFINITE | union(map(bit_of, scan.attr.carry))
     order, n = scan.graph.topological(loop.results(), loop.stop()), len(loop.carry)
     last = [_carried_too(results.get(k, everything), scan) for k in range(n)]
     stacks = [(loop.results()[k], _carried_too(idle, scan)) for k, idle in results.items() if k >= n]
@@ -63,7 +63,7 @@ def idle_in_loop(scan: Node, results: Mapping[int, Hazards]) -> Idle:
 
 def _carried_too(idle: Hazards, scan: Node) -> Hazards:
     """Where arrays are idle, the values that they were carried into are."""
-    return idle | {c.id for c in scan.attr.carry} if _arrays(idle) else idle
+    return idle | union(map(bit_of, scan.attr.carry)) if _arrays(idle) else idle
 
 
 def _has_derivative(node: Node, i: int) -> bool:
@@ -73,11 +73,11 @@ def _has_derivative(node: Node, i: int) -> bool:
 def _idle_behind(output: Node, i: int) -> Hazards:
     """What may be infinite or NaN in argument i of a row where the row does not select it."""
     if output.op.name != "elementwise":
-        return frozenset({INFINITE}) if output.op.selects else NONE
+        return INFINITE if output.op.selects else NONE
     head = output.attr.head
     if head == "where_selected":
-        return _arrays(hazards(output.args[0])) | {INFINITE}
-    found = frozenset({INFINITE}) if choices(output, i) else NONE
+        return _arrays(hazards(output.args[0])) | INFINITE
+    found = INFINITE if choices(output, i) else NONE
     return found | _masked(output, i) if head == "where" else found
 
 
@@ -115,15 +115,15 @@ def _masked(output: Node, i: int) -> Hazards:
     condition, *branches = output.attr.form.args
     reads = [output.args[k] for k in f.arguments(condition)]
     others = [output.args[k] for b in branches if b != f.Arg(i) for k in f.arguments(b)]
-    if not all_hazards(reads):
+    if not union(map(hazards, reads)):
         return NONE
-    found = _arrays(hazards(output.args[i])) - all_hazards(others) - NONE.union(*map(mixed, reads))
-    nodes, axes = output.graph.nodes, [d for r in reads for d in r.shape if d != 1]
-    return frozenset(k for k in found if not axes or _meet(axes, nodes[k].shape))
+    found = _arrays(hazards(output.args[i])) & ~union(map(hazards, others)) & ~union(map(mixed, reads))
+    axes = [d for r in reads for d in r.shape if d != 1]
+    return union(bit_of(a) for a in arrays_of(found, output.graph) if not axes or _meet(axes, a.shape))
 
 
 def _arrays(found: Hazards) -> Hazards:
-    return found - {INFINITE, WHOLE}
+    return found & ~(INFINITE | WHOLE)
 
 
 def _meet(axes: Sequence[sp.Expr], shape: Sequence[sp.Expr]) -> bool:
