@@ -19,8 +19,6 @@ Hazards: TypeAlias = int
 NONE, INFINITE, WHOLE = 0, 1, 2
 _BOUNDED = {"sigmoid", "tanh", "erf", "normal_cdf", "normal_pdf", "sign"}
 _AT_LEAST_0 = {"exp", "abs", "relu", "sigmoid", "softplus", "sqrt", "root", "normal_cdf", "normal_pdf"}
-_SAME_SIGN = {"sum", "broadcast", "reshape", "slice", "max", "gather", "take_along_axis"}
-_BY_ENTRY = {"elementwise", "broadcast", "reshape", "slice", "concat", "gather", "take_along_axis"}
 _DEEP = 8
 
 
@@ -37,7 +35,7 @@ def mixed(row: Node) -> Hazards:
     known = row.graph.mixed
     for node in arguments_first([row], lambda n: n.args, known):
         parts = union(known[a.id] for a in node.args)
-        known[node.id] = parts if node.is_leaf or node.op.name in _BY_ENTRY else hazards(node)
+        known[node.id] = parts if node.is_leaf or node.op.moves or node.op.name == "elementwise" else hazards(node)
     return known[row.id]
 
 
@@ -175,6 +173,11 @@ def _row_of(form: f.Formula, args: Sequence[Node], out: Node | None) -> Node | N
     return args[form.index] if isinstance(form, f.Arg) else out if isinstance(form, f.Out) else None
 
 
+def _entries(row: Node) -> Sequence[Node]:
+    """The rows whose sign a row has, when it adds up their entries or only moves them."""
+    return [a for a in row.args if a.kind == FLOAT] if row.op.moves or row.op.name in ("sum", "max") else ()
+
+
 def _is_positive_row(row: Node, depth: int) -> bool:
     if row.op.name == "elementwise":
         return is_positive(row.attr.form, row.args, None, depth)
@@ -182,7 +185,8 @@ def _is_positive_row(row: Node, depth: int) -> bool:
         return row.attr.value is not None and row.attr.value.is_positive is True
     if row.op.name == "const":
         return row.attr.is_positive is True
-    if row.op.name in _SAME_SIGN and depth > 0 and _is_positive_row(row.args[0], depth - 1):
+    entries = _entries(row)
+    if entries and depth > 0 and all(_is_positive_row(a, depth - 1) for a in entries):
         return True
     return row.op.name == "sum" and _finds_largest(row.args[0])
 
@@ -203,6 +207,7 @@ def _is_nonnegative_row(row: Node, depth: int) -> bool:
         return row.attr.boolean or is_nonnegative(row.attr.form, row.args, None, depth)
     if row.op.name == "einsum" and len(row.args) == 2 and row.args[0] is row.args[1]:
         return len(set(row.attr.split("->")[0].split(","))) == 1
-    if row.op.name in _SAME_SIGN and depth > 0:
-        return _is_nonnegative_row(row.args[0], depth - 1)
+    entries = _entries(row)
+    if entries and depth > 0 and all(_is_nonnegative_row(a, depth - 1) for a in entries):
+        return True
     return row.op.name == "softmax" or _is_positive_row(row, depth)
