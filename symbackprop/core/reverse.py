@@ -132,7 +132,7 @@ class Sweep:
                 self._pass_on(node, i, cotangent, chosen)
 
     def _pass_on(self, node: Node, i: int, cotangent: Node, chosen: bool) -> None:
-        a, idle = node.args[i], self.idle.rows[node.id]
+        a, idle = node.args[i], self.idle.rows.get(node.id, NONE)  # none: zeros from a loop that does not read it
         value = masks.contribution(node, i, cotangent, idle, chosen)
         if value is not None:
             kept = (chosen or not idle) and same_shape(value.shape, a.shape) and masks.zero_branch(value) is not None
@@ -142,7 +142,7 @@ class Sweep:
         """An op with several outputs gets all their cotangents at once."""
         assert node.op.vjp_all is not None
         wanted = [a.id in self.needed for a in node.args]
-        idle = self.idle.results[node.id]
+        idle = self.idle.results.get(node.id, {})
         reverse, parts = node.op.vjp_all(node, self.projections.pop(node.id), wanted, idle)
         self.observer.looped(node, reverse)
         for i, part in enumerate(parts):

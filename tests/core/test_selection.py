@@ -13,6 +13,7 @@ from symbackprop.core import functions as F
 from symbackprop.core.functions.constants import causal_mask_of
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.hazards import INFINITE, bit_of, hazards
+from symbackprop.core.loops import scan
 from symbackprop.core.notation import Notation
 from symbackprop.core.reverse import grad
 from symbackprop.verify.interpreter import evaluate
@@ -116,3 +117,10 @@ def test_a_gradient_that_is_0_by_chance_keeps_its_derivative() -> None:
     x = leaf(2)
     first = grad(F.sum(F.where(x > 0, (F.roll(F.log(x), 1, 0) - 1) ** 2 / 2, 0)), [x])[0]
     close(evaluate(grad(F.sum(first), [x]), {"x": np.array([np.e, np.e])})[0], np.full(2, np.exp(-2)))
+
+
+def test_a_loop_that_does_not_read_what_it_is_given() -> None:
+    """Its gradient is 0, whatever comes before the loop."""
+    x = leaf(3)
+    _, (stack,) = scan(lambda carry, elements: ((), elements[0] * 0 + 2), (), F.softmax(x))
+    assert not np.any(evaluate(grad(F.sum(stack), [x]), {"x": np.arange(3.0)})[0])
