@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import sympy as sp
 
@@ -17,6 +17,20 @@ from symbackprop.core.formula import OUT, ZERO, Arg, Formula, call
 
 X, Y = Arg(0), Arg(1)
 Numpy = Any
+
+
+class Switch(NamedTuple):
+    """Where a function passes from one piece to another: ``left no right`` holds for one piece, ``left yes right`` for
+    the other; both are relations such as ``<``."""
+
+    left: Formula
+    right: Formula
+    no: str
+    yes: str
+
+
+AT_ZERO, AT_TIE = Switch(X, ZERO, "<", ">"), Switch(X, Y, "<", ">")
+TRUTH = Switch(X, ZERO, "==", "!=")
 
 
 @dataclass(frozen=True)
@@ -29,7 +43,7 @@ class Scalar:
     *arrays)`` is written independently of ``numpy`` and is what `verify` trusts. ``domain`` is where random inputs are
     drawn, one interval per argument; ``defined`` says where the function is. ``log`` is log f and ``complement`` 1 − f,
     of a function of one argument, where these have a form that neither overflows nor cancels; ``odd``: f(−x) = −f(x);
-    ``power``: f(x) is x to that power.
+    ``power``: f(x) is x to that power. A function made of pieces says in ``switch`` where they meet.
     """
 
     name: str
@@ -50,6 +64,7 @@ class Scalar:
     complement: Formula | None = None
     odd: bool = False
     power: sp.Expr | None = None
+    switch: Switch | None = None
 
     @property
     def arity(self) -> int:
@@ -147,9 +162,10 @@ register(Scalar("expm1", heads.expm1, lambda np, x: np.expm1(x), "np.expm1({0})"
 register(Scalar("sqrt", sp.sqrt, lambda np, x: np.sqrt(x), "np.sqrt({0})", (1 / (2 * OUT),), POSITIVE,
                 defined="x >= 0", latex=r"\sqrt{{{0}}}", power=HALF))
 register(Scalar("abs", heads.magnitude, _abs, "np.abs({0})", (call("sign", X),),
-                latex=r"\left|{0}\right|", text="|{0}|", note="derivative 0 at 0"))
+                latex=r"\left|{0}\right|", text="|{0}|", note="derivative 0 at 0",
+                switch=AT_ZERO))
 register(Scalar("sign", heads.signum, lambda np, x: np.sign(np.real(x)), "np.sign({0})", (NO,),
-                latex=r"\operatorname{{sign}}{0}", note="derivative 0 everywhere"))
+                latex=r"\operatorname{{sign}}{0}", note="derivative 0 everywhere", switch=AT_ZERO))
 register(Scalar("sin", sp.sin, lambda np, x: np.sin(x), "np.sin({0})", (call("cos", X),), latex=r"\sin {0}"))
 register(Scalar("cos", sp.cos, lambda np, x: np.cos(x), "np.cos({0})", (-call("sin", X),), latex=r"\cos {0}"))
 register(Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), "np.tanh({0})", (1 - OUT**2,), latex=r"\tanh {0}",
@@ -166,31 +182,39 @@ register(Scalar("normal_pdf", heads.normal_pdf, lambda np, x: np.exp(-x * x / 2)
                 "normal_pdf({0})", (-X * OUT,), latex=r"\varphi{0}", text="φ{0}"))
 register(Scalar("relu", heads.relu, lambda np, x, tie: np.where(x != x, x, np.maximum(x, 0)), "np.maximum({0}, 0)",
                 (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, latex=r"\operatorname{{ReLU}}{0}",
-                text="ReLU{0}", note="derivative at 0: the relu0 convention"))
+                text="ReLU{0}", note="derivative at 0: the relu0 convention",
+                switch=AT_ZERO))
 register(Scalar("leaky", heads.leaky, lambda np, x, a, tie: np.where(x > 0, x, a * x),
                 "leaky_relu({0}, {1})", (None, None), (ANY, (0.1, 0.4), (0.0, 0.0)), shown=2,
                 latex=r"\operatorname{{LeakyReLU}}\left({0}, {1}\right)", text="LeakyReLU({0}, {1})", public=False,
-                note="derivative at 0: the relu0 convention"))
+                note="derivative at 0: the relu0 convention",
+                switch=AT_ZERO))
 register(Scalar("elu_unit", heads.elu, lambda np, x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
                 "elu({0}, {1})", (None, None), (ANY, (0.5, 1.5)),
-                latex=r"\operatorname{{ELU}}\left({0}, {1}\right)", text="ELU({0}, {1})", public=False))
+                latex=r"\operatorname{{ELU}}\left({0}, {1}\right)", text="ELU({0}, {1})", public=False,
+                switch=AT_ZERO))
 register(Scalar("negexpm1", heads.negexpm1, lambda np, x: np.expm1(np.minimum(x, 0)),
                 "np.expm1(np.minimum({0}, 0))", (None,), latex=r"\left(e^{{\min({0}, 0)}} - 1\right)",
-                text="(exp(min({0}, 0)) - 1)", public=False))
+                text="(exp(min({0}, 0)) - 1)", public=False,
+                switch=AT_ZERO))
 register(Scalar("maximum", heads.maximum, lambda np, a, b: np.maximum(a, b), "np.maximum({0}, {1})",
                 (call("above", X, Y, HALF), call("above", Y, X, HALF)), TWO,
-                latex=r"\max\left({0}, {1}\right)", text="max({0}, {1})", note="ties share the gradient equally"))
+                latex=r"\max\left({0}, {1}\right)", text="max({0}, {1})", note="ties share the gradient equally",
+                switch=AT_TIE))
 register(Scalar("minimum", heads.minimum, lambda np, a, b: np.minimum(a, b), "np.minimum({0}, {1})",
                 (call("above", Y, X, HALF), call("above", X, Y, HALF)), TWO,
-                latex=r"\min\left({0}, {1}\right)", text="min({0}, {1})", note="ties share the gradient equally"))
+                latex=r"\min\left({0}, {1}\right)", text="min({0}, {1})", note="ties share the gradient equally",
+                switch=AT_TIE))
 register(Scalar("where", heads.where, lambda np, c, a, b: np.where(c, a, b), "np.where({0}, {1}, {2})",
                 (NO, call("truth", X), 1 - call("truth", X)), ((0.0, 1.0), ANY, ANY),
-                latex=r"\operatorname{{where}}\left({0}, {1}, {2}\right)", text="where({0}, {1}, {2})"))
+                latex=r"\operatorname{{where}}\left({0}, {1}, {2}\right)", text="where({0}, {1}, {2})",
+                switch=TRUTH))
 register(Scalar("truth", heads.truth, lambda np, c: np.where(c, 1.0, 0.0), "({0} != 0)", (NO,),
-                ((0.0, 1.0),), latex=r"\mathbf{{1}}\!\left[{0}\right]", text="1[{0}]", public=False, boolean=True))
+                ((0.0, 1.0),), latex=r"\mathbf{{1}}\!\left[{0}\right]", text="1[{0}]", public=False, boolean=True,
+                switch=TRUTH))
 register(Scalar("above", heads.above, _above, "heaviside({0}, {1})", (NO, NO), (ANY, ANY, (0.0, 0.0)),
                 shown=2, latex=r"\mathbf{{1}}\!\left[{0} > {1}\right]", text="1[{0} > {1}]", public=False,
-                boolean=True))
+                boolean=True, switch=AT_TIE))
 
 register(Scalar("root", heads.root, lambda np, x: np.sqrt(x), "np.sqrt({0})", (call("reciprocal", 2 * OUT),), POSITIVE,
                 latex=r"\sqrt{{{0}}}", text="sqrt({0})", public=False, defined="x >= 0", power=HALF,
@@ -221,6 +245,9 @@ _RELATIONS = (("greater", heads.greater, ">", ">"), ("greater_equal", heads.grea
               ("equal", heads.equal, "==", "="), ("not_equal", heads.not_equal, "!=", r"\ne"))
 
 
+_CONTRARY = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!=", "!=": "=="}
+
+
 def _relation(name: str) -> Callable[..., Any]:
     return lambda np, a, b: getattr(np, name)(a, b) * 1.0
 
@@ -228,5 +255,5 @@ def _relation(name: str) -> Callable[..., Any]:
 for _name, _head, _sign, _tex in _RELATIONS:
     register(Scalar(_name, _head, _relation(_name), f"({{0}} {_sign} {{1}})", (NO, NO), TWO,
                     latex=rf"\mathbf{{{{1}}}}\!\left[{{0}} {_tex} {{1}}\right]", text=f"1[{{0}} {_sign} {{1}}]",
-                    boolean=True))
+                    boolean=True, switch=Switch(X, Y, _CONTRARY[_sign], _sign)))
 RELATIONS = {sign: name for name, _, sign, _ in _RELATIONS}

@@ -73,8 +73,9 @@ class Check:
 
     def run(self) -> Report:
         self.candidate, self.rng = Candidate(self.module, self.model), np.random.default_rng(self.seed)
-        self.points, self.targets = Points(self.model, self.rng), self.model.targets()
+        self.targets = self.model.targets()
         first = choose_sizes(self.model, self.rng, self.given)
+        self.points = Points(self.model, self.rng, first)
         entries = sum(prod(evaluate_shape(row.shape, first)) for row in self.targets.values())
         varied = hidden_dims(self.model, first) if self.candidate.takes_dims("forward") else []
         self.count, self.later = self.trials or max(trials_for(entries), 2 if varied else 1), min(entries, DENSE_AGAIN)
@@ -84,6 +85,7 @@ class Check:
             unsampled = self._trial(sizes, trial)
             if unsampled or self.stopped:
                 break
+        self._aimed()
         return self._report("" if self.sizes else unsampled)
 
     def _trial(self, sizes: dict[str, int], trial: int) -> str:
@@ -92,20 +94,34 @@ class Check:
         if found is None:
             what = " and ".join(self.candidate.results)
             return f"no random inputs were found at which {what} is finite; nothing was compared"
-        sample, objective = found
-        self.sizes.append(sizes)
+        self._at(*found, trial)
+        return ""
+
+    def _aimed(self) -> None:
+        """Points on the sides of conditions that no random one was on, as long as nothing is wrong."""
+        for sizes in {str(s): s for s in self.sizes}.values():
+            for found in self.points.aimed(sizes):
+                if not self.stopped and not self._failed():
+                    self._at(*found, len(self.sizes))
+
+    def _failed(self) -> bool:
+        found = [f.verdict for findings in self.findings.values() for f in findings]
+        return FAIL in found or bool(self.problems or self.flaws) or any(r.verdict == FAIL for r in self.results.values())
+
+    def _at(self, sample: Sample, objective: Objective, trial: int) -> None:
+        """Run the module at one point and compare."""
+        self.sizes.append(sample.sizes)
         try:
             with np.errstate(all="ignore"):
                 outcome = self.candidate.run(sample)
         except CallFailed as failure:
             self.problems.append(str(failure))
             self.stopped = True
-            return ""
+            return
         self._compare(sample, objective, outcome, trial)
         if not trial:
             with np.errstate(all="ignore"):
                 self.problems += broken_promises(self.candidate, sample, outcome)
-        return ""
 
     def _tick(self, steps: int) -> None:
         self.done += steps
@@ -122,7 +138,7 @@ class Check:
         self.problems += extra
         cost = cost_of(objective.program.steps, sample.sizes)
         where = places(self.targets, sample.sizes, cost, self.rng, trial)
-        self.total = self.done + sum(len(w) for w in where.values()) + self.later * (self.count - 1 - trial)
+        self.total = self.done + sum(len(w) for w in where.values()) + self.later * max(self.count - 1 - trial, 0)
         probers = {n: Prober(objective, self.targets[n], self.method, self._tick) for n in gradients}
         slopes = {n: s for n, p in probers.items() if (s := self._slopes(n, p, where[n])) is not None}
         largest = max((_reach(s, probers[n]) for n, s in slopes.items()), default=0.0)
@@ -181,6 +197,7 @@ class Check:
             len(self.sizes),
             tuple(self.sizes),
             unsampled,
+            tuple(self.points.coverage.unseen()) if self.sizes and not self._failed() else (),
         )
 
     def _gradient(self, name: str) -> GradientReport:

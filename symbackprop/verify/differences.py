@@ -16,7 +16,7 @@ import numpy as np
 
 from symbackprop.core.graph import Node
 from symbackprop.verify.interpreter import Array, Program, Sizes
-from symbackprop.verify.kinks import Gap, Gaps, crossed, sides, touched
+from symbackprop.verify.kinks import Gap, Gaps, crossed, on_kinks, touched
 
 CENTRAL, COMPLEX, AUTO = "central", "complex", "auto"
 REACHES = (5e-3, 3e-4, 2e-5, 1e-6)
@@ -53,7 +53,7 @@ class Objective:
         self.program = Program(rows, sizes, watch=self.gaps.watch)
         with np.errstate(all="ignore"):
             self.base = self.program.run(given)
-        self.sides = sides(self.gaps.take())
+        self.on_kinks = on_kinks(self.gaps.take())
         self.value = self._total(self.base)
         self.magnitude = float(sum(np.sum(np.abs(w * self.base[r.id])) for r, w in zip(rows, weights, strict=True)))
 

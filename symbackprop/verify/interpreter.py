@@ -52,14 +52,14 @@ class Step(NamedTuple):
     shape: tuple[int, ...] | None
 
 
-Watch: TypeAlias = Callable[[Step, Sequence[Array]], None]
+Watch: TypeAlias = Callable[[Step, Sequence[Array], Array], Array]
 
 
 class Program:
     """The rows that some results need, in order, to be run again and again with other numbers.
 
-    ``stop`` are rows that are given like leaves (those of a loop's body). ``watch`` is called with every step and the
-    values of its arguments, inside loops too.
+    ``stop`` are rows that are given like leaves (those of a loop's body). ``watch`` is called with every step, the
+    values of its arguments and its own, inside loops too, and says what value to go on with.
     """
 
     def __init__(self, rows: Sequence[Node], sizes: Sizes, stop: frozenset[int] = frozenset(),
@@ -96,9 +96,8 @@ class Program:
 
     def _do(self, step: Step, values: dict[int, Array]) -> None:
         args = [values[a] for a in step.args]
-        if self.watch is not None:
-            self.watch(step, args)
-        values[step.row.id] = _shaped(step, self._log(step, values) if _is_log(step.row) else step.compute(*args))
+        value = _shaped(step, self._log(step, values) if _is_log(step.row) else step.compute(*args))
+        values[step.row.id] = value if self.watch is None else self.watch(step, args, value)
 
     def _log(self, step: Step, values: Mapping[int, Array]) -> Array:
         """A logarithm, from what its argument is computed from where that is safer."""

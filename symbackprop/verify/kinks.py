@@ -13,13 +13,10 @@ import numpy as np
 
 from symbackprop.core import formula as f
 from symbackprop.core.kernel import Kernel
+from symbackprop.core.scalars import TABLE
 from symbackprop.verify.interpreter import Array, Step
 
-_AT_ZERO = {"relu", "leaky", "elu_unit", "negexpm1", "abs", "sign", "where", "truth"}
 _SINGULAR = {"root", "sqrt", "reciprocal"}  # they need not change sign to pass by 0: √x² does not
-_AT_TIES = {
-    "maximum", "minimum", "above", "greater", "greater_equal", "less", "less_equal", "equal", "not_equal",
-}  # fmt: skip
 NEAR = 0.5
 
 
@@ -28,7 +25,6 @@ class Gap(NamedTuple):
 
     values: Array
     relative: bool
-    row: int
 
 
 Rule: TypeAlias = Callable[[Sequence[Array]], Array]
@@ -42,11 +38,13 @@ def gap_rule(step: Step) -> tuple[Rule, bool] | None:
     if not isinstance(step.attr, Kernel) or not isinstance(step.attr.form, f.Call):
         return None
     name, operands = step.attr.form.name, step.attr.form.args
-    if name in _AT_ZERO or name in _SINGULAR:
-        return lambda args: _value(operands[0], args), name in _SINGULAR
-    if name in _AT_TIES:
-        return lambda args: _value(operands[0], args) - _value(operands[1], args), False
-    return None
+    if name in _SINGULAR:
+        return lambda args: _value(operands[0], args), True
+    switch = TABLE[name].switch
+    if switch is None:
+        return None
+    left, right = (operands[p.index] if isinstance(p, f.Arg) else p for p in (switch.left, switch.right))
+    return lambda args: _value(left, args) - _value(right, args), False
 
 
 def _value(operand: f.Formula, args: Sequence[Array]) -> Any:
@@ -60,13 +58,14 @@ class Gaps:
         self.found: list[Gap] = []
         self._rules: dict[int, tuple[Rule, bool] | None] = {}
 
-    def watch(self, step: Step, args: Sequence[Array]) -> None:
+    def watch(self, step: Step, args: Sequence[Array], value: Array) -> Array:
         key = id(step)
         if key not in self._rules:
             self._rules[key] = gap_rule(step)
         known = self._rules[key]
         if known is not None:
-            self.found.append(Gap(np.asarray(known[0](args)) * 1.0, known[1], step.row.id))
+            self.found.append(Gap(np.asarray(known[0](args)) * 1.0, known[1]))
+        return value
 
     def take(self) -> list[Gap]:
         """What was found since the last call."""
@@ -90,6 +89,6 @@ def touched(here: Sequence[Gap], there: Sequence[Gap]) -> bool:
     return any(bool(np.any((a.values == 0) & (b.values != 0))) for a, b in zip(here, there, strict=True))
 
 
-def sides(gaps: Sequence[Gap]) -> set[tuple[int, float]]:
-    """On which sides of its kink each row has entries: (row, sign)."""
-    return {(gap.row, float(s)) for gap in gaps if not gap.relative for s in np.unique(np.sign(gap.values))}
+def on_kinks(gaps: Sequence[Gap]) -> int:
+    """How many entries lie on a kink."""
+    return sum(int(np.sum(gap.values == 0)) for gap in gaps)

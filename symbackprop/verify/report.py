@@ -9,6 +9,7 @@ from html import escape
 from math import isfinite
 from typing import Any
 
+from symbackprop.verify.coverage import Unseen
 from symbackprop.verify.gradient import FAIL, INCONCLUSIVE, KINK, PASS
 
 METHODS = {"central": "central differences", "complex": "complex step"}
@@ -86,7 +87,8 @@ class Report:
     """What `verify` found. True in a condition when everything passed.
 
     ``problems`` are failures that belong to no single gradient (a function that raises, an input that was changed);
-    ``notes`` are remarks that decide nothing. ``sizes`` holds the dimensions of every trial.
+    ``notes`` are remarks that decide nothing. ``sizes`` holds the dimensions of every trial. ``unseen`` are the sides of
+    conditions that no point reached.
     """
 
     model: str
@@ -99,6 +101,7 @@ class Report:
     trials: int = 0
     sizes: tuple[dict[str, int], ...] = ()
     unsampled: str = ""
+    unseen: tuple[Unseen, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -106,7 +109,8 @@ class Report:
         parts = [r.verdict for r in self.results] + [g.verdict for g in self.gradients]
         if self.problems or FAIL in parts:
             return FAIL
-        return INCONCLUSIVE if self.unsampled or INCONCLUSIVE in parts or KINK in parts else PASS
+        undecided = self.unsampled or self.unseen or INCONCLUSIVE in parts or KINK in parts
+        return INCONCLUSIVE if undecided else PASS
 
     @property
     def passed(self) -> bool:
@@ -123,7 +127,7 @@ class Report:
             "method": self.method, "seed": self.seed, "trials": self.trials,
             "results": [r.to_json() for r in self.results],
             "problems": list(self.problems) + ([self.unsampled] if self.unsampled else []),
-            "notes": list(self.notes), "sizes": list(self.sizes),
+            "notes": list(self.notes), "sizes": list(self.sizes), "unseen": [u.to_json() for u in self.unseen],
         }  # fmt: skip
 
     def text(self) -> str:
@@ -155,6 +159,7 @@ class Report:
         for g in self.gradients:
             remarks.setdefault(g.remark(), []).append(g.name)
         lines += [f"{', '.join(names)}: {said}" for said, names in remarks.items() if said]
+        lines += [f"unseen: {u}" for u in self.unseen]
         return lines + [f"note: {n}" for n in self.notes]
 
     def __str__(self) -> str:

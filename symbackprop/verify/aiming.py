@@ -1,0 +1,196 @@
+"""Looking for a point on a given side of a condition, from points on its other side.
+
+Arrays that the condition depends on are moved, one entry or many, along a line: to where a step of Newton's method
+expects the margin to vanish and a little beyond, and by growing and shrinking amounts, so that thresholds are found
+however far they are. Entries are also set to the numbers that the condition compares with. All of it is decided by the
+seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import INT, Node
+from symbackprop.core.kernel import Kernel
+from symbackprop.core.loops import Loop
+from symbackprop.core.shapes import evaluate_dim
+from symbackprop.verify.conditions import HOLDS, Side
+from symbackprop.verify.interpreter import Array, Program, Sizes, Step
+from symbackprop.verify.plan import cost_of
+
+Values: TypeAlias = Mapping[int, Array]
+Line: TypeAlias = dict[int, Array]  # what a step of 1 adds to leaves, by id
+NO, ON_KINKS, YES = 0, 1, 2
+WORK, FEWEST, MOST, MORE = 3e8, 60, 1500, 100
+PASSES = 12
+BEYOND = (1e-4, -1e-4, 1e-2, -1e-2, 0.3, -0.3, 1.0)
+NUMBERS = 12
+
+
+class Search:
+    """The search for one side; ``accept`` says of values on it whether they will do (NO, ON_KINKS, YES)."""
+
+    def __init__(self, side: Side, leaves: Sequence[Node], sizes: Sizes, rng: Any, accept: Callable[[Values], int]
+                 ) -> None:  # fmt: skip
+        self.side, self.sizes, self.rng, self.accept = side, sizes, rng, accept
+        self.leaves = [leaf for leaf in leaves if leaf.id in side.leaves]
+        self.program = Program([side.root], sizes, watch=self._watch)
+        self.left = int(np.clip(WORK / cost_of(self.program.steps, sizes), FEWEST, MOST))
+        self.margins: list[Array] = []
+        self.second: Values | None = None
+
+    def found(self, bases: Sequence[Values]) -> Values | None:
+        """Values on the side, away from kinks where there are such; None where the search comes to nothing."""
+        for turn in range(PASSES):
+            for values in self._around(dict(bases[-1 - turn % len(bases)])):
+                if self.left <= 0:
+                    return self.second
+                if self._satisfied(values) and self._accepted(values):
+                    return values
+        return self.second
+
+    def _accepted(self, values: Values) -> bool:
+        verdict = self.accept(values)
+        if verdict == ON_KINKS and self.second is None:
+            self.second, self.left = values, min(self.left, MORE)
+        return verdict == YES
+
+    # -- the condition
+    def _watch(self, step: Step, args: Sequence[Array], value: Array) -> Array:
+        if step.row is self.side.row:
+            self.margins.append(np.reshape(self.side.margin(step, args), -1))
+        return value
+
+    def _margin(self, values: Values) -> Array:
+        """The margins of all entries, at every step of a loop."""
+        self.left -= 1
+        self.margins = []
+        with np.errstate(all="ignore"):
+            self.program.run(values)
+        return np.concatenate(self.margins) if self.margins else np.zeros(0)
+
+    def _satisfied(self, values: Values) -> bool:
+        return bool(np.any(HOLDS[self.side.sign](self._margin(values), 0)))
+
+    # -- where to look
+    def _around(self, base: dict[int, Array]) -> Iterator[Values]:
+        yield from self._filled(base)
+        lines = [line for leaf in self.leaves for line in self._lines(base, leaf)]
+        floats = {leaf.id: base[leaf.id] for leaf in self.leaves if leaf.kind != INT}
+        lines += [floats] if len(floats) > 1 else []
+        for k in self.rng.permutation(len(lines)):
+            yield from self._along(base, lines[k])
+
+    def _lines(self, base: Values, leaf: Node) -> list[Line]:
+        """One entry, all entries alike, and where they are floats at random and in proportion."""
+        shape = np.shape(base[leaf.id])
+        entry = np.zeros(shape)
+        entry.reshape(-1)[int(self.rng.integers(entry.size))] = 1.0
+        found = [entry, np.ones(shape)]
+        if leaf.kind != INT:
+            found += [self.rng.normal(size=shape), np.asarray(base[leaf.id])]
+        return [{leaf.id: line} for line in found]
+
+    def _along(self, base: dict[int, Array], line: Line) -> Iterator[Values]:
+        start = self._margin(base)
+        for t in self._roots(base, line, start):
+            yield self._moved(base, line, t)
+            if self.side.sign == "==":
+                yield self._moved(base, line, t, rounded=True)
+            else:
+                yield from (self._moved(base, line, t * (1 + more)) for more in BEYOND)
+        for t in _growing(self.rng):
+            yield self._moved(base, line, t)
+
+    def _roots(self, base: dict[int, Array], line: Line, start: Array) -> Iterator[float]:
+        """Where the margins of the nearest entry and of another one are expected to vanish: the secant method."""
+        whole = any(leaf.kind == INT and leaf.id in line for leaf in self.leaves)
+        h = 1.0 if whole else 2.0**-10
+        slope = (self._margin(self._moved(base, line, h)) - start) / h
+        with np.errstate(all="ignore"):
+            steps = -start / slope
+        able = np.flatnonzero(np.isfinite(steps) & (steps != 0))
+        if not able.size:
+            return
+        nearest = able[np.argmin(np.abs(steps[able]))]
+        for entry in dict.fromkeys([int(nearest), int(self.rng.choice(able))]):
+            yield from self._secant(base, line, entry, (0.0, float(start[entry])), float(steps[entry]))
+
+    def _secant(self, base: dict[int, Array], line: Line, entry: int, last: tuple[float, float], t: float
+                ) -> Iterator[float]:  # fmt: skip
+        for _ in range(4):
+            yield t
+            margin = float(self._margin(self._moved(base, line, t))[entry])
+            if not np.isfinite(margin) or margin in (0.0, last[1]):
+                return
+            last, t = (t, margin), t - margin * (t - last[0]) / (margin - last[1])
+
+    def _moved(self, base: dict[int, Array], line: Line, t: float, rounded: bool = False) -> Values:
+        values = dict(base)
+        for leaf in self.leaves:
+            if leaf.id in line:
+                moved = base[leaf.id] + t * line[leaf.id]
+                if rounded:
+                    moved = np.where(line[leaf.id] != 0, np.round(moved, 9), moved)
+                values[leaf.id] = self._valid(leaf, moved)
+        return values
+
+    def _valid(self, leaf: Node, array: Array) -> Array:
+        """Whole numbers below their bound where integers are declared."""
+        if leaf.kind != INT:
+            return np.asarray(array, dtype=float)
+        bound = None if leaf.attr.below is None else evaluate_dim(leaf.attr.below, self.sizes) - 1
+        low, high = (-(2.0**31), 2.0**31) if bound is None else (0, bound)
+        return np.clip(np.nan_to_num(np.round(array)), low, high).astype(np.int64)
+
+    # -- numbers that are compared with
+    def _filled(self, base: dict[int, Array]) -> Iterator[Values]:
+        """Some or all entries of one leaf set to a number of the model, or to entries of another leaf."""
+        for leaf in self.leaves:
+            old = base[leaf.id]
+            others = [np.broadcast_to(o, np.shape(old)) for o in self._others(base, leaf)]
+            for new in (*_numbers(self.side.root), *others):
+                some = self.rng.random(np.shape(old)) < 0.5
+                if not some.all():
+                    yield {**base, leaf.id: self._valid(leaf, np.where(some, new, old))}
+                yield {**base, leaf.id: self._valid(leaf, np.broadcast_to(new, np.shape(old)))}
+
+    def _others(self, base: Values, leaf: Node) -> Iterator[Array]:
+        """The other leaves of the condition that fit into this one."""
+        for other in self.leaves:
+            a, b = np.shape(base[other.id]), np.shape(base[leaf.id])
+            if other is not leaf and a == b[len(b) - len(a) :]:
+                yield base[other.id]
+
+
+def _growing(rng: Any) -> list[float]:
+    """Amounts of every size, of both signs, and for lines in proportion factors down to 0."""
+    sizes = 2.0 ** np.arange(-6.0, 41.0) * rng.uniform(1, 1.5)
+    near = [-1.0 + s for s in (0.5, 0.1, 1e-2, 1e-4, 1e-8, 1e-13, 0.0)]
+    return [*[float(s * sign) for s in sizes for sign in (1, -1)], *near]
+
+
+def _numbers(root: Node) -> list[float]:
+    """The numbers in the formulas that lead to a row, and 0 and 1."""
+    found: dict[float, None] = {0.0: None, 1.0: None}
+    stack = list(root.graph.topological([root]))
+    while stack:
+        row = stack.pop()
+        if row.value is not None and row.value.is_number:
+            found[float(row.value)] = None
+        if isinstance(row.attr, Loop):
+            stack += row.graph.topological(row.attr.results(), row.attr.stop())
+        elif isinstance(row.attr, Kernel):
+            found |= dict.fromkeys(_literals(row.attr.form))
+    return list(found)[:NUMBERS]
+
+
+def _literals(form: f.Formula) -> Iterator[float]:
+    if isinstance(form, f.Num) and form.value.is_number:
+        yield float(form.value)
+    for part in f.children(form):
+        yield from _literals(part)

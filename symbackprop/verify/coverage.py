@@ -1,0 +1,136 @@
+"""Which sides of its conditions some rows were evaluated on, so that the result depends on what holds there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from symbackprop.core.graph import INT, Node
+from symbackprop.verify.conditions import Side, sides_of
+from symbackprop.verify.interpreter import Array, Program, Sizes, Step
+
+NEGLIGIBLE = 1e-12
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """A side that no point reached: the condition as model text, the equation it stands in, and whether it is that it
+    holds or that it does not hold that was never seen."""
+
+    condition: str
+    equation: str
+    side: bool
+
+    def __str__(self) -> str:
+        where = f" (in {self.equation})" if self.equation else ""
+        return f"{self.condition}{where} was never {str(self.side).lower()}: what holds there is not checked"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"condition": self.condition, "equation": self.equation, "side": self.side}
+
+
+class Coverage:
+    """The sides of the conditions that ``rows`` read. ``seen`` are those that mattered at some point: nothing else
+    selects them away. ``reached`` are those that some entry was on at all."""
+
+    def __init__(self, rows: Sequence[Node], sizes: Sizes) -> None:
+        self.rows = list(rows)
+        self.sides = sides_of(self.rows, sizes)
+        self.seen: set[Side] = set()
+        self.reached: set[Side] = set()
+
+    @property
+    def missing(self) -> list[Side]:
+        return [s for s in self.sides if s not in self.seen]
+
+    def shown(
+        self,
+        values: Mapping[int, Array],
+        sizes: Sizes,
+        weights: Sequence[Array] | None = None,
+        wanted: Sequence[Side] | None = None,
+    ) -> set[Side]:
+        """The sides of those ``wanted`` (the missing ones) that matter at a point (leaf values by id). ``weights`` are
+        what the rows are summed with."""
+        wanted = self.missing if wanted is None else wanted
+        if not wanted:
+            return set()
+        look = Look(self.rows, sizes, weights)
+        here = look.reached(wanted, values)
+        self.reached |= here
+        return {side for side in self.sides if side in here and look.matters(side, values)}
+
+    def unseen(self) -> list[Unseen]:
+        """The sides that were not seen, in words; those that several rows share are told once."""
+        decided = {s.row for s in self.seen}
+        found = [s for s in self.missing if s not in self.reached or s.row in decided]
+        return list(dict.fromkeys(Unseen(s.condition, self._equations.get(s.root.id, ""), s.holds) for s in found))
+
+    @cached_property
+    def _equations(self) -> dict[int, str]:
+        """The named row that each row is written in."""
+        found: dict[int, str] = {}
+        for row in reversed(self.rows[0].graph.topological(self.rows)):
+            if row.name is not None and not row.is_leaf:
+                found[row.id] = row.name
+            for a in row.args:
+                found.setdefault(a.id, found.get(row.id, ""))
+        return found
+
+
+class Look:
+    """Evaluates rows at points and tells on which sides they are. With an entry of a row changed, another total says
+    that the entry matters."""
+
+    def __init__(self, rows: Sequence[Node], sizes: Sizes, weights: Sequence[Array] | None = None) -> None:
+        self.rows, self.weights = rows, weights or [1.0] * len(rows)
+        self.program = Program(rows, sizes, watch=lambda step, args, value: self.watch(step, args, value))
+        self.watch: Callable[[Step, Sequence[Array], Array], Array] = _pass_on
+        self.total = 0.0
+
+    def reached(self, sides: Sequence[Side], values: Mapping[int, Array]) -> set[Side]:
+        of_row: dict[int, list[Side]] = {}
+        for side in sides:
+            of_row.setdefault(side.row.id, []).append(side)
+        found: set[Side] = set()
+
+        def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
+            found.update(s for s in of_row.get(step.row.id, ()) if s not in found and np.any(s.at(step, args)))
+            return value
+
+        self.total = self._total(values, watch)
+        return found
+
+    def matters(self, side: Side, values: Mapping[int, Array]) -> bool:
+        """Whether the total (known from `reached`) is another one when the row has other values on this side."""
+        if side.row.kind == INT:
+            return True
+
+        def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
+            return _changed(value, side.at(step, args), step) if step.row is side.row else value
+
+        other = self._total(values, watch)
+        return not abs(other - self.total) <= NEGLIGIBLE * max(abs(other), abs(self.total))
+
+    def _total(self, values: Mapping[int, Array], watch: Callable[[Step, Sequence[Array], Array], Array]) -> float:
+        self.watch = watch
+        with np.errstate(all="ignore"):
+            found = self.program.run(values)
+            return float(sum(np.sum(w * found[r.id]) for r, w in zip(self.rows, self.weights, strict=True)))
+
+
+def _pass_on(step: Step, args: Sequence[Array], value: Array) -> Array:
+    return value
+
+
+def _changed(value: Array, where: Array, step: Step) -> Array:
+    """Other values at some entries: a truth value is turned over, a number moved by 1 or so, an infinite one made
+    finite."""
+    if step.attr.boolean if hasattr(step.attr, "boolean") else False:
+        return np.where(where, 1.0 - value, value)
+    move = 1.0 + np.random.default_rng(0).random(np.shape(value))
+    return np.where(where, np.where(np.isfinite(value), value, 0.0) + move, value)
