@@ -18,21 +18,63 @@ from symbackprop.core.graph import INT, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.shapes import evaluate_dim
-from symbackprop.verify.conditions import HOLDS, Side
+from symbackprop.verify.conditions import Side
+from symbackprop.verify.coverage import Coverage
 from symbackprop.verify.interpreter import Array, Program, Sizes, Step
 from symbackprop.verify.plan import cost_of
+from symbackprop.verify.switches import HOLDS
 
 Values: TypeAlias = Mapping[int, Array]
 Line: TypeAlias = dict[int, Array]  # what a step of 1 adds to leaves, by id
-NO, ON_KINKS, YES = 0, 1, 2
-WORK, FEWEST, MOST, MORE = 3e8, 60, 1500, 100
+NO, DEGENERATE, YES = 0, 1, 2
+WORK, FEWEST, MOST, MORE = 3e8, 60, 1200, 100
+OFFERS = 60
+TOUCHING = 1e-12
 PASSES = 12
 BEYOND = (1e-4, -1e-4, 1e-2, -1e-2, 0.3, -0.3, 1.0)
 NUMBERS = 12
 
 
+class Aim:
+    """Finds points on the sides that a coverage misses. ``usable`` says of leaf values how far they are from a generic
+    point (entries at kinks or at 0; None: not finite), ``weights`` what the rows are summed with at some sizes."""
+
+    def __init__(
+        self,
+        coverage: Coverage,
+        leaves: Sequence[Node],
+        rng: Any,
+        usable: Callable[[Values, Sizes], int | None],
+        weights: Callable[[Sizes], Sequence[Array]],
+    ) -> None:
+        self.coverage, self.leaves, self.rng = coverage, leaves, rng
+        self.usable, self.weights = usable, weights
+        self.near: dict[Side, tuple[Sizes, Values]] = {}
+
+    def at(self, side: Side, bases: Sequence[Values], sizes: Sizes) -> Values | None:
+        """Values on a side that matter there, from points of the same sizes; those that are on some side where nothing
+        depends on it are starting points too."""
+        bases = [*bases, *[v for s, v in self.near.values() if s == sizes]]
+        usual = self.usable(bases[0], sizes)
+
+        def accept(values: Values) -> int:
+            found = self.usable(values, sizes)
+            if found is None:
+                return NO
+            if not self.coverage.shown(values, sizes, self.weights(sizes), [side]):
+                if side in self.coverage.reached:
+                    self.near.setdefault(side, (sizes, values))
+                return NO
+            return YES if usual is None or found <= usual else DEGENERATE
+
+        search = Search(side, self.leaves, sizes, self.rng, accept)
+        values = search.found(bases)
+        self.coverage.bounds |= {side} if search.touched else set()
+        return values
+
+
 class Search:
-    """The search for one side; ``accept`` says of values on it whether they will do (NO, ON_KINKS, YES)."""
+    """The search for one side; ``accept`` says of values on it whether they will do (NO, DEGENERATE, YES)."""
 
     def __init__(self, side: Side, leaves: Sequence[Node], sizes: Sizes, rng: Any, accept: Callable[[Values], int]
                  ) -> None:  # fmt: skip
@@ -42,20 +84,23 @@ class Search:
         self.left = int(np.clip(WORK / cost_of(self.program.steps, sizes), FEWEST, MOST))
         self.margins: list[Array] = []
         self.second: Values | None = None
+        self.offers = OFFERS
+        self.nearest, self.typical = np.inf, 0.0
 
     def found(self, bases: Sequence[Values]) -> Values | None:
-        """Values on the side, away from kinks where there are such; None where the search comes to nothing."""
+        """Values on the side, away from kinks and not 0 where there are such; None where the search comes to nothing."""
         for turn in range(PASSES):
             for values in self._around(dict(bases[-1 - turn % len(bases)])):
-                if self.left <= 0:
+                if self.left <= 0 or self.offers <= 0:
                     return self.second
                 if self._satisfied(values) and self._accepted(values):
                     return values
         return self.second
 
     def _accepted(self, values: Values) -> bool:
+        self.offers -= 1
         verdict = self.accept(values)
-        if verdict == ON_KINKS and self.second is None:
+        if verdict == DEGENERATE and self.second is None:
             self.second, self.left = values, min(self.left, MORE)
         return verdict == YES
 
@@ -71,19 +116,33 @@ class Search:
         self.margins = []
         with np.errstate(all="ignore"):
             self.program.run(values)
-        return np.concatenate(self.margins) if self.margins else np.zeros(0)
+        found = np.concatenate(self.margins) if self.margins else np.zeros(0)
+        sizes = np.abs(found[np.isfinite(found)])
+        self.nearest = min(self.nearest, float(np.min(sizes, initial=np.inf)))
+        self.typical = max(self.typical, float(np.median(sizes)) if sizes.size else 0.0)
+        return found
 
     def _satisfied(self, values: Values) -> bool:
         return bool(np.any(HOLDS[self.side.sign](self._margin(values), 0)))
 
+    @property
+    def touched(self) -> bool:
+        """Whether the search came to where the side begins, and not a step beyond: the margin has its bound there, as
+        that of max(d², 0) has in a squared distance d²."""
+        never = self.offers == OFFERS and self.side.sign in ("<", ">")
+        return never and self.nearest <= TOUCHING * min(self.typical, 1.0)
+
     # -- where to look
     def _around(self, base: dict[int, Array]) -> Iterator[Values]:
-        yield from self._filled(base)
+        if self.side.sign in ("==", "!="):
+            yield from self._filled(base)
         lines = [line for leaf in self.leaves for line in self._lines(base, leaf)]
         floats = {leaf.id: base[leaf.id] for leaf in self.leaves if leaf.kind != INT}
         lines += [floats] if len(floats) > 1 else []
         for k in self.rng.permutation(len(lines)):
             yield from self._along(base, lines[k])
+        if self.side.sign not in ("==", "!="):
+            yield from self._filled(base)
 
     def _lines(self, base: Values, leaf: Node) -> list[Line]:
         """One entry, all entries alike, and where they are floats at random and in proportion."""
@@ -153,7 +212,7 @@ class Search:
         for leaf in self.leaves:
             old = base[leaf.id]
             others = [np.broadcast_to(o, np.shape(old)) for o in self._others(base, leaf)]
-            for new in (*_numbers(self.side.root), *others):
+            for new in (*numbers_in(self.side.root), *others):
                 some = self.rng.random(np.shape(old)) < 0.5
                 if not some.all():
                     yield {**base, leaf.id: self._valid(leaf, np.where(some, new, old))}
@@ -174,7 +233,7 @@ def _growing(rng: Any) -> list[float]:
     return [*[float(s * sign) for s in sizes for sign in (1, -1)], *near]
 
 
-def _numbers(root: Node) -> list[float]:
+def numbers_in(root: Node) -> list[float]:
     """The numbers in the formulas that lead to a row, and 0 and 1."""
     found: dict[float, None] = {0.0: None, 1.0: None}
     stack = list(root.graph.topological([root]))

@@ -100,9 +100,18 @@ class Check:
     def _aimed(self) -> None:
         """Points on the sides of conditions that no random one was on, as long as nothing is wrong."""
         for sizes in {str(s): s for s in self.sizes}.values():
+            self._aimed_at(sizes)
+        wider = self.points.wider(self.given) if self.sizes and not self._failed() else None
+        if wider is not None:
+            self._trial(wider, len(self.sizes))
+            self._aimed_at(wider)
+
+    def _aimed_at(self, sizes: dict[str, int]) -> None:
+        if not self.stopped and not self._failed():
             for found in self.points.aimed(sizes):
-                if not self.stopped and not self._failed():
-                    self._at(*found, len(self.sizes))
+                self._at(*found, len(self.sizes))
+                if self.stopped or self._failed():
+                    return
 
     def _failed(self) -> bool:
         found = [f.verdict for findings in self.findings.values() for f in findings]
@@ -184,6 +193,7 @@ class Check:
         notes += [
             f"the gradient of {n} is 0 at every point tried" for n in sorted(self.points.asleep) if n in self.findings
         ]
+        notes += self.points.coverage.one_sided()
         if not self.targets:
             notes.append("the model has no parameters and no inputs: there is no gradient to check")
         return Report(

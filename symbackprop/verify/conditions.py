@@ -18,15 +18,15 @@ from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.notation import Brief, number_text
-from symbackprop.core.scalars import TABLE, Switch
+from symbackprop.core.scalars import Switch
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.verify.interpreter import Array, Sizes, Step
+from symbackprop.verify.paths import Paths
 from symbackprop.verify.ranges import REALS, Range, leaf_range, of_formula, range_of
+from symbackprop.verify.switches import HOLDS, operands_in, operands_of, switch_of
 
-HOLDS = {
-    "<": np.less, ">": np.greater, "<=": np.less_equal, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal,
-}  # fmt: skip
 MAX_PLACES = 8
+MAX_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -50,27 +50,15 @@ class Side:
         """How far each entry of the row is from its other side."""
         if self.place is not None:
             return _lead(self.place, step, args[0])
-        switch = _switch(step.row)
+        switch = switch_of(step.row)
         assert switch is not None
-        left, right = (args[p.index] if isinstance(p, f.Arg) else float(p.value) for p in _operands(step, switch))
+        left, right = operands_in(step, switch, args)
         with np.errstate(all="ignore"):
             return np.where(np.equal(left, right), 0.0, np.subtract(left, right, dtype=float))
 
     def at(self, step: Step, args: Sequence[Array]) -> Array:
         """Which entries of the row are on this side."""
         return HOLDS[self.sign](self.margin(step, args), 0)
-
-
-def _switch(row: Node) -> Switch | None:
-    head = row.attr.head if isinstance(row.attr, Kernel) else None
-    return TABLE[head].switch if head is not None else None
-
-
-def _operands(row: Node | Step, switch: Switch) -> tuple[Any, Any]:
-    """What a row compares: each is an argument of the row or a number."""
-    given = row.attr.form.args
-    left, right = (given[p.index] if isinstance(p, f.Arg) else p for p in (switch.left, switch.right))
-    return left, right
 
 
 def _lead(place: tuple[int, int], step: Step, a: Array) -> Array:
@@ -94,7 +82,7 @@ class Fact:
 
 
 def sides_of(rows: Sequence[Node], sizes: Sizes) -> list[Side]:
-    """Every side that a condition among the rows that ``rows`` need may have, arguments first."""
+    """Every side of the conditions among the rows that ``rows`` need that can be reached and matter, arguments first."""
     return _Walk(sizes).through(rows, {}, frozenset(), None)
 
 
@@ -106,7 +94,7 @@ class _Walk:
         self, rows: Sequence[Node], known: Mapping[int, Fact], stop: frozenset[int], root: Node | None
     ) -> list[Side]:
         """The sides among the rows; ``known`` are the facts about the leaves of a loop's body."""
-        facts, found = dict(known), list[Side]()
+        facts, found, paths = dict(known), list[Side](), Paths(rows, stop)
         for row in rows[0].graph.topological(rows, stop) if rows else []:
             if row.id in facts:
                 continue
@@ -114,9 +102,10 @@ class _Walk:
             facts[row.id] = self._fact(row, args)
             if isinstance(row.attr, Loop):
                 body = self._body(row, args)
-                found += self.through(row.attr.results(), body, row.attr.stop(), root or row)
+                found += self.through(row.attr.results(), body, row.attr.stop(), row if root is None else root)
             elif facts[row.id].leaves:
-                found += self._sides(row, args, root or row, facts[row.id].leaves)
+                own = self._sides(row, args, row if root is None else root, facts[row.id].leaves)
+                found += [s for s in own if s.place is not None or not paths.is_blocked(row, s.sign)]
         return found
 
     def _fact(self, row: Node, args: Sequence[Fact]) -> Fact:
@@ -124,7 +113,7 @@ class _Walk:
             free = row.attr.value is None
             return Fact(leaf_range(row), frozenset([row.id]) if free else frozenset())
         leaves = frozenset().union(*[a.leaves for a in args])
-        switch = _switch(row)
+        switch = switch_of(row)
         if switch is not None and row.kind == BOOL:
             margin = _margin_range(row, switch, args)
             return Fact(Range(float(not margin.can(switch.no)), float(margin.can(switch.yes)), atoms=True), leaves)
@@ -141,7 +130,7 @@ class _Walk:
     def _sides(self, row: Node, args: Sequence[Fact], root: Node, leaves: frozenset[int]) -> list[Side]:
         if row.op.name == "max":
             return self._places(row, root, leaves)
-        switch = _switch(row)
+        switch = switch_of(row)
         if switch is None:
             return []
         margin, name = _margin_range(row, switch, args), _relation(row, switch)
@@ -165,16 +154,18 @@ class _Walk:
 def _margin_range(row: Node, switch: Switch, args: Sequence[Fact]) -> Range:
     """Where the difference of the two operands of a switch can lie."""
     ranges = [a.range for a in args]
-    left, right = (of_formula(part, ranges) for part in _operands(row, switch))
+    left, right = (of_formula(part, ranges) for part in operands_of(row, switch))
     difference = of_formula(f.Arg(0) - f.Arg(1), [left, right])
     return difference._replace(atoms=any(r.atoms for r in ranges))
 
 
 def _relation(row: Node, switch: Switch) -> str:
     """The condition as model text; for a truth value, that value written out."""
-    left, right = _operands(row, switch)
+    left, right = operands_of(row, switch)
     if isinstance(left, f.Arg) and row.args[left.index].kind == BOOL and switch.yes == "!=":
-        return Brief().row(row.args[left.index]).text
+        inner = row.args[left.index]
+        own = switch_of(inner)
+        return Brief().row(inner).text if own is None else _relation(inner, own)
     return " ".join([_written(row, left), switch.yes, _written(row, right)])
 
 
@@ -182,4 +173,5 @@ def _written(row: Node, operand: f.Formula) -> str:
     if isinstance(operand, f.Arg):
         return Brief().ref(row.args[operand.index]).text
     assert isinstance(operand, f.Num)
-    return number_text(operand.value).text
+    exact = number_text(operand.value).text
+    return exact if len(exact) <= MAX_DIGITS or not operand.value.is_number else f"{float(operand.value):g}"

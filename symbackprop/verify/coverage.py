@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.core.graph import INT, Node
+from symbackprop.core.graph import BOOL, INT, Node
 from symbackprop.verify.conditions import Side, sides_of
 from symbackprop.verify.interpreter import Array, Program, Sizes, Step
 
 NEGLIGIBLE = 1e-12
+FAR = (1e3, -1e3, 1e6, -1e6)
 
 
 @dataclass(frozen=True)
@@ -27,25 +28,32 @@ class Unseen:
 
     def __str__(self) -> str:
         where = f" (in {self.equation})" if self.equation else ""
-        return f"{self.condition}{where} was never {str(self.side).lower()}: what holds there is not checked"
+        return f"{self.condition}{where} was never {_word(self.side)}: what holds there is not checked"
 
     def to_json(self) -> dict[str, Any]:
         return {"condition": self.condition, "equation": self.equation, "side": self.side}
 
 
+def _word(holds: bool) -> str:
+    return "true" if holds else "false"
+
+
 class Coverage:
     """The sides of the conditions that ``rows`` read. ``seen`` are those that mattered at some point: nothing else
-    selects them away. ``reached`` are those that some entry was on at all."""
+    selects them away. ``reached`` are those that some entry was on at all, ``faint`` those where only a far larger value
+    would have made a difference, and ``bounds`` those whose edge was met and never passed."""
 
     def __init__(self, rows: Sequence[Node], sizes: Sizes) -> None:
         self.rows = list(rows)
         self.sides = sides_of(self.rows, sizes)
         self.seen: set[Side] = set()
         self.reached: set[Side] = set()
+        self.faint: set[Side] = set()
+        self.bounds: set[Side] = set()
 
     @property
     def missing(self) -> list[Side]:
-        return [s for s in self.sides if s not in self.seen]
+        return [s for s in self.sides if s not in self.seen and s not in self.bounds]
 
     def shown(
         self,
@@ -62,13 +70,19 @@ class Coverage:
         look = Look(self.rows, sizes, weights)
         here = look.reached(wanted, values)
         self.reached |= here
-        return {side for side in self.sides if side in here and look.matters(side, values)}
+        shown = {side for side in self.sides if side in here and look.matters(side, values)}
+        self.faint |= {s for s in here - shown - self.faint if any(look.matters(s, values, by) for by in FAR)}
+        return shown
 
     def unseen(self) -> list[Unseen]:
         """The sides that were not seen, in words; those that several rows share are told once."""
         decided = {s.row for s in self.seen}
-        found = [s for s in self.missing if s not in self.reached or s.row in decided]
+        found = [s for s in self.missing if s not in self.faint and (s not in self.reached or s.row in decided)]
         return list(dict.fromkeys(Unseen(s.condition, self._equations.get(s.root.id, ""), s.holds) for s in found))
+
+    def one_sided(self) -> list[str]:
+        """What is taken to have one side only, in words."""
+        return [f"{s.condition} is taken never to be {_word(s.holds)}: its bound was met and not passed" for s in self.sides if s in self.bounds]
 
     @cached_property
     def _equations(self) -> dict[int, str]:
@@ -105,13 +119,14 @@ class Look:
         self.total = self._total(values, watch)
         return found
 
-    def matters(self, side: Side, values: Mapping[int, Array]) -> bool:
-        """Whether the total (known from `reached`) is another one when the row has other values on this side."""
+    def matters(self, side: Side, values: Mapping[int, Array], by: float = 1.0) -> bool:
+        """Whether the total (known from `reached`) is another one when the row's values on this side are moved by their
+        size, times ``by``."""
         if side.row.kind == INT:
             return True
 
         def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
-            return _changed(value, side.at(step, args), step) if step.row is side.row else value
+            return _changed(value, side.at(step, args), step, by) if step.row is side.row else value
 
         other = self._total(values, watch)
         return not abs(other - self.total) <= NEGLIGIBLE * max(abs(other), abs(self.total))
@@ -127,10 +142,11 @@ def _pass_on(step: Step, args: Sequence[Array], value: Array) -> Array:
     return value
 
 
-def _changed(value: Array, where: Array, step: Step) -> Array:
-    """Other values at some entries: a truth value is turned over, a number moved by 1 or so, an infinite one made
-    finite."""
-    if step.attr.boolean if hasattr(step.attr, "boolean") else False:
+def _changed(value: Array, where: Array, step: Step, by: float) -> Array:
+    """Other values at some entries: a truth value is turned over, a number moved by its size or by 1, an infinite one
+    made finite."""
+    if step.row.kind == BOOL:
         return np.where(where, 1.0 - value, value)
-    move = 1.0 + np.random.default_rng(0).random(np.shape(value))
-    return np.where(where, np.where(np.isfinite(value), value, 0.0) + move, value)
+    finite = np.where(np.isfinite(value), value, 0.0)
+    move = (1.0 + np.random.default_rng(0).random(np.shape(value))) * np.maximum(np.abs(finite), 1.0) * by
+    return np.where(where, finite + move, value)

@@ -54,8 +54,8 @@ def judge(analytic: Array, slopes: Slopes, prober: Prober, sizes: Sizes, largest
     """The verdict on the entries that slopes were taken of. ``largest`` is the largest change of the objective that any
     gradient of the model stands for, per unit step."""
     a, n = analytic.reshape(-1)[slopes.where], slopes.values
-    noise = np.maximum(slopes.noise, np.median(slopes.noise) if slopes.noise.size else 0.0)
     smooth = ~slopes.kink
+    noise = np.maximum(slopes.noise, np.median(slopes.noise[smooth]) if smooth.any() else 0.0)
     error = _relative(a, n, noise, smooth, _rounding(prober, largest, 4e-15)[slopes.where])
     wrong = smooth & np.isfinite(n) & ~(error <= TOLERANCE)
     unclear = smooth & ~wrong & _unresolved(a, n, noise, _rounding(prober, largest, 2e-16)[slopes.where])

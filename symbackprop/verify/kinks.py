@@ -11,44 +11,37 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from symbackprop.core import formula as f
 from symbackprop.core.kernel import Kernel
-from symbackprop.core.scalars import TABLE
 from symbackprop.verify.interpreter import Array, Step
+from symbackprop.verify.switches import operand_in, operands_in, switch_of
 
 _SINGULAR = {"root", "sqrt", "reciprocal"}  # they need not change sign to pass by 0: √x² does not
 NEAR = 0.5
 
 
 class Gap(NamedTuple):
-    """The gaps of one row's entries; with ``relative``, one that changes by half its size passes the kink too."""
+    """The gaps of one row's entries; with ``relative``, one that changes by half its size passes the kink too. With
+    ``at_zero``, a gap of 0 is no place to be at; truth values are 0 where they do not hold."""
 
     values: Array
     relative: bool
+    at_zero: bool
 
 
 Rule: TypeAlias = Callable[[Sequence[Array]], Array]
 
 
-def gap_rule(step: Step) -> tuple[Rule, bool] | None:
-    """The gap of a step's entries as a function of its arguments' values, and whether it is relative; None for a smooth
-    row."""
+def gap_rule(step: Step) -> tuple[Rule, bool, bool] | None:
+    """The gap of a step's entries as a function of its arguments' values, whether it is relative, and whether 0 is to be
+    avoided; None for a smooth row."""
     if step.row.op.name == "max":
-        return lambda args: args[0] - np.max(args[0], axis=step.attr[0], keepdims=True), False
-    if not isinstance(step.attr, Kernel) or not isinstance(step.attr.form, f.Call):
-        return None
-    name, operands = step.attr.form.name, step.attr.form.args
-    if name in _SINGULAR:
-        return lambda args: _value(operands[0], args), True
-    switch = TABLE[name].switch
-    if switch is None:
-        return None
-    left, right = (operands[p.index] if isinstance(p, f.Arg) else p for p in (switch.left, switch.right))
-    return lambda args: _value(left, args) - _value(right, args), False
-
-
-def _value(operand: f.Formula, args: Sequence[Array]) -> Any:
-    return args[operand.index] if isinstance(operand, f.Arg) else float(operand.value)  # type: ignore[attr-defined]
+        return lambda args: args[0] - np.max(args[0], axis=step.attr[0], keepdims=True), False, False
+    switch = switch_of(step.row)
+    if switch is not None:
+        return lambda args: np.subtract(*operands_in(step, switch, args)), False, switch.yes not in ("==", "!=")
+    if isinstance(step.attr, Kernel) and step.attr.head in _SINGULAR:
+        return lambda args: operand_in(step.attr.form.args[0], args), True, True
+    return None
 
 
 class Gaps:
@@ -56,7 +49,7 @@ class Gaps:
 
     def __init__(self) -> None:
         self.found: list[Gap] = []
-        self._rules: dict[int, tuple[Rule, bool] | None] = {}
+        self._rules: dict[int, tuple[Rule, bool, bool] | None] = {}
 
     def watch(self, step: Step, args: Sequence[Array], value: Array) -> Array:
         key = id(step)
@@ -64,7 +57,7 @@ class Gaps:
             self._rules[key] = gap_rule(step)
         known = self._rules[key]
         if known is not None:
-            self.found.append(Gap(np.asarray(known[0](args)) * 1.0, known[1]))
+            self.found.append(Gap(np.asarray(known[0](args)) * 1.0, *known[1:]))
         return value
 
     def take(self) -> list[Gap]:
@@ -91,4 +84,4 @@ def touched(here: Sequence[Gap], there: Sequence[Gap]) -> bool:
 
 def on_kinks(gaps: Sequence[Gap]) -> int:
     """How many entries lie on a kink."""
-    return sum(int(np.sum(gap.values == 0)) for gap in gaps)
+    return sum(int(np.sum(gap.values == 0)) for gap in gaps if gap.at_zero)

@@ -8,18 +8,20 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from symbackprop.errors import ShapeError
 from symbackprop.model.model import Model
-from symbackprop.verify.aiming import NO, ON_KINKS, YES, Search, Values
+from symbackprop.verify.aiming import Aim, Values, numbers_in
 from symbackprop.verify.conditions import Side
 from symbackprop.verify.coverage import Coverage
 from symbackprop.verify.differences import AUTO, Objective
 from symbackprop.verify.interpreter import Sizes
 from symbackprop.verify.numeric import Prober
 from symbackprop.verify.plan import cost_of
-from symbackprop.verify.sampling import Random, Sample, draw, leaf_values
+from symbackprop.verify.sampling import Random, Sample, choose_sizes, draw, leaf_values
 
 ATTEMPTS, PREFERENCES, FEW = 64, 12, 3
 EXPENSIVE = 1e7
+WIDEST = 1000
 Found: TypeAlias = tuple[Sample, Objective]
 
 
@@ -34,6 +36,8 @@ class Points:
         self.asleep: set[Any] = set(self.targets) - set(model.unreached())
         self.coverage = Coverage(model.results(), sizes)
         self.found: list[Found] = []
+        leaves = list(model.leaves().values())
+        self.aim = Aim(self.coverage, leaves, rng, self._usable, lambda at: self._weights(self._like(at)))
 
     def next(self, sizes: dict[str, int]) -> Found | None:
         """The sample, of a number of them, that shows the most that is new; None when no finite one was found."""
@@ -49,55 +53,74 @@ class Points:
                 best, shown = (sample, objective), new
             if self._shows_all(shown) or attempt >= self._patience(objective):
                 break
-        return self._take(best, shown)
+        return None if best is None else self._take(best, shown)
 
-    def _take(self, found: Found | None, shown: set[Any]) -> Found | None:
+    def _take(self, found: Found, shown: set[Any]) -> Found:
         self.asleep -= shown
         self.coverage.seen |= {s for s in shown if isinstance(s, Side)}
-        self.found += [] if found is None else [found]
+        self.found.append(found)
         return found
 
     def aimed(self, sizes: dict[str, int]) -> Iterator[Found]:
-        """A point for every side that was not seen and can be found from the points so far of these sizes."""
-        for side in self.coverage.missing:
-            if side not in self.coverage.seen:
-                found = self._aim(side, [f for f in self.found if f[0].sizes == sizes])
+        """A point for every side that was not seen and can be found from the points so far of these sizes. A point that
+        was found may lead to others, so it goes on until nothing new comes."""
+        before = -1
+        while before < len(self.found) and self.coverage.missing:
+            before = len(self.found)
+            for side in self.coverage.missing:
+                found = None if side in self.coverage.seen else self._aim(side, sizes)
                 if found is not None:
-                    self._take(found, self._awake(found[1]) | self._sides(found[1]))
-                    yield found
+                    yield self._take(found, self._awake(found[1]) | self._sides(found[1]))
 
-    def _aim(self, side: Side, bases: list[Found]) -> Found | None:
+    def wider(self, given: Mapping[str, int]) -> dict[str, int] | None:
+        """Sizes at which integers can equal the numbers that the conditions not seen compare with."""
+        wanted: dict[str, int] = {}
+        for side in self.coverage.missing:
+            for row in self.model.leaves().values():
+                bound = row.attr.below if row.id in side.leaves else None
+                if bound is not None and bound.is_Symbol and bound.name not in given:
+                    wanted[bound.name] = int(max(n for n in numbers_in(side.root) if n <= WIDEST)) + 2
+        if not wanted:
+            return None
+        try:
+            return choose_sizes(self.model, self.rng, {**wanted, **given})
+        except ShapeError:
+            return None
+
+    def _aim(self, side: Side, sizes: dict[str, int]) -> Found | None:
         """A point on a side, from points of one set of sizes."""
-        if not bases:
+        bases = [s for s, _ in self.found if s.sizes == sizes]
+        values = self.aim.at(side, [leaf_values(self.model, s) for s in bases], sizes) if bases else None
+        return None if values is None else (self._sample(values, sizes), self._at(values, sizes))
+
+    def _usable(self, values: Values, sizes: Sizes) -> int | None:
+        """How many entries lie on a kink or are 0, where a slope tells little; None where the results are not finite."""
+        objective = self._at(values, sizes)
+        if not np.isfinite(objective.value):
             return None
-        sample, before = bases[-1]
+        return objective.on_kinks + int(sum(np.sum(values[row.id] == 0) for row in self.targets.values()))
 
-        def accept(values: Values) -> int:
-            objective = self._objective(self._moved(sample, values))
-            if not np.isfinite(objective.value) or side not in self._sides(objective, [side]):
-                return NO
-            return YES if objective.on_kinks <= before.on_kinks else ON_KINKS
+    def _at(self, values: Values, sizes: Sizes) -> Objective:
+        return self._objective(self._sample(values, sizes))
 
-        leaves = list(self.model.leaves().values())
-        search = Search(side, leaves, sample.sizes, self.rng, accept)
-        values = search.found([leaf_values(self.model, s) for s, _ in bases])
-        if values is None:
-            return None
-        moved = self._moved(sample, values)
-        return moved, self._objective(moved)
+    def _sample(self, values: Values, sizes: Sizes) -> Sample:
+        upstream = self._like(sizes).upstream
+        return Sample(dict(sizes), {n: values[r.id] for n, r in self.model.leaves().items()}, upstream)
 
-    def _moved(self, sample: Sample, values: Mapping[int, Any]) -> Sample:
-        """The sample with other numbers in its leaves."""
-        return Sample(sample.sizes, {n: values[r.id] for n, r in self.model.leaves().items()}, sample.upstream)
+    def _like(self, sizes: Sizes) -> Sample:
+        """The first sample of these sizes."""
+        return next(s for s, _ in self.found if s.sizes == sizes)
 
     def _objective(self, sample: Sample) -> Objective:
-        rows = self.model.results()
-        weights = [sample.upstream.get(row.name or "", np.ones(())) for row in rows]
-        return Objective(rows, weights, leaf_values(self.model, sample), sample.sizes)
+        weights = self._weights(sample)
+        return Objective(self.model.results(), weights, leaf_values(self.model, sample), sample.sizes)
 
-    def _sides(self, objective: Objective, of: list[Side] | None = None) -> set[Side]:
+    def _weights(self, sample: Sample) -> list[Any]:
+        return [sample.upstream.get(row.name or "", np.ones(())) for row in self.model.results()]
+
+    def _sides(self, objective: Objective) -> set[Side]:
         """The sides not seen so far that the objective depends on at its point."""
-        return self.coverage.shown(objective.given, objective.program.sizes, objective.weights, of)
+        return self.coverage.shown(objective.given, objective.program.sizes, objective.weights)
 
     def _awake(self, objective: Objective) -> set[str]:
         """Those of the gradients asleep that are not 0 here."""
