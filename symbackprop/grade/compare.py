@@ -17,7 +17,7 @@ ROUNDED = 2e-3
 def same(a: Array, b: Array, tolerance: float = SAME) -> bool:
     """Equal to within ``tolerance`` of the largest entry; never where something is not finite."""
     a, b = np.asarray(a), np.asarray(b)
-    if a.shape != b.shape or not np.all(np.isfinite(a)):
+    if a.shape != b.shape or not (np.all(np.isfinite(a)) and np.all(np.isfinite(b))):
         return False
     scale = np.max(np.abs(b), initial=0.0)
     return bool(np.max(np.abs(a - b), initial=0.0) <= tolerance * max(scale, 1e-300))

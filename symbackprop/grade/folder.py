@@ -13,7 +13,7 @@ from typing import Protocol
 
 from symbackprop.errors import SymbackpropError, SyntaxProblem, UsageError
 from symbackprop.grade.grading import Grader
-from symbackprop.grade.report import FORMAT, RIGHT, UNREADABLE, VERSION, Report, Unread
+from symbackprop.grade.report import FORMAT, INCONCLUSIVE, RIGHT, UNREADABLE, VERSION, Report, Unread
 
 SUFFIXES = (".sbp", ".txt", ".md", ".ans")
 MAX_BYTES = 1_000_000
@@ -114,7 +114,8 @@ def _counts(report: Report) -> list[int]:
     states = [i.verdict for i in report.required]
     unreadable = states.count(UNREADABLE)
     missing = states.count("missing")
-    return [report.right, len(states) - report.right - missing - unreadable, missing, unreadable, len(states)]
+    wrong = len(states) - report.right - missing - unreadable - states.count(INCONCLUSIVE)
+    return [report.right, wrong, missing, unreadable, len(states)]
 
 
 def _of(report: Report, name: str) -> str:

@@ -9,16 +9,19 @@ from functools import cached_property
 from symbackprop.core.graph import Node
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.equality import fitted, how_equal
+from symbackprop.grade.compare import same
+from symbackprop.grade.equality import NUMBERS, fitted, how_equal
 from symbackprop.grade.explain import Explainer
 from symbackprop.grade.locals import local_derivatives
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.naming import Local
 from symbackprop.grade.outcomes import Outcome
-from symbackprop.grade.points import DISTRIBUTION, GENERAL, HARD, Point, class_targets, points
+from symbackprop.grade.points import DISTRIBUTION, GENERAL, HARD, Point, Points, class_targets
 from symbackprop.grade.session import Session
+from symbackprop.grade.unseen import Beyond
 
 RIGHT, WRONG, FOLLOWS, MISSING, UNREADABLE = "right", "wrong", "follow-through", "missing", "unreadable"
+INCONCLUSIVE = "inconclusive"
 SCALAR_POINTS, ARRAY_POINTS, FEW_POINTS, DIAGNOSIS_POINTS = 12, 6, 3, 4
 LARGE = 1_000
 
@@ -40,6 +43,7 @@ class Judge:
         self.session, self.reference = session, session.reference
         self.sizes, self.seed = sizes, seed
         self.verdicts: dict[str, Verdict] = {}
+        self.telling: dict[str, list[Point]] = {}
 
     def run(self) -> None:
         """Judge everything that has a meaning, in the order in which it was evaluated."""
@@ -52,21 +56,28 @@ class Judge:
 
     # -- points
     @cached_property
-    def styles(self) -> dict[str, list[Point]]:
-        """Points in every style that the model's targets allow, general ones first."""
-        rows = self.reference.order
-        count = SCALAR_POINTS if all(not n.shape for n in rows) else ARRAY_POINTS if len(rows) < LARGE else FEW_POINTS
+    def sources(self) -> dict[str, Points]:
+        """Where points come from, in every style that the model's targets allow, general ones first."""
         special = (DISTRIBUTION, HARD) if class_targets(self.reference) else ()
-        return {s: points(self.reference, count, self.sizes, s, self.seed) for s in (GENERAL, *special)}
+        return {s: Points(self.reference, self.sizes, s, self.seed) for s in (GENERAL, *special)}
 
     @cached_property
+    def styles(self) -> dict[str, list[Point]]:
+        """Points in every style."""
+        rows = self.reference.order
+        count = SCALAR_POINTS if all(not n.shape for n in rows) else ARRAY_POINTS if len(rows) < LARGE else FEW_POINTS
+        return {style: source.first(count) for style, source in self.sources.items()}
+
+    @property
     def usual(self) -> list[Point]:
-        """The points at which mistakes are looked for: targets are what a person takes them for."""
-        return self.styles[DISTRIBUTION if DISTRIBUTION in self.styles else GENERAL][:DIAGNOSIS_POINTS]
+        """The points at which mistakes are looked for: targets are what a person takes them for. Those at which only
+        some answer's conditions showed it to be wrong are among them."""
+        style = DISTRIBUTION if DISTRIBUTION in self.styles else GENERAL
+        return [*self.styles[style][:DIAGNOSIS_POINTS], *self.telling.get(style, [])]
 
     # -- verdicts
     def verdict(self, outcome: Outcome) -> Verdict:
-        """Right, right given earlier answers, wrong with its mistake, or unreadable."""
+        """Right, right given earlier answers, wrong with its mistake, not decided, or unreadable."""
         rights = self.rights(outcome)
         if outcome.error is not None and outcome.mended_error is not None and not is_shape(outcome.error):
             return unreadable(outcome.error)
@@ -75,6 +86,8 @@ class Judge:
             return found
         wrong = self._wrong_uses(outcome)
         follows = self._equal(outcome.mended, rights)
+        if follows is not None and follows.state == INCONCLUSIVE:
+            return follows
         if follows is not None and wrong:
             says = f"it is right, given your {wrong}"
             return replace(follows, state=FOLLOWS, finding=Finding(m.FOLLOW_THROUGH, says, wrong))
@@ -90,17 +103,37 @@ class Judge:
         return self.reference.readings(outcome.row_name)
 
     def _equal(self, rows: Sequence[Node], rights: Sequence[Node]) -> Verdict | None:
+        """RIGHT, or INCONCLUSIVE where the rows agree as far as anything was seen; None where they differ."""
+        undecided: Verdict | None = None
         for fit, right in ((fitted(row, right), right) for row in rows for right in rights):
-            for style, at in self.styles.items() if fit is not None else ():
+            for style in self.styles if fit is not None else ():
                 assert fit is not None
-                how = how_equal(fit[0], right, at)
-                if how is not None:
-                    return Verdict(RIGHT, None, how, [n for n in (fit[1], _STYLE_NOTES[style]) if n])
-        return None
+                found = self._equal_in(style, fit[0], right)
+                if found is not None:
+                    found.notes += [n for n in (fit[1], _STYLE_NOTES[style]) if n]
+                    if found.state == RIGHT:
+                        return found
+                    undecided = undecided or found
+        return undecided
+
+    def _equal_in(self, style: str, row: Node, right: Node) -> Verdict | None:
+        how = how_equal(row, right, self.styles[style])
+        if how != NUMBERS:
+            return None if how is None else Verdict(RIGHT, None, how)
+        beyond = Beyond([row, right], self.sources[style], self.styles[style])
+        for point in beyond.points():
+            if not same(point.value(row), point.value(right)):
+                self.telling.setdefault(style, []).append(point)
+                return None
+        if not beyond.unseen:
+            return Verdict(RIGHT, None, how)
+        says = "it agrees at every point tried, but " + "; ".join(map(str, beyond.unseen))
+        return Verdict(INCONCLUSIVE, Finding(m.UNSEEN, says))
 
     def is_right(self, row: Node, right: Node) -> bool:
         """Whether a row is the right one, in any style of targets."""
-        return self._equal([row], [right]) is not None
+        found = self._equal([row], [right])
+        return found is not None and found.state == RIGHT
 
     def _wrong_uses(self, outcome: Outcome) -> str:
         """The earlier answers that a line reads and that are wrong, as the person called them, separated by commas."""
@@ -109,7 +142,7 @@ class Judge:
         return ", ".join(outcomes[k].label for k in wrong)
 
     def _is_wrong(self, key: str) -> bool:
-        return key in self.verdicts and self.verdicts[key].state != RIGHT
+        return key in self.verdicts and self.verdicts[key].state not in (RIGHT, INCONCLUSIVE)
 
 
 def unreadable(error: ModelError) -> Verdict:

@@ -17,7 +17,7 @@ SUBSTITUTION, PRE_ACTIVATION, STALE_INDEX = "substitution", "pre-activation", "s
 MISSING_PATH, MISSING_SUM, SUMMED = "missing-path", "missing-sum", "summed"
 TRANSPOSE, ORDER, ELEMENTWISE, SHAPE = "transpose", "order", "elementwise", "shape"
 FOLLOW_THROUGH, UNDEFINED, ROUNDED = "follow-through", "undefined", "rounded"
-UNEXPLAINED, MISSING, UNREADABLE = "unexplained", "missing", "unreadable"
+UNEXPLAINED, MISSING, UNREADABLE, UNSEEN = "unexplained", "missing", "unreadable", "unseen"
 
 KINDS = {
     SIGN: "a sign is wrong",
@@ -45,6 +45,7 @@ KINDS = {
     UNEXPLAINED: "no single mistake explains the answer",
     MISSING: "there is no answer",
     UNREADABLE: "the answer cannot be read",
+    UNSEEN: "no point was found on one side of a condition",
 }
 
 

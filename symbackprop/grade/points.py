@@ -49,23 +49,46 @@ class Point:
         return self._shapes[shape]
 
 
-def points(reference: Reference, count: int, given: Mapping[str, int] | None = None, style: str = GENERAL,
-           seed: int = 0) -> list[Point]:  # fmt: skip
-    """``count`` points with finite values everywhere, sizes changing from point to point."""
-    rng = np.random.default_rng(seed)
-    return [_point(reference, rng, given or {}, style, trial) for trial in range(count)]
+class Points:
+    """Where the points of one style come from; ``given`` are sizes of dimensions."""
 
+    def __init__(self, reference: Reference, given: Mapping[str, int], style: str = GENERAL, seed: int = 0) -> None:
+        self.reference, self.given, self.style, self.seed = reference, given, style, seed
+        self.rng = np.random.default_rng(seed)
+        model = reference.model
+        self.leaves = [*model.leaves().values(), *model.upstream.values()]
 
-def _point(reference: Reference, rng: Any, given: Mapping[str, int], style: str, trial: int) -> Point:
-    sizes = _sizes(reference, rng, given, trial)
-    for attempt in range(ATTEMPTS):
-        sample = draw(reference.model, sizes, rng, attempt)
-        point = Point(sizes, _leaves(reference, sample, style), style)
-        needed = [*reference.results, *reference.gradients.values()]
-        point.values.update(point.computed(needed, {}))
-        if all(np.all(np.isfinite(point.value(row))) for row in needed if row.kind == "float"):
-            return point
-    raise ModelError(f"no numbers were found for which {reference.model.name} and its gradients are finite")
+    def first(self, count: int) -> list[Point]:
+        """``count`` points with finite values everywhere, sizes changing from point to point."""
+        return [self._point(_sizes(self.reference, self.rng, self.given, trial)) for trial in range(count)]
+
+    def more(self, sizes: Mapping[str, int]) -> Point:
+        """A point of some sizes."""
+        return self._point(_sizes(self.reference, self.rng, {**sizes, **self.given}, 0))
+
+    def at(self, values: Mapping[int, Array], sizes: Mapping[str, int]) -> Point:
+        """The point with these numbers in its leaves, targets being made what the style says."""
+        return Point(sizes, self._meant(values), self.style)
+
+    def _point(self, sizes: dict[str, int]) -> Point:
+        for attempt in range(ATTEMPTS):
+            sample = draw(self.reference.model, sizes, self.rng, attempt)
+            point = self.at(self._leaves(sample), sizes)
+            needed = [*self.reference.results, *self.reference.gradients.values()]
+            point.values.update(point.computed(needed, {}))
+            if all(np.all(np.isfinite(point.value(row))) for row in needed if row.kind == "float"):
+                return point
+        raise ModelError(f"no numbers were found for which {self.reference.model.name} and its gradients are finite")
+
+    def _leaves(self, sample: Sample) -> dict[int, Array]:
+        model = self.reference.model
+        values = {row.id: np.asarray(sample.values[name]) for name, row in model.leaves().items()}
+        return values | {model.upstream[n].id: value for n, value in sample.upstream.items() if n in model.upstream}
+
+    def _meant(self, values: Mapping[int, Array]) -> dict[int, Array]:
+        constants = {r.id: np.asarray(float(r.attr.value)) for r in self.reference.model.constants.values()}
+        targets = class_targets(self.reference) if self.style != GENERAL else []
+        return {**values, **constants, **{r.id: _as_target(values[r.id], r, self.style) for r in targets}}
 
 
 def _sizes(reference: Reference, rng: Any, given: Mapping[str, int], trial: int) -> dict[str, int]:
@@ -76,17 +99,6 @@ def _sizes(reference: Reference, rng: Any, given: Mapping[str, int], trial: int)
         return choose_sizes(reference.model, rng, {**shrunk, **given}, trial)
     except ShapeError:
         return choose_sizes(reference.model, rng, given, trial)
-
-
-def _leaves(reference: Reference, sample: Sample, style: str) -> dict[int, Array]:
-    model = reference.model
-    values = {row.id: np.asarray(sample.values[name]) for name, row in model.leaves().items()}
-    values |= {model.upstream[name].id: value for name, value in sample.upstream.items() if name in model.upstream}
-    values |= {row.id: np.asarray(float(row.attr.value)) for row in model.constants.values()}
-    if style != GENERAL:
-        for row in class_targets(reference):
-            values[row.id] = _as_target(values[row.id], row, style)
-    return values
 
 
 def class_targets(reference: Reference) -> list[Node]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import Any
 
-from symbackprop.grade.judge import FOLLOWS, MISSING, RIGHT, UNREADABLE, WRONG
+from symbackprop.grade.judge import FOLLOWS, INCONCLUSIVE, MISSING, RIGHT, UNREADABLE, WRONG
 from symbackprop.grade.mistakes import KINDS, Finding, clipped
 
 FORMAT, VERSION = "symbackprop-grade", 1
@@ -96,14 +96,16 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """``right``, ``wrong`` (something is wrong or missing) or ``unreadable`` (something cannot be read)."""
-        if self.unread or any(i.verdict == UNREADABLE for i in self.items):
+        """``right``, ``wrong`` (something is wrong or missing), ``unreadable`` (something cannot be read) or
+        ``inconclusive`` (nothing is wrong, but a side of a condition was not seen)."""
+        found = {i.verdict for i in self.items}
+        if self.unread or UNREADABLE in found:
             return UNREADABLE
-        return RIGHT if all(i.verdict == RIGHT for i in self.items) else WRONG
+        return WRONG if found - {RIGHT, INCONCLUSIVE} else INCONCLUSIVE if INCONCLUSIVE in found else RIGHT
 
     @property
     def exit_code(self) -> int:
-        return {RIGHT: 0, WRONG: 1, UNREADABLE: 3}[self.verdict]
+        return {RIGHT: 0, WRONG: 1, INCONCLUSIVE: 1, UNREADABLE: 3}[self.verdict]
 
     def to_json(self, level: int) -> dict[str, Any]:
         """The documented form; keys are only ever added within one version."""
@@ -141,4 +143,4 @@ def _told(item: Item) -> list[str]:
     return notes
 
 
-__all__ = ["FOLLOWS", "FORMAT", "MISSING", "RIGHT", "UNREADABLE", "VERSION", "WRONG", "Item", "Report", "Unread"]
+__all__ = ["FOLLOWS", "FORMAT", "INCONCLUSIVE", "MISSING", "RIGHT", "UNREADABLE", "VERSION", "WRONG", "Item", "Report", "Unread"]

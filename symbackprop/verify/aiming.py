@@ -33,6 +33,7 @@ TOUCHING = 1e-12
 PASSES = 12
 BEYOND = (1e-4, -1e-4, 1e-2, -1e-2, 0.3, -0.3, 1.0)
 NUMBERS = 12
+WIDEST = 1000
 
 
 class Aim:
@@ -71,6 +72,17 @@ class Aim:
         values = search.found(bases)
         self.coverage.bounds |= {side} if search.touched else set()
         return values
+
+    def sizes_wanted(self, given: Sizes) -> dict[str, int]:
+        """Sizes of dimensions that bound integers, such that these can equal the numbers that conditions on the sides
+        still missing compare with."""
+        wanted: dict[str, int] = {}
+        for side in self.coverage.missing:
+            for leaf in self.leaves:
+                bound = leaf.attr.below if leaf.id in side.leaves else None
+                if bound is not None and bound.is_Symbol and bound.name not in given:
+                    wanted[bound.name] = int(max(n for n in numbers_in(side.root) if n <= WIDEST)) + 2
+        return wanted
 
 
 class Search:

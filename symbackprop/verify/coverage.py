@@ -41,10 +41,11 @@ def _word(holds: bool) -> str:
 class Coverage:
     """The sides of the conditions that ``rows`` read. ``seen`` are those that mattered at some point: nothing else
     selects them away. ``reached`` are those that some entry was on at all, ``faint`` those where only a far larger value
-    would have made a difference, and ``bounds`` those whose edge was met and never passed."""
+    would have made a difference, and ``bounds`` those whose edge was met and never passed. Conditions are
+    called by the named rows among those that ``equations`` need."""
 
-    def __init__(self, rows: Sequence[Node], sizes: Sizes) -> None:
-        self.rows = list(rows)
+    def __init__(self, rows: Sequence[Node], sizes: Sizes, equations: Sequence[Node] = ()) -> None:
+        self.rows, self.equations = list(rows), list(equations or rows)
         self.sides = sides_of(self.rows, sizes)
         self.seen: set[Side] = set()
         self.reached: set[Side] = set()
@@ -88,7 +89,7 @@ class Coverage:
     def _equations(self) -> dict[int, str]:
         """The named row that each row is written in."""
         found: dict[int, str] = {}
-        for row in reversed(self.rows[0].graph.topological(self.rows)):
+        for row in reversed(self.rows[0].graph.topological(self.equations)):
             if row.name is not None and not row.is_leaf:
                 found[row.id] = row.name
             for a in row.args:

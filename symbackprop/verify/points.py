@@ -10,7 +10,7 @@ import numpy as np
 
 from symbackprop.errors import ShapeError
 from symbackprop.model.model import Model
-from symbackprop.verify.aiming import Aim, Values, numbers_in
+from symbackprop.verify.aiming import Aim, Values
 from symbackprop.verify.conditions import Side
 from symbackprop.verify.coverage import Coverage
 from symbackprop.verify.differences import AUTO, Objective
@@ -21,7 +21,6 @@ from symbackprop.verify.sampling import Random, Sample, choose_sizes, draw, leaf
 
 ATTEMPTS, PREFERENCES, FEW = 64, 12, 3
 EXPENSIVE = 1e7
-WIDEST = 1000
 Found: TypeAlias = tuple[Sample, Objective]
 
 
@@ -74,16 +73,9 @@ class Points:
 
     def wider(self, given: Mapping[str, int]) -> dict[str, int] | None:
         """Sizes at which integers can equal the numbers that the conditions not seen compare with."""
-        wanted: dict[str, int] = {}
-        for side in self.coverage.missing:
-            for row in self.model.leaves().values():
-                bound = row.attr.below if row.id in side.leaves else None
-                if bound is not None and bound.is_Symbol and bound.name not in given:
-                    wanted[bound.name] = int(max(n for n in numbers_in(side.root) if n <= WIDEST)) + 2
-        if not wanted:
-            return None
+        wanted = self.aim.sizes_wanted(given)
         try:
-            return choose_sizes(self.model, self.rng, {**wanted, **given})
+            return choose_sizes(self.model, self.rng, {**wanted, **given}) if wanted else None
         except ShapeError:
             return None
 

@@ -11,7 +11,7 @@ from symbackprop.grade.compare import factor_between, same
 from symbackprop.grade.copying import copied, loop_dimensions
 from symbackprop.grade.edits import arithmetic, edits, products
 from symbackprop.grade.equality import expanded_terms
-from symbackprop.grade.points import points
+from symbackprop.grade.points import Points
 from symbackprop.grade.reading import parsed
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.sweep import Backward
@@ -40,7 +40,7 @@ def reference(name: str) -> Reference:
 def test_a_copy_has_the_gradients_of_its_model(name: str) -> None:
     model = build(name)
     own, copy = derive(model), reference(name)
-    at = points(copy, 1)[0]
+    at = Points(copy, {}).first(1)[0]
     sizes = {**at.sizes, **dict.fromkeys(loop_dimensions(model), 3)}
     values = {n: at.value(copy.rows[n]) for n in model.leaves()}
     for n, wanted in zip(own.gradients, evaluate(list(own.gradients.values()), values, sizes), strict=True):
@@ -59,7 +59,7 @@ def test_grading_leaves_the_model_as_it_is() -> None:
 @pytest.mark.parametrize("name", SMALL)
 def test_the_sweep_in_numbers_is_the_derivation(name: str) -> None:
     found = reference(name)
-    at = points(found, 2)[1]
+    at = Points(found, {}).first(2)[1]
     for row in found.targets.values():
         sweep = Backward(found, at, row)
         for edge in found.chain(row):
@@ -69,7 +69,7 @@ def test_the_sweep_in_numbers_is_the_derivation(name: str) -> None:
 
 def test_dropping_an_edge_changes_what_lies_below_it_only() -> None:
     found = reference("two-step-rnn")
-    at = points(found, 1)[0]
+    at = Points(found, {}).first(1)[0]
     edge = next(e for e in found.chain(found.rows["w_e"]) if found.local_name(e, found.rows["w_e"]) == "db/dw_e")
     below = Backward(found, at, found.rows["w_e"])
     beside = Backward(found, at, found.rows["w_o"])
@@ -79,7 +79,7 @@ def test_dropping_an_edge_changes_what_lies_below_it_only() -> None:
 
 def test_points_differ_in_sizes_and_repeat_for_a_seed() -> None:
     found = reference("ffnn-softmax-batch")
-    first, second = points(found, 3), points(found, 3)
+    first, second = Points(found, {}).first(3), Points(found, {}).first(3)
     assert len({tuple(sorted(p.sizes.items())) for p in first}) > 1
     assert all(same(a.value(found.rows["X"]), b.value(found.rows["X"])) for a, b in zip(first, second, strict=True))
 

@@ -29,6 +29,7 @@ def at(monkeypatch: pytest.MonkeyPatch, **values: Any) -> None:
     """Make the checker look at one point."""
     arrays = {n: np.asarray(v, dtype=float) for n, v in values.items()}
     monkeypatch.setattr(points, "draw", lambda model, sizes, rng, attempt: Sample(sizes, arrays, {}))
+    monkeypatch.setattr(points.Points, "aimed", lambda self, sizes: iter(()))
 
 
 def square(sizes: dict[str, int], wrong: tuple[int, ...] | None = None, factor: float = 1.001) -> Report:
