@@ -68,7 +68,7 @@ class Points:
 
     def at(self, values: Mapping[int, Array], sizes: Mapping[str, int]) -> Point:
         """The point with these numbers in its leaves, targets being made what the style says."""
-        return Point(sizes, self._meant(values), self.style)
+        return Point(sizes, self.meant(values), self.style)
 
     def _point(self, sizes: dict[str, int]) -> Point:
         for attempt in range(ATTEMPTS):
@@ -85,7 +85,8 @@ class Points:
         values = {row.id: np.asarray(sample.values[name]) for name, row in model.leaves().items()}
         return values | {model.upstream[n].id: value for n, value in sample.upstream.items() if n in model.upstream}
 
-    def _meant(self, values: Mapping[int, Array]) -> dict[int, Array]:
+    def meant(self, values: Mapping[int, Array]) -> dict[int, Array]:
+        """The numbers with targets made what the style says, and the model's constants."""
         constants = {r.id: np.asarray(float(r.attr.value)) for r in self.reference.model.constants.values()}
         targets = class_targets(self.reference) if self.style != GENERAL else []
         return {**values, **constants, **{r.id: _as_target(values[r.id], r, self.style) for r in targets}}

@@ -22,7 +22,7 @@ class Beyond:
         self.rows, self.source, self.usual = rows, source, usual
         self.rng = np.random.default_rng(source.seed)
         self.coverage = Coverage(rows, usual[0].sizes, source.reference.results)
-        self.aim = Aim(self.coverage, source.leaves, self.rng, self._usable, self._weights)
+        self.aim = Aim(self.coverage, source.leaves, self.rng, self._usable, self._weights, source.meant)
         self.kept: dict[str, list[Array]] = {}
 
     def points(self) -> Iterator[Point]:
@@ -48,6 +48,7 @@ class Beyond:
                     found = self.aim.at(side, [self._given(p) for p in bases], bases[0].sizes)
                 if found is not None:
                     bases.append(self.source.at(found, bases[0].sizes))
+                    self.coverage.seen.add(side)
                     self._see(bases[-1])
                     yield bases[-1]
 

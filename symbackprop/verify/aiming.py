@@ -37,8 +37,9 @@ WIDEST = 1000
 
 
 class Aim:
-    """Finds points on the sides that a coverage misses. ``usable`` says of leaf values how far they are from a generic
-    point (entries at kinks or at 0; None: not finite), ``weights`` what the rows are summed with at some sizes."""
+    """Finds points on the sides that a coverage misses. ``usable`` says of leaf values how many entries are 0 (None:
+    the point is no use), ``weights`` what the rows are summed with at some sizes; ``meant``
+    makes values ones that the leaves are meant to have."""
 
     def __init__(
         self,
@@ -47,9 +48,10 @@ class Aim:
         rng: Any,
         usable: Callable[[Values, Sizes], int | None],
         weights: Callable[[Sizes], Sequence[Array]],
+        meant: Callable[[Values], Values] = dict,
     ) -> None:
         self.coverage, self.leaves, self.rng = coverage, leaves, rng
-        self.usable, self.weights = usable, weights
+        self.usable, self.weights, self.meant = usable, weights, meant
         self.near: dict[Side, tuple[Sizes, Values]] = {}
 
     def at(self, side: Side, bases: Sequence[Values], sizes: Sizes) -> Values | None:
@@ -68,7 +70,7 @@ class Aim:
                 return NO
             return YES if usual is None or found <= usual else DEGENERATE
 
-        search = Search(side, self.leaves, sizes, self.rng, accept)
+        search = Search(side, self.leaves, sizes, self.rng, accept, self.meant)
         values = search.found(bases)
         self.coverage.bounds |= {side} if search.touched else set()
         return values
@@ -88,9 +90,9 @@ class Aim:
 class Search:
     """The search for one side; ``accept`` says of values on it whether they will do (NO, DEGENERATE, YES)."""
 
-    def __init__(self, side: Side, leaves: Sequence[Node], sizes: Sizes, rng: Any, accept: Callable[[Values], int]
-                 ) -> None:  # fmt: skip
-        self.side, self.sizes, self.rng, self.accept = side, sizes, rng, accept
+    def __init__(self, side: Side, leaves: Sequence[Node], sizes: Sizes, rng: Any, accept: Callable[[Values], int],
+                 meant: Callable[[Values], Values]) -> None:  # fmt: skip
+        self.side, self.sizes, self.rng, self.accept, self.meant = side, sizes, rng, accept, meant
         self.leaves = [leaf for leaf in leaves if leaf.id in side.leaves]
         self.program = Program([side.root], sizes, watch=self._watch)
         self.left = int(np.clip(WORK / cost_of(self.program.steps, sizes), FEWEST, MOST))
@@ -100,9 +102,9 @@ class Search:
         self.nearest, self.typical = np.inf, 0.0
 
     def found(self, bases: Sequence[Values]) -> Values | None:
-        """Values on the side, away from kinks and not 0 where there are such; None where the search comes to nothing."""
+        """Values on the side, with no more zeros than usual if there are such; None where nothing is found."""
         for turn in range(PASSES):
-            for values in self._around(dict(bases[-1 - turn % len(bases)])):
+            for values in map(self.meant, self._around(dict(bases[-1 - turn % len(bases)]))):
                 if self.left <= 0 or self.offers <= 0:
                     return self.second
                 if self._satisfied(values) and self._accepted(values):
@@ -169,8 +171,8 @@ class Search:
     def _along(self, base: dict[int, Array], line: Line) -> Iterator[Values]:
         start = self._margin(base)
         for t in self._roots(base, line, start):
-            yield self._moved(base, line, t)
             if self.side.sign == "==":
+                yield self._moved(base, line, t)
                 yield self._moved(base, line, t, rounded=True)
             else:
                 yield from (self._moved(base, line, t * (1 + more)) for more in BEYOND)

@@ -22,6 +22,7 @@ CENTRAL, COMPLEX, AUTO = "central", "complex", "auto"
 REACHES = (5e-3, 3e-4, 2e-5, 1e-6)
 ROUNDING = 64 * np.finfo(np.float64).eps
 TINY = ldexp(1.0, -66)
+JITTER = 1e-9
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Objective:
         self.program = Program(rows, sizes, watch=self.gaps.watch)
         with np.errstate(all="ignore"):
             self.base = self.program.run(given)
-        self.on_kinks = on_kinks(self.gaps.take())
+        self.start = self.gaps.take()
         self.value = self._total(self.base)
         self.magnitude = float(sum(np.sum(np.abs(w * self.base[r.id])) for r, w in zip(rows, weights, strict=True)))
 
@@ -66,6 +67,15 @@ class Objective:
         with np.errstate(all="ignore"):
             value = self._total(self.program.rerun(self.base, leaf, array))
         return value, self.gaps.take()
+
+    def kinks(self, leaves: Sequence[Node]) -> int:
+        """How many entries lie on a kink that a small step of these leaves leaves."""
+        rng = np.random.default_rng(0)
+        near = {leaf.id: self.given[leaf.id] * (1 + JITTER * rng.normal(size=self.given[leaf.id].shape))
+                + JITTER * JITTER * rng.normal(size=self.given[leaf.id].shape) for leaf in leaves}  # fmt: skip
+        with np.errstate(all="ignore"):
+            self.program.run({**self.given, **near})
+        return on_kinks(self.start, self.gaps.take())
 
     def reads(self, leaf: Node) -> bool:
         """Whether the objective depends on a leaf at all."""

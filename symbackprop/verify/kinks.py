@@ -82,6 +82,7 @@ def touched(here: Sequence[Gap], there: Sequence[Gap]) -> bool:
     return any(bool(np.any((a.values == 0) & (b.values != 0))) for a, b in zip(here, there, strict=True))
 
 
-def on_kinks(gaps: Sequence[Gap]) -> int:
-    """How many entries lie on a kink."""
-    return sum(int(np.sum(gap.values == 0)) for gap in gaps if gap.at_zero)
+def on_kinks(here: Sequence[Gap], there: Sequence[Gap]) -> int:
+    """How many entries lie on a kink that a step leaves."""
+    pairs = [(a.values, b.values) for a, b in zip(here, there, strict=True) if a.at_zero]
+    return sum(int(np.sum((a == 0) & (b != 0))) for a, b in pairs)

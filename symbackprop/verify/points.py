@@ -69,7 +69,7 @@ class Points:
             for side in self.coverage.missing:
                 found = None if side in self.coverage.seen else self._aim(side, sizes)
                 if found is not None:
-                    yield self._take(found, self._awake(found[1]) | self._sides(found[1]))
+                    yield self._take(found, {side} | self._awake(found[1]) | self._sides(found[1]))
 
     def wider(self, given: Mapping[str, int]) -> dict[str, int] | None:
         """Sizes at which integers can equal the numbers that the conditions not seen compare with."""
@@ -86,11 +86,11 @@ class Points:
         return None if values is None else (self._sample(values, sizes), self._at(values, sizes))
 
     def _usable(self, values: Values, sizes: Sizes) -> int | None:
-        """How many entries lie on a kink or are 0, where a slope tells little; None where the results are not finite."""
+        """How many entries are 0, where a slope tells little; None at a kink and where the results are not finite."""
         objective = self._at(values, sizes)
-        if not np.isfinite(objective.value):
+        if not np.isfinite(objective.value) or objective.kinks(list(self.targets.values())):
             return None
-        return objective.on_kinks + int(sum(np.sum(values[row.id] == 0) for row in self.targets.values()))
+        return int(sum(np.sum(values[row.id] == 0) for row in self.targets.values()))
 
     def _at(self, values: Values, sizes: Sizes) -> Objective:
         return self._objective(self._sample(values, sizes))

@@ -173,7 +173,18 @@ def _call(name: str, parts: tuple[Range, ...]) -> Range:
     inner = _values(record.reference, [_points(p, _INSIDE) for p in parts])
     low = special[0] if inner[0] >= special[0] else -inf
     high = special[1] if inner[1] <= special[1] else inf
-    return Range(low, high, record.switch is not None)
+    return Range(low, high, _is_flat(name))
+
+
+@cache
+def _is_flat(name: str) -> bool:
+    """Whether a function with a switch does not depend on what it compares on one of its sides, as ReLU below 0."""
+    record = TABLE[name]
+    compared = [p.index for p in record.switch or () if isinstance(p, f.Arg)]
+    grid = np.asarray(list(product(*[(-2.5, -1.5, 1.5, 2.5) if k in compared else (0.5,) for k in range(len(record.domain))])))
+    values = np.asarray(record.reference(np, *grid.T), dtype=float)
+    moved = [np.asarray(record.reference(np, *(grid + 0.25 * (np.arange(grid.shape[1]) == k)).T), dtype=float) for k in compared]
+    return any(bool(np.any(m == values)) for m in moved)
 
 
 def _points(p: Range, inside: Sequence[float]) -> tuple[float, ...]:
