@@ -480,8 +480,8 @@ def grade(
     """Check a person's own gradients.
 
     ANSWERS is a file (or - for stdin) with lines like `dw2 = -(y-o)*(1-o^2)*h`. A folder of such files is graded in
-    one call; the result is a CSV table. Exits with 1 when an answer is wrong or missing, with 3 when one cannot be
-    read.
+    one call; the result is a CSV table. Exits with 1 when an answer is wrong, missing or not decided, with 3 when one
+    cannot be read.
     """
     from symbackprop.grade import Grader, grade_path
     from symbackprop.model import load

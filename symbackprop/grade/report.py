@@ -143,4 +143,7 @@ def _told(item: Item) -> list[str]:
     return notes
 
 
-__all__ = ["FOLLOWS", "FORMAT", "INCONCLUSIVE", "MISSING", "RIGHT", "UNREADABLE", "VERSION", "WRONG", "Item", "Report", "Unread"]
+__all__ = [
+    "FOLLOWS", "FORMAT", "INCONCLUSIVE", "MISSING", "RIGHT", "UNREADABLE", "VERSION", "WRONG", "Item", "Report",
+    "Unread",
+]  # fmt: skip

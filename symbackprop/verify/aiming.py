@@ -226,7 +226,8 @@ class Search:
         for leaf in self.leaves:
             old = base[leaf.id]
             others = [np.broadcast_to(o, np.shape(old)) for o in self._others(base, leaf)]
-            for new in (*numbers_in(self.side.root), *others):
+            candidates: list[Any] = [*numbers_in(self.side.root), *others]
+            for new in candidates:
                 some = self.rng.random(np.shape(old)) < 0.5
                 if not some.all():
                     yield {**base, leaf.id: self._valid(leaf, np.where(some, new, old))}

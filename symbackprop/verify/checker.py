@@ -114,8 +114,10 @@ class Check:
                     return
 
     def _failed(self) -> bool:
+        """Whether something is wrong already."""
         found = [f.verdict for findings in self.findings.values() for f in findings]
-        return FAIL in found or bool(self.problems or self.flaws) or any(r.verdict == FAIL for r in self.results.values())
+        found += [r.verdict for r in self.results.values()]
+        return FAIL in found or bool(self.problems or self.flaws)
 
     def _at(self, sample: Sample, objective: Objective, trial: int) -> None:
         """Run the module at one point and compare."""

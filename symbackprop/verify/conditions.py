@@ -1,7 +1,7 @@
 """The sides of a model's conditions: what every row that selects can select, and what it is called.
 
-A condition is a row whose record has a switch (`where`, comparisons, ReLU, minimum …) or a maximum over entries, when it
-depends on declared arrays: what only depends on sizes, as a causal mask does, is no condition.
+A condition is a row whose record has a switch (`where`, comparisons, ReLU, minimum …) or a maximum over entries, when
+it depends on declared arrays: what only depends on sizes, as a causal mask does, is no condition.
 """
 
 from __future__ import annotations
@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any
 
 import numpy as np
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import BOOL, Node
-from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.notation import Brief, number_text
 from symbackprop.core.scalars import Switch
@@ -82,7 +80,7 @@ class Fact:
 
 
 def sides_of(rows: Sequence[Node], sizes: Sizes) -> list[Side]:
-    """Every side of the conditions among the rows that ``rows`` need that can be reached and matter, arguments first."""
+    """The sides, of all conditions among the rows that ``rows`` need, that may be reached and matter."""
     return _Walk(sizes).through(rows, {}, frozenset(), None)
 
 

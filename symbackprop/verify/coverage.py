@@ -39,10 +39,13 @@ def _word(holds: bool) -> str:
 
 
 class Coverage:
-    """The sides of the conditions that ``rows`` read. ``seen`` are those that mattered at some point: nothing else
-    selects them away. ``reached`` are those that some entry was on at all, ``faint`` those where only a far larger value
-    would have made a difference, and ``bounds`` those whose edge was met and never passed. Conditions are
-    called by the named rows among those that ``equations`` need."""
+    """The sides of the conditions that ``rows`` read. Conditions are called by the named rows among those that
+    ``equations`` need.
+
+    ``seen`` are the sides that mattered at some point: nothing else selects them away. ``reached`` are those that some
+    entry was on at all, ``faint`` those where only a far larger value would have made a difference, and ``bounds``
+    those whose edge was met and never passed.
+    """
 
     def __init__(self, rows: Sequence[Node], sizes: Sizes, equations: Sequence[Node] = ()) -> None:
         self.rows, self.equations = list(rows), list(equations or rows)
@@ -83,7 +86,8 @@ class Coverage:
 
     def one_sided(self) -> list[str]:
         """What is taken to have one side only, in words."""
-        return [f"{s.condition} is taken never to be {_word(s.holds)}: its bound was met and not passed" for s in self.sides if s in self.bounds]
+        said = "{} is taken never to be {}: its bound was met and not passed"
+        return [said.format(s.condition, _word(s.holds)) for s in self.sides if s in self.bounds]
 
     @cached_property
     def _equations(self) -> dict[int, str]:

@@ -7,7 +7,7 @@ on the kink and changes sign across it, so a change of sign between two points t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -32,8 +32,8 @@ Rule: TypeAlias = Callable[[Sequence[Array]], Array]
 
 
 def gap_rule(step: Step) -> tuple[Rule, bool, bool] | None:
-    """The gap of a step's entries as a function of its arguments' values, whether it is relative, and whether 0 is to be
-    avoided; None for a smooth row."""
+    """The gap of a step's entries as a function of its arguments' values, whether it is relative, and whether 0 is to
+    be avoided; None for a smooth row."""
     if step.row.op.name == "max":
         return lambda args: args[0] - np.max(args[0], axis=step.attr[0], keepdims=True), False, False
     switch = switch_of(step.row)

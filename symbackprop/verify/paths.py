@@ -41,9 +41,10 @@ class Paths:
 
     def _blocked(self, row: Node, literal: Literal, known: dict[int, bool]) -> bool:
         if row.id not in known:
-            known[row.id] = row.id not in self.ends and all(
-                any(_exclude(literal, other) for other in _needed(reader, place)) or self._blocked(reader, literal, known)
-                for reader, place in self.readers.get(row.id, ())
+            ways = self.readers.get(row.id, ()) if row.id not in self.ends else ()
+            known[row.id] = bool(ways) and all(
+                any(_exclude(literal, n) for n in _needed(reader, k)) or self._blocked(reader, literal, known)
+                for reader, k in ways
             )
         return known[row.id]
 
@@ -93,7 +94,8 @@ def _values(row: Node, sign: str) -> tuple[Any, dict[int, Any]]:
 
     def value(args: Any) -> Any:
         with np.errstate(all="ignore"):
-            return np.broadcast_to(record.reference(np, *[operand_in(p, args) for p in row.attr.form.args]), kept.shape)[kept]
+            found = record.reference(np, *[operand_in(p, args) for p in row.attr.form.args])
+        return np.broadcast_to(found, kept.shape)[kept]
 
     return value(points), {k: value(m) for k, m in moved.items()}
 

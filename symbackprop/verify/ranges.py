@@ -23,7 +23,7 @@ from symbackprop.core.scalars import TABLE
 _INSIDE = (-1e3, -30.0, -4.0, -2.0, -1.0, -0.5, -1e-3, 0.0, 1e-3, 0.5, 1.0, 2.0, 4.0, 30.0, 1e3)
 _SAME = {"broadcast", "reshape", "slice", "unfold", "max"}
 _PICKS = {"gather", "take_along_axis"}
-_ROUND_ZERO = {"sum", "pad", "fold", "scatter_add", "put_along_axis"}  # of their first argument, and perhaps of no entry
+_SUMS = {"sum", "pad", "fold", "scatter_add", "put_along_axis"}  # of some entries of their first argument
 
 
 class Range(NamedTuple):
@@ -69,7 +69,7 @@ def _structural(row: Node, args: Sequence[Range]) -> Range:
         return Range(0.0, inf)
     if name in _SAME or name in _PICKS:
         return args[0]
-    if name in _ROUND_ZERO:
+    if name in _SUMS:
         return _any_number_of(args[0])
     if name == "concat":
         return Range(min(a.low for a in args), max(a.high for a in args))
@@ -181,10 +181,11 @@ def _is_flat(name: str) -> bool:
     """Whether a function with a switch does not depend on what it compares on one of its sides, as ReLU below 0."""
     record = TABLE[name]
     compared = [p.index for p in record.switch or () if isinstance(p, f.Arg)]
-    grid = np.asarray(list(product(*[(-2.5, -1.5, 1.5, 2.5) if k in compared else (0.5,) for k in range(len(record.domain))])))
-    values = np.asarray(record.reference(np, *grid.T), dtype=float)
-    moved = [np.asarray(record.reference(np, *(grid + 0.25 * (np.arange(grid.shape[1]) == k)).T), dtype=float) for k in compared]
-    return any(bool(np.any(m == values)) for m in moved)
+    places = [(-2.5, -1.5, 1.5, 2.5) if k in compared else (0.5,) for k in range(len(record.domain))]
+    grid = np.asarray(list(product(*places)))
+    moved = [grid + 0.25 * (np.arange(grid.shape[1]) == k) for k in compared]
+    values, *others = (record.reference(np, *points.T) for points in (grid, *moved))
+    return any(bool(np.any(other == values)) for other in others)
 
 
 def _points(p: Range, inside: Sequence[float]) -> tuple[float, ...]:

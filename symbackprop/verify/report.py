@@ -87,8 +87,8 @@ class Report:
     """What `verify` found. True in a condition when everything passed.
 
     ``problems`` are failures that belong to no single gradient (a function that raises, an input that was changed);
-    ``notes`` are remarks that decide nothing. ``sizes`` holds the dimensions of every trial. ``unseen`` are the sides of
-    conditions that no point reached.
+    ``notes`` are remarks that decide nothing. ``sizes`` holds the dimensions of every trial. ``unseen`` are the sides
+    of conditions that no point reached.
     """
 
     model: str

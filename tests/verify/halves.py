@@ -29,8 +29,7 @@ def with_gradients_of(text: str, other: str) -> ModuleType:
     right, wrong, made = emitted(text), emitted(other), ModuleType("made")
 
     def backward(cache: Any, upstream: float = 1.0) -> Any:
-        gradients = wrong.loss_and_grads(*cache)[1]
-        return {n: (upstream * g).astype(g.dtype) if hasattr(g, "astype") else upstream * g for n, g in gradients.items()}
+        return {n: (upstream * g).astype(g.dtype) for n, g in wrong.loss_and_grads(*cache)[1].items()}
 
     made.forward = lambda params, data: (right.forward(params, data)[0], (params, data))  # type: ignore[attr-defined]
     made.backward = backward  # type: ignore[attr-defined]
@@ -39,8 +38,8 @@ def with_gradients_of(text: str, other: str) -> ModuleType:
 
 def check_halves(text: str, other: str, **options: Any) -> tuple[Report, Report]:
     """The reports on the right module of a model and on one with the gradients of the other text."""
-    model = parse(text)
-    return verify_module(emitted(text), model, **options), verify_module(with_gradients_of(text, other), model, **options)
+    right, broken = (verify_module(m, parse(text), **options) for m in (emitted(text), with_gradients_of(text, other)))
+    return right, broken
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,8 @@ class Branchy:
         """The parts by the conditions, nested into the first or the second branch."""
         whole = parts[-1]
         for condition, part in zip(reversed(self.conditions), reversed(parts[:-1]), strict=True):
-            whole = f"where({condition}, {whole}, {part})" if self.inner_first else f"where({condition}, {part}, {whole})"
+            first, second = (whole, part) if self.inner_first else (part, whole)
+            whole = f"where({condition}, {first}, {second})"
         return whole
 
     @property

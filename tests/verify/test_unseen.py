@@ -11,15 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from symbackprop import verify
+from symbackprop import codegen, verify
 from symbackprop.model.text import parse
 from symbackprop.verify import verify_file
-from symbackprop.verify.conditions import sides_of
-from symbackprop.verify.ranges import REALS, UNIT, Range, of_formula
-from tests.verify.halves import branchy, check_halves, emitted
+from symbackprop.verify.ranges import REALS, UNIT, Range, range_of
+from tests.verify.halves import branchy, check_halves
 
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "12"))
-X, NX = "param x: N\n", "dim N\nparam x: N\n"
+NX = "dim N\nparam x: N\n"
 
 # (declarations and equations, the loss, the same with one side's gradient wrong, with the other's)
 HALVES = [
@@ -133,8 +132,6 @@ def test_integers_below_a_dimension_are_drawn_wide_enough() -> None:
 
 def test_a_file_says_what_stays_unseen(tmp_path: Path) -> None:
     path = tmp_path / "m.py"
-    from symbackprop.codegen import codegen
-
     path.write_text(codegen(parse(f"{NX}loss L = sum(where(sin(x) > 2, x, x^2))")), encoding="utf-8")
     assert "sin(x) > 2 (in L) was never true" in verify_file(path).text()
 
@@ -147,12 +144,11 @@ RANGES = [("exp(x)", 0.0, np.inf), ("x^2 + 1", 1.0, np.inf), ("sigmoid(x) - 1", 
 @pytest.mark.parametrize(("text", "low", "high"), RANGES)
 def test_what_values_a_row_can_have(text: str, low: float, high: float) -> None:
     model = parse(f"{NX}r = {text}\nloss L = sum(relu(r - 0.5) + relu(r))")
-    from symbackprop.verify.ranges import range_of
-
     facts: dict[int, Range] = {}
     row = model.graph.names["r"]
     for node in model.graph.topological([row]):
-        facts[node.id] = REALS if node.is_leaf and node.value is None else range_of(node, [facts[a.id] for a in node.args])
+        given = node.is_leaf and node.value is None
+        facts[node.id] = REALS if given else range_of(node, [facts[a.id] for a in node.args])
     assert facts[row.id][:2] == (low, high)
 
 
