@@ -63,17 +63,22 @@ class Judge:
 
     @cached_property
     def styles(self) -> dict[str, list[Point]]:
-        """Points in every style."""
+        """Points in every style: random ones, then those on the sides of the model's conditions that these miss."""
         rows = self.reference.order
-        count = SCALAR_POINTS if all(not n.shape for n in rows) else ARRAY_POINTS if len(rows) < LARGE else FEW_POINTS
-        return {style: source.first(count) for style, source in self.sources.items()}
+        scalars = all(not n.shape for n in rows)
+        self.count = SCALAR_POINTS if scalars else ARRAY_POINTS if len(rows) < LARGE else FEW_POINTS
+        found = {style: source.first(self.count) for style, source in self.sources.items()}
+        for style, first in found.items():
+            first += list(Beyond(self.reference.results, self.sources[style], list(first)).points())
+        return found
 
     @property
     def usual(self) -> list[Point]:
-        """The points at which mistakes are looked for: targets are what a person takes them for. Those at which only
-        some answer's conditions showed it to be wrong are among them."""
+        """The points at which mistakes are looked for: targets are what a person takes them for. Those that conditions
+        asked for are among them."""
         style = DISTRIBUTION if DISTRIBUTION in self.styles else GENERAL
-        return [*self.styles[style][:DIAGNOSIS_POINTS], *self.telling.get(style, [])]
+        points = self.styles[style]
+        return [*points[:DIAGNOSIS_POINTS], *points[self.count :], *self.telling.get(style, [])]
 
     # -- verdicts
     def verdict(self, outcome: Outcome) -> Verdict:

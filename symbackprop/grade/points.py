@@ -21,6 +21,7 @@ from symbackprop.verify.sampling import Sample, choose_sizes, draw
 Array: TypeAlias = Any
 GENERAL, DISTRIBUTION, HARD = "general", "distribution", "hard"
 SMALL, ATTEMPTS = 8, 24
+FAR = 30.0  # beyond it a probability is 0 or 1
 
 
 class Point:
@@ -119,9 +120,9 @@ _LOSSES = {"cross_entropy", "binary_cross_entropy", "binary_cross_entropy_with_l
 def _as_target(value: Array, row: Node, style: str) -> Array:
     """A distribution along the last axis (a probability where there is none); a hard one is all 0 and 1."""
     if row.ndim == 0 or value.shape[-1] == 1:
-        positive = 1 / (1 + np.exp(-value))
+        positive = 1 / (1 + np.exp(-np.clip(value, -FAR, FAR)))
         return np.round(positive) if style == HARD else positive
     if style == HARD:
         return (value == value.max(axis=-1, keepdims=True)) * 1.0
-    weights = np.exp(value)
+    weights = np.exp(np.maximum(value - value.max(axis=-1, keepdims=True), -FAR))
     return weights / weights.sum(axis=-1, keepdims=True)

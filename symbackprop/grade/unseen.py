@@ -54,7 +54,8 @@ class Beyond:
 
     @property
     def unseen(self) -> list[Unseen]:
-        return self.coverage.unseen()
+        """What no point reached. In gradients sides cancel and are multiplied by 0, so that they need not matter."""
+        return self.coverage.unseen(mattering=False)
 
     def _see(self, point: Point) -> None:
         self.coverage.seen |= self.coverage.shown(self._given(point), point.sizes, self._weights(point.sizes))

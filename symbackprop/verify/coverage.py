@@ -78,9 +78,10 @@ class Coverage:
         self.faint |= {s for s in here - shown - self.faint if any(look.matters(s, values, by) for by in FAR)}
         return shown
 
-    def unseen(self) -> list[Unseen]:
-        """The sides that were not seen, in words; those that several rows share are told once."""
-        decided = {s.row for s in self.seen}
+    def unseen(self, mattering: bool = True) -> list[Unseen]:
+        """The sides that were not seen, in words; those that several rows share are told once. ``mattering``: one that
+        was reached counts only if something depended on it, or never does on any side of that condition."""
+        decided = {s.row for s in self.seen} if mattering else set()
         found = [s for s in self.missing if s not in self.faint and (s not in self.reached or s.row in decided)]
         return list(dict.fromkeys(Unseen(s.condition, self._equations.get(s.root.id, ""), s.holds) for s in found))
 

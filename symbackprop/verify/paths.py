@@ -17,8 +17,8 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.kernel import Kernel
-from symbackprop.core.scalars import TABLE
-from symbackprop.verify.switches import HOLDS, operand_in, operands_in, operands_of, switch_of
+from symbackprop.core.scalars import TABLE, Switch
+from symbackprop.verify.switches import HOLDS, operands_of, switch_of
 
 Affine: TypeAlias = tuple[dict[int, sp.Expr], sp.Expr]  # coefficients by row id, and a number
 Literal: TypeAlias = tuple[Affine, str]  # that stands in this relation to 0
@@ -67,37 +67,57 @@ def _not_zero(row: Node) -> Iterator[Literal]:
     """What has to hold for a factor not to be 0."""
     switch = switch_of(row)
     if switch is not None:
-        alive = [s for s in (switch.no, switch.yes) if np.any(_values(row, s)[0])]
+        alive = [s for s in (switch.no, switch.yes) if _may_be_nonzero(row, s)]
         yield from (_literal(row, sign) for sign in alive if len(alive) == 1)
 
 
-def _arguments_on(row: Node, sign: str) -> set[int]:
+def _may_be_nonzero(row: Node, sign: str) -> bool:
+    values = _on_side(row, sign)[0]
+    return not values.size or bool(np.any(values))
+
+
+def _arguments_on(row: Node, sign: str) -> frozenset[int]:
     """The arguments that the value of a row with a switch depends on, on one of its sides."""
-    first, again = _values(row, sign)
-    return {place for place, values in again.items() if not np.array_equal(first, values)}
+    return _on_side(row, sign)[1]
 
 
 @cache
-def _values(row: Node, sign: str) -> tuple[Any, dict[int, Any]]:
-    """The values of a function at some points on one side, and with each argument moved without leaving it."""
-    switch, record = switch_of(row), TABLE[row.attr.head]
+def _on_side(row: Node, sign: str) -> tuple[Any, frozenset[int]]:
+    """The values of a function at some points on one side, and the arguments that they depend on there (all of them
+    where no point is on it)."""
+    switch = switch_of(row)
     assert switch is not None
-    points = np.random.default_rng(0).integers(-3, 4, (len(row.args), 400)) * 1.0
+    centre = next((_number(p) for p in operands_of(row, switch) if isinstance(p, f.Num)), 0.0)
+    points = centre + np.random.default_rng(0).integers(-3, 4, (len(row.args), 400)) * 1.0
+    points = points[:, _is_on(row, switch, sign, points)]
+    values, moving = _computed(row, points), set[int]()
+    for k in range(len(points)):
+        moved = points + (np.arange(len(points)) == k)[:, None] * 0.25
+        kept = _is_on(row, switch, sign, moved)
+        if not values.size or np.any(_computed(row, moved)[kept] != values[kept]):
+            moving.add(k)
+    return values, frozenset(moving)
 
-    def side(args: Any) -> Any:
-        left, right = operands_in(row, switch, args)
-        return HOLDS[sign](left - right, 0)
 
-    points = points[:, side(points)]
-    moved = {k: points + (np.arange(len(points)) == k)[:, None] * 0.25 for k in range(len(points))}
-    kept = np.all([side(m) for m in moved.values()], axis=0) if moved else np.ones(points.shape[1], bool)
+def _is_on(row: Node, switch: Switch, sign: str, points: Any) -> Any:
+    left, right = (_operand(p, points) for p in operands_of(row, switch))
+    return np.broadcast_to(HOLDS[sign](left - right, 0), points.shape[1:])
 
-    def value(args: Any) -> Any:
-        with np.errstate(all="ignore"):
-            found = record.reference(np, *[operand_in(p, args) for p in row.attr.form.args])
-        return np.broadcast_to(found, kept.shape)[kept]
 
-    return value(points), {k: value(m) for k, m in moved.items()}
+def _computed(row: Node, points: Any) -> Any:
+    with np.errstate(all="ignore"):
+        found = TABLE[row.attr.head].reference(np, *[_operand(p, points) for p in row.attr.form.args])
+    return np.broadcast_to(found, points.shape[1:])
+
+
+def _operand(operand: f.Formula, points: Any) -> Any:
+    return points[operand.index] if isinstance(operand, f.Arg) else _number(operand)
+
+
+def _number(operand: f.Formula) -> float:
+    """A number; one that holds dimensions is some number."""
+    assert isinstance(operand, f.Num)
+    return float(operand.value) if operand.value.is_number else 1.0
 
 
 # -- relations between rows

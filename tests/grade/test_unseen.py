@@ -1,0 +1,67 @@
+"""Answers are compared on both sides of every condition, the model's and their own."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from symbackprop.grade import Report, grade
+from symbackprop.model.text import parse
+from tests.verify.halves import branchy
+
+EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "12"))
+NX = "dim N\nparam x: N\n"
+
+# (declarations, loss, right answers, wrong ones)
+ANSWERS = [
+    ("data m: N\n", "sum(where(m, x^2, x^3))",
+     ["where(m, 2*x, 3*x^2)", "(m == 0)*3*x^2 + (m != 0)*2*x"], ["2*x", "3*x^2"]),
+    ("data y: N\n", "sum(where(y == 1, x^2, x^3))", ["where(y != 1, 3*x^2, x + x)"], ["2*x", "3*x^2"]),
+    ("data y: N int < 20\n", "sum(where(y == 17, x^2, x^3))", ["where(y == 17, x + x, 3*x*x)"], ["2*x", "3*x^2"]),
+    ("", "sum(where(x > 100, x^2, x^3))", ["where(x <= 100, 3*x^2, 2*x)"], ["2*x", "3*x^2"]),
+    ("", "sum(minimum(x, 50)^2)", ["where(x < 50, 2*x, 0)"], ["2*x", "0*x"]),
+    ("", "sum(huber(x, 0, 1000))",
+     ["where(x > 1000, 1000, where(x < -1000, -1000, x))"], ["x", "where(abs(x) > 1000, 1000, x)"]),
+    ("", "sum(where(sum(x^2) > 1000, x^2, x^3))", ["where(sum(x^2) <= 1000, 3*x^2, 2*x)"], ["2*x", "3*x^2"]),
+    ("", "sum(relu(x - 300)^2)", ["2*relu(x - 300)", "where(x > 300, 2*(x - 300), 0)"], ["0*x", "2*(x - 300)"]),
+    ("", "max(x)^2", ["2*max(x)*(x == max(x))"], ["2*x", "where(x > 90, 0, 2*max(x)*(x == max(x)))"]),
+    ("", "sum(x^2)", ["2*x", "where(x > 1000, 2*x, x + x)"], ["where(x > 1000, 5, 2*x)", "2*minimum(x, 70)"]),
+]  # fmt: skip
+
+
+def graded(more: str, loss: str, answer: str) -> Report:
+    return grade(parse(f"{NX}{more}loss L = {loss}"), f"dx = {answer}")
+
+
+@pytest.mark.parametrize(("more", "loss", "right", "wrong"), ANSWERS, ids=[a[1] for a in ANSWERS])
+def test_both_sides_of_every_condition_are_compared(more: str, loss: str, right: list[str], wrong: list[str]) -> None:
+    for answer in right:
+        assert graded(more, loss, answer).verdict == "right", answer
+    for answer in wrong:
+        assert graded(more, loss, answer).verdict == "wrong", answer
+
+
+def test_an_answer_is_not_right_where_a_side_stays_unseen() -> None:
+    report = graded("", "sum(where(sin(x) > 2, x, x^2))", "2*x")
+    assert report.verdict == "inconclusive" and report.exit_code == 1 and report.right == 0
+    assert "sin(x) > 2 (in L) was never true" in report.text(2)
+    found = json.loads(report.json(2))
+    assert found["verdict"] == "inconclusive" and found["gradients"][0]["mistake"]["kind"] == "unseen"
+    assert graded("", "sum(where(sin(x) > 2, x, x^2))", "3*x").verdict == "wrong"
+
+
+@pytest.mark.parametrize("seed", range(EXAMPLES))
+def test_random_models_with_conditions(seed: int) -> None:
+    """An answer with one branch wrong is never right; the right one is never wrong."""
+    found = branchy(seed)
+    model = parse(found.text(found.values))
+    assert _dx(model, found.chosen(found.derivatives)) in ("right", "inconclusive"), model.text()
+    for k, part in enumerate(found.derivatives):
+        wrong = (*found.derivatives[:k], f"{part} + 1/3", *found.derivatives[k + 1 :])
+        assert _dx(model, found.chosen(wrong)) != "right", f"{model.text()}\ndx = {found.chosen(wrong)}"
+
+
+def _dx(model: object, answer: str) -> str:
+    return next(i.verdict for i in grade(model, f"dx = {answer}").items if i.name == "dx")  # type: ignore[arg-type]
