@@ -20,7 +20,7 @@ from symbackprop.verify.kinks import Gap, Gaps, crossed, on_kinks, touched
 
 CENTRAL, COMPLEX, AUTO = "central", "complex", "auto"
 REACHES = (5e-3, 3e-4, 2e-5, 1e-6)
-CLOSER, CERTAIN = (1e-8, 1e-10, 1e-12), 1e-5
+CLOSER, CERTAIN, STEEP = (1e-8, 1e-10, 1e-12), 1e-5, 1e4
 ROUNDING = 64 * np.finfo(np.float64).eps
 TINY = ldexp(1.0, -66)
 JITTER = 1e-9
@@ -143,10 +143,11 @@ def central(line: Line, scale: float) -> Estimate:
 
 
 def _closer(line: Line, scale: float) -> Estimate:
-    """Where every usual step meets a kink: a far shorter one, if the slope is so large that it is certain still."""
+    """Where every usual step meets a kink: a far shorter one, for a slope so steep that it is certain still, as that of
+    x/max(|x|, 1e-12)."""
     for reach in CLOSER:
         found = _extrapolated(line, _power_of_two(reach * scale))
-        if not found.kink and found.noise <= CERTAIN * abs(found.slope):
+        if not found.kink and abs(found.slope) >= STEEP and found.noise <= CERTAIN * abs(found.slope):
             return found
     return AT_KINK
 
