@@ -152,14 +152,14 @@ class _Walk:
 def _margin_range(row: Node, switch: Switch, args: Sequence[Fact]) -> Range:
     """Where the difference of the two operands of a switch can lie."""
     ranges = [a.range for a in args]
-    left, right = (of_formula(part, ranges) for part in operands_of(row, switch))
+    left, right = (of_formula(part, ranges) for part in operands_of(row.attr, switch))
     difference = of_formula(f.Arg(0) - f.Arg(1), [left, right])
     return difference._replace(atoms=any(r.atoms for r in ranges))
 
 
 def _relation(row: Node, switch: Switch) -> str:
     """The condition as model text; for a truth value, that value written out."""
-    left, right = operands_of(row, switch)
+    left, right = operands_of(row.attr, switch)
     if isinstance(left, f.Arg) and row.args[left.index].kind == BOOL and switch.yes == "!=":
         inner = row.args[left.index]
         own = switch_of(inner)

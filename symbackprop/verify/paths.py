@@ -30,23 +30,30 @@ class Paths:
 
     def __init__(self, results: Sequence[Node], stop: frozenset[int] = frozenset()) -> None:
         self.ends = {r.id for r in results}
-        self.readers: dict[int, list[tuple[Node, int]]] = {}
-        for row in results[0].graph.topological(results, stop):
+        self.readers: dict[int, list[tuple[Node, list[Literal]]]] = {}
+        self.choosers: dict[frozenset[int], set[int]] = {}
+        for row in results[0].graph.topological(results, stop) if results else ():
             for place, a in enumerate(row.args if row.id not in stop else ()):
-                self.readers.setdefault(a.id, []).append((row, place))
+                needed = list(_needed(row, place))
+                self.readers.setdefault(a.id, []).append((row, needed))
+                for (terms, _), _ in needed:
+                    self.choosers.setdefault(frozenset(terms), set()).add(row.id)
 
     def is_blocked(self, row: Node, sign: str) -> bool:
         """Whether a row with a switch is selected away on every way to a result where it is on this side."""
-        return self._blocked(row, _literal(row, sign), {})
-
-    def _blocked(self, row: Node, literal: Literal, known: dict[int, bool]) -> bool:
-        if row.id not in known:
-            ways = self.readers.get(row.id, ()) if row.id not in self.ends else ()
-            known[row.id] = bool(ways) and all(
-                any(_exclude(literal, n) for n in _needed(reader, k)) or self._blocked(reader, literal, known)
-                for reader, k in ways
-            )
-        return known[row.id]
+        literal = _literal(row, sign)
+        if not self.choosers.get(frozenset(literal[0][0]), set()) - {row.id}:
+            return False  # no other row chooses by what this one compares
+        stack, seen = [row], {row.id}
+        while stack:
+            node = stack.pop()
+            if node.id in self.ends:
+                return False
+            for reader, needed in self.readers.get(node.id, ()):
+                if reader.id not in seen and not any(_exclude(literal, other) for other in needed):
+                    seen.add(reader.id)
+                    stack.append(reader)
+        return True
 
 
 def _needed(row: Node, place: int) -> Iterator[Literal]:
@@ -72,41 +79,46 @@ def _not_zero(row: Node) -> Iterator[Literal]:
 
 
 def _may_be_nonzero(row: Node, sign: str) -> bool:
-    values = _on_side(row, sign)[0]
+    values = _on_side(row.attr, sign)[0]
     return not values.size or bool(np.any(values))
 
 
 def _arguments_on(row: Node, sign: str) -> frozenset[int]:
     """The arguments that the value of a row with a switch depends on, on one of its sides."""
-    return _on_side(row, sign)[1]
+    return _on_side(row.attr, sign)[1]
 
 
 @cache
-def _on_side(row: Node, sign: str) -> tuple[Any, frozenset[int]]:
+def _on_side(kernel: Kernel, sign: str) -> tuple[Any, frozenset[int]]:
     """The values of a function at some points on one side, and the arguments that they depend on there (all of them
     where no point is on it)."""
-    switch = switch_of(row)
-    assert switch is not None
-    centre = next((_number(p) for p in operands_of(row, switch) if isinstance(p, f.Num)), 0.0)
-    points = centre + np.random.default_rng(0).integers(-3, 4, (len(row.args), 400)) * 1.0
-    points = points[:, _is_on(row, switch, sign, points)]
-    values, moving = _computed(row, points), set[int]()
+    centre = next((_number(p) for p in operands_of(kernel, _switch(kernel)) if isinstance(p, f.Num)), 0.0)
+    points = centre + np.random.default_rng(0).integers(-3, 4, (kernel.arity, 400)) * 1.0
+    points = points[:, _is_on(kernel, sign, points)]
+    values, moving = _computed(kernel, points), set[int]()
     for k in range(len(points)):
         moved = points + (np.arange(len(points)) == k)[:, None] * 0.25
-        kept = _is_on(row, switch, sign, moved)
-        if not values.size or np.any(_computed(row, moved)[kept] != values[kept]):
+        kept = _is_on(kernel, sign, moved)
+        if not values.size or np.any(_computed(kernel, moved)[kept] != values[kept]):
             moving.add(k)
     return values, frozenset(moving)
 
 
-def _is_on(row: Node, switch: Switch, sign: str, points: Any) -> Any:
-    left, right = (_operand(p, points) for p in operands_of(row, switch))
+def _switch(kernel: Kernel) -> Switch:
+    switch = TABLE[kernel.head or ""].switch
+    assert switch is not None
+    return switch
+
+
+def _is_on(kernel: Kernel, sign: str, points: Any) -> Any:
+    left, right = (_operand(p, points) for p in operands_of(kernel, _switch(kernel)))
     return np.broadcast_to(HOLDS[sign](left - right, 0), points.shape[1:])
 
 
-def _computed(row: Node, points: Any) -> Any:
+def _computed(kernel: Kernel, points: Any) -> Any:
+    assert isinstance(kernel.form, f.Call)
     with np.errstate(all="ignore"):
-        found = TABLE[row.attr.head].reference(np, *[_operand(p, points) for p in row.attr.form.args])
+        found = TABLE[kernel.form.name].reference(np, *[_operand(p, points) for p in kernel.form.args])
     return np.broadcast_to(found, points.shape[1:])
 
 
@@ -126,7 +138,7 @@ def _literal(row: Node, sign: str) -> Literal:
     what it says."""
     switch = switch_of(row)
     assert switch is not None
-    left, right = operands_of(row, switch)
+    left, right = operands_of(row.attr, switch)
     if isinstance(left, f.Arg) and right == f.ZERO and sign in ("==", "!="):
         inner = _source(row.args[left.index])
         own = switch_of(inner)

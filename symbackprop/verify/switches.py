@@ -23,16 +23,17 @@ def switch_of(row: Node) -> Switch | None:
     return TABLE[head].switch if head is not None else None
 
 
-def operands_of(row: Node | Step, switch: Switch) -> tuple[f.Formula, f.Formula]:
-    """What a row compares: each is an argument of the row or a number."""
-    given = row.attr.form.args
+def operands_of(kernel: Kernel, switch: Switch) -> tuple[f.Formula, f.Formula]:
+    """What a kernel with a switch compares: each is an argument or a number."""
+    assert isinstance(kernel.form, f.Call)
+    given = kernel.form.args
     left, right = (given[p.index] if isinstance(p, f.Arg) else p for p in (switch.left, switch.right))
     return left, right
 
 
-def operands_in(row: Node | Step, switch: Switch, args: Sequence[Any]) -> tuple[Any, Any]:
-    """The same in numbers, given the values of the row's arguments."""
-    left, right = operands_of(row, switch)
+def operands_in(step: Step, switch: Switch, args: Sequence[Any]) -> tuple[Any, Any]:
+    """The same of a step in numbers, given the values of its arguments."""
+    left, right = operands_of(step.attr, switch)
     return operand_in(left, args), operand_in(right, args)
 
 
