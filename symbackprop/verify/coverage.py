@@ -87,7 +87,11 @@ class Coverage:
         was reached counts only if something depended on it, or never does on any side of that condition."""
         decided = {s.row for s in self.seen} if mattering else set()
         found = [s for s in self.missing if s not in self.faint and (s not in self.reached or s.row in decided)]
-        return list(dict.fromkeys(Unseen(s.condition, self._equations.get(s.root.id, ""), s.holds) for s in found))
+        told: dict[tuple[str, bool], Unseen] = {}
+        for side in sorted(found, key=lambda s: not self._equations.get(s.root.id)):  # those in an equation first
+            words = Unseen(side.condition, self._equations.get(side.root.id, ""), side.holds)
+            told.setdefault((side.condition, side.holds), words)
+        return list(told.values())
 
     def one_sided(self) -> list[str]:
         """What is taken to have one side only, in words."""
