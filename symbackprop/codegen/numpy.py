@@ -85,7 +85,7 @@ class NumpyNotation(Notation):
         text = self.ref(node)
         if node.value is not None or not needs_cast(node):
             return text
-        return Text(f"{wrap(text, ATOM)}.astype(dtype)") if node.ndim else Text(f"float({text.text})")
+        return Text(f"{wrap(text, ATOM)}.astype(dtype)") if node.ndim else Text(f"dtype.type({text.text})")
 
     def widened(self, node: Node, kind: str | None) -> Text:
         """A row in a wider kind than its own."""
