@@ -20,6 +20,7 @@ from symbackprop.codegen.sizes import integer_code
 from symbackprop.core import formula as f
 from symbackprop.core.graph import BOOL, FLOAT, Node
 from symbackprop.core.notation import ATOM, COMPARE, SUM, Notation, Text, wrap
+from symbackprop.core.noughts import without_needless
 from symbackprop.core.scalars import Scalar
 from symbackprop.core.shapes import Shape, is_one, same_shape
 
@@ -106,7 +107,7 @@ class NumpyNotation(Notation):
             return self.where(node, texts)
         if kernel.head == "truth" and args[0].kind == BOOL:
             return texts[0]
-        return self.formula(kernel.form, texts)
+        return self.formula(without_needless(kernel.form, args), texts)
 
     def where(self, node: Node, texts: Sequence[Text]) -> Text:
         """np.where of numbers only makes float64: say the dtype."""
@@ -114,6 +115,10 @@ class NumpyNotation(Notation):
         branches = node.attr.form.args[1:]
         typed = any(isinstance(b, f.Arg) and not needs_cast(node.args[b.index]) for b in branches)
         return text if typed or not node.ndim or node.kind != FLOAT else Text(f"{text.text}.astype(dtype)")
+
+    def shown(self, form: f.Formula) -> f.Formula:
+        """Code computes what is guarded."""
+        return form
 
     def formula(self, form: f.Formula, args: Sequence[Text], out: Text | None = None) -> Text:
         if isinstance(form, f.Pow) and isinstance(form.exponent, f.Num):

@@ -288,7 +288,8 @@ class Graph:
         kept: list[Node] = []
         parts = [self._part(node, once, shape, kept) for node, once in zip(written, f.written_once(form), strict=True)]
         whole, order = composed(form, tuple(parts))
-        return self._kernel_row(whole, [kept[i] for i in order], shape, all(a.kind != FLOAT for a in written))
+        rows = [kept[i] for i in order]
+        return self._kernel_row(with_noughts(whole, rows), rows, shape, all(a.kind != FLOAT for a in written))
 
     def _part(self, node: Node, once: bool, shape: Shape, kept: list[Node]) -> f.Formula:
         """What stands for a row in a formula: its number, its own formula, or itself; ``kept`` grows."""
@@ -353,6 +354,12 @@ def arguments_first(
             stack.append((node, True))
             stack.extend((a, False) for a in reversed(reads(node)) if a.id not in seen)
     return order
+
+
+def with_noughts(form: f.Formula, args: Sequence[Node]) -> f.Formula:
+    from symbackprop.core.noughts import guarded, is_log
+
+    return guarded(form, args) if any(map(is_log, args)) else form
 
 
 def stable_form(name: str, args: Sequence[Node]) -> Node | None:

@@ -60,7 +60,7 @@ def may_be_infinite(row: Node) -> bool:
     while stack and len(seen) <= MAX_LOOKED_AT:
         node = stack.pop()
         elementwise = node.op.name == "elementwise"
-        if elementwise and _is_unbounded(node.attr.form):
+        if elementwise and is_unbounded(node.attr.form):
             return True
         if elementwise or node.op.name in _VIEWS:
             fresh = [a for a in node.args if a.id not in seen]
@@ -70,11 +70,11 @@ def may_be_infinite(row: Node) -> bool:
 
 
 @cache
-def _is_unbounded(form: f.Formula) -> bool:
+def is_unbounded(form: f.Formula) -> bool:
     """Whether a formula can be infinite, or have an infinite derivative, at a finite point."""
     if isinstance(form, f.Call):
         return form.name in _UNBOUNDED
     if isinstance(form, f.Pow):
         natural = isinstance(form.exponent, f.Num) and form.exponent.value.is_Integer and form.exponent.value > 0
-        return not natural or _is_unbounded(form.base)
-    return isinstance(form, f.Div) or any(_is_unbounded(c) for c in f.children(form))
+        return not natural or is_unbounded(form.base)
+    return isinstance(form, f.Div) or any(is_unbounded(c) for c in f.children(form))

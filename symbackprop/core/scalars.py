@@ -13,7 +13,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core import heads
-from symbackprop.core.formula import OUT, ZERO, Arg, Formula, call
+from symbackprop.core.formula import GUARDED, ONE, OUT, ZERO, Arg, Formula, call
 
 X, Y = Arg(0), Arg(1)
 Numpy = Any
@@ -29,7 +29,8 @@ class Scalar:
     *arrays)`` is written independently of ``numpy`` and is what `verify` trusts. ``domain`` is where random inputs are
     drawn, one interval per argument; ``defined`` says where the function is. ``log`` is log f and ``complement`` 1 − f,
     of a function of one argument, where these have a form that neither overflows nor cancels; ``odd``: f(−x) = −f(x);
-    ``power``: f(x) is x to that power.
+    ``power``: f(x) is x to that power. ``guards`` is the arithmetic that the function is but for points where that is
+    nan: it is written as that, and is part of the formula around it.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Scalar:
     complement: Formula | None = None
     odd: bool = False
     power: sp.Expr | None = None
+    guards: Formula | None = None
 
     @property
     def arity(self) -> int:
@@ -69,6 +71,8 @@ def register(record: Scalar) -> Scalar:
     if not callable(record.reference) or not record.numpy or len(record.domain) < record.arity:
         raise ValueError(f"{record.name}: reference, numpy code and one domain per argument are required")
     TABLE[record.name] = record
+    if record.guards is not None:
+        GUARDED[record.name] = record.guards
     BY_HEAD[record.head] = record
     return record
 
@@ -119,6 +123,19 @@ def _ratio(np: Numpy, a: Any, b: Any) -> Any:
     return np.where(zero, 0.0, a / np.where(zero, 1.0, b))
 
 
+def _nought(np: Numpy, x: Any, weight: Any) -> Any:
+    return np.where((np.asarray(weight) == 0) & ~np.isfinite(x), 0.0, x)
+
+
+def _gated(np: Numpy, x: Any, gate: Any) -> Any:
+    return np.where(np.asarray(gate) == 0, 0.0, x) * gate
+
+
+def _limited(np: Numpy, x: Any) -> Any:
+    size = np.abs(np.real(x))
+    return np.where(size > LIMIT, LIMIT * np.sign(np.real(x)), x)
+
+
 def _bernoulli_loss(np: Numpy, p: Any, y: Any) -> Any:
     def term(weight: Any, q: Any) -> Any:
         return np.where(np.asarray(weight) == 0, 0.0, weight * np.log(np.where(np.asarray(weight) == 0, 1.0, q)))
@@ -126,6 +143,7 @@ def _bernoulli_loss(np: Numpy, p: Any, y: Any) -> Any:
     return -(term(y, p) + term(1 - y, 1 - p))
 
 
+LIMIT = 1e12  # its cube is a float32, and sigmoid, tanh and the normal distribution are constant beyond it
 POSITIVE = ((0.3, 3.0),)
 ANY = (-2.0, 2.0)
 TWO = (ANY, ANY)
@@ -154,24 +172,27 @@ register(Scalar("sigmoid", heads.sigmoid, _sigmoid, "sigmoid({0})", (OUT * (1 - 
                 text="σ{0}", log=-call("softplus", -X), complement=call("sigmoid", -X)))
 register(Scalar("softplus", heads.softplus, _softplus, "softplus({0})", (call("sigmoid", X),),
                 latex=r"\operatorname{{softplus}}{0}"))
-register(Scalar("erf", sp.erf, _erf, "erf({0})", (call("exp", -(X**2)) * (2 / sp.sqrt(sp.pi)),),
+register(Scalar("erf", sp.erf, _erf, "erf({0})", (call("exp", -(call("limited", X) ** 2)) * (2 / sp.sqrt(sp.pi)),),
                 latex=r"\operatorname{{erf}}{0}", complement=2 * call("normal_cdf", -sp.sqrt(2) * X), odd=True))
 register(Scalar("normal_cdf", heads.normal_cdf, _normal_cdf, "normal_cdf({0})", (call("normal_pdf", X),),
                 latex=r"\Phi{0}", text="Φ{0}", complement=call("normal_cdf", -X)))
 register(Scalar("normal_pdf", heads.normal_pdf, lambda np, x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
-                "normal_pdf({0})", (-X * OUT,), latex=r"\varphi{0}", text="φ{0}"))
+                "normal_pdf({0})", (-call("limited", X) * OUT,), latex=r"\varphi{0}", text="φ{0}"))
 register(Scalar("relu", heads.relu, lambda np, x, tie: np.where(x != x, x, np.maximum(x, 0)), "np.maximum({0}, 0)",
                 (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, latex=r"\operatorname{{ReLU}}{0}",
                 text="ReLU{0}", note="derivative at 0: the relu0 convention"))
 register(Scalar("leaky", heads.leaky, lambda np, x, a, tie: np.where(x > 0, x, a * x),
-                "leaky_relu({0}, {1})", (None, None), (ANY, (0.1, 0.4), (0.0, 0.0)), shown=2,
+                "leaky_relu({0}, {1})", (None, call("where", call("greater", X, 0), 0, X)),
+                (ANY, (0.1, 0.4), (0.0, 0.0)), shown=2,
                 latex=r"\operatorname{{LeakyReLU}}\left({0}, {1}\right)", text="LeakyReLU({0}, {1})", public=False,
                 note="derivative at 0: the relu0 convention"))
 register(Scalar("elu_unit", heads.elu, lambda np, x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
-                "elu({0}, {1})", (None, None), (ANY, (0.5, 1.5)),
+                "elu({0}, {1})", (call("where", call("greater", X, 0), 1, OUT + Y), call("negexpm1", X)),
+                (ANY, (0.5, 1.5)),
                 latex=r"\operatorname{{ELU}}\left({0}, {1}\right)", text="ELU({0}, {1})", public=False))
 register(Scalar("negexpm1", heads.negexpm1, lambda np, x: np.expm1(np.minimum(x, 0)),
-                "np.expm1(np.minimum({0}, 0))", (None,), latex=r"\left(e^{{\min({0}, 0)}} - 1\right)",
+                "np.expm1(np.minimum({0}, 0))", (call("where", call("greater", X, 0), 0, OUT + 1),),
+                latex=r"\left(e^{{\min({0}, 0)}} - 1\right)",
                 text="(exp(min({0}, 0)) - 1)", public=False))
 register(Scalar("maximum", heads.maximum, lambda np, a, b: np.maximum(a, b), "np.maximum({0}, {1})",
                 (call("above", X, Y, HALF), call("above", Y, X, HALF)), TWO,
@@ -194,8 +215,13 @@ register(Scalar("root", heads.root, lambda np, x: np.sqrt(x), "np.sqrt({0})", (c
 register(Scalar("reciprocal", heads.reciprocal, _reciprocal, "reciprocal({0})", (-(OUT**2),), POSITIVE,
                 latex=r"\frac{{1}}{{{0}}}", text="1/{0}", public=False, note="0 at 0"))
 register(Scalar("ratio", heads.ratio, _ratio, "ratio({0}, {1})", (call("reciprocal", Y), -call("ratio", OUT, Y)),
-                (ANY, (0.3, 3.0)), latex=r"\frac{{{0}}}{{{1}}}", text="{0} / {1}", precedence=20, public=False,
-                note="0 where the numerator is 0"))
+                (ANY, (0.3, 3.0)), public=False, guards=X / Y, note="0 where the numerator is 0"))
+register(Scalar("nought", heads.nought, _nought, "nought({0}, {1})", (call("nought", ONE, Y), NO), TWO, public=False,
+                guards=X, note="0 where the second is 0 and the first infinite or nan"))
+register(Scalar("gated", heads.gated, _gated, "gated({0}, {1})", (Y, call("limited", X)), (ANY, (0.0, 1.0)),
+                public=False, guards=X * Y, note="0 where the gate y is 0, even at an infinite x"))
+register(Scalar("limited", heads.limited, _limited, "limited({0})", (ONE,), public=False, guards=X,
+                note="no further from 0 than 1e12: a factor beside gates, which are constant out there"))
 register(Scalar("bernoulli_loss", heads.bernoulli_loss, _bernoulli_loss, "bernoulli_loss({0}, {1})",
                 (-(call("ratio", Y, X) + call("ratio", Y - 1, 1 - X)), call("log", 1 - X) - call("log", X)),
                 ((0.1, 0.9), (0.1, 0.9)),

@@ -90,6 +90,4 @@ SAID = {
     ("leaky", 1): "linear in the slope where the argument is negative",
     ("elu_unit", 0): "1 where positive, else the value plus α",
     ("bernoulli_loss", 0): "log rule, term by term",
-    ("ratio", 0): "constant factor",
-    ("ratio", 1): "quotient rule",
 }

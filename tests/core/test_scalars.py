@@ -66,6 +66,9 @@ ORACLE: dict[str, Callable[..., Any]] = {
     "truth": lambda c: mp.mpf(c != 0),
     "above": _step,
     "ratio": lambda a, b: a / b,
+    "nought": lambda a, w: a,
+    "gated": lambda a, b: a * b,
+    "limited": lambda a: a,
     "bernoulli_loss": _bernoulli,
     "greater": lambda a, b: mp.mpf(a > b),
     "greater_equal": lambda a, b: mp.mpf(a >= b),
@@ -156,7 +159,8 @@ def test_value_of_the_row(record: Scalar) -> None:
 def test_printing(record: Scalar) -> None:
     _, leaves, row, _ = row_of(record, points(record)[0])
     text = Notation().row(row).text
-    assert all(leaf.name in text for leaf in leaves)
+    printed = leaves if record.guards is None else [leaves[i] for i in f.arguments(record.guards)]
+    assert all(leaf.name in text for leaf in printed)
 
 
 @pytest.mark.parametrize(("change", "message"), [

@@ -59,6 +59,21 @@ def ratio(a, b):
     return np.where(zero, 0, a / np.where(zero, 1, b))
 
 
+def nought(x, weight):
+    """x, and 0 where the weight is 0 and x is infinite or nan: 0 log 0 counts as 0."""
+    return np.where((weight == 0) & ~np.isfinite(x), 0, x)
+
+
+def gated(x, gate):
+    """x * gate, and 0 where the gate is 0, even at an infinite x."""
+    return np.where(gate == 0, 0, x) * gate
+
+
+def limited(x):
+    """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
+    return np.minimum(np.maximum(x, -1e12), 1e12)
+
+
 def times_log(weight, p):
     """weight * log(p), and 0 where the weight is 0."""
     zero = weight == 0

@@ -1,0 +1,108 @@
+"""0·log 0: where its weight is 0, a weighted logarithm is 0, and so is what it contributes to gradients.
+
+Entropies, divergences and cross-entropies count the terms of weight 0 as 0, but 0·(−∞) is nan. Such a product is a
+``nought``, which prints as the product itself. It stays one in front of the derivative of the logarithm, so that the
+gradient of t·log q is 0 where t and q are, and not 0/0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.masks import is_unbounded
+
+_LOGS = {"log", "log1p", "log_normal_cdf"}
+_VIEWS = {"broadcast", "reshape", "slice", "gather", "take_along_axis"}
+_SUMS = {"sum", "reshape", "broadcast", "einsum"}
+MAX_DEPTH = 4
+
+
+def guarded(form: f.Formula, args: Sequence[Node]) -> f.Formula:
+    """The formula with its products of weights and logarithms as noughts."""
+    if f.weight_of(form) is not None:
+        return form
+    if isinstance(form, f.Mul):
+        weights = [x for x in form.factors if not isinstance(x, f.Num) and not _is_log(x, args)]
+        if weights and any(_is_log(x, args) for x in form.factors):
+            return f.nought(form, f.mul(*weights))
+    if isinstance(form, (f.Add, f.Neg, f.Div)):
+        return f.rebuild(form, tuple([guarded(c, args) for c in f.children(form)]))
+    return form
+
+
+def is_log(row: Node, depth: int = MAX_DEPTH) -> bool:
+    """Whether an unnamed row is a logarithm or a log-softmax, a part of one or a sum with one."""
+    if row.name is not None or depth == 0:
+        return False
+    if row.op.name in _VIEWS or (row.op.name == "einsum" and len(row.args) == 1):
+        return is_log(row.args[0], depth - 1)
+    if row.op.name != "elementwise":
+        return row.op.name == "logsumexp"
+    return row.attr.head in _LOGS or (row.attr.head is None and _is_log(row.attr.form, row.args, depth - 1))
+
+
+def _is_log(form: f.Formula, args: Sequence[Node], depth: int = MAX_DEPTH) -> bool:
+    """Whether a part of a formula is infinite where a logarithm in it is. log Σ e^z alone is finite wherever a z is."""
+    match form:
+        case f.Arg(index):
+            return args[index].op.name != "logsumexp" and is_log(args[index], depth)
+        case f.Neg(part) | f.Mul((f.Num(), part)) | f.Pow(part, f.Num()) | f.Div(part, _):
+            return _is_log(part, args, depth)
+        case f.Add(terms):
+            return any(_is_log(t, args, depth) or _is_logsumexp(t, args) for t in terms)
+    return False
+
+
+def _is_logsumexp(form: f.Formula, args: Sequence[Node]) -> bool:
+    part = form.body if isinstance(form, f.Neg) else form
+    return isinstance(part, f.Arg) and _unspread(args[part.index]).op.name == "logsumexp"
+
+
+def _unspread(row: Node) -> Node:
+    while row.op.name in ("broadcast", "reshape") and row.name is None:
+        row = row.args[0]
+    return row
+
+
+# -- going back
+def cotangent(row: Node, upstream: Node, output: Node, i: int) -> Node:
+    """The cotangent ``row`` of argument i of ``output``: after a logarithm it is nought where its upstream gradient is,
+    if that came from a nought; where it is finite anyway and leads to no logarithm it need not be one."""
+    if is_logarithm(output):
+        fused = row.op.name == "elementwise" and f.weight_of(row.attr.form) is not None
+        return row if fused or not _came_from_nought(upstream) else row.graph.apply(_NOUGHT, row, upstream)
+    if row.op.name == "elementwise" and f.weight_of(row.attr.form) is not None and not is_logarithm(output.args[i]):
+        plain = without_needless(row.attr.form, row.args)
+        return row if plain is row.attr.form else row.graph.arithmetic(plain, row.args)
+    return row
+
+
+def without_needless(form: f.Formula, args: Sequence[Node]) -> f.Formula:
+    """The formula without the noughts of what is finite wherever its arguments are."""
+    if f.weight_of(form) is not None:
+        plain = f.unweighed(form)
+        logs = any(is_log(args[i]) for i in f.arguments(plain))
+        return form if logs or is_unbounded(plain) else plain
+    old = f.children(form)
+    new = tuple([without_needless(c, args) for c in old])
+    return form if new == old else f.rebuild(form, new)
+
+
+_NOUGHT = f.nought(f.Arg(0), f.Arg(1))
+
+
+def is_logarithm(row: Node) -> bool:
+    return row.op.name == "elementwise" and row.attr.head in _LOGS
+
+
+def _came_from_nought(row: Node, depth: int = MAX_DEPTH) -> bool:
+    """Whether noughts were added up to this row."""
+    if row.op.name == "elementwise" and row.attr.head is None and _has_nought(row.attr.form):
+        return True
+    return depth > 0 and row.op.name in _SUMS and _came_from_nought(row.args[0], depth - 1)
+
+
+def _has_nought(form: f.Formula) -> bool:
+    return f.weight_of(form) is not None or any(_has_nought(c) for c in f.children(form))
