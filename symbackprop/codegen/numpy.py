@@ -15,11 +15,11 @@ from symbackprop.codegen.casts import masks
 from symbackprop.codegen.names import escape
 from symbackprop.codegen.numbers import number_code
 from symbackprop.codegen.passes.onehot import flat_index
-from symbackprop.codegen.rows import Rows, is_half_step, needs_cast, unrolled
+from symbackprop.codegen.rows import Rows, needs_cast, unrolled
 from symbackprop.codegen.sizes import integer_code
 from symbackprop.core import formula as f
 from symbackprop.core.graph import BOOL, FLOAT, Node
-from symbackprop.core.notation import ATOM, COMPARE, SUM, Notation, Text, wrap
+from symbackprop.core.notation import ATOM, COMPARE, SUM, Notation, Text, is_halved, wrap
 from symbackprop.core.noughts import without_needless
 from symbackprop.core.scalars import Scalar
 from symbackprop.core.shapes import Shape, is_one, same_shape
@@ -147,7 +147,7 @@ class NumpyNotation(Notation):
         return Text(text.removeprefix("(").removesuffix(")"), COMPARE) if relation else Text(text)
 
     def indicator(self, args: Sequence[Text], form: f.Call) -> Text:
-        if is_half_step(form):
+        if is_halved(form):
             return Text(f"heaviside({args[0].text}, {args[1].text})")
         return super().indicator(args, form)
 

@@ -44,6 +44,36 @@ class normal_pdf(Opaque):
         return -limited(self.args[0]) * self
 
 
+class log_normal_cdf(Opaque):
+    """log Φ(x), finite far to the left; its derivative is φ/Φ."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return inverse_mills(self.args[0])
+
+
+class inverse_mills(Opaque):
+    """φ(x)/Φ(x), the inverse of Mills' ratio at −x; it falls with the slope m·(x + m)."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return -inverse_mills_fall(self.args[0])
+
+
+class inverse_mills_fall(Opaque):
+    """m·(x + m) with m = φ(x)/Φ(x), between 0 and 1."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        x = self.args[0]
+        return inverse_mills(x) * (1 - self) - self * (x + inverse_mills(x))
+
+
+class logit_loss(Opaque):
+    """softplus(z) − y·z, which is −(y log σ(z) + (1 − y) log(1 − σ(z))); its derivative in z is σ(z) − y."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        z, y = self.args
+        return sigmoid(z) - y if argindex == 1 else -z
+
+
 class log1p(Opaque):
     """log(1+x), exact near 0."""
 

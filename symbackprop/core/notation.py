@@ -171,13 +171,16 @@ class Notation:
             return Text(f"{wrap(args[0], SUM)} {relation} {wrap(args[1], SUM)}", COMPARE)
         if record.name == "above":
             return self.indicator(args, form)
+        if record.name == "log_normal_cdf":
+            return self.function("log", [self.function("normal_cdf", args, {})], {})
         return self.function(_MODEL_NAMES.get(record.name, record.name), args[: record.arity], {})
 
     def indicator(self, args: Sequence[Text], form: f.Call) -> Text:
         """1[a > b]; the relation says what happens at a tie."""
-        tie = form.args[2]
-        sign = ">=" if tie == f.ONE else ">"
-        return Text(f"{wrap(args[0], SUM)} {sign} {wrap(args[1], SUM)}", COMPARE)
+        left, right = wrap(args[0], SUM), wrap(args[1], SUM)
+        if is_halved(form):
+            return Text(f"({left} > {right}) + ({left} == {right}) / 2", SUM)
+        return Text(f"{left} {'>=' if form.args[2] == f.ONE else '>'} {right}", COMPARE)
 
     def function(self, name: str, args: Sequence[Text], options: Mapping[str, str]) -> Text:
         """A library function: name(args, option=value)."""
@@ -199,6 +202,11 @@ class Notation:
         return Text("einsum(" + ", ".join([f'"{spec}"', *[a.text for a in args]]) + ")")
 
 
+def is_halved(form: f.Formula) -> bool:
+    """An indicator that is ½ at a tie: its values are no truth values."""
+    return isinstance(form, f.Call) and form.name == "above" and form.args[2] not in (f.ZERO, f.ONE)
+
+
 class Brief(Notation):
     """Model text for messages: what is more than three rows down, or nameless in a loop, is left out."""
 
@@ -214,7 +222,7 @@ class Brief(Notation):
 
 
 _SIGNS = {"greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!="}
-_MODEL_NAMES = {"leaky": "leaky_relu", "elu_unit": "elu"}
+_MODEL_NAMES = {"leaky": "leaky_relu", "elu_unit": "elu", "logit_loss": "binary_cross_entropy_with_logits"}
 
 
 def wrap(text: Text, level: int, left: str = "(", right: str = ")") -> str:

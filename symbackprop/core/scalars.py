@@ -103,6 +103,58 @@ def _normal_cdf(np: Numpy, x: Any) -> Any:
     return _integral(np, lambda v: 0.5 * erfc(-v / 2**0.5), lambda v: np.exp(-v * v / 2) / np.sqrt(2 * np.pi), x)
 
 
+def _log_normal_cdf(np: Numpy, x: Any) -> Any:
+    from math import erfc, log, log1p, pi
+
+    def value(v: float) -> float:
+        if v > FAR:
+            return log(0.5 * erfc(-v / 2**0.5)) if v < 0 else log1p(-0.5 * erfc(v / 2**0.5))
+        return -v * v / 2 - log(2 * pi) / 2 - log(-v + _mills_fraction(-v))
+
+    return _integral(np, value, lambda v: _inverse_mills(np, v), x)
+
+
+def _inverse_mills(np: Numpy, x: Any) -> Any:
+    from math import erfc, exp, pi, sqrt
+
+    def value(v: float) -> float:
+        if v > FAR:
+            return 2 * exp(-min(v * v, 1e4) / 2) / sqrt(2 * pi) / erfc(-v / 2**0.5)
+        return -v + _mills_fraction(-v)
+
+    return _integral(np, value, lambda v: -_inverse_mills_fall(np, v), x)
+
+
+def _inverse_mills_fall(np: Numpy, x: Any) -> Any:
+    def value(v: float) -> float:
+        ratio, rest = float(_inverse_mills(np, v)), _mills_fraction(-v) if v <= FAR else 0.0
+        return 1.0 if v == -np.inf else ratio * (rest if v <= FAR else min(v, 1e3) + ratio)
+
+    def slope(v: Any) -> Any:
+        ratio, fall = _inverse_mills(np, v), _inverse_mills_fall(np, v)
+        return ratio * (1 - fall) - fall * (v + ratio)
+
+    return _integral(np, value, slope, x)
+
+
+FAR = -5.0
+
+
+def _mills_fraction(t: float) -> float:
+    """1/(t + 2/(t + 3/(t + …))) = φ(t)/(1 − Φ(t)) − t, Laplace's continued fraction."""
+    tail = t
+    for k in range(200, 0, -1):
+        tail = t + (k + 1) / tail
+    return 1 / tail
+
+
+def _logit_loss(np: Numpy, z: Any, y: Any) -> Any:
+    def term(weight: Any, x: Any) -> Any:
+        return _gated(np, _softplus(np, x), weight)
+
+    return term(y, -z) + term(1 - y, z)
+
+
 def _integral(np: Numpy, function: Callable[[float], float], density: Callable[[Any], Any], x: Any) -> Any:
     """A function that is defined as the integral of a density; over complex numbers its continuation to first order,
     which is exact for the tiny imaginary parts of a complex step."""
@@ -175,9 +227,19 @@ register(Scalar("softplus", heads.softplus, _softplus, "softplus({0})", (call("s
 register(Scalar("erf", sp.erf, _erf, "erf({0})", (call("exp", -(call("limited", X) ** 2)) * (2 / sp.sqrt(sp.pi)),),
                 latex=r"\operatorname{{erf}}{0}", complement=2 * call("normal_cdf", -sp.sqrt(2) * X), odd=True))
 register(Scalar("normal_cdf", heads.normal_cdf, _normal_cdf, "normal_cdf({0})", (call("normal_pdf", X),),
-                latex=r"\Phi{0}", text="Φ{0}", complement=call("normal_cdf", -X)))
+                latex=r"\Phi{0}", text="Φ{0}", log=call("log_normal_cdf", X), complement=call("normal_cdf", -X)))
 register(Scalar("normal_pdf", heads.normal_pdf, lambda np, x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
                 "normal_pdf({0})", (-call("limited", X) * OUT,), latex=r"\varphi{0}", text="φ{0}"))
+register(Scalar("log_normal_cdf", heads.log_normal_cdf, _log_normal_cdf, "log_normal_cdf({0})",
+                (call("inverse_mills", X),), latex=r"\log \Phi\left({0}\right)", text="log Φ({0})", public=False))
+register(Scalar("inverse_mills", heads.inverse_mills, _inverse_mills, "inverse_mills({0})",
+                (-call("inverse_mills_fall", X),), public=False, text="φ({0})/Φ({0})", precedence=20,
+                latex=r"\frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}}"))
+register(Scalar("inverse_mills_fall", heads.inverse_mills_fall, _inverse_mills_fall, "inverse_mills_fall({0})",
+                (call("inverse_mills", X) * (1 - OUT) - OUT * (X + call("inverse_mills", X)),), public=False,
+                text="φ({0})/Φ({0})·({0} + φ({0})/Φ({0}))", precedence=20,
+                latex=r"\frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}} "
+                r"\left({0} + \frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}}\right)"))
 register(Scalar("relu", heads.relu, lambda np, x, tie: np.where(x != x, x, np.maximum(x, 0)), "np.maximum({0}, 0)",
                 (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, latex=r"\operatorname{{ReLU}}{0}",
                 text="ReLU{0}", note="derivative at 0: the relu0 convention"))
@@ -222,6 +284,9 @@ register(Scalar("gated", heads.gated, _gated, "gated({0}, {1})", (Y, call("limit
                 public=False, guards=X * Y, note="0 where the gate y is 0, even at an infinite x"))
 register(Scalar("limited", heads.limited, _limited, "limited({0})", (ONE,), public=False, guards=X,
                 note="no further from 0 than 1e12: a factor beside gates, which are constant out there"))
+register(Scalar("logit_loss", heads.logit_loss, _logit_loss, "logit_loss({0}, {1})", (call("sigmoid", X) - Y, -X),
+                (ANY, (0.1, 0.9)), latex=r"\operatorname{{softplus}}\left({0}\right) - {1} \left({0}\right)",
+                text="softplus({0}) - {1}·({0})", precedence=10, public=False))
 register(Scalar("bernoulli_loss", heads.bernoulli_loss, _bernoulli_loss, "bernoulli_loss({0}, {1})",
                 (-(call("ratio", Y, X) + call("ratio", Y - 1, 1 - X)), call("log", 1 - X) - call("log", X)),
                 ((0.1, 0.9), (0.1, 0.9)),

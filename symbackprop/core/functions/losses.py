@@ -5,7 +5,7 @@ from __future__ import annotations
 from symbackprop.core import build
 from symbackprop.core.functions.arrange import one_hot, pick
 from symbackprop.core.functions.calls import Axis, function, whole
-from symbackprop.core.functions.pointwise import abs, log, relu, softplus
+from symbackprop.core.functions.pointwise import abs, log, relu
 from symbackprop.core.functions.reductions import log_softmax, norm
 from symbackprop.core.graph import FLOAT, Node, Operand, label
 from symbackprop.core.shapes import normalise_axis, same_shape, shape_text
@@ -37,7 +37,7 @@ def binary_cross_entropy(prob: Node, target: Operand) -> Node:
 @function
 def binary_cross_entropy_with_logits(logits: Node, target: Operand) -> Node:
     """softplus(z) − y·z, which is −(y log σ(z) + (1 − y) log(1 − σ(z))) without overflow."""
-    return softplus(logits) - target * logits
+    return logits.graph.call("logit_loss", logits, target)
 
 
 @function
