@@ -350,6 +350,7 @@ def call(name: str, *args: Formula | Number) -> Call:
 def nought(value: Formula, weight: Formula) -> Formula:
     """The value, and 0 where the weight is 0 and the value infinite or nan: 0·log 0 is 0. Numbers go to the front."""
     coefficient, rest = split_sign(value)
+    weight = split_sign(weight)[1]
     if coefficient == 0:
         return ZERO
     guarded = rest if weight_of(rest) is weight else Call("nought", (rest, weight))
@@ -462,6 +463,13 @@ def written(f: Formula) -> Formula:
 @cache
 def has_calls(f: Formula) -> bool:
     return called(f) is not None or any(has_calls(c) for c in children(f))
+
+
+@cache
+def calls(f: Formula) -> frozenset[str]:
+    """The functions of the table that a formula calls, guarded arithmetic included."""
+    own = {f.name} if isinstance(f, Call) else set()
+    return frozenset(own.union(*[calls(c) for c in children(f)]))
 
 
 @cache

@@ -85,12 +85,15 @@ class Origin:
 
 
 class Leaf:
-    """Attribute of a leaf: its role (param, data, input, constant, upstream, body) and, for integers, their bound."""
+    """Attribute of a leaf: its role (param, data, input, constant, upstream, body) and, for integers, their bound. In
+    the body of a loop, ``of`` is the row outside that the leaf is, or whose elements it is."""
 
-    __slots__ = ("below", "role", "value")
+    __slots__ = ("below", "of", "role", "value")
 
-    def __init__(self, role: str, below: sp.Expr | None = None, value: sp.Expr | None = None) -> None:
-        self.role, self.below, self.value = role, below, value
+    def __init__(
+        self, role: str, below: sp.Expr | None = None, value: sp.Expr | None = None, of: Node | None = None
+    ) -> None:
+        self.role, self.below, self.value, self.of = role, below, value, of
 
 
 class Graph:

@@ -15,7 +15,7 @@ from symbackprop.core.masks import is_unbounded
 
 _LOGS = {"log", "log1p", "log_normal_cdf"}
 _VIEWS = {"broadcast", "reshape", "slice", "gather", "take_along_axis"}
-_SUMS = {"sum", "reshape", "broadcast", "einsum"}
+_SUMS = {"sum", "reshape", "broadcast", "einsum", "slice", "pad", "gather", "scatter_add", "put_along_axis"}
 MAX_DEPTH = 4
 
 
@@ -43,9 +43,12 @@ def _factors(form: f.Formula) -> tuple[f.Formula, ...]:
 
 
 def is_log(row: Node, depth: int = MAX_DEPTH) -> bool:
-    """Whether an unnamed row is a logarithm or a log-softmax, a part of one or a sum with one."""
-    if row.name is not None or depth == 0:
+    """Whether a row, under any name, is a logarithm or a log-softmax, a part of one or a sum with one."""
+    if depth == 0:
         return False
+    seen = _through_loop(row)
+    if seen is not None:
+        return is_log(seen, depth - 1)
     if row.op.name in _VIEWS or (row.op.name == "einsum" and len(row.args) == 1):
         return is_log(row.args[0], depth - 1)
     if row.op.name != "elementwise":
@@ -71,9 +74,28 @@ def _is_logsumexp(form: f.Formula, args: Sequence[Node]) -> bool:
 
 
 def _unspread(row: Node) -> Node:
-    while row.op.name in ("broadcast", "reshape") and row.name is None:
+    while row.op.name in ("broadcast", "reshape"):
         row = row.args[0]
     return row
+
+
+# -- inner products
+def weights_a_log(product: Node) -> int | None:
+    """Which operand of an einsum of two is the weight, when the other one is a logarithm and no entry of a third axis
+    comes in: Σ t·log q, over whatever axes."""
+    if product.op.name != "einsum" or len(product.args) != 2:
+        return None
+    left, right = (set(s) for s in product.attr.split("->")[0].split(","))
+    logs = [k for k, a in enumerate(product.args) if is_log(a)]
+    return 1 - logs[0] if len(logs) == 1 and (left <= right or right <= left) else None
+
+
+def beside_log(row: Node, product: Node, i: int) -> Node:
+    """The cotangent ``row`` of operand i of an inner product; of a weight and a logarithm it is a nought."""
+    weight = weights_a_log(product)
+    if weight is None:
+        return row
+    return row.graph.apply(_NOUGHT, row, product.args[i] if weight == i else row)
 
 
 # -- going back
@@ -83,7 +105,7 @@ def cotangent(row: Node, upstream: Node, output: Node, i: int) -> Node:
     if is_logarithm(output):
         fused = row.op.name == "elementwise" and f.weight_of(row.attr.form) is not None
         return row if fused or not _came_from_nought(upstream) else row.graph.apply(_NOUGHT, row, upstream)
-    if row.op.name == "elementwise" and f.weight_of(row.attr.form) is not None and not is_logarithm(output.args[i]):
+    if row.op.name == "elementwise" and not _holds_logarithm(output.args[i]):
         plain = without_needless(row.attr.form, row.args)
         return row if plain is row.attr.form else row.graph.arithmetic(plain, row.args)
     return row
@@ -93,11 +115,15 @@ def without_needless(form: f.Formula, args: Sequence[Node]) -> f.Formula:
     """The formula without the noughts of what is finite wherever its arguments are."""
     if f.weight_of(form) is not None:
         plain = f.unweighed(form)
-        logs = any(is_log(args[i]) for i in f.arguments(plain))
-        return form if logs or is_unbounded(plain) else plain
+        infinite = is_unbounded(plain) or any(_reads_log(args[i]) for i in f.arguments(plain))
+        return form if infinite else plain
     old = f.children(form)
     new = tuple([without_needless(c, args) for c in old])
     return form if new == old else f.rebuild(form, new)
+
+
+def _reads_log(row: Node) -> bool:
+    return is_log(row) or (row.op.name == "einsum" and any(is_log(a) for a in row.args))
 
 
 _NOUGHT = f.nought(f.Arg(0), f.Arg(1))
@@ -107,11 +133,37 @@ def is_logarithm(row: Node) -> bool:
     return row.op.name == "elementwise" and row.attr.head in _LOGS
 
 
+def _holds_logarithm(row: Node, depth: int = MAX_DEPTH) -> bool:
+    """Whether a cotangent of this row goes on to a logarithm by sums and views."""
+    if is_logarithm(row) or depth == 0:
+        return depth > 0
+    seen = _through_loop(row)
+    if seen is not None:
+        return _holds_logarithm(seen, depth - 1)
+    return (row.op.name in _VIEWS or _adds(row)) and any(_holds_logarithm(a, depth - 1) for a in row.args)
+
+
+def _through_loop(row: Node) -> Node | None:
+    """What a row is on the other side of a loop's boundary: the result of the body, or the row outside."""
+    if row.op.name == "out":
+        loop_result: Node = row.args[0].attr.results()[row.attr]
+        return loop_result
+    return row.attr.of if row.op.name == "leaf" else None
+
+
+def _adds(row: Node) -> bool:
+    return row.op.name in _SUMS or (row.op.name == "elementwise" and row.attr.head is None)
+
+
 def _came_from_nought(row: Node, depth: int = MAX_DEPTH) -> bool:
-    """Whether noughts were added up to this row."""
+    """Whether noughts were added up to this row; what enters a loop's reverse from outside may be such a sum."""
+    if row.op.name == "leaf" and row.attr.of is None:
+        return bool(row.attr.role == "cotangent")
     if row.op.name == "elementwise" and row.attr.head is None and _has_nought(row.attr.form):
         return True
-    return depth > 0 and row.op.name in _SUMS and _came_from_nought(row.args[0], depth - 1)
+    seen = _through_loop(row)
+    reads = () if depth == 0 else row.args if _adds(row) else (seen,) if seen is not None else ()
+    return any(_came_from_nought(a, depth - 1) for a in reads)
 
 
 def _has_nought(form: f.Formula) -> bool:

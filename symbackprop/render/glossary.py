@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from symbackprop.core import formula as f
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.notation import Text
+from symbackprop.core.noughts import weights_a_log
 from symbackprop.model.model import Model
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.document import Math, Prose
@@ -34,6 +36,8 @@ def _at_kinks(model: Model) -> Iterator[Prose]:
         yield (Math(f"ReLU′(0) = {relu0}", rf"\operatorname{{ReLU}}'(0) = {relu0}"),)
     if used & {"maximum", "minimum", "max"}:
         yield (TIES,)
+    if "nought" in used:
+        yield (Math("0 log 0 = 0", r"0 \log 0 = 0"), ", also in gradients")
     if "abs" in used:
         yield (Math("|x|′ = 0 at x = 0", r"|x|' = 0 \text{ at } x = 0"),)
 
@@ -46,7 +50,8 @@ def functions_of(model: Model) -> set[str]:
         row = pending.pop()
         if row.id not in seen:
             seen.add(row.id)
-            used.add((row.attr.head or "") if isinstance(row.attr, Kernel) else row.op.name)
+            used |= f.calls(row.attr.form) if isinstance(row.attr, Kernel) else {row.op.name}
+            used |= {"nought"} if weights_a_log(row) is not None else set()
             pending += [*row.args, *(row.attr.results() if isinstance(row.attr, Loop) else ())]
     return used
 

@@ -28,6 +28,16 @@ TERMS = [
     "sum(-(q * log(q) + (1 - q) * log(1 - q)))", "sum(t * log(q) * tanh(q))", "exp(sum(t * log(q)))",
     "sum(t * normal_cdf(q) * log(q))",
 ]  # fmt: skip
+NAMED = [
+    "lq = log(q)\nloss L = sum(t * lq)", "lq = log(q)\ns = t * lq\nloss L = sum(s)",
+    "k = log(t) - log(q)\nloss L = sum(t * k)",
+    "lq = log(q)\nloss L = sum(t * lq) + sum(q * lq)", "lq = log(q).T\nloss L = sum(t.T * lq)",
+    "for n in 1..N:\n    l[n] = log(q[n])\nloss L = sum(t * l)",
+    "p = q * 1\nlp = log(p)\nloss L = -sum(p * lp) + sum(t)",
+    "lq = log(q)\nloss L = dot(t[0], lq[0]) + dot(t[1], lq[1])", "loss L = dot(t[1], log(q[1])) - dot(t[0], log(q[0]))",
+    'lq = log(q)\nloss L = sum(einsum("ij,ij->i", t, lq)**2)', "r = log(q[1])\nloss L = sum(t @ r) + q[0, 1]",
+    'z = log(q)\nloss L = einsum("ij,ij->", z, t)',
+]  # fmt: skip
 SPREAD = ["sum(t * log(q))", "sum(t * (log(t) - log(q)))", "-mean(sum(t * log(q), axis=1) * 2)"]
 LOSSES = [
     "sum(cross_entropy(q, t))", "-sum(t * log_softmax(q))", "-sum(t * log(softmax(q)))",
@@ -50,6 +60,18 @@ def test_weighted_logarithms(loss: str, level: int, tmp_path: Path) -> None:
     found = run(MATRIX + f"loss L = {loss}", tmp_path, level, WEIGHTS, PROBABILITIES)
     near = np.where(PROBABILITIES == 0, 1e-200, PROBABILITIES)
     beside = run(MATRIX + f"loss L = {loss}", tmp_path, level, np.where(PROBABILITIES == 0, 1e-200, WEIGHTS), near)
+    assert all(np.isfinite(x).all() for x in found), found
+    for there, here in zip(found, beside, strict=True):
+        close(np.where(PROBABILITIES == 0, 0, there), np.where(PROBABILITIES == 0, 0, here))
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("lines", NAMED)
+def test_named_logarithms_and_inner_products(lines: str, level: int, tmp_path: Path) -> None:
+    """A name, a loop or a matrix product between the logarithm and its weight changes nothing."""
+    found = run(MATRIX + lines, tmp_path, level, WEIGHTS, PROBABILITIES)
+    near = np.where(PROBABILITIES == 0, 1e-200, PROBABILITIES)
+    beside = run(MATRIX + lines, tmp_path, level, np.where(PROBABILITIES == 0, 1e-200, WEIGHTS), near)
     assert all(np.isfinite(x).all() for x in found), found
     for there, here in zip(found, beside, strict=True):
         close(np.where(PROBABILITIES == 0, 0, there), np.where(PROBABILITIES == 0, 0, here))
@@ -101,10 +123,9 @@ def test_a_weight_that_is_not_0_keeps_its_infinity(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_in_a_loop(level: int, tmp_path: Path) -> None:
-    text = (
-        "dim N, K\nparam t: N x K, q: N x K\ndata s[0]\n"
-        "for n in 1..N:\n    s[n] = s[n-1] + sum(t[n] * log(q[n]))\nloss L = s[N]"
-    )
+    step = "sum(t[n] * log(q[n])) + dot(t[n], l[n]) + dot(t[n], log(q[n]))"
+    loop = f"l = log(q)\nfor n in 1..N:\n    s[n] = s[n-1] + {step}\nloss L = s[N] / 3"
+    text = "dim N, K\nparam t: N x K, q: N x K\ndata s[0]\n" + loop
     module = emit(text, tmp_path, level=level)
     with np.errstate(all="ignore"):
         loss, grads = module.loss_and_grads({"t": WEIGHTS, "q": PROBABILITIES}, {"s0": 0.0})
@@ -129,4 +150,5 @@ def test_noughts_of_one_weight_are_one() -> None:
     assert f.nought(log, weight) + f.nought(f.ONE, weight) == f.nought(log + 1, weight)
     assert f.nought(-2 * log, weight) == -(2 * f.nought(log, weight))
     assert f.nought(log, weight) * weight / log == f.nought(weight, weight)
+    assert f.nought(log, -2 * weight) == f.nought(log, weight)
     assert f.written(f.nought(log, weight) * 2 + 1) == 2 * log + 1
