@@ -100,12 +100,13 @@ def beside_log(row: Node, product: Node, i: int) -> Node:
 
 # -- going back
 def cotangent(row: Node, upstream: Node, output: Node, i: int) -> Node:
-    """The cotangent ``row`` of argument i of ``output``: after a logarithm it is nought where its upstream gradient is,
-    if that came from a nought; where it is finite anyway and leads to no logarithm it need not be one."""
-    if is_logarithm(output):
+    """The cotangent ``row`` of argument i of ``output``: after a logarithm, or a quotient, it is nought where its
+    upstream gradient is, if that came from a nought; where it is finite and leads to neither it need not be one."""
+    if _may_be_steep(output):
         fused = row.op.name == "elementwise" and f.weight_of(row.attr.form) is not None
-        return row if fused or not _came_from_nought(upstream) else row.graph.apply(_NOUGHT, row, upstream)
-    if row.op.name == "elementwise" and not _holds_logarithm(output.args[i]):
+        weighed = _came_from_nought(upstream, unseen=output.attr.head is not None)
+        return row.graph.apply(_NOUGHT, row, upstream) if weighed and not fused else row
+    if row.op.name == "elementwise" and not _leads_to_steep(output.args[i]):
         plain = without_needless(row.attr.form, row.args)
         return row if plain is row.attr.form else row.graph.arithmetic(plain, row.args)
     return row
@@ -129,18 +130,23 @@ def _reads_log(row: Node) -> bool:
 _NOUGHT = f.nought(f.Arg(0), f.Arg(1))
 
 
-def is_logarithm(row: Node) -> bool:
-    return row.op.name == "elementwise" and row.attr.head in _LOGS
+def _may_be_steep(row: Node) -> bool:
+    """Whether a row is a logarithm or a quotient."""
+    return row.op.name == "elementwise" and (row.attr.head in _LOGS or _has_quotient(row.attr.form))
 
 
-def _holds_logarithm(row: Node, depth: int = MAX_DEPTH) -> bool:
-    """Whether a cotangent of this row goes on to a logarithm by sums and views."""
-    if is_logarithm(row) or depth == 0:
+def _has_quotient(form: f.Formula) -> bool:
+    return isinstance(form, f.Div) or any(_has_quotient(c) for c in f.children(form))
+
+
+def _leads_to_steep(row: Node, depth: int = MAX_DEPTH) -> bool:
+    """Whether a cotangent of this row goes on to a logarithm or a quotient by sums and views."""
+    if _may_be_steep(row) or depth == 0:
         return depth > 0
     seen = _through_loop(row)
     if seen is not None:
-        return _holds_logarithm(seen, depth - 1)
-    return (row.op.name in _VIEWS or _adds(row)) and any(_holds_logarithm(a, depth - 1) for a in row.args)
+        return _leads_to_steep(seen, depth - 1)
+    return (row.op.name in _VIEWS or _adds(row)) and any(_leads_to_steep(a, depth - 1) for a in row.args)
 
 
 def _through_loop(row: Node) -> Node | None:
@@ -155,15 +161,15 @@ def _adds(row: Node) -> bool:
     return row.op.name in _SUMS or (row.op.name == "elementwise" and row.attr.head is None)
 
 
-def _came_from_nought(row: Node, depth: int = MAX_DEPTH) -> bool:
-    """Whether noughts were added up to this row; what enters a loop's reverse from outside may be such a sum."""
+def _came_from_nought(row: Node, unseen: bool, depth: int = MAX_DEPTH) -> bool:
+    """Whether noughts were added up to this row; ``unseen`` is the answer for what enters a loop from outside."""
     if row.op.name == "leaf" and row.attr.of is None:
-        return bool(row.attr.role == "cotangent")
+        return unseen and row.attr.role == "cotangent"
     if row.op.name == "elementwise" and row.attr.head is None and _has_nought(row.attr.form):
         return True
     seen = _through_loop(row)
     reads = () if depth == 0 else row.args if _adds(row) else (seen,) if seen is not None else ()
-    return any(_came_from_nought(a, depth - 1) for a in reads)
+    return any(_came_from_nought(a, unseen, depth - 1) for a in reads)
 
 
 def _has_nought(form: f.Formula) -> bool:

@@ -31,6 +31,7 @@ TERMS = [
 NAMED = [
     "lq = log(q)\nloss L = sum(t * lq)", "lq = log(q)\ns = t * lq\nloss L = sum(s)",
     "k = log(t) - log(q)\nloss L = sum(t * k)",
+    "u = t / q\nloss L = sum(t * log(u))", "a = (t + q) / 2\nloss L = sum(t * log(t / a)) + sum(q * log(q / a))",
     "lq = log(q)\nloss L = sum(t * lq) + sum(q * lq)", "lq = log(q).T\nloss L = sum(t.T * lq)",
     "for n in 1..N:\n    l[n] = log(q[n])\nloss L = sum(t * l)",
     "p = q * 1\nlp = log(p)\nloss L = -sum(p * lp) + sum(t)",
@@ -41,8 +42,10 @@ NAMED = [
 SPREAD = ["sum(t * log(q))", "sum(t * (log(t) - log(q)))", "-mean(sum(t * log(q), axis=1) * 2)"]
 LOSSES = [
     "sum(cross_entropy(q, t))", "-sum(t * log_softmax(q))", "-sum(t * log(softmax(q)))",
-    "sum(kl_divergence(t, softmax(q)))", "-sum(t * (q - logsumexp(q, axis=1, keepdims=True)))",
-    "-sum(softmax(q) * log(softmax(q)))", "-sum(softmax(q) * log_softmax(q))", "sum(softmax(q) * (log(softmax(q)) - log(t)) * t)",
+    "sum(kl_divergence(t, softmax(q)))", "sum(t * log(t / softmax(q)))",
+    "-sum(t * (q - logsumexp(q, axis=1, keepdims=True)))",
+    "-sum(softmax(q) * log(softmax(q)))", "-sum(softmax(q) * log_softmax(q))",
+    "sum(softmax(q) * (log(softmax(q)) - log(t)) * t)",
 ]  # fmt: skip
 
 

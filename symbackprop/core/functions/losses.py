@@ -77,7 +77,7 @@ def multiclass_hinge(scores: Node, target: Node, margin: Operand = 1) -> Node:
 
 @function
 def kl_divergence(p: Node, q: Node, axis: int = -1) -> Node:
-    """Σ p·log(p/q) along an axis, for distributions with positive entries."""
+    """Σ p·log(p/q) along an axis, for distributions; where p is 0 the term is 0, whatever q is."""
     return build.reduce_sum(p * (log(p) - log(q)), normalise_axis(axis, p.ndim))
 
 
