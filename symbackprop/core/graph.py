@@ -30,9 +30,10 @@ MAX_LABEL = 50
 class Node(Operators):
     """One row. ``args`` are rows, ``attr`` is hashable; ``name`` is the user's, ``hint`` what an unnamed row would like
     to be called; ``origin`` remembers the library function that made it (for printing only); ``value`` is the number
-    that every entry is, when that is known now; equal rows have the same ``key``."""
+    that every entry is, when that is known now; ``log`` is what `noughts.is_log` has found; equal rows have the same
+    ``key``."""
 
-    __slots__ = ("args", "attr", "graph", "hint", "id", "key", "kind", "name", "op", "origin", "shape", "value")
+    __slots__ = ("args", "attr", "graph", "hint", "id", "key", "kind", "log", "name", "op", "origin", "shape", "value")
 
     graph: Graph
     id: int
@@ -45,6 +46,7 @@ class Node(Operators):
     hint: str | None
     origin: Origin | None
     value: sp.Expr | None
+    log: bool | None
     key: Any
 
     @property
@@ -173,6 +175,7 @@ class Graph:
         node.graph, node.id, node.op, node.args, node.attr = self, len(self.nodes), op, args, attr
         node.shape, node.kind, node.name, node.hint, node.origin, node.key = shape, kind, None, None, None, key
         node.value = attr if op.name == "const" else args[0].value if op.name == "broadcast" else None
+        node.log = None
         self.nodes.append(node)
         return node
 

@@ -8,6 +8,7 @@ gradient of t·log q is 0 where t and q are, and not 0/0.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
@@ -43,9 +44,13 @@ def _factors(form: f.Formula) -> tuple[f.Formula, ...]:
 
 
 def is_log(row: Node, depth: int = MAX_DEPTH) -> bool:
-    """Whether a row, under any name, is a logarithm or a log-softmax, a part of one or a sum with one."""
-    if depth == 0:
-        return False
+    """Whether a row, under any name, is a logarithm or a log-softmax, a part of one or a sum with one; remembered."""
+    if row.log is None and depth > 0:
+        row.log = _look(row, depth)
+    return bool(row.log)
+
+
+def _look(row: Node, depth: int) -> bool:
     seen = _through_loop(row)
     if seen is not None:
         return is_log(seen, depth - 1)
@@ -104,16 +109,17 @@ def cotangent(row: Node, upstream: Node, output: Node, i: int) -> Node:
     upstream gradient is, if that came from a nought; where it is finite and leads to neither it need not be one."""
     if _may_be_steep(output):
         fused = row.op.name == "elementwise" and f.weight_of(row.attr.form) is not None
-        weighed = _came_from_nought(upstream, unseen=output.attr.head is not None)
-        return row.graph.apply(_NOUGHT, row, upstream) if weighed and not fused else row
-    if row.op.name == "elementwise" and not _leads_to_steep(output.args[i]):
-        plain = without_needless(row.attr.form, row.args)
-        return row if plain is row.attr.form else row.graph.arithmetic(plain, row.args)
+        weighed = not fused and _came_from_nought(upstream, unseen=output.attr.head is not None)
+        return row.graph.apply(_NOUGHT, row, upstream) if weighed else row
+    if row.op.name == "elementwise" and _has_nought(row.attr.form) and not _leads_to_steep(output.args[i]):
+        return row.graph.arithmetic(without_needless(row.attr.form, row.args), row.args)
     return row
 
 
 def without_needless(form: f.Formula, args: Sequence[Node]) -> f.Formula:
     """The formula without the noughts of what is finite wherever its arguments are."""
+    if not _has_nought(form):
+        return form
     if f.weight_of(form) is not None:
         plain = f.unweighed(form)
         infinite = is_unbounded(plain) or any(_reads_log(args[i]) for i in f.arguments(plain))
@@ -135,6 +141,7 @@ def _may_be_steep(row: Node) -> bool:
     return row.op.name == "elementwise" and (row.attr.head in _LOGS or _has_quotient(row.attr.form))
 
 
+@cache
 def _has_quotient(form: f.Formula) -> bool:
     return isinstance(form, f.Div) or any(_has_quotient(c) for c in f.children(form))
 
@@ -173,4 +180,4 @@ def _came_from_nought(row: Node, unseen: bool, depth: int = MAX_DEPTH) -> bool:
 
 
 def _has_nought(form: f.Formula) -> bool:
-    return f.weight_of(form) is not None or any(_has_nought(c) for c in f.children(form))
+    return "nought" in f.calls(form)
