@@ -74,6 +74,13 @@ class logit_loss(Opaque):
         return sigmoid(z) - y if argindex == 1 else -z
 
 
+class logaddexp(Opaque):
+    """log(e^a + e^b); each argument's derivative is its share e^(a − logaddexp) of the sum."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.exp(self.args[argindex - 1] - self)
+
+
 class log1p(Opaque):
     """log(1+x), exact near 0."""
 

@@ -86,6 +86,13 @@ def _softplus(np: Numpy, x: Any) -> Any:
     return np.maximum(x, 0) + np.log1p(np.exp(-_abs(np, x)))
 
 
+def _logaddexp(np: Numpy, a: Any, b: Any) -> Any:
+    first = np.real(a) >= np.real(b)
+    top, rest = np.where(first, a, b), np.where(first, b, a)
+    gap = np.where(np.real(rest) == -np.inf, -np.inf, rest - np.where(np.isinf(np.real(top)), 0.0, top))
+    return top + np.log1p(np.exp(gap))
+
+
 def _abs(np: Numpy, x: Any) -> Any:
     """|x|; over complex numbers ±x by the sign of the real part, so that a complex step differentiates it."""
     return np.where(np.real(x) < 0, -x, x) if np.iscomplexobj(x) else np.abs(x)
@@ -224,6 +231,9 @@ register(Scalar("sigmoid", heads.sigmoid, _sigmoid, "sigmoid({0})", (OUT * (1 - 
                 text="σ{0}", log=-call("softplus", -X), complement=call("sigmoid", -X)))
 register(Scalar("softplus", heads.softplus, _softplus, "softplus({0})", (call("sigmoid", X),),
                 latex=r"\operatorname{{softplus}}{0}"))
+register(Scalar("logaddexp", heads.logaddexp, _logaddexp, "np.logaddexp({0}, {1})",
+                (call("exp", X - OUT), call("exp", Y - OUT)), TWO, public=False,
+                latex=r"\operatorname{{logaddexp}}\left({0}, {1}\right)", text="logaddexp({0}, {1})"))
 register(Scalar("erf", sp.erf, _erf, "erf({0})", (call("exp", -(call("limited", X) ** 2)) * (2 / sp.sqrt(sp.pi)),),
                 latex=r"\operatorname{{erf}}{0}", complement=2 * call("normal_cdf", -sp.sqrt(2) * X), odd=True))
 register(Scalar("normal_cdf", heads.normal_cdf, _normal_cdf, "normal_cdf({0})", (call("normal_pdf", X),),

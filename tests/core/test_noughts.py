@@ -155,3 +155,17 @@ def test_noughts_of_one_weight_are_one() -> None:
     assert f.nought(log, weight) * weight / log == f.nought(weight, weight)
     assert f.nought(log, -2 * weight) == f.nought(log, weight)
     assert f.written(f.nought(log, weight) * 2 + 1) == 2 * log + 1
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("z", [1.0, -1.0, 100.0, -100.0, 1000.0, -1000.0])
+def test_the_probability_of_what_happened(z: float, level: int, tmp_path: Path) -> None:
+    """log(y·p + (1 − y)(1 − p)), as in the focal loss: a label of 0 or 1 adds a log 0 that is no part of the sum."""
+    lines = "p = sigmoid(z)\nr = y * p + (1 - y) * (1 - p)\nloss L = -sum((1 - r)**2 * log(r))"
+    module = emit("dim N\nparam z: N\ndata y: N\n" + lines, tmp_path, level=level)
+    with np.errstate(all="ignore"):
+        loss, grads = module.loss_and_grads({"z": np.array([z, -z])}, {"y": np.array([1.0, 0.0])})
+    log, miss = -max(-z, 0) - np.log1p(np.exp(-abs(z))), 1 / (1 + np.exp(min(z, 700.0)))
+    slope = 2 * miss**2 * (1 - miss) * log - miss**3
+    close(loss, -2 * miss**2 * log)
+    close(grads["z"], [slope, -slope])

@@ -59,6 +59,7 @@ ORACLE: dict[str, Callable[..., Any]] = {
     "log_normal_cdf": lambda x: mp.log(mp.ncdf(x)),
     "inverse_mills": lambda x: mp.npdf(x) / mp.ncdf(x),
     "inverse_mills_fall": lambda x: mp.npdf(x) / mp.ncdf(x) * (x + mp.npdf(x) / mp.ncdf(x)),
+    "logaddexp": lambda a, b: mp.log(mp.exp(a) + mp.exp(b)),
     "logit_loss": lambda z, y: mp.log(1 + mp.exp(z)) - y * z,
     "relu": lambda x, tie: max(x, mp.mpf(0)),
     "leaky": lambda x, a, tie: x if x > 0 else a * x,
