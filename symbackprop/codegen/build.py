@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from symbackprop.codegen.initial import initial_values
 from symbackprop.codegen.names import Scope, escape
+from symbackprop.codegen.passes.floats import floats_are_safe
 from symbackprop.codegen.passes.keeping import Forward, kept_rows
 from symbackprop.codegen.passes.ownership import to_copy
 from symbackprop.codegen.program import Assign, Block, Program
@@ -44,6 +45,7 @@ class Builder:
         outgoing = self._finished(forward, results, {k.id for k in kept if not k.args})
         backward, gradients = self._backward(kept)
         named = self.model.intermediates()
+        rows = self.rows.order([*named.values(), *self.results, *self.d.gradients.values()])
         evaluate = self.scheduler.block(list(named.values()), self.leaf_names)
         model = self.model
         read = [*self.order, *self.rows.order(self.d.gradients.values())]
@@ -59,6 +61,7 @@ class Builder:
             gradients=gradients, unreached=tuple(model.unreached()), evaluate=evaluate,
             equations={name: evaluate.names[row.id] for name, row in named.items()},
             written=dict(self.d.names), expanded=self.d.expanded, identities=self.d.identities,
+            floats_are_safe=floats_are_safe(rows),
         )  # fmt: skip
 
     # -- what passes from forward to backward

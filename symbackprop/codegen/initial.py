@@ -104,7 +104,8 @@ def _is_gain(row: Node, place: int) -> bool:
     """An array times something computed."""
     if row.op.name != "elementwise" or row.attr.head is not None:
         return False
-    return f.Arg(place) in _factors(row.attr.form) and any(a.args for k, a in enumerate(row.args) if k != place)
+    factors = _factors(f.written(row.attr.form))
+    return f.Arg(place) in factors and any(a.args for k, a in enumerate(row.args) if k != place)
 
 
 def _factors(form: f.Formula) -> tuple[f.Formula, ...]:

@@ -16,6 +16,7 @@ from symbackprop.codegen.rows import needs_cast
 from symbackprop.core import formula as f
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.notation import Text
+from symbackprop.core.noughts import without_needless
 from symbackprop.core.shapes import same_shape
 
 UNARY = {"exp", "log", "log1p", "expm1", "sqrt", "abs", "sign", "sin", "cos", "tanh"}
@@ -44,7 +45,7 @@ class InPlace:
                 return [f"np.matmul({found.left}, {found.right}, out={self.buffer})"]
         if row.op.name == "sum" and row is self.p.rows.actual(self.row):
             return self.of_sum(row)
-        return self.of_formula(row.attr.form, row) if row.op.name == "elementwise" else None
+        return self.of_formula(without_needless(row.attr.form, row.args), row) if row.op.name == "elementwise" else None
 
     def of_sum(self, row: Node) -> Steps | None:
         code = self.p.row(row).text

@@ -100,6 +100,7 @@ class ModulePrinter:
             "sizes": listed("sizes = {", self.sizes_shown(), "}"),
             "size_lines": self.sizes.lines,
             "scalars": self.takes_plain_floats(),
+            "floats": "given" if p.floats_are_safe else "{name: DTYPE(value) for name, value in given.items()}",
             "forward": [*self.opening(self.forward_lines), *layout(self.forward)],
             "cache": self.cache(),
             "returned": self.result(),

@@ -15,11 +15,12 @@ from symbackprop.codegen.casts import masks
 from symbackprop.codegen.names import escape
 from symbackprop.codegen.numbers import number_code
 from symbackprop.codegen.passes.onehot import flat_index
-from symbackprop.codegen.rows import Rows, is_half_step, needs_cast, unrolled
+from symbackprop.codegen.rows import Rows, needs_cast, unrolled
 from symbackprop.codegen.sizes import integer_code
 from symbackprop.core import formula as f
 from symbackprop.core.graph import BOOL, FLOAT, Node
-from symbackprop.core.notation import ATOM, COMPARE, SUM, Notation, Text, wrap
+from symbackprop.core.notation import ATOM, COMPARE, SUM, Notation, Text, is_halved, wrap
+from symbackprop.core.noughts import without_needless
 from symbackprop.core.scalars import Scalar
 from symbackprop.core.shapes import Shape, is_one, same_shape
 
@@ -85,7 +86,7 @@ class NumpyNotation(Notation):
         text = self.ref(node)
         if node.value is not None or not needs_cast(node):
             return text
-        return Text(f"{wrap(text, ATOM)}.astype(dtype)") if node.ndim else Text(f"float({text.text})")
+        return Text(f"{wrap(text, ATOM)}.astype(dtype)") if node.ndim else Text(f"dtype.type({text.text})")
 
     def widened(self, node: Node, kind: str | None) -> Text:
         """A row in a wider kind than its own."""
@@ -106,7 +107,7 @@ class NumpyNotation(Notation):
             return self.where(node, texts)
         if kernel.head == "truth" and args and args[0].kind == BOOL:
             return texts[0]
-        return self.formula(kernel.form, texts)
+        return self.formula(without_needless(kernel.form, args), texts)
 
     def where(self, node: Node, texts: Sequence[Text]) -> Text:
         """np.where of numbers only makes float64: say the dtype."""
@@ -114,6 +115,10 @@ class NumpyNotation(Notation):
         branches = node.attr.form.args[1:]
         typed = any(isinstance(b, f.Arg) and not needs_cast(node.args[b.index]) for b in branches)
         return text if typed or not node.ndim or node.kind != FLOAT else Text(f"{text.text}.astype(dtype)")
+
+    def shown(self, form: f.Formula) -> f.Formula:
+        """Code computes what is guarded."""
+        return form
 
     def formula(self, form: f.Formula, args: Sequence[Text], out: Text | None = None) -> Text:
         if isinstance(form, f.Pow) and isinstance(form.exponent, f.Num):
@@ -142,7 +147,7 @@ class NumpyNotation(Notation):
         return Text(text.removeprefix("(").removesuffix(")"), COMPARE) if relation else Text(text)
 
     def indicator(self, args: Sequence[Text], form: f.Call) -> Text:
-        if is_half_step(form):
+        if is_halved(form):
             return Text(f"heaviside({args[0].text}, {args[1].text})")
         return super().indicator(args, form)
 

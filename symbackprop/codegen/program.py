@@ -102,6 +102,7 @@ class Program:
     ``gradients``, ``results`` and ``equations`` map names to the variables that hold them at the end of backward,
     forward and outputs. ``identities`` maps rows, by id, to the declared ones whose value they compute without
     overflow.
+    ``floats_are_safe`` says whether Python floats may be computed with as they are (see `passes.floats`).
     """
 
     name: str
@@ -132,3 +133,4 @@ class Program:
     written: dict[int, str]
     expanded: frozenset[int]
     identities: dict[int, Node]
+    floats_are_safe: bool

@@ -78,10 +78,10 @@ def _may_cancel(upstream: Node, output: Node, index: int) -> bool:
         and output.attr.head is not None
         and f.size(upstream.attr.form) <= MAX_CANCEL
         and any(a is output for a in upstream.args)
-        and _has_quotient(upstream.attr.form)
+        and _has_quotient(f.written(upstream.attr.form))
         and not f.arguments(output.attr.partial(index))
     )
 
 
 def _has_quotient(form: f.Formula) -> bool:
-    return isinstance(form, (f.Div, f.Call)) or any(_has_quotient(c) for c in f.children(form))
+    return isinstance(form, f.Div) or any(_has_quotient(c) for c in f.children(form))

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core import heads
 from symbackprop.core.scalars import BY_HEAD, TABLE
 
 PLACEHOLDERS = tuple(sp.Symbol(f"x{i}", real=True) for i in range(64))
@@ -78,8 +77,10 @@ def _power(expr: sp.Expr) -> f.Formula:
 
 
 def unguarded(expr: sp.Expr) -> sp.Expr:
-    """An expression with its guarded quotients (0/0 is 0) as plain ones, so that they can be cancelled."""
-    return expr.replace(heads.ratio, lambda a, b: a / b)
+    """An expression with its guarded arithmetic (0/0 is 0) as plain arithmetic, so that it can be cancelled."""
+    for name, form in f.GUARDED.items():
+        expr = expr.replace(TABLE[name].head, lambda *args, form=form: to_sympy(form, args))
+    return expr
 
 
 def sorted_terms(expr: sp.Expr) -> list[sp.Expr]:
@@ -91,7 +92,7 @@ def partial(form: f.Formula, index: int) -> f.Formula:
     """∂form/∂Arg(index) over the arguments and `OUT`, written in the order of the formula."""
     written = _derivative(form, index, top=True)
     canonical = sp.diff(to_sympy(form), PLACEHOLDERS[index])
-    if written is not None and _equal(to_sympy(written, out=to_sympy(form)), canonical):
+    if written is not None and _equal(*map(unguarded, (to_sympy(written, out=to_sympy(form)), canonical))):
         return written
     return from_sympy(_reuse(canonical, to_sympy(form)))
 

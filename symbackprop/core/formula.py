@@ -187,10 +187,23 @@ def add(*terms: Formula) -> Formula:
     for term in terms:
         for part in _summands(term):
             _push_summand(flat, part)
-    flat = [t for t in flat if t != ZERO]
+    flat = _merged([t for t in flat if t != ZERO])
     if not flat:
         return ZERO
     return flat[0] if len(flat) == 1 else Add(tuple(flat))
+
+
+def _merged(terms: list[Formula]) -> list[Formula]:
+    """Terms that are nought beside the same weight as one: log p + 1 is nought at p = 0 as a whole."""
+    found: list[Formula] = []
+    for term in terms:
+        weight = weight_of(term)
+        place = next((i for i, t in enumerate(found) if weight is not None and weight_of(t) is weight), None)
+        if place is None or weight is None:
+            found.append(term)
+        else:
+            found[place] = nought(add(unweighed(found[place]), unweighed(term)), weight)
+    return found
 
 
 def _summands(term: Formula) -> tuple[Formula, ...]:
@@ -213,6 +226,10 @@ def _push_summand(flat: list[Formula], part: Formula) -> None:
 
 def mul(*factors: Formula) -> Formula:
     """A product in written order: signs to the front, numbers into one coefficient, equal neighbours into a power."""
+    for i, factor in enumerate(factors):
+        weight = weight_of(factor)
+        if weight is not None:
+            return nought(mul(*factors[:i], unweighed(factor), *factors[i + 1 :]), weight)
     coefficient, parts = _factors(factors)
     if coefficient == 0:
         return ZERO
@@ -275,6 +292,9 @@ def div(num: Formula, den: Formula) -> Formula:
         return mul(Num(1 / den.value), num)
     if num == ZERO:
         return ZERO
+    weight = weight_of(num)
+    if weight is not None:
+        return nought(div(unweighed(num), den), weight)
     if isinstance(num, Neg) or isinstance(den, Neg):
         sign, top, bottom = _strip(num, den)
         return neg(div(top, bottom)) if sign else div(top, bottom)
@@ -327,6 +347,35 @@ def call(name: str, *args: Formula | Number) -> Call:
     return Call(name, tuple(lift(a) for a in args))
 
 
+def nought(value: Formula, weight: Formula) -> Formula:
+    """The value, and 0 where the weight is 0 and the value infinite or nan: 0·log 0 is 0. Numbers go to the front."""
+    coefficient, rest = split_sign(value)
+    weight = split_sign(weight)[1]
+    if coefficient == 0:
+        return ZERO
+    guarded = rest if weight_of(rest) is weight else Call("nought", (rest, weight))
+    negative = is_negative(coefficient)
+    size = Num(-coefficient if negative else coefficient)
+    product = guarded if size == ONE else Mul((size, guarded))
+    return Neg(product) if negative else product
+
+
+def weight_of(f: Formula) -> Formula | None:
+    """The weight beside which a term is nought; None for a term that is what it is."""
+    if isinstance(f, Neg):
+        f = f.body
+    if isinstance(f, Mul) and len(f.factors) == 2 and isinstance(f.factors[0], Num):
+        f = f.factors[1]
+    return f.args[1] if isinstance(f, Call) and f.name == "nought" else None
+
+
+def unweighed(f: Formula) -> Formula:
+    """A term that has a weight, as it is everywhere else."""
+    coefficient, guarded = split_sign(f)
+    assert isinstance(guarded, Call)
+    return mul(Num(coefficient), guarded.args[0])
+
+
 def children(f: Formula) -> tuple[Formula, ...]:
     """The direct sub-formulas, in written order."""
     match f:
@@ -358,6 +407,8 @@ def rebuild(f: Formula, parts: tuple[Formula, ...]) -> Formula:
             return div(*parts)
         case Pow():
             return power(*parts)
+        case Call("nought", _):
+            return nought(*parts)
         case Call(name, _):
             return Call(name, parts)
     return f
@@ -391,17 +442,34 @@ def _places(f: Formula) -> list[int]:
     return [f.index] if isinstance(f, Arg) else [i for c in children(f) for i in _places(c)]
 
 
-ARITHMETIC = frozenset({"ratio"})
+GUARDED: dict[str, Formula] = {}  # guarded arithmetic by name: what it is written as, over its arguments
 
 
 def called(f: Formula) -> str | None:
-    """The name when a formula is one function of the table; the guarded quotient counts as arithmetic."""
-    return f.name if isinstance(f, Call) and f.name not in ARITHMETIC else None
+    """The name when a formula is one function of the table; guarded arithmetic counts as arithmetic."""
+    return f.name if isinstance(f, Call) and f.name not in GUARDED else None
+
+
+@cache
+def written(f: Formula) -> Formula:
+    """A formula as a reader sees it: guarded arithmetic as the arithmetic that it guards."""
+    old = children(f)
+    new = tuple([written(c) for c in old])
+    if isinstance(f, Call) and f.name in GUARDED:
+        return substitute(GUARDED[f.name], lambda leaf: new[leaf.index] if isinstance(leaf, Arg) else leaf)
+    return f if new == old else rebuild(f, new)
 
 
 @cache
 def has_calls(f: Formula) -> bool:
     return called(f) is not None or any(has_calls(c) for c in children(f))
+
+
+@cache
+def calls(f: Formula) -> frozenset[str]:
+    """The functions of the table that a formula calls, guarded arithmetic included."""
+    own = {f.name} if isinstance(f, Call) else set()
+    return frozenset(own.union(*[calls(c) for c in children(f)]))
 
 
 @cache

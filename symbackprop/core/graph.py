@@ -30,9 +30,10 @@ MAX_LABEL = 50
 class Node(Operators):
     """One row. ``args`` are rows, ``attr`` is hashable; ``name`` is the user's, ``hint`` what an unnamed row would like
     to be called; ``origin`` remembers the library function that made it (for printing only); ``value`` is the number
-    that every entry is, when that is known now; equal rows have the same ``key``."""
+    that every entry is, when that is known now; ``log`` is what `noughts.is_log` has found; equal rows have the same
+    ``key``."""
 
-    __slots__ = ("args", "attr", "graph", "hint", "id", "key", "kind", "name", "op", "origin", "shape", "value")
+    __slots__ = ("args", "attr", "graph", "hint", "id", "key", "kind", "log", "name", "op", "origin", "shape", "value")
 
     graph: Graph
     id: int
@@ -45,6 +46,7 @@ class Node(Operators):
     hint: str | None
     origin: Origin | None
     value: sp.Expr | None
+    log: bool | None
     key: Any
 
     @property
@@ -85,12 +87,15 @@ class Origin:
 
 
 class Leaf:
-    """Attribute of a leaf: its role (param, data, input, constant, upstream, body) and, for integers, their bound."""
+    """Attribute of a leaf: its role (param, data, input, constant, upstream, body) and, for integers, their bound. In
+    the body of a loop, ``of`` is the row outside that the leaf is, or whose elements it is."""
 
-    __slots__ = ("below", "role", "value")
+    __slots__ = ("below", "of", "role", "value")
 
-    def __init__(self, role: str, below: sp.Expr | None = None, value: sp.Expr | None = None) -> None:
-        self.role, self.below, self.value = role, below, value
+    def __init__(
+        self, role: str, below: sp.Expr | None = None, value: sp.Expr | None = None, of: Node | None = None
+    ) -> None:
+        self.role, self.below, self.value, self.of = role, below, value, of
 
 
 class Graph:
@@ -173,6 +178,7 @@ class Graph:
         node.graph, node.id, node.op, node.args, node.attr = self, len(self.nodes), op, args, attr
         node.shape, node.kind, node.name, node.hint, node.origin, node.key = shape, kind, None, None, None, key
         node.value = attr if op.name == "const" else args[0].value if op.name == "broadcast" else None
+        node.log = None
         self.nodes.append(node)
         return node
 
@@ -291,7 +297,8 @@ class Graph:
         kept: list[Node] = []
         parts = [self._part(node, once, shape, kept) for node, once in zip(written, f.written_once(form), strict=True)]
         whole, order = composed(form, tuple(parts))
-        return self._kernel_row(whole, [kept[i] for i in order], shape, all(a.kind != FLOAT for a in written))
+        rows = [kept[i] for i in order]
+        return self._kernel_row(with_noughts(whole, rows), rows, shape, all(a.kind != FLOAT for a in written))
 
     def _part(self, node: Node, once: bool, shape: Shape, kept: list[Node]) -> f.Formula:
         """What stands for a row in a formula: its number, its own formula, or itself; ``kept`` grows."""
@@ -356,6 +363,12 @@ def arguments_first(
             stack.append((node, True))
             stack.extend((a, False) for a in reversed(reads(node)) if a.id not in seen)
     return order
+
+
+def with_noughts(form: f.Formula, args: Sequence[Node]) -> f.Formula:
+    from symbackprop.core.noughts import guarded, is_log
+
+    return guarded(form, args) if any(map(is_log, args)) else form
 
 
 def stable_form(name: str, args: Sequence[Node]) -> Node | None:

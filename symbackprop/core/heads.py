@@ -41,7 +41,44 @@ class normal_pdf(Opaque):
     """φ(x) = e^(−x²/2)/√(2π); φ' = −x·φ."""
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return -self.args[0] * self
+        return -limited(self.args[0]) * self
+
+
+class log_normal_cdf(Opaque):
+    """log Φ(x), finite far to the left; its derivative is φ/Φ."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return inverse_mills(self.args[0])
+
+
+class inverse_mills(Opaque):
+    """φ(x)/Φ(x), the inverse of Mills' ratio at −x; it falls with the slope m·(x + m)."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return -inverse_mills_fall(self.args[0])
+
+
+class inverse_mills_fall(Opaque):
+    """m·(x + m) with m = φ(x)/Φ(x), between 0 and 1."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        x = self.args[0]
+        return inverse_mills(x) * (1 - self) - self * (x + inverse_mills(x))
+
+
+class logit_loss(Opaque):
+    """softplus(z) − y·z, which is −(y log σ(z) + (1 − y) log(1 − σ(z))); its derivative in z is σ(z) − y."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        z, y = self.args
+        return sigmoid(z) - y if argindex == 1 else -z
+
+
+class logaddexp(Opaque):
+    """log(e^a + e^b); each argument's derivative is its share e^(a − logaddexp) of the sum."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.exp(self.args[argindex - 1] - self)
 
 
 class log1p(Opaque):
@@ -78,7 +115,7 @@ class leaky(Opaque):
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         x, slope, tie = self.args
         step = above(x, 0, tie)
-        return step + slope * (1 - step) if argindex == 1 else x * (1 - step)
+        return step + slope * (1 - step) if argindex == 1 else where(greater(x, 0), 0, x)
 
 
 class elu(Opaque):
@@ -86,17 +123,14 @@ class elu(Opaque):
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         x, alpha = self.args
-        step = above(x, 0, sp.Rational(1, 2))
-        if argindex == 1:
-            return step + (self + alpha) * (1 - step)
-        return negexpm1(x)
+        return where(greater(x, 0), 1, self + alpha) if argindex == 1 else negexpm1(x)
 
 
 class negexpm1(Opaque):
     """e^min(x,0) − 1: zero for x ≥ 0; the derivative of elu in its alpha."""
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return (self + 1) * (1 - above(self.args[0], 0, sp.Rational(1, 2)))
+        return where(greater(self.args[0], 0), 0, self + 1)
 
 
 class magnitude(Opaque):
@@ -148,6 +182,27 @@ class ratio(Opaque):
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         return reciprocal(self.args[1]) if argindex == 1 else -ratio(self, self.args[1])
+
+
+class nought(Opaque):
+    """a, and 0 where the weight b is 0 and a infinite or nan."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return nought(sp.S.One, self.args[1]) if argindex == 1 else sp.S.Zero
+
+
+class gated(Opaque):
+    """a·b, and 0 where the gate b is 0: b vanishes faster than a grows."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return self.args[1] if argindex == 1 else limited(self.args[0])
+
+
+class limited(Opaque):
+    """a as a factor beside a gate: kept within bounds outside of which the gate is constant."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.S.One
 
 
 class bernoulli_loss(Opaque):

@@ -14,6 +14,7 @@ from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.logarithms import Logarithms
+from symbackprop.core.noughts import term_by_term
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import same_shape
 
@@ -169,6 +170,8 @@ def _has_quotient(form: f.Formula) -> bool:
 
 def better(row: Node, logs: Logarithms) -> Node | None:
     """The row of an identity that applies."""
+    if row.op.name == "einsum":
+        return term_by_term(row)
     if row.op.name != "elementwise":
         return None
     return next((found for rule in IDENTITIES if (found := rule(row, logs)) is not None), None)

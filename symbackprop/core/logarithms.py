@@ -101,7 +101,8 @@ class Logarithms:
         return _added(terms if rest == f.ONE else [*terms, _plain(rest, args)])
 
     def _of_sum(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
-        """log(1 − p) by the complement of p; log(a + b) = log a + softplus(log b − log a)."""
+        """log(1 − p) by the complement of p; log(a + b) = logaddexp(log a, log b), which log 0 = −∞ leaves
+        as it is."""
         whole = self._of_complement(terms, args)
         if whole is not None or all(map(_is_positive, terms)):
             return whole
@@ -111,7 +112,10 @@ class Logarithms:
             return None
         total = found[0]
         for log in found[1:]:
-            total = total + total.graph.call("softplus", log - total)
+            if total.value is None:
+                total = log.graph.call("logaddexp", total, log)
+            else:
+                total = total + log.graph.call("softplus", log - total)
         return total
 
     def _of_complement(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:

@@ -48,9 +48,11 @@ class Loop:
         return frozenset(n.id for n in self.leaves())
 
 
-def body_leaf(graph: Graph, name: str, shape: Shape, role: str = "body", kind: str = FLOAT) -> Node:
-    """A leaf inside a body. Its name is for reading (``h[t-1]``) and is not claimed in the model."""
-    node = graph._append(OPS["leaf"], (), Leaf(role), shape, kind)
+def body_leaf(
+    graph: Graph, name: str, shape: Shape, role: str = "body", kind: str = FLOAT, of: Node | None = None
+) -> Node:
+    """A leaf inside a body, which stands for ``of``. Its name is for reading (``h[t-1]``), not claimed in the model."""
+    node = graph._append(OPS["leaf"], (), Leaf(role, of=of), shape, kind)
     node.name = name
     return node
 
@@ -137,7 +139,7 @@ def scan(
     before = [f"{name}[{index}{'+' if reverse else '-'}1]" for name in called]
     carry = [body_leaf(graph, name, a.shape, kind=a.kind) for name, a in zip(before, start, strict=True)]
     now = [f"{x.name or 'x' + str(i)}[{index}]" for i, x in enumerate(xs)]
-    elements = [body_leaf(graph, name, x.shape[1:], kind=x.kind) for name, x in zip(now, xs, strict=True)]
+    elements = [body_leaf(graph, name, x.shape[1:], kind=x.kind, of=x) for name, x in zip(now, xs, strict=True)]
     born = len(graph.nodes)
     carried, stacked = ([graph.lift(a) for a in _tuple(part)] for part in body(tuple(carry), tuple(elements)))
     for name, row in zip(called, carried, strict=False):
@@ -180,7 +182,7 @@ def open_loop(
     order = graph.topological([*carried, *named], frozenset(own))
     varying = varying_rows(order, own)
     frontier = _frontier(order, varying, [*carried, *named])
-    invariants = [body_leaf(graph, node.name or label(node), node.shape, "invariant", node.kind) for node in frontier]
+    invariants = [body_leaf(graph, n.name or label(n), n.shape, "invariant", n.kind, n) for n in frontier]
     leaves = dict(zip([n.id for n in frontier], invariants, strict=True))
     moving = [n for n in order if n.id in varying and n.id not in own and n.id not in leaves]
     new = _over_leaves(moving, leaves, own, carry, carried)
@@ -249,7 +251,7 @@ def _mapped(found: Mapping[int, Node], rows: Iterable[Node]) -> list[Node]:
 def _widened(loop: Loop, args: Sequence[Node]) -> Loop:
     """A loop whose arguments may have become wider: the same loop, or one over leaves of their kinds."""
     leaves = {
-        leaf.id: body_leaf(leaf.graph, leaf.name or "", leaf.shape, leaf.attr.role, a.kind)
+        leaf.id: body_leaf(leaf.graph, leaf.name or "", leaf.shape, leaf.attr.role, a.kind, leaf.attr.of)
         for leaf, a in zip(loop.leaves(), args, strict=True)
         if KINDS.index(leaf.kind) < KINDS.index(a.kind)
     }

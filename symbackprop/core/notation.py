@@ -82,6 +82,7 @@ class Notation:
     # -- formulas
     def formula(self, form: f.Formula, args: Sequence[Text], out: Text | None = None) -> Text:
         """A formula over printed arguments; ``out`` is how the row's own value is called."""
+        form = self.shown(form)
         match form:
             case f.Num(value):
                 return self.num(value)
@@ -102,6 +103,10 @@ class Notation:
             case f.Call(name, parts):
                 return self.scalar(TABLE[name], [self.formula(p, args, out) for p in parts], form)
         raise TypeError(f"not a formula: {form!r}")
+
+    def shown(self, form: f.Formula) -> f.Formula:
+        """The formula that is written for a formula."""
+        return f.written(form)
 
     def _signed(self, term: f.Formula, args: Sequence[Text], out: Text | None) -> tuple[bool, Text]:
         if isinstance(term, f.Neg):
@@ -161,8 +166,6 @@ class Notation:
 
     def scalar(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
         """A function of the scalar table applied to printed arguments."""
-        if record.name == "ratio":
-            return self.quotient(*args)
         if record.name == "where_selected":
             return args[0]
         relation = _SIGNS.get(record.name)
@@ -170,13 +173,16 @@ class Notation:
             return Text(f"{wrap(args[0], SUM)} {relation} {wrap(args[1], SUM)}", COMPARE)
         if record.name == "above":
             return self.indicator(args, form)
+        if record.name == "log_normal_cdf":
+            return self.function("log", [self.function("normal_cdf", args, {})], {})
         return self.function(_MODEL_NAMES.get(record.name, record.name), args[: record.arity], {})
 
     def indicator(self, args: Sequence[Text], form: f.Call) -> Text:
         """1[a > b]; the relation says what happens at a tie."""
-        tie = form.args[2]
-        sign = ">=" if tie == f.ONE else ">"
-        return Text(f"{wrap(args[0], SUM)} {sign} {wrap(args[1], SUM)}", COMPARE)
+        left, right = wrap(args[0], SUM), wrap(args[1], SUM)
+        if is_halved(form):
+            return Text(f"({left} > {right}) + ({left} == {right}) / 2", SUM)
+        return Text(f"{left} {'>=' if form.args[2] == f.ONE else '>'} {right}", COMPARE)
 
     def function(self, name: str, args: Sequence[Text], options: Mapping[str, str]) -> Text:
         """A library function: name(args, option=value)."""
@@ -198,6 +204,11 @@ class Notation:
         return Text("einsum(" + ", ".join([f'"{spec}"', *[a.text for a in args]]) + ")")
 
 
+def is_halved(form: f.Formula) -> bool:
+    """An indicator that is ½ at a tie: its values are no truth values."""
+    return isinstance(form, f.Call) and form.name == "above" and form.args[2] not in (f.ZERO, f.ONE)
+
+
 class Brief(Notation):
     """Model text for messages: what is more than three rows down, or nameless in a loop, is left out."""
 
@@ -213,7 +224,7 @@ class Brief(Notation):
 
 
 _SIGNS = {"greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!="}
-_MODEL_NAMES = {"leaky": "leaky_relu", "elu_unit": "elu"}
+_MODEL_NAMES = {"leaky": "leaky_relu", "elu_unit": "elu", "logit_loss": "binary_cross_entropy_with_logits"}
 
 
 def wrap(text: Text, level: int, left: str = "(", right: str = ")") -> str:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import sympy as sp
 
 from symbackprop.core import heads
-from symbackprop.core.formula import OUT, ZERO, Arg, Formula, call
+from symbackprop.core.formula import GUARDED, ONE, OUT, ZERO, Arg, Formula, call
 
 X, Y = Arg(0), Arg(1)
 Numpy = Any
@@ -43,7 +43,9 @@ class Scalar:
     *arrays)`` is written independently of ``numpy`` and is what `verify` trusts. ``domain`` is where random inputs are
     drawn, one interval per argument; ``defined`` says where the function is. ``log`` is log f and ``complement`` 1 − f,
     of a function of one argument, where these have a form that neither overflows nor cancels; ``odd``: f(−x) = −f(x);
-    ``power``: f(x) is x to that power. A function made of pieces says in ``switch`` where they meet.
+    ``power``: f(x) is x to that power. A function made of pieces says in ``switch`` where they meet. ``guards`` is the
+    arithmetic that the function is but for points where that is nan: it is written as that, and is part of the formula
+    around it.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Scalar:
     odd: bool = False
     power: sp.Expr | None = None
     switch: Switch | None = None
+    guards: Formula | None = None
 
     @property
     def arity(self) -> int:
@@ -84,6 +87,8 @@ def register(record: Scalar) -> Scalar:
     if not callable(record.reference) or not record.numpy or len(record.domain) < record.arity:
         raise ValueError(f"{record.name}: reference, numpy code and one domain per argument are required")
     TABLE[record.name] = record
+    if record.guards is not None:
+        GUARDED[record.name] = record.guards
     BY_HEAD[record.head] = record
     return record
 
@@ -95,6 +100,13 @@ def _sigmoid(np: Numpy, x: Any) -> Any:
 
 def _softplus(np: Numpy, x: Any) -> Any:
     return np.maximum(x, 0) + np.log1p(np.exp(-_abs(np, x)))
+
+
+def _logaddexp(np: Numpy, a: Any, b: Any) -> Any:
+    first = np.real(a) >= np.real(b)
+    top, rest = np.where(first, a, b), np.where(first, b, a)
+    gap = np.where(np.real(rest) == -np.inf, -np.inf, rest - np.where(np.isinf(np.real(top)), 0.0, top))
+    return top + np.log1p(np.exp(gap))
 
 
 def _abs(np: Numpy, x: Any) -> Any:
@@ -112,6 +124,58 @@ def _normal_cdf(np: Numpy, x: Any) -> Any:
     from math import erfc
 
     return _integral(np, lambda v: 0.5 * erfc(-v / 2**0.5), lambda v: np.exp(-v * v / 2) / np.sqrt(2 * np.pi), x)
+
+
+def _log_normal_cdf(np: Numpy, x: Any) -> Any:
+    from math import erfc, log, log1p, pi
+
+    def value(v: float) -> float:
+        if v > FAR:
+            return log(0.5 * erfc(-v / 2**0.5)) if v < 0 else log1p(-0.5 * erfc(v / 2**0.5))
+        return -v * v / 2 - log(2 * pi) / 2 - log(-v + _mills_fraction(-v))
+
+    return _integral(np, value, lambda v: _inverse_mills(np, v), x)
+
+
+def _inverse_mills(np: Numpy, x: Any) -> Any:
+    from math import erfc, exp, pi, sqrt
+
+    def value(v: float) -> float:
+        if v > FAR:
+            return 2 * exp(-min(v * v, 1e4) / 2) / sqrt(2 * pi) / erfc(-v / 2**0.5)
+        return -v + _mills_fraction(-v)
+
+    return _integral(np, value, lambda v: -_inverse_mills_fall(np, v), x)
+
+
+def _inverse_mills_fall(np: Numpy, x: Any) -> Any:
+    def value(v: float) -> float:
+        ratio, rest = float(_inverse_mills(np, v)), _mills_fraction(-v) if v <= FAR else 0.0
+        return 1.0 if v == -np.inf else ratio * (rest if v <= FAR else min(v, 1e3) + ratio)
+
+    def slope(v: Any) -> Any:
+        ratio, fall = _inverse_mills(np, v), _inverse_mills_fall(np, v)
+        return ratio * (1 - fall) - fall * (v + ratio)
+
+    return _integral(np, value, slope, x)
+
+
+FAR = -5.0
+
+
+def _mills_fraction(t: float) -> float:
+    """1/(t + 2/(t + 3/(t + …))) = φ(t)/(1 − Φ(t)) − t, Laplace's continued fraction."""
+    tail = t
+    for k in range(200, 0, -1):
+        tail = t + (k + 1) / tail
+    return 1 / tail
+
+
+def _logit_loss(np: Numpy, z: Any, y: Any) -> Any:
+    def term(weight: Any, x: Any) -> Any:
+        return _gated(np, _softplus(np, x), weight)
+
+    return term(y, -z) + term(1 - y, z)
 
 
 def _integral(np: Numpy, function: Callable[[float], float], density: Callable[[Any], Any], x: Any) -> Any:
@@ -138,6 +202,19 @@ def _is_selected(np: Numpy, a: Any, s: Any) -> Any:
     return np.isfinite(a) | (np.asarray(s) != 0)
 
 
+def _selected(np: Numpy, a: Any, s: Any) -> Any:
+    return np.where(_is_selected(np, a, s), a, 0.0)
+
+
+def _gated(np: Numpy, x: Any, gate: Any) -> Any:
+    return np.where(np.asarray(gate) == 0, 0.0, x) * gate
+
+
+def _limited(np: Numpy, x: Any) -> Any:
+    size = np.abs(np.real(x))
+    return np.where(size > LIMIT, LIMIT * np.sign(np.real(x)), x)
+
+
 def _bernoulli_loss(np: Numpy, p: Any, y: Any) -> Any:
     def term(weight: Any, q: Any) -> Any:
         return np.where(np.asarray(weight) == 0, 0.0, weight * np.log(np.where(np.asarray(weight) == 0, 1.0, q)))
@@ -145,6 +222,7 @@ def _bernoulli_loss(np: Numpy, p: Any, y: Any) -> Any:
     return -(term(y, p) + term(1 - y, 1 - p))
 
 
+LIMIT = 1e12  # its cube is a float32, and sigmoid, tanh and the normal distribution are constant beyond it
 POSITIVE = ((0.3, 3.0),)
 ANY = (-2.0, 2.0)
 TWO = (ANY, ANY)
@@ -174,29 +252,44 @@ register(Scalar("sigmoid", heads.sigmoid, _sigmoid, "sigmoid({0})", (OUT * (1 - 
                 text="σ{0}", log=-call("softplus", -X), complement=call("sigmoid", -X)))
 register(Scalar("softplus", heads.softplus, _softplus, "softplus({0})", (call("sigmoid", X),),
                 latex=r"\operatorname{{softplus}}{0}"))
-register(Scalar("erf", sp.erf, _erf, "erf({0})", (call("exp", -(X**2)) * (2 / sp.sqrt(sp.pi)),),
+register(Scalar("logaddexp", heads.logaddexp, _logaddexp, "np.logaddexp({0}, {1})",
+                (call("exp", X - OUT), call("exp", Y - OUT)), TWO, public=False,
+                latex=r"\operatorname{{logaddexp}}\left({0}, {1}\right)", text="logaddexp({0}, {1})"))
+register(Scalar("erf", sp.erf, _erf, "erf({0})", (call("exp", -(call("limited", X) ** 2)) * (2 / sp.sqrt(sp.pi)),),
                 latex=r"\operatorname{{erf}}{0}", complement=2 * call("normal_cdf", -sp.sqrt(2) * X), odd=True))
 register(Scalar("normal_cdf", heads.normal_cdf, _normal_cdf, "normal_cdf({0})", (call("normal_pdf", X),),
-                latex=r"\Phi{0}", text="Φ{0}", complement=call("normal_cdf", -X)))
+                latex=r"\Phi{0}", text="Φ{0}", log=call("log_normal_cdf", X), complement=call("normal_cdf", -X)))
 register(Scalar("normal_pdf", heads.normal_pdf, lambda np, x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
-                "normal_pdf({0})", (-X * OUT,), latex=r"\varphi{0}", text="φ{0}"))
+                "normal_pdf({0})", (-call("limited", X) * OUT,), latex=r"\varphi{0}", text="φ{0}"))
+register(Scalar("log_normal_cdf", heads.log_normal_cdf, _log_normal_cdf, "log_normal_cdf({0})",
+                (call("inverse_mills", X),), latex=r"\log \Phi\left({0}\right)", text="log Φ({0})", public=False))
+register(Scalar("inverse_mills", heads.inverse_mills, _inverse_mills, "inverse_mills({0})",
+                (-call("inverse_mills_fall", X),), public=False, text="φ({0})/Φ({0})", precedence=20,
+                latex=r"\frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}}"))
+register(Scalar("inverse_mills_fall", heads.inverse_mills_fall, _inverse_mills_fall, "inverse_mills_fall({0})",
+                (call("inverse_mills", X) * (1 - OUT) - OUT * (X + call("inverse_mills", X)),), public=False,
+                text="φ({0})/Φ({0})·({0} + φ({0})/Φ({0}))", precedence=20,
+                latex=r"\frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}} "
+                r"\left({0} + \frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}}\right)"))
 register(Scalar("relu", heads.relu, lambda np, x, tie: np.where(x != x, x, np.maximum(x, 0)), "np.maximum({0}, 0)",
                 (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, latex=r"\operatorname{{ReLU}}{0}",
                 text="ReLU{0}", note="derivative at 0: the relu0 convention",
                 switch=AT_ZERO))
 register(Scalar("leaky", heads.leaky, lambda np, x, a, tie: np.where(x > 0, x, a * x),
-                "leaky_relu({0}, {1})", (None, None), (ANY, (0.1, 0.4), (0.0, 0.0)), shown=2,
+                "leaky_relu({0}, {1})", (None, call("where", call("greater", X, 0), 0, X)),
+                (ANY, (0.1, 0.4), (0.0, 0.0)), shown=2,
                 latex=r"\operatorname{{LeakyReLU}}\left({0}, {1}\right)", text="LeakyReLU({0}, {1})", public=False,
                 note="derivative at 0: the relu0 convention",
                 switch=AT_ZERO))
 register(Scalar("elu_unit", heads.elu, lambda np, x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
-                "elu({0}, {1})", (None, None), (ANY, (0.5, 1.5)),
+                "elu({0}, {1})", (call("where", call("greater", X, 0), 1, OUT + Y), call("negexpm1", X)),
+                (ANY, (0.5, 1.5)),
                 latex=r"\operatorname{{ELU}}\left({0}, {1}\right)", text="ELU({0}, {1})", public=False,
                 switch=AT_ZERO))
 register(Scalar("negexpm1", heads.negexpm1, lambda np, x: np.expm1(np.minimum(x, 0)),
-                "np.expm1(np.minimum({0}, 0))", (None,), latex=r"\left(e^{{\min({0}, 0)}} - 1\right)",
-                text="(exp(min({0}, 0)) - 1)", public=False,
-                switch=AT_ZERO))
+                "np.expm1(np.minimum({0}, 0))", (call("where", call("greater", X, 0), 0, OUT + 1),),
+                latex=r"\left(e^{{\min({0}, 0)}} - 1\right)",
+                text="(exp(min({0}, 0)) - 1)", public=False, switch=AT_ZERO))
 register(Scalar("maximum", heads.maximum, lambda np, a, b: np.maximum(a, b), "np.maximum({0}, {1})",
                 (call("above", X, Y, HALF), call("above", Y, X, HALF)), TWO,
                 latex=r"\max\left({0}, {1}\right)", text="max({0}, {1})", note="ties share the gradient equally",
@@ -222,8 +315,16 @@ register(Scalar("root", heads.root, lambda np, x: np.sqrt(x), "np.sqrt({0})", (c
 register(Scalar("reciprocal", heads.reciprocal, _reciprocal, "reciprocal({0})", (-(OUT**2),), POSITIVE,
                 latex=r"\frac{{1}}{{{0}}}", text="1/{0}", public=False, note="0 at 0"))
 register(Scalar("ratio", heads.ratio, _ratio, "ratio({0}, {1})", (call("reciprocal", Y), -call("ratio", OUT, Y)),
-                (ANY, (0.3, 3.0)), latex=r"\frac{{{0}}}{{{1}}}", text="{0} / {1}", precedence=20, public=False,
-                note="0 where the numerator is 0"))
+                (ANY, (0.3, 3.0)), public=False, guards=X / Y, note="0 where the numerator is 0"))
+register(Scalar("nought", heads.nought, _selected, "where_selected({0}, {1})", (call("nought", ONE, Y), NO), TWO,
+                public=False, guards=X, note="0 where the second is 0 and the first infinite or nan"))
+register(Scalar("gated", heads.gated, _gated, "gated({0}, {1})", (Y, call("limited", X)), (ANY, (0.0, 1.0)),
+                public=False, guards=X * Y, note="0 where the gate y is 0, even at an infinite x"))
+register(Scalar("limited", heads.limited, _limited, "limited({0})", (ONE,), public=False, guards=X,
+                note="no further from 0 than 1e12: a factor beside gates, which are constant out there"))
+register(Scalar("logit_loss", heads.logit_loss, _logit_loss, "logit_loss({0}, {1})", (call("sigmoid", X) - Y, -X),
+                (ANY, (0.1, 0.9)), latex=r"\operatorname{{softplus}}\left({0}\right) - {1} \left({0}\right)",
+                text="softplus({0}) - {1}·({0})", precedence=10, public=False))
 register(Scalar("bernoulli_loss", heads.bernoulli_loss, _bernoulli_loss, "bernoulli_loss({0}, {1})",
                 (-(call("ratio", Y, X) + call("ratio", Y - 1, 1 - X)), call("log", 1 - X) - call("log", X)),
                 ((0.1, 0.9), (0.1, 0.9)),
@@ -231,8 +332,7 @@ register(Scalar("bernoulli_loss", heads.bernoulli_loss, _bernoulli_loss, "bernou
                 text="-[{1} log {0} + (1-{1}) log(1-{0})]", precedence=10, public=False,
                 defined="0 <= x <= 1"))
 
-register(Scalar("where_selected", heads.where_selected,
-                lambda np, a, s: np.where(_is_selected(np, a, s), a, 0.0), "where_selected({0}, {1})",
+register(Scalar("where_selected", heads.where_selected, _selected, "where_selected({0}, {1})",
                 (call("is_selected", X, Y), NO), TWO, shown=1, latex="{0}", text="{0}", public=False,
                 note="0 where x is infinite or NaN and y, the gradient that meets it, is 0"))
 register(Scalar("is_selected", heads.is_selected, lambda np, a, s: _is_selected(np, a, s) * 1.0,

@@ -1,6 +1,7 @@
 """Naive forms that overflow, recognised when they are written, and the stable rows that replace them.
 
-log(1 + e^x) is softplus(x), log softmax(z) is z − logsumexp(z), log σ(z) is −softplus(−z), √Σx² has derivative 0 at 0.
+log(1 + e^x) is softplus(x), log softmax(z) is z − logsumexp(z), log σ(z) is −softplus(−z), log Φ(x) is a function of
+its own, √Σx² has derivative 0 at 0.
 The value is the same where the naive form has one; the gradient is finite where the naive form's is not.
 """
 
@@ -22,11 +23,13 @@ def _log(x: Node) -> Node | None:
         return None
     if x.attr.head == "sigmoid":
         return -x.graph.call("softplus", -x.args[0])
+    if x.attr.head == "normal_cdf":
+        return x.graph.call("log_normal_cdf", x.args[0])
     return _log_of_sum(x)
 
 
 def _log_of_sum(x: Node) -> Node | None:
-    """log(1 + e^a) and log(1 − σ(a))."""
+    """log(1 + e^a), log(1 − σ(a)) and log(1 − Φ(a))."""
     form = x.attr.form
     if len(x.args) != 1 or not _is_one_plus(form):
         return None
@@ -36,6 +39,8 @@ def _log_of_sum(x: Node) -> Node | None:
         return x.graph.call("softplus", inner.args[0])
     if head == "sigmoid" and inner.name is None and Neg(Arg(0)) in form.terms:
         return -x.graph.call("softplus", inner.args[0])
+    if head == "normal_cdf" and inner.name is None and Neg(Arg(0)) in form.terms:
+        return x.graph.call("log_normal_cdf", -inner.args[0])
     return None
 
 

@@ -160,13 +160,15 @@ class LoopRewriting:
         return None
 
     def _leaf(self, of: Node, log: Node, shape: Shape, moving: bool) -> Node:
-        leaf = body_leaf(log.graph, f"log_{of.name}", shape, of.attr.role)
+        leaf = body_leaf(log.graph, f"log_{of.name}", shape, of.attr.role, of=log)
         self.extra[moving].append((leaf, log))
         return leaf
 
 
 def _wish(node: Node) -> str:
     """What the row of an identity would like to be called: log_p for the logarithm of what is made of p."""
+    if node.op.name == "einsum":
+        return "total"
     if not _has_log(node.attr.form) or node.attr.head == "bernoulli_loss":
         return "losses" if _has_log(node.attr.form) else "ratio"
     row = node.args[0]

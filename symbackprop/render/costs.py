@@ -39,7 +39,7 @@ _WINDOWS = {"conv2d": (2, 1), "conv2d_input": (0, 1), "conv2d_kernel": (1, 2)}
 def own_cost(node: Node) -> sp.Expr:
     """The multiplications of one row."""
     if node.op.name == "elementwise":
-        return sp.Integer(_in_formula(node.attr.form)) * size_of(node.shape)
+        return sp.Integer(_in_formula(f.written(node.attr.form))) * size_of(node.shape)
     if node.op.name == "einsum" and len(node.args) > 1:
         return (len(node.args) - 1) * _all_indices(node)
     if node.op.name in _WINDOWS:

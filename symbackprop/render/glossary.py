@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from symbackprop.core import formula as f
+from symbackprop.core.kernel import Kernel
+from symbackprop.core.loops import Loop
 from symbackprop.core.notation import Text
+from symbackprop.core.noughts import weights_a_log
 from symbackprop.model.model import Model
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.document import Math, Prose
@@ -16,14 +22,38 @@ NUMERATOR = "steps in numerator layout (a row for every output) where a step has
 
 
 def conventions(model: Model, layout: str, view: str) -> tuple[Prose, ...]:
-    """Layout, the derivative of ReLU at 0, ties: stated in every output."""
-    relu0 = str(model.graph.relu0)
+    """What holds at the kinks that the model has, and the layout of gradients: stated in every output."""
     steps = f"{NUMERATOR}, " if view == "jacobian" and layout == "shape" else ""
-    return (
-        (steps + LAYOUTS[layout],),
-        (Math(f"ReLU′(0) = {relu0}", rf"\operatorname{{ReLU}}'(0) = {relu0}"),),
-        ("equal arguments of max and min share the gradient",),
-    )
+    return (*_at_kinks(model), (steps + LAYOUTS[layout],))
+
+
+TIES = "equal arguments of max and min share the gradient equally"
+
+
+def _at_kinks(model: Model) -> Iterator[Prose]:
+    used, relu0 = functions_of(model), str(model.graph.relu0)
+    if used & {"relu", "leaky"}:
+        yield (Math(f"ReLU′(0) = {relu0}", rf"\operatorname{{ReLU}}'(0) = {relu0}"),)
+    if used & {"maximum", "minimum", "max"}:
+        yield (TIES,)
+    if "nought" in used:
+        yield (Math("0 log 0 = 0", r"0 \log 0 = 0"), ", also in gradients")
+    if "abs" in used:
+        yield (Math("|x|′ = 0 at x = 0", r"|x|' = 0 \text{ at } x = 0"),)
+
+
+def functions_of(model: Model) -> set[str]:
+    """The ops and scalar functions that a model uses, those in its loops included."""
+    used: set[str] = set()
+    pending, seen = list(model.equations.values()), set()
+    while pending:
+        row = pending.pop()
+        if row.id not in seen:
+            seen.add(row.id)
+            used |= f.calls(row.attr.form) if isinstance(row.attr, Kernel) else {row.op.name}
+            used |= {"nought"} if weights_a_log(row) is not None else set()
+            pending += [*row.args, *(row.attr.results() if isinstance(row.attr, Loop) else ())]
+    return used
 
 
 _MEANINGS: dict[str, Math] = {

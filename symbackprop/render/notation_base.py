@@ -158,8 +158,3 @@ class WrittenNotation(Notation, ABC):
     @abstractmethod
     def matrix(self, rows: Sequence[Sequence[Text]]) -> Text:
         """A matrix, entry by entry."""
-
-
-def halved_at_zero(form: f.Call) -> bool:
-    """An indicator of z > 0 that is ½ at 0: the symmetric convention of ReLU."""
-    return form.args[2] not in (f.ZERO, f.ONE) and form.args[1] == f.ZERO

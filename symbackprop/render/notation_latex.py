@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Text, decimal_text
+from symbackprop.core.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Text, decimal_text, is_halved
 from symbackprop.core.scalars import Scalar
 from symbackprop.render.document import BREAK, LINK_CLOSE, LINK_MID, LINK_OPEN
 from symbackprop.render.names import latex_name
-from symbackprop.render.notation_base import MATRIX, TERM, ArrayText, halved_at_zero
+from symbackprop.render.notation_base import MATRIX, TERM, ArrayText
 from symbackprop.render.notation_math import FUNCTION_NAMES
 from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.notation_text import pattern_letters
@@ -85,10 +85,10 @@ class LatexNotation(RowNotation):
         if record.name in _RELATIONS:
             return self._indicator(args, _RELATIONS[record.name])
         if record.name == "above":
-            at_tie = halved_at_zero(form)
             step = self._indicator(args, r"\ge" if form.args[2] == f.ONE else ">")
-            tie = rf"\tfrac{{1}}{{2}} \, {self._indicator(args, '=').text}" if at_tie else ""
-            return Text(rf"\left({step.text} + {tie}\right)") if at_tie else step
+            if not is_halved(form):
+                return step
+            return Text(rf"\left({step.text} + \tfrac{{1}}{{2}} \, {self._indicator(args, '=').text}\right)")
         name = self.function_name(record)
         if name is not None:
             return Text(name + fenced(", ".join(a.text for a in args)))

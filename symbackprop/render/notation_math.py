@@ -120,8 +120,6 @@ class MathNotation(WrittenNotation):
         return shaped(self.raised(base, exponent, rank_of(base) > 1), rank_of(base))
 
     def scalar(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
-        if record.name == "ratio":
-            return self.quotient(*args)
         if record.name == "where_selected":
             return args[0]
         if record.name == "reciprocal":

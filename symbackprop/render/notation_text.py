@@ -9,10 +9,10 @@ import sympy as sp
 from sympy.printing.str import StrPrinter
 
 from symbackprop.core import formula as f
-from symbackprop.core.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Text, decimal_text, wrap
+from symbackprop.core.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Text, decimal_text, is_halved, wrap
 from symbackprop.core.scalars import Scalar
 from symbackprop.render.names import superscript, text_name
-from symbackprop.render.notation_base import MATRIX, TERM, ArrayText, MatrixText, halved_at_zero
+from symbackprop.render.notation_base import MATRIX, TERM, ArrayText, MatrixText
 from symbackprop.render.notation_math import FUNCTION_NAMES
 from symbackprop.render.notation_rows import RowNotation
 
@@ -99,8 +99,9 @@ class TextNotation(RowNotation):
     def applied(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
         if record.name in _RELATIONS:
             return Text(f"1[{args[0].text} {_RELATIONS[record.name]} {args[1].text}]")
-        if record.name == "above" and halved_at_zero(form):
-            return Text(f"(1[{args[0].text} > 0] + ½·1[{args[0].text} = 0])")
+        if is_halved(form):
+            left, right = args[0].text, args[1].text
+            return Text(f"(1[{left} > {right}] + ½·1[{left} = {right}])")
         if record.name == "above":
             return Text(f"1[{args[0].text} {'≥' if form.args[2] == f.ONE else '>'} {args[1].text}]")
         if record.name == "exp" and args[0].level == ATOM and "e" not in self.letters.taken:

@@ -51,7 +51,7 @@ OP_RULES: dict[str, Prose] = {
     "reshape": ("reshape: the same entries in the old shape",),
     "softmax": ("softmax: ", _math("p ⊙ (δ − Σ δ ⊙ p)", r"p \odot \left(\delta - \sum \delta \odot p\right)")),
     "logsumexp": ("the gradient of logsumexp is softmax",),
-    "max": ("max: only the largest entry gets the gradient",),
+    "max": ("max: the largest entry gets the gradient, equal ones in equal shares",),
     "gather": ("lookup: the gradient is added into the rows that were read; repeated rows add up",),
     "scatter_add": ("scatter: each row reads the gradient back from where it went",),
     "take_along_axis": ("picked entries get the gradient, the others 0",),
@@ -80,16 +80,15 @@ FUNCTION_RULES: dict[str, Prose] = {
 
 # Rules of scalar functions that are better said than written, by the place of the argument.
 SAID = {
-    ("maximum", 0): "max: the larger one gets the gradient",
-    ("maximum", 1): "max: the larger one gets the gradient",
-    ("minimum", 0): "min: the smaller one gets the gradient",
-    ("minimum", 1): "min: the smaller one gets the gradient",
+    ("maximum", 0): "max: the larger one gets the gradient, equal ones half of it",
+    ("maximum", 1): "max: the larger one gets the gradient, equal ones half of it",
+    ("minimum", 0): "min: the smaller one gets the gradient, equal ones half of it",
+    ("minimum", 1): "min: the smaller one gets the gradient, equal ones half of it",
     ("where", 1): "where: only the branch taken gets the gradient",
     ("where", 2): "where: only the branch taken gets the gradient",
     ("leaky", 0): "slope 1 where positive, else the given slope",
     ("leaky", 1): "linear in the slope where the argument is negative",
     ("elu_unit", 0): "1 where positive, else the value plus α",
+    ("logit_loss", 0): "softplus has the derivative σ, term by term",
     ("bernoulli_loss", 0): "log rule, term by term",
-    ("ratio", 0): "constant factor",
-    ("ratio", 1): "quotient rule",
 }

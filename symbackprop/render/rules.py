@@ -89,7 +89,7 @@ def _inner_pattern(pattern: str) -> str:
 def formula_rules(pen: Pen, row: Node, index: int) -> list[str | Math]:
     """Sum, product, quotient, power and chain rule, and the derivatives of the functions met, outermost first."""
     found: dict[str | Math, None] = {}
-    _collect(pen, row.attr.form, index, found)
+    _collect(pen, f.written(row.attr.form), index, found)
     return list(found) or ["identity"]
 
 

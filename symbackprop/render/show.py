@@ -24,6 +24,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.shapes import dim_text, shape_text, size_of
 from symbackprop.model.model import Model
 from symbackprop.model.text.write import Writer, to_text
+from symbackprop.render.glossary import functions_of
 
 GAP = "   "
 
@@ -95,10 +96,18 @@ def _text(model: Model) -> str:
         _block("parameters", [[*_declared(writer, n, row), _entries(row)] for n, row in model.params.items()]),
         _block("constants", [[n, f"= {_number(model, row)}"] for n, row in model.constants.items()]),
         _block("equations", _equation_cells(writer)),
-        _block("conventions", [["ReLU'(0)", f"= {model.graph.relu0}"], ["ties of max and min", "share the gradient"]]),
+        _block("conventions", _conventions(model)),
         _block("notes", [[note] for note in (*model.notes, *model.warnings())]),
     ]
     return "\n\n".join(b for b in blocks if b) + "\n"
+
+
+def _conventions(model: Model) -> list[list[str]]:
+    """What holds at the kinks that the model has."""
+    used = functions_of(model)
+    relu = [["ReLU'(0)", f"= {model.graph.relu0}"]] if used & {"relu", "leaky"} else []
+    ties = [["ties of max and min", "share the gradient equally"]] if used & {"maximum", "minimum", "max"} else []
+    return relu + ties
 
 
 def _title(model: Model) -> str:

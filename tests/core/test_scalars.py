@@ -56,6 +56,11 @@ ORACLE: dict[str, Callable[..., Any]] = {
     "erf": mp.erf,
     "normal_cdf": mp.ncdf,
     "normal_pdf": mp.npdf,
+    "log_normal_cdf": lambda x: mp.log(mp.ncdf(x)),
+    "inverse_mills": lambda x: mp.npdf(x) / mp.ncdf(x),
+    "inverse_mills_fall": lambda x: mp.npdf(x) / mp.ncdf(x) * (x + mp.npdf(x) / mp.ncdf(x)),
+    "logaddexp": lambda a, b: mp.log(mp.exp(a) + mp.exp(b)),
+    "logit_loss": lambda z, y: mp.log(1 + mp.exp(z)) - y * z,
     "relu": lambda x, tie: max(x, mp.mpf(0)),
     "leaky": lambda x, a, tie: x if x > 0 else a * x,
     "elu_unit": lambda x, a: x if x > 0 else a * (mp.exp(x) - 1),
@@ -66,6 +71,9 @@ ORACLE: dict[str, Callable[..., Any]] = {
     "truth": lambda c: mp.mpf(c != 0),
     "above": _step,
     "ratio": lambda a, b: a / b,
+    "nought": lambda a, w: a,
+    "gated": lambda a, b: a * b,
+    "limited": lambda a: a,
     "bernoulli_loss": _bernoulli,
     "greater": lambda a, b: mp.mpf(a > b),
     "greater_equal": lambda a, b: mp.mpf(a >= b),
@@ -156,7 +164,8 @@ def test_value_of_the_row(record: Scalar) -> None:
 def test_printing(record: Scalar) -> None:
     _, leaves, row, _ = row_of(record, points(record)[0])
     text = Notation().row(row).text
-    assert all(leaf.name in text for leaf in leaves)
+    printed = leaves if record.guards is None else [leaves[i] for i in f.arguments(record.guards)]
+    assert all(leaf.name in text for leaf in printed)
 
 
 @pytest.mark.parametrize(("change", "message"), [

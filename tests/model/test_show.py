@@ -35,15 +35,18 @@ equations
   L = (y - c * x)**2 / 2   scalar
   R = c**2                 scalar
   loss O = L + lam * R     scalar
-
-conventions
-  ReLU'(0)              = 0
-  ties of max and min   share the gradient
 """
 
 
 def test_text() -> None:
     assert show(load("two-paths")) == TEXT
+
+
+def test_conventions_stand_where_they_occur() -> None:
+    text = show(Model.parse("param x, z\nloss L = relu(x) + maximum(x, z)"))
+    assert "\nconventions\n  ReLU'(0)              = 0\n" in text
+    assert text.endswith("\n  ties of max and min   share the gradient equally\n")
+    assert "conventions" not in show(Model.parse("param x\nloss L = tanh(x)"))
 
 
 def test_text_of_a_batch_model() -> None:

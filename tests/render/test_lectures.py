@@ -21,7 +21,7 @@ SCALAR = {
     ("two-paths", "c"): ["dO/dc = dO/dL·dL/dc + dO/dR·dR/dc"],
     ("square-of-three", "x"): ["dz/dx = 3·2x", "= 6x"],
     ("cube", "x"): ["df/dx = 3x²"],
-    ("max-gate", "z"): ["dL/dz = dL/dm·1[z > w]"],
+    ("max-gate", "z"): ["dL/dz = dL/dm·(1[z > w] + ½·1[z = w])"],
     ("sum-times-max", "y"): ["df/dy = df/da·da/dy + df/db·db/dy"],
     ("sigmoid-circuit-gate", "s"): ["df/ds = f·(1 − f)"],
 }  # fmt: skip

@@ -69,10 +69,25 @@ def where_selected(a, s):
     return np.where(is_selected(a, s), a, 0)
 
 
+def gated(x, gate):
+    """x * gate, and 0 where the gate is 0, even at an infinite x."""
+    return np.where(gate == 0, 0, x) * gate
+
+
+def limited(x):
+    """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
+    return np.minimum(np.maximum(x, -1e12), 1e12)
+
+
 def times_log(weight, p):
     """weight * log(p), and 0 where the weight is 0."""
     zero = weight == 0
     return np.where(zero, 0, weight * np.log(np.where(zero, 1, p)))
+
+
+def logit_loss(z, y):
+    """softplus(z) - y * z without cancellation: -(y log p + (1 - y) log(1 - p)) for p = sigmoid(z)."""
+    return gated(z, (z > 0) - y) + np.log1p(np.exp(-np.abs(z)))
 
 
 def bernoulli_loss(p, y):
@@ -114,6 +129,30 @@ def normal_cdf(x):
     gauss = np.exp(-0.5 * half * half) * np.exp(0.5 * (half - size) * (half + size))
     tail = 0.5 * gauss * erfc_times_exp(0.7071067811865476 * size)
     return np.where(x < 0, tail, 1 - tail)
+
+
+def log_normal_cdf(x):
+    """log of normal_cdf(x), finite far to the left."""
+    left = 0.5 * erfc_times_exp(0.7071067811865476 * np.minimum(np.abs(x), 1e30))
+    right = np.log1p(-normal_cdf(-np.maximum(x, -1)))
+    return np.where(x < -1, np.log(left) - 0.5 * x * x, right)
+
+
+def inverse_mills(x):
+    """normal_pdf(x) / normal_cdf(x), which is -x far to the left."""
+    left = 0.7978845608028654 / erfc_times_exp(0.7071067811865476 * np.minimum(np.abs(x), 1e8))
+    right = normal_pdf(x) / normal_cdf(np.maximum(x, 0))
+    return np.where(x < -1e8, -x, np.where(x < 0, left, right))
+
+
+def inverse_mills_fall(x):
+    """m * (x + m) for m = inverse_mills(x); as a series in y = 1/x² far to the left, where x + m is about -1/x."""
+    near = np.minimum(np.maximum(x, -50), 1e8)
+    m = inverse_mills(near)
+    y = 1 / np.square(np.minimum(x, -50))
+    ratio = 1 + y * (1 + y * (-2 + y * (10 + y * (-74 + y * 706))))
+    rest = 1 + y * (-2 + y * (10 + y * (-74 + y * (706 - 8162 * y))))
+    return np.where(x < -50, ratio * rest, m * (near + m))
 
 
 def normal_pdf(x):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from symbackprop.core import build
 from symbackprop.core.functions.arrange import one_hot, pick
 from symbackprop.core.functions.calls import Axis, function, whole
-from symbackprop.core.functions.pointwise import abs, log, relu, softplus
+from symbackprop.core.functions.pointwise import abs, log, relu
 from symbackprop.core.functions.reductions import log_softmax, norm
 from symbackprop.core.graph import FLOAT, Node, Operand, label
 from symbackprop.core.shapes import normalise_axis, same_shape, shape_text
@@ -37,7 +37,7 @@ def binary_cross_entropy(prob: Node, target: Operand) -> Node:
 @function
 def binary_cross_entropy_with_logits(logits: Node, target: Operand) -> Node:
     """softplus(z) − y·z, which is −(y log σ(z) + (1 − y) log(1 − σ(z))) without overflow."""
-    return softplus(logits) - target * logits
+    return logits.graph.call("logit_loss", logits, target)
 
 
 @function
@@ -77,7 +77,7 @@ def multiclass_hinge(scores: Node, target: Node, margin: Operand = 1) -> Node:
 
 @function
 def kl_divergence(p: Node, q: Node, axis: int = -1) -> Node:
-    """Σ p·log(p/q) along an axis, for distributions with positive entries."""
+    """Σ p·log(p/q) along an axis, for distributions; where p is 0 the term is 0, whatever q is."""
     return build.reduce_sum(p * (log(p) - log(q)), normalise_axis(axis, p.ndim))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import sympy as sp
 
+from symbackprop.core.formula import Arg, call
 from symbackprop.core.functions.calls import FUNCTIONS, function, graph_of, hint, plain
 from symbackprop.core.graph import Node, Operand
 
@@ -66,42 +67,52 @@ def elu(x: Node, alpha: Operand = 1) -> Node:
     return x.graph.call("elu_unit", x, alpha)
 
 
+def _gated(x: Node, gate: Node) -> Node:
+    """x times a gate that falls to 0 faster than x grows: the product is 0 at an infinite x."""
+    return x.graph.apply(call("gated", Arg(0), Arg(1)), x, gate)
+
+
+def _inside(x: Node) -> Node:
+    """x inside a gate: kept within bounds outside of which the gate is constant."""
+    return x.graph.apply(call("limited", Arg(0)), x)
+
+
 @function
 def gelu(x: Node) -> Node:
     """x·Φ(x), exact."""
-    return x * hint(normal_cdf(x), "p")
+    return _gated(x, hint(normal_cdf(x), "p"))
 
 
 @function
 def gelu_tanh(x: Node) -> Node:
     """½x(1 + tanh(√(2/π)(x + 0.044715x³)))."""
-    inner = hint(sp.sqrt(2 / sp.pi) * (x + sp.Rational("0.044715") * x**3), "u")
+    inner = hint(sp.sqrt(2 / sp.pi) * (x + sp.Rational("0.044715") * _inside(x) ** 3), "u")
     half: Node = sp.Rational(1, 2) * x
-    return half * (1 + hint(tanh(inner), "t"))
+    return _gated(half, 1 + hint(tanh(inner), "t"))
 
 
 @function
 def gelu_sigmoid(x: Node) -> Node:
     """x·σ(1.702x)."""
-    return x * hint(sigmoid(sp.Rational("1.702") * x), "s")
+    return _gated(x, hint(sigmoid(sp.Rational("1.702") * x), "s"))
 
 
 @function
 def silu(x: Node) -> Node:
     """x·σ(x)."""
-    return x * hint(sigmoid(x), "s")
+    return _gated(x, hint(sigmoid(x), "s"))
 
 
 @function
 def swish(x: Node, beta: Operand = 1) -> Node:
     """x·σ(βx)."""
-    return x * hint(sigmoid(beta * x), "s")
+    return _gated(x, hint(sigmoid(beta * _inside(x)), "s"))
 
 
 @function
 def mish(x: Node) -> Node:
     """x·tanh(softplus(x))."""
-    return x * hint(tanh(softplus(x)), "t")
+    return _gated(x, hint(tanh(softplus(x)), "t"))
 
 
 @plain

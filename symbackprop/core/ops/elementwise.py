@@ -10,7 +10,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core import masks
+from symbackprop.core import masks, noughts
 from symbackprop.core.accumulate import cancelled
 from symbackprop.core.calculus import PLACEHOLDERS
 from symbackprop.core.graph import BOOL, FLOAT, INT, Node, common_shape
@@ -57,7 +57,8 @@ def _times_derivative(upstream: Node, output: Node, i: int) -> Node:
     if short is not None:
         return short
     form = upstream_times(output.attr.partial(i), len(output.args))
-    return output.graph.apply(form, *output.args, output, upstream)
+    row = output.graph.apply(form, *output.args, output, upstream)
+    return noughts.cotangent(row, upstream, output, i)
 
 
 def _show(p: Notation, node: Node, args: Sequence[Text]) -> Text:

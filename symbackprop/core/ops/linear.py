@@ -6,7 +6,7 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
-from symbackprop.core import build
+from symbackprop.core import build, noughts
 from symbackprop.core.graph import Node, label
 from symbackprop.core.notation import Notation, Text
 from symbackprop.core.registry import Op, Sample, register
@@ -37,10 +37,10 @@ def _vjp(i: int, upstream: Node, output: Node, *inputs: Node) -> Node | None:
     present = set("".join(s for s, _ in operands))
     kept = "".join(c for c in target if c in present)
     result = build.einsum(",".join(s for s, _ in operands) + "->" + kept, *[b for _, b in operands])
-    if kept == target:
-        return result
-    shape = tuple(d if c in present else ONE for c, d in zip(target, inputs[i].shape, strict=True))
-    return output.graph.broadcast(build.reshape(result, shape), inputs[i].shape)
+    if kept != target:
+        shape = tuple(d if c in present else ONE for c, d in zip(target, inputs[i].shape, strict=True))
+        result = output.graph.broadcast(build.reshape(result, shape), inputs[i].shape)
+    return noughts.beside_log(result, output, i)
 
 
 def _reach(i: int, upstream: Node, output: Node) -> Node:

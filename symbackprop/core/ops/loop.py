@@ -67,7 +67,8 @@ class Reversal:
         t = self.loop.index
         incoming = [body_leaf(self.graph, f"d{base(c)}_next", c.shape, "carried cotangent") for c in self.loop.carry]
         results = self.loop.results()
-        outside = [body_leaf(self.graph, f"d{base(results[i])}[{t}]", results[i].shape) for i in self.stacks]
+        stacked = [results[i] for i in self.stacks]
+        outside = [body_leaf(self.graph, f"d{base(row)}[{t}]", row.shape, "cotangent") for row in stacked]
         return incoming, outside
 
     def _sweep(self, incoming: list[Node], outside: list[Node]) -> tuple[list[Node], Recorder]:

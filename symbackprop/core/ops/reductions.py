@@ -98,7 +98,7 @@ register(
         name="max",
         signature="max(a, axis=, keepdims=)",
         shape_rule="without the axes (size 1 with keepdims)",
-        derivative="upstream to the largest entry",
+        derivative="upstream to the largest entry, in equal shares to equal ones",
         domain="any floats",
         convention="equal largest entries share the gradient equally",
         infer=_infer,

@@ -155,7 +155,7 @@ class BodyScope(Scope):
         if key not in self.sequences:
             sequence = self._sequence(row, shift)
             name = f"{row.name or 'x'}[{short(sp.expand(self.symbol + shift)).replace(' ', '')}]"
-            leaf = body_leaf(self.graph, name, sequence.shape[1:], kind=sequence.kind)
+            leaf = body_leaf(self.graph, name, sequence.shape[1:], kind=sequence.kind, of=sequence)
             self.sequences[key] = leaf, sequence
         return self.sequences[key][0]
 

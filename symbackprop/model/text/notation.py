@@ -11,11 +11,12 @@ from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.notation import PRODUCT, Notation, Text, wrap
+from symbackprop.core.noughts import guarded
 from symbackprop.core.ops.linear import as_matrix_product
 from symbackprop.core.scalars import Scalar
 from symbackprop.core.shapes import Shape, broadcast, dim_text, is_one, same_shape
 
-_SPELLED_OUT = ("above", "ratio", "where_selected")
+_SPELLED_OUT = ("above", "where_selected")
 _VECTOR_FIRST = {"a,ab->b": False, "a,ba->b": True}  # x @ W and x @ W.T
 
 
@@ -44,8 +45,15 @@ class ModelText(Notation):
         return super().num(value)
 
     def kernel(self, node: Node) -> Text:
-        form = readable(node.attr.form, [a.shape for a in node.args], node.shape)
+        form = node.attr.form
+        if guarded(f.written(form), node.args) is form:  # reading guards it again
+            form = f.written(form)
+        form = readable(form, [a.shape for a in node.args], node.shape)
         return self.formula(form, [self.ref(a) for a in node.args])
+
+    def shown(self, form: f.Formula) -> f.Formula:
+        """Guarded arithmetic is spelled out, but for what is guarded by itself when it is read."""
+        return form
 
     def sum(self, terms: Sequence[tuple[bool, Text]]) -> Text:
         """A term that is a sum itself keeps its brackets: it is a row of its own."""
@@ -53,7 +61,7 @@ class ModelText(Notation):
         return super().sum([first, *[(negative, Text(wrap(t, PRODUCT), PRODUCT)) for negative, t in rest]])
 
     def scalar(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
-        if record.name in _SPELLED_OUT:
+        if record.name in _SPELLED_OUT or record.guards is not None:
             return self.function(record.name, args, {})
         return super().scalar(record, args, form)
 

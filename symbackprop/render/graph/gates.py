@@ -18,7 +18,7 @@ def gate_symbol(row: Node, notation: TextNotation) -> str:
     """The sign in the circle, or nothing when the row is not a scalar gate."""
     if row.op.name != "elementwise" or row.shape or any(a.shape for a in row.args):
         return ""
-    return _symbol(row.attr.form, notation) or ""
+    return _symbol(f.written(row.attr.form), notation) or ""
 
 
 def _symbol(form: f.Formula, notation: TextNotation) -> str | None:

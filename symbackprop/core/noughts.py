@@ -1,0 +1,204 @@
+"""0·log 0: where its weight is 0, a weighted logarithm is 0, and so is what it contributes to gradients.
+
+Entropies, divergences and cross-entropies count the terms of weight 0 as 0, but 0·(−∞) is nan. Such a product is a
+``nought``, which prints as the product itself. It stays one in front of the derivative of the logarithm, so that the
+gradient of t·log q is 0 where t and q are, and not 0/0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+from symbackprop.core import build
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.hazards import is_unbounded
+from symbackprop.core.shapes import ONE
+
+_LOGS = {"log", "log1p", "log_normal_cdf"}
+_VIEWS = {"broadcast", "reshape", "slice", "gather", "take_along_axis"}
+_SUMS = {"sum", "reshape", "broadcast", "einsum", "slice", "pad", "gather", "scatter_add", "put_along_axis"}
+MAX_DEPTH = 4
+
+
+def guarded(form: f.Formula, args: Sequence[Node]) -> f.Formula:
+    """The formula with its products of weights and logarithms as noughts."""
+    known = f.weight_of(form)
+    plain = form if known is None else f.unweighed(form)
+    weights = _weights(plain, args)
+    if weights and (known is None or set(_factors(known)) <= set(weights)):
+        return f.nought(plain, f.mul(*weights))
+    if isinstance(form, (f.Add, f.Neg, f.Div)):
+        return f.rebuild(form, tuple([guarded(c, args) for c in f.children(form)]))
+    return form
+
+
+def _weights(form: f.Formula, args: Sequence[Node]) -> list[f.Formula]:
+    """What stands beside the logarithms of a product, or of the numerator of a quotient."""
+    factors = _factors(form.num if isinstance(form, f.Div) else f.split_sign(form)[1])
+    logs = {x for x in factors if _is_log(x, args)}
+    return [x for x in factors if x not in logs and not isinstance(x, f.Num)] if logs else []
+
+
+def _factors(form: f.Formula) -> tuple[f.Formula, ...]:
+    return form.factors if isinstance(form, f.Mul) else (form,)
+
+
+def is_log(row: Node, depth: int = MAX_DEPTH) -> bool:
+    """Whether a row, under any name, is a logarithm or a log-softmax, a part of one or a sum with one; remembered."""
+    if row.log is None and depth > 0:
+        row.log = _look(row, depth)
+    return bool(row.log)
+
+
+def _look(row: Node, depth: int) -> bool:
+    seen = _through_loop(row)
+    if seen is not None:
+        return is_log(seen, depth - 1)
+    if row.op.name in _VIEWS or (row.op.name == "einsum" and len(row.args) == 1):
+        return is_log(row.args[0], depth - 1)
+    if row.op.name != "elementwise":
+        return row.op.name == "logsumexp"
+    return row.attr.head in _LOGS or (row.attr.head is None and _is_log(row.attr.form, row.args, depth - 1))
+
+
+def _is_log(form: f.Formula, args: Sequence[Node], depth: int = MAX_DEPTH) -> bool:
+    """Whether a part of a formula is infinite where a logarithm in it is. log Σ e^z alone is finite wherever a z is."""
+    match form:
+        case f.Arg(index):
+            return args[index].op.name != "logsumexp" and is_log(args[index], depth)
+        case f.Neg(part) | f.Mul((f.Num(), part)) | f.Pow(part, f.Num()) | f.Div(part, _):
+            return _is_log(part, args, depth)
+        case f.Add(terms):
+            return any(_is_log(t, args, depth) or _is_logsumexp(t, args) for t in terms)
+    return False
+
+
+def _is_logsumexp(form: f.Formula, args: Sequence[Node]) -> bool:
+    part = form.body if isinstance(form, f.Neg) else form
+    return isinstance(part, f.Arg) and _unspread(args[part.index]).op.name == "logsumexp"
+
+
+def _unspread(row: Node) -> Node:
+    while row.op.name in ("broadcast", "reshape"):
+        row = row.args[0]
+    return row
+
+
+# -- inner products
+def weights_a_log(product: Node) -> int | None:
+    """Which operand of an einsum of two is the weight, when the other one is a logarithm and no entry of a third axis
+    comes in: Σ t·log q, over whatever axes."""
+    if product.op.name != "einsum" or len(product.args) != 2:
+        return None
+    left, right = (set(s) for s in product.attr.split("->")[0].split(","))
+    logs = [k for k, a in enumerate(product.args) if is_log(a)]
+    return 1 - logs[0] if len(logs) == 1 and (left <= right or right <= left) else None
+
+
+def term_by_term(product: Node) -> Node | None:
+    """Σ t·log q as a sum of noughts: a matrix product adds 0·log 0 as nan. None for other rows."""
+    if weights_a_log(product) is None:
+        return None
+    left, out = product.attr.split("->")
+    ins = left.split(",")
+    full = max(ins, key=len)
+    first, second = (_aligned(a, s, full) for a, s in zip(product.args, ins, strict=True))
+    total = build.reduce_sum(first * second, tuple(k for k, c in enumerate(full) if c not in out))
+    return build.einsum("".join(c for c in full if c in out) + "->" + out, total)
+
+
+def _aligned(a: Node, letters: str, full: str) -> Node:
+    """An operand with its axes in the order of ``full``, axes of size 1 where it has none."""
+    own = build.einsum(letters + "->" + "".join(c for c in full if c in letters), a)
+    sizes = dict(zip(letters, a.shape, strict=True))
+    return build.reshape(own, tuple(sizes.get(c, ONE) for c in full))
+
+
+def beside_log(row: Node, product: Node, i: int) -> Node:
+    """The cotangent ``row`` of operand i of an inner product; of a weight and a logarithm it is a nought."""
+    weight = weights_a_log(product)
+    if weight is None:
+        return row
+    return row.graph.apply(_NOUGHT, row, product.args[i] if weight == i else row)
+
+
+# -- going back
+def cotangent(row: Node, upstream: Node, output: Node, i: int) -> Node:
+    """The cotangent ``row`` of argument i of ``output``: after a logarithm, or a quotient, it is nought where its
+    upstream gradient is, if that came from a nought; where it is finite and leads to neither it need not be one."""
+    if _may_be_steep(output):
+        fused = row.op.name == "elementwise" and f.weight_of(row.attr.form) is not None
+        weighed = not fused and _came_from_nought(upstream, unseen=output.attr.head is not None)
+        return row.graph.apply(_NOUGHT, row, upstream) if weighed else row
+    if row.op.name == "elementwise" and _has_nought(row.attr.form) and not _leads_to_steep(output.args[i]):
+        return row.graph.arithmetic(without_needless(row.attr.form, row.args), row.args)
+    return row
+
+
+def without_needless(form: f.Formula, args: Sequence[Node]) -> f.Formula:
+    """The formula without the noughts of what is finite wherever its arguments are."""
+    if not _has_nought(form):
+        return form
+    if f.weight_of(form) is not None:
+        plain = f.unweighed(form)
+        infinite = is_unbounded(plain, args) or any(_reads_log(args[i]) for i in f.arguments(plain))
+        return form if infinite else plain
+    old = f.children(form)
+    new = tuple([without_needless(c, args) for c in old])
+    return form if new == old else f.rebuild(form, new)
+
+
+def _reads_log(row: Node) -> bool:
+    return is_log(row) or (row.op.name == "einsum" and any(is_log(a) for a in row.args))
+
+
+_NOUGHT = f.nought(f.Arg(0), f.Arg(1))
+
+
+def _may_be_steep(row: Node) -> bool:
+    """Whether a row is a logarithm or a quotient."""
+    return row.op.name == "elementwise" and (row.attr.head in _LOGS or _has_quotient(row.attr.form))
+
+
+@cache
+def _has_quotient(form: f.Formula) -> bool:
+    return isinstance(form, f.Div) or any(_has_quotient(c) for c in f.children(form))
+
+
+def _leads_to_steep(row: Node, depth: int = MAX_DEPTH) -> bool:
+    """Whether a cotangent of this row goes on to a logarithm or a quotient by sums and views."""
+    if _may_be_steep(row) or depth == 0:
+        return depth > 0
+    seen = _through_loop(row)
+    if seen is not None:
+        return _leads_to_steep(seen, depth - 1)
+    return (row.op.name in _VIEWS or _adds(row)) and any(_leads_to_steep(a, depth - 1) for a in row.args)
+
+
+def _through_loop(row: Node) -> Node | None:
+    """What a row is on the other side of a loop's boundary: the result of the body, or the row outside."""
+    if row.op.name == "out":
+        loop_result: Node = row.args[0].attr.results()[row.attr]
+        return loop_result
+    return row.attr.of if row.op.name == "leaf" else None
+
+
+def _adds(row: Node) -> bool:
+    return row.op.name in _SUMS or (row.op.name == "elementwise" and row.attr.head is None)
+
+
+def _came_from_nought(row: Node, unseen: bool, depth: int = MAX_DEPTH) -> bool:
+    """Whether noughts were added up to this row; ``unseen`` is the answer for what enters a loop from outside."""
+    if row.op.name == "leaf" and row.attr.of is None:
+        return unseen and row.attr.role == "cotangent"
+    if row.op.name == "elementwise" and row.attr.head is None and _has_nought(row.attr.form):
+        return True
+    seen = _through_loop(row)
+    reads = () if depth == 0 else row.args if _adds(row) else (seen,) if seen is not None else ()
+    return any(_came_from_nought(a, unseen, depth - 1) for a in reads)
+
+
+def _has_nought(form: f.Formula) -> bool:
+    return "nought" in f.calls(form)

@@ -1,0 +1,186 @@
+"""Every elementwise function, and every function of a function, at 0, far out and at infinity: value, first and second
+derivative against closed forms in mpmath, from the rows and from emitted modules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from inspect import Parameter, signature
+from pathlib import Path
+from typing import Any
+
+import mpmath
+import numpy as np
+import pytest
+import sympy as sp
+
+from symbackprop.core import functions as F
+from symbackprop.core.functions import FUNCTIONS, pointwise
+from symbackprop.core.reverse import grad
+from symbackprop.core.scalars import TABLE
+from symbackprop.model import Model
+from symbackprop.verify.interpreter import evaluate
+from tests.codegen.helpers import emit
+
+mp = mpmath.mp  # `lambdify` computes in this context
+x = sp.Symbol("x", real=True)
+PHI = (1 + sp.erf(x / sp.sqrt(2))) / 2
+SIGMA = 1 / (1 + sp.exp(-x))
+
+
+def _gate(u: sp.Expr) -> sp.Expr:
+    """(1 + tanh u)/2 without cancellation."""
+    return 1 / (1 + sp.exp(-2 * u))
+
+
+# a closed form, or one for each side of 0: (below, above)
+CLOSED: dict[str, sp.Expr | tuple[sp.Expr, sp.Expr]] = {
+    "exp": sp.exp(x), "log": sp.log(x), "log1p": sp.log(1 + x), "expm1": sp.exp(x) - 1, "sqrt": sp.sqrt(x),
+    "abs": (-x, x), "sign": (sp.Integer(-1), sp.Integer(1)), "sin": sp.sin(x), "cos": sp.cos(x),
+    "tanh": 2 * _gate(x) - 1, "sigmoid": SIGMA, "softplus": (sp.log(1 + sp.exp(x)), x + sp.log(1 + sp.exp(-x))),
+    "erf": sp.erf(x), "normal_cdf": (sp.erfc(-x / sp.sqrt(2)) / 2, PHI),
+    "normal_pdf": sp.exp(-(x**2) / 2) / sp.sqrt(2 * sp.pi), "relu": (sp.Integer(0), x),
+    "leaky_relu": (x / 100, x), "elu": (sp.exp(x) - 1, x), "gelu": (x * sp.erfc(-x / sp.sqrt(2)) / 2, x * PHI),
+    "gelu_tanh": x * _gate(sp.sqrt(2 / sp.pi) * (x + sp.Rational("0.044715") * x**3)),
+    "gelu_sigmoid": x / (1 + sp.exp(-sp.Rational("1.702") * x)), "silu": x * SIGMA, "swish": x * SIGMA,
+    "mish": x * (1 - 2 / (1 + (1 + sp.exp(x)) ** 2)),
+}  # fmt: skip
+AT_ZERO = {  # value and slopes where the sides differ: the stated conventions
+    "abs": (0, 0, 0), "sign": (0, 0, 0), "relu": (0, 0, 0), "leaky_relu": (0, 0.01, 0), "elu": (0, 1, 1),
+}  # fmt: skip
+HUGE, TINY = mp.mpf("1e400"), mp.mpf("1e-400")
+POINTS = [0.0, -0.0, 1.0, -1.0, 40.0, -40.0, 1000.0, -1000.0, 1e160, -1e160, np.inf, -np.inf]
+
+
+def elementwise() -> list[str]:
+    """The functions of one array, from the registry."""
+    found = [r.name for r in TABLE.values() if r.public and r.arity == 1]
+    made = [n for n in FUNCTIONS if getattr(pointwise, n, None) is FUNCTIONS[n] and n not in found]
+    return found + [n for n in made if _required(n) == 1]
+
+
+def _required(name: str) -> int:
+    parameters = signature(FUNCTIONS[name]).parameters.values()
+    return sum(p.default is Parameter.empty for p in parameters)
+
+
+NAMES = elementwise()
+
+
+def test_every_elementwise_function_has_a_closed_form() -> None:
+    assert set(NAMES) == set(CLOSED)
+
+
+@cache
+def closed(name: str, order: int, above: bool) -> Callable[[Any], Any]:
+    form = CLOSED[name]
+    side = form[above] if isinstance(form, tuple) else form
+    return sp.lambdify(x, sp.diff(side, x, order), modules="mpmath")  # type: ignore[no-any-return]
+
+
+def exact(name: str, order: int, at: Any) -> Any:
+    """The closed form at a number; its limit at infinity, and at 0 from above where it is singular there."""
+    with mp.workdps(60):
+        value = mp.mpf(at)
+        value = mp.sign(value) * HUGE if mp.isinf(value) else value
+        form = closed(name, order, bool(value >= 0))
+        try:
+            found = mp.mpf(form(value))
+        except ZeroDivisionError:
+            found = mp.mpf(form(TINY))
+        limit = mp.isinf(at) or at == 0  # what is large there is infinite
+        return mp.sign(found) * mp.inf if limit and abs(found) > 100 else found
+
+
+def expected(name: str, at: float) -> list[float]:
+    if at == 0 and name in AT_ZERO:
+        return [float(v) for v in AT_ZERO[name]]
+    return [float(exact(name, order, at)) for order in range(3)]
+
+
+def in_domain(name: str, at: float) -> bool:
+    if np.isinf(at) and name in ("sin", "cos"):
+        return False
+    lowest = {"log": 0.0, "sqrt": 0.0, "log1p": -0.9}.get(name, -np.inf)
+    return at >= lowest and not (lowest == 0 and at == 0 and np.signbit(at))
+
+
+def rows(outer: str, inner: str | None = None) -> tuple[Model, list[Any]]:
+    """The function, its slope and its curvature as rows of a model whose parameter is x: N."""
+    m = Model("m")
+    n = m.dims("N")
+    a = m.param("x", (n,))
+    row = FUNCTIONS[outer](a if inner is None else FUNCTIONS[inner](a))
+    slope = grad(F.sum(row), [a])[0]
+    return m, [row, slope, grad(F.sum(slope), [a])[0]]
+
+
+def assert_close(found: Any, right: Any, tolerance: float, said: str) -> None:
+    np.testing.assert_allclose(found, right, rtol=tolerance, atol=tolerance * 1e-3, err_msg=said)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_reference_at_special_points(name: str) -> None:
+    _, wanted = rows(name)
+    points = np.array([p for p in POINTS if in_domain(name, p)])
+    with np.errstate(all="ignore"):
+        found = [np.broadcast_to(v, points.shape) for v in evaluate(wanted, {"x": points})]
+    for k, point in enumerate(points):
+        assert_close([v[k] for v in found], expected(name, point), 1e-11, f"{name} at {point}")
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("name", NAMES)
+def test_emitted_at_special_points(name: str, level: int, tmp_path: Path) -> None:
+    m, wanted = rows(name)
+    for k, row in enumerate(wanted):
+        m.output(f"Y{k}", row)
+    rows_module = emit(m, tmp_path, level=level)
+    module = emit(f"dim N\nparam x: N\nloss L = sum({name}(x))", tmp_path, level=level)
+    for dtype, tolerance in ((np.float64, 1e-11), (np.float32, 2e-5)):
+        with np.errstate(all="ignore"):
+            points = np.unique(np.array([p for p in POINTS if in_domain(name, p)], dtype))
+            points = points[np.isfinite(points)] if name in ("sin", "cos") else points
+            found, _ = rows_module.forward({"x": points}, {})
+            slopes = module.loss_and_grads({"x": points}, {})[1]["x"]
+            right = np.array([expected(name, float(p)) for p in points]).astype(dtype)
+        assert slopes.dtype == dtype and {v.dtype for v in found.values()} <= {np.dtype(dtype), np.dtype(bool)}
+        assert_close(np.stack([found[f"Y{i}"] for i in range(3)], 1), right, tolerance, f"{name} at {points}")
+        assert_close(slopes, right[:, 1], tolerance, f"backward of {name} at {points}")
+
+
+# -- functions of functions
+
+
+def is_plain(*numbers: Any) -> bool:
+    """Whether floats hold these numbers."""
+    return all(v == 0 or 1e-300 < abs(v) < 1e300 for v in numbers)
+
+
+def chain(outer: str, inner: str, at: float) -> list[float] | None:
+    """f(g(x)) and its first two derivatives by the chain rule; None where a number on the way is none of the floats, g
+    leaves f's domain or comes to a kink."""
+    u, u1, u2 = (exact(inner, k, at) for k in range(3))
+    if (at == 0 and inner in AT_ZERO) or not is_plain(u) or not in_domain(outer, float(u)) or mp.isnan(u):
+        return None
+    if outer in ("sin", "cos") and abs(u) > 1e6:  # which part of a period that is, no float says
+        return None
+    if ((outer in AT_ZERO or outer in ("log", "sqrt")) and abs(u) < 1e-12) or (outer == "log1p" and u + 1 < 1e-12):
+        return None
+    f, f1, f2 = (exact(outer, k, float(u)) for k in range(3))
+    if max(abs(v) for v in (u1, u2, f1, f2)) > 1e100:
+        return None
+    return [float(f), float(f1 * u1), float(f2 * u1**2 + f1 * u2)]
+
+
+@pytest.mark.parametrize("outer", NAMES)
+def test_compositions(outer: str) -> None:
+    for inner in NAMES:
+        cases = {p: chain(outer, inner, p) for p in POINTS if in_domain(inner, p)}
+        points = np.array([p for p, right in cases.items() if right is not None])
+        if points.size:
+            _, wanted = rows(outer, inner)
+            with np.errstate(all="ignore"):
+                found = [np.broadcast_to(v, points.shape) for v in evaluate(wanted, {"x": points})]
+            for k, point in enumerate(points):
+                assert_close([v[k] for v in found], cases[point], 1e-8, f"{outer} of {inner} at {point}")
