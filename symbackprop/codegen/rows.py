@@ -9,7 +9,7 @@ from symbackprop.codegen.passes.hoist import hoisted_products
 from symbackprop.codegen.passes.onehot import Split, split_one_hot
 from symbackprop.codegen.passes.states import States, states_before
 from symbackprop.core import formula as f
-from symbackprop.core.graph import FLOAT, Node, arguments_first
+from symbackprop.core.graph import Node, arguments_first
 
 VIEWS = frozenset({"reshape", "broadcast", "slice", "out"})
 UNROLLED_POWERS = (3, 4)  # x**3 is written x * x * x, which is far cheaper than a general power
@@ -130,15 +130,3 @@ def base(row: Node) -> Node:
     while (is_view(row) and row.op.name != "out") or row.op.name == "fold":
         row = row.args[0]
     return row
-
-
-def is_half_step(form: f.Formula) -> bool:
-    """An indicator with ½ at a tie: its values are floats, not truth values."""
-    return isinstance(form, f.Call) and form.name == "above" and form.args[2] not in (f.ZERO, f.ONE)
-
-
-def needs_cast(row: Node) -> bool:
-    """Whether the values of a row are truth values or integers."""
-    if row.kind == FLOAT:
-        return False
-    return not (row.op.name == "elementwise" and is_half_step(row.attr.form))

@@ -23,7 +23,7 @@ from symbackprop.errors import ModelError, NameProblem, ShapeError
 
 Operand = Union["Node", int, float, sp.Expr]
 FLOAT, INT, BOOL = "float", "int", "bool"
-KINDS = (BOOL, INT, FLOAT)  # from the narrowest to the widest
+KINDS = (BOOL, INT, FLOAT)  # each holds the ones before it
 MAX_LABEL = 50
 
 
@@ -387,6 +387,11 @@ def common_shape(rows: Sequence[Node]) -> Shape:
         return broadcast([a.shape for a in rows])
     except ShapeError:
         return broadcast([a.shape for a in rows], [label(a) for a in rows])
+
+
+def common_kind(rows: Iterable[Node]) -> str:
+    """The kind that holds the values of all rows."""
+    return max((a.kind for a in rows), key=KINDS.index)
 
 
 def label(node: Node) -> str:
