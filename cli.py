@@ -13,7 +13,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any, NoReturn, TypeVar
 
@@ -392,15 +391,14 @@ def write_verified(text: str, model: Any, path: Path | None, check_gradients: bo
     from symbackprop.check import require_verified
     from symbackprop.codegen.write import write_module
 
-    def check(file: Path) -> None:
+    def check(module: Path | str) -> None:
         with progress_bar("verifying") as progress:
-            for remark in require_verified(file, model, progress):
+            for remark in require_verified(module, model, progress=progress):
                 click.echo(f"note: {remark}", err=True)
 
     if path is None:
         if check_gradients:
-            with TemporaryDirectory(prefix="symbackprop-") as folder:
-                write_module(text, Path(folder) / "module.py", check)
+            check(text)
         write_result(text)
         return
     write_module(text, not_an_input(path), check if check_gradients else None)

@@ -16,7 +16,7 @@ _HOME = {
     "Model": "symbackprop.model",
     "load": "symbackprop.model",
     "derive": "symbackprop.derive",
-    "codegen": "symbackprop.codegen",
+    "codegen": "symbackprop.check",
     "verify": "symbackprop.check",
     "scan": "symbackprop.core.loops",
     "grad": "symbackprop.core.reverse",
