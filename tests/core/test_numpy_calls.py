@@ -239,7 +239,7 @@ def numpy_functions() -> list[tuple[str, Any]]:
 # what prints, answers about types or objects, or makes arrays of what it is given, in which a row may be an object
 NOT_OF_ARRAYS = {"info", "show_config", "show_runtime", "save", "savez", "savez_compressed", "savetxt", "test", "load",
                  "frompyfunc", "vectorize", "isscalar", "iterable", "get_include", "setbufsize", "seterr",
-                 "seterrcall", "set_printoptions", "save", "base_repr", "binary_repr", "getbufsize", "geterr", "lookfor",
+                 "seterrcall", "set_printoptions", "base_repr", "binary_repr", "getbufsize", "geterr", "lookfor",
                  "isdtype", "typename", "obj2sctype", "issctype", "sctype2char", "byte_bounds", "who", "source", "disp",
                  "safe_eval", "deprecate", "add_docstring", "add_newdoc", "mintypecode", "issubclass_", "issubdtype",
                  "issubsctype", "isfortran", "array_repr", "array_str", "array2string"}  # fmt: skip
