@@ -25,6 +25,7 @@ Operand = Union["Node", int, float, sp.Expr]
 FLOAT, INT, BOOL = "float", "int", "bool"
 KINDS = (BOOL, INT, FLOAT)  # each holds the ones before it
 MAX_LABEL = 50
+MAX_RANK = 24  # NumPy has 32; letters for them, and for an axis or two more, have to be there in an einsum
 
 
 class Node(Operators):
@@ -169,6 +170,8 @@ class Graph:
     def _append(
         self, op: Op, args: tuple[Node, ...], attr: Any, shape: Shape, kind: str, key: Any = None
     ) -> Node:
+        if len(shape) > MAX_RANK:
+            raise ShapeError(f"an array has at most {MAX_RANK} axes, not {len(shape)}")
         node = Node()
         node.graph, node.id, node.op, node.args, node.attr = self, len(self.nodes), op, args, attr
         node.shape, node.kind, node.name, node.hint, node.origin, node.key = shape, kind, None, None, None, key
