@@ -6,7 +6,6 @@ The only place where emission and verification meet; neither knows the other.
 from __future__ import annotations
 
 import ast
-import tempfile
 import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 from symbackprop.errors import CheckFailed
 from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
+from symbackprop.scratch import scratch_folder
 from symbackprop.verify import Report, load_module, verify_file, verify_module
 
 
@@ -61,8 +61,10 @@ def verify(model: Model | str, **options: Any) -> Report:
 
 def verify_source(source: str, model: Model, **options: Any) -> Report:
     """Check the text of a module against a model, as a file loaded from disk."""
-    with tempfile.TemporaryDirectory(prefix="symbackprop-") as folder:
-        path = Path(folder) / f"{model.name.replace('-', '_')}.py"
+    from symbackprop.codegen.write import file_stem
+
+    with scratch_folder() as folder:
+        path = folder / f"{file_stem(model.name)}.py"
         path.write_text(source, encoding="utf-8")
         return verify_module(load_module(path), model, **options)
 

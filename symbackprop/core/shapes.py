@@ -5,7 +5,7 @@ Comparing dimensions is the hottest thing a reverse sweep does, so identity is t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import sympy as sp
@@ -22,10 +22,12 @@ class Symbol(sp.Symbol):  # type: ignore[misc]
     """SymPy's symbol of the same name and assumptions, which also unpacks: ``D, = m.dims("D")`` is ``D``."""
 
     __slots__ = ()
-    _iterable = False  # to SymPy it is one symbol
+    _iterable = False  # to SymPy, which also asks for __iter__, it is one symbol
 
-    def __iter__(self) -> Iterator[Symbol]:
-        yield self
+    def __getitem__(self, place: int) -> Symbol:
+        if place != 0:
+            raise IndexError(place)
+        return self
 
     def __eq__(self, other: object) -> bool:
         same_class = type(other) in (sp.Symbol, Symbol)

@@ -20,6 +20,7 @@ from symbackprop.render.factors import Factor
 
 DIGITS = 4
 MAX_ENTRIES = 36  # larger arrays are not printed
+MAX_BYTES = 2**30  # of a file of numbers, unpacked
 
 
 # -- reading
@@ -36,16 +37,23 @@ def read_at(text: str) -> dict[str, Any]:
 
 
 def _from_file(path: Path) -> dict[str, Any]:
+    """Archives that are none, texts nested too deeply and the like raise errors of any kind."""
+    if path.exists() and not path.is_file():
+        raise UsageError(f"cannot read {path}: it is not a file")
     try:
         return _from_json(path) if path.suffix == ".json" else _from_npz(path)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
+    except RecursionError:
+        raise UsageError(f"cannot read {path}: it is nested too deeply") from None
+    except Exception as error:
+        raise UsageError(f"cannot read {path}: {str(error) or 'it is not what its name says'}") from error
 
 
 def _from_json(path: Path) -> dict[str, Any]:
-    data = json.loads(path.read_text(encoding="utf-8"))
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError("it is too large")
+    data = json.loads(path.read_text(encoding="utf-8-sig"))
     if not isinstance(data, dict):
         raise ValueError('it should hold an object such as {"x": 0.5, "W": [[1, 2], [3, 4]]}')
     return data
@@ -58,7 +66,16 @@ def _from_npz(path: Path) -> dict[str, Any]:
     if not isinstance(loaded, np.lib.npyio.NpzFile):
         raise ValueError("it is not an .npz archive of named arrays")
     with loaded as archive:
-        return {name: archive[name] for name in archive.files}
+        if sum(member.file_size for member in archive.zip.infolist()) > MAX_BYTES:
+            raise ValueError("its arrays are too large")
+        return {name: _array(name, archive[name]) for name in archive.files}
+
+
+def _array(name: str, value: Any) -> Any:
+    """A member of an archive that is no array comes as its bytes."""
+    if isinstance(value, bytes):
+        raise ValueError(f"{name!r} in it is no array")
+    return value
 
 
 # -- evaluating

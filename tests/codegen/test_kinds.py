@@ -62,7 +62,7 @@ NAMED = {  # model text -> the loss and the gradient of p at P, from Python's ow
     "sum((y + (a > 0) + (a < 5))*p)": Y + 1.0 * (A > 0) + (A < 5),
     "sum((y - (a > 0))*(y + (a > 0))*p)": (Y - 1.0 * (A > 0)) * (Y + (A > 0)),
     "sum(E[(a > 0) + (a < 5)]*p)": np.arange(3.0)[0 + (A > 0) + (A < 5)],
-    "sum(E[concat(zeros(1), 2 - y[1:])]*p)": np.arange(3.0)[np.concatenate([[0], 2 - Y[1:]])],
+    "sum(E[concat(y[:1] - y[:1], 2 - y[1:])]*p)": np.arange(3.0)[np.concatenate([[0], 2 - Y[1:]])],
     "sum(exp(s > 0)*p) + sum(where(s > 0, 1, 0)*p) + sum(where(s > 0, 0.5, 0)*p)": np.full(3, np.e + 1.5),
     "sum(((s > 0) + (s > 1))*p) + sum(-(s > 0)*p)": np.full(3, 1.0),
 }  # fmt: skip
