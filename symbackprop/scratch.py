@@ -27,6 +27,7 @@ SETTLED = 1.0  # seconds after which a file that somebody has just made is surel
 def scratch_file(folder: Path, suffix: str) -> Iterator[tuple[IO[str], Path]]:
     """A new text file in a folder, open for writing, and its path; what the block has not moved away is removed."""
     _sweep(folder)
+    _sweep(Path(tempfile.gettempdir()))
     handle, name = tempfile.mkstemp(prefix=PREFIX, suffix=suffix, dir=folder)
     try:
         _lock(handle)

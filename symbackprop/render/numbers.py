@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 from symbackprop.core.calculus import PLACEHOLDERS, to_sympy
 from symbackprop.core.graph import Node
@@ -33,7 +34,7 @@ def read_at(text: str) -> dict[str, Any]:
     try:
         return read_values(re.sub(r"\[(\w+)\](?=\s*=)", r"\1", text))
     except ModelError as error:
-        raise UsageError(f"--at {text!r}: {error.message}; give x=.5,y=1 or a .json or .npz file") from error
+        raise UsageError(f"--at {text!r:.80}: {error.message}; give x=.5,y=1 or a .json or .npz file") from error
 
 
 def _from_file(path: Path) -> dict[str, Any]:
@@ -62,19 +63,23 @@ def _from_json(path: Path) -> dict[str, Any]:
 def _from_npz(path: Path) -> dict[str, Any]:
     import numpy as np
 
-    loaded = np.load(path, allow_pickle=False)
-    if not isinstance(loaded, np.lib.npyio.NpzFile):
+    if not is_zipfile(path):
+        path.open().close()  # says what is wrong with a path
         raise ValueError("it is not an .npz archive of named arrays")
-    with loaded as archive:
+    with np.load(path, allow_pickle=False) as archive:
         if sum(member.file_size for member in archive.zip.infolist()) > MAX_BYTES:
             raise ValueError("its arrays are too large")
-        return {name: _array(name, archive[name]) for name in archive.files}
+        return {name: _array(archive, name) for name in archive.files}
 
 
-def _array(name: str, value: Any) -> Any:
-    """A member of an archive that is no array comes as its bytes."""
+def _array(archive: Any, name: str) -> Any:
+    """A member of an archive; one that is no array comes as its bytes, one of Python objects as an error."""
+    try:
+        value = archive[name]
+    except ValueError:
+        value = b""
     if isinstance(value, bytes):
-        raise ValueError(f"{name!r} in it is no array")
+        raise ValueError(f"{name!r} in it is no array of numbers")
     return value
 
 

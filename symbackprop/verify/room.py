@@ -27,7 +27,7 @@ def require_room(rows: Iterable[Node], sizes: Mapping[str, int]) -> None:
     largest = f"{count:.2g} of them for {label(row)} ({shape_text(row.shape)})"
     raise ShapeError(
         f"{given}the arrays of the model are too large to be computed here: {total:.2g} entries in all, {largest}; "
-        f"at most {MAX_ENTRIES:.2g} are. Give smaller sizes with --dim"
+        f"at most {MAX_ENTRIES:.2g} are. Give smaller sizes with --dim, or leave the check out"
     )
 
 
