@@ -67,8 +67,8 @@ class Program:
                  watch: Watch | None = None) -> None:  # fmt: skip
         self.rows, self.sizes, self.watch = tuple(rows), sizes, watch
         order = rows[0].graph.topological(rows, stop) if rows else []
-        require_room(order, sizes)
         self.steps = [self._step(n) for n in order if not _is_given(n) and n.id not in stop]
+        require_room([(step.row, step.shape) for step in self.steps], sizes)
         self._readers: dict[int, list[Step]] = {}
 
     def run(self, given: Mapping[int, Array]) -> dict[int, Array]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from math import prod
 
 from symbackprop.core.graph import Node, label
@@ -15,9 +15,18 @@ PER_STEP = 30  # a row at one step of a loop takes as long as so many entries
 PER_ENTRY = 500  # products of an einsum take as long as one entry does to fill
 
 
-def require_room(rows: Iterable[Node], sizes: Mapping[str, int]) -> None:
+Shaped = tuple[Node, tuple[int, ...] | None]
+
+
+def shaped(rows: Iterable[Node], sizes: Mapping[str, int]) -> Iterator[Shaped]:
+    """Rows with their shapes in numbers; a loop has none of its own."""
+    for row in rows:
+        yield row, None if isinstance(row.attr, Loop) else evaluate_shape(row.shape, sizes)
+
+
+def require_room(rows: Iterable[Shaped], sizes: Mapping[str, int]) -> None:
     """Raises `ShapeError` where the values of all rows are more than can be computed in memory and in time."""
-    counts = [(_entries(row, sizes), row) for row in rows]
+    counts = [(_entries(row, shape, sizes), row) for row, shape in rows]
     total = sum(count for count, _ in counts)
     if total <= MAX_ENTRIES:
         return
@@ -31,14 +40,15 @@ def require_room(rows: Iterable[Node], sizes: Mapping[str, int]) -> None:
     )
 
 
-def _entries(row: Node, sizes: Mapping[str, int]) -> int:
+def _entries(row: Node, shape: tuple[int, ...] | None, sizes: Mapping[str, int]) -> int:
     """Entries of a row's value, or as many as would take as long."""
-    if isinstance(row.attr, Loop):
-        body = row.graph.topological(row.attr.results(), row.attr.stop())
-        return evaluate_dim(row.attr.length, sizes) * sum(PER_STEP + _entries(r, sizes) // PER_ENTRY for r in body)
-    own = prod(evaluate_shape(row.shape, sizes))
-    if row.op.name != "einsum":
+    if shape is None:
+        body = shaped(row.graph.topological(row.attr.results(), row.attr.stop()), sizes)
+        step = sum(PER_STEP + _entries(r, s, sizes) // PER_ENTRY for r, s in body)
+        return evaluate_dim(row.attr.length, sizes) * step
+    own = prod(shape)
+    if row.op.name != "einsum" or len(row.args) != 2:
         return own
     axes = [d for a in row.args for d in evaluate_shape(a.shape, sizes)]
     letters = dict(zip(row.attr.split("->")[0].replace(",", ""), axes, strict=True))
-    return max(own, prod(letters.values()) // PER_ENTRY if len(row.args) < 3 else 0)
+    return max(own, prod(letters.values()) // PER_ENTRY)
