@@ -65,9 +65,10 @@ def _lock(handle: int) -> bool:
 
 def _sweep(folder: Path) -> None:
     """Remove our own files and folders there that no process holds."""
-    for path in folder.glob(f"{PREFIX}*") if fcntl else ():
-        with contextlib.suppress(OSError):
-            _remove_litter(path)
+    with contextlib.suppress(OSError):  # a folder that cannot be listed
+        for path in list(folder.glob(f"{PREFIX}*")) if fcntl else ():
+            with contextlib.suppress(OSError):  # somebody else's, or gone
+                _remove_litter(path)
 
 
 def _remove_litter(path: Path) -> None:

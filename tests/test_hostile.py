@@ -304,7 +304,8 @@ def test_exceptions_of_a_users_file_do_not_steer_the_terminal() -> None:
     Path("calls.py").write_text(f"def model():\n    raise {steer}\n")
     Path("names.py").write_text(f"from symbackprop import Model\nmodel = Model('\\x1b[31m{ODD!a}')\n"
                                 "model.loss('L', model.param('w')**2)\n")  # fmt: skip
-    for name in ("raises.py", "calls.py", "names.py"):
+    Path("exits.py").write_text("import sys\nsys.exit('\\x1b[31m')\n")
+    for name in ("raises.py", "calls.py", "names.py", "exits.py"):
         for command in ("show", "derive", "verify"):
             quiet(run(command, name))
     assert run("codegen", "lin.sbp", "-o", "net.py", "--no-verify").exit_code == 0

@@ -144,7 +144,7 @@ def _module(path: Path) -> ModuleType:
     sys.path.insert(0, str(path.resolve().parent))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _told(error, path) from error
     finally:
         sys.path.remove(str(path.resolve().parent))
@@ -155,11 +155,11 @@ def _module(path: Path) -> ModuleType:
 def _called(function: Any, path: Path, name: str) -> Any:
     try:
         return function()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _told(error, path) from error
 
 
-def _told(error: Exception, path: Path) -> SymbackpropError:
+def _told(error: BaseException, path: Path) -> SymbackpropError:
     """What went wrong in the user's file, with the line of that file."""
     if isinstance(error, SymbackpropError):
         return error
