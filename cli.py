@@ -7,19 +7,20 @@ runs, so `--help` answers at once.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any, NoReturn, TypeVar
 
 import click
 
-from symbackprop.errors import SymbackpropError, UsageError, did_you_mean
+from symbackprop.errors import ModelError, SymbackpropError, UsageError, did_you_mean
+from symbackprop.terminal import visible
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -37,7 +38,30 @@ class Refusal(click.ClickException):
         vars(self)["exit_code"] = error.exit_code  # click declares it as a class variable
 
     def show(self, file: Any = None) -> None:
-        click.echo(f"error: {self.format_message()}", file=file, err=True)
+        tell(f"error: {self.format_message()}")
+
+
+def tell(message: str) -> None:
+    """A message to stderr; one that cannot be written is lost, and the exit code has to say it."""
+    with suppress(OSError):
+        click.echo(visible(message), err=True)
+
+
+@contextmanager
+def told_to_the_user() -> Iterator[None]:
+    """Our errors, and those that any input may run into, as one line and an exit code; click's without what would
+    steer a terminal."""
+    try:
+        yield
+    except SymbackpropError as error:
+        raise Refusal(error) from error
+    except MemoryError as error:
+        raise Refusal(ModelError("there is not enough memory for this; give smaller sizes with --dim")) from error
+    except RecursionError as error:
+        raise Refusal(ModelError("the input is nested too deeply")) from error
+    except click.ClickException as error:
+        error.message = visible(error.message)
+        raise
 
 
 class Commands(click.Group):
@@ -52,22 +76,23 @@ class Commands(click.Group):
             ctx.fail(f"No such command {word!r}.{hint}")
         return super().resolve_command(ctx, args)
 
+    def make_context(self, *args: Any, **options: Any) -> click.Context:
+        with told_to_the_user():
+            return super().make_context(*args, **options)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            result = super().invoke(ctx)
-            sys.stdout.flush()
-        except SymbackpropError as error:
-            raise Refusal(error) from error
-        except BrokenPipeError:
-            leave_broken_pipe(ctx)
-        return result
+            with told_to_the_user():
+                return super().invoke(ctx)
+        except BrokenPipeError:  # the reader of our output went away (`| head`): leave quietly, as other tools do
+            abandon_stdout()
+            ctx.exit(BROKEN_PIPE)
 
 
-def leave_broken_pipe(ctx: click.Context) -> NoReturn:
-    """The reader of our output went away (`| head`): leave quietly, as other tools do."""
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, sys.stdout.fileno())
-    ctx.exit(BROKEN_PIPE)
+def abandon_stdout() -> None:
+    """What is still to be written there goes nowhere."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 # ---------------------------------------------------------------- options that commands share
@@ -157,7 +182,7 @@ def write_result(text: str, output: str = "-") -> None:
     """Write a result to stdout (`-`) or, whole or not at all, to a file; it ends in one newline."""
     text = text.rstrip("\n") + "\n"
     if output == "-":
-        click.echo(text, nl=False)
+        write_stdout(text)
         return
     from symbackprop.codegen.write import write_module
 
@@ -165,6 +190,20 @@ def write_result(text: str, output: str = "-") -> None:
     if not path.parent.is_dir():
         raise click.UsageError(f"cannot write {output}: there is no directory {path.parent}")
     write_module(text, path)
+
+
+def write_stdout(text: str) -> None:
+    """Write to stdout, or say that it cannot be written."""
+    if sys.stdout is None:
+        raise UsageError("cannot write the result: stdout is closed")
+    try:
+        click.echo(visible(text), nl=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        abandon_stdout()
+        raise UsageError(f"cannot write the result to stdout: {error.strerror or error}") from error
 
 
 def not_an_input(path: Path) -> Path:
@@ -378,7 +417,7 @@ def codegen(
     loaded = load(model, relu0=relu0, dims=dims)
     text = emit(loaded, dtype=dtype, level=int(level), optimizer=optimizer)
     for name in loaded.unreached():
-        click.echo(f"note: no result depends on {name}; its gradient is zero", err=True)
+        tell(f"note: no result depends on {name}; its gradient is zero")
     if output == "-":
         write_verified(text, loaded, None, check_gradients and not check)
     elif check:
@@ -392,19 +431,18 @@ def write_verified(text: str, model: Any, path: Path | None, check_gradients: bo
     from symbackprop.check import require_verified
     from symbackprop.codegen.write import write_module
 
-    def check(file: Path) -> None:
+    def check(module: Path | str) -> None:
         with progress_bar("verifying") as progress:
-            for remark in require_verified(file, model, progress):
-                click.echo(f"note: {remark}", err=True)
+            for remark in require_verified(module, model, progress=progress):
+                tell(f"note: {remark}")
 
     if path is None:
         if check_gradients:
-            with TemporaryDirectory(prefix="symbackprop-") as folder:
-                write_module(text, Path(folder) / "module.py", check)
+            check(text)
         write_result(text)
         return
     write_module(text, not_an_input(path), check if check_gradients else None)
-    click.echo(f"wrote {path}", err=True)
+    tell(f"wrote {path}")
 
 
 def require_unchanged(text: str, path: Path) -> None:
@@ -413,8 +451,8 @@ def require_unchanged(text: str, path: Path) -> None:
 
     diff = difference(text, path)
     if diff:
-        click.echo(diff, nl=False)
-        click.echo(f"error: {path} is not what would be written; run codegen without --check", err=True)
+        write_stdout(diff)
+        tell(f"error: {path} is not what would be written; run codegen without --check")
         click.get_current_context().exit(1)
 
 
@@ -524,7 +562,15 @@ def graph(
 
 def main() -> NoReturn:
     """Run the command line; ends the process with the command's exit code."""
-    cli.main(prog_name="symbackprop")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an encoding that lacks a sign is no reason to fail
+    try:
+        cli.main(prog_name="symbackprop")
+    except OSError as error:  # help, or a message of click's, on a full disk
+        abandon_stdout()
+        tell(f"error: cannot write the result to stdout: {error.strerror or error}")
+        sys.exit(UsageError.exit_code)
     raise AssertionError("click ends the process")
 
 

@@ -88,8 +88,9 @@ def outputs(params, data, dims=None):
 
 
 def init_params(rng, **dims):
-    """Initial parameters drawn from a numpy.random.Generator; sizes as in init_params(rng, D=4)."""
+    """Initial parameters drawn from a numpy.random.Generator, or a seed; sizes as in init_params(rng, D=4)."""
     D, H, C = chosen(dims, DIMS, ("D", "H", "C"))
+    rng = generator(rng)
     params = {
         "W": rng.standard_normal((H, D)) * (1 / D) ** 0.5,
         "b": np.zeros(H),
@@ -198,6 +199,11 @@ def check_range(name, array, bound, sizes):
         raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
 
 
+def generator(rng):
+    """A numpy.random.Generator; a seed makes one."""
+    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+
+
 def named_sizes(given, declared):
     """Sizes given by name, checked; ValueError for an unknown name and for what is no size."""
     if not isinstance(given, dict):
@@ -249,8 +255,8 @@ def chosen(dims, defaults, needed, hidden=()):
 
 
 def largest(a, axis):
-    """The largest entry along an axis, which stays with size 1; 0 where that is infinite."""
-    top = a.max(axis=axis, keepdims=True)
+    """The largest entry along an axis, which stays with size 1; 0 where that is infinite or there is none."""
+    top = a.max(axis=axis, keepdims=True, initial=-np.inf)
     finite = np.isfinite(top)
     return top if finite.all() else np.where(finite, top, 0)
 

@@ -80,8 +80,9 @@ def outputs(params, data, dims=None):
 
 
 def init_params(rng, **dims):
-    """Initial parameters drawn from a numpy.random.Generator; sizes as in init_params(rng, D=4)."""
+    """Initial parameters drawn from a numpy.random.Generator, or a seed; sizes as in init_params(rng, D=4)."""
     D, = chosen(dims, DIMS, ("D",))
+    rng = generator(rng)
     params = {
         "w": rng.standard_normal(D) * (1 / D) ** 0.5,
         "b": rng.standard_normal(),
@@ -187,6 +188,11 @@ def check_range(name, array, bound, sizes):
         wrong = array.min() if array.min() < 0 else array.max()
         limit = f"{bound} = {sizes[bound]}" if bound in sizes else bound
         raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
+
+
+def generator(rng):
+    """A numpy.random.Generator; a seed makes one."""
+    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
 
 
 def named_sizes(given, declared):

@@ -57,7 +57,7 @@ def outputs(params, data, dims=None):
 
 
 def init_params(rng, **dims):
-    """Initial parameters drawn from a numpy.random.Generator; sizes as in init_params(rng, D=4)."""
+    """Initial parameters drawn from a numpy.random.Generator, or a seed; sizes as in init_params(rng, D=4)."""
     chosen(dims, DIMS, ())
     params = {
     }

@@ -141,8 +141,9 @@ def outputs(params, data, dims=None):
 
 
 def init_params(rng, **dims):
-    """Initial parameters drawn from a numpy.random.Generator; sizes as in init_params(rng, D=4)."""
+    """Initial parameters drawn from a numpy.random.Generator, or a seed; sizes as in init_params(rng, D=4)."""
     V, E, H = chosen(dims, DIMS, ("V", "E", "H"))
+    rng = generator(rng)
     params = {
         "C": rng.standard_normal((V, E)) * 0.1,
         "W_e": rng.standard_normal((E, H)) * (1 / E) ** 0.5,
@@ -257,6 +258,11 @@ def check_range(name, array, bound, sizes):
         raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
 
 
+def generator(rng):
+    """A numpy.random.Generator; a seed makes one."""
+    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+
+
 def named_sizes(given, declared):
     """Sizes given by name, checked; ValueError for an unknown name and for what is no size."""
     if not isinstance(given, dict):
@@ -308,8 +314,8 @@ def chosen(dims, defaults, needed, hidden=()):
 
 
 def largest(a, axis):
-    """The largest entry along an axis, which stays with size 1; 0 where that is infinite."""
-    top = a.max(axis=axis, keepdims=True)
+    """The largest entry along an axis, which stays with size 1; 0 where that is infinite or there is none."""
+    top = a.max(axis=axis, keepdims=True, initial=-np.inf)
     finite = np.isfinite(top)
     return top if finite.all() else np.where(finite, top, 0)
 

@@ -16,7 +16,7 @@ _HOME = {
     "Model": "symbackprop.model",
     "load": "symbackprop.model",
     "derive": "symbackprop.derive",
-    "codegen": "symbackprop.codegen",
+    "codegen": "symbackprop.check",
     "verify": "symbackprop.check",
     "scan": "symbackprop.core.loops",
     "grad": "symbackprop.core.reverse",
@@ -27,6 +27,8 @@ _HOME = {
 
 def __getattr__(name: str) -> Any:
     """Public names; any function of the model language (``relu``, ``mean``, ``softmax`` …) is one too."""
+    if name == "__all__":
+        return [n for n in __dir__() if n != "__version__"]
     if name.startswith("__"):
         raise AttributeError(name)
     if name in _HOME:

@@ -1,4 +1,4 @@
-"""`verify`: a model's emitted module, written to a file, run from there, checked against the model.
+"""`verify` and `codegen`: a model's emitted module, written to a file, run from there, checked against the model.
 
 The only place where emission and verification meet; neither knows the other.
 """
@@ -6,48 +6,86 @@ The only place where emission and verification meet; neither knows the other.
 from __future__ import annotations
 
 import ast
-import tempfile
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from symbackprop.errors import CheckFailed
+from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
+from symbackprop.scratch import scratch_folder
 from symbackprop.verify import Report, load_module, verify_file, verify_module
 
 
+def codegen(
+    model: Model | str,
+    *,
+    dtype: str = "float64",
+    level: int = 1,
+    wrt: Iterable[str] | str | None = None,
+    optimizer: str | None = None,
+    verify: bool = True,
+) -> str:
+    """The text of a NumPy module that computes a model (also by name, path or as model text) and its gradients.
+
+    ``dtype`` is what init_params makes and what plain numbers are computed in, ``level`` the optimisation level (0, 1,
+    or 2: with a workspace), ``wrt`` the names whose gradients backward returns (default: every parameter and input).
+    ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds ``init_state`` and ``update``. Raises `UsageError` for
+    anything else, `ModelError` where the model cannot be emitted.
+
+    The module is verified first, as the command line does: `CheckFailed` names the gradients that are wrong, a warning
+    says what could not be decided. ``verify=False`` leaves the check out.
+    """
+    from symbackprop.codegen import codegen as emit
+
+    model = as_model(model)
+    names = None if wrt is None else listed(wrt)
+    source = emit(model, dtype=dtype, level=level, wrt=names, optimizer=optimizer)
+    for remark in require_verified(source, model, wrt=names) if verify else ():
+        warnings.warn(remark, stacklevel=2)
+    return source
+
+
 def verify(model: Model | str, **options: Any) -> Report:
-    """Check the gradients that would be emitted for a model (or a built-in model by name).
+    """Check the gradients that would be emitted for a model (also by name, path or as model text).
 
     Options: ``seed``, ``trials`` (random points; chosen by size when left out), ``method`` (auto, central, complex),
     ``sizes`` of dimensions, ``progress``. The report is true in a condition when everything passed.
     """
-    from symbackprop.codegen import codegen
+    from symbackprop.codegen import codegen as emit
 
-    if isinstance(model, str):
-        from symbackprop.model import load
-
-        model = load(model)
-    return verify_source(codegen(model), model, **options)
+    model = as_model(model)
+    return verify_source(emit(model), model, **options)
 
 
 def verify_source(source: str, model: Model, **options: Any) -> Report:
     """Check the text of a module against a model, as a file loaded from disk."""
-    with tempfile.TemporaryDirectory(prefix="symbackprop-") as folder:
-        path = Path(folder) / f"{model.name.replace('-', '_')}.py"
+    from symbackprop.codegen.write import file_stem
+
+    with scratch_folder() as folder:
+        path = folder / f"{file_stem(model.name)}.py"
         path.write_text(source, encoding="utf-8")
         return verify_module(load_module(path), model, **options)
 
 
-def require_verified(path: Path, model: Model, progress: Callable[[int, int], None]) -> list[str]:
-    """Check a module file against the model it was emitted from; what to tell the user about an undecided check.
+def require_verified(module: Path | str, model: Model, **options: Any) -> list[str]:
+    """Check a module, a file or its text, against the model it was emitted from; what to tell the user about an
+    undecided check.
 
     Raises `CheckFailed` with the whole report when it fails.
     """
-    report = verify_module(load_module(path), model, progress=progress)
+    check = verify_source if isinstance(module, str) else _verify_file
+    report = check(module, model, **options)  # type: ignore[arg-type]
     if report.verdict == "fail":
-        raise CheckFailed(f"the module failed its check and was not written\n{report.text()}")
+        wrong = ", ".join(g.name for g in report.gradients if g.verdict == "fail")
+        which = f": the gradient of {wrong} is wrong" if wrong else ""
+        raise CheckFailed(f"the module failed its check and was not written{which}\n{report.text()}")
     return [] if report.passed else [f"the check could not decide everything\n{report.text()}"]
+
+
+def _verify_file(path: Path, model: Model, **options: Any) -> Report:
+    return verify_module(load_module(path), model, **options)
 
 
 def verify_target(

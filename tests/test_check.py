@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import symbackprop
 from symbackprop.__main__ import load_cli
 from symbackprop.check import is_emitted, verify_source
 from symbackprop.core.functions import mean, tanh
+from symbackprop.errors import CheckFailed, UsageError
 from tests.verify.helpers import mutant
 from tests.verify.modules import MLP, SQUARE
 
@@ -44,6 +46,42 @@ def test_the_text_of_a_module_is_checked_as_a_file() -> None:
     report = verify_source(mutant(source, ("do = -(y - o)", "do = (y - o)")), model)
     assert report.verdict == "fail"
     assert all("ratio -1" in g.cause for g in report.gradients)
+
+
+def with_a_flipped_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = import_module("symbackprop.codegen")
+    emit = module.codegen
+    monkeypatch.setattr(module, "codegen", lambda *a, **k: emit(*a, **k).replace("do = -(y - o)", "do = (y - o)"))
+
+
+def test_code_that_fails_its_check_is_not_handed_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_a_flipped_sign(monkeypatch)
+    with pytest.raises(CheckFailed, match=r"the gradient of w1, w2 is wrong\n(.|\n)*the sign is flipped"):
+        symbackprop.codegen("two-weight-tanh")
+    assert "do = (y - o)" in symbackprop.codegen("two-weight-tanh", verify=False)
+
+
+def test_code_that_could_not_be_checked_is_handed_out_with_a_warning() -> None:
+    with pytest.warns(UserWarning, match="could not decide everything"):
+        assert "def backward" in symbackprop.codegen("param w\nloss L = log(-exp(w))\n")
+
+
+@pytest.mark.parametrize("wrt", ["a w", ["w"], [], ["a"]])
+def test_code_for_some_gradients_is_checked_for_those(wrt: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "def backward" in symbackprop.codegen("param w, v, x\na = w*x\nloss L = v*a**2\n", wrt=wrt)
+    with_a_flipped_sign(monkeypatch)
+    with pytest.raises(CheckFailed, match="the gradient of w2 is wrong"):
+        symbackprop.codegen("two-weight-tanh", wrt="w2")
+
+
+def test_a_model_may_be_named_or_written_out() -> None:
+    text = "param w\nloss L = w**2\n"
+    assert [*symbackprop.derive(text).gradients] == ["w"] and symbackprop.verify(text)
+    assert [*symbackprop.derive("two-weight-tanh", "w1").gradients] == ["w1"]
+    for wrong in ("two-weight-tan", "text", 3, None):
+        for function in (symbackprop.derive, symbackprop.codegen, symbackprop.verify):
+            with pytest.raises(UsageError):
+                function(wrong)
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,64 @@ def test_a_row_says_what_it_computes() -> None:
     assert str(derive(load("rnn-lm")).gradients["C"]) == "scatter_add(… @ W_e.T, words, V)"
 
 
+def test_a_star_brings_the_public_names() -> None:
+    code = "from symbackprop import *\nm = Model('m')\nm.loss('L', mean(relu(m.param('w', (3,)))))\nderive(m)"
+    code += "\nassert {*dir(__import__('symbackprop'))} - {'__version__'} <= {*globals()}"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_importing_the_package_loads_nothing() -> None:
+    code = "import sys, symbackprop\nassert not {'sympy', 'numpy', 'jinja2'} & {*sys.modules}"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_one_dimension_by_itself_or_unpacked() -> None:
+    import pickle
+
+    import sympy as sp
+
+    from symbackprop import Model
+
+    N, (D,), (K,), (E, F) = (Model("m").dims(names) for names in ("N", "D", ["K"], "E, F"))
+    for dim in (N, D, K, E, F):
+        plain = sp.Symbol(dim.name, integer=True, positive=True)
+        assert dim == plain == dim and hash(dim) == hash(plain) and dim - plain == 0 and dim != sp.Symbol(dim.name)
+        assert pickle.loads(pickle.dumps(dim)) == plain and str(sp.Tuple(dim)) == f"({dim.name},)"
+    with pytest.raises(Exception, match="a size is given for 'Q'"):
+        Model("m").dims("N D", Q=3)
+
+
+def test_a_seed_in_place_of_a_generator() -> None:
+    import numpy as np
+
+    from symbackprop import codegen
+
+    space: dict[str, Any] = {}
+    exec(codegen("dim D\ndata x: D\nparam W: D x D, b: D\nloss L = sum(W @ x + b)\n"), space)
+    seeded, drawn = space["init_params"](0, D=3), space["init_params"](np.random.default_rng(0), D=3)
+    assert all(np.array_equal(seeded[n], drawn[n]) for n in drawn)
+    with pytest.raises(TypeError, match="SeedSequence"):
+        space["init_params"]("zero", D=3)
+
+
 SLIPS = [
+    ("grad(v, [w])", "not a scalar .*: give its upstream gradient as seed="),
+    ("grad(v, [w], seed=A)", "seed is the upstream gradient of v and has its shape, 3, not 3 x 3"),
+    ("grad(v, [w], seed=1)", "seed is the upstream gradient of v and has its shape, 3, not scalar"),
+    ("grad(L, w)", r"grad takes a row and a list of rows, as in grad\(L, \[w\]\)"),
+    ("grad(L, ['w'])", "grad takes a row and a list of rows"),
+    ("v[v > 0]", r"v\[v > 0\] would choose entries by truth values.*write where\(v > 0, v, 0\)"),
+    ("A[:, v > 0]", r"write where\(v > 0, A, 0\)"),
+    ("A[A > 0]", r"write where\(A > 0, A, 0\)"),
+    ("v[[True, False, True]]", r"write where\(mask, v, 0\)"),
+    ("v[np.array([True, False, True])]", r"write where\(mask, v, 0\)"),
+    ("Model.parse('dim N\\ndata x: N\\nloss L = sum(x[x > 0])')", r"3: .*write where\(x > 0, x, 0\)"),
+    ("v[True]", "would choose entries by truth values"),
+    ("v[np.array([0, 1])]", "declare it as integer data"),
+    ("take_along_axis(A, A > 0)", "holds truth values and is no index"),
+    ("derive(3)", "a Model, or the name or the text of one"),
+    ("derive('text')", "no built-in model 'text'"),
     ("m.data('z', m.dim('N'))", r"a shape is a tuple of sizes, such as \(N, D\) or \(N,\), not N"),
     ("derive(m).text(view='jacobain')", "view is one of auto, scalar, index, .* Did you mean 'jacobian'"),
     ("derive(m).latex(detail='breif')", "detail is one of brief, full, not 'breif'. Did you mean 'brief'"),
@@ -83,13 +140,18 @@ SLIPS = [
 
 @pytest.mark.parametrize(("line", "message"), SLIPS)
 def test_slips_in_python(line: str, message: str) -> None:
-    from symbackprop import Model, codegen, derive, load, tanh, verify
+    import numpy as np
+
+    from symbackprop import Model, codegen, derive, grad, load, take_along_axis, tanh, verify
     from symbackprop.errors import SymbackpropError
 
     m = Model("net")
-    m.loss("L", tanh(m.param("w")))
+    w, v, A = m.param("w"), m.data("v", (3,)), m.data("A", (3, 3))
+    names = {"m": m, "w": w, "v": v, "A": A, "L": m.loss("L", tanh(w)), "np": np, "grad": grad}
+    names |= {"Model": Model, "codegen": codegen, "derive": derive, "load": load, "verify": verify}
+    names |= {"take_along_axis": take_along_axis}
     with pytest.raises(SymbackpropError, match=message):
-        eval(line, {"m": m, "codegen": codegen, "derive": derive, "load": load, "verify": verify})
+        eval(line, names)
 
 
 def test_a_model_without_parameters_says_so() -> None:

@@ -17,7 +17,7 @@ from symbackprop.codegen.program import Assign, Block, For, OneHot, Program, Sof
 from symbackprop.codegen.rows import is_view
 from symbackprop.codegen.statements import Writer
 from symbackprop.core import formula as f
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import BOOL, Node
 
 
 class BufferedWriter(Writer):
@@ -75,7 +75,7 @@ class BufferedWriter(Writer):
         steps = self._shaped_product(row, name) if mine else None
         if mine and steps is None:
             steps = InPlace(self.p, row, name, taken(name)).steps()
-        if steps is None and statement.own and row.ndim:
+        if steps is None and statement.own and row.ndim and row.kind != BOOL:
             steps = [f"np.positive({self._plain(statement)}, out={taken(name)})"]
         if steps is None:
             yield from super()._simple(statement)

@@ -26,7 +26,9 @@ def initial_lines(program: Program, p: NumpyNotation, hidden: list[str]) -> list
     whole = [divided(d) for d in dict.fromkeys(d for r in program.params.values() for d in r.shape)]
     checks = [f"whole({string(dim_text(a / b))}, {p.dim(a).text}, {p.dim(b).text})" for a, b in whole if b != 1]
     opening = layout([Line(f"{variables} = {call}" if dims else call), *map(Line, checks)])
-    return [*opening, "    params = {", *[f"        {string(n)}: {code}," for n, code in drawn.items()], "    }"]
+    seeded = ["    rng = generator(rng)"] if "rng" in names else []
+    entries = [f"        {string(n)}: {code}," for n, code in drawn.items()]
+    return [*opening, *seeded, "    params = {", *entries, "    }"]
 
 
 def _drawn(initial: Initial, shape: Shape, p: NumpyNotation) -> str:

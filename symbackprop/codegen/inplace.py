@@ -12,9 +12,8 @@ import sympy as sp
 
 from symbackprop.codegen.numpy import NumpyNotation
 from symbackprop.codegen.products import matrix_product
-from symbackprop.codegen.rows import needs_cast
 from symbackprop.core import formula as f
-from symbackprop.core.graph import BOOL, Node
+from symbackprop.core.graph import BOOL, FLOAT, Node
 from symbackprop.core.notation import Text
 from symbackprop.core.noughts import without_needless
 from symbackprop.core.shapes import same_shape
@@ -34,7 +33,7 @@ class InPlace:
         """The statements after ``name = ``: the first is an expression, the others work on the array; None where the
         row has no such form."""
         row = self.p.rows.actual(self.row)
-        if not row.ndim or needs_cast(row) or row.value is not None:
+        if not row.ndim or row.kind != FLOAT or row.value is not None:
             return None
         return self.of_row(row)
 
@@ -78,7 +77,7 @@ class InPlace:
     def of_argument(self, arg: Node) -> Steps | None:
         """An argument that is written in place is computed in place; a variable is left alone."""
         arg = self.p.rows.actual(arg)
-        if arg.id in self.p.names or needs_cast(arg) or arg.value is not None:
+        if arg.id in self.p.names or arg.kind != FLOAT or arg.value is not None:
             return None
         if not same_shape(arg.shape, self.row.shape):
             return None
@@ -91,7 +90,7 @@ class InPlace:
     def is_full(self, parts: Sequence[f.Formula], row: Node) -> bool:
         """Whether some argument of the parts is an array of floats of the whole shape."""
         args = [row.args[i] for part in parts for i in f.arguments(part)]
-        return any(same_shape(a.shape, self.row.shape) and not needs_cast(a) for a in args)
+        return any(same_shape(a.shape, self.row.shape) and a.kind == FLOAT for a in args)
 
     def text(self, form: f.Formula, row: Node) -> Text:
         """A part as an operand of floating-point arithmetic."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from symbackprop.codegen.casts import converted
 from symbackprop.codegen.counting import count_uses
 from symbackprop.codegen.program import Assign, Block, For, Store
-from symbackprop.codegen.rows import needs_cast
-from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 
 if TYPE_CHECKING:
@@ -37,25 +37,19 @@ class LoopBuilder:
         body = self.scheduler.block(self.roots, known)
         self.scheduler.close_index()
         self.names |= body.names
-        handed_on = [self._handed_on(leaf, row, body) for leaf, row in zip(loop.carry, loop.carried, strict=True)]
         return For(
             self.index, loop.length, loop.reverse,
-            tuple(Assign(n, a, kind=leaf.kind) for n, leaf, a in zip(carry, loop.carry, self.scan.args, strict=False)),
+            tuple(Assign(name, a, kind=c.kind) for name, a, c in zip(carry, self.scan.args, loop.carry, strict=False)),
             elements,
             tuple(body.statements),
-            tuple(zip(carry, handed_on, strict=True)),
+            tuple(
+                (name, converted(body.names[row.id], row, leaf.kind))
+                for name, row, leaf in zip(carry, loop.carried, loop.carry, strict=True)
+            ),
             tuple(self._store(out, row, body) for out, row in self.stacked),
             tuple((self.names[out.id], carry[k]) for k, out in self.wanted.items() if k < len(carry)),
             self._fixed(),
         )  # fmt: skip
-
-    def _handed_on(self, leaf: Node, row: Node, body: Block) -> str:
-        """The variable of what a carry becomes: in the kind of the carry, also where the row is narrower."""
-        if row.kind == leaf.kind:
-            return body.names[row.id]
-        name = self.variables.scope.fresh(f"{body.names[row.id]}_next")
-        body.statements.append(Assign(name, row, kind=leaf.kind))
-        return name
 
     def _known(self) -> tuple[dict[int, str], tuple[tuple[str, str], ...]]:
         """The leaves of the body and what was computed before the loop; sequences' elements that are read more than
@@ -69,7 +63,8 @@ class LoopBuilder:
         counts = count_uses(self.rows, order, self.roots)
         elements = []
         for row, outer in moving:
-            known[row.id] = place = f"{self.names[outer.id]}[{self.index}]"
+            place = f"{self.names[outer.id]}[{self.index}]"
+            known[row.id] = place = converted(place, outer, row.kind, row.ndim)
             if counts.get(row.id, 0) > 1:
                 known[row.id] = self.variables.of(row)
                 elements.append((known[row.id], place))
@@ -77,14 +72,12 @@ class LoopBuilder:
 
     def _store(self, out: Node, row: Node, body: Block) -> Store:
         """Where a body row goes at every step, and the states before each step where they are read."""
-        kind = row.kind if needs_cast(row) else FLOAT
         stack, value, before = self.names[out.id], body.names[row.id], self.before.get(out.id)
         if before is None:
-            return Store(stack, value, out.shape, kind)
+            return Store(stack, value, out.shape, out.kind)
         carry = next(c for c, carried in zip(self.loop.carry, self.loop.carried, strict=True) if carried is row)
-        kind = carry.kind if carry.kind != row.kind else kind
         buffer = self.variables.scope.fresh(f"{stack}_states")
-        return Store(stack, value, out.shape, kind, (buffer, before, self.variables.of(carry)))
+        return Store(stack, value, out.shape, out.kind, (buffer, before, self.variables.of(carry)))
 
     def _fixed(self) -> tuple[tuple[str, str], ...]:
         """Matrices that every step reads, and what their transposes are called."""

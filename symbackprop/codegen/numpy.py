@@ -11,15 +11,16 @@ from collections.abc import Mapping, Sequence
 import sympy as sp
 
 from symbackprop.codegen import products
-from symbackprop.codegen.casts import masks
+from symbackprop.codegen.casts import converted, masks
 from symbackprop.codegen.names import escape
 from symbackprop.codegen.numbers import number_code
 from symbackprop.codegen.passes.onehot import flat_index
-from symbackprop.codegen.rows import Rows, needs_cast, unrolled
+from symbackprop.codegen.rows import Rows, unrolled
 from symbackprop.codegen.sizes import integer_code
 from symbackprop.core import formula as f
-from symbackprop.core.graph import BOOL, FLOAT, Node
-from symbackprop.core.notation import ATOM, COMPARE, SUM, Notation, Text, is_halved, wrap
+from symbackprop.core.graph import BOOL, FLOAT, INT, Node
+from symbackprop.core.kernel import is_truth
+from symbackprop.core.notation import ATOM, COMPARE, SUM, Notation, Text, wrap
 from symbackprop.core.noughts import without_needless
 from symbackprop.core.scalars import Scalar
 from symbackprop.core.shapes import Shape, is_one, same_shape
@@ -66,9 +67,9 @@ class NumpyNotation(Notation):
 
     def arguments(self, node: Node) -> list[Text]:
         """The arguments of a structural op in the kind that it computes in."""
-        raw = INDEX_ARGUMENTS.get(node.op.name, ())
-        cast = node.kind == FLOAT and node.op.name not in KEEPS_KIND
-        return [self.as_float(a) if cast and i not in raw else self.ref(a) for i, a in enumerate(node.args)]
+        indices = INDEX_ARGUMENTS.get(node.op.name, ())
+        kinds = [a.kind if node.op.name in KEEPS_KIND else node.kind for a in node.args]
+        return [self.as_kind(a, INT if i in indices else kinds[i]) for i, a in enumerate(node.args)]
 
     def structural(self, node: Node, args: Sequence[Text]) -> Text:
         return node.op.numpy(self, node, args)
@@ -81,40 +82,38 @@ class NumpyNotation(Notation):
         return Text(f"np.full({sizes}, {self.num(value).text}, dtype)")
 
     # -- kinds
+    def as_kind(self, node: Node, kind: str) -> Text:
+        """A row as an operand of arithmetic in that kind."""
+        text = self.ref(node)
+        code = wrap(text, ATOM) if node.ndim else text.text
+        found = converted(code, node, kind)
+        return text if found == code else Text(found)
+
     def as_float(self, node: Node) -> Text:
         """A row as an operand of floating-point arithmetic."""
-        text = self.ref(node)
-        if node.value is not None or not needs_cast(node):
-            return text
-        return Text(f"{wrap(text, ATOM)}.astype(dtype)") if node.ndim else Text(f"dtype.type({text.text})")
-
-    def widened(self, node: Node, kind: str | None) -> Text:
-        """A row in a wider kind than its own."""
-        if kind == FLOAT:
-            return self.as_float(node)
-        text = self.ref(node)
-        return Text(f"{wrap(text, ATOM)}.astype(np.intp)") if node.ndim else Text(f"int({text.text})")
+        return self.as_kind(node, FLOAT)
 
     # -- formulas
     def kernel(self, node: Node) -> Text:
         kernel, args = node.attr, node.args
-        if node.kind != FLOAT or kernel.head == "where":
-            texts = [self.ref(a) for a in args]
-        else:
-            raw = masks(kernel.form, args)
-            texts = [self.ref(a) if i in raw else self.as_float(a) for i, a in enumerate(args)]
         if kernel.head == "where":
-            return self.where(node, texts)
+            return self.where(node)
         if kernel.head == "truth" and args and args[0].kind == BOOL:
-            return texts[0]
-        return self.formula(without_needless(kernel.form, args), texts)
+            return self.ref(args[0])
+        raw = masks(kernel.form, args) if node.kind == FLOAT else ()
+        kinds = [a.kind if i in raw else node.kind for i, a in enumerate(args)]
+        form = without_needless(kernel.form, args)
+        return self.formula(form, [self.as_kind(a, kind) for a, kind in zip(args, kinds, strict=True)])
 
-    def where(self, node: Node, texts: Sequence[Text]) -> Text:
-        """np.where of numbers only makes float64: say the dtype."""
-        text = self.formula(node.attr.form, texts)
-        branches = node.attr.form.args[1:]
-        typed = any(isinstance(b, f.Arg) and not needs_cast(node.args[b.index]) for b in branches)
-        return text if typed or not node.ndim or node.kind != FLOAT else Text(f"{text.text}.astype(dtype)")
+    def where(self, node: Node) -> Text:
+        """A choice between numbers of the row's kind; np.where of plain numbers makes float64: say the dtype."""
+        chosen = {b.index for b in node.attr.form.args[1:] if isinstance(b, f.Arg)}
+        kinds = [node.kind if i in chosen else a.kind for i, a in enumerate(node.args)]
+        text = self.formula(node.attr.form, [self.as_kind(a, k) for a, k in zip(node.args, kinds, strict=True)])
+        typed = any(node.args[i].ndim or not node.ndim for i in chosen)
+        if typed or node.kind != FLOAT:
+            return text
+        return Text(f"{text.text}.astype(dtype)" if node.ndim else f"dtype.type({text.text})")
 
     def shown(self, form: f.Formula) -> f.Formula:
         """Code computes what is guarded."""
@@ -147,7 +146,7 @@ class NumpyNotation(Notation):
         return Text(text.removeprefix("(").removesuffix(")"), COMPARE) if relation else Text(text)
 
     def indicator(self, args: Sequence[Text], form: f.Call) -> Text:
-        if is_halved(form):
+        if not is_truth(form):
             return Text(f"heaviside({args[0].text}, {args[1].text})")
         return super().indicator(args, form)
 
@@ -194,8 +193,8 @@ class NumpyNotation(Notation):
         """An index array without its last axis of size 1."""
         flat = flat_index(index)
         if flat is not index and index.id not in self.names:
-            return self.ref(flat)
-        return Text(f"{wrap(self.ref(index), ATOM)}[..., 0]")
+            return self.as_kind(flat, INT)
+        return Text(f"{wrap(self.as_kind(index, INT), ATOM)}[..., 0]")
 
     def short_reduction(self, node: Node, combine: str) -> Text | None:
         """Over a few entries each time, as in a pooling window: slice by slice."""

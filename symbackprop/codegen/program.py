@@ -20,7 +20,7 @@ from symbackprop.core.shapes import Dim, Shape
 @dataclass(frozen=True)
 class Assign:
     """``name`` := the row. ``own``: the value must be an array of its own, not a view of something given or kept.
-    ``kind``: what the variable holds, where that is wider than the row (a carry that begins with integers)."""
+    ``kind``: what its values become (None: they stay what they are)."""
 
     name: str
     row: Node

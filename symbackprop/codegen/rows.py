@@ -9,8 +9,7 @@ from symbackprop.codegen.passes.hoist import hoisted_products
 from symbackprop.codegen.passes.onehot import Split, split_one_hot
 from symbackprop.codegen.passes.states import States, states_before
 from symbackprop.core import formula as f
-from symbackprop.core.graph import FLOAT, Node, arguments_first
-from symbackprop.core.notation import is_halved
+from symbackprop.core.graph import Node, arguments_first
 
 VIEWS = frozenset({"reshape", "broadcast", "slice", "out"})
 UNROLLED_POWERS = (3, 4)  # x**3 is written x * x * x, which is far cheaper than a general power
@@ -131,10 +130,3 @@ def base(row: Node) -> Node:
     while (is_view(row) and row.op.name != "out") or row.op.name == "fold":
         row = row.args[0]
     return row
-
-
-def needs_cast(row: Node) -> bool:
-    """Whether the values of a row are truth values or integers."""
-    if row.kind == FLOAT:
-        return False
-    return not (row.op.name == "elementwise" and is_halved(row.attr.form))

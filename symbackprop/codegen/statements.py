@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from symbackprop.codegen.casts import DTYPES
 from symbackprop.codegen.equations import Equation, shape_note
 from symbackprop.codegen.layout import Line
 from symbackprop.codegen.numpy import NumpyNotation
 from symbackprop.codegen.passes.onehot import one_hot_index
 from symbackprop.codegen.program import Assign, Block, For, OneHot, Program, Softmax, Statement, Store
 from symbackprop.core import formula as f
-from symbackprop.core.graph import BOOL, INT, Node
+from symbackprop.core.graph import Node
 from symbackprop.core.notation import ATOM, Text, wrap
 from symbackprop.core.shapes import Shape, same_shape
 
@@ -57,9 +58,9 @@ class Writer:
     def _right(self, statement: Assign) -> str:
         row = statement.row
         mine = self.block.names.get(row.id) == statement.name
-        if statement.kind not in (None, row.kind):
-            return self.p.widened(row, statement.kind).text
         text = self.p.row(row) if mine and row.op.name != "leaf" else self.p.ref(row)
+        if statement.kind is not None:
+            text = self.p.as_kind(row, statement.kind)
         return f"{wrap(text, ATOM)}.copy()" if statement.own and row.ndim else text.text
 
     def _comment(self, row: Node, name: str) -> str:
@@ -139,7 +140,7 @@ class Writer:
 
     def _stack(self, store: Store) -> Iterator[tuple[str, str]]:
         """An array for the values of all steps."""
-        dtype = {BOOL: "bool", INT: "np.intp"}.get(store.kind, "dtype")
+        dtype = DTYPES[store.kind]
         note = shape_note(store.shape)
         if store.states is None:
             yield f"{store.stack} = np.empty({self.p.shape(store.shape)}, {dtype})", note

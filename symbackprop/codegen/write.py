@@ -6,11 +6,11 @@ import difflib
 import os
 import re
 import stat
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 from symbackprop.errors import UsageError
+from symbackprop.scratch import scratch_file, scratch_folder
 
 Check = Callable[[Path], None]
 DIRECTORY = "generated"
@@ -19,11 +19,16 @@ DIRECTORY = "generated"
 def module_path(output: str | None, name: str) -> Path:
     """Where the module of a model goes: the file asked for, a file named like the model in a directory asked for, or
     ``generated/<name>.py``."""
-    file = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_") or "model"
+    file = file_stem(name)
     if output is None:
         return Path(DIRECTORY) / f"{file}.py"
     path = Path(output)
     return path / f"{file}.py" if path.is_dir() or output.endswith(("/", os.sep)) else path
+
+
+def file_stem(name: str) -> str:
+    """The name of a model as that of a file."""
+    return re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")[:100] or "model"
 
 
 def write_module(text: str, path: Path, check: Check | None = None) -> None:
@@ -50,9 +55,9 @@ def is_special(target: Path) -> bool:
 
 
 def _write_special(text: str, target: Path, check: Check | None) -> None:
-    with tempfile.TemporaryDirectory(prefix="symbackprop-") as folder:
-        if check is not None:
-            copy = Path(folder) / "module.py"
+    if check is not None:
+        with scratch_folder() as folder:
+            copy = folder / "module.py"
             copy.write_text(text, encoding="utf-8")
             check(copy)
     with target.open("w", encoding="utf-8") as file:
@@ -70,19 +75,14 @@ def _require_writable(target: Path, shown: Path) -> None:
 
 
 def _replace(text: str, target: Path, check: Check | None) -> None:
-    handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=".py", dir=target.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+    with scratch_file(target.parent, ".py") as (file, path):
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
         if check is not None:
-            check(Path(name))
-        os.chmod(name, _mode(target))
-        os.replace(name, target)
-    finally:
-        if os.path.exists(name):
-            os.unlink(name)
+            check(path)
+        os.chmod(path, _mode(target))
+        os.replace(path, target)
 
 
 def _mode(target: Path) -> int:

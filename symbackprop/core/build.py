@@ -28,6 +28,8 @@ from symbackprop.core.shapes import (
 )
 from symbackprop.errors import ShapeError
 
+MAX_LETTERS = 48  # of the 52 there are: a loop around it and a gradient need letters of their own
+
 
 def einsum(spec: str, *args: Node) -> Node:
     """Sum of products over the letters that ``->`` drops; letters are renamed canonically so that equal rows meet."""
@@ -41,6 +43,8 @@ def einsum(spec: str, *args: Node) -> Node:
     if len(args) == 1 and args[0].value is not None and len(set(ins[0])) == len(ins[0]):
         return _einsum_constant(ins[0], out, args[0])
     letters = dict.fromkeys("".join(ins))
+    if len(letters) > MAX_LETTERS:
+        raise ShapeError(f"an einsum has at most {MAX_LETTERS} letters, this one has {len(letters)}")
     rename = {c: string.ascii_letters[i] for i, c in enumerate(letters)}
     canonical = ",".join("".join(rename[c] for c in s) for s in ins) + "->" + "".join(rename[c] for c in out)
     return args[0].graph.make("einsum", args, canonical)

@@ -155,6 +155,9 @@ def exact(value: Number) -> sp.Expr:
         return sp.Rational(value.numerator, value.denominator)
     if isinstance(value, Real):
         return _exact_float(float(value))
+    single: Any = value
+    if getattr(single, "shape", None) == ():  # NumPy's arrays without axes, its truth values
+        return exact(single.item())
     raise ModelError(_not_a_number(value))
 
 

@@ -23,8 +23,9 @@ from symbackprop.errors import ModelError, NameProblem, ShapeError
 
 Operand = Union["Node", int, float, sp.Expr]
 FLOAT, INT, BOOL = "float", "int", "bool"
-KINDS = (BOOL, INT, FLOAT)  # from the narrowest to the widest
+KINDS = (BOOL, INT, FLOAT)  # each holds the ones before it
 MAX_LABEL = 50
+MAX_RANK = 24  # NumPy has 32; letters for them, and for an axis or two more, have to be there in an einsum
 
 
 class Node(Operators):
@@ -174,6 +175,8 @@ class Graph:
     def _append(
         self, op: Op, args: tuple[Node, ...], attr: Any, shape: Shape, kind: str, key: Any = None
     ) -> Node:
+        if len(shape) > MAX_RANK:
+            raise ShapeError(f"an array has at most {MAX_RANK} axes, not {len(shape)}")
         node = Node()
         node.graph, node.id, node.op, node.args, node.attr = self, len(self.nodes), op, args, attr
         node.shape, node.kind, node.name, node.hint, node.origin, node.key = shape, kind, None, None, None, key
@@ -400,6 +403,11 @@ def common_shape(rows: Sequence[Node]) -> Shape:
         return broadcast([a.shape for a in rows])
     except ShapeError:
         return broadcast([a.shape for a in rows], [label(a) for a in rows])
+
+
+def common_kind(rows: Iterable[Node]) -> str:
+    """The kind that holds the values of all rows."""
+    return max((a.kind for a in rows), key=KINDS.index)
 
 
 def label(node: Node) -> str:

@@ -7,13 +7,16 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core import build
-from symbackprop.core.graph import Node, label
+from symbackprop.core.graph import BOOL, Node, label
 from symbackprop.core.shapes import ONE, Dim, as_dim, shape_text
 from symbackprop.errors import ShapeError
 
 
 def getitem(a: Node, key: Any) -> Node:
     """NumPy's basic indexing along each axis, or rows by one array of integers."""
+    for k in key if isinstance(key, tuple) else [key]:
+        if _is_mask(k):
+            raise ShapeError(_no_mask(a, k))
     if isinstance(key, Node):
         return build.gather(a, key)
     keys = list(key) if isinstance(key, tuple) else [key]
@@ -26,10 +29,27 @@ def getitem(a: Node, key: Any) -> Node:
     return a
 
 
+def _is_mask(key: Any) -> bool:
+    """Truth values: of a row, an array or a list."""
+    if isinstance(key, list):
+        return any(map(_is_mask, key))
+    dtype = getattr(key, "dtype", None)
+    return isinstance(key, bool) or getattr(key, "kind", getattr(dtype, "kind", "")) in (BOOL, "b")
+
+
+def _no_mask(a: Node, mask: Any) -> str:
+    """How many entries a mask chooses depends on numbers; a row has one shape."""
+    name, what = label(a), label(mask) if isinstance(mask, Node) else "mask"
+    return (
+        f"{name}[{what}] would choose entries by truth values, how many is not known before there are numbers: "
+        f"write where({what}, {name}, 0)"
+    )
+
+
 def _fill_ellipsis(a: Node, keys: list[Any]) -> list[Any]:
-    if Ellipsis not in keys:
+    place = next((i for i, k in enumerate(keys) if k is Ellipsis), None)
+    if place is None:
         return keys
-    place = keys.index(Ellipsis)
     used = sum(k is not None and k is not Ellipsis for k in keys)
     return keys[:place] + [slice(None)] * (a.ndim - used) + keys[place + 1 :]
 
@@ -46,7 +66,8 @@ def _apply(a: Node, axis: int, key: Any) -> tuple[Node, int]:
         return build.reshape(row, (*row.shape[:axis], *row.shape[axis + 1 :])), axis
     if isinstance(key, Node):
         raise ShapeError("integer data can only be the one index of the first axis: write take_along_axis(a, i, axis=)")
-    raise ShapeError(f"{label(a)} cannot be indexed by {key!r}")
+    hint = "" if isinstance(key, str) or not hasattr(key, "__len__") else "; declare it as integer data"
+    raise ShapeError(f"{label(a)} cannot be indexed by {key!r:.60}{hint}")
 
 
 def _position(key: int | sp.Expr, size: Dim, name: str) -> Dim:

@@ -45,7 +45,7 @@ class Kernel:
             kernel.form, kernel.expr = form, to_sympy(form)
             kernel.arity = len(f.arguments(form))
             kernel.head = f.called(form)
-            kernel.boolean = kernel.head is not None and TABLE[kernel.head].boolean
+            kernel.boolean = is_truth(form)
             key = (kernel.expr, kernel.arity)
             kernel.identity = cls._identities.setdefault(key, len(cls._identities))
             kernel._partials = {}
@@ -59,6 +59,13 @@ class Kernel:
 
     def __repr__(self) -> str:
         return f"Kernel({self.expr})"
+
+
+def is_truth(form: f.Formula) -> bool:
+    """Whether a formula is a truth value; an indicator that is a share at a tie is a number."""
+    if not isinstance(form, f.Call) or not TABLE[form.name].boolean:
+        return False
+    return form.name != "above" or form.args[2] in (f.ZERO, f.ONE)
 
 
 @cache

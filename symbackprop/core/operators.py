@@ -21,8 +21,23 @@ class Operators:
 
     __slots__ = ()
     _op_priority = 1000.0  # SymPy then hands ``expr * row`` to the row
-    __array_ufunc__ = None  # and so does NumPy
     graph: Graph
+
+    # -- NumPy's functions
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        from symbackprop.core.numpy_calls import called
+
+        return called(ufunc.__name__ + (f".{method}" if method != "__call__" else ""), inputs, options)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
+        from symbackprop.core.numpy_calls import called, name_of
+
+        return called(name_of(function), args, options)
+
+    def __array__(self, *args: Any, **options: Any) -> Any:
+        raise TypeError("a row is symbolic and has no numbers to make an array of; np.stack joins rows")
+
+    # -- operators
 
     def _binary(self, sign: str, left: Any, right: Any) -> Node:
         g = self.graph
@@ -60,6 +75,9 @@ class Operators:
 
     def __neg__(self) -> Node:
         return self.graph.arithmetic(FORMS["neg"], [self.graph.lift(self)])
+
+    def __abs__(self) -> Node:
+        return self.graph.call("abs", self)
 
     def __pos__(self) -> Node:
         return self.graph.lift(self)

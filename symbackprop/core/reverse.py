@@ -13,11 +13,11 @@ from typing import Protocol
 from symbackprop.core import masks
 from symbackprop.core.accumulate import total
 from symbackprop.core.build import unbroadcast
-from symbackprop.core.graph import Node, label
+from symbackprop.core.graph import Node, Operand, label
 from symbackprop.core.hazards import NONE
 from symbackprop.core.selection import Idle
 from symbackprop.core.shapes import same_shape, shape_text
-from symbackprop.errors import ShapeError
+from symbackprop.errors import ModelError, ShapeError
 
 
 @dataclass(slots=True)
@@ -49,17 +49,24 @@ class Sum:
         pass
 
 
-def grad(output: Node, wrt: Sequence[Node], seed: Node | None = None) -> list[Node]:
+def grad(output: Node, wrt: Sequence[Node], seed: Operand | None = None) -> list[Node]:
     """∂output/∂w for every w, as rows of the same table, so they can be differentiated again.
 
-    ``output`` is a scalar unless ``seed`` (its upstream gradient, of its shape) is given.
+    ``output`` is a scalar unless ``seed`` (its upstream gradient, of its shape) is given. Raises `ModelError` for what
+    is no row of one model, `ShapeError` for a seed of another shape.
     """
+    if not isinstance(output, Node) or isinstance(wrt, Node) or not all(isinstance(w, Node) for w in wrt):
+        raise ModelError("grad takes a row and a list of rows, as in grad(L, [w])")
+    name, shape = label(output), shape_text(output.shape)
     if seed is None and output.shape:
-        raise ShapeError(f"{label(output)} is not a scalar ({shape_text(output.shape)}): give its upstream gradient")
-    graph = output.graph
-    count, upstream = len(graph.nodes), graph.const(1) if seed is None else seed
-    found = vjp([output], [upstream], wrt)
-    fresh = {row.id: (output, w, upstream) for w, row in zip(wrt, found, strict=True) if row.id >= count}
+        raise ShapeError(f"{name} is not a scalar ({shape}): give its upstream gradient as seed=")
+    graph, count = output.graph, len(output.graph.nodes)
+    upstream, *rows = map(graph.lift, (1 if seed is None else seed, *wrt))
+    if not same_shape(upstream.shape, output.shape):
+        given = shape_text(upstream.shape)
+        raise ShapeError(f"seed is the upstream gradient of {name} and has its shape, {shape}, not {given}")
+    found = vjp([output], [upstream], rows)
+    fresh = {row.id: (output, w, upstream) for w, row in zip(rows, found, strict=True) if row.id >= count}
     graph.gradients = fresh | graph.gradients
     return found
 

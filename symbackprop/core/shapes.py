@@ -18,9 +18,27 @@ DimLike: TypeAlias = int | sp.Expr
 ONE: Dim = sp.S.One
 
 
+class Symbol(sp.Symbol):  # type: ignore[misc]
+    """SymPy's symbol of the same name and assumptions, which also unpacks: ``D, = m.dims("D")`` is ``D``."""
+
+    __slots__ = ()
+    _iterable = False  # to SymPy, which also asks for __iter__, it is one symbol
+
+    def __getitem__(self, place: int) -> Symbol:
+        if place != 0:
+            raise IndexError(place)
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        same_class = type(other) in (sp.Symbol, Symbol)
+        return self is other or (same_class and self._hashable_content() == other._hashable_content())  # type: ignore[attr-defined]
+
+    __hash__ = sp.Symbol.__hash__
+
+
 def dim(name: str) -> Dim:
     """The symbolic dimension of that name."""
-    return sp.Symbol(name, integer=True, positive=True)
+    return Symbol(name, integer=True, positive=True)
 
 
 def as_dim(value: DimLike) -> Dim:

@@ -10,12 +10,14 @@ from symbackprop.core.reverse import vjp
 from symbackprop.derive.assembly import assemble
 from symbackprop.derive.steps import Derivation
 from symbackprop.errors import NameProblem, did_you_mean
+from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
 
 
-def derive(model: Model, wrt: Iterable[str] | None = None) -> Derivation:
+def derive(model: Model | str, wrt: Iterable[str] | str | None = None) -> Derivation:
     """Backpropagation through the model, for all parameters and inputs or for the names in ``wrt`` (which may also be
-    intermediates)."""
+    intermediates). The model may also be given by name, by path or as model text."""
+    model = as_model(model)
     targets = _targets(model, wrt)
     results, seeds = model.results(), model.seeds()
     graph = model.graph
@@ -26,11 +28,11 @@ def derive(model: Model, wrt: Iterable[str] | None = None) -> Derivation:
     return assemble(model, recorder.records, dict(zip(targets, gradients, strict=True)))
 
 
-def _targets(model: Model, wrt: Iterable[str] | None) -> dict[str, Node]:
+def _targets(model: Model, wrt: Iterable[str] | str | None) -> dict[str, Node]:
     if wrt is None:
         return model.targets()
     known = {**model.leaves(), **model.equations}
-    for name in (wrt := list(wrt)):
+    for name in (wrt := listed(wrt)):
         if name not in known:
             raise NameProblem(f"no array {name!r} in {model.name}.{did_you_mean(name, known)}")
         if known[name].kind != "float":

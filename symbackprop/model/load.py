@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -37,6 +37,20 @@ def load(spec: str | Path, *, relu0: Any = None, dims: Mapping[str, int] | None 
         model = _built_in(spec, convention)
     model.resize(dims or {})
     return model
+
+
+def as_model(model: Model | str | Path) -> Model:
+    """A model; a text of several lines is model text, any other text what `load` takes."""
+    if isinstance(model, Model):
+        return model
+    if isinstance(model, (str, Path)):
+        return parse(model) if isinstance(model, str) and "\n" in model else load(model)
+    raise UsageError(f"a Model, or the name or the text of one, is expected here, not {model!r:.60}")
+
+
+def listed(names: Iterable[str] | str) -> list[str]:
+    """Several names, also as one text: "W1 b1" or "W1, b1"."""
+    return names.replace(",", " ").split() if isinstance(names, str) else list(names)
 
 
 def load_text(path: str | Path, relu0: Any = None) -> Model:
@@ -130,7 +144,7 @@ def _module(path: Path) -> ModuleType:
     sys.path.insert(0, str(path.resolve().parent))
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _told(error, path) from error
     finally:
         sys.path.remove(str(path.resolve().parent))
@@ -141,11 +155,11 @@ def _module(path: Path) -> ModuleType:
 def _called(function: Any, path: Path, name: str) -> Any:
     try:
         return function()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _told(error, path) from error
 
 
-def _told(error: Exception, path: Path) -> SymbackpropError:
+def _told(error: BaseException, path: Path) -> SymbackpropError:
     """What went wrong in the user's file, with the line of that file."""
     if isinstance(error, SymbackpropError):
         return error

@@ -86,10 +86,15 @@ class Model:
 
     # -- declarations
     def dims(self, names: str | Iterable[str], **sizes: int) -> Any:
-        """Symbolic dimensions: ``N, D = m.dims("N D")``; ``m.dims("D", D=3)`` gives a default size."""
+        """Symbolic dimensions: ``N, D = m.dims("N D")``; ``m.dims("D", D=3)`` gives a default size.
+
+        One name gives the dimension itself, which unpacks too: ``N = m.dims("N")``, ``N, = m.dims("N")``.
+        """
         listed = names.replace(",", " ").split() if isinstance(names, str) else list(names)
-        symbols = [self.dim(n, sizes.get(n)) for n in listed]
-        return symbols[0] if len(symbols) == 1 else tuple(symbols)
+        for name in sizes.keys() - set(listed):
+            raise NameProblem(f"a size is given for {name!r}, which is not among the names {', '.join(listed)}")
+        symbols = tuple(self.dim(n, sizes.get(n)) for n in listed)
+        return symbols[0] if len(symbols) == 1 else symbols
 
     def dim(self, name: str, size: int | None = None) -> Dim:
         """One symbolic dimension, perhaps with a default size."""

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 from symbackprop.core.calculus import PLACEHOLDERS, to_sympy
 from symbackprop.core.graph import Node
@@ -20,6 +21,7 @@ from symbackprop.render.factors import Factor
 
 DIGITS = 4
 MAX_ENTRIES = 36  # larger arrays are not printed
+MAX_BYTES = 2**30  # of a file of numbers, unpacked
 
 
 # -- reading
@@ -32,20 +34,27 @@ def read_at(text: str) -> dict[str, Any]:
     try:
         return read_values(re.sub(r"\[(\w+)\](?=\s*=)", r"\1", text))
     except ModelError as error:
-        raise UsageError(f"--at {text!r}: {error.message}; give x=.5,y=1 or a .json or .npz file") from error
+        raise UsageError(f"--at {text!r:.80}: {error.message}; give x=.5,y=1 or a .json or .npz file") from error
 
 
 def _from_file(path: Path) -> dict[str, Any]:
+    """Archives that are none, texts nested too deeply and the like raise errors of any kind."""
+    if path.exists() and not path.is_file():
+        raise UsageError(f"cannot read {path}: it is not a file")
     try:
         return _from_json(path) if path.suffix == ".json" else _from_npz(path)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:
-        raise UsageError(f"cannot read {path}: {error}") from error
+    except RecursionError:
+        raise UsageError(f"cannot read {path}: it is nested too deeply") from None
+    except Exception as error:
+        raise UsageError(f"cannot read {path}: {str(error) or 'it is not what its name says'}") from error
 
 
 def _from_json(path: Path) -> dict[str, Any]:
-    data = json.loads(path.read_text(encoding="utf-8"))
+    if path.stat().st_size > MAX_BYTES:
+        raise ValueError("it is too large")
+    data = json.loads(path.read_text(encoding="utf-8-sig"))
     if not isinstance(data, dict):
         raise ValueError('it should hold an object such as {"x": 0.5, "W": [[1, 2], [3, 4]]}')
     return data
@@ -54,11 +63,24 @@ def _from_json(path: Path) -> dict[str, Any]:
 def _from_npz(path: Path) -> dict[str, Any]:
     import numpy as np
 
-    loaded = np.load(path, allow_pickle=False)
-    if not isinstance(loaded, np.lib.npyio.NpzFile):
+    if not is_zipfile(path):
+        path.open().close()  # says what is wrong with a path
         raise ValueError("it is not an .npz archive of named arrays")
-    with loaded as archive:
-        return {name: archive[name] for name in archive.files}
+    with np.load(path, allow_pickle=False) as archive:
+        if sum(member.file_size for member in archive.zip.infolist()) > MAX_BYTES:
+            raise ValueError("its arrays are too large")
+        return {name: _array(archive, name) for name in archive.files}
+
+
+def _array(archive: Any, name: str) -> Any:
+    """A member of an archive; one that is no array comes as its bytes, one of Python objects as an error."""
+    try:
+        value = archive[name]
+    except ValueError:
+        value = b""
+    if isinstance(value, bytes):
+        raise ValueError(f"{name!r} in it is no array of numbers")
+    return value
 
 
 # -- evaluating

@@ -68,6 +68,6 @@ def _jacobian(
     rows = []
     for k in range(width):
         one = np.zeros(shape)
-        one[..., k] = 1.0
+        one.reshape(-1, width)[:, k] = 1.0
         rows.append(np.broadcast_to(program.run({**given, seed.id: one})[gradient.id], shape).reshape(-1, width))
     return np.stack(rows, axis=1)

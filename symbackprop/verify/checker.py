@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from types import ModuleType
@@ -38,17 +38,20 @@ def verify_module(
     method: str = AUTO,
     sizes: Mapping[str, int] | None = None,
     progress: Progress | None = None,
+    wrt: Collection[str] | None = None,
 ) -> Report:
     """Check a loaded module against the model it claims to be.
 
     At every random point the loss (or outputs) is compared with an independent interpreter of the model, every gradient
     with slopes of that interpreter (``method``: central differences, complex step, or auto), and the module's other
-    promises are tried. ``progress(done, total)`` is told how far the check is. Raises `ShapeError` where no sizes fit
-    and `UsageError` for another method.
+    promises are tried. ``progress(done, total)`` is told how far the check is; ``wrt`` names the gradients that the
+    module was asked for (default: all; those of intermediates are not compared). Raises `ShapeError` where no sizes
+    fit and `UsageError` for another method.
     """
     if method not in (AUTO, CENTRAL, COMPLEX):
         raise UsageError(f"method is {AUTO}, {CENTRAL} or {COMPLEX}, not {method!r}")
-    return Check(module, model, seed, trials, method, dict(sizes or {}), progress or (lambda done, total: None)).run()
+    quiet = progress or (lambda done, total: None)
+    return Check(module, model, seed, trials, method, dict(sizes or {}), quiet, wrt).run()
 
 
 @dataclass
@@ -62,6 +65,7 @@ class Check:
     method: str
     given: dict[str, int]
     progress: Progress
+    wrt: Collection[str] | None
     findings: dict[str, list[Finding]] = field(default_factory=dict)
     flaws: dict[str, Flaw] = field(default_factory=dict)
     results: dict[str, ResultReport] = field(default_factory=dict)
@@ -74,6 +78,8 @@ class Check:
     def run(self) -> Report:
         self.candidate, self.rng = Candidate(self.module, self.model), np.random.default_rng(self.seed)
         self.targets = self.model.targets()
+        if self.wrt is not None:
+            self.targets = {n: row for n, row in self.targets.items() if n in self.wrt}
         first = choose_sizes(self.model, self.rng, self.given)
         self.points = Points(self.model, self.rng, first)
         entries = sum(prod(evaluate_shape(row.shape, first)) for row in self.targets.values())
@@ -144,7 +150,7 @@ class Check:
         for result in compare_results(self.candidate, objective, outcome):
             if result.name not in self.results or self.results[result.name].verdict == PASS:
                 self.results[result.name] = result
-        gradients, flaws, extra = check_gradients_given(self.targets, outcome, sample.sizes)
+        gradients, flaws, extra = check_gradients_given(self.targets, outcome, sample.sizes, self.wrt or ())
         self.flaws |= {n: f for n, f in flaws.items() if n not in self.flaws}
         self.problems += extra
         cost = cost_of(objective.program.steps, sample.sizes)

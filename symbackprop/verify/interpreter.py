@@ -21,6 +21,7 @@ from symbackprop.core.loops import Loop
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.verify.logs import Logs
+from symbackprop.verify.room import require_room
 from symbackprop.verify.values import checked_values, infer_sizes
 
 Array: TypeAlias = Any
@@ -67,6 +68,7 @@ class Program:
         self.rows, self.sizes, self.watch = tuple(rows), sizes, watch
         order = rows[0].graph.topological(rows, stop) if rows else []
         self.steps = [self._step(n) for n in order if not _is_given(n) and n.id not in stop]
+        require_room([(step.row, step.shape) for step in self.steps], sizes)
         self._readers: dict[int, list[Step]] = {}
 
     def run(self, given: Mapping[int, Array]) -> dict[int, Array]:
@@ -96,7 +98,11 @@ class Program:
 
     def _do(self, step: Step, values: dict[int, Array]) -> None:
         args = [values[a] for a in step.args]
-        value = _shaped(step, self._log(step, values) if _is_log(step.row) else step.compute(*args))
+        try:
+            found = self._log(step, values) if _is_log(step.row) else step.compute(*args)
+        except (ValueError, IndexError) as error:  # an empty axis, more axes than NumPy has
+            raise ModelError(f"{label(step.row)} cannot be computed for {_sizes_text(self.sizes)}: {error}") from None
+        value = _shaped(step, found)
         values[step.row.id] = value if self.watch is None else self.watch(step, args, value)
 
     def _log(self, step: Step, values: Mapping[int, Array]) -> Array:
@@ -119,12 +125,19 @@ class Program:
         loop: Loop = row.attr
         length = evaluate_dim(loop.length, self.sizes)
         body = Program(loop.results(), self.sizes, loop.stop(), self.watch)
+        stacks = [evaluate_shape(r.shape, self.sizes) for r in loop.stacked]
 
         def once(rows: Sequence[Node], given: Mapping[int, Array]) -> list[Array]:
             found = body.run(given)
             return [found[r.id] for r in rows]
 
+        if length == 0:
+            return lambda *arrays: [*arrays[: len(loop.carry)], *[np.zeros((0, *s)) for s in stacks]]
         return partial(row.op.reference, np, loop, evaluate=once, length=length)
+
+
+def _sizes_text(sizes: Sizes) -> str:
+    return ", ".join(f"{name} = {size}" for name, size in sizes.items()) or "these numbers"
 
 
 def _is_given(row: Node) -> bool:

@@ -20,6 +20,7 @@ from symbackprop.errors import ShapeError
 from symbackprop.model.model import Model
 from symbackprop.verify.domains import Interval, intervals
 from symbackprop.verify.interpreter import Program
+from symbackprop.verify.room import require_room, shaped
 from symbackprop.verify.values import learned
 
 Random: TypeAlias = np.random.Generator
@@ -145,7 +146,12 @@ def _fits(row: Node, sizes: Mapping[str, int]) -> bool:
 
 
 def draw(model: Model, sizes: dict[str, int], rng: Random, attempt: int = 0) -> Sample:
-    """One sample. Later attempts are for models whose domain the first did not find: positive, small, wide numbers."""
+    """One sample. Later attempts are for models whose domain the first did not find: positive, small, wide numbers.
+
+    Raises `ShapeError` where the arrays of the model would be too large.
+    """
+    rows = model.graph.topological([*model.leaves().values(), *model.results()])
+    require_room(shaped(rows, sizes), sizes)
     limits = intervals(model.results())
     values = {n: _leaf(row, limits.get(n), sizes, rng, attempt) for n, row in model.leaves().items()}
     shapes = {n: evaluate_shape(row.shape, sizes) for n, row in model.output_rows.items()}

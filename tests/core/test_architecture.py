@@ -11,9 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "symbackprop"
-BASE = {"errors", "resources"}
+BASE = {"errors", "resources", "scratch"}
 MAY_IMPORT = {
     "errors": set(),
+    "scratch": set(),
     "resources": {"errors"},
     "core": BASE,
     "model": BASE | {"core"},

@@ -15,8 +15,8 @@ def softmax(a, axis):
 
 
 def largest(a, axis):
-    """The largest entry along an axis, which stays with size 1; 0 where that is infinite."""
-    top = a.max(axis=axis, keepdims=True)
+    """The largest entry along an axis, which stays with size 1; 0 where that is infinite or there is none."""
+    top = a.max(axis=axis, keepdims=True, initial=-np.inf)
     finite = np.isfinite(top)
     return top if finite.all() else np.where(finite, top, 0)
 

@@ -81,6 +81,11 @@ def check_range(name, array, bound, sizes):
         raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
 
 
+def generator(rng):
+    """A numpy.random.Generator; a seed makes one."""
+    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+
+
 def named_sizes(given, declared):
     """Sizes given by name, checked; ValueError for an unknown name and for what is no size."""
     if not isinstance(given, dict):

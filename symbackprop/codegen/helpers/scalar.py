@@ -150,9 +150,9 @@ def inverse_mills_fall(x):
     near = np.minimum(np.maximum(x, -50), 1e8)
     m = inverse_mills(near)
     y = 1 / np.square(np.minimum(x, -50))
-    ratio = 1 + y * (1 + y * (-2 + y * (10 + y * (-74 + y * 706))))
+    over = 1 + y * (1 + y * (-2 + y * (10 + y * (-74 + y * 706))))
     rest = 1 + y * (-2 + y * (10 + y * (-74 + y * (706 - 8162 * y))))
-    return np.where(x < -50, ratio * rest, m * (near + m))
+    return np.where(x < -50, over * rest, m * (near + m))
 
 
 def normal_pdf(x):

@@ -37,6 +37,6 @@ def states_before(row: Node) -> States | None:
         return None
     for carry, (carried, initial) in enumerate(zip(loop.carried, scan.args, strict=False)):
         leads = first.args[0] is initial and same_shape(first.shape, (ONE, *initial.shape))
-        if leads and carried is loop.stacked[number]:
+        if leads and carried is loop.stacked[number] and after.kind == loop.carry[carry].kind:
             return States(scan, carry, after)
     return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from string import ascii_lowercase
+
 from symbackprop.core import build
 from symbackprop.core.functions.calls import Axis, function, hint, mark, plain
 from symbackprop.core.functions.constants import causal_mask_of
@@ -70,7 +72,7 @@ def cumsum(a: Node, axis: int = 0) -> Node:
     """Running sums along an axis, as a product with a triangle of ones."""
     place = normalise_axis(axis, a.ndim)
     n = a.shape[place]
-    letters = "abcdefgh"[: a.ndim]
+    letters = ascii_lowercase[: a.ndim]
     out = letters.replace(letters[place], "z")
     row = build.einsum(f"z{letters[place]},{letters}->{out}", causal_mask_of(a.graph, n), a)
     return mark(row, "cumsum", (a, axis), {})

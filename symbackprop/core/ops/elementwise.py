@@ -13,7 +13,7 @@ from symbackprop.core import formula as f
 from symbackprop.core import masks, noughts
 from symbackprop.core.accumulate import cancelled
 from symbackprop.core.calculus import PLACEHOLDERS
-from symbackprop.core.graph import BOOL, FLOAT, INT, Node, common_shape
+from symbackprop.core.graph import BOOL, FLOAT, INT, Node, common_kind, common_shape
 from symbackprop.core.heads import Opaque
 from symbackprop.core.kernel import Kernel, upstream_times
 from symbackprop.core.notation import Notation, Text
@@ -26,12 +26,14 @@ def _infer(kernel: Kernel, args: tuple[Node, ...]) -> tuple[Shape, str]:
     shape = common_shape(args)
     if kernel.boolean:
         return shape, BOOL
-    whole = args and all(a.kind != FLOAT for a in args) and _is_whole(kernel.form)
+    if isinstance(kernel.form, f.Arg):
+        return shape, args[0].kind
+    whole = args and common_kind(args) != FLOAT and _is_whole(kernel.form)
     return shape, INT if whole else FLOAT
 
 
 def _is_whole(form: f.Formula) -> bool:
-    """Whether integers stay integers: sums and products with whole coefficients."""
+    """Whether integers stay integers: sums and products with whole coefficients. Truth values in them are integers."""
     if isinstance(form, f.Num):
         return bool(form.value.is_integer)
     if isinstance(form, (f.Div, f.Pow)):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from symbackprop.core import build
-from symbackprop.core.graph import FLOAT, Leaf, Node, label
+from symbackprop.core.graph import BOOL, FLOAT, Leaf, Node, label
 from symbackprop.core.notation import Notation, Text
 from symbackprop.core.registry import Op, Sample, register
 from symbackprop.core.shapes import ONE, Dim, Shape, as_dim, broadcast, dim_text, same, same_shape, shape_text
@@ -19,6 +19,9 @@ def require_integers(index: Node, size: Dim, what: str) -> None:
     """The index is integer data, and its bound is known not to be more than the size of the axis it points into."""
     if index.kind == FLOAT:
         raise ShapeError(f"{label(index)} is used as an index but is not integer data: declare it as `int < SIZE`")
+    if index.kind == BOOL:
+        mask = label(index)
+        raise ShapeError(f"{mask} holds truth values and is no index: choose entries by where({mask}, a, 0)")
     below = bound_of(index)
     if below is not None and not same(below, size) and not (size - below).is_nonnegative:
         raise ShapeError(

@@ -60,7 +60,9 @@ def _separate(letters: str, spec: str, operand: Node) -> tuple[str, list[tuple[s
     target, eyes = "", []
     for k, c in enumerate(letters):
         if c in target:
-            fresh = next(free)
+            fresh = next(free, "")
+            if not fresh:
+                raise ShapeError(f"einsum {spec!r} has too many letters: its gradient needs more than there are")
             eyes.append((c + fresh, build.eye(operand.graph, operand.shape[k])))
             c = fresh
         target += c
@@ -142,7 +144,7 @@ def _numpy(p: Notation, node: Node, args: Sequence[Text]) -> Text:
 
 
 def _reference(np: Any, spec: str, *arrays: Any) -> Any:
-    return np.einsum(spec, *arrays)
+    return np.einsum(spec, *arrays, optimize=len(arrays) > 2)  # two at a time: all at once costs every letter's size
 
 
 register(

@@ -15,7 +15,7 @@ from typing import Any
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.hazards import Hazards
 from symbackprop.core.loops import Loop, body_leaf, make_scan, result, stack_of
 from symbackprop.core.notation import Notation, Text
@@ -67,8 +67,10 @@ class Reversal:
         t = self.loop.index
         incoming = [body_leaf(self.graph, f"d{base(c)}_next", c.shape, "carried cotangent") for c in self.loop.carry]
         results = self.loop.results()
-        stacked = [results[i] for i in self.stacks]
-        outside = [body_leaf(self.graph, f"d{base(row)}[{t}]", row.shape, "cotangent") for row in stacked]
+        outside = [
+            body_leaf(self.graph, f"d{base(results[i])}[{t}]", results[i].shape, "cotangent", self.cotangents[i].kind)
+            for i in self.stacks
+        ]
         return incoming, outside
 
     def _sweep(self, incoming: list[Node], outside: list[Node]) -> tuple[list[Node], Recorder]:
@@ -274,9 +276,10 @@ register(
 
 def _infer_out(number: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
     loop: Loop = args[0].attr
+    if number < len(loop.carry):
+        return loop.carry[number].shape, loop.carry[number].kind
     row = loop.results()[number]
-    shape = row.shape if number < len(loop.carry) else (loop.length, *row.shape)
-    return shape, row.kind
+    return (loop.length, *row.shape), FLOAT if row.value is not None else row.kind
 
 
 def _vjp_out(i: int, upstream: Node, output: Node, scan: Node) -> Node | None:

@@ -1,0 +1,263 @@
+"""NumPy's functions that make, move, join and choose entries, on rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import sympy as sp
+
+from symbackprop.core import build
+from symbackprop.core import functions as F
+from symbackprop.core.graph import Node
+from symbackprop.core.numpy_calls.table import named, rows
+from symbackprop.core.shapes import Shape, as_shape, is_one, normalise_axes, normalise_axis, size_of
+from symbackprop.errors import ShapeError, UsageError
+
+
+# -- what shapes say
+@named("shape")
+def shape(a: Node) -> Shape:
+    return a.shape
+
+
+@named("ndim")
+def ndim(a: Node) -> int:
+    return a.ndim
+
+
+@named("size")
+def size(a: Node, axis: int | None = None) -> sp.Expr:
+    return size_of(a.shape) if axis is None else a.shape[axis]
+
+
+# -- arrays of one number
+@named("full_like")
+def full_like(a: Node, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None
+              ) -> Node:  # fmt: skip
+    sizes = a.shape if shape is None else as_shape(shape if isinstance(shape, Sequence) else (shape,))
+    return a.graph.broadcast(a.graph.lift(fill_value), sizes)
+
+
+@named("zeros_like")
+def zeros_like(a: Node, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Node:
+    return full_like(a, 0, shape=shape)
+
+
+@named("ones_like")
+def ones_like(a: Node, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Node:
+    return full_like(a, 1, shape=shape)
+
+
+# -- shapes and axes
+@named("reshape")
+def reshape(a: Node, shape: Any = None, order: str = "C", *, newshape: Any = None) -> Node:
+    sizes = newshape if shape is None else shape
+    return build.reshape(a, sizes if isinstance(sizes, (tuple, list)) else (sizes,))
+
+
+@named("ravel")
+def ravel(a: Node, order: str = "C") -> Node:
+    return build.reshape(a, (-1,))
+
+
+@named("transpose", "permute_dims")
+def transpose(a: Node, axes: Any = None) -> Node:
+    return build.transpose(a, axes)
+
+
+@named("matrix_transpose")
+def matrix_transpose(x: Node) -> Node:
+    return swapaxes(x, -1, -2)
+
+
+@named("swapaxes")
+def swapaxes(a: Node, axis1: int, axis2: int) -> Node:
+    order = list(range(a.ndim))
+    first, second = normalise_axis(axis1, a.ndim), normalise_axis(axis2, a.ndim)
+    order[first], order[second] = second, first
+    return build.transpose(a, order)
+
+
+@named("moveaxis")
+def moveaxis(a: Node, source: Any, destination: Any) -> Node:
+    froms, tos = ([x] if isinstance(x, int) else list(x) for x in (source, destination))
+    froms, tos = ([normalise_axis(x, a.ndim) for x in axes] for axes in (froms, tos))
+    order = [k for k in range(a.ndim) if k not in froms]
+    for to, k in sorted(zip(tos, froms, strict=True)):
+        order.insert(to, k)
+    return build.transpose(a, order)
+
+
+@named("expand_dims")
+def expand_dims(a: Node, axis: Any) -> Node:
+    wanted = list(axis) if isinstance(axis, (tuple, list)) else [axis]
+    for place in sorted(normalise_axis(k, a.ndim + len(wanted)) for k in wanted):
+        a = build.expand(a, place)
+    return a
+
+
+@named("squeeze")
+def squeeze(a: Node, axis: Any = None) -> Node:
+    gone = [k for k, d in enumerate(a.shape) if is_one(d)] if axis is None else normalise_axes(axis, a.ndim)
+    if not all(is_one(a.shape[k]) for k in gone):
+        raise ShapeError("np.squeeze takes away axes of size 1 only")
+    return build.reshape(a, tuple(d for k, d in enumerate(a.shape) if k not in gone))
+
+
+@named("atleast_1d")
+def atleast_1d(a: Node) -> Node:
+    return a if a.ndim else build.reshape(a, (1,))
+
+
+@named("atleast_2d")
+def atleast_2d(a: Node) -> Node:
+    return a if a.ndim > 1 else build.reshape(a, (1, -1) if a.ndim else (1, 1))
+
+
+@named("broadcast_to")
+def broadcast_to(array: Node, shape: Any, subok: bool = False) -> Node:
+    return array.graph.broadcast(array, as_shape(shape if isinstance(shape, (tuple, list)) else (shape,)))
+
+
+@named("flip")
+def flip(m: Node, axis: Any = None) -> Node:
+    for k in normalise_axes(axis, m.ndim):
+        m = build.slice_axis(m, k, m.shape[k] - 1, m.shape[k], -1)
+    return m
+
+
+@named("fliplr")
+def fliplr(m: Node) -> Node:
+    return flip(m, 1)
+
+
+@named("flipud")
+def flipud(m: Node) -> Node:
+    return flip(m, 0)
+
+
+@named("roll")
+def roll(a: Node, shift: Any, axis: Any = None) -> Node:
+    if axis is None:
+        return build.reshape(F.arrange.roll(build.reshape(a, (-1,)), shift, 0), a.shape)
+    axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+    for k, by in zip(axes, shift if isinstance(shift, (tuple, list)) else [shift] * len(axes), strict=True):
+        a = F.arrange.roll(a, by, k)
+    return a
+
+
+@named("repeat")
+def repeat(a: Node, repeats: Any, axis: int | None = None) -> Node:
+    return F.arrange.repeat(build.reshape(a, (-1,)) if axis is None else a, repeats, axis or 0)
+
+
+@named("tile")
+def tile(A: Node, reps: Any) -> Node:
+    counts = [*reps] if isinstance(reps, (tuple, list)) else [reps]
+    own = [*[sp.S.One] * (len(counts) - A.ndim), *A.shape]
+    counts = [*[1] * (len(own) - len(counts)), *counts]
+    pairs = build.reshape(A, [d for size in own for d in (1, size)])
+    wide = A.graph.broadcast(pairs, as_shape(d for n, size in zip(counts, own, strict=True) for d in (n, size)))
+    return build.reshape(wide, [n * size for n, size in zip(counts, own, strict=True)])
+
+
+@named("diff")
+def diff(a: Node, n: int = 1, axis: int = -1) -> Node:
+    place = normalise_axis(axis, a.ndim)
+    for _ in range(n):
+        rest = a.shape[place] - 1
+        a = build.slice_axis(a, place, 1, rest) - build.slice_axis(a, place, 0, rest)
+    return a
+
+
+# -- joining and splitting
+@named("concatenate", "concat")
+def concatenate(arrays: Any, axis: int | None = 0, out: Any = None, dtype: Any = None) -> Node:
+    parts = rows(*arrays)
+    return build.concat([build.reshape(p, (-1,)) for p in parts] if axis is None else parts, axis or 0)
+
+
+@named("stack")
+def stack(arrays: Any, axis: int = 0, out: Any = None, dtype: Any = None) -> Node:
+    return F.arrange.stack(*rows(*arrays), axis=axis)
+
+
+@named("vstack", "row_stack")
+def vstack(tup: Any, dtype: Any = None) -> Node:
+    return build.concat([atleast_2d(a) for a in rows(*tup)], 0)
+
+
+@named("hstack")
+def hstack(tup: Any, dtype: Any = None) -> Node:
+    parts = [atleast_1d(a) for a in rows(*tup)]
+    return build.concat(parts, 0 if parts[0].ndim == 1 else 1)
+
+
+@named("column_stack")
+def column_stack(tup: Any) -> Node:
+    return build.concat([build.reshape(a, (-1, 1)) if a.ndim < 2 else a for a in rows(*tup)], 1)
+
+
+@named("split", "array_split")
+def split(ary: Node, indices_or_sections: Any, axis: int = 0) -> list[Node]:
+    place = normalise_axis(axis, ary.ndim)
+    whole, cuts = ary.shape[place], indices_or_sections
+    if not isinstance(cuts, (tuple, list)):
+        share = sp.cancel(whole / cuts)
+        if share.is_integer is False or (share.is_Rational and not share.is_Integer):
+            raise ShapeError(f"np.split: {whole} entries are not {cuts} equal parts")
+        cuts = [share * k for k in range(1, int(cuts))]
+    bounds = [0, *cuts, whole]
+    return [build.slice_axis(ary, place, a, b - a) for a, b in pairwise(bounds)]
+
+
+# -- choosing
+@named("where")
+def where(condition: Any, x: Any = None, y: Any = None) -> Node:
+    if x is None or y is None:
+        raise UsageError("np.where on the rows of a model needs three arguments: condition, x, y")
+    return F.pointwise.where(condition, x, y)
+
+
+@named("clip")
+def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None) -> Node:
+    low, high = (a_min if min is None else min), (a_max if max is None else max)
+    (row,) = rows(a) if isinstance(a, Node) else (a,)
+    row = row if low is None else F.pointwise.maximum(row, low)
+    return row if high is None else F.pointwise.minimum(row, high)
+
+
+@named("take")
+def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Node:
+    (a, index) = rows(a, indices) if isinstance(indices, Node) else (a, indices)
+    if axis is None:
+        return build.reshape(a, (-1,))[index]
+    front = moveaxis(a, axis, 0)[index]
+    place, count = normalise_axis(axis, a.ndim), index.ndim if isinstance(index, Node) else 0
+    return moveaxis(front, tuple(range(count)), tuple(range(place, place + count)))
+
+
+@named("take_along_axis")
+def take_along_axis(arr: Any, indices: Any, axis: int = -1) -> Node:
+    row, index = rows(arr, indices)
+    return build.take_along(row, index, axis)
+
+
+@named("tril")
+def tril(m: Node, k: int = 0) -> Node:
+    return F.pointwise.where(F.pointwise.greater_equal(_row(m) + k, _column(m)), m, 0)
+
+
+@named("triu")
+def triu(m: Node, k: int = 0) -> Node:
+    return F.pointwise.where(F.pointwise.less_equal(_row(m) + k, _column(m)), m, 0)
+
+
+def _row(m: Node) -> Node:
+    return build.expand(build.arange(m.graph, m.shape[-2]), 1)
+
+
+def _column(m: Node) -> Node:
+    return build.expand(build.arange(m.graph, m.shape[-1]), 0)

@@ -1,0 +1,105 @@
+"""NumPy's reductions on rows; without an axis they take all entries, as NumPy does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from symbackprop.core import build
+from symbackprop.core import functions as F
+from symbackprop.core.functions import Axis
+from symbackprop.core.graph import Node
+from symbackprop.core.numpy_calls.table import named, rows
+from symbackprop.core.shapes import normalise_axes, size_of
+from symbackprop.errors import UsageError
+
+
+@named("sum")
+def sum_(a: Node, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Node:
+    return build.reduce_sum(a, axis, keepdims)
+
+
+@named("mean")
+def mean(a: Node, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Node:
+    return F.reductions.mean(a, axis, keepdims=keepdims)
+
+
+@named("max", "amax")
+def max_(a: Node, axis: Axis = None, out: Any = None, keepdims: bool = False) -> Node:
+    return build.reduce_max(a, axis, keepdims)
+
+
+@named("min", "amin")
+def min_(a: Node, axis: Axis = None, out: Any = None, keepdims: bool = False) -> Node:
+    return F.reductions.min(a, axis, keepdims=keepdims)
+
+
+@named("ptp")
+def ptp(a: Node, axis: Axis = None, out: Any = None, keepdims: bool = False) -> Node:
+    return max_(a, axis, keepdims=keepdims) - min_(a, axis, keepdims=keepdims)
+
+
+@named("var")
+def var(a: Node, axis: Axis = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: bool = False,
+        *, correction: int | None = None) -> Node:  # fmt: skip
+    lost = ddof if correction is None else correction
+    if not lost:
+        return F.reductions.var(a, axis, keepdims=keepdims)
+    centred = a - F.reductions.mean(a, axis, keepdims=True)
+    count = size_of(a.shape, normalise_axes(axis, a.ndim)) - lost
+    average: Node = build.reduce_sum(centred**2, axis, keepdims) / count
+    return average
+
+
+@named("std")
+def std(a: Node, axis: Axis = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: bool = False,
+        *, correction: int | None = None) -> Node:  # fmt: skip
+    return F.pointwise.sqrt(var(a, axis, None, None, ddof, keepdims, correction=correction))
+
+
+@named("average")
+def average(a: Node, axis: Axis = None, weights: Any = None, returned: bool = False, *, keepdims: bool = False) -> Node:
+    if returned:
+        raise UsageError("np.average on the rows of a model does not return the sum of the weights")
+    if weights is None:
+        return F.reductions.mean(a, axis, keepdims=keepdims)
+    a, w = rows(a, weights)
+    if w.ndim != a.ndim and axis is not None:
+        (place,) = normalise_axes(axis, a.ndim)
+        w = build.reshape(w, tuple(w.shape[0] if k == place else 1 for k in range(a.ndim)))
+    weight = a.graph.broadcast(w, a.shape)
+    return build.reduce_sum(a * w, axis, keepdims) / build.reduce_sum(weight, axis, keepdims)
+
+
+@named("cumsum")
+def cumsum(a: Node, axis: int | None = None, dtype: Any = None, out: Any = None) -> Node:
+    return F.reductions.cumsum(build.reshape(a, (-1,)) if axis is None else a, axis or 0)
+
+
+@named("count_nonzero")
+def count_nonzero(a: Node, axis: Axis = None, *, keepdims: bool = False) -> Node:
+    return build.reduce_sum(F.pointwise.not_equal(a, 0), axis, keepdims)
+
+
+@named("any")
+def any_(a: Node, axis: Axis = None, out: Any = None, keepdims: bool = False) -> Node:
+    return build.reduce_max(F.pointwise.not_equal(a, 0), axis, keepdims)
+
+
+@named("all")
+def all_(a: Node, axis: Axis = None, out: Any = None, keepdims: bool = False) -> Node:
+    return F.reductions.min(F.pointwise.not_equal(a, 0), axis, keepdims=keepdims)
+
+
+@named("linalg.norm")
+def norm(x: Node, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The Euclidean norm, of all entries or along axes; of vectors also the norms 1 and inf."""
+    axes = normalise_axes(axis, x.ndim)
+    vectors = len(axes) == 1
+    if ord is None or (ord == 2 and vectors) or (ord == "fro" and len(axes) == 2):
+        return F.reductions.norm(x, axis, keepdims=keepdims)
+    size = F.pointwise.abs(x)
+    if vectors and ord == 1:
+        return build.reduce_sum(size, axis, keepdims)
+    if vectors and ord == float("inf"):
+        return build.reduce_max(size, axis, keepdims)
+    raise UsageError(f"np.linalg.norm on the rows of a model has no ord={ord!r} over {len(axes)} axes")

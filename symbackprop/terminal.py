@@ -1,0 +1,21 @@
+"""Text on its way to a terminal: what would steer it, or cannot be seen or written, is shown as an escape."""
+
+from __future__ import annotations
+
+import unicodedata
+
+UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format, half a pair, separators of lines and paragraphs
+
+
+def visible(text: str) -> str:
+    """The text with such characters as ``\\u001b``, which JSON reads back as well; lines and tabs stay."""
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+        return text
+    return "".join(_shown(c) for c in text)
+
+
+def _shown(c: str) -> str:
+    if c in "\n\t" or unicodedata.category(c) not in UNSEEN:
+        return c
+    code = ord(c)
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

@@ -1,0 +1,54 @@
+"""How much memory and time the arrays of rows take, told before any of them is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from math import prod
+
+from symbackprop.core.graph import Node, label
+from symbackprop.core.loops import Loop
+from symbackprop.core.shapes import evaluate_dim, evaluate_shape, shape_text
+from symbackprop.errors import ShapeError
+
+MAX_ENTRIES = 2**26  # in all arrays together: 0.5 GiB as float64, 1 GiB in a complex step, as much again in a module
+PER_STEP = 30  # a row at one step of a loop takes as long as so many entries
+PER_ENTRY = 500  # products of an einsum take as long as one entry does to fill
+
+
+Shaped = tuple[Node, tuple[int, ...] | None]
+
+
+def shaped(rows: Iterable[Node], sizes: Mapping[str, int]) -> Iterator[Shaped]:
+    """Rows with their shapes in numbers; a loop has none of its own."""
+    for row in rows:
+        yield row, None if isinstance(row.attr, Loop) else evaluate_shape(row.shape, sizes)
+
+
+def require_room(rows: Iterable[Shaped], sizes: Mapping[str, int]) -> None:
+    """Raises `ShapeError` where the values of all rows are more than can be computed in memory and in time."""
+    counts = [(_entries(row, shape, sizes), row) for row, shape in rows]
+    total = sum(count for count, _ in counts)
+    if total <= MAX_ENTRIES:
+        return
+    count, row = max(counts, key=lambda pair: pair[0])
+    dims = sorted({s.name for _, r in counts for d in r.shape for s in getattr(d, "free_symbols", ())})
+    given = f"with {', '.join(f'{n} = {sizes[n]}' for n in dims)} " if dims else ""
+    largest = f"{count:.2g} of them for {label(row)} ({shape_text(row.shape)})"
+    raise ShapeError(
+        f"{given}the arrays of the model are too large to be computed here: {total:.2g} entries in all, {largest}; "
+        f"at most {MAX_ENTRIES:.2g} are. Give smaller sizes with --dim, or leave the check out"
+    )
+
+
+def _entries(row: Node, shape: tuple[int, ...] | None, sizes: Mapping[str, int]) -> int:
+    """Entries of a row's value, or as many as would take as long."""
+    if shape is None:
+        body = shaped(row.graph.topological(row.attr.results(), row.attr.stop()), sizes)
+        step = sum(PER_STEP + _entries(r, s, sizes) // PER_ENTRY for r, s in body)
+        return evaluate_dim(row.attr.length, sizes) * step
+    own = prod(shape)
+    if row.op.name != "einsum" or len(row.args) != 2:
+        return own
+    axes = [d for a in row.args for d in evaluate_shape(a.shape, sizes)]
+    letters = dict(zip(row.attr.split("->")[0].replace(",", ""), axes, strict=True))
+    return max(own, prod(letters.values()) // PER_ENTRY)
