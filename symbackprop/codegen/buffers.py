@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from symbackprop.codegen.inplace import InPlace
-from symbackprop.codegen.layout import Line
 from symbackprop.codegen.literals import string
 from symbackprop.codegen.products import matrix_product
 from symbackprop.codegen.program import Assign, Block, For, OneHot, Program, Softmax, Statement, Store
@@ -26,9 +25,10 @@ class BufferedWriter(Writer):
         super().__init__(program, block)
         self.carried: set[str] = set()
 
-    def _loop(self, loop: For, depth: int) -> Iterator[Line]:
-        self.carried |= {value for _, value in loop.update}
-        return super()._loop(loop, depth)
+    def _inside(self, loop: For) -> Writer:
+        writer = BufferedWriter(self.program, loop.body)
+        writer.carried = {value for _, value in loop.update}
+        return writer
 
     def _simple(self, statement: Statement) -> Iterator[tuple[str, str]]:
         if isinstance(statement, Assign) and statement.name not in self.carried:

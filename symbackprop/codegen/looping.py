@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from symbackprop.codegen.counting import count_uses
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 class LoopBuilder:
     """Builds the statement of one loop. ``results`` are the rows of its results that are read; ``names`` has the
-    variables of the rows around it and gets those of the rows in its body."""
+    variables of the rows around it."""
 
-    def __init__(self, scheduler: Scheduler, scan: Node, results: Iterable[Node], names: dict[int, str]) -> None:
+    def __init__(self, scheduler: Scheduler, scan: Node, results: Iterable[Node], names: Mapping[int, str]) -> None:
         self.scheduler, self.rows, self.variables = scheduler, scheduler.rows, scheduler.variables
         self.scan, self.names = scan, names
         self.loop: Loop = scan.attr
@@ -36,12 +36,11 @@ class LoopBuilder:
         known, elements = self._known()
         body = self.scheduler.block(self.roots, known)
         self.scheduler.close_index()
-        self.names |= body.names
         return For(
             self.index, loop.length, loop.reverse,
             tuple(Assign(name, a) for name, a in zip(carry, self.scan.args, strict=False)),
             elements,
-            tuple(body.statements),
+            body,
             tuple((name, body.names[row.id]) for name, row in zip(carry, loop.carried, strict=True)),
             tuple(self._store(out, row, body) for out, row in self.stacked),
             tuple((self.names[out.id], carry[k]) for k, out in self.wanted.items() if k < len(carry)),

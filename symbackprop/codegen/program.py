@@ -64,16 +64,16 @@ class Store:
 
 @dataclass(frozen=True)
 class For:
-    """A loop over time. ``start`` sets the carried variables, ``elements`` names step t of the sequences, ``update``
-    moves the carried variables on, all at once; ``last`` names the final carries; ``fixed`` are matrices that every
-    step reads, and a name for the transpose of each."""
+    """A loop over time. ``start`` sets the carried variables, ``elements`` names step t of the sequences, ``body`` has
+    variables of its own, ``update`` moves the carried variables on, all at once; ``last`` names the final carries;
+    ``fixed`` are matrices that every step reads, and a name for the transpose of each."""
 
     index: str
     length: Dim
     reverse: bool
     start: tuple[Assign, ...]
     elements: tuple[tuple[str, str], ...]
-    body: tuple[Statement, ...]
+    body: Block
     update: tuple[tuple[str, str], ...]
     stores: tuple[Store, ...]
     last: tuple[tuple[str, str], ...]
@@ -85,7 +85,9 @@ Statement: TypeAlias = Assign | OneHot | Softmax | For
 
 @dataclass
 class Block:
-    """The body of one function: statements in order, the variable of every row that has one, and what comes in."""
+    """The body of one function or of one loop: statements in order, and the code of every row that has a variable or
+    comes in from outside. A row may be computed in one body and be an element of a sequence in another, so that names
+    hold in their own block only."""
 
     statements: list[Statement] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
