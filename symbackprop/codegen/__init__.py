@@ -27,7 +27,8 @@ def codegen(
     """The text of a NumPy module that computes a model and its gradients.
 
     ``dtype`` is what init_params makes and what plain numbers are computed in, ``level`` the optimisation level (0, 1,
-    or 2: with a workspace), ``wrt`` the names whose gradients backward returns (default: every parameter and input).
+    or 2: with a workspace), ``wrt`` the names whose gradients backward returns, intermediates among them (default:
+    every parameter and input); the module then says so in its constant GRADIENTS, which `verify` reads.
     ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds ``init_state`` and ``update``. Raises `UsageError` for
     anything else, `ModelError` where the model cannot be emitted.
     """

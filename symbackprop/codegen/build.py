@@ -54,10 +54,13 @@ class Builder:
             initial=initial_values(model.params.values(), self.order),
             forward=forward, results=dict(zip(results, outgoing, strict=True)), result_rows=results,
             kept={forward.names[k.id]: k for k in kept}, backward=backward, upstream=dict(model.upstream),
-            gradients=gradients, unreached=tuple(model.unreached()), evaluate=evaluate,
+            gradients=gradients, chosen=self._chosen(), unreached=tuple(model.unreached()), evaluate=evaluate,
             equations={name: evaluate.names[row.id] for name, row in named.items()},
             written=dict(self.d.names), expanded=self.d.expanded, identities=self.d.identities,
         )  # fmt: skip
+
+    def _chosen(self) -> tuple[str, ...] | None:
+        return None if set(self.d.gradients) == set(self.model.targets()) else tuple(self.d.gradients)
 
     # -- what passes from forward to backward
     def _kept(self) -> list[Node]:

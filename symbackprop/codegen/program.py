@@ -98,8 +98,9 @@ class Program:
     """A module before it is printed. Names of arrays are the model's; ``variables`` says what code calls them.
 
     ``kept`` are the variables, and their rows, that forward hands to backward; ``gradients``, ``results`` and
-    ``equations`` map names to the variables that hold them at the end of backward, forward and outputs.
-    ``identities`` maps rows, by id, to the declared ones whose value they compute without overflow.
+    ``equations`` map names to the variables that hold them at the end of backward, forward and outputs. ``chosen`` are
+    the names whose gradients backward returns, where these are not all parameters and inputs. ``identities`` maps rows,
+    by id, to the declared ones whose value they compute without overflow.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Program:
     backward: Block
     upstream: dict[str, Node]
     gradients: dict[str, str]
+    chosen: tuple[str, ...] | None
     unreached: tuple[str, ...]
     evaluate: Block
     equations: dict[str, str]

@@ -11,6 +11,7 @@ import numpy as np
 
 from symbackprop.model.model import Model
 from symbackprop.verify.module import CallFailed, as_given, call
+from symbackprop.verify.promised import promised_rows
 from symbackprop.verify.sampling import Sample
 
 
@@ -23,10 +24,11 @@ class Outcome:
 
 
 class Candidate:
-    """The module under test. Calls raise `CallFailed` where its functions raise or return something else than told."""
+    """The module under test; ``targets`` are the rows that it promises the gradients of. Calls raise `CallFailed` where its functions raise or return something else than told."""
 
     def __init__(self, module: ModuleType, model: Model) -> None:
         self.module, self.model = module, model
+        self.targets = promised_rows(module, model)
         self.results = [model.loss_row.name or ""] if model.loss_row is not None else list(model.output_rows)
 
     def has(self, name: str) -> bool:

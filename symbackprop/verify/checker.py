@@ -22,6 +22,7 @@ from symbackprop.verify.opinions import a_few, methods_agree, second_opinion
 from symbackprop.verify.plan import DENSE_AGAIN, cost_of, places, trials_for
 from symbackprop.verify.points import Points
 from symbackprop.verify.promises import broken_promises
+from symbackprop.verify.promised import chosen, unreached
 from symbackprop.verify.report import GradientReport, Report, ResultReport, joined
 from symbackprop.verify.sampling import Sample, choose_sizes
 from symbackprop.verify.verdicts import Flaw, check_gradients_given, compare_results, merged
@@ -73,7 +74,8 @@ class Check:
 
     def run(self) -> Report:
         self.candidate, self.rng = Candidate(self.module, self.model), np.random.default_rng(self.seed)
-        self.points, self.targets = Points(self.model, self.rng), self.model.targets()
+        self.targets = self.candidate.targets
+        self.points = Points(self.model, self.rng, self.targets)
         first = choose_sizes(self.model, self.rng, self.given)
         entries = sum(prod(evaluate_shape(row.shape, first)) for row in self.targets.values())
         self.count, self.later = self.trials or trials_for(entries), min(entries, DENSE_AGAIN)
@@ -163,11 +165,15 @@ class Check:
     # -- the report
     def _report(self, unsampled: str) -> Report:
         gradients = tuple(self._gradient(name) for name in self.targets)
-        notes = [f"{n} does not reach the result: its gradient is 0" for n in self.model.unreached()]
+        notes = [f"{n} does not reach the result: its gradient is 0" for n in unreached(self.model, self.targets)]
         notes += [
             f"the gradient of {n} is 0 at every point tried" for n in sorted(self.points.asleep) if n in self.findings
         ]
-        if not self.targets:
+        names = chosen(self.module)
+        if names is not None:
+            what = ", ".join(names) or "nothing"
+            notes.append(f"the module was emitted for the gradients of {what} (GRADIENTS); no others are promised")
+        elif not self.targets:
             notes.append("the model has no parameters and no inputs: there is no gradient to check")
         return Report(
             self.model.name,

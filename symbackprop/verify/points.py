@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from symbackprop.core.graph import Node
 from symbackprop.model.model import Model
 from symbackprop.verify.differences import AUTO, Objective
 from symbackprop.verify.numeric import Prober
 from symbackprop.verify.plan import cost_of
+from symbackprop.verify.promised import unreached
 from symbackprop.verify.sampling import Random, Sample, draw, leaf_values
 
 ATTEMPTS, PREFERENCES, FEW = 64, 12, 3
@@ -20,10 +23,9 @@ class Points:
     """Finds samples with finite results. ``asleep`` are the gradients that were 0 at every point so far: a missing
     branch shows only where its gradient is not 0. ``seen`` are the sides of kinks that were visited."""
 
-    def __init__(self, model: Model, rng: Random) -> None:
-        self.model, self.rng = model, rng
-        self.targets = model.targets()
-        self.asleep: set[Any] = set(self.targets) - set(model.unreached())
+    def __init__(self, model: Model, rng: Random, targets: Mapping[str, Node]) -> None:
+        self.model, self.rng, self.targets = model, rng, targets
+        self.asleep: set[Any] = set(targets) - set(unreached(model, targets))
         self.seen: set[Any] = set()
 
     def next(self, sizes: dict[str, int]) -> tuple[Sample, Objective] | None:
@@ -47,7 +49,8 @@ class Points:
     def _objective(self, sample: Sample) -> Objective:
         rows = self.model.results()
         weights = [sample.upstream.get(row.name or "", np.ones(())) for row in rows]
-        return Objective(rows, weights, leaf_values(self.model, sample), sample.sizes)
+        also = list(self.targets.values())
+        return Objective(rows, weights, leaf_values(self.model, sample), sample.sizes, also)
 
     def _awake(self, objective: Objective) -> set[str]:
         """Those of the gradients asleep that are not 0 here."""

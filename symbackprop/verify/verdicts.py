@@ -58,7 +58,7 @@ def check_gradients_given(targets: Mapping[str, Node], outcome: Outcome, sizes: 
         else:
             flaws[name] = Flaw(flaw)
     unknown = [n for n in outcome.gradients if n not in targets]
-    return gradients, flaws, [f"backward returns {n!r}, which is no parameter or input of the model" for n in unknown]
+    return gradients, flaws, [f"backward returns {n!r}, which is none of the gradients asked for" for n in unknown]
 
 
 def _flaw(name: str, row: Node, given: Mapping[str, Any], sizes: Sizes) -> str | None:
