@@ -1,8 +1,7 @@
 """-O2: statements that write into the arrays of a workspace, where the caller gives one.
 
 ``w`` is the table of those arrays by variable, empty without a workspace: ``out=w.get("Z")`` then is ``out=None``, and
-NumPy allocates as ever. A variable that a loop carries on keeps an array of its own per step, since the next step still
-reads it.
+NumPy allocates as ever. What a loop carries on gets an array of its own in every step: the next one still reads it.
 """
 
 from __future__ import annotations
@@ -21,17 +20,18 @@ from symbackprop.core.graph import Node
 class BufferedWriter(Writer):
     """Writes the statements of a block that may use a workspace."""
 
-    def __init__(self, program: Program, block: Block) -> None:
+    def __init__(self, program: Program, block: Block, lasting: frozenset[str] = frozenset()) -> None:
         super().__init__(program, block)
-        self.carried: set[str] = set()
+        self.lasting = lasting
+        self.plain = Writer(program, block)
 
     def _inside(self, loop: For) -> Writer:
-        writer = BufferedWriter(self.program, loop.body)
-        writer.carried = {value for _, value in loop.update}
-        return writer
+        return BufferedWriter(self.program, loop.body, loop.lasting)
 
     def _simple(self, statement: Statement) -> Iterator[tuple[str, str]]:
-        if isinstance(statement, Assign) and statement.name not in self.carried:
+        if not isinstance(statement, For) and statement.name in self.lasting:
+            yield from self.plain._simple(statement)
+        elif isinstance(statement, Assign):
             yield from self._assign(statement)
         else:
             yield from super()._simple(statement)
@@ -92,8 +92,9 @@ class BufferedWriter(Writer):
         )
 
     def _stack(self, store: Store) -> Iterator[tuple[str, str]]:
+        lasting = store.stack in self.lasting or (store.states is not None and store.states[1] in self.lasting)
         for code, comment in super()._stack(store):
-            yield _reused(code), comment
+            yield code if lasting else _reused(code), comment
 
 
 def taken(name: str) -> str:

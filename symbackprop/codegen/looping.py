@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from symbackprop.codegen.counting import count_uses
 from symbackprop.codegen.program import Assign, Block, For, Store
-from symbackprop.codegen.rows import needs_cast
+from symbackprop.codegen.rows import needs_cast, sharing
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.loops import Loop
 
@@ -44,6 +44,7 @@ class LoopBuilder:
             tuple((name, body.names[row.id]) for name, row in zip(carry, loop.carried, strict=True)),
             tuple(self._store(out, row, body) for out, row in self.stacked),
             tuple((self.names[out.id], carry[k]) for k, out in self.wanted.items() if k < len(carry)),
+            frozenset(body.names[r.id] for row in loop.carried for r in sharing(row) if r.id in body.names),
             self._fixed(),
         )  # fmt: skip
 

@@ -66,7 +66,8 @@ class Store:
 class For:
     """A loop over time. ``start`` sets the carried variables, ``elements`` names step t of the sequences, ``body`` has
     variables of its own, ``update`` moves the carried variables on, all at once; ``last`` names the final carries;
-    ``fixed`` are matrices that every step reads, and a name for the transpose of each."""
+    ``lasting`` are the variables of the body whose arrays a later step may still read; ``fixed`` are matrices that
+    every step reads, and a name for the transpose of each."""
 
     index: str
     length: Dim
@@ -77,6 +78,7 @@ class For:
     update: tuple[tuple[str, str], ...]
     stores: tuple[Store, ...]
     last: tuple[tuple[str, str], ...]
+    lasting: frozenset[str] = frozenset()
     fixed: tuple[tuple[str, str], ...] = ()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 
 from symbackprop.codegen.passes.hoist import hoisted_products
@@ -127,9 +127,16 @@ def is_diagonal(row: Node) -> bool:
 
 def base(row: Node) -> Node:
     """The row whose memory a row may share."""
+    *_, owner = sharing(row)
+    return owner
+
+
+def sharing(row: Node) -> Iterator[Node]:
+    """The row, and the rows whose memory it may share, one after the other."""
+    yield row
     while (is_view(row) and row.op.name != "out") or row.op.name == "fold":
         row = row.args[0]
-    return row
+        yield row
 
 
 def is_half_step(form: f.Formula) -> bool:

@@ -22,9 +22,9 @@ from symbackprop.verify.opinions import a_few, methods_agree, second_opinion
 from symbackprop.verify.plan import DENSE_AGAIN, cost_of, places, trials_for
 from symbackprop.verify.points import Points
 from symbackprop.verify.promises import broken_promises
-from symbackprop.verify.promised import chosen, unreached
 from symbackprop.verify.report import GradientReport, Report, ResultReport, joined
 from symbackprop.verify.sampling import Sample, choose_sizes
+from symbackprop.verify.targets import unreached
 from symbackprop.verify.verdicts import Flaw, check_gradients_given, compare_results, merged
 
 Progress = Callable[[int, int], None]
@@ -118,7 +118,7 @@ class Check:
         for result in compare_results(self.candidate, objective, outcome):
             if result.name not in self.results or self.results[result.name].verdict == PASS:
                 self.results[result.name] = result
-        gradients, flaws, extra = check_gradients_given(self.targets, outcome, sample.sizes)
+        gradients, flaws, extra = check_gradients_given(self.candidate, outcome, sample.sizes)
         self.flaws |= {n: f for n, f in flaws.items() if n not in self.flaws}
         self.problems += extra
         cost = cost_of(objective.program.steps, sample.sizes)
@@ -169,9 +169,8 @@ class Check:
         notes += [
             f"the gradient of {n} is 0 at every point tried" for n in sorted(self.points.asleep) if n in self.findings
         ]
-        names = chosen(self.module)
-        if names is not None:
-            what = ", ".join(names) or "nothing"
+        if self.candidate.chosen is not None:
+            what = ", ".join(self.candidate.chosen) or "nothing"
             notes.append(f"the module was emitted for the gradients of {what} (GRADIENTS); no others are promised")
         elif not self.targets:
             notes.append("the model has no parameters and no inputs: there is no gradient to check")

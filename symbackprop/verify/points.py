@@ -12,8 +12,8 @@ from symbackprop.model.model import Model
 from symbackprop.verify.differences import AUTO, Objective
 from symbackprop.verify.numeric import Prober
 from symbackprop.verify.plan import cost_of
-from symbackprop.verify.promised import unreached
 from symbackprop.verify.sampling import Random, Sample, draw, leaf_values
+from symbackprop.verify.targets import unreached
 
 ATTEMPTS, PREFERENCES, FEW = 64, 12, 3
 EXPENSIVE = 1e7

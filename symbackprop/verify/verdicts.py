@@ -47,18 +47,19 @@ def compare_results(candidate: Candidate, objective: Objective, outcome: Outcome
         yield ResultReport(name, PASS if largest <= AGREE else FAIL, largest, *values)
 
 
-def check_gradients_given(targets: Mapping[str, Node], outcome: Outcome, sizes: Sizes
+def check_gradients_given(candidate: Candidate, outcome: Outcome, sizes: Sizes
                           ) -> tuple[dict[str, Any], dict[str, Flaw], list[str]]:  # fmt: skip
     """(gradients as arrays, flaws of those that are none, other problems)."""
     gradients, flaws = {}, {}
-    for name, row in targets.items():
+    for name, row in candidate.targets.items():
         flaw = _flaw(name, row, outcome.gradients, sizes)
         if flaw is None:
             gradients[name] = numbers(outcome.gradients[name])
         else:
             flaws[name] = Flaw(flaw)
-    unknown = [n for n in outcome.gradients if n not in targets]
-    return gradients, flaws, [f"backward returns {n!r}, which is none of the gradients asked for" for n in unknown]
+    extra = "is no parameter or input of the model" if candidate.chosen is None else "GRADIENTS does not name"
+    unknown = [n for n in outcome.gradients if n not in candidate.targets]
+    return gradients, flaws, [f"backward returns {n!r}, which {extra}" for n in unknown]
 
 
 def _flaw(name: str, row: Node, given: Mapping[str, Any], sizes: Sizes) -> str | None:

@@ -13,7 +13,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.notation import PRODUCT, Notation, Text, wrap
 from symbackprop.core.ops.linear import as_matrix_product
 from symbackprop.core.scalars import Scalar
-from symbackprop.core.shapes import Shape, broadcast, dim_text, is_one, same_shape
+from symbackprop.core.shapes import Shape, broadcast, is_one, same_shape
 
 _SPELLED_OUT = ("above", "ratio")
 _VECTOR_FIRST = {"a,ab->b": False, "a,ba->b": True}  # x @ W and x @ W.T
