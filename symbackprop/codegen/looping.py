@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from symbackprop.codegen.counting import count_uses
 from symbackprop.codegen.program import Assign, Block, For, Store
-from symbackprop.codegen.rows import needs_cast, sharing
+from symbackprop.codegen.rows import Rows, needs_cast, sharing
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.loops import Loop
 
@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 
 class LoopBuilder:
-    """Builds the statement of one loop. ``results`` are the rows of its results that are read; ``names`` has the
-    variables of the rows around it."""
+    """Builds the statement of one loop. ``results`` are the rows of its results that are read; ``rows`` and ``names``
+    are the rows around it and their variables."""
 
-    def __init__(self, scheduler: Scheduler, scan: Node, results: Iterable[Node], names: Mapping[int, str]) -> None:
-        self.scheduler, self.rows, self.variables = scheduler, scheduler.rows, scheduler.variables
+    def __init__(self, scheduler: Scheduler, rows: Rows, scan: Node, results: Iterable[Node],
+                 names: Mapping[int, str]) -> None:  # fmt: skip
+        self.scheduler, self.rows, self.variables = scheduler, rows, scheduler.variables
         self.scan, self.names = scan, names
         self.loop: Loop = scan.attr
         self.index = scheduler.open_index(self.loop.index)
@@ -56,8 +57,8 @@ class LoopBuilder:
         fixed = zip(loop.invariants, self.scan.args[n + m :], strict=True)
         known |= {leaf.id: self.names[a.id] for leaf, a in fixed}
         moving = [*zip(loop.sequences, self.scan.args[n : n + m], strict=True), *self.rows.hoisted(self.scan)]
-        order = self.rows.order(self.roots, {*known, *[row.id for row, _ in moving]})
-        counts = count_uses(self.rows, order, self.roots)
+        inside = self.rows.within({*known, *[row.id for row, _ in moving]})
+        counts = count_uses(inside, inside.order(self.roots, inside.given), self.roots)
         elements = []
         for row, outer in moving:
             known[row.id] = place = f"{self.names[outer.id]}[{self.index}]"
