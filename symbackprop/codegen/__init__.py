@@ -10,7 +10,7 @@ from symbackprop.codegen.optimizers import optimizer_lines
 from symbackprop.derive.stable import derive_stable
 from symbackprop.errors import UsageError
 from symbackprop.model.model import Model
-from symbackprop.model.text.write import to_text
+from symbackprop.model.text.write import to_text, with_text_names
 
 DTYPES = ("float64", "float32")
 LEVELS = (0, 1, 2)
@@ -36,7 +36,7 @@ def codegen(
         raise UsageError(f"dtype is {' or '.join(DTYPES)}, not {dtype!r}")
     if level not in LEVELS:
         raise UsageError(f"the optimisation level is 0, 1 or 2, not {level!r}")
-    program = build_program(derive_stable(model, wrt), to_text(model), level, dtype)
+    program = build_program(derive_stable(with_text_names(model), wrt), to_text(model), level, dtype)
     return module_text(program, optimizer_lines(optimizer) if optimizer is not None else ())
 
 

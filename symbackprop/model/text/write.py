@@ -6,7 +6,10 @@ of its own, so the text stays as short as the table of rows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
+from functools import partial
 from typing import NamedTuple
 
 from symbackprop.core.graph import Leaf, Node, arguments_first
@@ -49,6 +52,27 @@ def to_text(model: Model, header: bool = True) -> str:
         lines += writer.lines(group)
     lines += [f'notation {writer.spelled(name)} = "{latex}"' for name, latex in model.notation_of.items()]
     return "\n".join(lines) + "\n"
+
+
+def with_text_names(model: Model) -> Model:
+    """The model whose intermediates are all that its text gives names to, as a model parsed from it has them: long rows
+    with a line of their own, initial values of loops, and what loops compute."""
+    writer = Writer(model)
+    lines = [line for line in writer.equations() if line.keyword == "let" and not line.depth]
+    found = {python_name(line.name): line.row for line in lines}
+    found |= {name: row for i, name in writer.names.items() if is_stack(row := model.graph.nodes[i])}
+    new = copy(model)
+    new.stacks = {name: partial(_itself, row) for name, row in found.items()} | model.stacks
+    return new
+
+
+def _itself(row: Node) -> Node:
+    return row
+
+
+def python_name(name: str) -> str:
+    """``h[0]`` as h0."""
+    return re.sub(r"\W", "", name)
 
 
 def _header(model: Model) -> Header:

@@ -83,7 +83,8 @@ class Loops:
             if out.id in self.lets:
                 self.defined.add(out.id)
             plan.bases.setdefault(row.id, self.lets.get(out.id) or self._base(row))
-            names[out.id] = self.notation.results[out.id] = plan.bases[row.id]
+            self.notation.results[out.id] = plan.bases[row.id]
+            names.setdefault(out.id, plan.bases[row.id])  # a body around may have a line for it
         for leaf, row, start in zip(loop.carry, loop.carried, plan.scan.args, strict=False):
             plan.carries.append(self._carry_name(plan, leaf, row, start, names))
         end = "1" if loop.reverse else dim_text(loop.length)
