@@ -107,7 +107,7 @@ class Writer:
         self.notation = ModelText(self.names, [*self.taken])
         self.notation.pending = {row.id for row in model.equations.values()}
         order = written_rows(list(model.equations.values()))
-        self.loops = Loops(model, self.notation, self.names, self.fresh, order)
+        self.loops = Loops(model, self.notation, self.names, self.taken, self.fresh, order)
         self._choose(order)
 
     def lines(self, group: Sequence[Statement]) -> list[str]:

@@ -51,9 +51,9 @@ class Plan:
 class Loops:
     """Plans every scan among ``order`` (rows of a model, or of a body) and writes them."""
 
-    def __init__(self, model: Model, notation: ModelText, names: dict[int, str], fresh: Callable[[str], str],
-                 order: Sequence[Node]) -> None:  # fmt: skip
-        self.model, self.notation, self.names, self.fresh = model, notation, names, fresh
+    def __init__(self, model: Model, notation: ModelText, names: dict[int, str], taken: set[str],
+                 fresh: Callable[[str], str], order: Sequence[Node]) -> None:  # fmt: skip
+        self.model, self.notation, self.names, self.taken, self.fresh = model, notation, names, taken, fresh
         self.lets = {row.id: name for name, row in model.equations.items() if is_stack(row)}
         self.lets = {i: n for i, n in self.lets.items() if n not in model.output_rows}
         self.plans: dict[int, Plan] = {}
@@ -128,23 +128,25 @@ class Loops:
 
     def _carry_name(self, plan: Plan, leaf: Node, row: Node, start: Node, names: dict[int, str]) -> str:
         """The name of a carried value: that of the row that is carried, unless another carry has it already."""
-        own = plan.bases.get(row.id)
-        if own is None or own in plan.carries or row.id in plan.loop.stop():
-            own = self._free_base(_stem((row.name if row.args else None) or leaf.name or "c"), self._begin(plan), start)
-            if row.id not in plan.loop.stop() and row.id not in plan.bases:
+        own, begin, stop = plan.bases.get(row.id), self._begin(plan), plan.loop.stop()
+        if own is None or own in plan.carries or row.id in stop or not self._may_begin(own, begin, start, names):
+            wanted = _stem((row.name if row.args else None) or leaf.name or "c")
+            own = self.fresh(wanted)
+            while not self._may_begin(own, begin, start, names):
+                own = self.fresh(wanted)
+            if row.id not in stop and row.id not in plan.bases:
                 plan.bases[row.id] = own
+        self.taken.add(_joined(own, begin))
         declared = start.name is not None and (start.name in self.model.graph.names or "[" in start.name)
-        if declared and _stem(start.name or "") == _joined(own, self._begin(plan)):
-            names[start.id] = f"{own}[{self._begin(plan)}]"
+        if declared and _stem(start.name or "") == _joined(own, begin):
+            names[start.id] = f"{own}[{begin}]"
         return own
 
-    def _free_base(self, wanted: str, begin: str, start: Node) -> str:
-        """``h`` when h and h0 are free, or h0 is the very row that the loop begins with."""
-        taken = self.model.graph.names
-        while True:
-            name = self.fresh(wanted)
-            if _joined(name, begin) not in taken or taken[_joined(name, begin)] is start:
-                return name
+    def _may_begin(self, name: str, begin: str, start: Node, names: dict[int, str]) -> bool:
+        """Whether h0, as ``h[0]`` is spelled too, is free, or is the very row that the loop begins with."""
+        spelled = _joined(name, begin)
+        own = self.model.graph.names.get(spelled) is start or _stem(names.get(start.id, "")) == spelled
+        return own or spelled not in self.taken
 
     def _begin(self, plan: Plan) -> str:
         """The index of the value before the first step."""
