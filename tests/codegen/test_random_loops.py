@@ -34,7 +34,8 @@ STEPS: dict[str, Callable[[Node, Node], Node]] = {
     "turned": lambda a, b: a.T + b,
     "column": lambda a, b: a * total(b, axis=1, keepdims=True),
 }
-LINES = st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=4)
+LINE = st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 9), st.integers(0, 9))
+LINES = st.lists(LINE, min_size=1, max_size=4)
 BODY = st.fixed_dictionaries({
     "lines": LINES, "after": LINES, "carries": st.integers(1, 2), "reverse": st.booleans(), "stacked": st.booleans(),
     "previous": st.booleans(),
