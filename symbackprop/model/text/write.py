@@ -170,7 +170,7 @@ class Writer:
         """Unnamed arrays that loops run over, and rows that would make the text too long."""
         self.extra: set[int] = set()
         for node in order:
-            if node.id in self.loops.sequences and self._in_place(node):
+            if node.id in self.loops.sequences and node.args and self._in_place(node):
                 self._give_line(node)
         for node in long_rows(order, self._in_place):
             self._give_line(node)

@@ -80,11 +80,11 @@ class Loops:
         order = plan.scan.graph.topological([*loop.carried, *[loop.stacked[k - n] for k in stacks]], loop.stop())
         for number, out in stacks.items():
             row = loop.stacked[number - n]
-            if out.id in self.lets:
+            base = plan.bases.setdefault(row.id, self.lets.get(out.id) or self._base(row))
+            if self.lets.get(out.id) == base:
                 self.defined.add(out.id)
-            plan.bases.setdefault(row.id, self.lets.get(out.id) or self._base(row))
-            self.notation.results[out.id] = plan.bases[row.id]
-            names.setdefault(out.id, plan.bases[row.id])  # a body around may have a line for it
+            self.notation.results[out.id] = base
+            names.setdefault(out.id, base)  # a body around may have a line for it
         for leaf, row, start in zip(loop.carry, loop.carried, plan.scan.args, strict=False):
             plan.carries.append(self._carry_name(plan, leaf, row, start, names))
         end = "1" if loop.reverse else dim_text(loop.length)
