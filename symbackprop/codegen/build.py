@@ -13,6 +13,7 @@ from symbackprop.codegen.rows import Rows
 from symbackprop.codegen.schedule import Scheduler, Variables
 from symbackprop.core.graph import Node
 from symbackprop.derive.steps import Derivation, LoopStep
+from symbackprop.errors import ModelError
 
 
 def build_program(derivation: Derivation, text: str, level: int, dtype: str) -> Program:
@@ -34,7 +35,18 @@ class Builder:
         self.variables.given |= self.leaf_names
         self.results = self.model.results()
         self.order = self.rows.order([*self.results, *self.model.equations.values()])
+        self._require_declared()
         self.scheduler = Scheduler(self.rows, self.variables, level)
+
+    def _require_declared(self) -> None:
+        """Forward is given what the model declares; a gradient may read an upstream one, which only backward has."""
+        for row in self.order:
+            if row.op.name == "leaf" and row.id not in self.leaf_names:
+                what = "an upstream gradient, given to backward only" if row.attr.role == "upstream" else "not declared"
+                raise ModelError(
+                    f"an equation of {self.model.name} reads {row.name}, which is {what}: declare data of that shape "
+                    "and read that, as in grad(Y, [W], seed=data)"
+                )
 
     def program(self, text: str, dtype: str) -> Program:
         kept = self._kept()
