@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from symbackprop.codegen.counting import count_uses
@@ -45,7 +45,7 @@ class LoopBuilder:
             tuple((name, body.names[row.id]) for name, row in zip(carry, loop.carried, strict=True)),
             tuple(self._store(out, row, body) for out, row in self.stacked),
             tuple((self.names[out.id], carry[k]) for k, out in self.wanted.items() if k < len(carry)),
-            frozenset(body.names[r.id] for row in loop.carried for r in sharing(row) if r.id in body.names),
+            frozenset(body.names[row.id] for row in lasting(loop.carried) if row.id in body.names),
             self._fixed(),
         )  # fmt: skip
 
@@ -82,3 +82,15 @@ class LoopBuilder:
         matrices = [a for a in self.scan.args[-len(self.loop.invariants) :] if a.ndim == 2]
         names = dict.fromkeys(self.names[a.id] for a in matrices if self.loop.invariants)
         return tuple((name, self.variables.turned(name)) for name in names)
+
+
+def lasting(carried: Iterable[Node]) -> Iterator[Node]:
+    """The rows whose memory the next step may still read: what is carried, as a view or handed through a loop inside,
+    whose last values may be any of its first."""
+    pending = list(carried)
+    while pending:
+        for row in sharing(pending.pop()):
+            yield row
+            if row.op.name == "out":
+                scan: Node = row.args[0]
+                pending += scan.args[: len(scan.attr.carry)] if row.attr < len(scan.attr.carry) else ()

@@ -228,11 +228,34 @@ def test_a_model_that_is_a_hessian_vector_product() -> None:
     assert report.passed, report.text()
 
 
+VIEW = """
+dim T, N
+data x: T x N x N, h[0]: N x N
+param U: N x N
+for t in 1..T:
+    z[t] = h[t-1] @ U + x[t] * h[t-1]
+    h[t] = z[t].T
+loss L = sum(h[T]**3) + sum(z**2)
+"""
+THROUGH = """
+dim T, K, N
+data x: T x N x N, y: T x K x N x N, h[0]: N x N
+param U: N x N
+for t in 1..T:
+    a[0] = h[t-1] @ U + x[t] * h[t-1]
+    b[0] = a[0] * h[t-1]
+    for k in 1..K:
+        a[k] = b[k-1]
+        b[k] = a[k-1]
+    h[t] = a[K].T
+loss L = sum(h[T]**3) + sum(h**2)
+"""
+
+
 @pytest.mark.parametrize("level", [0, 1, 2])
-def test_what_is_carried_as_a_view_is_not_overwritten(level: int, tmp_path: Path) -> None:
-    """At -O2 the array behind h[t] = z[t].T would be the one that z[t+1] is computed into."""
-    text = ("dim T, N\ndata x: T x N x N, h[0]: N x N\nparam U: N x N\nfor t in 1..T:\n"
-            "    z[t] = h[t-1] @ U + x[t] * h[t-1]\n    h[t] = z[t].T\nloss L = sum(h[T]**3) + sum(z**2)")  # fmt: skip
+@pytest.mark.parametrize("text", [VIEW, THROUGH], ids=["a view", "handed through a loop"])
+def test_what_is_carried_is_not_overwritten(text: str, level: int, tmp_path: Path) -> None:
+    """At -O2 the array behind h[t] would be the one that the next step computes into."""
     path = tmp_path / "module.py"
     path.write_text(codegen(Model.parse(text), level=level), encoding="utf-8")
     report = verify_file(path)
