@@ -12,7 +12,7 @@ import numpy as np
 from prose import Corpus, bigram_bits, characters, draw
 from training import Arrays, adam, clipped, generated, print_curve, progress
 
-EPOCHS, BATCH, STEPS, HEADS, WIDTH, INNER = 10, 32, 64, 4, 12, 160
+EPOCHS, BATCH, STEPS, HEADS, WIDTH, INNER = 10, 32, 64, 2, 24, 160
 
 
 def pieces(tokens: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:

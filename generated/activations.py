@@ -54,9 +54,9 @@ INTEGERS = {}
 DTYPE = np.float64
 
 
-def forward(params, data):
+def forward(params, data, dims=None):
     """Computes the outputs, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
-    arrays, sizes, dtype, dtypes = read(params, data)
+    arrays, sizes, dtype, dtypes = read(params, data, dims)
     alpha = arrays["alpha"]
     beta = arrays["beta"]
     W = arrays["W"]                                   # D×M
@@ -248,9 +248,9 @@ def backward(cache, upstream):
     return returned(grads, cache["dtypes"])
 
 
-def outputs(params, data):
+def outputs(params, data, dims=None):
     """Every named intermediate, by its name."""
-    arrays, sizes, dtype, dtypes = read(params, data)
+    arrays, sizes, dtype, dtypes = read(params, data, dims)
     alpha = arrays["alpha"]
     beta = arrays["beta"]
     W = arrays["W"]                                   # D×M
@@ -329,8 +329,9 @@ def init_params(rng, **dims):
     return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
 
 
-def read(params, data):
-    """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return."""
+def read(params, data, dims):
+    """Everything given, checked: arrays by name in one dtype, sizes by dimension, that dtype, the dtypes to return.
+    Sizes that no array shows come from dims, as in dims={"N": 4}, or are the defaults in DIMS."""
     check_names(params, PARAMS, "params")
     check_names(data, DATA, "data")
     given = {**params, **data}
@@ -338,6 +339,8 @@ def read(params, data):
     arrays = {name: as_array(name, given[name]) for name in shapes}
     check_ranks(arrays, shapes)
     sizes = {"D": arrays["W"].shape[0], "M": arrays["W"].shape[1], "N": arrays["z_logistic"].shape[0]}
+    if dims is not None:
+        add_sizes(sizes, dims, DIMS, arrays, shapes)
     check_shapes(arrays, shapes, sizes)
     dtypes = float_dtypes(given)
     dtype = computing_dtype(dtypes, DTYPE)
@@ -395,8 +398,13 @@ def computing_dtype(dtypes, default):
 def misfit(name, array, shape, sizes):
     """The ValueError for an array of another shape than the declared one."""
     symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
-    known = ", ".join(f"{d} = {sizes[d]}" for d in dict.fromkeys(shape) if d in sizes)
-    return ValueError(f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else ""))
+    words = "".join(c if c.isalnum() or c == "_" else " " for c in symbolic).split()
+    known = ", ".join(f"{d} = {sizes[d]}" for d in dict.fromkeys([*shape, *words]) if d in sizes)
+    text = f"{name} has shape {array.shape}, expected {symbolic}" + (f" with {known}" if known else "")
+    if array.ndim == len(shape):
+        axis, wanted = next((k, sizes.get(d, d)) for k, d in enumerate(shape) if array.shape[k] != sizes.get(d, d))
+        text += f": axis {axis} is {array.shape[axis]}, not {wanted}"
+    return ValueError(text)
 
 
 def check_ranks(arrays, shapes):
@@ -421,16 +429,54 @@ def check_range(name, array, bound, sizes):
         raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
 
 
-def chosen(dims, defaults, needed):
-    """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing."""
-    unknown = [name for name in dims if name not in defaults]
-    if unknown:
-        raise ValueError(f"there is no dimension {unknown[0]!r}; the model has {', '.join(defaults) or 'none'}")
+def named_sizes(given, declared):
+    """Sizes given by name, checked; ValueError for an unknown name and for what is no size."""
+    if not isinstance(given, dict):
+        raise ValueError(f"dims has to be a dict of sizes by name, as in {{'N': 4}}, not {given!r}")
+    for name, size in given.items():
+        if name not in declared:
+            near = nearest(str(name), declared)
+            known = ", ".join(declared) or "none"
+            raise ValueError(f"there is no dimension {name!r}; the model has {known}" + near)
+        if isinstance(size, bool) or not isinstance(size, (int, np.integer)) or size < 0:
+            raise ValueError(f"the size of {name} has to be a whole number, 0 or more, not {size!r}")
+    return {name: int(size) for name, size in given.items()}
+
+
+def nearest(name, known):
+    """A question whether the name with the most letters in common was meant."""
+    common = {k: sum(min(k.lower().count(c), name.lower().count(c)) for c in set(k.lower())) for k in known}
+    best = max(known, key=lambda k: common[k] / (len(k) + len(name)), default="")
+    return f". Did you mean {best!r}?" if common.get(best) else ""
+
+
+def add_sizes(sizes, dims, defaults, arrays, shapes):
+    """Put the sizes in dims into the table; ValueError where an array shows another one."""
+    for dim, size in named_sizes(dims, defaults).items():
+        for name, shape in shapes.items():
+            for axis, found in enumerate(arrays[name].shape):
+                if shape[axis] == dim and found != size:
+                    wrong = f"{name} has {found} entries along axis {axis} ({dim})"
+                    raise ValueError(f"{wrong}, but dims says {dim} = {size}")
+        sizes[dim] = size
+
+
+def chosen(dims, defaults, needed, hidden=()):
+    """The sizes needed, from those given or the defaults; ValueError for a name that is unknown or missing, and for
+    another size than the default where no array would show it: forward would compute with the default."""
+    dims = named_sizes(dims, defaults)
+    for name in hidden:
+        if defaults[name] is not None and dims.get(name, defaults[name]) != defaults[name]:
+            size, default = dims[name], defaults[name]
+            raise ValueError(
+                f"no array shows that {name} = {size}, and forward computes with {name} = {default}: leave {name} out "
+                f"here, and call forward(params, data, dims={{'{name}': {size}}}) with arrays that fit"
+            )
     found = {name: dims.get(name, defaults[name]) for name in needed}
     missing = [name for name, size in found.items() if size is None]
     if missing:
         raise ValueError(f"init_params needs a size for {missing[0]}, as in init_params(rng, {missing[0]}=4)")
-    return [int(size) for size in found.values()]
+    return list(found.values())
 
 
 ERFC_SCALED = (

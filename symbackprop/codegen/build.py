@@ -11,6 +11,7 @@ from symbackprop.codegen.passes.ownership import to_copy
 from symbackprop.codegen.program import Assign, Block, Program
 from symbackprop.codegen.rows import Rows
 from symbackprop.codegen.schedule import Scheduler, Variables
+from symbackprop.codegen.sizes import demands
 from symbackprop.core.graph import Node
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.errors import ModelError
@@ -57,9 +58,10 @@ class Builder:
         named = self.model.intermediates()
         evaluate = self.scheduler.block(list(named.values()), self.leaf_names)
         model = self.model
+        read = [*self.order, *self.rows.order(self.d.gradients.values())]
         return Program(
             name=model.name, summary=model.summary, text=text, level=self.level, dtype=dtype, rows=self.rows,
-            dims=dict(model.sizes), params=dict(model.params),
+            dims=dict(model.sizes), demands=demands(read), params=dict(model.params),
             data={n: r for n, r in model.leaves().items() if n not in model.params},
             constants=dict(model.constants), variables={name: self.leaf_names[r.id] for name, r in self.given.items()},
             loss=None if model.loss_row is None else model.loss_row.name, outputs=tuple(model.output_rows),

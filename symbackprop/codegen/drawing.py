@@ -10,18 +10,22 @@ from symbackprop.codegen.names import escape
 from symbackprop.codegen.numbers import number_code
 from symbackprop.codegen.numpy import NumpyNotation
 from symbackprop.codegen.program import Program
+from symbackprop.codegen.sizes import divided
 from symbackprop.core.notation import ATOM, wrap
-from symbackprop.core.shapes import Shape
+from symbackprop.core.shapes import Shape, dim_text
 
 
-def initial_lines(program: Program, p: NumpyNotation) -> list[str]:
-    """The sizes needed, then a dict of drawn arrays."""
+def initial_lines(program: Program, p: NumpyNotation, hidden: list[str]) -> list[str]:
+    """The sizes needed, then a dict of drawn arrays. No array will show the sizes in ``hidden``."""
     drawn = {n: _drawn(program.initial[n], r.shape, p) for n, r in program.params.items()}
     names = identifiers("\n".join(drawn.values()))
     dims = [d for d in program.dims if escape(d) in names]
-    call = f"chosen(dims, DIMS, {shape_like([string(d) for d in dims])})"
+    call = f"chosen(dims, DIMS, {shape_like([string(d) for d in dims])}"
+    call += f", {shape_like([string(d) for d in hidden])})" if hidden else ")"
     variables = ", ".join(map(escape, dims)) + "," * (len(dims) == 1)
-    opening = layout([Line(f"{variables} = {call}" if dims else call)])
+    whole = [divided(d) for d in dict.fromkeys(d for r in program.params.values() for d in r.shape)]
+    checks = [f"whole({string(dim_text(a / b))}, {p.dim(a).text}, {p.dim(b).text})" for a, b in whole if b != 1]
+    opening = layout([Line(f"{variables} = {call}" if dims else call), *map(Line, checks)])
     return [*opening, "    params = {", *[f"        {string(n)}: {code}," for n, code in drawn.items()], "    }"]
 
 

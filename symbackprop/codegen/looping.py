@@ -37,17 +37,26 @@ class LoopBuilder:
         known, elements = self._known()
         body = self.scheduler.block(self.roots, known)
         self.scheduler.close_index()
+        handed_on = [self._handed_on(leaf, row, body) for leaf, row in zip(loop.carry, loop.carried, strict=True)]
         return For(
             self.index, loop.length, loop.reverse,
-            tuple(Assign(name, a) for name, a in zip(carry, self.scan.args, strict=False)),
+            tuple(Assign(n, a, kind=leaf.kind) for n, leaf, a in zip(carry, loop.carry, self.scan.args, strict=False)),
             elements,
             body,
-            tuple((name, body.names[row.id]) for name, row in zip(carry, loop.carried, strict=True)),
+            tuple(zip(carry, handed_on, strict=True)),
             tuple(self._store(out, row, body) for out, row in self.stacked),
             tuple((self.names[out.id], carry[k]) for k, out in self.wanted.items() if k < len(carry)),
             frozenset(body.names[row.id] for row in lasting(loop.carried) if row.id in body.names),
             self._fixed(),
         )  # fmt: skip
+
+    def _handed_on(self, leaf: Node, row: Node, body: Block) -> str:
+        """The variable of what a carry becomes: in the kind of the carry, also where the row is narrower."""
+        if row.kind == leaf.kind:
+            return body.names[row.id]
+        name = self.variables.scope.fresh(f"{body.names[row.id]}_next")
+        body.statements.append(Assign(name, row, kind=leaf.kind))
+        return name
 
     def _known(self) -> tuple[dict[int, str], tuple[tuple[str, str], ...]]:
         """The leaves of the body and what was computed before the loop; sequences' elements that are read more than
@@ -74,6 +83,7 @@ class LoopBuilder:
         if before is None:
             return Store(stack, value, out.shape, kind)
         carry = next(c for c, carried in zip(self.loop.carry, self.loop.carried, strict=True) if carried is row)
+        kind = carry.kind if carry.kind != row.kind else kind
         buffer = self.variables.scope.fresh(f"{stack}_states")
         return Store(stack, value, out.shape, kind, (buffer, before, self.variables.of(carry)))
 

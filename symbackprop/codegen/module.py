@@ -23,7 +23,7 @@ from symbackprop.codegen.literals import (
 from symbackprop.codegen.names import escape
 from symbackprop.codegen.numpy import NumpyNotation
 from symbackprop.codegen.program import Program
-from symbackprop.codegen.sizes import SizePlan, plan_sizes
+from symbackprop.codegen.sizes import NOTHING, SizePlan, plan_sizes
 from symbackprop.codegen.statements import Writer
 from symbackprop.core.shapes import Shape
 from symbackprop.resources import templates
@@ -97,10 +97,11 @@ class ModulePrinter:
             "variables": "every parameter and input" if p.chosen is None else "the arrays that GRADIENTS names",
             "dtype": p.dtype,
             "constants": [f"{p.variables[n]} = {self.p.num(r.attr.value).text}" for n, r in p.constants.items()],
-            "fixed": "{" + ", ".join(f"{string(n)}: {size}" for n, size in self.sizes.fixed.items()) + "}",
+            "hidden": "{" + ", ".join(f"{string(n)}: {size}" for n, size in self.sizes.hidden.items()) + "}",
+            "told": self.told(),
             "sizes": listed("sizes = {", self.sizes_shown(), "}"),
             "size_lines": self.sizes.lines,
-            "scalars": bool(self.given) and not any(r.ndim or r.kind == "int" for r in self.given.values()),
+            "scalars": self.takes_plain_floats(),
             "forward": [*self.opening(self.forward_lines), *layout(self.forward)],
             "cache": self.cache(),
             "returned": self.result(),
@@ -109,7 +110,7 @@ class ModulePrinter:
             "grads": listed("grads = {", [f"{string(n)}: {v}" for n, v in p.gradients.items()], "}"),
             "evaluate": [*self.opening([*layout(self.evaluate), *self.equations()]), *layout(self.evaluate)],
             "equations": self.equations(),
-            "initial": initial_lines(p, self.p),
+            "initial": initial_lines(p, self.p, list(self.sizes.hidden)),
             "workspace": ", workspace=None" if p.level > 1 else "",
             "passed_on": ", workspace=workspace" if p.level > 1 else "",
             "results": doc_text(", ".join(p.results)) if len(p.results) <= MAX_LISTED else "the outputs",
@@ -123,12 +124,21 @@ class ModulePrinter:
     def sizes(self) -> SizePlan:
         names = self.backward_names | self.names_read([*self.forward_lines, *layout(self.evaluate)])
         dims = [d for d in self.program.dims if escape(d) in names]
-        return plan_sizes(self.given, self.program.dims, dims)
+        return plan_sizes(self.given, self.program.dims, dims, self.program.demands)
 
     def sizes_shown(self) -> list[str]:
-        """Entries of the table of sizes: read off the arrays, or fixed."""
-        shown = [f"{string(n)}: arrays[{string(a)}].shape[{k}]" for n, (a, k) in self.sizes.shown.items()]
-        return [*shown, *[f"{string(n)}: {size}" for n, size in self.sizes.fixed.items()]]
+        """Entries of the table of sizes that are read off the arrays."""
+        return [f"{string(n)}: arrays[{string(a)}].shape[{k}]" for n, (a, k) in self.sizes.shown.items()]
+
+    def told(self) -> str:
+        """What the docstring of forward says on sizes that no array shows."""
+        sizes = [f"{n} ({'has to be given' if d is None else f'else {d}'})" for n, d in self.sizes.hidden.items()]
+        return f"\n\n    dims gives what no array shows: {doc_text(', '.join(sizes))}.\n    " if sizes else ""
+
+    def takes_plain_floats(self) -> bool:
+        """Whether there is nothing to check when all that is given are Python floats."""
+        scalars = bool(self.given) and not any(r.ndim or r.kind == "int" for r in self.given.values())
+        return scalars and None not in self.sizes.hidden.values() and self.program.demands == NOTHING
 
     # -- opening a function: arrays, sizes
     @cached_property

@@ -87,6 +87,13 @@ class NumpyNotation(Notation):
             return text
         return Text(f"{wrap(text, ATOM)}.astype(dtype)") if node.ndim else Text(f"float({text.text})")
 
+    def widened(self, node: Node, kind: str | None) -> Text:
+        """A row in a wider kind than its own."""
+        if kind == FLOAT:
+            return self.as_float(node)
+        text = self.ref(node)
+        return Text(f"{wrap(text, ATOM)}.astype(np.intp)") if node.ndim else Text(f"int({text.text})")
+
     # -- formulas
     def kernel(self, node: Node) -> Text:
         kernel, args = node.attr, node.args

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from symbackprop.codegen.initial import Initial
 from symbackprop.codegen.rows import Rows
+from symbackprop.codegen.sizes import Demands
 from symbackprop.core.formula import Formula
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import Dim, Shape
@@ -18,11 +19,13 @@ from symbackprop.core.shapes import Dim, Shape
 
 @dataclass(frozen=True)
 class Assign:
-    """``name`` := the row. ``own``: the value must be an array of its own, not a view of something given or kept."""
+    """``name`` := the row. ``own``: the value must be an array of its own, not a view of something given or kept.
+    ``kind``: what the variable holds, where that is wider than the row (a carry that begins with integers)."""
 
     name: str
     row: Node
     own: bool = False
+    kind: str | None = None
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,10 @@ class Block:
 class Program:
     """A module before it is printed. Names of arrays are the model's; ``variables`` says what code calls them.
 
-    ``kept`` are the variables, and their rows, that forward hands to backward; ``gradients``, ``results`` and
-    ``equations`` map names to the variables that hold them at the end of backward, forward and outputs. ``chosen`` are
-    the names whose gradients backward returns, where these are not all parameters and inputs. ``identities`` maps rows,
-    by id, to the declared ones whose value they compute without overflow.
+    ``demands`` is what sizes have to be. ``kept`` are the variables, and their rows, that forward hands to backward;
+    ``gradients``, ``results`` and ``equations`` map names to the variables that hold them at the end of backward,
+    forward and outputs. ``chosen`` are the names whose gradients backward returns, where these are not all parameters
+    and inputs. ``identities`` maps rows, by id, to the declared ones whose value they compute without overflow.
     """
 
     name: str
@@ -112,6 +115,7 @@ class Program:
     dtype: str
     rows: Rows
     dims: dict[str, int | None]
+    demands: Demands
     params: dict[str, Node]
     data: dict[str, Node]
     constants: dict[str, Node]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import sympy as sp
 
+from symbackprop.codegen.literals import string
 from symbackprop.core.graph import Node
+from symbackprop.core.loops import Loop
 from symbackprop.core.notation import ATOM, POWER, PRODUCT, SUM, Text, wrap
-from symbackprop.core.shapes import Dim, dim_text
+from symbackprop.core.shapes import Dim, dim, dim_text
 from symbackprop.errors import ModelError
 
 
@@ -25,9 +28,9 @@ def integer_code(size: Dim, symbol: Callable[[str], str]) -> Text:
         return _floor(size.args[0], symbol)
     if isinstance(size, sp.ceiling):
         return Text("-" + wrap(_floor(-size.args[0], symbol), PRODUCT + 1), SUM)
-    parts = [integer_code(a, symbol) for a in size.args if not a.is_Rational or a.is_Integer]
-    if size.is_Mul:
-        return _multiply(size, parts)
+    if size.is_Mul or divided(size)[1] != 1:
+        return _multiply(size, symbol)
+    parts = [integer_code(a, symbol) for a in size.args]
     if size.is_Pow and size.exp.is_Integer and size.exp.is_positive:
         return Text(f"{wrap(parts[0], POWER + 1)} ** {parts[1].text}", POWER)
     if isinstance(size, (sp.Max, sp.Min)):
@@ -38,7 +41,9 @@ def integer_code(size: Dim, symbol: Callable[[str], str]) -> Text:
 
 
 def _add(size: Dim, symbol: Callable[[str], str]) -> Text:
-    """Positive terms first, as a reader would write N - 1."""
+    """Positive terms first, as a reader would write N - 1. Only one term may be divided, else halves would be lost."""
+    if sum(divided(term)[1] != 1 for term in size.args) > 1:
+        return _quotient(*divided(size), symbol)
     terms = sorted(size.args, key=lambda t: (t.could_extract_minus_sign(), t.is_Integer, sp.default_sort_key(t)))
     text = ""
     for term in terms:
@@ -49,40 +54,98 @@ def _add(size: Dim, symbol: Callable[[str], str]) -> Text:
     return Text(text, SUM)
 
 
-def _multiply(size: Dim, parts: list[Text]) -> Text:
-    coefficient = size.as_coeff_Mul()[0]
-    if coefficient.is_Integer:
-        negative = coefficient.is_negative
-        parts = parts[1:] if negative and coefficient == -1 else parts
-        text = " * ".join(wrap(p, PRODUCT + 1 if k else PRODUCT) for k, p in enumerate(parts))
-        return Text("-" + text if negative and coefficient == -1 else text, SUM if negative else PRODUCT)
-    top = " * ".join(wrap(p, PRODUCT + 1 if k else PRODUCT) for k, p in enumerate(parts))
-    top = top if coefficient.p == 1 else f"{coefficient.p} * {top}"
-    return Text(f"{top} // {coefficient.q}", PRODUCT)
+@cache
+def divided(size: Dim) -> tuple[Dim, Dim]:
+    """A size as numerator and denominator; what ``floor`` rounds is not looked into."""
+    if size.is_Symbol or size.is_Integer:
+        return size, sp.S.One
+    top, bottom = sp.fraction(sp.together(size))
+    return top, bottom
+
+
+def _quotient(top: Dim, bottom: Dim, symbol: Callable[[str], str]) -> Text:
+    left, right = integer_code(top, symbol), integer_code(bottom, symbol)
+    return Text(f"{wrap(left, PRODUCT)} // {wrap(right, PRODUCT + 1)}", PRODUCT)
+
+
+def _multiply(size: Dim, symbol: Callable[[str], str]) -> Text:
+    top, bottom = sp.fraction(size)
+    if bottom != 1:
+        return _quotient(top, bottom, symbol)
+    coefficient, rest = size.as_coeff_Mul()
+    if coefficient == -1:
+        return Text("-" + wrap(integer_code(rest, symbol), PRODUCT), SUM)
+    parts = [integer_code(a, symbol) for a in size.args]
+    text = " * ".join(wrap(p, PRODUCT + 1 if k else PRODUCT) for k, p in enumerate(parts))
+    return Text(text, SUM if coefficient.is_negative else PRODUCT)
 
 
 def _floor(inside: sp.Expr, symbol: Callable[[str], str]) -> Text:
-    num, den = sp.fraction(sp.together(inside))
-    if den == 1:
-        return integer_code(num, symbol)
-    top, bottom = integer_code(num, symbol), integer_code(den, symbol)
-    return Text(f"{wrap(top, PRODUCT)} // {wrap(bottom, PRODUCT + 1)}", PRODUCT)
+    top, bottom = divided(inside)
+    return integer_code(top, symbol) if bottom == 1 else _quotient(top, bottom, symbol)
+
+
+@dataclass(frozen=True)
+class Demands:
+    """What sizes have to be for rows to make sense: ``whole`` ones are divisions, ``ordered`` ones (a, b) are a ≤ b."""
+
+    whole: tuple[Dim, ...] = ()
+    ordered: tuple[tuple[Dim, Dim], ...] = ()
+
+
+def demands(rows: Iterable[Node]) -> Demands:
+    """What the sizes that rows and the loops among them read have to be, as far as it does not hold for all sizes."""
+    whole: dict[Dim, None] = {}
+    ordered: dict[tuple[Dim, Dim], None] = {}
+    for row in _with_bodies(rows):
+        parts = [row.attr.length] if isinstance(row.attr, Loop) else [*row.shape, *_sizes_in(row)]
+        whole |= {d: None for d in parts if divided(d)[1] != 1}
+        if row.op.name == "slice":
+            ordered |= {pair: None for pair in _inside(row) if not (pair[1] - pair[0]).is_nonnegative}
+    return Demands(tuple(whole), tuple(ordered))
+
+
+def _with_bodies(rows: Iterable[Node]) -> Iterator[Node]:
+    for row in rows:
+        yield row
+        if isinstance(row.attr, Loop):
+            yield from _with_bodies(row.graph.topological(row.attr.results(), row.attr.stop()))
+
+
+def _sizes_in(row: Node) -> list[Dim]:
+    parts = row.attr if isinstance(row.attr, tuple) else (row.attr,)
+    return [d for d in parts if isinstance(d, sp.Expr)] if row.op.name != "const" else []
+
+
+def _inside(row: Node) -> Iterator[tuple[Dim, Dim]]:
+    """A slice stays inside its array."""
+    axis, start, length, step = row.attr
+    last = sp.expand(start + (length - 1) * step)
+    first, end = (start, last) if step > 0 else (last, start)
+    yield sp.S.Zero, length
+    yield sp.S.Zero, first
+    yield sp.expand(end + 1), row.args[0].shape[axis]
+
+
+NOTHING = Demands()
 
 
 @dataclass
 class SizePlan:
-    """How the sizes are found: ``shown`` by an axis of an array (its name, the axis), ``fixed`` ones that no array
-    shows, and ``lines`` of code that complete the table ``sizes`` from these."""
+    """How the sizes are found: ``shown`` by an axis of an array (its name, the axis), ``hidden`` ones that no array
+    shows, with their default sizes, and ``lines`` of code that complete the table ``sizes`` from these and from what a
+    caller gives."""
 
     shown: dict[str, tuple[str, int]] = field(default_factory=dict)
-    fixed: dict[str, int] = field(default_factory=dict)
+    hidden: dict[str, int | None] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
 
 
-def plan_sizes(leaves: Mapping[str, Node], dims: Mapping[str, int | None], used: Iterable[str]) -> SizePlan:
+def plan_sizes(leaves: Mapping[str, Node], dims: Mapping[str, int | None], used: Iterable[str],
+               asked: Demands = NOTHING) -> SizePlan:  # fmt: skip
     """The plan for some declared arrays; ``dims`` are all dimensions with their default sizes, ``used`` those that code
-    reads. `ModelError` where one cannot be found."""
-    plan = SizePlan()
+    reads, ``asked`` what they have to be."""
+    plan, bounds = SizePlan(), [row.attr.below for row in leaves.values() if row.attr.below is not None]
     composite: dict[Dim, tuple[str, int]] = {}
     for name, row in leaves.items():
         for axis, d in enumerate(row.shape):
@@ -90,14 +153,16 @@ def plan_sizes(leaves: Mapping[str, Node], dims: Mapping[str, int | None], used:
                 plan.shown.setdefault(d.name, (name, axis))
             elif _composite(d):
                 composite.setdefault(d, (name, axis))
+    checked = [d for d in asked.whole if d not in composite and d not in bounds]
+    compared = [d for pair in asked.ordered for d in pair]
     known = set(plan.shown)
-    bounds = [row.attr.below for row in leaves.values() if row.attr.below is not None]
-    wanted = {s.name for d in [*composite, *bounds] for s in d.free_symbols} | set(used)
+    wanted = {s.name for d in [*composite, *bounds, *checked, *compared] for s in d.free_symbols} | set(used)
     while missing := [n for n in dims if n in wanted and n not in known]:
-        known.add(_solve_one(missing, known, composite, plan) or _default(missing, dims, plan))
+        known.add(_solve_one(missing, known, composite, plan) or _hide(missing, dims, known, composite, plan))
     for size in dict.fromkeys([*composite, *filter(_composite, bounds)]):
-        plan.lines.append(f"sizes[{dim_text(size)!r}] = {integer_code(size, _entry).text}")
-    plan.lines = [line.replace("'", '"') for line in plan.lines]
+        plan.lines.append(f"sizes[{string(dim_text(size))}] = {_checked(size)}")
+    plan.lines += map(_checked, checked)
+    plan.lines += [f"at_most({_told(a)}, {_told(b)})" for a, b in asked.ordered]
     return plan
 
 
@@ -106,40 +171,66 @@ def _composite(size: Dim) -> bool:
 
 
 def _entry(name: str) -> str:
-    return f"sizes[{name!r}]"
+    return f"sizes[{string(name)}]"
+
+
+def _told(size: Dim) -> str:
+    """A size as text and as code."""
+    return f"{string(dim_text(size))}, {integer_code(size, _entry).text}"
+
+
+def _checked(size: Dim) -> str:
+    """The code of a size, which raises where a division leaves a rest."""
+    top, bottom = divided(size)
+    if bottom == 1:
+        return integer_code(size, _entry).text
+    return f"whole({string(dim_text(size))}, {integer_code(top, _entry).text}, {integer_code(bottom, _entry).text})"
 
 
 def _solve_one(missing: list[str], known: set[str], composite: dict[Dim, tuple[str, int]],
                plan: SizePlan) -> str | None:  # fmt: skip
     """A size that a composite axis determines, as K from an axis of K*E entries."""
-    for size, (array, axis) in composite.items():
+    for size, place in composite.items():
         unknown = [s for s in size.free_symbols if s.name not in known]
-        if len(unknown) == 1 and unknown[0].name in missing:
-            slope = sp.expand(size).coeff(unknown[0], 1)
-            rest = sp.expand(size - slope * unknown[0])
-            if slope != 0 and not (slope.has(unknown[0]) or rest.has(unknown[0])):
-                plan.lines.append(_solution(unknown[0].name, slope, rest, array, axis))
-                return str(unknown[0].name)
+        if len(unknown) == 1 and unknown[0].name in missing and (code := _solution(size, unknown[0], place)):
+            plan.lines.append(f"sizes.setdefault({string(unknown[0].name)}, {code})")
+            return str(unknown[0].name)
     return None
 
 
-def _solution(name: str, slope: sp.Expr, rest: sp.Expr, array: str, axis: int) -> str:
-    total = f"arrays[{array!r}].shape[{axis}]"
-    if rest != 0:
-        total = f"({total} - {wrap(integer_code(rest, _entry), PRODUCT)})"
-    divisor = integer_code(slope, _entry)
-    if slope.is_Integer:
-        return f"sizes[{name!r}] = {total}" + (f" // {divisor.text}" if slope != 1 else "")
-    return f"sizes[{name!r}] = {total} // max({divisor.text}, 1)"
+def _solution(size: Dim, unknown: sp.Symbol, place: tuple[str, int]) -> str | None:
+    """The dimension for which ``size``, (a·x + b)/(c·x + d) in it, is as long as an axis: (d·n − b)/(a − c·n)."""
+    axis = dim("axis length")
+    pairs = []
+    for part in divided(size):
+        slope = sp.expand(part).coeff(unknown, 1)
+        rest = sp.expand(part - slope * unknown)
+        if slope.has(unknown) or rest.has(unknown):
+            return None
+        pairs += [slope, rest]
+    a, b, c, d = pairs
+    top, bottom = (sp.expand(b - d * axis), c * axis - a) if c != 0 else (sp.expand(d * axis - b), a)
+    if bottom == 0:
+        return None
+    length = f"arrays[{string(place[0])}].shape[{place[1]}]"
+    above, below = (integer_code(x, lambda n: length if n == axis.name else _entry(n)) for x in (top, bottom))
+    if bottom == 1:
+        return above.text
+    return f"{wrap(above, PRODUCT)} // {below.text if bottom.is_Integer else f'max({below.text}, 1)'}"
 
 
-def _default(missing: list[str], dims: Mapping[str, int | None], plan: SizePlan) -> str:
-    """A size that no array shows: the declared default."""
-    for name in missing:
-        size = dims[name]
-        if size is not None:
-            plan.fixed[name] = size
-            return name
-    raise ModelError(
-        f"no array shows how large the dimension {missing[0]} is: give it a default size, as in `dim {missing[0]} = 4`"
-    )
+def _hide(missing: list[str], dims: Mapping[str, int | None], known: set[str],
+          composite: dict[Dim, tuple[str, int]], plan: SizePlan) -> str:  # fmt: skip
+    """A size that no array shows: the declared default unless it is given, or follows from others that are given."""
+    name = next((n for n in missing if dims[n] is not None), missing[0])
+    plan.hidden[name] = dims[name]
+    for size, place in composite.items():
+        others = {s.name for s in size.free_symbols} - known - {name}
+        code = _solution(size, dim(name), place) if others and dim(name) in size.free_symbols else None
+        if code:
+            plan.lines.append(f"if {' and '.join(f'{string(n)} in sizes' for n in sorted(others))}:")
+            plan.lines.append(f"    sizes.setdefault({string(name)}, {code})")
+    default = dims[name]
+    wanted = f"require(sizes, {string(name)})"
+    plan.lines.append(wanted if default is None else f"sizes.setdefault({string(name)}, {default})")
+    return name

@@ -57,6 +57,8 @@ class Writer:
     def _right(self, statement: Assign) -> str:
         row = statement.row
         mine = self.block.names.get(row.id) == statement.name
+        if statement.kind not in (None, row.kind):
+            return self.p.widened(row, statement.kind).text
         text = self.p.row(row) if mine and row.op.name != "leaf" else self.p.ref(row)
         return f"{wrap(text, ATOM)}.copy()" if statement.own and row.ndim else text.text
 

@@ -23,6 +23,7 @@ from symbackprop.errors import ModelError, NameProblem, ShapeError
 
 Operand = Union["Node", int, float, sp.Expr]
 FLOAT, INT, BOOL = "float", "int", "bool"
+KINDS = (BOOL, INT, FLOAT)  # from the narrowest to the widest
 MAX_LABEL = 50
 
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from symbackprop.core.graph import FLOAT, Graph, Leaf, Node, Origin, label
+from symbackprop.core.graph import FLOAT, KINDS, Graph, Leaf, Node, Operand, Origin, label
 from symbackprop.core.record import Looped, Settled
 from symbackprop.core.registry import OPS
-from symbackprop.core.shapes import Dim, Shape, is_one, same, same_shape, shape_text
+from symbackprop.core.shapes import Dim, DimLike, Shape, as_dim, is_one, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 
@@ -55,16 +55,9 @@ def body_leaf(graph: Graph, name: str, shape: Shape, role: str = "body", kind: s
     return node
 
 
-def carried_kind(start: Node) -> str:
-    """What a carry that begins with ``start`` holds: numbers such as zeros(N) become floats."""
-    return FLOAT if start.value is not None else start.kind
-
-
 def make_scan(graph: Graph, loop: Loop, args: Sequence[Node]) -> Node:
     """The row of a loop; every loop is a row of its own."""
     for leaf, result in zip(loop.carry, loop.carried, strict=True):
-        if leaf.kind != FLOAT and result.kind == FLOAT:
-            raise ShapeError(f"the loop over {loop.index} carries integers in {label(leaf)} but computes floats")
         if not same_shape(leaf.shape, result.shape):
             raise ShapeError(
                 f"the loop over {loop.index} carries {label(leaf)} ({shape_text(leaf.shape)}) "
@@ -86,13 +79,23 @@ def stack_of(scan: Node, row: Node) -> Node:
         if leaf is row:
             return outer
     for i, leaf in enumerate(loop.carry):
-        if leaf is row and not is_one(loop.length):
+        if leaf is row and not is_one(loop.length) and _is_computed(loop, i):
             return _shifted(scan, i)
     for number, other in enumerate(loop.stacked):
         if other is row:
             return result(scan, len(loop.carry) + number)
     loop.stacked.append(row)
     return result(scan, len(loop.results()) - 1)
+
+
+def _is_computed(loop: Loop, i: int) -> bool:
+    """Whether a carry is more than values of the first step handed round, as in ``a, b = b, a``."""
+    places = {leaf.id: k for k, leaf in enumerate(loop.carry)}
+    for _ in loop.carry:
+        if loop.carried[i].id not in places:
+            return True
+        i = places[loop.carried[i].id]
+    return False
 
 
 def _shifted(scan: Node, i: int) -> Node:
@@ -113,9 +116,9 @@ Body = Callable[..., Any]
 
 def scan(
     body: Body,
-    init: Node | Sequence[Node] = (),
+    init: Operand | Sequence[Operand] = (),
     sequences: Node | Sequence[Node] = (),
-    length: Dim | None = None,
+    length: DimLike | None = None,
     *,
     reverse: bool = False,
     index: str = "t",
@@ -123,20 +126,20 @@ def scan(
 ) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
     """A loop: ``carry, outputs = body(carry, elements)`` at every step along the first axis of the sequences.
 
-    ``init`` holds the initial carried rows, ``sequences`` arrays whose first axis is time. ``body`` gets a tuple of
-    each and returns the next carry and what to stack (each a row or a tuple of rows); it may read outer rows, which
-    become invariants. Returns (last carries, stacks over time). ``names`` name the carries for printing.
+    ``init`` holds the initial carried rows or numbers, ``sequences`` arrays whose first axis is time. ``body`` gets a
+    tuple of each and returns the next carry and what to stack (each a row or a tuple of rows); it may read outer rows,
+    which become invariants. Returns (last carries, stacks over time). ``names`` name the carries for printing.
     """
-    start, xs = _tuple(init), _tuple(sequences)
-    graph = (*start, *xs)[0].graph
+    graph = _graph_of(*_tuple(init), *_tuple(sequences))
+    start, xs = ([graph.lift(a) for a in _tuple(part)] for part in (init, sequences))
     size = _length(xs, length)
     called = [_carry_name(names, i) for i in range(len(start))]
     before = [f"{name}[{index}{'+' if reverse else '-'}1]" for name in called]
-    carry = [body_leaf(graph, name, a.shape, kind=carried_kind(a)) for name, a in zip(before, start, strict=True)]
+    carry = [body_leaf(graph, name, a.shape, kind=a.kind) for name, a in zip(before, start, strict=True)]
     now = [f"{x.name or 'x' + str(i)}[{index}]" for i, x in enumerate(xs)]
     elements = [body_leaf(graph, name, x.shape[1:], kind=x.kind) for name, x in zip(now, xs, strict=True)]
     own = frozenset(n.id for n in (*carry, *elements))
-    carried, stacked = (list(_tuple(part)) for part in body(tuple(carry), tuple(elements)))
+    carried, stacked = ([graph.lift(a) for a in _tuple(part)] for part in body(tuple(carry), tuple(elements)))
     for name, row in zip(called, carried, strict=False):
         varies = any(n.id in own for n in graph.topological([row], own))
         if row.name is None and varies:
@@ -175,21 +178,34 @@ def open_loop(
 ) -> tuple[Node, list[Node]]:
     """The same without stacks: the scan and the body rows that ``named`` became, for `stack_of` to stack when asked."""
     own = {n.id for n in (*carry, *elements)}
-    closed, copies, invariants, outer = _close(graph, own, carried, named)
-    loop = Loop(length, carry, elements, invariants, closed, [], reverse, index)
-    return make_scan(graph, loop, [*args, *outer]), copies
+    order = graph.topological([*carried, *named], frozenset(own))
+    varying = varying_rows(order, own)
+    frontier = _frontier(order, varying, [*carried, *named])
+    invariants = [body_leaf(graph, node.name or label(node), node.shape, "invariant", node.kind) for node in frontier]
+    leaves = dict(zip([n.id for n in frontier], invariants, strict=True))
+    moving = [n for n in order if n.id in varying and n.id not in own and n.id not in leaves]
+    new = _over_leaves(moving, leaves, own, carry, carried)
+    loop = Loop(length, new(carry), elements, invariants, new(carried), [], reverse, index)
+    return make_scan(graph, loop, [*args, *frontier]), new(named)
 
 
-def _tuple(value: Any) -> tuple[Node, ...]:
-    return (value,) if isinstance(value, Node) else tuple(value)
+def _tuple(value: Any) -> tuple[Any, ...]:
+    return tuple(value) if isinstance(value, (tuple, list)) else (value,)
+
+
+def _graph_of(*values: Any) -> Graph:
+    for value in values:
+        if isinstance(value, Node):
+            return value.graph
+    raise ShapeError("a loop needs an array of the model: a sequence, or a first value such as m.constant('zeros', N)")
 
 
 def _carry_name(names: Sequence[str], i: int) -> str:
     return names[i] if i < len(names) else f"c{i}"
 
 
-def _length(xs: Sequence[Node], length: Dim | None) -> Dim:
-    sizes = [x.shape[0] for x in xs] + ([length] if length is not None else [])
+def _length(xs: Sequence[Node], length: DimLike | None) -> Dim:
+    sizes = [x.shape[0] for x in xs] + ([as_dim(length)] if length is not None else [])
     if not sizes:
         raise ShapeError("a loop needs a sequence or a length")
     if not all(same(sizes[0], s) for s in sizes):
@@ -197,23 +213,56 @@ def _length(xs: Sequence[Node], length: Dim | None) -> Dim:
     return sizes[0]
 
 
-def _close(
-    graph: Graph, own: set[int], carried: Sequence[Node], stacked: Sequence[Node]
-) -> tuple[list[Node], list[Node], list[Node], list[Node]]:
-    """Rewrite the body over leaves of its own: outermost rows that no step changes become invariants."""
-    order = graph.topological([*carried, *stacked], frozenset(own))
-    varying = set(own)
+def varying_rows(order: Iterable[Node], own: Container[int]) -> set[int]:
+    """The ids of rows that depend on one of the rows in ``own``, and of these themselves."""
+    varying: set[int] = set()
     for node in order:
-        if any(a.id in varying for a in node.args):
+        if node.id in own or any(a.id in varying for a in node.args):
             varying.add(node.id)
-    frontier = _frontier(order, varying, [*carried, *stacked])
-    leaves = [body_leaf(graph, node.name or label(node), node.shape, "invariant", node.kind) for node in frontier]
-    mapping: dict[int, Node] = {n.id: leaf for n, leaf in zip(frontier, leaves, strict=True)}
-    for node in sorted(order, key=lambda n: n.id):  # as they were written
-        if node.id in varying and node.id not in own and node.id not in mapping:
-            mapping[node.id] = copy_row(node, [mapping.get(a.id, a) for a in node.args], mapping, own)
-    replaced = [mapping.get(n.id, n) for n in (*carried, *stacked)]
-    return replaced[: len(carried)], replaced[len(carried) :], leaves, frontier
+    return varying
+
+
+Renewed = Callable[[Iterable[Node]], list[Node]]
+
+
+def _over_leaves(moving: Sequence[Node], leaves: dict[int, Node], own: Container[int], carry: Sequence[Node],
+                 carried: Sequence[Node]) -> Renewed:  # fmt: skip
+    """Body rows over new leaves: what became of rows. A carry is of the kind of its first value and of what the body
+    computes for the next step, whichever is the wider: a sum of floats may begin with zeros."""
+    while True:
+        found = dict(leaves)
+        for node in sorted(moving, key=lambda n: n.id):  # as they were written
+            found[node.id] = copy_row(node, [found.get(a.id, a) for a in node.args], found, own)
+        narrow = [
+            (old, row.kind)
+            for old, leaf, row in zip(carry, _mapped(found, carry), _mapped(found, carried), strict=True)
+            if KINDS.index(leaf.kind) < KINDS.index(row.kind)
+        ]
+        if not narrow:
+            return lambda rows: _mapped(found, rows)
+        leaves |= {n.id: body_leaf(n.graph, n.name or "", n.shape, kind=kind) for n, kind in narrow}
+
+
+def _mapped(found: Mapping[int, Node], rows: Iterable[Node]) -> list[Node]:
+    return [found.get(row.id, row) for row in rows]
+
+
+def _widened(loop: Loop, args: Sequence[Node]) -> Loop:
+    """A loop whose arguments may have become wider: the same loop, or one over leaves of their kinds."""
+    leaves = {
+        leaf.id: body_leaf(leaf.graph, leaf.name or "", leaf.shape, leaf.attr.role, a.kind)
+        for leaf, a in zip(loop.leaves(), args, strict=True)
+        if KINDS.index(leaf.kind) < KINDS.index(a.kind)
+    }
+    if not leaves:
+        return loop
+    order = args[0].graph.topological(loop.results(), loop.stop())
+    moving = [n for n in order if n.args and n.id not in loop.stop()]
+    new = _over_leaves(moving, leaves, loop.stop(), loop.carry, loop.carried)
+    return Loop(
+        loop.length, new(loop.carry), new(loop.sequences), new(loop.invariants), new(loop.carried), new(loop.stacked),
+        loop.reverse, loop.index,
+    )  # fmt: skip
 
 
 def _frontier(order: Iterable[Node], varying: set[int], results: Sequence[Node]) -> list[Node]:
@@ -248,12 +297,13 @@ def copy_row(node: Node, args: Sequence[Node], moved: Mapping[int, Node], kept: 
 def _copied(node: Node, args: tuple[Node, ...]) -> Node:
     """A named row stays a row of its own; others are what equal rows are."""
     graph, op = node.graph, node.op.name
-    key: Any = (op, tuple([a.id for a in args]), node.attr.identity if op == "elementwise" else node.attr)
+    attr: Any = _widened(node.attr, args) if isinstance(node.attr, Loop) else node.attr
+    key: Any = (op, tuple([a.id for a in args]), attr.identity if op == "elementwise" else attr)
     if node.name is None or node.op.projects:
-        copy = graph.make(op, args, node.attr, key=key)
+        copy = graph.make(op, args, attr, key=key)
         copy.name = copy.name or node.name
         return copy
-    return graph.christen(node.name, graph.separate(op, args, node.attr, key))
+    return graph.christen(node.name, graph.separate(op, args, attr, key))
 
 
 def _moved_origin(origin: Origin, moved: Mapping[int, Node], kept: Container[int]) -> Origin | None:

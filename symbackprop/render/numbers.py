@@ -76,12 +76,12 @@ class Numbers:
 
         given = _by_array_name(derivation, values)
         rows = _rows(derivation)
-        known = {n: s for n, s in (derivation.model.sizes | dict(sizes)).items() if s is not None}
-        self.sizes = infer_sizes(list(derivation.model.leaves().values()), given, known)
+        model = derivation.model
+        self.sizes = infer_sizes(list(model.leaves().values()), given, sizes, model.sizes)
         self.digits = digits
         better = stable_totals(derivation)
         with np.errstate(all="ignore"):
-            found = evaluate([better.get(r.id, r) for r in rows], given, known)
+            found = evaluate([better.get(r.id, r) for r in rows], given, self.sizes)
         self.found = {r.id: v for r, v in zip(rows, found, strict=True)}
 
     def of(self, node: Node) -> Value | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import ModuleType
@@ -11,7 +12,7 @@ import numpy as np
 
 from symbackprop.model.model import Model
 from symbackprop.verify.module import CallFailed, as_given, call
-from symbackprop.verify.sampling import Sample
+from symbackprop.verify.sampling import Sample, hidden_dims
 from symbackprop.verify.targets import chosen, promised_rows
 
 
@@ -35,6 +36,20 @@ class Candidate:
     def has(self, name: str) -> bool:
         return callable(getattr(self.module, name, None))
 
+    def takes_dims(self, name: str) -> bool:
+        """Whether a function of the module can be told the sizes that no array shows."""
+        try:
+            return "dims" in inspect.signature(getattr(self.module, name)).parameters
+        except (TypeError, ValueError):
+            return False
+
+    def ask(self, name: str, params: dict[str, Any], data: dict[str, Any], sample: Sample, **options: Any) -> Any:
+        """What a function of arrays returns; it is told the sizes that they do not show."""
+        dims = {n: sample.sizes[n] for n in hidden_dims(self.model, sample.sizes)}
+        if dims and self.takes_dims(name):
+            options["dims"] = dims
+        return call(self.module, name, params, data, **options)
+
     def inputs(self, sample: Sample) -> tuple[dict[str, Any], dict[str, Any]]:
         """Fresh (params, data) for the module; inputs whose gradient is wanted are in data."""
         data = [n for n in self.model.leaves() if n not in self.model.params]
@@ -46,7 +61,7 @@ class Candidate:
 
     def run_on(self, params: dict[str, Any], data: dict[str, Any], sample: Sample, upstream: Any = None,
                **options: Any) -> Outcome:  # fmt: skip
-        found = call(self.module, "forward", params, data, **options)
+        found = self.ask("forward", params, data, sample, **options)
         if not isinstance(found, tuple) or len(found) != 2:
             first = "loss" if self.is_loss else "output"
             raise CallFailed(f"forward returned {kind(found)}, expected ({first}, cache)")

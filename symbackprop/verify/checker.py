@@ -23,7 +23,7 @@ from symbackprop.verify.plan import DENSE_AGAIN, cost_of, places, trials_for
 from symbackprop.verify.points import Points
 from symbackprop.verify.promises import broken_promises
 from symbackprop.verify.report import GradientReport, Report, ResultReport, joined
-from symbackprop.verify.sampling import Sample, choose_sizes
+from symbackprop.verify.sampling import Sample, choose_sizes, hidden_dims
 from symbackprop.verify.targets import unreached
 from symbackprop.verify.verdicts import Flaw, check_gradients_given, compare_results, merged
 
@@ -78,10 +78,11 @@ class Check:
         self.points = Points(self.model, self.rng, self.targets)
         first = choose_sizes(self.model, self.rng, self.given)
         entries = sum(prod(evaluate_shape(row.shape, first)) for row in self.targets.values())
-        self.count, self.later = self.trials or trials_for(entries), min(entries, DENSE_AGAIN)
+        varied = hidden_dims(self.model, first) if self.candidate.takes_dims("forward") else []
+        self.count, self.later = self.trials or max(trials_for(entries), 2 if varied else 1), min(entries, DENSE_AGAIN)
         unsampled = ""
         for trial in range(self.count):
-            sizes = first if not trial else choose_sizes(self.model, self.rng, self.given, trial)
+            sizes = first if not trial else choose_sizes(self.model, self.rng, self.given, trial, varied)
             unsampled = self._trial(sizes, trial)
             if unsampled or self.stopped:
                 break

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.verify.candidate import Candidate, Outcome, numbers
-from symbackprop.verify.module import CallFailed, call
+from symbackprop.verify.module import CallFailed
 from symbackprop.verify.sampling import Sample, named_values
 
 SAME, SAME_SINGLE = 1e-9, 1e-4
@@ -47,7 +47,7 @@ def _upstream(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterato
 def _loss_and_grads(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     if not candidate.is_loss or not candidate.has("loss_and_grads"):
         return
-    found = call(candidate.module, "loss_and_grads", *candidate.inputs(sample))
+    found = candidate.ask("loss_and_grads", *candidate.inputs(sample), sample)
     if not isinstance(found, tuple) or len(found) != 2:
         raise CallFailed("it returned something else than (loss, grads)")
     gradients = candidate.mapping("loss_and_grads", found[1])
@@ -59,7 +59,7 @@ def _intermediates(candidate: Candidate, sample: Sample, outcome: Outcome) -> It
     """The first intermediate that is wrong: those after it only follow."""
     if not candidate.has("outputs"):
         return
-    found = candidate.mapping("outputs", call(candidate.module, "outputs", *candidate.inputs(sample)), "a dict")
+    found = candidate.mapping("outputs", candidate.ask("outputs", *candidate.inputs(sample), sample), "a dict")
     for name, value in named_values(candidate.model, sample).items():
         said = list(_differences(found, {name: value}, "outputs()[{!r}] differs from what the model says it is"))
         if said:
@@ -96,7 +96,7 @@ def _workspace(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterat
     """With a workspace the results are the same, in the first call and in later ones."""
     if not candidate.has("make_workspace"):
         return
-    workspace = call(candidate.module, "make_workspace", *candidate.inputs(sample))
+    workspace = candidate.ask("make_workspace", *candidate.inputs(sample), sample)
     for time in ("a fresh", "a used"):
         found = candidate.run(sample, workspace=workspace)
         message = f"with {time} workspace the gradient of {{}} differs"

@@ -6,19 +6,21 @@ overwritten), and leaves that a function of limited domain reads inside that dom
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod, sqrt
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from symbackprop.core.graph import INT, Node
-from symbackprop.core.shapes import evaluate_dim, evaluate_shape
+from symbackprop.core.loops import Loop
+from symbackprop.core.shapes import Dim, evaluate_dim, evaluate_shape
 from symbackprop.errors import ShapeError
 from symbackprop.model.model import Model
 from symbackprop.verify.domains import Interval, intervals
 from symbackprop.verify.interpreter import Program
+from symbackprop.verify.values import learned
 
 Random: TypeAlias = np.random.Generator
 SMALL = (3, 4, 5, 6, 7, 8, 9, 10)
@@ -34,21 +36,27 @@ class Sample:
     upstream: dict[str, Any]
 
 
-def choose_sizes(model: Model, rng: Random, given: Mapping[str, int], trial: int = 0) -> dict[str, int]:
+def choose_sizes(model: Model, rng: Random, given: Mapping[str, int], trial: int = 0, varied: Sequence[str] = ()
+                 ) -> dict[str, int]:  # fmt: skip
     """Sizes that the model's shapes allow: the given ones, declared defaults, small different numbers for the rest.
 
-    Trials after the first change the free sizes, so that a number written where a dimension belongs shows.
+    Trials after the first change the free sizes, so that a number written where a dimension belongs shows. They also
+    change the defaults in ``varied``, as far as others fit.
     """
     for name, size in given.items():
         if size < 1:
             raise ShapeError(f"the size of dimension {name} has to be positive, not {size}")
     sizes = model.default_sizes(given)
-    free = [n for n, default in model.sizes.items() if n not in given and default is None]
+    changed = [n for n in varied if trial and n not in given and model.sizes[n] is not None]
+    free = [n for n, default in model.sizes.items() if n not in given and (default is None or n in changed)]
     sizes |= dict(zip(free, _small(len(free), {s for n, s in sizes.items() if n not in free}, rng, trial), strict=True))
-    for _ in range(SEARCHES):
-        if fits(model, sizes):
+    needs = needs_of(model)
+    for attempt in range(SEARCHES):
+        if all(sizes[n] != model.sizes[n] for n in changed) and needs.met(sizes):
             return sizes
-        sizes |= {n: int(rng.integers(1, 9)) for n in free}
+        sizes |= {n: _drawn(sizes, rng, attempt) for n in free}
+    if changed:
+        return choose_sizes(model, rng, given, trial)
     shown = ", ".join(f"{n} = {s}" for n, s in model.default_sizes(given).items())
     raise ShapeError(f"no sizes fit all shapes of {model.name} (tried {shown} and others); give them with --dim")
 
@@ -60,17 +68,74 @@ def _small(count: int, taken: set[int], rng: Random, trial: int) -> list[int]:
     return [int(s) for s in (rng.permutation(chosen) if trial else chosen)][:count]
 
 
+def _drawn(sizes: Mapping[str, int], rng: Random, attempt: int) -> int:
+    """A small size; later a multiple of one, then two others, for axes that several sizes have to divide."""
+    others = rng.choice(list(sizes.values()), 3 * attempt // SEARCHES)
+    return int(rng.integers(1, 9)) * prod(int(n) for n in others)
+
+
+class Needs(NamedTuple):
+    """What the sizes of a model have to be: ``shapes`` whole and positive, ``slices`` (start, length, step, size of the
+    axis) that stay inside their arrays."""
+
+    shapes: frozenset[Dim]
+    slices: frozenset[tuple[Dim, Dim, int, Dim]]
+
+    def met(self, sizes: Mapping[str, int]) -> bool:
+        try:
+            return all(evaluate_dim(d, sizes) > 0 for d in self.shapes) and all(
+                _inside(*[evaluate_dim(d, sizes) for d in part]) for part in self.slices
+            )
+        except (ShapeError, ZeroDivisionError):
+            return False
+
+
+def _inside(start: int, length: int, step: int, size: int) -> bool:
+    last = start + (length - 1) * step
+    return min(start, last) >= 0 and max(start, last) < size
+
+
 def fits(model: Model, sizes: Mapping[str, int]) -> bool:
     """Whether every row has whole, positive sizes and every slice stays inside its array."""
-    try:
-        return all(_fits(row, sizes) for row in model.graph.topological([*model.leaves().values(), *model.results()]))
-    except (ShapeError, ZeroDivisionError):
-        return False
+    return needs_of(model).met(sizes)
+
+
+def needs_of(model: Model) -> Needs:
+    shapes, slices = set[Dim](), set[tuple[Dim, Dim, int, Dim]]()
+    for row in _rows(model):
+        shapes.update(row.shape)
+        if row.kind == INT and row.op.name == "leaf" and row.attr.below is not None:
+            shapes.add(row.attr.below)
+        if isinstance(row.attr, Loop):
+            shapes.add(row.attr.length)
+        if row.op.name == "slice":
+            axis, start, length, step = row.attr
+            slices.add((start, length, step, row.args[0].shape[axis]))
+    return Needs(frozenset(shapes), frozenset(slices))
+
+
+def _rows(model: Model) -> Iterator[Node]:
+    """Every row that the results need, those of loops included."""
+    pending = [model.graph.topological([*model.leaves().values(), *model.results()])]
+    while pending:
+        for row in pending.pop():
+            yield row
+            if isinstance(row.attr, Loop):
+                pending.append(row.graph.topological(row.attr.results(), row.attr.stop()))
+
+
+def hidden_dims(model: Model, sizes: Mapping[str, int]) -> list[str]:
+    """The dimensions whose sizes the arrays do not show."""
+    axes = [(d, evaluate_dim(d, sizes)) for leaf in model.leaves().values() for d in leaf.shape]
+    shown = learned(axes, {})
+    return [n for n in model.sizes if n not in shown]
 
 
 def _fits(row: Node, sizes: Mapping[str, int]) -> bool:
     if row.kind == INT and row.op.name == "leaf" and row.attr.below is not None:
         return evaluate_dim(row.attr.below, sizes) > 0
+    if isinstance(row.attr, Loop):
+        return evaluate_dim(row.attr.length, sizes) > 0
     if row.op.name == "slice":
         axis, start, length, step = row.attr
         first = evaluate_dim(start, sizes)

@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.core.graph import INT, Node
-from symbackprop.core.shapes import dim_text, evaluate_dim, evaluate_shape, shape_text
+from symbackprop.core.shapes import Dim, dim_text, evaluate_dim, evaluate_shape, shape_text
 from symbackprop.errors import ModelError, ShapeError, did_you_mean
 
 
@@ -17,30 +17,44 @@ class Sizes(dict[str, int]):
     """Sizes by dimension; one that is missing is the user's to give."""
 
     def __missing__(self, name: str) -> int:
-        raise ModelError(f"no size is given for the dimension {name}")
+        hint = f"no array shows it: give it, as in --dim {name}=4"
+        raise ModelError(f"no size is given for the dimension {name}; {hint}")
 
 
-def infer_sizes(leaves: Iterable[Node], values: Mapping[str, Any], given: Mapping[str, int]) -> Sizes:
-    """A size for every dimension of the leaves: the given one, else what the arrays' axes say it is."""
-    sizes = Sizes(given)
+def infer_sizes(leaves: Iterable[Node], values: Mapping[str, Any], given: Mapping[str, int],
+                defaults: Mapping[str, int | None] | None = None) -> Sizes:  # fmt: skip
+    """A size for every dimension: the given one, else what the leaves' arrays say it is, else the default."""
+    pairs: list[tuple[Dim, int]] = []
     for leaf in leaves:
         if leaf.name is not None and leaf.name in values:
-            shape = _numeric(leaf.name, values[leaf.name]).shape
-            for dim, size in zip(leaf.shape, shape, strict=False):  # ranks are compared later
-                _learn(dim, size, sizes)
+            pairs += zip(leaf.shape, _numeric(leaf.name, values[leaf.name]).shape, strict=False)
+    sizes = learned(pairs, given)  # ranks are compared later
+    for name, size in (defaults or {}).items():
+        if name not in sizes and size is not None:
+            sizes = learned(pairs, {**sizes, name: size})
     return sizes
 
 
-def _learn(dim: sp.Expr, size: int, sizes: Sizes) -> None:
-    """Solve ``dim = size`` where one dimension is unknown in it and dim is linear in that."""
+def learned(axes: Iterable[tuple[Dim, int]], given: Mapping[str, int]) -> Sizes:
+    """The given sizes, and those that follow from axes and how long they are."""
+    sizes, pairs, count = Sizes(given), list(axes), -1
+    while len(sizes) > count:
+        count = len(sizes)
+        for dim, size in pairs:
+            _learn(dim, size, sizes)
+    return sizes
+
+
+def _learn(dim: Dim, size: int, sizes: Sizes) -> None:
+    """Solve ``dim = size`` where one dimension is unknown in it and the equation is linear in that: K*E, or C/G."""
     unknown = [s for s in dim.free_symbols if s.name not in sizes]
     if len(unknown) != 1:
         return
     known = dim.subs({s: sizes[s.name] for s in dim.free_symbols if s is not unknown[0]})
-    start = known.subs(unknown[0], 0)
-    step = known.subs(unknown[0], 1) - start
-    value = (size - start) / step if step != 0 else sp.nan
-    if value.is_Integer and known.subs(unknown[0], value) == size:
+    difference = sp.expand(sp.fraction(sp.together(known - size))[0])
+    slope = difference.coeff(unknown[0], 1)
+    value = -difference.coeff(unknown[0], 0) / slope if slope != 0 else sp.nan
+    if value.is_Integer and value >= 0 and known.subs(unknown[0], value) == size:
         sizes[unknown[0].name] = int(value)
 
 

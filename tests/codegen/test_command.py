@@ -49,7 +49,7 @@ def test_stdout_has_the_module_and_nothing_else() -> None:
 
 def test_check(folder: Path) -> None:
     missing = run("codegen", "net.sbp", "--check")
-    assert missing.exit_code == 1 and "+def forward(params, data):" in missing.stdout
+    assert missing.exit_code == 1 and "+def forward(params, data, dims=None):" in missing.stdout
     assert not (folder / "generated").exists()
     run("codegen", "net.sbp")
     assert run("codegen", "net.sbp", "--check").exit_code == 0
@@ -79,7 +79,7 @@ def test_a_module_that_fails_its_check_is_not_written(folder: Path, monkeypatch:
 def test_levels_and_precision() -> None:
     assert "DTYPE = np.float32" in run("codegen", "net.sbp", "-o", "-", "--dtype", "float32").stdout
     assert run("codegen", "net.sbp", "-o", "-", "-O0").exit_code == 0
-    assert "def make_workspace(params, data):" in run("codegen", "net.sbp", "-o", "-", "-O2").stdout
+    assert "def make_workspace(params, data, dims=None):" in run("codegen", "net.sbp", "-o", "-", "-O2").stdout
     assert "workspace" not in run("codegen", "net.sbp", "-o", "-", "-O1").stdout
 
 

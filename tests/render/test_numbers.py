@@ -86,8 +86,8 @@ def test_names_that_do_not_fit(values: dict[str, object], message: str) -> None:
 
 
 def test_a_wrong_shape_is_named() -> None:
-    with pytest.raises(ModelError, match="W"):
-        build_document(derivation("squared-norm"), Options(values={"W": [[1.0, 2.0]], "x": [[1.0]]}))
+    with pytest.raises(ModelError, match="W has shape"):
+        build_document(derivation("squared-norm"), Options(values={"W": [1.0, 2.0], "x": [1.0, 2.0]}))
 
 
 def test_large_arrays_are_not_printed() -> None:

@@ -226,16 +226,24 @@ def _show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
 def _reference(np: Any, loop: Loop, *arrays: Any, evaluate: Any, length: int) -> list[Any]:
     """Step by step, in a Python loop. ``evaluate(rows, {leaf id: array})`` computes body rows."""
     n, m = len(loop.carry), len(loop.sequences)
-    carry, fixed = list(arrays[:n]), dict(zip([x.id for x in loop.invariants], arrays[n + m :], strict=False))
+    carry = [_of_kind(np, leaf, a) for leaf, a in zip(loop.carry, arrays, strict=False)]
+    fixed = dict(zip([x.id for x in loop.invariants], arrays[n + m :], strict=False))
     stacks: list[list[Any]] = [[] for _ in loop.stacked]
     for t in reversed(range(length)) if loop.reverse else range(length):
         values = dict(zip([c.id for c in loop.carry], carry, strict=False)) | fixed
         values |= {x.id: a[t] for x, a in zip(loop.sequences, arrays[n : n + m], strict=False)}
         found = evaluate(loop.results(), values)
-        carry = found[:n]
+        carry = [_of_kind(np, leaf, a) for leaf, a in zip(loop.carry, found, strict=False)]
         for stack, value in zip(stacks, found[n:], strict=True):
             stack.append(value)
     return [*carry, *[np.stack(s[::-1] if loop.reverse else s) for s in stacks]]
+
+
+def _of_kind(np: Any, leaf: Node, value: Any) -> Any:
+    """What a step hands on, as numbers of the carry's kind: truth values may count, integers become floats."""
+    wanted = {"float": np.float64, "int": np.int64}.get(leaf.kind)
+    narrow = np.asarray(value).dtype.kind in ("biu" if leaf.kind == "float" else "b")
+    return np.asarray(value).astype(wanted) if wanted is not None and narrow else value
 
 
 register(

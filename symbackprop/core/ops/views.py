@@ -8,7 +8,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core import build
-from symbackprop.core.graph import Node, label
+from symbackprop.core.graph import KINDS, Node, label
 from symbackprop.core.notation import ATOM, Notation, Text, wrap
 from symbackprop.core.registry import Op, Sample, register
 from symbackprop.core.shapes import Shape, broadcast, is_one, same, same_shape, shape_text
@@ -104,7 +104,7 @@ def _infer_concat(axis: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
                 f"along axis {axis}: the other axes differ"
             )
     total = sp.Add(*[a.shape[axis] for a in args])
-    kind = "float" if any(a.kind == "float" for a in args) else args[0].kind
+    kind = max((a.kind for a in args), key=KINDS.index)
     return (*first[:axis], total, *first[axis + 1 :]), kind
 
 

@@ -13,7 +13,7 @@ import sympy as sp
 
 from symbackprop.core.build import arange, slice_axis
 from symbackprop.core.graph import Node, label
-from symbackprop.core.loops import body_leaf, carried_kind, open_loop
+from symbackprop.core.loops import body_leaf, open_loop
 from symbackprop.core.shapes import dim, dim_text, same, shape_text
 from symbackprop.errors import ModelError, NameProblem, ShapeError
 from symbackprop.model.names import check_name
@@ -21,7 +21,7 @@ from symbackprop.model.text import tree
 from symbackprop.model.text.evaluate import evaluate, subscript
 from symbackprop.model.text.loop_result import LoopResult
 from symbackprop.model.text.numbers import short
-from symbackprop.model.text.scope import ModelScope, Scope
+from symbackprop.model.text.scope import ModelScope, Scope, python_name
 
 
 class BodyScope(Scope):
@@ -114,20 +114,21 @@ class BodyScope(Scope):
         if name not in self.carry:
             begin = self.last + 1 if self.reverse else self.first - 1
             initial = self._initial(name, begin)
-            leaf = body_leaf(self.graph, self._before(name), initial.shape, kind=carried_kind(initial))
+            leaf = body_leaf(self.graph, self._before(name), initial.shape, kind=initial.kind)
             self.carry[name] = leaf, initial
         return self.carry[name][0]
 
     def _initial(self, name: str, begin: sp.Expr) -> Node:
+        """``h[0]``, perhaps spelled h0, of the nearest place around the loop that has it."""
+        spelled = python_name(name, begin)
         scope: Scope = self.outside
-        while begin not in scope.families.get(name, {}):
+        while (found := scope.own(spelled)) is None:
             if not isinstance(scope, BodyScope):
                 raise NameProblem(
                     f"{self._before(name)} needs a value before the first step: declare or define {name}[{begin}]"
                 )
             scope = scope.outside
-        found = scope.own(scope.families[name][begin])
-        assert found is not None
+        scope.families.setdefault(name, {})[begin] = spelled
         return found
 
     def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None:

@@ -96,7 +96,8 @@ class Loops:
         """The rows of the body: those with a name get a line, and those that loops inside it run over."""
         inside = [row for row in order if row.id not in plan.loop.stop()]
         for row in inside:
-            if row.name is not None and row.args and row.id not in plan.bases:
+            outer = self.model.graph.names.get(row.name or "") is row  # a constant that has its line outside
+            if row.name is not None and row.args and row.id not in plan.bases and not outer:
                 plan.bases[row.id] = self._base(row)
         plan.names |= {row.id: f"{plan.bases[row.id]}[{plan.counter}]" for row in inside if row.id in plan.bases}
         self.plan(inside, plan.names, [*counters, plan.counter])
