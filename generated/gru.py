@@ -88,9 +88,9 @@ def forward(params, data, dims=None):
     # L = mean(cross_entropy(z, target))
     L = (t4 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
     cache = {
-        "p": p, "target": target, "V_o": V_o, "u": u, "n": n, "r": r, "h_before": h_before, "W_u": W_u,
-        "U_u": U_u, "W_n": W_n, "W_r": W_r, "U_r": U_r, "U_n": U_n, "words": words, "x": x, "h": h, "T": T,
-        "N": N, "V": V, "E": E, "H": H, "dtype": dtype, "dtypes": dtypes,
+        "p": p, "target": target, "V_o": V_o, "u": u, "n": n, "r": r, "c_2": c_2, "h_before": h_before,
+        "W_u": W_u, "U_u": U_u, "W_n": W_n, "W_r": W_r, "U_r": U_r, "U_n": U_n, "words": words, "x": x,
+        "h": h, "T": T, "N": N, "V": V, "E": E, "H": H, "dtype": dtype, "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
@@ -103,6 +103,7 @@ def backward(cache, upstream=1.0):
     u = cache["u"]                                    # T×N×H
     n = cache["n"]                                    # T×N×H
     r = cache["r"]                                    # T×N×H
+    c_2 = cache["c_2"]                                # T×N×H
     h_before = cache["h_before"]                      # T×N×H
     W_u = cache["W_u"]                                # E×H
     U_u = cache["U_u"]                                # H×H
@@ -121,7 +122,6 @@ def backward(cache, upstream=1.0):
     dV_o = h.reshape(N * T, H).T @ dz.reshape(N * T, V)  # dV_o = einsum(abc,abd→dc, dz, h)   H×V
     db_v = dz.sum(axis=(0, 1))                        # db_v = sum(dz, axis=(0, 1))   V
     dh = (dz.reshape(N * T, V) @ V_o.T).reshape(T, N, H)  # dh = dz V_oᵀ   T×N×H
-    t5 = (h_before.reshape(N * T, H) @ U_n).reshape(T, N, H)  # t5 = h_before U_n   T×N×H
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
     db = np.empty((T, N, H), dtype)                   # T×N×H
     dd = np.empty((T, N, H), dtype)                   # T×N×H
@@ -138,7 +138,7 @@ def backward(cache, upstream=1.0):
         dn_t = dh_t_2 * (1 - u_t)                     # dn_t = dh_t ⊙ (1 − u[t])   N×H
         dd_t = dn_t * (1 - n_t ** 2)                  # dd_t = dn_t ⊙ (1 − n[t]²)   N×H
         dc_t = dd_t * r_t                             # dc_t = dd_t ⊙ r[t]   N×H
-        dr_t = dd_t * t5[t]                           # dr_t = dd_t ⊙ c[t]   N×H
+        dr_t = dd_t * c_2[t]                          # dr_t = dd_t ⊙ c[t]   N×H
         da_t = dr_t * r_t * (1 - r_t)                 # da_t = dr_t ⊙ r[t] ⊙ (1 − r[t])   N×H
         du_t = dh_t_2 * (-n_t + h_before[t])          # du_t = dh_t ⊙ (−n[t] + h[t-1])   N×H
         db_t = du_t * u_t * (1 - u_t)                 # db_t = du_t ⊙ u[t] ⊙ (1 − u[t])   N×H
@@ -224,9 +224,9 @@ def outputs(params, data, dims=None):
         n[t] = n_t
         h_prev = h_t
     z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
-    # t6 = sum(cross_entropy(z, target))
-    t6 = (logsumexp(z, axis=2) - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum()
-    L = t6 / (N * T)                                  # L = mean(cross_entropy(z, target))
+    # t5 = sum(cross_entropy(z, target))
+    t5 = (logsumexp(z, axis=2) - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum()
+    L = t5 / (N * T)                                  # L = mean(cross_entropy(z, target))
     return {"x": x, "h": h, "z": z, "L": L, "r": r, "u": u, "n": n}
 
 

@@ -407,14 +407,15 @@ def forward(params, data, dims=None):
     L = (softplus(z) - y * z).sum() / (N * O * T)     # L = mean(binary_cross_entropy_with_logits(z, y))
     cache = {
         "z": z, "y": y, "W_o": W_o, "W_v": W_v, "M": M, "t59_2": t59_2, "q": q, "jq": jq, "t58_2": t58_2,
-        "cq": cq, "t53_2": t53_2, "t54_2": t54_2, "t51_2": t51_2, "gq_2": gq_2, "t43_2": t43_2,
-        "t44_2": t44_2, "u": u, "t46_2": t46_2, "kq_2": kq_2, "q_before": q_before, "sq_2": sq_2,
-        "t55_2": t55_2, "iq": iq, "t52_2": t52_2, "t39_2": t39_2, "p": p, "jp": jp, "t38_2": t38_2, "cp": cp,
-        "t33_2": t33_2, "t34_2": t34_2, "t31_2": t31_2, "gp_2": gp_2, "t23_2": t23_2, "t24_2": t24_2,
-        "t26_2": t26_2, "kp_2": kp_2, "w_": w_, "a": a, "M_before": M_before, "e": e, "t15_2": t15_2,
-        "jw": jw, "t14_2": t14_2, "cw": cw, "t9_2": t9_2, "t10_2": t10_2, "t7_2": t7_2, "gw_2": gw_2,
-        "s_2": s_2, "v_2": v_2, "m": m, "t2_10": t2_10, "kw_2": kw_2, "w__before": w__before, "sw_2": sw_2,
-        "t11_2": t11_2, "iw": iw, "t8_2": t8_2, "p_before": p_before, "sp_2": sp_2, "t35_2": t35_2, "ip": ip,
+        "t56_2": t56_2, "cq": cq, "t53_2": t53_2, "t54_2": t54_2, "t51_2": t51_2, "gq_2": gq_2,
+        "t43_2": t43_2, "t44_2": t44_2, "u": u, "t46_2": t46_2, "kq_2": kq_2, "t41_2": t41_2,
+        "q_before": q_before, "sq_2": sq_2, "t55_2": t55_2, "iq": iq, "t52_2": t52_2, "t39_2": t39_2, "p": p,
+        "jp": jp, "t38_2": t38_2, "t36_2": t36_2, "cp": cp, "t33_2": t33_2, "t34_2": t34_2, "t31_2": t31_2,
+        "gp_2": gp_2, "t23_2": t23_2, "t24_2": t24_2, "t26_2": t26_2, "kp_2": kp_2, "w_": w_, "a": a,
+        "M_before": M_before, "e": e, "t15_2": t15_2, "jw": jw, "t14_2": t14_2, "t12_2": t12_2, "cw": cw,
+        "t9_2": t9_2, "t10_2": t10_2, "t7_2": t7_2, "gw_2": gw_2, "s_2": s_2, "v_2": v_2, "m": m,
+        "t2_10": t2_10, "kw_2": kw_2, "g_2": g_2, "w__before": w__before, "sw_2": sw_2, "t11_2": t11_2,
+        "iw": iw, "t8_2": t8_2, "t21_2": t21_2, "p_before": p_before, "sp_2": sp_2, "t35_2": t35_2, "ip": ip,
         "t32_2": t32_2, "h": h, "t18_2": t18_2, "t5_10": t5_10, "t29_2": t29_2, "t49_2": t49_2, "W_r": W_r,
         "W_h": W_h, "S_p": S_p, "G_p": G_p, "B_p": B_p, "d_p": d_p, "K_p": K_p, "S_w": S_w, "G_w": G_w,
         "B_w": B_w, "d_w": d_w, "K_w": K_w, "Y_w": Y_w, "y_w": y_w, "E_w": E_w, "A_w": A_w, "Y_p": Y_p,
@@ -436,6 +437,7 @@ def backward(cache, upstream=1.0):
     q = cache["q"]                                    # T×N×R
     jq = cache["jq"]                                  # T×N×R
     t58_2 = cache["t58_2"]                            # T×N×1
+    t56_2 = cache["t56_2"]                            # T×N×1
     cq = cache["cq"]                                  # T×N×R
     t53_2 = cache["t53_2"]                            # T×N×1
     t54_2 = cache["t54_2"]                            # T×N×1
@@ -446,6 +448,7 @@ def backward(cache, upstream=1.0):
     u = cache["u"]                                    # T×N×R
     t46_2 = cache["t46_2"]                            # T×N×1
     kq_2 = cache["kq_2"]                              # T×N×W
+    t41_2 = cache["t41_2"]                            # T×N×1
     q_before = cache["q_before"]                      # T×N×R
     sq_2 = cache["sq_2"]                              # T×N×3
     t55_2 = cache["t55_2"]                            # T×N×R
@@ -455,6 +458,7 @@ def backward(cache, upstream=1.0):
     p = cache["p"]                                    # T×N×R
     jp = cache["jp"]                                  # T×N×R
     t38_2 = cache["t38_2"]                            # T×N×1
+    t36_2 = cache["t36_2"]                            # T×N×1
     cp = cache["cp"]                                  # T×N×R
     t33_2 = cache["t33_2"]                            # T×N×1
     t34_2 = cache["t34_2"]                            # T×N×1
@@ -471,6 +475,7 @@ def backward(cache, upstream=1.0):
     t15_2 = cache["t15_2"]                            # T×N×1
     jw = cache["jw"]                                  # T×N×R
     t14_2 = cache["t14_2"]                            # T×N×1
+    t12_2 = cache["t12_2"]                            # T×N×1
     cw = cache["cw"]                                  # T×N×R
     t9_2 = cache["t9_2"]                              # T×N×1
     t10_2 = cache["t10_2"]                            # T×N×1
@@ -481,11 +486,13 @@ def backward(cache, upstream=1.0):
     m = cache["m"]                                    # T×N×R
     t2_10 = cache["t2_10"]                            # T×N×1
     kw_2 = cache["kw_2"]                              # T×N×W
+    g_2 = cache["g_2"]                                # T×N×1
     w__before = cache["w__before"]                    # T×N×R
     sw_2 = cache["sw_2"]                              # T×N×3
     t11_2 = cache["t11_2"]                            # T×N×R
     iw = cache["iw"]                                  # T×N×R
     t8_2 = cache["t8_2"]                              # T×N×R
+    t21_2 = cache["t21_2"]                            # T×N×1
     p_before = cache["p_before"]                      # T×N×R
     sp_2 = cache["sp_2"]                              # T×N×3
     t35_2 = cache["t35_2"]                            # T×N×R
@@ -533,12 +540,6 @@ def backward(cache, upstream=1.0):
     db_o = dz.sum(axis=(0, 1))                        # db_o = sum(dz, axis=(0, 1))   O
     dr = (dz.reshape(N * T, O) @ W_v.T).reshape(T, N, 2 * W)  # dr = dz W_vᵀ   T×N×(2*W)
     dh = (dz.reshape(N * T, O) @ W_o.T).reshape(T, N, H)  # dh = dz W_oᵀ   T×N×H
-    t10 = (h.reshape(N * T, H) @ Y_q).reshape(T, N, 1)  # t10 = h Y_q   T×N×1
-    t11 = (h.reshape(N * T, H) @ B_q).reshape(T, N, 1)  # t11 = h B_q   T×N×1
-    t12 = (h.reshape(N * T, H) @ Y_p).reshape(T, N, 1)  # t12 = h Y_p   T×N×1
-    t13 = (h.reshape(N * T, H) @ Y_w).reshape(T, N, 1)  # t13 = h Y_w   T×N×1
-    t14 = (h.reshape(N * T, H) @ B_w).reshape(T, N, 1)  # t14 = h B_w   T×N×1
-    t15 = (h.reshape(N * T, H) @ B_p).reshape(T, N, 1)  # t15 = h B_p   T×N×1
     dr_next = np.zeros((N, 2 * W), dtype)             # dr_next = broadcast(0, (N, 2*W))   N×(2*W)
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
     dM_next = np.zeros((N, R, W), dtype)              # dM_next = broadcast(0, (N, R, W))   N×R×W
@@ -628,81 +629,81 @@ def backward(cache, upstream=1.0):
         # dt59_t = sum(−dq_t ⊙ q[t] / t59[t], axis=-1, keepdims=True)   N×1
         dt59_t = (-dq_t * q_t / t59_t).sum(axis=1, keepdims=True)
         dvq_t = dq_t / t59_t + dt59_t                 # dvq_t = dq_t / t59[t] + dt59_t   N×R
-        # t16 = dvq_t ⊙ (jq[t] + eps)^t58[t] ⊙ log(jq[t] + eps)   N×R
-        t16 = dvq_t * (jq_t + eps) ** t58_t * np.log(jq_t + eps)
-        dt58_t = t16.sum(axis=1, keepdims=True)       # dt58_t = sum(t16, axis=-1, keepdims=True)   N×1
-        dt57_t = dt58_t * sigmoid(t10[t] + y_q)       # dt57_t = dt58_t ⊙ sigmoid(t56[t] + y_q)   N×1
-        t36 = dt57_t @ Y_q_T                          # t36 = dt57_t Y_qᵀ   N×H
+        # t10 = dvq_t ⊙ (jq[t] + eps)^t58[t] ⊙ log(jq[t] + eps)   N×R
+        t10 = dvq_t * (jq_t + eps) ** t58_t * np.log(jq_t + eps)
+        dt58_t = t10.sum(axis=1, keepdims=True)       # dt58_t = sum(t10, axis=-1, keepdims=True)   N×1
+        dt57_t = dt58_t * sigmoid(t56_2[t] + y_q)     # dt57_t = dt58_t ⊙ sigmoid(t56[t] + y_q)   N×1
+        t30 = dt57_t @ Y_q_T                          # t30 = dt57_t Y_qᵀ   N×H
         # djq_t = dvq_t ⊙ t58[t] ⊙ (jq[t] + eps)^(t58[t] − 1)   N×R
         djq_t = dvq_t * t58_t * (jq_t + eps) ** (t58_t - 1)
         dt55_t = djq_t * t54_2[t]                     # dt55_t = djq_t ⊙ t54[t]   N×R
-        t17 = pad(dt55_t[:, R - 1:], 1, 0, R)         # t17 = pad(dt55_t[:, R - 1:], 1, 0, R)   N×R
-        t18 = pad(dt55_t[:, :R - 1], 1, 1, R)         # t18 = pad(dt55_t[:, :R - 1], 1, 1, R)   N×R
+        t11 = pad(dt55_t[:, R - 1:], 1, 0, R)         # t11 = pad(dt55_t[:, R - 1:], 1, 0, R)   N×R
+        t12 = pad(dt55_t[:, :R - 1], 1, 1, R)         # t12 = pad(dt55_t[:, :R - 1], 1, 1, R)   N×R
         dt52_t = djq_t * t51_2[t]                     # dt52_t = djq_t ⊙ t51[t]   N×R
-        t19 = pad(dt52_t[:, 1:], 1, 0, R)             # t19 = pad(dt52_t[:, 1:], 1, 0, R)   N×R
-        t20 = pad(dt52_t[:, 0:1], 1, R - 1, R)        # t20 = pad(dt52_t[:, 0:1], 1, R - 1, R)   N×R
-        # diq_t = djq_t ⊙ t53[t] + t17 + t18 + t19 + t20   N×R
-        diq_t = djq_t * t53_2[t] + t17 + t18 + t19 + t20
+        t13 = pad(dt52_t[:, 1:], 1, 0, R)             # t13 = pad(dt52_t[:, 1:], 1, 0, R)   N×R
+        t14 = pad(dt52_t[:, 0:1], 1, R - 1, R)        # t14 = pad(dt52_t[:, 0:1], 1, R - 1, R)   N×R
+        # diq_t = djq_t ⊙ t53[t] + t11 + t12 + t13 + t14   N×R
+        diq_t = djq_t * t53_2[t] + t11 + t12 + t13 + t14
         dcq_t = diq_t * gq_t                          # dcq_t = diq_t ⊙ gq[t]   N×R
         # dt47_t = cq[t] ⊙ (dcq_t − sum(dcq_t ⊙ cq[t], axis=-1, keepdims=True))   N×R
         dt47_t = cq_t * (dcq_t - (dcq_t * cq_t).sum(axis=1, keepdims=True))
-        # t21 = −dt47_t ⊙ t43[t] ⊙ t44[t] ⊙ u[t] / (t46[t] ⊙ u[t]) / (t46[t] ⊙ u[t])   N×R
-        t21 = -dt47_t * t43_t * t44_t * u_t / (t46_t * u_t) / (t46_t * u_t)
-        dt46_t = t21.sum(axis=1, keepdims=True)       # dt46_t = sum(t21, axis=-1, keepdims=True)   N×1
+        # t15 = −dt47_t ⊙ t43[t] ⊙ t44[t] ⊙ u[t] / (t46[t] ⊙ u[t]) / (t46[t] ⊙ u[t])   N×R
+        t15 = -dt47_t * t43_t * t44_t * u_t / (t46_t * u_t) / (t46_t * u_t)
+        dt46_t = t15.sum(axis=1, keepdims=True)       # dt46_t = sum(t15, axis=-1, keepdims=True)   N×1
         dt45_t = dt46_t / (2 * t46_t)                 # dt45_t = dt46_t / (2 · t46[t])   N×1
         dt44_t = dt47_t * t43_t / (t46_t * u_t)       # dt44_t = dt47_t ⊙ t43[t] / (t46[t] ⊙ u[t])   N×R
         # dkq_t = 2 · dt45_t ⊙ kq[t] + einsum(ab,abc→ac, dt44_t, M[t])   N×W
         dkq_t = 2 * dt45_t * kq_t + np.einsum("ab,abc->ac", dt44_t, M_t, optimize=True)
         dt40_t = dkq_t * (1 - kq_t ** 2)              # dt40_t = dkq_t ⊙ (1 − kq[t]²)   N×W
-        t37 = dt40_t @ K_q_T                          # t37 = dt40_t K_qᵀ   N×H
+        t31 = dt40_t @ K_q_T                          # t31 = dt40_t K_qᵀ   N×H
         # dt43_t = sum(dt47_t ⊙ t44[t] / (t46[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
         dt43_t = (dt47_t * t44_t / (t46_t * u_t)).sum(axis=1, keepdims=True)
-        dt42_t = dt43_t * sigmoid(t11[t] + d_q)       # dt42_t = dt43_t ⊙ sigmoid(t41[t] + d_q)   N×1
-        t38 = dt42_t @ B_q_T                          # t38 = dt42_t B_qᵀ   N×H
+        dt42_t = dt43_t * sigmoid(t41_2[t] + d_q)     # dt42_t = dt43_t ⊙ sigmoid(t41[t] + d_q)   N×1
+        t32 = dt42_t @ B_q_T                          # t32 = dt42_t B_qᵀ   N×H
         # dt49_t = sum(diq_t ⊙ q[t-1], axis=-1, keepdims=True)   N×1
         dt49_t = (diq_t * q_before[t]).sum(axis=1, keepdims=True)
         # dgq_t = sum(diq_t ⊙ cq[t], axis=-1, keepdims=True) − dt49_t   N×1
         dgq_t = (diq_t * cq_t).sum(axis=1, keepdims=True) - dt49_t
         dt48_t = dgq_t * gq_t * (1 - gq_t)            # dt48_t = dgq_t ⊙ gq[t] ⊙ (1 − gq[t])   N×1
-        t39 = dt48_t @ G_q_T                          # t39 = dt48_t G_qᵀ   N×H
+        t33 = dt48_t @ G_q_T                          # t33 = dt48_t G_qᵀ   N×H
         # dt54_t = sum(djq_t ⊙ t55[t], axis=-1, keepdims=True)   N×1
         dt54_t = (djq_t * t55_2[t]).sum(axis=1, keepdims=True)
-        t22 = pad(dt54_t, 1, 2, 3)                    # t22 = pad(dt54_t, 1, 2, 3)   N×3
+        t16 = pad(dt54_t, 1, 2, 3)                    # t16 = pad(dt54_t, 1, 2, 3)   N×3
         # dt53_t = sum(djq_t ⊙ iq[t], axis=-1, keepdims=True)   N×1
         dt53_t = (djq_t * iq[t]).sum(axis=1, keepdims=True)
         # dt51_t = sum(djq_t ⊙ t52[t], axis=-1, keepdims=True)   N×1
         dt51_t = (djq_t * t52_2[t]).sum(axis=1, keepdims=True)
-        # dsq_t = t22 + pad(dt53_t, 1, 1, 3) + pad(dt51_t, 1, 0, 3)   N×3
-        dsq_t = t22 + pad(dt53_t, 1, 1, 3) + pad(dt51_t, 1, 0, 3)
+        # dsq_t = t16 + pad(dt53_t, 1, 1, 3) + pad(dt51_t, 1, 0, 3)   N×3
+        dsq_t = t16 + pad(dt53_t, 1, 1, 3) + pad(dt51_t, 1, 0, 3)
         # dt50_t = sq[t] ⊙ (dsq_t − sum(dsq_t ⊙ sq[t], axis=-1, keepdims=True))   N×3
         dt50_t = sq_t * (dsq_t - (dsq_t * sq_t).sum(axis=1, keepdims=True))
-        t40 = dt50_t @ S_q_T                          # t40 = dt50_t S_qᵀ   N×H
+        t34 = dt50_t @ S_q_T                          # t34 = dt50_t S_qᵀ   N×H
         # dp_t = dp_next + einsum(ab,acb→ac, dr_t[:, :W], M[t])   N×R
         dp_t = dp_next + np.einsum("ab,acb->ac", dr_t_2[:, :W], M_t, optimize=True)
         # dt39_t = sum(−dp_t ⊙ p[t] / t39[t], axis=-1, keepdims=True)   N×1
         dt39_t = (-dp_t * p_t / t39_t).sum(axis=1, keepdims=True)
         dvp_t = dp_t / t39_t + dt39_t                 # dvp_t = dp_t / t39[t] + dt39_t   N×R
-        # t23 = dvp_t ⊙ (jp[t] + eps)^t38[t] ⊙ log(jp[t] + eps)   N×R
-        t23 = dvp_t * (jp_t + eps) ** t38_t * np.log(jp_t + eps)
-        dt38_t = t23.sum(axis=1, keepdims=True)       # dt38_t = sum(t23, axis=-1, keepdims=True)   N×1
-        dt37_t = dt38_t * sigmoid(t12[t] + y_p)       # dt37_t = dt38_t ⊙ sigmoid(t36[t] + y_p)   N×1
-        t41 = dt37_t @ Y_p_T                          # t41 = dt37_t Y_pᵀ   N×H
-        # t28 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
-        t28 = np.einsum("ab,ac->acb", dr_t_2[:, W:], q_t, optimize=True)
-        # t30 = einsum(ab,ac→abc, dt44_t, kq[t])   N×R×W
-        t30 = np.einsum("ab,ac->abc", dt44_t, kq_t, optimize=True)
-        # t29 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
-        t29 = np.einsum("ab,ac->acb", dr_t_2[:, :W], p_t, optimize=True)
+        # t17 = dvp_t ⊙ (jp[t] + eps)^t38[t] ⊙ log(jp[t] + eps)   N×R
+        t17 = dvp_t * (jp_t + eps) ** t38_t * np.log(jp_t + eps)
+        dt38_t = t17.sum(axis=1, keepdims=True)       # dt38_t = sum(t17, axis=-1, keepdims=True)   N×1
+        dt37_t = dt38_t * sigmoid(t36_2[t] + y_p)     # dt37_t = dt38_t ⊙ sigmoid(t36[t] + y_p)   N×1
+        t35 = dt37_t @ Y_p_T                          # t35 = dt37_t Y_pᵀ   N×H
+        # t22 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
+        t22 = np.einsum("ab,ac->acb", dr_t_2[:, W:], q_t, optimize=True)
+        # t24 = einsum(ab,ac→abc, dt44_t, kq[t])   N×R×W
+        t24 = np.einsum("ab,ac->abc", dt44_t, kq_t, optimize=True)
+        # t23 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
+        t23 = np.einsum("ab,ac->acb", dr_t_2[:, :W], p_t, optimize=True)
         # djp_t = dvp_t ⊙ t38[t] ⊙ (jp[t] + eps)^(t38[t] − 1)   N×R
         djp_t = dvp_t * t38_t * (jp_t + eps) ** (t38_t - 1)
         dt35_t = djp_t * t34_2[t]                     # dt35_t = djp_t ⊙ t34[t]   N×R
-        t24 = pad(dt35_t[:, R - 1:], 1, 0, R)         # t24 = pad(dt35_t[:, R - 1:], 1, 0, R)   N×R
-        t25 = pad(dt35_t[:, :R - 1], 1, 1, R)         # t25 = pad(dt35_t[:, :R - 1], 1, 1, R)   N×R
+        t18 = pad(dt35_t[:, R - 1:], 1, 0, R)         # t18 = pad(dt35_t[:, R - 1:], 1, 0, R)   N×R
+        t19 = pad(dt35_t[:, :R - 1], 1, 1, R)         # t19 = pad(dt35_t[:, :R - 1], 1, 1, R)   N×R
         dt32_t = djp_t * t31_2[t]                     # dt32_t = djp_t ⊙ t31[t]   N×R
-        t26 = pad(dt32_t[:, 1:], 1, 0, R)             # t26 = pad(dt32_t[:, 1:], 1, 0, R)   N×R
-        t27 = pad(dt32_t[:, 0:1], 1, R - 1, R)        # t27 = pad(dt32_t[:, 0:1], 1, R - 1, R)   N×R
-        # dip_t = djp_t ⊙ t33[t] + t24 + t25 + t26 + t27   N×R
-        dip_t = djp_t * t33_2[t] + t24 + t25 + t26 + t27
+        t20 = pad(dt32_t[:, 1:], 1, 0, R)             # t20 = pad(dt32_t[:, 1:], 1, 0, R)   N×R
+        t21 = pad(dt32_t[:, 0:1], 1, R - 1, R)        # t21 = pad(dt32_t[:, 0:1], 1, R - 1, R)   N×R
+        # dip_t = djp_t ⊙ t33[t] + t18 + t19 + t20 + t21   N×R
+        dip_t = djp_t * t33_2[t] + t18 + t19 + t20 + t21
         dcp_t = dip_t * gp_t                          # dcp_t = dip_t ⊙ gp[t]   N×R
         # dt27_t = cp[t] ⊙ (dcp_t − sum(dcp_t ⊙ cp[t], axis=-1, keepdims=True))   N×R
         dt27_t = cp_t * (dcp_t - (dcp_t * cp_t).sum(axis=1, keepdims=True))
@@ -714,24 +715,24 @@ def backward(cache, upstream=1.0):
         )
         dt19_t = du_t / (2 * u_t)                     # dt19_t = du_t / (2 · u[t])   N×R
         dt24_t = dt27_t * t23_t / (t26_t * u_t)       # dt24_t = dt27_t ⊙ t23[t] / (t26[t] ⊙ u[t])   N×R
-        # dM_t = dM_next + t28 + t30 + t29 + 2 · reshape(dt19_t, (N, R, 1)) ⊙ M[t] + einsum(ab,ac→abc, dt24_t,
+        # dM_t = dM_next + t22 + t24 + t23 + 2 · reshape(dt19_t, (N, R, 1)) ⊙ M[t] + einsum(ab,ac→abc, dt24_t,
         #   kp[t])   N×R×W
         dM_t = (
             dM_next
-            + t28
-            + t30
-            + t29
+            + t22
+            + t24
+            + t23
             + 2 * dt19_t[:, :, None] * M_t
             + np.einsum("ab,ac->abc", dt24_t, kp_t, optimize=True)
         )
         da_t = np.einsum("abc,ab->ac", dM_t, w_t, optimize=True)  # da_t = einsum(abc,ab→ac, dM_t, w[t])   N×W
         dt17_t = da_t * (1 - a_t ** 2)                # dt17_t = da_t ⊙ (1 − a[t]²)   N×W
-        t42 = dt17_t @ A_w_T                          # t42 = dt17_t A_wᵀ   N×H
+        t36 = dt17_t @ A_w_T                          # t36 = dt17_t A_wᵀ   N×H
         dt18_t = -dM_t * M_prev                       # dt18_t = −dM_t ⊙ M[t-1]   N×R×W
         # de_t = einsum(abc,ab→ac, dt18_t, w[t])   N×W
         de_t = np.einsum("abc,ab->ac", dt18_t, w_t, optimize=True)
         dt16_t = de_t * e_t * (1 - e_t)               # dt16_t = de_t ⊙ e[t] ⊙ (1 − e[t])   N×W
-        t43 = dt16_t @ E_w_T                          # t43 = dt16_t E_wᵀ   N×H
+        t37 = dt16_t @ E_w_T                          # t37 = dt16_t E_wᵀ   N×H
         # dw_t = dw_next + einsum(abc,ac→ab, dM_t, a[t]) + einsum(abc,ac→ab, dt18_t, e[t])   N×R
         dw_t = (
             dw_next
@@ -741,38 +742,38 @@ def backward(cache, upstream=1.0):
         # dt15_t = sum(−dw_t ⊙ w[t] / t15[t], axis=-1, keepdims=True)   N×1
         dt15_t = (-dw_t * w_t / t15_t).sum(axis=1, keepdims=True)
         dvw_t = dw_t / t15_t + dt15_t                 # dvw_t = dw_t / t15[t] + dt15_t   N×R
-        # t31 = dvw_t ⊙ (jw[t] + eps)^t14[t] ⊙ log(jw[t] + eps)   N×R
-        t31 = dvw_t * (jw_t + eps) ** t14_t * np.log(jw_t + eps)
-        dt14_t = t31.sum(axis=1, keepdims=True)       # dt14_t = sum(t31, axis=-1, keepdims=True)   N×1
-        dt13_t = dt14_t * sigmoid(t13[t] + y_w)       # dt13_t = dt14_t ⊙ sigmoid(t12[t] + y_w)   N×1
-        t44 = dt13_t @ Y_w_T                          # t44 = dt13_t Y_wᵀ   N×H
+        # t25 = dvw_t ⊙ (jw[t] + eps)^t14[t] ⊙ log(jw[t] + eps)   N×R
+        t25 = dvw_t * (jw_t + eps) ** t14_t * np.log(jw_t + eps)
+        dt14_t = t25.sum(axis=1, keepdims=True)       # dt14_t = sum(t25, axis=-1, keepdims=True)   N×1
+        dt13_t = dt14_t * sigmoid(t12_2[t] + y_w)     # dt13_t = dt14_t ⊙ sigmoid(t12[t] + y_w)   N×1
+        t38 = dt13_t @ Y_w_T                          # t38 = dt13_t Y_wᵀ   N×H
         # djw_t = dvw_t ⊙ t14[t] ⊙ (jw[t] + eps)^(t14[t] − 1)   N×R
         djw_t = dvw_t * t14_t * (jw_t + eps) ** (t14_t - 1)
         dt11_t = djw_t * t10_2[t]                     # dt11_t = djw_t ⊙ t10[t]   N×R
-        t32 = pad(dt11_t[:, R - 1:], 1, 0, R)         # t32 = pad(dt11_t[:, R - 1:], 1, 0, R)   N×R
-        t33 = pad(dt11_t[:, :R - 1], 1, 1, R)         # t33 = pad(dt11_t[:, :R - 1], 1, 1, R)   N×R
+        t26 = pad(dt11_t[:, R - 1:], 1, 0, R)         # t26 = pad(dt11_t[:, R - 1:], 1, 0, R)   N×R
+        t27 = pad(dt11_t[:, :R - 1], 1, 1, R)         # t27 = pad(dt11_t[:, :R - 1], 1, 1, R)   N×R
         dt8_t = djw_t * t7_2[t]                       # dt8_t = djw_t ⊙ t7[t]   N×R
-        t34 = pad(dt8_t[:, 1:], 1, 0, R)              # t34 = pad(dt8_t[:, 1:], 1, 0, R)   N×R
-        # diw_t = djw_t ⊙ t9[t] + t32 + t33 + t34 + pad(dt8_t[:, 0:1], 1, R - 1, R)   N×R
-        diw_t = djw_t * t9_2[t] + t32 + t33 + t34 + pad(dt8_t[:, 0:1], 1, R - 1, R)
+        t28 = pad(dt8_t[:, 1:], 1, 0, R)              # t28 = pad(dt8_t[:, 1:], 1, 0, R)   N×R
+        # diw_t = djw_t ⊙ t9[t] + t26 + t27 + t28 + pad(dt8_t[:, 0:1], 1, R - 1, R)   N×R
+        diw_t = djw_t * t9_2[t] + t26 + t27 + t28 + pad(dt8_t[:, 0:1], 1, R - 1, R)
         dcw_t = diw_t * gw_t                          # dcw_t = diw_t ⊙ gw[t]   N×R
         # dt3_t = cw[t] ⊙ (dcw_t − sum(dcw_t ⊙ cw[t], axis=-1, keepdims=True))   N×R
         dt3_t = cw_t * (dcw_t - (dcw_t * cw_t).sum(axis=1, keepdims=True))
-        # t35 = −dt3_t ⊙ s[t] ⊙ v[t] ⊙ m[t] / (t2[t] ⊙ m[t]) / (t2[t] ⊙ m[t])   N×R
-        t35 = -dt3_t * s_t * v_t * m_t / (t2_t * m_t) / (t2_t * m_t)
-        dt2_t = t35.sum(axis=1, keepdims=True)        # dt2_t = sum(t35, axis=-1, keepdims=True)   N×1
+        # t29 = −dt3_t ⊙ s[t] ⊙ v[t] ⊙ m[t] / (t2[t] ⊙ m[t]) / (t2[t] ⊙ m[t])   N×R
+        t29 = -dt3_t * s_t * v_t * m_t / (t2_t * m_t) / (t2_t * m_t)
+        dt2_t = t29.sum(axis=1, keepdims=True)        # dt2_t = sum(t29, axis=-1, keepdims=True)   N×1
         dt1_t = dt2_t / (2 * t2_t)                    # dt1_t = dt2_t / (2 · t2[t])   N×1
         dv_t = dt3_t * s_t / (t2_t * m_t)             # dv_t = dt3_t ⊙ s[t] / (t2[t] ⊙ m[t])   N×R
         # dkw_t = 2 · dt1_t ⊙ kw[t] + einsum(ab,abc→ac, dv_t, M[t-1])   N×W
         dkw_t = 2 * dt1_t * kw_t + np.einsum("ab,abc->ac", dv_t, M_prev, optimize=True)
         dd_t = dkw_t * (1 - kw_t ** 2)                # dd_t = dkw_t ⊙ (1 − kw[t]²)   N×W
-        t45 = dd_t @ K_w_T                            # t45 = dd_t K_wᵀ   N×H
+        t39 = dd_t @ K_w_T                            # t39 = dd_t K_wᵀ   N×H
         # ds_t = sum(dt3_t ⊙ v[t] / (t2[t] ⊙ m[t]), axis=-1, keepdims=True)   N×1
         ds_t = (dt3_t * v_t / (t2_t * m_t)).sum(axis=1, keepdims=True)
-        dk_t = ds_t * sigmoid(t14[t] + d_w)           # dk_t = ds_t ⊙ sigmoid(g[t] + d_w)   N×1
-        t46 = dk_t @ B_w_T                            # t46 = dk_t B_wᵀ   N×H
-        # t50 = dh_next + dh[t] + t36 + t37 + t38 + t39 + t40 + t41 + t42 + t43 + t44 + t45 + t46   N×H
-        t50 = dh_next + dh[t] + t36 + t37 + t38 + t39 + t40 + t41 + t42 + t43 + t44 + t45 + t46
+        dk_t = ds_t * sigmoid(g_2[t] + d_w)           # dk_t = ds_t ⊙ sigmoid(g[t] + d_w)   N×1
+        t40 = dk_t @ B_w_T                            # t40 = dk_t B_wᵀ   N×H
+        # t44 = dh_next + dh[t] + t30 + t31 + t32 + t33 + t34 + t35 + t36 + t37 + t38 + t39 + t40   N×H
+        t44 = dh_next + dh[t] + t30 + t31 + t32 + t33 + t34 + t35 + t36 + t37 + t38 + t39 + t40
         # dt5_t = sum(diw_t ⊙ w[t-1], axis=-1, keepdims=True)   N×1
         dt5_t = (diw_t * w__before[t]).sum(axis=1, keepdims=True)
         # dgw_t = sum(diw_t ⊙ cw[t], axis=-1, keepdims=True) − dt5_t   N×1
@@ -780,46 +781,46 @@ def backward(cache, upstream=1.0):
         dt4_t = dgw_t * gw_t * (1 - gw_t)             # dt4_t = dgw_t ⊙ gw[t] ⊙ (1 − gw[t])   N×1
         # dt10_t = sum(djw_t ⊙ t11[t], axis=-1, keepdims=True)   N×1
         dt10_t = (djw_t * t11_2[t]).sum(axis=1, keepdims=True)
-        t47 = pad(dt10_t, 1, 2, 3)                    # t47 = pad(dt10_t, 1, 2, 3)   N×3
+        t41 = pad(dt10_t, 1, 2, 3)                    # t41 = pad(dt10_t, 1, 2, 3)   N×3
         # dt9_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
         dt9_t = (djw_t * iw[t]).sum(axis=1, keepdims=True)
         # dt7_t = sum(djw_t ⊙ t8[t], axis=-1, keepdims=True)   N×1
         dt7_t = (djw_t * t8_2[t]).sum(axis=1, keepdims=True)
-        # dsw_t = t47 + pad(dt9_t, 1, 1, 3) + pad(dt7_t, 1, 0, 3)   N×3
-        dsw_t = t47 + pad(dt9_t, 1, 1, 3) + pad(dt7_t, 1, 0, 3)
+        # dsw_t = t41 + pad(dt9_t, 1, 1, 3) + pad(dt7_t, 1, 0, 3)   N×3
+        dsw_t = t41 + pad(dt9_t, 1, 1, 3) + pad(dt7_t, 1, 0, 3)
         # dt6_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
         dt6_t = sw_t * (dsw_t - (dsw_t * sw_t).sum(axis=1, keepdims=True))
-        # t48 = −dt27_t ⊙ t23[t] ⊙ t24[t] ⊙ u[t] / (t26[t] ⊙ u[t]) / (t26[t] ⊙ u[t])   N×R
-        t48 = -dt27_t * t23_t * t24_t * u_t / (t26_t * u_t) / (t26_t * u_t)
-        dt26_t = t48.sum(axis=1, keepdims=True)       # dt26_t = sum(t48, axis=-1, keepdims=True)   N×1
+        # t42 = −dt27_t ⊙ t23[t] ⊙ t24[t] ⊙ u[t] / (t26[t] ⊙ u[t]) / (t26[t] ⊙ u[t])   N×R
+        t42 = -dt27_t * t23_t * t24_t * u_t / (t26_t * u_t) / (t26_t * u_t)
+        dt26_t = t42.sum(axis=1, keepdims=True)       # dt26_t = sum(t42, axis=-1, keepdims=True)   N×1
         dt25_t = dt26_t / (2 * t26_t)                 # dt25_t = dt26_t / (2 · t26[t])   N×1
         # dkp_t = 2 · dt25_t ⊙ kp[t] + einsum(ab,abc→ac, dt24_t, M[t])   N×W
         dkp_t = 2 * dt25_t * kp_t + np.einsum("ab,abc->ac", dt24_t, M_t, optimize=True)
         dt20_t = dkp_t * (1 - kp_t ** 2)              # dt20_t = dkp_t ⊙ (1 − kp[t]²)   N×W
-        t51 = dt20_t @ K_p_T                          # t51 = dt20_t K_pᵀ   N×H
+        t45 = dt20_t @ K_p_T                          # t45 = dt20_t K_pᵀ   N×H
         # dt23_t = sum(dt27_t ⊙ t24[t] / (t26[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
         dt23_t = (dt27_t * t24_t / (t26_t * u_t)).sum(axis=1, keepdims=True)
-        dt22_t = dt23_t * sigmoid(t15[t] + d_p)       # dt22_t = dt23_t ⊙ sigmoid(t21[t] + d_p)   N×1
-        t52 = dt22_t @ B_p_T                          # t52 = dt22_t B_pᵀ   N×H
+        dt22_t = dt23_t * sigmoid(t21_2[t] + d_p)     # dt22_t = dt23_t ⊙ sigmoid(t21[t] + d_p)   N×1
+        t46 = dt22_t @ B_p_T                          # t46 = dt22_t B_pᵀ   N×H
         # dt29_t = sum(dip_t ⊙ p[t-1], axis=-1, keepdims=True)   N×1
         dt29_t = (dip_t * p_before[t]).sum(axis=1, keepdims=True)
         # dgp_t = sum(dip_t ⊙ cp[t], axis=-1, keepdims=True) − dt29_t   N×1
         dgp_t = (dip_t * cp_t).sum(axis=1, keepdims=True) - dt29_t
         dt28_t = dgp_t * gp_t * (1 - gp_t)            # dt28_t = dgp_t ⊙ gp[t] ⊙ (1 − gp[t])   N×1
-        t53 = dt28_t @ G_p_T                          # t53 = dt28_t G_pᵀ   N×H
+        t47 = dt28_t @ G_p_T                          # t47 = dt28_t G_pᵀ   N×H
         # dt34_t = sum(djp_t ⊙ t35[t], axis=-1, keepdims=True)   N×1
         dt34_t = (djp_t * t35_2[t]).sum(axis=1, keepdims=True)
-        t49 = pad(dt34_t, 1, 2, 3)                    # t49 = pad(dt34_t, 1, 2, 3)   N×3
+        t43 = pad(dt34_t, 1, 2, 3)                    # t43 = pad(dt34_t, 1, 2, 3)   N×3
         # dt33_t = sum(djp_t ⊙ ip[t], axis=-1, keepdims=True)   N×1
         dt33_t = (djp_t * ip[t]).sum(axis=1, keepdims=True)
         # dt31_t = sum(djp_t ⊙ t32[t], axis=-1, keepdims=True)   N×1
         dt31_t = (djp_t * t32_2[t]).sum(axis=1, keepdims=True)
-        # dsp_t = t49 + pad(dt33_t, 1, 1, 3) + pad(dt31_t, 1, 0, 3)   N×3
-        dsp_t = t49 + pad(dt33_t, 1, 1, 3) + pad(dt31_t, 1, 0, 3)
+        # dsp_t = t43 + pad(dt33_t, 1, 1, 3) + pad(dt31_t, 1, 0, 3)   N×3
+        dsp_t = t43 + pad(dt33_t, 1, 1, 3) + pad(dt31_t, 1, 0, 3)
         # dt30_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
         dt30_t = sp_t * (dsp_t - (dsp_t * sp_t).sum(axis=1, keepdims=True))
-        # dh_t = t50 + dt4_t G_wᵀ + dt6_t S_wᵀ + t51 + t52 + t53 + dt30_t S_pᵀ   N×H
-        dh_t_2 = t50 + dt4_t @ G_w_T + dt6_t @ S_w_T + t51 + t52 + t53 + dt30_t @ S_p_T
+        # dh_t = t44 + dt4_t G_wᵀ + dt6_t S_wᵀ + t45 + t46 + t47 + dt30_t S_pᵀ   N×H
+        dh_t_2 = t44 + dt4_t @ G_w_T + dt6_t @ S_w_T + t45 + t46 + t47 + dt30_t @ S_p_T
         db_t = dh_t_2 * (1 - h[t] ** 2)               # db_t = dh_t ⊙ (1 − h[t]²)   N×H
         dr_prev = db_t @ W_r_T                        # dr_prev = db_t W_rᵀ   N×(2*W)
         dh_prev = db_t @ W_h_T                        # dh_prev = db_t W_hᵀ   N×H
@@ -981,7 +982,7 @@ def outputs(params, data, dims=None):
     iw = np.empty((T, N, R), dtype)                   # T×N×R
     sw_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     jw = np.empty((T, N, R), dtype)                   # T×N×R
-    t54 = np.empty((T, N, R), dtype)                  # T×N×R
+    t48 = np.empty((T, N, R), dtype)                  # T×N×R
     w_ = np.empty((T, N, R), dtype)                   # T×N×R
     e = np.empty((T, N, W), dtype)                    # T×N×W
     a = np.empty((T, N, W), dtype)                    # T×N×W
@@ -993,7 +994,7 @@ def outputs(params, data, dims=None):
     ip = np.empty((T, N, R), dtype)                   # T×N×R
     sp_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     jp = np.empty((T, N, R), dtype)                   # T×N×R
-    t55 = np.empty((T, N, R), dtype)                  # T×N×R
+    t49 = np.empty((T, N, R), dtype)                  # T×N×R
     p = np.empty((T, N, R), dtype)                    # T×N×R
     kq_2 = np.empty((T, N, W), dtype)                 # T×N×W
     cq = np.empty((T, N, R), dtype)                   # T×N×R
@@ -1001,7 +1002,7 @@ def outputs(params, data, dims=None):
     iq = np.empty((T, N, R), dtype)                   # T×N×R
     sq_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     jq = np.empty((T, N, R), dtype)                   # T×N×R
-    t56 = np.empty((T, N, R), dtype)                  # T×N×R
+    t50 = np.empty((T, N, R), dtype)                  # T×N×R
     q = np.empty((T, N, R), dtype)                    # T×N×R
     for t in range(T):
         b_t = t1[t] + r_prev @ W_r + h_prev @ W_h + b_h  # b[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
@@ -1129,7 +1130,7 @@ def outputs(params, data, dims=None):
         iw[t] = iw_t
         sw_2[t] = sw_t
         jw[t] = jw_t
-        t54[t] = vw_t
+        t48[t] = vw_t
         w_[t] = w_t
         e[t] = e_t
         a[t] = a_t
@@ -1141,7 +1142,7 @@ def outputs(params, data, dims=None):
         ip[t] = ip_t
         sp_2[t] = sp_t
         jp[t] = jp_t
-        t55[t] = vp_t
+        t49[t] = vp_t
         p[t] = p_t
         kq_2[t] = kq_t
         cq[t] = cq_t
@@ -1149,7 +1150,7 @@ def outputs(params, data, dims=None):
         iq[t] = iq_t
         sq_2[t] = sq_t
         jq[t] = jq_t
-        t56[t] = vq_t
+        t50[t] = vq_t
         q[t] = q_t
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
@@ -1157,9 +1158,9 @@ def outputs(params, data, dims=None):
     L = (softplus(z) - y * z).sum() / (N * O * T)     # L = mean(binary_cross_entropy_with_logits(z, y))
     return {
         "h": h, "r": r, "z": z, "L": L, "m": m, "kw": kw_2, "cw": cw, "gw": gw_2, "iw": iw, "sw": sw_2,
-        "jw": jw, "vw": t54, "w": w_, "e": e, "a": a, "M": M, "u": u, "kp": kp_2, "cp": cp, "gp": gp_2,
-        "ip": ip, "sp": sp_2, "jp": jp, "vp": t55, "p": p, "kq": kq_2, "cq": cq, "gq": gq_2, "iq": iq,
-        "sq": sq_2, "jq": jq, "vq": t56, "q": q,
+        "jw": jw, "vw": t48, "w": w_, "e": e, "a": a, "M": M, "u": u, "kp": kp_2, "cp": cp, "gp": gp_2,
+        "ip": ip, "sp": sp_2, "jp": jp, "vp": t49, "p": p, "kq": kq_2, "cq": cq, "gq": gq_2, "iq": iq,
+        "sq": sq_2, "jq": jq, "vq": t50, "q": q,
     }
 
 

@@ -42,7 +42,7 @@ def codegen(
     model = as_model(model)
     names = None if wrt is None else listed(wrt)
     source = emit(model, dtype=dtype, level=level, wrt=names, optimizer=optimizer)
-    for remark in require_verified(source, model, wrt=names) if verify else ():
+    for remark in require_verified(source, model) if verify else ():
         warnings.warn(remark, stacklevel=2)
     return source
 

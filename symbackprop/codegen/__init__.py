@@ -10,7 +10,7 @@ from symbackprop.codegen.optimizers import optimizer_lines
 from symbackprop.derive.stable import derive_stable
 from symbackprop.errors import UsageError
 from symbackprop.model.model import Model
-from symbackprop.model.text.write import to_text
+from symbackprop.model.text.write import to_text, with_text_names
 
 DTYPES = ("float64", "float32")
 LEVELS = (0, 1, 2)
@@ -27,7 +27,8 @@ def codegen(
     """The text of a NumPy module that computes a model and its gradients.
 
     ``dtype`` is what init_params makes and what plain numbers are computed in, ``level`` the optimisation level (0, 1,
-    or 2: with a workspace), ``wrt`` the names whose gradients backward returns (default: every parameter and input).
+    or 2: with a workspace), ``wrt`` the names whose gradients backward returns, intermediates among them (default:
+    every parameter and input); the module then says so in its constant GRADIENTS, which `verify` reads.
     ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds ``init_state`` and ``update``. Raises `UsageError` for
     anything else, `ModelError` where the model cannot be emitted.
     """
@@ -35,7 +36,7 @@ def codegen(
         raise UsageError(f"dtype is {' or '.join(DTYPES)}, not {dtype!r}")
     if level not in LEVELS:
         raise UsageError(f"the optimisation level is 0, 1 or 2, not {level!r}")
-    program = build_program(derive_stable(model, wrt), to_text(model), level, dtype)
+    program = build_program(derive_stable(with_text_names(model), wrt), to_text(model), level, dtype)
     return module_text(program, optimizer_lines(optimizer) if optimizer is not None else ())
 
 

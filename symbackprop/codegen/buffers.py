@@ -1,20 +1,17 @@
 """-O2: statements that write into the arrays of a workspace, where the caller gives one.
 
 ``w`` is the table of those arrays by variable, empty without a workspace: ``out=w.get("Z")`` then is ``out=None``, and
-NumPy allocates as ever. A variable that a loop carries on keeps an array of its own per step, since the next step still
-reads it.
+NumPy allocates as ever. What a loop carries on gets an array of its own in every step: the next one still reads it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from symbackprop.codegen.inplace import InPlace
-from symbackprop.codegen.layout import Line
 from symbackprop.codegen.literals import string
 from symbackprop.codegen.products import matrix_product
 from symbackprop.codegen.program import Assign, Block, For, OneHot, Program, Softmax, Statement, Store
-from symbackprop.codegen.rows import is_view
 from symbackprop.codegen.statements import Writer
 from symbackprop.core import formula as f
 from symbackprop.core.graph import BOOL, Node
@@ -23,48 +20,18 @@ from symbackprop.core.graph import BOOL, Node
 class BufferedWriter(Writer):
     """Writes the statements of a block that may use a workspace."""
 
-    def __init__(self, program: Program, block: Block) -> None:
+    def __init__(self, program: Program, block: Block, lasting: frozenset[str] = frozenset()) -> None:
         super().__init__(program, block)
-        self.carried: set[str] = set()
+        self.lasting = lasting
+        self.plain = Writer(program, block)
 
-    def _loop(self, loop: For, depth: int) -> Iterator[Line]:
-        self.carried |= self._lasting(loop)
-        return super()._loop(loop, depth)
-
-    def _lasting(self, loop: For) -> set[str]:
-        """The variables whose arrays the next step of a loop reads, perhaps under another name."""
-        shares = self._shares(loop.body)
-        found, pending = set[str](), [value for _, value in loop.update]
-        while pending:
-            name = pending.pop()
-            if name not in found:
-                found.add(name)
-                pending += shares.get(name, ())
-        return found
-
-    def _shares(self, statements: Iterable[Statement]) -> dict[str, list[str]]:
-        """For a variable those that may be the same array, or one that it is a view of."""
-        shares: dict[str, list[str]] = {}
-        for s in statements:
-            if isinstance(s, Assign):
-                shares.setdefault(s.name, []).extend(self._viewed(s))
-            elif isinstance(s, For):
-                for name, others in self._shares([*s.start, *s.body]).items():
-                    shares.setdefault(name, []).extend(others)
-                for name, other in (*s.update, *s.last):
-                    shares.setdefault(name, []).append(other)
-        return shares
-
-    def _viewed(self, statement: Assign) -> Iterator[str]:
-        """The variable that a statement without arithmetic reads."""
-        row = self.program.rows.actual(statement.row)
-        while self.block.names.get(row.id, statement.name) == statement.name and is_view(row):
-            row = self.program.rows.actual(row.args[0])
-        if self.block.names.get(row.id, statement.name) != statement.name:
-            yield self.block.names[row.id]
+    def _inside(self, loop: For) -> Writer:
+        return BufferedWriter(self.program, loop.body, loop.lasting)
 
     def _simple(self, statement: Statement) -> Iterator[tuple[str, str]]:
-        if isinstance(statement, Assign) and statement.name not in self.carried:
+        if not isinstance(statement, For) and statement.name in self.lasting:
+            yield from self.plain._simple(statement)
+        elif isinstance(statement, Assign):
             yield from self._assign(statement)
         else:
             yield from super()._simple(statement)
@@ -125,8 +92,9 @@ class BufferedWriter(Writer):
         )
 
     def _stack(self, store: Store) -> Iterator[tuple[str, str]]:
+        lasting = store.stack in self.lasting or (store.states is not None and store.states[1] in self.lasting)
         for code, comment in super()._stack(store):
-            yield _reused(code), comment
+            yield code if lasting else _reused(code), comment
 
 
 def taken(name: str) -> str:

@@ -15,6 +15,7 @@ from symbackprop.codegen.schedule import Scheduler, Variables
 from symbackprop.codegen.sizes import demands
 from symbackprop.core.graph import Node
 from symbackprop.derive.steps import Derivation, LoopStep
+from symbackprop.errors import ModelError
 
 
 def build_program(derivation: Derivation, text: str, level: int, dtype: str) -> Program:
@@ -36,7 +37,18 @@ class Builder:
         self.variables.given |= self.leaf_names
         self.results = self.model.results()
         self.order = self.rows.order([*self.results, *self.model.equations.values()])
+        self._require_declared()
         self.scheduler = Scheduler(self.rows, self.variables, level)
+
+    def _require_declared(self) -> None:
+        """Forward is given what the model declares; a gradient may read an upstream one, which only backward has."""
+        for row in self.order:
+            if row.op.name == "leaf" and row.id not in self.leaf_names:
+                what = "an upstream gradient, given to backward only" if row.attr.role == "upstream" else "not declared"
+                raise ModelError(
+                    f"an equation of {self.model.name} reads {row.name}, which is {what}: declare data of that shape "
+                    "and read that, as in grad(Y, [W], seed=data)"
+                )
 
     def program(self, text: str, dtype: str) -> Program:
         kept = self._kept()
@@ -58,11 +70,14 @@ class Builder:
             initial=initial_values(model.params.values(), self.order),
             forward=forward, results=dict(zip(results, outgoing, strict=True)), result_rows=results,
             kept={forward.names[k.id]: k for k in kept}, backward=backward, upstream=dict(model.upstream),
-            gradients=gradients, unreached=tuple(model.unreached()), evaluate=evaluate,
+            gradients=gradients, chosen=self._chosen(), unreached=tuple(model.unreached()), evaluate=evaluate,
             equations={name: evaluate.names[row.id] for name, row in named.items()},
             written=dict(self.d.names), expanded=self.d.expanded, identities=self.d.identities,
             floats_are_safe=floats_are_safe(rows),
         )  # fmt: skip
+
+    def _chosen(self) -> tuple[str, ...] | None:
+        return None if set(self.d.gradients) == set(self.model.targets()) else tuple(self.d.gradients)
 
     # -- what passes from forward to backward
     def _kept(self) -> list[Node]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from symbackprop.codegen.casts import converted
 from symbackprop.codegen.counting import count_uses
 from symbackprop.codegen.program import Assign, Block, For, Store
+from symbackprop.codegen.rows import Rows, sharing
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 
 
 class LoopBuilder:
-    """Builds the statement of one loop. ``results`` are the rows of its results that are read; ``names`` has the
-    variables of the rows around it and gets those of the rows in its body."""
+    """Builds the statement of one loop. ``results`` are the rows of its results that are read; ``rows`` and ``names``
+    are the rows around it and their variables."""
 
-    def __init__(self, scheduler: Scheduler, scan: Node, results: Iterable[Node], names: dict[int, str]) -> None:
-        self.scheduler, self.rows, self.variables = scheduler, scheduler.rows, scheduler.variables
+    def __init__(self, scheduler: Scheduler, rows: Rows, scan: Node, results: Iterable[Node],
+                 names: Mapping[int, str]) -> None:  # fmt: skip
+        self.scheduler, self.rows, self.variables = scheduler, rows, scheduler.variables
         self.scan, self.names = scan, names
         self.loop: Loop = scan.attr
         self.index = scheduler.open_index(self.loop.index)
@@ -36,18 +38,16 @@ class LoopBuilder:
         known, elements = self._known()
         body = self.scheduler.block(self.roots, known)
         self.scheduler.close_index()
-        self.names |= body.names
+        moved = zip(carry, loop.carried, loop.carry, strict=True)
         return For(
             self.index, loop.length, loop.reverse,
             tuple(Assign(name, a, kind=c.kind) for name, a, c in zip(carry, self.scan.args, loop.carry, strict=False)),
             elements,
-            tuple(body.statements),
-            tuple(
-                (name, converted(body.names[row.id], row, leaf.kind))
-                for name, row, leaf in zip(carry, loop.carried, loop.carry, strict=True)
-            ),
+            body,
+            tuple((name, converted(body.names[row.id], row, leaf.kind)) for name, row, leaf in moved),
             tuple(self._store(out, row, body) for out, row in self.stacked),
             tuple((self.names[out.id], carry[k]) for k, out in self.wanted.items() if k < len(carry)),
+            frozenset(body.names[row.id] for row in lasting(loop.carried) if row.id in body.names),
             self._fixed(),
         )  # fmt: skip
 
@@ -59,8 +59,8 @@ class LoopBuilder:
         fixed = zip(loop.invariants, self.scan.args[n + m :], strict=True)
         known |= {leaf.id: self.names[a.id] for leaf, a in fixed}
         moving = [*zip(loop.sequences, self.scan.args[n : n + m], strict=True), *self.rows.hoisted(self.scan)]
-        order = self.rows.order(self.roots, {*known, *[row.id for row, _ in moving]})
-        counts = count_uses(self.rows, order, self.roots)
+        inside = self.rows.within({*known, *[row.id for row, _ in moving]})
+        counts = count_uses(inside, inside.order(self.roots, inside.given), self.roots)
         elements = []
         for row, outer in moving:
             place = f"{self.names[outer.id]}[{self.index}]"
@@ -84,3 +84,15 @@ class LoopBuilder:
         matrices = [a for a in self.scan.args[-len(self.loop.invariants) :] if a.ndim == 2]
         names = dict.fromkeys(self.names[a.id] for a in matrices if self.loop.invariants)
         return tuple((name, self.variables.turned(name)) for name in names)
+
+
+def lasting(carried: Iterable[Node]) -> Iterator[Node]:
+    """The rows whose memory the next step may still read: what is carried, as a view or handed through a loop inside,
+    whose last values may be any of its first."""
+    pending = list(carried)
+    while pending:
+        for row in sharing(pending.pop()):
+            yield row
+            if row.op.name == "out":
+                scan: Node = row.args[0]
+                pending += scan.args[: len(scan.attr.carry)] if row.attr < len(scan.attr.carry) else ()

@@ -93,6 +93,8 @@ class ModulePrinter:
             "dims": self.table("DIMS", {n: repr(size) for n, size in p.dims.items()}),
             "loss": "None" if p.loss is None else string(p.loss),
             "outputs": None if p.loss is not None else shape_like([string(n) for n in p.outputs]),
+            "chosen": None if p.chosen is None else shape_like([string(n) for n in p.chosen]),
+            "variables": "every parameter and input" if p.chosen is None else "the arrays that GRADIENTS names",
             "dtype": p.dtype,
             "constants": [f"{p.variables[n]} = {self.p.num(r.attr.value).text}" for n, r in p.constants.items()],
             "hidden": "{" + ", ".join(f"{string(n)}: {size}" for n, size in self.sizes.hidden.items()) + "}",

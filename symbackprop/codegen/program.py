@@ -67,19 +67,21 @@ class Store:
 
 @dataclass(frozen=True)
 class For:
-    """A loop over time. ``start`` sets the carried variables, ``elements`` names step t of the sequences, ``update``
-    moves the carried variables on, all at once; ``last`` names the final carries; ``fixed`` are matrices that every
-    step reads, and a name for the transpose of each."""
+    """A loop over time. ``start`` sets the carried variables, ``elements`` names step t of the sequences, ``body`` has
+    variables of its own, ``update`` moves the carried variables on, all at once; ``last`` names the final carries;
+    ``lasting`` are the variables of the body whose arrays a later step may still read; ``fixed`` are matrices that
+    every step reads, and a name for the transpose of each."""
 
     index: str
     length: Dim
     reverse: bool
     start: tuple[Assign, ...]
     elements: tuple[tuple[str, str], ...]
-    body: tuple[Statement, ...]
+    body: Block
     update: tuple[tuple[str, str], ...]
     stores: tuple[Store, ...]
     last: tuple[tuple[str, str], ...]
+    lasting: frozenset[str] = frozenset()
     fixed: tuple[tuple[str, str], ...] = ()
 
 
@@ -88,7 +90,9 @@ Statement: TypeAlias = Assign | OneHot | Softmax | For
 
 @dataclass
 class Block:
-    """The body of one function: statements in order, the variable of every row that has one, and what comes in."""
+    """The body of one function or of one loop: statements in order, and the code of every row that has a variable or
+    comes in from outside. A row may be computed in one body and be an element of a sequence in another, so that names
+    hold in their own block only."""
 
     statements: list[Statement] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
@@ -100,8 +104,8 @@ class Program:
 
     ``demands`` is what sizes have to be. ``kept`` are the variables, and their rows, that forward hands to backward;
     ``gradients``, ``results`` and ``equations`` map names to the variables that hold them at the end of backward,
-    forward and outputs. ``identities`` maps rows, by id, to the declared ones whose value they compute without
-    overflow.
+    forward and outputs. ``chosen`` are the names whose gradients backward returns, where these are not all parameters
+    and inputs. ``identities`` maps rows, by id, to the declared ones whose value they compute without overflow.
     ``floats_are_safe`` says whether Python floats may be computed with as they are (see `passes.floats`).
     """
 
@@ -127,6 +131,7 @@ class Program:
     backward: Block
     upstream: dict[str, Node]
     gradients: dict[str, str]
+    chosen: tuple[str, ...] | None
     unreached: tuple[str, ...]
     evaluate: Block
     equations: dict[str, str]

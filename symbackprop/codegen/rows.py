@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 
 from symbackprop.codegen.passes.hoist import hoisted_products
@@ -19,22 +19,30 @@ class Rows:
     """Reads rows of a graph; ``replace`` maps a row's id to the row that computes its value in a better way.
 
     With ``optimise`` a formula over a one-hot array is computed without that array (see `passes.onehot`), and products
-    are taken out of loops (see `passes.hoist`).
+    are taken out of loops (see `passes.hoist`). Rows in ``given`` come from outside of the block that is built, such as
+    the elements of a loop's sequences: nobody looks into how they were computed elsewhere.
     """
 
-    def __init__(self, optimise: bool = False) -> None:
+    def __init__(self, optimise: bool = False, given: Collection[int] = ()) -> None:
+        self.given = frozenset(given)
         self.replace: dict[int, Node] = {}
         self._splits: dict[int, Split | None] = {}
         self._states: dict[int, States | None] = {}
         self._hoisted: dict[int, tuple[tuple[Node, Node], ...]] = {}
         self.optimise = optimise
 
+    def within(self, given: Collection[int]) -> Rows:
+        """The same rows as seen in a block that is given some of them."""
+        rows = Rows(self.optimise, given)
+        rows.replace = self.replace
+        return rows
+
     def split(self, row: Node) -> Split | None:
         """How a row is computed without its one-hot argument."""
         if not self.optimise:
             return None
         if row.id not in self._splits:
-            self._splits[row.id] = split_one_hot(row)
+            self._splits[row.id] = split_one_hot(row, self.given)
         return self._splits[row.id]
 
     def actual(self, row: Node) -> Node:
@@ -44,7 +52,8 @@ class Rows:
     def states(self, row: Node) -> States | None:
         """Whether a row comes with a loop as the stack of its states before each step."""
         if row.id not in self._states:
-            self._states[row.id] = states_before(row)
+            found = states_before(row)
+            self._states[row.id] = None if found is None or found.after.id in self.given else found
         return self._states[row.id]
 
     def hoisted(self, scan: Node) -> tuple[tuple[Node, Node], ...]:
@@ -127,6 +136,13 @@ def is_diagonal(row: Node) -> bool:
 
 def base(row: Node) -> Node:
     """The row whose memory a row may share."""
+    *_, owner = sharing(row)
+    return owner
+
+
+def sharing(row: Node) -> Iterator[Node]:
+    """The row, and the rows whose memory it may share, one after the other."""
+    yield row
     while (is_view(row) and row.op.name != "out") or row.op.name == "fold":
         row = row.args[0]
-    return row
+        yield row

@@ -55,13 +55,10 @@ class Scheduler:
 
     def block(self, roots: Sequence[Node], known: Mapping[int, str]) -> Block:
         """Statements that give every root a variable, ``known`` rows having one already."""
-        order = self.rows.order(roots, known)
-        choice = Choice(self, order, roots, known)
+        rows = self.rows.within(known)
+        choice = Choice(self, rows, rows.order(roots, known), roots, known)
         block = Block([], choice.names)
-        for row in order:
-            statement = choice.statement(row)
-            if statement is not None:
-                block.statements.append(statement)
+        block.statements += filter(None, map(choice.statement, choice.order))
         return block
 
     # -- step counters
@@ -82,10 +79,10 @@ class Scheduler:
 class Choice:
     """Which rows of one block get a variable, and the statements that follow from that."""
 
-    def __init__(self, scheduler: Scheduler, order: Sequence[Node], roots: Sequence[Node],
+    def __init__(self, scheduler: Scheduler, rows: Rows, order: Sequence[Node], roots: Sequence[Node],
                  known: Mapping[int, str]) -> None:  # fmt: skip
-        self.scheduler, self.rows, self.variables = scheduler, scheduler.rows, scheduler.variables
-        self.names = dict(known)
+        self.scheduler, self.rows, self.variables = scheduler, rows, scheduler.variables
+        self.order, self.names = order, dict(known)
         self.counts = count_uses(self.rows, order, roots)
         self.pairs = softmax_pairs(order) if scheduler.level else {}
         self.width = Width(self.rows, self.names)
@@ -141,7 +138,7 @@ class Choice:
     def statement(self, row: Node) -> Statement | None:
         """The statement that computes a row; None where it is written in place or comes with another row."""
         if row.op.name == "scan":
-            return LoopBuilder(self.scheduler, row, self.results.get(row.id, ()), self.names).statement()
+            return LoopBuilder(self.scheduler, self.rows, row, self.results.get(row.id, ()), self.names).statement()
         if row.id not in self.names or row.id in self.done or row.op.name == "out" or self.rows.states(row) is not None:
             return None
         if row.id in self.pairs:

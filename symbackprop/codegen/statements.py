@@ -130,13 +130,17 @@ class Writer:
     def _body(self, loop: For, depth: int) -> Iterator[Line]:
         for name, place in loop.elements:
             yield Line(f"{name} = {place}", "", depth)
-        yield from self._all(loop.body, depth)
+        yield from self._inside(loop)._all(loop.body.statements, depth)
         for store in loop.stores:
             yield Line(f"{store.stack}[{loop.index}] = {store.value}", "", depth)
         moved = [(a, b) for a, b in loop.update if a != b]
-        if moved or not (loop.elements or loop.body or loop.stores):
+        if moved or not (loop.elements or loop.body.statements or loop.stores):
             code = f"{', '.join(a for a, _ in moved)} = {', '.join(b for _, b in moved)}" if moved else "pass"
             yield Line(code, "", depth)
+
+    def _inside(self, loop: For) -> Writer:
+        """The writer of a loop's body, which calls rows by the names that they have there."""
+        return type(self)(self.program, loop.body)
 
     def _stack(self, store: Store) -> Iterator[tuple[str, str]]:
         """An array for the values of all steps."""

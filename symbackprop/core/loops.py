@@ -140,10 +140,11 @@ def scan(
     carry = [body_leaf(graph, name, a.shape, kind=a.kind) for name, a in zip(before, start, strict=True)]
     now = [f"{x.name or 'x' + str(i)}[{index}]" for i, x in enumerate(xs)]
     elements = [body_leaf(graph, name, x.shape[1:], kind=x.kind, of=x) for name, x in zip(now, xs, strict=True)]
-    born = len(graph.nodes)
+    own = frozenset(n.id for n in (*carry, *elements))
     carried, stacked = ([graph.lift(a) for a in _tuple(part)] for part in body(tuple(carry), tuple(elements)))
     for name, row in zip(called, carried, strict=False):
-        if row.name is None and row.id >= born:
+        varies = any(n.id in own for n in graph.topological([row], own))
+        if row.name is None and varies:
             graph.christen(f"{name}[{index}]", row)
     return close_loop(graph, size, carry, elements, carried, stacked, (*start, *xs), reverse, index)
 

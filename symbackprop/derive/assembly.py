@@ -90,9 +90,10 @@ class Assembly:
         order = sorted(scan.graph.topological(loop.results(), loop.stop()), key=lambda n: n.id)  # as it was written
         self.names |= {n.id: n.name for n in order if n.name is not None}
         self.scope.avoided |= {n.name.split("[")[0] for n in order if n.name is not None}
-        self.forward_ids |= {n.id for n in order if n.id not in loop.stop()}
+        computed = [n for n in order if n.id not in loop.stop()]
+        self.forward_ids |= {n.id for n in computed}
         kept = {n.id for n in loop.stacked if n.args}
-        self.bodies[scan.id] = self._forward(order, settled | kept, loop.index)
+        self.bodies[scan.id] = self._forward(computed, settled | kept, loop.index)
 
     def _has_named_inside(self, node: Node) -> bool:
         """Whether a row between this one and the arguments of the call that made it got a name in the derivation."""

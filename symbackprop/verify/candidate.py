@@ -13,6 +13,7 @@ import numpy as np
 from symbackprop.model.model import Model
 from symbackprop.verify.module import CallFailed, as_given, call
 from symbackprop.verify.sampling import Sample, hidden_dims
+from symbackprop.verify.targets import chosen, promised_rows
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,12 @@ class Outcome:
 
 
 class Candidate:
-    """The module under test. Calls raise `CallFailed` where its functions raise or return something else than told."""
+    """The module under test. ``targets`` are the rows that it promises the gradients of, ``chosen`` their names if it
+    says so itself. Calls raise `CallFailed` where its functions raise or return something else than told."""
 
     def __init__(self, module: ModuleType, model: Model) -> None:
         self.module, self.model = module, model
+        self.chosen, self.targets = chosen(module), promised_rows(module, model)
         self.results = [model.loss_row.name or ""] if model.loss_row is not None else list(model.output_rows)
 
     def has(self, name: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import prod
 from types import ModuleType
@@ -24,6 +24,7 @@ from symbackprop.verify.points import Points
 from symbackprop.verify.promises import broken_promises
 from symbackprop.verify.report import GradientReport, Report, ResultReport, joined
 from symbackprop.verify.sampling import Sample, choose_sizes, hidden_dims
+from symbackprop.verify.targets import unreached
 from symbackprop.verify.verdicts import Flaw, check_gradients_given, compare_results, merged
 
 Progress = Callable[[int, int], None]
@@ -38,20 +39,18 @@ def verify_module(
     method: str = AUTO,
     sizes: Mapping[str, int] | None = None,
     progress: Progress | None = None,
-    wrt: Collection[str] | None = None,
 ) -> Report:
     """Check a loaded module against the model it claims to be.
 
     At every random point the loss (or outputs) is compared with an independent interpreter of the model, every gradient
     with slopes of that interpreter (``method``: central differences, complex step, or auto), and the module's other
-    promises are tried. ``progress(done, total)`` is told how far the check is; ``wrt`` names the gradients that the
-    module was asked for (default: all; those of intermediates are not compared). Raises `ShapeError` where no sizes
-    fit and `UsageError` for another method.
+    promises are tried. ``progress(done, total)`` is told how far the check is. Raises `ShapeError` where no sizes fit
+    and `UsageError` for another method.
     """
     if method not in (AUTO, CENTRAL, COMPLEX):
         raise UsageError(f"method is {AUTO}, {CENTRAL} or {COMPLEX}, not {method!r}")
     quiet = progress or (lambda done, total: None)
-    return Check(module, model, seed, trials, method, dict(sizes or {}), quiet, wrt).run()
+    return Check(module, model, seed, trials, method, dict(sizes or {}), quiet).run()
 
 
 @dataclass
@@ -65,7 +64,6 @@ class Check:
     method: str
     given: dict[str, int]
     progress: Progress
-    wrt: Collection[str] | None
     findings: dict[str, list[Finding]] = field(default_factory=dict)
     flaws: dict[str, Flaw] = field(default_factory=dict)
     results: dict[str, ResultReport] = field(default_factory=dict)
@@ -77,11 +75,9 @@ class Check:
 
     def run(self) -> Report:
         self.candidate, self.rng = Candidate(self.module, self.model), np.random.default_rng(self.seed)
-        self.targets = self.model.targets()
-        if self.wrt is not None:
-            self.targets = {n: row for n, row in self.targets.items() if n in self.wrt}
+        self.targets = self.candidate.targets
         first = choose_sizes(self.model, self.rng, self.given)
-        self.points = Points(self.model, self.rng, first)
+        self.points = Points(self.model, self.rng, first, self.targets)
         entries = sum(prod(evaluate_shape(row.shape, first)) for row in self.targets.values())
         varied = hidden_dims(self.model, first) if self.candidate.takes_dims("forward") else []
         self.count, self.later = self.trials or max(trials_for(entries), 2 if varied else 1), min(entries, DENSE_AGAIN)
@@ -150,7 +146,7 @@ class Check:
         for result in compare_results(self.candidate, objective, outcome):
             if result.name not in self.results or self.results[result.name].verdict == PASS:
                 self.results[result.name] = result
-        gradients, flaws, extra = check_gradients_given(self.targets, outcome, sample.sizes, self.wrt or ())
+        gradients, flaws, extra = check_gradients_given(self.candidate, outcome, sample.sizes)
         self.flaws |= {n: f for n, f in flaws.items() if n not in self.flaws}
         self.problems += extra
         cost = cost_of(objective.program.steps, sample.sizes)
@@ -197,12 +193,15 @@ class Check:
     # -- the report
     def _report(self, unsampled: str) -> Report:
         gradients = tuple(self._gradient(name) for name in self.targets)
-        notes = [f"{n} does not reach the result: its gradient is 0" for n in self.model.unreached()]
+        notes = [f"{n} does not reach the result: its gradient is 0" for n in unreached(self.model, self.targets)]
         notes += [
             f"the gradient of {n} is 0 at every point tried" for n in sorted(self.points.asleep) if n in self.findings
         ]
         notes += self.points.coverage.one_sided()
-        if not self.targets:
+        if self.candidate.chosen is not None:
+            what = ", ".join(self.candidate.chosen) or "nothing"
+            notes.append(f"the module was emitted for the gradients of {what} (GRADIENTS); no others are promised")
+        elif not self.targets:
             notes.append("the model has no parameters and no inputs: there is no gradient to check")
         return Report(
             self.model.name,

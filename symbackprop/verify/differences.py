@@ -46,13 +46,15 @@ class NotAnalytic(Exception):
 class Objective:
     """The number whose gradient is checked: the loss, or Σ upstream·output over the outputs of a layer.
 
-    ``weights`` are the upstream gradients, one array a row, and ``given`` the values of all leaves by id.
+    ``weights`` are the upstream gradients, one array a row, and ``given`` the values of all leaves by id. ``also`` are
+    rows whose values are wanted too: slopes may be taken in any row that the program computes.
     """
 
-    def __init__(self, rows: Sequence[Node], weights: Sequence[Array], given: dict[int, Array], sizes: Sizes) -> None:
+    def __init__(self, rows: Sequence[Node], weights: Sequence[Array], given: dict[int, Array], sizes: Sizes,
+                 also: Sequence[Node] = ()) -> None:  # fmt: skip
         self.rows, self.weights, self.given = rows, weights, given
         self.gaps = Gaps()
-        self.program = Program(rows, sizes, watch=self.gaps.watch)
+        self.program = Program([*rows, *also], sizes, watch=self.gaps.watch)
         with np.errstate(all="ignore"):
             self.base = self.program.run(given)
         self.start = self.gaps.take()
@@ -89,7 +91,7 @@ class Line:
     def __init__(self, objective: Objective, leaf: Node, where: Array, along: Array, start: list[Gap]) -> None:
         self.objective, self.leaf, self.start = objective, leaf, start
         self.where, self.along = where, along
-        self.x = np.asarray(objective.given[leaf.id])
+        self.x = np.asarray(objective.base[leaf.id])
 
     def at(self, t: complex) -> tuple[Any, list[Gap]]:
         point = np.array(self.x, dtype=np.complex128 if isinstance(t, complex) else self.x.dtype)

@@ -42,7 +42,7 @@ class Prober:
         self.objective, self.leaf, self.tick = objective, leaf, tick
         self.method = COMPLEX if method == AUTO else method
         self.may_change = method == AUTO
-        self.x = np.asarray(objective.given[leaf.id])
+        self.x = np.asarray(objective.base[leaf.id])
         self.start = objective.at(leaf, self.x)[1]
         self.reached = objective.reads(leaf)
         typical = float(np.sqrt(np.mean(self.x**2))) if self.x.size else 1.0

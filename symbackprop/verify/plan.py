@@ -15,6 +15,7 @@ from symbackprop.verify.interpreter import Sizes, Step
 DENSE, DENSE_AGAIN = 10_000, 300
 FEWEST, MOST, AGAIN = 24, 600, 6
 WORK = 3e9  # entries computed, about half a minute
+LARGEST = 10**300  # of an estimate: a loop that reads a hundred arrays goes beyond any float
 
 
 def trials_for(entries: int) -> int:
@@ -49,7 +50,7 @@ def _work(step: Step, sizes: Sizes) -> float:
         letters = dict(zip(step.attr.split("->")[0].replace(",", ""), _axes(step.row, sizes), strict=True))
         return float(prod(letters.values()))
     own = step.shape if step.shape is not None else _axes(step.row, sizes)
-    return float(prod(own))
+    return float(min(prod(own), LARGEST))
 
 
 def _axes(row: Node, sizes: Sizes) -> list[int]:

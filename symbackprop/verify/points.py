@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from symbackprop.core.graph import Node
 from symbackprop.errors import ShapeError
 from symbackprop.model.model import Model
 from symbackprop.verify.aiming import Aim, Values
@@ -18,6 +19,7 @@ from symbackprop.verify.interpreter import Sizes
 from symbackprop.verify.numeric import Prober
 from symbackprop.verify.plan import cost_of
 from symbackprop.verify.sampling import Random, Sample, choose_sizes, draw, leaf_values
+from symbackprop.verify.targets import unreached
 
 ATTEMPTS, PREFERENCES, FEW = 64, 12, 3
 EXPENSIVE = 1e7
@@ -29,10 +31,9 @@ class Points:
     branch shows only where its gradient is not 0. ``coverage`` knows which sides of conditions were visited, the first
     sizes deciding how many places a maximum has."""
 
-    def __init__(self, model: Model, rng: Random, sizes: Sizes) -> None:
-        self.model, self.rng = model, rng
-        self.targets = model.targets()
-        self.asleep: set[Any] = set(self.targets) - set(model.unreached())
+    def __init__(self, model: Model, rng: Random, sizes: Sizes, targets: Mapping[str, Node]) -> None:
+        self.model, self.rng, self.targets = model, rng, targets
+        self.asleep: set[Any] = set(targets) - set(unreached(model, targets))
         self.coverage = Coverage(model.results(), sizes)
         self.found: list[Found] = []
         leaves = list(model.leaves().values())
@@ -88,9 +89,10 @@ class Points:
     def _usable(self, values: Values, sizes: Sizes) -> int | None:
         """How many entries are 0, where a slope tells little; None at a kink and where the results are not finite."""
         objective = self._at(values, sizes)
-        if not np.isfinite(objective.value) or objective.kinks(list(self.targets.values())):
+        moved = [row for row in self.targets.values() if row.is_leaf]
+        if not np.isfinite(objective.value) or objective.kinks(moved):
             return None
-        return int(sum(np.sum(values[row.id] == 0) for row in self.targets.values()))
+        return int(sum(np.sum(values[row.id] == 0) for row in moved))
 
     def _at(self, values: Values, sizes: Sizes) -> Objective:
         return self._objective(self._sample(values, sizes))
@@ -104,8 +106,8 @@ class Points:
         return next(s for s, _ in self.found if s.sizes == sizes)
 
     def _objective(self, sample: Sample) -> Objective:
-        weights = self._weights(sample)
-        return Objective(self.model.results(), weights, leaf_values(self.model, sample), sample.sizes)
+        weights, also = self._weights(sample), list(self.targets.values())
+        return Objective(self.model.results(), weights, leaf_values(self.model, sample), sample.sizes, also)
 
     def _weights(self, sample: Sample) -> list[Any]:
         return [sample.upstream.get(row.name or "", np.ones(())) for row in self.model.results()]

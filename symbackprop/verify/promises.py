@@ -85,8 +85,8 @@ def _dtype(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[s
     found = candidate.run(Sample(sample.sizes, single, given))
     wide = [
         name
-        for name in candidate.model.targets()
-        if single[name].ndim and getattr(found.gradients.get(name), "dtype", np.float32) != np.float32
+        for name, row in candidate.targets.items()
+        if row.ndim and getattr(found.gradients.get(name), "dtype", np.float32) != np.float32
     ]
     if wide:
         yield f"on float32 inputs the gradients of {', '.join(wide)} are not float32"

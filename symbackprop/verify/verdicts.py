@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,18 +47,19 @@ def compare_results(candidate: Candidate, objective: Objective, outcome: Outcome
         yield ResultReport(name, PASS if largest <= AGREE else FAIL, largest, *values)
 
 
-def check_gradients_given(targets: Mapping[str, Node], outcome: Outcome, sizes: Sizes, asked: Collection[str] = ()
+def check_gradients_given(candidate: Candidate, outcome: Outcome, sizes: Sizes
                           ) -> tuple[dict[str, Any], dict[str, Flaw], list[str]]:  # fmt: skip
-    """(gradients as arrays, flaws of those that are none, other problems); those ``asked`` for may be there too."""
+    """(gradients as arrays, flaws of those that are none, other problems)."""
     gradients, flaws = {}, {}
-    for name, row in targets.items():
+    for name, row in candidate.targets.items():
         flaw = _flaw(name, row, outcome.gradients, sizes)
         if flaw is None:
             gradients[name] = numbers(outcome.gradients[name])
         else:
             flaws[name] = Flaw(flaw)
-    unknown = [n for n in outcome.gradients if n not in targets and n not in asked]
-    return gradients, flaws, [f"backward returns {n!r}, which is no parameter or input of the model" for n in unknown]
+    extra = "is no parameter or input of the model" if candidate.chosen is None else "GRADIENTS does not name"
+    unknown = [n for n in outcome.gradients if n not in candidate.targets]
+    return gradients, flaws, [f"backward returns {n!r}, which {extra}" for n in unknown]
 
 
 def _flaw(name: str, row: Node, given: Mapping[str, Any], sizes: Sizes) -> str | None:

@@ -6,6 +6,8 @@ import pytest
 
 from symbackprop.check import verify_source
 from symbackprop.codegen import codegen
+from symbackprop.derive import derive
+from symbackprop.errors import ModelError
 from symbackprop.model.text import parse
 
 MODELS = {
@@ -43,3 +45,10 @@ def test_verified(text: str, level: int) -> None:
     model = parse(text, name="odd")
     report = verify_source(codegen(model, level=level), model)
     assert report.passed, report.text()
+
+
+def test_an_equation_that_reads_an_upstream_gradient_is_refused() -> None:
+    model = parse("dim N\ninput x: N\nparam w\noutput Y = w * x**2")
+    model.output("G", derive(model).gradients["w"])
+    with pytest.raises(ModelError, match="reads dY, which is an upstream gradient, given to backward only"):
+        codegen(model)

@@ -91,6 +91,11 @@ CASES = [
     case(lambda x: windows.avg_pool2d(x, 2), lambda x: nhwc(TF.avg_pool2d(nchw(x), 2)), (2, 4, 6, 3), id="avg_pool2d"),
     case(lambda x: windows.avg_pool2d(x, 3, stride=1), lambda x: nhwc(TF.avg_pool2d(nchw(x), 3, stride=1)),
          (1, 5, 5, 2), id="avg_pool2d overlapping"),
+    case(lambda y, w: windows.conv2d_input(y, w, (6, 4), stride=2, padding=1),
+         lambda y, w: nhwc(TF.conv_transpose2d(nchw(y), w.permute(3, 2, 0, 1), stride=2, padding=1)), (2, 4, 3, 4),
+         (2, 2, 3, 4), id="conv2d_input"),
+    case(lambda x, y: windows.conv2d_kernel(x, y, (2, 3), padding=1),
+         lambda x, y: conv_kernel(x, y), (2, 3, 4, 2), (2, 4, 4, 3), id="conv2d_kernel"),
     case(lambda a: windows.unfold(a, 3, axis=1, stride=2), lambda a: a.unfold(1, 3, 2), (2, 9), id="unfold"),
     case(layers.batch_norm, batch_norm, (4, 3), id="batch_norm"),
     case(layers.batch_norm, batch_norm, (2, 3, 2, 3), id="batch_norm of images"),
@@ -106,6 +111,11 @@ CASES = [
     case(lambda *a: both_of(layers.lstm_cell(*a)), lstm, (2, 3), (2, 2), (2, 2), (3, 8), (2, 8), (8,), id="lstm_cell"),
     case(layers.gru_cell, gru, (2, 3), (2, 2), (3, 6), (2, 6), (6,), id="gru_cell"),
 ]  # fmt: skip
+
+
+def conv_kernel(x: Any, y: Any) -> Any:
+    """The correlation of padded images with y, channel by channel."""
+    return TF.conv2d(nchw(x).transpose(0, 1), nchw(y).transpose(0, 1), padding=1).permute(2, 3, 0, 1)
 
 
 @pytest.mark.parametrize(("ours", "theirs", "shapes"), CASES)
@@ -150,6 +160,10 @@ def test_symbolic_sizes_of_images() -> None:
     (lambda x, w: windows.conv2d(x, w, stride=0), "stride is a whole number of at least 1"),
     (lambda x, w: windows.conv2d(x, w, padding=-1), "padding is a whole number of at least 0"),
     (lambda x, w: windows.conv2d(x, w, layout="HWC"), "layout is one of NHWC, NCHW"),
+    (lambda x, w: windows.conv2d_input(x, w, (5, 6)), "is not what conv2d makes of images of size 5 x 6"),
+    (lambda x, w: windows.conv2d_input(x, w, (5,)), "size is a pair"),
+    (lambda x, w: windows.conv2d_kernel(x, x, (2, 2)), "is not what conv2d makes of x"),
+    (lambda x, w: windows.conv2d_kernel(x[0], w, (2, 2)), "is not what conv2d makes of"),
     (lambda x, w: windows.max_pool2d(x, 9), "does not fit"),
     (lambda x, w: windows.max_pool2d(x[0], 2), "4 axes"),
     (lambda x, w: windows.conv1d(x, w), "3 axes"),

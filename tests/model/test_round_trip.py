@@ -7,8 +7,13 @@ import os
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from symbackprop.core.registry import Op, Sample
+from symbackprop.core.scalars import TABLE
 from symbackprop.derive import derive
 from symbackprop.model import Model, load, to_text, zoo
+from symbackprop.verify.interpreter import evaluate
+from tests.core.helpers import close, in_sympy
+from tests.core.test_ops_registry import CASES, Call
 from tests.model.helpers import described, model_texts
 
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "60"))
@@ -42,3 +47,24 @@ def test_random_models(text: str) -> None:
     again = Model.parse(written)
     assert described(again) == described(model), written
     assert to_text(again) == written
+
+
+@pytest.mark.parametrize(("op", "sample"), CASES)
+def test_every_op_can_be_written(op: Op, sample: Sample) -> None:
+    """Those that only derivatives are made of as well: a gradient may be an equation of a model."""
+    given, model = Call(op, sample), Model()
+    shapes = enumerate(sample.shapes)
+    leaves = [model.data(f"x{i}", shape, below=sample.below.get(i)) for i, shape in shapes]
+    model.output("Y", model.graph.make(op.name, leaves, in_sympy(sample.attr)))
+    again = Model.parse(to_text(model))
+    assert described(again) == described(model)
+    close(evaluate(again.results(), given.given())[0], given.value(*given.arrays))
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_every_scalar_function_can_be_written(name: str) -> None:
+    model = Model()
+    record = TABLE[name]
+    operands = [model.data(f"x{i}", (3,)) if i < record.arity else 0 for i in range(len(record.domain))]
+    model.output("Y", model.graph.call(name, *operands))
+    assert described(Model.parse(to_text(model))) == described(model)

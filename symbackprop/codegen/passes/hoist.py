@@ -20,7 +20,7 @@ def hoisted_products(scan: Node) -> list[tuple[Node, Node]]:
     moving, fixed = {leaf.id for leaf in loop.sequences}, {leaf.id for leaf in loop.invariants}
     found = []
     for row in scan.graph.topological(loop.results(), loop.stop()):
-        if row.op.name == "einsum" and len(row.args) == 2:
+        if row.op.name == "einsum" and len(row.args) == 2 and row.id not in loop.stop():
             first, second = (a.id for a in row.args)
             if (first in moving and second in fixed) or (first in fixed and second in moving):
                 found.append((row, _over_all_steps(row, moving, outer)))

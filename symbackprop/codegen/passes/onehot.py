@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from symbackprop.core import formula as f
@@ -22,12 +22,13 @@ class Split(NamedTuple):
     reads: tuple[Node, ...]
 
 
-def split_one_hot(row: Node) -> Split | None:
-    """The split of a row that reads a one-hot array of its own shape; None for any other row."""
+def split_one_hot(row: Node, given: Collection[int] = ()) -> Split | None:
+    """The split of a row that reads a one-hot array of its own shape; None for any other row. Arrays in ``given`` are
+    there already."""
     if not row.ndim or row.op.name != "elementwise" or row.attr.head is not None:
         return None
     for place, arg in enumerate(row.args):
-        index = one_hot_index(arg) if arg.name is None else None
+        index = one_hot_index(arg) if arg.name is None and arg.id not in given else None
         if index is not None and same_shape(arg.shape, row.shape) and _fits(row, place):
             base, hit = (_with(row.attr.form, place, value) for value in (f.ZERO, f.ONE))
             others = tuple(a for k, a in enumerate(row.args) if k != place)

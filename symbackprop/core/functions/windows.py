@@ -10,7 +10,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.functions.calls import function, plain
 from symbackprop.core.graph import Node, label
-from symbackprop.core.ops.window import conv, fold_axis, unfold_axis
+from symbackprop.core.ops.window import Window, conv, fold_axis, unfold_axis
 from symbackprop.core.shapes import DimLike, as_dim, normalise_axis, shape_text
 from symbackprop.errors import ShapeError
 
@@ -49,6 +49,27 @@ def conv2d(x: Node, w: Node, stride: Pair = 1, padding: Pair = 0, layout: str = 
         raise ShapeError(_ranks("conv2d", x, w, 4))
     result = conv(build.transpose(x, (0, 2, 3, 1)), build.transpose(w, (2, 3, 1, 0)), strides, paddings)
     return build.transpose(result, (0, 3, 1, 2))
+
+
+@plain
+def conv2d_input(y: Node, w: Node, size: Sequence[DimLike], stride: Pair = 1, padding: Pair = 0) -> Node:
+    """The adjoint of conv2d in its images, whose rows and columns ``size`` gives: y, N×H'×W'×K, spread through the
+    kernel w, kh×kw×C×K. A transposed convolution; the gradient of conv2d with respect to x, y being upstream."""
+    return y.graph.make("conv2d_input", (y, w), _window(size, stride, padding))
+
+
+@plain
+def conv2d_kernel(x: Node, y: Node, size: Sequence[DimLike], stride: Pair = 1, padding: Pair = 0) -> Node:
+    """The adjoint of conv2d in its kernel, whose rows and columns ``size`` gives: x, N×H×W×C, correlated with y,
+    N×H'×W'×K. The gradient of conv2d with respect to w, y being upstream."""
+    return x.graph.make("conv2d_kernel", (x, y), _window(size, stride, padding))
+
+
+def _window(size: Sequence[DimLike], stride: Pair, padding: Pair) -> Window:
+    if len(size) != 2:
+        raise ShapeError(f"size is a pair (rows, columns), not {len(size)} numbers")
+    rows, columns = map(as_dim, size)
+    return Window(_pair(stride, "stride", 1), _pair(padding, "padding", 0), (rows, columns))
 
 
 @function

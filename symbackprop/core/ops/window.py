@@ -16,7 +16,7 @@ import sympy as sp
 from symbackprop.core.graph import Node, label
 from symbackprop.core.notation import Notation, Text
 from symbackprop.core.registry import Op, Sample, register
-from symbackprop.core.shapes import Dim, Shape, dim_text, same, shape_text
+from symbackprop.core.shapes import Dim, Shape, dim_text, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 
@@ -152,12 +152,27 @@ def _infer_conv(attr: Window, args: tuple[Node, ...]) -> tuple[Shape, str]:
 
 def _infer_conv_input(attr: Window, args: tuple[Node, ...]) -> tuple[Shape, str]:
     y, w = args
+    if y.ndim != 4 or w.ndim != 4 or not _fits((y.shape[0], *attr[2], w.shape[2]), w.shape, y.shape, attr):
+        raise ShapeError(
+            f"conv2d_input: {label(y)} ({shape_text(y.shape)}) is not what conv2d makes of images of size "
+            f"{shape_text(attr[2])} with the kernel {label(w)} ({shape_text(w.shape)})"
+        )
     return (y.shape[0], *attr[2], w.shape[2]), "float"
 
 
 def _infer_conv_kernel(attr: Window, args: tuple[Node, ...]) -> tuple[Shape, str]:
     x, y = args
+    if x.ndim != 4 or y.ndim != 4 or not _fits(x.shape, (*attr[2], x.shape[3], y.shape[3]), y.shape, attr):
+        raise ShapeError(
+            f"conv2d_kernel: {label(y)} ({shape_text(y.shape)}) is not what conv2d makes of {label(x)} "
+            f"({shape_text(x.shape)}) with a kernel of size {shape_text(attr[2])}"
+        )
     return (*attr[2], x.shape[3], y.shape[3]), "float"
+
+
+def _fits(x: Shape, w: Shape, y: Shape, attr: Window) -> bool:
+    """Whether y has the shape of conv2d(x, w)."""
+    return same_shape((x[0], *conv_size(x, w, attr[0], attr[1]), w[3]), y)
 
 
 def conv(x: Node, w: Node, stride: tuple[int, int], padding: tuple[int, int]) -> Node:

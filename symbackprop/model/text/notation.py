@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.loops import Loop
 from symbackprop.core.notation import PRODUCT, Notation, Text, wrap
 from symbackprop.core.noughts import guarded
 from symbackprop.core.ops.linear import as_matrix_product
 from symbackprop.core.scalars import Scalar
-from symbackprop.core.shapes import Shape, broadcast, dim_text, is_one, same_shape
+from symbackprop.core.shapes import Shape, broadcast, is_one, same_shape
 
 _SPELLED_OUT = ("above", "where_selected")
 _VECTOR_FIRST = {"a,ab->b": False, "a,ba->b": True}  # x @ W and x @ W.T
@@ -28,16 +28,32 @@ class ModelText(Notation):
         super().__init__()
         self.names = names  # even when it is still empty: the writer fills it
         self.shadows_pi = "pi" in declared
-        self.leaves: dict[int, Callable[[], Text]] = {}
+        self.scopes: list[Mapping[int, Text]] = []
+        self.results: dict[int, str] = {}
         self.pending: set[int] = set()
 
     def name_of(self, node: Node) -> str | None:
         """The name of a row, once the equation that gives it the name is written."""
         return None if node.id in self.pending else super().name_of(node)
 
+    @contextmanager
+    def inside(self, scope: Mapping[int, Text], expanded: Collection[int]) -> Iterator[None]:
+        """While the body of a loop is written: what its leaves stand for and what its rows are called there; a row may
+        be computed in one body and be an element of a sequence in another."""
+        before, self.expanded = self.expanded, expanded
+        self.scopes.append(scope)
+        try:
+            yield
+        finally:
+            self.scopes.pop()
+            self.expanded = before
+
     def ref(self, node: Node) -> Text:
-        """A row as an operand; a leaf of a loop's body is written as what it stands for."""
-        return self.leaves[node.id]() if node.id in self.leaves else super().ref(node)
+        """A row as an operand, called as in the innermost loop that knows it."""
+        return self._in_loop(node) or super().ref(node)
+
+    def _in_loop(self, node: Node) -> Text | None:
+        return next((scope[node.id] for scope in reversed(self.scopes) if node.id in scope), None)
 
     def num(self, value: sp.Expr) -> Text:
         if self.shadows_pi and value.has(sp.pi):
@@ -77,10 +93,8 @@ class ModelText(Notation):
         return super().structural(node, args)
 
     def _result(self, node: Node) -> Text:
-        """``h[T]``: the last value that a loop carries."""
-        loop: Loop = node.args[0].attr
-        name = self.names[loop.carry[node.attr].id].partition("[")[0]
-        return Text(f"{name}[{'1' if loop.reverse else dim_text(loop.length)}]")
+        """``h[T]``, the last value that a loop carries, or ``h``, all values of a row of its body."""
+        return Text(self.results[node.id])
 
     def _einsum(self, node: Node, args: Sequence[Text]) -> Text:
         """A product with its operands in the order of the row."""
@@ -98,7 +112,8 @@ class ModelText(Notation):
         new = _inserted(a.shape, node.shape)
         if new is not None:
             return self.index(args[0], ", ".join([":"] * new + ["None"]))
-        if a.op.name == "slice" and self.name_of(a) is None and a.origin is None:
+        written_out = self._in_loop(a) is None and self.name_of(a) is None and a.origin is None
+        if a.op.name == "slice" and written_out:
             axis, start, length, step = a.attr
             if is_one(length) and step == 1 and same_shape(node.shape, (*a.shape[:axis], *a.shape[axis + 1 :])):
                 place = start + 1 if axis == 0 and a.args[0].op.name == "out" else start  # loops count from 1

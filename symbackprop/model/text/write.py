@@ -6,7 +6,10 @@ of its own, so the text stays as short as the table of rows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
+from functools import partial
 from typing import NamedTuple
 
 from symbackprop.core.graph import Leaf, Node, arguments_first
@@ -14,11 +17,11 @@ from symbackprop.core.notation import number_text
 from symbackprop.core.shapes import dim_text
 from symbackprop.model.model import Model, Statement
 from symbackprop.model.text.header import Header, header_lines
+from symbackprop.model.text.long_rows import long_rows, parts
 from symbackprop.model.text.notation import ModelText
-from symbackprop.model.text.write_loops import Loops, is_stack, parts
+from symbackprop.model.text.write_loops import Loops, is_stack
 
 MAX_WIDTH = 100
-MAX_SIZE, MAX_DEPTH, SHARED_SIZE = 120, 20, 12
 EQUATIONS = ("let", "loss", "output")
 
 
@@ -49,6 +52,27 @@ def to_text(model: Model, header: bool = True) -> str:
         lines += writer.lines(group)
     lines += [f'notation {writer.spelled(name)} = "{latex}"' for name, latex in model.notation_of.items()]
     return "\n".join(lines) + "\n"
+
+
+def with_text_names(model: Model) -> Model:
+    """The model whose intermediates are all that its text gives names to, as a model parsed from it has them: long rows
+    with a line of their own, initial values of loops, and what loops compute."""
+    writer = Writer(model)
+    lines = [line for line in writer.equations() if line.keyword == "let" and not line.depth]
+    found = {python_name(line.name): line.row for line in lines}
+    found |= {name: row for i, name in writer.names.items() if is_stack(row := model.graph.nodes[i])}
+    new = copy(model)
+    new.stacks = {name: partial(_itself, row) for name, row in found.items()} | model.stacks
+    return new
+
+
+def _itself(row: Node) -> Node:
+    return row
+
+
+def python_name(name: str) -> str:
+    """``h[0]`` as h0."""
+    return re.sub(r"\W", "", name)
 
 
 def _header(model: Model) -> Header:
@@ -83,7 +107,7 @@ class Writer:
         self.notation = ModelText(self.names, [*self.taken])
         self.notation.pending = {row.id for row in model.equations.values()}
         order = written_rows(list(model.equations.values()))
-        self.loops = Loops(model, self.notation, self.names, self.fresh, order)
+        self.loops = Loops(model, self.notation, self.names, self.taken, self.fresh, order)
         self._choose(order)
 
     def lines(self, group: Sequence[Statement]) -> list[str]:
@@ -121,6 +145,8 @@ class Writer:
         lines = [e for inner in self._pending(row) for e in self._inner(inner)]
         if keyword == "let" and is_stack(row) and row.id in self.loops.defined:
             return lines
+        if is_stack(row):
+            return [*lines, Line(keyword, name, self.notation.ref(row).text, row)]
         return [*lines, Line(keyword, self.spelled(name), self.notation.row(row).text, row)]
 
     def _inner(self, row: Node) -> list[Line]:
@@ -140,24 +166,18 @@ class Writer:
         return [n for n in order if (n.id in self.extra or n.op.name == "scan") and n.id not in self.written]
 
     # -- which unnamed rows get a name
-    def _choose(self, order: Iterable[Node]) -> None:
-        """Large rows that are read more than once, rows nested too deeply, and unnamed arrays that loops run over."""
-        readers: dict[int, int] = {}
-        for node in (order := list(order)):
-            for a in parts(node):
-                readers[a.id] = readers.get(a.id, 0) + 1
+    def _choose(self, order: Sequence[Node]) -> None:
+        """Unnamed arrays that loops run over, and rows that would make the text too long."""
         self.extra: set[int] = set()
-        size: dict[int, int] = {}
-        depth: dict[int, int] = {}
         for node in order:
-            inner = [a for a in parts(node) if self._in_place(a)]
-            size[node.id] = 1 + sum(size[a.id] for a in inner)
-            depth[node.id] = 1 + max((depth[a.id] for a in inner), default=0)
-            shared = readers.get(node.id, 0) > 1 and size[node.id] > SHARED_SIZE
-            large = shared or size[node.id] > MAX_SIZE or depth[node.id] > MAX_DEPTH
-            if self._in_place(node) and node.args and (large or node.id in self.loops.sequences):
-                self.names[node.id] = self.fresh("t1")
-                self.extra.add(node.id)
+            if node.id in self.loops.sequences and node.args and self._in_place(node):
+                self._give_line(node)
+        for node in long_rows(order, self._in_place):
+            self._give_line(node)
+
+    def _give_line(self, node: Node) -> None:
+        self.names[node.id] = self.fresh("t1")
+        self.extra.add(node.id)
 
     def _in_place(self, node: Node) -> bool:
         return node.name is None and node.id not in self.names and node.op.name not in ("scan", "out")
