@@ -16,7 +16,7 @@ from symbackprop.core.ops.linear import as_matrix_product
 from symbackprop.core.scalars import Scalar
 from symbackprop.core.shapes import Shape, broadcast, is_one, same_shape
 
-_SPELLED_OUT = ("above", "where_selected")
+_SPELLED_OUT = ("above", "where_selected", "is_selected")
 _VECTOR_FIRST = {"a,ab->b": False, "a,ba->b": True}  # x @ W and x @ W.T
 
 
