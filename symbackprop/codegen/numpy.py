@@ -120,6 +120,9 @@ class NumpyNotation(Notation):
             return self.number_power(form, args)
         return super().formula(form, args, out)
 
+    def as_read(self, form: f.Formula) -> f.Formula:
+        return form
+
     def number_power(self, form: f.Pow, args: Sequence[Text]) -> Text:
         """Powers by products and roots: a general power is some hundred times slower than a product."""
         base, exponent = self.formula(form.base, args), form.exponent

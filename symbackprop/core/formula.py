@@ -307,7 +307,7 @@ def power(base: Formula, exponent: Formula) -> Formula:
             return power(base.base, Num(base.exponent.value * exponent.value))
         if isinstance(base, Neg) and exponent.value.is_even:
             return power(base.body, exponent)
-    return Pow(base, exponent)
+    return ONE if base == ONE else Pow(base, exponent)
 
 
 MAX_EXPONENT = 10_000
@@ -325,6 +325,35 @@ def _number_power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
 
 def call(name: str, *args: Formula | Number) -> Call:
     return Call(name, tuple(lift(a) for a in args))
+
+
+def monomial(c: Formula, a: Formula, b: Formula, m: Formula) -> Formula:
+    """c·a^b·(log a)^m with the convention that it is 0 where c or a^b is 0; a plain power where neither matters."""
+    if c == ZERO:
+        return ZERO
+    if m == ZERO and isinstance(c, Num) and is_never_zero(c.value):
+        return mul(c, power(a, b))
+    return Call("monomial", (c, a, b, m))
+
+
+@cache
+def unguarded(f: Formula) -> Formula:
+    """The formula as it is read: guarded quotients and powers without what they say of 0."""
+    parts = tuple([unguarded(c) for c in children(f)])
+    match f:
+        case Call("ratio", _):
+            return div(*parts)
+        case Call("reciprocal", _):
+            return div(ONE, *parts)
+        case Call("monomial", _):
+            c, a, b, m = parts
+            return mul(c, power(a, b), power(call("log", a), m))
+    return f if parts == children(f) else rebuild(f, parts)
+
+
+def is_never_zero(value: sp.Expr) -> bool:
+    """Whether a number is other than 0 whatever the sizes in it are."""
+    return bool(value.is_zero is False)
 
 
 def children(f: Formula) -> tuple[Formula, ...]:
@@ -359,7 +388,7 @@ def rebuild(f: Formula, parts: tuple[Formula, ...]) -> Formula:
         case Pow():
             return power(*parts)
         case Call(name, _):
-            return Call(name, parts)
+            return monomial(*parts) if name == "monomial" else Call(name, parts)
     return f
 
 
@@ -391,11 +420,11 @@ def _places(f: Formula) -> list[int]:
     return [f.index] if isinstance(f, Arg) else [i for c in children(f) for i in _places(c)]
 
 
-ARITHMETIC = frozenset({"ratio"})
+ARITHMETIC = frozenset({"ratio", "monomial"})
 
 
 def called(f: Formula) -> str | None:
-    """The name when a formula is one function of the table; the guarded quotient counts as arithmetic."""
+    """The name when a formula is one function of the table; guarded quotients and powers count as arithmetic."""
     return f.name if isinstance(f, Call) and f.name not in ARITHMETIC else None
 
 

@@ -150,6 +150,18 @@ class ratio(Opaque):
         return reciprocal(self.args[1]) if argindex == 1 else -ratio(self, self.args[1])
 
 
+class monomial(Opaque):
+    """c·a^b·(log a)^m, and 0 where c or a^b is 0: what a power with a variable exponent has as derivatives."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        c, a, b, m = self.args
+        if argindex == 1:
+            return monomial(1, a, b, m)
+        if argindex == 3:
+            return monomial(c, a, b, m + 1)
+        return monomial(c * b, a, b - 1, m) + m * monomial(c, a, b - 1, m - 1)
+
+
 class bernoulli_loss(Opaque):
     """−(y log p + (1 − y) log(1 − p)) with 0·log 0 = 0."""
 

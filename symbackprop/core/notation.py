@@ -82,7 +82,7 @@ class Notation:
     # -- formulas
     def formula(self, form: f.Formula, args: Sequence[Text], out: Text | None = None) -> Text:
         """A formula over printed arguments; ``out`` is how the row's own value is called."""
-        match form:
+        match self.as_read(form):
             case f.Num(value):
                 return self.num(value)
             case f.Arg(index):
@@ -102,6 +102,10 @@ class Notation:
             case f.Call(name, parts):
                 return self.scalar(TABLE[name], [self.formula(p, args, out) for p in parts], form)
         raise TypeError(f"not a formula: {form!r}")
+
+    def as_read(self, form: f.Formula) -> f.Formula:
+        """The formula that is written for a formula."""
+        return f.unguarded(form)
 
     def _signed(self, term: f.Formula, args: Sequence[Text], out: Text | None) -> tuple[bool, Text]:
         if isinstance(term, f.Neg):
@@ -161,8 +165,6 @@ class Notation:
 
     def scalar(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
         """A function of the scalar table applied to printed arguments."""
-        if record.name == "ratio":
-            return self.quotient(*args)
         relation = _SIGNS.get(record.name)
         if relation:
             return Text(f"{wrap(args[0], SUM)} {relation} {wrap(args[1], SUM)}", COMPARE)

@@ -15,7 +15,7 @@ import sympy as sp
 from symbackprop.core import heads
 from symbackprop.core.formula import OUT, ZERO, Arg, Formula, call
 
-X, Y = Arg(0), Arg(1)
+X, Y, Z, M = Arg(0), Arg(1), Arg(2), Arg(3)
 Numpy = Any
 
 
@@ -119,6 +119,13 @@ def _ratio(np: Numpy, a: Any, b: Any) -> Any:
     return np.where(zero, 0.0, a / np.where(zero, 1.0, b))
 
 
+def _monomial(np: Numpy, c: Any, a: Any, b: Any, m: Any) -> Any:
+    none = np.asarray(c) == 0
+    power = np.power(a * 1.0, np.where(none, 1.0, b))
+    logs = np.log(np.where(power == 0, 1.0, a)) ** m
+    return np.where(none, 0.0, c * power * logs)
+
+
 def _bernoulli_loss(np: Numpy, p: Any, y: Any) -> Any:
     def term(weight: Any, q: Any) -> Any:
         return np.where(np.asarray(weight) == 0, 0.0, weight * np.log(np.where(np.asarray(weight) == 0, 1.0, q)))
@@ -196,6 +203,12 @@ register(Scalar("reciprocal", heads.reciprocal, _reciprocal, "reciprocal({0})", 
 register(Scalar("ratio", heads.ratio, _ratio, "ratio({0}, {1})", (call("reciprocal", Y), -call("ratio", OUT, Y)),
                 (ANY, (0.3, 3.0)), latex=r"\frac{{{0}}}{{{1}}}", text="{0} / {1}", precedence=20, public=False,
                 note="0 where the numerator is 0"))
+register(Scalar("monomial", heads.monomial, _monomial, "power_term({0}, {1}, {2}, {3})",
+                (call("monomial", 1, Y, Z, M),
+                 call("monomial", X * Z, Y, Z - 1, M) + M * call("monomial", X, Y, Z - 1, M - 1),
+                 call("monomial", X, Y, Z, M + 1)),
+                (ANY, (0.3, 3.0), ANY, (0.0, 0.0)), shown=3, latex=r"{0} {1}^{{{2}}}", text="{0} {1}^{2}",
+                precedence=20, public=False, note="0 where the coefficient or the power is 0"))
 register(Scalar("bernoulli_loss", heads.bernoulli_loss, _bernoulli_loss, "bernoulli_loss({0}, {1})",
                 (-(call("ratio", Y, X) + call("ratio", Y - 1, 1 - X)), call("log", 1 - X) - call("log", X)),
                 ((0.1, 0.9), (0.1, 0.9)),

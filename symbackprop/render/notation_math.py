@@ -120,10 +120,6 @@ class MathNotation(WrittenNotation):
         return shaped(self.raised(base, exponent, rank_of(base) > 1), rank_of(base))
 
     def scalar(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
-        if record.name == "ratio":
-            return self.quotient(*args)
-        if record.name == "reciprocal":
-            return self.quotient(Text("1"), args[0])
         if record.name == "bernoulli_loss":
             return self.negative(self.likelihood(args[0], args[1]))
         shown = list(args[: record.arity])

@@ -66,6 +66,7 @@ ORACLE: dict[str, Callable[..., Any]] = {
     "truth": lambda c: mp.mpf(c != 0),
     "above": _step,
     "ratio": lambda a, b: a / b,
+    "monomial": lambda c, a, b, m: c * a**b * mp.log(a) ** m,
     "bernoulli_loss": _bernoulli,
     "greater": lambda a, b: mp.mpf(a > b),
     "greater_equal": lambda a, b: mp.mpf(a >= b),

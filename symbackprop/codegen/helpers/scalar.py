@@ -59,6 +59,14 @@ def ratio(a, b):
     return np.where(zero, 0, a / np.where(zero, 1, b))
 
 
+def power_term(c, a, b, m):
+    """c * a**b * log(a)**m, and 0 where c or a**b is 0."""
+    none = c == 0
+    power = a ** np.where(none, 1, b)
+    logs = np.log(np.where(power == 0, 1, a)) ** m if m else 1
+    return np.where(none, 0, c * power * logs)
+
+
 def times_log(weight, p):
     """weight * log(p), and 0 where the weight is 0."""
     zero = weight == 0
