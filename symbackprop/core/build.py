@@ -261,6 +261,14 @@ def logsumexp(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool =
     return a.graph.make("logsumexp", (a,), (normalise_axes(axis, a.ndim), keepdims))
 
 
+def norm(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
+    """√Σ a² over axes; of single entries it is |a|."""
+    axes = normalise_axes(axis, a.ndim)
+    if a.value is not None or all(is_one(a.shape[i]) for i in axes):
+        return a.graph.call("root", reduce_sum(a**2, axes, keepdims))
+    return a.graph.make("norm", (a,), (axes, keepdims))
+
+
 def reduce_max(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
     return a.graph.make("max", (a,), (normalise_axes(axis, a.ndim), keepdims))
 

@@ -80,7 +80,7 @@ def _power(expr: sp.Expr) -> f.Formula:
 
 def unguarded(expr: sp.Expr) -> sp.Expr:
     """An expression with its guarded quotients and powers (0/0 is 0) as plain ones, so that they can be cancelled."""
-    plain = expr.replace(heads.ratio, lambda a, b: a / b)
+    plain = expr.replace(heads.ratio, lambda a, b: a / b).replace(heads.flat_power, sp.Pow)
     return plain.replace(heads.monomial, lambda c, a, b, m: c * a**b * sp.log(a) ** m)
 
 
@@ -93,9 +93,14 @@ def partial(form: f.Formula, index: int) -> f.Formula:
     """∂form/∂Arg(index) over the arguments and `OUT`, written in the order of the formula."""
     written = _derivative(form, index, top=True)
     canonical = sp.diff(to_sympy(form), PLACEHOLDERS[index])
-    if written is not None and (canonical.has(sp.zoo, sp.nan) or _equal(unguarded(to_sympy(written, out=to_sympy(form))), unguarded(canonical))):
+    if written is not None and _says(to_sympy(written, out=to_sympy(form)), canonical):
         return written
     return from_sympy(_reuse(canonical, to_sympy(form)))
+
+
+def _says(written: sp.Expr, canonical: sp.Expr) -> bool:
+    """Whether the rules agree with SymPy, as far as it knows: of 0**x it has no derivative."""
+    return canonical.has(sp.zoo, sp.nan) or _equal(unguarded(written), unguarded(canonical))
 
 
 def _reuse(derivative: sp.Expr, value: sp.Expr) -> sp.Expr:
@@ -177,15 +182,12 @@ def _falling(num: f.Formula | None, den: f.Formula, i: int) -> f.Formula | None:
     """u·v'/v², or out·v'/v without a u. Factor by factor of v, whose powers cancel: for 1/x³ it is 3/x⁴ and not 3x²/x⁶,
     which is 0/0 at 0."""
     terms = []
-    for factor in den.factors if isinstance(den, f.Mul) else (den,):
-        base, exponent = (factor.base, factor.exponent) if isinstance(factor, f.Pow) else (factor, f.ONE)
-        if not isinstance(exponent, f.Num):
-            base, exponent = factor, f.ONE
+    for base, exponent in f.powers(den):
         slope = _derivative(base, i)
         if slope is None:
             return None
         over = base if num is None else f.mul(den, base)
-        terms.append(f.div(f.mul(exponent, f.OUT if num is None else num, slope), over))
+        terms.append(f.div(f.mul(f.Num(exponent), f.OUT if num is None else num, slope), over))
     return f.add(*terms)
 
 

@@ -267,6 +267,15 @@ def _as_power(f: Formula) -> tuple[Formula, sp.Expr]:
     return f, sp.S.One
 
 
+def powers(f: Formula, exponent: sp.Expr = sp.S.One) -> list[tuple[Formula, sp.Expr]]:
+    """The factors of a formula to a number, as bases and exponents."""
+    if isinstance(f, Mul):
+        return [power for factor in f.factors for power in powers(factor, exponent)]
+    if isinstance(f, Pow) and isinstance(f.exponent, Num):
+        return powers(f.base, exponent * f.exponent.value)
+    return [(f, exponent)]
+
+
 def div(num: Formula, den: Formula) -> Formula:
     """A quotient; division by a number is a coefficient, signs go to the front."""
     if isinstance(den, Num):
@@ -280,11 +289,19 @@ def div(num: Formula, den: Formula) -> Formula:
         return neg(div(top, bottom)) if sign else div(top, bottom)
     if num == den:
         return ONE
-    if isinstance(num, Mul) and den in num.factors:
-        rest = list(num.factors)
-        rest.remove(den)
-        return mul(*rest)
-    return Div(num, den)
+    return _cancelled(num, den) or Div(num, den)
+
+
+def _cancelled(num: Formula, den: Formula) -> Formula | None:
+    """u·v/v^k is u/v^(k−1)."""
+    base, exponent = _as_power(den)
+    factors = list(num.factors if isinstance(num, Mul) else (num,))
+    for k, factor in enumerate(factors):
+        if _as_power(factor)[0] == base:
+            left = _as_power(factor)[1] - exponent
+            factors[k : k + 1] = [power(base, Num(left))] if left.is_nonnegative else []
+            return mul(*factors) if left.is_nonnegative else div(mul(*factors), power(base, Num(-left)))
+    return None
 
 
 def _strip(num: Formula, den: Formula) -> tuple[bool, Formula, Formula]:
@@ -345,6 +362,8 @@ def unguarded(f: Formula) -> Formula:
             return div(*parts)
         case Call("reciprocal", _):
             return div(ONE, *parts)
+        case Call("flat_power", _):
+            return power(*parts)
         case Call("monomial", _):
             c, a, b, m = parts
             return mul(c, power(a, b), power(call("log", a), m))
@@ -420,7 +439,7 @@ def _places(f: Formula) -> list[int]:
     return [f.index] if isinstance(f, Arg) else [i for c in children(f) for i in _places(c)]
 
 
-ARITHMETIC = frozenset({"ratio", "monomial"})
+ARITHMETIC = frozenset({"ratio", "monomial", "flat_power"})
 
 
 def called(f: Formula) -> str | None:

@@ -150,6 +150,14 @@ class ratio(Opaque):
         return reciprocal(self.args[1]) if argindex == 1 else -ratio(self, self.args[1])
 
 
+class flat_power(Opaque):
+    """x^c, and 0 at 0: a power of a sum of squares, whose derivative at 0 is taken as 0."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        x, c = self.args
+        return c * flat_power(x, c - 1)
+
+
 class monomial(Opaque):
     """c·a^b·(log a)^m, and 0 where c or a^b is 0: what a power with a variable exponent has as derivatives."""
 

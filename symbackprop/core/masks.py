@@ -15,7 +15,7 @@ from symbackprop.core.graph import Node
 
 MAX_LOOKED_AT = 64
 _VIEWS = {"broadcast", "reshape"}
-_UNBOUNDED = {"exp", "expm1", "log", "log1p", "sqrt", "ratio", "bernoulli_loss"}
+_UNBOUNDED = {"exp", "expm1", "log", "log1p", "sqrt", "ratio", "monomial", "flat_power", "bernoulli_loss"}
 
 
 def of_branch(upstream: Node, output: Node, i: int) -> Node | None:

@@ -82,7 +82,8 @@ class Notation:
     # -- formulas
     def formula(self, form: f.Formula, args: Sequence[Text], out: Text | None = None) -> Text:
         """A formula over printed arguments; ``out`` is how the row's own value is called."""
-        match self.as_read(form):
+        form = self.as_read(form)
+        match form:
             case f.Num(value):
                 return self.num(value)
             case f.Arg(index):
@@ -213,7 +214,7 @@ class Brief(Notation):
 
 
 _SIGNS = {"greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!="}
-_MODEL_NAMES = {"leaky": "leaky_relu", "elu_unit": "elu"}
+_MODEL_NAMES = {"leaky": "leaky_relu", "elu_unit": "elu", "root": "sqrt"}
 
 
 def wrap(text: Text, level: int, left: str = "(", right: str = ")") -> str:

@@ -25,8 +25,11 @@ class Operators:
     graph: Graph
 
     def _binary(self, sign: str, left: Any, right: Any) -> Node:
+        from symbackprop.core.stable import powers
+
         g = self.graph
-        return g.arithmetic(FORMS[sign], [g.lift(left), g.lift(right)])
+        row = g.arithmetic(FORMS[sign], [g.lift(left), g.lift(right)])
+        return row if sign in "+-" else powers(row)
 
     def __add__(self, other: Any) -> Node:
         return self._binary("+", self, other)

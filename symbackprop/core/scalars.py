@@ -119,6 +119,10 @@ def _ratio(np: Numpy, a: Any, b: Any) -> Any:
     return np.where(zero, 0.0, a / np.where(zero, 1.0, b))
 
 
+def _flat_power(np: Numpy, x: Any, c: Any) -> Any:
+    return np.where(np.asarray(x) == 0, 0.0, np.power(np.where(np.asarray(x) == 0, 1.0, x), c))
+
+
 def _monomial(np: Numpy, c: Any, a: Any, b: Any, m: Any) -> Any:
     none = np.asarray(c) == 0
     power = np.power(a * 1.0, np.where(none, 1.0, b))
@@ -203,6 +207,9 @@ register(Scalar("reciprocal", heads.reciprocal, _reciprocal, "reciprocal({0})", 
 register(Scalar("ratio", heads.ratio, _ratio, "ratio({0}, {1})", (call("reciprocal", Y), -call("ratio", OUT, Y)),
                 (ANY, (0.3, 3.0)), latex=r"\frac{{{0}}}{{{1}}}", text="{0} / {1}", precedence=20, public=False,
                 note="0 where the numerator is 0"))
+register(Scalar("flat_power", heads.flat_power, _flat_power, "flat_power({0}, {1})",
+                (Y * call("flat_power", X, Y - 1), None), ((0.3, 3.0), (0.2, 0.8)), shown=1,
+                latex=r"{0}^{{{1}}}", text="{0}^{1}", precedence=30, public=False, note="0 at 0"))
 register(Scalar("monomial", heads.monomial, _monomial, "power_term({0}, {1}, {2}, {3})",
                 (call("monomial", 1, Y, Z, M),
                  call("monomial", X * Z, Y, Z - 1, M) + M * call("monomial", X, Y, Z - 1, M - 1),
@@ -229,4 +236,5 @@ for _name, _head, _sign, _tex in _RELATIONS:
     register(Scalar(_name, _head, _relation(_name), f"({{0}} {_sign} {{1}})", (NO, NO), TWO,
                     latex=rf"\mathbf{{{{1}}}}\!\left[{{0}} {_tex} {{1}}\right]", text=f"1[{{0}} {_sign} {{1}}]",
                     boolean=True))
+BY_HEAD |= {sp.Abs: TABLE["abs"], sp.sign: TABLE["sign"]}  # SymPy's own, which it makes of roots of squares
 RELATIONS = {sign: name for name, _, sign, _ in _RELATIONS}

@@ -123,6 +123,11 @@ class RowNotation(ProductNotation):
     def op_max(self, node: Node, a: Node) -> Text:
         return self.big_operator("max", self.ref(a), self.bound(a, node.attr[0]))
 
+    def op_norm(self, node: Node, a: Node) -> Text:
+        if len(node.attr[0]) == a.ndim:
+            return self.bars(self.ref(a))
+        return self.structural(node, [self.ref(a)])
+
     def op_logsumexp(self, node: Node, a: Node) -> Text:
         self.mentioned.setdefault("logsumexp")
         last = node.attr[0] == (a.ndim - 1,)

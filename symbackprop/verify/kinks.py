@@ -39,6 +39,8 @@ def gap_rule(step: Step) -> tuple[Rule, bool] | None:
     row."""
     if step.row.op.name == "max":
         return lambda args: args[0] - np.max(args[0], axis=step.attr[0], keepdims=True), False
+    if step.row.op.name == "norm":
+        return lambda args: step.compute(*args), True
     if not isinstance(step.attr, Kernel) or not isinstance(step.attr.form, f.Call):
         return None
     name, operands = step.attr.form.name, step.attr.form.args

@@ -28,6 +28,19 @@ def logsumexp(a, axis, keepdims=False):
     return total if keepdims else total.squeeze(axis)
 
 
+def norm(a, axis=None, keepdims=False):
+    """sqrt(sum(a**2)) along axes, the entries over the largest one where their squares over- or underflow."""
+    with np.errstate(over="ignore", under="ignore"):
+        total = np.vdot(a, a) if axis is None else np.square(a).sum(axis=axis, keepdims=keepdims)
+        limits = np.finfo(total.dtype)
+        if np.all((total > limits.tiny / limits.eps) & (total <= limits.max)):
+            return np.sqrt(total)
+        top = np.abs(a).max(axis=axis, keepdims=True, initial=0)
+        scale = np.where((top > 0) & (top <= limits.max), top, 1).astype(top.dtype)
+        total = np.sqrt(np.square(a / scale).sum(axis=axis, keepdims=True)) * scale
+        return total if keepdims else total.squeeze(axis)
+
+
 def softmax_logsumexp(a, axis, keepdims=False, out=None):
     """softmax(a), into out where that is given, and logsumexp(a), from the same exponentials."""
     top = largest(a, axis)

@@ -59,6 +59,12 @@ def ratio(a, b):
     return np.where(zero, 0, a / np.where(zero, 1, b))
 
 
+def flat_power(x, c):
+    """x**c, and 0 where x is 0."""
+    zero = x == 0
+    return np.where(zero, 0, np.where(zero, 1, x) ** c)
+
+
 def power_term(c, a, b, m):
     """c * a**b * log(a)**m, and 0 where c or a**b is 0."""
     none = c == 0

@@ -15,7 +15,7 @@ from symbackprop.core.ops.linear import as_matrix_product
 from symbackprop.core.scalars import Scalar
 from symbackprop.core.shapes import Shape, broadcast, dim_text, is_one, same_shape
 
-_SPELLED_OUT = ("above", "ratio", "monomial")
+_SPELLED_OUT = ("above", "ratio", "monomial", "flat_power", "root")
 _VECTOR_FIRST = {"a,ab->b": False, "a,ba->b": True}  # x @ W and x @ W.T
 
 
