@@ -69,8 +69,8 @@ def cancelled(upstream: Node, output: Node, index: int) -> Node | None:
 
 
 def divided(upstream: Node, output: Node) -> Node | None:
-    """upstream/output where the unnamed upstream is a multiple of the output: of a norm n, the 2n of n² becomes 2, which
-    can be differentiated at 0 as 2n·(1/n) cannot."""
+    """upstream/output where the unnamed upstream is a multiple of the output: for a norm n, 2n of n² becomes 2, which
+    can be differentiated at 0, as 2n·(1/n) cannot."""
     places = [i for i, a in enumerate(upstream.args) if a is output]
     if not places or not _is_free(upstream) or upstream.attr.head is not None:
         return None

@@ -264,8 +264,8 @@ def logsumexp(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool =
 def norm(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
     """√Σ a² over axes; of single entries it is |a|."""
     axes = normalise_axes(axis, a.ndim)
-    if a.value is not None or all(is_one(a.shape[i]) for i in axes):
-        return a.graph.call("root", reduce_sum(a**2, axes, keepdims))
+    if all(is_one(a.shape[i]) for i in axes):
+        return reshape(a.graph.call("abs", a), reduced_shape(a.shape, axes, keepdims))
     return a.graph.make("norm", (a,), (axes, keepdims))
 
 

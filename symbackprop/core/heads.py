@@ -144,7 +144,7 @@ class reciprocal(Opaque):
 
 
 class ratio(Opaque):
-    """a/b, and 0 where a is 0."""
+    """a/b, and 0 where both are 0."""
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         return reciprocal(self.args[1]) if argindex == 1 else -ratio(self, self.args[1])

@@ -115,8 +115,8 @@ def _reciprocal(np: Numpy, x: Any) -> Any:
 
 
 def _ratio(np: Numpy, a: Any, b: Any) -> Any:
-    zero = np.asarray(a) == 0
-    return np.where(zero, 0.0, a / np.where(zero, 1.0, b))
+    none = (np.asarray(a) == 0) & (np.asarray(b) == 0)
+    return np.where(none, 0.0, a / np.where(none, 1.0, b))
 
 
 def _flat_power(np: Numpy, x: Any, c: Any) -> Any:
@@ -206,7 +206,7 @@ register(Scalar("reciprocal", heads.reciprocal, _reciprocal, "reciprocal({0})", 
                 latex=r"\frac{{1}}{{{0}}}", text="1/{0}", public=False, note="0 at 0"))
 register(Scalar("ratio", heads.ratio, _ratio, "ratio({0}, {1})", (call("reciprocal", Y), -call("ratio", OUT, Y)),
                 (ANY, (0.3, 3.0)), latex=r"\frac{{{0}}}{{{1}}}", text="{0} / {1}", precedence=20, public=False,
-                note="0 where the numerator is 0"))
+                note="0 where both are 0"))
 register(Scalar("flat_power", heads.flat_power, _flat_power, "flat_power({0}, {1})",
                 (Y * call("flat_power", X, Y - 1), None), ((0.3, 3.0), (0.2, 0.8)), shown=1,
                 latex=r"{0}^{{{1}}}", text="{0}^{1}", precedence=30, public=False, note="0 at 0"))

@@ -54,9 +54,11 @@ def reciprocal(x):
 
 
 def ratio(a, b):
-    """a / b, and 0 where a is 0."""
-    zero = a == 0
-    return np.where(zero, 0, a / np.where(zero, 1, b))
+    """a / b, and 0 where both are 0."""
+    if np.all(b):
+        return a / b
+    none = (a == 0) & (b == 0)
+    return np.where(none, 0, a / np.where(none, 1, b))
 
 
 def flat_power(x, c):
