@@ -70,22 +70,28 @@ def _powers(form: Formula, args: list[Node]) -> Formula:
     if not isinstance(whole, Pow) or not isinstance(whole.exponent, Num):
         return whole
     if whole.exponent.value.is_even:
-        return mul(*[_even_power(base, Num(n), args) for base, n in factors_of(whole)])
+        factors = [_even_power(base, n, args) for base, n in factors_of(whole)]
+        return mul(*[power(base, Num(n)) for base, n in factors]) if factors != factors_of(whole) else whole
     return _flat_power(whole.base, whole.exponent, args) or whole
 
 
-def _even_power(base: Formula, exponent: Num, args: list[Node]) -> Formula:
-    """An even power of an unnamed root, without the root."""
+def _even_power(base: Formula, exponent: sp.Expr, args: list[Node]) -> tuple[Formula, sp.Expr]:
+    """The base and the exponent of an even power; of an unnamed root without the root."""
     row = args[base.index] if isinstance(base, Arg) else None
-    inside = None if row is None or row.name is not None or not exponent.value.is_even else _squared(row)
+    inside = None if row is None or not exponent.is_even else _squared(row)
     if inside is None:
-        return power(base, exponent)
+        return base, exponent
     args.append(inside[0])
-    return power(Arg(len(args) - 1), Num(exponent.value * inside[1]))
+    return Arg(len(args) - 1), exponent * inside[1]
 
 
 def _squared(row: Node) -> tuple[Node, sp.Expr] | None:
-    """(a, c) where row² is a^2c: for a norm, a root, an absolute value."""
+    """(a, c) where row² is a^2c: for an unnamed norm, root or absolute value, and views of one."""
+    if row.name is not None:
+        return None
+    if row.op.name in ("reshape", "slice"):
+        inside = _squared(row.args[0])
+        return None if inside is None else (row.graph.make(row.op.name, inside[:1], row.attr), inside[1])
     if row.op.name == "norm":
         return build.reduce_sum(row.args[0] ** 2, *row.attr), sp.S.Half
     head = row.attr.head if row.op.name == "elementwise" else None
