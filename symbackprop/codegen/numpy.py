@@ -121,7 +121,7 @@ class NumpyNotation(Notation):
         return super().formula(form, args, out)
 
     def as_read(self, form: f.Formula) -> f.Formula:
-        return form
+        return f.without_flat_powers(form)
 
     def number_power(self, form: f.Pow, args: Sequence[Text]) -> Text:
         """Powers by products and roots: a general power is some hundred times slower than a product."""

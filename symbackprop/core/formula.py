@@ -370,6 +370,15 @@ def unguarded(f: Formula) -> Formula:
     return f if parts == children(f) else rebuild(f, parts)
 
 
+@cache
+def without_flat_powers(f: Formula) -> Formula:
+    """The formula with plain powers for flat ones where the value is the same: for positive exponents."""
+    parts = tuple([without_flat_powers(c) for c in children(f)])
+    if isinstance(f, Call) and f.name == "flat_power" and isinstance(parts[1], Num) and parts[1].value.is_positive:
+        return power(*parts)
+    return f if parts == children(f) else rebuild(f, parts)
+
+
 def is_never_zero(value: sp.Expr) -> bool:
     """Whether a number is other than 0 whatever the sizes in it are."""
     return bool(value.is_zero is False)

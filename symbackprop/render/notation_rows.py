@@ -98,7 +98,7 @@ class RowNotation(ProductNotation):
         return Scaled(number / size_of(a.shape, axes), rest)
 
     def origin_norm(self, node: Node, a: Node, **options: Any) -> Text:
-        return self.origin(node) if options else self.bars(self.ref(a))
+        return self.op_norm(node, a) if node.op.name == "norm" else self.origin(node)
 
     def origin_pick(self, node: Node, a: Node, index: Node) -> Text:
         return self.index(self.ref(a), self.ref(index).text)

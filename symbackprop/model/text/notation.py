@@ -15,7 +15,7 @@ from symbackprop.core.ops.linear import as_matrix_product
 from symbackprop.core.scalars import Scalar
 from symbackprop.core.shapes import Shape, broadcast, dim_text, is_one, same_shape
 
-_SPELLED_OUT = ("above", "ratio", "monomial", "flat_power", "root")
+_SPELLED_OUT = ("above", "ratio", "monomial", "flat_power")
 _VECTOR_FIRST = {"a,ab->b": False, "a,ba->b": True}  # x @ W and x @ W.T
 
 
@@ -48,7 +48,8 @@ class ModelText(Notation):
         return self.formula(form, [self.ref(a) for a in node.args])
 
     def as_read(self, form: f.Formula) -> f.Formula:
-        return form
+        """What is read back as the same formula: a power of a sum of squares is found again."""
+        return f.without_flat_powers(form)
 
     def sum(self, terms: Sequence[tuple[bool, Text]]) -> Text:
         """A term that is a sum itself keeps its brackets: it is a row of its own."""
