@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeAlias
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core.binomials import is_square
 from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import size_of
@@ -168,7 +169,9 @@ class _Search:
         return known[0] if name == "sqrt" else Least.UNKNOWN
 
     def _of_difference(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Least:
-        """The mean of squares less the square of the mean is a variance."""
+        """A square that is written out; the mean of squares less the square of the mean, which is a variance."""
+        if is_square(terms, args, max(a.ndim for a in args)):
+            return Least.FLAT
         match terms:
             case (squares, f.Neg(body)) | (f.Neg(body), squares):
                 return Least.FLAT if _is_variance(_mean(squares, args), _squared_mean(body, args)) else Least.UNKNOWN

@@ -49,7 +49,7 @@ def _is_one_plus(form: Formula) -> bool:
 
 def _sqrt(x: Node) -> Node | None:
     """The root of a sum of squares is a norm."""
-    return x.graph.call("root", x) if is_flat(Arg(0), [x]) else None
+    return x.graph.call("root", x) if x.value is None and is_flat(Arg(0), [x]) else None
 
 
 def powers(row: Node) -> Node:

@@ -68,6 +68,10 @@ FLAT: dict[str, Write] = {
     "norm": lambda x: F.norm(x),
     "norm of norms": lambda x: F.norm(F.norm(column(x), axis=1)),
     "root": lambda x: F.sqrt(F.sum(x**2)),
+    "written out square": lambda x: F.sum(x[0] ** 2 - 2 * x[0] * x[1] + x[1] ** 2),
+    "square of a difference of vectors": lambda x: x @ x + x[::-1] @ x[::-1] - 2 * (x @ x[::-1]),
+    "distances, not clipped": lambda x: F.sum(F.sqrt(gram(x))) ** 2,
+    "distances by diagonals, not clipped": lambda x: F.sum(F.sqrt(by_diagonals(x))) ** 2,
     "gram": lambda x: F.sum(F.maximum(gram(x), 0)),
     "gram by diagonals": lambda x: F.sum(F.relu(by_diagonals(x))),
 }
@@ -145,6 +149,26 @@ def test_entries_of_pairwise_distances(wide: Write) -> None:
 ])  # fmt: skip
 def test_what_is_not_flat_keeps_its_infinite_slope(write: Write) -> None:
     assert np.isinf(slope(write, np.zeros(3))).any()
+
+
+@pytest.mark.parametrize("write", [
+    lambda x, y, z: x @ x + y @ y - 2 * (x @ z),
+    lambda x, y, z: x @ x + y @ y - (x @ y),
+    lambda x, y, z: x @ x + y @ y + 2 * (x @ y),
+    lambda x, y, z: x @ x + 3 * (y @ y) - 2 * (x @ y),
+    lambda x, y, z: x[:, None] ** 2 + y**2 - 2 * F.outer(y, x),
+    lambda x, y, z: x**2 + y**2 - 2 * x * F.sum(y),
+    lambda x, y, z: F.einsum("i,j,i,j->", x, y, x, y) + y @ y - 2 * F.einsum("i,j,j->", x, y, y),
+    lambda x, y, z: F.mean(x**2) - F.mean(y) ** 2,
+    lambda x, y, z: F.mean(x**2) - F.sum(x) ** 2,
+    lambda x, y, z: F.sum(x**2) - F.mean(x) ** 2,
+    lambda x, y, z: F.einsum("i,j->", x, x),
+    lambda x, y, z: F.sum(x[:, None] @ x[None, :]),
+])  # fmt: skip
+def test_what_only_looks_like_a_square(write: Callable[..., Node]) -> None:
+    g = Graph()
+    row = F.sqrt(write(*[g.leaf(name, (N,), "param") for name in "xyz"]))
+    assert row.attr.head == "sqrt"
 
 
 @pytest.mark.parametrize("write", [
