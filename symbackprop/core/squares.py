@@ -147,12 +147,11 @@ class _Search:
         return self.of_formula(num, args) if over else Least.UNKNOWN
 
     def _of_power(self, base: f.Formula, exponent: f.Formula, args: Sequence[Node]) -> Least:
+        if isinstance(exponent, f.Num) and exponent.value.is_even and exponent.value.is_positive:
+            return Least.FLAT
         below = self.of_formula(base, args)
-        if not isinstance(exponent, f.Num):
-            return below if self._is_data(exponent, args) or below == Least.POSITIVE else Least.UNKNOWN
-        if exponent.value.is_even and exponent.value.is_positive:
-            return max(below, Least.FLAT)
-        return below if below == Least.POSITIVE or exponent.value.is_positive else Least.UNKNOWN
+        rises = exponent.value.is_positive if isinstance(exponent, f.Num) else self._is_data(exponent, args)
+        return below if rises or below == Least.POSITIVE else Least.UNKNOWN
 
     def _of_call(self, name: str, parts: Sequence[f.Formula], args: Sequence[Node]) -> Least:
         known = [self.of_formula(p, args) for p in parts]
