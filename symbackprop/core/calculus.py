@@ -206,7 +206,10 @@ def _exponential_slope(base: f.Formula, exponent: f.Formula) -> f.Formula:
     if not isinstance(base, f.Num):
         return f.monomial(f.ONE, base, exponent, f.ONE)
     if base.value.is_negative:
-        raise ModelError(f"({base.value})**x has no derivative in its exponent x: the base is negative")
+        raise ModelError(
+            f"a power of {base.value} has no derivative in its exponent: the base is negative; "
+            "write it over a positive base, or let the exponent be data"
+        )
     return f.ZERO if base.value.is_zero else f.mul(f.power(base, exponent), f.call("log", base))
 
 

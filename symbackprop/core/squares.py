@@ -98,7 +98,8 @@ class _Search:
         """A result of a loop whose carries start flat and stay so."""
         scan, loop = row.args[0], row.args[0].attr
         for leaf, outer in zip(loop.leaves(), scan.args, strict=True):
-            self.found[leaf.id] = min(self.of(outer), Least.FLAT) if leaf in loop.carry else self.of(outer)
+            start = Least.FLAT if self.is_given(outer) else min(self.of(outer), Least.FLAT)
+            self.found[leaf.id] = start if leaf in loop.carry else self.of(outer)
         results = [self.of(r) for r in loop.results()]
         stays = all(self.found[c.id] <= r for c, r in zip(loop.carry, results, strict=False))
         return min(results[row.attr], Least.FLAT) if stays else Least.UNKNOWN

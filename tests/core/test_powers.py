@@ -127,7 +127,7 @@ def test_a_negative_literal_base() -> None:
     g = Graph()
     x, n = g.leaf("x"), g.leaf("n", kind="int", below=dim("K"))
     close(evaluate(grad(x * (-2) ** n, [x]), {"x": 1.0, "n": 3}, {"K": 5})[0], -8.0)
-    with pytest.raises(ModelError, match=r"\(-2\)\*\*x has no derivative in its exponent x: the base is negative"):
+    with pytest.raises(ModelError, match="a power of -2 has no derivative in its exponent: the base is negative"):
         grad((-2) ** x, [x])
 
 

@@ -181,6 +181,13 @@ def test_what_is_never_zero_needs_no_guard(write: Write) -> None:
     assert row.attr.head == "sqrt"
 
 
+def test_a_loop_that_starts_from_data() -> None:
+    g = Graph()
+    x, start = g.leaf("x", (3,), "param"), g.leaf("s0")
+    (last,), _ = scan(lambda carry, now: (carry[0] + now[0] ** 2, ()), [start], [x])
+    close(evaluate(grad(F.sqrt(last), [x]), {"x": np.zeros(3), "s0": 0.0})[0], np.zeros(3))
+
+
 def test_data_are_weights_whatever_their_sign() -> None:
     g = Graph()
     x, m, n = g.leaf("x", (3,), "param"), g.leaf("m", (3,)), g.leaf("n")
