@@ -17,6 +17,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.shapes import is_one
 
 NONE = -1  # the letter of an axis of size 1
+MAX_TAKEN_APART = 40  # rows of a term
 Letters: TypeAlias = tuple[int, ...]
 Factors: TypeAlias = tuple[tuple[Node, Letters], ...]
 
@@ -63,6 +64,7 @@ class _Expansion:
 
     def __init__(self, rank: int) -> None:
         self.fresh: Iterator[int] = count(rank)
+        self.seen = 0
 
     def formula(self, form: f.Formula, args: Sequence[Node], letters: Letters) -> Term | None:
         """A formula over rows whose values have these letters."""
@@ -78,6 +80,9 @@ class _Expansion:
     def row(self, row: Node, letters: Letters) -> Term:
         """A row with its axes named; the row itself where there is nothing to take apart."""
         inside: Term | None = None
+        self.seen += 1
+        if self.seen > MAX_TAKEN_APART:
+            return Term(sp.S.One, ((row, letters),))
         if row.op.name in ("reshape", "broadcast"):
             inside = self._view(row, letters)
         elif row.op.name == "sum":

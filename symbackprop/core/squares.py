@@ -9,7 +9,7 @@ from __future__ import annotations
 import string
 from collections.abc import Callable, Iterator, Sequence
 from enum import IntEnum
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import sympy as sp
 
@@ -19,7 +19,9 @@ from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import size_of
 
+T = TypeVar("T")
 MAX_LOOKED_AT = 200
+MAX_DEPTH = 60
 
 
 class Least(IntEnum):
@@ -47,11 +49,12 @@ class _Search:
     def __init__(self) -> None:
         self.found: dict[int, Least] = {}
         self.given: dict[int, bool] = {}
+        self.depth = 0
 
     def is_given(self, row: Node) -> bool:
         """Whether a row is data only: a weight, which is taken to be at least 0."""
         if row.id not in self.given:
-            self.given[row.id] = False if len(self.given) > MAX_LOOKED_AT else self._is_given(row)
+            self.given[row.id] = self._inside(self._is_given, row, len(self.given), False)
         return self.given[row.id]
 
     def _is_given(self, row: Node) -> bool:
@@ -61,10 +64,18 @@ class _Search:
 
     def of(self, row: Node) -> Least:
         if row.id not in self.found:
-            self.found[row.id] = Least.UNKNOWN  # what it is taken for below itself, and when there is too much to see
-            if len(self.found) <= MAX_LOOKED_AT:
-                self.found[row.id] = self._of(row)
+            self.found[row.id] = self._inside(self._of, row, len(self.found), Least.UNKNOWN)
         return self.found[row.id]
+
+    def _inside(self, look: Callable[[Node], T], row: Node, seen: int, otherwise: T) -> T:
+        """What is found at a row, unless it is too far down or too many were seen."""
+        if self.depth > MAX_DEPTH or seen > MAX_LOOKED_AT:
+            return otherwise
+        self.depth += 1
+        try:
+            return look(row)
+        finally:
+            self.depth -= 1
 
     def _of(self, row: Node) -> Least:
         name = row.op.name
@@ -219,6 +230,8 @@ def _factors(row: Node) -> tuple[list[Factor], int]:
     free = iter(c for c in string.ascii_letters if c not in row.attr)
     single, squares = _paired(_operands(row))
     for product in [x for x in single if x[0].op.name == "einsum"]:
+        if not any(x is product for x in single):
+            continue
         names = dict(zip(product[0].attr.split("->")[1], product[1], strict=True))
         inside = [(a, _renamed(letters, names, free)) for a, letters in _operands(product[0])]
         single, more = _paired([*[x for x in single if x is not product], *inside])

@@ -181,6 +181,25 @@ def test_what_is_never_zero_needs_no_guard(write: Write) -> None:
     assert row.attr.head == "sqrt"
 
 
+@pytest.mark.parametrize("step", [
+    lambda h, x: h + x**2,
+    lambda h, x: h * h,
+    lambda h, x: (2 * h) * (3 * h),
+    lambda h, x: h - 2 * h * x + x * x,
+    lambda h, x: F.exp(h) + h,
+    lambda h, x: h @ h.T @ h,
+    lambda h, x: F.maximum(h, x) - F.minimum(h * h, x),
+])  # fmt: skip
+def test_what_is_deep_is_soon_seen(step: Callable[[Node, Node], Node]) -> None:
+    """Neither the stack nor the time runs out."""
+    g = Graph()
+    x = g.leaf("x", (3, 3), "param")
+    h = x**2
+    for t in range(150):
+        h = g.let(f"h{t}", step(h, x))
+    assert F.sqrt(h).shape == x.shape
+
+
 def test_a_loop_that_starts_from_data() -> None:
     g = Graph()
     x, start = g.leaf("x", (3,), "param"), g.leaf("s0")
