@@ -116,8 +116,8 @@ class NumpyNotation(Notation):
         return Text(f"{text.text}.astype(dtype)" if node.ndim else f"dtype.type({text.text})")
 
     def shown(self, form: f.Formula) -> f.Formula:
-        """Code computes what is guarded."""
-        return form
+        """Code computes what is guarded, where the value is another one."""
+        return f.without_flat_powers(form)
 
     def formula(self, form: f.Formula, args: Sequence[Text], out: Text | None = None) -> Text:
         if isinstance(form, f.Pow) and isinstance(form.exponent, f.Num):

@@ -40,10 +40,14 @@ def _plus(a: Node, b: Node) -> Node:
 
 def _scaled(node: Node) -> tuple[sp.Expr, f.Formula]:
     """The coefficient in front of an unnamed arithmetic row and the rest of its formula."""
-    free = node.op.name == "elementwise" and node.name is None and node.id not in node.graph.sealed
-    if not free or node.attr.head is not None:
+    if not _is_free(node) or node.attr.head is not None:
         return sp.S.One, f.ONE
     return f.split_sign(node.attr.form)
+
+
+def _is_free(node: Node) -> bool:
+    """Whether a row's formula may be taken apart: it is nobody's operand by name."""
+    return node.op.name == "elementwise" and node.name is None and node.id not in node.graph.sealed
 
 
 MAX_CANCEL = 30
@@ -54,11 +58,24 @@ def cancelled(upstream: Node, output: Node, index: int) -> Node | None:
 
     Only looks at a quotient in the row's own output against a derivative in that output: one small kernel.
     """
+    if output.attr.head == "root":
+        whole = divided(upstream, output)
+        return None if whole is None else whole / 2
     if not _may_cancel(upstream, output, index):
         return None
     place = next(i for i, a in enumerate(upstream.args) if a is output)
     form = _shortened(upstream.attr.form, output.attr.partial(index), place)
     return None if form is None else output.graph.arithmetic(form, upstream.args)
+
+
+def divided(upstream: Node, output: Node) -> Node | None:
+    """upstream/output where the unnamed upstream is a multiple of the output: for a norm n, 2n of n² becomes 2, which
+    can be differentiated at 0, as 2n·(1/n) cannot."""
+    places = [i for i, a in enumerate(upstream.args) if a is output]
+    if not places or not _is_free(upstream) or upstream.attr.head is not None:
+        return None
+    quotient = f.div(upstream.attr.form, f.Arg(places[0]))
+    return None if isinstance(quotient, f.Div) else output.graph.arithmetic(quotient, upstream.args)
 
 
 @cache

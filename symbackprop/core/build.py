@@ -273,6 +273,14 @@ def logsumexp(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool =
     return a.graph.make("logsumexp", (a,), (normalise_axes(axis, a.ndim), keepdims))
 
 
+def norm(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
+    """√Σ a² over axes; of single entries it is |a|."""
+    axes = normalise_axes(axis, a.ndim)
+    if all(is_one(a.shape[i]) for i in axes):
+        return reshape(a.graph.call("abs", a), reduced_shape(a.shape, axes, keepdims))
+    return a.graph.make("norm", (a,), (axes, keepdims))
+
+
 def reduce_max(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
     return a.graph.make("max", (a,), (normalise_axes(axis, a.ndim), keepdims))
 

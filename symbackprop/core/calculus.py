@@ -13,6 +13,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.scalars import BY_HEAD, TABLE
+from symbackprop.errors import ModelError
 
 PLACEHOLDERS = tuple(sp.Symbol(f"x{i}", real=True) for i in range(64))
 OUTPUT = sp.Symbol("o", real=True)
@@ -92,9 +93,14 @@ def partial(form: f.Formula, index: int) -> f.Formula:
     """∂form/∂Arg(index) over the arguments and `OUT`, written in the order of the formula."""
     written = _derivative(form, index, top=True)
     canonical = sp.diff(to_sympy(form), PLACEHOLDERS[index])
-    if written is not None and _equal(*map(unguarded, (to_sympy(written, out=to_sympy(form)), canonical))):
+    if written is not None and _says(to_sympy(written, out=to_sympy(form)), canonical):
         return written
     return from_sympy(_reuse(canonical, to_sympy(form)))
+
+
+def _says(written: sp.Expr, canonical: sp.Expr) -> bool:
+    """Whether the rules agree with SymPy, as far as it knows: of 0**x it has no derivative."""
+    return canonical.has(sp.zoo, sp.nan) or _equal(unguarded(written), unguarded(canonical))
 
 
 def _reuse(derivative: sp.Expr, value: sp.Expr) -> sp.Expr:
@@ -167,23 +173,44 @@ def _product_rule(factors: tuple[f.Formula, ...], i: int) -> f.Formula | None:
 
 def _quotient_rule(num: f.Formula, den: f.Formula, i: int, top: bool) -> f.Formula | None:
     """(u/v)' = u'/v − u·v'/v², the u/v being the row's own output where that is at hand."""
-    du, dv = _derivative(num, i), _derivative(den, i)
-    if du is None or dv is None:
-        return None
-    if top and not isinstance(num, f.Num):
-        return f.add(f.div(du, den), f.neg(f.div(f.mul(f.OUT, dv), den)))
-    return f.add(f.div(du, den), f.neg(f.div(f.mul(num, dv), f.power(den, f.lift(2)))))
+    du = _derivative(num, i)
+    falling = _falling(num if not top or isinstance(num, f.Num) else None, den, i)
+    return None if du is None or falling is None else f.add(f.div(du, den), f.neg(falling))
+
+
+def _falling(num: f.Formula | None, den: f.Formula, i: int) -> f.Formula | None:
+    """u·v'/v², or out·v'/v without a u. Factor by factor of v, whose powers cancel: for 1/x³ it is 3/x⁴ and not 3x²/x⁶,
+    which is 0/0 at 0."""
+    terms = []
+    for base, exponent in f.powers(den):
+        slope = _derivative(base, i)
+        if slope is None:
+            return None
+        over = base if num is None else f.mul(den, base)
+        terms.append(f.div(f.mul(f.Num(exponent), f.OUT if num is None else num, slope), over))
+    return f.add(*terms)
 
 
 def _power_rule(base: f.Formula, exponent: f.Formula, i: int) -> f.Formula | None:
-    """(u^c)' = c·u^(c−1)·u'; with a variable exponent (u^v)' = u^v·(v'·log u + v·u'/u)."""
+    """(u^v)' = u^v·log u·v' + v·u^(v−1)·u'. Where u is 0 the first is 0 for every v > 0, and where v is 0 the second
+    is."""
     du, dv = _derivative(base, i), _derivative(exponent, i)
     if du is None or dv is None:
         return None
-    if isinstance(exponent, f.Num):
-        return f.mul(exponent, f.power(base, f.Num(exponent.value - 1)), du)
-    log_term = f.mul(f.power(base, exponent), dv, f.call("log", base))
-    return f.add(log_term, f.mul(exponent, f.power(base, f.add(exponent, f.lift(-1))), du))
+    by_base = f.mul(f.monomial(exponent, base, f.add(exponent, f.lift(-1)), f.ZERO), du)
+    return by_base if dv == f.ZERO else f.add(f.mul(_exponential_slope(base, exponent), dv), by_base)
+
+
+def _exponential_slope(base: f.Formula, exponent: f.Formula) -> f.Formula:
+    """(u^v)' in v: u^v·log u, where the base is a number 0 for 0 and a plain product for a positive one."""
+    if not isinstance(base, f.Num):
+        return f.monomial(f.ONE, base, exponent, f.ONE)
+    if base.value.is_negative:
+        raise ModelError(
+            f"a power of {base.value} has no derivative in its exponent: the base is negative; "
+            "write it over a positive base, or let the exponent be data"
+        )
+    return f.ZERO if base.value.is_zero else f.mul(f.power(base, exponent), f.call("log", base))
 
 
 def _chain_rule(name: str, args: tuple[f.Formula, ...], i: int, form: f.Formula, top: bool) -> f.Formula | None:

@@ -287,6 +287,15 @@ def _as_power(f: Formula) -> tuple[Formula, sp.Expr]:
     return f, sp.S.One
 
 
+def powers(f: Formula, exponent: sp.Expr = sp.S.One) -> list[tuple[Formula, sp.Expr]]:
+    """The factors of a formula to a number, as bases and exponents."""
+    if isinstance(f, Mul):
+        return [power for factor in f.factors for power in powers(factor, exponent)]
+    if isinstance(f, Pow) and isinstance(f.exponent, Num):
+        return powers(f.base, exponent * f.exponent.value)
+    return [(f, exponent)]
+
+
 def div(num: Formula, den: Formula) -> Formula:
     """A quotient; division by a number is a coefficient, signs go to the front."""
     if isinstance(den, Num):
@@ -303,11 +312,19 @@ def div(num: Formula, den: Formula) -> Formula:
         return neg(div(top, bottom)) if sign else div(top, bottom)
     if num == den:
         return ONE
-    if isinstance(num, Mul) and den in num.factors:
-        rest = list(num.factors)
-        rest.remove(den)
-        return mul(*rest)
-    return Div(num, den)
+    return _cancelled(num, den) or Div(num, den)
+
+
+def _cancelled(num: Formula, den: Formula) -> Formula | None:
+    """u·v/v^k is u/v^(k−1)."""
+    base, exponent = _as_power(den)
+    factors = list(num.factors if isinstance(num, Mul) else (num,))
+    for k, factor in enumerate(factors):
+        if _as_power(factor)[0] == base:
+            left = _as_power(factor)[1] - exponent
+            factors[k : k + 1] = [power(base, Num(left))] if left.is_nonnegative else []
+            return mul(*factors) if left.is_nonnegative else div(mul(*factors), power(base, Num(-left)))
+    return None
 
 
 def _strip(num: Formula, den: Formula) -> tuple[bool, Formula, Formula]:
@@ -330,7 +347,7 @@ def power(base: Formula, exponent: Formula) -> Formula:
             return power(base.base, Num(base.exponent.value * exponent.value))
         if isinstance(base, Neg) and exponent.value.is_even:
             return power(base.body, exponent)
-    return Pow(base, exponent)
+    return ONE if base == ONE else Pow(base, exponent)
 
 
 MAX_EXPONENT = 10_000
@@ -379,6 +396,29 @@ def unweighed(f: Formula) -> Formula:
     return mul(Num(coefficient), guarded.args[0])
 
 
+def monomial(c: Formula, a: Formula, b: Formula, m: Formula) -> Formula:
+    """c·a^b·(log a)^m with the convention that it is 0 where c or a^b is 0; a plain power where neither matters."""
+    if c == ZERO:
+        return ZERO
+    if m == ZERO and isinstance(c, Num) and is_never_zero(c.value):
+        return mul(c, power(a, b))
+    return Call("monomial", (c, a, b, m))
+
+
+@cache
+def without_flat_powers(f: Formula) -> Formula:
+    """The formula with plain powers for flat ones where the value is the same: for positive exponents."""
+    parts = tuple([without_flat_powers(c) for c in children(f)])
+    if isinstance(f, Call) and f.name == "flat_power" and isinstance(parts[1], Num) and parts[1].value.is_positive:
+        return power(*parts)
+    return f if parts == children(f) else rebuild(f, parts)
+
+
+def is_never_zero(value: sp.Expr) -> bool:
+    """Whether a number is other than 0 whatever the sizes in it are."""
+    return bool(value.is_zero is False)
+
+
 def children(f: Formula) -> tuple[Formula, ...]:
     """The direct sub-formulas, in written order."""
     match f:
@@ -413,7 +453,7 @@ def rebuild(f: Formula, parts: tuple[Formula, ...]) -> Formula:
         case Call("nought", _):
             return nought(*parts)
         case Call(name, _):
-            return Call(name, parts)
+            return monomial(*parts) if name == "monomial" else Call(name, parts)
     return f
 
 
@@ -446,11 +486,12 @@ def _places(f: Formula) -> list[int]:
 
 
 GUARDED: dict[str, Formula] = {}  # guarded arithmetic by name: what it is written as, over its arguments
+ARITHMETIC: set[str] = set()  # what of it is part of the formula around it
 
 
 def called(f: Formula) -> str | None:
     """The name when a formula is one function of the table; guarded arithmetic counts as arithmetic."""
-    return f.name if isinstance(f, Call) and f.name not in GUARDED else None
+    return f.name if isinstance(f, Call) and f.name not in ARITHMETIC else None
 
 
 @cache

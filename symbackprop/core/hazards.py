@@ -113,7 +113,7 @@ def is_unbounded(form: f.Formula, args: Sequence[Node], out: Node | None = None)
             return not is_positive(x, args, out)
         case f.Call("exp", (x,)):
             return not is_nonnegative(f.neg(x), args, out)
-        case f.Call(name, _) if name in ("log1p", "expm1", "ratio", "bernoulli_loss"):
+        case f.Call(name, _) if name in ("log1p", "expm1", "ratio", "monomial", "flat_power", "bernoulli_loss"):
             return True
     return any(is_unbounded(part, args, out) for part in f.children(form))
 

@@ -178,7 +178,7 @@ class reciprocal(Opaque):
 
 
 class ratio(Opaque):
-    """a/b, and 0 where a is 0."""
+    """a/b, and 0 where both are 0."""
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         return reciprocal(self.args[1]) if argindex == 1 else -ratio(self, self.args[1])
@@ -203,6 +203,26 @@ class limited(Opaque):
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         return sp.S.One
+
+
+class flat_power(Opaque):
+    """x^c, and 0 at 0: a power of a sum of squares, whose derivative at 0 is taken as 0."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        x, c = self.args
+        return c * flat_power(x, c - 1)
+
+
+class monomial(Opaque):
+    """c·a^b·(log a)^m, and 0 where c or a^b is 0: what a power with a variable exponent has as derivatives."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        c, a, b, m = self.args
+        if argindex == 1:
+            return monomial(1, a, b, m)
+        if argindex == 3:
+            return monomial(c, a, b, m + 1)
+        return monomial(c * b, a, b - 1, m) + m * monomial(c, a, b - 1, m - 1)
 
 
 class bernoulli_loss(Opaque):

@@ -224,7 +224,8 @@ class Brief(Notation):
 
 
 _SIGNS = {"greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!="}
-_MODEL_NAMES = {"leaky": "leaky_relu", "elu_unit": "elu", "logit_loss": "binary_cross_entropy_with_logits"}
+_MODEL_NAMES = {"leaky": "leaky_relu", "elu_unit": "elu", "logit_loss": "binary_cross_entropy_with_logits",
+                "root": "sqrt"}  # fmt: skip
 
 
 def wrap(text: Text, level: int, left: str = "(", right: str = ")") -> str:

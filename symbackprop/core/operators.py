@@ -16,6 +16,14 @@ A, B = Arg(0), Arg(1)
 FORMS = {"+": A + B, "-": A - B, "*": A * B, "/": A / B, "**": f.power(A, B), "neg": -A}
 
 
+def operation(sign: str, left: Node, right: Node) -> Node:
+    """An operator between two rows, as a user writes it."""
+    from symbackprop.core.stable import powers
+
+    row = left.graph.arithmetic(FORMS[sign], [left, right])
+    return row if sign in "+-" else powers(row)
+
+
 class Operators:
     """Mixin of `Node`. Kernels only come about through `Graph.arithmetic`, which folds and fuses them."""
 
@@ -41,7 +49,7 @@ class Operators:
 
     def _binary(self, sign: str, left: Any, right: Any) -> Node:
         g = self.graph
-        return g.arithmetic(FORMS[sign], [g.lift(left), g.lift(right)])
+        return operation(sign, g.lift(left), g.lift(right))
 
     def __add__(self, other: Any) -> Node:
         return self._binary("+", self, other)

@@ -102,8 +102,8 @@ class Sweep:
         idle: Idle | None = None,
     ) -> None:
         self.order = outputs[0].graph.topological(outputs, stop)
-        self.idle = idle or Idle(self.order, {o.id: NONE for o in outputs}, stop)
         self.needed = needed_rows(self.order, wrt, stop)
+        self.idle = idle or Idle(self.order, {o.id: NONE for o in outputs}, stop, self.needed)
         self.observer, self.stop = observer, stop
         self.parts: dict[int, list[Part]] = {}
         self.projections: dict[int, dict[int, Node]] = {}

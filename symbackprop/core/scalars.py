@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import sympy as sp
 
 from symbackprop.core import heads
-from symbackprop.core.formula import GUARDED, ONE, OUT, ZERO, Arg, Formula, call
+from symbackprop.core.formula import ARITHMETIC, GUARDED, ONE, OUT, ZERO, Arg, Formula, call, power
 
-X, Y = Arg(0), Arg(1)
+X, Y, Z, M = Arg(0), Arg(1), Arg(2), Arg(3)
 Numpy = Any
 
 
@@ -45,7 +45,7 @@ class Scalar:
     of a function of one argument, where these have a form that neither overflows nor cancels; ``odd``: f(−x) = −f(x);
     ``power``: f(x) is x to that power. A function made of pieces says in ``switch`` where they meet. ``guards`` is the
     arithmetic that the function is but for points where that is nan: it is written as that, and is part of the formula
-    around it.
+    around it unless it is a row of its own (``alone``).
     """
 
     name: str
@@ -68,6 +68,7 @@ class Scalar:
     power: sp.Expr | None = None
     switch: Switch | None = None
     guards: Formula | None = None
+    alone: bool = False
 
     @property
     def arity(self) -> int:
@@ -89,6 +90,8 @@ def register(record: Scalar) -> Scalar:
     TABLE[record.name] = record
     if record.guards is not None:
         GUARDED[record.name] = record.guards
+    if record.guards is not None and not record.alone:
+        ARITHMETIC.add(record.name)
     BY_HEAD[record.head] = record
     return record
 
@@ -194,8 +197,19 @@ def _reciprocal(np: Numpy, x: Any) -> Any:
 
 
 def _ratio(np: Numpy, a: Any, b: Any) -> Any:
-    zero = np.asarray(a) == 0
-    return np.where(zero, 0.0, a / np.where(zero, 1.0, b))
+    none = (np.asarray(a) == 0) & (np.asarray(b) == 0)
+    return np.where(none, 0.0, a / np.where(none, 1.0, b))
+
+
+def _flat_power(np: Numpy, x: Any, c: Any) -> Any:
+    return np.where(np.asarray(x) == 0, 0.0, np.power(np.where(np.asarray(x) == 0, 1.0, x), c))
+
+
+def _monomial(np: Numpy, c: Any, a: Any, b: Any, m: Any) -> Any:
+    none = np.asarray(c) == 0
+    power = np.power(a * 1.0, np.where(none, 1.0, b))
+    logs = np.log(np.where(power == 0, 1.0, a)) ** m
+    return np.where(none, 0.0, c * power * logs)
 
 
 def _is_selected(np: Numpy, a: Any, s: Any) -> Any:
@@ -313,9 +327,9 @@ register(Scalar("root", heads.root, lambda np, x: np.sqrt(x), "np.sqrt({0})", (c
                 latex=r"\sqrt{{{0}}}", text="sqrt({0})", public=False, defined="x >= 0", power=HALF,
                 note="derivative 0 at 0"))
 register(Scalar("reciprocal", heads.reciprocal, _reciprocal, "reciprocal({0})", (-(OUT**2),), POSITIVE,
-                latex=r"\frac{{1}}{{{0}}}", text="1/{0}", public=False, note="0 at 0"))
+                public=False, guards=ONE / X, alone=True, note="0 at 0"))
 register(Scalar("ratio", heads.ratio, _ratio, "ratio({0}, {1})", (call("reciprocal", Y), -call("ratio", OUT, Y)),
-                (ANY, (0.3, 3.0)), public=False, guards=X / Y, note="0 where the numerator is 0"))
+                (ANY, (0.3, 3.0)), public=False, guards=X / Y, note="0 where both are 0"))
 register(Scalar("nought", heads.nought, _selected, "where_selected({0}, {1})", (call("nought", ONE, Y), NO), TWO,
                 public=False, guards=X, note="0 where the second is 0 and the first infinite or nan"))
 register(Scalar("gated", heads.gated, _gated, "gated({0}, {1})", (Y, call("limited", X)), (ANY, (0.0, 1.0)),
@@ -325,6 +339,15 @@ register(Scalar("limited", heads.limited, _limited, "limited({0})", (ONE,), publ
 register(Scalar("logit_loss", heads.logit_loss, _logit_loss, "logit_loss({0}, {1})", (call("sigmoid", X) - Y, -X),
                 (ANY, (0.1, 0.9)), latex=r"\operatorname{{softplus}}\left({0}\right) - {1} \left({0}\right)",
                 text="softplus({0}) - {1}·({0})", precedence=10, public=False))
+register(Scalar("flat_power", heads.flat_power, _flat_power, "flat_power({0}, {1})",
+                (Y * call("flat_power", X, Y - 1), None), ((0.3, 3.0), (0.2, 0.8)), shown=1, public=False,
+                guards=power(X, Y), note="0 at 0"))
+register(Scalar("monomial", heads.monomial, _monomial, "power_term({0}, {1}, {2}, {3})",
+                (call("monomial", 1, Y, Z, M),
+                 call("monomial", X * Z, Y, Z - 1, M) + M * call("monomial", X, Y, Z - 1, M - 1),
+                 call("monomial", X, Y, Z, M + 1)),
+                (ANY, (0.3, 3.0), ANY, (0.0, 0.0)), shown=3, public=False,
+                guards=X * power(Y, Z) * power(call("log", Y), M), note="0 where the coefficient or the power is 0"))
 register(Scalar("bernoulli_loss", heads.bernoulli_loss, _bernoulli_loss, "bernoulli_loss({0}, {1})",
                 (-(call("ratio", Y, X) + call("ratio", Y - 1, 1 - X)), call("log", 1 - X) - call("log", X)),
                 ((0.1, 0.9), (0.1, 0.9)),
@@ -356,4 +379,5 @@ for _name, _head, _sign, _tex in _RELATIONS:
     register(Scalar(_name, _head, _relation(_name), f"({{0}} {_sign} {{1}})", (NO, NO), TWO,
                     latex=rf"\mathbf{{{{1}}}}\!\left[{{0}} {_tex} {{1}}\right]", text=f"1[{{0}} {_sign} {{1}}]",
                     boolean=True, switch=Switch(X, Y, _CONTRARY[_sign], _sign)))
+BY_HEAD |= {sp.Abs: TABLE["abs"], sp.sign: TABLE["sign"]}  # SymPy's own, which it makes of roots of squares
 RELATIONS = {sign: name for name, _, sign, _ in _RELATIONS}

@@ -7,7 +7,7 @@ to the outputs passes a choice of. It is read off the rows, before any cotangent
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from functools import cache
 
 import sympy as sp
@@ -19,9 +19,17 @@ from symbackprop.core.scalars import TABLE
 
 
 class Idle:
-    """What is idle in the rows of a sweep, by their ids; ``results`` are those of rows with several results."""
+    """What is idle in the rows of a sweep, by their ids; ``results`` are those of rows with several results. Only the
+    derivatives by rows that are ``needed`` are looked at."""
 
-    def __init__(self, order: Sequence[Node], seeds: Mapping[int, Hazards], stop: frozenset[int]) -> None:
+    def __init__(
+        self,
+        order: Sequence[Node],
+        seeds: Mapping[int, Hazards],
+        stop: frozenset[int],
+        needed: Container[int] | None = None,
+    ) -> None:
+        self.needed = needed
         self.rows, self.results = dict(seeds), dict[int, dict[int, Hazards]]()
         for node in reversed(order):
             if node.id not in stop:
@@ -37,7 +45,7 @@ class Idle:
             self.results.setdefault(node.args[0].id, {})[node.attr] = self.rows[node.id]
         elif node.id in self.rows:
             for i, a in enumerate(node.args):
-                if _has_derivative(node, i):
+                if (self.needed is None or a.id in self.needed) and _has_derivative(node, i):
                     self._add(a, self.rows[node.id] | _idle_behind(node, i))
 
     def _add(self, a: Node, idle: Hazards) -> None:

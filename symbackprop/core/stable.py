@@ -7,11 +7,15 @@ The value is the same where the naive form has one; the gradient is finite where
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+
+import sympy as sp
 
 from symbackprop.core import build
-from symbackprop.core.formula import ONE, Add, Arg, Formula, Mul, Neg, Num, Pow
+from symbackprop.core.formula import ONE, Add, Arg, Call, Formula, Neg, Num, Pow, children, mul, power, rebuild
+from symbackprop.core.formula import powers as factors_of
 from symbackprop.core.graph import Node
+from symbackprop.core.squares import is_flat
 
 
 def _log(x: Node) -> Node | None:
@@ -50,30 +54,64 @@ def _is_one_plus(form: Formula) -> bool:
 
 def _sqrt(x: Node) -> Node | None:
     """The root of a sum of squares is a norm."""
-    return x.graph.call("root", x) if _is_sum_of_squares(x, 6) else None
+    return x.graph.call("root", x) if x.value is None and is_flat(Arg(0), [x]) else None
 
 
-def _is_sum_of_squares(x: Node, depth: int) -> bool:
-    """Whether a row is at least 0 and has derivative 0 where it is 0."""
-    if x.op.name in ("sum", "reshape", "broadcast"):
-        return _is_sum_of_squares(x.args[0], depth)
-    if x.op.name == "einsum" and len(x.args) == 2 and x.args[0] is x.args[1]:
-        left, right = x.attr.split("->")[0].split(",")
-        return bool(left == right)
-    return x.op.name == "elementwise" and depth > 0 and _is_square(x.attr.form, x.args, depth - 1)
+def powers(row: Node) -> Node:
+    """Arithmetic whose powers can be differentiated at 0: an even power of a norm or of |x| is one of what is inside,
+    and any other power of a sum of squares has derivative 0 at 0, as a norm has."""
+    if row.op.name != "elementwise" or row.attr.head is not None:
+        return row
+    args = list(row.args)
+    form = _powers(row.attr.form, args)
+    return row if form == row.attr.form else row.graph.arithmetic(form, args)
 
 
-def _is_square(form: Formula, args: Sequence[Node], depth: int) -> bool:
-    match form:
-        case Pow(_, Num(exponent)):
-            return bool(exponent.is_even and exponent.is_positive)
-        case Arg(index):
-            return _is_sum_of_squares(args[index], depth)
-        case Add(terms):
-            return all(_is_square(t, args, depth) for t in terms)
-        case Mul((Num(factor), rest)):
-            return bool(factor.is_positive) and _is_square(rest, args, depth)
-    return False
+def _powers(form: Formula, args: list[Node]) -> Formula:
+    """The formula with its powers rewritten; ``args`` grows."""
+    parts = children(form)
+    new = tuple([_powers(p, args) for p in parts])
+    whole = form if new == parts else rebuild(form, new)
+    if not isinstance(whole, Pow) or not isinstance(whole.exponent, Num):
+        return whole
+    if whole.exponent.value.is_even:
+        factors = [_even_power(base, n, args) for base, n in factors_of(whole)]
+        return mul(*[power(base, Num(n)) for base, n in factors]) if factors != factors_of(whole) else whole
+    return _flat_power(whole.base, whole.exponent, args) or whole
+
+
+def _even_power(base: Formula, exponent: sp.Expr, args: list[Node]) -> tuple[Formula, sp.Expr]:
+    """The base and the exponent of an even power; of an unnamed root without the root."""
+    row = args[base.index] if isinstance(base, Arg) else None
+    inside = None if row is None or not exponent.is_even else _squared(row)
+    if inside is None:
+        return base, exponent
+    args.append(inside[0])
+    return Arg(len(args) - 1), exponent * inside[1]
+
+
+def _squared(row: Node) -> tuple[Node, sp.Expr] | None:
+    """(a, c) where row² is a^2c: for an unnamed norm, root or absolute value, and views of one."""
+    if row.name is not None:
+        return None
+    if row.op.name in ("reshape", "slice"):
+        inside = _squared(row.args[0])
+        return None if inside is None else (row.graph.make(row.op.name, inside[:1], row.attr), inside[1])
+    if row.op.name == "norm":
+        return build.reduce_sum(row.args[0] ** 2, *row.attr), sp.S.Half
+    head = row.attr.head if row.op.name == "elementwise" else None
+    return (row.args[0], {"root": sp.S.Half, "abs": sp.S.One}[head]) if head in ("root", "abs") else None
+
+
+def _flat_power(base: Formula, exponent: Num, args: list[Node]) -> Formula | None:
+    """A broken power of a sum of squares."""
+    if exponent.value.is_integer is not False or not exponent.value.is_positive or not is_flat(base, args):
+        return None
+    if exponent.value != sp.S.Half:
+        return Call("flat_power", (base, exponent))
+    graph = args[0].graph
+    args.append(graph.call("root", graph.arithmetic(base, args)))
+    return Arg(len(args) - 1)
 
 
 STABLE: dict[str, Callable[[Node], Node | None]] = {"log": _log, "sqrt": _sqrt}

@@ -122,8 +122,6 @@ class MathNotation(WrittenNotation):
     def scalar(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
         if record.name == "where_selected":
             return args[0]
-        if record.name == "reciprocal":
-            return self.quotient(Text("1"), args[0])
         if record.name == "bernoulli_loss":
             return self.negative(self.likelihood(args[0], args[1]))
         shown = list(args[: record.arity])

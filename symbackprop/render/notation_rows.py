@@ -98,7 +98,7 @@ class RowNotation(ProductNotation):
         return Scaled(number / size_of(a.shape, axes), rest)
 
     def origin_norm(self, node: Node, a: Node, **options: Any) -> Text:
-        return self.origin(node) if options else self.bars(self.ref(a))
+        return self.op_norm(node, a) if node.op.name == "norm" else self.origin(node)
 
     def origin_pick(self, node: Node, a: Node, index: Node) -> Text:
         return self.index(self.ref(a), self.ref(index).text)
@@ -122,6 +122,11 @@ class RowNotation(ProductNotation):
 
     def op_max(self, node: Node, a: Node) -> Text:
         return self.big_operator("max", self.ref(a), self.bound(a, node.attr[0]))
+
+    def op_norm(self, node: Node, a: Node) -> Text:
+        if len(node.attr[0]) == a.ndim:
+            return self.bars(self.ref(a))
+        return self.structural(node, [self.ref(a)])
 
     def op_logsumexp(self, node: Node, a: Node) -> Text:
         self.mentioned.setdefault("logsumexp")

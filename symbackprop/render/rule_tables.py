@@ -51,6 +51,7 @@ OP_RULES: dict[str, Prose] = {
     "reshape": ("reshape: the same entries in the old shape",),
     "softmax": ("softmax: ", _math("p ⊙ (δ − Σ δ ⊙ p)", r"p \odot \left(\delta - \sum \delta \odot p\right)")),
     "logsumexp": ("the gradient of logsumexp is softmax",),
+    "norm": (_math("‖x‖′ = x/‖x‖", r"\lVert x \rVert' = \frac{x}{\lVert x \rVert}"),),
     "max": ("max: the largest entry gets the gradient, equal ones in equal shares",),
     "gather": ("lookup: the gradient is added into the rows that were read; repeated rows add up",),
     "scatter_add": ("scatter: each row reads the gradient back from where it went",),

@@ -116,7 +116,7 @@ def _rule_name(pen: Pen, form: f.Formula, i: int, parts: Sequence[f.Formula]) ->
         case f.Div(_, den):
             return "quotient rule" if i in f.arguments(den) else "constant factor"
         case f.Pow(_, exponent):
-            return "power rule" if isinstance(exponent, f.Num) else "exponential rule"
+            return "exponential rule" if i in f.arguments(exponent) else "power rule"
         case f.Call(name, args):
             return _function_rule(pen, name, args, next(k for k, a in enumerate(args) if i in f.arguments(a)))
     return None

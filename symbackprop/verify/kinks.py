@@ -36,6 +36,8 @@ def gap_rule(step: Step) -> tuple[Rule, bool, bool] | None:
     be avoided; None for a smooth row."""
     if step.row.op.name == "max":
         return lambda args: args[0] - np.max(args[0], axis=step.attr[0], keepdims=True), False, False
+    if step.row.op.name == "norm":
+        return lambda args: step.compute(*args), True, True
     switch = switch_of(step.row)
     if switch is not None:
         return lambda args: np.subtract(*operands_in(step, switch, args)), False, switch.yes not in ("==", "!=")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symbackprop.core.functions import layers, windows
+from symbackprop.core.functions import layers, losses, windows
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.shapes import dim, evaluate_shape
 from symbackprop.errors import ModelError
@@ -41,6 +41,10 @@ def conv(stride: Any = 1, padding: Any = 0) -> tuple[Callable[..., Node], Callab
 
 def attend(q: Any, k: Any, v: Any, causal: bool = False) -> Any:
     return TF.scaled_dot_product_attention(q, k, v, is_causal=causal)
+
+
+def cosine(a: Any, b: Any, dim: int = -1, eps: float = 1e-8) -> Any:
+    return TF.cosine_similarity(a, b, dim=dim, eps=eps)
 
 
 def batch_norm(x: Any) -> Any:
@@ -97,6 +101,11 @@ CASES = [
     case(lambda x, y: windows.conv2d_kernel(x, y, (2, 3), padding=1),
          lambda x, y: conv_kernel(x, y), (2, 3, 4, 2), (2, 4, 4, 3), id="conv2d_kernel"),
     case(lambda a: windows.unfold(a, 3, axis=1, stride=2), lambda a: a.unfold(1, 3, 2), (2, 9), id="unfold"),
+    case(losses.cosine_similarity, cosine, (2, 3), (2, 3), id="cosine_similarity"),
+    case(losses.cosine_similarity, cosine, (4, 2, 3), (3,), id="cosine_similarity of one vector with many"),
+    case(losses.cosine_similarity, cosine, (2, 1), (2, 3), id="cosine_similarity with an axis to repeat"),
+    case(lambda a, b: losses.cosine_similarity(a, b, axis=0, eps=0.01), lambda a, b: cosine(a, b, dim=0, eps=0.01),
+         (2, 3), (2, 1), id="cosine_similarity eps"),
     case(layers.batch_norm, batch_norm, (4, 3), id="batch_norm"),
     case(layers.batch_norm, batch_norm, (2, 3, 2, 3), id="batch_norm of images"),
     case(layers.attention, attend, (2, 3, 4), (2, 5, 4), (2, 5, 2), id="attention"),
@@ -133,6 +142,24 @@ def test_against_torch(ours: Callable[..., Node], theirs: Callable[..., Any], sh
     expected.backward(torch.tensor(upstream))
     for slope, tensor in zip(gradients(row, leaves, given, upstream), tensors, strict=True):
         close(slope, tensor.grad.numpy())
+
+
+@pytest.mark.parametrize("b", [[[2.0, 1.0], [3.0, 4.0]], [3.0, 4.0], [0.0, 0.0]])
+def test_cosine_similarity_of_a_zero_vector(b: Any) -> None:
+    """As PyTorch's, gradients included. A vector shorter than eps has PyTorch's value but the derivative of it, which
+    PyTorch's gradient there is not: it is that of the norm before it was clamped."""
+    arrays = [np.array([[1.0, 2.0], [0.0, 0.0]]), np.array(b)]
+    given = [torch.tensor(a, requires_grad=True) for a in arrays]
+    theirs = cosine(*given)
+    slopes = torch.autograd.grad(theirs.sum(), given)
+    g = Graph()
+    leaves = [g.leaf(f"x{i}", a.shape) for i, a in enumerate(arrays)]
+    row, at = losses.cosine_similarity(*leaves), {f"x{i}": a for i, a in enumerate(arrays)}
+    close(value(row, **at), theirs.detach().numpy())
+    for ours, slope in zip(gradients(row, leaves, at), slopes, strict=True):
+        close(ours, slope.numpy())
+    short = {**at, "x0": arrays[0] * 1e-9}
+    close(value(row, **short), cosine(torch.tensor(short["x0"]), torch.tensor(short["x1"])).numpy())
 
 
 def test_unfold_and_fold_are_adjoint() -> None:

@@ -255,8 +255,8 @@ def test_every_function_can_be_called() -> None:
 def test_every_scalar_function_has_a_spelling(name: str) -> None:
     found = callee(name)
     assert found is not None
-    names = ["a", "b", "c"][: len(found.signature.parameters)]
-    model = Model.parse("param a, b, c\nloss L = a + b + c")
+    names = ["a", "b", "c", "d"][: len(found.signature.parameters)]
+    model = Model.parse("param a, b, c, d\nloss L = a + b + c + d")
     row = parse_expression(f"{name}({', '.join(names)})", model)
     assert row.shape == ()
 

@@ -33,6 +33,18 @@ def logsumexp(a, axis, keepdims=False):
     return total if keepdims else total.squeeze(axis)
 
 
+def norm(a, axis=None, keepdims=False):
+    """sqrt(sum(a**2)) along axes; where squares might over- or underflow, of the entries over the largest one."""
+    with np.errstate(over="ignore", under="ignore"):
+        total = np.vdot(a, a) if axis is None else np.square(a).sum(axis=axis, keepdims=keepdims)
+        if ((total > 1e-30) & (total < 1e30)).all():
+            return np.sqrt(total)
+        top = np.abs(a).max(axis=axis, keepdims=True, initial=0)
+        scale = np.where((top > 0) & np.isfinite(top), top, 1)
+        total = np.sqrt(np.square(a / scale).sum(axis=axis, keepdims=True)) * scale
+    return total if keepdims else total.squeeze(axis)
+
+
 def softmax_logsumexp(a, axis, keepdims=False, out=None):
     """softmax(a), into out where that is given, and logsumexp(a), from the same exponentials."""
     top = largest(a, axis)

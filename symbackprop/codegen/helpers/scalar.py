@@ -54,9 +54,25 @@ def reciprocal(x):
 
 
 def ratio(a, b):
-    """a / b, and 0 where a is 0."""
-    zero = a == 0
-    return np.where(zero, 0, a / np.where(zero, 1, b))
+    """a / b, and 0 where both are 0."""
+    if np.all(b):
+        return a / b
+    none = (a == 0) & (b == 0)
+    return np.where(none, 0, a / np.where(none, 1, b))
+
+
+def flat_power(x, c):
+    """x**c, and 0 where x is 0."""
+    zero = x == 0
+    return np.where(zero, 0, np.where(zero, 1, x) ** c)
+
+
+def power_term(c, a, b, m):
+    """c * a**b * log(a)**m, and 0 where c or a**b is 0."""
+    none = c == 0
+    power = a ** np.where(none, 1, b)
+    logs = np.log(np.where(power == 0, 1, a)) ** m if m else 1
+    return np.where(none, 0, c * power * logs)
 
 
 def is_selected(a, s):

@@ -32,7 +32,8 @@ def split_one_hot(row: Node, given: Collection[int] = ()) -> Split | None:
         if index is not None and same_shape(arg.shape, row.shape) and _fits(row, place):
             base, hit = (_with(row.attr.form, place, value) for value in (f.ZERO, f.ONE))
             others = tuple(a for k, a in enumerate(row.args) if k != place)
-            return None if base == hit else Split(base, hit, index, (*others, flat_index(index)))
+            split = Split(base, hit, index, (*others, flat_index(index)))
+            return split if base != hit and _is_whole(base, row) else None
     return None
 
 
@@ -52,6 +53,12 @@ def _fits(row: Node, place: int) -> bool:
         k == place or not a.ndim or same_shape(a.shape, row.shape) or (row.ndim == 2 and _is_column(a))
         for k, a in enumerate(row.args)
     )
+
+
+def _is_whole(base: f.Formula, row: Node) -> bool:
+    """Whether the value without the one-hot array has the row's shape: a number is filled in, a scalar is none."""
+    read = [row.args[i] for i in f.arguments(base)]
+    return not read or any(same_shape(a.shape, row.shape) for a in read)
 
 
 def _is_column(a: Node) -> bool:

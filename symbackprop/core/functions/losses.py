@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from symbackprop.core import build
 from symbackprop.core.functions.arrange import one_hot, pick
 from symbackprop.core.functions.calls import Axis, function, whole
-from symbackprop.core.functions.pointwise import abs, log, relu
+from symbackprop.core.functions.pointwise import abs, log, maximum, relu
 from symbackprop.core.functions.reductions import log_softmax, norm
 from symbackprop.core.graph import FLOAT, Node, Operand, label
-from symbackprop.core.shapes import normalise_axis, same_shape, shape_text
+from symbackprop.core.shapes import ONE, Shape, broadcast, normalise_axes, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 
@@ -78,13 +80,24 @@ def multiclass_hinge(scores: Node, target: Node, margin: Operand = 1) -> Node:
 @function
 def kl_divergence(p: Node, q: Node, axis: int = -1) -> Node:
     """Σ p·log(p/q) along an axis, for distributions; where p is 0 the term is 0, whatever q is."""
-    return build.reduce_sum(p * (log(p) - log(q)), normalise_axis(axis, p.ndim))
+    return build.reduce_sum(p * (log(p) - log(q)), axis)
 
 
 @function
-def cosine_similarity(a: Node, b: Node, axis: Axis = -1) -> Node:
-    """a·b/(‖a‖‖b‖) along an axis."""
-    return build.reduce_sum(a * b, axis) / (norm(a, axis) * norm(b, axis))
+def cosine_similarity(a: Node, b: Node, axis: Axis = -1, eps: Operand = 1e-8) -> Node:
+    """a·b/(max(‖a‖, eps)·max(‖b‖, eps)) along an axis of the broadcast arguments, as in PyTorch."""
+    shape = broadcast([a.shape, b.shape], [label(a), label(b)])
+    axes = tuple([k - len(shape) for k in normalise_axes(axis, len(shape))])
+    lengths = [maximum(norm(_repeated(v, shape, axes), axes if len(axes) > 1 else axes[0]), eps) for v in (a, b)]
+    return build.reduce_sum(a * b, axis) / (lengths[0] * lengths[1])
+
+
+def _repeated(a: Node, shape: Shape, axes: Sequence[int]) -> Node:
+    """An array that has the axes, which count from the last one, in the sizes of ``shape``."""
+    rank = max(a.ndim, -min(axes))
+    own = (ONE,) * (rank - a.ndim) + a.shape
+    wide = tuple([shape[k] if k in axes else own[k] for k in range(-rank, 0)])
+    return a.graph.broadcast(build.reshape(a, own), wide)
 
 
 @function

@@ -64,7 +64,7 @@ def log_softmax(a: Node, axis: Axis = -1, keepdims: bool = True) -> Node:
 @function
 def norm(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     """The Euclidean norm √Σa²; its gradient at 0 is taken as 0 (the shortest subgradient)."""
-    return a.graph.call("root", build.reduce_sum(a**2, axis, keepdims))
+    return build.norm(a, axis, keepdims)
 
 
 @plain

@@ -18,7 +18,7 @@ from symbackprop.core.heads import Opaque
 from symbackprop.core.kernel import Kernel, upstream_times
 from symbackprop.core.notation import Notation, Text
 from symbackprop.core.registry import Op, Sample, register
-from symbackprop.core.scalars import BY_HEAD, TABLE
+from symbackprop.core.scalars import BY_HEAD
 from symbackprop.core.shapes import Shape
 
 
@@ -96,7 +96,7 @@ def _program(expr: sp.Expr) -> Callable[[Any, Arrays], Any]:
         return lambda np, arrays: reduce(mul, [p(np, arrays) for p in parts])
     if expr.is_Pow:
         return _power(expr, parts)
-    function = (TABLE["abs"] if expr.func is sp.Abs else BY_HEAD[expr.func]).reference
+    function = BY_HEAD[expr.func].reference
     return lambda np, arrays: function(np, *[p(np, arrays) for p in parts])
 
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from symbackprop.core import build
+from symbackprop.core import formula as f
+from symbackprop.core.accumulate import divided
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import ATOM, Notation, Text, wrap
 from symbackprop.core.registry import Op, Sample, register
@@ -109,6 +111,48 @@ register(
         numpy=_numpy_method("max"),
         reference=lambda np, attr, a: np.max(a, axis=attr[0], keepdims=attr[1]),
         samples=(Sample(((2, 3),), ((1,), False)), Sample(((4,),), ((0,), False)), Sample(((2, 3),), ((0,), True))),
+    )
+)
+
+
+def _reference_norm(np: Any, attr: Any, a: Any) -> Any:
+    """√Σ a², the entries over the largest one so that no square over- or underflows."""
+    axes, keepdims = attr
+    top = np.max(np.abs(np.real(a)), axis=axes, keepdims=True, initial=0)
+    scale = np.where(np.isfinite(top) & (top > 0), top, 1.0)
+    total = np.sqrt(np.sum((a / scale) ** 2, axis=axes, keepdims=True)) * scale
+    return total if keepdims else np.squeeze(total, axis=axes)
+
+
+def _vjp_norm(i: int, upstream: Node, output: Node, a: Node) -> Node:
+    """∂‖a‖/∂a is a/‖a‖, and 0 where a is 0."""
+    multiple = divided(upstream, output)
+    if multiple is not None:
+        return _spread(multiple, output, a) * a
+    rows = [_spread(upstream, output, a), a, _spread(output, output, a)]
+    return a.graph.arithmetic(f.mul(f.Arg(0), f.call("ratio", f.Arg(1), f.Arg(2))), rows)
+
+
+def _numpy_norm(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+    options = [] if len(node.attr[0]) == node.args[0].ndim and not node.attr[1] else _options_code(node)
+    return Text(f"norm({', '.join([args[0].text, *options])})")
+
+
+register(
+    Op(
+        name="norm",
+        signature="norm(a, axis=, keepdims=)",
+        shape_rule="without the axes (size 1 with keepdims)",
+        derivative="upstream * a / norm(a)",
+        domain="any floats; squares that over- or underflow do no harm",
+        convention="the gradient at 0 is 0, the shortest subgradient",
+        infer=_infer,
+        vjp=_vjp_norm,
+        show=_show("norm"),
+        numpy=_numpy_norm,
+        reach=_reach,
+        reference=_reference_norm,
+        samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0,), True)), Sample(((2, 3),), ((0, 1), False))),
     )
 )
 

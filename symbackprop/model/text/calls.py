@@ -37,7 +37,7 @@ def callee(name: str) -> Callee | None:
 
 def _scalar(name: str) -> Callee:
     """A scalar function that is no library function of its own, for example the derivative of another one."""
-    places = [Parameter(c, Parameter.POSITIONAL_ONLY, annotation="Operand") for c in "abc"[: len(TABLE[name].domain)]]
+    places = [Parameter(c, Parameter.POSITIONAL_ONLY, annotation="Operand") for c in "abcd"[: len(TABLE[name].domain)]]
 
     def apply(graph: Graph, *operands: Any) -> Node:
         return graph.call(name, *operands)

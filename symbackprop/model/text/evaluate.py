@@ -9,7 +9,7 @@ import sympy as sp
 from symbackprop.core.build import matmul, transpose
 from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.indexing import getitem
-from symbackprop.core.operators import FORMS
+from symbackprop.core.operators import FORMS, operation
 from symbackprop.core.scalars import RELATIONS
 from symbackprop.errors import ModelError
 from symbackprop.model.text import tree
@@ -76,7 +76,7 @@ def binary(sign: str, a: Node | sp.Expr, b: Node | sp.Expr, graph: Graph) -> Nod
     left, right = lift(a, graph), lift(b, graph)
     if sign == "@":
         return matmul(left, right)
-    result = graph.arithmetic(FORMS[sign], [left, right])
+    result = operation(sign, left, right)
     if result.value is not None:
         checked(result.value)
     return result

@@ -68,8 +68,9 @@ class ModelText(Notation):
         return self.formula(form, [self.ref(a) for a in node.args])
 
     def shown(self, form: f.Formula) -> f.Formula:
-        """Guarded arithmetic is spelled out, but for what is guarded by itself when it is read."""
-        return form
+        """What is read back as the same formula: guarded arithmetic is spelled out, but for a power of a sum of
+        squares, which is found again."""
+        return f.without_flat_powers(form)
 
     def sum(self, terms: Sequence[tuple[bool, Text]]) -> Text:
         """A term that is a sum itself keeps its brackets: it is a row of its own."""
