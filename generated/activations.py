@@ -91,35 +91,38 @@ def forward(params, data, dims=None):
     a_elu = elu(z_elu, 1)                             # a_elu = elu(z_elu, 1)   N
     a_softplus = softplus(z_softplus)                 # a_softplus = softplus(z_softplus)   N
     p = normal_cdf(z_gelu)                            # p = normal_cdf(z_gelu)   N
-    a_gelu = z_gelu * p                               # a_gelu = gelu(z_gelu)   N
+    a_gelu = gated(z_gelu, p)                         # a_gelu = gelu(z_gelu)   N
     a = 1.702 * z_gelu_s                              # a = 851 · z_gelu_s / 500   N
     s_2 = sigmoid(a)                                  # s_2 = sigmoid(a)   N
-    a_gelu_s = z_gelu_s * s_2                         # a_gelu_s = z_gelu_s ⊙ s_2   N
+    a_gelu_s = gated(z_gelu_s, s_2)                   # a_gelu_s = z_gelu_s ⊙ s_2   N
     # u = sqrt(2) · (z_gelu_t + 8943 · z_gelu_t³ / 200000) / sqrt(pi)   N
-    u = 0.7978845608028654 * (z_gelu_t + 0.044715 * (z_gelu_t * z_gelu_t * z_gelu_t))
+    u = (
+        0.7978845608028654
+        * (z_gelu_t + 0.044715 * (limited(z_gelu_t) * limited(z_gelu_t) * limited(z_gelu_t)))
+    )
     t = np.tanh(u)                                    # t = tanh(u)   N
-    a_gelu_t = z_gelu_t * (1 + t) / 2                 # a_gelu_t = z_gelu_t ⊙ (1 + t) / 2   N
+    a_gelu_t = gated(z_gelu_t / 2, 1 + t)             # a_gelu_t = z_gelu_t ⊙ (1 + t) / 2   N
     s_3 = sigmoid(z_silu)                             # s_3 = sigmoid(z_silu)   N
-    a_silu = z_silu * s_3                             # a_silu = silu(z_silu)   N
-    d = beta * z_swish                                # d = beta · z_swish   N
+    a_silu = gated(z_silu, s_3)                       # a_silu = silu(z_silu)   N
+    d = beta * limited(z_swish)                       # d = beta · z_swish   N
     s_4 = sigmoid(d)                                  # s_4 = sigmoid(d)   N
-    a_swish = z_swish * s_4                           # a_swish = z_swish ⊙ s_4   N
+    a_swish = gated(z_swish, s_4)                     # a_swish = z_swish ⊙ s_4   N
     e = softplus(z_mish)                              # e = softplus(z_mish)   N
     t_2 = np.tanh(e)                                  # t_2 = tanh(e)   N
-    a_mish = z_mish * t_2                             # a_mish = z_mish ⊙ t_2   N
+    a_mish = gated(z_mish, t_2)                       # a_mish = z_mish ⊙ t_2   N
     t1 = x @ V                                        # t1 = Vᵀ x   M
     h = x @ W + b                                     # h = Wᵀ x + b   M
     g = sigmoid(h)                                    # g = sigmoid(h)   M
     GLU = (t1 + v) * g                                # GLU = (t1 + v) ⊙ g   M
     t2 = x @ V_s                                      # t2 = V_sᵀ x   M
     k = x @ W_s + b_s                                 # k = W_sᵀ x + b_s   M
-    m = beta_s * k                                    # m = beta_s · k   M
+    m = beta_s * limited(k)                           # m = beta_s · k   M
     s = sigmoid(m)                                    # s = sigmoid(m)   M
-    r = k * s                                         # r = k ⊙ s   M
+    r = gated(k, s)                                   # r = k ⊙ s   M
     SwiGLU = (t2 + c) * r                             # SwiGLU = (t2 + c) ⊙ r   M
     cache = {
         "a_logistic": a_logistic, "a_tanh": a_tanh, "z_relu": z_relu, "z_leaky": z_leaky, "alpha": alpha,
-        "z_prelu": z_prelu, "a_elu": a_elu, "z_elu": z_elu, "z_softplus": z_softplus, "p": p,
+        "z_prelu": z_prelu, "z_elu": z_elu, "a_elu": a_elu, "z_softplus": z_softplus, "p": p,
         "z_gelu": z_gelu, "s_2": s_2, "z_gelu_s": z_gelu_s, "t": t, "z_gelu_t": z_gelu_t, "s_3": s_3,
         "z_silu": z_silu, "s_4": s_4, "z_swish": z_swish, "beta": beta, "t_2": t_2, "z_mish": z_mish,
         "t2": t2, "c": c, "s": s, "k": k, "beta_s": beta_s, "W_s": W_s, "r": r, "V_s": V_s, "t1": t1, "v": v,
@@ -141,8 +144,8 @@ def backward(cache, upstream):
     z_leaky = cache["z_leaky"]                        # N
     alpha = cache["alpha"]
     z_prelu = cache["z_prelu"]                        # N
-    a_elu = cache["a_elu"]                            # N
     z_elu = cache["z_elu"]                            # N
+    a_elu = cache["a_elu"]                            # N
     z_softplus = cache["z_softplus"]                  # N
     p = cache["p"]                                    # N
     z_gelu = cache["z_gelu"]                          # N
@@ -197,9 +200,9 @@ def backward(cache, upstream):
     dc = dSwiGLU * r                                  # dc = dSwiGLU ⊙ r   M
     dV_s = np.outer(x, dc)                            # dV_s = x dcᵀ   D×M
     dr = dSwiGLU * (t2 + c)                           # dr = dSwiGLU ⊙ (t2 + c)   M
-    ds = dr * k                                       # ds = dr ⊙ k   M
+    ds = dr * limited(k)                              # ds = dr ⊙ k   M
     dm = ds * s * (1 - s)                             # dm = ds ⊙ s ⊙ (1 − s)   M
-    dbeta_s = np.vdot(dm, k)                          # dbeta_s = sum(dm ⊙ k)
+    dbeta_s = (dm * limited(k)).sum()                 # dbeta_s = sum(dm ⊙ k)
     dk = dr * s + dm * beta_s                         # dk = dr ⊙ s + dm ⊙ beta_s   M
     dW_s = np.outer(x, dk)                            # dW_s = x dkᵀ   D×M
     dv = dGLU * g                                     # dv = dGLU ⊙ g   M
@@ -208,28 +211,28 @@ def backward(cache, upstream):
     dh = dg * g * (1 - g)                             # dh = dg ⊙ g ⊙ (1 − g)   M
     dx = W_s @ dk + V_s @ dc + W @ dh + V @ dv        # dx = W_s dk + V_s dc + W dh + V dv   D
     dW = np.outer(x, dh)                              # dW = x dhᵀ   D×M
-    de = da_mish * z_mish * (1 - t_2 ** 2)            # de = da_mish ⊙ z_mish ⊙ (1 − t_2²)   N
+    de = da_mish * limited(z_mish) * (1 - t_2 ** 2)   # de = da_mish ⊙ z_mish ⊙ (1 − t_2²)   N
     dz_mish = da_mish * t_2 + de * sigmoid(z_mish)    # dz_mish = da_mish ⊙ t_2 + de ⊙ sigmoid(z_mish)   N
-    dd = da_swish * z_swish * s_4 * (1 - s_4)         # dd = da_swish ⊙ z_swish ⊙ s_4 ⊙ (1 − s_4)   N
-    dbeta = np.vdot(dd, z_swish)                      # dbeta = sum(dd ⊙ z_swish)
+    dd = da_swish * limited(z_swish) * s_4 * (1 - s_4)  # dd = da_swish ⊙ z_swish ⊙ s_4 ⊙ (1 − s_4)   N
+    dbeta = (dd * limited(z_swish)).sum()             # dbeta = sum(dd ⊙ z_swish)
     dz_swish = da_swish * s_4 + dd * beta             # dz_swish = da_swish ⊙ s_4 + dd ⊙ beta   N
     # dz_silu = da_silu ⊙ s_3 + da_silu ⊙ z_silu ⊙ s_3 ⊙ (1 − s_3)   N
-    dz_silu = da_silu * s_3 + da_silu * z_silu * s_3 * (1 - s_3)
-    du = da_gelu_t * z_gelu_t * (1 - t ** 2) / 2      # du = da_gelu_t ⊙ z_gelu_t ⊙ (1 − t²) / 2   N
+    dz_silu = da_silu * s_3 + da_silu * limited(z_silu) * s_3 * (1 - s_3)
+    du = da_gelu_t * limited(z_gelu_t / 2) * (1 - t ** 2)  # du = da_gelu_t ⊙ z_gelu_t ⊙ (1 − t²) / 2   N
     # dz_gelu_t = da_gelu_t ⊙ (1 + t) / 2 + sqrt(2) · du ⊙ (1 + 26829 · z_gelu_t² / 200000) / sqrt(pi)   N
-    dz_gelu_t = da_gelu_t * (1 + t) / 2 + 0.7978845608028654 * du * (1 + 0.134145 * z_gelu_t ** 2)
-    da = da_gelu_s * z_gelu_s * s_2 * (1 - s_2)       # da = da_gelu_s ⊙ z_gelu_s ⊙ s_2 ⊙ (1 − s_2)   N
+    dz_gelu_t = da_gelu_t * (1 + t) / 2 + 0.7978845608028654 * du * (1 + 0.134145 * limited(z_gelu_t) ** 2)
+    da = da_gelu_s * limited(z_gelu_s) * s_2 * (1 - s_2)  # da = da_gelu_s ⊙ z_gelu_s ⊙ s_2 ⊙ (1 − s_2)   N
     dz_gelu_s = da_gelu_s * s_2 + 1.702 * da          # dz_gelu_s = da_gelu_s ⊙ s_2 + 851 · da / 500   N
     # dz_gelu = da_gelu ⊙ p + da_gelu ⊙ z_gelu ⊙ normal_pdf(z_gelu)   N
-    dz_gelu = da_gelu * p + da_gelu * z_gelu * normal_pdf(z_gelu)
+    dz_gelu = da_gelu * p + da_gelu * limited(z_gelu) * normal_pdf(z_gelu)
     dz_softplus = da_softplus * sigmoid(z_softplus)   # dz_softplus = da_softplus ⊙ sigmoid(z_softplus)   N
-    t3 = heaviside(z_elu, 0)                          # t3 = z_elu > 0   N
-    dz_elu = da_elu * ((1 + a_elu) * (1 - t3) + t3)   # dz_elu = da_elu ⊙ ((1 + a_elu) ⊙ (1 − t3) + t3)   N
-    t4 = z_prelu > 0                                  # t4 = z_prelu > 0   N
-    # dz_prelu = da_prelu ⊙ (alpha ⊙ (1 − t4) + t4)   N
-    dz_prelu = da_prelu * (alpha * (1 - t4.astype(dtype)) + t4.astype(dtype))
-    # dalpha = sum(da_prelu ⊙ z_prelu ⊙ (1 − t4))
-    dalpha = (da_prelu * z_prelu * (1 - t4.astype(dtype))).sum()
+    # dz_elu = da_elu ⊙ where(z_elu > 0, 1, a_elu + 1)   N
+    dz_elu = da_elu * np.where(z_elu > 0, 1, a_elu + 1)
+    t3 = z_prelu > 0                                  # t3 = z_prelu > 0   N
+    # dz_prelu = da_prelu ⊙ (alpha ⊙ (1 − t3) + t3)   N
+    dz_prelu = da_prelu * (alpha * (1 - t3.astype(dtype)) + t3.astype(dtype))
+    # dalpha = sum(da_prelu ⊙ where(z_prelu > 0, 0, z_prelu))
+    dalpha = np.vdot(da_prelu, np.where(z_prelu > 0, 0, z_prelu))
     # dz_leaky = da_leaky ⊙ (0.01 + 99 · (z_leaky > 0) / 100)   N
     dz_leaky = da_leaky * (0.01 + 0.99 * (z_leaky > 0).astype(dtype))
     dz_relu = da_relu * (z_relu > 0)                  # dz_relu = da_relu ⊙ (z_relu > 0)   N
@@ -283,24 +286,27 @@ def outputs(params, data, dims=None):
     a_prelu = leaky_relu(z_prelu, alpha)              # a_prelu = leaky_relu(z_prelu, alpha)   N
     a_elu = elu(z_elu, 1)                             # a_elu = elu(z_elu, 1)   N
     a_softplus = softplus(z_softplus)                 # a_softplus = softplus(z_softplus)   N
-    a_gelu = z_gelu * normal_cdf(z_gelu)              # a_gelu = gelu(z_gelu)   N
+    a_gelu = gated(z_gelu, normal_cdf(z_gelu))        # a_gelu = gelu(z_gelu)   N
     a = 1.702 * z_gelu_s                              # a = 851 · z_gelu_s / 500   N
-    a_gelu_s = z_gelu_s * sigmoid(a)                  # a_gelu_s = z_gelu_s ⊙ sigmoid(a)   N
+    a_gelu_s = gated(z_gelu_s, sigmoid(a))            # a_gelu_s = z_gelu_s ⊙ sigmoid(a)   N
     # u = sqrt(2) · (z_gelu_t + 8943 · z_gelu_t³ / 200000) / sqrt(pi)   N
-    u = 0.7978845608028654 * (z_gelu_t + 0.044715 * (z_gelu_t * z_gelu_t * z_gelu_t))
-    a_gelu_t = z_gelu_t * (1 + np.tanh(u)) / 2        # a_gelu_t = z_gelu_t ⊙ (1 + tanh(u)) / 2   N
-    a_silu = z_silu * sigmoid(z_silu)                 # a_silu = silu(z_silu)   N
-    d = beta * z_swish                                # d = beta · z_swish   N
-    a_swish = z_swish * sigmoid(d)                    # a_swish = z_swish ⊙ sigmoid(d)   N
+    u = (
+        0.7978845608028654
+        * (z_gelu_t + 0.044715 * (limited(z_gelu_t) * limited(z_gelu_t) * limited(z_gelu_t)))
+    )
+    a_gelu_t = gated(z_gelu_t / 2, 1 + np.tanh(u))    # a_gelu_t = z_gelu_t ⊙ (1 + tanh(u)) / 2   N
+    a_silu = gated(z_silu, sigmoid(z_silu))           # a_silu = silu(z_silu)   N
+    d = beta * limited(z_swish)                       # d = beta · z_swish   N
+    a_swish = gated(z_swish, sigmoid(d))              # a_swish = z_swish ⊙ sigmoid(d)   N
     e = softplus(z_mish)                              # e = softplus(z_mish)   N
-    a_mish = z_mish * np.tanh(e)                      # a_mish = z_mish ⊙ tanh(e)   N
+    a_mish = gated(z_mish, np.tanh(e))                # a_mish = z_mish ⊙ tanh(e)   N
     h = x @ W + b                                     # h = Wᵀ x + b   M
     g = sigmoid(h)                                    # g = sigmoid(h)   M
     GLU = (x @ V + v) * g                             # GLU = (Vᵀ x + v) ⊙ g   M
     k = x @ W_s + b_s                                 # k = W_sᵀ x + b_s   M
-    m = beta_s * k                                    # m = beta_s · k   M
+    m = beta_s * limited(k)                           # m = beta_s · k   M
     s = sigmoid(m)                                    # s = sigmoid(m)   M
-    r = k * s                                         # r = k ⊙ s   M
+    r = gated(k, s)                                   # r = k ⊙ s   M
     SwiGLU = (x @ V_s + c) * r                        # SwiGLU = (V_sᵀ x + c) ⊙ r   M
     return {
         "a_logistic": a_logistic, "a_tanh": a_tanh, "a_relu": a_relu, "a_leaky": a_leaky, "a_prelu": a_prelu,
@@ -516,9 +522,14 @@ def elu(x, alpha):
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0)))
 
 
-def heaviside(a, b):
-    """1 where a > b, 1/2 where they are equal, else 0."""
-    return (0.5 * np.greater(a, b) + 0.5 * np.greater_equal(a, b)).astype(np.result_type(a, b))
+def gated(x, gate):
+    """x * gate, and 0 where the gate is 0, even at an infinite x."""
+    return np.where(gate == 0, 0, x) * gate
+
+
+def limited(x):
+    """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
+    return np.minimum(np.maximum(x, -1e12), 1e12)
 
 
 def chebyshev(coefficients, t):

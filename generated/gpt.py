@@ -120,7 +120,7 @@ def forward(params, data, dims=None):
     M1 = gb1 * k + cb1                                # M1 = gb1 ⊙ k + cb1   N×T×(d*h)
     m = (M1.reshape(N * T, d * h) @ W_u1).reshape(N, T, F) + b_u1  # m = M1 W_u1 + b_u1   N×T×F
     p = normal_cdf(m)                                 # p = normal_cdf(m)   N×T×F
-    q = m * p                                         # q = m ⊙ p   N×T×F
+    q = gated(m, p)                                   # q = m ⊙ p   N×T×F
     X1 = Y1 + (q.reshape(N * T, F) @ W_d1).reshape(N, T, d * h) + b_d1  # X1 = Y1 + q W_d1 + b_d1   N×T×(d*h)
     # c_4 = X1 − mean(X1, axis=-1, keepdims=True)   N×T×(d*h)
     c_4 = X1 - X1.sum(axis=2, keepdims=True) / (d * h)
@@ -150,7 +150,7 @@ def forward(params, data, dims=None):
     M2 = gb2 * t1 + cb2                               # M2 = gb2 ⊙ t1 + cb2   N×T×(d*h)
     t2 = (M2.reshape(N * T, d * h) @ W_u2).reshape(N, T, F) + b_u2  # t2 = M2 W_u2 + b_u2   N×T×F
     p_2 = normal_cdf(t2)                              # p_2 = normal_cdf(t2)   N×T×F
-    t3 = t2 * p_2                                     # t3 = t2 ⊙ p_2   N×T×F
+    t3 = gated(t2, p_2)                               # t3 = t2 ⊙ p_2   N×T×F
     # X2 = Y2 + t3 W_d2 + b_d2   N×T×(d*h)
     X2 = Y2 + (t3.reshape(N * T, F) @ W_d2).reshape(N, T, d * h) + b_d2
     # c_6 = X2 − mean(X2, axis=-1, keepdims=True)   N×T×(d*h)
@@ -254,7 +254,7 @@ def backward(cache, upstream=1.0):
     dW_d2 = t3.reshape(N * T, F).T @ dX2.reshape(N * T, d * h)
     db_d2 = dX2.sum(axis=(0, 1))                      # db_d2 = sum(dX2, axis=(0, 1))   (d*h)
     dt3 = (dX2.reshape(N * T, d * h) @ W_d2.T).reshape(N, T, F)  # dt3 = dX2 W_d2ᵀ   N×T×F
-    dp_2 = dt3 * t2                                   # dp_2 = dt3 ⊙ t2   N×T×F
+    dp_2 = dt3 * limited(t2)                          # dp_2 = dt3 ⊙ t2   N×T×F
     dt2 = dt3 * p_2 + dp_2 * normal_pdf(t2)           # dt2 = dt3 ⊙ p_2 + dp_2 ⊙ normal_pdf(t2)   N×T×F
     # dW_u2 = einsum(abc,abd→dc, dt2, M2)   (d*h)×F
     dW_u2 = M2.reshape(N * T, d * h).T @ dt2.reshape(N * T, F)
@@ -313,7 +313,7 @@ def backward(cache, upstream=1.0):
     dW_d1 = q.reshape(N * T, F).T @ dX1.reshape(N * T, d * h)  # dW_d1 = einsum(abc,abd→dc, dX1, q)   F×(d*h)
     db_d1 = dX1.sum(axis=(0, 1))                      # db_d1 = sum(dX1, axis=(0, 1))   (d*h)
     dq = (dX1.reshape(N * T, d * h) @ W_d1.T).reshape(N, T, F)  # dq = dX1 W_d1ᵀ   N×T×F
-    dp = dq * m                                       # dp = dq ⊙ m   N×T×F
+    dp = dq * limited(m)                              # dp = dq ⊙ m   N×T×F
     dm = dq * p + dp * normal_pdf(m)                  # dm = dq ⊙ p + dp ⊙ normal_pdf(m)   N×T×F
     dW_u1 = M1.reshape(N * T, d * h).T @ dm.reshape(N * T, F)  # dW_u1 = einsum(abc,abd→dc, dm, M1)   (d*h)×F
     db_u1 = dm.sum(axis=(0, 1))                       # db_u1 = sum(dm, axis=(0, 1))   F
@@ -448,7 +448,7 @@ def outputs(params, data, dims=None):
     M1 = gb1 * k + cb1                                # M1 = gb1 ⊙ k + cb1   N×T×(d*h)
     m = (M1.reshape(N * T, d * h) @ W_u1).reshape(N, T, F) + b_u1  # m = M1 W_u1 + b_u1   N×T×F
     p = normal_cdf(m)                                 # p = normal_cdf(m)   N×T×F
-    q = m * p                                         # q = m ⊙ p   N×T×F
+    q = gated(m, p)                                   # q = m ⊙ p   N×T×F
     X1 = Y1 + (q.reshape(N * T, F) @ W_d1).reshape(N, T, d * h) + b_d1  # X1 = Y1 + q W_d1 + b_d1   N×T×(d*h)
     # c_4 = X1 − mean(X1, axis=-1, keepdims=True)   N×T×(d*h)
     c_4 = X1 - X1.sum(axis=2, keepdims=True) / (d * h)
@@ -478,7 +478,7 @@ def outputs(params, data, dims=None):
     M2 = gb2 * t1 + cb2                               # M2 = gb2 ⊙ t1 + cb2   N×T×(d*h)
     t2 = (M2.reshape(N * T, d * h) @ W_u2).reshape(N, T, F) + b_u2  # t2 = M2 W_u2 + b_u2   N×T×F
     p_2 = normal_cdf(t2)                              # p_2 = normal_cdf(t2)   N×T×F
-    t3 = t2 * p_2                                     # t3 = t2 ⊙ p_2   N×T×F
+    t3 = gated(t2, p_2)                               # t3 = t2 ⊙ p_2   N×T×F
     # X2 = Y2 + t3 W_d2 + b_d2   N×T×(d*h)
     X2 = Y2 + (t3.reshape(N * T, F) @ W_d2).reshape(N, T, d * h) + b_d2
     # c_6 = X2 − mean(X2, axis=-1, keepdims=True)   N×T×(d*h)
@@ -706,6 +706,16 @@ ERFC_SCALED = (
     2.8687950109306698981e-11, 1.945586854577734723e-13, -9.6546967484334389059e-13, 3.2525481481487398415e-14,
     3.3478119482868053878e-14, -1.8645628804193131015e-15, -1.2507950530688647085e-15, 7.418235256624043463e-17,
 )
+
+
+def gated(x, gate):
+    """x * gate, and 0 where the gate is 0, even at an infinite x."""
+    return np.where(gate == 0, 0, x) * gate
+
+
+def limited(x):
+    """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
+    return np.minimum(np.maximum(x, -1e12), 1e12)
 
 
 def chebyshev(coefficients, t):

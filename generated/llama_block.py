@@ -100,7 +100,7 @@ def forward(params, data, dims=None):
     M = r2 * z                                        # M = r2 ⊙ z   N×T×(d*g*h)
     t1 = (M.reshape(N * T, d * g * h) @ W).reshape(N, T, F)  # t1 = M W   N×T×F
     s_3 = sigmoid(t1)                                 # s_3 = sigmoid(t1)   N×T×F
-    t2 = t1 * s_3                                     # t2 = t1 ⊙ s_3   N×T×F
+    t2 = gated(t1, s_3)                               # t2 = t1 ⊙ s_3   N×T×F
     t3 = (M.reshape(N * T, d * g * h) @ V).reshape(N, T, F)  # t3 = M V   N×T×F
     U = t2 * t3                                       # U = t2 ⊙ t3   N×T×F
     Y = X1 + (U.reshape(N * T, F) @ W2).reshape(N, T, d * g * h)  # Y = X1 + U W2   N×T×(d*g*h)
@@ -152,7 +152,7 @@ def backward(cache, upstream):
     dt3 = dU * t2                                     # dt3 = dU ⊙ t2   N×T×F
     dV = M.reshape(N * T, d * g * h).T @ dt3.reshape(N * T, F)  # dV = einsum(abc,abd→dc, dt3, M)   (d*g*h)×F
     dt2 = dU * t3                                     # dt2 = dU ⊙ t3   N×T×F
-    ds_3 = dt2 * t1                                   # ds_3 = dt2 ⊙ t1   N×T×F
+    ds_3 = dt2 * limited(t1)                          # ds_3 = dt2 ⊙ t1   N×T×F
     dt1 = dt2 * s_3 + ds_3 * s_3 * (1 - s_3)          # dt1 = dt2 ⊙ s_3 + ds_3 ⊙ s_3 ⊙ (1 − s_3)   N×T×F
     dW = M.reshape(N * T, d * g * h).T @ dt1.reshape(N * T, F)  # dW = einsum(abc,abd→dc, dt1, M)   (d*g*h)×F
     # dM = dt3 Vᵀ + dt1 Wᵀ   N×T×(d*g*h)
@@ -285,7 +285,7 @@ def outputs(params, data, dims=None):
     M = r2 * z                                        # M = r2 ⊙ z   N×T×(d*g*h)
     t1 = (M.reshape(N * T, d * g * h) @ W).reshape(N, T, F)  # t1 = M W   N×T×F
     s_3 = sigmoid(t1)                                 # s_3 = sigmoid(t1)   N×T×F
-    t2 = t1 * s_3                                     # t2 = t1 ⊙ s_3   N×T×F
+    t2 = gated(t1, s_3)                               # t2 = t1 ⊙ s_3   N×T×F
     t3 = (M.reshape(N * T, d * g * h) @ V).reshape(N, T, F)  # t3 = M V   N×T×F
     U = t2 * t3                                       # U = t2 ⊙ t3   N×T×F
     Y = X1 + (U.reshape(N * T, F) @ W2).reshape(N, T, d * g * h)  # Y = X1 + U W2   N×T×(d*g*h)
@@ -486,6 +486,16 @@ def sigmoid(x):
     """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
     with np.errstate(over="ignore"):
         return 1 / (1 + np.exp(-x))
+
+
+def gated(x, gate):
+    """x * gate, and 0 where the gate is 0, even at an infinite x."""
+    return np.where(gate == 0, 0, x) * gate
+
+
+def limited(x):
+    """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
+    return np.minimum(np.maximum(x, -1e12), 1e12)
 
 
 def softmax(a, axis):

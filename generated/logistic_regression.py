@@ -37,7 +37,7 @@ def forward(params, data, dims=None):
     y = arrays["y"]
     z = w_ @ x + b                                    # z = w x + b
     # L = binary_cross_entropy(y_hat, y) = binary_cross_entropy_with_logits(z, y)
-    L = softplus(z) - y * z
+    L = logit_loss(z, y)
     y_hat = sigmoid(z)
     cache = {"y_hat": y_hat, "y": y, "x": x, "dtypes": dtypes}
     return dtype.type(L), cache
@@ -71,7 +71,7 @@ def outputs(params, data, dims=None):
     z = w_ @ x + b                                    # z = w x + b
     y_hat = sigmoid(z)
     # L = binary_cross_entropy(y_hat, y) = binary_cross_entropy_with_logits(z, y)
-    L = softplus(z) - y * z
+    L = logit_loss(z, y)
     return {"z": z, "y_hat": y_hat, "L": L}
 
 
@@ -247,9 +247,14 @@ def sigmoid(x):
         return 1 / (1 + np.exp(-x))
 
 
-def softplus(x):
-    """log(1 + e^x), without overflow."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+def gated(x, gate):
+    """x * gate, and 0 where the gate is 0, even at an infinite x."""
+    return np.where(gate == 0, 0, x) * gate
+
+
+def logit_loss(z, y):
+    """softplus(z) - y * z without cancellation: -(y log p + (1 - y) log(1 - p)) for p = sigmoid(z)."""
+    return gated(z, (z > 0) - y) + np.log1p(np.exp(-np.abs(z)))
 
 
 def scaled(grads, dtypes, upstream):

@@ -37,7 +37,7 @@ def forward(params, data, dims=None):
     N = sizes["N"]
     z = X @ w_ + b                                    # z = X w + b   N
     # losses = binary_cross_entropy(y_hat, y) = binary_cross_entropy_with_logits(z, y)   N
-    losses = softplus(z) - y * z
+    losses = logit_loss(z, y)
     L = losses.sum() / N                              # L = mean(losses)
     y_hat = sigmoid(z)                                # y_hat = sigmoid(z)   N
     cache = {"y_hat": y_hat, "y": y, "X": X, "N": N, "dtypes": dtypes}
@@ -74,7 +74,7 @@ def outputs(params, data, dims=None):
     z = X @ w_ + b                                    # z = X w + b   N
     y_hat = sigmoid(z)                                # y_hat = sigmoid(z)   N
     # losses = binary_cross_entropy(y_hat, y) = binary_cross_entropy_with_logits(z, y)   N
-    losses = softplus(z) - y * z
+    losses = logit_loss(z, y)
     L = losses.sum() / N                              # L = mean(losses)
     return {"z": z, "y_hat": y_hat, "L": L}
 
@@ -251,9 +251,14 @@ def sigmoid(x):
         return 1 / (1 + np.exp(-x))
 
 
-def softplus(x):
-    """log(1 + e^x), without overflow."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+def gated(x, gate):
+    """x * gate, and 0 where the gate is 0, even at an infinite x."""
+    return np.where(gate == 0, 0, x) * gate
+
+
+def logit_loss(z, y):
+    """softplus(z) - y * z without cancellation: -(y log p + (1 - y) log(1 - p)) for p = sigmoid(z)."""
+    return gated(z, (z > 0) - y) + np.log1p(np.exp(-np.abs(z)))
 
 
 def scaled(grads, dtypes, upstream):

@@ -41,8 +41,8 @@ def backward(cache, upstream):
     w_ = cache["w_"]
     dtype = cache["dtype"]
     dm = upstream_array("m", upstream, (), dtype)
-    dz = dm * heaviside(z, w_)                        # dz = dm · (z > w)
-    dw = dm * heaviside(w_, z)                        # dw = dm · (w > z)
+    dz = dm * heaviside(z, w_)                        # dz = dm · ((z > w) + (z == w) / 2)
+    dw = dm * heaviside(w_, z)                        # dw = dm · ((w > z) + (w == z) / 2)
     grads = {"z": dz, "w": dw}
     return returned(grads, cache["dtypes"])
 

@@ -52,7 +52,7 @@ def forward(params, data, dims=None):
     a1 = np.maximum(z1, 0)                            # a1 = relu(z1)   H
     z2 = W2 @ a1 + b2                                 # z2 = W2 a1 + b2
     # L = binary_cross_entropy(a2, y) = binary_cross_entropy_with_logits(z2, y)
-    L = softplus(z2) - y * z2
+    L = logit_loss(z2, y)
     a2 = sigmoid(z2)
     cache = {"a2": a2, "y": y, "W2": W2, "z1": z1, "x": x, "a1": a1, "dtypes": dtypes}
     return dtype.type(L), cache
@@ -97,7 +97,7 @@ def outputs(params, data, dims=None):
     z2 = W2 @ a1 + b2                                 # z2 = W2 a1 + b2
     a2 = sigmoid(z2)
     # L = binary_cross_entropy(a2, y) = binary_cross_entropy_with_logits(z2, y)
-    L = softplus(z2) - y * z2
+    L = logit_loss(z2, y)
     return {"z1": z1, "a1": a1, "z2": z2, "a2": a2, "L": L}
 
 
@@ -275,9 +275,14 @@ def sigmoid(x):
         return 1 / (1 + np.exp(-x))
 
 
-def softplus(x):
-    """log(1 + e^x), without overflow."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+def gated(x, gate):
+    """x * gate, and 0 where the gate is 0, even at an infinite x."""
+    return np.where(gate == 0, 0, x) * gate
+
+
+def logit_loss(z, y):
+    """softplus(z) - y * z without cancellation: -(y log p + (1 - y) log(1 - p)) for p = sigmoid(z)."""
+    return gated(z, (z > 0) - y) + np.log1p(np.exp(-np.abs(z)))
 
 
 def scaled(grads, dtypes, upstream):

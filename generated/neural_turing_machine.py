@@ -159,8 +159,8 @@ def forward(params, data, dims=None):
     gq_2 = np.empty((T, N, 1), dtype)                 # T×N×1
     t43_2 = np.empty((T, N, 1), dtype)                # T×N×1
     t44_2 = np.empty((T, N, R), dtype)                # T×N×R
-    u = np.empty((T, N, R), dtype)                    # T×N×R
     t46_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    u = np.empty((T, N, R), dtype)                    # T×N×R
     kq_2 = np.empty((T, N, W), dtype)                 # T×N×W
     t41_2 = np.empty((T, N, 1), dtype)                # T×N×1
     sq_2 = np.empty((T, N, 3), dtype)                 # T×N×3
@@ -199,8 +199,8 @@ def forward(params, data, dims=None):
     gw_2 = np.empty((T, N, 1), dtype)                 # T×N×1
     s_2 = np.empty((T, N, 1), dtype)                  # T×N×1
     v_2 = np.empty((T, N, R), dtype)                  # T×N×R
-    m = np.empty((T, N, R), dtype)                    # T×N×R
     t2_10 = np.empty((T, N, 1), dtype)                # T×N×1
+    m = np.empty((T, N, R), dtype)                    # T×N×R
     kw_2 = np.empty((T, N, W), dtype)                 # T×N×W
     g_2 = np.empty((T, N, 1), dtype)                  # T×N×1
     sw_2 = np.empty((T, N, 3), dtype)                 # T×N×3
@@ -348,8 +348,8 @@ def forward(params, data, dims=None):
         gq_2[t] = gq_t
         t43_2[t] = t43_t
         t44_2[t] = t44_t
-        u[t] = u_t
         t46_2[t] = t46_t
+        u[t] = u_t
         kq_2[t] = kq_t
         t41_2[t] = t41_t
         sq_2[t] = sq_t
@@ -384,8 +384,8 @@ def forward(params, data, dims=None):
         gw_2[t] = gw_t
         s_2[t] = s_t
         v_2[t] = v_t
-        m[t] = m_t
         t2_10[t] = t2_t
+        m[t] = m_t
         kw_2[t] = kw_t
         g_2[t] = g_t
         sw_2[t] = sw_t
@@ -404,18 +404,18 @@ def forward(params, data, dims=None):
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, O) + (r.reshape(N * T, 2 * W) @ W_v).reshape(T, N, O) + b_o
-    L = (softplus(z) - y * z).sum() / (N * O * T)     # L = mean(binary_cross_entropy_with_logits(z, y))
+    L = logit_loss(z, y).sum() / (N * O * T)          # L = mean(binary_cross_entropy_with_logits(z, y))
     cache = {
         "z": z, "y": y, "W_o": W_o, "W_v": W_v, "M": M, "t59_2": t59_2, "q": q, "jq": jq, "t58_2": t58_2,
         "t56_2": t56_2, "cq": cq, "t53_2": t53_2, "t54_2": t54_2, "t51_2": t51_2, "gq_2": gq_2,
-        "t43_2": t43_2, "t44_2": t44_2, "u": u, "t46_2": t46_2, "kq_2": kq_2, "t41_2": t41_2,
+        "t43_2": t43_2, "t44_2": t44_2, "t46_2": t46_2, "u": u, "kq_2": kq_2, "t41_2": t41_2,
         "q_before": q_before, "sq_2": sq_2, "t55_2": t55_2, "iq": iq, "t52_2": t52_2, "t39_2": t39_2, "p": p,
         "jp": jp, "t38_2": t38_2, "t36_2": t36_2, "cp": cp, "t33_2": t33_2, "t34_2": t34_2, "t31_2": t31_2,
         "gp_2": gp_2, "t23_2": t23_2, "t24_2": t24_2, "t26_2": t26_2, "kp_2": kp_2, "w_": w_, "a": a,
         "M_before": M_before, "e": e, "t15_2": t15_2, "jw": jw, "t14_2": t14_2, "t12_2": t12_2, "cw": cw,
-        "t9_2": t9_2, "t10_2": t10_2, "t7_2": t7_2, "gw_2": gw_2, "s_2": s_2, "v_2": v_2, "m": m,
-        "t2_10": t2_10, "kw_2": kw_2, "g_2": g_2, "w__before": w__before, "sw_2": sw_2, "t11_2": t11_2,
-        "iw": iw, "t8_2": t8_2, "t21_2": t21_2, "p_before": p_before, "sp_2": sp_2, "t35_2": t35_2, "ip": ip,
+        "t9_2": t9_2, "t10_2": t10_2, "t7_2": t7_2, "gw_2": gw_2, "s_2": s_2, "v_2": v_2, "t2_10": t2_10,
+        "m": m, "kw_2": kw_2, "g_2": g_2, "w__before": w__before, "sw_2": sw_2, "t11_2": t11_2, "iw": iw,
+        "t8_2": t8_2, "t21_2": t21_2, "p_before": p_before, "sp_2": sp_2, "t35_2": t35_2, "ip": ip,
         "t32_2": t32_2, "h": h, "t18_2": t18_2, "t5_10": t5_10, "t29_2": t29_2, "t49_2": t49_2, "W_r": W_r,
         "W_h": W_h, "S_p": S_p, "G_p": G_p, "B_p": B_p, "d_p": d_p, "K_p": K_p, "S_w": S_w, "G_w": G_w,
         "B_w": B_w, "d_w": d_w, "K_w": K_w, "Y_w": Y_w, "y_w": y_w, "E_w": E_w, "A_w": A_w, "Y_p": Y_p,
@@ -445,8 +445,8 @@ def backward(cache, upstream=1.0):
     gq_2 = cache["gq_2"]                              # T×N×1
     t43_2 = cache["t43_2"]                            # T×N×1
     t44_2 = cache["t44_2"]                            # T×N×R
-    u = cache["u"]                                    # T×N×R
     t46_2 = cache["t46_2"]                            # T×N×1
+    u = cache["u"]                                    # T×N×R
     kq_2 = cache["kq_2"]                              # T×N×W
     t41_2 = cache["t41_2"]                            # T×N×1
     q_before = cache["q_before"]                      # T×N×R
@@ -483,8 +483,8 @@ def backward(cache, upstream=1.0):
     gw_2 = cache["gw_2"]                              # T×N×1
     s_2 = cache["s_2"]                                # T×N×1
     v_2 = cache["v_2"]                                # T×N×R
-    m = cache["m"]                                    # T×N×R
     t2_10 = cache["t2_10"]                            # T×N×1
+    m = cache["m"]                                    # T×N×R
     kw_2 = cache["kw_2"]                              # T×N×W
     g_2 = cache["g_2"]                                # T×N×1
     w__before = cache["w__before"]                    # T×N×R
@@ -593,8 +593,8 @@ def backward(cache, upstream=1.0):
         gq_t = gq_2[t]
         t43_t = t43_2[t]
         t44_t = t44_2[t]
-        u_t = u[t]
         t46_t = t46_2[t]
+        u_t = u[t]
         kq_t = kq_2[t]
         sq_t = sq_2[t]
         t39_t = t39_2[t]
@@ -618,8 +618,8 @@ def backward(cache, upstream=1.0):
         gw_t = gw_2[t]
         s_t = s_2[t]
         v_t = v_2[t]
-        m_t = m[t]
         t2_t = t2_10[t]
+        m_t = m[t]
         kw_t = kw_2[t]
         sw_t = sw_2[t]
         sp_t = sp_2[t]
@@ -630,12 +630,12 @@ def backward(cache, upstream=1.0):
         dt59_t = (-dq_t * q_t / t59_t).sum(axis=1, keepdims=True)
         dvq_t = dq_t / t59_t + dt59_t                 # dvq_t = dq_t / t59[t] + dt59_t   N×R
         # t10 = dvq_t ⊙ (jq[t] + eps)^t58[t] ⊙ log(jq[t] + eps)   N×R
-        t10 = dvq_t * (jq_t + eps) ** t58_t * np.log(jq_t + eps)
+        t10 = dvq_t * power_term(1, jq_t + eps, t58_t, 1)
         dt58_t = t10.sum(axis=1, keepdims=True)       # dt58_t = sum(t10, axis=-1, keepdims=True)   N×1
         dt57_t = dt58_t * sigmoid(t56_2[t] + y_q)     # dt57_t = dt58_t ⊙ sigmoid(t56[t] + y_q)   N×1
-        t30 = dt57_t @ Y_q_T                          # t30 = dt57_t Y_qᵀ   N×H
+        t29 = dt57_t @ Y_q_T                          # t29 = dt57_t Y_qᵀ   N×H
         # djq_t = dvq_t ⊙ t58[t] ⊙ (jq[t] + eps)^(t58[t] − 1)   N×R
-        djq_t = dvq_t * t58_t * (jq_t + eps) ** (t58_t - 1)
+        djq_t = dvq_t * power_term(t58_t, jq_t + eps, t58_t - 1, 0)
         dt55_t = djq_t * t54_2[t]                     # dt55_t = djq_t ⊙ t54[t]   N×R
         t11 = pad(dt55_t[:, R - 1:], 1, 0, R)         # t11 = pad(dt55_t[:, R - 1:], 1, 0, R)   N×R
         t12 = pad(dt55_t[:, :R - 1], 1, 1, R)         # t12 = pad(dt55_t[:, :R - 1], 1, 1, R)   N×R
@@ -647,25 +647,25 @@ def backward(cache, upstream=1.0):
         dcq_t = diq_t * gq_t                          # dcq_t = diq_t ⊙ gq[t]   N×R
         # dt47_t = cq[t] ⊙ (dcq_t − sum(dcq_t ⊙ cq[t], axis=-1, keepdims=True))   N×R
         dt47_t = cq_t * (dcq_t - (dcq_t * cq_t).sum(axis=1, keepdims=True))
-        # t15 = −dt47_t ⊙ t43[t] ⊙ t44[t] ⊙ u[t] / (t46[t] ⊙ u[t]) / (t46[t] ⊙ u[t])   N×R
-        t15 = -dt47_t * t43_t * t44_t * u_t / (t46_t * u_t) / (t46_t * u_t)
+        # t15 = −dt47_t ⊙ t43[t] ⊙ t44[t] / (t46[t] ⊙ u[t]) / t46[t]   N×R
+        t15 = -dt47_t * t43_t * t44_t / (t46_t * u_t) / t46_t
         dt46_t = t15.sum(axis=1, keepdims=True)       # dt46_t = sum(t15, axis=-1, keepdims=True)   N×1
         dt45_t = dt46_t / (2 * t46_t)                 # dt45_t = dt46_t / (2 · t46[t])   N×1
         dt44_t = dt47_t * t43_t / (t46_t * u_t)       # dt44_t = dt47_t ⊙ t43[t] / (t46[t] ⊙ u[t])   N×R
         # dkq_t = 2 · dt45_t ⊙ kq[t] + einsum(ab,abc→ac, dt44_t, M[t])   N×W
         dkq_t = 2 * dt45_t * kq_t + np.einsum("ab,abc->ac", dt44_t, M_t, optimize=True)
         dt40_t = dkq_t * (1 - kq_t ** 2)              # dt40_t = dkq_t ⊙ (1 − kq[t]²)   N×W
-        t31 = dt40_t @ K_q_T                          # t31 = dt40_t K_qᵀ   N×H
+        t30 = dt40_t @ K_q_T                          # t30 = dt40_t K_qᵀ   N×H
         # dt43_t = sum(dt47_t ⊙ t44[t] / (t46[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
         dt43_t = (dt47_t * t44_t / (t46_t * u_t)).sum(axis=1, keepdims=True)
         dt42_t = dt43_t * sigmoid(t41_2[t] + d_q)     # dt42_t = dt43_t ⊙ sigmoid(t41[t] + d_q)   N×1
-        t32 = dt42_t @ B_q_T                          # t32 = dt42_t B_qᵀ   N×H
+        t31 = dt42_t @ B_q_T                          # t31 = dt42_t B_qᵀ   N×H
         # dt49_t = sum(diq_t ⊙ q[t-1], axis=-1, keepdims=True)   N×1
         dt49_t = (diq_t * q_before[t]).sum(axis=1, keepdims=True)
         # dgq_t = sum(diq_t ⊙ cq[t], axis=-1, keepdims=True) − dt49_t   N×1
         dgq_t = (diq_t * cq_t).sum(axis=1, keepdims=True) - dt49_t
         dt48_t = dgq_t * gq_t * (1 - gq_t)            # dt48_t = dgq_t ⊙ gq[t] ⊙ (1 − gq[t])   N×1
-        t33 = dt48_t @ G_q_T                          # t33 = dt48_t G_qᵀ   N×H
+        t32 = dt48_t @ G_q_T                          # t32 = dt48_t G_qᵀ   N×H
         # dt54_t = sum(djq_t ⊙ t55[t], axis=-1, keepdims=True)   N×1
         dt54_t = (djq_t * t55_2[t]).sum(axis=1, keepdims=True)
         t16 = pad(dt54_t, 1, 2, 3)                    # t16 = pad(dt54_t, 1, 2, 3)   N×3
@@ -677,17 +677,17 @@ def backward(cache, upstream=1.0):
         dsq_t = t16 + pad(dt53_t, 1, 1, 3) + pad(dt51_t, 1, 0, 3)
         # dt50_t = sq[t] ⊙ (dsq_t − sum(dsq_t ⊙ sq[t], axis=-1, keepdims=True))   N×3
         dt50_t = sq_t * (dsq_t - (dsq_t * sq_t).sum(axis=1, keepdims=True))
-        t34 = dt50_t @ S_q_T                          # t34 = dt50_t S_qᵀ   N×H
+        t33 = dt50_t @ S_q_T                          # t33 = dt50_t S_qᵀ   N×H
         # dp_t = dp_next + einsum(ab,acb→ac, dr_t[:, :W], M[t])   N×R
         dp_t = dp_next + np.einsum("ab,acb->ac", dr_t_2[:, :W], M_t, optimize=True)
         # dt39_t = sum(−dp_t ⊙ p[t] / t39[t], axis=-1, keepdims=True)   N×1
         dt39_t = (-dp_t * p_t / t39_t).sum(axis=1, keepdims=True)
         dvp_t = dp_t / t39_t + dt39_t                 # dvp_t = dp_t / t39[t] + dt39_t   N×R
         # t17 = dvp_t ⊙ (jp[t] + eps)^t38[t] ⊙ log(jp[t] + eps)   N×R
-        t17 = dvp_t * (jp_t + eps) ** t38_t * np.log(jp_t + eps)
+        t17 = dvp_t * power_term(1, jp_t + eps, t38_t, 1)
         dt38_t = t17.sum(axis=1, keepdims=True)       # dt38_t = sum(t17, axis=-1, keepdims=True)   N×1
         dt37_t = dt38_t * sigmoid(t36_2[t] + y_p)     # dt37_t = dt38_t ⊙ sigmoid(t36[t] + y_p)   N×1
-        t35 = dt37_t @ Y_p_T                          # t35 = dt37_t Y_pᵀ   N×H
+        t34 = dt37_t @ Y_p_T                          # t34 = dt37_t Y_pᵀ   N×H
         # t22 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
         t22 = np.einsum("ab,ac->acb", dr_t_2[:, W:], q_t, optimize=True)
         # t24 = einsum(ab,ac→abc, dt44_t, kq[t])   N×R×W
@@ -695,7 +695,7 @@ def backward(cache, upstream=1.0):
         # t23 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
         t23 = np.einsum("ab,ac->acb", dr_t_2[:, :W], p_t, optimize=True)
         # djp_t = dvp_t ⊙ t38[t] ⊙ (jp[t] + eps)^(t38[t] − 1)   N×R
-        djp_t = dvp_t * t38_t * (jp_t + eps) ** (t38_t - 1)
+        djp_t = dvp_t * power_term(t38_t, jp_t + eps, t38_t - 1, 0)
         dt35_t = djp_t * t34_2[t]                     # dt35_t = djp_t ⊙ t34[t]   N×R
         t18 = pad(dt35_t[:, R - 1:], 1, 0, R)         # t18 = pad(dt35_t[:, R - 1:], 1, 0, R)   N×R
         t19 = pad(dt35_t[:, :R - 1], 1, 1, R)         # t19 = pad(dt35_t[:, :R - 1], 1, 1, R)   N×R
@@ -707,12 +707,9 @@ def backward(cache, upstream=1.0):
         dcp_t = dip_t * gp_t                          # dcp_t = dip_t ⊙ gp[t]   N×R
         # dt27_t = cp[t] ⊙ (dcp_t − sum(dcp_t ⊙ cp[t], axis=-1, keepdims=True))   N×R
         dt27_t = cp_t * (dcp_t - (dcp_t * cp_t).sum(axis=1, keepdims=True))
-        # du_t = −dt47_t ⊙ t43[t] ⊙ t44[t] ⊙ t46[t] / (t46[t] ⊙ u[t]) / (t46[t] ⊙ u[t]) − dt27_t ⊙ t23[t] ⊙
-        #   t24[t] ⊙ t26[t] / (t26[t] ⊙ u[t]) / (t26[t] ⊙ u[t])   N×R
-        du_t = (
-            -dt47_t * t43_t * t44_t * t46_t / (t46_t * u_t) / (t46_t * u_t)
-            - dt27_t * t23_t * t24_t * t26_t / (t26_t * u_t) / (t26_t * u_t)
-        )
+        # du_t = −dt47_t ⊙ t43[t] ⊙ t44[t] / (t46[t] ⊙ u[t]) / u[t] − dt27_t ⊙ t23[t] ⊙ t24[t] / (t26[t] ⊙
+        #   u[t]) / u[t]   N×R
+        du_t = -dt47_t * t43_t * t44_t / (t46_t * u_t) / u_t - dt27_t * t23_t * t24_t / (t26_t * u_t) / u_t
         dt19_t = du_t / (2 * u_t)                     # dt19_t = du_t / (2 · u[t])   N×R
         dt24_t = dt27_t * t23_t / (t26_t * u_t)       # dt24_t = dt27_t ⊙ t23[t] / (t26[t] ⊙ u[t])   N×R
         # dM_t = dM_next + t22 + t24 + t23 + 2 · reshape(dt19_t, (N, R, 1)) ⊙ M[t] + einsum(ab,ac→abc, dt24_t,
@@ -727,12 +724,12 @@ def backward(cache, upstream=1.0):
         )
         da_t = np.einsum("abc,ab->ac", dM_t, w_t, optimize=True)  # da_t = einsum(abc,ab→ac, dM_t, w[t])   N×W
         dt17_t = da_t * (1 - a_t ** 2)                # dt17_t = da_t ⊙ (1 − a[t]²)   N×W
-        t36 = dt17_t @ A_w_T                          # t36 = dt17_t A_wᵀ   N×H
+        t35 = dt17_t @ A_w_T                          # t35 = dt17_t A_wᵀ   N×H
         dt18_t = -dM_t * M_prev                       # dt18_t = −dM_t ⊙ M[t-1]   N×R×W
         # de_t = einsum(abc,ab→ac, dt18_t, w[t])   N×W
         de_t = np.einsum("abc,ab->ac", dt18_t, w_t, optimize=True)
         dt16_t = de_t * e_t * (1 - e_t)               # dt16_t = de_t ⊙ e[t] ⊙ (1 − e[t])   N×W
-        t37 = dt16_t @ E_w_T                          # t37 = dt16_t E_wᵀ   N×H
+        t36 = dt16_t @ E_w_T                          # t36 = dt16_t E_wᵀ   N×H
         # dw_t = dw_next + einsum(abc,ac→ab, dM_t, a[t]) + einsum(abc,ac→ab, dt18_t, e[t])   N×R
         dw_t = (
             dw_next
@@ -743,12 +740,12 @@ def backward(cache, upstream=1.0):
         dt15_t = (-dw_t * w_t / t15_t).sum(axis=1, keepdims=True)
         dvw_t = dw_t / t15_t + dt15_t                 # dvw_t = dw_t / t15[t] + dt15_t   N×R
         # t25 = dvw_t ⊙ (jw[t] + eps)^t14[t] ⊙ log(jw[t] + eps)   N×R
-        t25 = dvw_t * (jw_t + eps) ** t14_t * np.log(jw_t + eps)
+        t25 = dvw_t * power_term(1, jw_t + eps, t14_t, 1)
         dt14_t = t25.sum(axis=1, keepdims=True)       # dt14_t = sum(t25, axis=-1, keepdims=True)   N×1
         dt13_t = dt14_t * sigmoid(t12_2[t] + y_w)     # dt13_t = dt14_t ⊙ sigmoid(t12[t] + y_w)   N×1
-        t38 = dt13_t @ Y_w_T                          # t38 = dt13_t Y_wᵀ   N×H
+        t37 = dt13_t @ Y_w_T                          # t37 = dt13_t Y_wᵀ   N×H
         # djw_t = dvw_t ⊙ t14[t] ⊙ (jw[t] + eps)^(t14[t] − 1)   N×R
-        djw_t = dvw_t * t14_t * (jw_t + eps) ** (t14_t - 1)
+        djw_t = dvw_t * power_term(t14_t, jw_t + eps, t14_t - 1, 0)
         dt11_t = djw_t * t10_2[t]                     # dt11_t = djw_t ⊙ t10[t]   N×R
         t26 = pad(dt11_t[:, R - 1:], 1, 0, R)         # t26 = pad(dt11_t[:, R - 1:], 1, 0, R)   N×R
         t27 = pad(dt11_t[:, :R - 1], 1, 1, R)         # t27 = pad(dt11_t[:, :R - 1], 1, 1, R)   N×R
@@ -759,21 +756,20 @@ def backward(cache, upstream=1.0):
         dcw_t = diw_t * gw_t                          # dcw_t = diw_t ⊙ gw[t]   N×R
         # dt3_t = cw[t] ⊙ (dcw_t − sum(dcw_t ⊙ cw[t], axis=-1, keepdims=True))   N×R
         dt3_t = cw_t * (dcw_t - (dcw_t * cw_t).sum(axis=1, keepdims=True))
-        # t29 = −dt3_t ⊙ s[t] ⊙ v[t] ⊙ m[t] / (t2[t] ⊙ m[t]) / (t2[t] ⊙ m[t])   N×R
-        t29 = -dt3_t * s_t * v_t * m_t / (t2_t * m_t) / (t2_t * m_t)
-        dt2_t = t29.sum(axis=1, keepdims=True)        # dt2_t = sum(t29, axis=-1, keepdims=True)   N×1
+        # dt2_t = sum(−dt3_t ⊙ s[t] ⊙ v[t] / (t2[t] ⊙ m[t]) / t2[t], axis=-1, keepdims=True)   N×1
+        dt2_t = (-dt3_t * s_t * v_t / (t2_t * m_t) / t2_t).sum(axis=1, keepdims=True)
         dt1_t = dt2_t / (2 * t2_t)                    # dt1_t = dt2_t / (2 · t2[t])   N×1
         dv_t = dt3_t * s_t / (t2_t * m_t)             # dv_t = dt3_t ⊙ s[t] / (t2[t] ⊙ m[t])   N×R
         # dkw_t = 2 · dt1_t ⊙ kw[t] + einsum(ab,abc→ac, dv_t, M[t-1])   N×W
         dkw_t = 2 * dt1_t * kw_t + np.einsum("ab,abc->ac", dv_t, M_prev, optimize=True)
         dd_t = dkw_t * (1 - kw_t ** 2)                # dd_t = dkw_t ⊙ (1 − kw[t]²)   N×W
-        t39 = dd_t @ K_w_T                            # t39 = dd_t K_wᵀ   N×H
+        t38 = dd_t @ K_w_T                            # t38 = dd_t K_wᵀ   N×H
         # ds_t = sum(dt3_t ⊙ v[t] / (t2[t] ⊙ m[t]), axis=-1, keepdims=True)   N×1
         ds_t = (dt3_t * v_t / (t2_t * m_t)).sum(axis=1, keepdims=True)
         dk_t = ds_t * sigmoid(g_2[t] + d_w)           # dk_t = ds_t ⊙ sigmoid(g[t] + d_w)   N×1
-        t40 = dk_t @ B_w_T                            # t40 = dk_t B_wᵀ   N×H
-        # t44 = dh_next + dh[t] + t30 + t31 + t32 + t33 + t34 + t35 + t36 + t37 + t38 + t39 + t40   N×H
-        t44 = dh_next + dh[t] + t30 + t31 + t32 + t33 + t34 + t35 + t36 + t37 + t38 + t39 + t40
+        t39 = dk_t @ B_w_T                            # t39 = dk_t B_wᵀ   N×H
+        # t43 = dh_next + dh[t] + t29 + t30 + t31 + t32 + t33 + t34 + t35 + t36 + t37 + t38 + t39   N×H
+        t43 = dh_next + dh[t] + t29 + t30 + t31 + t32 + t33 + t34 + t35 + t36 + t37 + t38 + t39
         # dt5_t = sum(diw_t ⊙ w[t-1], axis=-1, keepdims=True)   N×1
         dt5_t = (diw_t * w__before[t]).sum(axis=1, keepdims=True)
         # dgw_t = sum(diw_t ⊙ cw[t], axis=-1, keepdims=True) − dt5_t   N×1
@@ -781,51 +777,51 @@ def backward(cache, upstream=1.0):
         dt4_t = dgw_t * gw_t * (1 - gw_t)             # dt4_t = dgw_t ⊙ gw[t] ⊙ (1 − gw[t])   N×1
         # dt10_t = sum(djw_t ⊙ t11[t], axis=-1, keepdims=True)   N×1
         dt10_t = (djw_t * t11_2[t]).sum(axis=1, keepdims=True)
-        t41 = pad(dt10_t, 1, 2, 3)                    # t41 = pad(dt10_t, 1, 2, 3)   N×3
+        t40 = pad(dt10_t, 1, 2, 3)                    # t40 = pad(dt10_t, 1, 2, 3)   N×3
         # dt9_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
         dt9_t = (djw_t * iw[t]).sum(axis=1, keepdims=True)
         # dt7_t = sum(djw_t ⊙ t8[t], axis=-1, keepdims=True)   N×1
         dt7_t = (djw_t * t8_2[t]).sum(axis=1, keepdims=True)
-        # dsw_t = t41 + pad(dt9_t, 1, 1, 3) + pad(dt7_t, 1, 0, 3)   N×3
-        dsw_t = t41 + pad(dt9_t, 1, 1, 3) + pad(dt7_t, 1, 0, 3)
+        # dsw_t = t40 + pad(dt9_t, 1, 1, 3) + pad(dt7_t, 1, 0, 3)   N×3
+        dsw_t = t40 + pad(dt9_t, 1, 1, 3) + pad(dt7_t, 1, 0, 3)
         # dt6_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
         dt6_t = sw_t * (dsw_t - (dsw_t * sw_t).sum(axis=1, keepdims=True))
-        # t42 = −dt27_t ⊙ t23[t] ⊙ t24[t] ⊙ u[t] / (t26[t] ⊙ u[t]) / (t26[t] ⊙ u[t])   N×R
-        t42 = -dt27_t * t23_t * t24_t * u_t / (t26_t * u_t) / (t26_t * u_t)
-        dt26_t = t42.sum(axis=1, keepdims=True)       # dt26_t = sum(t42, axis=-1, keepdims=True)   N×1
+        # t41 = −dt27_t ⊙ t23[t] ⊙ t24[t] / (t26[t] ⊙ u[t]) / t26[t]   N×R
+        t41 = -dt27_t * t23_t * t24_t / (t26_t * u_t) / t26_t
+        dt26_t = t41.sum(axis=1, keepdims=True)       # dt26_t = sum(t41, axis=-1, keepdims=True)   N×1
         dt25_t = dt26_t / (2 * t26_t)                 # dt25_t = dt26_t / (2 · t26[t])   N×1
         # dkp_t = 2 · dt25_t ⊙ kp[t] + einsum(ab,abc→ac, dt24_t, M[t])   N×W
         dkp_t = 2 * dt25_t * kp_t + np.einsum("ab,abc->ac", dt24_t, M_t, optimize=True)
         dt20_t = dkp_t * (1 - kp_t ** 2)              # dt20_t = dkp_t ⊙ (1 − kp[t]²)   N×W
-        t45 = dt20_t @ K_p_T                          # t45 = dt20_t K_pᵀ   N×H
+        t44 = dt20_t @ K_p_T                          # t44 = dt20_t K_pᵀ   N×H
         # dt23_t = sum(dt27_t ⊙ t24[t] / (t26[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
         dt23_t = (dt27_t * t24_t / (t26_t * u_t)).sum(axis=1, keepdims=True)
         dt22_t = dt23_t * sigmoid(t21_2[t] + d_p)     # dt22_t = dt23_t ⊙ sigmoid(t21[t] + d_p)   N×1
-        t46 = dt22_t @ B_p_T                          # t46 = dt22_t B_pᵀ   N×H
+        t45 = dt22_t @ B_p_T                          # t45 = dt22_t B_pᵀ   N×H
         # dt29_t = sum(dip_t ⊙ p[t-1], axis=-1, keepdims=True)   N×1
         dt29_t = (dip_t * p_before[t]).sum(axis=1, keepdims=True)
         # dgp_t = sum(dip_t ⊙ cp[t], axis=-1, keepdims=True) − dt29_t   N×1
         dgp_t = (dip_t * cp_t).sum(axis=1, keepdims=True) - dt29_t
         dt28_t = dgp_t * gp_t * (1 - gp_t)            # dt28_t = dgp_t ⊙ gp[t] ⊙ (1 − gp[t])   N×1
-        t47 = dt28_t @ G_p_T                          # t47 = dt28_t G_pᵀ   N×H
+        t46 = dt28_t @ G_p_T                          # t46 = dt28_t G_pᵀ   N×H
         # dt34_t = sum(djp_t ⊙ t35[t], axis=-1, keepdims=True)   N×1
         dt34_t = (djp_t * t35_2[t]).sum(axis=1, keepdims=True)
-        t43 = pad(dt34_t, 1, 2, 3)                    # t43 = pad(dt34_t, 1, 2, 3)   N×3
+        t42 = pad(dt34_t, 1, 2, 3)                    # t42 = pad(dt34_t, 1, 2, 3)   N×3
         # dt33_t = sum(djp_t ⊙ ip[t], axis=-1, keepdims=True)   N×1
         dt33_t = (djp_t * ip[t]).sum(axis=1, keepdims=True)
         # dt31_t = sum(djp_t ⊙ t32[t], axis=-1, keepdims=True)   N×1
         dt31_t = (djp_t * t32_2[t]).sum(axis=1, keepdims=True)
-        # dsp_t = t43 + pad(dt33_t, 1, 1, 3) + pad(dt31_t, 1, 0, 3)   N×3
-        dsp_t = t43 + pad(dt33_t, 1, 1, 3) + pad(dt31_t, 1, 0, 3)
+        # dsp_t = t42 + pad(dt33_t, 1, 1, 3) + pad(dt31_t, 1, 0, 3)   N×3
+        dsp_t = t42 + pad(dt33_t, 1, 1, 3) + pad(dt31_t, 1, 0, 3)
         # dt30_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
         dt30_t = sp_t * (dsp_t - (dsp_t * sp_t).sum(axis=1, keepdims=True))
-        # dh_t = t44 + dt4_t G_wᵀ + dt6_t S_wᵀ + t45 + t46 + t47 + dt30_t S_pᵀ   N×H
-        dh_t_2 = t44 + dt4_t @ G_w_T + dt6_t @ S_w_T + t45 + t46 + t47 + dt30_t @ S_p_T
+        # dh_t = t43 + dt4_t G_wᵀ + dt6_t S_wᵀ + t44 + t45 + t46 + dt30_t S_pᵀ   N×H
+        dh_t_2 = t43 + dt4_t @ G_w_T + dt6_t @ S_w_T + t44 + t45 + t46 + dt30_t @ S_p_T
         db_t = dh_t_2 * (1 - h[t] ** 2)               # db_t = dh_t ⊙ (1 − h[t]²)   N×H
         dr_prev = db_t @ W_r_T                        # dr_prev = db_t W_rᵀ   N×(2*W)
         dh_prev = db_t @ W_h_T                        # dh_prev = db_t W_hᵀ   N×H
-        # dm_t = −dt3_t ⊙ s[t] ⊙ v[t] ⊙ t2[t] / (t2[t] ⊙ m[t]) / (t2[t] ⊙ m[t])   N×R
-        dm_t = -dt3_t * s_t * v_t * t2_t / (t2_t * m_t) / (t2_t * m_t)
+        # dm_t = −dt3_t ⊙ s[t] ⊙ v[t] / (t2[t] ⊙ m[t]) / m[t]   N×R
+        dm_t = -dt3_t * s_t * v_t / (t2_t * m_t) / m_t
         dc_t = dm_t / (2 * m_t)                       # dc_t = dm_t / (2 · m[t])   N×R
         # dM_prev = dM_t ⊙ (1 − t18[t]) + 2 · reshape(dc_t, (N, R, 1)) ⊙ M[t-1] + einsum(ab,ac→abc, dv_t,
         #   kw[t])   N×R×W
@@ -982,7 +978,7 @@ def outputs(params, data, dims=None):
     iw = np.empty((T, N, R), dtype)                   # T×N×R
     sw_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     jw = np.empty((T, N, R), dtype)                   # T×N×R
-    t48 = np.empty((T, N, R), dtype)                  # T×N×R
+    t47 = np.empty((T, N, R), dtype)                  # T×N×R
     w_ = np.empty((T, N, R), dtype)                   # T×N×R
     e = np.empty((T, N, W), dtype)                    # T×N×W
     a = np.empty((T, N, W), dtype)                    # T×N×W
@@ -994,7 +990,7 @@ def outputs(params, data, dims=None):
     ip = np.empty((T, N, R), dtype)                   # T×N×R
     sp_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     jp = np.empty((T, N, R), dtype)                   # T×N×R
-    t49 = np.empty((T, N, R), dtype)                  # T×N×R
+    t48 = np.empty((T, N, R), dtype)                  # T×N×R
     p = np.empty((T, N, R), dtype)                    # T×N×R
     kq_2 = np.empty((T, N, W), dtype)                 # T×N×W
     cq = np.empty((T, N, R), dtype)                   # T×N×R
@@ -1002,7 +998,7 @@ def outputs(params, data, dims=None):
     iq = np.empty((T, N, R), dtype)                   # T×N×R
     sq_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     jq = np.empty((T, N, R), dtype)                   # T×N×R
-    t50 = np.empty((T, N, R), dtype)                  # T×N×R
+    t49 = np.empty((T, N, R), dtype)                  # T×N×R
     q = np.empty((T, N, R), dtype)                    # T×N×R
     for t in range(T):
         b_t = t1[t] + r_prev @ W_r + h_prev @ W_h + b_h  # b[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
@@ -1130,7 +1126,7 @@ def outputs(params, data, dims=None):
         iw[t] = iw_t
         sw_2[t] = sw_t
         jw[t] = jw_t
-        t48[t] = vw_t
+        t47[t] = vw_t
         w_[t] = w_t
         e[t] = e_t
         a[t] = a_t
@@ -1142,7 +1138,7 @@ def outputs(params, data, dims=None):
         ip[t] = ip_t
         sp_2[t] = sp_t
         jp[t] = jp_t
-        t49[t] = vp_t
+        t48[t] = vp_t
         p[t] = p_t
         kq_2[t] = kq_t
         cq[t] = cq_t
@@ -1150,17 +1146,17 @@ def outputs(params, data, dims=None):
         iq[t] = iq_t
         sq_2[t] = sq_t
         jq[t] = jq_t
-        t50[t] = vq_t
+        t49[t] = vq_t
         q[t] = q_t
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, O) + (r.reshape(N * T, 2 * W) @ W_v).reshape(T, N, O) + b_o
-    L = (softplus(z) - y * z).sum() / (N * O * T)     # L = mean(binary_cross_entropy_with_logits(z, y))
+    L = logit_loss(z, y).sum() / (N * O * T)          # L = mean(binary_cross_entropy_with_logits(z, y))
     return {
         "h": h, "r": r, "z": z, "L": L, "m": m, "kw": kw_2, "cw": cw, "gw": gw_2, "iw": iw, "sw": sw_2,
-        "jw": jw, "vw": t48, "w": w_, "e": e, "a": a, "M": M, "u": u, "kp": kp_2, "cp": cp, "gp": gp_2,
-        "ip": ip, "sp": sp_2, "jp": jp, "vp": t49, "p": p, "kq": kq_2, "cq": cq, "gq": gq_2, "iq": iq,
-        "sq": sq_2, "jq": jq, "vq": t50, "q": q,
+        "jw": jw, "vw": t47, "w": w_, "e": e, "a": a, "M": M, "u": u, "kp": kp_2, "cp": cp, "gp": gp_2,
+        "ip": ip, "sp": sp_2, "jp": jp, "vp": t48, "p": p, "kq": kq_2, "cq": cq, "gq": gq_2, "iq": iq,
+        "sq": sq_2, "jq": jq, "vq": t49, "q": q,
     }
 
 
@@ -1383,6 +1379,24 @@ def sigmoid(x):
 def softplus(x):
     """log(1 + e^x), without overflow."""
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def power_term(c, a, b, m):
+    """c * a**b * log(a)**m, and 0 where c or a**b is 0."""
+    none = c == 0
+    power = a ** np.where(none, 1, b)
+    logs = np.log(np.where(power == 0, 1, a)) ** m if m else 1
+    return np.where(none, 0, c * power * logs)
+
+
+def gated(x, gate):
+    """x * gate, and 0 where the gate is 0, even at an infinite x."""
+    return np.where(gate == 0, 0, x) * gate
+
+
+def logit_loss(z, y):
+    """softplus(z) - y * z without cancellation: -(y log p + (1 - y) log(1 - p)) for p = sigmoid(z)."""
+    return gated(z, (z > 0) - y) + np.log1p(np.exp(-np.abs(z)))
 
 
 def softmax(a, axis):

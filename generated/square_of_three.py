@@ -73,7 +73,7 @@ def read(params, data, dims):
     check_names(data, DATA, "data")
     given = {**params, **data}
     if dims is None and set(map(type, given.values())) == {float}:
-        return given, {}, np.dtype(DTYPE), dict.fromkeys(given, DTYPE)
+        return {name: DTYPE(value) for name, value in given.items()}, {}, np.dtype(DTYPE), dict.fromkeys(given, DTYPE)
     shapes = {**PARAMS, **DATA}
     arrays = {name: as_array(name, given[name]) for name in shapes}
     check_ranks(arrays, shapes)

@@ -45,8 +45,8 @@ def backward(cache, upstream=1.0):
     a = cache["a"]
     y = cache["y"]
     z = cache["z"]
-    dz = a * heaviside(z, y)                          # dz = a · (z > y)
-    dy = a * heaviside(y, z) + b                      # dy = a · (y > z) + b
+    dz = a * heaviside(z, y)                          # dz = a · ((z > y) + (z == y) / 2)
+    dy = a * heaviside(y, z) + b                      # dy = a · ((y > z) + (y == z) / 2) + b
     dx = b
     grads = {"x": dx, "y": dy, "z": dz}
     return scaled(grads, cache["dtypes"], upstream)

@@ -89,7 +89,7 @@ def forward(params, data, dims=None):
     M = g2 * g + c2                                   # M = g2 ⊙ g + c2   N×T×(d*h)
     U = (M.reshape(N * T, d * h) @ W1).reshape(N, T, F) + b1  # U = M W1 + b1   N×T×F
     p = normal_cdf(U)                                 # p = normal_cdf(U)   N×T×F
-    G = U * p                                         # G = U ⊙ p   N×T×F
+    G = gated(U, p)                                   # G = U ⊙ p   N×T×F
     Y = X1 + (G.reshape(N * T, F) @ W2).reshape(N, T, d * h) + b2  # Y = X1 + G W2 + b2   N×T×(d*h)
     cache = {
         "W2": W2, "p": p, "U": U, "W1": W1, "g2": g2, "s_2": s_2, "g": g, "c_3": c_3, "W_o": W_o, "P": P,
@@ -131,7 +131,7 @@ def backward(cache, upstream):
     dW2 = G.reshape(N * T, F).T @ dY.reshape(N * T, d * h)  # dW2 = einsum(abc,abd→dc, dY, G)   F×(d*h)
     db2 = dY.sum(axis=(0, 1))                         # db2 = sum(dY, axis=(0, 1))   (d*h)
     dG = (dY.reshape(N * T, d * h) @ W2.T).reshape(N, T, F)  # dG = dY W2ᵀ   N×T×F
-    dp = dG * U                                       # dp = dG ⊙ U   N×T×F
+    dp = dG * limited(U)                              # dp = dG ⊙ U   N×T×F
     dU = dG * p + dp * normal_pdf(U)                  # dU = dG ⊙ p + dp ⊙ normal_pdf(U)   N×T×F
     dW1 = M.reshape(N * T, d * h).T @ dU.reshape(N * T, F)  # dW1 = einsum(abc,abd→dc, dU, M)   (d*h)×F
     db1 = dU.sum(axis=(0, 1))                         # db1 = sum(dU, axis=(0, 1))   F
@@ -237,7 +237,7 @@ def outputs(params, data, dims=None):
     M = g2 * g + c2                                   # M = g2 ⊙ g + c2   N×T×(d*h)
     U = (M.reshape(N * T, d * h) @ W1).reshape(N, T, F) + b1  # U = M W1 + b1   N×T×F
     p = normal_cdf(U)                                 # p = normal_cdf(U)   N×T×F
-    G = U * p                                         # G = U ⊙ p   N×T×F
+    G = gated(U, p)                                   # G = U ⊙ p   N×T×F
     Y = X1 + (G.reshape(N * T, F) @ W2).reshape(N, T, d * h) + b2  # Y = X1 + G W2 + b2   N×T×(d*h)
     return {"A": A, "Q": Q, "K": K, "V": V, "O": O, "X1": X1, "M": M, "U": U, "G": G, "Y": Y}
 
@@ -431,6 +431,16 @@ ERFC_SCALED = (
     2.8687950109306698981e-11, 1.945586854577734723e-13, -9.6546967484334389059e-13, 3.2525481481487398415e-14,
     3.3478119482868053878e-14, -1.8645628804193131015e-15, -1.2507950530688647085e-15, 7.418235256624043463e-17,
 )
+
+
+def gated(x, gate):
+    """x * gate, and 0 where the gate is 0, even at an infinite x."""
+    return np.where(gate == 0, 0, x) * gate
+
+
+def limited(x):
+    """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
+    return np.minimum(np.maximum(x, -1e12), 1e12)
 
 
 def chebyshev(coefficients, t):

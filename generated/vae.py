@@ -67,7 +67,7 @@ def forward(params, data, dims=None):
     h2 = np.tanh(a2)                                  # h2 = tanh(a2)   N×H
     r = h2 @ W3 + b3                                  # r = h2 W3 + b3   N×D
     # R = mean(sum(binary_cross_entropy_with_logits(r, X), axis=-1))
-    R = (softplus(r) - X * r).sum(axis=1).sum() / N
+    R = logit_loss(r, X).sum(axis=1).sum() / N
     t1 = np.exp(s)                                    # t1 = exp(s)   N×Z
     K = (mu ** 2 + t1 - 1 - s).sum(axis=1).sum() / N / 2  # K = mean(sum(mu² + t1 − 1 − s, axis=-1)) / 2
     L = R + K
@@ -154,7 +154,7 @@ def outputs(params, data, dims=None):
     h2 = np.tanh(a2)                                  # h2 = tanh(a2)   N×H
     r = h2 @ W3 + b3                                  # r = h2 W3 + b3   N×D
     # R = mean(sum(binary_cross_entropy_with_logits(r, X), axis=-1))
-    R = (softplus(r) - X * r).sum(axis=1).sum() / N
+    R = logit_loss(r, X).sum(axis=1).sum() / N
     t2 = (mu ** 2 + np.exp(s) - 1 - s).sum(axis=1).sum() / N  # t2 = mean(sum(mu² + exp(s) − 1 − s, axis=-1))
     K = t2 / 2
     L = R + K
@@ -344,9 +344,14 @@ def sigmoid(x):
         return 1 / (1 + np.exp(-x))
 
 
-def softplus(x):
-    """log(1 + e^x), without overflow."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+def gated(x, gate):
+    """x * gate, and 0 where the gate is 0, even at an infinite x."""
+    return np.where(gate == 0, 0, x) * gate
+
+
+def logit_loss(z, y):
+    """softplus(z) - y * z without cancellation: -(y log p + (1 - y) log(1 - p)) for p = sigmoid(z)."""
+    return gated(z, (z > 0) - y) + np.log1p(np.exp(-np.abs(z)))
 
 
 def scaled(grads, dtypes, upstream):
