@@ -370,7 +370,9 @@ def call(name: str, *args: Formula | Number) -> Call:
 def nought(value: Formula, weight: Formula) -> Formula:
     """The value, and 0 where the weight is 0 and the value infinite or nan: 0·log 0 is 0. Numbers go to the front."""
     coefficient, rest = split_sign(value)
-    weight = split_sign(weight)[1]
+    if (isinstance(weight, Num) and is_never_zero(weight.value)) or rest == ONE:
+        return value
+    weight = ZERO if weight == ZERO else split_sign(weight)[1]
     if coefficient == 0:
         return ZERO
     guarded = rest if weight_of(rest) is weight else Call("nought", (rest, weight))

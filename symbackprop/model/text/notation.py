@@ -15,6 +15,7 @@ from symbackprop.core.noughts import guarded
 from symbackprop.core.ops.linear import as_matrix_product
 from symbackprop.core.scalars import Scalar
 from symbackprop.core.shapes import Shape, broadcast, is_one, same_shape
+from symbackprop.core.squares import is_flat
 
 _SPELLED_OUT = ("above", "where_selected", "is_selected")
 _VECTOR_FIRST = {"a,ab->b": False, "a,ba->b": True}  # x @ W and x @ W.T
@@ -64,8 +65,10 @@ class ModelText(Notation):
         form = node.attr.form
         if guarded(f.written(form), node.args) is form:  # reading guards it again
             form = f.written(form)
-        form = readable(form, [a.shape for a in node.args], node.shape)
-        return self.formula(form, [self.ref(a) for a in node.args])
+        texts = [self.ref(a) for a in node.args]
+        if node.attr.head == "root" and not is_flat(f.Arg(0), node.args):  # else reading a sqrt finds it again
+            return self.function("root", texts, {})
+        return self.formula(readable(form, [a.shape for a in node.args], node.shape), texts)
 
     def shown(self, form: f.Formula) -> f.Formula:
         """What is read back as the same formula: guarded arithmetic is spelled out, but for a power of a sum of
