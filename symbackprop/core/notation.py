@@ -173,6 +173,8 @@ class Notation:
             return Text(f"{wrap(args[0], SUM)} {relation} {wrap(args[1], SUM)}", COMPARE)
         if record.name == "above":
             return self.indicator(args, form)
+        if record.name == "truth":
+            return args[0] if args[0].level == COMPARE else Text(f"{wrap(args[0], SUM)} != 0", COMPARE)
         if record.name == "log_normal_cdf":
             return self.function("log", [self.function("normal_cdf", args, {})], {})
         return self.function(_MODEL_NAMES.get(record.name, record.name), args[: record.arity], {})

@@ -114,10 +114,14 @@ class Assembly:
         for record in records:
             if isinstance(record, Looped):
                 self._name_body(record.reverse)
-            elif record.total.id not in self.names and record.total.value is None:
+            elif self._is_unnamed(record.total):
                 wanted = self._gradient_name(record.node, loop)
                 if wanted is not None:
                     self.names[record.total.id] = self.scope.unique(wanted)
+
+    def _is_unnamed(self, total: Node) -> bool:
+        """Whether a gradient may be called one: a row of the forward pass is not called by what happens to equal it."""
+        return total.value is None and total.id not in self.names and total.id not in self.forward_ids
 
     def _name_body(self, reverse: Node) -> None:
         loop: Loop = reverse.attr

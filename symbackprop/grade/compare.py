@@ -11,6 +11,7 @@ from symbackprop.grade.points import Array
 # Inputs are of order one and sizes below ten, so rounding is at most a few hundred operations of 1e-16 each;
 # cancellation in an odd but right form costs some four digits more. Wrong answers differ in the first digits.
 SAME = 1e-9
+FLOOR = 1e-4  # what is 0 comes out as 1e-16 where terms of order one cancel
 ROUNDED = 2e-3
 
 
@@ -20,7 +21,7 @@ def same(a: Array, b: Array, tolerance: float = SAME) -> bool:
     if a.shape != b.shape or not (np.all(np.isfinite(a)) and np.all(np.isfinite(b))):
         return False
     scale = np.max(np.abs(b), initial=0.0)
-    return bool(np.max(np.abs(a - b), initial=0.0) <= tolerance * max(scale, 1e-300))
+    return bool(np.max(np.abs(a - b), initial=0.0) <= tolerance * max(scale, FLOOR))
 
 
 def factor_between(a: Array, b: Array) -> float | None:

@@ -139,7 +139,7 @@ def _other_functions(consumer: Node, form: f.Formula) -> Iterator[Wrong]:
             yield Wrong(kind, derivative, args, says, cost=1)
     yield Wrong(kind, f.OUT, args, f"{{factor}} is needed; you have {head} itself, {{wrong}}, not its derivative")
     yield Wrong(kind, f.Arg(0), args, f"{{factor}} is needed; you have the argument of {head}, {{wrong}}", cost=1)
-    again = f.OUT if not reads_output(form) else f.Call(head, (f.OUT,))
+    again = f.OUT if not reads_output(form) else f.Call(head, (f.OUT, *consumer.attr.form.args[1:]))
     at = v.replaced(form, f.OUT if reads_output(form) else f.Arg(0), again)
     yield Wrong(kind, at, args, "{factor}: you apply the derivative to the output, {wrong}", cost=2)
 

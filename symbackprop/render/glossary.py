@@ -40,6 +40,10 @@ def _at_kinks(model: Model) -> Iterator[Prose]:
         yield (Math("0 log 0 = 0", r"0 \log 0 = 0"), ", also in gradients")
     if "abs" in used:
         yield (Math("|x|′ = 0 at x = 0", r"|x|' = 0 \text{ at } x = 0"),)
+    if used & {"norm", "root", "flat_power"}:
+        yield ("the gradient of a norm, or of another root of a sum of squares, is 0 where that is 0",)
+    if "elu_unit" in used:
+        yield (Math("ELU′(0) = α", r"\operatorname{ELU}'(0) = \alpha"),)
 
 
 def functions_of(model: Model) -> set[str]:

@@ -142,7 +142,7 @@ class Symbols:
         symbol = shaped(self._gradient_text(n, target), len(target.shape))
         n.gradients[target.id] = symbol
         n.linked_gradients[target.id] = point(s.anchor, symbol)
-        if total.value is None and total.id not in n.symbols:
+        if total.value is None and total.id not in n.symbols and total.id not in self.derivation.forward_ids:
             n.symbols[total.id] = point(s.anchor, symbol)
 
     def _gradient_text(self, n: RowNotation, target: Node) -> Text:

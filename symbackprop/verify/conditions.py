@@ -131,6 +131,10 @@ class _Walk:
         switch = switch_of(row)
         if switch is None:
             return []
+        compared = [args[p.index].leaves for p in operands_of(row.attr, switch) if isinstance(p, f.Arg)]
+        leaves = frozenset().union(*compared)
+        if not leaves:  # a constant, as 1[t = 1] of a step that is written out
+            return []
         margin, name = _margin_range(row, switch, args), _relation(row, switch)
         signs = [(switch.no, False), (switch.yes, True)]
         return [Side(row, s, None, root, leaves, name, yes) for s, yes in signs if margin.can(s)]

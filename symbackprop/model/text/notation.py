@@ -17,7 +17,7 @@ from symbackprop.core.scalars import Scalar
 from symbackprop.core.shapes import Shape, broadcast, is_one, same_shape
 from symbackprop.core.squares import is_flat
 
-_SPELLED_OUT = ("above", "where_selected", "is_selected")
+_SPELLED_OUT = ("above", "truth", "where_selected", "is_selected")
 _VECTOR_FIRST = {"a,ab->b": False, "a,ba->b": True}  # x @ W and x @ W.T
 
 

@@ -117,11 +117,19 @@ class ScalarView:
         return Line("local", left, self.pen(factor.text), (*reason, *fixed), value=self.context.factor_value(factor))
 
     def _held_fixed(self, s: Located, consumer: Node) -> Prose:
-        """Which arguments of the consumer also depend on the target and count as constants in an immediate partial."""
+        """Which named quantities of the consumer also depend on the target and count as constants in an immediate
+        partial."""
+        target, fixed = s.step.target, dict[int, Node]()
+        stack = list(reversed(consumer.args))
+        while stack:
+            row = stack.pop()
+            if row.id not in self.context.derivation.names:
+                stack.extend(reversed(row.args))
+            elif row is not target and row.args and reads(row, target):
+                fixed[row.id] = row
         names: list[str | Math | Ref] = []
-        for a in consumer.args:
-            if a.args and a is not s.step.target and reads(a, s.step.target):
-                names += [", " if names else "; ", self.pen.bare(a)]
+        for row in fixed.values():
+            names += [", " if names else "; ", self.pen.bare(row)]
         return (*names, " held fixed") if names else ()
 
     # -- what it comes to
