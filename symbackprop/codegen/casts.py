@@ -28,7 +28,7 @@ def masks(form: f.Formula, args: Sequence[Node]) -> set[int]:
     """Truth values that may stay what they are: factors of a product with a float array before them."""
     if all(a.kind == FLOAT for a in args):
         return set()
-    places = _all_places(form)
+    places = f.all_arguments(form)
     return {i for i in _masking(form, args) if places.count(i) == 1}
 
 
@@ -40,10 +40,6 @@ def _masking(form: f.Formula, args: Sequence[Node]) -> set[int]:
             found.add(factor.index)
         typed = typed or _is_float_array(factor, args)
     return found
-
-
-def _all_places(form: f.Formula) -> list[int]:
-    return [form.index] if isinstance(form, f.Arg) else [i for c in f.children(form) for i in _all_places(c)]
 
 
 def _is_float_array(factor: f.Formula, args: Sequence[Node]) -> bool:

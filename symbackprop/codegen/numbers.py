@@ -31,6 +31,8 @@ def number_code(value: sp.Expr, symbol: Callable[[str], str]) -> Text:
         return Text(" * ".join(wrap(p, PRODUCT + 1) for p in parts), PRODUCT)
     if value.is_Pow:
         return _power(value, symbol)
+    if isinstance(value, sp.log):
+        return Text(f"float(np.log({number_code(value.args[0], symbol).text}))")
     return _whole(value, symbol)
 
 

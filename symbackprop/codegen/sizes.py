@@ -10,7 +10,7 @@ import sympy as sp
 
 from symbackprop.codegen.literals import string
 from symbackprop.core.graph import Node
-from symbackprop.core.loops import Loop
+from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.core.notation import ATOM, POWER, PRODUCT, SUM, Text, wrap
 from symbackprop.core.shapes import Dim, dim, dim_text
 from symbackprop.errors import ModelError
@@ -97,19 +97,12 @@ def demands(rows: Iterable[Node]) -> Demands:
     """What the sizes that rows and the loops among them read have to be, as far as it does not hold for all sizes."""
     whole: dict[Dim, None] = {}
     ordered: dict[tuple[Dim, Dim], None] = {}
-    for row in _with_bodies(rows):
+    for row in with_bodies(rows):
         parts = [row.attr.length] if isinstance(row.attr, Loop) else [*row.shape, *_sizes_in(row)]
         whole |= {d: None for d in parts if divided(d)[1] != 1}
         if row.op.name == "slice":
             ordered |= {pair: None for pair in _inside(row) if not (pair[1] - pair[0]).is_nonnegative}
     return Demands(tuple(whole), tuple(ordered))
-
-
-def _with_bodies(rows: Iterable[Node]) -> Iterator[Node]:
-    for row in rows:
-        yield row
-        if isinstance(row.attr, Loop):
-            yield from _with_bodies(row.graph.topological(row.attr.results(), row.attr.stop()))
 
 
 def _sizes_in(row: Node) -> list[Dim]:

@@ -95,10 +95,6 @@ def _may_cancel(upstream: Node, output: Node, index: int) -> bool:
         and output.attr.head is not None
         and f.size(upstream.attr.form) <= MAX_CANCEL
         and any(a is output for a in upstream.args)
-        and _has_quotient(f.written(upstream.attr.form))
+        and f.has_quotient(f.written(upstream.attr.form))
         and not f.arguments(output.attr.partial(index))
     )
-
-
-def _has_quotient(form: f.Formula) -> bool:
-    return isinstance(form, f.Div) or any(_has_quotient(c) for c in f.children(form))

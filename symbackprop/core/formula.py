@@ -10,7 +10,7 @@ them, costs nothing however often a model repeats a pattern.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from math import isinf, isnan
@@ -370,7 +370,7 @@ def call(name: str, *args: Formula | Number) -> Call:
 def nought(value: Formula, weight: Formula) -> Formula:
     """The value, and 0 where the weight is 0 and the value infinite or nan: 0·log 0 is 0. Numbers go to the front."""
     coefficient, rest = split_sign(value)
-    if (isinstance(weight, Num) and is_never_zero(weight.value)) or rest == ONE:
+    if isinstance(weight, Num) and weight.value.is_zero is False:
         return value
     weight = ZERO if weight == ZERO else split_sign(weight)[1]
     if coefficient == 0:
@@ -402,7 +402,7 @@ def monomial(c: Formula, a: Formula, b: Formula, m: Formula) -> Formula:
     """c·a^b·(log a)^m with the convention that it is 0 where c or a^b is 0; a plain power where neither matters."""
     if c == ZERO:
         return ZERO
-    if m == ZERO and isinstance(c, Num) and is_never_zero(c.value):
+    if m == ZERO and isinstance(c, Num) and c.value.is_zero is False:
         return mul(c, power(a, b))
     return Call("monomial", (c, a, b, m))
 
@@ -414,11 +414,6 @@ def without_flat_powers(f: Formula) -> Formula:
     if isinstance(f, Call) and f.name == "flat_power" and isinstance(parts[1], Num) and parts[1].value.is_positive:
         return power(*parts)
     return f if parts == children(f) else rebuild(f, parts)
-
-
-def is_never_zero(value: sp.Expr) -> bool:
-    """Whether a number is other than 0 whatever the sizes in it are."""
-    return bool(value.is_zero is False)
 
 
 def children(f: Formula) -> tuple[Formula, ...]:
@@ -468,6 +463,11 @@ def substitute(f: Formula, leaf: Callable[[Formula], Formula]) -> Formula:
     return f if new == old else rebuild(f, new)
 
 
+def over(f: Formula, args: Sequence[Formula]) -> Formula:
+    """The formula over other formulas in place of its arguments."""
+    return substitute(f, lambda leaf: args[leaf.index] if isinstance(leaf, Arg) else leaf)
+
+
 @cache
 def arguments(f: Formula) -> tuple[int, ...]:
     """The argument indices in order of first appearance."""
@@ -479,12 +479,12 @@ def arguments(f: Formula) -> tuple[int, ...]:
 @cache
 def written_once(f: Formula) -> tuple[bool, ...]:
     """For each of `arguments`, whether it stands in one place only."""
-    places = _places(f)
+    places = all_arguments(f)
     return tuple([places.count(i) == 1 for i in arguments(f)])
 
 
-def _places(f: Formula) -> list[int]:
-    return [f.index] if isinstance(f, Arg) else [i for c in children(f) for i in _places(c)]
+def all_arguments(f: Formula) -> list[int]:
+    return [f.index] if isinstance(f, Arg) else [i for c in children(f) for i in all_arguments(c)]
 
 
 GUARDED: dict[str, Formula] = {}  # guarded arithmetic by name: what it is written as, over its arguments
@@ -502,7 +502,7 @@ def written(f: Formula) -> Formula:
     old = children(f)
     new = tuple([written(c) for c in old])
     if isinstance(f, Call) and f.name in GUARDED:
-        return substitute(GUARDED[f.name], lambda leaf: new[leaf.index] if isinstance(leaf, Arg) else leaf)
+        return over(GUARDED[f.name], new)
     return f if new == old else rebuild(f, new)
 
 
@@ -516,6 +516,18 @@ def calls(f: Formula) -> frozenset[str]:
     """The functions of the table that a formula calls, guarded arithmetic included."""
     own = {f.name} if isinstance(f, Call) else set()
     return frozenset(own.union(*[calls(c) for c in children(f)]))
+
+
+@cache
+def has_quotient(f: Formula) -> bool:
+    """Whether something is divided by something in the formula."""
+    return isinstance(f, Div) or any(has_quotient(c) for c in children(f))
+
+
+@cache
+def reads_out(f: Formula) -> bool:
+    """Whether the formula reads the output."""
+    return isinstance(f, Out) or any(reads_out(c) for c in children(f))
 
 
 @cache

@@ -16,6 +16,13 @@ class Opaque(sp.Function):  # type: ignore[misc]
     is_commutative = True
 
 
+class Constant(Opaque):
+    """Constant almost everywhere."""
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        return sp.S.Zero
+
+
 class sigmoid(Opaque):
     """σ(x) = 1/(1+e^(−x)); σ' = σ(1−σ)."""
 
@@ -95,11 +102,9 @@ class expm1(Opaque):
         return self + 1
 
 
-class above(Opaque):
+class above(Constant):
     """1 where a > b, ``tie`` where a = b, else 0; constant almost everywhere."""
 
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return sp.S.Zero
 
 
 class relu(Opaque):
@@ -140,11 +145,9 @@ class magnitude(Opaque):
         return signum(self.args[0])
 
 
-class signum(Opaque):
+class signum(Constant):
     """sign(x), 0 at 0; constant almost everywhere."""
 
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return sp.S.Zero
 
 
 class maximum(Opaque):
@@ -241,11 +244,9 @@ class where(Opaque):
         return (sp.S.Zero, truth(condition), 1 - truth(condition))[argindex - 1]
 
 
-class truth(Opaque):
+class truth(Constant):
     """1 where the condition is not 0, else 0."""
 
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return sp.S.Zero
 
 
 class where_selected(Opaque):
@@ -255,18 +256,14 @@ class where_selected(Opaque):
         return is_selected(*self.args) if argindex == 1 else sp.S.Zero
 
 
-class is_selected(Opaque):
+class is_selected(Constant):
     """1 where a is finite or s is not 0, else 0."""
 
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return sp.S.Zero
 
 
-class compare(Opaque):
+class compare(Constant):
     """1 where the relation holds, else 0. The relation is the class."""
 
-    def fdiff(self, argindex: int = 1) -> sp.Expr:
-        return sp.S.Zero
 
 
 class greater(compare):

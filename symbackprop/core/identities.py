@@ -68,7 +68,7 @@ def _bernoulli(row: Node, logs: Logarithms) -> Node | None:
 def _quotient(row: Node, logs: Logarithms) -> Node | None:
     """1/(1 + e^u) = σ(−u), e^a/(e^a + e^b) = σ(a − b), (e^a − e^b)/(e^a + e^b) = tanh((a − b)/2) and
     e^z/Σe^z = softmax(z), wherever they stand in a formula."""
-    if row.attr.head is not None or not _has_quotient(row.attr.form):
+    if row.attr.head is not None or not f.has_quotient(row.attr.form):
         return None
     args = list(row.args)
     form = _Quotients(args, logs).shortened(row.attr.form)
@@ -95,9 +95,13 @@ class _Quotients:
         return form if found is None else found
 
     def _argument(self, row: Node) -> Node | None:
-        """u, of a row that is e^u."""
+        """u, of a row that is e^u; where(c, u, −∞), of one that is e^u only where c holds, else 0."""
         call = self.logs.function(row)
-        return call[1] if call is not None and call[0].name == "exp" else None
+        if call is not None:
+            return call[1] if call[0].name == "exp" else None
+        chosen = _plainly(row)
+        head = chosen.attr.head if chosen.op.name == "elementwise" else None
+        return self.logs.of(row) if head == "where" and f.ZERO in chosen.attr.form.args[1:] else None
 
     def _exponent(self, term: f.Formula) -> Node | sp.Expr | None:
         """u, of a term that is e^u; 1 is e^0."""
@@ -136,10 +140,10 @@ class _Quotients:
         return None
 
     def _divides(self, e: Node, total: Node, place: int) -> bool:
-        axes = total.attr[0]
-        return len(axes) == 1 and same_shape(
-            self.args[place].shape, build.reduced_shape(e.shape, axes, keepdims=e.ndim > 1)
-        )
+        """Whether the sum along one axis is read as broadcasting against that axis, which it may lack in front."""
+        axes, given = total.attr[0], self.args[place].shape
+        whole = build.reduced_shape(e.shape, axes, keepdims=True)
+        return len(axes) == 1 and len(given) >= e.ndim - axes[0] - 1 and same_shape(given, whole[e.ndim - len(given) :])
 
     def _call(self, name: str, u: Node) -> f.Formula:
         return self._row(u.graph.call(name, u))
@@ -162,10 +166,6 @@ def _without(product: f.Formula, factor: f.Formula) -> f.Formula | None:
         place = product.factors.index(factor)
         return f.mul(*product.factors[:place], *product.factors[place + 1 :])
     return None
-
-
-def _has_quotient(form: f.Formula) -> bool:
-    return isinstance(form, f.Div) or any(map(_has_quotient, f.children(form)))
 
 
 def better(row: Node, logs: Logarithms) -> Node | None:

@@ -73,7 +73,7 @@ class Logarithms:
 
     def _of_call(self, record: Scalar, parts: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
         if record.log is not None:
-            return args[0].graph.apply(_substituted(record.log, parts), *args)
+            return args[0].graph.apply(f.over(record.log, parts), *args)
         if record.power is not None:
             return self.of_formula(f.power(parts[0], f.Num(record.power)), args)
         if record.name == "where":
@@ -84,7 +84,7 @@ class Logarithms:
         """log where(c, a, b) = where(c, log a, log b)."""
         condition, *branches = parts
         logs = [self.of_formula(b, args) for b in branches]
-        if all(log is None for log in logs):
+        if all(log is None for log in logs) or any(isinstance(b, f.Num) and b.value.is_negative for b in branches):
             return None
         given = [_plain(b, args) if log is None else log for b, log in zip(branches, logs, strict=True)]
         graph = args[0].graph
@@ -123,11 +123,23 @@ class Logarithms:
         if len(terms) != 2 or f.ONE not in terms:
             return None
         signs, inner = _one_and(terms[1 - terms.index(f.ONE)])
+        within, rows = self._written(inner, args)
+        match within:
+            case f.Add((f.ONE, f.Neg(p))) if signs == (1,):  # 1 − (1 − p)
+                return self.of_formula(p, rows)
         record, u = self._call_of(inner, args) or (None, None)
         if record is None or u is None or record.complement is None or (signs != (1,) and not record.odd):
             return None
-        logs = [self.of_formula(_substituted(record.complement, (f.mul(f.lift(s), f.Arg(0)),)), (u,)) for s in signs]
+        logs = [self.of_formula(f.over(record.complement, (f.mul(f.lift(s), f.Arg(0)),)), (u,)) for s in signs]
         return _added([log for log in logs if log is not None])
+
+    def _written(self, form: f.Formula, args: Sequence[Node]) -> tuple[f.Formula, Sequence[Node]]:
+        """A formula, or that of the row it is, and what it is over."""
+        if not isinstance(form, f.Arg) or args[form.index].op.name != "elementwise":
+            return form, args
+        row = args[form.index]
+        self.passed.add(row.id)
+        return row.attr.form, row.args
 
     def _call_of(self, form: f.Formula, args: Sequence[Node]) -> tuple[Scalar, Node] | None:
         """The function of one argument that a formula is, and its argument."""
@@ -157,9 +169,9 @@ class Logarithms:
 
     def _of_joined(self, x: Node) -> Node | None:
         logs = [self.of(a) for a in x.args]
-        if all(log is None for log in logs):
+        if all(log is None for log in logs) or any(a.value is not None and a.value.is_negative for a in x.args):
             return None
-        whole = [a.graph.call("log", a) if log is None else log for a, log in zip(x.args, logs, strict=True)]
+        whole = [_plain(f.Arg(0), (a,)) if log is None else log for a, log in zip(x.args, logs, strict=True)]
         return build.concat(whole, x.attr)
 
     def _of_softmax(self, x: Node) -> Node | None:
@@ -226,8 +238,10 @@ def _again(x: Node, a: Node) -> Node:
 
 
 def _plain(form: f.Formula, args: Sequence[Node]) -> Node:
+    """The logarithm of the value; that of nothing is −∞."""
     graph = args[0].graph
-    return graph.call("log", graph.apply(form, *args))
+    row = graph.apply(form, *args)
+    return graph.full(-sp.oo, row.shape) if row.value == 0 else graph.call("log", row)
 
 
 def _over(form: f.Formula, args: Sequence[Node], log: Node) -> Node | sp.Expr:
@@ -250,8 +264,3 @@ def _added(rows: Sequence[Node]) -> Node | None:
 
 def _is_positive(form: f.Formula) -> bool:
     return isinstance(form, f.Num) and bool(form.value.is_positive)
-
-
-def _substituted(form: f.Formula | None, parts: Sequence[f.Formula]) -> f.Formula:
-    assert form is not None
-    return f.substitute(form, lambda leaf: parts[leaf.index] if isinstance(leaf, f.Arg) else leaf)

@@ -6,7 +6,7 @@ at this step, and the invariants (arrays that every step sees whole); it never r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -320,3 +320,11 @@ def _moved_origin(origin: Origin, moved: Mapping[int, Node], kept: Container[int
         return Origin(origin.function, tuple(map(move, origin.args)), {k: move(v) for k, v in origin.options.items()})
     except KeyError:
         return None
+
+
+def with_bodies(rows: Iterable[Node]) -> Iterator[Node]:
+    """The rows, and those of the bodies of the loops among them."""
+    for row in rows:
+        yield row
+        if isinstance(row.attr, Loop):
+            yield from with_bodies(row.graph.topological(row.attr.results(), row.attr.stop()))

@@ -50,12 +50,8 @@ def _of_derivative(node: Node, i: int) -> Hazards:
     form = node.attr.partial(i)
     if isinstance(form, f.Call) and TABLE[form.name].boolean:
         return NONE
-    found = union(hazards(node.args[k]) for k in f.arguments(form)) | (hazards(node) if _reads_out(form) else NONE)
+    found = union(hazards(node.args[k]) for k in f.arguments(form)) | (hazards(node) if f.reads_out(form) else NONE)
     return found | INFINITE if is_unbounded(form, node.args, node) else found
-
-
-def _reads_out(form: f.Formula) -> bool:
-    return isinstance(form, f.Out) or any(_reads_out(part) for part in f.children(form))
 
 
 def _of_choice(row: Node, node: Node, i: int, cotangent: Node) -> Node:

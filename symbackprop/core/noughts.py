@@ -8,7 +8,6 @@ gradient of t·log q is 0 where t and q are, and not 0/0.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
@@ -18,8 +17,9 @@ from symbackprop.core.shapes import ONE
 
 _LOGS = {"log", "log1p", "log_normal_cdf"}
 _VIEWS = {"broadcast", "reshape", "slice", "gather", "take_along_axis"}
-_SUMS = {"sum", "reshape", "broadcast", "einsum", "slice", "pad", "gather", "scatter_add", "put_along_axis"}
+_SUMS = _VIEWS | {"sum", "einsum", "pad", "scatter_add", "put_along_axis"}
 MAX_DEPTH = 4
+DEEP = 60  # answers that are remembered may not depend on how far away they were asked for
 
 
 def guarded(form: f.Formula, args: Sequence[Node]) -> f.Formula:
@@ -45,7 +45,7 @@ def _factors(form: f.Formula) -> tuple[f.Formula, ...]:
     return form.factors if isinstance(form, f.Mul) else (form,)
 
 
-def is_log(row: Node, depth: int = MAX_DEPTH) -> bool:
+def is_log(row: Node, depth: int = DEEP) -> bool:
     """Whether a row, under any name, is a logarithm or a log-softmax, a part of one or a sum with one; remembered."""
     if row.log is None and depth > 0:
         row.log = _look(row, depth)
@@ -63,7 +63,7 @@ def _look(row: Node, depth: int) -> bool:
     return row.attr.head in _LOGS or (row.attr.head is None and _is_log(row.attr.form, row.args, depth - 1))
 
 
-def _is_log(form: f.Formula, args: Sequence[Node], depth: int = MAX_DEPTH) -> bool:
+def _is_log(form: f.Formula, args: Sequence[Node], depth: int = DEEP) -> bool:
     """Whether a part of a formula is infinite where a logarithm in it is. log Σ e^z alone is finite wherever a z is."""
     match form:
         case f.Arg(index):
@@ -159,12 +159,7 @@ _NOUGHT = f.nought(f.Arg(0), f.Arg(1))
 
 def _may_be_steep(row: Node) -> bool:
     """Whether a row is a logarithm or a quotient."""
-    return row.op.name == "elementwise" and (row.attr.head in _LOGS or _has_quotient(row.attr.form))
-
-
-@cache
-def _has_quotient(form: f.Formula) -> bool:
-    return isinstance(form, f.Div) or any(_has_quotient(c) for c in f.children(form))
+    return row.op.name == "elementwise" and (row.attr.head in _LOGS or f.has_quotient(row.attr.form))
 
 
 def _leads_to_steep(row: Node, depth: int = MAX_DEPTH) -> bool:
@@ -174,7 +169,7 @@ def _leads_to_steep(row: Node, depth: int = MAX_DEPTH) -> bool:
     seen = _through_loop(row)
     if seen is not None:
         return _leads_to_steep(seen, depth - 1)
-    return (row.op.name in _VIEWS or _adds(row)) and any(_leads_to_steep(a, depth - 1) for a in row.args)
+    return _adds(row) and any(_leads_to_steep(a, depth - 1) for a in row.args)
 
 
 def _through_loop(row: Node) -> Node | None:

@@ -118,7 +118,7 @@ def _exchanges(reference: Reference, form: f.Formula, consumer: Node, known: Seq
     """One row for another of the same shape."""
     args = consumer.args
     leaves: list[tuple[f.Formula, Node]] = [(f.Arg(i), args[i]) for i in f.arguments(form)]
-    if reads_output(form):
+    if f.reads_out(form):
         leaves.append((f.OUT, consumer))
     for leaf, old in leaves:
         for new in known:
@@ -139,13 +139,9 @@ def _other_functions(consumer: Node, form: f.Formula) -> Iterator[Wrong]:
             yield Wrong(kind, derivative, args, says, cost=1)
     yield Wrong(kind, f.OUT, args, f"{{factor}} is needed; you have {head} itself, {{wrong}}, not its derivative")
     yield Wrong(kind, f.Arg(0), args, f"{{factor}} is needed; you have the argument of {head}, {{wrong}}", cost=1)
-    again = f.OUT if not reads_output(form) else f.Call(head, (f.OUT, *consumer.attr.form.args[1:]))
-    at = v.replaced(form, f.OUT if reads_output(form) else f.Arg(0), again)
+    again = f.OUT if not f.reads_out(form) else f.Call(head, (f.OUT, *consumer.attr.form.args[1:]))
+    at = v.replaced(form, f.OUT if f.reads_out(form) else f.Arg(0), again)
     yield Wrong(kind, at, args, "{factor}: you apply the derivative to the output, {wrong}", cost=2)
-
-
-def reads_output(form: f.Formula) -> bool:
-    return isinstance(form, f.Out) or any(reads_output(part) for part in f.children(form))
 
 
 def written(reference: Reference, form: f.Formula, rows: Sequence[Node], out: Node) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 
 from symbackprop.core.graph import Node
@@ -78,5 +79,5 @@ class ProductNotation(MathNotation):
 def _canonical(ins: Sequence[str], out: str) -> str:
     """The pattern over a, b, c … in order of appearance."""
     letters = dict.fromkeys("".join(ins))
-    rename = dict(zip(letters, "abcdefghijklmnopqrstuvwxyz", strict=False))
+    rename = dict(zip(letters, string.ascii_letters, strict=False))
     return ",".join("".join(rename[c] for c in s) for s in ins) + "->" + "".join(rename[c] for c in out)

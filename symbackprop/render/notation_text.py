@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 
 import sympy as sp
@@ -209,10 +210,13 @@ class TextNotation(RowNotation):
         return Text(f"{argument.text} ↦ {image.text}", SUM)
 
 
+LETTERS = "ijklmnpqrstuvwabcdefghoxyz" + string.ascii_uppercase
+
+
 def pattern_letters(spec: str) -> tuple[list[list[str]], list[str], list[str]]:
     """An einsum pattern over i, j, k …: letters of each operand, of the result, and those summed over."""
     left, out = spec.split("->")
-    rename = dict(zip(dict.fromkeys(left.replace(",", "")), "ijklmnpqrstuvw", strict=False))
+    rename = dict(zip(dict.fromkeys(left.replace(",", "")), LETTERS, strict=False))
     ins = [[rename[c] for c in s] for s in left.split(",")]
     result = [rename[c] for c in out]
     return ins, result, [c for c in rename.values() if c not in result]

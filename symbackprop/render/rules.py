@@ -131,7 +131,7 @@ def _function_rule(pen: Pen, name: str, args: tuple[f.Formula, ...], place: int)
     if partial is None or record.arity != 1:
         return f"derivative of {name}"
     generic = (f.Arg(0), *args[1:])
-    over = f.substitute(partial, lambda leaf: generic[leaf.index] if isinstance(leaf, f.Arg) else leaf)
+    over = f.over(partial, generic)
     return pen(lambda n: _primed(n, f.Call(name, generic), over))
 
 

@@ -22,7 +22,6 @@ from symbackprop.verify.switches import HOLDS, operands_of, switch_of
 
 Affine: TypeAlias = tuple[dict[int, sp.Expr], sp.Expr]  # coefficients by row id, and a number
 Literal: TypeAlias = tuple[Affine, str]  # that stands in this relation to 0
-_VIEWS = {"broadcast"}
 
 
 class Paths:
@@ -148,7 +147,7 @@ def _literal(row: Node, sign: str) -> Literal:
 
 
 def _source(row: Node) -> Node:
-    while row.op.name in _VIEWS:
+    while row.op.name == "broadcast":
         row = row.args[0]
     return row
 

@@ -21,8 +21,7 @@ from symbackprop.core.kernel import Kernel
 from symbackprop.core.scalars import TABLE
 
 _INSIDE = (-1e3, -30.0, -4.0, -2.0, -1.0, -0.5, -1e-3, 0.0, 1e-3, 0.5, 1.0, 2.0, 4.0, 30.0, 1e3)
-_SAME = {"broadcast", "reshape", "slice", "unfold", "max"}
-_PICKS = {"gather", "take_along_axis"}
+_SAME = {"broadcast", "reshape", "slice", "unfold", "max", "gather", "take_along_axis"}
 _SUMS = {"sum", "pad", "fold", "scatter_add", "put_along_axis"}  # of some entries of their first argument
 
 
@@ -67,7 +66,7 @@ def _structural(row: Node, args: Sequence[Range]) -> Range:
         return UNIT
     if name == "arange":
         return Range(0.0, inf)
-    if name in _SAME or name in _PICKS:
+    if name in _SAME:
         return args[0]
     if name in _SUMS:
         return _any_number_of(args[0])

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from symbackprop.core.graph import INT, Node
-from symbackprop.core.loops import Loop
+from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.core.shapes import Dim, evaluate_dim, evaluate_shape
 from symbackprop.errors import ShapeError
 from symbackprop.model.model import Model
@@ -117,12 +117,7 @@ def needs_of(model: Model) -> Needs:
 
 def _rows(model: Model) -> Iterator[Node]:
     """Every row that the results need, those of loops included."""
-    pending = [model.graph.topological([*model.leaves().values(), *model.results()])]
-    while pending:
-        for row in pending.pop():
-            yield row
-            if isinstance(row.attr, Loop):
-                pending.append(row.graph.topological(row.attr.results(), row.attr.stop()))
+    return with_bodies(model.graph.topological([*model.leaves().values(), *model.results()]))
 
 
 def hidden_dims(model: Model, sizes: Mapping[str, int]) -> list[str]:
