@@ -210,6 +210,8 @@ class Graph:
             if value.graph is not self:
                 raise ModelError(f"{value!r} belongs to another model")
             return value
+        if isinstance(value, bool):
+            raise ModelError(f"{value} is no number: == and != compare rows as Python objects; write equal(a, b)")
         if isinstance(value, sp.Expr) and not value.is_Number:
             return self._lower(value)
         return self.const(value)

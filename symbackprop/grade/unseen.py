@@ -6,13 +6,24 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.grade.points import Array, Point, Points
 from symbackprop.verify.aiming import Aim, Values
+from symbackprop.verify.conditions import Side
 from symbackprop.verify.coverage import Coverage, Unseen
 from symbackprop.verify.interpreter import Sizes
+from symbackprop.verify.switches import operands_of, switch_of
 
 SIZES = 2
+GUARD = 1e-6
+
+
+def _guards(side: Side) -> bool:
+    """Whether a condition keeps a number off 0, as the eps of cosine_similarity: a person's formula need not say it."""
+    switch = None if side.place is not None else switch_of(side.row)
+    compared = () if switch is None else operands_of(side.row.attr, switch)
+    return any(isinstance(p, f.Num) and p.value.is_number and 0 < p.value <= GUARD for p in compared)
 
 
 class Beyond:
@@ -22,6 +33,7 @@ class Beyond:
         self.rows, self.source, self.usual = rows, source, usual
         self.rng = np.random.default_rng(source.seed)
         self.coverage = Coverage(rows, usual[0].sizes, source.reference.results)
+        self.coverage.bounds |= {side for side in self.coverage.sides if _guards(side)}
         self.aim = Aim(self.coverage, source.leaves, self.rng, self._usable, self._weights, source.meant)
         self.kept: dict[str, list[Array]] = {}
 

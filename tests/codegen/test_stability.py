@@ -93,6 +93,15 @@ CASES: dict[str, tuple[str, Any, dict[str, Any], Callable[[Any], tuple[Any, Any]
                       logistic),
     "binary cross-entropy": (S + "loss L = sum(binary_cross_entropy(a, y))", V, {"y": B}, logistic),
     "of a view": (S + "loss L = sum(binary_cross_entropy(a[:], y))", V, {"y": B}, logistic),
+    "complement of a complement": (S + "q = 1 - a\nloss L = -sum((1-y)*log(q) + y*log(1-q))", V, {"y": B}, logistic),
+    "of an average": (X + "loss L = log(mean(exp(z))) + log(N)", V, {}, lambda z: (lse(z), share(log_softmax(z)))),
+    "where there is a mask": (
+        X + "data y: N\nq = where(y > 0, exp(z), 0)\nloss L = log(sum(q))", V, {"y": B},
+        lambda z: (lse(z[B > 0]), share(np.where(B > 0, z, -np.inf) - lse(z[B > 0])))),
+    "softmax by hand, transposed": (
+        "dim N, C\nparam z: N x C\ne = exp(z).T\np = e/sum(e, axis=0)\nloss L = sum(p**2)", Z, {},
+        lambda z: (np.sum(share(log_softmax(z))**2), 2*share(log_softmax(z))*(
+            share(log_softmax(z)) - (share(log_softmax(z))**2).sum(-1, keepdims=True)))),
     "focal": (S + "loss L = -sum((1-a)^2*log(a))", V, {"y": B}, lambda z: (
         (sigmoid(-z)**2 * softplus(-z)).sum(),
         -2*sigmoid(-z)**2*sigmoid(z)*softplus(-z) - sigmoid(-z)**3)),

@@ -169,3 +169,11 @@ def test_the_probability_of_what_happened(z: float, level: int, tmp_path: Path) 
     slope = 2 * miss**2 * (1 - miss) * log - miss**3
     close(loss, -2 * miss**2 * log)
     close(grads["z"], [slope, -slope])
+
+
+@pytest.mark.parametrize("loss", ["kl_divergence(t, q)", "-sum(t*log(q))", "-sum(t*log(t/q))"])
+def test_a_term_whose_weight_and_argument_are_0_has_no_gradient(loss: str, tmp_path: Path) -> None:
+    module = emit(f"dim N\ndata t: N\nparam q: N\nloss L = {loss}", tmp_path)
+    with np.errstate(all="ignore"):
+        grads = module.loss_and_grads({"q": np.array([0.5, 0.5, 0.0])}, {"t": np.array([0.5, 0.5, 0.0])})[1]
+    np.testing.assert_array_equal(grads["q"], [-1.0, -1.0, 0.0])

@@ -1,0 +1,32 @@
+"""What named rows and gradients are called in printed steps."""
+
+from __future__ import annotations
+
+from symbackprop.derive import derive
+from symbackprop.model.text import parse
+
+LOGISTIC = "data y\nparam z\na = sigmoid(z)\nloss L = -(y * log(a) + (1 - y) * log(1 - a))"
+
+
+def test_a_forward_row_is_not_called_by_a_gradient_that_equals_it() -> None:
+    d = derive(parse("param w\nb = 2*w\nloss L = exp(b) + w"))
+    assert "L = e^b + w" in d.text() and "dL/db = e^b" in d.text()
+    assert "Σ_n sign(x) ⊙ x" in derive(parse("dim N\nparam x: N\nloss L = sum(sign(x)*x)")).text()
+
+
+def test_an_immediate_partial_says_which_named_quantities_are_held_fixed() -> None:
+    text = derive(parse(LOGISTIC)).text()
+    assert "dL/db·∂b/∂a·da/dz + ∂L/∂a·da/dz" in text
+    assert "; b held fixed" in text and "log(a)" not in text.split("held fixed")[0].split(";")[-1]
+
+
+def test_a_gradient_that_is_another_one_is_written_out_once() -> None:
+    text = derive(parse("dim N\nparam x: N\ndata z: N\ny = x + z\nloss L = sum(y**2)")).text()
+    assert "= 2y   " in text and "2·2y" not in text
+
+
+def test_conventions_of_norms_and_elu_are_stated_where_they_occur() -> None:
+    said = "the gradient of a norm"
+    assert said in derive(parse("dim N\nparam x: N\nloss L = norm(x)")).text().replace("\n", " ")
+    assert "ELU′(0) = α" in derive(parse("dim N\nparam x: N\nloss L = sum(elu(x))")).text()
+    assert said not in derive(parse(LOGISTIC)).text()
