@@ -282,7 +282,7 @@ def backward(cache, upstream=1.0):
     dP_3 = dz.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ S2.swapaxes(-1, -2)
     # dS_3 = P_3 ⊙ (dP_3 − sum(dP_3 ⊙ P_3, axis=-1, keepdims=True))   N×h×T×T
     dS_3 = P_3 * (dP_3 - (dP_3 * P_3).sum(axis=3, keepdims=True))
-    t8 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t8 = truth(causal_mask(T))   T×T
+    t8 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t8 = causal_mask(T) != 0   T×T
     du = dS_3 * t8                                    # du = dS_3 ⊙ t8   N×h×T×T
     t9 = du / d ** 0.5                                # t9 = du / sqrt(d)   N×h×T×T
     dK2 = t9.swapaxes(-1, -2) @ Q2                    # dK2 = einsum(abcd,abce→abde, t9, Q2)   N×h×T×d

@@ -182,7 +182,7 @@ def backward(cache, upstream):
     dP = np.einsum("abcde,abfe->abcdf", dO.reshape(N, h, g, T, d), S, optimize=True)
     # dS_2 = P ⊙ (dP − sum(dP ⊙ P, axis=-1, keepdims=True))   N×h×g×T×T
     dS_2 = P * (dP - (dP * P).sum(axis=4, keepdims=True))
-    # dr = dS_2 ⊙ truth(causal_mask(T))   N×h×g×T×T
+    # dr = dS_2 ⊙ (causal_mask(T) != 0)   N×h×g×T×T
     dr = dS_2 * (np.arange(T)[:, None] >= np.arange(T)[None, :])
     t10 = dr / d ** 0.5                               # t10 = dr / sqrt(d)   N×h×g×T×T
     # dK = einsum(abcde,abcdf→abef, t10, q)   N×h×T×d

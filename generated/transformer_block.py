@@ -158,7 +158,7 @@ def backward(cache, upstream):
     dP = dO @ V.swapaxes(-1, -2)                      # dP = einsum(abcd,abed→abce, dO, V)   N×h×T×T
     # dS = P ⊙ (dP − sum(dP ⊙ P, axis=-1, keepdims=True))   N×h×T×T
     dS = P * (dP - (dP * P).sum(axis=3, keepdims=True))
-    db = dS * (np.arange(T)[:, None] >= np.arange(T)[None, :])  # db = dS ⊙ truth(causal_mask(T))   N×h×T×T
+    db = dS * (np.arange(T)[:, None] >= np.arange(T)[None, :])  # db = dS ⊙ (causal_mask(T) != 0)   N×h×T×T
     t3 = db / d ** 0.5                                # t3 = db / sqrt(d)   N×h×T×T
     dK = t3.swapaxes(-1, -2) @ Q                      # dK = einsum(abcd,abce→abde, t3, Q)   N×h×T×d
     # t4 = reshape(transpose(dK, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
