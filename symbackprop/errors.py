@@ -78,3 +78,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     same = [k for k in listed if k.lower() == word.lower()]  # w for W
     near = same or difflib.get_close_matches(word, listed, n=1, cutoff=0.6)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def said(error: BaseException) -> str:
+    """What an exception of somebody's own code says, which may fail itself."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:
+        return f"{type(error).__name__}, which cannot say what went wrong"

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from symbackprop.errors import SymbackpropError, SyntaxProblem, UsageError, did_you_mean
+from symbackprop.errors import SymbackpropError, SyntaxProblem, UsageError, did_you_mean, said
 from symbackprop.model import zoo
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse, to_text
@@ -144,7 +144,9 @@ def _module(path: Path) -> ModuleType:
     sys.path.insert(0, str(path.resolve().parent))
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise _told(error, path) from error
     finally:
         sys.path.remove(str(path.resolve().parent))
@@ -155,7 +157,9 @@ def _module(path: Path) -> ModuleType:
 def _called(function: Any, path: Path, name: str) -> Any:
     try:
         return function()
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise _told(error, path) from error
 
 
@@ -169,4 +173,4 @@ def _told(error: BaseException, path: Path) -> SymbackpropError:
         if Path(trace.tb_frame.f_code.co_filename).resolve() == path.resolve():
             line = trace.tb_lineno
         trace = trace.tb_next
-    return UsageError(f"{path}{f':{line}' if line else ''}: {type(error).__name__}: {error}")
+    return UsageError(f"{path}{f':{line}' if line else ''}: {said(error)}")

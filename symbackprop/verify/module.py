@@ -17,7 +17,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from symbackprop.errors import BrokenModule, UsageError
+from symbackprop.errors import BrokenModule, UsageError, said
 
 REQUIRED = ("MODEL", "forward", "backward")
 _numbers = count(1)
@@ -50,7 +50,9 @@ def load_module(path: str | Path) -> ModuleType:
     with quiet():
         try:
             spec.loader.exec_module(module)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise BrokenModule(f"{path} cannot be imported: {describe(error, str(path))}") from error
     _check_parts(module, path)
     return module
@@ -83,7 +85,9 @@ def call(module: ModuleType, name: str, *args: Any, **options: Any) -> Any:
     with quiet():
         try:
             return function(*args, **options)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             raise CallFailed(f"{name} raised {describe(error, getattr(module, '__file__', None))}") from error
 
 
@@ -93,7 +97,7 @@ def describe(error: BaseException, path: str | None) -> str:
         place = f"line {error.lineno}" if error.lineno else ""
         line = f": {error.text.strip()}" if error.text else ""
         return f"{type(error).__name__}: {error.msg} ({place}{line})" if place else f"{type(error).__name__}: {error}"
-    text = f"{type(error).__name__}: {error}".rstrip(": ")
+    text = said(error).rstrip(": ")
     frames = [s for s in traceback.extract_tb(error.__traceback__) if s.filename == path]
     if not frames:
         return text
