@@ -11,6 +11,8 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
+import sympy as sp
+
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.identities import better
@@ -87,7 +89,7 @@ class Rewriting:
     def _moved(self, node: Node, args: Sequence[Node]) -> Node:
         """The same row over new arguments; unnamed arithmetic is folded anew."""
         if node.op.projects and args[0] is not node.args[0]:
-            row = result(args[0], node.attr)
+            row = result(args[0], moved_result(node.attr, node.args[0].attr, args[0].attr))
             row.name = row.name or node.name
             return row
         plain = node.name is None and node.op.name == "elementwise" and node.attr.head is None
@@ -114,8 +116,8 @@ class Rewriting:
 
 
 class LoopRewriting:
-    """The loop over a body that is rewritten likewise, with stacks of the logs that are read outside, and leaves for
-    those of outer rows that are read inside."""
+    """The loop over a body that is rewritten likewise, with results for the logs that are read outside (a stack for a
+    stack, a carried value for the last one), and leaves for those of outer rows that are read inside."""
 
     def __init__(self, outside: Rewriting, scan: Node) -> None:
         self.outside, self.scan, self.loop = outside, scan, scan.attr
@@ -127,7 +129,7 @@ class LoopRewriting:
         loop, inside = self.loop, self.inside
         inside.run([*loop.results(), *loop.leaves()], loop.stop())
         asked = self.outside._asked.get(self.scan.id, ())
-        logs = {k: log for k in asked if (log := inside.logs.of(inside.new[loop.results()[k].id])) is not None}
+        logs = {k: log for k in sorted(asked) if (log := inside.logs.of(inside.new[loop.results()[k].id])) is not None}
         self.outside.passed |= inside.passed | inside.logs.passed
         self.outside.identities |= inside.identities
         if not inside.changed and not logs and all(a is b for a, b in zip(self.args, self.scan.args, strict=True)):
@@ -135,19 +137,25 @@ class LoopRewriting:
         return self._remade(logs)
 
     def _remade(self, logs: Mapping[int, Node]) -> Node:
-        loop, new = self.loop, self.inside.new
+        loop, new, graph = self.loop, self.inside.new, self.scan.graph
         n, m = len(loop.carry), len(loop.carry) + len(loop.sequences)
+        last, stacks = ([k for k in logs if (k < n) is carried] for carried in (True, False))
         carried, stacked = ([new[r.id] for r in rows] for rows in (loop.carried, loop.stacked))
+        begin = [_log_of_start(self.outside.logs.of(self.args[k]), self.args[k]) for k in last]
+        before = [body_leaf(graph, f"log_{loop.carry[k].name}", a.shape) for k, a in zip(last, begin, strict=True)]
         sequences, invariants = self.extra[True], self.extra[False]
         body = Loop(
-            loop.length, loop.carry, [*loop.sequences, *[leaf for leaf, _ in sequences]],
-            [*loop.invariants, *[leaf for leaf, _ in invariants]], carried, [*stacked, *logs.values()],
-            loop.reverse, loop.index, loop.records, loop.forward,
+            loop.length, [*loop.carry, *before], [*loop.sequences, *[leaf for leaf, _ in sequences]],
+            [*loop.invariants, *[leaf for leaf, _ in invariants]], [*carried, *[logs[k] for k in last]],
+            [*stacked, *[logs[k] for k in stacks]], loop.reverse, loop.index, loop.records, loop.forward,
         )  # fmt: skip
-        args = [*self.args[:m], *[a for _, a in sequences], *self.args[m:], *[a for _, a in invariants]]
-        row = make_scan(self.scan.graph, body, args)
-        places = range(n + len(stacked), n + len(stacked) + len(logs))
-        self.outside.stacked_logs |= {result(row, k).id: result(row, p) for k, p in zip(logs, places, strict=True)}
+        outer = [*self.args[:n], *begin, *self.args[n:m], *[a for _, a in sequences]]
+        row = make_scan(graph, body, [*outer, *self.args[m:], *[a for _, a in invariants]])
+        places = dict(zip([*last, *stacks], [*range(n, n + len(last)), *range(-len(stacks), 0)], strict=True))
+        count = len(row.attr.results())
+        self.outside.stacked_logs |= {
+            result(row, moved_result(k, loop, row.attr)).id: result(row, p % count) for k, p in places.items()
+        }
         return row
 
     def _given(self, leaf: Node) -> Node | None:
@@ -165,6 +173,17 @@ class LoopRewriting:
         return leaf
 
 
+def moved_result(number: int, old: Loop, new: Loop) -> int:
+    """The number of a loop's result in the loop that it became, which may carry more."""
+    return number if number < len(old.carry) else number + len(new.carry) - len(old.carry)
+
+
+def _log_of_start(log: Node | None, start: Node) -> Node:
+    if log is not None:
+        return log
+    return start.graph.full(-sp.oo, start.shape) if start.value == 0 else start.graph.call("log", start)
+
+
 def _wish(node: Node) -> str:
     """What the row of an identity would like to be called: log_p for the logarithm of what is made of p."""
     if node.op.name == "einsum":
@@ -173,21 +192,21 @@ def _wish(node: Node) -> str:
         return "losses" if _has_log(node.attr.form) else "ratio"
     row = node.args[0]
     while row.name is None and row.args:
-        row = row.args[0]
+        row = row.args[0].attr.results()[row.attr] if row.op.projects else row.args[0]
     return f"log_{(row.name or 'x').partition('[')[0]}"
 
 
 def _results_under_logs(order: Iterable[Node]) -> dict[int, set[int]]:
-    """The stacks of loops that a logarithm may be taken of, by the id of the loop."""
+    """The results of loops that a logarithm may be taken of, by the id of the loop."""
     found: dict[int, set[int]] = {}
     for node in order:
         if node.op.name == "elementwise" and _has_log(node.attr.form):
             stack, seen = list(node.args), set[int]()
             while stack:
                 x = stack.pop()
-                if x.op.projects and x.attr >= len(x.args[0].attr.carry):
+                if x.op.projects:
                     found.setdefault(x.args[0].id, set()).add(x.attr)
-                elif x.id not in seen and not x.op.projects:
+                elif x.id not in seen:
                     seen.add(x.id)
                     stack.extend(x.args)
     return found

@@ -167,6 +167,20 @@ def test_logarithms_through_loops(name: str, tmp_path: Path) -> None:
     assert np.isclose(found, total, rtol=1e-12) and np.isfinite(grads["U"]).all()
 
 
+@pytest.mark.parametrize("loss", ["-log(p[T][1])", "-log(p[T][1]) - log(p[T][0]) + log(p[-1, 0])"])
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_the_log_of_the_last_value_that_a_loop_carries(loss: str, level: int, tmp_path: Path) -> None:
+    text = "dim T, C\nparam z: T x C\np[0] = ones(C)\nfor t in 1..T:\n    p[t] = softmax(z[t] + p[t-1])\nloss L = "
+    module = emit(text + loss, tmp_path, level=level)
+    z = np.array([[1.0, 2.0], [1000.0, -1000.0]])
+    found, grads = module.loss_and_grads({"z": z}, {})
+    first = share(log_softmax(z[0] + 1))
+    assert np.isclose(found, -log_softmax(z[1] + first)[1], rtol=1e-12) and np.isfinite(grads["z"]).all()
+    np.testing.assert_allclose(grads["z"][1], [1, -1])
+    if "p[-1" not in loss:
+        assert module.forward({"z": np.zeros((0, 2))}, {})[0] == 0
+
+
 def test_a_probability_from_outside_of_the_loop(tmp_path: Path) -> None:
     text = """dim T, N
 param z: T x N, w: N
