@@ -60,7 +60,7 @@ def loop(plan: dict[str, Any], start: Node, xs: Node, weight: Node, inner: Calla
 
     carries = (start, start.T)[: plan["carries"]]
     last, (now, before) = scan(step, carries, xs, reverse=plan["reverse"], index="k" if inner is None else "t")
-    stacks = mean(now, axis=0) * plan["stacked"] + mean(before, axis=0) * plan["previous"]
+    stacks = mean(now, axis=0) * int(plan["stacked"]) + mean(before, axis=0) * int(plan["previous"])
     return over([*last, stacks + weight], plan["after"])[-1]
 
 

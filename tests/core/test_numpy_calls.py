@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from symbackprop.core import functions as F
 from symbackprop.core.graph import Node
 from symbackprop.core.numpy_calls import TABLE
 from symbackprop.core.shapes import evaluate_shape
@@ -278,3 +279,12 @@ def test_a_mixed_model_is_the_one_written_with_operators() -> None:
     assert m.text() == again.text()
     with pytest.raises(ModelError, match="inner sizes"):
         np.dot(m.graph.names["w"], m.graph.names["X"])
+
+
+def test_a_truth_value_of_python_is_no_operand() -> None:
+    """y == 1 compares rows as Python objects: it is False, whatever y will hold."""
+    model = Model()
+    x, y = model.param("x", (3,)), model.data("y", (3,))
+    for write in (lambda: x * (y == 1), lambda: F.where(y == 1, x, 0), lambda: np.where(y == 1, x, 0)):
+        with pytest.raises(ModelError, match=r"equal\(a, b\)"):
+            write()
