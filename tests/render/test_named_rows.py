@@ -30,3 +30,10 @@ def test_conventions_of_norms_and_elu_are_stated_where_they_occur() -> None:
     assert said in derive(parse("dim N\nparam x: N\nloss L = norm(x)")).text().replace("\n", " ")
     assert "ELU′(0) = α" in derive(parse("dim N\nparam x: N\nloss L = sum(elu(x))")).text()
     assert said not in derive(parse(LOGISTIC)).text()
+
+
+def test_the_index_view_tells_the_direct_part_from_the_whole() -> None:
+    model = parse("dim N\nparam x: N\nloss L = sum(abs(x)*x) + sum(abs(x))**2")
+    lines = [line.strip() for line in derive(model).text(view="index").splitlines()]
+    assert any(line.startswith("(∂L/∂a_i)_direct = x_i") for line in lines)
+    assert not any(line.startswith("∂L/∂a_i") and "= x_i " in line for line in lines)

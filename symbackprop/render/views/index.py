@@ -95,8 +95,14 @@ class IndexView(MatrixView):
         consumer = group.consumer
         assert consumer is not None
         reason = self._reason(group)
-        left = self._write(target, index, lambda e: e.n.derivative(
-            self._named_entry(e, consumer, index), self._named_entry(e, s.step.target, target), True))  # fmt: skip
+        direct = self._is_direct(group)
+
+        def derivative(e: Entries) -> Text:
+            own = self._named_entry(e, consumer, index)
+            text = e.n.derivative(own, self._named_entry(e, s.step.target, target), True)
+            return e.n.directly(text) if direct else text
+
+        left = self._write(target, index, derivative)
         if self._jacobian(Entries(self.pen.text, Fresh([*target, *index], self.blocked)), group, index, target) is None:
             return self._local(s, group)
         right = self._write(target, index, lambda e: self._jacobian(e, group, index, target) or Text("?"))
