@@ -490,12 +490,13 @@ def sigmoid(x):
 
 def gated(x, gate):
     """x * gate, and 0 where the gate is 0, even at an infinite x."""
-    return np.where(gate == 0, 0, x) * gate
+    product = x * gate
+    return product if np.isfinite(product).all() else np.where(gate == 0, 0, x) * gate
 
 
 def limited(x):
     """x, no further from 0 than 1e12: a factor beside gates such as sigmoid', which are 0 beyond."""
-    return np.minimum(np.maximum(x, -1e12), 1e12)
+    return np.clip(x, -1e12, 1e12)
 
 
 def softmax(a, axis):

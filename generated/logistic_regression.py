@@ -249,7 +249,8 @@ def sigmoid(x):
 
 def gated(x, gate):
     """x * gate, and 0 where the gate is 0, even at an infinite x."""
-    return np.where(gate == 0, 0, x) * gate
+    product = x * gate
+    return product if np.isfinite(product).all() else np.where(gate == 0, 0, x) * gate
 
 
 def logit_loss(z, y):
