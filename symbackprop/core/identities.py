@@ -101,7 +101,7 @@ class _Quotients:
             return call[1] if call[0].name == "exp" else None
         chosen = _plainly(row)
         head = chosen.attr.head if chosen.op.name == "elementwise" else None
-        return self.logs.of(row) if head == "where" and f.ZERO in chosen.attr.form.args[1:] else None
+        return self.logs.sure(f.Arg(0), (row,)) if head == "where" and f.ZERO in chosen.attr.form.args[1:] else None
 
     def _exponent(self, term: f.Formula) -> Node | sp.Expr | None:
         """u, of a term that is e^u; 1 is e^0."""

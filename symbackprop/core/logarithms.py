@@ -8,12 +8,14 @@ log, log of a product the sum of logs, log of a sum the logsumexp of logs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial, reduce
 
 import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.graph import BOOL, Node
+from symbackprop.core.hazards import is_nonnegative
 from symbackprop.core.scalars import TABLE, Scalar
 
 MAX_DEPTH = 40
@@ -23,34 +25,46 @@ Known = Callable[[Node], Node | None]
 class Logarithms:
     """Logs of the rows of one graph. ``passed`` are the rows between those asked for and what their logs read.
 
-    ``given`` knows the logs of rows that are not computed here: results of a loop, leaves of its body.
+    ``given`` knows the logs of rows that are not computed here: results of a loop, leaves of its body. A log is
+    ``doubtful`` where a part of it is that of a number which may be negative: log p + log w is NaN where log(p·w) is,
+    but the logsumexp of such logs is NaN even where the numbers add up to a positive one: see `_checked`.
     """
 
     def __init__(self, given: Known) -> None:
-        self.given, self.passed = given, set[int]()
-        self._found: dict[int, tuple[Node | None, set[int]]] = {}
+        self.given, self.passed, self.doubtful = given, set[int](), False
+        self._found: dict[int, tuple[Node | None, set[int], bool]] = {}
         self._depth = 0
 
     def of(self, x: Node) -> Node | None:
         """log x; None where nothing is better than taking the logarithm of the value."""
         if x.id not in self._found:
-            outside, self.passed = self.passed, {x.id}
+            outside = self.passed, self.doubtful
+            self.passed, self.doubtful = {x.id}, False
             self._depth += 1
             log = self._of(x) if self._depth <= MAX_DEPTH else None
             self._depth -= 1
-            self._found[x.id] = log, self.passed
-            self.passed = outside
-        log, passed = self._found[x.id]
+            self._found[x.id] = log, self.passed, self.doubtful
+            self.passed, self.doubtful = outside
+        log, passed, doubtful = self._found[x.id]
         if log is not None:
             self.passed |= passed
+            self.doubtful |= doubtful
         return log
+
+    def sure(self, form: f.Formula, args: Sequence[Node]) -> Node | None:
+        """log of a formula over rows that is positive or 0 wherever its log is asked for."""
+        outside, self.doubtful = self.doubtful, False
+        log = self.of_formula(form, args)
+        found, self.doubtful = (None if self.doubtful else log), outside
+        return found
 
     def _of(self, x: Node) -> Node | None:
         if x.is_leaf or x.op.projects:
             return self.given(x)
         if x.op.name == "elementwise":
             return self.of_formula(x.attr.form, x.args)
-        return _RULES.get(x.op.name, Logarithms._of_view)(self, x)
+        find = partial(_RULES.get(x.op.name, Logarithms._of_view), self, x)
+        return self._checked(find, lambda: x) if x.op.name in ("sum", "max", "einsum") else find()
 
     # -- formulas
     def of_formula(self, form: f.Formula, args: Sequence[Node]) -> Node | None:
@@ -61,14 +75,15 @@ class Logarithms:
             case f.Call(name, parts):
                 return self._of_call(TABLE[name], parts, args)
             case f.Pow(base, exponent):
-                log = self.of_formula(base, args)
+                flips = not isinstance(exponent, f.Num) or exponent.value.is_even is not False
+                log = (self.sure if flips else self.of_formula)(base, args)
                 return None if log is None else _over(exponent, args, log) * log
             case f.Mul(factors):
                 return self._of_product(factors, (), args)
             case f.Div(num, den):
                 return self._of_product((num,), (den,), args)
             case f.Add(terms):
-                return self._of_sum(terms, args)
+                return self._checked(lambda: self._of_sum(terms, args), lambda: args[0].graph.apply(form, *args))
         return None
 
     def _of_call(self, record: Scalar, parts: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
@@ -86,19 +101,23 @@ class Logarithms:
         logs = [self.of_formula(b, args) for b in branches]
         if all(log is None for log in logs) or any(isinstance(b, f.Num) and b.value.is_negative for b in branches):
             return None
-        given = [_plain(b, args) if log is None else log for b, log in zip(branches, logs, strict=True)]
+        given = [self._plain(b, args) if log is None else log for b, log in zip(branches, logs, strict=True)]
         graph = args[0].graph
         return graph.call("where", graph.apply(condition, *args), *given)
 
     def _of_product(self, over: Sequence[f.Formula], under: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
-        """log(p·r/q) = log p − log q + log r: factors that have a log are positive, the others stay together."""
-        logs = {x: self.of_formula(x, args) for x in (*over, *under)}
+        """log(p·r/q) = log p − log q + log r: factors that have a log are positive, the others stay together, unless
+        it is one alone, which has the sign of the whole."""
+        logs = {x: self.sure(x, args) for x in (*over, *under)}
+        others = [x for x, log in logs.items() if log is None and not _is_positive(x)]
+        if len(others) == 1:
+            logs[others[0]] = self.of_formula(others[0], args)
         rest = f.div(*[f.mul(*[x for x in side if logs[x] is None]) for side in (over, under)])
         if all(log is None for log in logs.values()) or (isinstance(rest, f.Num) and not _is_positive(rest)):
             return None
         terms = [log for x in over if (log := logs[x]) is not None]
         terms += [-log for x in under if (log := logs[x]) is not None]
-        return _added(terms if rest == f.ONE else [*terms, _plain(rest, args)])
+        return _added(terms if rest == f.ONE else [*terms, self._plain(rest, args)])
 
     def _of_sum(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
         """log(1 − p) by the complement of p; log(a + b) = logaddexp(log a, log b), which log 0 = −∞ leaves
@@ -106,17 +125,11 @@ class Logarithms:
         whole = self._of_complement(terms, args)
         if whole is not None or all(map(_is_positive, terms)):
             return whole
-        logs = [_plain(t, args) if _is_positive(t) else self.of_formula(t, args) for t in terms]
+        logs = [self._plain(t, args) if _is_positive(t) else self.of_formula(t, args) for t in terms]
         found = sorted((log for log in logs if log is not None), key=lambda log: log.value is None)
         if len(found) < len(terms):
             return None
-        total = found[0]
-        for log in found[1:]:
-            if total.value is None:
-                total = log.graph.call("logaddexp", total, log)
-            else:
-                total = total + log.graph.call("softplus", log - total)
-        return total
+        return reduce(_log_of_both, found)
 
     def _of_complement(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
         """log of 1 − f(u); of 1 + f(u) = 1 − f(−u) and 1 − f(u)² = (1 − f(u))·(1 − f(−u)) where f is odd."""
@@ -161,6 +174,20 @@ class Logarithms:
             self.passed.add(x.id)
         return found
 
+    def _checked(self, find: Callable[[], Node | None], value: Callable[[], Node]) -> Node | None:
+        """The log that is found of terms; where a negative one makes it NaN, the log of the value."""
+        outside, self.doubtful = self.doubtful, False
+        log = find()
+        if log is not None and self.doubtful:
+            log = log.graph.call("where", log.graph.call("greater_equal", log, -sp.oo), log, log_of_value(value()))
+        self.doubtful |= outside
+        return log
+
+    def _plain(self, form: f.Formula, args: Sequence[Node]) -> Node:
+        """The logarithm of the value of a formula over rows."""
+        self.doubtful |= not is_nonnegative(form, args)
+        return log_of_value(args[0].graph.apply(form, *args))
+
     # -- structural rows
     def _of_view(self, x: Node) -> Node | None:
         source = viewed(x)
@@ -171,7 +198,7 @@ class Logarithms:
         logs = [self.of(a) for a in x.args]
         if all(log is None for log in logs) or any(a.value is not None and a.value.is_negative for a in x.args):
             return None
-        whole = [_plain(f.Arg(0), (a,)) if log is None else log for a, log in zip(x.args, logs, strict=True)]
+        whole = [self._plain(f.Arg(0), (a,)) if log is None else log for a, log in zip(x.args, logs, strict=True)]
         return build.concat(whole, x.attr)
 
     def _of_softmax(self, x: Node) -> Node | None:
@@ -237,11 +264,13 @@ def _again(x: Node, a: Node) -> Node:
     return x.graph.make(x.op.name, (a, *x.args[1:]), x.attr)
 
 
-def _plain(form: f.Formula, args: Sequence[Node]) -> Node:
+def log_of_value(row: Node) -> Node:
     """The logarithm of the value; that of nothing is −∞."""
-    graph = args[0].graph
-    row = graph.apply(form, *args)
-    return graph.full(-sp.oo, row.shape) if row.value == 0 else graph.call("log", row)
+    return row.graph.full(-sp.oo, row.shape) if row.value == 0 else row.graph.call("log", row)
+
+
+def _log_of_both(a: Node, b: Node) -> Node:
+    return b.graph.call("logaddexp", a, b) if a.value is None else a + b.graph.call("softplus", b - a)
 
 
 def _over(form: f.Formula, args: Sequence[Node], log: Node) -> Node | sp.Expr:

@@ -11,12 +11,10 @@ import copy
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
-import sympy as sp
-
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.identities import better
-from symbackprop.core.logarithms import Logarithms
+from symbackprop.core.logarithms import Logarithms, log_of_value
 from symbackprop.core.loops import Loop, body_leaf, copy_row, make_scan, result
 from symbackprop.core.reverse import vjp
 from symbackprop.core.shapes import Shape
@@ -129,7 +127,8 @@ class LoopRewriting:
         loop, inside = self.loop, self.inside
         inside.run([*loop.results(), *loop.leaves()], loop.stop())
         asked = self.outside._asked.get(self.scan.id, ())
-        logs = {k: log for k in sorted(asked) if (log := inside.logs.of(inside.new[loop.results()[k].id])) is not None}
+        rows = {k: inside.new[loop.results()[k].id] for k in sorted(asked)}
+        logs = {k: log for k, row in rows.items() if (log := inside.logs.sure(f.Arg(0), (row,))) is not None}
         self.outside.passed |= inside.passed | inside.logs.passed
         self.outside.identities |= inside.identities
         if not inside.changed and not logs and all(a is b for a, b in zip(self.args, self.scan.args, strict=True)):
@@ -141,7 +140,7 @@ class LoopRewriting:
         n, m = len(loop.carry), len(loop.carry) + len(loop.sequences)
         last, stacks = ([k for k in logs if (k < n) is carried] for carried in (True, False))
         carried, stacked = ([new[r.id] for r in rows] for rows in (loop.carried, loop.stacked))
-        begin = [_log_of_start(self.outside.logs.of(self.args[k]), self.args[k]) for k in last]
+        begin = [self.outside.logs.of(self.args[k]) or log_of_value(self.args[k]) for k in last]
         before = [body_leaf(graph, f"log_{loop.carry[k].name}", a.shape) for k, a in zip(last, begin, strict=True)]
         sequences, invariants = self.extra[True], self.extra[False]
         body = Loop(
@@ -162,7 +161,7 @@ class LoopRewriting:
         """log of an outer row, as a leaf of the body."""
         n, m = len(self.loop.carry), len(self.loop.carry) + len(self.loop.sequences)
         for k, own in enumerate(self.loop.leaves()):
-            log = self.outside.logs.of(self.args[k]) if own is leaf and k >= n else None
+            log = self.outside.logs.sure(f.Arg(0), (self.args[k],)) if own is leaf and k >= n else None
             if log is not None:
                 return self._leaf(leaf, log, leaf.shape, k < m)
         return None
@@ -176,12 +175,6 @@ class LoopRewriting:
 def moved_result(number: int, old: Loop, new: Loop) -> int:
     """The number of a loop's result in the loop that it became, which may carry more."""
     return number if number < len(old.carry) else number + len(new.carry) - len(old.carry)
-
-
-def _log_of_start(log: Node | None, start: Node) -> Node:
-    if log is not None:
-        return log
-    return start.graph.full(-sp.oo, start.shape) if start.value == 0 else start.graph.call("log", start)
 
 
 def _wish(node: Node) -> str:

@@ -138,6 +138,19 @@ def test_losses_of_probabilities_at_every_scale(name: str, level: int, tmp_path:
         np.testing.assert_allclose(grads["z"], gradient, rtol=1e-8, atol=1e-9, err_msg=f"scale {scale}")
 
 
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_a_mixture_at_every_scale(level: int, tmp_path: Path) -> None:
+    """log Σ w·e^z with weights that are given, of which nobody says that they are positive."""
+    text = "dim N, C\ndata w: N x C\nparam z: N x C\nq = w*exp(z)\nloss L = sum(log(sum(q, axis=1)))"
+    module = emit(text, tmp_path, level=level)
+    for scale in SCALES:
+        with np.errstate(all="ignore"):
+            loss, grads = module.loss_and_grads({"z": scale * Z}, {"w": SOFT})
+        logs = scale * Z + np.log(SOFT)
+        np.testing.assert_allclose(loss, lse(logs).sum(), rtol=1e-12)
+        np.testing.assert_allclose(grads["z"], share(log_softmax(logs)), rtol=1e-9, atol=1e-12)
+
+
 LOOP = """dim T, N, C
 data x: T x N x C, t: T x N x C, h[0]: N x C
 param U: C x C
@@ -261,6 +274,42 @@ def _same_gradients(model: Any) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12, err_msg=name)
 
 
+SIGNED = {
+    "terms of a sum": "q = x*exp(z)\nloss L = sum(log(exp(2*z) + q))",
+    "a weighted sum": "loss L = log(sum(x*exp(z)))",
+    "a named weighted sum": "e = x*exp(z)\ns = sum(e)\nloss L = log(s)",
+    "the largest": "loss L = log(max(x*exp(z)))",
+    "chosen by a mask": 'q = x*exp(z)\nloss L = log(einsum("i,i->", z > -1, q))',
+    "a square": "q = x*exp(z)\nloss L = sum(log(q^2))",
+    "labels that are none": "p = sigmoid(z)\nloss L = sum(log(x*p + (1 - x)*(1 - p)))",
+    "a product": "q = x*exp(z)\nr = x*sigmoid(z)\nloss L = sum(log(q*r))",
+    "a quotient": "q = x*exp(z)\nr = x*sigmoid(z)\nloss L = sum(log(q/r))",
+    "normalised": "e = where(x > -1, x*exp(z), 0)\np = e/sum(e)\nloss L = sum(p^2)",
+    "in the body of a loop": "q = x*exp(z)\nc[0] = 0*sum(z)\nfor k in 1..N:\n"
+                             "    c[k] = c[k-1] + (log(sum(q*exp(z[k]))) - z[k])/N\n"
+                             "loss L = c[N]",
+    "a stack of a loop": "for k in 1..N:\n    q[k] = x[k]*exp(z[k])\nloss L = log(sum(q))",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SIGNED)
+def test_weights_of_either_sign(name: str, tmp_path: Path) -> None:
+    """log(Σ w·e^z) is defined where single terms are negative: no logarithm is taken of them."""
+    module = emit("dim N\ndata x: N\nparam z: N\n" + SIGNED[name], tmp_path)
+    z, x = np.array([0.3, 0.7, -0.2, 1.1]), np.array([1.5, -0.4, 0.8, 0.9])
+    steps = 1e-6 * np.vstack([np.eye(4), -np.eye(4)])
+    with np.errstate(invalid="ignore"):
+        loss, grads = module.loss_and_grads({"z": z}, {"x": x})
+        moved = np.array([module.loss_and_grads({"z": z + d}, {"x": x})[0] for d in steps])
+    q, r = x * np.exp(z), x * sigmoid(z)
+    right = {"terms of a sum": np.log(np.exp(2 * z) + q).sum(), "the largest": np.log(q.max()),
+             "a square": np.log(q**2).sum(), "a product": np.log(q * r).sum(), "a quotient": np.log(q / r).sum(),
+             "normalised": ((q / q.sum()) ** 2).sum(),
+             "labels that are none": np.log(x * sigmoid(z) + (1 - x) * sigmoid(-z)).sum()}  # fmt: skip
+    assert np.isclose(loss, right.get(name, np.log(q.sum())), rtol=1e-12)
+    np.testing.assert_allclose(grads["z"], (moved[:4] - moved[4:]) / 2e-6, rtol=1e-6, atol=1e-8)
+
+
 VIEWS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "transpose": ("{0}.T", lambda a: a.T),
     "rows": ("{0}[1:]", lambda a: a[1:]),
@@ -270,7 +319,7 @@ VIEWS: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "square": ("{0}^2", lambda a: 2 * a),
     "product": ("{0}*{0}", lambda a: 2 * a),
     "scaled": ("{0}/4", lambda a: a - np.log(4)),
-    "choice": ("where({0} > 2, 1, {0})", lambda a: np.where(np.exp(a) > 2, 0, a)),
+    "choice": ("where({0} > 2, 1, {0})", lambda a: np.where(a > np.log(2), 0, a)),
     "largest": ("max({0}, axis=0, keepdims=True)", lambda a: a.max(0, keepdims=True)),
     "summed": ("sum({0}, axis=1, keepdims=True)", lambda a: lse(a)[:, None]),
     "mixed": ("{0} + {0}", lambda a: a + np.log(2)),
