@@ -1,0 +1,94 @@
+"""The JSON of every built-in model's derivation follows its schema, and the schema is the documented one."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from symbackprop.model import zoo
+from symbackprop.render.json import SCHEMA, to_json
+from tests.render.helpers import VIEWED, document, document_with_numbers
+from tests.render.json_schema import DERIVATION, Schema, problems
+
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "derivation-json.md"
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_every_model_follows_the_schema(name: str) -> None:
+    check(to_json(document_with_numbers(name)))
+
+
+@pytest.mark.parametrize(("name", "view"), VIEWED.items())
+def test_every_view_follows_the_schema(name: str, view: str) -> None:
+    check(to_json(document(name, view=view)))
+
+
+def check(text: str) -> None:
+    """It follows the schema, and what it cites are anchors of its own, each once."""
+    data = json.loads(text)
+    assert not list(problems(data))
+    anchors = [one["anchor"] for key in ("declarations", "forward", "steps") for one in data[key]]
+    assert len(set(anchors)) == len(anchors)
+    assert set(cited(data)) <= set(anchors)
+
+
+def cited(value: object) -> Iterator[str]:
+    """Every anchor that mathematics or a reference names."""
+    if isinstance(value, dict):
+        yield from value.get("cites", ())
+        if value.keys() == {"anchor", "text"}:
+            yield value["anchor"]
+    for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from cited(one)
+
+
+def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path to every key of every object."""
+    if isinstance(value, dict):
+        yield from ((*path, key) for key in value)
+    for key, one in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from places(one, (*path, key))
+
+
+def test_a_text_without_one_of_its_keys_does_not_follow_it() -> None:
+    data = json.loads(to_json(document_with_numbers("two-weight-tanh")))
+    for *path, key in list(places(data)):
+        broken = copy.deepcopy(data)
+        inside = broken
+        for k in path:
+            inside = inside[k]
+        del inside[key]
+        assert list(problems(broken)), (path, key)
+
+
+@pytest.mark.parametrize("value", [7, True, "elsewhere", {"text": "x"}, [7]])
+def test_a_text_with_something_else_in_a_place_does_not_follow_it(value: object) -> None:
+    data = json.loads(to_json(document("cube")))
+    for key in ("view", "steps", "heading", "total_cost", "glossary"):
+        assert list(problems(data | {key: value}))
+    assert list(problems(data | {"more": value}))
+
+
+def test_the_documentation_names_every_key_and_the_number() -> None:
+    described = DOCUMENTED.read_text(encoding="utf-8")
+    assert {key for key in keys(DERIVATION) if f"`{key}`" not in described} == set()
+    assert f"schema {SCHEMA}" in described
+
+
+def keys(schema: Schema) -> Iterator[str]:
+    if isinstance(schema, dict):
+        yield from schema
+    for one in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, (list, tuple)) else ():
+        yield from keys(one)
+
+
+def test_numbers_are_exact() -> None:
+    data = json.loads(to_json(document_with_numbers("sigmoid-circuit")))
+    steps = {s["name"]: s for s in data["steps"]}
+    assert steps["s"]["value"]["data"] == pytest.approx(0.19661193324148185, rel=1e-15)
+    assert steps["s"]["value"]["shown"]["text"] == "0.197"
