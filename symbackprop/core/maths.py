@@ -1,0 +1,503 @@
+"""Printed mathematics as a tree: what is said. How it looks is a printer's business (`render.print`).
+
+A tree is read strictly by shape, as it is printed. Sizes are SymPy expressions in the dimensions; a shape is a tuple of
+them.
+
+==================  ===================================================================================================
+``Num``             a number, or an expression in dimensions that counts as one; shape ()
+``Size, Shape``     a size (number of entries), and sizes with × between, as beside an equation; no values of arrays
+``Rounded``         a value at some digits: a number, a vector, a matrix
+``Sym``             a name. ``row`` is the id of the row (`Node.id`) whose value it stands for; None: it is only a name
+``Letter``          an index, bound by a `Big`, an `Array`, a `Range` or by the entry on the other side of the equation
+``Fill, Identity``  an array whose entries are all one number; I
+``Sum``             terms with signs (True is minus), entry by entry: all of one shape, or numbers
+``Prod``            factors, entry by entry (⊙ between arrays): all of one shape, or numbers
+``Chain``           factors of the chain rule with visible dots: numbers, or Jacobian matrices from left to right
+``Scaled, Frac``    a number times something; a quotient, entry by entry
+``Pow``             entry by entry; the exponent is a number or of the same shape
+``MatMul``          a product over the last axis of the left and the last but one (of a vector: the only one) of the
+                    right; a transposed vector on the left makes an inner product, one on the right an outer one
+``Transpose``       the last two axes change places; of a vector a row
+``Permuted``        axes in another order: axis k of the result is axis ``order[k]`` of the body
+``Big``             Σ, Π or max. Over axes of its body (``axes``, one for each letter): those go, or stay with size 1
+                    where ``keepdims``. Without ``axes`` its letters are bound in the body (``sizes``: how far they run)
+``Copy``            the body repeated along new axes or axes of size 1 until it has the shape: NumPy's broadcasting.
+                    Printers write the body alone, so where arrays of different shapes meet a reader is not told
+``Reshaped``        the body with axes of size 1 more or less; printers write the body alone
+``Shaped``          the body, which stands for an array of this shape (printers write the body alone)
+``Entry``           one entry, or the slice where only the first axes have an index
+``Array``           the array whose entry at ``letters`` (running over ``sizes``) is the body
+``Item``            ``a[i]``, as in NumPy: indices are numbers, arrays of whole numbers, `Span`\\ s
+``Place``           an index that is counted out: Σ factor·letter, divided by ``over`` (only whole places count)
+``Matrix``          a matrix, entry by entry
+``Fn``              a function of the scalar table, entry by entry; ``hidden`` are the arguments that do not print
+``Indicator``       1[…]: 1 where the relation holds, else 0
+``Halved``          1[a > b] + ½·1[a = b]
+``Likelihood``      [y log p + (1 − y) log(1 − p)]
+``Op``              a library function or structural op by its name, with `Option`\\ s; ``below`` stands under its name
+``Bars``            the norm ‖a‖ of all entries
+``Derivative``      ∂top/∂bottom (d where not ``partial``). With the loss on top: the gradient, in the shape of bottom
+                    (in the Jacobian view a row). Else a Jacobian: among scalars a number, entry by entry where both are
+                    entries; in the matrix view the entries' own derivatives where both have one shape
+``Delta``           δ_a = ∂L/∂a; without ``of`` some upstream gradient
+``Marked``          a word at a symbol: ``direct`` (a derivative with other branches held fixed), ``later`` (the part of
+                    a gradient that later steps of a loop hand back), ``old`` and ``new`` (before and after an update)
+``AtStep``          what one step of a loop contributes to a gradient, or one element of a stack: at step ``letter``; at
+                    all of them (a `Range`), at the first (a number) or the last (`Words`) where ``steps`` says so
+``Listed``          (h₁, …, h_T), the stack over a loop
+``Range``           t = 1, …, T
+``Several``         things with commas between
+``Relation``        left sign right: = < > ≤ ≥ ≠ ↦ (becomes) ⇒ (gives) : (is)
+``Function, Prime`` the name of a function of the scalar table; a derivative with a prime
+``Words``           words inside mathematics
+``Link``            the body, which was computed where the anchor points to
+==================  ===================================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import ClassVar
+
+import sympy as sp
+
+Dims = tuple[sp.Expr, ...]
+Values = float | tuple["Values", ...]
+
+
+@dataclass(frozen=True)
+class Math:
+    """A piece of mathematics. ``rank``: its axes, as far as printing cares: of two arrays the product is ⊙, the power
+    of a matrix is ^⊙."""
+
+    rank: ClassVar[int] = 0
+
+
+# -- leaves
+@dataclass(frozen=True)
+class Num(Math):
+    value: sp.Expr
+
+
+@dataclass(frozen=True)
+class Size(Math):
+    """``order``: the dimensions as they were declared, the order of factors."""
+
+    value: sp.Expr
+    order: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Shape(Math):
+    sizes: Dims
+    order: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Rounded(Math):
+    values: Values
+    digits: int
+
+
+@dataclass(frozen=True)
+class Sym(Math):
+    """``name`` as in model text; ``notation`` is LaTeX that a model asks for instead; ``verbatim``: it prints as it is
+    written, since taken apart it would look like another one."""
+
+    name: str
+    shape: Dims = ()
+    row: int | None = None
+    notation: str = ""
+    verbatim: bool = False
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        return min(len(self.shape), 2)
+
+
+@dataclass(frozen=True)
+class Letter(Math):
+    name: str
+
+
+@dataclass(frozen=True)
+class Fill(Math):
+    value: sp.Expr
+    shape: Shape
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        return 1 if self.value in (0, 1) else 2
+
+
+@dataclass(frozen=True)
+class Identity(Math):
+    size: sp.Expr
+    rank: ClassVar[int] = 2
+
+
+@dataclass(frozen=True)
+class Words(Math):
+    text: str
+
+
+# -- arithmetic
+@dataclass(frozen=True)
+class Sum(Math):
+    terms: tuple[tuple[bool, Math], ...]
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        return max(t.rank for _, t in self.terms)
+
+
+@dataclass(frozen=True)
+class Prod(Math):
+    factors: tuple[Math, ...]
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        return max(x.rank for x in self.factors)
+
+
+@dataclass(frozen=True)
+class Chain(Math):
+    factors: tuple[Math, ...]
+
+
+@dataclass(frozen=True)
+class Scaled(Math):
+    number: sp.Expr
+    body: Math
+    order: tuple[str, ...] = ()
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        return self.body.rank
+
+
+@dataclass(frozen=True)
+class Frac(Math):
+    top: Math
+    bottom: Math
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        return max(self.top.rank, self.bottom.rank)
+
+
+@dataclass(frozen=True)
+class Pow(Math):
+    base: Math
+    exponent: Math
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        return self.base.rank
+
+
+# -- arrays
+@dataclass(frozen=True)
+class MatMul(Math):
+    left: Math
+    right: Math
+    rank: ClassVar[int] = 1
+
+
+@dataclass(frozen=True)
+class Transpose(Math):
+    body: Math
+    rank: ClassVar[int] = 2
+
+
+@dataclass(frozen=True)
+class Permuted(Math):
+    body: Math
+    order: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Big(Math):
+    sign: str  # sum, prod or max
+    letters: tuple[str, ...]
+    body: Math
+    sizes: Dims = ()
+    axes: tuple[int, ...] = ()
+    keepdims: bool = False
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        return self.body.rank
+
+
+@dataclass(frozen=True)
+class Copy(Math):
+    body: Math
+    shape: Dims
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        return self.body.rank
+
+
+@dataclass(frozen=True)
+class Reshaped(Math):
+    body: Math
+    shape: Dims
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        return self.body.rank
+
+
+@dataclass(frozen=True)
+class Shaped(Math):
+    body: Math
+    shape: Dims
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        return min(len(self.shape), 2)
+
+
+@dataclass(frozen=True)
+class Entry(Math):
+    """``rank`` says what is left of the base's axes."""
+
+    base: Math
+    index: tuple[Math, ...]
+    left: int = 0
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        return min(self.left, 2)
+
+
+@dataclass(frozen=True)
+class Array(Math):
+    body: Math
+    letters: tuple[str, ...]
+    sizes: Dims = ()
+
+
+@dataclass(frozen=True)
+class Span(Math):
+    """``start:stop:step`` along an axis."""
+
+    start: Math | None = None
+    stop: Math | None = None
+    step: int = 1
+
+
+@dataclass(frozen=True)
+class Item(Math):
+    base: Math
+    index: tuple[Math, ...]
+
+
+@dataclass(frozen=True)
+class Place(Math):
+    """``terms``: (factor, letter), or (number, None)."""
+
+    terms: tuple[tuple[int, Math | None], ...]
+    over: int = 1
+
+
+@dataclass(frozen=True)
+class Matrix(Math):
+    rows: tuple[tuple[Math, ...], ...]
+
+
+# -- functions
+@dataclass(frozen=True)
+class Fn(Math):
+    """``spelled``: by its name, where a sign is usual but taken."""
+
+    name: str
+    args: tuple[Math, ...]
+    hidden: tuple[Math, ...] = ()
+    spelled: bool = False
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        return max((a.rank for a in (*self.args, *self.hidden)), default=0)
+
+
+@dataclass(frozen=True)
+class Relation(Math):
+    left: Math
+    sign: str
+    right: Math
+
+
+@dataclass(frozen=True)
+class Indicator(Math):
+    holds: Math
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        return max(self.holds.left.rank, self.holds.right.rank) if isinstance(self.holds, Relation) else self.holds.rank
+
+
+@dataclass(frozen=True)
+class Halved(Math):
+    left: Math
+    right: Math
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        return max(self.left.rank, self.right.rank)
+
+
+@dataclass(frozen=True)
+class Likelihood(Math):
+    p: Math
+    y: Math
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        return max(self.p.rank, self.y.rank)
+
+
+@dataclass(frozen=True)
+class Option(Math):
+    """An option of a library function: axis −1."""
+
+    key: str
+    value: Math
+
+
+@dataclass(frozen=True)
+class Op(Math):
+    """``row``: the row that it computes, for those who want its value and do not know the function."""
+
+    name: str
+    args: tuple[Math, ...]
+    below: tuple[Math, ...] = ()
+    row: int | None = None
+
+
+@dataclass(frozen=True)
+class Bars(Math):
+    body: Math
+
+
+@dataclass(frozen=True)
+class Function(Math):
+    name: str
+
+
+@dataclass(frozen=True)
+class Prime(Math):
+    """f′, or f′(x)."""
+
+    body: Math
+    at: Math | None = None
+
+
+# -- derivatives
+@dataclass(frozen=True)
+class Derivative(Math):
+    """``flat``: in one line, for the entries of a matrix."""
+
+    top: Math
+    bottom: Math
+    partial: bool = True
+    flat: bool = False
+
+
+@dataclass(frozen=True)
+class Delta(Math):
+    of: Math | None = None
+
+
+@dataclass(frozen=True)
+class Marked(Math):
+    body: Math
+    word: str  # direct, later, old or new
+
+
+# -- loops
+@dataclass(frozen=True)
+class Range(Math):
+    letter: str
+    first: Math
+    last: Math
+
+
+@dataclass(frozen=True)
+class AtStep(Math):
+    body: Math
+    letter: str
+    steps: Math | None = None
+
+
+@dataclass(frozen=True)
+class Listed(Math):
+    name: Math
+    last: Math
+
+
+# -- lists and references
+@dataclass(frozen=True)
+class Several(Math):
+    """``more``: and so on."""
+
+    items: tuple[Math, ...]
+    more: bool = False
+
+
+@dataclass(frozen=True)
+class Link(Math):
+    anchor: str
+    body: Math
+
+    @property
+    def rank(self) -> int:  # type: ignore[override]
+        return self.body.rank
+
+
+# -- looking at trees
+def parts(m: Math) -> Iterator[Math]:
+    """The trees directly inside a tree, in order."""
+    for field in fields(m):
+        yield from _inside(getattr(m, field.name))
+
+
+def _inside(value: object) -> Iterator[Math]:
+    if isinstance(value, Math):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _inside(item)
+
+
+def walk(m: Math) -> Iterator[Math]:
+    """A tree and all trees in it, outermost first, in the order in which they are read."""
+    yield m
+    for part in parts(m):
+        yield from walk(part)
+
+
+def anchors(m: Math) -> tuple[str, ...]:
+    """The anchors that a tree refers to, in order, each once."""
+    return tuple(dict.fromkeys(x.anchor for x in walk(m) if isinstance(x, Link)))
+
+
+# -- making trees
+def negative(m: Math) -> Math:
+    return Sum(((True, m),))
+
+
+def product(*factors: Math) -> Math:
+    return factors[0] if len(factors) == 1 else Prod(factors)
+
+
+def chain(*factors: Math) -> Math:
+    return factors[0] if len(factors) == 1 else Chain(factors)
+
+
+def shaped(m: Math, shape: Dims) -> Math:
+    """The same, known to be of this shape."""
+    return m if isinstance(m, (Sym, Fill)) and m.rank == min(len(shape), 2) else Shaped(m, shape)
