@@ -59,7 +59,7 @@ class BufferedWriter(Writer):
         inner, shape = row, None
         if row.op.name == "reshape" and row.args[0].op.name == "einsum" and row.args[0].id not in self.block.names:
             inner, shape = row.args[0], row.shape
-        if not row.ndim or inner.op.name != "einsum" or "," not in inner.attr:
+        if not row.ndim or inner.op.name != "einsum" or len(inner.args) < 2:
             return None
         found = matrix_product(self.p, inner, self.p.arguments(inner), shape)
         if found is None or not found.after:

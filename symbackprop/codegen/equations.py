@@ -9,6 +9,7 @@ import sympy as sp
 
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import ATOM, POWER, PRODUCT, Notation, Text, wrap
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import Shape, dim_text
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -54,10 +55,10 @@ class Equation(Notation):
             return self.matmul(args[0], self.transpose(args[1]))
         return super().function(name, args, options)
 
-    def indexed_sum(self, spec: str, args: Sequence[Text]) -> Text:
-        if spec == "a,b->ba":
+    def indexed_sum(self, pattern: Pattern, args: Sequence[Text]) -> Text:
+        if pattern.outer == (1, 0):
             return self.function("outer", args[::-1], {})
-        return self.function("einsum", [Text(spec.replace("->", "→")), *args], {})
+        return self.function("einsum", [Text(str(pattern).replace("->", "→")), *args], {})
 
 
 def shape_note(shape: Shape) -> str:

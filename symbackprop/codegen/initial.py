@@ -83,9 +83,8 @@ def _uses(row: Node, readers: Readers) -> list[tuple[Node, int]]:
 
 
 def _fan_in(row: Node, place: int) -> Dim:
-    left, out = row.attr.split("->")
-    letters, shape = left.split(",")[place], row.args[place].shape
-    return sp.Mul(*[d for c, d in zip(letters, shape, strict=True) if c not in out])
+    letters, shape = row.attr.ins[place], row.args[place].shape
+    return sp.Mul(*[d for c, d in zip(letters, shape, strict=True) if c not in row.attr.out])
 
 
 def _gain(row: Node, readers: Readers) -> sp.Expr:

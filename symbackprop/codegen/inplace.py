@@ -38,7 +38,7 @@ class InPlace:
         return self.of_row(row)
 
     def of_row(self, row: Node) -> Steps | None:
-        if row.op.name == "einsum" and "," in row.attr:
+        if row.op.name == "einsum" and len(row.args) > 1:
             found = matrix_product(self.p, row, self.p.arguments(row))
             if found is not None and not found.after:
                 return [f"np.matmul({found.left}, {found.right}, out={self.buffer})"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import ATOM, PRODUCT, Text, wrap
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import Dim, Shape, size_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def product(p: NumpyNotation, node: Node, args: Sequence[Text], shape: Shape | N
 
     With ``shape``, the code of the row in that shape; None where that needs a reshape of its own.
     """
-    if "," not in node.attr:
+    if len(node.args) == 1:
         return _single(node.attr, args[0]) if shape is None else None
     pair = _pair(p, node, args)
     if pair is None:
@@ -54,23 +55,18 @@ def matrix_product(p: NumpyNotation, node: Node, args: Sequence[Text], shape: Sh
 
 
 def _pair(p: NumpyNotation, node: Node, args: Sequence[Text]) -> Pair | None:
-    left, out = node.attr.split("->")
-    ins = left.split(",")
-    if len(ins) != 2 or any(len(set(s)) < len(s) for s in ins):
+    pattern: Pattern = node.attr
+    if len(pattern.ins) != 2 or any(len(set(s)) < len(s) for s in pattern.ins):
         return None
-    return Pair(p, ins[0], ins[1], out, args, sizes(ins, node.args))
+    return Pair(p, *pattern.ins, pattern.out, args, pattern.sizes([a.shape for a in node.args]))
 
 
-def sizes(ins: Sequence[str], args: Sequence[Node]) -> dict[str, Dim]:
-    return {c: d for s, a in zip(ins, args, strict=True) for c, d in zip(s, a.shape, strict=True)}
-
-
-def _single(spec: str, a: Text) -> Text | None:
-    source, out = spec.split("->")
+def _single(pattern: Pattern, a: Text) -> Text | None:
+    (source,), out = pattern.ins, pattern.out
     inner = wrap(a, ATOM)
-    if spec == "aa->a":
+    if pattern.is_diagonal:
         return Text(f"np.diagonal({a.text})")
-    if spec == "aa->":
+    if pattern.is_trace:
         return Text(f"np.trace({a.text})")
     if len(set(source)) < len(source):
         return None
@@ -79,7 +75,7 @@ def _single(spec: str, a: Text) -> Text | None:
     axes = tuple(k for k, c in enumerate(source) if c not in out)
     kept = "".join(c for c in source if c in out)
     total = Text(f"{inner}.sum(axis={axes[0] if len(axes) == 1 else axes})")
-    return total if kept == out else _single(f"{kept}->{out}", total)
+    return total if kept == out else _single(Pattern((kept,), out), total)
 
 
 def _order(source: str, out: str) -> str:

@@ -10,6 +10,7 @@ from symbackprop.codegen.passes.onehot import Split, split_one_hot
 from symbackprop.codegen.passes.states import States, states_before
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node, arguments_first
+from symbackprop.core.pattern import Pattern
 
 VIEWS = frozenset({"reshape", "broadcast", "slice", "out"})
 UNROLLED_POWERS = (3, 4)  # x**3 is written x * x * x, which is far cheaper than a general power
@@ -114,10 +115,7 @@ def unrolled(form: f.Pow) -> bool:
 
 def is_transpose(row: Node) -> bool:
     """An einsum of one operand that only permutes its axes."""
-    if row.op.name != "einsum" or len(row.args) != 1:
-        return False
-    source, target = row.attr.split("->")
-    return len(set(source)) == len(source) == len(target)
+    return isinstance(row.attr, Pattern) and row.attr.is_transpose
 
 
 def is_alias(row: Node) -> bool:
@@ -131,7 +129,7 @@ def is_view(row: Node) -> bool:
 
 
 def is_diagonal(row: Node) -> bool:
-    return row.op.name == "einsum" and row.attr == "aa->a"
+    return isinstance(row.attr, Pattern) and row.attr.is_diagonal
 
 
 def base(row: Node) -> Node:

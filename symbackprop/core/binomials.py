@@ -114,11 +114,10 @@ class _Expansion:
         return tuple(found)
 
     def _product(self, row: Node, letters: Letters) -> Term:
-        left, out = row.attr.split("->")
-        names = dict(zip(out, letters, strict=True))
+        names = dict(zip(row.attr.out, letters, strict=True))
         number: sp.Expr = sp.S.One
         factors: Factors = ()
-        for a, own in zip(row.args, left.split(","), strict=True):
+        for a, own in zip(row.args, row.attr.ins, strict=True):
             for c in own:
                 if c not in names:
                     names[c] = next(self.fresh)

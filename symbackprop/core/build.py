@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import sympy as sp
 
 from symbackprop.core.graph import Graph, Leaf, Node, label
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import (
     ONE,
     DimLike,
@@ -31,90 +32,85 @@ from symbackprop.errors import ShapeError
 MAX_LETTERS = 48  # of the 52 there are: a loop around it and a gradient need letters of their own
 
 
-def einsum(spec: str, *args: Node) -> Node:
+def einsum(pattern: Pattern | str, *args: Node) -> Node:
     """Sum of products over the letters that ``->`` drops; letters are renamed canonically so that equal rows meet."""
-    ins, out = _parse(spec, args)
+    p = _checked(Pattern.parse(pattern) if isinstance(pattern, str) else pattern, args)
     for rewrite in (_drop_eye, _absorb_view, _drop_constant, _drop_scalar):
-        result = rewrite(ins, out, args)
+        result = rewrite(p, args)
         if result is not None:
             return result
-    if len(args) == 1 and ins[0] == out:
+    if p.ins == (p.out,):
         return args[0]
-    if len(args) == 1 and args[0].value is not None and len(set(ins[0])) == len(ins[0]):
-        return _einsum_constant(ins[0], out, args[0])
-    letters = dict.fromkeys("".join(ins))
-    if len(letters) > MAX_LETTERS:
-        raise ShapeError(f"an einsum has at most {MAX_LETTERS} letters, this one has {len(letters)}")
-    rename = {c: string.ascii_letters[i] for i, c in enumerate(letters)}
-    canonical = ",".join("".join(rename[c] for c in s) for s in ins) + "->" + "".join(rename[c] for c in out)
-    return args[0].graph.make("einsum", args, canonical)
+    if len(args) == 1 and args[0].value is not None and len(p.letters) == len(p.ins[0]):
+        return _einsum_constant(p, args[0])
+    if len(p.letters) > MAX_LETTERS:
+        raise ShapeError(f"an einsum has at most {MAX_LETTERS} letters, this one has {len(p.letters)}")
+    return args[0].graph.make("einsum", args, p.canonical())
 
 
-def _parse(spec: str, args: Sequence[Node]) -> tuple[list[str], str]:
-    spec = spec.replace(" ", "")
-    if spec.count("->") != 1 or not set(spec) <= set(string.ascii_letters) | set(",->"):
-        raise ShapeError(f"einsum needs a pattern such as 'ij,jk->ik', not {spec!r}")
-    left, out = spec.split("->")
-    ins = left.split(",")
-    if len(ins) != len(args):
-        raise ShapeError(f"einsum {spec!r} has {len(ins)} operands, {len(args)} are given")
-    for s, a in zip(ins, args, strict=True):
+def _checked(p: Pattern, args: Sequence[Node]) -> Pattern:
+    """The pattern, where it fits the operands."""
+    if len(p.ins) != len(args):
+        raise ShapeError(f"einsum '{p}' has {len(p.ins)} operands, {len(args)} are given")
+    for s, a in zip(p.ins, args, strict=True):
         if len(s) != a.ndim:
-            raise ShapeError(f"einsum {spec!r}: {s!r} names {len(s)} axes, {label(a)} has {shape_text(a.shape)}")
-    if len(set(out)) < len(out) or not set(out) <= set(left):
-        raise ShapeError(f"einsum {spec!r}: the result's letters must be different and occur on the left")
-    return ins, out
+            raise ShapeError(f"einsum '{p}': {s!r} names {len(s)} axes, {label(a)} has {shape_text(a.shape)}")
+    if len(set(p.out)) < len(p.out) or not set(p.out) <= set(p.letters):
+        raise ShapeError(f"einsum '{p}': the result's letters must be different and occur on the left")
+    return p
 
 
-def _drop_eye(ins: list[str], out: str, args: Sequence[Node]) -> Node | None:
+def _drop_eye(p: Pattern, args: Sequence[Node]) -> Node | None:
     """Σ_j δ_ij a_j is a_i."""
-    for k, (s, a) in enumerate(zip(ins, args, strict=True)):
+    for k, (s, a) in enumerate(zip(p.ins, args, strict=True)):
         if a.op.name != "eye" or len(args) == 1 or s[0] == s[1]:
             continue
-        keep, gone = (s[0], s[1]) if s[1] not in out else (s[1], s[0])
-        rest = [t.replace(gone, keep) for j, t in enumerate(ins) if j != k]
-        if gone not in out and keep in "".join(rest):
-            return einsum(",".join(rest) + "->" + out, *[x for j, x in enumerate(args) if j != k])
+        keep, gone = (s[0], s[1]) if s[1] not in p.out else (s[1], s[0])
+        rest = p.without(k)
+        if gone not in p.out and {keep, gone} & set(rest.letters):
+            ins = tuple([t.replace(gone, keep) for t in rest.ins])
+            return einsum(Pattern(ins, p.out), *_without(args, k))
     return None
 
 
-def _absorb_view(ins: list[str], out: str, args: Sequence[Node]) -> Node | None:
+def _absorb_view(p: Pattern, args: Sequence[Node]) -> Node | None:
     """A product reads through a transposition of one of its operands."""
     for k, a in enumerate(args):
         hidden = a.name is None and a.id not in a.graph.sealed
-        if hidden and a.op.name == "einsum" and len(a.args) == 1:
-            source, target = a.attr.split("->")
-            if sorted(source) == sorted(target) and len(set(source)) == len(source):
-                renamed = dict(zip(target, ins[k], strict=True))
-                inner = [*ins[:k], "".join(renamed[c] for c in source), *ins[k + 1 :]]
-                return einsum(",".join(inner) + "->" + out, *args[:k], a.args[0], *args[k + 1 :])
+        if hidden and isinstance(a.attr, Pattern) and a.attr.is_transpose:
+            renamed = dict(zip(a.attr.out, p.ins[k], strict=True))
+            inner = "".join(renamed[c] for c in a.attr.ins[0])
+            whole = Pattern((*p.ins[:k], inner, *p.ins[k + 1 :]), p.out)
+            return einsum(whole, *args[:k], a.args[0], *args[k + 1 :])
     return None
 
 
-def _drop_constant(ins: list[str], out: str, args: Sequence[Node]) -> Node | None:
+def _drop_constant(p: Pattern, args: Sequence[Node]) -> Node | None:
     """A constant operand is a factor in front, as long as no index lives in it alone."""
     for k, a in enumerate(args):
-        others = "".join(ins[:k] + ins[k + 1 :])
-        if len(args) > 1 and a.value is not None and set(ins[k]) <= set(others):
-            rest = einsum(",".join(ins[:k] + ins[k + 1 :]) + "->" + out, *args[:k], *args[k + 1 :])
-            product: Node = rest * a.value
+        if len(args) > 1 and a.value is not None and set(p.ins[k]) <= set(p.without(k).letters):
+            product: Node = einsum(p.without(k), *_without(args, k)) * a.value
             return product
     return None
 
 
-def _drop_scalar(ins: list[str], out: str, args: Sequence[Node]) -> Node | None:
+def _drop_scalar(p: Pattern, args: Sequence[Node]) -> Node | None:
     """An operand without axes is a factor."""
     for k, a in enumerate(args):
-        if len(args) > 1 and not ins[k]:
-            rest = einsum(",".join(ins[:k] + ins[k + 1 :]) + "->" + out, *args[:k], *args[k + 1 :])
+        if len(args) > 1 and not p.ins[k]:
+            rest = einsum(p.without(k), *_without(args, k))
             return a * rest if k == 0 else rest * a
     return None
 
 
-def _einsum_constant(source: str, out: str, a: Node) -> Node:
-    summed = [i for i, c in enumerate(source) if c not in out]
+def _without(args: Sequence[Node], place: int) -> list[Node]:
+    return [a for k, a in enumerate(args) if k != place]
+
+
+def _einsum_constant(p: Pattern, a: Node) -> Node:
+    summed = [i for i, c in enumerate(p.ins[0]) if c not in p.out]
     assert a.value is not None
-    return a.graph.full(a.value * size_of(a.shape, summed), [a.shape[source.index(c)] for c in out])
+    return a.graph.full(a.value * size_of(a.shape, summed), [a.shape[k] for k in p.order])
 
 
 def matmul(a: Node, b: Node) -> Node:
@@ -130,7 +126,7 @@ def matmul(a: Node, b: Node) -> Node:
     left = batch_a + ("yx" if a.ndim > 1 else "x")
     right = batch_b + ("xz" if b.ndim > 1 else "x")
     out = (batch_a if len(batch_a) >= len(batch_b) else batch_b) + left[-2:-1] * (a.ndim > 1) + "z" * (b.ndim > 1)
-    return einsum(f"{left},{right}->{out}", a, b)
+    return einsum(Pattern((left, right), out), a, b)
 
 
 def _inner_mismatch(a: Node, b: Node, inner: sp.Expr) -> str:
@@ -173,7 +169,7 @@ def transpose(a: Node, axes: Sequence[int] | None = None) -> Node:
     if sorted(order) != list(range(a.ndim)):
         raise ShapeError(f"transpose needs each axis of {label(a)} once, not {tuple(axes or ())}")
     letters = string.ascii_letters[: a.ndim]
-    return einsum(letters + "->" + "".join(letters[i] for i in order), a)
+    return einsum(Pattern((letters,), "".join(letters[i] for i in order)), a)
 
 
 def reduce_sum(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:

@@ -206,7 +206,7 @@ def _is_nonnegative_row(row: Node, depth: int) -> bool:
     if row.op.name == "elementwise":
         return row.attr.boolean or is_nonnegative(row.attr.form, row.args, None, depth)
     if row.op.name == "einsum" and len(row.args) == 2 and row.args[0] is row.args[1]:
-        return len(set(row.attr.split("->")[0].split(","))) == 1
+        return len(set(row.attr.ins)) == 1
     entries = _entries(row)
     if entries and depth > 0 and all(_is_nonnegative_row(a, depth - 1) for a in entries):
         return True

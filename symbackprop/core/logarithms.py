@@ -16,6 +16,7 @@ from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.hazards import is_nonnegative
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE, Scalar
 
 MAX_DEPTH = 40
@@ -226,8 +227,7 @@ class Logarithms:
         """Of a transpose; of Σ m⊙p with a mask m that has the axes of p."""
         if len(x.args) != 2:
             return self._of_view(x)
-        left, right = x.attr.split("->")[0].split(",")
-        out = x.attr.split("->")[1]
+        (left, right), out = x.attr.ins, x.attr.out
         if left != right or [c for c in left if c in out] != list(out) or len(set(left)) < len(left):
             return None
         for mask, p in (x.args, x.args[::-1]):
@@ -253,10 +253,9 @@ def viewed(x: Node) -> Node | None:
     """What a row that only moves entries of one row reads."""
     if x.op.moves and x.op.name != "concat":
         return x.args[0]
-    if x.op.name != "einsum" or len(x.args) != 1:
+    if not isinstance(x.attr, Pattern) or len(x.args) != 1:
         return None
-    source, target = x.attr.split("->")
-    return x.args[0] if set(source) == set(target) else None
+    return None if x.attr.summed else x.args[0]
 
 
 def _again(x: Node, a: Node) -> Node:

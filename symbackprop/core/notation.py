@@ -15,6 +15,7 @@ from sympy.printing.str import StrPrinter
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE, Scalar
 from symbackprop.core.shapes import dim_text
 
@@ -201,9 +202,9 @@ class Notation:
     def index(self, a: Text, inside: str) -> Text:
         return Text(f"{wrap(a, ATOM)}[{inside}]")
 
-    def indexed_sum(self, spec: str, args: Sequence[Text]) -> Text:
+    def indexed_sum(self, pattern: Pattern, args: Sequence[Text]) -> Text:
         """An einsum that has no shorter form."""
-        return Text("einsum(" + ", ".join([f'"{spec}"', *[a.text for a in args]]) + ")")
+        return Text("einsum(" + ", ".join([f'"{pattern}"', *[a.text for a in args]]) + ")")
 
 
 def is_halved(form: f.Formula) -> bool:

@@ -13,6 +13,7 @@ from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import is_unbounded
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import ONE
 
 _LOGS = {"log", "log1p", "log_normal_cdf"}
@@ -92,7 +93,7 @@ def weights_a_log(product: Node) -> int | None:
     comes in: Σ t·log q, over whatever axes."""
     if product.op.name != "einsum" or len(product.args) != 2:
         return None
-    left, right = (set(s) for s in product.attr.split("->")[0].split(","))
+    left, right = map(set, product.attr.ins)
     logs = [k for k, a in enumerate(product.args) if is_log(a)]
     return 1 - logs[0] if len(logs) == 1 and (left <= right or right <= left) else None
 
@@ -101,17 +102,16 @@ def term_by_term(product: Node) -> Node | None:
     """Σ t·log q as a sum of noughts: a matrix product adds 0·log 0 as nan. None for other rows."""
     if weights_a_log(product) is None:
         return None
-    left, out = product.attr.split("->")
-    ins = left.split(",")
+    ins, out = product.attr.ins, product.attr.out
     full = max(ins, key=len)
     first, second = (_aligned(a, s, full) for a, s in zip(product.args, ins, strict=True))
     total = build.reduce_sum(first * second, tuple(k for k, c in enumerate(full) if c not in out))
-    return build.einsum("".join(c for c in full if c in out) + "->" + out, total)
+    return build.einsum(Pattern(("".join(c for c in full if c in out),), out), total)
 
 
 def _aligned(a: Node, letters: str, full: str) -> Node:
     """An operand with its axes in the order of ``full``, axes of size 1 where it has none."""
-    own = build.einsum(letters + "->" + "".join(c for c in full if c in letters), a)
+    own = build.einsum(Pattern((letters,), "".join(c for c in full if c in letters)), a)
     sizes = dict(zip(letters, a.shape, strict=True))
     return build.reshape(own, tuple(sizes.get(c, ONE) for c in full))
 

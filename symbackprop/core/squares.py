@@ -227,12 +227,12 @@ Factor: TypeAlias = tuple[Node, str]
 def _factors(row: Node) -> tuple[list[Factor], int]:
     """The operands of a product with their letters that are no squares, and how many squares there are. Products among
     the operands are looked into: the diagonal of X Xᵀ holds squares."""
-    free = iter(c for c in string.ascii_letters if c not in row.attr)
+    free = iter(c for c in string.ascii_letters if c not in row.attr.letters)
     single, squares = _paired(_operands(row))
     for product in [x for x in single if x[0].op.name == "einsum"]:
         if not any(x is product for x in single):
             continue
-        names = dict(zip(product[0].attr.split("->")[1], product[1], strict=True))
+        names = dict(zip(product[0].attr.out, product[1], strict=True))
         inside = [(a, _renamed(letters, names, free)) for a, letters in _operands(product[0])]
         single, more = _paired([*[x for x in single if x is not product], *inside])
         squares += more
@@ -248,7 +248,7 @@ def _renamed(letters: str, names: dict[str, str], free: Iterator[str]) -> str:
 
 
 def _operands(row: Node) -> list[Factor]:
-    return list(zip(row.args, row.attr.split("->")[0].split(","), strict=True))
+    return list(zip(row.args, row.attr.ins, strict=True))
 
 
 def _paired(factors: Sequence[Factor]) -> tuple[list[Factor], int]:

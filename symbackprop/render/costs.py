@@ -55,10 +55,7 @@ def own_cost(node: Node) -> sp.Expr:
 
 
 def _all_indices(node: Node) -> sp.Expr:
-    sizes: dict[str, sp.Expr] = {}
-    for letters, a in zip(node.attr.split("->")[0].split(","), node.args, strict=True):
-        sizes |= dict(zip(letters, a.shape, strict=True))
-    return sp.Mul(*sizes.values())
+    return sp.Mul(*node.attr.sizes([a.shape for a in node.args]).values())
 
 
 def _in_formula(form: f.Formula) -> int:

@@ -12,6 +12,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import is_one
 from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.window_entries import WindowEntries
@@ -100,13 +101,11 @@ class Entries(WindowEntries):
         return self.ref(node.args[0], moved)
 
     def op_einsum(self, node: Node, index: Sequence[str]) -> Text:
-        left, out = node.attr.split("->")
-        ins = left.split(",")
-        place = dict(zip(out, index, strict=True))
-        sizes = {c: d for s, a in zip(ins, node.args, strict=True) for c, d in zip(s, a.shape, strict=True)}
-        summed = [c for c in dict.fromkeys(left.replace(",", "")) if c not in place]
+        pattern: Pattern = node.attr
+        place = dict(zip(pattern.out, index, strict=True))
+        sizes, summed = pattern.sizes([a.shape for a in node.args]), pattern.summed
         place |= {c: self.fresh.letter(sizes[c]) for c in summed}
-        factors = [self.ref(a, [place[c] for c in s]) for s, a in zip(ins, node.args, strict=True)]
+        factors = [self.ref(a, [place[c] for c in s]) for s, a in zip(pattern.ins, node.args, strict=True)]
         body = self.n.product(factors)
         return self.n.big_operator("sum", body, [place[c] for c in summed]) if summed else body
 

@@ -77,9 +77,8 @@ def _elementwise(walk: Walk, edge: Edge) -> bool:
 
 def _einsum(walk: Walk, edge: Edge) -> bool:
     row = edge.consumer
-    left, out = row.attr.split("->")
-    ins = left.split(",")
-    place = dict(zip(out, walk.index, strict=True))
+    ins = row.attr.ins
+    place = dict(zip(row.attr.out, walk.index, strict=True))
     for c in ins[edge.index]:
         if c not in place:
             place[c] = walk.free()

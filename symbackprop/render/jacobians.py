@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.record import Edge
 from symbackprop.core.shapes import same_shape
 from symbackprop.render.factors import edge_factor
@@ -57,17 +58,12 @@ def _identity(n: RowNotation) -> Text:
     return MatrixText("I")
 
 
-_PRODUCTS: dict[tuple[str, int], tuple[int, bool]] = {
-    ("ab,b->a", 1): (0, False), ("ab,a->b", 1): (0, True), ("a,ab->b", 0): (1, True), ("a,ba->b", 0): (1, False),
-    ("a,a->", 0): (1, True), ("a,a->", 1): (0, True),
-}  # fmt: skip
-
-
 def _structural(edge: Edge) -> Factor | None:
     row, ends = edge.consumer, (edge.consumer, edge.argument)
-    if row.op.name == "einsum" and (row.attr, edge.index) in _PRODUCTS:
-        place, flip = _PRODUCTS[row.attr, edge.index]
-        other = row.args[place]
+    product = row.attr.matmul() if isinstance(row.attr, Pattern) else None
+    if product is not None and len(row.args) == 2:
+        place = 1 - edge.index
+        other, flip = row.args[place], product.flips[product.order.index(place)] or not row.shape
         both: list[Writer] = [lambda n: n.ref(other), lambda n: n.transpose(n.ref(other))]
         return Factor(*ends, both[flip], both[not flip])
     if row.op.name == "sum" and not row.shape:

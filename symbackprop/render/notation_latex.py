@@ -8,6 +8,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Text, decimal_text, is_halved
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import Scalar
 from symbackprop.render.document import BREAK, LINK_CLOSE, LINK_MID, LINK_OPEN
 from symbackprop.render.names import latex_name
@@ -133,8 +134,8 @@ class LatexNotation(RowNotation):
     def index(self, a: Text, inside: str) -> Text:
         return Text(rf"{self.wrapped(a, ATOM)}[{inside}]")
 
-    def indexed_sum(self, spec: str, args: Sequence[Text]) -> Text:
-        ins, out, summed = pattern_letters(spec)
+    def indexed_sum(self, pattern: Pattern, args: Sequence[Text]) -> Text:
+        ins, out, summed = pattern_letters(pattern)
         body = self.product([self.subscripted(a, s) for a, s in zip(args, ins, strict=True)])
         body = self.big_operator("sum", body, summed) if summed else body
         return self.subscripted(ArrayText(rf"\left[{body.text}\right]"), out) if out else Text(*body)

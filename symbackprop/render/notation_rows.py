@@ -166,13 +166,8 @@ class RowNotation(ProductNotation):
     # -- products
     def op_einsum(self, node: Node, *args: Node) -> Scaled:
         terms = [self.term(a) for a in args]
-        left, out = node.attr.split("->")
-        ins = left.split(",")
-        scalars = [t.rest for s, t in zip(ins, terms, strict=True) if not s]
-        arrays = [(s, t.rest, a) for s, t, a in zip(ins, terms, args, strict=True) if s]
-        body = self.contracted([s for s, _, _ in arrays], out, [t for _, t, _ in arrays], [a for _, _, a in arrays])
         number = sp.Mul(*[t.number for t in terms])
-        return Scaled(number, self.product([*scalars, body]) if scalars else body)
+        return Scaled(number, self.contracted(node.attr, [t.rest for t in terms], args))
 
     # -- reductions
     def big_sum(self, a: Node, axes: Sequence[int]) -> Scaled:

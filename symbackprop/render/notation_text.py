@@ -11,6 +11,7 @@ from sympy.printing.str import StrPrinter
 
 from symbackprop.core import formula as f
 from symbackprop.core.notation import ATOM, POWER, PRODUCT, SIGN, SUM, Text, decimal_text, is_halved, wrap
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import Scalar
 from symbackprop.render.names import superscript, text_name
 from symbackprop.render.notation_base import MATRIX, TERM, ArrayText, MatrixText
@@ -152,8 +153,8 @@ class TextNotation(RowNotation):
     def index(self, a: Text, inside: str) -> Text:
         return Text(f"{wrap(a, ATOM)}[{inside}]")
 
-    def indexed_sum(self, spec: str, args: Sequence[Text]) -> Text:
-        ins, out, summed = pattern_letters(spec)
+    def indexed_sum(self, pattern: Pattern, args: Sequence[Text]) -> Text:
+        ins, out, summed = pattern_letters(pattern)
         body = self.chain([self.subscripted(a, s) for a, s in zip(args, ins, strict=True)])
         body = self.big_operator("sum", body, summed) if summed else body
         return self.subscripted(ArrayText(f"[{body.text}]"), out) if out else Text(*body)
@@ -213,13 +214,10 @@ class TextNotation(RowNotation):
 LETTERS = "ijklmnpqrstuvwabcdefghoxyz" + string.ascii_uppercase
 
 
-def pattern_letters(spec: str) -> tuple[list[list[str]], list[str], list[str]]:
+def pattern_letters(pattern: Pattern) -> tuple[list[list[str]], list[str], list[str]]:
     """An einsum pattern over i, j, k …: letters of each operand, of the result, and those summed over."""
-    left, out = spec.split("->")
-    rename = dict(zip(dict.fromkeys(left.replace(",", "")), LETTERS, strict=False))
-    ins = [[rename[c] for c in s] for s in left.split(",")]
-    result = [rename[c] for c in out]
-    return ins, result, [c for c in rename.values() if c not in result]
+    named = pattern.canonical(LETTERS)
+    return list(map(list, named.ins)), list(named.out), list(named.summed)
 
 
 def _rational(value: sp.Rational) -> Text:

@@ -14,6 +14,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.notation import Text
 from symbackprop.core.ops.loop import base
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.record import Edge
 from symbackprop.core.shapes import same_shape
 from symbackprop.render.context import Context, groups
@@ -24,10 +25,6 @@ from symbackprop.render.notation_rows import RowNotation
 
 MAX_STEPS = 12  # norms of further steps are not printed
 Writer = Callable[[RowNotation], Text]
-
-# What a product does to a column of its carried operand: the place of the matrix, and whether it is transposed.
-_MATRICES = {("ab,bc->ac", 0): (1, True), ("ab,cb->ac", 0): (1, False), ("ab,b->a", 1): (0, False),
-             ("ab,a->b", 1): (0, True), ("a,ab->b", 0): (1, True), ("a,ba->b", 0): (1, False)}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -128,10 +125,12 @@ def _link(edge: Edge, fixed: set[int]) -> Writer | None:
         if factor is None or not same_shape(row.shape, edge.argument.shape):
             return None
         return _nothing if factor.form == f.ONE else Diagonal(factor.text)
-    place, flip = _MATRICES.get((row.attr, edge.index), (-1, False)) if row.op.name == "einsum" else (-1, False)
-    if place < 0 or row.args[place].id not in fixed:
+    product = row.attr.matmul() if isinstance(row.attr, Pattern) else None
+    place = 1 - edge.index
+    if product is None or product.flip_out or len(row.args) != 2 or row.args[place].id not in fixed:
         return None
-    return Fixed(row.args[place], flip)
+    first = product.order[0] == edge.index and edge.argument.ndim == 2  # a row of h W is Wᵀ times it as a column
+    return Fixed(row.args[place], product.flips[product.order.index(place)] != first)
 
 
 def _nothing(n: RowNotation) -> Text:

@@ -1,47 +1,12 @@
-"""The rules by which the gradient goes back through an op, in words: tables, and the products of matrices."""
+"""The rules by which the gradient goes back through an op, in words."""
 
 from __future__ import annotations
-
-import re
 
 from symbackprop.render.document import Math, Prose
 
 
 def _math(text: str, latex: str) -> Math:
     return Math(text, latex)
-
-
-# What the factors of C = A B (…) receive, for every pattern of an einsum that is a product of matrices or vectors:
-# the product, and one gradient for each operand. ∂ stands for the upstream gradient.
-PRODUCTS: dict[str, tuple[str, str, str]] = {
-    "ab,bc->ac": ("C = A B", "∂C Bᵀ", "Aᵀ ∂C"),
-    "ab,cb->ac": ("C = A Bᵀ", "∂C B", "∂Cᵀ A"),
-    "ab,ac->bc": ("C = Aᵀ B", "B ∂Cᵀ", "A ∂C"),
-    "ab,b->a": ("c = A b", "∂c bᵀ", "Aᵀ ∂c"),
-    "ab,a->b": ("c = Aᵀ b", "b ∂cᵀ", "A ∂c"),
-    "a,ab->b": ("c = Bᵀ a", "B ∂c", "a ∂cᵀ"),
-    "a,ba->b": ("c = B a", "Bᵀ ∂c", "∂c aᵀ"),
-    "a,a->": ("c = aᵀ b", "∂c b", "∂c a"),
-    "a,b->ab": ("C = a bᵀ", "∂C b", "∂Cᵀ a"),
-}
-
-
-def product_rule(pattern: str, index: int) -> Prose:
-    """``C = A B gives ∂L/∂B = Aᵀ ∂L/∂C``."""
-    whole, *gradients = PRODUCTS[pattern]
-    letter = pattern.split("->")[0].split(",")[index]
-    name = ("aA", "bB")[index][len(letter) > 1]
-    text = f"{whole} gives ∂L/∂{name} = {gradients[index]}".replace("∂C", "∂L/∂C").replace("∂c", "∂L/∂c")
-    return ("matrix product: " if "C" in whole or "A" in whole or "B" in whole else "inner product: ",
-            Math(text, _in_latex(whole, name, gradients[index])))  # fmt: skip
-
-
-def _in_latex(whole: str, name: str, gradient: str) -> str:
-    def upright(text: str) -> str:
-        text = re.sub("∂([Cc])", r"\\frac{\\partial L}{\\partial \1}", text.replace("ᵀ", r"^{\top}"))
-        return text.replace(" ", r" \, ").replace(r"\, = \,", "=").replace(r"\partial \, ", r"\partial ")
-
-    return rf"{upright(whole)} \Rightarrow \frac{{\partial L}}{{\partial {name}}} = {upright(gradient)}"
 
 
 # Rules of structural ops: what becomes of the upstream gradient.

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.record import Edge
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one
 from symbackprop.render.document import Math, Prose, Ref
 from symbackprop.render.notation_rows import RowNotation
-from symbackprop.render.rule_tables import FUNCTION_RULES, OP_RULES, PRODUCTS, SAID, product_rule
+from symbackprop.render.rule_tables import FUNCTION_RULES, OP_RULES, SAID
 from symbackprop.render.symbols import Pen
 
 
@@ -39,8 +40,8 @@ def _through_function(path: Sequence[Edge], k: int) -> int | None:
 def edge_rules(pen: Pen, edge: Edge) -> list[Prose]:
     """The rules of one row for one of its arguments."""
     row = edge.consumer
-    if row.op.name == "einsum":
-        return [_einsum_rule(row, edge.index)]
+    if isinstance(row.attr, Pattern):
+        return [_einsum_rule(row.attr, edge.index)]
     if row.op.name == "reshape" and _entries(row) == _entries(row.args[0]):
         return []
     if row.op.name != "elementwise":
@@ -62,27 +63,57 @@ def _is_repeated(argument: Node, row: Node) -> bool:
     return any(is_one(a) and not is_one(b) for a, b in zip(argument.shape, row.shape, strict=True))
 
 
-def _einsum_rule(row: Node, index: int) -> Prose:
-    pattern = _inner_pattern(row.attr)
-    if pattern in PRODUCTS:
-        return product_rule(pattern, index)
-    if len(row.args) == 1:
+def _einsum_rule(pattern: Pattern, index: int) -> Prose:
+    if len(pattern.ins) == 1:
         return ("axes in their old order",)
-    return ("product: the upstream gradient takes the operand's place",)
+    rule = product_rule(_behind_batch(pattern), index)
+    return rule or ("product: the upstream gradient takes the operand's place",)
 
 
-def _inner_pattern(pattern: str) -> str:
+def _behind_batch(pattern: Pattern) -> Pattern:
     """The pattern of the last two axes, where the leading ones only repeat the product."""
-    left, out = pattern.split("->")
-    first, _, second = left.partition(",")
-    lead = first[:-2]
-    same = second.startswith(lead) or len(second) == 2
-    if not lead or not second or not same or not out.startswith(lead):
-        return pattern
-    inner = [first[len(lead) :], second.removeprefix(lead), out[len(lead) :]]
-    rename = dict(zip(dict.fromkeys("".join(inner)), "abcdef", strict=False))
-    a, b, c = ("".join(rename[x] for x in s) for s in inner)
-    return f"{a},{b}->{c}"
+    lead, last = pattern.ins[0][:-2], pattern.ins[-1]
+    same = last.startswith(lead) or len(last) == 2
+    return pattern.behind(lead) if same and pattern.out.startswith(lead) else pattern
+
+
+Factors = list[tuple[str, bool]]  # names, and whether they are transposed
+
+
+def product_rule(pattern: Pattern, index: int) -> Prose:
+    """``C = A B gives ∂L/∂B = Aᵀ ∂L/∂C``, of a product of two matrices or vectors; empty for others."""
+    if len(pattern.ins) != 2:
+        return ()
+    *names, result = (pair[len(s) > 1] for pair, s in zip(("aA", "bB", "cC"), (*pattern.ins, pattern.out), strict=True))
+    whole = _factors(pattern, names)
+    gradient = _factors(pattern.cotangent(index), ["∂", names[1 - index]])
+    if not whole or not gradient:
+        return ()
+    slopes = [f"∂L/∂{x}" for x in (names[index], result)]
+    fractions = [rf"\frac{{\partial L}}{{\partial {x}}}" for x in (names[index], result)]
+    text = f"{result} = {_side(whole, ' ', 'ᵀ')} gives {slopes[0]} = {_side(gradient, ' ', 'ᵀ', slopes[1])}"
+    left, right = (_side(x, r" \, ", r"^{\top}", fractions[1]) for x in (whole, gradient))
+    matrix = any(name.isupper() for name in (*names, result))
+    return ("matrix product: " if matrix else "inner product: ",
+            Math(text, rf"{result} = {left} \Rightarrow {fractions[0]} = {right}"))  # fmt: skip
+
+
+def _factors(pattern: Pattern, names: Sequence[str]) -> Factors:
+    """The factors of the matrix product that a pattern of two is; none for other patterns."""
+    if pattern.outer:
+        first, second = pattern.outer
+        return [(names[first], False), (names[second], True)]
+    product = pattern.matmul()
+    if "" in pattern.ins:
+        return [(name, False) for name in names]
+    if product is None or product.flip_out:
+        return []
+    inner = not pattern.out
+    return [(names[k], flip or (inner and not n)) for n, (k, flip) in enumerate(zip(*product[:2], strict=True))]
+
+
+def _side(factors: Factors, times: str, flip: str, upstream: str = "") -> str:
+    return times.join(name.replace("∂", upstream) + flip * flipped for name, flipped in factors)
 
 
 # -- elementwise formulas

@@ -47,7 +47,7 @@ def cost_of(steps: list[Step], sizes: Sizes) -> float:
 
 def _work(step: Step, sizes: Sizes) -> float:
     if step.row.op.name == "einsum":
-        letters = dict(zip(step.attr.split("->")[0].replace(",", ""), _axes(step.row, sizes), strict=True))
+        letters = step.attr.sizes([evaluate_shape(a.shape, sizes) for a in step.row.args])
         return float(prod(letters.values()))
     own = step.shape if step.shape is not None else _axes(step.row, sizes)
     return float(min(prod(own), LARGEST))

@@ -84,7 +84,7 @@ def _any_number_of(a: Range) -> Range:
 
 def _einsum(row: Node, args: Sequence[Range]) -> Range:
     """A sum of products; operands that stand in it twice with the same letters are squares."""
-    operands = list(zip(row.args, row.attr.split("->")[0].split(","), args, strict=True))
+    operands = list(zip(row.args, row.attr.ins, args, strict=True))
     total = Range(1.0, 1.0)
     while operands:
         node, letters, own = operands.pop(0)

@@ -7,6 +7,7 @@ from math import prod
 
 from symbackprop.core.graph import Node, label
 from symbackprop.core.loops import Loop
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape, shape_text
 from symbackprop.errors import ShapeError
 
@@ -47,8 +48,7 @@ def _entries(row: Node, shape: tuple[int, ...] | None, sizes: Mapping[str, int])
         step = sum(PER_STEP + _entries(r, s, sizes) // PER_ENTRY for r, s in body)
         return evaluate_dim(row.attr.length, sizes) * step
     own = prod(shape)
-    if row.op.name != "einsum" or len(row.args) != 2:
+    if not isinstance(row.attr, Pattern) or len(row.args) != 2:
         return own
-    axes = [d for a in row.args for d in evaluate_shape(a.shape, sizes)]
-    letters = dict(zip(row.attr.split("->")[0].replace(",", ""), axes, strict=True))
+    letters = row.attr.sizes([evaluate_shape(a.shape, sizes) for a in row.args])
     return max(own, prod(letters.values()) // PER_ENTRY)

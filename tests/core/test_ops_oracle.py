@@ -81,7 +81,7 @@ def _conv_kernel(attr: Any, x: Any, y: Any) -> Any:
 
 ORACLE: dict[str, Callable[..., Any]] = {
     "elementwise": _elementwise,
-    "einsum": jnp.einsum,
+    "einsum": lambda pattern, *arrays: jnp.einsum(str(pattern), *arrays),
     "sum": lambda attr, a: jnp.sum(a, axis=attr[0], keepdims=attr[1]),
     "max": lambda attr, a: jnp.max(a, axis=attr[0], keepdims=attr[1]),
     "logsumexp": lambda attr, a: jax.nn.logsumexp(a, axis=attr[0], keepdims=attr[1]),

@@ -6,8 +6,6 @@ faster.
 
 from __future__ import annotations
 
-import string
-
 from symbackprop.core import build
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
@@ -29,7 +27,5 @@ def hoisted_products(scan: Node) -> list[tuple[Node, Node]]:
 
 def _over_all_steps(row: Node, moving: set[int], outer: dict[int, Node]) -> Node:
     """The product with one more axis, time, in the moving operand and in the result."""
-    left, out = row.attr.split("->")
-    time = next(c for c in string.ascii_letters if c not in row.attr)
-    ins = [time + s if a.id in moving else s for s, a in zip(left.split(","), row.args, strict=True)]
-    return build.einsum(",".join(ins) + "->" + time + out, *[outer[a.id] for a in row.args])
+    places = [k for k, a in enumerate(row.args) if a.id in moving]
+    return build.einsum(row.attr.along(places), *[outer[a.id] for a in row.args])

@@ -8,7 +8,6 @@ product over all steps, which is one large matrix product instead of T small one
 
 from __future__ import annotations
 
-import string
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -178,12 +177,8 @@ class Reversal:
 
     def _product(self, row: Node, term: Node, summed: bool) -> Node:
         """An einsum of the body for all steps at once, summed over them or stacked."""
-        left, out = term.attr.split("->")
-        step = next(c for c in string.ascii_letters if c not in term.attr)
-        operands = zip(left.split(","), term.args, strict=True)
-        ins = [s if self._outer(a) is not None else step + s for s, a in operands]
-        spec = ",".join(ins) + "->" + ("" if summed else step) + out
-        return build.einsum(spec, *[self._stacked(row, a) for a in term.args])
+        moving = [k for k, a in enumerate(term.args) if self._outer(a) is None]
+        return build.einsum(term.attr.along(moving, summed), *[self._stacked(row, a) for a in term.args])
 
     def _outer(self, a: Node) -> Node | None:
         """The outer row of an invariant leaf."""

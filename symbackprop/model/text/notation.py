@@ -12,13 +12,11 @@ from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import PRODUCT, Notation, Text, wrap
 from symbackprop.core.noughts import guarded
-from symbackprop.core.ops.linear import as_matrix_product
 from symbackprop.core.scalars import Scalar
 from symbackprop.core.shapes import Shape, broadcast, is_one, same_shape
 from symbackprop.core.squares import is_flat
 
 _SPELLED_OUT = ("above", "truth", "where_selected", "is_selected")
-_VECTOR_FIRST = {"a,ab->b": False, "a,ba->b": True}  # x @ W and x @ W.T
 
 
 class ModelText(Notation):
@@ -102,11 +100,10 @@ class ModelText(Notation):
 
     def _einsum(self, node: Node, args: Sequence[Text]) -> Text:
         """A product with its operands in the order of the row."""
-        if node.attr in _VECTOR_FIRST:
-            flip = _VECTOR_FIRST[node.attr]
-            return self.matmul(args[0], self.transpose(args[1]) if flip else args[1])
-        matrix = as_matrix_product(node.attr)
-        if matrix is not None and (matrix[0] == [1, 0] or matrix[2]):
+        product = node.attr.matmul()
+        if product is not None and product.order == (1, 0) and node.args[0].ndim == 1:  # x @ W and x @ W.T
+            return self.matmul(args[0], args[1] if product.flips[0] else self.transpose(args[1]))
+        if product is not None and (product.order == (1, 0) or product.flip_out):
             return self.indexed_sum(node.attr, args)
         return super().structural(node, args)
 

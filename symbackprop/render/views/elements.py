@@ -49,8 +49,7 @@ class Assembly:
 
     def __init__(self, context: Context, s: Located, edge: Edge, sizes: Mapping[int, Place]) -> None:
         self.context, self.pen, self.s, self.edge, self.sizes = context, context.pen, s, edge, sizes
-        left, self.out = edge.consumer.attr.split("->")
-        self.ins = left.split(",")
+        self.ins, self.out = edge.consumer.attr.ins, edge.consumer.attr.out
         self.other = edge.consumer.args[1 - edge.index]
 
     def lines(self) -> list[Line]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.record import Edge
 from symbackprop.render.context import Context, Group, groups
 from symbackprop.render.document import Line, Math
@@ -141,9 +142,10 @@ def _other_vector(path: Sequence[Edge]) -> Node | None:
     """x where the path is W ↦ W x, perhaps with a vector added."""
     last = path[-1]
     plain = all(e.consumer.op.name == "elementwise" and _is_one(e) for e in path[:-1])
-    if not plain or last.consumer.op.name != "einsum" or last.consumer.attr != "ab,b->a" or last.index != 0:
+    pattern = last.consumer.attr
+    if not plain or not isinstance(pattern, Pattern) or pattern.cotangent(last.index).outer != (0, 1):
         return None
-    return last.consumer.args[1]
+    return last.consumer.args[1 - last.index]
 
 
 def _is_one(edge: Edge) -> bool:
