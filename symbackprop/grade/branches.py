@@ -41,10 +41,9 @@ def _missing(reference: Reference, gone: Sequence[Edge], row: Node, target: Node
         says = f"{terms} {'is' if len(gone) == 1 else 'are'} missing: {_meeting(reference, row)}"
         return Finding(m.MISSING_PATH, says, reference.local_name(gone[0], target), terms)
 
-    name, pattern = reference.name(row), None
-    if len(gone) == 1 and name.endswith("]"):
-        pattern = ("missing", gone[0].consumer.op.name, gone[0].index, m.base_name(name))
-    return Candidate(m.MISSING_PATH, tell, dict.fromkeys(gone, _nothing), len(gone) - 1, pattern)
+    name, step = reference.name(row), (gone[0].consumer.op.name, gone[0].index)
+    patterns = (("missing", *step, m.base_name(name)),) if len(gone) == 1 and name.endswith("]") else ()
+    return Candidate(m.MISSING_PATH, tell, dict.fromkeys(gone, _nothing), len(gone) - 1, patterns)
 
 
 def _meeting(reference: Reference, row: Node) -> str:
@@ -164,9 +163,10 @@ def repeated(candidates: Sequence[tuple[Edge, Candidate]]) -> Iterator[Candidate
     """The same mistake made wherever it can be made: at every activation of a kind, at every time step."""
     groups: dict[Hashable, dict[Edge, Candidate]] = {}
     for edge, candidate in candidates:
-        if candidate.pattern is not None:
-            groups.setdefault(candidate.pattern, {}).setdefault(edge, candidate)
-    for members in groups.values():
+        for pattern in candidate.patterns:
+            groups.setdefault(pattern, {}).setdefault(edge, candidate)
+    different = {frozenset(map(id, members.values())): members for members in groups.values()}
+    for members in different.values():
         if len(members) > 1:
             yield _everywhere(list(members.values()))
 

@@ -27,6 +27,7 @@ COST = {
     m.TERM: 26,
     m.EXPONENT: 27,
     m.CONSTANT: 28,
+    m.WRONG_FACTOR: 29,
     m.WRONG_DERIVATIVE: 30,
     m.EXTRA_FACTOR: 34,
 }
@@ -36,15 +37,15 @@ COST = {
 class Candidate:
     """What every edge in ``swaps`` hands back instead of what it should.
 
-    ``tell`` makes the sentence, which is only done for the mistake that is found. Candidates of one ``pattern`` are the
-    same mistake in several places, as at every time step; None where there is no such thing.
+    ``tell`` makes the sentence, which is only done for the mistake that is found. Candidates that share one of the
+    ``patterns`` are the same mistake in several places, as at every time step.
     """
 
     kind: str
     tell: Callable[[], Finding]
     swaps: dict[Edge, Swap]
     extra_cost: int = 0
-    pattern: Hashable = None
+    patterns: tuple[Hashable, ...] = ()
 
     @property
     def cost(self) -> int:

@@ -32,10 +32,15 @@ Factors = Sequence[tuple[Node, bool]]
 
 
 class Diagnosis:
-    """Explains answers for one quantity: ``row`` is what a person gave for the gradient of ``target``."""
+    """Explains answers for one quantity: ``row`` is what a person gave for the gradient of ``target``.
 
-    def __init__(self, reference: Reference, points: Sequence[Point], target: Node) -> None:
-        self.reference, self.points, self.target = reference, points, target
+    ``known`` are the rows whose gradients the person has read off earlier lines, where they count as right.
+    """
+
+    def __init__(
+        self, reference: Reference, points: Sequence[Point], target: Node, known: frozenset[int] = frozenset()
+    ) -> None:
+        self.reference, self.points, self.target, self.known = reference, points, target, known
         self.mentioned: frozenset[int] | None = None
         self.right = [p.value(reference.gradient(target)) for p in points]
 
@@ -91,7 +96,7 @@ class Diagnosis:
     def _single(self, given: Sequence[Array], factors: Factors) -> Finding | None:
         """One mistake in the derivation, then one mistake and a constant."""
         ranked = self._candidates()
-        sweeps = [Backward(self.reference, p, self.target) for p in self.points]
+        sweeps = [Backward(self.reference, p, self.target, self.known) for p in self.points]
         best = int(np.argmax([np.count_nonzero(r) for r in self.right]))
         first = [(c, sweeps[best].gradient(c.swaps)) for c in ranked]
         for candidate, value in first:
@@ -117,15 +122,18 @@ class Diagnosis:
         return None
 
     # -- candidates
+    def _between(self) -> list[Node]:
+        return self.reference.downstream(self.target, self.known)
+
     def _candidates(self) -> list[Candidate]:
         singles = list(self._singles())
         everything = [c for _, c in singles] + list(repeated([(e, c) for e, c in singles if e is not None]))
-        limit = MAX_WORK // len(self.reference.downstream(self.target))
+        limit = MAX_WORK // len(self._between())
         return sorted(everything, key=lambda c: c.cost)[:limit]
 
     def _singles(self) -> Iterator[tuple[Edge | None, Candidate]]:
         known = [r for r in exchangeable(self.reference) if self.mentioned is None or r.id in self.mentioned]
-        for row in self.reference.downstream(self.target):
+        for row in self._between():
             for edge in self.reference.edges(row):
                 rule = local_candidates if edge.consumer.op.name == "elementwise" else link_candidates
                 yield from ((edge, c) for c in rule(self.reference, edge, self.target, known))

@@ -110,8 +110,10 @@ def _flipped(expr: Expr) -> Expr:
 def sums(expr: Expr) -> Iterator[Change]:
     """A sum over other axes."""
     if isinstance(expr, tree.Call) and expr.function in ("sum", "mean") and expr.args:
+        others = [option for option in expr.options if option[0] != "axis"]
         for axis in (0, 1, 2):
-            yield m.SUMMED, tree.Call(expr.function, expr.args[:1], (("axis", tree.Number(sp.Rational(axis))),)), ""
+            options = (("axis", tree.Number(sp.Rational(axis))), *others)
+            yield m.SUMMED, tree.Call(expr.function, expr.args[:1], options), ""
         yield m.SUMMED, expr.args[0], ""
 
 
@@ -135,6 +137,8 @@ def arithmetic(expr: Expr) -> Iterator[Change]:
     elif isinstance(expr, tree.Power) and isinstance(expr.exponent, tree.Number):
         for n in (1, 2, 3):
             yield m.EXPONENT, tree.Power(expr.base, tree.Number(sp.Rational(n))), ""
+    elif isinstance(expr, tree.Compare) and expr.sign in "<>":
+        yield m.SIGN, replace(expr, sign="<>"[expr.sign == "<"]), ""
     elif isinstance(expr, tree.Name):
         yield m.EXPONENT, tree.Power(expr, tree.Number(sp.Rational(2))), ""
 

@@ -50,7 +50,10 @@ class Explainer:
         return finding
 
     def _diagnosis(self) -> Diagnosis:
-        return Diagnosis(self.reference, self.points, self.reference.rows[self.outcome.row_name])
+        target, outcomes = self.reference.rows[self.outcome.row_name], self.session.outcomes
+        read = [outcomes[k] for k in sorted(self.outcome.uses) if k in outcomes]
+        known = frozenset(self.reference.rows[o.row_name].id for o in read if self.session.meant(o) is not None)
+        return Diagnosis(self.reference, self.points, target, known - {target.id})
 
     def _local(self, meaning: Local, row: Node) -> Finding:
         """A wrong local derivative, given as a line of its own."""

@@ -42,8 +42,8 @@ def _operands(reference: Reference, edge: Edge, factor: str, known: Sequence[Nod
                 swap = _through((*args[:place], new, *args[place + 1 :]))
                 says = f"in the product for {factor}, {words}"
                 moved = m.moved_index(old, new, *names)
-                pattern = ("operand", edge.consumer.attr, edge.index, place, moved) if moved else None
-                yield _candidate(Finding(kind, says, factor, *names), edge, swap, pattern)
+                patterns = (("operand", edge.consumer.attr, edge.index, place, moved),) if moved else ()
+                yield _candidate(Finding(kind, says, factor, *names), edge, swap, patterns)
 
 
 def _through(args: tuple[Node, ...]) -> Swap:
@@ -110,8 +110,8 @@ _ENTRYWISE = (
 )
 
 
-def _candidate(finding: Finding, edge: Edge, swap: Swap, pattern: Hashable = None) -> Candidate:
-    return Candidate(finding.kind, lambda: finding, {edge: swap}, pattern=pattern)
+def _candidate(finding: Finding, edge: Edge, swap: Swap, patterns: tuple[Hashable, ...] = ()) -> Candidate:
+    return Candidate(finding.kind, lambda: finding, {edge: swap}, patterns=patterns)
 
 
 def _axes(row: Node) -> tuple[tuple[int, ...], bool]:

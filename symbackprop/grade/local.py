@@ -6,6 +6,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 import sympy as sp
 
 from symbackprop.core import formula as f
@@ -28,6 +29,7 @@ _KIND = {
     v.CONSTANT: m.CONSTANT,
     v.NUMBER: m.CONSTANT,
     v.FUNCTION: m.WRONG_DERIVATIVE,
+    v.INVERTED: m.WRONG_DERIVATIVE,
 }
 
 
@@ -52,7 +54,16 @@ def local_candidates(reference: Reference, edge: Edge, target: Node, known: Sequ
     """Every single mistake in ∂consumer/∂argument; ``known`` are the rows that could be mistaken for each other."""
     for wrong in wrongs(reference, edge, known):
         tell = partial(_finding, reference, edge, target, wrong)
-        yield Candidate(wrong.kind, tell, {edge: _instead(wrong)}, wrong.cost, _pattern(edge, wrong))
+        yield Candidate(wrong.kind, tell, {edge: _instead(wrong)}, wrong.cost, _patterns(reference, edge, wrong))
+    if reference.is_named(edge.consumer):
+        name = f"d{reference.name(edge.consumer)}"
+        finding = Finding(m.MISSING_FACTOR, f"the gradient {name} that comes from above is missing", name)
+        yield Candidate(m.MISSING_FACTOR, lambda: finding, {edge: _alone}, 3)
+
+
+def _alone(sweep: Backward, edge: Edge, upstream: Array) -> Array:
+    """The local derivative without the gradient that comes from above."""
+    return sweep.times(edge, np.ones_like(upstream), sweep.local(edge))
 
 
 def _finding(reference: Reference, edge: Edge, target: Node, wrong: Wrong) -> Finding:
@@ -67,12 +78,14 @@ def _finding(reference: Reference, edge: Edge, target: Node, wrong: Wrong) -> Fi
     return Finding(wrong.kind, wrong.says.format(**words), factor, right, shown)
 
 
-def _pattern(edge: Edge, wrong: Wrong) -> Hashable:
-    """The same mistake elsewhere: at another call of the same function, or with all indices moved alike."""
+def _patterns(reference: Reference, edge: Edge, wrong: Wrong) -> tuple[Hashable, ...]:
+    """The same mistake elsewhere: at another step or call of the same function, with all indices moved alike."""
+    consumer = edge.consumer
     if wrong.exchange is not None:
-        return None if wrong.exchange == () else ("exchange", edge.consumer.attr, edge.index, wrong.exchange)
-    head = edge.consumer.attr.head
-    return None if head is None else (head, wrong.kind, wrong.form)
+        return (("exchange", consumer.attr, edge.index, wrong.exchange),) if wrong.exchange else ()
+    family = [m.base_name(reference.names.get(row.id, "")) for row in (*consumer.args, consumer)]
+    step = (consumer.attr, edge.index, tuple(family), wrong.kind, wrong.form)
+    return (step,) if consumer.attr.head is None else (step, (consumer.attr.head, wrong.kind, wrong.form))
 
 
 def _instead(wrong: Wrong) -> Swap:
@@ -87,10 +100,12 @@ def wrongs(reference: Reference, edge: Edge, known: Sequence[Node]) -> Iterator[
     consumer, form = edge.consumer, edge.consumer.attr.partial(edge.index)
     rows = consumer.args
     if form not in (f.ONE, f.Num(sp.S.NegativeOne)):
-        yield Wrong(m.MEAN if _is_share(form) else m.MISSING_FACTOR, f.ONE, rows, "the factor {factor} is missing")
+        yield Wrong(_missing_kind(form, consumer), f.ONE, rows, "the factor {factor} is missing")
         yield Wrong(m.EXTRA_FACTOR, f.mul(form, form), rows, "the factor {factor} is there twice")
         if not isinstance(form, f.Num):
             yield Wrong(m.WRONG_DERIVATIVE, f.div(f.ONE, form), rows, "{factor} divides where it should multiply")
+    if isinstance(form, f.Arg):
+        yield Wrong(m.WRONG_FACTOR, f.add(f.ONE, f.neg(form)), rows, "{factor} is needed; you have {wrong}")
     for variant in v.variants(form):
         yield Wrong(_KIND[variant.what], variant.form, rows, _SAYS[variant.what], part=variant.part)
     yield from _exchanges(reference, form, consumer, known)
@@ -105,13 +120,19 @@ _SAYS = {
     v.EXPONENT: "in {factor}, the exponent of {part} is wrong: you have {wrong}",
     v.NUMBER: "in {factor}, the number {part} is missing: you have {wrong}",
     v.CONSTANT: "in {factor}, the number {part} is wrong: you have {wrong}",
+    v.INVERTED: "in {factor}, {part} multiplies where it should divide: you have {wrong}",
     v.FUNCTION: "in {factor}, the function {part} is not right: you have {wrong}",
 }
 
 
-def _is_share(form: f.Formula) -> bool:
-    """1/N of a mean."""
-    return isinstance(form, f.Num) and sp.fraction(form.value)[0] == 1
+def _missing_kind(form: f.Formula, consumer: Node) -> str:
+    """What leaving out a whole local derivative is: 1/N is that of a mean, another number a constant."""
+    if not isinstance(form, f.Num):
+        return m.MISSING_FACTOR
+    sizes = (1 / form.value).as_powers_dict()
+    shares = all(base.is_integer and power == 1 for base, power in sizes.items())
+    averaged = consumer.origin is not None and consumer.origin.function in ("mean", "var")
+    return m.MEAN if shares and (form.value.free_symbols or averaged) else m.CONSTANT
 
 
 def _exchanges(reference: Reference, form: f.Formula, consumer: Node, known: Sequence[Node]) -> Iterator[Wrong]:

@@ -72,7 +72,7 @@ class Reference:
         self.parts, self.gradients = keeper.parts, keeper.totals
         self.notation = Notation(self.names)
         self.with_gradients = Notation(written)  # writes dX for a gradient: without it, terms grow with depth
-        self._downstream: dict[int, list[Node]] = {}
+        self._downstream: dict[tuple[int, frozenset[int]], list[Node]] = {}
         self.graph.writing = False  # from here on rows are answers: o written out is o
 
     def _named_rows(self) -> dict[str, Node]:
@@ -123,18 +123,21 @@ class Reference:
         """The branches through which ``row`` acts on the results."""
         return tuple(Edge(p.consumer, p.index) for p in self.parts.get(row.id, ()) if p.consumer is not None)
 
-    def downstream(self, row: Node) -> list[Node]:
-        """The rows between ``row`` and the results, results first, ``row`` last: the order of a reverse sweep."""
-        if row.id not in self._downstream:
-            self._downstream[row.id] = self._sorted_downstream(row)
-        return self._downstream[row.id]
+    def downstream(self, row: Node, known: frozenset[int] = frozenset()) -> list[Node]:
+        """The rows between ``row`` and the results, results first, ``row`` last: the order of a reverse sweep.
 
-    def _sorted_downstream(self, row: Node) -> list[Node]:
+        Where gradients are ``known``, the sweep begins with these.
+        """
+        if (row.id, known) not in self._downstream:
+            self._downstream[row.id, known] = self._sorted_downstream(row, known)
+        return self._downstream[row.id, known]
+
+    def _sorted_downstream(self, row: Node, known: frozenset[int]) -> list[Node]:
         seen: dict[int, Node] = {row.id: row}
         stack = [row]
         while stack:
             for edge in self.edges(stack.pop()):
-                if edge.consumer.id not in seen:
+                if edge.consumer.id not in seen and edge.consumer.id not in known:
                     seen[edge.consumer.id] = edge.consumer
                     stack.append(edge.consumer)
         place = {n.id: k for k, n in enumerate(self.order)}

@@ -7,7 +7,7 @@ from itertools import combinations
 
 from symbackprop.core.build import reduce_sum, transpose
 from symbackprop.core.graph import Node
-from symbackprop.core.shapes import same_shape, shape_text, size_of
+from symbackprop.core.shapes import is_one, same_shape, shape_text, size_of
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.compare import same
 from symbackprop.grade.mistakes import Finding
@@ -25,6 +25,11 @@ def mended_shapes(row: Node, right: Node) -> Iterator[tuple[str, str, Node]]:
                 yield m.MISSING_SUM, words, reduce_sum(row, axes)
                 average: Node = reduce_sum(row, axes) / size_of(row.shape, axes)
                 yield m.MISSING_SUM, f"the mean over the axis {_axes(axes)} is missing", average
+    if row.ndim == right.ndim:
+        axes = tuple(i for i, d in enumerate(right.shape) if is_one(d) and not is_one(row.shape[i]))
+        over = reduce_sum(row, axes, keepdims=True)
+        if axes and same_shape(over.shape, right.shape):
+            yield m.MISSING_SUM, f"the sum over the axis {_axes(axes)} is missing: it was broadcast in forward", over
 
 
 def _axes(axes: Sequence[int]) -> str:

@@ -24,11 +24,11 @@ Swaps: TypeAlias = Mapping[Edge, Callable[[Any, Edge, Array], Array]]
 
 
 class Backward:
-    """The sweep from the results to ``target`` at one point."""
+    """The sweep from the results, or from rows whose gradients are known, to ``target`` at one point."""
 
-    def __init__(self, reference: Reference, point: Point, target: Node) -> None:
+    def __init__(self, reference: Reference, point: Point, target: Node, known: frozenset[int] = frozenset()) -> None:
         self.reference, self.point, self.target = reference, point, target
-        self.order = reference.downstream(target)
+        self.order = reference.downstream(target, known)
         self._links: dict[tuple[Edge, tuple[int, ...]], tuple[Node, Node]] = {}
         self._locals: dict[Edge, Array] = {}
 

@@ -15,7 +15,7 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.errors import ModelError
 
 TERM, FACTOR, EXPONENT, SIGN, FUNCTION = "term", "factor", "exponent", "sign", "function"
-NUMBER, CONSTANT = "number", "constant"
+NUMBER, CONSTANT, INVERTED = "number", "constant", "inverted"
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "softplus", "exp", "log", "sin", "cos", "sqrt", "normal_cdf")
 
 
@@ -65,7 +65,7 @@ def _here(form: f.Formula) -> Iterator[Variant]:
         case f.Div(num, den):
             yield Variant(FACTOR, num, den)
             yield Variant(FACTOR, f.div(f.ONE, den), num)
-            yield Variant(FACTOR, f.mul(num, den), den)
+            yield Variant(INVERTED, f.mul(num, den), den)
         case f.Pow(base, f.Num(n)):
             for other in (sp.S.One, n - 1, n + 1, 2 * n):
                 yield Variant(EXPONENT, f.power(base, f.Num(other)), form)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from functools import cache
 
+from symbackprop import Model
 from symbackprop.grade import Grader, Item, Report
 from symbackprop.model.zoo import build
 
 
 @cache
 def grader(model: str) -> Grader:
-    return Grader(build(model))
+    return Grader(Model.parse(model) if "\n" in model else build(model))
 
 
 @cache
