@@ -42,6 +42,7 @@ def peer(torch, name: str, tensors):
     return made[name]()
 
 
+@pytest.mark.oracle
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_agrees_with_torch(tmp_path, name: str) -> None:
     torch = pytest.importorskip("torch")
