@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from symbackprop.errors import SyntaxProblem
+from symbackprop.grade.printed import typed
 
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789+-aehijklmnoprstuvx")
@@ -20,11 +21,12 @@ _GREEK = {
 _SIGNS = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "·": " ~ ", "⋅": " ~ ", "∙": " ~ ", "•": " ~ ", "×": "*", "⊙": "*",
     "∘": "*",
-    "◦": "*", "⊗": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "’": "'", "′": "'", "‘": "'", "ᵀ": ".T", "⊤": ".T",
+    "◦": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "’": "'", "′": "'", "‘": "'", "ᵀ": ".T", "⊤": ".T",
     "≥": ">=", "≤": "<=", "≠": "!=", "½": "(1/2)", "¼": "(1/4)", "¾": "(3/4)", "⅓": "(1/3)", "√": "sqrt", "Σ": "sum",
     "∑": "sum", "𝟙": "1",
     "𝟏": "1", "“": '"', "”": '"', "＝": "=", "（": "(", "）": ")",
 }  # fmt: skip
+OUTER = "⊗"
 _SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
 _ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0307": "dot"}
 _MARKED = re.compile(r"([A-Za-z])([\u0302\u0303\u0304\u0307])")
@@ -38,6 +40,7 @@ def ascii_text(text: str, keeps_t: bool = False) -> tuple[str, list[str]]:
     ``keeps_t``: T is a name of the model, so ``^T`` is a power. Raises `SyntaxProblem` for a character without meaning.
     """
     notes: list[str] = []
+    text = typed(text)
     if not keeps_t and _TRANSPOSED.search(text):
         text = _TRANSPOSED.sub(".T", text)
     text = _MARKED.sub(lambda m: m.group(1) + _ACCENTS[m.group(2)], unicodedata.normalize("NFC", text))
@@ -60,7 +63,7 @@ def _power(match: re.Match[str]) -> str:
 
 
 def _one(char: str, notes: list[str]) -> str:
-    if char.isascii():
+    if char.isascii() or char == OUTER:
         if char.isprintable() or char == "\t":
             return char
         raise SyntaxProblem(f"the control character U+{ord(char):04X} cannot be read")

@@ -14,10 +14,11 @@ from typing import Any, Protocol
 import sympy as sp
 
 from symbackprop.core import build
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.shapes import broadcast, same
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade.functions import EXTRA
+from symbackprop.grade.letters import Letters, letters_of
 from symbackprop.grade.locals import activation_at, derivative_of
 from symbackprop.grade.passes import PRIME, SUM
 from symbackprop.grade.reference import Reference
@@ -175,6 +176,8 @@ class Formula:
     def _call(self, function: str, args: tuple[tree.Expr, ...], options: tuple[tuple[str, tree.Expr], ...]) -> Value:
         if function.endswith(PRIME):
             return self._derivative(function.removesuffix(PRIME), args)
+        if letters_of(function) and not (args[1:] or letters_of(function)[0] in self.reference.loops):
+            return self._over_letters(tree.Call(function, args, options))
         if function.startswith(SUM):
             return self._sum(function.removeprefix(SUM), args)
         if (
@@ -184,6 +187,7 @@ class Formula:
             and args[1].name in self.reference.loops
         ):
             return self._sum(args[1].name, args[:1])
+        args = self._with_size(function, args)
         if function in EXTRA:
             values = [self.value(a) for a in args]
             return EXTRA[function](self.graph, function, values, {k: self.value(v) for k, v in options})
@@ -193,6 +197,15 @@ class Formula:
             function += "imum"
         return rules.evaluate(tree.Call(function, held, options), self)
 
+    def _with_size(self, function: str, args: tuple[tree.Expr, ...]) -> tuple[tree.Expr, ...]:
+        """``one_hot(y)`` and ``scatter_add(g, y)`` have as many classes or rows as y counts below."""
+        place = {"one_hot": 0, "scatter_add": 1}.get(function)
+        if place is None or len(args) != place + 1:
+            return args
+        index = self.value(args[place])
+        below = index.attr.below if isinstance(index, Node) and isinstance(index.attr, Leaf) else None
+        return args if below is None else (*args, tree.Number(below))
+
     def _sum(self, counter: str, args: tuple[tree.Expr, ...]) -> Value:
         """``sum_t(a[t])`` over all steps, ``sum_t(a[t], 2, T)`` over some."""
         if not args:
@@ -201,6 +214,12 @@ class Formula:
         if not values:
             raise ModelError(f"the sum over {counter} has no terms")
         return reduce(add, values)
+
+    def _over_letters(self, call: tree.Call) -> Node:
+        """A sum over an index letter, or the array of some entries."""
+        found = Letters(self).value(call)
+        assert not found.letters
+        return found.row
 
     def _steps(self, counter: str, bounds: tuple[tree.Expr, ...]) -> range:
         if len(bounds) > 2:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -76,8 +77,19 @@ def _pair(value: Value) -> tuple[int, int]:
     return int(first), int(second)
 
 
+def _outer(a: Node | sp.Expr, b: Node | sp.Expr) -> Node:
+    """``a ⊗ b``: every entry times every entry; of equal shapes what is meant is entry times entry."""
+    if not isinstance(a, Node) or not isinstance(b, Node) or a.shape == b.shape:
+        return a * b
+    left, right = string.ascii_lowercase[: a.ndim], string.ascii_uppercase[: b.ndim]
+    return build.einsum(f"{left},{right}->{left}{right}", a, b)
+
+
 EXTRA: dict[str, Rule] = {
     "step": _rule(1, _step),
+    "outer_product": _rule(2, lambda graph, a, b: _outer(a, b)),
+    "reshape_to": _rule(2, lambda graph, shape, a: build.reshape(_row(graph, a), shape)),
+    "transpose_to": _rule(2, lambda graph, axes, a: build.transpose(_row(graph, a), [int(k) for k in axes])),
     "square": _rule(1, lambda graph, a: _power(graph, a, sp.S(2))),
     "pow": _rule(2, _power),
     "cosh": _rule(1, _cosh),

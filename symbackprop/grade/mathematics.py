@@ -33,18 +33,21 @@ class Mathematics(Passes):
     def indicators(self, items: list[Mark]) -> list[Mark]:
         """``1[z > 0]``, ``1{z > 0}`` and ``I(z > 0)`` are (z > 0)."""
         result: list[Mark] = []
-        for k, mark in enumerate(items):
-            after = items[k + 1] if k + 1 < len(items) else None
+        items = list(items)
+        for k in range(len(items)):
+            mark, after = items[k], items[k + 1] if k + 1 < len(items) else None
             one = mark == Mark(NUMBER, "1") and after is not None and after.is_sign("(")
             letter = mark in (name("I"), name("indicator")) and mark.text not in self.dictionary.known
             if (one or letter) and after is not None and self._compares(items, k + 1):
+                for x in range(k + 2, closing(items, k + 1)):
+                    items[x] = sign("==") if items[x].is_sign("=") else items[x]
                 continue
             result.append(mark)
         return result
 
     def _compares(self, items: list[Mark], opened: int) -> bool:
         inside = items[opened + 1 : closing(items, opened)]
-        return any(x.is_sign("<", ">", "<=", ">=", "==", "!=") for x in inside)
+        return any(x.is_sign("<", ">", "<=", ">=", "=", "==", "!=") for x in inside)
 
     def primes(self, items: list[Mark]) -> list[Mark]:
         """``tanh'(a)`` is the derivative of tanh at a."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from symbackprop.grade.marks import CLOSING, NAME, Mark, closing, opening
 from symbackprop.grade.naming import Dictionary, Meaning
 
-PRIME, SUM = "_prime", "sum_"
+PRIME, SUM, ARRAY = "_prime", "sum_", "array_"
 
 
 class Passes:

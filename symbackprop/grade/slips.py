@@ -27,10 +27,13 @@ class Tidy(Pythonisms, Mathematics, Sums):
             raise SyntaxProblem(f"the formula has {len(items)} signs and names; at most {MAX_MARKS} are read")
         passes: tuple[Callable[[list[Mark]], list[Mark]], ...] = (
             self.ends,
+            self.arrays,
             self.brackets,
             self.balance,
             self.subscripts,
+            self.entries,
             self.sums,
+            self.outers,
             self.modules,
             self.sizes,
             self.methods,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from symbackprop.errors import SyntaxProblem
-from symbackprop.grade.marks import CLOSING, NAME, OPENING, Mark, closing, name, sign
+from symbackprop.grade.letters import letters_of
+from symbackprop.grade.marks import CLOSING, NAME, OPENING, Mark, closing, name, opening, sign
 from symbackprop.grade.naming import Dictionary
-from symbackprop.grade.passes import SUM, Passes, value_end
+from symbackprop.grade.passes import ARRAY, SUM, Passes, value_end, value_start
 
 
 def subscripts(items: list[Mark], words: Dictionary) -> list[Mark]:
@@ -53,6 +54,40 @@ class Sums(Passes):
 
     def subscripts(self, items: list[Mark]) -> list[Mark]:
         return subscripts(items, self.dictionary)
+
+    def arrays(self, items: list[Mark]) -> list[Mark]:
+        """``[sum_k X_ik Y_jk]_ij``, the array of these entries, is array_ij(sum_k X_ik Y_jk)."""
+        for k in range(1, len(items)):
+            below, letters = items[k].text[:1], items[k].text[1:]
+            if items[k].kind == NAME and below == "_" and letters.isalpha() and items[k - 1].is_sign("]"):
+                start = opening(items, k - 1)
+                inside = [sign("("), *items[start + 1 : k - 1], sign(")")]
+                return self.arrays([*items[:start], name(ARRAY + letters), *inside, *items[k + 1 :]])
+        return items
+
+    def entries(self, items: list[Mark]) -> list[Mark]:
+        """``X_ik`` is X[i, k] where i and k are letters of sums."""
+        letters = {x for mark in items for x in letters_of(mark.text)} - self.dictionary.counters
+        self.dictionary.known |= letters
+        result: list[Mark] = []
+        for mark in items:
+            base, _, index = mark.text.rpartition("_")
+            entry = mark.kind == NAME and base and index and set(index) <= letters and not letters_of(mark.text)
+            if entry and mark.text not in self.dictionary.known:
+                inside = [x for letter in index for x in (sign(","), name(letter))][1:]
+                result += [name(base), sign("["), *inside, sign("]")]
+            else:
+                result.append(mark)
+        return result
+
+    def outers(self, items: list[Mark]) -> list[Mark]:
+        """``a ⊗ b`` is outer_product(a, b)."""
+        for k, mark in enumerate(items):
+            if mark.is_sign("⊗") and 0 < k < len(items) - 1:
+                start, end = value_start(items, k - 1), value_end(items, k + 1)
+                inside = [sign("("), *items[start:k], sign(","), *items[k + 1 : end], sign(")")]
+                return self.outers([*items[:start], name("outer_product"), *inside, *items[end:]])
+        return items
 
     def sums(self, items: list[Mark]) -> list[Mark]:
         """``sum_t a[t] b[t] + c`` is sum_t(a[t] b[t]) + c, ``sum_{t=2}^T a[t]`` is sum_t(a[t], 2, T)."""

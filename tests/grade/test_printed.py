@@ -1,0 +1,86 @@
+"""Notation of printed derivations that people may copy: index letters, ones, outer products, sizes left out."""
+
+from __future__ import annotations
+
+import pytest
+
+from symbackprop import Model
+from symbackprop.grade import Grader, Item
+
+BATCH = Grader(Model.parse("""
+dim N, D, H
+data X: N x D, y: N int < H
+param W: D x H, b: H
+z = X @ W + b
+loss L = -mean(log(pick(softmax(z), y)))
+"""))
+ROWS = Grader(Model.parse("""
+dim N, D, T
+param X: N x D, s: D, g: D, B: N x T x D
+A = X * s
+c = sum(tanh(A), axis=1)
+loss L = sum(c**2) + sum(tanh(g * B))
+"""))
+TABLE = Grader(Model.parse("""
+dim N, V, E
+data words: N int < V
+param C: V x E
+c = C[words]
+loss L = sum(c**2)
+"""))
+DZ = "δ_z = (softmax(z) − onehot(y))/N"
+DA = "δ_A = (2c 1_Dᵀ) ⊙ (1 − tanh(A)^⊙2)"
+
+
+def last(grader: Grader, lines: str, name: str) -> Item:
+    report = grader.grade(lines)
+    return next(i for i in report.items if i.name == name)
+
+
+@pytest.mark.parametrize(
+    ("grader", "before", "line", "name"),
+    [
+        (BATCH, "", DZ, "dz"),
+        (BATCH, "", "δ_z = (softmax(z) − 1_N×H ⊙ onehot(y))/N", "dz"),
+        (BATCH, DZ, "∂L/∂b = Σ_n δ_z[n]", "db"),
+        (BATCH, DZ, "∂L/∂b = Σ_n δ_z[n, :]", "db"),
+        (BATCH, DZ, "∂L/∂b = Σ_n (δ_z ⊙ 1_N×H)[n]", "db"),
+        (BATCH, DZ, "∂L/∂b = δ_zᵀ 1_N", "db"),
+        (BATCH, DZ, "∂L/∂b = 1/N Σ_n (softmax(z) − onehot(y))[n]", "db"),
+        (BATCH, DZ, "∂L/∂b = [Σ_n δ_z[n,h]]_h", "db"),
+        (BATCH, DZ, "∂L/∂W = Σ_n X_n δ_z[n]ᵀ", "dW"),
+        (BATCH, DZ, "∂L/∂W = [Σ_n X_nd·δ_z[n,h]]_dh", "dW"),
+        (BATCH, DZ, "∂L/∂W = [Σ_n δ_z[n,h] X_nd]_dh", "dW"),
+        (ROWS, "", DA, "dA"),
+        (ROWS, DA, "∂L/∂s = Σ_n (δ_A ⊙ X)[n]", "ds"),
+        (ROWS, DA, "∂L/∂X = δ_A ⊙ (1_N sᵀ)", "dX"),
+        (ROWS, "", "∂L/∂g = Σ_n,t ((1 − tanh((1_N×T ⊗ g) ⊙ B)^⊙2) ⊙ B)[n, t]", "dg"),
+        (ROWS, "", "∂L/∂B = (1 − tanh((1_N×T ⊗ g) ⊙ B)^⊙2) ⊙ (1_N×T ⊗ g)", "dB"),
+        (ROWS, "", "∂L/∂B = reshape_N×T×D((1 − tanh((1_N×T ⊗ g) ⊙ B)^⊙2) ⊙ (1_N×T ⊗ g))", "dB"),
+        (ROWS, "", "∂L/∂B = transpose_213(transpose_213((1 − tanh((1_N×T ⊗ g) ⊙ B)^⊙2) ⊙ (1_N×T ⊗ g)))", "dB"),
+        (TABLE, "", "∂L/∂C = scatter(2c, words)", "dC"),
+    ],
+)  # fmt: skip
+def test_printed_notation_is_read(grader: Grader, before: str, line: str, name: str) -> None:
+    found = last(grader, f"{before}\n{line}", name)
+    assert found.verdict == "right", found.finding
+
+
+@pytest.mark.parametrize(
+    ("grader", "line", "name", "verdict"),
+    [
+        (BATCH, f"{DZ}\n∂L/∂b = Σ_h δ_z[:, h]", "db", "wrong"),
+        (BATCH, f"{DZ}\n∂L/∂W = [Σ_n X_nd·X_nh]_dh", "dW", "wrong"),
+        (BATCH, f"{DZ}\n∂L/∂b = Σ_n δ_z", "db", "unreadable"),
+        (BATCH, f"{DZ}\n∂L/∂W = [Σ_n X_nd·X_nd]_dh", "dW", "unreadable"),
+        (ROWS, "∂L/∂g = Σ_n,t B[n, t]", "dg", "wrong"),
+    ],
+)
+def test_what_is_wrong_with_letters_is_not_right(grader: Grader, line: str, name: str, verdict: str) -> None:
+    assert last(grader, line, name).verdict == verdict
+
+
+def test_an_indicator_of_equality() -> None:
+    found = last(Grader(Model.parse("param x, y\nloss L = maximum(x, y)")),
+                 "∂L/∂x = 1[x > y] + ½·1[x = y]", "dx")  # fmt: skip
+    assert found.verdict == "right"
