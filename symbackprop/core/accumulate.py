@@ -47,7 +47,7 @@ def _scaled(node: Node) -> tuple[sp.Expr, f.Formula]:
 
 def _is_free(node: Node) -> bool:
     """Whether a row's formula may be taken apart: it is nobody's operand by name."""
-    return node.op.name == "elementwise" and node.name is None and node.id not in node.graph.sealed
+    return node.op.name == "elementwise" and not node.whole
 
 
 MAX_CANCEL = 30
@@ -61,6 +61,8 @@ def cancelled(upstream: Node, output: Node, index: int) -> Node | None:
     if output.attr.head == "root":
         whole = divided(upstream, output)
         return None if whole is None else whole / 2
+    if output.attr.head == "exp":
+        return _times(upstream, output)
     if not _may_cancel(upstream, output, index):
         return None
     place = next(i for i, a in enumerate(upstream.args) if a is output)
@@ -71,11 +73,28 @@ def cancelled(upstream: Node, output: Node, index: int) -> Node | None:
 def divided(upstream: Node, output: Node) -> Node | None:
     """upstream/output where the unnamed upstream is a multiple of the output: for a norm n, 2n of n² becomes 2, which
     can be differentiated at 0, as 2n·(1/n) cannot."""
-    places = [i for i, a in enumerate(upstream.args) if a is output]
-    if not places or not _is_free(upstream) or upstream.attr.head is not None:
+    place = _place(upstream, output)
+    if place is None:
         return None
-    quotient = f.div(upstream.attr.form, f.Arg(places[0]))
+    quotient = f.div(upstream.attr.form, f.Arg(place))
     return None if isinstance(quotient, f.Div) else output.graph.arithmetic(quotient, upstream.args)
+
+
+def _times(upstream: Node, output: Node) -> Node | None:
+    """upstream·output where the upstream gradient is divided by the output, which may be infinite: −1/e² → −1/e."""
+    place = _place(upstream, output)
+    if place is None or not f.has_quotient(upstream.attr.form):
+        return None
+    product = f.mul(upstream.attr.form, f.Arg(place))
+    shorter = f.size(product) < f.size(upstream.attr.form)
+    return output.graph.arithmetic(product, upstream.args) if shorter else None
+
+
+def _place(upstream: Node, output: Node) -> int | None:
+    """Where unnamed arithmetic reads the output."""
+    if upstream.name is not None or upstream.op.name != "elementwise" or upstream.attr.head is not None:
+        return None
+    return next((i for i, a in enumerate(upstream.args) if a is output), None)
 
 
 @cache

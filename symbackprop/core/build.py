@@ -76,8 +76,7 @@ def _drop_eye(p: Pattern, args: Sequence[Node]) -> Node | None:
 def _absorb_view(p: Pattern, args: Sequence[Node]) -> Node | None:
     """A product reads through a transposition of one of its operands."""
     for k, a in enumerate(args):
-        hidden = a.name is None and a.id not in a.graph.sealed
-        if hidden and isinstance(a.attr, Pattern) and a.attr.is_transpose:
+        if not a.whole and isinstance(a.attr, Pattern) and a.attr.is_transpose:
             renamed = dict(zip(a.attr.out, p.ins[k], strict=True))
             inner = "".join(renamed[c] for c in a.attr.ins[0])
             whole = Pattern((*p.ins[:k], inner, *p.ins[k + 1 :]), p.out)
@@ -232,7 +231,7 @@ def reshape(a: Node, shape: Sequence[DimLike]) -> Node:
         raise ShapeError(f"cannot reshape {label(a)} ({shape_text(a.shape)}) to {shape_text(target)}: sizes differ")
     if a.value is not None:
         return a.graph.full(a.value, target)
-    if a.op.name == "reshape" and a.name is None and a.id not in a.graph.sealed:
+    if a.op.name == "reshape" and not a.whole:
         return reshape(a.args[0], target)
     return a.graph.make("reshape", (a,), target)
 

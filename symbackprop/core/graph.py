@@ -22,7 +22,7 @@ from symbackprop.core.shapes import DimLike, Shape, as_shape, broadcast, same_sh
 from symbackprop.errors import ModelError, NameProblem, ShapeError
 
 Operand = Union["Node", int, float, sp.Expr]
-FLOAT, INT, BOOL = "float", "int", "bool"
+FLOAT, INT, BOOL, SEVERAL = "float", "int", "bool", "several"
 KINDS = (BOOL, INT, FLOAT)  # each holds the ones before it
 MAX_LABEL = 50
 MAX_RANK = 24  # NumPy has 32; letters for them, and for an axis or two more, have to be there in an einsum
@@ -32,9 +32,11 @@ class Node(Operators):
     """One row. ``args`` are rows, ``attr`` is hashable; ``name`` is the user's, ``hint`` what an unnamed row would like
     to be called; ``origin`` remembers the library function that made it (for printing only); ``value`` is the number
     that every entry is, when that is known now; ``log`` is what `noughts.is_log` has found; equal rows have the same
-    ``key``."""
+    ``key``. A row that is set ``apart`` is an operand of its own, as one with a name is."""
 
-    __slots__ = ("args", "attr", "graph", "hint", "id", "key", "kind", "log", "name", "op", "origin", "shape", "value")
+    __slots__ = (
+        "apart", "args", "attr", "graph", "hint", "id", "key", "kind", "log", "name", "op", "origin", "shape", "value",
+    )  # fmt: skip
 
     graph: Graph
     id: int
@@ -49,6 +51,7 @@ class Node(Operators):
     value: sp.Expr | None
     log: bool | None
     key: Any
+    apart: bool
 
     @property
     def ndim(self) -> int:
@@ -57,6 +60,16 @@ class Node(Operators):
     @property
     def is_leaf(self) -> bool:
         return not self.args
+
+    @property
+    def is_result(self) -> bool:
+        """Whether this is one of the results of a loop: its argument is the loop, its attribute the number."""
+        return bool(self.args) and self.args[0].kind == SEVERAL
+
+    @property
+    def whole(self) -> bool:
+        """Whether no formula and no product takes this row apart."""
+        return self.apart or self.name is not None
 
     def __repr__(self) -> str:
         return f"<{self.name or f'row {self.id}'}: {self.op.name} {self.shape}>"
@@ -110,7 +123,6 @@ class Graph:
     def __init__(self, relu0: sp.Rational | int | float = 0) -> None:
         self.nodes: list[Node] = []
         self.names: dict[str, Node] = {}
-        self.sealed: set[int] = set()
         self.hazards: dict[int, int] = {}
         self.mixed: dict[int, int] = {}
         self.arrays: dict[int, int] = {}
@@ -147,9 +159,7 @@ class Graph:
     def twin(self, node: Node) -> Node:
         """A row of its own that computes the same."""
         twin = self._append(node.op, node.args, node.attr, node.shape, node.kind, node.key)
-        twin.hint, twin.origin = node.hint, node.origin
-        if node.id in self.sealed:
-            self.sealed.add(twin.id)
+        twin.hint, twin.origin, twin.apart = node.hint, node.origin, node.apart
         return twin
 
     @contextmanager
@@ -164,13 +174,13 @@ class Graph:
     @contextmanager
     def apart(self) -> Iterator[None]:
         """While rows are made that nothing declared or derived later is to become."""
-        before = self._table, self._named, self.sealed
-        self._table, self._named, self.sealed = dict(self._table), dict(self._named), set(self.sealed)
+        before = self._table, self._named
+        self._table, self._named = dict(self._table), dict(self._named)
         with self.evaluating():
             try:
                 yield
             finally:
-                self._table, self._named, self.sealed = before
+                self._table, self._named = before
 
     def _append(
         self, op: Op, args: tuple[Node, ...], attr: Any, shape: Shape, kind: str, key: Any = None
@@ -181,7 +191,7 @@ class Graph:
         node.graph, node.id, node.op, node.args, node.attr = self, len(self.nodes), op, args, attr
         node.shape, node.kind, node.name, node.hint, node.origin, node.key = shape, kind, None, None, None, key
         node.value = attr if op.name == "const" else args[0].value if op.name == "broadcast" else None
-        node.log = None
+        node.log, node.apart = None, False
         self.nodes.append(node)
         return node
 
@@ -234,13 +244,23 @@ class Graph:
         return self.christen(name, node)
 
     def christen(self, name: str, node: Node) -> Node:
-        """Give a row its name: from now on an equal expression is another row. (Results of a loop stay one row.)"""
+        """Give a row its name."""
         node.name = name
-        if node.key is not None and not node.op.projects:
+        self._withdraw(node)
+        return node
+
+    def set_apart(self, node: Node) -> None:
+        """Make a row that a sweep has just made an operand of its own."""
+        if not node.whole and node.args and node.value is None:
+            node.apart = True
+            self._withdraw(node)
+
+    def _withdraw(self, node: Node) -> None:
+        """From now on an equal expression that a user writes is another row. (Results of a loop stay one row.)"""
+        if node.key is not None and not node.is_result:
             if self._table.get(node.key) is node:
                 del self._table[node.key]
             self._named.setdefault(node.key, node)
-        return node
 
     def let(self, name: str, value: Operand) -> Node:
         """Name a row."""
@@ -262,7 +282,7 @@ class Graph:
     def _read_before_written(self, node: Node) -> bool:
         again = self._written_again.get(node.id, 0)
         readers = self.nodes[node.id + 1 : again]
-        return not node.op.projects and any(a is node for reader in readers for a in reader.args)
+        return not node.is_result and any(a is node for reader in readers for a in reader.args)
 
     # -- elementwise rows
     def apply(self, form: f.Formula, *operands: Operand) -> Node:
@@ -317,11 +337,10 @@ class Graph:
     def _can_fuse(self, node: Node, shape: Shape, kept: list[Node]) -> bool:
         """Unnamed arithmetic of the same shape is part of the bigger formula; calls, names and origins are not."""
         return (
-            node.name is None
+            not node.whole
             and node.origin is None
             and isinstance(node.attr, Kernel)
             and node.attr.head is None
-            and node.id not in self.sealed
             and len(kept) + len(node.args) <= MAX_ARGS
             and f.size(node.attr.form) <= MAX_SIZE
             and same_shape(node.shape, shape)

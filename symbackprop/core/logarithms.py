@@ -60,7 +60,7 @@ class Logarithms:
         return found
 
     def _of(self, x: Node) -> Node | None:
-        if x.is_leaf or x.op.projects:
+        if x.is_leaf or x.is_result:
             return self.given(x)
         if x.op.name == "elementwise":
             return self.of_formula(x.attr.form, x.args)

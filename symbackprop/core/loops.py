@@ -7,14 +7,16 @@ at this step, and the invariants (arrays that every step sees whole); it never r
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from symbackprop.core.graph import FLOAT, KINDS, Graph, Leaf, Node, Operand, Origin, label
-from symbackprop.core.record import Looped, Settled
 from symbackprop.core.registry import OPS
 from symbackprop.core.shapes import Dim, DimLike, Shape, as_dim, is_one, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
+
+if TYPE_CHECKING:
+    from symbackprop.core.settling import Settled
 
 
 @dataclass(eq=False)
@@ -24,7 +26,7 @@ class Loop:
     Arguments of the row are the initial values of ``carry``, then one array per ``sequences`` leaf (time first), then
     one per ``invariants`` leaf. Results are the last value of every carry, then a stack over time of each row in
     ``stacked``, which only ever grows: a backward pass adds what it needs to keep. ``index`` names the step counter.
-    ``records`` is what the sweep did when this is the body of a reverse loop; ``forward`` is then the loop it reverses.
+    ``swept`` is what the sweep did when this is the body of a reverse loop; ``forward`` is then the loop it reverses.
     """
 
     length: Dim
@@ -35,7 +37,7 @@ class Loop:
     stacked: list[Node]
     reverse: bool = False
     index: str = "t"
-    records: list[Settled | Looped] = field(default_factory=list)
+    swept: tuple[Settled, ...] = ()
     forward: Loop | None = None
 
     def leaves(self) -> list[Node]:
@@ -288,9 +290,7 @@ def copy_row(node: Node, args: Sequence[Node], moved: Mapping[int, Node], kept: 
         return node
     copy = _copied(node, tuple(args))
     copy.hint = copy.hint or node.hint
-    graph = node.graph
-    if node.id in graph.sealed:
-        graph.sealed.add(copy.id)
+    copy.apart |= node.apart
     if node.origin is not None and copy.origin is None:
         copy.origin = _moved_origin(node.origin, moved, kept)
     return copy
@@ -301,7 +301,7 @@ def _copied(node: Node, args: tuple[Node, ...]) -> Node:
     graph, op = node.graph, node.op.name
     attr: Any = _widened(node.attr, args) if isinstance(node.attr, Loop) else node.attr
     key: Any = (op, tuple([a.id for a in args]), attr.identity if op == "elementwise" else attr)
-    if node.name is None or node.op.projects:
+    if node.name is None or node.is_result:
         copy = graph.make(op, args, attr, key=key)
         copy.name = copy.name or node.name
         return copy

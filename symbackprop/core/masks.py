@@ -10,56 +10,56 @@ where(c, δ/x, 0), and not δ·1[c]/x.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import INFINITE, NONE, Hazards, hazards, is_unbounded, union
+from symbackprop.core.registry import Cotangents, Rule
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.selection import choices
+from symbackprop.core.shapes import same_shape
 
 
-def contribution(node: Node, i: int, cotangent: Node, idle: Hazards, chosen: bool) -> Node | None:
-    """What ``node`` contributes to the cotangent of its argument i, when ``idle`` is what may be infinite or NaN where
-    its own cotangent is 0. ``chosen`` says that this cotangent is a ``where`` that holds all of the choice: an
-    elementwise rule then keeps it outside."""
-    op, inputs = node.op, list(node.args)
-    if op.product:
-        inputs = [a if k == i else _selected(a, k, node, cotangent, idle) for k, a in enumerate(inputs)]
-    row = op.vjp(i, cotangent, node, *inputs)
-    if row is None or op.product or op.reach is None:
+def of_product(cotangent: Callable[..., Node], met: Callable[[int, Node, Node], Node]) -> Rule:
+    """The rule of an op that is linear in each argument. Argument i has ``cotangent(i, output, upstream, *factors)``;
+    ``met(i, output, upstream)`` is 0 where no upstream gradient meets an entry of it, which then counts as 0 in the
+    cotangents of the others."""
+
+    def rule(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards) -> Cotangents:
+        def factor(k: int, i: int) -> Node:
+            a = output.args[k]
+            return a if k == i or a.value is not None else where_met(a, lambda: met(k, output, upstream), idle, a)
+
+        places = range(len(wanted))
+        return [cotangent(i, output, upstream, *[factor(k, i) for k in places]) if wanted[i] else None for i in places]
+
+    return rule
+
+
+def where_met(row: Node, met: Callable[[], Node], idle: Hazards, read: Node) -> Node:
+    """A row, but 0 where no upstream gradient is met, if it reads what may be infinite or NaN there."""
+    return row.graph.call("where_selected", row, met()) if idle and idle & hazards(read) else row
+
+
+def chosen(row: Node, i: int, output: Node, upstream: Node, idle: Hazards) -> Node:
+    """The cotangent of argument i of an elementwise row, 0 where the upstream gradient is, or where the row itself does
+    not select: at x < 0 the gradient of √relu(x) is 0 although the upstream one is infinite."""
+    if idle and idle & _of_derivative(output, i):
+        return row.graph.call("where_selected", row, upstream)
+    truths = choices(output, i)
+    if not truths or not hazards(upstream) & INFINITE or zero_branch(row) is not None:
         return row
-    kept = chosen and op.name == "elementwise"
-    if idle and not kept and idle & _of_derivative(node, i):
-        return row.graph.call("where_selected", row, op.reach(i, cotangent, node))
-    return _of_choice(row, node, i, cotangent)
-
-
-def _selected(a: Node, k: int, node: Node, cotangent: Node, idle: Hazards) -> Node:
-    """A factor of a product, 0 where it is infinite or NaN and the cotangent of all that it went into is 0."""
-    if not idle or a.value is not None or not idle & hazards(a):
-        return a
-    assert node.op.reach is not None
-    return a.graph.call("where_selected", a, node.op.reach(k, cotangent, node))
+    return row.graph.call("where_selected", row, output.graph.apply(f.mul(*truths), *output.args))
 
 
 def _of_derivative(node: Node, i: int) -> Hazards:
-    """What may make the derivative of a row in its argument i infinite or NaN."""
-    if node.op.name != "elementwise":
-        return hazards(node.args[0])
+    """What may make the derivative of an elementwise row in its argument i infinite or NaN."""
     form = node.attr.partial(i)
     if isinstance(form, f.Call) and TABLE[form.name].boolean:
         return NONE
     found = union(hazards(node.args[k]) for k in f.arguments(form)) | (hazards(node) if f.reads_out(form) else NONE)
     return found | INFINITE if is_unbounded(form, node.args, node) else found
-
-
-def _of_choice(row: Node, node: Node, i: int, cotangent: Node) -> Node:
-    """An infinite cotangent does not reach what is not selected: at x < 0 the gradient of √relu(x) is 0."""
-    truths = choices(node, i) if node.op.name == "elementwise" else ()
-    if not truths or not hazards(cotangent) & INFINITE or zero_branch(row) is not None:
-        return row
-    return row.graph.call("where_selected", row, node.graph.apply(f.mul(*truths), *node.args))
 
 
 # -- choices that are written out
@@ -82,8 +82,7 @@ def inside(upstream: Node, product: Callable[[Node], Node]) -> Node:
         return product(upstream)
     condition, *branches = upstream.attr.form.args
     chosen = upstream.graph.apply(branches[1 - zero], *upstream.args)
-    named = upstream.name is not None or upstream.id in upstream.graph.sealed
-    value = inside(chosen, lambda row: product(upstream if named else row))
+    value = inside(chosen, lambda row: product(upstream if upstream.whole else row))
     return _chosen(upstream, condition, 1 - zero, value)
 
 
@@ -91,6 +90,11 @@ def _chosen(source: Node, condition: f.Formula, place: int, value: Node) -> Node
     """where(condition, value, 0), or where(condition, 0, value); the condition is over the arguments of ``source``."""
     c = source.graph.apply(condition, *source.args)
     return source.graph.call("where", c, *((value, 0) if place == 0 else (0, value)))
+
+
+def is_choice(row: Node, a: Node) -> bool:
+    """Whether a cotangent of row a is a choice between something and 0."""
+    return same_shape(row.shape, a.shape) and zero_branch(row) is not None
 
 
 def zero_branch(row: Node) -> int | None:

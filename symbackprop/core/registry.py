@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from symbackprop.core.shapes import Shape
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Attr = Any
 Array = Any
+Cotangents: TypeAlias = "Sequence[Node | None]"
+Rule: TypeAlias = Callable[..., Cotangents]
 
 
 @dataclass(frozen=True)
@@ -34,19 +36,17 @@ class Sample:
 class Op:
     """One structural op.
 
-    ``infer(attr, args)`` gives the shape and kind of the result or raises `ShapeError`. ``vjp(i, upstream, output,
-    *inputs)`` gives the cotangent of input i as a row of the same table (None: no gradient flows). ``show`` prints a
-    row in any notation for reading, ``numpy`` as NumPy code; both get the arguments printed. ``reference(np, attr,
-    *arrays)`` computes the value plainly, with ``attr`` resolved to integers, and shares nothing with ``numpy``.
+    ``infer(attr, args)`` gives the shape and kind of the result or raises `ShapeError`.
 
-    An op with several results has ``vjp_all(node, cotangents by result, wanted, what is idle by result)``, which gives
-    its reverse row and the cotangent of every argument, and is read through rows whose op
-    ``projects``: their one argument is the op's row, their attribute the number of the result. An op ``moves`` entries
-    when every entry of its result is an entry of one of its arguments (of the first one, unless it joins several).
+    ``vjp(output, upstream, wanted, idle)`` is the derivative rule: the cotangents of all arguments, as rows of the same
+    table, from that of the output. It gives None where no gradient flows, and may do so where none is ``wanted``; axes
+    along which an argument was broadcast are summed elsewhere. ``idle`` is what may be infinite or NaN where the
+    upstream gradient is 0 (see `masks`). A loop has several results: both come by their numbers.
 
-    What selection needs to know (see `masks`): an op ``selects`` when entries of its input may have no influence on its
-    result. ``reach(i, upstream, output)``, of an op whose derivative reads values, is a row over input i that is 0
-    where no upstream gradient meets it; a ``product`` is linear in each of several inputs.
+    ``show`` prints a row in any notation for reading, ``numpy`` as NumPy code; both get the arguments printed.
+    ``reference(np, attr, *arrays)`` computes the value plainly, with ``attr`` resolved to integers, and shares nothing
+    with ``numpy``. An op ``moves`` entries when every entry of its result is an entry of one of its arguments (of the
+    first one, unless it joins several); it ``selects`` when entries of its input may have no influence on its result.
     """
 
     name: str
@@ -55,22 +55,18 @@ class Op:
     derivative: str
     domain: str
     infer: Callable[[Attr, tuple[Node, ...]], tuple[Shape, str]]
-    vjp: Callable[..., Node | None]
+    vjp: Rule
     show: Callable[[Notation, Node, Sequence[Text]], Text]
     numpy: Callable[[Notation, Node, Sequence[Text]], Text]
     reference: Callable[..., Array]
     samples: tuple[Sample, ...]
     convention: str = ""
-    projects: bool = False
     moves: bool = False
-    vjp_all: Callable[..., tuple[Node, Sequence[Node | None]]] | None = None
     selects: bool = False
-    reach: Callable[[int, Node, Node], Node] | None = None
-    product: bool = False
 
 
 OPS: dict[str, Op] = {}
-_MAY_BE_EMPTY = {"convention", "samples", "projects", "moves", "vjp_all", "selects", "reach", "product"}
+_MAY_BE_EMPTY = {"convention", "samples", "moves", "selects"}
 LEAVES = {"leaf", "const"}
 
 

@@ -6,47 +6,16 @@ wanted row needs, sums over broadcast axes in this one place, and checks the sha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterable, Iterator, Sequence
 
-from symbackprop.core import masks
-from symbackprop.core.accumulate import total
 from symbackprop.core.build import unbroadcast
 from symbackprop.core.graph import Node, Operand, label
 from symbackprop.core.hazards import NONE
+from symbackprop.core.masks import is_choice
 from symbackprop.core.selection import Idle
-from symbackprop.core.shapes import same_shape, shape_text
+from symbackprop.core.settling import Part, Settled, Settling
+from symbackprop.core.shapes import is_one, same, same_shape, shape_text
 from symbackprop.errors import ModelError, ShapeError
-
-
-@dataclass(slots=True)
-class Part:
-    """One contribution to a row's cotangent: its value, and the consumer and argument place it came through.
-    ``chosen`` says that its value is a ``where`` that holds all that was chosen on the way."""
-
-    value: Node
-    consumer: Node | None
-    index: int
-    chosen: bool = False
-
-
-class Observer(Protocol):
-    """Sees every row's contributions; returns the row's cotangent. ``looped`` tells of a loop swept through."""
-
-    def settle(self, node: Node, parts: Sequence[Part]) -> Node: ...
-
-    def looped(self, node: Node, reverse: Node) -> None: ...
-
-
-class Sum:
-    """The observer that only adds."""
-
-    def settle(self, node: Node, parts: Sequence[Part]) -> Node:
-        return total([p.value for p in parts])
-
-    def looped(self, node: Node, reverse: Node) -> None:
-        pass
 
 
 def grad(output: Node, wrt: Sequence[Node], seed: Operand | None = None) -> list[Node]:
@@ -72,89 +41,73 @@ def grad(output: Node, wrt: Sequence[Node], seed: Operand | None = None) -> list
 
 
 def vjp(
+    outputs: Sequence[Node], upstream: Sequence[Node], wrt: Sequence[Node], stop: frozenset[int] = frozenset()
+) -> list[Node]:
+    """The vector-Jacobian products Σ_o upstream_oᵀ ∂o/∂w for every w in ``wrt``; zero where w is not reached."""
+    return totals(sweep(outputs, upstream, wrt, stop), wrt)
+
+
+def totals(settled: Iterable[Settled], wrt: Sequence[Node]) -> list[Node]:
+    """What a sweep has found for every w; zero where it did not come there."""
+    found = {s.node.id: s.total for s in settled}
+    return [found[w.id] if w.id in found else w.graph.full(0, w.shape) for w in wrt]
+
+
+def sweep(
     outputs: Sequence[Node],
     upstream: Sequence[Node],
     wrt: Sequence[Node],
-    observer: Observer | None = None,
     stop: frozenset[int] = frozenset(),
     idle: Idle | None = None,
-) -> list[Node]:
-    """The vector-Jacobian products Σ_o upstream_oᵀ ∂o/∂w for every w in ``wrt``; zero where w is not reached.
+    fused: bool = False,
+) -> Iterator[Settled]:
+    """Every row between ``wrt`` and the outputs with its cotangent, each after all that read it.
 
     Rows in ``stop`` are treated as leaves (the carried values of a loop body). ``idle`` is given where the upstream
-    gradients are 0 for what was not selected.
+    gradients are 0 for what was not selected. ``fused``: no cotangent is set apart, formulas are written out as far as
+    they go.
     """
-    sweep = Sweep(outputs, wrt, observer or Sum(), stop, idle)
-    with outputs[0].graph.evaluating():
-        sweep.run(outputs, upstream)
-    return [sweep.cotangents[w.id] if w.id in sweep.cotangents else w.graph.full(0, w.shape) for w in wrt]
+    graph = outputs[0].graph
+    order = graph.topological(outputs, stop)
+    needed = needed_rows(order, wrt, stop)
+    idle = idle or Idle(order, {o.id: NONE for o in outputs}, stop, needed)
+    settling = Settling(outputs, upstream, wrt, fused)
+    parts: dict[int, list[Part]] = {}
+    for output, seed in zip(outputs, upstream, strict=True):
+        parts.setdefault(output.id, []).append(Part(seed, None, 0))
+    with graph.evaluating():
+        for node in reversed(order):
+            if node.id in needed and node.id in parts:
+                yield (settled := settling.settle(node, parts.pop(node.id)))
+                for part in passed_on(settled, needed, idle) if node.id not in stop else ():
+                    parts.setdefault(node.args[part.index].id, []).append(part)
 
 
-class Sweep:
-    """State of one reverse sweep."""
+def passed_on(settled: Settled, needed: set[int], idle: Idle) -> Iterator[Part]:
+    """What the derivative rule of a row makes of its cotangent, for every argument that needs it."""
+    node = settled.node
+    outside = settled.chosen and node.op.name == "elementwise"  # the rule writes its product inside the choice
+    hazards = NONE if outside else idle.of(node)
+    wanted = [a.id in needed for a in node.args]
+    cotangents = node.op.vjp(node, settled.upstream, wanted, hazards)
+    if len(cotangents) != len(wanted):
+        raise AssertionError(f"the rule of {node.op.name} gives {len(cotangents)} cotangents, not {len(wanted)}")
+    for i, (row, want) in enumerate(zip(cotangents, wanted, strict=True)):
+        if want and row is not None:
+            yield Part(fitted(row, node, i), node, i, (settled.chosen or not hazards) and is_choice(row, node.args[i]))
 
-    def __init__(
-        self,
-        outputs: Sequence[Node],
-        wrt: Sequence[Node],
-        observer: Observer,
-        stop: frozenset[int],
-        idle: Idle | None = None,
-    ) -> None:
-        self.order = outputs[0].graph.topological(outputs, stop)
-        self.needed = needed_rows(self.order, wrt, stop)
-        self.idle = idle or Idle(self.order, {o.id: NONE for o in outputs}, stop, self.needed)
-        self.observer, self.stop = observer, stop
-        self.parts: dict[int, list[Part]] = {}
-        self.projections: dict[int, dict[int, Node]] = {}
-        self.cotangents: dict[int, Node] = {}
 
-    def add(self, node: Node, part: Part) -> None:
-        if node.id in self.needed:
-            self.parts.setdefault(node.id, []).append(part)
-
-    def run(self, outputs: Sequence[Node], upstream: Sequence[Node]) -> None:
-        for node, seed in zip(outputs, upstream, strict=True):
-            self.add(node, Part(seed, None, 0))
-        for node in reversed(self.order):
-            if node.id not in self.needed:
-                continue
-            if node.op.vjp_all is not None and node.id in self.projections:
-                self._pass_on_all(node)
-            elif node.id in self.parts:
-                self._settle(node)
-
-    def _settle(self, node: Node) -> None:
-        parts = self.parts.pop(node.id)
-        cotangent = self.cotangents[node.id] = self.observer.settle(node, parts)
-        check_shape(node, cotangent)
-        if node.id in self.stop:
-            return
-        if node.op.projects:
-            self.projections.setdefault(node.args[0].id, {})[node.attr] = cotangent
-            return
-        chosen = len(parts) == 1 and parts[0].chosen
-        for i, a in enumerate(node.args):
-            if a.id in self.needed:
-                self._pass_on(node, i, cotangent, chosen)
-
-    def _pass_on(self, node: Node, i: int, cotangent: Node, chosen: bool) -> None:
-        a, idle = node.args[i], self.idle.rows.get(node.id, NONE)  # none: zeros from a loop that does not read it
-        value = masks.contribution(node, i, cotangent, idle, chosen)
-        if value is not None:
-            kept = (chosen or not idle) and same_shape(value.shape, a.shape) and masks.zero_branch(value) is not None
-            self.add(a, Part(unbroadcast(value, a.shape), node, i, kept))
-
-    def _pass_on_all(self, node: Node) -> None:
-        """An op with several outputs gets all their cotangents at once."""
-        assert node.op.vjp_all is not None
-        wanted = [a.id in self.needed for a in node.args]
-        idle = self.idle.results.get(node.id, {})
-        reverse, parts = node.op.vjp_all(node, self.projections.pop(node.id), wanted, idle)
-        self.observer.looped(node, reverse)
-        for i, part in enumerate(parts):
-            if part is not None and wanted[i]:
-                self.add(node.args[i], Part(part, node, i))
+def fitted(row: Node, node: Node, i: int) -> Node:
+    """The cotangent of argument i in its shape, summed over the axes along which the argument was broadcast; one that
+    is no such thing comes from a wrong derivative rule."""
+    shape = node.args[i].shape
+    if node.is_result or same_shape(row.shape, shape):
+        return row
+    lead = row.ndim - len(shape)
+    if lead < 0 or not all(is_one(d) or same(d, wide) for d, wide in zip(shape, row.shape[lead:], strict=True)):
+        argument = f"{label(node.args[i])} ({shape_text(shape)})"
+        raise AssertionError(f"the rule of {node.op.name} gives {shape_text(row.shape)} as the cotangent of {argument}")
+    return unbroadcast(row, shape)
 
 
 def needed_rows(order: Sequence[Node], wrt: Sequence[Node], stop: frozenset[int] = frozenset()) -> set[int]:
@@ -164,12 +117,3 @@ def needed_rows(order: Sequence[Node], wrt: Sequence[Node], stop: frozenset[int]
         if node.id not in stop and any(a.id in needed for a in node.args):
             needed.add(node.id)
     return needed
-
-
-def check_shape(node: Node, cotangent: Node) -> None:
-    """A cotangent has its row's shape; anything else is a wrong derivative rule."""
-    if not same_shape(cotangent.shape, node.shape):
-        raise AssertionError(
-            f"the gradient of {label(node)} ({node.op.name}) has shape {shape_text(cotangent.shape)}, "
-            f"expected {shape_text(node.shape)}"
-        )

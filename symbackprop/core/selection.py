@@ -35,13 +35,17 @@ class Idle:
             if node.id not in stop:
                 self._pass(node)
 
+    def of(self, node: Node) -> Hazards | dict[int, Hazards]:
+        """What is idle in a row, of a loop in its results; nothing where a loop does not read it."""
+        return self.results[node.id] if node.id in self.results else self.rows.get(node.id, NONE)
+
     def _pass(self, node: Node) -> None:
         if node.id in self.results:
             body = idle_in_loop(node, self.results[node.id])
             for leaf, a in zip(node.attr.leaves(), node.args, strict=True):
                 if leaf.id in body.rows:
                     self._add(a, body.rows[leaf.id])
-        elif node.op.projects and node.id in self.rows:
+        elif node.is_result and node.id in self.rows:
             self.results.setdefault(node.args[0].id, {})[node.attr] = self.rows[node.id]
         elif node.id in self.rows:
             for i, a in enumerate(node.args):

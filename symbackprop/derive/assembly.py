@@ -6,12 +6,10 @@ from collections.abc import Iterable, Sequence
 
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.record import Looped, Settled
 from symbackprop.derive.naming import Names
+from symbackprop.derive.record import Found, Looped, Record
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.model.model import Model
-
-Record = Settled | Looped
 
 
 def assemble(model: Model, records: Sequence[Record], gradients: dict[str, Node]) -> Derivation:
@@ -25,23 +23,23 @@ def in_reading_order(records: Sequence[Record]) -> list[Record]:
     place = {r.node.id: i for i, r in enumerate(inner)}
     leaves: dict[int, list[Record]] = {}
     for record in records:
-        if isinstance(record, Settled) and not record.node.args:
+        if isinstance(record, Found) and not record.node.args:
             readers = [place.get(c.consumer.id, 0) for c in record.contributions if c.consumer is not None]
             leaves.setdefault(max(readers, default=0), []).append(record)
-    swept = {r.total.id for r in inner if isinstance(r, Settled)}
+    swept = {r.total.id for r in inner if isinstance(r, Found)}
     ordered = [[r, *_readable(sorted(leaves.get(i, []), key=_argument_place), swept)] for i, r in enumerate(inner)]
     return [r for group in ordered for r in group] if inner else list(records)
 
 
 def _readable(leaves: Sequence[Record], swept: set[int]) -> list[Record]:
     """A leaf whose gradient is written with that of another leaf follows it: ∂L/∂V = x (∂L/∂v)ᵀ comes after ∂L/∂v."""
-    totals = {r.total.id for r in leaves if isinstance(r, Settled) and r.total.args} - swept
-    return sorted(leaves, key=lambda r: isinstance(r, Settled) and any(a.id in totals for a in r.total.args))
+    totals = {r.total.id for r in leaves if isinstance(r, Found) and r.total.args} - swept
+    return sorted(leaves, key=lambda r: isinstance(r, Found) and any(a.id in totals for a in r.total.args))
 
 
 def _argument_place(record: Record) -> tuple[int, ...]:
     """Leaves of one equation in the order in which it reads them."""
-    assert isinstance(record, Settled)
+    assert isinstance(record, Found)
     return tuple(edge.index for edge in record.contributions[-1].path)
 
 
@@ -60,7 +58,7 @@ class Assembly:
         self.number = 0
 
     def derivation(self, gradients: dict[str, Node]) -> Derivation:
-        settled = {r.node.id for r in _settled(self.records)}
+        settled = {r.node.id for r in _found(self.records)}
         forward = self._forward(self.order, settled)
         self._name_gradients(self.records)
         self._name_stacks([*self.order, *self.model.graph.topological(list(gradients.values()))])
@@ -113,7 +111,7 @@ class Assembly:
     def _name_gradients(self, records: Iterable[Record], loop: Loop | None = None) -> None:
         for record in records:
             if isinstance(record, Looped):
-                self._name_body(record.reverse)
+                self._name_body(record)
             elif self._is_unnamed(record.total):
                 wanted = self._gradient_name(record.node, loop)
                 if wanted is not None:
@@ -123,11 +121,11 @@ class Assembly:
         """Whether a gradient may be called one: a row of the forward pass is not called by what happens to equal it."""
         return total.value is None and total.id not in self.names and total.id not in self.forward_ids
 
-    def _name_body(self, reverse: Node) -> None:
-        loop: Loop = reverse.attr
+    def _name_body(self, record: Looped) -> None:
+        reverse, loop = record.reverse, record.reverse.attr
         for leaf in loop.leaves():
             self.names.setdefault(leaf.id, leaf.name or "?")
-        self._name_gradients(loop.records, loop)
+        self._name_gradients(record.inner, loop)
         rows = reverse.graph.topological(loop.results(), loop.stop())
         self.bodies[reverse.id] = tuple(n for n in rows if n.args and n.id in self.names and n.id not in loop.stop())
 
@@ -166,9 +164,7 @@ class Assembly:
         self.number += 1
         number = self.number
         if isinstance(record, Looped):
-            loop: Loop = record.reverse.attr
-            inner = self._steps(in_reading_order(loop.records))
-            return LoopStep(number, record.node, record.reverse, inner)
+            return LoopStep(number, record.node, record.reverse, self._steps(in_reading_order(record.inner)))
         return Step(number, record.node, record.contributions, record.total, self._cached(record.total))
 
     def _cached(self, cotangent: Node) -> tuple[Node, ...]:
@@ -184,12 +180,12 @@ class Assembly:
         return tuple(found.values())
 
 
-def _settled(records: Iterable[Record]) -> list[Settled]:
-    """All settled rows, those of loop bodies included."""
-    found: list[Settled] = []
+def _found(records: Iterable[Record]) -> list[Found]:
+    """All gradients found, those in loop bodies included."""
+    found: list[Found] = []
     for record in records:
         if isinstance(record, Looped):
-            found.extend(_settled(record.reverse.attr.records))
+            found.extend(_found(record.inner))
         else:
             found.append(record)
     return found

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from symbackprop.core.graph import Node
-from symbackprop.core.record import Recorder
-from symbackprop.core.reverse import vjp
+from symbackprop.core.reverse import sweep, totals
 from symbackprop.derive.assembly import assemble
+from symbackprop.derive.record import recorded
 from symbackprop.derive.steps import Derivation
 from symbackprop.errors import NameProblem, did_you_mean
 from symbackprop.model.load import as_model, listed
@@ -20,12 +20,11 @@ def derive(model: Model | str, wrt: Iterable[str] | str | None = None) -> Deriva
     model = as_model(model)
     targets = _targets(model, wrt)
     results, seeds = model.results(), model.seeds()
-    graph = model.graph
-    sealed = set(graph.sealed)
-    recorder = Recorder(graph, [*results, *targets.values()], last=model.loss_row)
-    gradients = vjp(results, seeds, list(targets.values()), recorder)
-    graph.sealed = sealed  # what this sweep named must not change what the next one finds
-    return assemble(model, recorder.records, dict(zip(targets, gradients, strict=True)))
+    by, count = list(targets.values()), len(model.graph.nodes)
+    with model.graph.apart():
+        swept = list(sweep(results, seeds, by))
+    records = recorded(swept, model.graph.nodes[count:])
+    return assemble(model, records, dict(zip(targets, totals(swept, by), strict=True)))
 
 
 def _targets(model: Model, wrt: Iterable[str] | str | None) -> dict[str, Node]:

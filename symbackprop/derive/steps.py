@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from symbackprop.core.graph import Node
-from symbackprop.core.record import Contribution
+from symbackprop.derive.record import Contribution
 from symbackprop.model.model import Model
 
 if TYPE_CHECKING:

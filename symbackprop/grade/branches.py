@@ -10,8 +10,8 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.core.graph import Node
-from symbackprop.core.record import Edge
 from symbackprop.core.shapes import dim_text, same_shape
+from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.candidates import Candidate, Swap
 from symbackprop.grade.mistakes import Finding

@@ -77,7 +77,7 @@ class Copy:
             return self._leaf(node)
         if isinstance(node.attr, Loop):
             return node
-        if node.op.projects:
+        if node.is_result:
             return self._result(node, rows)
         copy = self._make(node, [rows[a.id] for a in node.args])
         if node.name is not None:
@@ -101,8 +101,7 @@ class Copy:
         return self.graph.leaf(node.name, self.shape(node.shape), leaf.role, node.kind, below, leaf.value)
 
     def _named(self, node: Node, copy: Node, rows: Mapping[int, Node], step: int | None) -> Node:
-        if node.id in self.old.graph.sealed:
-            self.graph.sealed.add(copy.id)
+        copy.apart |= node.apart
         name = node.name if node.name is None or step is None else step_name(node.name, step)
         if name is not None and name not in self.graph.names and copy.name is None:
             self.graph.names[name] = self.graph.christen(name, copy)

@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from symbackprop.core.graph import Node
-from symbackprop.core.record import Edge
+from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.align import aligned
 from symbackprop.grade.branches import extra_candidates, lacking_candidates, path_candidates, repeated

@@ -9,8 +9,8 @@ import numpy as np
 
 from symbackprop.core.build import transpose
 from symbackprop.core.graph import FLOAT, Node
-from symbackprop.core.record import Edge
 from symbackprop.core.shapes import same, same_shape
+from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.candidates import Candidate, Swap
 from symbackprop.grade.mistakes import Finding

@@ -11,8 +11,8 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import FLOAT, Node
-from symbackprop.core.record import Edge
 from symbackprop.core.shapes import same_shape
+from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
 from symbackprop.grade import variants as v
 from symbackprop.grade.candidates import Candidate, Swap

@@ -6,16 +6,15 @@ quantities in it: gradients of parameters, inputs and data, and those of all int
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 
-from symbackprop.core.accumulate import total
 from symbackprop.core.build import concat, expand
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.notation import Notation
-from symbackprop.core.record import Edge
-from symbackprop.core.reverse import Part, vjp
+from symbackprop.core.reverse import sweep
 from symbackprop.derive import Derivation, Step, derive
+from symbackprop.derive.record import Edge
 from symbackprop.model.model import Model
 
 
@@ -30,22 +29,6 @@ def letters(derivation: Derivation) -> set[int]:
 def _stacks(row: Node, step: Node) -> bool:
     """Whether a row is a concatenation of which ``step`` is a part."""
     return row.op.name == "concat" and any(step in part.args for part in row.args)
-
-
-class Keeper:
-    """The observer of a sweep that keeps every contribution."""
-
-    def __init__(self) -> None:
-        self.parts: dict[int, tuple[Part, ...]] = {}
-        self.totals: dict[int, Node] = {}
-
-    def settle(self, node: Node, parts: Sequence[Part]) -> Node:
-        self.parts[node.id] = tuple(parts)
-        self.totals[node.id] = total([p.value for p in parts])
-        return self.totals[node.id]
-
-    def looped(self, node: Node, reverse: Node) -> None:
-        raise TypeError("loops are unrolled before a model is graded")
 
 
 class Reference:
@@ -65,13 +48,15 @@ class Reference:
         self.names |= {u.id: u.name for u in model.upstream.values() if u.name is not None}
         self.rows = self._named_rows()
         self.results = model.results()
-        keeper = Keeper()
         wanted = [r for r in self.rows.values() if r.kind == FLOAT]
         self.order = self.graph.topological([*self.results, *wanted])
-        vjp(self.results, model.seeds(), wanted, keeper)
-        self.parts, self.gradients = keeper.parts, keeper.totals
+        swept = list(sweep(self.results, model.seeds(), wanted, fused=True))
+        self.parts = {s.node.id: s.parts for s in swept}
+        self.gradients = {s.node.id: s.total for s in swept}
         self.notation = Notation(self.names)
-        self.with_gradients = Notation(written)  # writes dX for a gradient: without it, terms grow with depth
+        called = {s.target.id: written.get(s.total.id) for s in derivation.steps if isinstance(s, Step)}
+        own = {self.gradients[i].id: name for i, name in called.items() if name is not None}
+        self.with_gradients = Notation(own | self.names)  # writes dX for a gradient: without it, terms grow with depth
         self._downstream: dict[tuple[int, frozenset[int]], list[Node]] = {}
         self.graph.writing = False  # from here on rows are answers: o written out is o
 

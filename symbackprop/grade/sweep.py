@@ -14,9 +14,10 @@ import numpy as np
 from symbackprop.core import formula as f
 from symbackprop.core.build import unbroadcast
 from symbackprop.core.graph import Node
+from symbackprop.core.hazards import NONE
 from symbackprop.core.loops import body_leaf
-from symbackprop.core.record import Edge
 from symbackprop.core.scalars import TABLE
+from symbackprop.derive.record import Edge
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
 
@@ -88,7 +89,8 @@ class Backward:
         """(a leaf for the upstream gradient, the row that the edge makes of it)."""
         consumer = edge.consumer
         leaf = body_leaf(consumer.graph, "upstream", consumer.shape)
-        part = consumer.op.vjp(edge.index, leaf, consumer, *args)
+        row = consumer.graph.make(consumer.op.name, args, consumer.attr)
+        part = consumer.op.vjp(row, leaf, [i == edge.index for i in range(len(args))], NONE)[edge.index]
         assert part is not None, "an edge of the sweep passes something on"
         return leaf, unbroadcast(part, edge.argument.shape)
 

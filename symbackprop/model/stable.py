@@ -86,7 +86,7 @@ class Rewriting:
 
     def _moved(self, node: Node, args: Sequence[Node]) -> Node:
         """The same row over new arguments; unnamed arithmetic is folded anew."""
-        if node.op.projects and args[0] is not node.args[0]:
+        if node.is_result and args[0] is not node.args[0]:
             row = result(args[0], moved_result(node.attr, node.args[0].attr, args[0].attr))
             row.name = row.name or node.name
             return row
@@ -108,7 +108,7 @@ class Rewriting:
         if node.name is not None:
             graph.christen(node.name, found)
         found.hint = _wish(node)
-        graph.sealed.add(found.id)
+        found.apart = True
         self.identities[found.id] = node
         return found
 
@@ -146,7 +146,7 @@ class LoopRewriting:
         body = Loop(
             loop.length, [*loop.carry, *before], [*loop.sequences, *[leaf for leaf, _ in sequences]],
             [*loop.invariants, *[leaf for leaf, _ in invariants]], [*carried, *[logs[k] for k in last]],
-            [*stacked, *[logs[k] for k in stacks]], loop.reverse, loop.index, loop.records, loop.forward,
+            [*stacked, *[logs[k] for k in stacks]], loop.reverse, loop.index, loop.swept, loop.forward,
         )  # fmt: skip
         outer = [*self.args[:n], *begin, *self.args[n:m], *[a for _, a in sequences]]
         row = make_scan(graph, body, [*outer, *self.args[m:], *[a for _, a in invariants]])
@@ -185,7 +185,7 @@ def _wish(node: Node) -> str:
         return "losses" if _has_log(node.attr.form) else "ratio"
     row = node.args[0]
     while row.name is None and row.args:
-        row = row.args[0].attr.results()[row.attr] if row.op.projects else row.args[0]
+        row = row.args[0].attr.results()[row.attr] if row.is_result else row.args[0]
     return f"log_{(row.name or 'x').partition('[')[0]}"
 
 
@@ -197,7 +197,7 @@ def _results_under_logs(order: Iterable[Node]) -> dict[int, set[int]]:
             stack, seen = list(node.args), set[int]()
             while stack:
                 x = stack.pop()
-                if x.op.projects:
+                if x.is_result:
                     found.setdefault(x.args[0].id, set()).add(x.attr)
                 elif x.id not in seen:
                     seen.add(x.id)

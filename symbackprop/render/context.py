@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
-from symbackprop.core.record import Contribution
 from symbackprop.core.shapes import Shape
+from symbackprop.derive.record import Contribution
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.document import Math, Prose, Ref, Value
 from symbackprop.render.factors import Factor

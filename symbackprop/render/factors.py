@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
-from symbackprop.core.record import Contribution, Edge
+from symbackprop.derive.record import Contribution, Edge
 from symbackprop.render.notation_math import MathNotation
 
 

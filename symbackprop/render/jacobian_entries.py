@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
-from symbackprop.core.record import Edge
 from symbackprop.core.shapes import is_one
+from symbackprop.derive.record import Edge
 from symbackprop.render.entries import Entries, aligned, reshaped
 from symbackprop.render.factors import edge_factor
 

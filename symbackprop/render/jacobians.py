@@ -9,8 +9,8 @@ from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
 from symbackprop.core.pattern import Pattern
-from symbackprop.core.record import Edge
 from symbackprop.core.shapes import same_shape
+from symbackprop.derive.record import Edge
 from symbackprop.render.factors import edge_factor
 from symbackprop.render.notation_base import MatrixText
 from symbackprop.render.notation_rows import RowNotation

@@ -15,8 +15,8 @@ from symbackprop.core.loops import Loop
 from symbackprop.core.notation import Text
 from symbackprop.core.ops.loop import base
 from symbackprop.core.pattern import Pattern
-from symbackprop.core.record import Edge
 from symbackprop.core.shapes import same_shape
+from symbackprop.derive.record import Edge
 from symbackprop.render.context import Context, groups
 from symbackprop.render.document import Line, Math
 from symbackprop.render.factors import edge_factor

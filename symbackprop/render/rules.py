@@ -8,9 +8,9 @@ from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
 from symbackprop.core.pattern import Pattern
-from symbackprop.core.record import Edge
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one
+from symbackprop.derive.record import Edge
 from symbackprop.render.document import Math, Prose, Ref
 from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.rule_tables import FUNCTION_RULES, OP_RULES, SAID

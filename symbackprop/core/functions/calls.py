@@ -100,5 +100,5 @@ def hint(node: Node, name: str) -> Node:
 
 def whole(node: Node) -> Node:
     """Keep an unnamed row that is read more than once from being copied into the formulas that read it."""
-    node.graph.sealed.add(node.id)
+    node.apart = True
     return node

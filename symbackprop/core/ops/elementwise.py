@@ -14,10 +14,11 @@ from symbackprop.core import masks, noughts
 from symbackprop.core.accumulate import cancelled
 from symbackprop.core.calculus import PLACEHOLDERS
 from symbackprop.core.graph import BOOL, FLOAT, INT, Node, common_kind, common_shape
+from symbackprop.core.hazards import Hazards
 from symbackprop.core.heads import Opaque
 from symbackprop.core.kernel import Kernel, upstream_times
 from symbackprop.core.notation import Notation, Text
-from symbackprop.core.registry import Op, Sample, register
+from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.scalars import BY_HEAD
 from symbackprop.core.shapes import Shape
 
@@ -43,15 +44,18 @@ def _is_whole(form: f.Formula) -> bool:
     return all(_is_whole(c) for c in f.children(form))
 
 
-def _vjp(i: int, upstream: Node, output: Node, *inputs: Node) -> Node | None:
-    """upstream · ∂f/∂x_i; the derivative reads the row's own output where it can."""
-    if output.attr.partial(i) == f.ZERO:
-        return None
-    branch = masks.of_branch(upstream, output, i)
-    if branch is not None:
-        return branch
-    row = masks.inside(upstream, lambda u: _times_derivative(u, output, i))
-    return output.graph.broadcast(row, output.shape)
+def _vjp(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards) -> Cotangents:
+    """upstream · ∂f/∂x_i for every x_i; the derivative reads the row's own output where it can."""
+    asked = [want and output.attr.partial(i) != f.ZERO for i, want in enumerate(wanted)]
+    return tuple(_cotangent(i, output, upstream, idle) if ask else None for i, ask in enumerate(asked))
+
+
+def _cotangent(i: int, output: Node, upstream: Node, idle: Hazards) -> Node:
+    row = masks.of_branch(upstream, output, i)
+    if row is None:
+        row = masks.inside(upstream, lambda u: _times_derivative(u, output, i))
+        row = output.graph.broadcast(row, output.shape)
+    return masks.chosen(row, i, output, upstream, idle)
 
 
 def _times_derivative(upstream: Node, output: Node, i: int) -> Node:
@@ -116,7 +120,6 @@ register(
         domain="per function: see the scalar functions",
         infer=_infer,
         vjp=_vjp,
-        reach=lambda i, upstream, output: upstream,
         show=_show,
         numpy=_show,
         reference=lambda np, kernel, *arrays: _program(kernel.expr)(np, arrays),

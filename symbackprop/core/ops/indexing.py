@@ -8,7 +8,7 @@ from typing import Any
 from symbackprop.core import build
 from symbackprop.core.graph import BOOL, FLOAT, Leaf, Node, label
 from symbackprop.core.notation import Notation, Text
-from symbackprop.core.registry import Op, Sample, register
+from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.shapes import ONE, Dim, Shape, as_dim, broadcast, dim_text, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
@@ -48,8 +48,9 @@ def _infer_gather(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
     return (*index.shape, *table.shape[1:]), table.kind
 
 
-def _vjp_gather(i: int, upstream: Node, output: Node, table: Node, index: Node) -> Node | None:
-    return build.scatter_add(upstream, index, table.shape[0]) if i == 0 else None
+def _vjp_gather(output: Node, upstream: Node, *_: object) -> Cotangents:
+    table, index = output.args
+    return build.scatter_add(upstream, index, table.shape[0]), None
 
 
 register(
@@ -79,8 +80,8 @@ def _infer_scatter(rows: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
     return (rows, *g.shape[index.ndim :]), "float"
 
 
-def _vjp_scatter(i: int, upstream: Node, output: Node, g: Node, index: Node) -> Node | None:
-    return build.gather(upstream, index) if i == 0 else None
+def _vjp_scatter(output: Node, upstream: Node, *_: object) -> Cotangents:
+    return build.gather(upstream, output.args[1]), None
 
 
 def _reference_scatter(np: Any, rows: int, g: Any, index: Any) -> Any:
@@ -120,9 +121,9 @@ def _infer_take(axis: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
     return (*shape[:axis], index.shape[axis], *shape[axis + 1 :]), a.kind
 
 
-def _vjp_take(i: int, upstream: Node, output: Node, a: Node, index: Node) -> Node | None:
-    axis = output.attr
-    return build.put_along(upstream, index, axis, a.shape[axis]) if i == 0 else None
+def _vjp_take(output: Node, upstream: Node, *_: object) -> Cotangents:
+    a, index = output.args
+    return build.put_along(upstream, index, output.attr, a.shape[output.attr]), None
 
 
 def _show_take(p: Notation, node: Node, args: Sequence[Text]) -> Text:
@@ -155,8 +156,8 @@ def _infer_put(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
     return (*shape[:axis], size, *shape[axis + 1 :]), "float"
 
 
-def _vjp_put(i: int, upstream: Node, output: Node, g: Node, index: Node) -> Node | None:
-    return build.take_along(upstream, index, output.attr[0]) if i == 0 else None
+def _vjp_put(output: Node, upstream: Node, *_: object) -> Cotangents:
+    return build.take_along(upstream, output.args[1], output.attr[0]), None
 
 
 def _reference_put(np: Any, attr: Any, g: Any, index: Any) -> Any:

@@ -11,8 +11,9 @@ from symbackprop.core.registry import Op, Sample, register
 from symbackprop.core.shapes import Shape
 
 
-def _no_gradient(i: int, upstream: Node, output: Node, *inputs: Node) -> Node | None:
-    return None
+def _no_gradient(output: Node, upstream: Node, *_: object) -> tuple[()]:
+    """There is no argument to hand a cotangent to."""
+    return ()
 
 
 def _leaf_shape(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:

@@ -6,7 +6,7 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
-from symbackprop.core import build, noughts
+from symbackprop.core import build, masks, noughts
 from symbackprop.core.graph import Node, label
 from symbackprop.core.notation import Notation, Text
 from symbackprop.core.pattern import Pattern
@@ -27,7 +27,7 @@ def _infer(pattern: Pattern, args: tuple[Node, ...]) -> tuple[Shape, str]:
     return tuple(sizes[c][0] for c in pattern.out), "float"
 
 
-def _vjp(i: int, upstream: Node, output: Node, *inputs: Node) -> Node | None:
+def _cotangent(i: int, output: Node, upstream: Node, *inputs: Node) -> Node:
     """The upstream gradient takes the operand's place: ∂L/∂A of C = A B is δ Bᵀ, whatever the pattern."""
     pattern: Pattern = output.attr
     target, eyes = _separate(pattern.ins[i], pattern, inputs[i])
@@ -41,7 +41,7 @@ def _vjp(i: int, upstream: Node, output: Node, *inputs: Node) -> Node | None:
     return noughts.beside_log(result, output, i)
 
 
-def _reach(i: int, upstream: Node, output: Node) -> Node:
+def _met(i: int, output: Node, upstream: Node) -> Node:
     """Σ |δ| over the axes that the operand has not; those that δ has not are of size 1."""
     out, letters = output.attr.out, output.attr.ins[i]
     kept = "".join(c for c in dict.fromkeys(letters) if c in out)
@@ -120,9 +120,7 @@ register(
         derivative="upstream takes the operand's place in the pattern",
         domain="any floats",
         infer=_infer,
-        vjp=_vjp,
-        product=True,
-        reach=_reach,
+        vjp=masks.of_product(_cotangent, _met),
         show=_show,
         numpy=_numpy,
         reference=_reference,

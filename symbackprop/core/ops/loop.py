@@ -14,29 +14,23 @@ from typing import Any
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
-from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.graph import FLOAT, SEVERAL, Node
 from symbackprop.core.hazards import Hazards
 from symbackprop.core.loops import Loop, body_leaf, make_scan, result, stack_of
 from symbackprop.core.notation import Notation, Text
-from symbackprop.core.record import Recorder
-from symbackprop.core.registry import Op, Sample, register
-from symbackprop.core.reverse import vjp
+from symbackprop.core.registry import Cotangents, Op, Sample, register
+from symbackprop.core.reverse import sweep, totals
 from symbackprop.core.selection import idle_in_loop
+from symbackprop.core.settling import Settled
 from symbackprop.core.shapes import Shape
 
 
 def _infer(loop: Loop, args: tuple[Node, ...]) -> tuple[Shape, str]:
-    return (), "several"
+    return (), SEVERAL
 
 
-def _no_single_vjp(i: int, upstream: Node, output: Node, *inputs: Node) -> Node | None:
-    raise TypeError("a scan has several results; its gradient comes from vjp_all")
-
-
-def _vjp_all(
-    scan: Node, cotangents: dict[int, Node], wanted: Sequence[bool], idle: dict[int, Hazards]
-) -> tuple[Node, Sequence[Node | None]]:
-    return Reversal(scan, cotangents, wanted, idle).run()
+def _vjp(scan: Node, upstream: dict[int, Node], wanted: Sequence[bool], idle: dict[int, Hazards]) -> Cotangents:
+    return Reversal(scan, upstream, wanted, idle).run()
 
 
 class Reversal:
@@ -51,15 +45,15 @@ class Reversal:
         self.n, self.m = len(self.loop.carry), len(self.loop.sequences)
         self.stacks = [i for i in sorted(cotangents) if i >= self.n]
 
-    def run(self) -> tuple[Node, Sequence[Node | None]]:
+    def run(self) -> Cotangents:
         incoming, outside = self._leaves()
-        gradients, recorder = self._sweep(incoming, outside)
+        gradients, swept = self._sweep(incoming, outside)
         moving, shared = gradients[: self.n + self.m], gradients[self.n + self.m :]
-        body, row = self._reverse_scan(incoming, outside, moving, shared, recorder)
+        body, row = self._reverse_scan(incoming, outside, moving, shared, swept)
         totals = [self._over_all_steps(row, g, a) for g, a in zip(shared, self.loop.invariants, strict=False)]
         firsts = [result(row, i) for i in range(self.n)]
         along = [self._along(row, g) if self.wanted[self.n + k] else None for k, g in enumerate(body)]
-        return row, [*firsts, *along, *totals]
+        return [*firsts, *along, *totals]
 
     def _leaves(self) -> tuple[list[Node], list[Node]]:
         """Cotangents that enter a step: carried back from the next step, and from what reads the stacks."""
@@ -72,20 +66,19 @@ class Reversal:
         ]
         return incoming, outside
 
-    def _sweep(self, incoming: list[Node], outside: list[Node]) -> tuple[list[Node], Recorder]:
+    def _sweep(self, incoming: list[Node], outside: list[Node]) -> tuple[list[Node], tuple[Settled, ...]]:
         results = self.loop.results()
         outputs = [*self.loop.carried, *[results[i] for i in self.stacks]]
         targets = self.loop.leaves()
         asked = [w or i < self.n for i, w in enumerate(self.wanted)]
         wrt = [t for t, ask in zip(targets, asked, strict=False) if ask and t.kind == "float"]
-        recorder = Recorder(self.graph, [*self.loop.carried, *wrt])
         idle = idle_in_loop(self.scan, self.idle)
-        gradients = vjp(outputs, [*incoming, *outside], wrt, recorder, self.loop.stop(), idle)
-        found = {w.id: g for w, g in zip(wrt, gradients, strict=True)}
-        return [found[t.id] if t.id in found else self.graph.full(0, t.shape) for t in targets], recorder
+        swept = tuple(sweep(outputs, [*incoming, *outside], wrt, self.loop.stop(), idle))
+        return totals(swept, targets), swept
 
     def _reverse_scan(
-        self, incoming: list[Node], outside: list[Node], moving: list[Node], shared: list[Node], recorder: Recorder
+        self, incoming: list[Node], outside: list[Node], moving: list[Node], shared: list[Node],
+        swept: tuple[Settled, ...],
     ) -> tuple[list[Node], Node]:
         """The loop that runs backwards; forward rows it reads arrive as sequences."""
         back, along = moving[: self.n], moving[self.n :]
@@ -96,7 +89,7 @@ class Reversal:
         kept = self._kept(needed, {n.id for n in (*incoming, *outside)})
         loop = Loop(
             self.loop.length, incoming, [*outside, *kept], self.loop.invariants, back, stacked,
-            not self.loop.reverse, self.loop.index, recorder.records, self.loop,
+            not self.loop.reverse, self.loop.index, swept, self.loop,
         )  # fmt: skip
         start = [self.cotangents.get(i) for i in range(self.n)]
         init = [self.graph.full(0, c.shape) if s is None else s for s, c in zip(start, self.loop.carry, strict=False)]
@@ -259,12 +252,11 @@ register(
         derivative="the same loop backwards: the cotangent of step t, plus the one carried from step t+1",
         domain="sequences of one length",
         infer=_infer,
-        vjp=_no_single_vjp,
+        vjp=_vjp,
         show=_show,
         numpy=_show,
         reference=_reference,
         samples=(Sample(()),),
-        vjp_all=_vjp_all,
     )
 )
 
@@ -275,10 +267,6 @@ def _infer_out(number: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
         return loop.carry[number].shape, loop.carry[number].kind
     row = loop.results()[number]
     return (loop.length, *row.shape), FLOAT if row.value is not None else row.kind
-
-
-def _vjp_out(i: int, upstream: Node, output: Node, scan: Node) -> Node | None:
-    raise TypeError("results of a scan are collected by the sweep")
 
 
 def _show_out(p: Notation, node: Node, args: Sequence[Text]) -> Text:
@@ -296,11 +284,10 @@ register(
         derivative="goes to the loop",
         domain="as the loop",
         infer=_infer_out,
-        vjp=_vjp_out,
+        vjp=lambda output, upstream, *_: (upstream,),
         show=_show_out,
         numpy=_show_out,
         reference=lambda np, number, results: results[number],
         samples=(Sample(()),),
-        projects=True,
     )
 )

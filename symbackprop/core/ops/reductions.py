@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
-from symbackprop.core import build
+from symbackprop.core import build, masks
 from symbackprop.core import formula as f
 from symbackprop.core.accumulate import divided
 from symbackprop.core.graph import Node
+from symbackprop.core.hazards import Hazards
 from symbackprop.core.notation import ATOM, Notation, Text, wrap
-from symbackprop.core.registry import Op, Sample, register
+from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.shapes import ONE, Shape
 
 
@@ -19,12 +21,12 @@ def _infer(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
     return build.reduced_shape(args[0].shape, axes, keepdims), "float"
 
 
-def _spread(g: Node, output: Node, a: Node) -> Node:
+def _spread(g: Node, output: Node) -> Node:
     """A reduced row with its axes back as size 1, so that it broadcasts against the argument, as a scalar does."""
     axes, keepdims = output.attr
     if keepdims or not g.ndim:
         return g
-    return build.reshape(g, tuple(ONE if i in axes else d for i, d in enumerate(a.shape)))
+    return build.reshape(g, tuple(ONE if i in axes else d for i, d in enumerate(output.args[0].shape)))
 
 
 def axis_options(axes: Sequence[int], rank: int, keepdims: bool) -> dict[str, str]:
@@ -74,7 +76,7 @@ register(
         derivative="upstream broadcast over the axes",
         domain="any floats",
         infer=_infer,
-        vjp=lambda i, upstream, output, a: a.graph.broadcast(_spread(upstream, output, a), a.shape),
+        vjp=lambda output, upstream, *_: (output.graph.broadcast(_spread(upstream, output), output.args[0].shape),),
         show=_show("sum"),
         numpy=_numpy_method("sum"),
         reference=lambda np, attr, a: np.sum(a, axis=attr[0], keepdims=attr[1]),
@@ -83,16 +85,12 @@ register(
 )
 
 
-def _reach(i: int, upstream: Node, output: Node) -> Node:
-    return _spread(upstream, output, output.args[i])
-
-
-def _vjp_max(i: int, upstream: Node, output: Node, a: Node) -> Node:
+def _vjp_max(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards) -> Cotangents:
     """Upstream goes to the largest entries, in equal shares when several are largest."""
-    mask = a.graph.call("equal", a, _spread(output, output, a))
-    axes, _ = output.attr
+    (a,), (axes, _), g = output.args, output.attr, _spread(upstream, output)
+    mask = a.graph.call("equal", a, _spread(output, output))
     share = mask / build.reduce_sum(mask, axes, keepdims=True)
-    return _spread(upstream, output, a) * share
+    return (masks.where_met(g * share, lambda: g, idle, a),)
 
 
 register(
@@ -106,7 +104,6 @@ register(
         infer=_infer,
         vjp=_vjp_max,
         selects=True,
-        reach=_reach,
         show=_show("max"),
         numpy=_numpy_method("max"),
         reference=lambda np, attr, a: np.max(a, axis=attr[0], keepdims=attr[1]),
@@ -124,13 +121,15 @@ def _reference_norm(np: Any, attr: Any, a: Any) -> Any:
     return total if keepdims else np.squeeze(total, axis=axes)
 
 
-def _vjp_norm(i: int, upstream: Node, output: Node, a: Node) -> Node:
+def _vjp_norm(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards) -> Cotangents:
     """∂‖a‖/∂a is a/‖a‖, and 0 where a is 0."""
-    multiple = divided(upstream, output)
-    if multiple is not None:
-        return _spread(multiple, output, a) * a
-    rows = [_spread(upstream, output, a), a, _spread(output, output, a)]
-    return a.graph.arithmetic(f.mul(f.Arg(0), f.call("ratio", f.Arg(1), f.Arg(2))), rows)
+    (a,), multiple = output.args, divided(upstream, output)
+    if multiple is None:
+        rows = [_spread(upstream, output), a, _spread(output, output)]
+        row = a.graph.arithmetic(f.mul(f.Arg(0), f.call("ratio", f.Arg(1), f.Arg(2))), rows)
+    else:
+        row = _spread(multiple, output) * a
+    return (masks.where_met(row, lambda: _spread(upstream, output), idle, a),)
 
 
 def _numpy_norm(p: Notation, node: Node, args: Sequence[Text]) -> Text:
@@ -150,7 +149,6 @@ register(
         vjp=_vjp_norm,
         show=_show("norm"),
         numpy=_numpy_norm,
-        reach=_reach,
         reference=_reference_norm,
         samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0,), True)), Sample(((2, 3),), ((0, 1), False))),
     )
@@ -172,11 +170,11 @@ def _reference_logsumexp(np: Any, attr: Any, a: Any) -> Any:
     return total if keepdims else np.squeeze(total, axis=axes)
 
 
-def _vjp_logsumexp(i: int, upstream: Node, output: Node, a: Node) -> Node:
+def _vjp_logsumexp(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards) -> Cotangents:
     """∂ log Σ e^a / ∂a is softmax(a): the row that a model with probabilities already has."""
-    axes, _ = output.attr
-    p = build.softmax(a, axes) if len(axes) == 1 else build.shares(a, _spread(output, output, a))
-    return _spread(upstream, output, a) * p
+    (a,), (axes, _), g = output.args, output.attr, _spread(upstream, output)
+    p = build.softmax(a, axes) if len(axes) == 1 else build.shares(a, _spread(output, output))
+    return (masks.where_met(g * p, lambda: g, idle, a),)
 
 
 register(
@@ -188,7 +186,6 @@ register(
         domain="any floats; stable for large entries",
         infer=_infer,
         vjp=_vjp_logsumexp,
-        reach=_reach,
         show=_show("logsumexp"),
         numpy=_numpy_logsumexp,
         reference=_reference_logsumexp,
@@ -197,14 +194,11 @@ register(
 )
 
 
-def _vjp_softmax(i: int, upstream: Node, output: Node, a: Node) -> Node:
-    """p ⊙ (upstream − Σ upstream ⊙ p)."""
-    return output * (upstream - build.reduce_sum(upstream * output, output.attr, keepdims=True))
-
-
-def _reach_softmax(i: int, upstream: Node, output: Node) -> Node:
-    """An entry reaches all that it is normalised with."""
-    return build.reduce_sum(upstream.graph.call("abs", upstream), output.attr, keepdims=True)
+def _vjp_softmax(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards) -> Cotangents:
+    """p ⊙ (upstream − Σ upstream ⊙ p). An entry meets the upstream gradient of all that it is normalised with."""
+    row = output * (upstream - build.reduce_sum(upstream * output, output.attr, keepdims=True))
+    size = partial(build.reduce_sum, keepdims=True, axis=output.attr)
+    return (masks.where_met(row, lambda: size(output.graph.call("abs", upstream)), idle, output.args[0]),)
 
 
 def _reference_softmax(np: Any, axis: int, a: Any) -> Any:
@@ -227,7 +221,6 @@ register(
         domain="any floats; stable for large entries",
         infer=lambda axis, args: (args[0].shape, "float"),
         vjp=_vjp_softmax,
-        reach=_reach_softmax,
         show=_show_softmax,
         numpy=lambda p, node, args: Text(f"softmax({args[0].text}, axis={node.attr})"),
         reference=_reference_softmax,

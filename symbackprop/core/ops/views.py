@@ -10,7 +10,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.graph import Node, common_kind, label
 from symbackprop.core.notation import ATOM, Notation, Text, wrap
-from symbackprop.core.registry import Op, Sample, register
+from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.shapes import Shape, broadcast, is_one, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
@@ -34,7 +34,7 @@ register(
         derivative="upstream summed over the repeated axes",
         domain="any",
         infer=_infer_broadcast,
-        vjp=lambda i, upstream, output, a: build.unbroadcast(upstream, a.shape),
+        vjp=lambda output, upstream, *_: (upstream,),
         show=lambda p, node, args: p.function("broadcast", [args[0], _dims(p, node.shape)], {}),
         numpy=lambda p, node, args: Text(f"np.broadcast_to({args[0].text}, {_dims(p, node.shape).text})"),
         reference=lambda np, shape, a: np.zeros(shape, dtype=np.asarray(a).dtype) + a,
@@ -73,10 +73,6 @@ def _moved_ones(source: Shape, target: Shape) -> list[str] | None:
     return inside
 
 
-def _vjp_reshape(i: int, upstream: Node, output: Node, a: Node) -> Node:
-    return build.reshape(upstream, a.shape)
-
-
 register(
     Op(
         name="reshape",
@@ -86,7 +82,7 @@ register(
         derivative="upstream in the shape of a",
         domain="any",
         infer=lambda shape, args: (shape, args[0].kind),
-        vjp=_vjp_reshape,
+        vjp=lambda output, upstream, *_: (build.reshape(upstream, output.args[0].shape),),
         show=lambda p, node, args: p.function("reshape", [args[0], _dims(p, node.shape)], {}),
         numpy=_numpy_reshape,
         reference=lambda np, shape, a: np.array(list(np.asarray(a).flat), dtype=np.asarray(a).dtype).reshape(shape),
@@ -107,10 +103,13 @@ def _infer_concat(axis: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
     return (*first[:axis], total, *first[axis + 1 :]), common_kind(args)
 
 
-def _vjp_concat(i: int, upstream: Node, output: Node, *parts: Node) -> Node:
+def _vjp_concat(output: Node, upstream: Node, wanted: Sequence[bool], *_: object) -> Cotangents:
     axis = output.attr
-    start = sp.Add(*[a.shape[axis] for a in parts[:i]])
-    return build.slice_axis(upstream, axis, start, parts[i].shape[axis])
+    sizes = [a.shape[axis] for a in output.args]
+    return tuple(
+        build.slice_axis(upstream, axis, sp.Add(*sizes[:i]), size) if want else None
+        for i, (size, want) in enumerate(zip(sizes, wanted, strict=True))
+    )
 
 
 def _axis_option(axis: int, rank: int) -> str:
@@ -144,6 +143,11 @@ def _infer_slice(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
     return (*shape[:axis], length, *shape[axis + 1 :]), args[0].kind
 
 
+def _vjp_slice(output: Node, upstream: Node, *_: object) -> Cotangents:
+    axis, start, _length, step = output.attr
+    return (build.pad_axis(upstream, axis, start, output.args[0].shape[axis], step),)
+
+
 def _slice_text(p: Notation, attr: Any, rank: int, size: sp.Expr) -> str:
     axis, start, length, step = attr
     first = "" if start == 0 and step > 0 else p.dim(start).text
@@ -169,9 +173,7 @@ register(
         domain="any",
         selects=True,
         infer=_infer_slice,
-        vjp=lambda i, upstream, output, a: build.pad_axis(
-            upstream, output.attr[0], output.attr[1], a.shape[output.attr[0]], output.attr[3]
-        ),
+        vjp=_vjp_slice,
         show=_show_slice,
         numpy=_show_slice,
         reference=lambda np, attr, a: np.take(a, [attr[1] + k * attr[3] for k in range(attr[2])], axis=attr[0]),
@@ -188,6 +190,11 @@ def _infer_pad(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
     axis, _start, size, _step = attr
     shape = args[0].shape
     return (*shape[:axis], size, *shape[axis + 1 :]), args[0].kind
+
+
+def _vjp_pad(output: Node, upstream: Node, *_: object) -> Cotangents:
+    axis, start, _size, step = output.attr
+    return (build.slice_axis(upstream, axis, start, output.args[0].shape[axis], step),)
 
 
 def _reference_pad(np: Any, attr: Any, a: Any) -> Any:
@@ -211,9 +218,7 @@ register(
         derivative="the slice of upstream that holds a",
         domain="any",
         infer=_infer_pad,
-        vjp=lambda i, upstream, output, a: build.slice_axis(
-            upstream, output.attr[0], output.attr[1], a.shape[output.attr[0]], output.attr[3]
-        ),
+        vjp=_vjp_pad,
         show=lambda p, node, args: p.function("pad", [args[0], *_pad_options(p, node)], {}),
         numpy=lambda p, node, args: Text(f"pad({', '.join([args[0].text, *[t.text for t in _pad_options(p, node)]])})"),
         reference=_reference_pad,

@@ -8,14 +8,15 @@ input and upstream gradient). So the set is closed under differentiation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import sympy as sp
 
+from symbackprop.core import masks
 from symbackprop.core.graph import Node, label
 from symbackprop.core.notation import Notation, Text
-from symbackprop.core.registry import Op, Sample, register
+from symbackprop.core.registry import Cotangents, Op, Rule, Sample, register
 from symbackprop.core.shapes import Dim, Shape, dim_text, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
@@ -45,6 +46,16 @@ def unfold_axis(a: Node, axis: int, width: Dim, stride: int) -> Node:
 def fold_axis(a: Node, axis: int, size: Dim, stride: int) -> Node:
     """The adjoint of `unfold_axis`: overlapping windows added up into an axis of that size."""
     return a.graph.make("fold", (a,), (axis, size, stride))
+
+
+def _vjp_unfold(output: Node, upstream: Node, *_: object) -> Cotangents:
+    axis, _width, stride = output.attr
+    return (fold_axis(upstream, axis, output.args[0].shape[axis], stride),)
+
+
+def _vjp_fold(output: Node, upstream: Node, *_: object) -> Cotangents:
+    axis, _size, stride = output.attr
+    return (unfold_axis(upstream, axis, output.args[0].shape[axis + 1], stride),)
 
 
 def _reference_unfold(np: Any, attr: Any, a: Any) -> Any:
@@ -96,7 +107,7 @@ register(
         derivative="fold: overlapping windows of upstream added up",
         domain="any floats",
         infer=_infer_unfold,
-        vjp=lambda i, upstream, output, a: fold_axis(upstream, output.attr[0], a.shape[output.attr[0]], output.attr[2]),
+        vjp=_vjp_unfold,
         show=_show_window("unfold"),
         numpy=_code_window("unfold"),
         reference=_reference_unfold,
@@ -112,9 +123,7 @@ register(
         derivative="unfold: the windows of upstream",
         domain="any floats",
         infer=_infer_fold,
-        vjp=lambda i, upstream, output, a: unfold_axis(
-            upstream, output.attr[0], a.shape[output.attr[0] + 1], output.attr[2]
-        ),
+        vjp=_vjp_fold,
         show=_show_window("fold"),
         numpy=_code_window("fold"),
         reference=_reference_fold,
@@ -194,28 +203,29 @@ def conv_kernel(x: Node, y: Node, window: Window, w: Shape) -> Node:
     return x.graph.make("conv2d_kernel", (x, y), Window(window[0], window[1], _spatial(w, 0)))
 
 
-def _vjp_conv(i: int, upstream: Node, output: Node, x: Node, w: Node) -> Node:
+def _to_conv(i: int, output: Node, upstream: Node, x: Node, w: Node) -> Node:
     attr = output.attr
     return conv_input(upstream, w, attr, x.shape) if i == 0 else conv_kernel(x, upstream, attr, w.shape)
 
 
-def _vjp_conv_input(i: int, upstream: Node, output: Node, y: Node, w: Node) -> Node:
+def _to_conv_input(i: int, output: Node, upstream: Node, y: Node, w: Node) -> Node:
     attr = output.attr
     return conv(upstream, w, attr[0], attr[1]) if i == 0 else conv_kernel(upstream, y, attr, w.shape)
 
 
-def _vjp_conv_kernel(i: int, upstream: Node, output: Node, x: Node, y: Node) -> Node:
+def _to_conv_kernel(i: int, output: Node, upstream: Node, x: Node, y: Node) -> Node:
     attr = output.attr
     return conv_input(y, upstream, attr, x.shape) if i == 0 else conv(x, upstream, attr[0], attr[1])
 
 
-def _met(i: int, upstream: Node, output: Node) -> Node:
-    """Σ |δ| over the windows: the derivative rule itself, over ones."""
-    g = upstream.graph
-    size = g.call("abs", upstream)
-    row = output.op.vjp(i, size, output, *[g.full(1, a.shape) for a in output.args])
-    assert row is not None
-    return row
+def _linear_in_each(cotangent: Callable[..., Node]) -> Rule:
+    """What meets an argument is Σ |δ| over the windows: its cotangent itself, over ones."""
+
+    def met(i: int, output: Node, upstream: Node) -> Node:
+        g = upstream.graph
+        return cotangent(i, output, g.call("abs", upstream), *[g.full(1, a.shape) for a in output.args])
+
+    return masks.of_product(cotangent, met)
 
 
 def _padded(np: Any, x: Any, padding: tuple[int, int]) -> Any:
@@ -296,9 +306,7 @@ register(
         derivative="dx: upstream convolved with the flipped kernel; dw: x correlated with upstream",
         domain="x: N x H x W x C, w: kh x kw x C x K; cross-correlation",
         infer=_infer_conv,
-        vjp=_vjp_conv,
-        product=True,
-        reach=_met,
+        vjp=_linear_in_each(_to_conv),
         show=_show_conv,
         numpy=_code_conv("conv2d"),
         reference=_reference_conv,
@@ -317,9 +325,7 @@ register(
         derivative="dy: conv2d of upstream with w; dw: upstream correlated with y",
         domain="y: N x H' x W' x K, w: kh x kw x C x K",
         infer=_infer_conv_input,
-        vjp=_vjp_conv_input,
-        product=True,
-        reach=_met,
+        vjp=_linear_in_each(_to_conv_input),
         show=_show_adjoint("conv2d_input"),
         numpy=_code_conv("conv2d_input"),
         reference=_reference_conv_input,
@@ -338,9 +344,7 @@ register(
         derivative="dx: y convolved with the flipped upstream; dy: conv2d of x with upstream",
         domain="x: N x H x W x C, y: N x H' x W' x K",
         infer=_infer_conv_kernel,
-        vjp=_vjp_conv_kernel,
-        product=True,
-        reach=_met,
+        vjp=_linear_in_each(_to_conv_kernel),
         show=_show_adjoint("conv2d_kernel"),
         numpy=_code_conv("conv2d_kernel"),
         reference=_reference_conv_kernel,

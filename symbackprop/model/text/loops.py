@@ -80,7 +80,7 @@ class BodyScope(Scope):
         """The row, called ``h[t]`` for reading; an alias where it has a name already."""
         if not self.varies(row):
             return row
-        give = self.graph.alias if row.op.projects else self.graph.nameable
+        give = self.graph.alias if row.is_result else self.graph.nameable
         row = give(row, name, self.born)
         return self.graph.christen(f"{name}[{self.counter}]", row)
 

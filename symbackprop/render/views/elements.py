@@ -11,8 +11,8 @@ from itertools import product
 
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
-from symbackprop.core.record import Edge
 from symbackprop.core.shapes import evaluate_shape
+from symbackprop.derive.record import Edge
 from symbackprop.render.context import Context, Group
 from symbackprop.render.document import Line, Math
 from symbackprop.render.notation_rows import RowNotation

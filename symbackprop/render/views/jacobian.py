@@ -14,7 +14,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
 from symbackprop.core.pattern import Pattern
-from symbackprop.core.record import Edge
+from symbackprop.derive.record import Edge
 from symbackprop.render.context import Context, Group, groups
 from symbackprop.render.document import Line, Math
 from symbackprop.render.factors import edge_factor

@@ -13,8 +13,8 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Text
-from symbackprop.core.record import Contribution
 from symbackprop.core.shapes import same_shape
+from symbackprop.derive.record import Contribution
 from symbackprop.render.context import Context, Group, groups, reads
 from symbackprop.render.document import Line, Math, Prose
 from symbackprop.render.factors import Factor, local_factor

@@ -1,0 +1,66 @@
+"""The sweep: one rule an op gives all cotangents, and a wrong one is named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from symbackprop.core import functions as F
+from symbackprop.core.graph import Graph, Node
+from symbackprop.core.notation import Notation
+from symbackprop.core.registry import OPS
+from symbackprop.core.reverse import grad, sweep
+
+
+@pytest.fixture
+def put_in_place_of() -> Iterator[Callable[[str, Callable[..., Any]], None]]:
+    """Gives an op another derivative rule for the time of a test."""
+    before = dict(OPS)
+    yield lambda name, rule: OPS.__setitem__(name, replace(OPS[name], vjp=rule))
+    OPS.update(before)
+
+
+@pytest.mark.parametrize(
+    ("rule", "says"),
+    [
+        (lambda output, upstream, *_: (), "the rule of norm gives 0 cotangents, not 1"),
+        (lambda output, upstream, *_: (upstream,), r"the rule of norm gives scalar as the cotangent of x \(3\)"),
+        (lambda output, upstream, *_: (F.stack(*[upstream] * 4),), r"the rule of norm gives 4 as the cotangent"),
+    ],
+)
+def test_a_wrong_rule_is_named(put_in_place_of: Any, rule: Any, says: str) -> None:
+    put_in_place_of("norm", rule)
+    x = Graph().leaf("x", (3,))
+    with pytest.raises(AssertionError, match=says):
+        grad(F.norm(x), [x])
+
+
+def test_rows_come_after_all_that_read_them_and_nothing_else_comes() -> None:
+    g = Graph()
+    x, unread = g.leaf("x"), g.leaf("unread")
+    a = g.let("a", F.tanh(x))
+    loss = g.let("L", a * x + F.exp(a) + unread)
+    came = [s.node for s in sweep([loss], [g.const(1)], [x])]
+    assert came[0] is loss and came[-1] is x and unread not in came
+    place = {row.id: k for k, row in enumerate(came)}
+    assert all(place[row.id] < place[b.id] for row in came for b in row.args if b.id in place)
+
+
+def test_the_terms_of_the_loss_itself_come_last() -> None:
+    g = Graph()
+    w, x = g.leaf("w"), g.leaf("x")
+    loss = g.let("L", w**2 + g.let("p", F.tanh(g.let("z", w * x))))
+    (found,) = [s for s in sweep([loss], [g.const(1)], [w]) if s.node is w]
+    consumers: list[Node | None] = [p.consumer for p in found.parts]
+    assert consumers == [g.names["z"], loss]
+
+
+def test_what_divides_by_an_exponential_is_shortened() -> None:
+    """−1/e² · e would be nan where e is infinite."""
+    g = Graph()
+    x = g.leaf("x")
+    e = F.exp(x)
+    assert Notation().row(grad(1 / e, [x])[0]).text == "-1 / exp(x)"
