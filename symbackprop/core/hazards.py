@@ -13,7 +13,9 @@ from operator import or_
 from typing import TypeAlias
 
 from symbackprop.core import formula as f
+from symbackprop.core.facts import kind
 from symbackprop.core.graph import FLOAT, Graph, Leaf, Node, arguments_first
+from symbackprop.core.kernel import Kernel
 
 Hazards: TypeAlias = int
 NONE, INFINITE, WHOLE = 0, 1, 2
@@ -35,7 +37,7 @@ def mixed(row: Node) -> Hazards:
     known = row.graph.mixed
     for node in arguments_first([row], lambda n: n.args, known):
         parts = union(known[a.id] for a in node.args)
-        known[node.id] = parts if node.is_leaf or node.op.moves or node.op.name == "elementwise" else hazards(node)
+        known[node.id] = parts if node.is_leaf or kind(node).moved or isinstance(node.attr, Kernel) else hazards(node)
     return known[row.id]
 
 
@@ -174,8 +176,10 @@ def _row_of(form: f.Formula, args: Sequence[Node], out: Node | None) -> Node | N
 
 
 def _entries(row: Node) -> Sequence[Node]:
-    """The rows whose sign a row has, when it adds up their entries or only moves them."""
-    return [a for a in row.args if a.kind == FLOAT] if row.op.moves or row.op.name in ("sum", "max") else ()
+    """The rows whose sign a row has, when it adds up some of their entries or only moves them."""
+    entries = kind(row)
+    same = entries.moved or (entries.added and not entries.tied) or row.op.name == "max"
+    return [a for a in row.args if a.kind == FLOAT] if same else ()
 
 
 def _is_positive_row(row: Node, depth: int) -> bool:

@@ -12,6 +12,7 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
+from symbackprop.core.facts import plainly
 from symbackprop.core.graph import Node
 from symbackprop.core.logarithms import Logarithms
 from symbackprop.core.noughts import term_by_term
@@ -99,7 +100,7 @@ class _Quotients:
         call = self.logs.function(row)
         if call is not None:
             return call[1] if call[0].name == "exp" else None
-        chosen = _plainly(row)
+        chosen = plainly(row)
         head = chosen.attr.head if chosen.op.name == "elementwise" else None
         return self.logs.sure(f.Arg(0), (row,)) if head == "where" and f.ZERO in chosen.attr.form.args[1:] else None
 
@@ -129,12 +130,12 @@ class _Quotients:
         """e^z over its own sum along one axis, which broadcasts against it."""
         if not isinstance(den, f.Arg):
             return None
-        total = _plainly(self.args[den.index])
+        total = plainly(self.args[den.index])
         if total.op.name != "sum":
             return None
         for k in f.arguments(num):
             e, rest = self.args[k], f.ONE if num == f.Arg(k) else _without(num, f.Arg(k))
-            if rest is not None and _plainly(e) is _plainly(total.args[0]) and self._divides(e, total, den.index):
+            if rest is not None and plainly(e) is plainly(total.args[0]) and self._divides(e, total, den.index):
                 u = self._argument(e)
                 return None if u is None else f.mul(rest, self._row(build.softmax(u, total.attr[0][0])))
         return None
@@ -151,13 +152,6 @@ class _Quotients:
     def _row(self, row: Node) -> f.Formula:
         self.args.append(row)
         return f.Arg(len(self.args) - 1)
-
-
-def _plainly(row: Node) -> Node:
-    """A row without the names and new axes that it is read through."""
-    while row.op.name in ("reshape", "broadcast") or (row.op.name == "elementwise" and row.attr.form == f.Arg(0)):
-        row = row.args[0]
-    return row
 
 
 def _without(product: f.Formula, factor: f.Formula) -> f.Formula | None:

@@ -14,9 +14,9 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
+from symbackprop.core.facts import kind
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.hazards import is_nonnegative
-from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE, Scalar
 
 MAX_DEPTH = 40
@@ -251,11 +251,7 @@ _RULES: dict[str, Callable[[Logarithms, Node], Node | None]] = {
 
 def viewed(x: Node) -> Node | None:
     """What a row that only moves entries of one row reads."""
-    if x.op.moves and x.op.name != "concat":
-        return x.args[0]
-    if not isinstance(x.attr, Pattern) or len(x.args) != 1:
-        return None
-    return None if x.attr.summed else x.args[0]
+    return x.args[0] if kind(x).views else None
 
 
 def _again(x: Node, a: Node) -> Node:

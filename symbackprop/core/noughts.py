@@ -11,14 +11,13 @@ from collections.abc import Sequence
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
+from symbackprop.core.facts import kind, plainly
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import is_unbounded
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import ONE
 
 _LOGS = {"log", "log1p", "log_normal_cdf"}
-_VIEWS = {"broadcast", "reshape", "slice", "gather", "take_along_axis"}
-_SUMS = _VIEWS | {"sum", "einsum", "pad", "scatter_add", "put_along_axis"}
 MAX_DEPTH = 4
 DEEP = 60  # answers that are remembered may not depend on how far away they were asked for
 
@@ -57,7 +56,7 @@ def _look(row: Node, depth: int) -> bool:
     seen = _through_loop(row)
     if seen is not None:
         return is_log(seen, depth - 1)
-    if row.op.name in _VIEWS or (row.op.name == "einsum" and len(row.args) == 1):
+    if kind(row).views or (isinstance(row.attr, Pattern) and len(row.args) == 1):
         return is_log(row.args[0], depth - 1)
     if row.op.name != "elementwise":
         return row.op.name == "logsumexp"
@@ -78,13 +77,7 @@ def _is_log(form: f.Formula, args: Sequence[Node], depth: int = DEEP) -> bool:
 
 def _is_logsumexp(form: f.Formula, args: Sequence[Node]) -> bool:
     part = form.body if isinstance(form, f.Neg) else form
-    return isinstance(part, f.Arg) and _unspread(args[part.index]).op.name == "logsumexp"
-
-
-def _unspread(row: Node) -> Node:
-    while row.op.name in ("broadcast", "reshape"):
-        row = row.args[0]
-    return row
+    return isinstance(part, f.Arg) and plainly(args[part.index]).op.name == "logsumexp"
 
 
 # -- inner products
@@ -181,7 +174,7 @@ def _through_loop(row: Node) -> Node | None:
 
 
 def _adds(row: Node) -> bool:
-    return row.op.name in _SUMS or (row.op.name == "elementwise" and row.attr.head is None)
+    return kind(row).linear or (row.op.name == "elementwise" and row.attr.head is None)
 
 
 def _came_from_nought(row: Node, unseen: bool, depth: int = MAX_DEPTH) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from symbackprop.core.entry import Entry, Jacobian
 from symbackprop.core.shapes import Shape
 
 if TYPE_CHECKING:
@@ -45,8 +46,12 @@ class Op:
 
     ``show`` prints a row in any notation for reading, ``numpy`` as NumPy code; both get the arguments printed.
     ``reference(np, attr, *arrays)`` computes the value plainly, with ``attr`` resolved to integers, and shares nothing
-    with ``numpy``. An op ``moves`` entries when every entry of its result is an entry of one of its arguments (of the
-    first one, unless it joins several); it ``selects`` when entries of its input may have no influence on its result.
+    with ``numpy``. An op ``selects`` when entries of its input may have no influence on its result.
+
+    ``entry(attr, argument shapes, indices)`` says what one entry of the result is (see `entry`): from it follow its
+    Jacobian, which arguments it is linear in, which are indices, and whether it moves entries (see `facts`). An op
+    whose entries are no sums of products gives the ``jacobian(attr, argument shapes, indices of the result, indices of
+    the argument)`` of its one argument instead; one that has neither says in ``no_entry`` why.
     """
 
     name: str
@@ -61,12 +66,14 @@ class Op:
     reference: Callable[..., Array]
     samples: tuple[Sample, ...]
     convention: str = ""
-    moves: bool = False
+    entry: Entry | None = None
+    jacobian: Jacobian | None = None
+    no_entry: str = ""
     selects: bool = False
 
 
 OPS: dict[str, Op] = {}
-_MAY_BE_EMPTY = {"convention", "samples", "moves", "selects"}
+_MAY_BE_EMPTY = {"convention", "samples", "entry", "jacobian", "no_entry", "selects"}
 LEAVES = {"leaf", "const"}
 
 
@@ -79,5 +86,7 @@ def register(op: Op) -> Op:
             raise ValueError(f"the op {op.name!r} has no {f.name}")
     if not op.samples and op.name not in LEAVES:
         raise ValueError(f"the op {op.name!r} has no samples")
+    if sum(map(bool, (op.entry, op.jacobian, op.no_entry))) != 1:
+        raise ValueError(f"the op {op.name!r} states one of: what an entry is, its Jacobian, why it has neither")
     OPS[op.name] = op
     return op

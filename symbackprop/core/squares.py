@@ -15,7 +15,10 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.binomials import is_square
+from symbackprop.core.facts import kind
 from symbackprop.core.graph import Leaf, Node
+from symbackprop.core.kernel import Kernel
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import size_of
 
@@ -39,8 +42,6 @@ def is_flat(form: f.Formula, args: Sequence[Node]) -> bool:
 
 _POSITIVE_CALLS = {"exp", "sigmoid", "softplus", "normal_cdf", "normal_pdf"}
 _FLAT_CALLS = {"relu", "root", "flat_power"}
-_SAME_ENTRIES = {"reshape", "broadcast", "slice", "gather", "take_along_axis", "sum", "max", "unfold"}
-_AND_ZEROS = {"pad", "scatter_add", "put_along_axis", "fold"}
 
 
 class _Search:
@@ -78,24 +79,23 @@ class _Search:
             self.depth -= 1
 
     def _of(self, row: Node) -> Least:
-        name = row.op.name
+        entries = kind(row)
         if isinstance(row.attr, Leaf) and row.attr.value is not None:
             return self.of_formula(f.Num(row.attr.value), ())
         if row.value is not None:
             return self.of_formula(f.Num(row.value), ())
-        if name == "elementwise":
+        if isinstance(row.attr, Kernel):
             return self.of_formula(row.attr.form, row.args)
-        if name in ("norm", "arange", "eye"):
-            return Least.FLAT
-        if name in _SAME_ENTRIES:
-            return self.of(row.args[0])
-        if name in _AND_ZEROS:
-            return min(Least.FLAT, self.of(row.args[0]))
-        if name == "concat":
-            return min(self.of(a) for a in row.args)
-        if name == "einsum":
+        if isinstance(row.attr, Pattern):
             return self._of_product(row)
-        return self._of_loop(row) if name == "out" else Least.UNKNOWN
+        if row.op.name in ("norm", "arange", "eye"):
+            return Least.FLAT
+        if entries.added or row.op.name == "max":
+            inner = self.of(row.args[0])
+            return min(Least.FLAT, inner) if entries.tied else inner
+        if entries.joined:
+            return min(self.of(a) for a in row.args)
+        return self._of_loop(row) if row.op.name == "out" else Least.UNKNOWN
 
     # -- products by index letters
     def _of_product(self, row: Node) -> Least:

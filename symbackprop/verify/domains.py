@@ -7,6 +7,7 @@ from math import inf
 from typing import TypeAlias
 
 from symbackprop.core import formula as f
+from symbackprop.core.facts import kind
 from symbackprop.core.graph import Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
@@ -14,8 +15,6 @@ from symbackprop.core.scalars import ANY, TABLE
 
 Interval: TypeAlias = tuple[float, float]
 _POSITIVE: Interval = (0.3, 2.0)
-_VIEWS = {"broadcast", "reshape", "slice", "concat", "unfold", "pad"}
-_PICKS = {"gather", "take_along_axis"}  # their first argument passes, their index does not
 
 
 def intervals(rows: Sequence[Node]) -> dict[str, Interval]:
@@ -52,10 +51,8 @@ def _restrictions(rows: Sequence[Node], outer: Mapping[int, set[str]], stop: fro
 def _passed(row: Node, sources: list[set[str]]) -> list[set[str]]:
     """The leaves whose values a row hands on unchanged."""
     alias = isinstance(row.attr, Kernel) and isinstance(row.attr.form, f.Arg)
-    transposed = row.op.name == "einsum" and len(row.args) == 1 and row.ndim == row.args[0].ndim
-    if alias or transposed or row.op.name in _VIEWS:
-        return sources
-    return sources[:1] if row.op.name in _PICKS else []
+    entries = kind(row)
+    return [s for k, s in enumerate(sources) if (alias or entries.moved) and k not in entries.indices]
 
 
 def _limits(form: f.Formula) -> Iterator[tuple[int, Interval]]:

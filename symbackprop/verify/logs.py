@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from symbackprop.core import formula as f
+from symbackprop.core.facts import kind
 from symbackprop.core.graph import Node
 from symbackprop.core.registry import OPS
 from symbackprop.core.scalars import TABLE
@@ -37,7 +38,7 @@ class Logs:
         if x.op.name == "sum":
             inner = self.of(x.args[0])
             return None if inner is None else OPS["logsumexp"].reference(np, self.attr(x), inner)
-        if x.op.moves and x.op.name != "concat":
+        if kind(x).views:
             inner = self.of(x.args[0])
             others = [self.values[a.id] for a in x.args[1:]]
             return None if inner is None else x.op.reference(np, self.attr(x), inner, *others)

@@ -16,13 +16,13 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core.facts import kind
 from symbackprop.core.graph import BOOL, Leaf, Node
 from symbackprop.core.kernel import Kernel
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE
 
 _INSIDE = (-1e3, -30.0, -4.0, -2.0, -1.0, -0.5, -1e-3, 0.0, 1e-3, 0.5, 1.0, 2.0, 4.0, 30.0, 1e3)
-_SAME = {"broadcast", "reshape", "slice", "unfold", "max", "gather", "take_along_axis"}
-_SUMS = {"sum", "pad", "fold", "scatter_add", "put_along_axis"}  # of some entries of their first argument
 
 
 class Range(NamedTuple):
@@ -66,15 +66,14 @@ def _structural(row: Node, args: Sequence[Range]) -> Range:
         return UNIT
     if name == "arange":
         return Range(0.0, inf)
-    if name in _SAME:
+    entries = kind(row)
+    if entries.views or name == "max":
         return args[0]
-    if name in _SUMS:
-        return _any_number_of(args[0])
-    if name == "concat":
+    if entries.joined:
         return Range(min(a.low for a in args), max(a.high for a in args))
-    if name == "einsum":
+    if isinstance(row.attr, Pattern):
         return _einsum(row, args)
-    return REALS
+    return _any_number_of(args[0]) if entries.added else REALS
 
 
 def _any_number_of(a: Range) -> Range:
@@ -92,7 +91,7 @@ def _einsum(row: Node, args: Sequence[Range]) -> Range:
         if twin is not None:
             operands.remove(twin)
         total = _times(total, own if twin is None else _power(own, 2.0))
-    return total if len(args) == 1 and row.ndim == row.args[0].ndim else _any_number_of(total)
+    return _any_number_of(total)
 
 
 def of_formula(form: f.Formula, args: Sequence[Range]) -> Range:

@@ -13,6 +13,7 @@ from symbackprop.core import formula as f
 from symbackprop.core import masks, noughts
 from symbackprop.core.accumulate import cancelled
 from symbackprop.core.calculus import PLACEHOLDERS
+from symbackprop.core.entry import At, Indices, Term, Terms, aligned
 from symbackprop.core.graph import BOOL, FLOAT, INT, Node, common_kind, common_shape
 from symbackprop.core.hazards import Hazards
 from symbackprop.core.heads import Opaque
@@ -111,6 +112,10 @@ def _power(expr: sp.Expr, parts: list[Callable[[Any, Arrays], Any]]) -> Callable
     return lambda np, arrays: np.power(base(np, arrays) * 1.0, exponent(np, arrays))
 
 
+def _entry(kernel: Kernel, shapes: Sequence[Shape], index: Indices) -> Terms:
+    return [Term(tuple([At(k, aligned(s, index)) for k, s in enumerate(shapes)]), kernel.form)]
+
+
 register(
     Op(
         name="elementwise",
@@ -122,6 +127,7 @@ register(
         vjp=_vjp,
         show=_show,
         numpy=_show,
+        entry=_entry,
         reference=lambda np, kernel, *arrays: _program(kernel.expr)(np, arrays),
         samples=(
             Sample(((2, 3), (3,)), Kernel(f.Arg(0) * f.Arg(1))),

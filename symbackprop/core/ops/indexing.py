@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from symbackprop.core import build
+from symbackprop.core.entry import At, Indices, Terms, letter, letters, on_axis, term
+from symbackprop.core.facts import kind
 from symbackprop.core.graph import BOOL, FLOAT, Leaf, Node, label
 from symbackprop.core.notation import Notation, Text
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.shapes import ONE, Dim, Shape, as_dim, broadcast, dim_text, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
-
-_VIEWS = ("reshape", "broadcast", "slice")
 
 
 def require_integers(index: Node, size: Dim, what: str) -> None:
@@ -32,7 +32,7 @@ def require_integers(index: Node, size: Dim, what: str) -> None:
 
 def bound_of(index: Node) -> Dim | None:
     """What integer data counts below, as far as its declaration says."""
-    while index.op.name in _VIEWS and index.args:
+    while kind(index).views:
         index = index.args[0]
     if index.op.name == "arange":
         return index.attr
@@ -53,10 +53,14 @@ def _vjp_gather(output: Node, upstream: Node, *_: object) -> Cotangents:
     return build.scatter_add(upstream, index, table.shape[0]), None
 
 
+def _entry_gather(attr: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
+    n = len(shapes[1])
+    return [term(At(0, (At(1, index[:n]), *index[n:])))]
+
+
 register(
     Op(
         name="gather",
-        moves=True,
         signature="table[index]",
         shape_rule="index shape + table shape without its first axis",
         derivative="scatter_add: upstream rows added into the rows that were read",
@@ -66,6 +70,7 @@ register(
         vjp=_vjp_gather,
         show=lambda p, node, args: p.index(args[0], args[1].text),
         numpy=lambda p, node, args: p.index(args[0], args[1].text),
+        entry=_entry_gather,
         reference=lambda np, attr, table, index: np.take(table, index, axis=0),
         samples=(Sample(((4, 2), (3,)), None, {1: 4}), Sample(((4,), (2, 3)), None, {1: 4})),
     )
@@ -82,6 +87,11 @@ def _infer_scatter(rows: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
 
 def _vjp_scatter(output: Node, upstream: Node, *_: object) -> Cotangents:
     return build.gather(upstream, output.args[1]), None
+
+
+def _entry_scatter(rows: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
+    read = letters(shapes[1])
+    return [term(At(0, (*read, *index[1:])), summed=read, ties=[(At(1, read), index[0])])]
 
 
 def _reference_scatter(np: Any, rows: int, g: Any, index: Any) -> Any:
@@ -102,6 +112,7 @@ register(
         vjp=_vjp_scatter,
         show=lambda p, node, args: p.function("scatter_add", [*args, p.dim(node.attr)], {}),
         numpy=lambda p, node, args: Text(f"scatter_add({args[0].text}, {args[1].text}, {p.dim(node.attr).text})"),
+        entry=_entry_scatter,
         reference=_reference_scatter,
         samples=(Sample(((3, 2), (3,)), 4, {1: 4}), Sample(((2, 3), (2, 3)), 2, {1: 2})),
     )
@@ -133,7 +144,6 @@ def _show_take(p: Notation, node: Node, args: Sequence[Text]) -> Text:
 register(
     Op(
         name="take_along_axis",
-        moves=True,
         signature="take_along_axis(a, index, axis=)",
         shape_rule="the shape of index",
         derivative="upstream added at the places that were read, zero elsewhere",
@@ -143,6 +153,7 @@ register(
         vjp=_vjp_take,
         show=_show_take,
         numpy=lambda p, node, args: Text(f"np.take_along_axis({args[0].text}, {args[1].text}, axis={node.attr})"),
+        entry=lambda axis, shapes, index: [term(At(0, on_axis(index, axis, At(1, index))))],
         reference=lambda np, axis, a, index: np.take_along_axis(a, index, axis=axis),
         samples=(Sample(((2, 4), (2, 1)), 1, {1: 4}), Sample(((3, 2), (2, 2)), 0, {1: 3})),
     )
@@ -158,6 +169,13 @@ def _infer_put(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
 
 def _vjp_put(output: Node, upstream: Node, *_: object) -> Cotangents:
     return build.take_along(upstream, output.args[1], output.attr[0]), None
+
+
+def _entry_put(attr: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
+    axis = attr[0]
+    i = letter(shapes[0][axis])
+    read = on_axis(index, axis, i)
+    return [term(At(0, read), summed=[i], ties=[(At(1, read), index[axis])])]
 
 
 def _reference_put(np: Any, attr: Any, g: Any, index: Any) -> Any:
@@ -184,6 +202,7 @@ register(
         numpy=lambda p, node, args: Text(
             f"put_along_axis({args[0].text}, {args[1].text}, {node.attr[0]}, {p.dim(node.attr[1]).text})"
         ),
+        entry=_entry_put,
         reference=_reference_put,
         samples=(Sample(((2, 1), (2, 1)), (1, 4), {1: 4}), Sample(((2, 2), (2, 2)), (0, 3), {1: 3})),
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from symbackprop.core import formula as f
+from symbackprop.core.entry import Term, term
 from symbackprop.core.graph import Node
 from symbackprop.core.notation import Notation, Text
 from symbackprop.core.registry import Op, Sample, register
@@ -39,6 +41,7 @@ register(
         vjp=_no_gradient,
         show=_show_leaf,
         numpy=_show_leaf,
+        no_entry="its entries are what is given",
         reference=_leaf_value,
         samples=(),
     )
@@ -60,6 +63,7 @@ register(
         vjp=_no_gradient,
         show=_show_number,
         numpy=_show_number,
+        entry=lambda attr, shapes, index: [Term((), f.Num(attr))],
         reference=lambda np, attr: np.asarray(float(attr)),
         samples=(),
     )
@@ -76,6 +80,7 @@ register(
         vjp=_no_gradient,
         show=lambda p, node, args: p.function("eye", [p.dim(node.attr)], {}),
         numpy=lambda p, node, args: Text(f"np.eye({p.dim(node.attr).text}, dtype=dtype)"),
+        entry=lambda attr, shapes, index: [term(ties=[(index[0], index[1])])],
         reference=lambda np, n: np.array([[float(i == j) for j in range(n)] for i in range(n)]).reshape(n, n),
         samples=(Sample((), 3), Sample((), 1)),
     )
@@ -92,6 +97,7 @@ register(
         vjp=_no_gradient,
         show=lambda p, node, args: p.function("arange", [p.dim(node.attr)], {}),
         numpy=lambda p, node, args: Text(f"np.arange({p.dim(node.attr).text})"),
+        entry=lambda attr, shapes, index: [term(index[0])],
         reference=lambda np, n: np.array(range(n), dtype=int),
         samples=(Sample((), 4),),
     )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from symbackprop.core import build, masks, noughts
+from symbackprop.core.entry import At, Indices, Terms, letter, term
 from symbackprop.core.graph import Node, label
 from symbackprop.core.notation import Notation, Text
 from symbackprop.core.pattern import Pattern
@@ -66,6 +67,13 @@ def _separate(letters: str, pattern: Pattern, operand: Node) -> tuple[str, list[
     return target, eyes
 
 
+def _entry(pattern: Pattern, shapes: Sequence[Shape], index: Indices) -> Terms:
+    sizes = pattern.sizes(shapes)
+    at = dict(zip(pattern.out, index, strict=True)) | {c: letter(sizes[c]) for c in pattern.summed}
+    factors = [At(k, tuple([at[c] for c in s])) for k, s in enumerate(pattern.ins)]
+    return [term(*factors, summed=[at[c] for c in pattern.summed])]
+
+
 def _show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
     """As a matrix product with transposes where there is one, else as an indexed sum."""
     product = node.attr.matmul()
@@ -123,6 +131,7 @@ register(
         vjp=masks.of_product(_cotangent, _met),
         show=_show,
         numpy=_numpy,
+        entry=_entry,
         reference=_reference,
         samples=(
             _sample("ab,bc->ac", (2, 3), (3, 4)),

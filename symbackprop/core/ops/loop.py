@@ -255,6 +255,7 @@ register(
         vjp=_vjp,
         show=_show,
         numpy=_show,
+        no_entry="a loop has several results",
         reference=_reference,
         samples=(Sample(()),),
     )
@@ -287,6 +288,7 @@ register(
         vjp=lambda output, upstream, *_: (upstream,),
         show=_show_out,
         numpy=_show_out,
+        no_entry="an entry is what the body of the loop computes",
         reference=lambda np, number, results: results[number],
         samples=(Sample(()),),
     )

@@ -9,6 +9,7 @@ from typing import Any
 from symbackprop.core import build, masks
 from symbackprop.core import formula as f
 from symbackprop.core.accumulate import divided
+from symbackprop.core.entry import RESULT, At, Indices, Jacobian, Term, Terms, letters, on_axis, term
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import Hazards
 from symbackprop.core.notation import ATOM, Notation, Text, wrap
@@ -38,6 +39,32 @@ def axis_options(axes: Sequence[int], rank: int, keepdims: bool) -> dict[str, st
     if keepdims:
         options["keepdims"] = "True"
     return options
+
+
+def _spread_index(attr: Any, shape: Shape, index: Indices, reduced: Indices) -> Indices:
+    """The index of an argument's entry, from that of the result and the places along the reduced axes."""
+    axes, keepdims = attr
+    kept = iter([i for k, i in enumerate(index) if not (keepdims and k in axes)])
+    along = iter(reduced)
+    return tuple([next(along) if k in axes else next(kept) for k in range(len(shape))])
+
+
+def _entry_sum(attr: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
+    over = letters([shapes[0][k] for k in sorted(attr[0])])
+    return [term(At(0, _spread_index(attr, shapes[0], index, over)), summed=over)]
+
+
+def _slope(form: f.Formula) -> Jacobian:
+    """∂out/∂a where an entry of the result and one of the argument have the indices of the kept axes in common; the
+    formula is over the two."""
+
+    def entries(attr: Any, shapes: Sequence[Shape], index: Indices, wanted: Indices) -> Terms:
+        axes = attr[0]
+        same = _spread_index(attr, shapes[0], index, tuple([wanted[k] for k in sorted(axes)]))
+        ties = tuple([(i, j) for k, (i, j) in enumerate(zip(same, wanted, strict=True)) if k not in axes])
+        return [Term((At(0, wanted), At(RESULT, index)), form, (), ties)]
+
+    return entries
 
 
 def _show(name: str) -> Any:
@@ -79,6 +106,7 @@ register(
         vjp=lambda output, upstream, *_: (output.graph.broadcast(_spread(upstream, output), output.args[0].shape),),
         show=_show("sum"),
         numpy=_numpy_method("sum"),
+        entry=_entry_sum,
         reference=lambda np, attr, a: np.sum(a, axis=attr[0], keepdims=attr[1]),
         samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0, 1), False)), Sample(((2, 3),), ((0,), True))),
     )
@@ -106,6 +134,7 @@ register(
         selects=True,
         show=_show("max"),
         numpy=_numpy_method("max"),
+        jacobian=_slope(f.call("equal", f.Arg(0), f.Arg(1))),
         reference=lambda np, attr, a: np.max(a, axis=attr[0], keepdims=attr[1]),
         samples=(Sample(((2, 3),), ((1,), False)), Sample(((4,),), ((0,), False)), Sample(((2, 3),), ((0,), True))),
     )
@@ -149,6 +178,7 @@ register(
         vjp=_vjp_norm,
         show=_show("norm"),
         numpy=_numpy_norm,
+        jacobian=_slope(f.call("ratio", f.Arg(0), f.Arg(1))),
         reference=_reference_norm,
         samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0,), True)), Sample(((2, 3),), ((0, 1), False))),
     )
@@ -188,6 +218,7 @@ register(
         vjp=_vjp_logsumexp,
         show=_show("logsumexp"),
         numpy=_numpy_logsumexp,
+        jacobian=_slope(f.call("exp", f.Arg(0) - f.Arg(1))),
         reference=_reference_logsumexp,
         samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0,), True)), Sample(((2, 3),), ((0, 1), False))),
     )
@@ -199,6 +230,14 @@ def _vjp_softmax(output: Node, upstream: Node, wanted: Sequence[bool], idle: Haz
     row = output * (upstream - build.reduce_sum(upstream * output, output.attr, keepdims=True))
     size = partial(build.reduce_sum, keepdims=True, axis=output.attr)
     return (masks.where_met(row, lambda: size(output.graph.call("abs", upstream)), idle, output.args[0]),)
+
+
+def _slope_softmax(axis: int, shapes: Sequence[Shape], index: Indices, wanted: Indices) -> Terms:
+    """p_K·1[K = T] − p_K·p_T, both in one row along the axis."""
+    ties = tuple(zip(index, wanted, strict=True))
+    own, other = At(RESULT, index), At(RESULT, on_axis(index, axis, wanted[axis]))
+    others = ties[:axis] + ties[axis + 1 :]
+    return [Term((own,), f.Arg(0), (), ties), Term((own, other), -(f.Arg(0) * f.Arg(1)), (), others)]
 
 
 def _reference_softmax(np: Any, axis: int, a: Any) -> Any:
@@ -223,6 +262,7 @@ register(
         vjp=_vjp_softmax,
         show=_show_softmax,
         numpy=lambda p, node, args: Text(f"softmax({args[0].text}, axis={node.attr})"),
+        jacobian=_slope_softmax,
         reference=_reference_softmax,
         samples=(Sample(((2, 3),), 1), Sample(((3, 2),), 0), Sample(((4,),), 0)),
     )

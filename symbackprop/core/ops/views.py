@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import sympy as sp
 
 from symbackprop.core import build
+from symbackprop.core.entry import At, Digit, Indices, Terms, aligned, letter, on_axis, place, term
 from symbackprop.core.graph import Node, common_kind, label
 from symbackprop.core.notation import ATOM, Notation, Text, wrap
 from symbackprop.core.registry import Cotangents, Op, Sample, register
-from symbackprop.core.shapes import Shape, broadcast, is_one, same, same_shape, shape_text
+from symbackprop.core.shapes import Shape, broadcast, is_one, same, same_shape, shape_text, size_of
 from symbackprop.errors import ShapeError
 
 
@@ -28,7 +30,6 @@ def _dims(p: Notation, shape: Sequence[sp.Expr]) -> Text:
 register(
     Op(
         name="broadcast",
-        moves=True,
         signature="broadcast(a, shape)",
         shape_rule="the given shape; a must broadcast to it",
         derivative="upstream summed over the repeated axes",
@@ -37,6 +38,7 @@ register(
         vjp=lambda output, upstream, *_: (upstream,),
         show=lambda p, node, args: p.function("broadcast", [args[0], _dims(p, node.shape)], {}),
         numpy=lambda p, node, args: Text(f"np.broadcast_to({args[0].text}, {_dims(p, node.shape).text})"),
+        entry=lambda shape, shapes, index: [term(At(0, aligned(shapes[0], index)))],
         reference=lambda np, shape, a: np.zeros(shape, dtype=np.asarray(a).dtype) + a,
         samples=(Sample(((3,),), (2, 3)), Sample(((),), (2,)), Sample(((2, 1),), (2, 3))),
     )
@@ -73,10 +75,20 @@ def _moved_ones(source: Shape, target: Shape) -> list[str] | None:
     return inside
 
 
+def _entry_reshape(shape: Shape, shapes: Sequence[Shape], index: Indices) -> Terms:
+    """The entry at the same place when the entries are counted; axes of size 1 have only one place."""
+    source, kept = shapes[0], [i for i, d in zip(index, shape, strict=True) if not is_one(sp.sympify(d))]
+    if [d for d in source if not is_one(d)] == [d for d in map(sp.sympify, shape) if not is_one(d)]:
+        rest = iter(kept)
+        return [term(At(0, tuple([sp.S.Zero if is_one(d) else next(rest) for d in source])))]
+    count = place(*[(size_of(shape, range(k + 1, len(shape))), i) for k, i in enumerate(index)])
+    below = [size_of(source, range(k + 1, len(source))) for k in range(len(source))]
+    return [term(At(0, tuple([Digit(count, b, d) for b, d in zip(below, source, strict=True)])))]
+
+
 register(
     Op(
         name="reshape",
-        moves=True,
         signature="reshape(a, shape)",
         shape_rule="the given shape, of the same size",
         derivative="upstream in the shape of a",
@@ -85,6 +97,7 @@ register(
         vjp=lambda output, upstream, *_: (build.reshape(upstream, output.args[0].shape),),
         show=lambda p, node, args: p.function("reshape", [args[0], _dims(p, node.shape)], {}),
         numpy=_numpy_reshape,
+        entry=_entry_reshape,
         reference=lambda np, shape, a: np.array(list(np.asarray(a).flat), dtype=np.asarray(a).dtype).reshape(shape),
         samples=(Sample(((2, 3),), (3, 2)), Sample(((2, 3),), (6,)), Sample(((4,),), (4, 1))),
     )
@@ -112,6 +125,12 @@ def _vjp_concat(output: Node, upstream: Node, wanted: Sequence[bool], *_: object
     )
 
 
+def _entry_concat(axis: int, shapes: Sequence[Shape], index: Indices) -> Terms:
+    starts = accumulate([s[axis] for s in shapes], initial=sp.S.Zero)
+    places = [place((1, index[axis]), (-1, start)) for start in starts][:-1]
+    return [term(At(k, on_axis(index, axis, i))) for k, i in enumerate(places)]
+
+
 def _axis_option(axis: int, rank: int) -> str:
     return "-1" if axis == rank - 1 and rank > 1 else str(axis)
 
@@ -119,7 +138,6 @@ def _axis_option(axis: int, rank: int) -> str:
 register(
     Op(
         name="concat",
-        moves=True,
         signature="concat(a, b, …, axis=)",
         shape_rule="sizes along the axis add up; the others are equal",
         derivative="each part gets its slice of upstream",
@@ -128,6 +146,7 @@ register(
         vjp=_vjp_concat,
         show=lambda p, node, args: p.function("concat", list(args), {"axis": _axis_option(node.attr, node.ndim)}),
         numpy=lambda p, node, args: Text(f"np.concatenate([{', '.join(a.text for a in args)}], axis={node.attr})"),
+        entry=_entry_concat,
         reference=lambda np, axis, *parts: np.concatenate(parts, axis=axis),
         samples=(Sample(((2, 3), (2, 1)), 1), Sample(((1, 3), (2, 3), (2, 3)), 0)),
     )
@@ -148,6 +167,11 @@ def _vjp_slice(output: Node, upstream: Node, *_: object) -> Cotangents:
     return (build.pad_axis(upstream, axis, start, output.args[0].shape[axis], step),)
 
 
+def _entry_slice(attr: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
+    axis, start, _, step = attr
+    return [term(At(0, on_axis(index, axis, place((step, index[axis]), (1, start)))))]
+
+
 def _slice_text(p: Notation, attr: Any, rank: int, size: sp.Expr) -> str:
     axis, start, length, step = attr
     first = "" if start == 0 and step > 0 else p.dim(start).text
@@ -166,7 +190,6 @@ def _show_slice(p: Notation, node: Node, args: Sequence[Text]) -> Text:
 register(
     Op(
         name="slice",
-        moves=True,
         signature="a[start:stop:step]",
         shape_rule="the chosen entries along one axis",
         derivative="upstream put back in place, zero elsewhere",
@@ -176,6 +199,7 @@ register(
         vjp=_vjp_slice,
         show=_show_slice,
         numpy=_show_slice,
+        entry=_entry_slice,
         reference=lambda np, attr, a: np.take(a, [attr[1] + k * attr[3] for k in range(attr[2])], axis=attr[0]),
         samples=(
             Sample(((4, 3),), (0, 1, 2, 1)),
@@ -195,6 +219,12 @@ def _infer_pad(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
 def _vjp_pad(output: Node, upstream: Node, *_: object) -> Cotangents:
     axis, start, _size, step = output.attr
     return (build.slice_axis(upstream, axis, start, output.args[0].shape[axis], step),)
+
+
+def _entry_pad(attr: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
+    axis, start, _, step = attr
+    i = letter(shapes[0][axis])
+    return [term(At(0, on_axis(index, axis, i)), summed=[i], ties=[(index[axis], place((step, i), (1, start)))])]
 
 
 def _reference_pad(np: Any, attr: Any, a: Any) -> Any:
@@ -221,6 +251,7 @@ register(
         vjp=_vjp_pad,
         show=lambda p, node, args: p.function("pad", [args[0], *_pad_options(p, node)], {}),
         numpy=lambda p, node, args: Text(f"pad({', '.join([args[0].text, *[t.text for t in _pad_options(p, node)]])})"),
+        entry=_entry_pad,
         reference=_reference_pad,
         samples=(Sample(((2, 3),), (0, 1, 4, 1)), Sample(((2, 3),), (1, 0, 6, 2)), Sample(((4,),), (0, 3, 4, -1))),
     )

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import sympy as sp
 
 from symbackprop.core import masks
+from symbackprop.core.entry import At, Index, Indices, Terms, letters, on_axis, place, term
 from symbackprop.core.graph import Node, label
 from symbackprop.core.notation import Notation, Text
 from symbackprop.core.registry import Cotangents, Op, Rule, Sample, register
@@ -76,6 +77,18 @@ def _reference_fold(np: Any, attr: Any, a: Any) -> Any:
     return out
 
 
+def _entry_unfold(attr: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
+    axis, _, stride = attr
+    read = place((stride, index[axis]), (1, index[axis + 1]))
+    return [term(At(0, (*index[:axis], read, *index[axis + 2 :])))]
+
+
+def _entry_fold(attr: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
+    axis, _, stride = attr
+    o, k = both = letters(shapes[0][axis : axis + 2])
+    return [term(At(0, on_axis(index, axis, o, k)), summed=both, ties=[(index[axis], place((stride, o), (1, k)))])]
+
+
 def _infer_fold(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
     axis, size, _stride = attr
     shape = args[0].shape
@@ -110,6 +123,7 @@ register(
         vjp=_vjp_unfold,
         show=_show_window("unfold"),
         numpy=_code_window("unfold"),
+        entry=_entry_unfold,
         reference=_reference_unfold,
         samples=(Sample(((5,),), (0, 3, 1)), Sample(((2, 7, 2),), (1, 3, 2))),
     )
@@ -126,6 +140,7 @@ register(
         vjp=_vjp_fold,
         show=_show_window("fold"),
         numpy=_code_window("fold"),
+        entry=_entry_fold,
         reference=_reference_fold,
         samples=(Sample(((3, 3),), (0, 5, 1)), Sample(((2, 3, 3, 2),), (1, 7, 2))),
     )
@@ -187,6 +202,28 @@ def _fits(x: Shape, w: Shape, y: Shape, attr: Window) -> bool:
 def conv(x: Node, w: Node, stride: tuple[int, int], padding: tuple[int, int]) -> Node:
     size = conv_size(x.shape, w.shape, stride, padding) if x.ndim == w.ndim == 4 else (sp.S.One, sp.S.One)
     return x.graph.make("conv2d", (x, w), Window(stride, padding, size))
+
+
+def _entry_conv(attr: Window, shapes: Sequence[Shape], index: Indices) -> Terms:
+    (n, o, q, k), (i, j, c) = index, letters(shapes[1][:3])
+    return [term(At(0, (n, *_reached(attr, (o, q), (i, j)), c)), At(1, (i, j, c, k)), summed=(i, j, c))]
+
+
+def _entry_conv_input(attr: Window, shapes: Sequence[Shape], index: Indices) -> Terms:
+    (n, a, b, c), (_, o, q, k), (i, j) = index, letters(shapes[0]), letters(shapes[1][:2])
+    ties = zip((a, b), _reached(attr, (o, q), (i, j)), strict=True)
+    return [term(At(0, (n, o, q, k)), At(1, (i, j, c, k)), summed=(i, j, k, o, q), ties=list(ties))]
+
+
+def _entry_conv_kernel(attr: Window, shapes: Sequence[Shape], index: Indices) -> Terms:
+    (i, j, c, k), (n, o, q) = index, letters(shapes[1][:3])
+    return [term(At(0, (n, *_reached(attr, (o, q), (i, j)), c)), At(1, (n, o, q, k)), summed=(n, o, q))]
+
+
+def _reached(attr: Window, windows: Sequence[Index], inside: Sequence[Index]) -> Sequence[Index]:
+    """The places that windows reach: s·o + i − p."""
+    parts = zip(attr[0], windows, inside, attr[1], strict=True)
+    return [place((s, o), (1, i), (-1, p)) for s, o, i, p in parts]
 
 
 def _spatial(shape: Shape, first: int) -> tuple[Dim, Dim]:
@@ -309,6 +346,7 @@ register(
         vjp=_linear_in_each(_to_conv),
         show=_show_conv,
         numpy=_code_conv("conv2d"),
+        entry=_entry_conv,
         reference=_reference_conv,
         samples=(
             Sample(((2, 4, 5, 2), (3, 2, 2, 3)), Window((1, 1), (0, 0), (2, 4))),
@@ -328,6 +366,7 @@ register(
         vjp=_linear_in_each(_to_conv_input),
         show=_show_adjoint("conv2d_input"),
         numpy=_code_conv("conv2d_input"),
+        entry=_entry_conv_input,
         reference=_reference_conv_input,
         samples=(
             Sample(((2, 2, 4, 3), (3, 2, 2, 3)), Window((1, 1), (0, 0), (4, 5))),
@@ -347,6 +386,7 @@ register(
         vjp=_linear_in_each(_to_conv_kernel),
         show=_show_adjoint("conv2d_kernel"),
         numpy=_code_conv("conv2d_kernel"),
+        entry=_entry_conv_kernel,
         reference=_reference_conv_kernel,
         samples=(
             Sample(((2, 4, 5, 2), (2, 2, 4, 3)), Window((1, 1), (0, 0), (3, 2))),
