@@ -1,8 +1,8 @@
 """The commands of symbackprop: each parses its options, calls the library, prints the result.
 
 Results go to stdout, messages to stderr. Exit codes: 0 ok, 1 a check failed, 2 usage, 3 model
-error, 4 a missing extra. Only click is imported here; a command imports what it needs when it
-runs, so `--help` answers at once.
+error, 4 a missing extra. Only click and lists of words are imported here; a command imports what it
+needs when it runs, so `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from symbackprop.errors import ModelError, SymbackpropError, UsageError, did_you_mean
+from symbackprop.render.formats import FORMATS
+from symbackprop.render.options import WORDS
 from symbackprop.terminal import visible
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -297,17 +299,17 @@ def show(model: str, form: str, relu0: str | None, dims: dict[str, int]) -> None
 @click.option(
     "--wrt", metavar="A,B", help="Only the gradients of these (default: every parameter)."
 )
-@format_option("text", "latex", "markdown", "html", "json")
+@format_option(*FORMATS)
 @click.option(
     "--view",
-    type=Choice(["auto", "scalar", "index", "jacobian", "matrix"]),
+    type=Choice(WORDS["view"]),
     default="auto",
     show_default=True,
     help="How the steps are written.",
 )
 @click.option(
     "--layout",
-    type=Choice(["shape", "jacobian"]),
+    type=Choice(WORDS["layout"]),
     default="shape",
     show_default=True,
     help="Gradients in the shape of the parameter, or in Jacobian layout.",
@@ -316,7 +318,7 @@ def show(model: str, form: str, relu0: str | None, dims: dict[str, int]) -> None
 @digits_option
 @click.option(
     "--detail",
-    type=Choice(["brief", "full"]),
+    type=Choice(WORDS["detail"]),
     default="full",
     show_default=True,
     help="How much of each step is printed.",
@@ -350,10 +352,7 @@ def derive(
     options = {"view": view, "layout": layout, "detail": detail, "digits": digits, "sizes": dims}
     if at is not None:
         options["values"] = read_at(at)
-    methods = {"text": "text", "latex": "latex", "markdown": "markdown", "html": "html", "json": "to_json"}
-    if standalone:
-        options["standalone"] = True
-    write_result(getattr(derivation, methods[form])(**options), output)
+    write_result(derivation.printed(form, standalone=standalone, **options), output)
 
 
 @cli.command()

@@ -19,6 +19,7 @@ from symbackprop.core.operators import Operators
 from symbackprop.core.registry import OPS, Op
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import DimLike, Shape, as_shape, broadcast, same_shape
+from symbackprop.doorway import late
 from symbackprop.errors import ModelError, NameProblem, ShapeError
 
 Operand = Union["Node", int, float, sp.Expr]
@@ -81,14 +82,11 @@ class Node(Operators):
         return Brief().row(self).text
 
     def _repr_latex_(self) -> str:
-        from symbackprop.render.notebook import node_latex
-
-        return node_latex(self)
+        return str(late("node_latex")(self))
 
     def _repr_html_(self) -> str | None:
-        from symbackprop.render.notebook import node_html
-
-        return node_html(self)
+        shown: str | None = late("node_html")(self)
+        return shown
 
 
 class Origin:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from symbackprop.core.graph import Node
 from symbackprop.derive.record import Contribution
+from symbackprop.doorway import late
 from symbackprop.model.model import Model
 
 if TYPE_CHECKING:
@@ -69,49 +70,42 @@ class Derivation:
     def name(self, node: Node) -> str | None:
         return self.names.get(node.id)
 
-    # -- printed: options are view, layout, detail, values, sizes, digits (see render.anatomy.Options)
+    # -- printed: options are view, layout, detail, values, sizes, digits (see render.options)
+    def printed(self, form: str, **options: Any) -> str:
+        """The derivation in any of the formats (see render.formats); UsageError for words that are none."""
+        return str(late("printed")(self, form, **options))
+
     def text(self, **options: Any) -> str:
         """The derivation as plain text with Unicode mathematics."""
-        return self._printed("text", options)
+        return self.printed("text", **options)
 
     def latex(self, standalone: bool = False, **options: Any) -> str:
         """The derivation in LaTeX: a fragment, or a document that compiles."""
-        from symbackprop.render import api
-
-        return api.standalone_latex(self, **options) if standalone else api.printed(self, "latex", **options)
+        return self.printed("latex", standalone=standalone, **options)
 
     def markdown(self, **options: Any) -> str:
         """The derivation in Markdown with mathematics between dollar signs."""
-        return self._printed("markdown", options)
+        return self.printed("markdown", **options)
 
     def html(self, **options: Any) -> str:
         """The derivation as one self-contained page."""
-        return self._printed("html", options)
+        return self.printed("html", **options)
 
     def to_json(self, **options: Any) -> str:
         """The derivation as JSON; docs/derivation-json.md describes the schema."""
-        return self._printed("json", options)
+        return self.printed("json", **options)
 
     def graph(self, **options: Any) -> Picture:
         """The computation graph, which a notebook shows; options are values, sizes, digits, expand."""
-        from symbackprop.render.graph import picture_of
-
-        return picture_of(self, **options)
-
-    def _printed(self, form: str, options: dict[str, Any]) -> str:
-        from symbackprop.render.api import printed
-
-        return printed(self, form, **options)
+        picture: Picture = late("picture_of")(self, **options)
+        return picture
 
     def _repr_latex_(self) -> str:
-        from symbackprop.render.api import summary_latex
-
-        return summary_latex(self)
+        return str(late("summary_latex")(self))
 
     def _repr_html_(self) -> str | None:
-        from symbackprop.render.api import fragment_html
-
-        return fragment_html(self)
+        page: str | None = late("fragment_html")(self)
+        return page
 
     def _repr_markdown_(self) -> str:
         return self.markdown()

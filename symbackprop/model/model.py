@@ -12,6 +12,7 @@ import sympy as sp
 from symbackprop.core.functions import CONSTANTS
 from symbackprop.core.graph import Graph, Node, Operand, label
 from symbackprop.core.shapes import Dim, DimLike, as_dim, as_shape, dim, shape_text
+from symbackprop.doorway import late
 from symbackprop.errors import ModelError, NameProblem, ShapeError, did_you_mean
 from symbackprop.model.names import check_name
 from symbackprop.model.notations import check_notation
@@ -258,11 +259,8 @@ class Model:
         return f"<Model {self.name}: {', '.join(label(r) for r in [*self.params.values()])}>"
 
     def _repr_latex_(self) -> str:
-        from symbackprop.render.notebook import model_latex
-
-        return model_latex(self)
+        return str(late("model_latex")(self))
 
     def _repr_html_(self) -> str | None:
-        from symbackprop.render.notebook import model_html
-
-        return model_html(self)
+        shown: str | None = late("model_html")(self)
+        return shown

@@ -2,51 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Sequence
 
 from symbackprop.core.graph import Node
 from symbackprop.derive.steps import Derivation
-from symbackprop.errors import UsageError, did_you_mean
 from symbackprop.render.context import Context, groups
 from symbackprop.render.document import Declaration, Document, Line, Math, Prose, Ref, Step
 from symbackprop.render.forward import Forward
 from symbackprop.render.glossary import conventions, glossary
 from symbackprop.render.loops import loop_heading
 from symbackprop.render.numbers import DIGITS, Numbers
+from symbackprop.render.options import Options
 from symbackprop.render.results import Results, updates
 from symbackprop.render.symbols import Located, Pen, Symbols, locate
 from symbackprop.render.views import VIEWS, choose_view
 
 MAX_PATH = 8
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a derivation is printed. ``values`` are numbers for every array by name, ``sizes`` for dimensions."""
-
-    view: str = "auto"
-    layout: str = "shape"
-    detail: str = "full"
-    values: Mapping[str, Any] | None = None
-    sizes: Mapping[str, int] = field(default_factory=dict)
-    digits: int | None = None
-
-    def __post_init__(self) -> None:
-        allowed = {"view": ("auto", *VIEWS), "layout": ("shape", "jacobian"), "detail": ("brief", "full")}
-        for option, words in allowed.items():
-            word = str(getattr(self, option))
-            if word not in words:
-                raise UsageError(f"{option} is one of {', '.join(words)}, not {word!r}.{did_you_mean(word, words)}")
-
-
-class View(Protocol):
-    """Writes the lines of one step."""
-
-    name: str
-
-    def lines(self, s: Located) -> tuple[Line, ...]: ...
 
 
 def build_document(derivation: Derivation, options: Options | None = None) -> Document:
@@ -60,16 +31,17 @@ class Anatomy:
     def __init__(self, derivation: Derivation, options: Options) -> None:
         self.derivation, self.options, self.model = derivation, options, derivation.model
         self.located = locate(derivation.steps)
-        make, self.why, scalar = choose_view(derivation, options.view)
+        view, self.why = choose_view(derivation, options.view)
         self.forward = Forward(derivation)
-        symbols = Symbols(derivation, self.forward.anchors, deltas=not scalar, partial=not scalar)
+        numbers_only = view == "scalar"
+        symbols = Symbols(derivation, self.forward.anchors, deltas=not numbers_only, partial=not numbers_only)
         self.pen: Pen = symbols.pen(self.located)
         self.letters = symbols.letters
         digits = DIGITS if options.digits is None else options.digits
         given = options.values
         self.numbers = None if given is None else Numbers(derivation, given, options.sizes, digits)
         self.context = Context(derivation, self.pen, self.located, self.forward.numbers, self.numbers, options.layout)
-        self.view: View = make(self.context)
+        self.view = VIEWS[view].make(self.context)
 
     def document(self) -> Document:
         forward = self.forward.equations(self.context)

@@ -10,9 +10,9 @@ from markupsafe import Markup
 from symbackprop.derive import derive
 from symbackprop.model import load, zoo
 from symbackprop.model.model import Model
-from symbackprop.render.anatomy import Options
 from symbackprop.render.graph import build_picture, runs_down, svg_fragment
 from symbackprop.render.html import derivation_html, render
+from symbackprop.render.options import Options
 
 GROUPS = (
     ("lecture-a", "UMass CS685: backpropagation"),

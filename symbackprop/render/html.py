@@ -17,10 +17,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from symbackprop.derive.steps import Derivation
-from symbackprop.render.anatomy import Options, build_document
+from symbackprop.render.anatomy import build_document
 from symbackprop.render.document import Document, Line, Math, Prose, Ref, Step, Value
 from symbackprop.render.graph import picture_of, svg_fragment
 from symbackprop.render.mathml import mathml
+from symbackprop.render.options import Options
 from symbackprop.resources import templates
 
 ROLES = {"data": "data", "param": "parameter", "input": "input", "constant": "constant", "upstream": "given"}

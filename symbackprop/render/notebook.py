@@ -1,4 +1,4 @@
-"""What models and expressions look like in a notebook: LaTeX, and HTML with MathML where latex2mathml is installed."""
+"""What expressions, models and derivations look like in a notebook: LaTeX, and HTML where latex2mathml is installed."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from symbackprop.core.graph import Graph, Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.notation import ATOM, POWER, Text
 from symbackprop.core.shapes import dim_text
+from symbackprop.derive.steps import Derivation
 from symbackprop.errors import MissingExtra
 from symbackprop.model.model import Model
 from symbackprop.model.notations import check_notation
+from symbackprop.render.anatomy import build_document
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.document import BREAK, Math
+from symbackprop.render.html import to_fragment
 from symbackprop.render.mathml import mathml
 from symbackprop.render.names import latex_name
 from symbackprop.render.notation_base import shaped
@@ -188,3 +191,21 @@ def _table(lines: Lines) -> str | None:
 @lru_cache(maxsize=1024)
 def _math(latex: str, display: bool = False) -> Markup:
     return mathml(Math("", latex), display=display) if latex else Markup("")
+
+
+# ---------------------------------------------------------------- a derivation
+
+
+def summary_latex(derivation: Derivation) -> str:
+    """The gradients alone, for a notebook."""
+    document = build_document(derivation)
+    rows = [rf"{s.symbol.latex} &= {s.lines[-1].right.latex}" for s in document.steps if s.role != "seed" and s.lines]
+    return "$$\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}$$"
+
+
+def fragment_html(derivation: Derivation) -> str | None:
+    """The derivation in a notebook's cell; None without latex2mathml."""
+    try:
+        return to_fragment(build_document(derivation))
+    except MissingExtra:
+        return None

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from symbackprop.doorway import BEHIND, late
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "symbackprop"
-BASE = {"errors", "resources", "scratch"}
+BASE = {"errors", "resources", "scratch", "doorway"}
 MAY_IMPORT = {
     "errors": set(),
+    "doorway": set(),
     "scratch": set(),
     "resources": {"errors"},
     "core": BASE,
@@ -24,7 +27,6 @@ MAY_IMPORT = {
     "verify": BASE | {"core", "model"},
     "grade": BASE | {"core", "model", "derive", "verify"},
 }
-LATE = {part: {"render"} for part in ("core", "model", "derive")}  # d.latex(), _repr_html_: imported when called
 COMPUTES = {"verify", "grade"}  # these import NumPy when they are imported; the others only inside functions
 EMITTED = {"helpers"}  # source text of emitted modules, never imported
 MODULES = sorted(p for p in PACKAGE.rglob("*.py") if not EMITTED & set(p.relative_to(PACKAGE).parts))
@@ -36,8 +38,8 @@ def part(path: Path) -> str:
 
 
 def imports(tree: ast.AST, everywhere: bool = True) -> Iterator[str]:
-    """The modules that are imported, absolutely; at module level only unless ``everywhere``."""
-    for node in ast.walk(tree) if everywhere else _at_module_level(tree):
+    """The modules that are imported at run time, absolutely; when imported itself only, unless ``everywhere``."""
+    for node in _that_run(tree, everywhere):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -46,18 +48,19 @@ def imports(tree: ast.AST, everywhere: bool = True) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def _at_module_level(tree: ast.AST) -> Iterator[ast.AST]:
-    """Everything that runs on import: not inside functions, not under ``if TYPE_CHECKING``."""
+def _that_run(tree: ast.AST, everywhere: bool) -> Iterator[ast.AST]:
+    """Nothing under ``if TYPE_CHECKING``; what is inside functions only where ``everywhere``."""
     for node in ast.iter_child_nodes(tree):
         guard = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
-        if not guard and not isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+        late = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+        if not guard and (everywhere or not late):
             yield node
-            yield from _at_module_level(node)
+            yield from _that_run(node, everywhere)
 
 
-def inner(path: Path, everywhere: bool = True) -> set[str]:
+def inner(path: Path) -> set[str]:
     """The parts of the package that a file imports."""
-    names = [n.split(".") for n in imports(ast.parse(path.read_text(encoding="utf-8")), everywhere)]
+    names = [n.split(".") for n in imports(ast.parse(path.read_text(encoding="utf-8")))]
     known = {part(p) for p in MODULES}
     return {n[1] for n in names if n[0] == "symbackprop" and len(n) > 1 and n[1] in known}
 
@@ -67,8 +70,12 @@ def inner(path: Path, everywhere: bool = True) -> set[str]:
 def test_imports_point_one_way(path: Path) -> None:
     own = part(path)
     assert own in MAY_IMPORT, f"say in MAY_IMPORT what {own} builds on"
-    assert inner(path, everywhere=False) <= MAY_IMPORT[own] | {own}
-    assert inner(path) <= MAY_IMPORT[own] | {own} | LATE.get(own, set())
+    assert inner(path) <= MAY_IMPORT[own] | {own}
+
+
+@pytest.mark.parametrize("name", BEHIND)
+def test_behind_the_doorway_is_what_it_says(name: str) -> None:
+    assert late(name).__name__ == name
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))

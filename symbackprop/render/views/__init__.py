@@ -1,46 +1,93 @@
-"""Ways of writing the same steps: with derivatives of scalars, entry by entry, with Jacobians, with matrices."""
+"""Ways of writing the same steps: with derivatives of scalars, entry by entry, with Jacobians, with matrices.
+
+Each is one function here, which makes the object that writes the lines of a step; `--view`, `Options` and the tests
+read `VIEWS`. What a view needs is imported when it writes, since the command line asks for the names alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.errors import UsageError
-from symbackprop.render.context import Context
-from symbackprop.render.views.index import IndexView
-from symbackprop.render.views.jacobian import JacobianView
-from symbackprop.render.views.matrix import MatrixView
-from symbackprop.render.views.scalar import ScalarView
 
-VIEWS: dict[str, Callable[[Context], Any]] = {
-    "scalar": ScalarView,
-    "index": IndexView,
-    "jacobian": JacobianView,
-    "matrix": MatrixView,
-}
+if TYPE_CHECKING:
+    from symbackprop.derive.steps import Derivation
+    from symbackprop.render.context import Context
+    from symbackprop.render.document import Line
+    from symbackprop.render.symbols import Located
 
 
-REASONS = {
-    "scalar": "every quantity is a number",
-    "jacobian": "the model asks for it",
-    "matrix": "the model has arrays",
-}
+class Writer(Protocol):
+    """Writes the lines of one step."""
+
+    name: str
+
+    def lines(self, s: Located) -> tuple[Line, ...]: ...
 
 
-def choose_view(derivation: Derivation, wanted: str) -> tuple[Callable[[Context], Any], str, bool]:
-    """The view, why it is the one, and whether it is the scalar one."""
-    scalar = all_scalar(derivation)
-    if wanted == "auto":
-        name = "scalar" if scalar else "jacobian" if "jacobian" in derivation.model.tags else "matrix"
-        return VIEWS[name], REASONS[name], scalar
-    if wanted == "scalar" and not scalar:
-        raise UsageError(f"{derivation.model.name} has arrays, so it has no scalar view; try --view index or matrix")
-    return VIEWS[wanted], "as asked for", wanted == "scalar"
+Make = Callable[["Context"], Writer]
+
+
+class View(NamedTuple):
+    """``make`` gives the writer. ``--view auto`` takes the first view that ``suits`` a derivation, and says ``why``."""
+
+    make: Make
+    suits: Callable[[Derivation], bool]
+    why: str
+
+
+VIEWS: dict[str, View] = {}
+
+
+def view(name: str, suits: Callable[[Derivation], bool], why: str = "") -> Callable[[Make], Make]:
+    """Makes a function a view."""
+
+    def register(make: Make) -> Make:
+        VIEWS[name] = View(make, suits, why)
+        return make
+
+    return register
 
 
 def all_scalar(derivation: Derivation) -> bool:
     """Whether every row of the model is a number computed by elementwise formulas."""
     rows = derivation.model.graph.topological([*derivation.model.results(), *derivation.model.equations.values()])
-    plain = all(not r.shape and r.op.name in ("leaf", "const", "elementwise") for r in rows)
-    return plain and not any(isinstance(s, LoopStep) for s in derivation.steps)
+    return all(not r.shape and r.op.name in ("leaf", "const", "elementwise") for r in rows)
+
+
+@view("scalar", all_scalar, "every quantity is a number")
+def _scalar(context: Context) -> Writer:
+    from symbackprop.render.views.scalar import ScalarView
+
+    return ScalarView(context)
+
+
+@view("index", lambda derivation: False)
+def _index(context: Context) -> Writer:
+    from symbackprop.render.views.index import IndexView
+
+    return IndexView(context)
+
+
+@view("jacobian", lambda derivation: "jacobian" in derivation.model.tags, "the model asks for it")
+def _jacobian(context: Context) -> Writer:
+    from symbackprop.render.views.jacobian import JacobianView
+
+    return JacobianView(context)
+
+
+@view("matrix", lambda derivation: True, "the model has arrays")
+def _matrix(context: Context) -> Writer:
+    from symbackprop.render.views.matrix import MatrixView
+
+    return MatrixView(context)
+
+
+def choose_view(derivation: Derivation, wanted: str) -> tuple[str, str]:
+    """The name of the view, and why it is the one."""
+    if wanted == "auto":
+        return next((name, view.why) for name, view in VIEWS.items() if view.suits(derivation))
+    if wanted == "scalar" and not all_scalar(derivation):
+        raise UsageError(f"{derivation.model.name} has arrays, so it has no scalar view; try --view index or matrix")
+    return wanted, "as asked for"

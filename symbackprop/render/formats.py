@@ -1,0 +1,79 @@
+"""The formats that derivations are printed in: each is one function here, called with a derivation and the options.
+
+`--format`, ``d.printed(…)`` and the tests read `FORMATS`. What a format needs is imported when it prints, since the
+command line asks for the names alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from symbackprop.errors import UsageError, did_you_mean
+from symbackprop.render.options import Options
+
+if TYPE_CHECKING:
+    from symbackprop.derive.steps import Derivation
+    from symbackprop.render.document import Document
+
+Format = Callable[["Derivation", Options], str]
+FORMATS: dict[str, Format] = {}
+
+
+def printed(derivation: Derivation, form: str, **options: Any) -> str:
+    """The derivation in a format; ``options`` are those of `Options`."""
+    if form not in FORMATS:
+        raise UsageError(f"no format is called {form!r}; there are {', '.join(FORMATS)}.{did_you_mean(form, FORMATS)}")
+    return FORMATS[form](derivation, Options(**options))
+
+
+def form(write: Format) -> Format:
+    """Makes a function a format of its name."""
+    FORMATS[write.__name__] = write
+    return write
+
+
+@form
+def text(derivation: Derivation, options: Options) -> str:
+    """Plain text with Unicode mathematics."""
+    from symbackprop.render.text import to_text
+
+    return to_text(_document(derivation, options))
+
+
+@form
+def latex(derivation: Derivation, options: Options) -> str:
+    """A fragment of LaTeX, or a document that compiles."""
+    from symbackprop.render.latex import to_latex
+
+    return to_latex(_document(derivation, options), options.standalone)
+
+
+@form
+def markdown(derivation: Derivation, options: Options) -> str:
+    """Markdown with mathematics between dollar signs."""
+    from symbackprop.render.markdown import to_markdown
+
+    return to_markdown(_document(derivation, options))
+
+
+@form
+def html(derivation: Derivation, options: Options) -> str:
+    """One self-contained page, with the graph."""
+    from symbackprop.render.html import derivation_html
+
+    return derivation_html(derivation, options)
+
+
+@form
+def json(derivation: Derivation, options: Options) -> str:
+    """The document as data; docs/derivation-json.md describes the schema."""
+    from symbackprop.render.json import to_json
+
+    return to_json(_document(derivation, options))
+
+
+def _document(derivation: Derivation, options: Options) -> Document:
+    from symbackprop.render.anatomy import build_document
+
+    return build_document(derivation, options)

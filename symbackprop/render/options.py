@@ -1,0 +1,32 @@
+"""How a derivation is printed: the options of `--view`, `--layout`, `--detail` and the rest, with the words allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from symbackprop.errors import UsageError, did_you_mean
+from symbackprop.render.views import VIEWS
+
+WORDS = {"view": ("auto", *VIEWS), "layout": ("shape", "jacobian"), "detail": ("brief", "full")}
+
+
+@dataclass(frozen=True)
+class Options:
+    """``values`` are numbers for every array by name, ``sizes`` for dimensions; ``standalone`` is for LaTeX: a document
+    that compiles."""
+
+    view: str = "auto"
+    layout: str = "shape"
+    detail: str = "full"
+    values: Mapping[str, Any] | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    digits: int | None = None
+    standalone: bool = False
+
+    def __post_init__(self) -> None:
+        for option, words in WORDS.items():
+            word = str(getattr(self, option))
+            if word not in words:
+                raise UsageError(f"{option} is one of {', '.join(words)}, not {word!r}.{did_you_mean(word, words)}")
