@@ -63,7 +63,7 @@ def run(text: str) -> Timing:
     writing, source = timed(lambda: codegen(model, verify=False))
     again = Model.parse(text, "gpt")
     deriving, _ = timed(lambda: derive(again))
-    return Timing(parsing, writing, deriving, len(model.graph.nodes), source.count("\n"))
+    return Timing(parsing, writing, deriving, model.graph.count, source.count("\n"))
 
 
 COLUMNS: dict[str, Callable[[Timing], float]] = {

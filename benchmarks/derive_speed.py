@@ -71,7 +71,7 @@ def report(title: str, make: Callable[[int], Model], sizes: Iterable[int], emit:
         derived = best_of(runs, lambda size=size: derive(make(size)))
         model = make(size)
         derive(model)
-        rows = len(model.graph.nodes)
+        rows = model.graph.count
         line = f"{size:>10,}{rows:>9,}{declared:>10.3f}s{derived - declared:>10.3f}s{derived / rows * 1e6:>8.1f} µs"
         if emit:
             line += f"{best_of(runs, lambda size=size: codegen(make(size), verify=False)) - derived:>10.3f}s"

@@ -113,17 +113,21 @@ class Leaf:
 class Graph:
     """The table. All rows that meet in an expression live in one graph.
 
+    ``nodes`` are the rows by their ids, of which ``count`` were given. What is derived (`apart`) is not in it, but for
+    the ``results`` of loops: each stays one row.
     ``gradients`` says of rows that `grad` made: of which row they are the gradient, by which, for which upstream one.
     ``writing`` is true while a model is declared: no expression then becomes a row that has a name. A sweep reads named
     rows again wherever it needs their values (`evaluating`).
     """
 
     def __init__(self, relu0: sp.Rational | int | float = 0) -> None:
-        self.nodes: list[Node] = []
+        self.nodes: dict[int, Node] = {}
+        self.count = 0
         self.names: dict[str, Node] = {}
         self.hazards: dict[int, int] = {}
         self.mixed: dict[int, int] = {}
-        self.arrays: dict[int, int] = {}
+        self.arrays: dict[Node, int] = {}
+        self.results: dict[tuple[int, int], Node] = {}
         self.relu0 = f.exact(relu0)
         self.gradients: dict[int, tuple[Node, Node, Node]] = {}
         self.writing = True
@@ -146,7 +150,7 @@ class Graph:
         if not self.writing:
             return self._named.get(key, node)
         if node is not None:
-            self._written_again[node.id] = len(self.nodes)
+            self._written_again[node.id] = self.count
         return node
 
     def separate(self, op: str, args: tuple[Node, ...], attr: Any, key: Any) -> Node:
@@ -171,14 +175,14 @@ class Graph:
 
     @contextmanager
     def apart(self) -> Iterator[None]:
-        """While rows are made that nothing declared or derived later is to become."""
-        before = self._table, self._named
-        self._table, self._named = dict(self._table), dict(self._named)
+        """While rows are made that nothing declared or derived later is to become: the table stays as it is."""
+        before = self.nodes, self._table, self._named
+        self.nodes, self._table, self._named = dict(self.nodes), dict(self._table), dict(self._named)
         with self.evaluating():
             try:
                 yield
             finally:
-                self._table, self._named = before
+                self.nodes, self._table, self._named = before
 
     def _append(
         self, op: Op, args: tuple[Node, ...], attr: Any, shape: Shape, kind: str, key: Any = None
@@ -186,11 +190,12 @@ class Graph:
         if len(shape) > MAX_RANK:
             raise ShapeError(f"an array has at most {MAX_RANK} axes, not {len(shape)}")
         node = Node()
-        node.graph, node.id, node.op, node.args, node.attr = self, len(self.nodes), op, args, attr
+        node.graph, node.id, node.op, node.args, node.attr = self, self.count, op, args, attr
         node.shape, node.kind, node.name, node.hint, node.origin, node.key = shape, kind, None, None, None, key
         node.value = attr if op.name == "const" else args[0].value if op.name == "broadcast" else None
         node.log, node.apart = None, False
-        self.nodes.append(node)
+        self.nodes[node.id] = node
+        self.count += 1
         return node
 
     def leaf(self, name: str, shape: Iterable[DimLike] = (), role: str = "data", kind: str = FLOAT,
@@ -278,8 +283,8 @@ class Graph:
         return self.make("elementwise", (node,), Kernel(f.Arg(0)), key=("alias", *key))
 
     def _read_before_written(self, node: Node) -> bool:
-        again = self._written_again.get(node.id, 0)
-        readers = self.nodes[node.id + 1 : again]
+        between = range(node.id + 1, self._written_again.get(node.id, 0))
+        readers = [self.nodes[k] for k in between if k in self.nodes]
         return not node.is_result and any(a is node for reader in readers for a in reader.args)
 
     # -- elementwise rows

@@ -48,12 +48,12 @@ def union(parts: Iterable[Hazards]) -> Hazards:
 def bit_of(array: Node) -> Hazards:
     """The bit of an array, which it gets when it is first asked for."""
     arrays = array.graph.arrays
-    return 1 << (arrays.setdefault(array.id, len(arrays)) + 2)
+    return 1 << (arrays.setdefault(array, len(arrays)) + 2)
 
 
 def arrays_of(found: Hazards, graph: Graph) -> list[Node]:
     """The arrays among hazards."""
-    return [graph.nodes[k] for k, place in graph.arrays.items() if found >> (place + 2) & 1]
+    return [array for array, place in graph.arrays.items() if found >> (place + 2) & 1]
 
 
 def _of_row(node: Node) -> Hazards:

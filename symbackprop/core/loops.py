@@ -71,8 +71,11 @@ def make_scan(graph: Graph, loop: Loop, args: Sequence[Node]) -> Node:
 
 
 def result(scan: Node, number: int) -> Node:
-    """The row of a scan's result: a last carry, or a stack over time."""
-    return scan.graph.make("out", (scan,), number)
+    """The row of a scan's result: a last carry, or a stack over time. It is one row, whoever asks for it first."""
+    known, place = scan.graph.results, (scan.id, number)
+    if place not in known:
+        known[place] = scan.graph.make("out", (scan,), number)
+    return known[place]
 
 
 def stack_of(scan: Node, row: Node) -> Node:
@@ -301,10 +304,12 @@ def _copied(node: Node, args: tuple[Node, ...]) -> Node:
     graph, op = node.graph, node.op.name
     attr: Any = _widened(node.attr, args) if isinstance(node.attr, Loop) else node.attr
     key: Any = (op, tuple([a.id for a in args]), attr.identity if op == "elementwise" else attr)
-    if node.name is None or node.is_result:
-        copy = graph.make(op, args, attr, key=key)
+    if node.is_result:
+        copy = result(args[0], attr)
         copy.name = copy.name or node.name
         return copy
+    if node.name is None:
+        return graph.make(op, args, attr, key=key)
     return graph.christen(node.name, graph.separate(op, args, attr, key))
 
 

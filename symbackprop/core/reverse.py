@@ -29,7 +29,7 @@ def grad(output: Node, wrt: Sequence[Node], seed: Operand | None = None) -> list
     name, shape = label(output), shape_text(output.shape)
     if seed is None and output.shape:
         raise ShapeError(f"{name} is not a scalar ({shape}): give its upstream gradient as seed=")
-    graph, count = output.graph, len(output.graph.nodes)
+    graph, count = output.graph, output.graph.count
     upstream, *rows = map(graph.lift, (1 if seed is None else seed, *wrt))
     if not same_shape(upstream.shape, output.shape):
         given = shape_text(upstream.shape)

@@ -54,7 +54,7 @@ class Settling:
     def __init__(self, outputs: Sequence[Node], upstream: Sequence[Node], wrt: Sequence[Node], fused: bool) -> None:
         self.fused, self.asked = fused, {row.id for row in (*outputs, *wrt)}
         self.loss = outputs[0] if upstream[0].value == 1 else None
-        self.count = len(outputs[0].graph.nodes)
+        self.count = outputs[0].graph.count
         self.readers: dict[int, Node | None] = {}
         self.terms: set[int] = set()
 

@@ -19,12 +19,11 @@ def derive(model: Model | str, wrt: Iterable[str] | str | None = None) -> Deriva
     intermediates). The model may also be given by name, by path or as model text."""
     model = as_model(model)
     targets = _targets(model, wrt)
-    results, seeds = model.results(), model.seeds()
-    by, count = list(targets.values()), len(model.graph.nodes)
-    with model.graph.apart():
-        swept = list(sweep(results, seeds, by))
-    records = recorded(swept, model.graph.nodes[count:])
-    return assemble(model, records, dict(zip(targets, totals(swept, by), strict=True)))
+    by, graph = list(targets.values()), model.graph
+    with graph.apart():
+        count, swept = graph.count, list(sweep(model.results(), model.seeds(), by))
+        records = recorded(swept, [graph.nodes[k] for k in range(count, graph.count)])
+        return assemble(model, records, dict(zip(targets, totals(swept, by), strict=True)))
 
 
 def _targets(model: Model, wrt: Iterable[str] | str | None) -> dict[str, Node]:

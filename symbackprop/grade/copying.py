@@ -34,13 +34,13 @@ def copied(model: Model, sizes: Sizes | None = None) -> Model:
 
 def loop_dimensions(model: Model) -> tuple[str, ...]:
     """The symbolic dimensions that loops of the model run over, in order of declaration."""
-    found = {s.name for n in model.graph.nodes if isinstance(n.attr, Loop) for s in n.attr.length.free_symbols}
+    found = {s.name for n in model.graph.nodes.values() if isinstance(n.attr, Loop) for s in n.attr.length.free_symbols}
     return tuple(name for name in model.sizes if name in found)
 
 
 def loop_counters(model: Model) -> dict[str, str]:
     """The counters of the loops that run over a symbolic dimension, with that dimension, or with several as text."""
-    found = [n.attr for n in model.graph.nodes if isinstance(n.attr, Loop) and n.attr.length.free_symbols]
+    found = [n.attr for n in model.graph.nodes.values() if isinstance(n.attr, Loop) and n.attr.length.free_symbols]
     return {loop.index: str(loop.length) for loop in found}
 
 

@@ -20,9 +20,9 @@ from symbackprop.model.model import Model
 
 def letters(derivation: Derivation) -> set[int]:
     """The rows that only the derivation has a name for, and their gradients."""
-    by_id = {n.id: n for n in derivation.model.graph.nodes}
+    nodes = derivation.model.graph.nodes
     steps = {s.target.id: s.total.id for s in derivation.steps if isinstance(s, Step)}
-    unnamed = {i for i in derivation.names if i in derivation.forward_ids and by_id[i].name is None}
+    unnamed = {i for i in derivation.names if i in derivation.forward_ids and nodes[i].name is None}
     return unnamed | {steps[i] for i in unnamed if i in steps}
 
 
@@ -63,9 +63,8 @@ class Reference:
     def _named_rows(self) -> dict[str, Node]:
         """Every row that has a name, the model's own first, then those that the derivation found a letter for."""
         found = dict(self.model.graph.names)
-        by_id = {n.id: n for n in self.graph.nodes}
         for row_id, name in self.names.items():
-            found.setdefault(name, by_id[row_id])
+            found.setdefault(name, self.graph.nodes[row_id])
         return found
 
     @cached_property

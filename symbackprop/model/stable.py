@@ -68,7 +68,7 @@ class Rewriting:
         if isinstance(node.attr, Loop):
             return LoopRewriting(self, node).run()
         args = [self.new[a.id] for a in node.args]
-        moved, count = self._moved(node, args), len(node.graph.nodes)
+        moved, count = self._moved(node, args), node.graph.count
         found = better(moved, self.logs)
         return moved if found is None else self._called(node, found, fresh=found.id >= count)
 

@@ -38,7 +38,7 @@ def function(call: F) -> F:
         given = dict(zip(parameters, rows, strict=False)) | options
         required = tuple(v for k, v in given.items() if k in needed)
         optional = {k: v for k, v in given.items() if k not in needed and not _same(v, parameters[k].default)}
-        count = len(graph.nodes)
+        count = graph.count
         row = call(*rows, **options)
         return mark(row, call.__name__, required, optional, fresh=row.id >= count)
 

@@ -37,7 +37,7 @@ class BodyScope(Scope):
         self.rows: dict[str, Node] = {}
         self.carry: dict[str, tuple[Node, Node]] = {}
         self.sequences: dict[tuple[int, sp.Expr], tuple[Node, Node]] = {}
-        self.born = len(self.graph.nodes)
+        self.born = self.graph.count
         self.counting = False
 
     # -- names

@@ -29,7 +29,7 @@ def drawn_names(derivation: Derivation) -> dict[int, str]:
     if len(level(derivation.model.equations.values(), names)) + bodies <= MANY:
         return names
     nodes = derivation.model.graph.nodes
-    return {k: v for k, v in names.items() if nodes[k].name is not None or nodes[k].op.name == "out"}
+    return {k: v for k, v in names.items() if k in nodes and (nodes[k].name is not None or nodes[k].is_result)}
 
 
 Own = dict[int, list[tuple[Node, Node]]]  # by loop: what a leaf is called in the body, and the leaf of the model

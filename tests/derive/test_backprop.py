@@ -1,0 +1,84 @@
+"""`derive` is `grad` with a record: the same rows, and the user's table stays as it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from symbackprop.core.graph import Node
+from symbackprop.core.reverse import grad, vjp
+from symbackprop.derive import derive
+from symbackprop.model import Model, load, zoo
+from tests.codegen.test_random_loops import BODY, model_of
+from tests.model.helpers import Digests, model_texts
+
+EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "20"))
+RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+def gradients(model: Model) -> list[Node]:
+    """The gradients of the model, made by hand in its own table."""
+    targets = list(model.targets().values())
+    return vjp(model.results(), model.seeds(), targets) if model.loss_row is None else grad(model.loss_row, targets)
+
+
+def check_same_rows(make: Callable[[], Model]) -> None:
+    derived, by_hand = Digests(), Digests()
+    found = [derived.of(row) for row in derive(make()).gradients.values()]
+    assert found == [by_hand.of(row) for row in gradients(make())]
+
+
+def check_table_stays(model: Model) -> None:
+    before = dict(model.graph.nodes)
+    first = derive(model)
+    stacked = [len(row.attr.stacked) for row in before.values() if row.op.name == "scan"]
+    second = derive(model)
+    assert model.graph.nodes == before
+    assert stacked == [len(row.attr.stacked) for row in before.values() if row.op.name == "scan"]
+    one, other = Digests(), Digests()
+    assert [one.of(g) for g in first.gradients.values()] == [other.of(g) for g in second.gradients.values()]
+    assert first.text() == second.text()
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_grad_and_derive_give_the_same_rows(name: str) -> None:
+    check_same_rows(lambda: load(name))
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_the_table_stays_as_it_is(name: str) -> None:
+    check_table_stays(load(name))
+
+
+@RANDOM
+@given(model_texts())
+def test_random_models(text: str) -> None:
+    check_same_rows(lambda: Model.parse(text))
+    check_table_stays(Model.parse(text))
+
+
+@RANDOM
+@given(BODY, BODY, st.booleans())
+def test_random_loops(first: dict[str, object], second: dict[str, object], nested: bool) -> None:
+    """Those of loops that are gradients themselves, too."""
+    check_same_rows(lambda: model_of(first, second, nested))
+    check_table_stays(model_of(first, second, nested))
+
+
+def test_what_is_written_after_deriving_is_what_it_was() -> None:
+    """A gradient that equals an expression is not that expression."""
+
+    def model(derived: bool) -> Model:
+        m = Model.parse("param x\ndata y\na = tanh(x*y)\nloss L = (a - 1)^2")
+        if derived:
+            derive(m)
+        a = m.graph.names["a"]
+        m.let("b", (2 * (a - 1)) * (1 - a**2) * 3)
+        return m
+
+    assert str(model(True).graph.names["b"]) == str(model(False).graph.names["b"])
+    assert len(model(True).graph.nodes) == len(model(False).graph.nodes)
