@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from symbackprop.codegen.build import build_program
-from symbackprop.codegen.module import module_text
+from symbackprop.codegen.module import ModulePrinter
+from symbackprop.codegen.numpy import NumPy
 from symbackprop.codegen.optimizers import optimizer_lines
 from symbackprop.derive.stable import derive_stable
 from symbackprop.errors import UsageError
@@ -36,8 +37,8 @@ def codegen(
         raise UsageError(f"dtype is {' or '.join(DTYPES)}, not {dtype!r}")
     if level not in LEVELS:
         raise UsageError(f"the optimisation level is 0, 1 or 2, not {level!r}")
-    program = build_program(derive_stable(with_text_names(model), wrt), to_text(model), level, dtype)
-    return module_text(program, optimizer_lines(optimizer) if optimizer is not None else ())
+    program = build_program(derive_stable(with_text_names(model), wrt), to_text(model), level, dtype, NumPy)
+    return ModulePrinter(program).text(optimizer_lines(optimizer, NumPy) if optimizer is not None else ())
 
 
 __all__ = ["codegen"]

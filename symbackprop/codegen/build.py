@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.initial import initial_values
 from symbackprop.codegen.names import Scope, escape
 from symbackprop.codegen.passes.floats import floats_are_safe
 from symbackprop.codegen.passes.keeping import Forward, kept_rows
 from symbackprop.codegen.passes.ownership import to_copy
-from symbackprop.codegen.program import Assign, Block, Program
+from symbackprop.codegen.program import Assign, Block, Program, variable
 from symbackprop.codegen.rows import Rows
 from symbackprop.codegen.schedule import Scheduler, Variables
 from symbackprop.codegen.sizes import demands
+from symbackprop.codegen.tree import Expr
 from symbackprop.core.graph import Node
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.errors import ModelError
 
 
-def build_program(derivation: Derivation, text: str, level: int, dtype: str) -> Program:
-    """The program of a derivation. ``text`` is the model text it came from."""
-    return Builder(derivation, level).program(text, dtype)
+def build_program(derivation: Derivation, text: str, level: int, dtype: str, target: type[Arrays]) -> Program:
+    """The program of a derivation for a target. ``text`` is the model text it came from."""
+    return Builder(derivation, level, target).program(text, dtype)
 
 
 class Builder:
     """Builds one program."""
 
-    def __init__(self, derivation: Derivation, level: int) -> None:
-        self.d, self.model, self.level = derivation, derivation.model, level
+    def __init__(self, derivation: Derivation, level: int, target: type[Arrays]) -> None:
+        self.d, self.model, self.level, self.target = derivation, derivation.model, level, target
         self.rows = Rows(optimise=level > 0)
         self.given = {**self.model.leaves(), **self.model.constants}
         self.leaf_names = {row.id: escape(name) for name, row in self.given.items()}
@@ -38,7 +40,8 @@ class Builder:
         self.results = self.model.results()
         self.order = self.rows.order([*self.results, *self.model.equations.values()])
         self._require_declared()
-        self.scheduler = Scheduler(self.rows, self.variables, level)
+        self.scheduler = Scheduler(self.rows, self.variables, level, target)
+        self.leaves = {row.id: variable(self.leaf_names[row.id], row) for row in self.given.values()}
 
     def _require_declared(self) -> None:
         """Forward is given what the model declares; a gradient may read an upstream one, which only backward has."""
@@ -52,26 +55,26 @@ class Builder:
 
     def program(self, text: str, dtype: str) -> Program:
         kept = self._kept()
-        forward = self.scheduler.block([*self.results, *[k for k in kept if k.args]], self.leaf_names)
+        forward = self.scheduler.block([*self.results, *[k for k in kept if k.args]], self.leaves)
         results = {row.name or "": row for row in self.results}
         outgoing = self._finished(forward, results, {k.id for k in kept if not k.args})
         backward, gradients = self._backward(kept)
         named = self.model.intermediates()
         rows = self.rows.order([*named.values(), *self.results, *self.d.gradients.values()])
-        evaluate = self.scheduler.block(list(named.values()), self.leaf_names)
+        evaluate = self.scheduler.block(list(named.values()), self.leaves)
         model = self.model
         read = [*self.order, *self.rows.order(self.d.gradients.values())]
         return Program(
-            name=model.name, summary=model.summary, text=text, level=self.level, dtype=dtype, rows=self.rows,
+            name=model.name, summary=model.summary, text=text, target=self.target, level=self.level, dtype=dtype, rows=self.rows,
             dims=dict(model.sizes), demands=demands(read), params=dict(model.params),
             data={n: r for n, r in model.leaves().items() if n not in model.params},
             constants=dict(model.constants), variables={name: self.leaf_names[r.id] for name, r in self.given.items()},
             loss=None if model.loss_row is None else model.loss_row.name, outputs=tuple(model.output_rows),
             initial=initial_values(model.params.values(), self.order),
             forward=forward, results=dict(zip(results, outgoing, strict=True)), result_rows=results,
-            kept={forward.names[k.id]: k for k in kept}, backward=backward, upstream=dict(model.upstream),
+            kept={forward.variable(k): k for k in kept}, backward=backward, upstream=dict(model.upstream),
             gradients=gradients, chosen=self._chosen(), unreached=tuple(model.unreached()), evaluate=evaluate,
-            equations={name: evaluate.names[row.id] for name, row in named.items()},
+            equations={name: evaluate.variable(row) for name, row in named.items()},
             written=dict(self.d.names), expanded=self.d.expanded, identities=self.d.identities,
             floats_are_safe=floats_are_safe(rows),
         )  # fmt: skip
@@ -87,17 +90,14 @@ class Builder:
         return kept_rows(self.rows, self.d.gradients.values(), forward, share=self.level > 0)
 
     def _backward(self, kept: Sequence[Node]) -> tuple[Block, dict[str, str]]:
-        upstream = {row.id: self.variables.of(row) for row in self.model.upstream.values()}
-        known = {k.id: self.variables.of(k) for k in kept} | upstream | self._constants()
+        given = [*kept, *self.model.upstream.values(), *self.model.constants.values()]
+        known = {row.id: self.variables.expr(row) for row in given}
         roots = list(self.d.gradients.values())
         block = self.scheduler.block([*self._in_sweep_order(roots, known), *roots], known)
         finals = self._finished(block, {f"d{name}": row for name, row in self.d.gradients.items()}, known)
         return block, dict(zip(self.d.gradients, finals, strict=True))
 
-    def _constants(self) -> dict[int, str]:
-        return {row.id: self.leaf_names[row.id] for row in self.model.constants.values()}
-
-    def _in_sweep_order(self, roots: Sequence[Node], known: Mapping[int, str]) -> list[Node]:
+    def _in_sweep_order(self, roots: Sequence[Node], known: Mapping[int, Expr]) -> list[Node]:
         """The gradients that the roots need, in the order of the derivation's steps."""
         needed = {row.id for row in self.rows.order(roots, known)}
         totals = [s.total for s in self.d.steps if not isinstance(s, LoopStep)]
@@ -109,7 +109,7 @@ class Builder:
         copies = to_copy(self.rows, results.values(), known)
         names: list[str] = []
         for position, (wanted, row) in enumerate(results.items()):
-            name, own = block.names[row.id], position in copies
+            name, own = block.variable(row), position in copies
             if own or row.id in known or name in names or name != escape(wanted):
                 name = self._own(block, row, name in names, wanted, own)
             names.append(name)

@@ -1,27 +1,11 @@
-"""Truth values and integers in arithmetic: which may stay what they are, and which have to be converted first."""
+"""Truth values in arithmetic: which of them may stay what they are."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from symbackprop.core import formula as f
-from symbackprop.core.graph import BOOL, FLOAT, INT, KINDS, Node
-
-DTYPES = {BOOL: "bool", INT: "np.intp", FLOAT: "dtype"}  # in emitted code
-
-
-def converted(code: str, row: Node, kind: str, ndim: int | None = None) -> str:
-    """The code of a row (a name, or anything that binds as tightly) as values of at least that kind: NumPy adds truth
-    values as `or` and refuses to subtract them, and integers would widen float32. ``ndim`` is said where it is not the
-    row's, at one step of a stack."""
-    axes = row.ndim if ndim is None else ndim
-    if row.value is not None:  # a number fits any kind, but an array of one number is written as floats
-        return f"{code}.astype({DTYPES[INT]})" if axes and kind == INT else code
-    if KINDS.index(row.kind) >= KINDS.index(kind):
-        return code
-    if axes:
-        return f"{code}.astype({DTYPES[kind]})"
-    return f"dtype.type({code})" if kind == FLOAT else f"int({code})"
+from symbackprop.core.graph import BOOL, FLOAT, Node
 
 
 def masks(form: f.Formula, args: Sequence[Node]) -> set[int]:

@@ -2,44 +2,41 @@
 
 from __future__ import annotations
 
-from symbackprop.codegen.helpers import identifiers
+import ast
+
+from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.initial import ONE, ZERO, Initial
 from symbackprop.codegen.layout import Line, layout
-from symbackprop.codegen.literals import shape_like, string
+from symbackprop.codegen.literals import string
 from symbackprop.codegen.names import escape
-from symbackprop.codegen.numbers import number_code
-from symbackprop.codegen.numpy import NumpyNotation
 from symbackprop.codegen.program import Program
 from symbackprop.codegen.sizes import divided
-from symbackprop.core.notation import ATOM, wrap
+from symbackprop.codegen.tree import Code, as_code, assign, binary, call, method, name, names_read, text
 from symbackprop.core.shapes import Shape, dim_text
 
 
-def initial_lines(program: Program, p: NumpyNotation, hidden: list[str]) -> list[str]:
+def initial_lines(program: Program, p: Arrays, hidden: list[str]) -> list[str]:
     """The sizes needed, then a dict of drawn arrays. No array will show the sizes in ``hidden``."""
     drawn = {n: _drawn(program.initial[n], r.shape, p) for n, r in program.params.items()}
-    names = identifiers("\n".join(drawn.values()))
+    names = names_read(drawn.values())
     dims = [d for d in program.dims if escape(d) in names]
-    call = f"chosen(dims, DIMS, {shape_like([string(d) for d in dims])}"
-    call += f", {shape_like([string(d) for d in hidden])})" if hidden else ")"
-    variables = ", ".join(map(escape, dims)) + "," * (len(dims) == 1)
+    found = call("chosen", name("dims"), name("DIMS"), tuple(dims), *([tuple(hidden)] if hidden else []))
     whole = [divided(d) for d in dict.fromkeys(d for r in program.params.values() for d in r.shape)]
-    checks = [f"whole({string(dim_text(a / b))}, {p.dim(a).text}, {p.dim(b).text})" for a, b in whole if b != 1]
-    opening = layout([Line(f"{variables} = {call}" if dims else call), *map(Line, checks)])
-    seeded = ["    rng = generator(rng)"] if "rng" in names else []
-    entries = [f"        {string(n)}: {code}," for n, code in drawn.items()]
-    return [*opening, *seeded, "    params = {", *entries, "    }"]
+    checks = [call("whole", dim_text(a / b), p.dim(a), p.dim(b)) for a, b in whole if b != 1]
+    opening = assign([as_code(tuple(name(escape(d)) for d in dims))], found) if dims else ast.Expr(found)
+    seeded = [assign("rng", call("generator", name("rng")))] if "rng" in names else []
+    entries = [f"        {string(n)}: {text(code)}," for n, code in drawn.items()]
+    return [*layout(map(Line, [opening, *map(ast.Expr, checks), *seeded])), "    params = {", *entries, "    }"]
 
 
-def _drawn(initial: Initial, shape: Shape, p: NumpyNotation) -> str:
+def _drawn(initial: Initial, shape: Shape, p: Arrays) -> Code:
     """One parameter."""
-    size = p.shape(shape)
+    size = p.sizes(shape)
     if initial.kind in (ZERO, ONE):
-        return f"np.{'zeros' if initial.kind == ZERO else 'ones'}({size})"
-    normal = f"rng.standard_normal({size if shape else ''})"
+        return p.np("zeros" if initial.kind == ZERO else "ones", size)
+    normal = method(name("rng"), "standard_normal", *([size] if shape else []))
     variance = initial.gain / initial.fan_in
     if not shape or variance == 1:
         return normal
-    if not variance.free_symbols:
-        return f"{normal} * {round(float(variance) ** 0.5, 6)!r}"
-    return f"{normal} * {wrap(number_code(variance, escape), ATOM)} ** 0.5"
+    spread = as_code(round(float(variance) ** 0.5, 6)) if not variance.free_symbols else None
+    return binary(normal, ast.Mult, spread or binary(p.num(variance), ast.Pow, as_code(0.5)))

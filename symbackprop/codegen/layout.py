@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from symbackprop.codegen.tree import Expr, bare, entries, pieces, statement, text
 
 WIDTH = 110
 COLUMN = 52  # where comments start when the code is short enough
@@ -12,20 +15,22 @@ INDENT = "    "
 
 @dataclass(frozen=True)
 class Line:
-    """One statement of code, its comment, and how deep in loops it stands."""
+    """One statement of code (of a loop or a function its head), its comment, how deep in loops it stands, and the
+    expression that it gives its first target."""
 
-    code: str
+    code: ast.stmt
     comment: str = ""
     depth: int = 0
+    value: Expr | None = None
 
 
 def layout(lines: Iterable[Line], depth: int = 1) -> list[str]:
     """The lines as text, indented."""
-    return [text for line in lines for text in _one(line, INDENT * (depth + line.depth))]
+    return [found for line in lines for found in _one(line, INDENT * (depth + line.depth))]
 
 
 def _one(line: Line, indent: str) -> Iterator[str]:
-    code = indent + line.code
+    code = indent + statement(line.code)
     beside = f"{code.ljust(COLUMN)}  # {line.comment}" if line.comment else code
     if len(beside) <= WIDTH:
         yield beside.rstrip()
@@ -46,27 +51,17 @@ def _comment(comment: str, indent: str) -> Iterator[str]:
     yield text
 
 
-def broken(code: str, indent: str) -> list[str]:
-    """A long assignment over several lines, broken before the operators that bind most weakly."""
-    name, equals, right = code.partition(" = ")
-    if len(indent + code) <= WIDTH or not equals:
-        return [indent + code]
-    for signs in ((" + ", " - "), (" * ", " / ", " @ ")):
-        parts = split_outside(right, signs)
-        if len(parts) > 1:
-            return [f"{indent}{name} = (", *[f"{indent}{INDENT}{p.strip()}" for p in parts], f"{indent})"]
-    return [indent + code]
-
-
-def split_outside(text: str, signs: tuple[str, ...]) -> list[str]:
-    """The text cut before every one of the signs that stands outside all brackets."""
-    parts, start, level = [], 0, 0
-    for k, c in enumerate(text):
-        level += (c in "([{") - (c in ")]}")
-        if level == 0 and k > start and text.startswith(signs, k):
-            parts.append(text[start:k])
-            start = k
-    return [*parts, text[start:]]
+def broken(code: ast.stmt, indent: str) -> list[str]:
+    """A long statement over several lines: a dictionary by its entries, a sum before the signs that bind most weakly."""
+    flat = indent + statement(code)
+    if len(flat) <= WIDTH or not isinstance(code, (ast.Assign, ast.Return)) or code.value is None:
+        return [flat]
+    head = " = ".join(map(bare, code.targets)) + " =" if isinstance(code, ast.Assign) else "return"
+    value, *rest = code.value.elts if isinstance(code.value, ast.Tuple) else [code.value]
+    if isinstance(value, ast.Dict):
+        return listed(f"{head} {{", entries(value), "".join(["}", *[f", {text(r)}" for r in rest]]), indent)
+    parts = list(pieces(code.value))
+    return [f"{indent}{head} (", *[f"{indent}{INDENT}{p}" for p in parts], f"{indent})"] if len(parts) > 1 else [flat]
 
 
 def listed(head: str, items: Iterable[str], tail: str, indent: str = INDENT) -> list[str]:

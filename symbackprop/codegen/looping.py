@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from symbackprop.codegen.casts import converted
 from symbackprop.codegen.counting import count_uses
-from symbackprop.codegen.program import Assign, Block, For, Store
+from symbackprop.codegen.program import Assign, Block, Element, For, Store
 from symbackprop.codegen.rows import Rows, sharing
+from symbackprop.codegen.tree import Expr, index, name
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 
@@ -21,20 +21,21 @@ class LoopBuilder:
     are the rows around it and their variables."""
 
     def __init__(self, scheduler: Scheduler, rows: Rows, scan: Node, results: Iterable[Node],
-                 names: Mapping[int, str]) -> None:  # fmt: skip
+                 names: Mapping[int, Expr]) -> None:  # fmt: skip
         self.scheduler, self.rows, self.variables = scheduler, rows, scheduler.variables
         self.scan, self.names = scan, names
         self.loop: Loop = scan.attr
         self.index = scheduler.open_index(self.loop.index)
         results = list(results)
         self.wanted = {row.attr: row for row in results if row.op.name == "out"}
-        self.before = {s.after.id: names[row.id] for row in results if (s := self.rows.states(row)) is not None}
+        self.before = {s.after.id: names[row.id].variable or "" for row in results if (s := self.rows.states(row)) is not None}
         n = len(self.loop.carry)
         self.stacked = [(out, self.loop.results()[k]) for k, out in self.wanted.items() if k >= n]
         self.roots = [*self.loop.carried, *[row for _, row in self.stacked]]
 
     def statement(self) -> For:
         loop, carry = self.loop, [self.variables.of(leaf) for leaf in self.loop.carry]
+        target = self.scheduler.target
         known, elements = self._known()
         body = self.scheduler.block(self.roots, known)
         self.scheduler.close_index()
@@ -44,18 +45,21 @@ class LoopBuilder:
             tuple(Assign(name, a, kind=c.kind) for name, a, c in zip(carry, self.scan.args, loop.carry, strict=False)),
             elements,
             body,
-            tuple((name, converted(body.names[row.id], row, leaf.kind)) for name, row, leaf in moved),
+            tuple((name, target.converted(body.names[row.id], leaf.kind)) for name, row, leaf in moved),
             tuple(self._store(out, row, body) for out, row in self.stacked),
-            tuple((self.names[out.id], carry[k]) for k, out in self.wanted.items() if k < len(carry)),
-            frozenset(body.names[row.id] for row in lasting(loop.carried) if row.id in body.names),
+            tuple((self._name(out), carry[k]) for k, out in self.wanted.items() if k < len(carry)),
+            kept_apart(body, [body.variable(row) for row in lasting(loop.carried) if row.id in body.names]),
             self._fixed(),
         )  # fmt: skip
 
-    def _known(self) -> tuple[dict[int, str], tuple[tuple[str, str], ...]]:
+    def _name(self, row: Node) -> str:
+        return self.names[row.id].variable or ""
+
+    def _known(self) -> tuple[dict[int, Expr], tuple[Element, ...]]:
         """The leaves of the body and what was computed before the loop; sequences' elements that are read more than
-        once get a variable, others are read in place, as c[t]."""
+        once get a variable, others are read in place, as c[t], where the target can."""
         loop, n, m = self.loop, len(self.loop.carry), len(self.loop.sequences)
-        known = {leaf.id: self.variables.of(leaf) for leaf in loop.carry}
+        known = {leaf.id: self.variables.expr(leaf) for leaf in loop.carry}
         fixed = zip(loop.invariants, self.scan.args[n + m :], strict=True)
         known |= {leaf.id: self.names[a.id] for leaf, a in fixed}
         moving = [*zip(loop.sequences, self.scan.args[n : n + m], strict=True), *self.rows.hoisted(self.scan)]
@@ -63,16 +67,18 @@ class LoopBuilder:
         counts = count_uses(inside, inside.order(self.roots, inside.given), self.roots)
         elements = []
         for row, outer in moving:
-            place = f"{self.names[outer.id]}[{self.index}]"
-            known[row.id] = place = converted(place, outer, row.kind, row.ndim)
-            if counts.get(row.id, 0) > 1:
-                known[row.id] = self.variables.of(row)
-                elements.append((known[row.id], place))
+            stack, target = self.names[outer.id], self.scheduler.target
+            place = Expr(index(stack.code, name(self.index)), row.shape, stack.kind)
+            known[row.id] = target.converted(place, row.kind)
+            named = target.names_elements or counts.get(row.id, 0) > 1
+            if named:
+                known[row.id] = self.variables.expr(row)
+            elements.append(Element(known[row.id].variable if named else None, stack, row.kind, row.shape))
         return known, tuple(elements)
 
     def _store(self, out: Node, row: Node, body: Block) -> Store:
         """Where a body row goes at every step, and the states before each step where they are read."""
-        stack, value, before = self.names[out.id], body.names[row.id], self.before.get(out.id)
+        stack, value, before = self._name(out), body.names[row.id], self.before.get(out.id)
         if before is None:
             return Store(stack, value, out.shape, out.kind)
         carry = next(c for c, carried in zip(self.loop.carry, self.loop.carried, strict=True) if carried is row)
@@ -82,8 +88,14 @@ class LoopBuilder:
     def _fixed(self) -> tuple[tuple[str, str], ...]:
         """Matrices that every step reads, and what their transposes are called."""
         matrices = [a for a in self.scan.args[-len(self.loop.invariants) :] if a.ndim == 2]
-        names = dict.fromkeys(self.names[a.id] for a in matrices if self.loop.invariants)
-        return tuple((name, self.variables.turned(name)) for name in names)
+        names = dict.fromkeys(self._name(a) for a in matrices if self.loop.invariants)
+        return tuple((name, self.variables.turned(name)) for name in names if name)
+
+
+def kept_apart(body: Block, names: Collection[str]) -> frozenset[str]:
+    """The variables, and the arrays that those of them are views of which loops inside stack."""
+    stores = [s for inner in body.statements if isinstance(inner, For) for s in inner.stores if s.states is not None]
+    return frozenset(names) | {s.states[0] for s in stores if s.states and not {s.stack, s.states[1]}.isdisjoint(names)}
 
 
 def lasting(carried: Iterable[Node]) -> Iterator[Node]:

@@ -1,16 +1,15 @@
-"""A program as the text of a NumPy module: functions as finished lines, laid out by the template, then checked."""
+"""A program as the text of a module: functions as finished lines, laid out by the template, then checked."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
-from symbackprop.codegen.buffers import BufferedWriter
 from symbackprop.codegen.drawing import initial_lines
 from symbackprop.codegen.equations import shape_note
-from symbackprop.codegen.helpers import helper_names, identifiers, needed
+from symbackprop.codegen.helpers import needed
 from symbackprop.codegen.layout import Line, layout, listed
 from symbackprop.codegen.literals import (
     dim_literal,
@@ -21,70 +20,83 @@ from symbackprop.codegen.literals import (
     string,
 )
 from symbackprop.codegen.names import escape
-from symbackprop.codegen.numpy import NumpyNotation
-from symbackprop.codegen.program import Program
+from symbackprop.codegen.program import Block, Program
 from symbackprop.codegen.sizes import NOTHING, SizePlan, plan_sizes
 from symbackprop.codegen.statements import Writer
-from symbackprop.core.shapes import Shape
+from symbackprop.codegen.tree import (
+    NUMBER,
+    Code,
+    Expr,
+    as_code,
+    assign,
+    attribute,
+    call,
+    dictionary,
+    index,
+    name,
+    names_read,
+    text,
+)
+from symbackprop.core.graph import FLOAT, Node
 from symbackprop.resources import templates
 
 TEMPLATE = "module.py.j2"
 MAX_LISTED = 4  # outputs that a docstring lists by name
 
 
-def module_text(program: Program, optimizer: Sequence[str] = ()) -> str:
-    """The module of a program, with the code of an optimiser. The text has been parsed and its imports checked."""
+def module_text(fields: dict[str, Any], target: str, imports: Sequence[str]) -> str:
+    """The module of a template's fields. The text has been parsed and its imports checked."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(templates()), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, autoescape=False,
     )  # fmt: skip
-    fields = ModulePrinter(program).fields() | {"optimizer": optimizer}
-    text = environment.get_template(TEMPLATE).render(fields)
-    return check_module(_with_helpers(text))
+    found = environment.get_template(TEMPLATE).render(fields)
+    tree = ast.parse(found)
+    require_imports(tree, imports)
+    helpers = needed(sorted(names_read([tree])), target)
+    return found.removesuffix(HELPERS_PLACE) + "\n\n\n".join(helpers) + "\n"
 
 
 HELPERS_PLACE = "# helpers\n"  # the last line of the template
 
 
-def _with_helpers(text: str) -> str:
-    """The helper functions that the text uses, put in their place."""
-    texts = needed(sorted(identifiers(text) & helper_names()))
-    return text.removesuffix(HELPERS_PLACE) + "\n\n\n".join(texts) + "\n"
-
-
-def check_module(text: str) -> str:
-    """The text itself, once it parses as Python that imports numpy and nothing else."""
-    statements: list[ast.stmt] = list(ast.parse(text).body)
-    while statements:
-        statement = statements.pop()
-        wrong = isinstance(statement, ast.ImportFrom)
-        wrong |= isinstance(statement, ast.Import) and [a.name for a in statement.names] != ["numpy"]
-        if wrong:
-            raise AssertionError(f"emitted code imports something else than numpy, in line {statement.lineno}")
-        for part in ("body", "orelse", "finalbody", "handlers"):
-            statements += getattr(statement, part, [])
-    return text
+def require_imports(tree: ast.Module, allowed: Sequence[str]) -> None:
+    """The module imports what its target may, and nothing else."""
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and not {ast.unparse(node)} <= {*allowed}:
+            raise AssertionError(f"emitted code has `{ast.unparse(node)}` in line {node.lineno}")
 
 
 class ModulePrinter:
-    """Writes the parts of one module."""
+    """Writes the parts of one module; the way of NumPy, where a subclass for another target does not say otherwise."""
+
+    writer: type[Writer] = Writer
+    imports: tuple[str, ...] = ("import numpy as np",)
 
     def __init__(self, program: Program) -> None:
-        self.program = program
+        self.program, self.module = program, program.target.module
         self.given = {**program.params, **program.data}
-        writer = BufferedWriter if program.level > 1 else Writer
-        self.forward = writer(program, program.forward).lines()
-        self.backward = writer(program, program.backward).lines()
-        self.evaluate = Writer(program, program.evaluate).lines()
-        self.p = NumpyNotation(program.rows, {}, program.level)
+        self.p = program.target(program.rows, {}, program.level)
+        self.backward = self.lines_of(program.backward)
+        self.forward = [*self.lines_of(program.forward), *self.handed_on(), self.result()]
+        self.evaluate = [*self.writer(program, program.evaluate).lines(), self.equations()]
+
+    def text(self, optimizer: Sequence[str] = ()) -> str:
+        """The module, with the code of an optimiser."""
+        return module_text(self.fields() | {"optimizer": optimizer}, self.program.target.target, self.imports)
+
+    def lines_of(self, block: Block) -> list[Line]:
+        return self.writer(self.program, block, workspace=self.program.level > 1).lines()
 
     def fields(self) -> dict[str, Any]:
         p = self.program
         integers = {n: r for n, r in self.given.items() if r.kind == "int"}
         return {
             "title": doc_text(f"{p.name}: {p.summary}" if p.summary else p.name),
+            "imports": self.imports,
+            "np": self.module,
             "name": string(p.name),
             "model": model_literal(p.text),
             "params": self.table("PARAMS", {n: shape_literal(r.shape) for n, r in p.params.items()}),
@@ -96,40 +108,37 @@ class ModulePrinter:
             "chosen": None if p.chosen is None else shape_like([string(n) for n in p.chosen]),
             "variables": "every parameter and input" if p.chosen is None else "the arrays that GRADIENTS names",
             "dtype": p.dtype,
-            "constants": [f"{p.variables[n]} = {self.p.num(r.attr.value).text}" for n, r in p.constants.items()],
+            "constants": [f"{p.variables[n]} = {text(self.p.num(r.attr.value))}" for n, r in p.constants.items()],
             "hidden": "{" + ", ".join(f"{string(n)}: {size}" for n, size in self.sizes.hidden.items()) + "}",
             "told": self.told(),
-            "sizes": listed("sizes = {", self.sizes_shown(), "}"),
+            "sizes": self.sizes_shown(),
             "size_lines": self.sizes.lines,
             "scalars": self.takes_plain_floats(),
             "floats": "given" if p.floats_are_safe else "{name: DTYPE(value) for name, value in given.items()}",
-            "forward": [*self.opening(self.forward_lines), *layout(self.forward)],
-            "cache": self.cache(),
-            "returned": self.result(),
-            "backward": [*self.reopening(), *self.incoming(), *layout(self.backward)],
+            "forward": layout([*self.opening(self.forward), *self.forward]),
+            "backward": layout([*self.reopening(), *self.incoming(), *self.backward, self.gradients()]),
             "unreached": ", ".join(p.unreached),
-            "grads": listed("grads = {", [f"{string(n)}: {v}" for n, v in p.gradients.items()], "}"),
-            "evaluate": [*self.opening([*layout(self.evaluate), *self.equations()]), *layout(self.evaluate)],
-            "equations": self.equations(),
+            "evaluate": layout([*self.opening(self.evaluate), *self.evaluate]),
             "initial": initial_lines(p, self.p, list(self.sizes.hidden)),
             "workspace": ", workspace=None" if p.level > 1 else "",
             "passed_on": ", workspace=workspace" if p.level > 1 else "",
             "results": doc_text(", ".join(p.results)) if len(p.results) <= MAX_LISTED else "the outputs",
         }
 
-    def table(self, name: str, items: dict[str, str]) -> list[str]:
-        return listed(f"{name} = {{", [f"{string(n)}: {value}" for n, value in items.items()], "}", "")
+    def table(self, word: str, items: dict[str, str]) -> list[str]:
+        return listed(f"{word} = {{", [f"{string(n)}: {value}" for n, value in items.items()], "}", "")
 
     # -- sizes
     @cached_property
     def sizes(self) -> SizePlan:
-        names = self.backward_names | self.names_read([*self.forward_lines, *layout(self.evaluate)])
+        names = self.backward_names | names_in([*self.forward, *self.evaluate])
         dims = [d for d in self.program.dims if escape(d) in names]
         return plan_sizes(self.given, self.program.dims, dims, self.program.demands)
 
     def sizes_shown(self) -> list[str]:
-        """Entries of the table of sizes that are read off the arrays."""
-        return [f"{string(n)}: arrays[{string(a)}].shape[{k}]" for n, (a, k) in self.sizes.shown.items()]
+        """The table of sizes that are read off the arrays."""
+        shown = {n: index(attribute(index("arrays", a), "shape"), k) for n, (a, k) in self.sizes.shown.items()}
+        return layout([Line(assign("sizes", dictionary(shown)))])
 
     def told(self) -> str:
         """What the docstring of forward says on sizes that no array shows."""
@@ -142,82 +151,77 @@ class ModulePrinter:
         return scalars and None not in self.sizes.hidden.values() and self.program.demands == NOTHING
 
     # -- opening a function: arrays, sizes
-    @cached_property
-    def forward_lines(self) -> list[str]:
-        """What of forward reads names that have to be unpacked first."""
-        return [*layout(self.forward), *self.cache(), *self.result()]
-
-    def opening(self, body: Iterable[str]) -> list[str]:
+    def opening(self, body: Iterable[Line]) -> list[Line]:
         """``X = arrays["X"]``, ``N = sizes["N"]`` for what a body reads."""
-        names = self.names_read(body)
+        names = names_in(body)
         arrays = [(self.program.variables[n], r) for n, r in self.given.items()]
-        lines = [
-            Line(f"{variable} = arrays[{string(row.name or '')}]", shape_note(row.shape))
-            for variable, row in arrays
-            if variable in names
-        ]
-        return [*layout(lines), *self.dims_from("sizes", names, str)]
+        lines = [unpacked(v, index("arrays", row.name or ""), row) for v, row in arrays if v in names]
+        return [*lines, *self.sizes_from(name("sizes"), names)]
 
-    def dims_from(self, table: str, names: set[str], key: Any) -> list[str]:
+    def sizes_from(self, table: Code, names: set[str], key: Callable[[str], str] = str) -> list[Line]:
         dims = [d for d in self.program.dims if escape(d) in names]
-        if not dims:
-            return []
-        values = ", ".join(f"{table}[{string(key(d))}]" for d in dims)
-        return layout([Line(f"{', '.join(map(escape, dims))} = {values}")])
-
-    def names_read(self, body: Iterable[str]) -> set[str]:
-        return identifiers("\n".join(body))
+        values = [index(table, key(d)) for d in dims]
+        if len(dims) < 2:
+            return [Line(assign(escape(d), value)) for d, value in zip(dims, values, strict=True)]
+        return [Line(assign([as_code(tuple(name(escape(d)) for d in dims))], tuple(values)))]
 
     # -- what forward hands on
     @cached_property
     def backward_names(self) -> set[str]:
-        return self.names_read([*layout(self.backward), *self.incoming()])
+        return names_in([*self.backward, *self.incoming()])
 
-    def cache(self) -> list[str]:
+    def handed_on(self) -> list[Line]:
         p, names = self.program, self.backward_names
         items = {v: v for v in p.kept if v in names}
         items |= {escape(d): escape(d) for d in p.dims if escape(d) in names}
         items |= {"dtype": "dtype"} if "dtype" in names else {}
         items |= {"sizes": "sizes", "dtype": "dtype"} if p.level > 1 else {}
-        items |= {"dtypes": "dtypes"}
-        return listed("cache = {", [f"{string(k)}: {v}" for k, v in items.items()], "}")
+        return [Line(assign("cache", dictionary({k: name(v) for k, v in items.items()} | {"dtypes": name("dtypes")})))]
 
-    def reopening(self) -> list[str]:
+    def reopening(self) -> list[Line]:
         """Backward unpacks the cache."""
         names, kept = self.backward_names, self.program.kept
-        lines = [Line(f"{v} = cache[{string(v)}]", shape_note(row.shape)) for v, row in kept.items() if v in names]
-        dims = self.dims_from("cache", names, escape)
-        dtype = layout([Line('dtype = cache["dtype"]')]) if "dtype" in names else []
-        return [*layout(lines), *dims, *dtype]
+        lines = [unpacked(v, index("cache", v), row) for v, row in kept.items() if v in names]
+        dtype = [Line(assign("dtype", index("cache", "dtype")))] if "dtype" in names else []
+        return [*lines, *self.sizes_from(name("cache"), names, escape), *dtype]
 
-    def incoming(self) -> list[str]:
+    def incoming(self) -> list[Line]:
         """The upstream gradients of a layer's outputs, checked."""
         p = self.program
         if p.loss is not None:
             return []
-        shapes = {n: self.tuple_of(r.shape) for n, r in p.upstream.items()}
-        variables = {n: p.backward.names.get(r.id, escape(r.name or "")) for n, r in p.upstream.items()}
+        shapes = {n: as_code(self.p.dims(r.shape)) for n, r in p.upstream.items()}
+        variables = {n: p.backward.variable(r) if r.id in p.backward.names else escape(r.name or "")
+                     for n, r in p.upstream.items()}  # fmt: skip
+        given, dtype = name("upstream"), name("dtype")
         if len(shapes) == 1:
-            ((name, shape),) = shapes.items()
-            return layout([Line(f"{variables[name]} = upstream_array({string(name)}, upstream, {shape}, dtype)")])
-        table = listed("shapes = {", [f"{string(n)}: {shape}" for n, shape in shapes.items()], "}")
-        lines = [Line("upstream = upstream_arrays(upstream, shapes, dtype)")]
-        return [*table, *layout([*lines, *[Line(f"{v} = upstream[{string(n)}]") for n, v in variables.items()]])]
-
-    def tuple_of(self, shape: Shape) -> str:
-        return shape_like([self.p.dim(d).text for d in shape])
+            return [Line(assign(variables[n], call("upstream_array", n, given, s, dtype))) for n, s in shapes.items()]
+        table = Line(assign("shapes", dictionary(shapes)))
+        read = Line(assign("upstream", call("upstream_arrays", given, name("shapes"), dtype)))
+        return [table, read, *[Line(assign(v, index("upstream", n))) for n, v in variables.items()]]
 
     # -- results
-    def result(self) -> list[str]:
+    def result(self) -> Line:
         """The return statement of forward."""
-        p = self.program
-        values = {n: v if self.result_shape(n) else f"dtype.type({v})" for n, v in p.results.items()}
-        if len(values) == 1:
-            return [f"    return {next(iter(values.values()))}, cache"]
-        return listed("return {", [f"{string(n)}: {v}" for n, v in values.items()], "}, cache")
+        rows = self.program.result_rows
+        values = {n: name(v) if rows[n].ndim else self.scalar(name(v)) for n, v in self.program.results.items()}
+        first = dictionary(values) if len(values) > 1 else next(iter(values.values()))
+        return Line(ast.Return(as_code((first, name("cache")))))
 
-    def result_shape(self, name: str) -> Shape:
-        return self.program.result_rows[name].shape
+    def scalar(self, value: Code) -> Code:
+        """A number as one of the module's dtype."""
+        return self.p.cast(Expr(value, (), NUMBER), FLOAT)
 
-    def equations(self) -> list[str]:
-        return listed("return {", [f"{string(n)}: {v}" for n, v in self.program.equations.items()], "}")
+    def gradients(self) -> Line:
+        return Line(assign("grads", dictionary({n: name(v) for n, v in self.program.gradients.items()})))
+
+    def equations(self) -> Line:
+        return Line(ast.Return(dictionary({n: name(v) for n, v in self.program.equations.items()})))
+
+
+def names_in(lines: Iterable[Line]) -> set[str]:
+    return names_read(line.code for line in lines)
+
+
+def unpacked(word: str, value: Code, row: Node) -> Line:
+    return Line(assign(word, value), shape_note(row.shape))

@@ -3,59 +3,51 @@ arrays into float64."""
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
+from functools import reduce
 
 import sympy as sp
 
-from symbackprop.core.notation import ATOM, POWER, PRODUCT, SUM, Text, wrap
+from symbackprop.codegen.sizes import integer_code
+from symbackprop.codegen.tree import Code, attribute, binary, call, constant
 from symbackprop.errors import ModelError
 
 MAX_EXACT = 2**53
 
 
-def number_code(value: sp.Expr, symbol: Callable[[str], str]) -> Text:
-    """A number, which may contain dimensions, as code; ``symbol`` says how a dimension is called."""
+def number_code(value: sp.Expr, symbol: Callable[[str], Code], module: str = "np") -> Code:
+    """A number, which may contain dimensions, as code; ``symbol`` says how a dimension is called, ``module`` who has
+    ``log`` and ``inf``."""
     if value.is_Symbol:
-        return Text(symbol(value.name))
+        return symbol(value.name)
     if not value.free_symbols:
-        return literal(value)
+        return literal(value, module)
+    parts = [number_code(a, symbol, module) for a in value.args]
     if value.is_Add:
-        parts = [number_code(a, symbol) for a in value.args]
-        return Text(" + ".join(wrap(p, SUM + 1) for p in parts), SUM)
+        return reduce(lambda left, right: binary(left, ast.Add, right), parts)
     num, den = sp.fraction(value)
     if den != 1:
-        top, bottom = number_code(num, symbol), number_code(den, symbol)
-        return Text(f"{wrap(top, PRODUCT)} / {wrap(bottom, PRODUCT + 1)}", PRODUCT)
+        return binary(number_code(num, symbol, module), ast.Div, number_code(den, symbol, module))
     if value.is_Mul:
-        parts = [number_code(a, symbol) for a in value.args]
-        return Text(" * ".join(wrap(p, PRODUCT + 1) for p in parts), PRODUCT)
+        return reduce(lambda left, right: binary(left, ast.Mult, right), parts)
     if value.is_Pow:
-        return _power(value, symbol)
+        return binary(parts[0], ast.Pow, parts[1])
     if isinstance(value, sp.log):
-        return Text(f"float(np.log({number_code(value.args[0], symbol).text}))")
-    return _whole(value, symbol)
-
-
-def _power(value: sp.Expr, symbol: Callable[[str], str]) -> Text:
-    base, exponent = number_code(value.base, symbol), number_code(value.exp, symbol)
-    return Text(f"{wrap(base, POWER + 1)} ** {wrap(exponent, POWER + 1)}", POWER)
-
-
-def _whole(value: sp.Expr, symbol: Callable[[str], str]) -> Text:
-    from symbackprop.codegen.sizes import integer_code
-
+        logarithm = call(attribute(module, "log"), parts[0])
+        return call("float", logarithm) if module == "np" else logarithm
     if value.is_integer:
         return integer_code(value, symbol)
     raise ModelError(f"the number {value} has no form as code")
 
 
-def literal(value: sp.Expr) -> Text:
+def literal(value: sp.Expr, module: str = "np") -> Code:
     """A number without dimensions: exact integers, the shortest decimal of every other number."""
     if value.is_infinite:
-        return Text("np.inf") if value.is_extended_positive else Text("-np.inf", SUM)
+        infinity = attribute(module, "inf")
+        return infinity if value.is_extended_positive else ast.UnaryOp(ast.USub(), infinity)
     exact = value.is_Integer and abs(value) <= MAX_EXACT
-    text = str(int(value)) if exact else repr(to_float(value))
-    return Text(text, SUM if text.startswith("-") else ATOM)
+    return constant(int(value) if exact else to_float(value))
 
 
 def to_float(value: sp.Expr) -> float:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.equations import Equation
-from symbackprop.codegen.numpy import NumpyNotation
+from symbackprop.codegen.program import variable
 from symbackprop.codegen.rows import Rows
+from symbackprop.codegen.tree import text
 from symbackprop.model.optimizers import Optimizer, optimizer, update_model
 
 LEVEL = 1
 
 
-def optimizer_lines(name: str) -> list[str]:
+def optimizer_lines(name: str, target: type[Arrays]) -> list[str]:
     """The code of an optimiser, to be appended to a module."""
     record = optimizer(name)
-    return [*_init_state(record), "", "", *_update(record)]
+    return [*_init_state(record, target.module), "", "", *_update(record, target)]
 
 
-def _init_state(record: Optimizer) -> list[str]:
-    slots = [f'"{s}": {{name: np.zeros_like(w) for name, w in params.items()}}' for s in record.state]
+def _init_state(record: Optimizer, np: str) -> list[str]:
+    slots = [f'"{s}": {{name: {np}.zeros_like(w) for name, w in params.items()}}' for s in record.state]
     entries = [*(['"k": 0'] if record.counts else []), *slots]
     return [
         "def init_state(params):",
@@ -32,7 +34,8 @@ def _dictionary(head: str, entries: list[str]) -> list[str]:
     return [f"    {head} {{", *[f"        {e}," for e in entries], "    }"]
 
 
-def _update(record: Optimizer) -> list[str]:
+def _update(record: Optimizer, target: type[Arrays]) -> list[str]:
+    np = target.module
     options = ", ".join(f"{k}={v!r}" for k, v in record.hyperparameters.items())
     kept = [f'"{s}": {{}}' for s in record.state]
     source = f" ({record.source})" if record.source else ""
@@ -47,18 +50,19 @@ def _update(record: Optimizer) -> list[str]:
         "            continue",
         "        g = grads[name]",
         *[f'        {s} = state["{s}"][name]' for s in record.state],
-        *_equations(record),
+        *_equations(record, target),
         *[f'        new_state["{s}"][name] = {s}_new' for s in record.state],
-        "        new_params[name] = np.asarray(w_new, dtype=np.asarray(w).dtype)",
+        f"        new_params[name] = {np}.asarray(w_new, dtype={np}.asarray(w).dtype)",
         "    return new_params, new_state",
     ]
 
 
-def _equations(record: Optimizer) -> list[str]:
+def _equations(record: Optimizer, target: type[Arrays]) -> list[str]:
     model = update_model(record.name)
     names = {row.id: name for name, row in model.graph.names.items()}
-    code, text = NumpyNotation(Rows(), names, LEVEL), Equation(names)
+    exprs = {row.id: variable(name, row) for name, row in model.graph.names.items()}
+    code, equation = target(Rows(), exprs, LEVEL), Equation(names)
     lines = []
     for name, row in model.equations.items():
-        lines.append(f"        {name} = {code.row(row).text}  # {name} = {text.row(row).text}")
+        lines.append(f"        {name} = {text(code.row(row).code)}  # {name} = {equation.row(row).text}")
     return lines

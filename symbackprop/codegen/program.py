@@ -7,14 +7,24 @@ them. A target prints statements from the rows alone; it never looks at the deri
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from symbackprop.codegen.initial import Initial
 from symbackprop.codegen.rows import Rows
 from symbackprop.codegen.sizes import Demands
+from symbackprop.codegen.tree import NUMBER, Expr, name
 from symbackprop.core.formula import Formula
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import Dim, Shape
+
+if TYPE_CHECKING:
+    from symbackprop.codegen.arrays import Arrays
+
+
+def variable(word: str, row: Node) -> Expr:
+    """A variable that holds a row. A row that is one number is a Python number, or an array of floats."""
+    kind = row.kind if row.value is None else FLOAT if row.ndim else NUMBER
+    return Expr(name(word), row.shape, kind)
 
 
 @dataclass(frozen=True)
@@ -54,20 +64,30 @@ class Softmax:
 class Store:
     """``stack[t]`` := ``value``; the stack has a shape and a kind (float, int, bool).
 
-    ``states`` names an array of one entry more, the stack of its entries but the last, and the first entry: the stack
-    is then that array without its first entry.
+    ``states`` names an array of one entry more, the stack of its entries but the last, and the variable carried: the
+    stack is then that array without its first entry, which is what is carried into the loop.
     """
 
     stack: str
-    value: str
+    value: Expr
     shape: Shape
     kind: str
     states: tuple[str, str, str] | None = None
 
 
 @dataclass(frozen=True)
+class Element:
+    """One step of a stack, as a value of a kind; ``name`` is its variable, None where it is read in place."""
+
+    name: str | None
+    stack: Expr
+    kind: str
+    shape: Shape
+
+
+@dataclass(frozen=True)
 class For:
-    """A loop over time. ``start`` sets the carried variables, ``elements`` names step t of the sequences, ``body`` has
+    """A loop over time. ``start`` sets the carried variables, ``elements`` are step t of the sequences, ``body`` has
     variables of its own, ``update`` moves the carried variables on, all at once; ``last`` names the final carries;
     ``lasting`` are the variables of the body whose arrays a later step may still read; ``fixed`` are matrices that
     every step reads, and a name for the transpose of each."""
@@ -76,9 +96,9 @@ class For:
     length: Dim
     reverse: bool
     start: tuple[Assign, ...]
-    elements: tuple[tuple[str, str], ...]
+    elements: tuple[Element, ...]
     body: Block
-    update: tuple[tuple[str, str], ...]
+    update: tuple[tuple[str, Expr], ...]
     stores: tuple[Store, ...]
     last: tuple[tuple[str, str], ...]
     lasting: frozenset[str] = frozenset()
@@ -90,12 +110,16 @@ Statement: TypeAlias = Assign | OneHot | Softmax | For
 
 @dataclass
 class Block:
-    """The body of one function or of one loop: statements in order, and the code of every row that has a variable or
-    comes in from outside. A row may be computed in one body and be an element of a sequence in another, so that names
+    """The body of one function or of one loop: statements in order, and the expression of every row that has a variable
+    or comes in from outside. A row may be computed in one body and be an element of a sequence in another, so that names
     hold in their own block only."""
 
     statements: list[Statement] = field(default_factory=list)
-    names: dict[int, str] = field(default_factory=dict)
+    names: dict[int, Expr] = field(default_factory=dict)
+
+    def variable(self, row: Node) -> str:
+        """The variable of a row that has one."""
+        return self.names[row.id].variable or ""
 
 
 @dataclass
@@ -112,6 +136,7 @@ class Program:
     name: str
     summary: str
     text: str
+    target: type[Arrays]
     level: int
     dtype: str
     rows: Rows

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 
+from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.counting import count_uses
 from symbackprop.codegen.looping import LoopBuilder
 from symbackprop.codegen.names import Scope
 from symbackprop.codegen.passes.softmax import softmax_pairs
 from symbackprop.codegen.passes.width import Width
-from symbackprop.codegen.program import Assign, Block, OneHot, Softmax, Statement
+from symbackprop.codegen.program import Assign, Block, OneHot, Softmax, Statement, variable
 from symbackprop.codegen.rows import Rows, is_view, unrolled
+from symbackprop.codegen.tree import Expr
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 
@@ -34,6 +36,9 @@ class Variables:
             self.given[row.id] = self.scope.temp() if name is None else self.scope.fresh(name)
         return self.given[row.id]
 
+    def expr(self, row: Node) -> Expr:
+        return variable(self.of(row), row)
+
     def turned(self, name: str) -> str:
         """What the transposed copy of a matrix is called."""
         if name not in self._turned:
@@ -47,13 +52,13 @@ class Variables:
 
 
 class Scheduler:
-    """Makes the blocks of a module. ``level`` is the -O level."""
+    """Makes the blocks of a module for a target. ``level`` is the -O level."""
 
-    def __init__(self, rows: Rows, variables: Variables, level: int) -> None:
-        self.rows, self.variables, self.level = rows, variables, level
+    def __init__(self, rows: Rows, variables: Variables, level: int, target: type[Arrays]) -> None:
+        self.rows, self.variables, self.level, self.target = rows, variables, level, target
         self.indexes: list[str] = []
 
-    def block(self, roots: Sequence[Node], known: Mapping[int, str]) -> Block:
+    def block(self, roots: Sequence[Node], known: Mapping[int, Expr]) -> Block:
         """Statements that give every root a variable, ``known`` rows having one already."""
         rows = self.rows.within(known)
         choice = Choice(self, rows, rows.order(roots, known), roots, known)
@@ -80,7 +85,7 @@ class Choice:
     """Which rows of one block get a variable, and the statements that follow from that."""
 
     def __init__(self, scheduler: Scheduler, rows: Rows, order: Sequence[Node], roots: Sequence[Node],
-                 known: Mapping[int, str]) -> None:  # fmt: skip
+                 known: Mapping[int, Expr]) -> None:  # fmt: skip
         self.scheduler, self.rows, self.variables = scheduler, rows, scheduler.variables
         self.order, self.names = order, dict(known)
         self.counts = count_uses(self.rows, order, roots)
@@ -122,7 +127,7 @@ class Choice:
                 self._name(wide)
 
     def _name(self, row: Node) -> None:
-        self.names[row.id] = self.variables.of(row)
+        self.names[row.id] = self.variables.expr(row)
 
     def _wants_variable(self, row: Node) -> bool:
         if row.value is not None and not self.variables.has_name(row):
@@ -145,12 +150,12 @@ class Choice:
             return self._pair(*self.pairs[row.id])
         split = self.rows.split(row)
         if split is not None:
-            return OneHot(self.names[row.id], row, split.base, split.hit, split.at)
-        return Assign(self.names[row.id], row)
+            return OneHot(self.variables.of(row), row, split.base, split.hit, split.at)
+        return Assign(self.variables.of(row), row)
 
     def _pair(self, softmax: Node, logsumexp: Node) -> Statement:
         self.done |= {softmax.id, logsumexp.id}
-        return Softmax(self.names[softmax.id], softmax, self.names[logsumexp.id], logsumexp)
+        return Softmax(self.variables.of(softmax), softmax, self.variables.of(logsumexp), logsumexp)
 
 
 @cache

@@ -2,56 +2,55 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, reduce
 
 import sympy as sp
 
 from symbackprop.codegen.literals import string
+from symbackprop.codegen.tree import Code, attribute, binary, call, constant, index, negative, text
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop, with_bodies
-from symbackprop.core.notation import ATOM, POWER, PRODUCT, SUM, Text, wrap
 from symbackprop.core.shapes import Dim, dim, dim_text
 from symbackprop.errors import ModelError
 
 
-def integer_code(size: Dim, symbol: Callable[[str], str]) -> Text:
+def integer_code(size: Dim, symbol: Callable[[str], Code]) -> Code:
     """A size as Python integer arithmetic; ``symbol`` says how a dimension is called. Divisions round down."""
     if size.is_Integer:
-        return Text(str(size), ATOM if size >= 0 else SUM)
+        return constant(int(size))
     if size.is_Symbol:
-        return Text(symbol(size.name))
+        return symbol(size.name)
     if size.is_Add:
         return _add(size, symbol)
     if isinstance(size, sp.floor):
-        return _floor(size.args[0], symbol)
+        return _quotient(*divided(size.args[0]), symbol)
     if isinstance(size, sp.ceiling):
-        return Text("-" + wrap(_floor(-size.args[0], symbol), PRODUCT + 1), SUM)
+        return negative(_quotient(*divided(-size.args[0]), symbol))
     if size.is_Mul or divided(size)[1] != 1:
         return _multiply(size, symbol)
     parts = [integer_code(a, symbol) for a in size.args]
     if size.is_Pow and size.exp.is_Integer and size.exp.is_positive:
-        return Text(f"{wrap(parts[0], POWER + 1)} ** {parts[1].text}", POWER)
+        return binary(parts[0], ast.Pow, parts[1])
     if isinstance(size, (sp.Max, sp.Min)):
-        return Text(f"{'max' if isinstance(size, sp.Max) else 'min'}({', '.join(p.text for p in parts)})")
+        return call("max" if isinstance(size, sp.Max) else "min", *parts)
     if isinstance(size, sp.Mod):
-        return Text(f"{wrap(parts[0], PRODUCT)} % {wrap(parts[1], PRODUCT + 1)}", PRODUCT)
+        return binary(parts[0], ast.Mod, parts[1])
     raise ModelError(f"the size {dim_text(size)} has no form as integer arithmetic")
 
 
-def _add(size: Dim, symbol: Callable[[str], str]) -> Text:
+def _add(size: Dim, symbol: Callable[[str], Code]) -> Code:
     """Positive terms first, as a reader would write N - 1. Only one term may be divided, else halves would be lost."""
     if sum(divided(term)[1] != 1 for term in size.args) > 1:
         return _quotient(*divided(size), symbol)
     terms = sorted(size.args, key=lambda t: (t.could_extract_minus_sign(), t.is_Integer, sp.default_sort_key(t)))
-    text = ""
-    for term in terms:
+    total = integer_code(terms[0], symbol)
+    for term in terms[1:]:
         minus = bool(term.could_extract_minus_sign())
-        part = wrap(integer_code(-term if minus else term, symbol), PRODUCT)
-        sign = "-" if minus else "+"
-        text += f" {sign} {part}" if text else ("-" if minus else "") + part
-    return Text(text, SUM)
+        total = binary(total, ast.Sub if minus else ast.Add, integer_code(-term if minus else term, symbol))
+    return total
 
 
 @cache
@@ -63,26 +62,19 @@ def divided(size: Dim) -> tuple[Dim, Dim]:
     return top, bottom
 
 
-def _quotient(top: Dim, bottom: Dim, symbol: Callable[[str], str]) -> Text:
-    left, right = integer_code(top, symbol), integer_code(bottom, symbol)
-    return Text(f"{wrap(left, PRODUCT)} // {wrap(right, PRODUCT + 1)}", PRODUCT)
+def _quotient(top: Dim, bottom: Dim, symbol: Callable[[str], Code]) -> Code:
+    above = integer_code(top, symbol)
+    return above if bottom == 1 else binary(above, ast.FloorDiv, integer_code(bottom, symbol))
 
 
-def _multiply(size: Dim, symbol: Callable[[str], str]) -> Text:
+def _multiply(size: Dim, symbol: Callable[[str], Code]) -> Code:
     top, bottom = sp.fraction(size)
     if bottom != 1:
         return _quotient(top, bottom, symbol)
     coefficient, rest = size.as_coeff_Mul()
     if coefficient == -1:
-        return Text("-" + wrap(integer_code(rest, symbol), PRODUCT), SUM)
-    parts = [integer_code(a, symbol) for a in size.args]
-    text = " * ".join(wrap(p, PRODUCT + 1 if k else PRODUCT) for k, p in enumerate(parts))
-    return Text(text, SUM if coefficient.is_negative else PRODUCT)
-
-
-def _floor(inside: sp.Expr, symbol: Callable[[str], str]) -> Text:
-    top, bottom = divided(inside)
-    return integer_code(top, symbol) if bottom == 1 else _quotient(top, bottom, symbol)
+        return negative(integer_code(rest, symbol))
+    return reduce(lambda left, right: binary(left, ast.Mult, right), [integer_code(a, symbol) for a in size.args])
 
 
 @dataclass(frozen=True)
@@ -163,21 +155,21 @@ def _composite(size: Dim) -> bool:
     return not size.is_Symbol and not size.is_Integer
 
 
-def _entry(name: str) -> str:
-    return f"sizes[{string(name)}]"
+def _entry(name: str) -> Code:
+    return index("sizes", name)
 
 
 def _told(size: Dim) -> str:
     """A size as text and as code."""
-    return f"{string(dim_text(size))}, {integer_code(size, _entry).text}"
+    return f"{string(dim_text(size))}, {text(integer_code(size, _entry))}"
 
 
 def _checked(size: Dim) -> str:
     """The code of a size, which raises where a division leaves a rest."""
     top, bottom = divided(size)
     if bottom == 1:
-        return integer_code(size, _entry).text
-    return f"whole({string(dim_text(size))}, {integer_code(top, _entry).text}, {integer_code(bottom, _entry).text})"
+        return text(integer_code(size, _entry))
+    return text(call("whole", dim_text(size), integer_code(top, _entry), integer_code(bottom, _entry)))
 
 
 def _solve_one(missing: list[str], known: set[str], composite: dict[Dim, tuple[str, int]],
@@ -205,11 +197,11 @@ def _solution(size: Dim, unknown: sp.Symbol, place: tuple[str, int]) -> str | No
     top, bottom = (sp.expand(b - d * axis), c * axis - a) if c != 0 else (sp.expand(d * axis - b), a)
     if bottom == 0:
         return None
-    length = f"arrays[{string(place[0])}].shape[{place[1]}]"
+    length = index(attribute(index("arrays", place[0]), "shape"), place[1])
     above, below = (integer_code(x, lambda n: length if n == axis.name else _entry(n)) for x in (top, bottom))
     if bottom == 1:
-        return above.text
-    return f"{wrap(above, PRODUCT)} // {below.text if bottom.is_Integer else f'max({below.text}, 1)'}"
+        return text(above)
+    return text(binary(above, ast.FloorDiv, below if bottom.is_Integer else call("max", below, 1)))
 
 
 def _hide(missing: list[str], dims: Mapping[str, int | None], known: set[str],

@@ -6,19 +6,24 @@ import ast
 
 import pytest
 
-from symbackprop.codegen.layout import WIDTH, Line, broken, layout, listed, split_outside
+from symbackprop.codegen.layout import WIDTH, Line, broken, layout, listed
 from symbackprop.codegen.literals import doc_text, model_literal, string
+from symbackprop.codegen.tree import pieces, statement, text
+
+
+def parsed(code: str) -> ast.stmt:
+    return ast.parse(code).body[0]
 
 
 def test_a_comment_stands_beside_short_code_and_above_long_code() -> None:
-    (line,) = layout([Line("a = b", "a = b   N")])
+    (line,) = layout([Line(parsed("a = b"), "a = b   N")])
     assert line == "    a = b".ljust(52) + "  # a = b   N"
-    above, code = layout([Line("a = " + "b + " * 20 + "c", "what it means, at length")])
+    above, code = layout([Line(parsed("a = " + "b + " * 20 + "c"), "what it means, at length")])
     assert above == "    # what it means, at length" and code.startswith("    a = b")
 
 
 def test_long_comments_are_wrapped() -> None:
-    lines = layout([Line("a = b", "word " * 60)])
+    lines = layout([Line(parsed("a = b"), "word " * 60)])
     assert len(lines) > 3
     assert all(len(line) <= WIDTH and (line.startswith("    #") or line == "    a = b") for line in lines)
 
@@ -26,14 +31,28 @@ def test_long_comments_are_wrapped() -> None:
 @pytest.mark.parametrize("sign", [" + ", " - ", " * ", " @ "])
 def test_long_code_is_broken_where_it_binds_least(sign: str) -> None:
     code = "total = " + sign.join(f"function_{k}(x + y, [1, 2])" for k in range(9))
-    lines = broken(code, "    ")
+    lines = broken(parsed(code), "    ")
     assert all(len(line) <= WIDTH for line in lines)
     joined = "\n".join(line[4:] for line in lines)
     assert ast.dump(ast.parse(joined)) == ast.dump(ast.parse(code))
 
 
 def test_brackets_are_not_cut() -> None:
-    assert split_outside("a + f(b + c) - d", (" + ", " - ")) == ["a", " + f(b + c)", " - d"]
+    (code,) = ast.parse("a + f(b + c) - d").body
+    assert isinstance(code, ast.Expr)
+    assert list(pieces(code.value)) == ["a", "+ f(b + c)", "- d"]
+
+
+@pytest.mark.parametrize("code", [
+    "-(a * b) ** 2", "(-a) ** 2", "a - (b - c)", "a / (b * c)", "a * (b / c) * d", "x[:, None, ..., 0]", "x[1:n:2, ::-1]",
+    "f(a, *b, k=-1)[i]", "(a, b)", "(a,)", "[a, (b,)]", "(a + b).T", "2 ** -n", "(2 ** a) ** b", "a > b + c",
+    "(a > b) * c", "-(a + b)", "-a @ b", "a % b // c", "x[(a + b):]", '{"k": (1, 2)}', "g()[()]", "(a @ b).reshape(n, -1)",
+])  # fmt: skip
+def test_the_printer_says_what_was_meant(code: str) -> None:
+    (tree,) = ast.parse(f"y = {code}").body
+    assert isinstance(tree, ast.Assign)
+    assert ast.dump(ast.parse(statement(tree))) == ast.dump(ast.parse(f"y = {code}"))
+    assert ast.dump(ast.parse(text(tree.value))) == ast.dump(ast.parse(code))
 
 
 def test_lists_are_wrapped() -> None:

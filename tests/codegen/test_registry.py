@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symbackprop.codegen.helpers import helper_names, identifiers
+from symbackprop.codegen.arrays import Arrays, missing_code
+from symbackprop.codegen.numpy import NumPy
 from symbackprop.core.graph import Node
 from symbackprop.core.registry import LEAVES, OPS, Op, Sample
 from symbackprop.core.scalars import TABLE, Scalar
+from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
 from tests.codegen.helpers import emit
 from tests.core.helpers import differences, in_sympy
@@ -111,9 +113,13 @@ def test_every_scalar_function_keeps_float32(record: Scalar, tmp_path: Path) -> 
     assert {g.dtype for g in grads.values()} == {np.dtype(np.float32)}
 
 
-@pytest.mark.parametrize("record", TABLE.values(), ids=lambda r: r.name)
-def test_code_templates_name_numpy_or_a_helper_and_write_each_argument_once(record: Scalar) -> None:
-    code = record.numpy.format(*[f"x{i}" for i in range(len(record.domain))])
-    known = {"np", *helper_names(), *[f"x{i}" for i in range(len(record.domain))]}
-    assert identifiers(code) <= known
-    assert all(record.numpy.count(f"{{{i}}}") == 1 for i in range(record.arity))
+@pytest.mark.parametrize("target", [NumPy], ids=lambda t: t.target)
+def test_every_op_and_every_scalar_function_has_code(target: type[Arrays]) -> None:
+    assert missing_code(target) == []
+
+
+def test_an_op_without_code_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(NumPy, "rules", {k: v for k, v in NumPy.rules.items() if k != "pad"})
+    assert missing_code(NumPy) == ["pad"]
+    with pytest.raises(ModelError, match="the op 'pad' has no code for numpy"):
+        emit("param x: 3\nloss L = sum(x[1:]**2)", tmp_path)

@@ -11,6 +11,8 @@ import sympy as sp
 
 from symbackprop.codegen.numbers import number_code
 from symbackprop.codegen.sizes import integer_code
+from symbackprop.codegen.tree import name
+from symbackprop.codegen.tree import text as spelled
 from symbackprop.core.shapes import dim
 from symbackprop.errors import ModelError
 from tests.codegen.helpers import emit
@@ -30,7 +32,7 @@ N, D, K = dim("N"), dim("D"), dim("K")
     ],
 )  # fmt: skip
 def test_integer_arithmetic(size: Any, code: str | None) -> None:
-    text = integer_code(size, lambda name: name).text
+    text = spelled(integer_code(size, name))
     if code is not None:
         assert text == code
     for n, d, k in ((6, 2, 3), (12, 4, 1)):
@@ -49,7 +51,7 @@ def test_integer_arithmetic(size: Any, code: str | None) -> None:
     ],
 )  # fmt: skip
 def test_numbers(value: Any, code: str | None) -> None:
-    text = number_code(value, lambda name: name).text
+    text = spelled(number_code(value, name))
     if code is not None:
         assert text == code
     found = eval(text, {"N": 5, "D": 2, "np": np})

@@ -1,69 +1,84 @@
 """The stable helper functions of emitted modules, as text: a module carries those it uses and nothing else.
 
 They live in ordinary Python files beside this one, so that they are read, linted and tested like all other code; the
-files are parsed here, never imported, so emitting needs no NumPy.
+files are parsed here, never imported, so emitting needs no NumPy. Those of the JAX target are NumPy's with ``jnp`` for
+``np``, but for what `jax.py` defines itself.
 """
 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from symbackprop.codegen.tree import names_read
+
 FILES = ("checks.py", "scalar.py", "arrays.py", "windows.py", "results.py", "workspace.py")
 
 
-_NO_CODE = re.compile(r'""".*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*', re.DOTALL)
-_NAME = re.compile(r"(?<![.\w])[A-Za-z_]\w*")
-
-
 class Helper(NamedTuple):
-    """One function or table: its text and the helpers that it uses."""
+    """One function, class or table: its text and the helpers that it uses."""
 
     text: str
     uses: frozenset[str]
 
 
+Definition = ast.FunctionDef | ast.ClassDef | ast.Assign
+
+
 @cache
-def library() -> dict[str, Helper]:
-    """All helpers by name, in the order of the files."""
-    found: dict[str, str] = {}
+def library(target: str = "numpy") -> dict[str, Helper]:
+    """All helpers of a target by name, in the order of the files."""
+    found: dict[str, tuple[Definition, str]] = {}
     for file in FILES:
-        found.update(_definitions(Path(__file__).with_name(file).read_text(encoding="utf-8")))
-    return {name: Helper(text, frozenset(identifiers(text) & found.keys() - {name})) for name, text in found.items()}
+        found |= _definitions(file, "np" if target == "numpy" else "jnp")
+    if target == "jax":
+        found |= _definitions("jax.py", "jnp")
+    used = {name: names_read([tree]) & found.keys() - {name} for name, (tree, _) in found.items()}
+    return {name: Helper(text, frozenset(used[name])) for name, (_, text) in found.items()}
 
 
-def _definitions(source: str) -> Iterator[tuple[str, str]]:
+def _definitions(file: str, module: str) -> dict[str, tuple[Definition, str]]:
+    """The definitions of a file by name, with ``module`` for what it calls np."""
+    source = Path(__file__).with_name(file).read_text(encoding="utf-8")
+    lines = source.splitlines()
+    found: dict[str, tuple[Definition, str]] = {}
     for node in ast.parse(source).body:
-        lines = (ast.get_source_segment(source, node) or "").splitlines()
-        text = "\n".join(line.split("  # noqa")[0] for line in lines)
-        if isinstance(node, ast.FunctionDef):
-            yield node.name, text
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            yield node.targets[0].id, text
+        if isinstance(node, Definition):
+            name = node.targets[0].id if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) else ""
+            found[name or getattr(node, "name", "")] = node, "\n".join(_text(node, lines, module))
+    return found
 
 
-def identifiers(code: str) -> set[str]:
-    """The names in a piece of code: everything but attributes, strings and comments. The strings of emitted code and of
-    the helpers stand in double quotes."""
-    return set(_NAME.findall(_NO_CODE.sub(" ", code)))
+def _text(node: Definition, lines: list[str], module: str) -> Iterator[str]:
+    """The lines of a definition, its decorators among them."""
+    places: dict[int, list[int]] = {}
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name) and inner.id == "np":
+            places.setdefault(inner.lineno, []).append(inner.col_offset)
+    first, last = min([node.lineno, *[d.lineno for d in getattr(node, "decorator_list", [])]]), node.end_lineno or 0
+    for number in range(first, last + 1):
+        line = lines[number - 1] if number < last else lines[number - 1][: node.end_col_offset]
+        for start in sorted(places.get(number, ()), reverse=True):
+            line = line[:start] + module + line[start + 2 :]
+        yield line.split("  # noqa")[0]
 
 
 @cache
 def helper_names() -> frozenset[str]:
-    return frozenset(library())
+    return frozenset(library()) | frozenset(library("jax"))
 
 
-def needed(names: Iterable[str]) -> list[str]:
+def needed(names: Iterable[str], target: str = "numpy") -> list[str]:
     """The texts of the helpers among ``names`` and of those that they use, in the order of the library."""
     found: set[str] = set()
-    pending = [n for n in names if n in library()]
+    known = library(target)
+    pending = [n for n in names if n in known]
     while pending:
         name = pending.pop()
         if name not in found:
             found.add(name)
-            pending.extend(library()[name].uses)
-    return [helper.text for name, helper in library().items() if name in found]
+            pending.extend(known[name].uses)
+    return [helper.text for name, helper in known.items() if name in found]

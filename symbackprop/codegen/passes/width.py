@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 
 from symbackprop.codegen.rows import Rows
+from symbackprop.codegen.tree import Expr, text
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 
@@ -16,7 +17,7 @@ MAX_WIDTH = 76  # characters right of the equals sign, estimated
 class Width:
     """Estimates how long the code of a row is, given which rows have a variable."""
 
-    def __init__(self, rows: Rows, names: Mapping[int, str]) -> None:
+    def __init__(self, rows: Rows, names: Mapping[int, Expr]) -> None:
         self.rows, self.names = rows, names
         self.widths: dict[int, int] = {}
 
@@ -37,7 +38,7 @@ class Width:
 
     def _written(self, row: Node) -> int:
         if row.id in self.names:
-            return len(self.names[row.id])
+            return len(text(self.names[row.id].code))
         return self.widths.get(row.id, 8) + 2
 
 

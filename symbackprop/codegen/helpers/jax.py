@@ -1,0 +1,231 @@
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+"""Helpers of modules for JAX that are not NumPy's with another name: arrays are never changed, Python decides nothing
+by the value of an array, and what is no array passes through ``jit`` beside the arrays."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+# -- what forward is given
+
+
+@jax.tree_util.register_pytree_node_class
+class Static:
+    """Sizes and dtypes in a cache: no values that jit could trace, but part of how the cache is built."""
+
+    def __init__(self, sizes, dtype, dtypes):
+        self.sizes, self.dtype, self.dtypes = sizes, dtype, dtypes
+
+    def tree_flatten(self):
+        return (), (tuple(self.sizes.items()), self.dtype, tuple(self.dtypes.items()))
+
+    @classmethod
+    def tree_unflatten(cls, known, arrays):
+        return cls(dict(known[0]), known[1], dict(known[2]))
+
+
+def as_array(name, value):
+    """The value as an array of real numbers; ValueError naming it for anything else."""
+    try:
+        array = jnp.asarray(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} is not an array: {error}") from None
+    if jnp.issubdtype(array.dtype, jnp.complexfloating):
+        raise ValueError(f"{name} is not an array of real numbers: its dtype is {array.dtype}")
+    return array
+
+
+def as_integers(name, array):
+    """Integer data; an empty list is fine, floats are not."""
+    if jnp.issubdtype(array.dtype, jnp.floating) and array.size:
+        raise ValueError(f"{name} has to hold integers, not {array.dtype}")
+    return array.astype(int)
+
+
+def float_dtypes(given):
+    """The precisions asked for, by name: of what has a dtype of floats; lists and plain numbers follow the others."""
+    dtypes = {name: value.dtype for name, value in given.items() if hasattr(value, "dtype")}
+    return {name: at_hand(dtype) for name, dtype in dtypes.items() if jnp.issubdtype(dtype, jnp.floating)}
+
+
+def computing_dtype(dtypes, default):
+    """The dtype to compute in: what the given ones have in common, at least float32, or the default."""
+    return jnp.result_type(jnp.float32, *set(dtypes.values())) if dtypes else at_hand(default)
+
+
+def at_hand(dtype):
+    """The dtype, or float32 for float64 where JAX has that switched off (jax_enable_x64)."""
+    return jax.dtypes.canonicalize_dtype(dtype)
+
+
+def check_range(name, array, bound, sizes):
+    """ValueError unless 0 <= array < bound everywhere; under jit the values are not known and nothing is checked."""
+    if isinstance(array, jax.core.Tracer) or not array.size:
+        return
+    if array.min() < 0 or array.max() >= sizes.get(bound, bound):
+        wrong = array.min() if array.min() < 0 else array.max()
+        limit = f"{bound} = {sizes[bound]}" if bound in sizes else bound
+        raise ValueError(f"{name} holds {wrong}, outside 0 <= {name} < {limit}")
+
+
+class Draws:
+    """Standard normal numbers from a jax.random key, or from a seed."""
+
+    def __init__(self, rng):
+        self.key = jax.random.key(rng) if isinstance(rng, (int, jnp.integer)) else rng
+
+    def standard_normal(self, shape=()):
+        self.key, key = jax.random.split(self.key)
+        return jax.random.normal(key, (shape,) if isinstance(shape, int) else shape)
+
+
+def generator(rng):
+    """What draws: a numpy.random.Generator itself, else a jax.random key or a seed."""
+    return rng if hasattr(rng, "standard_normal") else Draws(rng)
+
+
+# -- what is returned
+
+
+def scaled(grads, dtypes, upstream):
+    """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
+    if jnp.ndim(upstream) != 0:
+        raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {jnp.shape(upstream)}")
+    return returned({name: grad * upstream for name, grad in grads.items()}, dtypes)
+
+
+def returned(arrays, dtypes):
+    """The arrays in the dtypes to return them in."""
+    return {name: jnp.asarray(array, dtypes.get(name)) for name, array in arrays.items()}
+
+
+def upstream_array(name, value, shape, dtype):
+    """The upstream gradient of an output, checked against the output's shape."""
+    array = as_array(f"the upstream gradient of {name}", value)
+    if array.shape != shape:
+        raise ValueError(f"the upstream gradient of {name} has shape {array.shape}, expected {shape}")
+    return array.astype(dtype)
+
+
+# -- scalar functions
+
+
+def sigmoid(x):
+    """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
+    return 1 / (1 + jnp.exp(-x))
+
+
+def ratio(a, b):
+    """a / b, and 0 where both are 0."""
+    none = (a == 0) & (b == 0)
+    return jnp.where(none, 0, a / jnp.where(none, 1, b))
+
+
+def gated(x, gate):
+    """x * gate, and 0 where the gate is 0, even at an infinite x."""
+    return jnp.where(gate == 0, 0, x) * gate
+
+
+# -- reductions
+
+
+def largest(a, axis):
+    """The largest entry along an axis, which stays with size 1; 0 where that is infinite or there is none."""
+    top = a.max(axis=axis, keepdims=True, initial=-jnp.inf)
+    return jnp.where(jnp.isfinite(top), top, 0)
+
+
+def unless_zero(total):
+    """The sums to divide by; 1 in place of 0, which is the sum of nothing."""
+    return jnp.where(total == 0, 1, total)
+
+
+def softmax(a, axis):
+    """e^a / sum(e^a) along an axis, shifted by the largest entry so that nothing overflows; 0 where all are -inf."""
+    e = jnp.exp(a - largest(a, axis))
+    return e / unless_zero(e.sum(axis=axis, keepdims=True))
+
+
+def softmax_logsumexp(a, axis, keepdims=False):
+    """softmax(a) and logsumexp(a), from the same exponentials."""
+    top = largest(a, axis)
+    e = jnp.exp(a - top)
+    total = e.sum(axis=axis, keepdims=True)
+    logs = jnp.log(total) + top
+    return e / unless_zero(total), logs if keepdims else logs.squeeze(axis)
+
+
+def norm(a, axis=None, keepdims=False):
+    """sqrt(sum(a**2)) along axes, of the entries over the largest one, so that no square over- or underflows."""
+    top = jnp.abs(a).max(axis=axis, keepdims=True, initial=0)
+    scale = jnp.where((top > 0) & jnp.isfinite(top), top, 1)
+    total = jnp.sqrt(jnp.square(a / scale).sum(axis=axis, keepdims=True)) * scale
+    return total if keepdims else total.squeeze(axis)
+
+
+# -- adjoints of indexing, which add
+
+
+def scatter_add(g, index, rows):
+    """Rows of g added up in the rows of a zero array that index names: the adjoint of table[index]."""
+    return jnp.zeros((rows, *g.shape[index.ndim :]), g.dtype).at[index].add(g)
+
+
+def put_along_axis(g, index, axis, size):
+    """Entries of g added where the index points along the axis, zero elsewhere: the adjoint of take_along_axis."""
+    places = list(jnp.ogrid[tuple(slice(n) for n in index.shape)])
+    places[axis] = index
+    return jnp.zeros((*g.shape[:axis], size, *g.shape[axis + 1 :]), g.dtype).at[tuple(places)].add(g)
+
+
+def pad(a, axis, start, size, step=1):
+    """Zeros with a at start, start + step, ... of an axis of that size: the adjoint of a slice."""
+    places = start + step * jnp.arange(a.shape[axis])
+    out = jnp.zeros((*a.shape[:axis], size, *a.shape[axis + 1 :]), a.dtype)
+    return out.at[(slice(None),) * axis + (places,)].set(a)
+
+
+# -- windows and convolution
+
+
+def unfold(a, axis, width, stride):
+    """All windows along an axis, which becomes (window, place in the window)."""
+    starts = stride * jnp.arange((a.shape[axis] - width) // stride + 1)
+    return jnp.take(a, starts[:, None] + jnp.arange(width), axis=axis)
+
+
+def fold(a, axis, size, stride):
+    """Overlapping windows added up into an axis of that size: the adjoint of unfold."""
+    places = stride * jnp.arange(a.shape[axis])[:, None] + jnp.arange(a.shape[axis + 1])
+    out = jnp.zeros((*a.shape[:axis], size, *a.shape[axis + 2 :]), a.dtype)
+    return out.at[(slice(None),) * axis + (places,)].add(a)
+
+
+def correlated(x, w, layout, before, size, step=(1, 1), apart=(1, 1), spread=(1, 1)):
+    """Cross-correlation: windows step apart, x with its entries spread and those of w apart, and as much padding behind
+    as gives that size; before is the padding in front."""
+    letters = [s.index(c) for s, c in zip(layout[:2], "HH")], [s.index(c) for s, c in zip(layout[:2], "WW")]
+    padding = []
+    for k, (of_x, of_w) in enumerate(letters):
+        long = spread[k] * (x.shape[of_x] - 1) + 1
+        window = apart[k] * (w.shape[of_w] - 1) + 1
+        padding.append((before[k], step[k] * (size[k] - 1) + window - long - before[k]))
+    return lax.conv_general_dilated(x, w, step, padding, spread, apart, layout)
+
+
+def conv2d(x, w, stride, padding, size):
+    """Cross-correlation: every window of x times the kernel."""
+    return correlated(x, w, ("NHWC", "HWIO", "NHWC"), padding, size, step=stride)
+
+
+def conv2d_input(y, w, stride, padding, size):
+    """The adjoint of conv2d in x: y, spread by the stride, correlated with the flipped kernel."""
+    before = w.shape[0] - 1 - padding[0], w.shape[1] - 1 - padding[1]
+    return correlated(y, w[::-1, ::-1], ("NHWC", "HWOI", "NHWC"), before, size, spread=stride)
+
+
+def conv2d_kernel(x, y, stride, padding, size):
+    """The adjoint of conv2d in w: x correlated with y, whose entries are a stride apart, over all images."""
+    return correlated(x, y, ("CHWN", "IHWO", "HWNC"), padding, size, apart=stride)

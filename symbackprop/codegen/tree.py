@@ -1,0 +1,262 @@
+"""Python code as `ast` trees: what makes them, what prints them, and which names they read.
+
+The printer is `ast.unparse` with this project's spelling: strings in double quotes, tuples in an index or beside an equals
+sign without parentheses, the same text under every Python.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from symbackprop.codegen.literals import string
+from symbackprop.core.shapes import Shape, broadcast
+
+Code: TypeAlias = ast.expr
+LOAD, STORE = ast.Load(), ast.Store()
+NUMBER = "number"  # the kind of a Python number, which fits arrays of any kind
+
+COMPARE, SUM, PRODUCT, SIGN, POWER, ATOM = range(1, 7)  # how strongly code binds
+_OPERATIONS: dict[type[ast.operator], tuple[str, int]] = {
+    ast.Add: ("+", SUM), ast.Sub: ("-", SUM), ast.Mult: ("*", PRODUCT), ast.Div: ("/", PRODUCT),
+    ast.FloorDiv: ("//", PRODUCT), ast.Mod: ("%", PRODUCT), ast.MatMult: ("@", PRODUCT), ast.Pow: ("**", POWER),
+}  # fmt: skip
+RELATIONS: dict[str, ast.cmpop] = {
+    ">": ast.Gt(), ">=": ast.GtE(), "<": ast.Lt(), "<=": ast.LtE(), "==": ast.Eq(), "!=": ast.NotEq(),
+}  # fmt: skip
+_SIGNS = {type(relation): sign for sign, relation in RELATIONS.items()}
+
+
+@dataclass(frozen=True)
+class Expr:
+    """An expression of a program: its code, the shape and the kind (float, int, bool, number) of its value, and the
+    operands that arithmetic combines."""
+
+    code: Code
+    shape: Shape
+    kind: str
+    parts: tuple[Expr, ...] = ()
+
+    @property
+    def variable(self) -> str | None:
+        """The variable that the expression is; None for any other."""
+        return self.code.id if isinstance(self.code, ast.Name) else None
+
+    @property
+    def is_atom(self) -> bool:
+        """Whether nothing around the code could ever tear it apart."""
+        return not isinstance(self.code, (ast.BinOp, ast.UnaryOp, ast.Compare))
+
+    def of(self, shape: Shape, kind: str) -> Expr:
+        return replace(self, shape=shape, kind=kind)
+
+
+# -- making code
+
+
+def name(word: str) -> ast.Name:
+    return ast.Name(word, LOAD)
+
+
+def constant(value: Any) -> Code:
+    """A literal; a negative number is a sign and a number, as Python reads it."""
+    if isinstance(value, (int, float)) and value < 0:
+        return ast.UnaryOp(ast.USub(), ast.Constant(-value))
+    return ast.Constant(value)
+
+
+def as_code(value: Any) -> Code:
+    """Code as it is, tuples and lists by their items, anything else as a literal."""
+    if isinstance(value, ast.expr):
+        return value
+    if isinstance(value, tuple):
+        return ast.Tuple([as_code(v) for v in value], LOAD)
+    return ast.List([as_code(v) for v in value], LOAD) if isinstance(value, list) else constant(value)
+
+
+def attribute(value: Code | str, word: str) -> Code:
+    return ast.Attribute(name(value) if isinstance(value, str) else value, word, LOAD)
+
+
+def call(function: Code | str, *args: Any, **options: Any) -> Code:
+    keywords = [ast.keyword(k, as_code(v)) for k, v in options.items()]
+    return ast.Call(name(function) if isinstance(function, str) else function, [as_code(a) for a in args], keywords)
+
+
+def method(value: Code, word: str, *args: Any, **options: Any) -> Code:
+    return call(attribute(value, word), *args, **options)
+
+
+def index(value: Code | str, *items: Any) -> Code:
+    """``value[items]``; None is a new axis, ``...`` and slices are what they are."""
+    inside = [as_code(i) for i in items]
+    return ast.Subscript(name(value) if isinstance(value, str) else value,
+                         inside[0] if len(inside) == 1 else ast.Tuple(inside, LOAD), LOAD)  # fmt: skip
+
+
+ALL = ast.Slice()
+
+
+def binary(left: Code, operation: type[ast.operator], right: Code) -> Code:
+    return ast.BinOp(left, operation(), right)
+
+
+def compared(left: Code, relation: str, right: Code) -> Code:
+    return ast.Compare(left, [RELATIONS[relation]], [right])
+
+
+def negative(code: Code) -> Code:
+    """−code; of a product or a quotient, its first factor takes the sign."""
+    if isinstance(code, ast.BinOp) and isinstance(code.op, (ast.Mult, ast.Div, ast.MatMult)):
+        return ast.BinOp(negative(code.left), code.op, code.right)
+    return ast.UnaryOp(ast.USub(), code)
+
+
+def transposed(code: Code) -> Code:
+    """The transpose of a matrix; of a transpose, the matrix."""
+    turned = isinstance(code, ast.Attribute) and code.attr == "T"
+    return code.value if turned and isinstance(code, ast.Attribute) else attribute(code, "T")
+
+
+def assign(targets: str | Iterable[Code], value: Any) -> ast.Assign:
+    """``name = value``, or several targets, one equals sign each."""
+    left: list[Code] = [name(targets)] if isinstance(targets, str) else list(targets)
+    return ast.Assign(left, as_code(value), lineno=0)
+
+
+def dictionary(items: Mapping[str, Code]) -> Code:
+    return ast.Dict([ast.Constant(key) for key in items], list(items.values()))
+
+
+def names_read(trees: Iterable[ast.AST]) -> set[str]:
+    """The names in code, targets of assignments among them."""
+    return {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+# -- typed arithmetic
+
+
+def joined(left: Expr, operation: type[ast.operator], right: Expr, kind: str | None = None) -> Expr:
+    """Two operands, broadcast against each other; sums and differences stay one chain from left to right."""
+    if operation in (ast.Add, ast.Sub) and isinstance(right.code, ast.UnaryOp) and right.parts:
+        return joined(left, ast.Sub if operation is ast.Add else ast.Add, right.parts[0], kind)
+    if operation is ast.Add and isinstance(right.code, ast.BinOp) and isinstance(right.code.op, (ast.Add, ast.Sub)):
+        if len(right.parts) == 2:
+            return joined(joined(left, ast.Add, right.parts[0], kind), type(right.code.op), right.parts[1], kind)
+    return combined(binary(left.code, operation, right.code), (left, right), kind)
+
+
+def combined(code: Code, parts: tuple[Expr, ...], kind: str | None = None) -> Expr:
+    """Code whose operands are broadcast against each other."""
+    return Expr(code, _common(parts), kind or _widest(parts), parts)
+
+
+def negated(body: Expr) -> Expr:
+    code = negative(body.code)
+    if isinstance(code, ast.BinOp):
+        parts = (negated(body.parts[0]), *body.parts[1:]) if body.parts else ()
+        return replace(body, code=code, parts=parts)
+    return Expr(code, body.shape, body.kind, (body,))
+
+
+def _common(parts: tuple[Expr, ...]) -> Shape:
+    shapes = [p.shape for p in parts if p.shape]
+    if all(s is shapes[0] for s in shapes[1:]):
+        return shapes[0] if shapes else ()
+    return broadcast(shapes)
+
+
+def _widest(parts: tuple[Expr, ...]) -> str:
+    return max((p.kind for p in parts), key=("number", "bool", "int", "float").index)
+
+
+# -- printing
+
+
+def text(node: ast.AST, level: int = 0) -> str:
+    """Code as text; parentheses where it binds more weakly than its surroundings need."""
+    own, code = _written(node)
+    return code if own >= level else f"({code})"
+
+
+def _written(node: ast.AST) -> tuple[int, str]:
+    match node:
+        case ast.Name(id=word):
+            return ATOM, word
+        case ast.Constant(value=value):
+            return ATOM, string(value) if isinstance(value, str) else "..." if value is ... else repr(value)
+        case ast.Attribute(value=inner, attr=word):
+            return ATOM, f"{text(inner, ATOM)}.{word}"
+        case ast.Call(func=function, args=args, keywords=options):
+            return ATOM, f"{text(function, ATOM)}({', '.join(map(text, [*args, *options]))})"
+        case ast.keyword(arg=word, value=value):
+            return ATOM, f"{word}={text(value)}"
+        case ast.Subscript(value=inner, slice=place):
+            return ATOM, f"{text(inner, ATOM)}[{bare(place)}]"
+        case ast.Slice(lower=lower, upper=upper, step=step):
+            ends = ":".join("" if end is None else text(end) for end in (lower, upper))
+            return ATOM, ends if step is None else f"{ends}:{text(step)}"
+        case ast.Tuple(elts=items):
+            return ATOM, f"({_items(items)})"
+        case ast.List(elts=items):
+            return ATOM, f"[{', '.join(map(text, items))}]"
+        case ast.Dict():
+            return ATOM, f"{{{', '.join(entries(node))}}}"
+        case ast.Starred(value=inner):
+            return 0, f"*{text(inner, ATOM)}"
+        case ast.UnaryOp(operand=inner):
+            return SIGN, f"-{text(inner, SIGN)}"
+        case ast.BinOp(left=left, op=operation, right=right):
+            sign, own = _OPERATIONS[type(operation)]
+            return own, f"{text(left, own + (own == POWER))} {sign} {text(right, own + 1)}"
+        case ast.Compare(left=left, ops=[relation], comparators=[right]):
+            return COMPARE, f"{text(left, SUM)} {_SIGNS[type(relation)]} {text(right, SUM)}"
+    raise TypeError(f"no spelling for {ast.dump(node)}")
+
+
+def _items(items: list[ast.expr]) -> str:
+    return ", ".join(map(text, items)) + ("," if len(items) == 1 else "")
+
+
+def entries(node: ast.Dict) -> list[str]:
+    """``"key": value`` for every entry of a dictionary."""
+    return [f"{text(k)}: {text(v)}" for k, v in zip(node.keys, node.values, strict=True) if k is not None]
+
+
+def bare(node: ast.expr) -> str:
+    """Code where a tuple needs no parentheses."""
+    return _items(node.elts) if isinstance(node, ast.Tuple) and node.elts else text(node)
+
+
+def statement(node: ast.stmt) -> str:
+    """One line of code; of a loop or a function its head."""
+    match node:
+        case ast.Assign(targets=targets, value=value):
+            return " = ".join(map(bare, [*targets, value]))
+        case ast.AugAssign(target=target, op=operation, value=value):
+            return f"{text(target)} {_OPERATIONS[type(operation)][0]}= {text(value)}"
+        case ast.Expr(value=value):
+            return text(value)
+        case ast.Return(value=value):
+            return "return" if value is None else f"return {bare(value)}"
+        case ast.For(target=target, iter=values):
+            return f"for {bare(target)} in {text(values)}:"
+        case ast.FunctionDef(name=word, args=arguments):
+            return f"def {word}({', '.join(a.arg for a in arguments.args)}):"
+        case ast.Pass():
+            return "pass"
+    raise TypeError(f"no spelling for {ast.dump(node)}")
+
+
+def pieces(code: Code) -> Iterator[str]:
+    """A sum, else a product, cut before the signs of its chain; anything else whole."""
+    own = _OPERATIONS[type(code.op)][1] if isinstance(code, ast.BinOp) else POWER
+    if not isinstance(code, ast.BinOp) or own == POWER:
+        yield text(code)
+        return
+    left, (sign, _) = code.left, _OPERATIONS[type(code.op)]
+    same = isinstance(left, ast.BinOp) and _OPERATIONS[type(left.op)][1] == own
+    yield from pieces(left) if same else [text(left, own)]
+    yield f"{sign} {text(code.right, own + 1)}"
