@@ -1,6 +1,6 @@
 """Rows as array expressions: what every Python target writes alike, one rule an op and one a scalar function.
 
-A target (`numpy`, `jax`) is a subclass that says what differs. It reads rows and the variables they have, nothing of the
+A target (`numpy`, `jax`) is a subclass that says what differs. It reads rows and the variables they have, not the
 derivation. Precision is kept: numbers are Python numbers, truth values and integers are converted where they enter
 floating-point arithmetic, so float32 stays float32.
 """
@@ -376,9 +376,10 @@ def _einsum(p: Arrays, node: Node, *args: Code) -> Code:
         factors = [attribute(args[k], "T") if flip else args[k] for k, flip in flipped]
         whole = factors[0] if len(factors) == 1 else binary(factors[0], ast.MatMult, factors[1])
         return attribute(whole, "T") if product.flip_out else whole
-    for known, word in ((pattern.outer == (0, 1), "outer"), (pattern.is_trace, "trace"), (pattern.is_diagonal, "diagonal")):
-        if known:
-            return p.np(word, *args)
+    if pattern.outer == (0, 1):
+        return p.np("outer", *args)
+    if pattern.is_trace or pattern.is_diagonal:
+        return p.np("trace" if pattern.is_trace else "diagonal", *args)
     return p.np("einsum", str(pattern), *args, optimize=True)
 
 

@@ -65,8 +65,8 @@ class Builder:
         model = self.model
         read = [*self.order, *self.rows.order(self.d.gradients.values())]
         return Program(
-            name=model.name, summary=model.summary, text=text, target=self.target, level=self.level, dtype=dtype, rows=self.rows,
-            dims=dict(model.sizes), demands=demands(read), params=dict(model.params),
+            name=model.name, summary=model.summary, text=text, target=self.target, level=self.level,
+            dtype=dtype, rows=self.rows, dims=dict(model.sizes), demands=demands(read), params=dict(model.params),
             data={n: r for n, r in model.leaves().items() if n not in model.params},
             constants=dict(model.constants), variables={name: self.leaf_names[r.id] for name, r in self.given.items()},
             loss=None if model.loss_row is None else model.loss_row.name, outputs=tuple(model.output_rows),

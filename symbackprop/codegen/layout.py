@@ -52,7 +52,7 @@ def _comment(comment: str, indent: str) -> Iterator[str]:
 
 
 def broken(code: ast.stmt, indent: str) -> list[str]:
-    """A long statement over several lines: a dictionary by its entries, a sum before the signs that bind most weakly."""
+    """A long statement over several lines: a dictionary by its entries, a sum before its signs."""
     flat = indent + statement(code)
     if len(flat) <= WIDTH or not isinstance(code, (ast.Assign, ast.Return)) or code.value is None:
         return [flat]

@@ -28,7 +28,7 @@ class LoopBuilder:
         self.index = scheduler.open_index(self.loop.index)
         results = list(results)
         self.wanted = {row.attr: row for row in results if row.op.name == "out"}
-        self.before = {s.after.id: names[row.id].variable or "" for row in results if (s := self.rows.states(row)) is not None}
+        self.before = {s.after.id: row for row in results if (s := self.rows.states(row)) is not None}
         n = len(self.loop.carry)
         self.stacked = [(out, self.loop.results()[k]) for k, out in self.wanted.items() if k >= n]
         self.roots = [*self.loop.carried, *[row for _, row in self.stacked]]
@@ -83,7 +83,7 @@ class LoopBuilder:
             return Store(stack, value, out.shape, out.kind)
         carry = next(c for c, carried in zip(self.loop.carry, self.loop.carried, strict=True) if carried is row)
         buffer = self.variables.scope.fresh(f"{stack}_states")
-        return Store(stack, value, out.shape, out.kind, (buffer, before, self.variables.of(carry)))
+        return Store(stack, value, out.shape, out.kind, (buffer, self._name(before), self.variables.of(carry)))
 
     def _fixed(self) -> tuple[tuple[str, str], ...]:
         """Matrices that every step reads, and what their transposes are called."""

@@ -11,7 +11,8 @@ from functools import cache
 from symbackprop.codegen.helpers import helper_names
 
 _OWN = {
-    "np", "jnp", "jax", "lax", "step", "carry", "static", "params", "data", "cache", "grads", "upstream", "dtype", "dtypes", "sizes", "arrays", "rng", "dims", "at",
+    "np", "jnp", "jax", "lax", "step", "carry", "static",
+    "params", "data", "cache", "grads", "upstream", "dtype", "dtypes", "sizes", "arrays", "rng", "dims", "at",
     "forward", "backward", "loss_and_grads", "init_params", "read", "outputs", "make_workspace", "workspace", "w",
     "NAME", "MODEL", "PARAMS", "DATA", "INTEGERS", "LOSS", "OUTPUTS", "GRADIENTS", "DIMS", "DTYPE", "self",
 }  # fmt: skip

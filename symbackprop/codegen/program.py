@@ -111,8 +111,8 @@ Statement: TypeAlias = Assign | OneHot | Softmax | For
 @dataclass
 class Block:
     """The body of one function or of one loop: statements in order, and the expression of every row that has a variable
-    or comes in from outside. A row may be computed in one body and be an element of a sequence in another, so that names
-    hold in their own block only."""
+    or comes in from outside. A row may be computed in one body and be an element of a sequence in another: names hold
+    in their own block only."""
 
     statements: list[Statement] = field(default_factory=list)
     names: dict[int, Expr] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """Python code as `ast` trees: what makes them, what prints them, and which names they read.
 
-The printer is `ast.unparse` with this project's spelling: strings in double quotes, tuples in an index or beside an equals
-sign without parentheses, the same text under every Python.
+The printer is `ast.unparse` with this project's spelling: strings in double quotes, tuples in an index or beside an
+equals sign without parentheses, the same text under every Python.
 """
 
 from __future__ import annotations
@@ -142,9 +142,9 @@ def joined(left: Expr, operation: type[ast.operator], right: Expr, kind: str | N
     """Two operands, broadcast against each other; sums and differences stay one chain from left to right."""
     if operation in (ast.Add, ast.Sub) and isinstance(right.code, ast.UnaryOp) and right.parts:
         return joined(left, ast.Sub if operation is ast.Add else ast.Add, right.parts[0], kind)
-    if operation is ast.Add and isinstance(right.code, ast.BinOp) and isinstance(right.code.op, (ast.Add, ast.Sub)):
-        if len(right.parts) == 2:
-            return joined(joined(left, ast.Add, right.parts[0], kind), type(right.code.op), right.parts[1], kind)
+    chain = isinstance(right.code, ast.BinOp) and isinstance(right.code.op, (ast.Add, ast.Sub)) and bool(right.parts)
+    if operation is ast.Add and chain and isinstance(right.code, ast.BinOp):
+        return joined(joined(left, ast.Add, right.parts[0], kind), type(right.code.op), right.parts[1], kind)
     return combined(binary(left.code, operation, right.code), (left, right), kind)
 
 

@@ -1,7 +1,7 @@
 """The record of a structural op, and the table of all of them.
 
 A model is a table of rows; every row is an elementwise kernel or one of these ops. A record is complete or refused:
-shape rule, derivative rule, printing, code, reference values and a sampler of valid inputs all have to be there,
+shape rule, derivative rule, printing, reference values and a sampler of valid inputs all have to be there,
 because tests, documentation and every output are generated from the table.
 """
 
@@ -44,9 +44,10 @@ class Op:
     along which an argument was broadcast are summed elsewhere. ``idle`` is what may be infinite or NaN where the
     upstream gradient is 0 (see `masks`). A loop has several results: both come by their numbers.
 
-    ``show`` prints a row in any notation for reading, ``numpy`` as NumPy code; both get the arguments printed.
-    ``reference(np, attr, *arrays)`` computes the value plainly, with ``attr`` resolved to integers, and shares nothing
-    with ``numpy``. An op ``selects`` when entries of its input may have no influence on its result.
+    ``show`` prints a row in any notation for reading and gets the arguments printed; its code is a rule of
+    `codegen.arrays`. ``reference(np, attr, *arrays)`` computes the value plainly, with ``attr`` resolved to integers,
+    and shares nothing with emitted code. An op ``selects`` when entries of its input may have no influence on its
+    result.
 
     ``entry(attr, argument shapes, indices)`` says what one entry of the result is (see `entry`): from it follow its
     Jacobian, which arguments it is linear in, which are indices, and whether it moves entries (see `facts`). An op
@@ -62,7 +63,6 @@ class Op:
     infer: Callable[[Attr, tuple[Node, ...]], tuple[Shape, str]]
     vjp: Rule
     show: Callable[[Notation, Node, Sequence[Text]], Text]
-    numpy: Callable[[Notation, Node, Sequence[Text]], Text]
     reference: Callable[..., Array]
     samples: tuple[Sample, ...]
     convention: str = ""

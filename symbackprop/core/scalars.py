@@ -1,4 +1,4 @@
-"""The scalar functions: one record each, from which printing, code, reference values, tests and docs follow.
+"""The scalar functions: one record each, from which printing, reference values, tests and docs follow.
 
 To add an elementwise function, add one `Scalar` below. Its derivative may be left out: SymPy's ``diff`` of the head is
 then used, rewritten over the row's own output where the head reappears.
@@ -39,19 +39,18 @@ class Scalar:
 
     ``partials`` are the derivatives by each argument over `Arg` and `OUT` (None: by SymPy's ``diff``). ``shown`` is how
     many arguments print; the rest are conventions. ``latex`` and ``text`` are templates over the printed arguments
-    (None: ``name(args)``); ``numpy`` is code, naming a stable helper where plain NumPy is unstable. ``reference(np,
-    *arrays)`` is written independently of ``numpy`` and is what `verify` trusts. ``domain`` is where random inputs are
-    drawn, one interval per argument; ``defined`` says where the function is. ``log`` is log f and ``complement`` 1 − f,
-    of a function of one argument, where these have a form that neither overflows nor cancels; ``odd``: f(−x) = −f(x);
-    ``power``: f(x) is x to that power. A function made of pieces says in ``switch`` where they meet. ``guards`` is the
-    arithmetic that the function is but for points where that is nan: it is written as that, and is part of the formula
-    around it unless it is a row of its own (``alone``).
+    (None: ``name(args)``). ``reference(np, *arrays)`` is written independently of emitted code (see `codegen.arrays`)
+    and is what `verify` trusts. ``domain`` is where random inputs are drawn, one interval per argument; ``defined``
+    says where the function is. ``log`` is log f and ``complement`` 1 − f, of a function of one argument, where
+    these have a form that neither overflows nor cancels; ``odd``: f(−x) = −f(x); ``power``: f(x)
+    is x to that power. A function made of pieces says in ``switch`` where they meet. ``guards`` is the arithmetic that
+    the function is but for points where that is nan: it is written as that, and is part of the formula around it unless
+    it is a row of its own (``alone``).
     """
 
     name: str
     head: Callable[..., sp.Expr]
     reference: Callable[..., Any]
-    numpy: str
     partials: tuple[Formula | None, ...] = (None,)
     domain: tuple[tuple[float, float], ...] = ((-2.0, 2.0),)
     shown: int = 0
@@ -85,8 +84,8 @@ def register(record: Scalar) -> Scalar:
         raise ValueError(f"the scalar function {record.name!r} is registered twice")
     if len(record.partials) < record.arity:
         raise ValueError(f"{record.name}: {record.arity} arguments but {len(record.partials)} derivatives")
-    if not callable(record.reference) or not record.numpy or len(record.domain) < record.arity:
-        raise ValueError(f"{record.name}: reference, numpy code and one domain per argument are required")
+    if not callable(record.reference) or len(record.domain) < record.arity:
+        raise ValueError(f"{record.name}: a reference and one domain per argument are required")
     TABLE[record.name] = record
     if record.guards is not None:
         GUARDED[record.name] = record.guards
@@ -243,123 +242,122 @@ TWO = (ANY, ANY)
 NO = ZERO  # the derivative is 0 almost everywhere
 HALF = sp.Rational(1, 2)
 
-register(Scalar("exp", sp.exp, lambda np, x: np.exp(x), "np.exp({0})", (OUT,), latex=r"e^{{{0}}}", precedence=80,
+register(Scalar("exp", sp.exp, lambda np, x: np.exp(x), (OUT,), latex=r"e^{{{0}}}", precedence=80,
                 log=X))
-register(Scalar("log", sp.log, lambda np, x: np.log(x), "np.log({0})", (1 / X,), POSITIVE, latex=r"\log {0}",
+register(Scalar("log", sp.log, lambda np, x: np.log(x), (1 / X,), POSITIVE, latex=r"\log {0}",
                 defined="x > 0"))
-register(Scalar("log1p", heads.log1p, lambda np, x: np.log1p(x), "np.log1p({0})", (1 / (1 + X),), ((-0.5, 2.0),),
+register(Scalar("log1p", heads.log1p, lambda np, x: np.log1p(x), (1 / (1 + X),), ((-0.5, 2.0),),
                 latex=r"\log\left(1 + {0}\right)", defined="x > -1"))
-register(Scalar("expm1", heads.expm1, lambda np, x: np.expm1(x), "np.expm1({0})", (OUT + 1,),
+register(Scalar("expm1", heads.expm1, lambda np, x: np.expm1(x), (OUT + 1,),
                 latex=r"\left(e^{{{0}}} - 1\right)"))
-register(Scalar("sqrt", sp.sqrt, lambda np, x: np.sqrt(x), "np.sqrt({0})", (1 / (2 * OUT),), POSITIVE,
+register(Scalar("sqrt", sp.sqrt, lambda np, x: np.sqrt(x), (1 / (2 * OUT),), POSITIVE,
                 defined="x >= 0", latex=r"\sqrt{{{0}}}", power=HALF))
-register(Scalar("abs", heads.magnitude, _abs, "np.abs({0})", (call("sign", X),),
+register(Scalar("abs", heads.magnitude, _abs, (call("sign", X),),
                 latex=r"\left|{0}\right|", text="|{0}|", note="derivative 0 at 0",
                 switch=AT_ZERO))
-register(Scalar("sign", heads.signum, lambda np, x: np.sign(np.real(x)), "np.sign({0})", (NO,),
+register(Scalar("sign", heads.signum, lambda np, x: np.sign(np.real(x)), (NO,),
                 latex=r"\operatorname{{sign}}{0}", note="derivative 0 everywhere", switch=AT_ZERO))
-register(Scalar("sin", sp.sin, lambda np, x: np.sin(x), "np.sin({0})", (call("cos", X),), latex=r"\sin {0}"))
-register(Scalar("cos", sp.cos, lambda np, x: np.cos(x), "np.cos({0})", (-call("sin", X),), latex=r"\cos {0}"))
-register(Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), "np.tanh({0})", (1 - OUT**2,), latex=r"\tanh {0}",
+register(Scalar("sin", sp.sin, lambda np, x: np.sin(x), (call("cos", X),), latex=r"\sin {0}"))
+register(Scalar("cos", sp.cos, lambda np, x: np.cos(x), (-call("sin", X),), latex=r"\cos {0}"))
+register(Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), (1 - OUT**2,), latex=r"\tanh {0}",
                 complement=2 * call("sigmoid", -2 * X), odd=True))
-register(Scalar("sigmoid", heads.sigmoid, _sigmoid, "sigmoid({0})", (OUT * (1 - OUT),), latex=r"\sigma{0}",
+register(Scalar("sigmoid", heads.sigmoid, _sigmoid, (OUT * (1 - OUT),), latex=r"\sigma{0}",
                 text="σ{0}", log=-call("softplus", -X), complement=call("sigmoid", -X)))
-register(Scalar("softplus", heads.softplus, _softplus, "softplus({0})", (call("sigmoid", X),),
+register(Scalar("softplus", heads.softplus, _softplus, (call("sigmoid", X),),
                 latex=r"\operatorname{{softplus}}{0}"))
-register(Scalar("logaddexp", heads.logaddexp, _logaddexp, "np.logaddexp({0}, {1})",
+register(Scalar("logaddexp", heads.logaddexp, _logaddexp,
                 (call("exp", X - OUT), call("exp", Y - OUT)), TWO, public=False,
                 latex=r"\operatorname{{logaddexp}}\left({0}, {1}\right)", text="logaddexp({0}, {1})"))
-register(Scalar("erf", sp.erf, _erf, "erf({0})", (call("exp", -(call("limited", X) ** 2)) * (2 / sp.sqrt(sp.pi)),),
+register(Scalar("erf", sp.erf, _erf, (call("exp", -(call("limited", X) ** 2)) * (2 / sp.sqrt(sp.pi)),),
                 latex=r"\operatorname{{erf}}{0}", complement=2 * call("normal_cdf", -sp.sqrt(2) * X), odd=True))
-register(Scalar("normal_cdf", heads.normal_cdf, _normal_cdf, "normal_cdf({0})", (call("normal_pdf", X),),
+register(Scalar("normal_cdf", heads.normal_cdf, _normal_cdf, (call("normal_pdf", X),),
                 latex=r"\Phi{0}", text="Φ{0}", log=call("log_normal_cdf", X), complement=call("normal_cdf", -X)))
 register(Scalar("normal_pdf", heads.normal_pdf, lambda np, x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
-                "normal_pdf({0})", (-call("limited", X) * OUT,), latex=r"\varphi{0}", text="φ{0}"))
-register(Scalar("log_normal_cdf", heads.log_normal_cdf, _log_normal_cdf, "log_normal_cdf({0})",
+                (-call("limited", X) * OUT,), latex=r"\varphi{0}", text="φ{0}"))
+register(Scalar("log_normal_cdf", heads.log_normal_cdf, _log_normal_cdf,
                 (call("inverse_mills", X),), latex=r"\log \Phi\left({0}\right)", text="log Φ({0})", public=False))
-register(Scalar("inverse_mills", heads.inverse_mills, _inverse_mills, "inverse_mills({0})",
+register(Scalar("inverse_mills", heads.inverse_mills, _inverse_mills,
                 (-call("inverse_mills_fall", X),), public=False, text="φ({0})/Φ({0})", precedence=20,
                 latex=r"\frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}}"))
-register(Scalar("inverse_mills_fall", heads.inverse_mills_fall, _inverse_mills_fall, "inverse_mills_fall({0})",
+register(Scalar("inverse_mills_fall", heads.inverse_mills_fall, _inverse_mills_fall,
                 (call("inverse_mills", X) * (1 - OUT) - OUT * (X + call("inverse_mills", X)),), public=False,
                 text="φ({0})/Φ({0})·({0} + φ({0})/Φ({0}))", precedence=20,
                 latex=r"\frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}} "
                 r"\left({0} + \frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}}\right)"))
-register(Scalar("relu", heads.relu, lambda np, x, tie: np.where(x != x, x, np.maximum(x, 0)), "np.maximum({0}, 0)",
+register(Scalar("relu", heads.relu, lambda np, x, tie: np.where(x != x, x, np.maximum(x, 0)),
                 (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, latex=r"\operatorname{{ReLU}}{0}",
                 text="ReLU{0}", note="derivative at 0: the relu0 convention",
                 switch=AT_ZERO))
 register(Scalar("leaky", heads.leaky, lambda np, x, a, tie: np.where(x > 0, x, a * x),
-                "leaky_relu({0}, {1})", (None, call("where", call("greater", X, 0), 0, X)),
+                (None, call("where", call("greater", X, 0), 0, X)),
                 (ANY, (0.1, 0.4), (0.0, 0.0)), shown=2,
                 latex=r"\operatorname{{LeakyReLU}}\left({0}, {1}\right)", text="LeakyReLU({0}, {1})", public=False,
                 note="derivative at 0: the relu0 convention",
                 switch=AT_ZERO))
 register(Scalar("elu_unit", heads.elu, lambda np, x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
-                "elu({0}, {1})", (call("where", call("greater", X, 0), 1, OUT + Y), call("negexpm1", X)),
+                (call("where", call("greater", X, 0), 1, OUT + Y), call("negexpm1", X)),
                 (ANY, (0.5, 1.5)),
                 latex=r"\operatorname{{ELU}}\left({0}, {1}\right)", text="ELU({0}, {1})", public=False,
                 switch=AT_ZERO))
 register(Scalar("negexpm1", heads.negexpm1, lambda np, x: np.expm1(np.minimum(x, 0)),
-                "np.expm1(np.minimum({0}, 0))", (call("where", call("greater", X, 0), 0, OUT + 1),),
+                (call("where", call("greater", X, 0), 0, OUT + 1),),
                 latex=r"\left(e^{{\min({0}, 0)}} - 1\right)",
                 text="(exp(min({0}, 0)) - 1)", public=False, switch=AT_ZERO))
-register(Scalar("maximum", heads.maximum, lambda np, a, b: np.maximum(a, b), "np.maximum({0}, {1})",
+register(Scalar("maximum", heads.maximum, lambda np, a, b: np.maximum(a, b),
                 (call("above", X, Y, HALF), call("above", Y, X, HALF)), TWO,
                 latex=r"\max\left({0}, {1}\right)", text="max({0}, {1})", note="ties share the gradient equally",
                 switch=AT_TIE))
-register(Scalar("minimum", heads.minimum, lambda np, a, b: np.minimum(a, b), "np.minimum({0}, {1})",
+register(Scalar("minimum", heads.minimum, lambda np, a, b: np.minimum(a, b),
                 (call("above", Y, X, HALF), call("above", X, Y, HALF)), TWO,
                 latex=r"\min\left({0}, {1}\right)", text="min({0}, {1})", note="ties share the gradient equally",
                 switch=AT_TIE))
-register(Scalar("where", heads.where, lambda np, c, a, b: np.where(c, a, b), "np.where({0}, {1}, {2})",
+register(Scalar("where", heads.where, lambda np, c, a, b: np.where(c, a, b),
                 (NO, call("truth", X), 1 - call("truth", X)), ((0.0, 1.0), ANY, ANY),
                 latex=r"\operatorname{{where}}\left({0}, {1}, {2}\right)", text="where({0}, {1}, {2})",
                 switch=TRUTH))
-register(Scalar("truth", heads.truth, lambda np, c: np.where(c, 1.0, 0.0), "({0} != 0)", (NO,),
+register(Scalar("truth", heads.truth, lambda np, c: np.where(c, 1.0, 0.0), (NO,),
                 ((0.0, 1.0),), latex=r"\mathbf{{1}}\!\left[{0}\right]", text="1[{0}]", public=False, boolean=True,
                 switch=TRUTH))
-register(Scalar("above", heads.above, _above, "heaviside({0}, {1})", (NO, NO), (ANY, ANY, (0.0, 0.0)),
+register(Scalar("above", heads.above, _above, (NO, NO), (ANY, ANY, (0.0, 0.0)),
                 shown=2, latex=r"\mathbf{{1}}\!\left[{0} > {1}\right]", text="1[{0} > {1}]", public=False,
                 boolean=True, switch=AT_TIE))
 
-register(Scalar("root", heads.root, lambda np, x: np.sqrt(x), "np.sqrt({0})", (call("reciprocal", 2 * OUT),), POSITIVE,
+register(Scalar("root", heads.root, lambda np, x: np.sqrt(x), (call("reciprocal", 2 * OUT),), POSITIVE,
                 latex=r"\sqrt{{{0}}}", text="sqrt({0})", public=False, defined="x >= 0", power=HALF,
                 note="derivative 0 at 0"))
-register(Scalar("reciprocal", heads.reciprocal, _reciprocal, "reciprocal({0})", (-(OUT**2),), POSITIVE,
+register(Scalar("reciprocal", heads.reciprocal, _reciprocal, (-(OUT**2),), POSITIVE,
                 public=False, guards=ONE / X, alone=True, note="0 at 0"))
-register(Scalar("ratio", heads.ratio, _ratio, "ratio({0}, {1})", (call("reciprocal", Y), -call("ratio", OUT, Y)),
+register(Scalar("ratio", heads.ratio, _ratio, (call("reciprocal", Y), -call("ratio", OUT, Y)),
                 (ANY, (0.3, 3.0)), public=False, guards=X / Y, note="0 where both are 0"))
-register(Scalar("nought", heads.nought, _selected, "where_selected({0}, {1})", (call("nought", ONE, Y), NO), TWO,
+register(Scalar("nought", heads.nought, _selected, (call("nought", ONE, Y), NO), TWO,
                 public=False, guards=X, note="0 where the second is 0 and the first infinite or nan"))
-register(Scalar("gated", heads.gated, _gated, "gated({0}, {1})", (Y, call("limited", X)), (ANY, (0.0, 1.0)),
+register(Scalar("gated", heads.gated, _gated, (Y, call("limited", X)), (ANY, (0.0, 1.0)),
                 public=False, guards=X * Y, note="0 where the gate y is 0, even at an infinite x"))
-register(Scalar("limited", heads.limited, _limited, "limited({0})", (ONE,), public=False, guards=X,
+register(Scalar("limited", heads.limited, _limited, (ONE,), public=False, guards=X,
                 note="no further from 0 than 1e12: a factor beside gates, which are constant out there"))
-register(Scalar("logit_loss", heads.logit_loss, _logit_loss, "logit_loss({0}, {1})", (call("sigmoid", X) - Y, -X),
+register(Scalar("logit_loss", heads.logit_loss, _logit_loss, (call("sigmoid", X) - Y, -X),
                 (ANY, (0.1, 0.9)), latex=r"\operatorname{{softplus}}\left({0}\right) - {1} \left({0}\right)",
                 text="softplus({0}) - {1}·({0})", precedence=10, public=False))
-register(Scalar("flat_power", heads.flat_power, _flat_power, "flat_power({0}, {1})",
+register(Scalar("flat_power", heads.flat_power, _flat_power,
                 (Y * call("flat_power", X, Y - 1), None), ((0.3, 3.0), (0.2, 0.8)), shown=1, public=False,
                 guards=power(X, Y), note="0 at 0"))
-register(Scalar("monomial", heads.monomial, _monomial, "power_term({0}, {1}, {2}, {3})",
+register(Scalar("monomial", heads.monomial, _monomial,
                 (call("monomial", 1, Y, Z, M),
                  call("monomial", X * Z, Y, Z - 1, M) + M * call("monomial", X, Y, Z - 1, M - 1),
                  call("monomial", X, Y, Z, M + 1)),
                 (ANY, (0.3, 3.0), ANY, (0.0, 0.0)), shown=3, public=False,
                 guards=X * power(Y, Z) * power(call("log", Y), M), note="0 where the coefficient or the power is 0"))
-register(Scalar("bernoulli_loss", heads.bernoulli_loss, _bernoulli_loss, "bernoulli_loss({0}, {1})",
+register(Scalar("bernoulli_loss", heads.bernoulli_loss, _bernoulli_loss,
                 (-(call("ratio", Y, X) + call("ratio", Y - 1, 1 - X)), call("log", 1 - X) - call("log", X)),
                 ((0.1, 0.9), (0.1, 0.9)),
                 latex=r"-\left[{1} \log {0} + (1-{1}) \log (1-{0})\right]",
                 text="-[{1} log {0} + (1-{1}) log(1-{0})]", precedence=10, public=False,
                 defined="0 <= x <= 1"))
 
-register(Scalar("where_selected", heads.where_selected, _selected, "where_selected({0}, {1})",
+register(Scalar("where_selected", heads.where_selected, _selected,
                 (call("is_selected", X, Y), NO), TWO, shown=1, latex="{0}", text="{0}", public=False,
                 note="0 where x is infinite or NaN and y, the gradient that meets it, is 0"))
-register(Scalar("is_selected", heads.is_selected, lambda np, a, s: _is_selected(np, a, s) * 1.0,
-                "is_selected({0}, {1})", (NO, NO), TWO, shown=1,
+register(Scalar("is_selected", heads.is_selected, lambda np, a, s: _is_selected(np, a, s) * 1.0, (NO, NO), TWO, shown=1,
                 latex=r"\mathbf{{1}}\!\left[{0} \text{{ counts}}\right]", text="1[{0} counts]", public=False,
                 boolean=True))
 
@@ -376,7 +374,7 @@ def _relation(name: str) -> Callable[..., Any]:
 
 
 for _name, _head, _sign, _tex in _RELATIONS:
-    register(Scalar(_name, _head, _relation(_name), f"({{0}} {_sign} {{1}})", (NO, NO), TWO,
+    register(Scalar(_name, _head, _relation(_name), (NO, NO), TWO,
                     latex=rf"\mathbf{{{{1}}}}\!\left[{{0}} {_tex} {{1}}\right]", text=f"1[{{0}} {_sign} {{1}}]",
                     boolean=True, switch=Switch(X, Y, _CONTRARY[_sign], _sign)))
 BY_HEAD |= {sp.Abs: TABLE["abs"], sp.sign: TABLE["sign"]}  # SymPy's own, which it makes of roots of squares

@@ -44,9 +44,11 @@ def test_brackets_are_not_cut() -> None:
 
 
 @pytest.mark.parametrize("code", [
-    "-(a * b) ** 2", "(-a) ** 2", "a - (b - c)", "a / (b * c)", "a * (b / c) * d", "x[:, None, ..., 0]", "x[1:n:2, ::-1]",
+    "-(a * b) ** 2", "(-a) ** 2", "a - (b - c)", "a / (b * c)", "a * (b / c) * d", "x[:, None, ..., 0]",
+    "x[1:n:2, ::-1]",
     "f(a, *b, k=-1)[i]", "(a, b)", "(a,)", "[a, (b,)]", "(a + b).T", "2 ** -n", "(2 ** a) ** b", "a > b + c",
-    "(a > b) * c", "-(a + b)", "-a @ b", "a % b // c", "x[(a + b):]", '{"k": (1, 2)}', "g()[()]", "(a @ b).reshape(n, -1)",
+    "(a > b) * c", "-(a + b)", "-a @ b", "a % b // c", "x[(a + b):]", '{"k": (1, 2)}', "g()[()]",
+    "(a @ b).reshape(n, -1)",
 ])  # fmt: skip
 def test_the_printer_says_what_was_meant(code: str) -> None:
     (tree,) = ast.parse(f"y = {code}").body

@@ -172,7 +172,6 @@ def test_printing(record: Scalar) -> None:
 
 @pytest.mark.parametrize(("change", "message"), [
     ({"partials": ()}, "derivatives"),
-    ({"numpy": ""}, "required"),
     ({"reference": None}, "required"),
     ({"domain": (), "shown": 1}, "required"),
 ])  # fmt: skip

@@ -206,11 +206,10 @@ def fold(a, axis, size, stride):
 def correlated(x, w, layout, before, size, step=(1, 1), apart=(1, 1), spread=(1, 1)):
     """Cross-correlation: windows step apart, x with its entries spread and those of w apart, and as much padding behind
     as gives that size; before is the padding in front."""
-    letters = [s.index(c) for s, c in zip(layout[:2], "HH")], [s.index(c) for s, c in zip(layout[:2], "WW")]
     padding = []
-    for k, (of_x, of_w) in enumerate(letters):
-        long = spread[k] * (x.shape[of_x] - 1) + 1
-        window = apart[k] * (w.shape[of_w] - 1) + 1
+    for k, letter in enumerate("HW"):
+        long = spread[k] * (x.shape[layout[0].index(letter)] - 1) + 1
+        window = apart[k] * (w.shape[layout[1].index(letter)] - 1) + 1
         padding.append((before[k], step[k] * (size[k] - 1) + window - long - before[k]))
     return lax.conv_general_dilated(x, w, step, padding, spread, apart, layout)
 

@@ -126,7 +126,6 @@ register(
         infer=_infer,
         vjp=_vjp,
         show=_show,
-        numpy=_show,
         entry=_entry,
         reference=lambda np, kernel, *arrays: _program(kernel.expr)(np, arrays),
         samples=(

@@ -69,7 +69,6 @@ register(
         infer=_infer_gather,
         vjp=_vjp_gather,
         show=lambda p, node, args: p.index(args[0], args[1].text),
-        numpy=lambda p, node, args: p.index(args[0], args[1].text),
         entry=_entry_gather,
         reference=lambda np, attr, table, index: np.take(table, index, axis=0),
         samples=(Sample(((4, 2), (3,)), None, {1: 4}), Sample(((4,), (2, 3)), None, {1: 4})),
@@ -111,7 +110,6 @@ register(
         infer=_infer_scatter,
         vjp=_vjp_scatter,
         show=lambda p, node, args: p.function("scatter_add", [*args, p.dim(node.attr)], {}),
-        numpy=lambda p, node, args: Text(f"scatter_add({args[0].text}, {args[1].text}, {p.dim(node.attr).text})"),
         entry=_entry_scatter,
         reference=_reference_scatter,
         samples=(Sample(((3, 2), (3,)), 4, {1: 4}), Sample(((2, 3), (2, 3)), 2, {1: 2})),
@@ -152,7 +150,6 @@ register(
         infer=_infer_take,
         vjp=_vjp_take,
         show=_show_take,
-        numpy=lambda p, node, args: Text(f"np.take_along_axis({args[0].text}, {args[1].text}, axis={node.attr})"),
         entry=lambda axis, shapes, index: [term(At(0, on_axis(index, axis, At(1, index))))],
         reference=lambda np, axis, a, index: np.take_along_axis(a, index, axis=axis),
         samples=(Sample(((2, 4), (2, 1)), 1, {1: 4}), Sample(((3, 2), (2, 2)), 0, {1: 3})),
@@ -198,9 +195,6 @@ register(
         vjp=_vjp_put,
         show=lambda p, node, args: p.function(
             "put_along_axis", [*args, Text(str(node.attr[0])), p.dim(node.attr[1])], {}
-        ),
-        numpy=lambda p, node, args: Text(
-            f"put_along_axis({args[0].text}, {args[1].text}, {node.attr[0]}, {p.dim(node.attr[1]).text})"
         ),
         entry=_entry_put,
         reference=_reference_put,

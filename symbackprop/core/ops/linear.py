@@ -101,16 +101,6 @@ def _name(pattern: Pattern, diagonal: str) -> str:
     return "trace" if pattern.is_trace else diagonal if pattern.is_diagonal else ""
 
 
-def _numpy(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-    """``@`` and ``.T`` where they say it, else NumPy's einsum. Faster lowerings are the NumPy target's business."""
-    if node.attr.matmul() is not None:
-        return _show(p, node, args)
-    name, texts = _name(node.attr, "diagonal"), [a.text for a in args]
-    if name:
-        return Text(f"np.{name}({', '.join(texts)})")
-    return Text(f"np.einsum({', '.join([chr(34) + str(node.attr) + chr(34), *texts])}, optimize=True)")
-
-
 def _reference(np: Any, pattern: Pattern, *arrays: Any) -> Any:
     optimize = len(arrays) > 2  # two at a time: all at once costs every letter's size
     return np.einsum(str(pattern), *arrays, optimize=optimize)
@@ -130,7 +120,6 @@ register(
         infer=_infer,
         vjp=masks.of_product(_cotangent, _met),
         show=_show,
-        numpy=_numpy,
         entry=_entry,
         reference=_reference,
         samples=(

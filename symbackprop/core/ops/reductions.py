@@ -12,7 +12,7 @@ from symbackprop.core.accumulate import divided
 from symbackprop.core.entry import RESULT, At, Indices, Jacobian, Term, Terms, letters, on_axis, term
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import Hazards
-from symbackprop.core.notation import ATOM, Notation, Text, wrap
+from symbackprop.core.notation import Notation, Text
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.shapes import ONE, Shape
 
@@ -75,26 +75,6 @@ def _show(name: str) -> Any:
     return show
 
 
-def _options_code(node: Node) -> list[str]:
-    axes, keepdims = node.attr
-    return [f"axis={axes[0] if len(axes) == 1 else tuple(axes)}", *(["keepdims=True"] if keepdims else [])]
-
-
-def _numpy_method(name: str) -> Any:
-    """``a.sum(axis=0)``: the method costs a quarter of what the function does on a small array."""
-
-    def code(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-        axes, keepdims = node.attr
-        options = [] if len(axes) == node.args[0].ndim and not keepdims else _options_code(node)
-        return Text(f"{wrap(args[0], ATOM)}.{name}({', '.join(options)})")
-
-    return code
-
-
-def _numpy_logsumexp(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-    return Text(f"logsumexp({', '.join([args[0].text, *_options_code(node)])})")
-
-
 register(
     Op(
         name="sum",
@@ -105,7 +85,6 @@ register(
         infer=_infer,
         vjp=lambda output, upstream, *_: (output.graph.broadcast(_spread(upstream, output), output.args[0].shape),),
         show=_show("sum"),
-        numpy=_numpy_method("sum"),
         entry=_entry_sum,
         reference=lambda np, attr, a: np.sum(a, axis=attr[0], keepdims=attr[1]),
         samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0, 1), False)), Sample(((2, 3),), ((0,), True))),
@@ -133,7 +112,6 @@ register(
         vjp=_vjp_max,
         selects=True,
         show=_show("max"),
-        numpy=_numpy_method("max"),
         jacobian=_slope(f.call("equal", f.Arg(0), f.Arg(1))),
         reference=lambda np, attr, a: np.max(a, axis=attr[0], keepdims=attr[1]),
         samples=(Sample(((2, 3),), ((1,), False)), Sample(((4,),), ((0,), False)), Sample(((2, 3),), ((0,), True))),
@@ -161,11 +139,6 @@ def _vjp_norm(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazard
     return (masks.where_met(row, lambda: _spread(upstream, output), idle, a),)
 
 
-def _numpy_norm(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-    options = [] if len(node.attr[0]) == node.args[0].ndim and not node.attr[1] else _options_code(node)
-    return Text(f"norm({', '.join([args[0].text, *options])})")
-
-
 register(
     Op(
         name="norm",
@@ -177,7 +150,6 @@ register(
         infer=_infer,
         vjp=_vjp_norm,
         show=_show("norm"),
-        numpy=_numpy_norm,
         jacobian=_slope(f.call("ratio", f.Arg(0), f.Arg(1))),
         reference=_reference_norm,
         samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0,), True)), Sample(((2, 3),), ((0, 1), False))),
@@ -217,7 +189,6 @@ register(
         infer=_infer,
         vjp=_vjp_logsumexp,
         show=_show("logsumexp"),
-        numpy=_numpy_logsumexp,
         jacobian=_slope(f.call("exp", f.Arg(0) - f.Arg(1))),
         reference=_reference_logsumexp,
         samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0,), True)), Sample(((2, 3),), ((0, 1), False))),
@@ -261,7 +232,6 @@ register(
         infer=lambda axis, args: (args[0].shape, "float"),
         vjp=_vjp_softmax,
         show=_show_softmax,
-        numpy=lambda p, node, args: Text(f"softmax({args[0].text}, axis={node.attr})"),
         jacobian=_slope_softmax,
         reference=_reference_softmax,
         samples=(Sample(((2, 3),), 1), Sample(((3, 2),), 0), Sample(((4,),), 0)),

@@ -11,7 +11,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.entry import At, Digit, Indices, Terms, aligned, letter, on_axis, place, term
 from symbackprop.core.graph import Node, common_kind, label
-from symbackprop.core.notation import ATOM, Notation, Text, wrap
+from symbackprop.core.notation import Notation, Text
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.shapes import Shape, broadcast, is_one, same, same_shape, shape_text, size_of
 from symbackprop.errors import ShapeError
@@ -37,42 +37,11 @@ register(
         infer=_infer_broadcast,
         vjp=lambda output, upstream, *_: (upstream,),
         show=lambda p, node, args: p.function("broadcast", [args[0], _dims(p, node.shape)], {}),
-        numpy=lambda p, node, args: Text(f"np.broadcast_to({args[0].text}, {_dims(p, node.shape).text})"),
         entry=lambda shape, shapes, index: [term(At(0, aligned(shapes[0], index)))],
         reference=lambda np, shape, a: np.zeros(shape, dtype=np.asarray(a).dtype) + a,
         samples=(Sample(((3,),), (2, 3)), Sample(((),), (2,)), Sample(((2, 1),), (2, 3))),
     )
 )
-
-
-def _numpy_reshape(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-    """``a[:, None]`` and ``a[:, 0]`` where only axes of size 1 come or go, else reshape."""
-    source, target = node.args[0].shape, node.shape
-    inside = _moved_ones(source, target)
-    if inside is not None and source:
-        return p.index(args[0], ", ".join(inside))
-    if not source:
-        return Text(f"np.reshape({args[0].text}, {_dims(p, target).text})")
-    return Text(f"{wrap(args[0], ATOM)}.reshape({', '.join(p.dim(d).text for d in target)})")
-
-
-def _moved_ones(source: Shape, target: Shape) -> list[str] | None:
-    """The index that turns one shape into the other when they differ in axes of size 1 only."""
-    inside: list[str] = []
-    i = j = 0
-    while i < len(source) or j < len(target):
-        if i < len(source) and j < len(target) and same(source[i], target[j]):
-            inside.append(":")
-            i, j = i + 1, j + 1
-        elif j < len(target) and is_one(target[j]):
-            inside.append("None")
-            j += 1
-        elif i < len(source) and is_one(source[i]):
-            inside.append("0")
-            i += 1
-        else:
-            return None
-    return inside
 
 
 def _entry_reshape(shape: Shape, shapes: Sequence[Shape], index: Indices) -> Terms:
@@ -96,7 +65,6 @@ register(
         infer=lambda shape, args: (shape, args[0].kind),
         vjp=lambda output, upstream, *_: (build.reshape(upstream, output.args[0].shape),),
         show=lambda p, node, args: p.function("reshape", [args[0], _dims(p, node.shape)], {}),
-        numpy=_numpy_reshape,
         entry=_entry_reshape,
         reference=lambda np, shape, a: np.array(list(np.asarray(a).flat), dtype=np.asarray(a).dtype).reshape(shape),
         samples=(Sample(((2, 3),), (3, 2)), Sample(((2, 3),), (6,)), Sample(((4,),), (4, 1))),
@@ -145,7 +113,6 @@ register(
         infer=_infer_concat,
         vjp=_vjp_concat,
         show=lambda p, node, args: p.function("concat", list(args), {"axis": _axis_option(node.attr, node.ndim)}),
-        numpy=lambda p, node, args: Text(f"np.concatenate([{', '.join(a.text for a in args)}], axis={node.attr})"),
         entry=_entry_concat,
         reference=lambda np, axis, *parts: np.concatenate(parts, axis=axis),
         samples=(Sample(((2, 3), (2, 1)), 1), Sample(((1, 3), (2, 3), (2, 3)), 0)),
@@ -198,7 +165,6 @@ register(
         infer=_infer_slice,
         vjp=_vjp_slice,
         show=_show_slice,
-        numpy=_show_slice,
         entry=_entry_slice,
         reference=lambda np, attr, a: np.take(a, [attr[1] + k * attr[3] for k in range(attr[2])], axis=attr[0]),
         samples=(
@@ -250,7 +216,6 @@ register(
         infer=_infer_pad,
         vjp=_vjp_pad,
         show=lambda p, node, args: p.function("pad", [args[0], *_pad_options(p, node)], {}),
-        numpy=lambda p, node, args: Text(f"pad({', '.join([args[0].text, *[t.text for t in _pad_options(p, node)]])})"),
         entry=_entry_pad,
         reference=_reference_pad,
         samples=(Sample(((2, 3),), (0, 1, 4, 1)), Sample(((2, 3),), (1, 0, 6, 2)), Sample(((4,),), (0, 3, 4, -1))),

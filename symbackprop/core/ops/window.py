@@ -104,14 +104,6 @@ def _show_window(name: str) -> Any:
     return show
 
 
-def _code_window(name: str) -> Any:
-    def code(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-        axis, size, stride = node.attr
-        return Text(f"{name}({args[0].text}, {axis}, {p.dim(size).text}, {stride})")
-
-    return code
-
-
 register(
     Op(
         name="unfold",
@@ -122,7 +114,6 @@ register(
         infer=_infer_unfold,
         vjp=_vjp_unfold,
         show=_show_window("unfold"),
-        numpy=_code_window("unfold"),
         entry=_entry_unfold,
         reference=_reference_unfold,
         samples=(Sample(((5,),), (0, 3, 1)), Sample(((2, 7, 2),), (1, 3, 2))),
@@ -139,7 +130,6 @@ register(
         infer=_infer_fold,
         vjp=_vjp_fold,
         show=_show_window("fold"),
-        numpy=_code_window("fold"),
         entry=_entry_fold,
         reference=_reference_fold,
         samples=(Sample(((3, 3),), (0, 5, 1)), Sample(((2, 3, 3, 2),), (1, 7, 2))),
@@ -326,15 +316,6 @@ def _show_adjoint(name: str) -> Any:
     return show
 
 
-def _code_conv(name: str) -> Any:
-    def code(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-        stride, padding, size = node.attr
-        sizes = ", ".join(p.dim(d).text for d in size)
-        return Text(f"{name}({args[0].text}, {args[1].text}, {stride}, {padding}, ({sizes}))")
-
-    return code
-
-
 register(
     Op(
         name="conv2d",
@@ -345,7 +326,6 @@ register(
         infer=_infer_conv,
         vjp=_linear_in_each(_to_conv),
         show=_show_conv,
-        numpy=_code_conv("conv2d"),
         entry=_entry_conv,
         reference=_reference_conv,
         samples=(
@@ -365,7 +345,6 @@ register(
         infer=_infer_conv_input,
         vjp=_linear_in_each(_to_conv_input),
         show=_show_adjoint("conv2d_input"),
-        numpy=_code_conv("conv2d_input"),
         entry=_entry_conv_input,
         reference=_reference_conv_input,
         samples=(
@@ -385,7 +364,6 @@ register(
         infer=_infer_conv_kernel,
         vjp=_linear_in_each(_to_conv_kernel),
         show=_show_adjoint("conv2d_kernel"),
-        numpy=_code_conv("conv2d_kernel"),
         entry=_entry_conv_kernel,
         reference=_reference_conv_kernel,
         samples=(
