@@ -14,6 +14,7 @@ from typing import Any, Union
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core.heads import Opaque
 from symbackprop.core.kernel import MAX_ARGS, MAX_SIZE, Kernel, composed, moved, renumbered
 from symbackprop.core.operators import Operators
 from symbackprop.core.registry import OPS, Op
@@ -404,15 +405,13 @@ def stable_form(name: str, args: Sequence[Node]) -> Node | None:
     return STABLE[name](args[0]) if name in STABLE else None
 
 
-_FOLDED = {"exp", "log", "sqrt", "sin", "cos", "tanh", "erf"}
-
-
 def _folded(name: str, numbers: Sequence[f.Formula]) -> sp.Expr | None:
-    """A function of a number, exactly."""
-    if name not in _FOLDED:
+    """A function of a number, exactly, where SymPy knows it."""
+    head = TABLE[name].head
+    if isinstance(head, type) and issubclass(head, Opaque):
         return None
     given = [n.value for n in numbers if isinstance(n, f.Num)]
-    value = TABLE[name].head(*given)
+    value: Any = head(*given)
     if value.is_extended_real is False or value.is_finite is False:
         raise ModelError(f"{name}({', '.join(map(str, given))}) is not a finite real number")
     return value

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import cache, reduce
+from math import isfinite
 from operator import or_
 from typing import TypeAlias
 
@@ -16,11 +17,11 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import kind
 from symbackprop.core.graph import FLOAT, Graph, Leaf, Node, arguments_first
 from symbackprop.core.kernel import Kernel
+from symbackprop.core.registry import Op
+from symbackprop.core.scalars import TABLE, Scalar
 
 Hazards: TypeAlias = int
 NONE, INFINITE, WHOLE = 0, 1, 2
-_BOUNDED = {"sigmoid", "tanh", "erf", "normal_cdf", "normal_pdf", "sign"}
-_AT_LEAST_0 = {"exp", "abs", "relu", "sigmoid", "softplus", "sqrt", "root", "normal_cdf", "normal_pdf"}
 _DEEP = 8
 
 
@@ -62,15 +63,20 @@ def _of_row(node: Node) -> Hazards:
     if node.op.name == "elementwise":
         return _of_kernel(node)
     found = union(node.graph.hazards[a.id] for a in node.args)
-    return found & ~INFINITE if node.op.name == "softmax" else found
+    return found & ~INFINITE if _is_bounded(node.op) else found
+
+
+def _is_bounded(record: Op | Scalar) -> bool:
+    return all(map(isfinite, record.range))
 
 
 def _of_kernel(node: Node) -> Hazards:
     """Those of the arguments. A truth value is finite, but what counts such values of NaN counts none."""
-    form, head = node.attr.form, node.attr.head
-    read = f.arguments(form) if head != "where" else [i for b in form.args[1:] for i in f.arguments(b)]
+    form, record = node.attr.form, TABLE.get(node.attr.head)
+    chosen = record is not None and record.chooses
+    read = [i for k in chosen for i in f.arguments(form.args[k])] if chosen else f.arguments(form)
     found = union(node.graph.hazards[node.args[i].id] for i in read)
-    if node.attr.boolean or head in _BOUNDED:
+    if node.attr.boolean or (record is not None and _is_bounded(record)):
         return found & ~INFINITE
     if not found or _is_polynomial(form):
         return found
@@ -111,19 +117,16 @@ def is_unbounded(form: f.Formula, args: Sequence[Node], out: Node | None = None)
             return is_unbounded(base, args, out)
         case f.Pow(base, exponent):
             return not (isinstance(exponent, f.Num) and is_positive(base, args, out))
-        case f.Call("log", (x,)):
-            return not is_positive(x, args, out)
-        case f.Call("exp", (x,)):
-            return not is_nonnegative(f.neg(x), args, out)
-        case f.Call(name, _) if name in ("log1p", "expm1", "ratio", "monomial", "flat_power", "bernoulli_loss"):
-            return True
+        case f.Call(name, parts) if TABLE[name].finite is not True:
+            finite = TABLE[name].finite
+            return not (isinstance(finite, f.Formula) and is_positive(f.over(finite, parts), args, out))
     return any(is_unbounded(part, args, out) for part in f.children(form))
 
 
 def has_root(form: f.Formula, args: Sequence[Node]) -> bool:
     """Whether a formula takes a root of what may be 0, where a root's derivative is infinite."""
     match form:
-        case f.Call("sqrt", (x,)):
+        case f.Call(name, (x, *_)) if TABLE[name].singular and TABLE[name].power and not TABLE[name].flat:
             return not is_positive(x, args)
         case f.Pow(x, f.Num(exponent)) if not exponent.is_integer:
             return not is_positive(x, args)
@@ -138,13 +141,14 @@ def is_positive(form: f.Formula, args: Sequence[Node], out: Node | None = None, 
         case f.Add(terms):
             signs = [is_nonnegative(t, args, out, depth) for t in terms]
             return all(signs) and any(is_positive(t, args, out, depth) for t in terms)
-        case f.Mul(parts) | f.Call("where", (_, *parts)) | f.Call("minimum", parts):
+        case f.Mul(parts):
             return all(is_positive(p, args, out, depth) for p in parts)
-        case f.Call("maximum", parts):
-            return any(is_positive(p, args, out, depth) for p in parts)
+        case f.Call(name, parts) if TABLE[name].chooses:
+            enough = any if TABLE[name].largest else all
+            return enough(is_positive(parts[k], args, out, depth) for k in TABLE[name].chooses)
         case f.Pow(x, f.Num(exponent)) if exponent.is_positive:
             return is_positive(x, args, out, depth)
-        case f.Call("sqrt" | "root", (x,)):
+        case f.Call(name, (x, *_)) if TABLE[name].power:
             return is_positive(x, args, out, depth)
     row = _row_of(form, args, out)
     return row is not None and depth > 0 and _is_positive_row(row, depth - 1)
@@ -157,14 +161,15 @@ def is_nonnegative(form: f.Formula, args: Sequence[Node], out: Node | None = Non
             return value.is_nonnegative is True
         case f.Pow(x, f.Num(exponent)):
             return exponent.is_even is True or is_nonnegative(x, args, out, depth)
-        case f.Call("maximum", parts):
-            return any(is_nonnegative(p, args, out, depth) for p in parts)
-        case f.Add(parts) | f.Mul(parts) | f.Call("where", (_, *parts)) | f.Call("minimum", parts):
+        case f.Call(name, parts) if TABLE[name].chooses:
+            enough = any if TABLE[name].largest else all
+            return enough(is_nonnegative(parts[k], args, out, depth) for k in TABLE[name].chooses)
+        case f.Add(parts) | f.Mul(parts):
             return all(is_nonnegative(p, args, out, depth) for p in parts)
         case f.Div(num, den):
             return is_nonnegative(num, args, out, depth) and is_nonnegative(den, args, out, depth)
         case f.Call(name, _):
-            return name in _AT_LEAST_0
+            return TABLE[name].range[0] >= 0
         case f.Neg(f.Arg(k)) if args[k].op.name == "elementwise" and depth > 0:
             return is_nonnegative(f.neg(args[k].attr.form), args[k].args, None, depth - 1)
     row = _row_of(form, args, out)
@@ -214,4 +219,4 @@ def _is_nonnegative_row(row: Node, depth: int) -> bool:
     entries = _entries(row)
     if entries and depth > 0 and all(_is_nonnegative_row(a, depth - 1) for a in entries):
         return True
-    return row.op.name == "softmax" or _is_positive_row(row, depth)
+    return row.op.range[0] >= 0 or _is_positive_row(row, depth)

@@ -62,10 +62,10 @@ class Kernel:
 
 
 def is_truth(form: f.Formula) -> bool:
-    """Whether a formula is a truth value; an indicator that is a share at a tie is a number."""
+    """Whether a formula is a truth value; an indicator that is a share at a tie, by its convention, is a number."""
     if not isinstance(form, f.Call) or not TABLE[form.name].boolean:
         return False
-    return form.name != "above" or form.args[2] in (f.ZERO, f.ONE)
+    return all(a in (f.ZERO, f.ONE) or isinstance(a, f.Arg) for a in form.args[TABLE[form.name].arity :])
 
 
 @cache

@@ -15,9 +15,9 @@ from symbackprop.core.facts import kind, plainly
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import is_unbounded
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import ONE
 
-_LOGS = {"log", "log1p", "log_normal_cdf"}
 MAX_DEPTH = 4
 DEEP = 60  # answers that are remembered may not depend on how far away they were asked for
 
@@ -60,7 +60,12 @@ def _look(row: Node, depth: int) -> bool:
         return is_log(row.args[0], depth - 1)
     if row.op.name != "elementwise":
         return row.op.name == "logsumexp"
-    return row.attr.head in _LOGS or (row.attr.head is None and _is_log(row.attr.form, row.args, depth - 1))
+    return _is_logarithm(row) or (row.attr.head is None and _is_log(row.attr.form, row.args, depth - 1))
+
+
+def _is_logarithm(row: Node) -> bool:
+    head = row.attr.head
+    return head is not None and TABLE[head].logarithm
 
 
 def _is_log(form: f.Formula, args: Sequence[Node], depth: int = DEEP) -> bool:
@@ -152,7 +157,7 @@ _NOUGHT = f.nought(f.Arg(0), f.Arg(1))
 
 def _may_be_steep(row: Node) -> bool:
     """Whether a row is a logarithm or a quotient."""
-    return row.op.name == "elementwise" and (row.attr.head in _LOGS or f.has_quotient(row.attr.form))
+    return row.op.name == "elementwise" and (_is_logarithm(row) or f.has_quotient(row.attr.form))
 
 
 def _leads_to_steep(row: Node, depth: int = MAX_DEPTH) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
+from math import inf
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from symbackprop.core.entry import Entry, Jacobian
@@ -47,7 +48,7 @@ class Op:
     ``show`` prints a row in any notation for reading and gets the arguments printed; its code is a rule of
     `codegen.arrays`. ``reference(np, attr, *arrays)`` computes the value plainly, with ``attr`` resolved to integers,
     and shares nothing with emitted code. An op ``selects`` when entries of its input may have no influence on its
-    result.
+    result; values lie in the ``range``.
 
     ``entry(attr, argument shapes, indices)`` says what one entry of the result is (see `entry`): from it follow its
     Jacobian, which arguments it is linear in, which are indices, and whether it moves entries (see `facts`). An op
@@ -69,11 +70,12 @@ class Op:
     entry: Entry | None = None
     jacobian: Jacobian | None = None
     no_entry: str = ""
+    range: tuple[float, float] = (-inf, inf)
     selects: bool = False
 
 
 OPS: dict[str, Op] = {}
-_MAY_BE_EMPTY = {"convention", "samples", "entry", "jacobian", "no_entry", "selects"}
+_MAY_BE_EMPTY = {"convention", "samples", "entry", "jacobian", "no_entry", "range", "selects"}
 LEAVES = {"leaf", "const"}
 
 

@@ -6,14 +6,17 @@ then used, rewritten over the row's own output where the head reappears.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import signature
+from math import inf
+from string import Formatter
 from typing import Any, NamedTuple
 
 import sympy as sp
 
 from symbackprop.core import heads
-from symbackprop.core.formula import ARITHMETIC, GUARDED, ONE, OUT, ZERO, Arg, Formula, call, power
+from symbackprop.core.formula import ARITHMETIC, GUARDED, ONE, OUT, ZERO, Arg, Formula, arguments, call, calls, power
 
 X, Y, Z, M = Arg(0), Arg(1), Arg(2), Arg(3)
 Numpy = Any
@@ -29,8 +32,8 @@ class Switch(NamedTuple):
     yes: str
 
 
-AT_ZERO, AT_TIE = Switch(X, ZERO, "<", ">"), Switch(X, Y, "<", ">")
-TRUTH = Switch(X, ZERO, "==", "!=")
+AT_ZERO, AT_TIE = (Switch(X, ZERO, "<", ">"),), (Switch(X, Y, "<", ">"),)
+TRUTH = (Switch(X, ZERO, "==", "!="),)
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,16 @@ class Scalar:
     (None: ``name(args)``). ``reference(np, *arrays)`` is written independently of emitted code (see `codegen.arrays`)
     and is what `verify` trusts. ``domain`` is where random inputs are drawn, one interval per argument; ``defined``
     says where the function is. ``log`` is log f and ``complement`` 1 − f, of a function of one argument, where
-    these have a form that neither overflows nor cancels; ``odd``: f(−x) = −f(x); ``power``: f(x)
-    is x to that power. A function made of pieces says in ``switch`` where they meet. ``guards`` is the arithmetic that
-    the function is but for points where that is nan: it is written as that, and is part of the formula around it unless
-    it is a row of its own (``alone``).
+    these have a form that neither overflows nor cancels; ``odd``: f(−x) = −f(x); ``log1p`` is log(1 + f), stable;
+    ``power``: f(x) is x to that power. ``guards`` is the arithmetic that the function is but for points where that is
+    nan: it is written as that, and is part of the formula around it unless it is a row of its own (``alone``).
+
+    What is known of the values: a function made of pieces says in ``switches`` where they meet, one whose derivative is
+    infinite at 0 is ``singular`` there. One that ``chooses`` is always equal to one of these arguments (the
+    ``largest``), one that is ``whole`` keeps integers integers. Over all floats, infinite ones too, values lie in the
+    ``range``; ``positive``: they are never 0; ``flat``: where they are 0, their least, the derivative is 0 too.
+    ``finite``: they are so at all finite arguments, or where a formula over these is positive, or not known to be so. A
+    ``logarithm`` is −∞ where what it is the logarithm of is 0: a weight 0 makes that 0.
     """
 
     name: str
@@ -65,7 +74,17 @@ class Scalar:
     complement: Formula | None = None
     odd: bool = False
     power: sp.Expr | None = None
-    switch: Switch | None = None
+    switches: tuple[Switch, ...] = ()
+    singular: bool = False
+    chooses: tuple[int, ...] = ()
+    largest: bool = False
+    whole: bool = False
+    range: tuple[float, float] = (-inf, inf)
+    positive: bool = False
+    flat: bool = False
+    finite: Formula | bool = True
+    logarithm: bool = False
+    log1p: Formula | None = None
     guards: Formula | None = None
     alone: bool = False
 
@@ -78,21 +97,43 @@ TABLE: dict[str, Scalar] = {}
 BY_HEAD: dict[Any, Scalar] = {}
 
 
-def register(record: Scalar) -> Scalar:
-    """Add a record, refusing one that is incomplete or already there."""
-    if record.name in TABLE:
-        raise ValueError(f"the scalar function {record.name!r} is registered twice")
-    if len(record.partials) < record.arity:
-        raise ValueError(f"{record.name}: {record.arity} arguments but {len(record.partials)} derivatives")
-    if not callable(record.reference) or len(record.domain) < record.arity:
-        raise ValueError(f"{record.name}: a reference and one domain per argument are required")
-    TABLE[record.name] = record
-    if record.guards is not None:
-        GUARDED[record.name] = record.guards
-    if record.guards is not None and not record.alone:
-        ARITHMETIC.add(record.name)
-    BY_HEAD[record.head] = record
-    return record
+def register(*records: Scalar) -> None:
+    """Add records that may call each other; where one is incomplete or there already, none is added."""
+    names = [*TABLE, *[r.name for r in records]]
+    for record in records:
+        problem = _problem(record, names)
+        if problem:
+            raise ValueError(f"{record.name}: {problem}")
+    for record in records:
+        TABLE[record.name] = BY_HEAD[record.head] = record
+        if record.guards is not None:
+            GUARDED[record.name] = record.guards
+            ARITHMETIC.update(() if record.alone else (record.name,))
+
+
+def _problem(r: Scalar, names: Sequence[str]) -> str:
+    """What is wrong with a record; nothing where all is well."""
+    if names.count(r.name) > 1:
+        return "the scalar function is registered twice"
+    if not callable(r.reference) or len(r.domain) < r.arity:
+        return "a reference and one domain per argument are required"
+    if len(r.partials) < r.arity:
+        return f"{r.arity} arguments but {len(r.partials)} derivatives"
+    given = len(signature(r.reference).parameters) - 1
+    if given != len(r.domain):
+        return f"the reference takes {given} arguments, domain has {len(r.domain)}"
+    forms = [x for x in (*r.partials, r.log, r.complement, r.log1p, r.guards, r.finite) if isinstance(x, Formula)]
+    forms += [side for switch in r.switches for side in switch[:2]]
+    unknown = [n for form in forms for n in sorted(calls(form)) if n not in names]
+    if unknown:
+        return f"{unknown[0]} is not in the table of scalar functions"
+    if any(i >= len(r.domain) for form in forms for i in arguments(form)):
+        return f"a formula reads an argument that is none of the {len(r.domain)}"
+    shown = [name for t in (r.latex, r.text) if t for _, name, _, _ in Formatter().parse(t) if name]
+    if any(not name.isdigit() or int(name) >= len(r.domain) for name in shown):
+        return f"a template names an argument that is none of the {len(r.domain)}"
+    undefined = [k for k, p in enumerate(r.partials[: r.arity]) if p is None and not hasattr(r.head, "fdiff")]
+    return f"SymPy cannot differentiate the head: derivative {undefined[0]} is missing" if undefined else ""
 
 
 def _sigmoid(np: Numpy, x: Any) -> Any:
@@ -242,124 +283,152 @@ TWO = (ANY, ANY)
 NO = ZERO  # the derivative is 0 almost everywhere
 HALF = sp.Rational(1, 2)
 
-register(Scalar("exp", sp.exp, lambda np, x: np.exp(x), (OUT,), latex=r"e^{{{0}}}", precedence=80,
-                log=X))
-register(Scalar("log", sp.log, lambda np, x: np.log(x), (1 / X,), POSITIVE, latex=r"\log {0}",
-                defined="x > 0"))
-register(Scalar("log1p", heads.log1p, lambda np, x: np.log1p(x), (1 / (1 + X),), ((-0.5, 2.0),),
-                latex=r"\log\left(1 + {0}\right)", defined="x > -1"))
-register(Scalar("expm1", heads.expm1, lambda np, x: np.expm1(x), (OUT + 1,),
-                latex=r"\left(e^{{{0}}} - 1\right)"))
-register(Scalar("sqrt", sp.sqrt, lambda np, x: np.sqrt(x), (1 / (2 * OUT),), POSITIVE,
-                defined="x >= 0", latex=r"\sqrt{{{0}}}", power=HALF))
-register(Scalar("abs", heads.magnitude, _abs, (call("sign", X),),
-                latex=r"\left|{0}\right|", text="|{0}|", note="derivative 0 at 0",
-                switch=AT_ZERO))
-register(Scalar("sign", heads.signum, lambda np, x: np.sign(np.real(x)), (NO,),
-                latex=r"\operatorname{{sign}}{0}", note="derivative 0 everywhere", switch=AT_ZERO))
-register(Scalar("sin", sp.sin, lambda np, x: np.sin(x), (call("cos", X),), latex=r"\sin {0}"))
-register(Scalar("cos", sp.cos, lambda np, x: np.cos(x), (-call("sin", X),), latex=r"\cos {0}"))
-register(Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), (1 - OUT**2,), latex=r"\tanh {0}",
-                complement=2 * call("sigmoid", -2 * X), odd=True))
-register(Scalar("sigmoid", heads.sigmoid, _sigmoid, (OUT * (1 - OUT),), latex=r"\sigma{0}",
-                text="σ{0}", log=-call("softplus", -X), complement=call("sigmoid", -X)))
-register(Scalar("softplus", heads.softplus, _softplus, (call("sigmoid", X),),
-                latex=r"\operatorname{{softplus}}{0}"))
-register(Scalar("logaddexp", heads.logaddexp, _logaddexp,
-                (call("exp", X - OUT), call("exp", Y - OUT)), TWO, public=False,
-                latex=r"\operatorname{{logaddexp}}\left({0}, {1}\right)", text="logaddexp({0}, {1})"))
-register(Scalar("erf", sp.erf, _erf, (call("exp", -(call("limited", X) ** 2)) * (2 / sp.sqrt(sp.pi)),),
-                latex=r"\operatorname{{erf}}{0}", complement=2 * call("normal_cdf", -sp.sqrt(2) * X), odd=True))
-register(Scalar("normal_cdf", heads.normal_cdf, _normal_cdf, (call("normal_pdf", X),),
-                latex=r"\Phi{0}", text="Φ{0}", log=call("log_normal_cdf", X), complement=call("normal_cdf", -X)))
-register(Scalar("normal_pdf", heads.normal_pdf, lambda np, x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
-                (-call("limited", X) * OUT,), latex=r"\varphi{0}", text="φ{0}"))
-register(Scalar("log_normal_cdf", heads.log_normal_cdf, _log_normal_cdf,
-                (call("inverse_mills", X),), latex=r"\log \Phi\left({0}\right)", text="log Φ({0})", public=False))
-register(Scalar("inverse_mills", heads.inverse_mills, _inverse_mills,
-                (-call("inverse_mills_fall", X),), public=False, text="φ({0})/Φ({0})", precedence=20,
-                latex=r"\frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}}"))
-register(Scalar("inverse_mills_fall", heads.inverse_mills_fall, _inverse_mills_fall,
-                (call("inverse_mills", X) * (1 - OUT) - OUT * (X + call("inverse_mills", X)),), public=False,
-                text="φ({0})/Φ({0})·({0} + φ({0})/Φ({0}))", precedence=20,
-                latex=r"\frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}} "
-                r"\left({0} + \frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}}\right)"))
-register(Scalar("relu", heads.relu, lambda np, x, tie: np.where(x != x, x, np.maximum(x, 0)),
-                (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, latex=r"\operatorname{{ReLU}}{0}",
-                text="ReLU{0}", note="derivative at 0: the relu0 convention",
-                switch=AT_ZERO))
-register(Scalar("leaky", heads.leaky, lambda np, x, a, tie: np.where(x > 0, x, a * x),
-                (None, call("where", call("greater", X, 0), 0, X)),
-                (ANY, (0.1, 0.4), (0.0, 0.0)), shown=2,
-                latex=r"\operatorname{{LeakyReLU}}\left({0}, {1}\right)", text="LeakyReLU({0}, {1})", public=False,
-                note="derivative at 0: the relu0 convention",
-                switch=AT_ZERO))
-register(Scalar("elu_unit", heads.elu, lambda np, x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
-                (call("where", call("greater", X, 0), 1, OUT + Y), call("negexpm1", X)),
-                (ANY, (0.5, 1.5)),
-                latex=r"\operatorname{{ELU}}\left({0}, {1}\right)", text="ELU({0}, {1})", public=False,
-                switch=AT_ZERO))
-register(Scalar("negexpm1", heads.negexpm1, lambda np, x: np.expm1(np.minimum(x, 0)),
-                (call("where", call("greater", X, 0), 0, OUT + 1),),
-                latex=r"\left(e^{{\min({0}, 0)}} - 1\right)",
-                text="(exp(min({0}, 0)) - 1)", public=False, switch=AT_ZERO))
-register(Scalar("maximum", heads.maximum, lambda np, a, b: np.maximum(a, b),
-                (call("above", X, Y, HALF), call("above", Y, X, HALF)), TWO,
-                latex=r"\max\left({0}, {1}\right)", text="max({0}, {1})", note="ties share the gradient equally",
-                switch=AT_TIE))
-register(Scalar("minimum", heads.minimum, lambda np, a, b: np.minimum(a, b),
-                (call("above", Y, X, HALF), call("above", X, Y, HALF)), TWO,
-                latex=r"\min\left({0}, {1}\right)", text="min({0}, {1})", note="ties share the gradient equally",
-                switch=AT_TIE))
-register(Scalar("where", heads.where, lambda np, c, a, b: np.where(c, a, b),
-                (NO, call("truth", X), 1 - call("truth", X)), ((0.0, 1.0), ANY, ANY),
-                latex=r"\operatorname{{where}}\left({0}, {1}, {2}\right)", text="where({0}, {1}, {2})",
-                switch=TRUTH))
-register(Scalar("truth", heads.truth, lambda np, c: np.where(c, 1.0, 0.0), (NO,),
-                ((0.0, 1.0),), latex=r"\mathbf{{1}}\!\left[{0}\right]", text="1[{0}]", public=False, boolean=True,
-                switch=TRUTH))
-register(Scalar("above", heads.above, _above, (NO, NO), (ANY, ANY, (0.0, 0.0)),
-                shown=2, latex=r"\mathbf{{1}}\!\left[{0} > {1}\right]", text="1[{0} > {1}]", public=False,
-                boolean=True, switch=AT_TIE))
+# fmt: off
+_RECORDS = [
+    Scalar("exp", sp.exp, lambda np, x: np.exp(x), (OUT,), latex=r"e^{{{0}}}", precedence=80,
+           log=X,
+           range=(0.0, inf), positive=True, finite=1 - X, log1p=call("softplus", X)),
+    Scalar("log", sp.log, lambda np, x: np.log(x), (1 / X,), POSITIVE, latex=r"\log {0}",
+           defined="x > 0",
+           finite=X, logarithm=True),
+    Scalar("log1p", heads.log1p, lambda np, x: np.log1p(x), (1 / (1 + X),), ((-0.5, 2.0),),
+           latex=r"\log\left(1 + {0}\right)", defined="x > -1",
+           finite=1 + X, logarithm=True),
+    Scalar("expm1", heads.expm1, lambda np, x: np.expm1(x), (OUT + 1,),
+           latex=r"\left(e^{{{0}}} - 1\right)",
+           finite=1 - X),
+    Scalar("sqrt", sp.sqrt, lambda np, x: np.sqrt(x), (1 / (2 * OUT),), POSITIVE,
+           defined="x >= 0", latex=r"\sqrt{{{0}}}", power=HALF,
+           range=(0.0, inf), singular=True),
+    Scalar("abs", heads.magnitude, _abs, (call("sign", X),),
+           latex=r"\left|{0}\right|", text="|{0}|", note="derivative 0 at 0",
+           switches=AT_ZERO,
+           range=(0.0, inf), flat=True, whole=True),
+    Scalar("sign", heads.signum, lambda np, x: np.sign(np.real(x)), (NO,),
+           latex=r"\operatorname{{sign}}{0}", note="derivative 0 everywhere", switches=AT_ZERO,
+           range=(-1.0, 1.0)),
+    Scalar("sin", sp.sin, lambda np, x: np.sin(x), (call("cos", X),), latex=r"\sin {0}"),
+    Scalar("cos", sp.cos, lambda np, x: np.cos(x), (-call("sin", X),), latex=r"\cos {0}"),
+    Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), (1 - OUT**2,), latex=r"\tanh {0}",
+           complement=2 * call("sigmoid", -2 * X), odd=True,
+           range=(-1.0, 1.0)),
+    Scalar("sigmoid", heads.sigmoid, _sigmoid, (OUT * (1 - OUT),), latex=r"\sigma{0}",
+           text="σ{0}", log=-call("softplus", -X), complement=call("sigmoid", -X),
+           range=(0.0, 1.0), positive=True),
+    Scalar("softplus", heads.softplus, _softplus, (call("sigmoid", X),),
+           latex=r"\operatorname{{softplus}}{0}",
+           range=(0.0, inf), positive=True),
+    Scalar("logaddexp", heads.logaddexp, _logaddexp,
+           (call("exp", X - OUT), call("exp", Y - OUT)), TWO, public=False,
+           latex=r"\operatorname{{logaddexp}}\left({0}, {1}\right)", text="logaddexp({0}, {1})"),
+    Scalar("erf", sp.erf, _erf, (call("exp", -(call("limited", X) ** 2)) * (2 / sp.sqrt(sp.pi)),),
+           latex=r"\operatorname{{erf}}{0}", complement=2 * call("normal_cdf", -sp.sqrt(2) * X), odd=True,
+           range=(-1.0, 1.0)),
+    Scalar("normal_cdf", heads.normal_cdf, _normal_cdf, (call("normal_pdf", X),),
+           latex=r"\Phi{0}", text="Φ{0}", log=call("log_normal_cdf", X), complement=call("normal_cdf", -X),
+           range=(0.0, 1.0), positive=True),
+    Scalar("normal_pdf", heads.normal_pdf, lambda np, x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
+           (-call("limited", X) * OUT,), latex=r"\varphi{0}", text="φ{0}",
+           range=(0.0, 0.4), positive=True),
+    Scalar("log_normal_cdf", heads.log_normal_cdf, _log_normal_cdf,
+           (call("inverse_mills", X),), latex=r"\log \Phi\left({0}\right)", text="log Φ({0})", public=False,
+           logarithm=True),
+    Scalar("inverse_mills", heads.inverse_mills, _inverse_mills,
+           (-call("inverse_mills_fall", X),), public=False, text="φ({0})/Φ({0})", precedence=20,
+           latex=r"\frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}}"),
+    Scalar("inverse_mills_fall", heads.inverse_mills_fall, _inverse_mills_fall,
+           (call("inverse_mills", X) * (1 - OUT) - OUT * (X + call("inverse_mills", X)),), public=False,
+           text="φ({0})/Φ({0})·({0} + φ({0})/Φ({0}))", precedence=20,
+           latex=r"\frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}} "
+           r"\left({0} + \frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}}\right)"),
+    Scalar("relu", heads.relu, lambda np, x, tie: np.where(x != x, x, np.maximum(x, 0)),
+           (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, latex=r"\operatorname{{ReLU}}{0}",
+           text="ReLU{0}", note="derivative at 0: the relu0 convention",
+           switches=AT_ZERO,
+           range=(0.0, inf), flat=True, whole=True),
+    Scalar("leaky", heads.leaky, lambda np, x, a, tie: np.where(x > 0, x, a * x),
+           (None, call("where", call("greater", X, 0), 0, X)),
+           (ANY, (0.1, 0.4), (0.0, 0.0)), shown=2,
+           latex=r"\operatorname{{LeakyReLU}}\left({0}, {1}\right)", text="LeakyReLU({0}, {1})", public=False,
+           note="derivative at 0: the relu0 convention",
+           switches=AT_ZERO),
+    Scalar("elu_unit", heads.elu, lambda np, x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
+           (call("where", call("greater", X, 0), 1, OUT + Y), call("negexpm1", X)),
+           (ANY, (0.5, 1.5)),
+           latex=r"\operatorname{{ELU}}\left({0}, {1}\right)", text="ELU({0}, {1})", public=False,
+           switches=AT_ZERO),
+    Scalar("negexpm1", heads.negexpm1, lambda np, x: np.expm1(np.minimum(x, 0)),
+           (call("where", call("greater", X, 0), 0, OUT + 1),),
+           latex=r"\left(e^{{\min({0}, 0)}} - 1\right)",
+           text="(exp(min({0}, 0)) - 1)", public=False, switches=AT_ZERO),
+    Scalar("maximum", heads.maximum, lambda np, a, b: np.maximum(a, b),
+           (call("above", X, Y, HALF), call("above", Y, X, HALF)), TWO,
+           latex=r"\max\left({0}, {1}\right)", text="max({0}, {1})", note="ties share the gradient equally",
+           switches=AT_TIE,
+           chooses=(0, 1), largest=True, whole=True),
+    Scalar("minimum", heads.minimum, lambda np, a, b: np.minimum(a, b),
+           (call("above", Y, X, HALF), call("above", X, Y, HALF)), TWO,
+           latex=r"\min\left({0}, {1}\right)", text="min({0}, {1})", note="ties share the gradient equally",
+           switches=AT_TIE,
+           chooses=(0, 1), whole=True),
+    Scalar("where", heads.where, lambda np, c, a, b: np.where(c, a, b),
+           (NO, call("truth", X), 1 - call("truth", X)), ((0.0, 1.0), ANY, ANY),
+           latex=r"\operatorname{{where}}\left({0}, {1}, {2}\right)", text="where({0}, {1}, {2})",
+           switches=TRUTH,
+           chooses=(1, 2), whole=True),
+    Scalar("truth", heads.truth, lambda np, c: np.where(c, 1.0, 0.0), (NO,),
+           ((0.0, 1.0),), latex=r"\mathbf{{1}}\!\left[{0}\right]", text="1[{0}]", public=False, boolean=True,
+           switches=TRUTH),
+    Scalar("above", heads.above, _above, (NO, NO), (ANY, ANY, (0.0, 0.0)),
+           shown=2, latex=r"\mathbf{{1}}\!\left[{0} > {1}\right]", text="1[{0} > {1}]", public=False,
+           boolean=True, switches=AT_TIE),
 
-register(Scalar("root", heads.root, lambda np, x: np.sqrt(x), (call("reciprocal", 2 * OUT),), POSITIVE,
-                latex=r"\sqrt{{{0}}}", text="sqrt({0})", public=False, defined="x >= 0", power=HALF,
-                note="derivative 0 at 0"))
-register(Scalar("reciprocal", heads.reciprocal, _reciprocal, (-(OUT**2),), POSITIVE,
-                public=False, guards=ONE / X, alone=True, note="0 at 0"))
-register(Scalar("ratio", heads.ratio, _ratio, (call("reciprocal", Y), -call("ratio", OUT, Y)),
-                (ANY, (0.3, 3.0)), public=False, guards=X / Y, note="0 where both are 0"))
-register(Scalar("nought", heads.nought, _selected, (call("nought", ONE, Y), NO), TWO,
-                public=False, guards=X, note="0 where the second is 0 and the first infinite or nan"))
-register(Scalar("gated", heads.gated, _gated, (Y, call("limited", X)), (ANY, (0.0, 1.0)),
-                public=False, guards=X * Y, note="0 where the gate y is 0, even at an infinite x"))
-register(Scalar("limited", heads.limited, _limited, (ONE,), public=False, guards=X,
-                note="no further from 0 than 1e12: a factor beside gates, which are constant out there"))
-register(Scalar("logit_loss", heads.logit_loss, _logit_loss, (call("sigmoid", X) - Y, -X),
-                (ANY, (0.1, 0.9)), latex=r"\operatorname{{softplus}}\left({0}\right) - {1} \left({0}\right)",
-                text="softplus({0}) - {1}·({0})", precedence=10, public=False))
-register(Scalar("flat_power", heads.flat_power, _flat_power,
-                (Y * call("flat_power", X, Y - 1), None), ((0.3, 3.0), (0.2, 0.8)), shown=1, public=False,
-                guards=power(X, Y), note="0 at 0"))
-register(Scalar("monomial", heads.monomial, _monomial,
-                (call("monomial", 1, Y, Z, M),
-                 call("monomial", X * Z, Y, Z - 1, M) + M * call("monomial", X, Y, Z - 1, M - 1),
-                 call("monomial", X, Y, Z, M + 1)),
-                (ANY, (0.3, 3.0), ANY, (0.0, 0.0)), shown=3, public=False,
-                guards=X * power(Y, Z) * power(call("log", Y), M), note="0 where the coefficient or the power is 0"))
-register(Scalar("bernoulli_loss", heads.bernoulli_loss, _bernoulli_loss,
-                (-(call("ratio", Y, X) + call("ratio", Y - 1, 1 - X)), call("log", 1 - X) - call("log", X)),
-                ((0.1, 0.9), (0.1, 0.9)),
-                latex=r"-\left[{1} \log {0} + (1-{1}) \log (1-{0})\right]",
-                text="-[{1} log {0} + (1-{1}) log(1-{0})]", precedence=10, public=False,
-                defined="0 <= x <= 1"))
+    Scalar("root", heads.root, lambda np, x: np.sqrt(x), (call("reciprocal", 2 * OUT),), POSITIVE,
+           latex=r"\sqrt{{{0}}}", text="sqrt({0})", public=False, defined="x >= 0", power=HALF,
+           note="derivative 0 at 0",
+           range=(0.0, inf), flat=True, singular=True),
+    Scalar("reciprocal", heads.reciprocal, _reciprocal, (-(OUT**2),), POSITIVE,
+           public=False, guards=ONE / X, alone=True, note="0 at 0",
+           singular=True),
+    Scalar("ratio", heads.ratio, _ratio, (call("reciprocal", Y), -call("ratio", OUT, Y)),
+           (ANY, (0.3, 3.0)), public=False, guards=X / Y, note="0 where both are 0",
+           finite=False),
+    Scalar("nought", heads.nought, _selected, (call("nought", ONE, Y), NO), TWO,
+           public=False, guards=X, note="0 where the second is 0 and the first infinite or nan"),
+    Scalar("gated", heads.gated, _gated, (Y, call("limited", X)), (ANY, (0.0, 1.0)),
+           public=False, guards=X * Y, note="0 where the gate y is 0, even at an infinite x"),
+    Scalar("limited", heads.limited, _limited, (ONE,), public=False, guards=X,
+           note="no further from 0 than 1e12: a factor beside gates, which are constant out there"),
+    Scalar("logit_loss", heads.logit_loss, _logit_loss, (call("sigmoid", X) - Y, -X),
+           (ANY, (0.1, 0.9)), latex=r"\operatorname{{softplus}}\left({0}\right) - {1} \left({0}\right)",
+           text="softplus({0}) - {1}·({0})", precedence=10, public=False),
+    Scalar("flat_power", heads.flat_power, _flat_power,
+           (Y * call("flat_power", X, Y - 1), None), ((0.3, 3.0), (0.2, 0.8)), shown=1, public=False,
+           guards=power(X, Y), note="0 at 0",
+           flat=True, finite=False),
+    Scalar("monomial", heads.monomial, _monomial,
+           (call("monomial", 1, Y, Z, M),
+            call("monomial", X * Z, Y, Z - 1, M) + M * call("monomial", X, Y, Z - 1, M - 1),
+            call("monomial", X, Y, Z, M + 1)),
+           (ANY, (0.3, 3.0), ANY, (0.0, 0.0)), shown=3, public=False,
+           guards=X * power(Y, Z) * power(call("log", Y), M), note="0 where the coefficient or the power is 0",
+           finite=False),
+    Scalar("bernoulli_loss", heads.bernoulli_loss, _bernoulli_loss,
+           (-(call("ratio", Y, X) + call("ratio", Y - 1, 1 - X)), call("log", 1 - X) - call("log", X)),
+           ((0.1, 0.9), (0.1, 0.9)),
+           latex=r"-\left[{1} \log {0} + (1-{1}) \log (1-{0})\right]",
+           text="-[{1} log {0} + (1-{1}) log(1-{0})]", precedence=10, public=False,
+           defined="0 <= x <= 1",
+           finite=False),
 
-register(Scalar("where_selected", heads.where_selected, _selected,
-                (call("is_selected", X, Y), NO), TWO, shown=1, latex="{0}", text="{0}", public=False,
-                note="0 where x is infinite or NaN and y, the gradient that meets it, is 0"))
-register(Scalar("is_selected", heads.is_selected, lambda np, a, s: _is_selected(np, a, s) * 1.0, (NO, NO), TWO, shown=1,
-                latex=r"\mathbf{{1}}\!\left[{0} \text{{ counts}}\right]", text="1[{0} counts]", public=False,
-                boolean=True))
+    Scalar("where_selected", heads.where_selected, _selected,
+           (call("is_selected", X, Y), NO), TWO, shown=1, latex="{0}", text="{0}", public=False,
+           note="0 where x is infinite or NaN and y, the gradient that meets it, is 0"),
+    Scalar("is_selected", heads.is_selected, lambda np, a, s: _is_selected(np, a, s) * 1.0, (NO, NO), TWO, shown=1,
+           latex=r"\mathbf{{1}}\!\left[{0} \text{{ counts}}\right]", text="1[{0} counts]", public=False,
+           boolean=True),
+]
+# fmt: on
 
 _RELATIONS = (("greater", heads.greater, ">", ">"), ("greater_equal", heads.greater_equal, ">=", r"\ge"),
               ("less", heads.less, "<", "<"), ("less_equal", heads.less_equal, "<=", r"\le"),
@@ -373,9 +442,11 @@ def _relation(name: str) -> Callable[..., Any]:
     return lambda np, a, b: getattr(np, name)(a, b) * 1.0
 
 
-for _name, _head, _sign, _tex in _RELATIONS:
-    register(Scalar(_name, _head, _relation(_name), (NO, NO), TWO,
-                    latex=rf"\mathbf{{{{1}}}}\!\left[{{0}} {_tex} {{1}}\right]", text=f"1[{{0}} {_sign} {{1}}]",
-                    boolean=True, switch=Switch(X, Y, _CONTRARY[_sign], _sign)))
+register(*_RECORDS, *[
+    Scalar(name, head, _relation(name), (NO, NO), TWO,
+           latex=rf"\mathbf{{{{1}}}}\!\left[{{0}} {tex} {{1}}\right]", text=f"1[{{0}} {sign} {{1}}]",
+           boolean=True, switches=(Switch(X, Y, _CONTRARY[sign], sign),))
+    for name, head, sign, tex in _RELATIONS
+])  # fmt: skip
 BY_HEAD |= {sp.Abs: TABLE["abs"], sp.sign: TABLE["sign"]}  # SymPy's own, which it makes of roots of squares
 RELATIONS = {sign: name for name, _, sign, _ in _RELATIONS}

@@ -40,8 +40,6 @@ def is_flat(form: f.Formula, args: Sequence[Node]) -> bool:
     return _Search().of_formula(form, args) == Least.FLAT
 
 
-_POSITIVE_CALLS = {"exp", "sigmoid", "softplus", "normal_cdf", "normal_pdf"}
-_FLAT_CALLS = {"relu", "root", "flat_power"}
 
 
 class _Search:
@@ -88,7 +86,7 @@ class _Search:
             return self.of_formula(row.attr.form, row.args)
         if isinstance(row.attr, Pattern):
             return self._of_product(row)
-        if row.op.name in ("norm", "arange", "eye"):
+        if row.op.name == "norm" or (not row.args and row.op.range[0] >= 0):
             return Least.FLAT
         if entries.added or row.op.name == "max":
             inner = self.of(row.args[0])
@@ -167,17 +165,14 @@ class _Search:
 
     def _of_call(self, name: str, parts: Sequence[f.Formula], args: Sequence[Node]) -> Least:
         known = [self.of_formula(p, args) for p in parts]
-        if name in _POSITIVE_CALLS:
+        record = TABLE[name]
+        if record.positive:
             return Least.POSITIVE
-        if name in _FLAT_CALLS or TABLE[name].boolean:
-            return Least.FLAT
-        if name in ("abs", "maximum"):
-            return max(known) if name == "maximum" else max(known[0], Least.FLAT)
-        if name == "minimum":
-            return min(known)
-        if name == "where":
-            return min(known[1:])
-        return known[0] if name == "sqrt" else Least.UNKNOWN
+        if record.flat or record.boolean:
+            return max(known[0], Least.FLAT) if record.flat else Least.FLAT
+        if record.chooses:
+            return (max if record.largest else min)(known[k] for k in record.chooses)
+        return known[0] if record.power else Least.UNKNOWN
 
     def _of_difference(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Least:
         """A square that is written out; the mean of squares less the square of the mean, which is a variance."""

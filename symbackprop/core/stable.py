@@ -12,9 +12,11 @@ from collections.abc import Callable
 import sympy as sp
 
 from symbackprop.core import build
-from symbackprop.core.formula import ONE, Add, Arg, Call, Formula, Neg, Num, Pow, children, mul, power, rebuild
+from symbackprop.core.formula import ONE, Add, Arg, Call, Formula, Neg, Num, Pow, children, mul, over, power, rebuild
 from symbackprop.core.formula import powers as factors_of
 from symbackprop.core.graph import Node
+from symbackprop.core.kernel import Kernel
+from symbackprop.core.scalars import TABLE
 from symbackprop.core.squares import is_flat
 
 
@@ -23,29 +25,32 @@ def _log(x: Node) -> Node | None:
         return None
     if x.op.name == "softmax":
         return x.args[0] - build.logsumexp(x.args[0], x.attr, keepdims=True)
-    if x.op.name != "elementwise":
+    if not isinstance(x.attr, Kernel):
         return None
-    if x.attr.head == "sigmoid":
-        return -x.graph.call("softplus", -x.args[0])
-    if x.attr.head == "normal_cdf":
-        return x.graph.call("log_normal_cdf", x.args[0])
-    return _log_of_sum(x)
+    log = None if x.attr.head is None else TABLE[x.attr.head].log
+    return _log_of_sum(x) if log is None or isinstance(log, Arg) else x.graph.apply(log, *x.args)
 
 
 def _log_of_sum(x: Node) -> Node | None:
-    """log(1 + e^a), log(1 − σ(a)) and log(1 − Φ(a))."""
-    form = x.attr.form
-    if len(x.args) != 1 or not _is_one_plus(form):
+    """log(1 + f(a)) and log(1 − f(a)) where f has forms for these: log(1 + e^a), log(1 − σ(a)) and log(1 − Φ(a))."""
+    if len(x.args) != 1 or not _is_one_plus(x.attr.form) or x.args[0].name is not None:
         return None
     inner = x.args[0]
-    head = inner.attr.head if inner.op.name == "elementwise" else None
-    if head == "exp" and inner.name is None and Arg(0) in form.terms:
-        return x.graph.call("softplus", inner.args[0])
-    if head == "sigmoid" and inner.name is None and Neg(Arg(0)) in form.terms:
-        return -x.graph.call("softplus", inner.args[0])
-    if head == "normal_cdf" and inner.name is None and Neg(Arg(0)) in form.terms:
-        return x.graph.call("log_normal_cdf", -inner.args[0])
-    return None
+    head = inner.attr.head if isinstance(inner.attr, Kernel) else None
+    if head is None:
+        return None
+    record = TABLE[head]
+    if Arg(0) in x.attr.form.terms:
+        log = record.log1p
+    else:
+        log = _log_of_call(record.complement) if Neg(Arg(0)) in x.attr.form.terms else None
+    return None if log is None else x.graph.apply(log, *inner.args)
+
+
+def _log_of_call(form: Formula | None) -> Formula | None:
+    """log of a function of something, as the function's record has it."""
+    log = TABLE[form.name].log if isinstance(form, Call) else None
+    return None if log is None or not isinstance(form, Call) else over(log, form.args)
 
 
 def _is_one_plus(form: Formula) -> bool:

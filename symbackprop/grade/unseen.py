@@ -13,7 +13,7 @@ from symbackprop.verify.aiming import Aim, Values
 from symbackprop.verify.conditions import Side
 from symbackprop.verify.coverage import Coverage, Unseen
 from symbackprop.verify.interpreter import Sizes
-from symbackprop.verify.switches import operands_of, switch_of
+from symbackprop.verify.switches import operands_of
 
 SIZES = 2
 GUARD = 1e-6
@@ -21,8 +21,7 @@ GUARD = 1e-6
 
 def _guards(side: Side) -> bool:
     """Whether a condition keeps a number off 0, as the eps of cosine_similarity: a person's formula need not say it."""
-    switch = None if side.place is not None else switch_of(side.row)
-    compared = () if switch is None else operands_of(side.row.attr, switch)
+    compared = () if side.switch is None else operands_of(side.row.attr, side.switch)
     return any(isinstance(p, f.Num) and p.value.is_number and 0 < p.value <= GUARD for p in compared)
 
 

@@ -21,7 +21,7 @@ from symbackprop.core.shapes import evaluate_shape
 from symbackprop.verify.interpreter import Array, Sizes, Step
 from symbackprop.verify.paths import Paths
 from symbackprop.verify.ranges import REALS, Range, leaf_range, of_formula, range_of
-from symbackprop.verify.switches import HOLDS, operands_in, operands_of, switch_of
+from symbackprop.verify.switches import HOLDS, operands_in, operands_of, switches_of
 
 MAX_PLACES = 8
 MAX_DIGITS = 12
@@ -29,8 +29,9 @@ MAX_DIGITS = 12
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a condition: the entries of ``row`` at which the margin of its two operands stands in the relation
-    ``sign`` to 0. ``place`` is, for a maximum over entries, the (number, count) of the part of them that is largest.
+    """One side of a condition: the entries of ``row`` at which the margin of the two operands of a ``switch`` stands in
+    the relation ``sign`` to 0. ``place`` is, for a maximum over entries, the (number, count) of the part of them that
+    is largest.
 
     ``root`` is the row of the model that computes it (the loop, for a row of a loop's body) and ``leaves`` are the
     declared arrays that it depends on.
@@ -38,6 +39,7 @@ class Side:
 
     row: Node
     sign: str
+    switch: Switch | None
     place: tuple[int, int] | None
     root: Node
     leaves: frozenset[int]
@@ -48,9 +50,8 @@ class Side:
         """How far each entry of the row is from its other side."""
         if self.place is not None:
             return _lead(self.place, step, args[0])
-        switch = switch_of(step.row)
-        assert switch is not None
-        left, right = operands_in(step, switch, args)
+        assert self.switch is not None
+        left, right = operands_in(step, self.switch, args)
         with np.errstate(all="ignore"):
             return np.where(np.equal(left, right), 0.0, np.subtract(left, right, dtype=float))
 
@@ -103,7 +104,7 @@ class _Walk:
                 found += self.through(row.attr.results(), body, row.attr.stop(), row if root is None else root)
             elif facts[row.id].leaves:
                 own = self._sides(row, args, row if root is None else root, facts[row.id].leaves)
-                found += [s for s in own if s.place is not None or not paths.is_blocked(row, s.sign)]
+                found += [s for s in own if s.switch is None or not paths.is_blocked(row, s.switch, s.sign)]
         return found
 
     def _fact(self, row: Node, args: Sequence[Fact]) -> Fact:
@@ -111,8 +112,8 @@ class _Walk:
             free = row.attr.value is None
             return Fact(leaf_range(row), frozenset([row.id]) if free else frozenset())
         leaves = frozenset().union(*[a.leaves for a in args])
-        switch = switch_of(row)
-        if switch is not None and row.kind == BOOL:
+        if row.kind == BOOL and switches_of(row):
+            switch, *_ = switches_of(row)
             margin = _margin_range(row, switch, args)
             return Fact(Range(float(not margin.can(switch.no)), float(margin.can(switch.yes)), atoms=True), leaves)
         return Fact(range_of(row, [a.range for a in args]), leaves)
@@ -128,16 +129,16 @@ class _Walk:
     def _sides(self, row: Node, args: Sequence[Fact], root: Node, leaves: frozenset[int]) -> list[Side]:
         if row.op.name == "max":
             return self._places(row, root, leaves)
-        switch = switch_of(row)
-        if switch is None:
-            return []
+        return [side for switch in switches_of(row) for side in self._pieces(row, switch, args, root)]
+
+    def _pieces(self, row: Node, switch: Switch, args: Sequence[Fact], root: Node) -> list[Side]:
         compared = [args[p.index].leaves for p in operands_of(row.attr, switch) if isinstance(p, f.Arg)]
         leaves = frozenset().union(*compared)
         if not leaves:  # a constant, as 1[t = 1] of a step that is written out
             return []
         margin, name = _margin_range(row, switch, args), _relation(row, switch)
         signs = [(switch.no, False), (switch.yes, True)]
-        return [Side(row, s, None, root, leaves, name, yes) for s, yes in signs if margin.can(s)]
+        return [Side(row, s, switch, None, root, leaves, name, yes) for s, yes in signs if margin.can(s)]
 
     def _places(self, row: Node, root: Node, leaves: frozenset[int]) -> list[Side]:
         a = row.args[0]
@@ -147,7 +148,7 @@ class _Walk:
         splits = np.array_split(np.arange(count), parts)
         names = [f"{s[0]}" if len(s) == 1 else f"{s[0]} to {s[-1]}" for s in splits]
         return [
-            Side(row, ">", (k, parts), root, leaves, f"entry {name} of {of} is the largest", True)
+            Side(row, ">", None, (k, parts), root, leaves, f"entry {name} of {of} is the largest", True)
             for k, name in enumerate(names)
             if parts > 1
         ]
@@ -166,8 +167,8 @@ def _relation(row: Node, switch: Switch) -> str:
     left, right = operands_of(row.attr, switch)
     if isinstance(left, f.Arg) and row.args[left.index].kind == BOOL and switch.yes == "!=":
         inner = row.args[left.index]
-        own = switch_of(inner)
-        return Brief().row(inner).text if own is None else _relation(inner, own)
+        own = switches_of(inner)
+        return _relation(inner, own[0]) if own else Brief().row(inner).text
     return " ".join([_written(row, left), switch.yes, _written(row, right)])
 
 

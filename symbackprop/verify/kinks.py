@@ -7,15 +7,16 @@ on the kink and changes sign across it, so a change of sign between two points t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from symbackprop.core.kernel import Kernel
+from symbackprop.core.scalars import TABLE, Switch
 from symbackprop.verify.interpreter import Array, Step
-from symbackprop.verify.switches import operand_in, operands_in, switch_of
+from symbackprop.verify.switches import operand_in, operands_in, switches_of
 
-_SINGULAR = {"root", "sqrt", "reciprocal"}  # they need not change sign to pass by 0: √x² does not
 NEAR = 0.5
 
 
@@ -31,19 +32,21 @@ class Gap(NamedTuple):
 Rule: TypeAlias = Callable[[Sequence[Array]], Array]
 
 
-def gap_rule(step: Step) -> tuple[Rule, bool, bool] | None:
-    """The gap of a step's entries as a function of its arguments' values, whether it is relative, and whether 0 is to
-    be avoided; None for a smooth row."""
+def gap_rules(step: Step) -> list[tuple[Rule, bool, bool]]:
+    """The gaps of a step's entries as functions of its arguments' values, whether they are relative, and whether 0 is
+    to be avoided; none for a smooth row. What is singular need not change sign to pass by 0: √x² does not."""
     if step.row.op.name == "max":
-        return lambda args: args[0] - np.max(args[0], axis=step.attr[0], keepdims=True), False, False
+        return [(lambda args: args[0] - np.max(args[0], axis=step.attr[0], keepdims=True), False, False)]
     if step.row.op.name == "norm":
-        return lambda args: step.compute(*args), True, True
-    switch = switch_of(step.row)
-    if switch is not None:
-        return lambda args: np.subtract(*operands_in(step, switch, args)), False, switch.yes not in ("==", "!=")
-    if isinstance(step.attr, Kernel) and step.attr.head in _SINGULAR:
-        return lambda args: operand_in(step.attr.form.args[0], args), True, True
-    return None
+        return [(lambda args: step.compute(*args), True, True)]
+    if isinstance(step.attr, Kernel) and step.attr.head is not None and TABLE[step.attr.head].singular:
+        return [(lambda args: operand_in(step.attr.form.args[0], args), True, True)]
+    return [(partial(_difference, step, switch), False, switch.yes not in ("==", "!="))
+            for switch in switches_of(step.row)]  # fmt: skip
+
+
+def _difference(step: Step, switch: Switch, args: Sequence[Array]) -> Array:
+    return np.subtract(*operands_in(step, switch, args))
 
 
 class Gaps:
@@ -51,15 +54,14 @@ class Gaps:
 
     def __init__(self) -> None:
         self.found: list[Gap] = []
-        self._rules: dict[int, tuple[Rule, bool, bool] | None] = {}
+        self._rules: dict[int, list[tuple[Rule, bool, bool]]] = {}
 
     def watch(self, step: Step, args: Sequence[Array], value: Array) -> Array:
         key = id(step)
         if key not in self._rules:
-            self._rules[key] = gap_rule(step)
-        known = self._rules[key]
-        if known is not None:
-            self.found.append(Gap(np.asarray(known[0](args)) * 1.0, *known[1:]))
+            self._rules[key] = gap_rules(step)
+        for rule, *how in self._rules[key]:
+            self.found.append(Gap(np.asarray(rule(args)) * 1.0, *how))
         return value
 
     def take(self) -> list[Gap]:

@@ -18,7 +18,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.scalars import TABLE, Switch
-from symbackprop.verify.switches import HOLDS, operands_of, switch_of
+from symbackprop.verify.switches import HOLDS, operands_of, switches_of
 
 Affine: TypeAlias = tuple[dict[int, sp.Expr], sp.Expr]  # coefficients by row id, and a number
 Literal: TypeAlias = tuple[Affine, str]  # that stands in this relation to 0
@@ -38,9 +38,9 @@ class Paths:
                 for (terms, _), _ in needed:
                     self.choosers.setdefault(frozenset(terms), set()).add(row.id)
 
-    def is_blocked(self, row: Node, sign: str) -> bool:
+    def is_blocked(self, row: Node, switch: Switch, sign: str) -> bool:
         """Whether a row with a switch is selected away on every way to a result where it is on this side."""
-        literal = _literal(row, sign)
+        literal = _literal(row, switch, sign)
         if not self.choosers.get(frozenset(literal[0][0]), set()) - {row.id}:
             return False  # no other row chooses by what this one compares
         stack, seen = [row], {row.id}
@@ -59,10 +59,10 @@ def _needed(row: Node, place: int) -> Iterator[Literal]:
     """What has to hold for a row to depend on its argument at ``place``."""
     if not isinstance(row.attr, Kernel):
         return
-    form, switch = row.attr.form, switch_of(row)
-    if switch is not None:
-        mattering = [s for s in (switch.no, switch.yes) if place in _arguments_on(row, s)]
-        yield from (_literal(row, sign) for sign in mattering if len(mattering) == 1)
+    form = row.attr.form
+    for switch in switches_of(row):
+        mattering = [s for s in (switch.no, switch.yes) if place in _on_side(row.attr, switch, s)[1]]
+        yield from (_literal(row, switch, sign) for sign in mattering if len(mattering) == 1)
     factors = form.factors if isinstance(form, f.Mul) else ()
     for factor in factors:
         if isinstance(factor, f.Arg) and factor.index != place:
@@ -71,46 +71,34 @@ def _needed(row: Node, place: int) -> Iterator[Literal]:
 
 def _not_zero(row: Node) -> Iterator[Literal]:
     """What has to hold for a factor not to be 0."""
-    switch = switch_of(row)
-    if switch is not None:
-        alive = [s for s in (switch.no, switch.yes) if _may_be_nonzero(row, s)]
-        yield from (_literal(row, sign) for sign in alive if len(alive) == 1)
+    for switch in switches_of(row):
+        alive = [s for s in (switch.no, switch.yes) if _may_be_nonzero(row, switch, s)]
+        yield from (_literal(row, switch, sign) for sign in alive if len(alive) == 1)
 
 
-def _may_be_nonzero(row: Node, sign: str) -> bool:
-    values = _on_side(row.attr, sign)[0]
+def _may_be_nonzero(row: Node, switch: Switch, sign: str) -> bool:
+    values = _on_side(row.attr, switch, sign)[0]
     return not values.size or bool(np.any(values))
 
 
-def _arguments_on(row: Node, sign: str) -> frozenset[int]:
-    """The arguments that the value of a row with a switch depends on, on one of its sides."""
-    return _on_side(row.attr, sign)[1]
-
-
 @cache
-def _on_side(kernel: Kernel, sign: str) -> tuple[Any, frozenset[int]]:
+def _on_side(kernel: Kernel, switch: Switch, sign: str) -> tuple[Any, frozenset[int]]:
     """The values of a function at some points on one side, and the arguments that they depend on there (all of them
     where no point is on it)."""
-    centre = next((_number(p) for p in operands_of(kernel, _switch(kernel)) if isinstance(p, f.Num)), 0.0)
+    centre = next((_number(p) for p in operands_of(kernel, switch) if isinstance(p, f.Num)), 0.0)
     points = centre + np.random.default_rng(0).integers(-3, 4, (kernel.arity, 400)) * 1.0
-    points = points[:, _is_on(kernel, sign, points)]
+    points = points[:, _is_on(kernel, switch, sign, points)]
     values, moving = _computed(kernel, points), set[int]()
     for k in range(len(points)):
         moved = points + (np.arange(len(points)) == k)[:, None] * 0.25
-        kept = _is_on(kernel, sign, moved)
+        kept = _is_on(kernel, switch, sign, moved)
         if not values.size or np.any(_computed(kernel, moved)[kept] != values[kept]):
             moving.add(k)
     return values, frozenset(moving)
 
 
-def _switch(kernel: Kernel) -> Switch:
-    switch = TABLE[kernel.head or ""].switch
-    assert switch is not None
-    return switch
-
-
-def _is_on(kernel: Kernel, sign: str, points: Any) -> Any:
-    left, right = (_operand(p, points) for p in operands_of(kernel, _switch(kernel)))
+def _is_on(kernel: Kernel, switch: Switch, sign: str, points: Any) -> Any:
+    left, right = (_operand(p, points) for p in operands_of(kernel, switch))
     return np.broadcast_to(HOLDS[sign](left - right, 0), points.shape[1:])
 
 
@@ -132,17 +120,15 @@ def _number(operand: f.Formula) -> float:
 
 
 # -- relations between rows
-def _literal(row: Node, sign: str) -> Literal:
+def _literal(row: Node, switch: Switch, sign: str) -> Literal:
     """That a row with a switch is on a side, over the rows that it compares; a truth value that it reads is taken by
     what it says."""
-    switch = switch_of(row)
-    assert switch is not None
     left, right = operands_of(row.attr, switch)
     if isinstance(left, f.Arg) and right == f.ZERO and sign in ("==", "!="):
         inner = _source(row.args[left.index])
-        own = switch_of(inner)
-        if own is not None and inner.attr.boolean:
-            return _literal(inner, own.yes if sign == "!=" else own.no)
+        own = switches_of(inner)
+        if own and inner.attr.boolean:
+            return _literal(inner, own[0], own[0].yes if sign == "!=" else own[0].no)
     return _affine_of(f.Arg(0) - f.Arg(1), [_affine(row, left), _affine(row, right)]), sign
 
 

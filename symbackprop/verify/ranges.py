@@ -62,10 +62,10 @@ def range_of(row: Node, args: Sequence[Range]) -> Range:
 
 def _structural(row: Node, args: Sequence[Range]) -> Range:
     name = row.op.name
-    if row.kind == BOOL or name in ("softmax", "eye"):
+    if row.kind == BOOL:
         return UNIT
-    if name == "arange":
-        return Range(0.0, inf)
+    if row.op.range != REALS[:2]:
+        return Range(*row.op.range)
     entries = kind(row)
     if entries.views or name == "max":
         return args[0]
@@ -178,7 +178,7 @@ def _call(name: str, parts: tuple[Range, ...]) -> Range:
 def _is_flat(name: str) -> bool:
     """Whether a function with a switch does not depend on what it compares on one of its sides, as ReLU below 0."""
     record = TABLE[name]
-    compared = [p.index for p in record.switch or () if isinstance(p, f.Arg)]
+    compared = [p.index for s in record.switches for p in s if isinstance(p, f.Arg)]
     places = [(-2.5, -1.5, 1.5, 2.5) if k in compared else (0.5,) for k in range(len(record.domain))]
     grid = np.asarray(list(product(*places)))
     moved = [grid + 0.25 * (np.arange(grid.shape[1]) == k) for k in compared]

@@ -17,10 +17,10 @@ HOLDS = {
     "<": np.less, ">": np.greater, "<=": np.less_equal, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal,
 }  # fmt: skip
 
-def switch_of(row: Node) -> Switch | None:
-    """Where an elementwise row passes from one piece to another; None where it has no pieces."""
+def switches_of(row: Node) -> tuple[Switch, ...]:
+    """Where an elementwise row passes from one piece to another; none where it has no pieces."""
     head = row.attr.head if isinstance(row.attr, Kernel) else None
-    return TABLE[head].switch if head is not None else None
+    return TABLE[head].switches if head is not None else ()
 
 
 def operands_of(kernel: Kernel, switch: Switch) -> tuple[f.Formula, f.Formula]:

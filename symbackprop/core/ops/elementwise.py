@@ -20,7 +20,7 @@ from symbackprop.core.heads import Opaque
 from symbackprop.core.kernel import Kernel, upstream_times
 from symbackprop.core.notation import Notation, Text
 from symbackprop.core.registry import Cotangents, Op, Sample, register
-from symbackprop.core.scalars import BY_HEAD
+from symbackprop.core.scalars import BY_HEAD, TABLE
 from symbackprop.core.shapes import Shape
 
 
@@ -40,7 +40,7 @@ def _is_whole(form: f.Formula) -> bool:
         return bool(form.value.is_integer)
     if isinstance(form, (f.Div, f.Pow)):
         return False
-    if isinstance(form, f.Call) and form.name not in ("maximum", "minimum", "relu", "abs", "where"):
+    if isinstance(form, f.Call) and not TABLE[form.name].whole:
         return False
     return all(_is_whole(c) for c in f.children(form))
 

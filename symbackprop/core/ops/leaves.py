@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from symbackprop.core import formula as f
@@ -74,6 +75,7 @@ register(
         shape_rule="n x n",
         derivative="none: constant",
         domain="n >= 0",
+        range=(0.0, 1.0),
         infer=lambda attr, args: ((attr, attr), "float"),
         vjp=_no_gradient,
         show=lambda p, node, args: p.function("eye", [p.dim(node.attr)], {}),
@@ -90,6 +92,7 @@ register(
         shape_rule="n",
         derivative="none: integers",
         domain="n >= 0",
+        range=(0.0, inf),
         infer=lambda attr, args: ((attr,), "int"),
         vjp=_no_gradient,
         show=lambda p, node, args: p.function("arange", [p.dim(node.attr)], {}),

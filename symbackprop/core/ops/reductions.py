@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from math import inf
 from typing import Any
 
 from symbackprop.core import build, masks
@@ -147,6 +148,7 @@ register(
         derivative="upstream * a / norm(a)",
         domain="any floats; squares that over- or underflow do no harm",
         convention="the gradient at 0 is 0, the shortest subgradient",
+        range=(0.0, inf),
         infer=_infer,
         vjp=_vjp_norm,
         show=_show("norm"),
@@ -229,6 +231,7 @@ register(
         shape_rule="the shape of a",
         derivative="p * (upstream - sum(upstream * p))",
         domain="any floats; stable for large entries",
+        range=(0.0, 1.0),
         infer=lambda axis, args: (args[0].shape, "float"),
         vjp=_vjp_softmax,
         show=_show_softmax,
