@@ -11,14 +11,16 @@ from collections.abc import Sequence
 
 import sympy as sp
 
-from symbackprop.core.graph import Graph, Leaf, Node, label
+from symbackprop.core.graph import Graph, Leaf, Node, label, mark
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import (
     ONE,
+    Dim,
     DimLike,
     Shape,
     as_dim,
     as_shape,
+    broadcast,
     is_one,
     normalise_axes,
     normalise_axis,
@@ -149,8 +151,6 @@ def _is_param(a: Node) -> bool:
 
 def _batch(a: Node, b: Node) -> tuple[Node, Node, str, str]:
     """Bring batch axes to equal sizes; letters count from the last batch axis."""
-    from symbackprop.core.shapes import broadcast
-
     batch = broadcast([a.shape[:-2], b.shape[:-2]], [label(a), label(b)])
     letters = string.ascii_letters[: len(batch)]
     rows = []
@@ -294,8 +294,6 @@ def scatter_add(g: Node, index: Node, rows: DimLike) -> Node:
 
 def _marked(index: Node, axis: int, size: DimLike, number: sp.Expr) -> Node:
     """A number where the index points along an axis, zero elsewhere."""
-    from symbackprop.core.indexing import one_hot_along
-
     hot: Node = one_hot_along(index if index.ndim else expand(index, 0), axis, as_dim(size)) * number
     return hot
 
@@ -342,3 +340,18 @@ def eye(graph: Graph, n: DimLike) -> Node:
 
 def arange(graph: Graph, n: DimLike) -> Node:
     return graph.make("arange", (), as_dim(n))
+
+
+def one_hot_along(index: Node, axis: int, size: Dim) -> Node:
+    """1 where the position along ``axis`` is the index, else 0; the index has size 1 there."""
+    positions = arange(index.graph, size)
+    places = reshape(positions, tuple(size if k == axis else ONE for k in range(index.ndim)))
+    row = index.graph.call("equal", index, places)
+    if axis == index.ndim - 1 and row.origin is None:
+        mark(row, "one_hot", (squeeze(index, axis), size), {})
+    return row
+
+
+def squeeze(a: Node, axis: int) -> Node:
+    """Without an axis of size 1."""
+    return reshape(a, (*a.shape[:axis], *a.shape[axis + 1 :]))

@@ -78,9 +78,7 @@ class Node(Operators):
 
     def __str__(self) -> str:
         """What the row computes, as model text; what is more than three rows down is left out."""
-        from symbackprop.core.notation import Brief
-
-        return Brief().row(self).text
+        return str(late("brief")(self))
 
     def _repr_latex_(self) -> str:
         return str(late("node_latex")(self))
@@ -231,12 +229,11 @@ class Graph:
         return self.const(value)
 
     def _lower(self, expr: sp.Expr) -> Node:
-        from symbackprop.core.bridge import lower
-
         try:
-            return lower(self, expr)
+            row: Node = late("lower")(self, expr)
         except RecursionError:
             raise ModelError("a SymPy expression is nested too deeply: name a part of it") from None
+        return row
 
     # -- names
     def claim(self, name: str) -> None:
@@ -307,7 +304,7 @@ class Graph:
     def call(self, name: str, *operands: Operand) -> Node:
         """The scalar function ``name`` of rows, elementwise with broadcasting."""
         args = [self.lift(a) for a in operands]
-        stable = stable_form(name, args)
+        stable: Node | None = late("stable_form")(name, args)
         if stable is not None:
             return stable
         shape = common_shape(args)
@@ -327,7 +324,7 @@ class Graph:
         parts = [self._part(node, once, shape, kept) for node, once in zip(written, f.written_once(form), strict=True)]
         whole, order = composed(form, tuple(parts))
         rows = [kept[i] for i in order]
-        return self._kernel_row(with_noughts(whole, rows), rows, shape, all(a.kind != FLOAT for a in written))
+        return self._kernel_row(late("with_noughts")(whole, rows), rows, shape, all(a.kind != FLOAT for a in written))
 
     def _part(self, node: Node, once: bool, shape: Shape, kept: list[Node]) -> f.Formula:
         """What stands for a row in a formula: its number, its own formula, or itself; ``kept`` grows."""
@@ -393,18 +390,6 @@ def arguments_first(
     return order
 
 
-def with_noughts(form: f.Formula, args: Sequence[Node]) -> f.Formula:
-    from symbackprop.core.noughts import guarded, is_log
-
-    return guarded(form, args) if any(map(is_log, args)) else form
-
-
-def stable_form(name: str, args: Sequence[Node]) -> Node | None:
-    from symbackprop.core.stable import STABLE
-
-    return STABLE[name](args[0]) if name in STABLE else None
-
-
 def _folded(name: str, numbers: Sequence[f.Formula]) -> sp.Expr | None:
     """A function of a number, exactly, where SymPy knows it."""
     head = TABLE[name].head
@@ -437,10 +422,18 @@ def label(node: Node) -> str:
     """How an error message refers to a row: its name, or what it computes when that is short."""
     if node.name:
         return node.name
-    from symbackprop.core.notation import Brief
-
-    text = Brief().row(node).text
+    text: str = late("brief")(node)
     return text if len(text) <= MAX_LABEL else f"this {node.origin.function if node.origin else node.op.name} term"
+
+
+def mark(row: Node, name: str, args: tuple[Any, ...], options: dict[str, Any], fresh: bool = False) -> Node:
+    """Remember that a row was written as name(args, options); named rows and leaves keep their own form, and so does
+    one written before, unless the call has just made it (``fresh``): the outermost call is the shortest text."""
+    rows = [a for a in (*args, *options.values()) if isinstance(a, Node)]
+    older = all(a.id < row.id for a in rows)  # else it would mention itself
+    if row.name is None and row.args and (fresh or row.origin is None) and older:
+        row.origin = Origin(name, args, options)
+    return row
 
 
 def _source(node: Node) -> Node:

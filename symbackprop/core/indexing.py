@@ -1,4 +1,4 @@
-"""``a[…]`` as rows: integers, slices, new axes and integer data; and one-hot rows."""
+"""``a[…]`` as rows: integers, slices, new axes and integer data."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core.graph import BOOL, Node, label
-from symbackprop.core.shapes import ONE, Dim, as_dim, shape_text
+from symbackprop.core.shapes import Dim, as_dim, shape_text
 from symbackprop.errors import ShapeError
 
 
@@ -101,20 +101,3 @@ def _bound(value: Any, size: Dim, default: Dim) -> Dim:
     if (bound - size).is_positive:
         return size
     return sp.S.Zero if bound.is_negative else bound
-
-
-def one_hot_along(index: Node, axis: int, size: Dim) -> Node:
-    """1 where the position along ``axis`` is the index, else 0; the index has size 1 there."""
-    positions = build.arange(index.graph, size)
-    places = build.reshape(positions, tuple(size if k == axis else ONE for k in range(index.ndim)))
-    row = index.graph.call("equal", index, places)
-    if axis == index.ndim - 1 and row.origin is None:
-        from symbackprop.core.functions import mark
-
-        mark(row, "one_hot", (squeeze(index, axis), size), {})
-    return row
-
-
-def squeeze(a: Node, axis: int) -> Node:
-    """Without an axis of size 1."""
-    return build.reshape(a, (*a.shape[:axis], *a.shape[axis + 1 :]))

@@ -226,6 +226,11 @@ class Brief(Notation):
         return Brief(self.depth - 1).row(node) if self.depth and not unnamed else Text("…")
 
 
+def brief(row: Node) -> str:
+    """A row as messages show it."""
+    return Brief().row(row).text
+
+
 _SIGNS = {"greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!="}
 _MODEL_NAMES = {"leaky": "leaky_relu", "elu_unit": "elu", "logit_loss": "binary_cross_entropy_with_logits",
                 "root": "sqrt"}  # fmt: skip

@@ -22,6 +22,11 @@ MAX_DEPTH = 4
 DEEP = 60  # answers that are remembered may not depend on how far away they were asked for
 
 
+def with_noughts(form: f.Formula, args: Sequence[Node]) -> f.Formula:
+    """The formula of arithmetic over rows, guarded where one of them is a logarithm."""
+    return guarded(form, args) if any(map(is_log, args)) else form
+
+
 def guarded(form: f.Formula, args: Sequence[Node]) -> f.Formula:
     """The formula with its products of weights and logarithms as noughts."""
     known = f.weight_of(form)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from symbackprop.core import formula as f
 from symbackprop.core.formula import Arg
+from symbackprop.doorway import late
 
 if TYPE_CHECKING:
     import sympy as sp
@@ -18,10 +19,13 @@ FORMS = {"+": A + B, "-": A - B, "*": A * B, "/": A / B, "**": f.power(A, B), "n
 
 def operation(sign: str, left: Node, right: Node) -> Node:
     """An operator between two rows, as a user writes it."""
-    from symbackprop.core.stable import powers
+    row: Node = left.graph.arithmetic(FORMS[sign], [left, right])
+    return row if sign in "+-" else late("powers")(row)
 
-    row = left.graph.arithmetic(FORMS[sign], [left, right])
-    return row if sign in "+-" else powers(row)
+
+def _matmul(left: Node, right: Node) -> Node:
+    row: Node = late("matmul")(left, right)
+    return row
 
 
 class Operators:
@@ -33,14 +37,10 @@ class Operators:
 
     # -- NumPy's functions
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
-        from symbackprop.core.numpy_calls import called
-
-        return called(ufunc.__name__ + (f".{method}" if method != "__call__" else ""), inputs, options)
+        return late("called")(ufunc.__name__ + (f".{method}" if method != "__call__" else ""), inputs, options)
 
     def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
-        from symbackprop.core.numpy_calls import called, name_of
-
-        return called(name_of(function), args, options)
+        return late("called")(late("name_of")(function), args, options)
 
     def __array__(self, *args: Any, **options: Any) -> Any:
         raise TypeError("a row is symbolic and has no numbers to make an array of; np.stack joins rows")
@@ -103,25 +103,19 @@ class Operators:
         return self.graph.call("less_equal", self, other)
 
     def __matmul__(self, other: Any) -> Node:
-        from symbackprop.core.build import matmul
-
-        return matmul(self.graph.lift(self), self.graph.lift(other))
+        return _matmul(self.graph.lift(self), self.graph.lift(other))
 
     def __rmatmul__(self, other: Any) -> Node:
-        from symbackprop.core.build import matmul
-
-        return matmul(self.graph.lift(other), self.graph.lift(self))
+        return _matmul(self.graph.lift(other), self.graph.lift(self))
 
     def __getitem__(self, key: Any) -> Node:
-        from symbackprop.core.indexing import getitem
-
-        return getitem(self, key)  # type: ignore[arg-type]
+        row: Node = late("getitem")(self, key)
+        return row
 
     @property
     def T(self) -> Node:
-        from symbackprop.core.build import transpose
-
-        return transpose(self)  # type: ignore[arg-type]
+        row: Node = late("transpose")(self)
+        return row
 
     def __iter__(self) -> Any:
         raise TypeError("a row is symbolic and cannot be iterated over")
@@ -130,6 +124,4 @@ class Operators:
         raise TypeError("a row has no truth value before it has numbers; use where(condition, a, b)")
 
     def _sympy_(self) -> sp.Expr:
-        from symbackprop.core.bridge import RowSymbol
-
-        return RowSymbol(self.graph.lift(self))
+        return late("RowSymbol")(self)

@@ -7,7 +7,7 @@ The value is the same where the naive form has one; the gradient is finite where
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import sympy as sp
 
@@ -120,3 +120,8 @@ def _flat_power(base: Formula, exponent: Num, args: list[Node]) -> Formula | Non
 
 
 STABLE: dict[str, Callable[[Node], Node | None]] = {"log": _log, "sqrt": _sqrt}
+
+
+def stable_form(name: str, args: Sequence[Node]) -> Node | None:
+    """The stable row that stands for a function of rows; None where there is none."""
+    return STABLE[name](args[0]) if name in STABLE else None

@@ -68,22 +68,18 @@ class Model:
     @classmethod
     def parse(cls, text: str, name: str | None = None, path: str | None = None, relu0: Any = None) -> Model:
         """The model that a model text declares; errors name ``path`` and the line."""
-        from symbackprop.model.text import parse
-
-        return parse(text, name, path, relu0)
+        model: Model = late("parse")(text, name, path, relu0)
+        return model
 
     @classmethod
     def load(cls, path: str | Path, relu0: Any = None) -> Model:
         """The model in a `.sbp` file."""
-        from symbackprop.model.load import load_text
-
-        return load_text(path, relu0)
+        model: Model = late("load_text")(path, relu0)
+        return model
 
     def text(self) -> str:
         """The model as model text."""
-        from symbackprop.model.text import to_text
-
-        return to_text(self)
+        return str(late("to_text")(self))
 
     # -- declarations
     def dims(self, names: str | Iterable[str], **sizes: int) -> Any:

@@ -123,3 +123,37 @@ def text_of(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         return ""
+
+
+def imported(path: Path) -> set[str]:
+    """The modules of the package that a file imports when it runs, wherever the import stands."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    typed = {id(inner) for node in ast.walk(tree) if _is_type_only(node) for inner in ast.walk(node)}
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and id(node) not in typed:
+            whole = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {name if name in NAMES else str(node.module) for name in whole}
+        elif isinstance(node, ast.Import) and id(node) not in typed:
+            found |= {alias.name for alias in node.names}
+    return found & set(NAMES)
+
+
+def _is_type_only(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+NAMES = {name_of(path): path for path in MODULES}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Modules that import nothing of what is left are taken away, until nothing is left."""
+    reads = {name: imported(path) - {name} for name, path in NAMES.items()}
+    while free := [name for name, others in reads.items() if not others & set(reads)]:
+        for name in free:
+            del reads[name]
+    assert not reads, {name: sorted(others & set(reads)) for name, others in reads.items()}

@@ -15,7 +15,7 @@ from symbackprop.__main__ import load_cli
 from symbackprop.derive import derive
 from symbackprop.render.graph import build_picture, draw
 from symbackprop.render.graph.dot import quoted, to_dot
-from symbackprop.render.graph.text import to_text
+from symbackprop.render.graph.text import picture_text
 from tests.render.helpers import derivation
 
 
@@ -41,7 +41,7 @@ def test_text_of_a_loop_is_indented() -> None:
 
 def test_text_says_every_wire(any_model: str) -> None:
     picture = build_picture(derivation(any_model))
-    text = to_text(picture)
+    text = picture_text(picture)
     for box in picture.boxes():
         assert box.equation in text
 

@@ -5,7 +5,7 @@ are NumPy's where NumPy has them.
 """
 
 from symbackprop.core.functions import arrange, constants, layers, losses, pointwise, reductions, windows
-from symbackprop.core.functions.calls import FUNCTIONS, Axis, function, graph_of, hint, mark, plain, whole
+from symbackprop.core.functions.calls import FUNCTIONS, Axis, function, graph_of, hint, plain, whole
 from symbackprop.core.functions.constants import CONSTANTS, causal_mask_of
 
 
@@ -28,7 +28,6 @@ __all__ = [
     "hint",
     "layers",
     "losses",
-    "mark",
     "plain",
     "pointwise",
     "reductions",

@@ -10,7 +10,6 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.functions.calls import function, graph_of, plain
 from symbackprop.core.graph import FLOAT, Node, label
-from symbackprop.core.indexing import one_hot_along
 from symbackprop.core.shapes import DimLike, normalise_axis, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
@@ -89,7 +88,7 @@ def one_hot(index: Node, size: DimLike) -> Node:
     """1 at the index along a new last axis, else 0."""
     if index.kind == FLOAT:
         raise ShapeError(f"one_hot: {label(index)} is not integer data: declare it as `int < SIZE`")
-    return one_hot_along(build.expand(index, -1), index.ndim, sp.sympify(size))
+    return build.one_hot_along(build.expand(index, -1), index.ndim, sp.sympify(size))
 
 
 @function

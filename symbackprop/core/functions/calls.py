@@ -9,21 +9,12 @@ from typing import Any, TypeAlias, TypeVar
 
 import sympy as sp
 
-from symbackprop.core.graph import Graph, Node, Origin
+from symbackprop.core.bridge import RowSymbol
+from symbackprop.core.graph import Graph, Node, mark
 
 Axis: TypeAlias = int | Sequence[int] | None
 FUNCTIONS: dict[str, Callable[..., Node]] = {}
 F = TypeVar("F", bound=Callable[..., Node])
-
-
-def mark(row: Node, name: str, args: tuple[Any, ...], options: dict[str, Any], fresh: bool = False) -> Node:
-    """Remember that a row was written as name(args, options); named rows and leaves keep their own form, and so does
-    one written before, unless the call has just made it (``fresh``): the outermost call is the shortest text."""
-    rows = [a for a in (*args, *options.values()) if isinstance(a, Node)]
-    older = all(a.id < row.id for a in rows)  # else it would mention itself
-    if row.name is None and row.args and (fresh or row.origin is None) and older:
-        row.origin = Origin(name, args, options)
-    return row
 
 
 def function(call: F) -> F:
@@ -75,8 +66,6 @@ def _is_operand(value: Any) -> bool:
 
 def graph_of(*args: Any) -> Graph:
     """The graph that the arguments belong to."""
-    from symbackprop.core.bridge import RowSymbol
-
     for a in args:
         if isinstance(a, (list, tuple)):
             args = (*args, *a)

@@ -8,8 +8,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core import build
-from symbackprop.core.functions.calls import mark
-from symbackprop.core.graph import Graph, Node
+from symbackprop.core.graph import Graph, Node, mark
 from symbackprop.core.shapes import DimLike
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from symbackprop.doorway import late
+
 
 @dataclass(frozen=True)
 class Box:
@@ -99,21 +101,15 @@ class Picture:
 
     def svg(self) -> str:
         """A standalone SVG document."""
-        from symbackprop.render.graph.svg import to_svg
-
-        return to_svg(self)
+        return str(late("to_svg")(self))
 
     def dot(self) -> str:
         """Text for Graphviz."""
-        from symbackprop.render.graph.dot import to_dot
-
-        return to_dot(self)
+        return str(late("to_dot")(self))
 
     def text(self) -> str:
         """One line a box."""
-        from symbackprop.render.graph.text import to_text
-
-        return to_text(self)
+        return str(late("picture_text")(self))
 
     def _repr_svg_(self) -> str:
         return self.svg()

@@ -15,7 +15,7 @@ KINDS = {
 Cells = tuple[str, str, str, str, str]
 
 
-def to_text(picture: Picture) -> str:
+def picture_text(picture: Picture) -> str:
     """Name and equation, shape, what it is or reads, value, gradient."""
     rows = list(_rows(picture, ""))
     return "\n".join([picture.title, "", *columns(rows)]) + "\n"
