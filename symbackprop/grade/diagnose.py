@@ -7,136 +7,133 @@ place.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from symbackprop.core.graph import Node
-from symbackprop.derive.record import Edge
+from symbackprop.core.graph import FLOAT, Node
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.align import aligned
-from symbackprop.grade.branches import extra_candidates, lacking_candidates, path_candidates, repeated
-from symbackprop.grade.candidates import Candidate
-from symbackprop.grade.compare import ROUNDED, same
-from symbackprop.grade.links import is_square, link_candidates
-from symbackprop.grade.local import exchangeable, local_candidates
+from symbackprop.grade.derivation_mistakes import Candidate, candidates
+from symbackprop.grade.equality import ROUNDED, same
+from symbackprop.grade.factors import misfit, multiple, usual_multiple
 from symbackprop.grade.mistakes import Finding
+from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array, Point
-from symbackprop.grade.ratio import constant_finding, usual_finding
 from symbackprop.grade.reference import Reference
-from symbackprop.grade.sweep import Backward
 
 MAX_WORK = 300_000
-Factors = Sequence[tuple[Node, bool]]
 
 
+@dataclass
 class Diagnosis:
-    """Explains answers for one quantity: ``row`` is what a person gave for the gradient of ``target``.
+    """The mistake in ``row``, a wrong answer of the right shape for the gradient of ``target``.
 
-    ``known`` are the rows whose gradients the person has read off earlier lines, where they count as right.
+    ``known`` are the rows whose gradients the person has read off earlier lines, where they count as right;
+    ``mentioned`` those that the line names: only these can stand where another belongs. ``factors`` are those of the
+    line's product, each with whether it divides.
     """
 
-    def __init__(
-        self, reference: Reference, points: Sequence[Point], target: Node, known: frozenset[int] = frozenset()
-    ) -> None:
-        self.reference, self.points, self.target, self.known = reference, points, target, known
-        self.mentioned: frozenset[int] | None = None
-        self.right = [p.value(reference.gradient(target)) for p in points]
+    reference: Reference
+    points: Sequence[Point]
+    target: Node
+    row: Node
+    known: frozenset[int]
+    mentioned: frozenset[int]
+    factors: Sequence[tuple[Node, bool]]
 
-    def explain(self, row: Node, factors: Factors = (), mentioned: frozenset[int] | None = None) -> Finding:
-        """The mistake in an answer of the right shape that is not right. ``factors`` are those of the person's product,
-        ``mentioned`` the rows that the person's line names: only these can stand where another belongs."""
-        self.mentioned = mentioned
+    def finding(self) -> Finding:
+        """The mistake, or that no single one explains the answer."""
         with np.errstate(all="ignore"):
-            return self._explained([p.value(row) for p in self.points], factors)
+            self.given = [p.value(self.row) for p in self.points]
+            found = next((x for rule in RULES.values() if (x := rule(self)) is not None), None)
+        return found or Finding(m.UNEXPLAINED, "no single mistake explains this answer")
 
-    def _explained(self, given: Sequence[Array], factors: Factors) -> Finding:
-        for rule in (self._undefined, self._zero, self._multiple, self._transposed, self._single, self._rounded):
-            finding = rule(given, factors)
-            if finding is not None:
-                return finding
-        own = aligned(self.reference, self.points, self.target, factors)
-        return own or Finding(m.UNEXPLAINED, "no single mistake explains this answer")
+    @cached_property
+    def right(self) -> list[Array]:
+        return [p.value(self.reference.gradient(self.target)) for p in self.points]
 
-    # -- rules
-    def _undefined(self, given: Sequence[Array], factors: Factors) -> Finding | None:
-        if all(np.all(np.isfinite(g)) for g in given):
+    def undefined(self) -> Finding | None:
+        if all(np.all(np.isfinite(g)) for g in self.given):
             return None
         return Finding(
             m.UNDEFINED, "it has no finite value at some points, for example a division by 0 or a log of a negative"
         )
 
-    def _zero(self, given: Sequence[Array], factors: Factors) -> Finding | None:
-        if any(np.any(g) for g in given):
+    def zero(self) -> Finding | None:
+        if any(np.any(g) for g in self.given):
             return None
         return Finding(m.WRONG_FACTOR, "it is zero; the gradient is not", "", "", "0")
 
-    def _rounded(self, given: Sequence[Array], factors: Factors) -> Finding | None:
-        if all(same(g, r, ROUNDED) for g, r in zip(given, self.right, strict=True)):
+    def rounded(self) -> Finding | None:
+        if all(same(g, r, ROUNDED) for g, r in zip(self.given, self.right, strict=True)):
             return Finding(
                 m.ROUNDED, "it agrees to three digits or more: a number is rounded, or a small constant is left out"
             )
         return None
 
-    def _multiple(self, given: Sequence[Array], factors: Factors) -> Finding | None:
-        finding = constant_finding(self.reference, self.points, list(zip(given, self.right, strict=True)))
-        if finding is None:
-            return None
-        own = aligned(self.reference, self.points, self.target, factors)
-        if own is not None and own.kind in (finding.kind, m.MISSING_FACTOR, m.EXTRA_FACTOR):
-            return own
-        return finding
+    # -- factors
+    def times_a_constant(self) -> Finding | None:
+        """A multiple of the right one; where the person's own factors say which of them is wrong, that is better."""
+        finding = multiple(self.reference, self.points, list(zip(self.given, self.right, strict=True)))
+        own = None if finding is None else self.factor()
+        better = finding and own and own.kind in (finding.kind, m.MISSING_FACTOR, m.EXTRA_FACTOR)
+        return own if better else finding
 
-    def _transposed(self, given: Sequence[Array], factors: Factors) -> Finding | None:
-        if is_square(self.target) and all(same(g.T, r) for g, r in zip(given, self.right, strict=True)):
-            return Finding(m.TRANSPOSE, "it is the transpose of the right one")
-        return None
+    def factor(self) -> Finding | None:
+        """The one of the person's factors that has no place in the chain."""
+        return misfit(self.reference, self.points, self.target, self.factors)
 
-    def _single(self, given: Sequence[Array], factors: Factors) -> Finding | None:
-        """One mistake in the derivation, then one mistake and a constant."""
-        ranked = self._candidates()
-        sweeps = [Backward(self.reference, p, self.target, self.known) for p in self.points]
-        best = int(np.argmax([np.count_nonzero(r) for r in self.right]))
-        first = [(c, sweeps[best].gradient(c.swaps)) for c in ranked]
-        for candidate, value in first:
-            if same(given[best], value) and self._confirmed(candidate, sweeps, given):
+    # -- mistakes in the derivation
+    @cached_property
+    def sweeps(self) -> list[NumericSweep]:
+        return [NumericSweep(self.reference, p, self.target, self.known) for p in self.points]
+
+    @cached_property
+    def telling(self) -> int:
+        """The point at which most entries of the gradient are not 0."""
+        return int(np.argmax([np.count_nonzero(r) for r in self.right]))
+
+    @cached_property
+    def made(self) -> list[tuple[Candidate, Array]]:
+        """Every mistake with what it makes of the gradient at the most telling point."""
+        rows = self.reference.downstream(self.target, self.known)
+        floats = {r.id: r for r in self.reference.rows.values() if r.kind == FLOAT and r.value is None}
+        written = [r for r in floats.values() if r.id in self.mentioned]
+        found = candidates(self.reference, rows, self.target, written)[: MAX_WORK // len(rows)]
+        return [(c, self.sweeps[self.telling].gradient(c.swaps)) for c in found]
+
+    def one_mistake(self) -> Finding | None:
+        """One mistake in the derivation."""
+        for candidate, value in self.made:
+            if same(self.given[self.telling], value) and self._agrees(candidate):
                 return candidate.tell()
-        return self._with_constant(first, best, sweeps, given)
-
-    def _confirmed(self, candidate: Candidate, sweeps: Sequence[Backward], given: Sequence[Array]) -> bool:
-        return all(same(g, s.gradient(candidate.swaps)) for s, g in zip(sweeps, given, strict=True))
-
-    def _with_constant(self, first: Sequence[tuple[Candidate, Array]], best: int, sweeps: Sequence[Backward],
-                       given: Sequence[Array]) -> Finding | None:  # fmt: skip
-        """A mistake besides which a constant is wrong as well."""
-        for candidate, value in first:
-            if usual_finding(self.reference, [self.points[best]], [(given[best], value)]) is None:
-                continue
-            pairs = [(g, s.gradient(candidate.swaps)) for s, g in zip(sweeps, given, strict=True)]
-            extra = usual_finding(self.reference, self.points, pairs)
-            if extra is not None:
-                finding = candidate.tell()
-                says = f"two things: {finding.says}; and besides, {extra.says}"
-                return replace(finding, says=says, also=extra.kind)
         return None
 
-    # -- candidates
-    def _between(self) -> list[Node]:
-        return self.reference.downstream(self.target, self.known)
+    def _agrees(self, candidate: Candidate) -> bool:
+        return all(same(g, s.gradient(candidate.swaps)) for s, g in zip(self.sweeps, self.given, strict=True))
 
-    def _candidates(self) -> list[Candidate]:
-        singles = list(self._singles())
-        everything = [c for _, c in singles] + list(repeated([(e, c) for e, c in singles if e is not None]))
-        limit = MAX_WORK // len(self._between())
-        return sorted(everything, key=lambda c: c.cost)[:limit]
+    def with_a_constant(self) -> Finding | None:
+        """A mistake in the derivation besides which a constant is wrong as well."""
+        given, point = self.given[self.telling], self.points[self.telling]
+        for candidate, value in self.made:
+            if usual_multiple(self.reference, [point], [(given, value)]) is not None:
+                pairs = [(g, s.gradient(candidate.swaps)) for s, g in zip(self.sweeps, self.given, strict=True)]
+                extra = usual_multiple(self.reference, self.points, pairs)
+                if extra is not None:
+                    finding = candidate.tell()
+                    says = f"two things: {finding.says}; and besides, {extra.says}"
+                    return replace(finding, says=says, also=extra.kind)
+        return None
 
-    def _singles(self) -> Iterator[tuple[Edge | None, Candidate]]:
-        known = [r for r in exchangeable(self.reference) if self.mentioned is None or r.id in self.mentioned]
-        for row in self._between():
-            for edge in self.reference.edges(row):
-                rule = local_candidates if edge.consumer.op.name == "elementwise" else link_candidates
-                yield from ((edge, c) for c in rule(self.reference, edge, self.target, known))
-            yield from ((next(iter(c.swaps)), c) for c in path_candidates(self.reference, row, self.target))
-            yield from ((None, c) for c in extra_candidates(self.reference, row, known))
-        yield from ((None, c) for c in lacking_candidates(self.reference, self.target))
+
+RULES: dict[str, Callable[[Diagnosis], Finding | None]] = {
+    "undefined": Diagnosis.undefined,
+    "zero": Diagnosis.zero,
+    "a constant": Diagnosis.times_a_constant,
+    "one mistake": Diagnosis.one_mistake,
+    "one mistake and a constant": Diagnosis.with_a_constant,
+    "rounded": Diagnosis.rounded,
+    "own factors": Diagnosis.factor,
+}

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
+from itertools import count
 
 import sympy as sp
 
+from symbackprop.core.graph import FLOAT
 from symbackprop.grade import mistakes as m
+from symbackprop.grade.reference import Reference
 from symbackprop.grade.trees import unparsed
 from symbackprop.model.text import tree
 
@@ -36,37 +39,17 @@ def edits(expr: Expr, rule: Rule) -> Iterator[Edit]:
     """Every formula that one application of ``rule`` to one part of ``expr`` gives."""
     for kind, after, words in rule(expr):
         yield Edit(kind, after, expr, after, words)
-    for rebuilt, part in _parts(expr):
+    if isinstance(expr, (tree.Index, tree.Tuple)):
+        return
+    for k, part in enumerate(tree.parts(expr)):
         for inner in edits(part, rule):
-            yield replace(inner, whole=rebuilt(inner.whole))
+            yield replace(inner, whole=_with_part(expr, k, inner.whole))
 
 
-def _parts(expr: Expr) -> Iterator[tuple[Callable[[Expr], Expr], Expr]]:
-    """Every direct part of an expression with the function that puts another in its place."""
-    if isinstance(expr, tree.Chain):
-        yield (lambda x: tree.Chain(x, expr.rest)), expr.first
-        for k, (sign, part) in enumerate(expr.rest):
-            yield _in_chain(expr, k, sign), part
-    elif isinstance(expr, tree.Call):
-        for k, part in enumerate(expr.args):
-            yield _in_call(expr, k), part
-    elif is_dataclass(expr) and not isinstance(expr, (tree.Index, tree.Tuple)):
-        for field in fields(expr):
-            part = getattr(expr, field.name)
-            if is_dataclass(part):
-                yield _in_field(expr, field.name), part
-
-
-def _in_chain(expr: tree.Chain, k: int, sign: str) -> Callable[[Expr], Expr]:
-    return lambda x: tree.Chain(expr.first, (*expr.rest[:k], (sign, x), *expr.rest[k + 1 :]))
-
-
-def _in_call(expr: tree.Call, k: int) -> Callable[[Expr], Expr]:
-    return lambda x: replace(expr, args=(*expr.args[:k], x, *expr.args[k + 1 :]))
-
-
-def _in_field(expr: Expr, name: str) -> Callable[[Expr], Expr]:
-    return lambda x: replace(expr, **{name: x})  # type: ignore[arg-type]
+def _with_part(expr: Expr, k: int, new: Expr) -> Expr:
+    """An expression with another k-th part."""
+    places = count()
+    return tree.changed(expr, lambda part: new if next(places) == k else part)
 
 
 # -- rules
@@ -166,3 +149,11 @@ def _other_signs(expr: tree.Chain) -> Iterator[Change]:
             yield m.WRONG_FACTOR, tree.Chain(left, (("*", right),)), "a sum stands where a product belongs"
         elif sign == "*":
             yield m.WRONG_FACTOR, tree.Chain(left, (("+", right),)), "a product stands where a sum belongs"
+
+
+RULES: dict[str, Callable[[Reference], Rule]] = {
+    "products": lambda reference: products,
+    "sums": lambda reference: sums,
+    "names": lambda reference: names([n for n, r in reference.rows.items() if r.kind == FLOAT and "[" not in n]),
+    "arithmetic": lambda reference: arithmetic,
+}

@@ -1,16 +1,18 @@
-"""What is wrong with one answer: mistakes made on purpose in the derivation first, then changes to the line itself."""
+"""What is wrong with one answer: its shape, mistakes made on purpose in the derivation, changes to the line itself."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import combinations
 
-from symbackprop.core.graph import FLOAT, Node
-from symbackprop.core.shapes import same_shape
+from symbackprop.core.build import reduce_sum, transpose
+from symbackprop.core.graph import Node
+from symbackprop.core.shapes import is_one, same_shape, shape_text, size_of
 from symbackprop.errors import ModelError
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.diagnose import Diagnosis
-from symbackprop.grade.edits import Edit, Rule, arithmetic, edits, names, products, sums
+from symbackprop.grade.edits import RULES, Edit, edits
 from symbackprop.grade.equality import fitted, how_equal
 from symbackprop.grade.formulas import Formula
 from symbackprop.grade.mistakes import Finding
@@ -19,11 +21,10 @@ from symbackprop.grade.outcomes import Outcome
 from symbackprop.grade.points import Point
 from symbackprop.grade.scope import MENDED, Scope
 from symbackprop.grade.session import Session
-from symbackprop.grade.shapes import mended_shapes, shape_words, summed_too_far
-from symbackprop.grade.trees import count_nodes, every_name, flattened, unparsed
+from symbackprop.grade.trees import count_nodes, flattened, unparsed
 from symbackprop.model.text import tree
 
-MAX_WORK, MAX_FITTING = 12_000, 4
+MAX_WORK = 12_000
 
 
 class Explainer:
@@ -37,85 +38,48 @@ class Explainer:
     def finding(self) -> Finding:
         """The mistake."""
         if not self.outcome.mended:
-            return self._unfit()
+            error = self.outcome.mended_error
+            message = "" if error is None else error.message
+            return self._edited() or Finding(m.SHAPE, f"the shapes do not fit: {message}")
         row = self.outcome.mended[0]
         fit = fitted(row, self.right)
         if fit is None:
             return self._misshaped(row)
         if isinstance(self.outcome.meaning, Local):
             return self._local(self.outcome.meaning, fit[0])
-        finding = self._diagnosis().explain(fit[0], self.factors(), self.mentioned())
-        if finding.kind in (m.UNEXPLAINED, m.WRONG_FACTOR):
-            return self._edited((products, sums, names(self._names()), arithmetic)) or finding
-        return finding
+        finding = self._diagnosis(fit[0]).finding()
+        return (self._edited() if finding.kind in (m.UNEXPLAINED, m.WRONG_FACTOR) else None) or finding
 
-    def _diagnosis(self) -> Diagnosis:
+    def _diagnosis(self, row: Node) -> Diagnosis:
         target, outcomes = self.reference.rows[self.outcome.row_name], self.session.outcomes
         read = [outcomes[k] for k in sorted(self.outcome.uses) if k in outcomes]
         known = frozenset(self.reference.rows[o.row_name].id for o in read if self.session.meant(o) is not None)
-        return Diagnosis(self.reference, self.points, target, known - {target.id})
+        known -= {target.id}
+        return Diagnosis(self.reference, self.points, target, row, known, self.mentioned(), self.factors())
 
     def _local(self, meaning: Local, row: Node) -> Finding:
         """A wrong local derivative, given as a line of its own."""
-        edited = self._edited((names(self._names()), arithmetic))
-        wanted, shown = (self.reference.notation.ref(r).text for r in (self.right, row))
+        edited, wanted, shown = self._edited(), self.reference.text(self.right), self.reference.text(row)
         factor = f"d{meaning.of}/d{meaning.by}"
         kind = edited.kind if edited else m.WRONG_DERIVATIVE
         return Finding(kind, f"{factor} is {wanted}, not {m.clipped(shown)}", factor, wanted, shown)
 
     # -- shapes
-    def _unfit(self) -> Finding:
-        """A formula whose shapes do not fit together."""
-        error = self.outcome.mended_error
-        message = "" if error is None else error.message
-        finding = self._edited((products, sums, names(self._names()))) or self._edited_twice()
-        return finding or Finding(m.SHAPE, f"the shapes do not fit: {message}")
-
     def _misshaped(self, row: Node) -> Finding:
-        """A formula of the wrong shape: mended by a transpose or a sum, and then perhaps wrong besides."""
-        words = shape_words(row, self.right)
-        ways = list(mended_shapes(row, self.right))
-        for kind, says, fixed in ways:
+        """A formula of the wrong shape: mended by a transpose, a sum or a change to the line."""
+        words = f"its shape is {shape_text(row.shape)}, expected {shape_text(self.right.shape)}"
+        for kind, says, fixed in mended_shapes(row, self.right):
             if how_equal(fixed, self.right, self.points):
                 return Finding(kind, f"{says}; {words}")
-        finding = self._edited((products, sums)) or summed_too_far(row, self.right, self.points)
-        finding = finding or self._edited((names(self._names()), arithmetic))
-        if finding is not None:
-            return replace(finding, says=f"{finding.says}; {words}")
-        both = next((x for way in ways if (x := self._two_things(*way)) is not None), None)
-        return both or self._edited_twice() or Finding(m.SHAPE, words)
-
-    def _two_things(self, kind: str, says: str, fixed: Node) -> Finding | None:
-        """A wrong shape that is put right in ``fixed``, and a mistake besides."""
-        if isinstance(self.outcome.meaning, Local):
-            return None
-        second = self._diagnosis().explain(fixed, (), self.mentioned())
-        if second.kind in (m.UNEXPLAINED, m.UNDEFINED, m.WRONG_FACTOR):
-            return None
-        return replace(second, kind=kind, says=f"two things: {says}; and besides, {second.says}", also=second.kind)
-
-    def _edited_twice(self) -> Finding | None:
-        """A product whose shapes are put right by a change, and a mistake besides."""
-        fitting = 0
-        for edit in edits(self.form, products):
-            row = self._evaluated(edit.whole)
-            if row is None or not same_shape(row.shape, self.right.shape):
-                continue
-            first = self._mended(edit)
-            both = self._two_things(first.kind, first.says, row)
-            fitting += 1
-            if both is not None or fitting >= MAX_FITTING:
-                return both
-        return None
+        finding = self._edited()
+        return Finding(m.SHAPE, words) if finding is None else replace(finding, says=f"{finding.says}; {words}")
 
     # -- changes to the line itself
-    def _edited(self, rules: Sequence[Rule]) -> Finding | None:
+    def _edited(self) -> Finding | None:
         """The one change to the person's line that makes it right; long lines get fewer tries."""
         tries = MAX_WORK // count_nodes(self.form)
-        for rule in rules:
-            for count, edit in enumerate(edits(self.form, rule)):
-                if count >= tries:
-                    break
+        for rule in RULES.values():
+            for edit, _ in zip(edits(self.form, rule(self.reference)), range(tries), strict=False):
                 if self._is_right(self._evaluated(edit.whole)):
                     return self._mended(edit)
         return None
@@ -143,24 +107,41 @@ class Explainer:
         except (ModelError, ZeroDivisionError, OverflowError):
             return None
 
-    def _names(self) -> list[str]:
-        return [n for n, r in self.reference.rows.items() if r.kind == FLOAT and "[" not in n]
-
     # -- what the line is made of
     def factors(self) -> list[tuple[Node, bool]]:
         """The factors of the line's product as rows, each with whether it divides; none where one has no value."""
-        found: list[tuple[Node, bool]] = []
-        for expr, divides in flattened(self.form, False):
-            row = self._evaluated(expr)
-            if row is None:
-                return []
-            found.append((row, divides))
-        return found
+        found = [(self._evaluated(expr), divides) for expr, divides in flattened(self.form, False)]
+        known = [(row, divides) for row, divides in found if row is not None]
+        return known if len(known) == len(found) else []
 
     def mentioned(self) -> frozenset[int]:
         """The rows that the line names, with those that the person's own lines that it reads name."""
         outcomes = self.session.outcomes
         own = [outcomes[k].entry.form for k in sorted(self.outcome.uses) if k.startswith("own ") and k in outcomes]
-        words = {n for t in (*own, self.form) for n in every_name(t)}
+        words = set(tree.mentioned((*own, self.form)))
         families = words & self.session.dictionary.bases
         return frozenset(r.id for n, r in self.reference.rows.items() if n in words or m.base_name(n) in families)
+
+
+def mended_shapes(row: Node, right: Node) -> Iterator[tuple[str, str, Node]]:
+    """(kind, words, row) for every simple way to bring an answer to the shape of the right one."""
+    if row.ndim == 2 and same_shape(row.shape[::-1], right.shape):
+        yield m.TRANSPOSE, "it is transposed", transpose(row)
+    for axes in _summed_axes(row, right):
+        place, keeps = f"the axis {axes[0] if len(axes) == 1 else axes}", row.ndim == right.ndim
+        total = reduce_sum(row, axes, keepdims=keeps)
+        yield m.MISSING_SUM, f"the sum over {place} is missing: it was broadcast in forward", total
+        average: Node = total / size_of(row.shape, axes)
+        yield m.MISSING_SUM, f"the mean over {place} is missing", average
+
+
+def _summed_axes(row: Node, right: Node) -> Iterator[tuple[int, ...]]:
+    """The axes along which a sum would give the right shape."""
+    if row.ndim == right.ndim:
+        axes = tuple(i for i, d in enumerate(right.shape) if is_one(d) and not is_one(row.shape[i]))
+        if axes and same_shape(tuple(d for i, d in enumerate(row.shape) if i not in axes),
+                               tuple(d for i, d in enumerate(right.shape) if i not in axes)):  # fmt: skip
+            yield axes
+    for axes in combinations(range(row.ndim), max(row.ndim - right.ndim, 0)):
+        if axes and same_shape(tuple(d for i, d in enumerate(row.shape) if i not in axes), right.shape):
+            yield axes

@@ -9,8 +9,7 @@ from functools import cached_property
 from symbackprop.core.graph import Node
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.compare import same
-from symbackprop.grade.equality import NUMBERS, fitted, how_equal
+from symbackprop.grade.equality import NUMBERS, fitted, how_equal, same
 from symbackprop.grade.explain import Explainer
 from symbackprop.grade.locals import local_derivatives
 from symbackprop.grade.mistakes import Finding

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+import sympy as sp
 
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import evaluate_shape
@@ -42,6 +43,10 @@ class Point:
         known = {**self.values, **given}
         with np.errstate(all="ignore"):
             return Program(rows, self.sizes, frozenset(known)).run(known)
+
+    def number(self, size: sp.Expr) -> float:
+        """An expression in dimensions as a number."""
+        return float(size.subs({s: self.sizes[s.name] for s in size.free_symbols}))
 
     def size(self, shape: tuple[Any, ...]) -> tuple[int, ...]:
         """A symbolic shape in numbers."""

@@ -6,9 +6,12 @@ quantities in it: gradients of parameters, inputs and data, and those of all int
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
+import sympy as sp
+
+from symbackprop.core import formula as f
 from symbackprop.core.build import concat, expand
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.notation import Notation
@@ -132,7 +135,31 @@ class Reference:
         own = self.rows[name].name
         return own if own is not None and own in self.targets else name
 
-    # -- what things are called
+    @cached_property
+    def dimensions(self) -> list[sp.Expr]:
+        """All sizes in the model that are not 1, symbols first."""
+        found = {d: None for row in self.order for d in row.shape if d != 1}
+        return sorted(found, key=lambda d: (bool(d.is_Integer), str(d)))
+
+    # -- what things are called, and how formulas are written
+    def text(self, row: Node) -> str:
+        """A row as an operand: its name, else its formula."""
+        return self.notation.ref(row).text
+
+    def written(self, form: f.Formula, rows: Sequence[Node], out: Node) -> str:
+        """A formula over rows and the value of the row ``out`` as model text."""
+        note = self.notation
+        return note.formula(form, [note.ref(r) for r in rows], note.ref(out)).text
+
+    def transposed(self, row: Node) -> str:
+        return self.notation.transpose(self.notation.ref(row)).text
+
+    def term(self, edge: Edge) -> str:
+        """What an edge contributes to the gradient of its argument; gradients of named rows go by their names."""
+        parts = self.parts[edge.argument.id]
+        value = next(p.value for p in parts if p.consumer is edge.consumer and p.index == edge.index)
+        return self.with_gradients.ref(value).text
+
     @property
     def loss_word(self) -> str:
         """What is differentiated: the loss's name, L where there is none."""
@@ -141,7 +168,7 @@ class Reference:
     def name(self, row: Node) -> str:
         """The name of a row, else its formula."""
         known = self.names.get(row.id) or row.name
-        return known if known is not None else self.notation.ref(row).text
+        return known if known is not None else self.text(row)
 
     def is_named(self, row: Node) -> bool:
         return row.id in self.names or row.name is not None

@@ -1,10 +1,8 @@
-"""Looking at the tree of a formula: its factors, its names, its text."""
+"""Looking at the tree of a formula: its factors, its size, its text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
-from typing import Any
 
 import sympy as sp
 
@@ -26,18 +24,6 @@ def flattened(expr: tree.Expr, divides: bool) -> Iterator[tuple[tree.Expr, bool]
             yield from flattened(part, divides ^ (sign == "/"))
     else:
         yield expr, divides
-
-
-def every_name(expr: object) -> Iterator[str]:
-    """All names in a formula."""
-    if isinstance(expr, tree.Name):
-        yield expr.name
-    elif isinstance(expr, tuple):
-        for part in expr:
-            yield from every_name(part)
-    elif is_dataclass(expr):
-        for field in fields(expr):
-            yield from every_name(getattr(expr, field.name))
 
 
 def unparsed(expr: tree.Expr, signs: Mapping[int, Sequence[str]] | None = None) -> str:
@@ -112,21 +98,13 @@ class Printer:
         return text, level
 
 
-def renamed(expr: Any, names: Mapping[str, str]) -> Any:
+def renamed(expr: tree.Expr, names: Mapping[str, str]) -> tree.Expr:
     """An expression with other names for some of its names."""
     if isinstance(expr, tree.Name):
         return tree.Name(names.get(expr.name, expr.name))
-    if isinstance(expr, tuple):
-        return tuple([renamed(part, names) for part in expr])
-    if is_dataclass(expr) and not isinstance(expr, type):
-        return replace(expr, **{f.name: renamed(getattr(expr, f.name), names) for f in fields(expr)})
-    return expr
+    return tree.changed(expr, lambda part: renamed(part, names))
 
 
-def count_nodes(expr: object) -> int:
+def count_nodes(expr: tree.Expr) -> int:
     """How many parts a formula has."""
-    if isinstance(expr, tuple):
-        return sum(count_nodes(part) for part in expr)
-    if is_dataclass(expr):
-        return 1 + sum(count_nodes(getattr(expr, field.name)) for field in fields(expr))
-    return 0
+    return 1 + sum(count_nodes(part) for part in tree.parts(expr))

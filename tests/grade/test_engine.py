@@ -7,16 +7,16 @@ import pytest
 
 from symbackprop.core import formula as f
 from symbackprop.derive import derive
-from symbackprop.grade.compare import factor_between, same
 from symbackprop.grade.copying import copied, loop_dimensions
 from symbackprop.grade.edits import arithmetic, edits, products
-from symbackprop.grade.equality import expanded_terms
+from symbackprop.grade.equality import expanded_terms, factor_between, same
+from symbackprop.grade.formula_mistakes import variants
+from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Points
 from symbackprop.grade.reading import parsed
 from symbackprop.grade.reference import Reference
-from symbackprop.grade.sweep import Backward
-from symbackprop.grade.trees import count_nodes, every_name, flattened, unparsed
-from symbackprop.grade.variants import variants
+from symbackprop.grade.trees import count_nodes, flattened, unparsed
+from symbackprop.model.text.tree import mentioned
 from symbackprop.model.zoo import build
 from symbackprop.verify.interpreter import evaluate
 
@@ -61,7 +61,7 @@ def test_the_sweep_in_numbers_is_the_derivation(name: str) -> None:
     found = reference(name)
     at = Points(found, {}).first(2)[1]
     for row in found.targets.values():
-        sweep = Backward(found, at, row)
+        sweep = NumericSweep(found, at, row)
         for edge in found.chain(row):
             swapped = sweep.gradient({edge: lambda b, e, upstream: b.passed(e, upstream)})
             assert same(swapped, sweep.right(row)), found.local_name(edge, row)
@@ -71,8 +71,8 @@ def test_dropping_an_edge_changes_what_lies_below_it_only() -> None:
     found = reference("two-step-rnn")
     at = Points(found, {}).first(1)[0]
     edge = next(e for e in found.chain(found.rows["w_e"]) if found.local_name(e, found.rows["w_e"]) == "db/dw_e")
-    below = Backward(found, at, found.rows["w_e"])
-    beside = Backward(found, at, found.rows["w_o"])
+    below = NumericSweep(found, at, found.rows["w_e"])
+    beside = NumericSweep(found, at, found.rows["w_o"])
     assert not same(below.gradient({edge: lambda b, e, u: 0 * u}), below.right(found.rows["w_e"]))
     assert same(beside.gradient({edge: lambda b, e, u: 0 * u}), beside.right(found.rows["w_o"]))
 
@@ -133,7 +133,7 @@ def test_looking_at_trees() -> None:
         ("h", False),
         ("w2", True),
     ]
-    assert list(every_name(tree)) == ["y", "o", "h", "w2"]
+    assert list(mentioned(tree)) == ["y", "o", "h", "w2"]
     assert count_nodes(parsed("a + b")) == 3
 
 

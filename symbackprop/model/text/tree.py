@@ -5,9 +5,9 @@ Sums and products are chains, not nested pairs, so a long formula is a flat tree
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, fields, is_dataclass
-from typing import TypeAlias
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from typing import Any, TypeAlias, get_args
 
 import sympy as sp
 
@@ -93,6 +93,7 @@ class Tuple:
 Expr: TypeAlias = (
     Number | Name | String | Word | Negative | Chain | Power | Compare | Transpose | Call | Slice | Index | Tuple
 )
+_EXPRESSIONS = get_args(Expr)
 
 
 @dataclass(frozen=True)
@@ -173,16 +174,31 @@ class For:
 Statement: TypeAlias = Dims | Arrays | Constants | Notate | Equation | For
 
 
+def parts(expr: object) -> Iterator[Expr]:
+    """The direct parts of an expression, from left to right; of a tuple those in it."""
+    inside = expr if isinstance(expr, tuple) else [getattr(expr, f.name) for f in fields(expr)]  # type: ignore[arg-type]
+    for part in inside:
+        if isinstance(part, tuple):
+            yield from parts(part)
+        elif is_dataclass(part):
+            yield part  # type: ignore[misc]
+
+
+def changed(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """An expression with every direct part changed, from left to right."""
+
+    def inside(part: Any) -> Any:
+        if isinstance(part, tuple):
+            return tuple([inside(x) for x in part])
+        return change(part) if isinstance(part, _EXPRESSIONS) else part
+
+    return replace(expr, **{f.name: inside(getattr(expr, f.name)) for f in fields(expr)})
+
+
 def mentioned(expr: object, inside: bool = True) -> Iterator[str]:
     """The names that occur in an expression; with ``inside`` false, not those in indices and calls within it."""
-    stack = [expr]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, Name):
-            yield item.name
-        elif not inside and isinstance(item, (Index, Call)):
-            continue
-        elif isinstance(item, tuple):
-            stack.extend(item)
-        elif is_dataclass(item):
-            stack.extend(getattr(item, f.name) for f in fields(item))
+    if isinstance(expr, Name):
+        yield expr.name
+    elif inside or not isinstance(expr, (Index, Call)):
+        for part in parts(expr):
+            yield from mentioned(part, inside)

@@ -85,7 +85,7 @@ GRAPHS = [
         "a stands where b belongs",
         name="dx",
     ),
-    case("sigmoid-circuit", "dw0 = f*x0", "missing-factor", "1 - f"),
+    case("sigmoid-circuit", "dw0 = f*x0", "wrong-factor", "your factor f", "df/dd"),
     case("sigmoid-circuit", "dw0 = -f*(1-f)*x0", "sign"),
     case("sigmoid-circuit", "dx1 = f*(1-f)*x1", "substitution", "x1 stands where w1 belongs"),
     case("square-of-three", "dz/dx = 2*x", "missing-factor", "dz/dy = 3", name="dx"),

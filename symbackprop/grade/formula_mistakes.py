@@ -6,24 +6,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import ModelError
+from symbackprop.grade import mistakes as m
 
-TERM, FACTOR, EXPONENT, SIGN, FUNCTION = "term", "factor", "exponent", "sign", "function"
-NUMBER, CONSTANT, INVERTED = "number", "constant", "inverted"
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "softplus", "exp", "log", "sin", "cos", "sqrt", "normal_cdf")
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A wrong formula; ``what`` is one of the constants above, ``part`` the sub-formula that was touched."""
+    """A wrong formula: the kind of mistake, what to say of the ``part`` that was touched."""
 
-    what: str
+    kind: str
+    says: str
     form: f.Formula
     part: f.Formula
 
@@ -46,39 +46,43 @@ def _all(form: f.Formula) -> Iterator[Variant]:
                 whole = f.rebuild(form, (*parts[:k], inner.form, *parts[k + 1 :]))
             except ModelError:
                 continue
-            yield Variant(inner.what, whole, inner.part)
+            yield replace(inner, form=whole)
 
 
 def _here(form: f.Formula) -> Iterator[Variant]:
+    """One mistake at the top of a formula."""
     match form:
         case f.Add(terms):
             for k, term in enumerate(terms):
                 others = (*terms[:k], *terms[k + 1 :])
-                yield Variant(SIGN, f.add(*terms[:k], f.neg(term), *terms[k + 1 :]), term)
-                yield Variant(TERM, f.add(*others), term)
+                yield Variant(m.SIGN, _SIGN, f.add(*terms[:k], f.neg(term), *terms[k + 1 :]), term)
+                yield Variant(m.TERM, "the term {part} is missing", f.add(*others), term)
         case f.Mul(factors):
             for k, factor in enumerate(factors):
-                what = NUMBER if isinstance(factor, f.Num) else FACTOR
-                yield Variant(what, f.mul(*factors[:k], *factors[k + 1 :]), factor)
+                rest = f.mul(*factors[:k], *factors[k + 1 :])
+                if isinstance(factor, f.Num):
+                    yield Variant(m.CONSTANT, "the number {part} is missing", rest, factor)
+                else:
+                    yield Variant(m.MISSING_FACTOR, _PART, rest, factor)
         case f.Neg(body):
-            yield Variant(SIGN, body, form)
+            yield Variant(m.SIGN, _SIGN, body, form)
         case f.Div(num, den):
-            yield Variant(FACTOR, num, den)
-            yield Variant(FACTOR, f.div(f.ONE, den), num)
-            yield Variant(INVERTED, f.mul(num, den), den)
+            yield Variant(m.MISSING_FACTOR, _PART, num, den)
+            yield Variant(m.MISSING_FACTOR, _PART, f.div(f.ONE, den), num)
+            yield Variant(m.WRONG_DERIVATIVE, "{part} multiplies where it should divide", f.mul(num, den), den)
         case f.Pow(base, f.Num(n)):
             for other in (sp.S.One, n - 1, n + 1, 2 * n):
-                yield Variant(EXPONENT, f.power(base, f.Num(other)), form)
+                yield Variant(m.EXPONENT, "the exponent of {part} is wrong", f.power(base, f.Num(other)), form)
         case f.Call(name, args):
-            if len(args) == 1:
-                yield Variant(FUNCTION, args[0], form)
-            for other in _CONFUSED.get(name, ()):
-                yield Variant(FUNCTION, f.Call(other, args), form)
+            confused = [f.Call(other, args) for other in _CONFUSED.get(name, ())]
+            for wrong in [args[0], *confused] if len(args) == 1 else confused:
+                yield Variant(m.WRONG_DERIVATIVE, "the function {part} is not right", wrong, form)
         case f.Num(value) if value not in (0, 1, -1):
-            yield Variant(CONSTANT, f.Num(2 * value), form)
-            yield Variant(CONSTANT, f.Num(value / 2), form)
+            for other in (2 * value, value / 2):
+                yield Variant(m.CONSTANT, "the number {part} is wrong", f.Num(other), form)
 
 
+_SIGN, _PART = "the sign of {part} is wrong", "the part {part} is missing"
 _CONFUSED = {
     "sin": ("cos",),
     "cos": ("sin",),

@@ -1,6 +1,6 @@
 """The reverse sweep in numbers, so that one link of the chain rule can be replaced by a mistake.
 
-`Backward` passes numbers through the same branches as the derivation. A swap replaces what one edge hands back; the
+`NumericSweep` passes numbers through the same branches as the derivation. A swap replaces what one edge hands back; the
 gradients of all rows below it follow as they would have for a person who made that mistake.
 """
 
@@ -24,7 +24,7 @@ from symbackprop.grade.reference import Reference
 Swaps: TypeAlias = Mapping[Edge, Callable[[Any, Edge, Array], Array]]
 
 
-class Backward:
+class NumericSweep:
     """The sweep from the results, or from rows whose gradients are known, to ``target`` at one point."""
 
     def __init__(self, reference: Reference, point: Point, target: Node, known: frozenset[int] = frozenset()) -> None:
@@ -98,7 +98,7 @@ class Backward:
         """The value of a formula over rows, each read only when it occurs."""
         match form:
             case f.Num(value):
-                return float(value.subs({s: self.point.sizes[s.name] for s in value.free_symbols}))
+                return self.point.number(value)
             case f.Arg(index):
                 return self.point.value(args[index])
             case f.Out():

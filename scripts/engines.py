@@ -1,0 +1,42 @@
+"""What each engine of `grade` explains: every one is switched off in turn over all wrong answers of the tests.
+
+    .venv/bin/python scripts/engines.py            # minutes; the table goes to stdout
+    .venv/bin/python scripts/engines.py --write    # and the first cases of each into tests/grade/cases/engines.json
+
+An engine that fewer than three answers need has no place in `grade`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.grade.engines import ENGINES, cases, without  # noqa: E402
+
+LISTED = 3
+
+
+def main() -> None:
+    full = {case.id: case.finding() for case in cases()}
+    met = sum(case.met_by(full[case.id]) for case in cases())
+    print(f"{len(full)} wrong answers, {met} explained as a teacher would\n")
+    print(f"{'without':28} says other  explained")
+    needed: dict[str, list[str]] = {}
+    for engine in ENGINES:
+        with without(engine):
+            found = {case.id: case.finding() for case in cases() if full[case.id] is not None}
+        other = [case for case in cases() if found[case.id] != full[case.id]]
+        lost = [case for case in other if case.met_by(full[case.id]) and not case.met_by(found[case.id])]
+        print(f"{engine:28} {len(other):10} {met - len(lost):10}", flush=True)
+        needed[engine] = [case.id for case in [*lost, *[c for c in other if c not in lost]]][:LISTED]
+    if "--write" in sys.argv:
+        path = ROOT / "tests" / "grade" / "cases" / "engines.json"
+        path.write_text(json.dumps(needed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

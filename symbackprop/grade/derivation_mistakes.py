@@ -1,0 +1,416 @@
+"""Mistakes made on purpose in the derivation: what one edge of the chain rule hands back instead of what it should.
+
+A rule looks at one edge, or at one row where branches meet, and yields the mistakes that people make there. Every
+mistake is compared with the answer in numbers (`numeric_sweep`), and only the one that agrees is put into words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import combinations
+from typing import TypeAlias
+
+import numpy as np
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.build import transpose
+from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.shapes import dim_text, same, same_shape
+from symbackprop.derive.record import Edge
+from symbackprop.grade import mistakes as m
+from symbackprop.grade.formula_mistakes import derivative_forms, replaced, variants
+from symbackprop.grade.mistakes import Finding
+from symbackprop.grade.numeric_sweep import NumericSweep
+from symbackprop.grade.points import Array
+from symbackprop.grade.reference import Reference
+
+MAX_BRANCHES = 6
+Swap: TypeAlias = Callable[[NumericSweep, Edge, Array], Array]
+
+# A lower cost is tried first; kinds that say more about what went on in a head come before those that say less.
+COST = {
+    m.MISSING_PATH: 16,
+    m.TRANSPOSE: 17,
+    m.MEAN: 18,
+    m.MISSING_FACTOR: 20,
+    m.PRE_ACTIVATION: 22,
+    m.STALE_INDEX: 23,
+    m.SUBSTITUTION: 24,
+    m.SIGN: 25,
+    m.TERM: 26,
+    m.EXPONENT: 27,
+    m.CONSTANT: 28,
+    m.WRONG_FACTOR: 29,
+    m.WRONG_DERIVATIVE: 30,
+    m.EXTRA_FACTOR: 34,
+}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What every edge in ``swaps`` hands back instead of what it should.
+
+    ``tell`` makes the sentence, which is only done for the mistake that is found. Candidates that share one of the
+    ``patterns`` are the same mistake in several places, as at every time step.
+    """
+
+    kind: str
+    tell: Callable[[], Finding]
+    swaps: dict[Edge, Swap]
+    extra_cost: int = 0
+    patterns: tuple[Hashable, ...] = ()
+
+    @property
+    def cost(self) -> int:
+        return COST[self.kind] + self.extra_cost
+
+
+@dataclass(frozen=True)
+class Place:
+    """An edge on the way to a target; ``known`` are the rows that a person could write in the place of another."""
+
+    reference: Reference
+    edge: Edge
+    target: Node
+    known: Sequence[Node]
+
+    @property
+    def factor(self) -> str:
+        """``do/da``"""
+        return self.reference.local_name(self.edge, self.target)
+
+    def one(self, finding: Finding, swap: Swap, patterns: tuple[Hashable, ...] = (), cost: int = 0) -> Candidate:
+        """A mistake at this edge whose sentence is at hand."""
+        return Candidate(finding.kind, lambda: finding, {self.edge: swap}, cost, patterns)
+
+    def exchanges(self, old: Node) -> Iterator[tuple[Node, str, str, tuple[object, ...]]]:
+        """(row, kind, words, which indices moved) for every row that could be written where ``old`` belongs."""
+        for new in self.known:
+            if new is not old and same_shape(new.shape, old.shape):
+                names = self.reference.name(old), self.reference.name(new)
+                yield new, *m.exchange(old, new, *names), m.moved_index(old, new, *names)
+
+
+# -- the local derivative of an elementwise row
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A wrong local derivative: a formula over ``rows`` and the row's own value, and what is wrong with it.
+
+    ``part`` is the sub-formula that was touched; ``exchange`` says which families of names were exchanged, and is empty
+    where that is no pattern.
+    """
+
+    kind: str
+    form: f.Formula
+    rows: tuple[Node, ...]
+    says: str
+    cost: int = 0
+    part: f.Formula | None = None
+    exchange: tuple[object, ...] | None = None
+
+
+def local_derivatives(place: Place) -> Iterator[Candidate]:
+    """Every single mistake in ∂consumer/∂argument of an elementwise row."""
+    consumer = place.edge.consumer
+    if consumer.op.name != "elementwise":
+        return
+    for wrong in wrongs(place):
+        tell = partial(_finding, place, wrong)
+        yield Candidate(wrong.kind, tell, {place.edge: _instead(wrong)}, wrong.cost, _patterns(place, wrong))
+    if place.reference.is_named(consumer):
+        name = f"d{place.reference.name(consumer)}"
+        says = f"the gradient {name} that comes from above is missing"
+        yield place.one(Finding(m.MISSING_FACTOR, says, name), _alone, cost=3)
+
+
+def _alone(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    """The local derivative without the gradient that comes from above."""
+    return sweep.times(edge, np.ones_like(upstream), sweep.local(edge))
+
+
+def _instead(wrong: Wrong) -> Swap:
+    return lambda sweep, edge, up: sweep.times(edge, up, sweep.formula(wrong.form, wrong.rows, edge.consumer))
+
+
+def _finding(place: Place, wrong: Wrong) -> Finding:
+    """The sentence for a wrong local derivative."""
+    consumer, factor, written = place.edge.consumer, place.factor, place.reference.written
+    right = written(consumer.attr.partial(place.edge.index), consumer.args, consumer)
+    shown = written(wrong.form, wrong.rows, consumer)
+    words = {"factor": f"{factor} = {right}", "wrong": shown}
+    if wrong.part is not None:
+        words["part"] = written(wrong.part, consumer.args, consumer)
+    return Finding(wrong.kind, wrong.says.format(**words), factor, right, shown)
+
+
+def _patterns(place: Place, wrong: Wrong) -> tuple[Hashable, ...]:
+    """The same mistake elsewhere: at another step or call of the same function, with all indices moved alike."""
+    consumer, index = place.edge.consumer, place.edge.index
+    if wrong.exchange is not None:
+        return (("exchange", consumer.attr, index, wrong.exchange),) if wrong.exchange else ()
+    family = [m.base_name(place.reference.names.get(row.id, "")) for row in (*consumer.args, consumer)]
+    step = (consumer.attr, index, tuple(family), wrong.kind, wrong.form)
+    return (step,) if consumer.attr.head is None else (step, (consumer.attr.head, wrong.kind, wrong.form))
+
+
+def wrongs(place: Place) -> Iterator[Wrong]:
+    """The wrong formulas for one local derivative."""
+    consumer = place.edge.consumer
+    form, rows = consumer.attr.partial(place.edge.index), consumer.args
+    if form not in (f.ONE, f.Num(sp.S.NegativeOne)):
+        yield Wrong(_missing_kind(form, consumer), f.ONE, rows, "the factor {factor} is missing")
+        yield Wrong(m.EXTRA_FACTOR, f.mul(form, form), rows, "the factor {factor} is there twice")
+        if not isinstance(form, f.Num):
+            yield Wrong(m.WRONG_DERIVATIVE, f.div(f.ONE, form), rows, "{factor} divides where it should multiply")
+    if isinstance(form, f.Arg):
+        yield Wrong(m.WRONG_FACTOR, f.add(f.ONE, f.neg(form)), rows, "{factor} is needed; you have {wrong}")
+    for variant in variants(form):
+        yield Wrong(variant.kind, variant.form, rows, f"in {{factor}}, {variant.says}: you have {{wrong}}",
+                    part=variant.part)  # fmt: skip
+    yield from _exchanges(place, form)
+    if consumer.attr.head is not None and len(f.arguments(consumer.attr.form)) == 1:
+        yield from _other_functions(consumer, form)
+
+
+def _missing_kind(form: f.Formula, consumer: Node) -> str:
+    """What leaving out a whole local derivative is: 1/N is that of a mean, another number a constant."""
+    if not isinstance(form, f.Num):
+        return m.MISSING_FACTOR
+    sizes = (1 / form.value).as_powers_dict()
+    shares = all(base.is_integer and power == 1 for base, power in sizes.items())
+    averaged = consumer.origin is not None and consumer.origin.function in ("mean", "var")
+    return m.MEAN if shares and (form.value.free_symbols or averaged) else m.CONSTANT
+
+
+def _exchanges(place: Place, form: f.Formula) -> Iterator[Wrong]:
+    """One row for another of the same shape."""
+    consumer = place.edge.consumer
+    args = consumer.args
+    leaves: list[tuple[f.Formula, Node]] = [(f.Arg(i), args[i]) for i in f.arguments(form)]
+    if f.reads_out(form):
+        leaves.append((f.OUT, consumer))
+    for leaf, old in leaves:
+        for new, kind, says, moved in place.exchanges(old):
+            swapped = replaced(form, leaf, f.Arg(len(args)))
+            have = "" if swapped == f.Arg(len(args)) else ": you have {wrong}"
+            yield Wrong(kind, swapped, (*args, new), "in {factor}, " + says + have, exchange=moved)
+
+
+def _other_functions(consumer: Node, form: f.Formula) -> Iterator[Wrong]:
+    """The derivative of another activation, the function itself, or the derivative at its own output."""
+    head, kind, args = consumer.attr.head, m.WRONG_DERIVATIVE, consumer.args
+    for name, derivative in derivative_forms():
+        if name != head:
+            says = f"{{factor}} is the derivative of {head}; you have that of {name}, {{wrong}}"
+            yield Wrong(kind, derivative, args, says, cost=1)
+    yield Wrong(kind, f.OUT, args, f"{{factor}} is needed; you have {head} itself, {{wrong}}, not its derivative")
+    yield Wrong(kind, f.Arg(0), args, f"{{factor}} is needed; you have the argument of {head}, {{wrong}}", cost=1)
+    again = f.OUT if not f.reads_out(form) else f.Call(head, (f.OUT, *consumer.attr.form.args[1:]))
+    at = replaced(form, f.OUT if f.reads_out(form) else f.Arg(0), again)
+    yield Wrong(kind, at, args, "{factor}: you apply the derivative to the output, {wrong}", cost=2)
+
+
+# -- products of arrays
+
+
+def operands(place: Place) -> Iterator[Candidate]:
+    """Another array of the same shape in a product."""
+    edge, args = place.edge, place.edge.consumer.args
+    if edge.consumer.op.name != "einsum":
+        return
+    factor = place.factor
+    for k, old in enumerate(args):
+        if k == edge.index:
+            continue
+        for new, kind, words, moved in place.exchanges(old):
+            names = place.reference.name(old), place.reference.name(new)
+            finding = Finding(kind, f"in the product for {factor}, {words}", factor, *names)
+            patterns = (("operand", edge.consumer.attr, edge.index, k, moved),) if moved else ()
+            yield place.one(finding, _through((*args[:k], new, *args[k + 1 :])), patterns)
+
+
+def _through(args: tuple[Node, ...]) -> Swap:
+    return lambda sweep, edge, upstream: sweep.through(edge, upstream, args)
+
+
+def transposes(place: Place) -> Iterator[Candidate]:
+    """A transpose missing or too many in a product, where the shapes do not tell because they are square."""
+    edge, args = place.edge, place.edge.consumer.args
+    if edge.consumer.op.name != "einsum":
+        return
+    for k, old in enumerate(args):
+        if k != edge.index and old.kind == FLOAT and _is_square(old):
+            swap = _through((*args[:k], transpose(old), *args[k + 1 :]))
+            yield _transposed(place, place.reference.name(old), place.reference.transposed(old), swap)
+    if _is_square(edge.consumer):
+        yield _transposed(place, "the upstream gradient", "its transpose", _flipped_upstream)
+    if _is_square(edge.argument):
+        yield _transposed(place, "the product", "its transpose", _flipped_result)
+
+
+def _transposed(place: Place, right: str, wrong: str, swap: Swap) -> Candidate:
+    says = f"in the product for {place.factor}, a transpose of {right} is missing or too many"
+    return place.one(Finding(m.TRANSPOSE, says, place.factor, right, wrong), swap)
+
+
+def _flipped_upstream(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    return sweep.passed(edge, np.swapaxes(upstream, -1, -2))
+
+
+def _flipped_result(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    return np.swapaxes(sweep.passed(edge, upstream), -1, -2)
+
+
+def _is_square(row: Node) -> bool:
+    return row.ndim == 2 and same(row.shape[0], row.shape[1])
+
+
+# -- softmax and logsumexp: each entry acts on all others
+
+
+def softmaxes(place: Place) -> Iterator[Candidate]:
+    """Softmax taken entry by entry, or another array for the probabilities that logsumexp hands back."""
+    consumer, argument = place.edge.consumer, place.edge.argument
+    if consumer.op.name == "softmax":
+        for says, local in _ENTRYWISE:
+            finding = Finding(m.WRONG_DERIVATIVE, f"{place.factor}: {says}", place.factor)
+            yield place.one(finding, _entrywise(local))
+    if consumer.op.name == "logsumexp":
+        for new in place.known:
+            if same_shape(new.shape, argument.shape):
+                kind = m.PRE_ACTIVATION if new is argument else m.SUBSTITUTION
+                says = f"{place.reference.name(new)} stands where softmax({place.reference.name(argument)}) belongs"
+                yield place.one(Finding(kind, says, place.factor), _weighted(new, *consumer.attr))
+
+
+_ENTRYWISE = (
+    (
+        "softmax is taken as if it acted on each entry alone, p(1 - p); its Jacobian is not diagonal",
+        lambda p: p * (1 - p),
+    ),
+    ("the sum over the other classes is missing, p * upstream is only a part", lambda p: p),
+)
+
+
+def _entrywise(local: Callable[[Array], Array]) -> Swap:
+    return lambda sweep, edge, upstream: upstream * local(sweep.point.value(edge.consumer))
+
+
+def _weighted(weights: Node, axes: tuple[int, ...], keepdims: bool) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        return (upstream if keepdims else np.expand_dims(upstream, axes)) * sweep.point.value(weights)
+
+    return swap
+
+
+# -- where branches meet
+
+
+def missing_paths(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
+    """Some of the branches that meet at a row left out."""
+    edges = reference.edges(row)
+    for count in range(1, len(edges) if len(edges) <= MAX_BRANCHES else 2):
+        for gone in combinations(edges, count):
+            yield _missing(reference, gone, row, target)
+
+
+def _missing(reference: Reference, gone: Sequence[Edge], row: Node, target: Node) -> Candidate:
+    name, step = reference.name(row), (gone[0].consumer.op.name, gone[0].index)
+
+    def tell() -> Finding:
+        terms = " and ".join(branch(reference, e, target) for e in gone)
+        meeting = f"{len(reference.edges(row))} branches meet at {name} and are summed"
+        says = f"{terms} {'is' if len(gone) == 1 else 'are'} missing: {meeting}"
+        return Finding(m.MISSING_PATH, says, reference.local_name(gone[0], target), terms)
+
+    patterns = (("missing", *step, m.base_name(name)),) if len(gone) == 1 and name.endswith("]") else ()
+    return Candidate(m.MISSING_PATH, tell, dict.fromkeys(gone, _nothing), len(gone) - 1, patterns)
+
+
+def _nothing(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    return np.zeros(sweep.point.size(edge.argument.shape))
+
+
+def branch(reference: Reference, edge: Edge, target: Node) -> str:
+    """A branch as a person sees it: through a named row, else the term that it contributes."""
+    if reference.is_named(edge.consumer):
+        return f"the branch through {reference.name(edge.consumer)} ({reference.local_name(edge, target)})"
+    return f"the term {m.clipped(reference.term(edge))}"
+
+
+def scaled_paths(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
+    """One of the branches that meet at a row with a wrong sign or constant."""
+    edges = reference.edges(row)
+    for edge in edges if len(edges) > 1 else ():
+        for factor, kind, words in _scales(reference):
+            tell = partial(_scaled, reference, edge, target, kind, words)
+            yield Candidate(kind, tell, {edge: _times(factor)})
+
+
+def _scales(reference: Reference) -> Iterator[tuple[sp.Expr, str, str]]:
+    """Constants that a person gets wrong, as (factor, kind, words)."""
+    yield sp.S.NegativeOne, m.SIGN, "has the wrong sign"
+    yield sp.S(2), m.CONSTANT, "is twice what it should be"
+    yield sp.S.Half, m.CONSTANT, "is half of what it should be"
+    for d in reference.dimensions:
+        yield d, m.MEAN, f"lacks a division by {dim_text(d)}"
+        yield 1 / d, m.MEAN, f"is divided by {dim_text(d)} too much"
+
+
+def _scaled(reference: Reference, edge: Edge, target: Node, kind: str, words: str) -> Finding:
+    return Finding(kind, f"{branch(reference, edge, target)} {words}", reference.local_name(edge, target))
+
+
+def _times(factor: sp.Expr) -> Swap:
+    return lambda sweep, edge, upstream: sweep.point.number(factor) * sweep.passed(edge, upstream)
+
+
+# -- all of them
+
+AT_EDGES: dict[str, Callable[[Place], Iterator[Candidate]]] = {
+    "local derivatives": local_derivatives,
+    "operands": operands,
+    "transposes": transposes,
+    "softmax": softmaxes,
+}
+AT_ROWS: dict[str, Callable[[Reference, Node, Node], Iterator[Candidate]]] = {
+    "missing paths": missing_paths,
+    "scaled paths": scaled_paths,
+}
+
+
+def candidates(reference: Reference, rows: Sequence[Node], target: Node, known: Sequence[Node]) -> list[Candidate]:
+    """Every mistake at the edges of ``rows``, each in one place and then wherever else it can be made, likely ones
+    first."""
+    found: list[Candidate] = []
+    for row in rows:
+        for edge in reference.edges(row):
+            place = Place(reference, edge, target, known)
+            found += [c for rule in AT_EDGES.values() for c in rule(place)]
+        found += [c for rule in AT_ROWS.values() for c in rule(reference, row, target)]
+    return sorted([*found, *repeated(found)], key=lambda c: c.cost)
+
+
+def repeated(found: Sequence[Candidate]) -> Iterator[Candidate]:
+    """The same mistake made wherever it can be made: at every activation of a kind, at every time step."""
+    groups: dict[Hashable, dict[Edge, Candidate]] = {}
+    for candidate in found:
+        for pattern in candidate.patterns:
+            groups.setdefault(pattern, {}).setdefault(next(iter(candidate.swaps)), candidate)
+    different = {frozenset(map(id, members.values())): members for members in groups.values()}
+    yield from (_everywhere(list(members.values())) for members in different.values() if len(members) > 1)
+
+
+def _everywhere(members: Sequence[Candidate]) -> Candidate:
+    def tell() -> Finding:
+        found = [c.tell() for c in members]
+        factors = ", ".join(dict.fromkeys(x.factor for x in found))
+        return replace(found[0], says=f"{found[0].says}; the same wherever it occurs ({factors})", factor=factors)
+
+    swaps = {e: s for c in members for e, s in c.swaps.items()}
+    return Candidate(members[0].kind, tell, swaps, members[0].extra_cost + 8)

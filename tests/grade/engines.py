@@ -1,0 +1,58 @@
+"""What explains wrong answers in `grade`, and grading without one part of it: what that part is needed for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, NamedTuple
+from unittest.mock import patch
+
+from symbackprop.grade import derivation_mistakes, diagnose, edits, explain
+from symbackprop.grade.mistakes import Finding
+from tests.grade.cases.practice import SLIPS, TASKS
+from tests.grade.cases.wrong import WRONG
+from tests.grade.helpers import grader
+
+TABLES: list[dict[str, Any]] = [diagnose.RULES, derivation_mistakes.AT_EDGES, derivation_mistakes.AT_ROWS, edits.RULES]
+FUNCTIONS = {"the same at every step": (derivation_mistakes, "repeated"), "shapes": (explain, "mended_shapes")}
+ENGINES = [*[name for table in TABLES for name in table], *FUNCTIONS]
+
+
+class Case(NamedTuple):
+    """A wrong answer, and the kinds and words of a good explanation."""
+
+    id: str
+    model: str
+    lines: str
+    name: str
+    kinds: tuple[str, ...]
+    words: tuple[str, ...]
+
+    def finding(self) -> Finding | None:
+        report = grader(self.model).grade(self.lines)
+        return next(i for i in report.items if i.name == self.name).finding
+
+    def met_by(self, finding: Finding | None) -> bool:
+        return finding is not None and finding.kind in self.kinds and all(w in finding.says for w in self.words)
+
+
+@cache
+def cases() -> list[Case]:
+    """All wrong answers of both tables."""
+    old = [Case(f"{w.model} {w.lines.splitlines()[-1]} {w.name} {w.kind}", w.model, w.lines, w.name, (w.kind,), w.words)
+           for w in WRONG]  # fmt: skip
+    return old + [Case(str(s), TASKS[s.task].model, s.lines, s.name, s.kinds, s.words) for s in SLIPS]
+
+
+@contextmanager
+def without(engine: str) -> Iterator[None]:
+    """Grading with one engine switched off."""
+    if engine in FUNCTIONS:
+        with patch.object(*FUNCTIONS[engine], lambda *args: ()):
+            yield
+        return
+    table = next(table for table in TABLES if engine in table)
+    with patch.dict(table):
+        del table[engine]
+        yield
