@@ -65,9 +65,10 @@ class Reference:
 
     def _named_rows(self) -> dict[str, Node]:
         """Every row that has a name, the model's own first, then those that the derivation found a letter for."""
+        given = {u.id: u for u in self.model.upstream.values()}
         found = dict(self.model.graph.names)
         for row_id, name in self.names.items():
-            found.setdefault(name, self.graph.nodes[row_id])
+            found.setdefault(name, given[row_id] if row_id in given else self.graph.nodes[row_id])
         return found
 
     @cached_property
