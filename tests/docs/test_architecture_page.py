@@ -1,0 +1,156 @@
+"""docs/architecture.md is true: what it names exists, and its recipes are followed, file by file, in a copy."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import ROOT
+
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+PARTS = {p.stem for p in (ROOT / "symbackprop").iterdir() if p.is_dir() or p.suffix == ".py"}
+PROSE = re.sub(r"```python.*?```", "", PAGE, flags=re.DOTALL)
+NAMES = sorted(set(re.findall(rf"(?<![\w./])(?:{'|'.join(sorted(PARTS))})(?:\.\w+)+(?![\w/])", PROSE)))
+ROWS = re.findall(r"^\| (an? [\w -]+) \| (\d) \| (.*?) \| .* \|$", PAGE, re.MULTILINE)
+MODEL = "dim N\ndata x: N\nparam w: N\nz = w * x\nloss L = {}\n"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_it_names_exists(name: str) -> None:
+    found = importlib.import_module("symbackprop")
+    for part in name.split("."):
+        try:
+            found = importlib.import_module(f"{found.__name__}.{part}")
+        except (ModuleNotFoundError, AttributeError):
+            found = getattr(found, part)
+
+
+def test_it_names_the_stations_of_a_model() -> None:
+    assert {"model.text.parse", "derive.derive", "render.document.Document", "verify.report.Report"} <= set(NAMES)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """``files``: what is appended to each, or a new one. ``model`` is the text of a model that uses it, ``commands``
+    are then run on it and have to print ``shown``."""
+
+    files: dict[str, str]
+    shown: tuple[str, ...]
+    model: str = MODEL.format("sum(z)")
+    commands: tuple[str, ...] = ("derive net.sbp", "derive net.sbp --format latex", "derive net.sbp --format json",
+                                 "codegen net.sbp -O2 -o net.py", "verify net.py")  # fmt: skip
+
+
+RECIPES = {
+    "a built-in model": Recipe(
+        {
+            "symbackprop/model/zoo/half-square.sbp": "# summary: half a square\n# source: a test\n# tags: scalar\n"
+            "# example: w = 3\nparam w\nloss L = w^2 / 2\n"
+        },
+        ("half-square", "dL/dw", "pass"),
+        commands=("models", "derive half-square", "verify half-square"),
+    ),
+    "a function made of others": Recipe(
+        {
+            "symbackprop/core/functions/pointwise.py": """
+
+@function
+def tanh_shrink(x: Node) -> Node:
+    \"\"\"x − tanh x.\"\"\"
+    return x - tanh(x)
+"""
+        },
+        ("tanh_shrink(z)", "tanh", "pass"),
+        MODEL.format("sum(tanh_shrink(z))"),
+    ),
+    "a scalar function": Recipe(
+        {
+            "symbackprop/core/scalars.py": """
+register(Scalar("arctan", sp.atan, lambda np, x: np.arctan(x), "np.arctan({0})", (1 / (1 + X**2),),
+                latex=r"\\arctan {0}"))
+""",
+            "symbackprop/core/functions/pointwise.py": """
+arctan = _unary("arctan")
+""",
+        },
+        ("arctan(z)", r"\arctan", "arctan′(", "pass"),
+        MODEL.format("sum(arctan(z))"),
+    ),
+    "an output format": Recipe(
+        {
+            "symbackprop/render/formats.py": '''
+
+@form
+def names(derivation: Derivation, options: Options) -> str:
+    """The gradients' names alone."""
+    return " and ".join(step.name for step in _document(derivation, options).steps)
+'''
+        },
+        ("L and z and w",),
+        commands=("derive net.sbp --format names",),
+    ),
+    "a view": Recipe(
+        {
+            "symbackprop/render/views/short.py": '''"""The result alone."""
+
+from symbackprop.render.views.matrix import MatrixView
+
+
+class ShortView(MatrixView):
+    """The last line of every step."""
+
+    name = "short"
+
+    def lines(self, s):
+        return super().lines(s)[-1:]
+''',
+            "symbackprop/render/views/__init__.py": """
+
+@view("short", lambda derivation: False)
+def _short(context: Context) -> Writer:
+    from symbackprop.render.views.short import ShortView
+
+    return ShortView(context)
+""",
+        },
+        ("Short view: as asked for", "∂L/∂w = δ_z ⊙ x"),
+        commands=("derive net.sbp --view short", "derive net.sbp --view short --format json"),
+    ),
+}
+
+
+def test_every_recipe_is_followed() -> None:
+    assert RECIPES.keys() == {what for what, _, _ in ROWS}
+
+
+@pytest.mark.parametrize(("what", "count", "where"), ROWS, ids=[what for what, _, _ in ROWS])
+def test_recipe(what: str, count: str, where: str, tmp_path: Path) -> None:
+    recipe = RECIPES[what]
+    assert len(recipe.files) == int(count)
+    for part in ("symbackprop", "templates"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "cli.py", tmp_path)
+    for name, text in recipe.files.items():
+        assert f"`{name}`" in where or f"`{name.rpartition('/')[0]}/`" in where, f"the recipe does not name {name}"
+        with (tmp_path / name).open("a", encoding="utf-8") as file:
+            file.write(text)
+    (tmp_path / "net.sbp").write_text(recipe.model, encoding="utf-8")
+    printed = "".join(command(line, tmp_path) for line in recipe.commands)
+    assert [words for words in recipe.shown if words not in printed] == []
+
+
+def command(line: str, folder: Path) -> str:
+    """What ``symbackprop LINE`` prints, run on the copy in the folder."""
+    environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run([sys.executable, "-m", "symbackprop", *line.split()], cwd=folder, env=environment,
+                          capture_output=True, encoding="utf-8", check=False)  # fmt: skip
+    assert done.returncode == 0, f"{line}: {done.stderr}"
+    return done.stdout
