@@ -74,11 +74,10 @@ def tanh_shrink(x: Node) -> Node:
     "a scalar function": Recipe(
         {
             "symbackprop/core/scalars.py": """
-register(Scalar("arctan", sp.atan, lambda np, x: np.arctan(x), "np.arctan({0})", (1 / (1 + X**2),),
-                latex=r"\\arctan {0}"))
+register(Scalar("arctan", sp.atan, lambda np, x: np.arctan(x), (1 / (1 + X**2),), latex=r"\\arctan {0}"))
 """,
-            "symbackprop/core/functions/pointwise.py": """
-arctan = _unary("arctan")
+            "symbackprop/codegen/arrays.py": """
+SCALARS["arctan"] = _library_function("arctan")
 """,
         },
         ("arctan(z)", r"\arctan", "arctan′(", "pass"),
@@ -121,8 +120,17 @@ def _short(context: Context) -> Writer:
     return ShortView(context)
 """,
         },
-        ("Short view: as asked for", "∂L/∂w = δ_z ⊙ x"),
+        ("Short view: as asked for", "= x   written out"),
         commands=("derive net.sbp --view short", "derive net.sbp --view short --format json"),
+    ),
+    "an optimiser": Recipe(
+        {
+            "symbackprop/model/optimizers.py": """
+OPTIMIZERS["signs"] = Optimizer("signs", "descent by signs", "", (), {"eta": 0.01}, "w_new = w - eta * sign(g)")
+"""
+        },
+        ("w_new = w - eta * np.sign(g)", "def update("),
+        commands=("codegen net.sbp --optimizer signs -o -",),
     ),
 }
 

@@ -9,38 +9,35 @@ import sympy as sp
 from symbackprop.core.formula import Arg, call
 from symbackprop.core.functions.calls import FUNCTIONS, function, graph_of, hint, plain
 from symbackprop.core.graph import Node, Operand
+from symbackprop.core.scalars import TABLE
 
 
-def _unary(name: str) -> Callable[[Operand], Node]:
+def _unary(name: str) -> Callable[..., Node]:
     def apply(x: Operand) -> Node:
         return graph_of(x).call(name, x)
 
-    apply.__name__, apply.__qualname__ = name, name
-    apply.__doc__ = f"{name} of every entry."
-    FUNCTIONS[name] = apply
-    return apply
+    return _named(apply, name, f"{name} of every entry.")
 
 
-exp, log, log1p, expm1 = _unary("exp"), _unary("log"), _unary("log1p"), _unary("expm1")
-sqrt, abs, sign, sin, cos = _unary("sqrt"), _unary("abs"), _unary("sign"), _unary("sin"), _unary("cos")
-tanh, sigmoid, softplus, erf = _unary("tanh"), _unary("sigmoid"), _unary("softplus"), _unary("erf")
-normal_cdf, normal_pdf = _unary("normal_cdf"), _unary("normal_pdf")
-
-
-def _binary(name: str) -> Callable[[Operand, Operand], Node]:
+def _binary(name: str) -> Callable[..., Node]:
     def apply(a: Operand, b: Operand) -> Node:
         return graph_of(a, b).call(name, a, b)
 
-    apply.__name__, apply.__qualname__ = name, name
-    apply.__doc__ = f"Elementwise {name}."
-    FUNCTIONS[name] = apply
+    return _named(apply, name, f"Elementwise {name}.")
+
+
+def _named(apply: Callable[..., Node], name: str, about: str) -> Callable[..., Node]:
+    apply.__name__ = apply.__qualname__ = name
+    apply.__doc__ = about
     return apply
 
 
-maximum, minimum = _binary("maximum"), _binary("minimum")
-equal, not_equal = _binary("equal"), _binary("not_equal")
-greater, greater_equal = _binary("greater"), _binary("greater_equal")
-less, less_equal = _binary("less"), _binary("less_equal")
+MAKE = {1: _unary, 2: _binary}
+FUNCTIONS |= {s.name: MAKE[s.arity](s.name) for s in TABLE.values() if s.public and s.arity in MAKE}
+exp, log, sqrt, abs, sin, cos = (FUNCTIONS[name] for name in ("exp", "log", "sqrt", "abs", "sin", "cos"))
+tanh, sigmoid, softplus, normal_cdf = (FUNCTIONS[name] for name in ("tanh", "sigmoid", "softplus", "normal_cdf"))
+maximum, minimum, equal, not_equal = (FUNCTIONS[name] for name in ("maximum", "minimum", "equal", "not_equal"))
+greater_equal, less_equal = FUNCTIONS["greater_equal"], FUNCTIONS["less_equal"]
 
 
 @plain
