@@ -41,12 +41,13 @@ them.
                     entries; in the matrix view the entries' own derivatives where both have one shape
 ``Delta``           δ_a = ∂L/∂a; without ``of`` some upstream gradient
 ``Marked``          a word at a symbol: ``direct`` (a derivative with other branches held fixed), ``later`` (the part of
-                    a gradient that later steps of a loop hand back), ``old`` and ``new`` (before and after an update)
+                    a gradient that later steps of a loop hand back), ``old`` and ``new`` (before and after an update),
+                    ``counts`` (in an `Indicator`: the value is finite or a gradient meets it)
 ``AtStep``          what one step of a loop contributes to a gradient, or one element of a stack: at step ``letter``; at
                     all of them (a `Range`), at the first (a number) or the last (`Words`) where ``steps`` says so
 ``Listed``          (h₁, …, h_T), the stack over a loop
 ``Range``           t = 1, …, T
-``Several``         things with commas between
+``Several, Tuple``  things with commas between; the same in parentheses
 ``Relation``        left sign right: = < > ≤ ≥ ≠ ↦ (becomes) ⇒ (gives) : (is)
 ``Function, Prime`` the name of a function of the scalar table; a derivative with a prime
 ``Words``           words inside mathematics
@@ -56,9 +57,9 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import sympy as sp
 
@@ -103,13 +104,15 @@ class Rounded(Math):
 @dataclass(frozen=True)
 class Sym(Math):
     """``name`` as in model text; ``notation`` is LaTeX that a model asks for instead; ``verbatim``: it prints as it is
-    written, since taken apart it would look like another one."""
+    written, since taken apart it would look like another one. ``entry``: it stands for this entry of the row, counted
+    from 1."""
 
     name: str
     shape: Dims = ()
     row: int | None = None
     notation: str = ""
     verbatim: bool = False
+    entry: tuple[int, ...] = ()
 
     @property
     def rank(self) -> int:  # type: ignore[override]
@@ -263,7 +266,7 @@ class Shaped(Math):
 
 @dataclass(frozen=True)
 class Entry(Math):
-    """``rank`` says what is left of the base's axes."""
+    """``left`` says how many of the base's axes have no index."""
 
     base: Math
     index: tuple[Math, ...]
@@ -392,7 +395,7 @@ class Function(Math):
 class Prime(Math):
     """f′, or f′(x)."""
 
-    body: Math
+    function: str
     at: Math | None = None
 
 
@@ -415,7 +418,7 @@ class Delta(Math):
 @dataclass(frozen=True)
 class Marked(Math):
     body: Math
-    word: str  # direct, later, old or new
+    word: str  # direct, later, old, new or counts
 
 
 # -- loops
@@ -440,6 +443,13 @@ class Listed(Math):
 
 
 # -- lists and references
+@dataclass(frozen=True)
+class Tuple(Math):
+    """(2, 3), as an option of a function."""
+
+    items: tuple[Math, ...]
+
+
 @dataclass(frozen=True)
 class Several(Math):
     """``more``: and so on."""
@@ -480,6 +490,27 @@ def walk(m: Math) -> Iterator[Math]:
         yield from walk(part)
 
 
+def within(m: Math) -> Math:
+    """A tree without what does not print around it."""
+    while isinstance(m, (Shaped, Copy, Reshaped)):
+        m = m.body
+    return m
+
+
+def replaced(m: Math, found: Mapping[Math, Math]) -> Math:
+    """The tree with others in the place of some of its parts."""
+    if m in found:
+        return found[m]
+    new = {x.name: _replaced(getattr(m, x.name), found) for x in fields(m)}
+    return type(m)(**new)
+
+
+def _replaced(value: Any, found: Mapping[Math, Math]) -> Any:
+    if isinstance(value, Math):
+        return replaced(value, found)
+    return tuple([_replaced(v, found) for v in value]) if isinstance(value, tuple) else value
+
+
 def anchors(m: Math) -> tuple[str, ...]:
     """The anchors that a tree refers to, in order, each once."""
     return tuple(dict.fromkeys(x.anchor for x in walk(m) if isinstance(x, Link)))
@@ -494,10 +525,35 @@ def product(*factors: Math) -> Math:
     return factors[0] if len(factors) == 1 else Prod(factors)
 
 
+def total(*terms: tuple[bool, Math]) -> Math:
+    """Terms with their signs; a positive one stays alone."""
+    return terms[0][1] if len(terms) == 1 and not terms[0][0] else Sum(terms)
+
+
 def chain(*factors: Math) -> Math:
     return factors[0] if len(factors) == 1 else Chain(factors)
 
 
 def shaped(m: Math, shape: Dims) -> Math:
     """The same, known to be of this shape."""
-    return m if isinstance(m, (Sym, Fill)) and m.rank == min(len(shape), 2) else Shaped(m, shape)
+    known = not shape or isinstance(m, (Sym, Fill))
+    return m if known and m.rank == min(len(shape), 2) else Shaped(m, shape)
+
+
+def called(function: str, *args: Math, **options: object) -> Op:
+    """A library function by its name, with options."""
+    return Op(function, (*args, *[Option(k, plain(v)) for k, v in options.items()]))
+
+
+def sizes(shape: Dims) -> Tuple:
+    """A shape as an argument of a function."""
+    return Tuple(tuple(map(Size, shape)))
+
+
+def plain(value: object) -> Math:
+    """An option: a number, a tuple, a word."""
+    if isinstance(value, (tuple, list)):
+        return Tuple(tuple(map(plain, value)))
+    if isinstance(value, (str, bool)) or value is None:
+        return Words(str(value))
+    return Num(value if isinstance(value, sp.Basic) else sp.Integer(value))

@@ -8,12 +8,14 @@ so parentheses are put where they are needed and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import sympy as sp
 from sympy.printing.str import StrPrinter
 
 from symbackprop.core import formula as f
+from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE, Scalar
@@ -27,6 +29,14 @@ class Text(NamedTuple):
 
     text: str
     level: int = ATOM
+
+
+@dataclass(frozen=True)
+class Written(maths.Math):
+    """An argument that is written already."""
+
+    text: str
+    level: int
 
 
 class Notation:
@@ -57,7 +67,43 @@ class Notation:
         return self.structural(node, [self.ref(a) for a in node.args])
 
     def structural(self, node: Node, args: Sequence[Text]) -> Text:
-        return node.op.show(self, node, args)
+        return self.shown_row(node, args)
+
+    def shown_row(self, node: Node, args: Sequence[Text]) -> Text:
+        """A row as its op says it."""
+        return self.tree(node.op.show(node, [Written(*a) for a in args]))
+
+    def tree(self, m: maths.Math) -> Text:
+        """What ops say of their rows: calls, indices, products."""
+        match m:
+            case Written(text, level):
+                return Text(text, level)
+            case maths.Op("einsum", (maths.Words(pattern), *args)):
+                return self.indexed_sum(Pattern.parse(pattern), [self.tree(a) for a in args])
+            case maths.Op(name, args):
+                options = {a.key: self.tree(a.value).text for a in args if isinstance(a, maths.Option)}
+                return self.function(name, [self.tree(a) for a in args if not isinstance(a, maths.Option)], options)
+            case maths.MatMul(left, right):
+                return self.matmul(self.tree(left), self.tree(right))
+            case maths.Transpose(body):
+                return self.transpose(self.tree(body))
+            case maths.Item(base, index):
+                return self.index(self.tree(base), ", ".join([self.tree(i).text for i in index]))
+            case maths.Span(start, stop, step):
+                ends = ["" if x is None else self.tree(x).text for x in (start, stop)]
+                return Text(":".join([*ends, *([str(step)] if step != 1 else [])]))
+            case maths.Tuple(items):
+                inside = ", ".join([self.tree(x).text for x in items])
+                return Text(f"({inside}{',' if len(items) == 1 else ''})")
+            case maths.Size(value):
+                return self.dim(value)
+            case maths.Num(value):
+                return self.num(value)
+            case maths.Sym(name):
+                return Text(self.name(name))
+            case maths.Words(text):
+                return Text(text)
+        raise TypeError(f"no op says {m!r}")
 
     def kernel(self, node: Node) -> Text:
         return self.formula(node.attr.form, [self.ref(a) for a in node.args])

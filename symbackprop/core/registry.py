@@ -17,7 +17,7 @@ from symbackprop.core.shapes import Shape
 
 if TYPE_CHECKING:
     from symbackprop.core.graph import Node
-    from symbackprop.core.notation import Notation, Text
+    from symbackprop.core.maths import Math
 
 Attr = Any
 Array = Any
@@ -45,8 +45,8 @@ class Op:
     along which an argument was broadcast are summed elsewhere. ``idle`` is what may be infinite or NaN where the
     upstream gradient is 0 (see `masks`). A loop has several results: both come by their numbers.
 
-    ``show`` prints a row in any notation for reading and gets the arguments printed; its code is a rule of
-    `codegen.arrays`. ``reference(np, attr, *arrays)`` computes the value plainly, with ``attr`` resolved to integers,
+    ``show`` says a row as it is written, over its arguments (see `maths`); its code is a rule of `codegen.arrays`.
+    ``reference(np, attr, *arrays)`` computes the value plainly, with ``attr`` resolved to integers,
     and shares nothing with emitted code. An op ``selects`` when entries of its input may have no influence on its
     result; values lie in the ``range``.
 
@@ -63,7 +63,7 @@ class Op:
     domain: str
     infer: Callable[[Attr, tuple[Node, ...]], tuple[Shape, str]]
     vjp: Rule
-    show: Callable[[Notation, Node, Sequence[Text]], Text]
+    show: Callable[[Node, Sequence[Math]], Math]
     reference: Callable[..., Array]
     samples: tuple[Sample, ...]
     convention: str = ""

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import signature
 from math import inf
-from string import Formatter
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -41,8 +40,8 @@ class Scalar:
     """One elementwise function.
 
     ``partials`` are the derivatives by each argument over `Arg` and `OUT` (None: by SymPy's ``diff``). ``shown`` is how
-    many arguments print; the rest are conventions. ``latex`` and ``text`` are templates over the printed arguments
-    (None: ``name(args)``). ``reference(np, *arrays)`` is written independently of emitted code (see `codegen.arrays`)
+    many arguments print; the rest are conventions. It prints by its name, or as ``text`` and ``latex`` call it, or as
+    the formula in ``spelled``. ``reference(np, *arrays)`` is written independently of emitted code (`codegen.arrays`)
     and is what `verify` trusts. ``domain`` is where random inputs are drawn, one interval per argument; ``defined``
     says where the function is. ``log`` is log f and ``complement`` 1 − f, of a function of one argument, where
     these have a form that neither overflows nor cancels; ``odd``: f(−x) = −f(x); ``log1p`` is log(1 + f), stable;
@@ -65,7 +64,7 @@ class Scalar:
     shown: int = 0
     latex: str | None = None
     text: str | None = None
-    precedence: int = 100
+    spelled: Formula | None = None
     public: bool = True
     boolean: bool = False
     note: str = ""
@@ -122,16 +121,14 @@ def _problem(r: Scalar, names: Sequence[str]) -> str:
     given = len(signature(r.reference).parameters) - 1
     if given != len(r.domain):
         return f"the reference takes {given} arguments, domain has {len(r.domain)}"
-    forms = [x for x in (*r.partials, r.log, r.complement, r.log1p, r.guards, r.finite) if isinstance(x, Formula)]
+    given_forms = (*r.partials, r.log, r.complement, r.log1p, r.guards, r.finite, r.spelled)
+    forms = [x for x in given_forms if isinstance(x, Formula)]
     forms += [side for switch in r.switches for side in switch[:2]]
     unknown = [n for form in forms for n in sorted(calls(form)) if n not in names]
     if unknown:
         return f"{unknown[0]} is not in the table of scalar functions"
     if any(i >= len(r.domain) for form in forms for i in arguments(form)):
         return f"a formula reads an argument that is none of the {len(r.domain)}"
-    shown = [name for t in (r.latex, r.text) if t for _, name, _, _ in Formatter().parse(t) if name]
-    if any(not name.isdigit() or int(name) >= len(r.domain) for name in shown):
-        return f"a template names an argument that is none of the {len(r.domain)}"
     undefined = [k for k, p in enumerate(r.partials[: r.arity]) if p is None and not hasattr(r.head, "fdiff")]
     return f"SymPy cannot differentiate the head: derivative {undefined[0]} is missing" if undefined else ""
 
@@ -283,108 +280,102 @@ TWO = (ANY, ANY)
 NO = ZERO  # the derivative is 0 almost everywhere
 HALF = sp.Rational(1, 2)
 
+_MILLS = call("normal_pdf", X) / call("normal_cdf", X)
+
 # fmt: off
 _RECORDS = [
-    Scalar("exp", sp.exp, lambda np, x: np.exp(x), (OUT,), latex=r"e^{{{0}}}", precedence=80,
-           log=X,
+    Scalar("exp", sp.exp, lambda np, x: np.exp(x), (OUT,), log=X,
            range=(0.0, inf), positive=True, finite=1 - X, log1p=call("softplus", X)),
-    Scalar("log", sp.log, lambda np, x: np.log(x), (1 / X,), POSITIVE, latex=r"\log {0}",
+    Scalar("log", sp.log, lambda np, x: np.log(x), (1 / X,), POSITIVE, latex=r"\log",
            defined="x > 0",
            finite=X, logarithm=True),
     Scalar("log1p", heads.log1p, lambda np, x: np.log1p(x), (1 / (1 + X),), ((-0.5, 2.0),),
-           latex=r"\log\left(1 + {0}\right)", defined="x > -1",
+           spelled=call("log", 1 + X), defined="x > -1",
            finite=1 + X, logarithm=True),
     Scalar("expm1", heads.expm1, lambda np, x: np.expm1(x), (OUT + 1,),
-           latex=r"\left(e^{{{0}}} - 1\right)",
+           spelled=call("exp", X) - 1,
            finite=1 - X),
     Scalar("sqrt", sp.sqrt, lambda np, x: np.sqrt(x), (1 / (2 * OUT),), POSITIVE,
-           defined="x >= 0", latex=r"\sqrt{{{0}}}", power=HALF,
+           defined="x >= 0", power=HALF,
            range=(0.0, inf), singular=True),
     Scalar("abs", heads.magnitude, _abs, (call("sign", X),),
-           latex=r"\left|{0}\right|", text="|{0}|", note="derivative 0 at 0",
+           note="derivative 0 at 0",
            switches=AT_ZERO,
            range=(0.0, inf), flat=True, whole=True),
     Scalar("sign", heads.signum, lambda np, x: np.sign(np.real(x)), (NO,),
-           latex=r"\operatorname{{sign}}{0}", note="derivative 0 everywhere", switches=AT_ZERO,
+           note="derivative 0 everywhere", switches=AT_ZERO,
            range=(-1.0, 1.0)),
-    Scalar("sin", sp.sin, lambda np, x: np.sin(x), (call("cos", X),), latex=r"\sin {0}"),
-    Scalar("cos", sp.cos, lambda np, x: np.cos(x), (-call("sin", X),), latex=r"\cos {0}"),
-    Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), (1 - OUT**2,), latex=r"\tanh {0}",
+    Scalar("sin", sp.sin, lambda np, x: np.sin(x), (call("cos", X),), latex=r"\sin"),
+    Scalar("cos", sp.cos, lambda np, x: np.cos(x), (-call("sin", X),), latex=r"\cos"),
+    Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), (1 - OUT**2,), latex=r"\tanh",
            complement=2 * call("sigmoid", -2 * X), odd=True,
            range=(-1.0, 1.0)),
-    Scalar("sigmoid", heads.sigmoid, _sigmoid, (OUT * (1 - OUT),), latex=r"\sigma{0}",
-           text="σ{0}", log=-call("softplus", -X), complement=call("sigmoid", -X),
+    Scalar("sigmoid", heads.sigmoid, _sigmoid, (OUT * (1 - OUT),), latex=r"\sigma",
+           text="σ", log=-call("softplus", -X), complement=call("sigmoid", -X),
            range=(0.0, 1.0), positive=True),
     Scalar("softplus", heads.softplus, _softplus, (call("sigmoid", X),),
-           latex=r"\operatorname{{softplus}}{0}",
            range=(0.0, inf), positive=True),
     Scalar("logaddexp", heads.logaddexp, _logaddexp,
-           (call("exp", X - OUT), call("exp", Y - OUT)), TWO, public=False,
-           latex=r"\operatorname{{logaddexp}}\left({0}, {1}\right)", text="logaddexp({0}, {1})"),
+           (call("exp", X - OUT), call("exp", Y - OUT)), TWO, public=False),
     Scalar("erf", sp.erf, _erf, (call("exp", -(call("limited", X) ** 2)) * (2 / sp.sqrt(sp.pi)),),
-           latex=r"\operatorname{{erf}}{0}", complement=2 * call("normal_cdf", -sp.sqrt(2) * X), odd=True,
+           complement=2 * call("normal_cdf", -sp.sqrt(2) * X), odd=True,
            range=(-1.0, 1.0)),
     Scalar("normal_cdf", heads.normal_cdf, _normal_cdf, (call("normal_pdf", X),),
-           latex=r"\Phi{0}", text="Φ{0}", log=call("log_normal_cdf", X), complement=call("normal_cdf", -X),
+           latex=r"\Phi", text="Φ", log=call("log_normal_cdf", X), complement=call("normal_cdf", -X),
            range=(0.0, 1.0), positive=True),
     Scalar("normal_pdf", heads.normal_pdf, lambda np, x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
-           (-call("limited", X) * OUT,), latex=r"\varphi{0}", text="φ{0}",
+           (-call("limited", X) * OUT,), latex=r"\varphi", text="φ",
            range=(0.0, 0.4), positive=True),
     Scalar("log_normal_cdf", heads.log_normal_cdf, _log_normal_cdf,
-           (call("inverse_mills", X),), latex=r"\log \Phi\left({0}\right)", text="log Φ({0})", public=False,
+           (call("inverse_mills", X),), spelled=call("log", call("normal_cdf", X)), public=False,
            logarithm=True),
     Scalar("inverse_mills", heads.inverse_mills, _inverse_mills,
-           (-call("inverse_mills_fall", X),), public=False, text="φ({0})/Φ({0})", precedence=20,
-           latex=r"\frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}}"),
+           (-call("inverse_mills_fall", X),), public=False, spelled=_MILLS),
     Scalar("inverse_mills_fall", heads.inverse_mills_fall, _inverse_mills_fall,
            (call("inverse_mills", X) * (1 - OUT) - OUT * (X + call("inverse_mills", X)),), public=False,
-           text="φ({0})/Φ({0})·({0} + φ({0})/Φ({0}))", precedence=20,
-           latex=r"\frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}} "
-           r"\left({0} + \frac{{\varphi\left({0}\right)}}{{\Phi\left({0}\right)}}\right)"),
+           spelled=_MILLS * (X + _MILLS)),
     Scalar("relu", heads.relu, lambda np, x, tie: np.where(x != x, x, np.maximum(x, 0)),
-           (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, latex=r"\operatorname{{ReLU}}{0}",
-           text="ReLU{0}", note="derivative at 0: the relu0 convention",
+           (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, text="ReLU",
+           note="derivative at 0: the relu0 convention",
            switches=AT_ZERO,
            range=(0.0, inf), flat=True, whole=True),
     Scalar("leaky", heads.leaky, lambda np, x, a, tie: np.where(x > 0, x, a * x),
            (None, call("where", call("greater", X, 0), 0, X)),
            (ANY, (0.1, 0.4), (0.0, 0.0)), shown=2,
-           latex=r"\operatorname{{LeakyReLU}}\left({0}, {1}\right)", text="LeakyReLU({0}, {1})", public=False,
+           text="LeakyReLU", public=False,
            note="derivative at 0: the relu0 convention",
            switches=AT_ZERO),
     Scalar("elu_unit", heads.elu, lambda np, x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
            (call("where", call("greater", X, 0), 1, OUT + Y), call("negexpm1", X)),
            (ANY, (0.5, 1.5)),
-           latex=r"\operatorname{{ELU}}\left({0}, {1}\right)", text="ELU({0}, {1})", public=False,
+           text="ELU", public=False,
            switches=AT_ZERO),
     Scalar("negexpm1", heads.negexpm1, lambda np, x: np.expm1(np.minimum(x, 0)),
            (call("where", call("greater", X, 0), 0, OUT + 1),),
-           latex=r"\left(e^{{\min({0}, 0)}} - 1\right)",
-           text="(exp(min({0}, 0)) - 1)", public=False, switches=AT_ZERO),
+           spelled=call("exp", call("minimum", X, 0)) - 1, public=False, switches=AT_ZERO),
     Scalar("maximum", heads.maximum, lambda np, a, b: np.maximum(a, b),
            (call("above", X, Y, HALF), call("above", Y, X, HALF)), TWO,
-           latex=r"\max\left({0}, {1}\right)", text="max({0}, {1})", note="ties share the gradient equally",
+           latex=r"\max", text="max", note="ties share the gradient equally",
            switches=AT_TIE,
            chooses=(0, 1), largest=True, whole=True),
     Scalar("minimum", heads.minimum, lambda np, a, b: np.minimum(a, b),
            (call("above", Y, X, HALF), call("above", X, Y, HALF)), TWO,
-           latex=r"\min\left({0}, {1}\right)", text="min({0}, {1})", note="ties share the gradient equally",
+           latex=r"\min", text="min", note="ties share the gradient equally",
            switches=AT_TIE,
            chooses=(0, 1), whole=True),
     Scalar("where", heads.where, lambda np, c, a, b: np.where(c, a, b),
            (NO, call("truth", X), 1 - call("truth", X)), ((0.0, 1.0), ANY, ANY),
-           latex=r"\operatorname{{where}}\left({0}, {1}, {2}\right)", text="where({0}, {1}, {2})",
            switches=TRUTH,
            chooses=(1, 2), whole=True),
     Scalar("truth", heads.truth, lambda np, c: np.where(c, 1.0, 0.0), (NO,),
-           ((0.0, 1.0),), latex=r"\mathbf{{1}}\!\left[{0}\right]", text="1[{0}]", public=False, boolean=True,
+           ((0.0, 1.0),), public=False, boolean=True,
            switches=TRUTH),
     Scalar("above", heads.above, _above, (NO, NO), (ANY, ANY, (0.0, 0.0)),
-           shown=2, latex=r"\mathbf{{1}}\!\left[{0} > {1}\right]", text="1[{0} > {1}]", public=False,
+           shown=2, public=False,
            boolean=True, switches=AT_TIE),
 
     Scalar("root", heads.root, lambda np, x: np.sqrt(x), (call("reciprocal", 2 * OUT),), POSITIVE,
-           latex=r"\sqrt{{{0}}}", text="sqrt({0})", public=False, defined="x >= 0", power=HALF,
+           public=False, defined="x >= 0", power=HALF,
            note="derivative 0 at 0",
            range=(0.0, inf), flat=True, singular=True),
     Scalar("reciprocal", heads.reciprocal, _reciprocal, (-(OUT**2),), POSITIVE,
@@ -400,8 +391,7 @@ _RECORDS = [
     Scalar("limited", heads.limited, _limited, (ONE,), public=False, guards=X,
            note="no further from 0 than 1e12: a factor beside gates, which are constant out there"),
     Scalar("logit_loss", heads.logit_loss, _logit_loss, (call("sigmoid", X) - Y, -X),
-           (ANY, (0.1, 0.9)), latex=r"\operatorname{{softplus}}\left({0}\right) - {1} \left({0}\right)",
-           text="softplus({0}) - {1}·({0})", precedence=10, public=False),
+           (ANY, (0.1, 0.9)), spelled=call("softplus", X) - Y * X, public=False),
     Scalar("flat_power", heads.flat_power, _flat_power,
            (Y * call("flat_power", X, Y - 1), None), ((0.3, 3.0), (0.2, 0.8)), shown=1, public=False,
            guards=power(X, Y), note="0 at 0",
@@ -416,23 +406,22 @@ _RECORDS = [
     Scalar("bernoulli_loss", heads.bernoulli_loss, _bernoulli_loss,
            (-(call("ratio", Y, X) + call("ratio", Y - 1, 1 - X)), call("log", 1 - X) - call("log", X)),
            ((0.1, 0.9), (0.1, 0.9)),
-           latex=r"-\left[{1} \log {0} + (1-{1}) \log (1-{0})\right]",
-           text="-[{1} log {0} + (1-{1}) log(1-{0})]", precedence=10, public=False,
+           public=False,
            defined="0 <= x <= 1",
            finite=False),
 
     Scalar("where_selected", heads.where_selected, _selected,
-           (call("is_selected", X, Y), NO), TWO, shown=1, latex="{0}", text="{0}", public=False,
+           (call("is_selected", X, Y), NO), TWO, shown=1, public=False,
            note="0 where x is infinite or NaN and y, the gradient that meets it, is 0"),
     Scalar("is_selected", heads.is_selected, lambda np, a, s: _is_selected(np, a, s) * 1.0, (NO, NO), TWO, shown=1,
-           latex=r"\mathbf{{1}}\!\left[{0} \text{{ counts}}\right]", text="1[{0} counts]", public=False,
+           public=False,
            boolean=True),
 ]
 # fmt: on
 
-_RELATIONS = (("greater", heads.greater, ">", ">"), ("greater_equal", heads.greater_equal, ">=", r"\ge"),
-              ("less", heads.less, "<", "<"), ("less_equal", heads.less_equal, "<=", r"\le"),
-              ("equal", heads.equal, "==", "="), ("not_equal", heads.not_equal, "!=", r"\ne"))
+_RELATIONS = (("greater", heads.greater, ">"), ("greater_equal", heads.greater_equal, ">="), ("less", heads.less, "<"),
+              ("less_equal", heads.less_equal, "<="), ("equal", heads.equal, "=="),
+              ("not_equal", heads.not_equal, "!="))
 
 
 _CONTRARY = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!=", "!=": "=="}
@@ -444,9 +433,8 @@ def _relation(name: str) -> Callable[..., Any]:
 
 register(*_RECORDS, *[
     Scalar(name, head, _relation(name), (NO, NO), TWO,
-           latex=rf"\mathbf{{{{1}}}}\!\left[{{0}} {tex} {{1}}\right]", text=f"1[{{0}} {sign} {{1}}]",
            boolean=True, switches=(Switch(X, Y, _CONTRARY[sign], sign),))
-    for name, head, sign, tex in _RELATIONS
+    for name, head, sign in _RELATIONS
 ])  # fmt: skip
 BY_HEAD |= {sp.Abs: TABLE["abs"], sp.sign: TABLE["sign"]}  # SymPy's own, which it makes of roots of squares
-RELATIONS = {sign: name for name, _, sign, _ in _RELATIONS}
+RELATIONS = {sign: name for name, _, sign in _RELATIONS}

@@ -17,7 +17,8 @@ _OTHER = "ell hbar imath jmath partial nabla infty prime star ast top bot odot o
 _ACCENTS = "hat widehat tilde widetilde bar overline vec dot ddot check breve mathring underline"
 _FONTS = "mathbf mathrm mathit mathcal mathbb mathsf mathfrak boldsymbol"
 SYMBOLS = frozenset(f"{_GREEK} {_OTHER}".split())
-ACCENTS = frozenset(f"{_ACCENTS} {_FONTS}".split())
+FONTS = frozenset(_FONTS.split())
+ACCENTS = frozenset(_ACCENTS.split()) | FONTS
 _PIECE = re.compile(r"\\[A-Za-z]+|[A-Za-z0-9]|[{}^_ ',()\[\]+\-|*]|\\[,;]")
 _SPACES = (" ", "\\,", "\\;")
 
@@ -26,19 +27,20 @@ def check_notation(latex: str) -> str:
     """The LaTeX itself, or a `ModelError` that names what is not allowed."""
     if not latex.strip() or len(latex) > MAX_LENGTH:
         raise ModelError(f"a notation has 1 to {MAX_LENGTH} characters, not {len(latex)}")
-    _Checker(_pieces(latex), latex).check()
+    _Checker(pieces(latex), latex).check()
     return latex
 
 
-def _pieces(latex: str) -> list[str]:
-    pieces, place = [], 0
+def pieces(latex: str) -> list[str]:
+    """The commands, letters and signs of a notation. Raises `ModelError` at one that is not allowed."""
+    found, place = [], 0
     while place < len(latex):
         match = _PIECE.match(latex, place)
         if match is None:
             raise ModelError(f"{latex[place]!a} is not allowed in a notation: letters, digits, accents, scripts only")
-        pieces.append(match.group())
+        found.append(match.group())
         place = match.end()
-    return pieces
+    return found
 
 
 class _Checker:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symbackprop.core.graph import Node
+from symbackprop.core.maths import Math, Num, Transpose, within
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context, groups
-from symbackprop.render.document import Declaration, Document, Line, Math, Prose, Ref, Step
+from symbackprop.render.document import Declaration, Document, Line, Prose, Ref, Step
 from symbackprop.render.forward import Forward
 from symbackprop.render.glossary import conventions, glossary
 from symbackprop.render.loops import loop_heading
 from symbackprop.render.numbers import DIGITS, Numbers
 from symbackprop.render.options import Options
 from symbackprop.render.results import Results, updates
-from symbackprop.render.symbols import Located, Pen, Symbols, locate
+from symbackprop.render.symbols import Located, Symbols, locate
 from symbackprop.render.views import VIEWS, choose_view
 
 MAX_PATH = 8
@@ -35,12 +36,11 @@ class Anatomy:
         self.forward = Forward(derivation)
         numbers_only = view == "scalar"
         symbols = Symbols(derivation, self.forward.anchors, deltas=not numbers_only, partial=not numbers_only)
-        self.pen: Pen = symbols.pen(self.located)
-        self.letters = symbols.letters
+        self.rows = symbols.rows(self.located)
         digits = DIGITS if options.digits is None else options.digits
         given = options.values
         self.numbers = None if given is None else Numbers(derivation, given, options.sizes, digits)
-        self.context = Context(derivation, self.pen, self.located, self.forward.numbers, self.numbers, options.layout)
+        self.context = Context(derivation, self.rows, self.located, self.forward.numbers, self.numbers, options.layout)
         self.view = VIEWS[view].make(self.context)
 
     def document(self) -> Document:
@@ -48,13 +48,13 @@ class Anatomy:
         steps = tuple(self._step(s) if isinstance(s, Located) else loop_heading(self.context, s) for s in self.located)
         results = Results(self.context, self.options.layout, self.view.name)
         table = results.table({s.anchor: s for s in steps})
-        stored = tuple(self.pen.bare(r) for r in results.stored(self.forward.rows))
+        stored = tuple(self.rows.bare(r) for r in results.stored(self.forward.rows))
         model = self.model
         return Document(
             name=model.name, summary=model.summary, source=model.source, view=self.view.name,
             layout=self.options.layout, detail=self.options.detail, heading=self._heading(),
             conventions=conventions(model, self.options.layout, self.view.name),
-            glossary=glossary(self.pen, self.letters), declarations=self._declarations(), forward=forward,
+            glossary=glossary(self.rows), declarations=self._declarations(), forward=forward,
             steps=steps, table=table, total_cost=results.total_cost(), stored=stored,
             updates=updates(self.context), notes=self._notes(),
         )  # fmt: skip
@@ -63,8 +63,8 @@ class Anatomy:
     def _heading(self) -> Prose:
         names: list[str | Math | Ref] = []
         for name in self.derivation.wrt:
-            names += [", " if names else "", self.pen.bare(self._node(name))]
-        of = self.pen(lambda n: n.loss)
+            names += [", " if names else "", self.rows.bare(self._node(name))]
+        of = self.rows.loss
         if not names:
             return ("Gradients of ", of, ": there is nothing to take them of.")
         return ("Gradients of ", of, " with respect to ", *names, f". {self.view.name.capitalize()} view: {self.why}.")
@@ -80,23 +80,23 @@ class Anatomy:
         value = self.context.value(row)
         note: Prose = ()
         if row.attr.below is not None:
-            note = ("integers below ", self.pen(lambda n: n.dim(row.attr.below)))
+            note = ("integers below ", self.rows.size(row.attr.below))
         if row.attr.value is not None:
-            note, value = ("= ", self.pen(lambda n: n.num(row.attr.value))), None
+            note, value = ("= ", Num(row.attr.value)), None
         name = row.name or "?"
         shape = self.context.shape(row.shape)
-        return Declaration(name, f"in-{name}", self.pen.bare(row), row.attr.role, shape, note, value)
+        whole = row.attr.below is not None
+        return Declaration(name, f"in-{name}", self.rows.bare(row), row.attr.role, shape, note, value, whole)
 
     # -- steps
     def _step(self, s: Located) -> Step:
-        step, pen = s.step, self.pen
-        symbol = pen(lambda n: n.gradients[step.target.id])
+        step, symbol = s.step, self.rows.gradients[s.step.target.id]
         lines = (*self.view.lines(s), *self._layout(s))
         if self.options.detail == "brief":
             lines = brief(lines)
         return Step(
             number=s.number, name=self.derivation.names.get(step.target.id) or "?", anchor=s.anchor,
-            target=pen.bare(step.target), symbol=symbol, title=self._title(s, symbol), role=self._role(s),
+            target=self.rows.bare(step.target), symbol=symbol, title=self._title(s, symbol), role=self._role(s),
             shape=self.context.shape(step.target.shape), lines=lines, cached=self._cached(s), path=self._path(s),
             value=self.context.value(step.total), depth=s.depth,
         )  # fmt: skip
@@ -106,16 +106,16 @@ class Anatomy:
         target = s.step.target
         if not self._flips(target) or self._role(s) != "result" or s.depth:
             return ()
-        left = self.pen(lambda n: n.transpose(n.gradients[target.id]))
-        return (Line("layout", left, self.pen(lambda n: n.transpose(n.row(s.step.total))), ("in Jacobian layout",)),)
+        left, right = Transpose(self.rows.gradients[target.id]), Transpose(self.rows.row(s.step.total))
+        return (Line("layout", left, right, ("in Jacobian layout",)),)
 
     def _flips(self, target: Node) -> bool:
         return self.options.layout == "jacobian" and self.view.name != "jacobian" and target.ndim in (1, 2)
 
     def _title(self, s: Located, symbol: Math) -> Prose:
-        whole = self.pen(lambda n: n.derivative(n.loss, n.plain[s.step.target.id], n.partial))
+        whole = self.rows.derivative(self.rows.plain[s.step.target.id])
         shared = s.step.target.is_leaf and s.depth  # a part of a gradient, not all of it
-        return (symbol,) if whole == symbol or shared else (symbol, " = ", whole)
+        return (symbol,) if whole == within(symbol) or shared else (symbol, " = ", whole)
 
     def _role(self, s: Located) -> str:
         if all(c.consumer is None for c in s.step.contributions):
@@ -130,7 +130,7 @@ class Anatomy:
 
     def _path(self, s: Located) -> Prose:
         """``w₁ → b → h → a → o → L``, up to where branches part; a long one is cut."""
-        parts: list[str | Math | Ref] = [self.pen.bare(s.step.target)]
+        parts: list[str | Math | Ref] = [self.rows.bare(s.step.target)]
         place: Located | None = s
         for length in range(MAX_PATH + 1):
             consumers = [] if place is None else [g.consumer for g in groups(place)]
@@ -139,15 +139,15 @@ class Anatomy:
             consumer = consumers[0]
             if length == MAX_PATH:
                 return (*parts, " → …")
-            parts += [" → ", self.pen.bare(consumer)]
+            parts += [" → ", self.rows.bare(consumer)]
             place = self.context.by_target.get(consumer.id)
         return tuple(parts)
 
     # -- what follows
     def _notes(self) -> tuple[Prose, ...]:
         unreached = [name for name in self.model.unreached() if name in self.derivation.wrt]
-        loss = self.pen(lambda n: n.loss)
-        zero: list[Prose] = [(self.pen.bare(self._node(x)), " does not influence ", loss, ": its gradient is 0.")
+        loss = self.rows.loss
+        zero: list[Prose] = [(self.rows.bare(self._node(x)), " does not influence ", loss, ": its gradient is 0.")
                              for x in unreached]  # fmt: skip
         return (*zero, *[(note,) for note in self.model.notes])
 

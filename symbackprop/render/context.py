@@ -6,14 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from symbackprop.core.graph import Node
-from symbackprop.core.notation import Text
+from symbackprop.core.maths import Math
 from symbackprop.core.shapes import Shape
 from symbackprop.derive.record import Contribution
 from symbackprop.derive.steps import Derivation
-from symbackprop.render.document import Math, Prose, Ref, Value
+from symbackprop.render.document import Prose, Ref, Value
 from symbackprop.render.factors import Factor
 from symbackprop.render.numbers import Numbers
-from symbackprop.render.symbols import Located, LoopMark, Pen
+from symbackprop.render.rows import Rows
+from symbackprop.render.symbols import Located, LoopMark
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,9 @@ class Group:
 class Context:
     """Shared by the views of one document."""
 
-    def __init__(self, derivation: Derivation, pen: Pen, located: Iterable[Located | LoopMark],
+    def __init__(self, derivation: Derivation, rows: Rows, located: Iterable[Located | LoopMark],
                  equations: Mapping[int, int], numbers: Numbers | None, layout: str) -> None:  # fmt: skip
-        self.derivation, self.pen, self.equations = derivation, pen, equations
+        self.derivation, self.rows, self.equations = derivation, rows, equations
         self.numbers, self.layout = numbers, layout
         self.located = list(located)
         self.steps = [x for x in self.located if isinstance(x, Located)]
@@ -66,12 +67,12 @@ class Context:
         for row in {r.id: r for r in rows}.values():
             ref = self.equation_ref(row)
             if ref is not None:
-                parts += [", " if parts else "; ", self.pen.bare(row), " cached by ", ref]
+                parts += [", " if parts else "; ", self.rows.bare(row), " cached by ", ref]
         return tuple(parts)
 
     def shape(self, shape: Shape) -> Math | None:
         """``N × D``; None for a scalar."""
-        return self.pen(lambda n: Text(n.shape_text(shape))) if shape else None
+        return self.rows.shape(shape) if shape else None
 
     # -- numbers
     def value(self, node: Node) -> Value | None:

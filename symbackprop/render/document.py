@@ -1,8 +1,8 @@
 """The derivation as a document: finished lines, ready for any format.
 
 `anatomy.py` decides what is said; the formats (text, LaTeX, Markdown, HTML, JSON) only decide where it stands on the
-page. All mathematics comes as `Math`, in Unicode text and in LaTeX. The LaTeX knows which of its parts refer to
-something computed elsewhere (a forward value, a δ); `Math.linked` turns those into whatever a format calls a link.
+page. All mathematics comes as trees (`core.maths`), which `render.print` prints. A tree knows which of its parts refer
+to something computed elsewhere (a forward value, a δ): `maths.Link`.
 
 Anchors: ``eq-3`` is the third forward equation, ``step-4`` the fourth step, ``in-x`` the declared array ``x``. They are
 unique in a document and safe as HTML ids and LaTeX labels.
@@ -10,48 +10,12 @@ unique in a document and safe as HTML ids and LaTeX labels.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-# Marks inside LaTeX text, from Unicode's private use area: no name or number can contain them.
-LINK_OPEN, LINK_MID, LINK_CLOSE, BREAK = "\ue000", "\ue001", "\ue002", "\ue003"
-_LINK = re.compile(f"{LINK_OPEN}([^{LINK_MID}]*){LINK_MID}([^{LINK_OPEN}{LINK_CLOSE}]*){LINK_CLOSE}")
-
-
-@dataclass(frozen=True)
-class Math:
-    """One piece of mathematics: ``text`` in Unicode, ``marked`` in LaTeX with marks for links and line breaks."""
-
-    text: str
-    marked: str
-
-    @property
-    def latex(self) -> str:
-        """Plain LaTeX, without ``$``."""
-        return self.linked(lambda anchor, latex: latex)
-
-    def linked(self, write: Callable[[str, str], str]) -> str:
-        """LaTeX in which every reference is ``write(anchor, its LaTeX)``, as ``\\href{#step-3}{\\delta_a}``."""
-        return _resolved(self.marked.replace(BREAK, ""), write)
-
-    @property
-    def breakable(self) -> str:
-        """Plain LaTeX that keeps its `BREAK` marks, where a long line may be broken."""
-        return _resolved(self.marked, lambda anchor, latex: latex)
-
-    @property
-    def anchors(self) -> tuple[str, ...]:
-        """The anchors that this mathematics refers to, in order, each once."""
-        return tuple(dict.fromkeys(re.findall(f"{LINK_OPEN}([^{LINK_MID}]*){LINK_MID}", self.marked)))
-
-
-def _resolved(marked: str, write: Callable[[str, str], str]) -> str:
-    count = 1
-    while count:
-        marked, count = _LINK.subn(lambda m: write(m[1], m[2]), marked)
-    return marked
+from symbackprop.core.maths import Math, Rounded
+from symbackprop.render.print.text import text
 
 
 @dataclass(frozen=True)
@@ -69,7 +33,7 @@ Prose = tuple[str | Math | Ref, ...]  # running text with mathematics and refere
 class Value:
     """A number or an array: ``shown`` rounded for reading (None when too large to print), ``data`` exact, for JSON."""
 
-    shown: Math | None
+    shown: Rounded | None
     data: Any
 
 
@@ -98,10 +62,16 @@ class Line:
     sign: str = "="
     value: Value | None = None
 
+    @property
+    def number(self) -> Rounded | None:
+        """The number to be printed behind the formula; None where the formula is that number already."""
+        shown = None if self.value is None else self.value.shown
+        return None if shown is None or text(shown) == text(self.right) else shown
+
 
 @dataclass(frozen=True)
 class Declaration:
-    """A declared array: ``role`` is param, data, input, constant or upstream."""
+    """A declared array: ``role`` is param, data, input, constant or upstream; ``whole``: its entries are integers."""
 
     name: str
     anchor: str
@@ -110,11 +80,8 @@ class Declaration:
     shape: Math | None
     note: Prose = ()
     value: Value | None = None
+    whole: bool = False
 
-    @property
-    def numbers(self) -> str:
-        """What its entries are, in LaTeX: whole numbers where they have a bound."""
-        return r"\mathbb{Z}" if self.note and str(self.note[0]).startswith("integers") else r"\mathbb{R}"
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.notation import Text
+from symbackprop.core.maths import Math, chain
 from symbackprop.derive.record import Contribution, Edge
-from symbackprop.render.notation_math import MathNotation
+from symbackprop.render.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -22,22 +22,16 @@ class Factor:
     form: f.Formula
     rows: tuple[Node, ...] = ()
 
-    def text(self, n: MathNotation) -> Text:
-        return n.formula(self.form, [n.ref(r) for r in self.rows])
+    def tree(self, r: Rows) -> Math:
+        return r.formula(self.form, [r.ref(x) for x in self.rows])
 
-    def texts(self, n: MathNotation) -> list[Text]:
-        """The factors of the formula, where it is a product. Remembered: deep chains write the same ones again."""
-        known = n.written.get(id(self))
-        if known is None:
-            known = n.written[id(self)] = (self, self._texts(n))
-        return known[1]
-
-    def _texts(self, n: MathNotation) -> list[Text]:
+    def trees(self, r: Rows) -> list[Math]:
+        """The factors of the formula, where it is a product."""
         parts = self.form.factors if isinstance(self.form, f.Mul) else (self.form,)
         if isinstance(parts[0], f.Num):
             parts = (self.form,)
-        rows = [n.ref(r) for r in self.rows]
-        return [n.formula(x, rows) for x in parts]
+        rows = [r.ref(x) for x in self.rows]
+        return [r.formula(x, rows) for x in parts]
 
     @property
     def is_negative(self) -> bool:
@@ -105,13 +99,13 @@ def _renumbered(x: Factor, place: dict[int, int]) -> f.Formula:
     return f.substitute(x.form, move)
 
 
-def signed_chain(n: MathNotation, factors: Sequence[Factor]) -> tuple[bool, Text]:
+def signed_chain(r: Rows, factors: Sequence[Factor]) -> tuple[bool, Math]:
     """Factors one by one in the order given, the sign of the first apart from them."""
     first, *rest = factors
     shown = list(factors)
     if first.is_negative:
         shown = rest if rest and first.negated() == ONE else [first.negated(), *rest]
-    return first.is_negative, n.chain([t for x in shown for t in x.texts(n)])
+    return first.is_negative, chain(*[t for x in shown for t in x.trees(r)])
 
 
 def without_ones(factors: Sequence[Factor]) -> tuple[Factor, ...]:

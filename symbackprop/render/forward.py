@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import sympy as sp
+
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.notation import Text
+from symbackprop.core.maths import Listed, Math, Num, Range, Sym
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context
-from symbackprop.render.document import Equation, Line, Math, Prose
-from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.document import Equation, Line, Prose
+from symbackprop.render.rows import Rows
 
 
 class Forward:
@@ -38,12 +40,12 @@ class Forward:
     def _equation(self, context: Context, row: Node, depth: int) -> Equation:
         number, anchor = self.numbers[row.id], self.anchors[row.id]
         if row.op.name == "scan":
-            line = Line("loop", None, loop_range(context, row.attr), ("loop",), "for")
+            line = Line("loop", None, loop_range(context.rows, row.attr), ("loop",), "for")
             return Equation(number, f"loop-{number}", anchor, line, None, depth=depth)
-        pen, value = context.pen, context.value(row)
-        right = pen(lambda n: _result(n, row)) if row.op.name == "out" else pen.row(row)
-        line = Line("definition", pen.bare(row), right, self._reason(context, row), value=value)
-        shape = pen(lambda n: Text(n.shape_text(row.shape))) if row.shape else None
+        r, value = context.rows, context.value(row)
+        right = _result(r, row) if row.op.name == "out" else r.row(row)
+        line = Line("definition", r.bare(row), right, self._reason(context, row), value=value)
+        shape = context.shape(row.shape)
         name = self.derivation.names.get(row.id) or "?"
         introduced = row.name is None and row.op.name != "out"
         return Equation(number, name, anchor, line, shape, introduced, value, depth)
@@ -58,21 +60,16 @@ class Forward:
         return ("over all steps",) if row.op.name == "out" else ()
 
 
-def loop_range(context: Context, loop: Loop) -> Math:
+def loop_range(r: Rows, loop: Loop) -> Math:
     """t = 1, …, T, or backwards."""
-    one = Text("1")
-
-    def write(n: RowNotation) -> Text:
-        first, last = (n.dim(loop.length), one) if loop.reverse else (one, n.dim(loop.length))
-        return n.steps_range(loop.index, first, last)
-
-    return context.pen(write)
+    one, length = Num(sp.S.One), r.size(loop.length)
+    return Range(loop.index, length, one) if loop.reverse else Range(loop.index, one, length)
 
 
-def _result(n: RowNotation, row: Node) -> Text:
+def _result(r: Rows, row: Node) -> Math:
     """A result of a loop: the last value of a carry, or the stack of all values."""
     loop: Loop = row.args[0].attr
-    body = loop.results()[row.attr]
+    name = (loop.results()[row.attr].name or "s").split("[")[0]
     if row.attr >= len(loop.carry):
-        return n.listed(Text(n.name((body.name or "s").split("[")[0])), n.dim(loop.length))
-    return Text(n.name(f"{(body.name or 's').split('[')[0]}[{loop.length}]"))
+        return Listed(Sym(name), r.size(loop.length))
+    return Sym(f"{name}[{loop.length}]")

@@ -4,21 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import sympy as sp
+
 from symbackprop.core import formula as f
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
-from symbackprop.core.notation import Text
+from symbackprop.core.maths import (
+    Big,
+    Delta,
+    Entry,
+    Fn,
+    Frac,
+    Indicator,
+    Letter,
+    Math,
+    Num,
+    Op,
+    Pow,
+    Prime,
+    Relation,
+    Sum,
+    Sym,
+    negative,
+    product,
+)  # fmt: skip
 from symbackprop.core.noughts import weights_a_log
 from symbackprop.model.model import Model
-from symbackprop.render.axes import AxisLetters
-from symbackprop.render.document import Math, Prose
-from symbackprop.render.symbols import Pen
+from symbackprop.render.document import Prose
+from symbackprop.render.rows import Rows
 
 LAYOUTS = {
     "shape": "every gradient has the shape of its variable (shape convention)",
     "jacobian": "derivatives in Jacobian (numerator) layout: one row for every output, one column for every input",
 }
 NUMERATOR = "steps in numerator layout (a row for every output) where a step has a Jacobian matrix, else in matrix form"
+
+
+ZERO, TWO, X = Num(sp.S.Zero), Num(sp.Integer(2)), Sym("x")
+
+
+def _is(left: Math, right: Math) -> Relation:
+    return Relation(left, "=", right)
 
 
 def conventions(model: Model, layout: str, view: str) -> tuple[Prose, ...]:
@@ -31,19 +57,19 @@ TIES = "equal arguments of max and min share the gradient equally"
 
 
 def _at_kinks(model: Model) -> Iterator[Prose]:
-    used, relu0 = functions_of(model), str(model.graph.relu0)
+    used = functions_of(model)
     if used & {"relu", "leaky"}:
-        yield (Math(f"ReLU′(0) = {relu0}", rf"\operatorname{{ReLU}}'(0) = {relu0}"),)
+        yield (_is(Prime("relu", ZERO), Num(model.graph.relu0)),)
     if used & {"maximum", "minimum", "max"}:
         yield (TIES,)
     if "nought" in used:
-        yield (Math("0 log 0 = 0", r"0 \log 0 = 0"), ", also in gradients")
+        yield (_is(product(ZERO, Fn("log", (ZERO,))), ZERO), ", also in gradients")
     if "abs" in used:
-        yield (Math("|x|′ = 0 at x = 0", r"|x|' = 0 \text{ at } x = 0"),)
+        yield (_is(Prime("abs", X), ZERO), " at ", _is(X, ZERO))
     if used & {"norm", "root", "flat_power"}:
         yield ("the gradient of a norm, or of another root of a sum of squares, is 0 where that is 0",)
     if "elu_unit" in used:
-        yield (Math("ELU′(0) = α", r"\operatorname{ELU}'(0) = \alpha"),)
+        yield (_is(Prime("elu_unit", ZERO), Sym("alpha")),)
 
 
 def functions_of(model: Model) -> set[str]:
@@ -60,39 +86,70 @@ def functions_of(model: Model) -> set[str]:
     return used
 
 
-_MEANINGS: dict[str, Math] = {
-    "softmax": Math("softmax(z)_c = e^(z_c) / Σ_k e^(z_k)", r"\operatorname{softmax}(z)_c = e^{z_c} / \sum_k e^{z_k}"),
-    "logsumexp": Math("logsumexp(z) = log Σ_k e^(z_k)", r"\operatorname{logsumexp}(z) = \log \sum_k e^{z_k}"),
-    "cross_entropy": Math("CE(z, y) = −log softmax(z)_y",
-                          r"\operatorname{CE}(z, y) = -\log \operatorname{softmax}(z)_y"),
-    "one_hot": Math("onehot(y)_c = 1[y = c]", r"\operatorname{onehot}(y)_c = \mathbf{1}[y = c]"),
-    "layer_norm": Math("LayerNorm(x) = (x − mean x)/√(var x + ε)",
-                       r"\operatorname{LayerNorm}(x) = (x - \bar{x}) / \sqrt{\operatorname{var} x + \varepsilon}"),
-    "rms_norm": Math("RMSNorm(x) = x/√(mean x² + ε)",
-                     r"\operatorname{RMSNorm}(x) = x / \sqrt{\overline{x^2} + \varepsilon}"),
-    "scatter_add": Math("scatter(g, i)_k = Σ g_m over all m with i_m = k",
-                        r"\operatorname{scatter}(g, i)_k = \sum_{m:\, i_m = k} g_m"),
-    "unfold": Math("unfold(a)_ok = a_(s·o + k): window o of an axis, place k in it, stride s",
-                   r"\operatorname{unfold}(a)_{ok} = a_{s o + k}"),
-    "fold": Math("fold(g)_m = Σ g_ok over all o, k with s·o + k = m: overlapping windows added up",
-                 r"\operatorname{fold}(g)_m = \sum_{s o + k = m} g_{ok}"),
-    "conv2d": Math("conv(x, w)_noqk = Σ_i,j,c x[n, s·o+i−p, s·q+j−p, c]·w[i,j,c,k]: places from 0, outside is 0",
-                   r"\operatorname{conv}(x, w)_{noqk} = \sum_{ijc} x_{n,\,so+i-p,\,sq+j-p,\,c} \, w_{ijck}"),
-    "conv2d_input": Math("convInput(δ, w)_nabc = Σ_i,j,k δ[n, (a+p−i)/s, (b+p−j)/s, k]·w[i,j,c,k]: flipped kernel",
-                         r"\operatorname{convInput}(\delta, w)_{nabc} = \sum_{so+i-p=a,\, sq+j-p=b,\, k}"
-                         r" \delta_{noqk} \, w_{ijck}"),
-    "conv2d_kernel": Math("convKernel(x, δ)_ijck = Σ_n,o,q x[n, s·o+i−p, s·q+j−p, c]·δ[n, o, q, k]: a correlation",
-                          r"\operatorname{convKernel}(x, \delta)_{ijck} = \sum_{noq} x_{n,\,so+i-p,\,sq+j-p,\,c}"
-                          r" \, \delta_{noqk}"),
+def _at(array: Math, *index: Math) -> Math:
+    return Entry(array, index)
+
+
+def _sum(letters: str, *factors: Math) -> Math:
+    return Big("sum", tuple(letters), product(*factors))
+
+
+def _place(start: str, place: str, *rest: tuple[bool, Math]) -> Math:
+    """The place that a window reaches: s·o + i."""
+    return Sum(((False, product(Sym("s"), Letter(start))), (False, Letter(place)), *rest))
+
+
+def _letters(names: str) -> tuple[Math, ...]:
+    return tuple(map(Letter, names))
+
+
+def _exp(m: Math) -> Math:
+    return Fn("exp", (m,), spelled=True)
+
+
+def _window(start: str, place: str) -> Math:
+    """s·o + i − p"""
+    return _place(start, place, (True, Sym("p")))
+
+
+def _origin(place: str, offset: str) -> Math:
+    """(a + p − i)/s"""
+    return Frac(Sum(((False, Letter(place)), (False, Sym("p")), (True, Letter(offset)))), Sym("s"))
+
+
+_Z, _Y, _G, _I, _A, _W = (Sym(x) for x in "zygiaw")
+_C, _K, _M, _N = (Letter(x) for x in "ckmn")
+_SOFTMAX, _DELTA, _EPS = Op("softmax", (_Z,)), Delta(), Sym("eps")
+_EXPONENTIALS = _sum("k", _exp(_at(_Z, _K)))
+_CONV = _sum("ijc", _at(X, _N, _window("o", "i"), _window("q", "j"), _C), _at(_W, *_letters("ijck")))
+_CONV_INPUT = _sum("ijk", _at(_DELTA, _N, _origin("a", "i"), _origin("b", "j"), _K), _at(_W, *_letters("ijck")))
+_CONV_KERNEL = _sum("noq", _at(X, _N, _window("o", "i"), _window("q", "j"), _C), _at(_DELTA, *_letters("noqk")))
+
+_MEANINGS: dict[str, Prose] = {
+    "softmax": (_is(_at(_SOFTMAX, _C), Frac(_exp(_at(_Z, _C)), _EXPONENTIALS)),),
+    "logsumexp": (_is(Op("logsumexp", (_Z,)), Fn("log", (_EXPONENTIALS,))),),
+    "cross_entropy": (_is(Op("cross_entropy", (_Z, _Y)), negative(Fn("log", (_at(_SOFTMAX, _Y),)))),),
+    "one_hot": (_is(_at(Op("one_hot", (_Y,)), _C), Indicator(_is(_Y, _C))),),
+    "layer_norm": (_is(Op("layer_norm", (X,)), Frac(Sum(((False, X), (True, Op("mean", (X,))))),
+                                                    Fn("sqrt", (Sum(((False, Op("var", (X,))), (False, _EPS))),)))),),
+    "rms_norm": (_is(Op("rms_norm", (X,)), Frac(X, Fn("sqrt", (Sum(((False, Op("mean", (Pow(X, TWO),))),
+                                                                    (False, _EPS))),)))),),
+    "scatter_add": (_is(_at(Op("scatter_add", (_G, _I)), _K),
+                        _sum("m", Indicator(_is(_at(_I, _M), _K)), _at(_G, _M))),),
+    "unfold": (_is(_at(Op("unfold", (_A,)), *_letters("ok")), _at(_A, _place("o", "k"))),
+               ": window o of an axis, place k in it, stride s"),
+    "fold": (_is(_at(Op("fold", (_G,)), _M),
+                 _sum("ok", Indicator(_is(_place("o", "k"), _M)), _at(_G, *_letters("ok")))),
+             ": overlapping windows added up"),
+    "conv2d": (_is(_at(Op("conv2d", (X, _W)), *_letters("noqk")), _CONV), ": places from 0, outside is 0"),
+    "conv2d_input": (_is(_at(Op("conv2d_input", (_DELTA, _W)), *_letters("nabc")), _CONV_INPUT), ": flipped kernel"),
+    "conv2d_kernel": (_is(_at(Op("conv2d_kernel", (X, _DELTA)), *_letters("ijck")), _CONV_KERNEL), ": a correlation"),
 }  # fmt: skip
 
 
-def glossary(pen: Pen, letters: AxisLetters) -> tuple[Prose, ...]:
+def glossary(r: Rows) -> tuple[Prose, ...]:
     """The functions and index letters that the document uses."""
-    said: list[Prose] = [("products and transposes act on the last two axes",)] if "batched" in pen.mentioned else []
-    meanings: list[Prose] = [(_MEANINGS[name],) for name in pen.mentioned if name in _MEANINGS]
-    indices: list[Prose] = [
-        (Math(letter, letter), " runs over ", pen(lambda n, d=size: Text(n.dim(d).text)), " entries")  # type: ignore[misc]
-        for letter, size in letters.used.items()
-    ]
+    said: list[Prose] = [("products and transposes act on the last two axes",)] if "batched" in r.mentioned else []
+    meanings: list[Prose] = [_MEANINGS[name] for name in r.mentioned if name in _MEANINGS]
+    indices: list[Prose] = [(Letter(x), " runs over ", r.size(size), " entries") for x, size in r.letters.used.items()]
     return (*said, *meanings, *indices)

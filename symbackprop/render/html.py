@@ -16,19 +16,22 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from symbackprop.core.maths import Math, Rounded
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.anatomy import build_document
-from symbackprop.render.document import Document, Line, Math, Prose, Ref, Step, Value
+from symbackprop.render.document import Document, Line, Prose, Ref, Step
 from symbackprop.render.graph import picture_of, svg_fragment
-from symbackprop.render.mathml import mathml
 from symbackprop.render.options import Options
+from symbackprop.render.print.latex import latex
+from symbackprop.render.print.mathml import mathml
+from symbackprop.render.print.text import text
 from symbackprop.resources import templates
 
 ROLES = {"data": "data", "param": "parameter", "input": "input", "constant": "constant", "upstream": "given"}
 
 
 def derivation_html(derivation: Derivation, options: Options | None = None) -> str:
-    """The page of a derivation, with its graph. Raises `MissingExtra` without latex2mathml."""
+    """The page of a derivation, with its graph."""
     options = options or Options()
     document = build_document(derivation, options)
     return to_html(document, graph_of(derivation, document, options))
@@ -102,7 +105,8 @@ def _parts(document: Document, links: bool = True) -> dict[str, Any]:
         "prose": lambda parts: prose(parts, titles),
         "titled": lambda parts: prose(parts, titles, display=True),
         "plain": plain,
-        "numeric": lambda value, line=None: numeric(value, line),
+        "spelled": text,
+        "numeric": numeric,
         "copied": step_latex,
         "latex_of": line_latex,
         "results": [s for s in document.steps if s.role == "result" and not s.depth],
@@ -112,7 +116,7 @@ def _parts(document: Document, links: bool = True) -> dict[str, Any]:
 
 def anchor_titles(document: Document) -> dict[str, str]:
     """What a reference to each anchor says."""
-    titles = {d.anchor: f"given: {d.math.text}" for d in document.declarations}
+    titles = {d.anchor: f"given: {text(d.math)}" for d in document.declarations}
     titles |= {e.anchor: f"computed in the forward pass, ({e.number})" for e in document.forward}
     return titles | {s.anchor: f"computed in step {s.number}" for s in document.steps}
 
@@ -132,23 +136,22 @@ def _part(part: str | Math | Ref, titles: Mapping[str, str], display: bool) -> M
 
 def plain(parts: Prose) -> str:
     """Running text in Unicode, for names that are read aloud."""
-    return "".join(p if isinstance(p, str) else p.text for p in parts)
+    return "".join([p if isinstance(p, str) else p.text if isinstance(p, Ref) else text(p) for p in parts])
 
 
-def numeric(value: Value | None, line: Line | None = None) -> Markup:
-    """`` = 0.27`` behind a formula that is not that number already."""
-    if value is None or value.shown is None or (line is not None and line.right.text == value.shown.text):
+def numeric(number: Rounded | None) -> Markup:
+    """`` = 0.27`` behind a formula."""
+    if number is None:
         return Markup("")
-    return Markup('<span class="number"><span class="sign">=</span> {}</span>').format(mathml(value.shown))
+    return Markup('<span class="number"><span class="sign">=</span> {}</span>').format(mathml(number))
 
 
 def line_latex(line: Line) -> str:
     """An equation, to be copied."""
-    return f"{line.left.latex if line.left is not None else ''} {line.sign} {line.right.latex}".strip()
+    return f"{'' if line.left is None else latex(line.left)} {line.sign} {latex(line.right)}".strip()
 
 
 def step_latex(step: Step) -> str:
     """The lines of a step as an ``align*``, to be copied."""
-    rows = [f"  {x.left.latex if x.left is not None else ''} &{x.sign} {x.right.latex}" for x in step.lines]
+    rows = [f"  {'' if x.left is None else latex(x.left)} &{x.sign} {latex(x.right)}" for x in step.lines]
     return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
-

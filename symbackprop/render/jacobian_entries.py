@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import sympy as sp
+
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.notation import Text
+from symbackprop.core.maths import Letter, Math, Num, product, replaced
 from symbackprop.core.shapes import is_one
 from symbackprop.derive.record import Edge
-from symbackprop.render.entries import Entries, aligned, reshaped
+from symbackprop.render.entries import Entries, aligned, equal, reshaped
 from symbackprop.render.factors import edge_factor
 
-FREE = 0xE100  # private characters stand for indices that are still free
+FREE = "?"  # the name of an index that is still free begins with it
 
 
 @dataclass
@@ -25,19 +27,18 @@ class Walk:
     """The state at one row: its indices, the factors met so far, and what is summed over."""
 
     entries: Entries
-    index: list[str]
-    factors: list[Text] = field(default_factory=list)
-    summed: list[str] = field(default_factory=list)
+    index: list[Math]
+    factors: list[Math] = field(default_factory=list)
+    summed: dict[Letter, sp.Expr] = field(default_factory=dict)
     count: int = 0
 
-    def free(self) -> str:
+    def free(self) -> Math:
         self.count += 1
-        return chr(FREE + self.count)
+        return Letter(f"{FREE}{self.count}")
 
 
-def jacobian_entry(
-    entries: Entries, path: Sequence[Edge], consumer: Sequence[str], target: Sequence[str]
-) -> Text | None:
+def jacobian_entry(entries: Entries, path: Sequence[Edge], consumer: Sequence[Math],
+                   target: Sequence[Math]) -> Math | None:  # fmt: skip
     """The entry for one path; None where a row on it has no such form."""
     walk = Walk(entries, list(consumer))
     for edge in path:
@@ -47,23 +48,19 @@ def jacobian_entry(
     return _settled(walk, path[-1].argument, target)
 
 
-def _settled(walk: Walk, argument: Node, target: Sequence[str]) -> Text:
+def _settled(walk: Walk, argument: Node, target: Sequence[Math]) -> Math:
     """Free indices become those of the target; known ones have to equal them."""
     settled = {i: t for i, t in zip(walk.index, target, strict=True) if _is_free(i)}
     ties = [(i, t) for i, t, d in zip(walk.index, target, argument.shape, strict=True)
             if not _is_free(i) and i != t and not is_one(d)]  # fmt: skip
-    n = walk.entries.n
-    factors = [*walk.factors, *[walk.entries.indicator(i, t) for i, t in ties]]
-    body = n.product(factors) if factors else Text("1")
-    body = n.big_operator("sum", body, walk.summed) if walk.summed else body
-    text = body.text
-    for mark, letter in settled.items():
-        text = text.replace(mark, letter)
-    return Text(text, body.level)
+    factors = [*walk.factors, *[equal(i, t) for i, t in ties]]
+    body = product(*factors) if factors else Num(sp.S.One)
+    body = walk.entries.sum(body, list(walk.summed), walk.summed.values()) if walk.summed else body
+    return replaced(body, settled)
 
 
-def _is_free(index: str) -> bool:
-    return len(index) == 1 and ord(index) >= FREE
+def _is_free(index: Math) -> bool:
+    return isinstance(index, Letter) and index.name.startswith(FREE)
 
 
 def _elementwise(walk: Walk, edge: Edge) -> bool:
@@ -78,15 +75,15 @@ def _elementwise(walk: Walk, edge: Edge) -> bool:
 def _einsum(walk: Walk, edge: Edge) -> bool:
     row = edge.consumer
     ins = row.attr.ins
-    place = dict(zip(row.attr.out, walk.index, strict=True))
+    place: dict[str, Math] = dict(zip(row.attr.out, walk.index, strict=True))
     for c in ins[edge.index]:
         if c not in place:
             place[c] = walk.free()
     for s, a in zip(ins, row.args, strict=True):
         for c, size in zip(s, a.shape, strict=True):
             if c not in place:
-                place[c] = walk.entries.fresh.letter(size)
-                walk.summed.append(place[c])
+                place[c] = letter = walk.entries.fresh.letter(size)
+                walk.summed[letter] = size
     others = [(s, a) for k, (s, a) in enumerate(zip(ins, row.args, strict=True)) if k != edge.index]
     walk.factors += [walk.entries.ref(a, [place[c] for c in s]) for s, a in others]
     walk.index = [place[c] for c in ins[edge.index]]
@@ -114,7 +111,7 @@ def _reshape(walk: Walk, edge: Edge) -> bool:
 
 def _gather(walk: Walk, edge: Edge) -> bool:
     rows = edge.consumer.args[1]
-    walk.index = [walk.entries.ref(rows, walk.index[: rows.ndim]).text, *walk.index[rows.ndim :]]
+    walk.index = [walk.entries.ref(rows, walk.index[: rows.ndim]), *walk.index[rows.ndim :]]
     return edge.index == 0
 
 

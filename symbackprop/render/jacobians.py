@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.notation import Text
+from symbackprop.core.maths import Identity, Math, MatMul, Op, Sum, Transpose
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import same_shape
 from symbackprop.derive.record import Edge
 from symbackprop.render.factors import edge_factor
-from symbackprop.render.notation_base import MatrixText
-from symbackprop.render.notation_rows import RowNotation
-
-Writer = Callable[[RowNotation], Text]
+from symbackprop.render.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -25,56 +21,47 @@ class Factor:
 
     consumer: Node
     argument: Node
-    write: Writer
-    flipped: Writer
+    tree: Math
+    flipped: Math
     identity: bool = False
-    diagonal: Writer | None = None
+    diagonal: Math | None = None
 
 
-def local_jacobian(edge: Edge) -> Factor | None:
+def local_jacobian(r: Rows, edge: Edge) -> Factor | None:
     """The Jacobian of one row in one argument, both scalars or vectors."""
     row, argument = edge.consumer, edge.argument
     if row.ndim > 1 or argument.ndim > 1:
         return None
-    return _elementwise(edge) if row.op.name == "elementwise" else _structural(edge)
+    return _elementwise(r, edge) if row.op.name == "elementwise" else _structural(r, edge)
 
 
-def _elementwise(edge: Edge) -> Factor | None:
+def _elementwise(r: Rows, edge: Edge) -> Factor | None:
     factor, ends = edge_factor(edge), (edge.consumer, edge.argument)
     if factor is None or not same_shape(edge.consumer.shape, edge.argument.shape):
         return None
+    tree = factor.tree(r)
     if not edge.consumer.shape:
-        return Factor(*ends, factor.text, factor.text, factor.form == f.ONE)
+        return Factor(*ends, tree, tree, factor.form == f.ONE)
     if factor.form == f.ONE:
-        return Factor(*ends, _identity, _identity, identity=True)
-
-    def diagonal(n: RowNotation) -> Text:
-        return MatrixText(*n.operator("diag", [factor.text(n)], []))
-
-    return Factor(*ends, diagonal, diagonal, diagonal=factor.text)
+        one = Identity(edge.argument.shape[0])
+        return Factor(*ends, one, one, identity=True)
+    matrix = Op("diag", (tree,))
+    return Factor(*ends, matrix, matrix, diagonal=tree)
 
 
-def _identity(n: RowNotation) -> Text:
-    return MatrixText("I")
-
-
-def _structural(edge: Edge) -> Factor | None:
+def _structural(r: Rows, edge: Edge) -> Factor | None:
     row, ends = edge.consumer, (edge.consumer, edge.argument)
     product = row.attr.matmul() if isinstance(row.attr, Pattern) else None
     if product is not None and len(row.args) == 2:
         place = 1 - edge.index
         other, flip = row.args[place], product.flips[product.order.index(place)] or not row.shape
-        both: list[Writer] = [lambda n: n.ref(other), lambda n: n.transpose(n.ref(other))]
+        both = [r.ref(other), Transpose(r.ref(other))]
         return Factor(*ends, both[flip], both[not flip])
     if row.op.name == "sum" and not row.shape:
-        ones: Writer = lambda n: n.filled(f.ONE.value, edge.argument.shape)  # noqa: E731
-        return Factor(*ends, lambda n: n.transpose(ones(n)), ones)
+        ones = r.filled(f.ONE.value, edge.argument.shape)
+        return Factor(*ends, Transpose(ones), ones)
     if row.op.name == "softmax":
-        return Factor(*ends, lambda n: _softmax(n, row), lambda n: _softmax(n, row))
+        p = r.ref(row)
+        matrix = Sum(((False, Op("diag", (p,))), (True, MatMul(p, Transpose(p)))))  # diag(p) − p pᵀ
+        return Factor(*ends, matrix, matrix)
     return None
-
-
-def _softmax(n: RowNotation, row: Node) -> Text:
-    """diag(p) − p pᵀ."""
-    p = n.ref(row)
-    return n.sum([(False, MatrixText(*n.operator("diag", [p], []))), (True, n.matmul(p, n.transpose(p)))])

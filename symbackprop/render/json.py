@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from symbackprop.render.document import Document, Math, Ref
+from symbackprop.core.maths import Math, anchors
+from symbackprop.render.document import Document, Ref
+from symbackprop.render.print.latex import latex
+from symbackprop.render.print.text import text
 
 SCHEMA = 1
 
@@ -28,7 +31,7 @@ def _fields(value: Any) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Math):
-        return {"text": value.text, "latex": value.latex, "cites": list(value.anchors)}
+        return {"text": text(value), "latex": latex(value), "cites": list(anchors(value))}
     if isinstance(value, Ref) or (is_dataclass(value) and not isinstance(value, type)):
         return _fields(value)
     if isinstance(value, (tuple, list)):

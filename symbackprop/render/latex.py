@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from symbackprop.render.breaking import broken
-from symbackprop.render.document import BREAK, Document, Equation, Line, Math, Prose, Ref, Row, Step, Value
+from symbackprop.core.maths import Math, Rounded
+from symbackprop.render.document import Document, Equation, Line, Prose, Ref, Row, Step
 from symbackprop.render.escape import latex_text
-from symbackprop.render.measure import width
+from symbackprop.render.print.display import BREAK, Box, Token
+from symbackprop.render.print.latex import LATEX, broken, glyphs, latex
 from symbackprop.render.templates import render
 
 GRADIENT = 160.0  # the column of gradients in the closing table
@@ -34,8 +35,8 @@ class Writer:
             "heading": self.prose(d.heading), "conventions": [self.prose(c) for c in d.conventions],
             "glossary": [self.prose(g) for g in d.glossary], "given": self.given(d),
             "forward": self.forward(d.forward), "steps": [self.step(s) for s in d.steps],
-            "table": [self.row(r) for r in d.table], "total": f"${d.total_cost.latex}$",
-            "stored": ", ".join(f"${m.latex}$" for m in d.stored) or "nothing",
+            "table": [self.row(r) for r in d.table], "total": _inline(d.total_cost),
+            "stored": ", ".join(map(_inline, d.stored)) or "nothing",
             "updates": self.display([(u, self.prose(u.reason)) for u in d.updates]),
             "notes": [self.prose(n) for n in d.notes],
         }  # fmt: skip
@@ -46,7 +47,7 @@ class Writer:
 
     def _part(self, part: str | Math | Ref) -> str:
         if isinstance(part, Math):
-            return f"${part.latex}$"
+            return _inline(part)
         if isinstance(part, Ref):
             return rf"\hyperlink{{{part.anchor}}}{{{part.text}}}" if self.links else part.text
         return latex_text(part)
@@ -57,10 +58,11 @@ class Writer:
     def given(self, d: Document) -> list[str]:
         roles: dict[str, list[str]] = {}
         for x in d.declarations:
-            shape = rf" \in {x.numbers}^{{{x.shape.latex}}}" if x.shape is not None else ""
+            numbers = r"\mathbb{Z}" if x.whole else r"\mathbb{R}"
+            shape = rf" \in {numbers}^{{{latex(x.shape)}}}" if x.shape is not None else ""
             note = f" ({self.prose(x.note)})" if x.note else ""
-            value = _valued(x.value).replace(BREAK, "")
-            roles.setdefault(x.role, []).append(f"${x.math.latex}{shape}{value}${note}")
+            value = "" if x.value is None or x.value.shown is None else f" = {latex(x.value.shown)}"
+            roles.setdefault(x.role, []).append(f"${latex(x.math)}{shape}{value}${note}")
         return [f"{ROLES[role]}: {', '.join(names)}" for role, names in roles.items()]
 
     # -- displays
@@ -68,35 +70,41 @@ class Writer:
         """Rows of an alignat: shapes and remarks in a column of their own, below where a formula needs the room."""
         lefts = [self._left(e) for e in equations]
         sides = [self._side(e) for e in equations]
-        whole = PAGE - 60.0 - max(map(width, lefts), default=0.0)
-        room = max(whole - max(map(width, sides), default=0.0), whole / 2)
+        whole = PAGE - 60.0 - max([x.width for x in lefts], default=0.0)
+        room = max(whole - max([x.width for x in sides], default=0.0), whole / 2)
         rows = zip(equations, lefts, sides, strict=True)
-        return [self._equation(e, left, side, room, whole) for e, left, side in rows]
+        return [self._equation(e, left.text, side.text, room, whole) for e, left, side in rows]
 
-    def _left(self, e: Equation) -> str:
-        let = r"\text{let } " if e.introduced else ""
-        return r"\quad " * e.depth + let + (e.line.left.latex if e.line.left is not None else "")
+    def _left(self, e: Equation) -> Token:
+        let = Token(r"\text{let } ", glyphs("let") + 0.5) if e.introduced else Token("")
+        own = Box(()) if e.line.left is None else LATEX(e.line.left)
+        return Token(r"\quad " * e.depth + let.text + own.text, 10.0 * e.depth + let.width + own.width)
 
-    def _side(self, e: Equation) -> str:
-        shape = f"({e.shape.latex})" if e.shape is not None else ""
-        reason = rf"\text{{{self.prose(e.line.reason)}}}" if e.line.reason and e.line.kind != "loop" else ""
-        return r" \quad ".join(x for x in (shape, reason) if x)
+    def _side(self, e: Equation) -> Token:
+        shape = [] if e.shape is None else [LATEX.between("(", LATEX(e.shape), ")", False)]
+        reason = [] if not e.line.reason or e.line.kind == "loop" else [self._words(e.line.reason)]
+        parts = [Token(box.text, box.width) for box in shape] + reason
+        return Token(r" \quad ".join([t.text for t in parts]), sum([t.width for t in parts]) + 10.0 * (len(parts) - 1))
+
+    def _words(self, reason: Prose) -> Token:
+        sizes = [LATEX(p).width if isinstance(p, Math) else glyphs(p.text if isinstance(p, Ref) else p) for p in reason]
+        return Token(rf"\text{{{self.prose(reason)}}}", sum(sizes) + 0.5)
 
     def _equation(self, e: Equation, left: str, side: str, room: float, whole: float) -> str:
         if e.line.kind == "loop":
-            return rf"{self.target(e.anchor)}& \text{{for }} {e.line.right.latex}\colon && \tag{{{e.number}}}"
-        right = e.line.right.breakable + _valued(e.line.value)
+            return rf"{self.target(e.anchor)}& \text{{for }} {latex(e.line.right)}\colon && \tag{{{e.number}}}"
+        right = _valued(e.line.right, e.line.value.shown if e.line.value is not None else None)
         head = f"{self.target(e.anchor)}{left} &= "
-        if width(right) <= room:
-            return f"{head}{right.replace(BREAK, '')} &\\quad& {side} \\tag{{{e.number}}}"
-        first, *more = [rf"\rlap{{$\displaystyle {line}$}}" for line in broken(right, whole, whole)]
+        if right.width <= room:
+            return f"{head}{right.text} &\\quad& {side} \\tag{{{e.number}}}"
+        first, *more = [rf"\rlap{{$\displaystyle {line.text}$}}" for line in broken(right.tokens, whole, whole)]
         below = [*more, *([side] if side else [])]
         rows = [f"{head}{first} \\tag{{{e.number}}}", *[f"&\\quad {x} \\notag" for x in below]]
         return " \\\\\n".join(rows)
 
     def step(self, s: Step) -> dict[str, object]:
         title = self.prose(s.title).replace("$", r"$\displaystyle ", 1)
-        shape = rf" \quad $({s.shape.latex})$" if s.shape is not None else ""
+        shape = rf" \quad $({latex(s.shape)})$" if s.shape is not None else ""
         path = f"path {self.prose(s.path)}" if len(s.path) > 1 else ""
         indent = r"\quad " * s.depth
         return {"anchor": self.target(s.anchor) + indent, "number": s.number, "title": title + shape, "path": path,
@@ -104,40 +112,39 @@ class Writer:
 
     def display(self, lines: Sequence[tuple[Line, str]]) -> list[str]:
         """Rows of an alignat; reasons stand beside the formulas when all of them leave room, else below."""
-        left = max((width(x.left.latex) for x, _ in lines if x.left is not None), default=0.0)
-        rights = [x.right.breakable + _valued(x.value, x.right) for x, _ in lines]
-        widest = max((width(r) for r in rights), default=0.0)
-        beside = PAGE - left - widest - 40.0
+        left = max([LATEX(x.left).width for x, _ in lines if x.left is not None], default=0.0)
+        rights = [_valued(x.right, x.number) for x, _ in lines]
+        beside = PAGE - left - max([r.width for r in rights], default=0.0) - 40.0
         rows: list[str] = []
         for (x, reason), right in zip(lines, rights, strict=True):
             rows += self._beside(x, right, reason, beside) if beside >= REASON else self._below(x, right, reason, left)
         return [row + " \\\\" for row in rows[:-1]] + rows[-1:]
 
-    def _beside(self, x: Line, right: str, reason: str, room: float) -> list[str]:
-        row = self._head(x) + right.replace(BREAK, "")
+    def _beside(self, x: Line, right: Box, reason: str, room: float) -> list[str]:
+        row = self._head(x) + right.text
         return [rf"{row} &\quad& {_box(reason, min(room, 3 * REASON))}" if reason else row]
 
-    def _below(self, x: Line, right: str, reason: str, left: float) -> list[str]:
+    def _below(self, x: Line, right: Box, reason: str, left: float) -> list[str]:
         room = PAGE - left - 20.0
-        first, *more = broken(right, room, room - 20.0)
+        first, *more = broken(right.tokens, room, room - 20.0)
         below = [rf"&\qquad {_box(reason, room - 20.0)}"] if reason else []
-        return [self._head(x) + first, *[rf"&\qquad {part}" for part in more], *below]
+        return [self._head(x) + first.text, *[rf"&\qquad {part.text}" for part in more], *below]
 
     def _head(self, x: Line) -> str:
-        return f"{x.left.latex if x.left is not None else ''} &{SIGNS.get(x.sign, x.sign)} "
+        return f"{'' if x.left is None else latex(x.left)} &{SIGNS.get(x.sign, x.sign)} "
 
     # -- the closing table
     def row(self, r: Row) -> str:
-        shape = f"${r.shape.latex}$" if r.shape is not None else "scalar"
-        stores = ", ".join(f"${m.latex}$" for m in r.stores) or "nothing"
-        return f"${r.parameter.latex}$ & {self._gradient(r)} & {shape} & ${r.cost.latex}$ & {stores}"
+        shape = "scalar" if r.shape is None else _inline(r.shape)
+        stores = ", ".join(map(_inline, r.stores)) or "nothing"
+        return f"{_inline(r.parameter)} & {self._gradient(r)} & {shape} & {_inline(r.cost)} & {stores}"
 
     def _gradient(self, r: Row) -> str:
         """A gradient in its column, in several lines if need be; one that cannot be broken stands in its step."""
-        lines = broken(r.gradient.breakable, GRADIENT, GRADIENT - 10.0)
-        if any(width(line) > GRADIENT for line in lines):
+        lines = broken(LATEX(r.gradient).tokens, GRADIENT, GRADIENT - 10.0)
+        if any(line.width > GRADIENT for line in lines):
             return f"see {self._part(Ref(r.anchor, r.anchor.replace('-', ' ')))}"
-        return r" \newline ".join(f"${'' if not k else BIG_GAP}{line}$" for k, line in enumerate(lines))
+        return r" \newline ".join([f"${'' if not k else BIG_GAP}{line.text}$" for k, line in enumerate(lines)])
 
 
 BIG_GAP = r"\quad "
@@ -145,10 +152,16 @@ SIGNS = {":": r"\colon\;"}
 ROLES = {"data": "Data", "param": "Parameters", "input": "Inputs", "constant": "Constants", "upstream": "Given"}
 
 
-def _valued(value: Value | None, right: Math | None = None) -> str:
-    if value is None or value.shown is None or (right is not None and right.text == value.shown.text):
-        return ""
-    return f"{BREAK} = {value.shown.latex}"
+def _inline(m: Math) -> str:
+    return f"${latex(m)}$"
+
+
+def _valued(right: Math, number: Rounded | None) -> Box:
+    """A formula with the number that it comes to."""
+    formula = LATEX(right)
+    if number is None:
+        return formula
+    return Box((*formula.tokens, BREAK, LATEX.sign("="), *LATEX(number).tokens))
 
 
 def _box(reason: str, size: float) -> str:

@@ -8,13 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import ClassVar
 
-from symbackprop.render.document import Declaration, Document, Equation, Line, Math, Prose, Ref, Row, Step, Value
+from symbackprop.core.maths import Math, Rounded
+from symbackprop.render.document import Declaration, Document, Equation, Line, Prose, Ref, Row, Step
+from symbackprop.render.print.latex import LatexPrinter
 from symbackprop.render.templates import render
 
-_PLAIN = {r"\,": r"\thinspace ", r"\!": r"\negthinspace ", r"\;": r"\thickspace ", r"\_": r"\text{-}",
-          r"\{": r"\lbrace ", r"\}": r"\rbrace ", r"\\": r"\cr ", r"\ ": r"\enspace "}  # fmt: skip
-_PUNCTUATED = re.compile(r"\\[,!;_{}\\ ]")
+
+class MarkdownPrinter(LatexPrinter):
+    """LaTeX without backslashes before punctuation and without commands that code-hosting sites refuse."""
+
+    dialect: ClassVar = {
+        r"\,": r"\thinspace ", r"\!": r"\negthinspace ", r"\;": r"\thickspace ", r",\;": r",\thickspace ",
+        r"\_": r"\text{-}", r"\\": r"\cr ", r"\operatorname": r"\mathrm", "|": r"\vert ", "<": r"\lt ", ">": r"\gt ",
+    }  # fmt: skip
+
+
+_PRINTER = MarkdownPrinter()
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|$~])")
 
 
@@ -40,14 +51,12 @@ def escaped(text: str) -> str:
     return _SPECIAL.sub(r"\\\1", text)
 
 
-def tame(latex: str) -> str:
-    """LaTeX without backslashes before punctuation and without commands that code-hosting sites refuse."""
-    latex = _PUNCTUATED.sub(lambda m: _PLAIN[m[0]], latex).replace(r"\operatorname", r"\mathrm")
-    return latex.replace("|", r"\vert ").replace("<", r"\lt ").replace(">", r"\gt ")
+def latex(m: Math) -> str:
+    return _PRINTER(m).text
 
 
-def inline(math: Math) -> str:
-    return f"${tame(math.latex)}$"
+def inline(m: Math) -> str:
+    return f"${latex(m)}$"
 
 
 def prose(parts: Prose) -> str:
@@ -56,21 +65,21 @@ def prose(parts: Prose) -> str:
 
 # -- displays: rows of an aligned environment
 def line(x: Line) -> str:
-    left = x.left.latex if x.left is not None else ""
+    left = "" if x.left is None else latex(x.left)
     reason = f"& & {_upright(x.reason)}" if x.reason else ""
     sign = r"\colon\enspace" if x.sign == ":" else x.sign
-    return tame(f"{left} & {sign} {x.right.latex}{_valued(x.value, x.right)} {reason}").strip()
+    return f"{left} & {sign} {latex(x.right)}{_valued(x.number)} {reason}".strip()
 
 
 def equation(e: Equation) -> str:
     let = r"\text{let } " if e.introduced else ""
-    left = r"\quad " * e.depth + (e.line.left.latex if e.line.left is not None else "")
+    left = r"\quad " * e.depth + ("" if e.line.left is None else latex(e.line.left))
     if e.line.kind == "loop":
-        return tame(rf"\text{{({e.number})}}\quad & \text{{for }} {e.line.right.latex}\colon")
-    shape = f"({e.shape.latex})" if e.shape is not None else ""
+        return rf"\text{{({e.number})}}\quad & \text{{for }} {latex(e.line.right)}\colon"
+    shape = f"({latex(e.shape)})" if e.shape is not None else ""
     reason = rf"\enspace {_upright(e.line.reason)}" if e.line.reason else ""
-    value = _valued(e.line.value)
-    return tame(rf"\text{{({e.number})}}\quad {let}{left} & = {e.line.right.latex}{value} & & {shape}{reason}").strip()
+    value = _valued(None if e.line.value is None else e.line.value.shown)
+    return rf"\text{{({e.number})}}\quad {let}{left} & = {latex(e.line.right)}{value} & & {shape}{reason}".strip()
 
 
 def _upright(parts: Prose) -> str:
@@ -79,7 +88,7 @@ def _upright(parts: Prose) -> str:
     words = ""
     for part in parts:
         if isinstance(part, Math):
-            pieces += [_text(words), part.latex]
+            pieces += [_text(words), latex(part)]
             words = ""
         else:
             words += _words(part)
@@ -94,10 +103,8 @@ def _words(part: str | Ref) -> str:
     return (part.text if isinstance(part, Ref) else part).replace("_", " ")
 
 
-def _valued(value: Value | None, right: Math | None = None) -> str:
-    if value is None or value.shown is None or (right is not None and right.text == value.shown.text):
-        return ""
-    return f" = {value.shown.latex}"
+def _valued(number: Rounded | None) -> str:
+    return "" if number is None else f" = {latex(number)}"
 
 
 # -- sections
@@ -106,9 +113,10 @@ def given(d: Document) -> list[str]:
 
 
 def _declared(x: Declaration) -> str:
-    place = rf" \in {x.numbers}^{{{x.shape.latex}}}" if x.shape is not None else ""
+    numbers = r"\mathbb{Z}" if x.whole else r"\mathbb{R}"
+    place = rf" \in {numbers}^{{{latex(x.shape)}}}" if x.shape is not None else ""
     said = f" ({prose(x.note)})" if x.note else ""
-    return f"{x.role} ${tame(x.math.latex + place + _valued(x.value))}${said}"
+    return f"{x.role} ${latex(x.math)}{place}{_valued(None if x.value is None else x.value.shown)}${said}"
 
 
 def step(s: Step) -> dict[str, object]:

@@ -1,196 +1,199 @@
-"""What expressions, models and derivations look like in a notebook: LaTeX, and HTML where latex2mathml is installed."""
+"""What expressions, models and derivations look like in a notebook: LaTeX, and HTML with MathML."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
+import sympy as sp
 from markupsafe import Markup
 
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.notation import ATOM, POWER, Text
+from symbackprop.core.maths import Math, Num, Option, Range, Shape, Sym
 from symbackprop.core.shapes import dim_text
 from symbackprop.derive.steps import Derivation
-from symbackprop.errors import MissingExtra
 from symbackprop.model.model import Model
 from symbackprop.model.notations import check_notation
 from symbackprop.render.anatomy import build_document
 from symbackprop.render.axes import AxisLetters
-from symbackprop.render.document import BREAK, Math
 from symbackprop.render.html import to_fragment
-from symbackprop.render.mathml import mathml
-from symbackprop.render.names import latex_name
-from symbackprop.render.notation_base import shaped
-from symbackprop.render.notation_latex import LatexNotation
+from symbackprop.render.print.latex import latex
+from symbackprop.render.print.mathml import mathml
+from symbackprop.render.rows import Rows
 
 LARGE = 40  # rows that one formula may contain; larger ones are cut into named parts
-Lines = list[tuple[str, str]]  # left side and right side in LaTeX
+
+
+class Shown(NamedTuple):
+    """A line: an equation, or a formula alone; beside it a shape; indented by the loops around it."""
+
+    left: Math | None
+    right: Math
+    shape: Shape | None = None
+    depth: int = 0
 
 
 # ---------------------------------------------------------------- an expression
 
 
-def node_lines(node: Node) -> Lines:
+def node_lines(node: Node) -> list[Shown]:
     """A row as an equation; where it is large, its parts first, called t₁, t₂ …"""
-    notation = _notation(node.graph)
-    order = node.graph.topological([node], frozenset(notation.symbols) - {node.id})
-    _name_results(notation, [row for row in order if row is not node])
+    rows = _rows(node.graph)
+    order = node.graph.topological([node], frozenset(rows.symbols) - {node.id})
+    _name_results(rows, [row for row in order if row is not node])
     sizes: dict[int, int] = {}
-    lines: Lines = []
+    lines: list[Shown] = []
     for row in order:
         size = 1 + sum(sizes.get(a.id, 0) for a in row.args)
-        if row is not node and row.id not in notation.symbols and (size > LARGE or row.op.name == "out"):
-            name = rf"t_{{{len(lines) + 1}}}"
-            lines.append((name, _right(notation, row)))
-            notation.symbols[row.id] = shaped(Text(name), row.ndim)
-        sizes[row.id] = 0 if row.id in notation.symbols else size
-    own = notation.symbols.pop(node.id, None)
-    right = own.text if own is not None and node.is_leaf else _right(notation, node)
-    shape = rf" \quad ({notation.shape_text(node.shape)})" if node.shape else ""
-    return [*lines, (own.text if own is not None and not node.is_leaf else "", right + shape)]
+        if row is not node and row.id not in rows.symbols and (size > LARGE or row.op.name == "out"):
+            name = Sym(f"t{len(lines) + 1}", row.shape, row.id)
+            lines.append(Shown(name, _right(rows, row)))
+            rows.symbols[row.id] = name
+        sizes[row.id] = 0 if row.id in rows.symbols else size
+    own = rows.symbols.pop(node.id, None)
+    shape = rows.shape(node.shape) if node.shape else None
+    if own is not None and node.is_leaf:
+        return [*lines, Shown(None, own, shape)]
+    return [*lines, Shown(own, _right(rows, node), shape)]
 
 
 def node_latex(node: Node) -> str:
     """``$$…$$`` for a notebook."""
-    return _displayed(node_lines(node))
+    return _displayed([_row(line) for line in node_lines(node)])
 
 
-def node_html(node: Node) -> str | None:
-    """The same with MathML; None without latex2mathml."""
+def node_html(node: Node) -> str:
+    """The same with MathML."""
     return _table(node_lines(node))
 
 
-def _right(notation: LatexNotation, row: Node) -> str:
+def _right(rows: Rows, row: Node) -> Math:
     if row.op.name == "out":
         return _result(row)
-    return rf"\text{{the loop over }} {latex_name(row.attr.index)}" if row.op.name == "scan" else notation.row(row).text
+    return Option("the loop over", Sym(row.attr.index)) if row.op.name == "scan" else rows.row(row)
 
 
-def _result(row: Node) -> str:
+def _result(row: Node) -> Math:
     """A result of a loop: the last value of what it carries, or all values of one of its rows."""
     loop: Loop = row.args[0].attr
-    inner, t = loop.results()[row.attr], latex_name(loop.index)
+    inner = loop.results()[row.attr]
     if inner.name is None:
-        return rf"\text{{result {row.attr + 1} of the loop over }} {t}"
-    word = "last" if row.attr < len(loop.carry) else "all"
-    return rf"\text{{{word} }} {latex_name(inner.name)}"
+        return Option(f"result {row.attr + 1} of the loop over", Sym(loop.index))
+    return Option("last" if row.attr < len(loop.carry) else "all", Sym(inner.name))
 
 
-def _name_results(notation: LatexNotation, rows: Iterable[Node]) -> None:
+def _name_results(rows: Rows, order: Iterable[Node]) -> None:
     """Results of loops that have no name are called like the row of the body: h_T is the last h_t."""
-    for row in rows:
+    for row in order:
         inner = row.args[0].attr.results()[row.attr] if row.op.name == "out" else None
         if inner is not None and inner.name is not None:
             loop: Loop = row.args[0].attr
             last = f"[{dim_text(loop.length)}]" if row.attr < len(loop.carry) else ""
-            name = latex_name(inner.name.split("[")[0] + last)
-            notation.symbols.setdefault(row.id, shaped(Text(name), row.ndim))
+            rows.symbols.setdefault(row.id, Sym(inner.name.split("[")[0] + last, row.shape, row.id))
 
 
-def _notation(graph: Graph) -> LatexNotation:
+def _rows(graph: Graph, notation_of: dict[str, str] | None = None) -> Rows:
     """Rows with a name are called by it."""
-    symbols = {n.id: shaped(Text(latex_name(name)), n.ndim) for name, n in graph.names.items()}
-    return LatexNotation(symbols, AxisLetters({name for name in graph.names if len(name) == 1}))
+    own = {name: check_notation(latex) for name, latex in (notation_of or {}).items()}
+    symbols = {n.id: Sym(name, n.shape, n.id, own.get(name, "")) for name, n in graph.names.items()}
+    return Rows(symbols, AxisLetters({name for name in graph.names if len(name) == 1}))
 
 
 # ---------------------------------------------------------------- a model
 
 
-def model_lines(model: Model) -> Lines:
+def model_lines(model: Model) -> list[Shown]:
     """The equations of a model in the order in which they are computed, the bodies of loops indented."""
-    notation = _notation(model.graph)
-    for name, latex in _notations(model):
-        row = model.graph.names[name]
-        level = POWER if "^" in latex else ATOM  # a superscript of its own needs brackets before it gets another
-        notation.symbols[row.id] = shaped(Text(latex, level), row.ndim)
+    rows = _rows(model.graph, model.notation_of)
     order = model.graph.topological(list(model.equations.values()))
-    _name_results(notation, order)
+    _name_results(rows, order)
     wanted = {row.id for row in model.equations.values()}
-    return list(_computed(notation, [r for r in order if r.id in wanted or r.op.name == "scan"], ""))
+    return list(_computed(rows, [r for r in order if r.id in wanted or r.op.name == "scan"], 0))
 
 
-def _computed(notation: LatexNotation, rows: Iterable[Node], indent: str) -> Iterator[tuple[str, str]]:
-    for row in rows:
+def _computed(rows: Rows, order: Iterable[Node], depth: int) -> Iterator[Shown]:
+    for row in order:
         if row.op.name == "scan":
-            yield from _loop(notation, row, indent)
+            yield from _loop(rows, row, depth)
         else:
-            symbol = notation.symbols.pop(row.id)
-            yield indent + symbol.text, _right(notation, row)
-            notation.symbols[row.id] = symbol
+            symbol = rows.symbols.pop(row.id)
+            yield Shown(symbol, _right(rows, row), depth=depth)
+            rows.symbols[row.id] = symbol
 
 
-def _loop(notation: LatexNotation, scan: Node, indent: str) -> Iterator[tuple[str, str]]:
+def _loop(rows: Rows, scan: Node, depth: int) -> Iterator[Shown]:
     loop: Loop = scan.attr
-    steps = rf"{latex_name(loop.index)} = 1, \dots, {notation.dim(loop.length).text}"
-    yield "", rf"{indent}\text{{for }} {steps} \text{{:}}"
-    rows = scan.graph.topological(loop.results(), loop.stop())
-    named = [r for r in rows if r.op.name == "scan" or (r.name is not None and r.id not in loop.stop() and r.args)]
+    yield Shown(None, Option("for", Range(loop.index, Num(sp.S.One), rows.size(loop.length))), depth=depth)
+    order = scan.graph.topological(loop.results(), loop.stop())
+    named = [r for r in order if r.op.name == "scan" or (r.name is not None and r.id not in loop.stop() and r.args)]
     for row in (*loop.leaves(), *named):
         if row.name is not None:
-            notation.symbols.setdefault(row.id, shaped(Text(latex_name(row.name)), row.ndim))
-    yield from _computed(notation, named, indent + r"\quad ")
+            rows.symbols.setdefault(row.id, Sym(row.name, row.shape, row.id))
+    yield from _computed(rows, named, depth + 1)
 
 
-def _notations(model: Model) -> Iterator[tuple[str, str]]:
-    for name, latex in model.notation_of.items():
-        if name in model.graph.names:
-            yield name, check_notation(latex)
+def model_rows(model: Model) -> list[str]:
+    """The equations as rows of an aligned environment."""
+    return [_row(line) for line in model_lines(model)]
 
 
 def model_latex(model: Model) -> str:
     """The equations for a notebook."""
-    return _displayed(model_lines(model))
+    return _displayed(model_rows(model))
 
 
-def model_html(model: Model) -> str | None:
-    """Name, summary, what is declared, and the equations; None without latex2mathml."""
-    table = _table(model_lines(model))
-    if table is None:
-        return None
-    notation = _notation(model.graph)
+def model_html(model: Model) -> str:
+    """Name, summary, what is declared, and the equations."""
+    rows = _rows(model.graph, model.notation_of)
     roles = (("parameters", model.params), ("inputs", model.inputs), ("data", model.data_rows))
     given = Markup("").join(
-        Markup("<p>{}: {}</p>").format(role, Markup(", ").join(_declared(notation, r) for r in rows.values()))
-        for role, rows in roles if rows
+        Markup("<p>{}: {}</p>").format(role, Markup(", ").join(_declared(rows, r) for r in found.values()))
+        for role, found in roles if found
     )  # fmt: skip
     summary = f": {model.summary}" if model.summary else ""
-    return str(Markup("<p><strong>{}</strong>{}</p>{}{}").format(model.name, summary, given, Markup(table)))
+    table = Markup(_table(model_lines(model)))
+    return str(Markup("<p><strong>{}</strong>{}</p>{}{}").format(model.name, summary, given, table))
 
 
-def _declared(notation: LatexNotation, row: Node) -> Markup:
+def _declared(rows: Rows, row: Node) -> Markup:
+    """W: N × D, or y: N, integers below K."""
     below = row.attr.below
-    entries = r"\mathbb{R}" if below is None else rf"\{{0, \dots, {notation.dim(below).text} - 1\}}"
-    shape = rf"^{{{notation.shape_text(row.shape)}}}" if row.shape else ""
-    return _math(rf"{notation.symbols[row.id].text} \in {entries}{shape}")
+    shape = Markup(": {}").format(mathml(rows.shape(row.shape))) if row.shape else ""
+    note = "" if below is None else Markup(", integers below {}").format(mathml(rows.size(below)))
+    return Markup("{}{}{}").format(mathml(rows.symbols[row.id]), shape, note)
 
 
 # ---------------------------------------------------------------- lines on the page
 
 
-def _displayed(lines: Lines) -> str:
-    rows = [f"{left} &= {right}" if left else f"& {right}" for left, right in lines]
+def _row(line: Shown) -> str:
+    indent = r"\quad " * line.depth
+    shape = "" if line.shape is None else rf" \quad ({latex(line.shape)})"
+    if line.left is None:
+        return f"& {indent}{latex(line.right)}{shape}"
+    return f"{indent}{latex(line.left)} &= {latex(line.right)}{shape}"
+
+
+def _displayed(rows: Sequence[str]) -> str:
     body = rows[0].replace("&", "", 1) if len(rows) == 1 else _aligned(rows)
-    return f"$${body.replace(BREAK, '').strip()}$$"
+    return f"$${body.strip()}$$"
 
 
 def _aligned(rows: Iterable[str]) -> str:
     return "\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}"
 
 
-def _table(lines: Lines) -> str | None:
-    try:
-        rows = [(_math(left), _math("=" if left else ""), _math(right, display=True)) for left, right in lines]
-    except MissingExtra:
-        return None
-    cells = Markup("").join(Markup("<tr><td>{}</td><td>{}</td><td style='text-align:left'>{}</td></tr>").format(*r)
-                            for r in rows)  # fmt: skip
+def _table(lines: Iterable[Shown]) -> str:
+    row = Markup("<tr><td>{}</td><td>{}</td><td style='text-align:left'>{}{}</td></tr>")
+    cells = Markup("").join(row.format(*_cells(line)) for line in lines)
     return str(Markup("<table>{}</table>").format(cells))
 
 
-@lru_cache(maxsize=1024)
-def _math(latex: str, display: bool = False) -> Markup:
-    return mathml(Math("", latex), display=display) if latex else Markup("")
+def _cells(line: Shown) -> tuple[Markup, ...]:
+    left, sign = (Markup(""), "") if line.left is None else (mathml(line.left), "=")
+    shape = "" if line.shape is None else Markup(" ({})").format(mathml(line.shape))
+    return left, Markup(sign), mathml(line.right, display=True), Markup(shape)
 
 
 # ---------------------------------------------------------------- a derivation
@@ -198,14 +201,10 @@ def _math(latex: str, display: bool = False) -> Markup:
 
 def summary_latex(derivation: Derivation) -> str:
     """The gradients alone, for a notebook."""
-    document = build_document(derivation)
-    rows = [rf"{s.symbol.latex} &= {s.lines[-1].right.latex}" for s in document.steps if s.role != "seed" and s.lines]
-    return "$$\\begin{aligned}\n" + " \\\\\n".join(rows) + "\n\\end{aligned}$$"
+    steps = [s for s in build_document(derivation).steps if s.role != "seed" and s.lines]
+    return f"$${_aligned([f'{latex(s.symbol)} &= {latex(s.lines[-1].right)}' for s in steps])}$$"
 
 
-def fragment_html(derivation: Derivation) -> str | None:
-    """The derivation in a notebook's cell; None without latex2mathml."""
-    try:
-        return to_fragment(build_document(derivation))
-    except MissingExtra:
-        return None
+def fragment_html(derivation: Derivation) -> str:
+    """The derivation in a notebook's cell."""
+    return to_fragment(build_document(derivation))

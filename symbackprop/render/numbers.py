@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
 
 from symbackprop.core.calculus import PLACEHOLDERS, to_sympy
 from symbackprop.core.graph import Node
+from symbackprop.core.maths import Rounded, Values
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.errors import ModelError, UsageError, did_you_mean
-from symbackprop.render.document import Math, Value
+from symbackprop.render.document import Value
 from symbackprop.render.factors import Factor
 
 DIGITS = 4
@@ -121,7 +122,7 @@ class Numbers:
         arrays = dict(zip(PLACEHOLDERS, [np.asarray(self.found[r.id], dtype=float) for r in factor.rows], strict=False))
         return self.write(evaluate_expr(np, to_sympy(factor.form), arrays))
 
-    def norms(self, scan: Node, place: int) -> tuple[list[Math], Math] | None:
+    def norms(self, scan: Node, place: int) -> tuple[tuple[Rounded, ...], Rounded] | None:
         """How large the Jacobian of a carried value is at every step of a loop, and over all of them."""
         from symbackprop.render.recurrence_numbers import jacobian_norms
 
@@ -130,7 +131,7 @@ class Numbers:
         found = jacobian_norms(scan, place, [self.found[a.id] for a in scan.args], self.sizes)
         if not found:
             return None
-        return [array_math(v, self.digits) for v in found[:-1]], array_math(found[-1], self.digits)
+        return tuple([Rounded(v, self.digits) for v in found[:-1]]), Rounded(found[-1], self.digits)
 
     def write(self, value: Any) -> Value | None:
         """A number or array for reading and for JSON."""
@@ -139,8 +140,8 @@ class Numbers:
         if isinstance(value, (list, tuple)):
             return None
         array = np.asarray(value, dtype=float)
-        shown = array_math(array.tolist(), self.digits) if array.ndim <= 2 and 0 < array.size <= MAX_ENTRIES else None
-        return Value(shown, array.tolist())
+        small = array.ndim <= 2 and 0 < array.size <= MAX_ENTRIES
+        return Value(Rounded(_tuples(array.tolist()), self.digits) if small else None, array.tolist())
 
 
 def _by_array_name(derivation: Derivation, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -166,59 +167,5 @@ def _rows(derivation: Derivation) -> list[Node]:
     return model.graph.topological([*model.results(), *model.equations.values(), *totals])
 
 
-# -- writing
-def array_math(value: float | Sequence[Any], digits: int) -> Math:
-    """A number, a vector as a row in brackets, a matrix."""
-    if not isinstance(value, Sequence):
-        return Math(number_text(value, digits), number_latex(value, digits))
-    if not value or not isinstance(value[0], Sequence):
-        texts = [number_text(v, digits) for v in value]
-        return Math(f"[{', '.join(texts)}]", rf"\left[{', '.join(number_latex(v, digits) for v in value)}\right]")
-    return _matrix([[number_text(v, digits) for v in row] for row in value], [[number_latex(v, digits) for v in row]
-                                                                              for row in value])  # fmt: skip
-
-
-def _matrix(texts: Sequence[Sequence[str]], latex: Sequence[Sequence[str]]) -> Math:
-    width = max(len(t) for row in texts for t in row)
-    lines = ["  ".join(t.rjust(width) for t in row) for row in texts]
-    body = r" \\ ".join(" & ".join(row) for row in latex)
-    return Math(bracketed(lines), rf"\begin{{bmatrix}} {body} \end{{bmatrix}}")
-
-
-def bracketed(lines: Sequence[str]) -> str:
-    """Lines in tall brackets."""
-    if len(lines) == 1:
-        return f"[{lines[0]}]"
-    left, right = "⎡" + "⎢" * (len(lines) - 2) + "⎣", "⎤" + "⎥" * (len(lines) - 2) + "⎦"
-    return "\n".join(a + line + b for a, line, b in zip(left, lines, right, strict=True))
-
-
-def number_text(value: float, digits: int) -> str:
-    """A number with ``digits`` decimals; whole numbers plainly, very large and very small ones with a power of ten."""
-    mantissa, exponent = _parts(float(value), digits)
-    text = mantissa.replace("-", "−").replace("inf", "∞")
-    return text if exponent is None else f"{text}·10{_superscript(exponent)}"
-
-
-def number_latex(value: float, digits: int) -> str:
-    mantissa, exponent = _parts(float(value), digits)
-    text = mantissa.replace("inf", r"\infty").replace("nan", r"\mathrm{nan}")
-    return text if exponent is None else rf"{text} \cdot 10^{{{exponent}}}"
-
-
-def _superscript(exponent: int) -> str:
-    from symbackprop.render.names import superscript
-
-    return superscript(str(exponent)) or ""
-
-
-def _parts(value: float, digits: int) -> tuple[str, int | None]:
-    if value != value or value in (float("inf"), float("-inf")):
-        return str(value), None
-    if value == round(value) and abs(value) < 10**9:
-        return str(round(value)), None
-    size = abs(value)
-    if size >= 10**9 or size < 0.5 * 10**-digits:
-        mantissa, exponent = f"{value:.{min(digits, 3)}e}".split("e")
-        return mantissa, int(exponent)
-    return f"{value:.{digits}f}", None
+def _tuples(values: Any) -> Values:
+    return tuple(map(_tuples, values)) if isinstance(values, list) else float(values)

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 import sympy as sp
 
 from symbackprop.core.graph import Node
-from symbackprop.core.notation import Text
+from symbackprop.core.maths import Marked, Math, Sum, Sym, chain
 from symbackprop.render.context import Context, groups
 from symbackprop.render.costs import multiplications
-from symbackprop.render.document import Line, Math, Row, Step
-from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.document import Line, Row, Step
 from symbackprop.render.symbols import Located
 
 MAX_UPDATES = 6
@@ -21,7 +20,7 @@ class Results:
     """The closing table of a document."""
 
     def __init__(self, context: Context, layout: str, view: str) -> None:
-        self.context, self.pen, self.layout, self.view = context, context.pen, layout, view
+        self.context, self.rows, self.layout, self.view = context, context.rows, layout, view
         self.costs = self._costs()
 
     def _costs(self) -> dict[str, sp.Expr]:
@@ -39,7 +38,7 @@ class Results:
         return self._cost(sp.Add(*self.costs.values()))
 
     def _cost(self, cost: sp.Expr) -> Math:
-        return self.pen(lambda n: n.dim(cost))
+        return self.rows.size(cost)
 
     def table(self, steps: Mapping[str, Step]) -> tuple[Row, ...]:
         return tuple(self._row(name, steps) for name in self.context.derivation.wrt)
@@ -49,14 +48,14 @@ class Results:
         s = self.context.by_target.get(node.id)
         if s is None:
             return self._zero(name, node)
-        stores = tuple(self.pen.bare(r) for r in self.context.stored(s))
+        stores = tuple(self.rows.bare(r) for r in self.context.stored(s))
         gradient, cost = self._gradient(s, steps[s.anchor]), self._cost(self.costs[s.anchor])
-        return Row(name, s.anchor, self.pen.bare(node), gradient, self._shape(node), cost, stores)
+        return Row(name, s.anchor, self.rows.bare(node), gradient, self._shape(node), cost, stores)
 
     def _zero(self, name: str, node: Node) -> Row:
         """A parameter without influence."""
-        zero = self.pen(lambda n: n.filled(sp.S.Zero, node.shape) if node.shape else n.num(sp.S.Zero))
-        return Row(name, "", self.pen.bare(node), zero, self._shape(node), self._cost(sp.S.Zero), ())
+        zero = self.rows.filled(sp.S.Zero, node.shape)
+        return Row(name, "", self.rows.bare(node), zero, self._shape(node), self._cost(sp.S.Zero), ())
 
     def _shape(self, node: Node) -> Math | None:
         shape = node.shape
@@ -70,9 +69,8 @@ class Results:
         if through_loop or "jacobian" in (self.layout, self.view):
             return step.lines[-1].right
         total = s.step.total
-        own = self.pen(lambda n: n.symbols.get(total.id, Text("")))
-        linked = self.pen(lambda n: n.linked_gradients[s.step.target.id])
-        return self.pen.row(total) if own == linked or not own.text else own
+        own = self.rows.symbols.get(total.id)
+        return self.rows.row(total) if own is None or own == self.rows.linked[s.step.target.id] else own
 
     def stored(self, rows: Sequence[Node]) -> list[Node]:
         """The rows of the forward pass that backward reads, in order."""
@@ -94,24 +92,18 @@ def updates(context: Context) -> tuple[Line, ...]:
 
 
 def _update(context: Context, param: Node) -> Line:
-    def stepped(n: RowNotation) -> Text:
-        return _stepped(n, n.plain[param.id], n.linked_gradients[param.id])
-
-    return Line("definition", context.pen(lambda n: n.labelled(n.plain[param.id], "new")), context.pen(stepped))
+    r = context.rows
+    name = r.plain[param.id]
+    return Line("definition", Marked(name, "new"), _stepped(name, r.linked[param.id]))
 
 
 def _update_of_all(context: Context) -> Line:
     """One line for many parameters."""
-
-    def stepped(n: RowNotation) -> Text:
-        theta = Text(n.name("theta"))
-        return _stepped(n, theta, n.derivative(n.loss, theta, n.partial))
-
-    left = context.pen(lambda n: n.labelled(Text(n.name("theta")), "new"))
-    theta = context.pen(lambda n: Text(n.name("theta")))
-    return Line("definition", left, context.pen(stepped), ("for every parameter ", theta))
+    theta = Sym("theta")
+    stepped = _stepped(theta, context.rows.derivative(theta))
+    return Line("definition", Marked(theta, "new"), stepped, ("for every parameter ", theta))
 
 
-def _stepped(n: RowNotation, name: Text, gradient: Text) -> Text:
+def _stepped(name: Math, gradient: Math) -> Math:
     """w_old − η·dL/dw."""
-    return n.sum([(False, n.labelled(name, "old")), (True, n.chain([Text(n.name("eta")), gradient]))])
+    return Sum(((False, Marked(name, "old")), (True, chain(Sym("eta"), gradient))))

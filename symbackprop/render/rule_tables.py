@@ -2,11 +2,35 @@
 
 from __future__ import annotations
 
-from symbackprop.render.document import Math, Prose
+import sympy as sp
+
+from symbackprop.core.maths import (
+    Bars,
+    Big,
+    Delta,
+    Derivative,
+    Frac,
+    Math,
+    Num,
+    Op,
+    Prime,
+    Prod,
+    Relation,
+    Shaped,
+    Sum,
+    Sym,
+    Words,
+)  # fmt: skip
+from symbackprop.render.document import Prose
+
+_N = (sp.Symbol("n"),)
+_P, _X, _Z = Sym("p", _N), Sym("x"), Sym("z")
+_DELTA = Shaped(Delta(), _N)
+_ONE = Num(sp.S.One)
 
 
-def _math(text: str, latex: str) -> Math:
-    return Math(text, latex)
+def _minus(left: Math, right: Math) -> Math:
+    return Sum(((False, left), (True, right)))
 
 
 # Rules of structural ops: what becomes of the upstream gradient.
@@ -14,9 +38,9 @@ OP_RULES: dict[str, Prose] = {
     "sum": ("sum: every term gets the gradient of the sum",),
     "broadcast": ("broadcast: the gradient is summed over the copies",),
     "reshape": ("reshape: the same entries in the old shape",),
-    "softmax": ("softmax: ", _math("p ⊙ (δ − Σ δ ⊙ p)", r"p \odot \left(\delta - \sum \delta \odot p\right)")),
+    "softmax": ("softmax: ", Prod((_P, _minus(_DELTA, Big("sum", (), Prod((_DELTA, _P))))))),
     "logsumexp": ("the gradient of logsumexp is softmax",),
-    "norm": (_math("‖x‖′ = x/‖x‖", r"\lVert x \rVert' = \frac{x}{\lVert x \rVert}"),),
+    "norm": (Relation(Derivative(Bars(_X), _X), "=", Frac(_X, Bars(_X))),),
     "max": ("max: the largest entry gets the gradient, equal ones in equal shares",),
     "gather": ("lookup: the gradient is added into the rows that were read; repeated rows add up",),
     "scatter_add": ("scatter: each row reads the gradient back from where it went",),
@@ -35,12 +59,11 @@ OP_RULES: dict[str, Prose] = {
 }
 
 # Rules of whole library functions, which say more than those of the ops inside.
-_SOFTMAX_LOSS = _math("∂CE/∂z = softmax(z) − target",
-                      r"\frac{\partial \mathrm{CE}}{\partial z} = \operatorname{softmax}(z) - \mathrm{target}")
+_SOFTMAX_LOSS = Relation(Derivative(Words("CE"), _Z), "=", _minus(Op("softmax", (_Z,)), Words("target")))
 FUNCTION_RULES: dict[str, Prose] = {
-    "mean": ("mean of n terms: each gets ", _math("1/n", r"\tfrac{1}{n}")),
+    "mean": ("mean of n terms: each gets ", Frac(_ONE, Sym("n"))),
     "cross_entropy": ("softmax with cross-entropy: ", _SOFTMAX_LOSS),
-    "binary_cross_entropy": ("term by term, ", _math("log′(x) = 1/x", r"\log'(x) = \frac{1}{x}")),
+    "binary_cross_entropy": ("term by term, ", Relation(Prime("log", _X), "=", Frac(_ONE, _X))),
     "pick": ("picked entries get the gradient, the others 0",),
 }
 

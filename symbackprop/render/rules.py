@@ -6,26 +6,26 @@ from collections.abc import Iterable, Sequence
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.notation import Text
+from symbackprop.core.maths import Derivative, Function, Math, MatMul, Prime, Relation, Sym
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one
 from symbackprop.derive.record import Edge
-from symbackprop.render.document import Math, Prose, Ref
-from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.document import Prose, Ref
+from symbackprop.render.products import plain_product
+from symbackprop.render.rows import Rows
 from symbackprop.render.rule_tables import FUNCTION_RULES, OP_RULES, SAID
-from symbackprop.render.symbols import Pen
 
 
-def path_rules(pen: Pen, path: Sequence[Edge]) -> list[Prose]:
+def path_rules(r: Rows, path: Sequence[Edge]) -> list[Prose]:
     """The rules along a path, from the consumer down to the target, each once."""
     rules: list[Prose] = []
     k = 0
     while k < len(path):
         origin, jump = path[k].consumer.origin, _through_function(path, k)
-        rules += edge_rules(pen, path[k]) if jump is None or origin is None else [FUNCTION_RULES[origin.function]]
+        rules += edge_rules(r, path[k]) if jump is None or origin is None else [FUNCTION_RULES[origin.function]]
         k = jump or k + 1
-    return list(dict.fromkeys(r for r in rules if r))
+    return list(dict.fromkeys(rule for rule in rules if rule))
 
 
 def _through_function(path: Sequence[Edge], k: int) -> int | None:
@@ -37,7 +37,7 @@ def _through_function(path: Sequence[Edge], k: int) -> int | None:
     return next((j + 1 for j in range(k, len(path)) if path[j].argument.id in ends), None)
 
 
-def edge_rules(pen: Pen, edge: Edge) -> list[Prose]:
+def edge_rules(r: Rows, edge: Edge) -> list[Prose]:
     """The rules of one row for one of its arguments."""
     row = edge.consumer
     if isinstance(row.attr, Pattern):
@@ -46,7 +46,7 @@ def edge_rules(pen: Pen, edge: Edge) -> list[Prose]:
         return []
     if row.op.name != "elementwise":
         return [OP_RULES.get(row.op.name, (row.op.name,))]
-    rules: list[Prose] = [(name,) for name in formula_rules(pen, row, edge.index)]
+    rules: list[Prose] = [(name,) for name in formula_rules(r, row, edge.index)]
     if _is_repeated(edge.argument, row):
         rules.append(("repeated by broadcasting: the gradient is summed over the copies",))
     return rules
@@ -77,65 +77,49 @@ def _behind_batch(pattern: Pattern) -> Pattern:
     return pattern.behind(lead) if same and pattern.out.startswith(lead) else pattern
 
 
-Factors = list[tuple[str, bool]]  # names, and whether they are transposed
-
-
 def product_rule(pattern: Pattern, index: int) -> Prose:
     """``C = A B gives ∂L/∂B = Aᵀ ∂L/∂C``, of a product of two matrices or vectors; empty for others."""
     if len(pattern.ins) != 2:
         return ()
     *names, result = (pair[len(s) > 1] for pair, s in zip(("aA", "bB", "cC"), (*pattern.ins, pattern.out), strict=True))
-    whole = _factors(pattern, names)
-    gradient = _factors(pattern.cotangent(index), ["∂", names[1 - index]])
-    if not whole or not gradient:
+    slopes = [Derivative(Sym("L"), Sym(x)) for x in (result, names[index])]
+    whole = _product(pattern, [Sym(x) for x in names])
+    gradient = _product(pattern.cotangent(index), [slopes[0], Sym(names[1 - index])])
+    if whole is None or gradient is None:
         return ()
-    slopes = [f"∂L/∂{x}" for x in (names[index], result)]
-    fractions = [rf"\frac{{\partial L}}{{\partial {x}}}" for x in (names[index], result)]
-    text = f"{result} = {_side(whole, ' ', 'ᵀ')} gives {slopes[0]} = {_side(gradient, ' ', 'ᵀ', slopes[1])}"
-    left, right = (_side(x, r" \, ", r"^{\top}", fractions[1]) for x in (whole, gradient))
     matrix = any(name.isupper() for name in (*names, result))
-    return ("matrix product: " if matrix else "inner product: ",
-            Math(text, rf"{result} = {left} \Rightarrow {fractions[0]} = {right}"))  # fmt: skip
+    rule = Relation(Relation(Sym(result), "=", whole), "⇒", Relation(slopes[1], "=", gradient))
+    return ("matrix product: " if matrix else "inner product: ", rule)
 
 
-def _factors(pattern: Pattern, names: Sequence[str]) -> Factors:
-    """The factors of the matrix product that a pattern of two is; none for other patterns."""
-    if pattern.outer:
-        first, second = pattern.outer
-        return [(names[first], False), (names[second], True)]
-    product = pattern.matmul()
+def _product(pattern: Pattern, operands: Sequence[Math]) -> Math | None:
+    """The matrix product that a pattern of two is, not transposed as a whole; None for others."""
     if "" in pattern.ins:
-        return [(name, False) for name in names]
-    if product is None or product.flip_out:
-        return []
-    inner = not pattern.out
-    return [(names[k], flip or (inner and not n)) for n, (k, flip) in enumerate(zip(*product[:2], strict=True))]
-
-
-def _side(factors: Factors, times: str, flip: str, upstream: str = "") -> str:
-    return times.join(name.replace("∂", upstream) + flip * flipped for name, flipped in factors)
+        return MatMul(*operands)
+    product = plain_product(pattern, operands)
+    return product if isinstance(product, MatMul) else None
 
 
 # -- elementwise formulas
-def formula_rules(pen: Pen, row: Node, index: int) -> list[str | Math]:
+def formula_rules(r: Rows, row: Node, index: int) -> list[str | Math]:
     """Sum, product, quotient, power and chain rule, and the derivatives of the functions met, outermost first."""
     found: dict[str | Math, None] = {}
-    _collect(pen, f.written(row.attr.form), index, found)
+    _collect(r, f.written(row.attr.form), index, found)
     return list(found) or ["identity"]
 
 
-def _collect(pen: Pen, form: f.Formula, i: int, found: dict[str | Math, None]) -> None:
+def _collect(r: Rows, form: f.Formula, i: int, found: dict[str | Math, None]) -> None:
     parts = [p for p in f.children(form) if i in f.arguments(p)]
-    name = _rule_name(pen, form, i, parts)
+    name = _rule_name(r, form, i, parts)
     if name is not None and not (name in ("sum rule", "constant factor") and "chain rule" in found):
         found.setdefault(name)
     if isinstance(form, (f.Pow, f.Call)) and any(not isinstance(p, f.Arg) for p in parts):
         found.setdefault("chain rule")
     for part in parts:
-        _collect(pen, part, i, found)
+        _collect(r, part, i, found)
 
 
-def _rule_name(pen: Pen, form: f.Formula, i: int, parts: Sequence[f.Formula]) -> str | Math | None:
+def _rule_name(r: Rows, form: f.Formula, i: int, parts: Sequence[f.Formula]) -> str | Math | None:
     match form:
         case f.Add():
             return "sum rule"
@@ -149,11 +133,11 @@ def _rule_name(pen: Pen, form: f.Formula, i: int, parts: Sequence[f.Formula]) ->
         case f.Pow(_, exponent):
             return "exponential rule" if i in f.arguments(exponent) else "power rule"
         case f.Call(name, args):
-            return _function_rule(pen, name, args, next(k for k, a in enumerate(args) if i in f.arguments(a)))
+            return _function_rule(r, name, args, next(k for k, a in enumerate(args) if i in f.arguments(a)))
     return None
 
 
-def _function_rule(pen: Pen, name: str, args: tuple[f.Formula, ...], place: int) -> str | Math:
+def _function_rule(r: Rows, name: str, args: tuple[f.Formula, ...], place: int) -> str | Math:
     """``tanh′ = 1 − tanh²``, ``log′(x) = 1/x``, ``(eˣ)′ = eˣ``."""
     if (name, place) in SAID:
         return SAID[name, place]
@@ -162,17 +146,11 @@ def _function_rule(pen: Pen, name: str, args: tuple[f.Formula, ...], place: int)
     if partial is None or record.arity != 1:
         return f"derivative of {name}"
     generic = (f.Arg(0), *args[1:])
-    over = f.over(partial, generic)
-    return pen(lambda n: _primed(n, f.Call(name, generic), over))
-
-
-def _primed(n: RowNotation, call: f.Call, derivative: f.Formula) -> Text:
-    x, function = Text("x"), n.function_name(TABLE[call.name])
-    if function is not None and not f.arguments(derivative):
-        return Text(f"{function}{n.prime} = {n.formula(derivative, [x], Text(function)).text}")
-    applied = n.formula(call, [x])
-    head = f"({applied.text}){n.prime}" if function is None else f"{function}{n.prime}(x)"
-    return Text(f"{head} = {n.formula(derivative, [x], applied).text}")
+    slope, x = f.over(partial, generic), Sym("x")
+    if f.arguments(slope):
+        applied = r.formula(f.Call(name, generic), [x])
+        return Relation(Prime(name, x), "=", r.formula(slope, [x], applied))
+    return Relation(Prime(name), "=", r.formula(slope, [x], Function(name)))
 
 
 def joined(rules: Iterable[Prose]) -> Prose:

@@ -145,12 +145,9 @@ def _block(title: str, rows: Iterable[Sequence[str]]) -> str:
 # -- LaTeX
 def _latex(model: Model) -> str:
     """The equations, for a document that loads amsmath."""
-    from symbackprop.render.document import BREAK
-    from symbackprop.render.notebook import model_lines
+    from symbackprop.render.notebook import model_rows
 
-    lines = [(left, right.replace(BREAK, "")) for left, right in model_lines(model)]
-    rows = [f"{left} &= {right}" if left else f"& {right}" for left, right in lines]
-    return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}\n"
+    return "\\begin{align*}\n" + " \\\\\n".join(model_rows(model)) + "\n\\end{align*}\n"
 
 
 FORMATS: dict[str, Callable[[Model], str]] = {"text": _text, "latex": _latex, "sbp": to_text, "json": _json}

@@ -1,25 +1,19 @@
-"""What everything in a document is called, in both notations, and where its name points to."""
+"""What everything in a document is called, and where its name points to."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.notation import ATOM, POWER, Text
+from symbackprop.core.maths import Delta, Link, Marked, Math, Sym, shaped
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.model.notations import check_notation
 from symbackprop.render.axes import AxisLetters
-from symbackprop.render.document import Math
-from symbackprop.render.escape import latex_text
-from symbackprop.render.names import latex_name, text_name
-from symbackprop.render.notation_base import shaped
-from symbackprop.render.notation_latex import LatexNotation, link
-from symbackprop.render.notation_rows import RowNotation
-from symbackprop.render.notation_text import TextNotation
-
-LATEX_STARTS_SCRIPT = "^"  # a notation with a superscript of its own needs parentheses before it gets another
+from symbackprop.render.names import text_name
+from symbackprop.render.rows import Rows
 
 
 @dataclass(frozen=True)
@@ -61,30 +55,6 @@ def locate(steps: Iterable[Step | LoopStep], depth: int = 0, first: int = 1) -> 
     return found
 
 
-class Pen:
-    """Writes one piece of mathematics in both notations."""
-
-    def __init__(self, text: RowNotation, latex: RowNotation) -> None:
-        self.text, self.latex = text, latex
-
-    def __call__(self, write: Callable[[RowNotation], Text]) -> Math:
-        return Math(write(self.text).text, write(self.latex).text)
-
-    def ref(self, node: Node) -> Math:
-        return self(lambda n: n.ref(node))
-
-    def bare(self, node: Node) -> Math:
-        return self(lambda n: n.bare(node))
-
-    def row(self, node: Node) -> Math:
-        return self(lambda n: n.row(node))
-
-    @property
-    def mentioned(self) -> list[str]:
-        """The functions that the document names and a glossary should explain."""
-        return list(self.text.mentioned)
-
-
 class Symbols:
     """Names rows and gradients. ``deltas``: gradients of intermediates are δ's; otherwise all are derivatives of the
     loss. ``partial``: they are written with ∂."""
@@ -100,73 +70,62 @@ class Symbols:
         self.ambiguous = _ambiguous(derivation.names.values())
         self.body_roles = _body_roles(derivation)
 
-    def pen(self, located: Iterable[Located | LoopMark]) -> Pen:
-        """Both notations, with every name in place."""
+    def rows(self, located: Iterable[Located | LoopMark]) -> Rows:
+        """What writes rows, with every name in place."""
         located = list(located)
-        text = TextNotation({}, self.letters, self.derivation.expanded)
-        latex = LatexNotation({}, self.letters, self.derivation.expanded)
-        self._fill(text, located, self._text, lambda anchor, t: t)
-        self._fill(latex, located, self._latex, link)
-        return Pen(text, latex)
-
-    def _text(self, name: str) -> Text:
-        return Text(name if name in self.ambiguous else text_name(name))
-
-    def _latex(self, name: str) -> Text:
-        own = self.model.notation_of.get(name)
-        if own is None:
-            return Text(rf"\mathit{{{latex_text(name)}}}" if name in self.ambiguous else latex_name(name))
-        return Text(check_notation(own), POWER if LATEX_STARTS_SCRIPT in own else ATOM)
-
-    def _fill(self, n: RowNotation, located: Iterable[Located | LoopMark], spell: Callable[[str], Text],
-              point: Callable[[str, Text], Text]) -> None:  # fmt: skip
-        n.dim_order = {name: k for k, name in enumerate(self.model.sizes)}
-        n.loss, n.partial = spell(self.loss_name), self.partial
+        r = Rows({}, self.letters, self.derivation.expanded, tuple(self.model.sizes))
+        r.loss, r.partial = self.sym(self.loss_name, self.model.loss_row), self.partial
         steps = [x for x in located if isinstance(x, Located)]
         found = {s.step.total.id for s in steps} - self.derivation.forward_ids
         for node in self._named(steps):
             if node.id not in found:
-                called = self.derivation.names.get(node.id) or node.name or "?"
-                n.plain[node.id] = shaped(spell(called), len(node.shape))
+                r.plain[node.id] = self.sym(self.derivation.names.get(node.id) or node.name or "?", node)
         for name, row in self.model.upstream.items():
-            n.plain[row.id] = shaped(n.derivative(n.loss, spell(name), self.partial), len(row.shape))
-        n.symbols = {i: point(self.places[i], t) if i in self.places else t for i, t in n.plain.items()}
+            r.plain[row.id] = shaped(r.derivative(self.sym(name, self.model.output_rows.get(name))), row.shape)
+        r.symbols = {i: Link(self.places[i], m) if i in self.places else m for i, m in r.plain.items()}
         for mark in located:
             if isinstance(mark, LoopMark):
-                self._name_incoming(n, mark.loop.reverse.attr)
+                self._name_incoming(r, mark.loop.reverse.attr)
         for s in steps:
-            self._name_gradient(n, s, point)
+            self._name_gradient(r, s)
+        return r
 
-    def _name_gradient(self, n: RowNotation, s: Located, point: Callable[[str, Text], Text]) -> None:
+    def sym(self, name: str, row: Node | None = None) -> Sym:
+        """A name, as the model wants it."""
+        shape, number = ((), None) if row is None else (tuple(row.shape), row.id)
+        own = self.model.notation_of.get(name)
+        return Sym(name, shape, number, check_notation(own) if own else "", name in self.ambiguous)
+
+    def _name_gradient(self, r: Rows, s: Located) -> None:
         target, total = s.step.target, s.step.total
-        symbol = shaped(self._gradient_text(n, target), len(target.shape))
-        n.gradients[target.id] = symbol
-        n.linked_gradients[target.id] = point(s.anchor, symbol)
-        if total.value is None and total.id not in n.symbols and total.id not in self.derivation.forward_ids:
-            n.symbols[total.id] = point(s.anchor, symbol)
+        symbol = shaped(self._gradient(r, target), tuple(target.shape))
+        r.gradients[target.id] = symbol
+        r.linked[target.id] = Link(s.anchor, symbol)
+        if total.value is None and total.id not in r.symbols and total.id not in self.derivation.forward_ids:
+            r.symbols[total.id] = Link(s.anchor, symbol)
 
-    def _gradient_text(self, n: RowNotation, target: Node) -> Text:
-        own = n.plain[target.id]
+    def _gradient(self, r: Rows, target: Node) -> Math:
+        own = r.plain[target.id]
         role, loop = self.body_roles.get(target.id, ("", None))
         if role == "carry":
-            return n.later(n.delta(own))
+            return Marked(Delta(own), "later")
         if role == "invariant" and loop is not None:
-            return n.at_step(n.derivative(n.loss, own, self.partial), loop.index)
+            return maths.AtStep(r.derivative(own), loop.index)
         wanted = target.name in self.wanted or target.id in self.results
         if self.deltas and not wanted and role != "sequence":
-            return n.delta(own)
-        return n.derivative(n.loss, own, self.partial)
+            return Delta(own)
+        return r.derivative(own)
 
-    def _name_incoming(self, n: RowNotation, reverse: Loop) -> None:
+    def _name_incoming(self, r: Rows, reverse: Loop) -> None:
         """Cotangents that enter a step of a reverse loop: from later steps, and from what reads the stacks."""
         assert reverse.forward is not None
         for leaf, row in zip(reverse.carry, reverse.forward.carried, strict=True):
-            own = n.plain[row.id] if row.id in n.plain else n.ref(row)
-            n.symbols[leaf.id] = shaped(n.later(n.delta(own)), leaf.ndim)
+            own = r.plain[row.id] if row.id in r.plain else r.ref(row)
+            r.symbols[leaf.id] = shaped(Marked(Delta(own), "later"), leaf.shape)
         for leaf in reverse.sequences:
-            if leaf.id not in n.symbols and leaf.name is not None and leaf.name.startswith("d"):
-                stack = n.delta(Text(n.name(leaf.name[1:].split("[")[0])))
-                n.symbols[leaf.id] = shaped(n.at_step(stack, reverse.index), leaf.ndim)
+            if leaf.id not in r.symbols and leaf.name is not None and leaf.name.startswith("d"):
+                stack = Delta(Sym(leaf.name[1:].split("[")[0]))
+                r.symbols[leaf.id] = shaped(maths.AtStep(stack, reverse.index), leaf.shape)
 
     def _named(self, steps: list[Located]) -> list[Node]:
         d = self.derivation

@@ -6,7 +6,9 @@ import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from symbackprop.render.document import Document, Equation, Line, Math, Prose, Ref, Step, Value
+from symbackprop.core.maths import Math, Rounded
+from symbackprop.render.document import Document, Equation, Line, Prose, Ref, Step
+from symbackprop.render.print.text import text
 from symbackprop.render.templates import render
 
 GAP = "   "
@@ -33,26 +35,26 @@ def sections(document: Document) -> dict[str, object]:
         "forward": columns([equation(e) for e in document.forward], (GAP, " ", " ")),
         "steps": [step(s) for s in document.steps],
         "table": table(document),
-        "total": document.total_cost.text,
-        "stored": ", ".join(m.text for m in document.stored) or "nothing",
+        "total": text(document.total_cost),
+        "stored": ", ".join(map(text, document.stored)) or "nothing",
         "updates": columns([line(u) for u in document.updates], (" ", " ", GAP)),
-        "notes": [text for n in document.notes for text in wrapped(prose(n))],
+        "notes": [line for n in document.notes for line in wrapped(prose(n))],
     }
 
 
 def prose(parts: Prose) -> str:
     """Running text."""
-    return "".join(p.text if isinstance(p, (Math, Ref)) else p for p in parts)
+    return "".join([text(p) if isinstance(p, Math) else p.text if isinstance(p, Ref) else p for p in parts])
 
 
-def wrapped(text: str) -> list[str]:
+def wrapped(words: str) -> list[str]:
     """Running text in lines of the page's width."""
-    return textwrap.wrap(text, PAGE, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(words, PAGE, break_long_words=False, break_on_hyphens=False)
 
 
 # -- rows of displays
 def equation(e: Equation) -> Cells:
-    shape = f"({e.shape.text})" if e.shape is not None else ""
+    shape = f"({text(e.shape)})" if e.shape is not None else ""
     left, sign, right, reason = line(e.line)
     left = "  " * e.depth + ("let " if e.introduced else "") + left
     if e.line.kind == "loop":
@@ -62,27 +64,25 @@ def equation(e: Equation) -> Cells:
 
 def line(x: Line) -> Cells:
     """Left side, sign, right side, reason."""
-    right = beside(x.right.text, valued(x.value, x.right))
-    return (x.left.text if x.left is not None else "", x.sign, right, prose(x.reason))
+    right = beside(text(x.right), valued(x.number))
+    return ("" if x.left is None else text(x.left), x.sign, right, prose(x.reason))
 
 
-def beside(text: str, block: str) -> str:
+def beside(words: str, block: str) -> str:
     """A block of several lines behind a text, the later lines below the first."""
-    return text + block.replace("\n", "\n" + " " * width(text))
+    return words + block.replace("\n", "\n" + " " * width(words))
 
 
-def valued(value: Value | None, right: Math | None = None) -> str:
-    """`` = 0.27`` behind a formula that is not that number already."""
-    if value is None or value.shown is None or (right is not None and right.text == value.shown.text):
-        return ""
-    return beside(" = ", value.shown.text)
+def valued(number: Rounded | None) -> str:
+    """`` = 0.27`` behind a formula."""
+    return "" if number is None else beside(" = ", text(number))
 
 
 def step(s: Step) -> dict[str, object]:
-    shape = f"  ({s.shape.text})" if s.shape is not None else ""
+    shape = f"  ({text(s.shape)})" if s.shape is not None else ""
     path = f"   path {prose(s.path)}" if len(s.path) > 1 else ""
     indent = "  " * s.depth
-    lines = [indent + text for text in columns([line(x) for x in s.lines], (" ", " ", GAP))]
+    lines = [indent + row for row in columns([line(x) for x in s.lines], (" ", " ", GAP))]
     return {"title": f"{indent}Step {s.number}.  {prose(s.title)}{shape}{path}", "lines": lines}
 
 
@@ -90,9 +90,10 @@ def declarations(document: Document) -> list[str]:
     """One line a role."""
     roles: dict[str, list[str]] = {}
     for d in document.declarations:
-        shape = f": {d.shape.text}" if d.shape is not None else ""
+        shape = f": {text(d.shape)}" if d.shape is not None else ""
         note = f" ({prose(d.note)})" if d.note else ""
-        roles.setdefault(ROLES[d.role], []).append(beside(f"{d.math.text}{shape}{note}", valued(d.value)))
+        number = valued(None if d.value is None else d.value.shown)
+        roles.setdefault(ROLES[d.role], []).append(beside(f"{text(d.math)}{shape}{note}", number))
     return columns([(role, _listed(names)) for role, names in roles.items()])
 
 
@@ -105,8 +106,8 @@ def _listed(names: Sequence[str]) -> str:
 
 def table(document: Document) -> list[str]:
     head = ("with respect to", "gradient", "shape", "multiplications", "forward must store")
-    rows = [(r.parameter.text, r.gradient.text, r.shape.text if r.shape is not None else "scalar", r.cost.text,
-             ", ".join(m.text for m in r.stores) or "nothing") for r in document.table]  # fmt: skip
+    rows = [(text(r.parameter), text(r.gradient), "scalar" if r.shape is None else text(r.shape), text(r.cost),
+             ", ".join(map(text, r.stores)) or "nothing") for r in document.table]  # fmt: skip
     return columns([head, *rows], rule=True)
 
 
@@ -121,7 +122,7 @@ def columns(rows: Sequence[Cells], gaps: Sequence[str] = (), rule: bool = False)
     whole = [p for row, p in zip(rows, padded, strict=True) if len(row) > 2 or count == 2] or padded
     widths = [max(_fitting(row[k]) for row in whole) for k in range(count)]
     between = [*gaps, *[GAP] * (count - 1 - len(gaps)), ""]
-    lines = [text for row in padded for text in _row(row, widths, between)]
+    lines = [line for row in padded for line in _row(row, widths, between)]
     if rule:
         lines.insert(1, GAP.join("─" * w for w in widths))
     return lines
@@ -139,10 +140,10 @@ def _row(cells: Cells, widths: Sequence[int], gaps: Sequence[str]) -> Iterable[s
         yield "".join(pad(part, w) + gap for (part, w), gap in zip(parts, gaps, strict=True)).rstrip()
 
 
-def width(text: str) -> int:
+def width(words: str) -> int:
     """How many columns a text takes: combining characters take none."""
-    return sum(not unicodedata.combining(c) for c in text)
+    return sum(not unicodedata.combining(c) for c in words)
 
 
-def pad(text: str, size: int) -> str:
-    return text + " " * (size - width(text))
+def pad(words: str, size: int) -> str:
+    return words + " " * (size - width(words))

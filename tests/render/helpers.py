@@ -6,13 +6,15 @@ import re
 from functools import cache
 from pathlib import Path
 
+from symbackprop.core.maths import Math
 from symbackprop.derive import derive
 from symbackprop.derive.steps import Derivation
 from symbackprop.model import Model, zoo
 from symbackprop.render.anatomy import Options, build_document
-from symbackprop.render.document import Document, Step
+from symbackprop.render.document import Document, Prose, Ref, Step
 from symbackprop.render.json import to_json
 from symbackprop.render.latex import to_latex
+from symbackprop.render.print.text import text
 from symbackprop.render.text import to_text
 
 GOLDENS = Path(__file__).parent / "goldens"
@@ -44,12 +46,17 @@ def step(doc: Document, name: str) -> Step:
 
 def text_lines(s: Step) -> list[str]:
     """``left = right`` for every line of a step."""
-    return [f"{x.left.text if x.left is not None else ''} {x.sign} {x.right.text}".strip() for x in s.lines]
+    return [f"{text(x.left) if x.left is not None else ''} {x.sign} {text(x.right)}".strip() for x in s.lines]
 
 
-def build(text: str) -> Document:
+def said(prose: Prose) -> str:
+    """Running text in Unicode."""
+    return "".join([text(p) if isinstance(p, Math) else p.text if isinstance(p, Ref) else p for p in prose])
+
+
+def build(source: str) -> Document:
     """The document of a model text."""
-    return build_document(derive(Model.parse(text)))
+    return build_document(derive(Model.parse(source)))
 
 
 def skeleton(page: str) -> str:

@@ -28,6 +28,7 @@ DECLARATION = {
     "shape": SHAPE,
     "note": PROSE,
     "value": VALUE,
+    "whole": bool,
 }
 EQUATION = {
     "number": int,

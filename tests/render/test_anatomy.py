@@ -14,8 +14,10 @@ from symbackprop.errors import UsageError
 from symbackprop.model import Model, zoo
 from symbackprop.render.anatomy import build_document
 from symbackprop.render.latex import to_latex
+from symbackprop.render.print.latex import latex
+from symbackprop.render.print.text import text
 from symbackprop.render.text import to_text
-from tests.render.helpers import build, derivation, document, step, text_lines
+from tests.render.helpers import build, derivation, document, said, step, text_lines
 
 
 def tanh_chain(depth: int) -> Model:
@@ -84,7 +86,7 @@ def test_brief_keeps_the_chain_rule_and_the_result() -> None:
 
 
 def test_auto_says_which_view_it_chose() -> None:
-    headings = {n: "".join(p if isinstance(p, str) else p.text for p in document(n).heading)
+    headings = {n: said(document(n).heading)
                 for n in ("cube", "linear-layer", "ner-window")}  # fmt: skip
     assert headings["cube"].endswith("Scalar view: every quantity is a number.")
     assert headings["linear-layer"].endswith("Matrix view: the model has arrays.")
@@ -106,8 +108,8 @@ def test_every_model_has_every_view(name: str, view: str) -> None:
 
 @pytest.mark.parametrize("name", ["linear-layer", "squared-norm", "ner-window"])
 def test_jacobian_layout_transposes_results(name: str) -> None:
-    shapes = {r.name: r.shape.text for r in document(name, layout="jacobian").table if r.shape is not None}
-    plain = {r.name: r.shape.text for r in document(name).table if r.shape is not None}
+    shapes = {r.name: text(r.shape) for r in document(name, layout="jacobian").table if r.shape is not None}
+    plain = {r.name: text(r.shape) for r in document(name).table if r.shape is not None}
     for key, shape in plain.items():
         parts = shape.split("×")
         assert shapes[key] == ("×".join(reversed(parts)) if len(parts) == 2 else f"1×{shape}")
@@ -132,7 +134,7 @@ def test_the_relu_convention_is_the_models() -> None:
 
 def test_a_parameter_without_influence_is_said_to_have_gradient_zero() -> None:
     doc = build("param w, u\nloss L = w**2")
-    assert [(r.name, r.gradient.text) for r in doc.table if r.name == "u"] == [("u", "0")]
+    assert [(r.name, text(r.gradient)) for r in doc.table if r.name == "u"] == [("u", "0")]
     assert "u does not influence L: its gradient is 0." in to_text(doc)
 
 
@@ -144,14 +146,14 @@ def test_a_gradient_asked_for_in_the_middle() -> None:
 
 def test_names_that_would_look_alike_do_not() -> None:
     doc = build("param c2, c_2\nloss L = c2 * c_2")
-    assert len({d.math.text for d in doc.declarations}) == 2
-    assert len({d.math.latex for d in doc.declarations}) == 2
+    assert len({text(d.math) for d in doc.declarations}) == 2
+    assert len({latex(d.math) for d in doc.declarations}) == 2
 
 
 def test_the_costs_of_a_layer() -> None:
-    rows = {r.name: (r.cost.text, [m.text for m in r.stores]) for r in document("ffnn-softmax-batch").table}
+    rows = {r.name: (text(r.cost), [text(m) for m in r.stores]) for r in document("ffnn-softmax-batch").table}
     assert rows == {"W": ("N·D·H", []), "b": ("0", []), "U": ("N·H·C", ["h"])}
-    assert document("two-weight-tanh").total_cost.text == "7"
+    assert text(document("two-weight-tanh").total_cost) == "7"
 
 
 def test_the_steps_of_a_loop_are_nested() -> None:

@@ -64,7 +64,7 @@ def test_wrt_layout_view_detail_and_sizes() -> None:
 
 
 def test_the_relu_convention() -> None:
-    assert "ReLU′(0) = 0.5" in run("elementwise-relu", "--relu0", "0.5").stdout.replace("1/2", "0.5")
+    assert "ReLU′(0) = 0.5" in run("elementwise-relu", "--relu0", "0.5").stdout.replace("½", "0.5")
 
 
 @pytest.mark.parametrize(("args", "code", "message"), [

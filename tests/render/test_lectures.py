@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from symbackprop.render.anatomy import Options, build_document
-from tests.render.helpers import derivation, document, step, text_lines
+from symbackprop.render.print.text import text
+from tests.render.helpers import derivation, document, said, step, text_lines
 
 SCALAR = {
     ("two-weight-tanh", "w2"): ["dL/dw₂ = dL/do·do/da·da/dw₂", "dL/dw₂ = −(y − o)·(1 − o²)·h"],
@@ -110,25 +111,24 @@ def test_numbers(name: str) -> None:
     digits, forward, gradients = NUMBERS[name]
     d = derivation(name)
     doc = build_document(d, Options(values=dict(d.model.example), digits=digits))
-    shown = {e.name: e.value.shown.text for e in doc.forward if e.value is not None and e.value.shown is not None}
+    shown = {e.name: text(e.value.shown) for e in doc.forward if e.value is not None and e.value.shown is not None}
     assert {k: shown[k] for k in forward} == forward
-    found = {s.name: s.value.shown.text for s in doc.steps if s.value is not None and s.value.shown is not None}
+    found = {s.name: text(s.value.shown) for s in doc.steps if s.value is not None and s.value.shown is not None}
     assert {k: found[k] for k in gradients} == gradients
 
 
 def test_the_first_two_factors_are_cached_from_the_other_weight() -> None:
     (cached,) = [x for x in step(document("two-weight-tanh"), "w1").lines if x.kind == "cached"]
-    text = "".join(p if isinstance(p, str) else p.text for p in cached.reason)
-    assert text == "cached: step 6; the first 2 factors are shared with dL/dw₂ (step 4)"
+    assert said(cached.reason) == "cached: step 6; the first 2 factors are shared with dL/dw₂ (step 4)"
 
 
 def test_the_immediate_partial_says_what_is_held_fixed() -> None:
-    local = next(x for x in step(document("two-step-rnn"), "w_e").lines if x.left and x.left.text == "∂a/∂w_e")
-    assert "".join(p if isinstance(p, str) else p.text for p in local.reason).endswith("; h₁ held fixed")
+    local = next(x for x in step(document("two-step-rnn"), "w_e").lines if x.left and text(x.left) == "∂a/∂w_e")
+    assert said(local.reason).endswith("; h₁ held fixed")
 
 
 def test_the_update_rule_follows() -> None:
-    updates = [f"{u.left.text} = {u.right.text}" for u in document("two-weight-tanh").updates if u.left]
+    updates = [f"{text(u.left)} = {text(u.right)}" for u in document("two-weight-tanh").updates if u.left]
     assert updates == ["w₁_new = w₁_old − η·dL/dw₁", "w₂_new = w₂_old − η·dL/dw₂"]
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from symbackprop.core.notation import Text
+from symbackprop.core.maths import Math, Sym
 from symbackprop.derive import derive
 from symbackprop.model import Model
 from symbackprop.render.axes import AxisLetters
-from symbackprop.render.document import BREAK
-from symbackprop.render.names import latex_name, text_name
-from symbackprop.render.notation_base import shaped
-from symbackprop.render.notation_latex import LatexNotation
-from symbackprop.render.notation_rows import RowNotation
-from symbackprop.render.notation_text import TextNotation
+from symbackprop.render.print.latex import latex
+from symbackprop.render.print.text import text
+from symbackprop.render.rows import Rows
 
 HEAD = """
 dim N, D, H
@@ -53,27 +50,24 @@ CASES = {
 }  # fmt: skip
 
 
-def written(notation: type[RowNotation], expression: str) -> str:
+def written(expression: str) -> Math:
     model = Model.parse(f"{HEAD}\noutput o = {expression}")
-    n = notation({}, AxisLetters([]))
-    n.dim_order = {name: k for k, name in enumerate(model.sizes)}
-    spell = text_name if notation is TextNotation else latex_name
-    n.symbols = {r.id: shaped(Text(spell(r.name or "")), r.ndim) for r in model.graph.names.values() if r.is_leaf}
-    return n.row(model.output_rows["o"]).text.replace(BREAK, "")
+    names = {r.id: Sym(r.name or "", r.shape, r.id) for r in model.graph.names.values() if r.is_leaf}
+    return Rows(names, AxisLetters([]), (), tuple(model.sizes)).row(model.output_rows["o"])
 
 
 @pytest.mark.parametrize("expression", CASES)
 def test_text(expression: str) -> None:
-    assert written(TextNotation, expression) == CASES[expression][0]
+    assert text(written(expression)) == CASES[expression][0]
 
 
 @pytest.mark.parametrize("expression", CASES)
 def test_latex(expression: str) -> None:
-    assert written(LatexNotation, expression) == CASES[expression][1]
+    assert latex(written(expression)) == CASES[expression][1]
 
 
 def test_sizes_that_windows_leave() -> None:
     model = Model.parse("dim S, K\ndata x: 2 x S x S x K\nparam w: 2 x 2 x K x K\n"
                         "loss L = mean(conv2d(x, w, stride=2) ** 2)")  # fmt: skip
-    text = derive(model).text()
-    assert "(2×⌊S/2⌋×⌊S/2⌋×K)" in text and "/(2·K·⌊S/2⌋²)" in text
+    printed = derive(model).text()
+    assert "(2×⌊S/2⌋×⌊S/2⌋×K)" in printed and "/(2·K·⌊S/2⌋²)" in printed

@@ -8,13 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from symbackprop.core.maths import Rounded
 from symbackprop.derive import derive
 from symbackprop.errors import ModelError, UsageError
 from symbackprop.model import Model, zoo
 from symbackprop.render.anatomy import Options, build_document
 from symbackprop.render.context import Context
 from symbackprop.render.forward import Forward
-from symbackprop.render.numbers import Numbers, array_math, number_latex, number_text, read_at
+from symbackprop.render.numbers import Numbers, read_at
+from symbackprop.render.print.latex import latex
+from symbackprop.render.print.text import text
 from symbackprop.render.symbols import Located, Symbols, locate
 from symbackprop.render.views.terms import Terms
 from tests.render.helpers import derivation
@@ -25,16 +28,16 @@ from tests.render.helpers import derivation
     (float("inf"), "∞"), (float("-inf"), "−∞"), (float("nan"), "nan"), (-0.0, "0"), (0.0004, "4.000·10⁻⁴"),
 ])  # fmt: skip
 def test_a_number(value: float, shown: str) -> None:
-    assert number_text(value, 3) == shown
+    assert text(Rounded(value, 3)) == shown
 
 
 def test_the_same_in_latex() -> None:
-    assert number_latex(1e-7, 2) == r"1.00 \cdot 10^{-7}"
-    assert array_math([[1.0, -0.5]], 1).latex == r"\begin{bmatrix} 1 & -0.5 \end{bmatrix}"
+    assert latex(Rounded(1e-7, 2)) == r"1.00 \cdot 10^{-7}"
+    assert latex(Rounded(((1.0, -0.5),), 1)) == r"\begin{bmatrix} 1 & -0.5 \end{bmatrix}"
 
 
 def test_small_matrices_have_tall_brackets() -> None:
-    assert array_math([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], 1).text == "⎡1  2⎤\n⎢3  4⎥\n⎣5  6⎦"
+    assert text(Rounded(((1.0, 2.0), (3.0, 4.0), (5.0, 6.0)), 1)) == "⎡1  2⎤\n⎢3  4⎥\n⎣5  6⎦"
 
 
 def test_values_on_the_command_line() -> None:
@@ -45,10 +48,10 @@ def test_values_on_the_command_line() -> None:
 MALFORMED = ["x", "x=", "x=a", "x=__import__('os')", "x=[1", "x=1,x=2", "=1", "x=1e999,", "x=lambda: 1"]
 
 
-@pytest.mark.parametrize("text", MALFORMED)
-def test_malformed_values_are_a_usage_error(text: str) -> None:
+@pytest.mark.parametrize("given", MALFORMED)
+def test_malformed_values_are_a_usage_error(given: str) -> None:
     with pytest.raises(UsageError, match="--at"):
-        read_at(text)
+        read_at(given)
 
 
 def test_values_from_files(tmp_path: Path) -> None:
@@ -107,8 +110,8 @@ def test_every_printed_product_of_factors_has_the_value_of_the_gradient(name: st
     d = derivation(name)
     located, forward = locate(d.steps), Forward(d)
     numbers = Numbers(d, d.model.example, {}, 6)
-    pen = Symbols(d, forward.anchors, deltas=False, partial=False).pen(located)
-    terms = Terms(Context(d, pen, located, forward.numbers, numbers, "shape"))
+    rows = Symbols(d, forward.anchors, deltas=False, partial=False).rows(located)
+    terms = Terms(Context(d, rows, located, forward.numbers, numbers, "shape"))
     for s in located:
         assert isinstance(s, Located)
         product = numbers.factor(terms.folded(terms.of(s)))

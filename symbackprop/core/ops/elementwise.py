@@ -18,7 +18,7 @@ from symbackprop.core.graph import BOOL, FLOAT, INT, Node, common_kind, common_s
 from symbackprop.core.hazards import Hazards
 from symbackprop.core.heads import Opaque
 from symbackprop.core.kernel import Kernel, upstream_times
-from symbackprop.core.notation import Notation, Text
+from symbackprop.core.maths import called
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.scalars import BY_HEAD, TABLE
 from symbackprop.core.shapes import Shape
@@ -66,10 +66,6 @@ def _times_derivative(upstream: Node, output: Node, i: int) -> Node:
     form = upstream_times(output.attr.partial(i), len(output.args))
     row = output.graph.apply(form, *output.args, output, upstream)
     return noughts.cotangent(row, upstream, output, i)
-
-
-def _show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-    return p.formula(node.attr.form, args)
 
 
 Arrays = Sequence[Any]
@@ -125,7 +121,7 @@ register(
         domain="per function: see the scalar functions",
         infer=_infer,
         vjp=_vjp,
-        show=_show,
+        show=lambda node, args: called(node.attr.head or "formula", *args),
         entry=_entry,
         reference=lambda np, kernel, *arrays: _program(kernel.expr)(np, arrays),
         samples=(

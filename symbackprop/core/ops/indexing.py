@@ -9,7 +9,7 @@ from symbackprop.core import build
 from symbackprop.core.entry import At, Indices, Terms, letter, letters, on_axis, term
 from symbackprop.core.facts import kind
 from symbackprop.core.graph import BOOL, FLOAT, Leaf, Node, label
-from symbackprop.core.notation import Notation, Text
+from symbackprop.core.maths import Item, Size, called, plain
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.shapes import ONE, Dim, Shape, as_dim, broadcast, dim_text, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
@@ -68,7 +68,7 @@ register(
         selects=True,
         infer=_infer_gather,
         vjp=_vjp_gather,
-        show=lambda p, node, args: p.index(args[0], args[1].text),
+        show=lambda node, args: Item(args[0], (args[1],)),
         entry=_entry_gather,
         reference=lambda np, attr, table, index: np.take(table, index, axis=0),
         samples=(Sample(((4, 2), (3,)), None, {1: 4}), Sample(((4,), (2, 3)), None, {1: 4})),
@@ -109,7 +109,7 @@ register(
         domain="0 <= index < rows; repeated indices add up",
         infer=_infer_scatter,
         vjp=_vjp_scatter,
-        show=lambda p, node, args: p.function("scatter_add", [*args, p.dim(node.attr)], {}),
+        show=lambda node, args: called("scatter_add", *args, Size(node.attr)),
         entry=_entry_scatter,
         reference=_reference_scatter,
         samples=(Sample(((3, 2), (3,)), 4, {1: 4}), Sample(((2, 3), (2, 3)), 2, {1: 2})),
@@ -135,10 +135,6 @@ def _vjp_take(output: Node, upstream: Node, *_: object) -> Cotangents:
     return build.put_along(upstream, index, output.attr, a.shape[output.attr]), None
 
 
-def _show_take(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-    return p.function("take_along_axis", list(args), {"axis": str(node.attr - node.ndim)})
-
-
 register(
     Op(
         name="take_along_axis",
@@ -149,7 +145,7 @@ register(
         selects=True,
         infer=_infer_take,
         vjp=_vjp_take,
-        show=_show_take,
+        show=lambda node, args: called("take_along_axis", *args, axis=node.attr - node.ndim),
         entry=lambda axis, shapes, index: [term(At(0, on_axis(index, axis, At(1, index))))],
         reference=lambda np, axis, a, index: np.take_along_axis(a, index, axis=axis),
         samples=(Sample(((2, 4), (2, 1)), 1, {1: 4}), Sample(((3, 2), (2, 2)), 0, {1: 3})),
@@ -193,9 +189,7 @@ register(
         domain="0 <= index < size; repeated indices add up",
         infer=_infer_put,
         vjp=_vjp_put,
-        show=lambda p, node, args: p.function(
-            "put_along_axis", [*args, Text(str(node.attr[0])), p.dim(node.attr[1])], {}
-        ),
+        show=lambda node, args: called("put_along_axis", *args, plain(node.attr[0]), Size(node.attr[1])),
         entry=_entry_put,
         reference=_reference_put,
         samples=(Sample(((2, 1), (2, 1)), (1, 4), {1: 4}), Sample(((2, 2), (2, 2)), (0, 3), {1: 3})),

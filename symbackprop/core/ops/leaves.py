@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import inf
 from typing import Any
 
 from symbackprop.core import formula as f
 from symbackprop.core.entry import Term, term
 from symbackprop.core.graph import Node
-from symbackprop.core.notation import Notation, Text
+from symbackprop.core.maths import Num, Size, Sym, called
 from symbackprop.core.registry import Op, Sample, register
 from symbackprop.core.shapes import Shape
 
@@ -27,10 +26,6 @@ def _leaf_value(np: Any, attr: Any) -> Any:
     raise TypeError("a leaf's value is given by the user")
 
 
-def _show_leaf(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-    return Text(p.name(node.name or "?"))
-
-
 register(
     Op(
         name="leaf",
@@ -40,16 +35,12 @@ register(
         domain="float arrays, or integers below a bound",
         infer=_leaf_shape,
         vjp=_no_gradient,
-        show=_show_leaf,
+        show=lambda node, args: Sym(node.name or "?"),
         no_entry="its entries are what is given",
         reference=_leaf_value,
         samples=(),
     )
 )
-
-
-def _show_number(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-    return p.num(node.attr)
 
 
 register(
@@ -61,7 +52,7 @@ register(
         domain="exact numbers and expressions in dimensions",
         infer=lambda attr, args: ((), "int" if attr.is_Integer else "float"),
         vjp=_no_gradient,
-        show=_show_number,
+        show=lambda node, args: Num(node.attr),
         entry=lambda attr, shapes, index: [Term((), f.Num(attr))],
         reference=lambda np, attr: np.asarray(float(attr)),
         samples=(),
@@ -78,7 +69,7 @@ register(
         range=(0.0, 1.0),
         infer=lambda attr, args: ((attr, attr), "float"),
         vjp=_no_gradient,
-        show=lambda p, node, args: p.function("eye", [p.dim(node.attr)], {}),
+        show=lambda node, args: called("eye", Size(node.attr)),
         entry=lambda attr, shapes, index: [term(ties=[(index[0], index[1])])],
         reference=lambda np, n: np.array([[float(i == j) for j in range(n)] for i in range(n)]).reshape(n, n),
         samples=(Sample((), 3), Sample((), 1)),
@@ -95,7 +86,7 @@ register(
         range=(0.0, inf),
         infer=lambda attr, args: ((attr,), "int"),
         vjp=_no_gradient,
-        show=lambda p, node, args: p.function("arange", [p.dim(node.attr)], {}),
+        show=lambda node, args: called("arange", Size(node.attr)),
         entry=lambda attr, shapes, index: [term(index[0])],
         reference=lambda np, n: np.array(range(n), dtype=int),
         samples=(Sample((), 4),),

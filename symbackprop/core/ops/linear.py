@@ -9,7 +9,7 @@ from typing import Any
 from symbackprop.core import build, masks, noughts
 from symbackprop.core.entry import At, Indices, Terms, letter, term
 from symbackprop.core.graph import Node, label
-from symbackprop.core.notation import Notation, Text
+from symbackprop.core.maths import Math, MatMul, Transpose, Words, called, plain
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import Op, Sample, register
 from symbackprop.core.shapes import ONE, Dim, Shape, dim_text, same
@@ -74,24 +74,24 @@ def _entry(pattern: Pattern, shapes: Sequence[Shape], index: Indices) -> Terms:
     return [term(*factors, summed=[at[c] for c in pattern.summed])]
 
 
-def _show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+def _show(node: Node, args: Sequence[Math]) -> Math:
     """As a matrix product with transposes where there is one, else as an indexed sum."""
     product = node.attr.matmul()
     if product is None:
-        return _show_special(p, node, args)
+        return _show_special(node.attr, args)
     flipped = zip(product.order, product.flips, strict=True)
-    factors = [p.transpose(args[k]) if flip else args[k] for k, flip in flipped]
-    text = factors[0] if len(factors) == 1 else p.matmul(*factors)
-    return p.transpose(text) if product.flip_out else text
+    factors = [Transpose(args[k]) if flip else args[k] for k, flip in flipped]
+    whole = factors[0] if len(factors) == 1 else MatMul(*factors)
+    return Transpose(whole) if product.flip_out else whole
 
 
-def _show_special(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-    name = _name(node.attr, "diag")
+def _show_special(pattern: Pattern, args: Sequence[Math]) -> Math:
+    name = _name(pattern, "diag")
     if name:
-        return p.function(name, list(args), {})
-    if node.attr.is_transpose:
-        return p.function("transpose", [args[0], Text(str(node.attr.order))], {})
-    return p.indexed_sum(node.attr, args)
+        return called(name, *args)
+    if pattern.is_transpose:
+        return called("transpose", args[0], plain(pattern.order))
+    return called("einsum", Words(str(pattern)), *args)
 
 
 def _name(pattern: Pattern, diagonal: str) -> str:

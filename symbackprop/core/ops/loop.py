@@ -17,7 +17,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.graph import FLOAT, SEVERAL, Node
 from symbackprop.core.hazards import Hazards
 from symbackprop.core.loops import Loop, body_leaf, make_scan, result, stack_of
-from symbackprop.core.notation import Notation, Text
+from symbackprop.core.maths import Item, Math, Size, Words, called
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.reverse import sweep, totals
 from symbackprop.core.selection import idle_in_loop
@@ -217,10 +217,6 @@ def _operands(term: Node) -> Sequence[Node]:
     return [term]
 
 
-def _show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-    return p.function("scan", list(args), {})
-
-
 def _reference(np: Any, loop: Loop, *arrays: Any, evaluate: Any, length: int) -> list[Any]:
     """Step by step, in a Python loop. ``evaluate(rows, {leaf id: array})`` computes body rows."""
     n, m = len(loop.carry), len(loop.sequences)
@@ -253,7 +249,7 @@ register(
         domain="sequences of one length",
         infer=_infer,
         vjp=_vjp,
-        show=_show,
+        show=lambda node, args: called("scan", *args),
         no_entry="a loop has several results",
         reference=_reference,
         samples=(Sample(()),),
@@ -269,11 +265,10 @@ def _infer_out(number: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
     return (loop.length, *row.shape), FLOAT if row.value is not None else row.kind
 
 
-def _show_out(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+def _show_out(node: Node, args: Sequence[Math]) -> Math:
     loop: Loop = node.args[0].attr
-    row = loop.results()[node.attr]
-    last = node.attr < len(loop.carry)
-    return Text(f"{base(row)}[{p.dim(loop.length).text}]" if last else base(row))
+    name, last = Words(base(loop.results()[node.attr])), node.attr < len(loop.carry)
+    return Item(name, (Size(loop.length),)) if last else name
 
 
 register(

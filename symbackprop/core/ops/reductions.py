@@ -13,7 +13,7 @@ from symbackprop.core.accumulate import divided
 from symbackprop.core.entry import RESULT, At, Indices, Jacobian, Term, Terms, letters, on_axis, term
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import Hazards
-from symbackprop.core.notation import Notation, Text
+from symbackprop.core.maths import Math, called
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.shapes import ONE, Shape
 
@@ -31,14 +31,14 @@ def _spread(g: Node, output: Node) -> Node:
     return build.reshape(g, tuple(ONE if i in axes else d for i, d in enumerate(output.args[0].shape)))
 
 
-def axis_options(axes: Sequence[int], rank: int, keepdims: bool) -> dict[str, str]:
+def axis_options(axes: Sequence[int], rank: int, keepdims: bool) -> dict[str, Any]:
     """``axis=`` and ``keepdims=`` as they need to be written; nothing for a full reduction."""
-    options = {}
+    options: dict[str, Any] = {}
     if len(axes) < rank or (keepdims and rank > 1):
         last = axes[0] - rank if len(axes) == 1 and axes[0] == rank - 1 and rank > 1 else axes[0]
-        options["axis"] = str(last) if len(axes) == 1 else str(tuple(axes))
+        options["axis"] = last if len(axes) == 1 else tuple(axes)
     if keepdims:
-        options["keepdims"] = "True"
+        options["keepdims"] = True
     return options
 
 
@@ -69,9 +69,9 @@ def _slope(form: f.Formula) -> Jacobian:
 
 
 def _show(name: str) -> Any:
-    def show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+    def show(node: Node, args: Sequence[Math]) -> Math:
         axes, keepdims = node.attr
-        return p.function(name, list(args), axis_options(axes, node.args[0].ndim, keepdims))
+        return called(name, *args, **axis_options(axes, node.args[0].ndim, keepdims))
 
     return show
 
@@ -219,9 +219,8 @@ def _reference_softmax(np: Any, axis: int, a: Any) -> Any:
     return e / np.where(total == 0, 1.0, total)
 
 
-def _show_softmax(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-    options = {} if node.attr == node.ndim - 1 else {"axis": str(node.attr)}
-    return p.function("softmax", list(args), options)
+def _show_softmax(node: Node, args: Sequence[Math]) -> Math:
+    return called("softmax", *args, **({} if node.attr == node.ndim - 1 else {"axis": node.attr}))
 
 
 register(

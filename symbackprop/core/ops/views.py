@@ -11,7 +11,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.entry import At, Digit, Indices, Terms, aligned, letter, on_axis, place, term
 from symbackprop.core.graph import Node, common_kind, label
-from symbackprop.core.notation import Notation, Text
+from symbackprop.core.maths import Item, Math, Size, Span, called, plain, sizes
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.shapes import Shape, broadcast, is_one, same, same_shape, shape_text, size_of
 from symbackprop.errors import ShapeError
@@ -23,10 +23,6 @@ def _infer_broadcast(shape: Shape, args: tuple[Node, ...]) -> tuple[Shape, str]:
     return shape, args[0].kind
 
 
-def _dims(p: Notation, shape: Sequence[sp.Expr]) -> Text:
-    return Text("(" + ", ".join(p.dim(d).text for d in shape) + ("," if len(shape) == 1 else "") + ")")
-
-
 register(
     Op(
         name="broadcast",
@@ -36,7 +32,7 @@ register(
         domain="any",
         infer=_infer_broadcast,
         vjp=lambda output, upstream, *_: (upstream,),
-        show=lambda p, node, args: p.function("broadcast", [args[0], _dims(p, node.shape)], {}),
+        show=lambda node, args: called("broadcast", args[0], sizes(node.shape)),
         entry=lambda shape, shapes, index: [term(At(0, aligned(shapes[0], index)))],
         reference=lambda np, shape, a: np.zeros(shape, dtype=np.asarray(a).dtype) + a,
         samples=(Sample(((3,),), (2, 3)), Sample(((),), (2,)), Sample(((2, 1),), (2, 3))),
@@ -64,7 +60,7 @@ register(
         domain="any",
         infer=lambda shape, args: (shape, args[0].kind),
         vjp=lambda output, upstream, *_: (build.reshape(upstream, output.args[0].shape),),
-        show=lambda p, node, args: p.function("reshape", [args[0], _dims(p, node.shape)], {}),
+        show=lambda node, args: called("reshape", args[0], sizes(node.shape)),
         entry=_entry_reshape,
         reference=lambda np, shape, a: np.array(list(np.asarray(a).flat), dtype=np.asarray(a).dtype).reshape(shape),
         samples=(Sample(((2, 3),), (3, 2)), Sample(((2, 3),), (6,)), Sample(((4,),), (4, 1))),
@@ -99,8 +95,8 @@ def _entry_concat(axis: int, shapes: Sequence[Shape], index: Indices) -> Terms:
     return [term(At(k, on_axis(index, axis, i))) for k, i in enumerate(places)]
 
 
-def _axis_option(axis: int, rank: int) -> str:
-    return "-1" if axis == rank - 1 and rank > 1 else str(axis)
+def _axis_option(axis: int, rank: int) -> int:
+    return -1 if axis == rank - 1 and rank > 1 else axis
 
 
 register(
@@ -112,7 +108,7 @@ register(
         domain="any",
         infer=_infer_concat,
         vjp=_vjp_concat,
-        show=lambda p, node, args: p.function("concat", list(args), {"axis": _axis_option(node.attr, node.ndim)}),
+        show=lambda node, args: called("concat", *args, axis=_axis_option(node.attr, node.ndim)),
         entry=_entry_concat,
         reference=lambda np, axis, *parts: np.concatenate(parts, axis=axis),
         samples=(Sample(((2, 3), (2, 1)), 1), Sample(((1, 3), (2, 3), (2, 3)), 0)),
@@ -139,19 +135,13 @@ def _entry_slice(attr: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
     return [term(At(0, on_axis(index, axis, place((step, index[axis]), (1, start)))))]
 
 
-def _slice_text(p: Notation, attr: Any, rank: int, size: sp.Expr) -> str:
-    axis, start, length, step = attr
-    first = "" if start == 0 and step > 0 else p.dim(start).text
-    if is_one(length) and step == 1:
-        first = p.dim(start).text
-    stop = start + length * step
-    end = "" if same(stop, size) or (step < 0 and start + (length - 1) * step == 0) else p.dim(stop).text
-    inside = f"{first}:{end}" + (f":{step}" if step != 1 else "")
-    return ", ".join([":"] * axis + [inside])
-
-
-def _show_slice(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-    return p.index(args[0], _slice_text(p, node.attr, node.ndim, node.args[0].shape[node.attr[0]]))
+def _show_slice(node: Node, args: Sequence[Math]) -> Math:
+    axis, start, length, step = node.attr
+    stop, size = start + length * step, node.args[0].shape[axis]
+    whole = start == 0 and step > 0 and not (is_one(length) and step == 1)
+    to_the_end = same(stop, size) or (step < 0 and start + (length - 1) * step == 0)
+    span = Span(None if whole else Size(start), None if to_the_end else Size(stop), step)
+    return Item(args[0], (*[Span()] * axis, span))
 
 
 register(
@@ -201,9 +191,9 @@ def _reference_pad(np: Any, attr: Any, a: Any) -> Any:
     return out
 
 
-def _pad_options(p: Notation, node: Node) -> list[Text]:
+def _show_pad(node: Node, args: Sequence[Math]) -> Math:
     axis, start, size, step = node.attr
-    return [Text(str(axis)), p.dim(start), p.dim(size)] + ([Text(str(step))] if step != 1 else [])
+    return called("pad", args[0], plain(axis), Size(start), Size(size), *([plain(step)] if step != 1 else []))
 
 
 register(
@@ -215,7 +205,7 @@ register(
         domain="any",
         infer=_infer_pad,
         vjp=_vjp_pad,
-        show=lambda p, node, args: p.function("pad", [args[0], *_pad_options(p, node)], {}),
+        show=_show_pad,
         entry=_entry_pad,
         reference=_reference_pad,
         samples=(Sample(((2, 3),), (0, 1, 4, 1)), Sample(((2, 3),), (1, 0, 6, 2)), Sample(((4,),), (0, 3, 4, -1))),

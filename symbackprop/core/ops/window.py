@@ -16,7 +16,7 @@ import sympy as sp
 from symbackprop.core import masks
 from symbackprop.core.entry import At, Index, Indices, Terms, letters, on_axis, place, term
 from symbackprop.core.graph import Node, label
-from symbackprop.core.notation import Notation, Text
+from symbackprop.core.maths import Math, Size, called, sizes
 from symbackprop.core.registry import Cotangents, Op, Rule, Sample, register
 from symbackprop.core.shapes import Dim, Shape, dim_text, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
@@ -96,10 +96,9 @@ def _infer_fold(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
 
 
 def _show_window(name: str) -> Any:
-    def show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
+    def show(node: Node, args: Sequence[Math]) -> Math:
         axis, size, stride = node.attr
-        options = {"axis": str(axis)} | ({"stride": str(stride)} if stride != 1 else {})
-        return p.function(name, [args[0], p.dim(size)], options)
+        return called(name, args[0], Size(size), axis=axis, **({"stride": stride} if stride != 1 else {}))
 
     return show
 
@@ -294,24 +293,23 @@ def _reference_conv_kernel(np: Any, attr: Any, x: Any, y: Any) -> Any:
     return out
 
 
-def window_options(attr: Window) -> dict[str, str]:
+def window_options(attr: Window) -> dict[str, Any]:
     """stride= and padding= as they need to be written."""
-    options = {}
+    options: dict[str, Any] = {}
     if attr[0] != (1, 1):
-        options["stride"] = str(attr[0][0]) if attr[0][0] == attr[0][1] else str(attr[0])
+        options["stride"] = attr[0][0] if attr[0][0] == attr[0][1] else attr[0]
     if attr[1] != (0, 0):
-        options["padding"] = str(attr[1][0]) if attr[1][0] == attr[1][1] else str(attr[1])
+        options["padding"] = attr[1][0] if attr[1][0] == attr[1][1] else attr[1]
     return options
 
 
-def _show_conv(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-    return p.function("conv2d", list(args), window_options(node.attr))
+def _show_conv(node: Node, args: Sequence[Math]) -> Math:
+    return called("conv2d", *args, **window_options(node.attr))
 
 
 def _show_adjoint(name: str) -> Any:
-    def show(p: Notation, node: Node, args: Sequence[Text]) -> Text:
-        size = Text("(" + ", ".join(p.dim(d).text for d in node.attr[2]) + ")")
-        return p.function(name, [*args, size], window_options(node.attr))
+    def show(node: Node, args: Sequence[Math]) -> Math:
+        return called(name, *args, sizes(node.attr[2]), **window_options(node.attr))
 
     return show
 

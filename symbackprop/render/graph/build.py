@@ -8,7 +8,7 @@ from typing import Protocol
 
 from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.notation import Text
+from symbackprop.core.maths import Size, Sym
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.graph.block_frames import in_blocks
@@ -18,8 +18,8 @@ from symbackprop.render.graph.labels import noted
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire
 from symbackprop.render.graph.rows import MANY, Drawn, Own, body_rows, drawn_names, drawn_rows
 from symbackprop.render.names import text_name
-from symbackprop.render.notation_base import shaped
-from symbackprop.render.notation_text import TextNotation
+from symbackprop.render.print.text import text
+from symbackprop.render.rows import Rows
 
 ROLES = {"param": "param", "input": "input", "constant": "const", "upstream": "upstream"}
 
@@ -70,13 +70,13 @@ class Builder:
     # -- one level
     def level(self, rows: Sequence[Drawn], labels: Mapping[int, str], prefix: str) -> tuple[list[Item], list[Wire]]:
         """The items and wires of rows; ``labels`` are names that are used here only."""
-        notation = self._notation(rows, labels)
+        written = self._rows(rows, labels)
         items: list[Item] = []
         for d in rows:
             if d.row.op.name == "scan":
                 items.append(self._loop(d.row, prefix))
             else:
-                items.append(self._box(d.row, notation, prefix, labels))
+                items.append(self._box(d.row, written, prefix, labels))
         wires = [Wire(self.key(r, prefix), self.key(d.row, prefix)) for d in rows for r in d.reads]
         return items, wires
 
@@ -89,20 +89,18 @@ class Builder:
         name = self.names.get(row.id) or row.name or "?"
         return labels.get(row.id) or noted(self.model.notation_of.get(name, "")) or text_name(name)
 
-    def _notation(self, rows: Sequence[Drawn], labels: Mapping[int, str]) -> TextNotation:
+    def _rows(self, rows: Sequence[Drawn], labels: Mapping[int, str]) -> Rows:
         """Rows that are drawn, here or further out, are called by name in formulas, all others are written out."""
         self.known |= {d.row.id: d.row for d in rows if d.row.op.name != "scan"}
-        symbols = {i: shaped(Text(self.text(r, labels)), len(r.shape)) for i, r in self.known.items()}
-        notation = TextNotation(symbols, self.letters)
-        notation.dim_order = {name: k for k, name in enumerate(self.model.sizes)}
-        return notation
+        symbols = {i: Sym(self.text(r, labels), r.shape, i, verbatim=True) for i, r in self.known.items()}
+        return Rows(symbols, self.letters, (), tuple(self.model.sizes))
 
-    def _box(self, row: Node, notation: TextNotation, prefix: str, labels: Mapping[int, str]) -> Box:
+    def _box(self, row: Node, rows: Rows, prefix: str, labels: Mapping[int, str]) -> Box:
         name, kind = self.text(row, labels), self._kind(row)
-        symbol = gate_symbol(row, notation) if row.args and all(a.id in self.known for a in row.args) else ""
+        symbol = gate_symbol(row) if row.args and all(a.id in self.known for a in row.args) else ""
         return Box(
             self.key(row, prefix), "gate" if symbol and kind == "row" else kind, name,
-            self._formula(row, notation, labels), symbol, notation.shape_text(row.shape) if row.shape else "",
+            self._formula(row, rows), symbol, text(rows.shape(row.shape)) if row.shape else "",
             self.numbers.value(row), self.numbers.gradient(row), self._gradient_name(name), row.id,
         )  # fmt: skip
 
@@ -113,12 +111,12 @@ class Builder:
             return "output"
         return "data" if row.is_leaf and row.attr.role == "data" else ROLES.get(_role(row), "row")
 
-    def _formula(self, row: Node, notation: TextNotation, labels: Mapping[int, str]) -> str:
+    def _formula(self, row: Node, rows: Rows) -> str:
         if row.is_leaf:
             return ""
         if row.op.name == "out":
             return self._result_text(row)
-        return notation.row(row).text
+        return text(rows.row(row))
 
     def _result_text(self, row: Node) -> str:
         loop: Loop = row.args[0].attr
@@ -149,14 +147,14 @@ class Builder:
             Wire(self.key(new, f"{key}/"), self.key(old, f"{key}/"), back=True)
             for old, new in zip(loop.carry, loop.carried, strict=True)
         ]
-        t, length = loop.index, self._notation((), {}).dim(loop.length).text
+        t, length = loop.index, text(Size(loop.length, tuple(self.model.sizes)))
         title = f"for {t} = {length}, …, 1" if loop.reverse else f"for {t} = 1, …, {length}"
         note = f"carried from {t}−1 to {t}" if backs else ""
         return Frame(key, f"the loop over {t}", title, Picture(tuple(items), (*wires, *backs)), note)
 
     def _leaf_box(self, leaf: Node, kind: str, prefix: str) -> Box:
         """A leaf of a body, or a leaf of the model that is drawn in a body (``kind`` is then its own)."""
-        box = self._box(leaf, self._notation((), {}), prefix, {})
+        box = self._box(leaf, self._rows((), {}), prefix, {})
         return replace(box, kind=kind or box.kind, formula="", symbol="")
 
     def _live_results(self, scan: Node) -> list[Node]:

@@ -8,6 +8,7 @@ from typing import Any
 from symbackprop.core.graph import Node
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.render.numbers import DIGITS, Numbers
+from symbackprop.render.print.text import text
 
 
 class GraphNumbers:
@@ -26,7 +27,7 @@ class GraphNumbers:
 
     def _lines(self, row: Node) -> tuple[str, ...]:
         value = self.numbers.of(row)
-        return () if value is None or value.shown is None else tuple(value.shown.text.split("\n"))
+        return () if value is None or value.shown is None else tuple(text(value.shown).splitlines())
 
 
 def graph_numbers(derivation: Derivation, values: Mapping[str, Any], sizes: Mapping[str, int],

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import product
 
+import sympy as sp
+
 from symbackprop.core.graph import Node
-from symbackprop.core.notation import Text
+from symbackprop.core.maths import Derivative, Entry, Math, Matrix, Num, Sym, chain, total
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.derive.record import Edge
 from symbackprop.render.context import Context, Group
-from symbackprop.render.document import Line, Math
-from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.document import Line
 from symbackprop.render.symbols import Located
 
 MAX_ENTRIES = 12
@@ -48,60 +49,56 @@ class Assembly:
     """The lines for one product and one of its operands."""
 
     def __init__(self, context: Context, s: Located, edge: Edge, sizes: Mapping[int, Place]) -> None:
-        self.context, self.pen, self.s, self.edge, self.sizes = context, context.pen, s, edge, sizes
+        self.context, self.rows, self.s, self.edge, self.sizes = context, context.rows, s, edge, sizes
         self.ins, self.out = edge.consumer.attr.ins, edge.consumer.attr.out
         self.other = edge.consumer.args[1 - edge.index]
 
     def lines(self) -> list[Line]:
         target = self.s.step.target
         entries = [line for place in self._places(target) for line in self._entry_lines(target, place)]
-        whole = self.pen(lambda n: n.gradients[target.id])
-        assembled = Line("element", whole, self.pen(lambda n: self._assembled(n, target)), ("entry by entry",))
-        return [*entries, assembled, self._product(whole)]
+        whole = self.rows.gradients[target.id]
+        assembled = Line("element", whole, self._assembled(target), ("entry by entry",))
+        put = self.rows.row(self.s.step.total)
+        return [*entries, assembled, Line("element", whole, put, ("which is this matrix product",))]
 
     def _entry_lines(self, target: Node, place: Place) -> tuple[Line, Line]:
-        consumer, pen = self.edge.consumer, self.pen
-        local = pen(lambda n: n.derivative(n.plain[consumer.id], self._entry(n, target, place), True))
-        whole = pen(lambda n: n.derivative(n.loss, self._entry(n, target, place), True))
-        return (Line("element", local, pen(lambda n: self._jacobian(n, place))),
-                Line("element", whole, pen(lambda n: self._sum(n, place))))  # fmt: skip
+        entry = self._entry(target, place)
+        local = Derivative(self.rows.plain[self.edge.consumer.id], entry)
+        whole = Derivative(self.rows.loss, entry)
+        return Line("element", local, self._jacobian(place)), Line("element", whole, self._sum(place))
 
-    def _assembled(self, n: RowNotation, target: Node) -> Text:
+    def _assembled(self, target: Node) -> Math:
         rows, columns = self.sizes[target.id]
-        entries = [[self._entry(n, target, (i, j)) for j in range(columns)] for i in range(rows)]
-        return n.matrix([[n.flat_derivative(n.loss, entry) for entry in row] for row in entries])
-
-    def _product(self, whole: Math) -> Line:
-        return Line("element", whole, self.pen.row(self.s.step.total), ("which is this matrix product",))
+        entries = [[self._entry(target, (i, j)) for j in range(columns)] for i in range(rows)]
+        return Matrix(tuple([tuple([Derivative(self.rows.loss, x, True, True) for x in row]) for row in entries]))
 
     def _places(self, node: Node) -> list[Place]:
         return list(product(*[range(k) for k in self.sizes[node.id]]))
 
-    def _entry(self, n: RowNotation, node: Node, place: Place) -> Text:
+    def _entry(self, node: Node, place: Place) -> Math:
         """x₁₁: an entry by the small letter of its matrix."""
         name = self.context.derivation.names.get(node.id) or node.name or "?"
         small = name.lower() if len(name) == 1 and name.lower() not in self.context.derivation.names.values() else name
-        digits = "".join(str(k + 1) for k in place)
-        return Text(n.name(small + digits)) if len(small) == 1 else n.subscripted(Text(n.name(name)), list(digits))
+        counted = tuple([k + 1 for k in place])
+        if len(small) == 1:
+            return Sym(small + "".join(map(str, counted)), (), node.id, entry=counted)
+        return Entry(Sym(name, node.shape, node.id), tuple([Num(sp.Integer(k)) for k in counted]))
 
-    def _local(self, n: RowNotation, out: Place, place: Place) -> Text | None:
+    def _local(self, out: Place, place: Place) -> Math | None:
         """∂y_out/∂x_place: an entry of the other operand, or nothing where indices differ."""
         known = dict(zip(self.out, out, strict=True))
         for letter, k in zip(self.ins[self.edge.index], place, strict=True):
             if known.setdefault(letter, k) != k:
                 return None
-        return self._entry(n, self.other, tuple(known[c] for c in self.ins[1 - self.edge.index]))
+        return self._entry(self.other, tuple(known[c] for c in self.ins[1 - self.edge.index]))
 
-    def _jacobian(self, n: RowNotation, place: Place) -> Text:
+    def _jacobian(self, place: Place) -> Math:
         rows, columns = self.sizes[self.edge.consumer.id]
-        return n.matrix([[self._local(n, (i, j), place) or Text("0") for j in range(columns)] for i in range(rows)])
+        zero = Num(sp.S.Zero)
+        return Matrix(tuple([tuple([self._local((i, j), place) or zero for j in range(columns)]) for i in range(rows)]))
 
-    def _sum(self, n: RowNotation, place: Place) -> Text:
+    def _sum(self, place: Place) -> Math:
         consumer = self.edge.consumer
-        terms = []
-        for out in self._places(consumer):
-            local = self._local(n, out, place)
-            if local is not None:
-                upstream = n.derivative(n.loss, self._entry(n, consumer, out), True)
-                terms.append((False, n.chain([upstream, local])))
-        return n.sum(terms)
+        local = {out: self._local(out, place) for out in self._places(consumer)}
+        terms = [chain(Derivative(self.rows.loss, self._entry(consumer, out)), x) for out, x in local.items() if x]
+        return total(*[(False, t) for t in terms])

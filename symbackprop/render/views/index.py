@@ -5,21 +5,20 @@ Steps whose rows have no form by entries (softmax, windows, loops) are written a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from symbackprop.core.graph import Node
-from symbackprop.core.notation import Text
+from symbackprop.core.maths import Derivative, Letter, Marked, Math, chain, product, total
 from symbackprop.core.shapes import is_one
 from symbackprop.render.context import Context, Group, groups
-from symbackprop.render.document import Line, Math
-from symbackprop.render.entries import Entries, Fresh
+from symbackprop.render.document import Line
+from symbackprop.render.entries import ONLY, Entries, Fresh
 from symbackprop.render.jacobian_entries import jacobian_entry
-from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.symbols import Located
 from symbackprop.render.views.elements import element_lines
 from symbackprop.render.views.matrix import MatrixView, is_loop
 
-Entry = Callable[[Entries], Text]
+Index = Sequence[Math]
 
 
 class IndexView(MatrixView):
@@ -37,95 +36,82 @@ class IndexView(MatrixView):
             return super().lines(s)
         target = self._letters(s.step.target, "ijpqrs", ())
         consumers = [self._letters(g.consumer, "klmuvw", target) for g in parts if g.consumer is not None]
-        left = self._write(target, (), lambda e: self._gradient(e, s.step.target, target))
+        left = self._by_entry(s.step.target, target)
         inner = [self._local_entry(s, g, k, target) for g, k in zip(parts, consumers, strict=True)]
-        chain = [] if all(self._is_direct(g) for g in parts) else [self._chain_entry(s, left, parts, consumers, target)]
+        rule = [] if all(self._is_direct(g) for g in parts) else [self._chain_entry(s, left, parts, consumers, target)]
         known = [self._known(g) for g in parts if self._has_symbol(g.consumer)]
         elements = element_lines(self.context, s, parts) if len(parts) == 1 else ()
-        local = inner if chain else []
-        result = self._result_entry(s, left, target, parts, bool(chain))
-        return (*chain, *known, *local, *result, *elements, *self._value(s))
+        local = inner if rule else []
+        result = self._result_entry(s, left, target, parts, bool(rule))
+        return (*rule, *known, *local, *result, *elements, *self._value(s))
 
     # -- indices
-    def _letters(self, node: Node, wishes: str, taken: Sequence[str]) -> list[str]:
+    def _letters(self, node: Node, wishes: str, taken: Index) -> list[Math]:
         """Index letters of an array: of its sizes for a consumer's batch, else from a fixed list."""
-        free = [c for c in wishes if c not in taken and c not in self.blocked]
-        fresh = Fresh([*taken, *free], self.blocked)
-        letters = []
+        free = [c for c in wishes if Letter(c) not in taken and c not in self.blocked]
+        fresh = Fresh([*taken, *map(Letter, free)], self.blocked)
+        letters: list[Math] = []
         for d in node.shape:
             named = wishes.startswith("k") and d.is_Symbol and d.name[0].lower() == "n"
-            letters.append("1" if is_one(d) else fresh.letter(d) if named or not free else free.pop(0))
+            letters.append(ONLY if is_one(d) else fresh.letter(d) if named or not free else Letter(free.pop(0)))
         return letters
 
-    def _write(self, target: Sequence[str], consumer: Sequence[str], entry: Entry) -> Math:
-        """Both notations, with the same letters for inner sums."""
-
-        def write(n: RowNotation) -> Text:
-            return entry(Entries(n, Fresh([*target, *consumer], self.blocked)))
-
-        return self.pen(write)
+    def _entries(self, *taken: Index) -> Entries:
+        """A writer of entries whose inner sums use other letters than these."""
+        return Entries(self.rows, Fresh([i for index in taken for i in index], self.blocked))
 
     # -- lines
-    def _gradient(self, e: Entries, node: Node, index: Sequence[str]) -> Text:
-        return e.n.derivative(e.n.loss, e.named(node, e.n.plain[node.id], index), True)
+    def _entry(self, node: Node, index: Index) -> Math:
+        return self._entries(index).named(node, self.rows.plain[node.id], index)
 
-    def _chain_entry(self, s: Located, left: Math, parts: Sequence[Group], consumers: Sequence[Sequence[str]],
-                     target: Sequence[str]) -> Line:  # fmt: skip
-        def write(e: Entries) -> Text:
-            pairs = zip(parts, consumers, strict=True)
-            return e.n.sum([(False, self._branch_entry(e, s, g, k, target)) for g, k in pairs])
+    def _by_entry(self, node: Node, index: Index) -> Math:
+        return Derivative(self.rows.loss, self._entry(node, index))
 
+    def _chain_entry(self, s: Located, left: Math, parts: Sequence[Group], consumers: Sequence[Index],
+                     target: Index) -> Line:  # fmt: skip
+        pairs = zip(parts, consumers, strict=True)
+        right = total(*[(False, self._branch_entry(s, g, k, target)) for g, k in pairs])
         reason = "chain rule" if len(parts) == 1 else "chain rule, one term for each branch"
-        return Line("chain", left, self._write(target, (), write), (reason,))
+        return Line("chain", left, right, (reason,))
 
-    def _branch_entry(self, e: Entries, s: Located, group: Group, index: Sequence[str], target: Sequence[str]) -> Text:
-        consumer, wanted = group.consumer, self._named_entry(e, s.step.target, target)
-        assert consumer is not None
-        if self._is_direct(group):
-            return e.n.directly(e.n.derivative(e.n.loss, wanted, True))
-        own = self._named_entry(e, consumer, index)
-        body = e.n.chain([e.n.derivative(e.n.loss, own, True), e.n.derivative(own, wanted, True)])
-        letters = [i for i in index if i != "1"]
-        return e.n.big_operator("sum", body, letters) if letters else body
-
-    def _named_entry(self, e: Entries, node: Node, index: Sequence[str]) -> Text:
-        return e.named(node, e.n.plain[node.id], index)
-
-    def _local_entry(self, s: Located, group: Group, index: Sequence[str], target: Sequence[str]) -> Line:
+    def _branch_entry(self, s: Located, group: Group, index: Index, target: Index) -> Math:
         consumer = group.consumer
         assert consumer is not None
-        reason = self._reason(group)
-        direct = self._is_direct(group)
+        if self._is_direct(group):
+            return Marked(self._by_entry(s.step.target, target), "direct")
+        own = self._entry(consumer, index)
+        body = chain(self._by_entry(consumer, index), Derivative(own, self._entry(s.step.target, target)))
+        letters = {i: d for i, d in zip(index, consumer.shape, strict=True) if isinstance(i, Letter)}
+        return self._entries().sum(body, list(letters), letters.values()) if letters else body
 
-        def derivative(e: Entries) -> Text:
-            own = self._named_entry(e, consumer, index)
-            text = e.n.derivative(own, self._named_entry(e, s.step.target, target), True)
-            return e.n.directly(text) if direct else text
-
-        left = self._write(target, index, derivative)
-        if self._jacobian(Entries(self.pen.text, Fresh([*target, *index], self.blocked)), group, index, target) is None:
+    def _local_entry(self, s: Located, group: Group, index: Index, target: Index) -> Line:
+        consumer = group.consumer
+        assert consumer is not None
+        right = self._jacobian(group, index, target)
+        if right is None:
             return self._local(s, group)
-        right = self._write(target, index, lambda e: self._jacobian(e, group, index, target) or Text("?"))
-        return Line("local", left, right, reason)
+        left: Math = Derivative(self._entry(consumer, index), self._entry(s.step.target, target))
+        return Line("local", Marked(left, "direct") if self._is_direct(group) else left, right, self._reason(group))
 
-    def _jacobian(self, e: Entries, group: Group, index: Sequence[str], target: Sequence[str]) -> Text | None:
-        found = [jacobian_entry(e, c.path, index, target) for c in group.contributions]
+    def _jacobian(self, group: Group, index: Index, target: Index) -> Math | None:
+        entries = self._entries(target, index)
+        found = [jacobian_entry(entries, c.path, index, target) for c in group.contributions]
         known = [x for x in found if x is not None]
-        return None if len(known) < len(found) else e.n.sum([(False, x) for x in known]) if len(known) > 1 else known[0]
+        return None if len(known) < len(found) else total(*[(False, x) for x in known])
 
-    def _result_entry(self, s: Located, left: Math, target: Sequence[str], parts: Sequence[Group],
+    def _result_entry(self, s: Located, left: Math, target: Index, parts: Sequence[Group],
                       told: bool) -> tuple[Line, ...]:  # fmt: skip
-        total = s.step.total
-        own = self.context.owns(s) and total.id not in self.context.derivation.forward_ids
-        right = self._write(target, (), lambda e: e.row(total, target) if own else e.ref(total, target))
-        value = None if s.step.target.shape else self.context.value(total)
+        row, e = s.step.total, self._entries(target)
+        own = self.context.owns(s) and row.id not in self.context.derivation.forward_ids
+        right = e.row(row, target) if own else e.ref(row, target)
+        value = None if s.step.target.shape else self.context.value(row)
         shortened = self._shortened(s, parts) if told else None
         if shortened is None:
             return (Line("result", left, right, ("put together",) if told else self._reason(parts[0]), value=value),)
         upstream, factor = shortened
-        product = self._write(target, (), lambda e: e.n.product([
-            e.row(upstream, target), e.formula(factor.form, factor.rows, target)]))  # fmt: skip
-        return (Line("substitution", left, product, ("substituted",)),
+        e = self._entries(target)
+        put = product(e.row(upstream, target), e.formula(factor.form, factor.rows, target))
+        return (Line("substitution", left, put, ("substituted",)),
                 Line("result", None, right, ("common factors cancel",), value=value))  # fmt: skip
 
     def _value(self, s: Located) -> list[Line]:
@@ -133,4 +119,4 @@ class IndexView(MatrixView):
         value = self.context.value(s.step.total)
         if not s.step.target.shape or value is None or value.shown is None:
             return []
-        return [Line("value", self.pen(lambda n: n.gradients[s.step.target.id]), value.shown)]
+        return [Line("value", self.rows.gradients[s.step.target.id], value.shown)]

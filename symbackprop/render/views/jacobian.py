@@ -12,15 +12,13 @@ from dataclasses import replace
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.notation import Text
+from symbackprop.core.maths import Math, MatMul, Transpose, chain, product
 from symbackprop.core.pattern import Pattern
 from symbackprop.derive.record import Edge
 from symbackprop.render.context import Context, Group, groups
-from symbackprop.render.document import Line, Math
+from symbackprop.render.document import Line
 from symbackprop.render.factors import edge_factor
-from symbackprop.render.jacobians import Factor, Writer, local_jacobian
-from symbackprop.render.notation_base import ArrayText
-from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.jacobians import Factor, local_jacobian
 from symbackprop.render.symbols import Located
 from symbackprop.render.views.matrix import MatrixView, is_loop
 
@@ -53,15 +51,15 @@ class JacobianView(MatrixView):
 
     def _factor(self, s: Located, group: Group, path: Sequence[Edge]) -> Factor | None:
         assert group.consumer is not None
-        found = [local_jacobian(edge) for edge in path]
+        found = [local_jacobian(self.rows, edge) for edge in path]
         known = [x for x in found if x is not None]
         if len(known) < len(found):
             return None
         telling = [x for x in known if not x.identity] or known[:1]
         if len(telling) == 1:
             return replace(telling[0], consumer=group.consumer, argument=s.step.target)
-        return Factor(group.consumer, s.step.target, lambda n: n.chain([x.write(n) for x in telling]),
-                      lambda n: n.chain([x.flipped(n) for x in reversed(telling)]))  # fmt: skip
+        tree, flipped = chain(*[x.tree for x in telling]), chain(*[x.flipped for x in reversed(telling)])
+        return Factor(group.consumer, s.step.target, tree, flipped)
 
     # -- vectors and scalars
     def _of_vector(self, s: Located, group: Group, factor: Factor) -> tuple[Line, ...]:
@@ -69,46 +67,39 @@ class JacobianView(MatrixView):
         before = self.known.get(group.consumer.id, ())
         whole = (*before, factor) if len(before) < MAX_FACTORS else (factor,)
         self.known[s.step.target.id] = whole
-        left = self._derivative(s)
-        local = Line("local", self.pen(lambda n: self._name(n, factor)), self.pen(factor.write), self._reason(group))
+        left = self._by(s.step.target)
+        local = Line("local", self._name(factor), factor.tree, self._reason(group))
         if not before:
             result = Line("result", left, local.right, local.reason, value=self.context.value(s.step.total))
             return (result, *self._formatted(s, factor.flipped))
-        chain = Line("chain", left, self.pen(lambda n: n.chain([self._name(n, x) for x in whole])), ("chain rule",))
-        put = Line("substitution", left, self.pen(lambda n: n.chain([x.write(n) for x in whole])), ("substituted",))
-        short = self._short(group, factor)
-        column = self._formatted(s, lambda n: self._column(n, group, factor))
-        return (chain, self._known(group), local, put, short, *column)
+        rule = Line("chain", left, chain(*[self._name(x) for x in whole]), ("chain rule",))
+        put = Line("substitution", left, chain(*[x.tree for x in whole]), ("substituted",))
+        column = self._formatted(s, self._column(group, factor))
+        return (rule, self._known(group), local, put, self._short(group, factor), *column)
 
-    def _derivative(self, s: Located) -> Math:
-        return self.pen(lambda n: n.derivative(n.loss, n.plain[s.step.target.id], True))
-
-    def _name(self, n: RowNotation, factor: Factor) -> Text:
-        return n.derivative(n.plain[factor.consumer.id], n.plain[factor.argument.id], True)
+    def _name(self, factor: Factor) -> Math:
+        return self._between(factor.consumer, factor.argument)
 
     def _short(self, group: Group, factor: Factor) -> Line:
         """The same from the consumer's δ."""
-        text = self.pen(lambda n: self._row(n, group, factor))
         diagonal = factor.diagonal is not None
         reason = "a diagonal matrix scales entry by entry" if diagonal else "the factors before are cached"
-        return Line("result", None, text, (reason,))
+        return Line("result", None, self._row(group, factor), (reason,))
 
-    def _row(self, n: RowNotation, group: Group, factor: Factor) -> Text:
+    def _row(self, group: Group, factor: Factor) -> Math:
         assert group.consumer is not None
-        delta = n.linked_gradients[group.consumer.id]
+        delta = self.rows.linked[group.consumer.id]
         if factor.identity:
             return delta
         if factor.diagonal is not None:
-            return n.product([ArrayText(*delta), n.transpose(factor.diagonal(n))])
-        return n.chain([delta, factor.write(n)])
+            return product(delta, Transpose(factor.diagonal))
+        return chain(delta, factor.tree)
 
-    def _column(self, n: RowNotation, group: Group, factor: Factor) -> Text:
+    def _column(self, group: Group, factor: Factor) -> Math:
         assert group.consumer is not None
-        delta = n.linked_gradients[group.consumer.id]
-        column = n.transpose(delta) if group.consumer.shape else delta
-        if factor.identity:
-            return column
-        return n.chain([factor.flipped(n), column])
+        delta = self.rows.linked[group.consumer.id]
+        column = Transpose(delta) if group.consumer.shape else delta
+        return column if factor.identity else chain(factor.flipped, column)
 
     # -- matrices
     def _of_matrix(self, s: Located, group: Group, path: Sequence[Edge]) -> tuple[Line, ...]:
@@ -116,26 +107,22 @@ class JacobianView(MatrixView):
         consumer, other = group.consumer, _other_vector(path)
         if consumer is None or other is None:
             return super().lines(s)
-        left = self._derivative(s)
-        chain = Line("chain", left, self.pen(lambda n: n.chain(self._two(n, s, consumer))), ("chain rule",))
-        entry = self.pen(lambda n: n.matmul(n.transpose(n.linked_gradients[consumer.id]), n.transpose(n.ref(other))))
+        left, own = self._by(s.step.target), self._between(consumer, s.step.target)
+        rule = Line("chain", left, chain(self._by(consumer), own), ("chain rule",))
+        entry = MatMul(Transpose(self.rows.linked[consumer.id]), Transpose(self.rows.ref(other)))
         reason = (*self._reason(group), "; three axes, never formed")
         value = self.context.value(s.step.total)
-        return chain, self._known(group), Line("result", left, entry, reason, value=value)
-
-    def _two(self, n: RowNotation, s: Located, consumer: Node) -> list[Text]:
-        own, target = n.plain[consumer.id], n.plain[s.step.target.id]
-        return [n.derivative(n.loss, own, True), n.derivative(own, target, True)]
+        return rule, self._known(group), Line("result", left, entry, reason, value=value)
 
     # -- layout
-    def _formatted(self, s: Located, column: Writer) -> list[Line]:
+    def _formatted(self, s: Located, column: Math) -> list[Line]:
         """The row vector as a column, which has the shape of the variable."""
         wanted = s.step.target.name in self.context.wanted and s.step.target.ndim == 1
         if self.context.layout == "jacobian" or not wanted:
             return []
         value = self.context.value(s.step.total)
-        left = self.pen(lambda n: n.transpose(n.gradients[s.step.target.id]))
-        return [Line("layout", left, self.pen(column), ("in the shape of the variable",), value=value)]
+        left = Transpose(self.rows.gradients[s.step.target.id])
+        return [Line("layout", left, column, ("in the shape of the variable",), value=value)]
 
 
 def _other_vector(path: Sequence[Edge]) -> Node | None:

@@ -12,15 +12,28 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.notation import Text
+from symbackprop.core.maths import (
+    Delta,
+    Derivative,
+    Link,
+    Marked,
+    Math,
+    Relation,
+    Words,
+    chain,
+    shaped,
+    total,
+    walk,
+    within,
+)
 from symbackprop.core.shapes import same_shape
 from symbackprop.derive.record import Contribution
 from symbackprop.render.context import Context, Group, groups, reads
-from symbackprop.render.document import Line, Math, Prose
+from symbackprop.render.document import Line, Prose
 from symbackprop.render.factors import Factor, local_factor
 from symbackprop.render.loops import shares
-from symbackprop.render.notation_base import shaped
-from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.print.text import text
+from symbackprop.render.rows import Rows
 from symbackprop.render.rules import joined, path_rules
 from symbackprop.render.symbols import Located
 
@@ -33,10 +46,10 @@ class MatrixView:
     name = "matrix"
 
     def __init__(self, context: Context) -> None:
-        self.context, self.pen = context, context.pen
+        self.context, self.rows = context, context.rows
 
     def lines(self, s: Located) -> tuple[Line, ...]:
-        left = self.pen(lambda n: n.gradients[s.step.target.id])
+        left = self.rows.gradients[s.step.target.id]
         parts = groups(s)
         if all(g.consumer is None for g in parts):
             return (self._seed(s, left, parts),)
@@ -53,7 +66,7 @@ class MatrixView:
         if is_loop(group):
             return False
         c = group.contributions[0]
-        read = c.upstream is not None and c.upstream.value is None and reads(c.value, c.upstream, self.pen.text.symbols)
+        read = c.upstream is not None and c.upstream.value is None and reads(c.value, c.upstream, self.rows.symbols)
         return read or self._is_direct(group) or self._entrywise(group, s.step.target) is not None
 
     def _is_direct(self, group: Group) -> bool:
@@ -63,18 +76,16 @@ class MatrixView:
     def _seed(self, s: Located, left: Math, parts: Sequence[Group]) -> Line:
         value = self.context.value(s.step.total)
         if s.step.target is self.context.loss:
-            return Line("result", left, self.pen.row(s.step.total), ("where the sweep starts",), value=value)
+            return Line("result", left, self.rows.row(s.step.total), ("where the sweep starts",), value=value)
         if s.depth:
             both = len(parts[0].contributions) > 1
             reason = "from the later steps, and from what reads it outside the loop" if both else "from the later steps"
             return Line("result", left, self._total(s), (reason,))
-        given = Math("given", r"\text{given}")
-        return Line("result", left, given, ("the upstream gradient",), ":", value)
+        return Line("result", left, Words("given"), ("the upstream gradient",), ":", value)
 
     def _over_steps(self, s: Located, left: Math, group: Group) -> tuple[Line, ...]:
         """What a loop leaves for one of its arguments."""
-        named = self.pen(lambda n: shares(n, self.context, group, written=False))
-        written = self.pen(lambda n: shares(n, self.context, group, written=True))
+        named, written = (shares(self.context, group, written) for written in (False, True))
         value = self.context.value(s.step.total)
         if named == written:
             return (Line("result", left, named, ("from the loop",), value=value),)
@@ -88,63 +99,61 @@ class MatrixView:
 
     def _total(self, s: Located) -> Math:
         """The gradient as later steps use it; another step's δ where it is the same row."""
-        own = s.anchor
-        total = s.step.total
-        linked = self.pen.latex.symbols.get(total.id)
-        if linked is not None and own not in Math("", linked.text).anchors:
-            return self.pen.ref(total)
-        return self.pen.row(total)
+        row = s.step.total
+        symbol = self.rows.symbols.get(row.id)
+        own = isinstance(symbol, Link) and symbol.anchor == s.anchor
+        return self.rows.row(row) if symbol is None or own else symbol
 
     def _has_symbol(self, consumer: Node | None) -> bool:
         """Whether the gradient of the consumer goes by a δ."""
         if consumer is None:
             return False
-        n = self.pen.text
-        return n.gradients[consumer.id] != n.derivative(n.loss, n.plain[consumer.id], True)
+        return within(self.rows.gradients[consumer.id]) != self._by(consumer)
+
+    def _by(self, node: Node) -> Math:
+        """∂L/∂node."""
+        return Derivative(self.rows.loss, self.rows.plain[node.id])
+
+    def _between(self, consumer: Node, target: Node) -> Math:
+        """∂consumer/∂target."""
+        return Derivative(self.rows.plain[consumer.id], self.rows.plain[target.id])
 
     # -- lines
     def _chain(self, s: Located, left: Math, parts: Sequence[Group]) -> Line:
         alone = len(parts) == 1
-        right = self.pen(lambda n: n.sum([(False, self._branch(n, s, g, alone)) for g in parts]))
+        right = total(*[(False, self._branch(s, g, alone)) for g in parts])
         reason = "chain rule" if len(parts) == 1 else "chain rule, one term for each branch"
         return Line("chain", left, right, (reason,))
 
-    def _branch(self, n: RowNotation, s: Located, group: Group, alone: bool) -> Text:
-        if group.consumer is None:
-            return n.symbols[group.contributions[0].value.id]
+    def _branch(self, s: Located, group: Group, alone: bool) -> Math:
+        consumer, target = group.consumer, s.step.target
+        if consumer is None:
+            return self.rows.symbols[group.contributions[0].value.id]
         if is_loop(group):
-            return shares(n, self.context, group, written=False)
-        loss, consumer, target = n.loss, n.plain[group.consumer.id], n.plain[s.step.target.id]
-        if group.consumer is self.context.loss:
-            direct = n.derivative(loss, target, True)
-            return direct if alone else n.directly(direct)
-        return n.chain([n.derivative(loss, consumer, True), n.derivative(consumer, target, True)])
+            return shares(self.context, group, written=False)
+        if consumer is self.context.loss:
+            return self._by(target) if alone else Marked(self._by(target), "direct")
+        return chain(self._by(consumer), self._between(consumer, target))
 
     def _known(self, group: Group) -> Line:
         consumer = group.consumer
         assert consumer is not None
-        left = self.pen(lambda n: n.derivative(n.loss, n.plain[consumer.id], True))
-        right = self.pen(lambda n: n.linked_gradients[consumer.id])
         reason: Prose = ("cached: ", self.context.step_ref(consumer))
-        return Line("cached", left, right, reason)
+        return Line("cached", self._by(consumer), self.rows.linked[consumer.id], reason)
 
     def _local(self, s: Located, group: Group) -> Line:
         consumer = group.consumer
         assert consumer is not None
-        alone = consumer is not self.context.loss
-        left = self.pen(lambda n: self._local_name(n, consumer, s.step.target, alone))
+        left = self._between(consumer, s.step.target)
+        left = Marked(left, "direct") if consumer is self.context.loss else left
         factor = self._entrywise(group, s.step.target)
         reason = self._reason(group, "entry by entry, " if factor is not None and s.step.target.shape else "")
         if factor is not None:
-            return Line("local", left, self.pen(factor.text), reason, value=self.context.factor_value(factor))
+            return Line("local", left, factor.tree(self.rows), reason, value=self.context.factor_value(factor))
         upstream = group.contributions[0].upstream
         if self._is_direct(group) or upstream is None:
-            return Line("local", left, self.pen(lambda n: contributed(n, group.contributions, s.step.total)), reason)
-        return Line("local", left, self.pen(lambda n: self._pullback(n, s, group, upstream)), reason, ":")
-
-    def _local_name(self, n: RowNotation, consumer: Node, target: Node, alone: bool) -> Text:
-        derivative = n.derivative(n.plain[consumer.id], n.plain[target.id], True)
-        return derivative if alone else n.directly(derivative)
+            return Line("local", left, contributed(self.rows, group.contributions, s.step.total), reason)
+        return Line("local", left, self._pullback(s, group, upstream), reason, ":")
 
     def _entrywise(self, group: Group, target: Node) -> Factor | None:
         """The local derivative as a formula, when consumer and target have the same entries."""
@@ -153,17 +162,17 @@ class MatrixView:
             return None
         return local_factor(group.contributions)
 
-    def _pullback(self, n: RowNotation, s: Located, group: Group, upstream: Node) -> Text:
+    def _pullback(self, s: Located, group: Group, upstream: Node) -> Math:
         """δ ↦ what becomes of it."""
-        delta = shaped(Text("δ" if n is self.pen.text else r"\delta"), upstream.ndim)
-        with n.called(upstream, delta):
-            image = contributed(n, group.contributions, s.step.total)
-        return n.maps_to(delta, image)
+        delta = shaped(Delta(), upstream.shape)
+        with self.rows.called(upstream, delta):
+            image = contributed(self.rows, group.contributions, s.step.total)
+        return Relation(delta, "↦", image)
 
     def _reason(self, group: Group, before: str = "") -> Prose:
         consumer = group.consumer
         assert consumer is not None
-        rules = list(dict.fromkeys(r for c in group.contributions for r in path_rules(self.pen, c.path)))
+        rules = list(dict.fromkeys(r for c in group.contributions for r in path_rules(self.rows, c.path)))
         ref = self.context.equation_ref(consumer)
         return (*(() if ref is None else (ref, ": ")), before, *joined(rules))
 
@@ -187,19 +196,17 @@ class MatrixView:
         if len(parts) > 1 or s.depth or s.step.target.args or upstream is None or not self._is_short(upstream):
             return []
 
-        def write(n: RowNotation) -> Text:
-            number, rest = n.split(upstream)
-            if s.step.total is upstream:
-                return n.scaled(number, [rest])
-            with n.called(upstream, rest):
-                return n.scaled(number, [contributed(n, contributions, s.step.total)])
-
-        return [Line("result", None, self.pen(write), ("written out",))]
+        number, rest = self.rows.split(upstream)
+        if s.step.total is not upstream:
+            with self.rows.called(upstream, rest):
+                rest = contributed(self.rows, contributions, s.step.total)
+        return [Line("result", None, self.rows.scaled(number, rest), ("written out",))]
 
     def _is_short(self, upstream: Node) -> bool:
         """Whether a δ is some few letters of the forward pass."""
-        written = self.pen.text.row(upstream).text
-        return bool(upstream.args) and len(written) <= SHORT and "δ" not in written and "∂" not in written
+        written = self.rows.row(upstream)
+        found = any(isinstance(m, (Delta, Derivative)) for m in walk(written))
+        return bool(upstream.args) and not found and len(text(written)) <= SHORT
 
     def _product(self, s: Located, parts: Sequence[Group]) -> Math | None:
         """Upstream times local derivative before it was shortened, when it was."""
@@ -207,18 +214,15 @@ class MatrixView:
         if shortened is None:
             return None
         upstream, factor = shortened
-        return self.pen(lambda n: self._unshortened(n, upstream, factor))
+        number, rest = self.rows.split(upstream)
+        return self.rows.scaled(number, rest, *factor.trees(self.rows))
 
     def _shortened(self, s: Located, parts: Sequence[Group]) -> tuple[Node, Factor] | None:
         """The upstream gradient and the local derivative whose product no longer reads the former."""
         c, factor = parts[0].contributions[0], self._entrywise(parts[0], s.step.target)
         if len(parts) > 1 or factor is None or c.upstream is None or c.upstream.value is not None:
             return None
-        return None if reads(c.value, c.upstream, self.pen.text.symbols) else (c.upstream, factor)
-
-    def _unshortened(self, n: RowNotation, upstream: Node, factor: Factor) -> Text:
-        number, rest = n.split(upstream)
-        return n.scaled(number, [rest, *factor.texts(n)])
+        return None if reads(c.value, c.upstream, self.rows.symbols) else (c.upstream, factor)
 
 
 def is_loop(group: Group) -> bool:
@@ -226,11 +230,10 @@ def is_loop(group: Group) -> bool:
     return group.consumer is not None and group.consumer.op.name == "scan"
 
 
-def contributed(n: RowNotation, contributions: Sequence[Contribution], own: Node) -> Text:
+def contributed(r: Rows, contributions: Sequence[Contribution], own: Node) -> Math:
     """What the paths of one branch add up to; ``own`` is the row of the step itself, written out."""
-    terms = [n.split(c.value) if c.value is own and c.value.value is None else n.term(c.value) for c in contributions]
-    signed = [(f.is_negative(t.number), n.scaled(abs_number(t.number), [t.rest])) for t in terms]
-    return n.sum(signed) if len(signed) > 1 or signed[0][0] else signed[0][1]
+    terms = [r.split(c.value) if c.value is own and c.value.value is None else r.term(c.value) for c in contributions]
+    return total(*[(f.is_negative(t.number), r.scaled(abs_number(t.number), t.rest)) for t in terms])
 
 
 def abs_number(value: sp.Expr) -> sp.Expr:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symbackprop.core.graph import Node
-from symbackprop.core.notation import Text
+from symbackprop.core.maths import Derivative, Math, chain, total
 from symbackprop.render.context import Context, Group, reads
-from symbackprop.render.document import Line, Math, Prose, Ref
+from symbackprop.render.document import Line, Prose, Ref
 from symbackprop.render.factors import Factor
-from symbackprop.render.notation_rows import RowNotation
+from symbackprop.render.print.text import text
 from symbackprop.render.rules import joined, path_rules
 from symbackprop.render.symbols import Located
 from symbackprop.render.views.terms import Term, Terms, depends, local, ordered_groups
@@ -26,12 +26,12 @@ class ScalarView:
     name = "scalar"
 
     def __init__(self, context: Context) -> None:
-        self.context, self.pen, self.terms = context, context.pen, Terms(context)
+        self.context, self.rows, self.terms = context, context.rows, Terms(context)
         self.beginnings: dict[tuple[tuple[int, int], ...], Located] = {}
 
     def lines(self, s: Located) -> tuple[Line, ...]:
         terms = self.terms.of(s)
-        left = self.pen(lambda n: n.gradients[s.step.target.id])
+        left = self.rows.gradients[s.step.target.id]
         if not any(t.pairs for t in terms):
             return (self._seed(s, left),)
         parts = [g for g in ordered_groups(s, self.context) if g.consumer is not None]
@@ -47,23 +47,24 @@ class ScalarView:
         value = self.context.value(s.step.total)
         if given and value is not None and value.shown is not None:
             return Line("result", left, value.shown, (reason,), value=value)
-        return Line("result", left, self.pen.row(s.step.total), (reason,), value=value)
+        return Line("result", left, self.rows.row(s.step.total), (reason,), value=value)
 
     # -- the chain rule over names
     def _chain(self, s: Located, left: Math, terms: Sequence[Term]) -> list[Line]:
         if len(terms) == 1 and len(terms[0].pairs) == 1 and terms[0].start is None:
             return []
-        right = self.pen(lambda n: n.sum([(False, n.chain(self._names(n, t))) for t in terms]))
+        right = total(*[(False, chain(*self._names(t))) for t in terms])
         reason = "chain rule" if len(terms) == 1 else "chain rule, one term for each path"
         return [Line("chain", left, right, (reason,))]
 
-    def _names(self, n: RowNotation, term: Term) -> list[Text]:
-        head = [] if term.start is None else [n.linked_gradients[term.start.id]]
+    def _names(self, term: Term) -> list[Math]:
+        head = [] if term.start is None else [self.rows.linked[term.start.id]]
         steps = self.context.by_target
-        return head + [self._derivative(n, c, a, self._is_partial(steps[a.id])) for c, a in term.pairs]
+        return head + [self._derivative(c, a, self._is_partial(steps[a.id])) for c, a in term.pairs]
 
-    def _derivative(self, n: RowNotation, consumer: Node, argument: Node, partial: bool) -> Text:
-        return n.derivative(n.plain[consumer.id], n.plain[argument.id], partial or n.partial)
+    def _derivative(self, consumer: Node, argument: Node, partial: bool) -> Math:
+        plain = self.rows.plain
+        return Derivative(plain[consumer.id], plain[argument.id], partial or self.rows.partial)
 
     def _is_partial(self, s: Located) -> bool:
         """Whether one consumer also depends on the target through another: what is held fixed has then to be said."""
@@ -81,8 +82,7 @@ class ScalarView:
         return any(t.pairs for t in self.terms.of(self.context.by_target[consumer.id]))
 
     def _known(self, known: Located, shared: Prose = ()) -> Line:
-        left = self.pen(lambda n: n.linked_gradients[known.step.target.id])
-        right = self.pen(lambda n: self.terms.substituted(n, self.terms.of(known)))
+        left, right = self.rows.linked[known.step.target.id], self.terms.substituted(self.terms.of(known))
         value = self.context.value(known.step.total)
         reason: Prose = ("cached: ", self.context.step_ref(known.step.target), *shared)
         return Line("cached", left, right, reason, value=value)
@@ -93,7 +93,7 @@ class ScalarView:
         if not self._is_result(s) or not known:
             return ()
         count, earlier = len(known[-1]), self.beginnings[known[-1]]
-        name = self.pen(lambda n: n.gradients[earlier.step.target.id])
+        name = self.rows.gradients[earlier.step.target.id]
         factors = "the first factor is" if count == 1 else f"the first {count} factors are"
         return (f"; {factors} shared with ", name, " (", Ref(earlier.anchor, f"step {earlier.number}"), ")")
 
@@ -109,12 +109,12 @@ class ScalarView:
     def _local(self, s: Located, group: Group) -> Line:
         consumer, factor, partial = group.consumer, local(group), self._is_partial(s)
         assert consumer is not None
-        left = self.pen(lambda n: self._derivative(n, consumer, s.step.target, partial))
-        rules = joined([r for c in group.contributions for r in path_rules(self.pen, c.path)])
+        left = self._derivative(consumer, s.step.target, partial)
+        rules = joined([r for c in group.contributions for r in path_rules(self.rows, c.path)])
         ref = self.context.equation_ref(consumer)
         reason = (*(() if ref is None else (ref, ": ")), *rules, *self.context.cached_forward(factor.used))
         fixed = self._held_fixed(s, consumer) if partial else ()
-        return Line("local", left, self.pen(factor.text), (*reason, *fixed), value=self.context.factor_value(factor))
+        return Line("local", left, factor.tree(self.rows), (*reason, *fixed), value=self.context.factor_value(factor))
 
     def _held_fixed(self, s: Located, consumer: Node) -> Prose:
         """Which named quantities of the consumer also depend on the target and count as constants in an immediate
@@ -129,12 +129,12 @@ class ScalarView:
                 fixed[row.id] = row
         names: list[str | Math | Ref] = []
         for row in fixed.values():
-            names += [", " if names else "; ", self.pen.bare(row)]
+            names += [", " if names else "; ", self.rows.bare(row)]
         return (*names, " held fixed") if names else ()
 
     # -- what it comes to
     def _final(self, s: Located, left: Math, terms: Sequence[Term]) -> list[Line]:
-        substituted = self.pen(lambda n: self.terms.substituted(n, terms))
+        substituted = self.terms.substituted(terms)
         value = self.context.value(s.step.total)
         short = self._shorter(s, terms, substituted)
         if short is None:
@@ -148,21 +148,21 @@ class ScalarView:
         if self._cancels(s):
             row = s.step.total
             self.terms.shorten(s, Factor(row.attr.form, row.args))
-            return self.pen.row(row), "common factors cancel"
-        folded = self.pen(self.terms.folded(terms).text)
-        return None if folded.text == substituted.text else (folded, "numbers, signs and powers collected")
+            return self.rows.row(row), "common factors cancel"
+        folded = self.terms.folded(terms).tree(self.rows)
+        return None if text(folded) == text(substituted) else (folded, "numbers, signs and powers collected")
 
     def _cancels(self, s: Located) -> bool:
         """Whether the sweep found upstream · local to be something that no longer reads upstream."""
         c, *others = s.step.contributions
         if others or c.upstream is None or c.upstream.value is not None or s.step.total.op.name != "elementwise":
             return False
-        return not reads(c.value, c.upstream, self.pen.text.symbols)
+        return not reads(c.value, c.upstream, self.rows.symbols)
 
 
 def _without_repetition(lines: Sequence[Line]) -> list[Line]:
     """A single local derivative that is the result itself is one line, not two."""
-    if [line.kind for line in lines] == ["local", "result"] and lines[0].right.text == lines[1].right.text:
+    if [line.kind for line in lines] == ["local", "result"] and text(lines[0].right) == text(lines[1].right):
         local, result = lines
         return [Line("result", result.left, local.right, local.reason, value=result.value)]
     return list(lines)

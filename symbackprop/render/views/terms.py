@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from symbackprop.core import formula as f
+from symbackprop.core import maths
 from symbackprop.core.graph import Node
-from symbackprop.core.notation import Text
+from symbackprop.core.maths import Math
 from symbackprop.render.context import Context, Group, groups
 from symbackprop.render.factors import ONE, Factor, local_factor, product, signed_chain, total, without_ones
-from symbackprop.render.notation_rows import RowNotation
 from symbackprop.render.symbols import Located
 
 MAX_FACTORS, MAX_PATHS = 8, 4
@@ -76,10 +76,9 @@ class Terms:
         return Term(None if target is self.context.loss else target)
 
     # -- written
-    def substituted(self, n: RowNotation, terms: Sequence[Term]) -> Text:
+    def substituted(self, terms: Sequence[Term]) -> Math:
         """The factors put in, in the order of the chain."""
-        signed = [signed_chain(n, self.factors(t)) for t in terms]
-        return n.sum(signed) if len(signed) > 1 or signed[0][0] else signed[0][1]
+        return maths.total(*[signed_chain(self.context.rows, self.factors(t)) for t in terms])
 
     def folded(self, terms: Sequence[Term]) -> Factor:
         """The same with numbers, signs and powers collected."""

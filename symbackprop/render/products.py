@@ -1,0 +1,92 @@
+"""Products of arrays: as matrix products with transposes where there is one, else over indices."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from symbackprop.core import maths
+from symbackprop.core.graph import Node
+from symbackprop.core.maths import Math, MatMul, Transpose, product
+from symbackprop.core.pattern import Pattern, Product
+
+if TYPE_CHECKING:
+    from symbackprop.render.rows import Rows
+
+LETTERS = "ijklmnpqrstuvwabcdefghoxyz" + string.ascii_uppercase
+
+
+def contracted(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math:
+    """A sum of products over index letters, as a reader writes it; operands that are numbers come first."""
+    if "" in pattern.ins:
+        return _scaled(r, pattern, args, rows)
+    if pattern.ins == (pattern.out,):
+        return args[0]
+    if pattern.is_trace:
+        r.mention("trace")
+        return maths.Op("trace", tuple(args))
+    if len(set(pattern.ins)) == 1 and not pattern.out and not is_inner(pattern):
+        letters, sizes, axes = r.bound(rows[0], range(rows[0].ndim))
+        return maths.Big("sum", letters, product(*args), sizes, axes)
+    return plain_product(pattern, args) or _batched(r, pattern, args, rows) or _over_indices(pattern, args, rows)
+
+
+def _scaled(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math:
+    """Numbers in front of the product of the others."""
+    kept = [k for k, s in enumerate(pattern.ins) if s]
+    rest = Pattern(tuple([pattern.ins[k] for k in kept]), pattern.out)
+    numbers = [args[k] for k, s in enumerate(pattern.ins) if not s]
+    others = [contracted(r, rest, [args[k] for k in kept], [rows[k] for k in kept])] if kept else []
+    return product(*numbers, *others)
+
+
+def is_inner(pattern: Pattern) -> bool:
+    """Whether it is aᵀ b."""
+    return not pattern.out and len(pattern.ins) == 2 and pattern.ins[0] == pattern.ins[1] and len(pattern.ins[0]) == 1
+
+
+def plain_product(pattern: Pattern, args: Sequence[Math]) -> Math | None:
+    """The product of at most two matrices or vectors that a pattern is; None for others."""
+    if pattern.outer:
+        first, second = pattern.outer
+        return MatMul(args[first], Transpose(args[second]))
+    if is_inner(pattern):
+        return MatMul(Transpose(args[0]), args[1])
+    found = pattern.matmul()
+    return None if found is None else _flipped(found, args)
+
+
+def _flipped(found: Product, args: Sequence[Math]) -> Math:
+    factors = [Transpose(args[k]) if flip else args[k] for k, flip in zip(found.order, found.flips, strict=True)]
+    whole = factors[0] if len(factors) == 1 else MatMul(*factors)
+    return Transpose(whole) if found.flip_out else whole
+
+
+def _batched(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math | None:
+    """Matrix products along shared leading axes: one for every place, or added up over them."""
+    lead = pattern.ins[0][:-2]
+    if [s[:-2] for s in pattern.ins] != [lead, lead] or not lead:
+        return None
+    inner = pattern.behind(lead)
+    found = inner.matmul()
+    if found is None or set(lead) & set(inner.out):
+        return None
+    if inner.out != pattern.out:
+        r.mention("batched")
+        return _flipped(found, args)
+    letters, sizes, _ = r.bound(rows[0], range(len(lead)))
+    index = tuple([maths.Letter(x) for x in letters])
+    return maths.Big("sum", letters, _flipped(found, [maths.Entry(x, index, 2) for x in args]), sizes)
+
+
+def _over_indices(pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math:
+    """Axes in another order, or a sum over indices where nothing shorter is known."""
+    if pattern.is_transpose:
+        return maths.Permuted(args[0], pattern.order)
+    named = pattern.canonical(LETTERS)
+    sizes = named.sizes([a.shape for a in rows])
+    body = product(*[maths.Entry(x, tuple(map(maths.Letter, s))) for x, s in zip(args, named.ins, strict=True)])
+    if named.summed:
+        body = maths.Big("sum", tuple(named.summed), body, tuple([sizes[c] for c in named.summed]))
+    return maths.Array(body, tuple(named.out), tuple([sizes[c] for c in named.out])) if named.out else body

@@ -1,0 +1,386 @@
+"""Rows as printed mathematics: library functions by their mathematical form, structural ops by theirs.
+
+Numbers that stand inside an unnamed row come out to the front: ½ Σ_n x rather than Σ_n ½ x, 0.1 δᵀ Q rather than
+(0.1 δ)ᵀ Q. So a row is read as a number and the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core import maths
+from symbackprop.core.graph import Node
+from symbackprop.core.maths import Dims, Math, negative, product, shaped
+from symbackprop.core.scalars import TABLE
+from symbackprop.core.shapes import is_one, normalise_axes, same_shape, size_of
+from symbackprop.render.axes import AxisLetters
+from symbackprop.render.products import contracted
+
+ONE, TWO = sp.S.One, f.Num(sp.Integer(2))
+_RELATIONS = {"greater": ">", "greater_equal": "≥", "less": "<", "less_equal": "≤", "equal": "=", "not_equal": "≠"}
+
+
+class Scaled(NamedTuple):
+    """A number times something."""
+
+    number: sp.Expr
+    rest: Math
+
+
+class Rows:
+    """Writes rows as trees. ``symbols`` says what rows are called, with links to where they are computed; a row without
+    one is written out. ``plain`` holds the same names without links, ``gradients`` what the gradient of a row is
+    called (``linked`` with links). ``mentioned`` collects the functions that a glossary has to explain."""
+
+    def __init__(self, symbols: Mapping[int, Math], letters: AxisLetters, expanded: Collection[int] = (),
+                 order: Sequence[str] = ()) -> None:  # fmt: skip
+        self.symbols, self.letters, self.expanded, self.order = dict(symbols), letters, expanded, tuple(order)
+        self.mentioned: dict[str, None] = {}
+        self.plain: dict[int, Math] = {}
+        self.gradients: dict[int, Math] = {}
+        self.linked: dict[int, Math] = {}
+        self.loss: Math = maths.Sym("L")
+        self.partial = False
+
+    # -- names, sizes, derivatives
+    def ref(self, node: Node) -> Math:
+        """A row as an operand: its name, else its right-hand side."""
+        symbol = self.symbols.get(node.id)
+        return self.row(node) if symbol is None else symbol
+
+    def bare(self, node: Node) -> Math:
+        """A row's name without a link."""
+        return self.plain[node.id] if node.id in self.plain else self.ref(node)
+
+    @contextmanager
+    def called(self, node: Node, name: Math) -> Iterator[None]:
+        """Inside this context a row goes by another name."""
+        before = self.symbols.get(node.id)
+        self.symbols[node.id] = name
+        try:
+            yield
+        finally:
+            if before is None:
+                del self.symbols[node.id]
+            else:
+                self.symbols[node.id] = before
+
+    def size(self, size: sp.Expr) -> maths.Size:
+        return maths.Size(size, self.order)
+
+    def shape(self, shape: Dims) -> maths.Shape:
+        return maths.Shape(tuple(shape), self.order)
+
+    def derivative(self, bottom: Math) -> maths.Derivative:
+        """∂L/∂bottom."""
+        return maths.Derivative(self.loss, bottom, self.partial)
+
+    def scaled(self, number: sp.Expr, *factors: Math) -> Math:
+        if not factors:
+            return maths.Num(number)
+        if number == 1:
+            return product(*factors)
+        if f.is_negative(number):
+            return negative(self.scaled(-number, *factors))
+        return maths.Scaled(number, product(*factors), self.order)
+
+    def filled(self, value: sp.Expr, shape: Dims) -> Math:
+        return maths.Fill(value, self.shape(shape)) if shape else maths.Num(value)
+
+    def mention(self, name: str) -> None:
+        self.mentioned.setdefault(name)
+
+    # -- rows
+    def row(self, node: Node) -> Math:
+        """The right-hand side of a row."""
+        if node.value is not None:
+            return self.filled(node.value, node.shape)
+        if node.op.name == "elementwise" and not self.is_call(node):
+            return shaped(self.formula(*self._with_numbers(node)), node.shape)
+        number, rest = self.split(node)
+        return shaped(self.scaled(number, rest), node.shape)
+
+    def term(self, node: Node) -> Scaled:
+        """An operand: its name, or a number and the rest of what it is."""
+        shape = node.shape
+        while _is_copy(node) and node.value is None and node.id not in self.symbols:
+            node = node.args[0]  # copies along new axes go without saying
+        if node.id in self.symbols or node.value is not None:
+            return Scaled(ONE, _copied(self.ref(node), node.shape, shape))
+        number, rest = self.split(node)
+        return Scaled(number, _copied(shaped(rest, node.shape), node.shape, shape))
+
+    def is_call(self, node: Node) -> bool:
+        """Whether a row is written as the call of the library function that made it."""
+        return node.origin is not None and node.id not in self.expanded
+
+    def split(self, node: Node) -> Scaled:
+        """The right-hand side of a row as a number and the rest."""
+        if self.is_call(node):
+            assert node.origin is not None
+            write = FUNCTIONS.get(node.origin.function)
+            if write is None:
+                return Scaled(ONE, self.call(node))
+            return _scaled(write(self, node, *node.origin.args, **node.origin.options))
+        if node.op.name == "elementwise":
+            if node.attr.head == "bernoulli_loss":
+                return self.likelihood(node)
+            form, args = self._with_numbers(node)
+            number, rest = f.split_sign(form)
+            return Scaled(number, self.formula(rest, args))
+        return _scaled(OPS[node.op.name](self, node, *node.args) if node.op.name in OPS else self.structural(node))
+
+    def structural(self, node: Node) -> Math:
+        """A structural op by its name and arguments."""
+        m = node.op.show(node, [self.ref(a) for a in node.args])
+        if not isinstance(m, maths.Op):
+            return m
+        self.mention(m.name)
+        args = tuple([x for x in m.args if not isinstance(x, maths.Option) or x.key != "keepdims"])
+        return maths.Op(m.name, args, (), node.id)
+
+    def call(self, node: Node) -> Math:
+        """A library function as it was called."""
+        assert node.origin is not None
+        self.mention(node.origin.function)
+        args = [self.value(a) for a in node.origin.args]
+        options = [maths.Option(k, self.value(v)) for k, v in node.origin.options.items() if k != "keepdims"]
+        return maths.Op(node.origin.function, (*args, *options), (), node.id)
+
+    def value(self, value: Any) -> Math:
+        """An argument or option of a library function."""
+        if isinstance(value, Node):
+            return self.ref(value)
+        if isinstance(value, (tuple, list)):
+            return maths.Tuple(tuple([self.value(v) for v in value]))
+        return maths.Words(str(value)) if isinstance(value, (str, bool)) or value is None else maths.Num(f.exact(value))
+
+    def _with_numbers(self, node: Node) -> tuple[f.Formula, list[Math]]:
+        """A kernel's formula with the numbers of its operands folded in."""
+        terms = [self.term(a) for a in node.args]
+        form = node.attr.form
+        if any(t.number != 1 for t in terms):
+            form = f.substitute(form, lambda leaf: f.mul(f.Num(terms[_place(leaf)].number), leaf))
+        return form, [_copied(t.rest, a.shape, node.shape) for t, a in zip(terms, node.args, strict=True)]
+
+    # -- formulas
+    def formula(self, form: f.Formula, args: Sequence[Math], out: Math | None = None) -> Math:
+        """A formula over trees; ``out`` is how the row's own value is called."""
+        return self._formula(f.written(form), args, out)
+
+    def _formula(self, form: f.Formula, args: Sequence[Math], out: Math | None) -> Math:
+        match form:
+            case f.Num(value):
+                return maths.Num(value)
+            case f.Arg(index):
+                return args[index]
+            case f.Out():
+                assert out is not None
+                return out
+            case f.Neg(body):
+                return negative(self._formula(body, args, out))
+            case f.Add(terms):
+                return maths.Sum(tuple([self._signed(t, args, out) for t in terms]))
+            case f.Mul((f.Num(value), *rest)):
+                return self.scaled(value, *[self._formula(x, args, out) for x in rest])
+            case f.Mul(factors):
+                return product(*[self._formula(x, args, out) for x in factors])
+            case f.Div(top, bottom):
+                return maths.Frac(self._formula(top, args, out), self._formula(bottom, args, out))
+            case f.Pow(base, exponent):
+                return maths.Pow(self._formula(base, args, out), self._formula(exponent, args, out))
+            case f.Call(name, parts):
+                return self._scalar(name, [self._formula(p, args, out) for p in parts], form)
+        raise TypeError(f"not a formula: {form!r}")
+
+    def _signed(self, term: f.Formula, args: Sequence[Math], out: Math | None) -> tuple[bool, Math]:
+        if isinstance(term, f.Neg):
+            return True, self._formula(term.body, args, out)
+        if isinstance(term, f.Num) and f.is_negative(term.value):
+            return True, maths.Num(-term.value)
+        return False, self._formula(term, args, out)
+
+    def _scalar(self, name: str, args: list[Math], form: f.Call) -> Math:
+        """A function of the scalar table."""
+        if name == "where_selected":
+            return args[0]
+        if name == "bernoulli_loss":
+            return negative(maths.Likelihood(args[0], args[1]))
+        if name in _RELATIONS:
+            return maths.Indicator(maths.Relation(args[0], _RELATIONS[name], args[1]))
+        if name == "above":
+            return _above(args, form)
+        condition = maths.within(args[0])
+        if name == "truth":
+            return args[0] if isinstance(condition, maths.Indicator) else maths.Indicator(args[0])
+        if name == "is_selected":
+            return maths.Indicator(maths.Marked(args[0], "counts"))
+        if name == "where" and isinstance(condition, maths.Indicator):
+            args[0] = condition.holds
+        spelled_out = TABLE[name].spelled
+        if spelled_out is not None:
+            return self.formula(spelled_out, args)
+        shown = TABLE[name].arity
+        spelled = name == "exp" and "e" in self.letters.taken
+        return maths.Fn(name, tuple(args[:shown]), tuple(args[shown:]), spelled)
+
+    def likelihood(self, node: Node) -> Scaled:
+        """−[y log p + (1 − y) log(1 − p)], its sign apart."""
+        args = [self.ref(a) for a in node.args]
+        p, y = (self.formula(x, args) for x in node.attr.form.args)
+        return Scaled(-ONE, maths.Likelihood(p, y))
+
+    # -- reductions
+    def bound(self, a: Node, axes: Sequence[int]) -> tuple[tuple[str, ...], Dims, tuple[int, ...]]:
+        """The index letters of axes that something runs over, how far they run, and which axes these are."""
+        letters = self.letters.of(a.shape)
+        kept = tuple([i for i in axes if not is_one(a.shape[i])])
+        sizes = tuple([a.shape[i] for i in kept])
+        self.letters.mention([letters[i] for i in kept], sizes)
+        return tuple([letters[i] for i in kept]), sizes, kept
+
+    def big_sum(self, a: Node, axes: Sequence[int], keepdims: bool = False) -> Scaled:
+        number, rest = self.term(a)
+        letters, sizes, kept = self.bound(a, axes)
+        return Scaled(number, maths.Big("sum", letters, rest, sizes, kept, keepdims))
+
+    def below(self, a: Node, axes: Sequence[int]) -> tuple[Math, ...]:
+        """The letters of axes that stand below a function; the last axis goes without saying."""
+        if tuple(axes) == (a.ndim - 1,):
+            return ()
+        return tuple([maths.Letter(x) for x in self.bound(a, axes)[0]])
+
+
+def _copied(m: Math, shape: Dims, wanted: Dims) -> Math:
+    """The same repeated until it has the wanted shape; a number is no array."""
+    return m if not shape or same_shape(shape, wanted) else maths.Copy(m, tuple(wanted))
+
+
+def _above(args: Sequence[Math], form: f.Call) -> Math:
+    """1[a > b]; the relation says what happens at a tie."""
+    if form.args[2] in (f.ZERO, f.ONE):
+        return maths.Indicator(maths.Relation(args[0], "≥" if form.args[2] == f.ONE else ">", args[1]))
+    return maths.Halved(args[0], args[1])
+
+
+def _scaled(written: Scaled | Math) -> Scaled:
+    return written if isinstance(written, Scaled) else Scaled(ONE, written)
+
+
+def _is_copy(node: Node) -> bool:
+    """Whether a row only repeats its argument, or gives a number axes of size 1."""
+    return node.op.name == "broadcast" or (node.op.name == "reshape" and not node.args[0].ndim)
+
+
+def _place(leaf: f.Formula) -> int:
+    assert isinstance(leaf, f.Arg), "Out has no row here"
+    return leaf.index
+
+
+# -- library functions
+def _mean(r: Rows, node: Node, a: Node, axis: Any = None, keepdims: bool = False) -> Scaled:
+    axes = normalise_axes(axis, a.ndim)
+    number, rest = r.big_sum(a, axes, keepdims)
+    return Scaled(number / size_of(a.shape, axes), rest)
+
+
+def _norm_of(r: Rows, node: Node, a: Node, **options: Any) -> Math:
+    return _norm(r, node, a) if node.op.name == "norm" else r.call(node)
+
+
+def _one_hot(r: Rows, node: Node, index: Node, size: Any) -> Math:
+    r.mention("one_hot")
+    return maths.Op("one_hot", (r.ref(index),), (), node.id)
+
+
+FUNCTIONS: dict[str, Callable[..., Scaled | Math]] = {
+    "binary_cross_entropy": lambda r, node, *_, **__: r.likelihood(node),
+    "mean": _mean,
+    "norm": _norm_of,
+    "pick": lambda r, node, a, index: maths.Item(r.ref(a), (r.ref(index),)),
+    "one_hot": _one_hot,
+}
+
+
+# -- structural ops
+def _sum(r: Rows, node: Node, a: Node) -> Scaled | Math:
+    axes, keepdims = node.attr
+    square = _squared(r, a) if len(axes) == a.ndim else None
+    if square is None:
+        return r.big_sum(a, axes, keepdims)
+    return maths.Pow(maths.Bars(square), maths.Num(sp.Integer(2)))
+
+
+def _squared(r: Rows, a: Node) -> Math | None:
+    """x where a row is the unnamed square of x."""
+    if a.id in r.symbols or a.op.name != "elementwise" or len(a.args) != 1:
+        return None
+    form = a.attr.form
+    square = isinstance(form, f.Pow) and isinstance(form.base, f.Arg) and form.exponent == TWO
+    return r.ref(a.args[0]) if square else None
+
+
+def _max(r: Rows, node: Node, a: Node) -> Math:
+    axes, keepdims = node.attr
+    letters, sizes, kept = r.bound(a, axes)
+    return maths.Big("max", letters, r.ref(a), sizes, kept, keepdims)
+
+
+def _norm(r: Rows, node: Node, a: Node) -> Math:
+    return maths.Bars(r.ref(a)) if len(node.attr[0]) == a.ndim else r.structural(node)
+
+
+def _logsumexp(r: Rows, node: Node, a: Node) -> Math:
+    r.mention("logsumexp")
+    return maths.Op("logsumexp", (r.ref(a),), r.below(a, node.attr[0]), node.id)
+
+
+def _softmax(r: Rows, node: Node, a: Node) -> Math:
+    r.mention("softmax")
+    axes = (node.attr,) if isinstance(node.attr, int) else node.attr
+    return maths.Op("softmax", (r.ref(a),), r.below(a, axes), node.id)
+
+
+def _broadcast(r: Rows, node: Node, a: Node) -> Scaled:
+    number, rest = r.term(a)
+    return Scaled(number, _copied(rest, a.shape, node.shape))
+
+
+def _reshape(r: Rows, node: Node, a: Node) -> Scaled | Math:
+    """Axes of size 1 come and go without a word, as broadcasting has it."""
+    if [d for d in node.shape if not is_one(d)] == [d for d in a.shape if not is_one(d)]:
+        number, rest = r.term(a)
+        return Scaled(number, maths.Reshaped(rest, node.shape) if a.shape else rest)
+    return maths.Op("reshape", (r.ref(a),), (r.shape(node.shape),), node.id)
+
+
+def _scattered(name: str) -> Callable[[Rows, Node, Node, Node], Math]:
+    def write(r: Rows, node: Node, g: Node, index: Node) -> Math:
+        r.mention(name)
+        return maths.Op(name, (r.ref(g), r.ref(index)), (), node.id)
+
+    return write
+
+
+def _out(r: Rows, node: Node, scan: Node) -> Math:
+    """A result of a loop that has no name of its own: what one step computes, over all steps."""
+    loop = scan.attr
+    body = r.ref(loop.results()[node.attr])
+    return maths.AtStep(body, loop.index, None if node.attr >= len(loop.carry) else maths.Words("last"))
+
+
+def _einsum(r: Rows, node: Node, *args: Node) -> Scaled:
+    terms = [r.term(a) for a in args]
+    return Scaled(sp.Mul(*[t.number for t in terms]), contracted(r, node.attr, [t.rest for t in terms], args))
+
+
+OPS: dict[str, Callable[..., Scaled | Math]] = {
+    "sum": _sum, "max": _max, "norm": _norm, "logsumexp": _logsumexp, "softmax": _softmax, "broadcast": _broadcast,
+    "reshape": _reshape, "eye": lambda r, node: maths.Identity(node.attr), "scatter_add": _scattered("scatter_add"),
+    "put_along_axis": _scattered("put_along_axis"), "out": _out, "einsum": _einsum,
+}  # fmt: skip
