@@ -15,22 +15,24 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.grade.engines import ENGINES, cases, without  # noqa: E402
+from tests.grade.engines import ENGINES, cases, heard, without  # noqa: E402
 
 LISTED = 3
 
 
 def main() -> None:
-    full = {case.id: case.finding() for case in cases()}
-    met = sum(case.met_by(full[case.id]) for case in cases())
-    print(f"{len(full)} wrong answers, {met} explained as a teacher would\n")
-    print(f"{'without':28} says other  explained")
+    full = {case: heard(case) for case in cases()}
+    met = sum(case.met_by(finding) for case, (finding, _) in full.items())
+    print(
+        f"{len(full)} wrong answers, {met} explained as a teacher would\n\n{'without':28} says other  explained",
+        flush=True,
+    )
     needed: dict[str, list[str]] = {}
     for engine in ENGINES:
         with without(engine):
-            found = {case.id: case.finding() for case in cases() if full[case.id] is not None}
-        other = [case for case in cases() if found[case.id] != full[case.id]]
-        lost = [case for case in other if case.met_by(full[case.id]) and not case.met_by(found[case.id])]
+            found = {case: case.finding() for case, (_, names) in full.items() if engine in names}
+        other = [case for case in found if found[case] != full[case][0]]
+        lost = [case for case in other if case.met_by(full[case][0]) and not case.met_by(found[case])]
         print(f"{engine:28} {len(other):10} {met - len(lost):10}", flush=True)
         needed[engine] = [case.id for case in [*lost, *[c for c in other if c not in lost]]][:LISTED]
     if "--write" in sys.argv:

@@ -3,104 +3,115 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from inspect import signature
 from typing import Any
 
-import sympy as sp
-
 from symbackprop.core import build
-from symbackprop.core.graph import Graph, Node
+from symbackprop.core.functions.windows import Pair
+from symbackprop.core.graph import Node
 from symbackprop.core.ops.window import Window
-from symbackprop.errors import ModelError
-from symbackprop.model.text.evaluate import binary, lift
-from symbackprop.model.text.numbers import short
+from symbackprop.core.shapes import DimLike
+from symbackprop.model.text.arguments import Callee
 
-Value = Any
-Rule = Callable[[Graph, str, Sequence[Value], Mapping[str, Value]], Value]
+EXTRA: dict[str, Callee] = {}
 
 
-def _rule(count: int, apply: Callable[..., Value], rows: int = 0) -> Rule:
-    """A function of ``count`` arguments, of which the first ``rows`` have to be arrays."""
-
-    def rule(graph: Graph, name: str, args: Sequence[Value], options: Mapping[str, Value]) -> Value:
-        if len(args) != count:
-            raise ModelError(f"{name} is called with {count} arguments, not {len(args)}")
-        for a in args[:rows]:
-            if not isinstance(a, Node):
-                raise ModelError(f"{name} needs an array, not {short(a)}")
-        return apply(graph, *args, **options)
-
-    return rule
+def _extra(function: Callable[..., Node]) -> Callable[..., Node]:
+    """Make a function known; its arguments are checked against its annotations."""
+    EXTRA[function.__name__] = Callee(function.__name__, function, signature(function))
+    return function
 
 
-def _row(graph: Graph, value: Value) -> Node:
-    if isinstance(value, (Node, sp.Expr)):
-        return lift(value, graph)
-    raise ModelError(f"{short(value)} is neither an array nor a number")
+@_extra
+def step(a: Node) -> Node:
+    return a.graph.call("greater", a, 0)
 
 
-def _step(graph: Graph, value: Value) -> Node:
-    return graph.call("greater", _row(graph, value), 0)
+@_extra
+def square(a: Node) -> Node:
+    return a**2
 
 
-def _power(graph: Graph, base: Value, exponent: Value) -> Value:
-    return binary("**", _row(graph, base), _row(graph, exponent), graph)
+@_extra
+def pow(a: Node, exponent: Node) -> Node:
+    return a**exponent
 
 
-def _cosh(graph: Graph, value: Value) -> Node:
-    at = _row(graph, value)
-    result: Node = (graph.call("exp", at) + graph.call("exp", -at)) / 2
-    return result
+@_extra
+def cosh(a: Node) -> Node:
+    return (a.graph.call("exp", a) + a.graph.call("exp", -a)) / 2
 
 
-def _sinh(graph: Graph, value: Value) -> Node:
-    at = _row(graph, value)
-    result: Node = (graph.call("exp", at) - graph.call("exp", -at)) / 2
-    return result
+@_extra
+def sinh(a: Node) -> Node:
+    return (a.graph.call("exp", a) - a.graph.call("exp", -a)) / 2
 
 
-def _tan(graph: Graph, value: Value) -> Node:
-    at = _row(graph, value)
-    result: Node = graph.call("sin", at) / graph.call("cos", at)
-    return result
+@_extra
+def sech(a: Node) -> Node:
+    return 1 / cosh(a)
 
 
-def _conv(op: str) -> Callable[..., Node]:
-    def apply(graph: Graph, a: Node, b: Node, size: Value, stride: Value = 1, padding: Value = 0) -> Node:
-        return graph.make(op, (a, b), Window(_pair(stride), _pair(padding), tuple(size)))
-
-    return apply
+@_extra
+def tan(a: Node) -> Node:
+    return a.graph.call("sin", a) / a.graph.call("cos", a)
 
 
-def _pair(value: Value) -> tuple[int, int]:
-    first, second = value if isinstance(value, tuple) else (value, value)
-    return int(first), int(second)
+@_extra
+def zeros_like(a: Node) -> Node:
+    return a.graph.full(0, a.shape)
 
 
-def _outer(a: Node | sp.Expr, b: Node | sp.Expr) -> Node:
+@_extra
+def ones_like(a: Node) -> Node:
+    return a.graph.full(1, a.shape)
+
+
+@_extra
+def scatter_add(g: Node, index: Node, rows: DimLike) -> Node:
+    return build.scatter_add(g, index, rows)
+
+
+@_extra
+def put_along_axis(g: Node, index: Node, axis: int, size: DimLike) -> Node:
+    return build.put_along(g, index, axis, size)
+
+
+@_extra
+def pad(a: Node, axis: int, start: DimLike, size: DimLike) -> Node:
+    return build.pad_axis(a, axis, start, size)
+
+
+@_extra
+def conv2d_input(a: Node, b: Node, size: Sequence[DimLike], stride: Pair = 1, padding: Pair = 0) -> Node:
+    return a.graph.make("conv2d_input", (a, b), Window(_pair(stride), _pair(padding), _pair(size)))
+
+
+@_extra
+def conv2d_kernel(a: Node, b: Node, size: Sequence[DimLike], stride: Pair = 1, padding: Pair = 0) -> Node:
+    return a.graph.make("conv2d_kernel", (a, b), Window(_pair(stride), _pair(padding), _pair(size)))
+
+
+def _pair(value: Any) -> tuple[Any, Any]:
+    first, second = (value, value) if isinstance(value, int) else value
+    return first, second
+
+
+@_extra
+def outer_product(a: Node, b: Node) -> Node:
     """``a ⊗ b``: every entry times every entry; of equal shapes what is meant is entry times entry."""
-    if not isinstance(a, Node) or not isinstance(b, Node) or a.shape == b.shape:
+    if a.shape == b.shape:
         return a * b
     left, right = string.ascii_lowercase[: a.ndim], string.ascii_uppercase[: b.ndim]
     return build.einsum(f"{left},{right}->{left}{right}", a, b)
 
 
-EXTRA: dict[str, Rule] = {
-    "step": _rule(1, _step),
-    "outer_product": _rule(2, lambda graph, a, b: _outer(a, b)),
-    "reshape_to": _rule(2, lambda graph, shape, a: build.reshape(_row(graph, a), shape)),
-    "transpose_to": _rule(2, lambda graph, axes, a: build.transpose(_row(graph, a), [int(k) for k in axes])),
-    "square": _rule(1, lambda graph, a: _power(graph, a, sp.S(2))),
-    "pow": _rule(2, _power),
-    "cosh": _rule(1, _cosh),
-    "sinh": _rule(1, _sinh),
-    "sech": _rule(1, lambda graph, a: 1 / _cosh(graph, a)),
-    "tan": _rule(1, _tan),
-    "zeros_like": _rule(1, lambda graph, a: graph.full(0, a.shape), 1),
-    "ones_like": _rule(1, lambda graph, a: graph.full(1, a.shape), 1),
-    "scatter_add": _rule(3, lambda graph, g, index, rows: build.scatter_add(g, index, rows), 2),
-    "put_along_axis": _rule(4, lambda graph, g, index, axis, size: build.put_along(g, index, int(axis), size), 2),
-    "pad": _rule(4, lambda graph, g, axis, start, size: build.pad_axis(g, int(axis), start, size), 1),
-    "conv2d_input": _rule(3, _conv("conv2d_input"), 2),
-    "conv2d_kernel": _rule(3, _conv("conv2d_kernel"), 2),
-}
+@_extra
+def reshape_to(shape: Sequence[DimLike], a: Node) -> Node:
+    return build.reshape(a, shape)
+
+
+@_extra
+def transpose_to(axes: Pair, a: Node) -> Node:
+    return build.transpose(a, [axes] if isinstance(axes, int) else axes)

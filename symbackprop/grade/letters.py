@@ -14,8 +14,8 @@ from symbackprop.core import build
 from symbackprop.core.graph import Node
 from symbackprop.errors import ModelError
 from symbackprop.grade.passes import ARRAY, SUM
-from symbackprop.model.text import evaluate as rules
 from symbackprop.model.text import tree
+from symbackprop.model.text.evaluate import binary, lift
 
 if TYPE_CHECKING:
     from symbackprop.grade.formulas import Formula
@@ -105,7 +105,7 @@ class Letters:
         letters = (*a.letters, *[x for x in b.letters if x not in a.letters])
         own = max(a.own, b.own)
         left, right = self._spread(a, letters, own), self._spread(b, letters, own)
-        row = rules.binary("*" if sign == "@" else sign, left, right, self.graph)
+        row = binary("*" if sign == "@" else sign, left, right, self.graph)
         assert isinstance(row, Node)
         return Lettered(row, letters)
 
@@ -128,9 +128,7 @@ class Letters:
 
     def _applied(self, function: str, a: Lettered) -> Lettered:
         """A function, entry by entry."""
-        held = tree.Name("entries__")
-        self.formula.held[held.name] = a.row
-        row = self.formula.row(tree.Call(function, (held,), ()))
+        row = lift(self.formula.applied(function, [a.row], {}), self.graph)
         if row.shape != a.row.shape:
             raise ModelError(f"{function} under a sum over letters cannot be read")
         return Lettered(row, a.letters)

@@ -17,7 +17,7 @@ from symbackprop.grade.naming import Gradient, Local, Meaning
 from symbackprop.grade.reading import Answer
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import function_names
-from symbackprop.model.text.evaluate import evaluate, subscript
+from symbackprop.model.text.evaluate import Evaluator, evaluate
 from symbackprop.model.text.numbers import whole
 from symbackprop.model.text.tree import mentioned
 
@@ -117,7 +117,7 @@ class Scope:
         if not 1 <= place <= row.shape[0]:
             raise ShapeError(f"there is no step {place}: steps are numbered from 1 to {row.shape[0]}")
         found = getitem(row, int(place) - 1)
-        return subscript(found, items[1:], self) if len(items) > 1 else found
+        return Evaluator(self).subscript(found, items[1:]) if len(items) > 1 else found
 
     def _over_steps(self, row: Node) -> bool:
         return bool(row.shape) and row.shape[0] in [sp.Integer(k) for k in self.session.fixed.values()]

@@ -76,8 +76,8 @@ class Printer:
             case tree.Slice(start, stop, step):
                 bounds = ["" if p is None else self.text(p)[0] for p in (start, stop)]
                 return ":".join(bounds + ([self.text(step)[0]] if step is not None else []))
-            case tree.String(text):
-                return f'"{text}"'
+            case tree.String(value):
+                return f'"{value}"'
             case tree.Word(value):
                 return "..." if value is Ellipsis else str(value)
         raise TypeError(f"not a formula: {expr!r}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -16,6 +17,7 @@ from tests.grade.helpers import grader
 
 TABLES: list[dict[str, Any]] = [diagnose.RULES, derivation_mistakes.AT_EDGES, derivation_mistakes.AT_ROWS, edits.RULES]
 FUNCTIONS = {"the same at every step": (derivation_mistakes, "repeated"), "shapes": (explain, "mended_shapes")}
+CANDIDATES = {*derivation_mistakes.AT_EDGES, *derivation_mistakes.AT_ROWS, "the same at every step"}
 ENGINES = [*[name for table in TABLES for name in table], *FUNCTIONS]
 
 
@@ -56,3 +58,27 @@ def without(engine: str) -> Iterator[None]:
     with patch.dict(table):
         del table[engine]
         yield
+
+
+def heard(case: Case) -> tuple[Finding | None, set[str]]:
+    """The explanation of a case, and the engines that may have had a say in it."""
+    names: set[str] = set()
+    with ExitStack() as stack:
+        for table in TABLES:
+            stack.enter_context(patch.dict(table, {n: _noted(n, rule, names) for n, rule in table.items()}))
+        for name, (module, function) in FUNCTIONS.items():
+            stack.enter_context(patch.object(module, function, _noted(name, getattr(module, function), names)))
+        return case.finding(), names
+
+
+def _noted(name: str, rule: Callable[..., Any], names: set[str]) -> Callable[..., Any]:
+    """The same rule, which notes its name when it explains something: for candidates, when one of them is told."""
+
+    def run(*args: Any) -> Any:
+        found = rule(*args)
+        if name in CANDIDATES:
+            return (replace(c, tell=lambda c=c: (names.add(name), c.tell())[1]) for c in found)
+        names.update({name} if found is not None else ())
+        return found
+
+    return run

@@ -10,7 +10,7 @@ from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
 from symbackprop.model.text.build import Builder, conventions
 from symbackprop.model.text.cursor import Cursor
-from symbackprop.model.text.evaluate import row
+from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import expression
 from symbackprop.model.text.header import read_header
 from symbackprop.model.text.scope import ModelScope
@@ -54,7 +54,7 @@ def parse_expression(text: str, model: Model, names: dict[str, Node] | None = No
     cursor = Cursor(lines[0].tokens)
     tree = expression(cursor)
     cursor.finish("the formula")
-    return row(tree, ModelScope(model, names))
+    return Evaluator(ModelScope(model, names)).row(tree)
 
 
 def _stem(path: str | None) -> str:

@@ -13,7 +13,7 @@ from symbackprop.model.model import Model
 from symbackprop.model.names import check_name
 from symbackprop.model.notations import check_notation
 from symbackprop.model.text import tree
-from symbackprop.model.text.evaluate import evaluate, lift, operand
+from symbackprop.model.text.evaluate import Evaluator, evaluate
 from symbackprop.model.text.loops import BodyScope
 from symbackprop.model.text.numbers import short
 from symbackprop.model.text.scope import ModelScope
@@ -120,7 +120,7 @@ class Builder:
         plain = s.target.index is None and not self.scope.locals
         if plain and s.target.name in self.top.lines:
             raise NameProblem(self.top.taken(s.target.name))
-        value = lift(operand(s.value, self.scope), self.model.graph)
+        value = Evaluator(self.scope).row(s.value)
         self.scope.assign(s.keyword, s.target, value)
 
     def _defined_later(self, name: str) -> str:

@@ -50,20 +50,25 @@ def function_names() -> list[str]:
     return sorted({*FUNCTIONS, *CONSTANTS, *(n for n, record in TABLE.items() if record.public)})
 
 
-def call(graph: Graph, name: str, args: Sequence[Value], options: dict[str, Value]) -> Node | sp.Expr:
-    """The row that a call makes; a number when every argument is one and the result is known."""
+def known_callee(name: str, graph: Graph) -> Callee:
+    """The function of that name; a `NameProblem` where there is none."""
     found = callee(name)
-    if found is None:
-        if name in graph.names:
-            raise NameProblem(f"{name} is an array, not a function: write {name} * (…) or {name} @ …")
-        raise NameProblem(f"no function {name[:40]!r}.{did_you_mean(name[:40], function_names())}")
+    if found is not None:
+        return found
+    if name in graph.names:
+        raise NameProblem(f"{name} is an array, not a function: write {name} * (…) or {name} @ …")
+    raise NameProblem(f"no function {name[:40]!r}.{did_you_mean(name[:40], function_names())}")
+
+
+def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, Value]) -> Node | sp.Expr:
+    """The row that a call makes; a number when every argument is one and the result is known."""
     try:
         given = _spread(found, args)
         if _wants_many(found) and not given:
             raise TypeError("it needs at least one array")
         bound = found.signature.bind(*given, **options)
     except TypeError as error:
-        raise ModelError(f"{name}: {_reason(error, options, found)}; it is called as {found.usage()}") from None
+        raise ModelError(f"{found.name}: {_reason(error, options, found)}; it is called as {found.usage()}") from None
     positional, named = _checked(found, bound.arguments, graph)
     row = _applied(found, graph, positional, named)
     numeric = not any(isinstance(a, Node) for a in (*args, *options.values()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import sympy as sp
@@ -13,7 +14,8 @@ from symbackprop.core.operators import FORMS, operation
 from symbackprop.core.scalars import RELATIONS
 from symbackprop.errors import ModelError
 from symbackprop.model.text import tree
-from symbackprop.model.text.calls import call
+from symbackprop.model.text.arguments import Callee
+from symbackprop.model.text.calls import call, known_callee
 from symbackprop.model.text.numbers import checked, fold, short
 
 Value = Any
@@ -38,35 +40,135 @@ class Scope(Protocol):
         """What to subtract from an index: loop counters count from 1, arrays from 0."""
 
 
+class Evaluator:
+    """Evaluates expressions at one place. Who reads more than model text overrides how a node is read."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope, self.graph = scope, scope.graph
+
+    def value(self, expr: tree.Expr) -> Value:
+        """The value of an expression."""
+        match expr:
+            case tree.Name(name):
+                return self.scope.name(name)
+            case tree.Number() | tree.String() | tree.Word():
+                return expr.value
+            case tree.Chain():
+                return self.chain(expr)
+            case tree.Call():
+                return self.call(expr)
+            case tree.Index():
+                return self.index(expr)
+            case tree.Power():
+                return self.power(expr)
+            case tree.Negative():
+                return self.negative(expr)
+            case tree.Transpose(body):
+                value = self.operand(body)
+                return transpose(value) if isinstance(value, Node) else value
+            case tree.Compare(sign, left, right):
+                return self.graph.call(RELATIONS[sign], self.row(left), self.row(right))
+            case tree.Tuple(items):
+                return tuple([self.value(item) for item in items])
+        raise ModelError("a slice only stands in an index")
+
+    def operand(self, expr: tree.Expr) -> Node | sp.Expr:
+        """An expression that has to be an array or a number."""
+        value = self.value(expr)
+        if isinstance(value, (Node, sp.Expr)):
+            return value
+        if isinstance(value, str):
+            raise ModelError("a string only stands where a function asks for one")
+        raise ModelError(f"{short(value)} is neither an array nor a number")
+
+    def row(self, expr: tree.Expr) -> Node:
+        """An expression as a row."""
+        return lift(self.operand(expr), self.graph)
+
+    def chain(self, expr: tree.Chain) -> Value:
+        value = self.operand(expr.first)
+        for sign, part in expr.rest:
+            value = binary(sign, value, self.operand(part), self.graph)
+        return value
+
+    def power(self, expr: tree.Power) -> Value:
+        return binary("**", self.operand(expr.base), self.operand(expr.exponent), self.graph)
+
+    def negative(self, expr: tree.Negative) -> Value:
+        value = self.operand(expr.body)
+        return -value if isinstance(value, sp.Expr) else self.graph.arithmetic(FORMS["neg"], [value])
+
+    # -- calls
+    def call(self, expr: tree.Call) -> Value:
+        read = self._branch if expr.function == "where" else self.value
+        args = [read(a) for a in expr.args]
+        return self.applied(expr.function, args, {k: self.value(v) for k, v in expr.options})
+
+    def applied(self, function: str, args: Sequence[Value], options: dict[str, Value]) -> Value:
+        """A function applied to values."""
+        value = call(self.callee(function), self.graph, args, options)
+        if isinstance(value, sp.Expr):
+            return checked(value)
+        if value.value is not None:
+            checked(value.value)
+        return value
+
+    def callee(self, function: str) -> Callee:
+        """The function of that name."""
+        return known_callee(function, self.graph)
+
+    def _branch(self, expr: tree.Expr) -> Value:
+        """An argument of ``where``, the one place where a number may be infinite: ``where(mask, scores, -inf)``."""
+        if INFINITE.name not in self.graph.names and expr in (INFINITE, tree.Negative(INFINITE)):
+            return sp.oo if expr == INFINITE else -sp.oo
+        return self.value(expr)
+
+    # -- indices
+    def index(self, expr: tree.Index) -> Value:
+        if isinstance(expr.base, tree.Name):
+            found = self.scope.member(expr.base.name, expr.items)
+            if found is not None:
+                return found
+        base = self.operand(expr.base)
+        if not isinstance(base, Node):
+            raise ModelError(f"{short(base)} is a number and has no entries")
+        if not base.shape and not all(isinstance(item, tree.Word) for item in expr.items):
+            raise ModelError(f"{label(base)} is a scalar and has no entries")
+        element = self.scope.element(base, expr.items)
+        return self.subscript(base, expr.items) if element is None else element
+
+    def subscript(self, base: Node, keys: tuple[tree.Expr, ...]) -> Node:
+        """``base[keys]`` as NumPy means it."""
+        items = tuple([self._key(item) for item in keys])
+        return getitem(base, items[0] if len(items) == 1 else items)
+
+    def _key(self, item: tree.Expr) -> Value:
+        """One index: a whole number, a dimension, a slice, None, … or integer data."""
+        if isinstance(item, tree.Slice):
+            return slice(*(None if p is None else self._place(p) for p in (item.start, item.stop, item.step)))
+        value = self.value(item)
+        if isinstance(value, sp.Expr):
+            return _whole(value - self.scope.offset(item))
+        if value is None or value is Ellipsis or isinstance(value, Node):
+            return value
+        raise ModelError(f"an index is a whole number, a slice or integer data, not {short(value)}")
+
+    def _place(self, part: tree.Expr) -> sp.Expr:
+        value = self.value(part)
+        if not isinstance(value, sp.Expr):
+            raise ModelError("the bounds of a slice are whole numbers or dimensions")
+        if self.scope.offset(part):
+            raise ModelError("a loop counter cannot be the bound of a slice")
+        return _whole(value)
+
+
 def evaluate(expr: tree.Expr, scope: Scope) -> Value:
     """The value of an expression."""
-    return _RULES[type(expr)](expr, scope)
-
-
-def operand(expr: tree.Expr, scope: Scope) -> Node | sp.Expr:
-    """An expression that has to be an array or a number."""
-    value = evaluate(expr, scope)
-    if isinstance(value, (Node, sp.Expr)):
-        return value
-    if isinstance(value, str):
-        raise ModelError("a string only stands where a function asks for one")
-    raise ModelError(f"{short(value)} is neither an array nor a number")
-
-
-def row(expr: tree.Expr, scope: Scope) -> Node:
-    """An expression as a row."""
-    return lift(operand(expr, scope), scope.graph)
+    return Evaluator(scope).value(expr)
 
 
 def lift(value: Node | sp.Expr, graph: Graph) -> Node:
     return value if isinstance(value, Node) else graph.const(value)
-
-
-def _chain(expr: tree.Chain, scope: Scope) -> Value:
-    value = operand(expr.first, scope)
-    for sign, part in expr.rest:
-        value = binary(sign, value, operand(part, scope), scope.graph)
-    return value
 
 
 def binary(sign: str, a: Node | sp.Expr, b: Node | sp.Expr, graph: Graph) -> Node | sp.Expr:
@@ -82,101 +184,7 @@ def binary(sign: str, a: Node | sp.Expr, b: Node | sp.Expr, graph: Graph) -> Nod
     return result
 
 
-def _power(expr: tree.Power, scope: Scope) -> Value:
-    base, exponent = operand(expr.base, scope), operand(expr.exponent, scope)
-    return binary("**", base, exponent, scope.graph)
-
-
-def _negative(expr: tree.Negative, scope: Scope) -> Value:
-    value = operand(expr.body, scope)
-    return -value if isinstance(value, sp.Expr) else scope.graph.arithmetic(FORMS["neg"], [value])
-
-
-def _compare(expr: tree.Compare, scope: Scope) -> Value:
-    return scope.graph.call(RELATIONS[expr.sign], row(expr.left, scope), row(expr.right, scope))
-
-
-def _transpose(expr: tree.Transpose, scope: Scope) -> Value:
-    value = operand(expr.body, scope)
-    return transpose(value) if isinstance(value, Node) else value
-
-
-def _call(expr: tree.Call, scope: Scope) -> Value:
-    args = [_branch(a, scope) if expr.function == "where" else evaluate(a, scope) for a in expr.args]
-    options = {k: evaluate(v, scope) for k, v in expr.options}
-    value = call(scope.graph, expr.function, args, options)
-    if isinstance(value, sp.Expr):
-        return checked(value)
-    if value.value is not None:
-        checked(value.value)
-    return value
-
-
-def _branch(expr: tree.Expr, scope: Scope) -> Value:
-    """An argument of ``where``, the one place where a number may be infinite: ``where(mask, scores, -inf)``."""
-    if INFINITE.name not in scope.graph.names and expr in (INFINITE, tree.Negative(INFINITE)):
-        return sp.oo if expr == INFINITE else -sp.oo
-    return evaluate(expr, scope)
-
-
-def _index(expr: tree.Index, scope: Scope) -> Value:
-    if isinstance(expr.base, tree.Name):
-        found = scope.member(expr.base.name, expr.items)
-        if found is not None:
-            return found
-    base = operand(expr.base, scope)
-    if not isinstance(base, Node):
-        raise ModelError(f"{short(base)} is a number and has no entries")
-    if not base.shape and not all(isinstance(item, tree.Word) for item in expr.items):
-        raise ModelError(f"{label(base)} is a scalar and has no entries")
-    element = scope.element(base, expr.items)
-    return subscript(base, expr.items, scope) if element is None else element
-
-
-def subscript(base: Node, keys: tuple[tree.Expr, ...], scope: Scope) -> Node:
-    """``base[keys]`` as NumPy means it."""
-    items = tuple(_key(item, scope) for item in keys)
-    return getitem(base, items[0] if len(items) == 1 else items)
-
-
-def _key(item: tree.Expr, scope: Scope) -> Value:
-    """One index: a whole number, a dimension, a slice, None, … or integer data."""
-    if isinstance(item, tree.Slice):
-        return slice(*(None if p is None else _place(p, scope) for p in (item.start, item.stop, item.step)))
-    value = evaluate(item, scope)
-    if isinstance(value, sp.Expr):
-        return _whole(value - scope.offset(item))
-    if value is None or value is Ellipsis or isinstance(value, Node):
-        return value
-    raise ModelError(f"an index is a whole number, a slice or integer data, not {short(value)}")
-
-
-def _place(part: tree.Expr, scope: Scope) -> sp.Expr:
-    value = evaluate(part, scope)
-    if not isinstance(value, sp.Expr):
-        raise ModelError("the bounds of a slice are whole numbers or dimensions")
-    if scope.offset(part):
-        raise ModelError("a loop counter cannot be the bound of a slice")
-    return _whole(value)
-
-
 def _whole(value: sp.Expr) -> sp.Expr:
     if value.is_integer is False or (value.is_Integer and abs(value) >= 2**31):
         raise ModelError(f"an index is a whole number, not {short(value)}")
     return value
-
-
-_RULES: dict[type, Any] = {
-    tree.Number: lambda e, scope: e.value,
-    tree.Name: lambda e, scope: scope.name(e.name),
-    tree.String: lambda e, scope: e.text,
-    tree.Word: lambda e, scope: e.value,
-    tree.Negative: _negative,
-    tree.Chain: _chain,
-    tree.Power: _power,
-    tree.Compare: _compare,
-    tree.Transpose: _transpose,
-    tree.Call: _call,
-    tree.Index: _index,
-    tree.Tuple: lambda e, scope: tuple(evaluate(item, scope) for item in e.items),
-}

@@ -1,12 +1,12 @@
 """Tokens to expressions: recursive descent with NumPy's operators and their precedence, to a limited depth.
 
-    comparison := sum [("<" | "<=" | ">" | ">=" | "==" | "!=") sum]
-    sum        := product {("+" | "-") product}
-    product    := sign {("*" | "/" | "@") sign}
-    sign       := {"-" | "+"} power
-    power      := postfix [("**" | "^") sign]
-    postfix    := atom {"[" items "]" | ".T" | "'" | "ᵀ"}
-    atom       := number | name | name "(" arguments ")" | string | "(" comparison {"," comparison} ")"
+comparison := sum [("<" | "<=" | ">" | ">=" | "==" | "!=") sum]
+sum        := product {("+" | "-") product}
+product    := sign {("*" | "/" | "@") sign}
+sign       := {"-" | "+"} power
+power      := postfix [("**" | "^") sign]
+postfix    := atom {"[" items "]" | ".T" | "'" | "ᵀ"}
+atom       := number | name | name "(" arguments ")" | string | "(" comparison {"," comparison} ")"
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from symbackprop.core.shapes import dim, dim_text, same, shape_text
 from symbackprop.errors import ModelError, NameProblem, ShapeError
 from symbackprop.model.names import check_name
 from symbackprop.model.text import tree
-from symbackprop.model.text.evaluate import evaluate, subscript
+from symbackprop.model.text.evaluate import Evaluator, evaluate
 from symbackprop.model.text.loop_result import LoopResult
 from symbackprop.model.text.numbers import short
 from symbackprop.model.text.scope import ModelScope, Scope, python_name
@@ -94,7 +94,7 @@ class BodyScope(Scope):
         if not self._counts(items[:1]):
             raise ModelError(f"{self.counter} can only be the first index of {name}")
         found = self._own_value(name, self._place(items[0], name))
-        return subscript(found, items[1:], self) if len(items) > 1 else found
+        return Evaluator(self).subscript(found, items[1:]) if len(items) > 1 else found
 
     def _own_value(self, name: str, place: sp.Expr) -> Node:
         shift = sp.expand(place - self.symbol)
@@ -141,11 +141,11 @@ class BodyScope(Scope):
             raise ModelError(f"{self.counter} can only be the first index of {label(row)}")
         else:
             inner = self.outside.element(row, (first,))
-            found = subscript(row, (first,), self) if inner is None else inner
+            found = Evaluator(self).subscript(row, (first,)) if inner is None else inner
         if not rest:
             return found
         deeper = self.element(found, rest)
-        return subscript(found, rest, self) if deeper is None else deeper
+        return Evaluator(self).subscript(found, rest) if deeper is None else deeper
 
     def _element(self, row: Node, shift: sp.Expr) -> Node:
         """The leaf that holds ``row[t + shift]``; the first entry of an array is its number 1."""
@@ -246,5 +246,3 @@ def _assigned(body: Sequence[tree.Statement]) -> Iterator[str]:
             yield s.target.name
         elif isinstance(s, tree.For):
             yield from _assigned(s.body)
-
-

@@ -24,7 +24,7 @@ class Name:
 
 @dataclass(frozen=True)
 class String:
-    text: str
+    value: str
 
 
 @dataclass(frozen=True)

@@ -218,5 +218,3 @@ def _stem(name: str) -> str:
 def _joined(base: str, index: str) -> str:
     """The Python spelling of ``base[index]``."""
     return base + re.sub(r"\W", "", index)
-
-
