@@ -157,3 +157,10 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
         for name in free:
             del reads[name]
     assert not reads, {name: sorted(others & set(reads)) for name, others in reads.items()}
+
+
+def test_every_part_has_its_tests() -> None:
+    """tests/AREA/ are the tests of symbackprop/AREA/; the other folders need more than one part."""
+    parts = {p.parent.name for p in PACKAGE.glob("*/__init__.py")}
+    folders = {p.parent.name for p in (ROOT / "tests").glob("*/test_*.py")}
+    assert folders == parts | {"browser", "docs", "examples", "zoo"}
