@@ -34,8 +34,7 @@ class Card:
 
 
 def pages(names: Iterable[str] = ()) -> Iterator[tuple[str, str]]:
-    """(file name, HTML) of every built-in model, or of those named (as `load` finds them), and at last of the index.
-    Raises `MissingExtra` without latex2mathml."""
+    """(file name, HTML) of every built-in model, or of those named (as `load` finds them), and at last of the index."""
     groups: dict[str, list[Card]] = {title: [] for _, title in GROUPS}
     for name in tuple(names) or zoo.names():
         model = load(name)

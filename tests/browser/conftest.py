@@ -18,7 +18,6 @@ MODELS = ("two-weight-tanh", "squared-norm", "rnn-lm", "transformer-block")
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of pages: some built-in models with their index, and a model that tries to break out of the page."""
-    pytest.importorskip("latex2mathml", reason="the extra html is not installed")
     folder = tmp_path_factory.mktemp("site")
     for name, page in pages(MODELS):
         (folder / name).write_text(page, encoding="utf-8")

@@ -36,7 +36,6 @@ def test_json(name: str) -> None:
 
 @pytest.mark.parametrize("name", PAGED)
 def test_html(name: str) -> None:
-    pytest.importorskip("latex2mathml")
     compare(f"{name}.html", skeleton(derivation(name).html()))
 
 
