@@ -8,8 +8,9 @@ from functools import cache
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.calculus import PLACEHOLDERS, from_sympy, to_sympy, unguarded
+from symbackprop.core.calculus import from_sympy, unguarded
 from symbackprop.core.graph import Node
+from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
 
 
 def total(parts: Sequence[Node]) -> Node:

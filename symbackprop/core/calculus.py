@@ -7,43 +7,13 @@ used. So SymPy decides the mathematics and the formula only decides how it is wr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.scalars import BY_HEAD, TABLE
+from symbackprop.core.scalars import BY_HEAD, OUTPUT, PLACEHOLDERS, TABLE, to_sympy
 from symbackprop.errors import ModelError
 
-PLACEHOLDERS = tuple(sp.Symbol(f"x{i}", real=True) for i in range(64))
-OUTPUT = sp.Symbol("o", real=True)
 _DIGITS = 50
-
-
-def to_sympy(form: f.Formula, args: Sequence[sp.Expr] = PLACEHOLDERS, out: sp.Expr = OUTPUT) -> sp.Expr:
-    """The canonical SymPy expression of a formula over the given argument expressions."""
-    match form:
-        case f.Num(value):
-            return value
-        case f.Arg(index):
-            return args[index]
-        case f.Out():
-            return out
-    parts = [to_sympy(part, args, out) for part in f.children(form)]
-    match form:
-        case f.Add():
-            return sp.Add(*parts)
-        case f.Mul():
-            return sp.Mul(*parts)
-        case f.Neg():
-            return -parts[0]
-        case f.Div():
-            return parts[0] / parts[1]
-        case f.Pow():
-            return sp.Pow(parts[0], parts[1])
-        case f.Call(name, _):
-            return TABLE[name].head(*parts)
-    raise TypeError(f"not a formula: {form!r}")
 
 
 def from_sympy(expr: sp.Expr) -> f.Formula:
@@ -218,7 +188,7 @@ def _chain_rule(name: str, args: tuple[f.Formula, ...], i: int, form: f.Formula,
     terms = []
     for k, arg in enumerate(args[: TABLE[name].arity]):
         inner = _derivative(arg, i)
-        outer = TABLE[name].partials[k]
+        outer = None if k in TABLE[name].canonical else TABLE[name].partials[k]
         if inner is None or (outer is None and inner != f.ZERO):
             return None
         if inner != f.ZERO and outer is not None:

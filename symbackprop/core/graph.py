@@ -14,11 +14,10 @@ from typing import Any, Union
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.heads import Opaque
 from symbackprop.core.kernel import MAX_ARGS, MAX_SIZE, Kernel, composed, moved, renumbered
 from symbackprop.core.operators import Operators
 from symbackprop.core.registry import OPS, Op
-from symbackprop.core.scalars import TABLE
+from symbackprop.core.scalars import TABLE, Opaque
 from symbackprop.core.shapes import DimLike, Shape, as_shape, broadcast, same_shape
 from symbackprop.doorway import late
 from symbackprop.errors import ModelError, NameProblem, ShapeError

@@ -12,8 +12,8 @@ from typing import ClassVar
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.calculus import partial, to_sympy
-from symbackprop.core.scalars import TABLE
+from symbackprop.core.calculus import partial
+from symbackprop.core.scalars import TABLE, to_sympy
 
 MAX_ARGS = 12
 MAX_SIZE = 60

@@ -1,7 +1,7 @@
 """The scalar functions: one record each, from which printing, reference values, tests and docs follow.
 
-To add an elementwise function, add one `Scalar` below. Its derivative may be left out: SymPy's ``diff`` of the head is
-then used, rewritten over the row's own output where the head reappears.
+To add an elementwise function, add one `Scalar` below: with a head of its own and its derivatives, or with SymPy's own
+function as its head, whose ``diff`` is used where a derivative is left out.
 """
 
 from __future__ import annotations
@@ -14,8 +14,28 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
-from symbackprop.core import heads
-from symbackprop.core.formula import ARITHMETIC, GUARDED, ONE, OUT, ZERO, Arg, Formula, arguments, call, calls, power
+from symbackprop.core.formula import (
+    ARITHMETIC,
+    GUARDED,
+    ONE,
+    OUT,
+    ZERO,
+    Add,
+    Arg,
+    Call,
+    Div,
+    Formula,
+    Mul,
+    Neg,
+    Num,
+    Out,
+    Pow,
+    arguments,
+    call,
+    calls,
+    children,
+    power,
+)
 
 X, Y, Z, M = Arg(0), Arg(1), Arg(2), Arg(3)
 Numpy = Any
@@ -35,16 +55,35 @@ AT_ZERO, AT_TIE = (Switch(X, ZERO, "<", ">"),), (Switch(X, Y, "<", ">"),)
 TRUTH = (Switch(X, ZERO, "==", "!="),)
 
 
+class Opaque(sp.Function):  # type: ignore[misc]
+    """A real function that SymPy never evaluates or rewrites; its derivative is that of its record, over the heads of
+    other records: the derivative of softplus is then the very sigmoid that another row may already hold."""
+
+    is_real = True
+    is_commutative = True
+
+    def fdiff(self, argindex: int = 1) -> sp.Expr:
+        slope = BY_HEAD[type(self)].partials[argindex - 1]
+        assert slope is not None
+        return to_sympy(slope, self.args, self)
+
+
+def opaque(name: str) -> type[Opaque]:
+    """A new head."""
+    return type(name, (Opaque,), {})
+
+
 @dataclass(frozen=True)
 class Scalar:
     """One elementwise function.
 
-    ``partials`` are the derivatives by each argument over `Arg` and `OUT` (None: by SymPy's ``diff``). ``shown`` is how
-    many arguments print; the rest are conventions. It prints by its name, or as ``text`` and ``latex`` call it, or as
-    the formula in ``spelled``. ``reference(np, *arrays)`` is written independently of emitted code (`codegen.arrays`)
-    and is what `verify` trusts. ``domain`` is where random inputs are drawn, one interval per argument; ``defined``
-    says where the function is. ``log`` is log f and ``complement`` 1 − f, of a function of one argument, where
-    these have a form that neither overflows nor cancels; ``odd``: f(−x) = −f(x); ``log1p`` is log(1 + f), stable;
+    ``partials`` are the derivatives by each argument over `Arg` and `OUT` (None: by SymPy's ``diff``), those at the
+    ``canonical`` places written in SymPy's order. ``shown`` is how many arguments print; the rest are conventions. It
+    prints by its name, or as ``text`` and ``latex`` call it, or as the formula in ``spelled``. ``reference(np,
+    *arrays)`` is written independently of emitted code (`codegen.arrays`) and is what `verify` trusts. ``domain`` is
+    where random inputs are drawn, one interval per argument; ``defined`` says where the function is. ``log`` is log f
+    and ``complement`` 1 − f, of a function of one argument, where these have a form that neither overflows nor cancels;
+    ``odd``: f(−x) = −f(x); ``log1p`` is log(1 + f), stable;
     ``power``: f(x) is x to that power. ``guards`` is the arithmetic that the function is but for points where that is
     nan: it is written as that, and is part of the formula around it unless it is a row of its own (``alone``).
 
@@ -57,10 +96,11 @@ class Scalar:
     """
 
     name: str
-    head: Callable[..., sp.Expr]
+    head: Any
     reference: Callable[..., Any]
     partials: tuple[Formula | None, ...] = (None,)
     domain: tuple[tuple[float, float], ...] = ((-2.0, 2.0),)
+    canonical: tuple[int, ...] = ()
     shown: int = 0
     latex: str | None = None
     text: str | None = None
@@ -129,8 +169,39 @@ def _problem(r: Scalar, names: Sequence[str]) -> str:
         return f"{unknown[0]} is not in the table of scalar functions"
     if any(i >= len(r.domain) for form in forms for i in arguments(form)):
         return f"a formula reads an argument that is none of the {len(r.domain)}"
-    undefined = [k for k, p in enumerate(r.partials[: r.arity]) if p is None and not hasattr(r.head, "fdiff")]
+    known = hasattr(r.head, "fdiff") and not issubclass(r.head, Opaque)
+    undefined = [] if known else [k for k, p in enumerate(r.partials[: r.arity]) if p is None]
     return f"SymPy cannot differentiate the head: derivative {undefined[0]} is missing" if undefined else ""
+
+
+PLACEHOLDERS = tuple(sp.Symbol(f"x{i}", real=True) for i in range(64))
+OUTPUT = sp.Symbol("o", real=True)
+
+
+def to_sympy(form: Formula, args: Sequence[sp.Expr] = PLACEHOLDERS, out: sp.Expr = OUTPUT) -> sp.Expr:
+    """The canonical SymPy expression of a formula over the given argument expressions."""
+    match form:
+        case Num(value):
+            return value
+        case Arg(index):
+            return args[index]
+        case Out():
+            return out
+    parts = [to_sympy(part, args, out) for part in children(form)]
+    match form:
+        case Add():
+            return sp.Add(*parts)
+        case Mul():
+            return sp.Mul(*parts)
+        case Neg():
+            return -parts[0]
+        case Div():
+            return parts[0] / parts[1]
+        case Pow():
+            return sp.Pow(parts[0], parts[1])
+        case Call(name, _):
+            return TABLE[name].head(*parts)
+    raise TypeError(f"not a formula: {form!r}")
 
 
 def _sigmoid(np: Numpy, x: Any) -> Any:
@@ -289,20 +360,20 @@ _RECORDS = [
     Scalar("log", sp.log, lambda np, x: np.log(x), (1 / X,), POSITIVE, latex=r"\log",
            defined="x > 0",
            finite=X, logarithm=True),
-    Scalar("log1p", heads.log1p, lambda np, x: np.log1p(x), (1 / (1 + X),), ((-0.5, 2.0),),
+    Scalar("log1p", opaque("log1p"), lambda np, x: np.log1p(x), (1 / (1 + X),), ((-0.5, 2.0),),
            spelled=call("log", 1 + X), defined="x > -1",
            finite=1 + X, logarithm=True),
-    Scalar("expm1", heads.expm1, lambda np, x: np.expm1(x), (OUT + 1,),
+    Scalar("expm1", opaque("expm1"), lambda np, x: np.expm1(x), (OUT + 1,),
            spelled=call("exp", X) - 1,
            finite=1 - X),
     Scalar("sqrt", sp.sqrt, lambda np, x: np.sqrt(x), (1 / (2 * OUT),), POSITIVE,
            defined="x >= 0", power=HALF,
            range=(0.0, inf), singular=True),
-    Scalar("abs", heads.magnitude, _abs, (call("sign", X),),
+    Scalar("abs", opaque("magnitude"), _abs, (call("sign", X),),
            note="derivative 0 at 0",
            switches=AT_ZERO,
            range=(0.0, inf), flat=True, whole=True),
-    Scalar("sign", heads.signum, lambda np, x: np.sign(np.real(x)), (NO,),
+    Scalar("sign", opaque("signum"), lambda np, x: np.sign(np.real(x)), (NO,),
            note="derivative 0 everywhere", switches=AT_ZERO,
            range=(-1.0, 1.0)),
     Scalar("sin", sp.sin, lambda np, x: np.sin(x), (call("cos", X),), latex=r"\sin"),
@@ -310,120 +381,116 @@ _RECORDS = [
     Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), (1 - OUT**2,), latex=r"\tanh",
            complement=2 * call("sigmoid", -2 * X), odd=True,
            range=(-1.0, 1.0)),
-    Scalar("sigmoid", heads.sigmoid, _sigmoid, (OUT * (1 - OUT),), latex=r"\sigma",
+    Scalar("sigmoid", opaque("sigmoid"), _sigmoid, (OUT * (1 - OUT),), latex=r"\sigma",
            text="σ", log=-call("softplus", -X), complement=call("sigmoid", -X),
            range=(0.0, 1.0), positive=True),
-    Scalar("softplus", heads.softplus, _softplus, (call("sigmoid", X),),
+    Scalar("softplus", opaque("softplus"), _softplus, (call("sigmoid", X),),
            range=(0.0, inf), positive=True),
-    Scalar("logaddexp", heads.logaddexp, _logaddexp,
+    Scalar("logaddexp", opaque("logaddexp"), _logaddexp,
            (call("exp", X - OUT), call("exp", Y - OUT)), TWO, public=False),
     Scalar("erf", sp.erf, _erf, (call("exp", -(call("limited", X) ** 2)) * (2 / sp.sqrt(sp.pi)),),
            complement=2 * call("normal_cdf", -sp.sqrt(2) * X), odd=True,
            range=(-1.0, 1.0)),
-    Scalar("normal_cdf", heads.normal_cdf, _normal_cdf, (call("normal_pdf", X),),
+    Scalar("normal_cdf", opaque("normal_cdf"), _normal_cdf, (call("normal_pdf", X),),
            latex=r"\Phi", text="Φ", log=call("log_normal_cdf", X), complement=call("normal_cdf", -X),
            range=(0.0, 1.0), positive=True),
-    Scalar("normal_pdf", heads.normal_pdf, lambda np, x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
+    Scalar("normal_pdf", opaque("normal_pdf"), lambda np, x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
            (-call("limited", X) * OUT,), latex=r"\varphi", text="φ",
            range=(0.0, 0.4), positive=True),
-    Scalar("log_normal_cdf", heads.log_normal_cdf, _log_normal_cdf,
+    Scalar("log_normal_cdf", opaque("log_normal_cdf"), _log_normal_cdf,
            (call("inverse_mills", X),), spelled=call("log", call("normal_cdf", X)), public=False,
            logarithm=True),
-    Scalar("inverse_mills", heads.inverse_mills, _inverse_mills,
+    Scalar("inverse_mills", opaque("inverse_mills"), _inverse_mills,
            (-call("inverse_mills_fall", X),), public=False, spelled=_MILLS),
-    Scalar("inverse_mills_fall", heads.inverse_mills_fall, _inverse_mills_fall,
+    Scalar("inverse_mills_fall", opaque("inverse_mills_fall"), _inverse_mills_fall,
            (call("inverse_mills", X) * (1 - OUT) - OUT * (X + call("inverse_mills", X)),), public=False,
            spelled=_MILLS * (X + _MILLS)),
-    Scalar("relu", heads.relu, lambda np, x, tie: np.where(x != x, x, np.maximum(x, 0)),
+    Scalar("relu", opaque("relu"), lambda np, x, tie: np.where(x != x, x, np.maximum(x, 0)),
            (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, text="ReLU",
            note="derivative at 0: the relu0 convention",
            switches=AT_ZERO,
            range=(0.0, inf), flat=True, whole=True),
-    Scalar("leaky", heads.leaky, lambda np, x, a, tie: np.where(x > 0, x, a * x),
-           (None, call("where", call("greater", X, 0), 0, X)),
+    Scalar("leaky", opaque("leaky"), lambda np, x, a, tie: np.where(x > 0, x, a * x),
+           (Y * (1 - call("above", X, 0, Z)) + call("above", X, 0, Z), call("where", call("greater", X, 0), 0, X)),
            (ANY, (0.1, 0.4), (0.0, 0.0)), shown=2,
            text="LeakyReLU", public=False,
            note="derivative at 0: the relu0 convention",
-           switches=AT_ZERO),
-    Scalar("elu_unit", heads.elu, lambda np, x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
+           canonical=(0,), switches=AT_ZERO),
+    Scalar("elu_unit", opaque("elu"), lambda np, x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
            (call("where", call("greater", X, 0), 1, OUT + Y), call("negexpm1", X)),
            (ANY, (0.5, 1.5)),
            text="ELU", public=False,
            switches=AT_ZERO),
-    Scalar("negexpm1", heads.negexpm1, lambda np, x: np.expm1(np.minimum(x, 0)),
+    Scalar("negexpm1", opaque("negexpm1"), lambda np, x: np.expm1(np.minimum(x, 0)),
            (call("where", call("greater", X, 0), 0, OUT + 1),),
            spelled=call("exp", call("minimum", X, 0)) - 1, public=False, switches=AT_ZERO),
-    Scalar("maximum", heads.maximum, lambda np, a, b: np.maximum(a, b),
+    Scalar("maximum", opaque("maximum"), lambda np, a, b: np.maximum(a, b),
            (call("above", X, Y, HALF), call("above", Y, X, HALF)), TWO,
            latex=r"\max", text="max", note="ties share the gradient equally",
            switches=AT_TIE,
            chooses=(0, 1), largest=True, whole=True),
-    Scalar("minimum", heads.minimum, lambda np, a, b: np.minimum(a, b),
+    Scalar("minimum", opaque("minimum"), lambda np, a, b: np.minimum(a, b),
            (call("above", Y, X, HALF), call("above", X, Y, HALF)), TWO,
            latex=r"\min", text="min", note="ties share the gradient equally",
            switches=AT_TIE,
            chooses=(0, 1), whole=True),
-    Scalar("where", heads.where, lambda np, c, a, b: np.where(c, a, b),
+    Scalar("where", opaque("where"), lambda np, c, a, b: np.where(c, a, b),
            (NO, call("truth", X), 1 - call("truth", X)), ((0.0, 1.0), ANY, ANY),
            switches=TRUTH,
            chooses=(1, 2), whole=True),
-    Scalar("truth", heads.truth, lambda np, c: np.where(c, 1.0, 0.0), (NO,),
+    Scalar("truth", opaque("truth"), lambda np, c: np.where(c, 1.0, 0.0), (NO,),
            ((0.0, 1.0),), public=False, boolean=True,
            switches=TRUTH),
-    Scalar("above", heads.above, _above, (NO, NO), (ANY, ANY, (0.0, 0.0)),
+    Scalar("above", opaque("above"), _above, (NO, NO), (ANY, ANY, (0.0, 0.0)),
            shown=2, public=False,
            boolean=True, switches=AT_TIE),
 
-    Scalar("root", heads.root, lambda np, x: np.sqrt(x), (call("reciprocal", 2 * OUT),), POSITIVE,
+    Scalar("root", opaque("root"), lambda np, x: np.sqrt(x), (call("reciprocal", 2 * OUT),), POSITIVE,
            public=False, defined="x >= 0", power=HALF,
            note="derivative 0 at 0",
            range=(0.0, inf), flat=True, singular=True),
-    Scalar("reciprocal", heads.reciprocal, _reciprocal, (-(OUT**2),), POSITIVE,
+    Scalar("reciprocal", opaque("reciprocal"), _reciprocal, (-(OUT**2),), POSITIVE,
            public=False, guards=ONE / X, alone=True, note="0 at 0",
            singular=True),
-    Scalar("ratio", heads.ratio, _ratio, (call("reciprocal", Y), -call("ratio", OUT, Y)),
+    Scalar("ratio", opaque("ratio"), _ratio, (call("reciprocal", Y), -call("ratio", OUT, Y)),
            (ANY, (0.3, 3.0)), public=False, guards=X / Y, note="0 where both are 0",
            finite=False),
-    Scalar("nought", heads.nought, _selected, (call("nought", ONE, Y), NO), TWO,
+    Scalar("nought", opaque("nought"), _selected, (call("nought", ONE, Y), NO), TWO,
            public=False, guards=X, note="0 where the second is 0 and the first infinite or nan"),
-    Scalar("gated", heads.gated, _gated, (Y, call("limited", X)), (ANY, (0.0, 1.0)),
+    Scalar("gated", opaque("gated"), _gated, (Y, call("limited", X)), (ANY, (0.0, 1.0)),
            public=False, guards=X * Y, note="0 where the gate y is 0, even at an infinite x"),
-    Scalar("limited", heads.limited, _limited, (ONE,), public=False, guards=X,
+    Scalar("limited", opaque("limited"), _limited, (ONE,), public=False, guards=X,
            note="no further from 0 than 1e12: a factor beside gates, which are constant out there"),
-    Scalar("logit_loss", heads.logit_loss, _logit_loss, (call("sigmoid", X) - Y, -X),
+    Scalar("logit_loss", opaque("logit_loss"), _logit_loss, (call("sigmoid", X) - Y, -X),
            (ANY, (0.1, 0.9)), spelled=call("softplus", X) - Y * X, public=False),
-    Scalar("flat_power", heads.flat_power, _flat_power,
+    Scalar("flat_power", opaque("flat_power"), _flat_power,
            (Y * call("flat_power", X, Y - 1), None), ((0.3, 3.0), (0.2, 0.8)), shown=1, public=False,
            guards=power(X, Y), note="0 at 0",
            flat=True, finite=False),
-    Scalar("monomial", heads.monomial, _monomial,
+    Scalar("monomial", opaque("monomial"), _monomial,
            (call("monomial", 1, Y, Z, M),
             call("monomial", X * Z, Y, Z - 1, M) + M * call("monomial", X, Y, Z - 1, M - 1),
             call("monomial", X, Y, Z, M + 1)),
            (ANY, (0.3, 3.0), ANY, (0.0, 0.0)), shown=3, public=False,
            guards=X * power(Y, Z) * power(call("log", Y), M), note="0 where the coefficient or the power is 0",
            finite=False),
-    Scalar("bernoulli_loss", heads.bernoulli_loss, _bernoulli_loss,
+    Scalar("bernoulli_loss", opaque("bernoulli_loss"), _bernoulli_loss,
            (-(call("ratio", Y, X) + call("ratio", Y - 1, 1 - X)), call("log", 1 - X) - call("log", X)),
            ((0.1, 0.9), (0.1, 0.9)),
            public=False,
            defined="0 <= x <= 1",
            finite=False),
 
-    Scalar("where_selected", heads.where_selected, _selected,
+    Scalar("where_selected", opaque("where_selected"), _selected,
            (call("is_selected", X, Y), NO), TWO, shown=1, public=False,
            note="0 where x is infinite or NaN and y, the gradient that meets it, is 0"),
-    Scalar("is_selected", heads.is_selected, lambda np, a, s: _is_selected(np, a, s) * 1.0, (NO, NO), TWO, shown=1,
+    Scalar("is_selected", opaque("is_selected"), lambda np, a, s: _is_selected(np, a, s) * 1.0, (NO, NO), TWO, shown=1,
            public=False,
            boolean=True),
 ]
 # fmt: on
 
-_RELATIONS = (("greater", heads.greater, ">"), ("greater_equal", heads.greater_equal, ">="), ("less", heads.less, "<"),
-              ("less_equal", heads.less_equal, "<="), ("equal", heads.equal, "=="),
-              ("not_equal", heads.not_equal, "!="))
-
-
+RELATIONS = {">": "greater", ">=": "greater_equal", "<": "less", "<=": "less_equal", "==": "equal", "!=": "not_equal"}
 _CONTRARY = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!=", "!=": "=="}
 
 
@@ -432,9 +499,8 @@ def _relation(name: str) -> Callable[..., Any]:
 
 
 register(*_RECORDS, *[
-    Scalar(name, head, _relation(name), (NO, NO), TWO,
+    Scalar(name, opaque(name), _relation(name), (NO, NO), TWO,
            boolean=True, switches=(Switch(X, Y, _CONTRARY[sign], sign),))
-    for name, head, sign in _RELATIONS
+    for sign, name in RELATIONS.items()
 ])  # fmt: skip
 BY_HEAD |= {sp.Abs: TABLE["abs"], sp.sign: TABLE["sign"]}  # SymPy's own, which it makes of roots of squares
-RELATIONS = {sign: name for name, _, sign in _RELATIONS}

@@ -12,8 +12,9 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.core.build import reshape
-from symbackprop.core.calculus import to_sympy, unguarded
+from symbackprop.core.calculus import unguarded
 from symbackprop.core.graph import Node
+from symbackprop.core.scalars import to_sympy
 from symbackprop.core.shapes import is_one, same_shape
 from symbackprop.grade.points import Array, Point
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 from zipfile import is_zipfile
 
-from symbackprop.core.calculus import PLACEHOLDERS, to_sympy
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Rounded, Values
+from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.errors import ModelError, UsageError, did_you_mean
 from symbackprop.render.document import Value

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from symbackprop.core.calculus import PLACEHOLDERS, to_sympy
 from symbackprop.core.entry import RESULT, At, Digit, Indices, Letter, Place, Term, Terms, jacobian
 from symbackprop.core.ops.elementwise import evaluate_expr
 from symbackprop.core.registry import LEAVES, OPS, Op, Sample
+from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
 from tests.core.helpers import close, in_sympy
 
 ARRAYS = [op for op in OPS.values() if op.name not in LEAVES and not op.no_entry]

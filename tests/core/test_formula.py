@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from symbackprop.core import formula as f
-from symbackprop.core.calculus import PLACEHOLDERS, from_sympy, partial, to_sympy
+from symbackprop.core.calculus import from_sympy, partial
 from symbackprop.core.formula import OUT, Arg, Num
 from symbackprop.core.kernel import Kernel, composed, renumbered
 from symbackprop.core.notation import Notation, Text
+from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
 from symbackprop.errors import ModelError
 
 A, B, C = Arg(0), Arg(1), Arg(2)

@@ -22,7 +22,7 @@ def _elementwise(kernel: Any, *arrays: Any) -> Any:
     """The kernel's canonical expression through SymPy's own printer: nothing of the product's evaluation."""
     import sympy as sp
 
-    from symbackprop.core.calculus import PLACEHOLDERS
+    from symbackprop.core.scalars import PLACEHOLDERS
 
     return sp.lambdify(PLACEHOLDERS[: len(arrays)], kernel.expr, modules=[{"tanh": jnp.tanh}, jnp])(*arrays)
 

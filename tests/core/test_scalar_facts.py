@@ -10,11 +10,10 @@ import numpy as np
 import pytest
 
 from symbackprop.core import formula as f
-from symbackprop.core.calculus import PLACEHOLDERS, to_sympy
 from symbackprop.core.graph import Graph
 from symbackprop.core.ops.elementwise import evaluate_expr
 from symbackprop.core.reverse import grad
-from symbackprop.core.scalars import TABLE, Scalar, register
+from symbackprop.core.scalars import PLACEHOLDERS, TABLE, Scalar, register, to_sympy
 from symbackprop.verify.interpreter import evaluate
 
 MODERATE = [-30.0, -3.0, -1.0, -0.5, -1e-9, 0.0, 1e-9, 0.25, 0.5, 1.0, 2.0, 30.0]

@@ -12,12 +12,11 @@ import pytest
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.calculus import PLACEHOLDERS, to_sympy
 from symbackprop.core.graph import Graph
 from symbackprop.core.notation import Notation
 from symbackprop.core.ops.elementwise import evaluate_expr
 from symbackprop.core.reverse import grad
-from symbackprop.core.scalars import TABLE, Scalar, register
+from symbackprop.core.scalars import PLACEHOLDERS, TABLE, Scalar, register, to_sympy
 from symbackprop.verify.interpreter import evaluate
 from tests.core.helpers import close, value
 

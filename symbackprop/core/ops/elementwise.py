@@ -12,15 +12,13 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core import masks, noughts
 from symbackprop.core.accumulate import cancelled
-from symbackprop.core.calculus import PLACEHOLDERS
 from symbackprop.core.entry import At, Indices, Term, Terms, aligned
 from symbackprop.core.graph import BOOL, FLOAT, INT, Node, common_kind, common_shape
 from symbackprop.core.hazards import Hazards
-from symbackprop.core.heads import Opaque
 from symbackprop.core.kernel import Kernel, upstream_times
 from symbackprop.core.maths import called
 from symbackprop.core.registry import Cotangents, Op, Sample, register
-from symbackprop.core.scalars import BY_HEAD, TABLE
+from symbackprop.core.scalars import BY_HEAD, PLACEHOLDERS, TABLE, Opaque
 from symbackprop.core.shapes import Shape
 
 
