@@ -137,7 +137,7 @@ class Graph:
     def make(self, op: str, args: Sequence[Node] = (), attr: Any = None, key: Any = None) -> Node:
         """The row op(args; attr): the existing one when there is one. Shapes are inferred and checked here."""
         args = tuple(args)
-        key = key or (op, tuple([a.id for a in args]), attr)
+        key = key or key_of(op, args, attr)
         node = self._found(key)
         if node is None:
             node = self._table[key] = self.separate(op, args, attr, key)
@@ -151,10 +151,10 @@ class Graph:
             self._written_again[node.id] = self.count
         return node
 
-    def separate(self, op: str, args: tuple[Node, ...], attr: Any, key: Any) -> Node:
+    def separate(self, op: str, args: tuple[Node, ...], attr: Any, key: Any = None) -> Node:
         """The row op(args; attr) as one that no equal expression finds."""
         shape, kind = OPS[op].infer(attr, args)
-        return self._append(OPS[op], args, attr, shape, kind, key)
+        return self._append(OPS[op], args, attr, shape, kind, key or key_of(op, args, attr))
 
     def twin(self, node: Node) -> Node:
         """A row of its own that computes the same."""
@@ -347,16 +347,13 @@ class Graph:
         )
 
     def _kernel_row(self, form: f.Formula, args: Sequence[Node], shape: Shape, whole: bool = False) -> Node:
-        """The row of a formula that is folded already; rows that differ in the order of arguments only are one row.
-        ``whole``: it was written with integers only, so that a number is one too."""
+        """The row of a formula that is folded already. ``whole``: it was written with integers only, so that a number is
+        one too."""
         if isinstance(form, f.Num):
             return self.full(form.value, shape, INT if whole and form.value.is_integer else FLOAT)
         if isinstance(form, f.Arg):
             return self.broadcast(args[form.index], shape)
-        ids = [a.id for a in args]
-        order = sorted(range(len(ids)), key=ids.__getitem__)
-        key = ("elementwise", tuple(sorted(ids)), Kernel(renumbered(form, tuple(order))).identity)
-        return self.broadcast(self.make("elementwise", args, Kernel(form), key=key), shape)
+        return self.broadcast(self.make("elementwise", args, Kernel(form)), shape)
 
     def broadcast(self, node: Node, shape: Shape) -> Node:
         """NumPy's broadcast of a row to a shape; nothing when it has that shape."""
@@ -368,6 +365,16 @@ class Graph:
     def topological(self, outputs: Sequence[Node], stop: frozenset[int] = frozenset()) -> list[Node]:
         """All rows that the outputs need, arguments first."""
         return arguments_first(outputs, lambda node: () if node.id in stop else node.args)
+
+
+def key_of(op: str, args: Sequence[Node], attr: Any) -> Any:
+    """What equal rows have in common. Elementwise rows are equal when they compute the same value, in whatever spelling
+    and order of arguments."""
+    ids = [a.id for a in args]
+    if not isinstance(attr, Kernel):
+        return op, tuple(ids), attr
+    order = sorted(range(len(ids)), key=ids.__getitem__)
+    return op, tuple(sorted(ids)), Kernel(renumbered(attr.form, tuple(order))).identity
 
 
 def arguments_first(

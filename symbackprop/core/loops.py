@@ -67,7 +67,7 @@ def make_scan(graph: Graph, loop: Loop, args: Sequence[Node]) -> Node:
                 f"the loop over {loop.index} carries {label(leaf)} ({shape_text(leaf.shape)}) "
                 f"but computes {shape_text(result.shape)} for the next step"
             )
-    return graph.make("scan", args, loop, key=("scan", id(loop), loop))
+    return graph.make("scan", args, loop)
 
 
 def result(scan: Node, number: int) -> Node:
@@ -303,14 +303,13 @@ def _copied(node: Node, args: tuple[Node, ...]) -> Node:
     """A named row stays a row of its own; others are what equal rows are."""
     graph, op = node.graph, node.op.name
     attr: Any = _widened(node.attr, args) if isinstance(node.attr, Loop) else node.attr
-    key: Any = (op, tuple([a.id for a in args]), attr.identity if op == "elementwise" else attr)
     if node.is_result:
         copy = result(args[0], attr)
         copy.name = copy.name or node.name
         return copy
     if node.name is None:
-        return graph.make(op, args, attr, key=key)
-    return graph.christen(node.name, graph.separate(op, args, attr, key))
+        return graph.make(op, args, attr)
+    return graph.christen(node.name, graph.separate(op, args, attr))
 
 
 def _moved_origin(origin: Origin, moved: Mapping[int, Node], kept: Container[int]) -> Origin | None:

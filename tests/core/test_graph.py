@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from symbackprop.core import formula as f
 from symbackprop.core import functions as F
 from symbackprop.core.formula import Arg
 from symbackprop.core.graph import Graph, Node, label
+from symbackprop.core.kernel import Kernel
+from symbackprop.core.loops import copy_row
 from symbackprop.core.notation import Notation
 from symbackprop.core.reverse import grad
 from symbackprop.core.shapes import dim
@@ -323,3 +326,14 @@ def test_deep_sympy_expressions_are_refused_not_crashed_on() -> None:
         expr = sp.sin(expr, evaluate=False)
     with pytest.raises(ModelError, match="nested too deeply"):
         a.graph.lift(expr)
+
+
+def test_one_key_for_a_row_whichever_way_it_is_made() -> None:
+    """By an operator, from its formula in another order of arguments, as a copy in the body of a loop."""
+    g = Graph()
+    x, y = g.leaf("x", (3,)), g.leaf("y", (3,))
+    row = x - y * y
+    form = f.add(f.neg(f.power(f.Arg(0), f.lift(2))), f.Arg(1))
+    assert g.make("elementwise", (y, x), Kernel(form)) is row
+    a = g.leaf("a", (3,))
+    assert copy_row(a - y * y, (x, y), {}, ()) is row
