@@ -145,283 +145,276 @@ def forward(params, data, dims=None):
     M_states = np.empty((T + 1, N, R, W), dtype)      # (T + 1)×N×R×W
     M_states[0] = M_prev
     M_before, M = M_states[:-1], M_states[1:]         # before and after every step   T×N×R×W
-    t59_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t53_2 = np.empty((T, N, 1), dtype)                # T×N×1
     q_states = np.empty((T + 1, N, R), dtype)         # (T + 1)×N×R
     q_states[0] = q_prev
     q_before, q = q_states[:-1], q_states[1:]         # before and after every step   T×N×R
     jq = np.empty((T, N, R), dtype)                   # T×N×R
-    t58_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t56_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    cq = np.empty((T, N, R), dtype)                   # T×N×R
-    t53_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t54_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t52_2 = np.empty((T, N, 1), dtype)                # T×N×1
     t51_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    gq_2 = np.empty((T, N, 1), dtype)                 # T×N×1
-    t43_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t44_2 = np.empty((T, N, R), dtype)                # T×N×R
+    cq = np.empty((T, N, R), dtype)                   # T×N×R
+    t48_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t49_2 = np.empty((T, N, 1), dtype)                # T×N×1
     t46_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    gq_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    t38_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t39_2 = np.empty((T, N, R), dtype)                # T×N×R
+    t41_2 = np.empty((T, N, 1), dtype)                # T×N×1
     u = np.empty((T, N, R), dtype)                    # T×N×R
     kq_2 = np.empty((T, N, W), dtype)                 # T×N×W
-    t41_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t37_2 = np.empty((T, N, 1), dtype)                # T×N×1
     sq_2 = np.empty((T, N, 3), dtype)                 # T×N×3
-    t55_2 = np.empty((T, N, R), dtype)                # T×N×R
+    t50_2 = np.empty((T, N, R), dtype)                # T×N×R
     iq = np.empty((T, N, R), dtype)                   # T×N×R
-    t52_2 = np.empty((T, N, R), dtype)                # T×N×R
-    t39_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t47_2 = np.empty((T, N, R), dtype)                # T×N×R
+    t35_2 = np.empty((T, N, 1), dtype)                # T×N×1
     p_states = np.empty((T + 1, N, R), dtype)         # (T + 1)×N×R
     p_states[0] = p_prev
     p_before, p = p_states[:-1], p_states[1:]         # before and after every step   T×N×R
     jp = np.empty((T, N, R), dtype)                   # T×N×R
-    t38_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t36_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    cp = np.empty((T, N, R), dtype)                   # T×N×R
-    t33_2 = np.empty((T, N, 1), dtype)                # T×N×1
     t34_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t33_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    cp = np.empty((T, N, R), dtype)                   # T×N×R
+    t30_2 = np.empty((T, N, 1), dtype)                # T×N×1
     t31_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t28_2 = np.empty((T, N, 1), dtype)                # T×N×1
     gp_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    t20_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t21_2 = np.empty((T, N, R), dtype)                # T×N×R
     t23_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t24_2 = np.empty((T, N, R), dtype)                # T×N×R
-    t26_2 = np.empty((T, N, 1), dtype)                # T×N×1
     kp_2 = np.empty((T, N, W), dtype)                 # T×N×W
     w__states = np.empty((T + 1, N, R), dtype)        # (T + 1)×N×R
     w__states[0] = w_prev
     w__before, w_ = w__states[:-1], w__states[1:]     # before and after every step   T×N×R
     a = np.empty((T, N, W), dtype)                    # T×N×W
     e = np.empty((T, N, W), dtype)                    # T×N×W
-    t15_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t13_2 = np.empty((T, N, 1), dtype)                # T×N×1
     jw = np.empty((T, N, R), dtype)                   # T×N×R
-    t14_2 = np.empty((T, N, 1), dtype)                # T×N×1
     t12_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t11_2 = np.empty((T, N, 1), dtype)                # T×N×1
     cw = np.empty((T, N, R), dtype)                   # T×N×R
+    t8_2 = np.empty((T, N, 1), dtype)                 # T×N×1
     t9_2 = np.empty((T, N, 1), dtype)                 # T×N×1
-    t10_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t7_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    t6_2 = np.empty((T, N, 1), dtype)                 # T×N×1
     gw_2 = np.empty((T, N, 1), dtype)                 # T×N×1
-    s_2 = np.empty((T, N, 1), dtype)                  # T×N×1
-    v_2 = np.empty((T, N, R), dtype)                  # T×N×R
-    t2_10 = np.empty((T, N, 1), dtype)                # T×N×1
+    k_2 = np.empty((T, N, 1), dtype)                  # T×N×1
+    s_2 = np.empty((T, N, R), dtype)                  # T×N×R
+    t1_10 = np.empty((T, N, 1), dtype)                # T×N×1
     m = np.empty((T, N, R), dtype)                    # T×N×R
     kw_2 = np.empty((T, N, W), dtype)                 # T×N×W
     g_2 = np.empty((T, N, 1), dtype)                  # T×N×1
     sw_2 = np.empty((T, N, 3), dtype)                 # T×N×3
-    t11_2 = np.empty((T, N, R), dtype)                # T×N×R
+    t10_2 = np.empty((T, N, R), dtype)                # T×N×R
     iw = np.empty((T, N, R), dtype)                   # T×N×R
-    t8_2 = np.empty((T, N, R), dtype)                 # T×N×R
-    t21_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t7_2 = np.empty((T, N, R), dtype)                 # T×N×R
+    t19_2 = np.empty((T, N, 1), dtype)                # T×N×1
     sp_2 = np.empty((T, N, 3), dtype)                 # T×N×3
-    t35_2 = np.empty((T, N, R), dtype)                # T×N×R
-    ip = np.empty((T, N, R), dtype)                   # T×N×R
     t32_2 = np.empty((T, N, R), dtype)                # T×N×R
-    t18_2 = np.empty((T, N, R, W), dtype)             # T×N×R×W
-    t5_10 = np.empty((T, N, 1), dtype)                # T×N×1
-    t29_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t49_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    ip = np.empty((T, N, R), dtype)                   # T×N×R
+    t29_2 = np.empty((T, N, R), dtype)                # T×N×R
+    t16_2 = np.empty((T, N, R, W), dtype)             # T×N×R×W
+    t4_10 = np.empty((T, N, 1), dtype)                # T×N×1
+    t26_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    t44_2 = np.empty((T, N, 1), dtype)                # T×N×1
     for t in range(T):
         b_t = t1[t] + r_prev @ W_r + h_prev @ W_h + b_h  # b[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
         h_t = np.tanh(b_t)                            # h[t] = tanh(b[t])   N×H
-        t30_t = h_t @ S_p + s_p                       # t30[t] = h[t] S_p + s_p   N×3
-        sp_t = softmax(t30_t, axis=1)                 # sp[t] = softmax(t30[t])   N×3
-        t31_t = sp_t[:, 0:1]                          # t31[t] = sp[t][:, 0:1]   N×1
-        t28_t = h_t @ G_p + g_p                       # t28[t] = h[t] G_p + g_p   N×1
-        gp_t = sigmoid(t28_t)                         # gp[t] = sigmoid(t28[t])   N×1
-        t21_t = h_t @ B_p                             # t21[t] = h[t] B_p   N×1
-        t22_t = t21_t + d_p                           # t22[t] = t21[t] + d_p   N×1
-        t23_t = softplus(t22_t)                       # t23[t] = softplus(t22[t])   N×1
-        t20_t = h_t @ K_p + k_p                       # t20[t] = h[t] K_p + k_p   N×W
-        kp_t = np.tanh(t20_t)                         # kp[t] = tanh(t20[t])   N×W
-        t6_t = h_t @ S_w + s_w                        # t6[t] = h[t] S_w + s_w   N×3
-        sw_t = softmax(t6_t, axis=1)                  # sw[t] = softmax(t6[t])   N×3
-        t7_t = sw_t[:, 0:1]                           # t7[t] = sw[t][:, 0:1]   N×1
-        t4_t = h_t @ G_w + g_w                        # t4[t] = h[t] G_w + g_w   N×1
-        gw_t = sigmoid(t4_t)                          # gw[t] = sigmoid(t4[t])   N×1
-        g_t = h_t @ B_w                               # g[t] = h[t] B_w   N×1
-        k_t = g_t + d_w                               # k[t] = g[t] + d_w   N×1
-        s_t = softplus(k_t)                           # s[t] = softplus(k[t])   N×1
+        t27_t = h_t @ S_p + s_p                       # t27[t] = h[t] S_p + s_p   N×3
+        sp_t = softmax(t27_t, axis=1)                 # sp[t] = softmax(t27[t])   N×3
+        t28_t = sp_t[:, 0:1]                          # t28[t] = sp[t][:, 0:1]   N×1
+        t25_t = h_t @ G_p + g_p                       # t25[t] = h[t] G_p + g_p   N×1
+        gp_t = sigmoid(t25_t)                         # gp[t] = sigmoid(t25[t])   N×1
+        t19_t = h_t @ B_p + d_p                       # t19[t] = h[t] B_p + d_p   N×1
+        t20_t = softplus(t19_t)                       # t20[t] = softplus(t19[t])   N×1
+        t18_t = h_t @ K_p + k_p                       # t18[t] = h[t] K_p + k_p   N×W
+        kp_t = np.tanh(t18_t)                         # kp[t] = tanh(t18[t])   N×W
+        t5_t = h_t @ S_w + s_w                        # t5[t] = h[t] S_w + s_w   N×3
+        sw_t = softmax(t5_t, axis=1)                  # sw[t] = softmax(t5[t])   N×3
+        t6_t = sw_t[:, 0:1]                           # t6[t] = sw[t][:, 0:1]   N×1
+        t3_t = h_t @ G_w + g_w                        # t3[t] = h[t] G_w + g_w   N×1
+        gw_t = sigmoid(t3_t)                          # gw[t] = sigmoid(t3[t])   N×1
+        g_t = h_t @ B_w + d_w                         # g[t] = h[t] B_w + d_w   N×1
+        k_t = softplus(g_t)                           # k[t] = softplus(g[t])   N×1
         d_t = h_t @ K_w + k_w                         # d[t] = h[t] K_w + k_w   N×W
         kw_t = np.tanh(d_t)                           # kw[t] = tanh(d[t])   N×W
-        # v[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
-        v_t = np.einsum("ab,acb->ac", kw_t, M_prev, optimize=True)
-        # t1[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
-        t1_t = (kw_t ** 2).sum(axis=1, keepdims=True) + eps
-        t2_t = np.sqrt(t1_t)                          # t2[t] = sqrt(t1[t])   N×1
+        # s[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
+        s_t = np.einsum("ab,acb->ac", kw_t, M_prev, optimize=True)
+        # v[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
+        v_t = (kw_t ** 2).sum(axis=1, keepdims=True) + eps
+        t1_t = np.sqrt(v_t)                           # t1[t] = sqrt(v[t])   N×1
         c_t = (M_prev ** 2).sum(axis=2) + eps         # c[t] = sum(M[t-1]², axis=-1) + eps   N×R
         m_t = np.sqrt(c_t)                            # m[t] = sqrt(c[t])   N×R
-        t3_t = s_t * v_t / (t2_t * m_t)               # t3[t] = s[t] ⊙ v[t] / (t2[t] ⊙ m[t])   N×R
-        cw_t = softmax(t3_t, axis=1)                  # cw[t] = softmax(t3[t])   N×R
-        t5_t = 1 - gw_t                               # t5[t] = 1 − gw[t]   N×1
-        iw_t = gw_t * cw_t + t5_t * w_prev            # iw[t] = gw[t] ⊙ cw[t] + t5[t] ⊙ w[t-1]   N×R
+        t2_t = k_t * s_t / (t1_t * m_t)               # t2[t] = k[t] ⊙ s[t] / (t1[t] ⊙ m[t])   N×R
+        cw_t = softmax(t2_t, axis=1)                  # cw[t] = softmax(t2[t])   N×R
+        t4_t = 1 - gw_t                               # t4[t] = 1 − gw[t]   N×1
+        iw_t = gw_t * cw_t + t4_t * w_prev            # iw[t] = gw[t] ⊙ cw[t] + t4[t] ⊙ w[t-1]   N×R
         t2 = iw_t[:, R - 1:]                          # t2 = iw[t][:, R - 1:]   N×1
-        t8_t = np.concatenate([t2, iw_t[:, :R - 1]], axis=1)  # t8[t] = roll(iw[t], 1, axis=1)   N×R
-        t9_t = sw_t[:, 1:2]                           # t9[t] = sw[t][:, 1:2]   N×1
-        t10_t = sw_t[:, 2:]                           # t10[t] = sw[t][:, 2:]   N×1
+        t7_t = np.concatenate([t2, iw_t[:, :R - 1]], axis=1)  # t7[t] = roll(iw[t], 1, axis=1)   N×R
+        t8_t = sw_t[:, 1:2]                           # t8[t] = sw[t][:, 1:2]   N×1
+        t9_t = sw_t[:, 2:]                            # t9[t] = sw[t][:, 2:]   N×1
         t3 = iw_t[:, 1:]                              # t3 = iw[t][:, 1:]   N×(R - 1)
-        t11_t = np.concatenate([t3, iw_t[:, 0:1]], axis=1)  # t11[t] = roll(iw[t], -1, axis=1)   N×R
-        # jw[t] = t7[t] ⊙ t8[t] + t9[t] ⊙ iw[t] + t10[t] ⊙ t11[t]   N×R
-        jw_t = t7_t * t8_t + t9_t * iw_t + t10_t * t11_t
-        t12_t = h_t @ Y_w                             # t12[t] = h[t] Y_w   N×1
-        t13_t = t12_t + y_w                           # t13[t] = t12[t] + y_w   N×1
-        t14_t = 1 + softplus(t13_t)                   # t14[t] = 1 + softplus(t13[t])   N×1
-        vw_t = (jw_t + eps) ** t14_t                  # vw[t] = (jw[t] + eps)^t14[t]   N×R
-        t15_t = vw_t.sum(axis=1, keepdims=True)       # t15[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
-        w_t = vw_t / t15_t                            # w[t] = vw[t] / t15[t]   N×R
-        t16_t = h_t @ E_w + e_w                       # t16[t] = h[t] E_w + e_w   N×W
-        e_t = sigmoid(t16_t)                          # e[t] = sigmoid(t16[t])   N×W
-        # t18[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
-        t18_t = np.einsum("ab,ac->abc", w_t, e_t, optimize=True)
-        t17_t = h_t @ A_w + a_w                       # t17[t] = h[t] A_w + a_w   N×W
-        a_t = np.tanh(t17_t)                          # a[t] = tanh(t17[t])   N×W
-        # M[t] = M[t-1] ⊙ (1 − t18[t]) + einsum(ab,ac→abc, w[t], a[t])   N×R×W
-        M_t = M_prev * (1 - t18_t) + np.einsum("ab,ac->abc", w_t, a_t, optimize=True)
-        # t24[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
-        t24_t = np.einsum("ab,acb->ac", kp_t, M_t, optimize=True)
-        # t25[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
-        t25_t = (kp_t ** 2).sum(axis=1, keepdims=True) + eps
-        t26_t = np.sqrt(t25_t)                        # t26[t] = sqrt(t25[t])   N×1
-        t19_t = (M_t ** 2).sum(axis=2) + eps          # t19[t] = sum(M[t]², axis=-1) + eps   N×R
-        u_t = np.sqrt(t19_t)                          # u[t] = sqrt(t19[t])   N×R
-        t27_t = t23_t * t24_t / (t26_t * u_t)         # t27[t] = t23[t] ⊙ t24[t] / (t26[t] ⊙ u[t])   N×R
-        cp_t = softmax(t27_t, axis=1)                 # cp[t] = softmax(t27[t])   N×R
-        t29_t = 1 - gp_t                              # t29[t] = 1 − gp[t]   N×1
-        ip_t = gp_t * cp_t + t29_t * p_prev           # ip[t] = gp[t] ⊙ cp[t] + t29[t] ⊙ p[t-1]   N×R
+        t10_t = np.concatenate([t3, iw_t[:, 0:1]], axis=1)  # t10[t] = roll(iw[t], -1, axis=1)   N×R
+        # jw[t] = t6[t] ⊙ t7[t] + t8[t] ⊙ iw[t] + t9[t] ⊙ t10[t]   N×R
+        jw_t = t6_t * t7_t + t8_t * iw_t + t9_t * t10_t
+        t11_t = h_t @ Y_w + y_w                       # t11[t] = h[t] Y_w + y_w   N×1
+        t12_t = 1 + softplus(t11_t)                   # t12[t] = 1 + softplus(t11[t])   N×1
+        vw_t = (jw_t + eps) ** t12_t                  # vw[t] = (jw[t] + eps)^t12[t]   N×R
+        t13_t = vw_t.sum(axis=1, keepdims=True)       # t13[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
+        w_t = vw_t / t13_t                            # w[t] = vw[t] / t13[t]   N×R
+        t14_t = h_t @ E_w + e_w                       # t14[t] = h[t] E_w + e_w   N×W
+        e_t = sigmoid(t14_t)                          # e[t] = sigmoid(t14[t])   N×W
+        # t16[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
+        t16_t = np.einsum("ab,ac->abc", w_t, e_t, optimize=True)
+        t15_t = h_t @ A_w + a_w                       # t15[t] = h[t] A_w + a_w   N×W
+        a_t = np.tanh(t15_t)                          # a[t] = tanh(t15[t])   N×W
+        # M[t] = M[t-1] ⊙ (1 − t16[t]) + einsum(ab,ac→abc, w[t], a[t])   N×R×W
+        M_t = M_prev * (1 - t16_t) + np.einsum("ab,ac->abc", w_t, a_t, optimize=True)
+        # t21[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
+        t21_t = np.einsum("ab,acb->ac", kp_t, M_t, optimize=True)
+        # t22[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
+        t22_t = (kp_t ** 2).sum(axis=1, keepdims=True) + eps
+        t23_t = np.sqrt(t22_t)                        # t23[t] = sqrt(t22[t])   N×1
+        t17_t = (M_t ** 2).sum(axis=2) + eps          # t17[t] = sum(M[t]², axis=-1) + eps   N×R
+        u_t = np.sqrt(t17_t)                          # u[t] = sqrt(t17[t])   N×R
+        t24_t = t20_t * t21_t / (t23_t * u_t)         # t24[t] = t20[t] ⊙ t21[t] / (t23[t] ⊙ u[t])   N×R
+        cp_t = softmax(t24_t, axis=1)                 # cp[t] = softmax(t24[t])   N×R
+        t26_t = 1 - gp_t                              # t26[t] = 1 − gp[t]   N×1
+        ip_t = gp_t * cp_t + t26_t * p_prev           # ip[t] = gp[t] ⊙ cp[t] + t26[t] ⊙ p[t-1]   N×R
         t4 = ip_t[:, R - 1:]                          # t4 = ip[t][:, R - 1:]   N×1
-        t32_t = np.concatenate([t4, ip_t[:, :R - 1]], axis=1)  # t32[t] = roll(ip[t], 1, axis=1)   N×R
-        t33_t = sp_t[:, 1:2]                          # t33[t] = sp[t][:, 1:2]   N×1
-        t34_t = sp_t[:, 2:]                           # t34[t] = sp[t][:, 2:]   N×1
+        t29_t = np.concatenate([t4, ip_t[:, :R - 1]], axis=1)  # t29[t] = roll(ip[t], 1, axis=1)   N×R
+        t30_t = sp_t[:, 1:2]                          # t30[t] = sp[t][:, 1:2]   N×1
+        t31_t = sp_t[:, 2:]                           # t31[t] = sp[t][:, 2:]   N×1
         t5 = ip_t[:, 1:]                              # t5 = ip[t][:, 1:]   N×(R - 1)
-        t35_t = np.concatenate([t5, ip_t[:, 0:1]], axis=1)  # t35[t] = roll(ip[t], -1, axis=1)   N×R
-        # jp[t] = t31[t] ⊙ t32[t] + t33[t] ⊙ ip[t] + t34[t] ⊙ t35[t]   N×R
-        jp_t = t31_t * t32_t + t33_t * ip_t + t34_t * t35_t
-        t36_t = h_t @ Y_p                             # t36[t] = h[t] Y_p   N×1
-        t37_t = t36_t + y_p                           # t37[t] = t36[t] + y_p   N×1
-        t38_t = 1 + softplus(t37_t)                   # t38[t] = 1 + softplus(t37[t])   N×1
-        vp_t = (jp_t + eps) ** t38_t                  # vp[t] = (jp[t] + eps)^t38[t]   N×R
-        t39_t = vp_t.sum(axis=1, keepdims=True)       # t39[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
-        p_t = vp_t / t39_t                            # p[t] = vp[t] / t39[t]   N×R
+        t32_t = np.concatenate([t5, ip_t[:, 0:1]], axis=1)  # t32[t] = roll(ip[t], -1, axis=1)   N×R
+        # jp[t] = t28[t] ⊙ t29[t] + t30[t] ⊙ ip[t] + t31[t] ⊙ t32[t]   N×R
+        jp_t = t28_t * t29_t + t30_t * ip_t + t31_t * t32_t
+        t33_t = h_t @ Y_p + y_p                       # t33[t] = h[t] Y_p + y_p   N×1
+        t34_t = 1 + softplus(t33_t)                   # t34[t] = 1 + softplus(t33[t])   N×1
+        vp_t = (jp_t + eps) ** t34_t                  # vp[t] = (jp[t] + eps)^t34[t]   N×R
+        t35_t = vp_t.sum(axis=1, keepdims=True)       # t35[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
+        p_t = vp_t / t35_t                            # p[t] = vp[t] / t35[t]   N×R
         t6 = np.einsum("ab,abc->ac", p_t, M_t, optimize=True)  # t6 = einsum(ab,abc→ac, p[t], M[t])   N×W
-        t50_t = h_t @ S_q + s_q                       # t50[t] = h[t] S_q + s_q   N×3
-        sq_t = softmax(t50_t, axis=1)                 # sq[t] = softmax(t50[t])   N×3
-        t51_t = sq_t[:, 0:1]                          # t51[t] = sq[t][:, 0:1]   N×1
-        t48_t = h_t @ G_q + g_q                       # t48[t] = h[t] G_q + g_q   N×1
-        gq_t = sigmoid(t48_t)                         # gq[t] = sigmoid(t48[t])   N×1
-        t41_t = h_t @ B_q                             # t41[t] = h[t] B_q   N×1
-        t42_t = t41_t + d_q                           # t42[t] = t41[t] + d_q   N×1
-        t43_t = softplus(t42_t)                       # t43[t] = softplus(t42[t])   N×1
-        t40_t = h_t @ K_q + k_q                       # t40[t] = h[t] K_q + k_q   N×W
-        kq_t = np.tanh(t40_t)                         # kq[t] = tanh(t40[t])   N×W
-        # t44[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
-        t44_t = np.einsum("ab,acb->ac", kq_t, M_t, optimize=True)
-        # t45[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
-        t45_t = (kq_t ** 2).sum(axis=1, keepdims=True) + eps
-        t46_t = np.sqrt(t45_t)                        # t46[t] = sqrt(t45[t])   N×1
-        t47_t = t43_t * t44_t / (t46_t * u_t)         # t47[t] = t43[t] ⊙ t44[t] / (t46[t] ⊙ u[t])   N×R
-        cq_t = softmax(t47_t, axis=1)                 # cq[t] = softmax(t47[t])   N×R
-        t49_t = 1 - gq_t                              # t49[t] = 1 − gq[t]   N×1
-        iq_t = gq_t * cq_t + t49_t * q_prev           # iq[t] = gq[t] ⊙ cq[t] + t49[t] ⊙ q[t-1]   N×R
+        t45_t = h_t @ S_q + s_q                       # t45[t] = h[t] S_q + s_q   N×3
+        sq_t = softmax(t45_t, axis=1)                 # sq[t] = softmax(t45[t])   N×3
+        t46_t = sq_t[:, 0:1]                          # t46[t] = sq[t][:, 0:1]   N×1
+        t43_t = h_t @ G_q + g_q                       # t43[t] = h[t] G_q + g_q   N×1
+        gq_t = sigmoid(t43_t)                         # gq[t] = sigmoid(t43[t])   N×1
+        t37_t = h_t @ B_q + d_q                       # t37[t] = h[t] B_q + d_q   N×1
+        t38_t = softplus(t37_t)                       # t38[t] = softplus(t37[t])   N×1
+        t36_t = h_t @ K_q + k_q                       # t36[t] = h[t] K_q + k_q   N×W
+        kq_t = np.tanh(t36_t)                         # kq[t] = tanh(t36[t])   N×W
+        # t39[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
+        t39_t = np.einsum("ab,acb->ac", kq_t, M_t, optimize=True)
+        # t40[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
+        t40_t = (kq_t ** 2).sum(axis=1, keepdims=True) + eps
+        t41_t = np.sqrt(t40_t)                        # t41[t] = sqrt(t40[t])   N×1
+        t42_t = t38_t * t39_t / (t41_t * u_t)         # t42[t] = t38[t] ⊙ t39[t] / (t41[t] ⊙ u[t])   N×R
+        cq_t = softmax(t42_t, axis=1)                 # cq[t] = softmax(t42[t])   N×R
+        t44_t = 1 - gq_t                              # t44[t] = 1 − gq[t]   N×1
+        iq_t = gq_t * cq_t + t44_t * q_prev           # iq[t] = gq[t] ⊙ cq[t] + t44[t] ⊙ q[t-1]   N×R
         t7 = iq_t[:, R - 1:]                          # t7 = iq[t][:, R - 1:]   N×1
-        t52_t = np.concatenate([t7, iq_t[:, :R - 1]], axis=1)  # t52[t] = roll(iq[t], 1, axis=1)   N×R
-        t53_t = sq_t[:, 1:2]                          # t53[t] = sq[t][:, 1:2]   N×1
-        t54_t = sq_t[:, 2:]                           # t54[t] = sq[t][:, 2:]   N×1
+        t47_t = np.concatenate([t7, iq_t[:, :R - 1]], axis=1)  # t47[t] = roll(iq[t], 1, axis=1)   N×R
+        t48_t = sq_t[:, 1:2]                          # t48[t] = sq[t][:, 1:2]   N×1
+        t49_t = sq_t[:, 2:]                           # t49[t] = sq[t][:, 2:]   N×1
         t8 = iq_t[:, 1:]                              # t8 = iq[t][:, 1:]   N×(R - 1)
-        t55_t = np.concatenate([t8, iq_t[:, 0:1]], axis=1)  # t55[t] = roll(iq[t], -1, axis=1)   N×R
-        # jq[t] = t51[t] ⊙ t52[t] + t53[t] ⊙ iq[t] + t54[t] ⊙ t55[t]   N×R
-        jq_t = t51_t * t52_t + t53_t * iq_t + t54_t * t55_t
-        t56_t = h_t @ Y_q                             # t56[t] = h[t] Y_q   N×1
-        t57_t = t56_t + y_q                           # t57[t] = t56[t] + y_q   N×1
-        t58_t = 1 + softplus(t57_t)                   # t58[t] = 1 + softplus(t57[t])   N×1
-        vq_t = (jq_t + eps) ** t58_t                  # vq[t] = (jq[t] + eps)^t58[t]   N×R
-        t59_t = vq_t.sum(axis=1, keepdims=True)       # t59[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
-        q_t = vq_t / t59_t                            # q[t] = vq[t] / t59[t]   N×R
+        t50_t = np.concatenate([t8, iq_t[:, 0:1]], axis=1)  # t50[t] = roll(iq[t], -1, axis=1)   N×R
+        # jq[t] = t46[t] ⊙ t47[t] + t48[t] ⊙ iq[t] + t49[t] ⊙ t50[t]   N×R
+        jq_t = t46_t * t47_t + t48_t * iq_t + t49_t * t50_t
+        t51_t = h_t @ Y_q + y_q                       # t51[t] = h[t] Y_q + y_q   N×1
+        t52_t = 1 + softplus(t51_t)                   # t52[t] = 1 + softplus(t51[t])   N×1
+        vq_t = (jq_t + eps) ** t52_t                  # vq[t] = (jq[t] + eps)^t52[t]   N×R
+        t53_t = vq_t.sum(axis=1, keepdims=True)       # t53[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
+        q_t = vq_t / t53_t                            # q[t] = vq[t] / t53[t]   N×R
         t9 = np.einsum("ab,abc->ac", q_t, M_t, optimize=True)  # t9 = einsum(ab,abc→ac, q[t], M[t])   N×W
         r_t = np.concatenate([t6, t9], axis=1)        # r[t] = concat(t6, t9, axis=-1)   N×(2*W)
         h[t] = h_t
         r[t] = r_t
         M[t] = M_t
-        t59_2[t] = t59_t
+        t53_2[t] = t53_t
         q[t] = q_t
         jq[t] = jq_t
-        t58_2[t] = t58_t
-        t56_2[t] = t56_t
-        cq[t] = cq_t
-        t53_2[t] = t53_t
-        t54_2[t] = t54_t
+        t52_2[t] = t52_t
         t51_2[t] = t51_t
-        gq_2[t] = gq_t
-        t43_2[t] = t43_t
-        t44_2[t] = t44_t
+        cq[t] = cq_t
+        t48_2[t] = t48_t
+        t49_2[t] = t49_t
         t46_2[t] = t46_t
+        gq_2[t] = gq_t
+        t38_2[t] = t38_t
+        t39_2[t] = t39_t
+        t41_2[t] = t41_t
         u[t] = u_t
         kq_2[t] = kq_t
-        t41_2[t] = t41_t
+        t37_2[t] = t37_t
         sq_2[t] = sq_t
-        t55_2[t] = t55_t
+        t50_2[t] = t50_t
         iq[t] = iq_t
-        t52_2[t] = t52_t
-        t39_2[t] = t39_t
+        t47_2[t] = t47_t
+        t35_2[t] = t35_t
         p[t] = p_t
         jp[t] = jp_t
-        t38_2[t] = t38_t
-        t36_2[t] = t36_t
-        cp[t] = cp_t
-        t33_2[t] = t33_t
         t34_2[t] = t34_t
+        t33_2[t] = t33_t
+        cp[t] = cp_t
+        t30_2[t] = t30_t
         t31_2[t] = t31_t
+        t28_2[t] = t28_t
         gp_2[t] = gp_t
+        t20_2[t] = t20_t
+        t21_2[t] = t21_t
         t23_2[t] = t23_t
-        t24_2[t] = t24_t
-        t26_2[t] = t26_t
         kp_2[t] = kp_t
         w_[t] = w_t
         a[t] = a_t
         e[t] = e_t
-        t15_2[t] = t15_t
+        t13_2[t] = t13_t
         jw[t] = jw_t
-        t14_2[t] = t14_t
         t12_2[t] = t12_t
+        t11_2[t] = t11_t
         cw[t] = cw_t
+        t8_2[t] = t8_t
         t9_2[t] = t9_t
-        t10_2[t] = t10_t
-        t7_2[t] = t7_t
+        t6_2[t] = t6_t
         gw_2[t] = gw_t
+        k_2[t] = k_t
         s_2[t] = s_t
-        v_2[t] = v_t
-        t2_10[t] = t2_t
+        t1_10[t] = t1_t
         m[t] = m_t
         kw_2[t] = kw_t
         g_2[t] = g_t
         sw_2[t] = sw_t
-        t11_2[t] = t11_t
+        t10_2[t] = t10_t
         iw[t] = iw_t
-        t8_2[t] = t8_t
-        t21_2[t] = t21_t
+        t7_2[t] = t7_t
+        t19_2[t] = t19_t
         sp_2[t] = sp_t
-        t35_2[t] = t35_t
-        ip[t] = ip_t
         t32_2[t] = t32_t
-        t18_2[t] = t18_t
-        t5_10[t] = t5_t
+        ip[t] = ip_t
         t29_2[t] = t29_t
-        t49_2[t] = t49_t
+        t16_2[t] = t16_t
+        t4_10[t] = t4_t
+        t26_2[t] = t26_t
+        t44_2[t] = t44_t
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, O) + (r.reshape(N * T, 2 * W) @ W_v).reshape(T, N, O) + b_o
     L = logit_loss(z, y).sum() / (N * O * T)          # L = mean(binary_cross_entropy_with_logits(z, y))
     cache = {
-        "z": z, "y": y, "W_o": W_o, "W_v": W_v, "M": M, "t59_2": t59_2, "q": q, "jq": jq, "t58_2": t58_2,
-        "t56_2": t56_2, "cq": cq, "t53_2": t53_2, "t54_2": t54_2, "t51_2": t51_2, "gq_2": gq_2,
-        "t43_2": t43_2, "t44_2": t44_2, "t46_2": t46_2, "u": u, "kq_2": kq_2, "t41_2": t41_2,
-        "q_before": q_before, "sq_2": sq_2, "t55_2": t55_2, "iq": iq, "t52_2": t52_2, "t39_2": t39_2, "p": p,
-        "jp": jp, "t38_2": t38_2, "t36_2": t36_2, "cp": cp, "t33_2": t33_2, "t34_2": t34_2, "t31_2": t31_2,
-        "gp_2": gp_2, "t23_2": t23_2, "t24_2": t24_2, "t26_2": t26_2, "kp_2": kp_2, "w_": w_, "a": a,
-        "M_before": M_before, "e": e, "t15_2": t15_2, "jw": jw, "t14_2": t14_2, "t12_2": t12_2, "cw": cw,
-        "t9_2": t9_2, "t10_2": t10_2, "t7_2": t7_2, "gw_2": gw_2, "s_2": s_2, "v_2": v_2, "t2_10": t2_10,
-        "m": m, "kw_2": kw_2, "g_2": g_2, "w__before": w__before, "sw_2": sw_2, "t11_2": t11_2, "iw": iw,
-        "t8_2": t8_2, "t21_2": t21_2, "p_before": p_before, "sp_2": sp_2, "t35_2": t35_2, "ip": ip,
-        "t32_2": t32_2, "h": h, "t18_2": t18_2, "t5_10": t5_10, "t29_2": t29_2, "t49_2": t49_2, "W_r": W_r,
-        "W_h": W_h, "S_p": S_p, "G_p": G_p, "B_p": B_p, "d_p": d_p, "K_p": K_p, "S_w": S_w, "G_w": G_w,
-        "B_w": B_w, "d_w": d_w, "K_w": K_w, "Y_w": Y_w, "y_w": y_w, "E_w": E_w, "A_w": A_w, "Y_p": Y_p,
-        "y_p": y_p, "S_q": S_q, "G_q": G_q, "B_q": B_q, "d_q": d_q, "K_q": K_q, "Y_q": Y_q, "y_q": y_q,
-        "x": x, "r_before": r_before, "h_before": h_before, "r": r, "T": T, "N": N, "I": I, "O": O, "H": H,
-        "R": R, "W": W, "dtype": dtype, "dtypes": dtypes,
+        "z": z, "y": y, "W_o": W_o, "W_v": W_v, "M": M, "t53_2": t53_2, "q": q, "jq": jq, "t52_2": t52_2,
+        "t51_2": t51_2, "cq": cq, "t48_2": t48_2, "t49_2": t49_2, "t46_2": t46_2, "gq_2": gq_2,
+        "t38_2": t38_2, "t39_2": t39_2, "t41_2": t41_2, "u": u, "kq_2": kq_2, "t37_2": t37_2,
+        "q_before": q_before, "sq_2": sq_2, "t50_2": t50_2, "iq": iq, "t47_2": t47_2, "t35_2": t35_2, "p": p,
+        "jp": jp, "t34_2": t34_2, "t33_2": t33_2, "cp": cp, "t30_2": t30_2, "t31_2": t31_2, "t28_2": t28_2,
+        "gp_2": gp_2, "t20_2": t20_2, "t21_2": t21_2, "t23_2": t23_2, "kp_2": kp_2, "w_": w_, "a": a,
+        "M_before": M_before, "e": e, "t13_2": t13_2, "jw": jw, "t12_2": t12_2, "t11_2": t11_2, "cw": cw,
+        "t8_2": t8_2, "t9_2": t9_2, "t6_2": t6_2, "gw_2": gw_2, "k_2": k_2, "s_2": s_2, "t1_10": t1_10,
+        "m": m, "kw_2": kw_2, "g_2": g_2, "w__before": w__before, "sw_2": sw_2, "t10_2": t10_2, "iw": iw,
+        "t7_2": t7_2, "t19_2": t19_2, "p_before": p_before, "sp_2": sp_2, "t32_2": t32_2, "ip": ip,
+        "t29_2": t29_2, "h": h, "t16_2": t16_2, "t4_10": t4_10, "t26_2": t26_2, "t44_2": t44_2, "W_r": W_r,
+        "W_h": W_h, "S_p": S_p, "G_p": G_p, "B_p": B_p, "K_p": K_p, "S_w": S_w, "G_w": G_w, "B_w": B_w,
+        "K_w": K_w, "Y_w": Y_w, "E_w": E_w, "A_w": A_w, "Y_p": Y_p, "S_q": S_q, "G_q": G_q, "B_q": B_q,
+        "K_q": K_q, "Y_q": Y_q, "x": x, "r_before": r_before, "h_before": h_before, "r": r, "T": T, "N": N,
+        "I": I, "O": O, "H": H, "R": R, "W": W, "dtype": dtype, "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
@@ -433,101 +426,95 @@ def backward(cache, upstream=1.0):
     W_o = cache["W_o"]                                # H×O
     W_v = cache["W_v"]                                # (2*W)×O
     M = cache["M"]                                    # T×N×R×W
-    t59_2 = cache["t59_2"]                            # T×N×1
+    t53_2 = cache["t53_2"]                            # T×N×1
     q = cache["q"]                                    # T×N×R
     jq = cache["jq"]                                  # T×N×R
-    t58_2 = cache["t58_2"]                            # T×N×1
-    t56_2 = cache["t56_2"]                            # T×N×1
-    cq = cache["cq"]                                  # T×N×R
-    t53_2 = cache["t53_2"]                            # T×N×1
-    t54_2 = cache["t54_2"]                            # T×N×1
+    t52_2 = cache["t52_2"]                            # T×N×1
     t51_2 = cache["t51_2"]                            # T×N×1
-    gq_2 = cache["gq_2"]                              # T×N×1
-    t43_2 = cache["t43_2"]                            # T×N×1
-    t44_2 = cache["t44_2"]                            # T×N×R
+    cq = cache["cq"]                                  # T×N×R
+    t48_2 = cache["t48_2"]                            # T×N×1
+    t49_2 = cache["t49_2"]                            # T×N×1
     t46_2 = cache["t46_2"]                            # T×N×1
+    gq_2 = cache["gq_2"]                              # T×N×1
+    t38_2 = cache["t38_2"]                            # T×N×1
+    t39_2 = cache["t39_2"]                            # T×N×R
+    t41_2 = cache["t41_2"]                            # T×N×1
     u = cache["u"]                                    # T×N×R
     kq_2 = cache["kq_2"]                              # T×N×W
-    t41_2 = cache["t41_2"]                            # T×N×1
+    t37_2 = cache["t37_2"]                            # T×N×1
     q_before = cache["q_before"]                      # T×N×R
     sq_2 = cache["sq_2"]                              # T×N×3
-    t55_2 = cache["t55_2"]                            # T×N×R
+    t50_2 = cache["t50_2"]                            # T×N×R
     iq = cache["iq"]                                  # T×N×R
-    t52_2 = cache["t52_2"]                            # T×N×R
-    t39_2 = cache["t39_2"]                            # T×N×1
+    t47_2 = cache["t47_2"]                            # T×N×R
+    t35_2 = cache["t35_2"]                            # T×N×1
     p = cache["p"]                                    # T×N×R
     jp = cache["jp"]                                  # T×N×R
-    t38_2 = cache["t38_2"]                            # T×N×1
-    t36_2 = cache["t36_2"]                            # T×N×1
-    cp = cache["cp"]                                  # T×N×R
-    t33_2 = cache["t33_2"]                            # T×N×1
     t34_2 = cache["t34_2"]                            # T×N×1
+    t33_2 = cache["t33_2"]                            # T×N×1
+    cp = cache["cp"]                                  # T×N×R
+    t30_2 = cache["t30_2"]                            # T×N×1
     t31_2 = cache["t31_2"]                            # T×N×1
+    t28_2 = cache["t28_2"]                            # T×N×1
     gp_2 = cache["gp_2"]                              # T×N×1
+    t20_2 = cache["t20_2"]                            # T×N×1
+    t21_2 = cache["t21_2"]                            # T×N×R
     t23_2 = cache["t23_2"]                            # T×N×1
-    t24_2 = cache["t24_2"]                            # T×N×R
-    t26_2 = cache["t26_2"]                            # T×N×1
     kp_2 = cache["kp_2"]                              # T×N×W
     w_ = cache["w_"]                                  # T×N×R
     a = cache["a"]                                    # T×N×W
     M_before = cache["M_before"]                      # T×N×R×W
     e = cache["e"]                                    # T×N×W
-    t15_2 = cache["t15_2"]                            # T×N×1
+    t13_2 = cache["t13_2"]                            # T×N×1
     jw = cache["jw"]                                  # T×N×R
-    t14_2 = cache["t14_2"]                            # T×N×1
     t12_2 = cache["t12_2"]                            # T×N×1
+    t11_2 = cache["t11_2"]                            # T×N×1
     cw = cache["cw"]                                  # T×N×R
+    t8_2 = cache["t8_2"]                              # T×N×1
     t9_2 = cache["t9_2"]                              # T×N×1
-    t10_2 = cache["t10_2"]                            # T×N×1
-    t7_2 = cache["t7_2"]                              # T×N×1
+    t6_2 = cache["t6_2"]                              # T×N×1
     gw_2 = cache["gw_2"]                              # T×N×1
-    s_2 = cache["s_2"]                                # T×N×1
-    v_2 = cache["v_2"]                                # T×N×R
-    t2_10 = cache["t2_10"]                            # T×N×1
+    k_2 = cache["k_2"]                                # T×N×1
+    s_2 = cache["s_2"]                                # T×N×R
+    t1_10 = cache["t1_10"]                            # T×N×1
     m = cache["m"]                                    # T×N×R
     kw_2 = cache["kw_2"]                              # T×N×W
     g_2 = cache["g_2"]                                # T×N×1
     w__before = cache["w__before"]                    # T×N×R
     sw_2 = cache["sw_2"]                              # T×N×3
-    t11_2 = cache["t11_2"]                            # T×N×R
+    t10_2 = cache["t10_2"]                            # T×N×R
     iw = cache["iw"]                                  # T×N×R
-    t8_2 = cache["t8_2"]                              # T×N×R
-    t21_2 = cache["t21_2"]                            # T×N×1
+    t7_2 = cache["t7_2"]                              # T×N×R
+    t19_2 = cache["t19_2"]                            # T×N×1
     p_before = cache["p_before"]                      # T×N×R
     sp_2 = cache["sp_2"]                              # T×N×3
-    t35_2 = cache["t35_2"]                            # T×N×R
-    ip = cache["ip"]                                  # T×N×R
     t32_2 = cache["t32_2"]                            # T×N×R
+    ip = cache["ip"]                                  # T×N×R
+    t29_2 = cache["t29_2"]                            # T×N×R
     h = cache["h"]                                    # T×N×H
-    t18_2 = cache["t18_2"]                            # T×N×R×W
-    t5_10 = cache["t5_10"]                            # T×N×1
-    t29_2 = cache["t29_2"]                            # T×N×1
-    t49_2 = cache["t49_2"]                            # T×N×1
+    t16_2 = cache["t16_2"]                            # T×N×R×W
+    t4_10 = cache["t4_10"]                            # T×N×1
+    t26_2 = cache["t26_2"]                            # T×N×1
+    t44_2 = cache["t44_2"]                            # T×N×1
     W_r = cache["W_r"]                                # (2*W)×H
     W_h = cache["W_h"]                                # H×H
     S_p = cache["S_p"]                                # H×3
     G_p = cache["G_p"]                                # H×1
     B_p = cache["B_p"]                                # H×1
-    d_p = cache["d_p"]                                # 1
     K_p = cache["K_p"]                                # H×W
     S_w = cache["S_w"]                                # H×3
     G_w = cache["G_w"]                                # H×1
     B_w = cache["B_w"]                                # H×1
-    d_w = cache["d_w"]                                # 1
     K_w = cache["K_w"]                                # H×W
     Y_w = cache["Y_w"]                                # H×1
-    y_w = cache["y_w"]                                # 1
     E_w = cache["E_w"]                                # H×W
     A_w = cache["A_w"]                                # H×W
     Y_p = cache["Y_p"]                                # H×1
-    y_p = cache["y_p"]                                # 1
     S_q = cache["S_q"]                                # H×3
     G_q = cache["G_q"]                                # H×1
     B_q = cache["B_q"]                                # H×1
-    d_q = cache["d_q"]                                # 1
     K_q = cache["K_q"]                                # H×W
     Y_q = cache["Y_q"]                                # H×1
-    y_q = cache["y_q"]                                # 1
     x = cache["x"]                                    # T×N×I
     r_before = cache["r_before"]                      # T×N×(2*W)
     h_before = cache["h_before"]                      # T×N×H
@@ -547,23 +534,23 @@ def backward(cache, upstream=1.0):
     dp_next = np.zeros((N, R), dtype)                 # dp_next = broadcast(0, (N, R))   N×R
     dq_next = np.zeros((N, R), dtype)                 # dq_next = broadcast(0, (N, R))   N×R
     db = np.empty((T, N, H), dtype)                   # T×N×H
-    dt30 = np.empty((T, N, 3), dtype)                 # T×N×3
-    dt28 = np.empty((T, N, 1), dtype)                 # T×N×1
-    dt22 = np.empty((T, N, 1), dtype)                 # T×N×1
-    dt20 = np.empty((T, N, W), dtype)                 # T×N×W
-    dt6 = np.empty((T, N, 3), dtype)                  # T×N×3
-    dt4 = np.empty((T, N, 1), dtype)                  # T×N×1
-    dk = np.empty((T, N, 1), dtype)                   # T×N×1
+    dt27 = np.empty((T, N, 3), dtype)                 # T×N×3
+    dt25 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dt19 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dt18 = np.empty((T, N, W), dtype)                 # T×N×W
+    dt5 = np.empty((T, N, 3), dtype)                  # T×N×3
+    dt3 = np.empty((T, N, 1), dtype)                  # T×N×1
+    dg = np.empty((T, N, 1), dtype)                   # T×N×1
     dd = np.empty((T, N, W), dtype)                   # T×N×W
-    dt13 = np.empty((T, N, 1), dtype)                 # T×N×1
-    dt16 = np.empty((T, N, W), dtype)                 # T×N×W
-    dt17 = np.empty((T, N, W), dtype)                 # T×N×W
+    dt11 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dt14 = np.empty((T, N, W), dtype)                 # T×N×W
+    dt15 = np.empty((T, N, W), dtype)                 # T×N×W
+    dt33 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dt45 = np.empty((T, N, 3), dtype)                 # T×N×3
+    dt43 = np.empty((T, N, 1), dtype)                 # T×N×1
     dt37 = np.empty((T, N, 1), dtype)                 # T×N×1
-    dt50 = np.empty((T, N, 3), dtype)                 # T×N×3
-    dt48 = np.empty((T, N, 1), dtype)                 # T×N×1
-    dt42 = np.empty((T, N, 1), dtype)                 # T×N×1
-    dt40 = np.empty((T, N, W), dtype)                 # T×N×W
-    dt57 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dt36 = np.empty((T, N, W), dtype)                 # T×N×W
+    dt51 = np.empty((T, N, 1), dtype)                 # T×N×1
     W_r_T = W_r.T.copy()                              # a copy, since every step reads it
     W_h_T = W_h.T.copy()                              # a copy, since every step reads it
     S_p_T = S_p.T.copy()                              # a copy, since every step reads it
@@ -585,40 +572,40 @@ def backward(cache, upstream=1.0):
     Y_q_T = Y_q.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
         M_t = M[t]
-        t59_t = t59_2[t]
+        t53_t = t53_2[t]
         q_t = q[t]
         jq_t = jq[t]
-        t58_t = t58_2[t]
+        t52_t = t52_2[t]
         cq_t = cq[t]
         gq_t = gq_2[t]
-        t43_t = t43_2[t]
-        t44_t = t44_2[t]
-        t46_t = t46_2[t]
+        t38_t = t38_2[t]
+        t39_t = t39_2[t]
+        t41_t = t41_2[t]
         u_t = u[t]
         kq_t = kq_2[t]
         sq_t = sq_2[t]
-        t39_t = t39_2[t]
+        t35_t = t35_2[t]
         p_t = p[t]
         jp_t = jp[t]
-        t38_t = t38_2[t]
+        t34_t = t34_2[t]
         cp_t = cp[t]
         gp_t = gp_2[t]
+        t20_t = t20_2[t]
+        t21_t = t21_2[t]
         t23_t = t23_2[t]
-        t24_t = t24_2[t]
-        t26_t = t26_2[t]
         kp_t = kp_2[t]
         w_t = w_[t]
         a_t = a[t]
         M_prev = M_before[t]
         e_t = e[t]
-        t15_t = t15_2[t]
+        t13_t = t13_2[t]
         jw_t = jw[t]
-        t14_t = t14_2[t]
+        t12_t = t12_2[t]
         cw_t = cw[t]
         gw_t = gw_2[t]
+        k_t = k_2[t]
         s_t = s_2[t]
-        v_t = v_2[t]
-        t2_t = t2_10[t]
+        t1_t = t1_10[t]
         m_t = m[t]
         kw_t = kw_2[t]
         sw_t = sw_2[t]
@@ -626,231 +613,231 @@ def backward(cache, upstream=1.0):
         dr_t_2 = dr_next + dr[t]                      # dr_t = dr_next + dr[t]   N×(2*W)
         # dq_t = dq_next + einsum(ab,acb→ac, dr_t[:, W:], M[t])   N×R
         dq_t = dq_next + np.einsum("ab,acb->ac", dr_t_2[:, W:], M_t, optimize=True)
-        # dt59_t = sum(−dq_t ⊙ q[t] / t59[t], axis=-1, keepdims=True)   N×1
-        dt59_t = (-dq_t * q_t / t59_t).sum(axis=1, keepdims=True)
-        dvq_t = dq_t / t59_t + dt59_t                 # dvq_t = dq_t / t59[t] + dt59_t   N×R
-        # t10 = dvq_t ⊙ (jq[t] + eps)^t58[t] ⊙ log(jq[t] + eps)   N×R
-        t10 = dvq_t * power_term(1, jq_t + eps, t58_t, 1)
-        dt58_t = t10.sum(axis=1, keepdims=True)       # dt58_t = sum(t10, axis=-1, keepdims=True)   N×1
-        dt57_t = dt58_t * sigmoid(t56_2[t] + y_q)     # dt57_t = dt58_t ⊙ sigmoid(t56[t] + y_q)   N×1
-        t29 = dt57_t @ Y_q_T                          # t29 = dt57_t Y_qᵀ   N×H
-        # djq_t = dvq_t ⊙ t58[t] ⊙ (jq[t] + eps)^(t58[t] − 1)   N×R
-        djq_t = dvq_t * power_term(t58_t, jq_t + eps, t58_t - 1, 0)
-        dt55_t = djq_t * t54_2[t]                     # dt55_t = djq_t ⊙ t54[t]   N×R
-        t11 = pad(dt55_t[:, R - 1:], 1, 0, R)         # t11 = pad(dt55_t[:, R - 1:], 1, 0, R)   N×R
-        t12 = pad(dt55_t[:, :R - 1], 1, 1, R)         # t12 = pad(dt55_t[:, :R - 1], 1, 1, R)   N×R
-        dt52_t = djq_t * t51_2[t]                     # dt52_t = djq_t ⊙ t51[t]   N×R
-        t13 = pad(dt52_t[:, 1:], 1, 0, R)             # t13 = pad(dt52_t[:, 1:], 1, 0, R)   N×R
-        t14 = pad(dt52_t[:, 0:1], 1, R - 1, R)        # t14 = pad(dt52_t[:, 0:1], 1, R - 1, R)   N×R
-        # diq_t = djq_t ⊙ t53[t] + t11 + t12 + t13 + t14   N×R
-        diq_t = djq_t * t53_2[t] + t11 + t12 + t13 + t14
+        # dt53_t = sum(−dq_t ⊙ q[t] / t53[t], axis=-1, keepdims=True)   N×1
+        dt53_t = (-dq_t * q_t / t53_t).sum(axis=1, keepdims=True)
+        dvq_t = dq_t / t53_t + dt53_t                 # dvq_t = dq_t / t53[t] + dt53_t   N×R
+        # t10 = dvq_t ⊙ (jq[t] + eps)^t52[t] ⊙ log(jq[t] + eps)   N×R
+        t10 = dvq_t * power_term(1, jq_t + eps, t52_t, 1)
+        dt52_t = t10.sum(axis=1, keepdims=True)       # dt52_t = sum(t10, axis=-1, keepdims=True)   N×1
+        dt51_t = dt52_t * sigmoid(t51_2[t])           # dt51_t = dt52_t ⊙ sigmoid(t51[t])   N×1
+        t29 = dt51_t @ Y_q_T                          # t29 = dt51_t Y_qᵀ   N×H
+        # djq_t = dvq_t ⊙ t52[t] ⊙ (jq[t] + eps)^(t52[t] − 1)   N×R
+        djq_t = dvq_t * power_term(t52_t, jq_t + eps, t52_t - 1, 0)
+        dt50_t = djq_t * t49_2[t]                     # dt50_t = djq_t ⊙ t49[t]   N×R
+        t11 = pad(dt50_t[:, R - 1:], 1, 0, R)         # t11 = pad(dt50_t[:, R - 1:], 1, 0, R)   N×R
+        t12 = pad(dt50_t[:, :R - 1], 1, 1, R)         # t12 = pad(dt50_t[:, :R - 1], 1, 1, R)   N×R
+        dt47_t = djq_t * t46_2[t]                     # dt47_t = djq_t ⊙ t46[t]   N×R
+        t13 = pad(dt47_t[:, 1:], 1, 0, R)             # t13 = pad(dt47_t[:, 1:], 1, 0, R)   N×R
+        t14 = pad(dt47_t[:, 0:1], 1, R - 1, R)        # t14 = pad(dt47_t[:, 0:1], 1, R - 1, R)   N×R
+        # diq_t = djq_t ⊙ t48[t] + t11 + t12 + t13 + t14   N×R
+        diq_t = djq_t * t48_2[t] + t11 + t12 + t13 + t14
         dcq_t = diq_t * gq_t                          # dcq_t = diq_t ⊙ gq[t]   N×R
-        # dt47_t = cq[t] ⊙ (dcq_t − sum(dcq_t ⊙ cq[t], axis=-1, keepdims=True))   N×R
-        dt47_t = cq_t * (dcq_t - (dcq_t * cq_t).sum(axis=1, keepdims=True))
-        # t15 = −dt47_t ⊙ t43[t] ⊙ t44[t] / (t46[t] ⊙ u[t]) / t46[t]   N×R
-        t15 = -dt47_t * t43_t * t44_t / (t46_t * u_t) / t46_t
-        dt46_t = t15.sum(axis=1, keepdims=True)       # dt46_t = sum(t15, axis=-1, keepdims=True)   N×1
-        dt45_t = dt46_t / (2 * t46_t)                 # dt45_t = dt46_t / (2 · t46[t])   N×1
-        dt44_t = dt47_t * t43_t / (t46_t * u_t)       # dt44_t = dt47_t ⊙ t43[t] / (t46[t] ⊙ u[t])   N×R
-        # dkq_t = 2 · dt45_t ⊙ kq[t] + einsum(ab,abc→ac, dt44_t, M[t])   N×W
-        dkq_t = 2 * dt45_t * kq_t + np.einsum("ab,abc->ac", dt44_t, M_t, optimize=True)
-        dt40_t = dkq_t * (1 - kq_t ** 2)              # dt40_t = dkq_t ⊙ (1 − kq[t]²)   N×W
-        t30 = dt40_t @ K_q_T                          # t30 = dt40_t K_qᵀ   N×H
-        # dt43_t = sum(dt47_t ⊙ t44[t] / (t46[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
-        dt43_t = (dt47_t * t44_t / (t46_t * u_t)).sum(axis=1, keepdims=True)
-        dt42_t = dt43_t * sigmoid(t41_2[t] + d_q)     # dt42_t = dt43_t ⊙ sigmoid(t41[t] + d_q)   N×1
-        t31 = dt42_t @ B_q_T                          # t31 = dt42_t B_qᵀ   N×H
-        # dt49_t = sum(diq_t ⊙ q[t-1], axis=-1, keepdims=True)   N×1
-        dt49_t = (diq_t * q_before[t]).sum(axis=1, keepdims=True)
-        # dgq_t = sum(diq_t ⊙ cq[t], axis=-1, keepdims=True) − dt49_t   N×1
-        dgq_t = (diq_t * cq_t).sum(axis=1, keepdims=True) - dt49_t
-        dt48_t = dgq_t * gq_t * (1 - gq_t)            # dt48_t = dgq_t ⊙ gq[t] ⊙ (1 − gq[t])   N×1
-        t32 = dt48_t @ G_q_T                          # t32 = dt48_t G_qᵀ   N×H
-        # dt54_t = sum(djq_t ⊙ t55[t], axis=-1, keepdims=True)   N×1
-        dt54_t = (djq_t * t55_2[t]).sum(axis=1, keepdims=True)
-        t16 = pad(dt54_t, 1, 2, 3)                    # t16 = pad(dt54_t, 1, 2, 3)   N×3
-        # dt53_t = sum(djq_t ⊙ iq[t], axis=-1, keepdims=True)   N×1
-        dt53_t = (djq_t * iq[t]).sum(axis=1, keepdims=True)
-        # dt51_t = sum(djq_t ⊙ t52[t], axis=-1, keepdims=True)   N×1
-        dt51_t = (djq_t * t52_2[t]).sum(axis=1, keepdims=True)
-        # dsq_t = t16 + pad(dt53_t, 1, 1, 3) + pad(dt51_t, 1, 0, 3)   N×3
-        dsq_t = t16 + pad(dt53_t, 1, 1, 3) + pad(dt51_t, 1, 0, 3)
-        # dt50_t = sq[t] ⊙ (dsq_t − sum(dsq_t ⊙ sq[t], axis=-1, keepdims=True))   N×3
-        dt50_t = sq_t * (dsq_t - (dsq_t * sq_t).sum(axis=1, keepdims=True))
-        t33 = dt50_t @ S_q_T                          # t33 = dt50_t S_qᵀ   N×H
+        # dt42_t = cq[t] ⊙ (dcq_t − sum(dcq_t ⊙ cq[t], axis=-1, keepdims=True))   N×R
+        dt42_t = cq_t * (dcq_t - (dcq_t * cq_t).sum(axis=1, keepdims=True))
+        # t15 = −dt42_t ⊙ t38[t] ⊙ t39[t] / (t41[t] ⊙ u[t]) / t41[t]   N×R
+        t15 = -dt42_t * t38_t * t39_t / (t41_t * u_t) / t41_t
+        dt41_t = t15.sum(axis=1, keepdims=True)       # dt41_t = sum(t15, axis=-1, keepdims=True)   N×1
+        dt40_t = dt41_t / (2 * t41_t)                 # dt40_t = dt41_t / (2 · t41[t])   N×1
+        dt39_t = dt42_t * t38_t / (t41_t * u_t)       # dt39_t = dt42_t ⊙ t38[t] / (t41[t] ⊙ u[t])   N×R
+        # dkq_t = 2 · dt40_t ⊙ kq[t] + einsum(ab,abc→ac, dt39_t, M[t])   N×W
+        dkq_t = 2 * dt40_t * kq_t + np.einsum("ab,abc->ac", dt39_t, M_t, optimize=True)
+        dt36_t = dkq_t * (1 - kq_t ** 2)              # dt36_t = dkq_t ⊙ (1 − kq[t]²)   N×W
+        t30 = dt36_t @ K_q_T                          # t30 = dt36_t K_qᵀ   N×H
+        # dt38_t = sum(dt42_t ⊙ t39[t] / (t41[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
+        dt38_t = (dt42_t * t39_t / (t41_t * u_t)).sum(axis=1, keepdims=True)
+        dt37_t = dt38_t * sigmoid(t37_2[t])           # dt37_t = dt38_t ⊙ sigmoid(t37[t])   N×1
+        t31 = dt37_t @ B_q_T                          # t31 = dt37_t B_qᵀ   N×H
+        # dt44_t = sum(diq_t ⊙ q[t-1], axis=-1, keepdims=True)   N×1
+        dt44_t = (diq_t * q_before[t]).sum(axis=1, keepdims=True)
+        # dgq_t = sum(diq_t ⊙ cq[t], axis=-1, keepdims=True) − dt44_t   N×1
+        dgq_t = (diq_t * cq_t).sum(axis=1, keepdims=True) - dt44_t
+        dt43_t = dgq_t * gq_t * (1 - gq_t)            # dt43_t = dgq_t ⊙ gq[t] ⊙ (1 − gq[t])   N×1
+        t32 = dt43_t @ G_q_T                          # t32 = dt43_t G_qᵀ   N×H
+        # dt49_t = sum(djq_t ⊙ t50[t], axis=-1, keepdims=True)   N×1
+        dt49_t = (djq_t * t50_2[t]).sum(axis=1, keepdims=True)
+        t16 = pad(dt49_t, 1, 2, 3)                    # t16 = pad(dt49_t, 1, 2, 3)   N×3
+        # dt48_t = sum(djq_t ⊙ iq[t], axis=-1, keepdims=True)   N×1
+        dt48_t = (djq_t * iq[t]).sum(axis=1, keepdims=True)
+        # dt46_t = sum(djq_t ⊙ t47[t], axis=-1, keepdims=True)   N×1
+        dt46_t = (djq_t * t47_2[t]).sum(axis=1, keepdims=True)
+        # dsq_t = t16 + pad(dt48_t, 1, 1, 3) + pad(dt46_t, 1, 0, 3)   N×3
+        dsq_t = t16 + pad(dt48_t, 1, 1, 3) + pad(dt46_t, 1, 0, 3)
+        # dt45_t = sq[t] ⊙ (dsq_t − sum(dsq_t ⊙ sq[t], axis=-1, keepdims=True))   N×3
+        dt45_t = sq_t * (dsq_t - (dsq_t * sq_t).sum(axis=1, keepdims=True))
+        t33 = dt45_t @ S_q_T                          # t33 = dt45_t S_qᵀ   N×H
         # dp_t = dp_next + einsum(ab,acb→ac, dr_t[:, :W], M[t])   N×R
         dp_t = dp_next + np.einsum("ab,acb->ac", dr_t_2[:, :W], M_t, optimize=True)
-        # dt39_t = sum(−dp_t ⊙ p[t] / t39[t], axis=-1, keepdims=True)   N×1
-        dt39_t = (-dp_t * p_t / t39_t).sum(axis=1, keepdims=True)
-        dvp_t = dp_t / t39_t + dt39_t                 # dvp_t = dp_t / t39[t] + dt39_t   N×R
-        # t17 = dvp_t ⊙ (jp[t] + eps)^t38[t] ⊙ log(jp[t] + eps)   N×R
-        t17 = dvp_t * power_term(1, jp_t + eps, t38_t, 1)
-        dt38_t = t17.sum(axis=1, keepdims=True)       # dt38_t = sum(t17, axis=-1, keepdims=True)   N×1
-        dt37_t = dt38_t * sigmoid(t36_2[t] + y_p)     # dt37_t = dt38_t ⊙ sigmoid(t36[t] + y_p)   N×1
-        t34 = dt37_t @ Y_p_T                          # t34 = dt37_t Y_pᵀ   N×H
+        # dt35_t = sum(−dp_t ⊙ p[t] / t35[t], axis=-1, keepdims=True)   N×1
+        dt35_t = (-dp_t * p_t / t35_t).sum(axis=1, keepdims=True)
+        dvp_t = dp_t / t35_t + dt35_t                 # dvp_t = dp_t / t35[t] + dt35_t   N×R
+        # t17 = dvp_t ⊙ (jp[t] + eps)^t34[t] ⊙ log(jp[t] + eps)   N×R
+        t17 = dvp_t * power_term(1, jp_t + eps, t34_t, 1)
+        dt34_t = t17.sum(axis=1, keepdims=True)       # dt34_t = sum(t17, axis=-1, keepdims=True)   N×1
+        dt33_t = dt34_t * sigmoid(t33_2[t])           # dt33_t = dt34_t ⊙ sigmoid(t33[t])   N×1
+        t34 = dt33_t @ Y_p_T                          # t34 = dt33_t Y_pᵀ   N×H
         # t22 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
         t22 = np.einsum("ab,ac->acb", dr_t_2[:, W:], q_t, optimize=True)
-        # t24 = einsum(ab,ac→abc, dt44_t, kq[t])   N×R×W
-        t24 = np.einsum("ab,ac->abc", dt44_t, kq_t, optimize=True)
+        # t24 = einsum(ab,ac→abc, dt39_t, kq[t])   N×R×W
+        t24 = np.einsum("ab,ac->abc", dt39_t, kq_t, optimize=True)
         # t23 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
         t23 = np.einsum("ab,ac->acb", dr_t_2[:, :W], p_t, optimize=True)
-        # djp_t = dvp_t ⊙ t38[t] ⊙ (jp[t] + eps)^(t38[t] − 1)   N×R
-        djp_t = dvp_t * power_term(t38_t, jp_t + eps, t38_t - 1, 0)
-        dt35_t = djp_t * t34_2[t]                     # dt35_t = djp_t ⊙ t34[t]   N×R
-        t18 = pad(dt35_t[:, R - 1:], 1, 0, R)         # t18 = pad(dt35_t[:, R - 1:], 1, 0, R)   N×R
-        t19 = pad(dt35_t[:, :R - 1], 1, 1, R)         # t19 = pad(dt35_t[:, :R - 1], 1, 1, R)   N×R
+        # djp_t = dvp_t ⊙ t34[t] ⊙ (jp[t] + eps)^(t34[t] − 1)   N×R
+        djp_t = dvp_t * power_term(t34_t, jp_t + eps, t34_t - 1, 0)
         dt32_t = djp_t * t31_2[t]                     # dt32_t = djp_t ⊙ t31[t]   N×R
-        t20 = pad(dt32_t[:, 1:], 1, 0, R)             # t20 = pad(dt32_t[:, 1:], 1, 0, R)   N×R
-        t21 = pad(dt32_t[:, 0:1], 1, R - 1, R)        # t21 = pad(dt32_t[:, 0:1], 1, R - 1, R)   N×R
-        # dip_t = djp_t ⊙ t33[t] + t18 + t19 + t20 + t21   N×R
-        dip_t = djp_t * t33_2[t] + t18 + t19 + t20 + t21
+        t18 = pad(dt32_t[:, R - 1:], 1, 0, R)         # t18 = pad(dt32_t[:, R - 1:], 1, 0, R)   N×R
+        t19 = pad(dt32_t[:, :R - 1], 1, 1, R)         # t19 = pad(dt32_t[:, :R - 1], 1, 1, R)   N×R
+        dt29_t = djp_t * t28_2[t]                     # dt29_t = djp_t ⊙ t28[t]   N×R
+        t20 = pad(dt29_t[:, 1:], 1, 0, R)             # t20 = pad(dt29_t[:, 1:], 1, 0, R)   N×R
+        t21 = pad(dt29_t[:, 0:1], 1, R - 1, R)        # t21 = pad(dt29_t[:, 0:1], 1, R - 1, R)   N×R
+        # dip_t = djp_t ⊙ t30[t] + t18 + t19 + t20 + t21   N×R
+        dip_t = djp_t * t30_2[t] + t18 + t19 + t20 + t21
         dcp_t = dip_t * gp_t                          # dcp_t = dip_t ⊙ gp[t]   N×R
-        # dt27_t = cp[t] ⊙ (dcp_t − sum(dcp_t ⊙ cp[t], axis=-1, keepdims=True))   N×R
-        dt27_t = cp_t * (dcp_t - (dcp_t * cp_t).sum(axis=1, keepdims=True))
-        # du_t = −dt47_t ⊙ t43[t] ⊙ t44[t] / (t46[t] ⊙ u[t]) / u[t] − dt27_t ⊙ t23[t] ⊙ t24[t] / (t26[t] ⊙
+        # dt24_t = cp[t] ⊙ (dcp_t − sum(dcp_t ⊙ cp[t], axis=-1, keepdims=True))   N×R
+        dt24_t = cp_t * (dcp_t - (dcp_t * cp_t).sum(axis=1, keepdims=True))
+        # du_t = −dt42_t ⊙ t38[t] ⊙ t39[t] / (t41[t] ⊙ u[t]) / u[t] − dt24_t ⊙ t20[t] ⊙ t21[t] / (t23[t] ⊙
         #   u[t]) / u[t]   N×R
-        du_t = -dt47_t * t43_t * t44_t / (t46_t * u_t) / u_t - dt27_t * t23_t * t24_t / (t26_t * u_t) / u_t
-        dt19_t = du_t / (2 * u_t)                     # dt19_t = du_t / (2 · u[t])   N×R
-        dt24_t = dt27_t * t23_t / (t26_t * u_t)       # dt24_t = dt27_t ⊙ t23[t] / (t26[t] ⊙ u[t])   N×R
-        # dM_t = dM_next + t22 + t24 + t23 + 2 · reshape(dt19_t, (N, R, 1)) ⊙ M[t] + einsum(ab,ac→abc, dt24_t,
+        du_t = -dt42_t * t38_t * t39_t / (t41_t * u_t) / u_t - dt24_t * t20_t * t21_t / (t23_t * u_t) / u_t
+        dt17_t = du_t / (2 * u_t)                     # dt17_t = du_t / (2 · u[t])   N×R
+        dt21_t = dt24_t * t20_t / (t23_t * u_t)       # dt21_t = dt24_t ⊙ t20[t] / (t23[t] ⊙ u[t])   N×R
+        # dM_t = dM_next + t22 + t24 + t23 + 2 · reshape(dt17_t, (N, R, 1)) ⊙ M[t] + einsum(ab,ac→abc, dt21_t,
         #   kp[t])   N×R×W
         dM_t = (
             dM_next
             + t22
             + t24
             + t23
-            + 2 * dt19_t[:, :, None] * M_t
-            + np.einsum("ab,ac->abc", dt24_t, kp_t, optimize=True)
+            + 2 * dt17_t[:, :, None] * M_t
+            + np.einsum("ab,ac->abc", dt21_t, kp_t, optimize=True)
         )
         da_t = np.einsum("abc,ab->ac", dM_t, w_t, optimize=True)  # da_t = einsum(abc,ab→ac, dM_t, w[t])   N×W
-        dt17_t = da_t * (1 - a_t ** 2)                # dt17_t = da_t ⊙ (1 − a[t]²)   N×W
-        t35 = dt17_t @ A_w_T                          # t35 = dt17_t A_wᵀ   N×H
-        dt18_t = -dM_t * M_prev                       # dt18_t = −dM_t ⊙ M[t-1]   N×R×W
-        # de_t = einsum(abc,ab→ac, dt18_t, w[t])   N×W
-        de_t = np.einsum("abc,ab->ac", dt18_t, w_t, optimize=True)
-        dt16_t = de_t * e_t * (1 - e_t)               # dt16_t = de_t ⊙ e[t] ⊙ (1 − e[t])   N×W
-        t36 = dt16_t @ E_w_T                          # t36 = dt16_t E_wᵀ   N×H
-        # dw_t = dw_next + einsum(abc,ac→ab, dM_t, a[t]) + einsum(abc,ac→ab, dt18_t, e[t])   N×R
+        dt15_t = da_t * (1 - a_t ** 2)                # dt15_t = da_t ⊙ (1 − a[t]²)   N×W
+        t35 = dt15_t @ A_w_T                          # t35 = dt15_t A_wᵀ   N×H
+        dt16_t = -dM_t * M_prev                       # dt16_t = −dM_t ⊙ M[t-1]   N×R×W
+        # de_t = einsum(abc,ab→ac, dt16_t, w[t])   N×W
+        de_t = np.einsum("abc,ab->ac", dt16_t, w_t, optimize=True)
+        dt14_t = de_t * e_t * (1 - e_t)               # dt14_t = de_t ⊙ e[t] ⊙ (1 − e[t])   N×W
+        t36 = dt14_t @ E_w_T                          # t36 = dt14_t E_wᵀ   N×H
+        # dw_t = dw_next + einsum(abc,ac→ab, dM_t, a[t]) + einsum(abc,ac→ab, dt16_t, e[t])   N×R
         dw_t = (
             dw_next
             + np.einsum("abc,ac->ab", dM_t, a_t, optimize=True)
-            + np.einsum("abc,ac->ab", dt18_t, e_t, optimize=True)
+            + np.einsum("abc,ac->ab", dt16_t, e_t, optimize=True)
         )
-        # dt15_t = sum(−dw_t ⊙ w[t] / t15[t], axis=-1, keepdims=True)   N×1
-        dt15_t = (-dw_t * w_t / t15_t).sum(axis=1, keepdims=True)
-        dvw_t = dw_t / t15_t + dt15_t                 # dvw_t = dw_t / t15[t] + dt15_t   N×R
-        # t25 = dvw_t ⊙ (jw[t] + eps)^t14[t] ⊙ log(jw[t] + eps)   N×R
-        t25 = dvw_t * power_term(1, jw_t + eps, t14_t, 1)
-        dt14_t = t25.sum(axis=1, keepdims=True)       # dt14_t = sum(t25, axis=-1, keepdims=True)   N×1
-        dt13_t = dt14_t * sigmoid(t12_2[t] + y_w)     # dt13_t = dt14_t ⊙ sigmoid(t12[t] + y_w)   N×1
-        t37 = dt13_t @ Y_w_T                          # t37 = dt13_t Y_wᵀ   N×H
-        # djw_t = dvw_t ⊙ t14[t] ⊙ (jw[t] + eps)^(t14[t] − 1)   N×R
-        djw_t = dvw_t * power_term(t14_t, jw_t + eps, t14_t - 1, 0)
-        dt11_t = djw_t * t10_2[t]                     # dt11_t = djw_t ⊙ t10[t]   N×R
-        t26 = pad(dt11_t[:, R - 1:], 1, 0, R)         # t26 = pad(dt11_t[:, R - 1:], 1, 0, R)   N×R
-        t27 = pad(dt11_t[:, :R - 1], 1, 1, R)         # t27 = pad(dt11_t[:, :R - 1], 1, 1, R)   N×R
-        dt8_t = djw_t * t7_2[t]                       # dt8_t = djw_t ⊙ t7[t]   N×R
-        t28 = pad(dt8_t[:, 1:], 1, 0, R)              # t28 = pad(dt8_t[:, 1:], 1, 0, R)   N×R
-        # diw_t = djw_t ⊙ t9[t] + t26 + t27 + t28 + pad(dt8_t[:, 0:1], 1, R - 1, R)   N×R
-        diw_t = djw_t * t9_2[t] + t26 + t27 + t28 + pad(dt8_t[:, 0:1], 1, R - 1, R)
+        # dt13_t = sum(−dw_t ⊙ w[t] / t13[t], axis=-1, keepdims=True)   N×1
+        dt13_t = (-dw_t * w_t / t13_t).sum(axis=1, keepdims=True)
+        dvw_t = dw_t / t13_t + dt13_t                 # dvw_t = dw_t / t13[t] + dt13_t   N×R
+        # t25 = dvw_t ⊙ (jw[t] + eps)^t12[t] ⊙ log(jw[t] + eps)   N×R
+        t25 = dvw_t * power_term(1, jw_t + eps, t12_t, 1)
+        dt12_t = t25.sum(axis=1, keepdims=True)       # dt12_t = sum(t25, axis=-1, keepdims=True)   N×1
+        dt11_t = dt12_t * sigmoid(t11_2[t])           # dt11_t = dt12_t ⊙ sigmoid(t11[t])   N×1
+        t37 = dt11_t @ Y_w_T                          # t37 = dt11_t Y_wᵀ   N×H
+        # djw_t = dvw_t ⊙ t12[t] ⊙ (jw[t] + eps)^(t12[t] − 1)   N×R
+        djw_t = dvw_t * power_term(t12_t, jw_t + eps, t12_t - 1, 0)
+        dt10_t = djw_t * t9_2[t]                      # dt10_t = djw_t ⊙ t9[t]   N×R
+        t26 = pad(dt10_t[:, R - 1:], 1, 0, R)         # t26 = pad(dt10_t[:, R - 1:], 1, 0, R)   N×R
+        t27 = pad(dt10_t[:, :R - 1], 1, 1, R)         # t27 = pad(dt10_t[:, :R - 1], 1, 1, R)   N×R
+        dt7_t = djw_t * t6_2[t]                       # dt7_t = djw_t ⊙ t6[t]   N×R
+        t28 = pad(dt7_t[:, 1:], 1, 0, R)              # t28 = pad(dt7_t[:, 1:], 1, 0, R)   N×R
+        # diw_t = djw_t ⊙ t8[t] + t26 + t27 + t28 + pad(dt7_t[:, 0:1], 1, R - 1, R)   N×R
+        diw_t = djw_t * t8_2[t] + t26 + t27 + t28 + pad(dt7_t[:, 0:1], 1, R - 1, R)
         dcw_t = diw_t * gw_t                          # dcw_t = diw_t ⊙ gw[t]   N×R
-        # dt3_t = cw[t] ⊙ (dcw_t − sum(dcw_t ⊙ cw[t], axis=-1, keepdims=True))   N×R
-        dt3_t = cw_t * (dcw_t - (dcw_t * cw_t).sum(axis=1, keepdims=True))
-        # dt2_t = sum(−dt3_t ⊙ s[t] ⊙ v[t] / (t2[t] ⊙ m[t]) / t2[t], axis=-1, keepdims=True)   N×1
-        dt2_t = (-dt3_t * s_t * v_t / (t2_t * m_t) / t2_t).sum(axis=1, keepdims=True)
-        dt1_t = dt2_t / (2 * t2_t)                    # dt1_t = dt2_t / (2 · t2[t])   N×1
-        dv_t = dt3_t * s_t / (t2_t * m_t)             # dv_t = dt3_t ⊙ s[t] / (t2[t] ⊙ m[t])   N×R
-        # dkw_t = 2 · dt1_t ⊙ kw[t] + einsum(ab,abc→ac, dv_t, M[t-1])   N×W
-        dkw_t = 2 * dt1_t * kw_t + np.einsum("ab,abc->ac", dv_t, M_prev, optimize=True)
+        # dt2_t = cw[t] ⊙ (dcw_t − sum(dcw_t ⊙ cw[t], axis=-1, keepdims=True))   N×R
+        dt2_t = cw_t * (dcw_t - (dcw_t * cw_t).sum(axis=1, keepdims=True))
+        # dt1_t = sum(−dt2_t ⊙ k[t] ⊙ s[t] / (t1[t] ⊙ m[t]) / t1[t], axis=-1, keepdims=True)   N×1
+        dt1_t = (-dt2_t * k_t * s_t / (t1_t * m_t) / t1_t).sum(axis=1, keepdims=True)
+        dv_t = dt1_t / (2 * t1_t)                     # dv_t = dt1_t / (2 · t1[t])   N×1
+        ds_t = dt2_t * k_t / (t1_t * m_t)             # ds_t = dt2_t ⊙ k[t] / (t1[t] ⊙ m[t])   N×R
+        # dkw_t = 2 · dv_t ⊙ kw[t] + einsum(ab,abc→ac, ds_t, M[t-1])   N×W
+        dkw_t = 2 * dv_t * kw_t + np.einsum("ab,abc->ac", ds_t, M_prev, optimize=True)
         dd_t = dkw_t * (1 - kw_t ** 2)                # dd_t = dkw_t ⊙ (1 − kw[t]²)   N×W
         t38 = dd_t @ K_w_T                            # t38 = dd_t K_wᵀ   N×H
-        # ds_t = sum(dt3_t ⊙ v[t] / (t2[t] ⊙ m[t]), axis=-1, keepdims=True)   N×1
-        ds_t = (dt3_t * v_t / (t2_t * m_t)).sum(axis=1, keepdims=True)
-        dk_t = ds_t * sigmoid(g_2[t] + d_w)           # dk_t = ds_t ⊙ sigmoid(g[t] + d_w)   N×1
-        t39 = dk_t @ B_w_T                            # t39 = dk_t B_wᵀ   N×H
+        # dk_t = sum(dt2_t ⊙ s[t] / (t1[t] ⊙ m[t]), axis=-1, keepdims=True)   N×1
+        dk_t = (dt2_t * s_t / (t1_t * m_t)).sum(axis=1, keepdims=True)
+        dg_t = dk_t * sigmoid(g_2[t])                 # dg_t = dk_t ⊙ sigmoid(g[t])   N×1
+        t39 = dg_t @ B_w_T                            # t39 = dg_t B_wᵀ   N×H
         # t43 = dh_next + dh[t] + t29 + t30 + t31 + t32 + t33 + t34 + t35 + t36 + t37 + t38 + t39   N×H
         t43 = dh_next + dh[t] + t29 + t30 + t31 + t32 + t33 + t34 + t35 + t36 + t37 + t38 + t39
-        # dt5_t = sum(diw_t ⊙ w[t-1], axis=-1, keepdims=True)   N×1
-        dt5_t = (diw_t * w__before[t]).sum(axis=1, keepdims=True)
-        # dgw_t = sum(diw_t ⊙ cw[t], axis=-1, keepdims=True) − dt5_t   N×1
-        dgw_t = (diw_t * cw_t).sum(axis=1, keepdims=True) - dt5_t
-        dt4_t = dgw_t * gw_t * (1 - gw_t)             # dt4_t = dgw_t ⊙ gw[t] ⊙ (1 − gw[t])   N×1
-        # dt10_t = sum(djw_t ⊙ t11[t], axis=-1, keepdims=True)   N×1
-        dt10_t = (djw_t * t11_2[t]).sum(axis=1, keepdims=True)
-        t40 = pad(dt10_t, 1, 2, 3)                    # t40 = pad(dt10_t, 1, 2, 3)   N×3
-        # dt9_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
-        dt9_t = (djw_t * iw[t]).sum(axis=1, keepdims=True)
-        # dt7_t = sum(djw_t ⊙ t8[t], axis=-1, keepdims=True)   N×1
-        dt7_t = (djw_t * t8_2[t]).sum(axis=1, keepdims=True)
-        # dsw_t = t40 + pad(dt9_t, 1, 1, 3) + pad(dt7_t, 1, 0, 3)   N×3
-        dsw_t = t40 + pad(dt9_t, 1, 1, 3) + pad(dt7_t, 1, 0, 3)
-        # dt6_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
-        dt6_t = sw_t * (dsw_t - (dsw_t * sw_t).sum(axis=1, keepdims=True))
-        # t41 = −dt27_t ⊙ t23[t] ⊙ t24[t] / (t26[t] ⊙ u[t]) / t26[t]   N×R
-        t41 = -dt27_t * t23_t * t24_t / (t26_t * u_t) / t26_t
-        dt26_t = t41.sum(axis=1, keepdims=True)       # dt26_t = sum(t41, axis=-1, keepdims=True)   N×1
-        dt25_t = dt26_t / (2 * t26_t)                 # dt25_t = dt26_t / (2 · t26[t])   N×1
-        # dkp_t = 2 · dt25_t ⊙ kp[t] + einsum(ab,abc→ac, dt24_t, M[t])   N×W
-        dkp_t = 2 * dt25_t * kp_t + np.einsum("ab,abc->ac", dt24_t, M_t, optimize=True)
-        dt20_t = dkp_t * (1 - kp_t ** 2)              # dt20_t = dkp_t ⊙ (1 − kp[t]²)   N×W
-        t44 = dt20_t @ K_p_T                          # t44 = dt20_t K_pᵀ   N×H
-        # dt23_t = sum(dt27_t ⊙ t24[t] / (t26[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
-        dt23_t = (dt27_t * t24_t / (t26_t * u_t)).sum(axis=1, keepdims=True)
-        dt22_t = dt23_t * sigmoid(t21_2[t] + d_p)     # dt22_t = dt23_t ⊙ sigmoid(t21[t] + d_p)   N×1
-        t45 = dt22_t @ B_p_T                          # t45 = dt22_t B_pᵀ   N×H
-        # dt29_t = sum(dip_t ⊙ p[t-1], axis=-1, keepdims=True)   N×1
-        dt29_t = (dip_t * p_before[t]).sum(axis=1, keepdims=True)
-        # dgp_t = sum(dip_t ⊙ cp[t], axis=-1, keepdims=True) − dt29_t   N×1
-        dgp_t = (dip_t * cp_t).sum(axis=1, keepdims=True) - dt29_t
-        dt28_t = dgp_t * gp_t * (1 - gp_t)            # dt28_t = dgp_t ⊙ gp[t] ⊙ (1 − gp[t])   N×1
-        t46 = dt28_t @ G_p_T                          # t46 = dt28_t G_pᵀ   N×H
-        # dt34_t = sum(djp_t ⊙ t35[t], axis=-1, keepdims=True)   N×1
-        dt34_t = (djp_t * t35_2[t]).sum(axis=1, keepdims=True)
-        t42 = pad(dt34_t, 1, 2, 3)                    # t42 = pad(dt34_t, 1, 2, 3)   N×3
-        # dt33_t = sum(djp_t ⊙ ip[t], axis=-1, keepdims=True)   N×1
-        dt33_t = (djp_t * ip[t]).sum(axis=1, keepdims=True)
+        # dt4_t = sum(diw_t ⊙ w[t-1], axis=-1, keepdims=True)   N×1
+        dt4_t = (diw_t * w__before[t]).sum(axis=1, keepdims=True)
+        # dgw_t = sum(diw_t ⊙ cw[t], axis=-1, keepdims=True) − dt4_t   N×1
+        dgw_t = (diw_t * cw_t).sum(axis=1, keepdims=True) - dt4_t
+        dt3_t = dgw_t * gw_t * (1 - gw_t)             # dt3_t = dgw_t ⊙ gw[t] ⊙ (1 − gw[t])   N×1
+        # dt9_t = sum(djw_t ⊙ t10[t], axis=-1, keepdims=True)   N×1
+        dt9_t = (djw_t * t10_2[t]).sum(axis=1, keepdims=True)
+        t40 = pad(dt9_t, 1, 2, 3)                     # t40 = pad(dt9_t, 1, 2, 3)   N×3
+        # dt8_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
+        dt8_t = (djw_t * iw[t]).sum(axis=1, keepdims=True)
+        # dt6_t = sum(djw_t ⊙ t7[t], axis=-1, keepdims=True)   N×1
+        dt6_t = (djw_t * t7_2[t]).sum(axis=1, keepdims=True)
+        # dsw_t = t40 + pad(dt8_t, 1, 1, 3) + pad(dt6_t, 1, 0, 3)   N×3
+        dsw_t = t40 + pad(dt8_t, 1, 1, 3) + pad(dt6_t, 1, 0, 3)
+        # dt5_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
+        dt5_t = sw_t * (dsw_t - (dsw_t * sw_t).sum(axis=1, keepdims=True))
+        # t41 = −dt24_t ⊙ t20[t] ⊙ t21[t] / (t23[t] ⊙ u[t]) / t23[t]   N×R
+        t41 = -dt24_t * t20_t * t21_t / (t23_t * u_t) / t23_t
+        dt23_t = t41.sum(axis=1, keepdims=True)       # dt23_t = sum(t41, axis=-1, keepdims=True)   N×1
+        dt22_t = dt23_t / (2 * t23_t)                 # dt22_t = dt23_t / (2 · t23[t])   N×1
+        # dkp_t = 2 · dt22_t ⊙ kp[t] + einsum(ab,abc→ac, dt21_t, M[t])   N×W
+        dkp_t = 2 * dt22_t * kp_t + np.einsum("ab,abc->ac", dt21_t, M_t, optimize=True)
+        dt18_t = dkp_t * (1 - kp_t ** 2)              # dt18_t = dkp_t ⊙ (1 − kp[t]²)   N×W
+        t44 = dt18_t @ K_p_T                          # t44 = dt18_t K_pᵀ   N×H
+        # dt20_t = sum(dt24_t ⊙ t21[t] / (t23[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
+        dt20_t = (dt24_t * t21_t / (t23_t * u_t)).sum(axis=1, keepdims=True)
+        dt19_t = dt20_t * sigmoid(t19_2[t])           # dt19_t = dt20_t ⊙ sigmoid(t19[t])   N×1
+        t45 = dt19_t @ B_p_T                          # t45 = dt19_t B_pᵀ   N×H
+        # dt26_t = sum(dip_t ⊙ p[t-1], axis=-1, keepdims=True)   N×1
+        dt26_t = (dip_t * p_before[t]).sum(axis=1, keepdims=True)
+        # dgp_t = sum(dip_t ⊙ cp[t], axis=-1, keepdims=True) − dt26_t   N×1
+        dgp_t = (dip_t * cp_t).sum(axis=1, keepdims=True) - dt26_t
+        dt25_t = dgp_t * gp_t * (1 - gp_t)            # dt25_t = dgp_t ⊙ gp[t] ⊙ (1 − gp[t])   N×1
+        t46 = dt25_t @ G_p_T                          # t46 = dt25_t G_pᵀ   N×H
         # dt31_t = sum(djp_t ⊙ t32[t], axis=-1, keepdims=True)   N×1
         dt31_t = (djp_t * t32_2[t]).sum(axis=1, keepdims=True)
-        # dsp_t = t42 + pad(dt33_t, 1, 1, 3) + pad(dt31_t, 1, 0, 3)   N×3
-        dsp_t = t42 + pad(dt33_t, 1, 1, 3) + pad(dt31_t, 1, 0, 3)
-        # dt30_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
-        dt30_t = sp_t * (dsp_t - (dsp_t * sp_t).sum(axis=1, keepdims=True))
-        # dh_t = t43 + dt4_t G_wᵀ + dt6_t S_wᵀ + t44 + t45 + t46 + dt30_t S_pᵀ   N×H
-        dh_t_2 = t43 + dt4_t @ G_w_T + dt6_t @ S_w_T + t44 + t45 + t46 + dt30_t @ S_p_T
+        t42 = pad(dt31_t, 1, 2, 3)                    # t42 = pad(dt31_t, 1, 2, 3)   N×3
+        # dt30_t = sum(djp_t ⊙ ip[t], axis=-1, keepdims=True)   N×1
+        dt30_t = (djp_t * ip[t]).sum(axis=1, keepdims=True)
+        # dt28_t = sum(djp_t ⊙ t29[t], axis=-1, keepdims=True)   N×1
+        dt28_t = (djp_t * t29_2[t]).sum(axis=1, keepdims=True)
+        # dsp_t = t42 + pad(dt30_t, 1, 1, 3) + pad(dt28_t, 1, 0, 3)   N×3
+        dsp_t = t42 + pad(dt30_t, 1, 1, 3) + pad(dt28_t, 1, 0, 3)
+        # dt27_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
+        dt27_t = sp_t * (dsp_t - (dsp_t * sp_t).sum(axis=1, keepdims=True))
+        # dh_t = t43 + dt3_t G_wᵀ + dt5_t S_wᵀ + t44 + t45 + t46 + dt27_t S_pᵀ   N×H
+        dh_t_2 = t43 + dt3_t @ G_w_T + dt5_t @ S_w_T + t44 + t45 + t46 + dt27_t @ S_p_T
         db_t = dh_t_2 * (1 - h[t] ** 2)               # db_t = dh_t ⊙ (1 − h[t]²)   N×H
         dr_prev = db_t @ W_r_T                        # dr_prev = db_t W_rᵀ   N×(2*W)
         dh_prev = db_t @ W_h_T                        # dh_prev = db_t W_hᵀ   N×H
-        # dm_t = −dt3_t ⊙ s[t] ⊙ v[t] / (t2[t] ⊙ m[t]) / m[t]   N×R
-        dm_t = -dt3_t * s_t * v_t / (t2_t * m_t) / m_t
+        # dm_t = −dt2_t ⊙ k[t] ⊙ s[t] / (t1[t] ⊙ m[t]) / m[t]   N×R
+        dm_t = -dt2_t * k_t * s_t / (t1_t * m_t) / m_t
         dc_t = dm_t / (2 * m_t)                       # dc_t = dm_t / (2 · m[t])   N×R
-        # dM_prev = dM_t ⊙ (1 − t18[t]) + 2 · reshape(dc_t, (N, R, 1)) ⊙ M[t-1] + einsum(ab,ac→abc, dv_t,
+        # dM_prev = dM_t ⊙ (1 − t16[t]) + 2 · reshape(dc_t, (N, R, 1)) ⊙ M[t-1] + einsum(ab,ac→abc, ds_t,
         #   kw[t])   N×R×W
         dM_prev = (
-            dM_t * (1 - t18_2[t])
+            dM_t * (1 - t16_2[t])
             + 2 * dc_t[:, :, None] * M_prev
-            + np.einsum("ab,ac->abc", dv_t, kw_t, optimize=True)
+            + np.einsum("ab,ac->abc", ds_t, kw_t, optimize=True)
         )
-        dw_prev = diw_t * t5_10[t]                    # dw_prev = diw_t ⊙ t5[t]   N×R
-        dp_prev = dip_t * t29_2[t]                    # dp_prev = dip_t ⊙ t29[t]   N×R
-        dq_prev = diq_t * t49_2[t]                    # dq_prev = diq_t ⊙ t49[t]   N×R
+        dw_prev = diw_t * t4_10[t]                    # dw_prev = diw_t ⊙ t4[t]   N×R
+        dp_prev = dip_t * t26_2[t]                    # dp_prev = dip_t ⊙ t26[t]   N×R
+        dq_prev = diq_t * t44_2[t]                    # dq_prev = diq_t ⊙ t44[t]   N×R
         db[t] = db_t
-        dt30[t] = dt30_t
-        dt28[t] = dt28_t
-        dt22[t] = dt22_t
-        dt20[t] = dt20_t
-        dt6[t] = dt6_t
-        dt4[t] = dt4_t
-        dk[t] = dk_t
+        dt27[t] = dt27_t
+        dt25[t] = dt25_t
+        dt19[t] = dt19_t
+        dt18[t] = dt18_t
+        dt5[t] = dt5_t
+        dt3[t] = dt3_t
+        dg[t] = dg_t
         dd[t] = dd_t
-        dt13[t] = dt13_t
-        dt16[t] = dt16_t
-        dt17[t] = dt17_t
+        dt11[t] = dt11_t
+        dt14[t] = dt14_t
+        dt15[t] = dt15_t
+        dt33[t] = dt33_t
+        dt45[t] = dt45_t
+        dt43[t] = dt43_t
         dt37[t] = dt37_t
-        dt50[t] = dt50_t
-        dt48[t] = dt48_t
-        dt42[t] = dt42_t
-        dt40[t] = dt40_t
-        dt57[t] = dt57_t
+        dt36[t] = dt36_t
+        dt51[t] = dt51_t
         dr_next, dh_next, dM_next, dw_next, dp_next, dq_next = dr_prev, dh_prev, dM_prev, dw_prev, dp_prev, dq_prev
     dW_x = x.reshape(N * T, I).T @ db.reshape(N * T, H)  # dW_x = einsum(abc,abd→dc, db, x)   I×H
     # dW_r = einsum(abc,abd→dc, db, r_before)   (2*W)×H
@@ -858,40 +845,40 @@ def backward(cache, upstream=1.0):
     # dW_h = einsum(abc,abd→dc, db, h_before)   H×H
     dW_h = h_before.reshape(N * T, H).T @ db.reshape(N * T, H)
     db_h = db.sum(axis=(0, 1))                        # db_h = sum(db, axis=(0, 1))   H
-    dS_p = h.reshape(N * T, H).T @ dt30.reshape(N * T, 3)  # dS_p = einsum(abc,abd→dc, dt30, h)   H×3
-    ds_p = dt30.sum(axis=(0, 1))                      # ds_p = sum(dt30, axis=(0, 1))   3
-    dG_p = h.reshape(N * T, H).T @ dt28.reshape(N * T, 1)  # dG_p = einsum(abc,abd→dc, dt28, h)   H×1
-    dg_p = dt28.sum(axis=(0, 1))                      # dg_p = sum(dt28, axis=(0, 1))   1
-    dB_p = h.reshape(N * T, H).T @ dt22.reshape(N * T, 1)  # dB_p = einsum(abc,abd→dc, dt22, h)   H×1
-    dd_p = dt22.sum(axis=(0, 1))                      # dd_p = sum(dt22, axis=(0, 1))   1
-    dK_p = h.reshape(N * T, H).T @ dt20.reshape(N * T, W)  # dK_p = einsum(abc,abd→dc, dt20, h)   H×W
-    dk_p = dt20.sum(axis=(0, 1))                      # dk_p = sum(dt20, axis=(0, 1))   W
-    dS_w = h.reshape(N * T, H).T @ dt6.reshape(N * T, 3)  # dS_w = einsum(abc,abd→dc, dt6, h)   H×3
-    ds_w = dt6.sum(axis=(0, 1))                       # ds_w = sum(dt6, axis=(0, 1))   3
-    dG_w = h.reshape(N * T, H).T @ dt4.reshape(N * T, 1)  # dG_w = einsum(abc,abd→dc, dt4, h)   H×1
-    dg_w = dt4.sum(axis=(0, 1))                       # dg_w = sum(dt4, axis=(0, 1))   1
-    dB_w = h.reshape(N * T, H).T @ dk.reshape(N * T, 1)  # dB_w = einsum(abc,abd→dc, dk, h)   H×1
-    dd_w = dk.sum(axis=(0, 1))                        # dd_w = sum(dk, axis=(0, 1))   1
+    dS_p = h.reshape(N * T, H).T @ dt27.reshape(N * T, 3)  # dS_p = einsum(abc,abd→dc, dt27, h)   H×3
+    ds_p = dt27.sum(axis=(0, 1))                      # ds_p = sum(dt27, axis=(0, 1))   3
+    dG_p = h.reshape(N * T, H).T @ dt25.reshape(N * T, 1)  # dG_p = einsum(abc,abd→dc, dt25, h)   H×1
+    dg_p = dt25.sum(axis=(0, 1))                      # dg_p = sum(dt25, axis=(0, 1))   1
+    dB_p = h.reshape(N * T, H).T @ dt19.reshape(N * T, 1)  # dB_p = einsum(abc,abd→dc, dt19, h)   H×1
+    dd_p = dt19.sum(axis=(0, 1))                      # dd_p = sum(dt19, axis=(0, 1))   1
+    dK_p = h.reshape(N * T, H).T @ dt18.reshape(N * T, W)  # dK_p = einsum(abc,abd→dc, dt18, h)   H×W
+    dk_p = dt18.sum(axis=(0, 1))                      # dk_p = sum(dt18, axis=(0, 1))   W
+    dS_w = h.reshape(N * T, H).T @ dt5.reshape(N * T, 3)  # dS_w = einsum(abc,abd→dc, dt5, h)   H×3
+    ds_w = dt5.sum(axis=(0, 1))                       # ds_w = sum(dt5, axis=(0, 1))   3
+    dG_w = h.reshape(N * T, H).T @ dt3.reshape(N * T, 1)  # dG_w = einsum(abc,abd→dc, dt3, h)   H×1
+    dg_w = dt3.sum(axis=(0, 1))                       # dg_w = sum(dt3, axis=(0, 1))   1
+    dB_w = h.reshape(N * T, H).T @ dg.reshape(N * T, 1)  # dB_w = einsum(abc,abd→dc, dg, h)   H×1
+    dd_w = dg.sum(axis=(0, 1))                        # dd_w = sum(dg, axis=(0, 1))   1
     dK_w = h.reshape(N * T, H).T @ dd.reshape(N * T, W)  # dK_w = einsum(abc,abd→dc, dd, h)   H×W
     dk_w = dd.sum(axis=(0, 1))                        # dk_w = sum(dd, axis=(0, 1))   W
-    dY_w = h.reshape(N * T, H).T @ dt13.reshape(N * T, 1)  # dY_w = einsum(abc,abd→dc, dt13, h)   H×1
-    dy_w = dt13.sum(axis=(0, 1))                      # dy_w = sum(dt13, axis=(0, 1))   1
-    dE_w = h.reshape(N * T, H).T @ dt16.reshape(N * T, W)  # dE_w = einsum(abc,abd→dc, dt16, h)   H×W
-    de_w = dt16.sum(axis=(0, 1))                      # de_w = sum(dt16, axis=(0, 1))   W
-    dA_w = h.reshape(N * T, H).T @ dt17.reshape(N * T, W)  # dA_w = einsum(abc,abd→dc, dt17, h)   H×W
-    da_w = dt17.sum(axis=(0, 1))                      # da_w = sum(dt17, axis=(0, 1))   W
-    dY_p = h.reshape(N * T, H).T @ dt37.reshape(N * T, 1)  # dY_p = einsum(abc,abd→dc, dt37, h)   H×1
-    dy_p = dt37.sum(axis=(0, 1))                      # dy_p = sum(dt37, axis=(0, 1))   1
-    dS_q = h.reshape(N * T, H).T @ dt50.reshape(N * T, 3)  # dS_q = einsum(abc,abd→dc, dt50, h)   H×3
-    ds_q = dt50.sum(axis=(0, 1))                      # ds_q = sum(dt50, axis=(0, 1))   3
-    dG_q = h.reshape(N * T, H).T @ dt48.reshape(N * T, 1)  # dG_q = einsum(abc,abd→dc, dt48, h)   H×1
-    dg_q = dt48.sum(axis=(0, 1))                      # dg_q = sum(dt48, axis=(0, 1))   1
-    dB_q = h.reshape(N * T, H).T @ dt42.reshape(N * T, 1)  # dB_q = einsum(abc,abd→dc, dt42, h)   H×1
-    dd_q = dt42.sum(axis=(0, 1))                      # dd_q = sum(dt42, axis=(0, 1))   1
-    dK_q = h.reshape(N * T, H).T @ dt40.reshape(N * T, W)  # dK_q = einsum(abc,abd→dc, dt40, h)   H×W
-    dk_q = dt40.sum(axis=(0, 1))                      # dk_q = sum(dt40, axis=(0, 1))   W
-    dY_q = h.reshape(N * T, H).T @ dt57.reshape(N * T, 1)  # dY_q = einsum(abc,abd→dc, dt57, h)   H×1
-    dy_q = dt57.sum(axis=(0, 1))                      # dy_q = sum(dt57, axis=(0, 1))   1
+    dY_w = h.reshape(N * T, H).T @ dt11.reshape(N * T, 1)  # dY_w = einsum(abc,abd→dc, dt11, h)   H×1
+    dy_w = dt11.sum(axis=(0, 1))                      # dy_w = sum(dt11, axis=(0, 1))   1
+    dE_w = h.reshape(N * T, H).T @ dt14.reshape(N * T, W)  # dE_w = einsum(abc,abd→dc, dt14, h)   H×W
+    de_w = dt14.sum(axis=(0, 1))                      # de_w = sum(dt14, axis=(0, 1))   W
+    dA_w = h.reshape(N * T, H).T @ dt15.reshape(N * T, W)  # dA_w = einsum(abc,abd→dc, dt15, h)   H×W
+    da_w = dt15.sum(axis=(0, 1))                      # da_w = sum(dt15, axis=(0, 1))   W
+    dY_p = h.reshape(N * T, H).T @ dt33.reshape(N * T, 1)  # dY_p = einsum(abc,abd→dc, dt33, h)   H×1
+    dy_p = dt33.sum(axis=(0, 1))                      # dy_p = sum(dt33, axis=(0, 1))   1
+    dS_q = h.reshape(N * T, H).T @ dt45.reshape(N * T, 3)  # dS_q = einsum(abc,abd→dc, dt45, h)   H×3
+    ds_q = dt45.sum(axis=(0, 1))                      # ds_q = sum(dt45, axis=(0, 1))   3
+    dG_q = h.reshape(N * T, H).T @ dt43.reshape(N * T, 1)  # dG_q = einsum(abc,abd→dc, dt43, h)   H×1
+    dg_q = dt43.sum(axis=(0, 1))                      # dg_q = sum(dt43, axis=(0, 1))   1
+    dB_q = h.reshape(N * T, H).T @ dt37.reshape(N * T, 1)  # dB_q = einsum(abc,abd→dc, dt37, h)   H×1
+    dd_q = dt37.sum(axis=(0, 1))                      # dd_q = sum(dt37, axis=(0, 1))   1
+    dK_q = h.reshape(N * T, H).T @ dt36.reshape(N * T, W)  # dK_q = einsum(abc,abd→dc, dt36, h)   H×W
+    dk_q = dt36.sum(axis=(0, 1))                      # dk_q = sum(dt36, axis=(0, 1))   W
+    dY_q = h.reshape(N * T, H).T @ dt51.reshape(N * T, 1)  # dY_q = einsum(abc,abd→dc, dt51, h)   H×1
+    dy_q = dt51.sum(axis=(0, 1))                      # dy_q = sum(dt51, axis=(0, 1))   1
     grads = {
         "W_x": dW_x, "W_r": dW_r, "W_h": dW_h, "b_h": db_h, "K_p": dK_p, "k_p": dk_p, "B_p": dB_p,
         "d_p": dd_p, "G_p": dG_p, "g_p": dg_p, "S_p": dS_p, "s_p": ds_p, "Y_p": dY_p, "y_p": dy_p,
@@ -1003,118 +990,112 @@ def outputs(params, data, dims=None):
     for t in range(T):
         b_t = t1[t] + r_prev @ W_r + h_prev @ W_h + b_h  # b[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
         h_t = np.tanh(b_t)                            # h[t] = tanh(b[t])   N×H
-        t30_t = h_t @ S_p + s_p                       # t30[t] = h[t] S_p + s_p   N×3
-        sp_t = softmax(t30_t, axis=1)                 # sp[t] = softmax(t30[t])   N×3
-        t31_t = sp_t[:, 0:1]                          # t31[t] = sp[t][:, 0:1]   N×1
-        t28_t = h_t @ G_p + g_p                       # t28[t] = h[t] G_p + g_p   N×1
-        gp_t = sigmoid(t28_t)                         # gp[t] = sigmoid(t28[t])   N×1
-        t21_t = h_t @ B_p                             # t21[t] = h[t] B_p   N×1
-        t22_t = t21_t + d_p                           # t22[t] = t21[t] + d_p   N×1
-        t23_t = softplus(t22_t)                       # t23[t] = softplus(t22[t])   N×1
-        t20_t = h_t @ K_p + k_p                       # t20[t] = h[t] K_p + k_p   N×W
-        kp_t = np.tanh(t20_t)                         # kp[t] = tanh(t20[t])   N×W
-        t6_t = h_t @ S_w + s_w                        # t6[t] = h[t] S_w + s_w   N×3
-        sw_t = softmax(t6_t, axis=1)                  # sw[t] = softmax(t6[t])   N×3
-        t7_t = sw_t[:, 0:1]                           # t7[t] = sw[t][:, 0:1]   N×1
-        t4_t = h_t @ G_w + g_w                        # t4[t] = h[t] G_w + g_w   N×1
-        gw_t = sigmoid(t4_t)                          # gw[t] = sigmoid(t4[t])   N×1
-        g_t = h_t @ B_w                               # g[t] = h[t] B_w   N×1
-        k_t = g_t + d_w                               # k[t] = g[t] + d_w   N×1
-        s_t = softplus(k_t)                           # s[t] = softplus(k[t])   N×1
+        t27_t = h_t @ S_p + s_p                       # t27[t] = h[t] S_p + s_p   N×3
+        sp_t = softmax(t27_t, axis=1)                 # sp[t] = softmax(t27[t])   N×3
+        t28_t = sp_t[:, 0:1]                          # t28[t] = sp[t][:, 0:1]   N×1
+        t25_t = h_t @ G_p + g_p                       # t25[t] = h[t] G_p + g_p   N×1
+        gp_t = sigmoid(t25_t)                         # gp[t] = sigmoid(t25[t])   N×1
+        t19_t = h_t @ B_p + d_p                       # t19[t] = h[t] B_p + d_p   N×1
+        t20_t = softplus(t19_t)                       # t20[t] = softplus(t19[t])   N×1
+        t18_t = h_t @ K_p + k_p                       # t18[t] = h[t] K_p + k_p   N×W
+        kp_t = np.tanh(t18_t)                         # kp[t] = tanh(t18[t])   N×W
+        t5_t = h_t @ S_w + s_w                        # t5[t] = h[t] S_w + s_w   N×3
+        sw_t = softmax(t5_t, axis=1)                  # sw[t] = softmax(t5[t])   N×3
+        t6_t = sw_t[:, 0:1]                           # t6[t] = sw[t][:, 0:1]   N×1
+        t3_t = h_t @ G_w + g_w                        # t3[t] = h[t] G_w + g_w   N×1
+        gw_t = sigmoid(t3_t)                          # gw[t] = sigmoid(t3[t])   N×1
+        g_t = h_t @ B_w + d_w                         # g[t] = h[t] B_w + d_w   N×1
+        k_t = softplus(g_t)                           # k[t] = softplus(g[t])   N×1
         d_t = h_t @ K_w + k_w                         # d[t] = h[t] K_w + k_w   N×W
         kw_t = np.tanh(d_t)                           # kw[t] = tanh(d[t])   N×W
-        # v[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
-        v_t = np.einsum("ab,acb->ac", kw_t, M_prev, optimize=True)
-        # t1[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
-        t1_t = (kw_t ** 2).sum(axis=1, keepdims=True) + eps
-        t2_t = np.sqrt(t1_t)                          # t2[t] = sqrt(t1[t])   N×1
+        # s[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
+        s_t = np.einsum("ab,acb->ac", kw_t, M_prev, optimize=True)
+        # v[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
+        v_t = (kw_t ** 2).sum(axis=1, keepdims=True) + eps
+        t1_t = np.sqrt(v_t)                           # t1[t] = sqrt(v[t])   N×1
         c_t = (M_prev ** 2).sum(axis=2) + eps         # c[t] = sum(M[t-1]², axis=-1) + eps   N×R
         m_t = np.sqrt(c_t)                            # m[t] = sqrt(c[t])   N×R
-        t3_t = s_t * v_t / (t2_t * m_t)               # t3[t] = s[t] ⊙ v[t] / (t2[t] ⊙ m[t])   N×R
-        cw_t = softmax(t3_t, axis=1)                  # cw[t] = softmax(t3[t])   N×R
-        t5_t = 1 - gw_t                               # t5[t] = 1 − gw[t]   N×1
-        iw_t = gw_t * cw_t + t5_t * w_prev            # iw[t] = gw[t] ⊙ cw[t] + t5[t] ⊙ w[t-1]   N×R
+        t2_t = k_t * s_t / (t1_t * m_t)               # t2[t] = k[t] ⊙ s[t] / (t1[t] ⊙ m[t])   N×R
+        cw_t = softmax(t2_t, axis=1)                  # cw[t] = softmax(t2[t])   N×R
+        t4_t = 1 - gw_t                               # t4[t] = 1 − gw[t]   N×1
+        iw_t = gw_t * cw_t + t4_t * w_prev            # iw[t] = gw[t] ⊙ cw[t] + t4[t] ⊙ w[t-1]   N×R
         t2 = iw_t[:, R - 1:]                          # t2 = iw[t][:, R - 1:]   N×1
-        t8_t = np.concatenate([t2, iw_t[:, :R - 1]], axis=1)  # t8[t] = roll(iw[t], 1, axis=1)   N×R
-        t9_t = sw_t[:, 1:2]                           # t9[t] = sw[t][:, 1:2]   N×1
-        t10_t = sw_t[:, 2:]                           # t10[t] = sw[t][:, 2:]   N×1
+        t7_t = np.concatenate([t2, iw_t[:, :R - 1]], axis=1)  # t7[t] = roll(iw[t], 1, axis=1)   N×R
+        t8_t = sw_t[:, 1:2]                           # t8[t] = sw[t][:, 1:2]   N×1
+        t9_t = sw_t[:, 2:]                            # t9[t] = sw[t][:, 2:]   N×1
         t3 = iw_t[:, 1:]                              # t3 = iw[t][:, 1:]   N×(R - 1)
-        t11_t = np.concatenate([t3, iw_t[:, 0:1]], axis=1)  # t11[t] = roll(iw[t], -1, axis=1)   N×R
-        # jw[t] = t7[t] ⊙ t8[t] + t9[t] ⊙ iw[t] + t10[t] ⊙ t11[t]   N×R
-        jw_t = t7_t * t8_t + t9_t * iw_t + t10_t * t11_t
-        t12_t = h_t @ Y_w                             # t12[t] = h[t] Y_w   N×1
-        t13_t = t12_t + y_w                           # t13[t] = t12[t] + y_w   N×1
-        t14_t = 1 + softplus(t13_t)                   # t14[t] = 1 + softplus(t13[t])   N×1
-        vw_t = (jw_t + eps) ** t14_t                  # vw[t] = (jw[t] + eps)^t14[t]   N×R
-        t15_t = vw_t.sum(axis=1, keepdims=True)       # t15[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
-        w_t = vw_t / t15_t                            # w[t] = vw[t] / t15[t]   N×R
-        t16_t = h_t @ E_w + e_w                       # t16[t] = h[t] E_w + e_w   N×W
-        e_t = sigmoid(t16_t)                          # e[t] = sigmoid(t16[t])   N×W
-        # t18[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
-        t18_t = np.einsum("ab,ac->abc", w_t, e_t, optimize=True)
-        t17_t = h_t @ A_w + a_w                       # t17[t] = h[t] A_w + a_w   N×W
-        a_t = np.tanh(t17_t)                          # a[t] = tanh(t17[t])   N×W
-        # M[t] = M[t-1] ⊙ (1 − t18[t]) + einsum(ab,ac→abc, w[t], a[t])   N×R×W
-        M_t = M_prev * (1 - t18_t) + np.einsum("ab,ac->abc", w_t, a_t, optimize=True)
-        # t24[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
-        t24_t = np.einsum("ab,acb->ac", kp_t, M_t, optimize=True)
-        # t25[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
-        t25_t = (kp_t ** 2).sum(axis=1, keepdims=True) + eps
-        t26_t = np.sqrt(t25_t)                        # t26[t] = sqrt(t25[t])   N×1
-        t19_t = (M_t ** 2).sum(axis=2) + eps          # t19[t] = sum(M[t]², axis=-1) + eps   N×R
-        u_t = np.sqrt(t19_t)                          # u[t] = sqrt(t19[t])   N×R
-        t27_t = t23_t * t24_t / (t26_t * u_t)         # t27[t] = t23[t] ⊙ t24[t] / (t26[t] ⊙ u[t])   N×R
-        cp_t = softmax(t27_t, axis=1)                 # cp[t] = softmax(t27[t])   N×R
-        t29_t = 1 - gp_t                              # t29[t] = 1 − gp[t]   N×1
-        ip_t = gp_t * cp_t + t29_t * p_prev           # ip[t] = gp[t] ⊙ cp[t] + t29[t] ⊙ p[t-1]   N×R
+        t10_t = np.concatenate([t3, iw_t[:, 0:1]], axis=1)  # t10[t] = roll(iw[t], -1, axis=1)   N×R
+        # jw[t] = t6[t] ⊙ t7[t] + t8[t] ⊙ iw[t] + t9[t] ⊙ t10[t]   N×R
+        jw_t = t6_t * t7_t + t8_t * iw_t + t9_t * t10_t
+        t11_t = h_t @ Y_w + y_w                       # t11[t] = h[t] Y_w + y_w   N×1
+        t12_t = 1 + softplus(t11_t)                   # t12[t] = 1 + softplus(t11[t])   N×1
+        vw_t = (jw_t + eps) ** t12_t                  # vw[t] = (jw[t] + eps)^t12[t]   N×R
+        t13_t = vw_t.sum(axis=1, keepdims=True)       # t13[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
+        w_t = vw_t / t13_t                            # w[t] = vw[t] / t13[t]   N×R
+        t14_t = h_t @ E_w + e_w                       # t14[t] = h[t] E_w + e_w   N×W
+        e_t = sigmoid(t14_t)                          # e[t] = sigmoid(t14[t])   N×W
+        # t16[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
+        t16_t = np.einsum("ab,ac->abc", w_t, e_t, optimize=True)
+        t15_t = h_t @ A_w + a_w                       # t15[t] = h[t] A_w + a_w   N×W
+        a_t = np.tanh(t15_t)                          # a[t] = tanh(t15[t])   N×W
+        # M[t] = M[t-1] ⊙ (1 − t16[t]) + einsum(ab,ac→abc, w[t], a[t])   N×R×W
+        M_t = M_prev * (1 - t16_t) + np.einsum("ab,ac->abc", w_t, a_t, optimize=True)
+        # t21[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
+        t21_t = np.einsum("ab,acb->ac", kp_t, M_t, optimize=True)
+        # t22[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
+        t22_t = (kp_t ** 2).sum(axis=1, keepdims=True) + eps
+        t23_t = np.sqrt(t22_t)                        # t23[t] = sqrt(t22[t])   N×1
+        t17_t = (M_t ** 2).sum(axis=2) + eps          # t17[t] = sum(M[t]², axis=-1) + eps   N×R
+        u_t = np.sqrt(t17_t)                          # u[t] = sqrt(t17[t])   N×R
+        t24_t = t20_t * t21_t / (t23_t * u_t)         # t24[t] = t20[t] ⊙ t21[t] / (t23[t] ⊙ u[t])   N×R
+        cp_t = softmax(t24_t, axis=1)                 # cp[t] = softmax(t24[t])   N×R
+        t26_t = 1 - gp_t                              # t26[t] = 1 − gp[t]   N×1
+        ip_t = gp_t * cp_t + t26_t * p_prev           # ip[t] = gp[t] ⊙ cp[t] + t26[t] ⊙ p[t-1]   N×R
         t4 = ip_t[:, R - 1:]                          # t4 = ip[t][:, R - 1:]   N×1
-        t32_t = np.concatenate([t4, ip_t[:, :R - 1]], axis=1)  # t32[t] = roll(ip[t], 1, axis=1)   N×R
-        t33_t = sp_t[:, 1:2]                          # t33[t] = sp[t][:, 1:2]   N×1
-        t34_t = sp_t[:, 2:]                           # t34[t] = sp[t][:, 2:]   N×1
+        t29_t = np.concatenate([t4, ip_t[:, :R - 1]], axis=1)  # t29[t] = roll(ip[t], 1, axis=1)   N×R
+        t30_t = sp_t[:, 1:2]                          # t30[t] = sp[t][:, 1:2]   N×1
+        t31_t = sp_t[:, 2:]                           # t31[t] = sp[t][:, 2:]   N×1
         t5 = ip_t[:, 1:]                              # t5 = ip[t][:, 1:]   N×(R - 1)
-        t35_t = np.concatenate([t5, ip_t[:, 0:1]], axis=1)  # t35[t] = roll(ip[t], -1, axis=1)   N×R
-        # jp[t] = t31[t] ⊙ t32[t] + t33[t] ⊙ ip[t] + t34[t] ⊙ t35[t]   N×R
-        jp_t = t31_t * t32_t + t33_t * ip_t + t34_t * t35_t
-        t36_t = h_t @ Y_p                             # t36[t] = h[t] Y_p   N×1
-        t37_t = t36_t + y_p                           # t37[t] = t36[t] + y_p   N×1
-        t38_t = 1 + softplus(t37_t)                   # t38[t] = 1 + softplus(t37[t])   N×1
-        vp_t = (jp_t + eps) ** t38_t                  # vp[t] = (jp[t] + eps)^t38[t]   N×R
-        t39_t = vp_t.sum(axis=1, keepdims=True)       # t39[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
-        p_t = vp_t / t39_t                            # p[t] = vp[t] / t39[t]   N×R
+        t32_t = np.concatenate([t5, ip_t[:, 0:1]], axis=1)  # t32[t] = roll(ip[t], -1, axis=1)   N×R
+        # jp[t] = t28[t] ⊙ t29[t] + t30[t] ⊙ ip[t] + t31[t] ⊙ t32[t]   N×R
+        jp_t = t28_t * t29_t + t30_t * ip_t + t31_t * t32_t
+        t33_t = h_t @ Y_p + y_p                       # t33[t] = h[t] Y_p + y_p   N×1
+        t34_t = 1 + softplus(t33_t)                   # t34[t] = 1 + softplus(t33[t])   N×1
+        vp_t = (jp_t + eps) ** t34_t                  # vp[t] = (jp[t] + eps)^t34[t]   N×R
+        t35_t = vp_t.sum(axis=1, keepdims=True)       # t35[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
+        p_t = vp_t / t35_t                            # p[t] = vp[t] / t35[t]   N×R
         t6 = np.einsum("ab,abc->ac", p_t, M_t, optimize=True)  # t6 = einsum(ab,abc→ac, p[t], M[t])   N×W
-        t50_t = h_t @ S_q + s_q                       # t50[t] = h[t] S_q + s_q   N×3
-        sq_t = softmax(t50_t, axis=1)                 # sq[t] = softmax(t50[t])   N×3
-        t51_t = sq_t[:, 0:1]                          # t51[t] = sq[t][:, 0:1]   N×1
-        t48_t = h_t @ G_q + g_q                       # t48[t] = h[t] G_q + g_q   N×1
-        gq_t = sigmoid(t48_t)                         # gq[t] = sigmoid(t48[t])   N×1
-        t41_t = h_t @ B_q                             # t41[t] = h[t] B_q   N×1
-        t42_t = t41_t + d_q                           # t42[t] = t41[t] + d_q   N×1
-        t43_t = softplus(t42_t)                       # t43[t] = softplus(t42[t])   N×1
-        t40_t = h_t @ K_q + k_q                       # t40[t] = h[t] K_q + k_q   N×W
-        kq_t = np.tanh(t40_t)                         # kq[t] = tanh(t40[t])   N×W
-        # t44[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
-        t44_t = np.einsum("ab,acb->ac", kq_t, M_t, optimize=True)
-        # t45[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
-        t45_t = (kq_t ** 2).sum(axis=1, keepdims=True) + eps
-        t46_t = np.sqrt(t45_t)                        # t46[t] = sqrt(t45[t])   N×1
-        t47_t = t43_t * t44_t / (t46_t * u_t)         # t47[t] = t43[t] ⊙ t44[t] / (t46[t] ⊙ u[t])   N×R
-        cq_t = softmax(t47_t, axis=1)                 # cq[t] = softmax(t47[t])   N×R
-        t49_t = 1 - gq_t                              # t49[t] = 1 − gq[t]   N×1
-        iq_t = gq_t * cq_t + t49_t * q_prev           # iq[t] = gq[t] ⊙ cq[t] + t49[t] ⊙ q[t-1]   N×R
+        t45_t = h_t @ S_q + s_q                       # t45[t] = h[t] S_q + s_q   N×3
+        sq_t = softmax(t45_t, axis=1)                 # sq[t] = softmax(t45[t])   N×3
+        t46_t = sq_t[:, 0:1]                          # t46[t] = sq[t][:, 0:1]   N×1
+        t43_t = h_t @ G_q + g_q                       # t43[t] = h[t] G_q + g_q   N×1
+        gq_t = sigmoid(t43_t)                         # gq[t] = sigmoid(t43[t])   N×1
+        t37_t = h_t @ B_q + d_q                       # t37[t] = h[t] B_q + d_q   N×1
+        t38_t = softplus(t37_t)                       # t38[t] = softplus(t37[t])   N×1
+        t36_t = h_t @ K_q + k_q                       # t36[t] = h[t] K_q + k_q   N×W
+        kq_t = np.tanh(t36_t)                         # kq[t] = tanh(t36[t])   N×W
+        # t39[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
+        t39_t = np.einsum("ab,acb->ac", kq_t, M_t, optimize=True)
+        # t40[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
+        t40_t = (kq_t ** 2).sum(axis=1, keepdims=True) + eps
+        t41_t = np.sqrt(t40_t)                        # t41[t] = sqrt(t40[t])   N×1
+        t42_t = t38_t * t39_t / (t41_t * u_t)         # t42[t] = t38[t] ⊙ t39[t] / (t41[t] ⊙ u[t])   N×R
+        cq_t = softmax(t42_t, axis=1)                 # cq[t] = softmax(t42[t])   N×R
+        t44_t = 1 - gq_t                              # t44[t] = 1 − gq[t]   N×1
+        iq_t = gq_t * cq_t + t44_t * q_prev           # iq[t] = gq[t] ⊙ cq[t] + t44[t] ⊙ q[t-1]   N×R
         t7 = iq_t[:, R - 1:]                          # t7 = iq[t][:, R - 1:]   N×1
-        t52_t = np.concatenate([t7, iq_t[:, :R - 1]], axis=1)  # t52[t] = roll(iq[t], 1, axis=1)   N×R
-        t53_t = sq_t[:, 1:2]                          # t53[t] = sq[t][:, 1:2]   N×1
-        t54_t = sq_t[:, 2:]                           # t54[t] = sq[t][:, 2:]   N×1
+        t47_t = np.concatenate([t7, iq_t[:, :R - 1]], axis=1)  # t47[t] = roll(iq[t], 1, axis=1)   N×R
+        t48_t = sq_t[:, 1:2]                          # t48[t] = sq[t][:, 1:2]   N×1
+        t49_t = sq_t[:, 2:]                           # t49[t] = sq[t][:, 2:]   N×1
         t8 = iq_t[:, 1:]                              # t8 = iq[t][:, 1:]   N×(R - 1)
-        t55_t = np.concatenate([t8, iq_t[:, 0:1]], axis=1)  # t55[t] = roll(iq[t], -1, axis=1)   N×R
-        # jq[t] = t51[t] ⊙ t52[t] + t53[t] ⊙ iq[t] + t54[t] ⊙ t55[t]   N×R
-        jq_t = t51_t * t52_t + t53_t * iq_t + t54_t * t55_t
-        t56_t = h_t @ Y_q                             # t56[t] = h[t] Y_q   N×1
-        t57_t = t56_t + y_q                           # t57[t] = t56[t] + y_q   N×1
-        t58_t = 1 + softplus(t57_t)                   # t58[t] = 1 + softplus(t57[t])   N×1
-        vq_t = (jq_t + eps) ** t58_t                  # vq[t] = (jq[t] + eps)^t58[t]   N×R
-        t59_t = vq_t.sum(axis=1, keepdims=True)       # t59[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
-        q_t = vq_t / t59_t                            # q[t] = vq[t] / t59[t]   N×R
+        t50_t = np.concatenate([t8, iq_t[:, 0:1]], axis=1)  # t50[t] = roll(iq[t], -1, axis=1)   N×R
+        # jq[t] = t46[t] ⊙ t47[t] + t48[t] ⊙ iq[t] + t49[t] ⊙ t50[t]   N×R
+        jq_t = t46_t * t47_t + t48_t * iq_t + t49_t * t50_t
+        t51_t = h_t @ Y_q + y_q                       # t51[t] = h[t] Y_q + y_q   N×1
+        t52_t = 1 + softplus(t51_t)                   # t52[t] = 1 + softplus(t51[t])   N×1
+        vq_t = (jq_t + eps) ** t52_t                  # vq[t] = (jq[t] + eps)^t52[t]   N×R
+        t53_t = vq_t.sum(axis=1, keepdims=True)       # t53[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
+        q_t = vq_t / t53_t                            # q[t] = vq[t] / t53[t]   N×R
         t9 = np.einsum("ab,abc->ac", q_t, M_t, optimize=True)  # t9 = einsum(ab,abc→ac, q[t], M[t])   N×W
         r_t = np.concatenate([t6, t9], axis=1)        # r[t] = concat(t6, t9, axis=-1)   N×(2*W)
         h[t] = h_t

@@ -347,8 +347,8 @@ class Graph:
         )
 
     def _kernel_row(self, form: f.Formula, args: Sequence[Node], shape: Shape, whole: bool = False) -> Node:
-        """The row of a formula that is folded already. ``whole``: it was written with integers only, so that a number is
-        one too."""
+        """The row of a formula that is folded already. ``whole``: it was written with integers only, so that a number
+        is one too."""
         if isinstance(form, f.Num):
             return self.full(form.value, shape, INT if whole and form.value.is_integer else FLOAT)
         if isinstance(form, f.Arg):
