@@ -13,7 +13,7 @@ from functools import cache
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.graph import BOOL, Node
+from symbackprop.core.graph import BOOL, SEVERAL, Node
 from symbackprop.core.hazards import INFINITE, NONE, WHOLE, Hazards, arrays_of, bit_of, hazards, mixed, union
 from symbackprop.core.scalars import TABLE
 
@@ -37,7 +37,7 @@ class Idle:
 
     def of(self, node: Node) -> Hazards | dict[int, Hazards]:
         """What is idle in a row, of a loop in its results; nothing where a loop does not read it."""
-        return self.results[node.id] if node.id in self.results else self.rows.get(node.id, NONE)
+        return self.results.get(node.id, {}) if node.kind == SEVERAL else self.rows.get(node.id, NONE)
 
     def _pass(self, node: Node) -> None:
         if node.id in self.results:

@@ -16,8 +16,10 @@ from symbackprop.model import Model, load, zoo
 from tests.codegen.test_random_loops import BODY, model_of
 from tests.model.helpers import Digests, model_texts
 
-EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "20"))
-RANDOM = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "10"))
+RANDOM = settings(
+    max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=EXAMPLES < 500
+)
 
 
 def gradients(model: Model) -> list[Node]:
