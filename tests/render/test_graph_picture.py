@@ -9,7 +9,7 @@ from symbackprop.core import functions as F
 from symbackprop.derive import derive
 from symbackprop.model import Model
 from symbackprop.render.graph import build_picture, graph_numbers
-from symbackprop.render.graph.labels import noted
+from symbackprop.render.graph.boxes import noted
 from symbackprop.render.graph.picture import Box, Frame, Picture
 
 

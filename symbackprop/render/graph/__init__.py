@@ -7,8 +7,7 @@ from typing import Any
 
 from symbackprop.derive import Derivation, derive
 from symbackprop.model.model import Model
-from symbackprop.render.graph.build import build_picture
-from symbackprop.render.graph.numbers import graph_numbers
+from symbackprop.render.graph.boxes import build_picture, graph_numbers
 from symbackprop.render.graph.picture import Picture
 from symbackprop.render.graph.svg import runs_down, svg_fragment
 

@@ -7,8 +7,8 @@ from typing import Protocol
 
 from symbackprop.core.graph import Node
 from symbackprop.render.graph.blocks import Blocks, Family
+from symbackprop.render.graph.drawn import Drawn
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire, as_kind
-from symbackprop.render.graph.rows import Drawn
 from symbackprop.render.names import text_name
 
 BLOCK = "ℓ"

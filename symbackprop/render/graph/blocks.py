@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from symbackprop.core.graph import Node
-from symbackprop.render.graph.rows import Drawn, written_arguments
+from symbackprop.render.graph.drawn import Drawn, written_arguments
 
 FEWEST = 3
 Family: TypeAlias = tuple[str, str]  # what stands before the number, and behind it

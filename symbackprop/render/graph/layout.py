@@ -6,12 +6,12 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
+from symbackprop.render.graph.box_sizes import SHAPE, Size, size_of
 from symbackprop.render.graph.layers import Layered, layered
 from symbackprop.render.graph.measure import width
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture
 from symbackprop.render.graph.place import positions
 from symbackprop.render.graph.scene import Curve, PlacedBox, PlacedFrame, Point, Scene
-from symbackprop.render.graph.sizes import SHAPE, Size, size_of
 
 GAP_ALONG, GAP_ACROSS, LANE = 38.0, 24.0, 9.0
 PADDING, HEAD, GUTTER = 18.0, 26.0, 20.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from symbackprop.render.graph.box_sizes import Size
 from symbackprop.render.graph.picture import Box, Frame, Wire
-from symbackprop.render.graph.sizes import Size
 
 Point: TypeAlias = tuple[float, float]  # along the drawing, across it
 

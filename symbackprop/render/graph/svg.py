@@ -11,10 +11,10 @@ from itertools import pairwise
 from xml.sax.saxutils import escape, quoteattr
 
 from symbackprop.render.graph import legend
+from symbackprop.render.graph.box_sizes import BLANK, NAME, SHAPE, SYMBOL, labels_size, shape_size
 from symbackprop.render.graph.layout import lay_out
 from symbackprop.render.graph.picture import Box, Picture
 from symbackprop.render.graph.scene import Curve, PlacedBox, PlacedFrame, Point
-from symbackprop.render.graph.sizes import BLANK, NAME, SHAPE, SYMBOL, labels_size, shape_size
 from symbackprop.render.graph.svg_parts import SHAPES, circle, equation, matrix, near, number, point, rounded, text
 from symbackprop.resources import templates
 

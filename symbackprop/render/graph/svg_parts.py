@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from xml.sax.saxutils import escape
 
+from symbackprop.render.graph.box_sizes import FORMULA, LINE, NUMBER, NUMBER_LINE, SHAPE, lines_of
 from symbackprop.render.graph.measure import SMALL, pieces
 from symbackprop.render.graph.picture import Box
 from symbackprop.render.graph.scene import Point
-from symbackprop.render.graph.sizes import FORMULA, LINE, NUMBER, NUMBER_LINE, SHAPE, lines_of
 
 SLANT = 9.0
 

@@ -2,57 +2,67 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any
 
 from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Size, Sym
-from symbackprop.derive.steps import Derivation
+from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.graph.block_frames import in_blocks
 from symbackprop.render.graph.blocks import find_blocks
+from symbackprop.render.graph.drawn import MANY, Drawn, Own, body_rows, drawn_names, drawn_rows
 from symbackprop.render.graph.gates import gate_symbol
-from symbackprop.render.graph.labels import noted
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire
-from symbackprop.render.graph.rows import MANY, Drawn, Own, body_rows, drawn_names, drawn_rows
-from symbackprop.render.names import text_name
+from symbackprop.render.names import ACCENTS, GREEK, text_name
+from symbackprop.render.numbers import DIGITS, Numbers
 from symbackprop.render.print.text import text
 from symbackprop.render.rows import Rows
 
+_SCRIPT = r"(?:\{([^{}]*)\}|([A-Za-z0-9]))"
+_NOTATION = re.compile(rf"(?:\\(\w+)\{{([A-Za-z])\}}|(\\?[A-Za-z]+))(?:_{_SCRIPT})?(?:\^{_SCRIPT})?\Z")
+_COMMANDS = {command: mark for mark, command in ACCENTS.values()}
 ROLES = {"param": "param", "input": "input", "constant": "const", "upstream": "upstream"}
 
 
-class Numbers(Protocol):
-    """Numbers to be shown: lines of text per row, none where nothing is to be shown."""
+class GraphNumbers:
+    """Values of rows and of their gradients, each as many lines as an array has rows."""
+
+    def __init__(self, derivation: Derivation, numbers: Numbers) -> None:
+        self.numbers = numbers
+        self.totals = {s.target.id: s.total for s in derivation.steps if not isinstance(s, LoopStep)}
 
     def value(self, row: Node) -> tuple[str, ...]:
-        """The forward value of a row."""
+        return self._lines(row)
 
     def gradient(self, row: Node) -> tuple[str, ...]:
-        """The gradient of the loss by a row."""
+        total = self.totals.get(row.id)
+        return () if total is None else self._lines(total)
+
+    def _lines(self, row: Node) -> tuple[str, ...]:
+        value = self.numbers.of(row)
+        return () if value is None or value.shown is None else tuple(text(value.shown).splitlines())
 
 
-class NoNumbers:
-    """No numbers at all."""
-
-    def value(self, row: Node) -> tuple[str, ...]:
-        return ()
-
-    def gradient(self, row: Node) -> tuple[str, ...]:
-        return ()
+def graph_numbers(derivation: Derivation, values: Mapping[str, Any], sizes: Mapping[str, int],
+                  digits: int | None = None) -> GraphNumbers:  # fmt: skip
+    """The numbers of a picture at given values of all arrays, as the derivation prints them."""
+    return GraphNumbers(derivation, Numbers(derivation, values, sizes, DIGITS if digits is None else digits))
 
 
-def build_picture(derivation: Derivation, numbers: Numbers | None = None, expand: bool = False) -> Picture:
+def build_picture(derivation: Derivation, numbers: GraphNumbers | None = None, expand: bool = False) -> Picture:
     """The picture of a model. Deep models show one block for all blocks that are alike, unless ``expand`` is set."""
-    return Builder(derivation, numbers or NoNumbers()).picture(expand)
+    return Builder(derivation, numbers).picture(expand)
 
 
 class Builder:
     """Everything that one picture needs; ``names`` grows by what the bodies of loops call their rows."""
 
-    def __init__(self, derivation: Derivation, numbers: Numbers) -> None:
+    def __init__(self, derivation: Derivation, numbers: GraphNumbers | None) -> None:
         self.derivation, self.model, self.numbers = derivation, derivation.model, numbers
         self.names = dict(derivation.names)
         self.boxed = dict(drawn_names(derivation))
@@ -101,8 +111,11 @@ class Builder:
         return Box(
             self.key(row, prefix), "gate" if symbol and kind == "row" else kind, name,
             self._formula(row, rows), symbol, text(rows.shape(row.shape)) if row.shape else "",
-            self.numbers.value(row), self.numbers.gradient(row), self._gradient_name(name), row.id,
+            *self._numbers(row), self._gradient_name(name), row.id,
         )  # fmt: skip
+
+    def _numbers(self, row: Node) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return ((), ()) if self.numbers is None else (self.numbers.value(row), self.numbers.gradient(row))
 
     def _kind(self, row: Node) -> str:
         if row is self.model.loss_row:
@@ -168,3 +181,25 @@ class Builder:
 def _role(row: Node) -> str:
     return row.attr.role if isinstance(row.attr, Leaf) else ""
 
+
+# -- what `notation` lines look like in a picture, which sets scripts but no LaTeX
+def noted(notation: str) -> str:
+    """``W^{[1]}`` as W^[1], ``\\hat{y}_t`` as ŷ_t; nothing for what needs more than an accent and scripts."""
+    match = _NOTATION.match(notation.strip())
+    if match is None:
+        return ""
+    command, letter, word, *scripts = match.groups()
+    base = _accented(command, letter) if command else _letter(word)
+    low, high = scripts[0] or scripts[1] or "", scripts[2] or scripts[3] or ""
+    if not base or not re.fullmatch(r"[\w,]*", low) or not re.fullmatch(r"\w*|\[\w+\]", high):
+        return ""
+    return base + (f"_{low}" if low else "") + (f"^{high}" if high else "")
+
+
+def _accented(command: str, letter: str) -> str:
+    mark = _COMMANDS.get(f"\\{command}")
+    return unicodedata.normalize("NFC", letter + mark) if mark else ""
+
+
+def _letter(word: str) -> str:
+    return GREEK.get(word[1:], "") if word.startswith("\\") else word
