@@ -1,7 +1,8 @@
 """What each engine of `grade` explains: every one is switched off in turn over all wrong answers of the tests.
 
-    .venv/bin/python scripts/engines.py            # minutes; the table goes to stdout
-    .venv/bin/python scripts/engines.py --write    # and the first cases of each into tests/grade/cases/engines.json
+    .venv/bin/python scripts/engines.py                  # minutes; the table goes to stdout
+    .venv/bin/python scripts/engines.py --write          # and the first cases of each into engines.json
+    .venv/bin/python scripts/engines.py --write NAME …   # for these alone
 
 An engine that fewer than three answers need has no place in `grade`.
 """
@@ -18,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 from tests.grade.engines import ENGINES, cases, heard, without  # noqa: E402
 
 LISTED = 3
+PATH = ROOT / "tests" / "grade" / "cases" / "engines.json"
 
 
 def main() -> None:
@@ -27,8 +29,9 @@ def main() -> None:
         f"{len(full)} wrong answers, {met} explained as a teacher would\n\n{'without':28} says other  explained",
         flush=True,
     )
-    needed: dict[str, list[str]] = {}
-    for engine in ENGINES:
+    chosen = [engine for engine in ENGINES if engine in sys.argv] or ENGINES
+    needed = json.loads(PATH.read_text(encoding="utf-8")) if chosen != ENGINES else {}
+    for engine in chosen:
         with without(engine):
             found = {case: case.finding() for case, (_, names) in full.items() if engine in names}
         other = [case for case in found if found[case] != full[case][0]]
@@ -36,8 +39,7 @@ def main() -> None:
         print(f"{engine:28} {len(other):10} {met - len(lost):10}", flush=True)
         needed[engine] = [case.id for case in [*lost, *[c for c in other if c not in lost]]][:LISTED]
     if "--write" in sys.argv:
-        path = ROOT / "tests" / "grade" / "cases" / "engines.json"
-        path.write_text(json.dumps(needed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        PATH.write_text(json.dumps(needed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

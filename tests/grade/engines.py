@@ -16,9 +16,14 @@ from tests.grade.cases.wrong import WRONG
 from tests.grade.helpers import grader
 
 TABLES: list[dict[str, Any]] = [diagnose.RULES, derivation_mistakes.AT_EDGES, derivation_mistakes.AT_ROWS, edits.RULES]
-FUNCTIONS = {"the same at every step": (derivation_mistakes, "repeated"), "shapes": (explain, "mended_shapes")}
+FUNCTIONS: dict[str, tuple[Any, str, Any]] = {
+    "the same at every step": (derivation_mistakes, "repeated", ()),
+    "own factors": (diagnose, "misfit", None),
+    "shapes": (explain, "mended_shapes", ()),
+}
+FACTS = {"undefined", "zero", "rounded"}  # what can be seen of the numbers without looking for a mistake
 CANDIDATES = {*derivation_mistakes.AT_EDGES, *derivation_mistakes.AT_ROWS, "the same at every step"}
-ENGINES = [*[name for table in TABLES for name in table], *FUNCTIONS]
+ENGINES = [*[name for table in TABLES for name in table if name not in FUNCTIONS], *FUNCTIONS]
 
 
 class Case(NamedTuple):
@@ -51,7 +56,8 @@ def cases() -> list[Case]:
 def without(engine: str) -> Iterator[None]:
     """Grading with one engine switched off."""
     if engine in FUNCTIONS:
-        with patch.object(*FUNCTIONS[engine], lambda *args: ()):
+        module, function, nothing = FUNCTIONS[engine]
+        with patch.object(module, function, lambda *args: nothing):
             yield
         return
     table = next(table for table in TABLES if engine in table)
@@ -66,7 +72,7 @@ def heard(case: Case) -> tuple[Finding | None, set[str]]:
     with ExitStack() as stack:
         for table in TABLES:
             stack.enter_context(patch.dict(table, {n: _noted(n, rule, names) for n, rule in table.items()}))
-        for name, (module, function) in FUNCTIONS.items():
+        for name, (module, function, _) in FUNCTIONS.items():
             stack.enter_context(patch.object(module, function, _noted(name, getattr(module, function), names)))
         return case.finding(), names
 

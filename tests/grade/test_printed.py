@@ -7,27 +7,33 @@ import pytest
 from symbackprop import Model
 from symbackprop.grade import Grader, Item
 
-BATCH = Grader(Model.parse("""
+BATCH = Grader(
+    Model.parse("""
 dim N, D, H
 data X: N x D, y: N int < H
 param W: D x H, b: H
 z = X @ W + b
 loss L = -mean(log(pick(softmax(z), y)))
-"""))
-ROWS = Grader(Model.parse("""
+""")
+)
+ROWS = Grader(
+    Model.parse("""
 dim N, D, T
 param X: N x D, s: D, g: D, B: N x T x D
 A = X * s
 c = sum(tanh(A), axis=1)
 loss L = sum(c**2) + sum(tanh(g * B))
-"""))
-TABLE = Grader(Model.parse("""
+""")
+)
+TABLE = Grader(
+    Model.parse("""
 dim N, V, E
 data words: N int < V
 param C: V x E
 c = C[words]
 loss L = sum(c**2)
-"""))
+""")
+)
 DZ = "δ_z = (softmax(z) − onehot(y))/N"
 DA = "δ_A = (2c 1_Dᵀ) ⊙ (1 − tanh(A)^⊙2)"
 
