@@ -6,7 +6,6 @@ import re
 import unicodedata
 
 from symbackprop.errors import SyntaxProblem
-from symbackprop.grade.printed import typed
 
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789+-aehijklmnoprstuvx")
@@ -40,7 +39,7 @@ def ascii_text(text: str, keeps_t: bool = False) -> tuple[str, list[str]]:
     ``keeps_t``: T is a name of the model, so ``^T`` is a power. Raises `SyntaxProblem` for a character without meaning.
     """
     notes: list[str] = []
-    text = typed(text)
+    text = _spelled_out(text)
     if not keeps_t and _TRANSPOSED.search(text):
         text = _TRANSPOSED.sub(".T", text)
     text = _MARKED.sub(lambda m: m.group(1) + _ACCENTS[m.group(2)], unicodedata.normalize("NFC", text))
@@ -87,3 +86,28 @@ def _accented(char: str) -> str:
         return plain
     name = unicodedata.name(char, "unnamed")
     raise SyntaxProblem(f"the character U+{ord(char):04X} {name} cannot be read")
+
+
+# -- what derivations print and people rarely type: 1_N×D, reshape_N×D(a), Σ_n,t, padding 1
+
+_SIZE = r"(?:\([^()]*\)|[A-Za-z0-9₀-₉²³]+)"
+_SHAPE = rf"{_SIZE}(?:×{_SIZE})*"
+_FILL = re.compile(rf"(?<![\w.₀-₉])([01])_({_SHAPE})")
+_RESHAPE = re.compile(rf"\breshape_({_SHAPE})\(")
+_TRANSPOSE = re.compile(r"\btranspose_(\d+)\(")
+_SUMS = re.compile(r"([Σ∑])_(\w(?:,\w)+)(?!\w)")
+_OPTION = re.compile(r", (axis|padding|stride|step) ([−-]?\d+|\([^()]*\))")
+_ROOT = re.compile(r"√([A-Za-zπ0-9][\w₀-₉]*)")
+
+
+def _spelled_out(text: str) -> str:
+    """The text with printed notation spelled out."""
+    text = _FILL.sub(lambda m: f"{('zeros', 'ones')[int(m[1])]}({_sizes(m[2])})", text)
+    text = _RESHAPE.sub(lambda m: f"reshape_to(({_sizes(m[1])},), ", text)
+    text = _TRANSPOSE.sub(lambda m: f"transpose_to(({', '.join(str(int(d) - 1) for d in m[1])},), ", text)
+    text = _SUMS.sub(lambda m: " ".join(f"{m[1]}_{letter}" for letter in m[2].split(",")), text)
+    return _ROOT.sub(r"√(\1)", _OPTION.sub(r", \1=\2", text))
+
+
+def _sizes(shape: str) -> str:
+    return shape.replace("×", ", ")

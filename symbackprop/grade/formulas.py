@@ -20,7 +20,7 @@ from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade.functions import EXTRA
 from symbackprop.grade.letters import Letters, letters_of
 from symbackprop.grade.locals import activation_at, derivative_of
-from symbackprop.grade.passes import PRIME, SUM
+from symbackprop.grade.naming import PRIME, SUM
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.scope import Scope
 from symbackprop.model.text import tree

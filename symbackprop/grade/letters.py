@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from symbackprop.core import build
 from symbackprop.core.graph import Node
 from symbackprop.errors import ModelError
-from symbackprop.grade.passes import ARRAY, SUM
+from symbackprop.grade.naming import ARRAY, SUM
 from symbackprop.model.text import tree
 from symbackprop.model.text.evaluate import binary, lift
 

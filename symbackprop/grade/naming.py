@@ -15,6 +15,7 @@ from symbackprop.grade.mistakes import base_name
 from symbackprop.grade.reference import Reference
 from symbackprop.model.text.calls import callee, function_names
 
+PRIME, SUM, ARRAY = "_prime", "sum_", "array_"  # words of formulas: tanh_prime(a), sum_t(a[t]), array_ij(a)
 _PREFIX = re.compile(r"(?:delta_?|Delta_?|grad_?|nabla_?|d_?)(?P<name>[A-Za-z].*)")
 _SUFFIX = re.compile(r"(?P<name>[A-Za-z].*)_(?:grad|gradient|bar)")
 _JOINED = re.compile(r"d(?P<of>[A-Za-z]\w*?)_?(?:by_?)?d(?P<by>[A-Za-z]\w*)")

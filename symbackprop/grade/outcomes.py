@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from symbackprop.core.graph import Node
 from symbackprop.errors import ModelError
 from symbackprop.grade.naming import Gradient, Meaning
-from symbackprop.grade.reading import Answer
+from symbackprop.grade.reading import Answer, Target
 from symbackprop.grade.scope import Key
-from symbackprop.grade.targets import Target
 from symbackprop.model.text import tree
 
 

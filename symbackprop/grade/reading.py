@@ -1,28 +1,41 @@
-"""The text of one answer: left side, right sides, how it was understood. Nothing is evaluated yet."""
+"""The text of one answer: which quantity its left side names, its right sides as trees. Nothing is evaluated yet."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from symbackprop.errors import ModelError, SyntaxProblem
+from symbackprop.errors import ModelError, NameProblem, SyntaxProblem
 from symbackprop.grade.characters import ascii_text
 from symbackprop.grade.lines import Line
-from symbackprop.grade.marks import CLOSING, OPENING, Mark, marks, shown
-from symbackprop.grade.naming import Dictionary, Meaning
-from symbackprop.grade.slips import Tidy
-from symbackprop.grade.subscripts import subscripts
-from symbackprop.grade.targets import Target, read_target
+from symbackprop.grade.naming import Dictionary, Gradient, Local, Meaning
+from symbackprop.grade.slips import CLOSING, OPENING, Tidy, Tokens, closing, derivative, joined, subscripts, unseen
 from symbackprop.grade.trees import renamed, unparsed
 from symbackprop.model.text import tree
 from symbackprop.model.text.cursor import Cursor
 from symbackprop.model.text.expressions import expression, size
 from symbackprop.model.text.statements import KEYWORDS
-from symbackprop.model.text.tokens import logical_lines
+from symbackprop.model.text.tokens import NAME, Token, ended, forgiving_tokens, logical_lines, refuse_foreign
 
 _DECLARATION = re.compile(rf"\s*({'|'.join(k for k in KEYWORDS if k != 'for')})\s+[A-Za-z]")
+_LOSSES = ("L", "J", "E", "Loss", "loss", "f")
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a line defines: a gradient, a local derivative, or (``meaning`` None) a name of the person's own.
+
+    ``index`` are the tokens between [ and ] where a loop counter may stand. ``restated`` says that the line repeats an
+    equation of the model.
+    """
+
+    text: str
+    meaning: Meaning | None
+    name: str
+    index: tuple[Token, ...] = ()
+    restated: bool = False
 
 
 @dataclass
@@ -52,7 +65,7 @@ class Reader:
 
     def __init__(self, dictionary: Dictionary) -> None:
         self.dictionary = dictionary
-        self._sides: dict[int, list[list[Mark]]] = {}
+        self._sides: dict[int, list[Tokens]] = {}
 
     def is_answer(self, line: Line) -> bool:
         """Whether a line is an answer at all: declarations copied from the model are not."""
@@ -63,7 +76,7 @@ class Reader:
         answer = Answer(line.number, line.text)
         try:
             text, notes = ascii_text(line.text, "T" in self.dictionary.known)
-            sides, sign = _sides(marks(text))
+            sides, sign = _sides(forgiving_tokens(text))
             answer.notes += notes
             answer.adds = sign == "+="
             left = subscripts(sides[0], self.dictionary)
@@ -81,39 +94,46 @@ class Reader:
             return
         try:
             if answer.target.index:
-                answer.index = self._tree(list(answer.target.index), answer, index=True)
-            answer.forms = tuple([self._tree(side, answer) for side in self._sides.pop(id(answer))])
+                answer.index = _parsed(self._tidied(list(answer.target.index), answer)[0], index=True)
+            answer.forms = tuple([self._form(side, answer) for side in self._sides.pop(id(answer))])
         except ModelError as error:
             answer.error = error
 
-    def _tree(self, items: list[Mark], answer: Answer, index: bool = False) -> tree.Expr:
-        if not items:
-            raise SyntaxProblem("there is nothing right of the =")
-        tidy = Tidy(self.dictionary)
-        explicit = any(x.is_sign("@") for x in items)
-        tokens = tidy.run(items)
-        answer.notes += [n for n in tidy.notes if n not in answer.notes]
-        answer.meanings |= tidy.meanings
-        text = shown(tokens)
-        if index:
-            return parsed(text, index=True)
-        answer.juxtaposed = not explicit
-        form: tree.Expr = renamed(parsed(text), tidy.words)
+    def _form(self, items: Tokens, answer: Answer) -> tree.Expr:
+        answer.juxtaposed = not any(x.is_sign("@") for x in items)
+        tokens, words = self._tidied(items, answer)
+        form = renamed(_parsed(tokens), words)
         answer.reads = unparsed(form)
         return form
 
+    def _tidied(self, items: Tokens, answer: Answer) -> tuple[Tokens, dict[str, str]]:
+        """The tokens of model text, and the words in them that stand for derivatives."""
+        tidy = Tidy(self.dictionary)
+        tokens = tidy.run(items)
+        answer.notes += [n for n in tidy.notes if n not in answer.notes]
+        answer.meanings |= tidy.meanings
+        return tokens, tidy.words
+
 
 def parsed(text: str, index: bool = False) -> tree.Expr:
+    """A formula in model text, or the size or bound that an ``index`` is."""
     lines = list(logical_lines(text))
     if len(lines) != 1:
         raise SyntaxProblem("there is no formula")
-    cursor = Cursor(lines[0].tokens)
+    return _parsed(lines[0].tokens[:-1], index)
+
+
+def _parsed(items: Sequence[Token], index: bool = False) -> tree.Expr:
+    if not items:
+        raise SyntaxProblem("there is nothing right of the =")
+    refuse_foreign(items)
+    cursor = Cursor(ended(items))
     result = size(cursor) if index else expression(cursor)
     cursor.finish("the formula")
     return result
 
 
-def _sides(items: list[Mark]) -> tuple[list[list[Mark]], str]:
+def _sides(items: Tokens) -> tuple[list[Tokens], str]:
     """The parts between the = signs that are not inside brackets, and the first such sign."""
     places = list(_equals(items))
     if not places:
@@ -122,13 +142,95 @@ def _sides(items: list[Mark]) -> tuple[list[list[Mark]], str]:
     return [items[a + 1 : b] for a, b in pairwise(bounds)], items[places[0]].text
 
 
-def _equals(items: list[Mark]) -> Iterator[int]:
+def _equals(items: Tokens) -> Iterator[int]:
     depth = 0
     signs = ("=", ":=", "+=") if any(x.is_sign("=", ":=", "+=") for x in items) else (":", "==")
-    for k, mark in enumerate(items):
-        if mark.is_sign(*OPENING):
-            depth += 1
-        elif mark.is_sign(*CLOSING):
-            depth -= 1
-        elif depth == 0 and mark.is_sign(*signs):
+    for k, token in enumerate(items):
+        depth += token.is_sign(*OPENING) - token.is_sign(*CLOSING)
+        if depth == 0 and token.is_sign(*signs):
             yield k
+
+
+# -- left sides
+
+
+def read_target(items: Tokens, dictionary: Dictionary, notes: list[str]) -> Target:
+    """The target of the tokens left of the =. Raises `NameProblem` or `SyntaxProblem`."""
+    items = _bare(items)
+    text = joined(items)
+    if unseen(items, 0, dictionary):
+        items = items[2:]
+    if not items:
+        raise SyntaxProblem("there is nothing left of the =")
+    if any(x.is_sign("/") for x in items):
+        return _fraction(text, items, dictionary)
+    word, rest = _word(items)
+    if rest and rest[0].is_sign("[") and closing(rest, 0) == len(rest) - 1:
+        return _indexed(text, word, rest[1:-1], dictionary)
+    if rest:
+        raise SyntaxProblem(f"{text} is no name: a line is dw = …, dL/dw = …, delta_z = … or a name of your own")
+    return _plain(text, word, dictionary, notes)
+
+
+def _bare(items: Tokens) -> Tokens:
+    """Without $, outer brackets and a sign for "at this point"."""
+    items = [x for x in items if not x.is_sign("$", ";", "\\")]
+    while len(items) > 2 and items[0].is_sign("(") and closing(items, 0) == len(items) - 1:
+        items = items[1:-1]
+    return items
+
+
+def _fraction(text: str, items: Tokens, dictionary: Dictionary) -> Target:
+    """``dL/dw2``, ``do/da``, ``dL/dh[t]``."""
+    found = derivative(items, 0, dictionary)
+    if found is None or found[2] != len(items):
+        raise NameProblem(f"{text} is no derivative of names in the model")
+    meaning, indices, _ = found
+    if isinstance(meaning, Local) and indices:
+        raise NameProblem(f"{text}: steps of local derivatives stand right of the =")
+    index = tuple(x for part in indices for x in part)
+    return Target(text, meaning, meaning.row if isinstance(meaning, Gradient) else text, index)
+
+
+def _word(items: Tokens) -> tuple[str, Tokens]:
+    """One word from what may be several tokens: ``w2.grad``, ``grad(w2)``, ``nabla w2``, ``d w2``."""
+    texts = [x.text for x in items]
+    if texts[1:] == [".", "grad"] or texts[1:] == [".", "gradient"]:
+        return f"d{texts[0]}", []
+    if len(items) == 4 and texts[0] in ("grad", "nabla", "gradient") and texts[1] == "(" and texts[3] == ")":
+        return f"d{texts[2]}", []
+    if len(items) >= 2 and texts[0].rstrip("_") in ("grad", "nabla", "delta", "d") and items[1].kind == NAME:
+        return f"d{texts[1]}", _without_loss(items[2:])
+    if items[0].kind == NAME and len(items) == 2 and items[1].kind == NAME:
+        return texts[0], _without_loss(items[1:])
+    if items[0].kind != NAME:
+        raise SyntaxProblem(f"{texts[0]} is no name")
+    return texts[0], items[1:]
+
+
+def _without_loss(items: Tokens) -> Tokens:
+    """``nabla_w2 L`` names the loss behind."""
+    return [] if len(items) == 1 and items[0].text in _LOSSES else items
+
+
+def _indexed(text: str, word: str, index: Tokens, dictionary: Dictionary) -> Target:
+    """``dh[t]`` of a family; the index is evaluated when its loop runs."""
+    gradient = dictionary.gradient(word, indexed=True)
+    if gradient is not None and gradient.row in dictionary.bases:
+        return Target(text, gradient, gradient.row, tuple(index))
+    return Target(text, None, word, tuple(index))
+
+
+def _plain(text: str, word: str, dictionary: Dictionary, notes: list[str]) -> Target:
+    if word in dictionary.own:
+        return Target(text, None, word)
+    if word not in dictionary.known:
+        gradient = dictionary.gradient(word)
+        return Target(text, gradient, word if gradient is None else gradient.row)
+    row = dictionary.reference.rows.get(word)
+    if row is not None and word in dictionary.reference.targets:
+        notes.append(f"{word} = … is read as d{word} = …")
+        return Target(text, Gradient(word), word)
+    if row is None:
+        raise NameProblem(f"{word} is a dimension of the model and cannot be given a value")
+    return Target(text, None, word, restated=True)

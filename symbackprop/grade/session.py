@@ -19,10 +19,9 @@ from symbackprop.grade.formulas import Formula
 from symbackprop.grade.lines import Line, Loop
 from symbackprop.grade.naming import Dictionary, Gradient
 from symbackprop.grade.outcomes import Entry, Outcome
-from symbackprop.grade.reading import Answer, Reader, parsed
+from symbackprop.grade.reading import Answer, Reader, Target, parsed
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.scope import GIVEN, MENDED, Key, NotYet, Scope, index_value, key_of
-from symbackprop.grade.targets import Target
 from symbackprop.grade.trees import unparsed
 from symbackprop.model.text import tree
 

@@ -1,140 +1,562 @@
 """From what people write to model text. Slips of syntax cost nothing: they are mended and told.
 
-Every pass takes the tokens of a line and returns those of the next form: brackets, calls, primes, names, products.
+Every pass takes the tokens of a right-hand side and returns those of the next form: punctuation, subscripts and sums,
+Python's ways of writing, mathematics as on paper, names and products.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from typing import TypeAlias
 
+import sympy as sp
+
+from symbackprop.core.shapes import dim_text
 from symbackprop.errors import SyntaxProblem
-from symbackprop.grade.marks import CLOSING, NAME, NUMBER, OPENING, SIGN, Mark, closing, ends_value, name, sign
-from symbackprop.grade.mathematics import Mathematics
-from symbackprop.grade.passes import PRIME
-from symbackprop.grade.pythonisms import Pythonisms
-from symbackprop.grade.subscripts import Sums
+from symbackprop.grade.letters import letters_of
+from symbackprop.grade.naming import ARRAY, PRIME, SUM, Dictionary, Local, Meaning
+from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, Token, forgiving_tokens
 
-MAX_MARKS = 1_000
+Tokens: TypeAlias = list[Token]
+MAX_TOKENS = 1_000
+OPENING, CLOSING = {"(": ")", "[": "]", "{": "}"}, (")", "]", "}")
+ONE = Token(NUMBER, "1")
+_COMPARISONS = ("<", ">", "<=", ">=", "=", "==", "!=")
 _CONSTANTS = ("pi", "True", "False", "None")
+_MODULES = ("np", "numpy", "torch", "jnp", "math", "F", "tf", "sp")
+_METHODS = ("sum", "mean", "dot", "max", "min", "transpose", "reshape", "exp", "log", "sqrt", "abs")
+_IGNORED_METHODS = ("astype", "float", "copy", "double")
 
 
-class Tidy(Pythonisms, Mathematics, Sums):
-    """All passes over one right-hand side."""
+def sign(text: str) -> Token:
+    return Token(SIGN, text)
 
-    def run(self, items: list[Mark]) -> list[Mark]:
+
+def name(text: str) -> Token:
+    return Token(NAME, text)
+
+
+def joined(items: Tokens) -> str:
+    """A left side or an index as one word again."""
+    text = ""
+    for before, token in zip([sign(""), *items], items, strict=False):
+        text += " " * (before.kind == token.kind == NAME) + token.text
+    return text
+
+
+# -- places in a line
+
+
+def closing(items: Tokens, opened: int) -> int:
+    """Where the bracket that opens at ``opened`` closes; the end when it never does."""
+    return _partner(items, range(opened, len(items)), OPENING, CLOSING, len(items))
+
+
+def opening(items: Tokens, closed: int) -> int:
+    """Where the bracket that closes at ``closed`` opens; 0 when it never does."""
+    return _partner(items, range(closed, -1, -1), CLOSING, OPENING, 0)
+
+
+def _partner(items: Tokens, places: range, deeper: Container[str], higher: Container[str], none: int) -> int:
+    depth = 0
+    for k in places:
+        depth += items[k].kind == SIGN and items[k].text in deeper
+        if items[k].kind == SIGN and items[k].text in higher:
+            depth -= 1
+            if depth == 0:
+                return k
+    return none
+
+
+def at(items: Tokens, k: int) -> Token:
+    """The token at ``k``; a sign of no meaning beyond the ends."""
+    return items[k] if 0 <= k < len(items) else sign(";")
+
+
+def ends_value(token: Token) -> bool:
+    """Whether a value ends here, so that what follows continues or multiplies it."""
+    return token.kind in (NAME, NUMBER) or token.is_sign(")", "]", "}", "'", ".T")
+
+
+def value_start(items: Tokens, last: int) -> int:
+    """Where the value that ends at ``last`` starts."""
+    while items[last].is_sign("'", ".T") and last > 0:
+        last -= 1
+    if items[last].is_sign(*CLOSING):
+        last = opening(items, last)
+        last -= last > 0 and items[last - 1].kind == NAME
+    return last
+
+
+def value_end(items: Tokens, start: int) -> int:
+    """Where the value that starts at ``start`` ends (exclusive), powers left out."""
+    k = _past_signs(items, start)
+    named = at(items, k).kind == NAME
+    k += named
+    if at(items, k).is_sign("(") or (named and at(items, k).is_sign("[")):
+        k = closing(items, k) + 1
+    elif not named:
+        k += 1
+    while at(items, k).is_sign("'", ".T"):
+        k += 1
+    return min(k, len(items))
+
+
+def _product_end(items: Tokens, start: int) -> int:
+    """Where the product that starts at ``start`` ends."""
+    depth, k = 0, _past_signs(items, start)
+    while k < len(items):
+        token = items[k]
+        if depth == 0 and (token.is_sign("+", "-", ",", "=", *CLOSING) and not _is_exponent(items, k)):
+            return k
+        depth += token.is_sign(*OPENING) - token.is_sign(*CLOSING)
+        k += 1
+    return k
+
+
+def _past_signs(items: Tokens, k: int) -> int:
+    while at(items, k).is_sign("-", "+"):
+        k += 1
+    return k
+
+
+def _is_exponent(items: Tokens, k: int) -> bool:
+    """Whether a sign belongs to what stands behind it, as in a^-1 or a * -b."""
+    return items[k].is_sign("-", "+") and items[k - 1].is_sign("^", "**", "*", "@", "/", "~")
+
+
+def _called(function: str, *args: Tokens) -> Tokens:
+    """The call of a function."""
+    inside = [x for arg in args for x in (sign(","), *arg)][1:]
+    return [name(function), sign("("), *inside, sign(")")]
+
+
+def _rewritten(items: Tokens, rule: Callable[[Tokens, int], tuple[Tokens, int] | None]) -> Tokens:
+    """The tokens with what a rule finds at a place, (other tokens, how many they stand for), instead."""
+    result: Tokens = []
+    k = 0
+    while k < len(items):
+        new, length = rule(items, k) or ([items[k]], 1)
+        result += new
+        k += length
+    return result
+
+
+# -- subscripts and derivatives, which stand on the left of a line too
+
+
+def subscripts(items: Tokens, words: Dictionary) -> Tokens:
+    """``h_{t-1}`` and ``h_t`` are h[t-1] and h[t] where t counts; ``W_{hh}`` is W_hh."""
+
+    def counts(word: str) -> bool:
+        return word in words.counters or word in words.loops
+
+    def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
+        text = items[k].text
+        base, _, counter = text.rpartition("_")
+        if items[k].kind != NAME:
+            return None
+        if text.endswith("_") and text not in (SUM, "_") and at(items, k + 1).is_sign("(", "{"):
+            end = closing(items, k + 1)
+            return bracketed(text[:-1], subscripts(items[k + 2 : end], words)), end + 1 - k
+        if base and base != SUM[:-1] and counts(counter) and text not in words.known:
+            return [name(base), sign("["), name(counter), sign("]")], 1
+        return None
+
+    def bracketed(base: str, inside: Tokens) -> Tokens:
+        first = at(inside, 0) if inside else name("")
+        if len(inside) == 1 and not counts(first.text):
+            return [name(f"{base}_{first.text}")]
+        if len(inside) > 1 and first.kind == NAME and inside[1].is_sign("["):  # delta_{h_{t-1}}
+            return [name(f"{base}_{first.text}"), *inside[1:]]
+        return [name(base), sign("["), *inside, sign("]")]
+
+    return _rewritten(items, rule)
+
+
+def derivative(items: Tokens, k: int, words: Dictionary) -> tuple[Meaning, list[Tokens], int] | None:
+    """(what it means, its indices, how many tokens it has) for ``dL/do``, ``dL/dh[t]`` or ``dh[t]/dh[t-1]``."""
+    above = _indexed_name(items, k)
+    slash = k + (above[2] if above else 0)
+    below = _indexed_name(items, slash + 1) if above and at(items, slash).is_sign("/") else None
+    if above is None or below is None or not (above[0].startswith("d") and below[0].startswith("d")):
+        return None
+    if {above[0], below[0]} <= words.rows:
+        return None
+    length = above[2] + 1 + below[2]
+    of, by = above[0][1:].lstrip("_"), below[0][1:].lstrip("_")
+    if all(not index or (len(index) == 3 and index[1].kind == NUMBER) for _, index, _ in (above, below)):
+        rows = of + joined(above[1]), by + joined(below[1])
+        plain = words.fraction(*rows) if all(words.row(n) or n in words.losses for n in rows) else None
+        if plain is not None:
+            return plain, [], length
+    meaning = words.fraction(of, by, (bool(above[1]), bool(below[1])))
+    if meaning is None or (above[1] and not (isinstance(meaning, Local) and meaning.indexed[0])):
+        return None
+    return meaning, [index[1:-1] for _, index, _ in (above, below) if index], length
+
+
+def unseen(items: Tokens, k: int, words: Dictionary) -> str:
+    """``da`` for ``dL/da`` at ``k`` when the model has no name a but may have such a row; empty otherwise."""
+    texts = [x.text for x in items[k : k + 3]]
+    if len(texts) < 3 or texts[1] != "/" or not (texts[0].startswith("d") and texts[2].startswith("d")):
+        return ""
+    return texts[2] if words.unseen(texts[0][1:].lstrip("_"), texts[2][1:].lstrip("_")) else ""
+
+
+def _indexed_name(items: Tokens, k: int) -> tuple[str, Tokens, int] | None:
+    """(``h``, the tokens of ``[t-1]``, how many tokens it has in all) for a name that starts at ``k``."""
+    if at(items, k).kind != NAME:
+        return None
+    if at(items, k + 1).is_sign("["):
+        end = closing(items, k + 1)
+        return items[k].text, items[k + 1 : end + 1], end + 1 - k
+    return items[k].text, [], 1
+
+
+class Tidy:
+    """All passes over one right-hand side.
+
+    ``words`` are the names that stand for derivatives while the line is taken apart, with how they are written;
+    ``meanings`` says what is meant by them, as written; ``notes`` tells what was mended.
+    """
+
+    def __init__(self, dictionary: Dictionary) -> None:
+        self.dictionary = dictionary
+        self.notes: list[str] = []
+        self.words: dict[str, str] = {}
+        self.meanings: dict[str, Meaning] = {}
+
+    def run(self, items: Tokens) -> Tokens:
         """The tokens as model text; ``~`` has become ``@`` where the product may be a matrix product."""
-        if len(items) > MAX_MARKS:
-            raise SyntaxProblem(f"the formula has {len(items)} signs and names; at most {MAX_MARKS} are read")
-        passes: tuple[Callable[[list[Mark]], list[Mark]], ...] = (
-            self.ends,
-            self.arrays,
-            self.brackets,
-            self.balance,
-            self.subscripts,
-            self.entries,
-            self.sums,
-            self.outers,
-            self.modules,
-            self.sizes,
-            self.methods,
-            self.derivatives,
-            self.indicators,
-            self.names,
-            self.primes,
-            self.exponentials,
-            self.applications,
-            self.products,
-        )
-        for step in passes:
-            items = step(items)
+        if len(items) > MAX_TOKENS:
+            raise SyntaxProblem(f"the formula has {len(items)} signs and names; at most {MAX_TOKENS} are read")
+        for step in PASSES:
+            items = step(self, items)
         return items
 
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def _word_for(self, meaning: Meaning, fraction: bool = True) -> str:
+        """A name that a formula can hold for a derivative."""
+        shown = self.dictionary.spelled(meaning, fraction)
+        self.meanings[shown] = meaning
+        known = {text: word for word, text in self.words.items()}
+        word = known.get(shown, f"derivative{len(self.words)}__")
+        self.words[word] = shown
+        return word
+
+    def _applies(self, word: str) -> bool:
+        """Whether a name is that of a function and of nothing else."""
+        words = self.dictionary
+        return word not in words.known and word not in words.own and bool(words.function(word.removesuffix(PRIME)))
+
     # -- punctuation
-    def ends(self, items: list[Mark]) -> list[Mark]:
+    def ends(self, items: Tokens) -> Tokens:
         """Without what ends a sentence, and without the $ of typeset mathematics."""
         items = [x for x in items if not x.is_sign("$")]
         while items and items[-1].is_sign(";", ".", ","):
             items = items[:-1]
         return items
 
-    def brackets(self, items: list[Mark]) -> list[Mark]:
+    def brackets(self, items: Tokens) -> Tokens:
         """Square and curly brackets that only group become round ones."""
         result = list(items)
-        for k, mark in enumerate(items):
+        for k, token in enumerate(items):
             after_array = k and ends_value(items[k - 1]) and items[k - 1].kind != NUMBER
-            if mark.is_sign("{") or (mark.is_sign("[") and not after_array):
+            if token.is_sign("{") or (token.is_sign("[") and not after_array):
                 result[k] = sign("(")
                 end = closing(items, k)
                 if end < len(items):
                     result[end] = sign(")")
         return result
 
-    def balance(self, items: list[Mark]) -> list[Mark]:
+    def balance(self, items: Tokens) -> Tokens:
         """Brackets left open are closed at the end."""
         stack: list[str] = []
-        for mark in items:
-            if mark.kind == SIGN and mark.text in OPENING:
-                stack.append(OPENING[mark.text])
-            elif mark.is_sign(*CLOSING):
-                if not stack or stack[-1] != mark.text:
-                    raise SyntaxProblem(f"the bracket {mark.text} closes nothing")
+        for token in items:
+            if token.is_sign(*OPENING):
+                stack.append(OPENING[token.text])
+            elif token.is_sign(*CLOSING):
+                if not stack or stack[-1] != token.text:
+                    raise SyntaxProblem(f"the bracket {token.text} closes nothing")
                 stack.pop()
         if stack:
             self.note(f"a closing bracket {stack[-1]} is missing; it is put at the end")
         return [*items, *[sign(s) for s in reversed(stack)]]
 
-    # -- names and products
-    def names(self, items: list[Mark]) -> list[Mark]:
-        """Every name in the spelling of the model; words of several names are taken apart."""
-        result: list[Mark] = []
-        for k, mark in enumerate(items):
-            option = k + 1 < len(items) and items[k + 1].is_sign("=")
-            if mark.kind != NAME or option or mark.text in self.words:
-                result.append(mark)
-            else:
-                after = items[k + 1] if k + 1 < len(items) else sign(";")
-                result += self._word(mark.text, after.is_sign("(", "'", "^", "**"), after.is_sign("["))
-        return result
+    # -- subscripts and sums
+    def arrays(self, items: Tokens) -> Tokens:
+        """``[sum_k X_ik Y_jk]_ij``, the array of these entries, is array_ij(sum_k X_ik Y_jk)."""
+        for k in range(1, len(items)):
+            below, letters = items[k].text[:1], items[k].text[1:]
+            if items[k].kind == NAME and below == "_" and letters.isalpha() and items[k - 1].is_sign("]"):
+                start = opening(items, k - 1)
+                entries = _called(ARRAY + letters, items[start + 1 : k - 1])
+                return self.arrays([*items[:start], *entries, *items[k + 1 :]])
+        return items
 
-    def _word(self, word: str, called: bool, indexed: bool) -> list[Mark]:
+    def subscripts(self, items: Tokens) -> Tokens:
+        return subscripts(items, self.dictionary)
+
+    def entries(self, items: Tokens) -> Tokens:
+        """``X_ik`` is X[i, k] where i and k are letters of sums."""
+        letters = {x for token in items for x in letters_of(token.text)} - self.dictionary.counters
+        self.dictionary.known |= letters
+
+        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
+            text = items[k].text
+            base, _, index = text.rpartition("_")
+            entry = items[k].kind == NAME and base and index and set(index) <= letters and not letters_of(text)
+            if not entry or text in self.dictionary.known:
+                return None
+            inside = [x for letter in index for x in (sign(","), name(letter))][1:]
+            return [name(base), sign("["), *inside, sign("]")], 1
+
+        return _rewritten(items, rule)
+
+    def sums(self, items: Tokens) -> Tokens:
+        """``sum_t a[t] b[t] + c`` is sum_t(a[t] b[t]) + c, ``sum_{t=2}^T a[t]`` is sum_t(a[t], 2, T)."""
+        for k in range(len(items) - 1, -1, -1):
+            head = self._head(items, k)
+            if head is not None:
+                counter, bounds, start = head
+                end = _product_end(items, start)
+                self.dictionary.known.add(counter)
+                body = items[start:end]
+                if body and body[0].is_sign("(") and closing(body, 0) == len(body) - 1:
+                    body = body[1:-1]
+                items = [*items[:k], *_called(SUM + counter, body, *bounds), *items[end:]]
+        return items
+
+    def _head(self, items: Tokens, k: int) -> tuple[str, list[Tokens], int] | None:
+        """(the counter, its bounds if there are any, where the summand starts) for a sum that starts at ``k``."""
+        text, words = items[k].text, self.dictionary
+        if [x.text for x in items[k : k + 2]] == ["sum", "over"] and k + 2 < len(items) and "over" not in words.known:
+            return items[k + 2].text, [], k + 3 + (at(items, k + 3) == name("of"))
+        if items[k].kind != NAME or not text.startswith(SUM) or text in words.known or text in words.own:
+            return None
+        if text != SUM:
+            return text[len(SUM) :], [], k + 1
+        if not at(items, k + 1).is_sign("(", "{"):
+            return None
+        end = closing(items, k + 1)
+        inside, start = items[k + 2 : end], end + 1
+        if not inside:
+            raise SyntaxProblem("a sum over steps is written sum_t a[t] or sum_{t=1}^T a[t]")
+        bounds = [inside[2:]] if len(inside) > 2 and inside[1].is_sign("=") else []
+        if at(items, start).is_sign("^"):
+            upper = value_end(items, start + 1)
+            bounds, start = [*bounds, items[start + 1 : upper]], upper
+        return inside[0].text, bounds, start
+
+    def outers(self, items: Tokens) -> Tokens:
+        """``a ⊗ b`` is outer_product(a, b)."""
+        for k in range(1, len(items) - 1):
+            if items[k].is_sign("⊗"):
+                start, end = value_start(items, k - 1), value_end(items, k + 1)
+                product = _called("outer_product", items[start:k], items[k + 1 : end])
+                return self.outers([*items[:start], *product, *items[end:]])
+        return items
+
+    # -- Python
+    def modules(self, items: Tokens) -> Tokens:
+        """``np.exp`` is exp."""
+
+        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
+            module = items[k].text if items[k].kind == NAME else ""
+            dotted = at(items, k + 1).is_sign(".") and at(items, k + 2).kind == NAME
+            if module not in _MODULES or not dotted or module in self.dictionary.known:
+                return None
+            self.note(f"{module}. is not needed: functions go by their own names")
+            return [], 2
+
+        return _rewritten(items, rule)
+
+    def sizes(self, items: Tokens) -> Tokens:
+        """``X.shape[0]`` and ``len(X)`` are dimensions."""
+        rows = self.dictionary.reference.rows
+
+        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
+            rest = [at(items, k + i).text for i in range(1, 6)]
+            row, inner = rows.get(items[k].text), rows.get(rest[1])
+            if row is not None and rest[:3] + rest[4:] == [".", "shape", "[", "]"] and rest[3] in "0123"[: row.ndim]:
+                return self._size(row.shape[int(rest[3])]), 6
+            if items[k].text == "len" and rest[0] + rest[2] == "()" and inner is not None and inner.ndim:
+                return self._size(inner.shape[0]), 4
+            return None
+
+        return _rewritten(items, rule)
+
+    def _size(self, size: sp.Expr) -> Tokens:
+        self.note(f"a size goes by its name: {size}")
+        return [sign("("), *forgiving_tokens(dim_text(size)), sign(")")]
+
+    def methods(self, items: Tokens) -> Tokens:
+        """``X.sum(axis=0)`` is sum(X, axis=0)."""
+        for k in range(1, len(items) - 2):
+            called = items[k].is_sign(".") and items[k + 1].kind == NAME and items[k + 2].is_sign("(")
+            if called and ends_value(items[k - 1]):
+                return self.methods(self._method(items, k))
+        return items
+
+    def _method(self, items: Tokens, dot: int) -> Tokens:
+        method, start, end = items[dot + 1].text, value_start(items, dot - 1), closing(items, dot + 2)
+        subject, args = items[start:dot], items[dot + 3 : end]
+        if method in _IGNORED_METHODS:
+            return [*items[:start], *subject, *items[end + 1 :]]
+        if method not in _METHODS:
+            raise SyntaxProblem(f".{method}(…) cannot be read; functions are written {method}(array, …)")
+        self.note(f".{method}(…) is written {method}(array, …)")
+        return [*items[:start], *_called(method, subject, *([args] if args else [])), *items[end + 1 :]]
+
+    # -- mathematics
+    def derivatives(self, items: Tokens) -> Tokens:
+        """``dL/do`` and ``do/da`` are one word each; an index behind stays behind."""
+
+        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
+            found = derivative(items, k, self.dictionary)
+            if found is None:
+                own = unseen(items, k, self.dictionary)
+                return ([name(own)], 3) if own in self.dictionary.own else None
+            meaning, indices, length = found
+            index = [x for part in indices for x in (sign(","), *part)][1:]
+            return [name(self._word_for(meaning)), *([sign("["), *index, sign("]")] if index else [])], length
+
+        return _rewritten(items, rule)
+
+    def indicators(self, items: Tokens) -> Tokens:
+        """``1[z > 0]``, ``1{z > 0}`` and ``I(z > 0)`` are (z > 0)."""
+
+        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
+            letter = items[k] in (name("I"), name("indicator")) and items[k].text not in self.dictionary.known
+            if not (items[k] == ONE or letter) or not at(items, k + 1).is_sign("("):
+                return None
+            end = closing(items, k + 1)
+            inside = items[k + 2 : end]
+            if not any(x.is_sign(*_COMPARISONS) for x in inside):
+                return None
+            equal = [sign("==") if x.is_sign("=") else x for x in inside]
+            return [sign("("), *self.indicators(equal), *items[end : end + 1]], end + 1 - k
+
+        return _rewritten(items, rule)
+
+    def primes(self, items: Tokens) -> Tokens:
+        """``tanh'(a)`` is the derivative of tanh at a."""
+
+        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
+            called = items[k].kind == NAME and at(items, k + 1).is_sign("'") and at(items, k + 2).is_sign("(")
+            return ([name(items[k].text + PRIME)], 2) if called and self._is_function(items[k].text) else None
+
+        return _rewritten(items, rule)
+
+    def _is_function(self, word: str) -> bool:
+        if word in self.dictionary.known or word in self.dictionary.own:
+            return False
+        return self.dictionary.function(word) is not None or word in ("f", "g", "phi", "act")
+
+    def exponentials(self, items: Tokens) -> Tokens:
+        """``e^x`` is exp(x)."""
+
+        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
+            raised = items[k] == name("e") and at(items, k + 1).is_sign("^", "**") and k + 2 < len(items)
+            if not raised or "e" in self.dictionary.known:
+                return None
+            end = value_end(items, k + 2)
+            return _called("exp", self.exponentials(items[k + 2 : end])), end - k
+
+        return _rewritten(items, rule)
+
+    def applications(self, items: Tokens) -> Tokens:
+        """``tanh a`` is tanh(a), ``tanh^2(a)`` is tanh(a)^2."""
+
+        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
+            function, after = items[k], at(items, k + 1)
+            if function.kind != NAME or not self._applies(function.text):
+                return None
+            raised = value_end(items, k + 2) if after.is_sign("^", "**") else len(items)
+            if at(items, raised).is_sign("("):
+                end = closing(items, raised) + 1
+                return [function, *self.applications(items[raised:end]), *items[k + 1 : raised]], end - k
+            if after.kind not in (NAME, NUMBER):
+                return None
+            end = value_end(items, k + 1)
+            self.note(f"{function.text} needs brackets: {function.text}({after.text})")
+            return _called(function.text, self.applications(items[k + 1 : end])), end - k
+
+        return _rewritten(items, rule)
+
+    # -- names and products
+    def names(self, items: Tokens) -> Tokens:
+        """Every name in the spelling of the model; words of several names are taken apart."""
+
+        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
+            token, after = items[k], at(items, k + 1)
+            if token.kind != NAME or after.is_sign("=") or token.text in self.words:
+                return None
+            return self._word(token.text, after.is_sign("(", "'", "^", "**"), after.is_sign("[")), 1
+
+        return _rewritten(items, rule)
+
+    def _word(self, word: str, called: bool, indexed: bool) -> Tokens:
         words = self.dictionary
         if word in words.own or word in words.known or word in _CONSTANTS or (indexed and word in words.bases):
             return [name(word)]
         gradient = words.gradient(word, indexed)
         if gradient is not None:
-            return [name(self.word_for(gradient, fraction=False))]
-        function = words.function(word)
-        if function is not None and (called or words.value(word) is None):
-            if function != word:
-                self.note(f"{word} is called {function}")
-            return [name(function)]
-        return self._other_word(word)
+            return [name(self._word_for(gradient, fraction=False))]
+        function, value = words.function(word), words.value(word)
+        meant = function if function is not None and (called or value is None) else value
+        if meant is not None:
+            if meant != word:
+                self.note(f"{word} is called {meant}")
+            return [name(meant)]
+        derived = words.function(word.removesuffix(PRIME)) if word.endswith(PRIME) else None
+        return [name(derived), sign("'")] if derived else self._pieces(word)
 
-    def _other_word(self, word: str) -> list[Mark]:
-        value = self.dictionary.value(word)
-        if value is not None:
-            self.note(f"{word} is called {value}")
-            return [name(value)]
-        if word.endswith(PRIME) and self.dictionary.function(word.removesuffix(PRIME)):
-            return [name(self.dictionary.function(word.removesuffix(PRIME)) or ""), sign("'")]
+    def _pieces(self, word: str) -> Tokens:
         pieces = self.dictionary.pieces(word)
         if pieces is None:
             return [name(word)]
         self.note(f"{word} is read as {' * '.join(pieces)}")
         return [x for piece in pieces for x in (sign("~"), name(piece))][1:]
 
-    def products(self, items: list[Mark]) -> list[Mark]:
+    def products(self, items: Tokens) -> Tokens:
         """A product sign where values meet without one."""
-        result: list[Mark] = []
-        for mark in items:
-            starts = mark.kind in (NAME, NUMBER) or mark.is_sign("(")
-            if result and starts and ends_value(result[-1]) and not self._calls(result[-1], mark):
+        result: Tokens = []
+        for token in items:
+            starts = token.kind in (NAME, NUMBER) or token.is_sign("(")
+            if result and starts and ends_value(result[-1]) and not self._calls(result[-1], token):
                 self.note("a missing product sign is put in")
                 result.append(sign("*" if result[-1].kind == NUMBER else "@"))
-            result.append(sign("@") if mark.is_sign("~") else mark)
+            result.append(sign("@") if token.is_sign("~") else token)
         return result
 
-    def _calls(self, before: Mark, mark: Mark) -> bool:
-        if before.kind != NAME or not mark.is_sign("(") or before.text in self.words:
+    def _calls(self, before: Token, token: Token) -> bool:
+        if before.kind != NAME or not token.is_sign("(") or before.text in self.words:
             return False
-        return before.text.endswith(PRIME) or self.applies(before.text) or self.dictionary.value(before.text) is None
+        return before.text.endswith(PRIME) or self._applies(before.text) or self.dictionary.value(before.text) is None
+
+
+PASSES: tuple[Callable[[Tidy, Tokens], Tokens], ...] = (
+    Tidy.ends,
+    Tidy.arrays,
+    Tidy.brackets,
+    Tidy.balance,
+    Tidy.subscripts,
+    Tidy.entries,
+    Tidy.sums,
+    Tidy.outers,
+    Tidy.modules,
+    Tidy.sizes,
+    Tidy.methods,
+    Tidy.derivatives,
+    Tidy.indicators,
+    Tidy.names,
+    Tidy.primes,
+    Tidy.exponentials,
+    Tidy.applications,
+    Tidy.products,
+)

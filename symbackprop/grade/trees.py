@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import sympy as sp
 
 from symbackprop.core.notation import number_text
-from symbackprop.grade.passes import PRIME, SUM
+from symbackprop.grade.naming import PRIME, SUM
 from symbackprop.model.text import tree
 
 _LEVEL = {"+": 10, "-": 10, "*": 20, "/": 20, "@": 20}

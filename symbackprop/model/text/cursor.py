@@ -5,7 +5,7 @@ from __future__ import annotations
 import keyword
 
 from symbackprop.errors import SyntaxProblem
-from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, STRING, Token, problem
+from symbackprop.model.text.tokens import END, NAME, NUMBER, STRING, Token, problem
 
 PYTHON_WORDS = frozenset(keyword.kwlist)
 
@@ -30,7 +30,7 @@ class Cursor:
         return token
 
     def at(self, *signs: str) -> bool:
-        return self.now.kind == SIGN and self.now.text in signs
+        return self.now.is_sign(*signs)
 
     def accept(self, *signs: str) -> Token | None:
         return self.take() if self.at(*signs) else None
@@ -55,7 +55,7 @@ class Cursor:
     def unexpected(self, message: str, named: bool = False) -> SyntaxProblem:
         """An error at the current token."""
         tail = "" if named else f", found {found(self.now)}"
-        place = "" if self.now.kind == END else f" at column {self.now.column}"
+        place = "" if self.now.kind == END or not self.now.column else f" at column {self.now.column}"
         return problem(message + tail + place, self.now.line)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from symbackprop.errors import SyntaxProblem
@@ -16,15 +16,14 @@ NAME, NUMBER, STRING, SIGN, END = "name", "number", "string", "sign", "end of li
 MAX_TEXT = 4_000_000
 MAX_NUMBER = 60
 
-_TOKEN = re.compile(
-    r"""[ \t]+
+_PATTERN = r"""[ \t]+
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
-    | (?P<number>(?:[0-9]+(?:\.(?!\.)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)
+    | (?P<number>(?:[0-9]+(?:\.(?!\.|T\b)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+(?![A-Za-z_]))?)
     | (?P<string>"[^"]*")
-    | (?P<sign>\.\.\.|\.\.|\*\*|<=|>=|==|!=|\.T(?![A-Za-z0-9_])|[-+*/@^'ᵀ×()\[\],:=<>])
-    | (?P<comment>\#.*)""",
-    re.VERBOSE,
-)
+    | (?P<sign>\.\.\.|\.\.|\*\*|<=|>=|==|!=|MORE\.T(?![A-Za-z0-9_])|[-+*/@^'()\[\],:=<>SIGNS])
+    | (?P<comment>\#.*)"""
+_PLAIN = re.compile(_PATTERN.replace("MORE", "").replace("SIGNS", "ᵀ×"), re.VERBOSE)
+_FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|\+=|-=|").replace("SIGNS", r"{}~.|;!$\\⊗"), re.VERBOSE)
 _OPENING, _CLOSING = "([", ")]"
 
 _HINTS = {
@@ -43,12 +42,15 @@ _HINTS = {
 
 
 class Token(NamedTuple):
-    """One token; ``column`` counts from 1."""
+    """One token; ``column`` counts from 1 and is 0 where a token stands for what was typed otherwise."""
 
     kind: str
     text: str
-    line: int
-    column: int
+    line: int = 1
+    column: int = 0
+
+    def is_sign(self, *signs: str) -> bool:
+        return self.kind == SIGN and self.text in signs
 
 
 class Line(NamedTuple):
@@ -92,26 +94,43 @@ def logical_lines(text: str) -> Iterator[Line]:
         pending += tokens
         _match_brackets(tokens, open_brackets)
         if pending and not open_brackets:
-            yield _line(indent, pending)
+            yield Line(pending[0].line, indent, ended(pending))
             pending = []
     if open_brackets:
         raise problem(f"the {open_brackets[-1].text!r} is never closed", open_brackets[-1].line)
 
 
-def _line(indent: str, tokens: list[Token]) -> Line:
+def forgiving_tokens(text: str) -> list[Token]:
+    """The tokens of one line as people write it: brackets of every kind, signs that model text has not, 2x as 2 and x.
+
+    What they mean is for the reader to say, and `refuse_foreign` refuses what is left of them.
+    """
+    return [token._replace(column=0) for token in _tokens(text, 1, _FORGIVING)]
+
+
+def refuse_foreign(tokens: Iterable[Token]) -> None:
+    """Refuse the signs that only forgiving tokens have."""
+    for token in tokens:
+        if token.kind == SIGN and _PLAIN.fullmatch(token.text) is None:
+            raise problem(_complaint(token.text), token.line)
+
+
+def ended(tokens: Sequence[Token]) -> tuple[Token, ...]:
+    """The tokens of a line with its end."""
     last = tokens[-1]
-    end = Token(END, "", last.line, last.column + len(last.text))
-    return Line(tokens[0].line, indent, (*tokens, end))
+    return (*tokens, Token(END, "", last.line, last.column + len(last.text)))
 
 
-def _tokens(raw: str, number: int) -> Iterator[Token]:
+def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN) -> Iterator[Token]:
     place = 0
     while place < len(raw):
-        match = _TOKEN.match(raw, place)
+        match = pattern.match(raw, place)
         if match is None:
-            raise problem(_complaint(raw, place), number)
+            raise problem(_complaint(raw[place:], f" at column {place + 1}" if pattern is _PLAIN else ""), number)
         kind = match.lastgroup
-        if kind == "number":
+        if kind == "number" and len(match.group()) > MAX_NUMBER:
+            raise problem(f"the number {match.group()[:12]}… has more than {MAX_NUMBER} characters", number)
+        if kind == "number" and pattern is _PLAIN:
             _check_number(raw, match, number)
         if kind is not None and kind != "comment":
             yield Token(kind, match.group(), number, place + 1)
@@ -120,9 +139,7 @@ def _tokens(raw: str, number: int) -> Iterator[Token]:
 
 def _check_number(raw: str, match: re.Match[str], number: int) -> None:
     """A number ends where its digits end: no hexadecimals, no units, no complex numbers."""
-    if len(match.group()) > MAX_NUMBER:
-        raise problem(f"the number {match.group()[:12]}… has more than {MAX_NUMBER} characters", number)
-    rest = re.match(r"\w+", raw[match.end() :])
+    rest = re.match(r"\w+|\.T\b", raw[match.end() :])
     if rest is None:
         return
     word = match.group() + rest.group()
@@ -144,18 +161,19 @@ def _match_brackets(tokens: list[Token], stack: list[Token]) -> None:
             stack.pop()
 
 
-def _complaint(raw: str, place: int) -> str:
-    """Why the character at ``place`` cannot be there."""
-    char = raw[place]
+def _complaint(rest: str, where: str = "") -> str:
+    """Why the character that ``rest`` begins with cannot be there."""
+    char = rest[0]
     if char == ".":
         return "a dot is only used in numbers, in ranges 1..T and in .T; there are no attributes"
-    if raw.startswith("//", place):
+    if rest.startswith("//"):
         return "there is no // ; sizes and numbers are divided with /"
     hint = _HINTS.get(char)
     if hint is None and not char.isascii():
         plain = unicodedata.normalize("NFKC", char)
         hint = f"it looks like {plain!r}; names are plain ASCII" if plain.isascii() and plain.strip() else None
-    return f"the character {describe(char)} at column {place + 1} cannot be used" + (f": {hint}" if hint else "")
+    verb = "used" if where else "read"
+    return f"the character {describe(char)}{where} cannot be {verb}" + (f": {hint}" if hint else "")
 
 
 def describe(char: str) -> str:
