@@ -38,6 +38,7 @@ from symbackprop.codegen.tree import (
     negated,
 )
 from symbackprop.core import formula as f
+from symbackprop.core.facts import kind
 from symbackprop.core.graph import BOOL, FLOAT, INT, KINDS, Node
 from symbackprop.core.kernel import is_truth
 from symbackprop.core.noughts import without_needless
@@ -47,8 +48,6 @@ from symbackprop.core.scalars import RELATIONS, TABLE
 from symbackprop.core.shapes import Shape, is_one, same, same_shape
 from symbackprop.errors import ModelError
 
-INDEX_ARGUMENTS = {"gather": {1}, "scatter_add": {1}, "take_along_axis": {1}, "put_along_axis": {1}}
-KEEPS_KIND = {"reshape", "broadcast", "slice", "gather", "pad"}
 STRUCTURE = {"leaf", "const", "elementwise", "scan", "out"}  # what is written by other means than a rule
 Rule = Callable[..., Code]
 
@@ -101,9 +100,10 @@ class Arrays:
 
     def arguments(self, node: Node) -> list[Expr]:
         """The arguments of a structural op in the kind that it computes in."""
-        indices = INDEX_ARGUMENTS.get(node.op.name, ())
-        kinds = [a.kind if node.op.name in KEEPS_KIND else node.kind for a in node.args]
-        return [self.as_kind(a, INT if i in indices else kinds[i]) for i, a in enumerate(node.args)]
+        entries = kind(node)
+        widened = node.kind == FLOAT or entries.joined
+        return [self.as_kind(a, INT if i in entries.indices else node.kind if widened else a.kind)
+                for i, a in enumerate(node.args)]  # fmt: skip
 
     def filled(self, value: sp.Expr, shape: Shape) -> Expr:
         """An array whose entries are all one number."""
@@ -393,6 +393,11 @@ def _convolution(p: Arrays, node: Node, a: Code, b: Code) -> Code:
     return call(node.op.name, a, b, stride, padding, p.dims(size))
 
 
+def _stable(p: Arrays) -> dict[str, str]:
+    """NumPy sorts faster where equal entries may change places; JAX does not."""
+    return {"kind": "stable"} if p.module == "np" else {}
+
+
 RULES: dict[str, Rule] = {
     "eye": lambda p, node: p.np("eye", p.dim(node.attr), dtype=name("dtype")),
     "arange": lambda p, node: p.np("arange", p.dim(node.attr)),
@@ -400,6 +405,8 @@ RULES: dict[str, Rule] = {
     "reshape": reshaped,
     "concat": lambda p, node, *parts: p.np("concatenate", list(parts), axis=node.attr),
     "slice": _sliced,
+    "flip": lambda p, node, a: p.np("flip", a, axis=node.attr),
+    "argsort": lambda p, node, a: p.np("argsort", a, axis=node.attr, **_stable(p)),
     "pad": _padded,
     "gather": lambda p, node, a, places: index(a, places),
     "scatter_add": lambda p, node, g, places: call("scatter_add", g, places, p.dim(node.attr)),

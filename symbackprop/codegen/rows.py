@@ -9,10 +9,10 @@ from symbackprop.codegen.passes.hoist import hoisted_products
 from symbackprop.codegen.passes.onehot import Split, split_one_hot
 from symbackprop.codegen.passes.states import States, states_before
 from symbackprop.core import formula as f
+from symbackprop.core.facts import kind
 from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.pattern import Pattern
 
-VIEWS = frozenset({"reshape", "broadcast", "slice", "out"})
 UNROLLED_POWERS = (3, 4)  # x**3 is written x * x * x, which is far cheaper than a general power
 
 
@@ -125,11 +125,8 @@ def is_alias(row: Node) -> bool:
 
 def is_view(row: Node) -> bool:
     """Rows that move entries without arithmetic and may share memory with their argument."""
-    return (row.op.name in VIEWS and row.value is None) or is_transpose(row) or is_diagonal(row) or is_alias(row)
-
-
-def is_diagonal(row: Node) -> bool:
-    return isinstance(row.attr, Pattern) and row.attr.is_diagonal
+    entries = kind(row)
+    return (entries.views and not entries.indices and row.value is None) or row.op.name == "out" or is_alias(row)
 
 
 def base(row: Node) -> Node:

@@ -14,7 +14,7 @@ from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.facts import plainly
 from symbackprop.core.graph import Node
-from symbackprop.core.logarithms import Logarithms
+from symbackprop.core.logarithms import Logarithms, log_of_value
 from symbackprop.core.noughts import term_by_term
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import same_shape
@@ -23,16 +23,28 @@ Rule = Callable[[Node, Logarithms], Node | None]
 
 
 def _logarithm(row: Node, logs: Logarithms) -> Node | None:
-    """log x and log(1 + x) over what x is computed from: log softmax(z) = z − logsumexp(z)."""
+    """log(1 + x) over what x is computed from."""
     match row.attr.form:
-        case f.Call("log", (x,)):
-            return logs.of_formula(x, row.args)
         case f.Call("log1p", (f.Arg(index),)):
             inner = row.args[index]
             written = inner.op.name == "elementwise" and inner.attr.head is None
             form, args = (inner.attr.form, inner.args) if written else (f.Arg(0), (inner,))
             return logs.of_formula(f.add(f.ONE, form), args)
     return None
+
+
+def _sum_of_logarithms(row: Node, logs: Logarithms) -> Node | None:
+    """log x, and what a record states as a sum of logarithms, over what x is computed from where that is better: log
+    softmax(z) = z − logsumexp(z)."""
+    record = TABLE.get(row.attr.head)
+    inner = [] if record is None else [(sign, f.over(x, row.attr.form.args)) for sign, x in record.logs]
+    found = [logs.of_formula(x, row.args) for _, x in inner]
+    if all(log is None for log in found):
+        return None
+    total = row.graph.const(0)
+    for (sign, x), log in zip(inner, found, strict=True):
+        total = total + sign * (log_of_value(row.graph.apply(x, *row.args)) if log is None else log)
+    return total
 
 
 def _power(row: Node, logs: Logarithms) -> Node | None:
@@ -76,7 +88,7 @@ def _quotient(row: Node, logs: Logarithms) -> Node | None:
     return None if form is row.attr.form else row.graph.arithmetic(form, args)
 
 
-IDENTITIES: tuple[Rule, ...] = (_logarithm, _power, _bernoulli, _quotient)
+IDENTITIES: tuple[Rule, ...] = (_logarithm, _sum_of_logarithms, _power, _bernoulli, _quotient)
 
 
 class _Quotients:

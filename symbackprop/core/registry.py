@@ -46,9 +46,12 @@ class Op:
     upstream gradient is 0 (see `masks`). A loop has several results: both come by their numbers.
 
     ``show`` says a row as it is written, over its arguments (see `maths`); its code is a rule of `codegen.arrays`.
-    ``reference(np, attr, *arrays)`` computes the value plainly, with ``attr`` resolved to integers,
-    and shares nothing with emitted code. An op ``selects`` when entries of its input may have no influence on its
-    result; values lie in the ``range``.
+    ``rule`` says what becomes of the gradient, ``kink`` what holds where there is none. ``reference(np, attr,
+    *arrays)`` computes the value plainly, with ``attr`` resolved to integers, and shares nothing with emitted code.
+    An op ``selects`` when entries of its input may have no influence on its result; values lie in the ``range``.
+    ``gaps(np, attr, *arrays)`` are numbers that change their sign where the derivative jumps; of a ``singular`` op they
+    are 0 where it is infinite, or would be. ``functions`` are what users call, in Python and in model text: they take
+    rows and make this op.
 
     ``entry(attr, argument shapes, indices)`` says what one entry of the result is (see `entry`): from it follow its
     Jacobian, which arguments it is linear in, which are indices, and whether it moves entries (see `facts`). An op
@@ -67,15 +70,23 @@ class Op:
     reference: Callable[..., Array]
     samples: tuple[Sample, ...]
     convention: str = ""
+    rule: tuple[str | Math, ...] = ()
+    kink: tuple[str | Math, ...] = ()
     entry: Entry | None = None
     jacobian: Jacobian | None = None
     no_entry: str = ""
     range: tuple[float, float] = (-inf, inf)
     selects: bool = False
+    gaps: Callable[..., Array] | None = None
+    singular: bool = False
+    functions: tuple[Callable[..., Node], ...] = ()
 
 
 OPS: dict[str, Op] = {}
-_MAY_BE_EMPTY = {"convention", "samples", "entry", "jacobian", "no_entry", "range", "selects"}
+_MAY_BE_EMPTY = {
+    "convention", "rule", "kink", "samples", "entry", "jacobian", "no_entry", "range", "selects", "gaps", "singular",
+    "functions",
+}  # fmt: skip
 LEAVES = {"leaf", "const"}
 
 

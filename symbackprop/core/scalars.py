@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
+from symbackprop.core import maths
 from symbackprop.core.formula import (
     ARITHMETIC,
     GUARDED,
@@ -83,16 +84,17 @@ class Scalar:
     *arrays)`` is written independently of emitted code (`codegen.arrays`) and is what `verify` trusts. ``domain`` is
     where random inputs are drawn, one interval per argument; ``defined`` says where the function is. ``log`` is log f
     and ``complement`` 1 − f, of a function of one argument, where these have a form that neither overflows nor cancels;
-    ``odd``: f(−x) = −f(x); ``log1p`` is log(1 + f), stable;
+    ``odd``: f(−x) = −f(x); ``log1p`` is log(1 + f), stable, and f is Σ sign·log of ``logs``;
     ``power``: f(x) is x to that power. ``guards`` is the arithmetic that the function is but for points where that is
     nan: it is written as that, and is part of the formula around it unless it is a row of its own (``alone``).
 
-    What is known of the values: a function made of pieces says in ``switches`` where they meet, one whose derivative is
-    infinite at 0 is ``singular`` there. One that ``chooses`` is always equal to one of these arguments (the
-    ``largest``), one that is ``whole`` keeps integers integers. Over all floats, infinite ones too, values lie in the
-    ``range``; ``positive``: they are never 0; ``flat``: where they are 0, their least, the derivative is 0 too.
-    ``finite``: they are so at all finite arguments, or where a formula over these is positive, or not known to be so. A
-    ``logarithm`` is −∞ where what it is the logarithm of is 0: a weight 0 makes that 0.
+    What is known of the values: ``said`` are the derivatives by each argument that are better said than written, and
+    ``kink`` is what holds where there is none. A function made of pieces says in ``switches`` where they meet, one
+    whose derivative is infinite at 0 is ``singular`` there. One that ``chooses`` is always equal to one of these
+    arguments (the ``largest``), one that is ``whole`` keeps integers integers. Over all floats, infinite ones too,
+    values lie in the ``range``; ``positive``: they are never 0; ``flat``: where they are 0, their least, the derivative
+    is 0 too. ``finite``: they are so at all finite arguments, or where a formula over these is positive, or not known
+    to be so. A ``logarithm`` is −∞ where what it is the logarithm of is 0: a weight 0 makes that 0.
     """
 
     name: str
@@ -108,6 +110,8 @@ class Scalar:
     public: bool = True
     boolean: bool = False
     note: str = ""
+    said: tuple[str, ...] = ()
+    kink: tuple[str | maths.Math, ...] = ()
     defined: str = "any floats"
     log: Formula | None = None
     complement: Formula | None = None
@@ -124,6 +128,7 @@ class Scalar:
     finite: Formula | bool = True
     logarithm: bool = False
     log1p: Formula | None = None
+    logs: tuple[tuple[int, Formula], ...] = ()
     guards: Formula | None = None
     alone: bool = False
 
@@ -161,7 +166,7 @@ def _problem(r: Scalar, names: Sequence[str]) -> str:
     given = len(signature(r.reference).parameters) - 1
     if given != len(r.domain):
         return f"the reference takes {given} arguments, domain has {len(r.domain)}"
-    given_forms = (*r.partials, r.log, r.complement, r.log1p, r.guards, r.finite, r.spelled)
+    given_forms = (*r.partials, r.log, r.complement, r.log1p, *[x for _, x in r.logs], r.guards, r.finite, r.spelled)
     forms = [x for x in given_forms if isinstance(x, Formula)]
     forms += [side for switch in r.switches for side in switch[:2]]
     unknown = [n for form in forms for n in sorted(calls(form)) if n not in names]
@@ -353,12 +358,29 @@ HALF = sp.Rational(1, 2)
 
 _MILLS = call("normal_pdf", X) / call("normal_cdf", X)
 
+TIES = "equal arguments of max and min share the gradient equally"
+FLAT_ROOT = "the gradient of a norm, or of another root of a sum of squares, is 0 where that is 0"
+RELU0 = maths.Sym("relu0")  # the convention of the model
+_ZERO, _X = maths.Num(sp.S.Zero), maths.Sym("x")
+_LARGER, _SMALLER = (f"{word}: the {which} one gets the gradient, equal ones half of it"
+                     for word, which in (("max", "larger"), ("min", "smaller")))  # fmt: skip
+_BRANCH = "where: only the branch taken gets the gradient"
+
+
+def _is(left: maths.Math, right: maths.Math) -> maths.Math:
+    return maths.Relation(left, "=", right)
+
+
+def _prime(name: str, at: maths.Math, value: maths.Math) -> maths.Math:
+    return _is(maths.Prime(name, at), value)
+
+
 # fmt: off
 _RECORDS = [
     Scalar("exp", sp.exp, lambda np, x: np.exp(x), (OUT,), log=X,
            range=(0.0, inf), positive=True, finite=1 - X, log1p=call("softplus", X)),
     Scalar("log", sp.log, lambda np, x: np.log(x), (1 / X,), POSITIVE, latex=r"\log",
-           defined="x > 0",
+           defined="x > 0", logs=((1, X),),
            finite=X, logarithm=True),
     Scalar("log1p", opaque("log1p"), lambda np, x: np.log1p(x), (1 / (1 + X),), ((-0.5, 2.0),),
            spelled=call("log", 1 + X), defined="x > -1",
@@ -372,10 +394,13 @@ _RECORDS = [
     Scalar("abs", opaque("magnitude"), _abs, (call("sign", X),),
            note="derivative 0 at 0",
            switches=AT_ZERO,
-           range=(0.0, inf), flat=True, whole=True),
+           range=(0.0, inf), flat=True, whole=True,
+           kink=(_prime("abs", _X, _ZERO), " at ", _is(_X, _ZERO))),
     Scalar("sign", opaque("signum"), lambda np, x: np.sign(np.real(x)), (NO,),
            note="derivative 0 everywhere", switches=AT_ZERO,
            range=(-1.0, 1.0)),
+    Scalar("logit", opaque("logit"), lambda np, x: np.log(x) - np.log(1 - x), (1 / (X * (1 - X)),), ((0.1, 0.9),),
+           defined="0 < x < 1", logs=((1, X), (-1, 1 - X)), finite=X * (1 - X), logarithm=True),
     Scalar("sin", sp.sin, lambda np, x: np.sin(x), (call("cos", X),), latex=r"\sin"),
     Scalar("cos", sp.cos, lambda np, x: np.cos(x), (-call("sin", X),), latex=r"\cos"),
     Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), (1 - OUT**2,), latex=r"\tanh",
@@ -409,18 +434,22 @@ _RECORDS = [
            (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, text="ReLU",
            note="derivative at 0: the relu0 convention",
            switches=AT_ZERO,
-           range=(0.0, inf), flat=True, whole=True),
+           range=(0.0, inf), flat=True, whole=True,
+           kink=(_prime("relu", _ZERO, RELU0),)),
     Scalar("leaky", opaque("leaky"), lambda np, x, a, tie: np.where(x > 0, x, a * x),
            (Y * (1 - call("above", X, 0, Z)) + call("above", X, 0, Z), call("where", call("greater", X, 0), 0, X)),
            (ANY, (0.1, 0.4), (0.0, 0.0)), shown=2,
            text="LeakyReLU", public=False,
            note="derivative at 0: the relu0 convention",
-           canonical=(0,), switches=AT_ZERO),
+           canonical=(0,), switches=AT_ZERO,
+           kink=(_prime("relu", _ZERO, RELU0),), said=("slope 1 where positive, else the given slope",
+                 "linear in the slope where the argument is negative")),
     Scalar("elu_unit", opaque("elu"), lambda np, x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
            (call("where", call("greater", X, 0), 1, OUT + Y), call("negexpm1", X)),
            (ANY, (0.5, 1.5)),
            text="ELU", public=False,
-           switches=AT_ZERO),
+           switches=AT_ZERO,
+           kink=(_prime("elu_unit", _ZERO, maths.Sym("alpha")),), said=("1 where positive, else the value plus α",)),
     Scalar("negexpm1", opaque("negexpm1"), lambda np, x: np.expm1(np.minimum(x, 0)),
            (call("where", call("greater", X, 0), 0, OUT + 1),),
            spelled=call("exp", call("minimum", X, 0)) - 1, public=False, switches=AT_ZERO),
@@ -428,16 +457,24 @@ _RECORDS = [
            (call("above", X, Y, HALF), call("above", Y, X, HALF)), TWO,
            latex=r"\max", text="max", note="ties share the gradient equally",
            switches=AT_TIE,
-           chooses=(0, 1), largest=True, whole=True),
+           chooses=(0, 1), largest=True, whole=True,
+           kink=(TIES,), said=(_LARGER, _LARGER)),
     Scalar("minimum", opaque("minimum"), lambda np, a, b: np.minimum(a, b),
            (call("above", Y, X, HALF), call("above", X, Y, HALF)), TWO,
            latex=r"\min", text="min", note="ties share the gradient equally",
            switches=AT_TIE,
-           chooses=(0, 1), whole=True),
+           chooses=(0, 1), whole=True,
+           kink=(TIES,), said=(_SMALLER, _SMALLER)),
+    Scalar("hardtanh", opaque("hardtanh"), lambda np, x: np.minimum(np.maximum(x, -1), 1),
+           (call("less", call("abs", X), 1),), odd=True, note="derivative 0 at -1 and 1",
+           switches=(Switch(X, Num(-sp.S.One), "<", ">"), Switch(X, ONE, "<", ">")),
+           range=(-1.0, 1.0), whole=True,
+           kink=("the derivative of hardtanh is 0 at −1 and 1",)),
     Scalar("where", opaque("where"), lambda np, c, a, b: np.where(c, a, b),
            (NO, call("truth", X), 1 - call("truth", X)), ((0.0, 1.0), ANY, ANY),
            switches=TRUTH,
-           chooses=(1, 2), whole=True),
+           chooses=(1, 2), whole=True,
+           said=("", _BRANCH, _BRANCH)),
     Scalar("truth", opaque("truth"), lambda np, c: np.where(c, 1.0, 0.0), (NO,),
            ((0.0, 1.0),), public=False, boolean=True,
            switches=TRUTH),
@@ -448,7 +485,8 @@ _RECORDS = [
     Scalar("root", opaque("root"), lambda np, x: np.sqrt(x), (call("reciprocal", 2 * OUT),), POSITIVE,
            public=False, defined="x >= 0", power=HALF,
            note="derivative 0 at 0",
-           range=(0.0, inf), flat=True, singular=True),
+           range=(0.0, inf), flat=True, singular=True,
+           kink=(FLAT_ROOT,)),
     Scalar("reciprocal", opaque("reciprocal"), _reciprocal, (-(OUT**2),), POSITIVE,
            public=False, guards=ONE / X, alone=True, note="0 at 0",
            singular=True),
@@ -456,17 +494,20 @@ _RECORDS = [
            (ANY, (0.3, 3.0)), public=False, guards=X / Y, note="0 where both are 0",
            finite=False),
     Scalar("nought", opaque("nought"), _selected, (call("nought", ONE, Y), NO), TWO,
-           public=False, guards=X, note="0 where the second is 0 and the first infinite or nan"),
+           public=False, guards=X, note="0 where the second is 0 and the first infinite or nan",
+           kink=(_is(maths.product(_ZERO, maths.Fn("log", (_ZERO,))), _ZERO), ", also in gradients")),
     Scalar("gated", opaque("gated"), _gated, (Y, call("limited", X)), (ANY, (0.0, 1.0)),
            public=False, guards=X * Y, note="0 where the gate y is 0, even at an infinite x"),
     Scalar("limited", opaque("limited"), _limited, (ONE,), public=False, guards=X,
            note="no further from 0 than 1e12: a factor beside gates, which are constant out there"),
     Scalar("logit_loss", opaque("logit_loss"), _logit_loss, (call("sigmoid", X) - Y, -X),
-           (ANY, (0.1, 0.9)), spelled=call("softplus", X) - Y * X, public=False),
+           (ANY, (0.1, 0.9)), spelled=call("softplus", X) - Y * X, public=False,
+           said=("softplus has the derivative σ, term by term",)),
     Scalar("flat_power", opaque("flat_power"), _flat_power,
            (Y * call("flat_power", X, Y - 1), None), ((0.3, 3.0), (0.2, 0.8)), shown=1, public=False,
            guards=power(X, Y), note="0 at 0",
-           flat=True, finite=False),
+           flat=True, finite=False,
+           kink=(FLAT_ROOT,)),
     Scalar("monomial", opaque("monomial"), _monomial,
            (call("monomial", 1, Y, Z, M),
             call("monomial", X * Z, Y, Z - 1, M) + M * call("monomial", X, Y, Z - 1, M - 1),
@@ -479,7 +520,8 @@ _RECORDS = [
            ((0.1, 0.9), (0.1, 0.9)),
            public=False,
            defined="0 <= x <= 1",
-           finite=False),
+           finite=False,
+           said=("log rule, term by term",)),
 
     Scalar("where_selected", opaque("where_selected"), _selected,
            (call("is_selected", X, Y), NO), TWO, shown=1, public=False,

@@ -15,6 +15,7 @@ from symbackprop.errors import ShapeError
 Dim: TypeAlias = sp.Expr
 Shape: TypeAlias = tuple[sp.Expr, ...]
 DimLike: TypeAlias = int | sp.Expr
+Axis: TypeAlias = int | Sequence[int] | None
 ONE: Dim = sp.S.One
 
 

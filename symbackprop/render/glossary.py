@@ -21,14 +21,16 @@ from symbackprop.core.maths import (
     Num,
     Op,
     Pow,
-    Prime,
     Relation,
     Sum,
     Sym,
     negative,
     product,
+    replaced,
 )  # fmt: skip
 from symbackprop.core.noughts import weights_a_log
+from symbackprop.core.registry import OPS
+from symbackprop.core.scalars import RELU0, TABLE
 from symbackprop.model.model import Model
 from symbackprop.render.document import Prose
 from symbackprop.render.rows import Rows
@@ -53,23 +55,11 @@ def conventions(model: Model, layout: str, view: str) -> tuple[Prose, ...]:
     return (*_at_kinks(model), (steps + LAYOUTS[layout],))
 
 
-TIES = "equal arguments of max and min share the gradient equally"
-
-
 def _at_kinks(model: Model) -> Iterator[Prose]:
-    used = functions_of(model)
-    if used & {"relu", "leaky"}:
-        yield (_is(Prime("relu", ZERO), Num(model.graph.relu0)),)
-    if used & {"maximum", "minimum", "max"}:
-        yield (TIES,)
-    if "nought" in used:
-        yield (_is(product(ZERO, Fn("log", (ZERO,))), ZERO), ", also in gradients")
-    if "abs" in used:
-        yield (_is(Prime("abs", X), ZERO), " at ", _is(X, ZERO))
-    if used & {"norm", "root", "flat_power"}:
-        yield ("the gradient of a norm, or of another root of a sum of squares, is 0 where that is 0",)
-    if "elu_unit" in used:
-        yield (_is(Prime("elu_unit", ZERO), Sym("alpha")),)
+    used, relu0 = functions_of(model), dict[Math, Math]({RELU0: Num(model.graph.relu0)})
+    kinks = dict.fromkeys(record.kink for name, record in (TABLE | OPS).items() if name in used and record.kink)
+    for kink in kinks:
+        yield tuple([x if isinstance(x, str) else replaced(x, relu0) for x in kink])
 
 
 def functions_of(model: Model) -> set[str]:

@@ -14,7 +14,7 @@ from symbackprop.derive.record import Edge
 from symbackprop.render.document import Prose, Ref
 from symbackprop.render.products import plain_product
 from symbackprop.render.rows import Rows
-from symbackprop.render.rule_tables import FUNCTION_RULES, OP_RULES, SAID
+from symbackprop.render.rule_tables import FUNCTION_RULES
 
 
 def path_rules(r: Rows, path: Sequence[Edge]) -> list[Prose]:
@@ -45,7 +45,7 @@ def edge_rules(r: Rows, edge: Edge) -> list[Prose]:
     if row.op.name == "reshape" and _entries(row) == _entries(row.args[0]):
         return []
     if row.op.name != "elementwise":
-        return [OP_RULES.get(row.op.name, (row.op.name,))]
+        return [() if row.op.name == "out" else row.op.rule or (row.op.name,)]
     rules: list[Prose] = [(name,) for name in formula_rules(r, row, edge.index)]
     if _is_repeated(edge.argument, row):
         rules.append(("repeated by broadcasting: the gradient is summed over the copies",))
@@ -139,9 +139,9 @@ def _rule_name(r: Rows, form: f.Formula, i: int, parts: Sequence[f.Formula]) -> 
 
 def _function_rule(r: Rows, name: str, args: tuple[f.Formula, ...], place: int) -> str | Math:
     """``tanh′ = 1 − tanh²``, ``log′(x) = 1/x``, ``(eˣ)′ = eˣ``."""
-    if (name, place) in SAID:
-        return SAID[name, place]
     record = TABLE[name]
+    if any(record.said[place : place + 1]):
+        return record.said[place]
     partial = record.partials[place]
     if partial is None or record.arity != 1:
         return f"derivative of {name}"

@@ -18,6 +18,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.graph import INT, Leaf, Node, label
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
+from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.verify.logs import Logs
@@ -106,9 +107,11 @@ class Program:
         values[step.row.id] = value if self.watch is None else self.watch(step, args, value)
 
     def _log(self, step: Step, values: Mapping[int, Array]) -> Array:
-        """A logarithm, from what its argument is computed from where that is safer."""
-        found = Logs(values, lambda row: in_numbers(row.attr, self.sizes)).of(step.row.args[0])
-        return step.compute(*[values[a] for a in step.args]) if found is None else found
+        """A logarithm, or a sum of them, from what the arguments are computed from where that is safer."""
+        logs, call = Logs(values, lambda row: in_numbers(row.attr, self.sizes)), step.row.attr.form
+        parts = [(sign, logs.of_formula(f.over(x, call.args), step.row)) for sign, x in _LOG.get(call.name, ())]
+        known = [sign * log for sign, log in parts if log is not None]
+        return sum(known) if len(known) == len(parts) else step.compute(*[values[a] for a in step.args])
 
     def _step(self, row: Node) -> Step:
         args = tuple([a.id for a in row.args])
@@ -145,8 +148,13 @@ def _is_given(row: Node) -> bool:
     return isinstance(row.attr, Leaf) and row.attr.value is None
 
 
+_LOG = {name: record.logs for name, record in TABLE.items() if record.logs}
+
+
 def _is_log(row: Node) -> bool:
-    return row.op.name == "elementwise" and row.attr.form == f.call("log", f.Arg(0))
+    """Whether a row is a logarithm, or stated to be a sum of them."""
+    head = row.attr.head if isinstance(row.attr, Kernel) else None
+    return head in _LOG and bool(row.args)
 
 
 def _shaped(step: Step, value: Array) -> Array:

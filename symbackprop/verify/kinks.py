@@ -35,10 +35,9 @@ Rule: TypeAlias = Callable[[Sequence[Array]], Array]
 def gap_rules(step: Step) -> list[tuple[Rule, bool, bool]]:
     """The gaps of a step's entries as functions of its arguments' values, whether they are relative, and whether 0 is
     to be avoided; none for a smooth row. What is singular need not change sign to pass by 0: √x² does not."""
-    if step.row.op.name == "max":
-        return [(lambda args: args[0] - np.max(args[0], axis=step.attr[0], keepdims=True), False, False)]
-    if step.row.op.name == "norm":
-        return [(lambda args: step.compute(*args), True, True)]
+    op = step.row.op
+    if op.gaps is not None:
+        return [(lambda args: op.gaps(np, step.attr, *args), op.singular, op.singular)]
     if isinstance(step.attr, Kernel) and step.attr.head is not None and TABLE[step.attr.head].singular:
         return [(lambda args: operand_in(step.attr.form.args[0], args), True, True)]
     return [(partial(_difference, step, switch), False, switch.yes not in ("==", "!="))

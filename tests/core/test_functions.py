@@ -148,6 +148,11 @@ ARRANGEMENT = [
     ],
     case(lambda a: F.repeat(a, 3, 1), lambda a: jnp.repeat(a, 3, 1), id="repeat"),
     case(lambda a: F.repeat(a, 2), lambda a: jnp.repeat(a, 2, 0), id="repeat first"),
+    *[
+        case(lambda a, x=x: F.flip(a, x), lambda a, x=x: jnp.flip(a, x), (3, 4), id=f"flip {x}")
+        for x in (None, 0, -1, (0, 1))
+    ],
+    *[case(lambda a, x=x: F.sort(a, x), lambda a, x=x: jnp.sort(a, x), (3, 4), id=f"sort {x}") for x in (0, 1, -1)],
     case(lambda a: F.cumsum(a), lambda a: jnp.cumsum(a, 0), (4, 3), id="cumsum"),
     case(lambda a: F.cumsum(a, axis=-1), lambda a: jnp.cumsum(a, -1), (2, 3, 4), id="cumsum last"),
 ]  # fmt: skip

@@ -46,6 +46,8 @@ ORACLE: dict[str, Callable[..., Any]] = {
     "root": mp.sqrt,
     "reciprocal": lambda x: 1 / x,
     "abs": abs,
+    "logit": lambda x: mp.log(x / (1 - x)),
+    "hardtanh": lambda x: min(max(x, mp.mpf(-1)), mp.mpf(1)),
     "sign": _sign,
     "sin": mp.sin,
     "cos": mp.cos,

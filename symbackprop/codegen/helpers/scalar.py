@@ -32,6 +32,16 @@ def softplus(x):
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
+def hardtanh(x):
+    """x between -1 and 1, else the nearer of them."""
+    return np.clip(x, -1, 1)
+
+
+def logit(x):
+    """log(x / (1 - x)), exact near 0."""
+    return np.log(x) - np.log1p(-x)
+
+
 def leaky_relu(x, slope):
     """x where x > 0, else slope * x."""
     return np.where(x > 0, x, slope * x)

@@ -73,6 +73,6 @@ class Again:
 def _is_light(row: Node) -> bool:
     if row.op.name in ("out", "concat"):
         return False
-    if row.kind != "float" or row.op.name in ("arange", "eye") or is_view(row):
+    if (row.kind != "float" and row.op.jacobian is None) or row.op.name in ("arange", "eye") or is_view(row):
         return True
     return row.op.name == "elementwise" and not f.has_calls(row.attr.form) and f.size(row.attr.form) <= MAX_AGAIN

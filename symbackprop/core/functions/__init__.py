@@ -5,7 +5,7 @@ are NumPy's where NumPy has them.
 """
 
 from symbackprop.core.functions import arrange, constants, layers, losses, pointwise, reductions, windows
-from symbackprop.core.functions.calls import FUNCTIONS, Axis, function, graph_of, hint, plain, whole
+from symbackprop.core.functions.calls import FUNCTIONS, function, graph_of, hint, plain, whole
 from symbackprop.core.functions.constants import CONSTANTS, causal_mask_of
 
 
@@ -19,7 +19,6 @@ def __getattr__(name: str) -> object:
 __all__ = [
     "CONSTANTS",
     "FUNCTIONS",
-    "Axis",
     "arrange",
     "causal_mask_of",
     "constants",

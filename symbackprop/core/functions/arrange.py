@@ -10,6 +10,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.functions.calls import function, graph_of, plain
 from symbackprop.core.graph import FLOAT, Node, label
+from symbackprop.core.ops import OPS
 from symbackprop.core.shapes import DimLike, normalise_axis, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
@@ -124,3 +125,8 @@ def pick(a: Node, index: Node) -> Node:
         )
     chosen = build.take_along(a, build.expand(index, -1), -1)
     return build.reshape(chosen, index.shape)
+
+
+for op in OPS.values():  # what is declared beside an op; the op's own rows print by themselves
+    for call in op.functions:
+        (plain if call.__name__ == op.name else function)(call)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import wraps
 from inspect import Parameter, signature
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
 import sympy as sp
 
 from symbackprop.core.bridge import RowSymbol
 from symbackprop.core.graph import Graph, Node, mark
 
-Axis: TypeAlias = int | Sequence[int] | None
 FUNCTIONS: dict[str, Callable[..., Node]] = {}
 F = TypeVar("F", bound=Callable[..., Node])
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sympy as sp
 
 from symbackprop.core import build
-from symbackprop.core.functions.calls import Axis, function, hint, plain
+from symbackprop.core.functions.calls import function, hint, plain
 from symbackprop.core.functions.constants import causal_mask_of
 from symbackprop.core.functions.pointwise import cos, exp, log, sigmoid, sin, sqrt, tanh
 from symbackprop.core.functions.reductions import mean
 from symbackprop.core.graph import Node, Operand, label
-from symbackprop.core.shapes import Dim, DimLike, as_dim, same, shape_text
+from symbackprop.core.shapes import Axis, Dim, DimLike, as_dim, same, shape_text
 from symbackprop.errors import ShapeError
 
 

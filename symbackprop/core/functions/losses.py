@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from symbackprop.core import build
 from symbackprop.core.functions.arrange import one_hot, pick
-from symbackprop.core.functions.calls import Axis, function, whole
+from symbackprop.core.functions.calls import function, whole
 from symbackprop.core.functions.pointwise import abs, log, maximum, relu
 from symbackprop.core.functions.reductions import log_softmax, norm
 from symbackprop.core.graph import FLOAT, Node, Operand, label
-from symbackprop.core.shapes import ONE, Shape, broadcast, normalise_axes, same_shape, shape_text
+from symbackprop.core.shapes import ONE, Axis, Shape, broadcast, normalise_axes, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from string import ascii_lowercase
 
 from symbackprop.core import build
-from symbackprop.core.functions.calls import Axis, function, hint, plain
+from symbackprop.core.functions.calls import function, hint, plain
 from symbackprop.core.functions.constants import causal_mask_of
 from symbackprop.core.graph import Node, mark
-from symbackprop.core.shapes import normalise_axes, normalise_axis, size_of
+from symbackprop.core.shapes import Axis, normalise_axes, normalise_axis, size_of
 
 
 @plain

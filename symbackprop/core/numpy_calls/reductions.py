@@ -6,10 +6,9 @@ from typing import Any
 
 from symbackprop.core import build
 from symbackprop.core import functions as F
-from symbackprop.core.functions import Axis
 from symbackprop.core.graph import Node
 from symbackprop.core.numpy_calls.table import named, rows
-from symbackprop.core.shapes import normalise_axes, size_of
+from symbackprop.core.shapes import Axis, normalise_axes, size_of
 from symbackprop.errors import UsageError
 
 

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 from symbackprop.core import build
 from symbackprop.core.entry import At, Indices, Terms, letter, letters, on_axis, term
 from symbackprop.core.facts import kind
-from symbackprop.core.graph import BOOL, FLOAT, Leaf, Node, label
+from symbackprop.core.graph import BOOL, FLOAT, INT, Leaf, Node, label
 from symbackprop.core.maths import Item, Size, called, plain
 from symbackprop.core.registry import Cotangents, Op, Sample, register
-from symbackprop.core.shapes import ONE, Dim, Shape, as_dim, broadcast, dim_text, same, same_shape, shape_text
+from symbackprop.core.shapes import (
+    ONE,
+    Dim,
+    Shape,
+    as_dim,
+    broadcast,
+    dim_text,
+    normalise_axis,
+    same,
+    same_shape,
+    shape_text,
+)
 from symbackprop.errors import ShapeError
 
 
@@ -64,6 +76,7 @@ register(
         signature="table[index]",
         shape_rule="index shape + table shape without its first axis",
         derivative="scatter_add: upstream rows added into the rows that were read",
+        rule=("lookup: the gradient is added into the rows that were read; repeated rows add up",),
         domain="0 <= index < number of rows",
         selects=True,
         infer=_infer_gather,
@@ -106,6 +119,7 @@ register(
         signature="scatter_add(g, index, rows)",
         shape_rule="rows + shape of g behind the index axes",
         derivative="gather: the rows of upstream that g went to",
+        rule=("scatter: each row reads the gradient back from where it went",),
         domain="0 <= index < rows; repeated indices add up",
         infer=_infer_scatter,
         vjp=_vjp_scatter,
@@ -141,6 +155,7 @@ register(
         signature="take_along_axis(a, index, axis=)",
         shape_rule="the shape of index",
         derivative="upstream added at the places that were read, zero elsewhere",
+        rule=("picked entries get the gradient, the others 0",),
         domain="0 <= index < size of the axis",
         selects=True,
         infer=_infer_take,
@@ -186,6 +201,7 @@ register(
         signature="put_along_axis(g, index, axis, size)",
         shape_rule="the axis becomes ``size`` long",
         derivative="take_along_axis of upstream",
+        rule=("each entry reads the gradient back from where it went",),
         domain="0 <= index < size; repeated indices add up",
         infer=_infer_put,
         vjp=_vjp_put,
@@ -195,3 +211,40 @@ register(
         samples=(Sample(((2, 1), (2, 1)), (1, 4), {1: 4}), Sample(((2, 2), (2, 2)), (0, 3), {1: 3})),
     )
 )
+
+
+def argsort(a: Node, axis: int = -1) -> Node:
+    """The places of the entries in ascending order along an axis; equal entries keep their order."""
+    return a.graph.make("argsort", (a,), normalise_axis(axis, a.ndim))
+
+
+def sort(a: Node, axis: int = -1) -> Node:
+    """The entries in ascending order along an axis; each hands its gradient back to where it came from, equal ones in
+    their order."""
+    return build.take_along(a, argsort(a, axis), axis)
+
+
+register(
+    Op(
+        name="argsort",
+        signature="argsort(a, axis=-1)",
+        shape_rule="the shape of a",
+        derivative="none: integers",
+        domain="any numbers",
+        convention="equal entries keep their order",
+        range=(0.0, inf),
+        infer=lambda axis, args: (args[0].shape, INT),
+        vjp=lambda output, upstream, *_: (None,),
+        show=lambda node, args: called("argsort", *args, axis=node.attr - node.ndim),
+        jacobian=lambda axis, shapes, index, wanted: [],
+        reference=lambda np, axis, a: np.argsort(np.real(a), axis=axis, kind="stable"),
+        gaps=lambda np, axis, a: _differences(np.moveaxis(a, axis, -1)),
+        samples=(Sample(((4,),), 0), Sample(((3, 2),), 0)),
+        functions=(argsort, sort),
+    )
+)
+
+
+def _differences(a: Any) -> Any:
+    """Of every two entries: they change places where it changes its sign."""
+    return a[..., :, None] - a[..., None, :]

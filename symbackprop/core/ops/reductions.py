@@ -7,14 +7,17 @@ from functools import partial
 from math import inf
 from typing import Any
 
+import sympy as sp
+
 from symbackprop.core import build, masks
 from symbackprop.core import formula as f
 from symbackprop.core.accumulate import divided
 from symbackprop.core.entry import RESULT, At, Indices, Jacobian, Term, Terms, letters, on_axis, term
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import Hazards
-from symbackprop.core.maths import Math, called
+from symbackprop.core.maths import Bars, Big, Delta, Derivative, Frac, Math, Prod, Relation, Shaped, Sum, Sym, called
 from symbackprop.core.registry import Cotangents, Op, Sample, register
+from symbackprop.core.scalars import FLAT_ROOT, TIES
 from symbackprop.core.shapes import ONE, Shape
 
 
@@ -82,6 +85,7 @@ register(
         signature="sum(a, axis=, keepdims=)",
         shape_rule="without the axes (size 1 with keepdims)",
         derivative="upstream broadcast over the axes",
+        rule=("sum: every term gets the gradient of the sum",),
         domain="any floats",
         infer=_infer,
         vjp=lambda output, upstream, *_: (output.graph.broadcast(_spread(upstream, output), output.args[0].shape),),
@@ -107,13 +111,16 @@ register(
         signature="max(a, axis=, keepdims=)",
         shape_rule="without the axes (size 1 with keepdims)",
         derivative="upstream to the largest entry, in equal shares to equal ones",
+        rule=("max: the largest entry gets the gradient, equal ones in equal shares",),
         domain="any floats",
         convention="equal largest entries share the gradient equally",
+        kink=(TIES,),
         infer=_infer,
         vjp=_vjp_max,
         selects=True,
         show=_show("max"),
         jacobian=_slope(f.call("equal", f.Arg(0), f.Arg(1))),
+        gaps=lambda np, attr, a: a - np.max(a, axis=attr[0], keepdims=True),
         reference=lambda np, attr, a: np.max(a, axis=attr[0], keepdims=attr[1]),
         samples=(Sample(((2, 3),), ((1,), False)), Sample(((4,),), ((0,), False)), Sample(((2, 3),), ((0,), True))),
     )
@@ -146,13 +153,17 @@ register(
         signature="norm(a, axis=, keepdims=)",
         shape_rule="without the axes (size 1 with keepdims)",
         derivative="upstream * a / norm(a)",
+        rule=(Relation(Derivative(Bars(Sym("x")), Sym("x")), "=", Frac(Sym("x"), Bars(Sym("x")))),),
         domain="any floats; squares that over- or underflow do no harm",
         convention="the gradient at 0 is 0, the shortest subgradient",
+        kink=(FLAT_ROOT,),
         range=(0.0, inf),
         infer=_infer,
         vjp=_vjp_norm,
         show=_show("norm"),
         jacobian=_slope(f.call("ratio", f.Arg(0), f.Arg(1))),
+        gaps=_reference_norm,
+        singular=True,
         reference=_reference_norm,
         samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0,), True)), Sample(((2, 3),), ((0, 1), False))),
     )
@@ -187,6 +198,7 @@ register(
         signature="logsumexp(a, axis=, keepdims=)",
         shape_rule="without the axes (size 1 with keepdims)",
         derivative="upstream * softmax(a)",
+        rule=("the gradient of logsumexp is softmax",),
         domain="any floats; stable for large entries",
         infer=_infer,
         vjp=_vjp_logsumexp,
@@ -223,12 +235,20 @@ def _show_softmax(node: Node, args: Sequence[Math]) -> Math:
     return called("softmax", *args, **({} if node.attr == node.ndim - 1 else {"axis": node.attr}))
 
 
+def _softmax_rule() -> Math:
+    """p ⊙ (δ − Σ δ ⊙ p)."""
+    n = (sp.Symbol("n"),)
+    p, upstream = Sym("p", n), Shaped(Delta(), n)
+    return Prod((p, Sum(((False, upstream), (True, Big("sum", (), Prod((upstream, p))))))))
+
+
 register(
     Op(
         name="softmax",
         signature="softmax(a, axis=-1)",
         shape_rule="the shape of a",
         derivative="p * (upstream - sum(upstream * p))",
+        rule=("softmax: ", _softmax_rule()),
         domain="any floats; stable for large entries",
         range=(0.0, 1.0),
         infer=lambda axis, args: (args[0].shape, "float"),

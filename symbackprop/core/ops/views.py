@@ -13,7 +13,17 @@ from symbackprop.core.entry import At, Digit, Indices, Terms, aligned, letter, o
 from symbackprop.core.graph import Node, common_kind, label
 from symbackprop.core.maths import Item, Math, Size, Span, called, plain, sizes
 from symbackprop.core.registry import Cotangents, Op, Sample, register
-from symbackprop.core.shapes import Shape, broadcast, is_one, same, same_shape, shape_text, size_of
+from symbackprop.core.shapes import (
+    Axis,
+    Shape,
+    broadcast,
+    is_one,
+    normalise_axes,
+    same,
+    same_shape,
+    shape_text,
+    size_of,
+)
 from symbackprop.errors import ShapeError
 
 
@@ -29,6 +39,7 @@ register(
         signature="broadcast(a, shape)",
         shape_rule="the given shape; a must broadcast to it",
         derivative="upstream summed over the repeated axes",
+        rule=("broadcast: the gradient is summed over the copies",),
         domain="any",
         infer=_infer_broadcast,
         vjp=lambda output, upstream, *_: (upstream,),
@@ -57,6 +68,7 @@ register(
         signature="reshape(a, shape)",
         shape_rule="the given shape, of the same size",
         derivative="upstream in the shape of a",
+        rule=("reshape: the same entries in the old shape",),
         domain="any",
         infer=lambda shape, args: (shape, args[0].kind),
         vjp=lambda output, upstream, *_: (build.reshape(upstream, output.args[0].shape),),
@@ -105,6 +117,7 @@ register(
         signature="concat(a, b, …, axis=)",
         shape_rule="sizes along the axis add up; the others are equal",
         derivative="each part gets its slice of upstream",
+        rule=("concatenation: each part gets its slice",),
         domain="any",
         infer=_infer_concat,
         vjp=_vjp_concat,
@@ -150,6 +163,7 @@ register(
         signature="a[start:stop:step]",
         shape_rule="the chosen entries along one axis",
         derivative="upstream put back in place, zero elsewhere",
+        rule=("slice: the gradient goes back to its place, 0 elsewhere",),
         domain="any",
         selects=True,
         infer=_infer_slice,
@@ -202,6 +216,7 @@ register(
         signature="pad(a, axis, start, size, step)",
         shape_rule="the axis becomes ``size`` long",
         derivative="the slice of upstream that holds a",
+        rule=("padding: the slice that holds the array",),
         domain="any",
         infer=_infer_pad,
         vjp=_vjp_pad,
@@ -209,5 +224,33 @@ register(
         entry=_entry_pad,
         reference=_reference_pad,
         samples=(Sample(((2, 3),), (0, 1, 4, 1)), Sample(((2, 3),), (1, 0, 6, 2)), Sample(((4,),), (0, 3, 4, -1))),
+    )
+)
+
+
+def flip(a: Node, axis: Axis = None) -> Node:
+    """The entries in reverse order along axes, all of them by default."""
+    for k in normalise_axes(axis, a.ndim):
+        a = a.graph.make("flip", (a,), k)
+    return a
+
+
+register(
+    Op(
+        name="flip",
+        signature="flip(a, axis=)",
+        shape_rule="the shape of a",
+        derivative="upstream in reverse order",
+        rule=("flip: the gradient in reverse order",),
+        domain="any",
+        infer=lambda axis, args: (args[0].shape, args[0].kind),
+        vjp=lambda output, upstream, *_: (flip(upstream, output.attr),),
+        show=lambda node, args: called("flip", args[0], axis=node.attr),
+        entry=lambda axis, shapes, index: [
+            term(At(0, on_axis(index, axis, place((1, shapes[0][axis] - 1), (-1, index[axis])))))
+        ],
+        reference=lambda np, axis, a: np.take(a, range(a.shape[axis] - 1, -1, -1), axis=axis),
+        samples=(Sample(((3,),), 0), Sample(((2, 3),), 1)),
+        functions=(flip,),
     )
 )

@@ -1,0 +1,129 @@
+"""Functions and ops that were added by their records: each is known to few files, and nothing is poorer for them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop import Model, codegen, derive
+from symbackprop.check import verify_source
+from symbackprop.core import functions as F
+from symbackprop.core.graph import Graph
+from symbackprop.core.ops import OPS
+from symbackprop.core.reverse import grad
+from symbackprop.core.scalars import TABLE
+from symbackprop.verify.conditions import sides_of
+from symbackprop.verify.interpreter import evaluate
+from tests.codegen.helpers import emit
+
+PACKAGE = Path(__file__).parents[2] / "symbackprop"
+OF_NUMPY = PACKAGE / "core" / "numpy_calls"  # speaks of NumPy's functions of these names
+LEVELS = [0, 1, 2]
+
+
+@pytest.mark.parametrize(("name", "op"), [("logit", "logit"), ("hardtanh", "hardtanh"), ("flip", "flip"),
+                                          ("sort", "argsort")])  # fmt: skip
+def test_two_files_know_of_it(name: str, op: str) -> None:
+    assert name in F.FUNCTIONS
+    known = re.compile("|".join(rf'"{x}"|\bdef {x}\(|F\.{x}\(' for x in (name, op)))
+    files = [p for p in PACKAGE.rglob("*.py") if OF_NUMPY not in p.parents]
+    assert len([p for p in files if known.search(p.read_text(encoding="utf-8"))]) == 2
+
+
+def run(text: str, level: int, tmp_path: Path, **arrays: Any) -> tuple[Any, dict[str, Any]]:
+    module: ModuleType = emit(text, tmp_path, level=level)
+    with np.errstate(all="ignore"):
+        loss, grads = module.loss_and_grads({n: np.asarray(a, float) for n, a in arrays.items()}, {})
+    return loss, grads
+
+
+# -- logit
+@pytest.mark.parametrize("level", LEVELS)
+def test_logit_hidden_by_where_has_a_finite_gradient(level: int, tmp_path: Path) -> None:
+    """At 0 and 1 it is infinite, and so is its derivative: what is not chosen there counts as nothing."""
+    text = "dim N\nparam p: N\nloss L = sum(where((p > 0) * (p < 1), logit(p), 0))"
+    loss, grads = run(text, level, tmp_path, p=[0.0, 0.25, 1.0])
+    np.testing.assert_allclose(loss, np.log(1 / 3))
+    np.testing.assert_allclose(grads["p"], [0.0, 1 / (0.25 * 0.75), 0.0])
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("z", [-800.0, -30.0, 0.5, 30.0, 800.0])
+def test_logit_undoes_sigmoid_far_from_0(level: int, z: float, tmp_path: Path) -> None:
+    text = "param z\np = sigmoid(z)\nloss L = logit(p)"
+    loss, grads = run(text, level, tmp_path, z=z)
+    np.testing.assert_allclose([loss, grads["z"]], [z, 1.0], rtol=1e-12)
+    model = Model.parse(text)
+    np.testing.assert_allclose(evaluate([model.graph.names["L"]], {"z": np.asarray(z)}), [z], rtol=1e-12)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_weight_of_0_makes_logit_0(level: int, tmp_path: Path) -> None:
+    text = "dim N\nparam p: N, t: N\nloss L = sum(t * logit(p))"
+    loss, grads = run(text, level, tmp_path, p=[0.0, 0.5, 1.0], t=[0.0, 2.0, 0.0])
+    np.testing.assert_allclose(loss, 0.0)
+    np.testing.assert_allclose(grads["p"], [0.0, 8.0, 0.0])
+
+
+# -- hardtanh
+def test_every_piece_of_hardtanh_is_a_side() -> None:
+    model = Model.parse("param x\nloss L = hardtanh(x)**2")
+    found = {(s.condition, s.holds) for s in sides_of([model.graph.names["L"]], {})}
+    assert found == {(f"x > {k}", holds) for k in ("-1", "1") for holds in (False, True)}
+
+
+@pytest.mark.parametrize("wrong", ["a > -1", "a < 1"])
+def test_a_slope_that_is_wrong_on_one_side_of_hardtanh_is_found(wrong: str, tmp_path: Path) -> None:
+    model = Model.parse("dim N\nparam x: N\na = x / 2\nloss L = sum(hardtanh(a)**2)", name="net")
+    good = codegen(model)
+    assert verify_source(good, model).passed and "np.abs(a) < 1" in good
+    assert not verify_source(good.replace("np.abs(a) < 1", f"({wrong})"), model).passed
+
+
+def test_the_convention_of_hardtanh_is_printed() -> None:
+    d = derive(Model.parse("param x\nloss L = hardtanh(x)"))
+    assert "the derivative of hardtanh is 0 at −1 and 1" in d.text() and "hardtanh′(x) = 1[|x| < 1]" in d.text()
+
+
+# -- flip and sort
+def test_equal_entries_of_sort_hand_their_gradients_back_in_order() -> None:
+    g = Graph()
+    x, w = g.leaf("x", (4,)), g.leaf("w", (4,))
+    loss = F.sum(F.sort(x) * w)
+    given = {"x": np.array([2.0, 1.0, 2.0, 1.0]), "w": np.array([1.0, 2.0, 3.0, 4.0])}
+    np.testing.assert_allclose(evaluate(grad(loss, [x]), given)[0], [3.0, 1.0, 4.0, 2.0])
+
+
+def test_places_of_sort_are_integers_without_a_gradient() -> None:
+    g = Graph()
+    x = g.leaf("x", (3,))
+    places = F.argsort(x)
+    assert places.kind == "int" and grad(F.sum(places * 1.0), [x])[0].value == 0
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("body", [
+    "s = sort(x, axis=0)\nloss L = sum(s[0] * s[2]**2)", "s = sort(x)\nloss L = sum(cumsum(s, axis=1)**2)",
+    "f = flip(x)\nloss L = sum(f * x * tanh(f[0]))", "f = flip(x, axis=1)\nf2 = flip(f + x)\nloss L = sum(f2**3 * x)",
+])  # fmt: skip
+def test_emitted_at_every_level(level: int, body: str) -> None:
+    model = Model.parse(f"dim N, D\nparam x: N x D\n{body}", name="net")
+    assert verify_source(codegen(model, level=level), model, sizes={"N": 4, "D": 3}).passed
+
+
+def test_flip_shares_memory_and_is_not_written_over() -> None:
+    """NumPy's flip is a view of its argument."""
+    model = Model.parse("dim N\nparam x: N\nf = flip(x)\ng = f + 1\nloss L = sum(g * f * x)", name="net")
+    assert verify_source(codegen(model, level=2), model).passed
+
+
+@pytest.mark.parametrize("name", ["logit", "hardtanh", "flip", "sort", "argsort"])
+def test_each_is_documented(name: str) -> None:
+    pages = [(PACKAGE.parent / "docs" / page).read_text(encoding="utf-8") for page in ("model-text.md", "ops.md")]
+    assert all(f"`{name}" in page for page in pages)
+    assert name in TABLE or name in OPS or name == "sort"
