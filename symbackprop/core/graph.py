@@ -156,11 +156,29 @@ class Graph:
         shape, kind = OPS[op].infer(attr, args)
         return self._append(OPS[op], args, attr, shape, kind, key or key_of(op, args, attr))
 
+    def again(self, node: Node, args: Sequence[Node], attr: Any = None, own: bool = False) -> Node:
+        """The row that computes from ``args`` what ``node`` computes from its arguments, perhaps with another attribute
+        or in another graph: what equal rows are, or one of its ``own``."""
+        name, attr = node.op.name, node.attr if attr is None else attr
+        if node.is_result and not own:
+            return self.result(args[0], attr)
+        if name == "const":
+            return self.const(attr, node.kind)
+        if isinstance(attr, Kernel) and attr.arity < len(args):
+            order = f.arguments(attr.form)
+            rows = [args[i] for i in order]
+            return self._kernel_row(renumbered(attr.form, order), rows, common_shape(args), node.kind != FLOAT)
+        return self.separate(name, tuple(args), attr) if own else self.make(name, args, attr)
+
     def twin(self, node: Node) -> Node:
         """A row of its own that computes the same."""
-        twin = self._append(node.op, node.args, node.attr, node.shape, node.kind, node.key)
-        twin.hint, twin.origin, twin.apart = node.hint, node.origin, node.apart
-        return twin
+        return dressed(self.again(node, node.args, own=True), node, lambda row: row)
+
+    def result(self, scan: Node, number: int) -> Node:
+        """The row of a loop's result: a last carry, or a stack over time. It is one row, whoever asks for it first."""
+        if (scan.id, number) not in self.results:
+            self.results[scan.id, number] = self.make("out", (scan,), number)
+        return self.results[scan.id, number]
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
@@ -440,6 +458,20 @@ def mark(row: Node, name: str, args: tuple[Any, ...], options: dict[str, Any], f
     if row.name is None and row.args and (fresh or row.origin is None) and older:
         row.origin = Origin(name, args, options)
     return row
+
+
+def dressed(copy: Node, node: Node, move: Callable[[Node], Node | None]) -> Node:
+    """A copy of a row with its hint, and its origin over the rows that rows have become, where all are known."""
+    copy.hint = copy.hint or node.hint
+    copy.apart |= node.apart
+    if node.origin is not None and copy.origin is None:
+        args, options = node.origin.args, node.origin.options
+        rows = {a: move(a) for a in (*args, *options.values()) if isinstance(a, Node)}
+        if None not in rows.values():
+            args = tuple([rows[a] if isinstance(a, Node) else a for a in args])
+            options = {k: rows[a] if isinstance(a, Node) else a for k, a in options.items()}
+            copy.origin = Origin(node.origin.function, args, options)
+    return copy
 
 
 def _source(node: Node) -> Node:

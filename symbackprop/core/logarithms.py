@@ -256,7 +256,7 @@ def viewed(x: Node) -> Node | None:
 
 def _again(x: Node, a: Node) -> Node:
     """The view x of another row."""
-    return x.graph.make(x.op.name, (a, *x.args[1:]), x.attr)
+    return x.graph.again(x, (a, *x.args[1:]))
 
 
 def log_of_value(row: Node) -> Node:

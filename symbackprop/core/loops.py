@@ -10,7 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from symbackprop.core.graph import FLOAT, KINDS, Graph, Leaf, Node, Operand, Origin, label
+from symbackprop.core.graph import FLOAT, KINDS, Graph, Leaf, Node, Operand, dressed, label
 from symbackprop.core.registry import OPS
 from symbackprop.core.shapes import Dim, DimLike, Shape, as_dim, is_one, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
@@ -70,14 +70,6 @@ def make_scan(graph: Graph, loop: Loop, args: Sequence[Node]) -> Node:
     return graph.make("scan", args, loop)
 
 
-def result(scan: Node, number: int) -> Node:
-    """The row of a scan's result: a last carry, or a stack over time. It is one row, whoever asks for it first."""
-    known, place = scan.graph.results, (scan.id, number)
-    if place not in known:
-        known[place] = scan.graph.make("out", (scan,), number)
-    return known[place]
-
-
 def stack_of(scan: Node, row: Node) -> Node:
     """A body row stacked over time: the sequence itself where it is one, a carried value from the stack of what was
     carried, else a (perhaps new) stacked result."""
@@ -90,9 +82,9 @@ def stack_of(scan: Node, row: Node) -> Node:
             return _shifted(scan, i)
     for number, other in enumerate(loop.stacked):
         if other is row:
-            return result(scan, len(loop.carry) + number)
+            return scan.graph.result(scan, len(loop.carry) + number)
     loop.stacked.append(row)
-    return result(scan, len(loop.results()) - 1)
+    return scan.graph.result(scan, len(loop.results()) - 1)
 
 
 def _is_computed(loop: Loop, i: int) -> bool:
@@ -169,7 +161,8 @@ def close_loop(
     row, copies = open_loop(graph, length, carry, elements, carried, stacked, args, reverse, index)
     n = len(carry)
     row.attr.stacked.extend(copies)
-    return tuple(result(row, i) for i in range(n)), tuple(result(row, n + i) for i in range(len(copies)))
+    results = [graph.result(row, i) for i in range(n + len(copies))]
+    return tuple(results[:n]), tuple(results[n:])
 
 
 def open_loop(
@@ -286,44 +279,16 @@ def _is_free(node: Node) -> bool:
     return node.value is not None or (node.is_leaf and node.op.name != "leaf")
 
 
-def copy_row(node: Node, args: Sequence[Node], moved: Mapping[int, Node], kept: Container[int]) -> Node:
-    """The same row over other arguments, with its name for reading, hint and origin. ``moved`` are the rows that rows
-    became, ``kept`` the ids of those that stay."""
+def copy_row(node: Node, args: Sequence[Node], moved: Mapping[int, Node], kept: Container[int] = ()) -> Node:
+    """The same row over other arguments; a named row stays a row of its own. ``moved`` are the rows that rows became,
+    ``kept`` the ids of those that stay."""
     if all(a is b for a, b in zip(node.args, args, strict=True)):
         return node
-    copy = _copied(node, tuple(args))
-    copy.hint = copy.hint or node.hint
-    copy.apart |= node.apart
-    if node.origin is not None and copy.origin is None:
-        copy.origin = _moved_origin(node.origin, moved, kept)
-    return copy
-
-
-def _copied(node: Node, args: tuple[Node, ...]) -> Node:
-    """A named row stays a row of its own; others are what equal rows are."""
-    graph, op = node.graph, node.op.name
-    attr: Any = _widened(node.attr, args) if isinstance(node.attr, Loop) else node.attr
-    if node.is_result:
-        copy = result(args[0], attr)
-        copy.name = copy.name or node.name
-        return copy
-    if node.name is None:
-        return graph.make(op, args, attr)
-    return graph.christen(node.name, graph.separate(op, args, attr))
-
-
-def _moved_origin(origin: Origin, moved: Mapping[int, Node], kept: Container[int]) -> Origin | None:
-    """The call over the new rows; None where one of its arguments is no row of the new body."""
-
-    def move(value: Any) -> Any:
-        if not isinstance(value, Node) or value.id in kept or _is_free(value):
-            return value
-        return moved[value.id]
-
-    try:
-        return Origin(origin.function, tuple(map(move, origin.args)), {k: move(v) for k, v in origin.options.items()})
-    except KeyError:
-        return None
+    attr = _widened(node.attr, args) if isinstance(node.attr, Loop) else node.attr
+    copy = node.graph.again(node, args, attr, own=node.name is not None and not node.is_result)
+    if node.name is not None and copy.name is None:
+        node.graph.christen(node.name, copy)
+    return dressed(copy, node, lambda row: row if row.id in kept or _is_free(row) else moved.get(row.id))
 
 
 def with_bodies(rows: Iterable[Node]) -> Iterator[Node]:

@@ -101,7 +101,7 @@ def _squared(row: Node) -> tuple[Node, sp.Expr] | None:
         return None
     if row.op.name in ("reshape", "slice"):
         inside = _squared(row.args[0])
-        return None if inside is None else (row.graph.make(row.op.name, inside[:1], row.attr), inside[1])
+        return None if inside is None else (row.graph.again(row, inside[:1]), inside[1])
     if row.op.name == "norm":
         return build.reduce_sum(row.args[0] ** 2, *row.attr), sp.S.Half
     head = row.attr.head if row.op.name == "elementwise" else None

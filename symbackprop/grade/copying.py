@@ -8,17 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import sympy as sp
-
-from symbackprop.core import formula as f
 from symbackprop.core.build import concat, expand
-from symbackprop.core.graph import Graph, Leaf, Node, Origin
+from symbackprop.core.graph import Graph, Leaf, Node, dressed
 from symbackprop.core.indexing import getitem
-from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
-from symbackprop.core.shapes import Shape, evaluate_dim
+from symbackprop.core.shapes import evaluate_dim
+from symbackprop.core.sizes import sized
 from symbackprop.model.model import Model
 
 Sizes = Mapping[str, int]
@@ -49,7 +45,6 @@ class Copy:
 
     def __init__(self, model: Model, sizes: Sizes) -> None:
         self.old, self.sizes = model, sizes
-        self.numbers = {sp.Symbol(n, integer=True, positive=True): sp.Integer(k) for n, k in sizes.items()}
         self.new = Model(model.name, relu0=model.graph.relu0)
         self.graph: Graph = self.new.graph
         self.rows: dict[int, Node] = {}
@@ -79,64 +74,22 @@ class Copy:
             return node
         if node.is_result:
             return self._result(node, rows)
-        copy = self._make(node, [rows[a.id] for a in node.args])
+        copy = self.graph.again(node, [rows[a.id] for a in node.args], sized(node.attr, self.sizes))
         if node.name is not None:
             copy = self.graph.nameable(copy, node.name, step)
         return self._named(node, copy, rows, step)
 
-    def _make(self, node: Node, args: Sequence[Node]) -> Node:
-        attr = self.settled(node.attr)
-        if node.op.name == "const":
-            return self.graph.const(attr, node.kind)
-        if node.op.name != "elementwise":
-            return self.graph.make(node.op.name, args, attr)
-        if attr.form == f.Arg(0):
-            return self.graph.make("elementwise", args, attr, key=("alias", node.name, node.id))
-        return self.graph._kernel_row(attr.form, args, self.shape(node.shape))
-
     def _leaf(self, node: Node) -> Node:
         leaf: Leaf = node.attr
-        below = None if leaf.below is None else self.settled(leaf.below)
+        below = None if leaf.below is None else sized(leaf.below, self.sizes)
         assert node.name is not None
-        return self.graph.leaf(node.name, self.shape(node.shape), leaf.role, node.kind, below, leaf.value)
+        return self.graph.leaf(node.name, sized(node.shape, self.sizes), leaf.role, node.kind, below, leaf.value)
 
     def _named(self, node: Node, copy: Node, rows: Mapping[int, Node], step: int | None) -> Node:
-        copy.apart |= node.apart
         name = node.name if node.name is None or step is None else step_name(node.name, step)
         if name is not None and name not in self.graph.names and copy.name is None:
             self.graph.names[name] = self.graph.christen(name, copy)
-        if copy.hint is None:
-            copy.hint = node.hint
-        if node.origin is not None and copy.origin is None:
-            copy.origin = self._origin(node.origin, rows)
-        return copy
-
-    def _origin(self, origin: Origin, rows: Mapping[int, Node]) -> Origin | None:
-        if any(isinstance(a, Node) and a.id not in rows for a in origin.args):
-            return None
-        args = tuple(rows[a.id] if isinstance(a, Node) else a for a in origin.args)
-        return Origin(origin.function, args, origin.options)
-
-    # -- dimensions that become numbers
-    def shape(self, shape: Shape) -> Shape:
-        return tuple(d.xreplace(self.numbers) for d in shape) if self.numbers else shape
-
-    def settled(self, attr: Any) -> Any:
-        """An attribute with the given dimensions as numbers."""
-        if not self.numbers:
-            return attr
-        if isinstance(attr, tuple):
-            parts = [self.settled(a) for a in attr]
-            return type(attr)(*parts) if hasattr(attr, "_fields") else tuple(parts)
-        if isinstance(attr, Kernel):
-            return Kernel(self._formula(attr.form))
-        return attr.xreplace(self.numbers) if isinstance(attr, sp.Expr) else attr
-
-    def _formula(self, form: f.Formula) -> f.Formula:
-        if isinstance(form, f.Num):
-            return f.Num(form.value.xreplace(self.numbers))
-        parts = f.children(form)
-        return f.rebuild(form, tuple([self._formula(p) for p in parts])) if parts else form
+        return dressed(copy, node, lambda row: rows.get(row.id))
 
     # -- loops
     def _result(self, node: Node, rows: Mapping[int, Node]) -> Node:
@@ -150,7 +103,7 @@ class Copy:
         """Every result of a loop as rows: its body once a step."""
         loop: Loop = scan.attr
         n, m = len(loop.carry), len(loop.sequences)
-        length = evaluate_dim(self.settled(loop.length), {})
+        length = evaluate_dim(loop.length, self.sizes)
         outer = [rows[a.id] for a in scan.args]
         carry = outer[:n]
         first = _first_step(loop, outer)

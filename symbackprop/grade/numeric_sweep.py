@@ -16,7 +16,9 @@ from symbackprop.core.build import unbroadcast
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import NONE
 from symbackprop.core.loops import body_leaf
-from symbackprop.core.scalars import TABLE
+from symbackprop.core.ops.elementwise import evaluate_expr
+from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
+from symbackprop.core.sizes import sized
 from symbackprop.derive.record import Edge
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
@@ -89,48 +91,19 @@ class NumericSweep:
         """(a leaf for the upstream gradient, the row that the edge makes of it)."""
         consumer = edge.consumer
         leaf = body_leaf(consumer.graph, "upstream", consumer.shape)
-        row = consumer.graph.make(consumer.op.name, args, consumer.attr)
+        row = consumer.graph.again(consumer, args)
         part = consumer.op.vjp(row, leaf, [i == edge.index for i in range(len(args))], NONE)[edge.index]
         assert part is not None, "an edge of the sweep passes something on"
         return leaf, unbroadcast(part, edge.argument.shape)
 
     def formula(self, form: f.Formula, args: Sequence[Node], out: Node | None = None) -> Array:
         """The value of a formula over rows, each read only when it occurs."""
-        match form:
-            case f.Num(value):
-                return self.point.number(value)
-            case f.Arg(index):
-                return self.point.value(args[index])
-            case f.Out():
-                assert out is not None
-                return self.point.value(out)
-        parts = [self.formula(part, args, out) for part in f.children(form)]
+        form, own = sized(form, self.point.sizes), PLACEHOLDERS[len(args)]
+        given = {PLACEHOLDERS[i]: self.point.value(args[i]) for i in f.arguments(form)}
+        if out is not None and f.reads_out(form):
+            given[own] = self.point.value(out)
         with np.errstate(all="ignore"):
-            return _combined(form, parts)
-
-
-def _combined(form: f.Formula, parts: Sequence[Array]) -> Array:
-    match form:
-        case f.Add():
-            return sum(parts)
-        case f.Mul():
-            return _product(parts)
-        case f.Neg():
-            return -parts[0]
-        case f.Div():
-            return np.divide(parts[0], parts[1])
-        case f.Pow():
-            return np.power(np.asarray(parts[0], float), parts[1])
-        case f.Call(name, _):
-            return TABLE[name].reference(np, *parts)
-    raise TypeError(f"not a formula: {form!r}")
-
-
-def _product(parts: Sequence[Array]) -> Array:
-    result = parts[0]
-    for part in parts[1:]:
-        result = result * part
-    return result
+            return evaluate_expr(np, to_sympy(form, out=own), given)
 
 
 def summed(value: Array, shape: tuple[int, ...]) -> Array:

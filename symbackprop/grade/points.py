@@ -14,6 +14,7 @@ import sympy as sp
 
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import evaluate_shape
+from symbackprop.core.sizes import sized
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade.reference import Reference
 from symbackprop.verify.interpreter import Program
@@ -46,7 +47,7 @@ class Point:
 
     def number(self, size: sp.Expr) -> float:
         """An expression in dimensions as a number."""
-        return float(size.subs({s: self.sizes[s.name] for s in size.free_symbols}))
+        return float(sized(size, self.sizes))
 
     def size(self, shape: tuple[Any, ...]) -> tuple[int, ...]:
         """A symbolic shape in numbers."""

@@ -15,7 +15,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.identities import better
 from symbackprop.core.logarithms import Logarithms, log_of_value
-from symbackprop.core.loops import Loop, body_leaf, copy_row, make_scan, result
+from symbackprop.core.loops import Loop, body_leaf, copy_row, make_scan
 from symbackprop.core.reverse import vjp
 from symbackprop.core.shapes import Shape
 from symbackprop.model.model import Model
@@ -87,13 +87,13 @@ class Rewriting:
     def _moved(self, node: Node, args: Sequence[Node]) -> Node:
         """The same row over new arguments; unnamed arithmetic is folded anew."""
         if node.is_result and args[0] is not node.args[0]:
-            row = result(args[0], moved_result(node.attr, node.args[0].attr, args[0].attr))
+            row = node.graph.result(args[0], moved_result(node.attr, node.args[0].attr, args[0].attr))
             row.name = row.name or node.name
             return row
         plain = node.name is None and node.op.name == "elementwise" and node.attr.head is None
         if plain and any(a is not b for a, b in zip(args, node.args, strict=True)):
             return node.graph.arithmetic(node.attr.form, args)
-        return copy_row(node, args, self.new, ())
+        return copy_row(node, args, self.new)
 
     def _own(self, node: Node, found: Node) -> Node:
         """A row with the value of one that others may read."""
@@ -152,9 +152,9 @@ class LoopRewriting:
         row = make_scan(graph, body, [*outer, *self.args[m:], *[a for _, a in invariants]])
         places = dict(zip([*last, *stacks], [*range(n, n + len(last)), *range(-len(stacks), 0)], strict=True))
         count = len(row.attr.results())
-        self.outside.stacked_logs |= {
-            result(row, moved_result(k, loop, row.attr)).id: result(row, p % count) for k, p in places.items()
-        }
+        for k, place in places.items():
+            told = graph.result(row, moved_result(k, loop, row.attr))
+            self.outside.stacked_logs[told.id] = graph.result(row, place % count)
         return row
 
     def _given(self, leaf: Node) -> Node | None:

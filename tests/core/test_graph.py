@@ -336,4 +336,4 @@ def test_one_key_for_a_row_whichever_way_it_is_made() -> None:
     form = f.add(f.neg(f.power(f.Arg(0), f.lift(2))), f.Arg(1))
     assert g.make("elementwise", (y, x), Kernel(form)) is row
     a = g.leaf("a", (3,))
-    assert copy_row(a - y * y, (x, y), {}, ()) is row
+    assert copy_row(a - y * y, (x, y), {}) is row

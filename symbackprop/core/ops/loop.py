@@ -16,7 +16,7 @@ from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.graph import FLOAT, SEVERAL, Node
 from symbackprop.core.hazards import Hazards
-from symbackprop.core.loops import Loop, body_leaf, make_scan, result, stack_of
+from symbackprop.core.loops import Loop, body_leaf, make_scan, stack_of
 from symbackprop.core.maths import Item, Math, Size, Words, called
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.reverse import sweep, totals
@@ -51,7 +51,7 @@ class Reversal:
         moving, shared = gradients[: self.n + self.m], gradients[self.n + self.m :]
         body, row = self._reverse_scan(incoming, outside, moving, shared, swept)
         totals = [self._over_all_steps(row, g, a) for g, a in zip(shared, self.loop.invariants, strict=False)]
-        firsts = [result(row, i) for i in range(self.n)]
+        firsts = [self.graph.result(row, i) for i in range(self.n)]
         along = [self._along(row, g) if self.wanted[self.n + k] else None for k, g in enumerate(body)]
         return [*firsts, *along, *totals]
 
@@ -124,7 +124,7 @@ class Reversal:
             if any(a.id in varying for a in node.args):
                 varying.add(node.id)
                 if node.op.name == "scan":
-                    varying |= {result(node, k).id for k in range(len(node.attr.results()))}
+                    varying |= {self.graph.result(node, k).id for k in range(len(node.attr.results()))}
         return varying
 
     # -- shared weights: one product over all steps

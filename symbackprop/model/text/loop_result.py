@@ -8,7 +8,7 @@ import sympy as sp
 
 from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
-from symbackprop.core.loops import result, stack_of
+from symbackprop.core.loops import stack_of
 from symbackprop.core.shapes import same
 from symbackprop.errors import ModelError
 from symbackprop.model.text.numbers import short
@@ -35,7 +35,7 @@ class LoopResult:
         """The value at one step; the last one needs no stack."""
         end = self.first if self.scan.attr.reverse else self.last
         if self.place is not None and same(place, end):
-            return result(self.scan, self.place)
+            return self.scan.graph.result(self.scan, self.place)
         index = sp.expand(place - self.first)
         if index.is_negative or (self.last - place).is_negative:
             raise ModelError(f"there is no {name}[{short(place)}]: the loop runs from {self.first} to {self.last}")
