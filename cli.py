@@ -19,6 +19,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from symbackprop.codegen import DTYPES, TARGETS
 from symbackprop.errors import ModelError, SymbackpropError, UsageError, did_you_mean
 from symbackprop.render.formats import FORMATS
 from symbackprop.render.options import WORDS
@@ -365,12 +366,18 @@ def derive(
 )
 @click.option(
     "--dtype",
-    type=Choice(["float64", "float32"]),
+    type=Choice(DTYPES),
     default="float64",
     show_default=True,
     help="Precision of init_params.",
 )
-@click.option("--target", type=Choice(["numpy"]), default="numpy", show_default=True)
+@click.option(
+    "--target",
+    type=Choice([*TARGETS]),
+    default="numpy",
+    show_default=True,
+    help="What the module computes with.",
+)
 @click.option(
     "-O",
     "level",
@@ -403,7 +410,7 @@ def codegen(
     relu0: str | None,
     dims: dict[str, int],
 ) -> None:
-    """Write the model and its backward pass as a NumPy module.
+    """Write the model and its backward pass as a module for NumPy or JAX.
 
     The module is verified as a file before it takes its place; a module that fails is not written.
     """
@@ -414,7 +421,7 @@ def codegen(
     if check and output == "-":
         raise click.UsageError("--check compares with a file, so -o - makes no sense with it")
     loaded = load(model, relu0=relu0, dims=dims)
-    text = emit(loaded, dtype=dtype, level=int(level), optimizer=optimizer)
+    text = emit(loaded, dtype=dtype, level=int(level), optimizer=optimizer, target=target)
     for name in loaded.unreached():
         tell(f"note: no result depends on {name}; its gradient is zero")
     if output == "-":

@@ -1,20 +1,22 @@
-"""Emitting a model and its backward pass as a module of plain NumPy."""
+"""Emitting a model and its backward pass as a module of plain NumPy, or of JAX."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-from symbackprop.codegen.build import build_program
-from symbackprop.codegen.module import ModulePrinter
-from symbackprop.codegen.numpy import NumPy
-from symbackprop.codegen.optimizers import optimizer_lines
-from symbackprop.derive.stable import derive_stable
-from symbackprop.errors import UsageError
-from symbackprop.model.model import Model
-from symbackprop.model.text.write import to_text, with_text_names
+from symbackprop.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from symbackprop.model.model import Model
 
 DTYPES = ("float64", "float32")
 LEVELS = (0, 1, 2)
+TARGETS = {  # the module of each, whose PRINTER writes a program
+    "numpy": "symbackprop.codegen.numpy",
+    "jax": "symbackprop.codegen.jax",
+}
 
 
 def codegen(
@@ -24,8 +26,9 @@ def codegen(
     level: int = 1,
     wrt: Iterable[str] | None = None,
     optimizer: str | None = None,
+    target: str = "numpy",
 ) -> str:
-    """The text of a NumPy module that computes a model and its gradients.
+    """The text of a module that computes a model and its gradients with NumPy or, by ``target``, with JAX.
 
     ``dtype`` is what init_params makes and what plain numbers are computed in, ``level`` the optimisation level (0, 1,
     or 2: with a workspace), ``wrt`` the names whose gradients backward returns, intermediates among them (default:
@@ -33,12 +36,23 @@ def codegen(
     ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds ``init_state`` and ``update``. Raises `UsageError` for
     anything else, `ModelError` where the model cannot be emitted.
     """
+    from symbackprop.codegen.build import build_program
+    from symbackprop.codegen.optimizers import optimizer_lines
+    from symbackprop.derive.stable import derive_stable
+    from symbackprop.model.text.write import to_text, with_text_names
+
     if dtype not in DTYPES:
         raise UsageError(f"dtype is {' or '.join(DTYPES)}, not {dtype!r}")
     if level not in LEVELS:
         raise UsageError(f"the optimisation level is 0, 1 or 2, not {level!r}")
-    program = build_program(derive_stable(with_text_names(model), wrt), to_text(model), level, dtype, NumPy)
-    return ModulePrinter(program).text(optimizer_lines(optimizer, NumPy) if optimizer is not None else ())
+    if target not in TARGETS:
+        raise UsageError(f"the target is {' or '.join(TARGETS)}, not {target!r}.{did_you_mean(target, TARGETS)}")
+    printer = import_module(TARGETS[target]).PRINTER
+    if level not in printer.levels:
+        raise UsageError(f"-O{level} is not for {target}: {printer.refused}")
+    program = build_program(derive_stable(with_text_names(model), wrt), to_text(model), level, dtype, printer.arrays)
+    text: str = printer(program).text(optimizer_lines(optimizer, printer.arrays) if optimizer is not None else ())
+    return text
 
 
-__all__ = ["codegen"]
+__all__ = ["DTYPES", "LEVELS", "TARGETS", "codegen"]

@@ -65,9 +65,10 @@ class Arrays:
     def __init__(self, rows: Rows, names: Mapping[int, Expr], level: int) -> None:
         self.rows, self.names, self.level = rows, names, level
 
-    def np(self, function: str, *args: Any, **options: Any) -> Code:
+    @classmethod
+    def np(cls, function: str, *args: Any, **options: Any) -> Code:
         """A call of NumPy's function of that name, or of what stands for it."""
-        return call(attribute(self.module, function), *args, **options)
+        return call(attribute(cls.module, function), *args, **options)
 
     # -- rows
     def ref(self, node: Node) -> Expr:
@@ -228,7 +229,7 @@ class Arrays:
         rule = SCALARS.get(form.name)
         if rule is not None:
             return rule(self, form, *args)
-        if form.name not in library(self.target):
+        if form.name not in library(self.module):
             raise ModelError(f"the function {form.name!r} has no code for {self.target}")
         return self.helper(form.name, *args)
 
@@ -473,4 +474,4 @@ SCALARS: dict[str, Scalar] = {
 def missing_code(target: type[Arrays]) -> list[str]:
     """Ops and scalar functions that a target has no code for."""
     ops = [word for word in OPS if word not in STRUCTURE and word not in target.rules]
-    return ops + [word for word in TABLE if word not in SCALARS and word not in library(target.target)]
+    return ops + [word for word in TABLE if word not in SCALARS and word not in library(target.module)]

@@ -70,10 +70,9 @@ class LoopBuilder:
             stack, target = self.names[outer.id], self.scheduler.target
             place = Expr(index(stack.code, name(self.index)), row.shape, stack.kind)
             known[row.id] = target.converted(place, row.kind)
-            named = target.names_elements or counts.get(row.id, 0) > 1
-            if named:
+            if counts.get(row.id, 0) > (0 if target.names_elements else 1):
                 known[row.id] = self.variables.expr(row)
-            elements.append(Element(known[row.id].variable if named else None, stack, row.kind, row.shape))
+                elements.append(Element(self.variables.of(row), stack, row.kind, row.shape))
         return known, tuple(elements)
 
     def _store(self, out: Node, row: Node, body: Block) -> Store:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
+from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.drawing import initial_lines
 from symbackprop.codegen.equations import shape_note
 from symbackprop.codegen.helpers import needed
@@ -44,8 +45,8 @@ TEMPLATE = "module.py.j2"
 MAX_LISTED = 4  # outputs that a docstring lists by name
 
 
-def module_text(fields: dict[str, Any], target: str, imports: Sequence[str]) -> str:
-    """The module of a template's fields. The text has been parsed and its imports checked."""
+def module_text(fields: dict[str, Any], module: str, imports: Sequence[str]) -> str:
+    """The module of a template's fields; ``module`` is what it calls NumPy. It has been parsed, its imports checked."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -55,7 +56,7 @@ def module_text(fields: dict[str, Any], target: str, imports: Sequence[str]) -> 
     found = environment.get_template(TEMPLATE).render(fields)
     tree = ast.parse(found)
     require_imports(tree, imports)
-    helpers = needed(sorted(names_read([tree])), target)
+    helpers = needed(sorted(names_read([tree])), module)
     return found.removesuffix(HELPERS_PLACE) + "\n\n\n".join(helpers) + "\n"
 
 
@@ -70,10 +71,17 @@ def require_imports(tree: ast.Module, allowed: Sequence[str]) -> None:
 
 
 class ModulePrinter:
-    """Writes the parts of one module; the way of NumPy, where a subclass for another target does not say otherwise."""
+    """Writes the parts of one module; the way of NumPy, where a subclass for another target does not say otherwise.
 
+    ``arrays`` writes expressions and ``writer`` statements, ``imports`` are all that the module imports, ``levels`` the
+    -O levels that make sense, ``refused`` says why others do not.
+    """
+
+    arrays: type[Arrays] = Arrays
     writer: type[Writer] = Writer
-    imports: tuple[str, ...] = ("import numpy as np",)
+    imports: tuple[str, ...] = ()
+    levels: tuple[int, ...] = (0, 1, 2)
+    refused = ""
 
     def __init__(self, program: Program) -> None:
         self.program, self.module = program, program.target.module
@@ -85,7 +93,7 @@ class ModulePrinter:
 
     def text(self, optimizer: Sequence[str] = ()) -> str:
         """The module, with the code of an optimiser."""
-        return module_text(self.fields() | {"optimizer": optimizer}, self.program.target.target, self.imports)
+        return module_text(self.fields() | {"optimizer": optimizer}, self.module, self.imports)
 
     def lines_of(self, block: Block) -> list[Line]:
         return self.writer(self.program, block, workspace=self.program.level > 1).lines()
@@ -120,6 +128,11 @@ class ModulePrinter:
             "unreached": ", ".join(p.unreached),
             "evaluate": layout([*self.opening(self.evaluate), *self.evaluate]),
             "initial": initial_lines(p, self.p, list(self.sizes.hidden)),
+            "as_integers": "as_integers(name, array)[()]",
+            "as_floats": "array.astype(dtype, copy=False)[()]",
+            "drawn": "{name: np.asarray(value, DTYPE)[()] for name, value in params.items()}",
+            "dtypes": 'cache["dtypes"]',
+            "source": "a numpy.random.Generator, or a seed",
             "workspace": ", workspace=None" if p.level > 1 else "",
             "passed_on": ", workspace=workspace" if p.level > 1 else "",
             "results": doc_text(", ".join(p.results)) if len(p.results) <= MAX_LISTED else "the outputs",

@@ -1,4 +1,4 @@
-"""The NumPy target: what it writes in its own way among array expressions."""
+"""The NumPy target: what it writes in its own way."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import ClassVar
 import sympy as sp
 
 from symbackprop.codegen.arrays import RULES, Arrays, Rule
+from symbackprop.codegen.module import ModulePrinter
 from symbackprop.codegen.tree import ALL, Code, Expr, attribute, call, index, method, name
 from symbackprop.core.graph import FLOAT, Node
 
@@ -42,3 +43,13 @@ class NumPy(Arrays):
         code = call("over_short_axes", attribute("np", combine), self.as_float(node.args[0]).code, tuple(axes))
         inside = [None if k in axes else ALL for k in range(len(shape))]
         return Expr(index(code, *inside) if keepdims else code, node.shape, node.kind)
+
+
+class NumPyPrinter(ModulePrinter):
+    """Writes the parts of one module for NumPy."""
+
+    arrays = NumPy
+    imports = ("import numpy as np",)
+
+
+PRINTER = NumPyPrinter

@@ -77,9 +77,9 @@ class Store:
 
 @dataclass(frozen=True)
 class Element:
-    """One step of a stack, as a value of a kind; ``name`` is its variable, None where it is read in place."""
+    """A variable for one step of a stack, as a value of a kind."""
 
-    name: str | None
+    name: str
     stack: Expr
     kind: str
     shape: Shape
@@ -87,7 +87,7 @@ class Element:
 
 @dataclass(frozen=True)
 class For:
-    """A loop over time. ``start`` sets the carried variables, ``elements`` are step t of the sequences, ``body`` has
+    """A loop over time. ``start`` sets the carried variables, ``elements`` name step t of sequences, ``body`` has
     variables of its own, ``update`` moves the carried variables on, all at once; ``last`` names the final carries;
     ``lasting`` are the variables of the body whose arrays a later step may still read; ``fixed`` are matrices that
     every step reads, and a name for the transpose of each."""

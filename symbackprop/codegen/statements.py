@@ -149,9 +149,8 @@ class Writer:
     def body(self, loop: For, depth: int) -> Iterator[Line]:
         found = []
         for element in loop.elements:
-            if element.name is not None:
-                place = Expr(index(element.stack.code, name(loop.index)), element.shape, element.stack.kind)
-                found.append(Line(assign(element.name, self.p.converted(place, element.kind).code), "", depth))
+            place = Expr(index(element.stack.code, name(loop.index)), element.shape, element.stack.kind)
+            found.append(Line(assign(element.name, self.p.converted(place, element.kind).code), "", depth))
         found += self.inside(loop).all(loop.body.statements, depth)
         for store in loop.stores:
             found.append(Line(assign([index(store.stack, name(loop.index))], store.value.code), "", depth))

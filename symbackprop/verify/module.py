@@ -17,9 +17,10 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Any
 
-from symbackprop.errors import BrokenModule, UsageError, said
+from symbackprop.errors import BrokenModule, MissingExtra, UsageError, said
 
 REQUIRED = ("MODEL", "forward", "backward")
+EXTRAS = {"jax": "jax", "jaxlib": "jax"}  # what a module may import beside NumPy, and the extra that has it
 _numbers = count(1)
 
 
@@ -53,6 +54,10 @@ def load_module(path: str | Path) -> ModuleType:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
+            extra = EXTRAS.get(error.name or "") if isinstance(error, ModuleNotFoundError) else None
+            if extra is not None:
+                missing = f"a module for {extra} is checked by running it, and {extra} is not installed"
+                raise MissingExtra(f"{missing}: pip install 'symbackprop[{extra}]'") from error
             raise BrokenModule(f"{path} cannot be imported: {describe(error, str(path))}") from error
     _check_parts(module, path)
     return module
@@ -73,6 +78,15 @@ def _check_parts(module: ModuleType, path: Path) -> None:
 
 
 @contextlib.contextmanager
+def in_float64() -> Iterator[None]:
+    """JAX, where it is loaded, keeps the float64 that the check hands out."""
+    older = getattr(sys.modules.get("jax.experimental"), "enable_x64", None)
+    switch = getattr(sys.modules.get("jax"), "enable_x64", older)
+    with contextlib.nullcontext() if switch is None else switch(True):
+        yield
+
+
+@contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """What the module prints goes to stderr: stdout holds the report."""
     with contextlib.redirect_stdout(sys.stderr):
@@ -82,7 +96,7 @@ def quiet() -> Iterator[None]:
 def call(module: ModuleType, name: str, *args: Any, **options: Any) -> Any:
     """``module.name(*args)``; raises `CallFailed`."""
     function: Callable[..., Any] = getattr(module, name)
-    with quiet():
+    with quiet(), in_float64():
         try:
             return function(*args, **options)
         except KeyboardInterrupt:

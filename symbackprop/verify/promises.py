@@ -73,7 +73,8 @@ def _plain_floats(candidate: Candidate, sample: Sample, outcome: Outcome) -> Ite
         return
     params, data = [{n: v.item() if np.ndim(v) == 0 else v for n, v in x.items()} for x in candidate.inputs(sample)]
     found = candidate.run_on(params, data, sample)
-    within = SAME_SINGLE if getattr(candidate.module, "DTYPE", None) is np.float32 else SAME
+    dtype = getattr(candidate.module, "DTYPE", None)
+    within = SAME_SINGLE if np.float32 in (dtype, getattr(dtype, "dtype", None)) else SAME
     yield from _differences(found.results, outcome.results, "on plain floats {} differs", within)
     yield from _differences(found.gradients, outcome.gradients, "on plain floats the gradient of {} differs", within)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from importlib import import_module
 from pathlib import Path
 
@@ -45,6 +46,29 @@ def test_stdout_has_the_module_and_nothing_else() -> None:
     assert result.exit_code == 0
     compile(result.stdout, "stdout", "exec")
     assert result.stderr == ""
+
+
+def test_a_module_for_jax(folder: Path) -> None:
+    pytest.importorskip("jax")
+    result = run("codegen", "net.sbp", "--target", "jax", "-o", "net.py")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "wrote net.py\n")
+    assert run("verify", "net.py").exit_code == 0
+    assert run("codegen", "net.sbp", "--target", "jax", "-o", "net.py", "--check").exit_code == 0
+    assert run("codegen", "net.sbp", "-o", "net.py", "--check").exit_code == 1
+    refused = run("codegen", "net.sbp", "--target", "jax", "-O2")
+    assert refused.exit_code == 2 and "error: -O2 is not for jax" in refused.stderr
+
+
+def test_without_jax_its_modules_are_written_unchecked_or_not_at_all(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "jax", None)
+    for command in ("codegen net.sbp --target jax -o net.py", "codegen net.sbp --target jax -o -"):
+        result = run(*command.split())
+        assert (result.exit_code, result.stdout) == (4, "") and not (folder / "net.py").exists()
+        assert "jax is not installed: pip install 'symbackprop[jax]'" in result.stderr
+    assert run("codegen", "net.sbp", "--target", "jax", "-o", "net.py", "--no-verify").exit_code == 0
+    assert run("verify", "net.py").exit_code == 4
 
 
 def test_check(folder: Path) -> None:

@@ -123,6 +123,30 @@ def _short(context: Context) -> Writer:
         ("Short view: as asked for", "= x   written out"),
         commands=("derive net.sbp --view short", "derive net.sbp --view short --format json"),
     ),
+    "a target": Recipe(
+        {
+            "symbackprop/codegen/doubling.py": '''"""NumPy under another name."""
+
+from symbackprop.codegen.module import ModulePrinter
+from symbackprop.codegen.numpy import NumPy
+
+
+class Other(NumPy):
+    target, module = "doubling", "xp"
+
+
+class PRINTER(ModulePrinter):
+    arrays, imports = Other, ("import numpy as xp",)
+''',
+            "symbackprop/codegen/__init__.py": """
+TARGETS["doubling"] = "symbackprop.codegen.doubling"
+""",
+        },
+        ("import numpy as xp", "xp.tanh(", "xp.asarray(", "pass"),
+        MODEL.format("sum(tanh(z))"),
+        commands=("codegen net.sbp --target doubling -o -", "codegen net.sbp --target doubling -o net.py",
+                  "verify net.py"),
+    ),
     "an optimiser": Recipe(
         {
             "symbackprop/model/optimizers.py": """

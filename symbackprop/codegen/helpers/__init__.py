@@ -1,8 +1,8 @@
 """The stable helper functions of emitted modules, as text: a module carries those it uses and nothing else.
 
 They live in ordinary Python files beside this one, so that they are read, linted and tested like all other code; the
-files are parsed here, never imported, so emitting needs no NumPy. Those of the JAX target are NumPy's with ``jnp`` for
-``np``, but for what `jax.py` defines itself.
+files are parsed here, never imported, so emitting needs no NumPy. Those of another target are NumPy's with the name
+that it has for NumPy, such as ``jnp``, but for what a file of that name defines itself.
 """
 
 from __future__ import annotations
@@ -29,15 +29,17 @@ Definition = ast.FunctionDef | ast.ClassDef | ast.Assign
 
 
 @cache
-def library(target: str = "numpy") -> dict[str, Helper]:
-    """All helpers of a target by name, in the order of the files."""
+def library(module: str = "np") -> dict[str, Helper]:
+    """All helpers by name, in the order of the files; ``module`` is what NumPy is called."""
     found: dict[str, tuple[Definition, str]] = {}
-    for file in FILES:
-        found |= _definitions(file, "np" if target == "numpy" else "jnp")
-    if target == "jax":
-        found |= _definitions("jax.py", "jnp")
+    for file in (*FILES, *[own for own in _own_files() if own == f"{module}.py"]):
+        found |= _definitions(file, module)
     used = {name: names_read([tree]) & found.keys() - {name} for name, (tree, _) in found.items()}
     return {name: Helper(text, frozenset(used[name])) for name, (_, text) in found.items()}
+
+
+def _own_files() -> list[str]:
+    return sorted({path.name for path in Path(__file__).parent.glob("*.py")} - {*FILES, "__init__.py"})
 
 
 def _definitions(file: str, module: str) -> dict[str, tuple[Definition, str]]:
@@ -68,13 +70,13 @@ def _text(node: Definition, lines: list[str], module: str) -> Iterator[str]:
 
 @cache
 def helper_names() -> frozenset[str]:
-    return frozenset(library()) | frozenset(library("jax"))
+    return frozenset(library()).union(*[library(own.removesuffix(".py")) for own in _own_files()])
 
 
-def needed(names: Iterable[str], target: str = "numpy") -> list[str]:
+def needed(names: Iterable[str], module: str = "np") -> list[str]:
     """The texts of the helpers among ``names`` and of those that they use, in the order of the library."""
     found: set[str] = set()
-    known = library(target)
+    known = library(module)
     pending = [n for n in names if n in known]
     while pending:
         name = pending.pop()

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
 # -- what forward is given
 
@@ -211,7 +210,7 @@ def correlated(x, w, layout, before, size, step=(1, 1), apart=(1, 1), spread=(1,
         long = spread[k] * (x.shape[layout[0].index(letter)] - 1) + 1
         window = apart[k] * (w.shape[layout[1].index(letter)] - 1) + 1
         padding.append((before[k], step[k] * (size[k] - 1) + window - long - before[k]))
-    return lax.conv_general_dilated(x, w, step, padding, spread, apart, layout)
+    return jax.lax.conv_general_dilated(x, w, step, padding, spread, apart, layout)
 
 
 def conv2d(x, w, stride, padding, size):

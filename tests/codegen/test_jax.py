@@ -1,0 +1,289 @@
+"""Modules for JAX: the numbers of the NumPy modules, with and without jit; skipped where JAX is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop.check import verify_source
+from symbackprop.codegen import codegen
+from symbackprop.codegen.arrays import missing_code
+from symbackprop.codegen.helpers import library
+from symbackprop.codegen.jax import Jax
+from symbackprop.core.registry import Op, Sample
+from symbackprop.core.scalars import TABLE, Scalar
+from symbackprop.errors import UsageError
+from symbackprop.model import zoo
+from symbackprop.model.model import Model
+from symbackprop.model.text import parse
+from symbackprop.verify.sampling import choose_sizes, draw, hidden_dims
+from tests.codegen.helpers import body, emit
+from tests.codegen.test_dims import HIDDEN
+from tests.codegen.test_kinds import DATA, DECLARED, NAMED, P
+from tests.codegen.test_loop_starts import MODELS
+from tests.codegen.test_models import ALL, CONV, EMBEDDED, MLP, RNN
+from tests.codegen.test_registry import SAMPLES, op_case, scalar_case
+from tests.codegen.test_selection import CASES, NOTHING, POINTS, ROWS
+
+jax = pytest.importorskip("jax", reason="JAX is not installed")
+jax.config.update("jax_disable_most_optimizations", True)  # compiles in less time
+
+Arrays = dict[str, Any]
+CLOSE = 1e-10
+
+
+@pytest.fixture(autouse=True)
+def float64() -> Iterator[None]:
+    with jax.enable_x64(True):
+        yield
+    jax.clear_caches()  # what was compiled is not needed again, and fills the memory
+
+
+def jitted(module: ModuleType, dims: dict[str, int] | None = None) -> tuple[Any, Any]:
+    """forward and backward under jit."""
+    return jax.jit(lambda params, data: module.forward(params, data, dims=dims)), jax.jit(module.backward)
+
+
+def results(forward: Any, backward: Any, params: Arrays, data: Arrays) -> tuple[Arrays, Arrays]:
+    """Results and gradients by name, for an upstream gradient of 0.5 for a loss or the first output, then 1.5 …"""
+    found, cache = forward(params, data)
+    outputs = dict(sorted(found.items())) if isinstance(found, dict) else {"": found}
+    upstream = {n: np.full(np.shape(v), 0.5 + k) for k, (n, v) in enumerate(outputs.items())}
+    return outputs, backward(cache, upstream if isinstance(found, dict) else upstream[""])
+
+
+def same(found: Arrays, expected: Arrays, within: float = CLOSE) -> None:
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        assert found[name].shape == np.shape(value) and str(found[name].dtype) == str(np.asarray(value).dtype), name
+        np.testing.assert_allclose(found[name], value, rtol=within, atol=within, err_msg=name)
+
+
+def agrees(model: Model | str, folder: Path, params: Arrays, data: Arrays, dims: dict[str, int] | None = None,
+           eager: bool = False, within: float = CLOSE, **options: Any) -> None:  # fmt: skip
+    """The module for JAX gives what that for NumPy gives, under jit and perhaps without."""
+    plain, module = emit(model, folder, **options), emit(model, folder, target="jax", **options)
+    for constant in ("NAME", "MODEL", "PARAMS", "DATA", "LOSS", "DIMS", "INTEGERS"):
+        assert getattr(module, constant) == getattr(plain, constant)
+    with np.errstate(all="ignore"):
+        expected = results(lambda p, d: plain.forward(p, d, dims=dims), plain.backward, params, data)
+        named = plain.outputs(params, data, dims=dims)
+    ways = [jitted(module, dims), *([(lambda p, d: module.forward(p, d, dims=dims), module.backward)] if eager else [])]
+    for way in ways:
+        for ours, theirs in zip(results(*way, params, data), expected, strict=True):
+            same(ours, theirs, within)
+    if eager:
+        same(module.outputs(params, data, dims=dims), named, within)
+
+
+def drawn(model: Model, seed: int = 0) -> tuple[Arrays, Arrays, dict[str, int] | None]:
+    rng = np.random.default_rng(seed)
+    sizes = choose_sizes(model, rng, {})
+    values = draw(model, sizes, rng).values
+    hidden = {n: sizes[n] for n in hidden_dims(model, sizes)}
+    data = {n: values[n] for n in model.leaves() if n not in model.params}
+    return {n: values[n] for n in model.params}, data, hidden or None
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_every_built_in_model(name: str, tmp_path: Path) -> None:
+    model = zoo.build(name)
+    params, data, dims = drawn(model)
+    agrees(model, tmp_path, params, data, dims, eager=True)
+
+
+@pytest.mark.parametrize("text", [*ALL.values(), *HIDDEN.values(), *MODELS.values()], ids=[*ALL, *HIDDEN, *MODELS])
+def test_models(text: str, tmp_path: Path) -> None:
+    model = parse(text)
+    agrees(model, tmp_path, *drawn(model))
+
+
+@pytest.mark.parametrize("name", ["rnn-lm", "gpt", "conv-net", "linear-layer", "vae"])
+def test_without_optimisation(name: str, tmp_path: Path) -> None:
+    model = zoo.build(name)
+    agrees(model, tmp_path, *drawn(model), level=0)
+
+
+# -- every op, every function, kinds, what is selected
+
+
+def test_every_op_and_every_scalar_function_has_code() -> None:
+    assert missing_code(Jax) == []
+
+
+@pytest.mark.parametrize(("op", "sample"), SAMPLES)
+def test_every_op(op: Op, sample: Sample, tmp_path: Path) -> None:
+    case = op_case(op, sample)
+    agrees(case.model, tmp_path, {}, {f"x{i}": a for i, a in enumerate(case.arrays)}, level=0)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), ()], ids=["matrix", "scalar"])
+@pytest.mark.parametrize("record", TABLE.values(), ids=lambda r: r.name)
+def test_every_scalar_function(record: Scalar, shape: tuple[int, ...], tmp_path: Path) -> None:
+    case = scalar_case(record, shape)
+    arrays = {f"x{i}": np.asarray(a)[()] for i, a in enumerate(case.arrays)}
+    agrees(case.model, tmp_path, {}, arrays)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("loss", NAMED)
+def test_kinds(loss: str, dtype: str, tmp_path: Path) -> None:
+    data = {n: v if n == "y" else v.astype(dtype) for n, v in DATA.items()}
+    within = CLOSE if dtype == "float64" else 1e-5
+    agrees(f"{DECLARED}loss L = {loss}", tmp_path, {"p": P.astype(dtype)}, data, within=within, dtype=dtype)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_masks(name: str, tmp_path: Path) -> None:
+    text, params, data, spoilt = CASES[name]
+    given = [{n: spoilt.get(n, v) for n, v in values.items()} for values in (params, data)]
+    agrees(text, tmp_path, *given)
+
+
+@pytest.mark.parametrize("name", POINTS)
+def test_points(name: str, tmp_path: Path) -> None:
+    text, point, _ = POINTS[name]
+    agrees(text, tmp_path, {"x": np.array(point)}, {})
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_rows_of_nothing(name: str, tmp_path: Path) -> None:
+    text = f"dim N, D\nparam x: N x D\ndata m: N x D\ns = where(m, x, -inf)\nloss L = sum({NOTHING[name]})"
+    agrees(text, tmp_path, {"x": ROWS}, {"m": np.array([[1.0, 1.0], [0.0, 0.0], [1.0, 0.0]])})
+
+
+@pytest.mark.parametrize("size", [-1000.0, 1000.0, 1e300])
+def test_large_logits(size: float, tmp_path: Path) -> None:
+    text = "dim N, C\ndata y: N int < C\nparam z: N x C\nloss L = mean(cross_entropy(z, y) + norm(softplus(z), axis=1))"
+    agrees(text, tmp_path, {"z": np.array([[size, 0.0], [0.0, size]])}, {"y": np.array([0, 1])})
+
+
+# -- precision
+
+
+def test_float32_through(tmp_path: Path) -> None:
+    module = emit(RNN, tmp_path, target="jax")
+    params, data, _ = drawn(parse(RNN))
+    single = [{n: v.astype(np.float32) for n, v in values.items()} for values in (params, data)]
+    forward, backward = jitted(module)
+    loss, cache = forward(*single)
+    assert {a.dtype for a in jax.tree.leaves((loss, cache, backward(cache)))} == {np.dtype(np.float32)}
+
+
+def test_each_gradient_has_the_dtype_of_its_array(tmp_path: Path) -> None:
+    module = emit("dim N\nparam a: N, b: N, c: N\nloss L = sum(tanh(a * b) * c)", tmp_path, target="jax")
+    half = jax.numpy.bfloat16
+    params = {"a": np.ones(2, np.float32), "b": jax.numpy.ones(2, half), "c": [1.0, 2.0]}
+    loss, grads = module.loss_and_grads(params, {})
+    assert {n: str(g.dtype) for n, g in grads.items()} == {"a": "float32", "b": "bfloat16", "c": "float32"}
+    assert loss.dtype == np.float32
+
+
+def test_without_x64_everything_is_float32_and_nothing_warns(tmp_path: Path) -> None:
+    module = emit(MLP, tmp_path, target="jax")
+    params, data, _ = drawn(parse(MLP))
+    with jax.enable_x64(False):
+        loss, grads = module.loss_and_grads(params, data)
+        drawn_params = module.init_params(0, D=3, H=2, C=4)
+    expected, slopes = emit(MLP, tmp_path).loss_and_grads(params, data)
+    assert {a.dtype for a in (loss, *grads.values(), *drawn_params.values())} == {np.dtype(np.float32)}
+    np.testing.assert_allclose(loss, expected, rtol=1e-5)
+    for name, slope in slopes.items():
+        np.testing.assert_allclose(grads[name], slope, rtol=1e-4, atol=1e-6)
+
+
+# -- the rest of the interface
+
+
+def test_what_is_given_is_checked(tmp_path: Path) -> None:
+    module = emit(MLP, tmp_path, target="jax")
+    params, data, _ = drawn(parse(MLP))
+    rows = len(data["y"])
+    for wrong, message in (
+        ({"X": data["X"][:, 1:]}, r"X has shape .*, expected \(N, D\) .*: axis 1 is"),
+        ({"y": np.full(rows, 99)}, r"y holds 99, outside 0 <= y < C = "),
+        ({"y": np.full(rows, 0.5)}, "y has to hold integers, not float64"),
+        ({"X": "no"}, "X is not an array"),
+        ({"X": 1j * data["X"]}, "X is not an array of real numbers"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            module.forward(params, data | wrong)
+    with pytest.raises(ValueError, match="expected"):
+        jitted(module)[0](params, data | {"X": data["X"][:, 1:]})
+    with pytest.raises(ValueError, match="upstream has to be a number"):
+        module.backward(module.forward(params, data)[1], np.ones(2))
+    layer = emit("dim N\ninput x: N\noutput Y = tanh(x)", tmp_path, target="jax")
+    with pytest.raises(ValueError, match=r"the upstream gradient of Y has shape \(2,\), expected \(3,\)"):
+        layer.backward(layer.forward({}, {"x": np.ones(3)})[1], np.ones(2))
+
+
+def test_initial_parameters(tmp_path: Path) -> None:
+    module = emit(MLP, tmp_path, target="jax")
+    first, again = module.init_params(0, D=300, H=4, C=2), module.init_params(jax.random.key(0), D=300, H=4, C=2)
+    assert all(bool((first[n] == again[n]).all()) for n in first)
+    assert float(first["W1"].std()) == pytest.approx((2 / 300) ** 0.5, rel=0.1) and not first["b1"].any()
+    same(module.init_params(np.random.default_rng(0), D=3, H=4, C=2), emit(MLP, tmp_path).init_params(0, D=3, H=4, C=2))
+    with pytest.raises(ValueError, match="init_params needs a size for D"):
+        module.init_params(0)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adagrad", "adam", "adamw"])
+def test_optimisers(optimizer: str, tmp_path: Path) -> None:
+    plain, module = (emit(MLP, tmp_path, optimizer=optimizer, target=target) for target in ("numpy", "jax"))
+    params, data, _ = drawn(parse(MLP))
+    ours, theirs = (params, module.init_state(params)), (params, plain.init_state(params))
+    update = jax.jit(module.update)
+    for _ in range(3):
+        ours = update(ours[0], module.loss_and_grads(ours[0], data)[1], ours[1])
+        theirs = plain.update(theirs[0], plain.loss_and_grads(theirs[0], data)[1], theirs[1])
+    same(ours[0], theirs[0])
+
+
+def test_a_step_may_be_vectorised_and_differentiated(tmp_path: Path) -> None:
+    """The module is plain JAX: vmap over a batch of parameters, and grad of forward is what backward says."""
+    module = emit(RNN, tmp_path, target="jax")
+    params, data, _ = drawn(parse(RNN))
+    slopes = jax.jit(jax.grad(lambda p: module.forward(p, data)[0]))(params)
+    grads = module.loss_and_grads(params, data)[1]
+    same(slopes, {n: np.asarray(grads[n]) for n in params})
+    many = jax.vmap(lambda p: module.loss_and_grads(p, data)[1]["U" if "U" in params else "W_h"])(
+        {n: np.stack([v, 2 * v]) for n, v in params.items()}
+    )
+    np.testing.assert_allclose(many[0], grads["W_h"], rtol=1e-10)
+
+
+def test_the_code_is_that_of_a_person() -> None:
+    lines = [line.strip() for line in body(codegen(parse(RNN), target="jax"), "forward").splitlines()]
+    assert "def step(h_prev, t2):" in lines and "h_T, h = jax.lax.scan(step, h_prev, t1, length=T)" in lines, lines
+    backward = body(codegen(parse(EMBEDDED), target="jax"), "backward")
+    assert "dC = jnp.zeros((V, E), dtype).at[ids].add(" in backward
+    imports = [line for line in codegen(parse(CONV), target="jax").splitlines() if "import" in line.split()[:1]]
+    assert imports == ["import jax", "import jax.numpy as jnp"]
+
+
+def test_helpers_are_numpys_under_another_name_or_their_own() -> None:
+    ours, theirs = library("jnp"), library("np")
+    assert ours.keys() >= theirs.keys() - {"over_short_axes"}
+    assert "jnp.expm1(jnp.minimum(x, 0))" in ours["elu"].text and "np.random" not in ours["generator"].text
+
+
+def test_verified(tmp_path: Path) -> None:
+    for text in (MLP, RNN, CONV):
+        model = parse(text, name="verified")
+        source = codegen(model, target="jax")
+        report = verify_source(source, model, trials=1)
+        assert report.passed, report.text()
+        wrong = verify_source(source.replace("grad * upstream", "2 * grad * upstream"), model, trials=1)
+        assert wrong.verdict == "fail"
+
+
+def test_what_has_no_meaning_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"-O2 is not for jax: .* arrays of JAX are never changed"):
+        codegen(parse(MLP), target="jax", level=2)
+    with pytest.raises(UsageError, match=r"the target is numpy or jax, not 'jaxx'\. Did you mean 'jax'"):
+        codegen(parse(MLP), target="jaxx")
