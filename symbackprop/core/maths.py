@@ -471,8 +471,18 @@ class Link(Math):
 # -- looking at trees
 def parts(m: Math) -> Iterator[Math]:
     """The trees directly inside a tree, in order."""
-    for field in fields(m):
-        yield from _inside(getattr(m, field.name))
+    for name in _fields(type(m)):
+        yield from _inside(getattr(m, name))
+
+
+def _fields(kind: type[Math]) -> tuple[str, ...]:
+    """The names of a kind's fields, asked for once."""
+    if kind not in _KNOWN:
+        _KNOWN[kind] = tuple([field.name for field in fields(kind)])
+    return _KNOWN[kind]
+
+
+_KNOWN: dict[type[Math], tuple[str, ...]] = {}
 
 
 def _inside(value: object) -> Iterator[Math]:
@@ -501,8 +511,7 @@ def replaced(m: Math, found: Mapping[Math, Math]) -> Math:
     """The tree with others in the place of some of its parts."""
     if m in found:
         return found[m]
-    new = {x.name: _replaced(getattr(m, x.name), found) for x in fields(m)}
-    return type(m)(**new)
+    return type(m)(*[_replaced(getattr(m, name), found) for name in _fields(type(m))])
 
 
 def _replaced(value: Any, found: Mapping[Math, Math]) -> Any:

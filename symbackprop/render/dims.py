@@ -26,4 +26,5 @@ def _monomial(term: sp.Expr, order: Mapping[str, int]) -> tuple[int, list[tuple[
 
 
 def _rank(symbol: sp.Expr, order: Mapping[str, int]) -> tuple[int, str]:
-    return order.get(str(symbol), len(order)), str(symbol)
+    name = symbol.name if symbol.is_Symbol else str(symbol)
+    return order.get(name, len(order)), name

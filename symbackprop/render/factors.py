@@ -26,7 +26,13 @@ class Factor:
         return r.formula(self.form, [r.ref(x) for x in self.rows])
 
     def trees(self, r: Rows) -> list[Math]:
-        """The factors of the formula, where it is a product."""
+        """The factors of the formula, where it is a product. Remembered: deep chains write the same ones again."""
+        known = r.factors.get(id(self))
+        if known is None:
+            known = r.factors[id(self)] = (self, self._trees(r))
+        return known[1]
+
+    def _trees(self, r: Rows) -> list[Math]:
         parts = self.form.factors if isinstance(self.form, f.Mul) else (self.form,)
         if isinstance(parts[0], f.Num):
             parts = (self.form,)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import NamedTuple
 
 _LOWER = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu",
@@ -33,6 +34,7 @@ class Name(NamedTuple):
     place: str = ""
 
 
+@lru_cache(maxsize=4096)
 def parse_name(name: str) -> Name:
     """The parts of a name; a name of another form is all base."""
     match = _PARTS.match(name)
@@ -56,6 +58,7 @@ def _words(rest: str) -> list[str]:
     return [w for w in words if w]
 
 
+@lru_cache(maxsize=4096)
 def text_name(name: str) -> str:
     """A name in Unicode: digits become subscripts, letters stay behind an underscore."""
     parts = parse_name(name)

@@ -41,6 +41,7 @@ class Rows:
                  order: Sequence[str] = ()) -> None:  # fmt: skip
         self.symbols, self.letters, self.expanded, self.order = dict(symbols), letters, expanded, tuple(order)
         self.mentioned: dict[str, None] = {}
+        self.factors: dict[int, tuple[object, list[Math]]] = {}
         self.plain: dict[int, Math] = {}
         self.gradients: dict[int, Math] = {}
         self.linked: dict[int, Math] = {}

@@ -142,7 +142,7 @@ def _row(cells: Cells, widths: Sequence[int], gaps: Sequence[str]) -> Iterable[s
 
 def width(words: str) -> int:
     """How many columns a text takes: combining characters take none."""
-    return sum(not unicodedata.combining(c) for c in words)
+    return len(words) - sum(map(bool, map(unicodedata.combining, words)))
 
 
 def pad(words: str, size: int) -> str:

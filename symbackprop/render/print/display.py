@@ -32,6 +32,7 @@ from symbackprop.render.print.printer import (
 )  # fmt: skip
 
 NAMELESS = ("exp", "sqrt", "root", "abs")  # functions that do not stand by name in front of their argument
+MANY = 4096  # names that are remembered as they print
 WORDY = 3  # a subscript of this many letters is a word and stands upright
 
 
@@ -95,6 +96,9 @@ class Display(Printer[Box]):
     """What LaTeX and MathML have in common. A subclass says how pieces look."""
 
     signs: dict[str, Token]
+
+    def __init__(self) -> None:
+        self.names: dict[str, Box] = {}
 
     # -- pieces
     @abstractmethod
@@ -199,6 +203,13 @@ class Display(Printer[Box]):
     # -- names and numbers
     def named(self, name: str) -> Box:
         """``W_e`` as W with a subscript, ``x_hat`` with an accent, ``h[t-1]`` with an index."""
+        if name not in self.names:
+            if len(self.names) >= MANY:
+                self.names.clear()
+            self.names[name] = self._named(name)
+        return self.names[name]
+
+    def _named(self, name: str) -> Box:
         parts: Name = parse_name(name)
         base = self._base(parts.base)
         for accent in parts.accents:
@@ -244,7 +255,7 @@ class Display(Printer[Box]):
         size = abs(value)
         short = decimal(size)
         if value.is_Integer:
-            box = self.plain(str(size))
+            box = self.plain(str(int(size)))
         elif short is None:
             box = row(self.over(self.plain(str(size.p)), self.plain(str(size.q))))._replace(tall=True)
         else:

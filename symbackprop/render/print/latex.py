@@ -57,6 +57,7 @@ class LatexPrinter(Display):
     dialect: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self) -> None:
+        super().__init__()
         self.signs = {name: self._spelled(token) for name, token in SIGNS.items()}
 
     def _spelled(self, token: Token) -> Token:

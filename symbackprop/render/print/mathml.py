@@ -61,6 +61,7 @@ class MathmlPrinter(Display):
     signs = SIGNS
 
     def __init__(self, titles: Mapping[str, str], display: bool) -> None:
+        super().__init__()
         self.titles, self.display = titles, display
         self.open = '<math displaystyle="true">' if display else "<math>"
 

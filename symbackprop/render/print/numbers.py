@@ -21,7 +21,7 @@ def spelled(value: sp.Expr) -> Math:
     if bottom != 1 and not value.is_Rational:
         return Frac(spelled(top), spelled(bottom))
     if value.is_Symbol or value is sp.pi:
-        return Sym(str(value))
+        return Sym("pi" if value is sp.pi else value.name)
     if value.is_Add:
         return Sum(tuple([(t.could_extract_minus_sign(), spelled(_size(t))) for t in value.as_ordered_terms()]))
     if value.is_Mul:

@@ -68,7 +68,8 @@ class TextPrinter(Printer[Text]):
     def num(self, m: maths.Num) -> Text:
         value = m.value
         if value.is_Integer:
-            return number(str(value), ATOM) if value >= 0 else Text(f"{MINUS}{-value}", QUOTIENT)
+            whole = int(value)
+            return number(str(whole), ATOM) if whole >= 0 else Text(f"{MINUS}{-whole}", QUOTIENT)
         if value.is_Rational:
             return self._rational(value)
         if value in (sp.oo, -sp.oo, sp.E) or not (value.free_symbols or value.args or value is sp.pi):
@@ -171,7 +172,7 @@ class TextPrinter(Printer[Text]):
     def pow(self, m: maths.Pow) -> Text:
         base, entrywise = self.wrapped(m.base, POWER + 1), m.base.rank > 1
         if not entrywise and isinstance(m.exponent, maths.Num) and m.exponent.value.is_Integer:
-            return Text(base.text + (superscript(str(m.exponent.value)) or ""), POWER, base.starts)
+            return Text(base.text + (superscript(str(int(m.exponent.value))) or ""), POWER, base.starts)
         sign = "⊙" if entrywise else ""
         return Text(f"{base.text}^{sign}{self.wrapped(m.exponent, POWER + 1).text}", POWER, base.starts)
 
