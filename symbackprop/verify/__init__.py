@@ -5,8 +5,7 @@ derivation, slopes of that interpreter, and the module run as the file it is. `v
 itself what model it came from.
 """
 
-from symbackprop.verify.checker import verify_module
-from symbackprop.verify.file import model_of, verify_file
+from symbackprop.verify.checker import model_of, verify_file, verify_module
 from symbackprop.verify.interpreter import evaluate
 from symbackprop.verify.module import load_module
 from symbackprop.verify.report import GradientReport, Report, ResultReport

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from symbackprop.core.shapes import evaluate_shape
-from symbackprop.errors import UsageError
+from symbackprop.errors import ModelError, UsageError
 from symbackprop.model.model import Model
+from symbackprop.model.text import parse
 from symbackprop.verify.candidate import Candidate, Outcome
 from symbackprop.verify.differences import AUTO, CENTRAL, COMPLEX, NotAnalytic, Objective
-from symbackprop.verify.gradient import FAIL, PASS, Finding, judge, wrong_entry
-from symbackprop.verify.module import CallFailed
+from symbackprop.verify.gradient import FAIL, PASS, TOLERANCE, Finding, judge, wrong_entry
+from symbackprop.verify.interpreter import Array
+from symbackprop.verify.module import CallFailed, load_module
 from symbackprop.verify.numeric import Prober, Slopes, with_entry
-from symbackprop.verify.opinions import a_few, methods_agree, second_opinion
 from symbackprop.verify.plan import DENSE_AGAIN, cost_of, places, trials_for
 from symbackprop.verify.points import Points
 from symbackprop.verify.promises import broken_promises
@@ -51,6 +53,29 @@ def verify_module(
         raise UsageError(f"method is {AUTO}, {CENTRAL} or {COMPLEX}, not {method!r}")
     quiet = progress or (lambda done, total: None)
     return Check(module, model, seed, trials, method, dict(sizes or {}), quiet).run()
+
+
+def verify_file(path: str | Path, *, relu0: Any = None, **options: Any) -> Report:
+    """Check an emitted, perhaps hand-edited, module by its own MODEL text; options as for `verify_module`.
+
+    Raises `BrokenModule` where the file does not load, `ModelError` where its text is no model.
+    """
+    module = load_module(path)
+    return verify_module(module, model_of(module, Path(path), relu0), **options)
+
+
+def model_of(module: ModuleType, path: Path, relu0: Any = None) -> Model:
+    """The model that a module says it came from."""
+    name = getattr(module, "NAME", None)
+    try:
+        return parse(
+            module.MODEL,
+            name=name if isinstance(name, str) else None,
+            path=f"{path}, MODEL",
+            relu0=None if relu0 is None else float(relu0),
+        )
+    except ModelError as error:
+        raise error.at(f"{path}, MODEL") from None
 
 
 @dataclass
@@ -226,3 +251,30 @@ def _reach(slopes: Slopes, prober: Prober) -> float:
     """The largest change of the objective per step that one entry's slope stands for."""
     change = np.abs(slopes.values) * prober.scales[slopes.where]
     return float(np.max(change, initial=0.0, where=np.isfinite(change)))
+
+
+# -- whether the complex step is to be believed: through an op whose reference is not analytic it gives a slope that is
+# wrong in silence (never one that is right by accident), so a failure by it is looked at again
+def methods_agree(prober: Prober, rng: Any) -> bool:
+    """Whether central differences give what the prober's method gives, along a random direction."""
+    everywhere, direction = np.arange(prober.x.size), rng.choice([-1.0, 1.0], prober.x.size) * prober.scales
+    ours = prober.along(everywhere, direction)
+    theirs = Prober(prober.objective, prober.leaf, CENTRAL).along(everywhere, direction)
+    if ours.kink or theirs.kink:
+        return False
+    return abs(ours.slope - theirs.slope) <= max(theirs.noise, TOLERANCE * abs(ours.slope))
+
+
+def second_opinion(slopes: Slopes, where: Array, prober: Prober) -> Slopes:
+    """The slopes with those at ``where`` taken again by central differences, where these are certain."""
+    new = Prober(prober.objective, prober.leaf, CENTRAL, prober.tick).entries(where)
+    values, noise = slopes.values.copy(), slopes.noise.copy()
+    places: Array = np.searchsorted(slopes.where, where)
+    sure = ~new.kink & np.isfinite(new.values)
+    values[places[sure]], noise[places[sure]] = new.values[sure], new.noise[sure]
+    return replace(slopes, values=values, noise=noise, method=CENTRAL)
+
+
+def a_few(where: Array, count: int = 4) -> Array:
+    """Some of the places, spread evenly."""
+    return where[:: max(1, len(where) // count)]

@@ -22,7 +22,7 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.verify.logs import Logs
-from symbackprop.verify.room import require_room
+from symbackprop.verify.memory import require_room
 from symbackprop.verify.values import checked_values, infer_sizes
 
 Array: TypeAlias = Any

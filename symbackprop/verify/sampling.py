@@ -20,7 +20,7 @@ from symbackprop.errors import ShapeError
 from symbackprop.model.model import Model
 from symbackprop.verify.domains import Interval, intervals
 from symbackprop.verify.interpreter import Program
-from symbackprop.verify.room import require_room, shaped
+from symbackprop.verify.memory import require_room, shaped
 from symbackprop.verify.values import learned
 
 Random: TypeAlias = np.random.Generator
