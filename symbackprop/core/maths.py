@@ -19,11 +19,8 @@ them.
                     right; a transposed vector on the left makes an inner product, one on the right an outer one
 ``Transpose``       the last two axes change places; of a vector a row
 ``Permuted``        axes in another order: axis k of the result is axis ``order[k]`` of the body
-``Big``             Σ, Π or max. Over axes of its body (``axes``, one for each letter): those go, or stay with size 1
-                    where ``keepdims``. Without ``axes`` its letters are bound in the body (``sizes``: how far they run)
-``Copy``            the body repeated along new axes or axes of size 1 until it has the shape: NumPy's broadcasting.
-                    Printers write the body alone, so where arrays of different shapes meet a reader is not told
-``Reshaped``        the body with axes of size 1 more or less; printers write the body alone
+``Outer``           every entry of the left times every entry of the right: a ⊗ b
+``Big``             Σ, Π or max over letters that are bound in the body (``sizes``: how far they run)
 ``Shaped``          the body, which stands for an array of this shape (printers write the body alone)
 ``Entry``           one entry, or the slice where only the first axes have an index
 ``Array``           the array whose entry at ``letters`` (running over ``sizes``) is the body
@@ -209,6 +206,13 @@ class MatMul(Math):
 
 
 @dataclass(frozen=True)
+class Outer(Math):
+    left: Math
+    right: Math
+    rank: ClassVar[int] = 2
+
+
+@dataclass(frozen=True)
 class Transpose(Math):
     body: Math
     rank: ClassVar[int] = 2
@@ -218,6 +222,7 @@ class Transpose(Math):
 class Permuted(Math):
     body: Math
     order: tuple[int, ...]
+    rank: ClassVar[int] = 2
 
 
 @dataclass(frozen=True)
@@ -226,28 +231,6 @@ class Big(Math):
     letters: tuple[str, ...]
     body: Math
     sizes: Dims = ()
-    axes: tuple[int, ...] = ()
-    keepdims: bool = False
-
-    @property
-    def rank(self) -> int:  # type: ignore[override]
-        return self.body.rank
-
-
-@dataclass(frozen=True)
-class Copy(Math):
-    body: Math
-    shape: Dims
-
-    @property
-    def rank(self) -> int:  # type: ignore[override]
-        return self.body.rank
-
-
-@dataclass(frozen=True)
-class Reshaped(Math):
-    body: Math
-    shape: Dims
 
     @property
     def rank(self) -> int:  # type: ignore[override]
@@ -502,9 +485,17 @@ def walk(m: Math) -> Iterator[Math]:
 
 def within(m: Math) -> Math:
     """A tree without what does not print around it."""
-    while isinstance(m, (Shaped, Copy, Reshaped)):
+    while isinstance(m, Shaped):
         m = m.body
     return m
+
+
+def transposed(m: Math) -> Math:
+    """The transpose, of a product that of its factors in the other order."""
+    m = within(m)
+    if isinstance(m, Transpose):
+        return m.body
+    return MatMul(transposed(m.right), transposed(m.left)) if isinstance(m, MatMul) else Transpose(m)
 
 
 def replaced(m: Math, found: Mapping[Math, Math]) -> Math:

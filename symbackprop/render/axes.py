@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import count
 
 import sympy as sp
 
@@ -17,11 +18,12 @@ class AxisLetters:
         self.given: dict[tuple[sp.Expr, int], str] = {}
         self.used: dict[str, sp.Expr] = {}
 
-    def of(self, shape: Sequence[sp.Expr]) -> list[str]:
-        """A letter for every axis, all different."""
-        letters = []
-        for k, size in enumerate(shape):
-            letters.append(self._letter(size, list(shape[:k]).count(size)))
+    def of(self, shape: Sequence[sp.Expr], used: Collection[str] = ()) -> list[str]:
+        """A letter for every axis, all different, and none that is used."""
+        letters: list[str] = []
+        for size in shape:
+            found = (self._letter(size, k) for k in count())
+            letters.append(next(x for x in found if x not in letters and x not in used))
         return letters
 
     def mention(self, letters: Iterable[str], shape: Iterable[sp.Expr]) -> None:
@@ -40,7 +42,4 @@ class AxisLetters:
         if size.is_Symbol and occurrence == 0:
             yield size.name[0].lower()
         yield from _SPARE
-        count = 1
-        while True:
-            yield f"i_{count}"
-            count += 1
+        yield from (f"i_{k}" for k in count(1))

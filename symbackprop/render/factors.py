@@ -6,24 +6,29 @@ Only elementwise rows have one (tanh' = 1 − o², ∂(w·h)/∂h = w); products
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Math, chain
+from symbackprop.core.shapes import Shape
 from symbackprop.derive.record import Contribution, Edge
 from symbackprop.render.rows import Rows
 
 
 @dataclass(frozen=True)
 class Factor:
-    """A formula over rows."""
+    """A formula over rows, for arrays of that shape."""
 
     form: f.Formula
     rows: tuple[Node, ...] = ()
+    shape: Shape = ()
 
     def tree(self, r: Rows) -> Math:
-        return r.formula(self.form, [r.ref(x) for x in self.rows])
+        return r.formula(self.form, self._operands(r))
+
+    def _operands(self, r: Rows) -> list[Math]:
+        return [r.alike(r.ref(x), x, self.shape) for x in self.rows]
 
     def trees(self, r: Rows) -> list[Math]:
         """The factors of the formula, where it is a product. Remembered: deep chains write the same ones again."""
@@ -36,7 +41,7 @@ class Factor:
         parts = self.form.factors if isinstance(self.form, f.Mul) else (self.form,)
         if isinstance(parts[0], f.Num):
             parts = (self.form,)
-        rows = [r.ref(x) for x in self.rows]
+        rows = self._operands(r)
         return [r.formula(x, rows) for x in parts]
 
     @property
@@ -49,7 +54,7 @@ class Factor:
         return [self.rows[i] for i in f.arguments(self.form)]
 
     def negated(self) -> Factor:
-        return Factor(f.neg(self.form), self.rows)
+        return replace(self, form=f.neg(self.form))
 
 
 ONE = Factor(f.ONE)
@@ -63,7 +68,7 @@ def edge_factor(edge: Edge) -> Factor | None:
         return None
     form = row.attr.partial(edge.index)
     whole = f.substitute(form, lambda leaf: leaf if isinstance(leaf, f.Arg) else f.Arg(len(row.args)))
-    return Factor(whole, (*row.args, row) if f.arguments(whole) else ())
+    return Factor(whole, (*row.args, row), row.shape) if f.arguments(whole) else Factor(whole)
 
 
 def path_factor(path: Sequence[Edge]) -> Factor | None:
@@ -94,7 +99,8 @@ def _combine(factors: Sequence[Factor], fold: Callable[..., f.Formula]) -> Facto
     for x in factors:
         rows |= {r.id: r for r in x.used}
     place = {row: k for k, row in enumerate(rows)}
-    return Factor(fold(*[_renumbered(x, place) for x in factors]), tuple(rows.values()))
+    shape = max([x.shape for x in factors], key=len, default=())
+    return Factor(fold(*[_renumbered(x, place) for x in factors]), tuple(rows.values()), shape)
 
 
 def _renumbered(x: Factor, place: dict[int, int]) -> f.Formula:

@@ -13,17 +13,22 @@ from symbackprop.core.maths import (
     Big,
     Delta,
     Entry,
+    Fill,
     Fn,
     Frac,
     Indicator,
     Letter,
     Math,
+    MatMul,
     Num,
     Op,
+    Outer,
     Pow,
     Relation,
+    Shape,
     Sum,
     Sym,
+    Transpose,
     negative,
     product,
     replaced,
@@ -107,7 +112,7 @@ def _origin(place: str, offset: str) -> Math:
     return Frac(Sum(((False, Letter(place)), (False, Sym("p")), (True, Letter(offset)))), Sym("s"))
 
 
-_Z, _Y, _G, _I, _A, _W = (Sym(x) for x in "zygiaw")
+_Z, _Y, _G, _I, _A, _B, _W = (Sym(x, (sp.Symbol("N"),)) for x in "zygiabw")
 _C, _K, _M, _N = (Letter(x) for x in "ckmn")
 _SOFTMAX, _DELTA, _EPS = Op("softmax", (_Z,)), Delta(), Sym("eps")
 _EXPONENTIALS = _sum("k", _exp(_at(_Z, _K)))
@@ -124,6 +129,10 @@ _MEANINGS: dict[str, Prose] = {
                                                     Fn("sqrt", (Sum(((False, Op("var", (X,))), (False, _EPS))),)))),),
     "rms_norm": (_is(Op("rms_norm", (X,)), Frac(X, Fn("sqrt", (Sum(((False, Op("mean", (Pow(X, TWO),))),
                                                                     (False, _EPS))),)))),),
+    "pick": (_is(_at(Op("pick", (_Z, _Y)), _N), _at(_Z, _N, _at(_Y, _N))),),
+    "ones": (Fill(sp.S.One, Shape((sp.Symbol("N"),))), " is a vector of ones, ",
+             MatMul(Fill(sp.S.One, Shape((sp.Symbol("N"),))), Transpose(_B)), " has ", _B, " in every row"),
+    "outer": (_is(_at(Outer(_A, _B), _N, _M), product(_at(_A, _N), _at(_B, _M))), ", for any number of axes"),
     "scatter_add": (_is(_at(Op("scatter_add", (_G, _I)), _K),
                         _sum("m", Indicator(_is(_at(_I, _M), _K)), _at(_G, _M))),),
     "unfold": (_is(_at(Op("unfold", (_A,)), *_letters("ok")), _at(_A, _place("o", "k"))),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -13,8 +12,6 @@ from symbackprop.core.pattern import Pattern, Product
 
 if TYPE_CHECKING:
     from symbackprop.render.rows import Rows
-
-LETTERS = "ijklmnpqrstuvwabcdefghoxyz" + string.ascii_uppercase
 
 
 def contracted(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math:
@@ -27,9 +24,8 @@ def contracted(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[N
         r.mention("trace")
         return maths.Op("trace", tuple(args))
     if len(set(pattern.ins)) == 1 and not pattern.out and not is_inner(pattern):
-        letters, sizes, axes = r.bound(rows[0], range(rows[0].ndim))
-        return maths.Big("sum", letters, product(*args), sizes, axes)
-    return plain_product(pattern, args) or _batched(r, pattern, args, rows) or _over_indices(pattern, args, rows)
+        return r.over("sum", product(*args), rows[0], range(rows[0].ndim), False)
+    return plain_product(pattern, args) or _batched(r, pattern, args, rows) or _over_indices(r, pattern, args, rows)
 
 
 def _scaled(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math:
@@ -80,13 +76,17 @@ def _batched(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Nod
     return maths.Big("sum", letters, _flipped(found, [maths.Entry(x, index, 2) for x in args]), sizes)
 
 
-def _over_indices(pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math:
+def _over_indices(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math:
     """Axes in another order, or a sum over indices where nothing shorter is known."""
     if pattern.is_transpose:
         return maths.Permuted(args[0], pattern.order)
-    named = pattern.canonical(LETTERS)
-    sizes = named.sizes([a.shape for a in rows])
-    body = product(*[maths.Entry(x, tuple(map(maths.Letter, s))) for x, s in zip(args, named.ins, strict=True)])
-    if named.summed:
-        body = maths.Big("sum", tuple(named.summed), body, tuple([sizes[c] for c in named.summed]))
-    return maths.Array(body, tuple(named.out), tuple([sizes[c] for c in named.out])) if named.out else body
+    sizes = pattern.sizes([a.shape for a in rows])
+    letters = dict(zip(sizes, r.every(tuple(sizes.values())), strict=True))
+
+    def over(places: str) -> tuple[str, ...]:
+        return tuple([letters[c] for c in places])
+
+    body = product(*[maths.Entry(x, tuple(map(maths.Letter, over(s)))) for x, s in zip(args, pattern.ins, strict=True)])
+    if pattern.summed:
+        body = maths.Big("sum", over(pattern.summed), body, tuple([sizes[c] for c in pattern.summed]))
+    return maths.Array(body, over(pattern.out), tuple([sizes[c] for c in pattern.out])) if pattern.out else body

@@ -17,9 +17,10 @@ from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Dims, Math, negative, product, shaped
 from symbackprop.core.scalars import TABLE
-from symbackprop.core.shapes import is_one, normalise_axes, same_shape, size_of
+from symbackprop.core.shapes import is_one, normalise_axes, size_of
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.products import contracted
+from symbackprop.render.spread import FIRST, indexed, repeated, reshaped, with_axes
 
 ONE, TWO = sp.S.One, f.Num(sp.Integer(2))
 _RELATIONS = {"greater": ">", "greater_equal": "≥", "less": "<", "less_equal": "≤", "equal": "=", "not_equal": "≠"}
@@ -110,11 +111,30 @@ class Rows:
         """An operand: its name, or a number and the rest of what it is."""
         shape = node.shape
         while _is_copy(node) and node.value is None and node.id not in self.symbols:
-            node = node.args[0]  # copies along new axes go without saying
+            node = node.args[0]
+        number, rest = self._operand(node)
+        return Scaled(number, self.repeated(rest, node.shape, shape))
+
+    def _operand(self, node: Node) -> Scaled:
         if node.id in self.symbols or node.value is not None:
-            return Scaled(ONE, _copied(self.ref(node), node.shape, shape))
+            return Scaled(ONE, self.ref(node))
         number, rest = self.split(node)
-        return Scaled(number, _copied(shaped(rest, node.shape), node.shape, shape))
+        return Scaled(number, shaped(rest, node.shape))
+
+    def repeated(self, m: Math, have: Dims, want: Dims) -> Math:
+        """An array repeated until it has the wanted shape; ones are what a glossary explains."""
+        found = repeated(m, have, want, self.order)
+        if found is not m:
+            self.mention("ones")
+            if any(isinstance(x, maths.Outer) for x in maths.walk(found)):
+                self.mention("outer")
+        return found
+
+    def every(self, shape: Dims) -> list[str]:
+        """An index letter for every axis."""
+        letters = self.letters.of(shape)
+        self.letters.mention(letters, shape)
+        return letters
 
     def is_call(self, node: Node) -> bool:
         """Whether a row is written as the call of the library function that made it."""
@@ -143,7 +163,8 @@ class Rows:
             return m
         self.mention(m.name)
         args = tuple([x for x in m.args if not isinstance(x, maths.Option) or x.key != "keepdims"])
-        return maths.Op(m.name, args, (), node.id)
+        found = maths.Op(m.name, args, (), node.id)
+        return with_axes(found, node.ndim, node.attr[0]) if len(args) < len(m.args) else found
 
     def call(self, node: Node) -> Math:
         """A library function as it was called."""
@@ -151,7 +172,10 @@ class Rows:
         self.mention(node.origin.function)
         args = [self.value(a) for a in node.origin.args]
         options = [maths.Option(k, self.value(v)) for k, v in node.origin.options.items() if k != "keepdims"]
-        return maths.Op(node.origin.function, (*args, *options), (), node.id)
+        found = maths.Op(node.origin.function, (*args, *options), (), node.id)
+        if not node.origin.options.get("keepdims"):
+            return found
+        return with_axes(found, node.ndim, normalise_axes(node.origin.options.get("axis"), node.ndim))
 
     def value(self, value: Any) -> Math:
         """An argument or option of a library function."""
@@ -167,7 +191,11 @@ class Rows:
         form = node.attr.form
         if any(t.number != 1 for t in terms):
             form = f.substitute(form, lambda leaf: f.mul(f.Num(terms[_place(leaf)].number), leaf))
-        return form, [_copied(t.rest, a.shape, node.shape) for t, a in zip(terms, node.args, strict=True)]
+        return form, [self.alike(t.rest, a, node.shape) for t, a in zip(terms, node.args, strict=True)]
+
+    def alike(self, m: Math, a: Node, shape: Dims) -> Math:
+        """An operand in the shape of the result; a number goes with any."""
+        return self.repeated(m, a.shape, shape) if a.shape else m
 
     # -- formulas
     def formula(self, form: f.Formula, args: Sequence[Math], out: Math | None = None) -> Math:
@@ -237,9 +265,11 @@ class Rows:
         return Scaled(-ONE, maths.Likelihood(p, y))
 
     # -- reductions
-    def bound(self, a: Node, axes: Sequence[int]) -> tuple[tuple[str, ...], Dims, tuple[int, ...]]:
-        """The index letters of axes that something runs over, how far they run, and which axes these are."""
-        letters = self.letters.of(a.shape)
+    def bound(self, a: Node, axes: Sequence[int], used: Collection[str] = ()
+              ) -> tuple[tuple[str, ...], Dims, tuple[int, ...]]:  # fmt: skip
+        """The index letters of axes that something runs over (others than are ``used``), how far they run, and which
+        axes these are."""
+        letters = self.letters.of(a.shape, used)
         kept = tuple([i for i in axes if not is_one(a.shape[i])])
         sizes = tuple([a.shape[i] for i in kept])
         self.letters.mention([letters[i] for i in kept], sizes)
@@ -247,19 +277,24 @@ class Rows:
 
     def big_sum(self, a: Node, axes: Sequence[int], keepdims: bool = False) -> Scaled:
         number, rest = self.term(a)
-        letters, sizes, kept = self.bound(a, axes)
-        return Scaled(number, maths.Big("sum", letters, rest, sizes, kept, keepdims))
+        return Scaled(number, self.over("sum", rest, a, axes, keepdims))
 
-    def below(self, a: Node, axes: Sequence[int]) -> tuple[Math, ...]:
-        """The letters of axes that stand below a function; the last axis goes without saying."""
-        if tuple(axes) == (a.ndim - 1,):
+    def over(self, sign: str, m: Math, a: Node, axes: Sequence[int], keepdims: bool) -> Math:
+        """Σ_n m[n], the letters of what it runs over on the array itself. Axes that stay are new ones of size 1."""
+        used = {x.name for x in maths.walk(m) if isinstance(x, maths.Letter)}
+        letters, sizes, kept = self.bound(a, axes, used)
+        at: dict[int, Math] = dict.fromkeys(axes, FIRST)
+        at |= {k: maths.Letter(x) for k, x in zip(kept, letters, strict=True)}
+        body = indexed(m, a.ndim, at)
+        whole = maths.Big(sign, letters, body, sizes) if letters else body
+        return with_axes(whole, a.ndim, axes) if keepdims else whole
+
+    def along(self, axes: Sequence[int], usual: Sequence[int]) -> tuple[Math, ...]:
+        """Which axes a function works along, unless that goes without saying."""
+        if tuple(axes) == tuple(usual):
             return ()
-        return tuple([maths.Letter(x) for x in self.bound(a, axes)[0]])
-
-
-def _copied(m: Math, shape: Dims, wanted: Dims) -> Math:
-    """The same repeated until it has the wanted shape; a number is no array."""
-    return m if not shape or same_shape(shape, wanted) else maths.Copy(m, tuple(wanted))
+        numbers = [maths.Num(sp.Integer(k)) for k in axes]
+        return (maths.Option("axis", numbers[0] if len(numbers) == 1 else maths.Tuple(tuple(numbers))),)
 
 
 def _above(args: Sequence[Math], form: f.Call) -> Math:
@@ -328,8 +363,7 @@ def _squared(r: Rows, a: Node) -> Math | None:
 
 def _max(r: Rows, node: Node, a: Node) -> Math:
     axes, keepdims = node.attr
-    letters, sizes, kept = r.bound(a, axes)
-    return maths.Big("max", letters, r.ref(a), sizes, kept, keepdims)
+    return r.over("max", r.ref(a), a, axes, keepdims)
 
 
 def _norm(r: Rows, node: Node, a: Node) -> Math:
@@ -338,25 +372,26 @@ def _norm(r: Rows, node: Node, a: Node) -> Math:
 
 def _logsumexp(r: Rows, node: Node, a: Node) -> Math:
     r.mention("logsumexp")
-    return maths.Op("logsumexp", (r.ref(a),), r.below(a, node.attr[0]), node.id)
+    axes, keepdims = node.attr
+    m = maths.Op("logsumexp", (r.ref(a), *r.along(axes, range(a.ndim))), (), node.id)
+    return with_axes(m, a.ndim, axes) if keepdims else m
 
 
 def _softmax(r: Rows, node: Node, a: Node) -> Math:
     r.mention("softmax")
     axes = (node.attr,) if isinstance(node.attr, int) else node.attr
-    return maths.Op("softmax", (r.ref(a),), r.below(a, axes), node.id)
+    return maths.Op("softmax", (r.ref(a), *r.along(axes, (a.ndim - 1,))), (), node.id)
 
 
 def _broadcast(r: Rows, node: Node, a: Node) -> Scaled:
     number, rest = r.term(a)
-    return Scaled(number, _copied(rest, a.shape, node.shape))
+    return Scaled(number, r.repeated(rest, a.shape, node.shape))
 
 
 def _reshape(r: Rows, node: Node, a: Node) -> Scaled | Math:
-    """Axes of size 1 come and go without a word, as broadcasting has it."""
     if [d for d in node.shape if not is_one(d)] == [d for d in a.shape if not is_one(d)]:
         number, rest = r.term(a)
-        return Scaled(number, maths.Reshaped(rest, node.shape) if a.shape else rest)
+        return Scaled(number, reshaped(rest, a.shape, node.shape) if a.shape else r.repeated(rest, (), node.shape))
     return maths.Op("reshape", (r.ref(a),), (r.shape(node.shape),), node.id)
 
 
@@ -366,6 +401,17 @@ def _scattered(name: str) -> Callable[[Rows, Node, Node, Node], Math]:
         return maths.Op(name, (r.ref(g), r.ref(index)), (), node.id)
 
     return write
+
+
+def _put_along_axis(r: Rows, node: Node, g: Node, index: Node) -> Math:
+    """What one entry of every row receives: the gradient in every column times onehot."""
+    axis = node.attr[0]
+    rows = index.args[0] if index.op.name == "reshape" and index.id not in r.symbols else index
+    if not is_one(g.shape[axis]) or axis != node.ndim - 1 or rows.shape != index.shape[:-1]:
+        return r.structural(node)
+    r.mention("one_hot")
+    places = shaped(maths.Op("one_hot", (r.ref(rows),), (), node.id), node.shape)
+    return product(r.repeated(r.ref(g), g.shape, node.shape), places)
 
 
 def _out(r: Rows, node: Node, scan: Node) -> Math:

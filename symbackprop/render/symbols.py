@@ -124,8 +124,14 @@ class Symbols:
             r.symbols[leaf.id] = shaped(Marked(Delta(own), "later"), leaf.shape)
         for leaf in reverse.sequences:
             if leaf.id not in r.symbols and leaf.name is not None and leaf.name.startswith("d"):
-                stack = Delta(Sym(leaf.name[1:].split("[")[0]))
+                name = leaf.name[1:].split("[")[0]
+                stack = Delta(self.sym(name, self._stack(name)))
                 r.symbols[leaf.id] = shaped(maths.AtStep(stack, reverse.index), leaf.shape)
+
+    def _stack(self, name: str) -> Node | None:
+        """The row of that name that is a result of a loop over all steps."""
+        d = self.derivation
+        return next((x for x in d.forward if x.op.name == "out" and d.names.get(x.id) == name), None)
 
     def _named(self, steps: list[Located]) -> list[Node]:
         d = self.derivation

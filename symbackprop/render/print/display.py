@@ -25,6 +25,7 @@ from symbackprop.render.print.printer import (
     MATRIX,
     POWER,
     PRODUCT,
+    QUOTIENT,
     SIGN,
     SUM,
     TERM,
@@ -380,6 +381,10 @@ class Display(Printer[Box]):
     # -- arrays
     def matmul(self, m: maths.MatMul) -> Box:
         return row(self.wrapped(m.left, MATRIX), self.sign("thin"), self.wrapped(m.right, MATRIX + 1), level=MATRIX)
+
+    def outer(self, m: maths.Outer) -> Box:
+        left, right = self.wrapped(m.left, PRODUCT + 1), self.wrapped(m.right, PRODUCT + 1)
+        return row(left, BREAK, self.sign("otimes"), right, level=QUOTIENT)
 
     def transpose(self, m: maths.Transpose) -> Box:
         return self.raised(self.wrapped(m.body, POWER + 1), row(self.sign("top")))._replace(level=POWER + 1)

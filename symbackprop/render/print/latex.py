@@ -30,6 +30,7 @@ def _sign(text: str, width: float) -> Token:
 
 SIGNS = {
     "minus": _sign("-", 12.5), "plus": _sign(" + ", 12.5), "less": _sign(" - ", 12.5), "odot": _sign(r" \odot ", 13.0),
+    "otimes": _sign(r" \otimes ", 13.0),
     "dot": _sign(r" \cdot ", 8.0), "thin": _sign(r" \, ", 2.0), "space": _sign(" ", 0.0), "tight": _sign(r"\!", -1.7),
     "tight odot": _sign(r"\odot ", 13.0), "top": _sign(r"\top", 8.0), "comma": _sign(", ", 4.5),
     "tight comma": _sign(",", 4.5), "wide comma": _sign(r",\; ", 7.5), "times": _sign(r" \times ", 13.0),

@@ -40,6 +40,7 @@ def _space(width: str) -> Token:
 
 SIGNS = {c: _sign(c) for c in "=<>≤≥≠↦⇒∼:+/|'()[]"} | {
     "minus": _sign("−"), "-": _sign("−"), "plus": _sign("+"), "less": _sign("−"), "odot": _sign("⊙"),
+    "otimes": _sign("⊗"),
     "tight odot": _sign("⊙"), "dot": _sign("⋅"), "thin": _space("0.167em"), "space": _space("0.167em"),
     "tight": Token(""), "top": Token('<mi mathvariant="normal">⊤</mi>'), "comma": _sign(","),
     "tight comma": _sign(","), "wide comma": _sign(","), ",": _sign(","), "times": _sign("×"),

@@ -39,10 +39,8 @@ class Printer(Generic[P]):
         printed: P = getattr(self, _METHODS[type(m)])(m)
         return printed
 
-    def copy(self, m: maths.Copy | maths.Reshaped | maths.Shaped) -> P:
+    def shaped(self, m: maths.Shaped) -> P:
         return self(m.body)
-
-    reshaped = shaped = copy
 
     def fenced(self, p: P) -> P:
         """In parentheses."""

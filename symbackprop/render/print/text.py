@@ -121,7 +121,8 @@ class TextPrinter(Printer[Text]):
         return Text(m.name)
 
     def fill(self, m: maths.Fill) -> Text:
-        shape = self(m.shape).text
+        sizes = [self.wrapped(maths.Size(d, m.shape.order), ATOM).text for d in m.shape.sizes]
+        shape = "×".join(sizes)
         if m.value in (0, 1):
             return number(f"{m.value}_{shape}")
         return self.scaled(maths.Scaled(m.value, maths.Fill(sp.S.One, m.shape), m.shape.order))
@@ -178,8 +179,17 @@ class TextPrinter(Printer[Text]):
 
     # -- arrays
     def matmul(self, m: maths.MatMul) -> Text:
-        left = self.wrapped(m.left, MATRIX)
-        return Text(f"{left.text} {self.wrapped(m.right, MATRIX + 1).text}", MATRIX, left.starts)
+        left, right = self._beside(m.left, MATRIX), self._beside(m.right, MATRIX + 1)
+        return Text(f"{left.text} {right.text}", MATRIX, left.starts)
+
+    def _beside(self, m: Math, level: int) -> Text:
+        """A factor of a product without a sign: a derivative is no fraction of it."""
+        p = self.wrapped(m, level)
+        return p
+
+    def outer(self, m: maths.Outer) -> Text:
+        left = self.wrapped(m.left, PRODUCT + 1)
+        return Text(f"{left.text} ⊗ {self.wrapped(m.right, PRODUCT + 1).text}", QUOTIENT, left.starts)
 
     def transpose(self, m: maths.Transpose) -> Text:
         body = self.wrapped(m.body, POWER + 1)
@@ -196,7 +206,9 @@ class TextPrinter(Printer[Text]):
         return base if not m.index else self._subscripted(base, [self(i).text for i in m.index])
 
     def array(self, m: maths.Array) -> Text:
-        return self._subscripted(Text(f"[{self(m.body).text}]"), m.letters)
+        body = f"[{self(m.body).text}]"
+        short = all(len(x) == 1 for x in m.letters)
+        return Text(f"{body}_{''.join(m.letters)}") if short else self._subscripted(Text(body), m.letters)
 
     def _subscripted(self, base: Text, index: Sequence[str]) -> Text:
         if base.word and all(len(i) == 1 for i in index):

@@ -1,0 +1,138 @@
+"""Shapes that are said: copies as outer products with ones, inserted axes as NumPy writes them, indexed arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sympy as sp
+
+from symbackprop.core.maths import (
+    Big,
+    Dims,
+    Entry,
+    Fill,
+    Item,
+    Letter,
+    Math,
+    MatMul,
+    Num,
+    Outer,
+    Permuted,
+    Shape,
+    Span,
+    Transpose,
+    Words,
+    product,
+    within,
+)  # fmt: skip
+from symbackprop.core.shapes import is_one, same, same_shape
+
+NEW, FIRST = Words("None"), Num(sp.S.Zero)
+
+
+def indexed(m: Math, rank: int, at: Mapping[int, Math]) -> Math:
+    """``a[:, n]``: an array of so many axes at these places along some of them. A sum takes them to its summand."""
+    m = within(m)
+    if isinstance(m, Big):
+        return Big(m.sign, m.letters, indexed(m.body, rank, at), m.sizes)
+    index: list[Math] = [at.get(k, Span()) for k in range(rank)]
+    if isinstance(m, (Entry, Item)) and (inner := _filled(m, index)) is not None:
+        return inner
+    return _item(m, index)
+
+
+def _filled(m: Entry | Item, index: Sequence[Math]) -> Math | None:
+    """An index of what has one already: its free places in order; None where it also makes axes or reads places."""
+    if not all(isinstance(x, Letter) or x == Span() for x in m.index):
+        return None
+    rest = iter(index)
+    whole = [next(rest) if isinstance(x, Span) else x for x in m.index]
+    return _item(m.base, [*whole, *rest])
+
+
+def _item(base: Math, index: Sequence[Math]) -> Math:
+    kept = list(index)
+    while kept and kept[-1] == Span():
+        kept.pop()
+    if not kept:
+        return base
+    if all(isinstance(x, Letter) for x in kept):
+        return Entry(base, tuple(kept), len(index) - len(kept))
+    return Item(base, tuple(kept))
+
+
+def with_axes(m: Math, rank: int, places: Sequence[int]) -> Math:
+    """``a[:, None]``: new axes of size 1, so that there are ``rank`` in all."""
+    return m
+
+
+def reshaped(m: Math, have: Dims, want: Dims) -> Math:
+    """Axes of size 1 more or less: new ones are None, those that go are read at 0."""
+    return m
+    index: list[Math] = []
+    blocks = zip(_ones(have), _ones(want), strict=True)
+    for k, (before, after) in enumerate(blocks):
+        index += [Span()] if k else []
+        index += [Span()] * min(before, after)
+        index += [NEW] * (after - before) + [FIRST] * (before - after)
+    return _item(m, index)
+
+
+def _ones(shape: Dims) -> list[int]:
+    """How many axes of size 1 there are before each other axis, and at the end."""
+    counts = [0]
+    for d in shape:
+        if is_one(d):
+            counts[-1] += 1
+        else:
+            counts.append(0)
+    return counts
+
+
+def repeated(m: Math, have: Dims, want: Dims, order: tuple[str, ...] = ()) -> Math:
+    """An array repeated along new axes and axes of size 1 until it has the wanted shape, axes matched from the last:
+    an outer product with ones."""
+    return m
+    if same_shape(have, want):
+        return m
+    base, places = _opened(m, len(have))
+    lack = len(want) - len(have)
+    kept = [j for j in range(len(want)) if j >= lack and same(have[j - lack], want[j]) and places[j - lack] is not None]
+    copied = [j for j in range(len(want)) if j not in kept]
+    gone = [p for j in copied if j >= lack and (p := places[j - lack]) is not None]
+    rank = len(have) - places.count(None)
+    if copied == [len(want) - 1] and gone and rank > 1:
+        return MatMul(base, Transpose(_fill(want[-1:], order)))
+    core = _item(base, [FIRST if k in gone else Span() for k in range(rank)]) if gone else base
+    if kept and kept != list(range(kept[0], kept[-1] + 1)):
+        axes = [*copied, *kept]
+        return Permuted(Outer(_fill(tuple([want[j] for j in copied]), order), core),
+                        tuple([axes.index(j) for j in range(len(want))]))  # fmt: skip
+    return _outer(core, kept, want, order)
+
+
+def _opened(m: Math, rank: int) -> tuple[Math, list[int | None]]:
+    """What new axes were given to, and which of its axes each axis is (None: a new one)."""
+    m = within(m)
+    if isinstance(m, Item) and all(x in (NEW, Span()) for x in m.index):
+        index = [*m.index, *[Span()] * (rank - len(m.index))]
+        count = iter(range(rank))
+        return m.base, [None if x == NEW else next(count) for x in index]
+    return m, list(range(rank))
+
+
+def _outer(core: Math, kept: list[int], want: Dims, order: tuple[str, ...]) -> Math:
+    if not kept:
+        return product(core, _fill(want, order))
+    first, last = want[: kept[0]], want[kept[-1] + 1 :]
+    vector = len(kept) == 1
+    spread: Math = Outer(_fill(first, order), core) if first else core
+    if vector and len(first) == 1 and not last:
+        return MatMul(_fill(first, order), Transpose(core))
+    if vector and len(last) == 1 and not first:
+        return MatMul(core, Transpose(_fill(last, order)))
+    return Outer(spread, _fill(last, order)) if last else spread
+
+
+def _fill(shape: Dims, order: tuple[str, ...]) -> Math:
+    return Fill(sp.S.One, Shape(tuple(shape), order))
