@@ -63,12 +63,11 @@ def _item(base: Math, index: Sequence[Math]) -> Math:
 
 def with_axes(m: Math, rank: int, places: Sequence[int]) -> Math:
     """``a[:, None]``: new axes of size 1, so that there are ``rank`` in all."""
-    return m
+    return _item(m, [NEW if k in places else Span() for k in range(rank)]) if places else m
 
 
 def reshaped(m: Math, have: Dims, want: Dims) -> Math:
     """Axes of size 1 more or less: new ones are None, those that go are read at 0."""
-    return m
     index: list[Math] = []
     blocks = zip(_ones(have), _ones(want), strict=True)
     for k, (before, after) in enumerate(blocks):
@@ -92,7 +91,6 @@ def _ones(shape: Dims) -> list[int]:
 def repeated(m: Math, have: Dims, want: Dims, order: tuple[str, ...] = ()) -> Math:
     """An array repeated along new axes and axes of size 1 until it has the wanted shape, axes matched from the last:
     an outer product with ones."""
-    return m
     if same_shape(have, want):
         return m
     base, places = _opened(m, len(have))
