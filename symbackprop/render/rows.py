@@ -338,7 +338,6 @@ FUNCTIONS: dict[str, Callable[..., Scaled | Math]] = {
     "binary_cross_entropy": lambda r, node, *_, **__: r.likelihood(node),
     "mean": _mean,
     "norm": _norm_of,
-    "pick": lambda r, node, a, index: maths.Item(r.ref(a), (r.ref(index),)),
     "one_hot": _one_hot,
 }
 
@@ -429,5 +428,5 @@ def _einsum(r: Rows, node: Node, *args: Node) -> Scaled:
 OPS: dict[str, Callable[..., Scaled | Math]] = {
     "sum": _sum, "max": _max, "norm": _norm, "logsumexp": _logsumexp, "softmax": _softmax, "broadcast": _broadcast,
     "reshape": _reshape, "eye": lambda r, node: maths.Identity(node.attr), "scatter_add": _scattered("scatter_add"),
-    "put_along_axis": _scattered("put_along_axis"), "out": _out, "einsum": _einsum,
+    "put_along_axis": _put_along_axis, "out": _out, "einsum": _einsum,
 }  # fmt: skip

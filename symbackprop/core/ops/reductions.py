@@ -15,7 +15,21 @@ from symbackprop.core.accumulate import divided
 from symbackprop.core.entry import RESULT, At, Indices, Jacobian, Term, Terms, letters, on_axis, term
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import Hazards
-from symbackprop.core.maths import Bars, Big, Delta, Derivative, Frac, Math, Prod, Relation, Shaped, Sum, Sym, called
+from symbackprop.core.maths import (
+    Bars,
+    Delta,
+    Derivative,
+    Frac,
+    Math,
+    MatMul,
+    Prod,
+    Relation,
+    Shaped,
+    Sum,
+    Sym,
+    Transpose,
+    called,
+)
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.scalars import FLAT_ROOT, TIES
 from symbackprop.core.shapes import ONE, Shape
@@ -236,10 +250,10 @@ def _show_softmax(node: Node, args: Sequence[Math]) -> Math:
 
 
 def _softmax_rule() -> Math:
-    """p ⊙ (δ − Σ δ ⊙ p)."""
+    """p ⊙ (δ − δᵀ p)."""
     n = (sp.Symbol("n"),)
     p, upstream = Sym("p", n), Shaped(Delta(), n)
-    return Prod((p, Sum(((False, upstream), (True, Big("sum", (), Prod((upstream, p))))))))
+    return Prod((p, Sum(((False, upstream), (True, MatMul(Transpose(upstream), p))))))
 
 
 register(
