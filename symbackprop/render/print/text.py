@@ -160,7 +160,8 @@ class TextPrinter(Printer[Text]):
         return self._over(body if top == 1 else _in_front(self.num(maths.Num(top)), body), bottom, m.order)
 
     def _over(self, top: Text, bottom: sp.Expr, order: tuple[str, ...]) -> Text:
-        return self._quotient(top, self(maths.Size(bottom, order)))
+        p = self(maths.Size(bottom, order))
+        return self._quotient(top, self.fenced(p) if bottom.is_Mul and p.level == ATOM else p)
 
     def _quotient(self, top: Text, bottom: Text) -> Text:
         top = top if top.level >= PRODUCT else self.fenced(top)
@@ -185,7 +186,7 @@ class TextPrinter(Printer[Text]):
     def _beside(self, m: Math, level: int) -> Text:
         """A factor of a product without a sign: a derivative is no fraction of it."""
         p = self.wrapped(m, level)
-        return p
+        return self.fenced(p) if p.starts == FRACTION and p.level == SIGN else p
 
     def outer(self, m: maths.Outer) -> Text:
         left = self.wrapped(m.left, PRODUCT + 1)
