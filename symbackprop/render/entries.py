@@ -18,7 +18,7 @@ from symbackprop.core.shapes import is_one
 from symbackprop.render.rows import Rows
 
 SPARE = "klmrstuvjipq"
-ONLY = Num(sp.S.One)  # the index of an axis of size 1, where one has to be written
+ONLY = Num(sp.S.Zero)  # the index of an axis of size 1, where one has to be written
 Index = Sequence[Math]
 
 
@@ -105,6 +105,8 @@ def _one_hot(e: Entries, node: Node, index: Index) -> Math:
 
 
 def _elementwise(e: Entries, node: Node, index: Index) -> Math:
+    if node.op.name != "elementwise":  # what the function comes to is another op
+        return OPS[node.op.name](e, node, index) if node.op.name in OPS else e.whole(node, index)
     return e.formula(node.attr.form, node.args, index)
 
 

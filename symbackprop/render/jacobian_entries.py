@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Letter, Math, Num, product, replaced
 from symbackprop.core.shapes import is_one
 from symbackprop.derive.record import Edge
-from symbackprop.render.entries import Entries, aligned, equal, reshaped
+from symbackprop.render.entries import ONLY, Entries, aligned, equal, reshaped
 from symbackprop.render.factors import edge_factor
 
 FREE = "?"  # the name of an index that is still free begins with it
@@ -30,11 +31,12 @@ class Walk:
     index: list[Math]
     factors: list[Math] = field(default_factory=list)
     summed: dict[Letter, sp.Expr] = field(default_factory=dict)
-    count: int = 0
+    frees: dict[Math, sp.Expr] = field(default_factory=dict)
 
-    def free(self) -> Math:
-        self.count += 1
-        return Letter(f"{FREE}{self.count}")
+    def free(self, size: sp.Expr) -> Math:
+        letter = Letter(f"{FREE}{len(self.frees) + 1}")
+        self.frees[letter] = size
+        return letter
 
 
 def jacobian_entry(entries: Entries, path: Sequence[Edge], consumer: Sequence[Math],
@@ -49,11 +51,18 @@ def jacobian_entry(entries: Entries, path: Sequence[Edge], consumer: Sequence[Ma
 
 
 def _settled(walk: Walk, argument: Node, target: Sequence[Math]) -> Math:
-    """Free indices become those of the target; known ones have to equal them."""
+    """Free indices become those of the target; known ones have to equal them. One that a copy let go is summed over."""
     settled = {i: t for i, t in zip(walk.index, target, strict=True) if _is_free(i)}
     ties = [(i, t) for i, t, d in zip(walk.index, target, argument.shape, strict=True)
             if not _is_free(i) and i != t and not is_one(d)]  # fmt: skip
     factors = [*walk.factors, *[equal(i, t) for i, t in ties]]
+    lost = [(i, size) for i, size in walk.frees.items() if i not in settled]
+    for i, size in lost:
+        if any(i in list(maths.walk(x)) for x in factors):
+            settled[i] = letter = walk.entries.fresh.letter(size)
+            walk.summed[letter] = size
+        elif not is_one(size):
+            factors.insert(0, Num(size))
     body = product(*factors) if factors else Num(sp.S.One)
     body = walk.entries.sum(body, list(walk.summed), walk.summed.values()) if walk.summed else body
     return replaced(body, settled)
@@ -68,7 +77,7 @@ def _elementwise(walk: Walk, edge: Edge) -> bool:
     assert factor is not None
     if factor.form != f.ONE:
         walk.factors.append(walk.entries.formula(factor.form, factor.rows, walk.index))
-    walk.index = aligned(edge.argument, walk.index)
+    walk.index = _before(edge.argument, walk.index)
     return True
 
 
@@ -78,7 +87,7 @@ def _einsum(walk: Walk, edge: Edge) -> bool:
     place: dict[str, Math] = dict(zip(row.attr.out, walk.index, strict=True))
     for c in ins[edge.index]:
         if c not in place:
-            place[c] = walk.free()
+            place[c] = walk.free(row.attr.sizes([a.shape for a in row.args])[c])
     for s, a in zip(ins, row.args, strict=True):
         for c, size in zip(s, a.shape, strict=True):
             if c not in place:
@@ -93,13 +102,18 @@ def _einsum(walk: Walk, edge: Edge) -> bool:
 def _sum(walk: Walk, edge: Edge) -> bool:
     axes, keepdims = edge.consumer.attr
     rest = iter([x for k, x in enumerate(walk.index) if not (keepdims and k in axes)])
-    walk.index = [walk.free() if k in axes else next(rest) for k in range(edge.argument.ndim)]
+    walk.index = [walk.free(d) if k in axes else next(rest) for k, d in enumerate(edge.argument.shape)]
     return True
 
 
 def _broadcast(walk: Walk, edge: Edge) -> bool:
-    walk.index = aligned(edge.argument, walk.index)
+    walk.index = _before(edge.argument, walk.index)
     return True
+
+
+def _before(a: Node, index: Sequence[Math]) -> list[Math]:
+    """The indices before copies were made: an axis that was repeated has one entry."""
+    return [ONLY if is_one(d) else i for i, d in zip(aligned(a, index), a.shape, strict=True)]
 
 
 def _reshape(walk: Walk, edge: Edge) -> bool:
