@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Math, Num, Transpose, within
+from symbackprop.core.maths import Math, Num, Transpose, transposed, within
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context, groups
 from symbackprop.render.document import Declaration, Document, Line, Prose, Ref, Step
@@ -24,7 +24,6 @@ MAX_PATH = 8
 def build_document(derivation: Derivation, options: Options | None = None) -> Document:
     """The finished document of a derivation."""
     return Anatomy(derivation, options or Options()).document()
-
 
 class Anatomy:
     """Puts a document together."""
@@ -56,7 +55,7 @@ class Anatomy:
             conventions=conventions(model, self.options.layout, self.view.name),
             glossary=glossary(self.rows), declarations=self._declarations(), forward=forward,
             steps=steps, table=table, total_cost=results.total_cost(), stored=stored,
-            updates=updates(self.context), notes=self._notes(),
+            updates=updates(self.context, self.view.gradient), notes=self._notes(),
         )  # fmt: skip
 
     # -- heading
@@ -91,26 +90,35 @@ class Anatomy:
     # -- steps
     def _step(self, s: Located) -> Step:
         step, symbol = s.step, self.rows.gradients[s.step.target.id]
-        lines = (*self.view.lines(s), *self._layout(s))
+        lines = self.view.lines(s)
+        lines = (*lines, *self._layout(s, lines))
         if self.options.detail == "brief":
             lines = brief(lines)
         return Step(
             number=s.number, name=self.derivation.names.get(step.target.id) or "?", anchor=s.anchor,
             target=self.rows.bare(step.target), symbol=symbol, title=self._title(s, symbol), role=self._role(s),
-            shape=self.context.shape(step.target.shape), lines=lines, cached=self._cached(s), path=self._path(s),
-            value=self.context.value(step.total), depth=s.depth,
+            shape=self.context.shape(self.view.shape(step.target)), lines=lines, cached=self._cached(s),
+            path=self._path(s), value=self.context.value(step.total), depth=s.depth,
         )  # fmt: skip
 
-    def _layout(self, s: Located) -> tuple[Line, ...]:
+    def _layout(self, s: Located, lines: Sequence[Line]) -> tuple[Line, ...]:
         """A result transposed, where Jacobian layout is asked for and the view does not write it so."""
         target = s.step.target
         if not self._flips(target) or self._role(s) != "result" or s.depth:
             return ()
-        left, right = Transpose(self.rows.gradients[target.id]), Transpose(self.rows.row(s.step.total))
-        return (Line("layout", left, right, ("in Jacobian layout",)),)
+        left, right = self.rows.gradients[target.id], transposed(self._whole(s, lines))
+        if self.view.name == "jacobian" and target.ndim == 1:
+            is_row = within([line.left for line in lines if line.left is not None][-1]) == within(left)
+            return () if is_row else (Line("layout", left, right, ("in Jacobian layout",)),)
+        return (Line("layout", Transpose(left), right, ("in Jacobian layout",)),)
+
+    def _whole(self, s: Located, lines: Sequence[Line]) -> Math:
+        """A gradient as one formula: what comes out of a loop as it was just written."""
+        written = self.view.name in ("matrix", "jacobian")
+        return lines[-1].right if written else self.rows.row(s.step.total)
 
     def _flips(self, target: Node) -> bool:
-        return self.options.layout == "jacobian" and self.view.name != "jacobian" and target.ndim in (1, 2)
+        return self.options.layout == "jacobian" and target.ndim in (1, 2)
 
     def _title(self, s: Located, symbol: Math) -> Prose:
         whole = self.rows.derivative(self.rows.plain[s.step.target.id])

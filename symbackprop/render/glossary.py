@@ -44,7 +44,7 @@ LAYOUTS = {
     "shape": "every gradient has the shape of its variable (shape convention)",
     "jacobian": "derivatives in Jacobian (numerator) layout: one row for every output, one column for every input",
 }
-NUMERATOR = "steps in numerator layout (a row for every output) where a step has a Jacobian matrix, else in matrix form"
+NUMERATOR = "derivatives in vectors are rows (numerator layout), which are transposed to gradients"
 
 
 ZERO, TWO, X = Num(sp.S.Zero), Num(sp.Integer(2)), Sym("x")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import sympy as sp
+
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Identity, Math, MatMul, Op, Sum, Transpose
+from symbackprop.core.maths import Identity, Math, MatMul, Op, Sum, Transpose, product
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import same_shape
 from symbackprop.derive.record import Edge
+from symbackprop.render.factors import Factor as Entrywise
 from symbackprop.render.factors import edge_factor
 from symbackprop.render.rows import Rows
 
@@ -17,7 +20,8 @@ from symbackprop.render.rows import Rows
 @dataclass(frozen=True)
 class Factor:
     """A Jacobian: of which consumer in which argument, how it and its transpose are written. ``identity``: it is I (1
-    among scalars). ``diagonal``: what stands on its diagonal where it has no other entries."""
+    among scalars). ``diagonal``: what stands on its diagonal where it has no other entries. ``start``: it is the
+    derivative of the loss, which a chain begins with."""
 
     consumer: Node
     argument: Node
@@ -25,6 +29,7 @@ class Factor:
     flipped: Math
     identity: bool = False
     diagonal: Math | None = None
+    start: bool = False
 
 
 def local_jacobian(r: Rows, edge: Edge) -> Factor | None:
@@ -42,19 +47,30 @@ def _elementwise(r: Rows, edge: Edge) -> Factor | None:
     tree = factor.tree(r)
     if not edge.consumer.shape:
         return Factor(*ends, tree, tree, factor.form == f.ONE)
+    matrix = diagonal(r, factor, edge.argument.shape[0])
+    return Factor(*ends, matrix, matrix, factor.form == f.ONE, None if is_number(factor) else tree)
+
+
+def is_number(factor: Entrywise) -> bool:
+    """Whether a local derivative is the same for all entries."""
+    return not any(x.shape for x in factor.used)
+
+
+def diagonal(r: Rows, factor: Entrywise, size: sp.Expr) -> Math:
+    """The Jacobian of a function that works entry by entry: diag(1 − h²), 2I, I."""
     if factor.form == f.ONE:
-        one = Identity(edge.argument.shape[0])
-        return Factor(*ends, one, one, identity=True)
-    matrix = Op("diag", (tree,))
-    return Factor(*ends, matrix, matrix, diagonal=tree)
+        return Identity(size)
+    if isinstance(factor.form, f.Num):
+        return r.scaled(factor.form.value, Identity(size))
+    return product(factor.tree(r), Identity(size)) if is_number(factor) else Op("diag", (factor.tree(r),))
 
 
 def _structural(r: Rows, edge: Edge) -> Factor | None:
     row, ends = edge.consumer, (edge.consumer, edge.argument)
-    product = row.attr.matmul() if isinstance(row.attr, Pattern) else None
-    if product is not None and len(row.args) == 2:
+    found = row.attr.matmul() if isinstance(row.attr, Pattern) else None
+    if found is not None and len(row.args) == 2:
         place = 1 - edge.index
-        other, flip = row.args[place], product.flips[product.order.index(place)] or not row.shape
+        other, flip = row.args[place], found.flips[found.order.index(place)] or not row.shape
         both = [r.ref(other), Transpose(r.ref(other))]
         return Factor(*ends, both[flip], both[not flip])
     if row.op.name == "sum" and not row.shape:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import sympy as sp
 
@@ -80,7 +80,7 @@ class Results:
         return [row for row in rows if row.id in found]
 
 
-def updates(context: Context) -> tuple[Line, ...]:
+def updates(context: Context, gradient: Callable[[Node], Math]) -> tuple[Line, ...]:
     """Gradient descent, w_new = w_old − η·dL/dw, for the parameters of a model with a loss."""
     model = context.derivation.model
     params = [p for name, p in model.params.items() if name in context.wanted and p.id in context.by_target]
@@ -88,13 +88,11 @@ def updates(context: Context) -> tuple[Line, ...]:
         return ()
     if len(params) > MAX_UPDATES:
         return (_update_of_all(context),)
-    return tuple(_update(context, p) for p in params)
+    return tuple([_update(context.rows.plain[p.id], gradient(p)) for p in params])
 
 
-def _update(context: Context, param: Node) -> Line:
-    r = context.rows
-    name = r.plain[param.id]
-    return Line("definition", Marked(name, "new"), _stepped(name, r.linked[param.id]))
+def _update(name: Math, gradient: Math) -> Line:
+    return Line("definition", Marked(name, "new"), _stepped(name, gradient))
 
 
 def _update_of_all(context: Context) -> Line:

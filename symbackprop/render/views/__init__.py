@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from symbackprop.errors import UsageError
 
 if TYPE_CHECKING:
+    from symbackprop.core.graph import Node
+    from symbackprop.core.maths import Math
+    from symbackprop.core.shapes import Shape
     from symbackprop.derive.steps import Derivation
     from symbackprop.render.context import Context
     from symbackprop.render.document import Line
@@ -19,11 +22,16 @@ if TYPE_CHECKING:
 
 
 class Writer(Protocol):
-    """Writes the lines of one step."""
+    """Writes the lines of one step. ``gradient`` is what a gradient is called in the shape of its variable, ``shape``
+    that of ∂L/∂node as the view writes it."""
 
     name: str
 
     def lines(self, s: Located) -> tuple[Line, ...]: ...
+
+    def gradient(self, node: Node) -> Math: ...
+
+    def shape(self, node: Node) -> Shape: ...
 
 
 Make = Callable[["Context"], Writer]

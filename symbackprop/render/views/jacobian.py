@@ -7,59 +7,107 @@ axes and is never formed. Steps without Jacobian matrices (batches, loops) are w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from symbackprop.core import formula as f
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.maths import Math, MatMul, Transpose, chain, product
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.shapes import ONE, Shape
 from symbackprop.derive.record import Edge
 from symbackprop.render.context import Context, Group, groups
 from symbackprop.render.document import Line
 from symbackprop.render.factors import edge_factor
-from symbackprop.render.jacobians import Factor, local_jacobian
-from symbackprop.render.symbols import Located
+from symbackprop.render.jacobians import Factor, diagonal, local_jacobian
+from symbackprop.render.symbols import Located, LoopMark
 from symbackprop.render.views.matrix import MatrixView, is_loop
 
 MAX_FACTORS = 8
 
+
 class JacobianView(MatrixView):
-    """Lines of the steps as products of Jacobian matrices."""
+    """Lines of the steps as products of Jacobian matrices. The derivative of the loss in a vector is a row; where a
+    step is not written with Jacobians it is transposed, since a gradient has the shape of its variable."""
 
     name = "jacobian"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.known: dict[int, tuple[Factor, ...]] = {}
+        turned = {row.id for row in self._gradients() if row.ndim == 1}
+        symbols = self.rows.symbols
+        self.rows.symbols |= {i: Transpose(symbols[i]) for i in turned & symbols.keys()}
+
+    def _gradients(self) -> Iterator[Node]:
+        """The rows that are gradients by their names."""
+        forward = self.context.derivation.forward_ids
+        yield from (s.step.total for s in self.context.steps if s.step.total.id not in forward)
+        yield from self.context.derivation.model.upstream.values()
+        for mark in self.context.located:
+            if isinstance(mark, LoopMark):
+                loop = mark.loop.reverse.attr
+                yield from (x for x in loop.leaves() if isinstance(x.attr, Leaf) and x.attr.role.endswith("cotangent"))
+
+    def gradient(self, node: Node) -> Math:
+        symbol = super().gradient(node)
+        return Transpose(symbol) if node.ndim == 1 else symbol
+
+    def shape(self, node: Node) -> Shape:
+        return (ONE, *node.shape) if node.ndim == 1 else node.shape
+
+    def _own(self, node: Node) -> Math:
+        symbol = super()._own(node)
+        return Transpose(symbol) if node.ndim == 1 else symbol
 
     def lines(self, s: Located) -> tuple[Line, ...]:
-        parts = groups(s)
-        if len(parts) != 1 or parts[0].consumer is None or is_loop(parts[0]) or s.step.target.ndim > 2:
-            return super().lines(s)
+        found = self._with_jacobians(s)
+        if found is not None:
+            return found
+        target = s.step.target
+        if target.ndim < 2 and not s.depth and target is not self.context.loss:  # a later step may go on from here
+            self.known[target.id] = (self._start(target),)
+        return super().lines(s)
+
+    def _start(self, target: Node) -> Factor:
+        """∂L/∂target, found before, as the first factor of a chain."""
+        symbol = self.rows.linked[target.id]
+        return Factor(target, target, symbol, Transpose(symbol) if target.ndim else symbol, start=True)
+
+    def _with_jacobians(self, s: Located) -> tuple[Line, ...] | None:
+        """The lines of a step whose chain is one product of Jacobian matrices."""
+        parts, target = groups(s), s.step.target
+        consumer = parts[0].consumer
+        if len(parts) > 1 or consumer is None or is_loop(parts[0]) or s.depth or target.ndim > 2:
+            return None
+        if len(parts[0].contributions) > 1 and consumer is not self.context.loss:
+            return None
+        if consumer is not self.context.loss and consumer.id not in self.known:
+            return None
         path = parts[0].contributions[0].path
-        if len(parts[0].contributions) > 1 or not self._before(parts[0].consumer):
-            return super().lines(s)
-        if s.step.target.ndim == 2:
+        if target.ndim == 2:
             return self._of_matrix(s, parts[0], path)
         factor = self._factor(s, parts[0], path)
-        return super().lines(s) if factor is None else self._of_vector(s, parts[0], factor)
-
-    def _before(self, consumer: Node) -> bool:
-        """Whether the consumer's own gradient is a product of Jacobians."""
-        return consumer is self.context.loss or consumer.id in self.known
+        return None if factor is None else self._of_vector(s, parts[0], factor)
 
     def _factor(self, s: Located, group: Group, path: Sequence[Edge]) -> Factor | None:
         assert group.consumer is not None
-        found = [local_jacobian(self.rows, edge) for edge in path]
+        found = [local_jacobian(self.rows, edge) for edge in path] if len(group.contributions) == 1 else [None]
         known = [x for x in found if x is not None]
         if len(known) < len(found):
-            return None
+            return self._of_loss(s) if group.consumer is self.context.loss else None
         telling = [x for x in known if not x.identity] or known[:1]
         if len(telling) == 1:
             return replace(telling[0], consumer=group.consumer, argument=s.step.target)
         tree, flipped = chain(*[x.tree for x in telling]), chain(*[x.flipped for x in reversed(telling)])
         return Factor(group.consumer, s.step.target, tree, flipped)
+
+    def _of_loss(self, s: Located) -> Factor | None:
+        """The Jacobian of the loss itself, by the rules of its functions."""
+        if self.context.loss is None:
+            return None
+        gradient, target = self._total(s), s.step.target
+        return Factor(self.context.loss, target, Transpose(gradient) if target.ndim else gradient, gradient)
 
     # -- vectors and scalars
     def _of_vector(self, s: Located, group: Group, factor: Factor) -> tuple[Line, ...]:
@@ -73,18 +121,20 @@ class JacobianView(MatrixView):
             result = Line("result", left, local.right, local.reason, value=self.context.value(s.step.total))
             return (result, *self._formatted(s, factor.flipped))
         rule = Line("chain", left, chain(*[self._name(x) for x in whole]), ("chain rule",))
+        known = (self._known(group),) if self._has_symbol(group.consumer) else ()
         put = Line("substitution", left, chain(*[x.tree for x in whole]), ("substituted",))
         column = self._formatted(s, self._column(group, factor))
-        return (rule, self._known(group), local, put, self._short(group, factor), *column)
+        return (rule, *known, local, put, *self._short(group, factor, put), *column)
 
     def _name(self, factor: Factor) -> Math:
-        return self._between(factor.consumer, factor.argument)
+        return self._by(factor.argument) if factor.start else self._between(factor.consumer, factor.argument)
 
-    def _short(self, group: Group, factor: Factor) -> Line:
-        """The same from the consumer's δ."""
-        diagonal = factor.diagonal is not None
-        reason = "a diagonal matrix scales entry by entry" if diagonal else "the factors before are cached"
-        return Line("result", None, self._row(group, factor), (reason,))
+    def _short(self, group: Group, factor: Factor, put: Line) -> list[Line]:
+        """The same from the consumer's δ, unless that was just written."""
+        scales = factor.diagonal is not None
+        reason = "a diagonal matrix scales entry by entry" if scales else "the factors before are cached"
+        row = self._row(group, factor)
+        return [] if row == put.right else [Line("result", None, row, (reason,))]
 
     def _row(self, group: Group, factor: Factor) -> Math:
         assert group.consumer is not None
@@ -97,22 +147,35 @@ class JacobianView(MatrixView):
 
     def _column(self, group: Group, factor: Factor) -> Math:
         assert group.consumer is not None
-        delta = self.rows.linked[group.consumer.id]
-        column = Transpose(delta) if group.consumer.shape else delta
+        column = self.gradient(group.consumer)
         return column if factor.identity else chain(factor.flipped, column)
 
     # -- matrices
-    def _of_matrix(self, s: Located, group: Group, path: Sequence[Edge]) -> tuple[Line, ...]:
+    def _of_matrix(self, s: Located, group: Group, path: Sequence[Edge]) -> tuple[Line, ...] | None:
         """∂s/∂W = δᵀ xᵀ: the vector z depends on W only through z_i = Σ_j W_ij x_j."""
         consumer, other = group.consumer, _other_vector(path)
         if consumer is None or other is None:
-            return super().lines(s)
+            return None
         left, own = self._by(s.step.target), self._between(consumer, s.step.target)
         rule = Line("chain", left, chain(self._by(consumer), own), ("chain rule",))
-        entry = MatMul(Transpose(self.rows.linked[consumer.id]), Transpose(self.rows.ref(other)))
+        entry = MatMul(self.gradient(consumer), Transpose(self.rows.ref(other)))
         reason = (*self._reason(group), "; three axes, never formed")
         value = self.context.value(s.step.total)
-        return rule, self._known(group), Line("result", left, entry, reason, value=value)
+        known = (self._known(group),) if self._has_symbol(consumer) else ()
+        return (rule, *known, Line("result", left, entry, reason, value=value))
+
+    # -- steps in matrix form
+    def _local(self, s: Located, group: Group) -> Line:
+        line, consumer = super()._local(s, group), group.consumer
+        assert consumer is not None
+        if consumer is self.context.loss:
+            turned = s.step.target.ndim == 1 and line.left is not None
+            return replace(line, left=Transpose(line.left)) if turned and line.left else line
+        factor = self._entrywise(group, s.step.target)
+        if factor is None or consumer.ndim != 1:
+            return line
+        tree = diagonal(self.rows, factor, consumer.shape[0])
+        return replace(line, right=tree, reason=self._reason(group))
 
     # -- layout
     def _formatted(self, s: Located, column: Math) -> list[Line]:

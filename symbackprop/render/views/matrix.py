@@ -15,18 +15,18 @@ from symbackprop.core.graph import Node
 from symbackprop.core.maths import (
     Delta,
     Derivative,
-    Link,
     Marked,
     Math,
     Relation,
     Words,
+    anchors,
     chain,
     shaped,
     total,
     walk,
     within,
 )
-from symbackprop.core.shapes import same_shape
+from symbackprop.core.shapes import Shape, same_shape
 from symbackprop.derive.record import Contribution
 from symbackprop.render.context import Context, Group, groups, reads
 from symbackprop.render.document import Line, Prose
@@ -48,8 +48,20 @@ class MatrixView:
     def __init__(self, context: Context) -> None:
         self.context, self.rows = context, context.rows
 
+    def gradient(self, node: Node) -> Math:
+        """What the gradient of a row is called in the row's own shape, with a link to where it is found."""
+        return self.rows.linked[node.id]
+
+    def shape(self, node: Node) -> Shape:
+        """The shape in which ∂L/∂node stands."""
+        return node.shape
+
+    def _own(self, node: Node) -> Math:
+        """The left side of what a gradient is in the row's own shape."""
+        return self.rows.gradients[node.id]
+
     def lines(self, s: Located) -> tuple[Line, ...]:
-        left = self.rows.gradients[s.step.target.id]
+        left = self._own(s.step.target)
         parts = groups(s)
         if all(g.consumer is None for g in parts):
             return (self._seed(s, left, parts),)
@@ -59,7 +71,7 @@ class MatrixView:
             return (self._direct(s, left, parts[0]),)
         known = [self._known(g) for g in parts if not is_loop(g) and self._has_symbol(g.consumer)]
         local = [self._local(s, g) for g in parts if g.consumer is not None and self._has_local(s, g)]
-        return (self._chain(s, left, parts), *known, *local, *self._final(s, left, parts))
+        return (self._chain(s, parts), *known, *local, *self._final(s, left, parts))
 
     def _has_local(self, s: Located, group: Group) -> bool:
         """Where upstream is a mere number, local derivative and product cannot be told apart."""
@@ -81,16 +93,18 @@ class MatrixView:
             both = len(parts[0].contributions) > 1
             reason = "from the later steps, and from what reads it outside the loop" if both else "from the later steps"
             return Line("result", left, self._total(s), (reason,))
-        return Line("result", left, Words("given"), ("the upstream gradient",), ":", value)
+        given = self.rows.gradients[s.step.target.id]
+        return Line("result", given, Words("given"), ("the upstream gradient",), ":", value)
 
     def _over_steps(self, s: Located, left: Math, group: Group) -> tuple[Line, ...]:
         """What a loop leaves for one of its arguments."""
         named, written = (shares(self.context, group, written) for written in (False, True))
+        symbol = self.rows.gradients[s.step.target.id]
         value = self.context.value(s.step.total)
         if named == written:
-            return (Line("result", left, named, ("from the loop",), value=value),)
-        chain = Line("chain", left, named, ("each step contributes, the others held fixed",))
-        return chain, Line("result", None, written, ("one product over all steps",), value=value)
+            return (Line("result", symbol, named, ("from the loop",), value=value),)
+        rule = Line("chain", symbol, named, ("each step contributes, the others held fixed",))
+        return rule, Line("result", left, written, ("one product over all steps",), value=value)
 
     def _direct(self, s: Located, left: Math, group: Group) -> Line:
         """∂L/∂t for a t that the loss reads itself: nothing to chain."""
@@ -101,7 +115,7 @@ class MatrixView:
         """The gradient as later steps use it; another step's δ where it is the same row."""
         row = s.step.total
         symbol = self.rows.symbols.get(row.id)
-        own = isinstance(symbol, Link) and symbol.anchor == s.anchor
+        own = symbol is not None and anchors(symbol) == (s.anchor,)
         return self.rows.row(row) if symbol is None or own else symbol
 
     def _has_symbol(self, consumer: Node | None) -> bool:
@@ -119,11 +133,11 @@ class MatrixView:
         return Derivative(self.rows.plain[consumer.id], self.rows.plain[target.id])
 
     # -- lines
-    def _chain(self, s: Located, left: Math, parts: Sequence[Group]) -> Line:
+    def _chain(self, s: Located, parts: Sequence[Group]) -> Line:
         alone = len(parts) == 1
         right = total(*[(False, self._branch(s, g, alone)) for g in parts])
         reason = "chain rule" if len(parts) == 1 else "chain rule, one term for each branch"
-        return Line("chain", left, right, (reason,))
+        return Line("chain", self.rows.gradients[s.step.target.id], right, (reason,))
 
     def _branch(self, s: Located, group: Group, alone: bool) -> Math:
         consumer, target = group.consumer, s.step.target

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Derivative, Math, chain, total
+from symbackprop.core.maths import Derivative, Math, Words, chain, total
+from symbackprop.core.shapes import Shape
 from symbackprop.render.context import Context, Group, reads
 from symbackprop.render.document import Line, Prose, Ref
 from symbackprop.render.factors import Factor
@@ -28,6 +29,12 @@ class ScalarView:
     def __init__(self, context: Context) -> None:
         self.context, self.rows, self.terms = context, context.rows, Terms(context)
         self.beginnings: dict[tuple[tuple[int, int], ...], Located] = {}
+
+    def gradient(self, node: Node) -> Math:
+        return self.rows.linked[node.id]
+
+    def shape(self, node: Node) -> Shape:
+        return node.shape
 
     def lines(self, s: Located) -> tuple[Line, ...]:
         terms = self.terms.of(s)
@@ -47,6 +54,8 @@ class ScalarView:
         value = self.context.value(s.step.total)
         if given and value is not None and value.shown is not None:
             return Line("result", left, value.shown, (reason,), value=value)
+        if given:
+            return Line("result", left, Words("given"), ("the upstream gradient",), ":", value)
         return Line("result", left, self.rows.row(s.step.total), (reason,), value=value)
 
     # -- the chain rule over names
