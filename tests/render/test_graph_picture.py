@@ -120,7 +120,7 @@ def test_blocks_that_are_alike_are_drawn_once() -> None:
     (frame,) = p.frames()
     assert (frame.title, frame.note) == ("for ℓ = 1, …, 12", "12 blocks, built alike")
     assert [b.name for b in frame.inside.boxes()] == ["X_ℓ−1", "W_ℓ", "b_ℓ", "block_h,ℓ", "X_ℓ"]
-    assert [b.formula for b in frame.inside.boxes()][3:] == ["X_ℓ−1 W_ℓ + b_ℓ", "ReLU(block_h,ℓ) + X_ℓ−1"]
+    assert [b.formula for b in frame.inside.boxes()][3:] == ["X_ℓ−1 W_ℓ + 1_N b_ℓᵀ", "ReLU(block_h,ℓ) + X_ℓ−1"]
     assert [i.key for i in p.items] == ["X0", "blocks", "L"]
     assert [(w.source, w.target) for w in frame.inside.wires if w.back] == [("blocks/X12", "blocks/X11")]
 

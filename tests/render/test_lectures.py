@@ -28,9 +28,9 @@ SCALAR = {
 }  # fmt: skip
 
 MATRIX = {
-    ("linear-layer", "X"): ["∂L/∂X = ∂L/∂Y Wᵀ"],
+    ("linear-layer", "X"): ["∂L/∂X = (∂L/∂Y) Wᵀ"],
     ("svm-hinge", "W"): ["∂L/∂W = δ_sᵀ X + 2λ·W"],
-    ("linear-layer", "W"): ["∂L/∂W = Xᵀ ∂L/∂Y"],
+    ("linear-layer", "W"): ["∂L/∂W = Xᵀ (∂L/∂Y)"],
     ("squared-norm", "q"): ["δ_q = 2q"],
     ("squared-norm", "W"): ["∂f/∂W = δ_q xᵀ"],
     ("squared-norm", "x"): ["∂f/∂x = Wᵀ δ_q"],
@@ -62,7 +62,7 @@ INDEX = {
     ("squared-norm", "q"): ["∂f/∂q_i = 2q_i"],
     ("squared-norm", "W"): ["∂q_k/∂W_ij = x_j·1[k = i]", "∂f/∂W_ij = δ_q[i]·x_j"],
     ("linear-layer", "X"): ["∂Y/∂x₁₁ = [[w₁₁, w₁₂, w₁₃], [0, 0, 0]]",
-                            "∂L/∂x₁₁ = ∂L/∂y₁₁·w₁₁ + ∂L/∂y₁₂·w₁₂ + ∂L/∂y₁₃·w₁₃", "∂L/∂X = ∂L/∂Y Wᵀ"],
+                            "∂L/∂x₁₁ = ∂L/∂y₁₁·w₁₁ + ∂L/∂y₁₂·w₁₂ + ∂L/∂y₁₃·w₁₃", "∂L/∂X = (∂L/∂Y) Wᵀ"],
     ("linear-layer", "W"): ["∂L/∂W_ij = Σ_n,k ∂L/∂Y_nk·∂Y_nk/∂W_ij", "∂Y_nk/∂W_ij = X_ni·1[k = j]"],
     ("softmax-regression", "z"): ["∂L/∂z_i = ŷ_i − 1[y = i]"],
     ("logistic-regression", "w"): ["∂L/∂w_i = δ_z·x_i"],

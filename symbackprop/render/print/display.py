@@ -444,7 +444,7 @@ class Display(Printer[Box]):
 
     def fn(self, m: maths.Fn) -> Box:
         if m.name == "exp":
-            return self.raised(self.plain("e"), self(m.args[0]))._replace(level=80)
+            return self.raised(self.plain("e"), self(m.args[0]))._replace(level=POWER)
         if m.name in ("sqrt", "root"):
             inner = self(m.args[0])
             return Box((self.root(inner),), tall=True, low=inner.low)

@@ -104,7 +104,8 @@ class MatrixView:
         if named == written:
             return (Line("result", symbol, named, ("from the loop",), value=value),)
         rule = Line("chain", symbol, named, ("each step contributes, the others held fixed",))
-        return rule, Line("result", left, written, ("one product over all steps",), value=value)
+        same = None if left is symbol else left
+        return rule, Line("result", same, written, ("one product over all steps",), value=value)
 
     def _direct(self, s: Located, left: Math, group: Group) -> Line:
         """∂L/∂t for a t that the loss reads itself: nothing to chain."""
