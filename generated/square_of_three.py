@@ -1,6 +1,7 @@
 """square-of-three: z = 3y with y = x squared: the chain rule for one variable
 
-Written by `symbackprop codegen` from the model text MODEL; `symbackprop verify FILE` checks it, edited or not.
+Written by symbackprop 0.1.0 from the model text MODEL; `symbackprop verify FILE` checks it, edited or not.
+The code is yours: use it, change it, pass it on as you like.
 PARAMS and DATA say which arrays forward takes, by name, and their shapes.
 """
 

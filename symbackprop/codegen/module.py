@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
+from symbackprop import __version__
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.drawing import initial_lines
 from symbackprop.codegen.equations import shape_note
@@ -102,6 +103,7 @@ class ModulePrinter:
         p = self.program
         integers = {n: r for n, r in self.given.items() if r.kind == "int"}
         return {
+            "version": __version__,
             "title": doc_text(f"{p.name}: {p.summary}" if p.summary else p.name),
             "imports": self.imports,
             "np": self.module,

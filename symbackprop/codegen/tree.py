@@ -80,7 +80,7 @@ def attribute(value: Code | str, word: str) -> Code:
     return ast.Attribute(name(value) if isinstance(value, str) else value, word, LOAD)
 
 
-def call(function: Code | str, *args: Any, **options: Any) -> Code:
+def call(function: Code | str, *args: Any, **options: Any) -> ast.Call:
     keywords = [ast.keyword(k, as_code(v)) for k, v in options.items()]
     return ast.Call(name(function) if isinstance(function, str) else function, [as_code(a) for a in args], keywords)
 
@@ -151,6 +151,15 @@ def joined(left: Expr, operation: type[ast.operator], right: Expr, kind: str | N
 def combined(code: Code, parts: tuple[Expr, ...], kind: str | None = None) -> Expr:
     """Code whose operands are broadcast against each other."""
     return Expr(code, _common(parts), kind or _widest(parts), parts)
+
+
+def operands(whole: Expr) -> list[tuple[ast.operator, Expr]]:
+    """The terms of a sum or the factors of a product, with the sign before each; the first has the usual one."""
+    assert isinstance(whole.code, ast.BinOp)
+    left, right = whole.parts
+    usual, other = (ast.Add, ast.Sub) if isinstance(whole.code.op, (ast.Add, ast.Sub)) else (ast.Mult, ast.Div)
+    same = isinstance(left.code, ast.BinOp) and isinstance(left.code.op, (usual, other)) and bool(left.parts)
+    return [*(operands(left) if same else [(usual(), left)]), (whole.code.op, right)]
 
 
 def negated(body: Expr) -> Expr:

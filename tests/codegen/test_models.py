@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from symbackprop import __version__
 from symbackprop.check import verify_source
 from symbackprop.codegen import codegen
 from symbackprop.model.text import parse
@@ -271,3 +272,10 @@ def test_gradients_of_chosen_names(tmp_path: Path) -> None:
     params = module.init_params(rng, D=3, H=4, C=5)
     grads = module.loss_and_grads(params, {"X": rng.normal(size=(2, 3)), "y": [0, 1]})[1]
     assert {k: v.shape for k, v in grads.items()} == {"W2": (4, 5), "A1": (2, 4)}
+
+
+@pytest.mark.parametrize("target", ["numpy", "jax"])
+def test_the_head_says_who_wrote_it_and_whose_it_is(target: str) -> None:
+    lines = codegen(parse(MLP), target=target).splitlines()[:6]
+    assert lines[2].startswith(f"Written by symbackprop {__version__} from the model text MODEL;")
+    assert lines[3] == "The code is yours: use it, change it, pass it on as you like."
