@@ -10,6 +10,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.calculus import from_sympy, unguarded
 from symbackprop.core.graph import Node
+from symbackprop.core.kernel import Kernel
 from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
 
 
@@ -48,7 +49,7 @@ def _scaled(node: Node) -> tuple[sp.Expr, f.Formula]:
 
 def _is_free(node: Node) -> bool:
     """Whether a row's formula may be taken apart: it is nobody's operand by name."""
-    return node.op.name == "elementwise" and not node.whole
+    return isinstance(node.attr, Kernel) and not node.whole
 
 
 MAX_CANCEL = 30
@@ -93,7 +94,7 @@ def _times(upstream: Node, output: Node) -> Node | None:
 
 def _place(upstream: Node, output: Node) -> int | None:
     """Where unnamed arithmetic reads the output."""
-    if upstream.name is not None or upstream.op.name != "elementwise" or upstream.attr.head is not None:
+    if upstream.name is not None or not isinstance(upstream.attr, Kernel) or upstream.attr.head is not None:
         return None
     return next((i for i, a in enumerate(upstream.args) if a is output), None)
 
@@ -110,7 +111,7 @@ def _shortened(factor: f.Formula, local: f.Formula, place: int) -> f.Formula | N
 
 def _may_cancel(upstream: Node, output: Node, index: int) -> bool:
     return (
-        upstream.op.name == "elementwise"
+        isinstance(upstream.attr, Kernel)
         and upstream.attr.head is None
         and output.attr.head is not None
         and f.size(upstream.attr.form) <= MAX_CANCEL

@@ -14,6 +14,8 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
+from symbackprop.core.kernel import Kernel
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import is_one
 
 NONE = -1  # the letter of an axis of size 1
@@ -83,21 +85,21 @@ class _Expansion:
         self.seen += 1
         if self.seen > MAX_TAKEN_APART:
             return Term(sp.S.One, ((row, letters),))
-        if row.op.name in ("reshape", "broadcast"):
-            inside = self._view(row, letters)
+        if row.op.name == "reshape":
+            inside = self._reshaped(row, letters)
+        elif row.op.name == "broadcast":
+            inside = self.row(row.args[0], _aligned(row.args[0], letters))
         elif row.op.name == "sum":
             inside = self.row(row.args[0], self._before_sum(row, letters))
-        elif row.op.name == "einsum":
+        elif isinstance(row.attr, Pattern):
             inside = self._product(row, letters)
-        elif row.op.name == "elementwise":
+        elif isinstance(row.attr, Kernel):
             inside = self.formula(row.attr.form, row.args, letters)
         return Term(sp.S.One, ((row, letters),)) if inside is None else inside
 
-    def _view(self, row: Node, letters: Letters) -> Term | None:
-        """Axes of size 1 that come and go, and copies along an axis."""
+    def _reshaped(self, row: Node, letters: Letters) -> Term | None:
+        """Axes of size 1 that come and go."""
         a = row.args[0]
-        if row.op.name == "broadcast":
-            return self.row(a, _aligned(a, letters))
         kept = [c for c, d in zip(letters, row.shape, strict=True) if not is_one(d)]
         if [d for d in row.shape if not is_one(d)] != [d for d in a.shape if not is_one(d)]:
             return None

@@ -42,6 +42,11 @@ def kind(row: Node) -> Kind:
 
 def plainly(row: Node) -> Node:
     """A row without the names and new axes that it is read through."""
-    while row.op.name in ("reshape", "broadcast") or (isinstance(row.attr, Kernel) and row.attr.form == f.Arg(0)):
+    while is_spread(row) or (isinstance(row.attr, Kernel) and row.attr.form == f.Arg(0)):
         row = row.args[0]
     return row
+
+
+def is_spread(row: Node) -> bool:
+    """Whether a row has the entries of another one in their order, perhaps repeated along axes."""
+    return row.op.name == "reshape" or row.op.name == "broadcast"

@@ -17,6 +17,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import kind
 from symbackprop.core.graph import FLOAT, Graph, Leaf, Node, arguments_first
 from symbackprop.core.kernel import Kernel
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import Op
 from symbackprop.core.scalars import TABLE, Scalar
 
@@ -60,7 +61,7 @@ def arrays_of(found: Hazards, graph: Graph) -> list[Node]:
 def _of_row(node: Node) -> Hazards:
     if isinstance(node.attr, Leaf):
         return NONE if node.attr.value is not None else bit_of(node) if node.kind == FLOAT else WHOLE
-    if node.op.name == "elementwise":
+    if isinstance(node.attr, Kernel):
         return _of_kernel(node)
     found = union(node.graph.hazards[a.id] for a in node.args)
     return found & ~INFINITE if _is_bounded(node.op) else found
@@ -170,7 +171,7 @@ def is_nonnegative(form: f.Formula, args: Sequence[Node], out: Node | None = Non
             return is_nonnegative(num, args, out, depth) and is_nonnegative(den, args, out, depth)
         case f.Call(name, _):
             return TABLE[name].range[0] >= 0
-        case f.Neg(f.Arg(k)) if args[k].op.name == "elementwise" and depth > 0:
+        case f.Neg(f.Arg(k)) if isinstance(args[k].attr, Kernel) and depth > 0:
             return is_nonnegative(f.neg(args[k].attr.form), args[k].args, None, depth - 1)
     row = _row_of(form, args, out)
     return row is not None and depth > 0 and _is_nonnegative_row(row, depth - 1)
@@ -188,7 +189,7 @@ def _entries(row: Node) -> Sequence[Node]:
 
 
 def _is_positive_row(row: Node, depth: int) -> bool:
-    if row.op.name == "elementwise":
+    if isinstance(row.attr, Kernel):
         return is_positive(row.attr.form, row.args, None, depth)
     if isinstance(row.attr, Leaf):
         return row.attr.value is not None and row.attr.value.is_positive is True
@@ -202,7 +203,7 @@ def _is_positive_row(row: Node, depth: int) -> bool:
 
 def _finds_largest(row: Node) -> bool:
     """1[a = max a]: at least one entry is."""
-    if row.op.name != "elementwise" or row.attr.head != "equal":
+    if not isinstance(row.attr, Kernel) or row.attr.head != "equal":
         return False
     return any(top.op.name == "max" and top.args[0] is a for a in row.args for top in map(_unshaped, row.args))
 
@@ -212,9 +213,9 @@ def _unshaped(row: Node) -> Node:
 
 
 def _is_nonnegative_row(row: Node, depth: int) -> bool:
-    if row.op.name == "elementwise":
+    if isinstance(row.attr, Kernel):
         return row.attr.boolean or is_nonnegative(row.attr.form, row.args, None, depth)
-    if row.op.name == "einsum" and len(row.args) == 2 and row.args[0] is row.args[1]:
+    if isinstance(row.attr, Pattern) and len(row.args) == 2 and row.args[0] is row.args[1]:
         return len(set(row.attr.ins)) == 1
     entries = _entries(row)
     if entries and depth > 0 and all(_is_nonnegative_row(a, depth - 1) for a in entries):

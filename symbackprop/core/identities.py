@@ -14,8 +14,10 @@ from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.facts import plainly
 from symbackprop.core.graph import Node
+from symbackprop.core.kernel import Kernel
 from symbackprop.core.logarithms import Logarithms, log_of_value
 from symbackprop.core.noughts import term_by_term
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import same_shape
 
@@ -27,7 +29,7 @@ def _logarithm(row: Node, logs: Logarithms) -> Node | None:
     match row.attr.form:
         case f.Call("log1p", (f.Arg(index),)):
             inner = row.args[index]
-            written = inner.op.name == "elementwise" and inner.attr.head is None
+            written = isinstance(inner.attr, Kernel) and inner.attr.head is None
             form, args = (inner.attr.form, inner.args) if written else (f.Arg(0), (inner,))
             return logs.of_formula(f.add(f.ONE, form), args)
     return None
@@ -113,7 +115,7 @@ class _Quotients:
         if call is not None:
             return call[1] if call[0].name == "exp" else None
         chosen = plainly(row)
-        head = chosen.attr.head if chosen.op.name == "elementwise" else None
+        head = chosen.attr.head if isinstance(chosen.attr, Kernel) else None
         return self.logs.sure(f.Arg(0), (row,)) if head == "where" and f.ZERO in chosen.attr.form.args[1:] else None
 
     def _exponent(self, term: f.Formula) -> Node | sp.Expr | None:
@@ -176,8 +178,8 @@ def _without(product: f.Formula, factor: f.Formula) -> f.Formula | None:
 
 def better(row: Node, logs: Logarithms) -> Node | None:
     """The row of an identity that applies."""
-    if row.op.name == "einsum":
+    if isinstance(row.attr, Pattern):
         return term_by_term(row)
-    if row.op.name != "elementwise":
+    if not isinstance(row.attr, Kernel):
         return None
     return next((found for rule in IDENTITIES if (found := rule(row, logs)) is not None), None)

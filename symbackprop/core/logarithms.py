@@ -8,7 +8,7 @@ log, log of a product the sum of logs, log of a sum the logsumexp of logs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial, reduce
+from functools import reduce
 
 import sympy as sp
 
@@ -17,6 +17,8 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import kind
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.hazards import is_nonnegative
+from symbackprop.core.kernel import Kernel
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE, Scalar
 
 MAX_DEPTH = 40
@@ -62,10 +64,13 @@ class Logarithms:
     def _of(self, x: Node) -> Node | None:
         if x.is_leaf or x.is_result:
             return self.given(x)
-        if x.op.name == "elementwise":
+        if isinstance(x.attr, Kernel):
             return self.of_formula(x.attr.form, x.args)
-        find = partial(_RULES.get(x.op.name, Logarithms._of_view), self, x)
-        return self._checked(find, lambda: x) if x.op.name in ("sum", "max", "einsum") else find()
+        if kind(x).views:
+            return self._of_taken(x) if kind(x).indices else self._of_view(x)
+        if x.op.name == "softmax":
+            return self._of_softmax(x)
+        return self._of_joined(x) if kind(x).joined else self._checked(lambda: self._of_several(x), lambda: x)
 
     # -- formulas
     def of_formula(self, form: f.Formula, args: Sequence[Node]) -> Node | None:
@@ -149,7 +154,7 @@ class Logarithms:
 
     def _written(self, form: f.Formula, args: Sequence[Node]) -> tuple[f.Formula, Sequence[Node]]:
         """A formula, or that of the row it is, and what it is over."""
-        if not isinstance(form, f.Arg) or args[form.index].op.name != "elementwise":
+        if not isinstance(form, f.Arg) or not isinstance(args[form.index].attr, Kernel):
             return form, args
         row = args[form.index]
         self.passed.add(row.id)
@@ -165,7 +170,7 @@ class Logarithms:
 
     def function(self, x: Node) -> tuple[Scalar, Node] | None:
         """The function of one argument whose value a row is, seen through names and views, and its argument."""
-        if x.op.name == "elementwise":
+        if isinstance(x.attr, Kernel):
             found = self._call_of(x.attr.form, x.args)
         else:
             source = viewed(x)
@@ -214,19 +219,18 @@ class Logarithms:
         self.passed.add(p.id)
         return _again(x, p.args[0]) - build.logsumexp(p.args[0], p.attr, keepdims=not lookup)
 
-    def _of_reduced(self, x: Node) -> Node | None:
-        """log Σ a = logsumexp(log a)."""
-        log = self.of(x.args[0])
-        return None if log is None else build.logsumexp(log, *x.attr)
+    def _of_several(self, x: Node) -> Node | None:
+        """log Σ a = logsumexp(log a), log max a = max(log a)."""
+        if isinstance(x.attr, Pattern):
+            return self._of_masked(x)
+        reduce = {"sum": build.logsumexp, "max": build.reduce_max}.get(x.op.name)
+        log = None if reduce is None else self.of(x.args[0])
+        return None if log is None or reduce is None else reduce(log, *x.attr)
 
-    def _of_largest(self, x: Node) -> Node | None:
-        log = self.of(x.args[0])
-        return None if log is None else build.reduce_max(log, *x.attr)
-
-    def _of_einsum(self, x: Node) -> Node | None:
-        """Of a transpose; of Σ m⊙p with a mask m that has the axes of p."""
+    def _of_masked(self, x: Node) -> Node | None:
+        """Of Σ m⊙p with a mask m that has the axes of p."""
         if len(x.args) != 2:
-            return self._of_view(x)
+            return None
         (left, right), out = x.attr.ins, x.attr.out
         if left != right or [c for c in left if c in out] != list(out) or len(set(left)) < len(left):
             return None
@@ -236,17 +240,6 @@ class Logarithms:
                 chosen = x.graph.call("where", mask, log, -sp.oo)
                 return build.logsumexp(chosen, [k for k, c in enumerate(left) if c not in out])
         return None
-
-
-_RULES: dict[str, Callable[[Logarithms, Node], Node | None]] = {
-    "softmax": Logarithms._of_softmax,
-    "take_along_axis": Logarithms._of_taken,
-    "gather": Logarithms._of_taken,
-    "concat": Logarithms._of_joined,
-    "sum": Logarithms._of_reduced,
-    "max": Logarithms._of_largest,
-    "einsum": Logarithms._of_einsum,
-}
 
 
 def viewed(x: Node) -> Node | None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import INFINITE, NONE, Hazards, hazards, is_unbounded, union
+from symbackprop.core.kernel import Kernel
 from symbackprop.core.registry import Cotangents, Rule
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.selection import choices
@@ -99,6 +100,7 @@ def is_choice(row: Node, a: Node) -> bool:
 
 def zero_branch(row: Node) -> int | None:
     """Which branch of a row is the number 0; None when it is no choice between something and 0."""
-    if row.op.name != "elementwise" or row.attr.head != "where" or f.ZERO not in row.attr.form.args[1:]:
+    form = row.attr.form if isinstance(row.attr, Kernel) else None
+    if not isinstance(form, f.Call) or form.name != "where" or f.ZERO not in form.args[1:]:
         return None
-    return int(row.attr.form.args[2] == f.ZERO)
+    return int(form.args[2] == f.ZERO)

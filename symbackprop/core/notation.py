@@ -17,8 +17,9 @@ from sympy.printing.str import StrPrinter
 from symbackprop.core import formula as f
 from symbackprop.core import maths
 from symbackprop.core.graph import Node
+from symbackprop.core.kernel import Kernel
 from symbackprop.core.pattern import Pattern
-from symbackprop.core.scalars import TABLE, Scalar
+from symbackprop.core.scalars import RELATIONS, TABLE, Scalar
 from symbackprop.core.shapes import dim_text
 
 COMPARE, SUM, PRODUCT, SIGN, POWER, ATOM = 5, 10, 20, 25, 30, 100
@@ -62,7 +63,7 @@ class Notation:
         """The right-hand side of a row, as it was written where that is known."""
         if node.origin is not None and node.id not in self.expanded:
             return self.origin(node)
-        if node.op.name == "elementwise":
+        if isinstance(node.attr, Kernel):
             return self.kernel(node)
         return self.structural(node, [self.ref(a) for a in node.args])
 
@@ -277,7 +278,7 @@ def brief(row: Node) -> str:
     return Brief().row(row).text
 
 
-_SIGNS = {"greater": ">", "greater_equal": ">=", "less": "<", "less_equal": "<=", "equal": "==", "not_equal": "!="}
+_SIGNS = {name: sign for sign, name in RELATIONS.items()}
 _MODEL_NAMES = {"leaky": "leaky_relu", "elu_unit": "elu", "logit_loss": "binary_cross_entropy_with_logits",
                 "root": "sqrt"}  # fmt: skip
 

@@ -14,6 +14,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import kind, plainly
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import is_unbounded
+from symbackprop.core.kernel import Kernel
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import ONE
@@ -63,7 +64,7 @@ def _look(row: Node, depth: int) -> bool:
         return is_log(seen, depth - 1)
     if kind(row).views or (isinstance(row.attr, Pattern) and len(row.args) == 1):
         return is_log(row.args[0], depth - 1)
-    if row.op.name != "elementwise":
+    if not isinstance(row.attr, Kernel):
         return row.op.name == "logsumexp"
     return _is_logarithm(row) or (row.attr.head is None and _is_log(row.attr.form, row.args, depth - 1))
 
@@ -94,7 +95,7 @@ def _is_logsumexp(form: f.Formula, args: Sequence[Node]) -> bool:
 def weights_a_log(product: Node) -> int | None:
     """Which operand of an einsum of two is the weight, when the other one is a logarithm and no entry of a third axis
     comes in: Σ t·log q, over whatever axes."""
-    if product.op.name != "einsum" or len(product.args) != 2:
+    if not isinstance(product.attr, Pattern) or len(product.args) != 2:
         return None
     left, right = map(set, product.attr.ins)
     logs = [k for k, a in enumerate(product.args) if is_log(a)]
@@ -132,10 +133,10 @@ def cotangent(row: Node, upstream: Node, output: Node, i: int) -> Node:
     """The cotangent ``row`` of argument i of ``output``: after a logarithm, or a quotient, it is nought where its
     upstream gradient is, if that came from a nought; where it is finite and leads to neither it need not be one."""
     if _may_be_steep(output):
-        fused = row.op.name == "elementwise" and f.weight_of(row.attr.form) is not None
+        fused = isinstance(row.attr, Kernel) and f.weight_of(row.attr.form) is not None
         weighed = not fused and _came_from_nought(upstream, unseen=output.attr.head is not None)
         return row.graph.apply(_NOUGHT, row, upstream) if weighed else row
-    if row.op.name == "elementwise" and _has_nought(row.attr.form) and not _leads_to_steep(output.args[i]):
+    if isinstance(row.attr, Kernel) and _has_nought(row.attr.form) and not _leads_to_steep(output.args[i]):
         return row.graph.arithmetic(without_needless(row.attr.form, row.args), row.args)
     return row
 
@@ -154,7 +155,7 @@ def without_needless(form: f.Formula, args: Sequence[Node]) -> f.Formula:
 
 
 def _reads_log(row: Node) -> bool:
-    return is_log(row) or (row.op.name == "einsum" and any(is_log(a) for a in row.args))
+    return is_log(row) or (isinstance(row.attr, Pattern) and any(is_log(a) for a in row.args))
 
 
 _NOUGHT = f.nought(f.Arg(0), f.Arg(1))
@@ -162,7 +163,7 @@ _NOUGHT = f.nought(f.Arg(0), f.Arg(1))
 
 def _may_be_steep(row: Node) -> bool:
     """Whether a row is a logarithm or a quotient."""
-    return row.op.name == "elementwise" and (_is_logarithm(row) or f.has_quotient(row.attr.form))
+    return isinstance(row.attr, Kernel) and (_is_logarithm(row) or f.has_quotient(row.attr.form))
 
 
 def _leads_to_steep(row: Node, depth: int = MAX_DEPTH) -> bool:
@@ -184,14 +185,14 @@ def _through_loop(row: Node) -> Node | None:
 
 
 def _adds(row: Node) -> bool:
-    return kind(row).linear or (row.op.name == "elementwise" and row.attr.head is None)
+    return kind(row).linear or (isinstance(row.attr, Kernel) and row.attr.head is None)
 
 
 def _came_from_nought(row: Node, unseen: bool, depth: int = MAX_DEPTH) -> bool:
     """Whether noughts were added up to this row; ``unseen`` is the answer for what enters a loop from outside."""
     if row.op.name == "leaf" and row.attr.of is None:
         return unseen and row.attr.role == "cotangent"
-    if row.op.name == "elementwise" and row.attr.head is None and _has_nought(row.attr.form):
+    if isinstance(row.attr, Kernel) and row.attr.head is None and _has_nought(row.attr.form):
         return True
     seen = _through_loop(row)
     reads = () if depth == 0 else row.args if _adds(row) else (seen,) if seen is not None else ()

@@ -84,9 +84,10 @@ class Scalar:
     *arrays)`` is written independently of emitted code (`codegen.arrays`) and is what `verify` trusts. ``domain`` is
     where random inputs are drawn, one interval per argument; ``defined`` says where the function is. ``log`` is log f
     and ``complement`` 1 − f, of a function of one argument, where these have a form that neither overflows nor cancels;
-    ``odd``: f(−x) = −f(x); ``log1p`` is log(1 + f), stable, and f is Σ sign·log of ``logs``;
-    ``power``: f(x) is x to that power. ``guards`` is the arithmetic that the function is but for points where that is
-    nan: it is written as that, and is part of the formula around it unless it is a row of its own (``alone``).
+    ``odd``: f(−x) = −f(x); ``log1p`` is log(1 + f), stable, and f is Σ sign·log of ``logs``; ``power``: f(x) is x to
+    that power; ``square``: an even power of f(x) is one of x, with the exponent times that. ``guards`` is the
+    arithmetic that the function is but for points where that is nan: it is written as that, and is part of the formula
+    around it unless it is a row of its own (``alone``).
 
     What is known of the values: ``said`` are the derivatives by each argument that are better said than written, and
     ``kink`` is what holds where there is none. A function made of pieces says in ``switches`` where they meet, one
@@ -117,6 +118,7 @@ class Scalar:
     complement: Formula | None = None
     odd: bool = False
     power: sp.Expr | None = None
+    square: sp.Expr | None = None
     switches: tuple[Switch, ...] = ()
     singular: bool = False
     chooses: tuple[int, ...] = ()
@@ -395,7 +397,7 @@ _RECORDS = [
            note="derivative 0 at 0",
            switches=AT_ZERO,
            range=(0.0, inf), flat=True, whole=True,
-           kink=(_prime("abs", _X, _ZERO), " at ", _is(_X, _ZERO))),
+           kink=(_prime("abs", _X, _ZERO), " at ", _is(_X, _ZERO)), square=sp.S.One),
     Scalar("sign", opaque("signum"), lambda np, x: np.sign(np.real(x)), (NO,),
            note="derivative 0 everywhere", switches=AT_ZERO,
            range=(-1.0, 1.0)),
@@ -486,7 +488,7 @@ _RECORDS = [
            public=False, defined="x >= 0", power=HALF,
            note="derivative 0 at 0",
            range=(0.0, inf), flat=True, singular=True,
-           kink=(FLAT_ROOT,)),
+           kink=(FLAT_ROOT,), square=HALF),
     Scalar("reciprocal", opaque("reciprocal"), _reciprocal, (-(OUT**2),), POSITIVE,
            public=False, guards=ONE / X, alone=True, note="0 at 0",
            singular=True),

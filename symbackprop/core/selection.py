@@ -15,6 +15,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.graph import BOOL, SEVERAL, Node
 from symbackprop.core.hazards import INFINITE, NONE, WHOLE, Hazards, arrays_of, bit_of, hazards, mixed, union
+from symbackprop.core.kernel import Kernel
 from symbackprop.core.scalars import TABLE
 
 
@@ -79,12 +80,12 @@ def _carried_too(idle: Hazards, scan: Node) -> Hazards:
 
 
 def _has_derivative(node: Node, i: int) -> bool:
-    return node.op.name != "elementwise" or node.attr.partial(i) != f.ZERO
+    return not isinstance(node.attr, Kernel) or node.attr.partial(i) != f.ZERO
 
 
 def _idle_behind(output: Node, i: int) -> Hazards:
     """What may be infinite or NaN in argument i of a row where the row does not select it."""
-    if output.op.name != "elementwise":
+    if not isinstance(output.attr, Kernel):
         return INFINITE if output.op.selects else NONE
     head = output.attr.head
     if head == "where_selected":

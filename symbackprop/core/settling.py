@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from symbackprop.core.accumulate import total
+from symbackprop.core.facts import kind
 from symbackprop.core.graph import SEVERAL, Node
-
-_VIEWS = {"broadcast", "reshape", "sum", "slice", "out"}
+from symbackprop.core.kernel import Kernel
 
 
 @dataclass(slots=True)
@@ -91,8 +91,9 @@ def is_simple(cotangent: Node, depth: int = 4) -> bool:
         return True
     if depth == 0:
         return False
-    small = cotangent.op.name == "elementwise" and cotangent.attr.head is None
-    view = cotangent.op.name in _VIEWS or (cotangent.op.name == "einsum" and len(cotangent.args) == 1)
+    small = isinstance(cotangent.attr, Kernel) and cotangent.attr.head is None
+    entries = kind(cotangent)
+    view = (entries.added and not entries.tied and not entries.indices) or cotangent.is_result
     if view or (small and len(cotangent.args) == 1):
         return is_simple(cotangent.args[0], depth - 1)
     return small and all(a.is_leaf for a in cotangent.args)

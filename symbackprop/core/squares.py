@@ -137,7 +137,7 @@ class _Search:
 
     def _of_smallest(self, row: Node) -> Least:
         """min(a), which is −max(−a)."""
-        negated = row.op.name == "elementwise" and isinstance(row.attr.form, f.Neg)
+        negated = isinstance(row.attr, Kernel) and isinstance(row.attr.form, f.Neg)
         return self.of_formula(row.attr.form.body, row.args) if negated else Least.UNKNOWN
 
     def _is_data(self, form: f.Formula, args: Sequence[Node]) -> bool:
@@ -196,14 +196,14 @@ def _is_variance(squares: _Mean | None, square: _Mean | None) -> bool:
     if squares is None or square is None or squares.axes != square.axes or squares.factor != square.factor:
         return False
     source = squares.of
-    is_square = source.op.name == "elementwise" and source.attr.form == f.Arg(0) ** 2 and source.args[0] is square.of
+    is_square = isinstance(source.attr, Kernel) and source.attr.form == f.Arg(0) ** 2 and source.args[0] is square.of
     return is_square and bool(sp.cancel(square.factor * size_of(square.of.shape, square.axes[0])) == 1)
 
 
 def _mean(form: f.Formula, args: Sequence[Node]) -> _Mean | None:
     factor, rest = f.split_sign(form)
     row = args[rest.index] if isinstance(rest, f.Arg) else None
-    if row is not None and row.op.name == "elementwise":
+    if row is not None and isinstance(row.attr, Kernel):
         inner = _mean(row.attr.form, row.args)
         return None if inner is None else inner._replace(factor=factor * inner.factor)
     return _Mean(factor, row.args[0], row.attr) if row is not None and row.op.name == "sum" else None
@@ -224,7 +224,7 @@ def _factors(row: Node) -> tuple[list[Factor], int]:
     the operands are looked into: the diagonal of X Xᵀ holds squares."""
     free = iter(c for c in string.ascii_letters if c not in row.attr.letters)
     single, squares = _paired(_operands(row))
-    for product in [x for x in single if x[0].op.name == "einsum"]:
+    for product in [x for x in single if isinstance(x[0].attr, Pattern)]:
         if not any(x is product for x in single):
             continue
         names = dict(zip(product[0].attr.out, product[1], strict=True))

@@ -7,11 +7,12 @@ The value is the same where the naive form has one; the gradient is finite where
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import sympy as sp
 
 from symbackprop.core import build
+from symbackprop.core.facts import kind
 from symbackprop.core.formula import ONE, Add, Arg, Call, Formula, Neg, Num, Pow, children, mul, over, power, rebuild
 from symbackprop.core.formula import powers as factors_of
 from symbackprop.core.graph import Node
@@ -65,7 +66,7 @@ def _sqrt(x: Node) -> Node | None:
 def powers(row: Node) -> Node:
     """Arithmetic whose powers can be differentiated at 0: an even power of a norm or of |x| is one of what is inside,
     and any other power of a sum of squares has derivative 0 at 0, as a norm has."""
-    if row.op.name != "elementwise" or row.attr.head is not None:
+    if not isinstance(row.attr, Kernel) or row.attr.head is not None:
         return row
     args = list(row.args)
     form = _powers(row.attr.form, args)
@@ -99,13 +100,13 @@ def _squared(row: Node) -> tuple[Node, sp.Expr] | None:
     """(a, c) where row² is a^2c: for an unnamed norm, root or absolute value, and views of one."""
     if row.name is not None:
         return None
-    if row.op.name in ("reshape", "slice"):
+    if kind(row).views and len(row.args) == 1:
         inside = _squared(row.args[0])
         return None if inside is None else (row.graph.again(row, inside[:1]), inside[1])
     if row.op.name == "norm":
         return build.reduce_sum(row.args[0] ** 2, *row.attr), sp.S.Half
-    head = row.attr.head if row.op.name == "elementwise" else None
-    return (row.args[0], {"root": sp.S.Half, "abs": sp.S.One}[head]) if head in ("root", "abs") else None
+    square = TABLE[row.attr.head].square if isinstance(row.attr, Kernel) and row.attr.head is not None else None
+    return None if square is None else (row.args[0], square)
 
 
 def _flat_power(base: Formula, exponent: Num, args: list[Node]) -> Formula | None:
@@ -119,9 +120,10 @@ def _flat_power(base: Formula, exponent: Num, args: list[Node]) -> Formula | Non
     return Arg(len(args) - 1)
 
 
-STABLE: dict[str, Callable[[Node], Node | None]] = {"log": _log, "sqrt": _sqrt}
 
 
 def stable_form(name: str, args: Sequence[Node]) -> Node | None:
     """The stable row that stands for a function of rows; None where there is none."""
-    return STABLE[name](args[0]) if name in STABLE else None
+    if name == "log":
+        return _log(args[0])
+    return _sqrt(args[0]) if name == "sqrt" else None

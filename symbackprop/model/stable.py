@@ -17,6 +17,7 @@ from symbackprop.core.identities import better
 from symbackprop.core.logarithms import Logarithms, log_of_value
 from symbackprop.core.loops import Loop, body_leaf, copy_row, make_scan
 from symbackprop.core.reverse import vjp
+from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import Shape
 from symbackprop.model.model import Model
 
@@ -206,4 +207,4 @@ def _results_under_logs(order: Iterable[Node]) -> dict[int, set[int]]:
 
 
 def _has_log(form: f.Formula) -> bool:
-    return isinstance(form, f.Call) and form.name in ("log", "log1p", "bernoulli_loss")
+    return isinstance(form, f.Call) and (TABLE[form.name].logarithm or form.name == "bernoulli_loss")

@@ -12,7 +12,10 @@ from collections.abc import Collection
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core.entry import Letter, letters
+from symbackprop.core.facts import entries, kind
 from symbackprop.core.graph import Node
+from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.shapes import size_of
 
@@ -31,21 +34,12 @@ def multiplications(row: Node, known: Collection[int]) -> sp.Expr:
     return cost
 
 
-# convolutions: which of (first argument, second, result) are the outputs and the kernel of the forward one; each output
-# takes one multiplication for every place of the window and channel
-_WINDOWS = {"conv2d": (2, 1), "conv2d_input": (0, 1), "conv2d_kernel": (1, 2)}
-
-
 def own_cost(node: Node) -> sp.Expr:
     """The multiplications of one row."""
-    if node.op.name == "elementwise":
+    if isinstance(node.attr, Kernel):
         return sp.Integer(_in_formula(f.written(node.attr.form))) * size_of(node.shape)
-    if node.op.name == "einsum" and len(node.args) > 1:
-        return (len(node.args) - 1) * _all_indices(node)
-    if node.op.name in _WINDOWS:
-        images, kernel = _WINDOWS[node.op.name]
-        shapes = [*[a.shape for a in node.args], node.shape]
-        return size_of(shapes[images]) * sp.Mul(*shapes[kernel][:3])
+    if kind(node).linear:
+        return _in_products(node)
     if node.op.name == "softmax":
         return size_of(node.shape)
     if isinstance(node.attr, Loop):
@@ -54,8 +48,12 @@ def own_cost(node: Node) -> sp.Expr:
     return sp.S.Zero
 
 
-def _all_indices(node: Node) -> sp.Expr:
-    return sp.Mul(*node.attr.sizes([a.shape for a in node.args]).values())
+def _in_products(node: Node) -> sp.Expr:
+    """For every place of the result and of what is summed, where no tie settles it, one less than there are factors."""
+    index = letters(node.shape)
+    term = entries(node, index)[0]
+    free = [x for x in (*index, *term.summed) if isinstance(x, Letter) and not any(x in tie for tie in term.ties)]
+    return (len(term.entries) - 1) * sp.Mul(*[x.size for x in free])
 
 
 def _in_formula(form: f.Formula) -> int:

@@ -60,10 +60,15 @@ def conventions(model: Model, layout: str, view: str) -> tuple[Prose, ...]:
     return (*_at_kinks(model), (steps + LAYOUTS[layout],))
 
 
+def kinks_of(model: Model) -> list[tuple[str | Math, ...]]:
+    """What records say of the kinks of the functions that a model uses."""
+    used = functions_of(model)
+    return list(dict.fromkeys(r.kink for name, r in (TABLE | OPS).items() if name in used and r.kink))
+
+
 def _at_kinks(model: Model) -> Iterator[Prose]:
-    used, relu0 = functions_of(model), dict[Math, Math]({RELU0: Num(model.graph.relu0)})
-    kinks = dict.fromkeys(record.kink for name, record in (TABLE | OPS).items() if name in used and record.kink)
-    for kink in kinks:
+    relu0: dict[Math, Math] = {RELU0: Num(model.graph.relu0)}
+    for kink in kinks_of(model):
         yield tuple([x if isinstance(x, str) else replaced(x, relu0) for x in kink])
 
 

@@ -21,10 +21,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from symbackprop.core.graph import Node
+from symbackprop.core.maths import Math, walk
+from symbackprop.core.scalars import RELU0, TIES
 from symbackprop.core.shapes import dim_text, shape_text, size_of
 from symbackprop.model.model import Model
 from symbackprop.model.text.write import Writer, to_text
-from symbackprop.render.glossary import functions_of
+from symbackprop.render.glossary import kinks_of
 
 GAP = "   "
 
@@ -104,9 +106,10 @@ def _text(model: Model) -> str:
 
 def _conventions(model: Model) -> list[list[str]]:
     """What holds at the kinks that the model has."""
-    used = functions_of(model)
-    relu = [["ReLU'(0)", f"= {model.graph.relu0}"]] if used & {"relu", "leaky"} else []
-    ties = [["ties of max and min", "share the gradient equally"]] if used & {"maximum", "minimum", "max"} else []
+    said = [x for kink in kinks_of(model) for x in kink]
+    has_relu = any(isinstance(x, Math) and RELU0 in walk(x) for x in said)
+    relu = [["ReLU'(0)", f"= {model.graph.relu0}"]] if has_relu else []
+    ties = [["ties of max and min", "share the gradient equally"]] if TIES in said else []
     return relu + ties
 
 

@@ -165,7 +165,7 @@ def _shaped(step: Step, value: Array) -> Array:
         value = np.asarray(value).astype(np.int64)
     if np.shape(value) == step.shape:
         return value
-    if step.row.op.name == "elementwise":
+    if isinstance(step.row.attr, Kernel):
         return np.broadcast_to(value, step.shape)
     raise ShapeError(
         f"{label(step.row)} ({step.row.op.name}) computes an array of shape {np.shape(value)}, declared {step.shape}"

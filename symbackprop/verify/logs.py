@@ -13,6 +13,7 @@ import numpy as np
 from symbackprop.core import formula as f
 from symbackprop.core.facts import kind
 from symbackprop.core.graph import Node
+from symbackprop.core.kernel import Kernel
 from symbackprop.core.registry import OPS
 from symbackprop.core.scalars import TABLE
 
@@ -33,7 +34,7 @@ class Logs:
         if x.op.name == "softmax":
             z = self.values[x.args[0].id]
             return z - OPS["logsumexp"].reference(np, ((self.attr(x),), True), z)
-        if x.op.name == "elementwise":
+        if isinstance(x.attr, Kernel):
             return self.of_formula(x.attr.form, x)
         if x.op.name == "sum":
             inner = self.of(x.args[0])
@@ -84,5 +85,5 @@ class Logs:
         return total
 
     def _is(self, row: Node, head: str) -> bool:
-        called = row.op.name == "elementwise" and row.attr.form == f.call(head, f.Arg(0))
+        called = isinstance(row.attr, Kernel) and row.attr.form == f.call(head, f.Arg(0))
         return called and row.args[0].id in self.values

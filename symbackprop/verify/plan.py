@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.core.graph import Node
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.verify.interpreter import Sizes, Step
 
@@ -46,7 +47,7 @@ def cost_of(steps: list[Step], sizes: Sizes) -> float:
 
 
 def _work(step: Step, sizes: Sizes) -> float:
-    if step.row.op.name == "einsum":
+    if isinstance(step.row.attr, Pattern):
         letters = step.attr.sizes([evaluate_shape(a.shape, sizes) for a in step.row.args])
         return float(prod(letters.values()))
     own = step.shape if step.shape is not None else _axes(step.row, sizes)

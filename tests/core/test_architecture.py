@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from symbackprop.core.ops import OPS
+from symbackprop.core.scalars import TABLE
 from symbackprop.doorway import BEHIND, late
 
 ROOT = Path(__file__).parents[2]
@@ -164,3 +166,60 @@ def test_every_part_has_its_tests() -> None:
     parts = {p.parent.name for p in PACKAGE.glob("*/__init__.py")}
     folders = {p.parent.name for p in (ROOT / "tests").glob("*/test_*.py")}
     assert folders == parts | {"browser", "docs", "examples", "zoo"}
+
+
+# -- facts about ops and functions stand in their records
+ROLES = {"const", "less", "sign"}  # words that mean other things, too
+KNOWING = {"core", "verify", "render", "derive", "grade"}  # codegen is a target: its tables say how things are written
+HOLD_RECORDS = ("core/ops/", "core/scalars.py", "core/functions/", "core/numpy_calls/")  # the last is NumPy's own names
+MAY_NAME = {  # tables by names of ops and functions that no record can hold: what they are
+    "core/notation.py": "model text is a target: names under which functions are called there",
+    "core/logarithms.py": "log Σ and log max, the two reductions whose logarithm is a reduction",
+    "grade/formula_mistakes.py": "what people take for what: a taxonomy of slips",
+    "grade/slips.py": "how people write functions that Python has",
+    "render/rows.py": "the mathematical form of rows",
+    "render/print/display.py": "printers are targets: how functions look",
+    "render/print/latex.py": "as display",
+    "render/print/mathml.py": "as display",
+    "render/print/printer.py": "as display",
+    "render/print/text.py": "as display",
+    "render/graph/gates.py": "as display: signs in circles",
+    "render/entries.py": "",
+    "render/jacobian_entries.py": "",
+    "render/glossary.py": "what words in mathematics mean, those of functions made of others too",
+}
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if part(p) in KNOWING], ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_no_table_is_keyed_by_names_of_ops_or_functions(path: Path) -> None:
+    name = path.relative_to(PACKAGE).as_posix()
+    tables = list(_tables(ast.parse(path.read_text(encoding="utf-8"))))
+    if name.startswith(HOLD_RECORDS):
+        return
+    assert bool(tables) == (name in MAY_NAME), f"a fact of an op or function belongs into its record: {tables}"
+
+
+MOST_COMPARED = 124
+
+
+def test_rows_are_told_apart_by_names_in_few_places() -> None:
+    """Comparisons with the name of an op; what is asked for often is a property of rows or of `facts`."""
+    own = [p for p in MODULES if part(p) in KNOWING and not p.relative_to(PACKAGE).as_posix().startswith(HOLD_RECORDS)]
+    found = [n for p in own for n in ast.walk(ast.parse(p.read_text(encoding="utf-8"))) if _compares_a_name(n)]
+    assert len(found) <= MOST_COMPARED
+
+
+def _compares_a_name(node: ast.AST) -> bool:
+    return isinstance(node, ast.Compare) and ast.unparse(node.left).endswith("op.name")
+
+
+def _tables(tree: ast.AST) -> Iterator[tuple[int, list[str]]]:
+    """Sets, lists, tuples and dictionaries with two names of ops or scalar functions or more, and where they stand."""
+    known = {*OPS, *TABLE} - ROLES
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Set, ast.List, ast.Tuple, ast.Dict)):
+            keys = node.keys if isinstance(node, ast.Dict) else node.elts
+            firsts = [k.elts[0] if isinstance(k, ast.Tuple) and k.elts else k for k in keys]
+            found = [k.value for k in firsts if isinstance(k, ast.Constant) and k.value in known]
+            if len(found) > 1:
+                yield node.lineno, found

@@ -18,6 +18,7 @@ from symbackprop.core.graph import FLOAT, SEVERAL, Node
 from symbackprop.core.hazards import Hazards
 from symbackprop.core.loops import Loop, body_leaf, make_scan, stack_of
 from symbackprop.core.maths import Item, Math, Size, Words, called
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.reverse import sweep, totals
 from symbackprop.core.selection import idle_in_loop
@@ -212,9 +213,7 @@ def _terms(g: Node) -> list[Node]:
 
 
 def _operands(term: Node) -> Sequence[Node]:
-    if term.op.name in ("einsum", "sum"):
-        return term.args
-    return [term]
+    return term.args if isinstance(term.attr, Pattern) or term.op.name == "sum" else [term]
 
 
 def _reference(np: Any, loop: Loop, *arrays: Any, evaluate: Any, length: int) -> list[Any]:

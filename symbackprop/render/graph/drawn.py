@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.loops import Loop
 from symbackprop.derive.steps import Derivation
 
-HIDDEN = {"const", "eye", "arange"}
 MANY = 40  # a picture of more boxes than this shows only rows that the user named, and blocks once
 
 
@@ -88,7 +87,7 @@ def operands(row: Node, names: Mapping[int, str], stop: frozenset[int]) -> tuple
     stack = list(reversed(written_arguments(row)))
     while stack:
         node = stack.pop()
-        if node.op.name in HIDDEN:
+        if node.is_leaf and not isinstance(node.attr, Leaf):
             continue
         if node.is_leaf or node.id in names or node.id in stop or node.op.name == "scan":
             found.setdefault(node.id, node)

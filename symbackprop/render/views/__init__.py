@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from symbackprop.core.kernel import Kernel
 from symbackprop.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def view(name: str, suits: Callable[[Derivation], bool], why: str = "") -> Calla
 def all_scalar(derivation: Derivation) -> bool:
     """Whether every row of the model is a number computed by elementwise formulas."""
     rows = derivation.model.graph.topological([*derivation.model.results(), *derivation.model.equations.values()])
-    return all(not r.shape and r.op.name in ("leaf", "const", "elementwise") for r in rows)
+    return all(not r.shape and (r.is_leaf or isinstance(r.attr, Kernel)) for r in rows)
 
 
 @view("scalar", all_scalar, "every quantity is a number")
