@@ -97,31 +97,24 @@ class Place:
 # -- the local derivative of an elementwise row
 
 
-@dataclass(frozen=True)
-class Wrong:
-    """A wrong local derivative: a formula over ``rows`` and the row's own value, and what is wrong with it.
-
-    ``part`` is the sub-formula that was touched; ``exchange`` says which families of names were exchanged, and is empty
-    where that is no pattern.
-    """
-
-    kind: str
-    form: f.Formula
-    rows: tuple[Node, ...]
-    says: str
-    cost: int = 0
-    part: f.Formula | None = None
-    exchange: tuple[object, ...] | None = None
-
-
 def local_derivatives(place: Place) -> Iterator[Candidate]:
     """Every single mistake in ∂consumer/∂argument of an elementwise row."""
     consumer = place.edge.consumer
     if consumer.op.name != "elementwise":
         return
-    for wrong in wrongs(place):
-        tell = partial(_finding, place, wrong)
-        yield Candidate(wrong.kind, tell, {place.edge: _instead(wrong)}, wrong.cost, _patterns(place, wrong))
+    form = consumer.attr.partial(place.edge.index)
+    if form not in (f.ONE, f.Num(sp.S.NegativeOne)):
+        yield _wrong(place, _missing_kind(form, consumer), f.ONE, "the factor {factor} is missing")
+        yield _wrong(place, m.EXTRA_FACTOR, f.mul(form, form), "the factor {factor} is there twice")
+        if not isinstance(form, f.Num):
+            yield _wrong(place, m.WRONG_DERIVATIVE, f.div(f.ONE, form), "{factor} divides where it should multiply")
+    if isinstance(form, f.Arg):
+        yield _wrong(place, m.WRONG_FACTOR, f.add(f.ONE, f.neg(form)), "{factor} is needed; you have {wrong}")
+    for v in variants(form):
+        yield _wrong(place, v.kind, v.form, f"in {{factor}}, {v.says}: you have {{wrong}}", part=v.part)
+    yield from _exchanges(place, form)
+    if consumer.attr.head is not None and len(f.arguments(consumer.attr.form)) == 1:
+        yield from _other_functions(place, form)
     if place.reference.is_named(consumer):
         name = f"d{place.reference.name(consumer)}"
         says = f"the gradient {name} that comes from above is missing"
@@ -133,48 +126,36 @@ def _alone(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     return sweep.times(edge, np.ones_like(upstream), sweep.local(edge))
 
 
-def _instead(wrong: Wrong) -> Swap:
-    return lambda sweep, edge, up: sweep.times(edge, up, sweep.formula(wrong.form, wrong.rows, edge.consumer))
+def _wrong(place: Place, kind: str, form: f.Formula, says: str, cost: int = 0, part: f.Formula = f.ONE,
+           new: tuple[Node, ...] = (), moved: tuple[object, ...] | None = None) -> Candidate:  # fmt: skip
+    """A wrong local derivative: a formula over the row's arguments, ``new`` ones and its own value.
+
+    ``part`` is the sub-formula that was touched; ``moved`` says which families of names were exchanged, and is empty
+    where that is no pattern.
+    """
+    consumer, index = place.edge.consumer, place.edge.index
+    rows = (*consumer.args, *new)
+
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        return sweep.times(edge, upstream, sweep.formula(form, rows, consumer))
+
+    def tell() -> Finding:
+        right, wrong, touched = [place.reference.written(x, rows, consumer)
+                                 for x in (consumer.attr.partial(index), form, part)]  # fmt: skip
+        words = says.format(factor=f"{place.factor} = {right}", wrong=wrong, part=touched)
+        return Finding(kind, words, place.factor, right, wrong)
+
+    return Candidate(kind, tell, {place.edge: swap}, cost, _patterns(place, kind, form, moved))
 
 
-def _finding(place: Place, wrong: Wrong) -> Finding:
-    """The sentence for a wrong local derivative."""
-    consumer, factor, written = place.edge.consumer, place.factor, place.reference.written
-    right = written(consumer.attr.partial(place.edge.index), consumer.args, consumer)
-    shown = written(wrong.form, wrong.rows, consumer)
-    words = {"factor": f"{factor} = {right}", "wrong": shown}
-    if wrong.part is not None:
-        words["part"] = written(wrong.part, consumer.args, consumer)
-    return Finding(wrong.kind, wrong.says.format(**words), factor, right, shown)
-
-
-def _patterns(place: Place, wrong: Wrong) -> tuple[Hashable, ...]:
+def _patterns(place: Place, kind: str, form: f.Formula, moved: tuple[object, ...] | None) -> tuple[Hashable, ...]:
     """The same mistake elsewhere: at another step or call of the same function, with all indices moved alike."""
     consumer, index = place.edge.consumer, place.edge.index
-    if wrong.exchange is not None:
-        return (("exchange", consumer.attr, index, wrong.exchange),) if wrong.exchange else ()
+    if moved is not None:
+        return (("exchange", consumer.attr, index, moved),) if moved else ()
     family = [m.base_name(place.reference.names.get(row.id, "")) for row in (*consumer.args, consumer)]
-    step = (consumer.attr, index, tuple(family), wrong.kind, wrong.form)
-    return (step,) if consumer.attr.head is None else (step, (consumer.attr.head, wrong.kind, wrong.form))
-
-
-def wrongs(place: Place) -> Iterator[Wrong]:
-    """The wrong formulas for one local derivative."""
-    consumer = place.edge.consumer
-    form, rows = consumer.attr.partial(place.edge.index), consumer.args
-    if form not in (f.ONE, f.Num(sp.S.NegativeOne)):
-        yield Wrong(_missing_kind(form, consumer), f.ONE, rows, "the factor {factor} is missing")
-        yield Wrong(m.EXTRA_FACTOR, f.mul(form, form), rows, "the factor {factor} is there twice")
-        if not isinstance(form, f.Num):
-            yield Wrong(m.WRONG_DERIVATIVE, f.div(f.ONE, form), rows, "{factor} divides where it should multiply")
-    if isinstance(form, f.Arg):
-        yield Wrong(m.WRONG_FACTOR, f.add(f.ONE, f.neg(form)), rows, "{factor} is needed; you have {wrong}")
-    for variant in variants(form):
-        yield Wrong(variant.kind, variant.form, rows, f"in {{factor}}, {variant.says}: you have {{wrong}}",
-                    part=variant.part)  # fmt: skip
-    yield from _exchanges(place, form)
-    if consumer.attr.head is not None and len(f.arguments(consumer.attr.form)) == 1:
-        yield from _other_functions(consumer, form)
+    step = (consumer.attr, index, tuple(family), kind, form)
+    return (step,) if consumer.attr.head is None else (step, (consumer.attr.head, kind, form))
 
 
 def _missing_kind(form: f.Formula, consumer: Node) -> str:
@@ -187,32 +168,33 @@ def _missing_kind(form: f.Formula, consumer: Node) -> str:
     return m.MEAN if shares and (form.value.free_symbols or averaged) else m.CONSTANT
 
 
-def _exchanges(place: Place, form: f.Formula) -> Iterator[Wrong]:
+def _exchanges(place: Place, form: f.Formula) -> Iterator[Candidate]:
     """One row for another of the same shape."""
     consumer = place.edge.consumer
-    args = consumer.args
-    leaves: list[tuple[f.Formula, Node]] = [(f.Arg(i), args[i]) for i in f.arguments(form)]
-    if f.reads_out(form):
-        leaves.append((f.OUT, consumer))
+    other = f.Arg(len(consumer.args))
+    leaves: list[tuple[f.Formula, Node]] = [(f.Arg(i), consumer.args[i]) for i in f.arguments(form)]
+    leaves += [(f.OUT, consumer)] if f.reads_out(form) else []
     for leaf, old in leaves:
         for new, kind, says, moved in place.exchanges(old):
-            swapped = replaced(form, leaf, f.Arg(len(args)))
-            have = "" if swapped == f.Arg(len(args)) else ": you have {wrong}"
-            yield Wrong(kind, swapped, (*args, new), "in {factor}, " + says + have, exchange=moved)
+            swapped = replaced(form, leaf, other)
+            have = "" if swapped == other else ": you have {wrong}"
+            yield _wrong(place, kind, swapped, f"in {{factor}}, {says}{have}", new=(new,), moved=moved)
 
 
-def _other_functions(consumer: Node, form: f.Formula) -> Iterator[Wrong]:
+def _other_functions(place: Place, form: f.Formula) -> Iterator[Candidate]:
     """The derivative of another activation, the function itself, or the derivative at its own output."""
-    head, kind, args = consumer.attr.head, m.WRONG_DERIVATIVE, consumer.args
+    kernel, needed = place.edge.consumer.attr, "{factor} is needed; you have"
+    wrong = partial(_wrong, place, m.WRONG_DERIVATIVE)
     for name, derivative in derivative_forms():
-        if name != head:
-            says = f"{{factor}} is the derivative of {head}; you have that of {name}, {{wrong}}"
-            yield Wrong(kind, derivative, args, says, cost=1)
-    yield Wrong(kind, f.OUT, args, f"{{factor}} is needed; you have {head} itself, {{wrong}}, not its derivative")
-    yield Wrong(kind, f.Arg(0), args, f"{{factor}} is needed; you have the argument of {head}, {{wrong}}", cost=1)
-    again = f.OUT if not f.reads_out(form) else f.Call(head, (f.OUT, *consumer.attr.form.args[1:]))
-    at = replaced(form, f.OUT if f.reads_out(form) else f.Arg(0), again)
-    yield Wrong(kind, at, args, "{factor}: you apply the derivative to the output, {wrong}", cost=2)
+        if name != kernel.head:
+            says = f"{{factor}} is the derivative of {kernel.head}; you have that of {name}, {{wrong}}"
+            yield wrong(derivative, says, cost=1)
+    yield wrong(f.OUT, f"{needed} {kernel.head} itself, {{wrong}}, not its derivative")
+    yield wrong(f.Arg(0), f"{needed} the argument of {kernel.head}, {{wrong}}", cost=1)
+    place_of = f.OUT if f.reads_out(form) else f.Arg(0)
+    again = f.Call(kernel.head, (f.OUT, *kernel.form.args[1:])) if place_of == f.OUT else f.OUT
+    says = "{factor}: you apply the derivative to the output, {wrong}"
+    yield wrong(replaced(form, place_of, again), says, cost=2)
 
 
 # -- products of arrays

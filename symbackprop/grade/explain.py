@@ -12,16 +12,15 @@ from symbackprop.core.shapes import is_one, same_shape, shape_text, size_of
 from symbackprop.errors import ModelError
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.diagnose import Diagnosis
-from symbackprop.grade.edits import RULES, Edit, edits
 from symbackprop.grade.equality import fitted, how_equal
 from symbackprop.grade.formulas import Formula
+from symbackprop.grade.line_mistakes import RULES, Edit, edits
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.naming import Local
-from symbackprop.grade.outcomes import Outcome
 from symbackprop.grade.points import Point
 from symbackprop.grade.scope import MENDED, Scope
-from symbackprop.grade.session import Session
-from symbackprop.grade.trees import count_nodes, flattened, unparsed
+from symbackprop.grade.session import Outcome, Session
+from symbackprop.grade.tree_text import flattened, unparsed
 from symbackprop.model.text import tree
 
 MAX_WORK = 12_000
@@ -77,7 +76,7 @@ class Explainer:
     # -- changes to the line itself
     def _edited(self) -> Finding | None:
         """The one change to the person's line that makes it right; long lines get fewer tries."""
-        tries = MAX_WORK // count_nodes(self.form)
+        tries = MAX_WORK // tree.count_nodes(self.form)
         for rule in RULES.values():
             for edit, _ in zip(edits(self.form, rule(self.reference)), range(tries), strict=False):
                 if self._is_right(self._evaluated(edit.whole)):

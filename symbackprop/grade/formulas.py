@@ -19,7 +19,7 @@ from symbackprop.core.shapes import broadcast, same
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade.functions import EXTRA
 from symbackprop.grade.letters import Letters, letters_of
-from symbackprop.grade.locals import activation_at, derivative_of
+from symbackprop.grade.local_derivatives import activation_at, derivative_of
 from symbackprop.grade.naming import PRIME, SUM
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.scope import Scope

@@ -11,12 +11,11 @@ from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.equality import NUMBERS, fitted, how_equal, same
 from symbackprop.grade.explain import Explainer
-from symbackprop.grade.locals import local_derivatives
+from symbackprop.grade.local_derivatives import local_derivatives
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.naming import Local
-from symbackprop.grade.outcomes import Outcome
 from symbackprop.grade.points import DISTRIBUTION, GENERAL, HARD, Point, Points, class_targets
-from symbackprop.grade.session import Session
+from symbackprop.grade.session import Outcome, Session
 from symbackprop.grade.unseen import Beyond
 
 RIGHT, WRONG, FOLLOWS, MISSING, UNREADABLE = "right", "wrong", "follow-through", "missing", "unreadable"

@@ -12,7 +12,7 @@ from symbackprop.grade.characters import ascii_text
 from symbackprop.grade.lines import Line
 from symbackprop.grade.naming import Dictionary, Gradient, Local, Meaning
 from symbackprop.grade.slips import CLOSING, OPENING, Tidy, Tokens, closing, derivative, joined, subscripts, unseen
-from symbackprop.grade.trees import renamed, unparsed
+from symbackprop.grade.tree_text import unparsed
 from symbackprop.model.text import tree
 from symbackprop.model.text.cursor import Cursor
 from symbackprop.model.text.expressions import expression, size
@@ -102,7 +102,7 @@ class Reader:
     def _form(self, items: Tokens, answer: Answer) -> tree.Expr:
         answer.juxtaposed = not any(x.is_sign("@") for x in items)
         tokens, words = self._tidied(items, answer)
-        form = renamed(_parsed(tokens), words)
+        form = tree.renamed(_parsed(tokens), words)
         answer.reads = unparsed(form)
         return form
 

@@ -12,7 +12,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.shapes import dim
 from symbackprop.errors import ModelError, NameProblem, ShapeError, did_you_mean
-from symbackprop.grade.locals import local_derivatives
+from symbackprop.grade.local_derivatives import local_derivatives
 from symbackprop.grade.naming import Gradient, Local, Meaning
 from symbackprop.grade.reading import Answer
 from symbackprop.model.text import tree

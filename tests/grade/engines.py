@@ -9,13 +9,18 @@ from functools import cache
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from symbackprop.grade import derivation_mistakes, diagnose, edits, explain
+from symbackprop.grade import derivation_mistakes, diagnose, explain, line_mistakes
 from symbackprop.grade.mistakes import Finding
 from tests.grade.cases.practice import SLIPS, TASKS
 from tests.grade.cases.wrong import WRONG
 from tests.grade.helpers import grader
 
-TABLES: list[dict[str, Any]] = [diagnose.RULES, derivation_mistakes.AT_EDGES, derivation_mistakes.AT_ROWS, edits.RULES]
+TABLES: list[dict[str, Any]] = [
+    diagnose.RULES,
+    derivation_mistakes.AT_EDGES,
+    derivation_mistakes.AT_ROWS,
+    line_mistakes.RULES,
+]
 FUNCTIONS: dict[str, tuple[Any, str, Any]] = {
     "the same at every step": (derivation_mistakes, "repeated", ()),
     "own factors": (diagnose, "misfit", None),

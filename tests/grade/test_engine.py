@@ -8,15 +8,15 @@ import pytest
 from symbackprop.core import formula as f
 from symbackprop.derive import derive
 from symbackprop.grade.copying import copied, loop_dimensions
-from symbackprop.grade.edits import arithmetic, edits, products
 from symbackprop.grade.equality import expanded_terms, factor_between, same
 from symbackprop.grade.formula_mistakes import variants
+from symbackprop.grade.line_mistakes import arithmetic, edits, products
 from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Points
 from symbackprop.grade.reading import parsed
 from symbackprop.grade.reference import Reference
-from symbackprop.grade.trees import count_nodes, flattened, unparsed
-from symbackprop.model.text.tree import mentioned
+from symbackprop.grade.tree_text import flattened, unparsed
+from symbackprop.model.text.tree import count_nodes, mentioned
 from symbackprop.model.zoo import build
 from symbackprop.verify.interpreter import evaluate
 

@@ -5,7 +5,7 @@ Sums and products are chains, not nested pairs, so a long formula is a flat tree
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, TypeAlias, get_args
 
@@ -202,3 +202,15 @@ def mentioned(expr: object, inside: bool = True) -> Iterator[str]:
     elif inside or not isinstance(expr, (Index, Call)):
         for part in parts(expr):
             yield from mentioned(part, inside)
+
+
+def renamed(expr: Expr, names: Mapping[str, str]) -> Expr:
+    """An expression with other names for some of its names."""
+    if isinstance(expr, Name):
+        return Name(names.get(expr.name, expr.name))
+    return changed(expr, lambda part: renamed(part, names))
+
+
+def count_nodes(expr: Expr) -> int:
+    """How many parts a formula has."""
+    return 1 + sum(count_nodes(part) for part in parts(expr))

@@ -12,10 +12,9 @@ from symbackprop.core.shapes import same_shape
 from symbackprop.grade.equality import how_equal
 from symbackprop.grade.lines import Line
 from symbackprop.grade.naming import Gradient
-from symbackprop.grade.outcomes import Outcome
 from symbackprop.grade.points import Point
 from symbackprop.grade.scope import Key
-from symbackprop.grade.session import Session
+from symbackprop.grade.session import Outcome, Session
 
 MAX_TRIES = 60
 

@@ -1,4 +1,4 @@
-"""Looking at the tree of a formula: its factors, its size, its text."""
+"""The text of a formula's tree, and its factors."""
 
 from __future__ import annotations
 
@@ -96,15 +96,3 @@ class Printer:
                 after = f"({after})"  # dw / dx would be a derivative
             text += f" {signs[k] if k < len(signs) else sign} {after}"
         return text, level
-
-
-def renamed(expr: tree.Expr, names: Mapping[str, str]) -> tree.Expr:
-    """An expression with other names for some of its names."""
-    if isinstance(expr, tree.Name):
-        return tree.Name(names.get(expr.name, expr.name))
-    return tree.changed(expr, lambda part: renamed(part, names))
-
-
-def count_nodes(expr: tree.Expr) -> int:
-    """How many parts a formula has."""
-    return 1 + sum(count_nodes(part) for part in tree.parts(expr))

@@ -11,7 +11,7 @@ import sympy as sp
 from symbackprop.core.graph import FLOAT
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.reference import Reference
-from symbackprop.grade.trees import unparsed
+from symbackprop.grade.tree_text import unparsed
 from symbackprop.model.text import tree
 
 Expr = tree.Expr
@@ -55,6 +55,11 @@ def _with_part(expr: Expr, k: int, new: Expr) -> Expr:
 # -- rules
 
 
+def _chain(first: Expr, rest: tuple[tuple[str, Expr], ...]) -> Expr:
+    """A chain, or its only part."""
+    return tree.Chain(first, rest) if rest else first
+
+
 def products(expr: Expr) -> Iterator[Change]:
     """A product in another order, with other transposes, or of the other kind."""
     if not isinstance(expr, tree.Chain):
@@ -62,28 +67,18 @@ def products(expr: Expr) -> Iterator[Change]:
     for k, (sign, right) in sorted(enumerate(expr.rest), key=lambda item: item[1][0] != "@"):
         if sign not in "*@" or (sign == "*" and isinstance(expr.first if k == 0 else right, tree.Number)):
             continue
-        left: Expr = tree.Chain(expr.first, expr.rest[:k]) if k else expr.first
-        for kind, product in _other_products(left, sign, right):
-            rest = expr.rest[k + 1 :]
-            yield kind, tree.Chain(product, rest) if rest else product, ""
+        for kind, a, other, b in _other_products(_chain(expr.first, expr.rest[:k]), sign, right):
+            yield kind, _chain(tree.Chain(a, ((other, b),)), expr.rest[k + 1 :]), ""
 
 
-def _other_products(a: Expr, sign: str, b: Expr) -> Iterator[tuple[str, Expr]]:
-    flipped_a, flipped_b = _flipped(a), _flipped(b)
-    if sign == "@":
-        yield m.ELEMENTWISE, _times(a, "*", b)
-    kind = m.TRANSPOSE if sign == "@" else m.ELEMENTWISE
-    swapped = m.ORDER if sign == "@" else m.ELEMENTWISE
-    if sign == "*":
-        yield m.ELEMENTWISE, _times(a, "@", b)
-    for x, y in ((flipped_a, b), (a, flipped_b), (flipped_a, flipped_b)):
-        yield kind, _times(x, "@", y)
-    for x, y in ((b, a), (flipped_b, a), (b, flipped_a), (flipped_b, flipped_a)):
-        yield swapped, _times(x, "@", y)
-
-
-def _times(a: Expr, sign: str, b: Expr) -> Expr:
-    return tree.Chain(a, ((sign, b),))
+def _other_products(a: Expr, sign: str, b: Expr) -> Iterator[tuple[str, Expr, str, Expr]]:
+    """(kind, left factor, sign, right factor)"""
+    flip_a, flip_b = _flipped(a), _flipped(b)
+    yield m.ELEMENTWISE, a, "@" if sign == "*" else "*", b
+    for x, y in ((flip_a, b), (a, flip_b), (flip_a, flip_b)):
+        yield m.TRANSPOSE if sign == "@" else m.ELEMENTWISE, x, "@", y
+    for x, y in ((b, a), (flip_b, a), (b, flip_a), (flip_b, flip_a)):
+        yield m.ORDER if sign == "@" else m.ELEMENTWISE, x, "@", y
 
 
 def _flipped(expr: Expr) -> Expr:
@@ -131,21 +126,19 @@ def _less(expr: tree.Chain) -> Iterator[Change]:
     kind = m.TERM if expr.rest[0][0] in "+-" else m.EXTRA_FACTOR
     for k, (_, part) in enumerate(expr.rest):
         rest = (*expr.rest[:k], *expr.rest[k + 1 :])
-        yield kind, tree.Chain(expr.first, rest) if rest else expr.first, f"{unparsed(part)} does not belong there"
+        yield kind, _chain(expr.first, rest), f"{unparsed(part)} does not belong there"
     sign, second = expr.rest[0]
     if sign in "+*@":
-        words = f"{unparsed(expr.first)} does not belong there"
-        yield kind, tree.Chain(second, expr.rest[1:]) if len(expr.rest) > 1 else second, words
+        yield kind, _chain(second, expr.rest[1:]), f"{unparsed(expr.first)} does not belong there"
 
 
 def _other_signs(expr: tree.Chain) -> Iterator[Change]:
     """Plus for minus, a sum for a product."""
     for k, (sign, part) in enumerate(expr.rest):
-        left: Expr = tree.Chain(expr.first, expr.rest[:k]) if k else expr.first
-        right: Expr = tree.Chain(part, expr.rest[k + 1 :]) if expr.rest[k + 1 :] else part
+        left, right = _chain(expr.first, expr.rest[:k]), _chain(part, expr.rest[k + 1 :])
         if sign in "+-":
-            other = "-" if sign == "+" else "+"
-            yield m.SIGN, tree.Chain(expr.first, (*expr.rest[:k], (other, part), *expr.rest[k + 1 :])), ""
+            turned = ("-" if sign == "+" else "+", part)
+            yield m.SIGN, tree.Chain(expr.first, (*expr.rest[:k], turned, *expr.rest[k + 1 :])), ""
             yield m.WRONG_FACTOR, tree.Chain(left, (("*", right),)), "a sum stands where a product belongs"
         elif sign == "*":
             yield m.WRONG_FACTOR, tree.Chain(left, (("+", right),)), "a product stands where a sum belongs"
