@@ -24,9 +24,9 @@ from symbackprop.grade.naming import PRIME, SUM
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.scope import Scope
 from symbackprop.model.text import tree
-from symbackprop.model.text.arguments import Callee
+from symbackprop.model.text.calls import Callee
 from symbackprop.model.text.evaluate import Evaluator, binary
-from symbackprop.model.text.numbers import whole
+from symbackprop.model.text.known_numbers import whole
 
 Value = Any
 MAX_TERMS = 1_000

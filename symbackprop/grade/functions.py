@@ -12,7 +12,7 @@ from symbackprop.core.functions.windows import Pair
 from symbackprop.core.graph import Node
 from symbackprop.core.ops.window import Window
 from symbackprop.core.shapes import DimLike
-from symbackprop.model.text.arguments import Callee
+from symbackprop.model.text.calls import Callee
 
 EXTRA: dict[str, Callee] = {}
 

@@ -18,7 +18,7 @@ from symbackprop.grade.reading import Answer
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import function_names
 from symbackprop.model.text.evaluate import Evaluator, evaluate
-from symbackprop.model.text.numbers import whole
+from symbackprop.model.text.known_numbers import whole
 from symbackprop.model.text.tree import mentioned
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ from symbackprop.core.functions import CONSTANTS, FUNCTIONS
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import ModelError
 from symbackprop.model import Model, parse_expression, to_text
-from symbackprop.model.text.arguments import RULES
-from symbackprop.model.text.calls import callee
+from symbackprop.model.text.calls import RULES, callee
 from symbackprop.verify import evaluate
 from tests.model.helpers import described
 

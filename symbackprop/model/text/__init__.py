@@ -8,7 +8,7 @@ from typing import Any
 from symbackprop.core.graph import Node
 from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
-from symbackprop.model.text.build import Builder, conventions
+from symbackprop.model.text.builder import Builder, conventions
 from symbackprop.model.text.cursor import Cursor
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import expression

@@ -14,9 +14,8 @@ from symbackprop.core.operators import FORMS, operation
 from symbackprop.core.scalars import RELATIONS
 from symbackprop.errors import ModelError
 from symbackprop.model.text import tree
-from symbackprop.model.text.arguments import Callee
-from symbackprop.model.text.calls import call, known_callee
-from symbackprop.model.text.numbers import checked, fold, short
+from symbackprop.model.text.calls import Callee, call, known_callee
+from symbackprop.model.text.known_numbers import checked, fold, short
 
 Value = Any
 INFINITE = tree.Name("inf")

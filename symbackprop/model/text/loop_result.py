@@ -11,7 +11,7 @@ from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import stack_of
 from symbackprop.core.shapes import same
 from symbackprop.errors import ModelError
-from symbackprop.model.text.numbers import short
+from symbackprop.model.text.known_numbers import short
 
 
 @dataclass

@@ -19,8 +19,8 @@ from symbackprop.errors import ModelError, NameProblem, ShapeError
 from symbackprop.model.names import check_name
 from symbackprop.model.text import tree
 from symbackprop.model.text.evaluate import Evaluator, evaluate
+from symbackprop.model.text.known_numbers import short
 from symbackprop.model.text.loop_result import LoopResult
-from symbackprop.model.text.numbers import short
 from symbackprop.model.text.scope import ModelScope, Scope, python_name
 
 

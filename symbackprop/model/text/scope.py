@@ -15,8 +15,8 @@ from symbackprop.model.names import check_name
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import callee, function_names
 from symbackprop.model.text.evaluate import evaluate
+from symbackprop.model.text.known_numbers import short
 from symbackprop.model.text.loop_result import LoopResult
-from symbackprop.model.text.numbers import short
 
 PI = "pi"
 

@@ -8,18 +8,17 @@ from typing import Any
 
 import sympy as sp
 
-from symbackprop.errors import ModelError, NameProblem
+from symbackprop.errors import ModelError, NameProblem, did_you_mean
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_name
 from symbackprop.model.notations import check_notation
 from symbackprop.model.text import tree
 from symbackprop.model.text.evaluate import Evaluator, evaluate
+from symbackprop.model.text.known_numbers import MAX_DIM, short
 from symbackprop.model.text.loops import BodyScope
-from symbackprop.model.text.numbers import short
-from symbackprop.model.text.scope import ModelScope
-from symbackprop.model.text.sizes import MAX_RANK, size_of
+from symbackprop.model.text.scope import ModelScope, Scope
 
-MAX_STATEMENTS = 50_000
+MAX_STATEMENTS, MAX_RANK = 50_000, 16
 
 
 class Builder:
@@ -227,3 +226,25 @@ def _convention(name: str, expr: tree.Expr) -> sp.Expr:
     if value not in (0, 1, sp.Rational(1, 2)):
         raise ModelError(f"relu0 is 0, 1 or 0.5, not {short(value)}")
     return value
+
+
+def size_of(expr: tree.Expr, scope: Scope) -> sp.Expr:
+    """A size: a positive whole number or an expression in dimensions."""
+    for name in tree.mentioned(expr):
+        if name not in scope.model.sizes and name not in scope.counters:
+            raise NameProblem(_not_a_dimension(name, scope))
+    value = evaluate(expr, scope)
+    if not isinstance(value, sp.Expr) or (value.is_integer is False and not value.free_symbols):
+        raise ModelError(f"a size is a whole number or made of dimensions, not {short(value)}")
+    if value.is_positive is False:
+        raise ModelError(f"a size has to be positive, not {short(value)}")
+    if value.is_Integer and value > MAX_DIM:
+        raise ModelError(f"the size {short(value)} is larger than {MAX_DIM}")
+    return value
+
+
+def _not_a_dimension(name: str, scope: Scope) -> str:
+    if name in scope.graph.names:
+        return f"{name!r} is an array, not a dimension"
+    hint = did_you_mean(name[:40], scope.model.sizes)
+    return f"the dimension {name[:40]!r} is not declared; write `dim {name[:40]}` above.{hint}"
