@@ -6,7 +6,19 @@ from functools import cache
 
 from symbackprop import Model
 from symbackprop.grade import Grader, Item, Report
+from symbackprop.grade.copying import copied, loop_dimensions
+from symbackprop.grade.reference import Reference
 from symbackprop.model.zoo import build
+
+SMALL = [
+    "two-step-rnn",
+    "sigmoid-circuit",
+    "mlp-relu-sigmoid",
+    "ffnn-softmax-batch",
+    "svm-hinge",
+    "window-lm",
+    "rnn-lm",
+]
 
 
 @cache
@@ -23,3 +35,9 @@ def item(model: str, lines: str, name: str) -> Item:
     """The item of that name in the report on some lines."""
     found = report(model, lines)
     return next(i for i in found.items if i.name == name)
+
+
+def reference(name: str) -> Reference:
+    """The right gradients of a built-in model, its loops written out for three steps."""
+    model = build(name)
+    return Reference(copied(model, dict.fromkeys(loop_dimensions(model), 3)))
