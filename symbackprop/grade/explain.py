@@ -16,7 +16,7 @@ from symbackprop.grade.equality import fitted, how_equal
 from symbackprop.grade.formulas import Formula
 from symbackprop.grade.line_mistakes import RULES, Edit, edits
 from symbackprop.grade.mistakes import Finding
-from symbackprop.grade.naming import Local
+from symbackprop.grade.naming import Local, Own
 from symbackprop.grade.points import Point
 from symbackprop.grade.scope import MENDED, Scope
 from symbackprop.grade.session import Outcome, Session
@@ -51,7 +51,7 @@ class Explainer:
 
     def _diagnosis(self, row: Node) -> Diagnosis:
         target, outcomes = self.reference.rows[self.outcome.row_name], self.session.outcomes
-        read = [outcomes[k] for k in sorted(self.outcome.uses) if k in outcomes]
+        read = [outcomes[k] for k in sorted(self.outcome.uses, key=str) if k in outcomes]
         known = frozenset(self.reference.rows[o.row_name].id for o in read if self.session.meant(o) is not None)
         known -= {target.id}
         return Diagnosis(self.reference, self.points, target, row, known, self.mentioned(), self.factors())
@@ -59,7 +59,7 @@ class Explainer:
     def _local(self, meaning: Local, row: Node) -> Finding:
         """A wrong local derivative, given as a line of its own."""
         edited, wanted, shown = self._edited(), self.reference.text(self.right), self.reference.text(row)
-        factor = f"d{meaning.of}/d{meaning.by}"
+        factor = str(meaning)
         kind = edited.kind if edited else m.WRONG_DERIVATIVE
         return Finding(kind, f"{factor} is {wanted}, not {m.clipped(shown)}", factor, wanted, shown)
 
@@ -116,7 +116,7 @@ class Explainer:
     def mentioned(self) -> frozenset[int]:
         """The rows that the line names, with those that the person's own lines that it reads name."""
         outcomes = self.session.outcomes
-        own = [outcomes[k].entry.form for k in sorted(self.outcome.uses) if k.startswith("own ") and k in outcomes]
+        own = [outcomes[k].entry.form for k in self.outcome.uses if isinstance(k, Own) and k in outcomes]
         words = set(tree.mentioned((*own, self.form)))
         families = words & self.session.dictionary.bases
         return frozenset(r.id for n, r in self.reference.rows.items() if n in words or m.base_name(n) in families)

@@ -13,7 +13,7 @@ from symbackprop.grade.equality import NUMBERS, fitted, how_equal, same
 from symbackprop.grade.explain import Explainer
 from symbackprop.grade.local_derivatives import local_derivatives
 from symbackprop.grade.mistakes import Finding
-from symbackprop.grade.naming import Local
+from symbackprop.grade.naming import Key, Local
 from symbackprop.grade.points import DISTRIBUTION, GENERAL, HARD, Point, Points, class_targets
 from symbackprop.grade.session import Outcome, Session
 from symbackprop.grade.unseen import Beyond
@@ -40,7 +40,7 @@ class Judge:
     def __init__(self, session: Session, sizes: Mapping[str, int], seed: int) -> None:
         self.session, self.reference = session, session.reference
         self.sizes, self.seed = sizes, seed
-        self.verdicts: dict[str, Verdict] = {}
+        self.verdicts: dict[Key, Verdict] = {}
         self.telling: dict[str, list[Point]] = {}
 
     def run(self) -> None:
@@ -144,7 +144,7 @@ class Judge:
         wrong = [k for k in outcomes if k in outcome.uses and k != outcome.key and self._is_wrong(k)]
         return ", ".join(outcomes[k].label for k in wrong)
 
-    def _is_wrong(self, key: str) -> bool:
+    def _is_wrong(self, key: Key) -> bool:
         return key in self.verdicts and self.verdicts[key].state not in (RIGHT, INCONCLUSIVE)
 
 

@@ -52,6 +52,9 @@ class Gradient:
 
     row: str
 
+    def __str__(self) -> str:
+        return f"d{self.row}"
+
 
 @dataclass(frozen=True)
 class Local:
@@ -61,8 +64,23 @@ class Local:
     by: str
     indexed: tuple[bool, bool] = (False, False)
 
+    def __str__(self) -> str:
+        return f"d{self.of}/d{self.by}"
+
+
+@dataclass(frozen=True)
+class Own:
+    """A quantity of the person's own, perhaps one of a family."""
+
+    name: str
+    index: int | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.index is None else f"{self.name}[{self.index}]"
+
 
 Meaning = Gradient | Local
+Key = Gradient | Local | Own  # what a line defines
 
 
 class Dictionary:

@@ -11,9 +11,8 @@ from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import same_shape
 from symbackprop.grade.equality import how_equal
 from symbackprop.grade.lines import Line
-from symbackprop.grade.naming import Gradient
+from symbackprop.grade.naming import Gradient, Key, Own
 from symbackprop.grade.points import Point
-from symbackprop.grade.scope import Key
 from symbackprop.grade.session import Outcome, Session
 
 MAX_TRIES = 60
@@ -23,7 +22,7 @@ def with_helpers(session: Session, lines: Sequence[Line], points: Sequence[Point
     """The session again, with every helper taken for the gradient that it stands for."""
     tries = MAX_TRIES
     for key, outcome in list(session.outcomes.items()):
-        if key.startswith("own ") and outcome.given and tries > 0:
+        if isinstance(key, Own) and outcome.given and tries > 0:
             candidates = list(_candidates(session, outcome.given[0]))[:tries]
             row, tried = _meant(session, key, candidates, lines, points)
             tries -= tried

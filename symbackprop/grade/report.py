@@ -13,7 +13,7 @@ from symbackprop.errors import did_you_mean
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.judge import FOLLOWS, INCONCLUSIVE, MISSING, RIGHT, UNREADABLE, WRONG, Judge, Verdict
 from symbackprop.grade.mistakes import KINDS, Finding, clipped
-from symbackprop.grade.naming import Local
+from symbackprop.grade.naming import Gradient, Local, Own
 from symbackprop.grade.session import Outcome
 from symbackprop.grade.tree_text import unparsed
 
@@ -158,7 +158,7 @@ __all__ = [
 
 # -- from verdicts to a report
 
-_LOOKS_LIKE_A_GRADIENT = ("own d", "own grad", "own nabla", "own D")
+_LOOKS_LIKE_A_GRADIENT = ("d", "grad", "nabla", "D")
 
 
 class Collector:
@@ -173,7 +173,7 @@ class Collector:
         outcomes, verdicts = self.session.outcomes, self.judge.verdicts
         given = sorted(verdicts, key=lambda k: outcomes[k].entry.answer.number)
         items = [self._item(outcomes[k], verdicts[k]) for k in given]
-        items += [self._missing(n) for n in self.reference.targets if f"gradient {n}" not in verdicts]
+        items += [self._missing(n) for n in self.reference.targets if Gradient(n) not in verdicts]
         unread = [Unread(a.number, a.text, "" if a.error is None else a.error.message) for a in self.session.unread]
         targets = [f"d{n}" for n in self.reference.targets]
         return Report(self.reference.model.name, source, items, unread, self._remarks(), targets)
@@ -203,7 +203,7 @@ class Collector:
         """(name, role, shape) of what an answer is about."""
         if isinstance(outcome.meaning, Local):
             shape = self.reference.rows[outcome.meaning.of].shape or self.reference.rows[outcome.meaning.by].shape
-            return f"d{outcome.meaning.of}/d{outcome.meaning.by}", LOCAL, shape
+            return str(outcome.meaning), LOCAL, shape
         row = outcome.row_name
         if outcome.assumed is not None:
             return outcome.label, INTERMEDIATE, self.reference.rows[row].shape
@@ -224,7 +224,7 @@ class Collector:
         """The right answer as lines."""
         if isinstance(outcome.meaning, Local):
             right = self.reference.text(self.judge.rights(outcome)[0])
-            return [f"d{outcome.meaning.of}/d{outcome.meaning.by} = {right}"]
+            return [f"{outcome.meaning} = {right}"]
         return self.solution(outcome.row_name)
 
     def _broken_links(self, outcome: Outcome, verdict: Verdict) -> list[str]:
@@ -244,7 +244,8 @@ class Collector:
         used = {k for o in self.session.outcomes.values() for k in o.uses}
         known = [f"d{n}" for n in self.reference.rows]
         for key, outcome in self.session.outcomes.items():
-            if key.startswith(_LOOKS_LIKE_A_GRADIENT) and key not in used and outcome.meaning is None:
+            alike = isinstance(key, Own) and key.name.startswith(_LOOKS_LIKE_A_GRADIENT)
+            if alike and key not in used and outcome.meaning is None:
                 line = outcome.entry.answer.number
                 hint = did_you_mean(outcome.label, known)
                 found.append(f"{outcome.label} (line {line}) is no gradient of the model and is not used.{hint}")

@@ -13,7 +13,7 @@ from symbackprop.core.indexing import getitem
 from symbackprop.core.shapes import dim
 from symbackprop.errors import ModelError, NameProblem, ShapeError, did_you_mean
 from symbackprop.grade.local_derivatives import local_derivatives
-from symbackprop.grade.naming import Gradient, Local, Meaning
+from symbackprop.grade.naming import Gradient, Key, Local, Meaning, Own
 from symbackprop.grade.reading import Answer
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import function_names
@@ -24,7 +24,6 @@ from symbackprop.model.text.tree import mentioned
 if TYPE_CHECKING:
     from symbackprop.grade.session import Session
 
-Key = str
 GIVEN, MENDED = "given", "mended"
 
 
@@ -44,8 +43,16 @@ class Scope:
     the loops have.
     """
 
-    def __init__(self, session: Session, which: str, counters: Mapping[str, int], own_key: Key = "", choice: int = 0,
-                 meanings: Mapping[str, Meaning] | None = None, more: int = 0) -> None:  # fmt: skip
+    def __init__(
+        self,
+        session: Session,
+        which: str,
+        counters: Mapping[str, int],
+        own_key: Key | None = None,
+        choice: int = 0,
+        meanings: Mapping[str, Meaning] | None = None,
+        more: int = 0,
+    ) -> None:
         self.session, self.reference, self.graph = session, session.reference, session.reference.graph
         self.which, self.counters, self.own_key, self.choice = which, counters, own_key, choice
         self.meanings, self.more = meanings or {}, more
@@ -88,7 +95,7 @@ class Scope:
         row = None if self._is_numpys(name, items[0]) else family_member(name, int(value), self.reference.rows)
         if row is not None:
             return self.reference.rows[row]
-        key = f"own {name}[{value}]"
+        key = Own(name, int(value))
         return self._stored(key) if key in self.session.outcomes or self._indexed(name) else None
 
     def _is_numpys(self, name: str, index: tree.Expr) -> bool:
@@ -101,7 +108,7 @@ class Scope:
     def _is_stacked(self, base: str, row: str) -> bool:
         """Whether dh[t] is an entry of a line dh = …, and no line answers it by itself."""
         times = self.session.times
-        return bool(times[f"gradient {base}"] and not times[f"gradient {self.reference.called(row)}"])
+        return bool(times[Gradient(base)] and not times[Gradient(self.reference.called(row))])
 
     def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None:
         """``dz[t]`` or ``dz[T]``, a step of an array over all steps; None where an index is no step's number."""
@@ -135,25 +142,25 @@ class Scope:
 
     # -- own lines
     def _own(self, name: str) -> Node:
-        if f"own {name}" not in self.session.outcomes and self._indexed(name):
+        if Own(name) not in self.session.outcomes and self._indexed(name):
             return self._stack(name, self._indexed(name))
-        return self._stored(f"own {name}")
+        return self._stored(Own(name))
 
     def _indexed(self, name: str) -> list[int]:
         """The indices at which a family of own names is defined."""
-        keys = [k for k in self.session.outcomes if k.startswith(f"own {name}[")]
-        return sorted(int(k[len(f"own {name}[") : -1]) for k in keys)
+        keys = [k for k in self.session.outcomes if isinstance(k, Own) and k.name == name]
+        return sorted(k.index for k in keys if k.index is not None)
 
     def _stack(self, name: str, indices: list[int]) -> Node:
         """All of ``dz[1], dz[2] …`` as one array, the index first."""
-        return concat([expand(self._stored(f"own {name}[{k}]"), 0) for k in indices], 0)
+        return concat([expand(self._stored(Own(name, k)), 0) for k in indices], 0)
 
     def _stored(self, key: Key) -> Node:
         if key == self.own_key and key not in self.session.outcomes:
-            raise NotYet(f"{shown_key(key)} is defined by itself", key)
+            raise NotYet(f"{key} is defined by itself", key)
         outcome = self.session.outcomes.get(key)
         if outcome is None:
-            raise NotYet(f"{shown_key(key)} is used, but no line above defines it", key)
+            raise NotYet(f"{key} is used, but no line above defines it", key)
         self.uses.add(key)
         self.uses |= outcome.uses
         right = self.session.meant(outcome) if self.which == MENDED else None
@@ -161,9 +168,7 @@ class Scope:
             return right
         rows = outcome.given if self.which == GIVEN else outcome.mended
         if not rows:
-            raise ModelError(
-                f"{shown_key(key)} is used, and its own line {outcome.entry.answer.number} cannot be evaluated"
-            )
+            raise ModelError(f"{key} is used, and its own line {outcome.entry.answer.number} cannot be evaluated")
         return rows[min(self.choice, len(rows) - 1)]
 
     # -- derivatives
@@ -176,7 +181,7 @@ class Scope:
 
     def gradient(self, row: str, fraction: bool) -> Node:
         """∂L/∂row: the person's own, the given upstream gradient, or (written as a fraction) the derivative itself."""
-        key = f"gradient {self.reference.called(row)}"
+        key = Gradient(self.reference.called(row))
         if key in self.session.outcomes and key != self.own_key:
             return self._stored(key)
         if key in self.session.outcomes and self.session.times[key] > 1:
@@ -197,7 +202,7 @@ class Scope:
     def _answered_steps(self, row: str) -> list[str]:
         """h[1], h[2] … when the person answers dh[1], dh[2] … and not dh as a whole."""
         steps = self.reference.numbered(row)
-        return steps if all(self.session.times[f"gradient {s}"] for s in steps) else []
+        return steps if all(self.session.times[Gradient(s)] for s in steps) else []
 
     def _local_step(self, meaning: Local, items: tuple[tree.Expr, ...]) -> Node:
         """``dh[t]/dh[t-1]``."""
@@ -215,24 +220,24 @@ class Scope:
         return row
 
     def _local(self, meaning: Local) -> Node:
-        key = f"local {meaning.of} {meaning.by}"
+        key = Local(meaning.of, meaning.by)
         if key != self.own_key and key in self.session.outcomes:
             return self._stored(key)
         if key == self.own_key or self.session.times[key]:
-            raise NotYet(f"d{meaning.of}/d{meaning.by} is used, but no line above defines it", key)
+            raise NotYet(f"{key} is used, but no line above defines it", key)
         readings = local_derivatives(self.reference, meaning.of, meaning.by)
         self.ambiguous = self.ambiguous or len(readings) > 1
-        self.taken.append(f"d{meaning.of}/d{meaning.by}")
+        self.taken.append(str(key))
         return readings[min(self.choice, len(readings) - 1)]
 
     def _unknown(self, name: str) -> NameProblem:
         known = [*self.reference.rows, *self.reference.model.sizes, *self.session.dictionary.own]
         hint = did_you_mean(name, known) or did_you_mean(name, function_names())
-        return NotYet(f"{name!r} is neither a name of the model nor defined in the answers.{hint}", f"own {name}")
+        return NotYet(f"{name!r} is neither a name of the model nor defined in the answers.{hint}", Own(name))
 
 
 def key_of(answer: Answer, scope: Scope) -> Key:
-    """What a line defines, as a key: ``gradient h1``, ``local o a``, ``own s[2]``.
+    """What a line defines: ``dh1``, ``do/da``, ``s[2]``.
 
     Raises a `ModelError` where the model has no such thing.
     """
@@ -240,18 +245,18 @@ def key_of(answer: Answer, scope: Scope) -> Key:
     assert target is not None
     if isinstance(target.meaning, Local):
         local_derivatives(scope.reference, target.meaning.of, target.meaning.by)
-        return f"local {target.meaning.of} {target.meaning.by}"
+        return Local(target.meaning.of, target.meaning.by)
     if isinstance(target.meaning, Gradient) and answer.index is None:
-        return f"gradient {scope.reference.called(target.meaning.row)}"
+        return Gradient(scope.reference.called(target.meaning.row))
     if answer.index is None:
-        return f"own {target.name}"
+        return Own(target.name)
     k = index_value(answer.index, scope)
     if target.meaning is None:
-        return f"own {target.name}[{k}]"
+        return Own(target.name, k)
     row = family_member(target.meaning.row, k, scope.reference.rows)
     if row is None:
         raise NameProblem(f"there is no {target.name}[{k}] in the model")
-    return f"gradient {scope.reference.called(row)}"
+    return Gradient(scope.reference.called(row))
 
 
 def index_value(expr: tree.Expr, scope: Scope) -> int:
@@ -263,11 +268,3 @@ def family_member(base: str, index: int, rows: Iterable[str]) -> str | None:
     """``h[1]`` is called h[1] or h1 in a model."""
     names = set(rows)
     return next((n for n in (f"{base}[{index}]", f"{base}{index}") if n in names), None)
-
-
-def shown_key(key: Key) -> str:
-    kind, _, rest = key.partition(" ")
-    if kind == "local":
-        of, by = rest.split(" ")
-        return f"d{of}/d{by}"
-    return f"d{rest}" if kind == "gradient" else rest

@@ -18,10 +18,10 @@ from symbackprop.core.shapes import same_shape
 from symbackprop.errors import ModelError, NameProblem
 from symbackprop.grade.formulas import Formula
 from symbackprop.grade.lines import Line, Loop
-from symbackprop.grade.naming import Dictionary, Gradient, Meaning
+from symbackprop.grade.naming import Dictionary, Gradient, Key, Meaning, Own
 from symbackprop.grade.reading import Answer, Reader, Target, parsed
 from symbackprop.grade.reference import Reference
-from symbackprop.grade.scope import GIVEN, MENDED, Key, NotYet, Scope, index_value, key_of
+from symbackprop.grade.scope import GIVEN, MENDED, NotYet, Scope, index_value, key_of
 from symbackprop.grade.tree_text import unparsed
 from symbackprop.model.text import tree
 
@@ -35,7 +35,7 @@ class Entry:
 
     answer: Answer
     counters: Mapping[str, int]
-    key: Key = ""
+    key: Key
 
     @property
     def target(self) -> Target:
@@ -79,15 +79,15 @@ class Outcome:
     @property
     def row_name(self) -> str:
         """The name of the row whose gradient this is."""
-        return self.assumed.row if self.assumed is not None else self.key.removeprefix("gradient ")
+        return self.assumed.row if self.assumed is not None else getattr(self.key, "row", "")
 
     @property
     def label(self) -> str:
         """What the person calls it."""
-        target, index = self.entry.target, self.key.partition("[")[2]
-        if target.index and index:
-            return f"{'' if target.meaning is None else 'd'}{target.name}[{index}"
-        return target.text
+        key, target = self.key, self.entry.target
+        if target.index and isinstance(key, Gradient) and "[" in key.row:
+            return f"d{target.name}[{key.row.partition('[')[2]}"
+        return str(key) if target.index and isinstance(key, Own) else target.text
 
 
 class Session:
@@ -132,12 +132,12 @@ class Session:
 
     def _put_together(self, name: str) -> None:
         """dW when it is answered as dW[1], dW[2] … ."""
-        steps = [self.outcomes.get(f"gradient {n}") for n in self.reference.numbered(name)]
+        steps = [self.outcomes.get(Gradient(n)) for n in self.reference.numbered(name)]
         parts = [s for s in steps if s is not None and s.given and s.mended]
-        if not parts or len(parts) < len(steps) or f"gradient {name}" in self.outcomes:
+        if not parts or len(parts) < len(steps) or Gradient(name) in self.outcomes:
             return
         last = max(parts, key=lambda part: part.entry.answer.number)
-        whole = Outcome(f"gradient {name}", last.entry, [_stacked(p.given[0] for p in parts)])
+        whole = Outcome(Gradient(name), last.entry, [_stacked(p.given[0] for p in parts)])
         whole.mended = [_stacked(p.mended[0] for p in parts)]
         whole.uses = {p.key for p in parts}.union(*[p.uses for p in parts])
         self.outcomes[whole.key] = whole

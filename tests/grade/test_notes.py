@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from symbackprop.grade.copying import copied, loop_counters, loop_dimensions
 from symbackprop.grade.lines import read_lines
+from symbackprop.grade.naming import Own
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.session import Session
 from symbackprop.model.zoo import build
@@ -97,5 +98,5 @@ def read(model: str, lines: str, formula: str) -> dict[int, str]:
     session = Session(made, fixed)
     head = "for t in 2..2:\n    " if fixed else ""
     session.run(read_lines(f"{lines}{head}probe = {formula}"))
-    outcome = session.outcomes.get("own probe")
+    outcome = session.outcomes.get(Own("probe"))
     return {} if outcome is None else {row.id: outcome.reads[row.id] for row in outcome.given}
