@@ -136,19 +136,20 @@ class MatrixView:
     # -- lines
     def _chain(self, s: Located, parts: Sequence[Group]) -> Line:
         alone = len(parts) == 1
-        right = total(*[(False, self._branch(s, g, alone)) for g in parts])
+        right = total(*[(False, term) for g in parts for term in self._branch(s, g, alone)])
         reason = "chain rule" if len(parts) == 1 else "chain rule, one term for each branch"
         return Line("chain", self.rows.gradients[s.step.target.id], right, (reason,))
 
-    def _branch(self, s: Located, group: Group, alone: bool) -> Math:
+    def _branch(self, s: Located, group: Group, alone: bool) -> list[Math]:
+        """What one branch adds; a step of a loop may be given a gradient by later steps and by what reads it outside."""
         consumer, target = group.consumer, s.step.target
         if consumer is None:
-            return self.rows.symbols[group.contributions[0].value.id]
+            return [self.rows.symbols[c.value.id] for c in group.contributions]
         if is_loop(group):
-            return shares(self.context, group, written=False)
+            return [shares(self.context, group, written=False)]
         if consumer is self.context.loss:
-            return self._by(target) if alone else Marked(self._by(target), "direct")
-        return chain(self._by(consumer), self._between(consumer, target))
+            return [self._by(target) if alone else Marked(self._by(target), "direct")]
+        return [chain(self._by(consumer), self._between(consumer, target))]
 
     def _known(self, group: Group) -> Line:
         consumer = group.consumer
