@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Math, Num, Transpose, transposed, within
 from symbackprop.derive.steps import Derivation
-from symbackprop.render.context import Context, groups
+from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.document import Declaration, Document, Line, Prose, Ref, Step
 from symbackprop.render.forward import Forward
 from symbackprop.render.glossary import conventions, glossary
@@ -114,7 +114,7 @@ class Anatomy:
 
     def _whole(self, s: Located, lines: Sequence[Line]) -> Math:
         """A gradient as one formula: what comes out of a loop as it was just written."""
-        written = self.view.name in ("matrix", "jacobian")
+        written = self.view.name in ("matrix", "jacobian") or any(is_loop(g) for g in groups(s))
         return lines[-1].right if written else self.rows.row(s.step.total)
 
     def _flips(self, target: Node) -> bool:

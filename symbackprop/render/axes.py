@@ -30,6 +30,10 @@ class AxisLetters:
         """Remember that these letters stand in the document and what they run over."""
         self.used.update(zip(letters, shape, strict=True))
 
+    def fits(self, letter: str, size: sp.Expr) -> bool:
+        """Whether a letter does not run over another size in this document."""
+        return bool(self.used.get(letter, size) == size)
+
     def _letter(self, size: sp.Expr, occurrence: int) -> str:
         key = (size, occurrence)
         if key not in self.given:

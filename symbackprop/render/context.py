@@ -90,6 +90,11 @@ def groups(located: Located) -> list[Group]:
     return [Group(cs[0].consumer, tuple(cs)) for cs in found.values()]
 
 
+def is_loop(group: Group) -> bool:
+    """Whether a branch goes through a loop as a whole."""
+    return group.consumer is not None and group.consumer.op.name == "scan"
+
+
 def reads(row: Node, wanted: Node, stop: Iterable[int] = ()) -> bool:
     """Whether a row reads another one, without entering rows that have a name (``stop``)."""
     named, stack, seen = set(stop), [row], set()

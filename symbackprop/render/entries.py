@@ -15,6 +15,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.maths import Big, Entry, Letter, Math, Num, product
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import is_one
+from symbackprop.render.axes import AxisLetters
 from symbackprop.render.rows import Rows
 
 SPARE = "klmrstuvjipq"
@@ -25,11 +26,12 @@ Index = Sequence[Math]
 class Fresh:
     """Index letters of one step: every axis that is summed over gets a letter of its own, that of its size if free."""
 
-    def __init__(self, taken: Iterable[Math], blocked: Iterable[str]) -> None:
+    def __init__(self, taken: Iterable[Math], blocked: Iterable[str], legend: AxisLetters) -> None:
+        self.legend = legend
         self.taken = {*blocked, *[x.name for i in taken for x in maths.walk(i) if isinstance(x, Letter)]}
 
     def letter(self, size: sp.Expr) -> Letter:
-        letter = next(c for c in self._wishes(size) if c not in self.taken)
+        letter = next(c for c in self._wishes(size) if c not in self.taken and self.legend.fits(c, size))
         self.taken.add(letter)
         return Letter(letter)
 

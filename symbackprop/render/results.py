@@ -8,7 +8,7 @@ import sympy as sp
 
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Marked, Math, Sum, Sym, chain
-from symbackprop.render.context import Context, groups
+from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.costs import multiplications
 from symbackprop.render.document import Line, Row, Step
 from symbackprop.render.symbols import Located
@@ -65,8 +65,8 @@ class Results:
 
     def _gradient(self, s: Located, step: Step) -> Math:
         """As code computes it, from the gradients before it."""
-        through_loop = any(g.consumer is not None and g.consumer.op.name == "scan" for g in groups(s))
-        if through_loop or "jacobian" in (self.layout, self.view):
+        through_loop = any(is_loop(g) for g in groups(s))
+        if through_loop or self.view == "jacobian" or step.lines[-1].kind == "layout":
             return step.lines[-1].right
         total = s.step.total
         own = self.rows.symbols.get(total.id)

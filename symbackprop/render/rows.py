@@ -417,7 +417,8 @@ def _out(r: Rows, node: Node, scan: Node) -> Math:
     """A result of a loop that has no name of its own: what one step computes, over all steps."""
     loop = scan.attr
     body = r.ref(loop.results()[node.attr])
-    return maths.AtStep(body, loop.index, None if node.attr >= len(loop.carry) else maths.Words("last"))
+    steps = maths.Range(loop.index, maths.Num(ONE), r.size(loop.length))
+    return maths.AtStep(body, loop.index, steps if node.attr >= len(loop.carry) else maths.Words("last"))
 
 
 def _einsum(r: Rows, node: Node, *args: Node) -> Scaled:

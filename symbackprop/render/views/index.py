@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Derivative, Letter, Marked, Math, chain, product, total
 from symbackprop.core.shapes import is_one
-from symbackprop.render.context import Context, Group, groups
+from symbackprop.render.context import Context, Group, groups, is_loop
 from symbackprop.render.document import Line
 from symbackprop.render.entries import ONLY, Entries, Fresh
 from symbackprop.render.jacobian_entries import jacobian_entry
 from symbackprop.render.symbols import Located
 from symbackprop.render.views.elements import element_lines
-from symbackprop.render.views.matrix import MatrixView, is_loop
+from symbackprop.render.views.matrix import MatrixView
 
 Index = Sequence[Math]
 
@@ -49,16 +49,19 @@ class IndexView(MatrixView):
     def _letters(self, node: Node, wishes: str, taken: Index) -> list[Math]:
         """Index letters of an array: of its sizes for a consumer's batch, else from a fixed list."""
         free = [c for c in wishes if Letter(c) not in taken and c not in self.blocked]
-        fresh = Fresh([*taken, *map(Letter, free)], self.blocked)
+        fresh = Fresh([*taken, *map(Letter, free)], self.blocked, self.rows.letters)
         letters: list[Math] = []
         for d in node.shape:
             named = wishes.startswith("k") and d.is_Symbol and d.name[0].lower() == "n"
-            letters.append(ONLY if is_one(d) else fresh.letter(d) if named or not free else Letter(free.pop(0)))
+            fitting = [c for c in free if self.rows.letters.fits(c, d)]
+            if fitting and not named and not is_one(d):
+                free.remove(fitting[0])
+            letters.append(ONLY if is_one(d) else fresh.letter(d) if named or not fitting else Letter(fitting[0]))
         return letters
 
     def _entries(self, *taken: Index) -> Entries:
         """A writer of entries whose inner sums use other letters than these."""
-        return Entries(self.rows, Fresh([i for index in taken for i in index], self.blocked))
+        return Entries(self.rows, Fresh([i for index in taken for i in index], self.blocked, self.rows.letters))
 
     # -- lines
     def _entry(self, node: Node, index: Index) -> Math:

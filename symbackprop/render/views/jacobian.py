@@ -16,12 +16,12 @@ from symbackprop.core.maths import Math, MatMul, Transpose, chain, product
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import ONE, Shape
 from symbackprop.derive.record import Edge
-from symbackprop.render.context import Context, Group, groups
+from symbackprop.render.context import Context, Group, groups, is_loop
 from symbackprop.render.document import Line
 from symbackprop.render.factors import edge_factor
 from symbackprop.render.jacobians import Factor, diagonal, local_jacobian
 from symbackprop.render.symbols import Located, LoopMark
-from symbackprop.render.views.matrix import MatrixView, is_loop
+from symbackprop.render.views.matrix import MatrixView
 
 MAX_FACTORS = 8
 

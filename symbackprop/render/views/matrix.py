@@ -28,7 +28,7 @@ from symbackprop.core.maths import (
 )
 from symbackprop.core.shapes import Shape, same_shape
 from symbackprop.derive.record import Contribution
-from symbackprop.render.context import Context, Group, groups, reads
+from symbackprop.render.context import Context, Group, groups, is_loop, reads
 from symbackprop.render.document import Line, Prose
 from symbackprop.render.factors import Factor, local_factor
 from symbackprop.render.loops import shares
@@ -141,7 +141,7 @@ class MatrixView:
         return Line("chain", self.rows.gradients[s.step.target.id], right, (reason,))
 
     def _branch(self, s: Located, group: Group, alone: bool) -> list[Math]:
-        """What one branch adds; a step of a loop may be given a gradient by later steps and by what reads it outside."""
+        """What one branch adds; a step of a loop may get gradients from later steps and from what reads it outside."""
         consumer, target = group.consumer, s.step.target
         if consumer is None:
             return [self.rows.symbols[c.value.id] for c in group.contributions]
@@ -239,11 +239,6 @@ class MatrixView:
         if len(parts) > 1 or factor is None or c.upstream is None or c.upstream.value is not None:
             return None
         return None if reads(c.value, c.upstream, self.rows.symbols) else (c.upstream, factor)
-
-
-def is_loop(group: Group) -> bool:
-    """Whether a branch goes through a loop as a whole."""
-    return group.consumer is not None and group.consumer.op.name == "scan"
 
 
 def contributed(r: Rows, contributions: Sequence[Contribution], own: Node) -> Math:
