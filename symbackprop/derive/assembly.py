@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.derive.naming import Names
-from symbackprop.derive.record import Found, Looped, Record
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.model.model import Model
+
+Record = Step | LoopStep
 
 
 def assemble(model: Model, records: Sequence[Record], gradients: dict[str, Node]) -> Derivation:
@@ -19,27 +21,27 @@ def assemble(model: Model, records: Sequence[Record], gradients: dict[str, Node]
 
 def in_reading_order(records: Sequence[Record]) -> list[Record]:
     """The gradient of a leaf follows the step it is read off from, as at the board: ∂L/∂W₂ before the sweep goes on."""
-    inner = [r for r in records if isinstance(r, Looped) or r.node.args]
-    place = {r.node.id: i for i, r in enumerate(inner)}
+    inner = [r for r in records if isinstance(r, LoopStep) or r.target.args]
+    place = {(r.loop if isinstance(r, LoopStep) else r.target).id: i for i, r in enumerate(inner)}
     leaves: dict[int, list[Record]] = {}
     for record in records:
-        if isinstance(record, Found) and not record.node.args:
+        if isinstance(record, Step) and not record.target.args:
             readers = [place.get(c.consumer.id, 0) for c in record.contributions if c.consumer is not None]
             leaves.setdefault(max(readers, default=0), []).append(record)
-    swept = {r.total.id for r in inner if isinstance(r, Found)}
+    swept = {r.total.id for r in inner if isinstance(r, Step)}
     ordered = [[r, *_readable(sorted(leaves.get(i, []), key=_argument_place), swept)] for i, r in enumerate(inner)]
     return [r for group in ordered for r in group] if inner else list(records)
 
 
 def _readable(leaves: Sequence[Record], swept: set[int]) -> list[Record]:
     """A leaf whose gradient is written with that of another leaf follows it: ∂L/∂V = x (∂L/∂v)ᵀ comes after ∂L/∂v."""
-    totals = {r.total.id for r in leaves if isinstance(r, Found) and r.total.args} - swept
-    return sorted(leaves, key=lambda r: isinstance(r, Found) and any(a.id in totals for a in r.total.args))
+    totals = {r.total.id for r in leaves if isinstance(r, Step) and r.total.args} - swept
+    return sorted(leaves, key=lambda r: isinstance(r, Step) and any(a.id in totals for a in r.total.args))
 
 
 def _argument_place(record: Record) -> tuple[int, ...]:
     """Leaves of one equation in the order in which it reads them."""
-    assert isinstance(record, Found)
+    assert isinstance(record, Step)
     return tuple(edge.index for edge in record.contributions[-1].path)
 
 
@@ -58,7 +60,7 @@ class Assembly:
         self.number = 0
 
     def derivation(self, gradients: dict[str, Node]) -> Derivation:
-        settled = {r.node.id for r in _found(self.records)}
+        settled = {r.target.id for r in _found(self.records)}
         forward = self._forward(self.order, settled)
         self._name_gradients(self.records)
         self._name_stacks([*self.order, *self.model.graph.topological(list(gradients.values()))])
@@ -110,10 +112,10 @@ class Assembly:
     # -- gradients
     def _name_gradients(self, records: Iterable[Record], loop: Loop | None = None) -> None:
         for record in records:
-            if isinstance(record, Looped):
+            if isinstance(record, LoopStep):
                 self._name_body(record)
             elif self._is_unnamed(record.total):
-                wanted = self._gradient_name(record.node, loop)
+                wanted = self._gradient_name(record.target, loop)
                 if wanted is not None:
                     self.names[record.total.id] = self.scope.unique(wanted)
 
@@ -121,11 +123,11 @@ class Assembly:
         """Whether a gradient may be called one: a row of the forward pass is not called by what happens to equal it."""
         return total.value is None and total.id not in self.names and total.id not in self.forward_ids
 
-    def _name_body(self, record: Looped) -> None:
+    def _name_body(self, record: LoopStep) -> None:
         reverse, loop = record.reverse, record.reverse.attr
         for leaf in loop.leaves():
             self.names.setdefault(leaf.id, leaf.name or "?")
-        self._name_gradients(record.inner, loop)
+        self._name_gradients(record.steps, loop)
         rows = reverse.graph.topological(loop.results(), loop.stop())
         self.bodies[reverse.id] = tuple(n for n in rows if n.args and n.id in self.names and n.id not in loop.stop())
 
@@ -163,9 +165,9 @@ class Assembly:
     def _step(self, record: Record) -> Step | LoopStep:
         self.number += 1
         number = self.number
-        if isinstance(record, Looped):
-            return LoopStep(number, record.node, record.reverse, self._steps(in_reading_order(record.inner)))
-        return Step(number, record.node, record.contributions, record.total, self._cached(record.total))
+        if isinstance(record, LoopStep):
+            return replace(record, number=number, steps=self._steps(in_reading_order(record.steps)))
+        return replace(record, number=number, cached=self._cached(record.total))
 
     def _cached(self, cotangent: Node) -> tuple[Node, ...]:
         """The forward rows that this gradient reads, found without entering rows that have a name of their own."""
@@ -180,12 +182,6 @@ class Assembly:
         return tuple(found.values())
 
 
-def _found(records: Iterable[Record]) -> list[Found]:
+def _found(records: Iterable[Record]) -> list[Step]:
     """All gradients found, those in loop bodies included."""
-    found: list[Found] = []
-    for record in records:
-        if isinstance(record, Looped):
-            found.extend(_found(record.inner))
-        else:
-            found.append(record)
-    return found
+    return [s for r in records for s in (_found(r.steps) if isinstance(r, LoopStep) else [r])]

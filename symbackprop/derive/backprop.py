@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import SEVERAL, Node
+from symbackprop.core.loops import Loop
 from symbackprop.core.reverse import sweep, totals
+from symbackprop.core.settling import Part, Settled
 from symbackprop.derive.assembly import assemble
-from symbackprop.derive.record import recorded
-from symbackprop.derive.steps import Derivation
+from symbackprop.derive.record import Contribution, Edge
+from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.errors import NameProblem, did_you_mean
 from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
@@ -36,3 +39,42 @@ def _targets(model: Model, wrt: Iterable[str] | str | None) -> dict[str, Node]:
         if known[name].kind != "float":
             raise NameProblem(f"{name!r} is integer data and has no gradient")
     return {name: known[name] for name in wrt}
+
+
+def recorded(swept: Iterable[Settled], made: Sequence[Node]) -> list[Step | LoopStep]:
+    """The record of a sweep; its reverse loops are among the rows that it ``made``."""
+    loops = [(n.attr.forward, n) for n in made if isinstance(n.attr, Loop) and n.attr.forward is not None]
+    return Recorder({id(forward): row for forward, row in loops}).record(swept)
+
+
+@dataclass
+class Recorder:
+    """The reverse loops by the loops that they reverse; the gradients found; the ways through rows read in passing."""
+
+    reverses: dict[int, Node]
+    totals: dict[int, Node] = field(default_factory=dict)
+    routes: dict[int, Contribution] = field(default_factory=dict)
+
+    def record(self, swept: Iterable[Settled]) -> list[Step | LoopStep]:
+        return [record for settled in swept for record in self._records(settled)]
+
+    def _records(self, settled: Settled) -> list[Step | LoopStep]:
+        node = settled.node
+        if node.kind == SEVERAL:
+            reverse = self.reverses[id(node.attr)]
+            return [LoopStep(0, node, reverse, tuple(Recorder(self.reverses).record(reverse.attr.swept)))]
+        contributions = tuple(map(self._contribution, settled.parts))
+        if settled.whole:
+            self.totals[node.id] = settled.total
+            return [Step(0, node, contributions, settled.total, ())]
+        if contributions[0].consumer is not None:
+            self.routes[node.id] = contributions[0]
+        return []
+
+    def _contribution(self, part: Part) -> Contribution:
+        if part.consumer is None:
+            return Contribution(None, None, (), part.value)
+        edge, way = Edge(part.consumer, part.index), self.routes.get(part.consumer.id)
+        if way is not None:
+            return Contribution(way.consumer, way.upstream, (*way.path, edge), part.value)
+        return Contribution(part.consumer, self.totals.get(part.consumer.id), (edge,), part.value)
