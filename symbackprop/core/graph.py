@@ -269,13 +269,13 @@ class Graph:
 
     def set_apart(self, node: Node) -> None:
         """Make a row that a sweep has just made an operand of its own."""
-        if not node.whole and node.args and node.value is None:
+        if node.name is None and node.args and node.value is None:
             node.apart = True
             self._withdraw(node)
 
     def _withdraw(self, node: Node) -> None:
         """From now on an equal expression that a user writes is another row. (Results of a loop stay one row.)"""
-        if node.key is not None and not node.is_result:
+        if node.key is not None and node.op.name != "out":
             if self._table.get(node.key) is node:
                 del self._table[node.key]
             self._named.setdefault(node.key, node)
@@ -355,7 +355,8 @@ class Graph:
     def _can_fuse(self, node: Node, shape: Shape, kept: list[Node]) -> bool:
         """Unnamed arithmetic of the same shape is part of the bigger formula; calls, names and origins are not."""
         return (
-            not node.whole
+            node.name is None
+            and not node.apart
             and node.origin is None
             and isinstance(node.attr, Kernel)
             and node.attr.head is None
@@ -388,11 +389,13 @@ class Graph:
 def key_of(op: str, args: Sequence[Node], attr: Any) -> Any:
     """What equal rows have in common. Elementwise rows are equal when they compute the same value, in whatever spelling
     and order of arguments."""
-    ids = [a.id for a in args]
+    ids = tuple([a.id for a in args])
     if not isinstance(attr, Kernel):
-        return op, tuple(ids), attr
-    order = sorted(range(len(ids)), key=ids.__getitem__)
-    return op, tuple(sorted(ids)), Kernel(renumbered(attr.form, tuple(order))).identity
+        return op, ids, attr
+    if len(ids) == 1:
+        return op, ids, attr.identity
+    order = tuple(sorted(range(len(ids)), key=ids.__getitem__))
+    return op, tuple([ids[i] for i in order]), Kernel(renumbered(attr.form, order)).identity
 
 
 def arguments_first(

@@ -95,7 +95,7 @@ def _chosen(source: Node, condition: f.Formula, place: int, value: Node) -> Node
 
 def is_choice(row: Node, a: Node) -> bool:
     """Whether a cotangent of row a is a choice between something and 0."""
-    return same_shape(row.shape, a.shape) and zero_branch(row) is not None
+    return zero_branch(row) is not None and same_shape(row.shape, a.shape)
 
 
 def zero_branch(row: Node) -> int | None:

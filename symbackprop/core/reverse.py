@@ -80,14 +80,14 @@ def sweep(
         for node in reversed(order):
             if node.id in needed and node.id in parts:
                 yield (settled := settling.settle(node, parts.pop(node.id)))
-                for part in passed_on(settled, needed, idle) if node.id not in stop else ():
+                for part in passed_on(settled, needed, idle) if node.args and node.id not in stop else ():
                     parts.setdefault(node.args[part.index].id, []).append(part)
 
 
 def passed_on(settled: Settled, needed: set[int], idle: Idle) -> Iterator[Part]:
     """What the derivative rule of a row makes of its cotangent, for every argument that needs it."""
-    node = settled.node
-    outside = settled.chosen and isinstance(node.attr, Kernel)  # the rule writes its product inside the choice
+    node, chosen = settled.node, settled.chosen
+    outside = chosen and isinstance(node.attr, Kernel)  # the rule writes its product inside the choice
     hazards = NONE if outside else idle.of(node)
     wanted = [a.id in needed for a in node.args]
     cotangents = node.op.vjp(node, settled.upstream, wanted, hazards)
@@ -95,14 +95,14 @@ def passed_on(settled: Settled, needed: set[int], idle: Idle) -> Iterator[Part]:
         raise AssertionError(f"the rule of {node.op.name} gives {len(cotangents)} cotangents, not {len(wanted)}")
     for i, (row, want) in enumerate(zip(cotangents, wanted, strict=True)):
         if want and row is not None:
-            yield Part(fitted(row, node, i), node, i, (settled.chosen or not hazards) and is_choice(row, node.args[i]))
+            yield Part(fitted(row, node, i), node, i, (chosen or not hazards) and is_choice(row, node.args[i]))
 
 
 def fitted(row: Node, node: Node, i: int) -> Node:
     """The cotangent of argument i in its shape, summed over the axes along which the argument was broadcast; one that
     is no such thing comes from a wrong derivative rule."""
     shape = node.args[i].shape
-    if node.is_result or same_shape(row.shape, shape):
+    if same_shape(row.shape, shape) or node.is_result:
         return row
     lead = row.ndim - len(shape)
     if lead < 0 or not all(is_one(d) or same(d, wide) for d, wide in zip(shape, row.shape[lead:], strict=True)):

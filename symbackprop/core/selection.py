@@ -46,7 +46,7 @@ class Idle:
             for leaf, a in zip(node.attr.leaves(), node.args, strict=True):
                 if leaf.id in body.rows:
                     self._add(a, body.rows[leaf.id])
-        elif node.is_result and node.id in self.rows:
+        elif node.id in self.rows and node.is_result:
             self.results.setdefault(node.args[0].id, {})[node.attr] = self.rows[node.id]
         elif node.id in self.rows:
             for i, a in enumerate(node.args):

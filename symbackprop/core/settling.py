@@ -26,7 +26,7 @@ class Part:
     chosen: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Settled:
     """A row with its cotangent: the parts in the order in which they are read, and their sum (of a loop the parts are
     the cotangents of its results, and ``total`` is the first). ``whole`` says that the sum deserves a name."""
@@ -61,7 +61,7 @@ class Settling:
     def settle(self, node: Node, parts: Sequence[Part]) -> Settled:
         if node.kind == SEVERAL:
             return Settled(node, tuple(parts), parts[0].value, whole=False)
-        parts = sorted(parts, key=self._place)
+        parts = sorted(parts, key=self._place) if len(parts) > 1 else parts
         if self.loss is not None and all(self._reader(p) is self.loss for p in parts):
             self.terms.add(node.id)
         cotangent = total([p.value for p in parts])

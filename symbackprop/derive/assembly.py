@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
@@ -166,8 +165,8 @@ class Assembly:
         self.number += 1
         number = self.number
         if isinstance(record, LoopStep):
-            return replace(record, number=number, steps=self._steps(in_reading_order(record.steps)))
-        return replace(record, number=number, cached=self._cached(record.total))
+            return LoopStep(number, record.loop, record.reverse, self._steps(in_reading_order(record.steps)))
+        return Step(number, record.target, record.contributions, record.total, self._cached(record.total))
 
     def _cached(self, cotangent: Node) -> tuple[Node, ...]:
         """The forward rows that this gradient reads, found without entering rows that have a name of their own."""
