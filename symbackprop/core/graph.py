@@ -275,7 +275,7 @@ class Graph:
 
     def _withdraw(self, node: Node) -> None:
         """From now on an equal expression that a user writes is another row. (Results of a loop stay one row.)"""
-        if node.key is not None and node.op.name != "out":
+        if node.key is not None and not node.is_result:
             if self._table.get(node.key) is node:
                 del self._table[node.key]
             self._named.setdefault(node.key, node)

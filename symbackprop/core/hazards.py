@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from symbackprop.core import formula as f
 from symbackprop.core.facts import kind
-from symbackprop.core.graph import FLOAT, Graph, Leaf, Node, arguments_first
+from symbackprop.core.graph import FLOAT, SEVERAL, Graph, Leaf, Node, arguments_first
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import Op
@@ -30,7 +30,7 @@ def hazards(row: Node) -> Hazards:
     """What may make a row infinite or NaN; found once for every row of a graph."""
     known = row.graph.hazards
     for node in arguments_first([row], lambda n: n.args, known):
-        known[node.id] = _of_loop(node) if node.op.name == "scan" else _of_row(node)
+        known[node.id] = _of_loop(node) if node.kind == SEVERAL else _of_row(node)
     return known[row.id]
 
 

@@ -178,7 +178,7 @@ def _leads_to_steep(row: Node, depth: int = MAX_DEPTH) -> bool:
 
 def _through_loop(row: Node) -> Node | None:
     """What a row is on the other side of a loop's boundary: the result of the body, or the row outside."""
-    if row.op.name == "out":
+    if row.is_result:
         loop_result: Node = row.args[0].attr.results()[row.attr]
         return loop_result
     return row.attr.of if row.op.name == "leaf" else None

@@ -16,7 +16,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.binomials import is_square
 from symbackprop.core.facts import kind
-from symbackprop.core.graph import Leaf, Node
+from symbackprop.core.graph import SEVERAL, Leaf, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE
@@ -59,7 +59,7 @@ class _Search:
     def _is_given(self, row: Node) -> bool:
         if isinstance(row.attr, Leaf):
             return row.attr.role in ("data", "constant") or row.attr.value is not None
-        return row.op.name != "scan" and all(self.is_given(a) for a in row.args)
+        return row.kind != SEVERAL and all(self.is_given(a) for a in row.args)
 
     def of(self, row: Node) -> Least:
         if row.id not in self.found:
@@ -93,7 +93,7 @@ class _Search:
             return min(Least.FLAT, inner) if entries.tied else inner
         if entries.joined:
             return min(self.of(a) for a in row.args)
-        return self._of_loop(row) if row.op.name == "out" else Least.UNKNOWN
+        return self._of_loop(row) if row.is_result else Least.UNKNOWN
 
     # -- products by index letters
     def _of_product(self, row: Node) -> Least:

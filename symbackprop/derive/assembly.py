@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import SEVERAL, Node
 from symbackprop.core.loops import Loop
 from symbackprop.derive.naming import Names
 from symbackprop.derive.steps import Derivation, LoopStep, Step
@@ -72,11 +72,11 @@ class Assembly:
     # -- forward
     def _forward(self, order: Sequence[Node], settled: set[int], index: str = "") -> tuple[Node, ...]:
         """The rows with a name, named where they are not, and the loops; bodies are entered."""
-        rows = [n for n in order if n.args and (n.name is not None or n.id in settled or n.op.name == "scan")]
+        rows = [n for n in order if n.args and (n.name is not None or n.id in settled or n.kind == SEVERAL)]
         for node in rows:
-            if node.op.name == "scan":
+            if node.kind == SEVERAL:
                 self._enter(node, settled)
-            elif node.op.name == "out" and node.id not in self.names:
+            elif node.is_result and node.id not in self.names:
                 self._name_stacks([node])
             elif node.id not in self.names:
                 name = self.scope.intermediate(node)
@@ -143,7 +143,7 @@ class Assembly:
     def _name_stacks(self, order: Iterable[Node]) -> None:
         """Results of loops that nobody named are called like the body row they collect."""
         for node in order:
-            if node.op.name == "out" and node.id not in self.names:
+            if node.is_result and node.id not in self.names:
                 loop: Loop = node.args[0].attr
                 row = loop.results()[node.attr]
                 self.names[node.id] = self.scope.unique(self._stack_name(row, loop, node.attr))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import SEVERAL, Node
 from symbackprop.derive.backprop import derive
 from symbackprop.derive.naming import Names
 from symbackprop.derive.steps import Derivation, LoopStep, Step
@@ -64,7 +64,7 @@ def stable_totals(derivation: Derivation) -> dict[int, Node]:
         if stable is model:
             return {}
         totals = {s.target.id: s.total for s in _steps(derive(stable, derivation.wrt))}
-    found = {i: row for i, row in work.new.items() if row.id != i and row.op.name != "scan"}
+    found = {i: row for i, row in work.new.items() if row.id != i and row.kind != SEVERAL}
     for step in _steps(derivation):
         target = work.new.get(step.target.id)
         if target is not None and target.id in totals and target.id not in work.passed:

@@ -14,6 +14,7 @@ from functools import partial
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.identities import better
+from symbackprop.core.kernel import Kernel
 from symbackprop.core.logarithms import Logarithms, log_of_value
 from symbackprop.core.loops import Loop, body_leaf, copy_row, make_scan
 from symbackprop.core.reverse import vjp
@@ -91,7 +92,7 @@ class Rewriting:
             row = node.graph.result(args[0], moved_result(node.attr, node.args[0].attr, args[0].attr))
             row.name = row.name or node.name
             return row
-        plain = node.name is None and node.op.name == "elementwise" and node.attr.head is None
+        plain = node.name is None and isinstance(node.attr, Kernel) and node.attr.head is None
         if plain and any(a is not b for a, b in zip(args, node.args, strict=True)):
             return node.graph.arithmetic(node.attr.form, args)
         return copy_row(node, args, self.new)
@@ -194,7 +195,7 @@ def _results_under_logs(order: Iterable[Node]) -> dict[int, set[int]]:
     """The results of loops that a logarithm may be taken of, by the id of the loop."""
     found: dict[int, set[int]] = {}
     for node in order:
-        if node.op.name == "elementwise" and _has_log(node.attr.form):
+        if isinstance(node.attr, Kernel) and _has_log(node.attr.form):
             stack, seen = list(node.args), set[int]()
             while stack:
                 x = stack.pop()
