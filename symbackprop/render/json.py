@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from functools import lru_cache
 from typing import Any
 
+import sympy as sp
+
 from symbackprop.core.maths import Math, anchors
-from symbackprop.render.document import Document, Ref
+from symbackprop.core.notation import number_text
+from symbackprop.render.document import Document
 from symbackprop.render.print.latex import latex
 from symbackprop.render.print.text import text
 
@@ -16,12 +20,13 @@ SCHEMA = 1
 
 
 def to_json(document: Document) -> str:
-    """Text of a JSON object, keys in the order of the schema."""
-    return json.dumps(as_data(document), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    """Text of a JSON object, keys in the order of the schema; a tree stands in one line."""
+    return _written(as_data(document), "\n") + "\n"
 
 
 def as_data(document: Document) -> dict[str, Any]:
-    """The document as plain data. Mathematics is ``{"text", "latex", "cites"}``, a reference ``{"anchor", "text"}``."""
+    """The document as plain data. Mathematics is ``{"text", "latex", "cites", "tree"}``, a reference ``{"anchor",
+    "text"}``."""
     return {"schema": SCHEMA, **_fields(document)}
 
 
@@ -31,8 +36,8 @@ def _fields(value: Any) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Math):
-        return {"text": text(value), "latex": latex(value), "cites": list(anchors(value))}
-    if isinstance(value, Ref) or (is_dataclass(value) and not isinstance(value, type)):
+        return {"text": text(value), "latex": latex(value), "cites": list(anchors(value)), "tree": tree(value)}
+    if is_dataclass(value) and not isinstance(value, type):
         return _fields(value)
     if isinstance(value, (tuple, list)):
         return [_plain(v) for v in value]
@@ -41,6 +46,53 @@ def _plain(value: Any) -> Any:
     return _number(value) if isinstance(value, float) else value
 
 
+def tree(value: Any) -> Any:
+    """A tree as plain data: a node is an object with its kind in ``node`` and its fields, but for those that have the
+    value they usually have; numbers and sizes are model text."""
+    if isinstance(value, Math):
+        told = {"node": type(value).__name__}
+        for name, usual in _usual(type(value)):
+            own = getattr(value, name)
+            if own is not usual and own != usual:
+                told[name] = tree(own)
+        return told
+    if isinstance(value, tuple):
+        return [tree(v) for v in value]
+    if isinstance(value, sp.Basic):
+        return _exact(value)
+    return _number(value) if isinstance(value, float) else value
+
+
+def _usual(kind: type[Math]) -> tuple[tuple[str, Any], ...]:
+    """The fields of a kind of node with the values that they usually have."""
+    if kind not in _KNOWN:
+        _KNOWN[kind] = tuple([(f.name, f.default) for f in fields(kind)])
+    return _KNOWN[kind]
+
+
+_KNOWN: dict[type[Math], tuple[tuple[str, Any], ...]] = {}
+
+
+@lru_cache(maxsize=4096)
+def _exact(value: sp.Basic) -> str:
+    return number_text(value).text
+
+
 def _number(value: float) -> float | str:
     """JSON has no infinities: they become text."""
     return value if abs(value) < float("inf") else str(value)
+
+
+def _written(value: Any, newline: str) -> str:
+    """Indented JSON, but trees in one line."""
+    inner = newline + " "
+    if isinstance(value, dict) and value:
+        items = [f"{json.dumps(k)}: {_line(v) if k == 'tree' else _written(v, inner)}" for k, v in value.items()]
+        return f"{{{inner}{f',{inner}'.join(items)}{newline}}}"
+    if isinstance(value, list) and value:
+        return f"[{inner}{f',{inner}'.join([_written(v, inner) for v in value])}{newline}]"
+    return _line(value)
+
+
+def _line(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from symbackprop.model import zoo
 from symbackprop.render.json import SCHEMA, to_json
 from tests.render.helpers import VIEWED, document, document_with_numbers
-from tests.render.json_schema import DERIVATION, Schema, problems
+from tests.render.json_schema import DERIVATION, NODES, Schema, problems, tree_problems
 
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "derivation-json.md"
 
@@ -58,6 +59,8 @@ def places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
 def test_a_text_without_one_of_its_keys_does_not_follow_it() -> None:
     data = json.loads(to_json(document_with_numbers("two-weight-tanh")))
     for *path, key in list(places(data)):
+        if "tree" in path:
+            continue
         broken = copy.deepcopy(data)
         inside = broken
         for k in path:
@@ -72,6 +75,25 @@ def test_a_text_with_something_else_in_a_place_does_not_follow_it(value: object)
     for key in ("view", "steps", "heading", "total_cost", "glossary"):
         assert list(problems(data | {key: value}))
     assert list(problems(data | {"more": value}))
+
+
+TREE = {"node": "Sum", "terms": [[False, {"node": "Sym", "name": "y"}], [True, {"node": "Sym", "name": "o", "row": 3}]]}
+
+
+def test_trees_are_checked_against_their_nodes() -> None:
+    assert not list(tree_problems(TREE, "$"))
+    (_, y), (_, o) = TREE["terms"]
+    for wrong in (7, {}, {"node": "Sun"}, {"node": "Sum"}, TREE | {"more": 1}, TREE | {"terms": [[y, False]]},
+                  TREE | {"terms": [[True, o | {"row": "3"}]]}, TREE | {"terms": y}):  # fmt: skip
+        assert list(tree_problems(wrong, "$")), wrong
+
+
+def test_the_documentation_names_every_node_and_its_fields() -> None:
+    described = DOCUMENTED.read_text(encoding="utf-8")
+    rows = {line.split("`")[1]: line for line in described.splitlines() if line.startswith("| `")}
+    for name, node in NODES.items():
+        told = {f.name for f in fields(node) if f"`{f.name}`" in rows.get(name, "")}
+        assert told == {f.name for f in fields(node)} and name in rows, name
 
 
 def test_the_documentation_names_every_key_and_the_number() -> None:
