@@ -67,9 +67,20 @@ Values = float | tuple["Values", ...]
 @dataclass(frozen=True)
 class Math:
     """A piece of mathematics. ``rank``: its axes, as far as printing cares: of two arrays the product is ⊙, the power
-    of a matrix is ^⊙."""
+    of a matrix is ^⊙. It is the greatest of those of the fields in ``ranked``, or ``fixed``."""
 
-    rank: ClassVar[int] = 0
+    ranked: ClassVar[tuple[str, ...]] = ()
+    fixed: ClassVar[int] = 0
+
+    @property
+    def rank(self) -> int:
+        return max([_rank(getattr(self, name)) for name in self.ranked], default=self.fixed)
+
+
+def _rank(value: Any) -> int:
+    if isinstance(value, tuple):
+        return max(map(_rank, value), default=0)
+    return value.rank if isinstance(value, Math) else 0
 
 
 # -- leaves
@@ -112,7 +123,7 @@ class Sym(Math):
     entry: tuple[int, ...] = ()
 
     @property
-    def rank(self) -> int:  # type: ignore[override]
+    def rank(self) -> int:
         return min(len(self.shape), 2)
 
 
@@ -127,14 +138,14 @@ class Fill(Math):
     shape: Shape
 
     @property
-    def rank(self) -> int:  # type: ignore[override]
+    def rank(self) -> int:
         return 1 if self.value in (0, 1) else 2
 
 
 @dataclass(frozen=True)
 class Identity(Math):
     size: sp.Expr
-    rank: ClassVar[int] = 2
+    fixed: ClassVar[int] = 2
 
 
 @dataclass(frozen=True)
@@ -146,19 +157,13 @@ class Words(Math):
 @dataclass(frozen=True)
 class Sum(Math):
     terms: tuple[tuple[bool, Math], ...]
-
-    @property
-    def rank(self) -> int:  # type: ignore[override]
-        return max(t.rank for _, t in self.terms)
+    ranked: ClassVar[tuple[str, ...]] = ("terms",)
 
 
 @dataclass(frozen=True)
 class Prod(Math):
     factors: tuple[Math, ...]
-
-    @property
-    def rank(self) -> int:  # type: ignore[override]
-        return max(x.rank for x in self.factors)
+    ranked: ClassVar[tuple[str, ...]] = ("factors",)
 
 
 @dataclass(frozen=True)
@@ -171,30 +176,21 @@ class Scaled(Math):
     number: sp.Expr
     body: Math
     order: tuple[str, ...] = ()
-
-    @property
-    def rank(self) -> int:  # type: ignore[override]
-        return self.body.rank
+    ranked: ClassVar[tuple[str, ...]] = ("body",)
 
 
 @dataclass(frozen=True)
 class Frac(Math):
     top: Math
     bottom: Math
-
-    @property
-    def rank(self) -> int:  # type: ignore[override]
-        return max(self.top.rank, self.bottom.rank)
+    ranked: ClassVar[tuple[str, ...]] = ("top", "bottom")
 
 
 @dataclass(frozen=True)
 class Pow(Math):
     base: Math
     exponent: Math
-
-    @property
-    def rank(self) -> int:  # type: ignore[override]
-        return self.base.rank
+    ranked: ClassVar[tuple[str, ...]] = ("base",)
 
 
 # -- arrays
@@ -202,27 +198,27 @@ class Pow(Math):
 class MatMul(Math):
     left: Math
     right: Math
-    rank: ClassVar[int] = 1
+    fixed: ClassVar[int] = 1
 
 
 @dataclass(frozen=True)
 class Outer(Math):
     left: Math
     right: Math
-    rank: ClassVar[int] = 2
+    fixed: ClassVar[int] = 2
 
 
 @dataclass(frozen=True)
 class Transpose(Math):
     body: Math
-    rank: ClassVar[int] = 2
+    fixed: ClassVar[int] = 2
 
 
 @dataclass(frozen=True)
 class Permuted(Math):
     body: Math
     order: tuple[int, ...]
-    rank: ClassVar[int] = 2
+    fixed: ClassVar[int] = 2
 
 
 @dataclass(frozen=True)
@@ -231,10 +227,7 @@ class Big(Math):
     letters: tuple[str, ...]
     body: Math
     sizes: Dims = ()
-
-    @property
-    def rank(self) -> int:  # type: ignore[override]
-        return self.body.rank
+    ranked: ClassVar[tuple[str, ...]] = ("body",)
 
 
 @dataclass(frozen=True)
@@ -243,7 +236,7 @@ class Shaped(Math):
     shape: Dims
 
     @property
-    def rank(self) -> int:  # type: ignore[override]
+    def rank(self) -> int:
         return min(len(self.shape), 2)
 
 
@@ -256,7 +249,7 @@ class Entry(Math):
     left: int = 0
 
     @property
-    def rank(self) -> int:  # type: ignore[override]
+    def rank(self) -> int:
         return min(self.left, 2)
 
 
@@ -304,14 +297,12 @@ class Fn(Math):
     args: tuple[Math, ...]
     hidden: tuple[Math, ...] = ()
     spelled: bool = False
-
-    @property
-    def rank(self) -> int:  # type: ignore[override]
-        return max((a.rank for a in (*self.args, *self.hidden)), default=0)
+    ranked: ClassVar[tuple[str, ...]] = ("args", "hidden")
 
 
 @dataclass(frozen=True)
 class Relation(Math):
+    ranked: ClassVar[tuple[str, ...]] = ("left", "right")
     left: Math
     sign: str
     right: Math
@@ -320,30 +311,21 @@ class Relation(Math):
 @dataclass(frozen=True)
 class Indicator(Math):
     holds: Math
-
-    @property
-    def rank(self) -> int:  # type: ignore[override]
-        return max(self.holds.left.rank, self.holds.right.rank) if isinstance(self.holds, Relation) else self.holds.rank
+    ranked: ClassVar[tuple[str, ...]] = ("holds",)
 
 
 @dataclass(frozen=True)
 class Halved(Math):
     left: Math
     right: Math
-
-    @property
-    def rank(self) -> int:  # type: ignore[override]
-        return max(self.left.rank, self.right.rank)
+    ranked: ClassVar[tuple[str, ...]] = ("left", "right")
 
 
 @dataclass(frozen=True)
 class Likelihood(Math):
     p: Math
     y: Math
-
-    @property
-    def rank(self) -> int:  # type: ignore[override]
-        return max(self.p.rank, self.y.rank)
+    ranked: ClassVar[tuple[str, ...]] = ("p", "y")
 
 
 @dataclass(frozen=True)
@@ -445,10 +427,7 @@ class Several(Math):
 class Link(Math):
     anchor: str
     body: Math
-
-    @property
-    def rank(self) -> int:  # type: ignore[override]
-        return self.body.rank
+    ranked: ClassVar[tuple[str, ...]] = ("body",)
 
 
 # -- looking at trees

@@ -1,6 +1,6 @@
 """Running text that the user writes (titles, sources, notes), made safe for LaTeX.
 
-Names are ASCII letters, digits and underscores by the time they come here and print by `names.latex_name`; ``notation``
+Names are ASCII letters, digits and underscores by the time they come here and print by `print.display`; ``notation``
 lines are checked by `model.notations`. Everything else that a user controls reaches LaTeX through `latex_text`.
 """
 

@@ -22,7 +22,6 @@ ACCENTS = {"hat": ("\u0302", r"\hat"), "bar": ("\u0304", r"\bar"), "tilde": ("\u
 _SUBSCRIPTS = str.maketrans("0123456789+-t", "₀₁₂₃₄₅₆₇₈₉₊₋ₜ")
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _PARTS = re.compile(r"(?P<base>[A-Za-z]+?)(?P<digits>\d*)(?P<rest>(?:_[A-Za-z0-9]+)*)_*(?P<index>(?:\[[^\]]*\])*)\Z")
-_WORDY = 3  # a subscript of this many letters is a word and stands upright
 
 
 class Name(NamedTuple):
@@ -82,29 +81,3 @@ def _text_index(index: str) -> str:
 def superscript(exponent: str) -> str | None:
     """An integer as Unicode superscripts, else None."""
     return exponent.translate(_SUPERSCRIPTS) if re.fullmatch(r"-?\d+", exponent) else None
-
-
-def latex_name(name: str) -> str:
-    """A name in LaTeX maths: ``W_{e}``, ``\\hat{x}``, ``h_{t-1}``."""
-    parts = parse_name(name)
-    base = _latex_word(parts.base)
-    for accent in parts.accents:
-        base = f"{ACCENTS[accent][1]}{{{base}}}"
-    subscripts = [_latex_subscript(s) for s in (*parts.subscripts, *([parts.place] if parts.place else []))]
-    return f"{base}_{{{','.join(subscripts)}}}" if subscripts else base
-
-
-def _latex_word(word: str) -> str:
-    if word in GREEK:
-        return TEX_GREEK.get(word, "\\" + word)
-    return word if len(word) == 1 else rf"\mathit{{{word.replace('_', chr(92) + '_')}}}"
-
-
-def _latex_subscript(word: str) -> str:
-    if word in GREEK:
-        return TEX_GREEK.get(word, "\\" + word)
-    if re.fullmatch(r"[A-Za-z]\d+", word):
-        return f"{word[0]}_{{{word[1:]}}}"
-    if re.fullmatch(rf"[A-Za-z]{{{_WORDY},}}\d*", word):
-        return rf"\mathrm{{{word}}}"
-    return word if re.fullmatch(r"[A-Za-z0-9+,=-]*", word) else rf"\mathit{{{word}}}"

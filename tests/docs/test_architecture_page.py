@@ -74,7 +74,7 @@ def tanh_shrink(x: Node) -> Node:
     "a scalar function": Recipe(
         {
             "symbackprop/core/scalars.py": """
-register(Scalar("arctan", sp.atan, lambda np, x: np.arctan(x), (1 / (1 + X**2),), latex=r"\\arctan {0}"))
+register(Scalar("arctan", sp.atan, lambda np, x: np.arctan(x), (1 / (1 + X**2),), latex=r"\\arctan"))
 """,
             "symbackprop/codegen/arrays.py": """
 SCALARS["arctan"] = _library_function("arctan")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from symbackprop.render.names import latex_name, superscript, text_name
+from symbackprop.core.maths import Sym
+from symbackprop.render.names import superscript, text_name
+from symbackprop.render.print.latex import latex
 
 CASES = {
     "w2": ("w₂", "w_{2}"),
@@ -30,7 +32,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_name(name: str) -> None:
-    assert (text_name(name), latex_name(name)) == CASES[name]
+    assert (text_name(name), latex(Sym(name))) == CASES[name]
 
 
 def test_superscripts_are_for_integers() -> None:
