@@ -527,6 +527,7 @@ _RECORDS = [
 
     Scalar("where_selected", opaque("where_selected"), _selected,
            (call("is_selected", X, Y), NO), TWO, shown=1, public=False,
+           said=("what is not selected contributes nothing",),
            note="0 where x is infinite or NaN and y, the gradient that meets it, is 0"),
     Scalar("is_selected", opaque("is_selected"), lambda np, a, s: _is_selected(np, a, s) * 1.0, (NO, NO), TWO, shown=1,
            public=False,
