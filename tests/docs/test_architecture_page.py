@@ -96,6 +96,22 @@ def names(derivation: Derivation, options: Options) -> str:
         ("L and z and w",),
         commands=("derive net.sbp --format names",),
     ),
+    "a mathematics syntax": Recipe(
+        {
+            "symbackprop/render/print/typst.py": (ROOT / "tests" / "render" / "typst.py").read_text(encoding="utf-8"),
+            "symbackprop/render/formats.py": '''
+
+@form
+def typst(derivation: Derivation, options: Options) -> str:
+    """The results alone, in Typst."""
+    from symbackprop.render.print.typst import typst
+
+    return "\\n".join(f"$ {typst(row.gradient)} $" for row in _document(derivation, options).table)
+''',
+        },
+        ("$ x $",),
+        commands=("derive net.sbp --format typst",),
+    ),
     "a view": Recipe(
         {
             "symbackprop/render/views/short.py": '''"""The result alone."""

@@ -7,7 +7,7 @@ one outside. What stands in a script, a fraction or under a root is one token an
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import NamedTuple
@@ -93,8 +93,9 @@ def row(*items: Box | Token, level: int = ATOM) -> Box:
     return Box(tuple(tokens), level, starts, any([b.tall for b in boxes]), any([b.low for b in boxes]))
 
 
-class Display(Printer[Box]):
-    """What LaTeX and MathML have in common. A subclass says how pieces look."""
+class Display(Printer[Box], ABC):
+    """What LaTeX and MathML have in common. A subclass says how pieces look: ``signs`` by the names that they have in
+    `latex.SIGNS`, and what stands below."""
 
     signs: dict[str, Token]
 
