@@ -240,3 +240,32 @@ def put_in(index: Any, values: Mapping[Letter, Index]) -> Any:
                 return index
             return place((1, index.offset), *[(k, put_in(x, values)) for k, x in index.terms])
     return index
+
+
+def renumbered(t: Term, places: Sequence[int]) -> Term:
+    """The term over arguments at other places; the last of these is that of the result."""
+
+    def move(index: Any) -> Any:
+        match index:
+            case At(place, inner):
+                return At(places[place], tuple([move(i) for i in inner]))
+            case Digit():
+                return replace(index, index=move(index.index))
+        return index
+
+    ties = tuple([(move(a), move(b)) for a, b in t.ties])
+    return replace(t, entries=tuple([move(x) for x in t.entries]), ties=ties)
+
+
+def letters_of(index: Index) -> Iterator[Letter]:
+    """The letters that an index, or an entry, is made of."""
+    match index:
+        case Letter():
+            yield index
+        case Place():
+            yield from (x for _, x in index.terms)
+        case Digit():
+            yield from letters_of(index.index)
+        case At():
+            for inner in index.index:
+                yield from letters_of(inner)

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import sympy as sp
 
+from symbackprop.core import entry, maths
 from symbackprop.core import formula as f
-from symbackprop.core import maths
-from symbackprop.core.graph import Node
+from symbackprop.core.facts import kind
+from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.maths import Big, Entry, Letter, Math, Num, product
-from symbackprop.core.pattern import Pattern
+from symbackprop.core.ops import OPS
 from symbackprop.core.shapes import is_one
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.rows import Rows
@@ -64,11 +65,27 @@ class Entries:
         """An entry of the right-hand side of a row."""
         if node.value is not None:
             return Num(node.value)
-        write = OPS.get(node.op.name)
         if self.r.is_call(node):
             assert node.origin is not None
             write = FUNCTIONS.get(node.origin.function)
-        return self.whole(node, index) if write is None else write(self, node, index)
+            return self.whole(node, index) if write is None else write(self, node, index)
+        if isinstance(node.attr, Leaf):
+            return self.named(node, self.r.bare(node), index)
+        return self.by_form(node, index)
+
+    def by_form(self, node: Node, index: Index) -> Math:
+        """What the op's record says of an entry; where parts of it are placed among zeros, an entry of the whole."""
+        own, entries = entry.letters(node.shape), kind(node)
+        reduced = OPS["sum"] if node.op.name == "max" else node.op  # an entry of either is one of many
+        placed = entries.joined or (entries.added and entries.tied and not entries.indices)
+        if placed or reduced.entry is None:
+            return self.whole(node, index)
+        (term,) = reduced.entry(node.attr, [a.shape for a in node.args], own)
+        at = dict(zip(own, index, strict=True))
+        try:
+            return Written(self, at, node.args).sum(entry.settled(term), "max" if reduced is not node.op else "sum")
+        except NoUsualForm:
+            return self.whole(node, index)
 
     def whole(self, node: Node, index: Index) -> Math:
         """An entry of a row that has no form by entries."""
@@ -82,6 +99,70 @@ class Entries:
         return Big(sign, tuple([x.name for x in letters]), body, tuple(sizes))
 
 
+class NoUsualForm(Exception):
+    """What is said of an entry has no form that is short and usual."""
+
+
+class Written:
+    """Writes terms of entry forms over entries of ``rows``, by their places; ``at`` is what letters are called."""
+
+    def __init__(self, entries: Entries, at: Mapping[entry.Index, Math], rows: Sequence[Node]) -> None:
+        self.entries, self.at, self.rows = entries, dict(at), rows
+
+    def sum(self, term: entry.Term, sign: str = "sum") -> Math:
+        letters = self.bound(term.summed)
+        factors = self.factors(term.entries)
+        plain = term.form == entry.product_of(term.entries)
+        body = [*self.ties(term), *(factors if plain else [self.entries.r.formula(term.form, factors)])]
+        whole = product(*body) if body else Num(sp.S.One)
+        return self.entries.sum(whole, letters, [x.size for x in term.summed], sign) if letters else whole
+
+    def bound(self, summed: Sequence[entry.Letter]) -> list[Letter]:
+        """New letters for those that are summed over."""
+        letters = [self.entries.fresh.letter(x.size) for x in summed]
+        self.at.update(zip(summed, letters, strict=True))
+        return letters
+
+    def factors(self, entries: Iterable[entry.Index]) -> list[Math]:
+        """Entries, or an index that counts as a number: one letter."""
+        found = list(entries)
+        if any(isinstance(x, entry.Place) for x in found):
+            raise NoUsualForm
+        return [self.index(x) for x in found]
+
+    def ties(self, term: entry.Term) -> list[Math]:
+        return [equal(self.index(a), self.index(b)) for a, b in term.ties]
+
+    def index(self, index: entry.Index) -> Math:
+        match index:
+            case entry.Letter():
+                return self.at[index]
+            case entry.At(place, inner):
+                row = self.rows[place]
+                return self.entries.ref(row, [self._along(i, d) for i, d in zip(inner, row.shape, strict=True)])
+            case entry.Place():
+                return self._counted(index)
+            case entry.Digit():
+                raise NoUsualForm
+        return Num(index)
+
+    def _along(self, index: entry.Index, size: sp.Expr) -> Math:
+        """An index of an axis; a letter that runs over a part of it is a place that is counted out."""
+        part = isinstance(index, entry.Letter) and index.size != size
+        return maths.Place(((1, self.index(index)),)) if part else self.index(index)
+
+    def _counted(self, place: entry.Place) -> Math:
+        """s·o + i − p over its denominator, what is added first."""
+        over = sp.ilcm(1, *[sp.denom(k) for k, _ in place.terms])
+        parts: list[tuple[sp.Expr, Math | None]] = [(k * over, self.at[x]) for k, x in place.terms]
+        offset = sp.expand(place.offset * over)
+        if not offset.is_Integer:
+            raise NoUsualForm  # a dimension beside letters that are called as dimensions are
+        parts += [(offset, None)] if offset else []
+        parts.sort(key=lambda part: (f.is_negative(part[0]), part[1] is None))
+        return maths.Place(tuple([(int(k), x) for k, x in parts]), int(over))
+
+
 def equal(left: Math, right: Math) -> Math:
     """1[left = right]."""
     return maths.Indicator(maths.Relation(left, "=", right))
@@ -92,132 +173,12 @@ def aligned(a: Node, index: Index) -> list[Math]:
     return list(index[len(index) - a.ndim :]) if a.ndim else []
 
 
-def reshaped(node: Node, index: Index) -> list[Math] | None:
-    """The indices before a reshape that only adds or removes axes of size 1; None for others."""
-    source = node.args[0]
-    if [d for d in node.shape if not is_one(d)] != [d for d in source.shape if not is_one(d)]:
-        return None
-    kept = iter([x for x, d in zip(index, node.shape, strict=True) if not is_one(d)])
-    return [ONLY if is_one(d) else next(kept) for d in source.shape]
-
-
-# -- functions and ops
+# -- functions that print by their call
 def _one_hot(e: Entries, node: Node, index: Index) -> Math:
     return equal(e.ref(node.args[0], index[: node.args[0].ndim]), index[-1])
 
 
-def _elementwise(e: Entries, node: Node, index: Index) -> Math:
-    if node.op.name != "elementwise":  # what the function comes to is another op
-        return OPS[node.op.name](e, node, index) if node.op.name in OPS else e.whole(node, index)
-    return e.formula(node.attr.form, node.args, index)
-
-
-def _reshape(e: Entries, node: Node, index: Index) -> Math:
-    moved = reshaped(node, index)
-    return e.whole(node, index) if moved is None else e.ref(node.args[0], moved)
-
-
-def _einsum(e: Entries, node: Node, index: Index) -> Math:
-    pattern: Pattern = node.attr
-    place: dict[str, Math] = dict(zip(pattern.out, index, strict=True))
-    sizes = pattern.sizes([a.shape for a in node.args])
-    letters = [e.fresh.letter(sizes[c]) for c in pattern.summed]
-    place |= dict(zip(pattern.summed, letters, strict=True))
-    body = product(*[e.ref(a, [place[c] for c in s]) for s, a in zip(pattern.ins, node.args, strict=True)])
-    return e.sum(body, letters, [sizes[c] for c in pattern.summed]) if letters else body
-
-
-def _reduced(sign: str) -> Callable[[Entries, Node, Index], Math]:
-    def write(e: Entries, node: Node, index: Index) -> Math:
-        axes, keepdims = node.attr
-        a = node.args[0]
-        rest = iter([x for k, x in enumerate(index) if not (keepdims and k in axes)])
-        letters = {k: e.fresh.letter(a.shape[k]) for k in axes}
-        whole = [letters[k] if k in letters else next(rest) for k in range(a.ndim)]
-        return e.sum(e.ref(a, whole), list(letters.values()), [a.shape[k] for k in axes], sign)
-
-    return write
-
-
-def _gather(e: Entries, node: Node, index: Index) -> Math:
-    table, rows = node.args
-    return e.ref(table, [e.ref(rows, index[: rows.ndim]), *index[rows.ndim :]])
-
-
-def _scatter_add(e: Entries, node: Node, index: Index) -> Math:
-    g, rows = node.args
-    letters = [e.fresh.letter(d) for d in rows.shape]
-    chosen = equal(e.ref(rows, letters), index[0])
-    return e.sum(product(chosen, e.ref(g, [*letters, *index[1:]])), letters, rows.shape)
-
-
-def _take_along_axis(e: Entries, node: Node, index: Index) -> Math:
-    a, chosen = node.args
-    return e.ref(a, [*index[: node.attr], e.ref(chosen, index), *index[node.attr + 1 :]])
-
-
-def _put_along_axis(e: Entries, node: Node, index: Index) -> Math:
-    axis, g, chosen = node.attr[0], *node.args
-    if not is_one(g.shape[axis]):
-        return e.whole(node, index)
-    inner = [*index[:axis], ONLY, *index[axis + 1 :]]
-    return product(equal(e.ref(chosen, inner), index[axis]), e.ref(g, inner))
-
-
-# -- windows and convolutions: places in images, kernels and windows count from 0; outside an image stands 0
-#
-# conv2d: y[n,o,q,k] = Σ x[n, s·o+i−p, s·q+j−p, c]·w[i,j,c,k]. Its derivative in x is the convolution of the gradient
-# with the flipped kernel, Σ δ[n, (a+p−i)/s, (b+p−j)/s, k]·w[i,j,c,k] over whole places; its derivative in w the
-# correlation of x with the gradient, Σ x[n, s·o+i−p, s·q+j−p, c]·δ[n,o,q,k].
-def _conv2d(e: Entries, node: Node, index: Index) -> Math:
-    x, w = node.args
-    (n, o, q, k), stride, padding = index, node.attr[0], node.attr[1]
-    i, j, c = letters = [e.fresh.letter(d) for d in w.shape[:3]]
-    rows, columns = _reached(o, i, stride[0], padding[0]), _reached(q, j, stride[1], padding[1])
-    return e.sum(product(e.ref(x, [n, rows, columns, c]), e.ref(w, [i, j, c, k])), letters, w.shape[:3])
-
-
-def _conv2d_input(e: Entries, node: Node, index: Index) -> Math:
-    y, w = node.args
-    (n, a, b, c), stride, padding = index, node.attr[0], node.attr[1]
-    sizes = (w.shape[0], w.shape[1], w.shape[3])
-    i, j, k = letters = [e.fresh.letter(d) for d in sizes]
-    rows, columns = _came_from(a, i, stride[0], padding[0]), _came_from(b, j, stride[1], padding[1])
-    return e.sum(product(e.ref(y, [n, rows, columns, k]), e.ref(w, [i, j, c, k])), letters, sizes)
-
-
-def _conv2d_kernel(e: Entries, node: Node, index: Index) -> Math:
-    x, y = node.args
-    (i, j, c, k), stride, padding = index, node.attr[0], node.attr[1]
-    n, o, q = letters = [e.fresh.letter(d) for d in y.shape[:3]]
-    rows, columns = _reached(o, i, stride[0], padding[0]), _reached(q, j, stride[1], padding[1])
-    return e.sum(product(e.ref(x, [n, rows, columns, c]), e.ref(y, [n, o, q, k])), letters, y.shape[:3])
-
-
-def _unfold(e: Entries, node: Node, index: Index) -> Math:
-    axis, _, stride = node.attr
-    place = _reached(index[axis], index[axis + 1], stride, 0)
-    return e.ref(node.args[0], [*index[:axis], place, *index[axis + 2 :]])
-
-
-def _reached(o: Math, i: Math, stride: int, padding: int) -> Math:
-    """The place that window o reaches at i: s·o+i−p."""
-    return maths.Place(((stride, o), (1, i), *([(-padding, None)] if padding else [])))
-
-
-def _came_from(a: Math, i: Math, stride: int, padding: int) -> Math:
-    """The window that reaches place a at i: (a+p−i)/s."""
-    return maths.Place(((1, a), *([(padding, None)] if padding else []), (-1, i)), stride)
-
-
-Writer = Callable[[Entries, Node, Index], Math]
-FUNCTIONS: dict[str, Writer] = {"one_hot": _one_hot, "mean": _elementwise, "log_softmax": _elementwise,
-                                "binary_cross_entropy": _elementwise}  # fmt: skip
-OPS: dict[str, Writer] = {
-    "leaf": lambda e, node, index: e.named(node, e.r.bare(node), index),
-    "elementwise": _elementwise, "broadcast": lambda e, node, index: e.ref(node.args[0], aligned(node.args[0], index)),
-    "reshape": _reshape, "einsum": _einsum, "sum": _reduced("sum"), "max": _reduced("max"),
-    "eye": lambda e, node, index: equal(*index), "arange": lambda e, node, index: index[0], "gather": _gather,
-    "scatter_add": _scatter_add, "take_along_axis": _take_along_axis, "put_along_axis": _put_along_axis,
-    "conv2d": _conv2d, "conv2d_input": _conv2d_input, "conv2d_kernel": _conv2d_kernel, "unfold": _unfold,
+FUNCTIONS: dict[str, Callable[[Entries, Node, Index], Math]] = {
+    "one_hot": _one_hot, "mean": Entries.by_form, "log_softmax": Entries.by_form,
+    "binary_cross_entropy": Entries.by_form,
 }  # fmt: skip

@@ -1,133 +1,76 @@
-"""∂consumer_K/∂target_T entry by entry, along the rows between them: a product of factors and of 1[k = i].
+"""∂consumer_K/∂target_T entry by entry, along the rows between them: sums of products of factors and of 1[k = i].
 
-Walking from the consumer to the target, every index is either known (one of K, or what it became) or free: introduced
-by a sum or a product and settled only where the target's own indices are reached.
+Each row says what its Jacobian entries are (see `core.entry`). The indices between two rows are summed over, and nearly
+all of these sums are settled by ties.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from itertools import accumulate, islice, product
+from math import prod
 
-import sympy as sp
-
+from symbackprop.core import entry, maths
 from symbackprop.core import formula as f
-from symbackprop.core import maths
-from symbackprop.core.graph import Node
-from symbackprop.core.maths import Letter, Math, Num, product, replaced
+from symbackprop.core.entry import Letter, Term, letters_of
+from symbackprop.core.facts import kind, slopes
+from symbackprop.core.maths import Math, Num
 from symbackprop.core.shapes import is_one
 from symbackprop.derive.record import Edge
-from symbackprop.render.entries import ONLY, Entries, aligned, equal, reshaped
-from symbackprop.render.factors import edge_factor
+from symbackprop.render.entries import Entries, NoUsualForm, Written
 
-FREE = "?"  # the name of an index that is still free begins with it
-
-
-@dataclass
-class Walk:
-    """The state at one row: its indices, the factors met so far, and what is summed over."""
-
-    entries: Entries
-    index: list[Math]
-    factors: list[Math] = field(default_factory=list)
-    summed: dict[Letter, sp.Expr] = field(default_factory=dict)
-    frees: dict[Math, sp.Expr] = field(default_factory=dict)
-
-    def free(self, size: sp.Expr) -> Math:
-        letter = Letter(f"{FREE}{len(self.frees) + 1}")
-        self.frees[letter] = size
-        return letter
+MAX_TERMS = 2
 
 
 def jacobian_entry(entries: Entries, path: Sequence[Edge], consumer: Sequence[Math],
                    target: Sequence[Math]) -> Math | None:  # fmt: skip
-    """The entry for one path; None where a row on it has no such form."""
-    walk = Walk(entries, list(consumer))
-    for edge in path:
-        step = STEPS.get(edge.consumer.op.name)
-        if step is None or not step(walk, edge):
-            return None
-    return _settled(walk, path[-1].argument, target)
+    """The entry for one path; None where it has no short form."""
+    if any(kind(e.consumer).joined or (e.consumer.op.gaps and not e.consumer.op.singular) for e in path):
+        return None  # parts stand among zeros; equal largest entries share
+    between = [entry.letters(path[0].consumer.shape), *[entry.letters(edge.argument.shape) for edge in path]]
+    found = [slopes(e.consumer, e.index, k, t) for e, k, t in zip(path, between, between[1:], strict=False)]
+    known = [terms for terms in found if terms]
+    if len(known) < len(found) or prod(map(len, known)) > MAX_TERMS:
+        return None
+    inner = [x for letters in between[1:-1] for x in letters if isinstance(x, Letter)]
+    at = dict(zip((*between[0], *between[-1]), (*consumer, *target), strict=True))
+    rows = [row for edge in path for row in (*edge.consumer.args, edge.consumer)]
+    starts = accumulate([len(edge.consumer.args) + 1 for edge in path], initial=0)
+    places = [range(start, start + len(edge.consumer.args) + 1) for start, edge in zip(starts, path, strict=False)]
+    try:
+        terms = []
+        for parts in product(*known):
+            own = [entry.renumbered(t, at_place) for t, at_place in zip(parts, places, strict=True)]
+            terms.append(_written(Written(entries, at, rows), own, inner, prod(map(len, known)) > 1))
+    except NoUsualForm:
+        return None
+    return maths.total(*terms)
 
 
-def _settled(walk: Walk, argument: Node, target: Sequence[Math]) -> Math:
-    """Free indices become those of the target; known ones have to equal them. One that a copy let go is summed over."""
-    settled = {i: t for i, t in zip(walk.index, target, strict=True) if _is_free(i)}
-    ties = [(i, t) for i, t, d in zip(walk.index, target, argument.shape, strict=True)
-            if not _is_free(i) and i != t and not is_one(d)]  # fmt: skip
-    factors = [*walk.factors, *[equal(i, t) for i, t in ties]]
-    lost = [(i, size) for i, size in walk.frees.items() if i not in settled]
-    for i, size in lost:
-        if any(i in list(maths.walk(x)) for x in factors):
-            settled[i] = letter = walk.entries.fresh.letter(size)
-            walk.summed[letter] = size
-        elif not is_one(size):
-            factors.insert(0, Num(size))
-    body = product(*factors) if factors else Num(sp.S.One)
-    body = walk.entries.sum(body, list(walk.summed), walk.summed.values()) if walk.summed else body
-    return replaced(body, settled)
+def _written(written: Written, parts: Sequence[Term], inner: Sequence[Letter], apart: bool) -> tuple[bool, Math]:
+    """A product of Jacobian entries, one of every row of a path; its sign, if that is to stand ``apart``. ``inner`` are
+    the indices between the rows."""
+    whole = entry.settled(Term(
+        tuple([x for t in parts for x in t.entries]), f.ONE, (*[x for t in parts for x in t.summed], *inner),
+        tuple([tie for t in parts for tie in t.ties]),
+    ))  # fmt: skip
+    summed, copies = _of_use(whole)
+    letters, entries = written.bound(summed), iter(whole.entries)
+    negative, factors = False, list[Math]([Num(x.size) for x in copies])
+    for t in parts:
+        number, rest = f.split_sign(t.form)
+        form, negative = (rest, not negative) if apart and number == -1 else (t.form, negative)
+        own = written.factors(islice(entries, len(t.entries)))
+        factors += own if form == entry.product_of(own) else [written.entries.r.formula(form, own)]
+    factors += written.ties(whole)
+    body = maths.product(*factors) if factors else Num(f.ONE.value)
+    return negative, written.entries.sum(body, letters, [x.size for x in summed]) if letters else body
 
 
-def _is_free(index: Math) -> bool:
-    return isinstance(index, Letter) and index.name.startswith(FREE)
-
-
-def _elementwise(walk: Walk, edge: Edge) -> bool:
-    factor = edge_factor(edge)
-    assert factor is not None
-    if factor.form != f.ONE:
-        walk.factors.append(walk.entries.formula(factor.form, factor.rows, walk.index))
-    walk.index = _before(edge.argument, walk.index)
-    return True
-
-
-def _einsum(walk: Walk, edge: Edge) -> bool:
-    row = edge.consumer
-    ins = row.attr.ins
-    place: dict[str, Math] = dict(zip(row.attr.out, walk.index, strict=True))
-    for c in ins[edge.index]:
-        if c not in place:
-            place[c] = walk.free(row.attr.sizes([a.shape for a in row.args])[c])
-    for s, a in zip(ins, row.args, strict=True):
-        for c, size in zip(s, a.shape, strict=True):
-            if c not in place:
-                place[c] = letter = walk.entries.fresh.letter(size)
-                walk.summed[letter] = size
-    others = [(s, a) for k, (s, a) in enumerate(zip(ins, row.args, strict=True)) if k != edge.index]
-    walk.factors += [walk.entries.ref(a, [place[c] for c in s]) for s, a in others]
-    walk.index = [place[c] for c in ins[edge.index]]
-    return len(set(ins[edge.index])) == len(ins[edge.index])
-
-
-def _sum(walk: Walk, edge: Edge) -> bool:
-    axes, keepdims = edge.consumer.attr
-    rest = iter([x for k, x in enumerate(walk.index) if not (keepdims and k in axes)])
-    walk.index = [walk.free(d) if k in axes else next(rest) for k, d in enumerate(edge.argument.shape)]
-    return True
-
-
-def _broadcast(walk: Walk, edge: Edge) -> bool:
-    walk.index = _before(edge.argument, walk.index)
-    return True
-
-
-def _before(a: Node, index: Sequence[Math]) -> list[Math]:
-    """The indices before copies were made: an axis that was repeated has one entry."""
-    return [ONLY if is_one(d) else i for i, d in zip(aligned(a, index), a.shape, strict=True)]
-
-
-def _reshape(walk: Walk, edge: Edge) -> bool:
-    moved = reshaped(edge.consumer, walk.index)
-    if moved is not None:
-        walk.index = moved
-    return moved is not None
-
-
-def _gather(walk: Walk, edge: Edge) -> bool:
-    rows = edge.consumer.args[1]
-    walk.index = [walk.entries.ref(rows, walk.index[: rows.ndim]), *walk.index[rows.ndim :]]
-    return edge.index == 0
-
-
-STEPS = {"elementwise": _elementwise, "einsum": _einsum, "sum": _sum, "broadcast": _broadcast, "reshape": _reshape,
-         "gather": _gather}  # fmt: skip
+def _of_use(t: Term) -> tuple[list[Letter], list[Letter]]:
+    """The letters that entries are summed over, and those over which a term is only repeated."""
+    used = {x for i in t.entries for x in letters_of(i)}
+    tied = {x for tie in t.ties for i in tie for x in letters_of(i)}
+    if any(x in tied - used for x in t.summed):
+        raise NoUsualForm
+    return [x for x in t.summed if x in used], [x for x in t.summed if x not in used and not is_one(x.size)]

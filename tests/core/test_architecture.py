@@ -184,8 +184,6 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
     "render/print/printer.py": "as display",
     "render/print/text.py": "as display",
     "render/graph/gates.py": "as display: signs in circles",
-    "render/entries.py": "",
-    "render/jacobian_entries.py": "",
     "render/glossary.py": "what words in mathematics mean, those of functions made of others too",
 }
 

@@ -37,11 +37,10 @@ class IndexView(MatrixView):
         target = self._letters(s.step.target, "ijpqrs", ())
         consumers = [self._letters(g.consumer, "klmuvw", target) for g in parts if g.consumer is not None]
         left = self._by_entry(s.step.target, target)
-        inner = [self._local_entry(s, g, k, target) for g, k in zip(parts, consumers, strict=True)]
         rule = [] if all(self._is_direct(g) for g in parts) else [self._chain_entry(s, left, parts, consumers, target)]
         known = [self._known(g) for g in parts if self._has_symbol(g.consumer)]
         elements = element_lines(self.context, s, parts) if len(parts) == 1 else ()
-        local = inner if rule else []
+        local = [self._local_entry(s, g, k, target) for g, k in zip(parts, consumers, strict=True) if rule]
         result = self._result_entry(s, left, target, parts, bool(rule))
         return (*rule, *known, *local, *result, *elements, *self._value(s))
 
