@@ -18,6 +18,7 @@ from symbackprop.grade.naming import ARRAY, PRIME, SUM, Dictionary, Local, Meani
 from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, Token, forgiving_tokens
 
 Tokens: TypeAlias = list[Token]
+Found: TypeAlias = tuple[Tokens, int] | None  # other tokens, and how many they stand for
 MAX_TOKENS = 1_000
 OPENING, CLOSING = {"(": ")", "[": "]", "{": "}"}, (")", "]", "}")
 ONE = Token(NUMBER, "1")
@@ -131,7 +132,12 @@ def _called(function: str, *args: Tokens) -> Tokens:
     return [name(function), sign("("), *inside, sign(")")]
 
 
-def _rewritten(items: Tokens, rule: Callable[[Tokens, int], tuple[Tokens, int] | None]) -> Tokens:
+def _everywhere(rule: Callable[[Tidy, Tokens, int], Found]) -> Callable[[Tidy, Tokens], Tokens]:
+    """A pass that applies a rule at every place."""
+    return lambda self, items: _rewritten(items, lambda items, k: rule(self, items, k))
+
+
+def _rewritten(items: Tokens, rule: Callable[[Tokens, int], Found]) -> Tokens:
     """The tokens with what a rule finds at a place, (other tokens, how many they stand for), instead."""
     result: Tokens = []
     k = 0
@@ -151,7 +157,7 @@ def subscripts(items: Tokens, words: Dictionary) -> Tokens:
     def counts(word: str) -> bool:
         return word in words.counters or word in words.loops
 
-    def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
+    def rule(items: Tokens, k: int) -> Found:
         text = items[k].text
         base, _, counter = text.rpartition("_")
         if items[k].kind != NAME:
@@ -306,7 +312,7 @@ class Tidy:
         letters = {x for token in items for x in letters_of(token.text)} - self.dictionary.counters
         self.dictionary.known |= letters
 
-        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
+        def rule(items: Tokens, k: int) -> Found:
             text = items[k].text
             base, _, index = text.rpartition("_")
             entry = items[k].kind == NAME and base and index and set(index) <= letters and not letters_of(text)
@@ -362,33 +368,27 @@ class Tidy:
         return items
 
     # -- Python
-    def modules(self, items: Tokens) -> Tokens:
+    @_everywhere
+    def modules(self, items: Tokens, k: int) -> Found:
         """``np.exp`` is exp."""
+        module = items[k].text if items[k].kind == NAME else ""
+        dotted = at(items, k + 1).is_sign(".") and at(items, k + 2).kind == NAME
+        if module not in _MODULES or not dotted or module in self.dictionary.known:
+            return None
+        self.note(f"{module}. is not needed: functions go by their own names")
+        return [], 2
 
-        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
-            module = items[k].text if items[k].kind == NAME else ""
-            dotted = at(items, k + 1).is_sign(".") and at(items, k + 2).kind == NAME
-            if module not in _MODULES or not dotted or module in self.dictionary.known:
-                return None
-            self.note(f"{module}. is not needed: functions go by their own names")
-            return [], 2
-
-        return _rewritten(items, rule)
-
-    def sizes(self, items: Tokens) -> Tokens:
+    @_everywhere
+    def sizes(self, items: Tokens, k: int) -> Found:
         """``X.shape[0]`` and ``len(X)`` are dimensions."""
         rows = self.dictionary.reference.rows
-
-        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
-            rest = [at(items, k + i).text for i in range(1, 6)]
-            row, inner = rows.get(items[k].text), rows.get(rest[1])
-            if row is not None and rest[:3] + rest[4:] == [".", "shape", "[", "]"] and rest[3] in "0123"[: row.ndim]:
-                return self._size(row.shape[int(rest[3])]), 6
-            if items[k].text == "len" and rest[0] + rest[2] == "()" and inner is not None and inner.ndim:
-                return self._size(inner.shape[0]), 4
-            return None
-
-        return _rewritten(items, rule)
+        rest = [at(items, k + i).text for i in range(1, 6)]
+        row, inner = rows.get(items[k].text), rows.get(rest[1])
+        if row is not None and rest[:3] + rest[4:] == [".", "shape", "[", "]"] and rest[3] in "0123"[: row.ndim]:
+            return self._size(row.shape[int(rest[3])]), 6
+        if items[k].text == "len" and rest[0] + rest[2] == "()" and inner is not None and inner.ndim:
+            return self._size(inner.shape[0]), 4
+        return None
 
     def _size(self, size: sp.Expr) -> Tokens:
         self.note(f"a size goes by its name: {size}")
@@ -413,92 +413,74 @@ class Tidy:
         return [*items[:start], *_called(method, subject, *([args] if args else [])), *items[end + 1 :]]
 
     # -- mathematics
-    def derivatives(self, items: Tokens) -> Tokens:
+    @_everywhere
+    def derivatives(self, items: Tokens, k: int) -> Found:
         """``dL/do`` and ``do/da`` are one word each; an index behind stays behind."""
+        found = derivative(items, k, self.dictionary)
+        if found is None:
+            own = unseen(items, k, self.dictionary)
+            return ([name(own)], 3) if own in self.dictionary.own else None
+        meaning, indices, length = found
+        index = [x for part in indices for x in (sign(","), *part)][1:]
+        return [name(self._word_for(meaning)), *([sign("["), *index, sign("]")] if index else [])], length
 
-        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
-            found = derivative(items, k, self.dictionary)
-            if found is None:
-                own = unseen(items, k, self.dictionary)
-                return ([name(own)], 3) if own in self.dictionary.own else None
-            meaning, indices, length = found
-            index = [x for part in indices for x in (sign(","), *part)][1:]
-            return [name(self._word_for(meaning)), *([sign("["), *index, sign("]")] if index else [])], length
-
-        return _rewritten(items, rule)
-
-    def indicators(self, items: Tokens) -> Tokens:
+    @_everywhere
+    def indicators(self, items: Tokens, k: int) -> Found:
         """``1[z > 0]``, ``1{z > 0}`` and ``I(z > 0)`` are (z > 0)."""
+        letter = items[k] in (name("I"), name("indicator")) and items[k].text not in self.dictionary.known
+        if not (items[k] == ONE or letter) or not at(items, k + 1).is_sign("("):
+            return None
+        end = closing(items, k + 1)
+        inside = items[k + 2 : end]
+        if not any(x.is_sign(*_COMPARISONS) for x in inside):
+            return None
+        equal = [sign("==") if x.is_sign("=") else x for x in inside]
+        return [sign("("), *self.indicators(equal), *items[end : end + 1]], end + 1 - k
 
-        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
-            letter = items[k] in (name("I"), name("indicator")) and items[k].text not in self.dictionary.known
-            if not (items[k] == ONE or letter) or not at(items, k + 1).is_sign("("):
-                return None
-            end = closing(items, k + 1)
-            inside = items[k + 2 : end]
-            if not any(x.is_sign(*_COMPARISONS) for x in inside):
-                return None
-            equal = [sign("==") if x.is_sign("=") else x for x in inside]
-            return [sign("("), *self.indicators(equal), *items[end : end + 1]], end + 1 - k
-
-        return _rewritten(items, rule)
-
-    def primes(self, items: Tokens) -> Tokens:
+    @_everywhere
+    def primes(self, items: Tokens, k: int) -> Found:
         """``tanh'(a)`` is the derivative of tanh at a."""
-
-        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
-            called = items[k].kind == NAME and at(items, k + 1).is_sign("'") and at(items, k + 2).is_sign("(")
-            return ([name(items[k].text + PRIME)], 2) if called and self._is_function(items[k].text) else None
-
-        return _rewritten(items, rule)
+        called = items[k].kind == NAME and at(items, k + 1).is_sign("'") and at(items, k + 2).is_sign("(")
+        return ([name(items[k].text + PRIME)], 2) if called and self._is_function(items[k].text) else None
 
     def _is_function(self, word: str) -> bool:
         if word in self.dictionary.known or word in self.dictionary.own:
             return False
         return self.dictionary.function(word) is not None or word in ("f", "g", "phi", "act")
 
-    def exponentials(self, items: Tokens) -> Tokens:
+    @_everywhere
+    def exponentials(self, items: Tokens, k: int) -> Found:
         """``e^x`` is exp(x)."""
+        raised = items[k] == name("e") and at(items, k + 1).is_sign("^", "**") and k + 2 < len(items)
+        if not raised or "e" in self.dictionary.known:
+            return None
+        end = value_end(items, k + 2)
+        return _called("exp", self.exponentials(items[k + 2 : end])), end - k
 
-        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
-            raised = items[k] == name("e") and at(items, k + 1).is_sign("^", "**") and k + 2 < len(items)
-            if not raised or "e" in self.dictionary.known:
-                return None
-            end = value_end(items, k + 2)
-            return _called("exp", self.exponentials(items[k + 2 : end])), end - k
-
-        return _rewritten(items, rule)
-
-    def applications(self, items: Tokens) -> Tokens:
+    @_everywhere
+    def applications(self, items: Tokens, k: int) -> Found:
         """``tanh a`` is tanh(a), ``tanh^2(a)`` is tanh(a)^2."""
-
-        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
-            function, after = items[k], at(items, k + 1)
-            if function.kind != NAME or not self._applies(function.text):
-                return None
-            raised = value_end(items, k + 2) if after.is_sign("^", "**") else len(items)
-            if at(items, raised).is_sign("("):
-                end = closing(items, raised) + 1
-                return [function, *self.applications(items[raised:end]), *items[k + 1 : raised]], end - k
-            if after.kind not in (NAME, NUMBER):
-                return None
-            end = value_end(items, k + 1)
-            self.note(f"{function.text} needs brackets: {function.text}({after.text})")
-            return _called(function.text, self.applications(items[k + 1 : end])), end - k
-
-        return _rewritten(items, rule)
+        function, after = items[k], at(items, k + 1)
+        if function.kind != NAME or not self._applies(function.text):
+            return None
+        raised = value_end(items, k + 2) if after.is_sign("^", "**") else len(items)
+        if at(items, raised).is_sign("("):
+            end = closing(items, raised) + 1
+            return [function, *self.applications(items[raised:end]), *items[k + 1 : raised]], end - k
+        if after.kind not in (NAME, NUMBER):
+            return None
+        end = value_end(items, k + 1)
+        self.note(f"{function.text} needs brackets: {function.text}({after.text})")
+        return _called(function.text, self.applications(items[k + 1 : end])), end - k
 
     # -- names and products
-    def names(self, items: Tokens) -> Tokens:
+    @_everywhere
+    def names(self, items: Tokens, k: int) -> Found:
         """Every name in the spelling of the model; words of several names are taken apart."""
-
-        def rule(items: Tokens, k: int) -> tuple[Tokens, int] | None:
-            token, after = items[k], at(items, k + 1)
-            if token.kind != NAME or after.is_sign("=") or token.text in self.words:
-                return None
-            return self._word(token.text, after.is_sign("(", "'", "^", "**"), after.is_sign("[")), 1
-
-        return _rewritten(items, rule)
+        token, after = items[k], at(items, k + 1)
+        if token.kind != NAME or after.is_sign("=") or token.text in self.words:
+            return None
+        return self._word(token.text, after.is_sign("(", "'", "^", "**"), after.is_sign("[")), 1
 
     def _word(self, word: str, called: bool, indexed: bool) -> Tokens:
         words = self.dictionary
