@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import reduce
 from itertools import combinations
+from operator import add
 
 from symbackprop.core.build import reduce_sum, transpose
 from symbackprop.core.graph import Node
@@ -19,7 +21,7 @@ from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.naming import Local, Own
 from symbackprop.grade.points import Point
 from symbackprop.grade.scope import MENDED, Scope
-from symbackprop.grade.session import Outcome, Session
+from symbackprop.grade.session import Entry, Outcome, Session
 from symbackprop.grade.tree_text import flattened, unparsed
 from symbackprop.model.text import tree
 
@@ -76,10 +78,10 @@ class Explainer:
     # -- changes to the line itself
     def _edited(self) -> Finding | None:
         """The one change to the person's line that makes it right; long lines get fewer tries."""
-        tries = MAX_WORK // tree.count_nodes(self.form)
+        tries = MAX_WORK // (tree.count_nodes(self.form) * len(self.outcome.entries))
         for rule in RULES.values():
             for edit, _ in zip(edits(self.form, rule(self.reference)), range(tries), strict=False):
-                if self._is_right(self._evaluated(edit.whole)):
+                if self._is_right(self._whole(edit.whole)):
                     return self._mended(edit)
         return None
 
@@ -98,8 +100,16 @@ class Explainer:
         says = edit.words or f"{m.clipped(before)} stands where {m.clipped(after)} belongs"
         return Finding(kind, says, "", after, before)
 
-    def _evaluated(self, expr: tree.Expr) -> Node | None:
-        entry = self.outcome.entry
+    def _whole(self, expr: tree.Expr) -> Node | None:
+        """What the quantity comes to with another right side, at every step at which the line adds to it."""
+        line = self.outcome.entry.answer
+        rows = [self._evaluated(expr if e.answer is line else e.form, e) for e in self.outcome.entries]
+        known = [row for row in rows if row is not None]
+        return reduce(add, known) if len(known) == len(rows) else None
+
+    def _evaluated(self, expr: tree.Expr, entry: Entry | None = None) -> Node | None:
+        """An expression at one of the line's steps, the last one where none is given."""
+        entry = entry or self.outcome.entry
         scope = Scope(self.session, MENDED, entry.counters, self.outcome.key, 0, entry.answer.meanings)
         try:
             return Formula(self.reference, scope, entry.answer.juxtaposed).row(expr)

@@ -96,13 +96,29 @@ def sums(expr: Expr) -> Iterator[Change]:
 
 
 def names(known: Sequence[str]) -> Rule:
-    """One name for another."""
+    """One name or index for another."""
 
     def rule(expr: Expr) -> Iterator[Change]:
+        if isinstance(expr, tree.Index) and len(expr.items) == 1:
+            yield from ((m.STALE_INDEX, tree.Index(expr.base, (i,)), "") for i in _neighbours(expr.items[0]))
         if isinstance(expr, tree.Name):
             yield from ((m.SUBSTITUTION, tree.Name(n), "") for n in known if n != expr.name)
 
     return rule
+
+
+def _neighbours(index: Expr) -> Iterator[Expr]:
+    """The indices before and after ``2``, ``t`` or ``t - 1``."""
+    first, number = index, 0
+    if isinstance(index, tree.Number):
+        yield from (tree.Number(index.value + by) for by in (-1, 1) if index.value + by >= 0)
+        return
+    match index:
+        case tree.Chain(inner, ((sign, tree.Number(value)),)) if sign in "+-":
+            first, number = inner, int(value) if sign == "+" else -int(value)
+    if isinstance(first, tree.Name):
+        for k in (number - 1, number + 1):
+            yield tree.Chain(first, (("-" if k < 0 else "+", tree.Number(sp.Rational(abs(k)))),)) if k else first
 
 
 def arithmetic(expr: Expr) -> Iterator[Change]:

@@ -54,7 +54,8 @@ class Outcome:
 
     Several rows are several readings of the same line. ``uses`` are the earlier answers that it reads, ``taken``
     derivatives that it names without working them out, ``forms`` the values of all but the last of ``a = b = c``, and
-    ``assumed`` what a name of the person's own is taken for. ``reads`` is the formula of every row, as it was read.
+    ``assumed`` what a name of the person's own is taken for. ``reads`` is the formula of every row, as it was read;
+    ``entries`` are all that added up to it.
     """
 
     key: Key
@@ -69,6 +70,7 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
     assumed: Gradient | None = None
     reads: dict[int, str] = field(default_factory=dict)
+    entries: list[Entry] = field(default_factory=list)
 
     @property
     def meaning(self) -> Meaning | None:
@@ -137,7 +139,7 @@ class Session:
         if not parts or len(parts) < len(steps) or Gradient(name) in self.outcomes:
             return
         last = max(parts, key=lambda part: part.entry.answer.number)
-        whole = Outcome(Gradient(name), last.entry, [_stacked(p.given[0] for p in parts)])
+        whole = Outcome(Gradient(name), last.entry, [_stacked(p.given[0] for p in parts)], entries=[last.entry])
         whole.mended = [_stacked(p.mended[0] for p in parts)]
         whole.uses = {p.key for p in parts}.union(*[p.uses for p in parts])
         self.outcomes[whole.key] = whole
@@ -244,7 +246,7 @@ class Session:
 
     def _evaluate(self, entry: Entry, ahead: set[Key]) -> bool:
         """Evaluate one line; False when it has to wait for one in ``ahead``."""
-        outcome = Outcome(entry.key, entry)
+        outcome = Outcome(entry.key, entry, entries=[*self._so_far(entry), entry])
         if entry.key in self.assumed:
             outcome.assumed = Gradient(self.assumed[entry.key])
         try:
@@ -258,6 +260,10 @@ class Session:
         else:
             self._store(outcome)
         return True
+
+    def _so_far(self, entry: Entry) -> list[Entry]:
+        """What a line that adds adds to."""
+        return self.outcomes[entry.key].entries if entry.answer.adds and entry.key in self.outcomes else []
 
     def _fill(self, outcome: Outcome) -> None:
         *others, last = outcome.entry.answer.forms
@@ -297,9 +303,9 @@ class Session:
 
     def _added(self, row: Node, outcome: Outcome, which: str) -> Node:
         """``+=`` adds to what the same name holds so far."""
-        before = self.outcomes.get(outcome.key)
-        if not outcome.entry.answer.adds or before is None:
+        if len(outcome.entries) == 1:
             return row
+        before = self.outcomes[outcome.key]
         so_far = before.given if which == GIVEN else before.mended
         outcome.uses |= before.uses
         return so_far[0] + row if so_far else row

@@ -524,8 +524,6 @@ UNEXPLAINED = [
         ("norm", "2*x"),
         ("embeddings", "(1 - o)/N"),
         ("filter", "dot(dy, x[2:]), dot(dy, x[1:-1]), dot(dy, x[:-2])"),
-        ("filter", "concat(zeros(1), k[2]*dy, zeros(1))"),
-        ("rnn", "h[t-1].T @ dz[t]"),
         ("activations", "sigmoid(z_silu)*(1 - sigmoid(z_silu))"),
     )
 ]
