@@ -42,12 +42,14 @@ class Writer:
         }  # fmt: skip
 
     # -- text
-    def prose(self, parts: Prose) -> str:
-        return "".join(self._part(p) for p in parts)
+    def prose(self, parts: Prose, large: bool = False) -> str:
+        """Running text; the first formula in it is ``large``, with fractions as in a display."""
+        first = next((k for k, p in enumerate(parts) if isinstance(p, Math)), -1) if large else -1
+        return "".join([self._part(p, k == first) for k, p in enumerate(parts)])
 
-    def _part(self, part: str | Math | Ref) -> str:
+    def _part(self, part: str | Math | Ref, large: bool = False) -> str:
         if isinstance(part, Math):
-            return _inline(part)
+            return rf"$\displaystyle {latex(part)}$" if large else _inline(part)
         if isinstance(part, Ref):
             return rf"\hyperlink{{{part.anchor}}}{{{part.text}}}" if self.links else part.text
         return latex_text(part)
@@ -103,7 +105,7 @@ class Writer:
         return " \\\\\n".join(rows)
 
     def step(self, s: Step) -> dict[str, object]:
-        title = self.prose(s.title).replace("$", r"$\displaystyle ", 1)
+        title = self.prose(s.title, large=True)
         shape = rf" \quad $({latex(s.shape)})$" if s.shape is not None else ""
         path = f"path {self.prose(s.path)}" if len(s.path) > 1 else ""
         indent = r"\quad " * s.depth
