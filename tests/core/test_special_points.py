@@ -33,8 +33,8 @@ def _gate(u: sp.Expr) -> sp.Expr:
     return 1 / (1 + sp.exp(-2 * u))
 
 
-# a closed form, or one for each side of 0: (below, above)
-CLOSED: dict[str, sp.Expr | tuple[sp.Expr, sp.Expr]] = {
+# a closed form, or one between any two kinks
+CLOSED: dict[str, sp.Expr | tuple[sp.Expr, ...]] = {
     "exp": sp.exp(x), "log": sp.log(x), "log1p": sp.log(1 + x), "expm1": sp.exp(x) - 1, "sqrt": sp.sqrt(x),
     "abs": (-x, x), "sign": (sp.Integer(-1), sp.Integer(1)), "sin": sp.sin(x), "cos": sp.cos(x),
     "tanh": 2 * _gate(x) - 1, "sigmoid": SIGMA, "softplus": (sp.log(1 + sp.exp(x)), x + sp.log(1 + sp.exp(-x))),
@@ -43,13 +43,15 @@ CLOSED: dict[str, sp.Expr | tuple[sp.Expr, sp.Expr]] = {
     "leaky_relu": (x / 100, x), "elu": (sp.exp(x) - 1, x), "gelu": (x * sp.erfc(-x / sp.sqrt(2)) / 2, x * PHI),
     "gelu_tanh": x * _gate(sp.sqrt(2 / sp.pi) * (x + sp.Rational("0.044715") * x**3)),
     "gelu_sigmoid": x / (1 + sp.exp(-sp.Rational("1.702") * x)), "silu": x * SIGMA, "swish": x * SIGMA,
-    "mish": x * (1 - 2 / (1 + (1 + sp.exp(x)) ** 2)),
+    "mish": x * (1 - 2 / (1 + (1 + sp.exp(x)) ** 2)), "logit": sp.log(x) - sp.log(1 - x),
+    "hardtanh": (sp.Integer(-1), x, sp.Integer(1)),
 }  # fmt: skip
-AT_ZERO = {  # value and slopes where the sides differ: the stated conventions
-    "abs": (0, 0, 0), "sign": (0, 0, 0), "relu": (0, 0, 0), "leaky_relu": (0, 0.01, 0), "elu": (0, 1, 1),
+AT_KINKS = {  # value and slopes where the sides differ: the stated conventions
+    "abs": {0: (0, 0, 0)}, "sign": {0: (0, 0, 0)}, "relu": {0: (0, 0, 0)}, "leaky_relu": {0: (0, 0.01, 0)},
+    "elu": {0: (0, 1, 1)}, "hardtanh": {-1: (-1, 0, 0), 1: (1, 0, 0)},
 }  # fmt: skip
 HUGE, TINY = mp.mpf("1e400"), mp.mpf("1e-400")
-POINTS = [0.0, -0.0, 1.0, -1.0, 40.0, -40.0, 1000.0, -1000.0, 1e160, -1e160, np.inf, -np.inf]
+POINTS = [0.0, -0.0, 0.25, 1.0, -1.0, 40.0, -40.0, 1000.0, -1000.0, 1e160, -1e160, np.inf, -np.inf]
 
 
 def elementwise() -> list[str]:
@@ -72,9 +74,10 @@ def test_every_elementwise_function_has_a_closed_form() -> None:
 
 
 @cache
-def closed(name: str, order: int, above: bool) -> Callable[[Any], Any]:
+def closed(name: str, order: int, passed: int) -> Callable[[Any], Any]:
+    """The derivative of that order behind so many kinks."""
     form = CLOSED[name]
-    side = form[above] if isinstance(form, tuple) else form
+    side = form[passed] if isinstance(form, tuple) else form
     return sp.lambdify(x, sp.diff(side, x, order), modules="mpmath")  # type: ignore[no-any-return]
 
 
@@ -83,7 +86,7 @@ def exact(name: str, order: int, at: Any) -> Any:
     with mp.workdps(60):
         value = mp.mpf(at)
         value = mp.sign(value) * HUGE if mp.isinf(value) else value
-        form = closed(name, order, bool(value >= 0))
+        form = closed(name, order, sum(bool(value >= kink) for kink in kinks(name)))
         try:
             found = mp.mpf(form(value))
         except ZeroDivisionError:
@@ -92,9 +95,14 @@ def exact(name: str, order: int, at: Any) -> Any:
         return mp.sign(found) * mp.inf if limit and abs(found) > 100 else found
 
 
+def kinks(name: str) -> dict[int, tuple[float, ...]]:
+    """Where a function has different closed forms on both sides; several have them at 0, and are smooth there."""
+    return AT_KINKS.get(name, {0: ()} if isinstance(CLOSED[name], tuple) else {})
+
+
 def expected(name: str, at: float) -> list[float]:
-    if at == 0 and name in AT_ZERO:
-        return [float(v) for v in AT_ZERO[name]]
+    if at in AT_KINKS.get(name, {}):
+        return [float(v) for v in AT_KINKS[name][int(at)]]
     return [float(exact(name, order, at)) for order in range(3)]
 
 
@@ -102,6 +110,8 @@ def in_domain(name: str, at: float) -> bool:
     if np.isinf(at) and name in ("sin", "cos"):
         return False
     lowest = {"log": 0.0, "sqrt": 0.0, "log1p": -0.9}.get(name, -np.inf)
+    if name == "logit":
+        return 0 < at < 1
     return at >= lowest and not (lowest == 0 and at == 0 and np.signbit(at))
 
 
@@ -161,11 +171,12 @@ def chain(outer: str, inner: str, at: float) -> list[float] | None:
     """f(g(x)) and its first two derivatives by the chain rule; None where a number on the way is none of the floats, g
     leaves f's domain or comes to a kink."""
     u, u1, u2 = (exact(inner, k, at) for k in range(3))
-    if (at == 0 and inner in AT_ZERO) or not is_plain(u) or not in_domain(outer, float(u)) or mp.isnan(u):
+    if at in AT_KINKS.get(inner, {}) or not is_plain(u) or not in_domain(outer, float(u)) or mp.isnan(u):
         return None
     if outer in ("sin", "cos") and abs(u) > 1e6:  # which part of a period that is, no float says
         return None
-    if ((outer in AT_ZERO or outer in ("log", "sqrt")) and abs(u) < 1e-12) or (outer == "log1p" and u + 1 < 1e-12):
+    edges = [*AT_KINKS.get(outer, {}), *{"log": [0], "sqrt": [0], "log1p": [-1], "logit": [0, 1]}.get(outer, [])]
+    if any(abs(u - edge) < 1e-12 for edge in edges):
         return None
     f, f1, f2 = (exact(outer, k, float(u)) for k in range(3))
     if max(abs(v) for v in (u1, u2, f1, f2)) > 1e100:
