@@ -83,6 +83,49 @@ SCALARS["arctan"] = _library_function("arctan")
         ("arctan(z)", r"\arctan", "arctan′(", "pass"),
         MODEL.format("sum(arctan(z))"),
     ),
+    "an op": Recipe(
+        {
+            "symbackprop/core/ops/views.py": """
+
+def twice(a: Node) -> Node:
+    \"\"\"Every entry twice, one after the other, along the first axis.\"\"\"
+    return a.graph.make("twice", (a,))
+
+
+def _halved(output: Node, upstream: Node, *_: object) -> Cotangents:
+    pairs = build.reshape(upstream, (-1, 2, *upstream.shape[1:]))
+    return (build.reduce_sum(pairs, 1),)
+
+
+register(
+    Op(
+        name="twice",
+        signature="twice(a)",
+        shape_rule="the first axis is twice as long",
+        derivative="the sum of both copies",
+        domain="any",
+        rule=("twice: both copies hand back their gradient",),
+        infer=lambda attr, args: ((2 * args[0].shape[0], *args[0].shape[1:]), args[0].kind),
+        vjp=_halved,
+        show=lambda node, args: called("twice", *args),
+        entry=lambda attr, shapes, index: [
+            term(At(0, (Digit(index[0], sp.Integer(2), shapes[0][0]), *index[1:])))
+        ],
+        reference=lambda np, attr, a: np.repeat(a, 2, axis=0),
+        samples=(Sample(((3,),)), Sample(((2, 3),))),
+        functions=(twice,),
+    )
+)
+""",
+            "symbackprop/codegen/arrays.py": """
+RULES["twice"] = lambda p, node, a: p.np("repeat", a, 2, axis=0)
+""",
+        },
+        ("twice(z)", "both copies", "np.repeat", "pass"),
+        MODEL.format("sum(twice(z)**2)"),
+        commands=("derive net.sbp", "derive net.sbp --view index --format latex", "codegen net.sbp -O2 -o net.py",
+                  "codegen net.sbp -o -", "verify net.py"),
+    ),
     "an output format": Recipe(
         {
             "symbackprop/render/formats.py": '''
