@@ -4,9 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import sympy as sp
+
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Derivative, Function, Math, MatMul, Prime, Relation, Sym
+from symbackprop.core.maths import (
+    Delta,
+    Derivative,
+    Frac,
+    Function,
+    Math,
+    MatMul,
+    Num,
+    Op,
+    Prime,
+    Relation,
+    Shaped,
+    Sum,
+    Sym,
+    Words,
+)
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one
@@ -14,7 +31,25 @@ from symbackprop.derive.record import Edge
 from symbackprop.render.document import Prose, Ref
 from symbackprop.render.products import plain_product
 from symbackprop.render.rows import Rows
-from symbackprop.render.rule_tables import FUNCTION_RULES
+
+_N = (sp.Symbol("n"),)
+_P, _X, _Z = Sym("p", _N), Sym("x"), Sym("z")
+_DELTA = Shaped(Delta(), _N)
+_ONE = Num(sp.S.One)
+
+
+def _minus(left: Math, right: Math) -> Math:
+    return Sum(((False, left), (True, right)))
+
+
+# Rules of whole library functions, which say more than those of the ops inside.
+_SOFTMAX_LOSS = Relation(Derivative(Words("CE"), _Z), "=", _minus(Op("softmax", (_Z,)), Words("target")))
+FUNCTION_RULES: dict[str, Prose] = {
+    "mean": ("mean of n terms: each gets ", Frac(_ONE, Sym("n"))),
+    "cross_entropy": ("softmax with cross-entropy: ", _SOFTMAX_LOSS),
+    "binary_cross_entropy": ("term by term, ", Relation(Prime("log", _X), "=", Frac(_ONE, _X))),
+    "pick": ("picked entries get the gradient, the others 0",),
+}
 
 
 def path_rules(r: Rows, path: Sequence[Edge]) -> list[Prose]:
