@@ -35,6 +35,20 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Spelled:
+    """How the entry form is told in a glossary: a letter for every argument (δ: an upstream gradient) and how many axes
+    it has there, the letters of the result's index and of what is summed over (without those that ties determine, if
+    these are left out), the attribute in symbols, words."""
+
+    arguments: str
+    ranks: tuple[int, ...]
+    index: str
+    summed: str = ""
+    attr: Attr = None
+    words: str = ""
+
+
+@dataclass(frozen=True)
 class Op:
     """One structural op.
 
@@ -54,9 +68,10 @@ class Op:
     rows and make this op.
 
     ``entry(attr, argument shapes, indices)`` says what one entry of the result is (see `entry`): from it follow its
-    Jacobian, which arguments it is linear in, which are indices, and whether it moves entries (see `facts`). An op
-    whose entries are no sums of products gives the ``jacobian(attr, argument shapes, indices of the result, indices of
-    the argument)`` of its one argument instead; one that has neither says in ``no_entry`` why.
+    Jacobian, which arguments it is linear in, which are indices, and whether it moves entries (see `facts`). A glossary
+    tells it as it is ``spelled``. An op whose entries are no sums of products gives the ``jacobian(attr, argument
+    shapes, indices of the result, indices of the argument)`` of its one argument instead; one that has neither says in
+    ``no_entry`` why.
     """
 
     name: str
@@ -75,6 +90,7 @@ class Op:
     entry: Entry | None = None
     jacobian: Jacobian | None = None
     no_entry: str = ""
+    spelled: Spelled | None = None
     range: tuple[float, float] = (-inf, inf)
     selects: bool = False
     gaps: Callable[..., Array] | None = None
@@ -84,8 +100,8 @@ class Op:
 
 OPS: dict[str, Op] = {}
 _MAY_BE_EMPTY = {
-    "convention", "rule", "kink", "samples", "entry", "jacobian", "no_entry", "range", "selects", "gaps", "singular",
-    "functions",
+    "convention", "rule", "kink", "samples", "entry", "jacobian", "no_entry", "spelled", "range", "selects", "gaps",
+    "singular", "functions",
 }  # fmt: skip
 LEAVES = {"leaf", "const"}
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core.entry import At, Index, Place, letters, settled
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import (
@@ -34,7 +35,8 @@ from symbackprop.core.maths import (
     replaced,
 )  # fmt: skip
 from symbackprop.core.noughts import weights_a_log
-from symbackprop.core.registry import OPS
+from symbackprop.core.registry import OPS, Spelled
+from symbackprop.core.registry import Op as Record
 from symbackprop.core.scalars import RELU0, TABLE
 from symbackprop.model.model import Model
 from symbackprop.render.document import Prose
@@ -94,36 +96,14 @@ def _sum(letters: str, *factors: Math) -> Math:
     return Big("sum", tuple(letters), product(*factors))
 
 
-def _place(start: str, place: str, *rest: tuple[bool, Math]) -> Math:
-    """The place that a window reaches: s·o + i."""
-    return Sum(((False, product(Sym("s"), Letter(start))), (False, Letter(place)), *rest))
-
-
-def _letters(names: str) -> tuple[Math, ...]:
-    return tuple(map(Letter, names))
-
-
 def _exp(m: Math) -> Math:
     return Fn("exp", (m,), spelled=True)
 
 
-def _window(start: str, place: str) -> Math:
-    """s·o + i − p"""
-    return _place(start, place, (True, Sym("p")))
-
-
-def _origin(place: str, offset: str) -> Math:
-    """(a + p − i)/s"""
-    return Frac(Sum(((False, Letter(place)), (False, Sym("p")), (True, Letter(offset)))), Sym("s"))
-
-
-_Z, _Y, _G, _I, _A, _B, _W = (Sym(x, (sp.Symbol("N"),)) for x in "zygiabw")
+_Z, _Y, _A, _B = (Sym(x, (sp.Symbol("N"),)) for x in "zyab")
 _C, _K, _M, _N = (Letter(x) for x in "ckmn")
-_SOFTMAX, _DELTA, _EPS = Op("softmax", (_Z,)), Delta(), Sym("eps")
+_SOFTMAX, _EPS = Op("softmax", (_Z,)), Sym("eps")
 _EXPONENTIALS = _sum("k", _exp(_at(_Z, _K)))
-_CONV = _sum("ijc", _at(X, _N, _window("o", "i"), _window("q", "j"), _C), _at(_W, *_letters("ijck")))
-_CONV_INPUT = _sum("ijk", _at(_DELTA, _N, _origin("a", "i"), _origin("b", "j"), _K), _at(_W, *_letters("ijck")))
-_CONV_KERNEL = _sum("noq", _at(X, _N, _window("o", "i"), _window("q", "j"), _C), _at(_DELTA, *_letters("noqk")))
 
 _MEANINGS: dict[str, Prose] = {
     "softmax": (_is(_at(_SOFTMAX, _C), Frac(_exp(_at(_Z, _C)), _EXPONENTIALS)),),
@@ -138,22 +118,55 @@ _MEANINGS: dict[str, Prose] = {
     "ones": (Fill(sp.S.One, Shape((sp.Symbol("N"),))), " is a vector of ones, ",
              MatMul(Fill(sp.S.One, Shape((sp.Symbol("N"),))), Transpose(_B)), " has ", _B, " in every row"),
     "outer": (_is(_at(Outer(_A, _B), _N, _M), product(_at(_A, _N), _at(_B, _M))), ", for any number of axes"),
-    "scatter_add": (_is(_at(Op("scatter_add", (_G, _I)), _K),
-                        _sum("m", Indicator(_is(_at(_I, _M), _K)), _at(_G, _M))),),
-    "unfold": (_is(_at(Op("unfold", (_A,)), *_letters("ok")), _at(_A, _place("o", "k"))),
-               ": window o of an axis, place k in it, stride s"),
-    "fold": (_is(_at(Op("fold", (_G,)), _M),
-                 _sum("ok", Indicator(_is(_place("o", "k"), _M)), _at(_G, *_letters("ok")))),
-             ": overlapping windows added up"),
-    "conv2d": (_is(_at(Op("conv2d", (X, _W)), *_letters("noqk")), _CONV), ": places from 0, outside is 0"),
-    "conv2d_input": (_is(_at(Op("conv2d_input", (_DELTA, _W)), *_letters("nabc")), _CONV_INPUT), ": flipped kernel"),
-    "conv2d_kernel": (_is(_at(Op("conv2d_kernel", (X, _DELTA)), *_letters("ijck")), _CONV_KERNEL), ": a correlation"),
 }  # fmt: skip
+
+
+class _Told:
+    """Tells the entry form of an op over letters: s·o + i − p is an index that is counted out."""
+
+    def __init__(self, record: Record, spelled: Spelled) -> None:
+        assert record.entry is not None
+        shapes = [tuple([sp.Dummy(positive=True) for _ in range(n)]) for n in spelled.ranks]
+        index = letters([sp.Dummy(positive=True) for _ in spelled.index])
+        term = record.entry(spelled.attr, shapes, index)[0]
+        self.term = term if len(term.summed) == len(spelled.summed) else settled(term)
+        own = [*zip(index, spelled.index, strict=True), *zip(self.term.summed, spelled.summed, strict=True)]
+        self.called = {x: Letter(name) for x, name in own}
+        self.arguments = [Delta() if x == "δ" else Sym(x, (sp.Symbol("N"),)) for x in spelled.arguments]
+        self.left = Entry(Op(record.name, tuple(self.arguments)), tuple(map(Letter, spelled.index)))
+
+    def __call__(self) -> Math:
+        ties = [Indicator(_is(self._index(a), self._index(b))) for a, b in self.term.ties]
+        factors = [*ties, *map(self._index, self.term.entries)]
+        names = "".join(self.called[x].name for x in self.term.summed)
+        return _is(self.left, _sum(names, *factors) if names else product(*factors))
+
+    def _index(self, index: Index) -> Math:
+        if isinstance(index, At):
+            return Entry(self.arguments[index.place], tuple([self._index(i) for i in index.index]))
+        return self._counted(index) if isinstance(index, Place) else self.called[index]
+
+    def _counted(self, place: Place) -> Math:
+        over = sp.lcm_list([1, *[sp.denom(k) for k, _ in place.terms]])
+        offset = sp.expand(place.offset * over)
+        terms = [(k * over, self.called[x]) for k, x in place.terms]
+        found = [(f.is_negative(k), x if abs(k) == 1 else product(Sym(str(k)), x)) for k, x in terms]
+        found += [(f.is_negative(offset), Sym(str(abs(offset))))] if offset else []
+        found.sort(key=lambda term: term[0])
+        return Sum(tuple(found)) if over == 1 else Frac(Sum(tuple(found)), Sym(str(over)))
+
+
+def meaning(name: str) -> Prose:
+    """What an op or a function is; nothing where that goes without saying."""
+    record = OPS.get(name)
+    if record is None or record.spelled is None:
+        return _MEANINGS.get(name, ())
+    return (_Told(record, record.spelled)(), *filter(None, [record.spelled.words]))
 
 
 def glossary(r: Rows) -> tuple[Prose, ...]:
     """The functions and index letters that the document uses."""
     said: list[Prose] = [("products and transposes act on the last two axes",)] if "batched" in r.mentioned else []
-    meanings: list[Prose] = [_MEANINGS[name] for name in r.mentioned if name in _MEANINGS]
+    meanings: list[Prose] = [m for m in map(meaning, r.mentioned) if m]
     indices: list[Prose] = [(Letter(x), " runs over ", r.size(size), " entries") for x, size in r.letters.used.items()]
     return (*said, *meanings, *indices)

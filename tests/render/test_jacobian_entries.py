@@ -7,6 +7,10 @@ import re
 import pytest
 
 from symbackprop import Model, derive
+from symbackprop.core.maths import Math
+from symbackprop.core.ops import OPS
+from symbackprop.render.glossary import meaning
+from symbackprop.render.print.text import text
 
 LINES = [
     ("dim N, C\nparam z: N x C\ndata g: N x C\np = softmax(z)\nloss L = sum(g * p**2)",
@@ -36,3 +40,17 @@ def test_jacobian_entries(model: str, line: str) -> None:
 ])  # fmt: skip
 def test_what_has_no_short_entry_is_written_as_a_whole(model: str) -> None:
     assert re.search(r"/∂a +: δ ↦", derive(Model.parse(model)).text(view="index"))
+
+
+TOLD = {
+    "scatter_add": "scatter(g, i)[k] = Σ_m 1[i_m = k]·g_m", "unfold": "unfold(a)[o,k] = a[s·o + k]",
+    "fold": "fold(g)[m] = Σ_o,k 1[s·o + k = m]·g_ok",
+    "conv2d": "conv(x, w)[n,o,q,k] = Σ_i,j,c x[n,s·o + i − p,s·q + j − p,c]·w_ijck",
+    "conv2d_input": "convInput(δ, w)[n,a,b,c] = Σ_i,j,k δ[n,(a + p − i)/s,(b + p − j)/s,k]·w_ijck",
+    "conv2d_kernel": "convKernel(x, δ)[i,j,c,k] = Σ_n,o,q x[n,s·o + i − p,s·q + j − p,c]·δ_noqk",
+}  # fmt: skip
+
+
+def test_a_glossary_tells_entry_forms() -> None:
+    spelled = {name: meaning(name)[0] for name, op in OPS.items() if op.spelled is not None}
+    assert {name: text(m) for name, m in spelled.items() if isinstance(m, Math)} == TOLD

@@ -11,7 +11,7 @@ from symbackprop.core.entry import At, Indices, Terms, letter, letters, on_axis,
 from symbackprop.core.facts import kind
 from symbackprop.core.graph import BOOL, FLOAT, INT, Leaf, Node, label
 from symbackprop.core.maths import Item, Size, called, plain
-from symbackprop.core.registry import Cotangents, Op, Sample, register
+from symbackprop.core.registry import Cotangents, Op, Sample, Spelled, register
 from symbackprop.core.shapes import (
     ONE,
     Dim,
@@ -125,6 +125,7 @@ register(
         vjp=_vjp_scatter,
         show=lambda node, args: called("scatter_add", *args, Size(node.attr)),
         entry=_entry_scatter,
+        spelled=Spelled("gi", (1, 1), "k", "m"),
         reference=_reference_scatter,
         samples=(Sample(((3, 2), (3,)), 4, {1: 4}), Sample(((2, 3), (2, 3)), 2, {1: 2})),
     )

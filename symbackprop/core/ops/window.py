@@ -17,7 +17,7 @@ from symbackprop.core import masks
 from symbackprop.core.entry import At, Index, Indices, Terms, letters, on_axis, place, term
 from symbackprop.core.graph import Node, label
 from symbackprop.core.maths import Math, Size, called, sizes
-from symbackprop.core.registry import Cotangents, Op, Rule, Sample, register
+from symbackprop.core.registry import Cotangents, Op, Rule, Sample, Spelled, register
 from symbackprop.core.shapes import Dim, Shape, dim_text, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
@@ -86,7 +86,7 @@ def _entry_unfold(attr: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
 def _entry_fold(attr: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
     axis, _, stride = attr
     o, k = both = letters(shapes[0][axis : axis + 2])
-    return [term(At(0, on_axis(index, axis, o, k)), summed=both, ties=[(index[axis], place((stride, o), (1, k)))])]
+    return [term(At(0, on_axis(index, axis, o, k)), summed=both, ties=[(place((stride, o), (1, k)), index[axis])])]
 
 
 def _infer_fold(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
@@ -103,6 +103,8 @@ def _show_window(name: str) -> Any:
     return show
 
 
+_S, _P = sp.symbols("s p", integer=True, positive=True)  # stride and padding, as they are spelled
+
 register(
     Op(
         name="unfold",
@@ -115,6 +117,7 @@ register(
         vjp=_vjp_unfold,
         show=_show_window("unfold"),
         entry=_entry_unfold,
+        spelled=Spelled("a", (1,), "ok", "", (0, 1, _S), ": window o of an axis, place k in it, stride s"),
         reference=_reference_unfold,
         samples=(Sample(((5,),), (0, 3, 1)), Sample(((2, 7, 2),), (1, 3, 2))),
     )
@@ -132,6 +135,7 @@ register(
         vjp=_vjp_fold,
         show=_show_window("fold"),
         entry=_entry_fold,
+        spelled=Spelled("g", (2,), "m", "ok", (0, 1, _S), ": overlapping windows added up"),
         reference=_reference_fold,
         samples=(Sample(((3, 3),), (0, 5, 1)), Sample(((2, 3, 3, 2),), (1, 7, 2))),
     )
@@ -147,6 +151,9 @@ class Window(NamedTuple):
     stride: tuple[int, int]
     padding: tuple[int, int]
     size: tuple[Dim, Dim]
+
+
+_WINDOW = Window((_S, _S), (_P, _P), (sp.S.Zero, sp.S.Zero))
 
 
 def conv_size(x: Shape, w: Shape, stride: Sequence[int], padding: Sequence[int]) -> tuple[Dim, Dim]:
@@ -331,6 +338,7 @@ register(
         vjp=_linear_in_each(_to_conv),
         show=_show_conv,
         entry=_entry_conv,
+        spelled=Spelled("xw", (4, 4), "noqk", "ijc", _WINDOW, ": places from 0, outside is 0"),
         reference=_reference_conv,
         samples=(
             Sample(((2, 4, 5, 2), (3, 2, 2, 3)), Window((1, 1), (0, 0), (2, 4))),
@@ -351,6 +359,7 @@ register(
         vjp=_linear_in_each(_to_conv_input),
         show=_show_adjoint("conv2d_input"),
         entry=_entry_conv_input,
+        spelled=Spelled("δw", (4, 4), "nabc", "ijk", _WINDOW, ": flipped kernel"),
         reference=_reference_conv_input,
         samples=(
             Sample(((2, 2, 4, 3), (3, 2, 2, 3)), Window((1, 1), (0, 0), (4, 5))),
@@ -371,6 +380,7 @@ register(
         vjp=_linear_in_each(_to_conv_kernel),
         show=_show_adjoint("conv2d_kernel"),
         entry=_entry_conv_kernel,
+        spelled=Spelled("xδ", (4, 4), "ijck", "noq", _WINDOW, ": a correlation"),
         reference=_reference_conv_kernel,
         samples=(
             Sample(((2, 4, 5, 2), (2, 2, 4, 3)), Window((1, 1), (0, 0), (3, 2))),
