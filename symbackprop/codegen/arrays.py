@@ -19,7 +19,7 @@ from symbackprop.codegen.helpers import library
 from symbackprop.codegen.names import escape
 from symbackprop.codegen.numbers import number_code
 from symbackprop.codegen.passes.onehot import flat_index
-from symbackprop.codegen.rows import Rows, unrolled
+from symbackprop.codegen.rows import unrolled
 from symbackprop.codegen.sizes import integer_code
 from symbackprop.codegen.tree import (
     ALL,
@@ -62,8 +62,8 @@ class Arrays:
     rules: ClassVar[Mapping[str, Rule]] = {}
     names_elements: ClassVar[bool] = False  # whether each step of a sequence has a variable
 
-    def __init__(self, rows: Rows, names: Mapping[int, Expr], level: int) -> None:
-        self.rows, self.names, self.level = rows, names, level
+    def __init__(self, names: Mapping[int, Expr], level: int) -> None:
+        self.names, self.level = names, level
 
     @classmethod
     def np(cls, function: str, *args: Any, **options: Any) -> Code:
@@ -77,7 +77,6 @@ class Arrays:
 
     def row(self, node: Node) -> Expr:
         """The right-hand side of a row, its variable not used."""
-        node = self.rows.actual(node)
         if node.value is not None:
             return self.filled(node.value, node.shape) if node.ndim else self.number(node.value)
         if node.op.name == "elementwise":
@@ -295,7 +294,7 @@ class Arrays:
 
     def square_sum(self, node: Node) -> Expr | None:
         """Σ x² and Σ x·y over everything, as one inner product."""
-        inner = self.rows.actual(node.args[0])
+        inner = node.args[0]
         if node.ndim or inner.id in self.names or inner.op.name != "elementwise" or inner.kind != FLOAT:
             return None
         factors = _two_factors(inner)

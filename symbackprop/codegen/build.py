@@ -66,7 +66,7 @@ class Builder:
         read = [*self.order, *self.rows.order(self.d.gradients.values())]
         return Program(
             name=model.name, summary=model.summary, text=text, target=self.target, level=self.level,
-            dtype=dtype, rows=self.rows, dims=dict(model.sizes), demands=demands(read), params=dict(model.params),
+            dtype=dtype, dims=dict(model.sizes), demands=demands(read), params=dict(model.params),
             data={n: r for n, r in model.leaves().items() if n not in model.params},
             constants=dict(model.constants), variables={name: self.leaf_names[r.id] for name, r in self.given.items()},
             loss=None if model.loss_row is None else model.loss_row.name, outputs=tuple(model.output_rows),
@@ -106,7 +106,7 @@ class Builder:
     def _finished(self, block: Block, results: Mapping[str, Node], known: Collection[int]) -> list[str]:
         """The variables of a block's results, by the names wanted; what would share memory with something else is
         copied, and a result that has another name gets its own as well."""
-        copies = to_copy(self.rows, results.values(), known)
+        copies = to_copy(results.values(), known)
         names: list[str] = []
         for position, (wanted, row) in enumerate(results.items()):
             name, own = block.variable(row), position in copies

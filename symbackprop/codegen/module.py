@@ -87,7 +87,7 @@ class ModulePrinter:
     def __init__(self, program: Program) -> None:
         self.program, self.module = program, program.target.module
         self.given = {**program.params, **program.data}
-        self.p = program.target(program.rows, {}, program.level)
+        self.p = program.target({}, program.level)
         self.backward = self.lines_of(program.backward)
         self.forward = [*self.lines_of(program.forward), *self.handed_on(), self.result()]
         self.evaluate = [*self.writer(program, program.evaluate).lines(), self.equations()]

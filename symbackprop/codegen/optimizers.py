@@ -5,7 +5,6 @@ from __future__ import annotations
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.equations import Equation
 from symbackprop.codegen.program import variable
-from symbackprop.codegen.rows import Rows
 from symbackprop.codegen.tree import text
 from symbackprop.model.optimizers import Optimizer, optimizer, update_model
 
@@ -61,7 +60,7 @@ def _equations(record: Optimizer, target: type[Arrays]) -> list[str]:
     model = update_model(record.name)
     names = {row.id: name for name, row in model.graph.names.items()}
     exprs = {row.id: variable(name, row) for name, row in model.graph.names.items()}
-    code, equation = target(Rows(), exprs, LEVEL), Equation(names)
+    code, equation = target(exprs, LEVEL), Equation(names)
     lines = []
     for name, row in model.equations.items():
         lines.append(f"        {name} = {text(code.row(row).code)}  # {name} = {equation.row(row).text}")

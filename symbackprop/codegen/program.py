@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from symbackprop.codegen.initial import Initial
-from symbackprop.codegen.rows import Rows
 from symbackprop.codegen.sizes import Demands
 from symbackprop.codegen.tree import NUMBER, Expr, name
 from symbackprop.core.formula import Formula
@@ -139,7 +138,6 @@ class Program:
     target: type[Arrays]
     level: int
     dtype: str
-    rows: Rows
     dims: dict[str, int | None]
     demands: Demands
     params: dict[str, Node]

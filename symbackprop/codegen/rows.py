@@ -17,7 +17,7 @@ UNROLLED_POWERS = (3, 4)  # x**3 is written x * x * x, which is far cheaper than
 
 
 class Rows:
-    """Reads rows of a graph; ``replace`` maps a row's id to the row that computes its value in a better way.
+    """Reads rows of a graph.
 
     With ``optimise`` a formula over a one-hot array is computed without that array (see `passes.onehot`), and products
     are taken out of loops (see `passes.hoist`). Rows in ``given`` come from outside of the block that is built, such as
@@ -26,7 +26,6 @@ class Rows:
 
     def __init__(self, optimise: bool = False, given: Collection[int] = ()) -> None:
         self.given = frozenset(given)
-        self.replace: dict[int, Node] = {}
         self._splits: dict[int, Split | None] = {}
         self._states: dict[int, States | None] = {}
         self._hoisted: dict[int, tuple[tuple[Node, Node], ...]] = {}
@@ -34,9 +33,7 @@ class Rows:
 
     def within(self, given: Collection[int]) -> Rows:
         """The same rows as seen in a block that is given some of them."""
-        rows = Rows(self.optimise, given)
-        rows.replace = self.replace
-        return rows
+        return Rows(self.optimise, given)
 
     def split(self, row: Node) -> Split | None:
         """How a row is computed without its one-hot argument."""
@@ -45,10 +42,6 @@ class Rows:
         if row.id not in self._splits:
             self._splits[row.id] = split_one_hot(row, self.given)
         return self._splits[row.id]
-
-    def actual(self, row: Node) -> Node:
-        """The row that is computed in place of this one."""
-        return self.replace.get(row.id, row)
 
     def states(self, row: Node) -> States | None:
         """Whether a row comes with a loop as the stack of its states before each step."""
@@ -71,7 +64,7 @@ class Rows:
             states = self.states(row)
             return row.args if states is None else (states.after,)
         split = self.split(row)
-        return self.actual(row).args if split is None else split.reads
+        return row.args if split is None else split.reads
 
     def order(self, roots: Iterable[Node], known: Collection[int] = ()) -> list[Node]:
         """Everything that the roots need and that is not known, arguments first."""
@@ -79,15 +72,14 @@ class Rows:
 
     def occurrences(self, row: Node) -> dict[int, int]:
         """How often each argument is written in the code of a row."""
-        actual = self.actual(row)
         if row.op.name in ("scan", "concat") or self.split(row) is not None:
             return dict.fromkeys((a.id for a in self.args(row)), 2)
-        counts = dict.fromkeys((a.id for a in actual.args), 0)
-        if actual.op.name == "elementwise":
-            for index, n in argument_counts(actual.attr.form).items():
-                counts[actual.args[index].id] += n
+        counts = dict.fromkeys((a.id for a in row.args), 0)
+        if row.op.name == "elementwise":
+            for index, n in argument_counts(row.attr.form).items():
+                counts[row.args[index].id] += n
         else:
-            for a in actual.args:
+            for a in row.args:
                 counts[a.id] += 1
         return counts
 

@@ -100,7 +100,6 @@ class Choice:
 
     def _forced_by(self, row: Node) -> set[int]:
         """Rows that need a variable because of how this one is written."""
-        actual = self.rows.actual(row)
         if row.op.name == "scan":
             return {a.id for a in self.rows.args(row)[len(row.attr.carry) :]}
         states = self.rows.states(row)
@@ -115,7 +114,7 @@ class Choice:
             return {row.id}
         if self.rows.split(row) is not None:
             return {row.id, *[a.id for a in self.rows.args(row)]}
-        return {actual.args[i].id for i in powers(actual.attr.form)} if actual.op.name == "elementwise" else set()
+        return {row.args[i].id for i in powers(row.attr.form)} if row.op.name == "elementwise" else set()
 
     def _choose(self, order: Sequence[Node], forced: set[int]) -> None:
         for row in order:

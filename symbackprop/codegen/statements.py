@@ -28,7 +28,7 @@ class Writer:
 
     def __init__(self, program: Program, block: Block, workspace: bool = False) -> None:
         self.program, self.block, self.workspace = program, block, workspace
-        self.p: Arrays = program.target(program.rows, block.names, program.level)
+        self.p: Arrays = program.target(block.names, program.level)
         spelled = {id_: text(e.code) for id_, e in block.names.items()}
         self.equation = Equation(spelled | program.written, program.expanded)
         results = program.loss or ", ".join(program.outputs)

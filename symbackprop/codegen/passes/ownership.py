@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from symbackprop.codegen.rows import Rows, base
+from symbackprop.codegen.rows import base
 from symbackprop.core.graph import Node
 
 
-def to_copy(rows: Rows, results: Iterable[Node], known: Collection[int]) -> set[int]:
+def to_copy(results: Iterable[Node], known: Collection[int]) -> set[int]:
     """The positions of the results that have to be copied; ``known`` are rows that somebody else holds."""
     found, claimed = set(), set(known)
     for position, row in enumerate(results):
-        owner = base(rows.actual(row))
+        owner = base(row)
         if owner.value is not None or not row.ndim:
             continue
         if owner.op.name == "leaf" or owner.id in claimed:

@@ -31,7 +31,7 @@ class Width:
 
     def _measure(self, row: Node) -> int:
         counts = self.rows.occurrences(row)
-        own = _own_width(self.rows.actual(row))
+        own = _own_width(row)
         width = own + sum(n * self._written(a) for a in dict.fromkeys(self.rows.args(row)) if (n := counts[a.id]))
         self.widths[row.id] = width
         return width
