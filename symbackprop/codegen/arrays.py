@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, ClassVar
 
 import sympy as sp
@@ -254,8 +255,10 @@ class Arrays:
     def called(dimension: str) -> Code:
         return name(escape(dimension))
 
-    def dim(self, size: sp.Expr) -> Code:
-        return integer_code(size, self.called)
+    @staticmethod
+    @cache
+    def dim(size: sp.Expr) -> Code:
+        return integer_code(size, Arrays.called)
 
     def dims(self, shape: Sequence[sp.Expr]) -> tuple[Code, ...]:
         return tuple(self.dim(d) for d in shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import cache
 
 import sympy as sp
 
@@ -61,6 +62,7 @@ class Equation(Notation):
         return self.function("einsum", [Text(str(pattern).replace("->", "→")), *args], {})
 
 
+@cache
 def shape_note(shape: Shape) -> str:
     """``N×H``; a scalar has no note."""
     parts = [dim_text(d) for d in shape]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
-from symbackprop.codegen.tree import Expr, bare, entries, pieces, statement, text
+from symbackprop.codegen.tree import Expr, bare, entries, names_read, pieces, statement, text
 
 WIDTH = 110
 COLUMN = 52  # where comments start when the code is short enough
@@ -22,6 +23,10 @@ class Line:
     comment: str = ""
     depth: int = 0
     value: Expr | None = None
+
+    @cached_property
+    def names(self) -> set[str]:
+        return names_read([self.code])
 
 
 def layout(lines: Iterable[Line], depth: int = 1) -> list[str]:

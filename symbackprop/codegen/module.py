@@ -35,8 +35,8 @@ from symbackprop.codegen.tree import (
     call,
     dictionary,
     index,
+    inside,
     name,
-    names_read,
     text,
 )
 from symbackprop.core.graph import FLOAT, Node
@@ -56,17 +56,18 @@ def module_text(fields: dict[str, Any], module: str, imports: Sequence[str]) -> 
     )  # fmt: skip
     found = environment.get_template(TEMPLATE).render(fields)
     tree = ast.parse(found)
-    require_imports(tree, imports)
-    helpers = needed(sorted(names_read([tree])), module)
+    nodes = list(inside([tree]))
+    require_imports(nodes, imports)
+    helpers = needed(sorted({n.id for n in nodes if isinstance(n, ast.Name)}), module)
     return found.removesuffix(HELPERS_PLACE) + "\n\n\n".join(helpers) + "\n"
 
 
 HELPERS_PLACE = "# helpers\n"  # the last line of the template
 
 
-def require_imports(tree: ast.Module, allowed: Sequence[str]) -> None:
+def require_imports(nodes: Iterable[ast.AST], allowed: Sequence[str]) -> None:
     """The module imports what its target may, and nothing else."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, (ast.Import, ast.ImportFrom)) and not {ast.unparse(node)} <= {*allowed}:
             raise AssertionError(f"emitted code has `{ast.unparse(node)}` in line {node.lineno}")
 
@@ -235,7 +236,7 @@ class ModulePrinter:
 
 
 def names_in(lines: Iterable[Line]) -> set[str]:
-    return names_read(line.code for line in lines)
+    return set().union(*[line.names for line in lines])
 
 
 def unpacked(word: str, value: Code, row: Node) -> Line:

@@ -62,7 +62,8 @@ class Writer:
         value = self.right(item)
         code = assign(item.name, value.code)
         comment = self.remarks.get(item.name) or self.comment(item.row, item.name)
-        return Line(code, "" if comment == statement(code) else comment, depth, value)
+        says_the_same = not item.row.ndim and comment == statement(code)
+        return Line(code, "" if says_the_same else comment, depth, value)
 
     def right(self, item: Assign) -> Expr:
         row = item.row
