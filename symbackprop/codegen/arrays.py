@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 import sympy as sp
 
 from symbackprop.codegen import products
-from symbackprop.codegen.casts import masks
 from symbackprop.codegen.helpers import library
 from symbackprop.codegen.names import escape
 from symbackprop.codegen.numbers import number_code
@@ -314,6 +313,32 @@ def _two_factors(row: Node) -> tuple[Node, Node] | None:
         case f.Mul((f.Arg(left), f.Arg(right))):
             return row.args[left], row.args[right]
     return None
+
+
+# -- truth values that need no conversion
+
+
+def masks(form: f.Formula, args: Sequence[Node]) -> set[int]:
+    """Truth values that may stay what they are: factors of a product with a float array before them."""
+    if all(a.kind == FLOAT for a in args):
+        return set()
+    places = f.all_arguments(form)
+    return {i for i in _masking(form, args) if places.count(i) == 1}
+
+
+def _masking(form: f.Formula, args: Sequence[Node]) -> set[int]:
+    found: set[int] = set().union(*[_masking(c, args) for c in f.children(form)])
+    typed = False
+    for factor in form.factors if isinstance(form, f.Mul) else ():
+        if typed and isinstance(factor, f.Arg) and args[factor.index].kind == BOOL:
+            found.add(factor.index)
+        typed = typed or _is_float_array(factor, args)
+    return found
+
+
+def _is_float_array(factor: f.Formula, args: Sequence[Node]) -> bool:
+    """Whether a factor is an array of floats whatever stands beside it."""
+    return any(args[i].kind == FLOAT and args[i].ndim > 0 for i in f.arguments(factor))
 
 
 # -- one rule an op: (target, row, code of the arguments) -> code

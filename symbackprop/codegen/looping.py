@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from symbackprop.codegen.counting import count_uses
 from symbackprop.codegen.program import Assign, Block, Element, For, Store
 from symbackprop.codegen.rows import Rows, sharing
 from symbackprop.codegen.tree import Expr, index, name
@@ -64,7 +63,7 @@ class LoopBuilder:
         known |= {leaf.id: self.names[a.id] for leaf, a in fixed}
         moving = [*zip(loop.sequences, self.scan.args[n : n + m], strict=True), *self.rows.hoisted(self.scan)]
         inside = self.rows.within({*known, *[row.id for row, _ in moving]})
-        counts = count_uses(inside, inside.order(self.roots, inside.given), self.roots)
+        counts = inside.uses(inside.order(self.roots, inside.given), self.roots)
         elements = []
         for row, outer in moving:
             stack, target = self.names[outer.id], self.scheduler.target

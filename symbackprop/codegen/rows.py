@@ -83,6 +83,16 @@ class Rows:
                 counts[a.id] += 1
         return counts
 
+    def uses(self, order: Iterable[Node], roots: Iterable[Node]) -> dict[int, int]:
+        """How often each row is written in the code of the rows in ``order``; being a result counts as two."""
+        counts: dict[int, int] = {}
+        for row in order:
+            for argument, n in self.occurrences(row).items():
+                counts[argument] = counts.get(argument, 0) + n
+        for root in roots:
+            counts[root.id] = counts.get(root.id, 0) + 2
+        return counts
+
 
 @cache
 def argument_counts(form: f.Formula) -> dict[int, int]:

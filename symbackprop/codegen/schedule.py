@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 from symbackprop.codegen.arrays import Arrays
-from symbackprop.codegen.counting import count_uses
 from symbackprop.codegen.looping import LoopBuilder
 from symbackprop.codegen.names import Scope
 from symbackprop.codegen.passes.softmax import softmax_pairs
@@ -88,7 +87,7 @@ class Choice:
                  known: Mapping[int, Expr]) -> None:  # fmt: skip
         self.scheduler, self.rows, self.variables = scheduler, rows, scheduler.variables
         self.order, self.names = order, dict(known)
-        self.counts = count_uses(self.rows, order, roots)
+        self.counts = rows.uses(order, roots)
         self.pairs = softmax_pairs(order) if scheduler.level else {}
         self.width = Width(self.rows, self.names)
         self.results: dict[int, list[Node]] = {}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from symbackprop.codegen.arrays import Arrays, missing_code
+from symbackprop.codegen.jax import Jax
 from symbackprop.codegen.numpy import NumPy
 from symbackprop.core.graph import Node
 from symbackprop.core.registry import LEAVES, OPS, Op, Sample
@@ -113,7 +114,7 @@ def test_every_scalar_function_keeps_float32(record: Scalar, tmp_path: Path) -> 
     assert {g.dtype for g in grads.values()} == {np.dtype(np.float32)}
 
 
-@pytest.mark.parametrize("target", [NumPy], ids=lambda t: t.target)
+@pytest.mark.parametrize("target", [NumPy, Jax], ids=lambda t: t.target)
 def test_every_op_and_every_scalar_function_has_code(target: type[Arrays]) -> None:
     assert missing_code(target) == []
 
