@@ -97,6 +97,10 @@ _RESHAPE = re.compile(rf"\breshape_({_SHAPE})\(")
 _TRANSPOSE = re.compile(r"\btranspose_(\d+)\(")
 _SUMS = re.compile(r"([Σ∑])_(\w(?:,\w)+)(?!\w)")
 _OPTION = re.compile(r", (axis|padding|stride|step) ([−-]?\d+|\([^()]*\))")
+_LATER = re.compile(r"δ_(\w+[ₐ-ₜ₊₋₀-₉]*(?:\[\w\])?)\^later")  # what later steps of a loop hand back
+_STEP = re.compile(r"\((δ_\w+)\)_(\w)\b")  # one step of what reads a stack outside of its loop
+_SHARE = re.compile(r"\(∂\w+/∂([^\W_]\w*)\)_(\w)\b")  # what one step contributes
+_TRUTH = re.compile(r"(?<![\w.₀-₉\])])1\[([^\[\]<>=≤≥≠!]*)\]")
 _ROOT = re.compile(r"√([A-Za-zπ0-9][\w₀-₉]*)")
 
 
@@ -106,6 +110,8 @@ def _spelled_out(text: str) -> str:
     text = _RESHAPE.sub(lambda m: f"reshape_to(({_sizes(m[1])},), ", text)
     text = _TRANSPOSE.sub(lambda m: f"transpose_to(({', '.join(str(int(d) - 1) for d in m[1])},), ", text)
     text = _SUMS.sub(lambda m: " ".join(f"{m[1]}_{letter}" for letter in m[2].split(",")), text)
+    text = _LATER.sub(r"later_\1", _STEP.sub(r"stacked(\1)[\2]", _SHARE.sub(r"share_\1_\2", text)))
+    text = _TRUTH.sub(r"(\1 != 0)", text)
     return _ROOT.sub(r"√(\1)", _OPTION.sub(r", \1=\2", text))
 
 

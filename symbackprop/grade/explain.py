@@ -112,7 +112,7 @@ class Explainer:
         entry = entry or self.outcome.entry
         scope = Scope(self.session, MENDED, entry.counters, self.outcome.key, 0, entry.answer.meanings)
         try:
-            return Formula(self.reference, scope, entry.answer.juxtaposed).row(expr)
+            return Formula(self.reference, scope, entry.answer).row(expr)
         except (ModelError, ZeroDivisionError, OverflowError):
             return None
 

@@ -21,6 +21,7 @@ from symbackprop.grade.functions import EXTRA
 from symbackprop.grade.letters import Letters, letters_of
 from symbackprop.grade.local_derivatives import activation_at, derivative_of
 from symbackprop.grade.naming import PRIME, SUM
+from symbackprop.grade.reading import Answer
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.scope import Scope
 from symbackprop.model.text import tree
@@ -35,16 +36,17 @@ MAX_TERMS = 1_000
 class Formula(Evaluator):
     """Evaluates one right side.
 
-    ``juxtaposed``: its products have no sign of their own, so each is of the kind that fits. Where both kinds fit, in
-    ``w x`` for two vectors, bit k of ``inner`` says that the k-th such product is an inner one; ``vector_products``
-    counts them. ``signs`` are those that every chain came to mean, and the powers that are transposes.
+    ``answer`` says whether its products have no sign of their own, so that each is of the kind that fits. Where both
+    kinds fit, in ``w x`` for two vectors, bit k of ``inner`` says that the k-th such product is an inner one;
+    ``vector_products`` counts them. ``signs`` are those that every chain came to mean, and the powers that are
+    transposes.
     """
 
     scope: Scope
 
-    def __init__(self, reference: Reference, scope: Scope, juxtaposed: bool, inner: int = 0) -> None:
+    def __init__(self, reference: Reference, scope: Scope, answer: Answer, inner: int = 0) -> None:
         super().__init__(scope)
-        self.reference, self.juxtaposed = reference, juxtaposed
+        self.reference, self.answer = reference, answer
         self.inner, self.vector_products = inner, 0
         self.notes: list[str] = []
         self.signs: dict[int, list[str]] = {}
@@ -73,9 +75,9 @@ class Formula(Evaluator):
         """A product, and the sign that says its kind where the shapes or the spelling decide it."""
         if not isinstance(a, Node) or not isinstance(b, Node) or not a.shape or not b.shape:
             return binary("*", a, b, self.graph), "*"
-        if a.ndim == b.ndim == 1 and (row_a or row_b):
+        if a.ndim == b.ndim == 1 and (row_a or row_b) and not (sign == "*" and self.answer.entrywise):
             return self._vectors(a, b, row_b), "@"
-        if sign == "@" and not self.juxtaposed:
+        if sign == "@" and not self.answer.juxtaposed:
             return build.matmul(a, b), sign
         fits = _inner_fits(a, b)
         if sign == "@" and fits and (a.ndim > 1 or b.ndim > 1 or self._is_inner()):
@@ -100,6 +102,13 @@ class Formula(Evaluator):
     def _is_flipped(self, expr: tree.Expr) -> bool:
         """Whether an operand is written as a row: ``x.T``."""
         return isinstance(expr, tree.Transpose) or (isinstance(expr, tree.Power) and id(expr) in self.signs)
+
+    def transpose(self, value: Node) -> Node:
+        """Of an array of more than two axes the last two change places, as in P.T dO of every head."""
+        if value.ndim < 3:
+            return build.transpose(value)
+        self.note("a transpose exchanges the last two axes")
+        return build.transpose(value, (*range(value.ndim - 2), value.ndim - 1, value.ndim - 2))
 
     def power(self, expr: tree.Power) -> Value:
         """A power; ^T behind an array is a transpose although T is a name of the model: numbers have powers."""

@@ -29,6 +29,12 @@ def step(a: Node) -> Node:
 
 
 @_extra
+def stacked(a: Node) -> Node:
+    """An array over all steps as a whole, of which an index reads one."""
+    return a
+
+
+@_extra
 def square(a: Node) -> Node:
     return a**2
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import sympy as sp
+
 from symbackprop.core import build
 from symbackprop.core.graph import Node
 from symbackprop.errors import ModelError
@@ -66,6 +68,10 @@ class Letters:
     def _is_letter(self, item: tree.Expr) -> bool:
         return isinstance(item, tree.Name) and item.name in self.bound
 
+    def _is_number(self, item: tree.Expr) -> bool:
+        """Whether an index reads one place, so that its axis goes."""
+        return not isinstance(item, (tree.Slice, tree.Word)) and isinstance(self.formula.value(item), sp.Expr)
+
     def _depends(self, expr: tree.Expr) -> bool:
         return any(name in self.bound for name in tree.mentioned(expr))
 
@@ -93,7 +99,7 @@ class Letters:
             raise ModelError("an array has one index twice")
         plain = tuple(tree.Slice(None, None, None) if self._is_letter(i) else i for i in items)
         row = self.formula.row(tree.Index(base, plain))
-        kept = [i for i in items if not isinstance(i, tree.Number)]
+        kept = [i for i in items if self._is_letter(i) or not self._is_number(i)]
         places = [k for k, i in enumerate(kept) if self._is_letter(i)]
         order = [*places, *[k for k in range(row.ndim) if k not in places]]
         return Lettered(build.transpose(row, order), tuple(names))

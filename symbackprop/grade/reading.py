@@ -43,8 +43,8 @@ class Answer:
     """One line as read.
 
     ``forms`` are the right sides of ``a = b = c``, of which the last one counts; ``reads`` is that one as model text.
-    ``adds`` is true for ``+=``. ``juxtaposed`` says that no product is marked as a matrix product, ``error`` why the
-    line could not be read.
+    ``adds`` is true for ``+=``; ``turned`` says that the left side is a transpose, ``entrywise`` that * is ⊙.
+    ``juxtaposed`` says that no product is marked as a matrix product, ``error`` why the line could not be read.
     """
 
     number: int
@@ -54,6 +54,8 @@ class Answer:
     index: tree.Expr | None = None
     reads: str = ""
     adds: bool = False
+    turned: bool = False
+    entrywise: bool = False
     juxtaposed: bool = True
     notes: list[str] = field(default_factory=list)
     meanings: dict[str, Meaning] = field(default_factory=dict)
@@ -73,13 +75,15 @@ class Reader:
 
     def read_left(self, line: Line) -> Answer:
         """The line with its left side; its error where it has none."""
-        answer = Answer(line.number, line.text)
+        answer = Answer(line.number, line.text, entrywise="⊙" in line.text)
         try:
             text, notes = ascii_text(line.text, "T" in self.dictionary.known)
             sides, sign = _sides(forgiving_tokens(text))
             answer.notes += notes
             answer.adds = sign == "+="
             left = subscripts(sides[0], self.dictionary)
+            while len(left) > 1 and left[-1].is_sign(".T", "'"):
+                left, answer.turned = left[:-1], not answer.turned
             answer.target = read_target(left, self.dictionary, answer.notes)
             self._sides[id(answer)] = sides[1:]
             if answer.target.meaning is None and not answer.target.restated:
@@ -102,7 +106,8 @@ class Reader:
     def _form(self, items: Tokens, answer: Answer) -> tree.Expr:
         answer.juxtaposed = not any(x.is_sign("@") for x in items)
         tokens, words = self._tidied(items, answer)
-        form = tree.renamed(_parsed(tokens), words)
+        form: tree.Expr = tree.renamed(_parsed(tokens), words)
+        form = tree.Transpose(form) if answer.turned else form
         answer.reads = unparsed(form)
         return form
 

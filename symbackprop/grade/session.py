@@ -279,7 +279,7 @@ class Session:
         while waiting:
             choice, products = waiting.pop(0)
             scope = Scope(self, which, outcome.entry.counters, outcome.key, choice, outcome.entry.answer.meanings)
-            formula = Formula(self.reference, scope, outcome.entry.answer.juxtaposed, products)
+            formula = Formula(self.reference, scope, outcome.entry.answer, products)
             try:
                 row = self._added(formula.row(form), outcome, which)
                 self._learn(outcome, scope, formula)

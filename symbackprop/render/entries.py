@@ -169,8 +169,8 @@ def equal(left: Math, right: Math) -> Math:
 
 
 def aligned(a: Node, index: Index) -> list[Math]:
-    """The indices of an argument under broadcasting: the last ones."""
-    return list(index[len(index) - a.ndim :]) if a.ndim else []
+    """The indices of an argument under broadcasting: the last ones; an axis that is repeated has one entry."""
+    return [ONLY if is_one(d) else i for i, d in zip(index[len(index) - a.ndim :], a.shape, strict=True)]
 
 
 # -- functions that print by their call

@@ -90,3 +90,37 @@ def test_an_indicator_of_equality() -> None:
     found = last(Grader(Model.parse("param x, y\nloss L = maximum(x, y)")),
                  "∂L/∂x = 1[x > y] + ½·1[x = y]", "dx")  # fmt: skip
     assert found.verdict == "right"
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict"),
+    [
+        ("(∂L/∂W)ᵀ = δ_zᵀ X", "right"),
+        ("(∂L/∂W)ᵀ = Xᵀ δ_z", "wrong"),
+        ("∂L/∂W.T = δ_zᵀ X", "right"),
+        ("(∂L/∂b)ᵀ = δ_zᵀ 1_N", "right"),
+    ],
+)
+def test_a_transpose_on_the_left(line: str, verdict: str) -> None:
+    assert last(BATCH, f"{DZ}\n{line}", "db" if "∂b" in line else "dW").verdict == verdict
+
+
+HEADS = Grader(Model.parse("""
+dim N, T, h, d
+param Q: N x h x T x d, K: N x h x T x d, g: d, r: h
+S = Q @ transpose(K, (0, 1, 3, 2))
+P = where(causal_mask(T), S, 0)
+loss L = sum(tanh(P))
+"""))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "∂L/∂Q = (δ_P ⊙ (1_N×h ⊗ 1[mask(T)])) K",
+        "∂L/∂K = (δ_P ⊙ (1_N×h ⊗ 1[mask(T)]))ᵀ Q",
+    ],
+)
+def test_products_and_transposes_of_more_axes_act_on_the_last_two(line: str) -> None:
+    found = last(HEADS, f"δ_P = 1 − tanh(P)^⊙2\n{line}", f"d{line[4]}")
+    assert found.verdict == "right", found.finding

@@ -64,7 +64,7 @@ class Evaluator:
                 return self.negative(expr)
             case tree.Transpose(body):
                 value = self.operand(body)
-                return transpose(value) if isinstance(value, Node) else value
+                return self.transpose(value) if isinstance(value, Node) else value
             case tree.Compare(sign, left, right):
                 return self.graph.call(RELATIONS[sign], self.row(left), self.row(right))
             case tree.Tuple(items):
@@ -89,6 +89,9 @@ class Evaluator:
         for sign, part in expr.rest:
             value = binary(sign, value, self.operand(part), self.graph)
         return value
+
+    def transpose(self, value: Node) -> Node:
+        return transpose(value)
 
     def power(self, expr: tree.Power) -> Value:
         return binary("**", self.operand(expr.base), self.operand(expr.exponent), self.graph)
