@@ -225,7 +225,7 @@ class Notation:
             return args[0] if args[0].level == COMPARE else Text(f"{wrap(args[0], SUM)} != 0", COMPARE)
         if record.name == "log_normal_cdf":
             return self.function("log", [self.function("normal_cdf", args, {})], {})
-        return self.function(_MODEL_NAMES.get(record.name, record.name), args[: record.arity], {})
+        return self.function(record.called or record.name, args[: record.arity], {})
 
     def indicator(self, args: Sequence[Text], form: f.Call) -> Text:
         """1[a > b]; the relation says what happens at a tie."""
@@ -279,8 +279,6 @@ def brief(row: Node) -> str:
 
 
 _SIGNS = {name: sign for sign, name in RELATIONS.items()}
-_MODEL_NAMES = {"leaky": "leaky_relu", "elu_unit": "elu", "logit_loss": "binary_cross_entropy_with_logits",
-                "root": "sqrt"}  # fmt: skip
 
 
 def wrap(text: Text, level: int, left: str = "(", right: str = ")") -> str:

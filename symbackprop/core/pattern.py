@@ -66,7 +66,7 @@ class Pattern:
 
     def along(self, places: Iterable[int], summed: bool = False) -> Pattern:
         """With one more axis in front of the operands at these places and, unless it is summed, of the result."""
-        own, moving = self.spare(), set(places)
+        own, moving = next(c for c in string.ascii_letters if c not in self.letters), set(places)
         ins = tuple([own + s if k in moving else s for k, s in enumerate(self.ins)])
         return Pattern(ins, self.out if summed else own + self.out)
 
@@ -77,10 +77,6 @@ class Pattern:
     def cotangent(self, place: int) -> Pattern:
         """What gives the gradient of one operand: that of the result, in front of the others."""
         return Pattern((self.out, *self.without(place).ins), self.ins[place])
-
-    def spare(self) -> str:
-        """A letter that is free."""
-        return next(c for c in string.ascii_letters if c not in self.letters)
 
     # -- what it is
     @property

@@ -80,14 +80,14 @@ class Scalar:
 
     ``partials`` are the derivatives by each argument over `Arg` and `OUT` (None: by SymPy's ``diff``), those at the
     ``canonical`` places written in SymPy's order. ``shown`` is how many arguments print; the rest are conventions. It
-    prints by its name, or as ``text`` and ``latex`` call it, or as the formula in ``spelled``. ``reference(np,
-    *arrays)`` is written independently of emitted code (`codegen.arrays`) and is what `verify` trusts. ``domain`` is
-    where random inputs are drawn, one interval per argument; ``defined`` says where the function is. ``log`` is log f
-    and ``complement`` 1 − f, of a function of one argument, where these have a form that neither overflows nor cancels;
-    ``odd``: f(−x) = −f(x); ``log1p`` is log(1 + f), stable, and f is Σ sign·log of ``logs``; ``power``: f(x) is x to
-    that power; ``square``: an even power of f(x) is one of x, with the exponent times that. ``guards`` is the
-    arithmetic that the function is but for points where that is nan: it is written as that, and is part of the formula
-    around it unless it is a row of its own (``alone``).
+    prints by its name, or as ``text`` and ``latex`` call it, or as the formula in ``spelled``; in model text it may be
+    ``called`` otherwise. ``reference(np, *arrays)`` is written independently of emitted code (`codegen.arrays`) and is
+    what `verify` trusts. ``domain`` is where random inputs are drawn, one interval per argument; ``defined`` says where
+    the function is. ``log`` is log f and ``complement`` 1 − f, of a function of one argument, where these have a form
+    that neither overflows nor cancels; ``odd``: f(−x) = −f(x); ``log1p`` is log(1 + f), stable, and f is Σ sign·log of
+    ``logs``; ``power``: f(x) is x to that power; ``square``: an even power of f(x) is one of x, with the exponent times
+    that. ``guards`` is the arithmetic that the function is but for points where that is nan: it is written as that, and
+    is part of the formula around it unless it is a row of its own (``alone``).
 
     What is known of the values: ``said`` are the derivatives by each argument that are better said than written, and
     ``kink`` is what holds where there is none. A function made of pieces says in ``switches`` where they meet, one
@@ -109,6 +109,7 @@ class Scalar:
     text: str | None = None
     spelled: Formula | None = None
     public: bool = True
+    called: str = ""
     boolean: bool = False
     note: str = ""
     said: tuple[str, ...] = ()
@@ -445,13 +446,14 @@ _RECORDS = [
            note="derivative at 0: the relu0 convention",
            canonical=(0,), switches=AT_ZERO,
            kink=(_prime("relu", _ZERO, RELU0),), said=("slope 1 where positive, else the given slope",
-                 "linear in the slope where the argument is negative")),
+                 "linear in the slope where the argument is negative"), called="leaky_relu"),
     Scalar("elu_unit", opaque("elu"), lambda np, x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
            (call("where", call("greater", X, 0), 1, OUT + Y), call("negexpm1", X)),
            (ANY, (0.5, 1.5)),
            text="ELU", public=False,
            switches=AT_ZERO,
-           kink=(_prime("elu_unit", _ZERO, maths.Sym("alpha")),), said=("1 where positive, else the value plus α",)),
+           kink=(_prime("elu_unit", _ZERO, maths.Sym("alpha")),), said=("1 where positive, else the value plus α",),
+           called="elu"),
     Scalar("negexpm1", opaque("negexpm1"), lambda np, x: np.expm1(np.minimum(x, 0)),
            (call("where", call("greater", X, 0), 0, OUT + 1),),
            spelled=call("exp", call("minimum", X, 0)) - 1, public=False, switches=AT_ZERO),
@@ -488,7 +490,7 @@ _RECORDS = [
            public=False, defined="x >= 0", power=HALF,
            note="derivative 0 at 0",
            range=(0.0, inf), flat=True, singular=True,
-           kink=(FLAT_ROOT,), square=HALF),
+           kink=(FLAT_ROOT,), square=HALF, called="sqrt"),
     Scalar("reciprocal", opaque("reciprocal"), _reciprocal, (-(OUT**2),), POSITIVE,
            public=False, guards=ONE / X, alone=True, note="0 at 0",
            singular=True),
@@ -504,7 +506,7 @@ _RECORDS = [
            note="no further from 0 than 1e12: a factor beside gates, which are constant out there"),
     Scalar("logit_loss", opaque("logit_loss"), _logit_loss, (call("sigmoid", X) - Y, -X),
            (ANY, (0.1, 0.9)), spelled=call("softplus", X) - Y * X, public=False,
-           said=("softplus has the derivative σ, term by term",)),
+           said=("softplus has the derivative σ, term by term",), called="binary_cross_entropy_with_logits"),
     Scalar("flat_power", opaque("flat_power"), _flat_power,
            (Y * call("flat_power", X, Y - 1), None), ((0.3, 3.0), (0.2, 0.8)), shown=1, public=False,
            guards=power(X, Y), note="0 at 0",

@@ -15,15 +15,17 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core import maths
 from symbackprop.core.graph import Node
+from symbackprop.core.kernel import index_of
 from symbackprop.core.maths import Dims, Math, negative, product, shaped
-from symbackprop.core.scalars import TABLE
+from symbackprop.core.scalars import RELATIONS, TABLE
 from symbackprop.core.shapes import is_one, normalise_axes, size_of
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.products import contracted
 from symbackprop.render.spread import FIRST, indexed, repeated, reshaped, with_axes
 
 ONE, TWO = sp.S.One, f.Num(sp.Integer(2))
-_RELATIONS = {"greater": ">", "greater_equal": "≥", "less": "<", "less_equal": "≤", "equal": "=", "not_equal": "≠"}
+_SIGNS = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}
+_RELATIONS = {name: _SIGNS.get(sign, sign) for sign, name in RELATIONS.items()}
 
 
 class Scaled(NamedTuple):
@@ -190,7 +192,7 @@ class Rows:
         terms = [self.term(a) for a in node.args]
         form = node.attr.form
         if any(t.number != 1 for t in terms):
-            form = f.substitute(form, lambda leaf: f.mul(f.Num(terms[_place(leaf)].number), leaf))
+            form = f.substitute(form, lambda leaf: f.mul(f.Num(terms[index_of(leaf)].number), leaf))
         return form, [self.alike(t.rest, a, node.shape) for t, a in zip(terms, node.args, strict=True)]
 
     def alike(self, m: Math, a: Node, shape: Dims) -> Math:
@@ -311,11 +313,6 @@ def _scaled(written: Scaled | Math) -> Scaled:
 def _is_copy(node: Node) -> bool:
     """Whether a row only repeats its argument, or gives a number axes of size 1."""
     return node.op.name == "broadcast" or (node.op.name == "reshape" and not node.args[0].ndim)
-
-
-def _place(leaf: f.Formula) -> int:
-    assert isinstance(leaf, f.Arg), "Out has no row here"
-    return leaf.index
 
 
 # -- library functions
