@@ -74,7 +74,10 @@ def reshaped(m: Math, have: Dims, want: Dims) -> Math:
         index += [Span()] if k else []
         index += [Span()] * min(before, after)
         index += [NEW] * (after - before) + [FIRST] * (before - after)
-    return _item(m, index)
+    base, places = _opened(m, len(have))
+    source = iter(places)
+    joined = [(x, None if x == NEW else next(source)) for x in index]
+    return _item(base, [NEW if p is None else x for x, p in joined if p is not None or x != FIRST])
 
 
 def _ones(shape: Dims) -> list[int]:
