@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -15,9 +15,9 @@ from symbackprop.grade.slips import CLOSING, OPENING, Tidy, Tokens, closing, der
 from symbackprop.grade.tree_text import unparsed
 from symbackprop.model.text import tree
 from symbackprop.model.text.cursor import Cursor
-from symbackprop.model.text.expressions import expression, size
+from symbackprop.model.text.expressions import expression, formula_of, size
 from symbackprop.model.text.statements import KEYWORDS
-from symbackprop.model.text.tokens import NAME, Token, ended, forgiving_tokens, logical_lines, refuse_foreign
+from symbackprop.model.text.tokens import NAME, Token, ended, forgiving_tokens, refuse_foreign
 
 _DECLARATION = re.compile(rf"\s*({'|'.join(k for k in KEYWORDS if k != 'for')})\s+[A-Za-z]")
 _LOSSES = ("L", "J", "E", "Loss", "loss", "f")
@@ -98,7 +98,7 @@ class Reader:
             return
         try:
             if answer.target.index:
-                answer.index = _parsed(self._tidied(list(answer.target.index), answer)[0], index=True)
+                answer.index = _tree(self._tidied(list(answer.target.index), answer)[0], size)
             answer.forms = tuple([self._form(side, answer) for side in self._sides.pop(id(answer))])
         except ModelError as error:
             answer.error = error
@@ -106,7 +106,7 @@ class Reader:
     def _form(self, items: Tokens, answer: Answer) -> tree.Expr:
         answer.juxtaposed = not any(x.is_sign("@") for x in items)
         tokens, words = self._tidied(items, answer)
-        form: tree.Expr = tree.renamed(_parsed(tokens), words)
+        form = tree.renamed(_tree(tokens), words)
         form = tree.Transpose(form) if answer.turned else form
         answer.reads = unparsed(form)
         return form
@@ -120,22 +120,12 @@ class Reader:
         return tokens, tidy.words
 
 
-def parsed(text: str, index: bool = False) -> tree.Expr:
-    """A formula in model text, or the size or bound that an ``index`` is."""
-    lines = list(logical_lines(text))
-    if len(lines) != 1:
-        raise SyntaxProblem("there is no formula")
-    return _parsed(lines[0].tokens[:-1], index)
-
-
-def _parsed(items: Sequence[Token], index: bool = False) -> tree.Expr:
+def _tree(items: Tokens, read: Callable[[Cursor], tree.Expr] = expression) -> tree.Expr:
+    """A formula, or with `size` an index."""
     if not items:
         raise SyntaxProblem("there is nothing right of the =")
     refuse_foreign(items)
-    cursor = Cursor(ended(items))
-    result = size(cursor) if index else expression(cursor)
-    cursor.finish("the formula")
-    return result
+    return formula_of(ended(items), read)
 
 
 def _sides(items: Tokens) -> tuple[list[Tokens], str]:

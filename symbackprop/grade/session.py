@@ -19,11 +19,12 @@ from symbackprop.errors import ModelError, NameProblem
 from symbackprop.grade.formulas import Formula
 from symbackprop.grade.lines import Line, Loop
 from symbackprop.grade.naming import Dictionary, Gradient, Key, Meaning, Own
-from symbackprop.grade.reading import Answer, Reader, Target, parsed
+from symbackprop.grade.reading import Answer, Reader, Target
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.scope import GIVEN, MENDED, NotYet, Scope, index_value, key_of
 from symbackprop.grade.tree_text import unparsed
 from symbackprop.model.text import tree
+from symbackprop.model.text.expressions import one_formula, size
 
 MAX_STEPS = 20_000
 MAX_PRODUCTS = 3
@@ -216,7 +217,7 @@ class Session:
     def _bounds(self, loop: Loop, counters: Mapping[str, int], more: int) -> tuple[int, int]:
         """The bounds of a loop with ``more`` steps: with many, T-1..1 runs downwards, whatever T is."""
         scope = Scope(self, GIVEN, counters, more=more)
-        first, last = (index_value(parsed(t, index=True), scope) for t in (loop.start, loop.stop))
+        first, last = (index_value(one_formula(t, size), scope) for t in (loop.start, loop.stop))
         return first, last
 
     def _entry(self, answer: Answer, counters: Mapping[str, int]) -> Iterator[Entry]:

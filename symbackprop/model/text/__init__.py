@@ -9,13 +9,12 @@ from symbackprop.core.graph import Node
 from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
 from symbackprop.model.text.builder import Builder, conventions
-from symbackprop.model.text.cursor import Cursor
 from symbackprop.model.text.evaluate import Evaluator
-from symbackprop.model.text.expressions import expression
+from symbackprop.model.text.expressions import one_formula
 from symbackprop.model.text.header import read_header
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import parse_statements
-from symbackprop.model.text.tokens import LineProblem, logical_lines
+from symbackprop.model.text.tokens import LineProblem
 from symbackprop.model.text.values import read_values
 from symbackprop.model.text.write import to_text
 
@@ -48,13 +47,7 @@ def parse(text: str, name: str | None = None, path: str | None = None, relu0: An
 
 def parse_expression(text: str, model: Model, names: dict[str, Node] | None = None) -> Node:
     """The row that a formula over the model's names (and further ``names``) computes."""
-    lines = list(logical_lines(text))
-    if len(lines) != 1:
-        raise ModelError("a formula is one line")
-    cursor = Cursor(lines[0].tokens)
-    tree = expression(cursor)
-    cursor.finish("the formula")
-    return Evaluator(ModelScope(model, names)).row(tree)
+    return Evaluator(ModelScope(model, names)).row(one_formula(text))
 
 
 def _stem(path: str | None) -> str:

@@ -11,11 +11,14 @@ atom       := number | name | name "(" arguments ")" | string | "(" comparison {
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import sympy as sp
 
+from symbackprop.errors import SyntaxProblem
 from symbackprop.model.text import tree
 from symbackprop.model.text.cursor import PYTHON_WORDS, Cursor
-from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, STRING, Token, problem
+from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, STRING, Token, logical_lines, problem
 
 MAX_DEPTH = 50
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
@@ -43,6 +46,22 @@ def expression(c: Cursor) -> tree.Expr:
 def size(c: Cursor) -> tree.Expr:
     """A size or a bound: an expression without comparison."""
     return _sum(c)
+
+
+def one_formula(text: str, read: Callable[[Cursor], tree.Expr] = expression) -> tree.Expr:
+    """The formula that a text is, or with `size` the size or bound."""
+    lines = list(logical_lines(text))
+    if len(lines) != 1:
+        raise SyntaxProblem("a formula is one line")
+    return formula_of(lines[0].tokens, read)
+
+
+def formula_of(tokens: tuple[Token, ...], read: Callable[[Cursor], tree.Expr] = expression) -> tree.Expr:
+    """The formula that the tokens of a line are."""
+    cursor = Cursor(tokens)
+    result = read(cursor)
+    cursor.finish("the formula")
+    return result
 
 
 def _sum(c: Cursor) -> tree.Expr:
