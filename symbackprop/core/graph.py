@@ -33,10 +33,12 @@ class Node(Operators):
     """One row. ``args`` are rows, ``attr`` is hashable; ``name`` is the user's, ``hint`` what an unnamed row would like
     to be called; ``origin`` remembers the library function that made it (for printing only); ``value`` is the number
     that every entry is, when that is known now; ``log`` is what `noughts.is_log` has found; equal rows have the same
-    ``key``. A row that is set ``apart`` is an operand of its own, as one with a name is."""
+    ``key``. A row that is set ``apart`` is an operand of its own, as one with a name is. One of the results
+    of a loop (``is_result``) has the loop as its argument and its number as its attribute."""
 
     __slots__ = (
-        "apart", "args", "attr", "graph", "hint", "id", "key", "kind", "log", "name", "op", "origin", "shape", "value",
+        "apart", "args", "attr", "graph", "hint", "id", "is_result", "key", "kind", "log", "name", "op", "origin",
+        "shape", "value",
     )  # fmt: skip
 
     graph: Graph
@@ -53,6 +55,7 @@ class Node(Operators):
     log: bool | None
     key: Any
     apart: bool
+    is_result: bool
 
     @property
     def ndim(self) -> int:
@@ -61,11 +64,6 @@ class Node(Operators):
     @property
     def is_leaf(self) -> bool:
         return not self.args
-
-    @property
-    def is_result(self) -> bool:
-        """Whether this is one of the results of a loop: its argument is the loop, its attribute the number."""
-        return bool(self.args) and self.args[0].kind == SEVERAL
 
     @property
     def whole(self) -> bool:
@@ -209,7 +207,7 @@ class Graph:
         node.graph, node.id, node.op, node.args, node.attr = self, self.count, op, args, attr
         node.shape, node.kind, node.name, node.hint, node.origin, node.key = shape, kind, None, None, None, key
         node.value = attr if op.name == "const" else args[0].value if op.name == "broadcast" else None
-        node.log, node.apart = None, False
+        node.log, node.apart, node.is_result = None, False, op.name == "out"
         self.nodes[node.id] = node
         self.count += 1
         return node

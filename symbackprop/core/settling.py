@@ -62,12 +62,13 @@ class Settling:
         if node.kind == SEVERAL:
             return Settled(node, tuple(parts), parts[0].value, whole=False)
         parts = sorted(parts, key=self._place) if len(parts) > 1 else parts
-        if self.loss is not None and all(self._reader(p) is self.loss for p in parts):
+        reader = self._reader(parts[0])
+        if reader is not None and reader is self.loss and all(self._reader(p) is reader for p in parts[1:]):
             self.terms.add(node.id)
         cotangent = total([p.value for p in parts])
         whole = node.name is not None or node.id in self.asked or not is_simple(cotangent)
         if not whole:
-            self.readers[node.id] = self._reader(parts[0])
+            self.readers[node.id] = reader
         elif cotangent.id >= self.count and not self.fused:
             node.graph.set_apart(cotangent)
         return Settled(node, tuple(parts), cotangent, whole)

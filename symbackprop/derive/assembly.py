@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
-from symbackprop.core.graph import SEVERAL, Node
+from symbackprop.core.graph import SEVERAL, Node, arguments_first
 from symbackprop.core.loops import Loop
 from symbackprop.derive.naming import Names
 from symbackprop.derive.steps import Derivation, LoopStep, Step
@@ -97,16 +97,12 @@ class Assembly:
     def _has_named_inside(self, node: Node) -> bool:
         """Whether a row between this one and the arguments of the call that made it got a name in the derivation."""
         assert node.origin is not None
-        seen = {a.id for a in node.origin.args if isinstance(a, Node)}
-        stack = list(node.args)
-        while stack:
-            row = stack.pop()
-            if row.id not in seen:
-                seen.add(row.id)
-                if row.id in self.names and row.args:
-                    return True
-                stack.extend(row.args)
-        return False
+        known = {a.id for a in node.origin.args if isinstance(a, Node)}
+        return any(row.id in self.names and row.args for row in self._unnamed(node.args, known))
+
+    def _unnamed(self, rows: Sequence[Node], known: Collection[int] = ()) -> list[Node]:
+        """The rows, and what they are computed from, as far as the first ones with a name."""
+        return arguments_first(rows, lambda row: () if row.id in self.names else row.args, known)
 
     # -- gradients
     def _name_gradients(self, records: Iterable[Record], loop: Loop | None = None) -> None:
@@ -170,15 +166,8 @@ class Assembly:
 
     def _cached(self, cotangent: Node) -> tuple[Node, ...]:
         """The forward rows that this gradient reads, found without entering rows that have a name of their own."""
-        found: dict[int, Node] = {}
-        stack = list(reversed(cotangent.args))
-        while stack:
-            node = stack.pop()
-            if node.id in self.forward_ids and node.args and node.id in self.names:
-                found.setdefault(node.id, node)
-            elif node.id not in self.names:
-                stack.extend(reversed(node.args))
-        return tuple(found.values())
+        rows = cotangent.args if all(a.id in self.names for a in cotangent.args) else self._unnamed(cotangent.args)
+        return tuple([n for n in dict.fromkeys(rows) if n.args and n.id in self.names and n.id in self.forward_ids])
 
 
 def _found(records: Iterable[Record]) -> list[Step]:

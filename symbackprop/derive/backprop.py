@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from symbackprop.core.graph import SEVERAL, Node
@@ -25,7 +25,7 @@ def derive(model: Model | str, wrt: Iterable[str] | str | None = None) -> Deriva
     by, graph = list(targets.values()), model.graph
     with graph.apart():
         count, swept = graph.count, list(sweep(model.results(), model.seeds(), by))
-        records = recorded(swept, [graph.nodes[k] for k in range(count, graph.count)])
+        records = recorded(swept, (graph.nodes[k] for k in range(count, graph.count)))
         return assemble(model, records, dict(zip(targets, totals(swept, by), strict=True)))
 
 
@@ -41,7 +41,7 @@ def _targets(model: Model, wrt: Iterable[str] | str | None) -> dict[str, Node]:
     return {name: known[name] for name in wrt}
 
 
-def recorded(swept: Iterable[Settled], made: Sequence[Node]) -> list[Step | LoopStep]:
+def recorded(swept: Iterable[Settled], made: Iterable[Node]) -> list[Step | LoopStep]:
     """The record of a sweep; its reverse loops are among the rows that it ``made``."""
     loops = [(n.attr.forward, n) for n in made if isinstance(n.attr, Loop) and n.attr.forward is not None]
     return Recorder({id(forward): row for forward, row in loops}).record(swept)
@@ -56,20 +56,21 @@ class Recorder:
     routes: dict[int, Contribution] = field(default_factory=dict)
 
     def record(self, swept: Iterable[Settled]) -> list[Step | LoopStep]:
-        return [record for settled in swept for record in self._records(settled)]
+        steps = map(self._step, swept)
+        return [step for step in steps if step is not None]
 
-    def _records(self, settled: Settled) -> list[Step | LoopStep]:
+    def _step(self, settled: Settled) -> Step | LoopStep | None:
         node = settled.node
         if node.kind == SEVERAL:
             reverse = self.reverses[id(node.attr)]
-            return [LoopStep(0, node, reverse, tuple(Recorder(self.reverses).record(reverse.attr.swept)))]
-        contributions = tuple(map(self._contribution, settled.parts))
+            return LoopStep(0, node, reverse, tuple(Recorder(self.reverses).record(reverse.attr.swept)))
+        contributions = tuple([self._contribution(p) for p in settled.parts])
         if settled.whole:
             self.totals[node.id] = settled.total
-            return [Step(0, node, contributions, settled.total, ())]
+            return Step(0, node, contributions, settled.total, ())
         if contributions[0].consumer is not None:
             self.routes[node.id] = contributions[0]
-        return []
+        return None
 
     def _contribution(self, part: Part) -> Contribution:
         if part.consumer is None:

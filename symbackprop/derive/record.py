@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from symbackprop.core.graph import Node
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Edge:
     """From a consumer to its argument at ``index``: one factor of the chain rule."""
 
@@ -19,7 +19,7 @@ class Edge:
         return self.consumer.args[self.index]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Contribution:
     """What one branch contributes: ``upstream`` (the gradient of ``consumer``) times the local derivatives on ``path``.
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from symbackprop.render.graph import Picture
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """∂L/∂target = the sum of the contributions = ``total``."""
 
@@ -30,7 +30,7 @@ class Step:
     cached: tuple[Node, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class LoopStep:
     """The sweep through a loop: ``steps`` are those of one time step, for rows of the body.
 

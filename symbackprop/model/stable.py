@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from symbackprop.core import formula as f
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.identities import better
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.logarithms import Logarithms, log_of_value
@@ -196,14 +196,9 @@ def _results_under_logs(order: Iterable[Node]) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
     for node in order:
         if isinstance(node.attr, Kernel) and _has_log(node.attr.form):
-            stack, seen = list(node.args), set[int]()
-            while stack:
-                x = stack.pop()
+            for x in arguments_first(node.args, lambda x: () if x.is_result else x.args):
                 if x.is_result:
                     found.setdefault(x.args[0].id, set()).add(x.attr)
-                elif x.id not in seen:
-                    seen.add(x.id)
-                    stack.extend(x.args)
     return found
 
 

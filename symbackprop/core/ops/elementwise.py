@@ -45,8 +45,10 @@ def _is_whole(form: f.Formula) -> bool:
 
 def _vjp(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards) -> Cotangents:
     """upstream · ∂f/∂x_i for every x_i; the derivative reads the row's own output where it can."""
-    asked = [want and output.attr.partial(i) != f.ZERO for i, want in enumerate(wanted)]
-    return tuple(_cotangent(i, output, upstream, idle) if ask else None for i, ask in enumerate(asked))
+    slope = output.attr.partial
+    return [
+        _cotangent(i, output, upstream, idle) if want and slope(i) != f.ZERO else None for i, want in enumerate(wanted)
+    ]
 
 
 def _cotangent(i: int, output: Node, upstream: Node, idle: Hazards) -> Node:

@@ -14,7 +14,7 @@ from typing import Any
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
-from symbackprop.core.graph import FLOAT, SEVERAL, Node
+from symbackprop.core.graph import FLOAT, SEVERAL, Node, arguments_first
 from symbackprop.core.hazards import Hazards
 from symbackprop.core.loops import Loop, body_leaf, make_scan, stack_of
 from symbackprop.core.maths import Item, Math, Size, Words, called
@@ -100,21 +100,9 @@ class Reversal:
 
     def _kept(self, rows: Sequence[Node], entering: set[int]) -> list[Node]:
         """Forward body rows that backward body rows read and that change from step to step."""
-        forward = self.forward_rows
-        fixed = {n.id for n in self.loop.invariants}
-        found: dict[int, Node] = {}
-        seen: set[int] = set()
-        stack = list(reversed(rows))
-        while stack:
-            node = stack.pop()
-            if node.id in seen or node.id in fixed or node.id in entering:
-                continue
-            seen.add(node.id)
-            if node.id in forward:
-                found[node.id] = node
-            else:
-                stack.extend(reversed(node.args))
-        return list(found.values())
+        known = entering | {n.id for n in self.loop.invariants}
+        order = arguments_first(rows, lambda n: () if n.id in self.forward_rows else n.args, known)
+        return [n for n in order if n.id in self.forward_rows]
 
     @cached_property
     def forward_rows(self) -> set[int]:
