@@ -431,10 +431,20 @@ class Link(Math):
 
 
 # -- looking at trees
-def parts(m: Math) -> Iterator[Math]:
+def parts(m: Math) -> list[Math]:
     """The trees directly inside a tree, in order."""
+    found: list[Math] = []
     for name in _fields(type(m)):
-        yield from _inside(getattr(m, name))
+        _collect(getattr(m, name), found)
+    return found
+
+
+def _collect(value: object, found: list[Math]) -> None:
+    if isinstance(value, Math):
+        found.append(value)
+    elif isinstance(value, tuple):
+        for item in value:
+            _collect(item, found)
 
 
 def _fields(kind: type[Math]) -> tuple[str, ...]:
@@ -457,9 +467,11 @@ def _inside(value: object) -> Iterator[Math]:
 
 def walk(m: Math) -> Iterator[Math]:
     """A tree and all trees in it, outermost first, in the order in which they are read."""
-    yield m
-    for part in parts(m):
-        yield from walk(part)
+    waiting = [m]
+    while waiting:
+        m = waiting.pop()
+        yield m
+        waiting += parts(m)[::-1]
 
 
 def within(m: Math) -> Math:

@@ -87,12 +87,11 @@ def _written(value: Any, newline: str) -> str:
     """Indented JSON, but trees in one line."""
     inner = newline + " "
     if isinstance(value, dict) and value:
-        items = [f"{json.dumps(k)}: {_line(v) if k == 'tree' else _written(v, inner)}" for k, v in value.items()]
+        items = [f"{_line(k)}: {_line(v) if k == 'tree' else _written(v, inner)}" for k, v in value.items()]
         return f"{{{inner}{f',{inner}'.join(items)}{newline}}}"
     if isinstance(value, list) and value:
         return f"[{inner}{f',{inner}'.join([_written(v, inner) for v in value])}{newline}]"
     return _line(value)
 
 
-def _line(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+_line = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
