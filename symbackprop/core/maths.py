@@ -457,14 +457,6 @@ def _fields(kind: type[Math]) -> tuple[str, ...]:
 _KNOWN: dict[type[Math], tuple[str, ...]] = {}
 
 
-def _inside(value: object) -> Iterator[Math]:
-    if isinstance(value, Math):
-        yield value
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _inside(item)
-
-
 def walk(m: Math) -> Iterator[Math]:
     """A tree and all trees in it, outermost first, in the order in which they are read."""
     waiting = [m]
