@@ -44,6 +44,9 @@ def jacobian_entry(entries: Entries, path: Sequence[Edge], consumer: Sequence[Ma
             terms.append(_written(Written(entries, at, rows), own, inner, prod(map(len, known)) > 1))
     except NoUsualForm:
         return None
+    places_met = [x for _, term in terms for x in maths.walk(term) if isinstance(x, maths.Place)]
+    if any(isinstance(inner, maths.Place) for x in places_met for _, inner in x.terms):
+        return None  # a place counted out through two rows forgets where the first one ends
     return maths.total(*terms)
 
 

@@ -159,7 +159,7 @@ def _check_start(world: World, left: m.Math, right: m.Math) -> None:
 def _same(a: Value, b: Value) -> None:
     if a.said != b.said:
         raise Wrong(f"the left side is {a.said}, the right side {b.said}")
-    if np.any(np.isnan(a.array)):
+    if np.any(np.isnan(a.array)) or np.any(np.isnan(b.array)):
         raise Untold("not a number here")
     if not np.allclose(*np.broadcast_arrays(a.array, b.array), **TOLERANCE):
         raise Wrong("other values")

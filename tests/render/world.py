@@ -37,6 +37,11 @@ class World:
         self.graph, self.rng = model.graph, rng
         self.nodes = {row.id: row for row in _rows(derivation)}
         self.sizes = choose_sizes(model, rng, {}, 1, () if literal else tuple(model.sizes))
+        for _ in range(ATTEMPTS):  # an axis of one entry would pass for one that was repeated
+            if 1 not in self.sizes.values():
+                break
+            given = {name: 2 for name, size in self.sizes.items() if size == 1}
+            self.sizes = choose_sizes(model, rng, given, 1, () if literal else tuple(model.sizes))
         self.loss = model.loss_row
         self.totals_of = {s.target.id: s.total for s, _ in _flat(derivation.steps)}
         self.within: dict[int, list[Node]] = {k: list(v) for k, v in derivation.bodies.items()}
