@@ -119,7 +119,7 @@ def model_row(model: Model) -> tuple[str, ...]:
     return (
         f"[{name}](../symbackprop/model/zoo/{name}.sbp)", cell(model.summary), cell(model.source),
         f"[derivation]({DERIVATIONS}/{name}.md)", f"[module](../generated/{module}.py)",
-    )  # fmt: skip
+    )
 
 
 def derivation_page(model: Model) -> str:

@@ -58,9 +58,9 @@ def refused(result: Result, code: int, words: str = "") -> None:
 
 
 COMPUTES = ["verify lin.sbp", "codegen lin.sbp -o -", "codegen lin.sbp -o net.py", "grade lin.sbp answers.txt",
-            "derive lin.sbp --at ok.npz", "graph lin.sbp --at ok.npz"]  # fmt: skip
+            "derive lin.sbp --at ok.npz", "graph lin.sbp --at ok.npz"]
 WRITES = ["derive lin.sbp", "derive lin.sbp --format latex", "show lin.sbp", "graph lin.sbp",
-          "codegen lin.sbp -o - --no-verify"]  # fmt: skip
+          "codegen lin.sbp -o - --no-verify"]
 
 
 @pytest.mark.parametrize("command", COMPUTES)
@@ -157,7 +157,7 @@ GARBAGE: dict[str, Callable[[], bytes]] = {
     "ragged.json": lambda: b'{"X": [[1, 2], [3]], "y": [1], "w": [1]}',
     "empty.json": lambda: b"",
     "nothing.json": lambda: b"null",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", GARBAGE)
@@ -225,7 +225,7 @@ def test_einsums_of_many_operands(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", [einsum(52, lambda i: LETTERS[i], "N"), einsum(60, lambda i: LETTERS[i % 52], "N"),
-                                  einsum(1, lambda i: LETTERS[:40], " x ".join(["N"] * 40))])  # fmt: skip
+                                  einsum(1, lambda i: LETTERS[:40], " x ".join(["N"] * 40))])
 def test_einsums_of_too_many_letters(text: str) -> None:
     Path("net.sbp").write_text(text)
     refused(run("verify", "net.sbp"), 3, "at most")
@@ -241,7 +241,7 @@ def process(command: str, **options: Any) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
 @pytest.mark.parametrize("command", ["derive lin.sbp", "codegen lin.sbp -o - --no-verify", "models", "--help",
-                                     "show --help", "ops --json"])  # fmt: skip
+                                     "show --help", "ops --json"])
 def test_a_full_stdout(command: str) -> None:
     result = process(f"{command} >/dev/full")
     assert result.returncode == 2
@@ -303,7 +303,7 @@ def test_exceptions_of_a_users_file_do_not_steer_the_terminal() -> None:
     Path("raises.py").write_text(f"raise {steer}\n")
     Path("calls.py").write_text(f"def model():\n    raise {steer}\n")
     Path("names.py").write_text(f"from symbackprop import Model\nmodel = Model('\\x1b[31m{ODD!a}')\n"
-                                "model.loss('L', model.param('w')**2)\n")  # fmt: skip
+                                "model.loss('L', model.param('w')**2)\n")
     Path("exits.py").write_text("import sys\nsys.exit('\\x1b[31m')\n")
     for name in ("raises.py", "calls.py", "names.py", "exits.py"):
         for command in ("show", "derive", "verify"):

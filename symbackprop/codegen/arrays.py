@@ -103,7 +103,7 @@ class Arrays:
         entries = kind(node)
         widened = node.kind == FLOAT or entries.joined
         return [self.as_kind(a, INT if i in entries.indices else node.kind if widened else a.kind)
-                for i, a in enumerate(node.args)]  # fmt: skip
+                for i, a in enumerate(node.args)]
 
     def filled(self, value: sp.Expr, shape: Shape) -> Expr:
         """An array whose entries are all one number."""
@@ -457,7 +457,7 @@ RULES: dict[str, Rule] = {
 # function of its name
 
 _SAME = ("exp", "log", "log1p", "expm1", "sqrt", "abs", "sign", "sin", "cos", "tanh", "logaddexp", "maximum", "minimum",
-         "where")  # fmt: skip
+         "where")
 _HELPERS = {"elu_unit": "elu", "nought": "where_selected", "monomial": "power_term"}
 Scalar = Callable[..., Expr]
 

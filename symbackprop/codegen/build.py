@@ -77,7 +77,7 @@ class Builder:
             equations={name: evaluate.variable(row) for name, row in named.items()},
             written=dict(self.d.names), expanded=self.d.expanded, identities=self.d.identities,
             floats_are_safe=floats_are_safe(rows),
-        )  # fmt: skip
+        )
 
     def _chosen(self) -> tuple[str, ...] | None:
         return None if set(self.d.gradients) == set(self.model.targets()) else tuple(self.d.gradients)

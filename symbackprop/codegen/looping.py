@@ -20,7 +20,7 @@ class LoopBuilder:
     are the rows around it and their variables."""
 
     def __init__(self, scheduler: Scheduler, rows: Rows, scan: Node, results: Iterable[Node],
-                 names: Mapping[int, Expr]) -> None:  # fmt: skip
+                 names: Mapping[int, Expr]) -> None:
         self.scheduler, self.rows, self.variables = scheduler, rows, scheduler.variables
         self.scan, self.names = scan, names
         self.loop: Loop = scan.attr
@@ -49,7 +49,7 @@ class LoopBuilder:
             tuple((self._name(out), carry[k]) for k, out in self.wanted.items() if k < len(carry)),
             kept_apart(body, [body.variable(row) for row in lasting(loop.carried) if row.id in body.names]),
             self._fixed(),
-        )  # fmt: skip
+        )
 
     def _name(self, row: Node) -> str:
         return self.names[row.id].variable or ""

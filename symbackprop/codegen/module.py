@@ -53,7 +53,7 @@ def module_text(fields: dict[str, Any], module: str, imports: Sequence[str]) -> 
     environment = Environment(
         loader=FileSystemLoader(templates()), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, autoescape=False,
-    )  # fmt: skip
+    )
     found = environment.get_template(TEMPLATE).render(fields)
     tree = ast.parse(found)
     nodes = list(inside([tree]))
@@ -208,7 +208,7 @@ class ModulePrinter:
             return []
         shapes = {n: as_code(self.p.dims(r.shape)) for n, r in p.upstream.items()}
         variables = {n: p.backward.variable(r) if r.id in p.backward.names else escape(r.name or "")
-                     for n, r in p.upstream.items()}  # fmt: skip
+                     for n, r in p.upstream.items()}
         given, dtype = name("upstream"), name("dtype")
         if len(shapes) == 1:
             return [Line(assign(variables[n], call("upstream_array", n, given, s, dtype))) for n, s in shapes.items()]

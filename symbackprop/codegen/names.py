@@ -15,7 +15,7 @@ _OWN = {
     "params", "data", "cache", "grads", "upstream", "dtype", "dtypes", "sizes", "arrays", "rng", "dims", "at",
     "forward", "backward", "loss_and_grads", "init_params", "read", "outputs", "make_workspace", "workspace", "w",
     "NAME", "MODEL", "PARAMS", "DATA", "INTEGERS", "LOSS", "OUTPUTS", "GRADIENTS", "DIMS", "DTYPE", "self",
-}  # fmt: skip
+}
 
 
 @cache

@@ -53,7 +53,7 @@ def _steps(code: ast.stmt, value: Expr | None, lasting: Collection[str]) -> list
 def _into(code: ast.Call, variable: ast.Name) -> Code:
     """A call that writes into the array of the workspace for a variable, if there is one."""
     return call(code.func, *code.args, **{k.arg or "": k.value for k in code.keywords},
-                out=method(name("w"), "get", variable.id))  # fmt: skip
+                out=method(name("w"), "get", variable.id))
 
 
 class InPlace:

@@ -84,7 +84,7 @@ class Choice:
     """Which rows of one block get a variable, and the statements that follow from that."""
 
     def __init__(self, scheduler: Scheduler, rows: Rows, order: Sequence[Node], roots: Sequence[Node],
-                 known: Mapping[int, Expr]) -> None:  # fmt: skip
+                 known: Mapping[int, Expr]) -> None:
         self.scheduler, self.rows, self.variables = scheduler, rows, scheduler.variables
         self.order, self.names = order, dict(known)
         self.counts = rows.uses(order, roots)

@@ -127,7 +127,7 @@ class SizePlan:
 
 
 def plan_sizes(leaves: Mapping[str, Node], dims: Mapping[str, int | None], used: Iterable[str],
-               asked: Demands = NOTHING) -> SizePlan:  # fmt: skip
+               asked: Demands = NOTHING) -> SizePlan:
     """The plan for some declared arrays; ``dims`` are all dimensions with their default sizes, ``used`` those that code
     reads, ``asked`` what they have to be."""
     plan, bounds = SizePlan(), [row.attr.below for row in leaves.values() if row.attr.below is not None]
@@ -173,7 +173,7 @@ def _checked(size: Dim) -> str:
 
 
 def _solve_one(missing: list[str], known: set[str], composite: dict[Dim, tuple[str, int]],
-               plan: SizePlan) -> str | None:  # fmt: skip
+               plan: SizePlan) -> str | None:
     """A size that a composite axis determines, as K from an axis of K*E entries."""
     for size, place in composite.items():
         unknown = [s for s in size.free_symbols if s.name not in known]
@@ -205,7 +205,7 @@ def _solution(size: Dim, unknown: sp.Symbol, place: tuple[str, int]) -> str | No
 
 
 def _hide(missing: list[str], dims: Mapping[str, int | None], known: set[str],
-          composite: dict[Dim, tuple[str, int]], plan: SizePlan) -> str:  # fmt: skip
+          composite: dict[Dim, tuple[str, int]], plan: SizePlan) -> str:
     """A size that no array shows: the declared default unless it is given, or follows from others that are given."""
     name = next((n for n in missing if dims[n] is not None), missing[0])
     plan.hidden[name] = dims[name]

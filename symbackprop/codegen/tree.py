@@ -23,10 +23,10 @@ COMPARE, SUM, PRODUCT, SIGN, POWER, ATOM = range(1, 7)  # how strongly code bind
 _OPERATIONS: dict[type[ast.operator], tuple[str, int]] = {
     ast.Add: ("+", SUM), ast.Sub: ("-", SUM), ast.Mult: ("*", PRODUCT), ast.Div: ("/", PRODUCT),
     ast.FloorDiv: ("//", PRODUCT), ast.Mod: ("%", PRODUCT), ast.MatMult: ("@", PRODUCT), ast.Pow: ("**", POWER),
-}  # fmt: skip
+}
 RELATIONS: dict[str, ast.cmpop] = {
     ">": ast.Gt(), ">=": ast.GtE(), "<": ast.Lt(), "<=": ast.LtE(), "==": ast.Eq(), "!=": ast.NotEq(),
-}  # fmt: skip
+}
 _SIGNS = {type(relation): sign for sign, relation in RELATIONS.items()}
 
 
@@ -94,7 +94,7 @@ def index(value: Code | str, *items: Any) -> Code:
     """``value[items]``; None is a new axis, ``...`` and slices are what they are."""
     inside = [as_code(i) for i in items]
     return ast.Subscript(name(value) if isinstance(value, str) else value,
-                         inside[0] if len(inside) == 1 else ast.Tuple(inside, LOAD), LOAD)  # fmt: skip
+                         inside[0] if len(inside) == 1 else ast.Tuple(inside, LOAD), LOAD)
 
 
 ALL = ast.Slice()

@@ -29,7 +29,7 @@ def _listed_ops() -> Iterator[Op]:
 
 def _entry(name: str, kind: str, signature: str, shape: str, derivative: str, domain: str, convention: str) -> Entry:
     return {"name": name, "kind": kind, "signature": signature, "shape": shape, "derivative": derivative,
-            "domain": domain, "convention": convention}  # fmt: skip
+            "domain": domain, "convention": convention}
 
 
 def _op(op: Op) -> Entry:
@@ -62,7 +62,7 @@ def _compositions() -> Iterator[Entry]:
         if name not in known:
             says = (inspect.getdoc(call) or "").split("\n")[0]
             yield _entry(name, "composition", _signature(name, call), "follows from its parts",
-                         "follows from its parts", says, "")  # fmt: skip
+                         "follows from its parts", says, "")
 
 
 def _signature(name: str, call: Callable[..., Any]) -> str:

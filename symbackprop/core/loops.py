@@ -226,7 +226,7 @@ Renewed = Callable[[Iterable[Node]], list[Node]]
 
 
 def _over_leaves(moving: Sequence[Node], leaves: dict[int, Node], own: Container[int], carry: Sequence[Node],
-                 carried: Sequence[Node]) -> Renewed:  # fmt: skip
+                 carried: Sequence[Node]) -> Renewed:
     """Body rows over new leaves: what became of rows. A carry is of the kind of its first value and of what the body
     computes for the next step, whichever is the wider: a sum of floats may begin with zeros."""
     while True:
@@ -262,7 +262,7 @@ def _widened(loop: Loop, args: Sequence[Node]) -> Loop:
     return Loop(
         loop.length, new(loop.carry), new(loop.sequences), new(loop.invariants), new(loop.carried), new(loop.stacked),
         loop.reverse, loop.index,
-    )  # fmt: skip
+    )
 
 
 def _frontier(order: Iterable[Node], varying: set[int], results: Sequence[Node]) -> list[Node]:

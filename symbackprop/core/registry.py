@@ -102,7 +102,7 @@ OPS: dict[str, Op] = {}
 _MAY_BE_EMPTY = {
     "convention", "rule", "kink", "samples", "entry", "jacobian", "no_entry", "spelled", "range", "selects", "gaps",
     "singular", "functions",
-}  # fmt: skip
+}
 LEAVES = {"leaf", "const"}
 
 

@@ -144,4 +144,4 @@ def _meet(axes: Sequence[sp.Expr], shape: Sequence[sp.Expr]) -> bool:
     return any(
         a.free_symbols & b.free_symbols or (a.is_Integer and b.is_Integer and (a % b == 0 or b % a == 0))
         for a in axes for b in shape if b != 1
-    )  # fmt: skip
+    )

@@ -144,7 +144,7 @@ class _Search:
         return all(self.is_given(args[i]) for i in f.arguments(form)) and bool(f.arguments(form))
 
     def _with_weights(self, combine: Callable[[list[Least]], Least], parts: Sequence[tuple[f.Formula, Sequence[Node]]],
-                      known: Sequence[Least] = ()) -> Least:  # fmt: skip
+                      known: Sequence[Least] = ()) -> Least:
         """A sum (its largest) or product (its smallest) of parts; data among them count as weights of the others."""
         found = [*known, *[self.of_formula(*p) for p in parts if not self._is_data(*p)]]
         given = [self.of_formula(*p) for p in parts if self._is_data(*p)]

@@ -52,7 +52,7 @@ class Copy:
 
     def run(self) -> Model:
         roots = [*self.old.leaves().values(), *self.old.constants.values(), *self.old.equations.values(),
-                 *self.old.results()]  # fmt: skip
+                 *self.old.results()]
         for node in self.old.graph.topological(roots):
             self.rows[node.id] = self.row(node, self.rows)
         self._declare()

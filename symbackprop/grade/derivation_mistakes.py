@@ -127,7 +127,7 @@ def _alone(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
 
 
 def _wrong(place: Place, kind: str, form: f.Formula, says: str, cost: int = 0, part: f.Formula = f.ONE,
-           new: tuple[Node, ...] = (), moved: tuple[object, ...] | None = None) -> Candidate:  # fmt: skip
+           new: tuple[Node, ...] = (), moved: tuple[object, ...] | None = None) -> Candidate:
     """A wrong local derivative: a formula over the row's arguments, ``new`` ones and its own value.
 
     ``part`` is the sub-formula that was touched; ``moved`` says which families of names were exchanged, and is empty
@@ -141,7 +141,7 @@ def _wrong(place: Place, kind: str, form: f.Formula, says: str, cost: int = 0, p
 
     def tell() -> Finding:
         right, wrong, touched = [place.reference.written(x, rows, consumer)
-                                 for x in (consumer.attr.partial(index), form, part)]  # fmt: skip
+                                 for x in (consumer.attr.partial(index), form, part)]
         words = says.format(factor=f"{place.factor} = {right}", wrong=wrong, part=touched)
         return Finding(kind, words, place.factor, right, wrong)
 

@@ -149,7 +149,7 @@ def _summed_axes(row: Node, right: Node) -> Iterator[tuple[int, ...]]:
     if row.ndim == right.ndim:
         axes = tuple(i for i, d in enumerate(right.shape) if is_one(d) and not is_one(row.shape[i]))
         if axes and same_shape(tuple(d for i, d in enumerate(row.shape) if i not in axes),
-                               tuple(d for i, d in enumerate(right.shape) if i not in axes)):  # fmt: skip
+                               tuple(d for i, d in enumerate(right.shape) if i not in axes)):
             yield axes
     for axes in combinations(range(row.ndim), max(row.ndim - right.ndim, 0)):
         if axes and same_shape(tuple(d for i, d in enumerate(row.shape) if i not in axes), right.shape):

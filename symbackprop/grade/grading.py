@@ -105,7 +105,7 @@ def steps_for(lines: Sequence[Line], loops: Iterable[str]) -> int:
     numbered = [int(n) for text in texts for n in _NUMBERED.findall(text)]
     dims = set(loops)
     late = [int(found.group(1)) + 2 for text in texts for found in _FROM_THE_END.finditer(text)
-            if re.split(r"\s*[-−]", found.group())[0] in dims]  # fmt: skip
+            if re.split(r"\s*[-−]", found.group())[0] in dims]
     return max([FEW, *[n for n in (*numbered, *late) if n <= MANY]])
 
 

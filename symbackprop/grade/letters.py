@@ -120,7 +120,7 @@ class Letters:
         letters = (*a.letters, *[x for x in b.letters if x not in a.letters])
         names = dict(zip(letters, string.ascii_uppercase, strict=False))
         inner = {(2, 2): ("ij", "jk", "ik"), (2, 1): ("ij", "j", "i"), (1, 2): ("j", "jk", "k"),
-                 (1, 1): ("i", "j", "ij") if row_b and not row_a else ("j", "j", "")}  # fmt: skip
+                 (1, 1): ("i", "j", "ij") if row_b and not row_a else ("j", "j", "")}
         if (a.own, b.own) not in inner:
             raise ModelError("a product of these arrays under a sum over letters cannot be read")
         left, right, out = inner[a.own, b.own]
@@ -130,7 +130,7 @@ class Letters:
     def _transpose(self, a: Lettered) -> Lettered:
         n = len(a.letters)
         return a if a.own < 2 else Lettered(build.transpose(a.row, (*range(n), *reversed(range(n, a.row.ndim)))),
-                                            a.letters)  # fmt: skip
+                                            a.letters)
 
     def _applied(self, function: str, a: Lettered) -> Lettered:
         """A function, entry by entry."""

@@ -154,7 +154,7 @@ class Dictionary:
             return None
         of = above if indexed[0] and above in self.bases else self.row(above)
         if above in self.losses or (of in self.rows and self.reference.rows[of] in self.reference.results and len(
-                self.reference.results) == 1):  # fmt: skip
+                self.reference.results) == 1):
             return Gradient(by)
         families = (indexed[0] and of in self.bases, indexed[1] and by in self.bases)
         return Local(of, by, families) if of is not None and (of != by or all(families)) else None

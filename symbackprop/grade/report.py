@@ -63,13 +63,13 @@ class Item:
         f = self.finding
         mistake = None if f is None else {
             "kind": f.kind, "factor": f.factor, "expected": f.right, "found": f.wrong, "says": f.says, "also": f.also,
-        }  # fmt: skip
+        }
         return {
             "name": self.name, "role": self.role, "shape": self.shape, "verdict": self.verdict, "line": self.line,
             "given": self.given, "read_as": self.read_as, "equality": self.equality or None, "mistake": mistake,
             "hint": self.hint(level), "notes": self.notes, "taken_as_given": self.taken,
             "answer": self.answer if level >= 3 else None,
-        }  # fmt: skip
+        }
 
 
 @dataclass
@@ -122,7 +122,7 @@ class Report:
             "gradients": [i.to_json(level) for i in self.items],
             "unread": [{"line": u.line, "text": u.text, "message": u.message} for u in self.unread],
             "notes": self.notes,
-        }  # fmt: skip
+        }
 
     def json(self, level: int) -> str:
         return json.dumps(self.to_json(level), indent=2, ensure_ascii=False)
@@ -153,7 +153,7 @@ def _told(item: Item) -> list[str]:
 __all__ = [
     "FOLLOWS", "FORMAT", "INCONCLUSIVE", "MISSING", "RIGHT", "UNREADABLE", "VERSION", "WRONG", "Item", "Report",
     "Unread",
-]  # fmt: skip
+]
 
 
 # -- from verdicts to a report

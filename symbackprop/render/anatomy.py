@@ -56,7 +56,7 @@ class Anatomy:
             glossary=glossary(self.rows), declarations=self._declarations(), forward=forward,
             steps=steps, table=table, total_cost=results.total_cost(), stored=stored,
             updates=updates(self.context, self.view.gradient), notes=self._notes(),
-        )  # fmt: skip
+        )
 
     # -- heading
     def _heading(self) -> Prose:
@@ -99,7 +99,7 @@ class Anatomy:
             target=self.rows.bare(step.target), symbol=symbol, title=self._title(s, symbol), role=self._role(s),
             shape=self.context.shape(self.view.shape(step.target)), lines=lines, cached=self._cached(s),
             path=self._path(s), value=self.context.value(step.total), depth=s.depth,
-        )  # fmt: skip
+        )
 
     def _layout(self, s: Located, lines: Sequence[Line]) -> tuple[Line, ...]:
         """A result transposed, where Jacobian layout is asked for and the view does not write it so."""
@@ -156,7 +156,7 @@ class Anatomy:
         unreached = [name for name in self.model.unreached() if name in self.derivation.wrt]
         loss = self.rows.loss
         zero: list[Prose] = [(self.rows.bare(self._node(x)), " does not influence ", loss, ": its gradient is 0.")
-                             for x in unreached]  # fmt: skip
+                             for x in unreached]
         return (*zero, *[(note,) for note in self.model.notes])
 
 

@@ -29,7 +29,7 @@ class Context:
     """Shared by the views of one document."""
 
     def __init__(self, derivation: Derivation, rows: Rows, located: Iterable[Located | LoopMark],
-                 equations: Mapping[int, int], numbers: Numbers | None, layout: str) -> None:  # fmt: skip
+                 equations: Mapping[int, int], numbers: Numbers | None, layout: str) -> None:
         self.derivation, self.rows, self.equations = derivation, rows, equations
         self.numbers, self.layout = numbers, layout
         self.located = list(located)

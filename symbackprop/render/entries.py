@@ -181,4 +181,4 @@ def _one_hot(e: Entries, node: Node, index: Index) -> Math:
 FUNCTIONS: dict[str, Callable[[Entries, Node, Index], Math]] = {
     "one_hot": _one_hot, "mean": Entries.by_form, "log_softmax": Entries.by_form,
     "binary_cross_entropy": Entries.by_form,
-}  # fmt: skip
+}

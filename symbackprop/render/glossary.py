@@ -33,7 +33,7 @@ from symbackprop.core.maths import (
     negative,
     product,
     replaced,
-)  # fmt: skip
+)
 from symbackprop.core.noughts import weights_a_log
 from symbackprop.core.registry import OPS, Spelled
 from symbackprop.core.registry import Op as Record
@@ -118,7 +118,7 @@ _MEANINGS: dict[str, Prose] = {
     "ones": (Fill(sp.S.One, Shape((sp.Symbol("N"),))), " is a vector of ones, ",
              MatMul(Fill(sp.S.One, Shape((sp.Symbol("N"),))), Transpose(_B)), " has ", _B, " in every row"),
     "outer": (_is(_at(Outer(_A, _B), _N, _M), product(_at(_A, _N), _at(_B, _M))), ", for any number of axes"),
-}  # fmt: skip
+}
 
 
 class _Told:

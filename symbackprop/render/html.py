@@ -71,7 +71,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(templates()), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
-    )  # fmt: skip
+    )
     environment.globals["roles"] = ROLES
     return environment
 

@@ -23,7 +23,7 @@ MAX_TERMS = 2
 
 
 def jacobian_entry(entries: Entries, path: Sequence[Edge], consumer: Sequence[Math],
-                   target: Sequence[Math]) -> Math | None:  # fmt: skip
+                   target: Sequence[Math]) -> Math | None:
     """The entry for one path; None where it has no short form."""
     if any(kind(e.consumer).joined or (e.consumer.op.gaps and not e.consumer.op.singular) for e in path):
         return None  # parts stand among zeros; equal largest entries share
@@ -56,7 +56,7 @@ def _written(written: Written, parts: Sequence[Term], inner: Sequence[Letter], a
     whole = entry.settled(Term(
         tuple([x for t in parts for x in t.entries]), f.ONE, (*[x for t in parts for x in t.summed], *inner),
         tuple([tie for t in parts for tie in t.ties]),
-    ))  # fmt: skip
+    ))
     summed, copies = _of_use(whole)
     letters, entries = written.bound(summed), iter(whole.entries)
     negative, factors = False, list[Math]([Num(x.size) for x in copies])

@@ -39,7 +39,7 @@ class Writer:
             "stored": ", ".join(map(_inline, d.stored)) or "nothing",
             "updates": self.display([(u, self.prose(u.reason)) for u in d.updates]),
             "notes": [self.prose(n) for n in d.notes],
-        }  # fmt: skip
+        }
 
     # -- text
     def prose(self, parts: Prose, large: bool = False) -> str:
@@ -110,7 +110,7 @@ class Writer:
         path = f"path {self.prose(s.path)}" if len(s.path) > 1 else ""
         indent = r"\quad " * s.depth
         return {"anchor": self.target(s.anchor) + indent, "number": s.number, "title": title + shape, "path": path,
-                "rows": self.display([(x, self.prose(x.reason)) for x in s.lines])}  # fmt: skip
+                "rows": self.display([(x, self.prose(x.reason)) for x in s.lines])}
 
     def display(self, lines: Sequence[tuple[Line, str]]) -> list[str]:
         """Rows of an alignat; reasons stand beside the formulas when all of them leave room, else below."""

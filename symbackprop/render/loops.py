@@ -23,7 +23,7 @@ def loop_heading(context: Context, mark: LoopMark) -> Step:
     return Step(
         number=mark.number, name=f"loop-{mark.number}", anchor=mark.anchor, target=name, symbol=name,
         title=("backwards through the loop, for ", span), role="loop", shape=None, lines=lines, depth=mark.depth,
-    )  # fmt: skip
+    )
 
 
 def _entering(context: Context, reverse: Node, i: int) -> Line:

@@ -22,7 +22,7 @@ class MarkdownPrinter(LatexPrinter):
     dialect: ClassVar = {
         r"\,": r"\thinspace ", r"\!": r"\negthinspace ", r"\;": r"\thickspace ", r",\;": r",\thickspace ",
         r"\_": r"\text{-}", r"\\": r"\cr ", r"\operatorname": r"\mathrm", "|": r"\vert ", "<": r"\lt ", ">": r"\gt ",
-    }  # fmt: skip
+    }
 
 
 _PRINTER = MarkdownPrinter()
@@ -43,7 +43,7 @@ def sections(d: Document) -> dict[str, object]:
         "steps": [step(s) for s in d.steps], "table": [row(r) for r in d.table], "total": inline(d.total_cost),
         "stored": ", ".join(map(inline, d.stored)) or "nothing", "updates": [line(u) for u in d.updates],
         "notes": [prose(n) for n in d.notes],
-    }  # fmt: skip
+    }
 
 
 def escaped(text: str) -> str:
@@ -129,5 +129,5 @@ def row(r: Row) -> str:
     cells: Sequence[str] = (
         inline(r.parameter), inline(r.gradient), inline(r.shape) if r.shape is not None else "scalar", inline(r.cost),
         ", ".join(map(inline, r.stores)) or "nothing",
-    )  # fmt: skip
+    )
     return f"| {' | '.join(cells)} |"

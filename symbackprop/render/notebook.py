@@ -150,7 +150,7 @@ def model_html(model: Model) -> str:
     given = Markup("").join(
         Markup("<p>{}: {}</p>").format(role, Markup(", ").join(_declared(rows, r) for r in found.values()))
         for role, found in roles if found
-    )  # fmt: skip
+    )
     summary = f": {model.summary}" if model.summary else ""
     table = Markup(_table(model_lines(model)))
     return str(Markup("<p><strong>{}</strong>{}</p>{}{}").format(model.name, summary, given, table))

@@ -24,7 +24,7 @@ from symbackprop.core.maths import (
     Words,
     product,
     within,
-)  # fmt: skip
+)
 from symbackprop.core.shapes import is_one, same, same_shape
 
 NEW, FIRST = Words("None"), Num(sp.S.Zero)
@@ -108,7 +108,7 @@ def repeated(m: Math, have: Dims, want: Dims, order: tuple[str, ...] = ()) -> Ma
     if kept and kept != list(range(kept[0], kept[-1] + 1)):
         axes = [*copied, *kept]
         return Permuted(Outer(_fill(tuple([want[j] for j in copied]), order), core),
-                        tuple([axes.index(j) for j in range(len(want))]))  # fmt: skip
+                        tuple([axes.index(j) for j in range(len(want))]))
     return _outer(core, kept, want, order)
 
 

@@ -15,7 +15,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(templates()), undefined=StrictUndefined, autoescape=False, trim_blocks=True,
         lstrip_blocks=True, keep_trailing_newline=True, block_start_string="<%", block_end_string="%>",
         variable_start_string="<<", variable_end_string=">>", comment_start_string="<#", comment_end_string="#>",
-    )  # fmt: skip
+    )
 
 
 def render(name: str, **parts: object) -> str:

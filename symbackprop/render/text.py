@@ -107,7 +107,7 @@ def _listed(names: Sequence[str]) -> str:
 def table(document: Document) -> list[str]:
     head = ("with respect to", "gradient", "shape", "multiplications", "forward must store")
     rows = [(text(r.parameter), text(r.gradient), "scalar" if r.shape is None else text(r.shape), text(r.cost),
-             ", ".join(map(text, r.stores)) or "nothing") for r in document.table]  # fmt: skip
+             ", ".join(map(text, r.stores)) or "nothing") for r in document.table]
     return columns([head, *rows], rule=True)
 
 

@@ -91,7 +91,7 @@ class Search:
     """The search for one side; ``accept`` says of values on it whether they will do (NO, DEGENERATE, YES)."""
 
     def __init__(self, side: Side, leaves: Sequence[Node], sizes: Sizes, rng: Any, accept: Callable[[Values], int],
-                 meant: Callable[[Values], Values]) -> None:  # fmt: skip
+                 meant: Callable[[Values], Values]) -> None:
         self.side, self.sizes, self.rng, self.accept, self.meant = side, sizes, rng, accept, meant
         self.leaves = [leaf for leaf in leaves if leaf.id in side.leaves]
         self.program = Program([side.root], sizes, watch=self._watch)
@@ -194,7 +194,7 @@ class Search:
             yield from self._secant(base, line, entry, (0.0, float(start[entry])), float(steps[entry]))
 
     def _secant(self, base: dict[int, Array], line: Line, entry: int, last: tuple[float, float], t: float
-                ) -> Iterator[float]:  # fmt: skip
+                ) -> Iterator[float]:
         for _ in range(4):
             yield t
             margin = float(self._margin(self._moved(base, line, t))[entry])

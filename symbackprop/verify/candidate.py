@@ -60,7 +60,7 @@ class Candidate:
         return self.run_on(*self.inputs(sample), sample, **options)
 
     def run_on(self, params: dict[str, Any], data: dict[str, Any], sample: Sample, upstream: Any = None,
-               **options: Any) -> Outcome:  # fmt: skip
+               **options: Any) -> Outcome:
         found = self.ask("forward", params, data, sample, **options)
         if not isinstance(found, tuple) or len(found) != 2:
             first = "loss" if self.is_loss else "output"

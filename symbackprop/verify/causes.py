@@ -190,4 +190,4 @@ def _per_entry(trials: Trials) -> str | None:
 RULES = (
     _not_finite, _zero, _factor, _size_written_out, _transposed, _single, _own_value, _zeros_inside, _not_masked,
     _some_rows, _per_entry,
-)  # fmt: skip
+)

@@ -203,7 +203,7 @@ class Check:
         return finding
 
     def _appeal(self, gradient: Any, slopes: Slopes, prober: Prober, finding: Finding, sample: Sample, largest: float
-                ) -> Finding:  # fmt: skip
+                ) -> Finding:
         """A failure by the complex step has to be confirmed by central differences: along a random direction, else at a
         few of the entries, else at all of them."""
         if methods_agree(prober, self.rng):

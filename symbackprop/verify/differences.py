@@ -51,7 +51,7 @@ class Objective:
     """
 
     def __init__(self, rows: Sequence[Node], weights: Sequence[Array], given: dict[int, Array], sizes: Sizes,
-                 also: Sequence[Node] = ()) -> None:  # fmt: skip
+                 also: Sequence[Node] = ()) -> None:
         self.rows, self.weights, self.given = rows, weights, given
         self.gaps = Gaps()
         self.program = Program([*rows, *also], sizes, watch=self.gaps.watch)
@@ -75,7 +75,7 @@ class Objective:
         """How many entries lie on a kink that a small step of these leaves leaves."""
         rng = np.random.default_rng(0)
         near = {leaf.id: self.given[leaf.id] * (1 + JITTER * rng.normal(size=self.given[leaf.id].shape))
-                + JITTER * JITTER * rng.normal(size=self.given[leaf.id].shape) for leaf in leaves}  # fmt: skip
+                + JITTER * JITTER * rng.normal(size=self.given[leaf.id].shape) for leaf in leaves}
         with np.errstate(all="ignore"):
             self.program.run({**self.given, **near})
         return on_kinks(self.start, self.gaps.take())

@@ -28,7 +28,7 @@ def intervals(rows: Sequence[Node]) -> dict[str, Interval]:
 
 
 def _restrictions(rows: Sequence[Node], outer: Mapping[int, set[str]], stop: frozenset[int] = frozenset()
-                  ) -> Iterator[tuple[str, Interval]]:  # fmt: skip
+                  ) -> Iterator[tuple[str, Interval]]:
     """(leaf, interval) for every place where a leaf enters a function of limited domain; loops are entered."""
     passing = {i: set(names) for i, names in outer.items()}
     for row in rows[0].graph.topological(rows, stop) if rows else []:

@@ -65,7 +65,7 @@ class Program:
     """
 
     def __init__(self, rows: Sequence[Node], sizes: Sizes, stop: frozenset[int] = frozenset(),
-                 watch: Watch | None = None) -> None:  # fmt: skip
+                 watch: Watch | None = None) -> None:
         self.rows, self.sizes, self.watch = tuple(rows), sizes, watch
         order = rows[0].graph.topological(rows, stop) if rows else []
         self.steps = [self._step(n) for n in order if not _is_given(n) and n.id not in stop]

@@ -41,7 +41,7 @@ def gap_rules(step: Step) -> list[tuple[Rule, bool, bool]]:
     if isinstance(step.attr, Kernel) and step.attr.head is not None and TABLE[step.attr.head].singular:
         return [(lambda args: operand_in(step.attr.form.args[0], args), True, True)]
     return [(partial(_difference, step, switch), False, switch.yes not in ("==", "!="))
-            for switch in switches_of(step.row)]  # fmt: skip
+            for switch in switches_of(step.row)]
 
 
 def _difference(step: Step, switch: Switch, args: Sequence[Array]) -> Array:

@@ -52,7 +52,7 @@ class GradientReport:
             "analytic": numbers["analytic"], "numeric": numbers["numeric"], "cause": self.cause,
             "method": self.method, "checked": self.checked, "total": self.total,
             "kinks": [list(k) for k in self.kinks],
-        }  # fmt: skip
+        }
 
     def cells(self) -> tuple[str, ...]:
         index = "" if not self.worst_index else str(list(self.worst_index))
@@ -128,7 +128,7 @@ class Report:
             "results": [r.to_json() for r in self.results],
             "problems": list(self.problems) + ([self.unsampled] if self.unsampled else []),
             "notes": list(self.notes), "sizes": list(self.sizes), "unseen": [u.to_json() for u in self.unseen],
-        }  # fmt: skip
+        }
 
     def text(self) -> str:
         """The table and every remark, as the command line prints it."""

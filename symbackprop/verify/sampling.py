@@ -38,7 +38,7 @@ class Sample:
 
 
 def choose_sizes(model: Model, rng: Random, given: Mapping[str, int], trial: int = 0, varied: Sequence[str] = ()
-                 ) -> dict[str, int]:  # fmt: skip
+                 ) -> dict[str, int]:
     """Sizes that the model's shapes allow: the given ones, declared defaults, small different numbers for the rest.
 
     Trials after the first change the free sizes, so that a number written where a dimension belongs shows. They also

@@ -15,7 +15,7 @@ from symbackprop.verify.interpreter import Step
 
 HOLDS = {
     "<": np.less, ">": np.greater, "<=": np.less_equal, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal,
-}  # fmt: skip
+}
 
 def switches_of(row: Node) -> tuple[Switch, ...]:
     """Where an elementwise row passes from one piece to another; none where it has no pieces."""

@@ -22,7 +22,7 @@ class Sizes(dict[str, int]):
 
 
 def infer_sizes(leaves: Iterable[Node], values: Mapping[str, Any], given: Mapping[str, int],
-                defaults: Mapping[str, int | None] | None = None) -> Sizes:  # fmt: skip
+                defaults: Mapping[str, int | None] | None = None) -> Sizes:
     """A size for every dimension: the given one, else what the leaves' arrays say it is, else the default."""
     pairs: list[tuple[Dim, int]] = []
     for leaf in leaves:

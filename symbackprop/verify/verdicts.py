@@ -48,7 +48,7 @@ def compare_results(candidate: Candidate, objective: Objective, outcome: Outcome
 
 
 def check_gradients_given(candidate: Candidate, outcome: Outcome, sizes: Sizes
-                          ) -> tuple[dict[str, Any], dict[str, Flaw], list[str]]:  # fmt: skip
+                          ) -> tuple[dict[str, Any], dict[str, Flaw], list[str]]:
     """(gradients as arrays, flaws of those that are none, other problems)."""
     gradients, flaws = {}, {}
     for name, row in candidate.targets.items():
@@ -93,7 +93,7 @@ def merged(row: Node, sizes: Sizes | None, findings: Sequence[Finding], flaw: Fl
         _cause(worst.verdict, findings), worst.method, worst.checked, int(np.prod(own, dtype=int)),
         tuple(i for f in findings for k in f.kinks if (i := _index(k, f.evidence.shape)) is not None),
         dims,
-    )  # fmt: skip
+    )
 
 
 def _cause(verdict: str, findings: Sequence[Finding]) -> str:

@@ -49,10 +49,10 @@ class Chromium:
             os.dup2(high_out, WRITES)
 
         command = [path, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-                   "--disable-background-networking", "--remote-debugging-pipe"]  # fmt: skip
+                   "--disable-background-networking", "--remote-debugging-pipe"]
         command.append(f"--user-data-dir={profile}")
         self._process = subprocess.Popen([*command, *options], close_fds=False, preexec_fn=hand_over,
-                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for descriptor in (theirs_in, theirs_out, high_in, high_out):
             os.close(descriptor)
 
@@ -102,12 +102,12 @@ class Chromium:
         """Open a local page and wait until it is there."""
         self.call("Page.navigate", url=path.as_uri())
         self.wait(f"location.pathname === {json.dumps(path.as_uri().removeprefix('file://'))}"
-                  " && document.readyState === 'complete'")  # fmt: skip
+                  " && document.readyState === 'complete'")
 
     def js(self, expression: str) -> Any:
         """The value of a JavaScript expression."""
         answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True,
-                           userGesture=True)  # fmt: skip
+                           userGesture=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 

@@ -223,7 +223,7 @@ def test_paper_shows_every_step(page: Chromium) -> None:
     page.click("#close-all")
     page.wait("document.querySelectorAll('details.step[open]').length === 0")
     page.js("window.opened = 0; window.addEventListener('beforeprint', () => {"
-            "window.opened = document.querySelectorAll('details.step[open]').length; })")  # fmt: skip
+            "window.opened = document.querySelectorAll('details.step[open]').length; })")
     assert len(page.call("Page.printToPDF")["data"]) > 10_000
     page.wait("window.opened === document.querySelectorAll('details.step').length")
     page.wait("document.querySelectorAll('details.step[open]').length === 0")

@@ -211,7 +211,7 @@ HIDDEN = {
     "several": "dim p, q, r\nparam u: p*q*r\nloss L = sum(sum(reshape(u, (p, q, r)), axis=1) ** 2) * r",
     "halves": "dim N\nparam x: N\nloss L = sum(reshape(x, ((N + 1)/2 + (N - 1)/2, 1)) ** 2)",
     "odd halves": "dim M, K = 3\nparam x: M\nloss L = sum(x) * sum(arange((K + 1)/2 * 2) ** 2) / K",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("text", HIDDEN.values(), ids=HIDDEN)
@@ -255,7 +255,7 @@ CHOICES = {"h": [1, 2, 3, 4, 6], "G": [1, 2, 3, 6], "T": [1, 2, 4], "S": [3, 4, 
 @given(
     st.lists(st.sampled_from(sorted(PARTS)), min_size=1, max_size=3, unique=True), st.integers(0, 2),
     st.integers(0, 2**30), st.lists(st.booleans(), min_size=6, max_size=6),
-)  # fmt: skip
+)
 def test_random_models_compute_with_the_sizes_they_are_given(
     hidden: list[str], level: int, seed: int, defaults: list[bool]
 ) -> None:

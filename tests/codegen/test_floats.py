@@ -20,7 +20,7 @@ EXPRESSIONS = [
     "1 / x + y", "x**-1 * y", "x**y", "y / x", "(x - y)**2", "2**x + y", "x**3 * y**5", "x**0.5 - y", "sqrt(x) - y",
     "exp(x) + log(y)", "log(x * y)", "tanh(x / y)", "1 / (x > 0) + y", "(x > y)**x", "y / tanh(x)", "x**-0.5 / y",
     "1 / (1 + exp(-x / y))",
-]  # fmt: skip
+]
 
 
 def results(module: Any, made: Callable[[float], Any], x: float, y: float) -> list[Any]:
@@ -52,7 +52,7 @@ def test_a_float32_module_takes_python_floats_in_its_own_precision(tmp_path: Pat
 
 @pytest.mark.parametrize(("expression", "kept"), [
     ("(y - tanh(x))**2 / 2", True), ("x * y + sigmoid(x)**2", True), ("x**2", False), ("1 / x", False),
-])  # fmt: skip
+])
 def test_floats_stay_what_they_are_where_that_is_safe(expression: str, kept: bool) -> None:
     text = codegen(parse(TEXT.format(f"loss L = {expression}")))
     assert ("return given, {}" in text) == kept

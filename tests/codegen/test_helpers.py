@@ -118,7 +118,7 @@ def test_helpers_are_taken_with_those_they_use() -> None:
     texts = needed(["normal_cdf"])
     assert [t.split("(")[0].split(" =")[0] for t in texts] == [
         "ERFC_SCALED", "def chebyshev", "def erfc_times_exp", "def normal_cdf"
-    ]  # fmt: skip
+    ]
     assert needed([]) == []
 
 

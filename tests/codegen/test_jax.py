@@ -63,7 +63,7 @@ def same(found: Arrays, expected: Arrays, within: float = CLOSE) -> None:
 
 
 def agrees(model: Model | str, folder: Path, params: Arrays, data: Arrays, dims: dict[str, int] | None = None,
-           eager: bool = False, within: float = CLOSE, **options: Any) -> None:  # fmt: skip
+           eager: bool = False, within: float = CLOSE, **options: Any) -> None:
     """The module for JAX gives what that for NumPy gives, under jit and perhaps without."""
     plain, module = emit(model, folder, **options), emit(model, folder, target="jax", **options)
     for constant in ("NAME", "MODEL", "PARAMS", "DATA", "LOSS", "DIMS", "INTEGERS"):

@@ -65,7 +65,7 @@ NAMED = {  # model text -> the loss and the gradient of p at P, from Python's ow
     "sum(E[concat(y[:1] - y[:1], 2 - y[1:])]*p)": np.arange(3.0)[np.concatenate([[0], 2 - Y[1:]])],
     "sum(exp(s > 0)*p) + sum(where(s > 0, 1, 0)*p) + sum(where(s > 0, 0.5, 0)*p)": np.full(3, np.e + 1.5),
     "sum(((s > 0) + (s > 1))*p) + sum(-(s > 0)*p)": np.full(3, 1.0),
-}  # fmt: skip
+}
 DECLARED = "dim D\ndata a: 3, q: 3, y: 3 int < 2, x: 3 x D, W: D x D, E: 3, s\nparam p: 3\n"
 DATA = {"a": A, "q": Q, "y": Y, "x": X, "W": np.ones((2, 2)), "E": np.arange(3.0), "s": np.float64(2)}
 
@@ -142,7 +142,7 @@ def against_interpreter(model: Model, params: dict[str, Any], data: dict[str, An
         compare(loss, grads, expected, 1e-9)
         single = {n: v if v.dtype.kind == "i" else v.astype(np.float32) for n, v in (params | data).items()}
         exact = evaluate([model.loss_row, *grad(model.loss_row, wrt)], {n: v.astype(float) if v.dtype.kind == "f" else v
-                                                                        for n, v in single.items()})  # fmt: skip
+                                                                        for n, v in single.items()})
         loss, grads = module.loss_and_grads({n: single[n] for n in params}, {n: single[n] for n in data})
     assert {loss.dtype, *[g.dtype for g in grads.values()]} == {np.dtype(np.float32)}
     compare(loss, grads, exact, 1e-3)
@@ -221,11 +221,11 @@ RULES = {
     "entry": Rule(1, lambda a: a[0, 1], lambda a: a[0, 1]),
     "row": Rule(1, lambda a: a[1], lambda a: a[1]),
     "loop": Rule(2, running, running_plain),
-}  # fmt: skip
+}
 SHAPE = (3, 3)
 DRAWN = {"x": "param", "w": "param", "y": "data", "k": "int", "s": "param"}
 STEPS = st.lists(st.tuples(st.sampled_from(sorted(RULES)), st.tuples(*[st.integers(0, 40)] * 3), st.booleans()),
-                 min_size=2, max_size=8)  # fmt: skip
+                 min_size=2, max_size=8)
 Step = tuple[str, tuple[int, ...], bool]
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "40"))
 RANDOM = settings(
@@ -238,7 +238,7 @@ class Composition:
 
     def __init__(self, steps: list[Step]) -> None:
         self.steps = [(rule, tuple(-1 - p for p in places[: RULES[rule].arity]), named)
-                      for rule, places, named in steps]  # fmt: skip
+                      for rule, places, named in steps]
 
     def _run(self, results: list[Any], call: Callable[[str, list[Any], str | None], Any]) -> list[Any]:
         read = set()
@@ -252,7 +252,7 @@ class Composition:
     def model(self) -> Model:
         m = Model("kinds")
         leaves = [m.data(n, SHAPE, below=3) if role == "int" else getattr(m, role)(n, () if n == "s" else SHAPE)
-                  for n, role in DRAWN.items()]  # fmt: skip
+                  for n, role in DRAWN.items()]
 
         def call(rule: str, args: list[Node], name: str | None) -> Node:
             row = RULES[rule].ours(
@@ -266,7 +266,7 @@ class Composition:
 
     def loss(self, *leaves: Any) -> Any:
         ends = self._run(list(leaves), lambda rule, args, _: RULES[rule].plain(
-            *[self.whole(rule, a, np.broadcast_to) for a in args]))  # fmt: skip
+            *[self.whole(rule, a, np.broadcast_to) for a in args]))
         return sum(np.sum(leaves[0] * e) - np.sum(e) for e in ends)
 
     @staticmethod
@@ -276,7 +276,7 @@ class Composition:
 
 
 WHOLE = {"rows", "mean", "largest", "cumsum", "softmax", "product", "transpose", "join", "backwards", "entry", "row",
-         "loop"}  # fmt: skip
+         "loop"}
 
 
 @RANDOM
@@ -284,7 +284,7 @@ WHOLE = {"rows", "mean", "largest", "cumsum", "softmax", "product", "transpose",
 def test_random_models(tmp_path_factory: pytest.TempPathFactory, steps: list[Step], seed: int, level: int) -> None:
     composition, rng = Composition(steps), np.random.default_rng(seed)
     at = {n: rng.integers(0, 3, SHAPE) if role == "int" else rng.normal(size=() if n == "s" else SHAPE).round(2)
-          for n, role in DRAWN.items()}  # fmt: skip
+          for n, role in DRAWN.items()}
     at = {n: np.asarray(v) for n, v in at.items()}
     plain = composition.loss(*[v.astype(float) for v in at.values()])
     if not np.isfinite(plain) or abs(plain) > 1e6:

@@ -49,7 +49,7 @@ def test_brackets_are_not_cut() -> None:
     "f(a, *b, k=-1)[i]", "(a, b)", "(a,)", "[a, (b,)]", "(a + b).T", "2 ** -n", "(2 ** a) ** b", "a > b + c",
     "(a > b) * c", "-(a + b)", "-a @ b", "a % b // c", "x[(a + b):]", '{"k": (1, 2)}', "g()[()]",
     "(a @ b).reshape(n, -1)",
-])  # fmt: skip
+])
 def test_the_printer_says_what_was_meant(code: str) -> None:
     (tree,) = ast.parse(f"y = {code}").body
     assert isinstance(tree, ast.Assign)

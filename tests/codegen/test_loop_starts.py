@@ -152,7 +152,7 @@ def test_a_carry_of_another_shape_is_still_refused() -> None:
 
 # -- random loops
 STARTS = ["zeros(N)", "ones(N)", "2 * ones(N)", "0 * x[0]", "k", "arange(N)", "v", "tanh(v)",
-          "where(v > 0, 1, 0)", "k - 1", "0.5 * ones(N)"]  # fmt: skip
+          "where(v > 0, 1, 0)", "k - 1", "0.5 * ones(N)"]
 PARTS = ["a[t-1]", "b[t-1]", "w", "x[t]", "k", "2", "0.5", "where(x[t] > 0, 1, 0)", "where(b[t-1] > 1, k, 2)"]
 
 
@@ -170,7 +170,7 @@ def expressions(draw: Any) -> str:
 def loops(draw: Any) -> str:
     lines = [f"{name}[0] = {draw(st.sampled_from(STARTS))}" for name in "ab"]
     lines += ["for t in 1..{T}:", f"    a[t] = 0 * w + {draw(expressions())}" if draw(st.booleans()) else
-              f"    a[t] = {draw(expressions())} + 0 * k", f"    b[t] = {draw(expressions())} + 0 * k"]  # fmt: skip
+              f"    a[t] = {draw(expressions())} + 0 * k", f"    b[t] = {draw(expressions())} + 0 * k"]
     return "\n".join([*lines, "loss L = mean((a[{T}] * w + b[{T}]) ** 2)"]) + "\n"
 
 

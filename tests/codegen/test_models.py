@@ -80,7 +80,7 @@ output Y = tanh(X @ W)
 output Z = s * sum(X, axis=1)
 """
 ALL = {"mlp": MLP, "logistic": LOGISTIC, "embedded": EMBEDDED, "rnn": RNN, "attention": ATTENTION, "conv": CONV,
-       "layers": LAYERS, "two_outputs": TWO_OUTPUTS}  # fmt: skip
+       "layers": LAYERS, "two_outputs": TWO_OUTPUTS}
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])

@@ -21,7 +21,7 @@ from tests.codegen.helpers import emit, run
 AWKWARD = ["np", "params", "data", "cache", "grads", "upstream", "dtype", "dtypes", "sizes", "arrays", "rng", "dims",
            "forward", "backward", "outputs", "NAME", "MODEL", "PARAMS", "DATA", "DTYPE", "dict", "float", "range",
            "len", "tuple", "set", "map", "type", "print", "softmax", "sigmoid", "scaled", "returned", "check_names",
-           "read", "at", "chosen", "t1", "t2", "p", "self", "__name", "loss", "match", "t", "T"]  # fmt: skip
+           "read", "at", "chosen", "t1", "t2", "p", "self", "__name", "loss", "match", "t", "T"]
 
 
 @pytest.mark.parametrize("name", [n for n in AWKWARD if not n.startswith("_")])
@@ -80,7 +80,7 @@ def test_a_scope_hands_out_every_name_once() -> None:
     scope = Scope(["x", "t1"])
     assert [scope.fresh("x"), scope.fresh("x"), scope.fresh("np"), scope.temp(), scope.temp()] == [
         "x_2", "x_3", "np_", "t2", "t3"
-    ]  # fmt: skip
+    ]
     assert [scope.index("t"), scope.index("t"), scope.index("x")] == ["t", "t", "x_"]
 
 

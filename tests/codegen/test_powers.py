@@ -71,7 +71,7 @@ POINTS = {
     "cosine of nothing": Point("dim N, D\nparam a: N x D, b: D\nloss L = sum(cosine_similarity(a, b))",
                                {"a": [[1.0, 2], [0, 0]], "b": [0.0, 0]}, 0,
                                {"a": [[0, 0], [0, 0]], "b": [1e8 / 5**0.5, 2e8 / 5**0.5]}),
-}  # fmt: skip
+}
 
 
 def arrays(point: Point, dtype: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -36,7 +36,7 @@ def patterns() -> list[str]:
     found = ["ab,ab->", "a,b->ab", "a,b->ba", "a,a->", "ab,ab->ab", "ab,ab->a", "abc,abc->a", "ab,bc,cd->ad", "ab,c->a",
              "abc,bc->a", "abc,c->ab", "ab,abc->c", "abc,abd->cd", "abc,abd->dc", "abc,cd->abd", "abc,dc->abd",
              "a,bc->abc", "acb,cd->abd", "abc,adc->abd", "abcd,abed->abce", "abcd,acbe->abde",
-             "ab,abc->ac"]  # fmt: skip
+             "ab,abc->ac"]
     for a, b, out in (("ab", "bc", "ac"), ("ab", "b", "a")):
         found += [
             f"{''.join(p)},{''.join(q)}->{''.join(r)}"
@@ -75,7 +75,7 @@ def test_products(spec: str, tmp_path: Path) -> None:
     ("abc,abd->cd", "Y = x0.reshape(A * B, C).T @ x1.reshape(A * B, D)"),
     ("abc,adc->abd", "Y = x0 @ x1.swapaxes(-1, -2)"),
     ("ab,bc,cd->ad", 'Y = np.einsum("ab,bc,cd->ad", x0, x1, x2, optimize=True)'),
-])  # fmt: skip
+])
 def test_code(spec: str, code: str) -> None:
     assert f"    {code}" in body(codegen(layer(spec)), "forward").splitlines()
 

@@ -39,7 +39,7 @@ LINES = st.lists(LINE, min_size=1, max_size=4)
 BODY = st.fixed_dictionaries({
     "lines": LINES, "after": LINES, "carries": st.integers(1, 2), "reverse": st.booleans(), "stacked": st.booleans(),
     "previous": st.booleans(),
-})  # fmt: skip
+})
 
 
 def over(rows: Sequence[Node], lines: list[tuple[str, int, int]]) -> list[Node]:

@@ -120,7 +120,7 @@ def same(a: dict[str, Any], b: dict[str, Any], rtol: float = 1e-13) -> None:
 
 @pytest.mark.parametrize("make", [
     lambda a: a.tolist(), np.asfortranarray, lambda a: np.repeat(a, 2, axis=-1)[..., ::2], lambda a: a[::-1][::-1],
-], ids=["lists", "fortran", "strided", "negative strides"])  # fmt: skip
+], ids=["lists", "fortran", "strided", "negative strides"])
 def test_layouts(mlp: ModuleType, make: Any) -> None:
     params, data = inputs(mlp)
     loss, grads = step(mlp, params, data)
@@ -197,7 +197,7 @@ def test_mixed_precisions_compute_in_the_wider_one(mlp: ModuleType) -> None:
 def test_float16_is_computed_in_float32(mlp: ModuleType) -> None:
     params, data = inputs(mlp)
     loss, grads = step(mlp, {k: v.astype(np.float16) for k, v in params.items()},
-                       {**data, "X": data["X"].astype(np.float16)})  # fmt: skip
+                       {**data, "X": data["X"].astype(np.float16)})
     assert loss.dtype == np.float32
     assert {g.dtype for g in grads.values()} == {np.dtype(np.float16)}
     same(grads, step(mlp, params, data)[1], 0.05)
@@ -275,7 +275,7 @@ def test_huge_logits_of_a_softmax(tmp_path: Path, level: int) -> None:
 @pytest.mark.parametrize("form", [
     "binary_cross_entropy(sigmoid(z), y)", "binary_cross_entropy_with_logits(z, y)",
     "-(y * log(sigmoid(z)) + (1 - y) * log(1 - sigmoid(z)))", "log(1 + exp(z)) - y * z",
-])  # fmt: skip
+])
 @pytest.mark.parametrize("level", [0, 1, 2])
 def test_huge_logits_of_a_sigmoid(tmp_path: Path, form: str, level: int) -> None:
     module = emit(f"dim N\ndata y: N\nparam z: N\nloss L = sum({form})", tmp_path, level=level)

@@ -130,7 +130,7 @@ CASES = {
         "dim T, E, H\ndata x: T x E, h[0]: H, m: T\nparam W: E x H, U: H x H, b: H\nfor t in 1..T:\n"
         "    h[t] = where(m[t], tanh(x[t] @ W + h[t-1] @ U + b), h[t-1])\nloss L = mean(h[T] ** 2)",
         CELL, {"x": STEPS[:, 1], "m": INSIDE[:, 1], "h0": START["h0"][0]}, {"x": PADDED[:, 1]}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -172,7 +172,7 @@ POINTS = {
                           [-1.0, 0.0, 4.0], [0.0, 0.0, 0.25]),
     "at the same entry selected and not": ("dim N\nparam x: N\ny = log(x)\nloss L = sum(where(x > 0, y, 0)) + sum(x)",
                                            [0.0, 4.0], [1.0, 1.25]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", POINTS)
@@ -250,7 +250,7 @@ INNER: dict[str, Row] = {
     "exp": lambda a: F.exp(a / 2), "tanh": F.tanh, "square": lambda a: a**2, "sigmoid": F.sigmoid,
     "root": lambda a: (a**2 + 0.1) ** 0.5, "power": lambda a: a**-1.5, "scale": lambda a: 0.3 - a / 2,
     "softplus": F.softplus, "silu": F.silu, "abs": F.abs, "relu": lambda a: F.relu(a) + a,
-}  # fmt: skip
+}
 SHAPED: dict[str, Row] = {
     "sum": lambda a: F.sum(a, -1, keepdims=True), "mean": lambda a: F.mean(a, -1, keepdims=True),
     "var": lambda a: a - F.var(a, -1, keepdims=True), "max": lambda a: F.max(a, -1, keepdims=True) + a,
@@ -258,7 +258,7 @@ SHAPED: dict[str, Row] = {
     "softmax": F.softmax, "log_softmax": F.log_softmax, "layer_norm": F.layer_norm, "cumsum": lambda a: F.cumsum(a, 1),
     "concat": lambda a: F.concat(a, F.tanh(a), axis=-1), "slice": lambda a: a[:, :1], "backwards": lambda a: a[:, ::-1],
     "twice": lambda a: F.sum(F.stack(a, a * a, axis=0), 0), "outer": lambda a: F.einsum("na,nb->na", a, a),
-}  # fmt: skip
+}
 VIEWS: dict[str, tuple[Row, Row]] = {
     "as it is": (lambda a: a, lambda m: m),
     "transposed": (lambda a: a.T, lambda m: m.T),
@@ -282,18 +282,18 @@ SINGULAR: dict[str, tuple[Row, float, float]] = {
     "log": (F.log, 0.0, 0.01), "log of a square": (lambda a: F.log(a**2), -0.0, 0.01),
     "quotient": (lambda a: 3 - 1 / a, 0.0, 0.01), "root": (lambda a: 3 - a**-0.5, 0.0, 0.01),
     "exp": (lambda a: 100 - F.exp(a), 1000.0, 6.0),
-}  # fmt: skip
+}
 CUT: dict[str, Row] = {
     "relu": F.relu, "maximum": lambda a: F.maximum(a, 0), "minimum": lambda a: F.minimum(0, -a),
     "where": lambda a: F.where(a > 0, a, 0), "by the largest": lambda a: F.max(F.stack(a, 0 * F.sign(a), axis=0), 0),
-}  # fmt: skip
+}
 KEPT: dict[str, Row] = {
     "scale": lambda a: 2 * a - 0.1, "sum": lambda a: F.sum(a, 1)[:, None], "mean": lambda a: F.mean(a, 1)[:, None],
     "product": lambda a: F.einsum("nd,nd->n", a, F.exp(F.sigmoid(a)))[:, None],
     "largest": lambda a: F.max(a, 1)[:, None],
     "transposed": lambda a: a.T[::-1].T, "shifted": lambda a: F.roll(a, 1, 0),
     "twice": lambda a: F.concat(a, a, axis=1),
-}  # fmt: skip
+}
 
 
 def draw(names: Mapping[str, Any]) -> st.SearchStrategy[str]:
@@ -318,9 +318,9 @@ def composed(inner: list[str], weights: int, view: str, choice: str, outer: str)
 
 @RANDOM
 @given(st.lists(draw({**INNER, **SHAPED}), min_size=1, max_size=5), st.integers(0, 5), draw(VIEWS), draw(CHOICES),
-       draw(OUTER), st.lists(st.sampled_from(BAD), min_size=3, max_size=3))  # fmt: skip
+       draw(OUTER), st.lists(st.sampled_from(BAD), min_size=3, max_size=3))
 def test_random_compositions(tmp_path_factory: pytest.TempPathFactory, inner: list[str], weights: int, view: str,
-                             choice: str, outer: str, bad: list[float]) -> None:  # fmt: skip
+                             choice: str, outer: str, bad: list[float]) -> None:
     model = composed(inner, weights, view, choice, outer)
     rng = np.random.default_rng(len(inner))
     keep = np.array([[1.0], [0.0], [1.0], [0.0]])
@@ -336,7 +336,7 @@ def test_random_compositions(tmp_path_factory: pytest.TempPathFactory, inner: li
 @RANDOM
 @given(draw(SINGULAR), st.lists(draw(KEPT), max_size=4), draw(CUT), draw(OUTER))
 def test_random_cuts(tmp_path_factory: pytest.TempPathFactory, singular: str, kept: list[str], cut: str,
-                     outer: str) -> None:  # fmt: skip
+                     outer: str) -> None:
     """What relu, maximum and minimum cut off may be infinite: the same gradient as where it is only negative."""
     function, bad, harmless = SINGULAR[singular]
     model = Model("random")

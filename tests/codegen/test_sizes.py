@@ -30,7 +30,7 @@ N, D, K = dim("N"), dim("D"), dim("K")
         (N * K / D, None), (N / D + 1, "N // D + 1"), (K - N / D, "K - N // D"), ((N + D) / 2 + K * N / 3, None),
         (N / (D * K), "N // (D * K)"), (K * (N - D) / D, None), (sp.floor(N / D) * K, None), (-N / D, None),
     ],
-)  # fmt: skip
+)
 def test_integer_arithmetic(size: Any, code: str | None) -> None:
     text = spelled(integer_code(size, name))
     if code is not None:
@@ -49,7 +49,7 @@ def test_integer_arithmetic(size: Any, code: str | None) -> None:
         (2 / (N * D), None), (N + D, None), (sp.oo, "np.inf"), (-sp.oo, "-np.inf"), (sp.Integer(10) ** 30, "1e+30"),
         (sp.Rational("1e-30"), "1e-30"), (sp.pi * N, None), (N**2 / sp.Integer(2), None),
     ],
-)  # fmt: skip
+)
 def test_numbers(value: Any, code: str | None) -> None:
     text = spelled(number_code(value, name))
     if code is not None:

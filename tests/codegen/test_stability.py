@@ -122,7 +122,7 @@ CASES: dict[str, tuple[str, Any, dict[str, Any], Callable[[Any], tuple[Any, Any]
     "entropy": (P + "loss L = -sum(p*log(p)) + 0*sum(t)", Z, soft, lambda z: (
         -(share(log_softmax(z))*log_softmax(z)).sum(),
         -share(log_softmax(z))*(log_softmax(z) - (share(log_softmax(z))*log_softmax(z)).sum(-1, keepdims=True)))),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("level", [0, 1, 2])
@@ -289,7 +289,7 @@ SIGNED = {
                              "    c[k] = c[k-1] + (log(sum(q*exp(z[k]))) - z[k])/N\n"
                              "loss L = c[N]",
     "a stack of a loop": "for k in 1..N:\n    q[k] = x[k]*exp(z[k])\nloss L = log(sum(q))",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SIGNED)
@@ -305,7 +305,7 @@ def test_weights_of_either_sign(name: str, tmp_path: Path) -> None:
     right = {"terms of a sum": np.log(np.exp(2 * z) + q).sum(), "the largest": np.log(q.max()),
              "a square": np.log(q**2).sum(), "a product": np.log(q * r).sum(), "a quotient": np.log(q / r).sum(),
              "normalised": ((q / q.sum()) ** 2).sum(),
-             "labels that are none": np.log(x * sigmoid(z) + (1 - x) * sigmoid(-z)).sum()}  # fmt: skip
+             "labels that are none": np.log(x * sigmoid(z) + (1 - x) * sigmoid(-z)).sum()}
     assert np.isclose(loss, right.get(name, np.log(q.sum())), rtol=1e-12)
     np.testing.assert_allclose(grads["z"], (moved[:4] - moved[4:]) / 2e-6, rtol=1e-6, atol=1e-8)
 
@@ -335,7 +335,7 @@ STARTS: dict[str, tuple[str, Callable[[Any], Any]]] = {
 
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES < 500)
 @given(st.sampled_from(sorted(STARTS)), st.lists(st.tuples(st.sampled_from(sorted(VIEWS)), st.booleans()), max_size=4),
-       st.sampled_from([0, 1, 2]))  # fmt: skip
+       st.sampled_from([0, 1, 2]))
 def test_the_log_of_anything_made_of_a_probability(
     start: str, chain: list[tuple[str, bool]], level: int
 ) -> None:

@@ -124,7 +124,7 @@ FORMS = [
     "-x - y", "sqrt(1 + x**2)", "abs(x) * sign(y)", "where(x > y, x, z)", "maximum(x, y) * minimum(y, z)",
     "x * (x > 0) + (y > 0)", "(x > 0) * y * 3", "sigmoid(x) * x", "2 * x * y * z / 7", "x - y - z + r",
     "(x + y) * (y + z) * (z + x)", "r * r + x", "exp(-x) + exp(r)", "(x @ x.T) @ y - x",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("form", FORMS)

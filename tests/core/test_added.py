@@ -27,7 +27,7 @@ LEVELS = [0, 1, 2]
 
 
 @pytest.mark.parametrize(("name", "op"), [("logit", "logit"), ("hardtanh", "hardtanh"), ("flip", "flip"),
-                                          ("sort", "argsort")])  # fmt: skip
+                                          ("sort", "argsort")])
 def test_two_files_know_of_it(name: str, op: str) -> None:
     assert name in F.FUNCTIONS
     known = re.compile("|".join(rf'"{x}"|\bdef {x}\(|F\.{x}\(' for x in (name, op)))
@@ -110,7 +110,7 @@ def test_places_of_sort_are_integers_without_a_gradient() -> None:
 @pytest.mark.parametrize("body", [
     "s = sort(x, axis=0)\nloss L = sum(s[0] * s[2]**2)", "s = sort(x)\nloss L = sum(cumsum(s, axis=1)**2)",
     "f = flip(x)\nloss L = sum(f * x * tanh(f[0]))", "f = flip(x, axis=1)\nf2 = flip(f + x)\nloss L = sum(f2**3 * x)",
-])  # fmt: skip
+])
 def test_emitted_at_every_level(level: int, body: str) -> None:
     model = Model.parse(f"dim N, D\nparam x: N x D\n{body}", name="net")
     assert verify_source(codegen(model, level=level), model, sizes={"N": 4, "D": 3}).passed

@@ -41,7 +41,7 @@ TWO: dict[str, Callable[[Node, Node], Node]] = {
     "layer_norm": lambda a, b: F.layer_norm(a - b, eps=0.1),
     "power": lambda a, b: a**b,
     "arithmetic": lambda a, b: (a - 2 * b) / (1 + a * b),
-}  # fmt: skip
+}
 
 ONE: dict[str, Callable[[Node], Node]] = {
     name: getattr(F, name)
@@ -66,14 +66,14 @@ ONE: dict[str, Callable[[Node], Node]] = {
     "transpose": lambda a: F.transpose(a, (2, 0, 1)),
     "reshape": lambda a: F.reshape(a, -1),
     "unfold": lambda a: F.unfold(a, 2, axis=1),
-}  # fmt: skip
+}
 
 SHAPED = {  # they ask for shapes that fit each other, or take no two arrays
     "attention", "grouped_attention", "concat", "stack", "conv1d", "conv2d", "conv2d_input", "conv2d_kernel",
     "cross_entropy", "smoothed_cross_entropy",
     "multiclass_hinge", "dot", "outer", "einsum", "pick", "take_along_axis", "put_along_axis", "scatter_add",
     "reshape", "rms_norm", "batch_norm", "rotary",
-}  # fmt: skip
+}
 
 
 def test_every_function_of_several_arrays_is_listed() -> None:

@@ -61,7 +61,7 @@ class Case:
         rng = np.random.default_rng(3)
         self.op, self.sample = op, sample
         self.arrays = [rng.integers(0, sample.below[i], s) if i in sample.below else rng.normal(size=s)
-                       for i, s in enumerate(sample.shapes)]  # fmt: skip
+                       for i, s in enumerate(sample.shapes)]
         self.value = np.asarray(op.reference(np, sample.attr, *self.arrays))
         self.out = axes(self.value.shape)
         self.shapes = [tuple(map(sp.Integer, s)) for s in sample.shapes]

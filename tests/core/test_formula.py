@@ -147,7 +147,7 @@ def parsed(text: str) -> sp.Expr:
             case ast.BinOp(a, op, b):
                 left, right = walk(a), walk(b)
                 return {"Add": left + right, "Sub": left - right, "Mult": left * right, "Pow": left**right,
-                        "Div": left / right if isinstance(op, ast.Div) else None}[type(op).__name__]  # fmt: skip
+                        "Div": left / right if isinstance(op, ast.Div) else None}[type(op).__name__]
         raise AssertionError(ast.dump(node))
 
     return walk(ast.parse(text, mode="eval"))
@@ -251,7 +251,7 @@ def test_kernels_of_equal_value_share_their_identity() -> None:
     (sp.Float("0.25"), sp.Rational(1, 4)),
     (sp.pi, sp.pi),
     (float("-inf"), -sp.oo),
-])  # fmt: skip
+])
 def test_numbers_are_exact(given_number: Any, exact: sp.Expr) -> None:
     assert f.exact(given_number) == exact
 

@@ -28,7 +28,7 @@ M23, M34, V3 = (2, 3), (3, 4), (3,)
 
 
 def case(ours: Callable[..., Node], theirs: Callable[..., Any], *shapes: tuple[int, ...], id: str,
-         domain: tuple[float, float] = ANY) -> Any:  # fmt: skip
+         domain: tuple[float, float] = ANY) -> Any:
     return pytest.param(ours, theirs, shapes or (M23,), domain, id=id)
 
 
@@ -85,7 +85,7 @@ ELEMENTWISE = [
          domain=POSITIVE),
     case(lambda a, b: (a - 2 * b) / (1 + b**2) - (-a) * b / 3, lambda a, b: (a - 2 * b) / (1 + b**2) + a * b / 3,
          M23, V3, id="arithmetic"),
-]  # fmt: skip
+]
 
 REDUCTIONS = [
     case(lambda x, o=o, n=n: getattr(F, n)(x, **o), lambda x, o=o, t=t: t(x, **o), (2, 3, 4), id=f"{n} {o}")
@@ -102,7 +102,7 @@ REDUCTIONS = [
     case(lambda x: F.softmax(x, axis=1, keepdims=True), lambda x: nn.softmax(x, axis=1), id="softmax keepdims"),
     case(lambda x: F.layer_norm(x, eps=0.5), lambda x: _layer_norm(x, eps=0.5), id="layer_norm eps"),
     case(lambda x: F.rms_norm(x, axis=0, eps=0.5), lambda x: _rms_norm(x, 0, 0.5), id="rms_norm eps"),
-]  # fmt: skip
+]
 
 PRODUCTS = [
     *[
@@ -126,7 +126,7 @@ PRODUCTS = [
             "abc,dc,d->ab": ((2, 3, 4), (5, 4), (5,)),
         }.items()
     ],
-]  # fmt: skip
+]
 
 ARRANGEMENT = [
     case(lambda a, b: F.concat(a, b, axis=1), lambda a, b: jnp.concatenate([a, b], 1), M23, (2, 4), id="concat"),
@@ -155,7 +155,7 @@ ARRANGEMENT = [
     *[case(lambda a, x=x: F.sort(a, x), lambda a, x=x: jnp.sort(a, x), (3, 4), id=f"sort {x}") for x in (0, 1, -1)],
     case(lambda a: F.cumsum(a), lambda a: jnp.cumsum(a, 0), (4, 3), id="cumsum"),
     case(lambda a: F.cumsum(a, axis=-1), lambda a: jnp.cumsum(a, -1), (2, 3, 4), id="cumsum last"),
-]  # fmt: skip
+]
 
 LOSSES = [
     case(lambda p, y: F.binary_cross_entropy(p, y), lambda p, y: -(y * jnp.log(p) + (1 - y) * jnp.log(1 - p)),
@@ -174,7 +174,7 @@ LOSSES = [
          id="cosine_similarity"),
     case(losses.l1, lambda w: jnp.abs(w).sum(), id="l1"),
     case(losses.l2, lambda w: (w**2).sum(), id="l2"),
-]  # fmt: skip
+]
 
 
 CASES = ELEMENTWISE + REDUCTIONS + PRODUCTS + ARRANGEMENT + LOSSES
@@ -202,7 +202,7 @@ CONTRACT = {
     "cross_entropy", "binary_cross_entropy", "binary_cross_entropy_with_logits", "layer_norm", "rms_norm", "concat",
     "reshape", "transpose", "one_hot", "einsum", "conv2d", "max_pool2d", "avg_pool2d", "outer", "dot", "diag", "trace",
     "cumsum", "roll", "repeat", "stack", "take_along_axis",
-}  # fmt: skip
+}
 
 
 def test_the_language_has_the_functions_it_promises() -> None:
@@ -243,12 +243,12 @@ INDEXED = [
                  (3, 4), 4, (3,), id="smoothed_cross_entropy"),
     pytest.param(lambda a, i: a * i + F.sqrt(1 + i), lambda a, i: a * i + jnp.sqrt(1.0 + i), (3,), 5, (3,),
                  id="integers in arithmetic"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("ours", "theirs", "shape", "below", "index_shape"), INDEXED)
 def test_integers_against_jax(ours: Callable[..., Node], theirs: Callable[..., Any], shape: Any, below: int,
-                              index_shape: Any) -> None:  # fmt: skip
+                              index_shape: Any) -> None:
     a, i, given = indexed(shape, below, index_shape)
     row = ours(a, i)
     upstream = np.random.default_rng(2).normal(size=evaluate_shape(row.shape, {}))
@@ -264,10 +264,10 @@ def test_constants() -> None:
     g = Graph()
     n = dim("N")
     rows = {name: F.CONSTANTS[name](g, *args) for name, args in
-            {"arange": (n,), "eye": (n,), "zeros": (n, 2), "ones": (2, n), "causal_mask": (n,)}.items()}  # fmt: skip
+            {"arange": (n,), "eye": (n,), "zeros": (n, 2), "ones": (2, n), "causal_mask": (n,)}.items()}
     found = dict(zip(rows, evaluate(list(rows.values()), {}, {"N": 3}), strict=True))
     expected = {"arange": np.arange(3), "eye": np.eye(3), "zeros": np.zeros((3, 2)), "ones": np.ones((2, 3)),
-                "causal_mask": np.tril(np.ones((3, 3)))}  # fmt: skip
+                "causal_mask": np.tril(np.ones((3, 3)))}
     for name, array in expected.items():
         close(found[name], array)
 
@@ -285,7 +285,7 @@ def test_constants() -> None:
     lambda a: F.cumsum(a),
     lambda a: F.concat(a, a[1:]),
     lambda a: F.diag(a @ a.T),
-])  # fmt: skip
+])
 def test_symbolic_sizes_agree_with_numbers(write: Callable[[Node], Node]) -> None:
     """What is declared with symbols computes what it does with numbers, shapes and gradients included."""
     at = np.random.default_rng(4).normal(size=(4, 3))
@@ -333,7 +333,7 @@ def wrong(write: Callable[[Node, Node, Node], Any]) -> str:
     (lambda X, v, y: X[0, 0, 0], ["too many indices", "X"]),
     (lambda X, v, y: v[::0], ["step"]),
     (lambda X, v, y: v["a"], ["indexed by"]),
-])  # fmt: skip
+])
 def test_errors_name_what_is_wrong(write: Callable[..., Any], words: list[str]) -> None:
     message = wrong(write)
     assert all(word in message for word in words), message

@@ -44,7 +44,7 @@ def text(row: Node) -> str:
     lambda a, b: F.layer_norm(a + b),
     lambda a, b: F.einsum("ij,kj->ik", a, b),
     lambda a, b: F.where(a > b, a, 0),
-])  # fmt: skip
+])
 def test_the_same_call_is_the_same_row(write: Any) -> None:
     a, b, *_ = rows((N, D))
     assert write(a, b) is write(a, b)
@@ -129,7 +129,7 @@ def test_broadcasting_is_implicit_in_arithmetic() -> None:
     lambda h, x: x - h,
     lambda h, x: h * h + x,
     lambda h, x: 1 / (h + x),
-])  # fmt: skip
+])
 def test_long_chains_of_arithmetic(write: Any) -> None:
     """A thousand unnamed steps: no recursion in the core, rows stay small, and the numbers are right."""
     n = 1000
@@ -230,7 +230,7 @@ def test_a_row_is_no_number_yet() -> None:
     lambda a, v: v @ a,
     lambda a, v: a > v,
     lambda a, v: F.maximum(a, v),
-])  # fmt: skip
+])
 def test_arrays_are_not_operands(write: Any) -> None:
     a, *_ = rows((3,))
     with pytest.raises(ModelError, match="declare it with data"):

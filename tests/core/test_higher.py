@@ -85,7 +85,7 @@ MODELS: dict[str, Callable[..., Any]] = {
     "quotients": lambda f, X, W, b, V, i: f.sum((X @ W) / (2 + f.sin(b)) ** 2 + f.log(3 + X * b)),
     "cumulative": lambda f, X, W, b, V, i: f.sum(f.exp(f.cumsum(W * b, axis=0) / 4)),
     "quadratic": lambda f, X, W, b, V, i: b @ W @ b + f.sum(f.reshape(W, (9,))[2:5] * b),
-}  # fmt: skip
+}
 
 
 def numbers() -> dict[str, Any]:

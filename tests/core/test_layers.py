@@ -119,7 +119,7 @@ CASES = [
     case(lambda x, m: layers.dropout(x, m, 0.25), lambda x, m: x * m / 0.75, (2, 3), (2, 3), id="dropout"),
     case(lambda *a: both_of(layers.lstm_cell(*a)), lstm, (2, 3), (2, 2), (2, 2), (3, 8), (2, 8), (8,), id="lstm_cell"),
     case(layers.gru_cell, gru, (2, 3), (2, 2), (3, 6), (2, 6), (6,), id="gru_cell"),
-]  # fmt: skip
+]
 
 
 def conv_kernel(x: Any, y: Any) -> Any:
@@ -196,7 +196,7 @@ def test_symbolic_sizes_of_images() -> None:
     (lambda x, w: windows.conv1d(x, w), "3 axes"),
     (lambda x, w: layers.split_heads(x[0], 5), "cannot be split"),
     (lambda x, w: layers.rotary(x), "even last axis"),
-])  # fmt: skip
+])
 def test_errors(write: Callable[[Node, Node], Any], words: str) -> None:
     g = Graph()
     x, w = g.leaf("x", (2, 4, 5, 3)), g.leaf("w", (2, 2, 3, 4))

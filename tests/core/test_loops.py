@@ -117,7 +117,7 @@ for t in 1..T:
     h[t] = tanh(h[t-1] @ W_h) * mean(c[t])
 loss L = sum(h[T][0]) * sum(b)
 """, unused),
-}  # fmt: skip
+}
 
 
 def arrays(model: Model) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def arrays(model: Model) -> dict[str, Any]:
         name: rng.integers(0, SIZES["V"], evaluate_shape(row.shape, SIZES)) if row.kind == "int"
         else rng.normal(size=evaluate_shape(row.shape, SIZES)) * 0.7
         for name, row in model.leaves().items()
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -27,7 +27,7 @@ TERMS = [
     "sum(t.T * log(q.T))", "sum((t * log(q))[:, 1:]) + sum((t * log(q))[:, :1])", "sum(t * reshape(log(q), (N, K)))",
     "sum(-(q * log(q) + (1 - q) * log(1 - q)))", "sum(t * log(q) * tanh(q))", "exp(sum(t * log(q)))",
     "sum(t * normal_cdf(q) * log(q))",
-]  # fmt: skip
+]
 NAMED = [
     "lq = log(q)\nloss L = sum(t * lq)", "lq = log(q)\ns = t * lq\nloss L = sum(s)",
     "k = log(t) - log(q)\nloss L = sum(t * k)",
@@ -38,7 +38,7 @@ NAMED = [
     "lq = log(q)\nloss L = dot(t[0], lq[0]) + dot(t[1], lq[1])", "loss L = dot(t[1], log(q[1])) - dot(t[0], log(q[0]))",
     'lq = log(q)\nloss L = sum(einsum("ij,ij->i", t, lq)**2)', "r = log(q[1])\nloss L = sum(t @ r) + q[0, 1]",
     'z = log(q)\nloss L = einsum("ij,ij->", z, t)',
-]  # fmt: skip
+]
 SPREAD = ["sum(t * log(q))", "sum(t * (log(t) - log(q)))", "-mean(sum(t * log(q), axis=1) * 2)"]
 LOSSES = [
     "sum(cross_entropy(q, t))", "-sum(t * log_softmax(q))", "-sum(t * log(softmax(q)))",
@@ -46,7 +46,7 @@ LOSSES = [
     "-sum(t * (q - logsumexp(q, axis=1, keepdims=True)))",
     "-sum(softmax(q) * log(softmax(q)))", "-sum(softmax(q) * log_softmax(q))",
     "sum(softmax(q) * (log(softmax(q)) - log(t)) * t)",
-]  # fmt: skip
+]
 
 
 def run(text: str, folder: Path, level: int, t: Any, q: Any, dtype: str = "float64") -> list[Any]:

@@ -18,7 +18,7 @@ from tests.core.helpers import close, value
 
 Call = Callable[..., Any]
 SHAPES = {"A": ("N", "D"), "B": ("D", "K"), "C": ("N", "D"), "S": ("D", "D"), "u": ("D",), "v": ("D",), "w": ("N",),
-          "T": ("N", "D", "K"), "R": ("K", "D", "K"), "s": (), "one": ("N", 1, "D")}  # fmt: skip
+          "T": ("N", "D", "K"), "R": ("K", "D", "K"), "s": (), "one": ("N", 1, "D")}
 SIZES = {"N": 4, "D": 3, "K": 2}
 
 
@@ -181,7 +181,7 @@ CALLS: list[Call] = [
     lambda A: np.float64(2) > A,
     lambda A: abs(A),
     lambda A: np.zeros(np.ndim(A)).sum() + A,
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("number", range(len(CALLS)))
@@ -222,7 +222,7 @@ REFUSED: dict[str, Call] = {
     "np.diag on the rows of a model has the main diagonal only": lambda A: np.diag(A[0], 1),
     "no ord=2 over 2 axes": lambda A: np.linalg.norm(A, 2),
     "not a whole|equal parts|4 equal parts": lambda A: np.split(np.ones_like(A, shape=(3,)), 2),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("message", REFUSED)
@@ -243,7 +243,7 @@ NOT_OF_ARRAYS = {"info", "show_config", "show_runtime", "save", "savez", "savez_
                  "seterrcall", "set_printoptions", "base_repr", "binary_repr", "getbufsize", "geterr", "lookfor",
                  "isdtype", "typename", "obj2sctype", "issctype", "sctype2char", "byte_bounds", "who", "source", "disp",
                  "safe_eval", "deprecate", "add_docstring", "add_newdoc", "mintypecode", "issubclass_", "issubdtype",
-                 "issubsctype", "isfortran", "array_repr", "array_str", "array2string"}  # fmt: skip
+                 "issubsctype", "isfortran", "array_repr", "array_str", "array2string"}
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -37,7 +37,7 @@ def test_the_matrix_product_of_a_pattern_is_its_einsum() -> None:
         matrix, given = pattern.matmul(), arrays(pattern)
         assert matrix is not None
         first, second = (given[k].swapaxes(-1, -2) if flip and given[k].ndim > 1 else given[k]
-                         for k, flip in zip(matrix.order, matrix.flips, strict=True))  # fmt: skip
+                         for k, flip in zip(matrix.order, matrix.flips, strict=True))
         value = (first @ second).T if matrix.flip_out else first @ second
         np.testing.assert_allclose(value, np.einsum(str(pattern), *given), err_msg=str(pattern))
 
@@ -73,7 +73,7 @@ def test_one_more_axis_runs_the_product_for_every_place() -> None:
 @pytest.mark.parametrize(("text", "kind"), [
     ("ab->ba", "is_transpose"), ("abc->cab", "is_transpose"), ("aa->a", "is_diagonal"), ("aa->", "is_trace"),
     ("ab->a", ""), ("aab->ba", ""), ("aa,a->a", ""), ("ab->", ""), ("aaa->a", ""),
-])  # fmt: skip
+])
 def test_kinds_of_one_operand(text: str, kind: str) -> None:
     pattern = Pattern.parse(text)
     found = [k for k in ("is_transpose", "is_diagonal", "is_trace") if getattr(pattern, k)]

@@ -120,7 +120,7 @@ def test_an_exponent_that_is_a_size_may_be_zero() -> None:
     (2, 0.0, 1.0, np.log(2)),
     (2, -INF, 0.0, 0.0),
     (0.5, 2.0, 0.25, 0.25 * np.log(0.5)),
-])  # fmt: skip
+])
 def test_literal_bases(base: float, at: float, value: float, slope: float) -> None:
     x = Graph().leaf("x")
     close(numbers([base**x, *grad(base**x, [x])], x=at), [value, slope])
@@ -171,7 +171,7 @@ QUOTIENTS: dict[str, tuple[Callable[[Node], Node], float, float]] = {  # c·x^n,
     "x^-1": (lambda x: x**-1, 1, -1),
     "x^-2": (lambda x: x**-2, 1, -2),
     "1/sqrt": (lambda x: x**-0.5, 1, -0.5),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("at", [0.0, -0.0, INF, -INF, 2.0, -0.5, 1e-100, 1e100])

@@ -102,11 +102,11 @@ RULES = {
     "flat": Rule(1, any_shape, lambda a: F.reshape(a, -1), lambda a: jnp.reshape(a, -1)),
     "cumsum": Rule(1, at_least(1), lambda a: F.cumsum(a, axis=0), lambda a: jnp.cumsum(a, 0)),
     "outer product": Rule(2, lambda a, b: len(a) == len(b) == 1, F.outer, jnp.outer),
-}  # fmt: skip
+}
 
 Step = tuple[str, tuple[int, ...], bool]
 STEPS = st.lists(st.tuples(st.sampled_from(sorted(RULES)), st.tuples(*[st.integers(0, 40)] * 2), st.booleans()),
-                 min_size=2, max_size=9)  # fmt: skip
+                 min_size=2, max_size=9)
 
 
 class Program:

@@ -125,7 +125,7 @@ GOOD = Scalar("half", TABLE["softplus"].head, lambda np, x: x / 2, (f.lift(1) / 
     ({"partials": (f.Arg(1),)}, "half: a formula reads an argument that is none of the 1"),
     ({"spelled": f.Arg(1)}, "half: a formula reads an argument that is none of the 1"),
     ({"head": lambda x: x / 2, "partials": (None,)}, "half: SymPy cannot differentiate the head: derivative 0"),
-])  # fmt: skip
+])
 def test_registration_refuses(change: dict[str, Any], message: str) -> None:
     before = dict(TABLE)
     with pytest.raises(ValueError, match=message.replace("(", r"\(")):

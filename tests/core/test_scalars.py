@@ -175,7 +175,7 @@ def test_printing(record: Scalar) -> None:
     ({"partials": ()}, "derivatives"),
     ({"reference": None}, "required"),
     ({"domain": (), "shown": 1}, "required"),
-])  # fmt: skip
+])
 def test_registration_refuses_an_incomplete_record(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         register(replace(TABLE["tanh"], name="half_done", **change))

@@ -35,12 +35,12 @@ BOUNDED: list[Callable[[Node], Node]] = [
     lambda x: x / F.sqrt(F.var(x) + 1e-5), lambda x: F.log(1e-8 + F.relu(x)), lambda x: F.log(1 + F.exp(x)),
     lambda x: F.sqrt(1 + F.abs(x)), lambda x: (x**2 + 1) ** -0.5, lambda x: x / F.maximum(F.norm(x), 1e-3),
     lambda x: x / F.where(x > 0, 2, 3), lambda x: F.exp(build.arange(x.graph, 3)) * x,
-]  # fmt: skip
+]
 UNBOUNDED: list[Callable[[Node], Node]] = [
     F.log, F.log1p, F.sqrt, F.exp, F.expm1, lambda x: 1 / x, lambda x: x**0.5, lambda x: x**-2, lambda x: x / F.norm(x),
     lambda x: x / F.sum(x), lambda x: 1 / (1 - x**2), lambda x: F.where(x > 0, x, F.log(x)), lambda x: F.log(x - 1),
     lambda x: F.sum(F.log(x)) * x, lambda x: F.where(x > 0, x, -np.inf), lambda x: 2 ** (x / F.relu(x)),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("function", BOUNDED)
@@ -99,7 +99,7 @@ SECOND: dict[str, tuple[Callable[[Node], Node], Any, Any]] = {
     "a slice": (lambda x: F.log(x)[:, 1:], [[0.0, 2.0]], [0, -0.25]),
     "a root of what is cut off": (lambda x: F.sqrt(F.relu(x)), [[-1.0, 4.0]], [0, -1 / 32]),
     "nothing": (lambda x: F.softmax(F.where(x > 0, x, -np.inf)) ** 2, [[-1.0, -2.0]], [0, 0]),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", SECOND)

@@ -45,11 +45,11 @@ CLOSED: dict[str, sp.Expr | tuple[sp.Expr, ...]] = {
     "gelu_sigmoid": x / (1 + sp.exp(-sp.Rational("1.702") * x)), "silu": x * SIGMA, "swish": x * SIGMA,
     "mish": x * (1 - 2 / (1 + (1 + sp.exp(x)) ** 2)), "logit": sp.log(x) - sp.log(1 - x),
     "hardtanh": (sp.Integer(-1), x, sp.Integer(1)),
-}  # fmt: skip
+}
 AT_KINKS = {  # value and slopes where the sides differ: the stated conventions
     "abs": {0: (0, 0, 0)}, "sign": {0: (0, 0, 0)}, "relu": {0: (0, 0, 0)}, "leaky_relu": {0: (0, 0.01, 0)},
     "elu": {0: (0, 1, 1)}, "hardtanh": {-1: (-1, 0, 0), 1: (1, 0, 0)},
-}  # fmt: skip
+}
 HUGE, TINY = mp.mpf("1e400"), mp.mpf("1e-400")
 POINTS = [0.0, -0.0, 0.25, 1.0, -1.0, 40.0, -40.0, 1000.0, -1000.0, 1e160, -1e160, np.inf, -np.inf]
 

@@ -146,7 +146,7 @@ def test_entries_of_pairwise_distances(wide: Write) -> None:
     lambda x: F.sqrt(1 - F.exp(x[0])),
     lambda x: F.sqrt(x[0] * F.exp(x[1])),
     lambda x: F.sqrt(F.maximum(x[0], -1)),
-])  # fmt: skip
+])
 def test_what_is_not_flat_keeps_its_infinite_slope(write: Write) -> None:
     assert np.isinf(slope(write, np.zeros(3))).any()
 
@@ -164,7 +164,7 @@ def test_what_is_not_flat_keeps_its_infinite_slope(write: Write) -> None:
     lambda x, y, z: F.sum(x**2) - F.mean(x) ** 2,
     lambda x, y, z: F.einsum("i,j->", x, x),
     lambda x, y, z: F.sum(x[:, None] @ x[None, :]),
-])  # fmt: skip
+])
 def test_what_only_looks_like_a_square(write: Callable[..., Node]) -> None:
     g = Graph()
     row = F.sqrt(write(*[g.leaf(name, (N,), "param") for name in "xyz"]))
@@ -175,7 +175,7 @@ def test_what_only_looks_like_a_square(write: Callable[..., Node]) -> None:
     lambda x: F.sqrt(F.sum(x**2) + 1e-5),
     lambda x: F.sqrt(F.maximum(F.sum(x**2), 1e-12)),
     lambda x: F.sqrt(F.exp(F.sum(x))),
-])  # fmt: skip
+])
 def test_what_is_never_zero_needs_no_guard(write: Write) -> None:
     row = write(Graph().leaf("x", (N,), "param"))
     assert row.attr.head == "sqrt"
@@ -189,7 +189,7 @@ def test_what_is_never_zero_needs_no_guard(write: Write) -> None:
     lambda h, x: F.exp(h) + h,
     lambda h, x: h @ h.T @ h,
     lambda h, x: F.maximum(h, x) - F.minimum(h * h, x),
-])  # fmt: skip
+])
 def test_what_is_deep_is_soon_seen(step: Callable[[Node, Node], Node]) -> None:
     """Neither the stack nor the time runs out."""
     g = Graph()

@@ -38,7 +38,7 @@ def sigma(z: Any) -> Any:
     lambda x: F.softplus(x),
     lambda x: -F.log(1 - F.sigmoid(x)),
     lambda x: -F.log(F.sigmoid(-x)),
-])  # fmt: skip
+])
 def test_log_one_plus_exp(write: Callable[[Node], Node]) -> None:
     x = vector()
     row, slope = both(write(x), x, BIG)
@@ -73,7 +73,7 @@ def test_log_softmax_of_large_logits(write: Callable[[Node], Node]) -> None:
     lambda x: F.sqrt(x[0] ** 2 + x[1] ** 2 + x[2] ** 2),
     lambda x: F.sqrt(F.var(x)),
     lambda x: F.norm(x),
-])  # fmt: skip
+])
 def test_norm_at_zero_has_gradient_zero(write: Callable[[Node], Node], named: bool) -> None:
     x = vector(3)
     row = write(x)
@@ -112,13 +112,13 @@ WHERE = [
     pytest.param(lambda x: F.where(x > 0, x**0.5 * 3 + 1, 0), lambda v: 1.5 / np.sqrt(v), id="power"),
     pytest.param(lambda x: F.where(x > 0, F.where(x > 0.5, F.log(x), x**-1), 0),
                  lambda v: np.where(v > 0.5, 1 / v, -1 / v**2), id="nested"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("named", [False, True])
 @pytest.mark.parametrize(("write", "slope_of"), WHERE)
 def test_a_branch_not_taken_has_no_influence(write: Callable[[Node], Node], slope_of: Callable[[Any], Any],
-                                             named: bool) -> None:  # fmt: skip
+                                             named: bool) -> None:
     x = vector(4)
     row = x.graph.let("r", write(x)) if named else write(x)
     at = np.array([-1.0, 0.0, 0.25, 2.0])
@@ -198,7 +198,7 @@ def test_cross_entropy_of_large_logits(scale: float) -> None:
     at = {"z": scale * np.array([[1.0, 0.0, -1.0], [0.0, 0.0, 2.0]]), "y": np.array([2, 2])}
     row = F.cross_entropy(z, y)
     close(value(row, **at), [2 * scale + np.log1p(np.exp(-scale) + np.exp(-2 * scale)),
-                             np.log1p(2 * np.exp(-2 * scale))])  # fmt: skip
+                             np.log1p(2 * np.exp(-2 * scale))])
     p = np.exp(at["z"] - at["z"].max(1, keepdims=True))
     close(gradients(row, [z], at)[0], p / p.sum(1, keepdims=True) - np.eye(3)[at["y"]])
 

@@ -46,7 +46,7 @@ class Recipe:
     shown: tuple[str, ...]
     model: str = MODEL.format("sum(z)")
     commands: tuple[str, ...] = ("derive net.sbp", "derive net.sbp --format latex", "derive net.sbp --format json",
-                                 "codegen net.sbp -O2 -o net.py", "verify net.py")  # fmt: skip
+                                 "codegen net.sbp -O2 -o net.py", "verify net.py")
 
 
 RECIPES = {
@@ -242,6 +242,6 @@ def command(line: str, folder: Path) -> str:
     """What ``symbackprop LINE`` prints, run on the copy in the folder."""
     environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run([sys.executable, "-m", "symbackprop", *line.split()], cwd=folder, env=environment,
-                          capture_output=True, encoding="utf-8", check=False)  # fmt: skip
+                          capture_output=True, encoding="utf-8", check=False)
     assert done.returncode == 0, f"{line}: {done.stderr}"
     return done.stdout

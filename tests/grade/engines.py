@@ -53,7 +53,7 @@ class Case(NamedTuple):
 def cases() -> list[Case]:
     """All wrong answers of both tables."""
     old = [Case(f"{w.model} {w.lines.splitlines()[-1]} {w.name} {w.kind}", w.model, w.lines, w.name, (w.kind,), w.words)
-           for w in WRONG]  # fmt: skip
+           for w in WRONG]
     return old + [Case(str(s), TASKS[s.task].model, s.lines, s.name, s.kinds, s.words) for s in SLIPS]
 
 

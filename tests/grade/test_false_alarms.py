@@ -22,7 +22,7 @@ RIGHT = {
         "dh[T]=2*h[T]\nfor t in T..1:\n    dw += where(t==1, c[t]*dh[t], dh[t]*(1-h[t]^2)*h[t-1])\n"
         "    dh[t-1] = where(t==1, 0, dh[t]*(1-h[t]^2)*w)",
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", RIGHT)

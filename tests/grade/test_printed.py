@@ -66,7 +66,7 @@ def last(grader: Grader, lines: str, name: str) -> Item:
         (ROWS, "", "∂L/∂B = transpose_213(transpose_213((1 − tanh((1_N×T ⊗ g) ⊙ B)^⊙2) ⊙ (1_N×T ⊗ g)))", "dB"),
         (TABLE, "", "∂L/∂C = scatter(2c, words)", "dC"),
     ],
-)  # fmt: skip
+)
 def test_printed_notation_is_read(grader: Grader, before: str, line: str, name: str) -> None:
     found = last(grader, f"{before}\n{line}", name)
     assert found.verdict == "right", found.finding
@@ -88,7 +88,7 @@ def test_what_is_wrong_with_letters_is_not_right(grader: Grader, line: str, name
 
 def test_an_indicator_of_equality() -> None:
     found = last(Grader(Model.parse("param x, y\nloss L = maximum(x, y)")),
-                 "∂L/∂x = 1[x > y] + ½·1[x = y]", "dx")  # fmt: skip
+                 "∂L/∂x = 1[x > y] + ½·1[x = y]", "dx")
     assert found.verdict == "right"
 
 

@@ -48,15 +48,15 @@ def test_the_documented_keys_of_the_json() -> None:
     data = report(TANH, WRONG).to_json(2)
     assert list(data) == [
         "format", "version", "model", "answers", "verdict", "right", "of", "hints", "gradients", "unread", "notes",
-    ]  # fmt: skip
+    ]
     assert (data["format"], data["version"], data["verdict"], data["right"], data["of"]) == (
         "symbackprop-grade", 1, "wrong", 0, 2,
-    )  # fmt: skip
+    )
     first = data["gradients"][0]
     assert list(first) == [
         "name", "role", "shape", "verdict", "line", "given", "read_as", "equality", "mistake", "hint", "notes",
         "taken_as_given", "answer",
-    ]  # fmt: skip
+    ]
     assert first["mistake"] == {
         "kind": "substitution",
         "factor": "do/da",

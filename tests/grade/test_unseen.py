@@ -28,7 +28,7 @@ ANSWERS = [
     ("", "sum(relu(x - 300)^2)", ["2*relu(x - 300)", "where(x > 300, 2*(x - 300), 0)"], ["0*x", "2*(x - 300)"]),
     ("", "max(x)^2", ["2*max(x)*(x == max(x))"], ["2*x", "where(x > 90, 0, 2*max(x)*(x == max(x)))"]),
     ("", "sum(x^2)", ["2*x", "where(x > 1000, 2*x, x + x)"], ["where(x > 1000, 5, 2*x)", "2*minimum(x, 70)"]),
-]  # fmt: skip
+]
 
 
 def graded(more: str, loss: str, answer: str) -> Report:

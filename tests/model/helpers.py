@@ -62,7 +62,7 @@ SIZES = {"N": 2, "D": 3, "H": 4}
 LEAVES: dict[str, tuple[Any, ...]] = {
     "X": ("N", "D"), "W": ("D", "H"), "b": ("D",), "v": ("N", 1), "r": (1, "D"), "s": (), "A": ("N", "D", "H"), "q": (),
     "M": ("N", "N"),
-}  # fmt: skip
+}
 HEAD = """dim N, D, H
 data X: N x D, v: N x 1, A: N x D x H
 data i: N int < N
@@ -130,7 +130,7 @@ def _reduced(draw: Any, text: str, shape: tuple[Any, ...]) -> Typed:
     axis = draw(st.integers(-len(shape), len(shape) - 1))
     if draw(st.booleans()):
         return f"{f}({text}, axis={axis}, keepdims=True)", tuple(1 if k == axis % len(shape) else d
-                                                                  for k, d in enumerate(shape))  # fmt: skip
+                                                                  for k, d in enumerate(shape))
     return f"{f}({text}, axis={axis})", tuple(d for k, d in enumerate(shape) if k != axis % len(shape))
 
 

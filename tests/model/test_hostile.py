@@ -262,7 +262,7 @@ def _ids(cases: dict[str, tuple[str, ...]]) -> list[object]:
 ALL = {f"{group}: {name}": case for group, cases in [
     ("python", PYTHON), ("number", NUMBERS), ("nesting", NESTING), ("name", NAMES), ("structure", STRUCTURE),
     ("shape", SHAPES), ("integers", INTEGERS), ("call", CALLS), ("notation", NOTATIONS), ("loop", LOOPS),
-] for name, case in cases.items()}  # fmt: skip
+] for name, case in cases.items()}
 
 
 @pytest.mark.parametrize(("text", "said"), _ids(ALL))
@@ -292,7 +292,7 @@ def test_refused(text: str, said: list[str]) -> None:
         ("h[0] = w\nfor t in 1..N:\n    h[t] = x[t] + h[t-1]", "carries h[t-1] (scalar) but computes D", 5),
         ("".join("    " * k + f"for t{k} in 1..2:\n" for k in range(9)) + " " * 36 + "z = w", "nested more than 8", 12),
     ],
-)  # fmt: skip
+)
 def test_refused_on_a_later_line(text: str, said: str, line: int) -> None:
     refused(text, said, line=line)
 

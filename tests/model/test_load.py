@@ -41,7 +41,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_the_same_model_from_everywhere(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(TEXT.encode())))
     found = [load("net.sbp"), load(here / "net.sbp"), load("net.py"), load("net.py:model"), load("-"),
-             Model.load("net.sbp"), Model.parse(TEXT)]  # fmt: skip
+             Model.load("net.sbp"), Model.parse(TEXT)]
     assert [m.name for m in found] == ["net", "net", "net", "net", "model", "net", "model"]
     assert all(described(m) == described(found[0]) for m in found)
 

@@ -101,7 +101,7 @@ def test_a_sweep_reads_the_named_row_that_it_needs() -> None:
 
 
 TERMS = ("w*x", "exp(w)", "w + x", "sin(x)", "{0}*{1}", "tanh({0})", "{0} - {1}", "(w*x)^2 + {0}", "log(1 + exp({0}))",
-         "sigmoid({0})", "log(sigmoid({0}))", "exp(w)*{1}")  # fmt: skip
+         "sigmoid({0})", "log(sigmoid({0}))", "exp(w)*{1}")
 
 
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES < 500)

@@ -28,7 +28,7 @@ def test_built_in_models(name: str) -> None:
     assert to_text(again) == text
     assert (again.name, again.summary, again.source, again.tags, again.example, again.notes) == (
         model.name, model.summary, model.source, model.tags, model.example, model.notes
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("name", ["two-step-rnn", "window-lm", "max-gate"])

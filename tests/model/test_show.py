@@ -15,7 +15,7 @@ from symbackprop.render.show import show
 KEYS = {
     "name", "summary", "source", "tags", "notes", "warnings", "dims", "data", "inputs", "params", "constants",
     "equations", "loss", "outputs", "notation", "example", "conventions",
-}  # fmt: skip
+}
 
 TEXT = """\
 two-paths: a parameter that reaches the objective through a loss and through a regulariser
@@ -83,7 +83,7 @@ def test_json_of_a_model() -> None:
     ]
     assert data["equations"][0] == {
         "name": "c", "keyword": "let", "formula": "C[words]", "shape": ["N", "K", "E"], "kind": "float", "depth": 0
-    }  # fmt: skip
+    }
     assert data["dims"][1] == {"name": "K", "size": 3}
     assert data["loss"] == "L" and data["conventions"] == {"relu0": "0"}
 

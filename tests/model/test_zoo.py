@@ -28,7 +28,7 @@ CATALOGUE = [
     "sum-times-max", "square-of-three", "cube", "linear-layer", "squared-norm", "elementwise-relu",
     "logistic-regression", "softmax-regression", "mlp-relu-sigmoid", "ffnn-softmax", "window-lm", "ner-window",
     "jacobians", "activations", "svm-hinge", "two-layer-net", "three-layer-net",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("name", CATALOGUE)
@@ -67,7 +67,7 @@ SCALARS = [
                          "dx1": -0.59, "dw2": 0.20}, 0.005),
     ("sigmoid-circuit-gate", {"s": 1, "f": 0.73, "dw0": -0.20, "dx0": 0.39, "dw1": -0.39, "dx1": -0.59, "dw2": 0.20},
      0.005),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "expected", "tolerance"), SCALARS, ids=[name for name, *_ in SCALARS])
@@ -121,7 +121,7 @@ def test_two_step_rnn_by_hand() -> None:
 def test_repeated_words_add_up() -> None:
     model = load("window-lm")
     values = {"words": np.array([[1, 1, 2]]), "y": np.array([0]), "C": np.ones((3, 2)), "W1": np.ones((6, 2)),
-              "b1": np.zeros(2), "W2": np.eye(2, 3), "b2": np.zeros(3)}  # fmt: skip
+              "b1": np.zeros(2), "W2": np.eye(2, 3), "b2": np.zeros(3)}
     values["W1"] = np.arange(12.0).reshape(6, 2) / 100
     found, _ = numbers(model, **values)
     dx = evaluate([derive(model, wrt=["x"]).gradients["x"]], values)[0].reshape(3, 2)

@@ -194,7 +194,7 @@ def _check_entrywise(world: World, left: m.Math, right: m.Math, loops: dict[str,
     found = reader(right)
     v, along = _direction(world, top, bottom)
     product = Value(found.array * reader.over(*v).array, found.letters) if not found.shape else reader.together(
-        "⊙", np.multiply, found, reader.over(*v))  # fmt: skip
+        "⊙", np.multiply, found, reader.over(*v))
     _same(reader.over(*along), product)
 
 
@@ -245,7 +245,7 @@ def _along_chain(world: World, reader: Reader, term: m.Math, v: Value) -> Value:
 
 
 def _over_steps(reader: Reader, v: Value, letters: Sequence[str], shape: tuple[int, ...], counts: tuple[int, ...]
-                ) -> Any:  # fmt: skip
+                ) -> Any:
     """A direction with an axis for each loop around in front."""
     wide = [1] * v.letters
     for letter, count in zip(letters, counts, strict=True):

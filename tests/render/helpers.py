@@ -20,7 +20,7 @@ from symbackprop.render.text import to_text
 GOLDENS = Path(__file__).parent / "goldens"
 VIEWED = {"linear-layer": "index", "squared-norm": "index", "softmax-regression": "index", "mlp-relu-sigmoid": "index",
           "window-lm": "index", "jacobians": "matrix", "ner-window": "matrix", "logistic-regression": "jacobian",
-          "two-layer-net": "jacobian", "two-weight-tanh": "index"}  # fmt: skip
+          "two-layer-net": "jacobian", "two-weight-tanh": "index"}
 PAGED = ("cube", "linear-layer", "rnn-lm")  # numbers, a matrix, a loop: what of JSON and HTML is kept as files
 
 

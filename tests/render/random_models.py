@@ -40,7 +40,7 @@ UNARY: dict[str, Callable[[Node, Random], Node]] = {
     "cumsum": lambda a, r: F.cumsum(a, axis=0),
     "flat": lambda a, r: F.reshape(a, -1),
     "total": lambda a, r: F.sum(a**2),
-}  # fmt: skip
+}
 BINARY: dict[str, Callable[[Node, Node, Random], Node]] = {
     "add": lambda a, b, r: a + b,
     "subtract": lambda a, b, r: a - 2 * b,
@@ -56,7 +56,7 @@ BINARY: dict[str, Callable[[Node, Node, Random], Node]] = {
     "by rows": lambda a, b, r: a * b[:, None],
     "cross_entropy": lambda a, b, r: F.cross_entropy(a, F.softmax(b)),
     "squared_error": lambda a, b, r: F.squared_error(a, b),
-}  # fmt: skip
+}
 
 
 def _axis(a: Node, r: Random) -> int:
@@ -71,7 +71,7 @@ def random_model(seed: int) -> Model:
     m = Model(f"random-{seed}")
     N, M, K, C = m.dims("N M K C")
     rows = [m.param("a", (N, M)), m.param("w", (M, K)), m.param("b", (M,)), m.data("x", (N,)), m.param("s", ()),
-            m.param("q", (N, M, K)), m.param("u", (N, N))]  # fmt: skip
+            m.param("q", (N, M, K)), m.param("u", (N, N))]
     y, logits = m.data("y", (N,), below=C), m.param("z", (N, C))
     rows += [r.choice([F.pick(logits, y), F.softmax(logits), logits[:, 0], F.cross_entropy(logits, y)])]
     made: list[Node] = []
@@ -108,7 +108,7 @@ SCALAR: dict[str, Callable[[Node, Node], Node]] = {
     "exp": lambda a, b: F.exp(F.sin(a)) * b,
     "square": lambda a, b: (a - b) ** 2,
     "maximum": lambda a, b: F.maximum(a, b),
-}  # fmt: skip
+}
 
 
 def random_circuit(seed: int) -> Model:

@@ -26,7 +26,7 @@ from tests.render.reading import Untold, Wrong
 
 Array = Any
 RELATIONS = {">": np.greater, "<": np.less, "≥": np.greater_equal, "≤": np.less_equal, "=": np.equal,
-             "≠": np.not_equal}  # fmt: skip
+             "≠": np.not_equal}
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Reader:
     squeezes = False
 
     def __init__(self, world: World, trees: Sequence[m.Math], counters: Sequence[str] = (),
-                 delta: Array = None) -> None:  # fmt: skip
+                 delta: Array = None) -> None:
         self.world, self.delta = world, delta
         names = [*counters, *[x for tree in trees for x in _letters(tree)]]
         self.axes = {letter: k for k, letter in enumerate(dict.fromkeys(names))}
@@ -316,7 +316,7 @@ class Reader:
 
     def read_place(self, tree: m.Place) -> Value:
         terms = [self._signed(False, self.together("·", np.multiply, self.value(factor), self(letter)))
-                 if letter is not None else self.value(factor) for factor, letter in tree.terms]  # fmt: skip
+                 if letter is not None else self.value(factor) for factor, letter in tree.terms]
         total = reduce(lambda a, b: self.together("+", np.add, a, b), terms)
         return Value(total.array / tree.over, total.letters)
 
@@ -347,7 +347,7 @@ class Reader:
 
     def read_likelihood(self, tree: m.Likelihood) -> Value:
         return self.together("likelihood", lambda p, y: y * np.log(p) + (1 - y) * np.log(1 - p),
-                             self(tree.p), self(tree.y))  # fmt: skip
+                             self(tree.p), self(tree.y))
 
     def read_bars(self, tree: m.Bars) -> Value:
         body = self(tree.body)
@@ -455,7 +455,7 @@ class Indexing:
             raise Wrong(f"{x.name} runs over {self.reader.bound[x.name]} entries, the axis has {size}")
         value = self.reader(x)
         self._put(np.where(value.array < 0, np.nan, value.array) if isinstance(x, m.Place) else value.array,
-                  len(value.shape))  # fmt: skip
+                  len(value.shape))
 
     def _put(self, places: Array, axes: int) -> None:
         self.places.append((places, list(range(self.out, self.out + axes))))
@@ -466,7 +466,7 @@ class Indexing:
         array = self.base.array.reshape((*front, *shape))
         places: list[Array] = [np.arange(size).reshape([-1 if j == k else 1 for j in range(self.n + self.out)])
                                if size > 1 else np.zeros((1,) * (self.n + self.out), int)
-                               for k, size in enumerate(front)]  # fmt: skip
+                               for k, size in enumerate(front)]
         inside: Array = np.True_
         for (found, axes), size in zip(self.places, shape, strict=True):
             wide = [1] * self.out

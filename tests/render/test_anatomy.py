@@ -59,7 +59,7 @@ def test_output_does_not_depend_on_the_hash_seed(form: str) -> None:
         subprocess.run([sys.executable, "-c", code], env={"PYTHONHASHSEED": seed, "PATH": ""}, capture_output=True,
                        text=True, check=True).stdout
         for seed in ("0", "1")
-    }  # fmt: skip
+    }
     assert len(outputs) == 1
 
 
@@ -87,7 +87,7 @@ def test_brief_keeps_the_chain_rule_and_the_result() -> None:
 
 def test_auto_says_which_view_it_chose() -> None:
     headings = {n: said(document(n).heading)
-                for n in ("cube", "linear-layer", "ner-window")}  # fmt: skip
+                for n in ("cube", "linear-layer", "ner-window")}
     assert headings["cube"].endswith("Scalar view: every quantity is a number.")
     assert headings["linear-layer"].endswith("Matrix view: the model has arrays.")
     assert headings["ner-window"].endswith("Jacobian view: the model asks for it.")

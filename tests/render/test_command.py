@@ -19,7 +19,7 @@ def run(*args: str, text: str | None = None) -> Result:
 
 @pytest.mark.parametrize(("form", "start"), [
     ("text", "two-weight-tanh: "), ("latex", r"% For a document"), ("markdown", "# two-weight-tanh"), ("json", "{"),
-])  # fmt: skip
+])
 def test_formats(form: str, start: str) -> None:
     result = run("two-weight-tanh", "--format", form)
     assert result.exit_code == 0, result.output
@@ -77,7 +77,7 @@ def test_the_relu_convention() -> None:
     (["linear-layer", "--view", "scalar"], 2, "has arrays"),
     (["cube", "--digits", "0"], 2, "digits"),
     (["cube", "--view", "vector"], 2, "vector"),
-])  # fmt: skip
+])
 def test_errors(args: list[str], code: int, message: str) -> None:
     result = run(*args)
     assert result.exit_code == code, result.output

@@ -26,7 +26,7 @@ def compiled(tmp_path: Path, text: str) -> str:
     """The log of pdflatex on a document, which has to succeed."""
     (tmp_path / "d.tex").write_text(text, encoding="utf-8")
     run = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "d.tex"],
-                         cwd=tmp_path, capture_output=True, check=False, timeout=120)  # fmt: skip
+                         cwd=tmp_path, capture_output=True, check=False, timeout=120)
     log = (tmp_path / "d.log").read_text(encoding="utf-8", errors="replace")
     assert run.returncode == 0, log[-3000:]
     return log

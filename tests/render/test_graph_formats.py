@@ -107,7 +107,7 @@ def test_command_puts_numbers_in(tmp_path: Path) -> None:
     (["sum-times-z", "--at", "x="], 2, "--at"),
     (["sum-times-z", "--format", "png"], 2, "png"),
     (["sum-times-z", "-o", "/nowhere/at/all.svg"], 2, "/nowhere/at/all.svg"),
-])  # fmt: skip
+])
 def test_command_says_what_is_wrong(args: list[str], code: int, said: str) -> None:
     result = command(*args)
     assert result.exit_code == code

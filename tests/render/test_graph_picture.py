@@ -42,7 +42,7 @@ def test_sum_times_z() -> None:
     p = picture("sum-times-z")
     assert [(i.key, i.kind, i.symbol) for i in p.boxes()] == [
         ("x", "input", ""), ("y", "input", ""), ("q", "gate", "+"), ("z", "input", ""), ("f", "loss", "∗"),
-    ]  # fmt: skip
+    ]
     assert wires(p) == {("x", "q"), ("y", "q"), ("q", "f"), ("z", "f")}
 
 
@@ -56,7 +56,7 @@ def test_gates_of_the_sigmoid_circuit() -> None:
     (lambda a, b: a - b, "−"), (lambda a, b: a / b, "/"), (lambda a, b: F.maximum(a, b), "max"),
     (lambda a, b: 2 * a, "∗2"), (lambda a, b: a**2, "x²"), (lambda a, b: 1 - a, "1−x"), (lambda a, b: a - 3, "−3"),
     (lambda a, b: relu(a), "ReLU"), (lambda a, b: a * b + a, ""), (lambda a, b: a * tanh(b), ""),
-])  # fmt: skip
+])
 def test_signs_of_gates(write: object, symbol: str) -> None:
     model = Model("gate")
     model.loss("f", write(model.param("a"), model.param("b")))  # type: ignore[operator]
@@ -87,7 +87,7 @@ def test_numbers_stand_at_every_box() -> None:
     assert found == {
         "x": (("1",), ("2",)), "y": (("2",), ("5",)), "z": (("0",), ("0",)),
         "a": (("3",), ("2",)), "b": (("2",), ("3",)), "f": (("6",), ("1",)),
-    }  # fmt: skip
+    }
 
 
 def test_catalogue_numbers_of_the_sigmoid_circuit() -> None:
@@ -99,7 +99,7 @@ def test_catalogue_numbers_of_the_sigmoid_circuit() -> None:
     assert [b.gradient[0] for b in circuit] == ["0.20", "0.20", "−0.20", "−0.53", "−0.53", "1"]
     assert {k: box(p, k).gradient[0] for k in ("w0", "x0", "w1", "x1", "w2")} == {
         "w0": "−0.20", "x0": "0.39", "w1": "−0.39", "x1": "−0.59", "w2": "0.20",
-    }  # fmt: skip
+    }
 
 
 def test_a_loop_is_a_frame_with_a_carried_wire() -> None:
@@ -157,6 +157,6 @@ def test_every_builtin_picture_is_sound(any_model: str) -> None:
 @pytest.mark.parametrize(("latex", "text"), [
     ("W^{[1]}", "W^[1]"), (r"\hat{y}", "ŷ"), (r"\alpha_t", "α_t"), ("W_{ab}^2", "W_ab^2"), (r"\mathbf{x}", ""),
     (r"x_{\mathrm{in}}", ""), (r"\input", ""), ("", ""),
-])  # fmt: skip
+])
 def test_notation_in_pictures(latex: str, text: str) -> None:
     assert noted(latex) == text

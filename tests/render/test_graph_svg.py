@@ -92,7 +92,7 @@ def test_documents_are_well_formed(any_model: str) -> None:
 def texts(svg: str, kind: str) -> list[tuple[float, float, str]]:
     root = ET.fromstring(svg)
     return [(float(t.get("x", 0)), float(t.get("y", 0)), "".join(t.itertext()))
-            for t in root.iter(f"{SVG}text") if t.get("class") == kind]  # fmt: skip
+            for t in root.iter(f"{SVG}text") if t.get("class") == kind]
 
 
 @pytest.mark.parametrize("name", ["sum-times-z", "sum-times-max", "sigmoid-circuit", "linear-chain-graph"])
@@ -190,7 +190,7 @@ def test_subscripts_and_variables_are_set_as_mathematics() -> None:
     assert [tuple(p) for p in pieces("W_e h₂ᵀ tanh(x²)")] == [
         ("W", 0, True), ("e", 1, True), (" ", 0, False), ("h", 0, True), ("2", 1, False), ("⊤", -1, False),
         (" tanh(", 0, False), ("x", 0, True), ("2", -1, False), (")", 0, False),
-    ]  # fmt: skip
+    ]
     assert [p.text for p in pieces("reshape_N×(E·K)(c)") if p.level] == ["N", "×(", "E", "·", "K", ")"]
     assert [p.text for p in pieces("f(Q_ℓ, K_q,ℓ)") if p.level] == ["ℓ", "q", ",", "ℓ"]
     assert width("W_e", 10) < width("We", 10) < width("WW", 10)
@@ -210,5 +210,5 @@ def test_same_picture_in_every_process() -> None:
         subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, timeout=120,
                        env={**os.environ, "PYTHONHASHSEED": seed}).stdout
         for seed in ("0", "1")
-    ]  # fmt: skip
+    ]
     assert made[0] == made[1]

@@ -120,7 +120,7 @@ def test_landmarks_language_and_steps() -> None:
 def test_references_are_links_with_names() -> None:
     text = page("two-weight-tanh")
     assert ('<a href="#step-3" class="ref" title="computed in step 3" aria-label="d L over d a, computed in step 3">'
-            in text)  # fmt: skip
+            in text)
     assert re.search(r'<a class="ref" href="#step-3" title="computed in step 3">step 3</a>', text)
 
 

@@ -25,7 +25,7 @@ LINES = [
     ("dim N, H, C, K\nparam x: N x H x H x C\ndata w: 3 x 3 x C x K\ny = conv2d(x, w, padding=1)\nloss L = sum(y**2)",
      "∂y_nklm/∂x_ijpq = w[j+1−k,p+1−l,q,m]·1[n = i]"),
     ("dim N, D\nparam A: D x D\nt = diag(A)\nloss L = sum(t**2)", "∂t_k/∂A_ij = 1[k = i]·1[k = j]"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("model", "line"), LINES, ids=[line.partition(" =")[0] for _, line in LINES])
@@ -37,7 +37,7 @@ def test_jacobian_entries(model: str, line: str) -> None:
     "dim N, D\nparam a: N x D\nm = max(a, axis=1)\nloss L = sum(m**2)",  # equal largest entries share
     "dim N, D\nparam a: N x D, b: N x D\nc = concat(a, b)\nloss L = sum(c**2)",  # a part stands among zeros
     "dim N, D\nparam a: N x D\nc = reshape(a, (N*D,))\nloss L = sum(c**2)",
-])  # fmt: skip
+])
 def test_what_has_no_short_entry_is_written_as_a_whole(model: str) -> None:
     assert re.search(r"/∂a +: δ ↦", derive(Model.parse(model)).text(view="index"))
 
@@ -48,7 +48,7 @@ TOLD = {
     "conv2d": "conv(x, w)[n,o,q,k] = Σ_i,j,c x[n,s·o + i − p,s·q + j − p,c]·w_ijck",
     "conv2d_input": "convInput(δ, w)[n,a,b,c] = Σ_i,j,k δ[n,(a + p − i)/s,(b + p − j)/s,k]·w_ijck",
     "conv2d_kernel": "convKernel(x, δ)[i,j,c,k] = Σ_n,o,q x[n,s·o + i − p,s·q + j − p,c]·δ_noqk",
-}  # fmt: skip
+}
 
 
 def test_a_glossary_tells_entry_forms() -> None:

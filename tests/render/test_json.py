@@ -84,7 +84,7 @@ def test_trees_are_checked_against_their_nodes() -> None:
     assert not list(tree_problems(TREE, "$"))
     (_, y), (_, o) = TREE["terms"]
     for wrong in (7, {}, {"node": "Sun"}, {"node": "Sum"}, TREE | {"more": 1}, TREE | {"terms": [[y, False]]},
-                  TREE | {"terms": [[True, o | {"row": "3"}]]}, TREE | {"terms": y}):  # fmt: skip
+                  TREE | {"terms": [[True, o | {"row": "3"}]]}, TREE | {"terms": y}):
         assert list(tree_problems(wrong, "$")), wrong
 
 

@@ -25,7 +25,7 @@ SCALAR = {
     ("max-gate", "z"): ["dL/dz = dL/dm·(1[z > w] + ½·1[z = w])"],
     ("sum-times-max", "y"): ["df/dy = df/da·da/dy + df/db·db/dy"],
     ("sigmoid-circuit-gate", "s"): ["df/ds = f·(1 − f)"],
-}  # fmt: skip
+}
 
 MATRIX = {
     ("linear-layer", "X"): ["∂L/∂X = (∂L/∂Y) Wᵀ"],
@@ -66,7 +66,7 @@ INDEX = {
     ("linear-layer", "W"): ["∂L/∂W_ij = Σ_n,k ∂L/∂Y_nk·∂Y_nk/∂W_ij", "∂Y_nk/∂W_ij = X_ni·1[k = j]"],
     ("softmax-regression", "z"): ["∂L/∂z_i = ŷ_i − 1[y = i]"],
     ("logistic-regression", "w"): ["∂L/∂w_i = δ_z·x_i"],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", SCALAR, ids=" ".join)
@@ -102,7 +102,7 @@ NUMBERS = {
     "cube": (2, {"f": "64"}, {"x": "48"}),
     "squared-norm": (3, {"q": "[0.220, 0.260]", "f": "0.116"}, {
         "q": "[0.440, 0.520]", "x": "[−0.112, 0.636]", "W": "⎡0.088  0.176⎤\n⎣0.104  0.208⎦"}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", NUMBERS)

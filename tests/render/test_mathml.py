@@ -18,7 +18,7 @@ from tests.render.helpers import document
 A, B, C = Sym("a"), Sym("b"), Sym("c")
 N = maths.Shape((sp.Symbol("N"),))
 KNOWN = {"math", "mrow", "mi", "mn", "mo", "mtext", "mspace", "mfrac", "msqrt", "msub", "msup", "mover", "munder",
-         "mtable", "mtr", "mtd", "a"}  # fmt: skip
+         "mtable", "mtr", "mtd", "a"}
 CHILDREN = {"mfrac": 2, "msub": 2, "msup": 2, "mover": 2, "munder": 2}
 
 
@@ -48,7 +48,7 @@ def own(notation: str) -> Math:
     (Rounded(((1.0, 2.0), (3.0, 4.0)), 2), "<mtr><mtd><mn>3</mn></mtd><mtd><mn>4</mn></mtd></mtr>"),
     (Rounded(-1e-7, 2), "<mo>−</mo><mn>1.00</mn><mo>⋅</mo><msup><mn>10</mn><mrow><mo>−</mo><mn>7</mn></mrow></msup>"),
     (maths.Words("given"), "<mtext>given</mtext>"),
-])  # fmt: skip
+])
 def test_pieces_of_mathematics(tree: Math, expected: str) -> None:
     assert expected in mathml(tree)
 
@@ -95,7 +95,7 @@ def test_long_formulas_become_several_with_signs_between() -> None:
     (maths.Chain((A, B, C)), 3),
     (Link("x", total(A, B)), 1),
     (maths.Indicator(total(A, B)), 1),
-])  # fmt: skip
+])
 def test_where_formulas_may_break(tree: Math, formulas: int) -> None:
     text = mathml(tree, {"x": "there"}, display=True)
     assert text.count("<math ") - text.count("<a ") == formulas

@@ -47,7 +47,7 @@ CASES = {
     "X * (Y @ W @ W.T)": ("X ⊙ (Y W Wᵀ)", r"X \odot (Y \, W \, W^{\top})"),
     "-mean(X)": ("−1/(N·D) Σ_n,d X_nd", r"-\frac{1}{N \, D} \, \sum_{n,d} X_{nd}"),
     "binary_cross_entropy(x, y)": ("−[y log x + (1 − y) log(1 − x)]", r"-\left[y \log x + (1 - y) \log(1 - x)\right]"),
-}  # fmt: skip
+}
 
 
 def written(expression: str) -> Math:
@@ -68,6 +68,6 @@ def test_latex(expression: str) -> None:
 
 def test_sizes_that_windows_leave() -> None:
     model = Model.parse("dim S, K\ndata x: 2 x S x S x K\nparam w: 2 x 2 x K x K\n"
-                        "loss L = mean(conv2d(x, w, stride=2) ** 2)")  # fmt: skip
+                        "loss L = mean(conv2d(x, w, stride=2) ** 2)")
     printed = derive(model).text()
     assert "(2×⌊S/2⌋×⌊S/2⌋×K)" in printed and "/(2·K·⌊S/2⌋²)" in printed

@@ -26,7 +26,7 @@ from tests.render.helpers import derivation
 @pytest.mark.parametrize(("value", "shown"), [
     (3.0, "3"), (-12.0, "−12"), (0.196611, "0.197"), (-0.2, "−0.200"), (1e-7, "1.000·10⁻⁷"), (2.5e12, "2.500·10¹²"),
     (float("inf"), "∞"), (float("-inf"), "−∞"), (float("nan"), "nan"), (-0.0, "0"), (0.0004, "4.000·10⁻⁴"),
-])  # fmt: skip
+])
 def test_a_number(value: float, shown: str) -> None:
     assert text(Rounded(value, 3)) == shown
 
@@ -82,7 +82,7 @@ def test_pickles_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("values", "message"), [
     ({"x": 1, "z": 2, "w1": 1, "w2": 1, "y": 1}, "no data or parameter 'z'"),
     ({"x": 1}, "no value is given for y, w1, w2"),
-])  # fmt: skip
+])
 def test_names_that_do_not_fit(values: dict[str, object], message: str) -> None:
     with pytest.raises(ModelError, match=message):
         build_document(derivation("two-weight-tanh"), Options(values=values))
@@ -101,7 +101,7 @@ def test_large_arrays_are_not_printed() -> None:
 
 
 SCALARS = [n for n in zoo.names() if zoo.build(n).example and derivation(n).model.loss_row is not None
-           and all(not r.shape for r in derivation(n).forward)]  # fmt: skip
+           and all(not r.shape for r in derivation(n).forward)]
 
 
 @pytest.mark.parametrize("name", SCALARS)

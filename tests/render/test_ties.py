@@ -29,7 +29,7 @@ def document(text: str, view: str = "auto", relu0: float = 0) -> Document:
 
 @pytest.mark.parametrize(("model", "view"), [
     (SCALARS, "scalar"), (SCALARS, "matrix"), (ARRAYS, "matrix"), (ARRAYS, "index"), (ARRAYS, "jacobian"),
-])  # fmt: skip
+])
 @pytest.mark.parametrize("name", OF)
 def test_the_share_at_a_tie_is_written(name: str, view: str, model: str) -> None:
     (a, b), doc = OF[name], document(model.format(name), view)

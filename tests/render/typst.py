@@ -15,12 +15,12 @@ _NAMED = {
     "wide comma": ", ", "|": "bar.v ", "times": "times ", "dots": "dots ", "and so on": "dots ", "tight =": "= ",
     "infinity": "infinity ", "∂": "partial ", "slash": "slash ", "↦": "arrow.r.bar ", "⇒": "arrow.r.double ",
     "'": "prime ", "(": "\\( ", ")": "\\) ", "[": "\\[ ", "]": "\\] ",
-}  # fmt: skip
+}
 SIGNS = {c: Token(f"{c} ") for c in "=<>≤≥≠:+-/,*"} | {name: Token(sign) for name, sign in _NAMED.items()}
 ACCENTS = {"bar": "macron", "overline": "overline", "vec": "arrow", "ddot": "dot.double", "check": "caron",
-           "mathring": "circle", "widehat": "hat", "widetilde": "tilde"}  # fmt: skip
+           "mathring": "circle", "widehat": "hat", "widetilde": "tilde"}
 FONTS = {"mathbf": "bold", "boldsymbol": "bold", "mathrm": "upright", "mathit": "italic", "mathcal": "cal",
-         "mathbb": "bb", "mathsf": "sans", "mathfrak": "frak"}  # fmt: skip
+         "mathbb": "bb", "mathsf": "sans", "mathfrak": "frak"}
 STYLES = {"operator": "op", "upright": "upright", "slanted": "italic"}
 BIG = {"sum": "sum", "max": "max", "prod": "product"}
 AROUND = {"‖": "norm", "|": "abs", "⌊": "floor"}

@@ -31,7 +31,7 @@ class World:
     squeezes = False
 
     def __init__(self, derivation: Derivation, seed: int = 0, rows: bool = False, totals: bool = False,
-                 literal: bool = False) -> None:  # fmt: skip
+                 literal: bool = False) -> None:
         self.derivation, self.rows, self.totals = derivation, rows, totals
         model, rng = derivation.model, np.random.default_rng(seed)
         self.graph, self.rng = model.graph, rng
@@ -197,10 +197,10 @@ class World:
         return letters, np.stack(parts).reshape((*counts, *parts[0].shape))
 
     def _along(self, top: int, bottom: int, v: Array, immediate: bool, letters: tuple[str, ...], at: tuple[int, ...]
-               ) -> Array:  # fmt: skip
+               ) -> Array:
         x = self._at(bottom, letters, at).astype(float)
         ends = [np.asarray(self._with(top, bottom, x + sign * STEP * v, immediate, letters, at), float)
-                for sign in (1, -1)]  # fmt: skip
+                for sign in (1, -1)]
         fixed = ends[0] == ends[1]  # also where both are infinite
         above, below, middle = (np.where(fixed, 0.0, x) for x in (*ends, self._at(top, letters, at)))
         if np.any(np.abs(above + below - 2 * middle) > KINK * STEP * (1 + np.abs(above))):
@@ -208,7 +208,7 @@ class World:
         return (above - below) / (2 * STEP)
 
     def _with(self, top: int, bottom: int, value: Array, immediate: bool, letters: tuple[str, ...], at: tuple[int, ...]
-              ) -> Array:  # fmt: skip
+              ) -> Array:
         """The value of top where bottom has another one; other named rows keep theirs where ``immediate``."""
         key = top, bottom, immediate, at
         if key not in self.plans:
@@ -220,7 +220,7 @@ class World:
         return env[top]
 
     def _plan(self, top: int, bottom: int, immediate: bool, letters: tuple[str, ...], at: tuple[int, ...]
-              ) -> tuple[list[Node], Env]:  # fmt: skip
+              ) -> tuple[list[Node], Env]:
         """The rows between bottom and top, and the values of what stays fixed."""
         env: Env = {bottom: None}
         stack, seen = [self.nodes[top]], set[int]()

@@ -231,7 +231,7 @@ def test_a_workspace_must_not_carry_over(tmp_path: Path) -> None:
         ('return {"A": data["X"].T @ dq}',
          'if workspace is None:\n        return {"A": data["X"].T @ dq}\n'
          '    workspace["A"] = workspace.get("A", 0) + data["X"].T @ dq\n    return workspace'),
-    )  # fmt: skip
+    )
     report = check(tmp_path, stale)
     assert report.verdict == "fail" and any("used workspace" in p for p in report.problems)
 

@@ -62,7 +62,7 @@ CASES = [
     ("gate open", GATE, [("2 * upstream if w > z else 0.0", "2 * upstream")], {"w"}, "should be zero"),
     ("gate shut", GATE, [("2 * upstream if w > z else 0.0", "0.0")], {"w"}, "a branch"),
     ("gate the wrong way", GATE, [("w > z", "w < z")], {"w"}, ""),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("source", "changes", "wrong", "words"), [pytest.param(*c[1:], id=c[0]) for c in CASES])
@@ -102,7 +102,7 @@ def test_a_wrong_forward_is_told_with_the_first_wrong_intermediate(tmp_path: Pat
         (SQUARE, [("import numpy as np", "import numpy as np\nseen = []"),
                   ("    dq = 2", "    seen.append(1)\n    dq = len(seen) * 2")], "upstream"),
     ],
-)  # fmt: skip
+)
 def test_a_broken_promise_fails(tmp_path: Path, source: str, changes: list[tuple[str, str]], words: str) -> None:
     report = check(tmp_path, mutant(source, *changes))
     assert report.verdict == "fail"

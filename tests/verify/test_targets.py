@@ -40,7 +40,7 @@ loss L = sum(s * h[T])
 ASKED = [
     (MLP, ["W2"]), (MLP, ["A1", "W2"]), (MLP, []), (MLP, ["X", "Z1", "Z2", "L"]), (MLP, ["unread"]),
     (LAYER, ["Y", "Z"]), (LAYER, ["s"]), (LAYER, []), (LOOP, ["h0", "s"]), (LOOP, ["x"]),
-]  # fmt: skip
+]
 
 
 def check(source: str, folder: Path) -> Report:

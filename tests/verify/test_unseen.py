@@ -47,7 +47,7 @@ HALVES = [
     ("", "sum(where(x > 100, where(x < 100.5, x^2, x^3), x))",
      "sum(where(x > 100, x^3, x))", "sum(where(x > 100, x^2, x))"),
     ("param z: N\n", "sum(where((x > 100) * (z < -70), x^2, x^3))", "sum(x^2) + 0*sum(z)", "sum(x^3) + 0*sum(z)"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("more", "loss", "one", "other"), HALVES, ids=[h[1] for h in HALVES])
@@ -101,7 +101,7 @@ ONE_SIDED = [
     "sum(where(x > 0, log(where(x > 0, x, 1)), 0))", "sum(where(x > 0, relu(x)^2, x))", "sum((x > 0) * relu(x))",
     "sum(where(arange(N) < 2, x, x^2))", "sum(maximum(x @ x, 0))", "log(sum(exp(x - max(x))^2)) + 2*max(x)",
     "sum(sqrt(maximum(x^2 + x[0]^2 - 2*x*x[0] + 1, 1)))", "sum(where(x == 0, 1, sin(x)/x))",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("loss", ONE_SIDED)
@@ -138,7 +138,7 @@ def test_a_file_says_what_stays_unseen(tmp_path: Path) -> None:
 
 RANGES = [("exp(x)", 0.0, np.inf), ("x^2 + 1", 1.0, np.inf), ("sigmoid(x) - 1", -1.0, 0.0), ("abs(x) * 3", 0.0, np.inf),
           ("-relu(x)", -np.inf, 0.0), ("sin(x)", -np.inf, np.inf), ("cos(x)", -np.inf, 1.0), ("1/x", -np.inf, np.inf),
-          ("1/(1 + x^2)", 0.0, 1.0), ("minimum(x, 3)", -np.inf, 3.0), ("tanh(x)*2", -2.0, 2.0)]  # fmt: skip
+          ("1/(1 + x^2)", 0.0, 1.0), ("minimum(x, 3)", -np.inf, 3.0), ("tanh(x)*2", -2.0, 2.0)]
 
 
 @pytest.mark.parametrize(("text", "low", "high"), RANGES)

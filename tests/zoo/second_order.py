@@ -49,7 +49,7 @@ def second_order(model: Model, wrt: Sequence[str] | None = None) -> Second:
     model.loss_row, model.output_rows = None, {}
     model.statements = [replace(s, keyword="let") if s.keyword in ("loss", "output") else s for s in model.statements]
     loss = results[0] if had_loss else sum((F.sum(r * model.data(f"u_{r.name}", r.shape)) for r in results),
-                                           model.graph.const(0))  # fmt: skip
+                                           model.graph.const(0))
     return with_outputs(model, loss, list(model.targets()) if wrt is None else wrt)
 
 

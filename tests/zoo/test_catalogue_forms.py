@@ -118,7 +118,7 @@ def missing(text: str, forms: dict[str, str]) -> dict[str, list[str]]:
     """The right sides (parted by bars) that are not printed for their left side in this order, with what is."""
     printed = equations(text)
     return {left: printed.get(left, []) for left, rights in forms.items()
-            if not in_order(rights.split(" | "), printed.get(left, []))}  # fmt: skip
+            if not in_order(rights.split(" | "), printed.get(left, []))}
 
 
 def in_order(wanted: list[str], printed: list[str]) -> bool:

@@ -37,7 +37,7 @@ EXAMPLES = [
     Example("square-of-three", {"x": -7}, {"y": 49, "z": 147}, {"y": 3, "x": -42}),
     Example("cube", {"x": 1}, {"f": 1}, {"x": 3}),
     Example("cube", {"x": 4}, {"f": 64}, {"x": 48}),
-]  # fmt: skip
+]
 NAMED = [pytest.param(e, id=f"{e.model} {','.join(f'{k}={v}' for k, v in e.at.items())}") for e in EXAMPLES]
 
 
@@ -144,7 +144,7 @@ def two_steps(c1: float, c2: float, h0: float, y: float, w_e: float, w_h: float,
     da = -(y - w_o * h2) * w_o * (1 - h2**2)
     db = da * w_h * (1 - h1**2)
     return {"w_o": -(y - w_o * h2) * h2, "c2": da * w_e, "c1": db * w_e, "w_e": da * c2 + db * c1,
-            "w_h": da * h1 + db * h0}  # fmt: skip
+            "w_h": da * h1 + db * h0}
 
 
 def two_branches(x: float, y: float, c: float) -> dict[str, Any]:

@@ -33,7 +33,7 @@ SAMPLE = ("two-step-rnn", "conv-net", "rnn-lm", "ffnn-softmax-batch", "svm-hinge
 NOT_IN_TORCH = {"svm-hinge"}  # which cannot differentiate its multi_margin_loss twice
 IN_JAX = zoo.names() if ALL else SAMPLE
 LEVELS = [(n, level) for n in (zoo.names() if ALL else ("rnn-lm", "residual-block", "max-gate")) for level in (0, 2)
-          if n not in NOT_IN_TORCH]  # fmt: skip
+          if n not in NOT_IN_TORCH]
 
 
 @cache

@@ -128,11 +128,11 @@ for t in 1..T:
     X[t] = tanh(X[t-1] + conv2d(X[t-1], W, padding=1))
 loss L = mean(X[T] ** 2)
 """, lambda a: conv_in_loop({**a, "X": a["X0"]})),
-}  # fmt: skip
+}
 CHAINS = {
     "rnn": ["WWW", "WUW", "UUU"], "lstm": ["UWU", "WWW"], "layers": ["WWW"], "conv": ["WWW", "WbV", "VWW"],
     "conv net": ["WWW", "WUW"], "convolution in a loop": ["WWW"],
-}  # fmt: skip
+}
 CASES = [(name, chain) for name, chains in CHAINS.items() for chain in chains]
 
 

@@ -25,7 +25,7 @@ SIZES = {  # where the model's own sizes would hide a mistake in an axis, or are
     "squared-norm": {"M": 3, "N": 4},
 }
 CHANCES = {"logistic-regression": "y", "logistic-regression-batch": "y", "mlp-relu-sigmoid": "y",
-           "neural-turing-machine": "y", "vae": "X"}  # data between 0 and 1  # fmt: skip
+           "neural-turing-machine": "y", "vae": "X"}  # data between 0 and 1
 PLACES = ("p0", "q0", "w0")  # of the Turing machine's heads, to begin with: they sum to 1
 
 

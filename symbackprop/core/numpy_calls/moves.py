@@ -35,7 +35,7 @@ def size(a: Node, axis: int | None = None) -> sp.Expr:
 # -- arrays of one number
 @named("full_like")
 def full_like(a: Node, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None
-              ) -> Node:  # fmt: skip
+              ) -> Node:
     sizes = a.shape if shape is None else as_shape(shape if isinstance(shape, Sequence) else (shape,))
     return a.graph.broadcast(a.graph.lift(fill_value), sizes)
 

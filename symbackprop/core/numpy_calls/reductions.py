@@ -39,7 +39,7 @@ def ptp(a: Node, axis: Axis = None, out: Any = None, keepdims: bool = False) -> 
 
 @named("var")
 def var(a: Node, axis: Axis = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: bool = False,
-        *, correction: int | None = None) -> Node:  # fmt: skip
+        *, correction: int | None = None) -> Node:
     lost = ddof if correction is None else correction
     if not lost:
         return F.reductions.var(a, axis, keepdims=keepdims)
@@ -51,7 +51,7 @@ def var(a: Node, axis: Axis = None, dtype: Any = None, out: Any = None, ddof: in
 
 @named("std")
 def std(a: Node, axis: Axis = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: bool = False,
-        *, correction: int | None = None) -> Node:  # fmt: skip
+        *, correction: int | None = None) -> Node:
     return F.pointwise.sqrt(var(a, axis, None, None, ddof, keepdims, correction=correction))
 
 

@@ -13,7 +13,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.numpy_calls.table import TABLE, named, rows
 
 FUNCTIONS = {"exp", "log", "log1p", "expm1", "sqrt", "sign", "sin", "cos", "tanh", "maximum", "minimum", "equal",
-             "not_equal", "greater", "greater_equal", "less", "less_equal"}  # fmt: skip
+             "not_equal", "greater", "greater_equal", "less", "less_equal"}
 TABLE.update({name: F.FUNCTIONS[name] for name in FUNCTIONS})
 TABLE.update(dict.fromkeys(("absolute", "fabs"), F.FUNCTIONS["abs"]))
 
@@ -98,5 +98,5 @@ def _outer(name: str) -> Callable[[Any, Any], Any]:
 
 
 for _name in ("add", "subtract", "multiply", "divide", "power", "maximum", "minimum", "equal", "not_equal", "greater",
-              "greater_equal", "less", "less_equal"):  # fmt: skip
+              "greater_equal", "less", "less_equal"):
     TABLE[f"{_name}.outer"] = _outer(_name)

@@ -52,7 +52,7 @@ class Loops:
     """Plans every scan among ``order`` (rows of a model, or of a body) and writes them."""
 
     def __init__(self, model: Model, notation: ModelText, names: dict[int, str], taken: set[str],
-                 fresh: Callable[[str], str], order: Sequence[Node]) -> None:  # fmt: skip
+                 fresh: Callable[[str], str], order: Sequence[Node]) -> None:
         self.model, self.notation, self.names, self.taken, self.fresh = model, notation, names, taken, fresh
         self.lets = {row.id: name for name, row in model.equations.items() if is_stack(row)}
         self.lets = {i: n for i, n in self.lets.items() if n not in model.output_rows}

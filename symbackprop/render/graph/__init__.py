@@ -21,7 +21,7 @@ def draw(model: Model, form: str = "svg", values: Mapping[str, Any] | None = Non
 
 
 def picture_of(derivation: Derivation, values: Mapping[str, Any] | None = None, sizes: Mapping[str, int] | None = None,
-               digits: int | None = None, expand: bool = False) -> Picture:  # fmt: skip
+               digits: int | None = None, expand: bool = False) -> Picture:
     """The graph of a derivation.
 
     ``values`` (arrays by name) puts the value above and the gradient below every box; ``sizes`` are those of dimensions

@@ -31,7 +31,7 @@ def in_blocks(make: Maker, rows: Sequence[Drawn], blocks: Blocks) -> tuple[list[
     wires = _unique(
         Wire(place.get(r.id) or make.key(r, ""), place.get(d.row.id) or make.key(d.row, ""))
         for d in rows for r in d.reads
-    )  # fmt: skip
+    )
     made = [_block_frame(make, rows, blocks)] if blocks.alike else _block_boxes(make, inside, blocks)
     before, after = _around(rows, place)
     return [*make.level(before, {}, "")[0], *made, *make.level(after, {}, "")[0]], wires
@@ -59,7 +59,7 @@ def _block_frame(make: Maker, rows: Sequence[Drawn], blocks: Blocks) -> Frame:
     labels |= {i: _block_name(blocks.members[i][0], f"{BLOCK}−1") for i in before}
     ids = {d.row.id for d in own} | set(before)
     body = [*[Drawn(r, ()) for r in before.values()],
-            *[Drawn(d.row, tuple(r for r in d.reads if r.id in ids)) for d in own]]  # fmt: skip
+            *[Drawn(d.row, tuple(r for r in d.reads if r.id in ids)) for d in own]]
     items, wires = make.level(body, labels, "blocks/")
     old = {make.key(r, "blocks/") for r in before.values()}
     items = [as_kind(i, "carry") if i.key in old else i for i in items]

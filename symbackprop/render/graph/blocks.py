@@ -73,7 +73,7 @@ def _run(numbers: Sequence[int]) -> tuple[int, int] | None:
 
 
 def _members(rows: Sequence[Drawn], names: Mapping[int, str], families: Mapping[Family, set[int]], first: int,
-             last: int) -> dict[int, Member]:  # fmt: skip
+             last: int) -> dict[int, Member]:
     found: dict[int, Member] = {}
     for d in rows:
         for family, number in _candidates(_name(d.row, names)):

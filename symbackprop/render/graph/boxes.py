@@ -49,7 +49,7 @@ class GraphNumbers:
 
 
 def graph_numbers(derivation: Derivation, values: Mapping[str, Any], sizes: Mapping[str, int],
-                  digits: int | None = None) -> GraphNumbers:  # fmt: skip
+                  digits: int | None = None) -> GraphNumbers:
     """The numbers of a picture at given values of all arrays, as the derivation prints them."""
     return GraphNumbers(derivation, Numbers(derivation, values, sizes, DIGITS if digits is None else digits))
 
@@ -112,7 +112,7 @@ class Builder:
             self.key(row, prefix), "gate" if symbol and kind == "row" else kind, name,
             self._formula(row, rows), symbol, text(rows.shape(row.shape)) if row.shape else "",
             *self._numbers(row), self._gradient_name(name), row.id,
-        )  # fmt: skip
+        )
 
     def _numbers(self, row: Node) -> tuple[tuple[str, ...], tuple[str, ...]]:
         return ((), ()) if self.numbers is None else (self.numbers.value(row), self.numbers.gradient(row))

@@ -31,7 +31,7 @@ def to_dot(picture: Picture) -> str:
         '  node [fontname="serif", margin="0.12,0.06"]; edge [color="#5d6673"];',
         *_level(picture, "  "),
         "}", "",
-    ])  # fmt: skip
+    ])
 
 
 def _level(picture: Picture, indent: str) -> Iterator[str]:

@@ -64,7 +64,7 @@ def body_rows(loop: Loop, results: Sequence[Node], names: Mapping[int, str], ins
 
 
 def level(roots: Iterable[Node], names: Mapping[int, str], stop: frozenset[int] = frozenset(),
-          outside: frozenset[int] = frozenset()) -> list[Drawn]:  # fmt: skip
+          outside: frozenset[int] = frozenset()) -> list[Drawn]:
     """Every named row that the roots need down to the rows in ``stop``, arguments first."""
     found: list[Drawn] = []
     seen: set[int] = set(outside)

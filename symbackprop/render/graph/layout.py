@@ -138,7 +138,7 @@ class Layout:
         ]
 
     def _points(self, chain: Sequence[int], port: float, axis: dict[int, float],
-                spans: Sequence[tuple[float, float]]) -> tuple[Point, ...]:  # fmt: skip
+                spans: Sequence[tuple[float, float]]) -> tuple[Point, ...]:
         """Out of the source, straight through every layer between, into the target."""
         first, last = chain[0], chain[-1]
         points = [(self._start(first, spans[0]) + self.sizes[first].length, axis[first]), (spans[0][1], axis[first])]
@@ -179,5 +179,5 @@ class Layout:
                 out, into = a.start + a.size.length, b.start
                 turn = min(out + 12.0, scene.along + 12.0)
                 points = ((out, a.axis), (turn, a.axis), (turn, lane), (into - 14.0, lane), (into - 14.0, b.axis),
-                          (into, b.axis))  # fmt: skip
+                          (into, b.axis))
                 scene.curves.append(Curve(wire, points))

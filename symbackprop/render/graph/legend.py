@@ -14,7 +14,7 @@ ENTRIES = (
     ("data", "data"), ("input", "input (gradient wanted)"), ("param", "parameter"), ("gate", "gate"),
     ("row", "computed"), ("loss", "loss"), ("output", "output"), ("carry", "from the round before"),
     ("element", "element of a sequence"), ("block", "block of rows"), ("const", "constant"), ("upstream", "upstream"),
-)  # fmt: skip
+)
 
 
 def draw(picture: Picture, x: float, y: float, wide: float) -> tuple[str, float, float]:

@@ -50,7 +50,7 @@ def _shifts(layer: Sequence[int], extent: Callable[[int], Extent], gap: float) -
 
 
 def _settle(layer: Sequence[int], graph: Layered, at: dict[int, float], extent: Callable[[int], Extent], gap: float,
-            sides: Sequence[dict[int, list[int]]]) -> None:  # fmt: skip
+            sides: Sequence[dict[int, list[int]]]) -> None:
     """Move one layer as near to its neighbours as order and distances allow."""
     wishes, weights = [], []
     for v in layer:

@@ -60,7 +60,7 @@ class Scene:
             [PlacedFrame(f.frame, shift(f.start), shift(f.end)) for f in self.frames],
             [Curve(c.wire, tuple(map(shift, c.points))) for c in self.curves],
             self.along + along, self.across + across,
-        )  # fmt: skip
+        )
 
     def take(self, other: Scene) -> None:
         """Add everything of another scene, where it stands."""

@@ -30,7 +30,7 @@ def to_svg(picture: Picture, down: bool | None = None, heading: str = "") -> str
 
 
 def svg_fragment(picture: Picture, down: bool = True, anchors: Mapping[str, str] | None = None,
-                 steps: Mapping[str, str] | None = None, key: bool = True) -> str:  # fmt: skip
+                 steps: Mapping[str, str] | None = None, key: bool = True) -> str:
     """An ``<svg>`` element for a page: no colours of its own; a box links to the anchor of its row's name and knows
     that of the step which finds its gradient. ``key`` says whether the meaning of shapes is explained below."""
     return Writer(picture, down, anchors, steps).fragment(key)
@@ -51,7 +51,7 @@ class Writer:
     """Writes one scene. Only here do the two directions become x and y."""
 
     def __init__(self, picture: Picture, down: bool, anchors: Mapping[str, str] | None = None,
-                 steps: Mapping[str, str] | None = None) -> None:  # fmt: skip
+                 steps: Mapping[str, str] | None = None) -> None:
         self.picture, self.down = picture, down
         self.anchors, self.steps = anchors or {}, steps or {}
         self.scene = lay_out(picture, down, ROOM)
@@ -184,7 +184,7 @@ class Writer:
             wire + rule
             + matrix(left, y - 2.0 - up, label, box.value, "g-value")
             + matrix(left, y + 3.0, label, box.gradient, "g-gradient")
-        )  # fmt: skip
+        )
 
 
 def _link(anchor: str, step: str | None, box: Box) -> str:

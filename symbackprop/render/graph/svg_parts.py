@@ -48,7 +48,7 @@ def doubled(x: float, y: float, w: float, h: float) -> str:
 SHAPES: dict[str, Callable[[float, float, float, float], str]] = {
     "param": pill, "data": slanted, "element": slanted, "const": slanted, "upstream": slanted, "input": doubled,
     "gate": circle,
-}  # fmt: skip
+}
 
 
 # ---------------------------------------------------------------- text

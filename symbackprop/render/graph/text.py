@@ -11,7 +11,7 @@ INDENT = "  "
 KINDS = {
     "param": "parameter", "data": "data", "input": "input", "const": "constant", "upstream": "given upstream",
     "loss": "loss", "output": "output", "carry": "from the round before", "element": "element of the sequence",
-}  # fmt: skip
+}
 Cells = tuple[str, str, str, str, str]
 
 

@@ -30,7 +30,7 @@ from symbackprop.render.print.printer import (
     SUM,
     TERM,
     Printer,
-)  # fmt: skip
+)
 
 NAMELESS = ("exp", "sqrt", "root", "abs")  # functions that do not stand by name in front of their argument
 MANY = 4096  # names that are remembered as they print

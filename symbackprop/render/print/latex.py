@@ -15,7 +15,7 @@ from symbackprop.render.print.text import function_name
 # Widths: Computer Modern at 10 points, a little too wide rather than too narrow.
 SCRIPT, FENCE = 0.75, 7.5
 _CHARACTERS = {"+": 12.5, "-": 12.5, "=": 14.0, "<": 14.0, ">": 14.0, "(": 4.0, ")": 4.0, "[": 3.0, "]": 3.0, ",": 4.5,
-               ".": 2.8, "/": 5.0, "|": 3.0, ":": 5.0, "'": 3.0, "~": 3.5, " ": 0.0, "_": 5.0}  # fmt: skip
+               ".": 2.8, "/": 5.0, "|": 3.0, ":": 5.0, "'": 3.0, "~": 3.5, " ": 0.0, "_": 5.0}
 _COMMANDS = {r"\tanh": 24.0, r"\sin": 15.0, r"\cos": 15.0, r"\log": 16.0, r"\max": 20.0}
 
 
@@ -39,7 +39,7 @@ SIGNS = {
     ">": _sign(" > ", 14.0), "≤": _sign(r" \le ", 14.0), "≥": _sign(r" \ge ", 14.0), "≠": _sign(r" \ne ", 14.0),
     "↦": _sign(r" \mapsto ", 17.0), "⇒": _sign(r" \Rightarrow ", 17.0), "∼": _sign(r" \sim ", 14.0),
     "tight =": _sign("=", 14.0), "in": _sign(r" \in ", 14.0),
-}  # fmt: skip
+}
 SIGNS |= {c: _sign(c, w) for c, w in _CHARACTERS.items() if c not in SIGNS}
 _BIG = {"sum": (r"\sum", 17.0), "max": (r"\max", 20.0), "prod": (r"\prod", 15.0)}
 _BRACKETS = {**{c: c for c in "()[]|"}, "": ".", "‖": r"\lVert", "⌊": r"\lfloor", "⌋": r"\rfloor"}

@@ -19,13 +19,13 @@ from symbackprop.render.print.own import read
 from symbackprop.render.print.text import function_name, text
 
 FONTS = {"mathbf": "BOLD", "boldsymbol": "BOLD ITALIC", "mathbb": "DOUBLE-STRUCK", "mathcal": "SCRIPT",
-         "mathfrak": "FRAKTUR", "mathsf": "SANS-SERIF"}  # fmt: skip
+         "mathfrak": "FRAKTUR", "mathsf": "SANS-SERIF"}
 SYMBOLS = {"varepsilon": "ε", "vartheta": "ϑ", "varpi": "ϖ", "varrho": "ϱ", "varsigma": "ς", "varphi": "φ",
            "epsilon": "ϵ", "phi": "ϕ", "ell": "ℓ", "hbar": "ℏ", "imath": "ı", "jmath": "ȷ", "partial": "∂",
            "nabla": "∇", "infty": "∞", "prime": "′", "star": "⋆", "ast": "∗", "top": "⊤", "bot": "⊥",
-           "odot": "⊙", "otimes": "⊗", "cdot": "⋅"}  # fmt: skip
+           "odot": "⊙", "otimes": "⊗", "cdot": "⋅"}
 ACCENTS = {"hat": "^", "widehat": "^", "tilde": "~", "widetilde": "~", "bar": "¯", "overline": "¯", "vec": "→",
-           "dot": "˙", "ddot": "¨", "check": "ˇ", "breve": "˘", "mathring": "˚", "underline": "_"}  # fmt: skip
+           "dot": "˙", "ddot": "¨", "check": "ˇ", "breve": "˘", "mathring": "˚", "underline": "_"}
 BELOW = {"underline"}
 STRETCHED = {"widehat", "widetilde", "overline", "underline"}
 
@@ -46,7 +46,7 @@ SIGNS = {c: _sign(c) for c in "=<>≤≥≠↦⇒∼:+/|'()[]"} | {
     "tight comma": _sign(","), "wide comma": _sign(","), ",": _sign(","), "times": _sign("×"),
     "dots": Token("<mo>…</mo>"), "and so on": Token("<mo>…</mo>"), "infinity": Token("<mi>∞</mi>"),
     "∂": Token("<mi>∂</mi>"), "slash": _sign("/"), "tight =": _sign("="), "in": _sign("∈"), "*": _sign("∗"),
-}  # fmt: skip
+}
 _BIG = {"sum": "∑", "max": "max", "prod": "∏"}
 
 
@@ -151,7 +151,7 @@ class MathmlPrinter(Display):
 
     def between(self, left: str, body: Box, right: str, tall: bool) -> Box:
         opened, closed = ((f'<mo stretchy="{str(tall).lower()}" form="{form}">{sign}</mo>' if sign else "")
-                          for sign, form in ((left, "prefix"), (right, "postfix")))  # fmt: skip
+                          for sign, form in ((left, "prefix"), (right, "postfix")))
         starts = Start.TALL if tall else Start.BRACKET
         return Box((Token(f"<mrow>{opened}{body.text}{closed}</mrow>"),), starts=starts, tall=tall, low=body.low)
 

@@ -19,7 +19,7 @@ FUNCTION_NAMES = {
     "put_along_axis": "scatter", "causal_mask": "mask", "leaky": "LeakyReLU", "elu_unit": "ELU",
     "log_softmax": "logsoftmax", "conv2d": "conv", "conv2d_kernel": "convKernel", "conv2d_input": "convInput",
     "max_pool2d": "maxpool", "avg_pool2d": "avgpool",
-}  # fmt: skip
+}
 
 
 class Levelled(Protocol):

@@ -23,7 +23,7 @@ from symbackprop.render.print.printer import (
     SUM,
     TERM,
     Printer,
-)  # fmt: skip
+)
 
 VULGAR = {"1/2": "½", "1/3": "⅓", "2/3": "⅔", "1/4": "¼", "3/4": "¾", "1/5": "⅕", "1/6": "⅙", "1/8": "⅛"}
 MINUS = "−"

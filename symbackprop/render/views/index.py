@@ -70,7 +70,7 @@ class IndexView(MatrixView):
         return Derivative(self.rows.loss, self._entry(node, index))
 
     def _chain_entry(self, s: Located, left: Math, parts: Sequence[Group], consumers: Sequence[Index],
-                     target: Index) -> Line:  # fmt: skip
+                     target: Index) -> Line:
         pairs = zip(parts, consumers, strict=True)
         right = total(*[(False, self._branch_entry(s, g, k, target)) for g, k in pairs])
         reason = "chain rule" if len(parts) == 1 else "chain rule, one term for each branch"
@@ -102,7 +102,7 @@ class IndexView(MatrixView):
         return None if len(known) < len(found) else total(*[(False, x) for x in known])
 
     def _result_entry(self, s: Located, left: Math, target: Index, parts: Sequence[Group],
-                      told: bool) -> tuple[Line, ...]:  # fmt: skip
+                      told: bool) -> tuple[Line, ...]:
         row, e = s.step.total, self._entries(target)
         own = self.context.owns(s) and row.id not in self.context.derivation.forward_ids
         right = e.row(row, target) if own else e.ref(row, target)
@@ -114,7 +114,7 @@ class IndexView(MatrixView):
         e = self._entries(target)
         put = product(e.row(upstream, target), e.formula(factor.form, factor.rows, target))
         return (Line("substitution", left, put, ("substituted",)),
-                Line("result", None, right, ("common factors cancel",), value=value))  # fmt: skip
+                Line("result", None, right, ("common factors cancel",), value=value))
 
     def _value(self, s: Located) -> list[Line]:
         """The numbers of the whole array."""

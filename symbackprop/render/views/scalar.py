@@ -150,7 +150,7 @@ class ScalarView:
             return [Line("result", left, substituted, ("substituted",), value=value)]
         right, reason = short
         return [Line("substitution", left, substituted, ("substituted",)),
-                Line("result", None, right, (reason,), value=value)]  # fmt: skip
+                Line("result", None, right, (reason,), value=value)]
 
     def _shorter(self, s: Located, terms: Sequence[Term], substituted: Math) -> tuple[Math, str] | None:
         """A shorter form where there is one: upstream and local derivative cancel, or the product folds."""
