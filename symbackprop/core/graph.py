@@ -39,7 +39,7 @@ class Node(Operators):
     __slots__ = (
         "apart", "args", "attr", "graph", "hint", "id", "is_result", "key", "kind", "log", "name", "op", "origin",
         "shape", "value",
-    )  # fmt: skip
+    )
 
     graph: Graph
     id: int

@@ -366,7 +366,7 @@ FLAT_ROOT = "the gradient of a norm, or of another root of a sum of squares, is 
 RELU0 = maths.Sym("relu0")  # the convention of the model
 _ZERO, _X = maths.Num(sp.S.Zero), maths.Sym("x")
 _LARGER, _SMALLER = (f"{word}: the {which} one gets the gradient, equal ones half of it"
-                     for word, which in (("max", "larger"), ("min", "smaller")))  # fmt: skip
+                     for word, which in (("max", "larger"), ("min", "smaller")))
 _BRANCH = "where: only the branch taken gets the gradient"
 
 
@@ -378,7 +378,6 @@ def _prime(name: str, at: maths.Math, value: maths.Math) -> maths.Math:
     return _is(maths.Prime(name, at), value)
 
 
-# fmt: off
 _RECORDS = [
     Scalar("exp", sp.exp, lambda np, x: np.exp(x), (OUT,), log=X,
            range=(0.0, inf), positive=True, finite=1 - X, log1p=call("softplus", X)),
@@ -535,7 +534,6 @@ _RECORDS = [
            public=False,
            boolean=True),
 ]
-# fmt: on
 
 RELATIONS = {">": "greater", ">=": "greater_equal", "<": "less", "<=": "less_equal", "==": "equal", "!=": "not_equal"}
 _CONTRARY = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "==": "!=", "!=": "=="}
@@ -549,5 +547,5 @@ register(*_RECORDS, *[
     Scalar(name, opaque(name), _relation(name), (NO, NO), TWO,
            boolean=True, switches=(Switch(X, Y, _CONTRARY[sign], sign),))
     for sign, name in RELATIONS.items()
-])  # fmt: skip
+])
 BY_HEAD |= {sp.Abs: TABLE["abs"], sp.sign: TABLE["sign"]}  # SymPy's own, which it makes of roots of squares

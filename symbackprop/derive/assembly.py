@@ -67,7 +67,7 @@ class Assembly:
         return Derivation(
             self.model, tuple(gradients), forward, steps, gradients, self.names,
             frozenset(self.forward_ids), frozenset(self.expanded), self.bodies,
-        )  # fmt: skip
+        )
 
     # -- forward
     def _forward(self, order: Sequence[Node], settled: set[int], index: str = "") -> tuple[Node, ...]:

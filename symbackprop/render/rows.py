@@ -41,7 +41,7 @@ class Rows:
     called (``linked`` with links). ``mentioned`` collects the functions that a glossary has to explain."""
 
     def __init__(self, symbols: Mapping[int, Math], letters: AxisLetters, expanded: Collection[int] = (),
-                 order: Sequence[str] = ()) -> None:  # fmt: skip
+                 order: Sequence[str] = ()) -> None:
         self.symbols, self.letters, self.expanded, self.order = dict(symbols), letters, expanded, tuple(order)
         self.mentioned: dict[str, None] = {}
         self.factors: dict[int, tuple[object, list[Math]]] = {}
@@ -268,7 +268,7 @@ class Rows:
 
     # -- reductions
     def bound(self, a: Node, axes: Sequence[int], used: Collection[str] = ()
-              ) -> tuple[tuple[str, ...], Dims, tuple[int, ...]]:  # fmt: skip
+              ) -> tuple[tuple[str, ...], Dims, tuple[int, ...]]:
         """The index letters of axes that something runs over (others than are ``used``), how far they run, and which
         axes these are."""
         letters = self.letters.of(a.shape, used)
@@ -427,4 +427,4 @@ OPS: dict[str, Callable[..., Scaled | Math]] = {
     "sum": _sum, "max": _max, "norm": _norm, "logsumexp": _logsumexp, "softmax": _softmax, "broadcast": _broadcast,
     "reshape": _reshape, "eye": lambda r, node: maths.Identity(node.attr), "scatter_add": _scattered("scatter_add"),
     "put_along_axis": _put_along_axis, "out": _out, "einsum": _einsum,
-}  # fmt: skip
+}

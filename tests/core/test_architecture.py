@@ -68,7 +68,7 @@ def inner(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if p.parent != PACKAGE or part(p) in MAY_IMPORT],
-                         ids=lambda p: str(p.relative_to(PACKAGE)))  # fmt: skip
+                         ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_imports_point_one_way(path: Path) -> None:
     own = part(path)
     assert own in MAY_IMPORT, f"say in MAY_IMPORT what {own} builds on"

@@ -91,7 +91,7 @@ class Reversal:
         loop = Loop(
             self.loop.length, incoming, [*outside, *kept], self.loop.invariants, back, stacked,
             not self.loop.reverse, self.loop.index, swept, self.loop,
-        )  # fmt: skip
+        )
         start = [self.cotangents.get(i) for i in range(self.n)]
         init = [self.graph.full(0, c.shape) if s is None else s for s, c in zip(start, self.loop.carry, strict=False)]
         sequences = [self.cotangents[i] for i in self.stacks] + [stack_of(self.scan, k) for k in kept]

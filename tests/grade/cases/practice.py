@@ -287,7 +287,6 @@ dx = -q*x*e + cos(u)/(2*u)""",
     ),
 }
 
-# fmt: off
 REGRESSION = [
     slip("ridge", "X.T @ de + 2*lam*w", "X.T @ de", "dw", "missing-path",
          "the penalty lam * sum(w**2) depends on w too: its gradient 2*lam*w has to be added"),
@@ -511,7 +510,6 @@ MATRICES = [
     slip("scalars", "du = cos(u)", "du = sin(u)", "du", "wrong-derivative", "that is sin itself: its derivative is cos",
          "sin"),
 ]
-# fmt: on
 
 SLIPS = [*REGRESSION, *NORMS, *ATTENTION, *CLASSES, *IMAGES, *LOOPS, *NETWORKS, *MATRICES]
 # What no single change of the derivation or of the line is: grade says so, and that it is wrong.
