@@ -338,6 +338,28 @@ def test_no_gradient_shares_memory_with_anything(tmp_path: Path) -> None:
         assert g.flags.writeable
 
 
+FILLED = {
+    "two ones": "dim N\nparam x: N, y: N\nloss L = sum(x + y)",
+    "two means": "dim N\nparam x: N, y: N\nloss L = mean(x + y)",
+    "a transpose": "dim N, D\nparam x: N x D, y: D x N\nloss L = 3 * sum(x + y.T)",
+    "two zeros": "dim N\nparam x: N, y: N\nloss L = 2",
+    "a number computed": "dim N\nparam x: N\ndata s\nloss L = sum(x) * s / N",
+    "the same twice": "dim N\nparam x: N, y: N\ndata s\nloss L = sum(x + y) * s / N",
+}
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("name", FILLED)
+def test_gradients_whose_entries_are_all_equal_are_arrays_of_their_own(name: str, level: int, tmp_path: Path) -> None:
+    module = emit(FILLED[name], tmp_path, level=level)
+    params = {n: np.ones((3, 3)[: len(shape)]) for n, shape in module.PARAMS.items()}
+    grads = module.loss_and_grads(params, {n: 2.0 for n in module.DATA})[1]
+    before = {n: g.copy() for n, g in grads.items()}
+    grads["x"] *= 2
+    for n, g in grads.items():
+        np.testing.assert_array_equal(g, before[n] * (2 if n == "x" else 1))
+
+
 def test_backward_may_be_called_again(mlp: ModuleType) -> None:
     _, cache = mlp.forward(*inputs(mlp))
     first = {k: v.copy() for k, v in mlp.backward(cache).items()}
