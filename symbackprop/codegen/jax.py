@@ -106,9 +106,9 @@ class JaxWriter(Writer):
         if store.states is None:
             return
         _, word, first = store.states
-        parts = [index(first, None), index(store.stack, ast.Slice(None, as_code(-1)))]
+        states = self.p.np("concatenate", [index(first, None), name(store.stack)])
         note = f"before every step   {shape_note(store.shape)}"
-        yield Line(assign(word, self.p.np("concatenate", parts)), note, depth)
+        yield Line(assign(word, index(states, ast.Slice(None, as_code(-1)))), note, depth)
 
 
 def _function(word: str, arguments: list[ast.arg]) -> ast.FunctionDef:

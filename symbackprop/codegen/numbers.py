@@ -13,7 +13,7 @@ from symbackprop.codegen.sizes import integer_code
 from symbackprop.codegen.tree import Code, attribute, binary, call, constant
 from symbackprop.errors import ModelError
 
-MAX_EXACT = 2**53
+MAX_EXACT = {"np": 2**53, "jnp": 2**31 - 1}  # the largest whole number as an integer; JAX may have no more than 32 bits
 
 
 def number_code(value: sp.Expr, symbol: Callable[[str], Code], module: str = "np") -> Code:
@@ -46,7 +46,7 @@ def literal(value: sp.Expr, module: str = "np") -> Code:
     if value.is_infinite:
         infinity = attribute(module, "inf")
         return infinity if value.is_extended_positive else ast.UnaryOp(ast.USub(), infinity)
-    exact = value.is_Integer and abs(value) <= MAX_EXACT
+    exact = value.is_Integer and abs(value) <= MAX_EXACT[module]
     return constant(int(value) if exact else to_float(value))
 
 

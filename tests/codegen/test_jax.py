@@ -191,6 +191,56 @@ def test_without_x64_everything_is_float32_and_nothing_warns(tmp_path: Path) -> 
         np.testing.assert_allclose(grads[name], slope, rtol=1e-4, atol=1e-6)
 
 
+LARGE = ["x * 3000000000", "x - 2147483648", "where(x < 3000000000, x, 2 * x)", "x / 12345678901",
+         "x ** 2 + k * 2147483649"]
+
+
+@pytest.mark.parametrize("form", LARGE)
+def test_numbers_that_32_bits_do_not_hold(form: str, tmp_path: Path) -> None:
+    text = f"dim N\ndata k: N int < 3\nparam x: N\nloss L = sum({form})"
+    params, data = {"x": np.array([0.5, 2.0])}, {"k": np.array([0, 2])}
+    agrees(text, tmp_path, params, data)
+    module, plain = emit(text, tmp_path, target="jax"), emit(text, tmp_path)
+    with jax.enable_x64(False):
+        loss, grads = module.loss_and_grads(params, data)
+    expected, slopes = plain.loss_and_grads(params, data)
+    np.testing.assert_allclose([loss, *grads["x"]], [expected, *slopes["x"]], rtol=1e-6)
+
+
+def test_integers_are_not_cut_off(tmp_path: Path) -> None:
+    """JAX would take the last 32 bits of what is larger, and say nothing."""
+    module = emit("dim N\ndata k: N int < 3\nparam x: N\nloss L = sum(x * k)", tmp_path, target="jax")
+    one = np.array([1])
+    with jax.enable_x64(False):
+        for large in (np.array([2**32 + 1]), [2**32 + 1], np.array([2**33], np.uint64), np.array([-(2**40)])):
+            for params, data, name in (({"x": large}, {"k": one}, "x"), ({"x": one}, {"k": large}, "k")):
+                with pytest.raises(ValueError, match=f"{name} .* int32|{name} .* uint32"):
+                    module.forward(params, data)
+        assert module.forward({"x": np.array([2**31 - 1])}, {"k": one})[0] == np.float32(2**31 - 1)
+        assert module.forward({"x": np.zeros(0, int)}, {"k": np.zeros(0, int)})[0] == 0
+
+
+TWO_CARRIED = """
+dim T, N
+data x: T x N
+param w: N, v: N
+a[0] = w
+b[0] = zeros(N)
+for t in 1..T:
+    a[t] = tanh(a[t-1] * v + x[t])
+    b[t] = b[t-1] + a[t-1] * a[t]
+loss L = sum(a[T] ** 2) + sum(b[T] * v)
+"""
+
+
+@pytest.mark.parametrize("text", [RNN, TWO_CARRIED])
+def test_loops_of_no_step(text: str, tmp_path: Path) -> None:
+    model = parse(text)
+    values = draw(model, {n: 0 if n == "T" else 2 for n in model.sizes}, np.random.default_rng(0)).values
+    data = {n: values[n] for n in model.leaves() if n not in model.params}
+    agrees(model, tmp_path, {n: values[n] for n in model.params}, data)
+
+
 # -- the rest of the interface
 
 
@@ -211,6 +261,10 @@ def test_what_is_given_is_checked(tmp_path: Path) -> None:
         jitted(module)[0](params, data | {"X": data["X"][:, 1:]})
     with pytest.raises(ValueError, match="upstream has to be a number"):
         module.backward(module.forward(params, data)[1], np.ones(2))
+    with pytest.raises(ValueError, match="upstream has to be a number"):
+        module.backward(module.forward(params, data)[1], [1.0, 2.0])
+    with pytest.raises(ValueError, match="the upstream gradient is not an array"):
+        module.backward(module.forward(params, data)[1], "no")
     layer = emit("dim N\ninput x: N\noutput Y = tanh(x)", tmp_path, target="jax")
     with pytest.raises(ValueError, match=r"the upstream gradient of Y has shape \(2,\), expected \(3,\)"):
         layer.backward(layer.forward({}, {"x": np.ones(3)})[1], np.ones(2))

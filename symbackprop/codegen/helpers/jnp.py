@@ -29,11 +29,19 @@ def as_array(name, value):
     """The value as an array of real numbers; ValueError naming it for anything else."""
     try:
         array = jnp.asarray(value)
-    except (TypeError, ValueError) as error:
+    except (OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"{name} is not an array: {error}") from None
+    if jnp.issubdtype(array.dtype, jnp.integer) and array.dtype != getattr(value, "dtype", array.dtype):
+        check_bits(name, value, jnp.iinfo(array.dtype))
     if jnp.issubdtype(array.dtype, jnp.complexfloating):
         raise ValueError(f"{name} is not an array of real numbers: its dtype is {array.dtype}")
     return array
+
+
+def check_bits(name, value, limits):
+    """ValueError for integers that JAX would cut off: it has 32 bits for them unless jax_enable_x64 is on."""
+    if value.size and (value.min() < limits.min or value.max() > limits.max):
+        raise ValueError(f"{name} holds integers that {limits.dtype} does not: give floats, or set jax_enable_x64")
 
 
 def as_integers(name, array):
@@ -90,8 +98,9 @@ def generator(rng):
 
 def scaled(grads, dtypes, upstream):
     """The gradients of a loss times its upstream gradient, a number; each in the dtype of its array."""
-    if jnp.ndim(upstream) != 0:
-        raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {jnp.shape(upstream)}")
+    upstream = as_array("the upstream gradient", upstream)
+    if upstream.ndim:
+        raise ValueError(f"upstream has to be a number, the gradient of the loss; its shape is {upstream.shape}")
     return returned({name: grad * upstream for name, grad in grads.items()}, dtypes)
 
 
