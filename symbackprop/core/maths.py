@@ -473,6 +473,12 @@ def within(m: Math) -> Math:
     return m
 
 
+def turned(m: Math) -> Math:
+    """The transpose; of a transpose what it is the transpose of: LaTeX refuses a second superscript."""
+    inner = within(m)
+    return inner.body if isinstance(inner, Transpose) else Transpose(m)
+
+
 def transposed(m: Math) -> Math:
     """The transpose, of a product that of its factors in the other order."""
     m = within(m)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from symbackprop.core import maths
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Math, MatMul, Transpose, product
+from symbackprop.core.maths import Math, MatMul, product, turned
 from symbackprop.core.pattern import Pattern, Product
 
 if TYPE_CHECKING:
@@ -46,17 +46,17 @@ def plain_product(pattern: Pattern, args: Sequence[Math]) -> Math | None:
     """The product of at most two matrices or vectors that a pattern is; None for others."""
     if pattern.outer:
         first, second = pattern.outer
-        return MatMul(args[first], Transpose(args[second]))
+        return MatMul(args[first], turned(args[second]))
     if is_inner(pattern):
-        return MatMul(Transpose(args[0]), args[1])
+        return MatMul(turned(args[0]), args[1])
     found = pattern.matmul()
     return None if found is None else _flipped(found, args)
 
 
 def _flipped(found: Product, args: Sequence[Math]) -> Math:
-    factors = [Transpose(args[k]) if flip else args[k] for k, flip in zip(found.order, found.flips, strict=True)]
+    factors = [turned(args[k]) if flip else args[k] for k, flip in zip(found.order, found.flips, strict=True)]
     whole = factors[0] if len(factors) == 1 else MatMul(*factors)
-    return Transpose(whole) if found.flip_out else whole
+    return turned(whole) if found.flip_out else whole
 
 
 def _batched(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math | None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from symbackprop.core.maths import Math, anchors
-from symbackprop.model import zoo
+from symbackprop.derive import derive
+from symbackprop.model import Model, zoo
 from symbackprop.render.document import Document, Ref
 from symbackprop.render.json import to_json
 from symbackprop.render.latex import to_latex
@@ -126,3 +127,16 @@ def test_a_line_says_where_its_parts_were_computed() -> None:
     w2 = next(s for s in document("two-weight-tanh").steps if s.name == "w2")
     known = w2.lines[1].left
     assert known is not None and anchors(known) == ("step-3",)
+
+
+def test_no_transpose_of_a_transpose_is_printed() -> None:
+    """In the Jacobian view a gradient of a vector is a row; LaTeX stops at a second superscript."""
+    d = derive(Model.parse("""
+dim N, D
+input x: D, A: N x D
+y = A @ x
+z = y @ A
+loss L = sum(tanh(z)) + z @ x
+"""))
+    assert "ᵀᵀ" not in d.text(view="jacobian")
+    assert r"^{\top}^{\top}" not in d.latex(view="jacobian")
