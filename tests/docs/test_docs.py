@@ -24,6 +24,18 @@ from tests.docs.pages import PAGES, ROOT, Block, Edit, Span, anchors, commands, 
 GENERATED = ("docs/ops.md", "docs/models.md")
 
 
+@pytest.fixture(autouse=True)
+def jax_as_it_comes() -> Iterator[None]:
+    """Readers have JAX in its default mode, whatever other tests of this process have switched on."""
+    if importlib.util.find_spec("jax") is None:
+        yield
+        return
+    import jax
+
+    with jax.enable_x64(False):
+        yield
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty directory to work in; what is imported from it is forgotten afterwards."""

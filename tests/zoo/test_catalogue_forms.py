@@ -55,7 +55,7 @@ SCALAR = {
     "cube": {"df/dx": "3x²"},
 }
 MATRIX = {
-    "linear-layer": {"∂L/∂X": "∂L/∂Y·∂Y/∂X | ∂L/∂Y Wᵀ", "∂L/∂W": "∂L/∂Y·∂Y/∂W | Xᵀ ∂L/∂Y"},
+    "linear-layer": {"∂L/∂X": "∂L/∂Y·∂Y/∂X | (∂L/∂Y) Wᵀ", "∂L/∂W": "∂L/∂Y·∂Y/∂W | Xᵀ (∂L/∂Y)"},
     "squared-norm": {"δ_q": "2q", "∂f/∂W": "∂f/∂q·∂q/∂W | δ_q xᵀ", "∂f/∂x": "∂f/∂q·∂q/∂x | Wᵀ δ_q"},
     "elementwise-relu": {"∂L/∂x": "∂L/∂f ⊙ 1[x > 0]"},
     "logistic-regression": {
@@ -64,7 +64,7 @@ MATRIX = {
         "∂L/∂w": "∂L/∂z·∂z/∂w | δ_z·x",
         "∂L/∂b": "δ_z",
     },
-    "logistic-regression-batch": {"δ_z": "(ŷ − y)/N", "∂L/∂w": "Xᵀ δ_z", "∂L/∂b": "Σ_n δ_z"},
+    "logistic-regression-batch": {"δ_z": "(ŷ − y)/N", "∂L/∂w": "Xᵀ δ_z", "∂L/∂b": "Σ_n δ_z[n]"},
     "softmax-regression": {"δ_z": "ŷ − onehot(y)", "∂L/∂W": "∂L/∂z·∂z/∂W | δ_z xᵀ", "∂L/∂b": "δ_z"},
     "mlp-relu-sigmoid": {
         "δ_a₂": "−(y/a₂ + (y − 1)/(1 − a₂))",
@@ -85,15 +85,15 @@ MATRIX = {
     },
     "ffnn-softmax-relu": {"δ_z": "δ_h ⊙ 1[z > 0]", "∂L/∂W": "δ_z xᵀ", "∂L/∂b": "δ_z"},
     "ffnn-softmax-folded": {"δ_z": "δ_h ⊙ (1 − h²)", "∂L/∂W": "δ_z x₁ᵀ"},
-    "ffnn-softmax-batch": {"δ_s": "(ŷ − onehot(y))/N", "∂L/∂U": "hᵀ δ_s", "∂L/∂W": "Xᵀ δ_z", "∂L/∂b": "Σ_n δ_z"},
+    "ffnn-softmax-batch": {"δ_s": "(ŷ − onehot(y))/N", "∂L/∂U": "hᵀ δ_s", "∂L/∂W": "Xᵀ δ_z", "∂L/∂b": "Σ_n δ_z[n]"},
     "window-lm": {
-        "δ_logits": "o ⊙ (δ_o − Σ_v δ_o ⊙ o)",
+        "δ_logits": "o ⊙ (δ_o − (Σ_v (δ_o ⊙ o)[:, v]) 1_Vᵀ)",
         "∂L/∂W₂": "hᵀ δ_logits",
         "∂L/∂W₁": "xᵀ δ_z",
         "∂L/∂C": "∂L/∂c·∂c/∂C | scatter(δ_c, words)",
     },
-    "two-layer-net": {"∂L/∂W₂": "∂L/∂f hᵀ", "δ_z": "δ_h ⊙ 1[z > 0]", "∂L/∂W₁": "δ_z xᵀ", "∂L/∂x": "W₁ᵀ δ_z"},
-    "three-layer-net": {"δ_h₁": "W₂ᵀ δ_z₂", "∂L/∂W₁": "δ_z₁ xᵀ", "∂L/∂W₂": "δ_z₂ h₁ᵀ", "∂L/∂W₃": "∂L/∂f h₂ᵀ"},
+    "two-layer-net": {"∂L/∂W₂": "(∂L/∂f) hᵀ", "δ_z": "δ_h ⊙ 1[z > 0]", "∂L/∂W₁": "δ_z xᵀ", "∂L/∂x": "W₁ᵀ δ_z"},
+    "three-layer-net": {"δ_h₁": "W₂ᵀ δ_z₂", "∂L/∂W₁": "δ_z₁ xᵀ", "∂L/∂W₂": "δ_z₂ h₁ᵀ", "∂L/∂W₃": "(∂L/∂f) h₂ᵀ"},
     "three-layer-net-sigmoid": {"∂h₂/∂z₂": "h₂ ⊙ (1 − h₂)", "δ_z₁": "δ_h₁ ⊙ h₁ ⊙ (1 − h₁)"},
     "activations": {
         "∂a_logistic/∂z_logistic": "a_logistic ⊙ (1 − a_logistic)",
@@ -143,8 +143,8 @@ INDEX = {
         "∂L/∂x₁₁": "∂L/∂y₁₁·w₁₁ + ∂L/∂y₁₂·w₁₂ + ∂L/∂y₁₃·w₁₃",
         "∂L/∂x₂₂": "∂L/∂y₂₁·w₂₁ + ∂L/∂y₂₂·w₂₂ + ∂L/∂y₂₃·w₂₃",
         "∂L/∂w₂₃": "∂L/∂y₁₃·x₁₂ + ∂L/∂y₂₃·x₂₂",
-        "∂L/∂X": "∂L/∂Y Wᵀ",
-        "∂L/∂W": "Xᵀ ∂L/∂Y",
+        "∂L/∂X": "(∂L/∂Y) Wᵀ",
+        "∂L/∂W": "Xᵀ (∂L/∂Y)",
     },
     "squared-norm": {"∂f/∂q_i": "2q_i", "∂q_k/∂W_ij": "x_j·1[k = i]", "∂f/∂W_ij": "δ_q[i]·x_j"},
     "logistic-regression": {"∂L/∂z": "∂L/∂ŷ·∂ŷ/∂z | ŷ − y", "∂z/∂w_i": "x_i", "∂L/∂w_i": "∂L/∂z·∂z/∂w_i | δ_z·x_i"},
@@ -176,9 +176,9 @@ def test_jacobians_first_then_the_shape_convention(name: str) -> None:
 
 
 def test_numerator_layout() -> None:
-    """In the Jacobian layout nothing is turned into the shape of the variable."""
+    """In the Jacobian layout nothing but a matrix, which has no row of its own there, is turned."""
     printed = equations(derive("jacobians", "--layout", "jacobian"))
-    assert printed["∂s/∂x"][-1] == "δ_z·W" and not [left for left in printed if left.endswith(")ᵀ")]
+    assert printed["∂s/∂x"][-1] == "δ_z·W" and [left for left in printed if left.endswith(")ᵀ")] == ["(∂s/∂W)ᵀ"]
 
 
 def test_delta_is_computed_once() -> None:
@@ -216,7 +216,7 @@ def test_errata_are_printed(name: str) -> None:
     assert ERRATA[name] in derive(name).partition("\nNotes\n")[2]
 
 
-@pytest.mark.parametrize(("relu0", "stated"), [("0", "0"), ("1", "1"), ("0.5", "1/2")])
+@pytest.mark.parametrize(("relu0", "stated"), [("0", "0"), ("1", "1"), ("0.5", "½")])
 def test_the_convention_at_zero_is_stated(relu0: str, stated: str) -> None:
     assert f"ReLU′(0) = {stated};" in derive("mlp-relu-sigmoid", "--relu0", relu0)
 

@@ -317,7 +317,8 @@ class TextPrinter(Printer[Text]):
                 place = f"{word} {m.letter}"
             case _:
                 place = f"{m.letter}={self(m.steps).text}"
-        return Text(f"({self(m.body).text})_{place}")
+        spaced = isinstance(m.steps, maths.Range | maths.Words)  # its end is in sight within parentheses only
+        return Text(f"({self(m.body).text})_{place}", POWER if spaced else ATOM)
 
     # -- lists and references
     def several(self, m: maths.Several) -> Text:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from symbackprop.core.kernel import Kernel
 from symbackprop.errors import UsageError
 
 if TYPE_CHECKING:
@@ -61,6 +60,8 @@ def view(name: str, suits: Callable[[Derivation], bool], why: str = "") -> Calla
 
 def all_scalar(derivation: Derivation) -> bool:
     """Whether every row of the model is a number computed by elementwise formulas."""
+    from symbackprop.core.kernel import Kernel
+
     rows = derivation.model.graph.topological([*derivation.model.results(), *derivation.model.equations.values()])
     return all(not r.shape and (r.is_leaf or isinstance(r.attr, Kernel)) for r in rows)
 
