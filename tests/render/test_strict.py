@@ -88,6 +88,12 @@ def test_every_equation_of_a_random_circuit_holds(seed: int) -> None:
     check(found(derive(random_circuit(seed)), seed), 0.1)
 
 
+def test_a_gradient_with_a_number_from_upstream_in_it_is_no_local_derivative() -> None:
+    """The 1/N of the mean is written into the gradient of the largest entries: no δ is left to map."""
+    text = "dim N, M\nparam d: N x M\nn = min(d, axis=1)\nloss L = mean(n) + max(d)"
+    check(found(derive(Model.parse(text))), 0.3)
+
+
 # -- the reader refuses what a strict reader refuses
 N, M = sp.Symbol("N", integer=True, positive=True), sp.Symbol("M", integer=True, positive=True)
 PLACE = World(derive(Model.parse("""

@@ -40,7 +40,7 @@ class IndexView(MatrixView):
         rule = [] if all(self._is_direct(g) for g in parts) else [self._chain_entry(s, left, parts, consumers, target)]
         known = [self._known(g) for g in parts if self._has_symbol(g.consumer)]
         elements = element_lines(self.context, s, parts) if len(parts) == 1 else ()
-        local = [self._local_entry(s, g, k, target) for g, k in zip(parts, consumers, strict=True) if rule]
+        local = [x for g, k in zip(parts, consumers, strict=True) if rule for x in self._local_entry(s, g, k, target)]
         result = self._result_entry(s, left, target, parts, bool(rule))
         return (*rule, *known, *local, *result, *elements, *self._value(s))
 
@@ -86,14 +86,14 @@ class IndexView(MatrixView):
         letters = {i: d for i, d in zip(index, consumer.shape, strict=True) if isinstance(i, Letter)}
         return self._entries().sum(body, list(letters), letters.values()) if letters else body
 
-    def _local_entry(self, s: Located, group: Group, index: Index, target: Index) -> Line:
+    def _local_entry(self, s: Located, group: Group, index: Index, target: Index) -> list[Line]:
         consumer = group.consumer
         assert consumer is not None
         right = self._jacobian(group, index, target)
         if right is None:
-            return self._local(s, group)
+            return [self._local(s, group)] if self._has_local(s, group) else []
         left: Math = Derivative(self._entry(consumer, index), self._entry(s.step.target, target))
-        return Line("local", Marked(left, "direct") if self._is_direct(group) else left, right, self._reason(group))
+        return [Line("local", Marked(left, "direct") if self._is_direct(group) else left, right, self._reason(group))]
 
     def _jacobian(self, group: Group, index: Index, target: Index) -> Math | None:
         entries = self._entries(target, index)
