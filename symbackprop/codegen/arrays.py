@@ -17,7 +17,7 @@ import sympy as sp
 from symbackprop.codegen import products
 from symbackprop.codegen.helpers import library
 from symbackprop.codegen.names import escape
-from symbackprop.codegen.numbers import number_code
+from symbackprop.codegen.numbers import MAX_EXACT, number_code
 from symbackprop.codegen.passes.onehot import flat_index
 from symbackprop.codegen.rows import unrolled
 from symbackprop.codegen.sizes import integer_code
@@ -58,6 +58,7 @@ class Arrays:
 
     target: ClassVar[str] = ""
     module: ClassVar[str] = "np"
+    largest: ClassVar[int] = MAX_EXACT  # whole numbers above are written as floats
     integer: ClassVar[Code] = name("int")  # the dtype of index arrays
     rules: ClassVar[Mapping[str, Rule]] = {}
     names_elements: ClassVar[bool] = False  # whether each step of a sequence has a variable
@@ -245,7 +246,7 @@ class Arrays:
 
     # -- numbers and sizes
     def num(self, value: sp.Expr) -> Code:
-        return number_code(value, self.called, self.module)
+        return number_code(value, self.called, self.module, self.largest)
 
     def number(self, value: sp.Expr) -> Expr:
         return Expr(self.num(value), (), NUMBER)

@@ -43,6 +43,7 @@ class Jax(Arrays):
 
     target: ClassVar[str] = "jax"
     module: ClassVar[str] = "jnp"
+    largest: ClassVar[int] = 2**31 - 1  # by default JAX has integers of 32 bits
     rules: ClassVar[dict[str, Rule]] = RULES | {"scatter_add": _scattered}
     names_elements: ClassVar[bool] = True
 

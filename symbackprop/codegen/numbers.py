@@ -13,22 +13,23 @@ from symbackprop.codegen.sizes import integer_code
 from symbackprop.codegen.tree import Code, attribute, binary, call, constant
 from symbackprop.errors import ModelError
 
-MAX_EXACT = {"np": 2**53, "jnp": 2**31 - 1}  # the largest whole number as an integer; JAX may have no more than 32 bits
+MAX_EXACT = 2**53  # up to there every whole number is a float
 
 
-def number_code(value: sp.Expr, symbol: Callable[[str], Code], module: str = "np") -> Code:
+def number_code(value: sp.Expr, symbol: Callable[[str], Code], module: str = "np", largest: int = MAX_EXACT) -> Code:
     """A number, which may contain dimensions, as code; ``symbol`` says how a dimension is called, ``module`` who has
-    ``log`` and ``inf``."""
+    ``log`` and ``inf``; whole numbers above ``largest`` are written as floats."""
     if value.is_Symbol:
         return symbol(value.name)
     if not value.free_symbols:
-        return literal(value, module)
-    parts = [number_code(a, symbol, module) for a in value.args]
+        return literal(value, module, largest)
+    parts = [number_code(a, symbol, module, largest) for a in value.args]
     if value.is_Add:
         return reduce(lambda left, right: binary(left, ast.Add, right), parts)
     num, den = sp.fraction(value)
     if den != 1:
-        return binary(number_code(num, symbol, module), ast.Div, number_code(den, symbol, module))
+        over, under = (number_code(x, symbol, module, largest) for x in (num, den))
+        return binary(over, ast.Div, under)
     if value.is_Mul:
         return reduce(lambda left, right: binary(left, ast.Mult, right), parts)
     if value.is_Pow:
@@ -41,12 +42,12 @@ def number_code(value: sp.Expr, symbol: Callable[[str], Code], module: str = "np
     raise ModelError(f"the number {value} has no form as code")
 
 
-def literal(value: sp.Expr, module: str = "np") -> Code:
+def literal(value: sp.Expr, module: str = "np", largest: int = MAX_EXACT) -> Code:
     """A number without dimensions: exact integers, the shortest decimal of every other number."""
     if value.is_infinite:
         infinity = attribute(module, "inf")
         return infinity if value.is_extended_positive else ast.UnaryOp(ast.USub(), infinity)
-    exact = value.is_Integer and abs(value) <= MAX_EXACT[module]
+    exact = value.is_Integer and abs(value) <= largest
     return constant(int(value) if exact else to_float(value))
 
 
