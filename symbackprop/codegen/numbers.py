@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 
 import sympy as sp
 
@@ -19,23 +19,22 @@ MAX_EXACT = 2**53  # up to there every whole number is a float
 def number_code(value: sp.Expr, symbol: Callable[[str], Code], module: str = "np", largest: int = MAX_EXACT) -> Code:
     """A number, which may contain dimensions, as code; ``symbol`` says how a dimension is called, ``module`` who has
     ``log`` and ``inf``; whole numbers above ``largest`` are written as floats."""
+    code = partial(number_code, symbol=symbol, module=module, largest=largest)
     if value.is_Symbol:
         return symbol(value.name)
     if not value.free_symbols:
         return literal(value, module, largest)
-    parts = [number_code(a, symbol, module, largest) for a in value.args]
-    if value.is_Add:
-        return reduce(lambda left, right: binary(left, ast.Add, right), parts)
     num, den = sp.fraction(value)
+    if value.is_Add:
+        return reduce(lambda left, right: binary(left, ast.Add, right), map(code, value.args))
     if den != 1:
-        over, under = (number_code(x, symbol, module, largest) for x in (num, den))
-        return binary(over, ast.Div, under)
+        return binary(code(num), ast.Div, code(den))
     if value.is_Mul:
-        return reduce(lambda left, right: binary(left, ast.Mult, right), parts)
+        return reduce(lambda left, right: binary(left, ast.Mult, right), map(code, value.args))
     if value.is_Pow:
-        return binary(parts[0], ast.Pow, parts[1])
+        return binary(code(value.base), ast.Pow, code(value.exp))
     if isinstance(value, sp.log):
-        logarithm = call(attribute(module, "log"), parts[0])
+        logarithm = call(attribute(module, "log"), code(value.args[0]))
         return call("float", logarithm) if module == "np" else logarithm
     if value.is_integer:
         return integer_code(value, symbol)

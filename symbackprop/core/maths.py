@@ -482,9 +482,7 @@ def turned(m: Math) -> Math:
 def transposed(m: Math) -> Math:
     """The transpose, of a product that of its factors in the other order."""
     m = within(m)
-    if isinstance(m, Transpose):
-        return m.body
-    return MatMul(transposed(m.right), transposed(m.left)) if isinstance(m, MatMul) else Transpose(m)
+    return MatMul(transposed(m.right), transposed(m.left)) if isinstance(m, MatMul) else turned(m)
 
 
 def replaced(m: Math, found: Mapping[Math, Math]) -> Math:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
+from symbackprop.core.maths import Math, MatMul, turned
 from symbackprop.errors import ShapeError
 
 Size = TypeVar("Size")
@@ -20,6 +21,12 @@ class Product(NamedTuple):
     order: tuple[int, ...]
     flips: tuple[bool, ...]
     flip_out: bool = False
+
+    def of(self, operands: Sequence[Math]) -> Math:
+        """The product of these operands as it is written."""
+        factors = [turned(operands[k]) if flip else operands[k] for k, flip in zip(self.order, self.flips, strict=True)]
+        whole = factors[0] if len(factors) == 1 else MatMul(*factors)
+        return turned(whole) if self.flip_out else whole
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Math, Num, Transpose, transposed, within
+from symbackprop.core.maths import Math, Num, transposed, turned, within
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.document import Declaration, Document, Line, Prose, Ref, Step
@@ -110,7 +110,7 @@ class Anatomy:
         if self.view.name == "jacobian" and target.ndim == 1:
             is_row = within([line.left for line in lines if line.left is not None][-1]) == within(left)
             return () if is_row else (Line("layout", left, right, ("in Jacobian layout",)),)
-        return (Line("layout", Transpose(left), right, ("in Jacobian layout",)),)
+        return (Line("layout", turned(left), right, ("in Jacobian layout",)),)
 
     def _whole(self, s: Located, lines: Sequence[Line]) -> Math:
         """A gradient as one formula: what comes out of a loop as it was just written."""

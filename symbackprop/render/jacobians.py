@@ -8,7 +8,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Identity, Math, MatMul, Op, Sum, Transpose, product
+from symbackprop.core.maths import Identity, Math, MatMul, Op, Sum, product, turned
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import same_shape
 from symbackprop.derive.record import Edge
@@ -71,13 +71,13 @@ def _structural(r: Rows, edge: Edge) -> Factor | None:
     if found is not None and len(row.args) == 2:
         place = 1 - edge.index
         other, flip = row.args[place], found.flips[found.order.index(place)] or not row.shape
-        both = [r.ref(other), Transpose(r.ref(other))]
+        both = [r.ref(other), turned(r.ref(other))]
         return Factor(*ends, both[flip], both[not flip])
     if row.op.name == "sum" and not row.shape:
         ones = r.filled(f.ONE.value, edge.argument.shape)
-        return Factor(*ends, Transpose(ones), ones)
+        return Factor(*ends, turned(ones), ones)
     if row.op.name == "softmax":
         p = r.ref(row)
-        matrix = Sum(((False, Op("diag", (p,))), (True, MatMul(p, Transpose(p)))))  # diag(p) − p pᵀ
+        matrix = Sum(((False, Op("diag", (p,))), (True, MatMul(p, turned(p)))))  # diag(p) − p pᵀ
         return Factor(*ends, matrix, matrix)
     return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Math, MatMul, product, turned
-from symbackprop.core.pattern import Pattern, Product
+from symbackprop.core.pattern import Pattern
 
 if TYPE_CHECKING:
     from symbackprop.render.rows import Rows
@@ -50,13 +50,7 @@ def plain_product(pattern: Pattern, args: Sequence[Math]) -> Math | None:
     if is_inner(pattern):
         return MatMul(turned(args[0]), args[1])
     found = pattern.matmul()
-    return None if found is None else _flipped(found, args)
-
-
-def _flipped(found: Product, args: Sequence[Math]) -> Math:
-    factors = [turned(args[k]) if flip else args[k] for k, flip in zip(found.order, found.flips, strict=True)]
-    whole = factors[0] if len(factors) == 1 else MatMul(*factors)
-    return turned(whole) if found.flip_out else whole
+    return None if found is None else found.of(args)
 
 
 def _batched(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math | None:
@@ -70,10 +64,10 @@ def _batched(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Nod
         return None
     if inner.out != pattern.out:
         r.mention("batched")
-        return _flipped(found, args)
+        return found.of(args)
     letters, sizes, _ = r.bound(rows[0], range(len(lead)))
     index = tuple([maths.Letter(x) for x in letters])
-    return maths.Big("sum", letters, _flipped(found, [maths.Entry(x, index, 2) for x in args]), sizes)
+    return maths.Big("sum", letters, found.of([maths.Entry(x, index, 2) for x in args]), sizes)
 
 
 def _over_indices(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.maths import Bars, Big, Derivative, Math, MatMul, Op, Several, Sym, Transpose
+from symbackprop.core.maths import Bars, Big, Derivative, Math, MatMul, Op, Several, Sym, turned
 from symbackprop.core.ops.loop import base
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import same_shape
@@ -97,4 +97,4 @@ def _link(context: Context, edge: Edge, fixed: set[int]) -> list[Math] | None:
         return None
     first = product.order[0] == edge.index and edge.argument.ndim == 2  # a row of h W is Wᵀ times it as a column
     matrix = r.ref(row.args[place])
-    return [Transpose(matrix) if product.flips[product.order.index(place)] != first else matrix]
+    return [turned(matrix) if product.flips[product.order.index(place)] != first else matrix]

@@ -20,9 +20,9 @@ from symbackprop.core.maths import (
     Permuted,
     Shape,
     Span,
-    Transpose,
     Words,
     product,
+    turned,
     within,
 )
 from symbackprop.core.shapes import is_one, same, same_shape
@@ -103,7 +103,7 @@ def repeated(m: Math, have: Dims, want: Dims, order: tuple[str, ...] = ()) -> Ma
     gone = [p for j in copied if j >= lack and (p := places[j - lack]) is not None]
     rank = len(have) - places.count(None)
     if copied == [len(want) - 1] and gone and rank > 1:
-        return MatMul(base, Transpose(_fill(want[-1:], order)))
+        return MatMul(base, turned(_fill(want[-1:], order)))
     core = _item(base, [FIRST if k in gone else Span() for k in range(rank)]) if gone else base
     if kept and kept != list(range(kept[0], kept[-1] + 1)):
         axes = [*copied, *kept]
@@ -129,9 +129,9 @@ def _outer(core: Math, kept: list[int], want: Dims, order: tuple[str, ...]) -> M
     vector = len(kept) == 1
     spread: Math = Outer(_fill(first, order), core) if first else core
     if vector and len(first) == 1 and not last:
-        return MatMul(_fill(first, order), Transpose(core))
+        return MatMul(_fill(first, order), turned(core))
     if vector and len(last) == 1 and not first:
-        return MatMul(core, Transpose(_fill(last, order)))
+        return MatMul(core, turned(_fill(last, order)))
     return Outer(spread, _fill(last, order)) if last else spread
 
 

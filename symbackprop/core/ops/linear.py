@@ -9,7 +9,7 @@ from typing import Any
 from symbackprop.core import build, masks, noughts
 from symbackprop.core.entry import At, Indices, Terms, letter, term
 from symbackprop.core.graph import Node, label
-from symbackprop.core.maths import Math, MatMul, Transpose, Words, called, plain
+from symbackprop.core.maths import Math, Words, called, plain
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import Op, Sample, register
 from symbackprop.core.shapes import ONE, Dim, Shape, dim_text, same
@@ -77,12 +77,7 @@ def _entry(pattern: Pattern, shapes: Sequence[Shape], index: Indices) -> Terms:
 def _show(node: Node, args: Sequence[Math]) -> Math:
     """As a matrix product with transposes where there is one, else as an indexed sum."""
     product = node.attr.matmul()
-    if product is None:
-        return _show_special(node.attr, args)
-    flipped = zip(product.order, product.flips, strict=True)
-    factors = [Transpose(args[k]) if flip else args[k] for k, flip in flipped]
-    whole = factors[0] if len(factors) == 1 else MatMul(*factors)
-    return Transpose(whole) if product.flip_out else whole
+    return _show_special(node.attr, args) if product is None else product.of(args)
 
 
 def _show_special(pattern: Pattern, args: Sequence[Math]) -> Math:

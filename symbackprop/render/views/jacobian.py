@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Leaf, Node
-from symbackprop.core.maths import Math, MatMul, Transpose, chain, product
+from symbackprop.core.maths import Math, MatMul, chain, product, turned
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import ONE, Shape
 from symbackprop.derive.record import Edge
@@ -35,9 +35,9 @@ class JacobianView(MatrixView):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.known: dict[int, tuple[Factor, ...]] = {}
-        turned = {row.id for row in self._gradients() if row.ndim == 1}
+        vectors = {row.id for row in self._gradients() if row.ndim == 1}
         symbols = self.rows.symbols
-        self.rows.symbols |= {i: Transpose(symbols[i]) for i in turned & symbols.keys()}
+        self.rows.symbols |= {i: turned(symbols[i]) for i in vectors & symbols.keys()}
 
     def _gradients(self) -> Iterator[Node]:
         """The rows that are gradients by their names."""
@@ -51,14 +51,14 @@ class JacobianView(MatrixView):
 
     def gradient(self, node: Node) -> Math:
         symbol = super().gradient(node)
-        return Transpose(symbol) if node.ndim == 1 else symbol
+        return turned(symbol) if node.ndim == 1 else symbol
 
     def shape(self, node: Node) -> Shape:
         return (ONE, *node.shape) if node.ndim == 1 else node.shape
 
     def _own(self, node: Node) -> Math:
         symbol = super()._own(node)
-        return Transpose(symbol) if node.ndim == 1 else symbol
+        return turned(symbol) if node.ndim == 1 else symbol
 
     def lines(self, s: Located) -> tuple[Line, ...]:
         found = self._with_jacobians(s)
@@ -72,7 +72,7 @@ class JacobianView(MatrixView):
     def _start(self, target: Node) -> Factor:
         """∂L/∂target, found before, as the first factor of a chain."""
         symbol = self.rows.linked[target.id]
-        return Factor(target, target, symbol, Transpose(symbol) if target.ndim else symbol, start=True)
+        return Factor(target, target, symbol, turned(symbol) if target.ndim else symbol, start=True)
 
     def _with_jacobians(self, s: Located) -> tuple[Line, ...] | None:
         """The lines of a step whose chain is one product of Jacobian matrices."""
@@ -107,7 +107,7 @@ class JacobianView(MatrixView):
         if self.context.loss is None:
             return None
         gradient, target = self._total(s), s.step.target
-        return Factor(self.context.loss, target, Transpose(gradient) if target.ndim else gradient, gradient)
+        return Factor(self.context.loss, target, turned(gradient) if target.ndim else gradient, gradient)
 
     # -- vectors and scalars
     def _of_vector(self, s: Located, group: Group, factor: Factor) -> tuple[Line, ...]:
@@ -142,7 +142,7 @@ class JacobianView(MatrixView):
         if factor.identity:
             return delta
         if factor.diagonal is not None:
-            return product(delta, Transpose(factor.diagonal))
+            return product(delta, turned(factor.diagonal))
         return chain(delta, factor.tree)
 
     def _column(self, group: Group, factor: Factor) -> Math:
@@ -158,7 +158,7 @@ class JacobianView(MatrixView):
             return None
         left, own = self._by(s.step.target), self._between(consumer, s.step.target)
         rule = Line("chain", left, chain(self._by(consumer), own), ("chain rule",))
-        entry = MatMul(self.gradient(consumer), Transpose(self.rows.ref(other)))
+        entry = MatMul(self.gradient(consumer), turned(self.rows.ref(other)))
         reason = (*self._reason(group), "; three axes, never formed")
         value = self.context.value(s.step.total)
         known = (self._known(group),) if self._has_symbol(consumer) else ()
@@ -169,8 +169,8 @@ class JacobianView(MatrixView):
         line, consumer = super()._local(s, group), group.consumer
         assert consumer is not None
         if consumer is self.context.loss:
-            turned = s.step.target.ndim == 1 and line.left is not None
-            return replace(line, left=Transpose(line.left)) if turned and line.left else line
+            is_row = s.step.target.ndim == 1 and line.left is not None
+            return replace(line, left=turned(line.left)) if is_row and line.left else line
         factor = self._entrywise(group, s.step.target)
         if factor is None or consumer.ndim != 1:
             return line
@@ -184,7 +184,7 @@ class JacobianView(MatrixView):
         if self.context.layout == "jacobian" or not wanted:
             return []
         value = self.context.value(s.step.total)
-        left = Transpose(self.rows.gradients[s.step.target.id])
+        left = turned(self.rows.gradients[s.step.target.id])
         return [Line("layout", left, column, ("in the shape of the variable",), value=value)]
 
 
