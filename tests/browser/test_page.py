@@ -137,7 +137,7 @@ def test_dark_follows_the_system(page: Chromium) -> None:
     light = page.js("getComputedStyle(document.body).backgroundColor")
     page.prefer("dark")
     page.wait(f"getComputedStyle(document.body).backgroundColor !== '{light}'")
-    assert page.js("document.getElementById('theme').getAttribute('aria-pressed')") == "true"
+    page.wait("document.getElementById('theme').getAttribute('aria-pressed') === 'true'")  # told a frame later
 
 
 def test_latex_is_copied(page: Chromium) -> None:
