@@ -15,12 +15,12 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core.graph import Leaf, Node
-from symbackprop.core.shapes import broadcast, same
+from symbackprop.core.loops import close_loop
+from symbackprop.core.shapes import broadcast, dim_text, same
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade.functions import EXTRA
-from symbackprop.grade.letters import Letters, letters_of
 from symbackprop.grade.local_derivatives import activation_at, derivative_of
-from symbackprop.grade.naming import PRIME, SUM
+from symbackprop.grade.naming import PRIME, SUM, letters_of
 from symbackprop.grade.reading import Answer
 from symbackprop.grade.reference import Reference
 from symbackprop.grade.scope import Scope
@@ -124,8 +124,10 @@ class Formula(Evaluator):
         function, args = expr.function, expr.args
         if function.endswith(PRIME):
             return self._derivative(function.removesuffix(PRIME), args)
-        if letters_of(function) and not (args[1:] or self._counts(letters_of(function)[0])):
-            return self._over_letters(expr)
+        letters = letters_of(function)
+        if letters and not (args[1:] or self._counts(letters[0])):
+            values = self._over_letters(letters, args)
+            return build.reduce_sum(values, 0) if function.startswith(SUM) else values
         if function.startswith(SUM):
             return self._sum(function.removeprefix(SUM), args)
         if function == "sum" and len(args) == 2 and isinstance(args[1], tree.Name) and self._counts(args[1].name):
@@ -153,11 +155,22 @@ class Formula(Evaluator):
             raise ModelError(f"the sum over {counter} has no terms")
         return reduce(add, values)
 
-    def _over_letters(self, expr: tree.Call) -> Node:
-        """A sum over an index letter, or the array of some entries."""
-        found = Letters(self).value(expr)
-        assert not found.letters
-        return found.row
+    def _over_letters(self, letters: Sequence[str], args: tuple[tree.Expr, ...]) -> Node:
+        """The array of all values of a formula with index letters: a loop over each, the first outermost."""
+        if len(args) != 1:
+            raise ModelError(f"a sum over {', '.join(letters)} has one summand")
+        letter, *inner = letters
+        with self.scope.indexed(letter) as entries:
+            value = self._over_letters(inner, args) if inner else self.row(args[0])
+        if not entries:
+            bounds = f"sum_{letter}(formula, first, last)"
+            raise ModelError(f"a sum over {letter} needs its bounds, {bounds}, or an index: a[{letter}]")
+        arrays, leaves = zip(*entries.items(), strict=True)
+        if not all(same(row.shape[0], arrays[0].shape[0]) for row in arrays):
+            sizes = ", ".join([dim_text(row.shape[0]) for row in arrays])
+            raise ShapeError(f"{letter} runs over axes of different lengths: {sizes}")
+        loop = close_loop(self.graph, arrays[0].shape[0], [], list(leaves), [], [value], arrays, index=letter)
+        return loop[1][0]
 
     def _steps(self, counter: str, bounds: tuple[tree.Expr, ...]) -> range:
         if len(bounds) > 2:

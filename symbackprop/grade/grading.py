@@ -83,7 +83,7 @@ class Grader:
         session = Session(Reference(copied(self.model, fixed), loop_counters(self.model)), fixed, first=first)
         session.run(lines)
         judge = Judge(session, {n: k for n, k in self.sizes.items() if n not in fixed}, self.seed)
-        judge.session = with_helpers(session, lines, judge.usual)
+        judge.session = with_helpers(session, judge.usual)
         judge.run()
         return Collector(judge, lambda name: self.solution.lines(name)).report(source), session.numbered
 

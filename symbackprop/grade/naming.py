@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from symbackprop.grade.functions import EXTRA
 from symbackprop.grade.mistakes import base_name
@@ -201,7 +202,16 @@ class Dictionary:
                 yield from ([head, *rest] for rest in self._ways(word[end:], depth + 1))
 
 
+@lru_cache(maxsize=10_000)
 def plain(name: str, fold: bool = True) -> str:
     """A name without what people add or leave out: underscores, brackets and (``fold``) the case."""
     bare = re.sub(r"[_\[\]]", "", name)
     return bare.lower() if fold else bare
+
+
+def letters_of(function: str) -> tuple[str, ...]:
+    """The letters that a call of ``sum_n`` or ``array_ij`` binds."""
+    if function.startswith(ARRAY):
+        return tuple(function.removeprefix(ARRAY))
+    name = function.removeprefix(SUM) if function.startswith(SUM) else ""
+    return (name,) if len(name) == 1 else ()

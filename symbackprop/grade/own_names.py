@@ -10,29 +10,25 @@ from collections.abc import Iterator, Sequence
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import same_shape
 from symbackprop.grade.equality import how_equal
-from symbackprop.grade.lines import Line
 from symbackprop.grade.naming import Gradient, Key, Own
 from symbackprop.grade.points import Point
 from symbackprop.grade.session import Outcome, Session
 
-MAX_TRIES = 60
+MAX_TRIES, MAX_WORK = 60, 6_000
 
 
-def with_helpers(session: Session, lines: Sequence[Line], points: Sequence[Point]) -> Session:
+def with_helpers(session: Session, points: Sequence[Point]) -> Session:
     """The session again, with every helper taken for the gradient that it stands for."""
-    tries = MAX_TRIES
+    tries = min(MAX_TRIES, MAX_WORK // max(len(session.entries), 1))
     for key, outcome in list(session.outcomes.items()):
         if isinstance(key, Own) and outcome.given and tries > 0:
-            candidates = list(_candidates(session, outcome.given[0]))[:tries]
-            row, tried = _meant(session, key, candidates, lines, points)
+            row, tried = _meant(session, key, list(_candidates(session, outcome.given[0]))[:tries], points)
             tries -= tried
-            session = session if row is None else _again(session, lines, {**session.assumed, key: row})
+            session = session if row is None else session.assuming(key, row)
     return session
 
 
-def _meant(
-    session: Session, key: Key, candidates: Sequence[str], lines: Sequence[Line], points: Sequence[Point]
-) -> tuple[str | None, int]:
+def _meant(session: Session, key: Key, candidates: Sequence[str], points: Sequence[Point]) -> tuple[str | None, int]:
     """(the row whose gradient a helper stands for, how many were tried)."""
     given = session.outcomes[key].given[0]
     rows = session.reference.rows
@@ -42,15 +38,9 @@ def _meant(
     if before == len(users):
         return same, 0
     for count, name in enumerate(candidates, 1):
-        if _right_answers(_again(session, lines, {**session.assumed, key: name}), key, points) > before:
+        if _right_answers(session.assuming(key, name), key, points) > before:
             return name, count
     return same, len(candidates)
-
-
-def _again(session: Session, lines: Sequence[Line], assumed: dict[Key, str]) -> Session:
-    new = Session(session.reference, session.fixed, assumed, session.first)
-    new.run(lines)
-    return new
 
 
 def _candidates(session: Session, row: Node) -> Iterator[str]:

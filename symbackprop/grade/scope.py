@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import sympy as sp
 
-from symbackprop.core.build import concat, expand
+from symbackprop.core.build import concat, expand, transpose
 from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
+from symbackprop.core.loops import body_leaf
 from symbackprop.core.shapes import dim
 from symbackprop.errors import ModelError, NameProblem, ShapeError, did_you_mean
 from symbackprop.grade.local_derivatives import local_derivatives
@@ -56,6 +58,7 @@ class Scope:
         self.session, self.reference, self.graph = session, session.reference, session.reference.graph
         self.which, self.counters, self.own_key, self.choice = which, counters, own_key, choice
         self.meanings, self.more = meanings or {}, more
+        self.letters: dict[str, dict[Node, Node]] = {}
         self.uses: set[Key] = set()
         self.taken: list[str] = []
         self.ambiguous = False
@@ -81,6 +84,8 @@ class Scope:
     def member(self, name: str, items: tuple[tree.Expr, ...]) -> Node | None:
         """``h[2]`` and ``dh[2]`` of a family; None where the name is one array."""
         meaning = self.meanings.get(name)
+        if any(self._is_letter(item) for item in items):
+            return None
         if isinstance(meaning, Local) and any(meaning.indexed):
             return self._local_step(meaning, items)
         if len(items) != 1 or isinstance(items[0], (tree.Slice, tree.Word)):
@@ -112,6 +117,8 @@ class Scope:
 
     def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None:
         """``dz[t]`` or ``dz[T]``, a step of an array over all steps; None where an index is no step's number."""
+        if any(self._is_letter(item) for item in items):
+            return self._entry(row, items)
         if isinstance(items[0], (tree.Slice, tree.Word)) or not self._over_steps(row):
             return None
         place = evaluate(items[0], self)
@@ -139,6 +146,38 @@ class Scope:
             return value()
         finally:
             self.counters = before
+
+    # -- index letters
+    @contextmanager
+    def indexed(self, letter: str) -> Iterator[dict[Node, Node]]:
+        """While a letter is an index: the arrays of which it is the first, with their entries."""
+        outside, self.letters = self.letters, {**self.letters, letter: {}}
+        try:
+            yield self.letters[letter]
+        finally:
+            self.letters = outside
+
+    def _is_letter(self, item: tree.Expr) -> bool:
+        return isinstance(item, tree.Name) and item.name in self.letters
+
+    def _entry(self, row: Node, items: tuple[tree.Expr, ...]) -> Node:
+        """``a[n, 0, :]``: what the indices without a letter leave, and of that the entry at every letter."""
+        if any(items.count(item) > 1 for item in items if self._is_letter(item)):
+            raise ModelError("an array has one index twice")
+        whole = tree.Slice(None, None, None)
+        row = Evaluator(self).subscript(row, tuple([whole if self._is_letter(i) else i for i in items]))
+        kept = [i for i in items if isinstance(i, (tree.Slice, tree.Word)) or self._is_letter(i)]
+        for letter, entries in self.letters.items():  # outermost first: what is inside depends on what is outside
+            if tree.Name(letter) not in kept:
+                continue
+            axis = kept.index(tree.Name(letter))
+            del kept[axis]
+            rows = transpose(row, (axis, *[k for k in range(row.ndim) if k != axis]))
+            if rows not in entries:
+                name = f"{row.name or 'x'}[{letter}]"
+                entries[rows] = body_leaf(self.graph, name, rows.shape[1:], kind=rows.kind, of=rows)
+            row = entries[rows]
+        return row
 
     # -- own lines
     def _own(self, name: str) -> Node:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 
 import sympy as sp
@@ -97,26 +98,27 @@ class Session:
     """All lines of one person, for one reference.
 
     ``fixed`` are dimensions that are numbers in the reference; ``assumed`` says which row's gradient a name of the
-    person's own is taken for. ``first`` is the number of the first step where an array is given a step's number outside
-    of a loop; ``numbered`` tells whether any is.
+    person's own is taken for. ``entries`` are the lines as read, ``times`` says how many of them define a quantity, and
+    ``unread`` are those that cannot be read. ``first`` is the number of the first step where an array is given a step's
+    number outside of a loop; ``numbered`` tells whether any is.
     """
 
     def __init__(
         self,
         reference: Reference,
         fixed: Mapping[str, int] | None = None,
-        assumed: Mapping[Key, str] | None = None,
         first: int = 1,
     ) -> None:
         self.reference, self.fixed = reference, dict(fixed or {})
         self.dictionary = Dictionary(reference)
         self.dictionary.known |= set(self.fixed)
         self.reader = Reader(self.dictionary)
-        self.outcomes: dict[Key, Outcome] = {}
-        self.unread: list[Answer] = []
-        self.restated: list[tuple[Answer, bool]] = []
+        self.entries: list[Entry] = []
         self.times: Counter[Key] = Counter()
-        self.assumed = dict(assumed or {})
+        self.unread: list[Answer] = []
+        self.outcomes: dict[Key, Outcome] = {}
+        self.restated: list[tuple[Answer, bool]] = []
+        self.assumed: dict[Key, str] = {}
         self.first, self.numbered = first, False
 
     def run(self, lines: Sequence[Line]) -> None:
@@ -124,12 +126,25 @@ class Session:
 
         A letter that only the derivation uses is the person's own where a line gives it another value.
         """
-        self._run_all(lines)
+        self._read_all(lines)
+        self._run_all()
         letters = {n for n in self._redefined() if self.reference.rows[n].name is None}
         if letters:
             self.dictionary.take(letters)
-            self.outcomes, self.unread, self.restated = {}, [], []
-            self._run_all(lines)
+            self._read_all(lines)
+            self._run_all()
+
+    def assuming(self, key: Key, row: str) -> Session:
+        """The same lines, read once, with a name of the person's own taken for the gradient of a row."""
+        new = copy(self)
+        new.assumed = {**self.assumed, key: row}
+        new.unread = [a for a in self.unread if a.target is None or not a.target.restated]
+        new._run_all()
+        return new
+
+    def _run_all(self) -> None:
+        self.outcomes, self.restated = {}, []
+        self._run(self.entries)
         for name in self.reference.targets:
             self._put_together(name)
 
@@ -152,7 +167,7 @@ class Session:
                 yield answer.target.name
         yield from (a.target.name for a in self.unread if a.target is not None and a.target.restated)
 
-    def _run_all(self, lines: Sequence[Line]) -> None:
+    def _read_all(self, lines: Sequence[Line]) -> None:
         answers: dict[int, Answer] = {}
         self._read(lines, answers)
         running = {t.text for t in self._in_loops(lines, answers) if self._is_running(t)}
@@ -162,9 +177,9 @@ class Session:
             self._read(lines, answers)
         for answer in answers.values():
             self.reader.read_right(answer)
-        entries = list(self._entries(lines, answers, {}))
-        self.times = Counter(e.key for e in entries)
-        self._run(entries)
+        self.unread = []
+        self.entries = list(self._entries(lines, answers, {}))
+        self.times = Counter(e.key for e in self.entries)
 
     def _read(self, lines: Sequence[Line], answers: dict[int, Answer]) -> None:
         for line in lines:

@@ -13,8 +13,7 @@ import sympy as sp
 
 from symbackprop.core.shapes import dim_text
 from symbackprop.errors import SyntaxProblem
-from symbackprop.grade.letters import letters_of
-from symbackprop.grade.naming import ARRAY, PRIME, SUM, Dictionary, Local, Meaning
+from symbackprop.grade.naming import ARRAY, PRIME, SUM, Dictionary, Local, Meaning, letters_of
 from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, Token, forgiving_tokens
 
 Tokens: TypeAlias = list[Token]

@@ -54,6 +54,7 @@ def last(grader: Grader, lines: str, name: str) -> Item:
         (BATCH, DZ, "∂L/∂b = δ_zᵀ 1_N", "db"),
         (BATCH, DZ, "∂L/∂b = 1/N Σ_n (softmax(z) − onehot(y))[n]", "db"),
         (BATCH, DZ, "∂L/∂b = [Σ_n δ_z[n,h]]_h", "db"),
+        (BATCH, DZ, "∂L/∂b = Σ_n where(δ_z[n] > 0, δ_z[n], −abs(δ_z[n]))", "db"),
         (BATCH, DZ, "∂L/∂W = Σ_n X_n δ_z[n]ᵀ", "dW"),
         (BATCH, DZ, "∂L/∂W = [Σ_n X_nd·δ_z[n,h]]_dh", "dW"),
         (BATCH, DZ, "∂L/∂W = [Σ_n δ_z[n,h] X_nd]_dh", "dW"),
