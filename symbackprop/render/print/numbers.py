@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from functools import lru_cache
 
 import sympy as sp
 
@@ -53,10 +53,23 @@ def is_simple(value: sp.Expr) -> bool:
 Monomial = tuple[int, list[tuple[str, int]]]  # a coefficient; dimensions and their powers
 
 
+@lru_cache(maxsize=4096)
 def monomials(m: Size) -> list[Monomial] | None:
-    """A size as terms in the dimensions, highest degree first; None for others."""
-    terms = size_terms(m.value, {name: k for k, name in enumerate(m.order)})
-    return None if terms is None else [(c, [(x.name, p) for x, p in factors]) for c, factors in terms]
+    """A size as terms in the dimensions, highest degree first; None for others. Factors stand in the order in which the
+    model declares its dimensions: N·D·H + D."""
+    order = {name: k for k, name in enumerate(m.order)}
+
+    def place(name: str) -> tuple[int, str]:
+        return order.get(name, len(order)), name
+
+    terms: list[Monomial] = []
+    for term in sp.Add.make_args(sp.expand(m.value)):
+        coefficient, rest = term.as_coeff_Mul()
+        powers = list(rest.as_powers_dict().items()) if rest != 1 else []
+        if not coefficient.is_Integer or not all(x.is_Symbol and p.is_Integer and p > 0 for x, p in powers):
+            return None
+        terms.append((int(coefficient), sorted([(x.name, int(p)) for x, p in powers], key=lambda xp: place(xp[0]))))
+    return sorted(terms, key=lambda t: (-sum([p for _, p in t[1]]), [place(x) for x, _ in t[1]], -t[0]))
 
 
 def decimal(size: sp.Rational) -> tuple[str, str] | None:
@@ -85,27 +98,3 @@ def rounded(value: float, digits: int) -> tuple[str, str]:
 def entries(values: Values) -> tuple[float, ...]:
     """The numbers of a vector or of one row of a matrix."""
     return tuple([v for v in values if not isinstance(v, tuple)]) if isinstance(values, tuple) else (values,)
-
-
-# -- sizes written out: N·D·H + D, factors in the order in which the model declares its dimensions
-def size_terms(size: sp.Expr, order: Mapping[str, int]) -> list[tuple[int, list[tuple[sp.Symbol, int]]]] | None:
-    """A polynomial in the dimensions as (coefficient, [(dimension, power)]), highest degree first; None for others."""
-    terms = [_monomial(t, order) for t in sp.Add.make_args(sp.expand(size))]
-    known = [t for t in terms if t is not None]
-    if len(known) < len(terms):
-        return None
-    return sorted(known, key=lambda t: (-sum(p for _, p in t[1]), [_rank(s, order) for s, _ in t[1]], -t[0]))
-
-
-def _monomial(term: sp.Expr, order: Mapping[str, int]) -> tuple[int, list[tuple[sp.Symbol, int]]] | None:
-    coefficient, powers = term.as_coeff_Mul()
-    factors = sorted(powers.as_powers_dict().items(), key=lambda item: _rank(item[0], order)) if powers != 1 else []
-    plain = all(base.is_Symbol and power.is_Integer and power > 0 for base, power in factors)
-    if not coefficient.is_Integer or not plain:
-        return None
-    return int(coefficient), [(base, int(power)) for base, power in factors]
-
-
-def _rank(symbol: sp.Expr, order: Mapping[str, int]) -> tuple[int, str]:
-    name = symbol.name if symbol.is_Symbol else str(symbol)
-    return order.get(name, len(order)), name

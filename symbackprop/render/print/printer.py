@@ -1,16 +1,23 @@
-"""What printers have in common: a method for every kind of node, and how strongly what is printed binds."""
+"""What printers have in common: how pieces are put together for every kind of node, and how strongly they bind.
+
+A printer has a method for every node, named like it in lower case. It is written once, here, over the pieces that a
+syntax has (a sign, a fraction, a superscript, brackets …); a syntax overrides a node only where it wants another form.
+"""
 
 from __future__ import annotations
 
-from typing import Generic, Protocol, TypeVar
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import sympy as sp
 
 from symbackprop.core import maths
 from symbackprop.core.maths import Math
+from symbackprop.core.scalars import TABLE
+from symbackprop.render.print.numbers import decimal, entries, is_simple, monomials, rounded, spelled
 
 SUM, TERM, QUOTIENT, PRODUCT, MATRIX, SIGN, POWER, ATOM = 10, 18, 19, 20, 22, 25, 30, 100
-HALF = sp.Rational(1, 2)
 
 FUNCTION_NAMES = {
     "cross_entropy": "CE", "binary_cross_entropy_with_logits": "BCEwithLogits", "layer_norm": "LayerNorm",
@@ -29,23 +36,123 @@ class Levelled(Protocol):
     def level(self) -> int: ...
 
 
-P = TypeVar("P", bound=Levelled)
+P = TypeVar("P", bound=Levelled)  # what is printed
+T = TypeVar("T")  # a piece of it
 
 
-class Printer(Generic[P]):
-    """Prints a tree by the method that is named like its node, in lower case."""
+class Printer(ABC, Generic[P, T]):
+    """Prints a tree by the method that is named like its node. ``nameless``: functions that do not stand by name in
+    front of their argument."""
+
+    nameless: ClassVar[tuple[str, ...]] = ("exp", "sqrt", "root", "abs")
+    methods: ClassVar[Mapping[type[Math], Callable[[Any, Any], Any]]] = {}
+
+    def __init_subclass__(cls) -> None:
+        named = {kind: kind.__name__.lower() for kind in vars(maths).values() if _is_node(kind)}
+        cls.methods = {kind: getattr(cls, name) for kind, name in named.items() if hasattr(cls, name)}
 
     def __call__(self, m: Math) -> P:
-        printed: P = getattr(self, _METHODS[type(m)])(m)
+        printed: P = self.methods[type(m)](self, m)
         return printed
 
-    def shaped(self, m: maths.Shaped) -> P:
-        return self(m.body)
+    # -- pieces that a syntax has
+    @abstractmethod
+    def row(self, *items: P | T, level: int = ATOM) -> P:
+        """Side by side; it starts as the first one does."""
 
+    @abstractmethod
+    def sign(self, name: str) -> T:
+        """A sign by the name that it has in `latex.SIGNS`."""
+
+    @abstractmethod
+    def before(self, name: str) -> P:
+        """A sign before which a long line may break."""
+
+    @abstractmethod
+    def levelled(self, p: P, level: int) -> P:
+        """The same, binding otherwise."""
+
+    @abstractmethod
+    def plain(self, text: str) -> P:
+        """Letters, digits and signs one by one."""
+
+    @abstractmethod
+    def number(self, text: str) -> P:
+        """A number without a sign, perhaps with a decimal point."""
+
+    @abstractmethod
+    def named(self, name: str) -> P:
+        """``W_e`` as W with a subscript, ``x_hat`` with an accent, ``h[t-1]`` with an index."""
+
+    @abstractmethod
+    def word(self, text: str, style: str) -> T:
+        """Several letters as one name: ``operator``, ``upright`` or ``slanted``."""
+
+    @abstractmethod
+    def operator(self, name: str) -> P:
+        """The name of a library function or op."""
+
+    @abstractmethod
+    def function_token(self, name: str) -> T:
+        """What a function of the scalar table is called."""
+
+    @abstractmethod
+    def said(self, text: str) -> T:
+        """Running words."""
+
+    @abstractmethod
+    def bold(self, digit: str) -> P | T:
+        """A digit for an array."""
+
+    @abstractmethod
+    def to_power(self, base: P, exponent: str) -> P:
+        """To the power of a whole number."""
+
+    @abstractmethod
+    def lowered(self, base: P, index: P) -> P:
+        """A subscript."""
+
+    @abstractmethod
+    def indexed(self, base: P, index: Sequence[P], short: bool) -> P:
+        """An entry; ``short``: every index is one letter or digit."""
+
+    @abstractmethod
+    def fraction(self, top: P, bottom: P) -> P:
+        """A quotient."""
+
+    @abstractmethod
+    def rooted(self, m: Math) -> P:
+        """A square root."""
+
+    @abstractmethod
+    def exponential(self, m: maths.Fn) -> P:
+        """e to the power of the argument."""
+
+    @abstractmethod
+    def primed(self, body: P) -> P:
+        """f′."""
+
+    @abstractmethod
+    def running(self, sign: str, below: P | None) -> P:
+        """Σ, Π or max with what it runs over."""
+
+    @abstractmethod
+    def grid(self, rows: Sequence[Sequence[P]]) -> P:
+        """A matrix in brackets."""
+
+    @abstractmethod
+    def between(self, left: str, body: P, right: str, tall: bool) -> P:
+        """In brackets, which are as tall as what is between them if ``tall``."""
+
+    @abstractmethod
     def fenced(self, p: P) -> P:
         """In parentheses."""
-        raise NotImplementedError
 
+    @abstractmethod
+    def gap(self, p: P) -> T:
+        """What stands before a factor that is not multiplied entry by entry."""
+
+    # -- putting together
     def wrapped(self, m: Math, level: int) -> P:
         """In parentheses where it binds more weakly than ``level``."""
         p = self(m)
@@ -62,5 +169,275 @@ class Printer(Generic[P]):
             found.append((p if p.level >= needs else self.fenced(p), arrays[k] and any(arrays[:k])))
         return found
 
+    def separated(self, boxes: Iterable[P], sign: str = "comma") -> P:
+        items: list[P | T] = []
+        for box in boxes:
+            items += [self.sign(sign), box] if items else [box]
+        return self.row(*items)
 
-_METHODS = {c: c.__name__.lower() for c in vars(maths).values() if isinstance(c, type) and issubclass(c, Math)}
+    def comma(self, items: Iterable[Math]) -> P:
+        return self.separated([self(x) for x in items])
+
+    def applied(self, name: P, args: Sequence[Math], tall: bool = False) -> P:
+        """A function's name before its arguments."""
+        return self.row(name, self.between("(", self.comma(args), ")", tall))
+
+    # -- numbers and sizes
+    def num(self, m: maths.Num) -> P:
+        value = m.value
+        if value.is_Rational:
+            return self.rational(value)
+        if value in (sp.oo, -sp.oo):
+            return self.row(*([self.sign("minus")] if value == -sp.oo else []), self.sign("infinity"), level=SUM)
+        if value is sp.E:
+            return self.plain("e")
+        return self.levelled(self(spelled(value)), ATOM if is_simple(value) else SUM)
+
+    def rational(self, value: sp.Rational) -> P:
+        size = abs(value)
+        short = decimal(size)
+        if value.is_Integer:
+            p = self.number(str(int(size)))
+        elif short is None:
+            p = self.levelled(self.fraction(self.number(str(size.p)), self.number(str(size.q))), ATOM)
+        else:
+            p = self.scientific(*short)
+        return p if value >= 0 else self.row(self.sign("minus"), p, level=SUM)
+
+    def scientific(self, mantissa: str, exponent: str) -> P:
+        """0.002, 1.5·10⁻⁷."""
+        if not exponent:
+            return self.number(mantissa)
+        ten = self.to_power(self.number("10"), exponent)
+        return ten if mantissa == "1" else self.row(self.number(mantissa), self.sign("dot"), ten)
+
+    def _measured(self, value: float, digits: int) -> P:
+        mantissa, exponent = rounded(value, digits)
+        size = mantissa.lstrip("-")
+        known = {"inf": self.sign("infinity"), "nan": self.word("nan", "upright")}
+        head = self.row(known.get(size) or self.number(size))
+        head = self.row(self.sign("minus"), head) if mantissa.startswith("-") else head
+        return self.row(head, self.sign("dot"), self.to_power(self.number("10"), exponent)) if exponent else head
+
+    def rounded(self, m: maths.Rounded) -> P:
+        values = m.values
+        if not isinstance(values, tuple):
+            return self._measured(values, m.digits)
+        if not values or not isinstance(values[0], tuple):
+            inside = self.separated([self._measured(v, m.digits) for v in entries(values)])
+            return self.between("[", inside, "]", True)
+        return self.grid([[self._measured(v, m.digits) for v in entries(line)] for line in values])
+
+    def size(self, m: maths.Size) -> P:
+        terms = monomials(m)
+        if terms is None:
+            return self.num(maths.Num(m.value))
+        (first, names), *rest = terms
+        if not rest and first >= 0:
+            return self._monomial(first, names)
+        items: list[P | T] = [self.sign("minus")] if first < 0 else []
+        items.append(self._monomial(abs(first), names))
+        for c, x in rest:
+            items += [self.before("less" if c < 0 else "plus"), self._monomial(abs(c), x)]
+        return self.row(*items, level=SUM)
+
+    def _monomial(self, factor: int, names: list[tuple[str, int]]) -> P:
+        powers = [self.named(x) if p == 1 else self.to_power(self.named(x), str(p)) for x, p in names]
+        head = [self.number(str(factor))] if factor != 1 or not names else []
+        body = [self.separated(powers, "thin")] if powers else []
+        return self.row(*head, *body, level=ATOM if len(names) < 2 else PRODUCT)
+
+    def shape(self, m: maths.Shape) -> P:
+        least = ATOM if len(m.sizes) > 1 else SUM
+        return self.separated([self.wrapped(maths.Size(d, m.order), least) for d in m.sizes], "times")
+
+    # -- leaves
+    def letter(self, m: maths.Letter) -> P:
+        return self.plain(m.name)
+
+    def identity(self, m: maths.Identity) -> P:
+        return self.named("I")
+
+    def words(self, m: maths.Words) -> P:
+        return self.row(self.said(m.text))
+
+    # -- arithmetic
+    def sum(self, m: maths.Sum) -> P:
+        (negative, first), *rest = m.terms
+        items: list[P | T] = [self.sign("minus")] if negative else []
+        items.append(self.wrapped(first, TERM if negative else SUM))
+        for n, t in rest:
+            items += [self.before("less" if n else "plus"), self.wrapped(t, TERM if n else SUM)]
+        return self.row(*items, level=SUM)
+
+    def prod(self, m: maths.Prod) -> P:
+        (first, _), *rest = self.factors(m)
+        items: list[P | T] = [first]
+        for p, entrywise in rest:
+            items += [self.before("odot") if entrywise else self.gap(p), p]
+        return self.row(*items, level=PRODUCT)
+
+    def chain(self, m: maths.Chain) -> P:
+        items: list[P | T] = [self.wrapped(m.factors[0], PRODUCT)]
+        for x in m.factors[1:]:
+            items += [self.before("dot"), self.wrapped(x, PRODUCT + 1)]
+        return self.row(*items, level=PRODUCT)
+
+    def frac(self, m: maths.Frac) -> P:
+        return self.fraction(self(m.top), self(m.bottom))
+
+    # -- arrays
+    def matmul(self, m: maths.MatMul) -> P:
+        left, right = self.wrapped(m.left, MATRIX), self.wrapped(m.right, MATRIX + 1)
+        return self.row(left, self.sign("thin"), right, level=MATRIX)
+
+    def outer(self, m: maths.Outer) -> P:
+        left, right = self.wrapped(m.left, PRODUCT + 1), self.wrapped(m.right, PRODUCT + 1)
+        return self.row(left, self.before("otimes"), right, level=QUOTIENT)
+
+    def permuted(self, m: maths.Permuted) -> P:
+        order = self.plain("".join([str(k + 1) for k in m.order]))
+        return self.applied(self.lowered(self.operator("transpose"), order), [m.body])
+
+    def big(self, m: maths.Big) -> P:
+        below = self.separated([self.plain(x) for x in m.letters], "tight comma") if m.letters else None
+        return self.row(self.running(m.sign, below), self.sign("space"), self.wrapped(m.body, TERM), level=TERM)
+
+    def shaped(self, m: maths.Shaped) -> P:
+        return self(m.body)
+
+    def entry(self, m: maths.Entry) -> P:
+        base = self(m.base)
+        return self.indexed(base, [self(i) for i in m.index], all(map(_single, m.index))) if m.index else base
+
+    def array(self, m: maths.Array) -> P:
+        body = self.between("[", self(m.body), "]", True)
+        return self.indexed(body, [self.plain(x) for x in m.letters], all([len(x) == 1 for x in m.letters]))
+
+    def item(self, m: maths.Item) -> P:
+        return self.row(self.wrapped(m.base, ATOM), self.between("[", self.comma(m.index), "]", False))
+
+    def span(self, m: maths.Span) -> P:
+        start, stop = (self.row() if x is None else self(x) for x in (m.start, m.stop))
+        ends = self.row(start, self.sign(":"), stop)
+        return ends if m.step == 1 else self.row(ends, self.sign(":"), self.plain(str(m.step)))
+
+    def place(self, m: maths.Place) -> P:
+        items: list[P | T] = []
+        for size, x in m.terms:
+            items += [self.sign("-")] if size < 0 else [self.sign("+")] if items else []
+            items += [self.plain(str(abs(size)))] if x is None or abs(size) != 1 else []
+            items += [] if x is None else [self(x)]
+        inside = self.row(*items)
+        return inside if m.over == 1 else self.row(self.fenced(inside), self.sign("/"), self.plain(str(m.over)))
+
+    def matrix(self, m: maths.Matrix) -> P:
+        return self.grid([[self(x) for x in line] for line in m.rows])
+
+    # -- functions
+    def fn(self, m: maths.Fn) -> P:
+        if m.name == "exp":
+            return self.exponential(m)
+        if m.name in ("sqrt", "root"):
+            return self.rooted(m.args[0])
+        if m.name == "abs":
+            return self.between("|", self(m.args[0]), "|", True)
+        return self.applied(self.row(self.function_token(m.name)), m.args, len(m.args) > 1)
+
+    def function(self, m: maths.Function) -> P:
+        if m.name in self.nameless:
+            return self(maths.Fn(m.name, (maths.Sym("x"),)))
+        return self.row(self.function_token(m.name))
+
+    def prime(self, m: maths.Prime) -> P:
+        at = m.at or maths.Sym("x")
+        if m.function in self.nameless:
+            return self.primed(self.between("(", self(maths.Fn(m.function, (at,))), ")", False))
+        argument = [] if m.at is None else [self.between("(", self(at), ")", False)]
+        return self.row(self.primed(self.row(self.function_token(m.function))), *argument)
+
+    def indicator(self, m: maths.Indicator) -> P:
+        return self.row(self.bold("1"), self.sign("tight"), self.between("[", self(m.holds), "]", True))
+
+    def likelihood(self, m: maths.Likelihood) -> P:
+        one = maths.Num(sp.S.One)
+        y, p = (maths.Sum(((False, one), (True, x))) for x in (m.y, m.p))
+        happens = self.row(self.wrapped(m.y, POWER), self.sign("space"), self._log(m.p))
+        does_not = self.row(self.wrapped(y, POWER), self.sign("space"), self._log(p))
+        return self.between("[", self.row(happens, self.before("plus"), does_not), "]", True)
+
+    def _log(self, m: Math) -> P:
+        p, name = self(m), self.function_token("log")
+        return self.row(name, self.sign("space"), p) if p.level == ATOM else self.row(name, self.fenced(p))
+
+    def op(self, m: maths.Op) -> P:
+        if m.name == "floor":
+            return self.between("⌊", self(m.args[0]), "⌋", False)
+        name = self.operator(FUNCTION_NAMES.get(m.name, m.name))
+        if m.below:
+            name = self.lowered(name, self.separated([self(x) for x in m.below], "tight comma"))
+        return self.applied(name, m.args)
+
+    def option(self, m: maths.Option) -> P:
+        return self.row(self.said(f"{m.key} "), self(m.value))
+
+    def tuple(self, m: maths.Tuple) -> P:
+        inside = self.comma(m.items)
+        inside = self.row(inside, self.sign("tight comma")) if len(m.items) == 1 else inside
+        return self.between("(", inside, ")", False)
+
+    def bars(self, m: maths.Bars) -> P:
+        return self.between("‖", self(m.body), "‖", True)
+
+    def relation(self, m: maths.Relation) -> P:
+        return self.row(self(m.left), self.sign(m.sign), self(m.right), level=SUM)
+
+    # -- derivatives
+    def delta(self, m: maths.Delta) -> P:
+        delta = self.named("delta")
+        return delta if m.of is None else self.lowered(delta, self(m.of))
+
+    # -- loops
+    def range(self, m: maths.Range) -> P:
+        last = self.row(self.sign("comma"), self.sign("dots"), self.sign("comma"), self(m.last))
+        return self.row(self.plain(m.letter), self.sign("="), self(m.first), last, level=SUM)
+
+    def atstep(self, m: maths.AtStep) -> P:
+        match m.steps:
+            case None:
+                place = self.plain(m.letter)
+            case maths.Range():
+                place = self(m.steps)
+            case maths.Words(word):
+                place = self.row(self.said(f"{word} "), self.plain(m.letter))
+            case _:
+                place = self.row(self.plain(m.letter), self.sign("tight ="), self(m.steps))
+        return self.lowered(self.fenced(self(m.body)), place)
+
+    # -- lists and references
+    def several(self, m: maths.Several) -> P:
+        more = [self.sign("wide comma"), self.sign("and so on")] if m.more else []
+        return self.row(self.separated([self(x) for x in m.items], "wide comma"), *more)
+
+    def link(self, m: maths.Link) -> P:
+        return self(m.body)
+
+
+def function_name(name: str) -> str:
+    """What a function of the scalar table is called."""
+    record = TABLE[name]
+    return record.text or FUNCTION_NAMES.get(name, name)
+
+
+def _single(m: Math) -> bool:
+    """Whether an index is one letter or digit, so that the next one needs no comma before it."""
+    match m:
+        case maths.Letter(name):
+            return len(name) == 1
+        case maths.Num(value):
+            return bool(value.is_Integer and 0 <= value < 10)
+    return False
+
+
+def _is_node(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Math)
