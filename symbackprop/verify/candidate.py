@@ -32,6 +32,7 @@ class Candidate:
         self.module, self.model = module, model
         self.chosen, self.targets = chosen(module), promised_rows(module, model)
         self.results = [model.loss_row.name or ""] if model.loss_row is not None else list(model.output_rows)
+        self._hidden: dict[tuple[tuple[str, int], ...], dict[str, int]] = {}
 
     def has(self, name: str) -> bool:
         return callable(getattr(self.module, name, None))
@@ -43,9 +44,16 @@ class Candidate:
         except (TypeError, ValueError):
             return False
 
+    def hidden(self, sample: Sample) -> dict[str, int]:
+        """The sizes of a sample that its arrays do not show."""
+        key = tuple(sample.sizes.items())
+        if key not in self._hidden:
+            self._hidden[key] = {n: sample.sizes[n] for n in hidden_dims(self.model, sample.sizes)}
+        return self._hidden[key]
+
     def ask(self, name: str, params: dict[str, Any], data: dict[str, Any], sample: Sample, **options: Any) -> Any:
         """What a function of arrays returns; it is told the sizes that they do not show."""
-        dims = {n: sample.sizes[n] for n in hidden_dims(self.model, sample.sizes)}
+        dims = self.hidden(sample)
         if dims and self.takes_dims(name):
             options["dims"] = dims
         return call(self.module, name, params, data, **options)

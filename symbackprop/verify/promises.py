@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from symbackprop.core.graph import INT, Node
+from symbackprop.core.shapes import evaluate_dim
+from symbackprop.errors import ModelError
 from symbackprop.verify.candidate import Candidate, Outcome, numbers
-from symbackprop.verify.module import CallFailed
+from symbackprop.verify.interpreter import Sizes
+from symbackprop.verify.module import CallFailed, as_given
 from symbackprop.verify.sampling import Sample, named_values
+from symbackprop.verify.values import checked_values, infer_sizes
 
+Arrays: TypeAlias = Mapping[str, Any]
 SAME, SAME_SINGLE = 1e-9, 1e-4
 UPSTREAM = -1.75
 
@@ -105,6 +112,59 @@ def _workspace(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterat
         yield from _differences(found.results, outcome.results, f"with {time} workspace {{}} differs")
 
 
+def _refusals(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """A module that states PARAMS and DATA refuses arrays that are not as they say, by a ValueError that names one."""
+    if not (hasattr(candidate.module, "PARAMS") and hasattr(candidate.module, "DATA")):
+        return
+    taken: dict[str, list[str]] = {}
+    for name, wrong, values in _misfits(candidate, sample):
+        if not _refused(candidate, sample, values, name):
+            taken.setdefault(wrong, []).append(name)
+    for wrong, names in taken.items():
+        yield f"forward does not refuse {', '.join(names)} {wrong} with a ValueError that says so: its check is missing"
+
+
+def _misfits(candidate: Candidate, sample: Sample) -> Iterator[tuple[str, str, Arrays]]:
+    """(name, what is wrong with that array, all values): one array at a time is missing, or not as declared."""
+    values, leaves, known = sample.values, candidate.model.leaves(), candidate.hidden(sample)
+    for name, leaf in leaves.items():
+        yield name, "missing", {n: v for n, v in values.items() if n != name}
+        yield f"{name}_", "beside what the model has", {**values, f"{name}_": values[name]}
+        for wrong, new in _spoiled(leaf, values[name], sample.sizes):
+            given = {**values, name: new}
+            try:
+                checked_values(leaves.values(), given, infer_sizes(leaves.values(), given, known))
+            except ModelError:
+                yield name, wrong, given
+
+
+def _spoiled(leaf: Node, array: Any, sizes: Sizes) -> Iterator[tuple[str, Any]]:
+    """An array that may not be as its leaf declares, with what is wrong then."""
+    yield "with an axis too many", array[None]
+    if array.ndim:
+        yield "with an axis too few", array[0]
+    for axis, size in enumerate(array.shape):
+        for other in (1, size + 1):
+            yield f"of another size along axis {axis}", np.take(array, range(other), axis, mode="wrap")
+    if leaf.kind == INT:
+        yield "with fractions", array + 0.5
+        for entry in (-1, evaluate_dim(leaf.attr.below, sizes)):
+            yield "with an entry out of range", np.where(np.arange(array.size).reshape(array.shape) == 0, entry, array)
+
+
+def _refused(candidate: Candidate, sample: Sample, values: Arrays, name: str) -> bool:
+    """Whether forward raises a ValueError that names an array or a size of the model: NumPy's own names none."""
+    declared = candidate.model.params
+    params = {n: v for n, v in values.items() if (n if n in sample.values else n[:-1]) in declared}
+    data = {n: v for n, v in values.items() if n not in params}
+    try:
+        candidate.ask("forward", as_given(params, params), as_given(data, data), sample)
+    except CallFailed as failure:
+        words = set(re.findall(r"\w+", str(failure.__cause__)))
+        return isinstance(failure.__cause__, ValueError) and not words.isdisjoint([name, *values, *candidate.model.sizes])
+    return False
+
+
 def _differences(
     found: Mapping[str, Any], expected: Mapping[str, Any], message: str, within: float = SAME
 ) -> Iterator[str]:
@@ -131,4 +191,5 @@ SUBJECT: dict[Callable[..., Any], str] = {
     _plain_floats: "on plain floats",
     _dtype: "on float32 inputs",
     _workspace: "with a workspace",
+    _refusals: "for arrays that are not as declared",
 }

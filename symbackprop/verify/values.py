@@ -47,6 +47,9 @@ def learned(axes: Iterable[tuple[Dim, int]], given: Mapping[str, int]) -> Sizes:
 
 def _learn(dim: Dim, size: int, sizes: Sizes) -> None:
     """Solve ``dim = size`` where one dimension is unknown in it and the equation is linear in that: K*E, or C/G."""
+    if dim.is_Symbol:
+        sizes.setdefault(dim.name, size)
+        return
     unknown = [s for s in dim.free_symbols if s.name not in sizes]
     if len(unknown) != 1:
         return

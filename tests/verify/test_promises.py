@@ -1,0 +1,65 @@
+"""What a module promises beside right gradients: with one of its checks gone, the report says so."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from symbackprop import codegen, load
+from symbackprop.check import verify_source
+from symbackprop.model import zoo
+from symbackprop.verify import Report
+from tests.verify.helpers import check
+from tests.verify.modules import MLP
+from tests.verify.test_emitted import SIZES
+
+CHECKS = {  # a line of `read`, what it becomes, and what the module then takes
+    "params": (r'    check_names\(params, .*\n', "", "beside what the model has"),
+    "data": (r'    check_names\(data, .*\n', "", "beside what the model has"),
+    "ranks": (r"    check_ranks\(.*\n", "", "with an axis too few"),
+    "shapes": (r"    check_shapes\(.*\n", "", "of another size along axis"),
+    "range": (r" check_range\(.*", " pass", "with an entry out of range"),
+    "integers": (r"as_integers\(name, array\)", "array.astype(int)", "with fractions"),
+}
+JAX = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs JAX")
+MODULES = [("window-lm", "numpy"), ("ffnn-softmax-batch", "numpy"), pytest.param("window-lm", "jax", marks=JAX)]
+
+
+def report_without(lost: str, name: str, target: str) -> Report:
+    """The report on a module that lost a check."""
+    model, (line, new, _) = load(name), CHECKS[lost]
+    source = codegen(model, target=target, verify=False)
+    start = source.index("def read(")
+    reading, count = re.subn(line, new, source[start : source.index("\ndef ", start)])
+    assert count == 1
+    rest = source[source.index("\ndef ", start) :]
+    return verify_source(source[:start] + reading + rest, model, trials=1)
+
+
+@pytest.mark.parametrize(("name", "target"), MODULES)
+@pytest.mark.parametrize("lost", CHECKS)
+def test_a_check_that_was_removed_is_missed(lost: str, name: str, target: str) -> None:
+    report = report_without(lost, name, target)
+    said = [p for p in report.problems if CHECKS[lost][2] in p]
+    assert report.verdict == "fail" and len(said) >= 1, report.text()
+    assert said[0].startswith("forward does not refuse ") and said[0].endswith("its check is missing")
+    assert f"problem: {said[0]}" in report.text()
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_without_any_check_every_kind_of_misfit_is_told(name: str) -> None:
+    model = load(name)
+    source = codegen(model, verify=False)
+    blind = re.sub(r"^(def check_(?:names|ranks|shapes|range)\(.*\):)$", r"\1\n    return", source, flags=re.MULTILINE)
+    report = verify_source(blind, model, sizes=SIZES.get(name), trials=1)
+    told = {leaf for p in report.problems for leaf in re.findall(r"\w+", p)}
+    assert report.verdict == "fail" and set(model.leaves()) <= told, report.text()
+
+
+def test_a_module_that_states_no_shapes_promises_no_check(tmp_path: Path) -> None:
+    assert "PARAMS" not in MLP and check(tmp_path, MLP).verdict == "pass"
+    report = check(tmp_path, MLP + '\nPARAMS, DATA = {"W1": ("D", "H")}, {"X": ("N", "D")}\n')
+    assert report.verdict == "fail" and all("its check is missing" in p for p in report.problems), report.text()
