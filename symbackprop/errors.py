@@ -13,13 +13,14 @@ class SymbackpropError(Exception):
 
 
 class ModelError(SymbackpropError):
-    """The model is wrong: syntax, names, kinds. ``where`` is ``file:line`` when it came from text."""
+    """The model is wrong: syntax, names, kinds. ``where`` is ``file:line`` when it came from text; ``line`` is the line
+    as long as the file's name is not known."""
 
     kind = "model error"
 
-    def __init__(self, message: str, where: str = "") -> None:
+    def __init__(self, message: str, where: str = "", line: int = 0) -> None:
         super().__init__(message)
-        self.message, self.where = message, where
+        self.message, self.where, self.line = message, where, line
 
     def at(self, where: str) -> ModelError:
         """The same error, located; an error that knows its place keeps it."""

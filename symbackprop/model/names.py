@@ -17,8 +17,8 @@ def check_name(name: str) -> str:
         raise NameProblem(f"the name {name[:20]!r}… is {len(name)} characters long; at most {MAX_LENGTH} are allowed")
     if not _NAME.match(name):
         raise NameProblem(f"{name!a} is not a name: use ASCII letters, digits and _, beginning with a letter")
-    if keyword.iskeyword(name) or name in ("None", "True", "False"):
-        raise NameProblem(f"{name!r} is a Python keyword and cannot name an array; try {name + '_'!r}")
+    if keyword.iskeyword(name):
+        raise NameProblem(f"{name!r} is a Python keyword and cannot be a name; try {name + '_'!r}")
     if name.endswith("__"):
         raise NameProblem(f"{name!r} ends in two underscores, which emitted code reserves")
     return name

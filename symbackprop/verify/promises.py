@@ -160,8 +160,8 @@ def _refused(candidate: Candidate, sample: Sample, values: Arrays, name: str) ->
     try:
         candidate.ask("forward", as_given(params, params), as_given(data, data), sample)
     except CallFailed as failure:
-        words = set(re.findall(r"\w+", str(failure.__cause__)))
-        return isinstance(failure.__cause__, ValueError) and not words.isdisjoint([name, *values, *candidate.model.sizes])
+        error, names = failure.__cause__, {name, *values, *candidate.model.sizes}
+        return isinstance(error, ValueError) and not names.isdisjoint(re.findall(r"\w+", str(error)))
     return False
 
 

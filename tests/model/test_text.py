@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import keyword
+
 import pytest
 import sympy as sp
 
 from symbackprop.core import functions as F
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
 from symbackprop.core.scalars import TABLE
-from symbackprop.errors import ModelError
+from symbackprop.errors import ModelError, NameProblem
 from symbackprop.model import Model, parse_expression, to_text
 from symbackprop.model.text.calls import RULES, callee
 from symbackprop.verify import evaluate
@@ -287,3 +289,18 @@ def test_ten_thousand_lines() -> None:
     model = Model.parse("\n".join(lines))
     assert len(model.equations) == 10_001
     assert to_text(model).count("\n") == 10_003
+
+
+DECLARING = [
+    "dim {}", "data x, {}: 3", "input {}", "param W: 2 x 3, {}: 3", "param {}[1..3]", "loss {} = w",
+    'notation {} = "q"', "const k = 2, {} = 1/2", "output {} = w", "{} = w + 1", "{}[2] = w", "for {} in 1..3: z = w",
+]
+
+
+@pytest.mark.parametrize("line", DECLARING)
+def test_a_keyword_is_refused_where_it_is_declared_and_the_line_is_corrected(line: str) -> None:
+    for name in keyword.kwlist:
+        with pytest.raises(NameProblem) as caught:
+            Model.parse(f"param w\n{line.format(name)}\nloss L = w * {name}", path="net.sbp")
+        head = f"net.sbp:2: name error: {name!r} is a Python keyword and cannot be a name; try {name + '_'!r}"
+        assert str(caught.value) == f"{head} (column {line.index('{') + 1}): {line.format(name + '_')}"

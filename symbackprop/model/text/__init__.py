@@ -14,7 +14,6 @@ from symbackprop.model.text.expressions import one_formula
 from symbackprop.model.text.header import read_header
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import parse_statements
-from symbackprop.model.text.tokens import LineProblem
 from symbackprop.model.text.values import read_values
 from symbackprop.model.text.write import to_text
 
@@ -29,7 +28,7 @@ def parse(text: str, name: str | None = None, path: str | None = None, relu0: An
     try:
         statements = parse_statements(text)
         header = read_header(text)
-    except LineProblem as error:
+    except ModelError as error:
         raise error.at(f"{where}:{error.line}") from None
     stated = conventions(statements, where).get("relu0", 0)
     model = Model(
@@ -64,7 +63,7 @@ def _example(text: str, where: str) -> dict[str, object]:
         return {}
     try:
         return read_values(text)
-    except LineProblem as error:
+    except ModelError as error:
         raise ModelError(f"in the example values: {error.message}", where) from None
 
 

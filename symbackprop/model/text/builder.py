@@ -10,7 +10,6 @@ import sympy as sp
 
 from symbackprop.errors import ModelError, NameProblem, did_you_mean
 from symbackprop.model.model import Model
-from symbackprop.model.names import check_name
 from symbackprop.model.notations import check_notation
 from symbackprop.model.text import tree
 from symbackprop.model.text.evaluate import Evaluator, evaluate
@@ -112,7 +111,7 @@ class Builder:
             if index not in known:
                 raise NameProblem(f"notation is given for {name}[{index}], which is not declared above")
             name = known[index]
-        self.model.notation_of[check_name(name)] = check_notation(s.latex)
+        self.model.notation_of[name] = check_notation(s.latex)
 
     # -- equations
     def equation(self, s: tree.Equation) -> None:
@@ -133,7 +132,6 @@ class Builder:
 
     # -- loops
     def loop(self, s: tree.For) -> None:
-        check_name(s.variable)
         if s.variable in self.top.lines or s.variable in self.top.counters or s.variable in self.top.families:
             raise NameProblem(f"the loop counter {s.variable!r} is already a name")
         start, stop = evaluate(s.start, self.scope), evaluate(s.stop, self.scope)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import keyword
 
-from symbackprop.errors import SyntaxProblem
+from symbackprop.errors import NameProblem, SyntaxProblem
+from symbackprop.model.names import check_name
 from symbackprop.model.text.tokens import END, NAME, NUMBER, STRING, Token, problem
 
 PYTHON_WORDS = frozenset(keyword.kwlist)
@@ -44,6 +45,24 @@ class Cursor:
         if self.now.kind != NAME:
             raise self.unexpected(f"expected {why}")
         return self.take()
+
+    def declared(self, why: str) -> str:
+        """A name that this line gives to something; what is wrong with it is told here, not where it is read."""
+        token = self.word(why)
+        try:
+            return check_name(token.text)
+        except NameProblem as error:
+            instead = f": {self._with(token, token.text + '_')}" if token.text in PYTHON_WORDS else ""
+            raise NameProblem(f"{error.message} (column {token.column}){instead}", line=token.line) from None
+
+    def _with(self, token: Token, text: str) -> str:
+        """The line of a token, with another text for it."""
+        line = ""
+        for other in self.tokens:
+            if other.line == token.line:
+                added = len(text) - len(token.text) if other.column > token.column else 0
+                line = line.ljust(other.column - 1 + added) + (text if other is token else other.text)
+        return line.strip()
 
     def finish(self, after: str) -> None:
         if self.now.kind == END:

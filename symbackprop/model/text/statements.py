@@ -61,7 +61,7 @@ class Reader:
         line = c.now.line
         if nesting >= MAX_NESTING:
             raise problem(f"loops are nested more than {MAX_NESTING} deep", line)
-        variable = c.word("the loop variable, as in `for t in 1..T:`").text
+        variable = c.declared("the loop variable, as in `for t in 1..T:`")
         if c.word("'in', as in `for t in 1..T:`").text != "in":
             raise problem("a loop is written `for t in 1..T:`", line)
         start = size(c)
@@ -91,7 +91,7 @@ def simple(c: Cursor, keyword: str) -> tree.Statement:
 def _dims(c: Cursor, keyword: str, line: int) -> tree.Statement:
     items = []
     while True:
-        name = c.word("the name of a dimension").text
+        name = c.declared("the name of a dimension")
         items.append(tree.DimItem(name, size(c) if c.accept("=") else None))
         if not c.accept(","):
             return tree.Dims(line, tuple(items))
@@ -134,7 +134,7 @@ def _shape(c: Cursor) -> tuple[tree.Expr, ...]:
 def _constants(c: Cursor, keyword: str, line: int) -> tree.Statement:
     items = []
     while True:
-        name = c.word("a name").text
+        name = c.declared("a name")
         c.expect("=", f"and a number, as in `{keyword} {name} = 0.5`")
         items.append((name, expression(c)))
         if not c.accept(","):
@@ -170,7 +170,7 @@ _RULES: dict[str, Callable[[Cursor, str, int], tree.Statement]] = {
 
 def target(c: Cursor) -> tree.Target:
     """A name that is declared or assigned: ``h``, ``h[t]``, ``W[1..12]``."""
-    name = c.word("a name").text
+    name = c.declared("a name")
     if not c.accept("["):
         return tree.Target(name)
     index = size(c)

@@ -61,17 +61,9 @@ class Line(NamedTuple):
     tokens: tuple[Token, ...]
 
 
-class LineProblem(SyntaxProblem):
-    """A syntax error on a known line; the file's name is put in front by whoever knows it."""
-
-    def __init__(self, message: str, line: int) -> None:
-        super().__init__(message)
-        self.line = line
-
-
-def problem(message: str, line: int) -> LineProblem:
-    """The error to raise for a line."""
-    return LineProblem(message, line)
+def problem(message: str, line: int) -> SyntaxProblem:
+    """The error to raise for a line; the file's name is put in front by whoever knows it."""
+    return SyntaxProblem(message, line=line)
 
 
 def physical_lines(text: str) -> list[str]:
