@@ -10,7 +10,7 @@ from markupsafe import Markup
 from symbackprop.derive import derive
 from symbackprop.model import load, zoo
 from symbackprop.model.model import Model
-from symbackprop.render.graph import build_picture, runs_down, svg_fragment
+from symbackprop.render.graph import picture_of, runs_down, svg_fragment
 from symbackprop.render.html import derivation_html, render
 from symbackprop.render.options import Options
 
@@ -40,7 +40,7 @@ def pages(names: Iterable[str] = ()) -> Iterator[tuple[str, str]]:
         model = load(name)
         derivation = derive(model)
         yield f"{model.name}.html", derivation_html(derivation, Options(values=model.example or None))
-        picture = build_picture(derivation)
+        picture = picture_of(derivation)
         graph = Markup(svg_fragment(picture, runs_down(picture), key=False))
         groups[group_of(model)].append(Card(model.name, model.summary, model.source, graph))
     shown = [(title, cards) for title, cards in groups.items() if cards]

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from symbackprop import Model
 from symbackprop.__main__ import load_cli
 from symbackprop.derive import derive
-from symbackprop.render.graph import build_picture, draw
+from symbackprop.render.graph import draw, picture_of
 from symbackprop.render.graph.dot import quoted, to_dot
 from symbackprop.render.graph.text import picture_text
 from tests.render.helpers import derivation
@@ -40,7 +40,7 @@ def test_text_of_a_loop_is_indented() -> None:
 
 
 def test_text_says_every_wire(any_model: str) -> None:
-    picture = build_picture(derivation(any_model))
+    picture = picture_of(derivation(any_model))
     text = picture_text(picture)
     for box in picture.boxes():
         assert box.equation in text
@@ -50,7 +50,7 @@ QUOTED = r'"(?:[^"\\]|\\.)*"'
 
 
 def test_dot_has_every_box_and_wire(any_model: str) -> None:
-    picture = build_picture(derivation(any_model))
+    picture = picture_of(derivation(any_model))
     dot = to_dot(picture)
     assert dot.count("{") == dot.count("}") == 1 + len(list(picture.frames()))
     nodes = re.findall(rf"^ +({QUOTED}) \[label=", dot, re.M)
@@ -70,12 +70,12 @@ def test_dot_shows_numbers_apart_in_more_than_colour() -> None:
 def test_dot_quotes_what_a_model_says() -> None:
     model = Model('a"b\\c')
     model.loss("L", model.param("w") * 2)
-    assert to_dot(build_picture(derive(model))).startswith('digraph "a\\"b\\\\c" {')
+    assert to_dot(picture_of(derive(model))).startswith('digraph "a\\"b\\\\c" {')
 
 
 @pytest.mark.skipif(shutil.which("dot") is None, reason="Graphviz is not installed")
 def test_graphviz_reads_it(any_model: str) -> None:
-    dot = to_dot(build_picture(derivation(any_model)))
+    dot = to_dot(picture_of(derivation(any_model)))
     run = subprocess.run(["dot", "-Tplain"], input=dot.encode(), capture_output=True, timeout=60)
     assert run.returncode == 0, run.stderr
     assert run.stdout.startswith(b"graph")

@@ -7,8 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from symbackprop.render.graph.layers import Edge, Layered, crossings, layered
-from symbackprop.render.graph.place import isotonic, positions
+from symbackprop.render.graph.layout import Edge, Layered, crossings, isotonic, layered, positions
 
 
 def dag(seed: int) -> tuple[int, list[Edge]]:

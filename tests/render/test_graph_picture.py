@@ -8,13 +8,13 @@ from symbackprop import load, relu, tanh
 from symbackprop.core import functions as F
 from symbackprop.derive import derive
 from symbackprop.model import Model
-from symbackprop.render.graph import build_picture, graph_numbers
+from symbackprop.render.graph import picture_of
 from symbackprop.render.graph.boxes import noted
 from symbackprop.render.graph.picture import Box, Frame, Picture
 
 
 def picture(model: Model | str, expand: bool = False) -> Picture:
-    return build_picture(derive(load(model) if isinstance(model, str) else model), expand=expand)
+    return picture_of(derive(load(model) if isinstance(model, str) else model), expand=expand)
 
 
 def wires(p: Picture) -> set[tuple[str, str]]:
@@ -82,7 +82,7 @@ def test_rows_that_the_tool_named_are_drawn_and_library_innards_are_not() -> Non
 
 def test_numbers_stand_at_every_box() -> None:
     derivation = derive(load("sum-times-max"))
-    p = build_picture(derivation, graph_numbers(derivation, {"x": 1, "y": 2, "z": 0}, {}, 2))
+    p = picture_of(derivation, {"x": 1, "y": 2, "z": 0}, {}, 2)
     found = {b.key: (b.value, b.gradient) for b in p.boxes()}
     assert found == {
         "x": (("1",), ("2",)), "y": (("2",), ("5",)), "z": (("0",), ("0",)),
@@ -93,7 +93,7 @@ def test_numbers_stand_at_every_box() -> None:
 def test_catalogue_numbers_of_the_sigmoid_circuit() -> None:
     model = load("sigmoid-circuit")
     derivation = derive(model)
-    p = build_picture(derivation, graph_numbers(derivation, model.example, {}, 2))
+    p = picture_of(derivation, model.example, {}, 2)
     circuit = [b for b in p.boxes() if b.symbol][2:]
     assert [b.value[0] for b in circuit] == ["4", "1", "−1", "0.37", "1.37", "0.73"]
     assert [b.gradient[0] for b in circuit] == ["0.20", "0.20", "−0.20", "−0.53", "−0.53", "1"]

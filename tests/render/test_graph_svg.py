@@ -14,11 +14,10 @@ import pytest
 from symbackprop import Model
 from symbackprop.core import functions as F
 from symbackprop.derive import derive
-from symbackprop.render.graph import build_picture, draw, graph_numbers, svg_fragment
-from symbackprop.render.graph.layout import lay_out
-from symbackprop.render.graph.measure import pieces, width, wrapped
+from symbackprop.render.graph import draw, picture_of, svg_fragment
+from symbackprop.render.graph.layout import Curve, PlacedBox, PlacedFrame, Scene, lay_out
 from symbackprop.render.graph.picture import Picture
-from symbackprop.render.graph.scene import Curve, PlacedBox, PlacedFrame, Scene
+from symbackprop.render.graph.sizes import pieces, width, wrapped
 from symbackprop.render.graph.svg import runs_down
 from tests.render.helpers import derivation
 
@@ -28,7 +27,7 @@ Rectangle = tuple[float, float, float, float]
 
 def numbered(name: str, digits: int = 2) -> Picture:
     d = derivation(name)
-    return build_picture(d, graph_numbers(d, d.model.example, {}, digits) if d.model.example else None)
+    return picture_of(d, d.model.example or None, {}, digits)
 
 
 def rectangle(b: PlacedBox) -> Rectangle:
@@ -101,7 +100,7 @@ def test_values_stand_above_the_wire_and_gradients_below(name: str) -> None:
     svg = draw(model, "svg", model.example, digits=2)
     stubs = [tuple(map(float, m)) for m in re.findall(r'class="g-wire" d="M([\d.]+) ([\d.]+)h[\d.]+"', svg)]
     values, gradients = texts(svg, "g-value"), texts(svg, "g-gradient")
-    boxes = len(list(build_picture(derivation(name)).boxes()))
+    boxes = len(list(picture_of(derivation(name)).boxes()))
     assert len(stubs) == boxes
     for x, y in stubs:
         above = [t for a, b, t in values if x < a < x + 60 and 0 < y - b < 20]
@@ -166,20 +165,20 @@ def test_a_deep_model_stays_small() -> None:
         w, v = model.param(f"W{k}", (d, d)), model.param(f"V{k}", (d, d))
         x = model.let(f"X{k}", x + model.let(f"H{k}", x @ w) @ v)
     model.loss("L", F.sum(x * x))
-    scene = lay_out(build_picture(derive(model)), True)
+    scene = lay_out(picture_of(derive(model)), True)
     assert scene.along < 700 and scene.across < 700
 
 
 def test_text_is_escaped() -> None:
     model = Model('<script>"&')
     model.loss("L", model.param("w") ** 2)
-    for svg in (draw(model, "svg"), svg_fragment(build_picture(derive(model)), anchors={"w": 'a"b<'})):
+    for svg in (draw(model, "svg"), svg_fragment(picture_of(derive(model)), anchors={"w": 'a"b<'})):
         assert "<script>" not in svg
         ET.fromstring(svg)
 
 
 def test_fragment_links_boxes_and_has_no_colours() -> None:
-    picture = build_picture(derivation("two-weight-tanh"))
+    picture = picture_of(derivation("two-weight-tanh"))
     svg = svg_fragment(picture, anchors={"h": "eq-2"}, steps={"h": "step-5"})
     assert '<a class="g-node g-gate" href="#eq-2" data-step="step-5" aria-label="h = tanh(b)">' in svg
     assert "<style" not in svg and "#0a" not in svg

@@ -1,4 +1,7 @@
-"""From a derivation to a picture: names, formulas and numbers of every box, loops and blocks as frames."""
+"""From a derivation to a picture: names, formulas and numbers of every box, loops and blocks as frames.
+
+Scalar rows of one elementary operation are gates, drawn as a circle with the operation's sign, as in a circuit.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from symbackprop.core import formula as f
 from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.maths import Size, Sym
+from symbackprop.core.maths import Num, Pow, Size, Sym
+from symbackprop.core.scalars import TABLE
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.render.axes import AxisLetters
-from symbackprop.render.graph.block_frames import in_blocks
-from symbackprop.render.graph.blocks import find_blocks
+from symbackprop.render.graph.blocks import find_blocks, in_blocks
 from symbackprop.render.graph.drawn import MANY, Drawn, Own, body_rows, drawn_names, drawn_rows
-from symbackprop.render.graph.gates import gate_symbol
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire
 from symbackprop.render.names import ACCENTS, GREEK, text_name
 from symbackprop.render.numbers import DIGITS, Numbers
@@ -29,46 +32,30 @@ _COMMANDS = {command: mark for mark, command in ACCENTS.values()}
 ROLES = {"param": "param", "input": "input", "constant": "const", "upstream": "upstream"}
 
 
-class GraphNumbers:
-    """Values of rows and of their gradients, each as many lines as an array has rows."""
+def picture_of(derivation: Derivation, values: Mapping[str, Any] | None = None, sizes: Mapping[str, int] | None = None,
+               digits: int | None = None, expand: bool = False) -> Picture:
+    """The graph of a derivation.
 
-    def __init__(self, derivation: Derivation, numbers: Numbers) -> None:
-        self.numbers = numbers
-        self.totals = {s.target.id: s.total for s in derivation.steps if not isinstance(s, LoopStep)}
-
-    def value(self, row: Node) -> tuple[str, ...]:
-        return self._lines(row)
-
-    def gradient(self, row: Node) -> tuple[str, ...]:
-        total = self.totals.get(row.id)
-        return () if total is None else self._lines(total)
-
-    def _lines(self, row: Node) -> tuple[str, ...]:
-        value = self.numbers.of(row)
-        return () if value is None or value.shown is None else tuple(text(value.shown).splitlines())
-
-
-def graph_numbers(derivation: Derivation, values: Mapping[str, Any], sizes: Mapping[str, int],
-                  digits: int | None = None) -> GraphNumbers:
-    """The numbers of a picture at given values of all arrays, as the derivation prints them."""
-    return GraphNumbers(derivation, Numbers(derivation, values, sizes, DIGITS if digits is None else digits))
-
-
-def build_picture(derivation: Derivation, numbers: GraphNumbers | None = None, expand: bool = False) -> Picture:
-    """The picture of a model. Deep models show one block for all blocks that are alike, unless ``expand`` is set."""
+    ``values`` (arrays by name) puts the value above and the gradient below every box; ``sizes`` are those of dimensions
+    that the arrays leave open. A deep model shows one block for all blocks that are alike, unless ``expand`` is set.
+    Raises `ModelError` for missing values.
+    """
+    shown = DIGITS if digits is None else digits
+    numbers = None if values is None else Numbers(derivation, values, sizes or {}, shown)
     return Builder(derivation, numbers).picture(expand)
 
 
 class Builder:
     """Everything that one picture needs; ``names`` grows by what the bodies of loops call their rows."""
 
-    def __init__(self, derivation: Derivation, numbers: GraphNumbers | None) -> None:
+    def __init__(self, derivation: Derivation, numbers: Numbers | None) -> None:
         self.derivation, self.model, self.numbers = derivation, derivation.model, numbers
         self.names = dict(derivation.names)
         self.boxed = dict(drawn_names(derivation))
         self.letters = AxisLetters([*self.model.graph.names, *self.model.sizes])
         self.known: dict[int, Node] = {}
         self.own: Own = {}
+        self.totals = {s.target.id: s.total for s in derivation.steps if not isinstance(s, LoopStep)}
 
     def picture(self, expand: bool) -> Picture:
         rows, self.own = drawn_rows(self.derivation, self.boxed)
@@ -111,11 +98,13 @@ class Builder:
         return Box(
             self.key(row, prefix), "gate" if symbol and kind == "row" else kind, name,
             self._formula(row, rows), symbol, text(rows.shape(row.shape)) if row.shape else "",
-            *self._numbers(row), self._gradient_name(name), row.id,
+            self._lines(row), self._lines(self.totals.get(row.id)), self._gradient_name(name), row.id,
         )
 
-    def _numbers(self, row: Node) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        return ((), ()) if self.numbers is None else (self.numbers.value(row), self.numbers.gradient(row))
+    def _lines(self, row: Node | None) -> tuple[str, ...]:
+        """The value of a row, as many lines as an array has rows."""
+        value = None if row is None or self.numbers is None else self.numbers.of(row)
+        return () if value is None or value.shown is None else tuple(text(value.shown).splitlines())
 
     def _kind(self, row: Node) -> str:
         if row is self.model.loss_row:
@@ -203,3 +192,55 @@ def _accented(command: str, letter: str) -> str:
 
 def _letter(word: str) -> str:
     return GREEK.get(word[1:], "") if word.startswith("\\") else word
+
+
+PLUS, MINUS, TIMES = "+", "−", "∗"
+_NAMES = {"sigmoid": "σ", "relu": "ReLU", "maximum": "max", "minimum": "min", "abs": "|x|", "root": "√x", "sqrt": "√x"}
+
+
+def gate_symbol(row: Node) -> str:
+    """The sign in the circle, or nothing when the row is not a scalar gate."""
+    if row.op.name != "elementwise" or row.shape or any(a.shape for a in row.args):
+        return ""
+    return _symbol(f.written(row.attr.form)) or ""
+
+
+def _symbol(form: f.Formula) -> str | None:
+    match form:
+        case f.Neg(f.Arg()):
+            return f"{TIMES}{MINUS}1"
+        case f.Add(terms):
+            return _sum(terms)
+        case f.Mul(factors):
+            return _product(factors)
+        case f.Div(top, f.Arg()) if isinstance(top, (f.Arg, f.Num)):
+            return "/" if isinstance(top, f.Arg) else f"{text(Num(top.value))}/x"
+        case f.Pow(f.Arg(), f.Num(value)):
+            return text(Pow(Sym("x"), Num(value)))
+        case f.Call(name, parts) if all(isinstance(p, f.Arg) for p in parts[: TABLE[name].arity]):
+            return _NAMES.get(name, name) if TABLE[name].public else None
+    return None
+
+
+def _sum(terms: Sequence[f.Formula]) -> str | None:
+    numbers = [t for t in terms if isinstance(t, f.Num)]
+    others = [t for t in terms if not isinstance(t, f.Num)]
+    if all(isinstance(t, f.Arg) for t in others):
+        if not numbers:
+            return PLUS
+        value = numbers[0].value
+        sign = "" if f.is_negative(value) else PLUS
+        return sign + text(Num(value)) if len(others) == len(numbers) == 1 else None
+    match tuple(terms):
+        case (f.Arg(), f.Neg(f.Arg())):
+            return MINUS
+        case (f.Num(value), f.Neg(f.Arg())):
+            return f"{text(Num(value))}{MINUS}x"
+    return None
+
+
+def _product(factors: Sequence[f.Formula]) -> str | None:
+    match tuple(factors):
+        case (f.Num(value), f.Arg()):
+            return TIMES + text(Num(value))
+    return TIMES if all(isinstance(x, f.Arg) for x in factors) else None

@@ -1,17 +1,289 @@
-"""Where everything stands: the layout of a picture, frames first, each then counting as one item."""
+"""Where everything stands: the layout of a picture in layers, frames first, each then counting as one item.
+
+Vertices are numbers 0, 1, … in the order of the model; an edge goes from a lower layer to a higher one. Where an edge
+passes through layers, a dummy vertex (a number from ``count`` on) keeps its place free. Within a layer the order is
+fixed and neighbours keep a distance; the positions that come nearest to those of the neighbouring layers, in least
+squares, are found exactly (pool adjacent violators), layer by layer, down and up. Everything is deterministic: ties
+keep the order of the model.
+"""
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_right, insort
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TypeAlias
 
-from symbackprop.render.graph.box_sizes import SHAPE, Size, size_of
-from symbackprop.render.graph.layers import Layered, layered
-from symbackprop.render.graph.measure import width
-from symbackprop.render.graph.picture import Box, Frame, Item, Picture
-from symbackprop.render.graph.place import positions
-from symbackprop.render.graph.scene import Curve, PlacedBox, PlacedFrame, Point, Scene
+from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire
+from symbackprop.render.graph.sizes import SHAPE, Size, size_of, width
+
+Point: TypeAlias = tuple[float, float]  # along the drawing, across it
+
+
+@dataclass(frozen=True)
+class PlacedBox:
+    """A box whose wires enter at ``start`` and run along the axis at ``axis``."""
+
+    box: Box
+    start: float
+    axis: float
+    size: Size
+
+
+@dataclass(frozen=True)
+class PlacedFrame:
+    """A frame from one corner to the other."""
+
+    frame: Frame
+    start: Point
+    end: Point
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A wire through points: straight from the first to the second, bending to the third, straight again …"""
+
+    wire: Wire
+    points: tuple[Point, ...]
+
+
+@dataclass
+class Scene:
+    """A laid-out picture; coordinates run along and across the drawing, ``along`` and ``across`` say how far."""
+
+    boxes: list[PlacedBox] = field(default_factory=list)
+    frames: list[PlacedFrame] = field(default_factory=list)
+    curves: list[Curve] = field(default_factory=list)
+    along: float = 0.0
+    across: float = 0.0
+
+    def moved(self, along: float, across: float) -> Scene:
+        """The same scene at another place."""
+        def shift(p: Point) -> Point:
+            return p[0] + along, p[1] + across
+
+        return Scene(
+            [PlacedBox(b.box, b.start + along, b.axis + across, b.size) for b in self.boxes],
+            [PlacedFrame(f.frame, shift(f.start), shift(f.end)) for f in self.frames],
+            [Curve(c.wire, tuple(map(shift, c.points))) for c in self.curves],
+            self.along + along, self.across + across,
+        )
+
+    def take(self, other: Scene) -> None:
+        """Add everything of another scene, where it stands."""
+        self.boxes += other.boxes
+        self.frames += other.frames
+        self.curves += other.curves
+        self.along, self.across = max(self.along, other.along), max(self.across, other.across)
+
+
+Edge = tuple[int, int]
+SWEEPS = 24
+FAR = 2  # a leaf that is used this many layers further on, or fewer, stays in the first column
+
+
+@dataclass
+class Layered:
+    """Vertices in layers. ``chains`` holds, for each edge, the vertices from its source to its target."""
+
+    count: int
+    layers: list[list[int]]
+    chains: list[list[int]]
+    above: dict[int, list[int]]
+    below: dict[int, list[int]]
+
+
+def layered(count: int, edges: Sequence[Edge], near: bool) -> Layered:
+    """Layers with few crossings. ``near`` puts every source right before its first reader; else sources that are needed
+    soon stay in the first layer, as on a blackboard."""
+    level = _levels(count, edges, near)
+    graph = _with_dummies(count, edges, level)
+    _order(graph)
+    return graph
+
+
+def _levels(count: int, edges: Sequence[Edge], near: bool) -> list[int]:
+    """The longest path from a source, sources moved towards what reads them."""
+    readers: list[list[int]] = [[] for _ in range(count)]
+    waiting = [0] * count
+    for a, b in edges:
+        readers[a].append(b)
+        waiting[b] += 1
+    level, sources = [0] * count, [v for v in range(count) if not waiting[v]]
+    ready = list(sources)
+    for v in ready:
+        for w in readers[v]:
+            level[w] = max(level[w], level[v] + 1)
+            waiting[w] -= 1
+            if not waiting[w]:
+                ready.append(w)
+    for v in sources:
+        first = min((level[w] for w in readers[v]), default=0) - 1
+        if near or first > FAR:
+            level[v] = max(first, 0)
+    return level
+
+
+def _with_dummies(count: int, edges: Sequence[Edge], level: Sequence[int]) -> Layered:
+    layers: list[list[int]] = [[] for _ in range(max(level, default=-1) + 1)]
+    for v in range(count):
+        layers[level[v]].append(v)
+    chains, fresh = [], count
+    for a, b in edges:
+        chain = [a]
+        for k in range(level[a] + 1, level[b]):
+            layers[k].append(fresh)
+            chain.append(fresh)
+            fresh += 1
+        chains.append([*chain, b])
+    above: dict[int, list[int]] = {v: [] for v in range(fresh)}
+    below: dict[int, list[int]] = {v: [] for v in range(fresh)}
+    for chain in chains:
+        for v, w in pairwise(chain):
+            below[v].append(w)
+            above[w].append(v)
+    return Layered(count, layers, chains, above, below)
+
+
+# ---------------------------------------------------------------- order
+
+
+def _order(graph: Layered) -> None:
+    """Barycentre sweeps down and up with swaps of neighbours; the best order seen stays."""
+    best, fewest = [list(layer) for layer in graph.layers], crossings(graph)
+    for sweep in range(SWEEPS):
+        if not fewest:
+            break
+        _sweep(graph, down=sweep % 2 == 0)
+        _swap_neighbours(graph)
+        now = crossings(graph)
+        if now < fewest:
+            best, fewest = [list(layer) for layer in graph.layers], now
+    graph.layers[:] = best
+
+
+def _sweep(graph: Layered, down: bool) -> None:
+    fixed = graph.above if down else graph.below
+    count = len(graph.layers)
+    for k in range(1, count) if down else range(count - 2, -1, -1):
+        place = {v: i for i, v in enumerate(graph.layers[k - 1 if down else k + 1])}
+        here = {v: i for i, v in enumerate(graph.layers[k])}
+        wish = {v: _mean([place[w] for w in fixed[v]], here[v]) for v in graph.layers[k]}
+        graph.layers[k].sort(key=wish.__getitem__)
+
+
+def _mean(places: Sequence[int], otherwise: int) -> float:
+    return sum(places) / len(places) if places else otherwise
+
+
+def _swap_neighbours(graph: Layered) -> None:
+    """Exchange neighbours while that removes crossings."""
+    for k, layer in enumerate(graph.layers):
+        before = {v: i for i, v in enumerate(graph.layers[k - 1])} if k else {}
+        after = {v: i for i, v in enumerate(graph.layers[k + 1])} if k + 1 < len(graph.layers) else {}
+        for i in range(len(layer) - 1):
+            v, w = layer[i], layer[i + 1]
+            if _between(graph, w, v, before, after) < _between(graph, v, w, before, after):
+                layer[i], layer[i + 1] = w, v
+
+
+def _between(graph: Layered, v: int, w: int, before: dict[int, int], after: dict[int, int]) -> int:
+    """Crossings between the edges of v and those of w when v stands first."""
+    total = 0
+    for place, neighbours in ((before, graph.above), (after, graph.below)):
+        total += sum(place[a] > place[b] for a in neighbours[v] for b in neighbours[w])
+    return total
+
+
+def crossings(graph: Layered) -> int:
+    """How many pairs of edges cross."""
+    total = 0
+    for upper, lower in pairwise(graph.layers):
+        place = {v: i for i, v in enumerate(lower)}
+        seen: list[int] = []
+        for v in upper:
+            targets = sorted(place[w] for w in graph.below[v])
+            total += sum(len(seen) - bisect_right(seen, t) for t in targets)
+            for t in targets:
+                insort(seen, t)
+    return total
+
+
+Extent = tuple[float, float]  # how far a vertex reaches before and after its axis
+PASSES = 12
+LEAF = 0.1
+STRAIGHT = 6.0  # how much more an edge between two dummies wants to be straight
+
+
+def positions(graph: Layered, extent: Callable[[int], Extent], gap: float) -> dict[int, float]:
+    """The axis of every vertex across the layers; the leftmost reach is 0."""
+    at = _packed(graph, extent, gap)
+    count = len(graph.layers)
+    for turn in range(PASSES):
+        down = turn % 2 == 0
+        for k in range(1, count) if down else range(count - 2, -1, -1):
+            _settle(graph.layers[k], graph, at, extent, gap, (graph.above,) if down else (graph.below,))
+    for _ in range(2):
+        for layer in graph.layers:
+            _settle(layer, graph, at, extent, gap, (graph.above, graph.below))
+    start = min((at[v] - extent(v)[0] for v in at), default=0.0)
+    return {v: x - start for v, x in at.items()}
+
+
+def _packed(graph: Layered, extent: Callable[[int], Extent], gap: float) -> dict[int, float]:
+    at: dict[int, float] = {}
+    for layer in graph.layers:
+        for v, shift in zip(layer, _shifts(layer, extent, gap), strict=True):
+            at[v] = shift
+        middle = (at[layer[0]] + at[layer[-1]]) / 2 if layer else 0.0
+        at.update({v: at[v] - middle for v in layer})
+    return at
+
+
+def _shifts(layer: Sequence[int], extent: Callable[[int], Extent], gap: float) -> list[float]:
+    """The positions when everything stands as close as it may."""
+    shifts = [0.0] * len(layer)
+    for i in range(1, len(layer)):
+        shifts[i] = shifts[i - 1] + extent(layer[i - 1])[1] + gap + extent(layer[i])[0]
+    return shifts
+
+
+def _settle(layer: Sequence[int], graph: Layered, at: dict[int, float], extent: Callable[[int], Extent], gap: float,
+            sides: Sequence[dict[int, list[int]]]) -> None:
+    """Move one layer as near to its neighbours as order and distances allow."""
+    wishes, weights = [], []
+    for v in layer:
+        near = [(w, _pull(graph, v, w)) for side in sides for w in side[v]]
+        weight = sum(p for _, p in near)
+        wishes.append(sum(at[w] * p for w, p in near) / weight if near else at[v])
+        weights.append(weight or 0.05)
+    shifts = _shifts(layer, extent, gap)
+    free = isotonic([x - s for x, s in zip(wishes, shifts, strict=True)], weights)
+    at.update({v: x + s for v, x, s in zip(layer, free, shifts, strict=True)})
+
+
+def _pull(graph: Layered, v: int, w: int) -> float:
+    """How much v wants to stand where w does: leaves make room for what is computed."""
+    if not graph.above[w] or not graph.above[v]:
+        return LEAF
+    dummies = (v >= graph.count) + (w >= graph.count)
+    return STRAIGHT if dummies == 2 else 2.0 if dummies else 1.0
+
+
+def isotonic(wishes: Sequence[float], weights: Sequence[float]) -> list[float]:
+    """The non-decreasing sequence nearest to ``wishes`` in weighted least squares."""
+    blocks: list[tuple[float, float, int]] = []  # mean, weight, length
+    for wish, weight in zip(wishes, weights, strict=True):
+        mean, total, length = wish, weight, 1
+        while blocks and blocks[-1][0] > mean:
+            m, t, n = blocks.pop()
+            mean, total, length = (m * t + mean * total) / (t + total), t + total, length + n
+        blocks.append((mean, total, length))
+    return [mean for mean, _, length in blocks for _ in range(length)]
+
 
 GAP_ALONG, GAP_ACROSS, LANE = 38.0, 24.0, 9.0
 PADDING, HEAD, GUTTER = 18.0, 26.0, 20.0
@@ -23,7 +295,7 @@ def lay_out(picture: Picture, down: bool, room: float = math.inf) -> Scene:
     """The scene of a picture, running down or to the right. Parts that no wire connects stand beside each other, in
     several rows when they need more than ``room``."""
     parts = [Layout(part, down).scene() for part in components(picture)]
-    whole = Scene(down)
+    whole = Scene()
     along, across, deepest = 0.0, 0.0, 0.0
     for part in parts:
         if across and across + part.across > room:
@@ -70,7 +342,7 @@ class Layout:
         graph = layered(len(self.items), edges, near=self.down)
         axis = positions(graph, self._extent, GAP_ACROSS)
         spans = self._spans(graph)
-        scene = Scene(self.down)
+        scene = Scene()
         for k, layer in enumerate(graph.layers):
             for v in layer:
                 if v < graph.count:

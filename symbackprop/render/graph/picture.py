@@ -16,7 +16,8 @@ class Box:
     ``key`` is unique in a picture. ``kind`` is param, data, input, upstream, carry, element (of a sequence), row, gate,
     loss or output. ``name``, ``formula`` and ``shape`` are Unicode text, in which ``_x`` is a subscript; a gate is
     drawn as a circle with its ``symbol``. ``value`` and ``gradient`` are lines of numbers, empty when none are known.
-    ``gradient_name`` is how the gradient is called (∂L/∂q).     """
+    ``gradient_name`` is how the gradient is called (∂L/∂q).
+    """
 
     key: str
     kind: str
@@ -68,7 +69,6 @@ class Wire:
     source: str
     target: str
     back: bool = False
-    label: str = ""
 
 
 @dataclass(frozen=True)
