@@ -90,8 +90,9 @@ class Anatomy:
     # -- steps
     def _step(self, s: Located) -> Step:
         step, symbol = s.step, self.rows.gradients[s.step.target.id]
-        lines = self.view.lines(s)
-        lines = (*lines, *self._layout(s, lines))
+        with self.rows.letters.at_step(bool(s.depth)):
+            lines = self.view.lines(s)
+            lines = (*lines, *self._layout(s, lines))
         if self.options.detail == "brief":
             lines = brief(lines)
         return Step(

@@ -2,48 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from itertools import count
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain, count
 
 import sympy as sp
 
-_SPARE = "ijklmpqrsuv"
+from symbackprop.render.names import text_name
+
+_SPARE = "ijklmpqrsuvabcdefghnotwxyz"
 
 
 class AxisLetters:
-    """Hands out one letter for each (dimension, occurrence) of a document; a dimension keeps its letter throughout."""
+    """Hands out index letters, which are neither a name (``taken``) nor a size. A letter of the document runs over one
+    size throughout; one of a step does so in its step. ``counters`` are those of loops, with how far they run: indices
+    of stacks outside of the loops."""
 
-    def __init__(self, taken: Iterable[str]) -> None:
-        self.taken = set(taken)
-        self.given: dict[tuple[sp.Expr, int], str] = {}
+    def __init__(self, taken: Iterable[str], counters: Mapping[str, sp.Expr] | None = None) -> None:
+        self.taken = {text_name(name) for name in taken}
+        self.runs: dict[str, sp.Expr] = dict(counters or {})
         self.used: dict[str, sp.Expr] = {}
+        self.own: dict[str, sp.Expr] = {}
+        self.met: dict[str, set[sp.Expr]] = {}
+        self.counters, self.closed = frozenset(self.runs), frozenset[str]()
+
+    @contextmanager
+    def at_step(self, inside: bool = True) -> Iterator[None]:
+        """One step; inside the steps of loops their counters are no letters for axes."""
+        before, self.closed, self.own = self.closed, self.counters if inside else self.closed, {}
+        yield
+        self.closed = before
 
     def of(self, shape: Sequence[sp.Expr], used: Collection[str] = ()) -> list[str]:
-        """A letter for every axis, all different, and none that is used."""
+        """A letter of the document for every axis, all different, and none that is used."""
         letters: list[str] = []
         for size in shape:
-            found = (self._letter(size, k) for k in count())
-            letters.append(next(x for x in found if x not in letters and x not in used))
+            fitting = self._fitting(size, {*letters, *used})
+            letters.append(next(x for x in fitting if self.met.get(x, {size}) == {size}))
+            self.runs[letters[-1]] = size
         return letters
 
     def mention(self, letters: Iterable[str], shape: Iterable[sp.Expr]) -> None:
         """Remember that these letters stand in the document and what they run over."""
         self.used.update(zip(letters, shape, strict=True))
 
-    def fits(self, letter: str, size: sp.Expr) -> bool:
-        """Whether a letter does not run over another size in this document."""
-        return bool(self.used.get(letter, size) == size)
+    def in_step(self, size: sp.Expr, used: Collection[str] = (), wishes: Sequence[str] = ()) -> str:
+        """A letter of this step, one of the wishes if there is one."""
+        letter = next(self._fitting(size, used, wishes))
+        self.own[letter] = size
+        self.met.setdefault(letter, set()).add(size)
+        return letter
 
-    def _letter(self, size: sp.Expr, occurrence: int) -> str:
-        key = (size, occurrence)
-        if key not in self.given:
-            letter = next(c for c in self._wishes(size, occurrence) if c not in self.taken)
-            self.taken.add(letter)
-            self.given[key] = letter
-        return self.given[key]
-
-    def _wishes(self, size: sp.Expr, occurrence: int) -> Iterable[str]:
-        if size.is_Symbol and occurrence == 0:
-            yield size.name[0].lower()
-        yield from _SPARE
-        yield from (f"i_{k}" for k in count(1))
+    def _fitting(self, size: sp.Expr, used: Collection[str], wishes: Sequence[str] = ()) -> Iterator[str]:
+        """Letters that may be called for an axis, those given before first."""
+        known = [x for x, d in (*self.own.items(), *self.runs.items()) if d == size]
+        first = size.name[0].lower() if size.is_Symbol else ""
+        numbered = (f"i_{k}" for k in count(1))
+        for x in chain((x for x in known if x in wishes), wishes, known, first, _SPARE, numbered):
+            free = x not in used and x not in self.closed and x not in self.taken
+            if free and self.runs.get(x, size) == size == self.own.get(x, size):
+                yield x

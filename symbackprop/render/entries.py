@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import sympy as sp
 
@@ -16,41 +16,29 @@ from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.maths import Big, Entry, Letter, Math, Num, product
 from symbackprop.core.ops import OPS
 from symbackprop.core.shapes import is_one
-from symbackprop.render.axes import AxisLetters
 from symbackprop.render.rows import Rows
 
-SPARE = "klmrstuvjipq"
 ONLY = Num(sp.S.Zero)  # the index of an axis of size 1, where one has to be written
 Index = Sequence[Math]
 
 
-class Fresh:
-    """Index letters of one step: every axis that is summed over gets a letter of its own, that of its size if free."""
-
-    def __init__(self, taken: Iterable[Math], blocked: Iterable[str], legend: AxisLetters) -> None:
-        self.legend = legend
-        self.taken = {*blocked, *[x.name for i in taken for x in maths.walk(i) if isinstance(x, Letter)]}
-
-    def letter(self, size: sp.Expr) -> Letter:
-        letter = next(c for c in self._wishes(size) if c not in self.taken and self.legend.fits(c, size))
-        self.taken.add(letter)
-        return Letter(letter)
-
-    def _wishes(self, size: sp.Expr) -> Iterator[str]:
-        if size.is_Symbol:
-            yield size.name[0].lower()
-        yield from SPARE
-        count = 1
-        while True:
-            yield f"k{count}"
-            count += 1
-
-
 class Entries:
-    """Writes entries of rows. ``fresh`` gives letters to inner sums."""
+    """Writes entries of rows. Every axis that is summed over gets a letter of its own, none of ``taken``; one of
+    ``known``, which said before how axes are called, only where it can be no other axis."""
 
-    def __init__(self, r: Rows, fresh: Fresh) -> None:
-        self.r, self.fresh = r, fresh
+    def __init__(self, r: Rows, taken: Iterable[Math], known: Iterable[Math] = ()) -> None:
+        self.r, self.taken, self.known = r, set(letters_in(taken)), letters_in(known)
+
+    def bound(self, sizes: Sequence[sp.Expr]) -> list[Letter]:
+        """Letters for axes that are summed over together."""
+        own, letters = self.r.letters.own, list[Letter]()
+        for size in sizes:
+            called = [x for x in self.known if own[x] == size]
+            wishes = called if len(called) == sizes.count(size) else []
+            letter = self.r.letters.in_step(size, self.taken | set(self.known).difference(wishes), wishes)
+            self.taken.add(letter)
+            letters.append(Letter(letter))
+        return letters
 
     def named(self, node: Node, name: Math, index: Index) -> Math:
         """An entry of something with a name; axes of size 1 have no index."""
@@ -119,7 +107,7 @@ class Written:
 
     def bound(self, summed: Sequence[entry.Letter]) -> list[Letter]:
         """New letters for those that are summed over."""
-        letters = [self.entries.fresh.letter(x.size) for x in summed]
+        letters = self.entries.bound([x.size for x in summed])
         self.at.update(zip(summed, letters, strict=True))
         return letters
 
@@ -161,6 +149,11 @@ class Written:
         parts += [(offset, None)] if offset else []
         parts.sort(key=lambda part: (f.is_negative(part[0]), part[1] is None))
         return maths.Place(tuple([(int(k), x) for k, x in parts]), int(over))
+
+
+def letters_in(index: Iterable[Math]) -> list[str]:
+    """The letters that indices are made of."""
+    return list(dict.fromkeys(x.name for i in index for x in maths.walk(i) if isinstance(x, Letter)))
 
 
 def equal(left: Math, right: Math) -> Math:

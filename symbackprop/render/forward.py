@@ -43,7 +43,8 @@ class Forward:
             line = Line("loop", None, loop_range(context.rows, row.attr), ("loop",), "for")
             return Equation(number, f"loop-{number}", anchor, line, None, depth=depth)
         r, value = context.rows, context.value(row)
-        right = _result(r, row) if row.op.name == "out" else r.row(row)
+        with r.letters.at_step(bool(depth)):
+            right = _result(r, row) if row.op.name == "out" else r.row(row)
         line = Line("definition", r.bare(row), right, self._reason(context, row), value=value)
         shape = context.shape(row.shape)
         name = self.derivation.names.get(row.id) or "?"

@@ -26,6 +26,7 @@ from symbackprop.core.maths import (
     Outer,
     Pow,
     Relation,
+    Several,
     Shape,
     Sum,
     Sym,
@@ -168,5 +169,14 @@ def glossary(r: Rows) -> tuple[Prose, ...]:
     """The functions and index letters that the document uses."""
     said: list[Prose] = [("products and transposes act on the last two axes",)] if "batched" in r.mentioned else []
     meanings: list[Prose] = [m for m in map(meaning, r.mentioned) if m]
-    indices: list[Prose] = [(Letter(x), " runs over ", r.size(size), " entries") for x, size in r.letters.used.items()]
-    return (*said, *meanings, *indices)
+    return (*said, *meanings, *_indices(r))
+
+
+def _indices(r: Rows) -> Iterator[Prose]:
+    """How far each index letter runs; those of one size together."""
+    together: dict[sp.Expr, list[Math]] = {}
+    for letter, size in r.letters.used.items():
+        together.setdefault(size, []).append(Letter(letter))
+    for size, letters in together.items():
+        shown = letters[0] if len(letters) == 1 else Several(tuple(letters))
+        yield (shown, " runs over " if len(letters) == 1 else " run over ", r.size(size), " entries")

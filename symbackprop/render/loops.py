@@ -50,5 +50,6 @@ def shares(context: Context, group: Group, written: bool) -> Math:
         return AtStep(gradient, loop.index, Range(loop.index, one, length))
     if not written:
         return Big("sum", (loop.index,), gradient, (loop.length,))
-    number, rest = r.split(context.by_target[leaf.id].step.total)
+    with r.letters.at_step():
+        number, rest = r.split(context.by_target[leaf.id].step.total)
     return r.scaled(number, Big("sum", (loop.index,), rest, (loop.length,)))

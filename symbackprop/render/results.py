@@ -75,8 +75,9 @@ class Results:
     def stored(self, rows: Sequence[Node]) -> list[Node]:
         """The rows of the forward pass that backward reads, in order."""
         found = {row.id for s in self.context.steps for row in self.context.stored(s)}
-        stacked = [row for row in rows if row.id in found and row.op.name == "out"]
-        found -= {row.args[0].attr.results()[row.attr].id for row in stacked}  # the stack says it
+        results = [row for row in rows if row.id in found and row.op.name == "out"]
+        stacks = [(row.args[0].attr, row.attr) for row in results if row.attr >= len(row.args[0].attr.carry)]
+        found -= {loop.results()[place].id for loop, place in stacks}  # the stack says it
         return [row for row in rows if row.id in found]
 
 

@@ -413,7 +413,8 @@ def _put_along_axis(r: Rows, node: Node, g: Node, index: Node) -> Math:
 def _out(r: Rows, node: Node, scan: Node) -> Math:
     """A result of a loop that has no name of its own: what one step computes, over all steps."""
     loop = scan.attr
-    body = r.ref(loop.results()[node.attr])
+    with r.letters.at_step():
+        body = r.ref(loop.results()[node.attr])
     steps = maths.Range(loop.index, maths.Num(ONE), r.size(loop.length))
     return maths.AtStep(body, loop.index, steps if node.attr >= len(loop.carry) else maths.Words("last"))
 

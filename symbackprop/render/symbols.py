@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import sympy as sp
+
 from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
@@ -65,7 +67,7 @@ class Symbols:
         self.deltas, self.partial = deltas, partial
         self.wanted = frozenset(derivation.wrt)
         self.results = frozenset(row.id for row in self.model.results())
-        self.letters = AxisLetters(_taken(derivation))
+        self.letters = AxisLetters([*derivation.names.values(), *self.model.sizes], _counters(derivation))
         self.loss_name = self._loss_name()
         self.ambiguous = _ambiguous(derivation.names.values())
         self.body_roles = _body_roles(derivation)
@@ -148,9 +150,9 @@ class Symbols:
         return next(name for name in ("L", "J", "loss_") if name not in self.model.graph.names)
 
 
-def _taken(derivation: Derivation) -> set[str]:
-    """Names of one letter: no index may be called like an array. A lower-case array name also blocks its letter."""
-    return {name for name in derivation.names.values() if len(name) == 1}
+def _counters(derivation: Derivation) -> dict[str, sp.Expr]:
+    """The counters of loops, and how far they run."""
+    return {scan.attr.index: scan.attr.length for scan in _scans(derivation)}
 
 
 def _scans(derivation: Derivation) -> list[Node]:

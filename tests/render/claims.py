@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from symbackprop.core import maths as m
 from symbackprop.core.loops import Loop
@@ -15,6 +16,7 @@ from symbackprop.core.shapes import evaluate_dim
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.anatomy import build_document
 from symbackprop.render.document import Document, Line, Row
+from symbackprop.render.names import text_name
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
 from tests.render.reading import Untold, Wrong
@@ -40,8 +42,13 @@ def verdicts(derivation: Derivation, view: str = "auto", layout: str = "shape", 
     document = build_document(derivation, Options(view=view, layout=layout))
     literal = any(isinstance(x, m.Sym) and x.entry for _, _, line, _ in _lines(document) for x in m.walk(line.right))
     world = World(derivation, seed, document.view == "jacobian", document.view == "scalar", literal)
+    world.legend = _legend(document)
+    yield from _letters(derivation, world.legend)
     yield from _shapes(world, document)
+    place = ""
     for where, left, line, depth in _lines(document):
+        if where != place:
+            place, world.own = where, {} if document.view == "index" and where.startswith("step") else None
         shown = f"{'' if left is None else text(left)} {line.sign} {text(line.right)}"
         try:
             _check_either(world, document, left, line, _loops(world, depth))
@@ -50,6 +57,25 @@ def verdicts(derivation: Derivation, view: str = "auto", layout: str = "shape", 
             yield Verdict(WRONG, where, shown, str(error))
         except Untold as error:
             yield Verdict(SKIPPED, where, shown, str(error))
+
+
+def _legend(document: Document) -> dict[str, sp.Expr]:
+    """How far each index letter runs, as the glossary says it."""
+    found: dict[str, sp.Expr] = {}
+    for line in document.glossary:
+        match line:
+            case (m.Letter(letter), _, m.Size(size), " entries"):
+                found[letter] = size
+            case (m.Several(letters), _, m.Size(size), " entries"):
+                found |= {x.name: size for x in letters if isinstance(x, m.Letter)}
+    return found
+
+
+def _letters(derivation: Derivation, legend: dict[str, sp.Expr]) -> Iterator[Verdict]:
+    """No index letter is a name or a size of the model."""
+    taken = {text_name(x) for x in (*derivation.names.values(), *derivation.model.sizes)}
+    for letter in legend:
+        yield Verdict(WRONG if letter in taken else RIGHT, "legend", letter, "it is a name of the model")
 
 
 def _shapes(world: World, document: Document) -> Iterator[Verdict]:
@@ -137,7 +163,7 @@ def _check(world: World, document: Document, left: m.Math | None, line: Line, lo
 
 def _reader(world: World, trees: Sequence[m.Math], loops: dict[str, int], delta: Any = None) -> Reader:
     reader = Reader(world, trees, tuple(world.counters), delta)
-    reader.squeezes = world.squeezes
+    reader.squeezes, reader.legend, reader.own = world.squeezes, world.legend, world.own
     reader.bound |= loops
     return reader
 

@@ -69,7 +69,7 @@ def random_model(seed: int) -> Model:
     """The model of a seed."""
     r = Random(seed)
     m = Model(f"random-{seed}")
-    N, M, K, C = m.dims("N M K C")
+    N, M, K, C = m.dims(r.choice(["N M K C", "N M K C", "i j k l", "n m p v"]))
     rows = [m.param("a", (N, M)), m.param("w", (M, K)), m.param("b", (M,)), m.data("x", (N,)), m.param("s", ()),
             m.param("q", (N, M, K)), m.param("u", (N, N))]
     y, logits = m.data("y", (N,), below=C), m.param("z", (N, C))
@@ -93,7 +93,7 @@ def _step(r: Random, rows: list[Node]) -> Node | None:
             row = r.choice(list(UNARY.values()))(a, r) if one else r.choice(list(BINARY.values()))(a, b, r)
         except (ModelError, IndexError, TypeError):
             continue
-        if row.ndim <= MAX_RANK and row.kind == "float":
+        if row.ndim <= MAX_RANK and row.kind == "float" and 0 not in row.shape:
             return row
     return None
 

@@ -53,6 +53,7 @@ class World(Protocol):
     sizes: Mapping[str, int]
     rate: float
     rows: bool
+    counters: Mapping[str, Any]
 
     def below(self, row: int) -> int:
         """How many values an array of whole numbers may have."""
@@ -86,6 +87,8 @@ class Reader:
     def __init__(self, world: World, trees: Sequence[m.Math], counters: Sequence[str] = (),
                  delta: Array = None) -> None:
         self.world, self.delta = world, delta
+        self.legend: Mapping[str, sp.Expr] | None = None
+        self.own: dict[str, int] | None = None  # letters of the step
         names = [*counters, *[x for tree in trees for x in _letters(tree)]]
         self.axes = {letter: k for k, letter in enumerate(dict.fromkeys(names))}
         self.bound: dict[str, int] = {}
@@ -99,14 +102,26 @@ class Reader:
                 if len(x.index) < len(shape):
                     shape = tuple(size for size in shape if size != 1)
                 for item, size in zip(x.index, shape, strict=False):
-                    if isinstance(item, m.Letter):
-                        self.bound.setdefault(item.name, size)
+                    if isinstance(item, m.Letter) and item.name not in self.bound:
+                        self.bound[item.name] = size
+                        self._told(item.name, size)
+
+    def _told(self, letter: str, size: int) -> None:
+        """The legend binds a letter to the axis that it sums or indexes; loops say how far their counters run."""
+        if self.legend is None or letter in self.world.counters:
+            return
+        if letter not in self.legend:
+            if self.own is None or self.own.setdefault(letter, size) != size:
+                raise Wrong(f"no legend says that {letter} runs over {size} entries")
+        elif self.number(self.legend[letter]) != size:
+            raise Wrong(f"{letter} runs over {size} entries, not over {self.legend[letter]}")
 
     @contextmanager
     def binding(self, letters: Sequence[str], sizes: Sequence[int]) -> Iterator[None]:
-        for letter in letters:
+        for letter, size in zip(letters, sizes, strict=True):
             if letter in self.bound:
                 raise Wrong(f"the letter {letter} is bound twice")
+            self._told(letter, size)
         self.bound |= dict(zip(letters, sizes, strict=True))
         yield
         for letter in letters:

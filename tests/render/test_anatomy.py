@@ -162,3 +162,17 @@ def test_the_steps_of_a_loop_are_nested() -> None:
     assert max(depths) == 1
     assert [e.depth for e in doc.forward if e.name.startswith("h[")] == [1]
     assert derivation("rnn-lm").bodies
+
+
+@pytest.mark.parametrize("read", ["h[T]", "h[T] + h[1]"])
+def test_forward_stores_the_states_that_only_steps_read(read: str) -> None:
+    model = f"""
+    dim T, N, H
+    param s: N x H, W: H x H, v: H
+    h[0] = s
+    for t in 1..T:
+      h[t] = tanh(h[t-1] @ W)
+    loss L = sum((({read}) @ v)**2)
+    """
+    stored = [text(x) for x in build_document(derive(Model.parse(model))).stored]
+    assert {"hₜ", "h"} & set(stored)

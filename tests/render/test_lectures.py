@@ -156,5 +156,5 @@ def test_a_convolution_in_index_view() -> None:
     """dW is a correlation, dx the convolution with the flipped kernel: Σ over places that run against each other."""
     doc = document("conv-net", view="index")
     kernel, image = step(doc, "W2"), step(doc, "P1")
-    assert any(line.endswith("Σ_n,k,m P₁[n,k+i−1,m+p−1,r]·δ_Z₂[n,k,m,s]") for line in text_lines(kernel))
-    assert any(line.endswith("Σ_k,m,t δ_Z₂[i,p+1−k,r+1−m,t]·W₂[k,m,s,t]") for line in text_lines(image))
+    assert any(line.endswith("Σ_n,k,v P₁[n,k+s−1,v+u−1,m]·δ_Z₂[n,k,v,r]") for line in text_lines(kernel))
+    assert any(line.endswith("Σ_e,f,w δ_Z₂[s,i+1−e,k+1−f,w]·W₂[e,f,m,w]") for line in text_lines(image))

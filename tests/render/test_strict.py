@@ -71,6 +71,12 @@ def test_every_equation_of_a_built_in_model_holds(name: str) -> None:
     check(found(derivation(name)), 0.12)
 
 
+@pytest.mark.parametrize("view", ["matrix", "index"])
+def test_an_index_is_neither_a_size_nor_a_name(view: str) -> None:
+    text = "dim i, j, k\nparam A: i x j, B: j x k, q: k\nC = A @ B * q\nloss L = sum(tanh(C)**2) + sum(C[:, 0] * C[:, 1])"
+    check(verdicts(derive(Model.parse(text)), view), 0)
+
+
 def test_few_equations_are_passed_over() -> None:
     every = [x for name in names() if name not in LARGE for x in verdicts(derivation(name), "matrix")]
     skipped = [x for x in every if x.verdict == SKIPPED]

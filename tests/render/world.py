@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from symbackprop.core import maths as m
 from symbackprop.core.graph import Leaf, Node
@@ -29,6 +30,8 @@ class World:
     (scalar view). ``literal``: sizes that the model gives are not changed."""
 
     squeezes = False
+    legend: Mapping[str, sp.Expr] | None = None
+    own: dict[str, int] | None = None
 
     def __init__(self, derivation: Derivation, seed: int = 0, rows: bool = False, totals: bool = False,
                  literal: bool = False) -> None:

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Derivative, Letter, Marked, Math, chain, product, total
 from symbackprop.core.shapes import is_one
-from symbackprop.render.context import Context, Group, groups, is_loop
+from symbackprop.render.context import Group, groups, is_loop
 from symbackprop.render.document import Line
-from symbackprop.render.entries import ONLY, Entries, Fresh
+from symbackprop.render.entries import ONLY, Entries, letters_in
 from symbackprop.render.jacobian_entries import jacobian_entry
 from symbackprop.render.symbols import Located
 from symbackprop.render.views.elements import element_lines
@@ -26,10 +26,6 @@ class IndexView(MatrixView):
 
     name = "index"
 
-    def __init__(self, context: Context) -> None:
-        super().__init__(context)
-        self.blocked = sorted({name for name in context.derivation.names.values() if len(name) == 1})
-
     def lines(self, s: Located) -> tuple[Line, ...]:
         parts = groups(s)
         if any(g.consumer is None or is_loop(g) for g in parts) or s.depth:
@@ -41,30 +37,26 @@ class IndexView(MatrixView):
         known = [self._known(g) for g in parts if self._has_symbol(g.consumer)]
         elements = element_lines(self.context, s, parts) if len(parts) == 1 else ()
         local = [x for g, k in zip(parts, consumers, strict=True) if rule for x in self._local_entry(s, g, k, target)]
-        result = self._result_entry(s, left, target, parts, bool(rule))
+        result = self._result_entry(s, left, target, [i for index in consumers for i in index], parts)
         return (*rule, *known, *local, *result, *elements, *self._value(s))
 
     # -- indices
     def _letters(self, node: Node, wishes: str, taken: Index) -> list[Math]:
         """Index letters of an array: of its sizes for a consumer's batch, else from a fixed list."""
-        free = [c for c in wishes if Letter(c) not in taken and c not in self.blocked]
-        fresh = Fresh([*taken, *map(Letter, free)], self.blocked, self.rows.letters)
-        letters: list[Math] = []
+        used, letters = set(letters_in(taken)), list[Math]()
         for d in node.shape:
-            named = wishes.startswith("k") and d.is_Symbol and d.name[0].lower() == "n"
-            fitting = [c for c in free if self.rows.letters.fits(c, d)]
-            if fitting and not named and not is_one(d):
-                free.remove(fitting[0])
-            letters.append(ONLY if is_one(d) else fresh.letter(d) if named or not fitting else Letter(fitting[0]))
+            if is_one(d):
+                letters.append(ONLY)
+                continue
+            batch = wishes.startswith("k") and d.is_Symbol and d.name[0].lower() == "n"
+            letter = self.rows.letters.in_step(d, used, "n" if batch else wishes)
+            used.add(letter)
+            letters.append(Letter(letter))
         return letters
-
-    def _entries(self, *taken: Index) -> Entries:
-        """A writer of entries whose inner sums use other letters than these."""
-        return Entries(self.rows, Fresh([i for index in taken for i in index], self.blocked, self.rows.letters))
 
     # -- lines
     def _entry(self, node: Node, index: Index) -> Math:
-        return self._entries(index).named(node, self.rows.plain[node.id], index)
+        return Entries(self.rows, index).named(node, self.rows.plain[node.id], index)
 
     def _by_entry(self, node: Node, index: Index) -> Math:
         return Derivative(self.rows.loss, self._entry(node, index))
@@ -84,7 +76,7 @@ class IndexView(MatrixView):
         own = self._entry(consumer, index)
         body = chain(self._by_entry(consumer, index), Derivative(own, self._entry(s.step.target, target)))
         letters = {i: d for i, d in zip(index, consumer.shape, strict=True) if isinstance(i, Letter)}
-        return self._entries().sum(body, list(letters), letters.values()) if letters else body
+        return Entries(self.rows, ()).sum(body, list(letters), letters.values()) if letters else body
 
     def _local_entry(self, s: Located, group: Group, index: Index, target: Index) -> list[Line]:
         consumer = group.consumer
@@ -96,14 +88,15 @@ class IndexView(MatrixView):
         return [Line("local", Marked(left, "direct") if self._is_direct(group) else left, right, self._reason(group))]
 
     def _jacobian(self, group: Group, index: Index, target: Index) -> Math | None:
-        entries = self._entries(target, index)
+        entries = Entries(self.rows, (*target, *index))
         found = [jacobian_entry(entries, c.path, index, target) for c in group.contributions]
         known = [x for x in found if x is not None]
         return None if len(known) < len(found) else total(*[(False, x) for x in known])
 
-    def _result_entry(self, s: Located, left: Math, target: Index, parts: Sequence[Group],
-                      told: bool) -> tuple[Line, ...]:
-        row, e = s.step.total, self._entries(target)
+    def _result_entry(self, s: Located, left: Math, target: Index, between: Index,
+                      parts: Sequence[Group]) -> tuple[Line, ...]:
+        row, told = s.step.total, not all(self._is_direct(g) for g in parts)
+        e = Entries(self.rows, target, between)
         own = self.context.owns(s) and row.id not in self.context.derivation.forward_ids
         right = e.row(row, target) if own else e.ref(row, target)
         value = None if s.step.target.shape else self.context.value(row)
@@ -111,7 +104,7 @@ class IndexView(MatrixView):
         if shortened is None:
             return (Line("result", left, right, ("put together",) if told else self._reason(parts[0]), value=value),)
         upstream, factor = shortened
-        e = self._entries(target)
+        e = Entries(self.rows, target, between)
         put = product(e.row(upstream, target), e.formula(factor.form, factor.rows, target))
         return (Line("substitution", left, put, ("substituted",)),
                 Line("result", None, right, ("common factors cancel",), value=value))
