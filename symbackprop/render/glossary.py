@@ -177,6 +177,6 @@ def _indices(r: Rows) -> Iterator[Prose]:
     together: dict[sp.Expr, list[Math]] = {}
     for letter, size in r.letters.used.items():
         together.setdefault(size, []).append(Letter(letter))
-    for size, letters in together.items():
-        shown = letters[0] if len(letters) == 1 else Several(tuple(letters))
-        yield (shown, " runs over " if len(letters) == 1 else " run over ", r.size(size), " entries")
+    for size, those in together.items():
+        shown = those[0] if len(those) == 1 else Several(tuple(those))
+        yield (shown, " runs over " if len(those) == 1 else " run over ", r.size(size), " entries")
