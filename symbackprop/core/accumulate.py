@@ -10,7 +10,6 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.calculus import from_sympy, unguarded
 from symbackprop.core.graph import Node
-from symbackprop.core.kernel import Kernel
 from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
 
 
@@ -42,14 +41,7 @@ def _plus(a: Node, b: Node) -> Node:
 
 def _scaled(node: Node) -> tuple[sp.Expr, f.Formula]:
     """The coefficient in front of an unnamed arithmetic row and the rest of its formula."""
-    if not _is_free(node) or node.attr.head is not None:
-        return sp.S.One, f.ONE
-    return f.split_sign(node.attr.form)
-
-
-def _is_free(node: Node) -> bool:
-    """Whether a row's formula may be taken apart: it is nobody's operand by name."""
-    return isinstance(node.attr, Kernel) and not node.whole
+    return (sp.S.One, f.ONE) if node.arithmetic is None or node.whole else f.split_sign(node.arithmetic)
 
 
 MAX_CANCEL = 30
@@ -60,43 +52,37 @@ def cancelled(upstream: Node, output: Node, index: int) -> Node | None:
 
     Only looks at a quotient in the row's own output against a derivative in that output: one small kernel.
     """
-    if output.attr.head == "root":
+    form, place = _over(upstream, output)
+    if form is None or output.head is None:
+        return None
+    if output.head == "root":
         whole = divided(upstream, output)
         return None if whole is None else whole / 2
-    if output.attr.head == "exp":
-        return _times(upstream, output)
-    if not _may_cancel(upstream, output, index):
+    if not f.has_quotient(f.written(form)):
         return None
-    place = next(i for i, a in enumerate(upstream.args) if a is output)
-    form = _shortened(upstream.attr.form, output.attr.partial(index), place)
-    return None if form is None else output.graph.arithmetic(form, upstream.args)
+    if output.head == "exp":  # which may be infinite: −1/e² → −1/e
+        product = f.mul(form, f.Arg(place))
+        return output.graph.arithmetic(product, upstream.args) if f.size(product) < f.size(form) else None
+    slope = output.attr.partial(index)
+    short = None if f.arguments(slope) or f.size(form) > MAX_CANCEL else _shortened(form, slope, place)
+    return None if short is None else output.graph.arithmetic(short, upstream.args)
 
 
 def divided(upstream: Node, output: Node) -> Node | None:
     """upstream/output where the unnamed upstream is a multiple of the output: for a norm n, 2n of n² becomes 2, which
     can be differentiated at 0, as 2n·(1/n) cannot."""
-    place = _place(upstream, output)
-    if place is None:
-        return None
-    quotient = f.div(upstream.attr.form, f.Arg(place))
-    return None if isinstance(quotient, f.Div) else output.graph.arithmetic(quotient, upstream.args)
+    form, place = _over(upstream, output)
+    quotient = None if form is None else f.div(form, f.Arg(place))
+    return None if quotient is None or isinstance(quotient, f.Div) else output.graph.arithmetic(quotient, upstream.args)
 
 
-def _times(upstream: Node, output: Node) -> Node | None:
-    """upstream·output where the upstream gradient is divided by the output, which may be infinite: −1/e² → −1/e."""
-    place = _place(upstream, output)
-    if place is None or not f.has_quotient(upstream.attr.form):
-        return None
-    product = f.mul(upstream.attr.form, f.Arg(place))
-    shorter = f.size(product) < f.size(upstream.attr.form)
-    return output.graph.arithmetic(product, upstream.args) if shorter else None
-
-
-def _place(upstream: Node, output: Node) -> int | None:
-    """Where unnamed arithmetic reads the output."""
-    if upstream.name is not None or not isinstance(upstream.attr, Kernel) or upstream.attr.head is not None:
-        return None
-    return next((i for i, a in enumerate(upstream.args) if a is output), None)
+def _over(upstream: Node, output: Node) -> tuple[f.Formula | None, int]:
+    """The formula of unnamed arithmetic that reads the output, and where."""
+    form = upstream.arithmetic if upstream.name is None else None
+    for place, a in enumerate(upstream.args if form is not None else ()):
+        if a is output:
+            return form, place
+    return None, 0
 
 
 @cache
@@ -107,15 +93,3 @@ def _shortened(factor: f.Formula, local: f.Formula, place: int) -> f.Formula | N
     if sp.count_ops(short) * 2 > sp.count_ops(product) or sp.fraction(short)[1].has(*PLACEHOLDERS):
         return None
     return from_sympy(short)
-
-
-def _may_cancel(upstream: Node, output: Node, index: int) -> bool:
-    return (
-        isinstance(upstream.attr, Kernel)
-        and upstream.attr.head is None
-        and output.attr.head is not None
-        and f.size(upstream.attr.form) <= MAX_CANCEL
-        and any(a is output for a in upstream.args)
-        and f.has_quotient(f.written(upstream.attr.form))
-        and not f.arguments(output.attr.partial(index))
-    )

@@ -14,7 +14,6 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.kernel import Kernel
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import is_one
 
@@ -93,8 +92,8 @@ class _Expansion:
             inside = self.row(row.args[0], self._before_sum(row, letters))
         elif isinstance(row.attr, Pattern):
             inside = self._product(row, letters)
-        elif isinstance(row.attr, Kernel):
-            inside = self.formula(row.attr.form, row.args, letters)
+        elif row.form is not None:
+            inside = self.formula(row.form, row.args, letters)
         return Term(sp.S.One, ((row, letters),)) if inside is None else inside
 
     def _reshaped(self, row: Node, letters: Letters) -> Term | None:

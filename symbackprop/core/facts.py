@@ -9,7 +9,6 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.entry import Indices, Kind, Terms, jacobian, kind_of, letters
 from symbackprop.core.graph import Node
-from symbackprop.core.kernel import Kernel
 from symbackprop.core.pattern import Pattern
 
 _SOME = sp.Dummy("n", integer=True, positive=True)  # a size that is not 1
@@ -31,7 +30,7 @@ def slopes(row: Node, place: int, index: Indices, wanted: Indices) -> Terms | No
 
 def kind(row: Node) -> Kind:
     """What the entries of a structural row are. Of its attribute only the pattern of an einsum matters to that."""
-    if isinstance(row.attr, Kernel) or row.op.entry is None:
+    if row.form is not None or row.op.entry is None:
         return Kind()
     key = row.op.name, row.attr if isinstance(row.attr, Pattern) else None
     if key not in _KINDS:
@@ -42,7 +41,7 @@ def kind(row: Node) -> Kind:
 
 def plainly(row: Node) -> Node:
     """A row without the names and new axes that it is read through."""
-    while is_spread(row) or (isinstance(row.attr, Kernel) and row.attr.form == f.Arg(0)):
+    while is_spread(row) or row.form == f.Arg(0):
         row = row.args[0]
     return row
 

@@ -17,7 +17,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.kernel import MAX_ARGS, MAX_SIZE, Kernel, composed, moved, renumbered
 from symbackprop.core.operators import Operators
 from symbackprop.core.registry import OPS, Op
-from symbackprop.core.scalars import TABLE, Opaque
+from symbackprop.core.scalars import TABLE, Opaque, Scalar
 from symbackprop.core.shapes import DimLike, Shape, as_shape, broadcast, same_shape
 from symbackprop.doorway import late
 from symbackprop.errors import ModelError, NameProblem, ShapeError
@@ -33,12 +33,13 @@ class Node(Operators):
     """One row. ``args`` are rows, ``attr`` is hashable; ``name`` is the user's, ``hint`` what an unnamed row would like
     to be called; ``origin`` remembers the library function that made it (for printing only); ``value`` is the number
     that every entry is, when that is known now; ``log`` is what `noughts.is_log` has found; equal rows have the same
-    ``key``. A row that is set ``apart`` is an operand of its own, as one with a name is. One of the results
-    of a loop (``is_result``) has the loop as its argument and its number as its attribute."""
+    ``key``. An elementwise row computes ``form``, which is one function, its ``head``, or else ``arithmetic``. A row
+    that is set ``apart`` is an operand of its own, as one with a name is. One of the results of a loop (``is_result``)
+    has the loop as its argument and its number as its attribute."""
 
     __slots__ = (
-        "apart", "args", "attr", "graph", "hint", "id", "is_result", "key", "kind", "log", "name", "op", "origin",
-        "shape", "value",
+        "apart", "args", "arithmetic", "attr", "form", "graph", "head", "hint", "id", "is_result", "key", "kind", "log",
+        "name", "op", "origin", "shape", "value",
     )
 
     graph: Graph
@@ -46,6 +47,9 @@ class Node(Operators):
     op: Op
     args: tuple[Node, ...]
     attr: Any
+    form: f.Formula | None
+    head: str | None
+    arithmetic: f.Formula | None
     shape: Shape
     kind: str
     name: str | None
@@ -64,6 +68,11 @@ class Node(Operators):
     @property
     def is_leaf(self) -> bool:
         return not self.args
+
+    @property
+    def function(self) -> Scalar | None:
+        """The record of the one function that an elementwise row is."""
+        return None if self.head is None else TABLE[self.head]
 
     @property
     def whole(self) -> bool:
@@ -208,6 +217,8 @@ class Graph:
         node.shape, node.kind, node.name, node.hint, node.origin, node.key = shape, kind, None, None, None, key
         node.value = attr if op.name == "const" else args[0].value if op.name == "broadcast" else None
         node.log, node.apart, node.is_result = None, False, op.name == "out"
+        node.form, node.head = (attr.form, attr.head) if isinstance(attr, Kernel) else (None, None)
+        node.arithmetic = node.form if node.head is None else None
         self.nodes[node.id] = node
         self.count += 1
         return node
@@ -356,10 +367,9 @@ class Graph:
             node.name is None
             and not node.apart
             and node.origin is None
-            and isinstance(node.attr, Kernel)
-            and node.attr.head is None
+            and node.arithmetic is not None
             and len(kept) + len(node.args) <= MAX_ARGS
-            and f.size(node.attr.form) <= MAX_SIZE
+            and f.size(node.arithmetic) <= MAX_SIZE
             and same_shape(node.shape, shape)
         )
 
@@ -390,10 +400,11 @@ def key_of(op: str, args: Sequence[Node], attr: Any) -> Any:
     ids = tuple([a.id for a in args])
     if not isinstance(attr, Kernel):
         return op, ids, attr
-    if len(ids) == 1:
+    ordered = tuple(sorted(ids))
+    if ids == ordered:
         return op, ids, attr.identity
-    order = tuple(sorted(range(len(ids)), key=ids.__getitem__))
-    return op, tuple([ids[i] for i in order]), Kernel(renumbered(attr.form, order)).identity
+    order = tuple([ids.index(i) for i in ordered])
+    return op, ordered, Kernel(renumbered(attr.form, order)).identity
 
 
 def arguments_first(
@@ -401,17 +412,18 @@ def arguments_first(
 ) -> list[Node]:
     """The roots and all that they read, directly or not, each after what it reads; iterative, so depth costs no stack.
     Rows in ``known`` are left out, with what only they read."""
-    seen = set(known)
+    seen: set[int] = set()
     order: list[Node] = []
-    stack = [(root, False) for root in reversed(roots)]
+    stack: list[Node | None] = [*reversed(roots)]
     while stack:
-        node, ready = stack.pop()
-        if ready:
+        node = stack.pop()
+        if node is None:  # what the row below reads is in the order
+            node = stack.pop()
+            assert node is not None
             order.append(node)
-        elif node.id not in seen:
+        elif node.id not in seen and node.id not in known:
             seen.add(node.id)
-            stack.append((node, True))
-            stack.extend((a, False) for a in reversed(reads(node)) if a.id not in seen)
+            stack += [node, None, *[a for a in reversed(reads(node)) if a.id not in seen]]
     return order
 
 

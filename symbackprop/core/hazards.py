@@ -14,9 +14,8 @@ from operator import or_
 from typing import TypeAlias
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import kind
+from symbackprop.core.facts import kind, plainly
 from symbackprop.core.graph import FLOAT, SEVERAL, Graph, Leaf, Node, arguments_first
-from symbackprop.core.kernel import Kernel
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import Op
 from symbackprop.core.scalars import TABLE, Scalar
@@ -29,7 +28,7 @@ _DEEP = 8
 def hazards(row: Node) -> Hazards:
     """What may make a row infinite or NaN; found once for every row of a graph."""
     known = row.graph.hazards
-    for node in arguments_first([row], lambda n: n.args, known):
+    for node in () if row.id in known else arguments_first([row], lambda n: n.args, known):
         known[node.id] = _of_loop(node) if node.kind == SEVERAL else _of_row(node)
     return known[row.id]
 
@@ -39,7 +38,7 @@ def mixed(row: Node) -> Hazards:
     known = row.graph.mixed
     for node in arguments_first([row], lambda n: n.args, known):
         parts = union(known[a.id] for a in node.args)
-        known[node.id] = parts if node.is_leaf or kind(node).moved or isinstance(node.attr, Kernel) else hazards(node)
+        known[node.id] = parts if node.is_leaf or kind(node).moved or node.form is not None else hazards(node)
     return known[row.id]
 
 
@@ -61,7 +60,7 @@ def arrays_of(found: Hazards, graph: Graph) -> list[Node]:
 def _of_row(node: Node) -> Hazards:
     if isinstance(node.attr, Leaf):
         return NONE if node.attr.value is not None else bit_of(node) if node.kind == FLOAT else WHOLE
-    if isinstance(node.attr, Kernel):
+    if node.form is not None:
         return _of_kernel(node)
     found = union(node.graph.hazards[a.id] for a in node.args)
     return found & ~INFINITE if _is_bounded(node.op) else found
@@ -73,7 +72,7 @@ def _is_bounded(record: Op | Scalar) -> bool:
 
 def _of_kernel(node: Node) -> Hazards:
     """Those of the arguments. A truth value is finite, but what counts such values of NaN counts none."""
-    form, record = node.attr.form, TABLE.get(node.attr.head)
+    form, record = node.attr.form, node.function
     chosen = record is not None and record.chooses
     read = [i for k in chosen for i in f.arguments(form.args[k])] if chosen else f.arguments(form)
     found = union(node.graph.hazards[node.args[i].id] for i in read)
@@ -171,7 +170,7 @@ def is_nonnegative(form: f.Formula, args: Sequence[Node], out: Node | None = Non
             return is_nonnegative(num, args, out, depth) and is_nonnegative(den, args, out, depth)
         case f.Call(name, _):
             return TABLE[name].range[0] >= 0
-        case f.Neg(f.Arg(k)) if isinstance(args[k].attr, Kernel) and depth > 0:
+        case f.Neg(f.Arg(k)) if args[k].form is not None and depth > 0:
             return is_nonnegative(f.neg(args[k].attr.form), args[k].args, None, depth - 1)
     row = _row_of(form, args, out)
     return row is not None and depth > 0 and _is_nonnegative_row(row, depth - 1)
@@ -189,7 +188,7 @@ def _entries(row: Node) -> Sequence[Node]:
 
 
 def _is_positive_row(row: Node, depth: int) -> bool:
-    if isinstance(row.attr, Kernel):
+    if row.form is not None:
         return is_positive(row.attr.form, row.args, None, depth)
     if isinstance(row.attr, Leaf):
         return row.attr.value is not None and row.attr.value.is_positive is True
@@ -203,17 +202,13 @@ def _is_positive_row(row: Node, depth: int) -> bool:
 
 def _finds_largest(row: Node) -> bool:
     """1[a = max a]: at least one entry is."""
-    if not isinstance(row.attr, Kernel) or row.attr.head != "equal":
+    if row.head != "equal":
         return False
-    return any(top.op.name == "max" and top.args[0] is a for a in row.args for top in map(_unshaped, row.args))
-
-
-def _unshaped(row: Node) -> Node:
-    return row.args[0] if row.op.name == "reshape" else row
+    return any(top.op.name == "max" and top.args[0] is a for a in row.args for top in map(plainly, row.args))
 
 
 def _is_nonnegative_row(row: Node, depth: int) -> bool:
-    if isinstance(row.attr, Kernel):
+    if row.form is not None:
         return row.attr.boolean or is_nonnegative(row.attr.form, row.args, None, depth)
     if isinstance(row.attr, Pattern) and len(row.args) == 2 and row.args[0] is row.args[1]:
         return len(set(row.attr.ins)) == 1

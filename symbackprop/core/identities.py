@@ -14,11 +14,11 @@ from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.facts import plainly
 from symbackprop.core.graph import Node
-from symbackprop.core.kernel import Kernel
 from symbackprop.core.logarithms import Logarithms, log_of_value
 from symbackprop.core.noughts import term_by_term
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE
+from symbackprop.core.selection import zero_branch
 from symbackprop.core.shapes import same_shape
 
 Rule = Callable[[Node, Logarithms], Node | None]
@@ -29,8 +29,7 @@ def _logarithm(row: Node, logs: Logarithms) -> Node | None:
     match row.attr.form:
         case f.Call("log1p", (f.Arg(index),)):
             inner = row.args[index]
-            written = isinstance(inner.attr, Kernel) and inner.attr.head is None
-            form, args = (inner.attr.form, inner.args) if written else (f.Arg(0), (inner,))
+            form, args = (f.Arg(0), (inner,)) if inner.arithmetic is None else (inner.arithmetic, inner.args)
             return logs.of_formula(f.add(f.ONE, form), args)
     return None
 
@@ -38,7 +37,7 @@ def _logarithm(row: Node, logs: Logarithms) -> Node | None:
 def _sum_of_logarithms(row: Node, logs: Logarithms) -> Node | None:
     """log x, and what a record states as a sum of logarithms, over what x is computed from where that is better: log
     softmax(z) = z − logsumexp(z)."""
-    record = TABLE.get(row.attr.head)
+    record = row.function
     inner = [] if record is None else [(sign, f.over(x, row.attr.form.args)) for sign, x in record.logs]
     found = [logs.of_formula(x, row.args) for _, x in inner]
     if all(log is None for log in found):
@@ -67,7 +66,7 @@ def _power(row: Node, logs: Logarithms) -> Node | None:
 
 def _bernoulli(row: Node, logs: Logarithms) -> Node | None:
     """−(y log σ(z) + (1 − y) log(1 − σ(z))) from the logit z; over the logs of any other probability that has them."""
-    if row.attr.head != "bernoulli_loss":
+    if row.head != "bernoulli_loss":
         return None
     p, y = row.attr.form.args
     call = logs.function(row.args[p.index]) if isinstance(p, f.Arg) else None
@@ -83,11 +82,11 @@ def _bernoulli(row: Node, logs: Logarithms) -> Node | None:
 def _quotient(row: Node, logs: Logarithms) -> Node | None:
     """1/(1 + e^u) = σ(−u), e^a/(e^a + e^b) = σ(a − b), (e^a − e^b)/(e^a + e^b) = tanh((a − b)/2) and
     e^z/Σe^z = softmax(z), wherever they stand in a formula."""
-    if row.attr.head is not None or not f.has_quotient(row.attr.form):
+    if row.arithmetic is None or not f.has_quotient(row.arithmetic):
         return None
     args = list(row.args)
-    form = _Quotients(args, logs).shortened(row.attr.form)
-    return None if form is row.attr.form else row.graph.arithmetic(form, args)
+    form = _Quotients(args, logs).shortened(row.arithmetic)
+    return None if form is row.arithmetic else row.graph.arithmetic(form, args)
 
 
 IDENTITIES: tuple[Rule, ...] = (_logarithm, _sum_of_logarithms, _power, _bernoulli, _quotient)
@@ -114,9 +113,7 @@ class _Quotients:
         call = self.logs.function(row)
         if call is not None:
             return call[1] if call[0].name == "exp" else None
-        chosen = plainly(row)
-        head = chosen.attr.head if isinstance(chosen.attr, Kernel) else None
-        return self.logs.sure(f.Arg(0), (row,)) if head == "where" and f.ZERO in chosen.attr.form.args[1:] else None
+        return None if zero_branch(plainly(row)) is None else self.logs.sure(f.Arg(0), (row,))
 
     def _exponent(self, term: f.Formula) -> Node | sp.Expr | None:
         """u, of a term that is e^u; 1 is e^0."""
@@ -180,6 +177,6 @@ def better(row: Node, logs: Logarithms) -> Node | None:
     """The row of an identity that applies."""
     if isinstance(row.attr, Pattern):
         return term_by_term(row)
-    if not isinstance(row.attr, Kernel):
+    if row.form is None:
         return None
     return next((found for rule in IDENTITIES if (found := rule(row, logs)) is not None), None)

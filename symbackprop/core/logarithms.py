@@ -17,7 +17,6 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import kind
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.hazards import is_nonnegative
-from symbackprop.core.kernel import Kernel
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE, Scalar
 
@@ -64,7 +63,7 @@ class Logarithms:
     def _of(self, x: Node) -> Node | None:
         if x.is_leaf or x.is_result:
             return self.given(x)
-        if isinstance(x.attr, Kernel):
+        if x.form is not None:
             return self.of_formula(x.attr.form, x.args)
         if kind(x).views:
             return self._of_taken(x) if kind(x).indices else self._of_view(x)
@@ -154,7 +153,7 @@ class Logarithms:
 
     def _written(self, form: f.Formula, args: Sequence[Node]) -> tuple[f.Formula, Sequence[Node]]:
         """A formula, or that of the row it is, and what it is over."""
-        if not isinstance(form, f.Arg) or not isinstance(args[form.index].attr, Kernel):
+        if not isinstance(form, f.Arg) or args[form.index].form is None:
             return form, args
         row = args[form.index]
         self.passed.add(row.id)
@@ -170,7 +169,7 @@ class Logarithms:
 
     def function(self, x: Node) -> tuple[Scalar, Node] | None:
         """The function of one argument whose value a row is, seen through names and views, and its argument."""
-        if isinstance(x.attr, Kernel):
+        if x.form is not None:
             found = self._call_of(x.attr.form, x.args)
         else:
             source = viewed(x)

@@ -16,7 +16,6 @@ from symbackprop.core.facts import kind
 from symbackprop.core.formula import ONE, Add, Arg, Call, Formula, Neg, Num, Pow, children, mul, over, power, rebuild
 from symbackprop.core.formula import powers as factors_of
 from symbackprop.core.graph import Node
-from symbackprop.core.kernel import Kernel
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.squares import is_flat
 
@@ -26,9 +25,9 @@ def _log(x: Node) -> Node | None:
         return None
     if x.op.name == "softmax":
         return x.args[0] - build.logsumexp(x.args[0], x.attr, keepdims=True)
-    if not isinstance(x.attr, Kernel):
+    if x.form is None:
         return None
-    log = None if x.attr.head is None else TABLE[x.attr.head].log
+    log = None if x.function is None else x.function.log
     return _log_of_sum(x) if log is None or isinstance(log, Arg) else x.graph.apply(log, *x.args)
 
 
@@ -36,11 +35,9 @@ def _log_of_sum(x: Node) -> Node | None:
     """log(1 + f(a)) and log(1 − f(a)) where f has forms for these: log(1 + e^a), log(1 − σ(a)) and log(1 − Φ(a))."""
     if len(x.args) != 1 or not _is_one_plus(x.attr.form) or x.args[0].name is not None:
         return None
-    inner = x.args[0]
-    head = inner.attr.head if isinstance(inner.attr, Kernel) else None
-    if head is None:
+    inner, record = x.args[0], x.args[0].function
+    if record is None:
         return None
-    record = TABLE[head]
     if Arg(0) in x.attr.form.terms:
         log = record.log1p
     else:
@@ -66,11 +63,11 @@ def _sqrt(x: Node) -> Node | None:
 def powers(row: Node) -> Node:
     """Arithmetic whose powers can be differentiated at 0: an even power of a norm or of |x| is one of what is inside,
     and any other power of a sum of squares has derivative 0 at 0, as a norm has."""
-    if not isinstance(row.attr, Kernel) or row.attr.head is not None:
+    if row.arithmetic is None:
         return row
     args = list(row.args)
-    form = _powers(row.attr.form, args)
-    return row if form == row.attr.form else row.graph.arithmetic(form, args)
+    form = _powers(row.arithmetic, args)
+    return row if form == row.arithmetic else row.graph.arithmetic(form, args)
 
 
 def _powers(form: Formula, args: list[Node]) -> Formula:
@@ -105,7 +102,7 @@ def _squared(row: Node) -> tuple[Node, sp.Expr] | None:
         return None if inside is None else (row.graph.again(row, inside[:1]), inside[1])
     if row.op.name == "norm":
         return build.reduce_sum(row.args[0] ** 2, *row.attr), sp.S.Half
-    square = TABLE[row.attr.head].square if isinstance(row.attr, Kernel) and row.attr.head is not None else None
+    square = None if row.function is None else row.function.square
     return None if square is None else (row.args[0], square)
 
 

@@ -14,9 +14,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import kind, plainly
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import is_unbounded
-from symbackprop.core.kernel import Kernel
 from symbackprop.core.pattern import Pattern
-from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import ONE
 
 MAX_DEPTH = 4
@@ -59,19 +57,16 @@ def is_log(row: Node, depth: int = DEEP) -> bool:
 
 
 def _look(row: Node, depth: int) -> bool:
+    if row.arithmetic is not None:
+        return _is_log(row.arithmetic, row.args, depth - 1)
+    if row.function is not None:
+        return row.function.logarithm
     seen = _through_loop(row)
     if seen is not None:
         return is_log(seen, depth - 1)
     if kind(row).views or (isinstance(row.attr, Pattern) and len(row.args) == 1):
         return is_log(row.args[0], depth - 1)
-    if not isinstance(row.attr, Kernel):
-        return row.op.name == "logsumexp"
-    return _is_logarithm(row) or (row.attr.head is None and _is_log(row.attr.form, row.args, depth - 1))
-
-
-def _is_logarithm(row: Node) -> bool:
-    head = row.attr.head
-    return head is not None and TABLE[head].logarithm
+    return row.op.name == "logsumexp"
 
 
 def _is_log(form: f.Formula, args: Sequence[Node], depth: int = DEEP) -> bool:
@@ -133,11 +128,11 @@ def cotangent(row: Node, upstream: Node, output: Node, i: int) -> Node:
     """The cotangent ``row`` of argument i of ``output``: after a logarithm, or a quotient, it is nought where its
     upstream gradient is, if that came from a nought; where it is finite and leads to neither it need not be one."""
     if _may_be_steep(output):
-        fused = isinstance(row.attr, Kernel) and f.weight_of(row.attr.form) is not None
-        weighed = not fused and _came_from_nought(upstream, unseen=output.attr.head is not None)
+        fused = row.form is not None and f.weight_of(row.form) is not None
+        weighed = not fused and _came_from_nought(upstream, unseen=output.head is not None)
         return row.graph.apply(_NOUGHT, row, upstream) if weighed else row
-    if isinstance(row.attr, Kernel) and _has_nought(row.attr.form) and not _leads_to_steep(output.args[i]):
-        return row.graph.arithmetic(without_needless(row.attr.form, row.args), row.args)
+    if row.form is not None and _has_nought(row.form) and not _leads_to_steep(output.args[i]):
+        return row.graph.arithmetic(without_needless(row.form, row.args), row.args)
     return row
 
 
@@ -163,7 +158,9 @@ _NOUGHT = f.nought(f.Arg(0), f.Arg(1))
 
 def _may_be_steep(row: Node) -> bool:
     """Whether a row is a logarithm or a quotient."""
-    return isinstance(row.attr, Kernel) and (_is_logarithm(row) or f.has_quotient(row.attr.form))
+    if row.function is not None and row.function.logarithm:
+        return True
+    return row.form is not None and f.has_quotient(row.form)
 
 
 def _leads_to_steep(row: Node, depth: int = MAX_DEPTH) -> bool:
@@ -185,14 +182,14 @@ def _through_loop(row: Node) -> Node | None:
 
 
 def _adds(row: Node) -> bool:
-    return kind(row).linear or (isinstance(row.attr, Kernel) and row.attr.head is None)
+    return row.arithmetic is not None or kind(row).linear
 
 
 def _came_from_nought(row: Node, unseen: bool, depth: int = MAX_DEPTH) -> bool:
     """Whether noughts were added up to this row; ``unseen`` is the answer for what enters a loop from outside."""
     if row.op.name == "leaf" and row.attr.of is None:
         return unseen and row.attr.role == "cotangent"
-    if isinstance(row.attr, Kernel) and row.attr.head is None and _has_nought(row.attr.form):
+    if row.arithmetic is not None and _has_nought(row.arithmetic):
         return True
     seen = _through_loop(row)
     reads = () if depth == 0 else row.args if _adds(row) else (seen,) if seen is not None else ()

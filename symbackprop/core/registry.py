@@ -57,7 +57,7 @@ class Op:
     ``vjp(output, upstream, wanted, idle)`` is the derivative rule: the cotangents of all arguments, as rows of the same
     table, from that of the output. It gives None where no gradient flows, and may do so where none is ``wanted``; axes
     along which an argument was broadcast are summed elsewhere. ``idle`` is what may be infinite or NaN where the
-    upstream gradient is 0 (see `masks`). A loop has several results: both come by their numbers.
+    upstream gradient is 0 (see `selection`). A loop has several results: both come by their numbers.
 
     ``show`` says a row as it is written, over its arguments (see `maths`); its code is a rule of `codegen.arrays`.
     ``rule`` says what becomes of the gradient, ``kink`` what holds where there is none. ``reference(np, attr,

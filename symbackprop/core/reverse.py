@@ -11,9 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from symbackprop.core.build import unbroadcast
 from symbackprop.core.graph import Node, Operand, label
 from symbackprop.core.hazards import NONE
-from symbackprop.core.kernel import Kernel
-from symbackprop.core.masks import is_choice
-from symbackprop.core.selection import Idle
+from symbackprop.core.selection import Idle, is_choice
 from symbackprop.core.settling import Part, Settled, Settling
 from symbackprop.core.shapes import is_one, same, same_shape, shape_text
 from symbackprop.errors import ModelError, ShapeError
@@ -87,7 +85,7 @@ def sweep(
 def passed_on(settled: Settled, needed: set[int], idle: Idle) -> Iterator[Part]:
     """What the derivative rule of a row makes of its cotangent, for every argument that needs it."""
     node, chosen = settled.node, settled.chosen
-    outside = chosen and isinstance(node.attr, Kernel)  # the rule writes its product inside the choice
+    outside = chosen and node.form is not None  # the rule writes its product inside the choice
     hazards = NONE if outside else idle.of(node)
     wanted = [a.id in needed for a in node.args]
     cotangents = node.op.vjp(node, settled.upstream, wanted, hazards)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from symbackprop.core.accumulate import total
 from symbackprop.core.facts import kind
 from symbackprop.core.graph import SEVERAL, Node
-from symbackprop.core.kernel import Kernel
 
 
 @dataclass(slots=True)
@@ -92,9 +91,8 @@ def is_simple(cotangent: Node, depth: int = 4) -> bool:
         return True
     if depth == 0:
         return False
-    small = isinstance(cotangent.attr, Kernel) and cotangent.attr.head is None
+    if cotangent.arithmetic is not None and len(cotangent.args) > 1:
+        return all(a.is_leaf for a in cotangent.args)
     entries = kind(cotangent)
-    view = (entries.added and not entries.tied and not entries.indices) or cotangent.is_result
-    if view or (small and len(cotangent.args) == 1):
-        return is_simple(cotangent.args[0], depth - 1)
-    return small and all(a.is_leaf for a in cotangent.args)
+    seen = cotangent.arithmetic is not None or cotangent.is_result or (entries.added and not entries.tied)
+    return seen and not entries.indices and is_simple(cotangent.args[0], depth - 1)

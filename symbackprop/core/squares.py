@@ -17,7 +17,6 @@ from symbackprop.core import formula as f
 from symbackprop.core.binomials import is_square
 from symbackprop.core.facts import kind
 from symbackprop.core.graph import SEVERAL, Leaf, Node
-from symbackprop.core.kernel import Kernel
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import size_of
@@ -82,8 +81,8 @@ class _Search:
             return self.of_formula(f.Num(row.attr.value), ())
         if row.value is not None:
             return self.of_formula(f.Num(row.value), ())
-        if isinstance(row.attr, Kernel):
-            return self.of_formula(row.attr.form, row.args)
+        if row.form is not None:
+            return self.of_formula(row.form, row.args)
         if isinstance(row.attr, Pattern):
             return self._of_product(row)
         if row.op.name == "norm" or (not row.args and row.op.range[0] >= 0):
@@ -137,8 +136,7 @@ class _Search:
 
     def _of_smallest(self, row: Node) -> Least:
         """min(a), which is −max(−a)."""
-        negated = isinstance(row.attr, Kernel) and isinstance(row.attr.form, f.Neg)
-        return self.of_formula(row.attr.form.body, row.args) if negated else Least.UNKNOWN
+        return self.of_formula(row.form.body, row.args) if isinstance(row.form, f.Neg) else Least.UNKNOWN
 
     def _is_data(self, form: f.Formula, args: Sequence[Node]) -> bool:
         return all(self.is_given(args[i]) for i in f.arguments(form)) and bool(f.arguments(form))
@@ -196,15 +194,15 @@ def _is_variance(squares: _Mean | None, square: _Mean | None) -> bool:
     if squares is None or square is None or squares.axes != square.axes or squares.factor != square.factor:
         return False
     source = squares.of
-    is_square = isinstance(source.attr, Kernel) and source.attr.form == f.Arg(0) ** 2 and source.args[0] is square.of
+    is_square = source.form == f.Arg(0) ** 2 and source.args[0] is square.of
     return is_square and bool(sp.cancel(square.factor * size_of(square.of.shape, square.axes[0])) == 1)
 
 
 def _mean(form: f.Formula, args: Sequence[Node]) -> _Mean | None:
     factor, rest = f.split_sign(form)
     row = args[rest.index] if isinstance(rest, f.Arg) else None
-    if row is not None and isinstance(row.attr, Kernel):
-        inner = _mean(row.attr.form, row.args)
+    if row is not None and row.form is not None:
+        inner = _mean(row.form, row.args)
         return None if inner is None else inner._replace(factor=factor * inner.factor)
     return _Mean(factor, row.args[0], row.attr) if row is not None and row.op.name == "sum" else None
 

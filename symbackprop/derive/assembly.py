@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from symbackprop.core.graph import SEVERAL, Node, arguments_first
+from symbackprop.core.graph import SEVERAL, Node
 from symbackprop.core.loops import Loop
 from symbackprop.derive.naming import Names
 from symbackprop.derive.steps import Derivation, LoopStep, Step
@@ -98,11 +98,19 @@ class Assembly:
         """Whether a row between this one and the arguments of the call that made it got a name in the derivation."""
         assert node.origin is not None
         known = {a.id for a in node.origin.args if isinstance(a, Node)}
-        return any(row.id in self.names and row.args for row in self._unnamed(node.args, known))
+        return any(row.args for row in self._named_below(node.args, known))
 
-    def _unnamed(self, rows: Sequence[Node], known: Collection[int] = ()) -> list[Node]:
-        """The rows, and what they are computed from, as far as the first ones with a name."""
-        return arguments_first(rows, lambda row: () if row.id in self.names else row.args, known)
+    def _named_below(self, rows: Sequence[Node], known: Iterable[int] = ()) -> Iterator[Node]:
+        """The first rows with a name among these and what they are computed from."""
+        seen, stack = set(known), [*reversed(rows)]
+        while stack:
+            row = stack.pop()
+            if row.id not in seen:
+                seen.add(row.id)
+                if row.id in self.names:
+                    yield row
+                else:
+                    stack.extend(reversed(row.args))
 
     # -- gradients
     def _name_gradients(self, records: Iterable[Record], loop: Loop | None = None) -> None:
@@ -166,8 +174,7 @@ class Assembly:
 
     def _cached(self, cotangent: Node) -> tuple[Node, ...]:
         """The forward rows that this gradient reads, found without entering rows that have a name of their own."""
-        rows = cotangent.args if all(a.id in self.names for a in cotangent.args) else self._unnamed(cotangent.args)
-        return tuple([n for n in dict.fromkeys(rows) if n.args and n.id in self.names and n.id in self.forward_ids])
+        return tuple([n for n in self._named_below(cotangent.args) if n.args and n.id in self.forward_ids])
 
 
 def _found(records: Iterable[Record]) -> list[Step]:

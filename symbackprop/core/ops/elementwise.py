@@ -10,7 +10,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core import masks, noughts
+from symbackprop.core import noughts, selection
 from symbackprop.core.accumulate import cancelled
 from symbackprop.core.entry import At, Indices, Term, Terms, aligned
 from symbackprop.core.graph import BOOL, FLOAT, INT, Node, common_kind, common_shape
@@ -52,11 +52,11 @@ def _vjp(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards) ->
 
 
 def _cotangent(i: int, output: Node, upstream: Node, idle: Hazards) -> Node:
-    row = masks.of_branch(upstream, output, i)
+    row = selection.of_branch(upstream, output, i)
     if row is None:
-        row = masks.inside(upstream, lambda u: _times_derivative(u, output, i))
+        row = selection.inside(upstream, lambda u: _times_derivative(u, output, i))
         row = output.graph.broadcast(row, output.shape)
-    return masks.chosen(row, i, output, upstream, idle)
+    return selection.chosen(row, i, output, upstream, idle)
 
 
 def _times_derivative(upstream: Node, output: Node, i: int) -> Node:

@@ -6,7 +6,7 @@ import string
 from collections.abc import Sequence
 from typing import Any
 
-from symbackprop.core import build, masks, noughts
+from symbackprop.core import build, noughts, selection
 from symbackprop.core.entry import At, Indices, Terms, letter, term
 from symbackprop.core.graph import Node, label
 from symbackprop.core.maths import Math, Words, called, plain
@@ -113,7 +113,7 @@ register(
         derivative="upstream takes the operand's place in the pattern",
         domain="any floats",
         infer=_infer,
-        vjp=masks.of_product(_cotangent, _met),
+        vjp=selection.of_product(_cotangent, _met),
         show=_show,
         entry=_entry,
         reference=_reference,

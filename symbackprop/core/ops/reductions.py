@@ -9,7 +9,7 @@ from typing import Any
 
 import sympy as sp
 
-from symbackprop.core import build, masks
+from symbackprop.core import build, selection
 from symbackprop.core import formula as f
 from symbackprop.core.accumulate import divided
 from symbackprop.core.entry import RESULT, At, Indices, Jacobian, Term, Terms, letters, on_axis, term
@@ -116,7 +116,7 @@ def _vjp_max(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards
     (a,), (axes, _), g = output.args, output.attr, _spread(upstream, output)
     mask = a.graph.call("equal", a, _spread(output, output))
     share = mask / build.reduce_sum(mask, axes, keepdims=True)
-    return (masks.where_met(g * share, lambda: g, idle, a),)
+    return (selection.where_met(g * share, lambda: g, idle, a),)
 
 
 register(
@@ -158,7 +158,7 @@ def _vjp_norm(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazard
         row = a.graph.arithmetic(f.mul(f.Arg(0), f.call("ratio", f.Arg(1), f.Arg(2))), rows)
     else:
         row = _spread(multiple, output) * a
-    return (masks.where_met(row, lambda: _spread(upstream, output), idle, a),)
+    return (selection.where_met(row, lambda: _spread(upstream, output), idle, a),)
 
 
 register(
@@ -203,7 +203,7 @@ def _vjp_logsumexp(output: Node, upstream: Node, wanted: Sequence[bool], idle: H
     """∂ log Σ e^a / ∂a is softmax(a): the row that a model with probabilities already has."""
     (a,), (axes, _), g = output.args, output.attr, _spread(upstream, output)
     p = build.softmax(a, axes) if len(axes) == 1 else build.shares(a, _spread(output, output))
-    return (masks.where_met(g * p, lambda: g, idle, a),)
+    return (selection.where_met(g * p, lambda: g, idle, a),)
 
 
 register(
@@ -228,7 +228,7 @@ def _vjp_softmax(output: Node, upstream: Node, wanted: Sequence[bool], idle: Haz
     """p ⊙ (upstream − Σ upstream ⊙ p). An entry meets the upstream gradient of all that it is normalised with."""
     row = output * (upstream - build.reduce_sum(upstream * output, output.attr, keepdims=True))
     size = partial(build.reduce_sum, keepdims=True, axis=output.attr)
-    return (masks.where_met(row, lambda: size(output.graph.call("abs", upstream)), idle, output.args[0]),)
+    return (selection.where_met(row, lambda: size(output.graph.call("abs", upstream)), idle, output.args[0]),)
 
 
 def _slope_softmax(axis: int, shapes: Sequence[Shape], index: Indices, wanted: Indices) -> Terms:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import sympy as sp
 
-from symbackprop.core import masks
+from symbackprop.core import selection
 from symbackprop.core.entry import At, Index, Indices, Terms, letters, on_axis, place, term
 from symbackprop.core.graph import Node, label
 from symbackprop.core.maths import Math, Size, called, sizes
@@ -260,7 +260,7 @@ def _linear_in_each(cotangent: Callable[..., Node]) -> Rule:
         g = upstream.graph
         return cotangent(i, output, g.call("abs", upstream), *[g.full(1, a.shape) for a in output.args])
 
-    return masks.of_product(cotangent, met)
+    return selection.of_product(cotangent, met)
 
 
 def _padded(np: Any, x: Any, padding: tuple[int, int]) -> Any:
