@@ -13,7 +13,7 @@ from symbackprop.verify.aiming import Aim, Values
 from symbackprop.verify.conditions import Side
 from symbackprop.verify.coverage import Coverage, Unseen
 from symbackprop.verify.interpreter import Sizes
-from symbackprop.verify.switches import operands_of
+from symbackprop.verify.kinks import operands_of
 
 SIZES = 2
 GUARD = 1e-6

@@ -224,10 +224,11 @@ class Model:
         hidden = {name: stack() for name, stack in self.stacks.items() if name not in self.graph.names}
         return {**self.equations, **hidden}
 
-    def unreached(self) -> list[str]:
-        """Parameters and inputs that no result depends on: their gradient is zero."""
+    def unreached(self, targets: Mapping[str, Node] | None = None) -> list[str]:
+        """The parameters and inputs, or ``targets``, that no result depends on: their gradient is zero."""
         reached = {n.id for n in self.graph.topological(self.results())}
-        return [name for name, row in self.targets().items() if row.id not in reached]
+        wanted = self.targets() if targets is None else targets
+        return [name for name, row in wanted.items() if row.id not in reached]
 
     def warnings(self) -> list[str]:
         """What is allowed but worth saying: parameters that no result depends on, nothing to take gradients of."""

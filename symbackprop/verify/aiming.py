@@ -21,8 +21,7 @@ from symbackprop.core.shapes import evaluate_dim
 from symbackprop.verify.conditions import Side
 from symbackprop.verify.coverage import Coverage
 from symbackprop.verify.interpreter import Array, Program, Sizes, Step
-from symbackprop.verify.plan import cost_of
-from symbackprop.verify.switches import HOLDS
+from symbackprop.verify.kinks import HOLDS
 
 Values: TypeAlias = Mapping[int, Array]
 Line: TypeAlias = dict[int, Array]  # what a step of 1 adds to leaves, by id
@@ -95,7 +94,7 @@ class Search:
         self.side, self.sizes, self.rng, self.accept, self.meant = side, sizes, rng, accept, meant
         self.leaves = [leaf for leaf in leaves if leaf.id in side.leaves]
         self.program = Program([side.root], sizes, watch=self._watch)
-        self.left = int(np.clip(WORK / cost_of(self.program.steps, sizes), FEWEST, MOST))
+        self.left = int(np.clip(WORK / self.program.cost, FEWEST, MOST))
         self.margins: list[Array] = []
         self.second: Values | None = None
         self.offers = OFFERS

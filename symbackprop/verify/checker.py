@@ -11,25 +11,33 @@ from typing import Any
 
 import numpy as np
 
+from symbackprop.core.graph import Node
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.errors import ModelError, UsageError
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
-from symbackprop.verify.candidate import Candidate, Outcome
-from symbackprop.verify.differences import AUTO, CENTRAL, COMPLEX, NotAnalytic, Objective
-from symbackprop.verify.gradient import FAIL, PASS, TOLERANCE, Finding, judge, wrong_entry
+from symbackprop.verify.differences import AUTO, CENTRAL, COMPLEX, NotAnalytic, Objective, Prober, Slopes, with_entry
 from symbackprop.verify.interpreter import Array
-from symbackprop.verify.module import CallFailed, load_module
-from symbackprop.verify.numeric import Prober, Slopes, with_entry
-from symbackprop.verify.plan import DENSE_AGAIN, cost_of, places, trials_for
+from symbackprop.verify.module import CallFailed, Candidate, Outcome, load_module
 from symbackprop.verify.points import Points
 from symbackprop.verify.promises import broken_promises
-from symbackprop.verify.report import GradientReport, Report, ResultReport, joined
+from symbackprop.verify.report import FAIL, PASS, GradientReport, Report, ResultReport, joined
 from symbackprop.verify.sampling import Sample, choose_sizes, hidden_dims
-from symbackprop.verify.targets import unreached
-from symbackprop.verify.verdicts import Flaw, check_gradients_given, compare_results, merged
+from symbackprop.verify.verdicts import (
+    TOLERANCE,
+    Finding,
+    Flaw,
+    check_gradients_given,
+    compare_results,
+    judge,
+    merged,
+    wrong_entry,
+)
 
 Progress = Callable[[int, int], None]
+DENSE, DENSE_AGAIN = 10_000, 300
+FEWEST, MOST, AGAIN = 24, 600, 6
+WORK = 3e9  # entries computed, about half a minute
 
 
 def verify_module(
@@ -174,8 +182,7 @@ class Check:
         gradients, flaws, extra = check_gradients_given(self.candidate, outcome, sample.sizes)
         self.flaws |= {n: f for n, f in flaws.items() if n not in self.flaws}
         self.problems += extra
-        cost = cost_of(objective.program.steps, sample.sizes)
-        where = places(self.targets, sample.sizes, cost, self.rng, trial)
+        where = places_of(self.targets, sample.sizes, objective.program.cost, self.rng, trial)
         self.total = self.done + sum(len(w) for w in where.values()) + self.later * max(self.count - 1 - trial, 0)
         probers = {n: Prober(objective, self.targets[n], self.method, self._tick) for n in gradients}
         slopes = {n: s for n, p in probers.items() if (s := self._slopes(n, p, where[n])) is not None}
@@ -218,7 +225,7 @@ class Check:
     # -- the report
     def _report(self, unsampled: str) -> Report:
         gradients = tuple(self._gradient(name) for name in self.targets)
-        notes = [f"{n} does not reach the result: its gradient is 0" for n in unreached(self.model, self.targets)]
+        notes = [f"{n} does not reach the result: its gradient is 0" for n in self.model.unreached(self.targets)]
         notes += [
             f"the gradient of {n} is 0 at every point tried" for n in sorted(self.points.asleep) if n in self.findings
         ]
@@ -251,6 +258,30 @@ def _reach(slopes: Slopes, prober: Prober) -> float:
     """The largest change of the objective per step that one entry's slope stands for."""
     change = np.abs(slopes.values) * prober.scales[slopes.where]
     return float(np.max(change, initial=0.0, where=np.isfinite(change)))
+
+
+# -- how much to compare: every entry up to about 10⁴ in all, else a sample of each gradient and random directions
+def trials_for(entries: int) -> int:
+    """How many random points: many for a scalar graph, where one point shows one branch only."""
+    return 5 if entries <= 40 else 2 if entries <= 2000 else 1
+
+
+def places_of(targets: Mapping[str, Node], sizes: Mapping[str, int], cost: float, rng: Any, trial: int
+              ) -> dict[str, Any]:
+    """The flat places to compare in each gradient, in order. Trials after the first are there for other sizes and other
+    sides of kinks: a few entries of each gradient will do."""
+    counts = {n: prod(evaluate_shape(row.shape, sizes)) for n, row in targets.items()}
+    if sum(counts.values()) <= (DENSE_AGAIN if trial else DENSE):
+        return {n: np.arange(c) for n, c in counts.items()}
+    share = AGAIN if trial else int(np.clip(WORK / cost / len(counts), FEWEST, MOST))
+    return {n: some_places(c, share, rng) for n, c in counts.items()}
+
+
+def some_places(count: int, share: int, rng: Any) -> Any:
+    """The first, the last, and others at random."""
+    if count <= share:
+        return np.arange(count)
+    return np.unique(np.concatenate([[0, count - 1], rng.integers(0, count, share - 2)]))
 
 
 # -- whether the complex step is to be believed: through an op whose reference is not analytic it gives a slope that is

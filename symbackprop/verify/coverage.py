@@ -12,7 +12,6 @@ import numpy as np
 from symbackprop.core.graph import BOOL, INT, Node
 from symbackprop.verify.conditions import Side, sides_of
 from symbackprop.verify.interpreter import Array, Program, Sizes, Step
-from symbackprop.verify.plan import cost_of
 
 NEGLIGIBLE = 1e-12
 WORK = 2e8  # more than that, and a side that is reached is taken to matter
@@ -76,7 +75,7 @@ class Coverage:
         look = Look(self.rows, sizes, weights)
         here = look.reached(wanted, values)
         self.reached |= here
-        if len(here) * cost_of(look.program.steps, sizes) > WORK:
+        if len(here) * look.program.cost > WORK:
             return here
         shown = {side for side in self.sides if side in here and look.matters(side, values)}
         self.faint |= {s for s in here - shown - self.faint if any(look.matters(s, values, by) for by in FAR)}

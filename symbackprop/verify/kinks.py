@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.scalars import TABLE, Switch
 from symbackprop.verify.interpreter import Array, Step
-from symbackprop.verify.switches import operand_in, operands_in, switches_of
 
 NEAR = 0.5
 
@@ -89,3 +90,41 @@ def on_kinks(here: Sequence[Gap], there: Sequence[Gap]) -> int:
     """How many entries lie on a kink that a step leaves."""
     pairs = [(a.values, b.values) for a, b in zip(here, there, strict=True) if a.at_zero]
     return sum(int(np.sum((a == 0) & (b != 0))) for a, b in pairs)
+
+
+# -- what a row with pieces compares, as its record says, and what its relations mean in numbers
+HOLDS = {
+    "<": np.less, ">": np.greater, "<=": np.less_equal, ">=": np.greater_equal, "==": np.equal, "!=": np.not_equal,
+}
+
+def switches_of(row: Node) -> tuple[Switch, ...]:
+    """Where an elementwise row passes from one piece to another; none where it has no pieces."""
+    head = row.attr.head if isinstance(row.attr, Kernel) else None
+    return TABLE[head].switches if head is not None else ()
+
+
+def operands_of(kernel: Kernel, switch: Switch) -> tuple[f.Formula, f.Formula]:
+    """What a kernel with a switch compares: each is an argument or a number."""
+    assert isinstance(kernel.form, f.Call)
+    given = kernel.form.args
+    left, right = (given[p.index] if isinstance(p, f.Arg) else p for p in (switch.left, switch.right))
+    return left, right
+
+
+def operands_in(step: Step, switch: Switch, args: Sequence[Any]) -> tuple[Any, Any]:
+    """The same of a step in numbers, given the values of its arguments."""
+    left, right = operands_of(step.attr, switch)
+    return operand_in(left, args), operand_in(right, args)
+
+
+def operand_in(operand: f.Formula, args: Sequence[Any]) -> Any:
+    """The value of an operand of a call: an argument of its row or a number."""
+    if isinstance(operand, f.Arg):
+        return args[operand.index]
+    return number_of(operand)
+
+
+def number_of(operand: f.Formula) -> float:
+    """A number; one that holds dimensions is some number."""
+    assert isinstance(operand, f.Num)
+    return float(operand.value) if operand.value.is_number else 1.0

@@ -14,12 +14,9 @@ from symbackprop.model.model import Model
 from symbackprop.verify.aiming import Aim, Values
 from symbackprop.verify.conditions import Side
 from symbackprop.verify.coverage import Coverage
-from symbackprop.verify.differences import AUTO, Objective
+from symbackprop.verify.differences import AUTO, Objective, Prober
 from symbackprop.verify.interpreter import Sizes
-from symbackprop.verify.numeric import Prober
-from symbackprop.verify.plan import cost_of
 from symbackprop.verify.sampling import Random, Sample, choose_sizes, draw, leaf_values
-from symbackprop.verify.targets import unreached
 
 ATTEMPTS, PREFERENCES, FEW = 64, 12, 3
 EXPENSIVE = 1e7
@@ -33,7 +30,7 @@ class Points:
 
     def __init__(self, model: Model, rng: Random, sizes: Sizes, targets: Mapping[str, Node]) -> None:
         self.model, self.rng, self.targets = model, rng, targets
-        self.asleep: set[Any] = set(targets) - set(unreached(model, targets))
+        self.asleep: set[Any] = set(targets) - set(model.unreached(targets))
         self.coverage = Coverage(model.results(), sizes)
         self.found: list[Found] = []
         leaves = list(model.leaves().values())
@@ -131,4 +128,4 @@ class Points:
 
     def _patience(self, objective: Objective) -> int:
         """How many samples are looked at before the best of them has to do."""
-        return PREFERENCES if cost_of(objective.program.steps, objective.program.sizes) < EXPENSIVE else FEW
+        return PREFERENCES if objective.program.cost < EXPENSIVE else FEW

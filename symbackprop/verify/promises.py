@@ -11,9 +11,8 @@ import numpy as np
 from symbackprop.core.graph import INT, Node
 from symbackprop.core.shapes import evaluate_dim
 from symbackprop.errors import ModelError
-from symbackprop.verify.candidate import Candidate, Outcome, numbers
 from symbackprop.verify.interpreter import Sizes
-from symbackprop.verify.module import CallFailed, as_given
+from symbackprop.verify.module import CallFailed, Candidate, Outcome, as_given, numbers
 from symbackprop.verify.sampling import Sample, named_values
 from symbackprop.verify.values import checked_values, infer_sizes
 

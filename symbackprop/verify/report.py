@@ -10,8 +10,8 @@ from math import isfinite
 from typing import Any
 
 from symbackprop.verify.coverage import Unseen
-from symbackprop.verify.gradient import FAIL, INCONCLUSIVE, KINK, PASS
 
+PASS, FAIL, KINK, INCONCLUSIVE = "pass", "fail", "kink", "inconclusive"
 METHODS = {"central": "central differences", "complex": "complex step"}
 MARKS = {PASS: "ok", FAIL: "FAIL", KINK: "kink", INCONCLUSIVE: "?"}
 HEADER = ("gradient", "shape", "", "error", "worst entry", "module", "numeric")
@@ -44,15 +44,7 @@ class GradientReport:
     dims: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        numbers = {k: _json_number(getattr(self, k)) for k in ("max_relative_error", "analytic", "numeric")}
-        index = None if self.worst_index is None else list(self.worst_index)
-        return {
-            "name": self.name, "shape": list(self.shape), "dims": self.dims, "verdict": self.verdict,
-            "max_relative_error": numbers["max_relative_error"], "worst_index": index,
-            "analytic": numbers["analytic"], "numeric": numbers["numeric"], "cause": self.cause,
-            "method": self.method, "checked": self.checked, "total": self.total,
-            "kinks": [list(k) for k in self.kinks],
-        }
+        return {k: _plain(v) for k, v in vars(self).items()}
 
     def cells(self) -> tuple[str, ...]:
         index = "" if not self.worst_index else str(list(self.worst_index))
@@ -78,8 +70,7 @@ class ResultReport:
     interpreter: float | None = None
 
     def to_json(self) -> dict[str, Any]:
-        numbers = {k: _json_number(getattr(self, k)) for k in ("max_relative_error", "module", "interpreter")}
-        return {"name": self.name, "verdict": self.verdict, **numbers}
+        return {k: _plain(v) for k, v in vars(self).items()}
 
 
 @dataclass(frozen=True)
@@ -121,14 +112,9 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data for ``json.dumps``; numbers that are not finite become None."""
-        return {
-            "verdict": self.verdict, "model": self.model,
-            "gradients": [g.to_json() for g in self.gradients],
-            "method": self.method, "seed": self.seed, "trials": self.trials,
-            "results": [r.to_json() for r in self.results],
-            "problems": list(self.problems) + ([self.unsampled] if self.unsampled else []),
-            "notes": list(self.notes), "sizes": list(self.sizes), "unseen": [u.to_json() for u in self.unseen],
-        }
+        problems = self.problems + ((self.unsampled,) if self.unsampled else ())
+        found = {k: v for k, v in vars(self).items() if k != "unsampled"}
+        return {"verdict": self.verdict, **_plain({**found, "problems": problems})}
 
     def text(self) -> str:
         """The table and every remark, as the command line prints it."""
@@ -192,8 +178,15 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in (HEADER, *rows)]
 
 
-def _json_number(value: float | None) -> float | None:
-    return value if value is not None and isfinite(value) else None
+def _plain(value: Any) -> Any:
+    """A value as JSON has it."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    if hasattr(value, "to_json"):
+        return value.to_json()
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _digits(value: float | None) -> str:

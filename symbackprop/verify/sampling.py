@@ -8,22 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod, sqrt
+from math import inf, prod, sqrt
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from symbackprop.core import formula as f
+from symbackprop.core.facts import kind
 from symbackprop.core.graph import INT, Node
+from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop, with_bodies
+from symbackprop.core.scalars import ANY, TABLE
 from symbackprop.core.shapes import Dim, evaluate_dim, evaluate_shape
 from symbackprop.errors import ShapeError
 from symbackprop.model.model import Model
-from symbackprop.verify.domains import Interval, intervals
+from symbackprop.verify.cost import require_room, shaped
 from symbackprop.verify.interpreter import Program
-from symbackprop.verify.memory import require_room, shaped
 from symbackprop.verify.values import learned
 
 Random: TypeAlias = np.random.Generator
+Interval: TypeAlias = tuple[float, float]
+POSITIVE: Interval = (0.3, 2.0)
 SMALL = (3, 4, 5, 6, 7, 8, 9, 10)
 SEARCHES = 400
 
@@ -96,12 +101,8 @@ def _inside(start: int, length: int, step: int, size: int) -> bool:
     return min(start, last) >= 0 and max(start, last) < size
 
 
-def fits(model: Model, sizes: Mapping[str, int]) -> bool:
-    """Whether every row has whole, positive sizes and every slice stays inside its array."""
-    return needs_of(model).met(sizes)
-
-
 def needs_of(model: Model) -> Needs:
+    """What the shapes, bounds, loops and slices of all rows ask of the sizes."""
     shapes, slices = set[Dim](), set[tuple[Dim, Dim, int, Dim]]()
     for row in _rows(model):
         shapes.update(row.shape)
@@ -125,19 +126,6 @@ def hidden_dims(model: Model, sizes: Mapping[str, int]) -> list[str]:
     axes = [(d, evaluate_dim(d, sizes)) for leaf in model.leaves().values() for d in leaf.shape]
     shown = learned(axes, {})
     return [n for n in model.sizes if n not in shown]
-
-
-def _fits(row: Node, sizes: Mapping[str, int]) -> bool:
-    if row.kind == INT and row.op.name == "leaf" and row.attr.below is not None:
-        return evaluate_dim(row.attr.below, sizes) > 0
-    if isinstance(row.attr, Loop):
-        return evaluate_dim(row.attr.length, sizes) > 0
-    if row.op.name == "slice":
-        axis, start, length, step = row.attr
-        first = evaluate_dim(start, sizes)
-        last = first + (evaluate_dim(length, sizes) - 1) * step
-        return min(first, last) >= 0 and bool(max(first, last) < evaluate_dim(row.args[0].shape[axis], sizes))
-    return min(evaluate_shape(row.shape, sizes), default=1) > 0
 
 
 def draw(model: Model, sizes: dict[str, int], rng: Random, attempt: int = 0) -> Sample:
@@ -192,3 +180,62 @@ def named_values(model: Model, sample: Sample) -> dict[str, Any]:
     with np.errstate(all="ignore"):
         found = Program([*rows.values()], sample.sizes).run(leaf_values(model, sample))
     return {name: np.asarray(found[row.id]) for name, row in rows.items()}
+
+
+# -- where a leaf's values may lie, read off the rows that it reaches unchanged: the argument of a log is positive
+
+def intervals(rows: Sequence[Node]) -> dict[str, Interval]:
+    """An interval for every leaf that some row restricts, by name; where two rows disagree the first one counts."""
+    found: dict[str, Interval] = {}
+    for source, interval in _restrictions(rows, {}):
+        low, high = found.get(source, (-inf, inf))
+        if max(low, interval[0]) < min(high, interval[1]):
+            found[source] = (max(low, interval[0]), min(high, interval[1]))
+    return found
+
+
+def _restrictions(rows: Sequence[Node], outer: Mapping[int, set[str]], stop: frozenset[int] = frozenset()
+                  ) -> Iterator[tuple[str, Interval]]:
+    """(leaf, interval) for every place where a leaf enters a function of limited domain; loops are entered."""
+    passing = {i: set(names) for i, names in outer.items()}
+    for row in rows[0].graph.topological(rows, stop) if rows else []:
+        if row.id in stop:
+            continue
+        if row.op.name == "leaf" and row.name is not None:
+            passing[row.id] = {row.name}
+            continue
+        sources = [passing.get(a.id, set()) for a in row.args]
+        passing[row.id] = set().union(*_passed(row, sources))
+        if isinstance(row.attr, Loop):
+            leaves = row.attr.leaves()
+            inner = {leaf.id: names for leaf, names in zip(leaves, sources, strict=True)}
+            yield from _restrictions(row.attr.results(), inner, row.attr.stop())
+        elif isinstance(row.attr, Kernel):
+            for index, interval in _limits(row.attr.form):
+                yield from ((name, interval) for name in sorted(sources[index]))
+
+
+def _passed(row: Node, sources: list[set[str]]) -> list[set[str]]:
+    """The leaves whose values a row hands on unchanged."""
+    alias = isinstance(row.attr, Kernel) and isinstance(row.attr.form, f.Arg)
+    entries = kind(row)
+    return [s for k, s in enumerate(sources) if (alias or entries.moved) and k not in entries.indices]
+
+
+def _limits(form: f.Formula) -> Iterator[tuple[int, Interval]]:
+    """(argument, interval) for the arguments of a formula that cannot be anything."""
+    match form:
+        case f.Call(name, operands):
+            for operand, domain in zip(operands, TABLE[name].domain, strict=False):
+                if isinstance(operand, f.Arg) and domain != ANY:
+                    yield operand.index, domain
+        case f.Div(_, below):
+            yield from ((i, POSITIVE) for i in f.arguments(below))
+        case f.Pow(base, exponent) if not _whole(exponent):
+            yield from ((i, POSITIVE) for i in f.arguments(base))
+    for part in f.children(form):
+        yield from _limits(part)
+
+
+def _whole(exponent: f.Formula) -> bool:
+    return isinstance(exponent, f.Num) and bool(exponent.value.is_Integer) and bool(exponent.value > 0)

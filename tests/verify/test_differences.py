@@ -14,8 +14,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.loops import scan
 from symbackprop.core.registry import OPS
 from symbackprop.model.model import Model
-from symbackprop.verify.differences import CENTRAL, COMPLEX, Estimate, NotAnalytic, Objective
-from symbackprop.verify.numeric import Prober
+from symbackprop.verify.differences import CENTRAL, COMPLEX, Estimate, NotAnalytic, Objective, Prober
 
 
 def prober(build: Callable[..., Node], x: Any, method: str = CENTRAL) -> Prober:

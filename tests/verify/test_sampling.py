@@ -11,8 +11,7 @@ from symbackprop.core.shapes import evaluate_shape
 from symbackprop.errors import ShapeError
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
-from symbackprop.verify.domains import intervals
-from symbackprop.verify.sampling import choose_sizes, draw, fits, named_values
+from symbackprop.verify.sampling import choose_sizes, draw, intervals, named_values, needs_of
 
 
 def sizes_of(text: str, trial: int = 0, **given: int) -> dict[str, int]:
@@ -45,7 +44,7 @@ def test_later_trials_change_free_sizes_only() -> None:
 def test_sizes_that_fit_are_searched_for(text: str) -> None:
     model = parse(text)
     sizes = sizes_of(text)
-    assert fits(model, sizes)
+    assert needs_of(model).met(sizes)
     assert all(np.isfinite(v).all() for v in named_values(model, draw(model, sizes, np.random.default_rng(0))).values())
 
 

@@ -14,8 +14,7 @@ from symbackprop.errors import ShapeError
 MAX_ENTRIES = 2**26  # in all arrays together: 0.5 GiB as float64, 1 GiB in a complex step, as much again in a module
 PER_STEP = 30  # a row at one step of a loop takes as long as so many entries
 PER_ENTRY = 500  # products of an einsum take as long as one entry does to fill
-
-
+LARGEST = 10**300  # of an estimate: a loop that reads a hundred arrays goes beyond any float
 Shaped = tuple[Node, tuple[int, ...] | None]
 
 
@@ -50,5 +49,22 @@ def _entries(row: Node, shape: tuple[int, ...] | None, sizes: Mapping[str, int])
     own = prod(shape)
     if not isinstance(row.attr, Pattern) or len(row.args) != 2:
         return own
-    letters = row.attr.sizes([evaluate_shape(a.shape, sizes) for a in row.args])
-    return max(own, prod(letters.values()) // PER_ENTRY)
+    return max(own, _products(row, sizes) // PER_ENTRY)
+
+
+def _products(row: Node, sizes: Mapping[str, int]) -> int:
+    """How many products an einsum sums up."""
+    return prod(row.attr.sizes([evaluate_shape(a.shape, sizes) for a in row.args]).values())
+
+
+def cost_of(rows: Iterable[Shaped], sizes: Mapping[str, int]) -> float:
+    """Entries computed by one evaluation; a call of NumPy counts like 3000 of them."""
+    return sum(3000.0 + _work(row, shape, sizes) for row, shape in rows)
+
+
+def _work(row: Node, shape: tuple[int, ...] | None, sizes: Mapping[str, int]) -> float:
+    """Entries computed for a row; for a loop, as many as there are combinations of all axes of its arguments."""
+    if isinstance(row.attr, Pattern):
+        return float(_products(row, sizes))
+    axes = shape if shape is not None else [size for a in row.args for size in evaluate_shape(a.shape, sizes)]
+    return float(min(prod(axes), LARGEST))
