@@ -14,10 +14,9 @@ from symbackprop.grade.naming import Dictionary, Gradient, Local, Meaning
 from symbackprop.grade.slips import CLOSING, OPENING, Tidy, Tokens, closing, derivative, joined, subscripts, unseen
 from symbackprop.grade.tree_text import unparsed
 from symbackprop.model.text import tree
-from symbackprop.model.text.cursor import Cursor
 from symbackprop.model.text.expressions import expression, formula_of, size
 from symbackprop.model.text.statements import KEYWORDS
-from symbackprop.model.text.tokens import NAME, Token, ended, forgiving_tokens, refuse_foreign
+from symbackprop.model.text.tokens import NAME, Cursor, Token, ended, forgiving_tokens, refuse_foreign
 
 _DECLARATION = re.compile(rf"\s*({'|'.join(k for k in KEYWORDS if k != 'for')})\s+[A-Za-z]")
 _LOSSES = ("L", "J", "E", "Loss", "loss", "f")

@@ -14,8 +14,7 @@ from symbackprop.core.graph import Graph, Node, Operand, label
 from symbackprop.core.shapes import Dim, DimLike, as_dim, as_shape, dim, shape_text
 from symbackprop.doorway import late
 from symbackprop.errors import ModelError, NameProblem, ShapeError, did_you_mean
-from symbackprop.model.names import check_name
-from symbackprop.model.notations import check_notation
+from symbackprop.model.names import check_name, check_notation
 
 RELU0 = (0, 1, sp.Rational(1, 2))
 MAX_SIZE = 2**31 - 1

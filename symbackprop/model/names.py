@@ -1,14 +1,28 @@
-"""Which names a model may use. Everything printed or emitted later builds on what is let through here."""
+"""Which names a model may use, and how they may print. What is printed or emitted later builds on what is let through
+here: of LaTeX letters, digits, accents, fonts and scripts, nothing that could run or break a document."""
 
 from __future__ import annotations
 
 import keyword
 import re
 
-from symbackprop.errors import NameProblem
+from symbackprop.errors import ModelError, NameProblem, did_you_mean
 
 MAX_LENGTH = 64
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
+LONGEST_NOTATION, MAX_DEPTH = 80, 6
+_GREEK = (
+    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi pi varpi rho varrho "
+    "sigma varsigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+)
+_OTHER = "ell hbar imath jmath partial nabla infty prime star ast top bot odot otimes cdot"
+_ACCENTS = "hat widehat tilde widetilde bar overline vec dot ddot check breve mathring underline"
+_FONTS = "mathbf mathrm mathit mathcal mathbb mathsf mathfrak boldsymbol"
+SYMBOLS = frozenset(f"{_GREEK} {_OTHER}".split())
+FONTS = frozenset(_FONTS.split())
+ACCENTS = frozenset(_ACCENTS.split()) | FONTS
+_PIECE = re.compile(r"\\[A-Za-z]+|[A-Za-z0-9]|[{}^_ ',()\[\]+\-|*]|\\[,;]")
+_SPACES = (" ", "\\,", "\\;")
 
 
 def check_name(name: str) -> str:
@@ -22,3 +36,112 @@ def check_name(name: str) -> str:
     if name.endswith("__"):
         raise NameProblem(f"{name!r} ends in two underscores, which emitted code reserves")
     return name
+
+
+def python_name(name: str) -> str:
+    """How a name is spelled without brackets: ``h[0]`` is h0, ``h[T + 1]`` is hT1."""
+    return re.sub(r"\W", "", name)
+
+
+# -- checked LaTeX
+def check_notation(latex: str) -> str:
+    """The LaTeX itself, or a `ModelError` that names what is not allowed."""
+    if not latex.strip() or len(latex) > LONGEST_NOTATION:
+        raise ModelError(f"a notation has 1 to {LONGEST_NOTATION} characters, not {len(latex)}")
+    _Checker(pieces(latex), latex).check()
+    return latex
+
+
+def pieces(latex: str) -> list[str]:
+    """The commands, letters and signs of a notation. Raises `ModelError` at one that is not allowed."""
+    found, place = [], 0
+    while place < len(latex):
+        match = _PIECE.match(latex, place)
+        if match is None:
+            raise ModelError(f"{latex[place]!a} is not allowed in a notation: letters, digits, accents, scripts only")
+        found.append(match.group())
+        place = match.end()
+    return found
+
+
+class _Checker:
+    """items := {item}; item := base {"^" argument | "_" argument | "'"}, each script once."""
+
+    def __init__(self, pieces: list[str], latex: str) -> None:
+        self.pieces, self.latex, self.place = pieces, latex, 0
+
+    def fail(self, message: str) -> ModelError:
+        return ModelError(f"the notation {self.latex!a} {message}")
+
+    @property
+    def now(self) -> str:
+        return self.pieces[self.place] if self.place < len(self.pieces) else ""
+
+    def take(self) -> str:
+        piece = self.now
+        self.place += 1
+        return piece
+
+    def check(self) -> None:
+        self.items(0)
+        if self.now:
+            raise self.fail("closes a brace that is not open")
+
+    def items(self, depth: int) -> None:
+        count = 0
+        while self.now and self.now != "}":
+            self.item(depth)
+            count += 1
+        if not count:
+            raise self.fail("has an empty group")
+
+    def item(self, depth: int) -> None:
+        if self.now in _SPACES:
+            self.take()
+            return
+        self.base(depth)
+        seen = ""
+        while self.now and self.now in "^_'":
+            script = self.take()
+            kind = "^" if script == "'" else script
+            if kind in seen:
+                raise self.fail(f"has two {'sub' if kind == '_' else 'super'}scripts on one letter")
+            if script != "'":
+                self.argument(depth)
+                seen += kind
+            elif self.now != "'":
+                seen += "^"
+
+    def base(self, depth: int) -> None:
+        piece = self.take()
+        if piece == "{":
+            self.group(depth)
+        elif piece.startswith("\\"):
+            self.command(piece[1:], depth)
+        elif piece in "^_'":
+            raise self.fail("has a script without a letter before it")
+
+    def command(self, name: str, depth: int) -> None:
+        if name in ACCENTS:
+            self.argument(depth)
+        elif name not in SYMBOLS:
+            hint = did_you_mean(name, SYMBOLS | ACCENTS)
+            raise self.fail(f"uses \\{name}, which is not allowed: letters, accents and scripts only.{hint}")
+
+    def argument(self, depth: int) -> None:
+        while self.now == " ":
+            self.take()
+        piece = self.take()
+        if piece == "{":
+            self.group(depth)
+        elif piece.startswith("\\") and piece[1:] in SYMBOLS:
+            return
+        elif not piece.isalnum() and piece not in ("*", "+", "-"):
+            raise self.fail("has a script or an accent without anything to apply to")
+
+    def group(self, depth: int) -> None:
+        if depth >= MAX_DEPTH:
+            raise self.fail(f"is nested more than {MAX_DEPTH} deep")
+        self.items(depth + 1)
+        if self.take() != "}":
+            raise self.fail("has a brace that is never closed")

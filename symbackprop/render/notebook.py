@@ -14,7 +14,7 @@ from symbackprop.core.maths import Math, Num, Option, Range, Shape, Sym
 from symbackprop.core.shapes import dim_text
 from symbackprop.derive.steps import Derivation
 from symbackprop.model.model import Model
-from symbackprop.model.notations import check_notation
+from symbackprop.model.names import check_notation
 from symbackprop.render.anatomy import build_document
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.html import to_fragment

@@ -28,7 +28,7 @@ MAX_BYTES = 2**30  # of a file of numbers, unpacked
 # -- reading
 def read_at(text: str) -> dict[str, Any]:
     """``x=.5,W=[[1,2],[3,4]]``, or the path of a .json object or an .npz archive. Raises `UsageError`."""
-    from symbackprop.model.text.values import read_values
+    from symbackprop.model.text.expressions import read_values
 
     if text.endswith((".json", ".npz")):
         return _from_file(Path(text))

@@ -12,7 +12,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Delta, Link, Marked, Math, Sym, shaped
 from symbackprop.derive.steps import Derivation, LoopStep, Step
-from symbackprop.model.notations import check_notation
+from symbackprop.model.names import check_notation
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.names import text_name
 from symbackprop.render.rows import Rows

@@ -10,11 +10,10 @@ from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
 from symbackprop.model.text.builder import Builder, conventions
 from symbackprop.model.text.evaluate import Evaluator
-from symbackprop.model.text.expressions import one_formula
+from symbackprop.model.text.expressions import one_formula, read_values
 from symbackprop.model.text.header import read_header
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import parse_statements
-from symbackprop.model.text.values import read_values
 from symbackprop.model.text.write import to_text
 
 

@@ -10,7 +10,7 @@ import sympy as sp
 
 from symbackprop.errors import ModelError, NameProblem, did_you_mean
 from symbackprop.model.model import Model
-from symbackprop.model.notations import check_notation
+from symbackprop.model.names import check_notation
 from symbackprop.model.text import tree
 from symbackprop.model.text.evaluate import Evaluator, evaluate
 from symbackprop.model.text.known_numbers import MAX_DIM, short
@@ -60,13 +60,22 @@ class Builder:
         self.model.stacks = {name: loop.stack for name, loop in self.top.loops.items()}
 
     # -- declarations
-    def dims(self, s: tree.Dims) -> None:
-        for item in s.items:
-            self.top.claim(item.name)
-            size = None if item.size is None else size_of(item.size, self.top)
-            if size is not None and not size.is_Integer:
-                raise ModelError(f"the size of dimension {item.name} is a whole number, not {short(size)}")
-            self.model.dim(item.name, None if size is None else int(size))
+    def named(self, s: tree.Named) -> None:
+        for name, expr in s.items:
+            if s.keyword == "dim":
+                self.dim(name, expr)
+            elif expr is not None and s.keyword == "const":
+                value = evaluate(expr, self.top)
+                if not isinstance(value, sp.Expr):
+                    raise ModelError(f"const {name} is a number that is known now, not {short(value)}")
+                self.model.const(self.top.claim(name), value)
+
+    def dim(self, name: str, expr: tree.Expr | None) -> None:
+        self.top.claim(name)
+        size = None if expr is None else size_of(expr, self.top)
+        if size is not None and not size.is_Integer:
+            raise ModelError(f"the size of dimension {name} is a whole number, not {short(size)}")
+        self.model.dim(name, None if size is None else int(size))
 
     def arrays(self, s: tree.Arrays) -> None:
         for item in s.items:
@@ -94,14 +103,6 @@ class Builder:
             self.model.data(name, shape, below=size_of(item.below, self.top))
         else:
             getattr(self.model, role)(name, shape)
-
-    def constants(self, s: tree.Constants) -> None:
-        for name, expr in s.items:
-            value = evaluate(expr, self.top)
-            if not isinstance(value, sp.Expr):
-                raise ModelError(f"{s.keyword} {name} is a number that is known now, not {short(value)}")
-            if s.keyword == "const":
-                self.model.const(self.top.claim(name), value)
 
     def notate(self, s: tree.Notate) -> None:
         name = s.target.name
@@ -166,9 +167,8 @@ class Builder:
 
 
 _RULES: dict[type, Callable[[Builder, Any], None]] = {
-    tree.Dims: Builder.dims,
     tree.Arrays: Builder.arrays,
-    tree.Constants: Builder.constants,
+    tree.Named: Builder.named,
     tree.Notate: Builder.notate,
     tree.Equation: Builder.equation,
     tree.For: Builder.loop,
@@ -188,9 +188,7 @@ def _defines(s: tree.Statement) -> set[str]:
         return {s.target.name}
     if isinstance(s, tree.Arrays):
         return {item.target.name for item in s.items}
-    if isinstance(s, tree.Dims):
-        return {item.name for item in s.items}
-    return {name for name, _ in s.items} if isinstance(s, tree.Constants) else set()
+    return {name for name, _ in s.items} if isinstance(s, tree.Named) else set()
 
 
 @contextmanager
@@ -210,9 +208,10 @@ def conventions(statements: Sequence[tree.Statement], where: str) -> Mapping[str
     """What ``convention NAME = number`` lines set; they hold for the whole text."""
     found: dict[str, sp.Expr] = {}
     for s in _flat(statements):
-        if isinstance(s, tree.Constants) and s.keyword == "convention":
+        if isinstance(s, tree.Named) and s.keyword == "convention":
             for name, expr in s.items:
                 with located(f"{where}:{s.line}"):
+                    assert expr is not None
                     found[name] = _convention(name, expr)
     return found
 

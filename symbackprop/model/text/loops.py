@@ -16,12 +16,11 @@ from symbackprop.core.graph import Node, label
 from symbackprop.core.loops import body_leaf, open_loop
 from symbackprop.core.shapes import dim, dim_text, same, shape_text
 from symbackprop.errors import ModelError, NameProblem, ShapeError
-from symbackprop.model.names import check_name
+from symbackprop.model.names import check_name, python_name
 from symbackprop.model.text import tree
 from symbackprop.model.text.evaluate import Evaluator, evaluate
 from symbackprop.model.text.known_numbers import short
-from symbackprop.model.text.loop_result import LoopResult
-from symbackprop.model.text.scope import ModelScope, Scope, python_name
+from symbackprop.model.text.scope import LoopResult, ModelScope, Scope
 
 
 class BodyScope(Scope):
@@ -120,7 +119,7 @@ class BodyScope(Scope):
 
     def _initial(self, name: str, begin: sp.Expr) -> Node:
         """``h[0]``, perhaps spelled h0, of the nearest place around the loop that has it."""
-        spelled = python_name(name, begin)
+        spelled = python_name(f"{name}[{begin}]")
         scope: Scope = self.outside
         while (found := scope.own(spelled)) is None:
             if not isinstance(scope, BodyScope):

@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import sympy as sp
 
 from symbackprop.core.graph import Node
-from symbackprop.core.shapes import dim
+from symbackprop.core.indexing import getitem
+from symbackprop.core.loops import stack_of
+from symbackprop.core.shapes import dim, same
 from symbackprop.errors import ModelError, NameProblem, did_you_mean
 from symbackprop.model.model import Model
-from symbackprop.model.names import check_name
+from symbackprop.model.names import check_name, python_name
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import callee, function_names
 from symbackprop.model.text.evaluate import evaluate
 from symbackprop.model.text.known_numbers import short
-from symbackprop.model.text.loop_result import LoopResult
 
 PI = "pi"
+
+
+@dataclass
+class LoopResult:
+    """A name computed by a loop from ``first`` to ``last``: its row in the body, and its place among the carries."""
+
+    scan: Node
+    row: Node
+    first: sp.Expr
+    last: sp.Expr
+    place: int | None
+    varies: bool = True
+
+    def stack(self) -> Node:
+        """The values of all steps, ordered by the counter."""
+        if self.varies:
+            return stack_of(self.scan, self.row)
+        return self.row.graph.broadcast(self.row, (self.scan.attr.length, *self.row.shape))
+
+    def at(self, place: sp.Expr, name: str) -> Node:
+        """The value at one step; the last one needs no stack."""
+        end = self.first if self.scan.attr.reverse else self.last
+        if self.place is not None and same(place, end):
+            return self.scan.graph.result(self.scan, self.place)
+        index = sp.expand(place - self.first)
+        if index.is_negative or (self.last - place).is_negative:
+            raise ModelError(f"there is no {name}[{short(place)}]: the loop runs from {self.first} to {self.last}")
+        return getitem(self.stack(), index)
 
 
 class Scope:
@@ -106,7 +135,7 @@ class Scope:
         """Make ``base[index]`` a name."""
         if base in self.graph.names or base in self.model.sizes:
             raise NameProblem(f"{base}[{index}] cannot be a name of its own: {base} is declared already")
-        spelled = python_name(base, index)
+        spelled = python_name(f"{base}[{index}]")
         if self.own(spelled) is not None or spelled in self.model.sizes:
             raise NameProblem(f"{base}[{index}] is spelled {spelled} in Python, and {spelled} is already taken")
         self.families.setdefault(base, {})[index] = spelled
@@ -129,11 +158,6 @@ class Scope:
         name = self.register(target.name, sp.Integer(counters[0])) if single else _nested_name(target.name, counters)
         own[target.name] = self.claim(name)
         return name
-
-
-def python_name(base: str, index: sp.Expr) -> str:
-    """How ``base[index]`` is spelled without brackets: ``h[0]`` is h0, ``h[T + 1]`` is hT1."""
-    return base + re.sub(r"\W", "", str(index))
 
 
 def _nested_name(name: str, counters: Sequence[int]) -> str:

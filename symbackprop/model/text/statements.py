@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from symbackprop.errors import did_you_mean
 from symbackprop.model.text import tree
-from symbackprop.model.text.cursor import Cursor, found
 from symbackprop.model.text.expressions import expression, size
-from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, STRING, Line, logical_lines, problem
+from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, STRING, Cursor, Line, found, logical_lines, problem
 
 KEYWORDS = ("dim", "data", "input", "param", "const", "convention", "loss", "output", "notation", "for")
+Item = TypeVar("Item")
 MAX_NESTING = 8
 _FOREIGN = {
     "let": "equations need no keyword: NAME = formula",
@@ -88,21 +89,32 @@ def simple(c: Cursor, keyword: str) -> tree.Statement:
     return result
 
 
+def _separated(c: Cursor, read: Callable[[Cursor], Item]) -> tuple[Item, ...]:
+    """Items with commas between them."""
+    items = [read(c)]
+    while c.accept(","):
+        items.append(read(c))
+    return tuple(items)
+
+
 def _dims(c: Cursor, keyword: str, line: int) -> tree.Statement:
-    items = []
-    while True:
-        name = c.declared("the name of a dimension")
-        items.append(tree.DimItem(name, size(c) if c.accept("=") else None))
-        if not c.accept(","):
-            return tree.Dims(line, tuple(items))
+    def dim(c: Cursor) -> tuple[str, tree.Expr | None]:
+        return c.declared("the name of a dimension"), size(c) if c.accept("=") else None
+
+    return tree.Named(line, keyword, _separated(c, dim))
+
+
+def _constants(c: Cursor, keyword: str, line: int) -> tree.Statement:
+    def constant(c: Cursor) -> tuple[str, tree.Expr | None]:
+        name = c.declared("a name")
+        c.expect("=", f"and a number, as in `{keyword} {name} = 0.5`")
+        return name, expression(c)
+
+    return tree.Named(line, keyword, _separated(c, constant))
 
 
 def _arrays(c: Cursor, keyword: str, line: int) -> tree.Statement:
-    items = []
-    while True:
-        items.append(_array(c))
-        if not c.accept(","):
-            return tree.Arrays(line, keyword, tuple(items))
+    return tree.Arrays(line, keyword, _separated(c, _array))
 
 
 def _array(c: Cursor) -> tree.ArrayItem:
@@ -131,16 +143,6 @@ def _shape(c: Cursor) -> tuple[tree.Expr, ...]:
     return tuple(sizes)
 
 
-def _constants(c: Cursor, keyword: str, line: int) -> tree.Statement:
-    items = []
-    while True:
-        name = c.declared("a name")
-        c.expect("=", f"and a number, as in `{keyword} {name} = 0.5`")
-        items.append((name, expression(c)))
-        if not c.accept(","):
-            return tree.Constants(line, keyword, tuple(items))
-
-
 def _notation(c: Cursor, keyword: str, line: int) -> tree.Statement:
     name = target(c)
     c.expect("=", 'and a string, as in `notation W1 = "W^{[1]}"`')
@@ -156,15 +158,8 @@ def _result(c: Cursor, keyword: str, line: int) -> tree.Statement:
 
 
 _RULES: dict[str, Callable[[Cursor, str, int], tree.Statement]] = {
-    "dim": _dims,
-    "data": _arrays,
-    "input": _arrays,
-    "param": _arrays,
-    "const": _constants,
-    "convention": _constants,
-    "notation": _notation,
-    "loss": _result,
-    "output": _result,
+    "dim": _dims, "data": _arrays, "input": _arrays, "param": _arrays, "const": _constants, "convention": _constants,
+    "notation": _notation, "loss": _result, "output": _result,
 }
 
 

@@ -5,12 +5,14 @@ A logical line is one statement: brackets left open join the next physical line,
 
 from __future__ import annotations
 
+import keyword
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from symbackprop.errors import SyntaxProblem
+from symbackprop.errors import NameProblem, SyntaxProblem
+from symbackprop.model.names import check_name
 
 NAME, NUMBER, STRING, SIGN, END = "name", "number", "string", "sign", "end of line"
 MAX_TEXT = 4_000_000
@@ -184,3 +186,80 @@ def _refuse_invisible(raw: str, number: int) -> None:
     for column, char in enumerate(raw, 1):
         if char != "\t" and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
             raise problem(f"the invisible character {describe(char)} at column {column} is not allowed", number)
+
+
+# -- a place in the tokens of a line
+PYTHON_WORDS = frozenset(keyword.kwlist)
+
+
+class Cursor:
+    """A place in the tokens of one logical line."""
+
+    def __init__(self, tokens: tuple[Token, ...]) -> None:
+        self.tokens, self.place, self.depth = tokens, 0, 0
+
+    @property
+    def now(self) -> Token:
+        return self.tokens[self.place]
+
+    @property
+    def after(self) -> Token:
+        return self.tokens[min(self.place + 1, len(self.tokens) - 1)]
+
+    def take(self) -> Token:
+        token = self.now
+        self.place = min(self.place + 1, len(self.tokens) - 1)
+        return token
+
+    def at(self, *signs: str) -> bool:
+        return self.now.is_sign(*signs)
+
+    def accept(self, *signs: str) -> Token | None:
+        return self.take() if self.at(*signs) else None
+
+    def expect(self, sign: str, why: str) -> Token:
+        if not self.at(sign):
+            raise self.unexpected(f"expected {sign!r} {why}")
+        return self.take()
+
+    def word(self, why: str) -> Token:
+        if self.now.kind != NAME:
+            raise self.unexpected(f"expected {why}")
+        return self.take()
+
+    def declared(self, why: str) -> str:
+        """A name that this line gives to something; what is wrong with it is told here, not where it is read."""
+        token = self.word(why)
+        try:
+            return check_name(token.text)
+        except NameProblem as error:
+            instead = f": {self._with(token, token.text + '_')}" if token.text in PYTHON_WORDS else ""
+            raise NameProblem(f"{error.message} (column {token.column}){instead}", line=token.line) from None
+
+    def _with(self, token: Token, text: str) -> str:
+        """The line of a token, with another text for it."""
+        line = ""
+        for other in self.tokens:
+            if other.line == token.line:
+                added = len(text) - len(token.text) if other.column > token.column else 0
+                line = line.ljust(other.column - 1 + added) + (text if other is token else other.text)
+        return line.strip()
+
+    def finish(self, after: str) -> None:
+        if self.now.kind == END:
+            return
+        missing = (self.now.kind in (NAME, NUMBER) and self.now.text not in PYTHON_WORDS) or self.at("(")
+        hint = "; is a * or an @ missing before it?" if missing and after == "the formula" else ""
+        raise self.unexpected(f"unexpected {found(self.now)} after {after}{hint}", named=True)
+
+    def unexpected(self, message: str, named: bool = False) -> SyntaxProblem:
+        """An error at the current token."""
+        tail = "" if named else f", found {found(self.now)}"
+        place = "" if self.now.kind == END or not self.now.column else f" at column {self.now.column}"
+        return problem(message + tail + place, self.now.line)
+
+
+def found(token: Token) -> str:
+    """A token as an error message names it."""
+    text = token.text if len(token.text) <= 30 else token.text[:30] + "…"
+    return "the end of the line" if token.kind == END else text if token.kind == STRING else f"{text!r}"

@@ -106,18 +106,6 @@ class Target:
 
 
 @dataclass(frozen=True)
-class DimItem:
-    name: str
-    size: Expr | None
-
-
-@dataclass(frozen=True)
-class Dims:
-    line: int
-    items: tuple[DimItem, ...]
-
-
-@dataclass(frozen=True)
 class ArrayItem:
     target: Target
     shape: tuple[Expr, ...]
@@ -135,12 +123,12 @@ class Arrays:
 
 
 @dataclass(frozen=True)
-class Constants:
-    """``const`` and ``convention``."""
+class Named:
+    """``dim``, ``const`` and ``convention``: names with numbers; a dimension need not have one."""
 
     line: int
     keyword: str
-    items: tuple[tuple[str, Expr], ...]
+    items: tuple[tuple[str, Expr | None], ...]
 
 
 @dataclass(frozen=True)
@@ -171,7 +159,7 @@ class For:
     body: tuple[Statement, ...] = field(default=())
 
 
-Statement: TypeAlias = Dims | Arrays | Constants | Notate | Equation | For
+Statement: TypeAlias = Named | Arrays | Notate | Equation | For
 
 
 def parts(expr: object) -> Iterator[Expr]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from symbackprop.core.maths import Math
 from symbackprop.core.scalars import TABLE
-from symbackprop.model.notations import pieces
+from symbackprop.model.names import pieces
 from symbackprop.render.names import TEX_GREEK
 from symbackprop.render.print.display import Box, Display, Kind, Start, Token, row
 from symbackprop.render.print.own import read

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symbackprop.model.notations import FONTS, SYMBOLS, pieces
+from symbackprop.model.names import FONTS, SYMBOLS, pieces
 from symbackprop.render.print.display import Box, Display, Start, row
 from symbackprop.render.print.printer import POWER
 
