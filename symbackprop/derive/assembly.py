@@ -174,7 +174,22 @@ class Assembly:
 
     def _cached(self, cotangent: Node) -> tuple[Node, ...]:
         """The forward rows that this gradient reads, found without entering rows that have a name of their own."""
-        return tuple([n for n in self._named_below(cotangent.args) if n.args and n.id in self.forward_ids])
+        own = (cotangent,) if _is_result(cotangent) else cotangent.args
+        told = dict.fromkeys(self._state(row) for row in self._named_below(own))
+        return tuple([n for n in told if n.args and n.id in self.names and n.id in self.forward_ids])
+
+    def _state(self, row: Node) -> Node:
+        """What a stack that the model does not name is made of: a row of the steps of a loop, of those before it too."""
+        if row.id in self.forward_ids or not _is_result(row):
+            return row
+        loop: Loop = row.args[0].attr
+        result = loop.results()[row.attr]
+        return next((after for leaf, after in zip(loop.carry, loop.carried, strict=True) if leaf is result), result)
+
+
+def _is_result(row: Node) -> bool:
+    """Whether a row is what comes out of a loop of the forward pass."""
+    return row.op.name == "out" and row.args[0].attr.forward is None
 
 
 def _found(records: Iterable[Record]) -> list[Step]:

@@ -174,5 +174,7 @@ def test_forward_stores_the_states_that_only_steps_read(read: str) -> None:
       h[t] = tanh(h[t-1] @ W)
     loss L = sum((({read}) @ v)**2)
     """
-    stored = [text(x) for x in build_document(derive(Model.parse(model))).stored]
-    assert {"hₜ", "h"} & set(stored)
+    document = build_document(derive(Model.parse(model)))
+    row = next(row for row in document.table if row.name == "W")
+    for stored in (document.stored, row.stores):
+        assert {"hₜ", "h"} & {text(x) for x in stored}
