@@ -65,7 +65,8 @@ class Settling:
         if reader is not None and reader is self.loss and all(self._reader(p) is reader for p in parts[1:]):
             self.terms.add(node.id)
         cotangent = total([p.value for p in parts])
-        whole = node.name is not None or node.id in self.asked or not is_simple(cotangent)
+        several = len(parts) > 1 and cotangent.value is None  # ways that meet are no way to read in passing
+        whole = node.name is not None or node.id in self.asked or several or not is_simple(cotangent)
         if not whole:
             self.readers[node.id] = reader
         elif cotangent.id >= self.count and not self.fused:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+import sympy as sp
+
 from symbackprop.core.graph import SEVERAL, Node
 from symbackprop.core.loops import Loop
 from symbackprop.derive.naming import Names
@@ -153,13 +155,13 @@ class Assembly:
                 self.names[node.id] = self.scope.unique(self._stack_name(row, loop, node.attr))
 
     def _stack_name(self, row: Node, loop: Loop, number: int) -> str:
-        name = self.names.get(row.id) or row.name or "s"
-        if name.endswith("-1]"):
-            return name.split("[")[0] + "_prev"
+        carried = number < len(loop.carry)
+        name = (loop.carry[number].name if carried else self.names.get(row.id) or row.name) or "s"
         base = name.split("[")[0].removesuffix(f"_{loop.index}")
-        if number >= len(loop.carry):
-            return base
-        return f"{base}_{loop.length}" if loop.length.is_Symbol or loop.length.is_Integer else f"{base}_last"
+        if not carried:
+            return f"{base}_prev" if name.endswith(("-1]", "+1]")) else base
+        last = sp.S.One if loop.reverse else loop.length
+        return f"{base}_{last}" if last.is_Symbol or last.is_Integer else f"{base}_last"
 
     # -- steps
     def _steps(self, records: Iterable[Record]) -> tuple[Step | LoopStep, ...]:
@@ -179,7 +181,7 @@ class Assembly:
         return tuple([n for n in told if n.args and n.id in self.names and n.id in self.forward_ids])
 
     def _state(self, row: Node) -> Node:
-        """What a stack that the model does not name is made of: a row of the steps of a loop, of those before it too."""
+        """What a stack that the model does not name is made of: a row of the steps, also of the states before."""
         if row.id in self.forward_ids or not _is_result(row):
             return row
         loop: Loop = row.args[0].attr

@@ -9,10 +9,12 @@ import sympy as sp
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Listed, Math, Num, Range, Sym
+from symbackprop.core.ops.loop import base
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context
 from symbackprop.render.document import Equation, Line, Prose
 from symbackprop.render.rows import Rows
+from symbackprop.render.symbols import Kept, kept_values
 
 
 class Forward:
@@ -20,25 +22,35 @@ class Forward:
 
     def __init__(self, derivation: Derivation) -> None:
         self.derivation = derivation
-        self.rows = [row for row, _ in self._flat(derivation.forward, 0)]
-        self.depths = [depth for _, depth in self._flat(derivation.forward, 0)]
-        self.numbers = {row.id: k for k, row in enumerate(self.rows, 1)}
+        self.entries = self._flat(derivation.forward, 0)
+        self.rows = [row for row, _ in self.entries if isinstance(row, Node)]
+        self.numbers = {row.id: k for k, (row, _) in enumerate(self.entries, 1) if isinstance(row, Node)}
         self.anchors = {row_id: f"eq-{k}" for row_id, k in self.numbers.items()}
 
-    def _flat(self, rows: Iterable[Node], depth: int) -> list[tuple[Node, int]]:
+    def _flat(self, rows: Iterable[Node], depth: int) -> list[tuple[Node | Kept, int]]:
         """Rows in the order in which they were declared, the body of a loop behind its head."""
-        found: list[tuple[Node, int]] = []
+        found: list[tuple[Node | Kept, int]] = []
         for row in sorted(rows, key=lambda row: row.id):
             found.append((row, depth))
             if row.op.name == "scan":
                 found += self._flat(self.derivation.bodies[row.id], depth + 1)
+                found += [(kept, depth + 1) for kept in kept_values(row.attr)]
         return found
 
     def equations(self, context: Context) -> tuple[Equation, ...]:
-        return tuple(self._equation(context, row, d) for row, d in zip(self.rows, self.depths, strict=True))
+        return tuple(
+            self._equation(context, number, row, depth) if isinstance(row, Node)
+            else self._kept(context, number, row, depth)
+            for number, (row, depth) in enumerate(self.entries, 1)
+        )
 
-    def _equation(self, context: Context, row: Node, depth: int) -> Equation:
-        number, anchor = self.numbers[row.id], self.anchors[row.id]
+    def _kept(self, context: Context, number: int, kept: Kept, depth: int) -> Equation:
+        left, row = Sym(kept.name, tuple(kept.row.shape), kept.row.id), kept.row
+        line = Line("definition", left, context.rows.bare(row), ())
+        return Equation(number, kept.name, f"eq-{number}", line, context.shape(row.shape), depth=depth)
+
+    def _equation(self, context: Context, number: int, row: Node, depth: int) -> Equation:
+        anchor = self.anchors[row.id]
         if row.op.name == "scan":
             line = Line("loop", None, loop_range(context.rows, row.attr), ("loop",), "for")
             return Equation(number, f"loop-{number}", anchor, line, None, depth=depth)
@@ -70,7 +82,6 @@ def loop_range(r: Rows, loop: Loop) -> Math:
 def _result(r: Rows, row: Node) -> Math:
     """A result of a loop: the last value of a carry, or the stack of all values."""
     loop: Loop = row.args[0].attr
-    name = (loop.results()[row.attr].name or "s").split("[")[0]
     if row.attr >= len(loop.carry):
-        return Listed(Sym(name), r.size(loop.length))
-    return Sym(f"{name}[{loop.length}]")
+        return Listed(Sym((loop.results()[row.attr].name or "s").split("[")[0]), r.size(loop.length))
+    return Sym(f"{base(loop.carry[row.attr])}[{1 if loop.reverse else loop.length}]")

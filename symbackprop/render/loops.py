@@ -33,15 +33,21 @@ def _entering(context: Context, reverse: Node, i: int) -> Line:
     return Line("definition", r.ref(loop.carry[i]), r.ref(reverse.args[i]), reason)
 
 
+def read_as(group: Group) -> Node:
+    """What the steps of a loop call the argument that a branch goes to."""
+    edge = group.contributions[0].path[0]
+    leaf: Node = edge.consumer.attr.leaves()[edge.index]
+    return leaf
+
+
 def shares(context: Context, group: Group, written: bool) -> Math:
     """What the steps of a loop contribute to one of its arguments: Σ_t of their shares, the stack of them, or what the
     first step hands back. ``written``: each share is written out rather than named."""
     assert group.consumer is not None
     loop, r = group.consumer.attr, context.rows
-    place = group.contributions[0].path[0].index
-    leaf = loop.leaves()[place]
+    place, leaf = group.contributions[0].path[0].index, read_as(group)
     if leaf.id not in context.by_target:
-        return r.ref(group.contributions[0].value)
+        return r.row(group.contributions[0].value)
     one, length = Num(sp.S.One), r.size(loop.length)
     gradient = r.linked[leaf.id]
     if place < len(loop.carry):

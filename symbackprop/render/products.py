@@ -65,9 +65,14 @@ def _batched(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Nod
     if inner.out != pattern.out:
         r.mention("batched")
         return found.of(args)
-    letters, sizes, _ = r.bound(rows[0], range(len(lead)))
+    letters, sizes, _ = r.bound(rows[0], range(len(lead)), bound_in(args))
     index = tuple([maths.Letter(x) for x in letters])
     return maths.Big("sum", letters, found.of([maths.Entry(x, index, 2) for x in args]), sizes)
+
+
+def bound_in(trees: Sequence[Math]) -> set[str]:
+    """The index letters in trees, which bind no other axis around them."""
+    return {x.name for tree in trees for x in maths.walk(tree) if isinstance(x, maths.Letter)}
 
 
 def _over_indices(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math:
@@ -75,7 +80,7 @@ def _over_indices(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequenc
     if pattern.is_transpose:
         return maths.Permuted(args[0], pattern.order)
     sizes = pattern.sizes([a.shape for a in rows])
-    letters = dict(zip(sizes, r.every(tuple(sizes.values())), strict=True))
+    letters = dict(zip(sizes, r.every(tuple(sizes.values()), bound_in(args)), strict=True))
 
     def over(places: str) -> tuple[str, ...]:
         return tuple([letters[c] for c in places])

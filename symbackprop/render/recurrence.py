@@ -40,12 +40,19 @@ def _norms(context: Context, scan: Node, place: int) -> list[Line]:
         return []
     loop: Loop = scan.attr
     each, whole = norms
-    name, t = base(loop.carried[place]), loop.index
+    name, t = base(loop.carry[place]), loop.index
     before = f"{name}[{t}+1]" if loop.reverse else f"{name}[{t}-1]"
     values = Several(each[:MAX_STEPS], len(each) > MAX_STEPS)
-    order = f"spectral norms, {t} = {'T, …, 1' if loop.reverse else '1, 2, …'}, the largest over the batch"
-    one, all_steps = _slope(f"{name}[{t}]", before), _slope(f"{name}[{loop.length}]", f"{name}[0]")
+    steps = f"{loop.length}, …, 1" if loop.reverse else "1, 2, …"
+    order = f"spectral norms, {t} = {steps}, the largest over the batch"
+    one, all_steps = _slope(f"{name}[{t}]", before), _whole(name, loop)
     return [Line("note", Bars(one), values, (order,)), Line("note", Bars(all_steps), whole, ("of the product",))]
+
+
+def _whole(name: str, loop: Loop) -> Math:
+    """∂h_T/∂h_0; backwards ∂h_1/∂h_{T+1}."""
+    first, last = (f"{loop.length}+1", 1) if loop.reverse else (0, loop.length)
+    return _slope(f"{name}[{last}]", f"{name}[{first}]")
 
 
 def _slope(above: str, below: str) -> Math:
@@ -62,7 +69,7 @@ def _line(row: Node, loop: Loop, links: list[Math]) -> Line:
     alone += ", along this path alone" if len(loop.carry) > 1 else ""
     reason = f"{alone}; where this product shrinks, gradients vanish, where it grows, they explode"
     right = Big("prod", (loop.index,), product, (loop.length,))
-    return Line("note", _slope(f"{name}[{loop.length}]", f"{name}[0]"), right, (reason,))
+    return Line("note", _whole(name, loop), right, (reason,))
 
 
 def _links(context: Context, leaf: Node, row: Node, loop: Loop) -> list[Math]:

@@ -20,7 +20,7 @@ from symbackprop.core.maths import Dims, Math, negative, product, shaped
 from symbackprop.core.scalars import RELATIONS, TABLE
 from symbackprop.core.shapes import is_one, normalise_axes, size_of
 from symbackprop.render.axes import AxisLetters
-from symbackprop.render.products import contracted
+from symbackprop.render.products import bound_in, contracted
 from symbackprop.render.spread import FIRST, indexed, repeated, reshaped, with_axes
 
 ONE, TWO = sp.S.One, f.Num(sp.Integer(2))
@@ -132,9 +132,9 @@ class Rows:
                 self.mention("outer")
         return found
 
-    def every(self, shape: Dims) -> list[str]:
+    def every(self, shape: Dims, used: Collection[str]) -> list[str]:
         """An index letter for every axis."""
-        letters = self.letters.of(shape)
+        letters = self.letters.of(shape, used)
         self.letters.mention(letters, shape)
         return letters
 
@@ -283,8 +283,7 @@ class Rows:
 
     def over(self, sign: str, m: Math, a: Node, axes: Sequence[int], keepdims: bool) -> Math:
         """Σ_n m[n], the letters of what it runs over on the array itself. Axes that stay are new ones of size 1."""
-        used = {x.name for x in maths.walk(m) if isinstance(x, maths.Letter)}
-        letters, sizes, kept = self.bound(a, axes, used)
+        letters, sizes, kept = self.bound(a, axes, bound_in([m]))
         at: dict[int, Math] = dict.fromkeys(axes, FIRST)
         at |= {k: maths.Letter(x) for k, x in zip(kept, letters, strict=True)}
         body = indexed(m, a.ndim, at)
@@ -413,10 +412,15 @@ def _put_along_axis(r: Rows, node: Node, g: Node, index: Node) -> Math:
 def _out(r: Rows, node: Node, scan: Node) -> Math:
     """A result of a loop that has no name of its own: what one step computes, over all steps."""
     loop = scan.attr
+    result, stacked = loop.results()[node.attr], node.attr >= len(loop.carry)
+    if result.value is not None:
+        return r.filled(result.value, node.shape)
     with r.letters.at_step():
-        body = r.ref(loop.results()[node.attr])
-    steps = maths.Range(loop.index, maths.Num(ONE), r.size(loop.length))
-    return maths.AtStep(body, loop.index, steps if node.attr >= len(loop.carry) else maths.Words("last"))
+        body = r.ref(result)
+    first, last = maths.Num(ONE), r.size(loop.length)
+    if stacked:
+        return maths.AtStep(body, loop.index, maths.Range(loop.index, first, last))
+    return maths.AtStep(body, loop.index, first if loop.reverse else last)
 
 
 def _einsum(r: Rows, node: Node, *args: Node) -> Scaled:

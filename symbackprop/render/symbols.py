@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import sympy as sp
 
@@ -11,6 +12,7 @@ from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Delta, Link, Marked, Math, Sym, shaped
+from symbackprop.core.ops.loop import base
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.model.names import check_notation
 from symbackprop.render.axes import AxisLetters
@@ -55,6 +57,19 @@ def locate(steps: Iterable[Step | LoopStep], depth: int = 0, first: int = 1) -> 
         else:
             found.append(Located(step, number, depth))
     return found
+
+
+class Kept(NamedTuple):
+    """A value that a step hands on as it got it: what it is called from there on, and the leaf that it is."""
+
+    name: str
+    row: Node
+
+
+def kept_values(loop: Loop) -> list[Kept]:
+    """The carried values that are those of the step before, of another name."""
+    pairs = zip(loop.carry, loop.carried, strict=True)
+    return [Kept(f"{base(leaf)}[{loop.index}]", row) for leaf, row in pairs if row.is_leaf and row is not leaf]
 
 
 class Symbols:
@@ -121,8 +136,9 @@ class Symbols:
     def _name_incoming(self, r: Rows, reverse: Loop) -> None:
         """Cotangents that enter a step of a reverse loop: from later steps, and from what reads the stacks."""
         assert reverse.forward is not None
+        kept = {k.row.id: self.sym(k.name, k.row) for k in kept_values(reverse.forward)}
         for leaf, row in zip(reverse.carry, reverse.forward.carried, strict=True):
-            own = r.plain[row.id] if row.id in r.plain else r.ref(row)
+            own = kept.get(row.id) or (r.plain[row.id] if row.id in r.plain else r.ref(row))
             r.symbols[leaf.id] = shaped(Marked(Delta(own), "later"), leaf.shape)
         for leaf in reverse.sequences:
             if leaf.id not in r.symbols and leaf.name is not None and leaf.name.startswith("d"):

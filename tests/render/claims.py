@@ -153,7 +153,7 @@ def _check(world: World, document: Document, left: m.Math | None, line: Line, lo
         _check_chain(world, left, line.right, loops)
     elif _is_entrywise(document, left):
         _check_entrywise(world, left, line.right, loops)
-    elif _marked(left) == "later" and not loops:
+    elif _marked(left.body if isinstance(left, m.Transpose) else left) == "later" and not loops:
         _check_start(world, left, line.right)
     elif _marked(left) == "new":
         _check_update(world, left, line.right)
@@ -219,8 +219,7 @@ def _check_entrywise(world: World, left: m.Math, right: m.Math, loops: dict[str,
     reader = _reader(world, [left, right], loops)
     found = reader(right)
     v, along = _direction(world, top, bottom)
-    product = Value(found.array * reader.over(*v).array, found.letters) if not found.shape else reader.together(
-        "⊙", np.multiply, found, reader.over(*v))
+    product = reader.together("⊙", np.multiply, found, reader.over(*v))
     _same(reader.over(*along), product)
 
 

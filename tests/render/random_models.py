@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
-from symbackprop import Model
+import sympy as sp
+
+from symbackprop import Model, scan
 from symbackprop.core import functions as F
 from symbackprop.core.graph import Node
 from symbackprop.errors import ModelError
@@ -40,6 +43,12 @@ UNARY: dict[str, Callable[[Node, Random], Node]] = {
     "cumsum": lambda a, r: F.cumsum(a, axis=0),
     "flat": lambda a, r: F.reshape(a, -1),
     "total": lambda a, r: F.sum(a**2),
+    "min": lambda a, r: F.min(a, axis=_axis(a, r), keepdims=r.random() < 0.4),
+    "repeat": lambda a, r: F.repeat(a, 2, axis=_axis(a, r)),
+    "every other": lambda a, r: a[::2],
+    "last": lambda a, r: a[-1],
+    "diagonal": lambda a, r: F.einsum("ii->i", a),
+    "pool": lambda a, r: r.choice([F.max_pool2d, F.avg_pool2d])(F.concat(a, a, axis=2)[:, :2, :2], 2),
 }
 BINARY: dict[str, Callable[[Node, Node, Random], Node]] = {
     "add": lambda a, b, r: a + b,
@@ -56,6 +65,8 @@ BINARY: dict[str, Callable[[Node, Node, Random], Node]] = {
     "by rows": lambda a, b, r: a * b[:, None],
     "cross_entropy": lambda a, b, r: F.cross_entropy(a, F.softmax(b)),
     "squared_error": lambda a, b, r: F.squared_error(a, b),
+    "diagonal product": lambda a, b, r: F.einsum("ii,ij->ij", a, b),
+    "rows of a product": lambda a, b, r: F.einsum("ij,ij->i", a, b),
 }
 
 
@@ -69,10 +80,12 @@ def random_model(seed: int) -> Model:
     """The model of a seed."""
     r = Random(seed)
     m = Model(f"random-{seed}")
-    N, M, K, C = m.dims(r.choice(["N M K C", "N M K C", "i j k l", "n m p v"]))
+    N, M, K, C = m.dims(r.choice(["N M K C", "N M K C", "i j k l", "n m p k"]))
     rows = [m.param("a", (N, M)), m.param("w", (M, K)), m.param("b", (M,)), m.data("x", (N,)), m.param("s", ()),
             m.param("q", (N, M, K)), m.param("u", (N, N))]
     y, logits = m.data("y", (N,), below=C), m.param("z", (N, C))
+    words = m.data("v", (N,), below=N)
+    rows += [m.param("e", (N, K, M, M)), m.param("r", (N, M))[words]]
     rows += [r.choice([F.pick(logits, y), F.softmax(logits), logits[:, 0], F.cross_entropy(logits, y)])]
     made: list[Node] = []
     for k in range(r.randint(1, 6)):
@@ -80,8 +93,13 @@ def random_model(seed: int) -> Model:
         if row is not None:
             made.append(m.let(f"t{k}", row) if r.random() < 0.6 and row.name is None else row)
             rows.append(made[-1])
-    m.loss("L", sum((F.mean(F.tanh(x)) for x in made or rows[-1:]), start=F.sum(rows[-1] ** 2)))
+    m.loss("L", sum((_mean(F.tanh(x)) for x in made or rows[-1:]), start=F.sum(rows[-1] ** 2)))
     return m
+
+
+def _mean(a: Node) -> Node:
+    """The mean where the number of entries is no rounded one, which no row divides by."""
+    return F.sum(a) if any(d.has(sp.ceiling) for d in a.shape) else F.mean(a)
 
 
 def _step(r: Random, rows: list[Node]) -> Node | None:
@@ -96,6 +114,44 @@ def _step(r: Random, rows: list[Node]) -> Node | None:
         if row.ndim <= MAX_RANK and row.kind == "float" and 0 not in row.shape:
             return row
     return None
+
+
+STEPS: dict[str, Callable[[Node, Node, Node], Node]] = {
+    "tanh of sum": lambda h, x, w: F.tanh(h + x),
+    "cell": lambda h, x, w: F.tanh(h @ w + x),
+    "gate": lambda h, x, w: F.sigmoid(x) * h + x,
+    "average": lambda h, x, w: (h + x) / 2,
+    "softmax": lambda h, x, w: F.softmax(h @ w) * x,
+    "norm": lambda h, x, w: h / (1 + F.sum(h**2)) + x,
+    "relu": lambda h, x, w: F.relu(h - 2 * x),
+}
+
+
+def random_loop(seed: int) -> Model:
+    """A model with a loop over numbers, vectors or matrices, of which it reads the last state, all of them, or both."""
+    r = Random(seed)
+    m = Model(f"loop-{seed}")
+    T, N, H = m.dims(r.choice(["T N H", "K N M", "n i h"]))
+    state = r.choice([(), (H,), (N, H), (N, H)])
+    s, w, x = m.param("s", state), m.param("w", (H, H)), m.data("x", (T, *state))
+    two = r.random() < 0.3
+
+    def body(states: tuple[Node, ...], elements: tuple[Node, ...]) -> Any:
+        rows = [*states, elements[0]]
+        for _ in range(r.randint(1, 3)):
+            a, b = rows[-1], r.choice(rows)
+            fitting = [f for name, f in STEPS.items() if state or name not in ("cell", "softmax")]
+            rows.append(r.choice(fitting)(a, b, w))
+        return ((*states[1:], rows[-1]), rows[-1] if r.random() < 0.6 else ())
+
+    last, stacks = scan(body, (s, s * 2)[: 1 + two], x, reverse=r.random() < 0.3, index="t")
+    read = [F.tanh(row) * r.choice([1, 2]) for row in (*last, *stacks)]
+    for k, row in enumerate(read):
+        read[k] = m.let(f"y{k}", row) if r.random() < 0.5 else row
+    if state and r.random() < 0.5:
+        read[0] = read[0] @ m.param("u", (H,))
+    m.loss("L", sum((F.sum(row**2) for row in read[1:]), start=F.sum(read[0])))
+    return m
 
 
 SCALAR: dict[str, Callable[[Node, Node], Node]] = {

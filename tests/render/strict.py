@@ -67,7 +67,7 @@ class World(Protocol):
     def jacobian(self, top: int, bottom: int, immediate: bool) -> tuple[tuple[str, ...], Array]:
         """∂top/∂bottom: the axes of top, then those of bottom. ``immediate``: other named rows held fixed."""
 
-    def later(self, row: int) -> tuple[tuple[str, ...], Array]:
+    def later(self, row: int, name: str) -> tuple[tuple[str, ...], Array]:
         """What later steps of a loop hand back to a carried row."""
 
     def steps(self, letter: str) -> int:
@@ -410,14 +410,20 @@ class Reader:
         if tree.word == "old":
             return self(tree.body)
         if tree.word == "later" and isinstance(inner, m.Delta) and inner.of is not None:
-            return self.over(*self.world.later(_row(inner.of)))
+            symbol = _base(inner.of)[0]
+            letters, array = self.world.later(_row(symbol), symbol.name if isinstance(symbol, m.Sym) else "")
+            return self.over(letters, array, self.world.rows and np.ndim(array) - len(letters) == 1)
         raise Untold(f"what is marked {tree.word}")
 
     def read_atstep(self, tree: m.AtStep) -> Value:
         inner = tree.body.body if isinstance(tree.body, m.Link) else tree.body
         if tree.steps is None:
             is_share = isinstance(inner, m.Derivative)
-            return self(inner) if is_share else self.item(self(inner), [m.Letter(tree.letter)])
+            stack = self(inner)
+            if is_share:
+                return stack
+            found = self.item(Value(stack.array, stack.letters), [m.Letter(tree.letter)])
+            return Value(found.array, found.letters, self.world.rows and len(found.shape) == 1)
         with self.binding([tree.letter], [self.world.steps(tree.letter)]):
             value = self(inner)
             array = np.broadcast_to(value.array, self._with(value, [tree.letter]))
@@ -425,8 +431,8 @@ class Reader:
         stack = np.expand_dims(stack, self.axes[tree.letter])
         if isinstance(tree.steps, m.Range):
             return Value(stack, value.letters)
-        place = -1 if isinstance(tree.steps, m.Words) else int(self.number(_number(tree.steps))) - 1
-        return Value(stack[(slice(None),) * value.letters + (place,)], value.letters)
+        place = int(self.number(_number(tree.steps))) - 1
+        return Value(stack[(slice(None),) * value.letters + (place,)], value.letters, value.row)
 
     def read_delta(self, tree: m.Delta) -> Value:
         if tree.of is not None:

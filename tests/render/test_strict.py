@@ -24,7 +24,7 @@ from symbackprop.model.zoo import names
 from symbackprop.render.views import VIEWS
 from tests.render.claims import SKIPPED, WRONG, Verdict, verdicts
 from tests.render.helpers import derivation
-from tests.render.random_models import random_circuit, random_model
+from tests.render.random_models import random_circuit, random_loop, random_model
 from tests.render.reading import Wrong
 from tests.render.strict import Reader
 from tests.render.world import World
@@ -92,6 +92,11 @@ def test_every_equation_of_a_random_model_holds(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(EXAMPLES))
 def test_every_equation_of_a_random_circuit_holds(seed: int) -> None:
     check(found(derive(random_circuit(seed)), seed), 0.1)
+
+
+@pytest.mark.parametrize("seed", range(EXAMPLES))
+def test_every_equation_of_a_random_loop_holds(seed: int) -> None:
+    check(found(derive(random_loop(seed)), seed), 0.25)
 
 
 def test_a_gradient_with_a_number_from_upstream_in_it_is_no_local_derivative() -> None:

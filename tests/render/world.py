@@ -131,9 +131,9 @@ class World:
         letters, array = self.of(self.totals_of[row].id)
         return letters, array, self.rows and array.ndim - len(letters) == 1
 
-    def later(self, row: int) -> Found:
+    def later(self, row: int, name: str) -> Found:
         """What later steps of a loop hand back to a carried row, or a step hands back to the one before it."""
-        if row in self.totals_of:
+        if row in self.totals_of and name == self.nodes[row].name:
             role = self.nodes[row].attr
             if isinstance(role, Leaf):
                 return self.of(self.totals_of[row].id)
@@ -227,7 +227,7 @@ class World:
         """The rows between bottom and top, and the values of what stays fixed."""
         env: Env = {bottom: None}
         stack, seen = [self.nodes[top]], set[int]()
-        names = self.derivation.names if immediate else {}
+        names = self.totals_of if immediate else {}  # what has a gradient of its own
         while stack:
             row = stack.pop()
             if row.id in env or row.id in seen:

@@ -20,6 +20,7 @@ from symbackprop.render.context import Context, Group, groups, is_loop
 from symbackprop.render.document import Line
 from symbackprop.render.factors import edge_factor
 from symbackprop.render.jacobians import Factor, diagonal, local_jacobian
+from symbackprop.render.loops import read_as
 from symbackprop.render.symbols import Located, LoopMark
 from symbackprop.render.views.matrix import MatrixView
 
@@ -176,6 +177,24 @@ class JacobianView(MatrixView):
             return line
         tree = diagonal(self.rows, factor, consumer.shape[0])
         return replace(line, right=tree, reason=self._reason(group))
+
+    def _branch(self, s: Located, group: Group, alone: bool) -> list[Math]:
+        """A row, also where what is given or comes out of a loop has the shape of the variable."""
+        terms = super()._branch(s, group, alone)
+        given = group.consumer is None or (is_loop(group) and not self._has_shares(group))
+        return [turned(x) for x in terms] if given and s.step.target.ndim == 1 else terms
+
+    def _has_shares(self, group: Group) -> bool:
+        """Whether the steps of a loop have a gradient for what they contribute."""
+        return read_as(group).id in self.context.by_target
+
+    def _over_steps(self, s: Located, left: Math, group: Group) -> tuple[Line, ...]:
+        *before, last = super()._over_steps(s, left, group)
+        if not self._has_shares(group):
+            return (replace(last, left=left),)
+        if last.left is not self.rows.gradients[s.step.target.id]:
+            return (*before, last)
+        return (*before, last, *self._formatted(s, turned(last.right)))
 
     # -- layout
     def _formatted(self, s: Located, column: Math) -> list[Line]:
