@@ -11,8 +11,10 @@ import io
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from time import monotonic
 from typing import Any, NoReturn, TypeVar
@@ -130,52 +132,53 @@ def read_dim(item: str) -> tuple[str, int]:
     return name, int(size)
 
 
-def model_switches(command: Command) -> Command:
-    """The switches that every command on a model understands."""
-    command = click.option(
-        "--dim",
-        "dims",
-        metavar="N=4,D=3",
-        callback=read_dims,
-        help="Sizes for symbolic dimensions.",
-    )(command)
-    return click.option(
-        "--relu0",
-        type=Choice(["0", "1", "0.5"]),
-        default=None,
-        help="The derivative of relu at 0.  [default: what the model says, else 0]",
-    )(command)
+@dataclass(frozen=True)
+class Given:
+    """The model that a command is about: what it was called, and the switches that every command on a model takes."""
+
+    spec: str
+    relu0: str | None
+    sizes: dict[str, int]
+
+    def model(self) -> Any:
+        from symbackprop.model import load
+
+        return load(self.spec, relu0=self.relu0, dims=self.sizes)
 
 
-model_argument = click.argument("model")
+def on_model(command: Command) -> Callable[..., Any]:
+    """A command on a model: it has the switches of every such command and gets them, with the model, as ``given``."""
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+    @wraps(command)
+    def run(model: str, relu0: str | None, dims: dict[str, int], **options: Any) -> Any:
+        return command(given=Given(model, relu0, dims), **options)
 
-at_option = click.option(
-    "--at",
-    metavar="VALUES",
-    help="Numbers to put in: x=.5,y=1 or a file (.json, .npz).",
-)
+    sizes = click.option(
+        "--dim", "dims", metavar="N=4,D=3", callback=read_dims, help="Sizes for symbolic dimensions."
+    )
+    default = "The derivative of relu at 0.  [default: what the model says, else 0]"
+    return click.option("--relu0", type=Choice(["0", "1", "0.5"]), help=default)(sizes(run))
 
-digits_option = click.option(
-    "--digits", type=click.IntRange(1, 17), metavar="N", help="Digits of printed numbers."
-)
 
-output_option = click.option(
-    "-o", "--output", metavar="FILE", default="-", help="Where to write; - is stdout (default)."
-)
+def one_of(flag: str, words: Iterable[str], help: str, name: str | None = None, default: str | None = None
+           ) -> Callable[[Command], Command]:
+    """An option that takes one of some words, the first being the default where none is given."""
+    words = [*words]
+    names = (flag,) if name is None else (flag, name)
+    return click.option(*names, type=Choice(words), default=default or words[0], show_default=True, help=help)
 
 
 def format_option(*formats: str) -> Callable[[Command], Command]:
-    """`--format`, the first of `formats` being the default."""
-    return click.option(
-        "--format",
-        "form",
-        type=Choice(formats),
-        default=formats[0],
-        show_default=True,
-        help="How to print it.",
-    )
+    return one_of("--format", formats, "How to print it.", "form")
+
+
+model_argument = click.argument("model")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+at_option = click.option("--at", metavar="VALUES", help="Numbers to put in: x=.5,y=1 or a file (.json, .npz).")
+digits_option = click.option("--digits", type=click.IntRange(1, 17), metavar="N", help="Digits of printed numbers.")
+output_option = click.option(
+    "-o", "--output", metavar="FILE", default="-", help="Where to write; - is stdout (default)."
+)
 
 
 # ---------------------------------------------------------------- output
@@ -195,6 +198,11 @@ def write_result(text: str, output: str = "-") -> None:
     write_module(text, path)
 
 
+def as_text(data: Any) -> str:
+    """Plain data as JSON."""
+    return json.dumps(data, indent=2, ensure_ascii=False)
+
+
 def write_stdout(text: str) -> None:
     """Write to stdout, or say that it cannot be written."""
     if sys.stdout is None:
@@ -211,7 +219,7 @@ def write_stdout(text: str) -> None:
 
 def not_an_input(path: Path) -> Path:
     """The path to write to; refused when it is a file that the command reads (the model, the answers)."""
-    read = [v for k, v in click.get_current_context().params.items() if k in ("model", "answers", "target", "at")]
+    read = [v for k, v in click.get_current_context().params.items() if k in ("model", "answers", "at")]
     if path.exists() and any(v and Path(str(v)).exists() and path.samefile(str(v)) for v in read):
         raise click.UsageError(f"{path} is what the command reads; choose another file to write to")
     return path
@@ -280,135 +288,62 @@ def ops(names: tuple[str, ...], as_json: bool) -> None:
         if name not in known:
             raise UsageError(f"there is no op or function {name!r}.{did_you_mean(name, known)}")
     listed = [entry for entry in listed if not names or entry["name"] in names]
-    write_result(json.dumps(listed, indent=2, ensure_ascii=False) if as_json else listing_text(listed))
+    write_result(as_text(listed) if as_json else listing_text(listed))
 
 
 @cli.command()
 @model_argument
 @format_option("text", "latex", "sbp", "json")
-@model_switches
-def show(model: str, form: str, relu0: str | None, dims: dict[str, int]) -> None:
+@on_model
+def show(given: Given, form: str) -> None:
     """Show the model itself: equations, shapes, parameters."""
-    from symbackprop.model import load
     from symbackprop.render.show import show as shown
 
-    write_result(shown(load(model, relu0=relu0, dims=dims), form))
+    write_result(shown(given.model(), form))
 
 
 @cli.command()
 @model_argument
-@click.option(
-    "--wrt", metavar="A,B", help="Only the gradients of these (default: every parameter)."
-)
+@click.option("--wrt", metavar="A,B", help="Only the gradients of these (default: every parameter).")
 @format_option(*FORMATS)
-@click.option(
-    "--view",
-    type=Choice(WORDS["view"]),
-    default="auto",
-    show_default=True,
-    help="How the steps are written.",
-)
-@click.option(
-    "--layout",
-    type=Choice(WORDS["layout"]),
-    default="shape",
-    show_default=True,
-    help="Gradients in the shape of the parameter, or in Jacobian layout.",
-)
+@one_of("--view", WORDS["view"], "How the steps are written.", default="auto")
+@one_of("--layout", WORDS["layout"], "Gradients in the shape of the parameter, or in Jacobian layout.", default="shape")
 @at_option
 @digits_option
-@click.option(
-    "--detail",
-    type=Choice(WORDS["detail"]),
-    default="full",
-    show_default=True,
-    help="How much of each step is printed.",
-)
+@one_of("--detail", WORDS["detail"], "How much of each step is printed.", default="full")
 @click.option("--standalone", is_flag=True, help="A LaTeX document that compiles, not a fragment.")
 @output_option
-@model_switches
+@on_model
 def derive(
-    model: str,
-    wrt: str | None,
-    form: str,
-    view: str,
-    layout: str,
-    at: str | None,
-    digits: int | None,
-    detail: str,
-    standalone: bool,
-    output: str,
-    relu0: str,
-    dims: dict[str, int],
+    given: Given, wrt: str | None, form: str, at: str | None, standalone: bool, output: str, **options: Any
 ) -> None:
     """Print the derivation of the gradients."""
     if standalone and form != "latex":
         raise click.UsageError("--standalone is for --format latex")
     from symbackprop.derive import derive as derived
-    from symbackprop.model import load
     from symbackprop.render.numbers import read_at
 
     names = None if wrt is None else [name.strip() for name in wrt.split(",") if name.strip()]
-    derivation = derived(load(model, relu0=relu0, dims=dims), names)
-    options = {"view": view, "layout": layout, "detail": detail, "digits": digits, "sizes": dims}
+    derivation = derived(given.model(), names)
     if at is not None:
         options["values"] = read_at(at)
-    write_result(derivation.printed(form, standalone=standalone, **options), output)
+    write_result(derivation.printed(form, standalone=standalone, sizes=given.sizes, **options), output)
 
 
 @cli.command()
 @model_argument
 @click.option(
-    "-o",
-    "--output",
-    metavar="FILE|DIR",
-    help="Where to write; - is stdout.  [default: generated/<name>.py]",
+    "-o", "--output", metavar="FILE|DIR", help="Where to write; - is stdout.  [default: generated/<name>.py]"
 )
-@click.option(
-    "--dtype",
-    type=Choice(DTYPES),
-    default="float64",
-    show_default=True,
-    help="Precision of init_params.",
-)
-@click.option(
-    "--target",
-    type=Choice([*TARGETS]),
-    default="numpy",
-    show_default=True,
-    help="What the module computes with.",
-)
-@click.option(
-    "-O",
-    "level",
-    type=Choice(["0", "1", "2"]),
-    default="1",
-    show_default=True,
-    help="Optimisation: -O0, -O1 or -O2 (with a workspace).",
-)
-@click.option(
-    "--optimizer",
-    metavar="NAME",
-    help="Add init_state and update: sgd, momentum, adagrad, adam or adamw.",
-)
-@click.option(
-    "--check", is_flag=True, help="Write nothing; exit 1 and show a diff if the file differs."
-)
-@click.option(
-    "--verify/--no-verify", "check_gradients", default=True, help="Verify before writing."
-)
-@model_switches
+@one_of("--dtype", DTYPES, "Precision of init_params.", default="float64")
+@one_of("--target", TARGETS, "What the module computes with.", default="numpy")
+@one_of("-O", ["0", "1", "2"], "Optimisation: -O0, -O1 or -O2 (with a workspace).", "level", default="1")
+@click.option("--optimizer", metavar="NAME", help="Add init_state and update: sgd, momentum, adagrad, adam or adamw.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 and show a diff if the file differs.")
+@click.option("--verify/--no-verify", "check_gradients", default=True, help="Verify before writing.")
+@on_model
 def codegen(
-    model: str,
-    output: str | None,
-    dtype: str,
-    target: str,
-    level: str,
-    optimizer: str | None,
-    check: bool,
-    check_gradients: bool,
-    relu0: str | None,
-    dims: dict[str, int],
+    given: Given, output: str | None, level: str, check: bool, check_gradients: bool, **options: Any
 ) -> None:
     """Write the model and its backward pass as a module for NumPy or JAX.
 
@@ -416,20 +351,17 @@ def codegen(
     """
     from symbackprop.codegen import codegen as emit
     from symbackprop.codegen.write import module_path
-    from symbackprop.model import load
 
     if check and output == "-":
         raise click.UsageError("--check compares with a file, so -o - makes no sense with it")
-    loaded = load(model, relu0=relu0, dims=dims)
-    text = emit(loaded, dtype=dtype, level=int(level), optimizer=optimizer, target=target)
-    for name in loaded.unreached():
+    model = given.model()
+    text = emit(model, level=int(level), **options)
+    for name in model.unreached():
         tell(f"note: no result depends on {name}; its gradient is zero")
-    if output == "-":
-        write_verified(text, loaded, None, check_gradients and not check)
-    elif check:
-        require_unchanged(text, module_path(output, loaded.name))
+    if check:
+        require_unchanged(text, module_path(output, model.name))
     else:
-        write_verified(text, loaded, module_path(output, loaded.name), check_gradients)
+        write_verified(text, model, None if output == "-" else module_path(output, model.name), check_gradients)
 
 
 def write_verified(text: str, model: Any, path: Path | None, check_gradients: bool) -> None:
@@ -463,31 +395,14 @@ def require_unchanged(text: str, path: Path) -> None:
 
 
 @cli.command()
-@click.argument("target", metavar="MODEL|FILE.py")
-@click.option(
-    "--seed", type=click.IntRange(0), metavar="N", default=0, show_default=True, help="Of the random inputs."
-)
-@click.option(
-    "--trials", type=click.IntRange(1), metavar="N", help="How many random inputs to try."
-)
-@click.option(
-    "--method",
-    type=Choice(["auto", "central", "complex"]),
-    default="auto",
-    show_default=True,
-    help="How numeric slopes are taken: complex step, central differences, or the first where it applies.",
-)
+@click.argument("model", metavar="MODEL|FILE.py")
+@click.option("--seed", type=click.IntRange(0), metavar="N", default=0, show_default=True, help="Of the random inputs.")
+@click.option("--trials", type=click.IntRange(1), metavar="N", help="How many random inputs to try.")
+@one_of("--method", ["auto", "central", "complex"],
+        "How numeric slopes are taken: complex step, central differences, or the first where it applies.")
 @json_option
-@model_switches
-def verify(
-    target: str,
-    seed: int,
-    trials: int | None,
-    method: str,
-    as_json: bool,
-    relu0: str | None,
-    dims: dict[str, int],
-) -> None:
+@on_model
+def verify(given: Given, as_json: bool, **options: Any) -> None:
     """Check the gradients of a model or of an emitted module.
 
     They are compared with numeric slopes of the model itself. Exits with 1 when the check fails, and also when it
@@ -496,10 +411,8 @@ def verify(
     from symbackprop.check import verify_target
 
     with progress_bar("verifying") as progress:
-        report = verify_target(
-            target, relu0=relu0, sizes=dims, seed=seed, trials=trials, method=method, progress=progress
-        )
-    write_result(json.dumps(report.to_json(), indent=2, ensure_ascii=False) if as_json else report.text())
+        report = verify_target(given.spec, relu0=given.relu0, sizes=given.sizes, progress=progress, **options)
+    write_result(as_text(report.to_json()) if as_json else report.text())
     if not report.passed:
         click.get_current_context().exit(1)
 
@@ -508,19 +421,13 @@ def verify(
 @model_argument
 @click.argument("answers", metavar="ANSWERS|FOLDER")
 @click.option(
-    "--hints",
-    type=click.IntRange(0, 3),
-    metavar="0..3",
-    default=2,
-    show_default=True,
+    "--hints", type=click.IntRange(0, 3), metavar="0..3", default=2, show_default=True,
     help="What to tell about a wrong answer: 0 that it is wrong, 1 the kind of mistake, 2 the factor, 3 the answer.",
 )
 @json_option
 @output_option
-@model_switches
-def grade(
-    model: str, answers: str, hints: int, as_json: bool, output: str, relu0: str | None, dims: dict[str, int]
-) -> None:
+@on_model
+def grade(given: Given, answers: str, hints: int, as_json: bool, output: str) -> None:
     """Check a person's own gradients.
 
     ANSWERS is a file (or - for stdin) with lines like `dw2 = -(y-o)*(1-o^2)*h`. A folder of such files is graded in
@@ -528,9 +435,8 @@ def grade(
     cannot be read.
     """
     from symbackprop.grade import Grader, grade_path
-    from symbackprop.model import load
 
-    graded = grade_path(Grader(load(model, relu0=relu0, dims=dims), dims), answers)
+    graded = grade_path(Grader(given.model(), given.sizes), answers)
     write_result(graded.json(hints) if as_json else graded.text(hints), output)
     click.get_current_context().exit(graded.exit_code)
 
@@ -542,28 +448,17 @@ def grade(
 @digits_option
 @click.option("--expand", is_flag=True, help="Draw every block of a deep model, not one for all that are alike.")
 @output_option
-@model_switches
-def graph(
-    model: str,
-    form: str,
-    at: str | None,
-    digits: int | None,
-    expand: bool,
-    output: str,
-    relu0: str | None,
-    dims: dict[str, int],
-) -> None:
+@on_model
+def graph(given: Given, form: str, at: str | None, output: str, **options: Any) -> None:
     """Draw the computation graph.
 
     With --at, the value of each node stands above it, the gradient below it.
     """
-    from symbackprop.model import load
     from symbackprop.render.graph import draw
     from symbackprop.render.numbers import read_at
 
     values = None if at is None else read_at(at)
-    loaded = load(model, relu0=relu0, dims=dims)
-    write_result(draw(loaded, form, values, sizes=dims, digits=digits, expand=expand), output)
+    write_result(draw(given.model(), form, values, sizes=given.sizes, **options), output)
 
 
 def main() -> NoReturn:
