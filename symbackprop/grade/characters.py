@@ -9,7 +9,7 @@ from symbackprop.errors import SyntaxProblem
 
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789+-aehijklmnoprstuvx")
-_LOWERED = re.compile("[₀-₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ]+")
+_LOWERED = re.compile("([₀-₉]*)([₀-₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ]*)")
 _GREEK = {
     "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "Δ": "delta", "ε": "eps", "ϵ": "eps", "η": "eta",
     "θ": "theta",
@@ -51,9 +51,9 @@ def ascii_text(text: str, keeps_t: bool = False) -> tuple[str, list[str]]:
 
 
 def _subscript(match: re.Match[str]) -> str:
-    """w₂ is w2, hₜ₋₁ is h_{t-1}."""
-    lowered = match.group().translate(_SUB)
-    return lowered if lowered.isdigit() else f"_{{{lowered}}}"
+    """w₂ is w2, hₜ₋₁ is h_{t-1}, and w₂ₜ is w2_{t}."""
+    number, rest = match.group(1).translate(_SUB), match.group(2).translate(_SUB)
+    return f"{number}_{{{rest}}}" if rest else number
 
 
 def _power(match: re.Match[str]) -> str:

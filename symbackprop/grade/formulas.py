@@ -19,10 +19,9 @@ from symbackprop.core.loops import close_loop
 from symbackprop.core.shapes import broadcast, dim_text, same
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade.functions import EXTRA
-from symbackprop.grade.local_derivatives import activation_at, derivative_of
 from symbackprop.grade.naming import PRIME, SUM, letters_of
 from symbackprop.grade.reading import Answer
-from symbackprop.grade.reference import Reference
+from symbackprop.grade.reference import Reference, activation_at, derivative_of
 from symbackprop.grade.scope import Scope
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import Callee

@@ -13,20 +13,16 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.build import concat, expand
-from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.graph import FLOAT, Graph, Node
+from symbackprop.core.kernel import Kernel
 from symbackprop.core.notation import Notation
-from symbackprop.core.reverse import sweep
-from symbackprop.derive import Derivation, Step, derive
+from symbackprop.core.reverse import sweep, vjp
+from symbackprop.core.scalars import TABLE
+from symbackprop.core.shapes import same_shape, shape_text
+from symbackprop.derive import Step, derive
 from symbackprop.derive.record import Edge
+from symbackprop.errors import ModelError, NameProblem
 from symbackprop.model.model import Model
-
-
-def letters(derivation: Derivation) -> set[int]:
-    """The rows that only the derivation has a name for, and their gradients."""
-    nodes = derivation.model.graph.nodes
-    steps = {s.target.id: s.total.id for s in derivation.steps if isinstance(s, Step)}
-    unnamed = {i for i in derivation.names if i in derivation.forward_ids and nodes[i].name is None}
-    return unnamed | {steps[i] for i in unnamed if i in steps}
 
 
 def _stacks(row: Node, step: Node) -> bool:
@@ -45,9 +41,15 @@ class Reference:
     def __init__(self, model: Model, loops: Mapping[str, str] | None = None) -> None:
         self.model, self.graph, self.loops = model, model.graph, dict(loops or {})
         derivation = derive(model)
-        unseen = letters(derivation) if self.loops else set()
-        written = {i: n for i, n in derivation.names.items() if i not in unseen}
-        self.names = {i: n for i, n in written.items() if i in derivation.forward_ids}
+        self.forward = frozenset(derivation.forward_ids)
+        steps = {s.target.id: s.total for s in derivation.steps if isinstance(s, Step)}
+        unnamed = {i for i in derivation.names if i in self.forward and self.graph.nodes[i].name is None}
+        unseen = unnamed | {steps[i].id for i in unnamed if i in steps} if self.loops else set()
+        self.spelled = {i: n for i, n in derivation.names.items() if i not in unseen}
+        self.answers = {self.spelled[i]: total for i, total in steps.items() if i in self.spelled}
+        self.answers |= derivation.gradients
+        self.in_answers = Notation(self.spelled, derivation.expanded)
+        self.names = {i: n for i, n in self.spelled.items() if i in self.forward}
         self.names |= {u.id: u.name for u in model.upstream.values() if u.name is not None}
         self.rows = self._named_rows()
         self.results = model.results()
@@ -57,9 +59,9 @@ class Reference:
         self.parts = {s.node.id: s.parts for s in swept}
         self.gradients = {s.node.id: s.total for s in swept}
         self.notation = Notation(self.names)
-        called = {s.target.id: written.get(s.total.id) for s in derivation.steps if isinstance(s, Step)}
-        own = {self.gradients[i].id: name for i, name in called.items() if name is not None}
+        own = {self.gradients[i].id: self.spelled[row.id] for i, row in steps.items() if row.id in self.spelled}
         self.with_gradients = Notation(own | self.names)  # writes dX for a gradient: without it, terms grow with depth
+        self._lines: dict[int, str] = {}
         self._downstream: dict[tuple[int, frozenset[int]], list[Node]] = {}
         self.graph.writing = False  # from here on rows are answers: o written out is o
 
@@ -106,6 +108,20 @@ class Reference:
         self.rows[name] = concat([expand(s, 0) for s in steps], 0)
         self.names[self.rows[name].id] = name
         return True
+
+    def solution(self, name: str) -> list[str]:
+        """``dz2 = …``, ``dw2 = …``: right answers that `grade` reads, those that lead to ∂L/∂name before it."""
+        row = self.answers.get(name)
+        if row is None:
+            return []
+        order = [n for n in self.graph.topological([row], self.forward) if n.args and n.id not in self.forward]
+        lines = [f"{self.spelled[n.id]} = {self._line(n)}" for n in order if n.id in self.spelled and n is not row]
+        return [*lines, f"d{name} = {self._line(row)}"]
+
+    def _line(self, row: Node) -> str:
+        if row.id not in self._lines:
+            self._lines[row.id] = (self.in_answers.row if row.args else self.in_answers.ref)(row).text
+        return self._lines[row.id]
 
     def edges(self, row: Node) -> tuple[Edge, ...]:
         """The branches through which ``row`` acts on the results."""
@@ -193,3 +209,51 @@ class Reference:
         """All edges between ``target`` and the results, those next to the results first."""
         for row in self.downstream(target):
             yield from self.edges(row)
+
+
+# -- local derivatives as rows, and derivatives of functions at a place
+
+
+def local_derivatives(reference: Reference, of: str, by: str) -> list[Node]:
+    """∂of/∂by as rows: with all other named rows held fixed, and through every path; one where both are the same.
+
+    Defined where entry i of ``of`` depends on entry i of ``by`` alone, or where one of them is a scalar.
+    """
+    above, below = reference.rows[of], reference.rows[by]
+    if above.shape and below.shape and not same_shape(above.shape, below.shape):
+        raise ModelError(
+            f"d{of}/d{by} has more axes than an array here ({shape_text(above.shape)} by {shape_text(below.shape)}): "
+            "write the product with it"
+        )
+    if below.id not in {n.id for n in reference.graph.topological([above])}:
+        raise NameProblem(f"{of} does not depend on {by}, so d{of}/d{by} is 0")
+    named = frozenset(r.id for r in reference.rows.values() if r is not above)
+    seed = reference.graph.full(1, above.shape)
+    found = [vjp([above], [seed], [below], stop=named)[0], vjp([above], [seed], [below])[0]]
+    found = [row for row in found if row.value is None or row.value != 0]
+    return list({row.id: row for row in found}.values())
+
+
+def derivative_of(graph: Graph, function: str, at: Node) -> Node:
+    """``tanh'(a)``: the derivative of a scalar function as a row."""
+    record = TABLE.get(function)
+    if record is None or record.arity != 1:
+        raise NameProblem(f"{function}' is no derivative that is known here")
+    more = [graph.relu0] if function == "relu" else []
+    value = graph.call(function, at, *more)
+    partial = Kernel(f.call(function, f.Arg(0), *more)).partial(0)
+    return graph.broadcast(graph.apply(_over(partial), at, value), at.shape)
+
+
+def _over(form: f.Formula) -> f.Formula:
+    return f.substitute(form, lambda leaf: leaf if isinstance(leaf, f.Arg) else f.Arg(1))
+
+
+def activation_at(reference: Reference, at: Node) -> str:
+    """The function that the model applies to a row: what f' means in f'(z)."""
+    heads = {n.attr.head for n in reference.order if n.op.name == "elementwise" and n.args[0] is at and n.attr.head}
+    if len(heads) != 1:
+        raise NameProblem(
+            f"f' is not clear: the model applies {'no function' if not heads else 'several functions'} to it"
+        )
+    return str(heads.pop())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from symbackprop.core.shapes import Shape, shape_text
 from symbackprop.errors import did_you_mean
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.judge import FOLLOWS, INCONCLUSIVE, MISSING, RIGHT, UNREADABLE, WRONG, Judge, Verdict
+from symbackprop.grade.judge import INCONCLUSIVE, MISSING, RIGHT, UNREADABLE, WRONG, Judge, Verdict
 from symbackprop.grade.mistakes import KINDS, Finding, clipped
 from symbackprop.grade.naming import Gradient, Local, Own
 from symbackprop.grade.session import Outcome
@@ -150,22 +149,16 @@ def _told(item: Item) -> list[str]:
     return notes
 
 
-__all__ = [
-    "FOLLOWS", "FORMAT", "INCONCLUSIVE", "MISSING", "RIGHT", "UNREADABLE", "VERSION", "WRONG", "Item", "Report",
-    "Unread",
-]
-
-
 # -- from verdicts to a report
 
 _LOOKS_LIKE_A_GRADIENT = ("d", "grad", "nabla", "D")
 
 
 class Collector:
-    """Collects the verdicts of one judge; ``solution`` makes the right lines for a name."""
+    """Collects the verdicts of one judge."""
 
-    def __init__(self, judge: Judge, solution: Callable[[str], list[str]]) -> None:
-        self.judge, self.solution = judge, solution
+    def __init__(self, judge: Judge) -> None:
+        self.judge = judge
         self.session, self.reference = judge.session, judge.reference
 
     def report(self, source: str) -> Report:
@@ -217,7 +210,7 @@ class Collector:
     def _missing(self, name: str) -> Item:
         item = Item(f"d{name}", self._role(name), shape_text(self.reference.rows[name].shape), MISSING)
         item.finding = Finding(m.MISSING, f"no line gives d{name}")
-        item.answer = self.solution(name)
+        item.answer = self.reference.solution(name)
         return item
 
     def _answer(self, outcome: Outcome) -> list[str]:
@@ -225,7 +218,7 @@ class Collector:
         if isinstance(outcome.meaning, Local):
             right = self.reference.text(self.judge.rights(outcome)[0])
             return [f"{outcome.meaning} = {right}"]
-        return self.solution(outcome.row_name)
+        return self.reference.solution(outcome.row_name)
 
     def _broken_links(self, outcome: Outcome, verdict: Verdict) -> list[str]:
         """In ``a = b = c``: where the chain of equalities breaks although its end is right, or the other way round."""

@@ -14,9 +14,9 @@ from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import body_leaf
 from symbackprop.core.shapes import dim
 from symbackprop.errors import ModelError, NameProblem, ShapeError, did_you_mean
-from symbackprop.grade.local_derivatives import local_derivatives
 from symbackprop.grade.naming import Gradient, Key, Local, Meaning, Own
 from symbackprop.grade.reading import Answer
+from symbackprop.grade.reference import local_derivatives
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import function_names
 from symbackprop.model.text.evaluate import Evaluator, evaluate

@@ -307,18 +307,18 @@ class Tidy:
         return subscripts(items, self.dictionary)
 
     def entries(self, items: Tokens) -> Tokens:
-        """``X_ik`` is X[i, k] where i and k are letters of sums."""
+        """``X_ik`` is X[i, k] where i and k are letters of sums, and M[t]_ij is M[t][i, j]."""
         letters = {x for token in items for x in letters_of(token.text)} - self.dictionary.counters
         self.dictionary.known |= letters
 
         def rule(items: Tokens, k: int) -> Found:
             text = items[k].text
             base, _, index = text.rpartition("_")
-            entry = items[k].kind == NAME and base and index and set(index) <= letters and not letters_of(text)
-            if not entry or text in self.dictionary.known:
+            entry = items[k].kind == NAME and index and set(index) <= letters and not letters_of(text)
+            if not entry or text in self.dictionary.known or not (base or at(items, k - 1).is_sign("]")):
                 return None
             inside = [x for letter in index for x in (sign(","), name(letter))][1:]
-            return [name(base), sign("["), *inside, sign("]")], 1
+            return [*([name(base)] if base else []), sign("["), *inside, sign("]")], 1
 
         return _rewritten(items, rule)
 

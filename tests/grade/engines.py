@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-from symbackprop.grade import derivation_mistakes, diagnose, explain, line_mistakes
+from symbackprop.grade import derivation_mistakes, diagnose, explain
 from symbackprop.grade.mistakes import Finding
 from tests.grade.cases.practice import SLIPS, TASKS
 from tests.grade.cases.wrong import WRONG
@@ -19,7 +19,7 @@ TABLES: list[dict[str, Any]] = [
     diagnose.RULES,
     derivation_mistakes.AT_EDGES,
     derivation_mistakes.AT_ROWS,
-    line_mistakes.RULES,
+    explain.RULES,
 ]
 FUNCTIONS: dict[str, tuple[Any, str, Any]] = {
     "the same at every step": (derivation_mistakes, "repeated", ()),

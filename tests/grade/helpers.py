@@ -6,7 +6,7 @@ from functools import cache
 
 from symbackprop import Model
 from symbackprop.grade import Grader, Item, Report
-from symbackprop.grade.copying import copied, loop_dimensions
+from symbackprop.grade.copying import copied, loop_counters, loop_dimensions
 from symbackprop.grade.reference import Reference
 from symbackprop.model.zoo import build
 
@@ -40,4 +40,4 @@ def item(model: str, lines: str, name: str) -> Item:
 def reference(name: str) -> Reference:
     """The right gradients of a built-in model, its loops written out for three steps."""
     model = build(name)
-    return Reference(copied(model, dict.fromkeys(loop_dimensions(model), 3)))
+    return Reference(copied(model, dict.fromkeys(loop_dimensions(model), 3)), loop_counters(model))

@@ -13,8 +13,6 @@ from symbackprop.render.document import Document, Line, Step
 from symbackprop.render.print.text import text
 from tests.render.helpers import document
 
-LARGE = "neural-turing-machine"  # 180 lines of three steps take minutes; its powers leave their domain at random points
-
 
 def answers(doc: Document) -> list[str]:
     """The gradients of a document as a person would hand them in, after what the document calls the parts of loops."""
@@ -46,7 +44,7 @@ def _equation(line: Line) -> str:
 
 
 @pytest.mark.parametrize("view", ["auto", "matrix"])
-@pytest.mark.parametrize("name", [n for n in names() if n != LARGE])
+@pytest.mark.parametrize("name", names())
 def test_every_printed_gradient_is_right(name: str, view: str) -> None:
     doc = document(name, view=view)
     if view == "matrix" and doc.view == document(name).view:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from symbackprop.core import formula as f
-from symbackprop.grade.formula_mistakes import variants
+from symbackprop.grade.derivation_mistakes import variants
 
 
 def test_variants_differ_from_the_formula_and_from_each_other() -> None:

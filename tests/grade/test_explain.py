@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from symbackprop.grade.line_mistakes import arithmetic, edits, products
+from symbackprop.grade.explain import arithmetic, edits, products
 from symbackprop.grade.tree_text import unparsed
 from symbackprop.model.text.expressions import one_formula
 
