@@ -315,7 +315,8 @@ class Tidy:
             text = items[k].text
             base, _, index = text.rpartition("_")
             entry = items[k].kind == NAME and index and set(index) <= letters and not letters_of(text)
-            if not entry or text in self.dictionary.known or not (base or at(items, k - 1).is_sign("]")):
+            called = at(items, k + 1).is_sign("(") and self._applies(text)
+            if not entry or called or text in self.dictionary.known or not (base or at(items, k - 1).is_sign("]")):
                 return None
             inside = [x for letter in index for x in (sign(","), name(letter))][1:]
             return [*([name(base)] if base else []), sign("["), *inside, sign("]")], 1
