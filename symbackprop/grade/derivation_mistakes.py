@@ -19,7 +19,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.build import transpose
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.scalars import TABLE
-from symbackprop.core.shapes import dim_text, same, same_shape
+from symbackprop.core.shapes import same, same_shape
 from symbackprop.derive.record import Edge
 from symbackprop.errors import ModelError
 from symbackprop.grade import mistakes as m
@@ -330,27 +330,24 @@ def scaled_paths(reference: Reference, row: Node, target: Node) -> Iterator[Cand
     """One of the branches that meet at a row with a wrong sign or constant."""
     edges = reference.edges(row)
     for edge in edges if len(edges) > 1 else ():
-        for factor, kind, words in _scales(reference):
+        for factor, kind, words in _SCALES:
             tell = partial(_scaled, reference, edge, target, kind, words)
             yield Candidate(kind, tell, {edge: _times(factor)})
 
 
-def _scales(reference: Reference) -> Iterator[tuple[sp.Expr, str, str]]:
-    """Constants that a person gets wrong, as (factor, kind, words)."""
-    yield sp.S.NegativeOne, m.SIGN, "has the wrong sign"
-    yield sp.S(2), m.CONSTANT, "is twice what it should be"
-    yield sp.S.Half, m.CONSTANT, "is half of what it should be"
-    for d in reference.dimensions:
-        yield d, m.MEAN, f"lacks a division by {dim_text(d)}"
-        yield 1 / d, m.MEAN, f"is divided by {dim_text(d)} too much"
+_SCALES = (
+    (-1.0, m.SIGN, "has the wrong sign"),
+    (2.0, m.CONSTANT, "is twice what it should be"),
+    (0.5, m.CONSTANT, "is half of what it should be"),
+)
 
 
 def _scaled(reference: Reference, edge: Edge, target: Node, kind: str, words: str) -> Finding:
     return Finding(kind, f"{branch(reference, edge, target)} {words}", reference.local_name(edge, target))
 
 
-def _times(factor: sp.Expr) -> Swap:
-    return lambda sweep, edge, upstream: sweep.point.number(factor) * sweep.passed(edge, upstream)
+def _times(factor: float) -> Swap:
+    return lambda sweep, edge, upstream: factor * sweep.passed(edge, upstream)
 
 
 # -- all of them
@@ -456,7 +453,6 @@ def _here(form: f.Formula) -> Iterator[Variant]:
         case f.Div(num, den):
             yield Variant(m.MISSING_FACTOR, _PART, num, den)
             yield Variant(m.MISSING_FACTOR, _PART, f.div(f.ONE, den), num)
-            yield Variant(m.WRONG_DERIVATIVE, "{part} multiplies where it should divide", f.mul(num, den), den)
         case f.Pow(base, f.Num(n)):
             for other in (sp.S.One, n - 1, n + 1, 2 * n):
                 yield Variant(m.EXPONENT, "the exponent of {part} is wrong", f.power(base, f.Num(other)), form)
@@ -464,9 +460,6 @@ def _here(form: f.Formula) -> Iterator[Variant]:
             confused = [f.Call(other, args) for other in _CONFUSED.get(name, ())]
             for wrong in [args[0], *confused] if len(args) == 1 else confused:
                 yield Variant(m.WRONG_DERIVATIVE, "the function {part} is not right", wrong, form)
-        case f.Num(value) if value not in (0, 1, -1):
-            for other in (2 * value, value / 2):
-                yield Variant(m.CONSTANT, "the number {part} is wrong", f.Num(other), form)
 
 
 _SIGN, _PART = "the sign of {part} is wrong", "the part {part} is missing"

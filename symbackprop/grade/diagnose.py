@@ -7,17 +7,20 @@ place.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
+from itertools import combinations, combinations_with_replacement
 
 import numpy as np
+import sympy as sp
 
 from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.shapes import dim_text
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.derivation_mistakes import Candidate, candidates
-from symbackprop.grade.equality import ROUNDED, same
-from symbackprop.grade.factors import misfit, multiple, usual_multiple
+from symbackprop.grade.equality import ROUNDED, close_numbers, factors_between, same
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array, Point
@@ -137,3 +140,179 @@ RULES: dict[str, Callable[[Diagnosis], Finding | None]] = {
     "rounded": Diagnosis.rounded,
     "own factors": Diagnosis.factor,
 }
+
+
+# -- answers taken as products: a multiple of the right gradient, or a chain in which one of the factors is wrong
+
+
+SMALL, MAX_FACTORS = 64, 9
+Pairs = Sequence[tuple[Array, Array]]
+
+# -- multiples of the right gradient
+
+
+def multiple(reference: Reference, points: Sequence[Point], pairs: Pairs) -> Finding | None:
+    """The mistake of an answer that is a constant times the right one, given as (answer, right one) at every point."""
+    usual = usual_multiple(reference, points, pairs)
+    if usual is not None:
+        return usual
+    found = factors_between(pairs)
+    return None if found is None or all(abs(c - 1) <= ROUNDED for c in found) else _plain_number(found)
+
+
+def usual_multiple(reference: Reference, points: Sequence[Point], pairs: Pairs) -> Finding | None:
+    """The same for the constants that people get wrong: a sign, a 2, a size."""
+    found = factors_between(pairs)
+    if found is None:
+        return None
+    usual = _usual(reference, points)
+    return next((Finding(kind, says) for kind, says, values in usual if close_numbers(found, values)), None)
+
+
+def _usual(reference: Reference, points: Sequence[Point]) -> Iterator[tuple[str, str, list[float]]]:
+    """(kind, words, value at every point), likelier first."""
+    for number, kind, words in _NUMBERS:
+        yield kind, words, [number] * len(points)
+    dims = reference.dimensions
+    for d in [*dims, *[a * b for a, b in combinations_with_replacement(dims, 2)]]:
+        values, name = [p.number(d) for p in points], dim_text(d)
+        for number, also in [(1.0, ""), *[(number, f", and {words}") for number, _, words in _NUMBERS]]:
+            large, small = [number * v for v in values], [number / v for v in values]
+            yield m.MEAN, f"it is {name} times too large: the mean divides by {name}{also}", large
+            yield m.MEAN, f"it is {name} times too small: a sum, not a mean over {name}{also}", small
+
+
+_NUMBERS = (
+    (-1.0, m.SIGN, "the sign is wrong"),
+    (2.0, m.CONSTANT, "it is twice the right one: the 1/2 that cancels the 2 of a square"),
+    (0.5, m.CONSTANT, "it is half of the right one: the 2 of a square, or a 1/2 that has cancelled already"),
+    (-2.0, m.CONSTANT, "it is -2 times the right one: the sign, and the 1/2 that cancels the 2 of a square"),
+    (-0.5, m.CONSTANT, "it is -1/2 times the right one: the sign, and the 2 of a square"),
+)
+
+
+def _plain_number(found: Sequence[float]) -> Finding | None:
+    """A constant that is the same everywhere but is none of the usual ones."""
+    first = next(c for c in found if not np.isnan(c))
+    if not close_numbers(found, [first] * len(found)):
+        return None
+    fraction = Fraction(first).limit_denominator(SMALL)
+    exact = abs(float(fraction) - first) <= 1e-9 * abs(first)
+    if exact and fraction > 0 and 1 in (fraction.numerator, fraction.denominator):
+        missing = fraction.numerator == 1
+        words = f"the factor {fraction.denominator} is missing" if missing else f"there is a factor {fraction} too many"
+        return Finding(m.CONSTANT, words)
+    text = str(sp.Rational(fraction.numerator, fraction.denominator)) if exact else f"{first:.6g}"
+    return Finding(m.CONSTANT, f"it is {text} times the right one")
+
+
+# -- the person's factors against those of the chain
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """A factor and its value at every point."""
+
+    text: str
+    values: tuple[float, ...]
+    name: str = ""
+
+
+Group = tuple[Factor, ...]
+
+
+def misfit(
+    reference: Reference, points: Sequence[Point], target: Node, given: Sequence[tuple[Node, bool]]
+) -> Finding | None:
+    """Which factor is wrong, when all others have their place. ``given`` are (row, whether it divides)."""
+    right = chain_factors(reference, points, target)
+    if right is None or not given or len(given) > MAX_FACTORS or any(row.shape for row, _ in given):
+        return None
+    mine, rest = _leftover([_given(reference, points, *factor) for factor in given], right)
+    return None if len(rest) == len(right) > 1 else _blame(mine, rest)
+
+
+def _given(reference: Reference, points: Sequence[Point], row: Node, divides: bool) -> Factor:
+    text, values = reference.text(row), [float(p.value(row)) for p in points]
+    if not divides:
+        return Factor(text, tuple(values))
+    with np.errstate(all="ignore"):
+        return Factor(f"1/({text})", tuple([float(np.divide(1.0, v)) for v in values]))
+
+
+def chain_factors(reference: Reference, points: Sequence[Point], target: Node) -> list[Factor] | None:
+    """The local derivatives from the results down to ``target``, those that are 1 left out; None where paths branch."""
+    rows = reference.downstream(target)
+    if any(r.shape for r in rows) or any(len(reference.parts.get(r.id, ())) != 1 for r in rows):
+        return None
+    edges = list(reference.chain(target))
+    if not edges or len(edges) > MAX_FACTORS or any(e.consumer.op.name != "elementwise" for e in edges):
+        return None
+    sweeps = [NumericSweep(reference, p, target) for p in points]
+    factors = []
+    for edge in edges:
+        text = reference.written(edge.consumer.attr.partial(edge.index), edge.consumer.args, edge.consumer)
+        values = tuple([float(s.local(edge)) for s in sweeps])
+        factors.append(Factor(text, values, reference.local_name(edge, target)))
+    seed = [p.value for p in reference.parts[rows[0].id]]
+    factors += [Factor(reference.name(s), tuple([float(p.value(s)) for p in points]), "upstream") for s in seed]
+    return [x for x in factors if not close_numbers(x.values, [1.0] * len(points))]
+
+
+def _leftover(mine: Sequence[Factor], right: Sequence[Factor]) -> tuple[Sequence[Factor], Sequence[Factor]]:
+    """What remains on both sides when equal groups are struck out, single factors first."""
+    while (pair := next(_equal_groups(mine, right), None)) is not None:
+        mine = [x for x in mine if x not in pair[0]]
+        right = [x for x in right if x not in pair[1]]
+    return mine, right
+
+
+def _equal_groups(mine: Sequence[Factor], right: Sequence[Factor]) -> Iterator[tuple[Group, Group]]:
+    for a, b in [(1, k) for k in range(1, len(right) + 1)] + [(k, 1) for k in (2, 3)]:
+        for left in combinations(mine, a):
+            for other in combinations(right, b):
+                if close_numbers(_product(left), _product(other)):
+                    yield left, other
+
+
+def _product(group: Sequence[Factor]) -> list[float]:
+    return [float(x) for x in np.prod([x.values for x in group], axis=0)]
+
+
+def _blame(mine: Sequence[Factor], right: Sequence[Factor]) -> Finding | None:
+    """The sentence for what is left over."""
+    if not mine and not right:
+        return None
+    names = ", ".join(dict.fromkeys(x.name for x in right))
+    shown, wanted = m.clipped(_text(mine)), m.clipped(_text(right))
+    if not mine:
+        return Finding(m.MISSING_FACTOR, f"the factor {names} = {wanted} is missing", names, wanted)
+    if not right:
+        return _too_many(mine, shown)
+    for number, kind, words in _SLIPPED:
+        if close_numbers(_product(mine), [number * x for x in _product(right)]):
+            says = f"{words.format(f'your factor {shown}')}: {names} = {wanted}"
+            return Finding(kind, says, names, wanted, shown)
+    return Finding(m.WRONG_FACTOR, f"your factor {shown} stands where {names} = {wanted} belongs", names, wanted, shown)
+
+
+_SLIPPED = (
+    (-1.0, m.SIGN, "the sign of {0} is wrong"),
+    (2.0, m.CONSTANT, "{0} has a factor 2 too many"),
+    (0.5, m.CONSTANT, "{0} lacks a factor 2"),
+)
+
+
+def _too_many(mine: Sequence[Factor], shown: str) -> Finding:
+    product = _product(mine)
+    if close_numbers(product, [-1.0] * len(product)):
+        return Finding(m.SIGN, "there is a minus too many", "", "", shown)
+    kind = m.CONSTANT if close_numbers(product, [product[0]] * len(product)) else m.EXTRA_FACTOR
+    return Finding(kind, f"your factor {shown} does not belong there", "", "", shown)
+
+
+def _text(group: Sequence[Factor]) -> str:
+    """The factors as one product."""
+    if len(group) < 2:
+        return "".join(x.text for x in group)
+    return " * ".join(x.text if x.text.replace("_", "").isalnum() else f"({x.text})" for x in group)

@@ -12,7 +12,7 @@ import sympy as sp
 
 from symbackprop.core.build import reduce_sum, transpose
 from symbackprop.core.graph import FLOAT, Node
-from symbackprop.core.shapes import is_one, same_shape, shape_text, size_of
+from symbackprop.core.shapes import is_one, same_shape, shape_text
 from symbackprop.errors import ModelError
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.diagnose import Diagnosis
@@ -140,10 +140,8 @@ def mended_shapes(row: Node, right: Node) -> Iterator[tuple[str, str, Node]]:
         yield m.TRANSPOSE, "it is transposed", transpose(row)
     for axes in _summed_axes(row, right):
         place, keeps = f"the axis {axes[0] if len(axes) == 1 else axes}", row.ndim == right.ndim
-        total = reduce_sum(row, axes, keepdims=keeps)
-        yield m.MISSING_SUM, f"the sum over {place} is missing: it was broadcast in forward", total
-        average: Node = total / size_of(row.shape, axes)
-        yield m.MISSING_SUM, f"the mean over {place} is missing", average
+        says = f"the sum over {place} is missing: it was broadcast in forward"
+        yield m.MISSING_SUM, says, reduce_sum(row, axes, keepdims=keeps)
 
 
 def _summed_axes(row: Node, right: Node) -> Iterator[tuple[int, ...]]:
@@ -269,7 +267,7 @@ def _neighbours(index: Expr) -> Iterator[Expr]:
 
 
 def arithmetic(expr: Expr) -> Iterator[Change]:
-    """A sign, a factor or a term less, an exponent more or less, a sum for a product."""
+    """Another sign or exponent, a factor or a term less, a product for a sum."""
     if isinstance(expr, tree.Chain):
         yield from _less(expr)
         yield from _other_signs(expr)
@@ -280,8 +278,6 @@ def arithmetic(expr: Expr) -> Iterator[Change]:
             yield m.EXPONENT, tree.Power(expr.base, tree.Number(sp.Rational(n))), ""
     elif isinstance(expr, tree.Compare) and expr.sign in "<>":
         yield m.SIGN, replace(expr, sign="<>"[expr.sign == "<"]), ""
-    elif isinstance(expr, tree.Name):
-        yield m.EXPONENT, tree.Power(expr, tree.Number(sp.Rational(2))), ""
 
 
 def _less(expr: tree.Chain) -> Iterator[Change]:
@@ -296,15 +292,13 @@ def _less(expr: tree.Chain) -> Iterator[Change]:
 
 
 def _other_signs(expr: tree.Chain) -> Iterator[Change]:
-    """Plus for minus, a sum for a product."""
+    """Plus for minus, a product for a sum."""
     for k, (sign, part) in enumerate(expr.rest):
         left, right = _chain(expr.first, expr.rest[:k]), _chain(part, expr.rest[k + 1 :])
         if sign in "+-":
             turned = ("-" if sign == "+" else "+", part)
             yield m.SIGN, tree.Chain(expr.first, (*expr.rest[:k], turned, *expr.rest[k + 1 :])), ""
             yield m.WRONG_FACTOR, tree.Chain(left, (("*", right),)), "a sum stands where a product belongs"
-        elif sign == "*":
-            yield m.WRONG_FACTOR, tree.Chain(left, (("+", right),)), "a product stands where a sum belongs"
 
 
 RULES: dict[str, Callable[[Reference], Rule]] = {

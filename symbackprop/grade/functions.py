@@ -23,55 +23,30 @@ def _extra(function: Callable[..., Node]) -> Callable[..., Node]:
     return function
 
 
-@_extra
-def step(a: Node) -> Node:
-    return a.graph.call("greater", a, 0)
+_OF_ONE_ARRAY: dict[str, Callable[[Node], Node]] = {
+    "step": lambda a: a.graph.call("greater", a, 0),
+    "square": lambda a: a**2,
+    "cosh": lambda a: (a.graph.call("exp", a) + a.graph.call("exp", -a)) / 2,
+    "sinh": lambda a: (a.graph.call("exp", a) - a.graph.call("exp", -a)) / 2,
+    "sech": lambda a: 2 / (a.graph.call("exp", a) + a.graph.call("exp", -a)),
+    "tan": lambda a: a.graph.call("sin", a) / a.graph.call("cos", a),
+    "zeros_like": lambda a: a.graph.full(0, a.shape),
+    "ones_like": lambda a: a.graph.full(1, a.shape),
+    "stacked": lambda a: a,  # an array over all steps as a whole, of which an index reads one
+}
 
 
-@_extra
-def stacked(a: Node) -> Node:
-    """An array over all steps as a whole, of which an index reads one."""
+def _one(a: Node) -> Node:
+    """How a function of one array is called."""
     return a
 
 
-@_extra
-def square(a: Node) -> Node:
-    return a**2
+EXTRA |= {name: Callee(name, function, signature(_one)) for name, function in _OF_ONE_ARRAY.items()}
 
 
 @_extra
 def pow(a: Node, exponent: Node) -> Node:
     return a**exponent
-
-
-@_extra
-def cosh(a: Node) -> Node:
-    return (a.graph.call("exp", a) + a.graph.call("exp", -a)) / 2
-
-
-@_extra
-def sinh(a: Node) -> Node:
-    return (a.graph.call("exp", a) - a.graph.call("exp", -a)) / 2
-
-
-@_extra
-def sech(a: Node) -> Node:
-    return 1 / cosh(a)
-
-
-@_extra
-def tan(a: Node) -> Node:
-    return a.graph.call("sin", a) / a.graph.call("cos", a)
-
-
-@_extra
-def zeros_like(a: Node) -> Node:
-    return a.graph.full(0, a.shape)
-
-
-@_extra
-def ones_like(a: Node) -> Node:
-    return a.graph.full(1, a.shape)
 
 
 @_extra

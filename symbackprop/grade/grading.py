@@ -19,11 +19,10 @@ from typing import Protocol
 
 from symbackprop.errors import ModelError, SymbackpropError, SyntaxProblem, UsageError
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.copying import copied, loop_counters, loop_dimensions
 from symbackprop.grade.judge import FOLLOWS, INCONCLUSIVE, MISSING, RIGHT, UNREADABLE, WRONG, Judge, with_helpers
 from symbackprop.grade.lines import Line, read_lines
 from symbackprop.grade.mistakes import Finding
-from symbackprop.grade.reference import Reference
+from symbackprop.grade.reference import Reference, copied, loop_counters, loop_dimensions
 from symbackprop.grade.report import FORMAT, VERSION, Collector, Item, Report, Unread
 from symbackprop.grade.session import Session
 from symbackprop.model.model import Model

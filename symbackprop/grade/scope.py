@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import sympy as sp
 
-from symbackprop.core.build import concat, expand, transpose
+from symbackprop.core.build import transpose
+from symbackprop.core.functions.arrange import stack
 from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import body_leaf
@@ -182,17 +183,13 @@ class Scope:
     # -- own lines
     def _own(self, name: str) -> Node:
         if Own(name) not in self.session.outcomes and self._indexed(name):
-            return self._stack(name, self._indexed(name))
+            return stack(*[self._stored(Own(name, k)) for k in self._indexed(name)])
         return self._stored(Own(name))
 
     def _indexed(self, name: str) -> list[int]:
         """The indices at which a family of own names is defined."""
         keys = [k for k in self.session.outcomes if isinstance(k, Own) and k.name == name]
         return sorted(k.index for k in keys if k.index is not None)
-
-    def _stack(self, name: str, indices: list[int]) -> Node:
-        """All of ``dz[1], dz[2] …`` as one array, the index first."""
-        return concat([expand(self._stored(Own(name, k)), 0) for k in indices], 0)
 
     def _stored(self, key: Key) -> Node:
         if key == self.own_key and key not in self.session.outcomes:
@@ -228,7 +225,7 @@ class Scope:
         node = self.reference.rows[row]
         steps = self._answered_steps(row) if not self.session.times[key] else []
         if steps:
-            return concat([expand(self.gradient(s, fraction), 0) for s in steps], 0)
+            return stack(*[self.gradient(s, fraction) for s in steps])
         if node in self.reference.results:
             return self.reference.gradient(node)
         if not fraction or key == self.own_key:

@@ -7,13 +7,13 @@ right, given them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 
 import sympy as sp
 
-from symbackprop.core.build import concat, expand
+from symbackprop.core.functions.arrange import stack
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import same_shape
 from symbackprop.errors import ModelError, NameProblem
@@ -155,8 +155,8 @@ class Session:
         if not parts or len(parts) < len(steps) or Gradient(name) in self.outcomes:
             return
         last = max(parts, key=lambda part: part.entry.answer.number)
-        whole = Outcome(Gradient(name), last.entry, [_stacked(p.given[0] for p in parts)], entries=[last.entry])
-        whole.mended = [_stacked(p.mended[0] for p in parts)]
+        whole = Outcome(Gradient(name), last.entry, [stack(*[p.given[0] for p in parts])], entries=[last.entry])
+        whole.mended = [stack(*[p.mended[0] for p in parts])]
         whole.uses = {p.key for p in parts}.union(*[p.uses for p in parts])
         self.outcomes[whole.key] = whole
 
@@ -348,10 +348,6 @@ class Session:
         if isinstance(outcome.meaning, Gradient) and self.times[outcome.key] == 1:
             return self.reference.gradient(self.reference.rows[outcome.row_name])
         return None
-
-
-def _stacked(rows: Iterable[Node]) -> Node:
-    return concat([expand(row, 0) for row in rows], 0)
 
 
 def _readings(locals_differ: bool, vector_products: int) -> list[tuple[int, int]]:

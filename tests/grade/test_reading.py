@@ -7,11 +7,10 @@ import re
 import pytest
 
 from symbackprop.errors import SyntaxProblem
-from symbackprop.grade.characters import ascii_text
-from symbackprop.grade.copying import copied
 from symbackprop.grade.lines import read_lines
 from symbackprop.grade.naming import Dictionary, Gradient, Local
-from symbackprop.grade.reference import Reference
+from symbackprop.grade.reading import ascii_text
+from symbackprop.grade.reference import Reference, copied
 from symbackprop.grade.slips import Tidy
 from symbackprop.model.text.tokens import forgiving_tokens
 from symbackprop.model.zoo import build
