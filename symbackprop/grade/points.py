@@ -22,8 +22,8 @@ from symbackprop.verify.aiming import Aim, Values
 from symbackprop.verify.conditions import Side
 from symbackprop.verify.coverage import Coverage, Unseen
 from symbackprop.verify.interpreter import Program, Sizes
-from symbackprop.verify.sampling import Sample, choose_sizes, draw
 from symbackprop.verify.kinks import operands_of
+from symbackprop.verify.sampling import Sample, choose_sizes, draw
 
 Array: TypeAlias = Any
 GENERAL, DISTRIBUTION, HARD = "general", "distribution", "hard"

@@ -63,6 +63,8 @@ class Reference:
         self.parts = {s.node.id: s.parts for s in swept}
         self.gradients = {s.node.id: s.total for s in swept}
         self.notation = Notation(self.names)
+        own = {self.gradients[i].id: self.spelled[row.id] for i, row in steps.items() if row.id in self.spelled}
+        self.with_gradients = Notation(own | self.names)  # writes dX for a gradient: without it, terms grow with depth
         self._lines: dict[int, str] = {}
         self._downstream: dict[tuple[int, frozenset[int]], list[Node]] = {}
         self.graph.writing = False  # from here on rows are answers: o written out is o
@@ -177,7 +179,7 @@ class Reference:
         """What an edge contributes to the gradient of its argument; gradients of named rows go by their names."""
         parts = self.parts[edge.argument.id]
         value = next(p.value for p in parts if p.consumer is edge.consumer and p.index == edge.index)
-        return self.in_answers.ref(value).text
+        return self.with_gradients.ref(value).text
 
     @property
     def loss_word(self) -> str:
