@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from symbackprop.core import formula as f
@@ -23,9 +24,24 @@ def operation(sign: str, left: Node, right: Node) -> Node:
     return row if sign in "+-" else late("powers")(row)
 
 
-def _matmul(left: Node, right: Node) -> Node:
-    row: Node = late("matmul")(left, right)
-    return row
+def _by(combine: Callable[[Node, Node], Node]) -> tuple[Callable[..., Node], Callable[..., Node]]:
+    """The methods of an operator: with the row on the left, and on the right."""
+
+    def left(self: Node, other: Any) -> Node:
+        return combine(self.graph.lift(self), self.graph.lift(other))
+
+    def right(self: Node, other: Any) -> Node:
+        return combine(self.graph.lift(other), self.graph.lift(self))
+
+    return left, right
+
+
+def _sign(sign: str) -> tuple[Callable[..., Node], Callable[..., Node]]:
+    return _by(lambda left, right: operation(sign, left, right))
+
+
+def _call(name: str) -> Callable[..., Node]:
+    return _by(lambda left, right: left.graph.call(name, left, right))[0]
 
 
 class Operators:
@@ -46,40 +62,13 @@ class Operators:
         raise TypeError("a row is symbolic and has no numbers to make an array of; np.stack joins rows")
 
     # -- operators
-
-    def _binary(self, sign: str, left: Any, right: Any) -> Node:
-        g = self.graph
-        return operation(sign, g.lift(left), g.lift(right))
-
-    def __add__(self, other: Any) -> Node:
-        return self._binary("+", self, other)
-
-    def __radd__(self, other: Any) -> Node:
-        return self._binary("+", other, self)
-
-    def __sub__(self, other: Any) -> Node:
-        return self._binary("-", self, other)
-
-    def __rsub__(self, other: Any) -> Node:
-        return self._binary("-", other, self)
-
-    def __mul__(self, other: Any) -> Node:
-        return self._binary("*", self, other)
-
-    def __rmul__(self, other: Any) -> Node:
-        return self._binary("*", other, self)
-
-    def __truediv__(self, other: Any) -> Node:
-        return self._binary("/", self, other)
-
-    def __rtruediv__(self, other: Any) -> Node:
-        return self._binary("/", other, self)
-
-    def __pow__(self, other: Any) -> Node:
-        return self._binary("**", self, other)
-
-    def __rpow__(self, other: Any) -> Node:
-        return self._binary("**", other, self)
+    __add__, __radd__ = _sign("+")
+    __sub__, __rsub__ = _sign("-")
+    __mul__, __rmul__ = _sign("*")
+    __truediv__, __rtruediv__ = _sign("/")
+    __pow__, __rpow__ = _sign("**")
+    __matmul__, __rmatmul__ = _by(lambda left, right: late("matmul")(left, right))
+    __gt__, __ge__, __lt__, __le__ = map(_call, ("greater", "greater_equal", "less", "less_equal"))
 
     def __neg__(self) -> Node:
         return self.graph.arithmetic(FORMS["neg"], [self.graph.lift(self)])
@@ -89,24 +78,6 @@ class Operators:
 
     def __pos__(self) -> Node:
         return self.graph.lift(self)
-
-    def __gt__(self, other: Any) -> Node:
-        return self.graph.call("greater", self, other)
-
-    def __ge__(self, other: Any) -> Node:
-        return self.graph.call("greater_equal", self, other)
-
-    def __lt__(self, other: Any) -> Node:
-        return self.graph.call("less", self, other)
-
-    def __le__(self, other: Any) -> Node:
-        return self.graph.call("less_equal", self, other)
-
-    def __matmul__(self, other: Any) -> Node:
-        return _matmul(self.graph.lift(self), self.graph.lift(other))
-
-    def __rmatmul__(self, other: Any) -> Node:
-        return _matmul(self.graph.lift(other), self.graph.lift(self))
 
     def __getitem__(self, key: Any) -> Node:
         row: Node = late("getitem")(self, key)

@@ -112,22 +112,20 @@ def _entry(kernel: Kernel, shapes: Sequence[Shape], index: Indices) -> Terms:
     return [Term(tuple([At(k, aligned(s, index)) for k, s in enumerate(shapes)]), kernel.form)]
 
 
-register(
-    Op(
-        name="elementwise",
-        signature="f(a, b, …)",
-        shape_rule="NumPy broadcast of the arguments",
-        derivative="upstream * df/da, summed over the axes that were broadcast",
-        domain="per function: see the scalar functions",
-        infer=_infer,
-        vjp=_vjp,
-        show=lambda node, args: called(node.attr.head or "formula", *args),
-        entry=_entry,
-        reference=lambda np, kernel, *arrays: _program(kernel.expr)(np, arrays),
-        samples=(
-            Sample(((2, 3), (3,)), Kernel(f.Arg(0) * f.Arg(1))),
-            Sample(((2, 1), (1, 3)), Kernel((f.Arg(0) - f.Arg(1)) ** 2 / 2)),
-            Sample(((4,),), Kernel(f.call("tanh", f.Arg(0)))),
-        ),
-    )
-)
+register(Op(
+    name="elementwise",
+    signature="f(a, b, …)",
+    shape_rule="NumPy broadcast of the arguments",
+    derivative="upstream * df/da, summed over the axes that were broadcast",
+    domain="per function: see the scalar functions",
+    infer=_infer,
+    vjp=_vjp,
+    show=lambda node, args: called(node.attr.head or "formula", *args),
+    entry=_entry,
+    reference=lambda np, kernel, *arrays: _program(kernel.expr)(np, arrays),
+    samples=(
+        Sample(((2, 3), (3,)), Kernel(f.Arg(0) * f.Arg(1))),
+        Sample(((2, 1), (1, 3)), Kernel((f.Arg(0) - f.Arg(1)) ** 2 / 2)),
+        Sample(((4,),), Kernel(f.call("tanh", f.Arg(0)))),
+    ),
+))

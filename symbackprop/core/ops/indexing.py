@@ -70,23 +70,21 @@ def _entry_gather(attr: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
     return [term(At(0, (At(1, index[:n]), *index[n:])))]
 
 
-register(
-    Op(
-        name="gather",
-        signature="table[index]",
-        shape_rule="index shape + table shape without its first axis",
-        derivative="scatter_add: upstream rows added into the rows that were read",
-        rule=("lookup: the gradient is added into the rows that were read; repeated rows add up",),
-        domain="0 <= index < number of rows",
-        selects=True,
-        infer=_infer_gather,
-        vjp=_vjp_gather,
-        show=lambda node, args: Item(args[0], (args[1],)),
-        entry=_entry_gather,
-        reference=lambda np, attr, table, index: np.take(table, index, axis=0),
-        samples=(Sample(((4, 2), (3,)), None, {1: 4}), Sample(((4,), (2, 3)), None, {1: 4})),
-    )
-)
+register(Op(
+    name="gather",
+    signature="table[index]",
+    shape_rule="index shape + table shape without its first axis",
+    derivative="scatter_add: upstream rows added into the rows that were read",
+    rule=("lookup: the gradient is added into the rows that were read; repeated rows add up",),
+    domain="0 <= index < number of rows",
+    selects=True,
+    infer=_infer_gather,
+    vjp=_vjp_gather,
+    show=lambda node, args: Item(args[0], (args[1],)),
+    entry=_entry_gather,
+    reference=lambda np, attr, table, index: np.take(table, index, axis=0),
+    samples=(Sample(((4, 2), (3,)), None, {1: 4}), Sample(((4,), (2, 3)), None, {1: 4})),
+))
 
 
 def _infer_scatter(rows: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
@@ -113,23 +111,21 @@ def _reference_scatter(np: Any, rows: int, g: Any, index: Any) -> Any:
     return out
 
 
-register(
-    Op(
-        name="scatter_add",
-        signature="scatter_add(g, index, rows)",
-        shape_rule="rows + shape of g behind the index axes",
-        derivative="gather: the rows of upstream that g went to",
-        rule=("scatter: each row reads the gradient back from where it went",),
-        domain="0 <= index < rows; repeated indices add up",
-        infer=_infer_scatter,
-        vjp=_vjp_scatter,
-        show=lambda node, args: called("scatter_add", *args, Size(node.attr)),
-        entry=_entry_scatter,
-        spelled=Spelled("gi", (1, 1), "k", "m"),
-        reference=_reference_scatter,
-        samples=(Sample(((3, 2), (3,)), 4, {1: 4}), Sample(((2, 3), (2, 3)), 2, {1: 2})),
-    )
-)
+register(Op(
+    name="scatter_add",
+    signature="scatter_add(g, index, rows)",
+    shape_rule="rows + shape of g behind the index axes",
+    derivative="gather: the rows of upstream that g went to",
+    rule=("scatter: each row reads the gradient back from where it went",),
+    domain="0 <= index < rows; repeated indices add up",
+    infer=_infer_scatter,
+    vjp=_vjp_scatter,
+    show=lambda node, args: called("scatter_add", *args, Size(node.attr)),
+    entry=_entry_scatter,
+    spelled=Spelled("gi", (1, 1), "k", "m"),
+    reference=_reference_scatter,
+    samples=(Sample(((3, 2), (3,)), 4, {1: 4}), Sample(((2, 3), (2, 3)), 2, {1: 2})),
+))
 
 
 def _infer_take(axis: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
@@ -150,23 +146,21 @@ def _vjp_take(output: Node, upstream: Node, *_: object) -> Cotangents:
     return build.put_along(upstream, index, output.attr, a.shape[output.attr]), None
 
 
-register(
-    Op(
-        name="take_along_axis",
-        signature="take_along_axis(a, index, axis=)",
-        shape_rule="the shape of index",
-        derivative="upstream added at the places that were read, zero elsewhere",
-        rule=("picked entries get the gradient, the others 0",),
-        domain="0 <= index < size of the axis",
-        selects=True,
-        infer=_infer_take,
-        vjp=_vjp_take,
-        show=lambda node, args: called("take_along_axis", *args, axis=node.attr - node.ndim),
-        entry=lambda axis, shapes, index: [term(At(0, on_axis(index, axis, At(1, index))))],
-        reference=lambda np, axis, a, index: np.take_along_axis(a, index, axis=axis),
-        samples=(Sample(((2, 4), (2, 1)), 1, {1: 4}), Sample(((3, 2), (2, 2)), 0, {1: 3})),
-    )
-)
+register(Op(
+    name="take_along_axis",
+    signature="take_along_axis(a, index, axis=)",
+    shape_rule="the shape of index",
+    derivative="upstream added at the places that were read, zero elsewhere",
+    rule=("picked entries get the gradient, the others 0",),
+    domain="0 <= index < size of the axis",
+    selects=True,
+    infer=_infer_take,
+    vjp=_vjp_take,
+    show=lambda node, args: called("take_along_axis", *args, axis=node.attr - node.ndim),
+    entry=lambda axis, shapes, index: [term(At(0, on_axis(index, axis, At(1, index))))],
+    reference=lambda np, axis, a, index: np.take_along_axis(a, index, axis=axis),
+    samples=(Sample(((2, 4), (2, 1)), 1, {1: 4}), Sample(((3, 2), (2, 2)), 0, {1: 3})),
+))
 
 
 def _infer_put(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
@@ -196,22 +190,20 @@ def _reference_put(np: Any, attr: Any, g: Any, index: Any) -> Any:
     return out
 
 
-register(
-    Op(
-        name="put_along_axis",
-        signature="put_along_axis(g, index, axis, size)",
-        shape_rule="the axis becomes ``size`` long",
-        derivative="take_along_axis of upstream",
-        rule=("each entry reads the gradient back from where it went",),
-        domain="0 <= index < size; repeated indices add up",
-        infer=_infer_put,
-        vjp=_vjp_put,
-        show=lambda node, args: called("put_along_axis", *args, plain(node.attr[0]), Size(node.attr[1])),
-        entry=_entry_put,
-        reference=_reference_put,
-        samples=(Sample(((2, 1), (2, 1)), (1, 4), {1: 4}), Sample(((2, 2), (2, 2)), (0, 3), {1: 3})),
-    )
-)
+register(Op(
+    name="put_along_axis",
+    signature="put_along_axis(g, index, axis, size)",
+    shape_rule="the axis becomes ``size`` long",
+    derivative="take_along_axis of upstream",
+    rule=("each entry reads the gradient back from where it went",),
+    domain="0 <= index < size; repeated indices add up",
+    infer=_infer_put,
+    vjp=_vjp_put,
+    show=lambda node, args: called("put_along_axis", *args, plain(node.attr[0]), Size(node.attr[1])),
+    entry=_entry_put,
+    reference=_reference_put,
+    samples=(Sample(((2, 1), (2, 1)), (1, 4), {1: 4}), Sample(((2, 2), (2, 2)), (0, 3), {1: 3})),
+))
 
 
 def argsort(a: Node, axis: int = -1) -> Node:
@@ -225,25 +217,23 @@ def sort(a: Node, axis: int = -1) -> Node:
     return build.take_along(a, argsort(a, axis), axis)
 
 
-register(
-    Op(
-        name="argsort",
-        signature="argsort(a, axis=-1)",
-        shape_rule="the shape of a",
-        derivative="none: integers",
-        domain="any numbers",
-        convention="equal entries keep their order",
-        range=(0.0, inf),
-        infer=lambda axis, args: (args[0].shape, INT),
-        vjp=lambda output, upstream, *_: (None,),
-        show=lambda node, args: called("argsort", *args, axis=node.attr - node.ndim),
-        jacobian=lambda axis, shapes, index, wanted: [],
-        reference=lambda np, axis, a: np.argsort(np.real(a), axis=axis, kind="stable"),
-        gaps=lambda np, axis, a: _differences(np.moveaxis(a, axis, -1)),
-        samples=(Sample(((4,),), 0), Sample(((3, 2),), 0)),
-        functions=(argsort, sort),
-    )
-)
+register(Op(
+    name="argsort",
+    signature="argsort(a, axis=-1)",
+    shape_rule="the shape of a",
+    derivative="none: integers",
+    domain="any numbers",
+    convention="equal entries keep their order",
+    range=(0.0, inf),
+    infer=lambda axis, args: (args[0].shape, INT),
+    vjp=lambda output, upstream, *_: (None,),
+    show=lambda node, args: called("argsort", *args, axis=node.attr - node.ndim),
+    jacobian=lambda axis, shapes, index, wanted: [],
+    reference=lambda np, axis, a: np.argsort(np.real(a), axis=axis, kind="stable"),
+    gaps=lambda np, axis, a: _differences(np.moveaxis(a, axis, -1)),
+    samples=(Sample(((4,),), 0), Sample(((3, 2),), 0)),
+    functions=(argsort, sort),
+))
 
 
 def _differences(a: Any) -> Any:

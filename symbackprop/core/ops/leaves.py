@@ -26,69 +26,61 @@ def _leaf_value(np: Any, attr: Any) -> Any:
     raise TypeError("a leaf's value is given by the user")
 
 
-register(
-    Op(
-        name="leaf",
-        signature="name: shape",
-        shape_rule="as declared",
-        derivative="collects the cotangent",
-        domain="float arrays, or integers below a bound",
-        infer=_leaf_shape,
-        vjp=_no_gradient,
-        show=lambda node, args: Sym(node.name or "?"),
-        no_entry="its entries are what is given",
-        reference=_leaf_value,
-        samples=(),
-    )
-)
+register(Op(
+    name="leaf",
+    signature="name: shape",
+    shape_rule="as declared",
+    derivative="collects the cotangent",
+    domain="float arrays, or integers below a bound",
+    infer=_leaf_shape,
+    vjp=_no_gradient,
+    show=lambda node, args: Sym(node.name or "?"),
+    no_entry="its entries are what is given",
+    reference=_leaf_value,
+    samples=(),
+))
 
 
-register(
-    Op(
-        name="const",
-        signature="number",
-        shape_rule="scalar",
-        derivative="none: constant",
-        domain="exact numbers and expressions in dimensions",
-        infer=lambda attr, args: ((), "int" if attr.is_Integer else "float"),
-        vjp=_no_gradient,
-        show=lambda node, args: Num(node.attr),
-        entry=lambda attr, shapes, index: [Term((), f.Num(attr))],
-        reference=lambda np, attr: np.asarray(float(attr)),
-        samples=(),
-    )
-)
+register(Op(
+    name="const",
+    signature="number",
+    shape_rule="scalar",
+    derivative="none: constant",
+    domain="exact numbers and expressions in dimensions",
+    infer=lambda attr, args: ((), "int" if attr.is_Integer else "float"),
+    vjp=_no_gradient,
+    show=lambda node, args: Num(node.attr),
+    entry=lambda attr, shapes, index: [Term((), f.Num(attr))],
+    reference=lambda np, attr: np.asarray(float(attr)),
+    samples=(),
+))
 
-register(
-    Op(
-        name="eye",
-        signature="eye(n)",
-        shape_rule="n x n",
-        derivative="none: constant",
-        domain="n >= 0",
-        range=(0.0, 1.0),
-        infer=lambda attr, args: ((attr, attr), "float"),
-        vjp=_no_gradient,
-        show=lambda node, args: called("eye", Size(node.attr)),
-        entry=lambda attr, shapes, index: [term(ties=[(index[0], index[1])])],
-        reference=lambda np, n: np.array([[float(i == j) for j in range(n)] for i in range(n)]).reshape(n, n),
-        samples=(Sample((), 3), Sample((), 1)),
-    )
-)
+register(Op(
+    name="eye",
+    signature="eye(n)",
+    shape_rule="n x n",
+    derivative="none: constant",
+    domain="n >= 0",
+    range=(0.0, 1.0),
+    infer=lambda attr, args: ((attr, attr), "float"),
+    vjp=_no_gradient,
+    show=lambda node, args: called("eye", Size(node.attr)),
+    entry=lambda attr, shapes, index: [term(ties=[(index[0], index[1])])],
+    reference=lambda np, n: np.array([[float(i == j) for j in range(n)] for i in range(n)]).reshape(n, n),
+    samples=(Sample((), 3), Sample((), 1)),
+))
 
-register(
-    Op(
-        name="arange",
-        signature="arange(n)",
-        shape_rule="n",
-        derivative="none: integers",
-        domain="n >= 0",
-        range=(0.0, inf),
-        infer=lambda attr, args: ((attr,), "int"),
-        vjp=_no_gradient,
-        show=lambda node, args: called("arange", Size(node.attr)),
-        entry=lambda attr, shapes, index: [term(index[0])],
-        reference=lambda np, n: np.array(range(n), dtype=int),
-        samples=(Sample((), 4),),
-    )
-)
+register(Op(
+    name="arange",
+    signature="arange(n)",
+    shape_rule="n",
+    derivative="none: integers",
+    domain="n >= 0",
+    range=(0.0, inf),
+    infer=lambda attr, args: ((attr,), "int"),
+    vjp=_no_gradient,
+    show=lambda node, args: called("arange", Size(node.attr)),
+    entry=lambda attr, shapes, index: [term(index[0])],
+    reference=lambda np, n: np.array(range(n), dtype=int),
+    samples=(Sample((), 4),),
+))

@@ -105,28 +105,26 @@ def _sample(pattern: str, *shapes: tuple[int, ...]) -> Sample:
     return Sample(shapes, Pattern.parse(pattern))
 
 
-register(
-    Op(
-        name="einsum",
-        signature='einsum("ij,jk->ik", a, b)',
-        shape_rule="the sizes of the letters after ->",
-        derivative="upstream takes the operand's place in the pattern",
-        domain="any floats",
-        infer=_infer,
-        vjp=selection.of_product(_cotangent, _met),
-        show=_show,
-        entry=_entry,
-        reference=_reference,
-        samples=(
-            _sample("ab,bc->ac", (2, 3), (3, 4)),
-            _sample("ab->ba", (2, 3)),
-            _sample("aa->a", (3, 3)),
-            _sample("aa->", (3, 3)),
-            _sample("abc,cd->abd", (2, 3, 4), (4, 5)),
-            _sample("abc,adc->abd", (2, 3, 4), (2, 5, 4)),
-            _sample("a,b->ab", (3,), (4,)),
-            _sample("ab,ab->", (2, 3), (2, 3)),
-            _sample("aba->b", (2, 3, 2)),
-        ),
-    )
-)
+register(Op(
+    name="einsum",
+    signature='einsum("ij,jk->ik", a, b)',
+    shape_rule="the sizes of the letters after ->",
+    derivative="upstream takes the operand's place in the pattern",
+    domain="any floats",
+    infer=_infer,
+    vjp=selection.of_product(_cotangent, _met),
+    show=_show,
+    entry=_entry,
+    reference=_reference,
+    samples=(
+        _sample("ab,bc->ac", (2, 3), (3, 4)),
+        _sample("ab->ba", (2, 3)),
+        _sample("aa->a", (3, 3)),
+        _sample("aa->", (3, 3)),
+        _sample("abc,cd->abd", (2, 3, 4), (4, 5)),
+        _sample("abc,adc->abd", (2, 3, 4), (2, 5, 4)),
+        _sample("a,b->ab", (3,), (4,)),
+        _sample("ab,ab->", (2, 3), (2, 3)),
+        _sample("aba->b", (2, 3, 2)),
+    ),
+))

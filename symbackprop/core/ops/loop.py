@@ -227,21 +227,19 @@ def _of_kind(np: Any, leaf: Node, value: Any) -> Any:
     return np.asarray(value).astype(wanted) if wanted is not None and narrow else value
 
 
-register(
-    Op(
-        name="scan",
-        signature="for t in 1..T: …",
-        shape_rule="last carries as their initial values; stacks with the length in front",
-        derivative="the same loop backwards: the cotangent of step t, plus the one carried from step t+1",
-        domain="sequences of one length",
-        infer=_infer,
-        vjp=_vjp,
-        show=lambda node, args: called("scan", *args),
-        no_entry="a loop has several results",
-        reference=_reference,
-        samples=(Sample(()),),
-    )
-)
+register(Op(
+    name="scan",
+    signature="for t in 1..T: …",
+    shape_rule="last carries as their initial values; stacks with the length in front",
+    derivative="the same loop backwards: the cotangent of step t, plus the one carried from step t+1",
+    domain="sequences of one length",
+    infer=_infer,
+    vjp=_vjp,
+    show=lambda node, args: called("scan", *args),
+    no_entry="a loop has several results",
+    reference=_reference,
+    samples=(Sample(()),),
+))
 
 
 def _infer_out(number: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
@@ -258,18 +256,16 @@ def _show_out(node: Node, args: Sequence[Math]) -> Math:
     return Item(name, (Size(loop.length),)) if last else name
 
 
-register(
-    Op(
-        name="out",
-        signature="result k of a scan",
-        shape_rule="the last carry, or the stack over time",
-        derivative="goes to the loop",
-        domain="as the loop",
-        infer=_infer_out,
-        vjp=lambda output, upstream, *_: (upstream,),
-        show=_show_out,
-        no_entry="an entry is what the body of the loop computes",
-        reference=lambda np, number, results: results[number],
-        samples=(Sample(()),),
-    )
-)
+register(Op(
+    name="out",
+    signature="result k of a scan",
+    shape_rule="the last carry, or the stack over time",
+    derivative="goes to the loop",
+    domain="as the loop",
+    infer=_infer_out,
+    vjp=lambda output, upstream, *_: (upstream,),
+    show=_show_out,
+    no_entry="an entry is what the body of the loop computes",
+    reference=lambda np, number, results: results[number],
+    samples=(Sample(()),),
+))

@@ -93,22 +93,20 @@ def _show(name: str) -> Any:
     return show
 
 
-register(
-    Op(
-        name="sum",
-        signature="sum(a, axis=, keepdims=)",
-        shape_rule="without the axes (size 1 with keepdims)",
-        derivative="upstream broadcast over the axes",
-        rule=("sum: every term gets the gradient of the sum",),
-        domain="any floats",
-        infer=_infer,
-        vjp=lambda output, upstream, *_: (output.graph.broadcast(_spread(upstream, output), output.args[0].shape),),
-        show=_show("sum"),
-        entry=_entry_sum,
-        reference=lambda np, attr, a: np.sum(a, axis=attr[0], keepdims=attr[1]),
-        samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0, 1), False)), Sample(((2, 3),), ((0,), True))),
-    )
-)
+register(Op(
+    name="sum",
+    signature="sum(a, axis=, keepdims=)",
+    shape_rule="without the axes (size 1 with keepdims)",
+    derivative="upstream broadcast over the axes",
+    rule=("sum: every term gets the gradient of the sum",),
+    domain="any floats",
+    infer=_infer,
+    vjp=lambda output, upstream, *_: (output.graph.broadcast(_spread(upstream, output), output.args[0].shape),),
+    show=_show("sum"),
+    entry=_entry_sum,
+    reference=lambda np, attr, a: np.sum(a, axis=attr[0], keepdims=attr[1]),
+    samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0, 1), False)), Sample(((2, 3),), ((0,), True))),
+))
 
 
 def _vjp_max(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards) -> Cotangents:
@@ -119,26 +117,24 @@ def _vjp_max(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards
     return (selection.where_met(g * share, lambda: g, idle, a),)
 
 
-register(
-    Op(
-        name="max",
-        signature="max(a, axis=, keepdims=)",
-        shape_rule="without the axes (size 1 with keepdims)",
-        derivative="upstream to the largest entry, in equal shares to equal ones",
-        rule=("max: the largest entry gets the gradient, equal ones in equal shares",),
-        domain="any floats",
-        convention="equal largest entries share the gradient equally",
-        kink=(TIES,),
-        infer=_infer,
-        vjp=_vjp_max,
-        selects=True,
-        show=_show("max"),
-        jacobian=_slope(f.call("equal", f.Arg(0), f.Arg(1))),
-        gaps=lambda np, attr, a: a - np.max(a, axis=attr[0], keepdims=True),
-        reference=lambda np, attr, a: np.max(a, axis=attr[0], keepdims=attr[1]),
-        samples=(Sample(((2, 3),), ((1,), False)), Sample(((4,),), ((0,), False)), Sample(((2, 3),), ((0,), True))),
-    )
-)
+register(Op(
+    name="max",
+    signature="max(a, axis=, keepdims=)",
+    shape_rule="without the axes (size 1 with keepdims)",
+    derivative="upstream to the largest entry, in equal shares to equal ones",
+    rule=("max: the largest entry gets the gradient, equal ones in equal shares",),
+    domain="any floats",
+    convention="equal largest entries share the gradient equally",
+    kink=(TIES,),
+    infer=_infer,
+    vjp=_vjp_max,
+    selects=True,
+    show=_show("max"),
+    jacobian=_slope(f.call("equal", f.Arg(0), f.Arg(1))),
+    gaps=lambda np, attr, a: a - np.max(a, axis=attr[0], keepdims=True),
+    reference=lambda np, attr, a: np.max(a, axis=attr[0], keepdims=attr[1]),
+    samples=(Sample(((2, 3),), ((1,), False)), Sample(((4,),), ((0,), False)), Sample(((2, 3),), ((0,), True))),
+))
 
 
 def _reference_norm(np: Any, attr: Any, a: Any) -> Any:
@@ -161,27 +157,25 @@ def _vjp_norm(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazard
     return (selection.where_met(row, lambda: _spread(upstream, output), idle, a),)
 
 
-register(
-    Op(
-        name="norm",
-        signature="norm(a, axis=, keepdims=)",
-        shape_rule="without the axes (size 1 with keepdims)",
-        derivative="upstream * a / norm(a)",
-        rule=(Relation(Derivative(Bars(Sym("x")), Sym("x")), "=", Frac(Sym("x"), Bars(Sym("x")))),),
-        domain="any floats; squares that over- or underflow do no harm",
-        convention="the gradient at 0 is 0, the shortest subgradient",
-        kink=(FLAT_ROOT,),
-        range=(0.0, inf),
-        infer=_infer,
-        vjp=_vjp_norm,
-        show=_show("norm"),
-        jacobian=_slope(f.call("ratio", f.Arg(0), f.Arg(1))),
-        gaps=_reference_norm,
-        singular=True,
-        reference=_reference_norm,
-        samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0,), True)), Sample(((2, 3),), ((0, 1), False))),
-    )
-)
+register(Op(
+    name="norm",
+    signature="norm(a, axis=, keepdims=)",
+    shape_rule="without the axes (size 1 with keepdims)",
+    derivative="upstream * a / norm(a)",
+    rule=(Relation(Derivative(Bars(Sym("x")), Sym("x")), "=", Frac(Sym("x"), Bars(Sym("x")))),),
+    domain="any floats; squares that over- or underflow do no harm",
+    convention="the gradient at 0 is 0, the shortest subgradient",
+    kink=(FLAT_ROOT,),
+    range=(0.0, inf),
+    infer=_infer,
+    vjp=_vjp_norm,
+    show=_show("norm"),
+    jacobian=_slope(f.call("ratio", f.Arg(0), f.Arg(1))),
+    gaps=_reference_norm,
+    singular=True,
+    reference=_reference_norm,
+    samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0,), True)), Sample(((2, 3),), ((0, 1), False))),
+))
 
 
 def _exponentials(np: Any, a: Any, axes: Any) -> tuple[Any, Any]:
@@ -206,22 +200,20 @@ def _vjp_logsumexp(output: Node, upstream: Node, wanted: Sequence[bool], idle: H
     return (selection.where_met(g * p, lambda: g, idle, a),)
 
 
-register(
-    Op(
-        name="logsumexp",
-        signature="logsumexp(a, axis=, keepdims=)",
-        shape_rule="without the axes (size 1 with keepdims)",
-        derivative="upstream * softmax(a)",
-        rule=("the gradient of logsumexp is softmax",),
-        domain="any floats; stable for large entries",
-        infer=_infer,
-        vjp=_vjp_logsumexp,
-        show=_show("logsumexp"),
-        jacobian=_slope(f.call("exp", f.Arg(0) - f.Arg(1))),
-        reference=_reference_logsumexp,
-        samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0,), True)), Sample(((2, 3),), ((0, 1), False))),
-    )
-)
+register(Op(
+    name="logsumexp",
+    signature="logsumexp(a, axis=, keepdims=)",
+    shape_rule="without the axes (size 1 with keepdims)",
+    derivative="upstream * softmax(a)",
+    rule=("the gradient of logsumexp is softmax",),
+    domain="any floats; stable for large entries",
+    infer=_infer,
+    vjp=_vjp_logsumexp,
+    show=_show("logsumexp"),
+    jacobian=_slope(f.call("exp", f.Arg(0) - f.Arg(1))),
+    reference=_reference_logsumexp,
+    samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0,), True)), Sample(((2, 3),), ((0, 1), False))),
+))
 
 
 def _vjp_softmax(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards) -> Cotangents:
@@ -256,20 +248,18 @@ def _softmax_rule() -> Math:
     return Prod((p, Sum(((False, upstream), (True, MatMul(Transpose(upstream), p))))))
 
 
-register(
-    Op(
-        name="softmax",
-        signature="softmax(a, axis=-1)",
-        shape_rule="the shape of a",
-        derivative="p * (upstream - sum(upstream * p))",
-        rule=("softmax: ", _softmax_rule()),
-        domain="any floats; stable for large entries",
-        range=(0.0, 1.0),
-        infer=lambda axis, args: (args[0].shape, "float"),
-        vjp=_vjp_softmax,
-        show=_show_softmax,
-        jacobian=_slope_softmax,
-        reference=_reference_softmax,
-        samples=(Sample(((2, 3),), 1), Sample(((3, 2),), 0), Sample(((4,),), 0)),
-    )
-)
+register(Op(
+    name="softmax",
+    signature="softmax(a, axis=-1)",
+    shape_rule="the shape of a",
+    derivative="p * (upstream - sum(upstream * p))",
+    rule=("softmax: ", _softmax_rule()),
+    domain="any floats; stable for large entries",
+    range=(0.0, 1.0),
+    infer=lambda axis, args: (args[0].shape, "float"),
+    vjp=_vjp_softmax,
+    show=_show_softmax,
+    jacobian=_slope_softmax,
+    reference=_reference_softmax,
+    samples=(Sample(((2, 3),), 1), Sample(((3, 2),), 0), Sample(((4,),), 0)),
+))

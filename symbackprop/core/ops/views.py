@@ -33,22 +33,20 @@ def _infer_broadcast(shape: Shape, args: tuple[Node, ...]) -> tuple[Shape, str]:
     return shape, args[0].kind
 
 
-register(
-    Op(
-        name="broadcast",
-        signature="broadcast(a, shape)",
-        shape_rule="the given shape; a must broadcast to it",
-        derivative="upstream summed over the repeated axes",
-        rule=("broadcast: the gradient is summed over the copies",),
-        domain="any",
-        infer=_infer_broadcast,
-        vjp=lambda output, upstream, *_: (upstream,),
-        show=lambda node, args: called("broadcast", args[0], sizes(node.shape)),
-        entry=lambda shape, shapes, index: [term(At(0, aligned(shapes[0], index)))],
-        reference=lambda np, shape, a: np.zeros(shape, dtype=np.asarray(a).dtype) + a,
-        samples=(Sample(((3,),), (2, 3)), Sample(((),), (2,)), Sample(((2, 1),), (2, 3))),
-    )
-)
+register(Op(
+    name="broadcast",
+    signature="broadcast(a, shape)",
+    shape_rule="the given shape; a must broadcast to it",
+    derivative="upstream summed over the repeated axes",
+    rule=("broadcast: the gradient is summed over the copies",),
+    domain="any",
+    infer=_infer_broadcast,
+    vjp=lambda output, upstream, *_: (upstream,),
+    show=lambda node, args: called("broadcast", args[0], sizes(node.shape)),
+    entry=lambda shape, shapes, index: [term(At(0, aligned(shapes[0], index)))],
+    reference=lambda np, shape, a: np.zeros(shape, dtype=np.asarray(a).dtype) + a,
+    samples=(Sample(((3,),), (2, 3)), Sample(((),), (2,)), Sample(((2, 1),), (2, 3))),
+))
 
 
 def _entry_reshape(shape: Shape, shapes: Sequence[Shape], index: Indices) -> Terms:
@@ -62,22 +60,20 @@ def _entry_reshape(shape: Shape, shapes: Sequence[Shape], index: Indices) -> Ter
     return [term(At(0, tuple([Digit(count, b, d) for b, d in zip(below, source, strict=True)])))]
 
 
-register(
-    Op(
-        name="reshape",
-        signature="reshape(a, shape)",
-        shape_rule="the given shape, of the same size",
-        derivative="upstream in the shape of a",
-        rule=("reshape: the same entries in the old shape",),
-        domain="any",
-        infer=lambda shape, args: (shape, args[0].kind),
-        vjp=lambda output, upstream, *_: (build.reshape(upstream, output.args[0].shape),),
-        show=lambda node, args: called("reshape", args[0], sizes(node.shape)),
-        entry=_entry_reshape,
-        reference=lambda np, shape, a: np.array(list(np.asarray(a).flat), dtype=np.asarray(a).dtype).reshape(shape),
-        samples=(Sample(((2, 3),), (3, 2)), Sample(((2, 3),), (6,)), Sample(((4,),), (4, 1))),
-    )
-)
+register(Op(
+    name="reshape",
+    signature="reshape(a, shape)",
+    shape_rule="the given shape, of the same size",
+    derivative="upstream in the shape of a",
+    rule=("reshape: the same entries in the old shape",),
+    domain="any",
+    infer=lambda shape, args: (shape, args[0].kind),
+    vjp=lambda output, upstream, *_: (build.reshape(upstream, output.args[0].shape),),
+    show=lambda node, args: called("reshape", args[0], sizes(node.shape)),
+    entry=_entry_reshape,
+    reference=lambda np, shape, a: np.array(list(np.asarray(a).flat), dtype=np.asarray(a).dtype).reshape(shape),
+    samples=(Sample(((2, 3),), (3, 2)), Sample(((2, 3),), (6,)), Sample(((4,),), (4, 1))),
+))
 
 
 def _infer_concat(axis: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
@@ -111,22 +107,20 @@ def _axis_option(axis: int, rank: int) -> int:
     return -1 if axis == rank - 1 and rank > 1 else axis
 
 
-register(
-    Op(
-        name="concat",
-        signature="concat(a, b, …, axis=)",
-        shape_rule="sizes along the axis add up; the others are equal",
-        derivative="each part gets its slice of upstream",
-        rule=("concatenation: each part gets its slice",),
-        domain="any",
-        infer=_infer_concat,
-        vjp=_vjp_concat,
-        show=lambda node, args: called("concat", *args, axis=_axis_option(node.attr, node.ndim)),
-        entry=_entry_concat,
-        reference=lambda np, axis, *parts: np.concatenate(parts, axis=axis),
-        samples=(Sample(((2, 3), (2, 1)), 1), Sample(((1, 3), (2, 3), (2, 3)), 0)),
-    )
-)
+register(Op(
+    name="concat",
+    signature="concat(a, b, …, axis=)",
+    shape_rule="sizes along the axis add up; the others are equal",
+    derivative="each part gets its slice of upstream",
+    rule=("concatenation: each part gets its slice",),
+    domain="any",
+    infer=_infer_concat,
+    vjp=_vjp_concat,
+    show=lambda node, args: called("concat", *args, axis=_axis_option(node.attr, node.ndim)),
+    entry=_entry_concat,
+    reference=lambda np, axis, *parts: np.concatenate(parts, axis=axis),
+    samples=(Sample(((2, 3), (2, 1)), 1), Sample(((1, 3), (2, 3), (2, 3)), 0)),
+))
 
 
 def _infer_slice(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
@@ -157,27 +151,25 @@ def _show_slice(node: Node, args: Sequence[Math]) -> Math:
     return Item(args[0], (*[Span()] * axis, span))
 
 
-register(
-    Op(
-        name="slice",
-        signature="a[start:stop:step]",
-        shape_rule="the chosen entries along one axis",
-        derivative="upstream put back in place, zero elsewhere",
-        rule=("slice: the gradient goes back to its place, 0 elsewhere",),
-        domain="any",
-        selects=True,
-        infer=_infer_slice,
-        vjp=_vjp_slice,
-        show=_show_slice,
-        entry=_entry_slice,
-        reference=lambda np, attr, a: np.take(a, [attr[1] + k * attr[3] for k in range(attr[2])], axis=attr[0]),
-        samples=(
-            Sample(((4, 3),), (0, 1, 2, 1)),
-            Sample(((2, 5),), (1, 0, 3, 2)),
-            Sample(((4,),), (0, 3, 4, -1)),
-        ),
-    )
-)
+register(Op(
+    name="slice",
+    signature="a[start:stop:step]",
+    shape_rule="the chosen entries along one axis",
+    derivative="upstream put back in place, zero elsewhere",
+    rule=("slice: the gradient goes back to its place, 0 elsewhere",),
+    domain="any",
+    selects=True,
+    infer=_infer_slice,
+    vjp=_vjp_slice,
+    show=_show_slice,
+    entry=_entry_slice,
+    reference=lambda np, attr, a: np.take(a, [attr[1] + k * attr[3] for k in range(attr[2])], axis=attr[0]),
+    samples=(
+        Sample(((4, 3),), (0, 1, 2, 1)),
+        Sample(((2, 5),), (1, 0, 3, 2)),
+        Sample(((4,),), (0, 3, 4, -1)),
+    ),
+))
 
 
 def _infer_pad(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
@@ -210,22 +202,20 @@ def _show_pad(node: Node, args: Sequence[Math]) -> Math:
     return called("pad", args[0], plain(axis), Size(start), Size(size), *([plain(step)] if step != 1 else []))
 
 
-register(
-    Op(
-        name="pad",
-        signature="pad(a, axis, start, size, step)",
-        shape_rule="the axis becomes ``size`` long",
-        derivative="the slice of upstream that holds a",
-        rule=("padding: the slice that holds the array",),
-        domain="any",
-        infer=_infer_pad,
-        vjp=_vjp_pad,
-        show=_show_pad,
-        entry=_entry_pad,
-        reference=_reference_pad,
-        samples=(Sample(((2, 3),), (0, 1, 4, 1)), Sample(((2, 3),), (1, 0, 6, 2)), Sample(((4,),), (0, 3, 4, -1))),
-    )
-)
+register(Op(
+    name="pad",
+    signature="pad(a, axis, start, size, step)",
+    shape_rule="the axis becomes ``size`` long",
+    derivative="the slice of upstream that holds a",
+    rule=("padding: the slice that holds the array",),
+    domain="any",
+    infer=_infer_pad,
+    vjp=_vjp_pad,
+    show=_show_pad,
+    entry=_entry_pad,
+    reference=_reference_pad,
+    samples=(Sample(((2, 3),), (0, 1, 4, 1)), Sample(((2, 3),), (1, 0, 6, 2)), Sample(((4,),), (0, 3, 4, -1))),
+))
 
 
 def flip(a: Node, axis: Axis = None) -> Node:
@@ -235,22 +225,20 @@ def flip(a: Node, axis: Axis = None) -> Node:
     return a
 
 
-register(
-    Op(
-        name="flip",
-        signature="flip(a, axis=)",
-        shape_rule="the shape of a",
-        derivative="upstream in reverse order",
-        rule=("flip: the gradient in reverse order",),
-        domain="any",
-        infer=lambda axis, args: (args[0].shape, args[0].kind),
-        vjp=lambda output, upstream, *_: (flip(upstream, output.attr),),
-        show=lambda node, args: called("flip", args[0], axis=node.attr),
-        entry=lambda axis, shapes, index: [
-            term(At(0, on_axis(index, axis, place((1, shapes[0][axis] - 1), (-1, index[axis])))))
-        ],
-        reference=lambda np, axis, a: np.take(a, range(a.shape[axis] - 1, -1, -1), axis=axis),
-        samples=(Sample(((3,),), 0), Sample(((2, 3),), 1)),
-        functions=(flip,),
-    )
-)
+register(Op(
+    name="flip",
+    signature="flip(a, axis=)",
+    shape_rule="the shape of a",
+    derivative="upstream in reverse order",
+    rule=("flip: the gradient in reverse order",),
+    domain="any",
+    infer=lambda axis, args: (args[0].shape, args[0].kind),
+    vjp=lambda output, upstream, *_: (flip(upstream, output.attr),),
+    show=lambda node, args: called("flip", args[0], axis=node.attr),
+    entry=lambda axis, shapes, index: [
+        term(At(0, on_axis(index, axis, place((1, shapes[0][axis] - 1), (-1, index[axis])))))
+    ],
+    reference=lambda np, axis, a: np.take(a, range(a.shape[axis] - 1, -1, -1), axis=axis),
+    samples=(Sample(((3,),), 0), Sample(((2, 3),), 1)),
+    functions=(flip,),
+))

@@ -105,41 +105,37 @@ def _show_window(name: str) -> Any:
 
 _S, _P = sp.symbols("s p", integer=True, positive=True)  # stride and padding, as they are spelled
 
-register(
-    Op(
-        name="unfold",
-        signature="unfold(a, width, axis=, stride=)",
-        shape_rule="the axis becomes (number of windows, width)",
-        derivative="fold: overlapping windows of upstream added up",
-        rule=("windows: entries in several windows add up",),
-        domain="any floats",
-        infer=_infer_unfold,
-        vjp=_vjp_unfold,
-        show=_show_window("unfold"),
-        entry=_entry_unfold,
-        spelled=Spelled("a", (1,), "ok", "", (0, 1, _S), ": window o of an axis, place k in it, stride s"),
-        reference=_reference_unfold,
-        samples=(Sample(((5,),), (0, 3, 1)), Sample(((2, 7, 2),), (1, 3, 2))),
-    )
-)
+register(Op(
+    name="unfold",
+    signature="unfold(a, width, axis=, stride=)",
+    shape_rule="the axis becomes (number of windows, width)",
+    derivative="fold: overlapping windows of upstream added up",
+    rule=("windows: entries in several windows add up",),
+    domain="any floats",
+    infer=_infer_unfold,
+    vjp=_vjp_unfold,
+    show=_show_window("unfold"),
+    entry=_entry_unfold,
+    spelled=Spelled("a", (1,), "ok", "", (0, 1, _S), ": window o of an axis, place k in it, stride s"),
+    reference=_reference_unfold,
+    samples=(Sample(((5,),), (0, 3, 1)), Sample(((2, 7, 2),), (1, 3, 2))),
+))
 
-register(
-    Op(
-        name="fold",
-        signature="fold(a, size, axis=, stride=)",
-        shape_rule="the axes (number of windows, width) become one of that size",
-        derivative="unfold: the windows of upstream",
-        rule=("sum of windows: every window reads its place",),
-        domain="any floats",
-        infer=_infer_fold,
-        vjp=_vjp_fold,
-        show=_show_window("fold"),
-        entry=_entry_fold,
-        spelled=Spelled("g", (2,), "m", "ok", (0, 1, _S), ": overlapping windows added up"),
-        reference=_reference_fold,
-        samples=(Sample(((3, 3),), (0, 5, 1)), Sample(((2, 3, 3, 2),), (1, 7, 2))),
-    )
-)
+register(Op(
+    name="fold",
+    signature="fold(a, size, axis=, stride=)",
+    shape_rule="the axes (number of windows, width) become one of that size",
+    derivative="unfold: the windows of upstream",
+    rule=("sum of windows: every window reads its place",),
+    domain="any floats",
+    infer=_infer_fold,
+    vjp=_vjp_fold,
+    show=_show_window("fold"),
+    entry=_entry_fold,
+    spelled=Spelled("g", (2,), "m", "ok", (0, 1, _S), ": overlapping windows added up"),
+    reference=_reference_fold,
+    samples=(Sample(((3, 3),), (0, 5, 1)), Sample(((2, 3, 3, 2),), (1, 7, 2))),
+))
 
 
 # -- convolution, N×H×W×C with kernels kh×kw×C×K
@@ -323,68 +319,62 @@ def _show_adjoint(name: str) -> Any:
     return show
 
 
-register(
-    Op(
-        name="conv2d",
-        signature="conv2d(x, w, stride=1, padding=0)",
-        shape_rule="N x H' x W' x K with H' = floor((H + 2p - kh)/s) + 1, W' alike",
-        derivative="dx: upstream convolved with the flipped kernel; dw: x correlated with upstream",
-        rule=(
-            "convolution: the kernel gets the input correlated with the gradient, the input gets the gradient "
-            "convolved with the kernel",
-        ),
-        domain="x: N x H x W x C, w: kh x kw x C x K; cross-correlation",
-        infer=_infer_conv,
-        vjp=_linear_in_each(_to_conv),
-        show=_show_conv,
-        entry=_entry_conv,
-        spelled=Spelled("xw", (4, 4), "noqk", "ijc", _WINDOW, ": places from 0, outside is 0"),
-        reference=_reference_conv,
-        samples=(
-            Sample(((2, 4, 5, 2), (3, 2, 2, 3)), Window((1, 1), (0, 0), (2, 4))),
-            Sample(((1, 5, 5, 2), (3, 3, 2, 2)), Window((2, 2), (1, 1), (3, 3))),
-        ),
-    )
-)
+register(Op(
+    name="conv2d",
+    signature="conv2d(x, w, stride=1, padding=0)",
+    shape_rule="N x H' x W' x K with H' = floor((H + 2p - kh)/s) + 1, W' alike",
+    derivative="dx: upstream convolved with the flipped kernel; dw: x correlated with upstream",
+    rule=(
+        "convolution: the kernel gets the input correlated with the gradient, the input gets the gradient "
+        "convolved with the kernel",
+    ),
+    domain="x: N x H x W x C, w: kh x kw x C x K; cross-correlation",
+    infer=_infer_conv,
+    vjp=_linear_in_each(_to_conv),
+    show=_show_conv,
+    entry=_entry_conv,
+    spelled=Spelled("xw", (4, 4), "noqk", "ijc", _WINDOW, ": places from 0, outside is 0"),
+    reference=_reference_conv,
+    samples=(
+        Sample(((2, 4, 5, 2), (3, 2, 2, 3)), Window((1, 1), (0, 0), (2, 4))),
+        Sample(((1, 5, 5, 2), (3, 3, 2, 2)), Window((2, 2), (1, 1), (3, 3))),
+    ),
+))
 
-register(
-    Op(
-        name="conv2d_input",
-        signature="conv2d_input(y, w, size)",
-        shape_rule="N x the given size x C",
-        derivative="dy: conv2d of upstream with w; dw: upstream correlated with y",
-        rule=("convolution: linear in the gradient and in the kernel",),
-        domain="y: N x H' x W' x K, w: kh x kw x C x K",
-        infer=_infer_conv_input,
-        vjp=_linear_in_each(_to_conv_input),
-        show=_show_adjoint("conv2d_input"),
-        entry=_entry_conv_input,
-        spelled=Spelled("δw", (4, 4), "nabc", "ijk", _WINDOW, ": flipped kernel"),
-        reference=_reference_conv_input,
-        samples=(
-            Sample(((2, 2, 4, 3), (3, 2, 2, 3)), Window((1, 1), (0, 0), (4, 5))),
-            Sample(((1, 3, 3, 2), (3, 3, 2, 2)), Window((2, 2), (1, 1), (5, 5))),
-        ),
-    )
-)
+register(Op(
+    name="conv2d_input",
+    signature="conv2d_input(y, w, size)",
+    shape_rule="N x the given size x C",
+    derivative="dy: conv2d of upstream with w; dw: upstream correlated with y",
+    rule=("convolution: linear in the gradient and in the kernel",),
+    domain="y: N x H' x W' x K, w: kh x kw x C x K",
+    infer=_infer_conv_input,
+    vjp=_linear_in_each(_to_conv_input),
+    show=_show_adjoint("conv2d_input"),
+    entry=_entry_conv_input,
+    spelled=Spelled("δw", (4, 4), "nabc", "ijk", _WINDOW, ": flipped kernel"),
+    reference=_reference_conv_input,
+    samples=(
+        Sample(((2, 2, 4, 3), (3, 2, 2, 3)), Window((1, 1), (0, 0), (4, 5))),
+        Sample(((1, 3, 3, 2), (3, 3, 2, 2)), Window((2, 2), (1, 1), (5, 5))),
+    ),
+))
 
-register(
-    Op(
-        name="conv2d_kernel",
-        signature="conv2d_kernel(x, y, size)",
-        shape_rule="the given size x C x K",
-        derivative="dx: y convolved with the flipped upstream; dy: conv2d of x with upstream",
-        rule=("convolution: linear in the input and in the gradient",),
-        domain="x: N x H x W x C, y: N x H' x W' x K",
-        infer=_infer_conv_kernel,
-        vjp=_linear_in_each(_to_conv_kernel),
-        show=_show_adjoint("conv2d_kernel"),
-        entry=_entry_conv_kernel,
-        spelled=Spelled("xδ", (4, 4), "ijck", "noq", _WINDOW, ": a correlation"),
-        reference=_reference_conv_kernel,
-        samples=(
-            Sample(((2, 4, 5, 2), (2, 2, 4, 3)), Window((1, 1), (0, 0), (3, 2))),
-            Sample(((1, 5, 5, 2), (1, 3, 3, 2)), Window((2, 2), (1, 1), (3, 3))),
-        ),
-    )
-)
+register(Op(
+    name="conv2d_kernel",
+    signature="conv2d_kernel(x, y, size)",
+    shape_rule="the given size x C x K",
+    derivative="dx: y convolved with the flipped upstream; dy: conv2d of x with upstream",
+    rule=("convolution: linear in the input and in the gradient",),
+    domain="x: N x H x W x C, y: N x H' x W' x K",
+    infer=_infer_conv_kernel,
+    vjp=_linear_in_each(_to_conv_kernel),
+    show=_show_adjoint("conv2d_kernel"),
+    entry=_entry_conv_kernel,
+    spelled=Spelled("xδ", (4, 4), "ijck", "noq", _WINDOW, ": a correlation"),
+    reference=_reference_conv_kernel,
+    samples=(
+        Sample(((2, 4, 5, 2), (2, 2, 4, 3)), Window((1, 1), (0, 0), (3, 2))),
+        Sample(((1, 5, 5, 2), (1, 3, 3, 2)), Window((2, 2), (1, 1), (3, 3))),
+    ),
+))
