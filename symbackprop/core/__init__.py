@@ -1,5 +1,5 @@
 """The language. Read formula.py, kernel.py, shapes.py, graph.py, ops/ and functions/, in that order."""
 
-from symbackprop.core import functions, ops, primitives
+from symbackprop.core import functions, ops
 
-__all__ = ["functions", "ops", "primitives"]
+__all__ = ["functions", "ops"]

@@ -15,6 +15,7 @@ from symbackprop.core.graph import Graph, Leaf, Node, label, mark
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import (
     ONE,
+    Axis,
     Dim,
     DimLike,
     Shape,
@@ -163,7 +164,7 @@ def _batch(a: Node, b: Node) -> tuple[Node, Node, str, str]:
 
 
 def transpose(a: Node, axes: Sequence[int] | None = None) -> Node:
-    """The axes permuted; reversed when none are given."""
+    """The axes permuted (reversed by default)."""
     order = [normalise_axis(x, a.ndim) for x in axes] if axes is not None else list(range(a.ndim))[::-1]
     if sorted(order) != list(range(a.ndim)):
         raise ShapeError(f"transpose needs each axis of {label(a)} once, not {tuple(axes or ())}")
@@ -171,7 +172,7 @@ def transpose(a: Node, axes: Sequence[int] | None = None) -> Node:
     return einsum(Pattern((letters,), "".join(letters[i] for i in order)), a)
 
 
-def reduce_sum(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
+def reduce_sum(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     """Σ over axes."""
     axes = normalise_axes(axis, a.ndim)
     shape = reduced_shape(a.shape, axes, keepdims)
@@ -252,7 +253,7 @@ def expand(a: Node, axis: int) -> Node:
     return reshape(a, (*a.shape[:place], ONE, *a.shape[place:]))
 
 
-def softmax(a: Node, axis: int | Sequence[int] = -1) -> Node:
+def softmax(a: Node, axis: Axis = -1) -> Node:
     axes = normalise_axes(axis, a.ndim)
     if len(axes) == 1:
         return a.graph.make("softmax", (a,), axes[0])
@@ -264,11 +265,11 @@ def shares(a: Node, total: Node) -> Node:
     return a.graph.call("where", a.graph.call("equal", a, -sp.oo), 0, a.graph.call("exp", a - total))
 
 
-def logsumexp(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
+def logsumexp(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     return a.graph.make("logsumexp", (a,), (normalise_axes(axis, a.ndim), keepdims))
 
 
-def norm(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
+def norm(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     """√Σ a² over axes; of single entries it is |a|."""
     axes = normalise_axes(axis, a.ndim)
     if all(is_one(a.shape[i]) for i in axes):
@@ -276,7 +277,7 @@ def norm(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool = Fals
     return a.graph.make("norm", (a,), (axes, keepdims))
 
 
-def reduce_max(a: Node, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Node:
+def reduce_max(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     return a.graph.make("max", (a,), (normalise_axes(axis, a.ndim), keepdims))
 
 
@@ -298,7 +299,7 @@ def _marked(index: Node, axis: int, size: DimLike, number: sp.Expr) -> Node:
     return hot
 
 
-def take_along(a: Node, index: Node, axis: int) -> Node:
+def take_along(a: Node, index: Node, axis: int = -1) -> Node:
     """NumPy's take_along_axis."""
     return a.graph.make("take_along_axis", (a, index), normalise_axis(axis, a.ndim))
 

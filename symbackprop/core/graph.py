@@ -174,7 +174,7 @@ class Graph:
         if isinstance(attr, Kernel) and attr.arity < len(args):
             order = f.arguments(attr.form)
             rows = [args[i] for i in order]
-            return self._kernel_row(renumbered(attr.form, order), rows, common_shape(args))
+            return self._kernel_row(renumbered(attr.form, order), rows, common_shape(args), node.kind != FLOAT)
         return self.separate(name, tuple(args), attr) if own else self.make(name, args, attr)
 
     def twin(self, node: Node) -> Node:
@@ -350,7 +350,7 @@ class Graph:
         parts = [self._part(node, once, shape, kept) for node, once in zip(written, f.written_once(form), strict=True)]
         whole, order = composed(form, tuple(parts))
         rows = [kept[i] for i in order]
-        return self._kernel_row(late("with_noughts")(whole, rows), rows, shape)
+        return self._kernel_row(late("with_noughts")(whole, rows), rows, shape, all(a.kind != FLOAT for a in written))
 
     def _part(self, node: Node, once: bool, shape: Shape, kept: list[Node]) -> f.Formula:
         """What stands for a row in a formula: its number, its own formula, or itself; ``kept`` grows."""
@@ -373,10 +373,11 @@ class Graph:
             and same_shape(node.shape, shape)
         )
 
-    def _kernel_row(self, form: f.Formula, args: Sequence[Node], shape: Shape) -> Node:
-        """The row of a formula that is folded already; a whole number is an integer, whatever it was computed from."""
+    def _kernel_row(self, form: f.Formula, args: Sequence[Node], shape: Shape, whole: bool = False) -> Node:
+        """The row of a formula that is folded already. ``whole``: it was written with integers only, so that a number
+        is one too."""
         if isinstance(form, f.Num):
-            return self.broadcast(self.const(form.value), shape)
+            return self.full(form.value, shape, INT if whole and form.value.is_integer else FLOAT)
         if isinstance(form, f.Arg):
             return self.broadcast(args[form.index], shape)
         return self.broadcast(self.make("elementwise", args, Kernel(form)), shape)

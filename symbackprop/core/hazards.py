@@ -8,6 +8,7 @@ and `WHOLE` where it reads integers. A constant has none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from enum import IntEnum
 from functools import cache, reduce
 from math import isfinite
 from operator import or_
@@ -133,51 +134,69 @@ def has_root(form: f.Formula, args: Sequence[Node]) -> bool:
     return any(has_root(part, args) for part in f.children(form))
 
 
-def is_positive(form: f.Formula, args: Sequence[Node], out: Node | None = None, depth: int = _DEEP) -> bool:
+# -- signs
+class Sign(IntEnum):
+    """What is known of a value: nothing; it is at least 0; it is larger than some positive number."""
+
+    UNKNOWN = 0
+    NONNEGATIVE = 1
+    POSITIVE = 2
+
+
+def is_positive(form: f.Formula, args: Sequence[Node], out: Node | None = None) -> bool:
     """Whether a formula over rows is known to be larger than some positive number: 1 + x², √(v + ε)."""
-    match form:
-        case f.Num(value):
-            return value.is_positive is True
-        case f.Add(terms):
-            signs = [is_nonnegative(t, args, out, depth) for t in terms]
-            return all(signs) and any(is_positive(t, args, out, depth) for t in terms)
-        case f.Mul(parts):
-            return all(is_positive(p, args, out, depth) for p in parts)
-        case f.Call(name, parts) if TABLE[name].chooses:
-            enough = any if TABLE[name].largest else all
-            return enough(is_positive(parts[k], args, out, depth) for k in TABLE[name].chooses)
-        case f.Pow(x, f.Num(exponent)) if exponent.is_positive:
-            return is_positive(x, args, out, depth)
-        case f.Call(name, (x, *_)) if TABLE[name].power:
-            return is_positive(x, args, out, depth)
-    row = _row_of(form, args, out)
-    return row is not None and depth > 0 and _is_positive_row(row, depth - 1)
+    return sign(form, args, out) == Sign.POSITIVE
 
 
-def is_nonnegative(form: f.Formula, args: Sequence[Node], out: Node | None = None, depth: int = _DEEP) -> bool:
+def is_nonnegative(form: f.Formula, args: Sequence[Node]) -> bool:
     """Whether a formula over rows is known to be at least 0."""
+    return sign(form, args) >= Sign.NONNEGATIVE
+
+
+def sign(form: f.Formula, args: Sequence[Node], out: Node | None = None, depth: int = _DEEP) -> Sign:
+    """What is known of a formula over rows."""
     match form:
         case f.Num(value):
-            return value.is_nonnegative is True
-        case f.Pow(x, f.Num(exponent)):
-            return exponent.is_even is True or is_nonnegative(x, args, out, depth)
-        case f.Call(name, parts) if TABLE[name].chooses:
-            enough = any if TABLE[name].largest else all
-            return enough(is_nonnegative(parts[k], args, out, depth) for k in TABLE[name].chooses)
+            return Sign.POSITIVE if value.is_positive else Sign(value.is_nonnegative is True)
+        case f.Arg(k):
+            return _sign_of_row(args[k], depth - 1) if depth > 0 else Sign.UNKNOWN
+        case f.Out():
+            return _sign_of_row(out, depth - 1) if out is not None and depth > 0 else Sign.UNKNOWN
         case f.Add(parts) | f.Mul(parts):
-            return all(is_nonnegative(p, args, out, depth) for p in parts)
+            known = [sign(p, args, out, depth) for p in parts]
+            return max(known) if isinstance(form, f.Add) and all(known) else min(known)
         case f.Div(num, den):
-            return is_nonnegative(num, args, out, depth) and is_nonnegative(den, args, out, depth)
-        case f.Call(name, _):
-            return TABLE[name].range[0] >= 0
+            return min(Sign.NONNEGATIVE, sign(num, args, out, depth), sign(den, args, out, depth))
+        case f.Pow(x, f.Num(exponent)):
+            below = sign(x, args, out, depth)
+            return below if exponent.is_positive and below else Sign(exponent.is_even is True or below > 0)
+        case f.Call(name, parts):
+            return _sign_of_call(TABLE[name], [sign(p, args, out, depth) for p in parts])
         case f.Neg(f.Arg(k)) if args[k].form is not None and depth > 0:
-            return is_nonnegative(f.neg(args[k].attr.form), args[k].args, None, depth - 1)
-    row = _row_of(form, args, out)
-    return row is not None and depth > 0 and _is_nonnegative_row(row, depth - 1)
+            return min(Sign.NONNEGATIVE, sign(f.neg(args[k].attr.form), args[k].args, None, depth - 1))
+    return Sign.UNKNOWN
 
 
-def _row_of(form: f.Formula, args: Sequence[Node], out: Node | None) -> Node | None:
-    return args[form.index] if isinstance(form, f.Arg) else out if isinstance(form, f.Out) else None
+def _sign_of_call(record: Scalar, known: Sequence[Sign]) -> Sign:
+    if record.chooses:
+        return (max if record.largest else min)(known[k] for k in record.chooses)
+    least = Sign(record.range[0] >= 0)
+    return max(known[0], least) if record.power and known[0] == Sign.POSITIVE else least
+
+
+def _sign_of_row(row: Node, depth: int) -> Sign:
+    if row.form is not None:
+        return max(sign(row.form, row.args, None, depth), Sign(row.attr.boolean))
+    if isinstance(row.attr, Leaf):
+        return Sign.UNKNOWN if row.attr.value is None else sign(f.Num(row.attr.value), ())
+    if row.value is not None:
+        return sign(f.Num(row.value), ())
+    if isinstance(row.attr, Pattern) and len(row.args) == 2 and row.args[0] is row.args[1]:
+        return Sign(len(set(row.attr.ins)) == 1)
+    if row.op.name == "sum" and _finds_largest(row.args[0]):
+        return Sign.POSITIVE
+    known = [_sign_of_row(a, depth - 1) for a in _entries(row)] if depth > 0 else []
+    return max(min(known, default=Sign.UNKNOWN), Sign(row.op.range[0] >= 0))
 
 
 def _entries(row: Node) -> Sequence[Node]:
@@ -187,32 +206,8 @@ def _entries(row: Node) -> Sequence[Node]:
     return [a for a in row.args if a.kind == FLOAT] if same else ()
 
 
-def _is_positive_row(row: Node, depth: int) -> bool:
-    if row.form is not None:
-        return is_positive(row.attr.form, row.args, None, depth)
-    if isinstance(row.attr, Leaf):
-        return row.attr.value is not None and row.attr.value.is_positive is True
-    if row.op.name == "const":
-        return row.attr.is_positive is True
-    entries = _entries(row)
-    if entries and depth > 0 and all(_is_positive_row(a, depth - 1) for a in entries):
-        return True
-    return row.op.name == "sum" and _finds_largest(row.args[0])
-
-
 def _finds_largest(row: Node) -> bool:
     """1[a = max a]: at least one entry is."""
     if row.head != "equal":
         return False
     return any(top.op.name == "max" and top.args[0] is a for a in row.args for top in map(plainly, row.args))
-
-
-def _is_nonnegative_row(row: Node, depth: int) -> bool:
-    if row.form is not None:
-        return row.attr.boolean or is_nonnegative(row.attr.form, row.args, None, depth)
-    if isinstance(row.attr, Pattern) and len(row.args) == 2 and row.args[0] is row.args[1]:
-        return len(set(row.attr.ins)) == 1
-    entries = _entries(row)
-    if entries and depth > 0 and all(_is_nonnegative_row(a, depth - 1) for a in entries):
-        return True
-    return row.op.range[0] >= 0 or _is_positive_row(row, depth)

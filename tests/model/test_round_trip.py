@@ -49,6 +49,15 @@ def test_random_models(text: str) -> None:
     assert to_text(again) == written
 
 
+@pytest.mark.parametrize(
+    "value", ["2 + var(r.T, axis=1)", "0*b", "-2*ones(D)", "ones(D)", "broadcast(2, (D,))", "broadcast(0, (D,))", "b - b"]
+)
+def test_an_array_of_one_number_keeps_its_kind(value: str) -> None:
+    """Whether its entries are integers, which the number alone does not say."""
+    model = Model.parse(f"dim D\ndata r: 1 x D\nparam b: D\nz = {value}\nloss L = sum(z*b)")
+    assert described(Model.parse(to_text(model))) == described(model), to_text(model)
+
+
 @pytest.mark.parametrize(("op", "sample"), CASES)
 def test_every_op_can_be_written(op: Op, sample: Sample) -> None:
     """Those that only derivatives are made of as well: a gradient may be an equation of a model."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import sympy as sp
@@ -11,7 +11,7 @@ from symbackprop.core import build
 from symbackprop.core.functions.calls import function, graph_of, plain
 from symbackprop.core.graph import FLOAT, Node, label
 from symbackprop.core.ops import OPS
-from symbackprop.core.shapes import DimLike, normalise_axis, same_shape, shape_text
+from symbackprop.core.shapes import DimLike, as_shape, normalise_axis, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 
@@ -72,16 +72,18 @@ def reshape(a: Node, *shape: Any) -> Node:
     return build.reshape(a, sizes)
 
 
-@plain
-def transpose(a: Node, axes: Sequence[int] | None = None) -> Node:
-    """The axes permuted (reversed by default)."""
-    return build.transpose(a, axes)
-
-
-@plain
-def take_along_axis(a: Node, index: Node, axis: int = -1) -> Node:
-    """NumPy's take_along_axis."""
-    return build.take_along(a, index, axis)
+OF_OPS: dict[str, Callable[..., Node]] = {
+    "transpose": build.transpose,
+    "take_along_axis": build.take_along,
+    "put_along_axis": build.put_along,
+    "scatter_add": build.scatter_add,
+    "pad": build.pad_axis,
+    "sum": build.reduce_sum,
+    "max": build.reduce_max,
+    "logsumexp": build.logsumexp,
+}
+for _name, _call in OF_OPS.items():
+    plain(_call, _name)
 
 
 @function
@@ -125,6 +127,12 @@ def pick(a: Node, index: Node) -> Node:
         )
     chosen = build.take_along(a, build.expand(index, -1), -1)
     return build.reshape(chosen, index.shape)
+
+
+@plain
+def broadcast(a: Node, shape: Sequence[DimLike]) -> Node:
+    """Repeated to a shape, as NumPy's broadcast_to."""
+    return a.graph.broadcast(a, as_shape(shape))
 
 
 for op in OPS.values():  # what is declared beside an op; the op's own rows print by themselves

@@ -40,15 +40,15 @@ def _same(value: Any, default: Any) -> bool:
     return value is default or (type(value) is type(default) and bool(value == default))
 
 
-def plain(call: F) -> F:
-    """Make a function callable from model text; its row prints by itself."""
+def plain(call: F, name: str = "") -> F:
+    """Make a function callable from model text, perhaps by another name; its row prints by itself."""
 
     @wraps(call)
     def wrapped(*args: Any, **options: Any) -> Node:
         graph = graph_of(*args, *options.values())
         return call(*_lifted(graph, args), **options)
 
-    FUNCTIONS[call.__name__] = wrapped
+    FUNCTIONS[name or call.__name__] = wrapped
     return wrapped  # type: ignore[return-value]
 
 

@@ -11,23 +11,11 @@ from symbackprop.core.graph import Node, mark
 from symbackprop.core.shapes import Axis, normalise_axes, normalise_axis, size_of
 
 
-@plain
-def sum(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
-    """Σ over the axes."""
-    return build.reduce_sum(a, axis, keepdims)
-
-
 @function
 def mean(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     """Σ over the axes, divided by how many entries that are."""
     average: Node = build.reduce_sum(a, axis, keepdims) / size_of(a.shape, normalise_axes(axis, a.ndim))
     return average
-
-
-@plain
-def max(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
-    """The largest entry; equal largest entries share the gradient."""
-    return build.reduce_max(a, axis, keepdims)
 
 
 @function
@@ -44,12 +32,6 @@ def var(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
 
 
 @plain
-def logsumexp(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
-    """log Σ e^a, stable."""
-    return build.logsumexp(a, axis, keepdims)
-
-
-@plain
 def softmax(a: Node, axis: Axis = -1, keepdims: bool = True) -> Node:
     """e^a / Σ e^a along the axes, stable. It has the shape of a, whatever ``keepdims`` says."""
     return build.softmax(a, normalise_axes(axis, a.ndim))
@@ -61,10 +43,7 @@ def log_softmax(a: Node, axis: Axis = -1, keepdims: bool = True) -> Node:
     return a - build.logsumexp(a, axis, keepdims=True)
 
 
-@function
-def norm(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
-    """The Euclidean norm √Σa²; its gradient at 0 is taken as 0 (the shortest subgradient)."""
-    return build.norm(a, axis, keepdims)
+norm = function(build.norm)
 
 
 @plain

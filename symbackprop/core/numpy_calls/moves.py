@@ -11,65 +11,22 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core import functions as F
 from symbackprop.core.graph import Node
-from symbackprop.core.numpy_calls.table import named, rows
+from symbackprop.core.numpy_calls.table import TABLE, flat, named, rows
+from symbackprop.core.ops.views import flip
 from symbackprop.core.shapes import Shape, as_shape, is_one, normalise_axes, normalise_axis, size_of
 from symbackprop.errors import ShapeError, UsageError
 
 
-# -- what shapes say
-@named("shape")
-def shape(a: Node) -> Shape:
-    return a.shape
-
-
-@named("ndim")
-def ndim(a: Node) -> int:
-    return a.ndim
-
-
-@named("size")
-def size(a: Node, axis: int | None = None) -> sp.Expr:
-    return size_of(a.shape) if axis is None else a.shape[axis]
-
-
-# -- arrays of one number
 @named("full_like")
 def full_like(a: Node, fill_value: Any, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None
               ) -> Node:
-    sizes = a.shape if shape is None else as_shape(shape if isinstance(shape, Sequence) else (shape,))
-    return a.graph.broadcast(a.graph.lift(fill_value), sizes)
+    return a.graph.broadcast(a.graph.lift(fill_value), a.shape if shape is None else _sizes(shape))
 
 
-@named("zeros_like")
-def zeros_like(a: Node, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Node:
-    return full_like(a, 0, shape=shape)
-
-
-@named("ones_like")
-def ones_like(a: Node, dtype: Any = None, order: str = "K", subok: bool = True, shape: Any = None) -> Node:
-    return full_like(a, 1, shape=shape)
-
-
-# -- shapes and axes
 @named("reshape")
 def reshape(a: Node, shape: Any = None, order: str = "C", *, newshape: Any = None) -> Node:
     sizes = newshape if shape is None else shape
     return build.reshape(a, sizes if isinstance(sizes, (tuple, list)) else (sizes,))
-
-
-@named("ravel")
-def ravel(a: Node, order: str = "C") -> Node:
-    return build.reshape(a, (-1,))
-
-
-@named("transpose", "permute_dims")
-def transpose(a: Node, axes: Any = None) -> Node:
-    return build.transpose(a, axes)
-
-
-@named("matrix_transpose")
-def matrix_transpose(x: Node) -> Node:
-    return swapaxes(x, -1, -2)
 
 
 @named("swapaxes")
@@ -116,41 +73,14 @@ def atleast_2d(a: Node) -> Node:
     return a if a.ndim > 1 else build.reshape(a, (1, -1) if a.ndim else (1, 1))
 
 
-@named("broadcast_to")
-def broadcast_to(array: Node, shape: Any, subok: bool = False) -> Node:
-    return array.graph.broadcast(array, as_shape(shape if isinstance(shape, (tuple, list)) else (shape,)))
-
-
-@named("flip")
-def flip(m: Node, axis: Any = None) -> Node:
-    for k in normalise_axes(axis, m.ndim):
-        m = build.slice_axis(m, k, m.shape[k] - 1, m.shape[k], -1)
-    return m
-
-
-@named("fliplr")
-def fliplr(m: Node) -> Node:
-    return flip(m, 1)
-
-
-@named("flipud")
-def flipud(m: Node) -> Node:
-    return flip(m, 0)
-
-
 @named("roll")
 def roll(a: Node, shift: Any, axis: Any = None) -> Node:
     if axis is None:
-        return build.reshape(F.arrange.roll(build.reshape(a, (-1,)), shift, 0), a.shape)
+        return build.reshape(F.arrange.roll(flat(a), shift, 0), a.shape)
     axes = axis if isinstance(axis, (tuple, list)) else (axis,)
     for k, by in zip(axes, shift if isinstance(shift, (tuple, list)) else [shift] * len(axes), strict=True):
         a = F.arrange.roll(a, by, k)
     return a
-
-
-@named("repeat")
-def repeat(a: Node, repeats: Any, axis: int | None = None) -> Node:
-    return F.arrange.repeat(build.reshape(a, (-1,)) if axis is None else a, repeats, axis or 0)
 
 
 @named("tile")
@@ -176,28 +106,17 @@ def diff(a: Node, n: int = 1, axis: int = -1) -> Node:
 @named("concatenate", "concat")
 def concatenate(arrays: Any, axis: int | None = 0, out: Any = None, dtype: Any = None) -> Node:
     parts = rows(*arrays)
-    return build.concat([build.reshape(p, (-1,)) for p in parts] if axis is None else parts, axis or 0)
+    return build.concat([flat(p, axis) for p in parts], axis or 0)
 
 
-@named("stack")
-def stack(arrays: Any, axis: int = 0, out: Any = None, dtype: Any = None) -> Node:
-    return F.arrange.stack(*rows(*arrays), axis=axis)
-
-
-@named("vstack", "row_stack")
-def vstack(tup: Any, dtype: Any = None) -> Node:
-    return build.concat([atleast_2d(a) for a in rows(*tup)], 0)
+def _column(a: Node) -> Node:
+    return build.reshape(a, (-1, 1)) if a.ndim < 2 else a
 
 
 @named("hstack")
 def hstack(tup: Any, dtype: Any = None) -> Node:
     parts = [atleast_1d(a) for a in rows(*tup)]
     return build.concat(parts, 0 if parts[0].ndim == 1 else 1)
-
-
-@named("column_stack")
-def column_stack(tup: Any) -> Node:
-    return build.concat([build.reshape(a, (-1, 1)) if a.ndim < 2 else a for a in rows(*tup)], 1)
 
 
 @named("split", "array_split")
@@ -233,7 +152,7 @@ def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: 
 def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: str = "raise") -> Node:
     (a, index) = rows(a, indices) if isinstance(indices, Node) else (a, indices)
     if axis is None:
-        return build.reshape(a, (-1,))[index]
+        return flat(a)[index]
     front = moveaxis(a, axis, 0)[index]
     place, count = normalise_axis(axis, a.ndim), index.ndim if isinstance(index, Node) else 0
     return moveaxis(front, tuple(range(count)), tuple(range(place, place + count)))
@@ -245,19 +164,35 @@ def take_along_axis(arr: Any, indices: Any, axis: int = -1) -> Node:
     return build.take_along(row, index, axis)
 
 
-@named("tril")
-def tril(m: Node, k: int = 0) -> Node:
-    return F.pointwise.where(F.pointwise.greater_equal(_row(m) + k, _column(m)), m, 0)
+def _triangle(keeps: str, m: Node, k: int) -> Node:
+    """The entries whose row, k further down, ``keeps`` the relation to their column."""
+    row, column = (build.expand(build.arange(m.graph, m.shape[-2 + i]), 1 - i) for i in (0, 1))
+    return F.pointwise.where(F.FUNCTIONS[keeps](row + k, column), m, 0)
 
 
-@named("triu")
-def triu(m: Node, k: int = 0) -> Node:
-    return F.pointwise.where(F.pointwise.less_equal(_row(m) + k, _column(m)), m, 0)
+def _sizes(shape: Any) -> Shape:
+    return as_shape(shape if isinstance(shape, Sequence) else (shape,))
 
 
-def _row(m: Node) -> Node:
-    return build.expand(build.arange(m.graph, m.shape[-2]), 1)
-
-
-def _column(m: Node) -> Node:
-    return build.expand(build.arange(m.graph, m.shape[-1]), 0)
+TABLE |= {
+    "shape": lambda a: a.shape,
+    "ndim": lambda a: a.ndim,
+    "size": lambda a, axis=None: size_of(a.shape) if axis is None else a.shape[axis],
+    "zeros_like": lambda a, dtype=None, order="K", subok=True, shape=None: full_like(a, 0, shape=shape),
+    "ones_like": lambda a, dtype=None, order="K", subok=True, shape=None: full_like(a, 1, shape=shape),
+    "broadcast_to": lambda array, shape, subok=False: array.graph.broadcast(array, _sizes(shape)),
+    "ravel": lambda a, order="C": build.reshape(a, (-1,)),
+    "transpose": lambda a, axes=None: build.transpose(a, axes),
+    "permute_dims": lambda a, axes=None: build.transpose(a, axes),
+    "matrix_transpose": lambda x: swapaxes(x, -1, -2),
+    "flip": lambda m, axis=None: flip(m, axis),
+    "fliplr": lambda m: flip(m, 1),
+    "flipud": lambda m: flip(m, 0),
+    "repeat": lambda a, repeats, axis=None: F.arrange.repeat(flat(a, axis), repeats, axis or 0),
+    "stack": lambda arrays, axis=0, out=None, dtype=None: F.arrange.stack(*rows(*arrays), axis=axis),
+    "vstack": lambda tup, dtype=None: build.concat([atleast_2d(a) for a in rows(*tup)], 0),
+    "row_stack": lambda tup, dtype=None: build.concat([atleast_2d(a) for a in rows(*tup)], 0),
+    "column_stack": lambda tup: build.concat([_column(a) for a in rows(*tup)], 1),
+    "tril": lambda m, k=0: _triangle("greater_equal", m, k),
+    "triu": lambda m, k=0: _triangle("less_equal", m, k),
+}

@@ -7,7 +7,7 @@ from typing import Any
 
 from symbackprop.core import build
 from symbackprop.core.graph import Node
-from symbackprop.core.numpy_calls.table import LETTERS, named, rows
+from symbackprop.core.numpy_calls.table import LETTERS, flat, named, rows
 from symbackprop.errors import ShapeError, UsageError
 
 
@@ -32,16 +32,6 @@ def dot(a: Any, b: Any, out: Any = None) -> Node:
 def inner(a: Any, b: Any) -> Node:
     a, b = rows(a, b)
     return a * b if not a.ndim or not b.ndim else contracted(a, b, [a.ndim - 1], [b.ndim - 1])
-
-
-@named("outer")
-def outer(a: Any, b: Any, out: Any = None) -> Node:
-    return build.einsum("i,j->ij", *[build.reshape(x, (-1,)) for x in rows(a, b)])
-
-
-@named("vdot")
-def vdot(a: Any, b: Any) -> Node:
-    return build.einsum("i,i->", *[build.reshape(x, (-1,)) for x in rows(a, b)])
 
 
 @named("tensordot")
@@ -84,11 +74,6 @@ def _spelled_out(text: str, arrays: Sequence[Node]) -> str:
     return ",".join(parts) + "->" + out.replace("...", batch)
 
 
-@named("trace")
-def trace(a: Node, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Node:
-    return build.reduce_sum(diagonal(a, offset, axis1, axis2), -1)
-
-
 @named("diagonal")
 def diagonal(a: Node, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Node:
     if offset != 0:
@@ -107,3 +92,18 @@ def diag(v: Node, k: int = 0) -> Node:
     if k != 0:
         raise UsageError("np.diag on the rows of a model has the main diagonal only: no k")
     return build.einsum("i,ij->ij", v, build.eye(v.graph, v.shape[0]))
+
+
+@named("outer")
+def outer(a: Any, b: Any, out: Any = None) -> Node:
+    return build.einsum("i,j->ij", *map(flat, rows(a, b)))
+
+
+@named("vdot")
+def vdot(a: Any, b: Any) -> Node:
+    return build.einsum("i,i->", *map(flat, rows(a, b)))
+
+
+@named("trace")
+def trace(a: Node, offset: int = 0, axis1: int = 0, axis2: int = 1, dtype: Any = None, out: Any = None) -> Node:
+    return build.reduce_sum(diagonal(a, offset, axis1, axis2), -1)

@@ -7,34 +7,17 @@ from typing import Any
 from symbackprop.core import build
 from symbackprop.core import functions as F
 from symbackprop.core.graph import Node
-from symbackprop.core.numpy_calls.table import named, rows
+from symbackprop.core.numpy_calls.table import TABLE, flat, named, rows
 from symbackprop.core.shapes import Axis, normalise_axes, size_of
 from symbackprop.errors import UsageError
 
 
-@named("sum")
-def sum_(a: Node, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Node:
-    return build.reduce_sum(a, axis, keepdims)
-
-
-@named("mean")
-def mean(a: Node, axis: Axis = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Node:
-    return F.reductions.mean(a, axis, keepdims=keepdims)
-
-
-@named("max", "amax")
-def max_(a: Node, axis: Axis = None, out: Any = None, keepdims: bool = False) -> Node:
+def _largest(a: Node, axis: Axis = None, out: Any = None, keepdims: bool = False) -> Node:
     return build.reduce_max(a, axis, keepdims)
 
 
-@named("min", "amin")
-def min_(a: Node, axis: Axis = None, out: Any = None, keepdims: bool = False) -> Node:
+def _smallest(a: Node, axis: Axis = None, out: Any = None, keepdims: bool = False) -> Node:
     return F.reductions.min(a, axis, keepdims=keepdims)
-
-
-@named("ptp")
-def ptp(a: Node, axis: Axis = None, out: Any = None, keepdims: bool = False) -> Node:
-    return max_(a, axis, keepdims=keepdims) - min_(a, axis, keepdims=keepdims)
 
 
 @named("var")
@@ -47,12 +30,6 @@ def var(a: Node, axis: Axis = None, dtype: Any = None, out: Any = None, ddof: in
     count = size_of(a.shape, normalise_axes(axis, a.ndim)) - lost
     average: Node = build.reduce_sum(centred**2, axis, keepdims) / count
     return average
-
-
-@named("std")
-def std(a: Node, axis: Axis = None, dtype: Any = None, out: Any = None, ddof: int = 0, keepdims: bool = False,
-        *, correction: int | None = None) -> Node:
-    return F.pointwise.sqrt(var(a, axis, None, None, ddof, keepdims, correction=correction))
 
 
 @named("average")
@@ -69,26 +46,6 @@ def average(a: Node, axis: Axis = None, weights: Any = None, returned: bool = Fa
     return build.reduce_sum(a * w, axis, keepdims) / build.reduce_sum(weight, axis, keepdims)
 
 
-@named("cumsum")
-def cumsum(a: Node, axis: int | None = None, dtype: Any = None, out: Any = None) -> Node:
-    return F.reductions.cumsum(build.reshape(a, (-1,)) if axis is None else a, axis or 0)
-
-
-@named("count_nonzero")
-def count_nonzero(a: Node, axis: Axis = None, *, keepdims: bool = False) -> Node:
-    return build.reduce_sum(F.pointwise.not_equal(a, 0), axis, keepdims)
-
-
-@named("any")
-def any_(a: Node, axis: Axis = None, out: Any = None, keepdims: bool = False) -> Node:
-    return build.reduce_max(F.pointwise.not_equal(a, 0), axis, keepdims)
-
-
-@named("all")
-def all_(a: Node, axis: Axis = None, out: Any = None, keepdims: bool = False) -> Node:
-    return F.reductions.min(F.pointwise.not_equal(a, 0), axis, keepdims=keepdims)
-
-
 @named("linalg.norm")
 def norm(x: Node, ord: Any = None, axis: Axis = None, keepdims: bool = False) -> Node:
     """The Euclidean norm, of all entries or along axes; of vectors also the norms 1 and inf."""
@@ -102,3 +59,25 @@ def norm(x: Node, ord: Any = None, axis: Axis = None, keepdims: bool = False) ->
     if vectors and ord == float("inf"):
         return build.reduce_max(size, axis, keepdims)
     raise UsageError(f"np.linalg.norm on the rows of a model has no ord={ord!r} over {len(axes)} axes")
+
+
+TABLE |= {
+    "sum": lambda a, axis=None, dtype=None, out=None, keepdims=False: build.reduce_sum(a, axis, keepdims),
+    "mean": lambda a, axis=None, dtype=None, out=None, keepdims=False: F.reductions.mean(a, axis, keepdims=keepdims),
+    "max": _largest,
+    "amax": _largest,
+    "min": _smallest,
+    "amin": _smallest,
+    "ptp": lambda a, axis=None, out=None, keepdims=False: (
+        _largest(a, axis, out, keepdims) - _smallest(a, axis, out, keepdims)
+    ),
+    "std": lambda a, axis=None, dtype=None, out=None, ddof=0, keepdims=False, *, correction=None: (
+        F.pointwise.sqrt(var(a, axis, None, None, ddof, keepdims, correction=correction))
+    ),
+    "cumsum": lambda a, axis=None, dtype=None, out=None: F.reductions.cumsum(flat(a, axis), axis or 0),
+    "count_nonzero": lambda a, axis=None, *, keepdims=False: (
+        build.reduce_sum(F.pointwise.not_equal(a, 0), axis, keepdims)
+    ),
+    "any": lambda a, axis=None, out=None, keepdims=False: _largest(F.pointwise.not_equal(a, 0), axis, out, keepdims),
+    "all": lambda a, axis=None, out=None, keepdims=False: _smallest(F.pointwise.not_equal(a, 0), axis, out, keepdims),
+}

@@ -18,15 +18,11 @@ TABLE.update({name: F.FUNCTIONS[name] for name in FUNCTIONS})
 TABLE.update(dict.fromkeys(("absolute", "fabs"), F.FUNCTIONS["abs"]))
 
 
-def _unary(name: str, rule: Callable[[Node], Any]) -> None:
-    TABLE[name] = lambda x: rule(x)
-
-
 def _binary(name: str, rule: Callable[[Node, Node], Any]) -> None:
     TABLE[name] = lambda x1, x2: rule(*rows(x1, x2))
 
 
-for _name, _rule in {
+TABLE |= {
     "negative": lambda x: -x,
     "positive": lambda x: x,
     "square": lambda x: x**2,
@@ -36,8 +32,7 @@ for _name, _rule in {
     "log10": lambda x: F.pointwise.log(x) / sp.log(10),
     "tan": lambda x: F.pointwise.sin(x) / F.pointwise.cos(x),
     "logical_not": lambda x: F.pointwise.equal(x, 0),
-}.items():
-    _unary(_name, _rule)
+}
 
 for _name, _pair in {
     "add": lambda a, b: a + b,
@@ -69,24 +64,16 @@ def heaviside(x1: Any, x2: Any) -> Node:
 
 
 # -- methods
-@named("add.reduce")
-def add_reduce(array: Node, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Node:
-    return build.reduce_sum(array, axis, keepdims)
+def _reduced(reduce: Callable[..., Node]) -> Callable[..., Node]:
+    def method(array: Node, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Node:
+        return reduce(array, axis, keepdims)
+
+    return method
 
 
-@named("maximum.reduce")
-def maximum_reduce(array: Node, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Node:
-    return build.reduce_max(array, axis, keepdims)
-
-
-@named("minimum.reduce")
-def minimum_reduce(array: Node, axis: Any = 0, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Node:
-    return F.reductions.min(array, axis, keepdims)
-
-
-@named("add.accumulate")
-def add_accumulate(array: Node, axis: int = 0, dtype: Any = None, out: Any = None) -> Node:
-    return F.reductions.cumsum(array, axis)
+for _name, _reduce in (("add", build.reduce_sum), ("maximum", build.reduce_max), ("minimum", F.reductions.min)):
+    TABLE[f"{_name}.reduce"] = _reduced(_reduce)
+TABLE["add.accumulate"] = lambda array, axis=0, dtype=None, out=None: F.reductions.cumsum(array, axis)
 
 
 def _outer(name: str) -> Callable[[Any, Any], Any]:

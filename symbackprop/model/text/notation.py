@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.notation import PRODUCT, Notation, Text, wrap
 from symbackprop.core.noughts import guarded
 from symbackprop.core.scalars import Scalar
@@ -84,8 +84,8 @@ class ModelText(Notation):
         return super().scalar(record, args, form)
 
     def structural(self, node: Node, args: Sequence[Text]) -> Text:
-        if node.op.name == "broadcast" and node.value in (0, 1):
-            return self.function("ones" if node.value == 1 else "zeros", [self.dim(d) for d in node.shape], {})
+        if node.shape and node.value is not None and node.value.is_Integer and node.kind == FLOAT:
+            return self._floats(node.value, [self.dim(d) for d in node.shape])
         if node.op.name == "reshape":
             return self._reshape(node, args)
         if node.op.name == "einsum":
@@ -93,6 +93,12 @@ class ModelText(Notation):
         if node.op.name == "out":
             return self._result(node)
         return super().structural(node, args)
+
+    def _floats(self, value: sp.Expr, shape: Sequence[Text]) -> Text:
+        """An array of a whole number that is a float; the number alone is read as an integer."""
+        if value == 0:
+            return self.function("zeros", shape, {})
+        return self.formula(f.mul(f.Num(value), f.Arg(0)), [self.function("ones", shape, {})])
 
     def _result(self, node: Node) -> Text:
         """``h[T]``, the last value that a loop carries, or ``h``, all values of a row of its body."""
