@@ -55,7 +55,7 @@ class Anatomy:
             conventions=conventions(model, self.options.layout, self.view.name),
             glossary=glossary(self.rows), declarations=self._declarations(), forward=forward,
             steps=steps, table=table, total_cost=results.total_cost(), stored=stored,
-            updates=updates(self.context, self.view.gradient), notes=self._notes(),
+            rate=self.rows.rate, updates=updates(self.context, self.view.gradient), notes=self._notes(),
         )
 
     # -- heading

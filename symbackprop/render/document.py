@@ -156,6 +156,7 @@ class Document:
     table: tuple[Row, ...]
     total_cost: Math
     stored: tuple[Math, ...]
+    rate: Math
     updates: tuple[Line, ...]
     notes: tuple[Prose, ...]
 

@@ -50,6 +50,7 @@ LAYOUTS = {
 NUMERATOR = "derivatives in vectors are rows (numerator layout), which are transposed to gradients"
 
 
+ONES = Fill(sp.S.One, Shape((sp.Symbol("N"),)))
 ZERO, TWO, X = Num(sp.S.Zero), Num(sp.Integer(2)), Sym("x")
 
 
@@ -116,8 +117,7 @@ _MEANINGS: dict[str, Prose] = {
     "rms_norm": (_is(Op("rms_norm", (X,)), Frac(X, Fn("sqrt", (Sum(((False, Op("mean", (Pow(X, TWO),))),
                                                                     (False, _EPS))),)))),),
     "pick": (_is(_at(Op("pick", (_Z, _Y)), _N), _at(_Z, _N, _at(_Y, _N))),),
-    "ones": (Fill(sp.S.One, Shape((sp.Symbol("N"),))), " is a vector of ones, ",
-             MatMul(Fill(sp.S.One, Shape((sp.Symbol("N"),))), Transpose(_B)), " has ", _B, " in every row"),
+    "ones": (ONES, " is a vector of ones, ", MatMul(ONES, Transpose(_B)), " has ", _B, " in every row"),
     "outer": (_is(_at(Outer(_A, _B), _N, _M), product(_at(_A, _N), _at(_B, _M))), ", for any number of axes"),
 }
 
@@ -168,7 +168,10 @@ def meaning(name: str) -> Prose:
 def glossary(r: Rows) -> tuple[Prose, ...]:
     """The functions and index letters that the document uses."""
     said: list[Prose] = [("products and transposes act on the last two axes",)] if "batched" in r.mentioned else []
-    meanings: list[Prose] = [m for m in map(meaning, r.mentioned) if m]
+    size = next(n for n in "NMKDn" if n in r.order or n not in r.letters.taken)
+    other: dict[Math, Math] = {Delta(): r.upstream, ONES: Fill(sp.S.One, Shape((sp.Symbol(size),)))}
+    meanings: list[Prose] = [tuple([replaced(x, other) if isinstance(x, Math) else x for x in m])
+                             for m in map(meaning, r.mentioned) if m]
     return (*said, *meanings, *_indices(r))
 
 

@@ -35,7 +35,7 @@ class Writer:
             "heading": self.prose(d.heading), "conventions": [self.prose(c) for c in d.conventions],
             "glossary": [self.prose(g) for g in d.glossary], "given": self.given(d),
             "forward": self.forward(d.forward), "steps": [self.step(s) for s in d.steps],
-            "table": [self.row(r) for r in d.table], "total": _inline(d.total_cost),
+            "table": [self.row(r) for r in d.table], "total": _inline(d.total_cost), "rate": _inline(d.rate),
             "stored": ", ".join(map(_inline, d.stored)) or "nothing",
             "updates": self.display([(u, self.prose(u.reason)) for u in d.updates]),
             "notes": [self.prose(n) for n in d.notes],

@@ -41,6 +41,7 @@ def sections(d: Document) -> dict[str, object]:
         "heading": prose(d.heading), "conventions": "; ".join(prose(c) for c in d.conventions),
         "glossary": [prose(g) for g in d.glossary], "given": given(d), "forward": [equation(e) for e in d.forward],
         "steps": [step(s) for s in d.steps], "table": [row(r) for r in d.table], "total": inline(d.total_cost),
+        "rate": inline(d.rate),
         "stored": ", ".join(map(inline, d.stored)) or "nothing", "updates": [line(u) for u in d.updates],
         "notes": [prose(n) for n in d.notes],
     }

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 from functools import lru_cache
+from itertools import chain, count
 from typing import NamedTuple
 
 _LOWER = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu",
@@ -76,6 +78,12 @@ def _text_index(index: str) -> str:
     if not index:
         return ""
     return index.translate(_SUBSCRIPTS) if re.fullmatch(r"[0-9t+-]+", index) else f"[{index}]"
+
+
+def free_name(taken: Collection[str], *wishes: str) -> str:
+    """The first of the wishes that prints as no name that is taken; else the first one, numbered."""
+    numbered = (f"{wishes[0]}{k}" for k in count(1))
+    return next(name for name in chain(wishes, numbered) if text_name(name) not in taken)
 
 
 def superscript(exponent: str) -> str | None:

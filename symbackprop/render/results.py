@@ -11,6 +11,7 @@ from symbackprop.core.maths import Marked, Math, Sum, Sym, chain
 from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.costs import multiplications
 from symbackprop.render.document import Line, Row, Step
+from symbackprop.render.names import free_name
 from symbackprop.render.symbols import Located
 
 MAX_UPDATES = 6
@@ -89,20 +90,16 @@ def updates(context: Context, gradient: Callable[[Node], Math]) -> tuple[Line, .
         return ()
     if len(params) > MAX_UPDATES:
         return (_update_of_all(context),)
-    return tuple([_update(context.rows.plain[p.id], gradient(p)) for p in params])
+    return tuple([_update(context, context.rows.plain[p.id], gradient(p)) for p in params])
 
 
-def _update(name: Math, gradient: Math) -> Line:
-    return Line("definition", Marked(name, "new"), _stepped(name, gradient))
+def _update(context: Context, name: Math, gradient: Math, *reason: str | Math) -> Line:
+    """w_new = w_old − η·dL/dw."""
+    stepped = Sum(((False, Marked(name, "old")), (True, chain(context.rows.rate, gradient))))
+    return Line("definition", Marked(name, "new"), stepped, reason)
 
 
 def _update_of_all(context: Context) -> Line:
     """One line for many parameters."""
-    theta = Sym("theta")
-    stepped = _stepped(theta, context.rows.derivative(theta))
-    return Line("definition", Marked(theta, "new"), stepped, ("for every parameter ", theta))
-
-
-def _stepped(name: Math, gradient: Math) -> Math:
-    """w_old − η·dL/dw."""
-    return Sum(((False, Marked(name, "old")), (True, chain(Sym("eta"), gradient))))
+    theta = Sym(free_name(context.rows.letters.taken, "theta", "omega", "phi"))
+    return _update(context, theta, context.rows.derivative(theta), "for every parameter ", theta)

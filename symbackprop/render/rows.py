@@ -20,6 +20,7 @@ from symbackprop.core.maths import Dims, Math, negative, product, shaped
 from symbackprop.core.scalars import RELATIONS, TABLE
 from symbackprop.core.shapes import is_one, normalise_axes, size_of
 from symbackprop.render.axes import AxisLetters
+from symbackprop.render.names import free_name
 from symbackprop.render.products import bound_in, contracted
 from symbackprop.render.spread import FIRST, indexed, repeated, reshaped, with_axes
 
@@ -50,6 +51,9 @@ class Rows:
         self.linked: dict[int, Math] = {}
         self.loss: Math = maths.Sym("L")
         self.partial = False
+        self.rate: Math = maths.Sym(free_name(letters.taken, "eta", "alpha", "gamma", "rho"))
+        own = any(name.startswith("δ") for name in letters.taken)  # a model's own δ is no gradient
+        self.upstream: Math = maths.Sym(free_name(letters.taken, "g", "G", "v")) if own else maths.Delta()
 
     # -- names, sizes, derivatives
     def ref(self, node: Node) -> Math:
@@ -79,6 +83,10 @@ class Rows:
 
     def shape(self, shape: Dims) -> maths.Shape:
         return maths.Shape(tuple(shape), self.order)
+
+    def delta(self, of: Math) -> Math:
+        """What the gradient of an intermediate is called: δ_a, but where δ is the model's."""
+        return maths.Delta(of) if isinstance(self.upstream, maths.Delta) else self.derivative(of)
 
     def derivative(self, bottom: Math) -> maths.Derivative:
         """∂L/∂bottom."""

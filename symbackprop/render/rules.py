@@ -23,6 +23,7 @@ from symbackprop.core.maths import (
     Sum,
     Sym,
     Words,
+    replaced,
 )
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE
@@ -80,7 +81,9 @@ def edge_rules(r: Rows, edge: Edge) -> list[Prose]:
     if row.op.name == "reshape" and _entries(row) == _entries(row.args[0]):
         return []
     if row.op.name != "elementwise":
-        return [() if row.op.name == "out" else row.op.rule or (row.op.name,)]
+        rule = row.op.rule or (row.op.name,)
+        own: dict[Math, Math] = {Delta(): r.upstream}
+        return [() if row.op.name == "out" else tuple([replaced(x, own) if isinstance(x, Math) else x for x in rule])]
     rules: list[Prose] = [(name,) for name in formula_rules(r, row, edge.index)]
     if _is_repeated(edge.argument, row):
         rules.append(("repeated by broadcasting: the gradient is summed over the copies",))

@@ -11,7 +11,7 @@ import sympy as sp
 from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.maths import Delta, Link, Marked, Math, Sym, shaped
+from symbackprop.core.maths import Link, Marked, Math, Sym, shaped
 from symbackprop.core.ops.loop import base
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.model.names import check_notation
@@ -125,12 +125,12 @@ class Symbols:
         own = r.plain[target.id]
         role, loop = self.body_roles.get(target.id, ("", None))
         if role == "carry":
-            return Marked(Delta(own), "later")
+            return Marked(r.delta(own), "later")
         if role == "invariant" and loop is not None:
             return maths.AtStep(r.derivative(own), loop.index)
         wanted = target.name in self.wanted or target.id in self.results
         if self.deltas and not wanted and role != "sequence":
-            return Delta(own)
+            return r.delta(own)
         return r.derivative(own)
 
     def _name_incoming(self, r: Rows, reverse: Loop) -> None:
@@ -139,11 +139,11 @@ class Symbols:
         kept = {k.row.id: self.sym(k.name, k.row) for k in kept_values(reverse.forward)}
         for leaf, row in zip(reverse.carry, reverse.forward.carried, strict=True):
             own = kept.get(row.id) or (r.plain[row.id] if row.id in r.plain else r.ref(row))
-            r.symbols[leaf.id] = shaped(Marked(Delta(own), "later"), leaf.shape)
+            r.symbols[leaf.id] = shaped(Marked(r.delta(own), "later"), leaf.shape)
         for leaf in reverse.sequences:
             if leaf.id not in r.symbols and leaf.name is not None and leaf.name.startswith("d"):
                 name = leaf.name[1:].split("[")[0]
-                stack = Delta(self.sym(name, self._stack(name)))
+                stack = r.delta(self.sym(name, self._stack(name)))
                 r.symbols[leaf.id] = shaped(maths.AtStep(stack, reverse.index), leaf.shape)
 
     def _stack(self, name: str) -> Node | None:

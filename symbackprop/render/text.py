@@ -35,7 +35,7 @@ def sections(document: Document) -> dict[str, object]:
         "forward": columns([equation(e) for e in document.forward], (GAP, " ", " ")),
         "steps": [step(s) for s in document.steps],
         "table": table(document),
-        "total": text(document.total_cost),
+        "total": text(document.total_cost), "rate": text(document.rate),
         "stored": ", ".join(map(text, document.stored)) or "nothing",
         "updates": columns([line(u) for u in document.updates], (" ", " ", GAP)),
         "notes": [line for n in document.notes for line in wrapped(prose(n))],

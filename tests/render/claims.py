@@ -42,7 +42,7 @@ def verdicts(derivation: Derivation, view: str = "auto", layout: str = "shape", 
     document = build_document(derivation, Options(view=view, layout=layout))
     literal = any(isinstance(x, m.Sym) and x.entry for _, _, line, _ in _lines(document) for x in m.walk(line.right))
     world = World(derivation, seed, document.view == "jacobian", document.view == "scalar", literal)
-    world.legend = _legend(document)
+    world.legend, world.called_rate = _legend(document), document.rate
     yield from _letters(derivation, world.legend)
     yield from _shapes(world, document)
     place = ""
@@ -230,6 +230,7 @@ def _check_map(world: World, left: m.Math, right: m.Relation, loops: dict[str, i
     reader = _reader(world, [left, right], loops)
     delta = reader.over(letters, world.rng.normal(size=array.shape))
     reader.delta = delta
+    world.called_upstream = _bare(right.left)
     v, along = _direction(world, top, bottom)
     image, wanted = reader(right.right), reader.over(*v)
     if image.shape != wanted.shape:

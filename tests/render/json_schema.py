@@ -135,6 +135,7 @@ DERIVATION = {
     "steps": [STEP],
     "table": [ROW],
     "total_cost": MATH,
+    "rate": MATH,
     "stored": [MATH],
     "updates": [LINE],
     "notes": [PROSE],

@@ -52,6 +52,8 @@ class World(Protocol):
 
     sizes: Mapping[str, int]
     rate: float
+    called_rate: m.Math
+    called_upstream: m.Math
     rows: bool
     counters: Mapping[str, Any]
 
@@ -167,8 +169,10 @@ class Reader:
         return self.value(self.number(tree.value))
 
     def read_sym(self, tree: m.Sym) -> Value:
-        if tree == m.Sym("eta"):
+        if tree == self.world.called_rate:
             return self.value(self.world.rate)
+        if tree.row is None and tree == self.world.called_upstream and self.delta is not None:
+            return self.delta  # type: ignore[no-any-return]
         if tree.row is None:
             raise Untold("a name that stands for no row")
         if tree.entry:
@@ -409,8 +413,9 @@ class Reader:
             return self.read_derivative(inner, direct=True)
         if tree.word == "old":
             return self(tree.body)
-        if tree.word == "later" and isinstance(inner, m.Delta) and inner.of is not None:
-            symbol = _base(inner.of)[0]
+        of = inner.bottom if isinstance(inner, m.Derivative) else inner.of if isinstance(inner, m.Delta) else None
+        if tree.word == "later" and of is not None:
+            symbol = _base(of)[0]
             letters, array = self.world.later(_row(symbol), symbol.name if isinstance(symbol, m.Sym) else "")
             return self.over(letters, array, self.world.rows and np.ndim(array) - len(letters) == 1)
         raise Untold(f"what is marked {tree.word}")

@@ -77,6 +77,22 @@ def test_an_index_is_neither_a_size_nor_a_name(view: str) -> None:
     check(verdicts(derive(Model.parse(text)), view), 0)
 
 
+@pytest.mark.parametrize("view", ["matrix", "index", "jacobian"])
+def test_what_is_called_as_signs_usually_are_is_told_apart(view: str) -> None:
+    d = derive(Model.parse("""
+    dim M
+    data x: M
+    param eta, delta, delta_b, theta: M, N: M
+    a = delta * x + eta * delta_b
+    b = softmax(tanh(a) * theta * N)
+    loss L = sum(b**2)
+    """))
+    check(verdicts(d, view), 0.1)
+    page = d.text(view=view)
+    assert "α·∂L/∂η" in page or "α·(∂L/∂η)" in page
+    assert "δ_a" not in page and "δ ↦" not in page and "1_N " not in page
+
+
 def test_few_equations_are_passed_over() -> None:
     every = [x for name in names() if name not in LARGE for x in verdicts(derivation(name), "matrix")]
     skipped = [x for x in every if x.verdict == SKIPPED]

@@ -32,6 +32,8 @@ class World:
     squeezes = False
     legend: Mapping[str, sp.Expr] | None = None
     own: dict[str, int] | None = None
+    called_rate: m.Math = m.Sym("eta")
+    called_upstream: m.Math = m.Delta()
 
     def __init__(self, derivation: Derivation, seed: int = 0, rows: bool = False, totals: bool = False,
                  literal: bool = False) -> None:

@@ -180,7 +180,7 @@ class MatrixView:
 
     def _pullback(self, s: Located, group: Group, upstream: Node) -> Math:
         """δ ↦ what becomes of it."""
-        delta = shaped(Delta(), upstream.shape)
+        delta = shaped(self.rows.upstream, upstream.shape)
         with self.rows.called(upstream, delta):
             image = contributed(self.rows, group.contributions, s.step.total)
         return Relation(delta, "↦", image)
