@@ -125,3 +125,25 @@ loss L = sum(tanh(P))
 def test_products_and_transposes_of_more_axes_act_on_the_last_two(line: str) -> None:
     found = last(HEADS, f"δ_P = 1 − tanh(P)^⊙2\n{line}", f"d{line[4]}")
     assert found.verdict == "right", found.finding
+
+
+STEPS = Grader(Model.parse("""
+dim T, N, D, H
+data x: T x N x D
+param w: D x H, s[0]: N x H
+for t in 1..T:
+    s[t] = s[t-1] + tanh(x[t] @ w)
+loss L = sum(s[T]**2)
+"""))
+
+
+@pytest.mark.parametrize(("letters", "verdict"), [("dk", "right"), ("kd", "wrong")])
+def test_entries_of_a_step_and_names_with_a_number_and_a_step(letters: str, verdict: str) -> None:
+    loop = f"for t in T..1:\n    e₂ₜ = 2 s[T] ⊙ (1 − tanh(xₜ w)^⊙2)\n    dw += [Σ_n xₜ_nd·e₂ₜ_nk]_{letters}"
+    assert last(STEPS, loop, "dw").verdict == verdict
+
+
+def test_indices_that_fit_no_array() -> None:
+    unfit = last(BATCH, f"{DZ}\n∂L/∂b = Σ_n X[n, n]", "db")
+    assert unfit.finding is not None and unfit.finding.says == "an array has one index twice"
+    assert last(BATCH, f"{DZ}\n∂L/∂b = Σ_n δ_z[n]·X[:, n]", "db").verdict == "wrong"  # N is not D

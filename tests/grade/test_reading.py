@@ -55,6 +55,23 @@ def test_what_people_type(dictionary: Dictionary, typed: str, read: str) -> None
 
 
 @pytest.mark.parametrize(
+    ("loss", "answer"),
+    [
+        ("exp(x) + exp(-x)", "2 sinh(x)"),
+        ("exp(x) - exp(-x)", "2 cosh(x)"),
+        ("tanh(x)", "square(sech(x))"),
+        ("log(cos(x)^2)", "-2 tan(x)"),
+        ("x^3 / 3", "pow(x, 2) + zeros_like(x)"),
+        ("x", "ones_like(x)"),
+        ("relu(x)", "step(x)"),
+        ("x^2 / 2 + abs(x^2) / 2", "2 max(x, -x) sign(x)"),
+    ],
+)
+def test_functions_that_gradients_are_written_with(loss: str, answer: str) -> None:
+    assert item(f"param x\nloss L = {loss}", f"dx = {answer}", "dx").verdict == "right"
+
+
+@pytest.mark.parametrize(
     "word", ["dw2", "dW2", "d_w2", "dw_2", "delta_w2", "deltaw2", "grad_w2", "w2_grad", "dL_dw2", "dLdw2"]
 )
 def test_spellings_of_a_gradient(dictionary: Dictionary, word: str) -> None:
