@@ -243,17 +243,12 @@ def read_answers(path: Path) -> str:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
 
 
-def answer_files(folder: Path) -> list[Path]:
-    """The files of a folder that hold answers, by name."""
+def grade_folder(grader: Grader, folder: Path) -> list[Report]:
+    """One report a file of answers, by name; a file that cannot be read is a report that says so."""
     found = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix in SUFFIXES and not p.name.startswith("."))
     if not found:
         raise UsageError(f"{folder} holds no answers: none of its files ends in {', '.join(SUFFIXES)}")
-    return found
-
-
-def grade_folder(grader: Grader, folder: Path) -> list[Report]:
-    """One report a file; a file that cannot be read is a report that says so."""
-    return [_graded(grader, path) for path in answer_files(folder)]
+    return [_graded(grader, path) for path in found]
 
 
 def _graded(grader: Grader, path: Path) -> Report:

@@ -82,7 +82,8 @@ class Judge:
     def verdict(self, outcome: Outcome) -> Verdict:
         """Right, right given earlier answers, wrong with its mistake, not decided, or unreadable."""
         rights = self.rights(outcome)
-        if outcome.error is not None and outcome.mended_error is not None and not is_shape(outcome.error):
+        misshaped = isinstance(outcome.error, ShapeError)  # which is wrong rather than unreadable
+        if outcome.error is not None and outcome.mended_error is not None and not misshaped:
             return unreadable(outcome.error)
         found = self._equal(outcome.given, rights)
         if found is not None:
@@ -151,11 +152,6 @@ class Judge:
 def unreadable(error: ModelError) -> Verdict:
     """The verdict on an answer that cannot be evaluated."""
     return Verdict(UNREADABLE, Finding(m.UNREADABLE, error.message))
-
-
-def is_shape(error: ModelError) -> bool:
-    """Whether an answer that cannot be evaluated is wrong rather than unreadable: its shapes do not fit."""
-    return isinstance(error, ShapeError)
 
 
 _STYLE_NOTES = {

@@ -246,11 +246,8 @@ def derivative_of(graph: Graph, function: str, at: Node) -> Node:
     more = [graph.relu0] if function == "relu" else []
     value = graph.call(function, at, *more)
     partial = Kernel(f.call(function, f.Arg(0), *more)).partial(0)
-    return graph.broadcast(graph.apply(_over(partial), at, value), at.shape)
-
-
-def _over(form: f.Formula) -> f.Formula:
-    return f.substitute(form, lambda leaf: leaf if isinstance(leaf, f.Arg) else f.Arg(1))
+    over = f.substitute(partial, lambda leaf: leaf if isinstance(leaf, f.Arg) else f.Arg(1))
+    return graph.broadcast(graph.apply(over, at, value), at.shape)
 
 
 def activation_at(reference: Reference, at: Node) -> str:
