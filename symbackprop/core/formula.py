@@ -233,7 +233,7 @@ def mul(*factors: Formula) -> Formula:
         weight = weight_of(factor)
         if weight is not None:
             return nought(mul(*factors[:i], unweighed(factor), *factors[i + 1 :]), weight)
-    coefficient, parts = _factors(factors)
+    coefficient, parts = _collected(factors)
     if coefficient == 0:
         return ZERO
     if len(parts) > 1 and any(isinstance(p, Div) for p in parts):
@@ -252,13 +252,14 @@ def _one_fraction(coefficient: sp.Expr, parts: list[Formula]) -> Formula:
     return div(mul(Num(coefficient), *numerators), mul(*[p.den for p in parts if isinstance(p, Div)]))
 
 
-def _factors(factors: tuple[Formula, ...]) -> tuple[sp.Expr, list[Formula]]:
+def _collected(product: tuple[Formula, ...]) -> tuple[sp.Expr, list[Formula]]:
+    """The number in front and the other factors, equal ones as a power."""
     coefficient: sp.Expr = sp.S.One
     parts: list[Formula] = []
-    for factor in factors:
+    for factor in product:
         if isinstance(factor, Neg):
             coefficient, factor = -coefficient, factor.body
-        for part in factor.factors if isinstance(factor, Mul) else (factor,):
+        for part in factors(factor):
             if isinstance(part, Num):
                 coefficient = coefficient * part.value
             else:
@@ -279,6 +280,11 @@ def _push_factor(parts: list[Formula], part: Formula) -> None:
                 parts[i] = merged
             return
     parts.append(part)
+
+
+def factors(f: Formula) -> tuple[Formula, ...]:
+    """The factors of a product, or the formula alone."""
+    return f.factors if isinstance(f, Mul) else (f,)
 
 
 def _as_power(f: Formula) -> tuple[Formula, sp.Expr]:
@@ -318,12 +324,12 @@ def div(num: Formula, den: Formula) -> Formula:
 def _cancelled(num: Formula, den: Formula) -> Formula | None:
     """u·v/v^k is u/v^(k−1)."""
     base, exponent = _as_power(den)
-    factors = list(num.factors if isinstance(num, Mul) else (num,))
-    for k, factor in enumerate(factors):
-        if _as_power(factor)[0] == base:
-            left = _as_power(factor)[1] - exponent
-            factors[k : k + 1] = [power(base, Num(left))] if left.is_nonnegative else []
-            return mul(*factors) if left.is_nonnegative else div(mul(*factors), power(base, Num(-left)))
+    parts = list(factors(num))
+    for k, part in enumerate(parts):
+        if _as_power(part)[0] == base:
+            left = _as_power(part)[1] - exponent
+            parts[k : k + 1] = [power(base, Num(left))] if left.is_nonnegative else []
+            return mul(*parts) if left.is_nonnegative else div(mul(*parts), power(base, Num(-left)))
     return None
 
 

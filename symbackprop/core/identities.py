@@ -1,26 +1,293 @@
 """Exact identities by which a formula is evaluated without overflow: what is declared stays as it is, what is emitted
 and what numbers are computed from is rewritten, and its backward pass derived anew.
 
-Each rule takes an elementwise row and gives a row of the same value, or None.
+Most of them need log x of a row x as a row that neither overflows nor cancels, found in what x is computed from. A
+probability p = softmax(z) underflows where z is far from its largest entry, log p = z − logsumexp(z) does not. What
+stands between p and its logarithm (names, views, products, sums) is looked through: log of a view is that view of the
+log, log of a product the sum of logs, log of a sum the logsumexp of logs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 
 import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
-from symbackprop.core.facts import plainly
-from symbackprop.core.graph import Node
-from symbackprop.core.logarithms import Logarithms, log_of_value
+from symbackprop.core.facts import kind, plainly
+from symbackprop.core.graph import BOOL, Node
+from symbackprop.core.hazards import is_nonnegative
 from symbackprop.core.noughts import term_by_term
 from symbackprop.core.pattern import Pattern
-from symbackprop.core.scalars import TABLE
+from symbackprop.core.scalars import TABLE, Scalar
 from symbackprop.core.selection import zero_branch
 from symbackprop.core.shapes import same_shape
 
+MAX_DEPTH = 40
+Known = Callable[[Node], Node | None]
+
+
+class Logarithms:
+    """Logs of the rows of one graph. ``passed`` are the rows between those asked for and what their logs read.
+
+    ``given`` knows the logs of rows that are not computed here: results of a loop, leaves of its body. A log is
+    ``doubtful`` where a part of it is that of a number which may be negative: log p + log w is NaN where log(p·w) is,
+    but the logsumexp of such logs is NaN even where the numbers add up to a positive one: see `_checked`.
+    """
+
+    def __init__(self, given: Known) -> None:
+        self.given, self.passed, self.doubtful = given, set[int](), False
+        self._found: dict[int, tuple[Node | None, set[int], bool]] = {}
+        self._depth = 0
+
+    def of(self, x: Node) -> Node | None:
+        """log x; None where nothing is better than taking the logarithm of the value."""
+        if x.id not in self._found:
+            outside = self.passed, self.doubtful
+            self.passed, self.doubtful = {x.id}, False
+            self._depth += 1
+            log = self._of(x) if self._depth <= MAX_DEPTH else None
+            self._depth -= 1
+            self._found[x.id] = log, self.passed, self.doubtful
+            self.passed, self.doubtful = outside
+        log, passed, doubtful = self._found[x.id]
+        if log is not None:
+            self.passed |= passed
+            self.doubtful |= doubtful
+        return log
+
+    def sure(self, form: f.Formula, args: Sequence[Node]) -> Node | None:
+        """log of a formula over rows that is positive or 0 wherever its log is asked for."""
+        outside, self.doubtful = self.doubtful, False
+        log = self.of_formula(form, args)
+        found, self.doubtful = (None if self.doubtful else log), outside
+        return found
+
+    def _of(self, x: Node) -> Node | None:
+        if x.is_leaf or x.is_result:
+            return self.given(x)
+        if x.form is not None:
+            return self.of_formula(x.attr.form, x.args)
+        if kind(x).views:
+            return self._of_taken(x) if kind(x).indices else self._of_view(x)
+        if x.op.name == "softmax":
+            return self._of_softmax(x)
+        return self._of_joined(x) if kind(x).joined else self._checked(lambda: self._of_several(x), lambda: x)
+
+    # -- formulas
+    def of_formula(self, form: f.Formula, args: Sequence[Node]) -> Node | None:
+        """log of a formula over rows."""
+        match form:
+            case f.Arg(index):
+                return self.of(args[index])
+            case f.Call(name, parts):
+                return self._of_call(TABLE[name], parts, args)
+            case f.Pow(base, exponent):
+                flips = not isinstance(exponent, f.Num) or exponent.value.is_even is not False
+                log = (self.sure if flips else self.of_formula)(base, args)
+                return None if log is None else _over(exponent, args, log) * log
+            case f.Mul(factors):
+                return self._of_product(factors, (), args)
+            case f.Div(num, den):
+                return self._of_product((num,), (den,), args)
+            case f.Add(terms):
+                return self._checked(lambda: self._of_sum(terms, args), lambda: args[0].graph.apply(form, *args))
+        return None
+
+    def _of_call(self, record: Scalar, parts: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
+        if record.log is not None:
+            return args[0].graph.apply(f.over(record.log, parts), *args)
+        if record.power is not None:
+            return self.of_formula(f.power(parts[0], f.Num(record.power)), args)
+        if record.name == "where":
+            return self._of_choice(parts, args)
+        return None
+
+    def _of_choice(self, parts: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
+        """log where(c, a, b) = where(c, log a, log b)."""
+        condition, *branches = parts
+        logs = [self.of_formula(b, args) for b in branches]
+        if all(log is None for log in logs) or any(isinstance(b, f.Num) and b.value.is_negative for b in branches):
+            return None
+        given = [self._plain(b, args) if log is None else log for b, log in zip(branches, logs, strict=True)]
+        graph = args[0].graph
+        return graph.call("where", graph.apply(condition, *args), *given)
+
+    def _of_product(self, over: Sequence[f.Formula], under: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
+        """log(p·r/q) = log p − log q + log r: factors that have a log are positive, the others stay together, unless
+        it is one alone, which has the sign of the whole."""
+        logs = {x: self.sure(x, args) for x in (*over, *under)}
+        others = [x for x, log in logs.items() if log is None and not _is_positive(x)]
+        if len(others) == 1:
+            logs[others[0]] = self.of_formula(others[0], args)
+        rest = f.div(*[f.mul(*[x for x in side if logs[x] is None]) for side in (over, under)])
+        if all(log is None for log in logs.values()) or (isinstance(rest, f.Num) and not _is_positive(rest)):
+            return None
+        terms = [log for x in over if (log := logs[x]) is not None]
+        terms += [-log for x in under if (log := logs[x]) is not None]
+        return _added(terms if rest == f.ONE else [*terms, self._plain(rest, args)])
+
+    def _of_sum(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
+        """log(1 − p) by the complement of p; log(a + b) = logaddexp(log a, log b), which log 0 = −∞ leaves
+        as it is."""
+        whole = self._of_complement(terms, args)
+        if whole is not None or all(map(_is_positive, terms)):
+            return whole
+        logs = [self._plain(t, args) if _is_positive(t) else self.of_formula(t, args) for t in terms]
+        found = sorted((log for log in logs if log is not None), key=lambda log: log.value is None)
+        if len(found) < len(terms):
+            return None
+        return reduce(_log_of_both, found)
+
+    def _of_complement(self, terms: Sequence[f.Formula], args: Sequence[Node]) -> Node | None:
+        """log of 1 − f(u); of 1 + f(u) = 1 − f(−u) and 1 − f(u)² = (1 − f(u))·(1 − f(−u)) where f is odd."""
+        if len(terms) != 2 or f.ONE not in terms:
+            return None
+        signs, inner = _one_and(terms[1 - terms.index(f.ONE)])
+        within, rows = self._written(inner, args)
+        match within:
+            case f.Add((f.ONE, f.Neg(p))) if signs == (1,):  # 1 − (1 − p)
+                return self.of_formula(p, rows)
+        record, u = self._call_of(inner, args) or (None, None)
+        if record is None or u is None or record.complement is None or (signs != (1,) and not record.odd):
+            return None
+        logs = [self.of_formula(f.over(record.complement, (f.mul(f.lift(s), f.Arg(0)),)), (u,)) for s in signs]
+        return _added([log for log in logs if log is not None])
+
+    def _written(self, form: f.Formula, args: Sequence[Node]) -> tuple[f.Formula, Sequence[Node]]:
+        """A formula, or that of the row it is, and what it is over."""
+        if not isinstance(form, f.Arg) or args[form.index].form is None:
+            return form, args
+        row = args[form.index]
+        self.passed.add(row.id)
+        return row.attr.form, row.args
+
+    def _call_of(self, form: f.Formula, args: Sequence[Node]) -> tuple[Scalar, Node] | None:
+        """The function of one argument that a formula is, and its argument."""
+        if isinstance(form, f.Arg):
+            return self.function(args[form.index])
+        if isinstance(form, f.Call) and len(form.args) == 1:
+            return TABLE[form.name], args[0].graph.apply(form.args[0], *args)
+        return None
+
+    def function(self, x: Node) -> tuple[Scalar, Node] | None:
+        """The function of one argument whose value a row is, seen through names and views, and its argument."""
+        if x.form is not None:
+            found = self._call_of(x.attr.form, x.args)
+        else:
+            source = viewed(x)
+            inner = None if source is None else self.function(source)
+            found = None if inner is None else (inner[0], _again(x, inner[1]))
+        if found is not None:
+            self.passed.add(x.id)
+        return found
+
+    def _checked(self, find: Callable[[], Node | None], value: Callable[[], Node]) -> Node | None:
+        """The log that is found of terms; where a negative one makes it NaN, the log of the value."""
+        outside, self.doubtful = self.doubtful, False
+        log = find()
+        if log is not None and self.doubtful:
+            log = log.graph.call("where", log.graph.call("greater_equal", log, -sp.oo), log, log_of_value(value()))
+        self.doubtful |= outside
+        return log
+
+    def _plain(self, form: f.Formula, args: Sequence[Node]) -> Node:
+        """The logarithm of the value of a formula over rows."""
+        self.doubtful |= not is_nonnegative(form, args)
+        return log_of_value(args[0].graph.apply(form, *args))
+
+    # -- structural rows
+    def _of_view(self, x: Node) -> Node | None:
+        source = viewed(x)
+        log = None if source is None else self.of(source)
+        return None if log is None else _again(x, log)
+
+    def _of_joined(self, x: Node) -> Node | None:
+        logs = [self.of(a) for a in x.args]
+        if all(log is None for log in logs) or any(a.value is not None and a.value.is_negative for a in x.args):
+            return None
+        whole = [self._plain(f.Arg(0), (a,)) if log is None else log for a, log in zip(x.args, logs, strict=True)]
+        return build.concat(whole, x.attr)
+
+    def _of_softmax(self, x: Node) -> Node | None:
+        """log softmax(z) = z − logsumexp(z)."""
+        return x.args[0] - build.logsumexp(x.args[0], x.attr, keepdims=True)
+
+    def _of_taken(self, x: Node) -> Node | None:
+        """The entry first, as in a cross-entropy, so that its gradient is p − 1[…]."""
+        p, lookup = x.args[0], x.op.name == "gather"
+        if p.op.name != "softmax" or (p.ndim > 1 if lookup else p.attr != x.attr):
+            return self._of_view(x)
+        self.passed.add(p.id)
+        return _again(x, p.args[0]) - build.logsumexp(p.args[0], p.attr, keepdims=not lookup)
+
+    def _of_several(self, x: Node) -> Node | None:
+        """log Σ a = logsumexp(log a), log max a = max(log a)."""
+        if isinstance(x.attr, Pattern):
+            return self._of_masked(x)
+        reduce = {"sum": build.logsumexp, "max": build.reduce_max}.get(x.op.name)
+        log = None if reduce is None else self.of(x.args[0])
+        return None if log is None or reduce is None else reduce(log, *x.attr)
+
+    def _of_masked(self, x: Node) -> Node | None:
+        """Of Σ m⊙p with a mask m that has the axes of p."""
+        if len(x.args) != 2:
+            return None
+        (left, right), out = x.attr.ins, x.attr.out
+        if left != right or [c for c in left if c in out] != list(out) or len(set(left)) < len(left):
+            return None
+        for mask, p in (x.args, x.args[::-1]):
+            log = self.of(p) if mask.kind == BOOL else None
+            if log is not None:
+                chosen = x.graph.call("where", mask, log, -sp.oo)
+                return build.logsumexp(chosen, [k for k, c in enumerate(left) if c not in out])
+        return None
+
+
+def viewed(x: Node) -> Node | None:
+    """What a row that only moves entries of one row reads."""
+    return x.args[0] if kind(x).views else None
+
+
+def _again(x: Node, a: Node) -> Node:
+    """The view x of another row."""
+    return x.graph.again(x, (a, *x.args[1:]))
+
+
+def log_of_value(row: Node) -> Node:
+    """The logarithm of the value; that of nothing is −∞."""
+    return row.graph.full(-sp.oo, row.shape) if row.value == 0 else row.graph.call("log", row)
+
+
+def _log_of_both(a: Node, b: Node) -> Node:
+    return b.graph.call("logaddexp", a, b) if a.value is None else a + b.graph.call("softplus", b - a)
+
+
+def _over(form: f.Formula, args: Sequence[Node], log: Node) -> Node | sp.Expr:
+    return form.value if isinstance(form, f.Num) else log.graph.apply(form, *args)
+
+
+def _one_and(form: f.Formula) -> tuple[tuple[int, ...], f.Formula]:
+    """(signs, g) of the factors 1 − g(u) for a sign 1, 1 − g(−u) for −1, of 1 + ``form``."""
+    match form:
+        case f.Neg(f.Pow(inner, exponent)) if exponent == f.lift(2):
+            return (1, -1), inner
+        case f.Neg(inner):
+            return (1,), inner
+    return (-1,), form
+
+
+def _added(rows: Sequence[Node]) -> Node | None:
+    return sum(rows[1:], rows[0]) if rows else None
+
+
+def _is_positive(form: f.Formula) -> bool:
+    return isinstance(form, f.Num) and bool(form.value.is_positive)
+
+
+# -- identities: each takes an elementwise row and gives a row of the same value, or None
 Rule = Callable[[Node, Logarithms], Node | None]
 
 

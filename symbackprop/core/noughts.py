@@ -31,7 +31,7 @@ def guarded(form: f.Formula, args: Sequence[Node]) -> f.Formula:
     known = f.weight_of(form)
     plain = form if known is None else f.unweighed(form)
     weights = _weights(plain, args)
-    if weights and (known is None or set(_factors(known)) <= set(weights)):
+    if weights and (known is None or set(f.factors(known)) <= set(weights)):
         return f.nought(plain, f.mul(*weights))
     if isinstance(form, (f.Add, f.Neg, f.Div)):
         return f.rebuild(form, tuple([guarded(c, args) for c in f.children(form)]))
@@ -40,13 +40,9 @@ def guarded(form: f.Formula, args: Sequence[Node]) -> f.Formula:
 
 def _weights(form: f.Formula, args: Sequence[Node]) -> list[f.Formula]:
     """What stands beside the logarithms of a product, or of the numerator of a quotient."""
-    factors = _factors(form.num if isinstance(form, f.Div) else f.split_sign(form)[1])
+    factors = f.factors(form.num if isinstance(form, f.Div) else f.split_sign(form)[1])
     logs = {x for x in factors if _is_log(x, args)}
     return [x for x in factors if x not in logs and not isinstance(x, f.Num)] if logs else []
-
-
-def _factors(form: f.Formula) -> tuple[f.Formula, ...]:
-    return form.factors if isinstance(form, f.Mul) else (form,)
 
 
 def is_log(row: Node, depth: int = DEEP) -> bool:

@@ -68,7 +68,10 @@ class Operators:
     __truediv__, __rtruediv__ = _sign("/")
     __pow__, __rpow__ = _sign("**")
     __matmul__, __rmatmul__ = _by(lambda left, right: late("matmul")(left, right))
-    __gt__, __ge__, __lt__, __le__ = map(_call, ("greater", "greater_equal", "less", "less_equal"))
+    __gt__ = _call("greater")
+    __ge__ = _call("greater_equal")
+    __lt__ = _call("less")
+    __le__ = _call("less_equal")
 
     def __neg__(self) -> Node:
         return self.graph.arithmetic(FORMS["neg"], [self.graph.lift(self)])

@@ -13,9 +13,8 @@ from functools import partial
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node, arguments_first
-from symbackprop.core.identities import better
+from symbackprop.core.identities import Logarithms, better, log_of_value
 from symbackprop.core.kernel import Kernel
-from symbackprop.core.logarithms import Logarithms, log_of_value
 from symbackprop.core.loops import Loop, body_leaf, copy_row, make_scan
 from symbackprop.core.reverse import vjp
 from symbackprop.core.scalars import TABLE

@@ -173,7 +173,7 @@ ROLES = {"const", "less", "sign"}  # words that mean other things, too
 KNOWING = {"core", "verify", "render", "derive", "grade"}  # codegen is a target: its tables say how things are written
 HOLD_RECORDS = ("core/ops/", "core/scalars.py", "core/functions/", "core/numpy_calls/")  # the last is NumPy's own names
 MAY_NAME = {  # tables by names of ops and functions that no record can hold: what they are
-    "core/logarithms.py": "log Σ and log max, the two reductions whose logarithm is a reduction",
+    "core/identities.py": "log Σ and log max, the two reductions whose logarithm is a reduction",
     "grade/derivation_mistakes.py": "what people take for what: a taxonomy of slips",
     "grade/slips.py": "how people write functions that Python has",
     "render/rows.py": "the mathematical form of rows",
