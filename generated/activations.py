@@ -324,13 +324,13 @@ def init_params(rng, **dims):
     params = {
         "alpha": rng.standard_normal(),
         "beta": rng.standard_normal(),
-        "W": rng.standard_normal((D, M)) * (1 / D) ** 0.5,
+        "W": rng.standard_normal((D, M)) / D ** 0.5,
         "b": np.zeros(M),
-        "V": rng.standard_normal((D, M)) * (1 / D) ** 0.5,
+        "V": rng.standard_normal((D, M)) / D ** 0.5,
         "v": np.zeros(M),
-        "W_s": rng.standard_normal((D, M)) * (1 / D) ** 0.5,
+        "W_s": rng.standard_normal((D, M)) / D ** 0.5,
         "b_s": np.zeros(M),
-        "V_s": rng.standard_normal((D, M)) * (1 / D) ** 0.5,
+        "V_s": rng.standard_normal((D, M)) / D ** 0.5,
         "c": np.zeros(M),
         "beta_s": rng.standard_normal(),
     }
@@ -438,8 +438,13 @@ def check_range(name, array, bound, sizes):
 
 
 def generator(rng):
-    """A numpy.random.Generator; a seed makes one."""
-    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+    """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
+    if hasattr(rng, "standard_normal"):
+        return rng
+    try:
+        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
 def named_sizes(given, declared):

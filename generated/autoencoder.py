@@ -91,9 +91,9 @@ def init_params(rng, **dims):
     D, H = chosen(dims, DIMS, ("D", "H"))
     rng = generator(rng)
     params = {
-        "W1": rng.standard_normal((D, H)) * (1 / D) ** 0.5,
+        "W1": rng.standard_normal((D, H)) / D ** 0.5,
         "b1": np.zeros(H),
-        "W2": rng.standard_normal((H, D)) * (1 / H) ** 0.5,
+        "W2": rng.standard_normal((H, D)) / H ** 0.5,
         "b2": np.zeros(D),
     }
     return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
@@ -200,8 +200,13 @@ def check_range(name, array, bound, sizes):
 
 
 def generator(rng):
-    """A numpy.random.Generator; a seed makes one."""
-    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+    """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
+    if hasattr(rng, "standard_normal"):
+        return rng
+    try:
+        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
 def named_sizes(given, declared):

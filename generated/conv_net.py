@@ -188,11 +188,11 @@ def init_params(rng, **dims):
     params = {
         "W1": rng.standard_normal((3, 3, 1, K)) * 0.471405,
         "b1": np.zeros(K),
-        "W2": rng.standard_normal((3, 3, K, M)) * (2 / (9 * K)) ** 0.5,
+        "W2": rng.standard_normal((3, 3, K, M)) / (9 * K / 2) ** 0.5,
         "b2": np.zeros(M),
-        "W3": rng.standard_normal((4 * M, H)) * (1 / (2 * M)) ** 0.5,
+        "W3": rng.standard_normal((4 * M, H)) / (2 * M) ** 0.5,
         "b3": np.zeros(H),
-        "W4": rng.standard_normal((H, C)) * (1 / H) ** 0.5,
+        "W4": rng.standard_normal((H, C)) / H ** 0.5,
         "b4": np.zeros(C),
     }
     return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
@@ -303,8 +303,13 @@ def check_range(name, array, bound, sizes):
 
 
 def generator(rng):
-    """A numpy.random.Generator; a seed makes one."""
-    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+    """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
+    if hasattr(rng, "standard_normal"):
+        return rng
+    try:
+        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
 def named_sizes(given, declared):

@@ -97,9 +97,9 @@ def init_params(rng, **dims):
     D, H, C = chosen(dims, DIMS, ("D", "H", "C"))
     rng = generator(rng)
     params = {
-        "W": rng.standard_normal((D, H)) * (1 / D) ** 0.5,
+        "W": rng.standard_normal((D, H)) / D ** 0.5,
         "b": np.zeros(H),
-        "U": rng.standard_normal((H, C)) * (1 / H) ** 0.5,
+        "U": rng.standard_normal((H, C)) / H ** 0.5,
     }
     return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
 
@@ -208,8 +208,13 @@ def check_range(name, array, bound, sizes):
 
 
 def generator(rng):
-    """A numpy.random.Generator; a seed makes one."""
-    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+    """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
+    if hasattr(rng, "standard_normal"):
+        return rng
+    try:
+        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
 def named_sizes(given, declared):

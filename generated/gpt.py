@@ -510,24 +510,24 @@ def init_params(rng, **dims):
         "ga2": np.ones(d * h),
         "ca1": np.zeros(d * h),
         "ca2": np.zeros(d * h),
-        "W_q1": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
-        "W_q2": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
-        "W_k1": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
-        "W_k2": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
-        "W_v1": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
-        "W_v2": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
-        "W_o1": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
-        "W_o2": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
+        "W_q1": rng.standard_normal((d * h, d * h)) / (d * h) ** 0.5,
+        "W_q2": rng.standard_normal((d * h, d * h)) / (d * h) ** 0.5,
+        "W_k1": rng.standard_normal((d * h, d * h)) / (d * h) ** 0.5,
+        "W_k2": rng.standard_normal((d * h, d * h)) / (d * h) ** 0.5,
+        "W_v1": rng.standard_normal((d * h, d * h)) / (d * h) ** 0.5,
+        "W_v2": rng.standard_normal((d * h, d * h)) / (d * h) ** 0.5,
+        "W_o1": rng.standard_normal((d * h, d * h)) / (d * h) ** 0.5,
+        "W_o2": rng.standard_normal((d * h, d * h)) / (d * h) ** 0.5,
         "gb1": np.ones(d * h),
         "gb2": np.ones(d * h),
         "cb1": np.zeros(d * h),
         "cb2": np.zeros(d * h),
-        "W_u1": rng.standard_normal((d * h, F)) * (1 / (d * h)) ** 0.5,
-        "W_u2": rng.standard_normal((d * h, F)) * (1 / (d * h)) ** 0.5,
+        "W_u1": rng.standard_normal((d * h, F)) / (d * h) ** 0.5,
+        "W_u2": rng.standard_normal((d * h, F)) / (d * h) ** 0.5,
         "b_u1": np.zeros(F),
         "b_u2": np.zeros(F),
-        "W_d1": rng.standard_normal((F, d * h)) * (1 / F) ** 0.5,
-        "W_d2": rng.standard_normal((F, d * h)) * (1 / F) ** 0.5,
+        "W_d1": rng.standard_normal((F, d * h)) / F ** 0.5,
+        "W_d2": rng.standard_normal((F, d * h)) / F ** 0.5,
         "b_d1": np.zeros(d * h),
         "b_d2": np.zeros(d * h),
         "g": np.ones(d * h),
@@ -645,8 +645,13 @@ def check_range(name, array, bound, sizes):
 
 
 def generator(rng):
-    """A numpy.random.Generator; a seed makes one."""
-    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+    """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
+    if hasattr(rng, "standard_normal"):
+        return rng
+    try:
+        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
 def named_sizes(given, declared):

@@ -66,7 +66,7 @@ def init_params(rng, **dims):
     D, M = chosen(dims, DIMS, ("D", "M"))
     rng = generator(rng)
     params = {
-        "W": rng.standard_normal((D, M)) * (1 / D) ** 0.5,
+        "W": rng.standard_normal((D, M)) / D ** 0.5,
     }
     return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
 
@@ -172,8 +172,13 @@ def check_range(name, array, bound, sizes):
 
 
 def generator(rng):
-    """A numpy.random.Generator; a seed makes one."""
-    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+    """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
+    if hasattr(rng, "standard_normal"):
+        return rng
+    try:
+        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
 def named_sizes(given, declared):

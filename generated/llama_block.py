@@ -299,14 +299,14 @@ def init_params(rng, **dims):
     rng = generator(rng)
     params = {
         "r1": np.ones(d * g * h),
-        "W_q": rng.standard_normal((d * g * h, d * g * h)) * (1 / (d * g * h)) ** 0.5,
-        "W_k": rng.standard_normal((d * g * h, d * h)) * (1 / (d * g * h)) ** 0.5,
-        "W_v": rng.standard_normal((d * g * h, d * h)) * (1 / (d * g * h)) ** 0.5,
-        "W_o": rng.standard_normal((d * g * h, d * g * h)) * (1 / (d * g * h)) ** 0.5,
+        "W_q": rng.standard_normal((d * g * h, d * g * h)) / (d * g * h) ** 0.5,
+        "W_k": rng.standard_normal((d * g * h, d * h)) / (d * g * h) ** 0.5,
+        "W_v": rng.standard_normal((d * g * h, d * h)) / (d * g * h) ** 0.5,
+        "W_o": rng.standard_normal((d * g * h, d * g * h)) / (d * g * h) ** 0.5,
         "r2": np.ones(d * g * h),
-        "W": rng.standard_normal((d * g * h, F)) * (1 / (d * g * h)) ** 0.5,
-        "V": rng.standard_normal((d * g * h, F)) * (1 / (d * g * h)) ** 0.5,
-        "W2": rng.standard_normal((F, d * g * h)) * (1 / F) ** 0.5,
+        "W": rng.standard_normal((d * g * h, F)) / (d * g * h) ** 0.5,
+        "V": rng.standard_normal((d * g * h, F)) / (d * g * h) ** 0.5,
+        "W2": rng.standard_normal((F, d * g * h)) / F ** 0.5,
     }
     return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
 
@@ -422,8 +422,13 @@ def check_range(name, array, bound, sizes):
 
 
 def generator(rng):
-    """A numpy.random.Generator; a seed makes one."""
-    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+    """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
+    if hasattr(rng, "standard_normal"):
+        return rng
+    try:
+        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
 def named_sizes(given, declared):

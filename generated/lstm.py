@@ -285,19 +285,19 @@ def init_params(rng, **dims):
     rng = generator(rng)
     params = {
         "C": rng.standard_normal((V, E)) * 0.1,
-        "W_i": rng.standard_normal((E, H)) * (1 / E) ** 0.5,
-        "U_i": rng.standard_normal((H, H)) * (1 / H) ** 0.5,
+        "W_i": rng.standard_normal((E, H)) / E ** 0.5,
+        "U_i": rng.standard_normal((H, H)) / H ** 0.5,
         "b_i": np.zeros(H),
-        "W_f": rng.standard_normal((E, H)) * (1 / E) ** 0.5,
-        "U_f": rng.standard_normal((H, H)) * (1 / H) ** 0.5,
+        "W_f": rng.standard_normal((E, H)) / E ** 0.5,
+        "U_f": rng.standard_normal((H, H)) / H ** 0.5,
         "b_f": np.zeros(H),
-        "W_g": rng.standard_normal((E, H)) * (1 / E) ** 0.5,
-        "U_g": rng.standard_normal((H, H)) * (1 / H) ** 0.5,
+        "W_g": rng.standard_normal((E, H)) / E ** 0.5,
+        "U_g": rng.standard_normal((H, H)) / H ** 0.5,
         "b_g": np.zeros(H),
-        "W_o": rng.standard_normal((E, H)) * (1 / E) ** 0.5,
-        "U_o": rng.standard_normal((H, H)) * (1 / H) ** 0.5,
+        "W_o": rng.standard_normal((E, H)) / E ** 0.5,
+        "U_o": rng.standard_normal((H, H)) / H ** 0.5,
         "b_o": np.zeros(H),
-        "V_o": rng.standard_normal((H, V)) * (1 / H) ** 0.5,
+        "V_o": rng.standard_normal((H, V)) / H ** 0.5,
         "b_v": np.zeros(V),
     }
     return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
@@ -407,8 +407,13 @@ def check_range(name, array, bound, sizes):
 
 
 def generator(rng):
-    """A numpy.random.Generator; a seed makes one."""
-    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+    """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
+    if hasattr(rng, "standard_normal"):
+        return rng
+    try:
+        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
 def named_sizes(given, declared):

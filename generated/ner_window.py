@@ -85,9 +85,9 @@ def init_params(rng, **dims):
     d, n = chosen(dims, DIMS, ("d", "n"))
     rng = generator(rng)
     params = {
-        "W": rng.standard_normal((n, 5 * d)) * (1 / (5 * d)) ** 0.5,
+        "W": rng.standard_normal((n, 5 * d)) / (5 * d) ** 0.5,
         "b": np.zeros(n),
-        "u": rng.standard_normal(n) * (1 / n) ** 0.5,
+        "u": rng.standard_normal(n) / n ** 0.5,
     }
     return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
 
@@ -195,8 +195,13 @@ def check_range(name, array, bound, sizes):
 
 
 def generator(rng):
-    """A numpy.random.Generator; a seed makes one."""
-    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+    """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
+    if hasattr(rng, "standard_normal"):
+        return rng
+    try:
+        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
 def named_sizes(given, declared):

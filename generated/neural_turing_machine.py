@@ -1147,46 +1147,46 @@ def init_params(rng, **dims):
     I, O, H, W = chosen(dims, DIMS, ("I", "O", "H", "W"))
     rng = generator(rng)
     params = {
-        "W_x": rng.standard_normal((I, H)) * (1 / I) ** 0.5,
-        "W_r": rng.standard_normal((2 * W, H)) * (1 / (2 * W)) ** 0.5,
-        "W_h": rng.standard_normal((H, H)) * (1 / H) ** 0.5,
+        "W_x": rng.standard_normal((I, H)) / I ** 0.5,
+        "W_r": rng.standard_normal((2 * W, H)) / (2 * W) ** 0.5,
+        "W_h": rng.standard_normal((H, H)) / H ** 0.5,
         "b_h": np.zeros(H),
-        "K_p": rng.standard_normal((H, W)) * (1 / H) ** 0.5,
+        "K_p": rng.standard_normal((H, W)) / H ** 0.5,
         "k_p": np.zeros(W),
-        "B_p": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "B_p": rng.standard_normal((H, 1)) / H ** 0.5,
         "d_p": np.zeros(1),
-        "G_p": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "G_p": rng.standard_normal((H, 1)) / H ** 0.5,
         "g_p": np.zeros(1),
-        "S_p": rng.standard_normal((H, 3)) * (1 / H) ** 0.5,
+        "S_p": rng.standard_normal((H, 3)) / H ** 0.5,
         "s_p": np.zeros(3),
-        "Y_p": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "Y_p": rng.standard_normal((H, 1)) / H ** 0.5,
         "y_p": np.zeros(1),
-        "K_q": rng.standard_normal((H, W)) * (1 / H) ** 0.5,
+        "K_q": rng.standard_normal((H, W)) / H ** 0.5,
         "k_q": np.zeros(W),
-        "B_q": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "B_q": rng.standard_normal((H, 1)) / H ** 0.5,
         "d_q": np.zeros(1),
-        "G_q": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "G_q": rng.standard_normal((H, 1)) / H ** 0.5,
         "g_q": np.zeros(1),
-        "S_q": rng.standard_normal((H, 3)) * (1 / H) ** 0.5,
+        "S_q": rng.standard_normal((H, 3)) / H ** 0.5,
         "s_q": np.zeros(3),
-        "Y_q": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "Y_q": rng.standard_normal((H, 1)) / H ** 0.5,
         "y_q": np.zeros(1),
-        "K_w": rng.standard_normal((H, W)) * (1 / H) ** 0.5,
+        "K_w": rng.standard_normal((H, W)) / H ** 0.5,
         "k_w": np.zeros(W),
-        "B_w": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "B_w": rng.standard_normal((H, 1)) / H ** 0.5,
         "d_w": np.zeros(1),
-        "G_w": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "G_w": rng.standard_normal((H, 1)) / H ** 0.5,
         "g_w": np.zeros(1),
-        "S_w": rng.standard_normal((H, 3)) * (1 / H) ** 0.5,
+        "S_w": rng.standard_normal((H, 3)) / H ** 0.5,
         "s_w": np.zeros(3),
-        "Y_w": rng.standard_normal((H, 1)) * (1 / H) ** 0.5,
+        "Y_w": rng.standard_normal((H, 1)) / H ** 0.5,
         "y_w": np.zeros(1),
-        "E_w": rng.standard_normal((H, W)) * (1 / H) ** 0.5,
+        "E_w": rng.standard_normal((H, W)) / H ** 0.5,
         "e_w": np.zeros(W),
-        "A_w": rng.standard_normal((H, W)) * (1 / H) ** 0.5,
+        "A_w": rng.standard_normal((H, W)) / H ** 0.5,
         "a_w": np.zeros(W),
-        "W_o": rng.standard_normal((H, O)) * (1 / H) ** 0.5,
-        "W_v": rng.standard_normal((2 * W, O)) * (1 / (2 * W)) ** 0.5,
+        "W_o": rng.standard_normal((H, O)) / H ** 0.5,
+        "W_v": rng.standard_normal((2 * W, O)) / (2 * W) ** 0.5,
         "b_o": np.zeros(O),
     }
     return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
@@ -1298,8 +1298,13 @@ def check_range(name, array, bound, sizes):
 
 
 def generator(rng):
-    """A numpy.random.Generator; a seed makes one."""
-    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+    """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
+    if hasattr(rng, "standard_normal"):
+        return rng
+    try:
+        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
 def named_sizes(given, declared):

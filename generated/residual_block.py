@@ -161,10 +161,10 @@ def init_params(rng, **dims):
     K, = chosen(dims, DIMS, ("K",))
     rng = generator(rng)
     params = {
-        "W1": rng.standard_normal((3, 3, K, K)) * (1 / (9 * K)) ** 0.5,
+        "W1": rng.standard_normal((3, 3, K, K)) / (9 * K) ** 0.5,
         "g1": np.ones(K),
         "c1": np.zeros(K),
-        "W2": rng.standard_normal((3, 3, K, K)) * (1 / (9 * K)) ** 0.5,
+        "W2": rng.standard_normal((3, 3, K, K)) / (9 * K) ** 0.5,
         "g2": np.ones(K),
         "c2": np.zeros(K),
     }
@@ -272,8 +272,13 @@ def check_range(name, array, bound, sizes):
 
 
 def generator(rng):
-    """A numpy.random.Generator; a seed makes one."""
-    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+    """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
+    if hasattr(rng, "standard_normal"):
+        return rng
+    try:
+        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
 def named_sizes(given, declared):

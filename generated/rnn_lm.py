@@ -147,10 +147,10 @@ def init_params(rng, **dims):
     rng = generator(rng)
     params = {
         "C": rng.standard_normal((V, E)) * 0.1,
-        "W_e": rng.standard_normal((E, H)) * (1 / E) ** 0.5,
-        "W_h": rng.standard_normal((H, H)) * (1 / H) ** 0.5,
+        "W_e": rng.standard_normal((E, H)) / E ** 0.5,
+        "W_h": rng.standard_normal((H, H)) / H ** 0.5,
         "b": np.zeros(H),
-        "W_o": rng.standard_normal((H, V)) * (1 / H) ** 0.5,
+        "W_o": rng.standard_normal((H, V)) / H ** 0.5,
         "b_o": np.zeros(V),
     }
     return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
@@ -260,8 +260,13 @@ def check_range(name, array, bound, sizes):
 
 
 def generator(rng):
-    """A numpy.random.Generator; a seed makes one."""
-    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+    """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
+    if hasattr(rng, "standard_normal"):
+        return rng
+    try:
+        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
 def named_sizes(given, declared):

@@ -96,9 +96,9 @@ def init_params(rng, **dims):
     D, H1, H2, C = chosen(dims, DIMS, ("D", "H1", "H2", "C"))
     rng = generator(rng)
     params = {
-        "W1": rng.standard_normal((H1, D)) * (2 / D) ** 0.5,
-        "W2": rng.standard_normal((H2, H1)) * (2 / H1) ** 0.5,
-        "W3": rng.standard_normal((C, H2)) * (1 / H2) ** 0.5,
+        "W1": rng.standard_normal((H1, D)) / (D / 2) ** 0.5,
+        "W2": rng.standard_normal((H2, H1)) / (H1 / 2) ** 0.5,
+        "W3": rng.standard_normal((C, H2)) / H2 ** 0.5,
     }
     return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
 
@@ -207,8 +207,13 @@ def check_range(name, array, bound, sizes):
 
 
 def generator(rng):
-    """A numpy.random.Generator; a seed makes one."""
-    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+    """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
+    if hasattr(rng, "standard_normal"):
+        return rng
+    try:
+        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
 def named_sizes(given, declared):

@@ -250,15 +250,15 @@ def init_params(rng, **dims):
     params = {
         "g1": np.ones(d * h),
         "c1": np.zeros(d * h),
-        "W_q": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
-        "W_k": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
-        "W_v": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
-        "W_o": rng.standard_normal((d * h, d * h)) * (1 / (d * h)) ** 0.5,
+        "W_q": rng.standard_normal((d * h, d * h)) / (d * h) ** 0.5,
+        "W_k": rng.standard_normal((d * h, d * h)) / (d * h) ** 0.5,
+        "W_v": rng.standard_normal((d * h, d * h)) / (d * h) ** 0.5,
+        "W_o": rng.standard_normal((d * h, d * h)) / (d * h) ** 0.5,
         "g2": np.ones(d * h),
         "c2": np.zeros(d * h),
-        "W1": rng.standard_normal((d * h, F)) * (1 / (d * h)) ** 0.5,
+        "W1": rng.standard_normal((d * h, F)) / (d * h) ** 0.5,
         "b1": np.zeros(F),
-        "W2": rng.standard_normal((F, d * h)) * (1 / F) ** 0.5,
+        "W2": rng.standard_normal((F, d * h)) / F ** 0.5,
         "b2": np.zeros(d * h),
     }
     return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
@@ -370,8 +370,13 @@ def check_range(name, array, bound, sizes):
 
 
 def generator(rng):
-    """A numpy.random.Generator; a seed makes one."""
-    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+    """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
+    if hasattr(rng, "standard_normal"):
+        return rng
+    try:
+        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
 def named_sizes(given, declared):

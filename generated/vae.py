@@ -105,7 +105,7 @@ def backward(cache, upstream=1.0):
     dz = da2 @ W2.T                                   # dz = da2 W2ᵀ   N×Z
     db = dz * eps                                     # db = dz ⊙ eps   N×Z
     da = db * b                                       # da = db ⊙ b   N×Z
-    ds = da / 2 - 1 / (2 * N) + t1 / (2 * N)          # ds = da / 2 − 1/(2*N) + t1 / (2*N)   N×Z
+    ds = da / 2 - quotient(1, 2 * N) + t1 / (2 * N)   # ds = da / 2 − 1/(2*N) + t1 / (2*N)   N×Z
     dW_s = h1.T @ ds                                  # dW_s = h1ᵀ ds   H×Z
     db_s = ds.sum(axis=0)                             # db_s = sum(ds, axis=0)   Z
     dmu = dz + mu / N                                 # dmu = dz + mu / N   N×Z
@@ -167,15 +167,15 @@ def init_params(rng, **dims):
     D, H, Z = chosen(dims, DIMS, ("D", "H", "Z"))
     rng = generator(rng)
     params = {
-        "W1": rng.standard_normal((D, H)) * (1 / D) ** 0.5,
+        "W1": rng.standard_normal((D, H)) / D ** 0.5,
         "b1": np.zeros(H),
-        "W_m": rng.standard_normal((H, Z)) * (1 / H) ** 0.5,
+        "W_m": rng.standard_normal((H, Z)) / H ** 0.5,
         "b_m": np.zeros(Z),
-        "W_s": rng.standard_normal((H, Z)) * (1 / H) ** 0.5,
+        "W_s": rng.standard_normal((H, Z)) / H ** 0.5,
         "b_s": np.zeros(Z),
-        "W2": rng.standard_normal((Z, H)) * (1 / Z) ** 0.5,
+        "W2": rng.standard_normal((Z, H)) / Z ** 0.5,
         "b2": np.zeros(H),
-        "W3": rng.standard_normal((H, D)) * (1 / H) ** 0.5,
+        "W3": rng.standard_normal((H, D)) / H ** 0.5,
         "b3": np.zeros(D),
     }
     return {name: np.asarray(value, DTYPE)[()] for name, value in params.items()}
@@ -285,8 +285,13 @@ def check_range(name, array, bound, sizes):
 
 
 def generator(rng):
-    """A numpy.random.Generator; a seed makes one."""
-    return rng if hasattr(rng, "standard_normal") else np.random.default_rng(rng)
+    """A numpy.random.Generator; a seed makes one, which may be a 0-d array."""
+    if hasattr(rng, "standard_normal"):
+        return rng
+    try:
+        return np.random.default_rng(rng[()] if getattr(rng, "shape", None) == () else rng)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"rng has to be a numpy.random.Generator, or a whole number as a seed: {error}") from None
 
 
 def named_sizes(given, declared):
@@ -343,6 +348,11 @@ def sigmoid(x):
     """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
     with np.errstate(over="ignore"):
         return 1 / (1 + np.exp(-x))
+
+
+def quotient(a, b):
+    """a / b of plain numbers; where b is 0 what it is of arrays, not an exception."""
+    return a / b if b else a * float("inf")
 
 
 def gated(x, gate):

@@ -50,7 +50,9 @@ def codegen(
     printer = import_module(TARGETS[target]).PRINTER
     if level not in printer.levels:
         raise UsageError(f"-O{level} is not for {target}: {printer.refused}")
-    program = build_program(derive_stable(with_text_names(model), wrt), to_text(model), level, dtype, printer.arrays)
+    named = with_text_names(model)
+    with named.graph.apart():
+        program = build_program(derive_stable(named, wrt), to_text(model), level, dtype, printer.arrays)
     text: str = printer(program).text(optimizer_lines(optimizer, printer.arrays) if optimizer is not None else ())
     return text
 

@@ -19,6 +19,7 @@ from symbackprop.codegen.helpers import library
 from symbackprop.codegen.names import escape
 from symbackprop.codegen.numbers import MAX_EXACT, number_code
 from symbackprop.codegen.passes.onehot import flat_index
+from symbackprop.codegen.passes.states import moved
 from symbackprop.codegen.rows import unrolled
 from symbackprop.codegen.sizes import integer_code
 from symbackprop.codegen.tree import (
@@ -26,6 +27,7 @@ from symbackprop.codegen.tree import (
     NUMBER,
     Code,
     Expr,
+    as_code,
     attribute,
     binary,
     call,
@@ -103,8 +105,9 @@ class Arrays:
         """The arguments of a structural op in the kind that it computes in."""
         entries = kind(node)
         widened = node.kind == FLOAT or entries.joined
+        shifted = moved(node)
         return [self.as_kind(a, INT if i in entries.indices else node.kind if widened else a.kind)
-                for i, a in enumerate(node.args)]
+                for i, a in enumerate(node.args if shifted is None else shifted.parts)]
 
     def filled(self, value: sp.Expr, shape: Shape) -> Expr:
         """An array whose entries are all one number."""
@@ -391,6 +394,14 @@ def _sliced(p: Arrays, node: Node, a: Code) -> Code:
     return index(a, *[ALL] * axis, ast.Slice(first, None if open_end else p.dim(stop), by))
 
 
+def _joined(p: Arrays, node: Node, *parts: Code) -> Code:
+    whole, shifted = p.np("concatenate", list(parts), axis=node.attr), moved(node)
+    if shifted is None:
+        return whole
+    ends = ast.Slice(None, as_code(-1)) if shifted.last else ast.Slice(as_code(1))
+    return index(whole, ends)
+
+
 def _padded(p: Arrays, node: Node, a: Code) -> Code:
     axis, start, size, step = node.attr
     return call("pad", a, axis, p.dim(start), p.dim(size), *([] if step == 1 else [int(step)]))
@@ -432,7 +443,7 @@ RULES: dict[str, Rule] = {
     "arange": lambda p, node: p.np("arange", p.dim(node.attr)),
     "broadcast": lambda p, node, a: p.np("broadcast_to", a, p.dims(node.shape)),
     "reshape": reshaped,
-    "concat": lambda p, node, *parts: p.np("concatenate", list(parts), axis=node.attr),
+    "concat": _joined,
     "slice": _sliced,
     "flip": lambda p, node, a: p.np("flip", a, axis=node.attr),
     "argsort": lambda p, node, a: p.np("argsort", a, axis=node.attr, **_stable(p)),

@@ -38,5 +38,6 @@ def _drawn(initial: Initial, shape: Shape, p: Arrays) -> Code:
     variance = initial.gain / initial.fan_in
     if not shape or variance == 1:
         return normal
-    spread = as_code(round(float(variance) ** 0.5, 6)) if not variance.free_symbols else None
-    return binary(normal, ast.Mult, spread or binary(p.num(variance), ast.Pow, as_code(0.5)))
+    if not variance.free_symbols:
+        return binary(normal, ast.Mult, as_code(round(float(variance) ** 0.5, 6)))
+    return binary(normal, ast.Div, binary(p.num(1 / variance), ast.Pow, as_code(0.5)))

@@ -10,6 +10,8 @@ import ast
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
+import sympy as sp
+
 from symbackprop.codegen.arrays import RULES, Arrays, Rule
 from symbackprop.codegen.equations import shape_note
 from symbackprop.codegen.layout import Line
@@ -46,6 +48,17 @@ class Jax(Arrays):
     largest: ClassVar[int] = 2**31 - 1  # by default JAX has integers of 32 bits
     rules: ClassVar[dict[str, Rule]] = RULES | {"scatter_add": _scattered}
     names_elements: ClassVar[bool] = True
+
+    def row(self, node: Node) -> Expr:
+        """A number made of sizes is a float as soon as it has a name, so that products with it are."""
+        if node.value is None or node.ndim or not node.value.free_symbols:
+            return super().row(node)
+        return Expr(call("float", super().num(node.value)), (), NUMBER)
+
+    def num(self, value: sp.Expr) -> Code:
+        """A product of sizes may be larger than any integer of JAX; a size alone, that of an array, is not."""
+        code = super().num(value)
+        return call("counted", code) if value.free_symbols and value.is_integer and not value.is_Symbol else code
 
     @classmethod
     def cast(cls, expr: Expr, kind: str) -> Code:

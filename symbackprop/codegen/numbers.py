@@ -28,7 +28,7 @@ def number_code(value: sp.Expr, symbol: Callable[[str], Code], module: str = "np
     if value.is_Add:
         return reduce(lambda left, right: binary(left, ast.Add, right), map(code, value.args))
     if den != 1:
-        return binary(code(num), ast.Div, code(den))
+        return call("quotient", code(num), code(den)) if den.free_symbols else binary(code(num), ast.Div, code(den))
     if value.is_Mul:
         return reduce(lambda left, right: binary(left, ast.Mult, right), map(code, value.args))
     if value.is_Pow:

@@ -7,7 +7,7 @@ from functools import cache
 
 from symbackprop.codegen.passes.hoist import hoisted_products
 from symbackprop.codegen.passes.onehot import Split, split_one_hot
-from symbackprop.codegen.passes.states import States, states_before
+from symbackprop.codegen.passes.states import States, moved, states_before
 from symbackprop.core import formula as f
 from symbackprop.core.facts import kind
 from symbackprop.core.graph import Node, arguments_first
@@ -61,8 +61,9 @@ class Rows:
         if row.op.name == "scan":
             return (*row.args, *[outer for _, outer in self.hoisted(row)])
         if row.op.name == "concat":
-            states = self.states(row)
-            return row.args if states is None else (states.after,)
+            if (states := self.states(row)) is not None:
+                return (states.after,)
+            return row.args if (shifted := moved(row)) is None else shifted.parts
         split = self.split(row)
         return row.args if split is None else split.reads
 

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from symbackprop.codegen import codegen
+from symbackprop.model import zoo
 from symbackprop.model.text import parse
 from tests.codegen.test_models import ALL
 
@@ -52,3 +53,13 @@ def test_the_text_of_the_model_in_a_module_emits_the_same_module(name: str) -> N
 
     namespace["MODEL"] = ast.literal_eval(text[start:end].split("=", 1)[1].strip())
     assert codegen(parse(namespace["MODEL"], name=name)) == text
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_emitting_adds_no_row_to_the_table(name: str) -> None:
+    model = zoo.build(name)
+    rows = dict(model.graph.nodes)
+    for target, levels in (("numpy", (0, 1, 2)), ("jax", (0, 1))):
+        for level in levels:
+            codegen(model, target=target, level=level)
+            assert model.graph.nodes == rows, (target, level)

@@ -57,3 +57,18 @@ def test_weights_of_loops_and_convolutions(tmp_path: Path) -> None:
     params = emit(conv, tmp_path).init_params(np.random.default_rng(0), K=100)
     assert params["w"].std() == pytest.approx((2 / 27) ** 0.5, rel=0.05)
     assert not params["b"].any()
+
+
+def test_seeds(tmp_path: Path) -> None:
+    module = emit("param w\nloss L = w**2", tmp_path)
+    for seed in (3, np.array(3), np.int64(3), np.random.default_rng(3)):
+        assert module.init_params(seed)["w"] == module.init_params(3)["w"]
+    assert module.init_params(None)["w"] != module.init_params(None)["w"]
+    for wrong in (1.5, "no", np.array(1.5), -1, {}):
+        with pytest.raises(ValueError, match=r"rng has to be a numpy.random.Generator, or a whole number as a seed: "):
+            module.init_params(wrong)
+
+
+def test_no_row_of_a_weight(tmp_path: Path) -> None:
+    params = emit(TEXT, tmp_path).init_params(0, D=0, H=0, C=2, V=3)
+    assert {n: v.shape for n, v in params.items() if n.startswith("W")} == {"W1": (0, 0), "W2": (0, 2)}

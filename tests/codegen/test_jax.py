@@ -24,6 +24,8 @@ from tests.codegen.helpers import body, emit
 from tests.codegen.test_dims import HIDDEN
 from tests.codegen.test_kinds import DATA, DECLARED, NAMED, P
 from tests.codegen.test_loop_starts import MODELS
+from tests.codegen.test_empty import LOOPS as STARTED
+from tests.codegen.test_empty import MEANS
 from tests.codegen.test_models import ALL, CONV, EMBEDDED, MLP, RNN
 from tests.codegen.test_registry import SAMPLES, op_case, scalar_case
 from tests.codegen.test_selection import CASES, NOTHING, POINTS, ROWS
@@ -220,6 +222,21 @@ def test_integers_are_not_cut_off(tmp_path: Path) -> None:
         assert module.forward({"x": np.zeros(0, int)}, {"k": np.zeros(0, int)})[0] == 0
 
 
+def test_products_of_sizes_that_32_bits_do_not_hold(tmp_path: Path) -> None:
+    text = (
+        "dim A, B, N\ndata k: N int < 5\nparam x: N\nM = A*B\n"
+        "loss L = sum(x)/(A*B) + sum(x*M*B) + sum(k*x)*A*B + sum(maximum(x, A*B)) + sum(where(k < A*B, x, 2*x)) + A**2*x[0]"
+    )
+    plain, module = emit(text, tmp_path), emit(text, tmp_path, target="jax")
+    given = {"x": np.array([1.0, 2.0])}, {"k": np.array([1, 3])}, {"A": 2**16, "B": 2**17}
+    with jax.enable_x64(False):
+        jit = jax.jit(lambda params, data: module.loss_and_grads(params, data, dims=given[2]))
+        found = module.loss_and_grads(*given[:2], dims=given[2]), jit(*given[:2])
+    loss, grads = plain.loss_and_grads(*given[:2], dims=given[2])
+    for ours, slopes in found:
+        np.testing.assert_allclose([ours, *slopes["x"]], [loss, *grads["x"]], rtol=1e-6)
+
+
 TWO_CARRIED = """
 dim T, N
 data x: T x N
@@ -233,12 +250,32 @@ loss L = sum(a[T] ** 2) + sum(b[T] * v)
 """
 
 
-@pytest.mark.parametrize("text", [RNN, TWO_CARRIED])
+DOWN = """
+dim T, N
+data x: T x N, k[T+1]: N int < 5
+param w: N, v: N
+h[T+1] = v
+for t in T..1:
+    k[t] = k[t+1] + 1
+    h[t] = tanh(h[t+1] * w + k[t+1] * x[t])
+loss L = sum(h[1]) + sum(k * w)
+"""
+
+
+@pytest.mark.parametrize("text", [RNN, TWO_CARRIED, DOWN, *STARTED])
 def test_loops_of_no_step(text: str, tmp_path: Path) -> None:
     model = parse(text)
     values = draw(model, {n: 0 if n == "T" else 2 for n in model.sizes}, np.random.default_rng(0)).values
     data = {n: values[n] for n in model.leaves() if n not in model.params}
     agrees(model, tmp_path, {n: values[n] for n in model.params}, data)
+
+
+@pytest.mark.parametrize("text", MEANS)
+def test_means_of_nothing(text: str, tmp_path: Path) -> None:
+    model = parse(text)
+    values = draw(model, {n: 0 if n in ("T", "N") else 2 for n in model.sizes}, np.random.default_rng(0)).values
+    data = {n: values[n] for n in model.leaves() if n not in model.params}
+    agrees(model, tmp_path, {n: values[n] for n in model.params}, data, eager=True)
 
 
 # -- the rest of the interface
@@ -278,6 +315,17 @@ def test_initial_parameters(tmp_path: Path) -> None:
     same(module.init_params(np.random.default_rng(0), D=3, H=4, C=2), emit(MLP, tmp_path).init_params(0, D=3, H=4, C=2))
     with pytest.raises(ValueError, match="init_params needs a size for D"):
         module.init_params(0)
+
+
+def test_seeds(tmp_path: Path) -> None:
+    module = emit("param w\nloss L = w**2", tmp_path, target="jax")
+    for seed in (3, np.array(3), np.int64(3), jax.numpy.array(3), jax.random.key(3), jax.random.PRNGKey(3)):
+        assert module.init_params(seed)["w"] == module.init_params(3)["w"]
+    for wrong in (None, 1.5, "no", [1, 2], np.array(1.5), np.array([1.0, 2.0]), jax.random.split(jax.random.key(0), 3), {}):
+        with pytest.raises(ValueError, match="rng has to be a jax.random key, or a whole number as a seed, not"):
+            module.init_params(wrong)
+    with pytest.raises(ValueError, match="the seed .* has more bits than JAX takes"):
+        module.init_params(2**70)
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adagrad", "adam", "adamw"])

@@ -78,10 +78,10 @@ def check_range(name, array, bound, sizes):
 
 
 class Draws:
-    """Standard normal numbers from a jax.random key, or from a seed."""
+    """Standard normal numbers from a jax.random key."""
 
-    def __init__(self, rng):
-        self.key = jax.random.key(rng) if isinstance(rng, (int, jnp.integer)) else rng
+    def __init__(self, key):
+        self.key = key
 
     def standard_normal(self, shape=()):
         self.key, key = jax.random.split(self.key)
@@ -89,8 +89,18 @@ class Draws:
 
 
 def generator(rng):
-    """What draws: a numpy.random.Generator itself, else a jax.random key or a seed."""
-    return rng if hasattr(rng, "standard_normal") else Draws(rng)
+    """What draws: a numpy.random.Generator itself, else a jax.random key or a seed, which may be a 0-d array."""
+    if hasattr(rng, "standard_normal"):
+        return rng
+    dtype, axes = getattr(rng, "dtype", type(rng)), getattr(rng, "ndim", 0)
+    if isinstance(rng, int) or (axes == 0 and jnp.issubdtype(dtype, jnp.integer)):
+        try:
+            return Draws(jax.random.key(rng))
+        except OverflowError as error:
+            raise ValueError(f"the seed {rng} has more bits than JAX takes: {error}") from None
+    if axes == 0 and jnp.issubdtype(dtype, jax.dtypes.prng_key) or axes == 1 and dtype == jnp.uint32:
+        return Draws(rng)
+    raise ValueError(f"rng has to be a jax.random key, or a whole number as a seed, not {rng!r}")
 
 
 # -- what is returned
@@ -123,6 +133,16 @@ def upstream_array(name, value, shape, dtype):
 def sigmoid(x):
     """1 / (1 + e^(-x)); an overflowing e^(-x) gives the right 0."""
     return 1 / (1 + jnp.exp(-x))
+
+
+def quotient(a, b):
+    """a / b of plain numbers, or b the logarithm of one; where b is 0 what it is of arrays, not an exception."""
+    return a / b if hasattr(b, "dtype") or b else a * float("inf")
+
+
+def counted(size):
+    """A product of sizes beside arrays: a float where the integers of JAX do not hold it."""
+    return size if size <= jnp.iinfo(at_hand(int)).max else float(size)
 
 
 def ratio(a, b):

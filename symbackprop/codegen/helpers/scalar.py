@@ -63,6 +63,11 @@ def reciprocal(x):
     return np.where(zero, 0, 1 / np.where(zero, 1, x))
 
 
+def quotient(a, b):
+    """a / b of plain numbers; where b is 0 what it is of arrays, not an exception."""
+    return a / b if b else a * float("inf")
+
+
 def ratio(a, b):
     """a / b, and 0 where both are 0."""
     if np.all(b):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.shapes import ONE, same, same_shape
+from symbackprop.core.shapes import ONE, is_one, same, same_shape
 
 
 class States(NamedTuple):
@@ -39,4 +39,26 @@ def states_before(row: Node) -> States | None:
         leads = first.args[0] is initial and same_shape(first.shape, (ONE, *initial.shape))
         if leads and carried is loop.stacked[number] and after.kind == loop.carry[carry].kind:
             return States(scan, carry, after)
+    return None
+
+
+class Moved(NamedTuple):
+    """A row that holds the states of a loop moved by one step: its ``parts`` are one state and the whole stack, in the
+    order in which they are joined; the ``last`` entry then goes, or the first."""
+
+    parts: tuple[Node, Node]
+    last: bool
+
+
+def moved(row: Node) -> Moved | None:
+    """What a row is when it is concat(state, h[:-1]) or concat(h[1:], state), which a loop of no step would leave with
+    one state too many; else None."""
+    if row.op.name != "concat" or row.attr != 0 or len(row.args) != 2:
+        return None
+    for last, (state, rest) in ((True, row.args), (False, row.args[::-1])):
+        if rest.op.name == "slice" and rest.args[0].op.name == "out" and rest.name is None and is_one(state.shape[0]):
+            axis, start, length, step = rest.attr
+            whole = rest.args[0]
+            if (axis, start, step) == (0, 1 - last, 1) and same(length + 1, whole.shape[0]):
+                return Moved((state, whole) if last else (whole, state), last)
     return None

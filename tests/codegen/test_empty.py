@@ -1,0 +1,59 @@
+"""Sizes of 0: means of nothing are NaN and quotients infinite, as NumPy's are, and loops of no step hand on what they begin with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop.model.text import parse
+from symbackprop.verify.sampling import draw
+from tests.codegen.helpers import emit
+
+HEAD = "dim T, N, D\ndata x: T x D, k: D int < 5\nparam w: D, v: D\n"
+UP = HEAD + "h[0] = v\nfor t in 1..T:\n    h[t] = tanh(h[t-1] * w + x[t])\n"
+DOWN = HEAD + "h[T+1] = v\nfor t in T..1:\n    h[t] = tanh(h[t+1] * w + x[t])\n"
+LOOPS = [
+    UP + "loss L = sum(h) + sum(h[T] * w)",
+    DOWN + "loss L = sum(h) + sum(h[1] * w)",
+    HEAD + "h[T+1] = k\nfor t in T..1:\n    h[t] = h[t+1] * w + x[t]\nloss L = sum(h[1]) + sum(h)",
+    HEAD + "h[0] = k\nfor t in 1..T:\n    h[t] = h[t-1] * w + x[t]\nloss L = sum(h[T]) + sum(h)",
+    HEAD + "j[0] = k\nfor t in 1..T:\n    j[t] = j[t-1] + 1\n    s[t] = w * j[t-1] * x[t]\nloss L = sum(s) + sum(j[T] * w)",
+    HEAD + "j[T+1] = k\nfor t in T..1:\n    j[t] = j[t+1] + 1\n    s[t] = w * j[t+1] * x[t]\nloss L = sum(s) + sum(j[1] * v)",
+    "dim T, N, D\ndata x: T x N x D\nparam W: D x D, v: N x D\nh[T+1] = v\nfor t in T..1:\n    h[t] = tanh(h[t+1] @ W + x[t])\n"
+    "loss L = sum(h[1])",
+]
+MEANS = [
+    "dim N, D\nparam x: N x D\nloss L = mean(x**2)",
+    "dim N, D\nparam x: N x D, w: D\nloss L = sum(w * mean(x, axis=0))",
+    "dim N, D\nparam x: N x D, w: D\nloss L = sum(w) / N + sum(x)",
+    "dim N, D\nparam x: N x D\nloss L = sum(var(x, axis=0)) + sum(layer_norm(x))",
+    "dim N, C\ndata y: N int < C\nparam z: N x C\nloss L = mean(cross_entropy(z, y))",
+    "dim N, D\nparam m: N x D, s: N x D\nloss L = mean(exp(s) + m**2 - 1 - s) / 2",
+    "dim N\nparam x: N, w\nloss L = w * (1 / N + 2 / (N * (N + 1))) + w / sqrt(N) + sum(x)",
+    UP + "loss L = mean(h)",
+    DOWN + "loss L = mean(h)",
+    DOWN + "loss L = mean(h * x) + mean(h[1])",
+]
+
+
+def given(text: str) -> tuple[Any, dict[str, Any], dict[str, Any]]:
+    """The model, and arrays without a step or a row."""
+    model = parse(text)
+    values = draw(model, {n: 0 if n in ("T", "N") else 2 for n in model.sizes}, np.random.default_rng(0)).values
+    data = {n: values[n] for n in model.leaves() if n not in model.params}
+    return model, {n: values[n] for n in model.params}, data
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("text", [*LOOPS, *MEANS])
+def test_sizes_of_nothing(text: str, level: int, tmp_path: Path) -> None:
+    model, params, data = given(text)
+    module = emit(model, tmp_path, level=level)
+    loss, grads = module.loss_and_grads(params, data)
+    module.outputs(params, data)
+    assert np.isfinite(loss) == (text in LOOPS)
+    assert {n: g.shape for n, g in grads.items()} == {n: np.shape(v) for n, v in params.items()}
