@@ -367,7 +367,7 @@ def codegen(
 def write_verified(text: str, model: Any, path: Path | None, check_gradients: bool) -> None:
     """Write a module to its path, or to stdout; verified first when wanted."""
     from symbackprop.check import require_verified
-    from symbackprop.codegen.write import write_module
+    from symbackprop.codegen.write import replaced, write_module
 
     def check(module: Path | str) -> None:
         with progress_bar("verifying") as progress:
@@ -379,7 +379,10 @@ def write_verified(text: str, model: Any, path: Path | None, check_gradients: bo
             check(text)
         write_result(text)
         return
-    write_module(text, not_an_input(path), check if check_gradients else None)
+    remark = replaced(text, not_an_input(path))
+    write_module(text, path, check if check_gradients else None)
+    if remark:
+        tell(f"note: {remark}")
     tell(f"wrote {path}")
 
 

@@ -104,3 +104,16 @@ def difference(text: str, path: Path) -> str:
         old.splitlines(keepends=True), text.splitlines(keepends=True), f"{path} (on disk)", f"{path} (to be written)"
     )
     return "".join(lines)
+
+
+def replaced(text: str, path: Path) -> str:
+    """What to tell where a module is about to take the place of one for another target; empty where it does not."""
+    try:
+        old = path.read_text(encoding="utf-8") if path.is_file() else ""
+    except (OSError, UnicodeDecodeError):
+        return ""
+    before, now = (re.findall(r"^import (\w+)", source, re.MULTILINE)[:1] for source in (old, text))
+    if before in ([], now):
+        return ""
+    other = path.with_name(f"{path.stem}_{now[0]}.py")
+    return f"{path} was a module for {before[0]}, and is one for {now[0]} now; -o {other} keeps both"

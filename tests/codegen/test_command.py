@@ -59,6 +59,19 @@ def test_a_module_for_jax(folder: Path) -> None:
     assert refused.exit_code == 2 and "error: -O2 is not for jax" in refused.stderr
 
 
+def test_a_module_for_another_target_is_not_replaced_silently(folder: Path) -> None:
+    def written(*options: str) -> str:
+        return run("codegen", "net.sbp", "--no-verify", *options).stderr
+
+    path = Path("generated", "net.py")
+    note = f"note: {path} was a module for {{}}, and is one for {{}} now; -o {path.parent / 'net_{}.py'} keeps both\n"
+    assert [written(), written()] == [f"wrote {path}\n"] * 2
+    assert written("--target", "jax") == note.format("numpy", "jax", "jax") + f"wrote {path}\n"
+    assert written() == note.format("jax", "numpy", "numpy") + f"wrote {path}\n"
+    path.write_text("what is no module\n")
+    assert written("--target", "jax") == f"wrote {path}\n"
+
+
 def test_without_jax_its_modules_are_written_unchecked_or_not_at_all(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

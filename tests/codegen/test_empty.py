@@ -1,4 +1,4 @@
-"""Sizes of 0: means of nothing are NaN and quotients infinite, as NumPy's are, and loops of no step hand on what they begin with."""
+"""Sizes of 0: a mean of nothing is NaN, a quotient is infinite, a loop of no step hands on what it begins with."""
 
 from __future__ import annotations
 
@@ -20,9 +20,12 @@ LOOPS = [
     DOWN + "loss L = sum(h) + sum(h[1] * w)",
     HEAD + "h[T+1] = k\nfor t in T..1:\n    h[t] = h[t+1] * w + x[t]\nloss L = sum(h[1]) + sum(h)",
     HEAD + "h[0] = k\nfor t in 1..T:\n    h[t] = h[t-1] * w + x[t]\nloss L = sum(h[T]) + sum(h)",
-    HEAD + "j[0] = k\nfor t in 1..T:\n    j[t] = j[t-1] + 1\n    s[t] = w * j[t-1] * x[t]\nloss L = sum(s) + sum(j[T] * w)",
-    HEAD + "j[T+1] = k\nfor t in T..1:\n    j[t] = j[t+1] + 1\n    s[t] = w * j[t+1] * x[t]\nloss L = sum(s) + sum(j[1] * v)",
-    "dim T, N, D\ndata x: T x N x D\nparam W: D x D, v: N x D\nh[T+1] = v\nfor t in T..1:\n    h[t] = tanh(h[t+1] @ W + x[t])\n"
+    HEAD + "j[0] = k\nfor t in 1..T:\n    j[t] = j[t-1] + 1\n    s[t] = w * j[t-1] * x[t]\n"
+    "loss L = sum(s) + sum(j[T] * w)",
+    HEAD + "j[T+1] = k\nfor t in T..1:\n    j[t] = j[t+1] + 1\n    s[t] = w * j[t+1] * x[t]\n"
+    "loss L = sum(s) + sum(j[1] * v)",
+    "dim T, N, D\ndata x: T x N x D\nparam W: D x D, v: N x D\nh[T+1] = v\n"
+    "for t in T..1:\n    h[t] = tanh(h[t+1] @ W + x[t])\n"
     "loss L = sum(h[1])",
 ]
 MEANS = [

@@ -22,10 +22,10 @@ from symbackprop.model.text import parse
 from symbackprop.verify.sampling import choose_sizes, draw, hidden_dims
 from tests.codegen.helpers import body, emit
 from tests.codegen.test_dims import HIDDEN
-from tests.codegen.test_kinds import DATA, DECLARED, NAMED, P
-from tests.codegen.test_loop_starts import MODELS
 from tests.codegen.test_empty import LOOPS as STARTED
 from tests.codegen.test_empty import MEANS
+from tests.codegen.test_kinds import DATA, DECLARED, NAMED, P
+from tests.codegen.test_loop_starts import MODELS
 from tests.codegen.test_models import ALL, CONV, EMBEDDED, MLP, RNN
 from tests.codegen.test_registry import SAMPLES, op_case, scalar_case
 from tests.codegen.test_selection import CASES, NOTHING, POINTS, ROWS
@@ -225,7 +225,8 @@ def test_integers_are_not_cut_off(tmp_path: Path) -> None:
 def test_products_of_sizes_that_32_bits_do_not_hold(tmp_path: Path) -> None:
     text = (
         "dim A, B, N\ndata k: N int < 5\nparam x: N\nM = A*B\n"
-        "loss L = sum(x)/(A*B) + sum(x*M*B) + sum(k*x)*A*B + sum(maximum(x, A*B)) + sum(where(k < A*B, x, 2*x)) + A**2*x[0]"
+        "loss L = sum(x)/(A*B) + sum(x*M*B) + sum(k*x)*A*B + sum(maximum(x, A*B)) + sum(where(k < A*B, x, 2*x))"
+        " + A**2*x[0]"
     )
     plain, module = emit(text, tmp_path), emit(text, tmp_path, target="jax")
     given = {"x": np.array([1.0, 2.0])}, {"k": np.array([1, 3])}, {"A": 2**16, "B": 2**17}
@@ -321,10 +322,11 @@ def test_seeds(tmp_path: Path) -> None:
     module = emit("param w\nloss L = w**2", tmp_path, target="jax")
     for seed in (3, np.array(3), np.int64(3), jax.numpy.array(3), jax.random.key(3), jax.random.PRNGKey(3)):
         assert module.init_params(seed)["w"] == module.init_params(3)["w"]
-    for wrong in (None, 1.5, "no", [1, 2], np.array(1.5), np.array([1.0, 2.0]), jax.random.split(jax.random.key(0), 3), {}):
-        with pytest.raises(ValueError, match="rng has to be a jax.random key, or a whole number as a seed, not"):
+    keys = jax.random.split(jax.random.key(0), 3)
+    for wrong in (None, 1.5, "no", [1, 2], np.array(1.5), np.array([1.0, 2.0]), keys, {}):
+        with pytest.raises(ValueError, match=r"rng has to be a jax.random key, or a whole number as a seed, not"):
             module.init_params(wrong)
-    with pytest.raises(ValueError, match="the seed .* has more bits than JAX takes"):
+    with pytest.raises(ValueError, match=r"the seed .* has more bits than JAX takes"):
         module.init_params(2**70)
 
 

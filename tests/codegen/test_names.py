@@ -14,6 +14,7 @@ from symbackprop.codegen import codegen
 from symbackprop.codegen.names import Scope, escape, reserved
 from symbackprop.core.functions import sum as total
 from symbackprop.core.functions import tanh
+from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
 from tests.codegen.helpers import emit, run
@@ -22,6 +23,36 @@ AWKWARD = ["np", "params", "data", "cache", "grads", "upstream", "dtype", "dtype
            "forward", "backward", "outputs", "NAME", "MODEL", "PARAMS", "DATA", "DTYPE", "dict", "float", "range",
            "len", "tuple", "set", "map", "type", "print", "softmax", "sigmoid", "scaled", "returned", "check_names",
            "read", "at", "chosen", "t1", "t2", "p", "self", "__name", "loss", "match", "t", "T"]
+WORDS = sorted({*AWKWARD, *reserved()} - {*keyword.kwlist})
+WORDS = [word for word in WORDS if not word.startswith("_") and word != "int"]  # int is a word of the model text
+ROLES = {
+    "a parameter": "dim N\nparam {0}: N\nloss q = sum({0}**2)",
+    "data": "dim N\ndata {0}: N\nparam q: N\nloss Q = sum({0} * q)",
+    "an input": "dim N\ninput {0}: N\noutput Q = 2*{0}",
+    "a size": "dim {0}\nparam q: {0}\nloss Q = sum(q) / {0}",
+    "a row": "dim N\nparam q: N\n{0} = 2*q\nloss Q = sum({0} * q)",
+    "a constant": "const {0} = 2\nparam q\nloss Q = q * {0}",
+    "a result": "param q\nloss {0} = q**2",
+    "an output": "dim N\ninput q: N\noutput {0} = 2*q",
+    "a state": "dim N\ndata q: N\nparam v\n{0}[0] = v\nfor i in 1..N:\n    {0}[i] = {0}[i-1] * q[i]\nloss Q = {0}[N]",
+    "a counter": "dim N\ndata q: N\nparam v\nh[0] = v\nfor {0} in 1..N:\n    h[{0}] = h[{0}-1] * q[{0}]\nloss Q = h[N]",
+}
+ARRAYS = {"q", "Q", "v", "h", "i", "N"}
+
+
+@pytest.mark.parametrize("target", ["numpy", "jax"])
+@pytest.mark.parametrize("role", ROLES)
+def test_any_name_but_a_keyword_can_be_anything(role: str, target: str, tmp_path: Path) -> None:
+    """It is refused where it is declared, or the module has it under a name that is free, and its key as declared."""
+    pytest.importorskip("jax" if target == "jax" else "numpy")
+    for word in sorted({*WORDS[::14], "np", "jnp", "jax", "params", "print", "forward", "match", "sum"} - ARRAYS):
+        module = emit(ROLES[role].format(word), tmp_path, target=target)
+        declared = {*module.PARAMS, *module.DATA, *module.DIMS, *getattr(module, "OUTPUTS", ()), module.LOSS}
+        assert word in declared or role in ("a row", "a constant", "a state", "a counter"), word
+    refused = "'{0}' is (a Python keyword|Python, not model text)|{0} is neither"
+    for word in ("lambda", "in", "None", "class"):
+        with pytest.raises(ModelError, match=refused.format(word)):
+            parse(ROLES[role].format(word))
 
 
 @pytest.mark.parametrize("name", [n for n in AWKWARD if not n.startswith("_")])

@@ -98,7 +98,7 @@ def generator(rng):
             return Draws(jax.random.key(rng))
         except OverflowError as error:
             raise ValueError(f"the seed {rng} has more bits than JAX takes: {error}") from None
-    if axes == 0 and jnp.issubdtype(dtype, jax.dtypes.prng_key) or axes == 1 and dtype == jnp.uint32:
+    if (axes == 0 and jnp.issubdtype(dtype, jax.dtypes.prng_key)) or (axes == 1 and dtype == jnp.uint32):
         return Draws(rng)
     raise ValueError(f"rng has to be a jax.random key, or a whole number as a seed, not {rng!r}")
 
