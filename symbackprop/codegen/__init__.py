@@ -36,8 +36,8 @@ def codegen(
     ``optimizer`` (sgd, momentum, adagrad, adam, adamw) adds ``init_state`` and ``update``. Raises `UsageError` for
     anything else, `ModelError` where the model cannot be emitted.
     """
-    from symbackprop.codegen.build import build_program
     from symbackprop.codegen.optimizers import optimizer_lines
+    from symbackprop.codegen.planning import build_program
     from symbackprop.derive.stable import derive_stable
     from symbackprop.model.text.write import to_text, with_text_names
 

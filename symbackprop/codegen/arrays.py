@@ -17,11 +17,8 @@ import sympy as sp
 from symbackprop.codegen import products
 from symbackprop.codegen.helpers import library
 from symbackprop.codegen.names import escape
-from symbackprop.codegen.numbers import MAX_EXACT, number_code
-from symbackprop.codegen.passes.onehot import flat_index
-from symbackprop.codegen.passes.states import moved
-from symbackprop.codegen.rows import unrolled
-from symbackprop.codegen.sizes import integer_code
+from symbackprop.codegen.rows import flat_index, moved, unrolled
+from symbackprop.codegen.sizes import MAX_EXACT, integer_code, number_code
 from symbackprop.codegen.tree import (
     ALL,
     NUMBER,

@@ -14,7 +14,6 @@ import sympy as sp
 
 from symbackprop.codegen.arrays import RULES, Arrays, Rule
 from symbackprop.codegen.equations import shape_note
-from symbackprop.codegen.layout import Line
 from symbackprop.codegen.module import ModulePrinter, unpacked
 from symbackprop.codegen.program import For, Store
 from symbackprop.codegen.statements import Writer
@@ -22,6 +21,7 @@ from symbackprop.codegen.tree import (
     NUMBER,
     Code,
     Expr,
+    Line,
     as_code,
     assign,
     attribute,

@@ -9,37 +9,41 @@ from typing import Any
 
 from symbackprop import __version__
 from symbackprop.codegen.arrays import Arrays
-from symbackprop.codegen.drawing import initial_lines
 from symbackprop.codegen.equations import shape_note
 from symbackprop.codegen.helpers import needed
-from symbackprop.codegen.layout import Line, layout, listed
-from symbackprop.codegen.literals import (
-    dim_literal,
-    doc_text,
-    model_literal,
-    shape_like,
-    shape_literal,
-    string,
-)
+from symbackprop.codegen.initial import ONE, ZERO, Initial
 from symbackprop.codegen.names import escape
 from symbackprop.codegen.program import Block, Program
-from symbackprop.codegen.sizes import NOTHING, SizePlan, plan_sizes
+from symbackprop.codegen.sizes import NOTHING, SizePlan, divided, plan_sizes
 from symbackprop.codegen.statements import Writer
 from symbackprop.codegen.tree import (
     NUMBER,
     Code,
     Expr,
+    Line,
     as_code,
     assign,
     attribute,
+    binary,
     call,
     dictionary,
+    dim_literal,
+    doc_text,
     index,
     inside,
+    layout,
+    listed,
+    method,
+    model_literal,
     name,
+    names_read,
+    shape_like,
+    shape_literal,
+    string,
     text,
 )
 from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.shapes import Shape, dim_text
 from symbackprop.resources import templates
 
 TEMPLATE = "module.py.j2"
@@ -246,3 +250,34 @@ def names_in(lines: Iterable[Line]) -> set[str]:
 
 def unpacked(word: str, value: Code, row: Node) -> Line:
     return Line(assign(word, value), shape_note(row.shape))
+
+
+# -- how init_params draws every parameter
+
+
+def initial_lines(program: Program, p: Arrays, hidden: list[str]) -> list[str]:
+    """The sizes needed, then a dict of drawn arrays. No array will show the sizes in ``hidden``."""
+    drawn = {n: _drawn(program.initial[n], r.shape, p) for n, r in program.params.items()}
+    names = names_read(drawn.values())
+    dims = [d for d in program.dims if escape(d) in names]
+    found = call("chosen", name("dims"), name("DIMS"), tuple(dims), *([tuple(hidden)] if hidden else []))
+    whole = [divided(d) for d in dict.fromkeys(d for r in program.params.values() for d in r.shape)]
+    checks = [call("whole", dim_text(a / b), p.dim(a), p.dim(b)) for a, b in whole if b != 1]
+    opening = assign([as_code(tuple(name(escape(d)) for d in dims))], found) if dims else ast.Expr(found)
+    seeded = [assign("rng", call("generator", name("rng")))] if "rng" in names else []
+    entries = [f"        {string(n)}: {text(code)}," for n, code in drawn.items()]
+    return [*layout(map(Line, [opening, *map(ast.Expr, checks), *seeded])), "    params = {", *entries, "    }"]
+
+
+def _drawn(initial: Initial, shape: Shape, p: Arrays) -> Code:
+    """One parameter."""
+    size = p.sizes(shape)
+    if initial.kind in (ZERO, ONE):
+        return p.np("zeros" if initial.kind == ZERO else "ones", size)
+    normal = method(name("rng"), "standard_normal", *([size] if shape else []))
+    variance = initial.gain / initial.fan_in
+    if not shape or variance == 1:
+        return normal
+    if not variance.free_symbols:
+        return binary(normal, ast.Mult, as_code(round(float(variance) ** 0.5, 6)))
+    return binary(normal, ast.Div, binary(p.num(1 / variance), ast.Pow, as_code(0.5)))

@@ -129,7 +129,7 @@ class Program:
     ``gradients``, ``results`` and ``equations`` map names to the variables that hold them at the end of backward,
     forward and outputs. ``chosen`` are the names whose gradients backward returns, where these are not all parameters
     and inputs. ``identities`` maps rows, by id, to the declared ones whose value they compute without overflow.
-    ``floats_are_safe`` says whether Python floats may be computed with as they are (see `passes.floats`).
+    ``floats_are_safe`` says whether Python floats may be computed with as they are (see `planning`).
     """
 
     name: str

@@ -10,8 +10,7 @@ import ast
 from collections.abc import Collection, Iterable, Sequence
 from typing import TypeAlias
 
-from symbackprop.codegen.layout import Line
-from symbackprop.codegen.tree import Code, Expr, assign, attribute, call, index, method, name, operands
+from symbackprop.codegen.tree import Code, Expr, Line, assign, attribute, call, index, method, name, operands
 from symbackprop.core.graph import FLOAT
 from symbackprop.core.shapes import same_shape
 

@@ -1,17 +1,18 @@
-"""The row table as the passes see it: arguments with substitutions made, order, and how often a row is written out."""
+"""Rows as they are emitted: what is computed in another way than it says, in what order, how often each is written."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cache
+from typing import NamedTuple
 
-from symbackprop.codegen.passes.hoist import hoisted_products
-from symbackprop.codegen.passes.onehot import Split, split_one_hot
-from symbackprop.codegen.passes.states import States, moved, states_before
+from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.facts import kind
 from symbackprop.core.graph import Node, arguments_first
+from symbackprop.core.loops import Loop
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.shapes import ONE, is_one, same, same_shape
 
 UNROLLED_POWERS = (3, 4)  # x**3 is written x * x * x, which is far cheaper than a general power
 
@@ -19,8 +20,8 @@ UNROLLED_POWERS = (3, 4)  # x**3 is written x * x * x, which is far cheaper than
 class Rows:
     """Reads rows of a graph.
 
-    With ``optimise`` a formula over a one-hot array is computed without that array (see `passes.onehot`), and products
-    are taken out of loops (see `passes.hoist`). Rows in ``given`` come from outside of the block that is built, such as
+    With ``optimise`` a formula over a one-hot array is computed without that array (`split_one_hot`), and products
+    are taken out of loops (`hoisted_products`). Rows in ``given`` come from outside of the block that is built, such as
     the elements of a loop's sequences: nobody looks into how they were computed elsewhere.
     """
 
@@ -144,3 +145,178 @@ def sharing(row: Node) -> Iterator[Node]:
     while (is_view(row) and row.op.name != "out") or row.op.name == "fold":
         row = row.args[0]
         yield row
+
+
+# -- the states of a loop: those before each step share one array with those after it
+
+
+class States(NamedTuple):
+    """A row that holds the states before each step: the loop, which carry it is, and the stack of states after."""
+
+    scan: Node
+    carry: int
+    after: Node
+
+
+def states_before(row: Node) -> States | None:
+    """What a row is when it is concat(initial state, states without the last) over time; else None."""
+    if row.op.name != "concat" or row.attr != 0 or len(row.args) != 2 or row.name is not None:
+        return None
+    first, rest = row.args
+    if first.op.name != "reshape" or rest.op.name != "slice" or rest.args[0].op.name != "out":
+        return None
+    after = rest.args[0]
+    scan = after.args[0]
+    loop: Loop = scan.attr
+    whole = rest.attr[0] == 0 and rest.attr[1] == 0 and rest.attr[3] == 1 and same(row.shape[0], loop.length)
+    number = after.attr - len(loop.carry)
+    if loop.reverse or number < 0 or not whole:
+        return None
+    for carry, (carried, initial) in enumerate(zip(loop.carried, scan.args, strict=False)):
+        leads = first.args[0] is initial and same_shape(first.shape, (ONE, *initial.shape))
+        if leads and carried is loop.stacked[number] and after.kind == loop.carry[carry].kind:
+            return States(scan, carry, after)
+    return None
+
+
+class Moved(NamedTuple):
+    """A row that holds the states of a loop moved by one step: its ``parts`` are one state and the whole stack, in the
+    order in which they are joined; the ``last`` entry then goes, or the first."""
+
+    parts: tuple[Node, Node]
+    last: bool
+
+
+def moved(row: Node) -> Moved | None:
+    """What a row is when it is concat(state, h[:-1]) or concat(h[1:], state), which a loop of no step would leave with
+    one state too many; else None."""
+    if row.op.name != "concat" or row.attr != 0 or len(row.args) != 2:
+        return None
+    for last, (state, rest) in ((True, row.args), (False, row.args[::-1])):
+        if rest.op.name == "slice" and rest.args[0].op.name == "out" and rest.name is None and is_one(state.shape[0]):
+            axis, start, length, step = rest.attr
+            whole = rest.args[0]
+            if (axis, start, step) == (0, 1 - last, 1) and same(length + 1, whole.shape[0]):
+                return Moved((state, whole) if last else (whole, state), last)
+    return None
+
+
+# -- -O1: products of a loop that do not depend on what it carries are computed before it, as one over all steps
+
+
+def hoisted_products(scan: Node) -> list[tuple[Node, Node]]:
+    """(body row, outer row): products of one element of a sequence and one invariant, and the stack of them all."""
+    loop: Loop = scan.attr
+    outer = dict(zip([leaf.id for leaf in loop.leaves()], scan.args, strict=True))
+    moving, fixed = {leaf.id for leaf in loop.sequences}, {leaf.id for leaf in loop.invariants}
+    found = []
+    for row in scan.graph.topological(loop.results(), loop.stop()):
+        if row.op.name == "einsum" and len(row.args) == 2 and row.id not in loop.stop():
+            first, second = (a.id for a in row.args)
+            if (first in moving and second in fixed) or (first in fixed and second in moving):
+                found.append((row, _over_all_steps(row, moving, outer)))
+    return found
+
+
+def _over_all_steps(row: Node, moving: set[int], outer: dict[int, Node]) -> Node:
+    """The product with one more axis, time, in the moving operand and in the result."""
+    places = [k for k, a in enumerate(row.args) if a.id in moving]
+    return build.einsum(row.attr.along(places), *[outer[a.id] for a in row.args])
+
+
+# -- -O1: forward's logsumexp and backward's softmax of the same array come from the same exponentials
+
+
+def softmax_key(row: Node) -> tuple[int, int] | None:
+    """(argument, axis) of a softmax, or of a logsumexp along one axis."""
+    if row.op.name == "softmax":
+        return row.args[0].id, row.attr
+    if row.op.name == "logsumexp" and len(row.attr[0]) == 1:
+        return row.args[0].id, row.attr[0][0]
+    return None
+
+
+def softmax_pairs(order: Iterable[Node]) -> dict[int, tuple[Node, Node]]:
+    """For every softmax whose logsumexp is computed too: (softmax, logsumexp), by the ids of both."""
+    found: dict[tuple[int, int], dict[str, Node]] = {}
+    for row in order:
+        key = softmax_key(row)
+        if key is not None:
+            found.setdefault(key, {}).setdefault(row.op.name, row)
+    pairs = [(p["softmax"], p["logsumexp"]) for p in found.values() if len(p) == 2]
+    return {row.id: pair for pair in pairs for row in pair}
+
+
+# -- -O1: (softmax(Z) − onehot(y))/N without forming the one-hot array: one pass, and one entry a row mended
+
+
+class Split(NamedTuple):
+    """An elementwise formula over a one-hot argument, split: its value where that is 0, and where it is 1.
+
+    ``at`` is the index that says where it is 1; ``reads`` are the other arguments and the index array.
+    """
+
+    base: f.Formula
+    hit: f.Formula
+    at: Node
+    reads: tuple[Node, ...]
+
+
+def split_one_hot(row: Node, given: Collection[int] = ()) -> Split | None:
+    """The split of a row that reads a one-hot array of its own shape; None for any other row. Arrays in ``given`` are
+    there already."""
+    if not row.ndim or row.op.name != "elementwise" or row.attr.head is not None:
+        return None
+    for place, arg in enumerate(row.args):
+        index = one_hot_index(arg) if arg.name is None and arg.id not in given else None
+        if index is not None and same_shape(arg.shape, row.shape) and _fits(row, place):
+            base, hit = (_with(row.attr.form, place, value) for value in (f.ZERO, f.ONE))
+            others = tuple(a for k, a in enumerate(row.args) if k != place)
+            split = Split(base, hit, index, (*others, flat_index(index)))
+            return split if base != hit and _is_whole(base, row) else None
+    return None
+
+
+def flat_index(index: Node) -> Node:
+    """The index array without its last axis of size 1, where that is a row."""
+    plain = index.op.name == "reshape" and index.name is None and same_shape(index.args[0].shape, index.shape[:-1])
+    return index.args[0] if plain else index
+
+
+def _with(form: f.Formula, place: int, value: f.Num) -> f.Formula:
+    return f.substitute(form, lambda leaf: value if leaf is f.Arg(place) else leaf)
+
+
+def _fits(row: Node, place: int) -> bool:
+    """Whether the other arguments can be read at single entries: of the row's shape, without axes, or one per row."""
+    return all(
+        k == place or not a.ndim or same_shape(a.shape, row.shape) or (row.ndim == 2 and _is_column(a))
+        for k, a in enumerate(row.args)
+    )
+
+
+def _is_whole(base: f.Formula, row: Node) -> bool:
+    """Whether the value without the one-hot array has the row's shape: a number is filled in, a scalar is none."""
+    read = [row.args[i] for i in f.arguments(base)]
+    return not read or any(same_shape(a.shape, row.shape) for a in read)
+
+
+def _is_column(a: Node) -> bool:
+    return a.ndim == 2 and is_one(a.shape[1]) and not is_one(a.shape[0])
+
+
+def one_hot_index(row: Node) -> Node | None:
+    """The index row (its last axis of size 1) when a row is 1 where the last axis is at the index, else 0."""
+    if row.op.name != "elementwise" or row.attr.head != "equal" or len(row.args) != 2:
+        return None
+    for index, places in (row.args, row.args[::-1]):
+        if _is_range(places, row) and index.kind == "int" and index.ndim == row.ndim and is_one(index.shape[-1]):
+            return index
+    return None
+
+
+def _is_range(places: Node, row: Node) -> bool:
+    """arange along the last axis of a row."""
+    flat = places.args[0] if places.op.name == "reshape" else places
+    ones: Sequence[object] = places.shape[:-1]
+    return flat.op.name == "arange" and all(map(is_one, ones)) and places.shape[-1:] == row.shape[-1:]

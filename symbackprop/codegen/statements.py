@@ -8,11 +8,10 @@ from typing import Any
 
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.equations import Equation, shape_note
-from symbackprop.codegen.layout import Line
-from symbackprop.codegen.passes.onehot import one_hot_index
 from symbackprop.codegen.program import Assign, Block, For, OneHot, Program, Softmax, Statement, Store
 from symbackprop.codegen.reuse import reuse
-from symbackprop.codegen.tree import Expr, as_code, assign, attribute, call, index, method, name, statement, text
+from symbackprop.codegen.rows import one_hot_index
+from symbackprop.codegen.tree import Expr, Line, as_code, assign, attribute, call, index, method, name, statement, text
 from symbackprop.core import formula as f
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import Shape, same_shape

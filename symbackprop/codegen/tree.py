@@ -9,10 +9,10 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, TypeAlias
 
-from symbackprop.codegen.literals import string
-from symbackprop.core.shapes import Shape, broadcast
+from symbackprop.core.shapes import Dim, Shape, broadcast, dim_text
 
 Code: TypeAlias = ast.expr
 LOAD = ast.Load()
@@ -285,3 +285,131 @@ def pieces(code: Code) -> Iterator[str]:
     same = isinstance(left, ast.BinOp) and _OPERATIONS[type(left.op)][1] == own
     yield from pieces(left) if same else [text(left, own)]
     yield f"{sign} {text(code.right, own + 1)}"
+
+
+# -- text inside code: everything a user wrote (names, summaries, model text) passes through here
+
+
+def string(text: str) -> str:
+    """A Python string literal in double quotes."""
+    return '"' + "".join(_character(c) for c in text) + '"'
+
+
+def _character(c: str) -> str:
+    if c in '"\\':
+        return "\\" + c
+    return c if c.isprintable() else _escaped(c)
+
+
+def _escaped(c: str) -> str:
+    """A character by its number."""
+    return f"\\u{ord(c):04x}" if ord(c) < 0x10000 else f"\\U{ord(c):08x}"
+
+
+def doc_text(text: str) -> str:
+    """Text inside a docstring or a comment: one line, nothing that could end the string or the comment."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line.replace("\\", "\\\\").replace('"', "'")
+
+
+def model_literal(text: str) -> str:
+    """Model text as a triple-quoted literal that reads like the text itself."""
+    lines = [_line(line) for line in text.rstrip("\n").split("\n")]
+    return '"""\\\n' + "\n".join(lines) + '\n"""'
+
+
+def _line(line: str) -> str:
+    safe = line.replace("\\", "\\\\").replace('"""', '\\"\\"\\"')
+    return "".join(c if c.isprintable() or c == "\t" else _escaped(c) for c in safe)
+
+
+def shape_like(items: list[str]) -> str:
+    """A tuple of the items."""
+    return "(" + ", ".join(items) + ("," if len(items) == 1 else "") + ")"
+
+
+def shape_literal(shape: Shape) -> str:
+    """``("N", "D")``, ``()``; sizes known by number stay numbers."""
+    return shape_like([dim_literal(d) for d in shape])
+
+
+def dim_literal(d: Dim) -> str:
+    return str(int(d)) if d.is_Integer else string(dim_text(d))
+
+
+# -- lines on the page: comments beside or above them, long lines broken, long lists wrapped
+
+
+WIDTH = 110
+COLUMN = 52  # where comments start when the code is short enough
+INDENT = "    "
+
+
+@dataclass(frozen=True)
+class Line:
+    """One statement of code (of a loop or a function its head), its comment, how deep in loops it stands, and the
+    expression that it gives its first target."""
+
+    code: ast.stmt
+    comment: str = ""
+    depth: int = 0
+    value: Expr | None = None
+
+    @cached_property
+    def names(self) -> set[str]:
+        return names_read([self.code])
+
+
+def layout(lines: Iterable[Line], depth: int = 1) -> list[str]:
+    """The lines as text, indented."""
+    return [found for line in lines for found in _one(line, INDENT * (depth + line.depth))]
+
+
+def _one(line: Line, indent: str) -> Iterator[str]:
+    code = indent + statement(line.code)
+    beside = f"{code.ljust(COLUMN)}  # {line.comment}" if line.comment else code
+    if len(beside) <= WIDTH:
+        yield beside.rstrip()
+        return
+    if line.comment:
+        yield from _comment(line.comment, indent)
+    yield from broken(line.code, indent)
+
+
+def _comment(comment: str, indent: str) -> Iterator[str]:
+    """A comment above its line, wrapped."""
+    text = indent + "#"
+    for word in comment.split(" "):
+        if len(text) + len(word) >= WIDTH and text.strip() != "#":
+            yield text
+            text = indent + "#  "
+        text += " " + word
+    yield text
+
+
+def broken(code: ast.stmt, indent: str) -> list[str]:
+    """A long statement over several lines: a dictionary by its entries, a sum before its signs."""
+    flat = indent + statement(code)
+    if len(flat) <= WIDTH or not isinstance(code, (ast.Assign, ast.Return)) or code.value is None:
+        return [flat]
+    head = " = ".join(map(bare, code.targets)) + " =" if isinstance(code, ast.Assign) else "return"
+    value, *rest = code.value.elts if isinstance(code.value, ast.Tuple) else [code.value]
+    if isinstance(value, ast.Dict):
+        return listed(f"{head} {{", entries(value), "".join(["}", *[f", {text(r)}" for r in rest]]), indent)
+    parts = list(pieces(code.value))
+    return [f"{indent}{head} (", *[f"{indent}{INDENT}{p}" for p in parts], f"{indent})"] if len(parts) > 1 else [flat]
+
+
+def listed(head: str, items: Iterable[str], tail: str, indent: str = INDENT) -> list[str]:
+    """``head item, item tail`` in one line, or the items wrapped between the two."""
+    items = list(items)
+    flat = indent + head + ", ".join(items) + tail
+    if len(flat) <= WIDTH:
+        return [flat]
+    lines, text = [indent + head], indent + INDENT
+    for item in items:
+        if len(text) + len(item) + 1 > WIDTH and text.strip():
+            lines.append(text.rstrip())
+            text = indent + INDENT
+        text += item + ", "
+    return [*lines, text.rstrip(), indent + tail]

@@ -10,7 +10,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from symbackprop.codegen.helpers import arrays, checks, helper_names, library, needed, results, scalar, windows
+from symbackprop.codegen.helpers import arrays, checks, helper_names, library, needed, results, scalar
 
 POINTS = np.concatenate([np.linspace(-8, 8, 1601), [-30.0, -27.3, 27.3, 30.0, 1e-300, -1e-8, 0.0, 1.0, -1.0]])
 
@@ -88,11 +88,11 @@ def test_scatter_add_is_add_at(shape: tuple[int, ...], rest: tuple[int, ...]) ->
 
 def test_convolution_of_an_empty_batch() -> None:
     x, w = np.zeros((0, 5, 5, 2)), np.zeros((3, 3, 2, 4))
-    y = windows.conv2d(x, w, (1, 1), (1, 1), (5, 5))
+    y = arrays.conv2d(x, w, (1, 1), (1, 1), (5, 5))
     assert y.shape == (0, 5, 5, 4)
-    assert windows.conv2d_input(y, w, (1, 1), (1, 1), (5, 5)).shape == x.shape
-    assert windows.conv2d_input(y[:, :3, :3], w, (2, 2), (1, 1), (5, 5)).shape == x.shape
-    assert windows.conv2d_kernel(x, y, (1, 1), (1, 1), (3, 3)).shape == w.shape
+    assert arrays.conv2d_input(y, w, (1, 1), (1, 1), (5, 5)).shape == x.shape
+    assert arrays.conv2d_input(y[:, :3, :3], w, (2, 2), (1, 1), (5, 5)).shape == x.shape
+    assert arrays.conv2d_kernel(x, y, (1, 1), (1, 1), (3, 3)).shape == w.shape
 
 
 @pytest.mark.parametrize("axes", [(1, 3), (0, 2), (2, 1)])
@@ -106,9 +106,9 @@ def test_reducing_short_axes(axes: tuple[int, ...]) -> None:
 
 def test_overlapping_windows_add_up() -> None:
     a = np.arange(6.0)
-    windows_of_a = windows.unfold(a, 0, 3, 2)
+    windows_of_a = arrays.unfold(a, 0, 3, 2)
     np.testing.assert_array_equal(windows_of_a, [[0, 1, 2], [2, 3, 4]])
-    np.testing.assert_array_equal(windows.fold(windows_of_a, 0, 6, 2), [0, 1, 4, 3, 4, 0])
+    np.testing.assert_array_equal(arrays.fold(windows_of_a, 0, 6, 2), [0, 1, 4, 3, 4, 0])
 
 
 # -- the library
@@ -130,5 +130,5 @@ def test_every_helper_says_what_it_does_and_uses_numpy_only() -> None:
             assert ast.get_docstring(tree), name
             stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
             assert not stored & helper_names(), name
-    for module in (arrays, checks, results, scalar, windows):
+    for module in (arrays, checks, results, scalar):
         assert {n for n in vars(module) if not n.startswith("__")} - helper_names() <= {"np", "annotations"}

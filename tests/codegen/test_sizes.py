@@ -10,8 +10,7 @@ import pytest
 import sympy as sp
 
 from symbackprop.codegen.helpers.scalar import quotient
-from symbackprop.codegen.numbers import number_code
-from symbackprop.codegen.sizes import integer_code
+from symbackprop.codegen.sizes import integer_code, number_code
 from symbackprop.codegen.tree import name
 from symbackprop.codegen.tree import text as spelled
 from symbackprop.core.shapes import dim

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from symbackprop.codegen.tree import names_read
 
-FILES = ("checks.py", "scalar.py", "arrays.py", "windows.py", "results.py", "workspace.py")
+FILES = ("checks.py", "scalar.py", "arrays.py", "results.py")
 
 
 class Helper(NamedTuple):

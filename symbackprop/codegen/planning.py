@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.initial import initial_values
 from symbackprop.codegen.names import Scope, escape
-from symbackprop.codegen.passes.floats import floats_are_safe
-from symbackprop.codegen.passes.keeping import Forward, kept_rows
-from symbackprop.codegen.passes.ownership import to_copy
 from symbackprop.codegen.program import Assign, Block, Program, variable
-from symbackprop.codegen.rows import Rows
+from symbackprop.codegen.rows import Rows, is_view, sharing, softmax_key, states_before
 from symbackprop.codegen.schedule import Scheduler, Variables
 from symbackprop.codegen.sizes import demands
 from symbackprop.codegen.tree import Expr
+from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.errors import ModelError
@@ -126,3 +124,120 @@ class Builder:
         name = self.variables.scope.fresh(wanted)
         block.statements.append(Assign(name, row, own))
         return name
+
+
+# -- what forward keeps for backward, and what backward computes again because that is cheaper
+
+
+MAX_AGAIN, MAX_DEPTH = 5, 4  # nodes of a formula that is computed again, and how many such rows deep
+
+
+class Forward:
+    """Which rows forward computes: ``order`` for its results, and every row with a name."""
+
+    def __init__(self, order: Iterable[Node], named: Iterable[Node]) -> None:
+        self.rows = {row.id: row for row in order}
+        self.named = {row.id for row in named}
+        keys = [softmax_key(row) for row in self.rows.values()]
+        self.softmaxes = {key for key in keys if key is not None}
+
+    def computes(self, row: Node, share: bool) -> bool:
+        if row.op.name == "out":
+            return row.args[0].id in self.rows
+        if row.op.name == "concat" and (states := states_before(row)) is not None:
+            return states.scan.id in self.rows
+        if share and row.op.name == "softmax":
+            return row.id in self.rows or softmax_key(row) in self.softmaxes
+        return row.id in self.rows
+
+
+def kept_rows(rows: Rows, gradients: Iterable[Node], forward: Forward, share: bool) -> list[Node]:
+    """The rows that backward reads from forward, leaves included, in the order backward meets them."""
+    again = Again(rows, forward)
+    kept: dict[int, Node] = {}
+    seen: set[int] = set()
+    stack = list(reversed(list(gradients)))
+    while stack:
+        row = stack.pop()
+        if row.id in seen or row.value is not None:
+            continue
+        seen.add(row.id)
+        computed = forward.computes(row, share) and not again.is_cheap(row)
+        if computed or row.op.name == "leaf" or row.id in forward.named:
+            kept[row.id] = row
+        else:
+            stack.extend(reversed(rows.args(row)))
+    return [row for row in kept.values() if row.op.name != "leaf" or row.attr.role not in ("upstream", "constant")]
+
+
+class Again:
+    """Decides which forward rows backward computes again."""
+
+    def __init__(self, rows: Rows, forward: Forward) -> None:
+        self.rows, self.forward = rows, forward
+
+    def is_cheap(self, row: Node, depth: int = MAX_DEPTH) -> bool:
+        """Light work on rows that are kept anyway, or on such rows again."""
+        return depth > 0 and _is_light(row) and all(self._at_hand(a, depth - 1) for a in self.rows.args(row))
+
+    def _at_hand(self, row: Node, depth: int) -> bool:
+        free = row.value is not None or row.op.name in ("leaf", "arange", "eye")
+        return free or row.id in self.forward.named or self.is_cheap(row, depth)
+
+
+def _is_light(row: Node) -> bool:
+    if row.op.name in ("out", "concat"):
+        return False
+    if (row.kind != "float" and row.op.jacobian is None) or row.op.name in ("arange", "eye") or is_view(row):
+        return True
+    return row.op.name == "elementwise" and not f.has_calls(row.attr.form) and f.size(row.attr.form) <= MAX_AGAIN
+
+
+# -- every gradient returned is an array of its own
+
+
+def to_copy(results: Iterable[Node], known: Collection[int]) -> set[int]:
+    """The positions of the results that have to be copied; ``known`` are rows that somebody else holds."""
+    found, claimed = set(), set(known)
+    for position, row in enumerate(results):
+        if not row.ndim:
+            continue
+        *views, owner = [row] if row.value is not None else sharing(row)
+        if owner.op.name == "leaf" or owner.id in claimed or any(v.op.name == "broadcast" for v in views):
+            found.add(position)
+        claimed.add(owner.id)
+    return found
+
+
+# -- scalars: Python floats are computed with as they are, which is faster, where that is safe
+
+
+def floats_are_safe(order: Iterable[Node]) -> bool:
+    """Whether no row, arguments first, has a quotient or a power of Python floats."""
+    plain: set[int] = set()
+    for row in order:
+        if row.op.name == "scan" or (row.op.name == "elementwise" and _raises(row.attr.form, row, plain)):
+            return False
+        if _is_plain_row(row, plain):
+            plain.add(row.id)
+    return True
+
+
+def _is_plain_row(row: Node, plain: set[int]) -> bool:
+    """Whether a row's value is a Python float. Functions give NumPy's."""
+    if row.is_leaf or row.value is not None:
+        return True
+    return row.op.name == "elementwise" and _is_plain(row.attr.form, row, plain)
+
+
+def _is_plain(form: f.Formula, row: Node, plain: set[int]) -> bool:
+    if isinstance(form, f.Arg):
+        return row.args[form.index].id in plain
+    return not isinstance(form, f.Call) and all(_is_plain(c, row, plain) for c in f.children(form))
+
+
+def _raises(form: f.Formula, row: Node, plain: set[int]) -> bool:
+    quotient = isinstance(form, f.Div) and not isinstance(form.den, f.Num)
+    if (quotient or isinstance(form, f.Pow)) and _is_plain(form, row, plain):
+        return True
+    return any(_raises(c, row, plain) for c in f.children(form))

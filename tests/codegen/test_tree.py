@@ -6,9 +6,19 @@ import ast
 
 import pytest
 
-from symbackprop.codegen.layout import WIDTH, Line, broken, layout, listed
-from symbackprop.codegen.literals import doc_text, model_literal, string
-from symbackprop.codegen.tree import pieces, statement, text
+from symbackprop.codegen.tree import (
+    WIDTH,
+    Line,
+    broken,
+    doc_text,
+    layout,
+    listed,
+    model_literal,
+    pieces,
+    statement,
+    string,
+    text,
+)
 
 
 def parsed(code: str) -> ast.stmt:
