@@ -2,64 +2,63 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Mapping, Sequence
 from functools import cache
+from typing import ClassVar
 
 import sympy as sp
 
-from symbackprop.core.graph import Node
-from symbackprop.core.notation import ATOM, POWER, PRODUCT, Notation, Text, wrap
+from symbackprop.core import maths
+from symbackprop.core.literals import superscript
+from symbackprop.core.notation import ModelPrinter, Notation
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.printer import ATOM, POWER, PRODUCT, Text
 from symbackprop.core.shapes import Shape, dim_text
 
-_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+class EquationPrinter(ModelPrinter):
+    """Mathematics for comments: matrix products side by side, ᵀ, and ⊙ between arrays."""
+
+    signs: ClassVar = ModelPrinter.signs | {
+        "minus": Text("−"), "less": Text(" − "), "odot": Text(" ⊙ "), "dot": Text(" · "),
+    }
+
+    def matmul(self, m: maths.MatMul) -> Text:
+        left, right = self.wrapped(m.left, PRODUCT + 1), self.wrapped(m.right, PRODUCT + 1)
+        return Text(f"{left.text} {right.text}", PRODUCT)
+
+    def transpose(self, m: maths.Transpose) -> Text:
+        return Text(f"{self.wrapped(m.body, ATOM).text}ᵀ")
+
+    def pow(self, m: maths.Pow) -> Text:
+        base = self.wrapped(m.base, POWER + 1).text
+        if isinstance(m.exponent, maths.Num) and m.exponent.value.is_Integer and m.exponent.value >= 0:
+            return Text(base + superscript(str(m.exponent.value)), POWER)
+        return Text(f"{base}^{self.wrapped(m.exponent, POWER + 1).text}", POWER)
+
+    def scaled(self, m: maths.Scaled) -> Text:
+        """2·x, x/N: a number in front is no entrywise factor."""
+        top, bottom = sp.fraction(m.number)
+        body = self(m.body)
+        if top != 1:
+            number = self.wrapped(maths.Num(top), PRODUCT + 1)
+            body = self.row(number, self.sign("dot"), self.at_least(body, PRODUCT), level=PRODUCT)
+        return body if bottom == 1 else self.fraction(body, self(maths.Num(bottom)))
+
+    def op(self, m: maths.Op) -> Text:
+        match m:
+            case maths.Op("outer", (a, b)):
+                return self.matmul(maths.MatMul(a, maths.Transpose(b)))
+            case maths.Op("einsum", (maths.Words(pattern), *args)):
+                if Pattern.parse(pattern).outer == (1, 0):
+                    return self.op(maths.Op("outer", tuple(args[::-1])))
+                return self.applied(Text("einsum"), [maths.Sym(pattern.replace("->", "→")), *args])
+        return super().op(m)
 
 
 class Equation(Notation):
-    """Mathematics for comments: matrix products side by side, ᵀ, and ⊙ between arrays."""
+    """Rows as they stand in comments."""
 
-    minus = "−"
-    power_sign = "^"
-
-    def __init__(self, names: Mapping[int, str], expanded: Collection[int] = ()) -> None:
-        super().__init__(names, expanded)
-
-    def kernel(self, node: Node) -> Text:
-        before, self.times = self.times, " ⊙ " if sum(a.ndim > 0 for a in node.args) > 1 else " · "
-        try:
-            return super().kernel(node)
-        finally:
-            self.times = before
-
-    def matmul(self, a: Text, b: Text) -> Text:
-        return Text(f"{wrap(a, PRODUCT + 1)} {wrap(b, PRODUCT + 1)}", PRODUCT)
-
-    def transpose(self, a: Text) -> Text:
-        return Text(f"{wrap(a, ATOM)}ᵀ")
-
-    def power(self, base: Text, exponent: Text) -> Text:
-        if re.fullmatch(r"\d+", exponent.text):
-            return Text(wrap(base, POWER + 1) + exponent.text.translate(_SUPERSCRIPTS), POWER)
-        return super().power(base, exponent)
-
-    def scaled(self, coefficient: sp.Expr, factors: Sequence[Text]) -> Text:
-        """2·x, x/N: a number in front is no entrywise factor."""
-        num, den = sp.fraction(coefficient)
-        body = self.product(factors)
-        if num != 1:
-            body = Text(f"{wrap(self.num(num), PRODUCT + 1)} · {wrap(body, PRODUCT)}", PRODUCT)
-        return body if den == 1 else self.quotient(body, self.num(den))
-
-    def function(self, name: str, args: Sequence[Text], options: Mapping[str, str]) -> Text:
-        if name == "outer":
-            return self.matmul(args[0], self.transpose(args[1]))
-        return super().function(name, args, options)
-
-    def indexed_sum(self, pattern: Pattern, args: Sequence[Text]) -> Text:
-        if pattern.outer == (1, 0):
-            return self.function("outer", args[::-1], {})
-        return self.function("einsum", [Text(str(pattern).replace("->", "→")), *args], {})
+    printer = EquationPrinter()
 
 
 @cache

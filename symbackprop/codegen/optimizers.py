@@ -63,5 +63,5 @@ def _equations(record: Optimizer, target: type[Arrays]) -> list[str]:
     code, equation = target(exprs, LEVEL), Equation(names)
     lines = []
     for name, row in model.equations.items():
-        lines.append(f"        {name} = {text(code.row(row).code)}  # {name} = {equation.row(row).text}")
+        lines.append(f"        {name} = {text(code.row(row).code)}  # {name} = {equation.right(row)}")
     return lines

@@ -83,17 +83,17 @@ class Writer:
         left = self.program.written.get(row.id, word)
         known = self.block.names.get(row.id)
         same = known is not None and known.variable == word
-        right = self.equation.row(row) if self.is_own(row, word) else self.equation.ref(row)
+        right = self.equation.right(row) if self.is_own(row, word) else self.equation.operand(row)
         declared = self.program.identities.get(row.id) if same else None
-        middle = "" if declared is None else f"{self.equation.row(declared).text} = "
-        return with_shape(f"{left if same else word} = {middle}{right.text}", row.shape)
+        middle = "" if declared is None else f"{self.equation.right(declared)} = "
+        return with_shape(f"{left if same else word} = {middle}{right}", row.shape)
 
     def softmax(self, item: Softmax, depth: int) -> Line:
         axes, keepdims = item.log_row.attr
         argument = self.p.as_float(item.row.args[0]).code
         options: dict[str, Any] = {"axis": axes[0], **({"keepdims": True} if keepdims else {})}
         value = call("softmax_logsumexp", argument, **options)
-        note = with_shape(f"{item.name} = {self.equation.row(item.row).text}", item.row.shape)
+        note = with_shape(f"{item.name} = {self.equation.right(item.row)}", item.row.shape)
         targets = [as_code((name(item.name), name(item.log_name)))]
         return Line(assign(targets, value), note, depth, Expr(value, item.row.shape, FLOAT))
 

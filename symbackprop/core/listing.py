@@ -9,7 +9,8 @@ from typing import Any
 from symbackprop.core import formula as f
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
 from symbackprop.core.kernel import Kernel
-from symbackprop.core.notation import Notation, Text
+from symbackprop.core.maths import Sym
+from symbackprop.core.notation import Notation
 from symbackprop.core.registry import LEAVES, OPS, Op
 from symbackprop.core.scalars import TABLE, Scalar
 
@@ -51,8 +52,8 @@ def _partial(record: Scalar, index: int) -> str:
     """∂/∂argument as text, f being the function's own value."""
     conventions = [f.lift(0)] * (len(record.domain) - record.arity)
     kernel = Kernel(f.call(record.name, *[f.Arg(i) for i in range(record.arity)], *conventions))
-    args = [Text(v) for v in VARIABLES]
-    return Notation().formula(kernel.partial(index), args, Text("f")).text
+    notation = Notation()
+    return notation.text(notation.formula(kernel.partial(index), [Sym(v) for v in VARIABLES], Sym("f")))
 
 
 def _compositions() -> Iterator[Entry]:

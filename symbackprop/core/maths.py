@@ -69,8 +69,11 @@ class Math:
     """A piece of mathematics. ``rank``: its axes, as far as printing cares: of two arrays the product is ⊙, the power
     of a matrix is ^⊙. It is the greatest of those of the fields in ``ranked``, or ``fixed``."""
 
-    ranked: ClassVar[tuple[str, ...]] = ()
-    fixed: ClassVar[int] = 0
+    ranked: ClassVar[tuple[str, ...]]
+    fixed: ClassVar[int]
+
+    def __init_subclass__(cls, ranked: tuple[str, ...] = (), fixed: int = 0) -> None:
+        cls.ranked, cls.fixed = ranked, fixed
 
     @property
     def rank(self) -> int:
@@ -143,9 +146,8 @@ class Fill(Math):
 
 
 @dataclass(frozen=True)
-class Identity(Math):
+class Identity(Math, fixed=2):
     size: sp.Expr
-    fixed: ClassVar[int] = 2
 
 
 @dataclass(frozen=True)
@@ -155,15 +157,13 @@ class Words(Math):
 
 # -- arithmetic
 @dataclass(frozen=True)
-class Sum(Math):
+class Sum(Math, ranked=("terms",)):
     terms: tuple[tuple[bool, Math], ...]
-    ranked: ClassVar[tuple[str, ...]] = ("terms",)
 
 
 @dataclass(frozen=True)
-class Prod(Math):
+class Prod(Math, ranked=("factors",)):
     factors: tuple[Math, ...]
-    ranked: ClassVar[tuple[str, ...]] = ("factors",)
 
 
 @dataclass(frozen=True)
@@ -172,62 +172,54 @@ class Chain(Math):
 
 
 @dataclass(frozen=True)
-class Scaled(Math):
+class Scaled(Math, ranked=("body",)):
     number: sp.Expr
     body: Math
     order: tuple[str, ...] = ()
-    ranked: ClassVar[tuple[str, ...]] = ("body",)
 
 
 @dataclass(frozen=True)
-class Frac(Math):
+class Frac(Math, ranked=("top", "bottom")):
     top: Math
     bottom: Math
-    ranked: ClassVar[tuple[str, ...]] = ("top", "bottom")
 
 
 @dataclass(frozen=True)
-class Pow(Math):
+class Pow(Math, ranked=("base",)):
     base: Math
     exponent: Math
-    ranked: ClassVar[tuple[str, ...]] = ("base",)
 
 
 # -- arrays
 @dataclass(frozen=True)
-class MatMul(Math):
+class MatMul(Math, fixed=1):
     left: Math
     right: Math
-    fixed: ClassVar[int] = 1
 
 
 @dataclass(frozen=True)
-class Outer(Math):
+class Outer(Math, fixed=2):
     left: Math
     right: Math
-    fixed: ClassVar[int] = 2
 
 
 @dataclass(frozen=True)
-class Transpose(Math):
+class Transpose(Math, fixed=2):
     body: Math
-    fixed: ClassVar[int] = 2
 
 
 @dataclass(frozen=True)
-class Permuted(Math):
+class Permuted(Math, fixed=2):
     body: Math
     order: tuple[int, ...]
-    fixed: ClassVar[int] = 2
 
 
 @dataclass(frozen=True)
-class Big(Math):
+class Big(Math, ranked=("body",)):
     sign: str  # sum, prod or max
     letters: tuple[str, ...]
     body: Math
     sizes: Dims = ()
-    ranked: ClassVar[tuple[str, ...]] = ("body",)
 
 
 @dataclass(frozen=True)
@@ -290,42 +282,37 @@ class Matrix(Math):
 
 # -- functions
 @dataclass(frozen=True)
-class Fn(Math):
+class Fn(Math, ranked=("args", "hidden")):
     """``spelled``: by its name, where a sign is usual but taken."""
 
     name: str
     args: tuple[Math, ...]
     hidden: tuple[Math, ...] = ()
     spelled: bool = False
-    ranked: ClassVar[tuple[str, ...]] = ("args", "hidden")
 
 
 @dataclass(frozen=True)
-class Relation(Math):
-    ranked: ClassVar[tuple[str, ...]] = ("left", "right")
+class Relation(Math, ranked=("left", "right")):
     left: Math
     sign: str
     right: Math
 
 
 @dataclass(frozen=True)
-class Indicator(Math):
+class Indicator(Math, ranked=("holds",)):
     holds: Math
-    ranked: ClassVar[tuple[str, ...]] = ("holds",)
 
 
 @dataclass(frozen=True)
-class Halved(Math):
+class Halved(Math, ranked=("left", "right")):
     left: Math
     right: Math
-    ranked: ClassVar[tuple[str, ...]] = ("left", "right")
 
 
 @dataclass(frozen=True)
-class Likelihood(Math):
+class Likelihood(Math, ranked=("p", "y")):
     p: Math
     y: Math
-    ranked: ClassVar[tuple[str, ...]] = ("p", "y")
 
 
 @dataclass(frozen=True)
@@ -424,10 +411,9 @@ class Several(Math):
 
 
 @dataclass(frozen=True)
-class Link(Math):
+class Link(Math, ranked=("body",)):
     anchor: str
     body: Math
-    ranked: ClassVar[tuple[str, ...]] = ("body",)
 
 
 # -- looking at trees

@@ -18,6 +18,7 @@ from symbackprop.core.graph import FLOAT, Graph, Leaf, Node, dressed
 from symbackprop.core.indexing import getitem
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
+from symbackprop.core.maths import Transpose
 from symbackprop.core.notation import Notation
 from symbackprop.core.reverse import sweep, vjp
 from symbackprop.core.scalars import TABLE
@@ -124,7 +125,7 @@ class Reference:
 
     def _line(self, row: Node) -> str:
         if row.id not in self._lines:
-            self._lines[row.id] = (self.in_answers.row if row.args else self.in_answers.ref)(row).text
+            self._lines[row.id] = self.in_answers.right(row) if row.args else self.in_answers.operand(row)
         return self._lines[row.id]
 
     def edges(self, row: Node) -> tuple[Edge, ...]:
@@ -165,21 +166,21 @@ class Reference:
     # -- what things are called, and how formulas are written
     def text(self, row: Node) -> str:
         """A row as an operand: its name, else its formula."""
-        return self.notation.ref(row).text
+        return self.notation.operand(row)
 
     def written(self, form: f.Formula, rows: Sequence[Node], out: Node) -> str:
         """A formula over rows and the value of the row ``out`` as model text."""
         note = self.notation
-        return note.formula(form, [note.ref(r) for r in rows], note.ref(out)).text
+        return note.text(note.formula(form, [note.ref(r) for r in rows], note.ref(out)))
 
     def transposed(self, row: Node) -> str:
-        return self.notation.transpose(self.notation.ref(row)).text
+        return self.notation.text(Transpose(self.notation.ref(row)))
 
     def term(self, edge: Edge) -> str:
         """What an edge contributes to the gradient of its argument; gradients of named rows go by their names."""
         parts = self.parts[edge.argument.id]
         value = next(p.value for p in parts if p.consumer is edge.consumer and p.index == edge.index)
-        return self.with_gradients.ref(value).text
+        return self.with_gradients.operand(value)
 
     @property
     def loss_word(self) -> str:

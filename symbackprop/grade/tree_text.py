@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import sympy as sp
 
-from symbackprop.core.notation import number_text
+from symbackprop.core.literals import number_text
 from symbackprop.grade.naming import PRIME, SUM
 from symbackprop.model.text import tree
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import sympy as sp
 
+from symbackprop.core.literals import number_text
 from symbackprop.core.maths import Math, anchors
-from symbackprop.core.notation import number_text
 from symbackprop.render.document import Document
 from symbackprop.render.print.latex import latex
 from symbackprop.render.print.text import text

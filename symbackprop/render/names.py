@@ -22,7 +22,6 @@ TEX_GREEK = {"epsilon": r"\varepsilon", "eps": r"\varepsilon", "lam": r"\lambda"
 ACCENTS = {"hat": ("\u0302", r"\hat"), "bar": ("\u0304", r"\bar"), "tilde": ("\u0303", r"\tilde"),
            "dot": ("\u0307", r"\dot"), "vec": ("\u20d7", r"\vec")}
 _SUBSCRIPTS = str.maketrans("0123456789+-t", "₀₁₂₃₄₅₆₇₈₉₊₋ₜ")
-_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 _PARTS = re.compile(r"(?P<base>[A-Za-z]+?)(?P<digits>\d*)(?P<rest>(?:_[A-Za-z0-9]+)*)_*(?P<index>(?:\[[^\]]*\])*)\Z")
 
 
@@ -84,8 +83,3 @@ def free_name(taken: Collection[str], *wishes: str) -> str:
     """The first of the wishes that prints as no name that is taken; else the first one, numbered."""
     numbered = (f"{wishes[0]}{k}" for k in count(1))
     return next(name for name in chain(wishes, numbered) if text_name(name) not in taken)
-
-
-def superscript(exponent: str) -> str | None:
-    """An integer as Unicode superscripts, else None."""
-    return exponent.translate(_SUPERSCRIPTS) if re.fullmatch(r"-?\d+", exponent) else None

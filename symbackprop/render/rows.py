@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -17,7 +18,8 @@ from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.kernel import index_of
 from symbackprop.core.maths import Dims, Math, negative, product, shaped
-from symbackprop.core.scalars import RELATIONS, TABLE
+from symbackprop.core.notation import Written
+from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one, normalise_axes, size_of
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.names import free_name
@@ -25,8 +27,6 @@ from symbackprop.render.products import bound_in, contracted
 from symbackprop.render.spread import FIRST, indexed, repeated, reshaped, with_axes
 
 ONE, TWO = sp.S.One, f.Num(sp.Integer(2))
-_SIGNS = {">=": "≥", "<=": "≤", "==": "=", "!=": "≠"}
-_RELATIONS = {name: _SIGNS.get(sign, sign) for sign, name in RELATIONS.items()}
 
 
 class Scaled(NamedTuple):
@@ -36,14 +36,15 @@ class Scaled(NamedTuple):
     rest: Math
 
 
-class Rows:
+class Rows(Written):
     """Writes rows as trees. ``symbols`` says what rows are called, with links to where they are computed; a row without
     one is written out. ``plain`` holds the same names without links, ``gradients`` what the gradient of a row is
     called (``linked`` with links). ``mentioned`` collects the functions that a glossary has to explain."""
 
     def __init__(self, symbols: Mapping[int, Math], letters: AxisLetters, expanded: Collection[int] = (),
                  order: Sequence[str] = ()) -> None:
-        self.symbols, self.letters, self.expanded, self.order = dict(symbols), letters, expanded, tuple(order)
+        super().__init__({}, expanded)
+        self.symbols, self.letters, self.order = dict(symbols), letters, tuple(order)
         self.mentioned: dict[str, None] = {}
         self.factors: dict[int, tuple[object, list[Math]]] = {}
         self.plain: dict[int, Math] = {}
@@ -146,17 +147,13 @@ class Rows:
         self.letters.mention(letters, shape)
         return letters
 
-    def is_call(self, node: Node) -> bool:
-        """Whether a row is written as the call of the library function that made it."""
-        return node.origin is not None and node.id not in self.expanded
-
     def split(self, node: Node) -> Scaled:
         """The right-hand side of a row as a number and the rest."""
         if self.is_call(node):
             assert node.origin is not None
             write = FUNCTIONS.get(node.origin.function)
             if write is None:
-                return Scaled(ONE, self.call(node))
+                return Scaled(ONE, self.library(node))
             return _scaled(write(self, node, *node.origin.args, **node.origin.options))
         if node.op.name == "elementwise":
             if node.attr.head == "bernoulli_loss":
@@ -168,32 +165,21 @@ class Rows:
 
     def structural(self, node: Node) -> Math:
         """A structural op by its name and arguments."""
-        m = node.op.show(node, [self.ref(a) for a in node.args])
+        m = super().structural(node)
         if not isinstance(m, maths.Op):
             return m
         self.mention(m.name)
-        args = tuple([x for x in m.args if not isinstance(x, maths.Option) or x.key != "keepdims"])
-        found = maths.Op(m.name, args, (), node.id)
-        return with_axes(found, node.ndim, node.attr[0]) if len(args) < len(m.args) else found
+        found = replace(_without_keepdims(m), row=node.id)
+        return with_axes(found, node.ndim, node.attr[0]) if len(found.args) < len(m.args) else found
 
-    def call(self, node: Node) -> Math:
-        """A library function as it was called."""
+    def library(self, node: Node) -> Math:
+        """A library function as it was called, its axes kept by an index."""
         assert node.origin is not None
         self.mention(node.origin.function)
-        args = [self.value(a) for a in node.origin.args]
-        options = [maths.Option(k, self.value(v)) for k, v in node.origin.options.items() if k != "keepdims"]
-        found = maths.Op(node.origin.function, (*args, *options), (), node.id)
+        found = _without_keepdims(self.call(node))
         if not node.origin.options.get("keepdims"):
             return found
         return with_axes(found, node.ndim, normalise_axes(node.origin.options.get("axis"), node.ndim))
-
-    def value(self, value: Any) -> Math:
-        """An argument or option of a library function."""
-        if isinstance(value, Node):
-            return self.ref(value)
-        if isinstance(value, (tuple, list)):
-            return maths.Tuple(tuple([self.value(v) for v in value]))
-        return maths.Words(str(value)) if isinstance(value, (str, bool)) or value is None else maths.Num(f.exact(value))
 
     def _with_numbers(self, node: Node) -> tuple[f.Formula, list[Math]]:
         """A kernel's formula with the numbers of its operands folded in."""
@@ -208,65 +194,20 @@ class Rows:
         return self.repeated(m, a.shape, shape) if a.shape else m
 
     # -- formulas
-    def formula(self, form: f.Formula, args: Sequence[Math], out: Math | None = None) -> Math:
-        """A formula over trees; ``out`` is how the row's own value is called."""
-        return self._formula(f.written(form), args, out)
-
-    def _formula(self, form: f.Formula, args: Sequence[Math], out: Math | None) -> Math:
-        match form:
-            case f.Num(value):
-                return maths.Num(value)
-            case f.Arg(index):
-                return args[index]
-            case f.Out():
-                assert out is not None
-                return out
-            case f.Neg(body):
-                return negative(self._formula(body, args, out))
-            case f.Add(terms):
-                return maths.Sum(tuple([self._signed(t, args, out) for t in terms]))
-            case f.Mul((f.Num(value), *rest)):
-                return self.scaled(value, *[self._formula(x, args, out) for x in rest])
-            case f.Mul(factors):
-                return product(*[self._formula(x, args, out) for x in factors])
-            case f.Div(top, bottom):
-                return maths.Frac(self._formula(top, args, out), self._formula(bottom, args, out))
-            case f.Pow(base, exponent):
-                return maths.Pow(self._formula(base, args, out), self._formula(exponent, args, out))
-            case f.Call(name, parts):
-                return self._scalar(name, [self._formula(p, args, out) for p in parts], form)
-        raise TypeError(f"not a formula: {form!r}")
-
-    def _signed(self, term: f.Formula, args: Sequence[Math], out: Math | None) -> tuple[bool, Math]:
-        if isinstance(term, f.Neg):
-            return True, self._formula(term.body, args, out)
-        if isinstance(term, f.Num) and f.is_negative(term.value):
-            return True, maths.Num(-term.value)
-        return False, self._formula(term, args, out)
-
-    def _scalar(self, name: str, args: list[Math], form: f.Call) -> Math:
+    def scalar(self, name: str, args: list[Math], form: f.Call) -> Math:
         """A function of the scalar table."""
-        if name == "where_selected":
-            return args[0]
+        condition, spelled_out = maths.within(args[0]), TABLE[name].spelled
         if name == "bernoulli_loss":
             return negative(maths.Likelihood(args[0], args[1]))
-        if name in _RELATIONS:
-            return maths.Indicator(maths.Relation(args[0], _RELATIONS[name], args[1]))
-        if name == "above":
-            return _above(args, form)
-        condition = maths.within(args[0])
-        if name == "truth":
-            return args[0] if isinstance(condition, maths.Indicator) else maths.Indicator(args[0])
         if name == "is_selected":
             return maths.Indicator(maths.Marked(args[0], "counts"))
-        if name == "where" and isinstance(condition, maths.Indicator):
-            args[0] = condition.holds
-        spelled_out = TABLE[name].spelled
         if spelled_out is not None:
             return self.formula(spelled_out, args)
-        shown = TABLE[name].arity
-        spelled = name == "exp" and "e" in self.letters.taken
-        return maths.Fn(name, tuple(args[:shown]), tuple(args[shown:]), spelled)
+        if name == "exp" and "e" in self.letters.taken:
+            return maths.Fn(name, (args[0],), (), True)
+        if name == "where" and isinstance(condition, maths.Indicator):
+            args[0] = condition.holds
+        return super().scalar(name, args, form)
 
     def likelihood(self, node: Node) -> Scaled:
         """−[y log p + (1 − y) log(1 − p)], its sign apart."""
@@ -306,11 +247,8 @@ class Rows:
         return (maths.Option("axis", numbers[0] if len(numbers) == 1 else maths.Tuple(tuple(numbers))),)
 
 
-def _above(args: Sequence[Math], form: f.Call) -> Math:
-    """1[a > b]; the relation says what happens at a tie."""
-    if form.args[2] in (f.ZERO, f.ONE):
-        return maths.Indicator(maths.Relation(args[0], "≥" if form.args[2] == f.ONE else ">", args[1]))
-    return maths.Halved(args[0], args[1])
+def _without_keepdims(m: maths.Op) -> maths.Op:
+    return replace(m, args=tuple([x for x in m.args if not isinstance(x, maths.Option) or x.key != "keepdims"]))
 
 
 def _scaled(written: Scaled | Math) -> Scaled:
@@ -330,7 +268,7 @@ def _mean(r: Rows, node: Node, a: Node, axis: Any = None, keepdims: bool = False
 
 
 def _norm_of(r: Rows, node: Node, a: Node, **options: Any) -> Math:
-    return _norm(r, node, a) if node.op.name == "norm" else r.call(node)
+    return _norm(r, node, a) if node.op.name == "norm" else r.library(node)
 
 
 def _one_hot(r: Rows, node: Node, index: Node, size: Any) -> Math:

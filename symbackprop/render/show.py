@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Math, walk
+from symbackprop.core.maths import Math, Num, walk
 from symbackprop.core.scalars import RELU0, TIES
 from symbackprop.core.shapes import dim_text, shape_text, size_of
 from symbackprop.model.model import Model
@@ -70,7 +70,7 @@ def _array(name: str, row: Node) -> dict[str, Any]:
 
 
 def _number(model: Model, row: Node) -> str:
-    return Writer(model).notation.num(row.attr.value).text
+    return Writer(model).notation.text(Num(row.attr.value))
 
 
 def _equations(model: Model) -> list[dict[str, Any]]:

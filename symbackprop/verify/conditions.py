@@ -18,8 +18,9 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.kernel import Kernel
+from symbackprop.core.literals import number_text
 from symbackprop.core.loops import Loop
-from symbackprop.core.notation import Brief, number_text
+from symbackprop.core.notation import Brief
 from symbackprop.core.scalars import TABLE, Switch
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.verify.interpreter import Array, Sizes, Step
@@ -149,7 +150,7 @@ class _Walk:
         a = row.args[0]
         count = prod(size for k, size in enumerate(evaluate_shape(a.shape, self.sizes)) if k in row.attr[0])
         parts = min(count, MAX_PLACES)
-        of = Brief().ref(a).text
+        of = Brief().operand(a)
         splits = np.array_split(np.arange(count), parts)
         names = [f"{s[0]}" if len(s) == 1 else f"{s[0]} to {s[-1]}" for s in splits]
         return [
@@ -173,13 +174,13 @@ def _relation(row: Node, switch: Switch) -> str:
     if isinstance(left, f.Arg) and row.args[left.index].kind == BOOL and switch.yes == "!=":
         inner = row.args[left.index]
         own = switches_of(inner)
-        return _relation(inner, own[0]) if own else Brief().row(inner).text
+        return _relation(inner, own[0]) if own else Brief().right(inner)
     return " ".join([_written(row, left), switch.yes, _written(row, right)])
 
 
 def _written(row: Node, operand: f.Formula) -> str:
     if isinstance(operand, f.Arg):
-        return Brief().ref(row.args[operand.index]).text
+        return Brief().operand(row.args[operand.index])
     assert isinstance(operand, f.Num)
     exact = number_text(operand.value).text
     return exact if len(exact) <= MAX_DIGITS or not operand.value.is_number else f"{float(operand.value):g}"

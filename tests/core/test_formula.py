@@ -15,13 +15,20 @@ from symbackprop.core import formula as f
 from symbackprop.core.calculus import from_sympy, partial
 from symbackprop.core.formula import OUT, Arg, Num
 from symbackprop.core.kernel import Kernel, composed, renumbered
-from symbackprop.core.notation import Notation, Text
+from symbackprop.core.maths import Sym
+from symbackprop.core.notation import Notation
 from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
 from symbackprop.errors import ModelError
 
 A, B, C = Arg(0), Arg(1), Arg(2)
 X = PLACEHOLDERS[:3]
 POINTS = [dict(zip(X, map(sp.Rational, p), strict=True)) for p in (("3/7", "5/3", "2"), ("11/5", "1/9", "7/4"))]
+
+
+def text_of(form: f.Formula, args: list[Sym], out: Sym | None = None) -> str:
+    """A formula as model text."""
+    notation = Notation()
+    return notation.text(notation.formula(form, args, out))
 
 
 def number(expr: sp.Expr, at: dict[sp.Expr, sp.Expr]) -> complex:
@@ -124,7 +131,7 @@ def test_bookkeeping(pair: Any) -> None:
 def test_printing_keeps_the_value(pair: Any) -> None:
     """What is printed, read by Python's own grammar, has the value of the formula: no parentheses are missing."""
     form, expr = pair
-    text = Notation().formula(form, [Text("x0"), Text("x1"), Text("x2")]).text
+    text = text_of(form, [Sym("x0"), Sym("x1"), Sym("x2")])
     assert agree(parsed(text), expr), text
 
 
@@ -187,7 +194,7 @@ WRITTEN = [
 
 @pytest.mark.parametrize(("form", "text"), WRITTEN, ids=[t for _, t in WRITTEN])
 def test_folding(form: f.Formula, text: str) -> None:
-    assert Notation().formula(form, [Text("a"), Text("b"), Text("c")]).text == text
+    assert text_of(form, [Sym("a"), Sym("b"), Sym("c")]) == text
 
 
 DERIVATIVES = [
@@ -211,7 +218,7 @@ DERIVATIVES = [
 
 @pytest.mark.parametrize(("form", "i", "text"), DERIVATIVES, ids=[f"d({t}) {i}" for _, i, t in DERIVATIVES])
 def test_derivatives_read_as_at_a_blackboard(form: f.Formula, i: int, text: str) -> None:
-    assert Notation().formula(partial(form, i), [Text("a"), Text("b"), Text("c")], Text("out")).text == text
+    assert text_of(partial(form, i), [Sym("a"), Sym("b"), Sym("c")], Sym("out")) == text
 
 
 # -- identity

@@ -29,7 +29,7 @@ def rows(shape: tuple[Any, ...] = (), names: str = "abcd") -> tuple[Node, ...]:
 
 
 def text(row: Node) -> str:
-    return Notation().row(row).text
+    return Notation().right(row)
 
 
 # -- one row for one thing

@@ -115,7 +115,7 @@ def test_second_derivative_is_the_slope_of_the_first(op: Op, sample: Sample) -> 
 @pytest.mark.parametrize(("op", "sample"), CASES)
 def test_printing(op: Op, sample: Sample) -> None:
     call = Call(op, sample)
-    text = Notation().row(call.row).text
+    text = Notation().right(call.row)
     assert text and all(f"x{i}" in text for i in range(len(call.leaves)))
 
 

@@ -66,9 +66,9 @@ def test_how_they_are_written() -> None:
     g = Graph()
     x, n = g.leaf("x"), g.leaf("n")
     by_x, by_n = grad(x**n, [x, n])
-    assert Notation().row(by_x).text == "n * x**(n - 1)"
-    assert Notation().row(by_n).text == "x**n * log(x)"
-    assert Notation().row(grad(by_x, [x])[0]).text == "n * (n - 1) * x**(n - 2)"
+    assert Notation().right(by_x) == "n * x**(n - 1)"
+    assert Notation().right(by_n) == "x**n * log(x)"
+    assert Notation().right(grad(by_x, [x])[0]) == "n * (n - 1) * x**(n - 2)"
 
 
 @pytest.mark.parametrize("integers", [False, True])
@@ -200,5 +200,5 @@ def test_one_over_an_exponential(at: float) -> None:
 def test_a_quotient_of_products_has_short_derivatives() -> None:
     g = Graph()
     a, b, c = (g.leaf(name) for name in "abc")
-    assert Notation().row(grad(a / (b * c), [b])[0]).text == "-a / (b * c) / b"
-    assert Notation().row(grad(a / b**3, [b])[0]).text == "-3 * (a / b**3) / b"
+    assert Notation().right(grad(a / (b * c), [b])[0]) == "-a / (b * c) / b"
+    assert Notation().right(grad(a / b**3, [b])[0]) == "-3 * (a / b**3) / b"

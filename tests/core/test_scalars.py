@@ -165,7 +165,7 @@ def test_value_of_the_row(record: Scalar) -> None:
 @pytest.mark.parametrize("record", SCALARS)
 def test_printing(record: Scalar) -> None:
     _, leaves, row, _ = row_of(record, points(record)[0])
-    text = Notation().row(row).text
+    text = Notation().right(row)
     read = range(record.arity) if record.guards is None else f.arguments(record.guards)
     printed = [leaves[i] for i in read if i < record.arity]
     assert all(leaf.name in text for leaf in printed)

@@ -85,7 +85,7 @@ def test_a_mask_is_pushed_to_the_data_it_hides_and_prints_as_before() -> None:
     X, m, W = rows("X", "m", "W")
     slope = grad(F.sum(F.where(m[:, None], X @ W, 0)), [W])[0]
     assert guarded([slope])
-    assert Notation().row(slope).text == "X.T @ broadcast(reshape(m, (4, 1)) != 0, (4, 2))"
+    assert Notation().right(slope) == "X.T @ broadcast(reshape(m, (4, 1)) != 0, (4, 2))"
     at = {"X": np.where([[1], [0], [1], [1]], 2.0, np.nan) * np.ones((1, 3)), "m": np.array([1.0, 0, 1, 1])}
     close(evaluate([slope], {**at, "W": np.ones((3, 2))})[0], np.full((3, 2), 6.0))
 

@@ -151,7 +151,7 @@ def test_the_gradient_of_a_branch_reads_well() -> None:
     x = vector()
     up = x.graph.leaf("u", x.shape)
     (of_log,) = grad(F.where(x > 0, F.log(x), 0), [x], up)
-    assert Notation().row(of_log).text == "where(x > 0, where(x > 0, u, 0) / x, 0)"
+    assert Notation().right(of_log) == "where(x > 0, where(x > 0, u, 0) / x, 0)"
     harmless = grad(F.where(x > 0, 3 * x, 0), [x], up)[0]
     assert harmless.attr.head is None, "a bounded branch keeps the product with the mask, which is cheaper"
 
@@ -187,8 +187,8 @@ def test_the_loss_of_a_probability_reads_as_in_the_lecture() -> None:
     z, y = g.leaf("z"), g.leaf("y")
     a = g.let("a", F.sigmoid(z))
     by_a, by_z = grad(F.binary_cross_entropy(a, y), [a, z])
-    assert Notation().row(by_a).text == "-(y / a + (y - 1) / (1 - a))"
-    assert Notation().row(by_z).text == "a - y"
+    assert Notation().right(by_a) == "-(y / a + (y - 1) / (1 - a))"
+    assert Notation().right(by_z) == "a - y"
 
 
 @pytest.mark.parametrize("scale", [1.0, 1000.0])

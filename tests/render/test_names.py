@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symbackprop.core.maths import Sym
-from symbackprop.render.names import superscript, text_name
+from symbackprop.render.names import text_name
 from symbackprop.render.print.latex import latex
 
 CASES = {
@@ -33,8 +33,3 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_name(name: str) -> None:
     assert (text_name(name), latex(Sym(name))) == CASES[name]
-
-
-def test_superscripts_are_for_integers() -> None:
-    assert superscript("-12") == "⁻¹²"
-    assert superscript("n") is None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symbackprop.core.maths import Math
+from symbackprop.core.printer import ATOM, function_name
 from symbackprop.render.print.display import Box, Display, Start, Token, row
 from symbackprop.render.print.own import read
-from symbackprop.render.print.printer import ATOM, function_name
 
 _NAMED = {
     "minus": "-", "plus": "+ ", "less": "- ", "odot": "dot.o ", "tight odot": "dot.o ", "otimes": "times.o ",

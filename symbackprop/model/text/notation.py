@@ -9,14 +9,32 @@ from contextlib import contextmanager
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core import maths
 from symbackprop.core.graph import FLOAT, Node
-from symbackprop.core.notation import PRODUCT, Notation, Text, wrap
+from symbackprop.core.maths import Math
+from symbackprop.core.notation import ModelPrinter, Notation
 from symbackprop.core.noughts import guarded
-from symbackprop.core.scalars import Scalar
+from symbackprop.core.printer import TERM, Text
+from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import Shape, broadcast, is_one, same_shape
 from symbackprop.core.squares import is_flat
 
 _SPELLED_OUT = ("above", "truth", "where_selected", "is_selected")
+
+
+class ExactPrinter(ModelPrinter):
+    """Model text in which a term that is a sum itself keeps its brackets: it is a row of its own. ``shadows_pi``: the
+    model calls something of its own pi."""
+
+    inner_sum = TERM
+
+    def __init__(self, shadows_pi: bool) -> None:
+        self.shadows_pi = shadows_pi
+
+    def num(self, m: maths.Num) -> Text:
+        if self.shadows_pi and m.value.has(sp.pi):
+            m = maths.Num(m.value.xreplace({sp.pi: sp.Rational(repr(math.pi))}))
+        return super().num(m)
 
 
 class ModelText(Notation):
@@ -24,10 +42,9 @@ class ModelText(Notation):
     derivative functions, indices instead of reshapes."""
 
     def __init__(self, names: Mapping[int, str], declared: Sequence[str] = ()) -> None:
-        super().__init__()
-        self.names = names  # even when it is still empty: the writer fills it
-        self.shadows_pi = "pi" in declared
-        self.scopes: list[Mapping[int, Text]] = []
+        super().__init__(names)
+        self.printer = ExactPrinter("pi" in declared)
+        self.scopes: list[Mapping[int, Math]] = []
         self.results: dict[int, str] = {}
         self.pending: set[int] = set()
 
@@ -36,7 +53,7 @@ class ModelText(Notation):
         return None if node.id in self.pending else super().name_of(node)
 
     @contextmanager
-    def inside(self, scope: Mapping[int, Text], expanded: Collection[int]) -> Iterator[None]:
+    def inside(self, scope: Mapping[int, Math], expanded: Collection[int]) -> Iterator[None]:
         """While the body of a loop is written: what its leaves stand for and what its rows are called there; a row may
         be computed in one body and be an element of a sequence in another."""
         before, self.expanded = self.expanded, expanded
@@ -47,85 +64,71 @@ class ModelText(Notation):
             self.scopes.pop()
             self.expanded = before
 
-    def ref(self, node: Node) -> Text:
+    def ref(self, node: Node) -> Math:
         """A row as an operand, called as in the innermost loop that knows it."""
         return self._in_loop(node) or super().ref(node)
 
-    def _in_loop(self, node: Node) -> Text | None:
+    def _in_loop(self, node: Node) -> Math | None:
         return next((scope[node.id] for scope in reversed(self.scopes) if node.id in scope), None)
 
-    def num(self, value: sp.Expr) -> Text:
-        if self.shadows_pi and value.has(sp.pi):
-            value = value.xreplace({sp.pi: sp.Rational(repr(math.pi))})
-        return super().num(value)
-
-    def kernel(self, node: Node) -> Text:
+    def kernel(self, node: Node) -> Math:
         form = node.attr.form
         if guarded(f.written(form), node.args) is form:  # reading guards it again
             form = f.written(form)
-        texts = [self.ref(a) for a in node.args]
+        args = [self.ref(a) for a in node.args]
         if node.attr.head == "root" and not is_flat(f.Arg(0), node.args):  # else reading a sqrt finds it again
-            return self.function("root", texts, {})
-        return self.formula(readable(form, [a.shape for a in node.args], node.shape), texts)
+            return maths.Op("root", tuple(args))
+        return self.formula(readable(form, [a.shape for a in node.args], node.shape), args)
 
-    def shown(self, form: f.Formula) -> f.Formula:
+    def formula(self, form: f.Formula, args: Sequence[Math], out: Math | None = None) -> Math:
         """What is read back as the same formula: guarded arithmetic is spelled out, but for a power of a sum of
         squares, which is found again."""
-        return f.without_flat_powers(form)
+        return self._formula(f.without_flat_powers(form), args, out)
 
-    def sum(self, terms: Sequence[tuple[bool, Text]]) -> Text:
-        """A term that is a sum itself keeps its brackets: it is a row of its own."""
-        first, *rest = terms
-        return super().sum([first, *[(negative, Text(wrap(t, PRODUCT), PRODUCT)) for negative, t in rest]])
+    def scalar(self, name: str, args: list[Math], form: f.Call) -> Math:
+        if name in _SPELLED_OUT or TABLE[name].guards is not None:
+            return maths.Op(name, tuple(args))
+        return super().scalar(name, args, form)
 
-    def scalar(self, record: Scalar, args: Sequence[Text], form: f.Call) -> Text:
-        if record.name in _SPELLED_OUT or record.guards is not None:
-            return self.function(record.name, args, {})
-        return super().scalar(record, args, form)
-
-    def structural(self, node: Node, args: Sequence[Text]) -> Text:
+    def structural(self, node: Node) -> Math:
         if node.shape and node.value is not None and node.value.is_Integer and node.kind == FLOAT:
-            return self._floats(node.value, [self.dim(d) for d in node.shape])
-        if node.op.name == "reshape":
-            return self._reshape(node, args)
-        if node.op.name == "einsum":
-            return self._einsum(node, args)
-        if node.op.name == "out":
-            return self._result(node)
-        return super().structural(node, args)
+            return self._floats(node.value, tuple(map(maths.Size, node.shape)))
+        if node.op.name == "out":  # ``h[T]``, the last value that a loop carries, or ``h``, all of a row of its body
+            return maths.Sym(self.results[node.id])
+        args = [self.ref(a) for a in node.args]
+        special = _product(node, args) if node.op.name == "einsum" else None
+        special = self._reshape(node, args) if node.op.name == "reshape" else special
+        return node.op.show(node, args) if special is None else special
 
-    def _floats(self, value: sp.Expr, shape: Sequence[Text]) -> Text:
+    def _floats(self, value: sp.Expr, shape: tuple[Math, ...]) -> Math:
         """An array of a whole number that is a float; the number alone is read as an integer."""
         if value == 0:
-            return self.function("zeros", shape, {})
-        return self.formula(f.mul(f.Num(value), f.Arg(0)), [self.function("ones", shape, {})])
+            return maths.Op("zeros", shape)
+        return self.formula(f.mul(f.Num(value), f.Arg(0)), [maths.Op("ones", shape)])
 
-    def _result(self, node: Node) -> Text:
-        """``h[T]``, the last value that a loop carries, or ``h``, all values of a row of its body."""
-        return Text(self.results[node.id])
-
-    def _einsum(self, node: Node, args: Sequence[Text]) -> Text:
-        """A product with its operands in the order of the row."""
-        product = node.attr.matmul()
-        if product is not None and product.order == (1, 0) and node.args[0].ndim == 1:  # x @ W and x @ W.T
-            return self.matmul(args[0], args[1] if product.flips[0] else self.transpose(args[1]))
-        if product is not None and (product.order == (1, 0) or product.flip_out):
-            return self.indexed_sum(node.attr, args)
-        return super().structural(node, args)
-
-    def _reshape(self, node: Node, args: Sequence[Text]) -> Text:
+    def _reshape(self, node: Node, args: Sequence[Math]) -> Math | None:
         """``a[:, 0]`` and ``a[:, None]`` where a reshape is one of these."""
         a = node.args[0]
         new = _inserted(a.shape, node.shape)
         if new is not None:
-            return self.index(args[0], ", ".join([":"] * new + ["None"]))
+            return maths.Item(args[0], (*[maths.Span()] * new, maths.Words("None")))
         written_out = self._in_loop(a) is None and self.name_of(a) is None and a.origin is None
         if a.op.name == "slice" and written_out:
             axis, start, length, step = a.attr
             if is_one(length) and step == 1 and same_shape(node.shape, (*a.shape[:axis], *a.shape[axis + 1 :])):
                 place = start + 1 if axis == 0 and a.args[0].op.name == "out" else start  # loops count from 1
-                return self.index(self.ref(a.args[0]), ", ".join([":"] * axis + [self.dim(place).text]))
-        return super().structural(node, args)
+                return maths.Item(self.ref(a.args[0]), (*[maths.Span()] * axis, maths.Size(place)))
+        return None
+
+
+def _product(node: Node, args: Sequence[Math]) -> Math | None:
+    """A product with its operands in the order of the row, where its op would change it."""
+    product = node.attr.matmul()
+    if product is None or not (product.order == (1, 0) or product.flip_out):
+        return None
+    if product.order == (1, 0) and node.args[0].ndim == 1:  # x @ W and x @ W.T
+        return maths.MatMul(args[0], args[1] if product.flips[0] else maths.Transpose(args[1]))
+    return maths.Op("einsum", (maths.Words(str(node.attr)), *args))
 
 
 def _inserted(before: Shape, after: Shape) -> int | None:

@@ -16,8 +16,9 @@ from typing import NamedTuple
 import sympy as sp
 
 from symbackprop.core.graph import Leaf, Node, arguments_first
+from symbackprop.core.literals import number_text
 from symbackprop.core.loops import Loop
-from symbackprop.core.notation import Text, number_text
+from symbackprop.core.maths import Math, Num, Sym
 from symbackprop.core.shapes import dim_text
 from symbackprop.model.model import Model, Statement
 from symbackprop.model.names import python_name
@@ -126,7 +127,7 @@ class Writer:
         row = self.model.graph.names[name]
         leaf: Leaf = row.attr
         if keyword == "const":
-            return f"{name} = {self.notation.num(leaf.value).text}"
+            return f"{name} = {self.notation.text(Num(leaf.value))}"
         shape = [" x ".join(dim_text(d) for d in row.shape)] if row.shape else []
         shape += [f"int < {dim_text(leaf.below)}"] if leaf.below is not None else []
         return f"{self.spelled(name)}: {' '.join(shape)}" if shape else self.spelled(name)
@@ -148,14 +149,14 @@ class Writer:
         if keyword == "let" and is_stack(row) and row.id in self.loops.defined:
             return lines
         if is_stack(row):
-            return [*lines, Line(keyword, name, self.notation.ref(row).text, row)]
-        return [*lines, Line(keyword, self.spelled(name), self.notation.row(row).text, row)]
+            return [*lines, Line(keyword, name, self.notation.operand(row), row)]
+        return [*lines, Line(keyword, self.spelled(name), self.notation.right(row), row)]
 
     def _inner(self, row: Node) -> list[Line]:
         self.written.add(row.id)
         if row.op.name == "scan":
             return self.loops.lines(row, 0)
-        return [Line("let", self.names[row.id], self.notation.row(row).text, row)]
+        return [Line("let", self.names[row.id], self.notation.right(row), row)]
 
     def _pending(self, row: Node) -> list[Node]:
         """Loops and rows with a line of their own that ``row`` needs and that are not written yet, arguments first."""
@@ -218,7 +219,7 @@ class Plan:
     carries: list[str] = field(default_factory=list)
     rows: list[Node] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
-    leaves: dict[int, Callable[[], Text]] = field(default_factory=dict)
+    leaves: dict[int, Callable[[], Math]] = field(default_factory=dict)
     expanded: set[int] = field(default_factory=set)
 
     @property
@@ -336,17 +337,17 @@ class Loops:
         for leaf, row in zip(loop.sequences, plan.scan.args[n : n + m], strict=True):
             plan.leaves[leaf.id] = self._element(self.outer.get(row.id, row), t, leaf.name == loop.index)
 
-    def _element(self, row: Node, t: str, counts: bool) -> Callable[[], Text]:
+    def _element(self, row: Node, t: str, counts: bool) -> Callable[[], Math]:
         """``c[t]``, ``c[t+1]`` or the counter itself."""
         if counts and row.kind == "int" and row.name is None:
-            return lambda: Text(t)
+            return lambda: Sym(t)
         shift, source = sp.S.Zero, row
         if row.op.name == "slice" and row.name is None and row.attr[0] == 0 and row.attr[3] == 1:
             shift, source = row.attr[1], row.args[0]
         if source.name is None and source.op.name != "out":
             self.sequences.add(source.id)
         place = t if shift == 0 else f"{t}+{dim_text(shift)}"
-        return lambda: Text(f"{self.notation.ref(source).text}[{place}]")
+        return lambda: Sym(f"{self.notation.operand(source)}[{place}]")
 
     # -- writing
     def lines(self, scan: Node, depth: int) -> list[Line]:
@@ -355,31 +356,32 @@ class Loops:
         loop, t = plan.loop, plan.counter
         found: list[Line] = []
         for name, start in zip(plan.carries, scan.args, strict=False):
-            first, at = f"{name}[{self._begin(plan)}]", self.notation.ref(start).text
+            first, at = f"{name}[{self._begin(plan)}]", self.notation.operand(start)
             if at != first:
                 found.append(Line("let", first, at, start, depth))
         length = dim_text(loop.length)
         found.append(Line("for", t, f"{length}..1" if loop.reverse else f"1..{length}", scan, depth))
-        scope = {i: Text(name) for i, name in plan.names.items()} | {i: leaf() for i, leaf in plan.leaves.items()}
+        scope: dict[int, Math] = {i: Sym(name) for i, name in plan.names.items()}
+        scope |= {i: leaf() for i, leaf in plan.leaves.items()}
         with self.notation.inside(scope, plan.expanded):
             return found + self._body(plan, depth + 1)
 
     def _body(self, plan: Plan, depth: int) -> list[Line]:
         t, found = plan.counter, list[Line]()
 
-        def let(name: str, text: Text, row: Node) -> None:
-            found.append(Line("let", name, text.text, row, depth))
+        def let(name: str, formula: str, row: Node) -> None:
+            found.append(Line("let", name, formula, row, depth))
 
         for row in plan.rows:
             if row.op.name == "scan":
                 found += self.lines(row, depth)
             elif row.id in plan.loop.stop():
-                let(f"{plan.bases[row.id]}[{t}]", self.notation.ref(row), row)
+                let(f"{plan.bases[row.id]}[{t}]", self.notation.operand(row), row)
             else:
-                let(plan.names[row.id], self.notation.row(row), row)
+                let(plan.names[row.id], self.notation.right(row), row)
         for name, row in zip(plan.carries, plan.loop.carried, strict=True):
             if plan.bases.get(row.id) != name:
-                let(f"{name}[{t}]", self.notation.ref(row), row)
+                let(f"{name}[{t}]", self.notation.operand(row), row)
         return found
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from symbackprop.core.printer import POWER
 from symbackprop.model.names import FONTS, SYMBOLS, pieces
 from symbackprop.render.print.display import Box, Display, Start, row
-from symbackprop.render.print.printer import POWER
 
 
 def read(display: Display, notation: str) -> Box:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import sympy as sp
 
 from symbackprop.core import maths
+from symbackprop.core.literals import decimal, is_simple, spelled, superscript
 from symbackprop.core.maths import Math
-from symbackprop.render.names import superscript, text_name
-from symbackprop.render.print.numbers import decimal, is_simple, spelled
-from symbackprop.render.print.printer import (
+from symbackprop.core.printer import (
     ATOM,
+    DIGIT,
     MATRIX,
     POWER,
     PRODUCT,
@@ -20,25 +19,14 @@ from symbackprop.render.print.printer import (
     SIGN,
     SUM,
     TERM,
-    Printer,
-    function_name,
+    LinePrinter,
+    Text,
 )
+from symbackprop.render.names import text_name
 
 VULGAR = {"1/2": "½", "1/3": "⅓", "2/3": "⅔", "1/4": "¼", "3/4": "¾", "1/5": "⅕", "1/6": "⅙", "1/8": "⅛"}
 MINUS = "−"
-_BIG = {"sum": "Σ", "max": "max", "prod": "Π"}
-DIGIT, FRACTION = "digit", "fraction"  # what a text may start with, so that a number in front needs a sign or a gap
-
-
-class Text(NamedTuple):
-    """A text, how strongly it binds, what it starts with, and whether it is letters only."""
-
-    text: str
-    level: int = ATOM
-    starts: str = ""
-    word: bool = False
-
-
+FRACTION = "fraction"  # a text may start with one, so that a number in front needs a gap
 _SPELLED = {
     "minus": MINUS, "-": MINUS, "less": f" {MINUS} ", "plus": " + ", "odot": " ⊙ ", "otimes": " ⊗ ", "dot": "·",
     "thin": "·", "space": " ", "tight": "", "top": "ᵀ", "comma": ", ", "tight comma": ",", "wide comma": ", ",
@@ -53,92 +41,23 @@ def text(m: Math) -> str:
     return _PRINTER(m).text
 
 
-class TextPrinter(Printer[Text, Text]):
+class TextPrinter(LinePrinter):
     """Unicode mathematics."""
 
     nameless: ClassVar = ("sqrt", "root", "abs")
+    signs: ClassVar = SIGNS
 
     # -- pieces
-    def row(self, *items: Text, level: int = ATOM) -> Text:
-        return Text("".join([x.text for x in items]), level, items[0].starts if items else "")
-
-    def sign(self, name: str) -> Text:
-        return SIGNS[name]
-
-    before = sign
-
-    def levelled(self, p: Text, level: int) -> Text:
-        return p._replace(level=level)
-
-    def plain(self, text: str) -> Text:
-        return Text(text)
-
-    def number(self, text: str) -> Text:
-        return Text(text, ATOM, DIGIT)
-
-    def bold(self, digit: str) -> Text:
-        return self.number(digit)
-
     def named(self, name: str) -> Text:
         shown = text_name(name)
         return Text(shown, word=shown.isalpha())
 
-    def word(self, text: str, style: str) -> Text:
-        return Text(text)
-
-    def operator(self, name: str) -> Text:
-        return Text(name)
-
-    def function_token(self, name: str) -> Text:
-        return Text(function_name(name))
-
     def said(self, text: str) -> Text:
         return Text(text.replace("-", MINUS))
 
-    def to_power(self, base: Text, exponent: str) -> Text:
-        return base._replace(text=base.text + (superscript(exponent) or ""), word=False)
-
-    def lowered(self, base: Text, index: Text) -> Text:
-        return Text(f"{base.text}_{index.text}")
-
-    def indexed(self, base: Text, index: Sequence[Text], short: bool) -> Text:
-        if base.word and short:
-            return self.lowered(base, self.row(*index))
-        base = base if base.level >= ATOM else self.fenced(base)
-        return Text(f"{base.text}[{self.separated(index, 'tight comma').text}]")
-
     def fraction(self, top: Text, bottom: Text) -> Text:
-        top = top if top.level >= PRODUCT else self.fenced(top)
-        bottom = bottom if bottom.level >= POWER else self.fenced(bottom)
-        return Text(f"{top.text}/{bottom.text}", QUOTIENT, top.starts)
-
-    def rooted(self, m: Math) -> Text:
-        return Text("√" + self.wrapped(m, ATOM).text)
-
-    def exponential(self, m: maths.Fn) -> Text:
-        inner = self(m.args[0])
-        if m.spelled or inner.level < ATOM:
-            return Text(f"exp({inner.text})")
-        return Text(f"e^{inner.text}", POWER)
-
-    def primed(self, body: Text) -> Text:
-        return Text(f"{body.text}′")
-
-    def running(self, sign: str, below: Text | None) -> Text:
-        return Text(_BIG[sign]) if below is None else self.lowered(Text(_BIG[sign]), below)
-
-    def grid(self, rows: Sequence[Sequence[Text]]) -> Text:
-        width = max([len(x.text) for line in rows for x in line])
-        return Text(bracketed(["  ".join([x.text.rjust(width) for x in line]) for line in rows]))
-
-    def between(self, left: str, body: Text, right: str, tall: bool) -> Text:
-        return Text(f"{left}{body.text}{right}")
-
-    def fenced(self, p: Text) -> Text:
-        return Text(f"({p.text})")
-
-    def gap(self, p: Text) -> Text:
-        return SIGNS["dot"]
+        top = self.at_least(top, PRODUCT)
+        return Text(f"{top.text}/{self.at_least(bottom, POWER).text}", QUOTIENT, top.starts)
 
     # -- names and numbers
     def sym(self, m: maths.Sym) -> Text:
@@ -188,7 +107,7 @@ class TextPrinter(Printer[Text, Text]):
     def pow(self, m: maths.Pow) -> Text:
         base, entrywise = self.wrapped(m.base, POWER + 1), m.base.rank > 1
         if not entrywise and isinstance(m.exponent, maths.Num) and m.exponent.value.is_Integer:
-            return Text(base.text + (superscript(str(int(m.exponent.value))) or ""), POWER, base.starts)
+            return Text(base.text + superscript(str(int(m.exponent.value))), POWER, base.starts)
         sign = "⊙" if entrywise else ""
         return Text(f"{base.text}^{sign}{self.wrapped(m.exponent, POWER + 1).text}", POWER, base.starts)
 
@@ -249,11 +168,3 @@ def _in_front(size: Text, body: Text) -> Text:
         return Text(f"{head.text}·{inner.text}", PRODUCT, head.starts)
     gap = " " if len(head.text) > 1 or inner.starts == FRACTION else ""
     return Text(f"{head.text}{gap}{inner.text}", level, head.starts)
-
-
-def bracketed(lines: Sequence[str]) -> str:
-    """Lines in tall brackets."""
-    if len(lines) == 1:
-        return f"[{lines[0]}]"
-    left, right = "⎡" + "⎢" * (len(lines) - 2) + "⎣", "⎤" + "⎥" * (len(lines) - 2) + "⎦"
-    return "\n".join(a + line + b for a, line, b in zip(left, lines, right, strict=True))

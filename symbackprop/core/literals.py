@@ -1,13 +1,14 @@
-"""Numbers in print: as fractions, as decimals, rounded; expressions in dimensions as trees."""
+"""Numbers in print: as model text, as fractions, as decimals, rounded; expressions in dimensions as trees."""
 
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import sympy as sp
+from sympy.printing.str import StrPrinter
 
 from symbackprop.core.maths import Fn, Frac, Math, Num, Op, Pow, Size, Sum, Sym, Values, negative, product
-from symbackprop.core.notation import decimal_text
 from symbackprop.core.scalars import TABLE
 
 HALF = sp.Rational(1, 2)
@@ -98,3 +99,72 @@ def rounded(value: float, digits: int) -> tuple[str, str]:
 def entries(values: Values) -> tuple[float, ...]:
     """The numbers of a vector or of one row of a matrix."""
     return tuple([v for v in values if not isinstance(v, tuple)]) if isinstance(values, tuple) else (values,)
+
+
+SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+
+
+def superscript(whole: str) -> str:
+    """A whole number as Unicode superscripts."""
+    return whole.translate(SUPERSCRIPTS)
+
+
+# -- as model text
+SUM, PRODUCT, POWER, ATOM = 10, 20, 30, 100  # how strongly what is written binds
+
+
+class Literal(NamedTuple):
+    """A number as model text, and how strongly it binds."""
+
+    text: str
+    level: int = ATOM
+
+
+def number_text(value: sp.Expr) -> Literal:
+    """A number as a literal: integers, short decimals, fractions, and expressions in dimensions."""
+    if value.is_Integer:
+        return Literal(str(value), ATOM if value >= 0 else SUM)
+    if value.is_Rational:
+        return rational_text(value)
+    if value.is_Symbol:
+        return Literal(str(value.name))
+    text = _Printer().doprint(value)
+    fraction = value.is_Mul or (value.is_Pow and value.exp.could_extract_minus_sign())
+    return Literal(text, SUM if value.is_Add or text.startswith("-") else PRODUCT if fraction else _level(value))
+
+
+def _level(value: sp.Expr) -> int:
+    return POWER if value.is_Pow else ATOM
+
+
+class _Printer(StrPrinter):  # type: ignore[misc]
+    """SymPy's printer, with e as a call (a dimension may be called E) and ∞ as inf."""
+
+    def _print_Exp1(self, expr: sp.Expr) -> str:
+        return "exp(1)"
+
+    def _print_Infinity(self, expr: sp.Expr) -> str:
+        return "inf"
+
+    def _print_NegativeInfinity(self, expr: sp.Expr) -> str:
+        return "-inf"
+
+
+def rational_text(value: sp.Rational) -> Literal:
+    """p/q, or a decimal where that is exact and shorter."""
+    decimal = decimal_text(value)
+    if decimal is not None and is_decimal(value):
+        return Literal(decimal, ATOM if value >= 0 else SUM)
+    return Literal(f"{value.p} / {value.q}", PRODUCT if value >= 0 else SUM)
+
+
+def is_decimal(value: sp.Rational) -> bool:
+    """Whether a fraction is written as a decimal: 0.001, but 1 / 2."""
+    decimal = decimal_text(value)
+    return decimal is not None and len(decimal) < len(f"{value.p}/{value.q}")
+
+
+def decimal_text(value: sp.Rational) -> str | None:
+    """The decimal literal that is exactly this rational, when it has one of at most 15 digits."""
+    literal = repr(float(value)).replace("e-0", "e-")
+    return literal if sp.Rational(literal) == value else None

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import sympy as sp
 
 from symbackprop.core import maths
+from symbackprop.core.literals import decimal, entries, is_simple, monomials, rounded, spelled, superscript
 from symbackprop.core.maths import Math
 from symbackprop.core.scalars import TABLE
-from symbackprop.render.print.numbers import decimal, entries, is_simple, monomials, rounded, spelled
 
 SUM, TERM, QUOTIENT, PRODUCT, MATRIX, SIGN, POWER, ATOM = 10, 18, 19, 20, 22, 25, 30, 100
 
@@ -42,13 +42,14 @@ T = TypeVar("T")  # a piece of it
 
 class Printer(ABC, Generic[P, T]):
     """Prints a tree by the method that is named like its node. ``nameless``: functions that do not stand by name in
-    front of their argument."""
+    front of their argument; ``inner_sum``: how strongly a term behind a plus has to bind."""
 
+    inner_sum: ClassVar[int] = SUM
     nameless: ClassVar[tuple[str, ...]] = ("exp", "sqrt", "root", "abs")
     methods: ClassVar[Mapping[type[Math], Callable[[Any, Any], Any]]] = {}
 
     def __init_subclass__(cls) -> None:
-        named = {kind: kind.__name__.lower() for kind in vars(maths).values() if _is_node(kind)}
+        named = {kind: kind.__name__.lower() for kind in Math.__subclasses__()}
         cls.methods = {kind: getattr(cls, name) for kind, name in named.items() if hasattr(cls, name)}
 
     def __call__(self, m: Math) -> P:
@@ -155,7 +156,9 @@ class Printer(ABC, Generic[P, T]):
     # -- putting together
     def wrapped(self, m: Math, level: int) -> P:
         """In parentheses where it binds more weakly than ``level``."""
-        p = self(m)
+        return self.at_least(self(m), level)
+
+    def at_least(self, p: P, level: int) -> P:
         return p if p.level >= level else self.fenced(p)
 
     def factors(self, m: maths.Prod) -> list[tuple[P, bool]]:
@@ -166,7 +169,7 @@ class Printer(ABC, Generic[P, T]):
         for k, x in enumerate(m.factors):
             p = self(x)
             needs = POWER if entrywise and arrays[k] and p.level == MATRIX else PRODUCT + 1 if k else PRODUCT
-            found.append((p if p.level >= needs else self.fenced(p), arrays[k] and any(arrays[:k])))
+            found.append((self.at_least(p, needs), arrays[k] and any(arrays[:k])))
         return found
 
     def separated(self, boxes: Iterable[P], sign: str = "comma") -> P:
@@ -267,7 +270,7 @@ class Printer(ABC, Generic[P, T]):
         items: list[P | T] = [self.sign("minus")] if negative else []
         items.append(self.wrapped(first, TERM if negative else SUM))
         for n, t in rest:
-            items += [self.before("less" if n else "plus"), self.wrapped(t, TERM if n else SUM)]
+            items += [self.before("less" if n else "plus"), self.wrapped(t, TERM if n else self.inner_sum)]
         return self.row(*items, level=SUM)
 
     def prod(self, m: maths.Prod) -> P:
@@ -423,6 +426,100 @@ class Printer(ABC, Generic[P, T]):
         return self(m.body)
 
 
+_BIG = {"sum": "Σ", "max": "max", "prod": "Π"}
+DIGIT = "digit"  # what a text may start with, so that a number in front needs a sign
+
+
+class Text(NamedTuple):
+    """A text, how strongly it binds, what it starts with, and whether it is letters only."""
+
+    text: str
+    level: int = ATOM
+    starts: str = ""
+    word: bool = False
+
+
+class LinePrinter(Printer[Text, Text]):
+    """What stands in one line of characters. ``signs`` by the names that they have in `latex.SIGNS`."""
+
+    signs: ClassVar[Mapping[str, Text]]
+
+    def row(self, *items: Text, level: int = ATOM) -> Text:
+        return Text("".join([x.text for x in items]), level, items[0].starts if items else "")
+
+    def sign(self, name: str) -> Text:
+        return self.signs[name]
+
+    before = sign
+
+    def levelled(self, p: Text, level: int) -> Text:
+        return p._replace(level=level)
+
+    def plain(self, text: str) -> Text:
+        return Text(text)
+
+    def number(self, text: str) -> Text:
+        return Text(text, ATOM, DIGIT)
+
+    def named(self, name: str) -> Text:
+        return Text(name)
+
+    def word(self, text: str, style: str) -> Text:
+        return Text(text)
+
+    def operator(self, name: str) -> Text:
+        return Text(name)
+
+    def function_token(self, name: str) -> Text:
+        return Text(function_name(name))
+
+    def said(self, text: str) -> Text:
+        return Text(text)
+
+    def lowered(self, base: Text, index: Text) -> Text:
+        return Text(f"{base.text}_{index.text}")
+
+    def primed(self, body: Text) -> Text:
+        return Text(f"{body.text}′")
+
+    def between(self, left: str, body: Text, right: str, tall: bool) -> Text:
+        return Text(f"{left}{body.text}{right}")
+
+    def fenced(self, p: Text) -> Text:
+        return Text(f"({p.text})")
+
+    def bold(self, digit: str) -> Text:
+        return self.number(digit)
+
+    def to_power(self, base: Text, exponent: str) -> Text:
+        return base._replace(text=base.text + superscript(exponent), word=False)
+
+    def indexed(self, base: Text, index: Sequence[Text], short: bool) -> Text:
+        if base.word and short:
+            return self.lowered(base, self.row(*index))
+        base = base if base.level >= ATOM else self.fenced(base)
+        return Text(f"{base.text}[{self.separated(index, 'tight comma').text}]")
+
+    def rooted(self, m: Math) -> Text:
+        return Text("√" + self.wrapped(m, ATOM).text)
+
+    def exponential(self, m: maths.Fn) -> Text:
+        inner = self(m.args[0])
+        if m.spelled or inner.level < ATOM:
+            return Text(f"exp({inner.text})")
+        return Text(f"e^{inner.text}", POWER)
+
+    def running(self, sign: str, below: Text | None) -> Text:
+        return Text(_BIG[sign]) if below is None else self.lowered(Text(_BIG[sign]), below)
+
+    def grid(self, rows: Sequence[Sequence[Text]]) -> Text:
+        width = max([len(x.text) for line in rows for x in line])
+        return Text(bracketed(["  ".join([x.text.rjust(width) for x in line]) for line in rows]))
+
+    def gap(self, p: Text) -> Text:
+        return self.signs["dot"]
+
+
 def function_name(name: str) -> str:
     """What a function of the scalar table is called."""
     record = TABLE[name]
@@ -439,5 +536,9 @@ def _single(m: Math) -> bool:
     return False
 
 
-def _is_node(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, Math)
+def bracketed(lines: Sequence[str]) -> str:
+    """Lines in tall brackets."""
+    if len(lines) == 1:
+        return f"[{lines[0]}]"
+    left, right = "⎡" + "⎢" * (len(lines) - 2) + "⎣", "⎤" + "⎥" * (len(lines) - 2) + "⎦"
+    return "\n".join(a + line + b for a, line, b in zip(left, lines, right, strict=True))
