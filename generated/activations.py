@@ -204,7 +204,7 @@ def backward(cache, upstream):
     ds = dr * limited(k)                              # ds = dr ⊙ k   M
     dm = ds * s * (1 - s)                             # dm = ds ⊙ s ⊙ (1 − s)   M
     dbeta_s = (dm * limited(k)).sum()                 # dbeta_s = sum(dm ⊙ k)
-    dk = dr * s + dm * beta_s                         # dk = dr ⊙ s + dm ⊙ beta_s   M
+    dk = dr * s + dm * beta_s                         # dk = dr ⊙ s + dm · beta_s   M
     dW_s = np.outer(x, dk)                            # dW_s = x dkᵀ   D×M
     dv = dGLU * g                                     # dv = dGLU ⊙ g   M
     dV = np.outer(x, dv)                              # dV = x dvᵀ   D×M
@@ -216,7 +216,7 @@ def backward(cache, upstream):
     dz_mish = da_mish * t_2 + de * sigmoid(z_mish)    # dz_mish = da_mish ⊙ t_2 + de ⊙ sigmoid(z_mish)   N
     dd = da_swish * limited(z_swish) * s_4 * (1 - s_4)  # dd = da_swish ⊙ z_swish ⊙ s_4 ⊙ (1 − s_4)   N
     dbeta = (dd * limited(z_swish)).sum()             # dbeta = sum(dd ⊙ z_swish)
-    dz_swish = da_swish * s_4 + dd * beta             # dz_swish = da_swish ⊙ s_4 + dd ⊙ beta   N
+    dz_swish = da_swish * s_4 + dd * beta             # dz_swish = da_swish ⊙ s_4 + dd · beta   N
     # dz_silu = da_silu ⊙ s_3 + da_silu ⊙ z_silu ⊙ s_3 ⊙ (1 − s_3)   N
     dz_silu = da_silu * s_3 + da_silu * limited(z_silu) * s_3 * (1 - s_3)
     du = da_gelu_t * limited(z_gelu_t / 2) * (1 - t ** 2)  # du = da_gelu_t ⊙ z_gelu_t ⊙ (1 − t²) / 2   N
@@ -230,7 +230,7 @@ def backward(cache, upstream):
     # dz_elu = da_elu ⊙ where(z_elu > 0, 1, a_elu + 1)   N
     dz_elu = da_elu * np.where(z_elu > 0, 1, a_elu + 1)
     t3 = z_prelu > 0                                  # t3 = z_prelu > 0   N
-    # dz_prelu = da_prelu ⊙ (alpha ⊙ (1 − t3) + t3)   N
+    # dz_prelu = da_prelu ⊙ (alpha · (1 − t3) + t3)   N
     dz_prelu = da_prelu * (alpha * (1 - t3.astype(dtype)) + t3.astype(dtype))
     # dalpha = sum(da_prelu ⊙ where(z_prelu > 0, 0, z_prelu))
     dalpha = np.vdot(da_prelu, np.where(z_prelu > 0, 0, z_prelu))

@@ -73,7 +73,7 @@ def backward(cache, upstream=1.0):
     ds_y = (-da).sum(axis=1, keepdims=True)[:, 0]
     # ds = da + put_along_axis(reshape(ds_y, (N, 1)), reshape(y, (N, 1)), 1, C)   N×C
     ds = da + put_along_axis(ds_y[:, None], y[:, None], 1, C)
-    dW = ds.T @ X + 2 * lam * W                       # dW = dsᵀ X + 2 · lam ⊙ W   C×D
+    dW = ds.T @ X + 2 * lam * W                       # dW = dsᵀ X + 2 · lam · W   C×D
     grads = {"W": dW}
     return scaled(grads, cache["dtypes"], upstream)
 
