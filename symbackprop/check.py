@@ -78,17 +78,15 @@ def require_verified(module: Path | str, model: Model, **options: Any) -> list[s
 
     Raises `CheckFailed` with the whole report when it fails.
     """
-    check = verify_source if isinstance(module, str) else _verify_file
-    report = check(module, model, **options)  # type: ignore[arg-type]
+    if isinstance(module, str):
+        report = verify_source(module, model, **options)
+    else:
+        report = verify_module(load_module(module), model, **options)
     if report.verdict == "fail":
         wrong = ", ".join(g.name for g in report.gradients if g.verdict == "fail")
         which = f": the gradient of {wrong} is wrong" if wrong else ""
         raise CheckFailed(f"the module failed its check and was not written{which}\n{report.text()}")
     return [] if report.passed else [f"the check could not decide everything\n{report.text()}"]
-
-
-def _verify_file(path: Path, model: Model, **options: Any) -> Report:
-    return verify_module(load_module(path), model, **options)
 
 
 def verify_target(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import stat
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -124,7 +125,8 @@ def _python(path: Path, name: str, relu0: float | None) -> Model:
     found = getattr(_module(path), name, None)
     if found is None:
         raise UsageError(f"{path} has no {name!r}; write {path}:NAME with the name of a Model in it")
-    model = _called(found, path, name) if callable(found) else found
+    with _running(path):
+        model = found() if callable(found) else found
     if not isinstance(model, Model):
         raise UsageError(f"{name} in {path} is a {type(model).__name__}, not a Model")
     if model.name == DEFAULT_NAME:
@@ -143,20 +145,19 @@ def _module(path: Path) -> ModuleType:
     sys.modules[spec.name] = module
     sys.path.insert(0, str(path.resolve().parent))
     try:
-        spec.loader.exec_module(module)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        raise _told(error, path) from error
+        with _running(path):
+            spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(path.resolve().parent))
         sys.modules.pop(spec.name, None)
     return module
 
 
-def _called(function: Any, path: Path, name: str) -> Any:
+@contextmanager
+def _running(path: Path) -> Iterator[None]:
+    """Whatever goes wrong in the user's file is told with the line of that file."""
     try:
-        return function()
+        yield
     except KeyboardInterrupt:
         raise
     except BaseException as error:
@@ -164,7 +165,6 @@ def _called(function: Any, path: Path, name: str) -> Any:
 
 
 def _told(error: BaseException, path: Path) -> SymbackpropError:
-    """What went wrong in the user's file, with the line of that file."""
     if isinstance(error, SymbackpropError):
         return error
     line = getattr(error, "lineno", None)

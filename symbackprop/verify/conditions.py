@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from math import prod
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -21,10 +20,10 @@ from symbackprop.core.kernel import Kernel
 from symbackprop.core.literals import number_text
 from symbackprop.core.loops import Loop
 from symbackprop.core.notation import Brief
-from symbackprop.core.scalars import TABLE, Switch
+from symbackprop.core.scalars import Switch
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.verify.interpreter import Array, Sizes, Step
-from symbackprop.verify.kinks import HOLDS, number_of, operand_in, operands_in, operands_of, switches_of
+from symbackprop.verify.kinks import HOLDS, on_side, operands_in, operands_of, switches_of
 from symbackprop.verify.ranges import REALS, Range, leaf_range, of_formula, range_of
 
 Affine: TypeAlias = tuple[dict[int, sp.Expr], sp.Expr]  # coefficients by row id, and a number
@@ -227,7 +226,7 @@ def _needed(row: Node, place: int) -> Iterator[Literal]:
         return
     form = row.attr.form
     for switch in switches_of(row):
-        mattering = [s for s in (switch.no, switch.yes) if place in _on_side(row.attr, switch, s)[1]]
+        mattering = [s for s in (switch.no, switch.yes) if place in on_side(row.attr, switch, s)[1]]
         yield from (_literal(row, switch, sign) for sign in mattering if len(mattering) == 1)
     factors = form.factors if isinstance(form, f.Mul) else ()
     for factor in factors:
@@ -243,36 +242,8 @@ def _not_zero(row: Node) -> Iterator[Literal]:
 
 
 def _may_be_nonzero(row: Node, switch: Switch, sign: str) -> bool:
-    values = _on_side(row.attr, switch, sign)[0]
+    values = on_side(row.attr, switch, sign)[0]
     return not values.size or bool(np.any(values))
-
-
-@cache
-def _on_side(kernel: Kernel, switch: Switch, sign: str) -> tuple[Any, frozenset[int]]:
-    """The values of a function at some points on one side, and the arguments that they depend on there (all of them
-    where no point is on it)."""
-    centre = next((number_of(p) for p in operands_of(kernel, switch) if isinstance(p, f.Num)), 0.0)
-    points = centre + np.random.default_rng(0).integers(-3, 4, (kernel.arity, 400)) * 1.0
-    points = points[:, _is_on(kernel, switch, sign, points)]
-    values, moving = _computed(kernel, points), set[int]()
-    for k in range(len(points)):
-        moved = points + (np.arange(len(points)) == k)[:, None] * 0.25
-        kept = _is_on(kernel, switch, sign, moved)
-        if not values.size or np.any(_computed(kernel, moved)[kept] != values[kept]):
-            moving.add(k)
-    return values, frozenset(moving)
-
-
-def _is_on(kernel: Kernel, switch: Switch, sign: str, points: Any) -> Any:
-    left, right = (operand_in(p, points) for p in operands_of(kernel, switch))
-    return np.broadcast_to(HOLDS[sign](left - right, 0), points.shape[1:])
-
-
-def _computed(kernel: Kernel, points: Any) -> Any:
-    assert isinstance(kernel.form, f.Call)
-    with np.errstate(all="ignore"):
-        found = TABLE[kernel.form.name].reference(np, *[operand_in(p, points) for p in kernel.form.args])
-    return np.broadcast_to(found, points.shape[1:])
 
 
 # -- relations between rows

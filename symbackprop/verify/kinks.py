@@ -7,7 +7,7 @@ on the kink and changes sign across it, so a change of sign between two points t
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -128,3 +128,31 @@ def number_of(operand: f.Formula) -> float:
     """A number; one that holds dimensions is some number."""
     assert isinstance(operand, f.Num)
     return float(operand.value) if operand.value.is_number else 1.0
+
+
+@cache
+def on_side(kernel: Kernel, switch: Switch, sign: str) -> tuple[Any, frozenset[int]]:
+    """The values of a function at some points on one side, and the arguments that they depend on there (all of them
+    where no point is on it)."""
+    centre = next((number_of(p) for p in operands_of(kernel, switch) if isinstance(p, f.Num)), 0.0)
+    points = centre + np.random.default_rng(0).integers(-3, 4, (kernel.arity, 400)) * 1.0
+    points = points[:, _is_on(kernel, switch, sign, points)]
+    values, moving = _computed(kernel, points), set[int]()
+    for k in range(len(points)):
+        moved = points + (np.arange(len(points)) == k)[:, None] * 0.25
+        kept = _is_on(kernel, switch, sign, moved)
+        if not values.size or np.any(_computed(kernel, moved)[kept] != values[kept]):
+            moving.add(k)
+    return values, frozenset(moving)
+
+
+def _is_on(kernel: Kernel, switch: Switch, sign: str, points: Any) -> Any:
+    left, right = (operand_in(p, points) for p in operands_of(kernel, switch))
+    return np.broadcast_to(HOLDS[sign](left - right, 0), points.shape[1:])
+
+
+def _computed(kernel: Kernel, points: Any) -> Any:
+    assert isinstance(kernel.form, f.Call)
+    with np.errstate(all="ignore"):
+        found = TABLE[kernel.form.name].reference(np, *[operand_in(p, points) for p in kernel.form.args])
+    return np.broadcast_to(found, points.shape[1:])

@@ -21,6 +21,7 @@ from symbackprop.core.graph import BOOL, Leaf, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE
+from symbackprop.verify.kinks import on_side
 
 _INSIDE = (-1e3, -30.0, -4.0, -2.0, -1.0, -0.5, -1e-3, 0.0, 1e-3, 0.5, 1.0, 2.0, 4.0, 30.0, 1e3)
 
@@ -177,14 +178,10 @@ def _call(name: str, parts: tuple[Range, ...]) -> Range:
 @cache
 def _is_flat(name: str) -> bool:
     """Whether a function with a switch does not depend on what it compares on one of its sides, as ReLU below 0."""
-    record = TABLE[name]
-    compared = [p.index for s in record.switches for p in s if isinstance(p, f.Arg)]
-    places = [(-2.5, -1.5, 1.5, 2.5) if k in compared else (0.5,) for k in range(len(record.domain))]
-    grid = np.asarray(list(product(*places)))
-    moved = [grid + 0.25 * (np.arange(grid.shape[1]) == k) for k in compared]
-    with np.errstate(all="ignore"):
-        values, *others = [record.reference(np, *points.T) for points in (grid, *moved)]
-    return any(bool(np.any(other == values)) for other in others)
+    kernel, switches = Kernel(f.call(name, *map(f.Arg, range(len(TABLE[name].domain))))), TABLE[name].switches
+    sides = [({p.index for p in s if isinstance(p, f.Arg)}, on_side(kernel, s, sign)[1])
+             for s in switches for sign in (s.no, s.yes)]
+    return any(not compared <= moving for compared, moving in sides)
 
 
 def _points(p: Range, inside: Sequence[float]) -> tuple[float, ...]:

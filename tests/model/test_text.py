@@ -12,7 +12,7 @@ from symbackprop.core.functions import CONSTANTS, FUNCTIONS
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import ModelError, NameProblem
 from symbackprop.model import Model, parse_expression, to_text
-from symbackprop.model.text.calls import RULES, callee
+from symbackprop.model.text.calls import KINDS, RULES, callee
 from symbackprop.verify import evaluate
 from tests.model.helpers import described
 
@@ -244,7 +244,7 @@ def test_integers_as_numbers() -> None:
 
 def test_every_function_can_be_called() -> None:
     """Every parameter of every library function has an annotation that model text knows how to read."""
-    known = {*RULES, "Stride", "Any"}
+    known = {*KINDS, *RULES, "Stride", "Any"}
     for name in [*FUNCTIONS, *CONSTANTS, *TABLE]:
         found = callee(name)
         assert found is not None, name

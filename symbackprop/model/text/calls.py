@@ -154,8 +154,12 @@ class Place:
         self.annotation = str(parameter.annotation)
 
     def accept(self, value: Value) -> Any:
-        rule = RULES.get(self.annotation)
-        return rule(self, value) if rule else self.plain(value)
+        if self.annotation in KINDS:
+            kind, wanted, read = KINDS[self.annotation]
+            if not isinstance(value, kind):
+                raise self.fail(wanted, value)
+            return read(value)
+        return RULES.get(self.annotation, Place.plain)(self, value)
 
     def fail(self, wanted: str, value: Value) -> ModelError:
         message = f"{self.parameter.name} of {self.found.name} is {wanted}, not {short(value)}"
@@ -176,16 +180,6 @@ class Place:
             return value
         return self.row(value)
 
-    def flag(self, value: Value) -> bool:
-        if isinstance(value, bool):
-            return value
-        raise self.fail("True or False", value)
-
-    def count(self, value: Value) -> int:
-        if isinstance(value, sp.Integer):
-            return int(value)
-        raise self.fail("a whole number", value)
-
     def size(self, value: Value) -> Any:
         if isinstance(value, sp.Expr) and value.is_integer is not False:
             if value.is_Integer and value > MAX_DIM:
@@ -199,11 +193,6 @@ class Place:
         if isinstance(value, tuple):
             return tuple(self.size(v) for v in value)
         raise self.fail("a tuple of sizes, such as (N, D)", value)
-
-    def text(self, value: Value) -> str:
-        if isinstance(value, str):
-            return value
-        raise self.fail("a string in double quotes", value)
 
     def axes(self, value: Value) -> Any:
         if value is None:
@@ -223,6 +212,11 @@ class Place:
         return int(value) if isinstance(value, sp.Integer) else value
 
 
+KINDS: dict[str, tuple[type, str, Callable[[Any], Any]]] = {
+    "bool": (bool, "True or False", bool),
+    "int": (sp.Integer, "a whole number", int),
+    "str": (str, "a string in double quotes", str),
+}
 RULES: dict[str, Callable[[Place, Value], Any]] = {
     "Node": Place.row,
     "Operand": Place.operand,
@@ -230,10 +224,7 @@ RULES: dict[str, Callable[[Place, Value], Any]] = {
     "Sequence[int] | None": Place.axes,
     "Pair": Place.axes,
     "Pair | None": Place.axes,
-    "bool": Place.flag,
-    "int": Place.count,
     "DimLike": Place.size,
     "Any": Place.size,
     "Sequence[DimLike]": Place.sizes,
-    "str": Place.text,
 }

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import add, mul, sub, truediv
+
 import sympy as sp
 
 from symbackprop.core.graph import Node, label
@@ -16,19 +19,11 @@ MAX_DIM = 2**31 - 1
 
 def fold(sign: str, a: sp.Expr, b: sp.Expr) -> sp.Expr:
     """``a sign b`` for numbers and expressions in dimensions."""
-    if sign == "+":
-        return checked(a + b)
-    if sign == "-":
-        return checked(a - b)
-    if sign == "*":
-        return checked(a * b)
-    if sign == "/":
-        if b == 0:
-            raise ModelError("division by the number 0")
-        return checked(a / b)
-    if sign == "**":
-        return power(a, b)
-    raise ModelError(f"{sign} needs arrays, but {short(a)} and {short(b)} are numbers; use *")
+    if sign == "/" and b == 0:
+        raise ModelError("division by the number 0")
+    if sign not in _ARITHMETIC:
+        raise ModelError(f"{sign} needs arrays, but {short(a)} and {short(b)} are numbers; use *")
+    return checked(_ARITHMETIC[sign](a, b))
 
 
 def power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
@@ -41,7 +36,12 @@ def power(base: sp.Expr, exponent: sp.Expr) -> sp.Expr:
             raise ModelError(f"({short(base)})**({short(exponent)}) has too many digits")
         if base == 0 and exponent < 0:
             raise ModelError("0 to a negative power is not a number")
-    return checked(base**exponent)
+    return base**exponent
+
+
+_ARITHMETIC: dict[str, Callable[[sp.Expr, sp.Expr], sp.Expr]] = {
+    "+": add, "-": sub, "*": mul, "/": truediv, "**": power,
+}
 
 
 def checked(value: sp.Expr) -> sp.Expr:
