@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -23,7 +23,7 @@ from symbackprop.render.document import Document, Line, Prose, Ref, Step
 from symbackprop.render.graph import picture_of, svg_fragment
 from symbackprop.render.options import Options
 from symbackprop.render.print.latex import latex
-from symbackprop.render.print.mathml import mathml
+from symbackprop.render.print.mathml import MathmlPrinter, mathml
 from symbackprop.render.print.text import text
 from symbackprop.resources import templates
 
@@ -99,11 +99,12 @@ def _digest(text: str) -> str:
 def _parts(document: Document, links: bool = True) -> dict[str, Any]:
     """The functions that write a document's mathematics and prose."""
     titles = anchor_titles(document) if links else {}
+    inline, display = (MathmlPrinter(titles, large).formulas for large in (False, True))
     return {
-        "inline": lambda math: mathml(math, titles),
-        "display": lambda math: mathml(math, titles, display=True),
-        "prose": lambda parts: prose(parts, titles),
-        "titled": lambda parts: prose(parts, titles, display=True),
+        "inline": inline,
+        "display": display,
+        "prose": lambda parts: prose(parts, titles, inline),
+        "titled": lambda parts: prose(parts, titles, display),
         "plain": plain,
         "spelled": text,
         "numeric": numeric,
@@ -121,14 +122,14 @@ def anchor_titles(document: Document) -> dict[str, str]:
     return titles | {s.anchor: f"computed in step {s.number}" for s in document.steps}
 
 
-def prose(parts: Prose, titles: Mapping[str, str], display: bool = False) -> Markup:
+def prose(parts: Prose, titles: Mapping[str, str], printed: Callable[[Math], Markup]) -> Markup:
     """Running text with mathematics and links."""
-    return Markup("").join(_part(p, titles, display) for p in parts)
+    return Markup("").join(_part(p, titles, printed) for p in parts)
 
 
-def _part(part: str | Math | Ref, titles: Mapping[str, str], display: bool) -> Markup:
+def _part(part: str | Math | Ref, titles: Mapping[str, str], printed: Callable[[Math], Markup]) -> Markup:
     if isinstance(part, Math):
-        return mathml(part, titles, display)
+        return printed(part)
     if isinstance(part, Ref) and part.anchor in titles:
         return Markup('<a class="ref" href="#{}" title="{}">{}</a>').format(part.anchor, titles[part.anchor], part.text)
     return escape(part.text if isinstance(part, Ref) else part)
