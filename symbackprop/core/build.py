@@ -152,7 +152,7 @@ def _is_param(a: Node) -> bool:
 
 def _batch(a: Node, b: Node) -> tuple[Node, Node, str, str]:
     """Bring batch axes to equal sizes; letters count from the last batch axis."""
-    batch = broadcast([a.shape[:-2], b.shape[:-2]], [label(a), label(b)])
+    batch = broadcast([a.shape[:-2], b.shape[:-2]], lambda: [label(a), label(b)])
     letters = string.ascii_letters[: len(batch)]
     rows = []
     for x in (a, b):

@@ -444,10 +444,7 @@ def common_shape(rows: Sequence[Node]) -> Shape:
     shape = rows[0].shape if rows else ()
     if all(same_shape(shape, a.shape) for a in rows):
         return shape
-    try:
-        return broadcast([a.shape for a in rows])
-    except ShapeError:
-        return broadcast([a.shape for a in rows], [label(a) for a in rows])
+    return broadcast([a.shape for a in rows], lambda: [label(a) for a in rows])
 
 
 def common_kind(rows: Iterable[Node]) -> str:

@@ -154,9 +154,9 @@ _NOUGHT = f.nought(f.Arg(0), f.Arg(1))
 
 def _may_be_steep(row: Node) -> bool:
     """Whether a row is a logarithm or a quotient."""
-    if row.function is not None and row.function.logarithm:
-        return True
-    return row.form is not None and f.has_quotient(row.form)
+    if row.form is None:
+        return False
+    return f.has_quotient(row.form) or (row.function is not None and row.function.logarithm)
 
 
 def _leads_to_steep(row: Node, depth: int = MAX_DEPTH) -> bool:

@@ -5,7 +5,7 @@ Comparing dimensions is the hottest thing a reverse sweep does, so identity is t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import sympy as sp
@@ -87,15 +87,18 @@ def dim_text(d: Dim) -> str:
     return str(text).replace(" ", "") if d.is_Mul else str(text)
 
 
-def broadcast(shapes: Sequence[Shape], names: Sequence[str] = ()) -> Shape:
-    """NumPy's broadcast of the shapes; an error names both operands and the axis."""
+Naming: TypeAlias = Callable[[], Sequence[str]]
+
+
+def broadcast(shapes: Sequence[Shape], names: Naming = tuple) -> Shape:
+    """NumPy's broadcast of the shapes; an error calls both operands by their ``names`` and says the axis."""
     if len(shapes) == 1:
         return shapes[0]
     rank = max((len(s) for s in shapes), default=0)
     return tuple(_broadcast_axis(shapes, names, back) for back in range(-rank, 0))
 
 
-def _broadcast_axis(shapes: Sequence[Shape], names: Sequence[str], back: int) -> Dim:
+def _broadcast_axis(shapes: Sequence[Shape], names: Naming, back: int) -> Dim:
     result, owner = ONE, 0
     for k, shape in enumerate(shapes):
         if -back > len(shape) or is_one(shape[back]):
@@ -103,7 +106,7 @@ def _broadcast_axis(shapes: Sequence[Shape], names: Sequence[str], back: int) ->
         if is_one(result):
             result, owner = shape[back], k
         elif not same(result, shape[back]):
-            raise ShapeError(_mismatch(shapes, names, owner, k, back))
+            raise ShapeError(_mismatch(shapes, names(), owner, k, back))
     return result
 
 

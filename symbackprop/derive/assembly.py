@@ -177,7 +177,7 @@ class Assembly:
     def _cached(self, cotangent: Node) -> tuple[Node, ...]:
         """The forward rows that this gradient reads, found without entering rows that have a name of their own."""
         own = (cotangent,) if _is_result(cotangent) else cotangent.args
-        told = dict.fromkeys(self._state(row) for row in self._named_below(own))
+        told = dict.fromkeys([self._state(row) if row.is_result else row for row in self._named_below(own)])
         return tuple([n for n in told if n.args and n.id in self.names and n.id in self.forward_ids])
 
     def _state(self, row: Node) -> Node:
@@ -191,7 +191,7 @@ class Assembly:
 
 def _is_result(row: Node) -> bool:
     """Whether a row is what comes out of a loop of the forward pass."""
-    return row.op.name == "out" and row.args[0].attr.forward is None
+    return row.is_result and row.args[0].attr.forward is None
 
 
 def _found(records: Iterable[Record]) -> list[Step]:

@@ -86,7 +86,7 @@ def kl_divergence(p: Node, q: Node, axis: int = -1) -> Node:
 @function
 def cosine_similarity(a: Node, b: Node, axis: Axis = -1, eps: Operand = 1e-8) -> Node:
     """a·b/(max(‖a‖, eps)·max(‖b‖, eps)) along an axis of the broadcast arguments, as in PyTorch."""
-    shape = broadcast([a.shape, b.shape], [label(a), label(b)])
+    shape = broadcast([a.shape, b.shape], lambda: [label(a), label(b)])
     axes = tuple([k - len(shape) for k in normalise_axes(axis, len(shape))])
     lengths = [maximum(norm(_repeated(v, shape, axes), axes if len(axes) > 1 else axes[0]), eps) for v in (a, b)]
     return build.reduce_sum(a * b, axis) / (lengths[0] * lengths[1])

@@ -135,7 +135,7 @@ def _infer_take(axis: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
     require_integers(index, a.shape[axis], f"axis {axis} of {label(a)}")
     rest = (*a.shape[:axis], ONE, *a.shape[axis + 1 :])
     own = (*index.shape[:axis], ONE, *index.shape[axis + 1 :])
-    shape = broadcast([rest, own], [label(a), label(index)])
+    shape = broadcast([rest, own], lambda: [label(a), label(index)])
     if not same_shape(shape, own) or not same_shape(shape, rest):
         raise ShapeError(f"take_along_axis: {shape_text(a.shape)} and {shape_text(index.shape)} differ off axis {axis}")
     return (*shape[:axis], index.shape[axis], *shape[axis + 1 :]), a.kind
