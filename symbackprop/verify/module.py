@@ -28,6 +28,7 @@ from symbackprop.verify.sampling import Sample, hidden_dims
 
 REQUIRED = ("MODEL", "forward", "backward")
 EXTRAS = {"jax": "jax", "jaxlib": "jax"}  # what a module may import beside NumPy, and the extra that has it
+_QUICK = "jax_disable_most_optimizations"  # a switch of JAX
 _numbers = count(1)
 
 
@@ -86,10 +87,15 @@ def _check_parts(module: ModuleType, path: Path) -> None:
 
 @contextlib.contextmanager
 def in_float64() -> Iterator[None]:
-    """JAX, where it is loaded, keeps the float64 that the check hands out."""
-    older = getattr(sys.modules.get("jax.experimental"), "enable_x64", None)
-    switch = getattr(sys.modules.get("jax"), "enable_x64", older)
-    with contextlib.nullcontext() if switch is None else switch(True):
+    """JAX, where it is loaded, keeps the float64 that the check hands out, and compiles in half the time: nearly all
+    that a check takes is compiling operations for sizes that come once."""
+    jax = sys.modules.get("jax")
+    switch = getattr(jax, "enable_x64", getattr(sys.modules.get("jax.experimental"), "enable_x64", None))
+    before = getattr(getattr(jax, "config", None), "values", {}).get(_QUICK)
+    with contextlib.nullcontext() if switch is None else switch(True), contextlib.ExitStack() as after:
+        if jax is not None and before is not None:
+            jax.config.update(_QUICK, True)
+            after.callback(jax.config.update, _QUICK, before)
         yield
 
 

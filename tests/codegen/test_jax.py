@@ -19,8 +19,9 @@ from symbackprop.errors import UsageError
 from symbackprop.model import zoo
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
+from symbackprop.verify import verify_module
 from symbackprop.verify.sampling import choose_sizes, draw, hidden_dims
-from tests.codegen.helpers import body, emit
+from tests.codegen.helpers import body, emit, run
 from tests.codegen.test_dims import HIDDEN
 from tests.codegen.test_empty import LOOPS as STARTED
 from tests.codegen.test_empty import MEANS
@@ -378,6 +379,20 @@ def test_verified(tmp_path: Path) -> None:
         assert report.passed, report.text()
         wrong = verify_source(source.replace("grad * upstream", "2 * grad * upstream"), model, trials=1)
         assert wrong.verdict == "fail"
+
+
+def test_a_check_compiles_quickly_and_leaves_the_switch_as_it_was(tmp_path: Path) -> None:
+    switch = "jax_disable_most_optimizations"
+    source = codegen(parse("param w\nloss L = w**2"), target="jax")
+    spied = source.replace("def backward(cache", "SEEN = []\n\n\ndef backward(cache").replace(
+        '    w_ = cache["w_"]', f'    SEEN.append(jax.config.values["{switch}"])\n    w_ = cache["w_"]')
+    module = run(spied, tmp_path)
+    jax.config.update(switch, False)
+    try:
+        assert verify_module(module, parse("param w\nloss L = w**2"), trials=1).passed
+        assert module.SEEN and all(module.SEEN) and not jax.config.values[switch]
+    finally:
+        jax.config.update(switch, True)
 
 
 def test_what_has_no_meaning_is_refused() -> None:
