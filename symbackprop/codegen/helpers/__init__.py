@@ -8,7 +8,8 @@ that it has for NumPy, such as ``jnp``, but for what a file of that name defines
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -45,27 +46,14 @@ def _own_files() -> list[str]:
 def _definitions(file: str, module: str) -> dict[str, tuple[Definition, str]]:
     """The definitions of a file by name, with ``module`` for what it calls np."""
     source = Path(__file__).with_name(file).read_text(encoding="utf-8")
-    lines = source.splitlines()
+    lines = [line.split("  # noqa")[0] for line in re.sub(r"\bnp\b", module, source).splitlines()]
     found: dict[str, tuple[Definition, str]] = {}
     for node in ast.parse(source).body:
         if isinstance(node, Definition):
-            name = node.targets[0].id if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) else ""
-            found[name or getattr(node, "name", "")] = node, "\n".join(_text(node, lines, module))
+            first = min([node.lineno, *[d.lineno for d in getattr(node, "decorator_list", [])]])
+            name = ast.unparse(node.targets[0]) if isinstance(node, ast.Assign) else node.name
+            found[name] = node, "\n".join(lines[first - 1 : node.end_lineno])
     return found
-
-
-def _text(node: Definition, lines: list[str], module: str) -> Iterator[str]:
-    """The lines of a definition, its decorators among them."""
-    places: dict[int, list[int]] = {}
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.Name) and inner.id == "np":
-            places.setdefault(inner.lineno, []).append(inner.col_offset)
-    first, last = min([node.lineno, *[d.lineno for d in getattr(node, "decorator_list", [])]]), node.end_lineno or 0
-    for number in range(first, last + 1):
-        line = lines[number - 1] if number < last else lines[number - 1][: node.end_col_offset]
-        for start in sorted(places.get(number, ()), reverse=True):
-            line = line[:start] + module + line[start + 2 :]
-        yield line.split("  # noqa")[0]
 
 
 @cache
