@@ -37,7 +37,7 @@ class AxisLetters:
         """A letter of the document for every axis, all different, and none that is used."""
         letters: list[str] = []
         for size in shape:
-            fitting = self._fitting(size, {*letters, *used})
+            fitting = self._fitting(size, {*letters, *used, *self.own})
             letters.append(next(x for x in fitting if self.met.get(x, {size}) == {size}))
             self.runs[letters[-1]] = size
         return letters
