@@ -28,10 +28,11 @@ class AxisLetters:
 
     @contextmanager
     def at_step(self, inside: bool = True) -> Iterator[None]:
-        """One step; inside the steps of loops their counters are no letters for axes."""
-        before, self.closed, self.own = self.closed, self.counters if inside else self.closed, {}
+        """One step, or a part of it; inside the steps of loops their counters are no letters for axes."""
+        before = self.closed, self.own
+        self.closed, self.own = self.counters if inside else self.closed, dict(self.own)
         yield
-        self.closed = before
+        self.closed, self.own = before
 
     def of(self, shape: Sequence[sp.Expr], used: Collection[str] = ()) -> list[str]:
         """A letter of the document for every axis, all different, and none that is used."""

@@ -17,6 +17,8 @@ from symbackprop.core.maths import (
     Fill,
     Fn,
     Frac,
+    Function,
+    Identity,
     Indicator,
     Letter,
     Math,
@@ -31,6 +33,7 @@ from symbackprop.core.maths import (
     Sum,
     Sym,
     Transpose,
+    Words,
     negative,
     product,
     replaced,
@@ -90,6 +93,10 @@ def functions_of(model: Model) -> set[str]:
     return used
 
 
+def _minus(left: Math, right: Math) -> Math:
+    return Sum(((False, left), (True, right)))
+
+
 def _at(array: Math, *index: Math) -> Math:
     return Entry(array, index)
 
@@ -116,6 +123,43 @@ _MEANINGS: dict[str, Prose] = {
                                                     Fn("sqrt", (Sum(((False, Op("var", (X,))), (False, _EPS))),)))),),
     "rms_norm": (_is(Op("rms_norm", (X,)), Frac(X, Fn("sqrt", (Sum(((False, Op("mean", (Pow(X, TWO),))),
                                                                     (False, _EPS))),)))),),
+    "mean": (Op("mean", (X,)), " is the sum over the number of terms"),
+    "var": (_is(Op("var", (X,)), Op("mean", (Pow(_minus(X, Op("mean", (X,))), TWO),))),),
+    "norm": (Op("norm", (X,)), " is the root of the sum of the squares along the axes"),
+    "min": (Op("min", (X,)), " is the least entry along the axes"),
+    "squared_error": (_is(Op("squared_error", (_A, _B)), Pow(_minus(_A, _B), TWO)), ", entry by entry"),
+    "absolute_error": (_is(Op("absolute_error", (_A, _B)), Fn("abs", (_minus(_A, _B),))), ", entry by entry"),
+    "hinge": (_is(Op("hinge", (_A, _B)), Fn("relu", (_minus(Num(sp.S.One), product(_A, _B)),))), ", entry by entry"),
+    "binary_cross_entropy_with_logits": (
+        _is(Op("binary_cross_entropy_with_logits", (_Z, _Y)), _minus(Fn("softplus", (_Z,)), product(_Y, _Z))),
+        ", entry by entry"),
+    "kl_divergence": (Op("kl_divergence", (_A, _B)), " is the sum of ",
+                      product(_A, Fn("log", (Frac(_A, _B),))), " along the axis"),
+    "gelu": (_is(Op("gelu", (X,)), product(X, Fn("normal_cdf", (X,)))), ", ", Function("normal_cdf"),
+             " being the distribution function of the normal distribution"),
+    "silu": (_is(Op("silu", (X,)), product(X, Fn("sigmoid", (X,)))),),
+    "mish": (_is(Op("mish", (X,)), product(X, Fn("tanh", (Fn("softplus", (X,)),)))),),
+    "trace": (_is(Op("trace", (_A,)), _sum("n", _at(_A, _N, _N))),),
+    "l1": (Op("l1", (X,)), " is the sum of the absolute values"),
+    "l2": (Op("l2", (X,)), " is the sum of the squares"),
+    "log_softmax": (_is(Op("log_softmax", (_Z,)), Fn("log", (_SOFTMAX,))),),
+    "causal_mask": (_is(_at(Op("causal_mask", (Sym("T"),)), _N, _M), Indicator(Relation(_M, "≤", _N))),),
+    "pad": (Op("pad", (_A, *map(Words, ("axis", "first", "size")))),
+            " puts a among zeros: along the axis, which gets that size, from the place first on"),
+    "cumsum": (Op("cumsum", (_A, Words("axis"))), " adds up the entries up to each one along the axis"),
+    "roll": (Op("roll", (_A, _K)), " moves the entries k places on along the axis, the last ones to the front"),
+    "repeat": (Op("repeat", (_A, _K)), " has every entry k times, one beside the other"),
+    "flip": (Op("flip", (_A,)), " has the entries in the opposite order along the axis"),
+    "concat": (Op("concat", (_A, _B)), " puts one behind the other along the axis"),
+    "take_along_axis": (Op("take_along_axis", (_A, _Y)), " reads a along the axis at the places that y holds"),
+    "put_along_axis": (Op("put_along_axis", (_A, _Y)), " adds a into zeros along the axis at the places that y holds"),
+    "sort": (Op("sort", (_A,)), " has the entries in rising order along the axis"),
+    "argsort": (Op("argsort", (_A,)), " holds the places of the entries in rising order along the axis"),
+    "reshape": ("reshape has the same entries in the same order, the last axis fastest, in the shape below it",),
+    "transpose": ("transpose has the axes in the order of the numbers below it, counted from 1",),
+    "arange": (Op("arange", (_K,)), " is 0, 1, …, k − 1"),
+    "eye": (Identity(sp.Symbol("N")), " is the identity matrix"),
+    "diagonal": (Op("diag", (_A,)), " is the matrix with a on its diagonal and 0 elsewhere"),
     "pick": (_is(_at(Op("pick", (_Z, _Y)), _N), _at(_Z, _N, _at(_Y, _N))),),
     "ones": (ONES, " is a vector of ones, ", MatMul(ONES, Transpose(_B)), " has ", _B, " in every row"),
     "outer": (_is(_at(Outer(_A, _B), _N, _M), product(_at(_A, _N), _at(_B, _M))), ", for any number of axes"),

@@ -8,7 +8,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Identity, Math, MatMul, Op, Sum, product, turned
+from symbackprop.core.maths import Math, MatMul, Sum, product, turned
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import same_shape
 from symbackprop.derive.record import Edge
@@ -59,10 +59,10 @@ def is_number(factor: Entrywise) -> bool:
 def diagonal(r: Rows, factor: Entrywise, size: sp.Expr) -> Math:
     """The Jacobian of a function that works entry by entry: diag(1 − h²), 2I, I."""
     if factor.form == f.ONE:
-        return Identity(size)
+        return r.identity(size)
     if isinstance(factor.form, f.Num):
-        return r.scaled(factor.form.value, Identity(size))
-    return product(factor.tree(r), Identity(size)) if is_number(factor) else Op("diag", (factor.tree(r),))
+        return r.scaled(factor.form.value, r.identity(size))
+    return product(factor.tree(r), r.identity(size)) if is_number(factor) else r.diagonal(factor.tree(r))
 
 
 def _structural(r: Rows, edge: Edge) -> Factor | None:
@@ -78,6 +78,6 @@ def _structural(r: Rows, edge: Edge) -> Factor | None:
         return Factor(*ends, turned(ones), ones)
     if row.op.name == "softmax":
         p = r.ref(row)
-        matrix = Sum(((False, Op("diag", (p,))), (True, MatMul(p, turned(p)))))  # diag(p) − p pᵀ
+        matrix = Sum(((False, r.diagonal(p)), (True, MatMul(p, turned(p)))))  # diag(p) − p pᵀ
         return Factor(*ends, matrix, matrix)
     return None

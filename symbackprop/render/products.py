@@ -78,6 +78,7 @@ def bound_in(trees: Sequence[Math]) -> set[str]:
 def _over_indices(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math:
     """Axes in another order, or a sum over indices where nothing shorter is known."""
     if pattern.is_transpose:
+        r.mention("transpose")
         return maths.Permuted(args[0], pattern.order)
     sizes = pattern.sizes([a.shape for a in rows])
     letters = dict(zip(sizes, r.every(tuple(sizes.values()), bound_in(args)), strict=True))

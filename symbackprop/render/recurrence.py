@@ -9,7 +9,7 @@ from __future__ import annotations
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.maths import Bars, Big, Derivative, Math, MatMul, Op, Several, Sym, turned
+from symbackprop.core.maths import Bars, Big, Derivative, Math, MatMul, Several, Sym, turned
 from symbackprop.core.ops.loop import base
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import same_shape
@@ -97,7 +97,7 @@ def _link(context: Context, edge: Edge, fixed: set[int]) -> list[Math] | None:
         factor = edge_factor(edge)
         if factor is None or not same_shape(row.shape, edge.argument.shape):
             return None
-        return [] if factor.form == f.ONE else [Op("diag", (factor.tree(r),))]
+        return [] if factor.form == f.ONE else [r.diagonal(factor.tree(r))]
     product = row.attr.matmul() if isinstance(row.attr, Pattern) else None
     place = 1 - edge.index
     if product is None or product.flip_out or len(row.args) != 2 or row.args[place].id not in fixed:

@@ -105,6 +105,15 @@ class Rows(Written):
     def filled(self, value: sp.Expr, shape: Dims) -> Math:
         return maths.Fill(value, self.shape(shape)) if shape else maths.Num(value)
 
+    def identity(self, size: sp.Expr) -> Math:
+        self.mention("eye")
+        return maths.Identity(size)
+
+    def diagonal(self, entries: Math) -> Math:
+        """A matrix with these entries on its diagonal."""
+        self.mention("diagonal")
+        return maths.Op("diag", (entries,))
+
     def mention(self, name: str) -> None:
         self.mentioned.setdefault(name)
 
@@ -137,8 +146,9 @@ class Rows(Written):
         found = repeated(m, have, want, self.order)
         if found is not m:
             self.mention("ones")
-            if any(isinstance(x, maths.Outer) for x in maths.walk(found)):
-                self.mention("outer")
+            for kind, word in ((maths.Outer, "outer"), (maths.Permuted, "transpose")):
+                if any(isinstance(x, kind) for x in maths.walk(found)):
+                    self.mention(word)
         return found
 
     def every(self, shape: Dims, used: Collection[str]) -> list[str]:
@@ -333,6 +343,7 @@ def _reshape(r: Rows, node: Node, a: Node) -> Scaled | Math:
     if [d for d in node.shape if not is_one(d)] == [d for d in a.shape if not is_one(d)]:
         number, rest = r.term(a)
         return Scaled(number, reshaped(rest, a.shape, node.shape) if a.shape else r.repeated(rest, (), node.shape))
+    r.mention("reshape")
     return maths.Op("reshape", (r.ref(a),), (r.shape(node.shape),), node.id)
 
 
@@ -376,6 +387,6 @@ def _einsum(r: Rows, node: Node, *args: Node) -> Scaled:
 
 OPS: dict[str, Callable[..., Scaled | Math]] = {
     "sum": _sum, "max": _max, "norm": _norm, "logsumexp": _logsumexp, "softmax": _softmax, "broadcast": _broadcast,
-    "reshape": _reshape, "eye": lambda r, node: maths.Identity(node.attr), "scatter_add": _scattered("scatter_add"),
+    "reshape": _reshape, "eye": lambda r, node: r.identity(node.attr), "scatter_add": _scattered("scatter_add"),
     "put_along_axis": _put_along_axis, "out": _out, "einsum": _einsum,
 }

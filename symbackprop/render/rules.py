@@ -49,6 +49,7 @@ FUNCTION_RULES: dict[str, Prose] = {
     "mean": ("mean of n terms: each gets ", Frac(_ONE, Sym("n"))),
     "cross_entropy": ("softmax with cross-entropy: ", _SOFTMAX_LOSS),
     "binary_cross_entropy": ("term by term, ", Relation(Prime("log", _X), "=", Frac(_ONE, _X))),
+    "cumsum": ("cumulative sum: every entry gets the gradients from its own place on",),
     "pick": ("picked entries get the gradient, the others 0",),
 }
 
@@ -79,7 +80,7 @@ def edge_rules(r: Rows, edge: Edge) -> list[Prose]:
     if isinstance(row.attr, Pattern):
         return [_einsum_rule(row.attr, edge.index)]
     if row.op.name == "reshape" and _entries(row) == _entries(row.args[0]):
-        return []
+        return [("the same entries, but for axes of size 1",)]
     if row.op.name != "elementwise":
         rule = row.op.rule or (row.op.name,)
         own: dict[Math, Math] = {Delta(): r.upstream}

@@ -45,6 +45,7 @@ def verdicts(derivation: Derivation, view: str = "auto", layout: str = "shape", 
     world.legend, world.called_rate = _legend(document), document.rate
     yield from _letters(derivation, world.legend)
     yield from _shapes(world, document)
+    yield from words(document)
     place = ""
     for where, left, line, depth in _lines(document):
         if where != place:
@@ -76,6 +77,24 @@ def _letters(derivation: Derivation, legend: dict[str, sp.Expr]) -> Iterator[Ver
     taken = {text_name(x) for x in (*derivation.names.values(), *derivation.model.sizes)}
     for letter in legend:
         yield Verdict(WRONG if letter in taken else RIGHT, "legend", letter, "it is a name of the model")
+
+
+def words(document: Document) -> Iterator[Verdict]:
+    """Every function and I in the equations has a line in the glossary."""
+    told = {word for line in document.glossary for part in line for word in _said(part)}
+    for where, _, line, _ in _lines(document):
+        for word in _said(line.right):
+            yield Verdict(RIGHT if word in told else WRONG, where, word, "the glossary does not say what it is")
+
+
+def _said(part: object) -> Iterator[str]:
+    """The names of functions in a tree, or the first word of a sentence."""
+    if isinstance(part, str):
+        yield part.split(" ")[0]
+    elif isinstance(part, m.Math):
+        words = {m.Identity: "I", m.Permuted: "transpose"}
+        yield from (x.name if isinstance(x, m.Op) else words.get(type(x), "") for x in m.walk(part)
+                    if isinstance(x, m.Op) or type(x) in words)
 
 
 def _shapes(world: World, document: Document) -> Iterator[Verdict]:

@@ -21,8 +21,10 @@ from symbackprop.derive import derive
 from symbackprop.derive.steps import Derivation
 from symbackprop.model import Model
 from symbackprop.model.zoo import names
+from symbackprop.render.anatomy import build_document
+from symbackprop.render.options import Options
 from symbackprop.render.views import VIEWS
-from tests.render.claims import SKIPPED, WRONG, Verdict, verdicts
+from tests.render.claims import SKIPPED, WRONG, Verdict, verdicts, words
 from tests.render.helpers import derivation
 from tests.render.random_models import random_circuit, random_loop, random_model
 from tests.render.reading import Wrong
@@ -91,6 +93,25 @@ def test_what_is_called_as_signs_usually_are_is_told_apart(view: str) -> None:
     page = d.text(view=view)
     assert "α·∂L/∂η" in page or "α·(∂L/∂η)" in page
     assert "δ_a" not in page and "δ ↦" not in page and "1_N " not in page
+
+
+CALLS = (
+    "pad(a, 0, 1, N + 2)", "cumsum(a, axis=0)", "roll(a, 1, axis=0)", "repeat(a, 2)", "take_along_axis(a, i, axis=1)",
+    "sort(a)", "log_softmax(a)", "softmax(a)", "var(a, axis=1)", "norm(a, axis=1)", "min(a, axis=1)", "a + eye(N)",
+    "reshape(a, -1)", "transpose(stack(a, a * 2), (1, 0, 2))", "flip(a, axis=0)", "concat(a, a**2)", "a[::2]",
+    "attention(a, a, a, causal=True)", "layer_norm(a)", "rms_norm(a)", "gelu(a)", "silu(a)", "mish(a)",
+    "squared_error(a, 2)", "absolute_error(a, 2)", "hinge(a, 1)", "binary_cross_entropy_with_logits(a, 1)", "l1(a)",
+    "l2(a)", "outer(a[0], a[1])", "trace(a)", "diag(a)", "logsumexp(a)", "cross_entropy(a, y)", "pick(a, y)",
+    "one_hot(y, N) * a", "unfold(a, 2, axis=0)", "kl_divergence(softmax(a), softmax(2 * a))", "a[y]",
+)
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_every_word_of_an_equation_is_told(call: str) -> None:
+    text = f"dim N\nparam a: N x N\ndata i: N x 2 int < N, y: N int < N\nb = {call}\nloss L = sum(b**2)"
+    d = derive(Model.parse(text))
+    for view in ("matrix", "index", "jacobian"):
+        assert not [x for x in words(build_document(d, Options(view=view))) if x.verdict == WRONG]
 
 
 def test_few_equations_are_passed_over() -> None:
