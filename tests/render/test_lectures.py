@@ -157,4 +157,4 @@ def test_a_convolution_in_index_view() -> None:
     doc = document("conv-net", view="index")
     kernel, image = step(doc, "W2"), step(doc, "P1")
     assert any(line.endswith("Σ_n,k,v P₁[n,k+s−1,v+u−1,m]·δ_Z₂[n,k,v,r]") for line in text_lines(kernel))
-    assert any(line.endswith("Σ_e,f,w δ_Z₂[s,i+1−e,k+1−f,w]·W₂[e,f,m,w]") for line in text_lines(image))
+    assert any(line.endswith("Σ_h,z,w δ_Z₂[s,i+1−h,k+1−z,w]·W₂[h,z,m,w]") for line in text_lines(image))
