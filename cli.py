@@ -366,8 +366,8 @@ def codegen(
 
 def write_verified(text: str, model: Any, path: Path | None, check_gradients: bool) -> None:
     """Write a module to its path, or to stdout; verified first when wanted."""
-    from symbackprop.check import require_verified
     from symbackprop.codegen.write import replaced, write_module
+    from symbackprop.verified import require_verified
 
     def check(module: Path | str) -> None:
         with progress_bar("verifying") as progress:
@@ -411,7 +411,7 @@ def verify(given: Given, as_json: bool, **options: Any) -> None:
     They are compared with numeric slopes of the model itself. Exits with 1 when the check fails, and also when it
     could decide nothing or not everything.
     """
-    from symbackprop.check import verify_target
+    from symbackprop.verified import verify_target
 
     with progress_bar("verifying") as progress:
         report = verify_target(given.spec, relu0=given.relu0, sizes=given.sizes, progress=progress, **options)
@@ -442,6 +442,45 @@ def grade(given: Given, answers: str, hints: int, as_json: bool, output: str) ->
     graded = grade_path(Grader(given.model(), given.sizes), answers)
     write_result(graded.json(hints) if as_json else graded.text(hints), output)
     click.get_current_context().exit(graded.exit_code)
+
+
+@cli.command()
+@model_argument
+@click.argument("target", metavar="FILE.py[:NAME]")
+@click.option(
+    "--returns", metavar="x,W", help="The names of what NAME returns.  [default: read off its return statement]"
+)
+@one_of("--dtype", DTYPES, "What the code is handed.")
+@click.option(
+    "--tolerance",
+    type=click.FloatRange(0, min_open=True),
+    metavar="R",
+    help="How far a gradient may be off, relative to its largest entry.  [default: what fits its precision]",
+)
+@click.option(
+    "--seed", type=click.IntRange(0), metavar="N", default=0, show_default=True, help="Of the random inputs."
+)
+@click.option(
+    "--trials", type=click.IntRange(1), metavar="N", default=3, show_default=True, help="How many random inputs to try."
+)
+@json_option
+@on_model
+def check(given: Given, target: str, as_json: bool, **options: Any) -> None:
+    """Check anybody's own backward pass, and name what is wrong with it.
+
+    The file is executed, as your own code. NAME is a function whose parameters are names of the model (upstream, dout
+    or d and an output's name for the upstream gradient), a torch.autograd.Function, or a class with forward and
+    backward; without NAME the file has forward(params, data) and backward(cache). Exits with 1 when a gradient is
+    wrong.
+    """
+    from symbackprop.own import check_file
+
+    model = given.model()
+    tell(f"note: {target.partition('.py')[0]}.py is executed")
+    report = check_file(model, target, dims=given.sizes, **options)
+    write_result(report.json() if as_json else report.text())
+    if not report.passed:
+        click.get_current_context().exit(1)
 
 
 @cli.command()

@@ -40,16 +40,16 @@ class Reference:
 
     ``loops`` are the loops that were unrolled, as counters with the dimension that they run over. The letters that a
     derivation gives to unnamed rows are not among the names then: they depend on the number of steps, and nobody has
-    seen them.
+    seen them; nor are they without ``letters``.
     """
 
-    def __init__(self, model: Model, loops: Mapping[str, str] | None = None) -> None:
+    def __init__(self, model: Model, loops: Mapping[str, str] | None = None, letters: bool = True) -> None:
         self.model, self.graph, self.loops = model, model.graph, dict(loops or {})
         derivation = derive(model)
         self.forward = frozenset(derivation.forward_ids)
         steps = {s.target.id: s.total for s in derivation.steps if isinstance(s, Step)}
         unnamed = {i for i in derivation.names if i in self.forward and self.graph.nodes[i].name is None}
-        unseen = unnamed | {steps[i].id for i in unnamed if i in steps} if self.loops else set()
+        unseen = unnamed | {steps[i].id for i in unnamed if i in steps} if self.loops or not letters else set()
         self.spelled = {i: n for i, n in derivation.names.items() if i not in unseen}
         self.answers = {self.spelled[i]: total for i, total in steps.items() if i in self.spelled}
         self.answers |= derivation.gradients

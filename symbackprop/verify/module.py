@@ -27,7 +27,7 @@ from symbackprop.model.model import Model
 from symbackprop.verify.sampling import Sample, hidden_dims
 
 REQUIRED = ("MODEL", "forward", "backward")
-EXTRAS = {"jax": "jax", "jaxlib": "jax"}  # what a module may import beside NumPy, and the extra that has it
+EXTRAS = {"jax": "jax", "jaxlib": "jax", "torch": "oracles"}  # what a file may import, and the extra that has it
 _QUICK = "jax_disable_most_optimizations"  # a switch of JAX
 _numbers = count(1)
 
@@ -45,29 +45,41 @@ class _Loader(SourceFileLoader):
 
 
 def load_module(path: str | Path) -> ModuleType:
-    """The file as a fresh module, under a name of its own.
+    """An emitted module, fresh from its file.
 
     Raises `UsageError` where there is no such file and `BrokenModule` where it does not run or lacks a required part.
     """
-    path = Path(path)
+    module = run_file(Path(path))
+    _check_parts(module, Path(path))
+    return module
+
+
+def run_file(path: Path) -> ModuleType:
+    """The file as a fresh module, under a name of its own.
+
+    Raises `UsageError` where there is no such file, `MissingExtra` where it imports JAX or PyTorch and they are not
+    installed, and `BrokenModule` where it does not run.
+    """
     if not path.is_file():
         raise UsageError(f"{path} is a directory" if path.is_dir() else f"there is no file {path}")
     name = f"symbackprop_checked_{next(_numbers)}"
     spec = spec_from_file_location(name, path, loader=_Loader(name, str(path)))
     assert spec is not None and spec.loader is not None
-    module = module_from_spec(spec)
+    module = sys.modules[name] = module_from_spec(spec)
     with quiet():
         try:
             spec.loader.exec_module(module)
         except KeyboardInterrupt:
             raise
         except BaseException as error:
-            extra = EXTRAS.get(error.name or "") if isinstance(error, ModuleNotFoundError) else None
+            root = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+            extra = EXTRAS.get(root)
             if extra is not None:
-                missing = f"a module for {extra} is checked by running it, and {extra} is not installed"
+                missing = f"a module for {root} is checked by running it, and {root} is not installed"
                 raise MissingExtra(f"{missing}: pip install 'symbackprop[{extra}]'") from error
             raise BrokenModule(f"{path} cannot be imported: {describe(error, str(path))}") from error
-    _check_parts(module, path)
+        finally:
+            sys.modules.pop(name, None)
     return module
 
 

@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from symbackprop import Model, load, mean, reshape, sqrt, verify
-from symbackprop.check import verify_source
 from symbackprop.codegen import codegen
+from symbackprop.verified import verify_source
 from symbackprop.verify.interpreter import evaluate
 from symbackprop.verify.sampling import draw
 from tests.codegen.helpers import emit

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symbackprop.check import verify_source
 from symbackprop.codegen import codegen
 from symbackprop.codegen.helpers import library
 from symbackprop.core.registry import Op, Sample
@@ -19,6 +18,7 @@ from symbackprop.errors import UsageError
 from symbackprop.model import zoo
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
+from symbackprop.verified import verify_source
 from symbackprop.verify import verify_module
 from symbackprop.verify.sampling import choose_sizes, draw, hidden_dims
 from tests.codegen.helpers import body, emit, run

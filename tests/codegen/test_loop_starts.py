@@ -19,11 +19,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from symbackprop import Model, derive
-from symbackprop.check import verify_source
 from symbackprop.codegen import codegen
 from symbackprop.core import functions as F
 from symbackprop.core.loops import scan
 from symbackprop.errors import ShapeError
+from symbackprop.verified import verify_source
 from tests.codegen.helpers import emit
 
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "12"))

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from symbackprop import __version__
-from symbackprop.check import verify_source
 from symbackprop.codegen import codegen
 from symbackprop.model.text import parse
+from symbackprop.verified import verify_source
 from tests.codegen.helpers import body, emit
 
 MLP = """

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from symbackprop.check import verify_source
 from symbackprop.codegen import codegen
 from symbackprop.derive import derive
 from symbackprop.errors import ModelError
 from symbackprop.model.text import parse
+from symbackprop.verified import verify_source
 
 MODELS = {
     "no parameters": "data x\nloss L = x**2",

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from symbackprop.check import verify_source
 from symbackprop.codegen import codegen
 from symbackprop.errors import UsageError
 from symbackprop.model.text import parse
+from symbackprop.verified import verify_source
 from tests.codegen.helpers import body, emit, run
 from tests.codegen.test_models import ALL, ATTENTION, MLP, RNN, TWO_OUTPUTS
 

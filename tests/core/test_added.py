@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from symbackprop import Model, codegen, derive
-from symbackprop.check import verify_source
 from symbackprop.core import functions as F
 from symbackprop.core.graph import Graph
 from symbackprop.core.ops import OPS
 from symbackprop.core.reverse import grad
 from symbackprop.core.scalars import TABLE
+from symbackprop.verified import verify_source
 from symbackprop.verify.conditions import sides_of
 from symbackprop.verify.interpreter import evaluate
 from tests.codegen.helpers import emit

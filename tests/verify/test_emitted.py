@@ -12,8 +12,8 @@ from functools import cache
 import pytest
 
 from symbackprop import codegen, load
-from symbackprop.check import verify_source
 from symbackprop.model import Model, zoo
+from symbackprop.verified import verify_source
 from tests.verify.mutate import Slips
 
 SAMPLE = 4

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from symbackprop import codegen, load
-from symbackprop.check import verify_source
 from symbackprop.model import zoo
+from symbackprop.verified import verify_source
 from symbackprop.verify import Report
 from tests.verify.helpers import check
 from tests.verify.modules import MLP

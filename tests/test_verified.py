@@ -12,9 +12,9 @@ from click.testing import CliRunner, Result
 
 import symbackprop
 from symbackprop.__main__ import load_cli
-from symbackprop.check import is_emitted, verify_source
 from symbackprop.core.functions import mean, tanh
 from symbackprop.errors import CheckFailed, UsageError
+from symbackprop.verified import is_emitted, verify_source
 from tests.verify.helpers import mutant
 from tests.verify.modules import MLP, SQUARE
 

@@ -1,0 +1,681 @@
+"""Mistakes that code makes and formulas on paper do not: `=` for `+=`, another axis, an ε elsewhere, a factor twice.
+
+Each is a `Mistake`: what it would make of a gradient at a point, compared in numbers with what the code returned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.loops import body_leaf
+from symbackprop.core.shapes import dim_text, same_shape, shape_text
+from symbackprop.derive.record import Edge
+from symbackprop.errors import ModelError
+from symbackprop.grade import mistakes as m
+from symbackprop.grade.derivation_mistakes import Candidate, Place, Swap
+from symbackprop.grade.mistakes import Finding
+from symbackprop.grade.numeric_sweep import NumericSweep
+from symbackprop.grade.points import Array, Point
+from symbackprop.grade.reference import Reference
+from symbackprop.verify.interpreter import Program
+
+OVERWRITTEN, AXIS, EPS, SWAPPED, CONVENTION = "overwritten", "axis", "eps", "swapped", "convention"
+COPIES = ("gather", "unfold", "slice", "take_along_axis", "repeat")
+SMALL_NUMBER = 1e-2
+
+
+class Sweep(NumericSweep):
+    """The sweep for very many mistakes: what a structural row hands back is prepared once for every other factor."""
+
+    def through(self, edge: Edge, upstream: Array, args: Sequence[Node]) -> Array:
+        key = (edge, tuple(a.id for a in args))
+        if key not in self._links:
+            self._links[key] = self._link(edge, args)
+            leaf, part = self._links[key]
+            self._programs[key] = Program([part], self.point.sizes, frozenset({*self.point.values, leaf.id}))
+        leaf, part = self._links[key]
+        with np.errstate(all="ignore"):
+            return self._programs[key].run({**self.point.values, leaf.id: upstream})[part.id]
+
+    @cached_property
+    def _programs(self) -> dict[tuple[Edge, tuple[int, ...]], Program]:
+        return {}
+
+    @cached_property
+    def of_kept(self) -> tuple[Program, dict[int, Array]]:
+        """The gradient from the values of all rows of the forward pass, and these."""
+        kept = {n.id: self.point.value(n) for n in self.reference.order}
+        kept |= {u.id: self.point.value(u) for u in self.reference.model.upstream.values()}
+        gradient = self.reference.gradient(self.target)
+        return Program([gradient], self.point.sizes, frozenset(kept)), kept
+
+
+# -- what one edge hands back
+
+
+def overwrites(place: Place) -> Iterator[Candidate]:
+    """``dE[index] = d`` and ``dX[window] = d`` where += belongs: the last one wins."""
+    edge = place.edge
+    op, name = edge.consumer.op.name, place.reference.name(edge.argument)
+    if edge.index == 0 and op in COPIES:
+        what = "an index that occurs twice" if op == "gather" else "entries that overlap"
+        says = f"= stands where += belongs in d{name}: of {what} only the last contribution is kept"
+        yield _candidate(place, OVERWRITTEN, says, _last_copy, 15)
+    if edge.index == 0 and op == "conv2d":
+        says = f"= stands where += belongs in d{name}: where windows overlap only the last contribution is kept"
+        yield _candidate(place, OVERWRITTEN, says, _last_window, 15)
+
+
+def _candidate(place: Place, kind: str, says: str, swap: Swap, cost: int,
+               patterns: tuple[object, ...] = ()) -> Candidate:
+    return Priced(kind, lambda: Finding(kind, says, place.factor), {place.edge: swap}, 0, patterns, cost)
+
+
+@dataclass(frozen=True)
+class Priced(Candidate):
+    """A candidate that says itself how late it is tried."""
+
+    price: int = 30
+
+    @property
+    def cost(self) -> int:
+        return self.price
+
+
+def _last_copy(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    """Every entry of the consumer is a copy of one of the argument: numbering these tells which."""
+    consumer, shape = edge.consumer, sweep.point.size(edge.argument.shape)
+    leaf = body_leaf(consumer.graph, "numbered", edge.argument.shape)
+    row = consumer.graph.again(consumer, [leaf, *consumer.args[1:]])
+    numbers = np.arange(float(np.prod(shape, dtype=int))).reshape(shape)
+    places = sweep.point.computed([row], {leaf.id: numbers})[row.id].astype(int)
+    result = np.zeros(shape)
+    result.reshape(-1)[places.reshape(-1)] = np.broadcast_to(upstream, places.shape).reshape(-1)
+    return result
+
+
+def _last_window(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    """What a convolution's input gets when every window is written over what was there."""
+    graph, result = edge.consumer.graph, np.zeros(sweep.point.size(edge.argument.shape))
+    ones = (edge.consumer.args[0], graph.full(1, edge.consumer.args[1].shape))
+    for place in np.ndindex(upstream.shape[1:3]):
+        only = np.zeros_like(upstream)
+        only[:, place[0], place[1]] = 1.0
+        inside = sweep.through(edge, only, ones) != 0
+        result = np.where(inside, sweep.passed(edge, upstream * only), result)
+    return result
+
+
+def products(place: Place) -> Iterator[Candidate]:
+    """A matrix product with a factor transposed or in the other order, where the shapes do not tell: once, and at every
+    step of a loop."""
+    edge, args = place.edge, place.edge.consumer.args
+    if edge.consumer.op.name != "einsum" or len(args) != 2 or any(a.ndim != 2 for a in (*args, edge.consumer)):
+        return
+    other = args[1 - edge.index]
+    above = place.reference.with_gradients.operand(place.reference.gradient(edge.consumer))
+    texts = [x if x.replace("_", "").isalnum() or (x.endswith("]") and " " not in x) else f"({x})"
+             for x in (m.clipped(above), place.reference.name(other))]
+    for number, (order, flips) in enumerate(_FORMS):
+        swap = _product(order, flips, other)
+        tell = _product_told(place, texts, number)
+        pattern = ("product", edge.consumer.attr, edge.index, number)
+        yield Priced(m.TRANSPOSE, tell, {edge: swap}, 0, (pattern,), 16)
+
+
+_FORMS = [(order, (a, b)) for order in ((0, 1), (1, 0)) for a in (False, True) for b in (False, True)]
+
+
+def _right_form(edge: Edge) -> int:
+    """Which of the forms hands back the right product: of the upstream gradient and the other factor."""
+    rng = np.random.default_rng(0)
+    first, second = rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
+    forward = np.einsum(str(edge.consumer.attr), first, second)
+    up, other = rng.normal(size=forward.shape), (second, first)[edge.index]
+    right = np.zeros((3, 3))
+    for place in np.ndindex(3, 3):  # the product is linear in each factor
+        basis = np.zeros((3, 3))
+        basis[place] = 1.0
+        factors = (basis, second) if edge.index == 0 else (first, basis)
+        right[place] = np.sum(up * np.einsum(str(edge.consumer.attr), *factors))
+    return next((k for k, form in enumerate(_FORMS) if np.allclose(_multiplied_as(form, up, other), right)), -1)
+
+
+def _multiplied_as(form: tuple[tuple[int, int], tuple[bool, bool]], upstream: Array, other: Array) -> Array:
+    order, flips = form
+    factors = [x.T if flip else x for x, flip in zip((upstream, other), flips, strict=True)]
+    return factors[order[0]] @ factors[order[1]]
+
+
+def _product(order: tuple[int, int], flips: tuple[bool, bool], other: Node) -> Swap:
+    return lambda sweep, edge, upstream: _multiplied_as((order, flips), upstream, sweep.point.value(other))
+
+
+def _product_told(place: Place, texts: Sequence[str], number: int) -> Callable[[], Finding]:
+    def tell() -> Finding:
+        right = _right_form(place.edge)
+        shown = [_written(_FORMS[k], texts) for k in (number, right)]
+        kind = m.ORDER if _FORMS[number][0] != _FORMS[right][0] else m.TRANSPOSE
+        also = "the factors are in the wrong order" if kind == m.ORDER else "a transpose is missing or too many"
+        says = f"{shown[0]} stands where {shown[1]} belongs: {also}"
+        return Finding(kind, says, place.factor, shown[1], shown[0])
+
+    return tell
+
+
+def _written(form: tuple[tuple[int, int], tuple[bool, bool]], texts: Sequence[str]) -> str:
+    order, flips = form
+    factors = [t + ".T" * flip for t, flip in zip(texts, flips, strict=True)]
+    return f"{factors[order[0]]} @ {factors[order[1]]}"
+
+
+def softmax_axes(place: Place) -> Iterator[Candidate]:
+    """The sum in the backward of softmax over another axis."""
+    consumer = place.edge.consumer
+    if consumer.op.name != "softmax":
+        return
+    name, right = place.reference.name(consumer), consumer.attr
+    right = right[0] if isinstance(right, tuple) else right
+    for axis in range(consumer.ndim):
+        if axis != right:
+            says = f"the sum in the backward of the softmax {name} runs over axis {axis}, where axis {right} belongs"
+            yield _candidate(place, AXIS, says, _softmax_over(axis), 26)
+
+
+def _softmax_over(axis: int) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        p = sweep.point.value(edge.consumer)
+        return p * (upstream - np.sum(upstream * p, axis=axis, keepdims=True))
+
+    return swap
+
+
+def softmax_parts(place: Place) -> Iterator[Candidate]:
+    """The backward of softmax, p * (d - sum(d * p)), without one of its p."""
+    consumer = place.edge.consumer
+    if consumer.op.name != "softmax":
+        return
+    name, axis = place.reference.name(consumer), consumer.attr
+    axis = axis[0] if isinstance(axis, tuple) else axis
+    for says, change in _SOFTMAX_PARTS:
+        yield _candidate(place, m.MISSING_FACTOR, says.format(p=name), _softmax_with(axis, change), 21)
+
+
+_SOFTMAX_PARTS: tuple[tuple[str, Callable[[Array, Array, int], Array]], ...] = (
+    ("the factor {p} in front of the difference is missing: the softmax hands back {p} * (d{p} - sum(d{p} * {p}))",
+     lambda p, d, axis: d - np.sum(d * p, axis=axis, keepdims=True)),
+    ("the factor {p} in the sum is missing: the softmax hands back {p} * (d{p} - sum(d{p} * {p}))",
+     lambda p, d, axis: p * (d - np.sum(d, axis=axis, keepdims=True))),
+    ("the factor {p} stands at d{p} alone: the softmax hands back {p} * (d{p} - sum(d{p} * {p}))",
+     lambda p, d, axis: p * d - np.sum(d * p, axis=axis, keepdims=True)),
+    ("the sign of the sum in the backward of the softmax {p} is wrong",
+     lambda p, d, axis: p * (d + np.sum(d * p, axis=axis, keepdims=True))),
+)
+
+
+def _softmax_with(axis: int, change: Callable[[Array, Array, int], Array]) -> Swap:
+    return lambda sweep, edge, upstream: change(sweep.point.value(edge.consumer), upstream, axis)
+
+
+def sum_axes(place: Place) -> Iterator[Candidate]:
+    """A sum over another axis in the branch through a mean or a norm, which was spread over an axis."""
+    reduced, argument = place.edge.consumer, place.edge.argument
+    if reduced.op.name != "sum" or argument.ndim < 2:
+        return
+    name, axes = place.reference.name(argument), tuple(int(a) for a in reduced.attr[0])
+    way = through(place.reference, place.edge)
+    over = axes[0] if len(axes) == 1 else axes
+    for axis in (a for a in range(argument.ndim) if (a,) != axes):
+        for word in ("mean", "sum"):
+            says = f"the {word} in the branch of d{name} through {way} runs over axis {axis}, " \
+                   f"where axis {over} belongs"
+            for inside in (True, False):
+                yield _candidate(place, AXIS, says, _summed_over(axis, axes, word == "mean", inside), 27)
+
+
+def unsummed(place: Place) -> Iterator[Candidate]:
+    """The sum in the branch through a mean or a norm left out, so that every entry keeps its own."""
+    reduced = place.edge.consumer
+    if reduced.op.name == "sum" and place.edge.argument.ndim > 1:
+        name = place.reference.name(place.edge.argument)
+        says = f"the sum in the branch of d{name} through {through(place.reference, place.edge)} is missing"
+        yield _candidate(place, m.MISSING_SUM, says, _not_summed, 27)
+
+
+def _not_summed(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    shape = sweep.point.size(edge.argument.shape)
+    spread = _spread(sweep, edge.consumer, edge.argument, 1.0)
+    return sum((np.broadcast_to(whole * local, shape) for whole, local in spread), np.zeros(shape))
+
+
+def true_class(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
+    """Of what a cross entropy hands back only the entries of the true class, or only the others, times a constant."""
+    edges = reference.edges(row)
+    soft = [e for e in edges if e.consumer.op.name == "softmax"]
+    above = [e for s in soft for e in reference.edges(s.consumer)]
+    picks = [e for e in (*edges, *above) if e.consumer.op.name == "take_along_axis" and e.index == 0]
+    if not picks or (len(edges) < 2 and not soft):
+        return
+    name = reference.name(row)
+    for factor, kind, words in (*_constants(reference), (sp.S.Zero, m.TERM, "is missing")):
+        for inside in (True, False):
+            which = "at the true classes" if inside else "off the true classes"
+            says = f"{which} d{name} {words}"
+            swaps = {e: _masked(picks[0], factor, inside) for e in edges}
+            yield Priced(kind, _told(kind, says, name), swaps, 0, (), 32)
+
+
+def _masked(pick: Edge, factor: sp.Expr, inside: bool) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        mask = sweep.passed(pick, np.ones(sweep.point.size(pick.consumer.shape))) != 0
+        return sweep.passed(edge, upstream) * np.where(mask == inside, sweep.point.number(factor), 1.0)
+
+    return swap
+
+
+def _summed_over(axis: int, axes: tuple[int, ...], mean: bool, inside: bool) -> Swap:
+    """What the branch hands back when its last sum runs over ``axis``, with the factor of a mean over that or not;
+    factors that are the same along the right axes stand ``inside`` the sum or in front of it."""
+
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        shape = sweep.point.size(edge.argument.shape)
+        ratio = shape[axis] / np.prod([shape[a] for a in axes])
+        parts = [(np.broadcast_to(whole, shape), np.asarray(local))
+                 for whole, local in _spread(sweep, edge.consumer, edge.argument, 1.0)]
+        sizes = [float(np.max(np.abs(np.sum(whole * local, axis=axes)))) for whole, local in parts]
+        total = sum((_resummed(whole, local, axis, inside) for (whole, local), size in zip(parts, sizes, strict=True)
+                     if size > 1e-9 * max(sizes)), np.zeros(shape))  # a sum that is always 0 is never written
+        return np.broadcast_to(total / (ratio if mean else 1.0), shape)
+
+    return swap
+
+
+def _resummed(whole: Array, local: Array, axis: int, inside: bool) -> Array:
+    return np.sum(whole * local, axis=axis, keepdims=True) if inside else \
+        np.sum(whole, axis=axis, keepdims=True) * local
+
+
+def _spread(sweep: NumericSweep, row: Node, argument: Node, factor: Any) -> Iterator[tuple[Array, Array]]:
+    """(gradient from above, local factor) wherever a reduced row is spread over the shape of ``argument`` again, with
+    what it is multiplied with on the way."""
+    for edge in sweep.reference.edges(row):
+        if edge.consumer.op.name != "elementwise":
+            raise ValueError("this branch is no mean that is spread")
+        local = factor * sweep.local(edge)
+        if same_shape(edge.consumer.shape, argument.shape):
+            yield sweep.right(edge.consumer), local
+        else:
+            yield from _spread(sweep, edge.consumer, argument, local)
+
+
+def complements(place: Place) -> Iterator[Candidate]:
+    """u where 1 − u belongs in a local derivative, as σ·σ for σ(1 − σ), or the reverse."""
+    consumer = place.edge.consumer
+    if consumer.op.name != "elementwise":
+        return
+    right = consumer.attr.partial(place.edge.index)
+    for wrong, old, new in _complements(right):
+        texts = [place.reference.written(x, consumer.args, consumer) for x in (right, new, old)]
+        says = f"in {place.factor} = {texts[0]}, {texts[1]} stands where {texts[2]} belongs"
+        swap = _local(wrong)
+        pattern = ("complement", consumer.attr, place.edge.index, wrong)
+        yield Priced(m.WRONG_FACTOR, _told(m.WRONG_FACTOR, says, place.factor), {place.edge: swap}, 0, (pattern,), 29)
+
+
+def _complements(form: f.Formula) -> Iterator[tuple[f.Formula, f.Formula, f.Formula]]:
+    """(whole formula, the part that was there, what stands there now)"""
+    other = _complement(form)
+    if other is not None:
+        yield other, form, other
+    parts = f.children(form)
+    for k, part in enumerate(parts):
+        for inner, old, new in _complements(part):
+            try:
+                yield f.rebuild(form, (*parts[:k], inner, *parts[k + 1 :])), old, new
+            except ModelError:
+                continue
+
+
+def _complement(form: f.Formula) -> f.Formula | None:
+    match form:
+        case f.Add((f.Num(one), f.Neg(body))) if one == 1:
+            return body
+        case f.Arg() | f.Out() | f.Call():
+            return f.add(f.ONE, f.neg(form))
+    return None
+
+
+def _local(form: f.Formula) -> Swap:
+    return lambda sweep, edge, up: sweep.times(edge, up, sweep.formula(form, edge.consumer.args, edge.consumer))
+
+
+def guided(place: Place) -> Iterator[Candidate]:
+    """A ReLU mask made of the gradient from above."""
+    if place.edge.consumer.attr is not None and getattr(place.edge.consumer.attr, "head", None) == "relu":
+        name = place.reference.name(place.edge.argument)
+        says = f"the ReLU mask of d{name} is made of the upstream gradient, where {name} > 0 belongs"
+        yield _candidate(place, m.SUBSTITUTION, says, lambda s, e, up: up * (up > 0), 24)
+
+
+def scaled(place: Place) -> Iterator[Candidate]:
+    """What an edge hands back times a constant: a term of several, or at every step of a loop."""
+    reference, edge = place.reference, place.edge
+    family = tuple(m.base_name(reference.names.get(r.id, "")) for r in (*edge.consumer.args, edge.consumer))
+    shown = branch(reference, edge)
+    alone = len(reference.edges(edge.argument)) == 1
+    for number, (factor, kind, words) in enumerate(_constants(reference)[: PLAIN if alone else None]):
+        patterns = (("scaled", edge.consumer.attr, edge.index, family, factor),) if number < PLAIN else ()
+        yield Priced(kind, _told(kind, f"{shown} {words}", place.factor), {edge: _scaled_by(factor)}, 0, patterns,
+                     31 if alone else 28)
+
+
+PLAIN = 3  # of the constants below, those that are no sizes
+
+
+def _scaled_by(factor: sp.Expr) -> Swap:
+    return lambda sweep, edge, upstream: sweep.point.number(factor) * sweep.passed(edge, upstream)
+
+
+def _constants(reference: Reference) -> list[tuple[sp.Expr, str, str]]:
+    """(factor, kind, words) of the constants that people get wrong in one term."""
+    found = [(sp.S.NegativeOne, m.SIGN, "has the wrong sign"), (sp.S(2), m.CONSTANT, "is twice what it should be"),
+             (sp.S.Half, m.CONSTANT, "is half of what it should be: a factor 2 is missing")]
+    for d in lengths(reference):
+        found += [(d, m.MEAN, f"lacks the factor 1/{_divisor(d)}"),
+                  (1 / d, m.MEAN, f"has the factor 1/{_divisor(d)} once too often")]
+    for name, row in reference.model.constants.items():
+        value = sp.nsimplify(row.attr.value)
+        if value != 0:
+            found += [(1 / value, m.MISSING_FACTOR, f"lacks the factor {name}"),
+                      (value, m.EXTRA_FACTOR, f"has the factor {name} once too often"),
+                      (1 / (2 * value), m.MISSING_FACTOR, f"lacks the factor 2 * {name}")]
+    return found
+
+
+def _divisor(d: sp.Expr) -> str:
+    text = dim_text(d)
+    return text if text.replace("_", "").isalnum() else f"({text})"
+
+
+def lengths(reference: Reference) -> list[sp.Expr]:
+    """What means divide by: sizes, and products of the sizes of one array."""
+    found = {d: None for d in reference.dimensions}
+    for row in reference.order:
+        axes = [d for d in row.shape if d != 1][:4]
+        found |= {sp.Mul(*part): None for count in (2, 3) for part in combinations(axes, count)}
+    return sorted(found, key=lambda d: (len(d.free_symbols), sp.count_ops(d), str(d)))[:MAX_LENGTHS]
+
+
+MAX_LENGTHS = 30
+
+
+def without_a_factor(place: Place) -> Iterator[Candidate]:
+    """A product handed on without its other factor."""
+    edge, args = place.edge, place.edge.consumer.args
+    if edge.consumer.op.name != "einsum" or len(args) != 2:
+        return
+    other = args[1 - edge.index]
+    ones = other.graph.full(1, other.shape)
+    says = f"the factor {place.reference.name(other)} is missing in d{place.reference.name(edge.argument)}"
+    new = tuple(ones if k != edge.index else a for k, a in enumerate(args))
+    yield _candidate(place, m.MISSING_FACTOR, says, lambda s, e, up: s.through(e, up, new), 22)
+
+
+# -- what a whole row's gradient is multiplied with
+
+
+def extra_factors(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
+    """The derivative of an activation where there is none: δ times a(1 − a), 1 − a², or a mask, once too often."""
+    edges = reference.edges(row)
+    if not edges or row.kind != FLOAT or (not row.shape and row.is_leaf):
+        return
+    name = reference.name(row)
+    for text, value in _FACTORS:
+        says = f"the factor {text.format(a=name)} does not belong into d{name}"
+        swaps = {e: _multiplied(row, value) for e in edges}
+        yield Priced(m.EXTRA_FACTOR, _told(m.EXTRA_FACTOR, says, name), swaps, 0, (), 33)
+
+
+_FACTORS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
+    ("{a}*(1 - {a})", lambda a: a * (1 - a)),
+    ("(1 - {a}**2)", lambda a: 1 - a**2),
+    ("({a} > 0)", lambda a: a > 0),
+    ("{a}", lambda a: a),
+)
+
+
+def _told(kind: str, says: str, name: str) -> Callable[[], Finding]:
+    return lambda: Finding(kind, says, name)
+
+
+def _multiplied(row: Node, value: Callable[[Array], Array]) -> Swap:
+    return lambda sweep, edge, upstream: sweep.passed(edge, upstream) * value(sweep.point.value(row))
+
+
+def detached(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
+    """A named row taken as a constant: nothing flows through it."""
+    edges = reference.edges(row)
+    if edges and reference.is_named(row):
+        name = reference.name(row)
+        says = f"nothing flows back through {name}: the path is detached, {name} is taken as a constant"
+        yield Priced(m.MISSING_PATH, _told(m.MISSING_PATH, says, name), dict.fromkeys(edges, nothing), 0, (), 19)
+
+
+def one_step_only(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
+    """Of all contributions to a row only the first or the last kept: `=` for `+=` over steps."""
+    edges = reference.edges(row)
+    if len(edges) < 3 or not row.is_leaf or len({e.consumer.op.name for e in edges}) > 1:
+        return
+    name = reference.name(row)
+    for kept in edges:
+        way = reference.local_name(kept, target)
+        says = f"= stands where += belongs in d{name}: of {len(edges)} contributions only that through {way} is kept"
+        swaps: dict[Edge, Swap] = {e: nothing for e in edges if e is not kept}
+        yield Priced(OVERWRITTEN, _told(OVERWRITTEN, says, name), swaps, 0, (), 15)
+
+
+def branch(reference: Reference, edge: Edge) -> str:
+    """A branch as a person sees it: its term where that is short, else the row that it leads to."""
+    term = reference.term(edge)
+    return f"the term {term}" if len(term) <= SHORT else f"the branch through {through(reference, edge)}"
+
+
+def through(reference: Reference, edge: Edge) -> str:
+    """What a branch leads to: the named rows next above that no other branch leads to, else the row's own formula."""
+    others = {n for e in reference.edges(edge.argument) if e != edge for n in _named_above(reference, e.consumer)}
+    names = [n for n in _named_above(reference, edge.consumer) if n not in others]
+    return " and ".join(names) if 0 < len(names) < 3 else m.clipped(reference.name(edge.consumer), SHORT)
+
+
+SHORT = 60
+
+
+def _named_above(reference: Reference, row: Node) -> list[str]:
+    """The named rows that a row flows into without passing another."""
+    if reference.is_named(row):
+        return [reference.name(row)]
+    return list(dict.fromkeys(n for e in reference.edges(row) for n in _named_above(reference, e.consumer)))
+
+
+def missing_branches(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
+    """One or two of the branches that meet at a row left out; one of a time step at every step too."""
+    edges = reference.edges(row)
+    name = reference.name(row)
+    for count in (1, 2):
+        for gone in combinations(edges, count) if count < len(edges) else ():
+            family = tuple(m.base_name(reference.names.get(a.id, "")) for a in gone[0].consumer.args)
+            step = ("missing branch", gone[0].consumer.op.name, gone[0].index, m.base_name(name), family)
+            tell = _missing_told(reference, gone, name, len(edges))
+            patterns = (step,) if count == 1 and name.endswith("]") else ()
+            price = 14 + count if reference.is_named(row) else 17 + count
+            yield Priced(m.MISSING_PATH, tell, dict.fromkeys(gone, nothing), 0, patterns, price)
+
+
+def nothing(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    return np.zeros(sweep.point.size(edge.argument.shape))
+
+
+def _missing_told(reference: Reference, gone: Sequence[Edge], name: str, count: int) -> Callable[[], Finding]:
+    def tell() -> Finding:
+        terms = " and ".join(branch(reference, e) for e in gone)
+        verb = "is" if len(gone) == 1 else "are"
+        says = f"{terms} {verb} missing: {count} branches meet at {m.clipped(name, SHORT)} and are summed"
+        return Finding(m.MISSING_PATH, says, name, terms)
+
+    return tell
+
+
+AT_EDGES = (overwrites, products, softmax_axes, softmax_parts, sum_axes, unsummed, complements, guided,
+            scaled, without_a_factor)
+def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
+    """The gradient of a row on the way, at which branches meet, times a constant."""
+    edges = reference.edges(row)
+    name = m.clipped(reference.name(row), SHORT)
+    for factor, kind, words in _constants(reference) if len(edges) > 1 else ():
+        swaps = dict.fromkeys(edges, _scaled_by(factor))
+        yield Priced(kind, _told(kind, f"d{name} {words}" if reference.is_named(row) else
+                                 f"the gradient of {name} {words}", name), swaps, 0, (), 31)
+
+
+AT_ROWS = (missing_branches, scaled_rows, extra_factors, detached, one_step_only, true_class)
+
+
+# -- another value of a row wherever backward reads it
+
+
+@dataclass(frozen=True)
+class Substitution:
+    """A row with another value wherever backward reads it; ``forward``: in what follows from it too."""
+
+    kind: str
+    says: str
+    row: Node
+    value: Callable[[Point], Array]
+    forward: bool = False
+
+    def gradient(self, sweep: Sweep) -> Array:
+        """What it makes of the gradient that the sweep leads to."""
+        point, reference = sweep.point, sweep.reference
+        program, kept = sweep.of_kept
+        if self.forward:
+            kept = {n.id: point.value(n) for n in (*reference.order, *reference.model.upstream.values()) if n.is_leaf}
+            row = reference.gradient(sweep.target)
+            program = Program([row], point.sizes, frozenset({*kept, self.row.id}))
+        with np.errstate(all="ignore"):
+            return program.run({**kept, self.row.id: self.value(point)})[program.rows[0].id]
+
+
+def substitutions(reference: Reference, target: Node) -> Iterator[Substitution]:
+    """Wrong values for rows: an ε left out or elsewhere; another array of the same shape in place of a named one."""
+    yield from _eps_elsewhere(reference)
+    named = [r for r in dict.fromkeys(reference.rows.values()) if r.kind == FLOAT and r.value is None]
+    for old in named:
+        for new in named:
+            if new is not old and same_shape(new.shape, old.shape):
+                kind, words = m.exchange(old, new, reference.name(old), reference.name(new))
+                yield Substitution(kind, f"{words}, wherever backward reads it", old, _of(new))
+        yield Substitution(m.SIGN, f"{reference.name(old)} has the wrong sign wherever backward reads it", old,
+                           _times(old, -1.0))
+
+
+def _of(row: Node) -> Callable[[Point], Array]:
+    return lambda point: point.value(row)
+
+
+def _times(row: Node, by: float) -> Callable[[Point], Array]:
+    return lambda point: by * point.value(row)
+
+
+def _eps_elsewhere(reference: Reference) -> Iterator[Substitution]:
+    """sqrt(v + ε) as sqrt(v), sqrt(v) + ε or v + ε."""
+    for root in reference.order:
+        if root.op.name != "elementwise" or (len(root.args) != 1 and root.attr.head != "sqrt"):
+            continue
+        inner = root.args[0]
+        if root.attr.head == "sqrt" and inner.op.name == "elementwise":
+            eps = _small(inner)
+            if eps is None:
+                continue
+            text, value = eps
+            v = reference.name(inner.args[0])
+            for says, make in _ROOTS:
+                for forward in (False, True):
+                    words = says.format(v=v, eps=text)
+                    yield Substitution(EPS, words, root, _root(inner, value, make), forward)
+
+
+_ROOTS: tuple[tuple[str, Callable[[Array, float], Array]], ...] = (
+    ("{eps} is missing: sqrt({v}) stands where sqrt({v} + {eps}) belongs", lambda v, eps: np.sqrt(v)),
+    ("{eps} is in the wrong place: sqrt({v}) + {eps} stands where sqrt({v} + {eps}) belongs",
+     lambda v, eps: np.sqrt(v) + eps),
+    ("{eps} is there squared: sqrt({v} + {eps}**2) stands where sqrt({v} + {eps}) belongs",
+     lambda v, eps: np.sqrt(v + eps**2)),
+    ("the square root is missing: {v} + {eps} stands where sqrt({v} + {eps}) belongs", lambda v, eps: v + eps),
+)
+
+
+def _root(inner: Node, eps: float, make: Callable[[Array, float], Array]) -> Callable[[Point], Array]:
+    return lambda point: make(point.value(inner) - eps, eps)
+
+
+def _small(row: Node) -> tuple[str, float] | None:
+    """The small number that a row adds: how it is written, and its value."""
+    for part in f.children(row.attr.form) if isinstance(row.attr.form, f.Add) else ():
+        if isinstance(part, f.Num) and part.value.is_number and 0 < part.value < SMALL_NUMBER:
+            return "eps", float(part.value)
+        if isinstance(part, f.Arg):
+            leaf = row.args[part.index]
+            value = getattr(leaf.attr, "value", None) if leaf.is_leaf else None
+            if value is not None and 0 < float(value) < SMALL_NUMBER:
+                return leaf.name or "eps", float(value)
+    return None
+
+
+# -- shapes
+
+
+def misshaped(reference: Reference, sweep: NumericSweep, target: Node, given: Array, agrees: Callable[[Array], bool]
+              ) -> Finding | None:
+    """A gradient of another shape: transposed, not summed, or summed over other axes than those broadcast."""
+    name, right = reference.name(target), sweep.right(target)
+    wanted = shape_text(target.shape)
+    if given.ndim == right.ndim and given.ndim > 1 and given.shape == right.shape[::-1] and agrees(right.T):
+        return Finding(m.TRANSPOSE, f"it is transposed: d{name} has the shape of {name}, {wanted}", name)
+    for edge in reference.edges(target):
+        form = edge.consumer.attr.form if edge.consumer.op.name == "elementwise" else None
+        product = edge.consumer.op.name == "einsum" or isinstance(form, f.Mul)
+        if product and len(edge.consumer.args) == 2 and agrees(sweep.right(edge.consumer)):
+            other = reference.name(edge.consumer.args[1 - edge.index])
+            return Finding(m.MISSING_FACTOR, f"the factor {other} is missing in d{name}", name, other)
+        if edge.consumer.op.name != "elementwise" or len(reference.edges(target)) > 1:
+            continue
+        whole = np.broadcast_to(sweep.right(edge.consumer) * sweep.local(edge), sweep.point.size(edge.consumer.shape))
+        lead = whole.ndim - right.ndim
+        belongs = tuple(k for k in range(whole.ndim) if k < lead or right.shape[k - lead] != whole.shape[k])
+        for says, kind, value in _sums(whole, belongs):
+            if any(agrees(v) for v in (value, np.squeeze(value))):
+                return Finding(kind, f"{says} in d{name}, which has the shape {wanted}", name)
+    return None
+
+
+def _sums(whole: Array, belongs: Sequence[int]) -> Iterator[tuple[str, str, Array]]:
+    def shown(axes: Sequence[int]) -> str:
+        return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
+
+    yield f"the sum over {shown(belongs)} is missing", m.MISSING_SUM, whole
+    for count in range(1, whole.ndim + 1):
+        for axes in combinations(range(whole.ndim), count):
+            if tuple(axes) != tuple(belongs):
+                wrong = f"the sum runs over {shown(axes)}, where {shown(belongs)} belongs"
+                yield wrong, AXIS, whole.sum(axis=axes)
+                yield wrong.replace("sum", "mean", 1), AXIS, whole.mean(axis=axes)
+

@@ -1,0 +1,100 @@
+"""A C function of a shared library, called through ctypes by its signature.
+
+``void linear_backward(const double *X, const double *dY, double *dW, int N, int D, int M)``: what is const or a name of
+the model is handed in, other pointers whose names are gradients are results.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from symbackprop.errors import UsageError, did_you_mean
+from symbackprop.own.forms import Form, Given, Raw, called
+from symbackprop.own.truth import SIZE
+
+_TYPES: dict[str, Any] = {
+    "float": ctypes.c_float, "double": ctypes.c_double, "int": ctypes.c_int, "unsigned": ctypes.c_uint,
+    "short": ctypes.c_short, "long": ctypes.c_long, "long long": ctypes.c_longlong, "int8_t": ctypes.c_int8,
+    "uint8_t": ctypes.c_uint8, "int32_t": ctypes.c_int32, "uint32_t": ctypes.c_uint32, "int64_t": ctypes.c_int64,
+    "size_t": ctypes.c_size_t, "ptrdiff_t": ctypes.c_ssize_t,
+}
+_SIGNATURE = re.compile(r"\s*(?:[\w\s*]+?[\s*])??(?P<name>\w*)\s*\((?P<params>[^()]*)\)\s*;?\s*$", re.DOTALL)
+_PARAMETER = re.compile(r"(?P<type>[\w\s]+?)\s*(?P<pointer>\**)\s*(?:restrict\s+|__restrict__\s+|__restrict\s+)?"
+                        r"(?P<name>[A-Za-z_]\w*)\s*(?P<array>(?:\[[^\]]*\])*)$")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of the C function."""
+
+    name: str
+    type: str
+    pointer: bool
+    const: bool
+
+
+class CForm(Form):
+    """A function of a library that ctypes has loaded; ``signature`` is its declaration in C, or its parameters."""
+
+    def __init__(self, function: Any, signature: str) -> None:
+        self.function = function
+        self.label, self.parameters = parsed(signature, getattr(function, "__name__", "the function"))
+        function.argtypes = [ctypes.c_void_p if p.pointer else _TYPES[p.type] for p in self.parameters]
+        function.restype = None
+
+    def functions(self) -> list[Callable[..., Any]]:
+        return []
+
+    def run(self, given: Given) -> Raw:
+        given.library = "numpy"
+        results: dict[str, Any] = {}
+        args = [self._argument(p, given, results) for p in self.parameters]
+        called(self.function, self.label, *[a.ctypes.data if isinstance(a, np.ndarray) else a for a in args])
+        for p, array in zip(self.parameters, args, strict=True):
+            if isinstance(array, np.ndarray) and p.name not in results:
+                given.handed.append((p.name, array, given.kept[p.name]))
+        return Raw(results)
+
+    def _argument(self, p: Parameter, given: Given, results: dict[str, Any]) -> Any:
+        truth = given.truth
+        meaning, dtype = truth.argument(p.name), np.dtype(_TYPES[p.type])
+        name = None if p.const or p.name in truth.own else truth.gradient_of(p.name)
+        if p.pointer and name is not None and (meaning is None or meaning.kind != "upstream"):
+            results[p.name] = np.zeros(truth.right(name, given.point).shape, dtype)
+            return results[p.name]
+        if meaning is None:
+            known = truth.known_words()
+            raise UsageError(f"{self.label}: {p.name} is no name of {truth.model.name} ({', '.join(known)})."
+                             f"{did_you_mean(p.name, known)}")
+        value = truth.value(meaning, given.point)
+        if not p.pointer:
+            return int(value) if meaning.kind == SIZE or dtype.kind in "iu" else float(value)
+        array = np.ascontiguousarray(np.atleast_1d(np.asarray(value)).astype(dtype))
+        given.kept[p.name] = array.astype(float)
+        return array
+
+
+def parsed(signature: str, name: str) -> tuple[str, list[Parameter]]:
+    """The name and the parameters in a C declaration; raises `UsageError` for what is none."""
+    text = re.sub(r"/\*.*?\*/|//[^\n]*", " ", signature, flags=re.DOTALL).strip()
+    found = _SIGNATURE.match(text if "(" in text else f"({text})")
+    if found is None:
+        raise UsageError(f"the signature {signature!r:.80} is no C declaration, as in void f(const double *X, int N)")
+    parameters = [_parameter(part.strip()) for part in found["params"].split(",") if part.strip() not in ("", "void")]
+    return found["name"] or name, parameters
+
+
+def _parameter(text: str) -> Parameter:
+    found = _PARAMETER.match(text)
+    words = found["type"].split() if found else []
+    plain = " ".join(w for w in words if w not in ("const", "signed", "struct", "volatile"))
+    if found is None or plain not in _TYPES:
+        raise UsageError(f"the parameter {text!r} of the C signature cannot be read; types are {', '.join(_TYPES)}")
+    return Parameter(found["name"], plain, bool(found["pointer"] or found["array"]), "const" in words)
+

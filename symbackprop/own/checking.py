@@ -1,0 +1,409 @@
+"""`check`: somebody's own backward, run at points, held against the right gradients, and what is wrong with it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from symbackprop.errors import BrokenModule, ModelError, NameProblem, UsageError, did_you_mean
+from symbackprop.grade.derivation_mistakes import Candidate
+from symbackprop.grade.mistakes import UNEXPLAINED, Finding
+from symbackprop.grade.points import Array, Point
+from symbackprop.model.load import as_model, listed
+from symbackprop.model.model import Model
+from symbackprop.own.c_function import CForm
+from symbackprop.own.compare import CLOSE, OFF, SHAPE, SINGLE_STEP, Pair, all_close, distance, pair
+from symbackprop.own.diagnosis import Diagnosis
+from symbackprop.own.forms import ClassForm, Form, FunctionForm, Given, Raw, form_of
+from symbackprop.own.libraries import arrays_in, back
+from symbackprop.own.report import FAIL, MAX_SAYS, PASS, Gradient, Report
+from symbackprop.own.results import Returned, returned
+from symbackprop.own.smallest import smallest
+from symbackprop.own.source import loaded, member, own_functions, split_target
+from symbackprop.own.truth import STEPS, Truth
+from symbackprop.verify.module import CallFailed
+
+DTYPES = ("float64", "float32")
+TRIALS, MAX_FORMULA = 3, 160
+DEVICES = ("cpu", "cuda")
+
+
+def check(
+    model: Model | str | Path,
+    backward: Any,
+    *,
+    forward: Any = None,
+    returns: Iterable[str] | str | None = None,
+    dtype: str = "float64",
+    tolerance: float | None = None,
+    dims: Mapping[str, int] | None = None,
+    seed: int = 0,
+    trials: int = TRIALS,
+    signature: str | None = None,
+) -> Report:
+    """Check anybody's own backward pass against a model; the report is true in a condition when all of it is right.
+
+    ``backward`` is a function whose parameters are names of the model (declared arrays, named intermediates, sizes;
+    ``upstream``, ``dout`` or ``d`` and an output's name for the upstream gradient), a subclass of
+    ``torch.autograd.Function``, a class with ``forward`` and ``backward``, a module or a path ``FILE.py[:NAME]`` with
+    them, or a function of a C library with its ``signature``. ``forward`` makes the ``cache`` that it reads.
+    ``returns`` names its results; else their names are read off its return statement. ``tolerance`` is relative to the
+    largest entry of a gradient; ``dims`` fixes sizes. Raises `UsageError` where it cannot be told what to hand it or
+    what it returns.
+    """
+    declared = as_model(model)
+    if isinstance(backward, (str, Path)):
+        return check_file(declared, str(backward), forward=forward, returns=returns, dtype=dtype,
+                          tolerance=tolerance, dims=dims, seed=seed, trials=trials)
+    form = CForm(backward, signature) if signature is not None else _form(backward, forward, None)
+    names = None if returns is None else listed(returns)
+    return Checker(declared, lambda: form, names, dtype, tolerance, dims or {}, seed, trials).report()
+
+
+def check_file(model: Model, target: str, *, forward: Any = None, returns: Iterable[str] | str | None = None,
+               dtype: str = "float64", tolerance: float | None = None, dims: Mapping[str, int] | None = None,
+               seed: int = 0, trials: int = TRIALS) -> Report:
+    """The same for ``FILE.py`` or ``FILE.py:NAME``. The file is executed."""
+    path, name = split_target(target)
+    with loaded(path) as module:
+        form = _form(module if name is None else member(module, name, path), forward, module)
+        names = None if returns is None else listed(returns)
+        return Checker(model, lambda: form, names, dtype, tolerance, dims or {}, seed, trials).report()
+
+
+def _form(found: Any, forward: Any, home: ModuleType | None) -> Form:
+    if not isinstance(found, ModuleType):
+        return form_of(found, forward, home)
+    backward = getattr(found, "backward", None)
+    if callable(backward):
+        return form_of(backward, forward or getattr(found, "forward", None), found)
+    names = list(own_functions(found)) + [n for n, v in vars(found).items() if isinstance(v, type)
+                                          and v.__module__ == found.__name__]
+    hint = f" It has {', '.join(names)}: write FILE.py:NAME." if names else ""
+    raise UsageError(f"{Path(found.__file__ or found.__name__).name} has no function backward.{hint}")
+
+
+@dataclass
+class Run:
+    """One call at a point: the gradients by name, and what came back with them."""
+
+    point: Point
+    returned: Returned
+    raw: Raw
+    given: Given
+
+
+class Checker:
+    """One check: runs the code, compares, explains."""
+
+    def __init__(self, model: Model, form: Callable[[], Form], returns: Sequence[str] | None, dtype: str,
+                 tolerance: float | None, dims: Mapping[str, int], seed: int, trials: int) -> None:
+        if dtype not in DTYPES:
+            raise UsageError(f"dtype is float64 or float32, not {dtype!r}.{did_you_mean(dtype, DTYPES)}")
+        if tolerance is not None and not tolerance > 0:
+            raise UsageError(f"the tolerance has to be positive, not {tolerance}")
+        for name in dims:
+            if name not in model.sizes:
+                raise NameProblem(f"{model.name} has no dimension {name!r}; it has {', '.join(model.sizes) or 'none'}."
+                                  f"{did_you_mean(name, model.sizes)}")
+        self.model, self.form, self.returns, self.dtype = model, form(), returns, dtype
+        self.tolerance, self.dims, self.seed, self.trials = tolerance, dims, seed, trials
+        self.truth = Truth(model, dims, seed)
+        self.library, self.device = "", "cpu"
+        self.report_ = Report(model.name, self.form.label, dtype=dtype, seed=seed)
+
+    # -- running the code
+    def run(self, point: Point, truth: Truth | None = None, fresh: bool = True) -> Run:
+        """One call; the first one finds out which library's arrays the code takes, and where they have to be."""
+        truth = truth or self.truth
+        if fresh and isinstance(self.form, ClassForm):
+            self.form.fresh()
+        failures: list[CallFailed] = []
+        places = [(self.library, self.device)] if self.library else [
+            (n, d) for n in self.form.libraries() for d in (DEVICES if n == "torch" and _has_cuda() else DEVICES[:1])]
+        for library, device in places:
+            given = Given(truth, point, self.dtype, library, device)
+            try:
+                raw = self.form.run(given)
+            except CallFailed as failure:
+                failures.append(failure)
+                continue
+            self.library, self.device = library, device
+            return Run(point, returned(raw, self.returns, truth, self.form.label, point), raw, given)
+        raise failures[0]
+
+    def prepared(self, point: Point) -> Point:
+        return self.truth.single(point) if self.dtype == "float32" else point
+
+    # -- the whole
+    def report(self) -> Report:
+        points = [self.prepared(p) for p in self.truth.points(self.trials)]
+        try:
+            first = self.run(points[0])
+        except CallFailed as failure:
+            return self._only_equal(failure)
+        steady = self._promises(first)
+        runs = [first]
+        for point in points[1:] if steady else ():
+            try:
+                runs.append(self.run(point))
+            except CallFailed as failure:
+                self.report_.broken.append(f"at other sizes ({_sizes(self.truth, point)}) it fails: {failure}")
+                break
+        self.judge(runs, self.truth)
+        if self.report_.verdict == PASS:
+            self._longer()
+        if self.report_.verdict == PASS:
+            self._kinks(runs[0])
+        return self.report_
+
+    def _only_equal(self, failure: CallFailed) -> Report:
+        """Code that fails at unequal sizes: it may run where all are equal, and is told apart there."""
+        for size in () if self.dims else (3, 4):
+            try:
+                truth = Truth(self.model, dict.fromkeys(self.model.sizes, size), self.seed, numeric=True)
+                runs = [self.run(self.prepared(p), truth) for p in truth.points(2)]
+            except (CallFailed, ModelError):
+                continue
+            self.report_.broken.append(f"it runs only where all sizes are equal: otherwise {failure}")
+            self.judge(runs, truth)
+            return self.report_
+        raise BrokenModule(str(failure))
+
+    # -- verdicts
+    def judge(self, runs: Sequence[Run], truth: Truth) -> None:
+        """A verdict on every gradient that all runs returned."""
+        names = [n for n in runs[0].returned.gradients if all(n in r.returned.gradients for r in runs)]
+        pairs = {n: [self._pair(truth, n, r) for r in runs] for n in names}
+        self._notes(runs, pairs, truth)
+        points = [r.point for r in runs]
+        wrong = [n for n in names if not all_close(pairs[n]) and not self._hard(n, runs, truth)]
+        targets = [n for n in names if n in truth.targets]
+        if targets and not any(n in truth.targets for n in wrong):
+            for n in wrong:
+                self.report_.notes.append(f"d{n} is another intermediate than ∂{truth.reference.loss_word}/∂{n}; the "
+                                          "gradients after it are right")
+            names = [n for n in names if n not in wrong]
+            wrong = []
+        findings = self._explained(wrong, pairs, points, truth)
+        for name in sorted(names, key=lambda n: _order(truth, n)):
+            self.report_.gradients.append(self._gradient(name, pairs[name], findings.get(name), runs))
+        self.report_.missing = [n for n in truth.targets if n not in names]
+
+    def _pair(self, truth: Truth, name: str, run: Run) -> Pair:
+        found = run.returned
+        return pair(truth, name, run.point, found.gradients[name], found.precision[name], self.tolerance)
+
+    def _hard(self, name: str, runs: Sequence[Run], truth: Truth) -> bool:
+        """Whether a gradient is right for targets that are 0 or 1, as a case distinction on them takes for granted."""
+        for run in runs[:2]:
+            point = truth.hard(run.point)
+            if all(np.array_equal(point.value(r), run.point.value(r)) for r in truth.sources[truth.style].leaves):
+                return False
+            try:
+                again = self.run(point, truth)
+            except CallFailed:
+                return False
+            if name not in again.returned.gradients or self._pair(truth, name, again).state not in (CLOSE, SINGLE_STEP):
+                return False
+        note = "it holds for targets that are 0 or 1"
+        if note not in self.report_.notes:
+            self.report_.notes.append(note)
+        return True
+
+    def _explained(self, wrong: Sequence[str], pairs: Mapping[str, Sequence[Pair]], points: Sequence[Point],
+                   truth: Truth) -> dict[str, Finding]:
+        """The mistake in each wrong gradient, those nearest to the results first."""
+        found: dict[str, Finding] = {}
+        earlier: list[Candidate] = []
+        pool: dict[int, list[Candidate]] = {}
+        others = {n: [truth.right(n, p) for p in points] for n in truth.targets}
+        right = [n for n in pairs if n not in wrong]
+        for name in sorted(wrong, key=lambda n: len(truth.reference.downstream(_row(truth, n)))):
+            nearer = next((n for n, f in found.items() if f.kind == UNEXPLAINED), None)
+            diagnosis = Diagnosis(truth, name, points, pairs[name], others, right, wrong, earlier,
+                                  nearer is None, pool)
+            finding = found[name] = diagnosis.finding()
+            if finding.kind == UNEXPLAINED and nearer is not None:
+                says = f"{finding.says}; d{nearer}, which is nearer to the loss, is wrong already"
+                found[name] = replace(finding, says=says)
+            earlier += [c for c in diagnosis.found if c not in earlier]
+        return found
+
+    def _gradient(self, name: str, pairs: Sequence[Pair], finding: Finding | None, runs: Sequence[Run]) -> Gradient:
+        errors = [distance(p.given, p.right, p.scale) if p.state != SHAPE else float("inf") for p in pairs]
+        worst = int(np.argmax(errors))
+        if finding is None:
+            return Gradient(name, PASS, max_relative_error=max(errors))
+        chosen = next((p for p in pairs if p.state == OFF), pairs[worst])
+        place = chosen.worst() if chosen.state != SHAPE else ()
+        says = finding.says
+        if finding.kind == UNEXPLAINED and not any(g.kind == UNEXPLAINED for g in self.report_.gradients):
+            says += self._smallest(name)
+        yours, right = (chosen.given[place], chosen.right[place]) if chosen.state != SHAPE else (None, None)
+        return Gradient(name, FAIL, says if len(says) <= MAX_SAYS else says[: MAX_SAYS - 1] + "…", finding.kind,
+                        max(errors), list(place) if chosen.state != SHAPE else None,
+                        None if yours is None else float(yours), None if right is None else float(right),
+                        self._formula(name), runs[0].returned.words.get(name, ""))
+
+    def _formula(self, name: str) -> str:
+        """The right gradient as the derivation writes it, over the gradients above it."""
+        lines = self.truth.reference.solution(name)
+        return lines[-1] if lines and len(lines[-1]) <= MAX_FORMULA else ""
+
+    def _smallest(self, name: str) -> str:
+        text = smallest(self.truth, name, self._off)
+        return f"; {text}" if text else ""
+
+    def _off(self, name: str, point: Point) -> tuple[Array, Array] | None:
+        """The returned and the right gradient at a point where they differ."""
+        try:
+            run = self.run(self.prepared(point))
+        except (CallFailed, ModelError, UsageError):
+            return None
+        if name not in run.returned.gradients:
+            return None
+        found = self._pair(self.truth, name, run)
+        return (found.given, found.right) if found.state in (OFF, SHAPE) else None
+
+    # -- what is not about a gradient's values
+    def _promises(self, run: Run) -> bool:
+        """Whether a second call gives the same; changed inputs and caches."""
+        report, label = self.report_, self.form.label
+        for name in run.given.changed():
+            report.broken.append(f"{label} changes its input {name}")
+        if isinstance(self.form, FunctionForm) and run.raw.cache is not None:
+            cache, before = run.raw.cache
+            now = dict(arrays_in(cache))
+            changed = [w for w, a in before if w in now and not np.array_equal(now[w], a, equal_nan=True)]
+            if changed:
+                report.broken.append(f"{label} changes its cache ({', '.join(dict.fromkeys(changed))})")
+        different = self._differing(run)
+        if different:
+            report.broken.append(f"a second call of {label} gives another result ({', '.join(different)}): a buffer is "
+                                 "not reset, or it is random")
+        return not different
+
+    def _differing(self, run: Run) -> list[str]:
+        try:
+            if run.raw.again is not None and not run.given.changed():
+                raw = Raw(run.raw.again(), run.raw.words)
+                twice = returned(raw, self.returns, self.truth, self.form.label, run.point)
+                different = _different(run.returned, twice)
+                if different:
+                    return different
+            return _different(run.returned, self.run(run.point, fresh=False).returned)
+        except CallFailed as failure:
+            self.report_.broken.append(f"a second call fails: {failure}")
+            return []
+
+    def _notes(self, runs: Sequence[Run], pairs: Mapping[str, Sequence[Pair]], truth: Truth) -> None:
+        notes, found = self.report_.notes, runs[0].returned
+        extra = [w for w in found.extra if w not in truth.model.sizes]
+        if extra:
+            notes.append(f"it also returns {', '.join(extra)}, which is not compared")
+        if found.ordered:
+            notes.append(f"results without a name are taken in the order of the model: {', '.join(found.ordered)}")
+        if found.unnamed:
+            notes.append(f"{_count(found.unnamed)} without a name not compared; --returns names them")
+        kept = [found.words[n] for n, p in found.precision.items() if p != self.dtype and p.startswith(("float", "bf"))]
+        if kept and self.dtype == "float64":
+            precision = found.precision[next(n for n in found.precision if found.words[n] in kept)]
+            notes.append(f"{', '.join(kept)} come back in {precision} for {self.dtype} inputs")
+        elif kept:
+            notes.append(f"it keeps float64: {', '.join(kept)} come back in it for float32 inputs")
+        for name, compared in pairs.items():
+            if any(p.state == SINGLE_STEP for p in compared):
+                notes.append(f"{found.words[name]} agrees to the precision of float32 only: a step is computed in it")
+            given = runs[0].returned.gradients[name].shape
+            if compared[0].state in (CLOSE, SINGLE_STEP) and given != compared[0].right.shape:
+                notes.append(f"{found.words[name]} has the shape {given}, {name} has {compared[0].right.shape}")
+        self._forward_note(runs[0], truth)
+
+    def _forward_note(self, run: Run, truth: Truth) -> None:
+        """Whether the code's own forward computes what the model says."""
+        results = truth.reference.results
+        value = None if run.raw.value is None or len(results) > 1 else back(run.raw.value)
+        if value is None:
+            return
+        right = np.asarray(run.point.value(results[0]))
+        loose = 1e-3 if value[1] != "float64" or self.dtype != "float64" else 1e-6
+        scale = max(float(np.max(np.abs(right), initial=0.0)), 1e-6)
+        if value[0].size != right.size or distance(value[0].reshape(right.shape), right, scale) > loose:
+            name = truth.reference.name(results[0])
+            self.report_.notes.append(f"its forward computes another {name} than the model: what follows may be the "
+                                      "gradient of another function")
+
+    def _longer(self) -> None:
+        """What is right for a few steps of a loop is right for more."""
+        if not self.truth.fixed or all(n in self.dims for n in self.truth.fixed):
+            return
+        longer = Truth(self.model, self.dims, self.seed, STEPS + 2)
+        try:
+            run = self.run(self.prepared(next(iter(longer.points(1)))), longer)
+        except CallFailed as failure:
+            self.report_.broken.append(f"with {STEPS + 2} steps of the loop it fails: {failure}")
+            return
+        for gradient in self.report_.gradients:
+            if gradient.name in run.returned.gradients:
+                compared = self._pair(longer, gradient.name, run)
+                if compared.state in (OFF, SHAPE):
+                    gradient.verdict, gradient.kind = FAIL, "stale-index"
+                    steps = " and ".join(f"{n} = {k}" for n, k in self.truth.fixed.items())
+                    gradient.says = f"it is right for {steps}, not for more steps"
+
+    def _kinks(self, run: Run) -> None:
+        """Where entries tie or arguments are 0, another convention than the model's is told and allowed."""
+        point = self.truth.tied(run.point)
+        if point is None:
+            return
+        try:
+            tied = self.run(self.prepared(point))
+        except (CallFailed, UsageError):
+            return
+        for name in tied.returned.gradients:
+            compared = self._pair(self.truth, name, tied)
+            if compared.state == OFF and name in {g.name for g in self.report_.gradients}:
+                place = compared.worst()
+                index = f"[{', '.join(map(str, place))}]" if place else ""
+                self.report_.notes.append(
+                    "where entries tie or an argument is at a kink, another convention than the model's: "
+                    f"d{name}{index} is {compared.given[place]:.6g}, by the model {compared.right[place]:.6g}")
+                return
+
+
+def _has_cuda() -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and bool(torch.cuda.is_available())
+
+
+def _count(number: int) -> str:
+    return f"{number} results are" if number > 1 else "one result is"
+
+
+def _row(truth: Truth, name: str) -> Any:
+    row = truth.row(name)
+    assert row is not None
+    return row
+
+
+def _order(truth: Truth, name: str) -> int:
+    names = list(truth.model.leaves())
+    return names.index(name) if name in names else len(names)
+
+
+def _sizes(truth: Truth, point: Point) -> str:
+    return ", ".join(f"{n} = {k}" for n, k in {**truth.fixed, **point.sizes}.items())
+
+
+def _different(first: Returned, second: Returned) -> list[str]:
+    """The results that two calls do not give alike."""
+    return [first.words[n] for n, a in first.gradients.items() if n in second.gradients
+            and not np.allclose(a, second.gradients[n], rtol=1e-4, atol=1e-7, equal_nan=True)]
+

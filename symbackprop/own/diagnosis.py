@@ -1,0 +1,464 @@
+"""From wrong numbers to the mistake: every single mistake is made on purpose and compared with what the code returned.
+
+The engines are those of `grade`, over arrays: mistakes at one edge of the chain rule (`grade.derivation_mistakes`) and
+those that only code makes (`array_mistakes`). Where two gradients are wrong, what explains the one nearer to the loss
+is tried for the other first, alone and together with every further mistake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.shapes import shape_text
+from symbackprop.derive.record import Edge
+from symbackprop.grade import mistakes as m
+from symbackprop.grade.derivation_mistakes import AT_EDGES, Candidate, Place, Swap, repeated, scaled_paths
+from symbackprop.grade.mistakes import Finding
+from symbackprop.grade.points import Array, Point
+from symbackprop.grade.reference import Reference
+from symbackprop.own import array_mistakes as own
+from symbackprop.own.compare import SHAPE, Pair
+from symbackprop.own.multiples import ANY, multiple, ratio
+from symbackprop.own.truth import Truth
+from symbackprop.verify.interpreter import Program
+
+MAX_WORK, MAX_SEARCH, MAX_PAIRS, MAX_SECOND = 900_000, 20_000, 40, 400
+_PLAIN = (m.MISSING_FACTOR, m.SIGN, m.CONSTANT, m.MEAN, m.MISSING_PATH, m.TERM, m.EXPONENT)
+STEP = 1e-5
+ROUNDED = 2e-3
+Swaps = Mapping[Edge, Swap]
+
+
+@dataclass
+class Diagnosis:
+    """The mistake in one returned gradient: the ``pairs`` of returned and right arrays at ``points``.
+
+    ``others`` are the right gradients of the other arrays at the same points, ``right`` and ``wrong`` the names of
+    those that were returned; ``earlier`` the mistakes that explain other ones. ``thorough``: pairs of mistakes are
+    tried too. ``pool`` holds the mistakes at every row, for all gradients.
+    """
+
+    truth: Truth
+    name: str
+    points: Sequence[Point]
+    pairs: Sequence[Pair]
+    others: Mapping[str, Sequence[Array]]
+    right: Sequence[str] = ()
+    wrong: Sequence[str] = ()
+    earlier: Sequence[Candidate] = ()
+    thorough: bool = True
+    pool: dict[int, list[Candidate]] = field(default_factory=dict)
+    found: list[Candidate] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        row = self.truth.row(self.name)
+        assert row is not None
+        self.reference, self.target = self.truth.reference, row
+        self.sweeps = [own.Sweep(self.reference, p, row) for p in self.points]
+        self.telling = int(np.argmax([np.count_nonzero(p.right) for p in self.pairs]))
+        self._candidates: list[Candidate] | None = None
+        self._shadows: dict[int, Array | None] = {}
+        self._passed: dict[Edge, Array] = {}
+        self._sweeps: dict[int, own.Sweep] = {}
+        self._edges: dict[int, frozenset[Edge]] = {}
+        self.unlikely: list[Candidate] = []
+        self.work = MAX_SEARCH // len(self.reference.downstream(row))
+        self._project()
+
+    def _project(self) -> None:
+        """Two random projections of the difference that is to be explained, and how rows move with them."""
+        pair, point = self.pairs[self.telling], self.points[self.telling]
+        self.tangents: dict[int, list[Array]] | None = None
+        if pair.state == SHAPE:
+            return
+        weights = np.random.default_rng(0).normal(size=(2, *pair.right.shape))
+        self.wanted = np.array([float(np.sum(w * (pair.given - pair.right))) for w in weights])
+        self.projected_right = np.array([float(np.sum(w * pair.right)) for w in weights])
+        self.slack = float(np.sum(np.abs(weights[0]))) * pair.scale * (pair.tolerance + 1e-6)
+        self.tangents = tangents(self.reference, point, self.target, weights)
+
+    def finding(self) -> Finding:
+        """The mistake, or that no single one explains the numbers."""
+        rules = RULES if self.thorough else RULES[: RULES.index(Diagnosis.after_earlier)]
+        with np.errstate(all="ignore"):
+            found = next((x for rule in rules if (x := rule(self)) is not None), None)
+        return found or Finding(m.UNEXPLAINED, f"no single mistake explains d{self.name}{self._pattern()}")
+
+    def spend(self) -> bool:
+        """Whether one more try in the dark is allowed; large models get fewer."""
+        self.work -= 1
+        return self.work >= 0
+
+    # -- comparing
+    def agrees(self, values: Callable[[int], Array]) -> bool:
+        """Whether the returned gradients are ``values(k)`` at every point k, the most telling one first."""
+        order = [self.telling, *[k for k in range(len(self.pairs)) if k != self.telling]]
+        return all(self._agrees_at(k, values) for k in order)
+
+    def _agrees_at(self, k: int, values: Callable[[int], Array]) -> bool:
+        try:
+            return self.pairs[k].agrees(values(k))
+        except (ValueError, IndexError, np.linalg.LinAlgError):
+            return False
+
+    # -- what needs no derivation
+    def undefined(self) -> Finding | None:
+        if all(np.all(np.isfinite(p.given)) for p in self.pairs):
+            return None
+        return Finding(m.UNDEFINED, f"d{self.name} has entries that are not finite, where the gradient has finite ones")
+
+    def swapped(self) -> Finding | None:
+        """Two gradients, each in the place of the other."""
+        found = self.another_gradient()
+        return found if found is not None and found.wrong.removeprefix("d") in self.wrong else None
+
+    def another_gradient(self) -> Finding | None:
+        """The gradient of another array."""
+        for other, rights in self.others.items():
+            if other != self.name and self.agrees(lambda k, rights=rights: rights[k]):  # type: ignore[misc]
+                says = f"d{other} stands where d{self.name} belongs"
+                says = f"the results are swapped: {says}" if other in self.wrong else says
+                return Finding(own.SWAPPED, says, "", f"d{self.name}", f"d{other}")
+        return None
+
+    def shape(self) -> Finding | None:
+        if not any(p.state == SHAPE for p in self.pairs):
+            return None
+        k = next(k for k, p in enumerate(self.pairs) if p.state == SHAPE)
+        pair, sweep = self.pairs[k], self.sweeps[k]
+        found = own.misshaped(self.reference, sweep, self.target, pair.given,
+                              lambda value: Pair(pair.given, value, pair.tolerance).agrees(value))
+        given, right = [" x ".join(map(str, s.shape)) or "scalar" for s in (pair.given, pair.right)]
+        says = f"d{self.name} has the shape {given}, expected {right} ({shape_text(self.target.shape)})"
+        return replace(found, says=f"{found.says}; {says}") if found else Finding(m.SHAPE, says)
+
+    def zero(self) -> Finding | None:
+        if any(np.any(p.given) for p in self.pairs):
+            return None
+        says = f"d{self.name} is zero: nothing flows back to {self.name}"
+        return self.one_mistake() or Finding(m.MISSING_PATH, says, "", "", "0")
+
+    # -- a constant
+    def constant(self) -> Finding | None:
+        return self._multiple([p.right for p in self.pairs])
+
+    def _multiple(self, values: Sequence[Array], any_number: bool = True) -> Finding | None:
+        found = multiple(self.reference, self.points, self.pairs, values)
+        return found if any_number or found is None or found.factor != ANY else None
+
+    # -- mistakes in the derivation
+    def every(self) -> list[Candidate]:
+        """Every mistake at one edge or row, and wherever else it can be made, likely ones first."""
+        if self._candidates is None:
+            rows = self.reference.downstream(self.target)
+            found = [c for row in rows for c in self._at(row)]
+            self._candidates = sorted([*found, *repeated(found)], key=lambda c: c.cost)[: MAX_WORK // len(rows)]
+        return self._candidates
+
+    def _at(self, row: Node) -> list[Candidate]:
+        """The mistakes at a row and at the edges that lead to it; the same for every gradient that flows through."""
+        if row.id not in self.pool:
+            floats = {r.id: r for r in self.reference.rows.values() if r.kind == FLOAT and r.value is None}
+            places = [Place(self.reference, e, self.target, list(floats.values())) for e in self.reference.edges(row)]
+            found = [c for place in places for rule in (*AT_EDGES.values(), *own.AT_EDGES) for c in rule(place)]
+            at_row = (scaled_paths, *own.AT_ROWS)
+            self.pool[row.id] = [*found, *[c for rule in at_row for c in rule(self.reference, row, self.target)]]
+        return self.pool[row.id]
+
+    def shadows(self, candidate: Candidate) -> Array | None:
+        """How a mistake changes two random projections of the gradient, to first order, which is all where its edges
+        end in one row; None where it has to be worked out."""
+        if len({e.argument.id for e in candidate.swaps}) > 1 or self.tangents is None:
+            return None
+        sweep, found = self.sweeps[self.telling], np.zeros(2)
+        for edge, swap in candidate.swaps.items():
+            if edge.argument.id not in self.tangents:
+                return None
+            upstream = sweep.right(edge.consumer)
+            if edge not in self._passed:
+                self._passed[edge] = np.asarray(sweep.passed(edge, upstream))
+            try:
+                change = np.asarray(swap(sweep, edge, upstream)) - self._passed[edge]
+                found += np.array([np.sum(t * change) for t in self.tangents[edge.argument.id]])
+            except (ValueError, IndexError):
+                return np.full(2, np.nan)
+        return found
+
+    def same_as_earlier(self) -> Finding | None:
+        """The mistake that explains another gradient."""
+        for candidate in self.earlier:
+            if self._explains(candidate.swaps):
+                self.found.append(candidate)
+                return candidate.tell()
+        return None
+
+    def _explains(self, swaps: Swaps) -> bool:
+        return self.agrees(lambda k: self.sweeps[k].gradient(swaps))
+
+    def one_mistake(self) -> Finding | None:
+        """One that leaves the gradients right that were returned right comes before one that does not."""
+        for candidate in self.every():
+            if self._may_explain(candidate) and self._explains(candidate.swaps):
+                if self._spares(candidate.swaps):
+                    self.found.append(candidate)
+                    return candidate.tell()
+                self.unlikely.append(candidate)
+        return None
+
+    def _may_explain(self, candidate: Candidate) -> bool:
+        shadow = self.shadow_of(candidate)
+        if shadow is None:
+            return self.thorough
+        return bool(np.all(np.abs(shadow - self.wanted) <= self.slack + 1e-4 * np.abs(self.wanted)))
+
+    def shadow_of(self, candidate: Candidate) -> Array | None:
+        if id(candidate) not in self._shadows:
+            self._shadows[id(candidate)] = self.shadows(candidate)
+        return self._shadows[id(candidate)]
+
+    def _spares(self, swaps: Swaps) -> bool:
+        """Whether the gradients that were returned right would be right with a mistake."""
+        point = self.points[self.telling]
+        for name in self.right:
+            row = self.truth.row(name)
+            assert row is not None
+            sweep = self._sweep_to(row)
+            if any(e in self._edges_to(row) for e in swaps):
+                value = sweep.gradient(swaps)
+                pair = Pair(self.truth.right(name, point), self.truth.right(name, point), 1e-6)
+                if not pair.agrees(value):
+                    return False
+        return True
+
+    def _sweep_to(self, row: Node) -> own.Sweep:
+        if row.id not in self._sweeps:
+            self._sweeps[row.id] = own.Sweep(self.reference, self.points[self.telling], row)
+        return self._sweeps[row.id]
+
+    def _edges_to(self, row: Node) -> frozenset[Edge]:
+        if row.id not in self._edges:
+            self._edges[row.id] = frozenset(self.reference.chain(row))
+        return self._edges[row.id]
+
+    def one_unlikely_mistake(self) -> Finding | None:
+        """One that would spoil gradients that are right, unless they are computed apart."""
+        return self.unlikely[0].tell() if self.unlikely else None
+
+    def after_earlier(self) -> Finding | None:
+        """A mistake of its own besides one that explains another gradient."""
+        for first in self.earlier:
+            rest = self._multiple([s.gradient(first.swaps) for s in self.sweeps], any_number=False)
+            if rest is not None:
+                return _two(first.tell(), rest)
+            for second in self.every()[:MAX_SECOND]:
+                if first.swaps.keys() & second.swaps.keys():
+                    continue
+                if not self.spend():
+                    return None
+                if self._explains({**first.swaps, **second.swaps}):
+                    return _two(first.tell(), second.tell())
+        return None
+
+    def in_one_branch(self) -> Finding | None:
+        """A factor missing in one of the branches that meet at a row, while it is there in the others."""
+        missing = [c for c in self.every() if c.kind == m.MISSING_FACTOR and len(c.swaps) == 1]
+        for row in self.reference.downstream(self.target):
+            edges = self.reference.edges(row)
+            for kept in edges if 1 < len(edges) <= 4 else ():
+                others = dict.fromkeys([e for e in edges if e is not kept], own.nothing)
+                for candidate in missing:
+                    if candidate.swaps.keys() & set(edges):
+                        continue
+                    if not self.spend():
+                        return None
+                    if self.agrees(lambda k, s=candidate.swaps, o=others: self._in_part(k, s, o)):  # type: ignore[misc]
+                        where = own.branch(self.reference, kept)
+                        finding = candidate.tell()
+                        return replace(finding, says=f"in {where} alone, {finding.says}")
+        return None
+
+    def _in_part(self, k: int, swaps: Swaps, others: Swaps) -> Array:
+        """The gradient when a mistake is made in what does not flow through ``others`` alone."""
+        sweep = self.sweeps[k]
+        return sweep.right(self.target) + sweep.gradient({**swaps, **others}) - sweep.gradient(others)
+
+    def another_value(self) -> Finding | None:
+        """A row with another value wherever backward reads it."""
+        for wrong in own.substitutions(self.reference, self.target):
+            if not self.spend():
+                return None
+            if self.agrees(lambda k, w=wrong: w.gradient(self.sweeps[k])):  # type: ignore[misc]
+                return Finding(wrong.kind, wrong.says, "", self.reference.name(wrong.row))
+        return None
+
+    def with_a_constant(self) -> Finding | None:
+        """A mistake besides which a constant is wrong as well."""
+        for candidate in self.every():
+            shadow = self.shadow_of(candidate)
+            if shadow is not None and not self._is_multiple(shadow):
+                continue
+            if not self.spend():
+                return None
+            try:
+                first = self.sweeps[self.telling].gradient(candidate.swaps)
+                if ratio(self.pairs[self.telling], first) is None:
+                    continue
+                extra = self._multiple([s.gradient(candidate.swaps) for s in self.sweeps], any_number=False)
+            except (ValueError, IndexError):
+                continue
+            if extra is not None:
+                return _two(candidate.tell(), extra)
+        return None
+
+    def _is_multiple(self, shadow: Array) -> bool:
+        """Whether the returned gradient may be a multiple of the right one changed so: its projections are."""
+        a, b = self.projected_right + self.wanted, self.projected_right + shadow
+        return bool(abs(a[0] * b[1] - a[1] * b[0]) <= 1e-3 * abs(a[0] * b[1]) + self.slack**2)
+
+    def two_mistakes(self) -> Finding | None:
+        """Two mistakes in different places whose changes add up to the difference."""
+        known = [(c, s) for c in self.every() if (s := self.shadow_of(c)) is not None and np.all(np.isfinite(s))]
+        for a, b in _adding_up(known, self.wanted, self.slack):
+            if not self.spend():
+                return None
+            if not a.swaps.keys() & b.swaps.keys() and self._explains({**a.swaps, **b.swaps}):
+                return _two(a.tell(), b.tell())
+        cheap = [c for c in self.every() if c.kind in _PLAIN][:MAX_PAIRS]
+        for i, a in enumerate(cheap):
+            for b in cheap[:i]:
+                if not self.spend():
+                    return None
+                if not a.swaps.keys() & b.swaps.keys() and self._explains({**a.swaps, **b.swaps}):
+                    return _two(b.tell(), a.tell())
+        return None
+
+    # -- the whole array
+    def transformed(self) -> Finding | None:
+        """The right gradient turned, made symmetric, averaged or cut."""
+        for kind, says, change in _TRANSFORMS:
+            if self.agrees(lambda k, change=change: change(self.pairs[k].right)):  # type: ignore[misc]
+                return Finding(kind, says.format(name=self.name))
+        return None
+
+    def rounded(self) -> Finding | None:
+        if all(p.state != SHAPE and np.max(np.abs(p.given - p.right), initial=0.0) <= ROUNDED * p.scale
+               for p in self.pairs):
+            says = f"d{self.name} agrees to three digits or more: a number is rounded, or a small constant is left out"
+            return Finding(m.ROUNDED, says)
+        return None
+
+    def _pattern(self) -> str:
+        """Which entries are wrong, where that is a part that can be named."""
+        pair = self.pairs[self.telling]
+        if pair.state == SHAPE or not pair.right.ndim:
+            return ""
+        wrong = np.abs(pair.given - pair.right) > pair.tolerance * pair.scale
+        share = f"; {int(wrong.sum())} of {wrong.size} entries are wrong"
+        for axis in range(wrong.ndim):
+            others = tuple(a for a in range(wrong.ndim) if a != axis)
+            lines = np.flatnonzero(wrong.any(axis=others))
+            if 0 < len(lines) < wrong.shape[axis] and wrong.ndim > 1:
+                return f"{share}, all with index {', '.join(map(str, lines))} of axis {axis}"
+        return share if not wrong.all() else ""
+
+
+RULES: tuple[Callable[[Diagnosis], Finding | None], ...] = (
+    Diagnosis.undefined,
+    Diagnosis.swapped,
+    Diagnosis.shape,
+    Diagnosis.zero,
+    Diagnosis.same_as_earlier,
+    Diagnosis.constant,
+    Diagnosis.one_mistake,
+    Diagnosis.another_gradient,
+    Diagnosis.transformed,
+    Diagnosis.after_earlier,
+    Diagnosis.in_one_branch,
+    Diagnosis.another_value,
+    Diagnosis.one_unlikely_mistake,
+    Diagnosis.with_a_constant,
+    Diagnosis.two_mistakes,
+    Diagnosis.rounded,
+)
+
+
+def _two(first: Finding, second: Finding) -> Finding:
+    return replace(first, says=f"two things: {first.says}; and besides, {second.says}", also=second.kind)
+
+
+# -- pairs
+
+
+def _adding_up(known: Sequence[tuple[Candidate, Array]], wanted: Array, slack: float
+               ) -> Iterator[tuple[Candidate, Candidate]]:
+    """Pairs of candidates whose changes add up to the whole difference in both projections."""
+    if not known:
+        return
+    shadows = np.array([s for _, s in known])
+    order = np.argsort(shadows[:, 0])
+    ordered = shadows[order, 0]
+    off = slack + 1e-4 * np.abs(wanted)
+    for i, shadow in enumerate(shadows):
+        low, high = np.searchsorted(ordered, [wanted[0] - shadow[0] - off[0], wanted[0] - shadow[0] + off[0]])
+        for j in order[low:high]:
+            if j > i and abs(shadow[1] + shadows[j, 1] - wanted[1]) <= off[1] and np.any(shadow) and np.any(shadows[j]):
+                yield known[i][0], known[int(j)][0]
+
+
+def tangents(reference: Reference, point: Point, target: Node, weights: Array) -> dict[int, list[Array]] | None:
+    """How every row between ``target`` and the results moves when ``target`` moves along each of ``weights``."""
+    rows = [r for r in reference.downstream(target) if r.kind == FLOAT]
+    given = {n.id: point.value(n) for n in reference.order if n.is_leaf}
+    base = np.asarray(point.value(target))
+    program = Program(rows, point.sizes, frozenset({*given, target.id}))
+    found: dict[int, list[Array]] = {r.id: [] for r in rows}
+    for w in weights:
+        with np.errstate(all="ignore"):
+            up, down = (program.run({**given, target.id: base + s * STEP * w}) for s in (1, -1))
+            for row in rows:  # what is -inf by a mask does not move
+                found[row.id].append(np.nan_to_num((np.asarray(up[row.id]) - np.asarray(down[row.id])) / (2 * STEP)))
+    return found
+
+
+# -- transforms of the whole gradient
+
+
+def _square(change: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    return lambda a: change(a) if a.ndim >= 2 and a.shape[-1] == a.shape[-2] else np.full(a.shape, np.nan)
+
+
+def _t(a: Array) -> Array:
+    return np.swapaxes(a, -1, -2)
+
+
+def _diagonal(a: Array) -> Array:
+    return a * np.eye(a.shape[-1])
+
+
+def _averaged(axis: int) -> Callable[[Array], Array]:
+    return lambda a: np.broadcast_to(a.mean(axis=axis, keepdims=True), a.shape) if a.ndim > axis else a * np.nan
+
+
+_TRANSFORMS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
+    (m.TRANSPOSE, "d{name} is transposed: a transpose is missing or too many", _square(_t)),
+    (own.CONVENTION, "d{name} is d + d.T, the gradient of a symmetric {name} with both triangles counted: twice the "
+     "symmetric part; the entries of {name} are independent here", _square(lambda a: a + _t(a))),
+    (own.CONVENTION, "d{name} is made symmetric, (d + d.T)/2; the entries of {name} are independent here",
+     _square(lambda a: (a + _t(a)) / 2)),
+    (own.CONVENTION, "d{name} is that of a symmetric {name}, d + d.T - diag(d): off the diagonal there is a factor 2 "
+     "too many", _square(lambda a: a + _t(a) - _diagonal(a))),
+    (m.CONSTANT, "off the diagonal d{name} has a factor 2 too many, as for one triangle of a symmetric matrix",
+     _square(lambda a: 2 * a - _diagonal(a))),
+    (m.CONSTANT, "off the diagonal d{name} lacks a factor 2", _square(lambda a: (a + _diagonal(a)) / 2)),
+    (m.TERM, "of d{name} only the lower triangle is there", _square(np.tril)),
+    (m.TERM, "of d{name} only the upper triangle is there", _square(np.triu)),
+    (m.TERM, "of d{name} only the diagonal is there", _square(_diagonal)),
+    (own.AXIS, "d{name} is the same along axis 0: it is averaged there", _averaged(0)),
+    (own.AXIS, "d{name} is the same along axis 1: it is averaged there", _averaged(1)),
+    (own.AXIS, "d{name} is reversed along axis 0: it runs in the other direction",
+     lambda a: a[::-1] if a.ndim else a * np.nan),
+)

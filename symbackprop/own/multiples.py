@@ -1,0 +1,101 @@
+"""Gradients that are the right one times a constant: the sign, a 2, the 1/N of a mean, a named constant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from symbackprop.core.shapes import dim_text
+from symbackprop.grade import mistakes as m
+from symbackprop.grade.mistakes import Finding
+from symbackprop.grade.points import Array, Point
+from symbackprop.grade.reference import Reference
+from symbackprop.own.array_mistakes import lengths
+from symbackprop.own.compare import Pair
+
+ANY = "any number"
+SAME_FACTOR = 2e-4
+Usual = Iterator[tuple[str, str, list[float]]]
+
+
+def multiple(reference: Reference, points: Sequence[Point], pairs: Sequence[Pair], values: Sequence[Array]
+             ) -> Finding | None:
+    """Which constant the returned gradients are of ``values``; the factor of one without a meaning is `ANY`."""
+    factors = [ratio(p, v) for p, v in zip(pairs, values, strict=True)]
+    known = [c for c in factors if c is not None]
+    if len(known) < len(factors) or all(np.isnan(c) for c in known) or _equal(known, [1.0] * len(known)):
+        return None
+    for kind, says, usual in _usual(reference, points):
+        if _equal(known, usual):
+            return Finding(kind, says)
+    first = next(c for c in known if not np.isnan(c))
+    if _equal(known, [first] * len(known)):
+        return Finding(m.CONSTANT, f"it is {first:.6g} times the right one", ANY)
+    return None
+
+
+def ratio(pair: Pair, value: Array) -> float | None:
+    """The c with given = c·value; nan where both are zero and any would do."""
+    value = np.asarray(value)
+    if value.shape != pair.given.shape or not (np.all(np.isfinite(pair.given)) and np.all(np.isfinite(value))):
+        return None
+    norm = float(np.sum(value * value))
+    if norm == 0:
+        return float("nan") if not np.any(pair.given) else None
+    c = float(np.sum(pair.given * value)) / norm
+    scale = max(float(np.max(np.abs(c * value), initial=0.0)), 1e-300)
+    return c if c != 0 and np.max(np.abs(pair.given - c * value), initial=0.0) <= pair.tolerance * scale else None
+
+
+def _equal(a: Sequence[float], b: Sequence[float]) -> bool:
+    return all(np.isnan(x) or np.isnan(y) or abs(x - y) <= SAME_FACTOR * abs(y) for x, y in zip(a, b, strict=True))
+
+
+def _usual(reference: Reference, points: Sequence[Point]) -> Usual:
+    """(kind, words, what it multiplies the gradient with at every point), likelier first."""
+    for kind, says, number in _NUMBERS:
+        yield kind, says, [number] * len(points)
+    for sign, also in _ALSO:
+        yield from _means(reference, points, sign, also)
+    yield from _roots(reference, points)
+    for name, row in reference.model.constants.items():
+        if value := float(row.attr.value):
+            yield m.MISSING_FACTOR, f"the factor {name} is missing", [1 / value] * len(points)
+            yield m.EXTRA_FACTOR, f"the factor {name} is there once too often", [value] * len(points)
+
+
+_NUMBERS = (
+    (m.SIGN, "the sign is wrong", -1.0),
+    (m.CONSTANT, "the factor 1/2 is missing, or a 2 is there once too often: it is twice the right one", 2.0),
+    (m.CONSTANT, "the factor 2 is missing, or a 1/2 is there once too often: it is half of the right one", 0.5),
+)
+_ALSO = (
+    (1.0, ""),
+    (-1.0, ", and the sign is wrong"),
+    (2.0, ", and a 2 is there once too often"),
+    (0.5, ", and a factor 2 is missing"),
+)
+
+
+def _means(reference: Reference, points: Sequence[Point], sign: float, also: str) -> Usual:
+    for d in lengths(reference):
+        values, text = [p.number(d) for p in points], _written(dim_text(d))
+        large = f"the factor 1/{text} is missing: it is {text} times too large, a sum and not a mean"
+        small = f"the factor 1/{text} is there once too often: it is {text} times too small, a mean and not a sum"
+        yield m.MEAN, large + also, [sign * v for v in values]
+        yield m.MEAN, small + also, [sign / v for v in values]
+
+
+def _roots(reference: Reference, points: Sequence[Point]) -> Usual:
+    for d in reference.dimensions:
+        values, text = [p.number(d) for p in points], _written(dim_text(d))
+        yield m.MISSING_FACTOR, f"the factor 1/sqrt({text}) is missing", [v**0.5 for v in values]
+        yield m.EXTRA_FACTOR, f"the factor 1/sqrt({text}) is there once too often", [v**-0.5 for v in values]
+        less = [v / (v - 1) if v > 1 else np.nan for v in values]
+        yield m.CONSTANT, f"1/({text} - 1) stands where 1/{text} belongs", less
+        yield m.CONSTANT, f"1/{text} stands where 1/({text} - 1) belongs", [1 / v for v in less]
+
+
+def _written(size: str) -> str:
+    return size if size.replace("_", "").isalnum() else f"({size})"

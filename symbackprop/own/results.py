@@ -1,0 +1,114 @@
+"""Which gradient each returned array is: by keys, by the names in `--returns`, or by those in the return statement."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from symbackprop.errors import UsageError, did_you_mean
+from symbackprop.grade.points import Array, Point
+from symbackprop.own.forms import Raw
+from symbackprop.own.libraries import back
+from symbackprop.own.truth import Truth
+
+
+@dataclass
+class Returned:
+    """Returned gradients by the name of the array that they belong to, in float64; their precisions; what the code
+    calls them. ``extra`` are words that the model does not have, ``unnamed`` counts results without a name; those that
+    are ``ordered`` were taken in the order of the model."""
+
+    gradients: dict[str, Array] = field(default_factory=dict)
+    precision: dict[str, str] = field(default_factory=dict)
+    words: dict[str, str] = field(default_factory=dict)
+    extra: list[str] = field(default_factory=list)
+    unnamed: int = 0
+    ordered: list[str] = field(default_factory=list)
+
+    def add(self, name: str, word: str, found: tuple[Array, str]) -> None:
+        self.gradients[name], self.precision[name] = found
+        self.words[name] = word
+
+
+def returned(raw: Raw, returns: Sequence[str] | None, truth: Truth, label: str, point: Point) -> Returned:
+    """The gradients in what came back. Raises `UsageError` where it cannot be told which they are."""
+    found = Returned()
+    named, unnamed = _items(raw.results, raw.words, returns, truth, label)
+    for word, value in named:
+        array, name = back(value), truth.gradient_of(word)
+        if array is not None and name is not None and name not in found.gradients:
+            found.add(name, word, array)
+        elif array is not None:
+            found.extra.append(word)
+    arrays = [a for value in unnamed if (a := back(value)) is not None]
+    found.unnamed = len(arrays)
+    left = [n for n in truth.targets if n not in found.gradients]
+    if arrays and _in_order(arrays, left, truth, point):
+        found.ordered, found.unnamed = left if len(arrays) > 1 or len(truth.targets) > 1 else [], 0
+        for name, array in zip(left, arrays, strict=True):
+            found.add(name, f"d{name}", array)
+    if not found.gradients:
+        raise UsageError(f"{label} returns {_kind(raw.results)}, in which no gradient of {truth.model.name} is known "
+                         f"by name ({', '.join(truth.targets)}); say which they are with --returns x,W")
+    return found
+
+
+def _in_order(arrays: Sequence[tuple[Array, str]], left: Sequence[str], truth: Truth, point: Point) -> bool:
+    """Whether results without names are the gradients that are left in the order of the model, by their shapes."""
+    shapes = [truth.right(n, point).shape for n in left]
+    return len(arrays) == len(left) and (len(truth.targets) == 1 or [a.shape for a, _ in arrays] == shapes)
+
+
+Items = tuple[list[tuple[str, Any]], list[Any]]
+
+
+def _items(results: Any, read: Sequence[Sequence[str | None]], returns: Sequence[str] | None, truth: Truth, label: str
+           ) -> Items:
+    """(word, value) of the results that have a name, and those that have none."""
+    if isinstance(results, Mapping):
+        return [(str(k), v) for k, v in results.items()], []
+    if hasattr(results, "_fields"):
+        return list(zip(results._fields, results, strict=True)), []
+    items = list(results) if isinstance(results, (tuple, list)) else [results]
+    words = list(_words(items, read, returns, truth, label))
+    named: list[tuple[str, Any]] = []
+    unnamed: list[Any] = []
+    for word, value in zip(words, items, strict=True):
+        if isinstance(value, Mapping):
+            named += [(str(k), v) for k, v in value.items()]
+        elif word is not None:
+            named.append((word, value))
+        elif value is not None:
+            unnamed.append(value)
+    return named, unnamed
+
+
+def _words(items: Sequence[Any], read: Sequence[Sequence[str | None]], returns: Sequence[str] | None, truth: Truth,
+           label: str) -> Sequence[str | None]:
+    """A word for every item."""
+    if returns is not None:
+        if len(returns) != len(items):
+            raise UsageError(f"{label} returns {_count(len(items))}, but --returns names {_count(len(returns))}")
+        for word in returns:
+            if truth.gradient_of(word) is None and word != "_":
+                hint = did_you_mean(word, truth.targets)
+                raise UsageError(f"--returns: {truth.model.name} has no array {word!r}; it has "
+                                 f"{', '.join(truth.targets)}.{hint}")
+        return [None if w == "_" else w for w in returns]
+    fitting = [line for line in read if len(line) == len(items)]
+    best = max(fitting, key=lambda line: sum(w is not None and truth.gradient_of(w) is not None for w in line),
+               default=[None] * len(items))
+    if len(items) == 1 and best[0] is None and truth.gradient_of(label) is not None:
+        return [label]
+    return best
+
+
+def _kind(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    return _count(len(value)) if isinstance(value, (tuple, list, dict)) else f"a {type(value).__name__}"
+
+
+def _count(number: int) -> str:
+    return f"{number} result{'s' * (number != 1)}"

@@ -1,0 +1,239 @@
+"""What the model says: the numbers that somebody's code is handed at a point, and the gradients that are right there.
+
+Every name of the model can be asked for, however a function spells it, and so can sizes, constants, upstream gradients
+and the gradients of intermediates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from symbackprop.core.graph import FLOAT, Node
+from symbackprop.errors import ModelError
+from symbackprop.grade.naming import plain
+from symbackprop.grade.points import DISTRIBUTION, GENERAL, HARD, Array, Point, Points, class_targets
+from symbackprop.grade.reference import Reference, copied, loop_counters, loop_dimensions
+from symbackprop.model.model import Model
+from symbackprop.verify.interpreter import Program
+from symbackprop.verify.sampling import choose_sizes
+
+STEPS, REDRAWN = 3, 24
+SMALL_VALUES, LARGE_VALUES = 0.03, 3.0
+UPSTREAM = ("upstream", "dout", "grad_output", "grad_outputs", "grad_out", "d_out", "gradient", "dupstream")
+VALUE, SIZE, SEED, GRADIENT = "value", "size", "upstream", "gradient"
+_PREFIXES = ("dL_d", "dLd", "grad_", "d_", "delta_", "d", "g_", "grad")
+_SUFFIXES = ("_grad", "_gradient", "_bar")
+
+
+class Meaning(NamedTuple):
+    """What a word of a person's code is in the model."""
+
+    kind: str
+    name: str
+
+
+class Truth:
+    """The right gradients of a model. ``sizes`` fixes dimensions; loops over a symbolic axis have ``steps`` steps,
+    those of a second such axis one more. ``numeric`` writes all the given sizes into the model, so that what is square
+    with them counts as square."""
+
+    def __init__(self, model: Model, sizes: Mapping[str, int], seed: int, steps: int = STEPS, numeric: bool = False
+                 ) -> None:
+        self.model, self.seed = model, seed
+        self.fixed = {n: sizes.get(n, steps + k) for k, n in enumerate(loop_dimensions(model))}
+        self.fixed |= sizes if numeric else {}
+        self.sizes = {n: k for n, k in sizes.items() if n not in self.fixed}
+        self.reference = Reference(copied(model, self.fixed), loop_counters(model), letters=False)
+        self.rng = np.random.default_rng(seed)
+        self.sources = {s: Points(self.reference, self.sizes, s, seed) for s in (GENERAL, DISTRIBUTION, HARD)}
+
+    # -- names
+    @cached_property
+    def own(self) -> dict[str, str]:
+        """What a function may call the arrays of the model, with their names in it: brackets are left out."""
+        names = [*self.model.leaves(), *self.model.constants, *self.model.intermediates()]
+        return {n.replace("[", "").replace("]", ""): n for n in names} | {n: n for n in names}
+
+    @property
+    def targets(self) -> dict[str, Node]:
+        return self.reference.targets
+
+    @property
+    def loss(self) -> bool:
+        return self.model.loss_row is not None
+
+    def argument(self, word: str) -> Meaning | None:
+        """What a parameter of a function is to be handed; None where the model has nothing of that name."""
+        if word in self.own:
+            return Meaning(VALUE, self.own[word])
+        if word in self.model.sizes:
+            return Meaning(SIZE, word)
+        gradient = self._prefixed(word, {n: n for n in self.model.output_rows})
+        if word in UPSTREAM or gradient is not None:
+            return Meaning(SEED, gradient or "")
+        inner = self._prefixed(word, {w: n for w, n in self.own.items() if n in self.model.intermediates()})
+        if inner is not None:
+            return Meaning(GRADIENT, inner)
+        return self._alike(word)
+
+    def _alike(self, word: str) -> Meaning | None:
+        found = _near(word, self.own)
+        if found is not None:
+            return Meaning(VALUE, found)
+        size = _near(word, {n: n for n in self.model.sizes})
+        return None if size is None else Meaning(SIZE, size)
+
+    def gradient_of(self, word: str) -> str | None:
+        """Which array of the model a result is the gradient of: ``dW``, ``grad_W``, ``d_w`` and ``W`` are W."""
+        if word in self.targets:
+            return word
+        floats = {w: n for w, n in self.own.items() if n not in self.model.constants and self._is_float(n)}
+        wanted = {w: n for w, n in floats.items() if n in self.targets}
+        for known in (wanted, floats):
+            found = self._prefixed(word, known)
+            if found is not None:
+                return found
+        return floats.get(word) or _near(word, wanted)
+
+    def _is_float(self, name: str) -> bool:
+        row = self.row(name)
+        return row is not None and row.kind == FLOAT
+
+    @staticmethod
+    def _prefixed(word: str, known: Mapping[str, str]) -> str | None:
+        bare = [word.removeprefix(p).lstrip("_") for p in _PREFIXES if word.startswith(p)]
+        bare += [word.removesuffix(s) for s in _SUFFIXES if word.endswith(s)]
+        exact = next((known[w] for w in bare if w in known), None)
+        return exact or next((n for w in bare if w and (n := _near(w, known)) is not None), None)
+
+    def row(self, name: str) -> Node | None:
+        """The row of an array, loops written out."""
+        if name not in self.reference.rows:
+            self.reference.stack(name)
+        return self.reference.rows.get(name)
+
+    def known_words(self) -> list[str]:
+        return [*self.own, *self.model.sizes, *[f"d{n}" for n in self.model.output_rows]]
+
+    # -- numbers
+    def value(self, meaning: Meaning, point: Point) -> Any:
+        """What a parameter is handed at a point: an array, a number, or upstream gradients by output."""
+        kind, name = meaning
+        if kind == SIZE:
+            return self.size(name, point)
+        if kind == SEED:
+            return self.upstream(name, point)
+        if kind == GRADIENT:
+            return self.right(name, point)
+        if name in self.model.constants:
+            return float(self.model.constants[name].attr.value)
+        row = self.row(name)
+        if row is None:
+            raise ModelError(f"{name} has no value that can be handed on")
+        return point.value(row)
+
+    def size(self, name: str, point: Point) -> int:
+        return int({**self.fixed, **point.sizes}[name])
+
+    def upstream(self, name: str, point: Point) -> Any:
+        """The upstream gradient of an output, or of the only one; of all of them as a dictionary; 1 for a loss."""
+        if self.loss:
+            return np.float64(1.0)
+        rows = self.reference.model.upstream
+        if name or len(rows) == 1:
+            return point.value(rows[name] if name else next(iter(rows.values())))
+        return {n: point.value(r) for n, r in rows.items()}
+
+    def gradient_row(self, name: str) -> Node:
+        row = self.row(name)
+        assert row is not None
+        return self.reference.readings(name)[0] if self.reference.steps(name) else self.reference.gradient(row)
+
+    def right(self, name: str, point: Point) -> Array:
+        """The right gradient of an array at a point."""
+        return np.asarray(point.value(self.gradient_row(name)))
+
+    def other_readings(self, name: str, point: Point) -> list[Array]:
+        """Further values that are right too: of a stack over time, the gradient of each step by itself."""
+        return [np.asarray(point.value(r)) for r in self.reference.readings(name)[1:]]
+
+    # -- points
+    @property
+    def style(self) -> str:
+        return DISTRIBUTION if class_targets(self.reference) else GENERAL
+
+    def points(self, count: int) -> Iterator[Point]:
+        """Random points at unequal sizes that change; the last has small values, where an ε tells."""
+        last: Point | None = None
+        for trial in range(count):
+            last = self.sources[self.style].more(self._unequal(trial + 1, last))
+            yield last
+        scaled = None if last is None else self._scaled(last, SMALL_VALUES)
+        if scaled is not None:
+            yield scaled
+
+    def _unequal(self, trial: int, last: Point | None) -> dict[str, int]:
+        """Sizes that differ, so that no axis is taken for another, and of which every free one differs from the last
+        point's, so that none is taken for a number."""
+        model = self.reference.model
+        varied = [n for n in model.sizes if n not in self.sizes]
+        for attempt in range(REDRAWN):
+            sizes = choose_sizes(model, self.rng, self.sizes, trial + attempt, varied=varied)
+            apart = len(set(sizes.values())) == len(sizes) or attempt > REDRAWN // 2
+            if apart and (last is None or all(sizes[n] != last.sizes[n] for n in varied)):
+                break
+        return sizes
+
+    def hard(self, point: Point) -> Point:
+        """The same point with targets that are 0 or 1."""
+        return self.sources[HARD].at({leaf.id: point.value(leaf) for leaf in self.sources[HARD].leaves}, point.sizes)
+
+    def general(self, point: Point) -> Point:
+        return self.sources[GENERAL].at({leaf.id: point.value(leaf) for leaf in self.sources[GENERAL].leaves},
+                                        point.sizes)
+
+    def _scaled(self, point: Point, by: float) -> Point | None:
+        return self._changed(point, lambda value: value * by)
+
+    def tied(self, point: Point) -> Point | None:
+        """The point rounded to small whole numbers, so that entries tie and functions meet their kinks."""
+        return self._changed(point, lambda value: np.clip(np.round(1.2 * value), -2, 2))
+
+    def _changed(self, point: Point, change: Any) -> Point | None:
+        source = self.sources[self.style]
+        values = {leaf.id: point.value(leaf) for leaf in source.leaves}
+        upstream = {u.id for u in self.reference.model.upstream.values()}
+        fixed = upstream | {r.id for r in class_targets(self.reference)}
+        moved = source.at({r.id: change(values[r.id]) if r.kind == FLOAT and r.id not in fixed else values[r.id]
+                           for r in source.leaves}, point.sizes)
+        rows = [*self.reference.results, *self.reference.gradients.values()]
+        finite = all(np.all(np.isfinite(moved.value(r))) for r in rows if r.kind == FLOAT)
+        return moved if finite else None
+
+    def single(self, point: Point) -> Point:
+        """The point with its numbers rounded to float32, which is what code in single precision is handed."""
+        leaves = self.sources[self.style].leaves
+        values = {r.id: np.asarray(point.value(r), np.float32).astype(float) if r.kind == FLOAT else point.value(r)
+                  for r in leaves}
+        constants = {r.id: np.asarray(float(r.attr.value)) for r in self.reference.model.constants.values()}
+        return Point(point.sizes, {**values, **constants}, point.style)
+
+    def noise(self, name: str, point: Point) -> float:
+        """How far the right gradient is off when it is computed in float32 throughout."""
+        row = self.gradient_row(name)
+        leaves = [*self.sources[self.style].leaves, *self.reference.model.constants.values()]
+        given = {r.id: np.asarray(point.value(r), np.float32) if r.kind == FLOAT else point.value(r) for r in leaves}
+        with np.errstate(all="ignore"):
+            found = Program([row], point.sizes, frozenset(given)).run(given)[row.id]
+        off = np.max(np.abs(np.asarray(found, float) - self.right(name, point)), initial=0.0)
+        return float(off) if np.isfinite(off) else 0.0
+
+
+def _near(word: str, known: Mapping[str, str]) -> str | None:
+    """The only name that differs in case and underscores alone."""
+    found = {n for w, n in known.items() if plain(w) == plain(word)}
+    return found.pop() if len(found) == 1 else None

@@ -1,0 +1,236 @@
+"""Right implementations of many models in every form, and wrong ones that differ from them in one place or two.
+
+The code stands in `code/`. A `Wrong` is an edit of one of them (all occurrences of ``old`` become ``new``), the
+gradient that it spoils, and words that occur in what has to be said of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+CODE = Path(__file__).parent / "code"
+
+MODELS = {
+    "affine": "dim N, D, M\ninput X: N x D\nparam W: D x M, b: M\noutput Y = X @ W + b",
+    "affine-relu": "dim N, D, M\ninput x: N x D\nparam w: D x M, b: M\na = x @ w + b\noutput out = relu(a)",
+    "layer-norm": """dim N, D
+input x: N x D
+param g: D, b: D
+const eps = 1e-5
+mu = mean(x, axis=1, keepdims=True)
+v = var(x, axis=1, keepdims=True)
+xh = (x - mu) / sqrt(v + eps)
+output y = g * xh + b""",
+    "layer-norm-call": "dim N, D\ninput x: N x D\nparam g: D, b: D\noutput y = g * layer_norm(x) + b",
+    "batch-norm": """dim N, D
+input x: N x D
+param gamma: D, beta: D
+const eps = 1e-5
+mu = mean(x, axis=0)
+v = mean((x - mu)**2, axis=0)
+xhat = (x - mu) / sqrt(v + eps)
+output y = gamma * xhat + beta""",
+    "rms-norm": "dim N, D\ninput x: N x D\nparam g: D\noutput y = g * rms_norm(x)",
+    "softmax-regression": """dim N, D, C
+data X: N x D, y: N int < C
+param W: D x C, b: C
+const lam = 0.1
+s = X @ W + b
+loss L = mean(cross_entropy(s, y)) + lam * sum(W**2)""",
+    "attention": """dim T, d, M
+input Q: T x d, K: T x d, V: T x M
+S = Q @ K.T / sqrt(d)
+P = softmax(S)
+output O = P @ V""",
+    "causal-attention": """dim T, d, M
+input Q: T x d, K: T x d, V: T x M
+S = where(causal_mask(T), Q @ K.T / sqrt(d), -inf)
+P = softmax(S)
+output O = P @ V""",
+    "two-layer": """dim N, D, H, C
+data X: N x D, y: N int < C
+param W1: D x H, b1: H, W2: H x C, b2: C
+Z1 = X @ W1 + b1
+A1 = relu(Z1)
+Z2 = A1 @ W2 + b2
+loss L = mean(cross_entropy(Z2, y))""",
+    "conv": """dim N, H, Wd, C, K
+input X: N x H x Wd x C
+param W: 2 x 3 x C x K, b: K
+output Y = conv2d(X, W) + b""",
+    "max-pool": "dim N, C\ninput x: N x 4 x 6 x C\noutput y = max_pool2d(x, 2)",
+    "swiglu": "dim N, D\ninput e: N x D, gate: N x D\noutput h = silu(e) * gate",
+    "gelu-tanh": "dim N\ninput x: N\noutput y = gelu_tanh(x)",
+    "swish": "dim N, D\ninput x: N x D\noutput y = silu(x)",
+    "dropout": """dim N, D, M
+input x: N x D
+data mask: N x M
+param w: D x M
+const keep = 0.8
+a = relu(x @ w)
+output y = a * mask / keep""",
+    "quadratic": "dim D\nparam S: D x D, x: D\nloss L = dot(x, S @ x)",
+    "softmax": "dim N, C\ninput z: N x C\noutput p = softmax(z)",
+    "cross-entropy": "dim N, C\ninput z: N x C\ndata y: N int < C\nloss L = mean(cross_entropy(z, y))",
+    "lora": """dim N, D, R, M
+input x: N x D
+data W: D x M
+param A: D x R, B: R x M
+output y = x @ W + (x @ A) @ B""",
+    "softplus": "dim N, D, M\ninput X: N x D\nparam W: D x M\nZ = X @ W\noutput Y = softplus(Z)",
+    "logistic": """dim N, D
+data X: N x D, y: N
+param w: D, b
+z = X @ w + b
+a = sigmoid(z)
+loss L = mean(binary_cross_entropy(a, y))""",
+    "matmul": "dim N, D, M\ninput X: N x D\nparam W: D x M\noutput Y = X @ W",
+}
+
+
+@dataclass(frozen=True)
+class Right:
+    """An implementation in ``code/``: a file and a name in it, checked against a model."""
+
+    model: str
+    file: str
+    name: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.name}-{self.model}"
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """A mistake: an edit of the code of a right implementation, and ``words`` to be said of one gradient."""
+
+    model: str
+    file: str
+    name: str
+    old: str
+    new: str
+    gradient: str
+    words: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.name or 'module'}-{self.new.strip()[:40]}"
+
+
+L, T, C = "layers.py", "torches.py", "classes.py"
+
+RIGHT = [
+    Right("affine", L, "affine"),
+    Right("layer-norm", L, "layer_norm"),
+    Right("batch-norm", L, "batch_norm"),
+    Right("rms-norm", L, "rms_norm"),
+    Right("softmax-regression", L, "softmax_regression"),
+    Right("svm-hinge", L, "hinge"),
+    Right("attention", L, "attention"),
+    Right("two-layer", L, "two_layer"),
+    Right("window-lm", L, "embedding"),
+    Right("conv", L, "conv"),
+    Right("rnn-lm", L, "rnn"),
+    Right("lstm", L, "lstm"),
+    Right("vae", L, "vae"),
+    Right("swiglu", L, "swiglu"),
+    Right("gelu-tanh", L, "gelu_tanh"),
+    Right("dropout", L, "dropout_net"),
+    Right("quadratic", L, "quadratic"),
+    Right("two-weight-tanh", L, "scalar_chain"),
+    Right("max-pool", L, "max_pool"),
+    Right("logistic", L, "logistic"),
+    Right("affine-relu", "course.py", "affine_relu_backward"),
+    Right("ffnn-softmax-batch", "module.py"),
+    Right("affine", C, "Linear"),
+    Right("layer-norm-call", C, "LayerNorm"),
+    Right("softmax", C, "Softmax"),
+    Right("swish", T, "Swish"),
+    Right("rms-norm", T, "RMSNorm"),
+    Right("cross-entropy", T, "CrossEntropy"),
+    Right("causal-attention", T, "Attention"),
+    Right("lora", T, "lora"),
+    Right("softplus", "jaxes.py", "softplus_layer"),
+]
+
+WRONG = [
+    # factors and constants
+    Wrong("affine", L, "affine", "dW = X.T @ dout", "dW = X.T @ dout / len(X)", "W", ("1/N",)),
+    Wrong("softmax-regression", L, "softmax_regression", "    ds /= N\n", "", "W", ("1/N",)),
+    Wrong("softmax-regression", L, "softmax_regression", "    ds /= N\n", "", "b", ("1/N",)),
+    Wrong("softmax-regression", L, "softmax_regression", " + 2 * lam * W", " + lam * W", "W", ("2", "missing")),
+    Wrong("softmax-regression", L, "softmax_regression", " + 2 * lam * W", "", "W", ("lam", "missing")),
+    Wrong("svm-hinge", L, "hinge", "mask.T @ X / N +", "mask.T @ X +", "W", ("N",)),
+    Wrong("attention", L, "attention", "    dS = dS / np.sqrt(d)\n", "", "Q", ("sqrt(d)",)),
+    Wrong("attention", L, "attention", "    dS = dS / np.sqrt(d)\n", "    dS = dS / d\n", "Q", ("sqrt(d)",)),
+    Wrong("vae", L, "vae", "np.exp(s / 2) / 2 +", "np.exp(s / 2) +", "W_s", ("1 / 2",)),
+    Wrong("vae", L, "vae", "dz * eps * np", "dz * np", "W_s", ("eps",)),
+    Wrong("dropout", L, "dropout_net", "dy * mask / keep", "dy / keep", "w", ("mask",)),
+    Wrong("dropout", L, "dropout_net", "dy * mask / keep", "dy * mask", "w", ("keep",)),
+    Wrong("logistic", L, "logistic", "(a - y) / N", "(a - y) * a * (1 - a) / N", "w", ("a*(1 - a)",)),
+    Wrong("two-weight-tanh", L, "scalar_chain", "(1 - o**2) * w2 *", "(1 - o**2) *", "w1", ("w2",)),
+    Wrong("two-weight-tanh", L, "scalar_chain", "do = -(y - o)", "do = y - o", "w2", ("sign",)),
+    # terms and branches
+    Wrong("layer-norm", L, "layer_norm", "- dxh.mean(axis=1, keepdims=True) ", "", "x", ("mu",)),
+    Wrong("layer-norm", L, "layer_norm", " - xh * (dxh * xh).mean(axis=1, keepdims=True)", "", "x", ("missing",)),
+    Wrong("batch-norm", L, "batch_norm", " + dmu / N", "", "x", ("mu",)),
+    Wrong("batch-norm", L, "batch_norm", "(x - mu) / N + dmu / N", "(x - mu) / N + dmu", "x", ("N",)),
+    Wrong("batch-norm", L, "batch_norm", "dvar * 2 * (x - mu) / N", "dvar * (x - mu) / N", "x", ("2",)),
+    Wrong("rms-norm", L, "rms_norm", "(dxh * x).mean(", "(dxh * x).sum(", "x", ("D",)),
+    Wrong("rnn-lm", L, "rnn", " + dh_next\n", "\n", "W_h", ("h[",)),
+    Wrong("quadratic", L, "quadratic", "(S + S.T) @ x", "S @ x", "x", ("missing",)),
+    Wrong("attention", L, "attention", " - (dP * P).sum(axis=-1, keepdims=True)", "", "Q", ("dP/dS", "sum")),
+    Wrong("attention", L, "attention", "(dP * P).sum(axis=-1", "(dP * P).sum(axis=0", "Q", ("axis 0",)),
+    Wrong("swiglu", L, "swiglu", " * sig * (1 + e * (1 - sig))", " * sig", "e", ()),
+    # arrays in place of others
+    Wrong("two-layer", L, "two_layer", "dA1 * (Z1 > 0)", "dA1 * (dA1 > 0)", "W1", ("mask", "Z1")),
+    Wrong("ffnn-softmax-batch", "module.py", "", "(1 - h * h)", "h", "W", ("1 - h**2",)),
+    Wrong("batch-norm", L, "batch_norm", "(dout * xhat).sum", "(dout * x).sum", "gamma", ("xhat",)),
+    Wrong("rnn-lm", L, "rnn", "states[t - 1].T @ da", "states[t].T @ da", "W_h", ("h[2]", "h[1]")),
+    Wrong("lstm", L, "lstm", "ds * s_prev * f", "ds * s[t] * f", "W_f", ("s[",)),
+    Wrong("rnn-lm", L, "rnn", "da @ W_h.T", "da @ W_h", "W_h", ("W_h", "transpose")),
+    Wrong("lstm", L, "lstm", "d @ U.T", "d @ U", "U_i", ("transpose",)),
+    Wrong("lora", T, "lora", "dA = x.t() @ (dy @ B.t())", "dA = x.t() @ (dy @ B.t()) * 2", "A", ("twice",)),
+    # sums, axes, shapes
+    Wrong("affine", L, "affine", "dout.sum(axis=0)", "dout.sum(axis=1)", "b", ("axis 1", "axis 0")),
+    Wrong("affine", L, "affine", "dout.sum(axis=0)", "dout.mean(axis=0)", "b", ("1/N",)),
+    Wrong("affine", L, "affine", "dout.sum(axis=0)", "dout", "b", ("sum over axis 0", "missing")),
+    Wrong("matmul", L, "affine", "dW = X.T @ dout", "dW = dout.T @ X", "W", ("transposed",)),
+    Wrong("layer-norm", L, "layer_norm", "dxh.mean(axis=1, keepdims=True)", "dxh.mean(axis=0, keepdims=True)", "x",
+          ("axis 0", "axis 1")),
+    # = for +=
+    Wrong("window-lm", L, "embedding", "np.add.at(dC, words, dx.reshape(N, K, E))", "dC[words] = dx.reshape(N, K, E)",
+          "C", ("+=",)),
+    Wrong("conv", L, "conv", "j : j + kw] += np", "j : j + kw] = np", "X", ("+=",)),
+    Wrong("rnn-lm", L, "rnn", "dW_h += ", "dW_h = ", "W_h", ("+=",)),
+    # a factor in one branch alone
+    Wrong("rms-norm", L, "rms_norm", "(dxh * x).mean", "(dy * x).mean", "x", ("g", "branch")),
+    Wrong("layer-norm", L, "layer_norm", "xh * (dxh * xh).mean", "xh * (dy * xh).mean", "x", ("g", "branch")),
+    # eps
+    Wrong("layer-norm", L, "layer_norm", "np.sqrt(var + eps)", "np.sqrt(var) + eps", "x", ("eps",)),
+    Wrong("rms-norm", L, "rms_norm", "np.sqrt(ms + 1e-5)", "np.sqrt(ms)", "x", ("eps",)),
+    # whole results
+    Wrong("layer-norm", L, "layer_norm", "    dg = (dy * xh).sum(axis=0)\n    db = dy",
+          "    db = (dy * xh).sum(axis=0)\n    dg = dy", "g", ("swapped",)),
+    Wrong("attention", L, "attention", "dS = P * (dP", "dS = (dP", "Q", ()),
+    Wrong("quadratic", L, "quadratic", "dS = np.outer(x, x)", "dS = 2 * np.outer(x, x) - np.diag(x * x)", "S",
+          ("diag",)),
+    # the other forms
+    Wrong("affine-relu", "course.py", "affine_relu_backward", "dout * (a > 0)", "dout", "w", ("missing",)),
+    Wrong("ffnn-softmax-batch", "module.py", "", "    ds /= len(y)\n", "", "U", ("1/N",)),
+    Wrong("affine", C, "Linear", "dY @ self.W.T", "-dY @ self.W.T", "X", ("sign",)),
+    Wrong("layer-norm-call", C, "LayerNorm", "(dout * self.xhat)", "dout", "g", ("layer_norm(x)", "missing")),
+    Wrong("softmax", C, "Softmax", "p * (dp - (dp * p).sum(axis=-1, keepdims=True))", "dp * p * (1 - p)", "z",
+          ("Jacobian",)),
+    Wrong("swish", T, "Swish", "(sig + x * sig", "(1 + x * sig", "x", ()),
+    Wrong("rms-norm", T, "RMSNorm", "dy * g\n", "dy\n", "x", ("g",)),
+    Wrong("cross-entropy", T, "CrossEntropy", "        d -= F.one_hot(y, p.shape[1])\n", "", "z", ("missing",)),
+    Wrong("cross-entropy", T, "CrossEntropy", "grad * d / len(y)", "grad * d", "z", ("1/N",)),
+    Wrong("causal-attention", T, "Attention", " * ctx.scale", "", "Q", ("sqrt(d)",)),
+    Wrong("softplus", "jaxes.py", "softplus_layer", "jnp.exp(-Z)", "jnp.exp(Z)", "W", ()),
+    # two mistakes
+    Wrong("two-layer", L, "two_layer", "dA1 * (Z1 > 0)\n    dW1 = X.T @ dZ1", "dA1\n    dW1 = X.T @ dZ1 / len(X)", "W1",
+          ("two things", "1/N")),
+    Wrong("two-weight-tanh", L, "scalar_chain", "(1 - o**2) * w2 * (1 - h**2) * x", "(1 - o) * w2 * (1 - h) * x", "w1",
+          ("1 - o",)),
+]

@@ -1,0 +1,228 @@
+"""Backward passes as people write them: functions over NumPy arrays, all of them right."""
+
+import numpy as np
+
+
+def affine(X, W, dout):
+    dX = dout @ W.T
+    dW = X.T @ dout
+    db = dout.sum(axis=0)
+    return dX, dW, db
+
+
+def layer_norm(x, g, dy, eps):
+    mu = x.mean(axis=1, keepdims=True)
+    var = x.var(axis=1, keepdims=True)
+    std = np.sqrt(var + eps)
+    xh = (x - mu) / std
+    dg = (dy * xh).sum(axis=0)
+    db = dy.sum(axis=0)
+    dxh = dy * g
+    dx = (dxh - dxh.mean(axis=1, keepdims=True) - xh * (dxh * xh).mean(axis=1, keepdims=True)) / std
+    return dx, dg, db
+
+
+def batch_norm(x, gamma, dout, eps):
+    N = len(x)
+    mu = x.mean(axis=0)
+    var = ((x - mu) ** 2).mean(axis=0)
+    ivar = 1 / np.sqrt(var + eps)
+    xhat = (x - mu) * ivar
+    dbeta = dout.sum(axis=0)
+    dgamma = (dout * xhat).sum(axis=0)
+    dxhat = dout * gamma
+    dvar = (dxhat * (x - mu) * -0.5 * ivar**3).sum(axis=0)
+    dmu = (-dxhat * ivar).sum(axis=0)
+    dx = dxhat * ivar + dvar * 2 * (x - mu) / N + dmu / N
+    return dx, dgamma, dbeta
+
+
+def rms_norm(x, g, dy):
+    ms = (x**2).mean(axis=-1, keepdims=True)
+    r = 1 / np.sqrt(ms + 1e-5)
+    dg = (dy * x * r).sum(axis=0)
+    dxh = dy * g
+    dx = r * dxh - x * r**3 * (dxh * x).mean(axis=-1, keepdims=True)
+    return dx, dg
+
+
+def softmax_regression(X, W, b, y, lam):
+    N = X.shape[0]
+    s = X @ W + b
+    p = np.exp(s - s.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    ds = p.copy()
+    ds[np.arange(N), y] -= 1
+    ds /= N
+    dW = X.T @ ds + 2 * lam * W
+    db = ds.sum(axis=0)
+    return {"dW": dW, "db": db}
+
+
+def hinge(X, W, y, s, lam):
+    N = X.shape[0]
+    correct = s[np.arange(N), y][:, None]
+    margin = s - correct + 1
+    mask = (margin > 0).astype(float)
+    mask[np.arange(N), y] = 0
+    mask[np.arange(N), y] = -mask.sum(axis=1)
+    dW = mask.T @ X / N + 2 * lam * W
+    return dW
+
+
+def attention(Q, K, V, P, dO):
+    d = Q.shape[-1]
+    dV = P.T @ dO
+    dP = dO @ V.T
+    dS = P * (dP - (dP * P).sum(axis=-1, keepdims=True))
+    dS = dS / np.sqrt(d)
+    dQ = dS @ K
+    dK = dS.T @ Q
+    return dQ, dK, dV
+
+
+def two_layer(X, W1, b1, W2, b2, A1, Z1, dZ2):
+    dW2 = A1.T @ dZ2
+    db2 = dZ2.sum(0)
+    dA1 = dZ2 @ W2.T
+    dZ1 = dA1 * (Z1 > 0)
+    dW1 = X.T @ dZ1
+    db1 = dZ1.sum(0)
+    return dW1, db1, dW2, db2
+
+
+def embedding(words, C, W1, b1, W2, b2, x, h, o, y, N, K, E):
+    d = o.copy()
+    d[np.arange(N), y] -= 1
+    d /= N
+    dW2 = h.T @ d
+    db2 = d.sum(0)
+    dz = (d @ W2.T) * (1 - h * h)
+    dW1 = x.T @ dz
+    db1 = dz.sum(0)
+    dx = dz @ W1.T
+    dC = np.zeros_like(C)
+    np.add.at(dC, words, dx.reshape(N, K, E))
+    return dC, dW1, db1, dW2, db2
+
+
+def conv(X, W, dY):
+    kh, kw = W.shape[:2]
+    dX = np.zeros_like(X)
+    dW = np.zeros_like(W)
+    for i in range(dY.shape[1]):
+        for j in range(dY.shape[2]):
+            patch = X[:, i : i + kh, j : j + kw]
+            dW += np.einsum("nabc,nk->abck", patch, dY[:, i, j])
+            dX[:, i : i + kh, j : j + kw] += np.einsum("abck,nk->nabc", W, dY[:, i, j])
+    db = dY.sum(axis=(0, 1, 2))
+    return dX, dW, db
+
+
+def rnn(c, h0, h, W_e, W_h, W_o, dz, T):
+    dW_e, dW_h, db, dW_o = np.zeros_like(W_e), np.zeros_like(W_h), np.zeros(W_h.shape[0]), np.zeros_like(W_o)
+    dh_next = np.zeros_like(h0)
+    states = [h0, *h]
+    for t in reversed(range(1, T + 1)):
+        dW_o += states[t].T @ dz[t - 1]
+        dh = dz[t - 1] @ W_o.T + dh_next
+        da = dh * (1 - states[t] ** 2)
+        dW_e += c[t - 1].T @ da
+        dW_h += states[t - 1].T @ da
+        db += da.sum(axis=0)
+        dh_next = da @ W_h.T
+    return {"W_e": dW_e, "W_h": dW_h, "b": db, "W_o": dW_o}
+
+
+def lstm(x, h0, s0, i, f, g, o, s, h, W_i, U_i, W_f, U_f, W_g, U_g, W_o, U_o, V_o, dz, T):
+    grads = {n: 0.0 for n in ("W_i", "U_i", "b_i", "W_f", "U_f", "b_f", "W_g", "U_g", "b_g", "W_o", "U_o", "b_o")}
+    dV_o = 0.0
+    dh_next, ds_next = np.zeros_like(h0), np.zeros_like(s0)
+    for t in range(T - 1, -1, -1):
+        h_prev, s_prev = (h[t - 1], s[t - 1]) if t else (h0, s0)
+        dV_o = dV_o + h[t].T @ dz[t]
+        dh = dz[t] @ V_o.T + dh_next
+        th = np.tanh(s[t])
+        do = dh * th * o[t] * (1 - o[t])
+        ds = dh * o[t] * (1 - th**2) + ds_next
+        df = ds * s_prev * f[t] * (1 - f[t])
+        di = ds * g[t] * i[t] * (1 - i[t])
+        dg = ds * i[t] * (1 - g[t] ** 2)
+        dh_next = 0.0
+        for gate, d, U in (("i", di, U_i), ("f", df, U_f), ("g", dg, U_g), ("o", do, U_o)):
+            grads["W_" + gate] = grads["W_" + gate] + x[t].T @ d
+            grads["U_" + gate] = grads["U_" + gate] + h_prev.T @ d
+            grads["b_" + gate] = grads["b_" + gate] + d.sum(0)
+            dh_next = dh_next + d @ U.T
+        ds_next = ds * f[t]
+    return {**grads, "V_o": dV_o}
+
+
+def vae(X, eps, mu, s, z, h1, h2, r, W_m, W_s, W2, W3):
+    N = X.shape[0]
+    dr = (1 / (1 + np.exp(-r)) - X) / N
+    dW3, db3 = h2.T @ dr, dr.sum(0)
+    da2 = dr @ W3.T * (1 - h2**2)
+    dW2, db2 = z.T @ da2, da2.sum(0)
+    dz = da2 @ W2.T
+    dmu = dz + mu / N
+    ds = dz * eps * np.exp(s / 2) / 2 + (np.exp(s) - 1) / (2 * N)
+    dW_m, db_m = h1.T @ dmu, dmu.sum(0)
+    dW_s, db_s = h1.T @ ds, ds.sum(0)
+    da1 = (dmu @ W_m.T + ds @ W_s.T) * (1 - h1**2)
+    dW1, db1 = X.T @ da1, da1.sum(0)
+    return dW1, db1, dW_m, db_m, dW_s, db_s, dW2, db2, dW3, db3
+
+
+def swiglu(e, gate, dh):
+    sig = 1 / (1 + np.exp(-e))
+    silu = e * sig
+    dgate = dh * silu
+    de = dh * gate * sig * (1 + e * (1 - sig))
+    return de, dgate
+
+
+def gelu_tanh(x, dout):
+    k = np.sqrt(2 / np.pi)
+    t = np.tanh(k * (x + 0.044715 * x**3))
+    dx = dout * (0.5 * (1 + t) + 0.5 * x * (1 - t**2) * k * (1 + 3 * 0.044715 * x**2))
+    return dx
+
+
+def dropout_net(x, mask, w, dy, keep):
+    a = np.maximum(0, x @ w)
+    da = dy * mask / keep
+    dpre = da * (a > 0)
+    return {"x": dpre @ w.T, "w": x.T @ dpre}
+
+
+def quadratic(S, x):
+    dx = (S + S.T) @ x
+    dS = np.outer(x, x)
+    return dS, dx
+
+
+def scalar_chain(x, y, w1, w2, h, o):
+    do = -(y - o)
+    dw2 = do * (1 - o**2) * h
+    dw1 = do * (1 - o**2) * w2 * (1 - h**2) * x
+    return dw1, dw2
+
+
+def max_pool(x, dy):
+    N, H, W, C = x.shape
+    dx = np.zeros_like(x)
+    for i in range(0, H, 2):
+        for j in range(0, W, 2):
+            window = x[:, i : i + 2, j : j + 2].reshape(N, 4, C)
+            best = window.argmax(axis=1)
+            share = np.zeros_like(window)
+            np.put_along_axis(share, best[:, None], dy[:, i // 2, j // 2][:, None], axis=1)
+            dx[:, i : i + 2, j : j + 2] += share.reshape(N, 2, 2, C)
+    return dx
+
+
+def logistic(X, y, w, b, a):
+    N = len(y)
+    dz = (a - y) / N
+    return X.T @ dz, dz.sum()

@@ -1,0 +1,57 @@
+"""Right implementations pass, wrong ones fail, and what is wrong with them is said in the model's names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from symbackprop import load
+from symbackprop.model import zoo
+from symbackprop.own import check_file
+from tests.own.cases import RIGHT, WRONG, Right, Wrong
+from tests.own.helpers import checked
+
+GENERATED = Path(__file__).resolve().parents[2] / "generated"
+VAGUE = ("unexplained", "rounded", "undefined")
+
+
+def test_the_table_is_large_enough() -> None:
+    assert len(RIGHT) >= 25 and len(WRONG) >= 45
+    assert {c.file for c in RIGHT} == {c.file for c in WRONG}
+
+
+@pytest.mark.parametrize("case", RIGHT, ids=str)
+def test_right_ones_pass(case: Right, tmp_path: Path) -> None:
+    report = checked(case, tmp_path)
+    assert report, report.text()
+    assert {g.verdict for g in report.gradients} == {"pass"}
+
+
+@pytest.mark.parametrize("case", [c for c in RIGHT if c.file != "jaxes.py"], ids=str)
+def test_right_ones_pass_in_float32(case: Right, tmp_path: Path) -> None:
+    report = checked(case, tmp_path, dtype="float32")
+    assert report, report.text()
+
+
+@pytest.mark.parametrize("case", WRONG, ids=str)
+def test_wrong_ones_are_explained(case: Wrong, tmp_path: Path) -> None:
+    report = checked(case, tmp_path)
+    gradient = report[case.gradient]
+    assert report.verdict == "fail" and gradient.verdict == "fail"
+    assert gradient.kind not in VAGUE, gradient.says
+    assert [w for w in case.words if w not in gradient.says] == [], gradient.says
+    assert len(gradient.says) <= 400 and "\n" not in gradient.says
+
+
+@pytest.mark.parametrize("case", WRONG[::3], ids=str)
+def test_wrong_ones_fail_in_float32(case: Wrong, tmp_path: Path) -> None:
+    if case.new.endswith("sqrt(ms)") or "sqrt(var) + eps" in case.new:
+        return  # an eps of 1e-5 tells at small values alone
+    assert checked(case, tmp_path, dtype="float32")[case.gradient].verdict == "fail"
+
+
+@pytest.mark.parametrize("name", [n for n in zoo.names() if n != "neural-turing-machine"])
+def test_emitted_modules_pass(name: str) -> None:
+    report = check_file(load(name), str(GENERATED / f"{name.replace('-', '_')}.py"))
+    assert report and not report.notes, report.text()

@@ -1,0 +1,392 @@
+"""What is handed in and what comes back, notes and verdicts, the report, the command."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from symbackprop import Model, check
+from symbackprop.__main__ import load_cli
+from symbackprop.errors import BrokenModule, MissingExtra, UsageError
+from tests.own.cases import CODE
+from tests.own.helpers import model
+
+MATMUL = model("matmul")
+
+
+def right(X: Any, W: Any, dY: Any) -> Any:
+    dX = dY @ W.T
+    dW = X.T @ dY
+    return dX, dW
+
+
+# -- arguments and results
+
+
+def test_a_function_by_the_names_of_its_parameters() -> None:
+    assert check(MATMUL, right)
+    assert check(MATMUL.text(), right)
+
+
+@pytest.mark.parametrize("word", ["upstream", "dout", "dY", "d_Y", "grad_Y", "grad_output"])
+def test_words_for_the_upstream_gradient(word: str) -> None:
+    names: dict[str, Any] = {}
+    exec(f"def f(X, W, {word}):\n    return {{'dX': {word} @ W.T, 'dW': X.T @ {word}}}", names)
+    assert check(MATMUL, names["f"])
+
+
+def test_intermediates_sizes_and_constants_are_handed_in() -> None:
+    def f(x: Any, xh: Any, mu: Any, v: Any, eps: float, D: int, N: int, g: Any, dy: Any) -> Any:
+        assert xh.shape == (N, D) and mu.shape == v.shape == (N, 1) and eps == 1e-5
+        return {"g": (dy * xh).sum(0), "b": dy.sum(0)}
+
+    assert check(model("layer-norm"), f)
+
+
+def test_the_gradient_of_an_intermediate_is_handed_in() -> None:
+    def f(X: Any, A1: Any, dZ1: Any) -> Any:
+        dW1 = X.T @ dZ1
+        return dW1
+
+    assert check(model("two-layer"), f)
+
+
+def test_results_by_the_return_statement_or_by_name() -> None:
+    def named(X: Any, W: Any, dY: Any) -> Any:
+        grad_W, d_x = X.T @ dY, dY @ W.T
+        return grad_W, d_x
+
+    def collected(X: Any, W: Any, dY: Any) -> Any:
+        grads = {}
+        grads["X"], grads["W"] = dY @ W.T, X.T @ dY
+        return grads["X"].copy(), np.asarray(grads["W"])
+
+    assert check(MATMUL, named) and check(MATMUL, collected)
+    assert check(MATMUL, lambda X, W, dY: (X.T @ dY, dY @ W.T), returns="W,X")
+    assert check(MATMUL, lambda X, W, dY: (X.T @ dY, dY @ W.T, 0.0), returns=["W", "X", "_"])
+
+
+def test_results_without_names_that_fit_no_order_are_asked_for() -> None:
+    with pytest.raises(UsageError, match="--returns"):
+        check(MATMUL, lambda X, W, dY: (X.T @ dY, dY @ W.T))
+    with pytest.raises(UsageError, match="no array 'Q'"):
+        check(MATMUL, right, returns="X,Q")
+    with pytest.raises(UsageError, match="returns 2 results"):
+        check(MATMUL, right, returns="X")
+
+
+def test_an_unknown_parameter_is_named_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"'XX'.*Did you mean 'X'"):
+        check(MATMUL, lambda XX, W, dY: {"W": W})
+
+
+def test_one_gradient_alone_and_none() -> None:
+    def only(X: Any, dY: Any) -> Any:
+        return {"dW": X.T @ dY, "dX": None}
+
+    report = check(MATMUL, only)
+    assert report and report.missing == ["X"] and "no gradient of X" in report.text()
+
+
+def test_a_scalar_loss_needs_no_upstream_argument() -> None:
+    def f(z: Any, y: Any, upstream: float) -> Any:
+        p = np.exp(z - z.max(1, keepdims=True))
+        p /= p.sum(1, keepdims=True)
+        p[np.arange(len(y)), y] -= 1
+        return {"z": upstream * p / len(y)}
+
+    assert check(model("cross-entropy"), f)
+    assert check(model("cross-entropy"), lambda z, y: f(z, y, 1.0))
+
+
+def test_a_forward_of_the_users_own_makes_the_cache() -> None:
+    def forward(X: Any, W: Any) -> Any:
+        return X @ W, (X, W)
+
+    def backward(dout: Any, cache: Any) -> Any:
+        X, W = cache
+        dX, dW = dout @ W.T, X.T @ dout
+        return dX, dW
+
+    assert check(MATMUL, backward, forward=forward)
+    report = check(MATMUL, backward, forward=lambda X, W: (2 * X @ W, (X, W)))
+    assert report and "forward computes another Y" in report.notes[0]
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_a_c_function(tmp_path: Path) -> None:
+    library = tmp_path / "kernels.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, CODE / "kernels.c"], check=True)
+    function = ctypes.CDLL(str(library)).affine_backward
+    signature = (CODE / "kernels.c").read_text(encoding="utf-8").partition("{")[0]
+    assert check(MATMUL, function, signature=signature)
+    swapped = signature.replace("*dX, float *dW", "*dW, float *dX")
+    assert not check(model("matmul"), function, signature=swapped, dims={"N": 4, "D": 4, "M": 4})
+    with pytest.raises(UsageError, match="cannot be read"):
+        check(MATMUL, function, signature="void f(widget *X)")
+
+
+# -- right ones that look odd
+
+
+def test_a_reused_buffer_is_no_mistake() -> None:
+    buffers: dict[tuple[int, ...], Any] = {}
+
+    def f(X: Any, W: Any, dY: Any) -> Any:
+        dW = buffers.setdefault(W.shape, np.empty(W.shape))
+        np.matmul(X.T, dY, out=dW)
+        return {"dW": dW, "dX": dY @ W.T}
+
+    report = check(MATMUL, f)
+    assert report and not report.notes
+
+
+def test_single_precision_inside_is_a_note() -> None:
+    def f(X: Any, W: Any, dY: Any) -> Any:
+        dW = X.T.astype(np.float32) @ dY.astype(np.float32)
+        return {"dW": dW, "dX": (dY.astype(np.float32) @ W.T.astype(np.float32)).astype(float) * 1.0}
+
+    report = check(MATMUL, f)
+    assert report and any("float32" in n for n in report.notes)
+    assert check(MATMUL, f, dtype="float32")
+
+
+def test_double_precision_from_single_is_a_note() -> None:
+    report = check(MATMUL, lambda X, W, dY: {"W": X.T.astype(float) @ dY}, dtype="float32")
+    assert report and "keeps float64" in report.notes[0]
+
+
+def test_axes_of_size_one_and_extra_results_are_notes() -> None:
+    def f(X: Any, W: Any, dout: Any) -> Any:
+        dZ = dout
+        return {"db": dout.sum(0, keepdims=True), "dW": X.T @ dout, "dZ": dZ, "norm": 1.0}
+
+    report = check(model("affine"), f)
+    assert report and len(report.notes) == 2
+
+
+def test_another_convention_at_a_kink_is_a_note() -> None:
+    relu = Model.parse("dim N\ninput x: N\noutput y = relu(x)")
+    report = check(relu, lambda x, dy: {"x": dy * (x >= 0)})
+    assert report and "convention" in report.notes[0]
+    assert not check(relu, lambda x, dy: {"x": dy * (x > 0)}).notes
+
+
+def test_a_case_distinction_on_targets_is_right() -> None:
+    bce = Model.parse("dim N\ninput p: N\ndata y: N\nloss L = mean(binary_cross_entropy(p, y))")
+    report = check(bce, lambda p, y, N: {"p": np.where(y == 1, -1 / p, 1 / (1 - p)) / N})
+    assert report and report.notes == ["it holds for targets that are 0 or 1"]
+
+
+# -- what fails beside values
+
+
+def test_a_changed_input_fails() -> None:
+    def f(X: Any, W: Any, dY: Any) -> Any:
+        dY *= 1.5
+        dY /= 1.5
+        dY += 1
+        dY -= 1
+        X[0] = 7
+        return {"dX": dY @ W.T}
+
+    report = check(MATMUL, f)
+    assert report.verdict == "fail" and "changes its input X" in " ".join(report.broken)
+    assert report["X"].verdict == "pass"
+
+
+def test_a_changed_cache_fails() -> None:
+    def forward(X: Any, W: Any) -> Any:
+        return X @ W, {"X": X.copy(), "W": W}
+
+    def backward(cache: Any, upstream: Any) -> Any:
+        dW = cache["X"].T @ upstream
+        cache["X"] *= 0
+        return {"W": dW}
+
+    report = check(MATMUL, backward, forward=forward)
+    assert report.verdict == "fail" and any("cache (X)" in n for n in report.broken)
+    assert report["W"].verdict == "pass"
+
+
+def test_a_buffer_that_is_not_reset_fails() -> None:
+    kept: dict[tuple[int, ...], Any] = {}
+
+    def f(X: Any, W: Any, dY: Any) -> Any:
+        dW = kept.setdefault(W.shape, np.zeros(W.shape))
+        dW += X.T @ dY
+        return {"W": dW}
+
+    report = check(MATMUL, f)
+    assert report.verdict == "fail" and "second call" in report.broken[0] and report["W"].verdict == "pass"
+
+
+def test_what_runs_at_equal_sizes_only_fails_and_is_explained() -> None:
+    def f(X: Any, W: Any, dY: Any) -> Any:
+        return {"X": dY @ W, "W": X.T @ dY}
+
+    report = check(MATMUL, f)
+    assert "only where all sizes are equal" in report.broken[0]
+    assert "dY @ W stands where dY @ W.T belongs" in report["X"].says and report["W"].verdict == "pass"
+
+
+def test_what_always_raises_is_an_error_with_its_line() -> None:
+    def f(X: Any, W: Any, dY: Any) -> Any:
+        raise ValueError("nothing here")
+
+    with pytest.raises(BrokenModule, match=r"nothing here \(test_checking.py:\d+"):
+        check(MATMUL, f)
+
+
+def test_what_is_right_for_three_steps_only_fails() -> None:
+    loop = Model.parse("dim T, N\ndata c: T x N, h[0]: N\nparam w: N\nfor t in 1..T:\n    h[t] = w * h[t-1] + c[t]\n"
+                       "loss L = sum(h[T])")
+
+    def f(w: Any, h0: Any, h: Any) -> Any:
+        return {"w": h[1] + w * h[0] + w * w * h0}
+
+    report = check(loop, f)
+    assert report.verdict == "fail" and "not for more steps" in report["w"].says
+
+
+def test_a_wrong_intermediate_is_told_and_does_not_fail_where_the_results_are_right() -> None:
+    def f(X: Any, h: Any, y_hat: Any, y: Any, U: Any, N: int) -> Any:
+        ds = y_hat.copy()
+        ds[np.arange(N), y] -= 1
+        dh = ds @ U.T
+        return {"ds": ds, "U": h.T @ ds / N, "W": X.T @ (dh * (1 - h**2)) / N}
+
+    report = check("ffnn-softmax-batch", f)
+    assert report and "ds is another intermediate" in report.notes[0]
+
+
+def test_what_is_not_explained_says_so_with_a_small_input() -> None:
+    report = check(MATMUL, lambda X, W, dY: {"W": np.sin(X.T @ dY) * 3, "X": dY @ W.T})
+    assert report["W"].kind == "unexplained"
+    assert "no single mistake" in report["W"].says and "smallest input" in report["W"].says
+
+
+def test_of_two_that_are_not_explained_the_one_nearer_to_the_loss_comes_first() -> None:
+    def f(X: Any, W1: Any, b1: Any, A1: Any, W2: Any, Z1: Any, dZ2: Any) -> Any:
+        dA1 = np.sin(dZ2 @ W2.T)
+        dZ1 = dA1 * (Z1 > 0)
+        return {"A1": dA1, "W1": X.T @ dZ1}
+
+    report = check(model("two-layer"), f)
+    assert "dA1, which is nearer to the loss, is wrong already" in report["W1"].says
+
+
+# -- the report
+
+
+def test_a_failing_assertion_shows_the_mistake() -> None:
+    report = check(MATMUL, lambda X, W, dY: {"W": X.T @ dY / len(X), "X": dY @ W.T})
+    assert not report and "the factor 1/N" in repr(report) and repr(report).startswith("<")
+    with pytest.raises(AssertionError, match="the factor 1/N"):
+        assert check(MATMUL, lambda X, W, dY: {"W": X.T @ dY / len(X)})
+
+
+def test_json_as_documented() -> None:
+    found = check(MATMUL, lambda X, W, dY: {"W": 2 * X.T @ dY}).to_json()
+    assert {"verdict", "model", "gradients", "notes"} <= set(found) and found["verdict"] == "fail"
+    wrong = found["gradients"][0]
+    assert {"name", "verdict", "says", "kind", "max_relative_error", "worst_index", "yours", "right"} <= set(wrong)
+    assert wrong["yours"] == pytest.approx(2 * wrong["right"]) and len(wrong["worst_index"]) == 2
+    json.loads(json.dumps(found, allow_nan=False))
+
+
+def test_it_is_deterministic_and_the_seed_counts() -> None:
+    def f(X: Any, W: Any, dY: Any) -> Any:
+        return {"W": -X.T @ dY}
+
+    assert check(MATMUL, f).text() == check(MATMUL, f).text() != check(MATMUL, f, seed=5).text()
+
+
+def test_a_tolerance_is_kept_to() -> None:
+    def f(X: Any, W: Any, dY: Any) -> Any:
+        return {"W": 1.001 * X.T @ dY}
+
+    assert not check(MATMUL, f) and check(MATMUL, f, tolerance=1e-2)
+
+
+def test_bad_options_are_refused() -> None:
+    for options in ({"dtype": "float16"}, {"tolerance": -1}, {"dims": {"Q": 3}}):
+        with pytest.raises(Exception, match=r"dtype|tolerance|no dimension"):
+            check(MATMUL, right, **options)  # type: ignore[arg-type]
+
+
+def test_check_is_the_function() -> None:
+    import symbackprop.own
+
+    assert symbackprop.check is check and callable(symbackprop.check)
+
+
+# -- the command
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(load_cli().cli, ["check", *arguments], prog_name="symbackprop")
+
+
+LAYERS = str(CODE / "layers.py")
+
+
+def test_the_command_passes_fails_and_says_that_the_file_is_executed(tmp_path: Path) -> None:
+    found = run("linear-layer", f"{LAYERS}:affine")
+    assert found.exit_code == 0 and "is executed" in found.stderr and "dW: right" in found.stdout
+    wrong = tmp_path / "w.py"
+    wrong.write_text("def f(X, W, dY):\n    return X, X.T @ dY / len(X)\n")
+    found = run("linear-layer", f"{wrong}:f", "--returns", "X,W", "--json", "--seed", "3", "--trials", "2")
+    assert found.exit_code == 1
+    assert [g["kind"] for g in json.loads(found.stdout)["gradients"]][1] == "mean"
+
+
+def test_exit_codes_of_what_is_no_verdict(tmp_path: Path) -> None:
+    broken, torchless = tmp_path / "broken.py", tmp_path / "none.py"
+    broken.write_text("def f(:\n")
+    torchless.write_text("x = 1\n")
+    assert run("linear-layer", str(broken)).exit_code == 3
+    assert run("linear-layer", str(torchless)).exit_code == 2
+    assert run("linear-layer", str(tmp_path / "no.py")).exit_code == 2
+    assert run("linear-layer", "net.txt").exit_code == 2
+    found = run("linear-layer", f"{LAYERS}:afine")
+    assert found.exit_code == 2 and "Did you mean 'affine'" in found.stderr
+    assert run("linear-layer", LAYERS, "--dim", "Q=3").exit_code == 3
+    assert "executed" in run("--help").stdout
+
+
+def test_a_library_that_is_not_installed_is_exit_code_4(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "torch", None)
+    path = tmp_path / "t.py"
+    path.write_text("import torch\n")
+    with pytest.raises(MissingExtra):
+        check("linear-layer", str(path))
+    assert run("linear-layer", str(path)).exit_code == 4
+
+
+def test_what_the_file_prints_goes_to_stderr(tmp_path: Path) -> None:
+    path = tmp_path / "loud.py"
+    path.write_text("print('hello')\ndef f(X, W, dY):\n    print('again')\n    dW = X.T @ dY\n    return dW\n")
+    found = run("linear-layer", f"{path}:f", "--json")
+    assert json.loads(found.stdout)["verdict"] == "pass" and "again" in found.stderr
+
+
+def test_the_sizes_that_are_given_are_used() -> None:
+    seen = []
+
+    def f(X: Any, W: Any, dY: Any) -> Any:
+        seen.append((*X.shape, W.shape[1]))
+        return {"W": X.T @ dY}
+
+    assert check("linear-layer", f, dims={"N": 6})
+    assert {n for n, _, _ in seen} == {6} and all(len(set(s)) == 3 for s in seen)
