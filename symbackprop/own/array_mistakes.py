@@ -1,13 +1,13 @@
-"""Mistakes that code makes and formulas on paper do not: `=` for `+=`, another axis, an ε elsewhere, a factor twice.
+"""Mistakes that code makes and formulas on paper do not: `=` for `+=`, another axis, a lost entry, a factor twice.
 
-Each is a `Mistake`: what it would make of a gradient at a point, compared in numbers with what the code returned.
+A rule looks at one edge of the derivation, or at one row where branches meet, as those of `grade.derivation_mistakes`
+do, and yields candidates of the same kind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import combinations
 from typing import Any
 
@@ -24,39 +24,11 @@ from symbackprop.grade import mistakes as m
 from symbackprop.grade.derivation_mistakes import Candidate, Place, Swap
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.numeric_sweep import NumericSweep
-from symbackprop.grade.points import Array, Point
+from symbackprop.grade.points import Array
 from symbackprop.grade.reference import Reference
-from symbackprop.verify.interpreter import Program
 
-OVERWRITTEN, AXIS, EPS, SWAPPED, CONVENTION = "overwritten", "axis", "eps", "swapped", "convention"
+OVERWRITTEN, AXIS, SWAPPED, CONVENTION = "overwritten", "axis", "swapped", "convention"
 COPIES = ("gather", "unfold", "slice", "take_along_axis", "repeat")
-SMALL_NUMBER = 1e-2
-
-
-class Sweep(NumericSweep):
-    """The sweep for very many mistakes: what a structural row hands back is prepared once for every other factor."""
-
-    def through(self, edge: Edge, upstream: Array, args: Sequence[Node]) -> Array:
-        key = (edge, tuple(a.id for a in args))
-        if key not in self._links:
-            self._links[key] = self._link(edge, args)
-            leaf, part = self._links[key]
-            self._programs[key] = Program([part], self.point.sizes, frozenset({*self.point.values, leaf.id}))
-        leaf, part = self._links[key]
-        with np.errstate(all="ignore"):
-            return self._programs[key].run({**self.point.values, leaf.id: upstream})[part.id]
-
-    @cached_property
-    def _programs(self) -> dict[tuple[Edge, tuple[int, ...]], Program]:
-        return {}
-
-    @cached_property
-    def of_kept(self) -> tuple[Program, dict[int, Array]]:
-        """The gradient from the values of all rows of the forward pass, and these."""
-        kept = {n.id: self.point.value(n) for n in self.reference.order}
-        kept |= {u.id: self.point.value(u) for u in self.reference.model.upstream.values()}
-        gradient = self.reference.gradient(self.target)
-        return Program([gradient], self.point.sizes, frozenset(kept)), kept
 
 
 # -- what one edge hands back
@@ -534,8 +506,41 @@ def _missing_told(reference: Reference, gone: Sequence[Edge], name: str, count: 
     return tell
 
 
+def summed_axes(edge: Edge) -> Iterator[int]:
+    """The axes of the upstream gradient that are summed on the way to the argument."""
+    consumer, argument = edge.consumer, edge.argument
+    if consumer.op.name == "einsum":
+        ins, out = str(consumer.attr).split("->")
+        yield from (k for k, letter in enumerate(out) if letter not in ins.split(",")[edge.index])
+    if consumer.op.name == "elementwise":
+        lead = consumer.ndim - argument.ndim
+        yield from (k for k in range(consumer.ndim) if k < lead or argument.shape[k - lead] == 1 != consumer.shape[k])
+
+
+def one_entry_only(place: Place) -> Iterator[Candidate]:
+    """Of a sum over an axis only one entry kept: one head of a group, the last sample."""
+    edge, name = place.edge, place.reference.name(place.edge.argument)
+    named = place.reference.is_named(edge.consumer)
+    above = f"d{place.reference.name(edge.consumer)}" if named else "what comes from above"
+    for axis in summed_axes(edge):
+        where = f"of the sum over axis {axis} of {above} only the"
+        last = f"= stands where += belongs in d{name}: {where} last entry is kept"
+        yield _candidate(place, OVERWRITTEN, last, _only(axis, -1), 32)
+        yield _candidate(place, m.MISSING_SUM, f"{where} first entry is kept in d{name}", _only(axis, 0), 32)
+
+
+def _only(axis: int, entry: int) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        kept = np.zeros_like(upstream)
+        place = (slice(None),) * axis + (entry,)
+        kept[place] = upstream[place]
+        return sweep.passed(edge, kept)
+
+    return swap
+
+
 AT_EDGES = (overwrites, products, softmax_axes, softmax_parts, sum_axes, unsummed, complements, guided,
-            scaled, without_a_factor)
+            scaled, without_a_factor, one_entry_only)
 def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
     """The gradient of a row on the way, at which branches meet, times a constant."""
     edges = reference.edges(row)
@@ -547,97 +552,6 @@ def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candi
 
 
 AT_ROWS = (missing_branches, scaled_rows, extra_factors, detached, one_step_only, true_class)
-
-
-# -- another value of a row wherever backward reads it
-
-
-@dataclass(frozen=True)
-class Substitution:
-    """A row with another value wherever backward reads it; ``forward``: in what follows from it too."""
-
-    kind: str
-    says: str
-    row: Node
-    value: Callable[[Point], Array]
-    forward: bool = False
-
-    def gradient(self, sweep: Sweep) -> Array:
-        """What it makes of the gradient that the sweep leads to."""
-        point, reference = sweep.point, sweep.reference
-        program, kept = sweep.of_kept
-        if self.forward:
-            kept = {n.id: point.value(n) for n in (*reference.order, *reference.model.upstream.values()) if n.is_leaf}
-            row = reference.gradient(sweep.target)
-            program = Program([row], point.sizes, frozenset({*kept, self.row.id}))
-        with np.errstate(all="ignore"):
-            return program.run({**kept, self.row.id: self.value(point)})[program.rows[0].id]
-
-
-def substitutions(reference: Reference, target: Node) -> Iterator[Substitution]:
-    """Wrong values for rows: an ε left out or elsewhere; another array of the same shape in place of a named one."""
-    yield from _eps_elsewhere(reference)
-    named = [r for r in dict.fromkeys(reference.rows.values()) if r.kind == FLOAT and r.value is None]
-    for old in named:
-        for new in named:
-            if new is not old and same_shape(new.shape, old.shape):
-                kind, words = m.exchange(old, new, reference.name(old), reference.name(new))
-                yield Substitution(kind, f"{words}, wherever backward reads it", old, _of(new))
-        yield Substitution(m.SIGN, f"{reference.name(old)} has the wrong sign wherever backward reads it", old,
-                           _times(old, -1.0))
-
-
-def _of(row: Node) -> Callable[[Point], Array]:
-    return lambda point: point.value(row)
-
-
-def _times(row: Node, by: float) -> Callable[[Point], Array]:
-    return lambda point: by * point.value(row)
-
-
-def _eps_elsewhere(reference: Reference) -> Iterator[Substitution]:
-    """sqrt(v + ε) as sqrt(v), sqrt(v) + ε or v + ε."""
-    for root in reference.order:
-        if root.op.name != "elementwise" or (len(root.args) != 1 and root.attr.head != "sqrt"):
-            continue
-        inner = root.args[0]
-        if root.attr.head == "sqrt" and inner.op.name == "elementwise":
-            eps = _small(inner)
-            if eps is None:
-                continue
-            text, value = eps
-            v = reference.name(inner.args[0])
-            for says, make in _ROOTS:
-                for forward in (False, True):
-                    words = says.format(v=v, eps=text)
-                    yield Substitution(EPS, words, root, _root(inner, value, make), forward)
-
-
-_ROOTS: tuple[tuple[str, Callable[[Array, float], Array]], ...] = (
-    ("{eps} is missing: sqrt({v}) stands where sqrt({v} + {eps}) belongs", lambda v, eps: np.sqrt(v)),
-    ("{eps} is in the wrong place: sqrt({v}) + {eps} stands where sqrt({v} + {eps}) belongs",
-     lambda v, eps: np.sqrt(v) + eps),
-    ("{eps} is there squared: sqrt({v} + {eps}**2) stands where sqrt({v} + {eps}) belongs",
-     lambda v, eps: np.sqrt(v + eps**2)),
-    ("the square root is missing: {v} + {eps} stands where sqrt({v} + {eps}) belongs", lambda v, eps: v + eps),
-)
-
-
-def _root(inner: Node, eps: float, make: Callable[[Array, float], Array]) -> Callable[[Point], Array]:
-    return lambda point: make(point.value(inner) - eps, eps)
-
-
-def _small(row: Node) -> tuple[str, float] | None:
-    """The small number that a row adds: how it is written, and its value."""
-    for part in f.children(row.attr.form) if isinstance(row.attr.form, f.Add) else ():
-        if isinstance(part, f.Num) and part.value.is_number and 0 < part.value < SMALL_NUMBER:
-            return "eps", float(part.value)
-        if isinstance(part, f.Arg):
-            leaf = row.args[part.index]
-            value = getattr(leaf.attr, "value", None) if leaf.is_leaf else None
-            if value is not None and 0 < float(value) < SMALL_NUMBER:
-                return leaf.name or "eps", float(value)
-    return None
 
 
 # -- shapes

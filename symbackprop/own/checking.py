@@ -317,7 +317,9 @@ class Checker:
             precision = found.precision[next(n for n in found.precision if found.words[n] in kept)]
             notes.append(f"{', '.join(kept)} come back in {precision} for {self.dtype} inputs")
         elif kept:
-            notes.append(f"it keeps float64: {', '.join(kept)} come back in it for float32 inputs")
+            precision = found.precision[next(n for n in found.precision if found.words[n] in kept)]
+            said = "it keeps float64" if precision == "float64" else f"it works in {precision}"
+            notes.append(f"{said}: {', '.join(kept)} come back in it for float32 inputs")
         for name, compared in pairs.items():
             if any(p.state == SINGLE_STEP for p in compared):
                 notes.append(f"{found.words[name]} agrees to the precision of float32 only: a step is computed in it")

@@ -23,6 +23,9 @@ from symbackprop.grade.reference import Reference
 from symbackprop.own import array_mistakes as own
 from symbackprop.own.compare import SHAPE, Pair
 from symbackprop.own.multiples import ANY, multiple, ratio
+from symbackprop.own.other_values import substitutions
+from symbackprop.own.partial_sums import partial_sum
+from symbackprop.own.sweeps import Sweep
 from symbackprop.own.truth import Truth
 from symbackprop.verify.interpreter import Program
 
@@ -58,12 +61,12 @@ class Diagnosis:
         row = self.truth.row(self.name)
         assert row is not None
         self.reference, self.target = self.truth.reference, row
-        self.sweeps = [own.Sweep(self.reference, p, row) for p in self.points]
+        self.sweeps = [Sweep(self.reference, p, row) for p in self.points]
         self.telling = int(np.argmax([np.count_nonzero(p.right) for p in self.pairs]))
         self._candidates: list[Candidate] | None = None
         self._shadows: dict[int, Array | None] = {}
         self._passed: dict[Edge, Array] = {}
-        self._sweeps: dict[int, own.Sweep] = {}
+        self._sweeps: dict[int, Sweep] = {}
         self._edges: dict[int, frozenset[Edge]] = {}
         self.unlikely: list[Candidate] = []
         self.work = MAX_SEARCH // len(self.reference.downstream(row))
@@ -234,9 +237,9 @@ class Diagnosis:
                     return False
         return True
 
-    def _sweep_to(self, row: Node) -> own.Sweep:
+    def _sweep_to(self, row: Node) -> Sweep:
         if row.id not in self._sweeps:
-            self._sweeps[row.id] = own.Sweep(self.reference, self.points[self.telling], row)
+            self._sweeps[row.id] = Sweep(self.reference, self.points[self.telling], row)
         return self._sweeps[row.id]
 
     def _edges_to(self, row: Node) -> frozenset[Edge]:
@@ -288,7 +291,7 @@ class Diagnosis:
 
     def another_value(self) -> Finding | None:
         """A row with another value wherever backward reads it."""
-        for wrong in own.substitutions(self.reference, self.target):
+        for wrong in substitutions(self.reference):
             if not self.spend():
                 return None
             if self.agrees(lambda k, w=wrong: w.gradient(self.sweeps[k])):  # type: ignore[misc]
@@ -344,6 +347,10 @@ class Diagnosis:
                 return Finding(kind, says.format(name=self.name))
         return None
 
+    def part_of_a_sum(self) -> Finding | None:
+        """Entries of a sum that are left out or counted twice."""
+        return partial_sum(self.reference, self.target, self.sweeps, self.pairs)
+
     def rounded(self) -> Finding | None:
         if all(p.state != SHAPE and np.max(np.abs(p.given - p.right), initial=0.0) <= ROUNDED * p.scale
                for p in self.pairs):
@@ -374,6 +381,7 @@ RULES: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     Diagnosis.same_as_earlier,
     Diagnosis.constant,
     Diagnosis.one_mistake,
+    Diagnosis.part_of_a_sum,
     Diagnosis.another_gradient,
     Diagnosis.transformed,
     Diagnosis.after_earlier,

@@ -203,6 +203,9 @@ WRONG = [
           "C", ("+=",)),
     Wrong("conv", L, "conv", "j : j + kw] += np", "j : j + kw] = np", "X", ("+=",)),
     Wrong("rnn-lm", L, "rnn", "dW_h += ", "dW_h = ", "W_h", ("+=",)),
+    Wrong("affine", L, "affine", "dout.sum(axis=0)", "dout[:-1].sum(axis=0)", "b", ("last", "left out")),
+    Wrong("affine", L, "affine", "dW = X.T @ dout", "dW = X[:2].T @ dout[:2]", "W", ("left out", "axis 0")),
+    Wrong("affine", L, "affine", "dout.sum(axis=0)", "dout[-1]", "b", ("+=", "last")),
     # a factor in one branch alone
     Wrong("rms-norm", L, "rms_norm", "(dxh * x).mean", "(dy * x).mean", "x", ("g", "branch")),
     Wrong("layer-norm", L, "layer_norm", "xh * (dxh * xh).mean", "xh * (dy * xh).mean", "x", ("g", "branch")),
