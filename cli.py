@@ -1,8 +1,8 @@
 """The commands of symbackprop: each parses its options, calls the library, prints the result.
 
 Results go to stdout, messages to stderr. Exit codes: 0 ok, 1 a check failed, 2 usage, 3 model
-error, 4 a missing extra. Only click and lists of words are imported here; a command imports what it
-needs when it runs, so `--help` answers at once.
+error, 4 a missing extra, 130 interrupted. Only click and lists of words are imported here; a command
+imports what it needs when it runs, so `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from symbackprop.codegen import DTYPES, TARGETS
 from symbackprop.errors import ModelError, SymbackpropError, UsageError, did_you_mean
 from symbackprop.render.formats import FORMATS
 from symbackprop.render.options import WORDS
-from symbackprop.terminal import visible
+from symbackprop.terminal import end_interrupted, visible
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -58,6 +58,8 @@ def told_to_the_user() -> Iterator[None]:
     steer a terminal."""
     try:
         yield
+    except KeyboardInterrupt:  # click would say that a check failed
+        end_interrupted()
     except SymbackpropError as error:
         raise Refusal(error) from error
     except MemoryError as error:

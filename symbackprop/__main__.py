@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from types import ModuleType
-
-from symbackprop.resources import resource
 
 CLI_MODULE = "symbackprop.cli"
 
@@ -15,6 +12,10 @@ def load_cli() -> ModuleType:
     """The module `cli.py`, from beside the package in a checkout, from inside it in a wheel."""
     if CLI_MODULE in sys.modules:
         return sys.modules[CLI_MODULE]
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    from symbackprop.resources import resource
+
     path = resource("cli.py")
     spec = spec_from_file_location(CLI_MODULE, path)
     if spec is None or spec.loader is None:
@@ -26,8 +27,13 @@ def load_cli() -> ModuleType:
 
 
 def main() -> None:
-    """Run the command line and exit with its code."""
-    load_cli().main()
+    """Run the command line and exit with its code. Nearly all imports happen in here, so that Ctrl-C is met in them."""
+    try:
+        load_cli().main()
+    except KeyboardInterrupt:
+        from symbackprop.terminal import end_interrupted
+
+        end_interrupted()
 
 
 if __name__ == "__main__":

@@ -1,10 +1,15 @@
-"""Text on its way to a terminal: what would steer it, or cannot be seen or written, is shown as an escape."""
+"""Text on its way to a terminal, where what would steer it, or cannot be seen or written, is shown as an escape; the
+end by Ctrl-C."""
 
 from __future__ import annotations
 
+import sys
 import unicodedata
+from contextlib import suppress
+from typing import NoReturn
 
 UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, format, half a pair, separators of lines and paragraphs
+INTERRUPTED = 130  # what a shell reports for a program that SIGINT ended
 
 
 def visible(text: str) -> str:
@@ -19,3 +24,10 @@ def _shown(c: str) -> str:
         return c
     code = ord(c)
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def end_interrupted() -> NoReturn:
+    """End the process as one that Ctrl-C stopped."""
+    with suppress(OSError):
+        print("interrupted", file=sys.stderr)
+    sys.exit(INTERRUPTED)

@@ -168,6 +168,35 @@ def test_a_reader_that_leaves_early_is_no_error() -> None:
     assert found.stdout.startswith(b"gpt: ") and found.stderr == b""
 
 
+def test_ctrl_c_is_no_failed_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("symbackprop.model.zoo.entries", interrupted)
+    result = run("models")
+    assert (result.exit_code, result.stdout, result.stderr) == (130, "", "interrupted\n")
+
+
+@pytest.mark.parametrize("module", ["symbackprop.resources", "click", "symbackprop.codegen", "sympy"])
+def test_ctrl_c_while_a_module_is_loaded(module: str) -> None:
+    code = f"""
+import sys
+from importlib.abc import MetaPathFinder
+
+class Finder(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Finder())
+sys.argv = ["symbackprop", "derive", "net.sbp"]
+from symbackprop.__main__ import main
+main()
+"""
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (found.returncode, found.stdout, found.stderr) == (130, b"", b"interrupted\n")
+
+
 @pytest.mark.parametrize("command", ["codegen", "derive", "graph"])
 def test_a_result_never_overwrites_the_model(command: str) -> None:
     result = run(command, "net.sbp", "-o", "./net.sbp")
