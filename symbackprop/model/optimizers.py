@@ -27,7 +27,8 @@ class Optimizer:
     @property
     def counts(self) -> bool:
         """Whether the rule reads the number of the step."""
-        return "** k" in self.equations
+        model = update_model(self.name)
+        return model.graph.names["k"] in model.graph.topological(list(model.equations.values()))
 
 
 _RECORDS = (
@@ -89,6 +90,6 @@ def update_model(name: str) -> Model:
     from symbackprop.model.text import parse
 
     record = optimizer(name)
-    given = ["w", "g", *(["k"] if record.counts else []), *record.state, *record.hyperparameters]
+    given = ["w", "g", "k", *record.state, *record.hyperparameters]
     equations = record.equations.replace("w_new =", "output w_new =")
     return parse(f"data {', '.join(given)}\n{equations}\n", name=name)

@@ -11,7 +11,7 @@ import pytest
 from symbackprop import codegen
 from symbackprop.errors import UsageError
 from symbackprop.model import load
-from symbackprop.model.optimizers import OPTIMIZERS
+from symbackprop.model.optimizers import OPTIMIZERS, Optimizer
 
 STEPS = 20
 
@@ -88,3 +88,17 @@ def test_scalars_and_hyperparameters(tmp_path) -> None:
 def test_an_unknown_optimizer_names_the_nearest() -> None:
     with pytest.raises(UsageError, match="Did you mean 'adam'"):
         codegen(load("cube"), optimizer="adma")
+
+
+def test_a_rule_may_read_the_number_of_the_step_in_any_way(tmp_path, monkeypatch) -> None:
+    rule = Optimizer("falling", "descent by ever smaller steps", "", (), {"eta": 0.5}, "w_new = w - eta * g / sqrt(k)")
+    monkeypatch.setitem(OPTIMIZERS, "falling", rule)
+    module = emitted(tmp_path, "falling")
+    params, data = problem(module)
+    state = module.init_state(params)
+    for k in (1, 2, 3):
+        _, grads = module.loss_and_grads(params, data)
+        before = params
+        params, state = module.update(params, grads, state)
+        for n, w in before.items():
+            np.testing.assert_allclose(params[n], w - 0.5 * grads[n] / np.sqrt(k), rtol=1e-12)
