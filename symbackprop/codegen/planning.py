@@ -8,12 +8,13 @@ from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.initial import initial_values
 from symbackprop.codegen.names import Scope, escape
 from symbackprop.codegen.program import Assign, Block, Program, variable
-from symbackprop.codegen.rows import Rows, is_view, sharing, softmax_key, states_before
+from symbackprop.codegen.rows import Rows, sharing, softmax_key, states_before
 from symbackprop.codegen.schedule import Scheduler, Variables
 from symbackprop.codegen.sizes import demands
 from symbackprop.codegen.tree import Expr
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
+from symbackprop.derive.again import Again
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.errors import ModelError
 
@@ -129,9 +130,6 @@ class Builder:
 # -- what forward keeps for backward, and what backward computes again because that is cheaper
 
 
-MAX_AGAIN, MAX_DEPTH = 5, 4  # nodes of a formula that is computed again, and how many such rows deep
-
-
 class Forward:
     """Which rows forward computes: ``order`` for its results, and every row with a name."""
 
@@ -153,7 +151,7 @@ class Forward:
 
 def kept_rows(rows: Rows, gradients: Iterable[Node], forward: Forward, share: bool) -> list[Node]:
     """The rows that backward reads from forward, leaves included, in the order backward meets them."""
-    again = Again(rows, forward)
+    again = Again(forward.named, rows.args)
     kept: dict[int, Node] = {}
     seen: set[int] = set()
     stack = list(reversed(list(gradients)))
@@ -168,29 +166,6 @@ def kept_rows(rows: Rows, gradients: Iterable[Node], forward: Forward, share: bo
         else:
             stack.extend(reversed(rows.args(row)))
     return [row for row in kept.values() if row.op.name != "leaf" or row.attr.role not in ("upstream", "constant")]
-
-
-class Again:
-    """Decides which forward rows backward computes again."""
-
-    def __init__(self, rows: Rows, forward: Forward) -> None:
-        self.rows, self.forward = rows, forward
-
-    def is_cheap(self, row: Node, depth: int = MAX_DEPTH) -> bool:
-        """Light work on rows that are kept anyway, or on such rows again."""
-        return depth > 0 and _is_light(row) and all(self._at_hand(a, depth - 1) for a in self.rows.args(row))
-
-    def _at_hand(self, row: Node, depth: int) -> bool:
-        free = row.value is not None or row.op.name in ("leaf", "arange", "eye")
-        return free or row.id in self.forward.named or self.is_cheap(row, depth)
-
-
-def _is_light(row: Node) -> bool:
-    if row.op.name in ("out", "concat"):
-        return False
-    if (row.kind != "float" and row.op.jacobian is None) or row.op.name in ("arange", "eye") or is_view(row):
-        return True
-    return row.op.name == "elementwise" and not f.has_calls(row.attr.form) and f.size(row.attr.form) <= MAX_AGAIN
 
 
 # -- every gradient returned is an array of its own

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
-from symbackprop.core.facts import kind
+from symbackprop.core.facts import is_view
 from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.loops import Loop
 from symbackprop.core.pattern import Pattern
@@ -120,17 +120,6 @@ def unrolled(form: f.Pow) -> bool:
 def is_transpose(row: Node) -> bool:
     """An einsum of one operand that only permutes its axes."""
     return isinstance(row.attr, Pattern) and row.attr.is_transpose
-
-
-def is_alias(row: Node) -> bool:
-    """A second name for a row."""
-    return row.op.name == "elementwise" and isinstance(row.attr.form, f.Arg)
-
-
-def is_view(row: Node) -> bool:
-    """Rows that move entries without arithmetic and may share memory with their argument."""
-    entries = kind(row)
-    return (entries.views and not entries.indices and row.value is None) or row.op.name == "out" or is_alias(row)
 
 
 def base(row: Node) -> Node:

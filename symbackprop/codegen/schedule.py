@@ -8,9 +8,10 @@ from functools import cache
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.names import Scope
 from symbackprop.codegen.program import Assign, Block, Element, For, OneHot, Softmax, Statement, Store, variable
-from symbackprop.codegen.rows import Rows, is_view, sharing, softmax_pairs, unrolled
+from symbackprop.codegen.rows import Rows, sharing, softmax_pairs, unrolled
 from symbackprop.codegen.tree import Expr, index, name, text
 from symbackprop.core import formula as f
+from symbackprop.core.facts import is_view
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 

@@ -49,3 +49,10 @@ def plainly(row: Node) -> Node:
 def is_spread(row: Node) -> bool:
     """Whether a row has the entries of another one in their order, perhaps repeated along axes."""
     return row.op.name == "reshape" or row.op.name == "broadcast"
+
+
+def is_view(row: Node) -> bool:
+    """Rows that move entries without arithmetic and may share memory with their argument."""
+    entries = kind(row)
+    moves = entries.views and not entries.indices and row.value is None
+    return moves or row.op.name == "out" or isinstance(row.form, f.Arg)

@@ -1,13 +1,13 @@
 """The cost of a gradient: multiplications, counted symbolically in the dimensions.
 
 Products, quotients and powers count one multiplication for each factor beyond the first and each entry; sums, signs,
-copies and the evaluation of functions such as tanh count nothing. A row that an earlier step or the forward pass has
-computed is not counted again. A loop costs its length times what one step of it computes.
+copies and the evaluation of functions such as tanh count nothing. A row that an earlier step has computed or that
+forward hands over is not counted again. A loop costs its length times what one step of it computes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 import sympy as sp
 
@@ -20,10 +20,10 @@ from symbackprop.core.loops import Loop
 from symbackprop.core.shapes import size_of
 
 
-def multiplications(row: Node, known: Collection[int]) -> sp.Expr:
-    """What it costs to compute a row from those in ``known`` and the leaves."""
+def multiplications(rows: Iterable[Node], known: Collection[int]) -> sp.Expr:
+    """What it costs to compute rows from those in ``known`` and the leaves."""
     cost: sp.Expr = sp.S.Zero
-    stack, seen = [row], set()
+    stack, seen = list(rows), set()
     while stack:
         node = stack.pop()
         if node.id in seen or node.id in known:
@@ -43,8 +43,9 @@ def own_cost(node: Node) -> sp.Expr:
     if node.op.name == "softmax":
         return size_of(node.shape)
     if isinstance(node.attr, Loop):
-        body = node.graph.topological(node.attr.results(), node.attr.stop())
-        return node.attr.length * sp.Add(*[own_cost(row) for row in body])
+        stop = node.attr.stop()  # what forward stored is a leaf here, and a row of the loop that it was computed in
+        body = node.graph.topological(node.attr.results(), stop)
+        return node.attr.length * sp.Add(*[own_cost(row) for row in body if row.id not in stop])
     return sp.S.Zero
 
 

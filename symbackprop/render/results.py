@@ -8,6 +8,7 @@ import sympy as sp
 
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Marked, Math, Sum, Sym, chain
+from symbackprop.derive.again import Again
 from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.costs import multiplications
 from symbackprop.render.document import Line, Row, Step
@@ -22,21 +23,29 @@ class Results:
 
     def __init__(self, context: Context, layout: str, view: str) -> None:
         self.context, self.rows, self.layout, self.view = context, context.rows, layout, view
+        self.known = self._known()
         self.costs = self._costs()
+
+    def _known(self) -> frozenset[int]:
+        """The rows that backward has from forward: not those that it computes again."""
+        d = self.context.derivation
+        again = Again(d.names)
+        return frozenset(i for i in d.forward_ids if i in d.names or not again.is_cheap(d.model.graph.nodes[i]))
 
     def _costs(self) -> dict[str, sp.Expr]:
         """Multiplications by anchor of the step; a loop's stand at its heading."""
-        known = set(self.context.derivation.forward_ids)
+        known = set(self.known)
         costs: dict[str, sp.Expr] = {}
         for s in self.context.located:
             if not s.depth:
                 row = s.step.total if isinstance(s, Located) else s.loop.reverse
-                costs[s.anchor] = multiplications(row, known)
+                costs[s.anchor] = multiplications([row], known)
                 known.add(row.id)
         return costs
 
     def total_cost(self) -> Math:
-        return self._cost(sp.Add(*self.costs.values()))
+        """What all gradients asked for need: not what only steps need that nothing comes of."""
+        return self._cost(multiplications(self.context.derivation.gradients.values(), self.known))
 
     def _cost(self, cost: sp.Expr) -> Math:
         return self.rows.size(cost)

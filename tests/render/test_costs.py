@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import sympy as sp
 
-from symbackprop.model import Model
+from symbackprop.codegen.numpy import PRINTER
+from symbackprop.codegen.planning import build_program
+from symbackprop.codegen.program import Block, For
+from symbackprop.core.maths import Size
+from symbackprop.derive import derive
+from symbackprop.model import Model, zoo
+from symbackprop.render.anatomy import Options, build_document
 from symbackprop.render.costs import own_cost
+from tests.render.random_models import random_loop, random_model
 
 N, D, M = sp.symbols("N D M", integer=True, positive=True)
 
@@ -43,3 +52,60 @@ def test_the_parts_of_a_convolution_cost_what_it_costs() -> None:
     backward = grad(m.loss_row, [m.inputs["X"], m.params["w"]])
     assert [row.op.name for row in backward] == ["conv2d_input", "conv2d_kernel"]
     assert {sp.expand(own_cost(row)) for row in (forward, *backward)} == {sp.expand(N * 25 * M * 9 * D)}
+
+
+# -- the total is what the emitted module multiplies
+
+
+GATES = """
+dim T, D
+data x: T x D
+param W: D x D, c: D
+h[0] = zeros(D)
+for t in 1..T:
+    h[t] = relu(W @ h[t-1]) * exp(c) + x[t]
+loss L = sum(h[T])
+"""
+AGAIN = "dim N\nparam x: N, c\nloss L = sum((x * c + 1)**2)"
+UNUSED = "data x, y\nparam w\np = sigmoid(w * x)\nloss L = -(y * log(p) + (1 - y) * log(1 - p))"
+
+
+def emitted(block: Block) -> sp.Expr:
+    """The multiplications of the statements of a body, and of what is written inside of them."""
+    cost: sp.Expr = sp.S.Zero
+    seen = set(block.names)
+    for statement in block.statements:
+        if isinstance(statement, For):
+            cost += statement.length * emitted(statement.body)
+            continue
+        pending = [] if block.variable(statement.row) != statement.name else [statement.row]  # else a copy
+        while pending:
+            row = pending.pop()
+            cost += own_cost(row)
+            pending += [a for a in row.args if a.id not in seen and a.op.name != "scan"]
+            seen.add(row.id)
+    return cost
+
+
+def differing(model: Model) -> sp.Expr:
+    """What the page of a model counts beyond the code of its backward pass, as it is written without optimisation."""
+    derivation = derive(model)
+    total = build_document(derivation, Options()).total_cost
+    assert isinstance(total, Size)
+    code = build_program(derivation, "", 0, "float64", PRINTER.arrays).backward
+    return sp.expand(total.value - emitted(code))
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_the_total_of_a_built_in_model_is_what_its_code_multiplies(name: str) -> None:
+    assert differing(zoo.build(name)) == 0
+
+
+@pytest.mark.parametrize("text", [GATES, AGAIN, UNUSED])
+def test_the_total_counts_what_backward_computes_and_nothing_else(text: str) -> None:
+    assert differing(Model.parse(text)) == 0
+
+
+@pytest.mark.parametrize("make", [random_loop, random_model])
+def test_the_total_of_a_random_model_is_what_its_code_multiplies(make: Callable[[int], Model]) -> None:
+    assert {seed: cost for seed in range(15) if (cost := differing(make(seed))) != 0} == {}

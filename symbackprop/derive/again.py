@@ -1,0 +1,39 @@
+"""What backward computes again rather than reads from forward: light work on what it has anyway."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+from symbackprop.core import formula as f
+from symbackprop.core.facts import is_view
+from symbackprop.core.graph import Node
+
+MAX_AGAIN, MAX_DEPTH = 5, 4  # nodes of a formula that is computed again, and how many such rows deep
+
+
+def _arguments(row: Node) -> tuple[Node, ...]:
+    return row.args
+
+
+class Again:
+    """Decides which forward rows backward computes again. ``named`` are the ids of rows with a name, which are kept
+    where they are read; ``reads`` says what the computation of a row reads."""
+
+    def __init__(self, named: Collection[int], reads: Callable[[Node], Iterable[Node]] = _arguments) -> None:
+        self.named, self.reads = named, reads
+
+    def is_cheap(self, row: Node, depth: int = MAX_DEPTH) -> bool:
+        """Light work on rows that are kept anyway, or on such rows again."""
+        return depth > 0 and _is_light(row) and all(self._at_hand(a, depth - 1) for a in self.reads(row))
+
+    def _at_hand(self, row: Node, depth: int) -> bool:
+        free = row.value is not None or row.op.name in ("leaf", "arange", "eye")
+        return free or row.id in self.named or self.is_cheap(row, depth)
+
+
+def _is_light(row: Node) -> bool:
+    if row.op.name in ("scan", "out", "concat"):
+        return False
+    if (row.kind != "float" and row.op.jacobian is None) or row.op.name in ("arange", "eye") or is_view(row):
+        return True
+    return row.op.name == "elementwise" and not f.has_calls(row.attr.form) and f.size(row.attr.form) <= MAX_AGAIN
