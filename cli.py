@@ -21,10 +21,11 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
-from symbackprop.codegen import DTYPES, TARGETS
+from symbackprop.codegen import DTYPES
 from symbackprop.errors import ModelError, SymbackpropError, UsageError, did_you_mean
 from symbackprop.render.formats import FORMATS
 from symbackprop.render.options import WORDS
+from symbackprop.targets import TARGETS
 from symbackprop.terminal import end_interrupted, visible
 
 Command = TypeVar("Command", bound=Callable[..., Any])

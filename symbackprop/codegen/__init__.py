@@ -7,16 +7,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from symbackprop.errors import UsageError, did_you_mean
+from symbackprop.targets import TARGETS
 
 if TYPE_CHECKING:
     from symbackprop.model.model import Model
 
 DTYPES = ("float64", "float32")
 LEVELS = (0, 1, 2)
-TARGETS = {  # the module of each, whose PRINTER writes a program
-    "numpy": "symbackprop.codegen.numpy",
-    "jax": "symbackprop.codegen.jax",
-}
 
 
 def codegen(
@@ -47,7 +44,7 @@ def codegen(
         raise UsageError(f"the optimisation level is 0, 1 or 2, not {level!r}")
     if target not in TARGETS:
         raise UsageError(f"the target is {' or '.join(TARGETS)}, not {target!r}.{did_you_mean(target, TARGETS)}")
-    printer = import_module(TARGETS[target]).PRINTER
+    printer = import_module(TARGETS[target].module).PRINTER
     if level not in printer.levels:
         raise UsageError(f"-O{level} is not for {target}: {printer.refused}")
     named = with_text_names(model)
@@ -57,4 +54,4 @@ def codegen(
     return text
 
 
-__all__ = ["DTYPES", "LEVELS", "TARGETS", "codegen"]
+__all__ = ["DTYPES", "LEVELS", "codegen"]

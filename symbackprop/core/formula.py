@@ -340,8 +340,9 @@ def _strip(num: Formula, den: Formula) -> tuple[bool, Formula, Formula]:
     return sign, top, bottom
 
 
-def power(base: Formula, exponent: Formula) -> Formula:
+def power(base: Formula, exponent: Formula | Number) -> Formula:
     """base**exponent, with exponents 0 and 1 folded; the numeric power of a number is folded when it is exact."""
+    exponent = lift(exponent)
     if isinstance(exponent, Num):
         if exponent.value == 0:
             return ONE

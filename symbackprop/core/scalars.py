@@ -169,9 +169,13 @@ def _problem(r: Scalar, names: Sequence[str]) -> str:
     given = len(signature(r.reference).parameters) - 1
     if given != len(r.domain):
         return f"the reference takes {given} arguments, domain has {len(r.domain)}"
-    given_forms = (*r.partials, r.log, r.complement, r.log1p, *[x for _, x in r.logs], r.guards, r.finite, r.spelled)
-    forms = [x for x in given_forms if isinstance(x, Formula)]
+    given_forms = (*r.partials, r.log, r.complement, r.log1p, *[x for _, x in r.logs], r.guards, r.spelled)
+    forms = [x for x in given_forms if x is not None]
+    forms += [] if isinstance(r.finite, bool) else [r.finite]
     forms += [side for switch in r.switches for side in switch[:2]]
+    strange = [x for form in forms for x in _no_formulas(form)]
+    if strange:
+        return f"{strange[0]!r} is no formula"
     unknown = [n for form in forms for n in sorted(calls(form)) if n not in names]
     if unknown:
         return f"{unknown[0]} is not in the table of scalar functions"
@@ -180,6 +184,11 @@ def _problem(r: Scalar, names: Sequence[str]) -> str:
     known = hasattr(r.head, "fdiff") and not issubclass(r.head, Opaque)
     undefined = [] if known else [k for k, p in enumerate(r.partials[: r.arity]) if p is None]
     return f"SymPy cannot differentiate the head: derivative {undefined[0]} is missing" if undefined else ""
+
+
+def _no_formulas(form: Any) -> list[Any]:
+    """The parts of a formula that are none."""
+    return [x for c in children(form) for x in _no_formulas(c)] if isinstance(form, Formula) else [form]
 
 
 PLACEHOLDERS = tuple(sp.Symbol(f"x{i}", real=True) for i in range(64))

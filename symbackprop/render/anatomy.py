@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Math, Num, transposed, turned, within
+from symbackprop.core.shapes import ONE, Shape
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.document import Declaration, Document, Line, Prose, Ref, Step
@@ -40,22 +41,23 @@ class Anatomy:
         given = options.values
         self.numbers = None if given is None else Numbers(derivation, given, options.sizes, digits)
         self.context = Context(derivation, self.rows, self.located, self.forward.numbers, self.numbers, options.layout)
-        self.view = VIEWS[view].make(self.context)
+        self.name, self.view = view, VIEWS[view]
+        self.writer = self.view.make(self.context)
 
     def document(self) -> Document:
         forward = self.forward.equations(self.context)
         steps = tuple(self._step(s) if isinstance(s, Located) else loop_heading(self.context, s) for s in self.located)
-        results = Results(self.context, self.options.layout, self.view.name)
+        results = Results(self.context, self.options.layout, self.name)
         table = results.table({s.anchor: s for s in steps})
         stored = tuple(self.rows.bare(r) for r in results.stored(self.forward.rows))
         model = self.model
         return Document(
-            name=model.name, summary=model.summary, source=model.source, view=self.view.name,
+            name=model.name, summary=model.summary, source=model.source, view=self.name,
             layout=self.options.layout, detail=self.options.detail, heading=self._heading(),
-            conventions=conventions(model, self.options.layout, self.view.name),
+            conventions=conventions(model, self.options.layout, self.name),
             glossary=glossary(self.rows), declarations=self._declarations(), forward=forward,
             steps=steps, table=table, total_cost=results.total_cost(), stored=stored,
-            rate=self.rows.rate, updates=updates(self.context, self.view.gradient), notes=self._notes(),
+            rate=self.rows.rate, updates=updates(self.context, self._gradient), notes=self._notes(),
         )
 
     # -- heading
@@ -66,7 +68,7 @@ class Anatomy:
         of = self.rows.loss
         if not names:
             return ("Gradients of ", of, ": there is nothing to take them of.")
-        return ("Gradients of ", of, " with respect to ", *names, f". {self.view.name.capitalize()} view: {self.why}.")
+        return ("Gradients of ", of, " with respect to ", *names, f". {self.name.capitalize()} view: {self.why}.")
 
     def _node(self, name: str) -> Node:
         return self.model.graph.names[name]
@@ -91,14 +93,14 @@ class Anatomy:
     def _step(self, s: Located) -> Step:
         step, symbol = s.step, self.rows.gradients[s.step.target.id]
         with self.rows.letters.at_step(bool(s.depth)):
-            lines = self.view.lines(s)
+            lines = self.writer.lines(s)
             lines = (*lines, *self._layout(s, lines))
         if self.options.detail == "brief":
             lines = brief(lines)
         return Step(
             number=s.number, name=self.derivation.names.get(step.target.id) or "?", anchor=s.anchor,
             target=self.rows.bare(step.target), symbol=symbol, title=self._title(s, symbol), role=self._role(s),
-            shape=self.context.shape(self.view.shape(step.target)), lines=lines, cached=self._cached(s),
+            shape=self.context.shape(self._shape(step.target)), lines=lines, cached=self._cached(s),
             path=self._path(s), value=self.context.value(step.total), depth=s.depth,
         )
 
@@ -108,15 +110,27 @@ class Anatomy:
         if not self._flips(target) or self._role(s) != "result" or s.depth:
             return ()
         left, right = self.rows.gradients[target.id], transposed(self._whole(s, lines))
-        if self.view.name == "jacobian" and target.ndim == 1:
+        if self._is_row(target):
             is_row = within([line.left for line in lines if line.left is not None][-1]) == within(left)
             return () if is_row else (Line("layout", left, right, ("in Jacobian layout",)),)
         return (Line("layout", turned(left), right, ("in Jacobian layout",)),)
 
     def _whole(self, s: Located, lines: Sequence[Line]) -> Math:
         """A gradient as one formula: what comes out of a loop as it was just written."""
-        written = self.view.name in ("matrix", "jacobian") or any(is_loop(g) for g in groups(s))
+        written = self.name in ("matrix", "jacobian") or any(is_loop(g) for g in groups(s))
         return lines[-1].right if written else self.rows.row(s.step.total)
+
+    def _is_row(self, node: Node) -> bool:
+        """Whether ∂L/∂node is the transposed gradient in this view."""
+        return self.view.rows and node.ndim == 1
+
+    def _shape(self, node: Node) -> Shape:
+        return (ONE, *node.shape) if self._is_row(node) else node.shape
+
+    def _gradient(self, node: Node) -> Math:
+        """What a gradient is called in the shape of its variable."""
+        symbol = self.rows.linked[node.id]
+        return turned(symbol) if self._is_row(node) else symbol
 
     def _flips(self, target: Node) -> bool:
         return self.options.layout == "jacobian" and target.ndim in (1, 2)

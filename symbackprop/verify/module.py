@@ -24,10 +24,10 @@ import numpy as np
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.errors import BrokenModule, MissingExtra, UsageError, did_you_mean, said
 from symbackprop.model.model import Model
+from symbackprop.targets import installed_by
 from symbackprop.verify.sampling import Sample, hidden_dims
 
 REQUIRED = ("MODEL", "forward", "backward")
-EXTRAS = {"jax": "jax", "jaxlib": "jax", "torch": "oracles"}  # what a file may import, and the extra that has it
 _QUICK = "jax_disable_most_optimizations"  # a switch of JAX
 _numbers = count(1)
 
@@ -73,10 +73,10 @@ def run_file(path: Path) -> ModuleType:
             raise
         except BaseException as error:
             root = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
-            extra = EXTRAS.get(root)
-            if extra is not None:
+            install = installed_by(root)
+            if install:
                 missing = f"a module for {root} is checked by running it, and {root} is not installed"
-                raise MissingExtra(f"{missing}: pip install 'symbackprop[{extra}]'") from error
+                raise MissingExtra(f"{missing}: pip install '{install}'") from error
             raise BrokenModule(f"{path} cannot be imported: {describe(error, str(path))}") from error
         finally:
             sys.modules.pop(name, None)

@@ -15,10 +15,11 @@ from symbackprop.doorway import BEHIND, late
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "symbackprop"
-BASE = {"errors", "resources", "scratch", "doorway"}
+BASE = {"errors", "resources", "scratch", "doorway", "targets"}
 MAY_IMPORT = {
     "errors": set(),
     "doorway": set(),
+    "targets": set(),
     "scratch": set(),
     "resources": {"errors"},
     "core": BASE,

@@ -289,6 +289,10 @@ def test_towers_of_powers_are_refused() -> None:
         f.power(f.lift(-1), f.lift(0.5))
 
 
+def test_a_power_takes_numbers() -> None:
+    assert f.power(A, sp.Rational(1, 2)) is f.power(A, f.lift(0.5)) is A**0.5
+
+
 def test_division_by_zero_is_refused() -> None:
     with pytest.raises(ModelError, match="division by the number 0"):
         A / 0

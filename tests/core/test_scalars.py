@@ -175,6 +175,9 @@ def test_printing(record: Scalar) -> None:
     ({"partials": ()}, "derivatives"),
     ({"reference": None}, "required"),
     ({"domain": (), "shown": 1}, "required"),
+    ({"partials": (f.Pow(f.Arg(0), sp.Rational(1, 2)),)}, "half_done: 1/2 is no formula"),  # type: ignore[arg-type]
+    ({"log": 2}, "half_done: 2 is no formula"),
+    ({"finite": f.Call("exp", (sp.S.One,))}, "half_done: 1 is no formula"),  # type: ignore[arg-type]
 ])
 def test_registration_refuses_an_incomplete_record(change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -159,16 +159,17 @@ def typst(derivation: Derivation, options: Options) -> str:
         {
             "symbackprop/render/views/short.py": '''"""The result alone."""
 
-from symbackprop.render.views.matrix import MatrixView
+from symbackprop.render.document import Line
 
 
-class ShortView(MatrixView):
-    """The last line of every step."""
+class ShortView:
+    """Every gradient in one line."""
 
-    name = "short"
+    def __init__(self, rows):
+        self.rows = rows
 
     def lines(self, s):
-        return super().lines(s)[-1:]
+        return (Line("result", self.rows.gradients[s.step.target.id], self.rows.row(s.step.total), ("in one line",)),)
 ''',
             "symbackprop/render/views/__init__.py": """
 
@@ -176,10 +177,10 @@ class ShortView(MatrixView):
 def _short(context: Context) -> Writer:
     from symbackprop.render.views.short import ShortView
 
-    return ShortView(context)
+    return ShortView(context.rows)
 """,
         },
-        ("Short view: as asked for", "= x   written out"),
+        ("Short view: as asked for", "= x   in one line"),
         commands=("derive net.sbp --view short", "derive net.sbp --view short --format json"),
     ),
     "a target": Recipe(
@@ -197,8 +198,8 @@ class Other(NumPy):
 class PRINTER(ModulePrinter):
     arrays, imports = Other, ("import numpy as xp",)
 ''',
-            "symbackprop/codegen/__init__.py": """
-TARGETS["doubling"] = "symbackprop.codegen.doubling"
+            "symbackprop/targets.py": """
+TARGETS["doubling"] = Target("symbackprop.codegen.doubling")
 """,
         },
         ("import numpy as xp", "xp.tanh(", "xp.asarray(", "pass"),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from symbackprop.errors import BrokenModule, ModelError, SymbackpropError, UsageError
+from symbackprop.errors import BrokenModule, MissingExtra, ModelError, SymbackpropError, UsageError
+from symbackprop.targets import TARGETS, Target
 from symbackprop.verify import load_module, verify_file
 from tests.verify.helpers import check, mutant
 from tests.verify.modules import MLP, SQUARE
@@ -69,6 +70,13 @@ def test_a_missing_file_and_a_directory_are_usage_errors(tmp_path: Path) -> None
         load_module(tmp_path / "nowhere.py")
     with pytest.raises(UsageError, match="directory"):
         load_module(tmp_path)
+
+
+def test_what_a_target_needs_and_is_not_installed_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(TARGETS, "nowhere", Target("", ("no_such_package",), "no-such-package[all]"))
+    (tmp_path / "net.py").write_text(mutant(SQUARE, ("import numpy as np", "import no_such_package.arrays as np")))
+    with pytest.raises(MissingExtra, match=r"no_such_package is not installed: pip install 'no-such-package\[all\]'"):
+        load_module(tmp_path / "net.py")
 
 
 def test_a_sign_flipped_within_the_same_second_is_seen(tmp_path: Path) -> None:

@@ -12,9 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from symbackprop.errors import UsageError
 
 if TYPE_CHECKING:
-    from symbackprop.core.graph import Node
-    from symbackprop.core.maths import Math
-    from symbackprop.core.shapes import Shape
     from symbackprop.derive.steps import Derivation
     from symbackprop.render.context import Context
     from symbackprop.render.document import Line
@@ -22,37 +19,32 @@ if TYPE_CHECKING:
 
 
 class Writer(Protocol):
-    """Writes the lines of one step. ``gradient`` is what a gradient is called in the shape of its variable, ``shape``
-    that of ∂L/∂node as the view writes it."""
-
-    name: str
+    """Writes the lines of one step."""
 
     def lines(self, s: Located) -> tuple[Line, ...]: ...
-
-    def gradient(self, node: Node) -> Math: ...
-
-    def shape(self, node: Node) -> Shape: ...
 
 
 Make = Callable[["Context"], Writer]
 
 
 class View(NamedTuple):
-    """``make`` gives the writer. ``--view auto`` takes the first view that ``suits`` a derivation, and says ``why``."""
+    """``make`` gives the writer. ``--view auto`` takes the first view that ``suits`` a derivation, and says ``why``.
+    In a view with ``rows`` the derivative of the loss in a vector is a row, the transposed gradient."""
 
     make: Make
     suits: Callable[[Derivation], bool]
     why: str
+    rows: bool
 
 
 VIEWS: dict[str, View] = {}
 
 
-def view(name: str, suits: Callable[[Derivation], bool], why: str = "") -> Callable[[Make], Make]:
+def view(name: str, suits: Callable[[Derivation], bool], why: str = "", rows: bool = False) -> Callable[[Make], Make]:
     """Makes a function a view."""
 
     def register(make: Make) -> Make:
-        VIEWS[name] = View(make, suits, why)
+        VIEWS[name] = View(make, suits, why, rows)
         return make
 
     return register
@@ -80,7 +72,7 @@ def _index(context: Context) -> Writer:
     return IndexView(context)
 
 
-@view("jacobian", lambda derivation: "jacobian" in derivation.model.tags, "the model asks for it")
+@view("jacobian", lambda derivation: "jacobian" in derivation.model.tags, "the model asks for it", rows=True)
 def _jacobian(context: Context) -> Writer:
     from symbackprop.render.views.jacobian import JacobianView
 

@@ -24,8 +24,6 @@ Index = Sequence[Math]
 class IndexView(MatrixView):
     """Lines of the steps, entry by entry."""
 
-    name = "index"
-
     def lines(self, s: Located) -> tuple[Line, ...]:
         parts = groups(s)
         if any(g.consumer is None or is_loop(g) for g in parts) or s.depth:

@@ -14,7 +14,6 @@ from symbackprop.core import formula as f
 from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.maths import Math, MatMul, chain, product, turned
 from symbackprop.core.pattern import Pattern
-from symbackprop.core.shapes import ONE, Shape
 from symbackprop.derive.record import Edge
 from symbackprop.render.context import Context, Group, groups, is_loop
 from symbackprop.render.document import Line
@@ -30,8 +29,6 @@ MAX_FACTORS = 8
 class JacobianView(MatrixView):
     """Lines of the steps as products of Jacobian matrices. The derivative of the loss in a vector is a row; where a
     step is not written with Jacobians it is transposed, since a gradient has the shape of its variable."""
-
-    name = "jacobian"
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
@@ -50,12 +47,10 @@ class JacobianView(MatrixView):
                 loop = mark.loop.reverse.attr
                 yield from (x for x in loop.leaves() if isinstance(x.attr, Leaf) and x.attr.role.endswith("cotangent"))
 
-    def gradient(self, node: Node) -> Math:
-        symbol = super().gradient(node)
+    def _gradient(self, node: Node) -> Math:
+        """What the gradient of a row is called in the row's own shape, with a link to where it is found."""
+        symbol = self.rows.linked[node.id]
         return turned(symbol) if node.ndim == 1 else symbol
-
-    def shape(self, node: Node) -> Shape:
-        return (ONE, *node.shape) if node.ndim == 1 else node.shape
 
     def _own(self, node: Node) -> Math:
         symbol = super()._own(node)
@@ -148,7 +143,7 @@ class JacobianView(MatrixView):
 
     def _column(self, group: Group, factor: Factor) -> Math:
         assert group.consumer is not None
-        column = self.gradient(group.consumer)
+        column = self._gradient(group.consumer)
         return column if factor.identity else chain(factor.flipped, column)
 
     # -- matrices
@@ -159,7 +154,7 @@ class JacobianView(MatrixView):
             return None
         left, own = self._by(s.step.target), self._between(consumer, s.step.target)
         rule = Line("chain", left, chain(self._by(consumer), own), ("chain rule",))
-        entry = MatMul(self.gradient(consumer), turned(self.rows.ref(other)))
+        entry = MatMul(self._gradient(consumer), turned(self.rows.ref(other)))
         reason = (*self._reason(group), "; three axes, never formed")
         value = self.context.value(s.step.total)
         known = (self._known(group),) if self._has_symbol(consumer) else ()

@@ -26,7 +26,7 @@ from symbackprop.core.maths import (
     walk,
     within,
 )
-from symbackprop.core.shapes import Shape, same_shape
+from symbackprop.core.shapes import same_shape
 from symbackprop.derive.record import Contribution
 from symbackprop.render.context import Context, Group, groups, is_loop, reads
 from symbackprop.render.document import Line, Prose
@@ -43,18 +43,8 @@ SHORT = 14  # letters of a δ that is written out
 class MatrixView:
     """Lines of the steps of a model with arrays."""
 
-    name = "matrix"
-
     def __init__(self, context: Context) -> None:
         self.context, self.rows = context, context.rows
-
-    def gradient(self, node: Node) -> Math:
-        """What the gradient of a row is called in the row's own shape, with a link to where it is found."""
-        return self.rows.linked[node.id]
-
-    def shape(self, node: Node) -> Shape:
-        """The shape in which ∂L/∂node stands."""
-        return node.shape
 
     def _own(self, node: Node) -> Math:
         """The left side of what a gradient is in the row's own shape."""

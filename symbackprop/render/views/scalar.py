@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Derivative, Math, Words, chain, total
-from symbackprop.core.shapes import Shape
 from symbackprop.render.context import Context, Group, reads
 from symbackprop.render.document import Line, Prose, Ref
 from symbackprop.render.factors import Factor
@@ -24,17 +23,9 @@ from symbackprop.render.views.terms import Term, Terms, depends, local, ordered_
 class ScalarView:
     """Lines of the steps of a model in which everything is a scalar."""
 
-    name = "scalar"
-
     def __init__(self, context: Context) -> None:
         self.context, self.rows, self.terms = context, context.rows, Terms(context)
         self.beginnings: dict[tuple[tuple[int, int], ...], Located] = {}
-
-    def gradient(self, node: Node) -> Math:
-        return self.rows.linked[node.id]
-
-    def shape(self, node: Node) -> Shape:
-        return node.shape
 
     def lines(self, s: Located) -> tuple[Line, ...]:
         terms = self.terms.of(s)

@@ -1,0 +1,26 @@
+"""What modules can be emitted for: data, for the emitter, the check and the command line alike."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Target(NamedTuple):
+    """``module`` is where the ``PRINTER`` stands that writes a program. What is emitted imports NumPy, or the
+    ``packages``, which come with what ``install`` gives to pip."""
+
+    module: str
+    packages: tuple[str, ...] = ()
+    install: str = ""
+
+
+TARGETS = {
+    "numpy": Target("symbackprop.codegen.numpy"),
+    "jax": Target("symbackprop.codegen.jax", ("jax", "jaxlib"), "symbackprop[jax]"),
+}
+OTHERS = {"torch": "symbackprop[oracles]"}  # what people's own backward passes may import, and how it is installed
+
+
+def installed_by(package: str) -> str:
+    """What to give to pip for a package that a checked file may import; empty for others."""
+    return next((t.install for t in TARGETS.values() if package in t.packages), OTHERS.get(package, ""))
