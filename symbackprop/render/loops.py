@@ -7,7 +7,7 @@ import sympy as sp
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import AtStep, Big, Letter, Math, Num, Range
-from symbackprop.render.context import Context, Group
+from symbackprop.render.context import Context, Group, is_loop
 from symbackprop.render.document import Line, Step
 from symbackprop.render.forward import loop_range
 from symbackprop.render.recurrence import repeated_factors
@@ -38,6 +38,15 @@ def read_as(group: Group) -> Node:
     edge = group.contributions[0].path[0]
     leaf: Node = edge.consumer.attr.leaves()[edge.index]
     return leaf
+
+
+def is_shared(context: Context, group: Group) -> bool:
+    """Whether every step of a loop contributes to what a branch goes to."""
+    if not is_loop(group) or read_as(group).id not in context.by_target:
+        return False
+    assert group.consumer is not None
+    loop: Loop = group.consumer.attr
+    return group.contributions[0].path[0].index >= len(loop.carry) + len(loop.sequences)
 
 
 def shares(context: Context, group: Group, written: bool) -> Math:

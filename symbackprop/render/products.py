@@ -9,6 +9,7 @@ from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Math, MatMul, product, turned
 from symbackprop.core.pattern import Pattern
+from symbackprop.render.spread import indexed, own_letters
 
 if TYPE_CHECKING:
     from symbackprop.render.rows import Rows
@@ -65,9 +66,9 @@ def _batched(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Nod
     if inner.out != pattern.out:
         r.mention("batched")
         return found.of(args)
-    letters, sizes, _ = r.bound(rows[0], range(len(lead)), bound_in(args))
-    index = tuple([maths.Letter(x) for x in letters])
-    return maths.Big("sum", letters, found.of([maths.Entry(x, index, 2) for x in args]), sizes)
+    letters, sizes, _ = r.bound(rows[0], range(len(lead)), args)
+    at = {k: maths.Letter(x) for k, x in enumerate(letters)}
+    return maths.Big("sum", letters, found.of([indexed(x, len(lead) + 2, at) for x in args]), sizes)
 
 
 def bound_in(trees: Sequence[Math]) -> set[str]:
@@ -81,12 +82,16 @@ def _over_indices(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequenc
         r.mention("transpose")
         return maths.Permuted(args[0], pattern.order)
     sizes = pattern.sizes([a.shape for a in rows])
-    letters = dict(zip(sizes, r.every(tuple(sizes.values()), bound_in(args)), strict=True))
+    own = {c: x for m, s in zip(args, pattern.ins, strict=True) for k, x in own_letters(m).items() for c in s[k]}
+    known = {k: own[c] for k, c in enumerate(sizes) if c in own}
+    letters = dict(zip(sizes, r.every(tuple(sizes.values()), args, known), strict=True))
+    r.letters.mention(letters.values(), sizes.values())
 
     def over(places: str) -> tuple[str, ...]:
         return tuple([letters[c] for c in places])
 
-    body = product(*[maths.Entry(x, tuple(map(maths.Letter, over(s)))) for x, s in zip(args, pattern.ins, strict=True)])
+    at = [{k: maths.Letter(x) for k, x in enumerate(over(s))} for s in pattern.ins]
+    body = product(*[indexed(x, len(places), places) for x, places in zip(args, at, strict=True)])
     if pattern.summed:
         body = maths.Big("sum", over(pattern.summed), body, tuple([sizes[c] for c in pattern.summed]))
     return maths.Array(body, over(pattern.out), tuple([sizes[c] for c in pattern.out])) if pattern.out else body

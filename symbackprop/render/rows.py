@@ -24,7 +24,7 @@ from symbackprop.core.shapes import is_one, normalise_axes, size_of
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.names import free_name
 from symbackprop.render.products import bound_in, contracted
-from symbackprop.render.spread import FIRST, indexed, repeated, reshaped, with_axes
+from symbackprop.render.spread import FIRST, indexed, own_letters, repeated, reshaped, with_axes
 
 ONE, TWO = sp.S.One, f.Num(sp.Integer(2))
 
@@ -151,11 +151,11 @@ class Rows(Written):
                     self.mention(word)
         return found
 
-    def every(self, shape: Dims, used: Collection[str]) -> list[str]:
-        """An index letter for every axis."""
-        letters = self.letters.of(shape, used)
-        self.letters.mention(letters, shape)
-        return letters
+    def every(self, shape: Dims, trees: Sequence[Math], known: Mapping[int, str]) -> list[str]:
+        """An index letter for every axis of what is made of ``trees``; some are ``known``."""
+        used = {*bound_in(trees), *known.values()}
+        free = iter(self.letters.of([d for k, d in enumerate(shape) if k not in known], used))
+        return [known[k] if k in known else next(free) for k in range(len(shape))]
 
     def split(self, node: Node) -> Scaled:
         """The right-hand side of a row as a number and the rest."""
@@ -226,11 +226,11 @@ class Rows(Written):
         return Scaled(-ONE, maths.Likelihood(p, y))
 
     # -- reductions
-    def bound(self, a: Node, axes: Sequence[int], used: Collection[str] = ()
+    def bound(self, a: Node, axes: Sequence[int], trees: Sequence[Math]
               ) -> tuple[tuple[str, ...], Dims, tuple[int, ...]]:
-        """The index letters of axes that something runs over (others than are ``used``), how far they run, and which
-        axes these are."""
-        letters = self.letters.of(a.shape, used)
+        """The index letters of axes of ``trees`` that something runs over, how far they run, and which axes these
+        are."""
+        letters = self.every(a.shape, trees, {k: x for m in trees for k, x in own_letters(m).items()})
         kept = tuple([i for i in axes if not is_one(a.shape[i])])
         sizes = tuple([a.shape[i] for i in kept])
         self.letters.mention([letters[i] for i in kept], sizes)
@@ -242,7 +242,7 @@ class Rows(Written):
 
     def over(self, sign: str, m: Math, a: Node, axes: Sequence[int], keepdims: bool) -> Math:
         """Σ_n m[n], the letters of what it runs over on the array itself. Axes that stay are new ones of size 1."""
-        letters, sizes, kept = self.bound(a, axes, bound_in([m]))
+        letters, sizes, kept = self.bound(a, axes, [m])
         at: dict[int, Math] = dict.fromkeys(axes, FIRST)
         at |= {k: maths.Letter(x) for k, x in zip(kept, letters, strict=True)}
         body = indexed(m, a.ndim, at)

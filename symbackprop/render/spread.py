@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeGuard
 
 import sympy as sp
 
 from symbackprop.core.maths import (
+    Array,
+    AtStep,
     Big,
     Dims,
     Entry,
@@ -18,10 +21,12 @@ from symbackprop.core.maths import (
     Num,
     Outer,
     Permuted,
+    Range,
     Shape,
     Span,
     Words,
     product,
+    replaced,
     turned,
     within,
 )
@@ -31,14 +36,39 @@ NEW, FIRST = Words("None"), Num(sp.S.Zero)
 
 
 def indexed(m: Math, rank: int, at: Mapping[int, Math]) -> Math:
-    """``a[:, n]``: an array of so many axes at these places along some of them. A sum takes them to its summand."""
+    """``a[:, n]``: an array of so many axes at these places along some of them. A sum takes them to its summand, an
+    array that is written by its entries or steps is one of these."""
     m = within(m)
     if isinstance(m, Big):
         return Big(m.sign, m.letters, indexed(m.body, rank, at), m.sizes)
+    if isinstance(m, Array) and all(isinstance(x, Letter) for x in at.values()):
+        return _entries(m, at)
+    if is_stack(m) and at.get(0) == Letter(m.letter):
+        return indexed(m.body, rank - 1, {k - 1: x for k, x in at.items() if k})
     index: list[Math] = [at.get(k, Span()) for k in range(rank)]
     if isinstance(m, (Entry, Item)) and (inner := _filled(m, index)) is not None:
         return inner
     return _item(m, index)
+
+
+def is_stack(m: Math) -> TypeGuard[AtStep]:
+    """Whether it is what a loop computes at all of its steps."""
+    return isinstance(m, AtStep) and isinstance(m.steps, Range)
+
+
+def own_letters(m: Math) -> dict[int, str]:
+    """What the first axes of an array go by already: the letters of its entries, or the counter of its steps."""
+    m = within(m)
+    if isinstance(m, Array):
+        return dict(enumerate(m.letters))
+    return {0: m.letter} if is_stack(m) else {}
+
+
+def _entries(m: Array, at: Mapping[int, Math]) -> Math:
+    """An array that is written by its entries, at letters along some of its axes."""
+    body = replaced(m.body, {Letter(m.letters[k]): x for k, x in at.items()})
+    free = [k for k in range(len(m.letters)) if k not in at]
+    return Array(body, tuple([m.letters[k] for k in free]), tuple([m.sizes[k] for k in free])) if free else body
 
 
 def _filled(m: Entry | Item, index: Sequence[Math]) -> Math | None:

@@ -42,9 +42,14 @@ BREAK = Token("", 5.1, Kind.BREAK)  # a formula that may break is given some roo
 
 
 class Start(IntEnum):
-    """What a box starts with, so that a number before it needs a sign or a space."""
+    """What a box starts with, so that a number before it needs a sign or a space; ``TALL``: tall brackets, to which a
+    script can be added."""
 
     LETTER, DIGIT, COMMAND, SUM, BRACKET, TALL = range(6)
+
+    def lowered(self) -> Start:
+        """The same with a subscript behind it."""
+        return Start.BRACKET if self is Start.TALL else self
 
 
 class Box(NamedTuple):

@@ -114,7 +114,7 @@ class LatexPrinter(Display):
 
     def lowered(self, base: Box, index: Box) -> Box:
         script = Token(f"_{{{index.text}}}", SCRIPT * index.width)
-        return Box((*base.tokens, script), ATOM, base.starts, base.tall or index.tall, True)
+        return Box((*base.tokens, script), ATOM, base.starts.lowered(), base.tall or index.tall, True)
 
     def accented(self, accent: str, base: Box) -> Box:
         return Box((Token(rf"\{accent}{{{base.text}}}", base.width + 0.5),), low=base.low)

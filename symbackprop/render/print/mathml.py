@@ -125,7 +125,8 @@ class MathmlPrinter(Display):
         return base._replace(tokens=(Token(f"<msup>{one(base)}{one(exponent)}</msup>"),), level=ATOM)
 
     def lowered(self, base: Box, index: Box) -> Box:
-        return base._replace(tokens=(Token(f"<msub>{one(base)}{one(index)}</msub>"),), level=ATOM, low=True)
+        token = Token(f"<msub>{one(base)}{one(index)}</msub>")
+        return base._replace(tokens=(token,), level=ATOM, starts=base.starts.lowered(), low=True)
 
     def accented(self, accent: str, base: Box) -> Box:
         tag = "munder" if accent in BELOW else "mover"

@@ -18,6 +18,7 @@ from symbackprop.core.maths import (
     Marked,
     Math,
     Relation,
+    Sum,
     Words,
     anchors,
     chain,
@@ -31,7 +32,7 @@ from symbackprop.derive.record import Contribution
 from symbackprop.render.context import Context, Group, groups, is_loop, reads
 from symbackprop.render.document import Line, Prose
 from symbackprop.render.factors import Factor, local_factor
-from symbackprop.render.loops import shares
+from symbackprop.render.loops import is_shared, shares
 from symbackprop.render.print.text import text
 from symbackprop.render.rows import Rows
 from symbackprop.render.rules import joined, path_rules
@@ -188,12 +189,23 @@ class MatrixView:
         inner = [g for g in parts if g.consumer is not None and not is_loop(g)]
         untold = [self._reason(g) for g in inner if not self._has_local(s, g)]
         reason: Prose = joined(untold) if untold else ("put together",)
-        result = Line("result", left, self._total(s), reason, value=value)
+        shared = any(is_shared(self.context, g) for g in parts)
+        right = self._with_shares(s, parts) if shared else self._total(s)
+        result = Line("result", left, right, reason, value=value)
         product = self._product(s, parts)
         if product is None:
             return [result, *self._written_out(s, parts)]
         line = Line("substitution", left, product, ("substituted",))
         return [line, Line("result", None, result.right, ("common factors cancel",), value=value)]
+
+    def _with_shares(self, s: Located, parts: Sequence[Group]) -> Math:
+        """The sum over the branches of a gradient, some of which are what the steps of a loop contribute."""
+        found: list[tuple[bool, Math]] = []
+        for g in parts:
+            whole = shares(self.context, g, written=True) if is_shared(self.context, g) else None
+            m = within(contributed(self.rows, g.contributions, s.step.total) if whole is None else whole)
+            found += m.terms if isinstance(m, Sum) else [(False, m)]
+        return total(*found)
 
     def _written_out(self, s: Located, parts: Sequence[Group]) -> list[Line]:
         """(ŷ − y) xᵀ beside δ_z xᵀ: the gradient of a leaf in terms of the forward pass, where its δ is short."""

@@ -1,0 +1,92 @@
+"""Arrays that are written by their entries or by steps of a loop: an entry of one is what is written."""
+
+from __future__ import annotations
+
+import os
+import re
+
+import pytest
+
+from symbackprop.derive import derive
+from symbackprop.model import Model
+from symbackprop.render.views import VIEWS
+from tests.render.claims import WRONG
+from tests.render.helpers import GOLDENS
+from tests.render.random_models import random_loop, random_model
+from tests.render.test_strict import found
+
+EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "12"))
+GROUP = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\}"
+TWICE = re.compile(rf"_{GROUP}(?:\^{GROUP})?_|\^{GROUP}(?:_{GROUP})?\^")  # what LaTeX refuses: "Double subscript"
+SOURCES = {
+    "diagonal": "dim D\nparam C: D x D\nloss L = sum(diag(C))",
+    "transpose": "dim N, D, K\nparam C: N x D x K\nloss L = sum(sum(transpose(C, (2, 0, 1)), axis=1)**2)",
+    "number": """
+dim T
+data x: T, h[0]
+param u
+for t in 1..T:
+    h[t] = u * h[t-1] + x[t]
+loss L = h[T] * u
+""",
+    "vectors": """
+dim T, D
+data x: T x D, h[0]: D
+param W: D x D, b: D
+for t in 1..T:
+    h[t] = tanh(W @ h[t-1] + x[t] * b)
+loss L = sum((W @ h[T])**2) + sum(b)
+""",
+    "batches": """
+dim T, N, D
+data x: T x N x D, h[0]: N x D
+param W: D x D, b: D, c
+for k in 1..T:
+    h[k] = tanh(h[k-1] @ W + x[k] * b + c)
+loss L = sum((h[T] @ W)**2) + sum(b) * c
+""",
+}
+
+
+def page(source: str, form: str = "text", view: str = "matrix") -> str:
+    d = derive(Model.parse(source))
+    return d.latex(view=view) if form == "latex" else d.text(view=view)
+
+
+def test_the_entry_of_a_diagonal_is_that_of_the_matrix() -> None:
+    assert "L = Σ_d C_dd " in page(SOURCES["diagonal"])
+    assert r"\sum_{d} C_{dd}" in page(SOURCES["diagonal"], "latex")
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_equation_holds(name: str) -> None:
+    assert not [x for x in found(derive(Model.parse(SOURCES[name]))) if x.verdict == WRONG]
+
+
+@pytest.mark.parametrize("view", [name for name in VIEWS if name != "scalar"])
+@pytest.mark.parametrize("name", SOURCES)
+def test_no_script_stands_at_a_script(name: str, view: str) -> None:
+    assert not TWICE.search(page(SOURCES[name], "latex", view))
+
+
+@pytest.mark.parametrize("seed", range(EXAMPLES))
+def test_no_script_stands_at_a_script_of_a_random_model(seed: int) -> None:
+    for model in (random_loop(seed), random_model(seed)):
+        for view in ("matrix", "index", "jacobian"):
+            assert not TWICE.search(derive(model).latex(view=view))
+
+
+def test_no_script_stands_at_a_script_of_a_golden_file() -> None:
+    assert not [path.name for path in GOLDENS.glob("*.tex") if TWICE.search(path.read_text(encoding="utf-8"))]
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("number", "∂L/∂u          = Σ_t δ_hₜ^later·hₜ₋₁ + (hₜ)_t=T "),
+        ("vectors", "∂L/∂W = Σ_t δ_aₜ hₜ₋₁ᵀ + δ_c h_Tᵀ "),
+        ("batches", "∂L/∂W = Σ_k h[k-1]ᵀ δ_a[k] + h_Tᵀ δ_d "),
+    ],
+)
+def test_what_steps_of_a_loop_contribute_is_written_by_steps_beside_what_else_there_is(name: str, line: str) -> None:
+    assert line in page(SOURCES[name])
