@@ -12,6 +12,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
+from symbackprop.core.loops import body_leaf
 from symbackprop.core.maths import (
     Delta,
     Derivative,
@@ -27,6 +28,7 @@ from symbackprop.core.maths import (
     walk,
     within,
 )
+from symbackprop.core.reverse import vjp
 from symbackprop.core.shapes import same_shape
 from symbackprop.derive.record import Contribution
 from symbackprop.render.context import Context, Group, groups, is_loop, reads
@@ -172,9 +174,20 @@ class MatrixView:
     def _pullback(self, s: Located, group: Group, upstream: Node) -> Math:
         """δ ↦ what becomes of it."""
         delta = shaped(self.rows.upstream, upstream.shape)
+        if upstream.id in self.context.derivation.forward_ids:
+            return Relation(delta, "↦", self._image(group, s.step.target, delta))
         with self.rows.called(upstream, delta):
             image = contributed(self.rows, group.contributions, s.step.total)
         return Relation(delta, "↦", image)
+
+    def _image(self, group: Group, target: Node, delta: Math) -> Math:
+        """What becomes of δ where the upstream gradient is a value of the forward pass, which the local derivative may
+        read as well: a row of its own goes from the consumer to the target, past no other named row."""
+        assert group.consumer is not None
+        seed = body_leaf(target.graph, "upstream", group.consumer.shape)
+        (image,) = vjp([group.consumer], [seed], [target], frozenset(self.rows.symbols) - {group.consumer.id})
+        with self.rows.called(seed, delta):
+            return self.rows.scaled(*self.rows.term(image))
 
     def _reason(self, group: Group, before: str = "") -> Prose:
         consumer = group.consumer
@@ -213,7 +226,8 @@ class MatrixView:
         upstream = contributions[0].upstream
         if len(parts) > 1 or s.depth or s.step.target.args or upstream is None or not self._is_short(upstream):
             return []
-
+        if upstream.id in self.context.derivation.forward_ids:
+            return []
         number, rest = self.rows.split(upstream)
         if s.step.total is not upstream:
             with self.rows.called(upstream, rest):
