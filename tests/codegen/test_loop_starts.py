@@ -50,6 +50,12 @@ NESTED = "for t in 1..T:\n    s[0] = {}\n    for j in 1..T:\n        s[j] = {}\n
 MODELS = {
     "lstm": LSTM,
     "a scalar": "dim T\ndata x: T\nparam w\nc[0] = 0\nfor t in 1..T:\n    c[t] = c[t-1] + w * x[t]\nloss L = c[T] ** 2",
+    "a number that backward reads": "dim T\ndata x: T\nparam w\nc[0] = 1/2\nfor t in 1..T:\n"
+    "    c[t] = c[t-1] * tanh(w * c[t-1] + x[t])\nloss L = c[T]",
+    "a number made of a size": "dim T\ndata x: T\nparam w\nz = T / 4\nc[0] = z\nfor t in 1..T:\n"
+    "    c[t] = tanh(w * c[t-1] + x[t])\nloss L = c[T]",
+    "an index": "dim T, V\ndata x: T, i: T int < V\nparam w, E: V\nk[0] = 0\nc[0] = w\nfor t in 1..T:\n"
+    "    c[t] = c[t-1] * E[k[t-1]] + x[t]\n    k[t] = i[t]\nloss L = c[T]",
     "zeros": HEAD + "c[0] = zeros(N)\n" + LOOP,
     "ones": HEAD + "c[0] = ones(N)\n" + LOOP,
     "like another array": HEAD + "c[0] = 0 * x[0]\n" + LOOP,
