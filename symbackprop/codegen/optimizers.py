@@ -23,6 +23,7 @@ def _init_state(record: Optimizer, np: str) -> list[str]:
     return [
         "def init_state(params):",
         f'    """The state of {record.title} before the first step."""',
+        *(["    params = as_floats(params, DTYPE)"] if record.state else []),
         *_dictionary("return", entries),
     ]
 
@@ -43,6 +44,7 @@ def _update(record: Optimizer, target: type[Arrays]) -> list[str]:
         f'    """One step of {record.title}{source}: new parameters and new state; the given ones are not changed."""',
         *(['    k = state["k"] + 1'] if record.counts else []),
         *_dictionary("new_state =", [*(['"k": k'] if record.counts else []), *kept]),
+        "    params = as_floats(params, DTYPE)",
         "    new_params = dict(params)",
         "    for name, w in params.items():",
         "        if name not in grads:",
@@ -51,7 +53,7 @@ def _update(record: Optimizer, target: type[Arrays]) -> list[str]:
         *[f'        {s} = state["{s}"][name]' for s in record.state],
         *_equations(record, target),
         *[f'        new_state["{s}"][name] = {s}_new' for s in record.state],
-        f"        new_params[name] = {np}.asarray(w_new, dtype={np}.asarray(w).dtype)",
+        f"        new_params[name] = {np}.asarray(w_new, dtype=w.dtype)",
         "    return new_params, new_state",
     ]
 

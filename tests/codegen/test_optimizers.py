@@ -8,10 +8,11 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from symbackprop import codegen
+from symbackprop import Model, codegen
 from symbackprop.errors import UsageError
 from symbackprop.model import load
 from symbackprop.model.optimizers import OPTIMIZERS, Optimizer
+from tests.codegen.helpers import emit
 
 STEPS = 20
 
@@ -83,6 +84,24 @@ def test_scalars_and_hyperparameters(tmp_path) -> None:
     spec.loader.exec_module(module)
     new, _ = module.update({"w1": 1.0, "w2": 2.0}, {"w1": 0.5, "w2": -1.0}, module.init_state({}), eta=0.1)
     assert float(new["w1"]) == pytest.approx(0.95) and float(new["w2"]) == pytest.approx(2.1)
+
+
+@pytest.mark.parametrize("target", ["numpy", "jax"])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_what_is_given_is_taken_as_the_floats_that_forward_takes_it_for(tmp_path, name: str, target: str) -> None:
+    pytest.importorskip("jax" if target == "jax" else "numpy")
+    model = Model.parse("dim N\nparam a, b: N, c: N\nloss L = sum((a * b - c)**2)")
+    module = emit(model, tmp_path, optimizer=name, target=target)
+    given = {"a": 1, "b": [1, -2], "c": np.array([3, 4])}
+    floats = {n: np.asarray(v, np.float64) for n, v in given.items()}
+    for _ in range(3):
+        steps = [(p, module.loss_and_grads(p, {})[1], module.init_state(p)) for p in (given, floats)]
+        (given, state), (floats, expected) = [module.update(*step) for step in steps]
+        for n, w in floats.items():
+            assert given[n].dtype == w.dtype == module.init_state(floats).get("m", given)[n].dtype
+            np.testing.assert_array_equal(given[n], w)
+            assert not np.any(w == np.round(w))
+        assert all(np.array_equal(state[k][n], expected[k][n]) for k in expected if k != "k" for n in floats)
 
 
 def test_an_unknown_optimizer_names_the_nearest() -> None:

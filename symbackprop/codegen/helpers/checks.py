@@ -47,6 +47,13 @@ def computing_dtype(dtypes, default):
     return np.result_type(np.float32, *kinds) if kinds else np.dtype(default)
 
 
+def as_floats(params, default):
+    """The parameters as arrays of floats, in the dtypes that forward takes them to have."""
+    dtypes = float_dtypes(params)
+    dtype = computing_dtype(dtypes, default)
+    return {name: as_array(name, value).astype(dtypes.get(name, dtype)) for name, value in params.items()}
+
+
 def misfit(name, array, shape, sizes):
     """The ValueError for an array of another shape than the declared one."""
     symbolic = "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
