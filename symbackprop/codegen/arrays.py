@@ -41,6 +41,7 @@ from symbackprop.core.facts import kind
 from symbackprop.core.graph import BOOL, FLOAT, INT, KINDS, Node
 from symbackprop.core.kernel import is_truth
 from symbackprop.core.noughts import without_needless
+from symbackprop.core.ops.views import slice_stop
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import OPS
 from symbackprop.core.scalars import RELATIONS, TABLE
@@ -385,10 +386,8 @@ def _moved_ones(source: Shape, target: Shape) -> list[Any] | None:
 def _sliced(p: Arrays, node: Node, a: Code) -> Code:
     axis, start, length, step = node.attr
     first = None if start == 0 and step > 0 and not (is_one(length) and step == 1) else p.dim(start)
-    stop = start + length * step
-    open_end = same(stop, node.args[0].shape[axis]) or (step < 0 and start + (length - 1) * step == 0)
-    by = None if step == 1 else p.dim(sp.Integer(step))
-    return index(a, *[ALL] * axis, ast.Slice(first, None if open_end else p.dim(stop), by))
+    stop, by = slice_stop(node), None if step == 1 else p.dim(sp.Integer(step))
+    return index(a, *[ALL] * axis, ast.Slice(first, None if stop is None else p.dim(stop), by))
 
 
 def _joined(p: Arrays, node: Node, *parts: Code) -> Code:

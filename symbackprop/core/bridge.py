@@ -89,7 +89,7 @@ def _function(graph: Graph, expr: sp.Expr) -> Node:
 
 
 def _size(graph: Graph, expr: sp.Expr) -> Node:
-    """A size that windows leave, such as ⌊S/2⌋, used as a number."""
+    """A size that windows and slices leave, such as ⌊S/2⌋ or ⌈S/2⌉, used as a number."""
     for symbol in expr.free_symbols:
         if isinstance(symbol, RowSymbol) or _by_name(graph, symbol).op.name != "const":
             raise ModelError(f"{expr.func.__name__} of an array has no row: it has no useful derivative")
@@ -138,6 +138,7 @@ _RULES: dict[Any, Callable[[Graph, sp.Expr], Node]] = {
     sp.Min: _pairwise("minimum"),
     sp.Piecewise: _piecewise,
     sp.floor: _size,
+    sp.ceiling: _size,
     sp.Abs: _unary("abs"),
     sp.sign: _unary("sign"),
     sp.tan: _via_trig(lambda x: sp.sin(x) / sp.cos(x)),

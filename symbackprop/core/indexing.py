@@ -8,7 +8,7 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core.graph import BOOL, Node, label
-from symbackprop.core.shapes import Dim, as_dim, shape_text
+from symbackprop.core.shapes import Dim, as_dim, shape_text, steps_in
 from symbackprop.errors import ShapeError
 
 
@@ -87,7 +87,7 @@ def _slice(a: Node, axis: int, key: slice) -> Node:
     else:
         start, stop = _bound(key.start, size, size - 1), _bound(key.stop, size, sp.S.NegativeOne)
     span = stop - start if step > 0 else start - stop
-    length = span if abs(step) == 1 else sp.ceiling(span / abs(step))
+    length = steps_in(span, step)
     return build.slice_axis(a, axis, start, 0 if length.is_negative else length, step)
 
 

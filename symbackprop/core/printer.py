@@ -27,6 +27,7 @@ FUNCTION_NAMES = {
     "log_softmax": "logsoftmax", "conv2d": "conv", "conv2d_kernel": "convKernel", "conv2d_input": "convInput",
     "max_pool2d": "maxpool", "avg_pool2d": "avgpool",
 }
+ROUNDED = {"floor": ("⌊", "⌋"), "ceiling": ("⌈", "⌉")}  # sizes that windows and slices leave
 
 
 class Levelled(Protocol):
@@ -374,8 +375,9 @@ class Printer(ABC, Generic[P, T]):
         return self.row(name, self.sign("space"), p) if p.level == ATOM else self.row(name, self.fenced(p))
 
     def op(self, m: maths.Op) -> P:
-        if m.name == "floor":
-            return self.between("⌊", self(m.args[0]), "⌋", False)
+        if m.name in ROUNDED:
+            left, right = ROUNDED[m.name]
+            return self.between(left, self(m.args[0]), right, False)
         name = self.operator(FUNCTION_NAMES.get(m.name, m.name))
         if m.below:
             name = self.lowered(name, self.separated([self(x) for x in m.below], "tight comma"))

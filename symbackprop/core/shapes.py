@@ -72,6 +72,11 @@ def same_shape(a: Shape, b: Shape) -> bool:
     return a is b or (len(a) == len(b) and all(map(same, a, b)))
 
 
+def steps_in(span: Dim, step: int) -> Dim:
+    """How many places there are in a span, one every ``step``."""
+    return span if abs(step) == 1 else sp.ceiling(span / abs(step))
+
+
 def is_one(d: Dim) -> bool:
     return d is ONE
 

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from symbackprop.codegen import codegen
 from symbackprop.codegen.helpers.scalar import quotient
 from symbackprop.codegen.sizes import integer_code, number_code
 from symbackprop.codegen.tree import name
 from symbackprop.codegen.tree import text as spelled
 from symbackprop.core.shapes import dim
 from symbackprop.errors import ModelError
+from symbackprop.model.model import Model
+from symbackprop.verified import verify_source
 from tests.codegen.helpers import emit
 
 N, D, K = dim("N"), dim("D"), dim("K")
@@ -115,3 +118,19 @@ def test_initial_sizes(tmp_path: Path) -> None:
         module.init_params(rng)
     with pytest.raises(ValueError, match="there is no dimension 'Q'; the model has D, H"):
         module.init_params(rng, H=2, Q=1)
+
+
+@pytest.mark.parametrize("target", ["numpy", "jax"])
+@pytest.mark.parametrize("size", [3, 4, 7])
+def test_a_symbolic_axis_in_steps(target: str, size: int) -> None:
+    """Sizes that are rounded stand in rows as numbers; a slice backwards to the first place stops nowhere."""
+    model = Model.parse("""
+    dim N, M
+    param a: N x M
+    data y: N
+    b = a[::2, 1:] * 2
+    c = b[:, ::3]
+    d = a[N-1:0:-2]
+    loss L = mean(c**2) + mean(y[::-2]) * a[0, 0] + mean(tanh(d))
+    """)
+    assert verify_source(codegen(model, target=target), model, sizes={"N": size, "M": 5})

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-import sympy as sp
-
 from symbackprop import Model, scan
 from symbackprop.core import functions as F
 from symbackprop.core.graph import Node
@@ -93,13 +91,8 @@ def random_model(seed: int) -> Model:
         if row is not None:
             made.append(m.let(f"t{k}", row) if r.random() < 0.6 and row.name is None else row)
             rows.append(made[-1])
-    m.loss("L", sum((_mean(F.tanh(x)) for x in made or rows[-1:]), start=F.sum(rows[-1] ** 2)))
+    m.loss("L", sum((F.mean(F.tanh(x)) for x in made or rows[-1:]), start=F.sum(rows[-1] ** 2)))
     return m
-
-
-def _mean(a: Node) -> Node:
-    """The mean where the number of entries is no rounded one, which no row divides by."""
-    return F.sum(a) if any(d.has(sp.ceiling) for d in a.shape) else F.mean(a)
 
 
 def _step(r: Random, rows: list[Node]) -> Node | None:

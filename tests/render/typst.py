@@ -23,7 +23,7 @@ FONTS = {"mathbf": "bold", "boldsymbol": "bold", "mathrm": "upright", "mathit": 
          "mathbb": "bb", "mathsf": "sans", "mathfrak": "frak"}
 STYLES = {"operator": "op", "upright": "upright", "slanted": "italic"}
 BIG = {"sum": "sum", "max": "max", "prod": "product"}
-AROUND = {"‖": "norm", "|": "abs", "⌊": "floor"}
+AROUND = {"‖": "norm", "|": "abs", "⌊": "floor", "⌈": "ceil"}
 
 
 def typst(m: Math) -> str:

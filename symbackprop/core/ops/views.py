@@ -15,6 +15,7 @@ from symbackprop.core.maths import Item, Math, Size, Span, called, plain, sizes
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.shapes import (
     Axis,
+    Dim,
     Shape,
     broadcast,
     is_one,
@@ -23,6 +24,7 @@ from symbackprop.core.shapes import (
     same_shape,
     shape_text,
     size_of,
+    steps_in,
 )
 from symbackprop.errors import ShapeError
 
@@ -144,11 +146,18 @@ def _entry_slice(attr: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
 
 def _show_slice(node: Node, args: Sequence[Math]) -> Math:
     axis, start, length, step = node.attr
-    stop, size = start + length * step, node.args[0].shape[axis]
-    whole = start == 0 and step > 0 and not (is_one(length) and step == 1)
-    to_the_end = same(stop, size) or (step < 0 and start + (length - 1) * step == 0)
-    span = Span(None if whole else Size(start), None if to_the_end else Size(stop), step)
+    whole, stop = start == 0 and step > 0 and not (is_one(length) and step == 1), slice_stop(node)
+    span = Span(None if whole else Size(start), None if stop is None else Size(stop), step)
     return Item(args[0], (*[Span()] * axis, span))
+
+
+def slice_stop(node: Node) -> Dim | None:
+    """Where a slice stops, as Python counts; None where the axis does: the place before the first has no number."""
+    axis, start, length, step = node.attr
+    room = node.args[0].shape[axis] - start if step > 0 else start + 1
+    if same(length, steps_in(room, step)):
+        return None
+    return start + length * step if step > 0 else start + (length - 1) * step - 1
 
 
 register(Op(

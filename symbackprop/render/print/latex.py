@@ -43,7 +43,8 @@ SIGNS = {
 }
 SIGNS |= {c: _sign(c, w) for c, w in _CHARACTERS.items() if c not in SIGNS}
 _BIG = {"sum": (r"\sum", 17.0), "max": (r"\max", 20.0), "prod": (r"\prod", 15.0)}
-_BRACKETS = {**{c: c for c in "()[]|"}, "": ".", "‖": r"\lVert", "⌊": r"\lfloor", "⌋": r"\rfloor"}
+_BRACKETS = {**{c: c for c in "()[]|"}, "": ".", "‖": r"\lVert", "⌊": r"\lfloor", "⌋": r"\rfloor",
+             "⌈": r"\lceil", "⌉": r"\rceil"}
 _STYLES = {"operator": (r"\operatorname", 3.4), "upright": (r"\mathrm", 0.5), "slanted": (r"\mathit", 0.5)}
 UNDERSCORE, ROW_END = r"\_", r"\\"
 
@@ -138,7 +139,7 @@ class LatexPrinter(Display):
     def between(self, left: str, body: Box, right: str, tall: bool) -> Box:
         a, b = self.spell(_BRACKETS[left]), r"\rVert" if right == "‖" else self.spell(_BRACKETS[right])
         if not tall:
-            space = " " if left in "⌊‖" else ""
+            space = " " if left in "⌊⌈‖" else ""
             opened = Token(f"{a}{space}", _CHARACTERS.get(a, 6.5), Kind.OPEN)
             closed = Token(f"{space}{b}", _CHARACTERS.get(b, 6.5), Kind.CLOSE)
             return Box((opened, *body.tokens, closed), starts=Start.BRACKET, tall=body.tall, low=body.low)

@@ -71,8 +71,8 @@ class TextPrinter(LinePrinter):
             return self.rational(value)
         if value in (sp.oo, -sp.oo, sp.E) or not (value.free_symbols or value.args or value is sp.pi):
             return Text({sp.oo: "∞", -sp.oo: f"{MINUS}∞"}.get(value, str(value)), QUOTIENT)
-        p = self(spelled(value))
-        return p._replace(level=ATOM if is_simple(value) or isinstance(value, sp.floor) else min(p.level, PRODUCT))
+        p, atom = self(spelled(value)), is_simple(value) or isinstance(value, (sp.floor, sp.ceiling))
+        return p._replace(level=ATOM if atom else min(p.level, PRODUCT))
 
     def rational(self, value: sp.Rational) -> Text:
         """½, 1/7, 0.002: a fraction while it is short, else the decimal that it exactly is."""
