@@ -15,6 +15,7 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core.build import transpose
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.loops import body_leaf
 from symbackprop.core.shapes import dim_text, same_shape, shape_text
@@ -42,6 +43,9 @@ def overwrites(place: Place) -> Iterator[Candidate]:
         what = "an index that occurs twice" if op == "gather" else "entries that overlap"
         says = f"= stands where += belongs in d{name}: of {what} only the last contribution is kept"
         yield _candidate(place, OVERWRITTEN, says, _last_copy, 15)
+    if edge.index == 1 and op == "conv2d":
+        says = f"= stands where += belongs in d{name}: of the sum over the places of the window only the last is kept"
+        yield _candidate(place, OVERWRITTEN, says, lambda s, e, up: s.passed(e, _last_place(up)), 15)
     if edge.index == 0 and op == "conv2d":
         says = f"= stands where += belongs in d{name}: where windows overlap only the last contribution is kept"
         yield _candidate(place, OVERWRITTEN, says, _last_window, 15)
@@ -75,6 +79,12 @@ def _last_copy(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     return result
 
 
+def _last_place(upstream: Array) -> Array:
+    kept = np.zeros_like(upstream)
+    kept[:, -1, -1] = upstream[:, -1, -1]
+    return kept
+
+
 def _last_window(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     """What a convolution's input gets when every window is written over what was there."""
     graph, result = edge.consumer.graph, np.zeros(sweep.point.size(edge.argument.shape))
@@ -102,6 +112,39 @@ def products(place: Place) -> Iterator[Candidate]:
         tell = _product_told(place, texts, number)
         pattern = ("product", edge.consumer.attr, edge.index, number)
         yield Priced(m.TRANSPOSE, tell, {edge: swap}, 0, (pattern,), 16)
+
+
+def axes_exchanged(place: Place) -> Iterator[Candidate]:
+    """Two axes of equal size exchanged in a product of more than two: a transpose inside of a batch."""
+    edge, args = place.edge, place.edge.consumer.args
+    if edge.consumer.op.name != "einsum" or all(a.ndim < 3 for a in (*args, edge.consumer)):
+        return
+    name = place.reference.name(edge.argument)
+    for i, j in _equal_axes(edge.consumer):
+        above = f"d{place.reference.name(edge.consumer)}" if place.reference.is_named(edge.consumer) else \
+            "the gradient from above"
+        says = f"in d{name}, a transpose of {above} (axes {i} and {j}) is missing or too many"
+        yield _candidate(place, m.TRANSPOSE, says, _upstream_exchanged(i, j), 18)
+    for k, other in enumerate(args):
+        for i, j in _equal_axes(other) if k != edge.index and other.kind == FLOAT else ():
+            axes = [*range(other.ndim)]
+            axes[i], axes[j] = j, i
+            new = (*args[:k], transpose(other, axes), *args[k + 1 :])
+            shown = m.clipped(place.reference.name(other), SHORT)
+            says = f"in d{name}, a transpose of {shown} (axes {i} and {j}) is missing or too many"
+            yield _candidate(place, m.TRANSPOSE, says, _through(new), 18)
+
+
+def _equal_axes(row: Node) -> Iterator[tuple[int, int]]:
+    yield from ((i, j) for i, j in combinations(range(row.ndim), 2) if row.shape[i] == row.shape[j] != 1)
+
+
+def _upstream_exchanged(i: int, j: int) -> Swap:
+    return lambda sweep, edge, upstream: sweep.passed(edge, np.swapaxes(upstream, i, j))
+
+
+def _through(args: tuple[Node, ...]) -> Swap:
+    return lambda sweep, edge, upstream: sweep.through(edge, upstream, args)
 
 
 _FORMS = [(order, (a, b)) for order in ((0, 1), (1, 0)) for a in (False, True) for b in (False, True)]
@@ -176,7 +219,7 @@ def softmax_parts(place: Place) -> Iterator[Candidate]:
     consumer = place.edge.consumer
     if consumer.op.name != "softmax":
         return
-    name, axis = place.reference.name(consumer), consumer.attr
+    name, axis = place.reference.name(consumer) if place.reference.is_named(consumer) else "p", consumer.attr
     axis = axis[0] if isinstance(axis, tuple) else axis
     for says, change in _SOFTMAX_PARTS:
         yield _candidate(place, m.MISSING_FACTOR, says.format(p=name), _softmax_with(axis, change), 21)
@@ -399,7 +442,7 @@ def without_a_factor(place: Place) -> Iterator[Candidate]:
     ones = other.graph.full(1, other.shape)
     says = f"the factor {place.reference.name(other)} is missing in d{place.reference.name(edge.argument)}"
     new = tuple(ones if k != edge.index else a for k, a in enumerate(args))
-    yield _candidate(place, m.MISSING_FACTOR, says, lambda s, e, up: s.through(e, up, new), 22)
+    yield _candidate(place, m.MISSING_FACTOR, says, _through(new), 22)
 
 
 # -- what a whole row's gradient is multiplied with
@@ -512,6 +555,8 @@ def summed_axes(edge: Edge) -> Iterator[int]:
     if consumer.op.name == "einsum":
         ins, out = str(consumer.attr).split("->")
         yield from (k for k, letter in enumerate(out) if letter not in ins.split(",")[edge.index])
+    if consumer.op.name == "conv2d":
+        yield from (0, 1, 2) if edge.index else (1, 2, 3)
     if consumer.op.name == "elementwise":
         lead = consumer.ndim - argument.ndim
         yield from (k for k in range(consumer.ndim) if k < lead or argument.shape[k - lead] == 1 != consumer.shape[k])
@@ -539,8 +584,42 @@ def _only(axis: int, entry: int) -> Swap:
     return swap
 
 
-AT_EDGES = (overwrites, products, softmax_axes, softmax_parts, sum_axes, unsummed, complements, guided,
-            scaled, without_a_factor, one_entry_only)
+def other_gradients(place: Place) -> Iterator[Candidate]:
+    """The gradient of another array handed on, as that of a result where that of an intermediate belongs."""
+    edge, reference = place.edge, place.reference
+    right = reference.gradient(edge.consumer)
+    lines = reference.solution(reference.name(edge.consumer)) if reference.is_named(edge.consumer) else []
+    shown = lines[-1] if lines else ""
+    shown = shown if 0 < len(shown) <= SHORT else m.clipped(reference.with_gradients.operand(right), SHORT)
+    name = reference.name(edge.argument)
+    where = f"d{name}" if reference.is_named(edge.argument) else f"the gradient of {m.clipped(name, SHORT)}"
+    for name, row in reference.rows.items():
+        other = reference.gradients.get(row.id)
+        if other is not None and other is not right and row.shape and same_shape(row.shape, edge.consumer.shape):
+            says = f"in {where}, d{name} stands where {shown} belongs"
+            yield _candidate(place, m.SUBSTITUTION, says, _handed(row), 35)
+
+
+def _handed(row: Node) -> Swap:
+    return lambda sweep, edge, upstream: sweep.passed(edge, sweep.right(row))
+
+
+def extra_terms(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
+    """The gradient of another array of the same shape added where it does not belong."""
+    edges, name = reference.edges(row), reference.name(row)
+    others = reference.rows.items() if edges and row.shape and reference.is_named(row) else ()
+    for other, source in others:
+        if source is not row and source.id in reference.gradients and same_shape(source.shape, row.shape):
+            says = f"the term d{other} does not belong into d{name}"
+            yield Priced(m.TERM, _told(m.TERM, says, name), {edges[0]: _added(source)}, 0, (), 33)
+
+
+def _added(source: Node) -> Swap:
+    return lambda sweep, edge, upstream: sweep.passed(edge, upstream) + sweep.right(source)
+
+
+AT_EDGES = (overwrites, products, axes_exchanged, softmax_axes, softmax_parts, sum_axes, unsummed, complements, guided,
+            scaled, without_a_factor, one_entry_only, other_gradients)
 def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
     """The gradient of a row on the way, at which branches meet, times a constant."""
     edges = reference.edges(row)
@@ -551,7 +630,7 @@ def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candi
                                  f"the gradient of {name} {words}", name), swaps, 0, (), 31)
 
 
-AT_ROWS = (missing_branches, scaled_rows, extra_factors, detached, one_step_only, true_class)
+AT_ROWS = (missing_branches, scaled_rows, extra_terms, extra_factors, detached, one_step_only, true_class)
 
 
 # -- shapes

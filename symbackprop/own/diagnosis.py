@@ -21,9 +21,9 @@ from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
 from symbackprop.own import array_mistakes as own
-from symbackprop.own.compare import SHAPE, Pair
+from symbackprop.own.compare import OFF, SHAPE, Pair, distance
 from symbackprop.own.multiples import ANY, multiple, ratio
-from symbackprop.own.other_values import substitutions
+from symbackprop.own.other_values import EPS, substitutions
 from symbackprop.own.partial_sums import partial_sum
 from symbackprop.own.sweeps import Sweep
 from symbackprop.own.truth import Truth
@@ -291,12 +291,17 @@ class Diagnosis:
 
     def another_value(self) -> Finding | None:
         """A row with another value wherever backward reads it."""
+        best, least = None, float("inf")
         for wrong in substitutions(self.reference):
-            if not self.spend():
-                return None
+            if not self.spend() or (best is not None and best.kind != wrong.kind):
+                break
             if self.agrees(lambda k, w=wrong: w.gradient(self.sweeps[k])):  # type: ignore[misc]
-                return Finding(wrong.kind, wrong.says, "", self.reference.name(wrong.row))
-        return None
+                off = sum(distance(p.given, wrong.gradient(s), p.scale)
+                          for p, s in zip(self.pairs, self.sweeps, strict=True))
+                best, least = (wrong, off) if off < least else (best, least)
+                if wrong.kind != EPS:  # forms with an ε are close to each other
+                    break
+        return None if best is None else Finding(best.kind, best.says)
 
     def with_a_constant(self) -> Finding | None:
         """A mistake besides which a constant is wrong as well."""
@@ -360,7 +365,7 @@ class Diagnosis:
 
     def _pattern(self) -> str:
         """Which entries are wrong, where that is a part that can be named."""
-        pair = self.pairs[self.telling]
+        pair = next((p for p in self.pairs if p.state == OFF), self.pairs[self.telling])
         if pair.state == SHAPE or not pair.right.ndim:
             return ""
         wrong = np.abs(pair.given - pair.right) > pair.tolerance * pair.scale
@@ -385,8 +390,8 @@ RULES: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     Diagnosis.another_gradient,
     Diagnosis.transformed,
     Diagnosis.after_earlier,
-    Diagnosis.in_one_branch,
     Diagnosis.another_value,
+    Diagnosis.in_one_branch,
     Diagnosis.one_unlikely_mistake,
     Diagnosis.with_a_constant,
     Diagnosis.two_mistakes,

@@ -30,9 +30,14 @@ def multiple(reference: Reference, points: Sequence[Point], pairs: Sequence[Pair
         if _equal(known, usual):
             return Finding(kind, says)
     first = next(c for c in known if not np.isnan(c))
-    if _equal(known, [first] * len(known)):
-        return Finding(m.CONSTANT, f"it is {first:.6g} times the right one", ANY)
-    return None
+    return Finding(m.CONSTANT, _number(first), ANY) if _equal(known, [first] * len(known)) else None
+
+
+def _number(factor: float) -> str:
+    for turned, words in ((factor, "the factor 1/{} is missing"), (1 / factor, "a factor 1/{} is there too often")):
+        if abs(turned - round(turned)) <= SAME_FACTOR and 2 < turned < 1000:
+            return f"{words.format(round(turned))}: it is {factor:.6g} times the right one"
+    return f"it is {factor:.6g} times the right one"
 
 
 def ratio(pair: Pair, value: Array) -> float | None:
@@ -79,7 +84,7 @@ _ALSO = (
 
 
 def _means(reference: Reference, points: Sequence[Point], sign: float, also: str) -> Usual:
-    for d in lengths(reference):
+    for d in (d for d in lengths(reference) if d.free_symbols):
         values, text = [p.number(d) for p in points], _written(dim_text(d))
         large = f"the factor 1/{text} is missing: it is {text} times too large, a sum and not a mean"
         small = f"the factor 1/{text} is there once too often: it is {text} times too small, a mean and not a sum"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -18,70 +19,86 @@ from symbackprop.verify.interpreter import Program
 
 EPS = "eps"
 SMALL_NUMBER = 1e-2
+Value: TypeAlias = Callable[[Point], Array]
+ALONE, UNNAMED, FORWARD = "alone", "what is not named", "all that follows"
 
 
 @dataclass(frozen=True)
 class Substitution:
-    """A row with another value wherever backward reads it; ``forward``: in what follows from it too."""
+    """Rows with other values wherever backward reads them. ``reach`` says what follows them: nothing, the rows without
+    a name that are worked out from them again, or the whole forward pass."""
 
     kind: str
     says: str
-    row: Node
-    value: Callable[[Point], Array]
-    forward: bool = False
+    values: tuple[tuple[Node, Value], ...]
+    reach: str = ALONE
 
     def gradient(self, sweep: Sweep) -> Array:
         """What it makes of the gradient that the sweep leads to."""
         point, reference = sweep.point, sweep.reference
         program, kept = sweep.of_kept
-        if self.forward:
-            kept = {n.id: point.value(n) for n in (*reference.order, *reference.model.upstream.values()) if n.is_leaf}
-            row = reference.gradient(sweep.target)
-            program = Program([row], point.sizes, frozenset({*kept, self.row.id}))
+        if self.reach != ALONE:
+            kept = {n.id: point.value(n) for n in self._given(reference)}
+            stop = frozenset({*kept, *(row.id for row, _ in self.values)})
+            program = Program([reference.gradient(sweep.target)], point.sizes, stop)
         with np.errstate(all="ignore"):
-            return program.run({**kept, self.row.id: self.value(point)})[program.rows[0].id]
+            return program.run({**kept, **{r.id: value(point) for r, value in self.values}})[program.rows[0].id]
+
+    def _given(self, reference: Reference) -> list[Node]:
+        named = self.reach == UNNAMED
+        rows = [n for n in reference.order if n.is_leaf or (named and reference.is_named(n))]
+        return [*rows, *reference.model.upstream.values()]
 
 
 def substitutions(reference: Reference) -> Iterator[Substitution]:
-    """Wrong values for rows: an ε left out or elsewhere; another array of the same shape in place of a named one."""
-    yield from _eps_elsewhere(reference)
+    """Wrong values for rows: an ε left out or elsewhere, a sum for a mean, a kernel turned over; another array of the
+    same shape in place of a named one."""
+    yield from _reaching(_roots(reference))
+    yield from _reaching(_sums(reference))
+    yield from _turned(reference)
     named = [r for r in dict.fromkeys(reference.rows.values()) if r.kind == FLOAT and r.value is None]
     for old in named:
         for new in named:
             if new is not old and same_shape(new.shape, old.shape):
                 kind, words = m.exchange(old, new, reference.name(old), reference.name(new))
-                yield Substitution(kind, f"{words}, wherever backward reads it", old, _of(new))
-        yield Substitution(m.SIGN, f"{reference.name(old)} has the wrong sign wherever backward reads it", old,
-                           _times(old, -1.0))
+                yield Substitution(kind, f"{words}, wherever backward reads it", ((old, _of(new)),))
+        says = f"{reference.name(old)} has the wrong sign wherever backward reads it"
+        yield Substitution(m.SIGN, says, ((old, _times(old, -1.0)),))
 
 
-def _of(row: Node) -> Callable[[Point], Array]:
+def _reaching(found: Iterator[Substitution]) -> Iterator[Substitution]:
+    """Each with all that may follow from it, and the same slip made at several rows at once."""
+    single = list(found)
+    together: dict[str, list[Substitution]] = {}
+    for s in single:
+        together.setdefault(s.says.partition(":")[0], []).append(s)
+    several = [replace(g[0], says=f"{g[0].says}; the same in {len(g)} places",
+                       values=tuple(v for s in g for v in s.values)) for g in together.values() if len(g) > 1]
+    yield from (replace(s, reach=reach) for s in (*single, *several) for reach in (ALONE, UNNAMED, FORWARD))
+
+
+def _of(row: Node) -> Value:
     return lambda point: point.value(row)
 
 
-def _times(row: Node, by: float) -> Callable[[Point], Array]:
+def _times(row: Node, by: float) -> Value:
     return lambda point: by * point.value(row)
 
 
-def _eps_elsewhere(reference: Reference) -> Iterator[Substitution]:
+# -- ε
+def _roots(reference: Reference) -> Iterator[Substitution]:
     """sqrt(v + ε) as sqrt(v), sqrt(v) + ε or v + ε."""
-    for root in reference.order:
-        if root.op.name != "elementwise" or (len(root.args) != 1 and root.attr.head != "sqrt"):
-            continue
-        inner = root.args[0]
-        if root.attr.head == "sqrt" and inner.op.name == "elementwise":
-            eps = _small(inner)
-            if eps is None:
-                continue
-            text, value = eps
-            v = reference.name(inner.args[0])
-            for says, make in _ROOTS:
-                for forward in (False, True):
-                    words = says.format(v=v, eps=text)
-                    yield Substitution(EPS, words, root, _root(inner, value, make), forward)
+    for says, make in _FORMS:
+        for root in reference.order:
+            eps = _small(root.args[0]) if root.op.name == "elementwise" and root.attr.head == "sqrt" else None
+            if eps is not None:
+                inner, (text, value) = root.args[0], eps
+                v = reference.name(inner.args[0]) if reference.is_named(inner.args[0]) else "v"
+                words = says.format(v=v, eps=text)
+                yield Substitution(EPS, words, ((root, _root(inner, value, make)),))
 
 
-_ROOTS: tuple[tuple[str, Callable[[Array, float], Array]], ...] = (
+_FORMS: tuple[tuple[str, Callable[[Array, float], Array]], ...] = (
     ("{eps} is missing: sqrt({v}) stands where sqrt({v} + {eps}) belongs", lambda v, eps: np.sqrt(v)),
     ("{eps} is in the wrong place: sqrt({v}) + {eps} stands where sqrt({v} + {eps}) belongs",
      lambda v, eps: np.sqrt(v) + eps),
@@ -91,13 +108,14 @@ _ROOTS: tuple[tuple[str, Callable[[Array, float], Array]], ...] = (
 )
 
 
-def _root(inner: Node, eps: float, make: Callable[[Array, float], Array]) -> Callable[[Point], Array]:
+def _root(inner: Node, eps: float, make: Callable[[Array, float], Array]) -> Value:
     return lambda point: make(point.value(inner) - eps, eps)
 
 
 def _small(row: Node) -> tuple[str, float] | None:
     """The small number that a row adds: how it is written, and its value."""
-    for part in f.children(row.attr.form) if isinstance(row.attr.form, f.Add) else ():
+    adds = row.op.name == "elementwise" and isinstance(row.attr.form, f.Add)
+    for part in f.children(row.attr.form) if adds else ():
         if isinstance(part, f.Num) and part.value.is_number and 0 < part.value < SMALL_NUMBER:
             return "eps", float(part.value)
         if isinstance(part, f.Arg):
@@ -106,3 +124,24 @@ def _small(row: Node) -> tuple[str, float] | None:
             if value is not None and 0 < float(value) < SMALL_NUMBER:
                 return leaf.name or "eps", float(value)
     return None
+
+
+# -- sums for means, kernels turned over
+def _sums(reference: Reference) -> Iterator[Substitution]:
+    for row in reference.order:
+        if row.op.name == "elementwise" and len(row.args) == 1 and row.args[0].op.name == "sum" and isinstance(
+                row.attr.form, f.Mul) and any(isinstance(p, f.Num) for p in f.children(row.attr.form)):
+            says = f"a sum stands where a mean belongs: {m.clipped(reference.name(row), 60)} lacks its division"
+            yield Substitution(m.MEAN, says, ((row, _of(row.args[0])),))
+
+
+def _turned(reference: Reference) -> Iterator[Substitution]:
+    for row in reference.order:
+        if row.op.name == "conv2d":
+            kernel = row.args[1]
+            says = f"{reference.name(kernel)} is turned over: the window's places run backwards"
+            yield Substitution(m.TRANSPOSE, says, ((kernel, _backwards(kernel)),))
+
+
+def _backwards(kernel: Node) -> Value:
+    return lambda point: point.value(kernel)[::-1, ::-1]

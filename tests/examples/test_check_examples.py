@@ -12,7 +12,7 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SAYS = {
     "check_layer_norm": "the branch through mu is missing",
     "check_assignment": "the factor dL/dscores = 1/N is missing",
-    "check_kernel": "alone, the factor dy/dx = g is missing",
+    "check_kernel": "dy stands where dy * g belongs",
     "check_autograd_function": "sigmoid(e) stands where 1 - sigmoid(e) belongs",
 }
 

@@ -206,9 +206,14 @@ WRONG = [
     Wrong("affine", L, "affine", "dout.sum(axis=0)", "dout[:-1].sum(axis=0)", "b", ("last", "left out")),
     Wrong("affine", L, "affine", "dW = X.T @ dout", "dW = X[:2].T @ dout[:2]", "W", ("left out", "axis 0")),
     Wrong("affine", L, "affine", "dout.sum(axis=0)", "dout[-1]", "b", ("+=", "last")),
-    # a factor in one branch alone
-    Wrong("rms-norm", L, "rms_norm", "(dxh * x).mean", "(dy * x).mean", "x", ("g", "branch")),
-    Wrong("layer-norm", L, "layer_norm", "xh * (dxh * xh).mean", "xh * (dy * xh).mean", "x", ("g", "branch")),
+    # another gradient, a transpose, a part of a sum, a mean
+    Wrong("rms-norm", L, "rms_norm", "(dxh * x).mean", "(dy * x).mean", "x", ("dy stands where", "dy * g")),
+    Wrong("layer-norm", L, "layer_norm", "xh * (dxh * xh).mean", "xh * (dy * xh).mean", "x",
+          ("dy stands where", "dxh = dy * g")),
+    Wrong("conv", L, "conv", "dW += np", "dW = np", "W", ("+=", "last")),
+    Wrong("batch-norm", L, "batch_norm", "((x - mu) ** 2).mean(axis=0)", "((x - mu) ** 2).sum(axis=0)", "x", ("mean",)),
+    Wrong("two-layer", L, "two_layer", "dA1 = dZ2 @ W2.T", "dA1 = dZ2 @ W2.T + A1 * 0 + dZ2.sum() * 0 - 2 * dZ2 @ W2.T",
+          "W1", ("sign",)),
     # eps
     Wrong("layer-norm", L, "layer_norm", "np.sqrt(var + eps)", "np.sqrt(var) + eps", "x", ("eps",)),
     Wrong("rms-norm", L, "rms_norm", "np.sqrt(ms + 1e-5)", "np.sqrt(ms)", "x", ("eps",)),
