@@ -17,8 +17,9 @@ import pytest
 import sympy as sp
 
 from symbackprop.core import maths as m
+from symbackprop.core.graph import Node
 from symbackprop.derive import derive
-from symbackprop.derive.steps import Derivation
+from symbackprop.derive.steps import Derivation, Step
 from symbackprop.model import Model
 from symbackprop.model.zoo import names
 from symbackprop.render.anatomy import build_document
@@ -134,6 +135,33 @@ def test_every_equation_of_a_random_circuit_holds(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(EXAMPLES))
 def test_every_equation_of_a_random_loop_holds(seed: int) -> None:
     check(found(derive(random_loop(seed)), seed), 0.25)
+
+
+def held_fixed(d: Derivation, top: Node, bottom: Node) -> list[Node]:
+    """The rows with a gradient of their own that top reads and that depend on bottom."""
+    own = {s.target.id: s.target for s in d.steps if isinstance(s, Step)} | {r.id: r for r in d.model.results()}
+    found, stack = dict[int, Node](), list(top.args)
+    while stack:
+        row = stack.pop()
+        if row.id in own and row is not bottom:
+            found[row.id] = row
+        elif row is not bottom:
+            stack += row.args
+    return [row for row in found.values() if bottom in d.model.graph.topological([row])]
+
+
+@pytest.mark.parametrize("seed", range(max(EXAMPLES // 2, 8)))
+def test_a_round_d_stands_where_something_is_held_fixed(seed: int) -> None:
+    d = derive(random_circuit(seed))
+    document = build_document(d, Options(view="scalar"))
+    rows = {row.id: row for row in d.forward} | {row.id: row for row in d.model.leaves().values()}
+    local = [x for s in document.steps for line in s.lines for tree in (line.left, line.right) if tree is not None
+             for x in m.walk(tree) if isinstance(x, m.Derivative)]
+    for x in local:
+        top, bottom = (end.body if isinstance(end, m.Link) else end for end in (x.top, x.bottom))
+        if x.partial:
+            assert isinstance(top, m.Sym) and isinstance(bottom, m.Sym)
+            assert held_fixed(d, rows[top.row or 0], rows[bottom.row or 0]), f"d{top.name}/d{bottom.name} is meant"
 
 
 def test_a_gradient_with_a_number_from_upstream_in_it_is_no_local_derivative() -> None:
