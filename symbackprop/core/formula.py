@@ -216,14 +216,14 @@ def _summands(term: Formula) -> tuple[Formula, ...]:
 
 
 def _push_summand(flat: list[Formula], part: Formula) -> None:
-    if isinstance(part, Num):
-        for i, other in enumerate(flat):
-            if isinstance(other, Num):
-                flat[i] = Num(other.value + part.value)
-                return
-    if neg(part) in flat:
-        flat.remove(neg(part))
-        return
+    """Append, merging with an earlier equal term: x + x is 2x."""
+    count, rest = split_sign(part)
+    for i, other in enumerate(flat):
+        earlier, same = split_sign(other)
+        if same is rest:
+            merged = mul(Num(earlier + count), rest)
+            flat[i : i + 1] = [] if merged == ZERO else [merged]
+            return
     flat.append(part)
 
 
@@ -236,7 +236,7 @@ def mul(*factors: Formula) -> Formula:
     coefficient, parts = _collected(factors)
     if coefficient == 0:
         return ZERO
-    if len(parts) > 1 and any(isinstance(p, Div) for p in parts):
+    if any(isinstance(p, Div) and (len(parts) > 1 or split_sign(p.den)[0] != 1) for p in parts):
         return _one_fraction(coefficient, parts)
     sign = is_negative(coefficient)
     if sign:
@@ -318,7 +318,16 @@ def div(num: Formula, den: Formula) -> Formula:
         return neg(div(top, bottom)) if sign else div(top, bottom)
     if num == den:
         return ONE
-    return _cancelled(num, den) or Div(num, den)
+    return _cancelled(num, den) or _over(num, den)
+
+
+def _over(num: Formula, den: Formula) -> Formula:
+    """2u/(4v) is u/(2v)."""
+    (above, top), (below, bottom) = split_sign(num), split_sign(den)
+    if above == 1 or below == 1:
+        return Div(num, den)
+    above, below = sp.fraction(above / below)
+    return Div(mul(Num(above), top), mul(Num(below), bottom))
 
 
 def _cancelled(num: Formula, den: Formula) -> Formula | None:

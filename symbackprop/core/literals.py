@@ -15,24 +15,26 @@ HALF = sp.Rational(1, 2)
 SHORT = 12  # the largest denominator of a fraction that could be a decimal
 
 
-def spelled(value: sp.Expr) -> Math:
-    """A number that is no fraction, written out: √D, 2/√π, ⌊S/2⌋."""
+def spelled(value: sp.Expr, order: tuple[str, ...] = ()) -> Math:
+    """A number that is no fraction, written out: √D, 2/√π, ⌊S/2⌋. Factors stand in the order of the dimensions."""
+    if value.free_symbols and monomials(Size(value, order)) is not None:
+        return Size(value, order)
     if value.could_extract_minus_sign():
-        return negative(spelled(-value))
+        return negative(spelled(-value, order))
     top, bottom = sp.fraction(value)
     if bottom != 1 and not value.is_Rational:
-        return Frac(spelled(top), spelled(bottom))
-    if value.is_Symbol or value is sp.pi:
-        return Sym("pi" if value is sp.pi else value.name)
+        return Frac(spelled(top, order), spelled(bottom, order))
+    if value is sp.pi:
+        return Sym("pi")
     if value.is_Add:
-        return Sum(tuple([(t.could_extract_minus_sign(), spelled(_size(t))) for t in value.as_ordered_terms()]))
+        return Sum(tuple([(t.could_extract_minus_sign(), spelled(_size(t), order)) for t in value.as_ordered_terms()]))
     if value.is_Mul:
-        return _spelled_product(value)
+        return _spelled_product(value, order)
     if value.is_Pow:
-        base = spelled(value.base)
-        return Fn("sqrt", (base,)) if value.exp == HALF else Pow(base, spelled(value.exp))
+        base = spelled(value.base, order)
+        return Fn("sqrt", (base,)) if value.exp == HALF else Pow(base, spelled(value.exp, order))
     if value.args:
-        name, args = type(value).__name__, tuple(map(spelled, value.args))
+        name, args = type(value).__name__, tuple([spelled(x, order) for x in value.args])
         return Fn(name, args) if name in TABLE else Op(name, args)
     return Num(value)
 
@@ -41,9 +43,15 @@ def _size(value: sp.Expr) -> sp.Expr:
     return -value if value.could_extract_minus_sign() else value
 
 
-def _spelled_product(value: sp.Expr) -> Math:
+def _spelled_product(value: sp.Expr, order: tuple[str, ...]) -> Math:
     number, rest = value.as_coeff_mul()
-    return product(*([] if number == 1 else [Num(number)]), *[spelled(x) for x in rest])
+    ordered = sorted(rest, key=lambda x: min([_place(s.name, order) for s in x.free_symbols], default=(0, "")))
+    return product(*([] if number == 1 else [Num(number)]), *[spelled(x, order) for x in ordered])
+
+
+def _place(name: str, order: tuple[str, ...]) -> tuple[int, str]:
+    """Where a dimension stands among factors: as declared, others behind."""
+    return (order.index(name) if name in order else len(order)), name
 
 
 def is_simple(value: sp.Expr) -> bool:
@@ -58,10 +66,8 @@ Monomial = tuple[int, list[tuple[str, int]]]  # a coefficient; dimensions and th
 def monomials(m: Size) -> list[Monomial] | None:
     """A size as terms in the dimensions, highest degree first; None for others. Factors stand in the order in which the
     model declares its dimensions: N·D·H + D."""
-    order = {name: k for k, name in enumerate(m.order)}
-
     def place(name: str) -> tuple[int, str]:
-        return order.get(name, len(order)), name
+        return _place(name, m.order)
 
     terms: list[Monomial] = []
     for term in sp.Add.make_args(sp.expand(m.value)):

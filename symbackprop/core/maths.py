@@ -89,7 +89,10 @@ def _rank(value: Any) -> int:
 # -- leaves
 @dataclass(frozen=True)
 class Num(Math):
+    """``order``: of the dimensions in it, as of a `Size`."""
+
     value: sp.Expr
+    order: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

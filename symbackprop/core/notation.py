@@ -86,7 +86,7 @@ class Written:
     def _formula(self, form: f.Formula, args: Sequence[Math], out: Math | None) -> Math:
         match form:
             case f.Num(value):
-                return maths.Num(value)
+                return self.number(value)
             case f.Arg(index):
                 return args[index]
             case f.Out():
@@ -112,8 +112,11 @@ class Written:
         if isinstance(term, f.Neg):
             return True, self._formula(term.body, args, out)
         if isinstance(term, f.Num) and f.is_negative(term.value):
-            return True, maths.Num(-term.value)
+            return True, self.number(-term.value)
         return False, self._formula(term, args, out)
+
+    def number(self, value: sp.Expr) -> Math:
+        return maths.Num(value)
 
     def scaled(self, number: sp.Expr, *factors: Math) -> Math:
         return maths.Scaled(number, product(*factors))

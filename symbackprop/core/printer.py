@@ -195,7 +195,8 @@ class Printer(ABC, Generic[P, T]):
             return self.row(*([self.sign("minus")] if value == -sp.oo else []), self.sign("infinity"), level=SUM)
         if value is sp.E:
             return self.plain("e")
-        return self.levelled(self(spelled(value)), ATOM if is_simple(value) else SUM)
+        p = self(spelled(value, m.order))
+        return self.levelled(p, ATOM) if is_simple(value) else p
 
     def rational(self, value: sp.Rational) -> P:
         size = abs(value)

@@ -83,8 +83,21 @@ class Assembly:
             elif node.id not in self.names:
                 name = self.scope.intermediate(node)
                 self.names[node.id] = f"{name}[{index}]" if index else name
-        self.expanded |= {n.id for n in order if n.origin is not None and self._has_named_inside(n)}
-        return tuple(rows)
+        calls = [n for n in order if n.origin is not None and self._has_named_inside(n)]
+        self.expanded |= {n.id for n in calls}
+        found = {n.id for n in (*rows, *self._shared(order, calls))}
+        return tuple([n for n in order if n.id in found])
+
+    def _shared(self, order: Sequence[Node], calls: Sequence[Node]) -> Iterator[Node]:
+        """Rows without a gradient that calls which are written out read more than once, as the angles of rotary
+        positions: they go by what their maker called them, unless they are short."""
+        known = {a.id for call in calls if call.origin is not None for a in call.origin.args if isinstance(a, Node)}
+        inside = {n.id for n in self.model.graph.topological(calls)} - known if calls else set()
+        for node in [n for n in order if n.hint and n.args and n.id in inside and n.id not in self.names]:
+            long = any(a.args and a.id not in self.names for a in node.args)
+            if long and sum(any(a is node for a in n.args) for n in order) > 1:
+                self.names[node.id] = self.scope.intermediate(node)
+                yield node
 
     def _enter(self, scan: Node, settled: set[int]) -> None:
         loop: Loop = scan.attr

@@ -52,7 +52,7 @@ class Entries:
     def row(self, node: Node, index: Index) -> Math:
         """An entry of the right-hand side of a row."""
         if node.value is not None:
-            return Num(node.value)
+            return self.r.number(node.value)
         if self.r.is_call(node):
             assert node.origin is not None
             write = FUNCTIONS.get(node.origin.function)

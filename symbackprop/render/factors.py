@@ -25,7 +25,18 @@ class Factor:
     shape: Shape = ()
 
     def tree(self, r: Rows) -> Math:
-        return r.formula(self.form, self._operands(r))
+        whole = self.written_out(r)
+        return r.formula(whole.form, whole._operands(r))
+
+    def written_out(self, r: Rows) -> Factor:
+        """Numbers by their formulas where they have no name, so that 2·(1/(2c)) is 1/c."""
+        whole = self
+        while (place := next((i for i in f.arguments(whole.form) if _is_nameless(whole.rows[i], r)), None)) is not None:
+            row, count = whole.rows[place], len(whole.rows)
+            inside = f.over(row.attr.form, [f.Arg(count + k) for k in range(len(row.args))])
+            form = f.over(whole.form, [inside if i == place else f.Arg(i) for i in range(count)])
+            whole = replace(whole, form=form, rows=(*whole.rows, *row.args))
+        return whole
 
     def _operands(self, r: Rows) -> list[Math]:
         return [r.alike(r.ref(x), x, self.shape) for x in self.rows]
@@ -38,10 +49,11 @@ class Factor:
         return known[1]
 
     def _trees(self, r: Rows) -> list[Math]:
-        parts = self.form.factors if isinstance(self.form, f.Mul) else (self.form,)
+        whole = self.written_out(r)
+        parts = f.factors(whole.form)
         if isinstance(parts[0], f.Num):
-            parts = (self.form,)
-        rows = self._operands(r)
+            parts = (whole.form,)
+        rows = whole._operands(r)
         return [r.formula(x, rows) for x in parts]
 
     @property
@@ -55,6 +67,12 @@ class Factor:
 
     def negated(self) -> Factor:
         return replace(self, form=f.neg(self.form))
+
+
+def _is_nameless(row: Node, r: Rows) -> bool:
+    """Whether a row is a number that is written out by a formula."""
+    plain = row.op.name == "elementwise" and row.value is None and not row.shape
+    return plain and row.id not in r.symbols and not r.is_call(row)
 
 
 ONE = Factor(f.ONE)

@@ -59,7 +59,7 @@ def _written(written: Written, parts: Sequence[Term], inner: Sequence[Letter], a
     ))
     summed, copies = _of_use(whole)
     letters, entries = written.bound(summed), iter(whole.entries)
-    negative, factors = False, list[Math]([Num(x.size) for x in copies])
+    negative, factors = False, list[Math]([written.entries.r.number(x.size) for x in copies])
     for t in parts:
         number, rest = f.split_sign(t.form)
         form, negative = (rest, not negative) if apart and number == -1 else (t.form, negative)

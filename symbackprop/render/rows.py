@@ -93,9 +93,12 @@ class Rows(Written):
         """∂L/∂bottom."""
         return maths.Derivative(self.loss, bottom, self.partial)
 
+    def number(self, value: sp.Expr) -> Math:
+        return maths.Num(value, self.order if value.free_symbols else ())
+
     def scaled(self, number: sp.Expr, *factors: Math) -> Math:
         if not factors:
-            return maths.Num(number)
+            return self.number(number)
         if number == 1:
             return product(*factors)
         if f.is_negative(number):
@@ -103,7 +106,7 @@ class Rows(Written):
         return maths.Scaled(number, product(*factors), self.order)
 
     def filled(self, value: sp.Expr, shape: Dims) -> Math:
-        return maths.Fill(value, self.shape(shape)) if shape else maths.Num(value)
+        return maths.Fill(value, self.shape(shape)) if shape else self.number(value)
 
     def identity(self, size: sp.Expr) -> Math:
         self.mention("eye")

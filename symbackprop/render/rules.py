@@ -193,8 +193,8 @@ def _function_rule(r: Rows, name: str, args: tuple[f.Formula, ...], place: int) 
 
 
 def joined(rules: Iterable[Prose]) -> Prose:
-    """Rules in a row, commas between."""
+    """Rules in a row, each once, commas between."""
     parts: list[str | Math | Ref] = []
-    for rule in rules:
+    for rule in dict.fromkeys(rules):
         parts += [", ", *rule] if parts else rule
     return tuple(parts)

@@ -293,6 +293,17 @@ def test_a_power_takes_numbers() -> None:
     assert f.power(A, sp.Rational(1, 2)) is f.power(A, f.lift(0.5)) is A**0.5
 
 
+@pytest.mark.parametrize(
+    ("form", "same"),
+    [
+        (A + A, 2 * A), (3 * A + B + 2 * A, 5 * A + B), (A**2 + 3 * A**2, 4 * A**2), (3 * A - 3 * A, f.ZERO),
+        (2 * A / (4 * B), f.Div(A, f.mul(f.lift(2), B))), (2 * (1 / (2 * B)), 1 / B), (A * (2 / (2 * B)), A / B),
+    ],
+)
+def test_equal_terms_are_counted_and_numbers_cancelled(form: f.Formula, same: f.Formula) -> None:
+    assert form is same
+
+
 def test_division_by_zero_is_refused() -> None:
     with pytest.raises(ModelError, match="division by the number 0"):
         A / 0

@@ -79,3 +79,20 @@ def test_sizes_that_slices_leave() -> None:
     assert "1/⌈N/2⌉ Σ_i (a[::2]²)[i]" in page and "a[N − 1::-2]" in page and "runs over ⌈N/2⌉ entries" in page
     assert r"\lceil \frac{N}{2} \rceil" in printed
     assert not any("ceil" in x.replace(r"\lceil", "").replace(r"\rceil", "") for x in (page, printed, d.html()))
+
+
+def test_one_order_of_dimensions_and_one_index_for_one_place() -> None:
+    page = derive(Model.parse("""
+    dim N, D, H
+    param x: N x D, c
+    a = x * 8 * D * N / (H * D * 3) + D * N
+    b = log(2 * c) + x[0, 1] + sum(x[:, 2])
+    loss L = sum(a**2) + mean(x) * sqrt(D * N) + b
+    """)).text()
+    assert "8N x/(3H)" in page and "+ N·D " in page and "√N·√D" in page and "2N·D" in page and "D·N" not in page
+    assert "x[0]" in page and "x[:, 2]" in page and "][0]" not in page
+
+
+def test_numbers_cancel_where_something_is_written_out() -> None:
+    page = derive(Model.parse("param x, c\nloss L = log(2*c) + x / (2*c)")).text()
+    assert "= −x/(2c²) + 1/c  " in page and "2(1/(2c))" not in page

@@ -254,9 +254,9 @@ class Display(Printer[Box, Token]):
     def _in_front(self, value: sp.Expr, body: Box, order: tuple[str, ...]) -> Box:
         top, bottom = sp.fraction(value)
         if value.is_Rational or bottom == 1:
-            head = self(maths.Num(value))
+            head = self(maths.Num(value, order))
         else:
-            head = self.fraction(self(maths.Num(top)), self(maths.Size(bottom, order)))
+            head = self.fraction(self(maths.Num(top, order)), self(maths.Size(bottom, order)))
         head = head if head.level >= PRODUCT else self.fenced(head)
         inner = body if body.level >= TERM else self.fenced(body)
         gap = {Start.DIGIT: "dot", Start.LETTER: "thin", Start.SUM: "thin"}.get(inner.starts, "space")

@@ -71,7 +71,7 @@ class TextPrinter(LinePrinter):
             return self.rational(value)
         if value in (sp.oo, -sp.oo, sp.E) or not (value.free_symbols or value.args or value is sp.pi):
             return Text({sp.oo: "∞", -sp.oo: f"{MINUS}∞"}.get(value, str(value)), QUOTIENT)
-        p, atom = self(spelled(value)), is_simple(value) or isinstance(value, (sp.floor, sp.ceiling))
+        p, atom = self(spelled(value, m.order)), is_simple(value) or isinstance(value, (sp.floor, sp.ceiling))
         return p._replace(level=ATOM if atom else min(p.level, PRODUCT))
 
     def rational(self, value: sp.Rational) -> Text:
@@ -96,13 +96,20 @@ class TextPrinter(LinePrinter):
         body = self(m.body)
         whole = bottom == 1 or not m.number.has(sp.Symbol)
         if whole or body.level == TERM:
-            size = self.num(maths.Num(m.number)) if whole else self._over(self.num(maths.Num(top)), bottom, m.order)
-            return _in_front(size, body)
-        return self._over(body if top == 1 else _in_front(self.num(maths.Num(top)), body), bottom, m.order)
+            size = self.num(maths.Num(m.number if whole else top, m.order))
+            return _in_front(size if whole else self._over(size, bottom, m.order), body)
+        return self._over(body if top == 1 else _in_front(self.num(maths.Num(top, m.order)), body), bottom, m.order)
 
     def _over(self, top: Text, bottom: sp.Expr, order: tuple[str, ...]) -> Text:
-        p = self(maths.Size(bottom, order))
-        return self.fraction(top, self.fenced(p) if bottom.is_Mul and p.level == ATOM else p)
+        return self.fraction(top, self._below(maths.Size(bottom, order)))
+
+    def _below(self, m: Math) -> Text:
+        """What something is divided by: 1/(2N)."""
+        p = self(m)
+        return self.fenced(p) if isinstance(m, maths.Size) and m.value.is_Mul and p.level == ATOM else p
+
+    def frac(self, m: maths.Frac) -> Text:
+        return self.fraction(self(m.top), self._below(m.bottom))
 
     def pow(self, m: maths.Pow) -> Text:
         base, entrywise = self.wrapped(m.base, POWER + 1), m.base.rank > 1
