@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from inspect import signature
+from typing import Any
 
 import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.entry import At, Index, Place, letters, settled
+from symbackprop.core.functions import FUNCTIONS
+from symbackprop.core.graph import Graph, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import (
@@ -39,6 +43,7 @@ from symbackprop.core.maths import (
     replaced,
 )
 from symbackprop.core.noughts import weights_a_log
+from symbackprop.core.ops.indexing import bound_of
 from symbackprop.core.registry import OPS, Spelled
 from symbackprop.core.registry import Op as Record
 from symbackprop.core.scalars import RELU0, TABLE
@@ -127,21 +132,11 @@ _MEANINGS: dict[str, Prose] = {
     "var": (_is(Op("var", (X,)), Op("mean", (Pow(_minus(X, Op("mean", (X,))), TWO),))),),
     "norm": (Op("norm", (X,)), " is the root of the sum of the squares along the axes"),
     "min": (Op("min", (X,)), " is the least entry along the axes"),
-    "squared_error": (_is(Op("squared_error", (_A, _B)), Pow(_minus(_A, _B), TWO)), ", entry by entry"),
-    "absolute_error": (_is(Op("absolute_error", (_A, _B)), Fn("abs", (_minus(_A, _B),))), ", entry by entry"),
-    "hinge": (_is(Op("hinge", (_A, _B)), Fn("relu", (_minus(Num(sp.S.One), product(_A, _B)),))), ", entry by entry"),
-    "binary_cross_entropy_with_logits": (
-        _is(Op("binary_cross_entropy_with_logits", (_Z, _Y)), _minus(Fn("softplus", (_Z,)), product(_Y, _Z))),
-        ", entry by entry"),
     "kl_divergence": (Op("kl_divergence", (_A, _B)), " is the sum of ",
                       product(_A, Fn("log", (Frac(_A, _B),))), " along the axis"),
     "gelu": (_is(Op("gelu", (X,)), product(X, Fn("normal_cdf", (X,)))), ", ", Function("normal_cdf"),
              " being the distribution function of the normal distribution"),
-    "silu": (_is(Op("silu", (X,)), product(X, Fn("sigmoid", (X,)))),),
-    "mish": (_is(Op("mish", (X,)), product(X, Fn("tanh", (Fn("softplus", (X,)),)))),),
     "trace": (_is(Op("trace", (_A,)), _sum("n", _at(_A, _N, _N))),),
-    "l1": (Op("l1", (X,)), " is the sum of the absolute values"),
-    "l2": (Op("l2", (X,)), " is the sum of the squares"),
     "log_softmax": (_is(Op("log_softmax", (_Z,)), Fn("log", (_SOFTMAX,))),),
     "causal_mask": (_is(_at(Op("causal_mask", (Sym("T"),)), _N, _M), Indicator(Relation(_M, "≤", _N))),),
     "pad": (Op("pad", (_A, *map(Words, ("axis", "first", "size")))),
@@ -209,13 +204,47 @@ def meaning(name: str) -> Prose:
     return (_Told(record, record.spelled)(), *filter(None, [record.spelled.words]))
 
 
+def definition(r: Rows, call: Node) -> Prose:
+    """What the library function that made a row computes, by its own rows over its parameters' names:
+    GELU(x) = ½x ⊙ (1 + …)."""
+    assert call.origin is not None
+    function, graph = FUNCTIONS[call.origin.function], Graph(call.graph.relu0)
+    given = [*zip(signature(function).parameters, call.origin.args, strict=False), *call.origin.options.items()]
+    args = {name: _leaf(graph, name, a) for name, a in given}
+    row, names = function(**args), {a.id: Sym(name, a.shape) for name, a in args.items() if isinstance(a, Node)}
+    left, right = (Rows(names, r.letters, expanded, r.order) for expanded in ((), (row.id,)))
+    line = _is(left.row(row), right.row(row))
+    for name, made in right.mentioned.items():
+        r.mention(name, made)
+    return (line,) if left.is_call(row) else ()
+
+
+def _leaf(graph: Graph, name: str, value: Any) -> Any:
+    """An array of the same shape and kind; numbers and options stay what they are."""
+    if not isinstance(value, Node):
+        return value
+    return graph.leaf(name, value.shape, "data", value.kind, bound_of(value)) if value.value is None else value.value
+
+
+def _told(r: Rows) -> Iterator[Prose]:
+    """What the functions mean that are mentioned, and those that these are made of."""
+    told = set[str]()
+    while waiting := [name for name in r.mentioned if name not in told]:
+        for name in waiting:
+            told.add(name)
+            call = r.mentioned[name]
+            line = meaning(name) or (() if call is None else definition(r, call))
+            if line:
+                yield line
+
+
 def glossary(r: Rows) -> tuple[Prose, ...]:
     """The functions and index letters that the document uses."""
     said: list[Prose] = [("products and transposes act on the last two axes",)] if "batched" in r.mentioned else []
     size = next(n for n in "NMKDn" if n in r.order or n not in r.letters.taken)
     other: dict[Math, Math] = {Delta(): r.upstream, ONES: Fill(sp.S.One, Shape((sp.Symbol(size),)))}
     meanings: list[Prose] = [tuple([replaced(x, other) if isinstance(x, Math) else x for x in m])
-                             for m in map(meaning, r.mentioned) if m]
+                             for m in _told(r)]
     return (*said, *meanings, *_indices(r))
 
 

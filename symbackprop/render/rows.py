@@ -39,13 +39,14 @@ class Scaled(NamedTuple):
 class Rows(Written):
     """Writes rows as trees. ``symbols`` says what rows are called, with links to where they are computed; a row without
     one is written out. ``plain`` holds the same names without links, ``gradients`` what the gradient of a row is
-    called (``linked`` with links). ``mentioned`` collects the functions that a glossary has to explain."""
+    called (``linked`` with links). ``mentioned`` collects the functions that a glossary has to explain, with the first
+    call of each."""
 
     def __init__(self, symbols: Mapping[int, Math], letters: AxisLetters, expanded: Collection[int] = (),
                  order: Sequence[str] = ()) -> None:
         super().__init__({}, expanded)
         self.symbols, self.letters, self.order = dict(symbols), letters, tuple(order)
-        self.mentioned: dict[str, None] = {}
+        self.mentioned: dict[str, Node | None] = {}
         self.factors: dict[int, tuple[object, list[Math]]] = {}
         self.plain: dict[int, Math] = {}
         self.gradients: dict[int, Math] = {}
@@ -117,8 +118,8 @@ class Rows(Written):
         self.mention("diagonal")
         return maths.Op("diag", (entries,))
 
-    def mention(self, name: str) -> None:
-        self.mentioned.setdefault(name)
+    def mention(self, name: str, call: Node | None = None) -> None:
+        self.mentioned.setdefault(name, call)
 
     # -- rows
     def row(self, node: Node) -> Math:
@@ -188,7 +189,7 @@ class Rows(Written):
     def library(self, node: Node) -> Math:
         """A library function as it was called, its axes kept by an index."""
         assert node.origin is not None
-        self.mention(node.origin.function)
+        self.mention(node.origin.function, node)
         found = _without_keepdims(self.call(node))
         if not node.origin.options.get("keepdims"):
             return found

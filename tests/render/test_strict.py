@@ -11,15 +11,21 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
+from inspect import Parameter, signature
+from itertools import product
 
 import numpy as np
 import pytest
 import sympy as sp
 
+from symbackprop.core import functions as F
 from symbackprop.core import maths as m
 from symbackprop.core.graph import Node
+from symbackprop.core.registry import OPS
+from symbackprop.core.scalars import TABLE
 from symbackprop.derive import derive
 from symbackprop.derive.steps import Derivation, Step
+from symbackprop.errors import ModelError
 from symbackprop.model import Model
 from symbackprop.model.zoo import names
 from symbackprop.render.anatomy import build_document
@@ -113,6 +119,41 @@ def test_every_word_of_an_equation_is_told(call: str) -> None:
     d = derive(Model.parse(text))
     for view in ("matrix", "index", "jacobian"):
         assert not [x for x in words(build_document(d, Options(view=view))) if x.verdict == WRONG]
+
+
+DECLARED = """
+dim N
+param w
+data a: N x N, v: N, x: 2 x 4 x 4 x N, s: 2 x 4 x 6, k: 2 x 2 x N x N, c: 2 x 6 x N, y: N int < N
+"""
+
+
+def call_of(name: str) -> Derivation | None:
+    """A model with a call of a function, by trying arguments until some fit."""
+    needed = [p for p in signature(F.FUNCTIONS[name]).parameters.values() if p.default is Parameter.empty]
+    for args in product(("a", "y", "v", "x", "s", "k", "c", "2"), repeat=len(needed)):
+        try:
+            return derive(Model.parse(f"{DECLARED}b = {name}({', '.join(args)})\nloss L = sum((w * b)**2)"))
+        except ModelError:
+            continue
+    return None
+
+
+@pytest.mark.parametrize("name", sorted(set(F.FUNCTIONS) - set(OPS) - set(TABLE)))
+def test_every_library_function_is_told_where_its_call_is_printed(name: str) -> None:
+    d = call_of(name)
+    assert d is not None, "no arguments fit"
+    for view in ("matrix", "index"):
+        document = build_document(d, Options(view=view))
+        assert not [x for x in words(document) if x.verdict == WRONG]
+
+
+def test_a_function_is_told_by_its_own_definition() -> None:
+    calls = ("huber(x, y, 2)", "swish(x, 3)", "gelu_tanh(x)", "dropout(x, y, 0.25)")
+    text = "dim N\ndata x: N, y: N\nparam w\n" + "\n".join([f"h{k} = {call}" for k, call in enumerate(calls)])
+    page = derive(Model.parse(text + "\nloss L = w * sum(h0 + h1 + h2 + h3)")).text()
+    assert "huber(a, b, delta 2) = where(|a − b| ≤ 2, ½(a − b)², 2(|a − b| − 1))" in page
+    assert "Swish(x, beta 3) = x ⊙ σ(3x)" in page and "GELU(x) = ½x ⊙ (1 + tanh(" in page
 
 
 def test_few_equations_are_passed_over() -> None:
