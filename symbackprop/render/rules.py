@@ -30,6 +30,7 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one
 from symbackprop.derive.record import Edge
 from symbackprop.render.document import Prose, Ref
+from symbackprop.render.names import free_name
 from symbackprop.render.products import plain_product
 from symbackprop.render.rows import Rows
 
@@ -78,7 +79,7 @@ def edge_rules(r: Rows, edge: Edge) -> list[Prose]:
     """The rules of one row for one of its arguments."""
     row = edge.consumer
     if isinstance(row.attr, Pattern):
-        return [_einsum_rule(row.attr, edge.index)]
+        return [_einsum_rule(r, row, edge.index)]
     if row.op.name == "reshape" and _entries(row) == _entries(row.args[0]):
         return [("the same entries, but for axes of size 1",)]
     if row.op.name != "elementwise":
@@ -102,11 +103,22 @@ def _is_repeated(argument: Node, row: Node) -> bool:
     return any(is_one(a) and not is_one(b) for a, b in zip(argument.shape, row.shape, strict=True))
 
 
-def _einsum_rule(pattern: Pattern, index: int) -> Prose:
-    if len(pattern.ins) == 1:
+def _einsum_rule(r: Rows, row: Node, index: int) -> Prose:
+    if len(row.args) == 1:
         return ("axes in their old order",)
-    rule = product_rule(_behind_batch(pattern), index)
-    return rule or ("product: the upstream gradient takes the operand's place",)
+    pattern = _behind_batch(row.attr)
+    names = [_operand(r, a, s, wishes) for a, s, wishes in zip(row.args, pattern.ins, OPERANDS, strict=False)]
+    rule = product_rule(pattern, index, names, r.upstream)
+    return (rule if r.maps else rule[:2]) or ("product: the upstream gradient takes the operand's place",)
+
+
+OPERANDS = (("aup", "AUP"), ("bvq", "BVQ"))  # vectors and matrices that have no name
+
+
+def _operand(r: Rows, row: Node, axes: str, wishes: tuple[str, str]) -> Math:
+    """What an operand is called; a matrix in a larger array has no name."""
+    name = r.plain.get(row.id) if row.ndim == len(axes) else None
+    return name or Sym(free_name(r.letters.taken, *wishes[len(axes) > 1]))
 
 
 def _behind_batch(pattern: Pattern) -> Pattern:
@@ -116,19 +128,17 @@ def _behind_batch(pattern: Pattern) -> Pattern:
     return pattern.behind(lead) if same and pattern.out.startswith(lead) else pattern
 
 
-def product_rule(pattern: Pattern, index: int) -> Prose:
-    """``C = A B gives ∂L/∂B = Aᵀ ∂L/∂C``, of a product of two matrices or vectors; empty for others."""
+def product_rule(pattern: Pattern, index: int, names: Sequence[Math], upstream: Math) -> Prose:
+    """``matrix product A B: δ ↦ Aᵀ δ`` in B, of a product of two matrices or vectors; empty for others."""
     if len(pattern.ins) != 2:
         return ()
-    *names, result = (pair[len(s) > 1] for pair, s in zip(("aA", "bB", "cC"), (*pattern.ins, pattern.out), strict=True))
-    slopes = [Derivative(Sym("L"), Sym(x)) for x in (result, names[index])]
-    whole = _product(pattern, [Sym(x) for x in names])
-    gradient = _product(pattern.cotangent(index), [slopes[0], Sym(names[1 - index])])
+    delta = Shaped(upstream, tuple([sp.Symbol(x) for x in pattern.out]))
+    whole = _product(pattern, names)
+    gradient = _product(pattern.cotangent(index), [delta, names[1 - index]])
     if whole is None or gradient is None:
         return ()
-    matrix = any(name.isupper() for name in (*names, result))
-    rule = Relation(Relation(Sym(result), "=", whole), "⇒", Relation(slopes[1], "=", gradient))
-    return ("matrix product: " if matrix else "inner product: ", rule)
+    matrix = any(len(s) > 1 for s in (*pattern.ins, pattern.out))
+    return ("matrix product " if matrix else "inner product ", whole, ": ", Relation(upstream, "↦", gradient))
 
 
 def _product(pattern: Pattern, operands: Sequence[Math]) -> Math | None:

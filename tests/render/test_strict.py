@@ -29,6 +29,7 @@ from symbackprop.errors import ModelError
 from symbackprop.model import Model
 from symbackprop.model.zoo import names
 from symbackprop.render.anatomy import build_document
+from symbackprop.render.names import text_name
 from symbackprop.render.options import Options
 from symbackprop.render.views import VIEWS
 from tests.render.claims import SKIPPED, WRONG, Verdict, verdicts, words
@@ -119,6 +120,19 @@ def test_every_word_of_an_equation_is_told(call: str) -> None:
     d = derive(Model.parse(text))
     for view in ("matrix", "index", "jacobian"):
         assert not [x for x in words(build_document(d, Options(view=view))) if x.verdict == WRONG]
+
+
+@pytest.mark.parametrize("name", ["linear-layer", "llama-block", "lstm", "vae", "autoencoder", "activations"])
+def test_product_rules_name_the_operands_of_their_line(name: str) -> None:
+    """Operands without a name have letters that nothing else has."""
+    d = derivation(name)
+    taken = {text_name(x) for x in (*d.names.values(), *d.model.sizes)}
+    reasons = [line.reason for s in build_document(d, Options()).steps for line in s.lines]
+    wholes = [r[k + 1] for r in reasons for k, part in enumerate(r) if isinstance(part, str)
+              and part.endswith(("matrix product ", "inner product "))]
+    operands = [x for whole in wholes if isinstance(whole, m.Math) for x in m.walk(whole) if isinstance(x, m.Sym)]
+    assert operands and any(x.row is not None for x in operands)
+    assert all(x.row is not None or text_name(x.name) not in taken for x in operands)
 
 
 DECLARED = """

@@ -34,7 +34,7 @@ class JacobianView(MatrixView):
         super().__init__(context)
         self.known: dict[int, tuple[Factor, ...]] = {}
         vectors = {row.id for row in self._gradients() if row.ndim == 1}
-        symbols = self.rows.symbols
+        symbols, self.rows.maps = self.rows.symbols, False
         self.rows.symbols |= {i: turned(symbols[i]) for i in vectors & symbols.keys()}
 
     def _gradients(self) -> Iterator[Node]:
