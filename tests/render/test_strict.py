@@ -142,24 +142,39 @@ data a: N x N, v: N, x: 2 x 4 x 4 x N, s: 2 x 4 x 6, k: 2 x 2 x N x N, c: 2 x 6 
 """
 
 
-def call_of(name: str) -> Derivation | None:
-    """A model with a call of a function, by trying arguments until some fit."""
-    needed = [p for p in signature(F.FUNCTIONS[name]).parameters.values() if p.default is Parameter.empty]
+def call_of(name: str) -> tuple[Derivation, dict[str, str]]:
+    """A model with a call of a function, by trying arguments until some fit, and which parameter each is."""
+    needed = [n for n, p in signature(F.FUNCTIONS[name]).parameters.items() if p.default is Parameter.empty]
     for args in product(("a", "y", "v", "x", "s", "k", "c", "2"), repeat=len(needed)):
         try:
-            return derive(Model.parse(f"{DECLARED}b = {name}({', '.join(args)})\nloss L = sum((w * b)**2)"))
+            d = derive(Model.parse(f"{DECLARED}b = {name}({', '.join(args)})\nloss L = sum((w * b)**2)"))
         except ModelError:
             continue
-    return None
+        return d, dict(zip(needed, args, strict=True))
+    raise AssertionError("no arguments fit")
 
 
 @pytest.mark.parametrize("name", sorted(set(F.FUNCTIONS) - set(OPS) - set(TABLE)))
 def test_every_library_function_is_told_where_its_call_is_printed(name: str) -> None:
-    d = call_of(name)
-    assert d is not None, "no arguments fit"
+    d, args = call_of(name)
     for view in ("matrix", "index"):
         document = build_document(d, Options(view=view))
         assert not [x for x in words(document) if x.verdict == WRONG]
+        for line in document.glossary:
+            if isinstance(line[0], m.Relation) and isinstance(line[0].left, m.Op) and line[0].left.name == name:
+                check_definition(d, line[0], args)
+
+
+def check_definition(d: Derivation, line: m.Relation, args: dict[str, str]) -> None:
+    """A definition over the parameters of a function holds for the arguments of its call."""
+    rows = {p: d.model.graph.names[a] for p, a in args.items() if a in d.model.graph.names}
+    given: dict[m.Math, m.Math] = {m.Sym(p, r.shape): m.Sym(args[p], r.shape, r.id) for p, r in rows.items()}
+    left, right = (m.replaced(x, given) for x in (line.left, line.right))
+    if all(x.row is not None for x in (*m.walk(left), *m.walk(right)) if isinstance(x, m.Sym)):
+        world = World(d)
+        reader = Reader(world, [left, right], tuple(world.counters))
+        assert np.allclose(reader(left).array, reader(right).array, rtol=1e-6)
+        assert reader(left).said == reader(right).said
 
 
 def test_a_function_is_told_by_its_own_definition() -> None:
