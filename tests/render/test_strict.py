@@ -161,7 +161,7 @@ def test_every_library_function_is_told_where_its_call_is_printed(name: str) -> 
         document = build_document(d, Options(view=view))
         assert not [x for x in words(document) if x.verdict == WRONG]
         for line in document.glossary:
-            if isinstance(line[0], m.Relation) and isinstance(line[0].left, m.Op) and line[0].left.name == name:
+            if isinstance(line[0], m.Relation) and isinstance(m.within(line[0].left), m.Op):
                 check_definition(d, line[0], args)
 
 
