@@ -259,13 +259,17 @@ def renumbered(t: Term, places: Sequence[int]) -> Term:
 
 def letters_of(index: Index) -> Iterator[Letter]:
     """The letters that an index, or an entry, is made of."""
+    return (x for x in parts_of(index) if isinstance(x, Letter))
+
+
+def parts_of(index: Index) -> Iterator[Index]:
+    """An index, or an entry, and all that it is made of."""
+    yield index
     match index:
-        case Letter():
-            yield index
         case Place():
             yield from (x for _, x in index.terms)
         case Digit():
-            yield from letters_of(index.index)
+            yield from parts_of(index.index)
         case At():
             for inner in index.index:
-                yield from letters_of(inner)
+                yield from parts_of(inner)

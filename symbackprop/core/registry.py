@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from symbackprop.core.entry import Entry, Jacobian
+import sympy as sp
+
+from symbackprop.core.entry import Digit, Entry, Jacobian, letters, parts_of
 from symbackprop.core.shapes import Shape
 
 if TYPE_CHECKING:
@@ -117,5 +120,17 @@ def register(op: Op) -> Op:
         raise ValueError(f"the op {op.name!r} has no samples")
     if sum(map(bool, (op.entry, op.jacobian, op.no_entry))) != 1:
         raise ValueError(f"the op {op.name!r} states one of: what an entry is, its Jacobian, why it has neither")
+    if op.spelled is not None and not _can_be_spelled(op, op.spelled):
+        raise ValueError(f"the op {op.name!r} is spelled without an entry form, or has one that takes an index apart")
     OPS[op.name] = op
     return op
+
+
+def _can_be_spelled(op: Op, spelled: Spelled) -> bool:
+    """Whether letters say the entry form: there is one, and none of its indices is a part of another one."""
+    if op.entry is None:
+        return False
+    *shapes, out = (tuple([sp.Dummy(positive=True) for _ in range(n)]) for n in (*spelled.ranks, len(spelled.index)))
+    terms = op.entry(spelled.attr, shapes, letters(out))
+    indices = [i for t in terms for i in (*t.entries, *chain(*t.ties))]
+    return not any(isinstance(x, Digit) for i in indices for x in parts_of(i))

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import sympy as sp
 
 from symbackprop.core.facts import kind
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.hazards import NONE
 from symbackprop.core.notation import Notation
-from symbackprop.core.registry import LEAVES, OPS, Op, Sample, register
+from symbackprop.core.registry import LEAVES, OPS, Op, Sample, Spelled, register
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.verify.interpreter import evaluate
 from tests.core.helpers import close, differences, gradients, in_sympy
@@ -140,6 +141,13 @@ def test_registration_refuses_an_op_whose_entries_are_unknown() -> None:
         register(replace(OPS["sum"], name="half_done", entry=None))
     with pytest.raises(ValueError, match=r"half_done.*what an entry is"):
         register(replace(OPS["sum"], name="half_done", jacobian=OPS["softmax"].jacobian))
+
+
+def test_registration_refuses_a_spelled_op_that_letters_cannot_say() -> None:
+    spelled = Spelled("a", (2,), "n", attr=(sp.Symbol("m"),))
+    for name in ("softmax", "reshape"):  # no entry form; one with parts of an index
+        with pytest.raises(ValueError, match=r"half_done.*spelled"):
+            register(replace(OPS[name], name="half_done", spelled=spelled))
 
 
 def test_registration_refuses_a_second_record_of_a_name() -> None:

@@ -66,10 +66,16 @@ RECIPES = {
 def tanh_shrink(x: Node) -> Node:
     \"\"\"x − tanh x.\"\"\"
     return x - tanh(x)
+
+
+@function
+def snake(x: Node) -> Node:
+    \"\"\"x + sin(x)².\"\"\"
+    return x + sin(x) ** 2
 """
         },
-        ("tanh_shrink(z)", "tanh", "pass"),
-        MODEL.format("sum(tanh_shrink(z))"),
+        ("tanh_shrink(z)", "tanh", "let a = sin(z)", "pass"),
+        MODEL.format("sum(tanh_shrink(z)) + sum(snake(z))"),
     ),
     "a scalar function": Recipe(
         {
@@ -85,7 +91,18 @@ SCALARS["arctan"] = _library_function("arctan")
     ),
     "an op": Recipe(
         {
-            "symbackprop/core/ops/views.py": """
+            "symbackprop/core/ops/twice.py": """
+
+from __future__ import annotations
+
+import sympy as sp
+
+from symbackprop.core import build
+from symbackprop.core.entry import At, Digit, term
+from symbackprop.core.graph import Node
+from symbackprop.core.maths import called
+from symbackprop.core.registry import Cotangents, Op, Sample, register
+
 
 def twice(a: Node) -> Node:
     \"\"\"Every entry twice, one after the other, along the first axis.\"\"\"
