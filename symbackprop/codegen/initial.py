@@ -12,13 +12,14 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core.entry import At, Digit, Letter, Place, letters
+from symbackprop.core.facts import entries, kind
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.shapes import Dim, size_of
+from symbackprop.core.scalars import TABLE
+from symbackprop.core.shapes import Dim
 
 ZERO, ONE, NORMAL = "zero", "one", "normal"
-RELUS = {"relu", "leaky", "elu_unit"}
-CONVOLUTIONS = {"conv2d"}
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,9 @@ def _initial(param: Node, readers: Readers) -> Initial:
     for row, place in _uses(param, readers):
         if row.op.name == "gather" and place == 0:
             return Initial(NORMAL, sp.Rational(1, 100))
-        if row.op.name == "einsum" and len(row.args) > 1:
-            return Initial(NORMAL, _gain(row, readers), _fan_in(row, place))
-        if row.op.name in CONVOLUTIONS and place == 1:
-            return Initial(NORMAL, _gain(row, readers), size_of(row.args[1].shape, (0, 1, 2)))
+        fan_in = _fan_in(row, place)
+        if fan_in is not None:
+            return Initial(NORMAL, _gain(row, readers), fan_in)
     if not param.ndim:
         return Initial(NORMAL)
     if any(_is_gain(row, place) for row, place in _uses(param, readers)):
@@ -82,17 +82,23 @@ def _uses(row: Node, readers: Readers) -> list[tuple[Node, int]]:
     return found
 
 
-def _fan_in(row: Node, place: int) -> Dim:
-    letters, shape = row.attr.ins[place], row.args[place].shape
-    return sp.Mul(*[d for c, d in zip(letters, shape, strict=True) if c not in row.attr.out])
+def _fan_in(row: Node, place: int) -> Dim | None:
+    """How many products with an argument one entry of a row adds up; None where it is no sum of products with entries
+    of it at letters (a convolution's image is read at places that are counted out)."""
+    terms = entries(row, letters(row.shape)) if kind(row).linear else []
+    factors = [x for x in terms[0].entries if isinstance(x, At)] if len(terms) == 1 else []
+    own = next((x.index for x in factors if x.place == place), ())
+    if len(factors) < 2 or any(isinstance(i, (Place, Digit, At)) for i in own):
+        return None
+    return sp.Mul(*[i.size for i in own if isinstance(i, Letter) and i in terms[0].summed])
 
 
 def _gain(row: Node, readers: Readers) -> sp.Expr:
-    """2 where a ReLU follows, perhaps behind a bias; else 1."""
+    """The gain of the function that follows, perhaps behind a bias."""
     ahead = _uses(row, readers)
     ahead += [use for reader, _ in ahead if _is_sum(reader) for use in _uses(reader, readers)]
-    relu = any(reader.op.name == "elementwise" and reader.attr.head in RELUS for reader, _ in ahead)
-    return sp.Integer(2) if relu else sp.S.One
+    heads = [reader.attr.head for reader, _ in ahead if reader.op.name == "elementwise"]
+    return sp.Integer(max([TABLE[head].gain for head in heads if head in TABLE], default=1))
 
 
 def _is_sum(row: Node) -> bool:

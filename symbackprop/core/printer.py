@@ -15,18 +15,11 @@ import sympy as sp
 from symbackprop.core import maths
 from symbackprop.core.literals import decimal, entries, is_simple, monomials, rounded, spelled, superscript
 from symbackprop.core.maths import Math
+from symbackprop.core.registry import text_of
 from symbackprop.core.scalars import TABLE
 
 SUM, TERM, QUOTIENT, PRODUCT, MATRIX, SIGN, POWER, ATOM = 10, 18, 19, 20, 22, 25, 30, 100
 
-FUNCTION_NAMES = {
-    "cross_entropy": "CE", "binary_cross_entropy_with_logits": "BCEwithLogits", "layer_norm": "LayerNorm",
-    "rms_norm": "RMSNorm", "gelu": "GELU", "gelu_tanh": "GELU", "gelu_sigmoid": "GELU", "silu": "SiLU",
-    "swish": "Swish", "mish": "Mish", "one_hot": "onehot", "var": "Var", "trace": "tr", "scatter_add": "scatter",
-    "put_along_axis": "scatter", "causal_mask": "mask", "leaky": "LeakyReLU", "elu_unit": "ELU",
-    "log_softmax": "logsoftmax", "conv2d": "conv", "conv2d_kernel": "convKernel", "conv2d_input": "convInput",
-    "max_pool2d": "maxpool", "avg_pool2d": "avgpool",
-}
 ROUNDED = {"floor": ("⌊", "⌋"), "ceiling": ("⌈", "⌉")}  # sizes that windows and slices leave
 
 
@@ -379,7 +372,7 @@ class Printer(ABC, Generic[P, T]):
         if m.name in ROUNDED:
             left, right = ROUNDED[m.name]
             return self.between(left, self(m.args[0]), right, False)
-        name = self.operator(FUNCTION_NAMES.get(m.name, m.name))
+        name = self.operator(text_of(m.name))
         if m.below:
             name = self.lowered(name, self.separated([self(x) for x in m.below], "tight comma"))
         return self.applied(name, m.args)
@@ -525,8 +518,7 @@ class LinePrinter(Printer[Text, Text]):
 
 def function_name(name: str) -> str:
     """What a function of the scalar table is called."""
-    record = TABLE[name]
-    return record.text or FUNCTION_NAMES.get(name, name)
+    return TABLE[name].text or name
 
 
 def _single(m: Math) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from itertools import chain
 from math import inf
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import sympy as sp
 
@@ -68,7 +68,7 @@ class Op:
     An op ``selects`` when entries of its input may have no influence on its result; values lie in the ``range``.
     ``gaps(np, attr, *arrays)`` are numbers that change their sign where the derivative jumps; of a ``singular`` op they
     are 0 where it is infinite, or would be. ``functions`` are what users call, in Python and in model text: they take
-    rows and make this op.
+    rows and make this op. In printed mathematics it is called ``text``, where that is not its name.
 
     ``entry(attr, argument shapes, indices)`` says what one entry of the result is (see `entry`): from it follow its
     Jacobian, which arguments it is linear in, which are indices, and whether it moves entries (see `facts`). A glossary
@@ -99,12 +99,13 @@ class Op:
     gaps: Callable[..., Array] | None = None
     singular: bool = False
     functions: tuple[Callable[..., Node], ...] = ()
+    text: str = ""
 
 
 OPS: dict[str, Op] = {}
 _MAY_BE_EMPTY = {
     "convention", "rule", "kink", "samples", "entry", "jacobian", "no_entry", "spelled", "range", "selects", "gaps",
-    "singular", "functions",
+    "singular", "functions", "text",
 }
 LEAVES = {"leaf", "const"}
 
@@ -134,3 +135,46 @@ def _can_be_spelled(op: Op, spelled: Spelled) -> bool:
     terms = op.entry(spelled.attr, shapes, letters(out))
     indices = [i for t in terms for i in (*t.entries, *chain(*t.ties))]
     return not any(isinstance(x, Digit) for i in indices for x in parts_of(i))
+
+
+@dataclass(frozen=True)
+class Composed:
+    """What is said of a function made of others. In printed mathematics it is called ``text``, where that is not its
+    name; ``rule`` says more of its gradient than those of the ops inside; ``by_entry``: one entry of it is written by
+    the op that it ends with, not as an entry of the call."""
+
+    text: str = ""
+    rule: tuple[str | Math, ...] = ()
+    by_entry: bool = False
+
+
+COMPOSED: dict[str, Composed] = {}
+Made = TypeVar("Made", bound=Callable[..., Any])
+
+
+def known(text: str = "", rule: tuple[str | Math, ...] = (), by_entry: bool = False) -> Callable[[Made], Made]:
+    """Says a `Composed` of a function."""
+
+    def register(call: Made) -> Made:
+        COMPOSED[call.__name__] = Composed(text, rule, by_entry)
+        return call
+
+    return register
+
+
+def composed(name: str) -> Composed:
+    """What is said of a function; nothing of most."""
+    return COMPOSED.get(name, _NOTHING)
+
+
+_NOTHING = Composed()
+
+
+def texts() -> dict[str, str]:
+    """What ops and functions are called in printed mathematics, those that are not called by their names."""
+    return {name: x.text for name, x in (OPS | COMPOSED).items() if x.text}
+
+
+def text_of(name: str) -> str:
+    """What an op or a function is called in printed mathematics."""
+    return (OPS[name].text if name in OPS else "") or composed(name).text or name

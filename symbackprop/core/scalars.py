@@ -87,7 +87,8 @@ class Scalar:
     that neither overflows nor cancels; ``odd``: f(−x) = −f(x); ``log1p`` is log(1 + f), stable, and f is Σ sign·log of
     ``logs``; ``power``: f(x) is x to that power; ``square``: an even power of f(x) is one of x, with the exponent times
     that. ``guards`` is the arithmetic that the function is but for points where that is nan: it is written as that, and
-    is part of the formula around it unless it is a row of its own (``alone``).
+    is part of the formula around it unless it is a row of its own (``alone``). Weights in front of it start
+    with ``gain`` times the variance that a product alone asks for.
 
     What is known of the values: ``said`` are the derivatives by each argument that are better said than written, and
     ``kink`` is what holds where there is none. A function made of pieces says in ``switches`` where they meet, one
@@ -134,6 +135,7 @@ class Scalar:
     logs: tuple[tuple[int, Formula], ...] = ()
     guards: Formula | None = None
     alone: bool = False
+    gain: int = 1
 
     @property
     def arity(self) -> int:
@@ -444,7 +446,7 @@ _RECORDS = [
     Scalar("relu", opaque("relu"), lambda np, x, tie: np.where(x != x, x, np.maximum(x, 0)),
            (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, text="ReLU",
            note="derivative at 0: the relu0 convention",
-           switches=AT_ZERO,
+           gain=2, switches=AT_ZERO,
            range=(0.0, inf), flat=True, whole=True,
            kink=(_prime("relu", _ZERO, RELU0),)),
     Scalar("leaky", opaque("leaky"), lambda np, x, a, tie: np.where(x > 0, x, a * x),
@@ -452,14 +454,14 @@ _RECORDS = [
            (ANY, (0.1, 0.4), (0.0, 0.0)), shown=2,
            text="LeakyReLU", public=False,
            note="derivative at 0: the relu0 convention",
-           canonical=(0,), switches=AT_ZERO,
+           canonical=(0,), gain=2, switches=AT_ZERO,
            kink=(_prime("relu", _ZERO, RELU0),), said=("slope 1 where positive, else the given slope",
                  "linear in the slope where the argument is negative"), called="leaky_relu"),
     Scalar("elu_unit", opaque("elu"), lambda np, x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
            (call("where", call("greater", X, 0), 1, OUT + Y), call("negexpm1", X)),
            (ANY, (0.5, 1.5)),
            text="ELU", public=False,
-           switches=AT_ZERO,
+           gain=2, switches=AT_ZERO,
            kink=(_prime("elu_unit", _ZERO, maths.Sym("alpha")),), said=("1 where positive, else the value plus α",),
            called="elu"),
     Scalar("negexpm1", opaque("negexpm1"), lambda np, x: np.expm1(np.minimum(x, 0)),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_view
-from symbackprop.core.graph import Node
+from symbackprop.core.facts import is_view, kind
+from symbackprop.core.graph import SEVERAL, Leaf, Node
 
 MAX_AGAIN, MAX_DEPTH = 5, 4  # nodes of a formula that is computed again, and how many such rows deep
 
@@ -27,13 +27,13 @@ class Again:
         return depth > 0 and _is_light(row) and all(self._at_hand(a, depth - 1) for a in self.reads(row))
 
     def _at_hand(self, row: Node, depth: int) -> bool:
-        free = row.value is not None or row.op.name in ("leaf", "arange", "eye")
-        return free or row.id in self.named or self.is_cheap(row, depth)
+        return row.value is not None or row.is_leaf or row.id in self.named or self.is_cheap(row, depth)
 
 
 def _is_light(row: Node) -> bool:
-    if row.op.name in ("scan", "out", "concat"):
+    if row.kind == SEVERAL or row.is_result or kind(row).joined:
         return False
-    if (row.kind != "float" and row.op.jacobian is None) or row.op.name in ("arange", "eye") or is_view(row):
+    made = row.is_leaf and row.value is None and not isinstance(row.attr, Leaf)  # index ranges, identity matrices
+    if made or (row.kind != "float" and row.op.jacobian is None) or is_view(row):
         return True
     return row.op.name == "elementwise" and not f.has_calls(row.attr.form) and f.size(row.attr.form) <= MAX_AGAIN

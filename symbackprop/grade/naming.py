@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from symbackprop.core.registry import texts
 from symbackprop.grade.functions import EXTRA
 from symbackprop.grade.mistakes import base_name
 from symbackprop.grade.reference import Reference
@@ -28,23 +29,15 @@ _FUNCTIONS = {
     "expit": "sigmoid",
     "ln": "log",
     "th": "tanh",
-    "onehot": "one_hot",
-    "CE": "cross_entropy",
     "Phi": "normal_cdf",
     "phi": "normal_pdf",
-    "tr": "trace",
-    "mask": "causal_mask",
-    "scatter": "scatter_add",
-    "conv": "conv2d",
-    "convInput": "conv2d_input",
-    "convKernel": "conv2d_kernel",
-    "BCEwithLogits": "binary_cross_entropy_with_logits",
     "matmul": "dot",
     "heaviside": "step",
     "indicator": "step",
     "sgn": "sign",
     "power": "pow",
 }
+_PRINTED = {text: name for name, text in reversed(texts().items())}  # of those called alike the first
 
 
 @dataclass(frozen=True)
@@ -179,7 +172,7 @@ class Dictionary:
         """The function's name in model text; None when there is no such function."""
         if callee(name) is not None or name in EXTRA:
             return name
-        alias = _FUNCTIONS.get(name) or _FUNCTIONS.get(name.lower())
+        alias = _FUNCTIONS.get(name) or _FUNCTIONS.get(name.lower()) or _PRINTED.get(name)
         if alias:
             return alias
         alike = [n for n in (*function_names(), *EXTRA) if plain(n) == plain(name)]

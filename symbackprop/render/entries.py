@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import sympy as sp
 
@@ -15,6 +15,7 @@ from symbackprop.core.facts import kind
 from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.maths import Big, Entry, Letter, Math, Num, product
 from symbackprop.core.ops import OPS
+from symbackprop.core.registry import composed
 from symbackprop.core.shapes import is_one
 from symbackprop.render.rows import Rows
 
@@ -55,8 +56,9 @@ class Entries:
             return self.r.number(node.value)
         if self.r.is_call(node):
             assert node.origin is not None
-            write = FUNCTIONS.get(node.origin.function)
-            return self.whole(node, index) if write is None else write(self, node, index)
+            if node.origin.function == "one_hot":
+                return equal(self.ref(node.args[0], index[: node.args[0].ndim]), index[-1])
+            return (self.by_form if composed(node.origin.function).by_entry else self.whole)(node, index)
         if isinstance(node.attr, Leaf):
             return self.named(node, self.r.bare(node), index)
         return self.by_form(node, index)
@@ -164,14 +166,3 @@ def equal(left: Math, right: Math) -> Math:
 def aligned(a: Node, index: Index) -> list[Math]:
     """The indices of an argument under broadcasting: the last ones; an axis that is repeated has one entry."""
     return [ONLY if is_one(d) else i for i, d in zip(index[len(index) - a.ndim :], a.shape, strict=True)]
-
-
-# -- functions that print by their call
-def _one_hot(e: Entries, node: Node, index: Index) -> Math:
-    return equal(e.ref(node.args[0], index[: node.args[0].ndim]), index[-1])
-
-
-FUNCTIONS: dict[str, Callable[[Entries, Node, Index], Math]] = {
-    "one_hot": _one_hot, "mean": Entries.by_form, "log_softmax": Entries.by_form,
-    "binary_cross_entropy": Entries.by_form,
-}

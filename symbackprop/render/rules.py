@@ -10,22 +10,17 @@ from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import (
     Delta,
-    Derivative,
-    Frac,
     Function,
     Math,
     MatMul,
-    Num,
-    Op,
     Prime,
     Relation,
     Shaped,
-    Sum,
     Sym,
-    Words,
     replaced,
 )
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.registry import composed
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one
 from symbackprop.derive.record import Edge
@@ -34,26 +29,6 @@ from symbackprop.render.names import free_name
 from symbackprop.render.products import plain_product
 from symbackprop.render.rows import Rows
 
-_N = (sp.Symbol("n"),)
-_P, _X, _Z = Sym("p", _N), Sym("x"), Sym("z")
-_DELTA = Shaped(Delta(), _N)
-_ONE = Num(sp.S.One)
-
-
-def _minus(left: Math, right: Math) -> Math:
-    return Sum(((False, left), (True, right)))
-
-
-# Rules of whole library functions, which say more than those of the ops inside.
-_SOFTMAX_LOSS = Relation(Derivative(Words("CE"), _Z), "=", _minus(Op("softmax", (_Z,)), Words("target")))
-FUNCTION_RULES: dict[str, Prose] = {
-    "mean": ("mean of n terms: each gets ", Frac(_ONE, Sym("n"))),
-    "cross_entropy": ("softmax with cross-entropy: ", _SOFTMAX_LOSS),
-    "binary_cross_entropy": ("term by term, ", Relation(Prime("log", _X), "=", Frac(_ONE, _X))),
-    "cumsum": ("cumulative sum: every entry gets the gradients from its own place on",),
-    "pick": ("picked entries get the gradient, the others 0",),
-}
-
 
 def path_rules(r: Rows, path: Sequence[Edge]) -> list[Prose]:
     """The rules along a path, from the consumer down to the target, each once."""
@@ -61,7 +36,7 @@ def path_rules(r: Rows, path: Sequence[Edge]) -> list[Prose]:
     k = 0
     while k < len(path):
         origin, jump = path[k].consumer.origin, _through_function(path, k)
-        rules += edge_rules(r, path[k]) if jump is None or origin is None else [FUNCTION_RULES[origin.function]]
+        rules += edge_rules(r, path[k]) if jump is None or origin is None else [composed(origin.function).rule]
         k = jump or k + 1
     return list(dict.fromkeys(rule for rule in rules if rule))
 
@@ -69,7 +44,7 @@ def path_rules(r: Rows, path: Sequence[Edge]) -> list[Prose]:
 def _through_function(path: Sequence[Edge], k: int) -> int | None:
     """Where a path that enters a library function with a rule of its own leaves it again at one of its arguments."""
     origin = path[k].consumer.origin
-    if origin is None or origin.function not in FUNCTION_RULES:
+    if origin is None or not composed(origin.function).rule:
         return None
     ends = {a.id for a in origin.args if isinstance(a, Node)}
     return next((j + 1 for j in range(k, len(path)) if path[j].argument.id in ends), None)

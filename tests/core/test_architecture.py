@@ -179,11 +179,10 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
     "grade/derivation_mistakes.py": "what people take for what: a taxonomy of slips",
     "grade/slips.py": "how people write functions that Python has",
     "render/rows.py": "the mathematical form of rows",
-    "core/printer.py": "printers are targets: how functions look",
+    "core/printer.py": "printers are targets: what stands around an argument, not in front of it",
     "render/print/latex.py": "as printers",
     "render/print/mathml.py": "as printers",
     "render/print/text.py": "as printers",
-    "render/graph/boxes.py": "as printers: signs in circles",
     "render/glossary.py": "what words in mathematics mean, those of functions made of others too",
 }
 

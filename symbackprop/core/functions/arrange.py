@@ -11,6 +11,7 @@ from symbackprop.core import build
 from symbackprop.core.functions.calls import function, graph_of, plain
 from symbackprop.core.graph import FLOAT, Node, label
 from symbackprop.core.ops import OPS
+from symbackprop.core.registry import known
 from symbackprop.core.shapes import DimLike, as_shape, normalise_axis, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
@@ -41,6 +42,7 @@ def diag(a: Node) -> Node:
     return build.einsum("ii->i", a)
 
 
+@known("tr")
 @plain
 def trace(a: Node) -> Node:
     """Σ of the diagonal."""
@@ -86,6 +88,7 @@ for _name, _call in OF_OPS.items():
     plain(_call, _name)
 
 
+@known("onehot")
 @function
 def one_hot(index: Node, size: DimLike) -> Node:
     """1 at the index along a new last axis, else 0."""
@@ -117,6 +120,7 @@ def repeat(a: Node, n: DimLike, axis: int = 0) -> Node:
     return build.reshape(wide, (*a.shape[:place], a.shape[place] * count, *a.shape[place + 1 :]))
 
 
+@known(rule=("picked entries get the gradient, the others 0",))
 @function
 def pick(a: Node, index: Node) -> Node:
     """a[…, index]: one entry of the last axis for each leading position."""

@@ -9,6 +9,7 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core.graph import Graph, Node, mark
+from symbackprop.core.registry import COMPOSED, Composed
 from symbackprop.core.shapes import DimLike
 
 
@@ -36,6 +37,7 @@ CONSTANTS: dict[str, Callable[..., Node]] = {
     "ones": _ones,
     "causal_mask": causal_mask_of,
 }
+COMPOSED["causal_mask"] = Composed("mask")
 
 
 def _dims(shape: Sequence[Any]) -> Sequence[DimLike]:

@@ -10,10 +10,12 @@ from symbackprop.core.functions.constants import causal_mask_of
 from symbackprop.core.functions.pointwise import cos, exp, log, sigmoid, sin, sqrt, tanh
 from symbackprop.core.functions.reductions import mean
 from symbackprop.core.graph import Node, Operand, label
+from symbackprop.core.registry import known
 from symbackprop.core.shapes import Axis, Dim, DimLike, as_dim, same, shape_text
 from symbackprop.errors import ShapeError
 
 
+@known("LayerNorm")
 @function
 def layer_norm(x: Node, axis: Axis = -1, eps: Operand = 1e-5) -> Node:
     """(x − mean)/√(var + eps) along the axes, without an affine part."""
@@ -22,6 +24,7 @@ def layer_norm(x: Node, axis: Axis = -1, eps: Operand = 1e-5) -> Node:
     return centred / spread
 
 
+@known("RMSNorm")
 @function
 def rms_norm(x: Node, axis: Axis = -1, eps: Operand = 1e-5) -> Node:
     """x/√(mean(x²) + eps) along the axes, without an affine part."""

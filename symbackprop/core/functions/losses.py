@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import sympy as sp
+
 from symbackprop.core import build
 from symbackprop.core.functions.arrange import one_hot, pick
 from symbackprop.core.functions.calls import function, whole
 from symbackprop.core.functions.pointwise import abs, log, maximum, relu
 from symbackprop.core.functions.reductions import log_softmax, norm
 from symbackprop.core.graph import FLOAT, Node, Operand, label
+from symbackprop.core.maths import Derivative, Frac, Num, Op, Prime, Relation, Sum, Sym, Words
+from symbackprop.core.registry import known
 from symbackprop.core.shapes import ONE, Axis, Shape, broadcast, normalise_axes, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
+_Z = Sym("z")
+_SLOPE = Sum(((False, Op("softmax", (_Z,))), (True, Words("target"))))
 
+
+@known("CE", ("softmax with cross-entropy: ", Relation(Derivative(Words("CE"), _Z), "=", _SLOPE)))
 @function
 def cross_entropy(logits: Node, target: Node) -> Node:
     """−log softmax(logits) at the target, along the last axis, by way of logsumexp.
@@ -30,12 +38,14 @@ def cross_entropy(logits: Node, target: Node) -> Node:
     return -build.reduce_sum(target * log_softmax(logits), -1)
 
 
+@known(rule=("term by term, ", Relation(Prime("log", Sym("x")), "=", Frac(Num(sp.S.One), Sym("x")))), by_entry=True)
 @function
 def binary_cross_entropy(prob: Node, target: Operand) -> Node:
     """−(y log p + (1 − y) log(1 − p)) for probabilities p; for p = σ(z) its derivative in z is p − y."""
     return prob.graph.call("bernoulli_loss", prob, target)
 
 
+@known("BCEwithLogits")
 @function
 def binary_cross_entropy_with_logits(logits: Node, target: Operand) -> Node:
     """softplus(z) − y·z, which is −(y log σ(z) + (1 − y) log(1 − σ(z))) without overflow."""

@@ -9,6 +9,7 @@ import sympy as sp
 from symbackprop.core.formula import Arg, call
 from symbackprop.core.functions.calls import FUNCTIONS, function, graph_of, hint, plain
 from symbackprop.core.graph import Node, Operand
+from symbackprop.core.registry import known
 from symbackprop.core.scalars import TABLE
 
 
@@ -74,12 +75,14 @@ def _inside(x: Node) -> Node:
     return x.graph.apply(call("limited", Arg(0)), x)
 
 
+@known("GELU")
 @function
 def gelu(x: Node) -> Node:
     """x·Φ(x), exact."""
     return _gated(x, hint(normal_cdf(x), "p"))
 
 
+@known("GELU")
 @function
 def gelu_tanh(x: Node) -> Node:
     """½x(1 + tanh(√(2/π)(x + 0.044715x³)))."""
@@ -88,24 +91,28 @@ def gelu_tanh(x: Node) -> Node:
     return _gated(half, 1 + hint(tanh(inner), "t"))
 
 
+@known("GELU")
 @function
 def gelu_sigmoid(x: Node) -> Node:
     """x·σ(1.702x)."""
     return _gated(x, hint(sigmoid(sp.Rational("1.702") * x), "s"))
 
 
+@known("SiLU")
 @function
 def silu(x: Node) -> Node:
     """x·σ(x)."""
     return _gated(x, hint(sigmoid(x), "s"))
 
 
+@known("Swish")
 @function
 def swish(x: Node, beta: Operand = 1) -> Node:
     """x·σ(βx)."""
     return _gated(x, hint(sigmoid(beta * _inside(x)), "s"))
 
 
+@known("Mish")
 @function
 def mish(x: Node) -> Node:
     """x·tanh(softplus(x))."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from string import ascii_lowercase
 
+import sympy as sp
+
 from symbackprop.core import build
 from symbackprop.core.functions.calls import function, hint, plain
 from symbackprop.core.functions.constants import causal_mask_of
 from symbackprop.core.graph import Node, mark
+from symbackprop.core.maths import Frac, Num, Sym
+from symbackprop.core.registry import known
 from symbackprop.core.shapes import Axis, normalise_axes, normalise_axis, size_of
 
 
+@known(rule=("mean of n terms: each gets ", Frac(Num(sp.S.One), Sym("n"))), by_entry=True)
 @function
 def mean(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     """Σ over the axes, divided by how many entries that are."""
@@ -24,6 +29,7 @@ def min(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     return -build.reduce_max(-a, axis, keepdims)
 
 
+@known("Var")
 @function
 def var(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     """The mean squared distance from the mean (divided by n, not n − 1)."""
@@ -37,6 +43,7 @@ def softmax(a: Node, axis: Axis = -1, keepdims: bool = True) -> Node:
     return build.softmax(a, normalise_axes(axis, a.ndim))
 
 
+@known("logsoftmax", by_entry=True)
 @function
 def log_softmax(a: Node, axis: Axis = -1, keepdims: bool = True) -> Node:
     """a − logsumexp(a) along the axes. It has the shape of a, whatever ``keepdims`` says."""
@@ -46,6 +53,7 @@ def log_softmax(a: Node, axis: Axis = -1, keepdims: bool = True) -> Node:
 norm = function(build.norm)
 
 
+@known(rule=("cumulative sum: every entry gets the gradients from its own place on",))
 @plain
 def cumsum(a: Node, axis: int = 0) -> Node:
     """Running sums along an axis, as a product with a triangle of ones."""

@@ -11,6 +11,7 @@ from symbackprop.core import build
 from symbackprop.core.functions.calls import function, plain
 from symbackprop.core.graph import Node, label
 from symbackprop.core.ops.window import Window, conv, fold_axis, unfold_axis
+from symbackprop.core.registry import known
 from symbackprop.core.shapes import DimLike, as_dim, normalise_axis, shape_text
 from symbackprop.errors import ShapeError
 
@@ -93,6 +94,7 @@ def _pooled_windows(x: Node, size: Pair, stride: Pair | None, layout: str) -> tu
     return unfold_axis(rows, first + 2, sp.Integer(kw), sw), (first + 1, first + 3)
 
 
+@known("maxpool")
 @function
 def max_pool2d(x: Node, size: Pair, stride: Pair | None = None, layout: str = "NHWC") -> Node:
     """The largest entry of every window; windows do not overlap unless a stride says so. Ties share the gradient."""
@@ -100,6 +102,7 @@ def max_pool2d(x: Node, size: Pair, stride: Pair | None = None, layout: str = "N
     return build.reduce_max(windows, axes)
 
 
+@known("avgpool")
 @function
 def avg_pool2d(x: Node, size: Pair, stride: Pair | None = None, layout: str = "NHWC") -> Node:
     """The mean of every window."""

@@ -113,6 +113,7 @@ def _reference_scatter(np: Any, rows: int, g: Any, index: Any) -> Any:
 
 register(Op(
     name="scatter_add",
+    text="scatter",
     signature="scatter_add(g, index, rows)",
     shape_rule="rows + shape of g behind the index axes",
     derivative="gather: the rows of upstream that g went to",
@@ -192,6 +193,7 @@ def _reference_put(np: Any, attr: Any, g: Any, index: Any) -> Any:
 
 register(Op(
     name="put_along_axis",
+    text="scatter",
     signature="put_along_axis(g, index, axis, size)",
     shape_rule="the axis becomes ``size`` long",
     derivative="take_along_axis of upstream",

@@ -321,6 +321,7 @@ def _show_adjoint(name: str) -> Any:
 
 register(Op(
     name="conv2d",
+    text="conv",
     signature="conv2d(x, w, stride=1, padding=0)",
     shape_rule="N x H' x W' x K with H' = floor((H + 2p - kh)/s) + 1, W' alike",
     derivative="dx: upstream convolved with the flipped kernel; dw: x correlated with upstream",
@@ -343,6 +344,7 @@ register(Op(
 
 register(Op(
     name="conv2d_input",
+    text="convInput",
     signature="conv2d_input(y, w, size)",
     shape_rule="N x the given size x C",
     derivative="dy: conv2d of upstream with w; dw: upstream correlated with y",
@@ -362,6 +364,7 @@ register(Op(
 
 register(Op(
     name="conv2d_kernel",
+    text="convKernel",
     signature="conv2d_kernel(x, y, size)",
     shape_rule="the given size x C x K",
     derivative="dx: y convolved with the flipped upstream; dy: conv2d of x with upstream",

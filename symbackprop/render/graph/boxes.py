@@ -14,7 +14,7 @@ from typing import Any
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.maths import Num, Pow, Size, Sym
+from symbackprop.core.maths import Function, Num, Pow, Size, Sym
 from symbackprop.core.scalars import TABLE
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.render.axes import AxisLetters
@@ -195,7 +195,6 @@ def _letter(word: str) -> str:
 
 
 PLUS, MINUS, TIMES = "+", "−", "∗"
-_NAMES = {"sigmoid": "σ", "relu": "ReLU", "maximum": "max", "minimum": "min", "abs": "|x|", "root": "√x", "sqrt": "√x"}
 
 
 def gate_symbol(row: Node) -> str:
@@ -218,7 +217,7 @@ def _symbol(form: f.Formula) -> str | None:
         case f.Pow(f.Arg(), f.Num(value)):
             return text(Pow(Sym("x"), Num(value)))
         case f.Call(name, parts) if all(isinstance(p, f.Arg) for p in parts[: TABLE[name].arity]):
-            return _NAMES.get(name, name) if TABLE[name].public else None
+            return text(Function(name)) if TABLE[name].public else None
     return None
 
 
