@@ -387,6 +387,8 @@ def _sliced(p: Arrays, node: Node, a: Code) -> Code:
     axis, start, length, step = node.attr
     first = None if start == 0 and step > 0 and not (is_one(length) and step == 1) else p.dim(start)
     stop, by = slice_stop(node), None if step == 1 else p.dim(sp.Integer(step))
+    if stop is not None and not stop.is_nonnegative:  # a negative stop would be counted from the end
+        stop = start + length * step if step > 0 else stop - node.args[0].shape[axis]
     return index(a, *[ALL] * axis, ast.Slice(first, None if stop is None else p.dim(stop), by))
 
 

@@ -102,12 +102,12 @@ def _sizes_in(row: Node) -> list[Dim]:
 
 
 def _inside(row: Node) -> Iterator[tuple[Dim, Dim]]:
-    """A slice stays inside its array."""
+    """A slice stays inside its array, and starts there."""
     axis, start, length, step = row.attr
     last = sp.expand(start + (length - 1) * step)
     first, end = (start, last) if step > 0 else (last, start)
     yield sp.S.Zero, length
-    yield sp.S.Zero, first
+    yield from ((sp.S.Zero, place) for place in dict.fromkeys([first, start]))
     yield sp.expand(end + 1), row.args[0].shape[axis]
 
 

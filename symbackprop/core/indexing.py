@@ -82,22 +82,20 @@ def _slice(a: Node, axis: int, key: slice) -> Node:
     size, step = a.shape[axis], 1 if key.step is None else int(key.step)
     if step == 0:
         raise ShapeError("the step of a slice cannot be 0")
-    if step > 0:
-        start, stop = _bound(key.start, size, sp.S.Zero), _bound(key.stop, size, size)
-    else:
-        start, stop = _bound(key.start, size, size - 1), _bound(key.stop, size, sp.S.NegativeOne)
-    span = stop - start if step > 0 else start - stop
-    length = steps_in(span, step)
-    return build.slice_axis(a, axis, start, 0 if length.is_negative else length, step)
+    first, last = (sp.S.Zero, size) if step > 0 else (sp.S.NegativeOne, size - 1)
+    start = _bound(key.start, size, first, last) if key.start is not None else first if step > 0 else last
+    stop = _bound(key.stop, size, first, last) if key.stop is not None else last if step > 0 else first
+    length = steps_in(stop - start if step > 0 else start - stop, step)
+    if length.is_nonpositive:
+        return build.slice_axis(a, axis, 0, 0)
+    return build.slice_axis(a, axis, start, length, step)
 
 
-def _bound(value: Any, size: Dim, default: Dim) -> Dim:
-    """A slice bound clipped to the axis as NumPy does, as far as the signs are known."""
-    if value is None:
-        return default
+def _bound(value: Any, size: Dim, first: Dim, last: Dim) -> Dim:
+    """A slice bound clipped to the places from ``first`` to ``last``, as NumPy does, as far as the signs are known."""
     bound = as_dim(value) if isinstance(value, int) and value >= 0 else sp.sympify(value)
     if bound.is_negative:
         bound = size + bound
-    if (bound - size).is_positive:
-        return size
-    return sp.S.Zero if bound.is_negative else bound
+    if (bound - last).is_positive:
+        return last
+    return first if (bound - first).is_negative else bound

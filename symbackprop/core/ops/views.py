@@ -152,12 +152,16 @@ def _show_slice(node: Node, args: Sequence[Math]) -> Math:
 
 
 def slice_stop(node: Node) -> Dim | None:
-    """Where a slice stops, as Python counts; None where the axis does: the place before the first has no number."""
+    """Where a slice stops, as it was declared; None where the axis does: the place before the first has no number.
+    It is -1 at sizes at which the slice ends with the first place."""
     axis, start, length, step = node.attr
     room = node.args[0].shape[axis] - start if step > 0 else start + 1
     if same(length, steps_in(room, step)):
         return None
-    return start + length * step if step > 0 else start + (length - 1) * step - 1
+    sign, span = (1 if step > 0 else -1), length.replace(sp.ceiling, lambda x: x) * abs(step)
+    if not (length.has(sp.ceiling) and same(length, steps_in(span, step))):
+        span = (length - 1) * abs(step) + 1
+    return start + sign * span
 
 
 register(Op(

@@ -1,0 +1,90 @@
+"""Slices against Python's own: `range(*slice(a, b, c).indices(n))` says which entries they have, at every size."""
+
+from __future__ import annotations
+
+from itertools import product
+from pathlib import Path
+from random import Random
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from symbackprop import Model
+from symbackprop.core.graph import Node
+from symbackprop.model.text.write import to_text
+from tests.codegen.helpers import emit
+
+BOUNDS = [None, *range(-7, 8)]
+STEPS = [s for s in BOUNDS if s != 0]
+SLICES = [slice(*bounds) for bounds in product(BOUNDS, BOUNDS, STEPS)]
+TOLD = [slice(*bounds) for bounds in [  # where a bound crosses an end, and steps that leave a rest
+    (None, -3, -1), (None, None, -2), (3, 0, -2), (None, 0, -3), (None, None, 2), (1, 4, 2), (None, -2, -2), (0, -5, 3),
+    (-2, None, -1), (-2, 0, -2), (None, -6, -1), (2, None, -1),
+]]
+CASES = [*[(part, "numpy") for part in [*TOLD, *Random(0).sample(SLICES, 12)]], *[(part, "jax") for part in TOLD[:4]]]
+
+
+def places(row: Node, whole: Node) -> list[int]:
+    """The entries that a row has of an array with an axis of a literal size."""
+    if row is whole:
+        return list(range(int(whole.shape[0])))
+    _, start, length, step = map(int, row.attr)
+    assert tuple(row.shape) == (length,)
+    return [start + k * step for k in range(length)]
+
+
+@pytest.mark.parametrize("size", range(7))
+def test_literal_sizes(size: int) -> None:
+    whole = Model("m").data("A", (size,))
+    for part in SLICES:
+        assert places(whole[part], whole) == list(range(*part.indices(size))), part
+
+
+def spelled(part: slice) -> str:
+    return ":".join("" if x is None else str(x) for x in (part.start, part.stop, part.step))
+
+
+def model_of(parts: list[slice], size: str) -> Model:
+    lines = [f"B{k} = A[{spelled(part)}]" for k, part in enumerate(parts)]
+    total = " + ".join(f"sum({k + 1} * B{k}**2)" for k in range(len(parts)))
+    return Model.parse("\n".join([f"dim N\nparam A: {size}", *lines, f"loss L = {total}"]))
+
+
+def agrees(module: ModuleType, parts: list[slice], size: int) -> None:
+    array, gradient = np.arange(1.0, size + 1), np.zeros(size)
+    for k, part in enumerate(parts):
+        gradient[part] += 2 * (k + 1) * array[part]
+    found = module.outputs({"A": array}, {})
+    for k, part in enumerate(parts):
+        assert np.array_equal(found[f"B{k}"], array[part]), (size, part)
+    np.testing.assert_allclose(module.loss_and_grads({"A": array}, {})[1]["A"], gradient)
+
+
+@pytest.mark.parametrize("target", ["numpy", "jax"])
+def test_emitted_of_literal_sizes(tmp_path: Path, target: str) -> None:
+    if target == "jax":
+        pytest.importorskip("jax")
+    for size in (1, 2, 5):
+        parts = Random(size).sample(SLICES, 20)
+        model = model_of(parts, str(size))
+        for way in (model, Model.parse(to_text(model))):
+            agrees(emit(way, tmp_path, target=target), parts, size)
+
+
+@pytest.mark.parametrize("part, target", CASES, ids=lambda x: spelled(x) if isinstance(x, slice) else x)
+def test_emitted_of_symbolic_sizes(tmp_path: Path, part: slice, target: str) -> None:
+    """At every size a module either has Python's entries, or refuses the size because the slice leaves its array."""
+    if target == "jax":
+        pytest.importorskip("jax")
+    model = model_of([part], "N")
+    written = to_text(model)
+    assert to_text(Model.parse(written)) == written
+    module, taken = emit(model, tmp_path, target=target), []
+    for size in range(1, 10):
+        try:
+            agrees(module, [part], size)
+            taken.append(size)
+        except ValueError as error:
+            assert "a slice leaves its array" in str(error)
+    assert taken
