@@ -8,11 +8,12 @@ import sympy as sp
 
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.maths import Listed, Math, Num, Range, Sym
+from symbackprop.core.maths import AtStep, Listed, Math, Num, Range, Sym
 from symbackprop.core.ops.loop import base
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context
 from symbackprop.render.document import Equation, Line, Prose
+from symbackprop.render.names import text_name
 from symbackprop.render.rows import Rows
 from symbackprop.render.symbols import Kept, kept_values
 
@@ -56,12 +57,23 @@ class Forward:
             return Equation(number, f"loop-{number}", anchor, line, None, depth=depth)
         r, value = context.rows, context.value(row)
         with r.letters.at_step(bool(depth)):
-            right = _result(r, row) if row.op.name == "out" else r.row(row)
+            right = self._result(r, row) if row.op.name == "out" else r.row(row)
         line = Line("definition", r.bare(row), right, self._reason(context, row), value=value)
         shape = context.shape(row.shape)
         name = self.derivation.names.get(row.id) or "?"
         introduced = row.name is None and row.op.name != "out"
         return Equation(number, name, anchor, line, shape, introduced, value, depth)
+
+    def _result(self, r: Rows, row: Node) -> Math:
+        """A result of a loop: the last value of a carry, or the stack of all values."""
+        loop: Loop = row.args[0].attr
+        if row.attr >= len(loop.carry):
+            return Listed(Sym((loop.results()[row.attr].name or "s").split("[")[0]), r.size(loop.length))
+        last: Math = Num(sp.S.One) if loop.reverse else r.size(loop.length)
+        name = f"{base(loop.carry[row.attr])}[{1 if loop.reverse else loop.length}]"
+        if text_name(name) == text_name(self.derivation.names.get(row.id) or ""):  # r₁ = r₁ says nothing
+            return AtStep(r.bare(loop.carried[row.attr]), loop.index, last)
+        return Sym(name)
 
     def _reason(self, context: Context, row: Node) -> Prose:
         if row is context.loss:
@@ -78,10 +90,3 @@ def loop_range(r: Rows, loop: Loop) -> Math:
     one, length = Num(sp.S.One), r.size(loop.length)
     return Range(loop.index, length, one) if loop.reverse else Range(loop.index, one, length)
 
-
-def _result(r: Rows, row: Node) -> Math:
-    """A result of a loop: the last value of a carry, or the stack of all values."""
-    loop: Loop = row.args[0].attr
-    if row.attr >= len(loop.carry):
-        return Listed(Sym((loop.results()[row.attr].name or "s").split("[")[0]), r.size(loop.length))
-    return Sym(f"{base(loop.carry[row.attr])}[{1 if loop.reverse else loop.length}]")

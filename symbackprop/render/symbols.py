@@ -14,7 +14,7 @@ from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Link, Marked, Math, Sym, shaped
 from symbackprop.core.ops.loop import base
 from symbackprop.derive.steps import Derivation, LoopStep, Step
-from symbackprop.model.names import check_notation
+from symbackprop.model.names import check_notation, python_name
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.names import text_name
 from symbackprop.render.rows import Rows
@@ -94,9 +94,11 @@ class Symbols:
         r.loss, r.partial = self.sym(self.loss_name, self.model.loss_row), self.partial
         steps = [x for x in located if isinstance(x, Located)]
         found = {s.step.total.id for s in steps} - self.derivation.forward_ids
+        starts = _starts(self.derivation)
         for node in self._named(steps):
             if node.id not in found:
-                r.plain[node.id] = self.sym(self.derivation.names.get(node.id) or node.name or "?", node)
+                name = starts.get(node.id) or self.derivation.names.get(node.id) or node.name or "?"
+                r.plain[node.id] = self.sym(name, node)
         for name, row in self.model.upstream.items():
             r.plain[row.id] = shaped(r.derivative(self.sym(name, self.model.output_rows.get(name))), row.shape)
         r.symbols = {i: Link(self.places[i], m) if i in self.places else m for i, m in r.plain.items()}
@@ -169,6 +171,17 @@ class Symbols:
 def _counters(derivation: Derivation) -> dict[str, sp.Expr]:
     """The counters of loops, and how far they run."""
     return {scan.attr.index: scan.attr.length for scan in _scans(derivation)}
+
+
+def _starts(derivation: Derivation) -> dict[int, str]:
+    """What loops that run backwards start from, as the first of their steps reads it: r[T+1], not rT1."""
+    found = {}
+    for scan in [x for x in _scans(derivation) if x.attr.reverse]:
+        for leaf, row in zip(scan.attr.carry, scan.args, strict=False):
+            name = f"{base(leaf)}[{scan.attr.length}+1]"
+            if row.name == python_name(name):
+                found[row.id] = name
+    return found
 
 
 def _scans(derivation: Derivation) -> list[Node]:

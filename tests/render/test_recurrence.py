@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from symbackprop.render.print.text import text
+from symbackprop.render.text import to_text
 from tests.render.helpers import build, said, text_lines
 
 HEAD = "dim T, N, D\ndata x: T, X: T x D, B: T x N x D, s[0], h[0]: D, m[0]: N x D\nparam u, g: D, W: D x D\n"
@@ -29,3 +31,24 @@ def test_factor(name: str) -> None:
     loop = next(x for x in document.steps if x.role == "loop")
     assert text_lines(loop)[-1] == line
     assert ("for every row" in said(loop.lines[-1].reason)) == rows
+
+
+BACKWARDS = """
+dim T, D
+data x: T x D, r[T+1]: D
+param W: D x D
+for t in T..1:
+    r[t] = tanh(W @ r[t+1] + x[t])
+loss J = sum(r[1]**2)
+"""
+
+
+def test_a_loop_that_runs_backwards_starts_from_what_its_first_step_reads() -> None:
+    page = to_text(build(BACKWARDS))
+    assert "data         x: T×D, r[T+1]: D\n" in page
+    assert "rT₁" not in page
+
+
+def test_the_last_value_of_a_loop_is_not_said_to_be_itself() -> None:
+    last = next(x.line for x in build(BACKWARDS).forward if said(x.line.reason) == "after the last step")
+    assert (text(last.left), text(last.right)) == ("r₁", "(rₜ)_t=1")  # type: ignore[arg-type]
