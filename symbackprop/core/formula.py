@@ -199,13 +199,16 @@ def add(*terms: Formula) -> Formula:
 def _merged(terms: list[Formula]) -> list[Formula]:
     """Terms that are nought beside the same weight as one: log p + 1 is nought at p = 0 as a whole."""
     found: list[Formula] = []
+    places: dict[Formula, int] = {}
     for term in terms:
         weight = weight_of(term)
-        place = next((i for i, t in enumerate(found) if weight is not None and weight_of(t) is weight), None)
-        if place is None or weight is None:
+        place = len(found) if weight is None else places.setdefault(weight, len(found))
+        if place == len(found) or weight is None:
             found.append(term)
         else:
             found[place] = nought(add(unweighed(found[place]), unweighed(term)), weight)
+            if weight_of(found[place]) is not weight:  # nothing is left of them
+                del places[weight]
     return found
 
 

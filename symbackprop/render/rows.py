@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import sympy as sp
@@ -198,11 +199,46 @@ class Rows(Written):
 
     def _with_numbers(self, node: Node) -> tuple[f.Formula, list[Math]]:
         """A kernel's formula with the numbers of its operands folded in."""
-        terms = [self.term(a) for a in node.args]
-        form = node.attr.form
+        form, operands = self._gathered(node)
+        terms = [self.term(a) for a in operands]
         if any(t.number != 1 for t in terms):
             form = f.substitute(form, lambda leaf: f.mul(f.Num(terms[index_of(leaf)].number), leaf))
-        return form, [self.alike(t.rest, a, node.shape) for t, a in zip(terms, node.args, strict=True)]
+        return form, [self.alike(t.rest, a, node.shape) for t, a in zip(terms, operands, strict=True)]
+
+    def _gathered(self, node: Node) -> tuple[f.Formula, Sequence[Node]]:
+        """A kernel's formula and operands, unnamed sums within a sum and products within a product taken in: a chain
+        of rows is one sum, however long."""
+        form, operands = node.attr.form, list(node.args)
+        if not any([self._continues(a, node) for a in operands]):
+            return form, operands
+        parts: list[f.Formula] = []
+        places: dict[tuple[int, int], int] = {}
+        operands.clear()
+
+        def place(row: Node, leaf: f.Formula) -> f.Formula:
+            key = (row.id, index_of(leaf))
+            if key not in places:
+                places[key] = len(operands)
+                operands.append(row.args[key[1]])
+            return f.Arg(places[key])
+
+        waiting = [(part, node) for part in reversed(f.children(form))]
+        while waiting:
+            part, row = waiting.pop()
+            if isinstance(part, f.Arg) and self._continues(inner := row.args[part.index], node):
+                waiting += [(p, inner) for p in reversed(f.children(inner.attr.form))]
+            else:
+                parts.append(f.substitute(part, partial(place, row)))
+        return type(form)(tuple(parts)), operands
+
+    def _continues(self, a: Node, node: Node) -> bool:
+        """Whether an operand is a part of the sum or product that reads it."""
+        if a.op.name != "elementwise" or a.id in self.symbols or a.value is not None or self.is_call(a):
+            return False
+        form = a.attr.form
+        number_first = isinstance(form, f.Mul) and isinstance(form.factors[0], f.Num)
+        same = isinstance(form, (f.Add, f.Mul)) and type(form) is type(node.attr.form)
+        return same and not number_first and a.shape == node.shape
 
     def alike(self, m: Math, a: Node, shape: Dims) -> Math:
         """An operand in the shape of the result; a number goes with any."""

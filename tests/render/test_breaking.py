@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import sympy as sp
 
 from symbackprop.core.maths import Chain, Frac, Math, Num, Pow, Sum, Sym
+from symbackprop.derive import derive
+from symbackprop.model.text import parse
 from symbackprop.render.print.latex import LATEX, broken
+from symbackprop.render.show import show
 
 
 def total(*names: str) -> Math:
@@ -46,3 +50,16 @@ def test_tall_parentheses_give_way_when_nothing_else_helps() -> None:
     found = lines(tall, 90, 90)
     assert found[0].startswith(r"\bigl(")
     assert found[-1].endswith(r"\bigr)^{2}")
+
+
+@pytest.mark.parametrize("form", ["text", "latex", "html", "json"])
+def test_a_flat_sum_prints_however_long_it_is(form: str) -> None:
+    model = parse("data x\nparam w\nloss L = " + " + ".join(["w*x"] * 4000))
+    assert derive(model).printed(form)
+
+
+@pytest.mark.parametrize("sign", ["+", "-", "*"])
+def test_a_chain_of_rows_is_one_sum_or_product(sign: str) -> None:
+    factors = [f"tanh({k}*w)" for k in range(2, 2500)]
+    shown = show(parse("param w\nloss L = " + f" {sign} ".join(factors)), "latex")
+    assert shown.count("tanh") == len(factors) and "left(" not in shown
