@@ -360,8 +360,9 @@ class Printer(ABC, Generic[P, T]):
     def likelihood(self, m: maths.Likelihood) -> P:
         one = maths.Num(sp.S.One)
         y, p = (maths.Sum(((False, one), (True, x))) for x in (m.y, m.p))
-        happens = self.row(self.wrapped(m.y, POWER), self.sign("space"), self._log(m.p))
-        does_not = self.row(self.wrapped(y, POWER), self.sign("space"), self._log(p))
+        times = self.before("odot") if m.y.rank and m.p.rank else self.sign("space")
+        happens = self.row(self.wrapped(m.y, POWER), times, self._log(m.p))
+        does_not = self.row(self.wrapped(y, POWER), times, self._log(p))
         return self.between("[", self.row(happens, self.before("plus"), does_not), "]", True)
 
     def _log(self, m: Math) -> P:

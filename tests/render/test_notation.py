@@ -47,6 +47,10 @@ CASES = {
     "X * (Y @ W @ W.T)": ("X ⊙ (Y W Wᵀ)", r"X \odot (Y \, W \, W^{\top})"),
     "-mean(X)": ("−1/(N·D) Σ_n,d X_nd", r"-\frac{1}{N \, D} \, \sum_{n,d} X_{nd}"),
     "binary_cross_entropy(x, y)": ("−[y log x + (1 − y) log(1 − x)]", r"-\left[y \log x + (1 - y) \log(1 - x)\right]"),
+    "binary_cross_entropy(sigmoid(u), v)": (
+        "−[v ⊙ log σ(u) + (1 − v) ⊙ log(1 − σ(u))]",
+        r"-\left[v \odot \log \sigma(u) + (1 - v) \odot \log(1 - \sigma(u))\right]",
+    ),
 }
 
 
@@ -64,6 +68,13 @@ def test_text(expression: str) -> None:
 @pytest.mark.parametrize("expression", CASES)
 def test_latex(expression: str) -> None:
     assert latex(written(expression)) == CASES[expression][1]
+
+
+def test_a_derivative_is_apart_from_the_sign_of_a_quotient() -> None:
+    source = "dim N\ninput x: N\nparam s: N\ny = x / s\noutput z = y + x"
+    page = derive(Model.parse(source)).text(view="matrix")
+    assert "(∂L/∂z)/s" in page
+    assert "∂L/∂z/s" not in page
 
 
 def test_sizes_that_windows_leave() -> None:

@@ -56,7 +56,7 @@ class TextPrinter(LinePrinter):
         return Text(text.replace("-", MINUS))
 
     def fraction(self, top: Text, bottom: Text) -> Text:
-        top = self.at_least(top, PRODUCT)
+        top = self._apart(self.at_least(top, PRODUCT))
         return Text(f"{top.text}/{self.at_least(bottom, POWER).text}", QUOTIENT, top.starts)
 
     # -- names and numbers
@@ -124,8 +124,11 @@ class TextPrinter(LinePrinter):
         return Text(f"{left.text} {right.text}", MATRIX, left.starts)
 
     def _beside(self, m: Math, level: int) -> Text:
-        """A factor of a product without a sign: a derivative is no fraction of it."""
-        p = self.wrapped(m, level)
+        """A factor of a product without a sign."""
+        return self._apart(self.wrapped(m, level))
+
+    def _apart(self, p: Text) -> Text:
+        """A derivative in parentheses, where the next sign could be taken for one inside of it."""
         return self.fenced(p) if p.starts == FRACTION and p.level == SIGN else p
 
     def transpose(self, m: maths.Transpose) -> Text:
