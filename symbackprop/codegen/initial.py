@@ -13,7 +13,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.entry import At, Digit, Letter, Place, letters
-from symbackprop.core.facts import entries, kind
+from symbackprop.core.facts import entries, is_view, kind
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.scalars import TABLE
@@ -72,8 +72,7 @@ def _uses(row: Node, readers: Readers) -> list[tuple[Node, int]]:
     found, stack, seen = [], [row], {row.id}
     while stack:
         for reader, place in readers.get(stack.pop().id, []):
-            through = place < 0 or reader.op.name in ("reshape", "broadcast", "slice")
-            if through or (reader.op.name == "einsum" and len(reader.args) == 1):
+            if place < 0 or is_view(reader) or (reader.op.name == "einsum" and len(reader.args) == 1):
                 if reader.id not in seen:
                     seen.add(reader.id)
                     stack.append(reader)

@@ -141,22 +141,24 @@ def _can_be_spelled(op: Op, spelled: Spelled) -> bool:
 class Composed:
     """What is said of a function made of others. In printed mathematics it is called ``text``, where that is not its
     name; ``rule`` says more of its gradient than those of the ops inside; ``by_entry``: one entry of it is written by
-    the op that it ends with, not as an entry of the call."""
+    the op that it ends with, not as an entry of the call. The ``target`` is the argument that holds probabilities of
+    classes, if one does."""
 
     text: str = ""
     rule: tuple[str | Math, ...] = ()
     by_entry: bool = False
+    target: int | None = None
 
 
 COMPOSED: dict[str, Composed] = {}
 Made = TypeVar("Made", bound=Callable[..., Any])
 
 
-def known(text: str = "", rule: tuple[str | Math, ...] = (), by_entry: bool = False) -> Callable[[Made], Made]:
+def known(text: str = "", **facts: Any) -> Callable[[Made], Made]:
     """Says a `Composed` of a function."""
 
     def register(call: Made) -> Made:
-        COMPOSED[call.__name__] = Composed(text, rule, by_entry)
+        COMPOSED[call.__name__] = Composed(text, **facts)
         return call
 
     return register

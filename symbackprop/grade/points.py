@@ -14,6 +14,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
+from symbackprop.core.registry import composed
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.core.sizes import sized
 from symbackprop.errors import ModelError, ShapeError
@@ -118,14 +119,12 @@ def class_targets(reference: Reference) -> list[Node]:
     """The leaves that a cross entropy compares with: distributions along the last axis, or probabilities."""
     found: dict[int, Node] = {}
     for node in reference.order:
-        if node.origin is not None and node.origin.function in _LOSSES:
-            target = node.origin.args[1]
+        place = None if node.origin is None else composed(node.origin.function).target
+        if node.origin is not None and place is not None:
+            target = node.origin.args[place]
             if isinstance(target, Node) and target.is_leaf and target.kind == "float" and target.value is None:
                 found[target.id] = target
     return list(found.values())
-
-
-_LOSSES = {"cross_entropy", "binary_cross_entropy", "binary_cross_entropy_with_logits"}
 
 
 def _as_target(value: Array, row: Node, style: str) -> Array:

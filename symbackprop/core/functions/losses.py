@@ -19,9 +19,11 @@ from symbackprop.errors import ShapeError
 
 _Z = Sym("z")
 _SLOPE = Sum(((False, Op("softmax", (_Z,))), (True, Words("target"))))
+_RULE = ("softmax with cross-entropy: ", Relation(Derivative(Words("CE"), _Z), "=", _SLOPE))
+_TERMS = ("term by term, ", Relation(Prime("log", Sym("x")), "=", Frac(Num(sp.S.One), Sym("x"))))
 
 
-@known("CE", ("softmax with cross-entropy: ", Relation(Derivative(Words("CE"), _Z), "=", _SLOPE)))
+@known("CE", rule=_RULE, target=1)
 @function
 def cross_entropy(logits: Node, target: Node) -> Node:
     """−log softmax(logits) at the target, along the last axis, by way of logsumexp.
@@ -38,14 +40,14 @@ def cross_entropy(logits: Node, target: Node) -> Node:
     return -build.reduce_sum(target * log_softmax(logits), -1)
 
 
-@known(rule=("term by term, ", Relation(Prime("log", Sym("x")), "=", Frac(Num(sp.S.One), Sym("x")))), by_entry=True)
+@known(rule=_TERMS, by_entry=True, target=1)
 @function
 def binary_cross_entropy(prob: Node, target: Operand) -> Node:
     """−(y log p + (1 − y) log(1 − p)) for probabilities p; for p = σ(z) its derivative in z is p − y."""
     return prob.graph.call("bernoulli_loss", prob, target)
 
 
-@known("BCEwithLogits")
+@known("BCEwithLogits", target=1)
 @function
 def binary_cross_entropy_with_logits(logits: Node, target: Operand) -> Node:
     """softplus(z) − y·z, which is −(y log σ(z) + (1 − y) log(1 − σ(z))) without overflow."""
