@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Derivative, Math, Words, chain, total
-from symbackprop.render.context import Context, Group, groups, reads
+from symbackprop.render.context import Context, Group, reads
 from symbackprop.render.document import Line, Prose, Ref
 from symbackprop.render.factors import Factor
 from symbackprop.render.print.text import text
@@ -60,16 +60,16 @@ class ScalarView:
     def _names(self, term: Term) -> list[Math]:
         head = [] if term.start is None else [self.rows.linked[term.start.id]]
         steps = self.context.by_target
-        return head + [self._derivative(c, a, self._is_partial(steps[a.id], c)) for c, a in term.pairs]
+        return head + [self._derivative(c, a, self._is_partial(steps[a.id])) for c, a in term.pairs]
 
     def _derivative(self, consumer: Node, argument: Node, partial: bool) -> Math:
         plain = self.rows.plain
         return Derivative(plain[consumer.id], plain[argument.id], partial or self.rows.partial)
 
-    def _is_partial(self, s: Located, consumer: Node) -> bool:
-        """Whether a consumer also depends on the target through another: what is held fixed has then to be said."""
-        consumers = [g.consumer for g in groups(s) if g.consumer is not None]
-        return len(consumers) > 1 and depends(consumer, consumers)
+    def _is_partial(self, s: Located) -> bool:
+        """Whether one consumer also depends on the target through another: what is held fixed has then to be said."""
+        consumers = [g.consumer for g in ordered_groups(s, self.context) if g.consumer is not None]
+        return len(consumers) > 1 and any(depends(c, consumers) for c in consumers)
 
     # -- factors known from before
     def _cached(self, s: Located, term: Term) -> list[Line]:
@@ -107,9 +107,8 @@ class ScalarView:
 
     # -- local derivatives
     def _local(self, s: Located, group: Group) -> Line:
-        consumer, factor = group.consumer, local(group)
+        consumer, factor, partial = group.consumer, local(group), self._is_partial(s)
         assert consumer is not None
-        partial = self._is_partial(s, consumer)
         left = self._derivative(consumer, s.step.target, partial)
         rules = joined([r for c in group.contributions for r in path_rules(self.rows, c.path)])
         ref = self.context.equation_ref(consumer)
