@@ -78,7 +78,7 @@ def stack_of(scan: Node, row: Node) -> Node:
         if leaf is row:
             return outer
     for i, leaf in enumerate(loop.carry):
-        if leaf is row and not is_one(loop.length) and _is_computed(loop, i):
+        if leaf is row and not is_one(loop.length) and is_computed(loop, i):
             return _shifted(scan, i)
     for number, other in enumerate(loop.stacked):
         if other is row:
@@ -87,7 +87,7 @@ def stack_of(scan: Node, row: Node) -> Node:
     return scan.graph.result(scan, len(loop.results()) - 1)
 
 
-def _is_computed(loop: Loop, i: int) -> bool:
+def is_computed(loop: Loop, i: int) -> bool:
     """Whether a carry is more than values of the first step handed round, as in ``a, b = b, a``."""
     places = {leaf.id: k for k, leaf in enumerate(loop.carry)}
     for _ in loop.carry:
@@ -108,6 +108,21 @@ def _shifted(scan: Node, i: int) -> Node:
     row = build.concat([rest, first] if loop.reverse else [first, rest], 0)
     row.hint = row.hint or f"{(loop.carry[i].name or 'c').split('[')[0]}_prev"
     return row
+
+
+def carry_before(row: Node) -> Node | None:
+    """The leaf of the carry whose values at all steps a row holds, as `stack_of` writes them; None for other rows."""
+    if row.op.name != "concat" or row.attr != 0 or len(row.args) != 2:
+        return None
+    first, rest = sorted(row.args, key=lambda a: a.op.name == "slice")
+    if first.op.name != "reshape" or rest.op.name != "slice" or not rest.args[0].is_result:
+        return None
+    stack, scan = rest.args[0], rest.args[0].args[0]
+    loop: Loop = scan.attr
+    for leaf, start, after in zip(loop.carry, scan.args, loop.carried, strict=False):
+        if start is first.args[0] and stack.attr >= len(loop.carry) and loop.results()[stack.attr] is after:
+            return leaf
+    return None
 
 
 Body = Callable[..., Any]

@@ -185,26 +185,7 @@ class Assembly:
         number = self.number
         if isinstance(record, LoopStep):
             return LoopStep(number, record.loop, record.reverse, self._steps(in_reading_order(record.steps)))
-        return Step(number, record.target, record.contributions, record.total, self._cached(record.total))
-
-    def _cached(self, cotangent: Node) -> tuple[Node, ...]:
-        """The forward rows that this gradient reads, found without entering rows that have a name of their own."""
-        own = (cotangent,) if _is_result(cotangent) else cotangent.args
-        told = dict.fromkeys([self._state(row) if row.is_result else row for row in self._named_below(own)])
-        return tuple([n for n in told if n.args and n.id in self.names and n.id in self.forward_ids])
-
-    def _state(self, row: Node) -> Node:
-        """What a stack that the model does not name is made of: a row of the steps, also of the states before."""
-        if row.id in self.forward_ids or not _is_result(row):
-            return row
-        loop: Loop = row.args[0].attr
-        result = loop.results()[row.attr]
-        return next((after for leaf, after in zip(loop.carry, loop.carried, strict=True) if leaf is result), result)
-
-
-def _is_result(row: Node) -> bool:
-    """Whether a row is what comes out of a loop of the forward pass."""
-    return row.is_result and row.args[0].attr.forward is None
+        return Step(number, record.target, record.contributions, record.total)
 
 
 def _found(records: Iterable[Record]) -> list[Step]:

@@ -67,7 +67,7 @@ class Recorder:
         contributions = tuple([self._contribution(p) for p in settled.parts])
         if settled.whole:
             self.totals[node.id] = settled.total
-            return Step(0, node, contributions, settled.total, ())
+            return Step(0, node, contributions, settled.total)
         if contributions[0].consumer is not None:
             self.routes[node.id] = contributions[0]
         return None

@@ -27,7 +27,6 @@ class Step:
     target: Node
     contributions: tuple[Contribution, ...]
     total: Node
-    cached: tuple[Node, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from symbackprop.render.document import Prose, Ref, Value
 from symbackprop.render.factors import Factor
 from symbackprop.render.numbers import Numbers
 from symbackprop.render.rows import Rows
+from symbackprop.render.stored import Stored
 from symbackprop.render.symbols import Located, LoopMark
 
 
@@ -38,6 +39,8 @@ class Context:
         self.first: dict[int, Located] = {}
         for s in self.steps:
             self.first.setdefault(s.step.total.id, s)
+        scans = [x.loop.loop for x in self.located if isinstance(x, LoopMark)]
+        self.from_forward = Stored(derivation, [s.step for s in self.steps], scans)
         self.loss = derivation.model.loss_row
         self.wanted = frozenset(derivation.wrt)
 
@@ -50,7 +53,7 @@ class Context:
         total = s.step.total
         if total.id in self.equations:
             return (total,)
-        return s.step.cached if self.owns(s) else ()
+        return self.from_forward.of(total) if self.owns(s) else ()
 
     # -- references
     def step_ref(self, target: Node) -> Ref:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import sympy as sp
 
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import Node, arguments_first
+from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Marked, Math, Sum, Sym, chain
-from symbackprop.derive.again import Again
 from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.costs import multiplications
 from symbackprop.render.document import Line, Row, Step
@@ -29,8 +29,8 @@ class Results:
     def _known(self) -> frozenset[int]:
         """The rows that backward has from forward: not those that it computes again."""
         d = self.context.derivation
-        again = Again(d.names)
-        return frozenset(i for i in d.forward_ids if i in d.names or not again.is_cheap(d.model.graph.nodes[i]))
+        rows = d.model.graph.nodes
+        return frozenset(i for i in d.forward_ids if self.context.from_forward.is_kept(rows[i]))
 
     def _costs(self) -> dict[str, sp.Expr]:
         """Multiplications by anchor of the step; a loop's stand at its heading."""
@@ -83,12 +83,33 @@ class Results:
         return self.rows.row(total) if own is None or own == self.rows.linked[s.step.target.id] else own
 
     def stored(self, rows: Sequence[Node]) -> list[Node]:
-        """The rows of the forward pass that backward reads, in order."""
-        found = {row.id for s in self.context.steps for row in self.context.stored(s)}
+        """The rows of the forward pass that the gradients need, in order; one without a name before what reads it."""
+        needed = {row.id for row in self._needed()}
+        found = {row.id for s in self.context.steps if s.step.total.id in needed for row in self.context.stored(s)}
         results = [row for row in rows if row.id in found and row.op.name == "out"]
         stacks = [(row.args[0].attr, row.attr) for row in results if row.attr >= len(row.args[0].attr.carry)]
         found -= {loop.results()[place].id for loop, place in stacks}  # the stack says it
-        return [row for row in rows if row.id in found]
+        return [x for x in self._with_parts(rows) if x.id in found]
+
+    def _needed(self) -> Iterator[Node]:
+        """All rows that the gradients are computed from, in loops backwards too, up to those of the forward pass."""
+        pending, seen = list(self.context.derivation.gradients.values()), set()
+        while pending:
+            row = pending.pop()
+            if row.id not in seen:
+                seen.add(row.id)
+                yield row
+                if row.id not in self.known:
+                    pending += [*row.args, *(row.attr.results() if isinstance(row.attr, Loop) else ())]
+
+    def _with_parts(self, rows: Sequence[Node]) -> Iterator[Node]:
+        """The rows, each behind what it is computed from that is not among them, leaves of a loop's body too."""
+        seen = {row.id for row in rows}
+        for row in rows:
+            handed = row.attr.carried if isinstance(row.attr, Loop) else ()
+            parts = arguments_first([*row.args, *[x for x in handed if x.is_leaf]], lambda x: x.args, seen)
+            seen |= {x.id for x in parts}
+            yield from [*parts, row]
 
 
 def updates(context: Context, gradient: Callable[[Node], Math]) -> tuple[Line, ...]:
