@@ -63,7 +63,7 @@ def of_page(derivation: Derivation) -> set[Key]:
     page = Anatomy(derivation, Options())
     loops = [row.attr for row in page.forward.rows if isinstance(row.attr, Loop)]
     carried = {leaf.id: after.id for loop in loops for leaf, after in zip(loop.carry, loop.carried, strict=True)}
-    stored = Results(page.context, "shape", page.view.name).stored(page.forward.rows)
+    stored = Results(page.context, "shape", page.name).stored(page.forward.rows)
     before = {("before", carried[row.id]) for row in stored if row.id in carried}
     return before | of_code(row for row in stored if row.id not in carried)
 
