@@ -185,14 +185,17 @@ class Rows(Written):
         if not isinstance(m, maths.Op):
             return m
         self.mention(m.name)
-        found = replace(_without_keepdims(m), row=node.id)
+        rank = node.args[0].ndim if node.args else 0
+        found = replace(_counted(_without_keepdims(m), rank), row=node.id)
         return with_axes(found, node.ndim, node.attr[0]) if len(found.args) < len(m.args) else found
 
     def library(self, node: Node) -> Math:
         """A library function as it was called, its axes kept by an index."""
         assert node.origin is not None
         self.mention(node.origin.function, node)
-        found = _without_keepdims(self.call(node))
+        first = next((a for a in node.origin.args if isinstance(a, Node)), node)
+        rank = (node if node.origin.function == "stack" else first).ndim
+        found = _counted(_without_keepdims(self.call(node)), rank)
         if not node.origin.options.get("keepdims"):
             return found
         return with_axes(found, node.ndim, normalise_axes(node.origin.options.get("axis"), node.ndim))
@@ -300,6 +303,24 @@ class Rows(Written):
 
 def _without_keepdims(m: maths.Op) -> maths.Op:
     return replace(m, args=tuple([x for x in m.args if not isinstance(x, maths.Option) or x.key != "keepdims"]))
+
+
+def _counted(m: maths.Op, rank: int) -> maths.Op:
+    """The axes of an option counted from the first one, as everywhere in print."""
+    return replace(m, args=tuple([_from_first(x, rank) if isinstance(x, maths.Option) and x.key == "axis" else x
+                                  for x in m.args]))
+
+
+def _from_first(m: Any, rank: int) -> Any:
+    """An option or a tuple of numbers with the negative ones counted from the first axis."""
+    match m:
+        case maths.Option(key, value):
+            return maths.Option(key, _from_first(value, rank))
+        case maths.Tuple(items):
+            return maths.Tuple(tuple([_from_first(x, rank) for x in items]))
+        case maths.Num(value) if f.is_negative(value):
+            return maths.Num(value + rank)
+    return m
 
 
 def _scaled(written: Scaled | Math) -> Scaled:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+import re
 
-from symbackprop.core.maths import Math, Sym
+import pytest
+import sympy as sp
+
+from symbackprop.core.maths import Math, Num, Option, Sym, walk
 from symbackprop.derive import derive
 from symbackprop.model import Model
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.print.latex import latex
-from symbackprop.render.print.text import text
+from symbackprop.render.print.text import MINUS, text
 from symbackprop.render.rows import Rows
 
 HEAD = """
@@ -68,6 +71,23 @@ def test_text(expression: str) -> None:
 @pytest.mark.parametrize("expression", CASES)
 def test_latex(expression: str) -> None:
     assert latex(written(expression)) == CASES[expression][1]
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["softmax(X, axis=-2)", "sort(X, axis=-1)", "flip(X, axis=-2)", "cumsum(X, axis=-1)", "concat(X, Y, axis=-1)",
+     "stack(X, Y, axis=-1)", "norm(X, axis=-1)", "logsumexp(X, axis=-2)", "norm(X, axis=-1, keepdims=True)",
+     "take_along_axis(X, i[:, None], axis=-1)", "roll(X, 1, axis=-1)", "layer_norm(X, axis=-2)", "var(X, axis=-1)"],
+)
+def test_axes_are_counted_from_the_first(call: str) -> None:
+    def options(m: Math) -> list[Math]:
+        return [x.value for x in walk(m) if isinstance(x, Option) and x.key == "axis"]
+
+    ranks = {"stack": 3}
+    axis = int(re.search(r"axis=(-\d)", call)[1])  # type: ignore[index]
+    wanted = Num(sp.Integer(axis + ranks.get(call.split("(")[0], 2)))
+    assert options(written(call)) in ([wanted], [])
+    assert f"axis {MINUS}" not in text(written(call))
 
 
 def test_a_derivative_is_apart_from_the_sign_of_a_quotient() -> None:
