@@ -631,6 +631,8 @@ def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candi
 
 
 AT_ROWS = (missing_branches, scaled_rows, extra_terms, extra_factors, detached, one_step_only, true_class)
+FEW_AT_EDGES = (overwrites, products, softmax_axes, softmax_parts)
+FEW_AT_ROWS = (missing_branches, one_step_only)
 
 
 # -- shapes

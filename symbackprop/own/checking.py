@@ -19,7 +19,7 @@ from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
 from symbackprop.own.c_function import CForm
 from symbackprop.own.compare import CLOSE, OFF, SHAPE, SINGLE_STEP, Pair, all_close, distance, pair
-from symbackprop.own.diagnosis import Diagnosis
+from symbackprop.own.diagnosis import LARGE, Diagnosis
 from symbackprop.own.forms import ClassForm, Form, FunctionForm, Given, Raw, form_of
 from symbackprop.own.libraries import arrays_in, back
 from symbackprop.own.report import FAIL, MAX_SAYS, PASS, Gradient, Report
@@ -258,7 +258,7 @@ class Checker:
         return lines[-1] if lines and len(lines[-1]) <= MAX_FORMULA else ""
 
     def _smallest(self, name: str) -> str:
-        text = smallest(self.truth, name, self._off)
+        text = "" if len(self.truth.reference.order) > LARGE else smallest(self.truth, name, self._off)
         return f"; {text}" if text else ""
 
     def _off(self, name: str, point: Point) -> tuple[Array, Array] | None:

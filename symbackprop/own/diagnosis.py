@@ -31,7 +31,7 @@ from symbackprop.verify.interpreter import Program
 
 MAX_WORK, MAX_SEARCH, MAX_PAIRS, MAX_SECOND = 900_000, 20_000, 40, 400
 _PLAIN = (m.MISSING_FACTOR, m.SIGN, m.CONSTANT, m.MEAN, m.MISSING_PATH, m.TERM, m.EXPONENT)
-STEP = 1e-5
+STEP, LARGE = 1e-5, 300
 ROUNDED = 2e-3
 Swaps = Mapping[Edge, Swap]
 
@@ -87,9 +87,16 @@ class Diagnosis:
     def finding(self) -> Finding:
         """The mistake, or that no single one explains the numbers."""
         rules = RULES if self.thorough else RULES[: RULES.index(Diagnosis.after_earlier)]
+        if self.large:
+            rules = RULES[: RULES.index(Diagnosis.one_mistake) + self.thorough]
         with np.errstate(all="ignore"):
             found = next((x for rule in rules if (x := rule(self)) is not None), None)
         return found or Finding(m.UNEXPLAINED, f"no single mistake explains d{self.name}{self._pattern()}")
+
+    @property
+    def large(self) -> bool:
+        """Whether the model is so large that only the likeliest mistakes are tried."""
+        return len(self.reference.order) > LARGE
 
     def spend(self) -> bool:
         """Whether one more try in the dark is allowed; large models get fewer."""
@@ -165,10 +172,13 @@ class Diagnosis:
     def _at(self, row: Node) -> list[Candidate]:
         """The mistakes at a row and at the edges that lead to it; the same for every gradient that flows through."""
         if row.id not in self.pool:
-            floats = {r.id: r for r in self.reference.rows.values() if r.kind == FLOAT and r.value is None}
+            large = self.large  # there, only mistakes that exchange no arrays are tried
+            rows = [] if large else self.reference.rows.values()
+            floats = {r.id: r for r in rows if r.kind == FLOAT and r.value is None}
             places = [Place(self.reference, e, self.target, list(floats.values())) for e in self.reference.edges(row)]
-            found = [c for place in places for rule in (*AT_EDGES.values(), *own.AT_EDGES) for c in rule(place)]
-            at_row = (scaled_paths, *own.AT_ROWS)
+            at_edge = (*AT_EDGES.values(), *(own.AT_EDGES if not large else own.FEW_AT_EDGES))
+            found = [c for place in places for rule in at_edge for c in rule(place)]
+            at_row = (scaled_paths, *(own.AT_ROWS if not large else own.FEW_AT_ROWS))
             self.pool[row.id] = [*found, *[c for rule in at_row for c in rule(self.reference, row, self.target)]]
         return self.pool[row.id]
 
