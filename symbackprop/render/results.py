@@ -13,7 +13,7 @@ from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.costs import multiplications
 from symbackprop.render.document import Line, Row, Step
 from symbackprop.render.names import free_name
-from symbackprop.render.symbols import Located
+from symbackprop.render.symbols import Located, LoopMark
 
 MAX_UPDATES = 6
 
@@ -59,8 +59,24 @@ class Results:
         if s is None:
             return self._zero(name, node)
         stores = tuple(self.rows.bare(r) for r in self.context.stored(s))
-        gradient, cost = self._gradient(s, steps[s.anchor]), self._cost(self.costs[s.anchor])
+        gradient = self._gradient(s, steps[s.anchor])
+        cost = self._cost(self.costs[s.anchor] + self._in_loops(s.step.total))
         return Row(name, s.anchor, self.rows.bare(node), gradient, self._shape(node), cost, stores)
+
+    def _in_loops(self, total: Node) -> sp.Expr:
+        """What the steps of loops backwards compute for this gradient alone, such as δ_t·x_t for a sum over t."""
+        own, known = self.context.from_forward.own, self.known | self.context.from_forward.found
+        marks = [x for x in self.context.located if isinstance(x, LoopMark)]
+        apart = known | {x.loop.reverse.id for x in marks}
+        cost: sp.Expr = sp.S.Zero
+        for row in arguments_first([total], lambda row: () if row.is_result else row.args, apart - {total.id}):
+            if row.is_result and row.args[0].attr.forward is not None:
+                loop = row.args[0].attr
+                part = loop.results()[row.attr]
+                if part.id not in own:
+                    stop = apart.union(loop.stop()) - {part.id}
+                    cost += loop.length * (multiplications([part], stop) + self._in_loops(part))
+        return cost
 
     def _zero(self, name: str, node: Node) -> Row:
         """A parameter without influence."""

@@ -15,6 +15,7 @@ from symbackprop.derive import derive
 from symbackprop.model import Model, zoo
 from symbackprop.render.anatomy import Options, build_document
 from symbackprop.render.costs import own_cost
+from symbackprop.render.print.text import text
 from tests.render.random_models import random_loop, random_model
 
 N, D, M = sp.symbols("N D M", integer=True, positive=True)
@@ -109,3 +110,20 @@ def test_the_total_counts_what_backward_computes_and_nothing_else(text: str) -> 
 @pytest.mark.parametrize("make", [random_loop, random_model])
 def test_the_total_of_a_random_model_is_what_its_code_multiplies(make: Callable[[int], Model]) -> None:
     assert {seed: cost for seed in range(15) if (cost := differing(make(seed))) != 0} == {}
+
+
+LAYERS = "dim K, D\ndata x: D\nparam W: K x D x D, b: K x D\nh[0] = x\nfor k in 1..K:\n"
+LAYERS += "    h[k] = tanh(W[k] @ h[k-1] + b[k])\nloss J = sum(h[K])"
+SCALARS = "dim T\ndata x: T\nparam u, w\nh[0] = 0\nfor t in 1..T:\n    h[t] = u*h[t-1] + w*x[t]\nloss L = h[T]"
+
+
+@pytest.mark.parametrize(
+    ("source", "rows"),
+    [
+        (LAYERS, {"W": ("K·D²", ["h[k]"]), "b": ("0", [])}),
+        (SCALARS, {"u": ("T", ["hₜ₋₁"]), "w": ("T", [])}),
+    ],
+)
+def test_what_the_steps_of_a_loop_compute_for_one_gradient_stands_in_its_row(source: str, rows: object) -> None:
+    table = build_document(derive(Model.parse(source)), Options()).table
+    assert {row.name: (text(row.cost), [text(m) for m in row.stores]) for row in table} == rows
