@@ -294,7 +294,7 @@ class Printer(ABC, Generic[P, T]):
         return self.row(left, self.before("otimes"), right, level=QUOTIENT)
 
     def permuted(self, m: maths.Permuted) -> P:
-        order = self.plain("".join([str(k + 1) for k in m.order]))
+        order = self.plain("".join([str(k) for k in m.order]))
         return self.applied(self.lowered(self.operator("transpose"), order), [m.body])
 
     def big(self, m: maths.Big) -> P:

@@ -334,11 +334,17 @@ def _spelled_out(text: str) -> str:
     """The text with printed notation spelled out."""
     text = _FILL.sub(lambda m: f"{('zeros', 'ones')[int(m[1])]}({_sizes(m[2])})", text)
     text = _RESHAPE.sub(lambda m: f"reshape_to(({_sizes(m[1])},), ", text)
-    text = _TRANSPOSE.sub(lambda m: f"transpose_to(({', '.join(str(int(d) - 1) for d in m[1])},), ", text)
+    text = _TRANSPOSE.sub(lambda m: f"transpose_to(({_places(m[1])},), ", text)
     text = _SUMS.sub(lambda m: " ".join(f"{m[1]}_{letter}" for letter in m[2].split(",")), text)
     text = _LATER.sub(r"later_\1", _STEP.sub(r"stacked(\1)[\2]", _SHARE.sub(r"share_\1_\2", text)))
     text = _TRUTH.sub(r"(\1 != 0)", text)
     return _ROOT.sub(r"√(\1)", _OPTION.sub(r", \1=\2", text))
+
+
+def _places(digits: str) -> str:
+    """Axes in their order; without a 0 among them they are counted from 1."""
+    first = 0 if "0" in digits else 1
+    return ", ".join([str(int(d) - first) for d in digits])
 
 
 def _sizes(shape: str) -> str:

@@ -151,7 +151,7 @@ _MEANINGS: dict[str, Prose] = {
     "sort": (Op("sort", (_A,)), " has the entries in rising order along the axis"),
     "argsort": (Op("argsort", (_A,)), " holds the places of the entries in rising order along the axis"),
     "reshape": ("reshape has the same entries in the same order, the last axis fastest, in the shape below it",),
-    "transpose": ("transpose has the axes in the order of the numbers below it, counted from 1",),
+    "transpose": ("transpose has the axes in the order of the numbers below it, counted from 0",),
     "arange": (Op("arange", (_K,)), " is 0, 1, …, k − 1"),
     "eye": (Identity(sp.Symbol("N")), " is the identity matrix"),
     "diagonal": (Op("diag", (_A,)), " is the matrix with a on its diagonal and 0 elsewhere"),

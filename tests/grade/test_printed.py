@@ -65,6 +65,7 @@ def last(grader: Grader, lines: str, name: str) -> Item:
         (ROWS, "", "∂L/∂B = (1 − tanh((1_N×T ⊗ g) ⊙ B)^⊙2) ⊙ (1_N×T ⊗ g)", "dB"),
         (ROWS, "", "∂L/∂B = reshape_N×T×D((1 − tanh((1_N×T ⊗ g) ⊙ B)^⊙2) ⊙ (1_N×T ⊗ g))", "dB"),
         (ROWS, "", "∂L/∂B = transpose_213(transpose_213((1 − tanh((1_N×T ⊗ g) ⊙ B)^⊙2) ⊙ (1_N×T ⊗ g)))", "dB"),
+        (ROWS, "", "∂L/∂B = transpose_102(transpose_102((1 − tanh((1_N×T ⊗ g) ⊙ B)^⊙2) ⊙ (1_N×T ⊗ g)))", "dB"),
         (TABLE, "", "∂L/∂C = scatter(2c, words)", "dC"),
     ],
 )

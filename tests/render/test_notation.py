@@ -90,6 +90,10 @@ def test_axes_are_counted_from_the_first(call: str) -> None:
     assert f"axis {MINUS}" not in text(written(call))
 
 
+def test_a_transpose_counts_its_axes_from_0_as_options_do() -> None:
+    assert text(written("transpose(Q, (1, 0, 2))")) == "transpose_102(Q)"
+
+
 def test_a_derivative_is_apart_from_the_sign_of_a_quotient() -> None:
     source = "dim N\ninput x: N\nparam s: N\ny = x / s\noutput z = y + x"
     page = derive(Model.parse(source)).text(view="matrix")
