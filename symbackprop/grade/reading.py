@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 
 from symbackprop.errors import ModelError, NameProblem, SyntaxProblem
@@ -17,6 +19,7 @@ from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import expression, formula_of, size
 from symbackprop.model.text.statements import KEYWORDS
 from symbackprop.model.text.tokens import NAME, Cursor, Token, ended, forgiving_tokens, refuse_foreign
+from symbackprop.render.names import ACCENTS, LETTERS, text_name
 
 _DECLARATION = re.compile(rf"\s*({'|'.join(k for k in KEYWORDS if k != 'for')})\s+[A-Za-z]")
 _LOSSES = ("L", "J", "E", "Loss", "loss", "f")
@@ -76,7 +79,7 @@ class Reader:
         """The line with its left side; its error where it has none."""
         answer = Answer(line.number, line.text, entrywise="⊙" in line.text)
         try:
-            text, notes = ascii_text(line.text, "T" in self.dictionary.known)
+            text, notes = ascii_text(line.text, self.dictionary.known)
             sides, sign = _sides(forgiving_tokens(text))
             answer.notes += notes
             answer.adds = sign == "+="
@@ -236,13 +239,7 @@ def _plain(text: str, word: str, dictionary: Dictionary, notes: list[str]) -> Ta
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 _SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789+-aehijklmnoprstuvx")
 _LOWERED = re.compile("([₀-₉]*)([₀-₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ]*)")
-_GREEK = {
-    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "Δ": "delta", "ε": "eps", "ϵ": "eps", "η": "eta",
-    "θ": "theta",
-    "κ": "kappa", "λ": "lambda", "μ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho", "σ": "sigma", "τ": "tau",
-    "φ": "phi", "ϕ": "phi", "Φ": "Phi", "χ": "chi", "ψ": "psi", "ω": "omega", "∇": "nabla", "∂": "d", "𝛿": "delta",
-    "𝜎": "sigma", "𝜕": "d",
-}
+_LETTERS = {**LETTERS, "∇": "nabla", "∂": "d"}
 _SIGNS = {
     "−": "-", "–": "-", "—": "-", "‐": "-", "·": " ~ ", "⋅": " ~ ", "∙": " ~ ", "•": " ~ ", "×": "*", "⊙": "*",
     "∘": "*",
@@ -253,27 +250,42 @@ _SIGNS = {
 }
 OUTER = "⊗"
 _SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
-_ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar", "\u0307": "dot"}
-_MARKED = re.compile(r"([A-Za-z])([\u0302\u0303\u0304\u0307])")
+_MARKS = {mark: accent for accent, (mark, _) in ACCENTS.items()}
 _POWER = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _TRANSPOSED = re.compile(r"\^\s*(?:T\b|\{\s*(?:T|\\top|\\intercal)\s*\}|⊤|ᵀ|\\top\b)")
 
 
-def ascii_text(text: str, keeps_t: bool = False) -> tuple[str, list[str]]:
+def ascii_text(text: str, known: Collection[str] = ()) -> tuple[str, list[str]]:
     """The text in ASCII and what was changed on the way, said once each. A ``~`` is a product that may be either kind.
 
-    ``keeps_t``: T is a name of the model, so ``^T`` is a power. Raises `SyntaxProblem` for a character without meaning.
+    ``known`` are the names of the model: they are read as they print, and where T is one, ``^T`` is a power. Raises
+    `SyntaxProblem` for a character without meaning.
     """
     notes: list[str] = []
-    text = _spelled_out(text)
-    if not keeps_t and _TRANSPOSED.search(text):
+    text = _spelled_out(_named(unicodedata.normalize("NFC", text), frozenset(known)))
+    if "T" not in known and _TRANSPOSED.search(text):
         text = _TRANSPOSED.sub(".T", text)
-    text = _MARKED.sub(lambda m: m.group(1) + _ACCENTS[m.group(2)], unicodedata.normalize("NFC", text))
     if _POWER.search(text):
         notes.append("a raised number is written ^2")
         text = _POWER.sub(_power, text)
     text = _LOWERED.sub(_subscript, text.replace("^⊙", "^"))
     return "".join([_one(char, notes) for char in text]), list(dict.fromkeys(notes))
+
+
+def _named(text: str, known: frozenset[str]) -> str:
+    """The text with the model's names in place of how they print: Σ is a name where the model has a Sigma."""
+    pattern, names = _printed(known)
+    return text if text.isascii() or not names else pattern.sub(lambda m: names[m.group()], text)
+
+
+@lru_cache(maxsize=64)
+def _printed(known: frozenset[str]) -> tuple[re.Pattern[str], dict[str, str]]:
+    """What finds printed names in a text, and the name that each stands for; only those that stand for one."""
+    printed = [(text_name(name), name) for name in known if name.isidentifier()]
+    times = Counter(shown for shown, _ in printed)
+    names = {shown: name for shown, name in printed if times[shown] == 1 and not shown.isascii()}
+    longest = sorted(names, key=len, reverse=True)
+    return re.compile(f"(?:{'|'.join(map(re.escape, longest))})(?![\\w{''.join(_MARKS)}])"), names
 
 
 def _subscript(match: re.Match[str]) -> str:
@@ -297,21 +309,24 @@ def _one(char: str, notes: list[str]) -> str:
     if char in _SIGNS:
         notes.append(f"{char} is read as {_SIGNS[char].strip() if _SIGNS[char] != ' ~ ' else 'a product'}")
         return _SIGNS[char]
-    if char in _GREEK:
-        return _GREEK[char]
-    return _accented(char)
+    return _letter(char)
 
 
-def _accented(char: str) -> str:
-    """ŷ is yhat; letters of other shapes are plain letters."""
-    parts = unicodedata.normalize("NFD", char)
-    if len(parts) == 2 and parts[0].isascii() and parts[0].isalpha() and parts[1] in _ACCENTS:
-        return parts[0] + _ACCENTS[parts[1]]
+def _letter(char: str) -> str:
+    """α is alpha and ŷ is yhat; letters of other shapes are plain letters."""
+    found = [_plain_letter(part) for part in unicodedata.normalize("NFD", char)]
+    if all(found):
+        return "".join(found)
+    name = unicodedata.name(char, "unnamed")
+    raise SyntaxProblem(f"the character U+{ord(char):04X} {name} cannot be read")
+
+
+def _plain_letter(char: str) -> str:
+    """A letter, digit or accent in ASCII; nothing for any other character."""
     plain = unicodedata.normalize("NFKC", char)
     if plain.isascii() and plain.isalnum():
         return plain
-    name = unicodedata.name(char, "unnamed")
-    raise SyntaxProblem(f"the character U+{ord(char):04X} {name} cannot be read")
+    return _LETTERS.get(plain) or _MARKS.get(char, "")
 
 
 # -- what derivations print and people rarely type: 1_N×D, reshape_N×D(a), Σ_n,t, padding 1

@@ -19,6 +19,7 @@ _UPPER = {"Gamma": "Γ", "Delta": "Δ", "Theta": "Θ", "Lambda": "Λ", "Xi": "Ξ
           "Upsilon": "Υ", "Phi": "Φ", "Psi": "Ψ", "Omega": "Ω"}
 GREEK = {**dict(zip(_LOWER, _LETTERS, strict=True)), **_UPPER, "eps": "ε", "lam": "λ"}
 TEX_GREEK = {"epsilon": r"\varepsilon", "eps": r"\varepsilon", "lam": r"\lambda", "omicron": "o", "phi": r"\varphi"}
+LETTERS = {letter: name for name, letter in GREEK.items()} | {"ε": "eps", "λ": "lambda", "ς": "sigma"}  # read back
 ACCENTS = {"hat": ("\u0302", r"\hat"), "bar": ("\u0304", r"\bar"), "tilde": ("\u0303", r"\tilde"),
            "dot": ("\u0307", r"\dot"), "vec": ("\u20d7", r"\vec")}
 _SUBSCRIPTS = str.maketrans("0123456789+-t", "₀₁₂₃₄₅₆₇₈₉₊₋ₜ")

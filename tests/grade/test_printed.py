@@ -6,6 +6,7 @@ import pytest
 
 from symbackprop import Model
 from symbackprop.grade import Grader, Item
+from symbackprop.render.names import ACCENTS, GREEK, text_name
 
 BATCH = Grader(
     Model.parse("""
@@ -148,3 +149,30 @@ def test_indices_that_fit_no_array() -> None:
     unfit = last(BATCH, f"{DZ}\n∂L/∂b = Σ_n X[n, n]", "db")
     assert unfit.finding is not None and unfit.finding.says == "an array has one index twice"
     assert last(BATCH, f"{DZ}\n∂L/∂b = Σ_n δ_z[n]·X[:, n]", "db").verdict == "wrong"  # N is not D
+
+
+BASES = dict.fromkeys(["w", "W_e", "x1", *GREEK, *[f"{name}_2" for name in GREEK], *[f"w_{name}" for name in GREEK]])
+NAMES = [base for base in BASES if base != "lambda"] + [
+    f"{base}_{accent}{number}"
+    for base in ("w", "y", "W", "alpha", "Omega") for accent in ACCENTS for number in ("", "2")
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_name_is_read_as_it_prints(name: str) -> None:
+    grader = Grader(Model.parse(f"data x\nparam {name}, q\nloss L = tanh({name}*x) + q^2*{name}"))
+    shown = text_name(name)
+    report = grader.grade(
+        f"dL/d{shown} = x (1 - tanh({shown} x)²) + q²\ndL/dq = 2q·{shown}".replace("L/d", "L/∂").replace("dL", "∂L")
+    )
+    assert [item.verdict for item in report.items] == ["right", "right"], report.text()
+
+
+def test_a_sum_stays_a_sum_beside_a_sigma() -> None:
+    grader = Grader(Model.parse("dim N\ndata x: N\nparam Sigma\nloss L = sum(Sigma*x)"))
+    assert [item.verdict for item in grader.grade("∂L/∂Σ = Σ_n x[n]").items] == ["right"]
+
+
+def test_letters_of_other_shapes() -> None:
+    grader = Grader(Model.parse("data x\nparam theta, sigma\nloss L = theta*sigma*x"))
+    assert [item.verdict for item in grader.grade("dϑ = ς x\ndς = 𝜃·x").items] == ["right", "right"]
