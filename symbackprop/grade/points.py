@@ -13,7 +13,7 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.registry import composed
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.core.sizes import sized
@@ -141,7 +141,8 @@ def _as_target(value: Array, row: Node, style: str) -> Array:
 # -- points at which conditions are on the sides that the usual points miss
 
 
-SIZES = 2
+SIZES, WAYS = 2, 8
+WIDE = (1.0, 30.0, 1000.0)
 GUARD = 1e-6
 
 
@@ -161,6 +162,7 @@ class Beyond:
         self.coverage.bounds |= {side for side in self.coverage.sides if _guards(side)}
         self.aim = Aim(self.coverage, source.leaves, self.rng, self._usable, self._weights, source.meant)
         self.kept: dict[str, list[Array]] = {}
+        self.tried: list[tuple[Values, bool]] = []  # points looked at for a side; whether the model has no value there
 
     def points(self) -> Iterator[Point]:
         """A further point for every side that the usual ones miss and that is found."""
@@ -182,12 +184,41 @@ class Beyond:
             for side in self.coverage.missing:
                 found = None
                 if side not in self.coverage.seen:
-                    found = self.aim.at(side, [self._given(p) for p in bases], bases[0].sizes)
+                    found = self._aim(side, bases)
+                    if self._stayed_outside() and self._excluded(side, bases[0].sizes):
+                        self.coverage.bounds.add(side)
                 if found is not None:
                     bases.append(self.source.at(found, bases[0].sizes))
                     self.coverage.seen.add(side)
                     self._see(bases[-1])
                     yield bases[-1]
+
+    def _aim(self, side: Side, bases: Sequence[Point]) -> Values | None:
+        self.tried.clear()
+        return self.aim.at(side, [self._given(p) for p in bases], bases[0].sizes)
+
+    def _excluded(self, side: Side, sizes: Mapping[str, int]) -> bool:
+        """Whether the model has no value on a side, as x < 0 of log(x): no way there from further points ends at one,
+        wherever the arrays that the condition does not read go."""
+        for _ in range(WAYS):
+            if self._aim(side, [self.source.more(sizes)]) is not None or not self._stayed_outside():
+                return False
+            if not all(self._is_outside(self._elsewhere(side, self.tried[-1][0]), sizes) for _ in range(WAYS)):
+                return False
+        return True
+
+    def _stayed_outside(self) -> bool:
+        """Whether points on the side were looked at, after the one to start from, and all are outside of the domain."""
+        return len(self.tried) > 1 and all(outside for _, outside in self.tried[1:])
+
+    def _is_outside(self, values: Values, sizes: Sizes) -> bool:
+        point = self.source.at(values, sizes)
+        return any(np.any(np.isnan(point.value(row))) for row in self.source.reference.results)
+
+    def _elsewhere(self, side: Side, values: Values) -> Values:
+        """The point with the arrays that a condition does not read of other signs and sizes."""
+        moved = {leaf.id for leaf in self.source.leaves if leaf.kind == FLOAT} - side.leaves
+        return {i: v * self.rng.choice([-1, 1]) * self.rng.choice(WIDE) if i in moved else v for i, v in values.items()}
 
     @property
     def unseen(self) -> list[Unseen]:
@@ -201,9 +232,10 @@ class Beyond:
         return {leaf.id: point.values[leaf.id] for leaf in self.source.leaves}
 
     def _usable(self, values: Values, sizes: Sizes) -> int | None:
-        """How many entries of the leaves are 0; None where a row is not finite."""
+        """How many entries of the leaves are 0; None where a row is not finite or the model has no value."""
         point = self.source.at(values, sizes)
-        if not all(np.all(np.isfinite(point.value(row))) for row in self.rows):
+        self.tried.append((values, self._is_outside(values, sizes)))
+        if self.tried[-1][1] or not all(np.all(np.isfinite(point.value(row))) for row in self.rows):
             return None
         return int(sum(np.sum(value == 0) for value in self._given(point).values()))
 

@@ -52,6 +52,20 @@ def test_an_answer_is_not_right_where_a_side_stays_unseen() -> None:
     assert graded("", "sum(where(sin(x) > 2, x, x^2))", "3*x").verdict == "wrong"
 
 
+@pytest.mark.parametrize("model, answer, verdict", [
+    ("param x\nloss L = log(x)^2", "dx = 2*log(abs(x))/x", "right"),
+    ("dim N\nparam x: N\nloss L = sum(sqrt(x))", "dx = 1/(2*sqrt(abs(x)))", "right"),
+    ("param x\nloss L = log(x)", "dx = 1/abs(x)", "right"),
+    ("param x, y\nloss L = log(x - y)", "dx = 1/abs(x - y)\ndy = -1/(x - y)", "right"),
+    ("param x, y\nloss L = log(x - y)", "dx = 1/(x - y)\ndy = where(y > 20, 3, -1/(x - y))", "inconclusive"),
+    ("param x\nloss L = exp(x)^2", "dx = 2*exp(2*x) + relu(x - 400)", "inconclusive"),
+    ("param x\nloss L = where(x > 0, log(x), x)", "dx = 1/abs(x)", "wrong"),
+])
+def test_a_side_on_which_the_model_has_no_value_need_not_be_seen(model: str, answer: str, verdict: str) -> None:
+    """Nothing is excluded that other arrays allow, or that only floats do not hold."""
+    assert grade(parse(model), answer).verdict == verdict
+
+
 @pytest.mark.parametrize("seed", range(EXAMPLES))
 def test_random_models_with_conditions(seed: int) -> None:
     """An answer with one branch wrong is never right; the right one is never wrong."""
