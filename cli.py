@@ -272,7 +272,7 @@ def models(tag: str | None, as_json: bool) -> None:
         known = zoo.tags()
         hint = did_you_mean(tag, known)
         raise UsageError(f"no built-in model has the tag {tag!r}; tags are {', '.join(known)}.{hint}")
-    write_result(json.dumps([e._asdict() for e in found], indent=2) if as_json else zoo.listing_text(found))
+    write_result(as_text([e._asdict() for e in found]) if as_json else zoo.listing_text(found))
 
 
 @cli.command()

@@ -96,7 +96,7 @@ SLIPS = [
     ("derive net.sbp --at x=1", 3, "no value is given for y, w1, w2"),
     ("derive net.sbp --at x=one", 2, "expected a number"),
     ("derive net.sbp --at at.json", 2, "cannot read at.json"),
-    ("derive net.sbp --dim N=3", 3, "net has no dimension 'N'"),
+    ("derive net.sbp --dim N=3", 3, "net has no dimension 'N': none of its sizes has a name."),
     ("derive net.sbp --dim N", 2, "is not NAME=SIZE, as in N=4,D=3"),
     ("derive net.sbp -o missing/net.txt", 2, "cannot write missing/net.txt"),
     ("models --tag scalr", 2, "Did you mean 'scalar'?"),

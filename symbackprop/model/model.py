@@ -103,9 +103,9 @@ class Model:
         """Give dimensions default sizes."""
         for name, size in sizes.items():
             if name not in self.sizes:
-                known = ", ".join(self.sizes) or "none"
+                known = f"; it has {', '.join(self.sizes)}" if self.sizes else ": none of its sizes has a name"
                 hint = did_you_mean(name, self.sizes)
-                raise NameProblem(f"{self.name} has no dimension {name!r}; it has {known}.{hint}")
+                raise NameProblem(f"{self.name} has no dimension {name!r}{known}.{hint}")
             self.sizes[name] = _checked_size(name, size)
 
     def data(self, name: str, shape: Iterable[DimLike] = (), *, below: DimLike | None = None) -> Node:
