@@ -18,8 +18,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from symbackprop.__main__ import load_cli
-from symbackprop.errors import ShapeError
+from symbackprop.errors import ShapeError, UsageError
 from symbackprop.model.text import parse
+from symbackprop.render.numbers import read_at
 from symbackprop.scratch import PREFIX, scratch_file, scratch_folder
 from symbackprop.terminal import visible
 from symbackprop.verify import evaluate
@@ -168,6 +169,12 @@ def test_garbage_for_numbers(name: str) -> None:
         result = run(command, "lin.sbp", "--at", name)
         refused(result, result.exit_code)
         assert result.exit_code in (2, 3)
+
+
+def test_numbers_that_are_no_text(tmp_path: Path) -> None:
+    (tmp_path / "at.json").write_bytes(b"{\xff}")
+    with pytest.raises(UsageError, match="it is not text in UTF-8"):
+        read_at(str(tmp_path / "at.json"))
 
 
 def test_numbers_that_unpack_to_too_much(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,6 +46,8 @@ def _from_file(path: Path) -> dict[str, Any]:
         return _from_json(path) if path.suffix == ".json" else _from_npz(path)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}") from error
+    except UnicodeDecodeError:
+        raise UsageError(f"cannot read {path}: it is not text in UTF-8") from None
     except RecursionError:
         raise UsageError(f"cannot read {path}: it is nested too deeply") from None
     except Exception as error:
