@@ -35,6 +35,7 @@ def codegen(
     """
     from symbackprop.codegen.optimizers import optimizer_lines
     from symbackprop.codegen.planning import build_program
+    from symbackprop.derive.closed import closed
     from symbackprop.derive.stable import derive_stable
     from symbackprop.model.text.write import to_text, with_text_names
 
@@ -49,7 +50,8 @@ def codegen(
         raise UsageError(f"-O{level} is not for {target}: {printer.refused}")
     named = with_text_names(model)
     with named.graph.apart():
-        program = build_program(derive_stable(named, wrt), to_text(model), level, dtype, printer.arrays)
+        derivation = closed(derive_stable(named, wrt))
+        program = build_program(derivation, to_text(model), level, dtype, printer.arrays)
     text: str = printer(program).text(optimizer_lines(optimizer, printer.arrays) if optimizer is not None else ())
     return text
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_view
+from symbackprop.core.facts import is_view, one_hot_index
 from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.loops import Loop
 from symbackprop.core.pattern import Pattern
@@ -292,20 +292,3 @@ def _is_whole(base: f.Formula, row: Node) -> bool:
 
 def _is_column(a: Node) -> bool:
     return a.ndim == 2 and is_one(a.shape[1]) and not is_one(a.shape[0])
-
-
-def one_hot_index(row: Node) -> Node | None:
-    """The index row (its last axis of size 1) when a row is 1 where the last axis is at the index, else 0."""
-    if row.op.name != "elementwise" or row.attr.head != "equal" or len(row.args) != 2:
-        return None
-    for index, places in (row.args, row.args[::-1]):
-        if _is_range(places, row) and index.kind == "int" and index.ndim == row.ndim and is_one(index.shape[-1]):
-            return index
-    return None
-
-
-def _is_range(places: Node, row: Node) -> bool:
-    """arange along the last axis of a row."""
-    flat = places.args[0] if places.op.name == "reshape" else places
-    ones: Sequence[object] = places.shape[:-1]
-    return flat.op.name == "arange" and all(map(is_one, ones)) and places.shape[-1:] == row.shape[-1:]

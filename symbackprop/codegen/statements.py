@@ -10,9 +10,9 @@ from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.equations import Equation, shape_note
 from symbackprop.codegen.program import Assign, Block, For, OneHot, Program, Softmax, Statement, Store
 from symbackprop.codegen.reuse import reuse
-from symbackprop.codegen.rows import one_hot_index
 from symbackprop.codegen.tree import Expr, Line, as_code, assign, attribute, call, index, method, name, statement, text
 from symbackprop.core import formula as f
+from symbackprop.core.facts import one_hot_index
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import Shape, same_shape
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sympy as sp
@@ -10,6 +11,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.entry import Indices, Kind, Terms, jacobian, kind_of, letters
 from symbackprop.core.graph import Node
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.shapes import is_one
 
 _SOME = sp.Dummy("n", integer=True, positive=True)  # a size that is not 1
 _KINDS: dict[tuple[str, Any], Kind] = {}
@@ -56,3 +58,24 @@ def is_view(row: Node) -> bool:
     entries = kind(row)
     moves = entries.views and not entries.indices and row.value is None
     return moves or row.op.name == "out" or isinstance(row.form, f.Arg)
+
+
+def one_hot_index(row: Node) -> Node | None:
+    """The index row (its last axis of size 1) when a row is 1 where the last axis is at the index, else 0."""
+    if row.head != "equal" or len(row.args) != 2:
+        return None
+    for index, places in (row.args, row.args[::-1]):
+        if _is_along(places, row) and index.kind == "int" and index.ndim == row.ndim and is_one(index.shape[-1]):
+            return index
+    return None
+
+
+def _is_along(places: Node, row: Node) -> bool:
+    """Whether places are 0, 1, 2 … along the last axis of a row."""
+    ones: Sequence[object] = places.shape[:-1]
+    return is_range(places) and all(map(is_one, ones)) and places.shape[-1:] == row.shape[-1:]
+
+
+def is_range(row: Node) -> bool:
+    """Whether the entries of a row are 0, 1, 2 …"""
+    return plainly(row).op.name == "arange"

@@ -207,6 +207,13 @@ class Graph:
             finally:
                 self.nodes, self._table, self._named = before
 
+    def recognise(self, rows: Iterable[Node]) -> None:
+        """From now on rows made `apart` before are found again by what is equal to them."""
+        for row in rows:
+            self.nodes[row.id] = row
+            if row.key is not None:
+                self._named.setdefault(row.key, row)
+
     def _append(
         self, op: Op, args: tuple[Node, ...], attr: Any, shape: Shape, kind: str, key: Any = None
     ) -> Node:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Math, Num, transposed, turned, within
 from symbackprop.core.shapes import ONE, Shape
+from symbackprop.derive.closed import closed_forms
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.document import Declaration, Document, Line, Prose, Ref, Step
@@ -37,6 +38,8 @@ class Anatomy:
         numbers_only = view == "scalar"
         symbols = Symbols(derivation, self.forward.anchors, deltas=not numbers_only, partial=not numbers_only)
         self.rows = symbols.rows(self.located)
+        self.closed = closed_forms(derivation)
+        symbols.name_closed(self.rows, self.located, self.closed.rows)
         digits = DIGITS if options.digits is None else options.digits
         given = options.values
         self.numbers = None if given is None else Numbers(derivation, given, options.sizes, digits)
@@ -94,6 +97,7 @@ class Anatomy:
         step, symbol = s.step, self.rows.gradients[s.step.target.id]
         with self.rows.letters.at_step(bool(s.depth)):
             lines = self.writer.lines(s)
+            lines = (*lines, *self._closed(s, lines))
             lines = (*lines, *self._layout(s, lines))
         if self.options.detail == "brief":
             lines = brief(lines)
@@ -103,6 +107,17 @@ class Anatomy:
             shape=self.context.shape(self._shape(step.target)), lines=lines, cached=self._cached(s),
             path=self._path(s), value=self.context.value(step.total), depth=s.depth,
         )
+
+    def _closed(self, s: Located, lines: Sequence[Line]) -> tuple[Line, ...]:
+        """The shortest form of a gradient, where that is not how it was just written."""
+        total = s.step.total
+        rules = self.closed.rules.get(total.id, ())
+        if not rules or s.depth or not self.context.owns(s) or self.name not in ("matrix", "scalar"):
+            return ()
+        right = self.rows.row(self.closed.rows[total.id])
+        if any(within(line.right) == within(right) for line in lines):
+            return ()
+        return (Line("closed", None, right, ("closed form: ", "; ".join(rules)), value=self.context.value(total)),)
 
     def _layout(self, s: Located, lines: Sequence[Line]) -> tuple[Line, ...]:
         """A result transposed, where Jacobian layout is asked for and the view does not write it so."""
@@ -177,7 +192,7 @@ class Anatomy:
 
 def brief(lines: Sequence[Line]) -> tuple[Line, ...]:
     """Only the chain rule and what comes of it."""
-    kept = [line for line in lines if line.kind in ("chain", "result", "layout")]
+    kept = [line for line in lines if line.kind in ("chain", "result", "closed", "layout")]
     first = next((line.left for line in lines if line.left is not None), None)
     if kept and kept[0].left is None:
         kept[0] = Line(kept[0].kind, first, kept[0].right, kept[0].reason, kept[0].sign, kept[0].value)

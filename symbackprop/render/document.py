@@ -50,6 +50,7 @@ class Line:
     - ``local``: a local derivative, its rule in ``reason``;
     - ``substitution``: the factors put into the chain;
     - ``result``: the final form in which later steps use it, after a simplification with its rule in ``reason``;
+    - ``closed``: the shortest form of a gradient, the rules that lead to it in ``reason``;
     - ``element``: one entry of an array, in index view.
 
     ``value`` is the number that the line comes to, when numbers were given.

@@ -109,6 +109,13 @@ class Symbols:
             self._name_gradient(r, s)
         return r
 
+    def name_closed(self, r: Rows, located: Iterable[Located | LoopMark], closed: Mapping[int, Node]) -> None:
+        """Gradients in closed form go by the names of those that the sweep has found."""
+        for s in located:
+            total = s.step.total if isinstance(s, Located) else None
+            if total is not None and total.id in r.symbols and total.id in closed:
+                r.symbols.setdefault(closed[total.id].id, r.symbols[total.id])
+
     def sym(self, name: str, row: Node | None = None) -> Sym:
         """A name, as the model wants it."""
         shape, number = ((), None) if row is None else (tuple(row.shape), row.id)

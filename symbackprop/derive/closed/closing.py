@@ -1,0 +1,359 @@
+"""The pass: which gradient arrays are looked at together, which forms are tried, the rows of those that are cheaper.
+
+Gradient arrays that must exist (a matrix product reads them, or they were asked for) and share rows form a region. A
+region is written in closed form where that costs less than its swept rows, else these stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Leaf, Node
+from symbackprop.core.scalars import TABLE
+from symbackprop.derive.closed.factoring import (
+    Pair,
+    Product,
+    common_powers,
+    divided,
+    factored,
+    folded,
+    grouped,
+    has_common_factor,
+    joined,
+    multiplied_by,
+    of_rows,
+    shared_pairs,
+)
+from symbackprop.derive.closed.facts import Facts
+from symbackprop.derive.closed.flatten import Flattening, is_transparent
+from symbackprop.derive.closed.rules import Rules
+from symbackprop.derive.closed.terms import Index, Space, Term, Terms, TooLong, collected, is_number
+from symbackprop.derive.closed.writing import Price, Writer, swept_cost
+from symbackprop.derive.steps import Derivation, LoopStep, Step
+
+ZERO = Product(Fraction(0), {})
+MAX_ROWS = 10_000  # gradient rows that are looked at, a second or so; the rest stays as it was swept
+WORTH = 0.999  # a closed form is cheaper than this share of the swept one
+
+
+@dataclass(frozen=True)
+class ClosedForms:
+    """By the ids of gradient rows: the ``rows`` that stand in their place, and the names of the ``rules`` that led to
+    those which are in closed form."""
+
+    rows: Mapping[int, Node]
+    rules: Mapping[int, tuple[str, ...]]
+
+
+@dataclass
+class Trial:
+    """A way of writing a region: the tree of every root, pairs computed once, the rules used by root, the cost, how
+    many terms and factors there are, and whether ``sums`` of forward rows are among these."""
+
+    trees: dict[int, tuple[Index, Product]]
+    pairs: dict[int, Pair]
+    rules: dict[int, tuple[str, ...]]
+    cost: float
+    degree: tuple[int, int]
+    sums: bool
+
+
+@dataclass
+class Region:
+    """Gradient arrays that are closed together, and the swept rows that compute them."""
+
+    roots: list[Node] = field(default_factory=list)
+    inside: dict[int, Node] = field(default_factory=dict)
+
+
+class Closing:
+    """One pass over the gradients of a derivation. The table is to be set apart around it."""
+
+    def __init__(self, derivation: Derivation) -> None:
+        self.derivation = derivation
+        self.graph = derivation.model.graph
+        self.roots = list(derivation.gradients.values())
+        self.order = self.graph.topological(self.roots)
+        forward = set(derivation.forward_ids)
+        self.forward = forward | {n.id for n in self.order if _is_given(n)}
+        for node in self.order:  # as softmax(z), which the gradient of a logsumexp reads
+            if node.args and not is_transparent(node) and all(a.id in self.forward for a in node.args):
+                self.forward.add(node.id)
+        self.graph.recognise(self.order)
+        self.swept = [n for n in self.order if n.id not in self.forward]
+        self.cuts = {a.id for n in self.swept if not is_transparent(n) for a in n.args} - self.forward
+        self.cuts |= {n.id for n in self.roots} - self.forward
+        rows = sorted((n for n in self._forward_rows() if n.id in self.forward), key=lambda n: n.id)
+        self.space = Space()
+        self.flattening = Flattening(self.graph, self.space, self.forward)
+        self.flattening.pure = pure_rows(self.order) | self.forward
+        self.facts = Facts(self.flattening, rows, derivation.model.results())
+
+        self.rules = Rules(self.flattening, self.facts, rows)
+        self.place = {n.id: k for k, n in enumerate(self.swept)}
+        self.made = self.graph.count + (1 << 40)
+        self.pairs: dict[int, Pair] = {}
+
+    def _forward_rows(self) -> list[Node]:
+        model = self.derivation.model
+        return self.graph.topological([*model.results(), *model.equations.values(), *self.roots])
+
+    # -- the pass
+    def forms(self) -> ClosedForms:
+        """All gradients, those in closed form that are shorter so."""
+        self.flattening.flatten(self.swept, self.cuts)
+        self.cuts = self.flattening.cuts
+        chosen: dict[int, Trial] = {}
+        left = MAX_ROWS
+        for region in self._regions():
+            left -= len(region.inside)
+            if left < 0:
+                break
+            trial = self._best(region)
+            if trial is not None and trial.cost < WORTH * swept_cost(region.inside.values()):
+                chosen |= dict.fromkeys(trial.trees, trial)
+                self.pairs |= trial.pairs
+        return ClosedForms(Rows(self, chosen).all(), {i: t.rules[i] for i, t in chosen.items()})
+
+    # -- regions
+    def _regions(self) -> list[Region]:
+        """The cuts that are worth a look, those that share rows or read one gradient array together."""
+        regions: dict[int, Region] = {}
+        owner: dict[int, int] = {}
+        join = Joined()
+        for root in self.swept:
+            if root.id in self.cuts and root.id in self.flattening.sums and is_transparent(root):
+                region = regions[root.id] = Region([root])
+                for node in self._inside(root, region.inside):
+                    join.together(root.id, owner.setdefault(node.id, root.id))
+        found: dict[int, Region] = {}
+        for i, region in regions.items():
+            whole = found.setdefault(join.first(i), Region())
+            whole.roots += region.roots
+            whole.inside |= region.inside
+        return list(found.values())
+
+    def _inside(self, root: Node, inside: dict[int, Node]) -> list[Node]:
+        """The swept rows of a root, and the gradient arrays that they read."""
+        stack, touched = [root], {}
+        while stack:
+            node = stack.pop()
+            if node.id in touched or node.id in self.forward or node.value is not None:
+                continue
+            touched[node.id] = node
+            if node is root or (node.id not in self.cuts and is_transparent(node)):
+                inside[node.id] = node
+                stack += node.args
+        return list(touched.values())
+
+    # -- normal forms
+    def _best(self, region: Region) -> Trial | None:
+        """The cheaper of the closed form and the one that is multiplied out, where terms vanish in that."""
+        trial = self._trial(region)
+        if trial is None or not trial.sums:
+            return trial
+        other = self._trial(region, opened=True)
+        return trial if other is None or other.cost >= trial.cost or other.degree > trial.degree else other
+
+    def _trial(self, region: Region, opened: bool = False) -> Trial | None:
+        forms: list[Terms] = []
+        fired: dict[int, tuple[str, ...]] = {}
+        try:
+            with self.facts.apart():
+                self._learn_sums(region, opened)
+                for root in region.roots:
+                    self.rules.fired, self.rules.own = {}, root.id
+                    forms.append(self._normal(root, opened))
+                    fired[root.id] = tuple(self.rules.fired)
+        except TooLong:
+            return None
+        plain = self._priced(region, forms, (), fired)
+        common = [common_powers(terms) for terms in forms]
+        forms = [[divided(t, c) for t in terms] for terms, c in zip(forms, common, strict=True)]
+        pairs = shared_pairs(forms, self.made, self.space.weights)
+        forms = [[multiplied_by(t, c) for t in terms] for terms, c in zip(forms, common, strict=True)]
+        self.made += len(pairs)
+        trial = self._priced(region, forms, pairs, fired) if pairs else plain
+        return plain if plain.cost <= trial.cost else trial
+
+    def _is_sum(self, id_: int) -> bool:
+        """Whether a factor is a sum of forward rows."""
+        return id_ in self.flattening.inline or id_ in self.flattening.reflected
+
+    def _normal(self, root: Node, opened: bool) -> Terms:
+        _, terms = self.flattening.sums[root.id]
+        found = self._tidied(terms)
+        if opened:
+            written = [x for t in found for x in self.flattening.opened_up(t)]
+            if len(written) > len(found):
+                self.rules.fired.setdefault("multiplied out")
+            found = self._tidied(written)
+        found = [folded(self.facts, t, self.rules.fired) for t in joined(self.facts, found, self.rules.fired)]
+        if len(found) < len(terms):
+            self.rules.fired.setdefault("terms cancel")
+        if not all(map(self._is_defined, found)):
+            raise TooLong
+        return found
+
+    def _learn_sums(self, region: Region, opened: bool) -> None:
+        """A gradient that is a sum of one term over arrays from before the region is read by the others, as dγ and dβ
+        of a normalisation are."""
+        first = min(self.place[root.id] for root in region.roots)
+        for root in region.roots:
+            index, terms = self.flattening.sums[root.id]
+            arrays = [self.place.get(id_, -1) for t in terms for id_, _ in t.powers]
+            if len(terms) == 1 and terms[0].summed and max(arrays, default=-1) < first:
+                for term in self._normal(root, opened):
+                    self.facts.is_sum(root.id, index, term)
+
+    def _tidied(self, terms: Terms) -> Terms:
+        return collected([t for t in map(self.rules.tidied, terms) if t is not None])
+
+    def _is_defined(self, term: Term) -> bool:
+        """Whether a term needs no care where a weight in it is 0: nothing in it can be infinite there."""
+        return not term.weighed or all(
+            is_number(k) or (p > 0 and not self._may_be_infinite(k[0])) for k, p in term.powers.items()
+        )
+
+    def _may_be_infinite(self, id_: int) -> bool:
+        node = self.graph.nodes.get(id_)
+        if node is None or node.form is None:
+            return False
+        return any(not TABLE[name].finite for name in f.calls(node.form))
+
+    def _priced(self, region: Region, forms: Sequence[Terms], pairs: Sequence[Pair],
+                fired: Mapping[int, tuple[str, ...]]) -> Trial:
+        price, fired = self._price(), dict(fired)
+        degree = sum(map(len, forms)), sum(len(t.powers) for terms in forms for t in terms)
+        sums = any(self._is_sum(k[0]) for terms in forms for t in terms for k in t.powers)
+        trees: dict[int, tuple[Index, Product]] = {}
+        for root, terms in zip(region.roots, forms, strict=True):
+            tree = self._cheaper([grouped(t) for t in terms]) if terms else ZERO
+            if has_common_factor(tree):
+                fired[root.id] = (*fired[root.id], "common factor")
+            trees[root.id] = self.flattening.sums[root.id][0], tree
+        cost = sum([price.of(tree) for _, tree in trees.values()], 0.0)
+        cost += sum(price.of(of_rows(pair.powers)) for pair in pairs)
+        return Trial(trees, {p.id: p for p in pairs}, fired, cost, degree, sums)
+
+    def _cheaper(self, products: Sequence[Product]) -> Product:
+        """The sum with common factors in front, or with small ones among the small factors of its terms."""
+        together, spread = factored(products), factored(products, spread=True)
+        return spread if self._price().of(spread) < self._price().of(together) else together
+
+    def _price(self) -> Price:
+        return Price(self.space, self.flattening)
+
+
+class Rows:
+    """Every gradient row over what stands in the place of its arguments. ``chosen`` are the trials by root."""
+
+    def __init__(self, closing: Closing, chosen: Mapping[int, Trial]) -> None:
+        self.closing, self.graph, self.chosen = closing, closing.graph, chosen
+        self.writer = Writer(self.graph, closing.space, self.row, closing.flattening.guarded)
+        self.new: dict[int, Node] = {}
+        self.pairs: dict[int, Node] = {}
+
+    def all(self) -> dict[int, Node]:
+        """By the ids of gradient rows: what stands in their place."""
+        for node in self.closing.swept:
+            self.of(node)
+        return self.new
+
+    def of(self, node: Node) -> Node:
+        """What stands in the place of a row whose arguments are there."""
+        if node.id not in self.new:
+            self.new[node.id] = self._closed(node) if node.id in self.chosen else self._again(node)
+        return self.new[node.id]
+
+    def row(self, id_: int) -> Node:
+        """The row that a tree reads: a pair, a gradient array, perhaps one that stands further on, or a forward row."""
+        pair = self.closing.pairs.get(id_)
+        if pair is None:
+            return self.of(self.graph.nodes[id_]) if id_ in self.chosen else self.new.get(id_, self.graph.nodes[id_])
+        if id_ not in self.pairs:
+            self.pairs[id_] = self._apart(self.writer.product(of_rows(pair.powers), pair.at))
+        return self.pairs[id_]
+
+    def _closed(self, node: Node) -> Node:
+        index, tree = self.chosen[node.id].trees[node.id]
+        if tree is ZERO:
+            return self.graph.full(0, node.shape)
+        return self._apart(self.writer.written(tree, index, node))
+
+    def _apart(self, row: Node) -> Node:
+        if row.id not in self.closing.forward:
+            self.graph.set_apart(row)
+        return row
+
+    def _again(self, node: Node) -> Node:
+        args = [self.new.get(a.id, a) for a in node.args]
+        if all(a is b for a, b in zip(args, node.args, strict=True)):
+            return node
+        row = self.graph.again(node, args)
+        row.hint = row.hint or node.hint
+        return self._apart(row) if node.apart else row
+
+
+def _is_given(node: Node) -> bool:
+    """Data, parameters and constants, which a backward pass reads as they are."""
+    return isinstance(node.attr, Leaf) and node.attr.role != "upstream"
+
+
+def pure_rows(order: Sequence[Node]) -> set[int]:
+    """Rows that no upstream gradient goes into."""
+    pure: set[int] = set()
+    for node in order:
+        if all(a.id in pure for a in node.args) and (node.args or not isinstance(node.attr, Leaf) or _is_given(node)):
+            pure.add(node.id)
+    return pure
+
+
+class Joined:
+    """Which ids belong together."""
+
+    def __init__(self) -> None:
+        self.parent: dict[int, int] = {}
+
+    def first(self, i: int) -> int:
+        while self.parent.setdefault(i, i) != i:
+            self.parent[i] = self.parent[self.parent[i]]
+            i = self.parent[i]
+        return i
+
+    def together(self, a: int, b: int) -> None:
+        a, b = self.first(a), self.first(b)
+        self.parent[max(a, b)] = min(a, b)
+
+
+def closed_forms(derivation: Derivation) -> ClosedForms:
+    """The gradients of a derivation in their shortest form."""
+    with derivation.model.graph.apart():
+        return Closing(derivation).forms()
+
+
+def closed(derivation: Derivation) -> Derivation:
+    """The derivation whose gradients are computed in closed form where that is cheaper. What it says step by step is
+    no chain rule any more: it is for evaluation."""
+    new = closed_forms(derivation).rows
+    names = dict(derivation.names)
+    for i, row in new.items():
+        if row.id != i and i in names:
+            name = names.pop(i)
+            if row.id not in derivation.forward_ids and row.value is None:
+                names.setdefault(row.id, name)
+    return replace(
+        derivation,
+        names=names,
+        gradients={n: new.get(g.id, g) for n, g in derivation.gradients.items()},
+        steps=tuple([_moved(s, new) for s in derivation.steps]),
+    )
+
+
+def _moved(step: Step | LoopStep, new: Mapping[int, Node]) -> Step | LoopStep:
+    if isinstance(step, LoopStep):
+        return step
+    return replace(step, total=new.get(step.total.id, step.total))

@@ -1,0 +1,356 @@
+"""Normal forms as the shortest products and sums: rows that are there are read, common factors stand in front, and a
+product that stands in several places is computed once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from typing import NamedTuple, TypeAlias
+
+from symbackprop.derive.closed.facts import Facts, Fold, Total
+from symbackprop.derive.closed.terms import (
+    ONE,
+    Exponent,
+    Index,
+    Key,
+    Powers,
+    Term,
+    Terms,
+    all_letters,
+    canonical,
+    collected,
+    is_number,
+    letters,
+)
+
+MAX_PAIRS, MAX_FACTORS = 6, 12
+
+
+class Inner:
+    """A sum over letters inside a product, a factor of it. Two are equal that differ in the names of these letters."""
+
+    __slots__ = ("free", "key", "powers", "summed")
+
+    def __init__(self, powers: Powers, summed: frozenset[int]) -> None:
+        self.powers, self.summed = powers, summed
+        self.free = all_letters(powers) - summed
+        self.key = canonical(powers.items(), self.free)[0]
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Inner) and self.key == other.key
+
+
+Item: TypeAlias = Key | Inner
+Items: TypeAlias = dict[Item, Exponent]
+
+
+class Product(NamedTuple):
+    """``number`` times powers of items times sums of products."""
+
+    number: Fraction
+    items: Items
+    sums: tuple[tuple[Product, ...], ...] = ()
+
+    @property
+    def letters(self) -> frozenset[int]:
+        found = {i for item in self.items for i in letters_of(item)}
+        return frozenset(found.union(*[p.letters for parts in self.sums for p in parts]))
+
+
+def of_rows(powers: Powers) -> Product:
+    """A product of rows alone."""
+    return Product(ONE, dict(powers.items()))
+
+
+def letters_of(item: Item) -> set[int]:
+    return item.free if isinstance(item, Inner) else letters(item)
+
+
+def is_constant(item: Item) -> bool:
+    return not isinstance(item, Inner) and is_number(item)
+
+
+def grouped(term: Term) -> Product:
+    """A term as a product: factors that share summed letters are one inner sum."""
+    items: Items = {k: p for k, p in term.powers.items() if not set(k[1]) & term.summed}
+    rest = [k for k in term.powers if k not in items]
+    while rest:
+        part = [rest.pop(0)]
+        over = letters(part[0]) & term.summed
+        while more := [k for k in rest if letters(k) & over]:
+            rest = [k for k in rest if k not in more]
+            part += more
+            over |= all_letters(more) & term.summed
+        chosen = set(part)
+        inner = Inner({k: p for k, p in term.powers.items() if k in chosen}, frozenset(over))
+        items[inner] = items.get(inner, 0) + 1
+    return Product(term.number, items)
+
+
+# -- common factors
+def factored(products: Sequence[Product], spread: bool = False) -> Product:
+    """The sum of products as a product: what all have in common in front, then the factor that most of them have. With
+    ``spread`` a common factor that has fewer axes stays with small factors of the terms."""
+    if len(products) == 1:
+        return products[0]
+    common = _common(products)
+    if spread:
+        largest = max(len(p.letters) for p in products)
+        common = {k: p for k, p in common.items() if is_constant(k) or len(letters_of(k)) == largest}
+    number = _common_number(products)
+    left = [Product(p.number / number, _without(p.items, common), p.sums) for p in products]
+    return Product(number, common, (tuple(left) if spread else _by_commonest(left),))
+
+
+def has_common_factor(tree: Product) -> bool:
+    """Whether something stands in front of a sum in the tree."""
+    return bool(tree.sums and tree.items) or any(has_common_factor(p) for parts in tree.sums for p in parts)
+
+
+def _common(products: Sequence[Product]) -> Items:
+    found: Items = {}
+    for item in products[0].items:
+        powers = [p.items.get(item, 0) for p in products]
+        if all(p > 0 for p in powers):
+            found[item] = min(powers)
+        elif all(p < 0 for p in powers):
+            found[item] = max(powers)
+    return found
+
+
+def _common_number(products: Sequence[Product]) -> Fraction:
+    (number, count), *_ = Counter([abs(p.number) for p in products]).most_common(1)
+    number = number if count > 1 else ONE
+    return -number if all(p.number < 0 for p in products) else number
+
+
+def _without(items: Mapping[Item, Exponent], common: Mapping[Item, Exponent]) -> Items:
+    left = {i: p - common.get(i, 0) for i, p in items.items()}
+    return {i: p for i, p in left.items() if p}
+
+
+def _by_commonest(products: Sequence[Product]) -> tuple[Product, ...]:
+    """The terms, those that share the commonest factor put together."""
+    counts: dict[tuple[Item, bool], int] = {}
+    for p in products:
+        for item, power in p.items.items():
+            if not is_constant(item):
+                counts[item, power > 0] = counts.get((item, power > 0), 0) + 1
+    best = max(counts, key=lambda k: (counts[k], len(letters_of(k[0]))), default=None)
+    if best is None or counts[best] < 2 or len(products) == counts[best]:
+        return tuple(products)
+    item, positive = best
+    inside = [p for p in products if item in p.items and (p.items[item] > 0) == positive]
+    outside = [p for p in products if p not in inside]
+    joined, other = factored(inside), factored(outside)
+    if len(other.sums) == 1 and joined.sums == other.sums:  # u·Q + v·Q = (u + v)·Q
+        both = Product(joined.number, joined.items), Product(other.number, other.items)
+        return (Product(ONE, {}, (both, *joined.sums)),)
+    parts = [other] if outside and products[0] in outside else [joined]
+    parts += [joined if parts[0] is other else other]
+    return tuple([q for p in parts for q in (_flat(p))])
+
+
+def _flat(product: Product) -> tuple[Product, ...]:
+    """A product that is only a sum as its terms."""
+    plain = product.number == 1 and not product.items and len(product.sums) == 1
+    return product.sums[0] if plain else (product,)
+
+
+# -- rows that are there
+def folded(facts: Facts, term: Term, fired: dict[str, None]) -> Term:
+    """The term with rows of the forward pass in the place of the products that they are."""
+    for fold in _candidates(facts, term):
+        while (found := matched(term.powers, fold.term.powers)) is not None:
+            letter, used = found
+            if not all(i in letter for i in fold.at if i):
+                break
+            key = fold.id, tuple([letter[i] if i else 0 for i in fold.at])
+            sign = 1 if used > 0 else -1
+            powers = dict(term.powers)
+            for (id_, index), p in fold.term.powers.items():
+                at = id_, tuple([letter[i] if i else 0 for i in index])
+                powers[at] -= sign * p
+            powers[key] = powers.get(key, 0) + sign
+            term = term.with_powers(powers)
+            fired.setdefault("a product that is there already")
+    return term
+
+
+def joined(facts: Facts, terms: Terms, fired: dict[str, None]) -> Terms:
+    """u·P + u·Q as u·(P + Q) where the forward pass has computed the sum."""
+    found = {total.id: total for t in terms for id_, _ in t.powers for total in facts.totals.get(id_, ())}
+    for total in sorted(found.values(), key=lambda total: total.id):
+        terms = _joined(total, terms, fired)
+    return terms
+
+
+def _joined(total: Total, terms: Terms, fired: dict[str, None]) -> Terms:
+    first, *others = sorted(total.terms, key=lambda t: -len(t.powers))
+    for term in terms if len(terms) > len(others) else ():
+        found = matched(term.powers, first.powers)
+        if found is None or found[1] < 0 or not all(i in found[0] for i in total.at if i):
+            continue
+        letter, factor = found[0], term.number / first.number
+        co = _times(term.powers, first.powers, letter, -1)
+        wanted = [(t.number * factor, _times(co, t.powers, letter, 1)) for t in others]
+        rest = [t for t in terms if t is not term]
+        used = [t for n, p in wanted for t in rest if t.number == n and t.powers == p and t.summed == term.summed]
+        if len(used) == len(others):
+            row = {(total.id, tuple([letter[i] if i else 0 for i in total.at])): 1}
+            whole = Term(factor, term.summed, _times(co, row, {}, 1), any(t.weighed for t in (term, *used)))
+            fired.setdefault("a sum that is there already")
+            return collected([*[t for t in rest if t not in used], whole])
+    return terms
+
+
+def _times(powers: Mapping[Key, Exponent], others: Mapping[Key, Exponent], letter: Mapping[int, int], sign: int
+           ) -> Powers:
+    found = dict(powers)
+    for (id_, index), p in others.items():
+        key = id_, tuple([letter.get(i, i) for i in index])
+        found[key] = found.get(key, 0) + sign * p
+    return {k: p for k, p in found.items() if p}
+
+
+def _candidates(facts: Facts, term: Term) -> list[Fold]:
+    ids = {id_ for id_, _ in term.powers}
+    found = {fold.id: fold for i in ids for fold in facts.folds.get(i, ()) if fold.reads <= ids}
+    return sorted(found.values(), key=lambda fold: fold.rank)
+
+
+def matched(powers: Mapping[Key, Exponent], pattern: Mapping[Key, Exponent]) -> tuple[dict[int, int], int] | None:
+    """How the letters of a pattern are called in a product that holds it, and 1, or −1 where it holds its inverse."""
+    for sign in (1, -1):
+        letter = _match(powers, list(pattern.items()), {}, frozenset(), sign)
+        if letter is not None:
+            return letter, sign
+    return None
+
+
+def _match(powers: Mapping[Key, Exponent], pattern: list[tuple[Key, Exponent]], letter: dict[int, int],
+           used: frozenset[Key], sign: int) -> dict[int, int] | None:
+    if not pattern:
+        return letter
+    ((id_, index), p), *rest = pattern
+    for key, q in powers.items():
+        if key[0] != id_ or key in used or q * sign * (1 if p > 0 else -1) < (p if p > 0 else -p):
+            continue
+        trial = dict(letter)
+        fits = all((not a) == (not b) and (not a or trial.setdefault(a, b) == b)
+                   for a, b in zip(index, key[1], strict=True))
+        if fits:
+            found = _match(powers, rest, trial, used | {key}, sign)
+            if found is not None:
+                return found
+    return None
+
+
+# -- products that stand in several places
+class Pair(NamedTuple):
+    """A product of two rows that is computed once: its number as a row, its index, and the product."""
+
+    id: int
+    at: Index
+    powers: Powers
+
+
+def shared_pairs(forms: Sequence[Terms], first: int, weight: Sequence[float]) -> list[Pair]:
+    """Takes products of two factors that stand in several terms out of them; ``forms`` are changed."""
+    made: list[Pair] = []
+    for _ in range(MAX_PAIRS):
+        found = _best_pair(forms, weight)
+        if found is None:
+            break
+        (a, p), (b, q) = found
+        longer = a if len(letters(a)) >= len(letters(b)) else b
+        pair = Pair(first + len(made), tuple([i for i in longer[1] if i]), {a: p, b: q})
+        made.append(pair)
+        for terms in forms:
+            terms[:] = [_with_pair(t, pair) for t in terms]
+    return made
+
+
+def common_powers(terms: Sequence[Term]) -> Powers:
+    """The factors outside of sums that all terms have in common."""
+    found: Powers = {}
+    for key in terms[0].powers if len(terms) > 1 else ():
+        powers = [0 if letters(key) & t.summed else t.powers.get(key, 0) for t in terms]
+        if all(p > 0 for p in powers):
+            found[key] = min(powers)
+        elif all(p < 0 for p in powers):
+            found[key] = max(powers)
+    return found
+
+
+def divided(term: Term, powers: Powers) -> Term:
+    return term.with_powers({k: p - powers.get(k, 0) for k, p in term.powers.items()}) if powers else term
+
+
+def multiplied_by(term: Term, powers: Powers) -> Term:
+    whole = {**powers, **{k: p + powers.get(k, 0) for k, p in term.powers.items()}}
+    return term.with_powers(whole) if powers else term
+
+
+def _with_pair(term: Term, pair: Pair) -> Term:
+    while (found := matched(term.powers, pair.powers)) is not None:
+        letter, sign = found
+        if sign < 0:
+            break
+        powers: Powers = {}
+        key = pair.id, tuple([letter[i] for i in pair.at])
+        gone = {(id_, tuple([letter[i] if i else 0 for i in index])): p for (id_, index), p in pair.powers.items()}
+        for k, p in term.powers.items():
+            if k == next(iter(gone)):
+                powers[key] = powers.get(key, 0) + 1
+            powers[k] = powers.get(k, 0) + p - gone.get(k, 0)
+        term = term.with_powers(powers)
+    return term
+
+
+def _best_pair(forms: Sequence[Terms], weight: Sequence[float]
+               ) -> tuple[tuple[Key, int], tuple[Key, int]] | None:
+    places: dict[object, list[tuple[int, tuple[Key, int], tuple[Key, int]]]] = {}
+    place = 0
+    for terms in forms:
+        common = Counter([k for t in terms for k in t.powers])  # a common factor of terms is no pair
+        for term in terms:
+            place += 1
+            for a, b in _pairs({k: p for k, p in term.powers.items() if common[k] == 1}):
+                places.setdefault(_signature(a, b), []).append((place, a, b))
+    best, gain = None, 0.0
+    largest = max([_area(letters(k), weight) for ts in forms for t in ts for k in t.powers], default=1.0)
+    for found in places.values():
+        _, a, b = found[0]
+        saved = (len({(p, x[0], y[0]) for p, x, y in found}) - 1) * _area(letters(a[0]) | letters(b[0]), weight)
+        if saved > gain and saved >= largest:
+            best, gain = (a, b), saved
+    return best
+
+
+def _pairs(powers: Powers) -> Iterable[tuple[tuple[Key, int], tuple[Key, int]]]:
+    if len(powers) > MAX_FACTORS:
+        return
+    whole = [(k, p) for k, p in powers.items() if not is_number(k) and Fraction(p).denominator == 1]
+    keys = [(k, 1 if p > 0 else -1) for k, p in whole]
+    for n, a in enumerate(keys):
+        for b in keys[n + 1 :]:
+            x, y = letters(a[0]), letters(b[0])
+            if x and y and (x <= y or y <= x) and (a[1] > 0 or b[1] > 0):
+                yield (a, b) if a[1] > 0 else (b, a)
+
+
+def _signature(a: tuple[Key, int], b: tuple[Key, int]) -> object:
+    names: dict[int, int] = {0: 0}
+    return tuple([(k[0], p, tuple([names.setdefault(i, len(names)) for i in k[1]])) for k, p in (a, b)])
+
+
+def _area(over: Iterable[int], weight: Sequence[float]) -> float:
+    area = 1.0
+    for i in over:
+        area *= weight[i]
+    return area

@@ -1,0 +1,156 @@
+"""What the forward pass has computed already: rows that are products of others, and rows that are sums over entries."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import NamedTuple
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.pattern import Pattern
+from symbackprop.derive.closed.flatten import Flattening, is_sum, is_transparent
+from symbackprop.derive.closed.terms import Index, Term, Terms, TooLong, all_letters, canonical, is_number, letters
+
+MAX_PRODUCT, MAX_TOTAL = 8, 3
+
+
+class Fold(NamedTuple):
+    """A row that is a product of others: its index, and the product. What is handed out as a ``result`` is read where
+    no row that is kept will do."""
+
+    id: int
+    at: Index
+    term: Term
+    result: bool
+
+    @property
+    def reads(self) -> set[int]:
+        """The rows that it is the product of; it is looked up by the last of them."""
+        return {id_ for id_, _ in self.term.powers}
+
+    @property
+    def rank(self) -> tuple[bool, int, int]:
+        """Longer products are looked for first, then rows that were computed first."""
+        return self.result, -len(self.term.powers), self.id
+
+
+class Total(NamedTuple):
+    """A row that is a sum of a few products: its index, and the products."""
+
+    id: int
+    at: Index
+    terms: tuple[Term, ...]
+
+
+class Known(NamedTuple):
+    """A row that is a sum over entries: its index, the numbers of its letters in the canonical form, what stands in
+    front of the sum."""
+
+    id: int
+    at: Index
+    names: dict[int, int]
+    outside: Term
+
+
+class Facts:
+    """Collected from the forward rows in order; ``flattening`` learns which of them are products."""
+
+    def __init__(self, flattening: Flattening, rows: Iterable[Node], results: Iterable[Node] = ()) -> None:
+        self.flattening, self.results = flattening, {r.id for r in results}
+        self.folds: dict[int, list[Fold]] = {}
+        self.sums: MutableMapping[object, Known] = {}
+        self.totals: dict[int, list[Total]] = {}
+        self._reflections: dict[tuple[int, str], Node] = {}
+        for node in rows:
+            if node.args and node.value is None and node.kind == FLOAT:
+                self._learn(node)
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """While gradients are looked at that may come out otherwise: sums that they are hold for those after them."""
+        before, self.sums = self.sums, ChainMap({}, self.sums)
+        try:
+            yield
+        finally:
+            self.sums = before
+
+    def _learn(self, node: Node) -> None:
+        function = node.function
+        if function is not None and function.power is not None:
+            self._is_root(node, node.args[0], 1 / Fraction(str(function.power)))
+        if function is not None and function.complement == f.call(function.name, -f.Arg(0)):
+            self._is_reflected(node, function.name)
+        try:
+            if is_transparent(node) or isinstance(node.attr, Pattern):
+                self._learn_terms(node)
+        except TooLong:
+            return
+
+    def _learn_terms(self, node: Node) -> None:
+        index = self.flattening.space.index(node)
+        if node.form is not None:
+            terms = self.flattening.whole(node, index)
+            if len(terms) == 1:
+                self._is_product(node, index, terms[0])
+            self._is_total(node, index, [x for t in terms for x in self.flattening.opened_up(t)])
+        elif is_sum(node) or isinstance(node.attr, Pattern):
+            terms = self.flattening.inside(node, index)
+            if len(terms) == 1:
+                self.is_sum(node.id, index, terms[0])
+
+    def _is_total(self, node: Node, index: Index, terms: Terms) -> None:
+        """The row is a sum of a few products."""
+        if 2 <= len(terms) <= MAX_TOTAL and all(t.powers and not t.summed for t in terms):
+            total = Total(node.id, index, tuple(terms))
+            self.totals.setdefault(max(k[0] for t in terms for k in t.powers), []).append(total)
+
+    def _is_product(self, node: Node, index: Index, term: Term) -> None:
+        rows = [(k, p) for k, p in term.powers.items() if not is_number(k)]
+        if term.summed or term.weighed or not rows or len(term.powers) > MAX_PRODUCT:
+            return
+        if len(term.powers) == 1 and rows[0][1] == 1 and rows[0][0][0] in self.flattening.inline:
+            (id_, at), _ = rows[0]
+            self.flattening.monomials[id_] = at, Term(1 / term.number, frozenset(), {(node.id, index): 1})
+            return
+        if len(rows) == len(term.powers) == 1 and term.number == 1 and Fraction(rows[0][1]).denominator != 1:
+            base = self.flattening.graph.nodes[rows[0][0][0]]
+            self._is_root(node, base, 1 / Fraction(rows[0][1]))
+            return
+        self.flattening.monomials[node.id] = index, term
+        plain = len(rows) == len(term.powers) and term.number == 1
+        if plain and (len(rows) > 1 or rows[0][1] == -1):
+            fold = Fold(node.id, index, term, node.id in self.results)
+            self.folds.setdefault(max(fold.reads), []).append(fold)
+
+    def _is_reflected(self, node: Node, name: str) -> None:
+        """f(−u) = 1 − f(u), where both are there: as 1/(1 + e^u) + 1/(1 + e^−u) = 1."""
+        argument = node.args[0]
+        self._reflections[argument.id, name] = node
+        if argument.form == f.Neg(f.Arg(0)):
+            other = self._reflections.get((argument.args[0].id, name))
+            if other is not None:
+                self.flattening.reflected[node.id] = other
+
+    def _is_root(self, node: Node, base: Node, exponent: Fraction | int) -> None:
+        """The base of a root is a power of it: where both are there, the root is the factor that is written."""
+        if base.is_leaf or base.id in self.flattening.monomials:
+            return
+        index = self.flattening.space.index(base)
+        self.flattening.space.roots.add(node.id)
+        exponent = int(exponent) if Fraction(exponent).denominator == 1 else exponent
+        self.flattening.monomials[base.id] = index, Term(Fraction(1), frozenset(), {(node.id, index): exponent})
+
+    def is_sum(self, id_: int, index: Index, term: Term) -> None:
+        """The row is this sum of one term: remembered, so that the sum is read and not computed again."""
+        inside = {k: p for k, p in term.powers.items() if letters(k) & term.summed}
+        if not inside or term.weighed:
+            return
+        outside = {k: p for k, p in term.powers.items() if k not in inside}
+        key, names = canonical(inside.items(), (), loose=True)
+        over = tuple(sorted(names[i] for i in term.summed))
+        known = Known(id_, index, names, Term(term.number, frozenset(), outside))
+        if {i for i in index if i} | all_letters(outside) <= set(names):
+            self.sums.setdefault((key, over), known)

@@ -1,0 +1,236 @@
+"""The rules that shorten one term of a normal form, each a named identity with its proof.
+
+A rule gets a term and gives the shorter one, None where it does not apply, and `GONE` where the term is 0. What a rule
+is called is what a derivation says of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple
+
+import sympy as sp
+
+from symbackprop.core import formula as f
+from symbackprop.core.facts import is_range, one_hot_index
+from symbackprop.core.graph import BOOL, Node
+from symbackprop.core.pattern import Pattern
+from symbackprop.derive.closed.facts import Facts
+from symbackprop.derive.closed.flatten import Deep, Flattening, fitted
+from symbackprop.derive.closed.terms import (
+    Key,
+    Powers,
+    Term,
+    all_letters,
+    canonical,
+    is_number,
+    product,
+    raised,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_ROUNDS = 8
+GONE = Term(Fraction(0), frozenset(), {})
+
+
+class Rule(NamedTuple):
+    """An identity of terms: what a derivation calls it, and the function that applies it."""
+
+    name: str
+    apply: Callable[[Rules, Term], Term | None]
+
+
+RULES: list[Rule] = []
+
+
+def rule(name: str) -> Callable[[Callable[[Rules, Term], Term | None]], Callable[[Rules, Term], Term | None]]:
+    """Makes a function a rule of that name."""
+
+    def register(apply: Callable[[Rules, Term], Term | None]) -> Callable[[Rules, Term], Term | None]:
+        RULES.append(Rule(name, apply))
+        return apply
+
+    return register
+
+
+class Rules:
+    """Applies the rules to terms. ``fired`` are the names of those that did something, in order; ``own`` is the
+    gradient that is looked at, which cannot be read itself."""
+
+    def __init__(self, flattening: Flattening, facts: Facts, rows: Iterable[Node]) -> None:
+        self.flattening, self.facts, self.space = flattening, facts, flattening.space
+        self.nodes = flattening.graph.nodes
+        self.deep = Deep(flattening, rows)
+        self.fired: dict[str, None] = {}
+        self.own = 0
+
+    def tidied(self, term: Term) -> Term | None:
+        """A term that no rule shortens further; None where it is 0."""
+        for _ in range(MAX_ROUNDS):
+            found = self._once(term)
+            if found is None:
+                return term
+            if found is GONE:
+                return None
+            term = found.with_powers(found.powers)
+        return term
+
+    def _once(self, term: Term) -> Term | None:
+        for each in RULES:
+            found = each.apply(self, term)
+            if found is not None:
+                self.fired.setdefault(each.name)
+                return found
+        return None
+
+    def alone(self, term: Term) -> Iterator[tuple[Key, tuple[int, ...]]]:
+        """Factors to the power 1, and the axes of them that are summed over in them alone."""
+        for key, p in term.powers.items() if term.summed else ():
+            if p == 1 and not is_number(key):
+                others = all_letters(k for k in term.powers if k is not key)
+                axes = tuple([a for a, i in enumerate(key[1]) if i in term.summed and i not in others])
+                if axes:
+                    yield key, axes
+
+    def known_sum(self, term: Term, part: Powers) -> Term | None:
+        """The term with some factors read from the row that is their sum over all letters that only they have."""
+        rest = {k: p for k, p in term.powers.items() if k not in part}
+        own = (all_letters(part) & term.summed) - all_letters(rest)
+        key, names = canonical(part.items(), (), loose=True)
+        known = self.facts.sums.get((key, tuple(sorted(names[i] for i in own))))
+        if known is None or known.id == self.own:
+            return None
+        letter = {number: i for i, number in names.items()}
+        index = tuple([letter[known.names[i]] if i else 0 for i in known.at])
+        to = {i: letter[number] for i, number in known.names.items()}
+        inverse = raised(self.space, self.space.renamed(known.outside, to), -1)
+        if inverse is None or set(index) & own or all_letters(inverse.powers) & own:
+            return None
+        node, forward = self.nodes[known.id], known.id in self.flattening.forward
+        read = self.flattening.forward_entry(node, index) if forward else [self.flattening.atom(node, index)]
+        rest_of = Term(term.number, term.summed - own, rest, term.weighed)
+        found = product(self.space, product(self.space, rest_of, inverse), read[0])
+        divides = any(p < 0 and term.powers.get(k, 0) >= 0 for k, p in found.powers.items() if not is_number(k))
+        return None if divides else found
+
+
+@rule("Σ of centred entries is 0")
+def _centred(rules: Rules, term: Term) -> Term | None:
+    """Σ_i c_i = 0 where the row c, written out, is a sum that vanishes: for c = x − mean(x), Σ c = Σ x − N·(Σ x)/N."""
+    for (id_, _), axes in rules.alone(term):
+        node = rules.nodes.get(id_)
+        if node is not None and rules.deep.vanishes(node, axes):
+            return GONE
+    return None
+
+
+@rule("probabilities add up to 1")
+def _probabilities(rules: Rules, term: Term) -> Term | None:
+    """Σ_i p_i = 1 for p = softmax(z) along its axis, since p_i = e^(z_i)/Σ_k e^(z_k); and for one-hot rows."""
+    for key, axes in rules.alone(term):
+        node = rules.nodes.get(key[0])
+        axis = None if node is None else _axis_of_shares(node)
+        if axis in axes:
+            gone = key[1][axis]
+            rest = {k: p for k, p in term.powers.items() if k is not key}
+            left = Term(term.number, term.summed - {gone}, rest, term.weighed)
+            return rules.flattening.bound(left, {key[1][a] for a in axes if a != axis})
+    return None
+
+
+def _axis_of_shares(node: Node) -> int | None:
+    """The axis along which the entries of a row add up to 1."""
+    if _is_softmax(node):
+        return int(node.attr)
+    return node.ndim - 1 if node.ndim and one_hot_index(node) is not None else None
+
+
+@rule("a truth value is its square")
+def _truth(rules: Rules, term: Term) -> Term | None:
+    """b·b = b for b = 0 and b = 1."""
+    for key, p in term.powers.items():
+        node = rules.nodes.get(key[0])
+        if p > 1 and node is not None and node.kind == BOOL:
+            return term._replace(powers={**term.powers, key: 1})
+    return None
+
+
+@rule("the identity matrix is symmetric")
+def _symmetric(rules: Rules, term: Term) -> Term | None:
+    """δ_ij = δ_ji, for a one-hot array whose indices are 0, 1, 2 …"""
+    for (id_, index), p in term.powers.items():
+        node = rules.nodes.get(id_)
+        if len(index) == 2 and 0 not in index and index[0] > index[1] and node is not None and _is_identity(node):
+            rest = {k: q for k, q in term.powers.items() if k != (id_, index)}
+            return term._replace(powers={**rest, (id_, index[::-1]): p + rest.get((id_, index[::-1]), 0)})
+    return None
+
+
+def _is_identity(node: Node) -> bool:
+    index = one_hot_index(node)
+    return index is not None and is_range(index)
+
+
+@rule("p ⊙ 1[mask] = p")
+def _masked(rules: Rules, term: Term) -> Term | None:
+    """p_i·1[m_i] = p_i for p = softmax(where(m, s, −∞)): p_i = 0 where m_i does not hold."""
+    for (id_, index), p in term.powers.items():
+        mask = _mask_of(rules.nodes.get(id_)) if p > 0 else None
+        for key in term.powers if mask is not None else ():
+            node = rules.nodes.get(key[0])
+            if node is not None and mask is not None and _truth_of(node) is mask and key[1] == fitted(index, mask):
+                return term._replace(powers={k: q for k, q in term.powers.items() if k is not key})
+    return None
+
+
+def _mask_of(node: Node | None) -> Node | None:
+    """The condition outside of which the scores of a softmax are −∞."""
+    if node is None or not _is_softmax(node):
+        return None
+    scores = node.args[0]
+    match scores.form:
+        case f.Call("where", (f.Arg(place), _, f.Num(value))) if value == -sp.oo:
+            return scores.args[place]
+    return None
+
+
+def _is_softmax(node: Node) -> bool:
+    return node.op.name == "softmax"
+
+
+def _truth_of(node: Node) -> Node | None:
+    """The condition that a row of zeros and ones is."""
+    return node.args[0] if node.head == "truth" and node.args else None
+
+
+@rule("a sum that is there already")
+def _known(rules: Rules, term: Term) -> Term | None:
+    """Σ_k u_k v_k is the row s where the forward pass has computed s = Σ_k u_k v_k."""
+    for i in sorted(term.summed):
+        found = rules.known_sum(term, {k: p for k, p in term.powers.items() if i in k[1]})
+        if found is not None:
+            return found
+    return None
+
+
+@rule("Σ P ⊙ (δ Vᵀ) = Σ δ ⊙ (P V)")
+def _exchanged(rules: Rules, term: Term) -> Term | None:
+    """Σ_j P_ij (Σ_e δ_ie V_je) = Σ_e δ_ie (Σ_j P_ij V_je): the order of finite sums does not matter. It is used where
+    P V is there."""
+    for i in sorted(term.summed):
+        part = {k: p for k, p in term.powers.items() if i in k[1]}
+        for key in part:
+            node = rules.nodes.get(key[0])
+            product_of = node is not None and key[0] not in rules.flattening.forward and isinstance(node.attr, Pattern)
+            if not product_of or part[key] != 1 or len(part) != 2 or node is None:
+                continue
+            inner = rules.flattening.product_of(node, key[1])
+            others = {k: p for k, p in term.powers.items() if k is not key}
+            whole = product(rules.space, term._replace(powers=others), inner)
+            found = rules.known_sum(whole, {k: p for k, p in whole.powers.items() if i in k[1]})
+            if found is not None and len(found.powers) == len(term.powers):
+                return found
+    return None

@@ -1,0 +1,217 @@
+"""Terms of a normal form: a rational number times powers of rows at indices, some indices summed over.
+
+An index is a letter (a positive integer) for every axis; an axis of size 1 has none, which is written 0. So a
+broadcast, a transposition, an inserted axis and a sum only rename letters. Sizes and irrational numbers are factors
+too: they have negative ids and no index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+from functools import cache
+from typing import NamedTuple, TypeAlias
+
+import sympy as sp
+
+from symbackprop.core.graph import Node
+from symbackprop.core.shapes import Dim, is_one
+
+Index: TypeAlias = tuple[int, ...]
+Key: TypeAlias = tuple[int, Index]
+Exponent: TypeAlias = int | Fraction
+Powers: TypeAlias = dict[Key, Exponent]
+ONE, ZERO = Fraction(1), Fraction(0)
+
+
+class Term(NamedTuple):
+    """``number`` · Π row[index]^power, summed over the letters in ``summed``. ``weighed``: where a factor is 0, an
+    infinite or undefined rest counts as 0 (a weight of 0, see `formula.nought`)."""
+
+    number: Fraction
+    summed: frozenset[int]
+    powers: Powers
+    weighed: bool = False
+
+    def with_powers(self, powers: Mapping[Key, Exponent]) -> Term:
+        """The same number and sums over other factors, those to the power 0 left out."""
+        return self._replace(powers={k: p for k, p in powers.items() if p})
+
+
+Terms: TypeAlias = list[Term]
+UNIT = Term(ONE, frozenset(), {})
+
+
+class TooLong(Exception):
+    """A normal form has more terms or factors than are looked at: the swept form stays."""
+
+
+def is_number(key: Key) -> bool:
+    return key[0] < 0
+
+
+def letters(key: Key) -> set[int]:
+    return {i for i in key[1] if i}
+
+
+def all_letters(keys: Iterable[Key]) -> set[int]:
+    return {i for k in keys for i in k[1] if i}
+
+
+class Space:
+    """The letters in use, with the size of each, and the numbers that stand as factors. ``roots`` are rows that are
+    never negative."""
+
+    def __init__(self) -> None:
+        self.sizes: list[Dim] = [sp.S.One]
+        self.weights = [1.0]
+        self.numbers: list[sp.Expr] = [sp.S.One]
+        self.roots: set[int] = set()
+        self._known: dict[sp.Expr, Term | None] = {}
+        self._ids: dict[sp.Expr, int] = {}
+
+    def fresh(self, dim: Dim) -> int:
+        self.sizes.append(dim)
+        self.weights.append(size(dim))
+        return len(self.sizes) - 1
+
+    def index(self, node: Node) -> Index:
+        """An index of its own for a row."""
+        return tuple([0 if is_one(d) else self.fresh(d) for d in node.shape])
+
+    def number(self, value: sp.Expr) -> Term | None:
+        """An exact number as a term: a rational times powers of sizes and irrational numbers; None for 0."""
+        if value not in self._known:
+            self._known[value] = self._split(value) if value != 0 else None
+        return self._known[value]
+
+    def _split(self, value: sp.Expr) -> Term:
+        rational = ONE
+        powers: Powers = {}
+        for factor in sp.Mul.make_args(value):
+            if factor.is_Rational:
+                rational *= Fraction(int(factor.p), int(factor.q))
+                continue
+            base, exponent = factor.as_base_exp()
+            if not exponent.is_Rational:
+                base, exponent = factor, sp.S.One
+            if base.is_infinite or base is sp.nan:
+                raise TooLong
+            key: Key = (-self._id(base), ())
+            powers[key] = powers.get(key, 0) + _exponent(exponent)
+        return Term(rational, frozenset(), powers)
+
+    def is_positive(self, key: Key) -> bool:
+        """Whether a factor is a positive number."""
+        return is_number(key) and bool(self.numbers[-key[0]].is_positive)
+
+    def _id(self, base: sp.Expr) -> int:
+        if base not in self._ids:
+            self._ids[base] = len(self.numbers)
+            self.numbers.append(base)
+        return self._ids[base]
+
+    def value(self, number: Fraction, keys: Iterable[tuple[Key, Exponent]] = ()) -> sp.Expr:
+        """The number that a rational and factors without rows are."""
+        found: sp.Expr = rational(number)
+        for (id_, _), p in keys:
+            found = found * self.numbers[-id_] ** rational(p)
+        return found
+
+    def renamed(self, term: Term, to: Mapping[int, int]) -> Term:
+        """A term with its letters replaced; summed ones that are not named get letters of their own."""
+        to = {0: 0, **to}
+        for i in term.summed:
+            to.setdefault(i, self.fresh(self.sizes[i]))
+        powers = {(id_, tuple([to[i] for i in index])): p for (id_, index), p in term.powers.items()}
+        return Term(term.number, frozenset([to[i] for i in term.summed]), powers, term.weighed)
+
+
+def rational(number: Exponent) -> sp.Rational:
+    """A rational number as SymPy's."""
+    whole = Fraction(number)
+    return sp.Rational(whole.numerator, whole.denominator)
+
+
+def _exponent(value: sp.Expr) -> Exponent:
+    return int(value) if value.is_Integer else Fraction(int(value.p), int(value.q))
+
+
+def multiplied(space: Space, a: Sequence[Term], b: Sequence[Term], limit: int) -> Terms:
+    """Every term of one sum times every term of the other."""
+    if len(a) * len(b) > limit:
+        raise TooLong
+    return [product(space, x, y) for x in a for y in b]
+
+
+def product(space: Space, x: Term, y: Term) -> Term:
+    """x·y: powers of the same entry add up, u·(1/u) = 1. Sums in both run over letters of their own."""
+    if x.summed & y.summed:
+        y = space.renamed(y, {i: i for i in all_letters(y.powers) - y.summed})
+    powers = dict(x.powers)
+    for key, p in y.powers.items():
+        powers[key] = powers.get(key, 0) + p
+    whole = Term(x.number * y.number, x.summed | y.summed, powers, x.weighed or y.weighed)
+    return whole if all(powers.values()) else whole.with_powers(powers)
+
+
+def raised(space: Space, term: Term, exponent: Exponent) -> Term | None:
+    """A term to a power, where that is a term: no sum, and no root of a number."""
+    if term.summed or term.weighed:
+        return None
+    if Fraction(exponent).denominator != 1 and not _has_root(space, term):
+        return None
+    number = term.number ** int(exponent) if term.number != 1 else ONE
+    return Term(number, frozenset(), {k: p * exponent for k, p in term.powers.items()})
+
+
+@cache
+def size(dim: Dim) -> float:
+    """How large a size is taken to be; a symbol counts as 32."""
+    return float(dim.subs(dict.fromkeys(dim.free_symbols, 32)))
+
+
+def _has_root(space: Space, term: Term) -> bool:
+    """Whether the root of a product is the product of the roots of its factors: √(x²) is not x, √(x·y) not √x·√y, but
+    for what is never negative."""
+    if term.number != 1:
+        return False
+    signed = [p for k, p in term.powers.items() if k[0] not in space.roots and not space.is_positive(k)]
+    return not signed or (len(term.powers) == 1 and Fraction(signed[0]).numerator % 2 == 1)
+
+
+# -- equality up to the names of summed letters
+def canonical(powers: Iterable[tuple[Key, Exponent]], free: Iterable[int], loose: bool = False
+              ) -> tuple[tuple[object, ...], dict[int, int]]:
+    """What two products have in common that differ in the names of their summed letters (with ``loose``, of all), and
+    the number that each renamed letter got. Letters are told apart by where they stand."""
+    items, fixed = list(powers), set() if loose else {*free, 0}
+    places: dict[int, list[object]] = {}
+    for (id_, index), p in items:
+        for place, i in enumerate(index):
+            if i and i not in fixed:
+                places.setdefault(i, []).append((id_, place, p))
+    order = sorted(places, key=lambda i: sorted(places[i]))  # type: ignore[type-var]
+    names = {i: -k - 1 for k, i in enumerate(order)}
+    key = sorted([(id_, p, tuple([names.get(i, i) for i in index])) for (id_, index), p in items])
+    return tuple(key), names
+
+
+def alike(term: Term) -> object:
+    """What terms have in common that can be added up."""
+    if not term.summed:
+        return frozenset(term.powers.items()), term.weighed
+    free = all_letters(term.powers) - term.summed
+    return canonical(term.powers.items(), free)[0], term.weighed
+
+
+def collected(terms: Sequence[Term]) -> Terms:
+    """Like terms added up, those that vanish left out."""
+    if len(terms) == 1:
+        return [*terms]
+    found: dict[object, Term] = {}
+    for term in terms:
+        key = alike(term)
+        known = found.get(key)
+        found[key] = term if known is None else known._replace(number=known.number + term.number)
+    return [t for t in found.values() if t.number]

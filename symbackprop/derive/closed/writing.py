@@ -1,0 +1,255 @@
+"""Trees of products and sums as rows of the table, and what they cost as such."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from fractions import Fraction
+from functools import cache, reduce
+
+import sympy as sp
+
+from symbackprop.core import build
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Graph, Node
+from symbackprop.core.pattern import Pattern
+from symbackprop.core.shapes import ONE, same_shape
+from symbackprop.derive.closed.factoring import Inner, Item, Product, is_constant, letters_of, of_rows
+from symbackprop.derive.closed.flatten import Flattening, is_sum
+from symbackprop.derive.closed.terms import Exponent, Index, Key, Space, is_number, letters, rational, size
+
+MULTIPLY, ADD = 2.0, 1.0
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+
+
+class Writer:
+    """Writes trees as rows. ``row`` gives the row of an id that a tree reads; 0 may be divided by the ``guarded``."""
+
+    def __init__(self, graph: Graph, space: Space, row: Callable[[int], Node], guarded: set[int]) -> None:
+        self.graph, self.space, self.row, self.guarded = graph, space, row, guarded
+
+    def written(self, tree: Product, index: Index, like: Node) -> Node:
+        """The tree as a row of the shape of ``like``, whose entry it is at the index."""
+        node = self.product(tree, tuple([i for i in index if i]))
+        if node.ndim < like.ndim or not same_shape(node.shape, like.shape):
+            want = tuple([d for d in like.shape if d is not ONE])
+            node = self.graph.broadcast(node, want) if not same_shape(node.shape, want) else node
+            node = build.reshape(node, like.shape)
+        return node
+
+    # -- products and sums; a layout is the letters of the axes of the result
+    def product(self, tree: Product, layout: Index) -> Node:
+        """A product: a number and what has fewer axes are multiplied first."""
+        value = self.space.value(tree.number, constants(tree))
+        sign = -1 if f.is_negative(value) else 1
+        groups = by_letters(tree)
+        node, coefficient = None, value * sign
+        if coefficient == 1 and len(groups) == 2 and len(groups[0][0]) == 1 and not groups[0][1] and not groups[1][1]:
+            plain = groups[0][0][0][1] > 0  # x̂ ⊙ γ as it was written
+            groups = [([i for i in tree.items.items() if not is_constant(i[0])], [])] if plain else groups
+        for items, sums in groups:
+            rows = [self.factor(i, p, layout) for i, p in items]
+            rows += [(self.sum(s, layout), 1) for s in sums]
+            if node is not None:
+                rows = [(node, 1), *rows]
+            node, coefficient = self._times(coefficient, rows), sp.S.One
+        if node is None:
+            return self.graph.const(value)
+        return -node if sign < 0 else node
+
+    def _times(self, number: sp.Expr, rows: Sequence[tuple[Node, Exponent]]) -> Node:
+        above: list[f.Formula] = [f.Num(number)]
+        below: list[f.Formula] = []
+        for k, (_, p) in enumerate(rows):
+            power = f.power(f.Arg(k), f.Num(rational(Fraction(p) if p > 0 else -Fraction(p))))
+            (above if p > 0 else below).append(power)
+        form = f.mul(*above)
+        if below:
+            form = f.div(form, f.mul(*below))
+        return self.graph.arithmetic(form, [node for node, _ in rows])
+
+    def factor(self, item: Item, power: Exponent, layout: Index) -> tuple[Node, Exponent]:
+        """A factor and its power: the reciprocal, which is 0 at 0, of what may be 0 there."""
+        node = self.item(item, layout)
+        if power < 0 and not isinstance(item, Inner) and item[0] in self.guarded:
+            return self.graph.call("reciprocal", node), -power
+        return node, power
+
+    def sum(self, products: Sequence[Product], layout: Index) -> Node:
+        """A sum of products, one that is not subtracted first."""
+        whole = None
+        for p in sorted(products, key=lambda p: p.number < 0):
+            if whole is None:
+                whole = self.product(p, layout)
+            elif p.number < 0:
+                whole = whole - self.product(p._replace(number=-p.number), layout)
+            else:
+                whole = whole + self.product(p, layout)
+        assert whole is not None
+        return whole
+
+    # -- factors
+    def item(self, item: Item, layout: Index) -> Node:
+        """A factor, its axes where the layout has them."""
+        if not isinstance(item, Inner):
+            return self.aligned(self.row(item[0]), item[1], layout)
+        return self.inner(item, layout)
+
+    def aligned(self, node: Node, index: Index, layout: Index) -> Node:
+        """A row with its axes in the places of a layout, of size 1 where it has none."""
+        have = [i for i in index if i]
+        want = [i for i in layout if i in have]
+        if have != want:
+            if 0 in index:
+                node = build.reshape(node, [d for d, i in zip(node.shape, index, strict=True) if i])
+            name = {i: _ALPHABET[k] for k, i in enumerate(have)}
+            node = build.einsum(Pattern(("".join(name[i] for i in have),), "".join(name[i] for i in want)), node)
+            index = tuple(want)
+        wide = tuple([i if i in have else 0 for i in layout])
+        first = next((k for k, i in enumerate(wide) if i), len(wide))
+        if index == wide[first:]:
+            return node
+        return build.reshape(node, [self.space.sizes[i] if i else ONE for i in wide[first:]])
+
+    def inner(self, inner: Inner, layout: Index) -> Node:
+        """A sum over entries: of one array, or a product of arrays with other axes."""
+        groups = by_letters(of_rows(inner.powers))
+        whole = self._inner_layout(inner, layout)
+        if len(groups) == 1:
+            node = self.product(of_rows(inner.powers), whole)
+            axes = [k for k, i in enumerate(whole) if i in inner.summed]
+            keep = self._keeps(whole, layout, inner)
+            return self._aligned_sum(build.reduce_sum(node, axes, keepdims=keep), whole, layout, inner, keep)
+        parts = []
+        for items, _ in groups:
+            own = tuple([i for i in whole if any(i in letters_of(k) for k, _ in items)])
+            node = self.product(Product(Fraction(1), dict(items)), own)
+            parts.append((node if node.ndim == len(own) else build.reshape(node, self._sizes(own)), own))
+        name = {i: _ALPHABET[k] for k, i in enumerate(whole)}
+        out = tuple([i for i in layout if i in inner.free])
+        pattern = Pattern(tuple(["".join(name[i] for i in own) for _, own in parts]), "".join(name[i] for i in out))
+        return self.aligned(build.einsum(pattern, *[node for node, _ in parts]), out, layout)
+
+    def _sizes(self, index: Index) -> list[sp.Expr]:
+        return [self.space.sizes[i] if i else ONE for i in index]
+
+    def _inner_layout(self, inner: Inner, layout: Index) -> Index:
+        """The axes of what is summed: as the largest factor has them, so that nothing is transposed."""
+        largest = max(inner.powers, key=lambda k: len(letters(k)))
+        own = tuple([i for i in largest[1] if i])
+        others = [i for k in inner.powers for i in k[1] if i and i not in own]
+        return (*dict.fromkeys(others), *own)
+
+    def _keeps(self, whole: Index, layout: Index, inner: Inner) -> bool:
+        """Whether summed axes stay as ones of size 1, which stand where the layout has axes of its own."""
+        if len(whole) != len(layout):
+            return False
+        kept = all(i == j or (i in inner.summed and j not in inner.free) for i, j in zip(whole, layout, strict=True))
+        lead = next((k for k, i in enumerate(whole) if i not in inner.summed), len(whole))
+        return kept and any(i in inner.summed for i in whole[lead:])
+
+    def _aligned_sum(self, node: Node, whole: Index, layout: Index, inner: Inner, keep: bool) -> Node:
+        index = tuple([0 if i in inner.summed else i for i in whole if keep or i not in inner.summed])
+        return self.aligned(node, index, layout)
+
+
+def constants(tree: Product) -> list[tuple[Key, Exponent]]:
+    """The numbers among the factors."""
+    return [(k, p) for k, p in tree.items.items() if not isinstance(k, Inner) and is_number(k)]
+
+
+def by_letters(tree: Product) -> list[tuple[list[tuple[Item, Exponent]], list[tuple[Product, ...]]]]:
+    """The factors of a product that are no numbers, by the letters they have; the smallest first."""
+    groups: dict[frozenset[int], tuple[list[tuple[Item, Exponent]], list[tuple[Product, ...]]]] = {}
+    for item, p in tree.items.items():
+        if not is_constant(item):
+            groups.setdefault(frozenset(letters_of(item)), ([], []))[0].append((item, p))
+    for parts in tree.sums:
+        own = frozenset().union(*[p.letters for p in parts])
+        groups.setdefault(own, ([], []))[1].append(parts)
+    return [groups[k] for k in sorted(groups, key=len)]
+
+
+# -- what it costs
+class Price:
+    """The cost of what one region computes: a multiplication counts twice an addition; what stands in several places is
+    computed once."""
+
+    def __init__(self, space: Space, flattening: Flattening) -> None:
+        self.space, self.graph, self.flattening = space, flattening.graph, flattening
+        self.seen: set[object] = set()
+
+    def area(self, over: Iterable[int]) -> float:
+        return reduce(lambda a, i: a * self.space.weights[i], over, 1.0)
+
+    def of(self, tree: Product) -> float:
+        """What a product costs, factors that have fewer axes multiplied first."""
+        cost, over, started = 0.0, frozenset[int](), tree.number not in (1, -1) or any(map(is_constant, tree.items))
+        for items, sums in by_letters(tree):
+            over = over.union(*[letters_of(i) for i, _ in items], *[p.letters for s in sums for p in s])
+            factors = len(items) + len(sums) + sum(_extra(p) for _, p in items)
+            cost += MULTIPLY * (factors - 1 + started) * self.area(over)
+            cost += sum(map(self.item, [i for i, _ in items])) + sum(self.sum(s) for s in sums)
+            started = True
+        return cost
+
+    def sum(self, products: Sequence[Product]) -> float:
+        over = frozenset[int]().union(*[p.letters for p in products])
+        return sum(map(self.of, products)) + ADD * (len(products) - 1) * self.area(over)
+
+    def item(self, item: Item) -> float:
+        key = item if isinstance(item, Inner) else item[0]
+        if key in self.seen:
+            return 0.0
+        self.seen.add(key)
+        if isinstance(item, Inner):
+            inside = of_rows(item.powers)
+            return self.of(inside) + ADD * self.area(inside.letters)
+        if item[0] not in self.flattening.inline or item[0] in self.flattening.forward:
+            return 0.0
+        node = self.graph.nodes[item[0]]
+        return swept_cost([node] if node.form is not None else node.args)
+
+
+def _extra(power: Exponent) -> float:
+    """Multiplications of a power: a square is one more, a root is one function call."""
+    whole = Fraction(power)
+    return min(abs(whole.numerator) - 1, 2) if whole.denominator == 1 else 1
+
+
+def swept_cost(rows: Iterable[Node]) -> float:
+    """What rows cost as they are."""
+    cost = 0.0
+    for node in rows:
+        if node.form is not None:
+            cost += work(node.form) * extent(node)
+        elif is_sum(node) or (isinstance(node.attr, Pattern) and not node.attr.is_transpose):
+            cost += max(map(extent, node.args)) * (ADD + MULTIPLY * (len(node.args) - 1))
+    return cost
+
+
+def extent(node: Node) -> float:
+    """How many entries a row has, a symbolic size counting as 32."""
+    return reduce(lambda a, d: a * size(d), node.shape, 1.0)
+
+
+@cache
+def work(form: f.Formula) -> float:
+    """The operations of a formula for one entry."""
+    parts = f.children(form)
+    inside = sum(map(work, parts))
+    match form:
+        case f.Mul():
+            return inside + MULTIPLY * (len(parts) - 1)
+        case f.Add():
+            return inside + ADD * (len(parts) - 1)
+        case f.Div():
+            return inside + MULTIPLY
+        case f.Pow(_, f.Num(exponent)):
+            whole = Fraction(int(exponent.p), int(exponent.q)) if exponent.is_Rational else Fraction(3)
+            return inside + MULTIPLY * max(_extra(whole) + (whole < 0), 1)
+        case f.Call("nought", (value, _)):
+            return work(value)
+        case f.Call():
+            return inside + MULTIPLY * (len(parts) > 1)
+    return inside
+

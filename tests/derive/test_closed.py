@@ -1,0 +1,301 @@
+"""Closed forms: worth what published backward passes cost, equal to what the sweep has found, and told in print."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from symbackprop.codegen.numpy import PRINTER
+from symbackprop.codegen.planning import Builder
+from symbackprop.codegen.rows import is_view
+from symbackprop.core.graph import Node
+from symbackprop.core.shapes import evaluate_dim, evaluate_shape
+from symbackprop.derive import Derivation, derive
+from symbackprop.derive.closed import closed, closed_forms
+from symbackprop.derive.closed import closing as closing_module
+from symbackprop.derive.closed.rules import RULES, Rule, Rules
+from symbackprop.derive.closed.terms import Space, Term, is_number, raised
+from symbackprop.derive.stable import derive_stable
+from symbackprop.model import Model, zoo
+from symbackprop.model.text.write import with_text_names
+from symbackprop.render.costs import own_cost
+from symbackprop.verify.interpreter import Program
+from tests.derive.kernels import KERNELS, MORE
+from tests.render.random_models import random_circuit, random_model
+
+EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "10"))
+SIZES = (3, 4, 5, 2)
+EVERY = {name: k.text for name, k in KERNELS.items()} | MORE
+
+
+# -- numbers
+def sizes_of(model: Model) -> dict[str, int]:
+    return {name: size or SIZES[k % 4] for k, (name, size) in enumerate(model.sizes.items())}
+
+
+def drawn(rng: np.random.Generator, node: Node, sizes: Mapping[str, int], low: float = 0.2) -> Any:
+    shape = evaluate_shape(node.shape, sizes)
+    if node.attr.below is not None:
+        return rng.integers(0, evaluate_dim(node.attr.below, sizes), shape)
+    return rng.uniform(low, 0.9, shape)
+
+
+def computed(rows: list[Node], model: Model, seed: int = 0, low: float = 0.2) -> dict[int, Any]:
+    """The values of rows, and of all that they are computed from, at a random point."""
+    rng, sizes = np.random.default_rng(seed), sizes_of(model)
+    order = model.graph.topological(rows)
+    leaves = [n for n in order if n.op.name == "leaf" and n.attr.value is None]
+    given = {n.id: drawn(rng, n, sizes, low) for n in sorted(leaves, key=lambda n: n.id)}
+    with np.errstate(all="ignore"):
+        return Program(rows, sizes).run(given)
+
+
+def check_equal(d: Derivation, seed: int = 0) -> None:
+    short = closed(d)
+    pairs = list(zip(d.gradients.values(), short.gradients.values(), strict=True))
+    for low in (0.2, -0.9):
+        values = computed([row for pair in pairs for row in pair], d.model, seed, low)
+        for old, new in pairs:
+            a, b = np.asarray(values[old.id], float), np.asarray(values[new.id], float)
+            assert a.shape == b.shape
+            if np.isfinite(a).all():
+                assert np.max(np.abs(a - b), initial=0) <= 1e-12 * max(np.max(np.abs(a), initial=0), 1)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_same_gradient(name: str) -> None:
+    model = Model.parse(EVERY[name])
+    check_equal(derive(model))
+    check_equal(derive_stable(model))
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_the_same_gradient_of_a_built_in_model(name: str) -> None:
+    check_equal(derive(name))
+
+
+@pytest.mark.parametrize("seed", range(EXAMPLES))
+def test_the_same_gradient_of_a_random_model(seed: int) -> None:
+    check_equal(derive(random_model(seed)), seed)
+    check_equal(derive(random_circuit(seed)), seed)
+
+
+# -- costs
+def cost_of(builder: Builder, row: Node) -> sp.Expr:
+    """The multiplications of a row; a one-hot array is not formed."""
+    split = builder.rows.split(row)
+    return own_cost(row if split is None else row.graph.arithmetic(split.base, row.args))
+
+
+def costs(text: str) -> tuple[sp.Expr, int]:
+    """The multiplications of the emitted backward pass, and how many arrays the forward pass stores for it."""
+    builder = Builder(closed(derive_stable(with_text_names(Model.parse(text)))), 1, PRINTER.arrays)
+    kept = [row for row in builder._kept() if row.args]
+    rows = builder.rows.order(list(builder.d.gradients.values()), {row.id for row in kept})
+    return sp.expand(sp.Add(*[cost_of(builder, row) for row in rows])), sum(not is_view(row) for row in kept)
+
+
+def by_degree(cost: sp.Expr) -> dict[int, Fraction]:
+    """The coefficients when all sizes are one number: multiplications for every entry of an array of that rank."""
+    n = sp.Symbol("n")
+    terms = sp.Poly(cost.subs(dict.fromkeys(cost.free_symbols, n)), n).terms()
+    return {degree: Fraction(int(c.p), int(c.q)) for (degree,), c in terms}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_no_more_than_by_hand(name: str) -> None:
+    kernel = KERNELS[name]
+    found, stored = costs(kernel.text)
+    names = {s.name: s for s in found.free_symbols}
+    ours, hand = by_degree(found), by_degree(sp.sympify(kernel.multiplications, names, rational=True))
+    assert [ours.get(k, 0) for k in range(max(ours), 1, -1)] <= [hand.get(k, 0) for k in range(max(ours), 1, -1)]
+    assert max(ours) <= max(hand)
+    assert stored <= kernel.stored
+
+
+def printed() -> str:
+    """The closed forms in the derivations of the kernels."""
+    found = []
+    for name, kernel in KERNELS.items():
+        lines = derive(Model.parse(kernel.text)).text().splitlines()
+        forms = [line.strip().split("   ")[0] for line in lines if "closed form: " in line]
+        found += [name, *[f"  {form}" for form in forms or ["as swept"]]]
+    return "\n".join(found) + "\n"
+
+
+def test_printed_as_published() -> None:
+    """Where a form changes for the better: write `printed()` to the file, and read the diff."""
+    assert printed() == (Path(__file__).parent / "printed.txt").read_text(encoding="utf-8")
+
+
+# -- safety
+@pytest.mark.parametrize("name", [name for name in KERNELS if name != "attention causal"])
+def test_single_precision_far_from_0(name: str) -> None:
+    """Inputs around 300: where a form made a difference of large numbers, digits would be lost."""
+    model = Model.parse(KERNELS[name].text)
+    d = derive_stable(model)
+    short = closed(d)
+    rows = [*d.gradients.values(), *short.gradients.values()]
+    rng, sizes = np.random.default_rng(0), sizes_of(model)
+    order = model.graph.topological(rows)
+    given = {n.id: far(rng, n, sizes) for n in order if n.op.name == "leaf" and n.attr.value is None}
+    single = {i: v if v.dtype.kind == "i" else v.astype(np.float32) for i, v in given.items()}
+    with np.errstate(all="ignore"):
+        exact, rough = (Program(rows, sizes).run(v) for v in (given, single))
+    for old, new in zip(d.gradients.values(), short.gradients.values(), strict=True):
+        size = np.max(np.abs(exact[old.id])) + 1e-300
+        error = [np.max(np.abs(rough[row.id] - exact[old.id])) / size for row in (old, new)]
+        assert not error[1] > 3 * error[0] + 2e-6
+
+
+def far(rng: np.random.Generator, node: Node, sizes: Mapping[str, int]) -> Any:
+    value = drawn(rng, node, sizes)
+    return value + 300 if node.attr.role in ("input", "param") and node.ndim > 1 else value
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("param x: 3\nloss L = norm(x)", [0, 0, 0]),
+        ("param x: 3\nd = norm(x)\nloss L = d^3 + d^2", [0, 0, 0]),
+        ("param x: 3\nloss L = sum(norm(x[None], axis=1) * norm(x[None], axis=1) + norm(x[None], axis=1))", [0, 0, 0]),
+        ("param x: 3\nloss L = sum(x * sigmoid(x))", [800, -800, 40]),
+        ("param x: 3\nloss L = cosine_similarity(x, 2 * x)", [0, 0, 0]),
+    ],
+)
+def test_what_is_guarded_stays_so(text: str, at: list[float]) -> None:
+    """A reciprocal that is 0 at 0 is so in closed form too."""
+    d = derive(Model.parse(text))
+    rows = [*d.gradients.values(), *closed(d).gradients.values()]
+    with np.errstate(all="ignore"):
+        values = Program(rows, {}).run({d.model.graph.names["x"].id: np.array(at, float)})
+    old, new = (np.asarray(values[row.id]) for row in rows)
+    assert np.allclose(old, new, rtol=1e-12, atol=0, equal_nan=True)
+
+
+# -- rules
+def applications() -> Iterator[tuple[Rules, Rule, Term, Term]]:
+    """Every use of a rule in the kernels: the term before and after."""
+    found: list[tuple[Rules, Rule, Term, Term]] = []
+    once = Rules._once
+
+    def recording(rules: Rules, term: Term) -> Term | None:
+        for each in RULES:
+            after = each.apply(rules, term)
+            if after is not None:
+                found.append((rules, each, term, after))
+                break
+        return once(rules, term)
+
+    Rules._once = recording  # type: ignore[method-assign]
+    try:
+        for text in EVERY.values():
+            d = derive(Model.parse(text))
+            with d.model.graph.apart():
+                closing_module.Closing(d).forms()
+                yield from found
+            found.clear()
+    finally:
+        Rules._once = once  # type: ignore[method-assign]
+
+
+def value_of(term: Term, values: Mapping[int, Any], space: Space, sizes: Mapping[str, int]) -> Any:
+    """A term in numbers, with an axis for every letter that is not summed over."""
+    numbers = [(k, p) for k, p in term.powers.items() if is_number(k)]
+    front = space.value(term.number, numbers).subs({s: sizes[s.name] for s in _symbols(space, term)})
+    rows = [(k, p) for k, p in term.powers.items() if not is_number(k)]
+    letters = sorted({i for (_, index), _ in rows for i in index if i})
+    whole = np.full([evaluate_dim(space.sizes[i], sizes) for i in letters], float(front))
+    for (id_, index), p in rows:
+        array = np.asarray(values[id_], float)
+        array = array.reshape([n for n, i in zip(array.shape, index, strict=True) if i])
+        own = [i for i in index if i]
+        repeated = np.einsum(array, [letters.index(i) for i in own], sorted({letters.index(i) for i in own}))
+        shape = [n if i in own else 1 for i, n in zip(letters, whole.shape, strict=True)]
+        whole = whole * repeated.reshape(shape) ** float(p)
+    return whole.sum(axis=tuple([k for k, i in enumerate(letters) if i in term.summed]))
+
+
+def _symbols(space: Space, term: Term) -> set[sp.Symbol]:
+    return {s for (id_, _) in term.powers if id_ < 0 for s in space.numbers[-id_].free_symbols}
+
+
+def test_every_rule_is_an_identity() -> None:
+    """At a random point the term before and the term after are equal, wherever a rule is used; each is used."""
+    used: dict[str, int] = {}
+    for rules, each, before, after in applications():
+        graph = rules.flattening.graph
+        ids = {id_ for t in (before, after) for id_, _ in t.powers if id_ >= 0}
+        names = {s.name for n in graph.nodes.values() for d in n.shape for s in d.free_symbols}
+        sizes = {name: SIZES[k % 4] for k, name in enumerate(sorted(names))}
+        values = values_of([graph.nodes[i] for i in sorted(ids)], sizes)
+        a, b = (value_of(t, values, rules.space, sizes) for t in (before, after))
+        assert np.allclose(a.sum(), b.sum(), rtol=1e-9, atol=1e-12), (each.name, before, after)
+        used[each.name] = used.get(each.name, 0) + 1
+    assert set(used) == {each.name for each in RULES}
+
+
+def values_of(rows: list[Node], sizes: Mapping[str, int]) -> dict[int, Any]:
+    graph, rng = rows[0].graph, np.random.default_rng(1)
+    order = graph.topological(rows)
+    leaves = [n for n in order if n.op.name == "leaf" and n.attr.value is None]
+    given = {n.id: drawn(rng, n, sizes) for n in leaves}
+    with np.errstate(all="ignore"):
+        return Program([n for n in order if n.args], dict(sizes)).run(given) | given
+
+
+def test_a_root_of_a_product_is_no_product_of_roots() -> None:
+    """√(x²) is |x|, and √(x·y) is there where x and y are negative; a row that is a root is never negative."""
+    space, half = Space(), Fraction(1, 2)
+    space.roots.add(3)
+
+    def root(**powers: int) -> Term | None:
+        keys = {(int(name[1:]), ()): p for name, p in powers.items()}
+        return raised(space, Term(Fraction(1), frozenset(), dict(keys)), half)
+
+    assert root(r1=2) is None and root(r1=1, r2=1) is None and root(r1=2, r3=2) is None
+    assert root(r1=1) is not None and root(r3=2) is not None and root(r1=-1) is not None
+
+
+# -- what is left alone
+def test_what_is_short_stays_as_it_was_swept() -> None:
+    for name in ("two-step-rnn", "ner-window", "rnn-lm", "two-weight-tanh"):
+        assert "closed form" not in derive(name).text()
+
+
+def test_the_table_stays_as_it_is() -> None:
+    d = derive(Model.parse(KERNELS["layer norm"].text))
+    before = dict(d.model.graph.nodes)
+    assert closed_forms(d).rules
+    assert d.model.graph.nodes == before
+
+
+def test_time_is_linear_in_the_rows() -> None:
+    """A chain of normalised layers; each has rows to close."""
+
+    def seconds(depth: int) -> float:
+        lines = [f"x{k + 1} = layer_norm(x{k} @ W)" for k in range(depth)]
+        text = "\n".join(["dim N, D", "data x0: N x D", "param W: D x D", *lines, f"loss L = sum(x{depth}^2)"])
+        d = derive(Model.parse(text))
+        start = process_time()
+        closed_forms(d)
+        return process_time() - start
+
+    seconds(5)
+    assert seconds(80) < 8 * seconds(20) + 0.1
+
+
+def test_formulas_are_elementwise() -> None:
+    """What is written is arithmetic and sums: no op comes in that the sweep does not use."""
+    short = closed(derive(Model.parse(KERNELS["soft ce spelled"].text)))
+    order = short.model.graph.topological(list(short.gradients.values()))
+    written = [n for n in order if n.id not in short.forward_ids and n.args]
+    assert all(n.form is not None or n.op.name in ("sum", "broadcast", "reshape") for n in written)
