@@ -111,23 +111,22 @@ def forward(params, data, dims=None):
     e = softplus(z_mish)                              # e = softplus(z_mish)   N
     t_2 = np.tanh(e)                                  # t_2 = tanh(e)   N
     a_mish = gated(z_mish, t_2)                       # a_mish = z_mish ⊙ t_2   N
-    t1 = x @ V                                        # t1 = Vᵀ x   M
     h = x @ W + b                                     # h = Wᵀ x + b   M
     g = sigmoid(h)                                    # g = sigmoid(h)   M
-    GLU = (t1 + v) * g                                # GLU = (t1 + v) ⊙ g   M
-    t2 = x @ V_s                                      # t2 = V_sᵀ x   M
+    GLU = (x @ V + v) * g                             # GLU = (Vᵀ x + v) ⊙ g   M
+    t1 = x @ V_s                                      # t1 = V_sᵀ x   M
     k = x @ W_s + b_s                                 # k = W_sᵀ x + b_s   M
     m = beta_s * limited(k)                           # m = beta_s · k   M
     s = sigmoid(m)                                    # s = sigmoid(m)   M
     r = gated(k, s)                                   # r = k ⊙ s   M
-    SwiGLU = (t2 + c) * r                             # SwiGLU = (t2 + c) ⊙ r   M
+    SwiGLU = (t1 + c) * r                             # SwiGLU = (t1 + c) ⊙ r   M
     cache = {
         "a_logistic": a_logistic, "a_tanh": a_tanh, "z_relu": z_relu, "z_leaky": z_leaky, "alpha": alpha,
         "z_prelu": z_prelu, "z_elu": z_elu, "a_elu": a_elu, "z_softplus": z_softplus, "p": p,
         "z_gelu": z_gelu, "s_2": s_2, "z_gelu_s": z_gelu_s, "t": t, "z_gelu_t": z_gelu_t, "s_3": s_3,
         "z_silu": z_silu, "s_4": s_4, "z_swish": z_swish, "beta": beta, "t_2": t_2, "z_mish": z_mish,
-        "t2": t2, "c": c, "s": s, "k": k, "beta_s": beta_s, "W_s": W_s, "r": r, "V_s": V_s, "t1": t1, "v": v,
-        "g": g, "W": W, "V": V, "x": x, "N": N, "M": M, "dtype": dtype, "dtypes": dtypes,
+        "t1": t1, "c": c, "s": s, "k": k, "beta_s": beta_s, "W_s": W_s, "r": r, "V_s": V_s, "g": g,
+        "GLU": GLU, "W": W, "V": V, "x": x, "N": N, "M": M, "dtype": dtype, "dtypes": dtypes,
     }
     return {
         "a_logistic": a_logistic, "a_tanh": a_tanh, "a_relu": a_relu, "a_leaky": a_leaky, "a_prelu": a_prelu,
@@ -161,7 +160,7 @@ def backward(cache, upstream):
     beta = cache["beta"]
     t_2 = cache["t_2"]                                # N
     z_mish = cache["z_mish"]                          # N
-    t2 = cache["t2"]                                  # M
+    t1 = cache["t1"]                                  # M
     c = cache["c"]                                    # M
     s = cache["s"]                                    # M
     k = cache["k"]                                    # M
@@ -169,9 +168,8 @@ def backward(cache, upstream):
     W_s = cache["W_s"]                                # D×M
     r = cache["r"]                                    # M
     V_s = cache["V_s"]                                # D×M
-    t1 = cache["t1"]                                  # M
-    v = cache["v"]                                    # M
     g = cache["g"]                                    # M
+    GLU = cache["GLU"]                                # M
     W = cache["W"]                                    # D×M
     V = cache["V"]                                    # D×M
     x = cache["x"]                                    # D
@@ -200,7 +198,7 @@ def backward(cache, upstream):
     dSwiGLU = upstream["SwiGLU"]
     dc = dSwiGLU * r                                  # dc = dSwiGLU ⊙ r   M
     dV_s = np.outer(x, dc)                            # dV_s = x dcᵀ   D×M
-    dr = dSwiGLU * (t2 + c)                           # dr = dSwiGLU ⊙ (t2 + c)   M
+    dr = dSwiGLU * (t1 + c)                           # dr = dSwiGLU ⊙ (t1 + c)   M
     ds = dr * limited(k)                              # ds = dr ⊙ k   M
     dm = ds * s * (1 - s)                             # dm = ds ⊙ s ⊙ (1 − s)   M
     dbeta_s = (dm * limited(k)).sum()                 # dbeta_s = sum(dm ⊙ k)
@@ -208,30 +206,32 @@ def backward(cache, upstream):
     dW_s = np.outer(x, dk)                            # dW_s = x dkᵀ   D×M
     dv = dGLU * g                                     # dv = dGLU ⊙ g   M
     dV = np.outer(x, dv)                              # dV = x dvᵀ   D×M
-    dg = dGLU * (t1 + v)                              # dg = dGLU ⊙ (t1 + v)   M
-    dh = dg * g * (1 - g)                             # dh = dg ⊙ g ⊙ (1 − g)   M
+    dh = dGLU * (1 - g) * GLU                         # dh = dGLU ⊙ (1 − g) ⊙ GLU   M
     dx = W_s @ dk + V_s @ dc + W @ dh + V @ dv        # dx = W_s dk + V_s dc + W dh + V dv   D
     dW = np.outer(x, dh)                              # dW = x dhᵀ   D×M
-    de = da_mish * limited(z_mish) * (1 - t_2 ** 2)   # de = da_mish ⊙ z_mish ⊙ (1 − t_2²)   N
-    dz_mish = da_mish * t_2 + de * sigmoid(z_mish)    # dz_mish = da_mish ⊙ t_2 + de ⊙ sigmoid(z_mish)   N
+    # dz_mish = da_mish ⊙ (t_2 + z_mish ⊙ (1 − t_2²) ⊙ sigmoid(z_mish))   N
+    dz_mish = da_mish * (t_2 + limited(z_mish) * (1 - t_2 ** 2) * sigmoid(z_mish))
     dd = da_swish * limited(z_swish) * s_4 * (1 - s_4)  # dd = da_swish ⊙ z_swish ⊙ s_4 ⊙ (1 − s_4)   N
     dbeta = (dd * limited(z_swish)).sum()             # dbeta = sum(dd ⊙ z_swish)
     dz_swish = da_swish * s_4 + dd * beta             # dz_swish = da_swish ⊙ s_4 + dd · beta   N
-    # dz_silu = da_silu ⊙ s_3 + da_silu ⊙ z_silu ⊙ s_3 ⊙ (1 − s_3)   N
-    dz_silu = da_silu * s_3 + da_silu * limited(z_silu) * s_3 * (1 - s_3)
-    du = da_gelu_t * limited(z_gelu_t / 2) * (1 - t ** 2)  # du = da_gelu_t ⊙ z_gelu_t ⊙ (1 − t²) / 2   N
-    # dz_gelu_t = da_gelu_t ⊙ (1 + t) / 2 + sqrt(2) · du ⊙ (1 + 26829 · z_gelu_t² / 200000) / sqrt(pi)   N
-    dz_gelu_t = da_gelu_t * (1 + t) / 2 + 0.7978845608028654 * du * (1 + 0.134145 * limited(z_gelu_t) ** 2)
-    da = da_gelu_s * limited(z_gelu_s) * s_2 * (1 - s_2)  # da = da_gelu_s ⊙ z_gelu_s ⊙ s_2 ⊙ (1 − s_2)   N
-    dz_gelu_s = da_gelu_s * s_2 + 1.702 * da          # dz_gelu_s = da_gelu_s ⊙ s_2 + 851 · da / 500   N
-    # dz_gelu = da_gelu ⊙ p + da_gelu ⊙ z_gelu ⊙ normal_pdf(z_gelu)   N
-    dz_gelu = da_gelu * p + da_gelu * limited(z_gelu) * normal_pdf(z_gelu)
+    # dz_silu = da_silu ⊙ s_3 ⊙ (1 + z_silu ⊙ (1 − s_3))   N
+    dz_silu = da_silu * s_3 * (1 + limited(z_silu) * (1 - s_3))
+    # dz_gelu_t = da_gelu_t ⊙ ((1 + t) / 2 + sqrt(2) · z_gelu_t ⊙ (1 − t²) ⊙ (1 + 26829 · z_gelu_t² / 200000)
+    #   / (2*sqrt(pi)))   N
+    dz_gelu_t = (
+        da_gelu_t
+        * ((1 + t) / 2 + 0.7978845608028654 * limited(z_gelu_t / 2) * (1 - t ** 2) * (1 + 0.134145 * limited(z_gelu_t) ** 2))
+    )
+    # dz_gelu_s = da_gelu_s ⊙ s_2 ⊙ (1 + 851 · z_gelu_s ⊙ (1 − s_2) / 500)   N
+    dz_gelu_s = da_gelu_s * s_2 * (1 + 1.702 * limited(z_gelu_s) * (1 - s_2))
+    # dz_gelu = da_gelu ⊙ (p + z_gelu ⊙ normal_pdf(z_gelu))   N
+    dz_gelu = da_gelu * (p + limited(z_gelu) * normal_pdf(z_gelu))
     dz_softplus = da_softplus * sigmoid(z_softplus)   # dz_softplus = da_softplus ⊙ sigmoid(z_softplus)   N
     # dz_elu = da_elu ⊙ where(z_elu > 0, 1, a_elu + 1)   N
     dz_elu = da_elu * np.where(z_elu > 0, 1, a_elu + 1)
-    t3 = z_prelu > 0                                  # t3 = z_prelu > 0   N
-    # dz_prelu = da_prelu ⊙ (alpha · (1 − t3) + t3)   N
-    dz_prelu = da_prelu * (alpha * (1 - t3.astype(dtype)) + t3.astype(dtype))
+    t2 = z_prelu > 0                                  # t2 = z_prelu > 0   N
+    # dz_prelu = da_prelu ⊙ (alpha · (1 − t2) + t2)   N
+    dz_prelu = da_prelu * (alpha * (1 - t2.astype(dtype)) + t2.astype(dtype))
     # dalpha = sum(da_prelu ⊙ where(z_prelu > 0, 0, z_prelu))
     dalpha = np.vdot(da_prelu, np.where(z_prelu > 0, 0, z_prelu))
     # dz_leaky = da_leaky ⊙ (0.01 + 99 · (z_leaky > 0) / 100)   N

@@ -109,8 +109,8 @@ def forward(params, data, dims=None):
     P_2 = softmax(S, axis=3)                          # P_2 = softmax(S)   N×h×T×T
     # S1 = transpose(reshape(A1 W_v1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S1 = (A1.reshape(N * T, d * h) @ W_v1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    # e = reshape(transpose(P_2 S1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    e = (P_2 @ S1).transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    t6 = (P_2 @ S1).transpose(0, 2, 1, 3)             # t6 = transpose(P_2 S1, (0, 2, 1, 3))   N×T×h×d
+    e = t6.reshape(N, T, d * h)                       # e = reshape(t6, (N, T, d*h))   N×T×(d*h)
     Y1 = X0 + (e.reshape(N * T, d * h) @ W_o1).reshape(N, T, d * h)  # Y1 = X0 + e W_o1   N×T×(d*h)
     # c_3 = Y1 − mean(Y1, axis=-1, keepdims=True)   N×T×(d*h)
     c_3 = Y1 - Y1.sum(axis=2, keepdims=True) / (d * h)
@@ -139,8 +139,8 @@ def forward(params, data, dims=None):
     P_3 = softmax(S_3, axis=3)                        # P_3 = softmax(S_3)   N×h×T×T
     # S2 = transpose(reshape(A2 W_v2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S2 = (A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    # z = reshape(transpose(P_3 S2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    z = (P_3 @ S2).transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    t7 = (P_3 @ S2).transpose(0, 2, 1, 3)             # t7 = transpose(P_3 S2, (0, 2, 1, 3))   N×T×h×d
+    z = t7.reshape(N, T, d * h)                       # z = reshape(t7, (N, T, d*h))   N×T×(d*h)
     Y2 = X1 + (z.reshape(N * T, d * h) @ W_o2).reshape(N, T, d * h)  # Y2 = X1 + z W_o2   N×T×(d*h)
     # c_5 = Y2 − mean(Y2, axis=-1, keepdims=True)   N×T×(d*h)
     c_5 = Y2 - Y2.sum(axis=2, keepdims=True) / (d * h)
@@ -162,71 +162,67 @@ def forward(params, data, dims=None):
     t4 = c_6 / s_5                                    # t4 = c_6 / s_5   N×T×(d*h)
     O = g * t4 + c                                    # O = g ⊙ t4 + c   N×T×(d*h)
     Z = (O.reshape(N * T, d * h) @ E.T).reshape(N, T, V)  # Z = O Eᵀ   N×T×V
-    p_3, t6 = softmax_logsumexp(Z, axis=2)            # p_3 = softmax(Z)   N×T×V
+    p_3, t8 = softmax_logsumexp(Z, axis=2)            # p_3 = softmax(Z)   N×T×V
     # L = mean(cross_entropy(Z, target))
-    L = (t6 - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
+    L = (t8 - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
     cache = {
-        "p_3": p_3, "target": target, "E": E, "g": g, "s_5": s_5, "t4": t4, "c_6": c_6, "W_d2": W_d2,
-        "p_2": p_2, "t2": t2, "W_u2": W_u2, "gb2": gb2, "s_4": s_4, "t1": t1, "c_5": c_5, "W_o2": W_o2,
-        "P_3": P_3, "W_v2": W_v2, "S2": S2, "Q2": Q2, "W_k2": W_k2, "K2": K2, "W_q2": W_q2, "ga2": ga2,
-        "s_3": s_3, "r": r, "c_4": c_4, "W_d1": W_d1, "p": p, "m": m, "W_u1": W_u1, "gb1": gb1, "s_2": s_2,
-        "k": k, "c_3": c_3, "W_o1": W_o1, "P_2": P_2, "W_v1": W_v1, "S1": S1, "Q1": Q1, "W_k1": W_k1,
-        "K1": K1, "W_q1": W_q1, "ga1": ga1, "s": s, "a": a, "c_2": c_2, "words": words, "O": O, "A1": A1,
-        "A2": A2, "e": e, "z": z, "M1": M1, "M2": M2, "q": q, "t3": t3, "N": N, "T": T, "V": V, "h": h,
-        "d": d, "F": F, "dtypes": dtypes,
+        "s_5": s_5, "p_3": p_3, "target": target, "E": E, "g": g, "t4": t4, "s_4": s_4, "W_d2": W_d2,
+        "p_2": p_2, "t2": t2, "W_u2": W_u2, "gb2": gb2, "t1": t1, "s_3": s_3, "W_o2": W_o2, "P_3": P_3,
+        "W_v2": W_v2, "S2": S2, "t7": t7, "Q2": Q2, "W_k2": W_k2, "K2": K2, "W_q2": W_q2, "ga2": ga2, "r": r,
+        "s_2": s_2, "W_d1": W_d1, "p": p, "m": m, "W_u1": W_u1, "gb1": gb1, "k": k, "s": s, "W_o1": W_o1,
+        "P_2": P_2, "W_v1": W_v1, "S1": S1, "t6": t6, "Q1": Q1, "W_k1": W_k1, "K1": K1, "W_q1": W_q1,
+        "ga1": ga1, "a": a, "words": words, "O": O, "A1": A1, "A2": A2, "e": e, "z": z, "M1": M1, "M2": M2,
+        "q": q, "t3": t3, "N": N, "T": T, "V": V, "h": h, "d": d, "F": F, "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
 
 def backward(cache, upstream=1.0):
     """The gradient of L, times upstream, with respect to every parameter and input."""
+    s_5 = cache["s_5"]                                # N×T×1
     p_3 = cache["p_3"]                                # N×T×V
     target = cache["target"]                          # N×T
     E = cache["E"]                                    # V×(d*h)
     g = cache["g"]                                    # (d*h)
-    s_5 = cache["s_5"]                                # N×T×1
     t4 = cache["t4"]                                  # N×T×(d*h)
-    c_6 = cache["c_6"]                                # N×T×(d*h)
+    s_4 = cache["s_4"]                                # N×T×1
     W_d2 = cache["W_d2"]                              # F×(d*h)
     p_2 = cache["p_2"]                                # N×T×F
     t2 = cache["t2"]                                  # N×T×F
     W_u2 = cache["W_u2"]                              # (d*h)×F
     gb2 = cache["gb2"]                                # (d*h)
-    s_4 = cache["s_4"]                                # N×T×1
     t1 = cache["t1"]                                  # N×T×(d*h)
-    c_5 = cache["c_5"]                                # N×T×(d*h)
+    s_3 = cache["s_3"]                                # N×T×1
     W_o2 = cache["W_o2"]                              # (d*h)×(d*h)
     P_3 = cache["P_3"]                                # N×h×T×T
     W_v2 = cache["W_v2"]                              # (d*h)×(d*h)
     S2 = cache["S2"]                                  # N×h×T×d
+    t7 = cache["t7"]                                  # N×T×h×d
     Q2 = cache["Q2"]                                  # N×h×T×d
     W_k2 = cache["W_k2"]                              # (d*h)×(d*h)
     K2 = cache["K2"]                                  # N×h×T×d
     W_q2 = cache["W_q2"]                              # (d*h)×(d*h)
     ga2 = cache["ga2"]                                # (d*h)
-    s_3 = cache["s_3"]                                # N×T×1
     r = cache["r"]                                    # N×T×(d*h)
-    c_4 = cache["c_4"]                                # N×T×(d*h)
+    s_2 = cache["s_2"]                                # N×T×1
     W_d1 = cache["W_d1"]                              # F×(d*h)
     p = cache["p"]                                    # N×T×F
     m = cache["m"]                                    # N×T×F
     W_u1 = cache["W_u1"]                              # (d*h)×F
     gb1 = cache["gb1"]                                # (d*h)
-    s_2 = cache["s_2"]                                # N×T×1
     k = cache["k"]                                    # N×T×(d*h)
-    c_3 = cache["c_3"]                                # N×T×(d*h)
+    s = cache["s"]                                    # N×T×1
     W_o1 = cache["W_o1"]                              # (d*h)×(d*h)
     P_2 = cache["P_2"]                                # N×h×T×T
     W_v1 = cache["W_v1"]                              # (d*h)×(d*h)
     S1 = cache["S1"]                                  # N×h×T×d
+    t6 = cache["t6"]                                  # N×T×h×d
     Q1 = cache["Q1"]                                  # N×h×T×d
     W_k1 = cache["W_k1"]                              # (d*h)×(d*h)
     K1 = cache["K1"]                                  # N×h×T×d
     W_q1 = cache["W_q1"]                              # (d*h)×(d*h)
     ga1 = cache["ga1"]                                # (d*h)
-    s = cache["s"]                                    # N×T×1
     a = cache["a"]                                    # N×T×(d*h)
-    c_2 = cache["c_2"]                                # N×T×(d*h)
     words = cache["words"]                            # N×T
     O = cache["O"]                                    # N×T×(d*h)
     A1 = cache["A1"]                                  # N×T×(d*h)
@@ -245,18 +241,15 @@ def backward(cache, upstream=1.0):
     dg = (dO * t4).sum(axis=(0, 1))                   # dg = sum(dO ⊙ t4, axis=(0, 1))   (d*h)
     dc = dO.sum(axis=(0, 1))                          # dc = sum(dO, axis=(0, 1))   (d*h)
     dt4 = dO * g                                      # dt4 = dO ⊙ g   N×T×(d*h)
-    # ds_5 = sum(−dt4 ⊙ t4 / s_5, axis=-1, keepdims=True)   N×T×1
-    ds_5 = (-dt4 * t4 / s_5).sum(axis=2, keepdims=True)
-    dv_5 = ds_5 / (2 * s_5)                           # dv_5 = ds_5 / (2 · s_5)   N×T×1
-    dc_6 = dt4 / s_5 + 2 * (dv_5 / (d * h)) * c_6     # dc_6 = dt4 / s_5 + 2 · dv_5 / (d*h) ⊙ c_6   N×T×(d*h)
-    # dX2 = dc_6 + sum(−dc_6, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
-    dX2 = dc_6 + (-dc_6).sum(axis=2, keepdims=True) / (d * h)
+    # t9 = sum(dt4 ⊙ t4, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t9 = (dt4 * t4).sum(axis=2, keepdims=True) / (d * h)
+    # dX2 = 1 / s_5 ⊙ (dt4 − t9 ⊙ t4 − sum(dt4, axis=-1, keepdims=True) / (d*h))   N×T×(d*h)
+    dX2 = 1 / s_5 * (dt4 - t9 * t4 - dt4.sum(axis=2, keepdims=True) / (d * h))
     # dW_d2 = einsum(abc,abd→dc, dX2, t3)   F×(d*h)
     dW_d2 = t3.reshape(N * T, F).T @ dX2.reshape(N * T, d * h)
     db_d2 = dX2.sum(axis=(0, 1))                      # db_d2 = sum(dX2, axis=(0, 1))   (d*h)
     dt3 = (dX2.reshape(N * T, d * h) @ W_d2.T).reshape(N, T, F)  # dt3 = dX2 W_d2ᵀ   N×T×F
-    dp_2 = dt3 * limited(t2)                          # dp_2 = dt3 ⊙ t2   N×T×F
-    dt2 = dt3 * p_2 + dp_2 * normal_pdf(t2)           # dt2 = dt3 ⊙ p_2 + dp_2 ⊙ normal_pdf(t2)   N×T×F
+    dt2 = dt3 * (p_2 + limited(t2) * normal_pdf(t2))  # dt2 = dt3 ⊙ (p_2 + t2 ⊙ normal_pdf(t2))   N×T×F
     # dW_u2 = einsum(abc,abd→dc, dt2, M2)   (d*h)×F
     dW_u2 = M2.reshape(N * T, d * h).T @ dt2.reshape(N * T, F)
     db_u2 = dt2.sum(axis=(0, 1))                      # db_u2 = sum(dt2, axis=(0, 1))   F
@@ -264,109 +257,107 @@ def backward(cache, upstream=1.0):
     dgb2 = (dM2 * t1).sum(axis=(0, 1))                # dgb2 = sum(dM2 ⊙ t1, axis=(0, 1))   (d*h)
     dcb2 = dM2.sum(axis=(0, 1))                       # dcb2 = sum(dM2, axis=(0, 1))   (d*h)
     dt1 = dM2 * gb2                                   # dt1 = dM2 ⊙ gb2   N×T×(d*h)
-    # ds_4 = sum(−dt1 ⊙ t1 / s_4, axis=-1, keepdims=True)   N×T×1
-    ds_4 = (-dt1 * t1 / s_4).sum(axis=2, keepdims=True)
-    dv_4 = ds_4 / (2 * s_4)                           # dv_4 = ds_4 / (2 · s_4)   N×T×1
-    dc_5 = dt1 / s_4 + 2 * (dv_4 / (d * h)) * c_5     # dc_5 = dt1 / s_4 + 2 · dv_4 / (d*h) ⊙ c_5   N×T×(d*h)
-    # dY2 = dX2 + dc_5 + sum(−dc_5, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
-    dY2 = dX2 + dc_5 + (-dc_5).sum(axis=2, keepdims=True) / (d * h)
+    # t10 = sum(dt1 ⊙ t1, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t10 = (dt1 * t1).sum(axis=2, keepdims=True) / (d * h)
+    t11 = dt1.sum(axis=2, keepdims=True) / (d * h)    # t11 = sum(dt1, axis=-1, keepdims=True) / (d*h)   N×T×1
+    # dY2 = dX2 + 1 / s_4 ⊙ (dt1 − t10 ⊙ t1 − t11)   N×T×(d*h)
+    dY2 = dX2 + 1 / s_4 * (dt1 - t10 * t1 - t11)
     # dW_o2 = einsum(abc,abd→dc, dY2, z)   (d*h)×(d*h)
     dW_o2 = z.reshape(N * T, d * h).T @ dY2.reshape(N * T, d * h)
     dz = (dY2.reshape(N * T, d * h) @ W_o2.T).reshape(N, T, d * h)  # dz = dY2 W_o2ᵀ   N×T×(d*h)
     # dS2 = einsum(abcd,acbe→aced, reshape(dz, (N, T, h, d)), P_3)   N×h×T×d
     dS2 = (dz.reshape(N, T, h, d).transpose(0, 2, 3, 1) @ P_3).transpose(0, 1, 3, 2)
-    # t7 = reshape(transpose(dS2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t7 = dS2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_v2 = einsum(abc,abd→dc, t7, A2)   (d*h)×(d*h)
-    dW_v2 = A2.reshape(N * T, d * h).T @ t7.reshape(N * T, d * h)
+    # t12 = reshape(transpose(dS2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t12 = dS2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_v2 = einsum(abc,abd→dc, t12, A2)   (d*h)×(d*h)
+    dW_v2 = A2.reshape(N * T, d * h).T @ t12.reshape(N * T, d * h)
     # dP_3 = einsum(abcd,aced→acbe, reshape(dz, (N, T, h, d)), S2)   N×h×T×T
     dP_3 = dz.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ S2.swapaxes(-1, -2)
-    # dS_3 = P_3 ⊙ (dP_3 − sum(dP_3 ⊙ P_3, axis=-1, keepdims=True))   N×h×T×T
-    dS_3 = P_3 * (dP_3 - (dP_3 * P_3).sum(axis=3, keepdims=True))
-    t8 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t8 = causal_mask(T) != 0   T×T
-    du = dS_3 * t8                                    # du = dS_3 ⊙ t8   N×h×T×T
-    t9 = du / d ** 0.5                                # t9 = du / sqrt(d)   N×h×T×T
-    dK2 = t9.swapaxes(-1, -2) @ Q2                    # dK2 = einsum(abcd,abce→abde, t9, Q2)   N×h×T×d
-    # t10 = reshape(transpose(dK2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t10 = dK2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_k2 = einsum(abc,abd→dc, t10, A2)   (d*h)×(d*h)
-    dW_k2 = A2.reshape(N * T, d * h).T @ t10.reshape(N * T, d * h)
-    dQ2 = t9 @ K2                                     # dQ2 = t9 K2   N×h×T×d
-    # t11 = reshape(transpose(dQ2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t11 = dQ2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_q2 = einsum(abc,abd→dc, t11, A2)   (d*h)×(d*h)
-    dW_q2 = A2.reshape(N * T, d * h).T @ t11.reshape(N * T, d * h)
-    # dA2 = t7 W_v2ᵀ + t10 W_k2ᵀ + t11 W_q2ᵀ   N×T×(d*h)
+    # t13 = P_3 ⊙ (dP_3 − reshape(transpose(sum(reshape(dz, (N, T, h, d)) ⊙ t7, axis=-1), (0, 2, 1)), (N, h,
+    #   T, 1))) / sqrt(d)   N×h×T×T
+    t13 = (
+        P_3
+        * (dP_3 - (dz.reshape(N, T, h, d) * t7).sum(axis=3).transpose(0, 2, 1)[:, :, :, None])
+        / d ** 0.5
+    )
+    dK2 = t13.swapaxes(-1, -2) @ Q2                   # dK2 = einsum(abcd,abce→abde, t13, Q2)   N×h×T×d
+    # t14 = reshape(transpose(dK2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t14 = dK2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_k2 = einsum(abc,abd→dc, t14, A2)   (d*h)×(d*h)
+    dW_k2 = A2.reshape(N * T, d * h).T @ t14.reshape(N * T, d * h)
+    dQ2 = t13 @ K2                                    # dQ2 = t13 K2   N×h×T×d
+    # t15 = reshape(transpose(dQ2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t15 = dQ2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_q2 = einsum(abc,abd→dc, t15, A2)   (d*h)×(d*h)
+    dW_q2 = A2.reshape(N * T, d * h).T @ t15.reshape(N * T, d * h)
+    # dA2 = t12 W_v2ᵀ + t14 W_k2ᵀ + t15 W_q2ᵀ   N×T×(d*h)
     dA2 = (
-        (t7.reshape(N * T, d * h) @ W_v2.T).reshape(N, T, d * h)
-        + (t10.reshape(N * T, d * h) @ W_k2.T).reshape(N, T, d * h)
-        + (t11.reshape(N * T, d * h) @ W_q2.T).reshape(N, T, d * h)
+        (t12.reshape(N * T, d * h) @ W_v2.T).reshape(N, T, d * h)
+        + (t14.reshape(N * T, d * h) @ W_k2.T).reshape(N, T, d * h)
+        + (t15.reshape(N * T, d * h) @ W_q2.T).reshape(N, T, d * h)
     )
     dga2 = (dA2 * r).sum(axis=(0, 1))                 # dga2 = sum(dA2 ⊙ r, axis=(0, 1))   (d*h)
     dca2 = dA2.sum(axis=(0, 1))                       # dca2 = sum(dA2, axis=(0, 1))   (d*h)
     dr = dA2 * ga2                                    # dr = dA2 ⊙ ga2   N×T×(d*h)
-    # ds_3 = sum(−dr ⊙ r / s_3, axis=-1, keepdims=True)   N×T×1
-    ds_3 = (-dr * r / s_3).sum(axis=2, keepdims=True)
-    dv_3 = ds_3 / (2 * s_3)                           # dv_3 = ds_3 / (2 · s_3)   N×T×1
-    dc_4 = dr / s_3 + 2 * (dv_3 / (d * h)) * c_4      # dc_4 = dr / s_3 + 2 · dv_3 / (d*h) ⊙ c_4   N×T×(d*h)
-    # dX1 = dY2 + dc_4 + sum(−dc_4, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
-    dX1 = dY2 + dc_4 + (-dc_4).sum(axis=2, keepdims=True) / (d * h)
+    # t16 = sum(dr ⊙ r, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t16 = (dr * r).sum(axis=2, keepdims=True) / (d * h)
+    t17 = dr.sum(axis=2, keepdims=True) / (d * h)     # t17 = sum(dr, axis=-1, keepdims=True) / (d*h)   N×T×1
+    dX1 = dY2 + 1 / s_3 * (dr - t16 * r - t17)        # dX1 = dY2 + 1 / s_3 ⊙ (dr − t16 ⊙ r − t17)   N×T×(d*h)
     dW_d1 = q.reshape(N * T, F).T @ dX1.reshape(N * T, d * h)  # dW_d1 = einsum(abc,abd→dc, dX1, q)   F×(d*h)
     db_d1 = dX1.sum(axis=(0, 1))                      # db_d1 = sum(dX1, axis=(0, 1))   (d*h)
     dq = (dX1.reshape(N * T, d * h) @ W_d1.T).reshape(N, T, F)  # dq = dX1 W_d1ᵀ   N×T×F
-    dp = dq * limited(m)                              # dp = dq ⊙ m   N×T×F
-    dm = dq * p + dp * normal_pdf(m)                  # dm = dq ⊙ p + dp ⊙ normal_pdf(m)   N×T×F
+    dm = dq * (p + limited(m) * normal_pdf(m))        # dm = dq ⊙ (p + m ⊙ normal_pdf(m))   N×T×F
     dW_u1 = M1.reshape(N * T, d * h).T @ dm.reshape(N * T, F)  # dW_u1 = einsum(abc,abd→dc, dm, M1)   (d*h)×F
     db_u1 = dm.sum(axis=(0, 1))                       # db_u1 = sum(dm, axis=(0, 1))   F
     dM1 = (dm.reshape(N * T, F) @ W_u1.T).reshape(N, T, d * h)  # dM1 = dm W_u1ᵀ   N×T×(d*h)
     dgb1 = (dM1 * k).sum(axis=(0, 1))                 # dgb1 = sum(dM1 ⊙ k, axis=(0, 1))   (d*h)
     dcb1 = dM1.sum(axis=(0, 1))                       # dcb1 = sum(dM1, axis=(0, 1))   (d*h)
     dk = dM1 * gb1                                    # dk = dM1 ⊙ gb1   N×T×(d*h)
-    # ds_2 = sum(−dk ⊙ k / s_2, axis=-1, keepdims=True)   N×T×1
-    ds_2 = (-dk * k / s_2).sum(axis=2, keepdims=True)
-    dv_2 = ds_2 / (2 * s_2)                           # dv_2 = ds_2 / (2 · s_2)   N×T×1
-    dc_3 = dk / s_2 + 2 * (dv_2 / (d * h)) * c_3      # dc_3 = dk / s_2 + 2 · dv_2 / (d*h) ⊙ c_3   N×T×(d*h)
-    # dY1 = dX1 + dc_3 + sum(−dc_3, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
-    dY1 = dX1 + dc_3 + (-dc_3).sum(axis=2, keepdims=True) / (d * h)
+    # t18 = sum(dk ⊙ k, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t18 = (dk * k).sum(axis=2, keepdims=True) / (d * h)
+    t19 = dk.sum(axis=2, keepdims=True) / (d * h)     # t19 = sum(dk, axis=-1, keepdims=True) / (d*h)   N×T×1
+    dY1 = dX1 + 1 / s_2 * (dk - t18 * k - t19)        # dY1 = dX1 + 1 / s_2 ⊙ (dk − t18 ⊙ k − t19)   N×T×(d*h)
     # dW_o1 = einsum(abc,abd→dc, dY1, e)   (d*h)×(d*h)
     dW_o1 = e.reshape(N * T, d * h).T @ dY1.reshape(N * T, d * h)
     de = (dY1.reshape(N * T, d * h) @ W_o1.T).reshape(N, T, d * h)  # de = dY1 W_o1ᵀ   N×T×(d*h)
     # dS1 = einsum(abcd,acbe→aced, reshape(de, (N, T, h, d)), P_2)   N×h×T×d
     dS1 = (de.reshape(N, T, h, d).transpose(0, 2, 3, 1) @ P_2).transpose(0, 1, 3, 2)
-    # t12 = reshape(transpose(dS1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t12 = dS1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_v1 = einsum(abc,abd→dc, t12, A1)   (d*h)×(d*h)
-    dW_v1 = A1.reshape(N * T, d * h).T @ t12.reshape(N * T, d * h)
+    # t20 = reshape(transpose(dS1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t20 = dS1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_v1 = einsum(abc,abd→dc, t20, A1)   (d*h)×(d*h)
+    dW_v1 = A1.reshape(N * T, d * h).T @ t20.reshape(N * T, d * h)
     # dP_2 = einsum(abcd,aced→acbe, reshape(de, (N, T, h, d)), S1)   N×h×T×T
     dP_2 = de.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ S1.swapaxes(-1, -2)
-    # dS = P_2 ⊙ (dP_2 − sum(dP_2 ⊙ P_2, axis=-1, keepdims=True))   N×h×T×T
-    dS = P_2 * (dP_2 - (dP_2 * P_2).sum(axis=3, keepdims=True))
-    db = dS * t8                                      # db = dS ⊙ t8   N×h×T×T
-    t13 = db / d ** 0.5                               # t13 = db / sqrt(d)   N×h×T×T
-    dK1 = t13.swapaxes(-1, -2) @ Q1                   # dK1 = einsum(abcd,abce→abde, t13, Q1)   N×h×T×d
-    # t14 = reshape(transpose(dK1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t14 = dK1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_k1 = einsum(abc,abd→dc, t14, A1)   (d*h)×(d*h)
-    dW_k1 = A1.reshape(N * T, d * h).T @ t14.reshape(N * T, d * h)
-    dQ1 = t13 @ K1                                    # dQ1 = t13 K1   N×h×T×d
-    # t15 = reshape(transpose(dQ1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t15 = dQ1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_q1 = einsum(abc,abd→dc, t15, A1)   (d*h)×(d*h)
-    dW_q1 = A1.reshape(N * T, d * h).T @ t15.reshape(N * T, d * h)
-    # dA1 = t12 W_v1ᵀ + t14 W_k1ᵀ + t15 W_q1ᵀ   N×T×(d*h)
+    # t21 = P_2 ⊙ (dP_2 − reshape(transpose(sum(reshape(de, (N, T, h, d)) ⊙ t6, axis=-1), (0, 2, 1)), (N, h,
+    #   T, 1))) / sqrt(d)   N×h×T×T
+    t21 = (
+        P_2
+        * (dP_2 - (de.reshape(N, T, h, d) * t6).sum(axis=3).transpose(0, 2, 1)[:, :, :, None])
+        / d ** 0.5
+    )
+    dK1 = t21.swapaxes(-1, -2) @ Q1                   # dK1 = einsum(abcd,abce→abde, t21, Q1)   N×h×T×d
+    # t22 = reshape(transpose(dK1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t22 = dK1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_k1 = einsum(abc,abd→dc, t22, A1)   (d*h)×(d*h)
+    dW_k1 = A1.reshape(N * T, d * h).T @ t22.reshape(N * T, d * h)
+    dQ1 = t21 @ K1                                    # dQ1 = t21 K1   N×h×T×d
+    # t23 = reshape(transpose(dQ1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t23 = dQ1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_q1 = einsum(abc,abd→dc, t23, A1)   (d*h)×(d*h)
+    dW_q1 = A1.reshape(N * T, d * h).T @ t23.reshape(N * T, d * h)
+    # dA1 = t20 W_v1ᵀ + t22 W_k1ᵀ + t23 W_q1ᵀ   N×T×(d*h)
     dA1 = (
-        (t12.reshape(N * T, d * h) @ W_v1.T).reshape(N, T, d * h)
-        + (t14.reshape(N * T, d * h) @ W_k1.T).reshape(N, T, d * h)
-        + (t15.reshape(N * T, d * h) @ W_q1.T).reshape(N, T, d * h)
+        (t20.reshape(N * T, d * h) @ W_v1.T).reshape(N, T, d * h)
+        + (t22.reshape(N * T, d * h) @ W_k1.T).reshape(N, T, d * h)
+        + (t23.reshape(N * T, d * h) @ W_q1.T).reshape(N, T, d * h)
     )
     dga1 = (dA1 * a).sum(axis=(0, 1))                 # dga1 = sum(dA1 ⊙ a, axis=(0, 1))   (d*h)
     dca1 = dA1.sum(axis=(0, 1))                       # dca1 = sum(dA1, axis=(0, 1))   (d*h)
     da = dA1 * ga1                                    # da = dA1 ⊙ ga1   N×T×(d*h)
-    ds = (-da * a / s).sum(axis=2, keepdims=True)     # ds = sum(−da ⊙ a / s, axis=-1, keepdims=True)   N×T×1
-    dv = ds / (2 * s)                                 # dv = ds / (2 · s)   N×T×1
-    dc_2 = da / s + 2 * (dv / (d * h)) * c_2          # dc_2 = da / s + 2 · dv / (d*h) ⊙ c_2   N×T×(d*h)
-    # dX0 = dY1 + dc_2 + sum(−dc_2, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
-    dX0 = dY1 + dc_2 + (-dc_2).sum(axis=2, keepdims=True) / (d * h)
+    # t24 = sum(da ⊙ a, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t24 = (da * a).sum(axis=2, keepdims=True) / (d * h)
+    t25 = da.sum(axis=2, keepdims=True) / (d * h)     # t25 = sum(da, axis=-1, keepdims=True) / (d*h)   N×T×1
+    dX0 = dY1 + 1 / s * (da - t24 * a - t25)          # dX0 = dY1 + 1 / s ⊙ (da − t24 ⊙ a − t25)   N×T×(d*h)
     dP = dX0.sum(axis=0)                              # dP = sum(dX0, axis=0)   T×(d*h)
     # dE = scatter_add(dX0, words, V) + einsum(abc,abd→cd, dZ, O)   V×(d*h)
     dE = scatter_add(dX0, words, V) + dZ.reshape(N * T, V).T @ O.reshape(N * T, d * h)
@@ -490,9 +481,9 @@ def outputs(params, data, dims=None):
     t4 = c_6 / s_5                                    # t4 = c_6 / s_5   N×T×(d*h)
     O = g * t4 + c                                    # O = g ⊙ t4 + c   N×T×(d*h)
     Z = (O.reshape(N * T, d * h) @ E.T).reshape(N, T, V)  # Z = O Eᵀ   N×T×V
-    # t16 = sum(cross_entropy(Z, target))
-    t16 = (logsumexp(Z, axis=2) - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum()
-    L = t16 / (N * T)                                 # L = mean(cross_entropy(Z, target))
+    # t26 = sum(cross_entropy(Z, target))
+    t26 = (logsumexp(Z, axis=2) - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum()
+    L = t26 / (N * T)                                 # L = mean(cross_entropy(Z, target))
     return {
         "X0": X0, "A1": A1, "Q1": Q1, "K1": K1, "S1": S1, "Y1": Y1, "M1": M1, "X1": X1, "A2": A2, "Q2": Q2,
         "K2": K2, "S2": S2, "Y2": Y2, "M2": M2, "X2": X2, "O": O, "Z": Z, "L": L,

@@ -89,8 +89,9 @@ def forward(params, data, dims=None):
     P = softmax(S_2, axis=4)                          # P = softmax(S_2)   N×h×g×T×T
     # S = transpose(reshape(A W_v, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S = (A.reshape(N * T, d * g * h) @ W_v).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    # O = reshape(einsum(abcde,abef→abcdf, P, S), (N, g*h, T, d))   N×(g*h)×T×d
-    O = np.einsum("abcde,abef->abcdf", P, S, optimize=True).reshape(N, g * h, T, d)
+    # t9 = einsum(abcde,abef→abcdf, P, S)   N×h×g×T×d
+    t9 = np.einsum("abcde,abef->abcdf", P, S, optimize=True)
+    O = t9.reshape(N, g * h, T, d)                    # O = reshape(t9, (N, g*h, T, d))   N×(g*h)×T×d
     # u = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
     u = O.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
     X1 = X + (u.reshape(N * T, d * g * h) @ W_o).reshape(N, T, d * g * h)  # X1 = X + u W_o   N×T×(d*g*h)
@@ -106,9 +107,9 @@ def forward(params, data, dims=None):
     U = t2 * t3                                       # U = t2 ⊙ t3   N×T×F
     Y = X1 + (U.reshape(N * T, F) @ W2).reshape(N, T, d * g * h)  # Y = X1 + U W2   N×T×(d*g*h)
     cache = {
-        "W2": W2, "t2": t2, "V": V, "t3": t3, "s_3": s_3, "t1": t1, "W": W, "r2": r2, "s_2": s_2, "z": z,
-        "X1": X1, "W_o": W_o, "P": P, "W_v": W_v, "S": S, "q": q, "cos": cos, "sin": sin, "W_k": W_k, "K": K,
-        "W_q": W_q, "r1": r1, "s": s, "a": a, "X": X, "A": A, "u": u, "M": M, "U": U, "N": N, "T": T, "h": h,
+        "s_2": s_2, "W2": W2, "t2": t2, "V": V, "t3": t3, "s_3": s_3, "t1": t1, "W": W, "r2": r2, "M": M,
+        "z": z, "s": s, "W_o": W_o, "P": P, "W_v": W_v, "S": S, "t9": t9, "q": q, "cos": cos, "sin": sin,
+        "W_k": W_k, "K": K, "W_q": W_q, "r1": r1, "A": A, "a": a, "u": u, "U": U, "N": N, "T": T, "h": h,
         "g": g, "d": d, "F": F, "dtype": dtype, "dtypes": dtypes,
     }
     return Y, cache
@@ -116,6 +117,7 @@ def forward(params, data, dims=None):
 
 def backward(cache, upstream):
     """The gradients with respect to every parameter and input, given upstream, the gradient of Y."""
+    s_2 = cache["s_2"]                                # N×T×1
     W2 = cache["W2"]                                  # F×(d*g*h)
     t2 = cache["t2"]                                  # N×T×F
     V = cache["V"]                                    # (d*g*h)×F
@@ -124,13 +126,14 @@ def backward(cache, upstream):
     t1 = cache["t1"]                                  # N×T×F
     W = cache["W"]                                    # (d*g*h)×F
     r2 = cache["r2"]                                  # (d*g*h)
-    s_2 = cache["s_2"]                                # N×T×1
+    M = cache["M"]                                    # N×T×(d*g*h)
     z = cache["z"]                                    # N×T×(d*g*h)
-    X1 = cache["X1"]                                  # N×T×(d*g*h)
+    s = cache["s"]                                    # N×T×1
     W_o = cache["W_o"]                                # (d*g*h)×(d*g*h)
     P = cache["P"]                                    # N×h×g×T×T
     W_v = cache["W_v"]                                # (d*g*h)×(d*h)
     S = cache["S"]                                    # N×h×T×d
+    t9 = cache["t9"]                                  # N×h×g×T×d
     q = cache["q"]                                    # N×h×g×T×d
     cos = cache["cos"]                                # T×(d/2)
     sin = cache["sin"]                                # T×(d/2)
@@ -138,12 +141,9 @@ def backward(cache, upstream):
     K = cache["K"]                                    # N×h×T×d
     W_q = cache["W_q"]                                # (d*g*h)×(d*g*h)
     r1 = cache["r1"]                                  # (d*g*h)
-    s = cache["s"]                                    # N×T×1
-    a = cache["a"]                                    # N×T×(d*g*h)
-    X = cache["X"]                                    # N×T×(d*g*h)
     A = cache["A"]                                    # N×T×(d*g*h)
+    a = cache["a"]                                    # N×T×(d*g*h)
     u = cache["u"]                                    # N×T×(d*g*h)
-    M = cache["M"]                                    # N×T×(d*g*h)
     U = cache["U"]                                    # N×T×F
     N, T, h, g, d, F = cache["N"], cache["T"], cache["h"], cache["g"], cache["d"], cache["F"]
     dtype = cache["dtype"]
@@ -152,9 +152,7 @@ def backward(cache, upstream):
     dU = (dY.reshape(N * T, d * g * h) @ W2.T).reshape(N, T, F)  # dU = dY W2ᵀ   N×T×F
     dt3 = dU * t2                                     # dt3 = dU ⊙ t2   N×T×F
     dV = M.reshape(N * T, d * g * h).T @ dt3.reshape(N * T, F)  # dV = einsum(abc,abd→dc, dt3, M)   (d*g*h)×F
-    dt2 = dU * t3                                     # dt2 = dU ⊙ t3   N×T×F
-    ds_3 = dt2 * limited(t1)                          # ds_3 = dt2 ⊙ t1   N×T×F
-    dt1 = dt2 * s_3 + ds_3 * s_3 * (1 - s_3)          # dt1 = dt2 ⊙ s_3 + ds_3 ⊙ s_3 ⊙ (1 − s_3)   N×T×F
+    dt1 = dU * t3 * s_3 * (1 + limited(t1) * (1 - s_3))  # dt1 = dU ⊙ t3 ⊙ s_3 ⊙ (1 + t1 ⊙ (1 − s_3))   N×T×F
     dW = M.reshape(N * T, d * g * h).T @ dt1.reshape(N * T, F)  # dW = einsum(abc,abd→dc, dt1, M)   (d*g*h)×F
     # dM = dt3 Vᵀ + dt1 Wᵀ   N×T×(d*g*h)
     dM = (
@@ -163,11 +161,9 @@ def backward(cache, upstream):
     )
     dr2 = (dM * z).sum(axis=(0, 1))                   # dr2 = sum(dM ⊙ z, axis=(0, 1))   (d*g*h)
     dz = dM * r2                                      # dz = dM ⊙ r2   N×T×(d*g*h)
-    # ds_2 = sum(−dz ⊙ z / s_2, axis=-1, keepdims=True)   N×T×1
-    ds_2 = (-dz * z / s_2).sum(axis=2, keepdims=True)
-    dv_2 = ds_2 / (2 * s_2)                           # dv_2 = ds_2 / (2 · s_2)   N×T×1
-    # dX1 = dY + dz / s_2 + 2 · dv_2 / (d*g*h) ⊙ X1   N×T×(d*g*h)
-    dX1 = dY + dz / s_2 + 2 * (dv_2 / (d * g * h)) * X1
+    # t10 = sum(dM ⊙ M, axis=-1, keepdims=True) / (d*g*h)   N×T×1
+    t10 = (dM * M).sum(axis=2, keepdims=True) / (d * g * h)
+    dX1 = dY + 1 / s_2 * (dz - t10 * z)               # dX1 = dY + 1 / s_2 ⊙ (dz − t10 ⊙ z)   N×T×(d*g*h)
     # dW_o = einsum(abc,abd→dc, dX1, u)   (d*g*h)×(d*g*h)
     dW_o = u.reshape(N * T, d * g * h).T @ dX1.reshape(N * T, d * g * h)
     du = (dX1.reshape(N * T, d * g * h) @ W_o.T).reshape(N, T, d * g * h)  # du = dX1 W_oᵀ   N×T×(d*g*h)
@@ -175,30 +171,27 @@ def backward(cache, upstream):
     dO = du.reshape(N, T, g * h, d).transpose(0, 2, 1, 3)
     # dS = einsum(abcde,abcdf→abfe, reshape(dO, (N, h, g, T, d)), P)   N×h×T×d
     dS = np.einsum("abcde,abcdf->abfe", dO.reshape(N, h, g, T, d), P, optimize=True)
-    # t9 = reshape(transpose(dS, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t9 = dS.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_v = einsum(abc,abd→dc, t9, A)   (d*g*h)×(d*h)
-    dW_v = A.reshape(N * T, d * g * h).T @ t9.reshape(N * T, d * h)
+    # t11 = reshape(transpose(dS, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t11 = dS.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_v = einsum(abc,abd→dc, t11, A)   (d*g*h)×(d*h)
+    dW_v = A.reshape(N * T, d * g * h).T @ t11.reshape(N * T, d * h)
     # dP = einsum(abcde,abfe→abcdf, reshape(dO, (N, h, g, T, d)), S)   N×h×g×T×T
     dP = np.einsum("abcde,abfe->abcdf", dO.reshape(N, h, g, T, d), S, optimize=True)
-    # dS_2 = P ⊙ (dP − sum(dP ⊙ P, axis=-1, keepdims=True))   N×h×g×T×T
-    dS_2 = P * (dP - (dP * P).sum(axis=4, keepdims=True))
-    # dr = dS_2 ⊙ (causal_mask(T) != 0)   N×h×g×T×T
-    dr = dS_2 * (np.arange(T)[:, None] >= np.arange(T)[None, :])
-    t10 = dr / d ** 0.5                               # t10 = dr / sqrt(d)   N×h×g×T×T
-    # dK = einsum(abcde,abcdf→abef, t10, q)   N×h×T×d
-    dK = np.einsum("abcde,abcdf->abef", t10, q, optimize=True)
+    # t12 = P ⊙ (dP − sum(reshape(dO, (N, h, g, T, d)) ⊙ t9, axis=-1, keepdims=True)) / sqrt(d)   N×h×g×T×T
+    t12 = P * (dP - (dO.reshape(N, h, g, T, d) * t9).sum(axis=4, keepdims=True)) / d ** 0.5
+    # dK = einsum(abcde,abcdf→abef, t12, q)   N×h×T×d
+    dK = np.einsum("abcde,abcdf->abef", t12, q, optimize=True)
     # dp = dK[:, :, :, d/2:] ⊙ cos − dK[:, :, :, :d/2] ⊙ sin   N×h×T×(d/2)
     dp = dK[:, :, :, d // 2:] * cos - dK[:, :, :, :d // 2] * sin
     # dm = dK[:, :, :, d/2:] ⊙ sin + dK[:, :, :, :d/2] ⊙ cos   N×h×T×(d/2)
     dm = dK[:, :, :, d // 2:] * sin + dK[:, :, :, :d // 2] * cos
     dk = pad(dp, 3, d // 2, d) + pad(dm, 3, 0, d)     # dk = pad(dp, 3, d/2, d) + pad(dm, 3, 0, d)   N×h×T×d
-    # t11 = reshape(transpose(dk, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t11 = dk.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_k = einsum(abc,abd→dc, t11, A)   (d*g*h)×(d*h)
-    dW_k = A.reshape(N * T, d * g * h).T @ t11.reshape(N * T, d * h)
-    # dq = einsum(abcde,abef→abcdf, t10, K)   N×h×g×T×d
-    dq = np.einsum("abcde,abef->abcdf", t10, K, optimize=True)
+    # t13 = reshape(transpose(dk, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t13 = dk.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_k = einsum(abc,abd→dc, t13, A)   (d*g*h)×(d*h)
+    dW_k = A.reshape(N * T, d * g * h).T @ t13.reshape(N * T, d * h)
+    # dq = einsum(abcde,abef→abcdf, t12, K)   N×h×g×T×d
+    dq = np.einsum("abcde,abef->abcdf", t12, K, optimize=True)
     dQ = dq.reshape(N, g * h, T, d)                   # dQ = reshape(dq, (N, g*h, T, d))   N×(g*h)×T×d
     # de = dQ[:, :, :, d/2:] ⊙ cos − dQ[:, :, :, :d/2] ⊙ sin   N×(g*h)×T×(d/2)
     de = dQ[:, :, :, d // 2:] * cos - dQ[:, :, :, :d // 2] * sin
@@ -206,21 +199,21 @@ def backward(cache, upstream):
     dc = dQ[:, :, :, d // 2:] * sin + dQ[:, :, :, :d // 2] * cos
     # db = pad(de, 3, d/2, d) + pad(dc, 3, 0, d)   N×(g*h)×T×d
     db = pad(de, 3, d // 2, d) + pad(dc, 3, 0, d)
-    # t12 = reshape(transpose(db, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
-    t12 = db.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
-    # dW_q = einsum(abc,abd→dc, t12, A)   (d*g*h)×(d*g*h)
-    dW_q = A.reshape(N * T, d * g * h).T @ t12.reshape(N * T, d * g * h)
-    # dA = t9 W_vᵀ + t11 W_kᵀ + t12 W_qᵀ   N×T×(d*g*h)
+    # t14 = reshape(transpose(db, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
+    t14 = db.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
+    # dW_q = einsum(abc,abd→dc, t14, A)   (d*g*h)×(d*g*h)
+    dW_q = A.reshape(N * T, d * g * h).T @ t14.reshape(N * T, d * g * h)
+    # dA = t11 W_vᵀ + t13 W_kᵀ + t14 W_qᵀ   N×T×(d*g*h)
     dA = (
-        (t9.reshape(N * T, d * h) @ W_v.T).reshape(N, T, d * g * h)
-        + (t11.reshape(N * T, d * h) @ W_k.T).reshape(N, T, d * g * h)
-        + (t12.reshape(N * T, d * g * h) @ W_q.T).reshape(N, T, d * g * h)
+        (t11.reshape(N * T, d * h) @ W_v.T).reshape(N, T, d * g * h)
+        + (t13.reshape(N * T, d * h) @ W_k.T).reshape(N, T, d * g * h)
+        + (t14.reshape(N * T, d * g * h) @ W_q.T).reshape(N, T, d * g * h)
     )
     dr1 = (dA * a).sum(axis=(0, 1))                   # dr1 = sum(dA ⊙ a, axis=(0, 1))   (d*g*h)
     da = dA * r1                                      # da = dA ⊙ r1   N×T×(d*g*h)
-    ds = (-da * a / s).sum(axis=2, keepdims=True)     # ds = sum(−da ⊙ a / s, axis=-1, keepdims=True)   N×T×1
-    dv = ds / (2 * s)                                 # dv = ds / (2 · s)   N×T×1
-    dX = dX1 + da / s + 2 * (dv / (d * g * h)) * X    # dX = dX1 + da / s + 2 · dv / (d*g*h) ⊙ X   N×T×(d*g*h)
+    # t15 = sum(dA ⊙ A, axis=-1, keepdims=True) / (d*g*h)   N×T×1
+    t15 = (dA * A).sum(axis=2, keepdims=True) / (d * g * h)
+    dX = dX1 + 1 / s * (da - t15 * a)                 # dX = dX1 + 1 / s ⊙ (da − t15 ⊙ a)   N×T×(d*g*h)
     grads = {
         "X": dX, "r1": dr1, "W_q": dW_q, "W_k": dW_k, "W_v": dW_v, "W_o": dW_o, "r2": dr2, "W": dW, "V": dV,
         "W2": dW2,

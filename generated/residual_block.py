@@ -66,8 +66,8 @@ def forward(params, data, dims=None):
     R = X + B2                                        # R = X + B2   N×S×S×K
     Y = np.maximum(R, 0)                              # Y = relu(R)   N×S×S×K
     cache = {
-        "R": R, "g2": g2, "s_2": s_2, "b": b, "c_3": c_3, "W2": W2, "B1": B1, "g1": g1, "s": s, "a": a,
-        "c": c, "W1": W1, "X": X, "A1": A1, "N": N, "S": S, "K": K, "dtype": dtype, "dtypes": dtypes,
+        "R": R, "g1": g1, "s": s, "g2": g2, "s_2": s_2, "b": b, "W2": W2, "B1": B1, "a": a, "W1": W1, "X": X,
+        "A1": A1, "N": N, "S": S, "K": K, "dtype": dtype, "dtypes": dtypes,
     }
     return Y, cache
 
@@ -75,16 +75,14 @@ def forward(params, data, dims=None):
 def backward(cache, upstream):
     """The gradients with respect to every parameter and input, given upstream, the gradient of Y."""
     R = cache["R"]                                    # N×S×S×K
+    g1 = cache["g1"]                                  # K
+    s = cache["s"]                                    # 1×1×1×K
     g2 = cache["g2"]                                  # K
     s_2 = cache["s_2"]                                # 1×1×1×K
     b = cache["b"]                                    # N×S×S×K
-    c_3 = cache["c_3"]                                # N×S×S×K
     W2 = cache["W2"]                                  # 3×3×K×K
     B1 = cache["B1"]                                  # N×S×S×K
-    g1 = cache["g1"]                                  # K
-    s = cache["s"]                                    # 1×1×1×K
     a = cache["a"]                                    # N×S×S×K
-    c = cache["c"]                                    # N×S×S×K
     W1 = cache["W1"]                                  # 3×3×K×K
     X = cache["X"]                                    # N×S×S×K
     A1 = cache["A1"]                                  # N×S×S×K
@@ -94,13 +92,8 @@ def backward(cache, upstream):
     dR = dY * (R > 0)                                 # dR = dY ⊙ (R > 0)   N×S×S×K
     dg2 = (dR * b).sum(axis=(0, 1, 2))                # dg2 = sum(dR ⊙ b, axis=(0, 1, 2))   K
     dc2 = dR.sum(axis=(0, 1, 2))                      # dc2 = sum(dR, axis=(0, 1, 2))   K
-    db = dR * g2                                      # db = dR ⊙ g2   N×S×S×K
-    # ds_2 = sum(−db ⊙ b / s_2, axis=(0, 1, 2), keepdims=True)   1×1×1×K
-    ds_2 = (-db * b / s_2).sum(axis=(0, 1, 2), keepdims=True)
-    dv_2 = ds_2 / (2 * s_2)                           # dv_2 = ds_2 / (2 · s_2)   1×1×1×K
-    dc_3 = db / s_2 + 2 * (dv_2 / (N * S ** 2)) * c_3  # dc_3 = db / s_2 + 2 · dv_2 / (N*S**2) ⊙ c_3   N×S×S×K
-    # dZ2 = dc_3 + sum(−dc_3, axis=(0, 1, 2), keepdims=True) / (N*S**2)   N×S×S×K
-    dZ2 = dc_3 + (-dc_3).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    # dZ2 = g2 / reshape(s_2, (K,)) ⊙ (dR − dg2 / (N*S**2) ⊙ b − dc2 / (N*S**2))   N×S×S×K
+    dZ2 = g2 / s_2[0, 0, 0, :] * (dR - dg2 / (N * S ** 2) * b - dc2 / (N * S ** 2))
     # dW2 = conv2d_kernel(A1, dZ2, (3, 3), padding=1)   3×3×K×K
     dW2 = conv2d_kernel(A1, dZ2, (1, 1), (1, 1), (3, 3))
     # dA1 = conv2d_input(dZ2, W2, (S, S), padding=1)   N×S×S×K
@@ -108,13 +101,8 @@ def backward(cache, upstream):
     dB1 = dA1 * (B1 > 0)                              # dB1 = dA1 ⊙ (B1 > 0)   N×S×S×K
     dg1 = (dB1 * a).sum(axis=(0, 1, 2))               # dg1 = sum(dB1 ⊙ a, axis=(0, 1, 2))   K
     dc1 = dB1.sum(axis=(0, 1, 2))                     # dc1 = sum(dB1, axis=(0, 1, 2))   K
-    da = dB1 * g1                                     # da = dB1 ⊙ g1   N×S×S×K
-    # ds = sum(−da ⊙ a / s, axis=(0, 1, 2), keepdims=True)   1×1×1×K
-    ds = (-da * a / s).sum(axis=(0, 1, 2), keepdims=True)
-    dv = ds / (2 * s)                                 # dv = ds / (2 · s)   1×1×1×K
-    dc = da / s + 2 * (dv / (N * S ** 2)) * c         # dc = da / s + 2 · dv / (N*S**2) ⊙ c   N×S×S×K
-    # dZ1 = dc + sum(−dc, axis=(0, 1, 2), keepdims=True) / (N*S**2)   N×S×S×K
-    dZ1 = dc + (-dc).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    # dZ1 = g1 / reshape(s, (K,)) ⊙ (dB1 − dg1 / (N*S**2) ⊙ a − dc1 / (N*S**2))   N×S×S×K
+    dZ1 = g1 / s[0, 0, 0, :] * (dB1 - dg1 / (N * S ** 2) * a - dc1 / (N * S ** 2))
     # dX = dR + conv2d_input(dZ1, W1, (S, S), padding=1)   N×S×S×K
     dX = dR + conv2d_input(dZ1, W1, (1, 1), (1, 1), (S, S))
     # dW1 = conv2d_kernel(X, dZ1, (3, 3), padding=1)   3×3×K×K

@@ -93,35 +93,34 @@ def forward(params, data, dims=None):
     G = gated(U, p)                                   # G = U ⊙ p   N×T×F
     Y = X1 + (G.reshape(N * T, F) @ W2).reshape(N, T, d * h) + b2  # Y = X1 + G W2 + b2   N×T×(d*h)
     cache = {
-        "W2": W2, "p": p, "U": U, "W1": W1, "g2": g2, "s_2": s_2, "g": g, "c_3": c_3, "W_o": W_o, "P": P,
-        "W_v": W_v, "V": V, "Q": Q, "W_k": W_k, "K": K, "W_q": W_q, "g1": g1, "s": s, "a": a, "c": c, "A": A,
-        "e": e, "M": M, "G": G, "N": N, "T": T, "h": h, "d": d, "F": F, "dtype": dtype, "dtypes": dtypes,
+        "s_2": s_2, "W2": W2, "p": p, "U": U, "W1": W1, "g2": g2, "g": g, "s": s, "W_o": W_o, "P": P,
+        "W_v": W_v, "V": V, "O": O, "Q": Q, "W_k": W_k, "K": K, "W_q": W_q, "g1": g1, "a": a, "A": A, "e": e,
+        "M": M, "G": G, "N": N, "T": T, "h": h, "d": d, "F": F, "dtype": dtype, "dtypes": dtypes,
     }
     return Y, cache
 
 
 def backward(cache, upstream):
     """The gradients with respect to every parameter and input, given upstream, the gradient of Y."""
+    s_2 = cache["s_2"]                                # N×T×1
     W2 = cache["W2"]                                  # F×(d*h)
     p = cache["p"]                                    # N×T×F
     U = cache["U"]                                    # N×T×F
     W1 = cache["W1"]                                  # (d*h)×F
     g2 = cache["g2"]                                  # (d*h)
-    s_2 = cache["s_2"]                                # N×T×1
     g = cache["g"]                                    # N×T×(d*h)
-    c_3 = cache["c_3"]                                # N×T×(d*h)
+    s = cache["s"]                                    # N×T×1
     W_o = cache["W_o"]                                # (d*h)×(d*h)
     P = cache["P"]                                    # N×h×T×T
     W_v = cache["W_v"]                                # (d*h)×(d*h)
     V = cache["V"]                                    # N×h×T×d
+    O = cache["O"]                                    # N×h×T×d
     Q = cache["Q"]                                    # N×h×T×d
     W_k = cache["W_k"]                                # (d*h)×(d*h)
     K = cache["K"]                                    # N×h×T×d
     W_q = cache["W_q"]                                # (d*h)×(d*h)
     g1 = cache["g1"]                                  # (d*h)
-    s = cache["s"]                                    # N×T×1
     a = cache["a"]                                    # N×T×(d*h)
-    c = cache["c"]                                    # N×T×(d*h)
     A = cache["A"]                                    # N×T×(d*h)
     e = cache["e"]                                    # N×T×(d*h)
     M = cache["M"]                                    # N×T×(d*h)
@@ -132,59 +131,53 @@ def backward(cache, upstream):
     dW2 = G.reshape(N * T, F).T @ dY.reshape(N * T, d * h)  # dW2 = einsum(abc,abd→dc, dY, G)   F×(d*h)
     db2 = dY.sum(axis=(0, 1))                         # db2 = sum(dY, axis=(0, 1))   (d*h)
     dG = (dY.reshape(N * T, d * h) @ W2.T).reshape(N, T, F)  # dG = dY W2ᵀ   N×T×F
-    dp = dG * limited(U)                              # dp = dG ⊙ U   N×T×F
-    dU = dG * p + dp * normal_pdf(U)                  # dU = dG ⊙ p + dp ⊙ normal_pdf(U)   N×T×F
+    dU = dG * (p + limited(U) * normal_pdf(U))        # dU = dG ⊙ (p + U ⊙ normal_pdf(U))   N×T×F
     dW1 = M.reshape(N * T, d * h).T @ dU.reshape(N * T, F)  # dW1 = einsum(abc,abd→dc, dU, M)   (d*h)×F
     db1 = dU.sum(axis=(0, 1))                         # db1 = sum(dU, axis=(0, 1))   F
     dM = (dU.reshape(N * T, F) @ W1.T).reshape(N, T, d * h)  # dM = dU W1ᵀ   N×T×(d*h)
     dg2 = (dM * g).sum(axis=(0, 1))                   # dg2 = sum(dM ⊙ g, axis=(0, 1))   (d*h)
     dc2 = dM.sum(axis=(0, 1))                         # dc2 = sum(dM, axis=(0, 1))   (d*h)
     dg = dM * g2                                      # dg = dM ⊙ g2   N×T×(d*h)
-    # ds_2 = sum(−dg ⊙ g / s_2, axis=-1, keepdims=True)   N×T×1
-    ds_2 = (-dg * g / s_2).sum(axis=2, keepdims=True)
-    dv_2 = ds_2 / (2 * s_2)                           # dv_2 = ds_2 / (2 · s_2)   N×T×1
-    dc_3 = dg / s_2 + 2 * (dv_2 / (d * h)) * c_3      # dc_3 = dg / s_2 + 2 · dv_2 / (d*h) ⊙ c_3   N×T×(d*h)
-    # dX1 = dY + dc_3 + sum(−dc_3, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
-    dX1 = dY + dc_3 + (-dc_3).sum(axis=2, keepdims=True) / (d * h)
+    # t2 = sum(dg ⊙ g, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t2 = (dg * g).sum(axis=2, keepdims=True) / (d * h)
+    t3 = dg.sum(axis=2, keepdims=True) / (d * h)      # t3 = sum(dg, axis=-1, keepdims=True) / (d*h)   N×T×1
+    dX1 = dY + 1 / s_2 * (dg - t2 * g - t3)           # dX1 = dY + 1 / s_2 ⊙ (dg − t2 ⊙ g − t3)   N×T×(d*h)
     # dW_o = einsum(abc,abd→dc, dX1, e)   (d*h)×(d*h)
     dW_o = e.reshape(N * T, d * h).T @ dX1.reshape(N * T, d * h)
     de = (dX1.reshape(N * T, d * h) @ W_o.T).reshape(N, T, d * h)  # de = dX1 W_oᵀ   N×T×(d*h)
     # dO = transpose(reshape(de, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     dO = de.reshape(N, T, h, d).transpose(0, 2, 1, 3)
     dV = (dO.swapaxes(-1, -2) @ P).transpose(0, 1, 3, 2)  # dV = einsum(abcd,abce→abed, dO, P)   N×h×T×d
-    # t2 = reshape(transpose(dV, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t2 = dV.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_v = einsum(abc,abd→dc, t2, A)   (d*h)×(d*h)
-    dW_v = A.reshape(N * T, d * h).T @ t2.reshape(N * T, d * h)
+    # t4 = reshape(transpose(dV, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t4 = dV.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_v = einsum(abc,abd→dc, t4, A)   (d*h)×(d*h)
+    dW_v = A.reshape(N * T, d * h).T @ t4.reshape(N * T, d * h)
     dP = dO @ V.swapaxes(-1, -2)                      # dP = einsum(abcd,abed→abce, dO, V)   N×h×T×T
-    # dS = P ⊙ (dP − sum(dP ⊙ P, axis=-1, keepdims=True))   N×h×T×T
-    dS = P * (dP - (dP * P).sum(axis=3, keepdims=True))
-    db = dS * (np.arange(T)[:, None] >= np.arange(T)[None, :])  # db = dS ⊙ (causal_mask(T) != 0)   N×h×T×T
-    t3 = db / d ** 0.5                                # t3 = db / sqrt(d)   N×h×T×T
-    dK = t3.swapaxes(-1, -2) @ Q                      # dK = einsum(abcd,abce→abde, t3, Q)   N×h×T×d
-    # t4 = reshape(transpose(dK, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t4 = dK.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_k = einsum(abc,abd→dc, t4, A)   (d*h)×(d*h)
-    dW_k = A.reshape(N * T, d * h).T @ t4.reshape(N * T, d * h)
-    dQ = t3 @ K                                       # dQ = t3 K   N×h×T×d
-    # t5 = reshape(transpose(dQ, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t5 = dQ.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_q = einsum(abc,abd→dc, t5, A)   (d*h)×(d*h)
-    dW_q = A.reshape(N * T, d * h).T @ t5.reshape(N * T, d * h)
-    # dA = t2 W_vᵀ + t4 W_kᵀ + t5 W_qᵀ   N×T×(d*h)
+    # t5 = P ⊙ (dP − sum(dO ⊙ O, axis=-1, keepdims=True)) / sqrt(d)   N×h×T×T
+    t5 = P * (dP - (dO * O).sum(axis=3, keepdims=True)) / d ** 0.5
+    dK = t5.swapaxes(-1, -2) @ Q                      # dK = einsum(abcd,abce→abde, t5, Q)   N×h×T×d
+    # t6 = reshape(transpose(dK, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t6 = dK.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_k = einsum(abc,abd→dc, t6, A)   (d*h)×(d*h)
+    dW_k = A.reshape(N * T, d * h).T @ t6.reshape(N * T, d * h)
+    dQ = t5 @ K                                       # dQ = t5 K   N×h×T×d
+    # t7 = reshape(transpose(dQ, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t7 = dQ.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_q = einsum(abc,abd→dc, t7, A)   (d*h)×(d*h)
+    dW_q = A.reshape(N * T, d * h).T @ t7.reshape(N * T, d * h)
+    # dA = t4 W_vᵀ + t6 W_kᵀ + t7 W_qᵀ   N×T×(d*h)
     dA = (
-        (t2.reshape(N * T, d * h) @ W_v.T).reshape(N, T, d * h)
-        + (t4.reshape(N * T, d * h) @ W_k.T).reshape(N, T, d * h)
-        + (t5.reshape(N * T, d * h) @ W_q.T).reshape(N, T, d * h)
+        (t4.reshape(N * T, d * h) @ W_v.T).reshape(N, T, d * h)
+        + (t6.reshape(N * T, d * h) @ W_k.T).reshape(N, T, d * h)
+        + (t7.reshape(N * T, d * h) @ W_q.T).reshape(N, T, d * h)
     )
     dg1 = (dA * a).sum(axis=(0, 1))                   # dg1 = sum(dA ⊙ a, axis=(0, 1))   (d*h)
     dc1 = dA.sum(axis=(0, 1))                         # dc1 = sum(dA, axis=(0, 1))   (d*h)
     da = dA * g1                                      # da = dA ⊙ g1   N×T×(d*h)
-    ds = (-da * a / s).sum(axis=2, keepdims=True)     # ds = sum(−da ⊙ a / s, axis=-1, keepdims=True)   N×T×1
-    dv = ds / (2 * s)                                 # dv = ds / (2 · s)   N×T×1
-    dc = da / s + 2 * (dv / (d * h)) * c              # dc = da / s + 2 · dv / (d*h) ⊙ c   N×T×(d*h)
-    # dX = dX1 + dc + sum(−dc, axis=-1, keepdims=True) / (d*h)   N×T×(d*h)
-    dX = dX1 + dc + (-dc).sum(axis=2, keepdims=True) / (d * h)
+    # t8 = sum(da ⊙ a, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t8 = (da * a).sum(axis=2, keepdims=True) / (d * h)
+    t9 = da.sum(axis=2, keepdims=True) / (d * h)      # t9 = sum(da, axis=-1, keepdims=True) / (d*h)   N×T×1
+    dX = dX1 + 1 / s * (da - t8 * a - t9)             # dX = dX1 + 1 / s ⊙ (da − t8 ⊙ a − t9)   N×T×(d*h)
     grads = {
         "X": dX, "g1": dg1, "c1": dc1, "W_q": dW_q, "W_k": dW_k, "W_v": dW_v, "W_o": dW_o, "g2": dg2,
         "c2": dc2, "W1": dW1, "b1": db1, "W2": dW2, "b2": db2,
