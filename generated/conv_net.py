@@ -108,11 +108,11 @@ def backward(cache, upstream=1.0):
     dP2 = dF.reshape(N, 2, 2, M)                      # dP2 = reshape(dF, (N, 2, 2, M))   N×2×2×M
     # t2 = d == reshape(P2, (N, 2, 1, 2, 1, M))   N×2×2×2×2×M
     t2 = d == P2[:, :, None, :, None, :]
-    # dd = reshape(dP2, (N, 2, 1, 2, 1, M)) / sum(t2, axis=(2, 4), keepdims=True) ⊙ t2   N×2×2×2×2×M
+    # dd = reshape(dP2, (N, 2, 1, 2, 1, M)) ⊙ t2 / sum(t2, axis=(2, 4), keepdims=True)   N×2×2×2×2×M
     dd = (
         dP2[:, :, None, :, None, :]
-        / over_short_axes(np.add, t2.astype(dtype), (2, 4))[:, :, None, :, None, :]
         * t2
+        / over_short_axes(np.add, t2.astype(dtype), (2, 4))[:, :, None, :, None, :]
     )
     dc = fold(dd, 3, 4, 2)                            # dc = fold(dd, 4, axis=3, stride=2)   N×2×2×4×M
     dA2 = fold(dc, 1, 4, 2)                           # dA2 = fold(dc, 4, axis=1, stride=2)   N×4×4×M
@@ -124,11 +124,11 @@ def backward(cache, upstream=1.0):
     dP1 = conv2d_input(dZ2, W2, (1, 1), (1, 1), (4, 4))
     # t3 = b == reshape(P1, (N, 4, 1, 4, 1, K))   N×4×2×4×2×K
     t3 = b == P1[:, :, None, :, None, :]
-    # db = reshape(dP1, (N, 4, 1, 4, 1, K)) / sum(t3, axis=(2, 4), keepdims=True) ⊙ t3   N×4×2×4×2×K
+    # db = reshape(dP1, (N, 4, 1, 4, 1, K)) ⊙ t3 / sum(t3, axis=(2, 4), keepdims=True)   N×4×2×4×2×K
     db = (
         dP1[:, :, None, :, None, :]
-        / over_short_axes(np.add, t3.astype(dtype), (2, 4))[:, :, None, :, None, :]
         * t3
+        / over_short_axes(np.add, t3.astype(dtype), (2, 4))[:, :, None, :, None, :]
     )
     da = fold(db, 3, 8, 2)                            # da = fold(db, 8, axis=3, stride=2)   N×4×2×8×K
     dA1 = fold(da, 1, 8, 2)                           # dA1 = fold(da, 8, axis=1, stride=2)   N×8×8×K

@@ -51,7 +51,7 @@ class ClosedForms:
 @dataclass
 class Trial:
     """A way of writing a region: the tree of every root, pairs computed once, the rules used by root, the cost, how
-    many terms and factors there are, and whether ``sums`` of forward rows are among these."""
+    many terms and factors there are, whether ``sums`` of forward rows are among these, and whether it ``divides``."""
 
     trees: dict[int, tuple[Index, Product]]
     pairs: dict[int, Pair]
@@ -59,6 +59,7 @@ class Trial:
     cost: float
     degree: tuple[int, int]
     sums: bool
+    divides: bool
 
 
 @dataclass
@@ -82,16 +83,16 @@ class Closing:
         for node in self.order:  # as softmax(z), which the gradient of a logsumexp reads
             if node.args and not is_transparent(node) and all(a.id in self.forward for a in node.args):
                 self.forward.add(node.id)
-        self.graph.recognise(self.order)
+        forward_rows = self._forward_rows()
+        self.graph.recognise([*forward_rows, *self.order])
         self.swept = [n for n in self.order if n.id not in self.forward]
         self.cuts = {a.id for n in self.swept if not is_transparent(n) for a in n.args} - self.forward
         self.cuts |= {n.id for n in self.roots} - self.forward
-        rows = sorted((n for n in self._forward_rows() if n.id in self.forward), key=lambda n: n.id)
+        rows = sorted((n for n in forward_rows if n.id in self.forward), key=lambda n: n.id)
         self.space = Space()
         self.flattening = Flattening(self.graph, self.space, self.forward)
         self.flattening.pure = pure_rows(self.order) | self.forward
         self.facts = Facts(self.flattening, rows, derivation.model.results())
-
         self.rules = Rules(self.flattening, self.facts, rows)
         self.place = {n.id: k for k, n in enumerate(self.swept)}
         self.made = self.graph.count + (1 << 40)
@@ -113,7 +114,9 @@ class Closing:
             if left < 0:
                 break
             trial = self._best(region)
-            if trial is not None and trial.cost < WORTH * swept_cost(region.inside.values()):
+            if trial is None or (trial.divides and not any(trial.rules.values())):
+                continue  # the same quotients in other groups may overflow
+            if trial.cost < WORTH * swept_cost(region.inside.values()):
                 chosen |= dict.fromkeys(trial.trees, trial)
                 self.pairs |= trial.pairs
         return ClosedForms(Rows(self, chosen).all(), {i: t.rules[i] for i, t in chosen.items()})
@@ -227,8 +230,10 @@ class Closing:
     def _priced(self, region: Region, forms: Sequence[Terms], pairs: Sequence[Pair],
                 fired: Mapping[int, tuple[str, ...]]) -> Trial:
         price, fired = self._price(), dict(fired)
-        degree = sum(map(len, forms)), sum(len(t.powers) for terms in forms for t in terms)
-        sums = any(self._is_sum(k[0]) for terms in forms for t in terms for k in t.powers)
+        powers = [(k, p) for terms in forms for t in terms for k, p in t.powers.items()]
+        sums = any(self._is_sum(k[0]) for k, _ in powers)
+        divides = any(p < 0 and not is_number(k) for k, p in powers)
+        degree = sum(map(len, forms)), len(powers)
         trees: dict[int, tuple[Index, Product]] = {}
         for root, terms in zip(region.roots, forms, strict=True):
             tree = self._cheaper([grouped(t) for t in terms]) if terms else ZERO
@@ -237,7 +242,7 @@ class Closing:
             trees[root.id] = self.flattening.sums[root.id][0], tree
         cost = sum([price.of(tree) for _, tree in trees.values()], 0.0)
         cost += sum(price.of(of_rows(pair.powers)) for pair in pairs)
-        return Trial(trees, {p.id: p for p in pairs}, fired, cost, degree, sums)
+        return Trial(trees, {p.id: p for p in pairs}, fired, cost, degree, sums, divides)
 
     def _cheaper(self, products: Sequence[Product]) -> Product:
         """The sum with common factors in front, or with small ones among the small factors of its terms."""

@@ -108,7 +108,8 @@ def factored(products: Sequence[Product], spread: bool = False) -> Product:
 
 def has_common_factor(tree: Product) -> bool:
     """Whether something stands in front of a sum in the tree."""
-    return bool(tree.sums and tree.items) or any(has_common_factor(p) for parts in tree.sums for p in parts)
+    in_front = bool(tree.sums) and (bool(tree.items) or abs(tree.number) != 1)
+    return in_front or any(has_common_factor(p) for parts in tree.sums for p in parts)
 
 
 def _common(products: Sequence[Product]) -> Items:
