@@ -60,6 +60,11 @@ def is_view(row: Node) -> bool:
     return moves or row.op.name == "out" or isinstance(row.form, f.Arg)
 
 
+def is_sum(row: Node) -> bool:
+    """Whether a row is a sum over axes."""
+    return row.op.name == "sum"
+
+
 def one_hot_index(row: Node) -> Node | None:
     """The index row (its last axis of size 1) when a row is 1 where the last axis is at the index, else 0."""
     if row.head != "equal" or len(row.args) != 2:

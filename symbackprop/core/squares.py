@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import kind
+from symbackprop.core.facts import is_sum, kind
 from symbackprop.core.graph import SEVERAL, Leaf, Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE
@@ -206,7 +206,7 @@ def _mean(form: f.Formula, args: Sequence[Node]) -> _Mean | None:
     if row is not None and row.form is not None:
         inner = _mean(row.form, row.args)
         return None if inner is None else inner._replace(factor=factor * inner.factor)
-    return _Mean(factor, row.args[0], row.attr) if row is not None and row.op.name == "sum" else None
+    return _Mean(factor, row.args[0], row.attr) if row is not None and is_sum(row) else None
 
 
 def _squared_mean(form: f.Formula, args: Sequence[Node]) -> _Mean | None:
@@ -325,7 +325,7 @@ class _Expansion:
             inside = self._reshaped(row, letters)
         elif row.op.name == "broadcast":
             inside = self.row(row.args[0], _aligned(row.args[0], letters))
-        elif row.op.name == "sum":
+        elif is_sum(row):
             inside = self.row(row.args[0], self._before_sum(row, letters))
         elif isinstance(row.attr, Pattern):
             inside = self._product(row, letters)

@@ -9,9 +9,10 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from symbackprop.core import formula as f
+from symbackprop.core.facts import is_sum
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.pattern import Pattern
-from symbackprop.derive.closed.flatten import Flattening, is_sum, is_transparent
+from symbackprop.derive.closed.flatten import Flattening, is_transparent
 from symbackprop.derive.closed.terms import Index, Term, Terms, TooLong, all_letters, canonical, is_number, letters
 
 MAX_PRODUCT, MAX_TOTAL = 8, 3

@@ -15,7 +15,7 @@ from fractions import Fraction
 from functools import cache
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_spread, kind
+from symbackprop.core.facts import is_spread, is_sum, kind
 from symbackprop.core.graph import FLOAT, Graph, Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import is_one, same, same_shape, size_of
@@ -350,10 +350,6 @@ def is_transparent(node: Node) -> bool:
     if node.form is not None:
         return bool(node.args) and node.kind == FLOAT and _is_plain(node.form)
     return is_sum(node) or _moves_only(node) or _is_pointwise(node)
-
-
-def is_sum(node: Node) -> bool:
-    return node.op.name == "sum"
 
 
 def _moves_only(node: Node) -> bool:

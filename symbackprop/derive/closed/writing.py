@@ -10,11 +10,12 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
+from symbackprop.core.facts import is_sum
 from symbackprop.core.graph import Graph, Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import ONE, same_shape
 from symbackprop.derive.closed.factoring import Inner, Item, Product, is_constant, letters_of, of_rows
-from symbackprop.derive.closed.flatten import Flattening, is_sum
+from symbackprop.derive.closed.flatten import Flattening
 from symbackprop.derive.closed.terms import Exponent, Index, Key, Space, is_number, letters, rational, size
 
 MULTIPLY, ADD = 2.0, 1.0
