@@ -80,7 +80,7 @@ class Arrays:
         """The right-hand side of a row, its variable not used."""
         if node.value is not None:
             return self.filled(node.value, node.shape) if node.ndim else self.number(node.value)
-        if node.op.name == "elementwise":
+        if node.form is not None:
             return self.kernel(node).of(node.shape, node.kind)
         return (self.lowered(node) if self.level else None) or self.plain(node)
 
@@ -299,7 +299,7 @@ class Arrays:
     def square_sum(self, node: Node) -> Expr | None:
         """Σ x² and Σ x·y over everything, as one inner product."""
         inner = node.args[0]
-        if node.ndim or inner.id in self.names or inner.op.name != "elementwise" or inner.kind != FLOAT:
+        if node.ndim or inner.id in self.names or inner.form is None or inner.kind != FLOAT:
             return None
         factors = _two_factors(inner)
         if factors is None or not all(a.kind == FLOAT and same_shape(a.shape, inner.shape) for a in factors):

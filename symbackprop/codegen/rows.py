@@ -77,7 +77,7 @@ class Rows:
         if row.op.name in ("scan", "concat") or self.split(row) is not None:
             return dict.fromkeys((a.id for a in self.args(row)), 2)
         counts = dict.fromkeys((a.id for a in row.args), 0)
-        if row.op.name == "elementwise":
+        if row.form is not None:
             for index, n in argument_counts(row.attr.form).items():
                 counts[row.args[index].id] += n
         else:
@@ -254,7 +254,7 @@ class Split(NamedTuple):
 def split_one_hot(row: Node, given: Collection[int] = ()) -> Split | None:
     """The split of a row that reads a one-hot array of its own shape; None for any other row. Arrays in ``given`` are
     there already."""
-    if not row.ndim or row.op.name != "elementwise" or row.attr.head is not None:
+    if not row.ndim or row.form is None or row.attr.head is not None:
         return None
     for place, arg in enumerate(row.args):
         index = one_hot_index(arg) if arg.name is None and arg.id not in given else None

@@ -112,7 +112,7 @@ class Choice:
             return {row.id}
         if self.rows.split(row) is not None:
             return {row.id, *[a.id for a in self.rows.args(row)]}
-        return {row.args[i].id for i in powers(row.attr.form)} if row.op.name == "elementwise" else set()
+        return {row.args[i].id for i in powers(row.attr.form)} if row.form is not None else set()
 
     def _choose(self, order: Sequence[Node], forced: set[int]) -> None:
         for row in order:
@@ -199,7 +199,7 @@ class Width:
 
 
 def _own_width(row: Node) -> int:
-    if row.op.name == "elementwise":
+    if row.form is not None:
         return _formula_width(row.attr.form)
     if row.op.name == "sum":
         return 8 + 8 * (row.ndim > 0) + 15 * bool(row.attr[1])

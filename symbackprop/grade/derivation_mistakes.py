@@ -101,7 +101,7 @@ class Place:
 def local_derivatives(place: Place) -> Iterator[Candidate]:
     """Every single mistake in ∂consumer/∂argument of an elementwise row."""
     consumer = place.edge.consumer
-    if consumer.op.name != "elementwise":
+    if consumer.form is None:
         return
     form = consumer.attr.partial(place.edge.index)
     if form not in (f.ONE, f.Num(sp.S.NegativeOne)):

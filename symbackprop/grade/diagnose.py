@@ -246,7 +246,7 @@ def chain_factors(reference: Reference, points: Sequence[Point], target: Node) -
     if any(r.shape for r in rows) or any(len(reference.parts.get(r.id, ())) != 1 for r in rows):
         return None
     edges = list(reference.chain(target))
-    if not edges or len(edges) > MAX_FACTORS or any(e.consumer.op.name != "elementwise" for e in edges):
+    if not edges or len(edges) > MAX_FACTORS or any(e.consumer.form is None for e in edges):
         return None
     sweeps = [NumericSweep(reference, p, target) for p in points]
     factors = []

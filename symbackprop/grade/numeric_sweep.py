@@ -64,7 +64,7 @@ class NumericSweep:
     # -- what an edge hands back
     def passed(self, edge: Edge, upstream: Array) -> Array:
         """upstream times the local derivative, as it should be."""
-        if edge.consumer.op.name == "elementwise":
+        if edge.consumer.form is not None:
             return self.times(edge, upstream, self.local(edge))
         return self.through(edge, upstream, edge.consumer.args)
 

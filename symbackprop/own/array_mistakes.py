@@ -323,7 +323,7 @@ def _spread(sweep: NumericSweep, row: Node, argument: Node, factor: Any) -> Iter
     """(gradient from above, local factor) wherever a reduced row is spread over the shape of ``argument`` again, with
     what it is multiplied with on the way."""
     for edge in sweep.reference.edges(row):
-        if edge.consumer.op.name != "elementwise":
+        if edge.consumer.form is None:
             raise ValueError("this branch is no mean that is spread")
         local = factor * sweep.local(edge)
         if same_shape(edge.consumer.shape, argument.shape):
@@ -335,7 +335,7 @@ def _spread(sweep: NumericSweep, row: Node, argument: Node, factor: Any) -> Iter
 def complements(place: Place) -> Iterator[Candidate]:
     """u where 1 − u belongs in a local derivative, as σ·σ for σ(1 − σ), or the reverse."""
     consumer = place.edge.consumer
-    if consumer.op.name != "elementwise":
+    if consumer.form is None:
         return
     right = consumer.attr.partial(place.edge.index)
     for wrong, old, new in _complements(right):
@@ -557,7 +557,7 @@ def summed_axes(edge: Edge) -> Iterator[int]:
         yield from (k for k, letter in enumerate(out) if letter not in ins.split(",")[edge.index])
     if consumer.op.name == "conv2d":
         yield from (0, 1, 2) if edge.index else (1, 2, 3)
-    if consumer.op.name == "elementwise":
+    if consumer.form is not None:
         lead = consumer.ndim - argument.ndim
         yield from (k for k in range(consumer.ndim) if k < lead or argument.shape[k - lead] == 1 != consumer.shape[k])
 
@@ -646,12 +646,12 @@ def misshaped(reference: Reference, sweep: NumericSweep, target: Node, given: Ar
     if given.ndim == right.ndim and given.ndim > 1 and given.shape == right.shape[::-1] and agrees(right.T):
         return Finding(m.TRANSPOSE, f"it is transposed: d{name} has the shape of {name}, {wanted}", name)
     for edge in reference.edges(target):
-        form = edge.consumer.attr.form if edge.consumer.op.name == "elementwise" else None
+        form = edge.consumer.attr.form if edge.consumer.form is not None else None
         product = edge.consumer.op.name == "einsum" or isinstance(form, f.Mul)
         if product and len(edge.consumer.args) == 2 and agrees(sweep.right(edge.consumer)):
             other = reference.name(edge.consumer.args[1 - edge.index])
             return Finding(m.MISSING_FACTOR, f"the factor {other} is missing in d{name}", name, other)
-        if edge.consumer.op.name != "elementwise" or len(reference.edges(target)) > 1:
+        if edge.consumer.form is None or len(reference.edges(target)) > 1:
             continue
         whole = np.broadcast_to(sweep.right(edge.consumer) * sweep.local(edge), sweep.point.size(edge.consumer.shape))
         lead = whole.ndim - right.ndim

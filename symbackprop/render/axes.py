@@ -8,7 +8,7 @@ from itertools import chain, count
 
 import sympy as sp
 
-from symbackprop.render.names import text_name
+from symbackprop.core.names import text_name
 
 _SPARE = "ijklmpqrsuvabcdefghnotwxyz"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 
-from symbackprop.render.names import GREEK, TEX_GREEK
+from symbackprop.core.names import GREEK, TEX_GREEK
 
 _SPECIAL = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#", "%": r"\%",
             "_": r"\_", "^": r"\^{}", "~": r"\~{}", "<": r"\textless{}", ">": r"\textgreater{}"}

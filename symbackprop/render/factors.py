@@ -71,7 +71,7 @@ class Factor:
 
 def _is_nameless(row: Node, r: Rows) -> bool:
     """Whether a row is a number that is written out by a formula."""
-    plain = row.op.name == "elementwise" and row.value is None and not row.shape
+    plain = row.form is not None and row.value is None and not row.shape
     return plain and row.id not in r.symbols and not r.is_call(row)
 
 
@@ -82,7 +82,7 @@ MINUS_ONE = Factor(f.Num(-f.ONE.value))
 def edge_factor(edge: Edge) -> Factor | None:
     """∂consumer/∂argument of an elementwise row over its arguments and its own value; None for other rows."""
     row = edge.consumer
-    if row.op.name != "elementwise":
+    if row.form is None:
         return None
     form = row.attr.partial(edge.index)
     whole = f.substitute(form, lambda leaf: leaf if isinstance(leaf, f.Arg) else f.Arg(len(row.args)))

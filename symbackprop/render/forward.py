@@ -9,11 +9,11 @@ import sympy as sp
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import AtStep, Listed, Math, Num, Range, Sym
+from symbackprop.core.names import text_name
 from symbackprop.core.ops.loop import base
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context
 from symbackprop.render.document import Equation, Line, Prose
-from symbackprop.render.names import text_name
 from symbackprop.render.rows import Rows
 from symbackprop.render.symbols import Kept, kept_values
 

@@ -37,7 +37,7 @@ def local_jacobian(r: Rows, edge: Edge) -> Factor | None:
     row, argument = edge.consumer, edge.argument
     if row.ndim > 1 or argument.ndim > 1:
         return None
-    return _elementwise(r, edge) if row.op.name == "elementwise" else _structural(r, edge)
+    return _elementwise(r, edge) if row.form is not None else _structural(r, edge)
 
 
 def _elementwise(r: Rows, edge: Edge) -> Factor | None:

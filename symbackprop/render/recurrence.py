@@ -116,7 +116,7 @@ def _links(context: Context, leaf: Node, row: Node, loop: Loop) -> list[Link]:
 def _link(context: Context, edge: Edge, fixed: set[int]) -> list[Link] | None:
     """The Jacobian of one row, nothing where it is I; None where it has no matrix."""
     row, r = edge.consumer, context.rows
-    if row.op.name == "elementwise":
+    if row.form is not None:
         factor = edge_factor(edge)
         if factor is None or not same_shape(row.shape, edge.argument.shape):
             return None

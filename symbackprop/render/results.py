@@ -9,10 +9,10 @@ import sympy as sp
 from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Marked, Math, Sum, Sym, chain
+from symbackprop.core.names import free_name
 from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.costs import multiplications
 from symbackprop.render.document import Line, Row, Step
-from symbackprop.render.names import free_name
 from symbackprop.render.symbols import Located, LoopMark
 
 MAX_UPDATES = 6

@@ -19,11 +19,11 @@ from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.kernel import index_of
 from symbackprop.core.maths import Dims, Math, negative, product, shaped
+from symbackprop.core.names import free_name
 from symbackprop.core.notation import Written
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one, normalise_axes, size_of
 from symbackprop.render.axes import AxisLetters
-from symbackprop.render.names import free_name
 from symbackprop.render.products import bound_in, contracted
 from symbackprop.render.spread import FIRST, indexed, own_letters, repeated, reshaped, with_axes
 
@@ -128,7 +128,7 @@ class Rows(Written):
         """The right-hand side of a row."""
         if node.value is not None:
             return self.filled(node.value, node.shape)
-        if node.op.name == "elementwise" and not self.is_call(node):
+        if node.form is not None and not self.is_call(node):
             return shaped(self.formula(*self._with_numbers(node)), node.shape)
         number, rest = self.split(node)
         return shaped(self.scaled(number, rest), node.shape)
@@ -171,7 +171,7 @@ class Rows(Written):
             if write is None:
                 return Scaled(ONE, self.library(node))
             return _scaled(write(self, node, *node.origin.args, **node.origin.options))
-        if node.op.name == "elementwise":
+        if node.form is not None:
             if node.attr.head == "bernoulli_loss":
                 return self.likelihood(node)
             form, args = self._with_numbers(node)
@@ -236,7 +236,7 @@ class Rows(Written):
 
     def _continues(self, a: Node, node: Node) -> bool:
         """Whether an operand is a part of the sum or product that reads it."""
-        if a.op.name != "elementwise" or a.id in self.symbols or a.value is not None or self.is_call(a):
+        if a.form is None or a.id in self.symbols or a.value is not None or self.is_call(a):
             return False
         form = a.attr.form
         number_first = isinstance(form, f.Mul) and isinstance(form.factors[0], f.Num)
@@ -367,7 +367,7 @@ def _sum(r: Rows, node: Node, a: Node) -> Scaled | Math:
 
 def _squared(r: Rows, a: Node) -> Math | None:
     """x where a row is the unnamed square of x."""
-    if a.id in r.symbols or a.op.name != "elementwise" or len(a.args) != 1:
+    if a.id in r.symbols or a.form is None or len(a.args) != 1:
         return None
     form = a.attr.form
     square = isinstance(form, f.Pow) and isinstance(form.base, f.Arg) and form.exponent == TWO

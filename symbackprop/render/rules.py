@@ -19,13 +19,13 @@ from symbackprop.core.maths import (
     Sym,
     replaced,
 )
+from symbackprop.core.names import free_name
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import composed
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one
 from symbackprop.derive.record import Edge
 from symbackprop.render.document import Prose, Ref
-from symbackprop.render.names import free_name
 from symbackprop.render.products import plain_product
 from symbackprop.render.rows import Rows
 
@@ -57,7 +57,7 @@ def edge_rules(r: Rows, edge: Edge) -> list[Prose]:
         return [_einsum_rule(r, row, edge.index)]
     if row.op.name == "reshape" and _entries(row) == _entries(row.args[0]):
         return [("the same entries, but for axes of size 1",)]
-    if row.op.name != "elementwise":
+    if row.form is None:
         rule = row.op.rule or (row.op.name,)
         own: dict[Math, Math] = {Delta(): r.upstream}
         return [() if row.op.name == "out" else tuple([replaced(x, own) if isinstance(x, Math) else x for x in rule])]

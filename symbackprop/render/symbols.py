@@ -12,11 +12,11 @@ from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Link, Marked, Math, Sym, shaped
+from symbackprop.core.names import text_name
 from symbackprop.core.ops.loop import base
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.model.names import check_notation, python_name
 from symbackprop.render.axes import AxisLetters
-from symbackprop.render.names import text_name
 from symbackprop.render.rows import Rows
 
 

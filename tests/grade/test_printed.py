@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from symbackprop import Model
+from symbackprop.core.names import ACCENTS, GREEK, text_name
 from symbackprop.grade import Grader, Item
-from symbackprop.render.names import ACCENTS, GREEK, text_name
 
 BATCH = Grader(
     Model.parse("""

@@ -21,6 +21,7 @@ import sympy as sp
 from symbackprop.core import functions as F
 from symbackprop.core import maths as m
 from symbackprop.core.graph import Node
+from symbackprop.core.names import text_name
 from symbackprop.core.registry import OPS
 from symbackprop.core.scalars import TABLE
 from symbackprop.derive import derive
@@ -29,7 +30,6 @@ from symbackprop.errors import ModelError
 from symbackprop.model import Model
 from symbackprop.model.zoo import names
 from symbackprop.render.anatomy import build_document
-from symbackprop.render.names import text_name
 from symbackprop.render.options import Options
 from symbackprop.render.views import VIEWS
 from tests.render.claims import SKIPPED, WRONG, Verdict, verdicts, words

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from symbackprop.core.graph import Node
+from symbackprop.core.names import text_name
 from symbackprop.render.graph.drawn import Drawn, written_arguments
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire, as_kind
-from symbackprop.render.names import text_name
 
 if TYPE_CHECKING:
     from symbackprop.render.graph.boxes import Builder

@@ -15,13 +15,13 @@ from symbackprop.core import formula as f
 from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Function, Num, Pow, Size, Sym
+from symbackprop.core.names import ACCENTS, GREEK, text_name
 from symbackprop.core.scalars import TABLE
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.graph.blocks import find_blocks, in_blocks
 from symbackprop.render.graph.drawn import MANY, Drawn, Own, body_rows, drawn_names, drawn_rows
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire
-from symbackprop.render.names import ACCENTS, GREEK, text_name
 from symbackprop.render.numbers import DIGITS, Numbers
 from symbackprop.render.print.text import text
 from symbackprop.render.rows import Rows
@@ -199,7 +199,7 @@ PLUS, MINUS, TIMES = "+", "−", "∗"
 
 def gate_symbol(row: Node) -> str:
     """The sign in the circle, or nothing when the row is not a scalar gate."""
-    if row.op.name != "elementwise" or row.shape or any(a.shape for a in row.args):
+    if row.form is None or row.shape or any(a.shape for a in row.args):
         return ""
     return _symbol(f.written(row.attr.form)) or ""
 

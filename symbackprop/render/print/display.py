@@ -16,8 +16,8 @@ import sympy as sp
 
 from symbackprop.core import maths
 from symbackprop.core.maths import Math
+from symbackprop.core.names import GREEK, Name, parse_name
 from symbackprop.core.printer import ATOM, MATRIX, POWER, PRODUCT, SIGN, TERM, Printer
-from symbackprop.render.names import GREEK, Name, parse_name
 
 MANY = 4096  # names that are remembered as they print
 WORDY = 3  # a subscript of this many letters is a word and stands upright

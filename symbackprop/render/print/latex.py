@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from symbackprop.core.maths import Math
+from symbackprop.core.names import TEX_GREEK
 from symbackprop.core.printer import ATOM, function_name
 from symbackprop.core.scalars import TABLE
 from symbackprop.model.names import pieces
-from symbackprop.render.names import TEX_GREEK
 from symbackprop.render.print.display import Box, Display, Kind, Start, Token, row
 from symbackprop.render.print.own import read
 

@@ -13,8 +13,8 @@ from markupsafe import Markup, escape
 
 from symbackprop.core import maths
 from symbackprop.core.maths import Math
+from symbackprop.core.names import GREEK, parse_name
 from symbackprop.core.printer import ATOM, function_name
-from symbackprop.render.names import GREEK, parse_name
 from symbackprop.render.print.display import Box, Display, Kind, Start, Token, row
 from symbackprop.render.print.own import read
 from symbackprop.render.print.text import text

@@ -9,6 +9,7 @@ import sympy as sp
 from symbackprop.core import maths
 from symbackprop.core.literals import decimal, is_simple, spelled, superscript
 from symbackprop.core.maths import Math
+from symbackprop.core.names import text_name
 from symbackprop.core.printer import (
     ATOM,
     DIGIT,
@@ -22,7 +23,6 @@ from symbackprop.core.printer import (
     LinePrinter,
     Text,
 )
-from symbackprop.render.names import text_name
 
 VULGAR = {"1/2": "½", "1/3": "⅓", "2/3": "⅔", "1/4": "¼", "3/4": "¾", "1/5": "⅕", "1/6": "⅙", "1/8": "⅛"}
 MINUS = "−"
@@ -158,8 +158,7 @@ class TextPrinter(LinePrinter):
         return Text(forms.get(m.word, f"{body.text}_{m.word}"), starts="" if m.word == "direct" else body.starts)
 
     def atstep(self, m: maths.AtStep) -> Text:
-        spaced = isinstance(m.steps, maths.Range | maths.Words)  # its end is in sight within parentheses only
-        return super().atstep(m)._replace(level=POWER if spaced else ATOM)
+        return super().atstep(m)._replace(level=ATOM if m.steps is None else POWER)  # ((hₜ)_t=T)[n]
 
     def listed(self, m: maths.Listed) -> Text:
         name = self(m.name).text

@@ -205,7 +205,7 @@ class JacobianView(MatrixView):
 def _other_vector(path: Sequence[Edge]) -> Node | None:
     """x where the path is W ↦ W x, perhaps with a vector added."""
     last = path[-1]
-    plain = all(e.consumer.op.name == "elementwise" and _is_one(e) for e in path[:-1])
+    plain = all(e.consumer.form is not None and _is_one(e) for e in path[:-1])
     pattern = last.consumer.attr
     if not plain or not isinstance(pattern, Pattern) or pattern.cotangent(last.index).outer != (0, 1):
         return None

@@ -155,7 +155,7 @@ class ScalarView:
     def _cancels(self, s: Located) -> bool:
         """Whether the sweep found upstream · local to be something that no longer reads upstream."""
         c, *others = s.step.contributions
-        if others or c.upstream is None or c.upstream.value is not None or s.step.total.op.name != "elementwise":
+        if others or c.upstream is None or c.upstream.value is not None or s.step.total.form is None:
             return False
         return not reads(c.value, c.upstream, self.rows.symbols)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from symbackprop.core.maths import Sym
-from symbackprop.render.names import text_name
+from symbackprop.core.names import text_name
 from symbackprop.render.print.latex import latex
 
 CASES = {
