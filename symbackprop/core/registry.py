@@ -68,7 +68,8 @@ class Op:
     An op ``selects`` when entries of its input may have no influence on its result; values lie in the ``range``.
     ``gaps(np, attr, *arrays)`` are numbers that change their sign where the derivative jumps; of a ``singular`` op they
     are 0 where it is infinite, or would be. ``functions`` are what users call, in Python and in model text: they take
-    rows and make this op. In printed mathematics it is called ``text``, where that is not its name.
+    rows and make this op. In printed mathematics it is called ``text``, where that is not its name; a glossary says
+    that such a call ``means`` this.
 
     ``entry(attr, argument shapes, indices)`` says what one entry of the result is (see `entry`): from it follow its
     Jacobian, which arguments it is linear in, which are indices, and whether it moves entries (see `facts`). A glossary
@@ -100,12 +101,13 @@ class Op:
     singular: bool = False
     functions: tuple[Callable[..., Node], ...] = ()
     text: str = ""
+    means: str = ""
 
 
 OPS: dict[str, Op] = {}
 _MAY_BE_EMPTY = {
     "convention", "rule", "kink", "samples", "entry", "jacobian", "no_entry", "spelled", "range", "selects", "gaps",
-    "singular", "functions", "text",
+    "singular", "functions", "text", "means",
 }
 LEAVES = {"leaf", "const"}
 

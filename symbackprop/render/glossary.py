@@ -144,12 +144,9 @@ _MEANINGS: dict[str, Prose] = {
     "cumsum": (Op("cumsum", (_A, Words("axis"))), " adds up the entries up to each one along the axis"),
     "roll": (Op("roll", (_A, _K)), " moves the entries k places on along the axis, the last ones to the front"),
     "repeat": (Op("repeat", (_A, _K)), " has every entry k times, one beside the other"),
-    "flip": (Op("flip", (_A,)), " has the entries in the opposite order along the axis"),
     "concat": (Op("concat", (_A, _B)), " puts one behind the other along the axis"),
     "take_along_axis": (Op("take_along_axis", (_A, _Y)), " reads a along the axis at the places that y holds"),
     "put_along_axis": (Op("put_along_axis", (_A, _Y)), " adds a into zeros along the axis at the places that y holds"),
-    "sort": (Op("sort", (_A,)), " has the entries in rising order along the axis"),
-    "argsort": (Op("argsort", (_A,)), " holds the places of the entries in rising order along the axis"),
     "reshape": ("reshape has the same entries in the same order, the last axis fastest, in the shape below it",),
     "transpose": ("transpose has the axes in the order of the numbers below it, counted from 0",),
     "arange": (Op("arange", (_K,)), " is 0, 1, …, k − 1"),
@@ -199,6 +196,8 @@ class _Told:
 def meaning(name: str) -> Prose:
     """What an op or a function is; nothing where that goes without saying."""
     record = OPS.get(name)
+    if record is not None and record.means:
+        return Op(name, (_A,)), f" {record.means}"
     if record is None or record.spelled is None:
         return _MEANINGS.get(name, ())
     return (_Told(record, record.spelled)(), *filter(None, [record.spelled.words]))

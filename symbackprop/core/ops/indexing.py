@@ -221,6 +221,7 @@ def sort(a: Node, axis: int = -1) -> Node:
 
 register(Op(
     name="argsort",
+    means="holds the places of the entries in rising order along the axis",
     signature="argsort(a, axis=-1)",
     shape_rule="the shape of a",
     derivative="none: integers",

@@ -240,6 +240,7 @@ def flip(a: Node, axis: Axis = None) -> Node:
 
 register(Op(
     name="flip",
+    means="has the entries in the opposite order along the axis",
     signature="flip(a, axis=)",
     shape_rule="the shape of a",
     derivative="upstream in reverse order",

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from symbackprop.core import formula as f
+from symbackprop.core.facts import is_sum, plainly
 from symbackprop.core.graph import Leaf, Node
-from symbackprop.core.scalars import TABLE
+from symbackprop.core.hazards import INFINITE, hazards, is_nonnegative
 from symbackprop.derive.closed.factoring import (
     Pair,
     Product,
@@ -223,9 +224,7 @@ class Closing:
 
     def _may_be_infinite(self, id_: int) -> bool:
         node = self.graph.nodes.get(id_)
-        if node is None or node.form is None:
-            return False
-        return any(not TABLE[name].finite for name in f.calls(node.form))
+        return node is not None and bool(hazards(node) & INFINITE) and not _is_share(node)
 
     def _priced(self, region: Region, forms: Sequence[Terms], pairs: Sequence[Pair],
                 fired: Mapping[int, tuple[str, ...]]) -> Trial:
@@ -306,6 +305,14 @@ class Rows:
 def _is_given(node: Node) -> bool:
     """Data, parameters and constants, which a backward pass reads as they are."""
     return isinstance(node.attr, Leaf) and node.attr.role != "upstream"
+
+
+def _is_share(node: Node) -> bool:
+    """e/Σe of numbers that are at least 0: at most 1, while e/q may be anything."""
+    if not isinstance(node.form, f.Div) or not isinstance(node.form.num, f.Arg) or not isinstance(node.form.den, f.Arg):
+        return False
+    part, total = node.args[node.form.num.index], plainly(node.args[node.form.den.index])
+    return is_sum(total) and total.args[0] is part and is_nonnegative(node.form.num, node.args)
 
 
 def pure_rows(order: Sequence[Node]) -> set[int]:
