@@ -77,7 +77,9 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` Did you mean …?`` when a known word is close, else the empty string."""
     listed = sorted(known)
     same = [k for k in listed if k.lower() == word.lower()]  # w for W
-    near = same or difflib.get_close_matches(word, listed, n=1, cutoff=0.5 if len(word) == 2 else 0.6)  # w1 for w9
+    near = same or difflib.get_close_matches(word, listed, n=1, cutoff=0.6)
+    if not near and len(word) == 2:
+        near = [k for k in listed if len(k) == 2 and k[0] == word[0]]  # w1 for w9, but not a9
     return f" Did you mean {near[0]!r}?" if near else ""
 
 

@@ -30,7 +30,7 @@ class Results:
         """The rows that backward has from forward: not those that it computes again."""
         d = self.context.derivation
         rows = d.model.graph.nodes
-        return frozenset(i for i in d.forward_ids if self.context.from_forward.is_kept(rows[i]))
+        return frozenset(i for i in d.forward_ids & rows.keys() if self.context.from_forward.is_kept(rows[i]))
 
     def _costs(self) -> dict[str, sp.Expr]:
         """Multiplications by anchor of the step; a loop's stand at its heading."""

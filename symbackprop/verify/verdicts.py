@@ -184,20 +184,20 @@ def check_gradients_given(candidate: Candidate, outcome: Outcome, sizes: Sizes
                           ) -> tuple[dict[str, Any], dict[str, Flaw], list[str]]:
     """(gradients as arrays, flaws of those that are none, other problems)."""
     gradients, flaws = {}, {}
+    unknown = [n for n in outcome.gradients if n not in candidate.targets]
     for name, row in candidate.targets.items():
-        flaw = _flaw(name, row, outcome.gradients, sizes)
+        flaw = _flaw(name, row, outcome.gradients, unknown, sizes)
         if flaw is None:
             gradients[name] = numbers(outcome.gradients[name])
         else:
             flaws[name] = Flaw(flaw)
     extra = "is no parameter or input of the model" if candidate.chosen is None else "GRADIENTS does not name"
-    unknown = [n for n in outcome.gradients if n not in candidate.targets]
     return gradients, flaws, [f"backward returns {n!r}, which {extra}" for n in unknown]
 
 
-def _flaw(name: str, row: Node, given: Mapping[str, Any], sizes: Sizes) -> str | None:
+def _flaw(name: str, row: Node, given: Mapping[str, Any], unknown: Sequence[Any], sizes: Sizes) -> str | None:
     if name not in given:
-        near = did_you_mean(name, [str(n) for n in given])
+        near = did_you_mean(name, [str(n) for n in unknown])
         return f"backward returns no gradient of that name.{near}"
     array = numbers(given[name])
     if array is None:

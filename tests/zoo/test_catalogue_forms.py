@@ -138,7 +138,7 @@ def test_models_of_arrays(name: str) -> None:
 
 INDEX = {
     "linear-layer": {
-        "∂L/∂X_ij": "Σ_n,k ∂L/∂Y_nk·∂Y_nk/∂X_ij | Σ_m (∂L/∂Y)[i,m]·W_jm",
+        "∂L/∂X_ij": "Σ_n,k ∂L/∂Y_nk·∂Y_nk/∂X_ij | Σ_k (∂L/∂Y)[i,k]·W_jk",
         "∂Y/∂x₁₁": "[[w₁₁, w₁₂, w₁₃], [0, 0, 0]]",
         "∂L/∂x₁₁": "∂L/∂y₁₁·w₁₁ + ∂L/∂y₁₂·w₁₂ + ∂L/∂y₁₃·w₁₃",
         "∂L/∂x₂₂": "∂L/∂y₂₁·w₂₁ + ∂L/∂y₂₂·w₂₂ + ∂L/∂y₂₃·w₂₃",
