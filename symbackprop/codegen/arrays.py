@@ -43,8 +43,7 @@ from symbackprop.core.kernel import is_truth
 from symbackprop.core.noughts import without_needless
 from symbackprop.core.ops.views import slice_stop
 from symbackprop.core.pattern import Pattern
-from symbackprop.core.registry import OPS
-from symbackprop.core.scalars import RELATIONS, TABLE
+from symbackprop.core.scalars import RELATIONS
 from symbackprop.core.shapes import Shape, is_one, same, same_shape
 from symbackprop.errors import ModelError
 
@@ -507,8 +506,3 @@ SCALARS: dict[str, Scalar] = {
     "above": _above,
 }
 
-
-def missing_code(target: type[Arrays]) -> list[str]:
-    """Ops and scalar functions that a target has no code for."""
-    ops = [word for word in OPS if word not in STRUCTURE and word not in target.rules]
-    return ops + [word for word in TABLE if word not in SCALARS and word not in library(target.module)]

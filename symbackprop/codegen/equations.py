@@ -12,7 +12,7 @@ from symbackprop.core.literals import superscript
 from symbackprop.core.notation import ModelPrinter, Notation
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.printer import ATOM, POWER, PRODUCT, Text
-from symbackprop.core.shapes import Shape, dim_text
+from symbackprop.core.shapes import Shape, bracketed, dim_text
 
 
 class EquationPrinter(ModelPrinter):
@@ -64,5 +64,4 @@ class Equation(Notation):
 @cache
 def shape_note(shape: Shape) -> str:
     """``N×H``; a scalar has no note."""
-    parts = [dim_text(d) for d in shape]
-    return "×".join(p if p.replace("_", "").isalnum() else f"({p})" for p in parts)
+    return "×".join(bracketed(dim_text(d)) for d in shape)

@@ -96,17 +96,17 @@ def _gain(row: Node, readers: Readers) -> sp.Expr:
     """The gain of the function that follows, perhaps behind a bias."""
     ahead = _uses(row, readers)
     ahead += [use for reader, _ in ahead if _is_sum(reader) for use in _uses(reader, readers)]
-    heads = [reader.attr.head for reader, _ in ahead if reader.form is not None]
+    heads = [reader.head for reader, _ in ahead if reader.form is not None]
     return sp.Integer(max([TABLE[head].gain for head in heads if head in TABLE], default=1))
 
 
 def _is_sum(row: Node) -> bool:
-    return row.form is not None and isinstance(row.attr.form, f.Add)
+    return isinstance(row.form, f.Add)
 
 
 def _is_gain(row: Node, place: int) -> bool:
     """An array times something computed."""
-    if row.form is None or row.attr.head is not None:
+    if row.arithmetic is None:
         return False
     factors = _factors(f.written(row.attr.form))
     return f.Arg(place) in factors and any(a.args for k, a in enumerate(row.args) if k != place)

@@ -191,7 +191,7 @@ def floats_are_safe(order: Iterable[Node]) -> bool:
     """Whether no row, arguments first, has a quotient or a power of Python floats."""
     plain: set[int] = set()
     for row in order:
-        if row.op.name == "scan" or (row.form is not None and _raises(row.attr.form, row, plain)):
+        if row.op.name == "scan" or (row.form is not None and _raises(row.form, row, plain)):
             return False
         if _is_plain_row(row, plain):
             plain.add(row.id)
@@ -202,7 +202,7 @@ def _is_plain_row(row: Node, plain: set[int]) -> bool:
     """Whether a row's value is a Python float. Functions give NumPy's."""
     if row.is_leaf or row.value is not None:
         return True
-    return row.form is not None and _is_plain(row.attr.form, row, plain)
+    return row.form is not None and _is_plain(row.form, row, plain)
 
 
 def _is_plain(form: f.Formula, row: Node, plain: set[int]) -> bool:

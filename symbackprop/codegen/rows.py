@@ -254,7 +254,7 @@ class Split(NamedTuple):
 def split_one_hot(row: Node, given: Collection[int] = ()) -> Split | None:
     """The split of a row that reads a one-hot array of its own shape; None for any other row. Arrays in ``given`` are
     there already."""
-    if not row.ndim or row.form is None or row.attr.head is not None:
+    if not row.ndim or row.arithmetic is None:
         return None
     for place, arg in enumerate(row.args):
         index = one_hot_index(arg) if arg.name is None and arg.id not in given else None

@@ -112,7 +112,7 @@ class Choice:
             return {row.id}
         if self.rows.split(row) is not None:
             return {row.id, *[a.id for a in self.rows.args(row)]}
-        return {row.args[i].id for i in powers(row.attr.form)} if row.form is not None else set()
+        return {row.args[i].id for i in powers(row.form)} if row.form is not None else set()
 
     def _choose(self, order: Sequence[Node], forced: set[int]) -> None:
         for row in order:

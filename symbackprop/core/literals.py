@@ -9,9 +9,8 @@ import sympy as sp
 from sympy.printing.str import StrPrinter
 
 from symbackprop.core.maths import Fn, Frac, Math, Num, Op, Pow, Size, Sum, Sym, Values, negative, product
-from symbackprop.core.scalars import TABLE
+from symbackprop.core.scalars import HALF, TABLE
 
-HALF = sp.Rational(1, 2)
 SHORT = 12  # the largest denominator of a fraction that could be a decimal
 
 

@@ -493,6 +493,10 @@ def anchors(m: Math) -> tuple[str, ...]:
 
 
 # -- making trees
+def equal(left: Math, right: Math) -> Math:
+    return Relation(left, "=", right)
+
+
 def negative(m: Math) -> Math:
     return Sum(((True, m),))
 

@@ -381,12 +381,8 @@ _LARGER, _SMALLER = (f"{word}: the {which} one gets the gradient, equal ones hal
 _BRANCH = "where: only the branch taken gets the gradient"
 
 
-def _is(left: maths.Math, right: maths.Math) -> maths.Math:
-    return maths.Relation(left, "=", right)
-
-
 def _prime(name: str, at: maths.Math, value: maths.Math) -> maths.Math:
-    return _is(maths.Prime(name, at), value)
+    return maths.equal(maths.Prime(name, at), value)
 
 
 _RECORDS = [
@@ -408,7 +404,7 @@ _RECORDS = [
            note="derivative 0 at 0",
            switches=AT_ZERO,
            range=(0.0, inf), flat=True, whole=True,
-           kink=(_prime("abs", _X, _ZERO), " at ", _is(_X, _ZERO)), square=sp.S.One),
+           kink=(_prime("abs", _X, _ZERO), " at ", maths.equal(_X, _ZERO)), square=sp.S.One),
     Scalar("sign", opaque("signum"), lambda np, x: np.sign(np.real(x)), (NO,),
            note="derivative 0 everywhere", switches=AT_ZERO,
            range=(-1.0, 1.0)),
@@ -509,7 +505,7 @@ _RECORDS = [
            finite=False),
     Scalar("nought", opaque("nought"), _selected, (call("nought", ONE, Y), NO), TWO,
            public=False, guards=X, note="0 where the second is 0 and the first infinite or nan",
-           kink=(_is(maths.product(_ZERO, maths.Fn("log", (_ZERO,))), _ZERO), ", also in gradients")),
+           kink=(maths.equal(maths.product(_ZERO, maths.Fn("log", (_ZERO,))), _ZERO), ", also in gradients")),
     Scalar("gated", opaque("gated"), _gated, (Y, call("limited", X)), (ANY, (0.0, 1.0)),
            public=False, guards=X * Y, note="0 where the gate y is 0, even at an infinite x"),
     Scalar("limited", opaque("limited"), _limited, (ONE,), public=False, guards=X,

@@ -13,6 +13,7 @@ import sympy as sp
 from symbackprop.errors import ShapeError
 
 Dim: TypeAlias = sp.Expr
+MAX_DIM = 2**31 - 1
 Shape: TypeAlias = tuple[sp.Expr, ...]
 DimLike: TypeAlias = int | sp.Expr
 Axis: TypeAlias = int | Sequence[int] | None
@@ -90,6 +91,11 @@ def dim_text(d: Dim) -> str:
     """A dimension as model text writes it: ``K*E``, ``H + 1``."""
     text = sp.sstr(d)
     return str(text).replace(" ", "") if d.is_Mul else str(text)
+
+
+def bracketed(text: str) -> str:
+    """Text as a factor: what is no single name or number stands in parentheses."""
+    return text if text.replace("_", "").isalnum() else f"({text})"
 
 
 Naming: TypeAlias = Callable[[], Sequence[str]]

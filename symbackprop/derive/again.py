@@ -36,4 +36,4 @@ def _is_light(row: Node) -> bool:
     made = row.is_leaf and row.value is None and not isinstance(row.attr, Leaf)  # index ranges, identity matrices
     if made or (row.kind != "float" and row.op.jacobian is None) or is_view(row):
         return True
-    return row.form is not None and not f.has_calls(row.attr.form) and f.size(row.attr.form) <= MAX_AGAIN
+    return row.form is not None and not f.has_calls(row.form) and f.size(row.form) <= MAX_AGAIN

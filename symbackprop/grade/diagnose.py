@@ -17,7 +17,7 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.core.graph import FLOAT, Node
-from symbackprop.core.shapes import dim_text
+from symbackprop.core.shapes import bracketed, dim_text
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.derivation_mistakes import Candidate, candidates
 from symbackprop.grade.equality import ROUNDED, close_numbers, factors_between, same
@@ -315,4 +315,4 @@ def _text(group: Sequence[Factor]) -> str:
     """The factors as one product."""
     if len(group) < 2:
         return "".join(x.text for x in group)
-    return " * ".join(x.text if x.text.replace("_", "").isalnum() else f"({x.text})" for x in group)
+    return " * ".join(bracketed(x.text) for x in group)

@@ -63,7 +63,7 @@ def _form(node: Node, forms: dict[int, sp.Expr]) -> sp.Expr:
     """A row as an expression; leaves and calls are symbols of their own."""
     if node.value is not None:
         return node.value
-    if node.form is not None and node.attr.head is None:
+    if node.arithmetic is not None:
         return unguarded(to_sympy(node.attr.form, [forms[a.id] for a in node.args]))
     return sp.Dummy(node.name or f"row{node.id}", real=True)
 

@@ -253,7 +253,7 @@ def derivative_of(graph: Graph, function: str, at: Node) -> Node:
 
 def activation_at(reference: Reference, at: Node) -> str:
     """The function that the model applies to a row: what f' means in f'(z)."""
-    heads = {n.attr.head for n in reference.order if n.form is not None and n.args[0] is at and n.attr.head}
+    heads = {n.head for n in reference.order if n.head and n.args[0] is at}
     if len(heads) != 1:
         raise NameProblem(
             f"f' is not clear: the model applies {'no function' if not heads else 'several functions'} to it"

@@ -11,18 +11,17 @@ import sympy as sp
 
 from symbackprop.core.functions import CONSTANTS
 from symbackprop.core.graph import Graph, Node, Operand, label
-from symbackprop.core.shapes import Dim, DimLike, as_dim, as_shape, dim, shape_text
+from symbackprop.core.shapes import MAX_DIM, Dim, DimLike, as_dim, as_shape, dim, shape_text
 from symbackprop.doorway import late
 from symbackprop.errors import ModelError, NameProblem, ShapeError, did_you_mean
 from symbackprop.model.names import check_name, check_notation
 
 RELU0 = (0, 1, sp.Rational(1, 2))
-MAX_SIZE = 2**31 - 1
 
 
 def _checked_size(name: str, size: int) -> int:
-    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_SIZE:
-        raise ShapeError(f"the size of dimension {name} has to be a whole number from 1 to {MAX_SIZE}, not {size}")
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_DIM:
+        raise ShapeError(f"the size of dimension {name} has to be a whole number from 1 to {MAX_DIM}, not {size}")
     return size
 
 

@@ -18,7 +18,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.build import transpose
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.loops import body_leaf
-from symbackprop.core.shapes import dim_text, same_shape, shape_text
+from symbackprop.core.shapes import bracketed, dim_text, same_shape, shape_text
 from symbackprop.derive.record import Edge
 from symbackprop.errors import ModelError
 from symbackprop.grade import mistakes as m
@@ -417,8 +417,7 @@ def _constants(reference: Reference) -> list[tuple[sp.Expr, str, str]]:
 
 
 def _divisor(d: sp.Expr) -> str:
-    text = dim_text(d)
-    return text if text.replace("_", "").isalnum() else f"({text})"
+    return bracketed(dim_text(d))
 
 
 def lengths(reference: Reference) -> list[sp.Expr]:
@@ -646,7 +645,7 @@ def misshaped(reference: Reference, sweep: NumericSweep, target: Node, given: Ar
     if given.ndim == right.ndim and given.ndim > 1 and given.shape == right.shape[::-1] and agrees(right.T):
         return Finding(m.TRANSPOSE, f"it is transposed: d{name} has the shape of {name}, {wanted}", name)
     for edge in reference.edges(target):
-        form = edge.consumer.attr.form if edge.consumer.form is not None else None
+        form = edge.consumer.form
         product = edge.consumer.op.name == "einsum" or isinstance(form, f.Mul)
         if product and len(edge.consumer.args) == 2 and agrees(sweep.right(edge.consumer)):
             other = reference.name(edge.consumer.args[1 - edge.index])

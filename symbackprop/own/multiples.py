@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from symbackprop.core.shapes import dim_text
+from symbackprop.core.shapes import bracketed, dim_text
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.points import Array, Point
@@ -85,7 +85,7 @@ _ALSO = (
 
 def _means(reference: Reference, points: Sequence[Point], sign: float, also: str) -> Usual:
     for d in (d for d in lengths(reference) if d.free_symbols):
-        values, text = [p.number(d) for p in points], _written(dim_text(d))
+        values, text = [p.number(d) for p in points], bracketed(dim_text(d))
         large = f"the factor 1/{text} is missing: it is {text} times too large, a sum and not a mean"
         small = f"the factor 1/{text} is there once too often: it is {text} times too small, a mean and not a sum"
         yield m.MEAN, large + also, [sign * v for v in values]
@@ -94,13 +94,10 @@ def _means(reference: Reference, points: Sequence[Point], sign: float, also: str
 
 def _roots(reference: Reference, points: Sequence[Point]) -> Usual:
     for d in reference.dimensions:
-        values, text = [p.number(d) for p in points], _written(dim_text(d))
+        values, text = [p.number(d) for p in points], bracketed(dim_text(d))
         yield m.MISSING_FACTOR, f"the factor 1/sqrt({text}) is missing", [v**0.5 for v in values]
         yield m.EXTRA_FACTOR, f"the factor 1/sqrt({text}) is there once too often", [v**-0.5 for v in values]
         less = [v / (v - 1) if v > 1 else np.nan for v in values]
         yield m.CONSTANT, f"1/({text} - 1) stands where 1/{text} belongs", less
         yield m.CONSTANT, f"1/{text} stands where 1/({text} - 1) belongs", [1 / v for v in less]
 
-
-def _written(size: str) -> str:
-    return size if size.replace("_", "").isalnum() else f"({size})"

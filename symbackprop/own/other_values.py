@@ -9,6 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from symbackprop.core import formula as f
+from symbackprop.core.facts import is_sum
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import same_shape
 from symbackprop.grade import mistakes as m
@@ -90,7 +91,7 @@ def _roots(reference: Reference) -> Iterator[Substitution]:
     """sqrt(v + ε) as sqrt(v), sqrt(v) + ε or v + ε."""
     for says, make in _FORMS:
         for root in reference.order:
-            eps = _small(root.args[0]) if root.form is not None and root.attr.head == "sqrt" else None
+            eps = _small(root.args[0]) if root.head == "sqrt" else None
             if eps is not None:
                 inner, (text, value) = root.args[0], eps
                 v = reference.name(inner.args[0]) if reference.is_named(inner.args[0]) else "v"
@@ -114,7 +115,7 @@ def _root(inner: Node, eps: float, make: Callable[[Array, float], Array]) -> Val
 
 def _small(row: Node) -> tuple[str, float] | None:
     """The small number that a row adds: how it is written, and its value."""
-    adds = row.form is not None and isinstance(row.attr.form, f.Add)
+    adds = isinstance(row.form, f.Add)
     for part in f.children(row.attr.form) if adds else ():
         if isinstance(part, f.Num) and part.value.is_number and 0 < part.value < SMALL_NUMBER:
             return "eps", float(part.value)
@@ -129,8 +130,8 @@ def _small(row: Node) -> tuple[str, float] | None:
 # -- sums for means, kernels turned over
 def _sums(reference: Reference) -> Iterator[Substitution]:
     for row in reference.order:
-        if row.form is not None and len(row.args) == 1 and row.args[0].op.name == "sum" and isinstance(
-                row.attr.form, f.Mul) and any(isinstance(p, f.Num) for p in f.children(row.attr.form)):
+        if isinstance(row.form, f.Mul) and len(row.args) == 1 and is_sum(row.args[0]) and any(
+                isinstance(p, f.Num) for p in row.form.factors):
             says = f"a sum stands where a mean belongs: {m.clipped(reference.name(row), 60)} lacks its division"
             yield Substitution(m.MEAN, says, ((row, _of(row.args[0])),))
 

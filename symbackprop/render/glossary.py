@@ -38,6 +38,7 @@ from symbackprop.core.maths import (
     Sym,
     Transpose,
     Words,
+    equal,
     negative,
     product,
     replaced,
@@ -60,10 +61,6 @@ NUMERATOR = "derivatives in vectors are rows (numerator layout), which are trans
 
 ONES = Fill(sp.S.One, Shape((sp.Symbol("N"),)))
 ZERO, TWO, X = Num(sp.S.Zero), Num(sp.Integer(2)), Sym("x")
-
-
-def _is(left: Math, right: Math) -> Relation:
-    return Relation(left, "=", right)
 
 
 def conventions(model: Model, layout: str, view: str) -> tuple[Prose, ...]:
@@ -120,25 +117,25 @@ _SOFTMAX, _EPS = Op("softmax", (_Z,)), Sym("eps")
 _EXPONENTIALS = _sum("k", _exp(_at(_Z, _K)))
 
 _MEANINGS: dict[str, Prose] = {
-    "softmax": (_is(_at(_SOFTMAX, _C), Frac(_exp(_at(_Z, _C)), _EXPONENTIALS)),),
-    "logsumexp": (_is(Op("logsumexp", (_Z,)), Fn("log", (_EXPONENTIALS,))),),
-    "cross_entropy": (_is(Op("cross_entropy", (_Z, _Y)), negative(Fn("log", (_at(_SOFTMAX, _Y),)))),),
-    "one_hot": (_is(_at(Op("one_hot", (_Y,)), _C), Indicator(_is(_Y, _C))),),
-    "layer_norm": (_is(Op("layer_norm", (X,)), Frac(Sum(((False, X), (True, Op("mean", (X,))))),
+    "softmax": (equal(_at(_SOFTMAX, _C), Frac(_exp(_at(_Z, _C)), _EXPONENTIALS)),),
+    "logsumexp": (equal(Op("logsumexp", (_Z,)), Fn("log", (_EXPONENTIALS,))),),
+    "cross_entropy": (equal(Op("cross_entropy", (_Z, _Y)), negative(Fn("log", (_at(_SOFTMAX, _Y),)))),),
+    "one_hot": (equal(_at(Op("one_hot", (_Y,)), _C), Indicator(equal(_Y, _C))),),
+    "layer_norm": (equal(Op("layer_norm", (X,)), Frac(Sum(((False, X), (True, Op("mean", (X,))))),
                                                     Fn("sqrt", (Sum(((False, Op("var", (X,))), (False, _EPS))),)))),),
-    "rms_norm": (_is(Op("rms_norm", (X,)), Frac(X, Fn("sqrt", (Sum(((False, Op("mean", (Pow(X, TWO),))),
+    "rms_norm": (equal(Op("rms_norm", (X,)), Frac(X, Fn("sqrt", (Sum(((False, Op("mean", (Pow(X, TWO),))),
                                                                     (False, _EPS))),)))),),
     "mean": (Op("mean", (X,)), " is the sum over the number of terms"),
-    "var": (_is(Op("var", (X,)), Op("mean", (Pow(_minus(X, Op("mean", (X,))), TWO),))),),
+    "var": (equal(Op("var", (X,)), Op("mean", (Pow(_minus(X, Op("mean", (X,))), TWO),))),),
     "norm": (Op("norm", (X,)), " is the root of the sum of the squares along the axes"),
     "min": (Op("min", (X,)), " is the least entry along the axes"),
     "kl_divergence": (Op("kl_divergence", (_A, _B)), " is the sum of ",
                       product(_A, Fn("log", (Frac(_A, _B),))), " along the axis"),
-    "gelu": (_is(Op("gelu", (X,)), product(X, Fn("normal_cdf", (X,)))), ", ", Function("normal_cdf"),
+    "gelu": (equal(Op("gelu", (X,)), product(X, Fn("normal_cdf", (X,)))), ", ", Function("normal_cdf"),
              " being the distribution function of the normal distribution"),
-    "trace": (_is(Op("trace", (_A,)), _sum("n", _at(_A, _N, _N))),),
-    "log_softmax": (_is(Op("log_softmax", (_Z,)), Fn("log", (_SOFTMAX,))),),
-    "causal_mask": (_is(_at(Op("causal_mask", (Sym("T"),)), _N, _M), Indicator(Relation(_M, "≤", _N))),),
+    "trace": (equal(Op("trace", (_A,)), _sum("n", _at(_A, _N, _N))),),
+    "log_softmax": (equal(Op("log_softmax", (_Z,)), Fn("log", (_SOFTMAX,))),),
+    "causal_mask": (equal(_at(Op("causal_mask", (Sym("T"),)), _N, _M), Indicator(Relation(_M, "≤", _N))),),
     "pad": (Op("pad", (_A, *map(Words, ("axis", "first", "size")))),
             " puts a among zeros: along the axis, which gets that size, from the place first on"),
     "cumsum": (Op("cumsum", (_A, Words("axis"))), " adds up the entries up to each one along the axis"),
@@ -152,9 +149,9 @@ _MEANINGS: dict[str, Prose] = {
     "arange": (Op("arange", (_K,)), " is 0, 1, …, k − 1"),
     "eye": (Identity(sp.Symbol("N")), " is the identity matrix"),
     "diagonal": (Op("diag", (_A,)), " is the matrix with a on its diagonal and 0 elsewhere"),
-    "pick": (_is(_at(Op("pick", (_Z, _Y)), _N), _at(_Z, _N, _at(_Y, _N))),),
+    "pick": (equal(_at(Op("pick", (_Z, _Y)), _N), _at(_Z, _N, _at(_Y, _N))),),
     "ones": (ONES, " is a vector of ones, ", MatMul(ONES, Transpose(_B)), " has ", _B, " in every row"),
-    "outer": (_is(_at(Outer(_A, _B), _N, _M), product(_at(_A, _N), _at(_B, _M))), ", for any number of axes"),
+    "outer": (equal(_at(Outer(_A, _B), _N, _M), product(_at(_A, _N), _at(_B, _M))), ", for any number of axes"),
 }
 
 
@@ -173,10 +170,10 @@ class _Told:
         self.left = Entry(Op(record.name, tuple(self.arguments)), tuple(map(Letter, spelled.index)))
 
     def __call__(self) -> Math:
-        ties = [Indicator(_is(self._index(a), self._index(b))) for a, b in self.term.ties]
+        ties = [Indicator(equal(self._index(a), self._index(b))) for a, b in self.term.ties]
         factors = [*ties, *map(self._index, self.term.entries)]
         names = "".join(self.called[x].name for x in self.term.summed)
-        return _is(self.left, _sum(names, *factors) if names else product(*factors))
+        return equal(self.left, _sum(names, *factors) if names else product(*factors))
 
     def _index(self, index: Index) -> Math:
         if isinstance(index, At):
@@ -212,7 +209,7 @@ def definition(r: Rows, call: Node) -> Prose:
     args = {name: _leaf(graph, name, a) for name, a in given}
     row, names = function(**args), {a.id: Sym(name, a.shape) for name, a in args.items() if isinstance(a, Node)}
     left, right = (Rows(names, r.letters, expanded, r.order) for expanded in ((), (row.id,)))
-    line = _is(left.row(row), right.row(row))
+    line = equal(left.row(row), right.row(row))
     for name, made in right.mentioned.items():
         r.mention(name, made)
     return (line,) if left.is_call(row) else ()

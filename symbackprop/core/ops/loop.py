@@ -194,7 +194,7 @@ def base(node: Node) -> str:
 
 def _terms(g: Node) -> list[Node]:
     """The summands of an unnamed sum of whole rows; the row itself when it is anything else."""
-    plain = g.form is not None and g.head is None and isinstance(g.attr.form, f.Add)
+    plain = isinstance(g.arithmetic, f.Add)
     if plain and all(isinstance(t, f.Arg) for t in g.attr.form.terms) and all(a.shape == g.shape for a in g.args):
         return list(g.args)
     return [g]

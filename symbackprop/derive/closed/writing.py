@@ -109,7 +109,7 @@ class Writer:
         first = next((k for k, i in enumerate(wide) if i), len(wide))
         if index == wide[first:]:
             return node
-        return build.reshape(node, [self.space.sizes[i] if i else ONE for i in wide[first:]])
+        return build.reshape(node, self._sizes(wide[first:]))
 
     def inner(self, inner: Inner, layout: Index) -> Node:
         """A sum over entries: of one array, or a product of arrays with other axes."""

@@ -8,12 +8,13 @@ from typing import Any
 
 import sympy as sp
 
+from symbackprop.core.shapes import MAX_DIM
 from symbackprop.errors import ModelError, NameProblem, did_you_mean
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_notation
 from symbackprop.model.text import tree
 from symbackprop.model.text.evaluate import Evaluator, evaluate
-from symbackprop.model.text.known_numbers import MAX_DIM, short
+from symbackprop.model.text.known_numbers import short
 from symbackprop.model.text.loops import BodyScope
 from symbackprop.model.text.scope import ModelScope, Scope
 

@@ -16,9 +16,9 @@ import sympy as sp
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
 from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.scalars import TABLE
-from symbackprop.core.shapes import shape_text
+from symbackprop.core.shapes import MAX_DIM, shape_text
 from symbackprop.errors import ModelError, NameProblem, did_you_mean
-from symbackprop.model.text.known_numbers import MAX_DIM, short, whole
+from symbackprop.model.text.known_numbers import short, whole
 
 Value = Any
 _POSITIONAL = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)

@@ -14,7 +14,6 @@ from symbackprop.model.text.expressions import MAX_FLOAT
 MAX_BITS = 4096
 MAX_EXPONENT = 1024
 MAX_OPERATIONS = 60
-MAX_DIM = 2**31 - 1
 
 
 def fold(sign: str, a: sp.Expr, b: sp.Expr) -> sp.Expr:
