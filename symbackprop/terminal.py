@@ -29,5 +29,5 @@ def _shown(c: str) -> str:
 def end_interrupted() -> NoReturn:
     """End the process as one that Ctrl-C stopped."""
     with suppress(OSError):
-        print("interrupted", file=sys.stderr)
+        print("interrupted", file=sys.stderr, flush=True)
     sys.exit(INTERRUPTED)
