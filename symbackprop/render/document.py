@@ -70,9 +70,14 @@ class Line:
         return None if shown is None or text(shown) == text(self.right) else shown
 
 
+# what a declared array is called, one and several of them
+ROLES = {"data": ("data", "data"), "input": ("input", "inputs"), "param": ("parameter", "parameters"),
+         "constant": ("constant", "constants"), "upstream": ("upstream gradient", "upstream gradients")}
+
+
 @dataclass(frozen=True)
 class Declaration:
-    """A declared array: ``role`` is param, data, input, constant or upstream; ``whole``: its entries are integers."""
+    """A declared array: ``role`` is one of `ROLES`; ``whole``: its entries are integers."""
 
     name: str
     anchor: str
@@ -82,7 +87,6 @@ class Declaration:
     note: Prose = ()
     value: Value | None = None
     whole: bool = False
-
 
 
 @dataclass(frozen=True)

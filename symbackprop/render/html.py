@@ -19,15 +19,13 @@ from markupsafe import Markup, escape
 from symbackprop.core.maths import Math, Rounded
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.anatomy import build_document
-from symbackprop.render.document import Document, Line, Prose, Ref, Step
+from symbackprop.render.document import ROLES, Document, Line, Prose, Ref, Step
 from symbackprop.render.graph import picture_of, svg_fragment
 from symbackprop.render.options import Options
 from symbackprop.render.print.latex import latex
 from symbackprop.render.print.mathml import MathmlPrinter, mathml
 from symbackprop.render.print.text import text
 from symbackprop.resources import templates
-
-ROLES = {"data": "data", "param": "parameter", "input": "input", "constant": "constant", "upstream": "given"}
 
 
 def derivation_html(derivation: Derivation, options: Options | None = None) -> str:
@@ -72,7 +70,7 @@ def _environment() -> Environment:
         loader=FileSystemLoader(templates()), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["roles"] = ROLES
+    environment.globals["roles"] = {role: one for role, (one, _) in ROLES.items()}
     return environment
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from symbackprop.core.maths import Math, Rounded
-from symbackprop.render.document import Document, Equation, Line, Prose, Ref, Row, Step
+from symbackprop.render.document import ROLES, Document, Equation, Line, Prose, Ref, Row, Step
 from symbackprop.render.escape import latex_text
 from symbackprop.render.print.display import BREAK, Box, Token
 from symbackprop.render.print.latex import LATEX, broken, glyphs, latex
@@ -64,8 +64,8 @@ class Writer:
             shape = rf" \in {numbers}^{{{latex(x.shape)}}}" if x.shape is not None else ""
             note = f" ({self.prose(x.note)})" if x.note else ""
             value = "" if x.value is None or x.value.shown is None else f" = {latex(x.value.shown)}"
-            roles.setdefault(x.role, []).append(f"${latex(x.math)}{shape}{value}${note}")
-        return [f"{ROLES[role]}: {', '.join(names)}" for role, names in roles.items()]
+            roles.setdefault(ROLES[x.role][1], []).append(f"${latex(x.math)}{shape}{value}${note}")
+        return [f"{role.capitalize()}: {', '.join(names)}" for role, names in roles.items()]
 
     # -- displays
     def forward(self, equations: Sequence[Equation]) -> list[str]:
@@ -151,7 +151,6 @@ class Writer:
 
 BIG_GAP = r"\quad "
 SIGNS = {":": r"\colon\;"}
-ROLES = {"data": "Data", "param": "Parameters", "input": "Inputs", "constant": "Constants", "upstream": "Given"}
 
 
 def _inline(m: Math) -> str:

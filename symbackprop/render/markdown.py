@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from symbackprop.core.maths import Math, Rounded
-from symbackprop.render.document import Declaration, Document, Equation, Line, Prose, Ref, Row, Step
+from symbackprop.render.document import ROLES, Declaration, Document, Equation, Line, Prose, Ref, Row, Step
 from symbackprop.render.print.latex import LatexPrinter
 from symbackprop.render.templates import render
 
@@ -117,7 +117,7 @@ def _declared(x: Declaration) -> str:
     numbers = r"\mathbb{Z}" if x.whole else r"\mathbb{R}"
     place = rf" \in {numbers}^{{{latex(x.shape)}}}" if x.shape is not None else ""
     said = f" ({prose(x.note)})" if x.note else ""
-    return f"{x.role} ${latex(x.math)}{place}{_valued(None if x.value is None else x.value.shown)}${said}"
+    return f"{ROLES[x.role][0]} ${latex(x.math)}{place}{_valued(None if x.value is None else x.value.shown)}${said}"
 
 
 def step(s: Step) -> dict[str, object]:

@@ -7,13 +7,12 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from symbackprop.core.maths import Math, Rounded
-from symbackprop.render.document import Document, Equation, Line, Prose, Ref, Step
+from symbackprop.render.document import ROLES, Document, Equation, Line, Prose, Ref, Step
 from symbackprop.render.print.text import text
 from symbackprop.render.templates import render
 
 GAP = "   "
 MAX_CELL, PAGE = 64, 100
-ROLES = {"data": "data", "param": "parameters", "input": "inputs", "constant": "constants", "upstream": "upstream"}
 Cells = tuple[str, ...]
 
 
@@ -93,7 +92,7 @@ def declarations(document: Document) -> list[str]:
         shape = f": {text(d.shape)}" if d.shape is not None else ""
         note = f" ({prose(d.note)})" if d.note else ""
         number = valued(None if d.value is None else d.value.shown)
-        roles.setdefault(ROLES[d.role], []).append(beside(f"{text(d.math)}{shape}{note}", number))
+        roles.setdefault(ROLES[d.role][1], []).append(beside(f"{text(d.math)}{shape}{note}", number))
     return columns([(role, _listed(names)) for role, names in roles.items()])
 
 

@@ -19,6 +19,7 @@ from symbackprop.core.names import ACCENTS, GREEK, text_name
 from symbackprop.core.scalars import TABLE
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.render.axes import AxisLetters
+from symbackprop.render.document import ROLES
 from symbackprop.render.graph.blocks import find_blocks, in_blocks
 from symbackprop.render.graph.drawn import MANY, Drawn, Own, body_rows, drawn_names, drawn_rows
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire
@@ -29,7 +30,6 @@ from symbackprop.render.rows import Rows
 _SCRIPT = r"(?:\{([^{}]*)\}|([A-Za-z0-9]))"
 _NOTATION = re.compile(rf"(?:\\(\w+)\{{([A-Za-z])\}}|(\\?[A-Za-z]+))(?:_{_SCRIPT})?(?:\^{_SCRIPT})?\Z")
 _COMMANDS = {command: mark for mark, command in ACCENTS.values()}
-ROLES = {"param": "param", "input": "input", "constant": "const", "upstream": "upstream"}
 
 
 def picture_of(derivation: Derivation, values: Mapping[str, Any] | None = None, sizes: Mapping[str, int] | None = None,
@@ -111,7 +111,7 @@ class Builder:
             return "loss"
         if any(row is o for o in self.model.output_rows.values()):
             return "output"
-        return "data" if row.is_leaf and row.attr.role == "data" else ROLES.get(_role(row), "row")
+        return row.attr.role if isinstance(row.attr, Leaf) and row.attr.role in ROLES else "row"
 
     def _formula(self, row: Node, rows: Rows) -> str:
         if row.is_leaf:
@@ -165,10 +165,6 @@ class Builder:
         read = {n.attr for n in self.derivation.forward if n.op.name == "out" and n.args[0] is scan}
         stacks = [r for k, r in enumerate(loop.results()) if k >= len(loop.carry) and k in read]
         return [*loop.carried, *stacks]
-
-
-def _role(row: Node) -> str:
-    return row.attr.role if isinstance(row.attr, Leaf) else ""
 
 
 # -- what `notation` lines look like in a picture, which sets scripts but no LaTeX

@@ -17,7 +17,7 @@ SHAPES = {
     "loss": "shape=box, penwidth=2.5",
     "output": "shape=box, penwidth=2.5",
 }
-SHAPES |= {kind: SHAPES["data"] for kind in ("const", "upstream", "element")}
+SHAPES |= {kind: SHAPES["data"] for kind in ("constant", "upstream", "element")}
 GATE = "shape=circle"
 VALUE, GRADIENT = '<font color="#0a6b3d">{}</font>', '<font color="#b3261e"><i>{}</i></font>'
 

@@ -7,16 +7,21 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from symbackprop.doorway import late
+from symbackprop.render.document import ROLES
+
+KINDS = {role: one for role, (one, _) in ROLES.items()} | {  # and what boxes of these kinds are called
+    "gate": "gate", "row": "computed", "loss": "loss", "output": "output", "carry": "from the round before",
+    "element": "element of a sequence", "block": "block of rows",
+}
 
 
 @dataclass(frozen=True)
 class Box:
     """One row of the model.
 
-    ``key`` is unique in a picture. ``kind`` is param, data, input, upstream, carry, element (of a sequence), row, gate,
-    loss or output. ``name``, ``formula`` and ``shape`` are Unicode text, in which ``_x`` is a subscript; a gate is
-    drawn as a circle with its ``symbol``. ``value`` and ``gradient`` are lines of numbers, empty when none are known.
-    ``gradient_name`` is how the gradient is called (∂L/∂q).
+    ``key`` is unique in a picture, ``kind`` one of `KINDS`. ``name``, ``formula`` and ``shape`` are Unicode text, in
+    which ``_x`` is a subscript; a gate is drawn as a circle with its ``symbol``. ``value`` and ``gradient`` are lines
+    of numbers, empty when none are known. ``gradient_name`` is how the gradient is called (∂L/∂q).
     """
 
     key: str

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from symbackprop.render.document import ROLES
 from symbackprop.render.graph.picture import Box
 
 NARROW = set("iIljtf.,;:'|![](){}/ ⎡⎣⎢⎤⎦⎥‖ᵀ₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹₋₊ₜ⁻")
@@ -118,7 +119,7 @@ def shape_size(box: Box) -> tuple[float, float]:
     lines = lines_of(box)
     wide = max(width(line, FORMULA) for line in lines)
     wide = max(wide, width(box.shape, SHAPE))
-    slant = 2 * 9.0 if box.kind in ("data", "input", "const", "upstream", "element", "param") else 0.0
+    slant = 2 * 9.0 if box.kind in (*ROLES, "element") else 0.0
     return max(wide + 26.0 + slant, 44.0), LINE * len(lines) + (15.0 if box.shape else 0.0) + 13.0
 
 

@@ -11,7 +11,7 @@ from itertools import pairwise
 from xml.sax.saxutils import escape, quoteattr
 
 from symbackprop.render.graph.layout import Curve, PlacedBox, PlacedFrame, Point, lay_out
-from symbackprop.render.graph.picture import Box, Picture
+from symbackprop.render.graph.picture import KINDS, Box, Picture
 from symbackprop.render.graph.sizes import (
     BLANK,
     FORMULA,
@@ -66,7 +66,7 @@ def doubled(x: float, y: float, w: float, h: float) -> str:
 
 
 SHAPES: dict[str, Callable[[float, float, float, float], str]] = {
-    "param": pill, "data": slanted, "element": slanted, "const": slanted, "upstream": slanted, "input": doubled,
+    "param": pill, "data": slanted, "element": slanted, "constant": slanted, "upstream": slanted, "input": doubled,
     "gate": circle,
 }
 
@@ -147,11 +147,7 @@ def near(corner: Point, other: Point, radius: float = 7.0) -> Point:
 
 SIZE = 12.0
 ROW = 24.0
-ENTRIES = (
-    ("data", "data"), ("input", "input (gradient wanted)"), ("param", "parameter"), ("gate", "gate"),
-    ("row", "computed"), ("loss", "loss"), ("output", "output"), ("carry", "from the round before"),
-    ("element", "element of a sequence"), ("block", "block of rows"), ("const", "constant"), ("upstream", "upstream"),
-)
+KEY = KINDS | {"input": f"{KINDS['input']} (gradient wanted)"}
 
 
 def draw_legend(picture: Picture, x: float, y: float, wide: float) -> tuple[str, float, float]:
@@ -171,7 +167,7 @@ Entry = tuple[Callable[[float, float], str], float]
 
 def _entries(picture: Picture) -> list[Entry]:
     kinds = {b.kind for b in picture.boxes()}
-    entries = [_shape(kind, words) for kind, words in ENTRIES if kind in kinds]
+    entries = [_shape(kind, words) for kind, words in KEY.items() if kind in kinds]
     if picture.numeric:
         entries += [_number("g-value", "value", "above: forward"), _number("g-gradient", "gradient", "below: backward")]
     return entries

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from symbackprop.render.graph.picture import Box, Picture
+from symbackprop.render.graph.picture import KINDS, Box, Picture
 from symbackprop.render.text import columns
 
 INDENT = "  "
-KINDS = {
-    "param": "parameter", "data": "data", "input": "input", "const": "constant", "upstream": "given upstream",
-    "loss": "loss", "output": "output", "carry": "from the round before", "element": "element of the sequence",
-}
+PLAIN = ("row", "gate", "block")  # kinds that need no word in a table
 Cells = tuple[str, str, str, str, str]
 
 
@@ -34,7 +31,7 @@ def _rows(picture: Picture, indent: str) -> Iterator[Cells]:
 
 
 def _row(box: Box, reads: str, indent: str) -> Cells:
-    kind = ", ".join(x for x in (KINDS.get(box.kind, ""), _arrow(reads)) if x)
+    kind = ", ".join(x for x in ("" if box.kind in PLAIN else KINDS[box.kind], _arrow(reads)) if x)
     value = "\n".join(box.value)
     gradient = ""
     if box.gradient:
