@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Math, Num, transposed, turned, within
@@ -16,8 +17,9 @@ from symbackprop.render.glossary import conventions, glossary
 from symbackprop.render.loops import loop_heading
 from symbackprop.render.numbers import DIGITS, Numbers
 from symbackprop.render.options import Options
+from symbackprop.render.print.text import text
 from symbackprop.render.results import Results, updates
-from symbackprop.render.symbols import Located, Symbols, locate
+from symbackprop.render.symbols import Located, Symbols, locate, serving
 from symbackprop.render.views import VIEWS, choose_view
 
 MAX_PATH = 8
@@ -32,7 +34,7 @@ class Anatomy:
 
     def __init__(self, derivation: Derivation, options: Options) -> None:
         self.derivation, self.options, self.model = derivation, options, derivation.model
-        self.located = locate(derivation.steps)
+        self.located = locate(serving(derivation))
         view, self.why = choose_view(derivation, options.view)
         self.forward = Forward(derivation)
         numbers_only = view == "scalar"
@@ -96,7 +98,7 @@ class Anatomy:
     def _step(self, s: Located) -> Step:
         step, symbol = s.step, self.rows.gradients[s.step.target.id]
         with self.rows.letters.at_step(bool(s.depth)):
-            lines = self.writer.lines(s)
+            lines = said_once(self.writer.lines(s))
             lines = (*lines, *self._closed(s, lines))
             lines = (*lines, *self._layout(s, lines))
         if self.options.detail == "brief":
@@ -183,11 +185,26 @@ class Anatomy:
 
     # -- what follows
     def _notes(self) -> tuple[Prose, ...]:
-        unreached = [name for name in self.model.unreached() if name in self.derivation.wrt]
-        loss = self.rows.loss
-        zero: list[Prose] = [(self.rows.bare(self._node(x)), " does not influence ", loss, ": its gradient is 0.")
-                             for x in unreached]
+        zero = [self._zero(name) for name in self.derivation.wrt if self._node(name).id not in self.context.by_target]
         return (*zero, *[(note,) for note in self.model.notes])
+
+    def _zero(self, name: str) -> Prose:
+        """Why there is no step for a gradient that is asked for."""
+        of, loss = self.rows.bare(self._node(name)), self.rows.loss
+        if name in self.model.unreached():
+            return (of, " does not influence ", loss, ": its gradient is 0.")
+        return ("A derivative on every path from ", of, " to ", loss, " is 0: so is its gradient.")
+
+
+def said_once(lines: Sequence[Line]) -> tuple[Line, ...]:
+    """Without lines that go on with what the one before says already, as where nothing cancels."""
+    found: list[Line] = []
+    for line in lines:
+        if found and line.left is None and text(line.right) == text(found[-1].right):
+            found[-1] = replace(found[-1], kind=line.kind, value=line.value)
+        else:
+            found.append(line)
+    return tuple(found)
 
 
 def brief(lines: Sequence[Line]) -> tuple[Line, ...]:

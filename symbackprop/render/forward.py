@@ -9,7 +9,7 @@ import sympy as sp
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import AtStep, Listed, Math, Num, Range, Sym
-from symbackprop.core.names import text_name
+from symbackprop.core.names import Name, parse_name
 from symbackprop.core.ops.loop import base
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context
@@ -71,7 +71,7 @@ class Forward:
             return Listed(Sym((loop.results()[row.attr].name or "s").split("[")[0]), r.size(loop.length))
         last: Math = Num(sp.S.One) if loop.reverse else r.size(loop.length)
         name = f"{base(loop.carry[row.attr])}[{1 if loop.reverse else loop.length}]"
-        if text_name(name) == text_name(self.derivation.names.get(row.id) or ""):  # r₁ = r₁ says nothing
+        if _as_printed(name) == _as_printed(self.derivation.names.get(row.id) or ""):  # r₁ = r₁ says nothing
             return AtStep(r.bare(loop.carried[row.attr]), loop.index, last)
         return Sym(name)
 
@@ -83,6 +83,12 @@ class Forward:
         if row.op.name == "out" and row.attr < len(row.args[0].attr.carry):
             return ("after the last step",)
         return ("over all steps",) if row.op.name == "out" else ()
+
+
+def _as_printed(name: str) -> Name:
+    """A name with its index among the subscripts: h_T and h[T] print alike in LaTeX."""
+    found = parse_name(name)
+    return Name(found.base, found.accents, (*found.subscripts, *filter(None, found.place.split(","))))
 
 
 def loop_range(r: Rows, loop: Loop) -> Math:

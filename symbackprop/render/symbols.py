@@ -46,6 +46,26 @@ class LoopMark:
         return f"step-{self.number}"
 
 
+def serving(derivation: Derivation) -> list[Step | LoopStep]:
+    """The steps without those of intermediates that no other step reads, where all derivatives further down are 0."""
+    read = {row.id for row in derivation.model.results()}
+    found: list[Step | LoopStep] = []
+    for step in reversed(derivation.steps):
+        if isinstance(step, LoopStep):
+            serves = step.loop.id in read
+        else:
+            ends = (step.target, *_loop_of(step.target))
+            serves = step.target.name in derivation.wrt or any(row.id in read for row in ends)
+            read |= {c.consumer.id for c in step.contributions if c.consumer is not None} if serves else set()
+        found += [step] if serves else []
+    return found[::-1]
+
+
+def _loop_of(row: Node) -> tuple[Node, ...]:
+    """The loop that a row is a result of."""
+    return row.args if row.is_result else ()
+
+
 def locate(steps: Iterable[Step | LoopStep], depth: int = 0, first: int = 1) -> list[Located | LoopMark]:
     """The steps of a derivation in a flat list, numbered as they are printed."""
     found: list[Located | LoopMark] = []

@@ -6,18 +6,28 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from symbackprop.core.maths import Math
 from symbackprop.derive import derive
+from symbackprop.derive.steps import Derivation
 from symbackprop.errors import UsageError
 from symbackprop.model import Model, zoo
 from symbackprop.render.anatomy import build_document
+from symbackprop.render.document import Document
 from symbackprop.render.latex import to_latex
+from symbackprop.render.options import Options
 from symbackprop.render.print.latex import latex
 from symbackprop.render.print.text import text
+from symbackprop.render.symbols import Located, locate, serving
 from symbackprop.render.text import to_text
+from symbackprop.render.views import VIEWS
 from tests.render.helpers import build, derivation, document, said, step, text_lines
+from tests.render.random_models import random_circuit, random_loop, random_model
+
+Printed = Callable[[Math], str]
 
 
 def tanh_chain(depth: int) -> Model:
@@ -178,3 +188,43 @@ def test_forward_stores_the_states_that_only_steps_read(read: str) -> None:
     row = next(row for row in document.table if row.name == "W")
     for stored in (document.stored, row.stores):
         assert {"hₜ", "h"} & {text(x) for x in stored}
+
+
+RANDOM = [make(seed) for make in (random_circuit, random_loop, random_model) for seed in (5, 10, 23, 24)]
+NOWHERE = "data x, y\nparam w, v\no = sign(w * x)\nb = o**2\nloss L = (y - v * b)**2"
+
+
+def pages(d: Derivation) -> Iterator[Document]:
+    """The documents of a derivation in all views that suit it."""
+    yield from [build_document(d, Options(view=view)) for view in VIEWS if view != "scalar" or VIEWS[view].suits(d)]
+
+
+@pytest.mark.parametrize("model", [*map(zoo.build, zoo.names()), *RANDOM], ids=lambda m: m.name)
+@pytest.mark.parametrize("printed", [text, latex])
+def test_no_line_says_nothing_and_none_says_what_the_one_before_said(model: Model, printed: Printed) -> None:
+    for page in pages(derive(model)):
+        lines = [e.line for e in page.forward] + [line for s in page.steps for line in s.lines]
+        for line, after in zip(lines, [*lines[1:], None], strict=True):
+            assert line.left is None or printed(line.left) != printed(line.right), line
+            goes_on = after is not None and after.left is None and after.sign == line.sign
+            assert not goes_on or after is None or printed(line.right) != printed(after.right), (line, after)
+
+
+def test_no_step_finds_what_nothing_comes_of() -> None:
+    """sign′ = 0: the gradients of o and b lead nowhere, and that of w is 0."""
+    d = derive(Model.parse(NOWHERE))
+    for page in pages(d):
+        assert [s.name for s in page.steps] == ["L", "v"]
+        assert "A derivative on every path from w to L is 0: so is its gradient." in map(said, page.notes)
+
+
+@pytest.mark.parametrize("model", [*map(zoo.build, zoo.names()), *RANDOM], ids=lambda m: m.name)
+def test_every_step_of_an_intermediate_is_read_by_another_one(model: Model) -> None:
+    d = derive(model)
+    steps, results = [x for x in locate(serving(d)) if not x.depth], {r.id for r in d.model.results()}
+    read = {c.consumer.id for x in steps if isinstance(x, Located) for c in x.step.contributions
+            if c.consumer is not None}
+    for x in steps:
+        row = x.step.target if isinstance(x, Located) else x.loop.loop
+        of_loop = row.is_result and row.args[0].id in read
+        assert row.id in read or of_loop or row.name in d.wrt or row.id in results, row
