@@ -8,7 +8,7 @@ from dataclasses import replace
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Math, Num, transposed, turned, within
 from symbackprop.core.shapes import ONE, Shape
-from symbackprop.derive.closed import closed_forms
+from symbackprop.derive.closed import closed, closed_forms
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.document import Declaration, Document, Line, Prose, Ref, Step
@@ -52,7 +52,7 @@ class Anatomy:
     def document(self) -> Document:
         forward = self.forward.equations(self.context)
         steps = tuple(self._step(s) if isinstance(s, Located) else loop_heading(self.context, s) for s in self.located)
-        results = Results(self.context, self.options.layout, self.name)
+        results = Results(self.emitted(), self.options.layout, self.name)
         table = results.table({s.anchor: s for s in steps})
         stored = tuple(self.rows.bare(r) for r in results.stored(self.forward.rows))
         model = self.model
@@ -64,6 +64,14 @@ class Anatomy:
             steps=steps, table=table, total_cost=results.total_cost(), stored=stored,
             rate=self.rows.rate, updates=updates(self.context, self._gradient), notes=self._notes(),
         )
+
+    def emitted(self) -> Context:
+        """The gradients as code computes them, in closed form where that is shorter."""
+        if not self.closed.rules:
+            return self.context
+        found = closed(self.derivation, self.closed)
+        place = self.context
+        return Context(found, self.rows, locate(serving(found)), place.equations, self.numbers, place.layout)
 
     # -- heading
     def _heading(self) -> Prose:

@@ -12,6 +12,7 @@ from symbackprop.codegen.planning import build_program
 from symbackprop.codegen.program import Block, For
 from symbackprop.core.maths import Size
 from symbackprop.derive import derive
+from symbackprop.derive.closed import closed
 from symbackprop.model import Model, zoo
 from symbackprop.render.anatomy import Options, build_document
 from symbackprop.render.costs import own_cost
@@ -93,7 +94,7 @@ def differing(model: Model) -> sp.Expr:
     derivation = derive(model)
     total = build_document(derivation, Options()).total_cost
     assert isinstance(total, Size)
-    code = build_program(derivation, "", 0, "float64", PRINTER.arrays).backward
+    code = build_program(closed(derivation), "", 0, "float64", PRINTER.arrays).backward
     return sp.expand(total.value - emitted(code))
 
 

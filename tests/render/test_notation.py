@@ -124,7 +124,7 @@ def test_one_order_of_dimensions_and_one_index_for_one_place() -> None:
     b = log(2 * c) + x[0, 1] + sum(x[:, 2])
     loss L = sum(a**2) + mean(x) * sqrt(D * N) + b
     """)).text()
-    assert "8N x/(3H)" in page and "+ N·D " in page and "√N·√D" in page and "2N·D" in page and "D·N" not in page
+    assert "8N x/(3H)" in page and "+ N·D " in page and "√N·√D" in page and "  N·D  " in page and "D·N" not in page
     assert "x[0]" in page and "x[:, 2]" in page and "][0]" not in page
 
 

@@ -12,6 +12,7 @@ from symbackprop.codegen.rows import states_before
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.derive import derive
+from symbackprop.derive.closed import closed
 from symbackprop.derive.steps import Derivation
 from symbackprop.model import Model, zoo
 from symbackprop.render.anatomy import Anatomy, Options
@@ -63,7 +64,7 @@ def of_page(derivation: Derivation) -> set[Key]:
     page = Anatomy(derivation, Options())
     loops = [row.attr for row in page.forward.rows if isinstance(row.attr, Loop)]
     carried = {leaf.id: after.id for loop in loops for leaf, after in zip(loop.carry, loop.carried, strict=True)}
-    stored = Results(page.context, "shape", page.name).stored(page.forward.rows)
+    stored = Results(page.emitted(), "shape", page.name).stored(page.forward.rows)
     before = {("before", carried[row.id]) for row in stored if row.id in carried}
     return before | of_code(row for row in stored if row.id not in carried)
 
@@ -73,7 +74,7 @@ def differing(model: Model) -> set[Key]:
     derivation = derive(model)
     scans = [row for row in model.graph.topological(model.results()) if isinstance(row.attr, Loop)]
     first = {("row", row.id) for scan in scans for row in scan.args[: len(scan.attr.carry)]}
-    kept = build_program(derivation, "", 0, "float64", PRINTER.arrays).kept.values()
+    kept = build_program(closed(derivation), "", 0, "float64", PRINTER.arrays).kept.values()
     return (of_code(row for row in kept if row.args) ^ of_page(derivation)) - first
 
 

@@ -347,10 +347,10 @@ def closed_forms(derivation: Derivation) -> ClosedForms:
         return Closing(derivation).forms()
 
 
-def closed(derivation: Derivation) -> Derivation:
-    """The derivation whose gradients are computed in closed form where that is cheaper. What it says step by step is
-    no chain rule any more: it is for evaluation."""
-    new = closed_forms(derivation).rows
+def closed(derivation: Derivation, forms: ClosedForms | None = None) -> Derivation:
+    """The derivation whose gradients are computed in closed form where that is cheaper, in the ``forms`` that were
+    found before. What it says step by step is no chain rule any more: it is for evaluation."""
+    new = (forms or closed_forms(derivation)).rows
     names = dict(derivation.names)
     for i, row in new.items():
         if row.id != i and i in names:
@@ -367,5 +367,5 @@ def closed(derivation: Derivation) -> Derivation:
 
 def _moved(step: Step | LoopStep, new: Mapping[int, Node]) -> Step | LoopStep:
     if isinstance(step, LoopStep):
-        return step
+        return replace(step, reverse=new.get(step.reverse.id, step.reverse))
     return replace(step, total=new.get(step.total.id, step.total))
