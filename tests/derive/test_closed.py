@@ -21,6 +21,7 @@ from symbackprop.core.shapes import evaluate_dim, evaluate_shape
 from symbackprop.derive import Derivation, derive
 from symbackprop.derive.closed import closed, closed_forms
 from symbackprop.derive.closed import closing as closing_module
+from symbackprop.derive.closed import terms as terms_module
 from symbackprop.derive.closed.rules import RULES, Rule, Rules
 from symbackprop.derive.closed.terms import Space, Term, is_number, raised
 from symbackprop.derive.stable import derive_stable
@@ -278,19 +279,42 @@ def test_the_table_stays_as_it_is() -> None:
     assert d.model.graph.nodes == before
 
 
-def test_time_is_linear_in_the_rows() -> None:
+def normalised_layers(depth: int) -> Derivation:
     """A chain of normalised layers; each has rows to close."""
+    lines = [f"x{k + 1} = layer_norm(x{k} @ W)" for k in range(depth)]
+    text = "\n".join(["dim N, D", "data x0: N x D", "param W: D x D", *lines, f"loss L = sum(x{depth}^2)"])
+    return derive(Model.parse(text))
 
+
+def test_time_is_linear_in_the_rows() -> None:
     def seconds(depth: int) -> float:
-        lines = [f"x{k + 1} = layer_norm(x{k} @ W)" for k in range(depth)]
-        text = "\n".join(["dim N, D", "data x0: N x D", "param W: D x D", *lines, f"loss L = sum(x{depth}^2)"])
-        d = derive(Model.parse(text))
+        d = normalised_layers(depth)
         start = process_time()
         closed_forms(d)
         return process_time() - start
 
     seconds(5)
     assert seconds(80) < 8 * seconds(20) + 0.1
+
+
+def test_layers_that_are_alike_are_solved_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    solved: list[object] = []
+    best = closing_module.Closing._best
+    monkeypatch.setattr(closing_module.Closing, "_best", lambda self, region: solved.append(0) or best(self, region))
+
+    def count(depth: int) -> int:
+        solved.clear()
+        check_equal(normalised_layers(depth))
+        return len(solved)
+
+    assert count(12) == count(8)
+
+
+def test_past_the_limit_gradients_stay_as_they_were_swept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(terms_module, "MAX_WORK", 300)
+    d = normalised_layers(6)
+    assert 0 < len(closed_forms(d).rules) < 6
+    check_equal(d)
 
 
 def test_formulas_are_elementwise() -> None:

@@ -30,13 +30,13 @@ from symbackprop.derive.closed.factoring import (
 )
 from symbackprop.derive.closed.facts import Facts
 from symbackprop.derive.closed.flatten import Flattening, is_transparent
+from symbackprop.derive.closed.replay import Alike, Reader, Renaming
 from symbackprop.derive.closed.rules import Rules
 from symbackprop.derive.closed.terms import Index, Space, Term, Terms, TooLong, collected, is_number
 from symbackprop.derive.closed.writing import Price, Writer, swept_cost
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 
 ZERO = Product(Fraction(0), {})
-MAX_ROWS = 10_000  # gradient rows that are looked at, a second or so; the rest stays as it was swept
 WORTH = 0.999  # a closed form is cheaper than this share of the swept one
 
 
@@ -98,6 +98,8 @@ class Closing:
         self.place = {n.id: k for k, n in enumerate(self.swept)}
         self.made = self.graph.count + (1 << 40)
         self.pairs: dict[int, Pair] = {}
+        self.reader = Reader(self.flattening, self.facts)
+        self.solved: dict[tuple[object, ...], tuple[Alike, Trial | None]] = {}
 
     def _forward_rows(self) -> list[Node]:
         model = self.derivation.model
@@ -109,15 +111,12 @@ class Closing:
         self.flattening.flatten(self.swept, self.cuts)
         self.cuts = self.flattening.cuts
         chosen: dict[int, Trial] = {}
-        left = MAX_ROWS
         for region in self._regions():
-            left -= len(region.inside)
-            if left < 0:
-                break
-            trial = self._best(region)
+            cost = swept_cost(region.inside.values())
+            trial = self._solved(region) if cost else None
             if trial is None or (trial.divides and not any(trial.rules.values())):
                 continue  # the same quotients in other groups may overflow
-            if trial.cost < WORTH * swept_cost(region.inside.values()):
+            if trial.cost < WORTH * cost:
                 chosen |= dict.fromkeys(trial.trees, trial)
                 self.pairs |= trial.pairs
         return ClosedForms(Rows(self, chosen).all(), {i: t.rules[i] for i, t in chosen.items()})
@@ -132,7 +131,8 @@ class Closing:
             if root.id in self.cuts and root.id in self.flattening.sums and is_transparent(root):
                 region = regions[root.id] = Region([root])
                 for node in self._inside(root, region.inside):
-                    join.together(root.id, owner.setdefault(node.id, root.id))
+                    if node is not root:
+                        join.together(root.id, owner.setdefault(node.id, root.id))
         found: dict[int, Region] = {}
         for i, region in regions.items():
             whole = found.setdefault(join.first(i), Region())
@@ -154,6 +154,27 @@ class Closing:
         return list(touched.values())
 
     # -- normal forms
+    def _solved(self, region: Region) -> Trial | None:
+        """The best form of a region; where one that is alike has been solved, that form under other names."""
+        alike = self.reader.of(region.roots)
+        if alike.key in self.solved:
+            first, found = self.solved[alike.key]
+            trial = None if found is None else self._renamed(found, first, alike)
+            if found is None or trial is not None:
+                return trial
+        best = self._best(region)
+        self.solved[alike.key] = alike, best
+        return best
+
+    def _renamed(self, found: Trial, first: Alike, alike: Alike) -> Trial | None:
+        """A form under other names; None where it reads a row that has no counterpart."""
+        to = Renaming(self.graph, self.space, self.flattening, first, alike)
+        pairs = [to.pair(pair, self.made + k) for k, pair in enumerate(found.pairs.values())]
+        self.made += len(pairs)
+        trees = {to.row(i): (to.index(at), to.product(tree)) for i, (at, tree) in found.trees.items()}
+        renamed = replace(found, trees=trees, pairs={p.id: p for p in pairs}, rules=to.names(found.rules))
+        return None if to.missing else renamed
+
     def _best(self, region: Region) -> Trial | None:
         """The cheaper of the closed form and the one that is multiplied out, where terms vanish in that."""
         trial = self._trial(region)
@@ -172,6 +193,7 @@ class Closing:
                     self.rules.fired, self.rules.own = {}, root.id
                     forms.append(self._normal(root, opened))
                     fired[root.id] = tuple(self.rules.fired)
+            self.space.spend(sum(len(t.powers) for terms in forms for t in terms))
         except TooLong:
             return None
         plain = self._priced(region, forms, (), fired)
@@ -245,6 +267,8 @@ class Closing:
 
     def _cheaper(self, products: Sequence[Product]) -> Product:
         """The sum with common factors in front, or with small ones among the small factors of its terms."""
+        if len(products) == 1:
+            return products[0]
         together, spread = factored(products), factored(products, spread=True)
         return spread if self._price().of(spread) < self._price().of(together) else together
 

@@ -109,6 +109,10 @@ class Flattening:
         """Whether a linear op reads a gradient that is 0."""
         return kind(node).linear and any(a.id in self.sums and not self.sums[a.id][1] for a in node.args)
 
+    def is_computed(self, id_: int) -> bool:
+        """Whether no gradient goes into a row."""
+        return id_ in self.forward or id_ in self.inline
+
     def atom(self, node: Node, index: Index) -> Term:
         return Term(ONE, frozenset(), {(node.id, index): 1})
 
@@ -116,7 +120,7 @@ class Flattening:
         """The terms of an entry of a row that another one reads."""
         if node.value is not None:
             return self._number(node)
-        if node.id in self.forward or node.id in self.inline:
+        if self.is_computed(node.id):
             return self.forward_entry(node, index)
         if node.id in self.sums and (node.id not in self.cuts or not self.sums[node.id][1]):
             own, terms = self.sums[node.id]

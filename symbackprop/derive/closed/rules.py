@@ -122,7 +122,7 @@ def _centred(rules: Rules, term: Term) -> Term | None:
     """Σ_i c_i = 0 where the row c, written out, is a sum that vanishes: for c = x − mean(x), Σ c = Σ x − N·(Σ x)/N."""
     for (id_, _), axes in rules.alone(term):
         node = rules.nodes.get(id_)
-        if node is not None and rules.deep.vanishes(node, axes):
+        if node is not None and rules.flattening.is_computed(id_) and rules.deep.vanishes(node, axes):
             return GONE
     return None
 

@@ -22,6 +22,7 @@ Key: TypeAlias = tuple[int, Index]
 Exponent: TypeAlias = int | Fraction
 Powers: TypeAlias = dict[Key, Exponent]
 ONE, ZERO = Fraction(1), Fraction(0)
+MAX_WORK = 20_000  # terms looked at in one pass, a second or so; counted, so that every run does the same
 
 
 class Term(NamedTuple):
@@ -67,6 +68,7 @@ class Space:
         self.weights = [1.0]
         self.numbers: list[sp.Expr] = [sp.S.One]
         self.roots: set[int] = set()
+        self.work = 0
         self._known: dict[sp.Expr, Term | None] = {}
         self._ids: dict[sp.Expr, int] = {}
 
@@ -74,6 +76,12 @@ class Space:
         self.sizes.append(dim)
         self.weights.append(size(dim))
         return len(self.sizes) - 1
+
+    def spend(self, work: int = 1) -> None:
+        """Counts terms that are looked at; past the limit nothing more is shortened."""
+        self.work += work
+        if self.work > MAX_WORK:
+            raise TooLong
 
     def index(self, node: Node) -> Index:
         """An index of its own for a row."""
@@ -120,6 +128,7 @@ class Space:
 
     def renamed(self, term: Term, to: Mapping[int, int]) -> Term:
         """A term with its letters replaced; summed ones that are not named get letters of their own."""
+        self.spend()
         to = {0: 0, **to}
         for i in term.summed:
             to.setdefault(i, self.fresh(self.sizes[i]))
@@ -146,6 +155,7 @@ def multiplied(space: Space, a: Sequence[Term], b: Sequence[Term], limit: int) -
 
 def product(space: Space, x: Term, y: Term) -> Term:
     """x·y: powers of the same entry add up, u·(1/u) = 1. Sums in both run over letters of their own."""
+    space.spend()
     if x.summed & y.summed:
         y = space.renamed(y, {i: i for i in all_letters(y.powers) - y.summed})
     powers = dict(x.powers)
