@@ -1,12 +1,15 @@
-"""The lines of an answers file: comments dropped, open brackets joined, loops with their bodies."""
+"""The lines of an answers file: comments dropped, open brackets joined, loops with their bodies; of Markdown and LaTeX
+the equations, between dollar signs or in an environment, and the lines of code."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, takewhile
 
 from symbackprop.errors import SyntaxProblem
+from symbackprop.grade.typeset import is_typeset
 
 MAX_TEXT, MAX_LINE, MAX_LINES = 1_000_000, 20_000, 5_000
 _LOOP = re.compile(
@@ -45,34 +48,111 @@ def read_lines(text: str) -> tuple[Line, ...]:
     """The statements of a text. Raises `SyntaxProblem`, with the line as its place, where there is no structure."""
     if len(text) > MAX_TEXT:
         raise SyntaxProblem(f"the answers have {len(text)} characters; at most {MAX_TEXT} are read")
-    flat = _joined(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n"))
+    flat = _joined(_statements(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")))
     if len(flat) > MAX_LINES:
         raise SyntaxProblem(f"the answers have more than {MAX_LINES} lines")
     return tuple(_block(flat, 0, 0)[0])
 
 
-def _joined(physical: Sequence[str]) -> list[tuple[int, int, str]]:
-    """(number, indentation, text) of every statement."""
-    result: list[tuple[int, int, str]] = []
-    pending = ""
+# -- documents: Markdown and LaTeX
+
+_ENVIRONMENT = r"(?:equation|align|alignat|aligned|gather|eqnarray|multline|displaymath|math|split)\*?"
+_BEGINS = re.compile(rf"\s*(?P<sign>\$\$|\\\[|\\begin\{{{_ENVIRONMENT}\}}(?:\{{\d+\}})?)")
+_MARKS = re.compile(
+    rf"\$\$|\\\[|\\\]|\\begin\{{{_ENVIRONMENT}\}}(?:\{{\d+\}})?|\\end\{{{_ENVIRONMENT}\}}|\\text\{{(?:\(\d+\)|let )\}}"
+)
+_SPAN = re.compile(r"(?<!\\)\$(?!\$)(.+?)(?<!\\)\$|\\\((.+?)\\\)")
+_ROW = re.compile(r"\\\\(?:\[[^\]]*\])?|\\cr\b")
+_FENCE = re.compile(r"\s*(?:```|~~~)")
+_DOCUMENT = re.compile(r"\$|^\s*(?:```|~~~)|\\\[|\\\(|\\begin\{")
+_EQUATION = re.compile(r"(?<![<>!=:+])(?::|\+)?=(?!=)")
+_BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
+_PLAIN = re.compile(rf"(?:{_BULLET.pattern[1:]}|\s*)[^\W\d][^\s=`]*(?:\s[^\s`]+?)?\s*(?::|\+|-|\*|/)?=(?!=)")
+_HEAD = re.compile(r"\s*for\b.*:\s*$")
+_REMARK = re.compile(
+    r"\\(?:usepackage|documentclass|hypersetup)\b|[^=]*(?:\\(?:operatorname|mathrm)\{\w+\}'?\(|\\otimes)"
+    r"|.*\\(?:mapsto\b|mathrm\{new\})"
+)
+
+
+def _statements(physical: Sequence[str]) -> list[tuple[int, str]]:
+    """(number, text) of what may be statements: of a document its equations and its code, else every line."""
     for number, raw in enumerate(physical, 1):
         if len(raw) > MAX_LINE:
             raise SyntaxProblem(f"line {number} has more than {MAX_LINE} characters")
+    numbered = list(enumerate(physical, 1))
+    return list(_of_document(iter(numbered))) if any(map(_DOCUMENT.search, physical)) else numbered
+
+
+def _of_document(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """The equations and the code of a document; what says nothing of a gradient is passed over."""
+    for number, raw in lines:
+        begins = _BEGINS.match(raw)
+        if _FENCE.match(raw):
+            yield from takewhile(lambda line: not _FENCE.match(line[1]), lines)
+        elif begins is not None:
+            yield from _display(list(_until_end(begins["sign"], (number, raw[begins.end() :]), lines)))
+        elif _SPAN.search(raw):
+            yield from ((number, a or b) for a, b in _SPAN.findall(raw) if _answers(a or b))
+        elif _PLAIN.match(raw) or _HEAD.match(raw) or (is_typeset(raw) and _answers(raw)):
+            yield number, _BULLET.sub("", raw)
+
+
+def _answers(text: str) -> bool:
+    """Whether a text is an equation that may be an answer: no definition of a function, no map, no update."""
+    return _EQUATION.search(text) is not None and not _REMARK.match(text)
+
+
+def _until_end(sign: str, first: tuple[int, str], lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """The lines of a display that ``sign`` begins, without what stands behind its end."""
+    end = {"$$": "$$", r"\[": r"\]"}.get(sign) or re.sub(r"\\begin(\{.*?\}).*", r"\\end\1", sign)
+    for number, raw in chain([first], lines):
+        inside, ends, _ = raw.partition(end)
+        yield number, inside
+        if ends:
+            return
+
+
+def _display(lines: Sequence[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """The equations of a display, one a row; a row that begins with = goes on with the one above."""
+    rows: list[tuple[int, str]] = []
+    fresh = True
+    for number, raw in lines:
+        for k, part in enumerate(_ROW.split(_MARKS.sub("", raw))):
+            fresh = fresh or k > 0
+            if not part.strip():
+                continue
+            if rows and (not fresh or re.match(r"[\s&]*=", part)):
+                rows[-1] = (rows[-1][0], f"{rows[-1][1]} {part.strip().removeprefix('&')}")
+            else:
+                rows.append((number, part))
+            fresh = False
+    yield from ((number, text.strip()) for number, text in rows if _answers(text))
+
+
+# -- statements
+
+
+def _joined(statements: Sequence[tuple[int, str]]) -> list[tuple[int, int, str]]:
+    """(number, indentation, text) of every statement."""
+    result: list[tuple[int, int, str]] = []
+    pending = ""
+    for place, (number, raw) in enumerate(statements, 1):
         bare = raw.split("#", 1)[0].split("//", 1)[0].rstrip().expandtabs(4)
         if not pending and bare.strip():
             start, indent = number, len(bare) - len(bare.lstrip())
         more = bare.endswith("\\") and not bare.endswith("\\\\")
         pending = f"{pending} {bare.strip().removesuffix(chr(92))}".strip()
         open_brackets = sum(pending.count(c) for c in "([") - sum(pending.count(c) for c in ")]")
-        if pending and not more and (open_brackets <= 0 or _starts_statement(physical, number)):
+        if pending and not more and (open_brackets <= 0 or _starts_statement(statements[place:])):
             result.append((start, indent, pending))
             pending = ""
     return [*result, (start, indent, pending)] if pending else result
 
 
-def _starts_statement(physical: Sequence[str], number: int) -> bool:
+def _starts_statement(statements: Sequence[tuple[int, str]]) -> bool:
     """Whether the next line is a statement of its own, so that an open bracket is a slip and not a line break."""
-    rest = next((raw for raw in physical[number:] if raw.split("#", 1)[0].strip()), "x = ")
+    rest = next((raw for _, raw in statements if raw.split("#", 1)[0].strip()), "x = ")
     return re.match(r"\s*[^\W\d][\w/∂\[\]. ]*(:|\+)?=(?!=)", rest) is not None
 
 

@@ -16,6 +16,7 @@ from symbackprop.grade.lines import Line
 from symbackprop.grade.naming import Dictionary, Gradient, Local, Meaning
 from symbackprop.grade.slips import CLOSING, OPENING, Tidy, Tokens, closing, derivative, joined, subscripts, unseen
 from symbackprop.grade.tree_text import unparsed
+from symbackprop.grade.typeset import is_typeset, printed
 from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import expression, formula_of, size
 from symbackprop.model.text.statements import KEYWORDS
@@ -77,9 +78,13 @@ class Reader:
 
     def read_left(self, line: Line) -> Answer:
         """The line with its left side; its error where it has none."""
-        answer = Answer(line.number, line.text, entrywise="⊙" in line.text)
+        answer = Answer(line.number, line.text)
         try:
-            text, notes = ascii_text(line.text, self.dictionary.known)
+            text = line.text
+            if is_typeset(text):
+                text = printed(text, self.dictionary)
+            answer.entrywise = "⊙" in text
+            text, notes = ascii_text(text, self.dictionary.known)
             sides, sign = _sides(forgiving_tokens(text))
             answer.notes += notes
             answer.adds = sign == "+="

@@ -235,8 +235,8 @@ def local_derivatives(reference: Reference, of: str, by: str) -> list[Node]:
     named = frozenset(r.id for r in reference.rows.values() if r is not above)
     seed = reference.graph.full(1, above.shape)
     found = [vjp([above], [seed], [below], stop=named)[0], vjp([above], [seed], [below])[0]]
-    found = [row for row in found if row.value is None or row.value != 0]
-    return list({row.id: row for row in found}.values())
+    other_than_0 = [row for row in found if row.value is None or row.value != 0]
+    return list({row.id: row for row in other_than_0 or found}.values())
 
 
 def derivative_of(graph: Graph, function: str, at: Node) -> Node:

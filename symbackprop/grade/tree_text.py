@@ -66,7 +66,7 @@ class Printer:
                 inside = [self.text(a)[0] for a in args] + [f"{k}={self.text(v)[0]}" for k, v in options]
                 name = function.removesuffix(PRIME) + "'" * function.endswith(PRIME)
                 return f"{name}({', '.join(inside)})"
-            case tree.Index(tree.Name(name), items) if "[]" in name:
+            case tree.Index(tree.Name(name), items) if name.count("[]") == len(items):
                 first, *rest = name.split("[]")
                 return first + "".join([f"[{self.text(i)[0]}]{after}" for i, after in zip(items, rest, strict=True)])
             case tree.Index(base, items):

@@ -203,3 +203,39 @@ def test_an_open_bracket_does_not_swallow_the_next_answer() -> None:
 def test_loops_without_a_body_are_refused() -> None:
     with pytest.raises(SyntaxProblem, match="line 1: syntax error: the loop has no body"):
         report("two-weight-tanh", "for t in 1..3:\nx")
+
+
+NETWORK = "ffnn-softmax-batch"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"\frac{\partial L}{\partial W} = X^\top \left( \delta_s U^{\top} \odot (1 - h^{\odot 2}) \right)",
+        r"\dfrac{\partial L}{\partial W} &= X^T ((\delta_{s} \, U^T) \circ (1-h^2)) &\quad& \text{since …} \\",
+        r"$$\nabla_W L = X^{\mathsf{T}} (\delta_s U^{\mathsf T} \odot \tanh'(z))$$",
+        r"So we get $\frac{\partial\mathcal{L}}{\partial W} = X^\top(\delta_s U^\top \odot (1-h^2))$ at last.",
+        r"\[ \frac{\partial L}{\partial W} = X^{\top} \frac{\partial L}{\partial z} \]",
+        "\\begin{align*}\n\\delta_h &= \\delta_s U^\\top \\\\\n"
+        "\\frac{\\partial L}{\\partial W}\n&= X^\\top (\\delta_h \\odot (1-h^2))\n\\end{align*}",
+        "Some words.\n\n```python\ndW = X.T @ (ds @ U.T * (1 - h**2))\n```\n\nand `more = words` here.",
+        "- dW = X.T @ (ds @ U.T * (1 - h**2))\n- $x = 1$ costs $5\n",
+    ],
+)
+def test_latex_and_markdown(line: str) -> None:
+    above = r"\delta_{s} = \frac{1}{N} \left(\hat{y} - \operatorname{onehot}(y)\right)"
+    found = report(NETWORK, f"{above}\n{line}")
+    assert not found.unread, found.unread
+    assert {i.name: i.verdict for i in found.items if i.given} | {"dW": "right"} == {
+        i.name: "right" for i in found.items if i.given
+    }
+
+
+def test_a_layer_in_brackets_is_its_number() -> None:
+    assert item("mlp-relu-sigmoid", r"\frac{\partial L}{\partial b^{[2]}} = a^{[2]} - y", "db2").verdict == "right"
+
+
+def test_an_unknown_command_is_said_and_the_rest_is_graded() -> None:
+    found = report(NETWORK, "\\delta_s = \\foo{x}\n\\delta_s = \\frac{1}{N}(\\hat{y} - \\operatorname{onehot}(y))")
+    assert [u.message for u in found.unread] == ["the LaTeX command \\foo cannot be read in an answer"]
+    assert found.items[0].verdict == "right"
