@@ -1,4 +1,5 @@
-"""The functions ``init_state`` and ``update`` of a module: an optimiser's equations, applied to every parameter."""
+"""The constant ``OPTIMIZER`` and the functions ``init_state`` and ``update`` of a module: an optimiser's equations,
+applied to every parameter."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ LEVEL = 1
 def optimizer_lines(name: str, target: type[Arrays]) -> list[str]:
     """The code of an optimiser, to be appended to a module."""
     record = optimizer(name)
-    return [*_init_state(record, target.module), "", "", *_update(record, target)]
+    return [f'OPTIMIZER = "{name}"', "", "", *_init_state(record, target.module), "", "", *_update(record, target)]
 
 
 def _init_state(record: Optimizer, np: str) -> list[str]:
@@ -37,7 +38,7 @@ def _dictionary(head: str, entries: list[str]) -> list[str]:
 def _update(record: Optimizer, target: type[Arrays]) -> list[str]:
     np = target.module
     options = ", ".join(f"{k}={v!r}" for k, v in record.hyperparameters.items())
-    kept = [f'"{s}": {{}}' for s in record.state]
+    kept = [f'"{s}": dict(state["{s}"])' for s in record.state]
     source = f" ({record.source})" if record.source else ""
     return [
         f"def update(params, grads, state, {options}):",

@@ -19,6 +19,7 @@ from symbackprop.model.text import parse
 from symbackprop.verify.differences import AUTO, CENTRAL, COMPLEX, NotAnalytic, Objective, Prober, Slopes, with_entry
 from symbackprop.verify.interpreter import Array
 from symbackprop.verify.module import CallFailed, Candidate, Outcome, load_module
+from symbackprop.verify.optimizers import unknown_rule
 from symbackprop.verify.points import Points
 from symbackprop.verify.promises import broken_promises
 from symbackprop.verify.report import FAIL, PASS, GradientReport, Report, ResultReport, joined
@@ -230,6 +231,7 @@ class Check:
             f"the gradient of {n} is 0 at every point tried" for n in sorted(self.points.asleep) if n in self.findings
         ]
         notes += self.points.coverage.one_sided()
+        notes += [said for said in (unknown_rule(self.candidate),) if said]
         if self.candidate.chosen is not None:
             what = ", ".join(self.candidate.chosen) or "nothing"
             notes.append(f"the module was emitted for the gradients of {what} (GRADIENTS); no others are promised")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import inspect
+import re
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
@@ -130,6 +131,16 @@ def call(module: ModuleType, name: str, *args: Any, **options: Any) -> Any:
             raise CallFailed(f"{name} raised {describe(error, getattr(module, '__file__', None))}") from error
 
 
+def refused(names: Container[str], function: Callable[..., Any], *args: Any, **options: Any) -> bool:
+    """Whether a call of the module raises a ValueError that names one of these: NumPy's own names none."""
+    try:
+        function(*args, **options)
+    except CallFailed as failure:
+        error = failure.__cause__
+        return isinstance(error, ValueError) and any(word in names for word in re.findall(r"\w+", str(error)))
+    return False
+
+
 def describe(error: BaseException, path: str | None) -> str:
     """``TypeError: … (net.py:12: dW = X.T @ dZ)``: the error and the last line of the file that led to it."""
     if isinstance(error, SyntaxError):
@@ -172,10 +183,15 @@ class Candidate:
 
     def takes_dims(self, name: str) -> bool:
         """Whether a function of the module can be told the sizes that no array shows."""
+        return "dims" in self.options(name)
+
+    def options(self, name: str) -> dict[str, Any]:
+        """The parameters of a function of the module and their values where they are left out."""
         try:
-            return "dims" in inspect.signature(getattr(self.module, name)).parameters
+            found = inspect.signature(getattr(self.module, name)).parameters
         except (TypeError, ValueError):
-            return False
+            return {}
+        return {n: p.default for n, p in found.items()}
 
     def hidden(self, sample: Sample) -> dict[str, int]:
         """The sizes of a sample that its arrays do not show."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -11,8 +10,11 @@ import numpy as np
 from symbackprop.core.graph import INT, Node
 from symbackprop.core.shapes import evaluate_dim
 from symbackprop.errors import ModelError
+from symbackprop.verify.constants import constants
+from symbackprop.verify.initial import initial_values
 from symbackprop.verify.interpreter import Sizes
-from symbackprop.verify.module import CallFailed, Candidate, Outcome, as_given, numbers
+from symbackprop.verify.module import CallFailed, Candidate, Outcome, as_given, numbers, refused
+from symbackprop.verify.optimizers import optimizer
 from symbackprop.verify.sampling import Sample, named_values
 from symbackprop.verify.values import checked_values, infer_sizes
 
@@ -156,12 +158,8 @@ def _refused(candidate: Candidate, sample: Sample, values: Arrays, name: str) ->
     declared = candidate.model.params
     params = {n: v for n, v in values.items() if (n if n in sample.values else n[:-1]) in declared}
     data = {n: v for n, v in values.items() if n not in params}
-    try:
-        candidate.ask("forward", as_given(params, params), as_given(data, data), sample)
-    except CallFailed as failure:
-        error, names = failure.__cause__, {name, *values, *candidate.model.sizes}
-        return isinstance(error, ValueError) and not names.isdisjoint(re.findall(r"\w+", str(error)))
-    return False
+    given = as_given(params, params), as_given(data, data)
+    return refused({name, *values, *candidate.model.sizes}, candidate.ask, "forward", *given, sample)
 
 
 def _differences(
@@ -191,4 +189,7 @@ SUBJECT: dict[Callable[..., Any], str] = {
     _dtype: "on float32 inputs",
     _workspace: "with a workspace",
     _refusals: "for arrays that are not as declared",
+    constants: "the constants",
+    initial_values: "for initial values",
+    optimizer: "for a step of the optimiser",
 }

@@ -62,4 +62,7 @@ def test_without_any_check_every_kind_of_misfit_is_told(name: str) -> None:
 def test_a_module_that_states_no_shapes_promises_no_check(tmp_path: Path) -> None:
     assert "PARAMS" not in MLP and check(tmp_path, MLP).verdict == "pass"
     report = check(tmp_path, MLP + '\nPARAMS, DATA = {"W1": ("D", "H")}, {"X": ("N", "D")}\n')
-    assert report.verdict == "fail" and all("its check is missing" in p for p in report.problems), report.text()
+    missing = [p for p in report.problems if "its check is missing" in p]
+    assert report.verdict == "fail" and missing, report.text()
+    assert report.problems[len(missing) :][0].startswith("PARAMS: b1 is missing, expected ('H',): so MODEL has it")
+    assert "the module has no function init_params" in report.problems

@@ -1,0 +1,321 @@
+"""What `init_params` promises: names, shapes and dtypes, the documented scale of every parameter, numbers that the
+given generator decides alone, and refusals of sizes that cannot be.
+
+The rule is read off the model here once more, with fan-ins counted by the reference of the product itself. Where a
+parameter is used in two ways, what either asks for is right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import ceil, sqrt
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from symbackprop.core import formula as f
+from symbackprop.core.facts import is_view, kind
+from symbackprop.core.graph import Node
+from symbackprop.core.loops import Loop
+from symbackprop.core.pattern import Pattern
+from symbackprop.core.scalars import TABLE
+from symbackprop.core.shapes import Dim, evaluate_dim, evaluate_shape
+from symbackprop.errors import ShapeError
+from symbackprop.model.model import Model
+from symbackprop.verify.interpreter import Sizes, in_numbers
+from symbackprop.verify.lines import line_of
+from symbackprop.verify.module import CallFailed, Candidate, Outcome, call, refused
+from symbackprop.verify.module import kind as called
+from symbackprop.verify.sampling import Sample, needs_of
+from symbackprop.verify.values import learned
+
+NAME = "init_params"
+ENTRIES, CALLS = 20_000, 400
+DEVIATIONS = 6.0  # what chance exceeds once in 10⁹ times
+TABLE_DEVIATION = 0.1
+
+
+class Start(NamedTuple):
+    """How a parameter starts: all at ``mean``, or normal around it; ``why`` names the rule."""
+
+    mean: float
+    deviation: float
+    why: str
+
+
+def initial_values(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """One sentence for each parameter that does not start as documented, and for each size that is not refused."""
+    if not candidate.has(NAME):
+        return
+    sizes = _sizes(candidate.model, sample.sizes)
+    try:
+        shapes = {n: evaluate_shape(row.shape, sizes) for n, row in candidate.model.params.items()}
+    except ShapeError:  # a default that --dim replaced does not go with the other sizes
+        return
+    asked = _asked(candidate.model, sizes)
+    drawn = _drawn(candidate, asked, 0)
+    said = list(_misshapen(candidate, drawn, shapes))
+    yield from said
+    if not said:
+        yield from _decided_by_the_generator(candidate, asked, drawn)
+        yield from _off_the_rule(candidate, sizes, asked)
+    yield from _not_refused(candidate, sizes, asked)
+    yield from _no_entries(candidate, sizes, asked)
+
+
+def _sizes(model: Model, sizes: Sizes) -> dict[str, int]:
+    """The sizes that init_params computes with: no array will show a hidden one, so that its default holds."""
+    return {**sizes, **{n: model.sizes[n] or 0 for n in _hidden(model, sizes)}}
+
+
+def _hidden(model: Model, sizes: Sizes) -> list[str]:
+    """The dimensions whose default holds in forward: neither do arrays show them, nor do they follow from these and the
+    defaults before."""
+    axes = [(d, evaluate_dim(d, sizes)) for leaf in model.leaves().values() for d in leaf.shape]
+    known, found = learned(axes, {}), list[str]()
+    for name, default in model.sizes.items():
+        if name not in known and default is not None:
+            found.append(name)
+            known = learned(axes, {**known, name: sizes[name]})
+    return found
+
+
+def _asked(model: Model, sizes: Sizes) -> dict[str, int]:
+    return {n: sizes[n] for n in model.sizes}
+
+
+def _drawn(candidate: Candidate, asked: Mapping[str, int], seed: Any) -> dict[str, Any]:
+    rng = np.random.default_rng(seed) if isinstance(seed, int) else seed
+    return candidate.mapping(NAME, call(candidate.module, NAME, rng, **asked), "a dict of parameters")
+
+
+# -- names, shapes, dtypes
+def _misshapen(candidate: Candidate, drawn: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]) -> Iterator[str]:
+    dtype = np.dtype(getattr(candidate.module, "DTYPE", np.float64))
+    for name in [n for n in drawn if n not in shapes]:
+        yield f"{NAME} returns {name!r}, which is no parameter of the model{_line(candidate, name)}"
+    for name, shape in shapes.items():
+        if name not in drawn:
+            said = f" returns no {name}, which is a parameter of the model"
+        elif np.shape(drawn[name]) != shape:
+            said = f": {name} has shape {np.shape(drawn[name])}, expected {shape}"
+        elif (found := getattr(drawn[name], "dtype", None)) != dtype:
+            said = f": {name} is {found or called(drawn[name])}, expected {dtype}, as DTYPE says"
+        else:
+            continue
+        yield f"{NAME}{said}{_line(candidate, name)}"
+
+
+def _line(candidate: Candidate, name: str) -> str:
+    return line_of(candidate.module, name, NAME)
+
+
+# -- the generator decides
+def _decided_by_the_generator(candidate: Candidate, asked: Mapping[str, int], drawn: Mapping[str, Any]
+                              ) -> Iterator[str]:
+    again, other = _drawn(candidate, asked, 0), _drawn(candidate, asked, 1)
+    for name, value in drawn.items():
+        if not np.array_equal(value, again[name]):
+            yield f"{NAME}: two generators in the same state give different {name}{_line(candidate, name)}"
+    varied = [n for n, v in drawn.items() if not np.array_equal(v, other[n])]
+    seeded = [call(candidate.module, NAME, seed, **asked) for seed in (np.int64(3), np.asarray(3), 3)]
+    for name in varied:
+        if any(not np.array_equal(one[name], seeded[-1][name]) for one in seeded):
+            yield f"{NAME}: the seed 3, np.int64(3) and the 0-d array of 3 give different {name}"
+        elif np.array_equal(seeded[-1][name], call(candidate.module, NAME, 1, **asked)[name]):
+            yield f"{NAME}: the seeds 3 and 1 give the same {name}{_line(candidate, name)}"
+    if varied:
+        for rng in (1.5, "no"):
+            if not refused({"rng"}, call, candidate.module, NAME, rng, **asked):
+                yield f"{NAME} does not refuse {rng!r} for a generator with a ValueError that says so"
+    yield from _repeated(candidate, drawn, varied)
+
+
+def _repeated(candidate: Candidate, drawn: Mapping[str, Any], varied: Sequence[str]) -> Iterator[str]:
+    """Parameters that are all drawn begin with numbers of their own."""
+    seen: dict[float, str] = {}
+    for name in varied:
+        flat = np.asarray(drawn[name], dtype=np.float64).reshape(-1)
+        if flat.size > 1:
+            ratio = round(float(flat[0] / flat[1]), 5)
+            if ratio in seen:
+                yield f"{NAME}: {name} repeats the numbers of {seen[ratio]}{_line(candidate, name)}"
+            seen[ratio] = name
+
+
+# -- the scale
+def _off_the_rule(candidate: Candidate, sizes: Sizes, asked: Mapping[str, int]) -> Iterator[str]:
+    starts = rules(candidate.model, sizes)
+    normal = [n for n, found in starts.items() if any(s.deviation for s in found)]
+    smallest = min([max(1, int(np.prod(_shape(candidate, n, sizes)))) for n in normal], default=ENTRIES)
+    draws = [_drawn(candidate, asked, seed) for seed in range(min(CALLS, ceil(ENTRIES / smallest)))]
+    for name, found in starts.items():
+        values = np.stack([np.asarray(d[name], dtype=np.float64) for d in draws])
+        said = [_misses(values, start) for start in found]
+        if values.size and all(said):
+            yield f"{NAME}: {name}{said[0]}, {found[0].why}{_line(candidate, name)}"
+
+
+def _shape(candidate: Candidate, name: str, sizes: Sizes) -> tuple[int, ...]:
+    return evaluate_shape(candidate.model.params[name].shape, sizes)
+
+
+def _misses(values: Any, start: Start) -> str:
+    """How drawn values differ from what they should be, by more than chance; nothing where they do not."""
+    if not start.deviation:
+        wrong = np.argwhere(values != start.mean)
+        index = f"{[int(i) for i in wrong[0][1:]]}" if len(wrong) and values.ndim > 1 else ""
+        return f"{index} is {values[tuple(wrong[0])]:.6g}, expected {start.mean:g}" if len(wrong) else ""
+    count, mean, deviation = values.size, float(values.mean()), float(np.sqrt(np.mean((values - start.mean) ** 2)))
+    over = f"over {count} draws"
+    if not abs(deviation / start.deviation - 1) <= DEVIATIONS / sqrt(2 * count):
+        return f" has standard deviation {deviation:.6g} {over}, expected {start.deviation:.6g}"
+    if not abs(mean - start.mean) <= DEVIATIONS * start.deviation / sqrt(count):
+        return f" has mean {mean:.6g} {over}, expected {start.mean:g}"
+    fourth, normal = float(np.mean(((values - start.mean) / start.deviation) ** 4)), 3.0
+    if not abs(fourth - normal) <= DEVIATIONS * sqrt(96 / count):
+        return f" has a fourth moment of {fourth:.3g} {over}, expected that of a normal distribution, {normal:g}"
+    return ""
+
+
+# -- sizes
+def _not_refused(candidate: Candidate, sizes: Sizes, asked: Mapping[str, int]) -> Iterator[str]:
+    for dims, names, what in _wrong_sizes(candidate.model, sizes, asked):
+        if not refused(names, _drawn, candidate, dims, 0):
+            yield f"{NAME} does not refuse {what} with a ValueError that says so: its check is missing"
+
+
+def _wrong_sizes(model: Model, sizes: Sizes, asked: Mapping[str, int]
+                 ) -> Iterator[tuple[dict[str, Any], set[str], str]]:
+    """(sizes, words of which the refusal has to have one, what is wrong with them)."""
+    yield {**asked, "no_size": 4}, {"no_size"}, "a size for no_size, which the model does not have"
+    hidden = {*_hidden(model, sizes)} & _names(needs_of(model).shapes)
+    needed = _names(d for p in model.params.values() for d in p.shape)
+    for name, size in asked.items():
+        for wrong in (-1, 2.5, True):
+            yield {**asked, name: wrong}, {name}, f"the size {name} = {wrong}"
+        if name in hidden:
+            yield {**asked, name: size + 1}, {name}, f"{name} = {size + 1}, where forward computes with {size}"
+        if name in needed and model.sizes[name] is None:
+            yield {n: s for n, s in asked.items() if n != name}, {name}, f"that no size is given for {name}"
+
+
+def _names(sizes: Iterable[Dim]) -> set[str]:
+    return {s.name for d in sizes for s in d.free_symbols}
+
+
+def _no_entries(candidate: Candidate, sizes: Sizes, asked: Mapping[str, int]) -> Iterator[str]:
+    """A size may be 0."""
+    none = {n: 0 if candidate.model.sizes[n] is None else s for n, s in asked.items()}
+    try:
+        shapes = {n: evaluate_shape(r.shape, {**sizes, **none}) for n, r in candidate.model.params.items()}
+    except (ShapeError, ZeroDivisionError):
+        return
+    if none == dict(asked) or min([s for shape in shapes.values() for s in shape], default=0) < 0:
+        return
+    try:
+        yield from _misshapen(candidate, _drawn(candidate, none, 0), shapes)
+    except CallFailed as failure:
+        yield f"with sizes of 0, {failure}"
+
+
+# -- the rule: what a parameter does says how it starts
+Uses = Mapping[int, Sequence[tuple[Node, int]]]
+
+
+def rules(model: Model, sizes: Sizes) -> dict[str, list[Start]]:
+    """How every parameter may start, by name."""
+    uses: dict[int, list[tuple[Node, int]]] = {}
+    _collect(model.graph.topological([*model.equations.values(), *model.results()]), uses)
+    return {name: _starts(row, uses, sizes) for name, row in model.params.items()}
+
+
+def _collect(rows: Sequence[Node], uses: dict[int, list[tuple[Node, int]]]) -> None:
+    """What reads every row, loops entered: the leaf of a body reads the row that it stands for."""
+    for row in rows:
+        for place, argument in enumerate(row.args):
+            uses.setdefault(argument.id, []).append((row, place))
+        if isinstance(row.attr, Loop):
+            for leaf, outer in zip(row.attr.leaves(), row.args, strict=True):
+                uses.setdefault(outer.id, []).append((leaf, 0))
+            inner = row.graph.topological(row.attr.results(), row.attr.stop())
+            _collect([r for r in inner if r.id not in row.attr.stop()], uses)
+
+
+def _reading(row: Node, uses: Uses, seen: set[int] | None = None) -> Iterator[tuple[Node, int]]:
+    """The rows that compute with a row, and at which place, behind views and inside loops."""
+    seen = set() if seen is None else seen
+    for reader, place in uses.get(row.id, ()):
+        if reader.op.name == "leaf" or is_view(reader) or _moves(reader):
+            if reader.id not in seen:
+                seen.add(reader.id)
+                yield from _reading(reader, uses, seen)
+        elif not isinstance(reader.attr, Loop):
+            yield reader, place
+
+
+def _moves(row: Node) -> bool:
+    """A transposition, a diagonal or a sum of one array."""
+    return row.op.name == "einsum" and len(row.args) == 1
+
+
+def _starts(param: Node, uses: Uses, sizes: Sizes) -> list[Start]:
+    found = list(_reading(param, uses))
+    asked = [s for row, place in found if (s := _asked_by(row, place, uses, sizes)) is not None]
+    if asked:
+        return asked
+    if not param.ndim:
+        return [Start(0.0, 1.0, "a lone number is standard normal")]
+    if any(_scales(row, place) for row, place in found):
+        return [Start(1.0, 0.0, "a gain starts at 1")]
+    if param.ndim == 1 or all(isinstance(row.form, f.Add) for row, _ in found):
+        return [Start(0.0, 0.0, "a bias starts at 0")]
+    return [Start(0.0, 1.0, "what is neither weight, table, bias nor gain is standard normal")]
+
+
+def _asked_by(row: Node, place: int, uses: Uses, sizes: Sizes) -> Start | None:
+    """The start that a table that is indexed or a weight of a product asks for."""
+    if row.op.name == "gather" and place == 0:
+        return Start(0.0, TABLE_DEVIATION, "the deviation of a table that is indexed")
+    fan_in = _fan_in(row, place, sizes)
+    if fan_in is None:
+        return None
+    gain = _gain(row, uses)
+    follows = ", with a ReLU behind it" if gain != 1 else ""
+    return Start(0.0, sqrt(gain / fan_in), f"sqrt({gain}/{fan_in}) for a weight of fan-in {fan_in}{follows}")
+
+
+def _fan_in(row: Node, place: int, sizes: Sizes) -> int | None:
+    """How many entries of an argument one entry of a product adds up: its value where all of them are 1, over that
+    where a single one is. None for a row that is no product, and for the image of a convolution."""
+    entry, last = kind(row), len(row.args) - 1
+    if not entry.linear or entry.moved or entry.added or entry.tied:
+        return None
+    if place != last and not isinstance(row.attr, Pattern):
+        return None
+    arrays = [np.ones(evaluate_shape(a.shape, sizes)) for a in row.args]
+    attr = in_numbers(row.attr, sizes)
+    every = np.max(row.op.reference(np, attr, *arrays))
+    arrays[place].reshape(-1)[1:] = 0
+    return round(float(every / np.max(row.op.reference(np, attr, *arrays))))
+
+
+def _gain(row: Node, uses: Uses) -> int:
+    """The gain of what follows a product, perhaps behind a bias."""
+    ahead = [reader for reader, _ in _reading(row, uses)]
+    ahead += [reader for add in ahead if isinstance(add.form, f.Add) for reader, _ in _reading(add, uses)]
+    return max([TABLE[r.head].gain for r in ahead if r.form is not None and r.head in TABLE], default=1)
+
+
+def _scales(row: Node, place: int) -> bool:
+    """Whether an argument multiplies something computed."""
+    computed = any(a.args for k, a in enumerate(row.args) if k != place)
+    return computed and row.arithmetic is not None and f.Arg(place) in _factors(f.written(row.attr.form))
+
+
+def _factors(form: f.Formula) -> list[f.Formula]:
+    """The factors of the products among the terms of a formula."""
+    if isinstance(form, f.Mul):
+        return list(form.factors)
+    inner = f.children(form) if isinstance(form, (f.Add, f.Neg, f.Div)) else ()
+    return [factor for part in inner for factor in _factors(part)]
