@@ -427,13 +427,23 @@ _BIG = {"sum": "Σ", "max": "max", "prod": "Π"}
 DIGIT = "digit"  # what a text may start with, so that a number in front needs a sign
 
 
+class Run(NamedTuple):
+    """Characters that are set alike: on the line, lowered (1) or raised (−1); slanted, as a variable is, or not."""
+
+    text: str
+    level: int = 0
+    slanted: bool = False
+
+
 class Text(NamedTuple):
-    """A text, how strongly it binds, what it starts with, and whether it is letters only."""
+    """A text, how strongly it binds, what it starts with, and whether it is letters only. ``runs``: how a picture sets
+    it, where a printer for pictures says that."""
 
     text: str
     level: int = ATOM
     starts: str = ""
     word: bool = False
+    runs: tuple[Run, ...] = ()
 
 
 class LinePrinter(Printer[Text, Text]):
@@ -476,14 +486,18 @@ class LinePrinter(Printer[Text, Text]):
     def lowered(self, base: Text, index: Text) -> Text:
         return Text(f"{base.text}_{index.text}")
 
+    def raised(self, base: Text, exponent: Text) -> Text:
+        """A superscript."""
+        return Text(f"{base.text}^{exponent.text}")
+
     def primed(self, body: Text) -> Text:
-        return Text(f"{body.text}′")
+        return self.row(body, Text("′"))
 
     def between(self, left: str, body: Text, right: str, tall: bool) -> Text:
-        return Text(f"{left}{body.text}{right}")
+        return self.row(Text(left), body, Text(right))
 
     def fenced(self, p: Text) -> Text:
-        return Text(f"({p.text})")
+        return self.between("(", p, ")", False)
 
     def bold(self, digit: str) -> Text:
         return self.number(digit)
@@ -495,16 +509,16 @@ class LinePrinter(Printer[Text, Text]):
         if base.word and short:
             return self.lowered(base, self.row(*index))
         base = base if base.level >= ATOM else self.fenced(base)
-        return Text(f"{base.text}[{self.separated(index, 'tight comma').text}]")
+        return self.row(base, self.between("[", self.separated(index, "tight comma"), "]", False))
 
     def rooted(self, m: Math) -> Text:
-        return Text("√" + self.wrapped(m, ATOM).text)
+        return self.row(Text("√"), self.wrapped(m, ATOM))
 
     def exponential(self, m: maths.Fn) -> Text:
         inner = self(m.args[0])
         if m.spelled or inner.level < ATOM:
-            return Text(f"exp({inner.text})")
-        return Text(f"e^{inner.text}", POWER)
+            return self.row(Text("exp"), self.fenced(inner))
+        return self.raised(self.plain("e"), inner)._replace(level=POWER)
 
     def running(self, sign: str, below: Text | None) -> Text:
         return Text(_BIG[sign]) if below is None else self.lowered(Text(_BIG[sign]), below)

@@ -43,7 +43,7 @@ def test_text_says_every_wire(any_model: str) -> None:
     picture = picture_of(derivation(any_model))
     text = picture_text(picture)
     for box in picture.boxes():
-        assert box.equation in text
+        assert box.equation.text in text
 
 
 QUOTED = r'"(?:[^"\\]|\\.)*"'

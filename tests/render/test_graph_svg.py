@@ -10,14 +10,31 @@ import xml.etree.ElementTree as ET
 from itertools import combinations
 
 import pytest
+import sympy as sp
 
 from symbackprop import Model
 from symbackprop.core import functions as F
+from symbackprop.core.maths import (
+    Entry,
+    Fill,
+    Fn,
+    Letter,
+    Math,
+    MatMul,
+    Pow,
+    Rounded,
+    Shape,
+    Sym,
+    Transpose,
+    plain,
+)
+from symbackprop.core.printer import Text
 from symbackprop.derive import derive
 from symbackprop.render.graph import draw, picture_of, svg_fragment
 from symbackprop.render.graph.layout import Curve, PlacedBox, PlacedFrame, Scene, lay_out
+from symbackprop.render.graph.lines import line
 from symbackprop.render.graph.picture import Picture
-from symbackprop.render.graph.sizes import pieces, width, wrapped
+from symbackprop.render.graph.sizes import width, wrapped
 from symbackprop.render.graph.svg import runs_down
 from tests.render.helpers import derivation
 
@@ -186,18 +203,33 @@ def test_fragment_links_boxes_and_has_no_colours() -> None:
 
 
 def test_subscripts_and_variables_are_set_as_mathematics() -> None:
-    assert [tuple(p) for p in pieces("W_e h₂ᵀ tanh(x²)")] == [
+    h, x = Transpose(Sym("h2")), Fn("tanh", (Pow(Sym("x"), plain(2)),))
+    assert [tuple(run) for run in line(MatMul(MatMul(Sym("W_e"), h), x)).runs] == [
         ("W", 0, True), ("e", 1, True), (" ", 0, False), ("h", 0, True), ("2", 1, False), ("⊤", -1, False),
-        (" tanh(", 0, False), ("x", 0, True), ("2", -1, False), (")", 0, False),
+        (" ", 0, False), ("tanh", 0, False), ("(", 0, False), ("x", 0, True), ("2", -1, False), (")", 0, False),
     ]
-    assert [p.text for p in pieces("reshape_N×(E·K)(c)") if p.level] == ["N", "×(", "E", "·", "K", ")"]
-    assert [p.text for p in pieces("f(Q_ℓ, K_q,ℓ)") if p.level] == ["ℓ", "q", ",", "ℓ"]
-    assert width("W_e", 10) < width("We", 10) < width("WW", 10)
+    assert scripts(Fill(sp.S.One, Shape(sp.symbols("N E")))) == [("N", 1), ("×", 1), ("E", 1)]
+    assert scripts(Entry(Sym("K_q"), (Letter("ℓ"),))) == [("q", 1), (",", 1), ("ℓ", 1)]
+    assert scripts(Sym("h[t-1]")) == [("t", 1), ("−1", 1)]
+    assert scripts(Sym("W_a_b1")) == [("a", 1), (",", 1), ("b1", 1)]
+    assert scripts(Rounded(1.5e-7, 2)) == [("−7", -1)]
+    assert width(line(Sym("W_e")), 10) < width(line(Sym("We", verbatim=True)), 10) < width(line(Sym("WW")), 10)
+
+
+def scripts(m: Math) -> list[tuple[str, int]]:
+    return [(run.text, run.level) for run in line(m).runs if run.level]
 
 
 def test_long_formulas_are_wrapped() -> None:
-    assert wrapped("a + b + c", 5, 3) == ["a + b", "+ c"]
-    assert wrapped("one two three four five", 8, 2) == ["one two", "three …"]
+    assert broken("a + b + c", 5, 3) == ["a + b", "+ c"]
+    assert broken("one two three four five", 8, 2) == ["one two", "three …"]
+    assert broken("abcdefghij", 3, 2) == ["abcdef…"]
+    product = wrapped(line(MatMul(Sym("W_e"), Sym("x"))), 2, 2)
+    assert [x.runs for x in product] == [line(Sym("W_e")).runs, line(Sym("x")).runs], "scripts stay scripts"
+
+
+def broken(words: str, limit: int, rows: int) -> list[str]:
+    return [x.text for x in wrapped(Text(words), limit, rows)]
 
 
 def test_same_picture_in_every_process() -> None:

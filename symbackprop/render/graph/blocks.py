@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from symbackprop.core.graph import Node
-from symbackprop.core.names import text_name
+from symbackprop.core.maths import Entry, Letter, Math, Place, Range, Several, Sym, plain
+from symbackprop.core.printer import Text
 from symbackprop.render.graph.drawn import Drawn, written_arguments
+from symbackprop.render.graph.lines import line
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire, as_kind
 
 if TYPE_CHECKING:
@@ -163,9 +165,10 @@ def _block_boxes(make: Builder, inside: Sequence[Drawn], blocks: Blocks) -> list
     made: list[Item] = []
     for number in range(blocks.first, blocks.last + 1):
         rows = [d.row for d in inside if blocks.number_of(d.row) == number]
-        computed = [make.text(r, {}) for r in rows if not r.is_leaf]
-        shown = ", ".join(computed[:4]) + (", …" if len(computed) > 4 else "")
-        made.append(Box(f"block {number}", "block", f"block {number}", shown, shape=f"{len(computed)} rows"))
+        computed = [make.symbol(r, {}) for r in rows if not r.is_leaf]
+        shown = line(Several(tuple(computed[:4]), len(computed) > 4))
+        name = f"block {number}"
+        made.append(Box(name, "block", Text(name), shown, shape=Text(f"{len(computed)} rows")))
     return made
 
 
@@ -173,8 +176,8 @@ def _block_frame(make: Builder, rows: Sequence[Drawn], blocks: Blocks) -> Frame:
     """The last block with its number replaced by ℓ; rows of the block before it are what is carried."""
     own = [d for d in rows if blocks.number_of(d.row) == blocks.last]
     before = {r.id: r for d in own for r in d.reads if blocks.number_of(r) == blocks.last - 1}
-    labels = {d.row.id: _block_name(blocks.members[d.row.id][0], BLOCK) for d in own}
-    labels |= {i: _block_name(blocks.members[i][0], f"{BLOCK}−1") for i in before}
+    labels = {d.row.id: _block_name(d.row, blocks, 0) for d in own}
+    labels |= {i: _block_name(r, blocks, -1) for i, r in before.items()}
     ids = {d.row.id for d in own} | set(before)
     body = [*[Drawn(r, ()) for r in before.values()],
             *[Drawn(d.row, tuple(r for r in d.reads if r.id in ids)) for d in own]]
@@ -187,9 +190,9 @@ def _block_frame(make: Builder, rows: Sequence[Drawn], blocks: Blocks) -> Frame:
         for i, r in before.items()
     ]
     count = blocks.last - blocks.first + 1
-    title = f"for {BLOCK} = {blocks.first}, …, {blocks.last}"
+    title = line.row(Text("for "), line(Range(BLOCK, plain(blocks.first), plain(blocks.last))))
     note = f"{count} blocks, built alike"
-    return Frame("blocks", "the blocks", title, Picture(tuple(items), (*wires, *backs)), note)
+    return Frame("blocks", Text("the blocks"), title, Picture(tuple(items), (*wires, *backs)), note)
 
 
 def _around(rows: Sequence[Drawn], place: Mapping[int, str]) -> tuple[list[Drawn], list[Drawn]]:
@@ -202,9 +205,11 @@ def _around(rows: Sequence[Drawn], place: Mapping[int, str]) -> tuple[list[Drawn
     return [d for d in outside if d.row.id not in after], [d for d in outside if d.row.id in after]
 
 
-def _block_name(family: Family, number: str) -> str:
-    base = text_name(family[0] + family[1]) if family[1] else text_name(family[0])
-    return f"{base},{number}" if "_" in base else f"{base}_{number}"
+def _block_name(row: Node, blocks: Blocks, before: int) -> Math:
+    """What a row is called in the block ``BLOCK``, or in one before it."""
+    letter = Letter(BLOCK)
+    number = Place(((1, letter), (before, None))) if before else letter
+    return Entry(Sym("".join(blocks.members[row.id][0]), row.shape, row.id), (number,), row.ndim)
 
 
 def _unique(wires: Iterable[Wire]) -> list[Wire]:

@@ -5,8 +5,6 @@ Scalar rows of one elementary operation are gates, drawn as a circle with the op
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,22 +12,18 @@ from typing import Any
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.maths import Function, Num, Pow, Size, Sym
-from symbackprop.core.names import ACCENTS, GREEK, text_name
+from symbackprop.core.maths import Delta, Derivative, Function, Math, Num, Pow, Range, Rounded, Size, Sym, plain
+from symbackprop.core.printer import Text
 from symbackprop.core.scalars import TABLE
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.document import ROLES
 from symbackprop.render.graph.blocks import find_blocks, in_blocks
 from symbackprop.render.graph.drawn import MANY, Drawn, Own, body_rows, drawn_names, drawn_rows
+from symbackprop.render.graph.lines import line
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire
 from symbackprop.render.numbers import DIGITS, Numbers
-from symbackprop.render.print.text import text
 from symbackprop.render.rows import Rows
-
-_SCRIPT = r"(?:\{([^{}]*)\}|([A-Za-z0-9]))"
-_NOTATION = re.compile(rf"(?:\\(\w+)\{{([A-Za-z])\}}|(\\?[A-Za-z]+))(?:_{_SCRIPT})?(?:\^{_SCRIPT})?\Z")
-_COMMANDS = {command: mark for mark, command in ACCENTS.values()}
 
 
 def picture_of(derivation: Derivation, values: Mapping[str, Any] | None = None, sizes: Mapping[str, int] | None = None,
@@ -65,7 +59,7 @@ class Builder:
         return Picture(tuple(items), tuple(wires), self.model.name)
 
     # -- one level
-    def level(self, rows: Sequence[Drawn], labels: Mapping[int, str], prefix: str) -> tuple[list[Item], list[Wire]]:
+    def level(self, rows: Sequence[Drawn], labels: Mapping[int, Math], prefix: str) -> tuple[list[Item], list[Wire]]:
         """The items and wires of rows; ``labels`` are names that are used here only."""
         written = self._rows(rows, labels)
         items: list[Item] = []
@@ -81,30 +75,29 @@ class Builder:
         """The key of a row's box."""
         return f"{prefix}{self.names.get(row.id) or row.name or f'loop{row.id}'}"
 
-    def text(self, row: Node, labels: Mapping[int, str]) -> str:
+    def symbol(self, row: Node, labels: Mapping[int, Math]) -> Math:
         """What a row is called."""
         name = self.names.get(row.id) or row.name or "?"
-        return labels.get(row.id) or noted(self.model.notation_of.get(name, "")) or text_name(name)
+        return labels.get(row.id) or Sym(name, row.shape, row.id, self.model.notation_of.get(name, ""))
 
-    def _rows(self, rows: Sequence[Drawn], labels: Mapping[int, str]) -> Rows:
+    def _rows(self, rows: Sequence[Drawn], labels: Mapping[int, Math]) -> Rows:
         """Rows that are drawn, here or further out, are called by name in formulas, all others are written out."""
         self.known |= {d.row.id: d.row for d in rows if d.row.op.name != "scan"}
-        symbols = {i: Sym(self.text(r, labels), r.shape, i, verbatim=True) for i, r in self.known.items()}
+        symbols = {i: self.symbol(r, labels) for i, r in self.known.items()}
         return Rows(symbols, self.letters, (), tuple(self.model.sizes))
 
-    def _box(self, row: Node, rows: Rows, prefix: str, labels: Mapping[int, str]) -> Box:
-        name, kind = self.text(row, labels), self._kind(row)
-        symbol = gate_symbol(row) if row.args and all(a.id in self.known for a in row.args) else ""
+    def _box(self, row: Node, rows: Rows, prefix: str, labels: Mapping[int, Math]) -> Box:
+        name, kind = self.symbol(row, labels), self._kind(row)
+        symbol = gate_symbol(row) if row.args and all(a.id in self.known for a in row.args) else None
         return Box(
-            self.key(row, prefix), "gate" if symbol and kind == "row" else kind, name,
-            self._formula(row, rows), symbol, text(rows.shape(row.shape)) if row.shape else "",
-            self._lines(row), self._lines(self.totals.get(row.id)), self._gradient_name(name), row.id,
+            self.key(row, prefix), "gate" if symbol and kind == "row" else kind, line(name),
+            self._formula(row, rows), symbol, line(rows.shape(row.shape)) if row.shape else None,
+            self._value(row), self._value(self.totals.get(row.id)), self._gradient_name(name), row.id,
         )
 
-    def _lines(self, row: Node | None) -> tuple[str, ...]:
-        """The value of a row, as many lines as an array has rows."""
+    def _value(self, row: Node | None) -> Rounded | None:
         value = None if row is None or self.numbers is None else self.numbers.of(row)
-        return () if value is None or value.shown is None else tuple(text(value.shown).splitlines())
+        return None if value is None else value.shown
 
     def _kind(self, row: Node) -> str:
         if row is self.model.loss_row:
@@ -113,22 +106,19 @@ class Builder:
             return "output"
         return row.attr.role if isinstance(row.attr, Leaf) and row.attr.role in ROLES else "row"
 
-    def _formula(self, row: Node, rows: Rows) -> str:
+    def _formula(self, row: Node, rows: Rows) -> Text | None:
         if row.is_leaf:
-            return ""
-        if row.op.name == "out":
-            return self._result_text(row)
-        return text(rows.row(row))
+            return None
+        return self._result(row) if row.is_result else line(rows.row(row))
 
-    def _result_text(self, row: Node) -> str:
+    def _result(self, row: Node) -> Text:
         loop: Loop = row.args[0].attr
         inner = loop.results()[row.attr]
-        name = text_name(self.names.get(inner.id) or inner.name or "?")
-        return f"last {name}" if row.attr < len(loop.carry) else f"all {name}"
+        return line.row(Text("last " if row.attr < len(loop.carry) else "all "), line(self.symbol(inner, {})))
 
-    def _gradient_name(self, name: str) -> str:
+    def _gradient_name(self, name: Math) -> str:
         loss = self.model.loss_row
-        return f"∂{text_name(loss.name)}/∂{name}" if loss is not None and loss.name else f"δ_{name}"
+        return line(Derivative(Sym(loss.name), name) if loss is not None and loss.name else Delta(name)).text
 
     # -- loops
     def _loop(self, scan: Node, prefix: str) -> Frame:
@@ -149,15 +139,15 @@ class Builder:
             Wire(self.key(new, f"{key}/"), self.key(old, f"{key}/"), back=True)
             for old, new in zip(loop.carry, loop.carried, strict=True)
         ]
-        t, length = loop.index, text(Size(loop.length, tuple(self.model.sizes)))
-        title = f"for {t} = {length}, …, 1" if loop.reverse else f"for {t} = 1, …, {length}"
+        t, ends = loop.index, (plain(1), Size(loop.length, tuple(self.model.sizes)))
+        title = line.row(Text("for "), line(Range(t, *(ends[::-1] if loop.reverse else ends))))
         note = f"carried from {t}−1 to {t}" if backs else ""
-        return Frame(key, f"the loop over {t}", title, Picture(tuple(items), (*wires, *backs)), note)
+        return Frame(key, Text(f"the loop over {t}"), title, Picture(tuple(items), (*wires, *backs)), note)
 
     def _leaf_box(self, leaf: Node, kind: str, prefix: str) -> Box:
         """A leaf of a body, or a leaf of the model that is drawn in a body (``kind`` is then its own)."""
         box = self._box(leaf, self._rows((), {}), prefix, {})
-        return replace(box, kind=kind or box.kind, formula="", symbol="")
+        return replace(box, kind=kind or box.kind, formula=None, symbol=None)
 
     def _live_results(self, scan: Node) -> list[Node]:
         """What the loop carries and what the model (not the backward pass) reads of its stacks."""
@@ -167,75 +157,52 @@ class Builder:
         return [*loop.carried, *stacks]
 
 
-# -- what `notation` lines look like in a picture, which sets scripts but no LaTeX
-def noted(notation: str) -> str:
-    """``W^{[1]}`` as W^[1], ``\\hat{y}_t`` as ŷ_t; nothing for what needs more than an accent and scripts."""
-    match = _NOTATION.match(notation.strip())
-    if match is None:
-        return ""
-    command, letter, word, *scripts = match.groups()
-    base = _accented(command, letter) if command else _letter(word)
-    low, high = scripts[0] or scripts[1] or "", scripts[2] or scripts[3] or ""
-    if not base or not re.fullmatch(r"[\w,]*", low) or not re.fullmatch(r"\w*|\[\w+\]", high):
-        return ""
-    return base + (f"_{low}" if low else "") + (f"^{high}" if high else "")
+PLUS, MINUS, TIMES, OVER, X = Text("+"), Text("−"), Text("∗"), Text("/"), Sym("x")
 
 
-def _accented(command: str, letter: str) -> str:
-    mark = _COMMANDS.get(f"\\{command}")
-    return unicodedata.normalize("NFC", letter + mark) if mark else ""
-
-
-def _letter(word: str) -> str:
-    return GREEK.get(word[1:], "") if word.startswith("\\") else word
-
-
-PLUS, MINUS, TIMES = "+", "−", "∗"
-
-
-def gate_symbol(row: Node) -> str:
-    """The sign in the circle, or nothing when the row is not a scalar gate."""
+def gate_symbol(row: Node) -> Text | None:
+    """The sign in the circle; None when the row is no scalar gate."""
     if row.form is None or row.shape or any(a.shape for a in row.args):
-        return ""
-    return _symbol(f.written(row.attr.form)) or ""
+        return None
+    return _symbol(f.written(row.attr.form))
 
 
-def _symbol(form: f.Formula) -> str | None:
+def _symbol(form: f.Formula) -> Text | None:
     match form:
         case f.Neg(f.Arg()):
-            return f"{TIMES}{MINUS}1"
+            return line.row(TIMES, line(plain(-1)))
         case f.Add(terms):
             return _sum(terms)
         case f.Mul(factors):
             return _product(factors)
         case f.Div(top, f.Arg()) if isinstance(top, (f.Arg, f.Num)):
-            return "/" if isinstance(top, f.Arg) else f"{text(Num(top.value))}/x"
+            return OVER if isinstance(top, f.Arg) else line.row(line(Num(top.value)), OVER, line(X))
         case f.Pow(f.Arg(), f.Num(value)):
-            return text(Pow(Sym("x"), Num(value)))
+            return line(Pow(X, Num(value)))
         case f.Call(name, parts) if all(isinstance(p, f.Arg) for p in parts[: TABLE[name].arity]):
-            return text(Function(name)) if TABLE[name].public else None
+            return line(Function(name)) if TABLE[name].public else None
     return None
 
 
-def _sum(terms: Sequence[f.Formula]) -> str | None:
+def _sum(terms: Sequence[f.Formula]) -> Text | None:
     numbers = [t for t in terms if isinstance(t, f.Num)]
     others = [t for t in terms if not isinstance(t, f.Num)]
     if all(isinstance(t, f.Arg) for t in others):
         if not numbers:
             return PLUS
         value = numbers[0].value
-        sign = "" if f.is_negative(value) else PLUS
-        return sign + text(Num(value)) if len(others) == len(numbers) == 1 else None
+        signs = [] if f.is_negative(value) else [PLUS]
+        return line.row(*signs, line(Num(value))) if len(others) == len(numbers) == 1 else None
     match tuple(terms):
         case (f.Arg(), f.Neg(f.Arg())):
             return MINUS
         case (f.Num(value), f.Neg(f.Arg())):
-            return f"{text(Num(value))}{MINUS}x"
+            return line.row(line(Num(value)), MINUS, line(X))
     return None
 
 
-def _product(factors: Sequence[f.Formula]) -> str | None:
+def _product(factors: Sequence[f.Formula]) -> Text | None:
     match tuple(factors):
         case (f.Num(value), f.Arg()):
-            return TIMES + text(Num(value))
+            return line.row(TIMES, line(Num(value)))
     return TIMES if all(isinstance(x, f.Arg) for x in factors) else None

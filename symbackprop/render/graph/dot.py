@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
+from symbackprop.core.maths import Rounded
 from symbackprop.render.graph.picture import Box, Frame, Picture
 from symbackprop.render.graph.svg import runs_down
+from symbackprop.render.print.text import text
 
 SHAPES = {
     "param": 'shape=box, style="rounded,filled", fillcolor="#fdf3df", color="#8a5a00"',
@@ -38,7 +40,7 @@ def _level(picture: Picture, indent: str) -> Iterator[str]:
     for item in picture.items:
         if isinstance(item, Frame):
             yield f"{indent}subgraph {quoted('cluster ' + item.key)} {{"
-            yield f"{indent}  label={quoted(f'{item.title}   {item.note}'.rstrip())}; style=dashed;"
+            yield f"{indent}  label={quoted(f'{item.title.text}   {item.note}'.rstrip())}; style=dashed;"
             yield from _level(item.inside, indent + "  ")
             yield f"{indent}}}"
         else:
@@ -65,12 +67,16 @@ def _shape(box: Box) -> str:
 
 
 def _label(box: Box) -> str:
-    equation = f"{box.name}: {box.symbol}" if box.symbol else box.equation
-    lines = [VALUE.format(escape(v)) for v in box.value]
+    equation = f"{box.name.text}: {box.symbol.text}" if box.symbol else box.equation.text
+    lines = [VALUE.format(escape(v)) for v in _lines(box.value)]
     lines.append(escape(equation))
-    lines += [f'<font point-size="10">{escape(box.shape)}</font>'] if box.shape else []
-    lines += [GRADIENT.format(escape(g)) for g in box.gradient]
+    lines += [f'<font point-size="10">{escape(box.shape.text)}</font>'] if box.shape else []
+    lines += [GRADIENT.format(escape(g)) for g in _lines(box.gradient)]
     return "<br/>".join(lines)
+
+
+def _lines(value: Rounded | None) -> list[str]:
+    return text(value).splitlines() if value else []
 
 
 def quoted(text: str) -> str:

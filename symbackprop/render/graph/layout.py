@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeAlias
 
+from symbackprop.core.printer import Text
+from symbackprop.render.graph.lines import line
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire
 from symbackprop.render.graph.sizes import SHAPE, Size, size_of, width
 
@@ -359,7 +361,7 @@ class Layout:
             return size_of(item, self.down)
         inside = self.inner[i]
         along, across = inside.along + 2 * PADDING, inside.across + 2 * PADDING
-        title = width(f"{item.title}   {item.note}", SHAPE + 1.5) + 2 * PADDING
+        title = width(line.row(item.title, Text(f"   {item.note}")), SHAPE + 1.5) + 2 * PADDING
         along, across = (along + HEAD, max(across, title)) if self.down else (max(along, title), across + HEAD)
         return Size(along, across / 2, across / 2, across / 2)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from symbackprop.core.maths import Rounded
+from symbackprop.core.printer import Text
 from symbackprop.doorway import late
 from symbackprop.render.document import ROLES
+from symbackprop.render.graph.lines import cells, is_tall, line
+from symbackprop.render.print.text import text
 
 KINDS = {role: one for role, (one, _) in ROLES.items()} | {  # and what boxes of these kinds are called
     "gate": "gate", "row": "computed", "loss": "loss", "output": "output", "carry": "from the round before",
@@ -19,34 +23,34 @@ KINDS = {role: one for role, (one, _) in ROLES.items()} | {  # and what boxes of
 class Box:
     """One row of the model.
 
-    ``key`` is unique in a picture, ``kind`` one of `KINDS`. ``name``, ``formula`` and ``shape`` are Unicode text, in
-    which ``_x`` is a subscript; a gate is drawn as a circle with its ``symbol``. ``value`` and ``gradient`` are lines
-    of numbers, empty when none are known. ``gradient_name`` is how the gradient is called (∂L/∂q).
+    ``key`` is unique in a picture, ``kind`` one of `KINDS`. ``name``, ``formula`` and ``shape`` are set as mathematics
+    (`lines`); a gate is drawn as a circle with its ``symbol``. ``value`` and ``gradient`` are None when no numbers are
+    known. ``gradient_name`` is how the gradient is called (∂L/∂q).
     """
 
     key: str
     kind: str
-    name: str
-    formula: str = ""
-    symbol: str = ""
-    shape: str = ""
-    value: tuple[str, ...] = ()
-    gradient: tuple[str, ...] = ()
+    name: Text
+    formula: Text | None = None
+    symbol: Text | None = None
+    shape: Text | None = None
+    value: Rounded | None = None
+    gradient: Rounded | None = None
     gradient_name: str = ""
     row: int = -1
 
     @property
-    def equation(self) -> str:
+    def equation(self) -> Text:
         """``q = W x``, or what there is of it."""
-        if not self.formula:
+        if self.formula is None:
             return self.name
-        return f"{self.name}: {self.formula}" if self.kind == "block" else f"{self.name} = {self.formula}"
+        return line.row(self.name, Text(": " if self.kind == "block" else " = "), self.formula)
 
     @property
     def spoken(self) -> str:
         """The whole box in one line."""
-        words = [self.equation]
-        words += [self.shape] if self.shape else []
+        words = [self.equation.text]
+        words += [self.shape.text] if self.shape else []
         words += [f"value {_said(self.value)}"] if self.value else []
         words += [f"gradient {_said(self.gradient)}"] if self.gradient else []
         return ", ".join(words)
@@ -58,8 +62,8 @@ class Frame:
     others refer to it."""
 
     key: str
-    name: str
-    title: str
+    name: Text
+    title: Text
     inside: Picture
     note: str = ""
 
@@ -120,15 +124,15 @@ class Picture:
         return self.svg()
 
 
-def _said(lines: Sequence[str]) -> str:
+def _said(value: Rounded) -> str:
     """A number; a matrix as its rows, ``[1 2; 3 4]``."""
-    if len(lines) == 1:
-        return lines[0]
-    return "[" + "; ".join(" ".join(line[1:-1].split()) for line in lines) + "]"
+    if not is_tall(value):
+        return text(value)
+    return "[" + "; ".join(" ".join(x.text for x in row) for row in cells(value)) + "]"
 
 
 def as_kind(item: Item, kind: str) -> Item:
     """The same box as a leaf of another kind; a frame stays what it is."""
     if isinstance(item, Frame):
         return item
-    return Box(item.key, kind, item.name, "", "", item.shape, row=item.row)
+    return Box(item.key, kind, item.name, shape=item.shape, row=item.row)

@@ -3,62 +3,24 @@ the safe side."""
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from symbackprop.core.maths import Rounded
+from symbackprop.core.printer import Run, Text
 from symbackprop.render.document import ROLES
+from symbackprop.render.graph.lines import is_tall, lines, runs_of
 from symbackprop.render.graph.picture import Box
 
 NARROW = set("iIljtf.,;:'|![](){}/ ⎡⎣⎢⎤⎦⎥‖ᵀ₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹₋₊ₜ⁻")
 WIDE = set("mwMWΣΠ@—→⊙×+=−<>≤≥∂ΦΩΨ")
 SMALL = 0.72  # size of subscripts and exponents
-_WORD = "[^\\W_⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉ₜᵀ]"
-_SCRIPT = re.compile(
-    rf"_(?P<size>{_WORD}+(?:×{_WORD}+|×\([^()]*\))+)|_(?P<low>{_WORD}(?:{_WORD}|[,×−+](?={_WORD}))*)|(?P<lows>[₀₁₂₃₄₅₆₇₈₉₊₋ₜ]+)"
-    rf"|\^(?P<high>⊙?−?{_WORD}+|\[\w+\])|(?P<highs>[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+|ᵀ)"
-)
-_PLAIN = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₜ⁰¹²³⁴⁵⁶⁷⁸⁹⁻ᵀ", "0123456789+−t0123456789−⊤")
-_ALPHA = "[^\\W\\d_ᵀ]"
-_MARKS = "\u0300-\u036f\u20d7"
-_LETTER = re.compile(rf"(?<!{_ALPHA})({_ALPHA})(?=[{_MARKS}]|(?!{_ALPHA}))[{_MARKS}]*")
 
 
-class Piece(NamedTuple):
-    """A run of characters: on the line (0), lowered (1) or raised (−1); slanted (a variable) or not."""
-
-    text: str
-    level: int
-    slanted: bool
-
-
-def pieces(text: str) -> Iterator[Piece]:
-    """Text cut at its scripts and at its variables: ``W_e relu(h²)`` has e lowered and 2 raised."""
-    end = 0
-    for m in _SCRIPT.finditer(text):
-        yield from _runs(text[end : m.start()], 0)
-        low, high = m["size"] or m["low"] or m["lows"], m["high"] or m["highs"]
-        yield from _runs((low or high).translate(_PLAIN), 1 if low else -1)
-        end = m.end()
-    yield from _runs(text[end:], 0)
-
-
-def _runs(text: str, level: int) -> Iterator[Piece]:
-    end = 0
-    for m in _LETTER.finditer(text):
-        if m.start() > end:
-            yield Piece(text[end : m.start()], level, False)
-        yield Piece(m[0], level, True)
-        end = m.end()
-    if end < len(text):
-        yield Piece(text[end:], level, False)
-
-
-def width(text: str, size: float) -> float:
+def width(text: Text, size: float) -> float:
     """The width of a line with subscripts at a font size, in pixels."""
-    return sum(sum(map(_character, p.text)) * size * (SMALL if p.level else 1.0) for p in pieces(text))
+    return sum(sum(map(_character, run.text)) * size * (SMALL if run.level else 1.0) for run in runs_of(text))
 
 
 def _character(c: str) -> float:
@@ -71,16 +33,47 @@ def _character(c: str) -> float:
     return 0.68 if c.isupper() else 0.54
 
 
-def wrapped(text: str, limit: int, rows: int) -> list[str]:
+def wrapped(text: Text, limit: int, rows: int) -> list[Text]:
     """Text in at most ``rows`` lines of about ``limit`` characters, broken at spaces; the rest becomes an ellipsis."""
-    lines: list[str] = [""]
-    for word in text.split(" "):
-        if lines[-1] and len(lines[-1]) + len(word) + 1 > limit:
-            lines.append("")
-        lines[-1] += (" " if lines[-1] else "") + word
+    lines: list[list[Run]] = [[]]
+    for word in _words(runs_of(text)):
+        if lines[-1] and _length(lines[-1]) + _length(word) + 1 > limit:
+            lines.append([])
+        lines[-1] += [*([Run(" ")] if lines[-1] else []), *word]
     if len(lines) > rows:
-        lines = [*lines[: rows - 1], lines[rows - 1] + " …"]
-    return [line if len(line) <= 2 * limit else line[: 2 * limit] + "…" for line in lines]
+        lines = [*lines[: rows - 1], [*lines[rows - 1], Run(" …")]]
+    return [_drawn(_cut(line, 2 * limit)) for line in lines]
+
+
+def _words(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    """What stands between spaces."""
+    word: list[Run] = []
+    for run in runs:
+        first, *others = run.text.split(" ")
+        word += [run._replace(text=first)] if first else []
+        for other in others:
+            yield word
+            word = [run._replace(text=other)] if other else []
+    yield word
+
+
+def _length(runs: Sequence[Run]) -> int:
+    return sum(len(run.text) for run in runs)
+
+
+def _cut(runs: Sequence[Run], limit: int) -> list[Run]:
+    """The first characters, and an ellipsis for the others."""
+    kept: list[Run] = []
+    for run in runs:
+        room = limit - _length(kept)
+        kept += [run._replace(text=run.text[:room])]
+        if len(run.text) > room:
+            return [*kept, Run("…")]
+    return kept
+
+
+def _drawn(runs: Sequence[Run]) -> Text:
+    return Text("".join(run.text for run in runs), runs=tuple(runs))
 
 
 NAME, FORMULA, SHAPE, NUMBER, SYMBOL = 15.0, 14.0, 11.5, 13.0, 15.0  # font sizes
@@ -102,31 +95,37 @@ class Size:
     stub: float = 0.0
 
 
-def lines_of(box: Box) -> list[str]:
+def lines_of(box: Box) -> list[Text]:
     """What stands in a box: its equation, in a few lines."""
-    if not box.formula:
+    if box.formula is None:
         return [box.name]
     if box.kind == "block":
         return [box.name, *wrapped(box.formula, LIMIT, ROWS - 1)]
-    return wrapped(f"{box.name} = {box.formula}", LIMIT, ROWS)
+    return wrapped(box.equation, LIMIT, ROWS)
 
 
 def shape_size(box: Box) -> tuple[float, float]:
     """Width and height of the shape itself."""
-    if box.symbol:
+    if box.symbol is not None:
         radius = max(RADIUS, width(box.symbol, SYMBOL) / 2 + 7)
         return 2 * radius, 2 * radius
     lines = lines_of(box)
     wide = max(width(line, FORMULA) for line in lines)
-    wide = max(wide, width(box.shape, SHAPE))
+    wide = max(wide, width(box.shape, SHAPE) if box.shape else 0.0)
     slant = 2 * 9.0 if box.kind in (*ROLES, "element") else 0.0
     return max(wide + 26.0 + slant, 44.0), LINE * len(lines) + (15.0 if box.shape else 0.0) + 13.0
 
 
 def labels_size(box: Box) -> tuple[float, float, float]:
     """Width of the numbers of a box, height of its value, height of its gradient."""
-    widths = [width(line, NUMBER) * 1.08 + 4.0 for line in (*box.value, *box.gradient)]
-    return max(widths, default=0.0), NUMBER_LINE * len(box.value), NUMBER_LINE * len(box.gradient)
+    widths = [_number_width(value) for value in (box.value, box.gradient) if value is not None]
+    value, gradient = (NUMBER_LINE * len(lines(x)) for x in (box.value, box.gradient))
+    return max(widths, default=0.0), value, gradient
+
+
+def _number_width(value: Rounded) -> float:
+    brackets = 2 * width(Text("["), NUMBER) if is_tall(value) else 0.0
+    return (max(width(x, NUMBER) for x in lines(value)) + brackets) * 1.08 + 4.0
 
 
 def size_of(box: Box, down: bool) -> Size:

@@ -7,10 +7,13 @@ gradients below it, in italics and another colour. Parameters are rounded at the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from xml.sax.saxutils import escape, quoteattr
 
+from symbackprop.core.maths import Rounded
+from symbackprop.core.printer import Text
 from symbackprop.render.graph.layout import Curve, PlacedBox, PlacedFrame, Point, lay_out
+from symbackprop.render.graph.lines import lines, runs_of
 from symbackprop.render.graph.picture import KINDS, Box, Picture
 from symbackprop.render.graph.sizes import (
     BLANK,
@@ -24,7 +27,6 @@ from symbackprop.render.graph.sizes import (
     SYMBOL,
     labels_size,
     lines_of,
-    pieces,
     shape_size,
     width,
 )
@@ -77,19 +79,20 @@ SHIFT = {0: 0.0, 1: 0.26, -1: -0.36}  # how far scripts stand below the line
 MATHEMATICAL = {"g-formula", "g-name", "g-symbol"}
 
 
-def text(x: float, y: float, content: str, kind: str, size: float, anchor: str = "start") -> str:
+def text(x: float, y: float, content: Text, kind: str, size: float, anchor: str = "start") -> str:
     """A line of text with its subscripts lowered."""
-    if not content:
+    if not content.text:
         return ""
     mathematical = kind in MATHEMATICAL
     spans, level = "", 0
-    for piece in pieces(content):
-        shift = SHIFT[piece.level] * size - SHIFT[level] * size
+    for (here, slanted), runs in groupby(runs_of(content), lambda run: run[1:]):
+        shift = SHIFT[here] * size - SHIFT[level] * size
         attributes = f' dy="{number(shift)}"' if shift else ""
-        attributes += f' font-size="{number(size * SMALL)}"' if piece.level else ""
-        attributes += ' class="g-var"' if piece.slanted and mathematical else ""
-        spans += f"<tspan{attributes}>{escape(piece.text)}</tspan>" if attributes else escape(piece.text)
-        level = piece.level
+        attributes += f' font-size="{number(size * SMALL)}"' if here else ""
+        attributes += ' class="g-var"' if slanted and mathematical else ""
+        words = escape("".join([run.text for run in runs]))
+        spans += f"<tspan{attributes}>{words}</tspan>" if attributes else words
+        level = here
     place = f' text-anchor="{anchor}"' if anchor != "start" else ""
     where = f'x="{number(x)}" y="{number(y)}" font-size="{number(size)}"{place}'
     return f'<text class="{kind}" {where} xml:space="preserve">{spans}</text>'
@@ -106,18 +109,13 @@ def equation(box: Box, x: float, y: float) -> str:
     return "".join(parts)
 
 
-def matrix(x: float, y: float, width: float, lines: Sequence[str], kind: str) -> str:
+def matrix(x: float, y: float, width: float, value: Rounded | None, kind: str) -> str:
     """Numbers from the top ``y`` down, in the middle of ``width``; a matrix gets tall brackets."""
-    if not lines:
-        return ""
+    rows = lines(value)
     middle = x + width / 2
-    tall = len(lines) > 1 and lines[0].startswith("⎡")
-    texts = [line[1:-1] if tall else line for line in lines]
-    parts = [
-        text(middle, y + NUMBER_LINE * k + 12.5, line, kind, NUMBER, "middle") for k, line in enumerate(texts)
-    ]
-    if tall:
-        high = NUMBER_LINE * len(lines)
+    parts = [text(middle, y + NUMBER_LINE * k + 12.5, row, kind, NUMBER, "middle") for k, row in enumerate(rows)]
+    if len(rows) > 1:
+        high = NUMBER_LINE * len(rows)
         parts.append(
             f'<path class="{kind}-line" d="M{point((x + 4, y + 1))}h-4v{number(high - 1)}h4'
             f'M{point((x + width - 4, y + 1))}h4v{number(high - 1)}h-4"/>'
@@ -167,13 +165,14 @@ Entry = tuple[Callable[[float, float], str], float]
 
 def _entries(picture: Picture) -> list[Entry]:
     kinds = {b.kind for b in picture.boxes()}
-    entries = [_shape(kind, words) for kind, words in KEY.items() if kind in kinds]
+    entries = [_shape(kind, Text(words)) for kind, words in KEY.items() if kind in kinds]
     if picture.numeric:
-        entries += [_number("g-value", "value", "above: forward"), _number("g-gradient", "gradient", "below: backward")]
+        entries.append(_number("g-value", Text("value"), Text("above: forward")))
+        entries.append(_number("g-gradient", Text("gradient"), Text("below: backward")))
     return entries
 
 
-def _shape(kind: str, words: str) -> Entry:
+def _shape(kind: str, words: Text) -> Entry:
     def write(x: float, y: float) -> str:
         shape = SHAPES.get(kind, rounded)
         wide = 14.0 if kind == "gate" else 26.0
@@ -185,7 +184,7 @@ def _shape(kind: str, words: str) -> Entry:
     return write, 34.0 + width(words, SIZE) + 22.0
 
 
-def _number(kind: str, word: str, words: str) -> Entry:
+def _number(kind: str, word: Text, words: Text) -> Entry:
     def write(x: float, y: float) -> str:
         first = width(word, SIZE) + 8.0
         return text(x, y + 4.0, word, kind, SIZE) + text(x + first, y + 4.0, words, "g-note", SIZE)
@@ -259,7 +258,7 @@ class Writer:
         width, height = (across, along) if self.down else (along, across)
         self.origin = (MARGIN, top)
         if title:
-            self._add(text(MARGIN, MARGIN + 8.0, title, "g-title", 15.0))
+            self._add(text(MARGIN, MARGIN + 8.0, Text(title), "g-title", 15.0))
         for f in self.scene.frames:
             self._frame(f)
         for c in self.scene.curves:
@@ -319,7 +318,7 @@ class Writer:
             f'<rect class="g-frame" x="{number(x)}" y="{number(y)}" '
             f'width="{number(right - x)}" height="{number(bottom - y)}" rx="12"/>'
             + text(x + 14.0, y + 19.0, f.frame.title, "g-title", SHAPE + 1.5)
-            + text(right - 14.0, y + 19.0, f.frame.note, "g-note", SHAPE, "end")
+            + text(right - 14.0, y + 19.0, Text(f.frame.note), "g-note", SHAPE, "end")
         )
 
     # -- boxes
@@ -328,9 +327,9 @@ class Writer:
         wide, high = shape_size(box)
         body = placed.size.length if self.down else placed.size.length - placed.size.stub
         x, y = self._at((placed.start + body / 2, placed.axis))
-        shape = circle if box.symbol else SHAPES.get(box.kind, rounded)
+        shape = circle if box.symbol is not None else SHAPES.get(box.kind, rounded)
         parts = [f"<title>{escape(box.spoken)}</title>", shape(x, y, wide, high)]
-        parts += [self._symbol(box, x, y, wide, high)] if box.symbol else [equation(box, x, y)]
+        parts.append(equation(box, x, y) if box.symbol is None else self._symbol(box, box.symbol, x, y, wide, high))
         parts.append(self._numbers(placed, x, y, wide))
         name = box.key.rpartition("/")[2]
         anchor = self.anchors.get(name)
@@ -339,8 +338,8 @@ class Writer:
             opening, closing = _link(anchor, self.steps.get(name), box), "</a>"
         self._add(opening + "".join(parts) + closing)
 
-    def _symbol(self, box: Box, x: float, y: float, wide: float, high: float) -> str:
-        symbol = text(x, y + 5.0, box.symbol, "g-symbol", SYMBOL, "middle")
+    def _symbol(self, box: Box, sign: Text, x: float, y: float, wide: float, high: float) -> str:
+        symbol = text(x, y + 5.0, sign, "g-symbol", SYMBOL, "middle")
         if self.down:
             return symbol + text(x - wide / 2 - 6.0, y + 5.0, box.name, "g-name", NAME, "end")
         return symbol + text(x, y - high / 2 - 6.0, box.name, "g-name", NAME, "middle")

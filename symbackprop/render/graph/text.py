@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from symbackprop.render.graph.picture import KINDS, Box, Picture
-from symbackprop.render.text import columns
+from symbackprop.render.print.text import text
+from symbackprop.render.text import beside, columns
 
 INDENT = "  "
 PLAIN = ("row", "gate", "block")  # kinds that need no word in a table
@@ -19,25 +20,22 @@ def picture_text(picture: Picture) -> str:
 
 
 def _rows(picture: Picture, indent: str) -> Iterator[Cells]:
-    names = {item.key: item.name for item in picture.items}
+    names = {item.key: item.name.text for item in picture.items}
     for item in picture.items:
         reads = ", ".join(names[w.source] for w in picture.wires if w.target == item.key and not w.back)
         if isinstance(item, Box):
             yield _row(item, reads, indent)
             continue
         note = f"   ({item.note})" if item.note else ""
-        yield f"{indent}{item.title}:{note}", "", _arrow(reads), "", ""
+        yield f"{indent}{item.title.text}:{note}", "", _arrow(reads), "", ""
         yield from _rows(item.inside, indent + INDENT)
 
 
 def _row(box: Box, reads: str, indent: str) -> Cells:
     kind = ", ".join(x for x in ("" if box.kind in PLAIN else KINDS[box.kind], _arrow(reads)) if x)
-    value = "\n".join(box.value)
-    gradient = ""
-    if box.gradient:
-        pad = " " * (len(box.gradient_name) + 3)
-        gradient = f"{box.gradient_name} = " + f"\n{pad}".join(box.gradient)
-    return f"{indent}{box.equation}", box.shape, kind, value, gradient
+    value = text(box.value) if box.value else ""
+    gradient = beside(f"{box.gradient_name} = ", text(box.gradient)) if box.gradient else ""
+    return f"{indent}{box.equation.text}", box.shape.text if box.shape else "", kind, value, gradient
 
 
 def _arrow(reads: str) -> str:

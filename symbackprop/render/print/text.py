@@ -7,7 +7,7 @@ from typing import ClassVar
 import sympy as sp
 
 from symbackprop.core import maths
-from symbackprop.core.literals import decimal, is_simple, spelled, superscript
+from symbackprop.core.literals import decimal, is_simple, spelled
 from symbackprop.core.maths import Math
 from symbackprop.core.names import text_name
 from symbackprop.core.printer import (
@@ -30,7 +30,7 @@ FRACTION = "fraction"  # a text may start with one, so that a number in front ne
 _SPELLED = {
     "minus": MINUS, "-": MINUS, "less": f" {MINUS} ", "plus": " + ", "odot": " ⊙ ", "otimes": " ⊗ ", "dot": "·",
     "thin": "·", "space": " ", "tight": "", "top": "ᵀ", "comma": ", ", "tight comma": ",", "wide comma": ", ",
-    "times": "×", "dots": "…", "and so on": "…", "infinity": "∞", "tight =": "=", "⇒": " gives ",
+    "column": "  ", "times": "×", "dots": "…", "and so on": "…", "infinity": "∞", "tight =": "=", "⇒": " gives ",
 }
 SIGNS = {c: Text(c) for c in ":+/"} | {c: Text(f" {c} ") for c in "=<>≤≥≠↦∼"}
 SIGNS |= {name: Text(sign) for name, sign in _SPELLED.items()}
@@ -57,7 +57,7 @@ class TextPrinter(LinePrinter):
 
     def fraction(self, top: Text, bottom: Text) -> Text:
         top = self._apart(self.at_least(top, PRODUCT))
-        return Text(f"{top.text}/{self.at_least(bottom, POWER).text}", QUOTIENT, top.starts)
+        return self.row(top, SIGNS["/"], self.at_least(bottom, POWER), level=QUOTIENT)
 
     # -- names and numbers
     def sym(self, m: maths.Sym) -> Text:
@@ -82,13 +82,13 @@ class TextPrinter(LinePrinter):
             p = self.number(VULGAR[fraction])
         else:
             p = Text(fraction, QUOTIENT, DIGIT) if short is None else self.scientific(*short)
-        return p if value > 0 else Text(MINUS + p.text, SUM)
+        return p if value > 0 else self.row(SIGNS["minus"], p, level=SUM)
 
     def fill(self, m: maths.Fill) -> Text:
         if m.value not in (0, 1):
             return self.scaled(maths.Scaled(m.value, maths.Fill(sp.S.One, m.shape), m.shape.order))
         sizes = [self.wrapped(maths.Size(d, m.shape.order), ATOM) for d in m.shape.sizes]
-        return self.number(f"{m.value}_{self.separated(sizes, 'times').text}")
+        return self.lowered(self.number(str(m.value)), self.separated(sizes, "times"))._replace(starts=DIGIT)
 
     # -- arithmetic
     def scaled(self, m: maths.Scaled) -> Text:
@@ -97,8 +97,9 @@ class TextPrinter(LinePrinter):
         whole = bottom == 1 or not m.number.has(sp.Symbol)
         if whole or body.level == TERM:
             size = self.num(maths.Num(m.number if whole else top, m.order))
-            return _in_front(size if whole else self._over(size, bottom, m.order), body)
-        return self._over(body if top == 1 else _in_front(self.num(maths.Num(top, m.order)), body), bottom, m.order)
+            return self._in_front(size if whole else self._over(size, bottom, m.order), body)
+        above = body if top == 1 else self._in_front(self.num(maths.Num(top, m.order)), body)
+        return self._over(above, bottom, m.order)
 
     def _over(self, top: Text, bottom: sp.Expr, order: tuple[str, ...]) -> Text:
         return self.fraction(top, self._below(maths.Size(bottom, order)))
@@ -114,14 +115,15 @@ class TextPrinter(LinePrinter):
     def pow(self, m: maths.Pow) -> Text:
         base, entrywise = self.wrapped(m.base, POWER + 1), m.base.rank > 1
         if not entrywise and isinstance(m.exponent, maths.Num) and m.exponent.value.is_Integer:
-            return Text(base.text + superscript(str(int(m.exponent.value))), POWER, base.starts)
-        sign = "⊙" if entrywise else ""
-        return Text(f"{base.text}^{sign}{self.wrapped(m.exponent, POWER + 1).text}", POWER, base.starts)
+            return self.to_power(base, str(int(m.exponent.value)))._replace(level=POWER)
+        exponent = self.wrapped(m.exponent, POWER + 1)
+        exponent = self.row(Text("⊙"), exponent) if entrywise else exponent
+        return self.raised(base, exponent)._replace(level=POWER, starts=base.starts)
 
     # -- arrays
     def matmul(self, m: maths.MatMul) -> Text:
         left, right = self._beside(m.left, MATRIX), self._beside(m.right, MATRIX + 1)
-        return Text(f"{left.text} {right.text}", MATRIX, left.starts)
+        return self.row(left, SIGNS["space"], right, level=MATRIX)
 
     def _beside(self, m: Math, level: int) -> Text:
         """A factor of a product without a sign."""
@@ -132,7 +134,7 @@ class TextPrinter(LinePrinter):
         return self.fenced(p) if p.starts == FRACTION and p.level == SIGN else p
 
     def transpose(self, m: maths.Transpose) -> Text:
-        return self.row(self.wrapped(m.body, POWER + 1), SIGNS["top"])
+        return self.row(self.wrapped(m.body, POWER + 1), self.signs["top"])
 
     def array(self, m: maths.Array) -> Text:
         """[2·W_ij]_ij: nothing can be taken for a longer name here."""
@@ -145,35 +147,41 @@ class TextPrinter(LinePrinter):
 
     # -- functions, derivatives, loops
     def halved(self, m: maths.Halved) -> Text:
-        left, right = self(m.left).text, self(m.right).text
-        return Text(f"(1[{left} > {right}] + ½·1[{left} = {right}])")
+        above, equal = (self(maths.Indicator(maths.Relation(m.left, s, m.right))) for s in ">=")
+        return self.fenced(self.row(above, SIGNS["plus"], Text("½·"), equal))
 
     def derivative(self, m: maths.Derivative) -> Text:
-        d = "∂" if m.partial else "d"
-        return Text(f"{d}{self(m.top).text}/{d}{self(m.bottom).text}", SIGN, FRACTION)
+        d = Text("∂" if m.partial else "d", starts=FRACTION)
+        return self.row(d, self(m.top), SIGNS["/"], d, self(m.bottom), level=SIGN)
 
     def marked(self, m: maths.Marked) -> Text:
-        body = self(m.body)
-        forms = {"direct": f"({body.text})_direct", "later": f"{body.text}^later", "counts": f"{body.text} counts"}
-        return Text(forms.get(m.word, f"{body.text}_{m.word}"), starts="" if m.word == "direct" else body.starts)
+        body, word = self(m.body), Text(m.word)
+        match m.word:
+            case "direct":
+                return self.lowered(self.fenced(body), word)
+            case "later":
+                return self.raised(body, word)._replace(starts=body.starts)
+            case "counts":
+                return self.row(body, SIGNS["space"], word)
+        return self.lowered(body, word)._replace(starts=body.starts)
 
     def atstep(self, m: maths.AtStep) -> Text:
         return super().atstep(m)._replace(level=ATOM if m.steps is None else POWER)  # ((hₜ)_t=T)[n]
 
     def listed(self, m: maths.Listed) -> Text:
-        name = self(m.name).text
-        return Text(f"({name}[1], …, {name}[{self(m.last).text}])")
+        name, comma = self(m.name), SIGNS["comma"]
+        first, last = (self.indexed(name, [x], False) for x in (self.plain("1"), self(m.last)))
+        return self.fenced(self.row(first, comma, SIGNS["dots"], comma, last))
+
+
+    def _in_front(self, size: Text, body: Text) -> Text:
+        """½(y − o)², 2x, 0.002 W₁, 3·10: no sign where number and factor cannot run together."""
+        inner = body if body.level == TERM else self.at_least(body, PRODUCT)
+        head = self.at_least(size, QUOTIENT)
+        if inner.starts == DIGIT:
+            return self.row(head, SIGNS["dot"], inner, level=PRODUCT)
+        apart = len(head.text) > 1 or inner.starts == FRACTION
+        return self.row(head, SIGNS["space" if apart else "tight"], inner, level=max(PRODUCT, min(body.level, MATRIX)))
 
 
 _PRINTER = TextPrinter()
-
-
-def _in_front(size: Text, body: Text) -> Text:
-    """½(y − o)², 2x, 0.002 W₁, 3·10: no sign where number and factor cannot run together."""
-    inner = body if body.level == TERM or body.level >= PRODUCT else Text(f"({body.text})")
-    head = size if size.level >= QUOTIENT else Text(f"({size.text})")
-    level = max(PRODUCT, min(body.level, MATRIX))
-    if inner.starts == DIGIT:
-        return Text(f"{head.text}·{inner.text}", PRODUCT, head.starts)
-    gap = " " if len(head.text) > 1 or inner.starts == FRACTION else ""
-    return Text(f"{head.text}{gap}{inner.text}", level, head.starts)

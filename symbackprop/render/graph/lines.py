@@ -1,0 +1,135 @@
+"""Mathematics in pictures: the text of `render.print.text`, with how its characters are set. SVG knows no formulas, but
+letters that slant and stand lower or higher.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from itertools import groupby
+from typing import ClassVar
+
+from symbackprop.core import maths
+from symbackprop.core.literals import entries
+from symbackprop.core.maths import Rounded
+from symbackprop.core.names import ACCENTS, GREEK, parse_name
+from symbackprop.core.printer import ATOM, Run, Text
+from symbackprop.render.print.text import MINUS, TextPrinter
+
+_SCRIPT = r"(?:\{([^{}]*)\}|([A-Za-z0-9]))"
+_NOTATION = re.compile(rf"(?:\\(\w+)\{{([A-Za-z])\}}|(\\?[A-Za-z]+))(?:_{_SCRIPT})?(?:\^{_SCRIPT})?\Z")
+_COMMANDS = {command: mark for mark, command in ACCENTS.values()}
+
+
+class PicturePrinter(TextPrinter):
+    """Text, and the runs that it is drawn as."""
+
+    signs: ClassVar = TextPrinter.signs | {"top": Text("ᵀ", runs=(Run("⊤", -1),))}
+
+    def row(self, *items: Text, level: int = ATOM) -> Text:
+        runs = [run for x in items for run in runs_of(x)]
+        return super().row(*items, level=level)._replace(runs=tuple(runs))
+
+    # -- letters
+    def plain(self, text: str) -> Text:
+        return Text(text, runs=(_run(text),))
+
+    def function_token(self, name: str) -> Text:
+        text = super().function_token(name)
+        return text._replace(runs=(_run(text.text),))
+
+    def named(self, name: str) -> Text:
+        parts = parse_name(name)
+        base = GREEK.get(parts.base, parts.base)
+        low = [[_run(GREEK.get(x, x))] for x in parts.subscripts] + ([_place(parts.place)] if parts.place else [])
+        script = self.separated([Text("", runs=tuple(runs)) for runs in low], "tight comma")
+        head = Text(base, runs=(_run(base, [ACCENTS[a][0] for a in parts.accents]),))
+        return super().named(name)._replace(runs=_scripted(head, script, 1))
+
+    def sym(self, m: maths.Sym) -> Text:
+        return noted(m.notation) or super().sym(m)
+
+    # -- scripts
+    def lowered(self, base: Text, index: Text) -> Text:
+        return super().lowered(base, index)._replace(runs=_scripted(base, index, 1))
+
+    def raised(self, base: Text, exponent: Text) -> Text:
+        return super().raised(base, exponent)._replace(runs=_scripted(base, exponent, -1))
+
+    def to_power(self, base: Text, exponent: str) -> Text:
+        script = Text(exponent.replace("-", MINUS))
+        return super().to_power(base, exponent)._replace(runs=_scripted(base, script, -1))
+
+    def indexed(self, base: Text, index: Sequence[Text], short: bool) -> Text:
+        script = self.row(*index) if short else self.separated(index, "tight comma")
+        return super().indexed(base, index, short)._replace(runs=_scripted(self.at_least(base, ATOM), script, 1))
+
+
+line = PicturePrinter()
+
+
+def runs_of(text: Text) -> tuple[Run, ...]:
+    """How a text is drawn; what nobody has set stands as it is."""
+    return text.runs or ((Run(text.text),) if text.text else ())
+
+
+def _run(text: str, accents: Sequence[str] = ()) -> Run:
+    """One letter slants; a word or a number does not."""
+    return Run(unicodedata.normalize("NFC", text + "".join(accents)), 0, len(text) == 1 and text.isalpha())
+
+
+def _place(index: str) -> list[Run]:
+    """``t-1``: letters slant, all else does not."""
+    return [_run("".join(part)) for _, part in groupby(index.replace("-", MINUS), str.isalpha)]
+
+
+def _scripted(base: Text, script: Text, level: int) -> tuple[Run, ...]:
+    """A script behind a base; a comma stands between two of one level."""
+    before = runs_of(base)
+    comma = [Run(",", level)] if before and before[-1].level == level else []
+    return (*before, *comma, *[run._replace(level=level) for run in runs_of(script)])
+
+
+# -- numbers
+def is_tall(value: Rounded) -> bool:
+    """Whether a value takes several lines, in tall brackets."""
+    return isinstance(value.values, tuple) and len(value.values) > 1 and isinstance(value.values[0], tuple)
+
+
+def cells(value: Rounded) -> list[list[Text]]:
+    """The numbers of a matrix."""
+    rows = value.values if isinstance(value.values, tuple) else ()
+    return [[line(Rounded(v, value.digits)) for v in entries(row)] for row in rows]
+
+
+def lines(value: Rounded | None) -> list[Text]:
+    """The lines that a value takes; those of a matrix without its brackets."""
+    if value is None:
+        return []
+    if not is_tall(value):
+        return [line(value)]
+    rows = cells(value)
+    width = max(len(x.text) for row in rows for x in row)
+    return [line.separated([line.row(Text(" " * (width - len(x.text))), x) for x in row], "column") for row in rows]
+
+
+# -- what `notation` lines look like in a picture, which sets scripts but no LaTeX
+def noted(notation: str) -> Text | None:
+    """``W^{[1]}`` as W^[1], ``\\hat{y}_t`` as ŷ_t; nothing for what needs more than an accent and scripts."""
+    match = _NOTATION.match(notation.strip())
+    if match is None:
+        return None
+    command, letter, word, *found = match.groups()
+    base = _accented(command, letter) if command else _run(GREEK.get(word[1:], "") if word.startswith("\\") else word)
+    low, high = found[0] or found[1] or "", found[2] or found[3] or ""
+    if not base.text or not re.fullmatch(r"[\w,]*", low) or not re.fullmatch(r"\w*|\[\w+\]", high):
+        return None
+    written = base.text + (f"_{low}" if low else "") + (f"^{high}" if high else "")
+    scripts = [run._replace(level=level) for level, x in ((1, low), (-1, high)) for run in _place(x)]
+    return Text(written, word=written.isalpha(), runs=(base, *scripts))
+
+
+def _accented(command: str, letter: str) -> Run:
+    mark = _COMMANDS.get(f"\\{command}")
+    return _run(letter, [mark]) if mark else Run("")
