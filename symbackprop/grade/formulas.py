@@ -18,8 +18,8 @@ from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.loops import close_loop
 from symbackprop.core.shapes import broadcast, dim_text, same
 from symbackprop.errors import ModelError, ShapeError
+from symbackprop.grade import naming as f
 from symbackprop.grade.functions import EXTRA
-from symbackprop.grade.naming import PRIME, SUM, letters_of
 from symbackprop.grade.reading import Answer
 from symbackprop.grade.reference import Reference, activation_at, derivative_of
 from symbackprop.grade.scope import Scope
@@ -120,17 +120,15 @@ class Formula(Evaluator):
 
     # -- calls
     def call(self, expr: tree.Call) -> Value:
-        function, args = expr.function, expr.args
-        if function.endswith(PRIME):
-            return self._derivative(function.removesuffix(PRIME), args)
-        letters = letters_of(function)
-        if letters and not (args[1:] or self._counts(letters[0])):
-            values = self._over_letters(letters, args)
-            return build.reduce_sum(values, 0) if function.startswith(SUM) else values
-        if function.startswith(SUM):
-            return self._sum(function.removeprefix(SUM), args)
-        if function == "sum" and len(args) == 2 and isinstance(args[1], tree.Name) and self._counts(args[1].name):
-            return self._sum(args[1].name, args[:1])
+        match expr:
+            case tree.Call(f.PRIME, (tree.String(function), *args)):
+                return self._derivative(function, args)
+            case tree.Call(f.ARRAY, (tree.String(letters), *args)):
+                return self._over_letters(letters, args)
+            case tree.Call(f.SUM, (tree.String(letter), *args)):
+                return self._sum(letter, args)
+            case tree.Call("sum", (summand, tree.Name(counter))) if self._counts(counter):
+                return self._sum(counter, [summand])
         return super().call(expr)
 
     def applied(self, function: str, args: Sequence[Value], options: dict[str, Value]) -> Value:
@@ -145,8 +143,10 @@ class Formula(Evaluator):
     def _counts(self, name: str) -> bool:
         return name in self.reference.loops
 
-    def _sum(self, counter: str, args: tuple[tree.Expr, ...]) -> Value:
-        """``sum_t(a[t])`` over all steps, ``sum_t(a[t], 2, T)`` over some."""
+    def _sum(self, counter: str, args: Sequence[tree.Expr]) -> Value:
+        """``sum_t(a[t])`` over all steps, ``sum_t(a[t], 2, T)`` over some; ``sum_k(a[k])`` over all entries."""
+        if len(counter) == 1 and not (args[1:] or self._counts(counter)):
+            return build.reduce_sum(self._over_letters(counter, args), 0)
         if not args:
             raise ModelError(f"a sum over steps is written sum_{counter}(formula)")
         values = [self.scope.counted(counter, k, lambda: self.row(args[0])) for k in self._steps(counter, args[1:])]
@@ -154,11 +154,11 @@ class Formula(Evaluator):
             raise ModelError(f"the sum over {counter} has no terms")
         return reduce(add, values)
 
-    def _over_letters(self, letters: Sequence[str], args: tuple[tree.Expr, ...]) -> Node:
+    def _over_letters(self, letters: str, args: Sequence[tree.Expr]) -> Node:
         """The array of all values of a formula with index letters: a loop over each, the first outermost."""
         if len(args) != 1:
             raise ModelError(f"a sum over {', '.join(letters)} has one summand")
-        letter, *inner = letters
+        letter, inner = letters[0], letters[1:]
         with self.scope.indexed(letter) as entries:
             value = self._over_letters(inner, args) if inner else self.row(args[0])
         if not entries:
@@ -171,7 +171,7 @@ class Formula(Evaluator):
         loop = close_loop(self.graph, arrays[0].shape[0], [], list(leaves), [], [value], arrays, index=letter)
         return loop[1][0]
 
-    def _steps(self, counter: str, bounds: tuple[tree.Expr, ...]) -> range:
+    def _steps(self, counter: str, bounds: Sequence[tree.Expr]) -> range:
         if len(bounds) > 2:
             raise ModelError(f"a sum over steps has two bounds: sum_{counter}(formula, first, last)")
         over = self.reference.loops.get(counter, "")
@@ -186,7 +186,7 @@ class Formula(Evaluator):
     def _whole(self, expr: tree.Expr) -> int:
         return whole(self.value(expr), "the bound of a sum")
 
-    def _derivative(self, function: str, args: tuple[tree.Expr, ...]) -> Node:
+    def _derivative(self, function: str, args: Sequence[tree.Expr]) -> Node:
         if len(args) != 1:
             raise ModelError(f"{function}' is taken at one place: {function}'(z)")
         at = self.row(args[0])

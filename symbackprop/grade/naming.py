@@ -17,7 +17,8 @@ from symbackprop.grade.mistakes import base_name
 from symbackprop.grade.reference import Reference
 from symbackprop.model.text.calls import callee, function_names
 
-PRIME, SUM, ARRAY = "_prime", "sum_", "array_"  # words of formulas: tanh_prime(a), sum_t(a[t]), array_ij(a)
+# calls that no model text has; first in them stands, as a string, the function or the letters that are bound
+PRIME, SUM, ARRAY = "derivative of", "sum over", "array over"
 _PREFIX = re.compile(r"(?:delta_?|Delta_?|grad_?|nabla_?|d_?)(?P<name>[A-Za-z].*)")
 _SUFFIX = re.compile(r"(?P<name>[A-Za-z].*)_(?:grad|gradient|bar)")
 _JOINED = re.compile(r"d(?P<of>[A-Za-z]\w*?)_?(?:by_?)?d(?P<by>[A-Za-z]\w*)")
@@ -200,11 +201,3 @@ def plain(name: str, fold: bool = True) -> str:
     """A name without what people add or leave out: underscores, brackets and (``fold``) the case."""
     bare = re.sub(r"[_\[\]]", "", name)
     return bare.lower() if fold else bare
-
-
-def letters_of(function: str) -> tuple[str, ...]:
-    """The letters that a call of ``sum_n`` or ``array_ij`` binds."""
-    if function.startswith(ARRAY):
-        return tuple(function.removeprefix(ARRAY))
-    name = function.removeprefix(SUM) if function.startswith(SUM) else ""
-    return (name,) if len(name) == 1 else ()

@@ -13,8 +13,8 @@ import sympy as sp
 
 from symbackprop.core.shapes import dim_text
 from symbackprop.errors import SyntaxProblem
-from symbackprop.grade.naming import ARRAY, PRIME, SUM, Dictionary, Local, Meaning, letters_of
-from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, Token, forgiving_tokens
+from symbackprop.grade.naming import ARRAY, PRIME, SUM, Dictionary, Local, Meaning
+from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, STRING, Token, forgiving_tokens
 
 Tokens: TypeAlias = list[Token]
 Found: TypeAlias = tuple[Tokens, int] | None  # other tokens, and how many they stand for
@@ -25,6 +25,7 @@ _COMPARISONS = ("<", ">", "<=", ">=", "=", "==", "!=")
 _CONSTANTS = ("pi", "True", "False", "None")
 _MODULES = ("np", "numpy", "torch", "jnp", "math", "F", "tf", "sp")
 _METHODS = ("sum", "mean", "dot", "max", "min", "transpose", "reshape", "exp", "log", "sqrt", "abs")
+_SUM, _PRIME = "sum_", "_prime"  # as people write them: sum_t a[t], tanh_prime(a)
 _IGNORED_METHODS = ("astype", "float", "copy", "double")
 
 
@@ -131,6 +132,11 @@ def _called(function: str, *args: Tokens) -> Tokens:
     return [name(function), sign("("), *inside, sign(")")]
 
 
+def _over(kind: str, what: str, *args: Tokens) -> Tokens:
+    """A sum or an array over letters, the derivative of a function."""
+    return _called(kind, [Token(STRING, f'"{what}"')], *args)
+
+
 def _everywhere(rule: Callable[[Tidy, Tokens, int], Found]) -> Callable[[Tidy, Tokens], Tokens]:
     """A pass that applies a rule at every place."""
     return lambda self, items: _rewritten(items, lambda items, k: rule(self, items, k))
@@ -161,10 +167,10 @@ def subscripts(items: Tokens, words: Dictionary) -> Tokens:
         base, _, counter = text.rpartition("_")
         if items[k].kind != NAME:
             return None
-        if text.endswith("_") and text not in (SUM, "_") and at(items, k + 1).is_sign("(", "{"):
+        if text.endswith("_") and text not in (_SUM, "_") and at(items, k + 1).is_sign("(", "{"):
             end = closing(items, k + 1)
             return bracketed(text[:-1], subscripts(items[k + 2 : end], words)), end + 1 - k
-        if base and base != SUM[:-1] and counts(counter) and text not in words.known:
+        if base and base != _SUM[:-1] and counts(counter) and text not in words.known:
             return [name(base), sign("["), name(counter), sign("]")], 1
         return None
 
@@ -231,6 +237,7 @@ class Tidy:
         self.notes: list[str] = []
         self.words: dict[str, str] = {}
         self.meanings: dict[str, Meaning] = {}
+        self.letters: set[str] = set()
 
     def run(self, items: Tokens) -> Tokens:
         """The tokens as model text; ``~`` has become ``@`` where the product may be a matrix product."""
@@ -256,7 +263,7 @@ class Tidy:
     def _applies(self, word: str) -> bool:
         """Whether a name is that of a function and of nothing else."""
         words = self.dictionary
-        return word not in words.known and word not in words.own and bool(words.function(word.removesuffix(PRIME)))
+        return word not in words.known and word not in words.own and bool(words.function(word))
 
     # -- punctuation
     def ends(self, items: Tokens) -> Tokens:
@@ -294,12 +301,13 @@ class Tidy:
 
     # -- subscripts and sums
     def arrays(self, items: Tokens) -> Tokens:
-        """``[sum_k X_ik Y_jk]_ij``, the array of these entries, is array_ij(sum_k X_ik Y_jk)."""
+        """``[sum_k X_ik Y_jk]_ij``, the array of these entries, is an array over i and j."""
         for k in range(1, len(items)):
             below, letters = items[k].text[:1], items[k].text[1:]
             if items[k].kind == NAME and below == "_" and letters.isalpha() and items[k - 1].is_sign("]"):
                 start = opening(items, k - 1)
-                entries = _called(ARRAY + letters, items[start + 1 : k - 1])
+                self.letters |= set(letters)
+                entries = _over(ARRAY, letters, items[start + 1 : k - 1])
                 return self.arrays([*items[:start], *entries, *items[k + 1 :]])
         return items
 
@@ -308,13 +316,14 @@ class Tidy:
 
     def entries(self, items: Tokens) -> Tokens:
         """``X_ik`` is X[i, k] where i and k are letters of sums, and M[t]_ij is M[t][i, j]."""
-        letters = {x for token in items for x in letters_of(token.text)} - self.dictionary.counters
+        sums = {x.text.removeprefix(_SUM) for x in items if x.text.startswith(_SUM) and len(x.text) == len(_SUM) + 1}
+        letters = (self.letters | sums) - self.dictionary.counters
         self.dictionary.known |= letters
 
         def rule(items: Tokens, k: int) -> Found:
             text = items[k].text
             base, _, index = text.rpartition("_")
-            entry = items[k].kind == NAME and index and set(index) <= letters and not letters_of(text)
+            entry = items[k].kind == NAME and index and set(index) <= letters and text != _SUM + index
             called = at(items, k + 1).is_sign("(") and self._applies(text)
             if not entry or called or text in self.dictionary.known or not (base or at(items, k - 1).is_sign("]")):
                 return None
@@ -324,7 +333,7 @@ class Tidy:
         return _rewritten(items, rule)
 
     def sums(self, items: Tokens) -> Tokens:
-        """``sum_t a[t] b[t] + c`` is sum_t(a[t] b[t]) + c, ``sum_{t=2}^T a[t]`` is sum_t(a[t], 2, T)."""
+        """``sum_t a[t] b[t] + c`` is a sum over t and c, ``sum_{t=2}^T a[t]`` one from 2 to T."""
         for k in range(len(items) - 1, -1, -1):
             head = self._head(items, k)
             if head is not None:
@@ -334,7 +343,7 @@ class Tidy:
                 body = items[start:end]
                 if body and body[0].is_sign("(") and closing(body, 0) == len(body) - 1:
                     body = body[1:-1]
-                items = [*items[:k], *_called(SUM + counter, body, *bounds), *items[end:]]
+                items = [*items[:k], *_over(SUM, counter, body, *bounds), *items[end:]]
         return items
 
     def _head(self, items: Tokens, k: int) -> tuple[str, list[Tokens], int] | None:
@@ -342,10 +351,10 @@ class Tidy:
         text, words = items[k].text, self.dictionary
         if [x.text for x in items[k : k + 2]] == ["sum", "over"] and k + 2 < len(items) and "over" not in words.known:
             return items[k + 2].text, [], k + 3 + (at(items, k + 3) == name("of"))
-        if items[k].kind != NAME or not text.startswith(SUM) or text in words.known or text in words.own:
+        if items[k].kind != NAME or not text.startswith(_SUM) or text in words.known or text in words.own:
             return None
-        if text != SUM:
-            return text[len(SUM) :], [], k + 1
+        if text != _SUM:
+            return text[len(_SUM) :], [], k + 1
         if not at(items, k + 1).is_sign("(", "{"):
             return None
         end = closing(items, k + 1)
@@ -441,7 +450,10 @@ class Tidy:
     def primes(self, items: Tokens, k: int) -> Found:
         """``tanh'(a)`` is the derivative of tanh at a."""
         called = items[k].kind == NAME and at(items, k + 1).is_sign("'") and at(items, k + 2).is_sign("(")
-        return ([name(items[k].text + PRIME)], 2) if called and self._is_function(items[k].text) else None
+        if not called or not self._is_function(items[k].text):
+            return None
+        end = closing(items, k + 2)
+        return _over(PRIME, items[k].text, self.primes(items[k + 3 : end])), end + 1 - k
 
     def _is_function(self, word: str) -> bool:
         if word in self.dictionary.known or word in self.dictionary.own:
@@ -495,7 +507,7 @@ class Tidy:
             if meant != word:
                 self.note(f"{word} is called {meant}")
             return [name(meant)]
-        derived = words.function(word.removesuffix(PRIME)) if word.endswith(PRIME) else None
+        derived = words.function(word.removesuffix(_PRIME)) if word.endswith(_PRIME) else None
         return [name(derived), sign("'")] if derived else self._pieces(word)
 
     def _pieces(self, word: str) -> Tokens:
@@ -519,7 +531,7 @@ class Tidy:
     def _calls(self, before: Token, token: Token) -> bool:
         if before.kind != NAME or not token.is_sign("(") or before.text in self.words:
             return False
-        return before.text.endswith(PRIME) or self._applies(before.text) or self.dictionary.value(before.text) is None
+        return self._applies(before.text) or self.dictionary.value(before.text) is None
 
 
 PASSES: tuple[Callable[[Tidy, Tokens], Tokens], ...] = (

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import sympy as sp
 
 from symbackprop.core.literals import number_text
-from symbackprop.grade.naming import PRIME, SUM
+from symbackprop.grade import naming as f
 from symbackprop.model.text import tree
 
 _LEVEL = {"+": 10, "-": 10, "*": 20, "/": 20, "@": 20}
@@ -57,22 +57,27 @@ class Printer:
             case tree.Transpose(body):
                 number = isinstance(body, tree.Number)  # 1.T would be the number 1. and a T
                 return self.wrapped(body, 101 if number else 100) + ".T", 100
-        return self.plain(expr), 15 if isinstance(expr, tree.Call) and expr.function.startswith(SUM) else 100
+        return self.plain(expr), 15 if isinstance(expr, tree.Call) and expr.function == f.SUM else 100
 
     def plain(self, expr: tree.Expr) -> str:
         """What never needs brackets of its own."""
         match expr:
+            case tree.Call(f.ARRAY, (tree.String(letters), *args)):
+                return f"[{self.listed(args)}]_{letters}"
+            case tree.Call(f.SUM, (tree.String(letter), *args)):
+                return f"sum_{letter}({self.listed(args)})"
+            case tree.Call(f.PRIME, (tree.String(function), *args)):
+                return f"{function}'({self.listed(args)})"
             case tree.Call(function, args, options):
-                inside = [self.text(a)[0] for a in args] + [f"{k}={self.text(v)[0]}" for k, v in options]
-                name = function.removesuffix(PRIME) + "'" * function.endswith(PRIME)
-                return f"{name}({', '.join(inside)})"
+                named = [f"{k}={self.text(v)[0]}" for k, v in options]
+                return f"{function}({', '.join([*([self.listed(args)] if args else []), *named])})"
             case tree.Index(tree.Name(name), items) if name.count("[]") == len(items):
                 first, *rest = name.split("[]")
                 return first + "".join([f"[{self.text(i)[0]}]{after}" for i, after in zip(items, rest, strict=True)])
             case tree.Index(base, items):
-                return f"{self.wrapped(base, 100)}[{', '.join(self.text(i)[0] for i in items)}]"
+                return f"{self.wrapped(base, 100)}[{self.listed(items)}]"
             case tree.Tuple(items):
-                return f"({', '.join(self.text(i)[0] for i in items)}{',' * (len(items) == 1)})"
+                return f"({self.listed(items)}{',' * (len(items) == 1)})"
             case tree.Slice(start, stop, step):
                 bounds = ["" if p is None else self.text(p)[0] for p in (start, stop)]
                 return ":".join(bounds + ([self.text(step)[0]] if step is not None else []))
@@ -81,6 +86,9 @@ class Printer:
             case tree.Word(value):
                 return "..." if value is Ellipsis else str(value)
         raise TypeError(f"not a formula: {expr!r}")
+
+    def listed(self, items: Sequence[tree.Expr]) -> str:
+        return ", ".join([self.text(x)[0] for x in items])
 
     def wrapped(self, expr: tree.Expr, level: int) -> str:
         text, own = self.text(expr)

@@ -8,7 +8,7 @@ import pytest
 
 from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.lines import read_lines
-from symbackprop.grade.naming import Dictionary, Gradient, Local
+from symbackprop.grade.naming import PRIME, Dictionary, Gradient, Local
 from symbackprop.grade.reading import ascii_text
 from symbackprop.grade.reference import Reference, copied
 from symbackprop.grade.slips import Tidy
@@ -30,9 +30,10 @@ def dictionary() -> Dictionary:
         ("2x + 3(y-o)", "2 * x + 3 * (y - o)"),
         ("w2h", "w2 @ h"),
         ("-[y-o]*{1-o^2}", "-(y - o) * (1 - o^2)"),
-        ("tanh'(a)", "tanh_prime(a)"),
-        ("σ'(a)", "sigmoid_prime(a)"),
-        ("tanh_prime(a)", "tanh'(a)"),
+        ("tanh'(a)", '°("tanh", a)'),
+        ("σ'(a)", '°("sigmoid", a)'),
+        ("tanh'(sigma'(a))", '°("tanh", °("sigmoid", a))'),
+        ("tanh_prime(a)", '°("tanh", a)'),
         ("tanh a", "tanh(a)"),
         ("tanh²(a)", "tanh(a)^2"),
         ("e^{-x}", "exp((-x))"),
@@ -50,8 +51,17 @@ def dictionary() -> Dictionary:
 )
 def test_what_people_type(dictionary: Dictionary, typed: str, read: str) -> None:
     found = [x.text for x in Tidy(dictionary).run(forgiving_tokens(ascii_text(typed)[0]))]
-    mended = "tanh_prime(a)" if typed == "tanh_prime(a)" else read
-    assert found == [x.text for x in forgiving_tokens(ascii_text(mended)[0])]
+    assert found == [PRIME if x == "°" else x for x in tokens_of(read)]
+
+
+def tokens_of(read: str) -> list[str]:
+    """The tokens of a formula, ° standing for the derivative of a function."""
+    first, *rest = read.split("°")
+    return [*words(first), *[x for part in rest for x in ("°", *words(part))]]
+
+
+def words(text: str) -> list[str]:
+    return [x.text for x in forgiving_tokens(ascii_text(text)[0])]
 
 
 @pytest.mark.parametrize(
