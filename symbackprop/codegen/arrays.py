@@ -37,7 +37,7 @@ from symbackprop.codegen.tree import (
     negated,
 )
 from symbackprop.core import formula as f
-from symbackprop.core.facts import kind
+from symbackprop.core.facts import is_product, is_reshaped, is_sum, kind
 from symbackprop.core.graph import BOOL, FLOAT, INT, KINDS, Node
 from symbackprop.core.kernel import is_truth
 from symbackprop.core.noughts import without_needless
@@ -92,11 +92,11 @@ class Arrays:
 
     def lowered(self, node: Node) -> Expr | None:
         """Faster code than the rule's for the patterns that have it."""
-        if node.op.name == "einsum":
+        if is_product(node):
             return products.product(self, node, self.arguments(node))
-        if node.op.name == "reshape":
+        if is_reshaped(node):
             return self.picked(node) or self.reshaped_product(node)
-        return self.square_sum(node) if node.op.name == "sum" else None
+        return self.square_sum(node) if is_sum(node) else None
 
     def arguments(self, node: Node) -> list[Expr]:
         """The arguments of a structural op in the kind that it computes in."""
@@ -283,7 +283,7 @@ class Arrays:
     def reshaped_product(self, node: Node) -> Expr | None:
         """A product under another shape: the product's own reshape is left out."""
         inner = node.args[0]
-        if inner.id in self.names or inner.op.name != "einsum":
+        if inner.id in self.names or not is_product(inner):
             return None
         return products.product(self, inner, self.arguments(inner), node.shape)
 

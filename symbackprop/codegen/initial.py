@@ -13,7 +13,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.entry import At, Digit, Letter, Place, letters
-from symbackprop.core.facts import entries, is_view, kind
+from symbackprop.core.facts import entries, is_lookup, is_product, is_view, kind
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.scalars import TABLE
@@ -55,7 +55,7 @@ def _read(row: Node, readers: Readers) -> None:
 
 def _initial(param: Node, readers: Readers) -> Initial:
     for row, place in _uses(param, readers):
-        if row.op.name == "gather" and place == 0:
+        if is_lookup(row) and place == 0:
             return Initial(NORMAL, sp.Rational(1, 100))
         fan_in = _fan_in(row, place)
         if fan_in is not None:
@@ -72,7 +72,7 @@ def _uses(row: Node, readers: Readers) -> list[tuple[Node, int]]:
     found, stack, seen = [], [row], {row.id}
     while stack:
         for reader, place in readers.get(stack.pop().id, []):
-            if place < 0 or is_view(reader) or (reader.op.name == "einsum" and len(reader.args) == 1):
+            if place < 0 or is_view(reader) or (is_product(reader) and len(reader.args) == 1):
                 if reader.id not in seen:
                     seen.add(reader.id)
                     stack.append(reader)

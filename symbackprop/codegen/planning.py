@@ -13,6 +13,7 @@ from symbackprop.codegen.schedule import Scheduler, Variables
 from symbackprop.codegen.sizes import demands
 from symbackprop.codegen.tree import Expr
 from symbackprop.core import formula as f
+from symbackprop.core.facts import is_joined, is_repeated
 from symbackprop.core.graph import Node
 from symbackprop.derive.again import Again
 from symbackprop.derive.steps import Derivation, LoopStep
@@ -45,7 +46,7 @@ class Builder:
     def _require_declared(self) -> None:
         """Forward is given what the model declares; a gradient may read an upstream one, which only backward has."""
         for row in self.order:
-            if row.op.name == "leaf" and row.id not in self.leaf_names:
+            if row.is_declared and row.id not in self.leaf_names:
                 what = "an upstream gradient, given to backward only" if row.attr.role == "upstream" else "not declared"
                 raise ModelError(
                     f"an equation of {self.model.name} reads {row.name}, which is {what}: declare data of that shape "
@@ -83,7 +84,7 @@ class Builder:
 
     # -- what passes from forward to backward
     def _kept(self) -> list[Node]:
-        named = [row for row in self.order if row.args and row.id in self.d.names and row.op.name != "scan"]
+        named = [row for row in self.order if row.args and row.id in self.d.names and not row.is_loop]
         order = self.rows.order(self.results)
         forward = Forward(order, named)
         return kept_rows(self.rows, self.d.gradients.values(), forward, share=self.level > 0)
@@ -140,11 +141,11 @@ class Forward:
         self.softmaxes = {key for key in keys if key is not None}
 
     def computes(self, row: Node, share: bool) -> bool:
-        if row.op.name == "out":
+        if row.is_result:
             return row.args[0].id in self.rows
-        if row.op.name == "concat" and (states := states_before(row)) is not None:
+        if is_joined(row) and (states := states_before(row)) is not None:
             return states.scan.id in self.rows
-        if share and row.op.name == "softmax":
+        if share and row.op.distribution:
             return row.id in self.rows or softmax_key(row) in self.softmaxes
         return row.id in self.rows
 
@@ -161,11 +162,11 @@ def kept_rows(rows: Rows, gradients: Iterable[Node], forward: Forward, share: bo
             continue
         seen.add(row.id)
         computed = forward.computes(row, share) and not again.is_cheap(row)
-        if computed or row.op.name == "leaf" or row.id in forward.named:
+        if computed or row.is_declared or row.id in forward.named:
             kept[row.id] = row
         else:
             stack.extend(reversed(rows.args(row)))
-    return [row for row in kept.values() if row.op.name != "leaf" or row.attr.role not in ("upstream", "constant")]
+    return [row for row in kept.values() if not row.is_declared or row.attr.role not in ("upstream", "constant")]
 
 
 # -- every gradient returned is an array of its own
@@ -178,7 +179,7 @@ def to_copy(results: Iterable[Node], known: Collection[int]) -> set[int]:
         if not row.ndim:
             continue
         *views, owner = [row] if row.value is not None else sharing(row)
-        if owner.op.name == "leaf" or owner.id in claimed or any(v.op.name == "broadcast" for v in views):
+        if owner.is_declared or owner.id in claimed or any(is_repeated(v) for v in views):
             found.add(position)
         claimed.add(owner.id)
     return found
@@ -191,7 +192,7 @@ def floats_are_safe(order: Iterable[Node]) -> bool:
     """Whether no row, arguments first, has a quotient or a power of Python floats."""
     plain: set[int] = set()
     for row in order:
-        if row.op.name == "scan" or (row.form is not None and _raises(row.form, row, plain)):
+        if row.is_loop or (row.form is not None and _raises(row.form, row, plain)):
             return False
         if _is_plain_row(row, plain):
             plain.add(row.id)

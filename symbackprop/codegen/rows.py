@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_view, one_hot_index
+from symbackprop.core.facts import is_joined, is_part, is_product, is_reshaped, is_view, one_hot_index
 from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.loops import Loop
 from symbackprop.core.pattern import Pattern
@@ -59,9 +59,9 @@ class Rows:
 
     def args(self, row: Node) -> tuple[Node, ...]:
         """What the computation of a row reads directly."""
-        if row.op.name == "scan":
+        if row.is_loop:
             return (*row.args, *[outer for _, outer in self.hoisted(row)])
-        if row.op.name == "concat":
+        if is_joined(row):
             if (states := self.states(row)) is not None:
                 return (states.after,)
             return row.args if (shifted := moved(row)) is None else shifted.parts
@@ -74,7 +74,7 @@ class Rows:
 
     def occurrences(self, row: Node) -> dict[int, int]:
         """How often each argument is written in the code of a row."""
-        if row.op.name in ("scan", "concat") or self.split(row) is not None:
+        if row.is_loop or is_joined(row) or self.split(row) is not None:
             return dict.fromkeys((a.id for a in self.args(row)), 2)
         counts = dict.fromkeys((a.id for a in row.args), 0)
         if row.form is not None:
@@ -131,7 +131,7 @@ def base(row: Node) -> Node:
 def sharing(row: Node) -> Iterator[Node]:
     """The row, and the rows whose memory it may share, one after the other."""
     yield row
-    while (is_view(row) and row.op.name != "out") or row.op.name == "fold":
+    while (is_view(row) and not row.is_result) or row.op.name == "fold":
         row = row.args[0]
         yield row
 
@@ -149,10 +149,10 @@ class States(NamedTuple):
 
 def states_before(row: Node) -> States | None:
     """What a row is when it is concat(initial state, states without the last) over time; else None."""
-    if row.op.name != "concat" or row.attr != 0 or len(row.args) != 2 or row.name is not None:
+    if not is_joined(row) or row.attr != 0 or len(row.args) != 2 or row.name is not None:
         return None
     first, rest = row.args
-    if first.op.name != "reshape" or rest.op.name != "slice" or rest.args[0].op.name != "out":
+    if not is_reshaped(first) or not is_part(rest) or not rest.args[0].is_result:
         return None
     after = rest.args[0]
     scan = after.args[0]
@@ -179,10 +179,10 @@ class Moved(NamedTuple):
 def moved(row: Node) -> Moved | None:
     """What a row is when it is concat(state, h[:-1]) or concat(h[1:], state), which a loop of no step would leave with
     one state too many; else None."""
-    if row.op.name != "concat" or row.attr != 0 or len(row.args) != 2:
+    if not is_joined(row) or row.attr != 0 or len(row.args) != 2:
         return None
     for last, (state, rest) in ((True, row.args), (False, row.args[::-1])):
-        if rest.op.name == "slice" and rest.args[0].op.name == "out" and rest.name is None and is_one(state.shape[0]):
+        if is_part(rest) and rest.args[0].is_result and rest.name is None and is_one(state.shape[0]):
             axis, start, length, step = rest.attr
             whole = rest.args[0]
             if (axis, start, step) == (0, 1 - last, 1) and same(length + 1, whole.shape[0]):
@@ -200,7 +200,7 @@ def hoisted_products(scan: Node) -> list[tuple[Node, Node]]:
     moving, fixed = {leaf.id for leaf in loop.sequences}, {leaf.id for leaf in loop.invariants}
     found = []
     for row in scan.graph.topological(loop.results(), loop.stop()):
-        if row.op.name == "einsum" and len(row.args) == 2 and row.id not in loop.stop():
+        if is_product(row) and len(row.args) == 2 and row.id not in loop.stop():
             first, second = (a.id for a in row.args)
             if (first in moving and second in fixed) or (first in fixed and second in moving):
                 found.append((row, _over_all_steps(row, moving, outer)))
@@ -218,9 +218,9 @@ def _over_all_steps(row: Node, moving: set[int], outer: dict[int, Node]) -> Node
 
 def softmax_key(row: Node) -> tuple[int, int] | None:
     """(argument, axis) of a softmax, or of a logsumexp along one axis."""
-    if row.op.name == "softmax":
+    if row.op.distribution:
         return row.args[0].id, row.attr
-    if row.op.name == "logsumexp" and len(row.attr[0]) == 1:
+    if row.op.logarithm and len(row.attr[0]) == 1:
         return row.args[0].id, row.attr[0][0]
     return None
 
@@ -268,7 +268,7 @@ def split_one_hot(row: Node, given: Collection[int] = ()) -> Split | None:
 
 def flat_index(index: Node) -> Node:
     """The index array without its last axis of size 1, where that is a row."""
-    plain = index.op.name == "reshape" and index.name is None and same_shape(index.args[0].shape, index.shape[:-1])
+    plain = is_reshaped(index) and index.name is None and same_shape(index.args[0].shape, index.shape[:-1])
     return index.args[0] if plain else index
 
 

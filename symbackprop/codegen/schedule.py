@@ -11,7 +11,7 @@ from symbackprop.codegen.program import Assign, Block, Element, For, OneHot, Sof
 from symbackprop.codegen.rows import Rows, sharing, softmax_pairs, unrolled
 from symbackprop.codegen.tree import Expr, index, name, text
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_view
+from symbackprop.core.facts import is_sum, is_view
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 
@@ -30,7 +30,7 @@ class Variables:
     def of(self, row: Node) -> str:
         """The variable of a row; named rows are called by their name, others t1, t2 …"""
         if row.id not in self.given:
-            name = row.hint or ("p" if row.op.name == "softmax" else None)
+            name = row.hint or ("p" if row.op.distribution else None)
             self.given[row.id] = self.scope.temp() if name is None else self.scope.fresh(name)
         return self.given[row.id]
 
@@ -98,14 +98,14 @@ class Choice:
 
     def _forced_by(self, row: Node) -> set[int]:
         """Rows that need a variable because of how this one is written."""
-        if row.op.name == "scan":
+        if row.is_loop:
             return {a.id for a in self.rows.args(row)[len(row.attr.carry) :]}
         states = self.rows.states(row)
         if states is not None:
             self.results.setdefault(states.scan.id, []).append(row)
             self.variables.call(row, f"{self.variables.of(states.after)}_before")
             return {row.id, states.after.id}
-        if row.op.name == "out":
+        if row.is_result:
             self.results.setdefault(row.args[0].id, []).append(row)
             return {row.id}
         if row.id in self.pairs:
@@ -116,7 +116,7 @@ class Choice:
 
     def _choose(self, order: Sequence[Node], forced: set[int]) -> None:
         for row in order:
-            if row.id in self.names or row.op.name == "scan" or row.op.name == "leaf":
+            if row.id in self.names or row.is_loop or row.is_declared:
                 continue
             if row.id in forced or self._wants_variable(row):
                 self._name(row)
@@ -139,9 +139,9 @@ class Choice:
 
     def statement(self, row: Node) -> Statement | None:
         """The statement that computes a row; None where it is written in place or comes with another row."""
-        if row.op.name == "scan":
+        if row.is_loop:
             return LoopBuilder(self.scheduler, self.rows, row, self.results.get(row.id, ()), self.names).statement()
-        if row.id not in self.names or row.id in self.done or row.op.name == "out" or self.rows.states(row) is not None:
+        if row.id not in self.names or row.id in self.done or row.is_result or self.rows.states(row) is not None:
             return None
         if row.id in self.pairs:
             return self._pair(*self.pairs[row.id])
@@ -201,7 +201,7 @@ class Width:
 def _own_width(row: Node) -> int:
     if row.form is not None:
         return _formula_width(row.attr.form)
-    if row.op.name == "sum":
+    if is_sum(row):
         return 8 + 8 * (row.ndim > 0) + 15 * bool(row.attr[1])
     return _OWN.get(row.op.name, 16 + 3 * row.ndim)
 
@@ -228,7 +228,7 @@ class LoopBuilder:
         self.loop: Loop = scan.attr
         self.index = scheduler.open_index(self.loop.index)
         results = list(results)
-        self.wanted = {row.attr: row for row in results if row.op.name == "out"}
+        self.wanted = {row.attr: row for row in results if row.is_result}
         self.before = {s.after.id: row for row in results if (s := self.rows.states(row)) is not None}
         n = len(self.loop.carry)
         self.stacked = [(out, self.loop.results()[k]) for k, out in self.wanted.items() if k >= n]
@@ -305,6 +305,6 @@ def lasting(carried: Iterable[Node]) -> Iterator[Node]:
     while pending:
         for row in sharing(pending.pop()):
             yield row
-            if row.op.name == "out":
+            if row.is_result:
                 scan: Node = row.args[0]
                 pending += scan.args[: len(scan.attr.carry)] if row.attr < len(scan.attr.carry) else ()

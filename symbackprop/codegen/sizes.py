@@ -10,6 +10,7 @@ from functools import cache, partial, reduce
 import sympy as sp
 
 from symbackprop.codegen.tree import Code, attribute, binary, call, constant, index, negative, string, text
+from symbackprop.core.facts import is_part
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.core.shapes import Dim, dim, dim_text
@@ -91,14 +92,14 @@ def demands(rows: Iterable[Node]) -> Demands:
     for row in with_bodies(rows):
         parts = [row.attr.length] if isinstance(row.attr, Loop) else [*row.shape, *_sizes_in(row)]
         whole |= {d: None for d in parts if divided(d)[1] != 1}
-        if row.op.name == "slice":
+        if is_part(row):
             ordered |= {pair: None for pair in _inside(row) if not (pair[1] - pair[0]).is_nonnegative}
     return Demands(tuple(whole), tuple(ordered))
 
 
 def _sizes_in(row: Node) -> list[Dim]:
     parts = row.attr if isinstance(row.attr, tuple) else (row.attr,)
-    return [d for d in parts if isinstance(d, sp.Expr)] if row.op.name != "const" else []
+    return [d for d in parts if isinstance(d, sp.Expr)] if not row.is_number else []
 
 
 def _inside(row: Node) -> Iterator[tuple[Dim, Dim]]:

@@ -76,7 +76,7 @@ class Writer:
     def is_own(self, row: Node, word: str) -> bool:
         """Whether a variable is the one that a row is computed into."""
         own = self.block.names.get(row.id)
-        return own is not None and own.variable == word and row.op.name != "leaf"
+        return own is not None and own.variable == word and not row.is_declared
 
     def comment(self, row: Node, word: str) -> str:
         """``Z1 = X W1 + b1   N×H``."""

@@ -91,7 +91,7 @@ def _function(graph: Graph, expr: sp.Expr) -> Node:
 def _size(graph: Graph, expr: sp.Expr) -> Node:
     """A size that windows and slices leave, such as ⌊S/2⌋ or ⌈S/2⌉, used as a number."""
     for symbol in expr.free_symbols:
-        if isinstance(symbol, RowSymbol) or _by_name(graph, symbol).op.name != "const":
+        if isinstance(symbol, RowSymbol) or not _by_name(graph, symbol).is_number:
             raise ModelError(f"{expr.func.__name__} of an array has no row: it has no useful derivative")
     return graph.const(expr)
 

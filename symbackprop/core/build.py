@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import sympy as sp
 
+from symbackprop.core.facts import is_identity, is_repeated, is_reshaped
 from symbackprop.core.graph import Graph, Leaf, Node, label, mark
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import (
@@ -66,7 +67,7 @@ def _checked(p: Pattern, args: Sequence[Node]) -> Pattern:
 def _drop_eye(p: Pattern, args: Sequence[Node]) -> Node | None:
     """Σ_j δ_ij a_j is a_i."""
     for k, (s, a) in enumerate(zip(p.ins, args, strict=True)):
-        if a.op.name != "eye" or len(args) == 1 or s[0] == s[1]:
+        if not is_identity(a) or len(args) == 1 or s[0] == s[1]:
             continue
         keep, gone = (s[0], s[1]) if s[1] not in p.out else (s[1], s[0])
         rest = p.without(k)
@@ -180,7 +181,7 @@ def reduce_sum(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
         return a.graph.full(a.value * size_of(a.shape, axes), shape)
     if all(is_one(a.shape[i]) for i in axes):
         return reshape(a, shape)
-    if a.op.name == "broadcast" and a.name is None and _all_repeated(a, axes):
+    if is_repeated(a) and a.name is None and _all_repeated(a, axes):
         return _sum_of_copies(a, axes, shape)
     return a.graph.make("sum", (a,), (axes, keepdims))
 
@@ -232,7 +233,7 @@ def reshape(a: Node, shape: Sequence[DimLike]) -> Node:
         raise ShapeError(f"cannot reshape {label(a)} ({shape_text(a.shape)}) to {shape_text(target)}: sizes differ")
     if a.value is not None:
         return a.graph.full(a.value, target)
-    if a.op.name == "reshape" and not a.whole:
+    if is_reshaped(a) and not a.whole:
         return reshape(a.args[0], target)
     return a.graph.make("reshape", (a,), target)
 

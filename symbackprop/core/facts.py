@@ -1,4 +1,4 @@
-"""What the records' entry forms say about rows."""
+"""What is asked of rows: what the records' entry forms say, and the few questions that name an op."""
 
 from __future__ import annotations
 
@@ -50,19 +50,69 @@ def plainly(row: Node) -> Node:
 
 def is_spread(row: Node) -> bool:
     """Whether a row has the entries of another one in their order, perhaps repeated along axes."""
-    return row.op.name == "reshape" or row.op.name == "broadcast"
+    return is_reshaped(row) or is_repeated(row)
+
+
+def is_reshaped(row: Node) -> bool:
+    """Whether a row has the entries of another one in another shape."""
+    return row.op.name == "reshape"
+
+
+def is_repeated(row: Node) -> bool:
+    """Whether a row repeats another one along axes."""
+    return row.op.name == "broadcast"
+
+
+def is_part(row: Node) -> bool:
+    """Whether a row is a range of another one along an axis: the attribute is (axis, first, behind the last, step)."""
+    return row.op.name == "slice"
+
+
+def is_joined(row: Node) -> bool:
+    """Whether a row is several along an axis."""
+    return row.op.name == "concat"
+
+
+def is_product(row: Node) -> bool:
+    """Whether a row is an einsum; its attribute is the pattern."""
+    return isinstance(row.attr, Pattern)
 
 
 def is_view(row: Node) -> bool:
     """Rows that move entries without arithmetic and may share memory with their argument."""
     entries = kind(row)
     moves = entries.views and not entries.indices and row.value is None
-    return moves or row.op.name == "out" or isinstance(row.form, f.Arg)
+    return moves or row.is_result or isinstance(row.form, f.Arg)
 
 
 def is_sum(row: Node) -> bool:
     """Whether a row is a sum over axes."""
     return row.op.name == "sum"
+
+
+def is_norm(row: Node) -> bool:
+    """Whether a row is the norm along axes."""
+    return row.op.name == "norm"
+
+
+def is_lookup(row: Node) -> bool:
+    """Whether a row holds the rows of a table at indices."""
+    return row.op.name == "gather"
+
+
+def is_pick(row: Node) -> bool:
+    """Whether a row holds one entry along an axis, at indices."""
+    return row.op.name == "take_along_axis"
+
+
+def is_convolution(row: Node) -> bool:
+    """Whether a row is a kernel moved over images."""
+    return row.op.name == "conv2d"
+
+
+def is_identity(row: Node) -> bool:
+    """Whether a row is an identity matrix."""
+    return row.op.name == "eye"
 
 
 def one_hot_index(row: Node) -> Node | None:

@@ -35,11 +35,11 @@ class Node(Operators):
     that every entry is, when that is known now; ``log`` is what `noughts.is_log` has found; equal rows have the same
     ``key``. An elementwise row computes ``form``, which is one function, its ``head``, or else ``arithmetic``. A row
     that is set ``apart`` is an operand of its own, as one with a name is. One of the results of a loop (``is_result``)
-    has the loop as its argument and its number as its attribute."""
+    has the row of the loop (``is_loop``) as its argument and its number as its attribute."""
 
     __slots__ = (
-        "apart", "args", "arithmetic", "attr", "form", "graph", "head", "hint", "id", "is_result", "key", "kind", "log",
-        "name", "op", "origin", "shape", "value",
+        "apart", "args", "arithmetic", "attr", "form", "graph", "head", "hint", "id", "is_loop", "is_result", "key",
+        "kind", "log", "name", "op", "origin", "shape", "value",
     )
 
     graph: Graph
@@ -59,6 +59,7 @@ class Node(Operators):
     log: bool | None
     key: Any
     apart: bool
+    is_loop: bool
     is_result: bool
 
     @property
@@ -68,6 +69,15 @@ class Node(Operators):
     @property
     def is_leaf(self) -> bool:
         return not self.args
+
+    @property
+    def is_number(self) -> bool:
+        return self.value is not None and not self.args
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether it is data, a parameter, or what a body of a loop is given."""
+        return isinstance(self.attr, Leaf)
 
     @property
     def function(self) -> Scalar | None:
@@ -223,7 +233,7 @@ class Graph:
         node.graph, node.id, node.op, node.args, node.attr = self, self.count, op, args, attr
         node.shape, node.kind, node.name, node.hint, node.origin, node.key = shape, kind, None, None, None, key
         node.value = attr if op.name == "const" else args[0].value if op.name == "broadcast" else None
-        node.log, node.apart, node.is_result = None, False, op.name == "out"
+        node.log, node.apart, node.is_loop, node.is_result = None, False, op.loop, op.result
         node.form, node.head = (attr.form, attr.head) if isinstance(attr, Kernel) else (None, None)
         node.arithmetic = node.form if node.head is None else None
         self.nodes[node.id] = node

@@ -15,7 +15,7 @@ from operator import or_
 from typing import TypeAlias
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import kind, plainly
+from symbackprop.core.facts import is_sum, kind, plainly
 from symbackprop.core.graph import FLOAT, SEVERAL, Graph, Leaf, Node, arguments_first
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import Op
@@ -193,7 +193,7 @@ def _sign_of_row(row: Node, depth: int) -> Sign:
         return sign(f.Num(row.value), ())
     if isinstance(row.attr, Pattern) and len(row.args) == 2 and row.args[0] is row.args[1]:
         return Sign(len(set(row.attr.ins)) == 1)
-    if row.op.name == "sum" and _finds_largest(row.args[0]):
+    if is_sum(row) and _finds_largest(row.args[0]):
         return Sign.POSITIVE
     known = [_sign_of_row(a, depth - 1) for a in _entries(row)] if depth > 0 else []
     return max(min(known, default=Sign.UNKNOWN), Sign(row.op.range[0] >= 0))
@@ -202,7 +202,7 @@ def _sign_of_row(row: Node, depth: int) -> Sign:
 def _entries(row: Node) -> Sequence[Node]:
     """The rows whose sign a row has, when it adds up some of their entries or only moves them."""
     entries = kind(row)
-    same = entries.moved or (entries.added and not entries.tied) or row.op.name == "max"
+    same = entries.moved or (entries.added and not entries.tied) or row.op.chooses
     return [a for a in row.args if a.kind == FLOAT] if same else ()
 
 
@@ -210,4 +210,4 @@ def _finds_largest(row: Node) -> bool:
     """1[a = max a]: at least one entry is."""
     if row.head != "equal":
         return False
-    return any(top.op.name == "max" and top.args[0] is a for a in row.args for top in map(plainly, row.args))
+    return any(top.op.chooses and top.args[0] is a for a in row.args for top in map(plainly, row.args))

@@ -16,7 +16,7 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
-from symbackprop.core.facts import kind, plainly
+from symbackprop.core.facts import is_lookup, is_sum, kind, plainly
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.hazards import is_nonnegative
 from symbackprop.core.noughts import term_by_term
@@ -72,7 +72,7 @@ class Logarithms:
             return self.of_formula(x.attr.form, x.args)
         if kind(x).views:
             return self._of_taken(x) if kind(x).indices else self._of_view(x)
-        if x.op.name == "softmax":
+        if x.op.distribution:
             return self._of_softmax(x)
         return self._of_joined(x) if kind(x).joined else self._checked(lambda: self._of_several(x), lambda: x)
 
@@ -217,8 +217,8 @@ class Logarithms:
 
     def _of_taken(self, x: Node) -> Node | None:
         """The entry first, as in a cross-entropy, so that its gradient is p − 1[…]."""
-        p, lookup = x.args[0], x.op.name == "gather"
-        if p.op.name != "softmax" or (p.ndim > 1 if lookup else p.attr != x.attr):
+        p, lookup = x.args[0], is_lookup(x)
+        if not p.op.distribution or (p.ndim > 1 if lookup else p.attr != x.attr):
             return self._of_view(x)
         self.passed.add(p.id)
         return _again(x, p.args[0]) - build.logsumexp(p.args[0], p.attr, keepdims=not lookup)
@@ -227,7 +227,7 @@ class Logarithms:
         """log Σ a = logsumexp(log a), log max a = max(log a)."""
         if isinstance(x.attr, Pattern):
             return self._of_masked(x)
-        reduce = {"sum": build.logsumexp, "max": build.reduce_max}.get(x.op.name)
+        reduce = build.logsumexp if is_sum(x) else build.reduce_max if x.op.chooses else None
         log = None if reduce is None else self.of(x.args[0])
         return None if log is None or reduce is None else reduce(log, *x.attr)
 
@@ -409,7 +409,7 @@ class _Quotients:
         if not isinstance(den, f.Arg):
             return None
         total = plainly(self.args[den.index])
-        if total.op.name != "sum":
+        if not is_sum(total):
             return None
         for k in f.arguments(num):
             e, rest = self.args[k], f.ONE if num == f.Arg(k) else _without(num, f.Arg(k))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from symbackprop.core.facts import is_joined, is_part, is_reshaped
 from symbackprop.core.graph import FLOAT, KINDS, Graph, Leaf, Node, Operand, dressed, label
 from symbackprop.core.registry import OPS
 from symbackprop.core.shapes import Dim, DimLike, Shape, as_dim, is_one, same, same_shape, shape_text
@@ -112,10 +113,10 @@ def _shifted(scan: Node, i: int) -> Node:
 
 def carry_before(row: Node) -> Node | None:
     """The leaf of the carry whose values at all steps a row holds, as `stack_of` writes them; None for other rows."""
-    if row.op.name != "concat" or row.attr != 0 or len(row.args) != 2:
+    if not is_joined(row) or row.attr != 0 or len(row.args) != 2:
         return None
-    first, rest = sorted(row.args, key=lambda a: a.op.name == "slice")
-    if first.op.name != "reshape" or rest.op.name != "slice" or not rest.args[0].is_result:
+    first, rest = sorted(row.args, key=lambda a: is_part(a))
+    if not is_reshaped(first) or not is_part(rest) or not rest.args[0].is_result:
         return None
     stack, scan = rest.args[0], rest.args[0].args[0]
     loop: Loop = scan.attr
@@ -291,7 +292,7 @@ def _frontier(order: Iterable[Node], varying: set[int], results: Sequence[Node])
 
 def _is_free(node: Node) -> bool:
     """Rows that need nothing from outside: numbers, constant arrays, index ranges."""
-    return node.value is not None or (node.is_leaf and node.op.name != "leaf")
+    return node.value is not None or (node.is_leaf and not node.is_declared)
 
 
 def copy_row(node: Node, args: Sequence[Node], moved: Mapping[int, Node], kept: Container[int] = ()) -> Node:

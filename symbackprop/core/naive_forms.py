@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import sympy as sp
 
 from symbackprop.core import build
-from symbackprop.core.facts import kind
+from symbackprop.core.facts import is_norm, kind
 from symbackprop.core.formula import ONE, Add, Arg, Call, Formula, Neg, Num, Pow, children, mul, over, power, rebuild
 from symbackprop.core.formula import powers as factors_of
 from symbackprop.core.graph import Node
@@ -23,7 +23,7 @@ from symbackprop.core.squares import is_flat
 def _log(x: Node) -> Node | None:
     if x.name is not None:
         return None
-    if x.op.name == "softmax":
+    if x.op.distribution:
         return x.args[0] - build.logsumexp(x.args[0], x.attr, keepdims=True)
     if x.form is None:
         return None
@@ -100,7 +100,7 @@ def _squared(row: Node) -> tuple[Node, sp.Expr] | None:
     if kind(row).views and len(row.args) == 1:
         inside = _squared(row.args[0])
         return None if inside is None else (row.graph.again(row, inside[:1]), inside[1])
-    if row.op.name == "norm":
+    if is_norm(row):
         return build.reduce_sum(row.args[0] ** 2, *row.attr), sp.S.Half
     square = None if row.function is None else row.function.square
     return None if square is None else (row.args[0], square)

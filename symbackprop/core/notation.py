@@ -242,7 +242,7 @@ class Brief(Notation):
     def ref(self, node: Node) -> Math:
         if node.name is not None:
             return maths.Sym(node.name)
-        unnamed = node.op.name == "out" and node.args[0].attr.results()[node.attr].name is None
+        unnamed = node.is_result and node.args[0].attr.results()[node.attr].name is None
         if not self.depth or unnamed:
             return maths.Sym("…")
         return maths.Shaped(Brief(self.depth - 1).row(node), node.shape)

@@ -62,14 +62,14 @@ def _look(row: Node, depth: int) -> bool:
         return is_log(seen, depth - 1)
     if kind(row).views or (isinstance(row.attr, Pattern) and len(row.args) == 1):
         return is_log(row.args[0], depth - 1)
-    return row.op.name == "logsumexp"
+    return row.op.logarithm
 
 
 def _is_log(form: f.Formula, args: Sequence[Node], depth: int = DEEP) -> bool:
     """Whether a part of a formula is infinite where a logarithm in it is. log Σ e^z alone is finite wherever a z is."""
     match form:
         case f.Arg(index):
-            return args[index].op.name != "logsumexp" and is_log(args[index], depth)
+            return not args[index].op.logarithm and is_log(args[index], depth)
         case f.Neg(part) | f.Mul((f.Num(), part)) | f.Pow(part, f.Num()) | f.Div(part, _):
             return _is_log(part, args, depth)
         case f.Add(terms):
@@ -79,7 +79,7 @@ def _is_log(form: f.Formula, args: Sequence[Node], depth: int = DEEP) -> bool:
 
 def _is_logsumexp(form: f.Formula, args: Sequence[Node]) -> bool:
     part = form.body if isinstance(form, f.Neg) else form
-    return isinstance(part, f.Arg) and plainly(args[part.index]).op.name == "logsumexp"
+    return isinstance(part, f.Arg) and plainly(args[part.index]).op.logarithm
 
 
 # -- inner products
@@ -174,7 +174,7 @@ def _through_loop(row: Node) -> Node | None:
     if row.is_result:
         loop_result: Node = row.args[0].attr.results()[row.attr]
         return loop_result
-    return row.attr.of if row.op.name == "leaf" else None
+    return row.attr.of if row.is_declared else None
 
 
 def _adds(row: Node) -> bool:
@@ -183,7 +183,7 @@ def _adds(row: Node) -> bool:
 
 def _came_from_nought(row: Node, unseen: bool, depth: int = MAX_DEPTH) -> bool:
     """Whether noughts were added up to this row; ``unseen`` is the answer for what enters a loop from outside."""
-    if row.op.name == "leaf" and row.attr.of is None:
+    if row.is_declared and row.attr.of is None:
         return unseen and row.attr.role == "cotangent"
     if row.arithmetic is not None and _has_nought(row.arithmetic):
         return True

@@ -67,9 +67,11 @@ class Op:
     *arrays)`` computes the value plainly, with ``attr`` resolved to integers, and shares nothing with emitted code.
     An op ``selects`` when entries of its input may have no influence on its result; values lie in the ``range``.
     ``gaps(np, attr, *arrays)`` are numbers that change their sign where the derivative jumps; of a ``singular`` op they
-    are 0 where it is infinite, or would be. ``functions`` are what users call, in Python and in model text: they take
-    rows and make this op. In printed mathematics it is called ``text``, where that is not its name; a glossary says
-    that such a call ``means`` this.
+    are 0 where it is infinite, or would be. A ``loop`` has several results, each of which is a row whose op is a
+    ``result``. The entries of a ``distribution`` sum to 1 along its axis; a ``logarithm`` is that of a sum of
+    exponentials; an op that ``chooses`` gives the greatest entry. ``functions`` are what users call, in Python and in
+    model text: they take rows and make this op. In printed mathematics it is called ``text``, where that is not its
+    name; a glossary says that such a call ``means`` this.
 
     ``entry(attr, argument shapes, indices)`` says what one entry of the result is (see `entry`): from it follow its
     Jacobian, which arguments it is linear in, which are indices, and whether it moves entries (see `facts`). A glossary
@@ -100,6 +102,11 @@ class Op:
     gaps: Callable[..., Array] | None = None
     singular: bool = False
     functions: tuple[Callable[..., Node], ...] = ()
+    loop: bool = False
+    result: bool = False
+    distribution: bool = False
+    logarithm: bool = False
+    chooses: bool = False
     text: str = ""
     means: str = ""
 
@@ -107,7 +114,7 @@ class Op:
 OPS: dict[str, Op] = {}
 _MAY_BE_EMPTY = {
     "convention", "rule", "kink", "samples", "entry", "jacobian", "no_entry", "spelled", "range", "selects", "gaps",
-    "singular", "functions", "text", "means",
+    "singular", "functions", "loop", "result", "distribution", "logarithm", "chooses", "text", "means",
 }
 LEAVES = {"leaf", "const"}
 

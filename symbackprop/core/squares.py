@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeAlias, TypeVar
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_sum, kind
+from symbackprop.core.facts import is_norm, is_repeated, is_reshaped, is_sum, kind
 from symbackprop.core.graph import SEVERAL, Leaf, Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE
@@ -87,9 +87,9 @@ class _Search:
             return self.of_formula(row.form, row.args)
         if isinstance(row.attr, Pattern):
             return self._of_product(row)
-        if row.op.name == "norm" or (not row.args and row.op.range[0] >= 0):
+        if is_norm(row) or (not row.args and row.op.range[0] >= 0):
             return Least.FLAT
-        if entries.added or row.op.name == "max":
+        if entries.added or row.op.chooses:
             inner = self.of(row.args[0])
             return min(Least.FLAT, inner) if entries.tied else inner
         if entries.joined:
@@ -121,7 +121,7 @@ class _Search:
                 return Least.UNKNOWN if value.is_negative else Least.FLAT if value.is_zero else Least.POSITIVE
             case f.Arg(index):
                 return self.of(args[index])
-            case f.Neg(f.Arg(index)) if args[index].op.name == "max":
+            case f.Neg(f.Arg(index)) if args[index].op.chooses:
                 return self._of_smallest(args[index].args[0])
             case f.Add(terms):
                 found = self._with_weights(max, [(t, args) for t in terms])
@@ -321,9 +321,9 @@ class _Expansion:
         self.seen += 1
         if self.seen > MAX_TAKEN_APART:
             return Term(sp.S.One, ((row, letters),))
-        if row.op.name == "reshape":
+        if is_reshaped(row):
             inside = self._reshaped(row, letters)
-        elif row.op.name == "broadcast":
+        elif is_repeated(row):
             inside = self.row(row.args[0], _aligned(row.args[0], letters))
         elif is_sum(row):
             inside = self.row(row.args[0], self._before_sum(row, letters))

@@ -17,6 +17,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.build import transpose
+from symbackprop.core.facts import is_product
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import same, same_shape
@@ -204,7 +205,7 @@ def _other_functions(place: Place, form: f.Formula) -> Iterator[Candidate]:
 def operands(place: Place) -> Iterator[Candidate]:
     """Another array of the same shape in a product."""
     edge, args = place.edge, place.edge.consumer.args
-    if edge.consumer.op.name != "einsum":
+    if not is_product(edge.consumer):
         return
     factor = place.factor
     for k, old in enumerate(args):
@@ -224,7 +225,7 @@ def _through(args: tuple[Node, ...]) -> Swap:
 def transposes(place: Place) -> Iterator[Candidate]:
     """A transpose missing or too many in a product, where the shapes do not tell because they are square."""
     edge, args = place.edge, place.edge.consumer.args
-    if edge.consumer.op.name != "einsum":
+    if not is_product(edge.consumer):
         return
     for k, old in enumerate(args):
         if k != edge.index and old.kind == FLOAT and _is_square(old):
@@ -259,11 +260,11 @@ def _is_square(row: Node) -> bool:
 def softmaxes(place: Place) -> Iterator[Candidate]:
     """Softmax taken entry by entry, or another array for the probabilities that logsumexp hands back."""
     consumer, argument = place.edge.consumer, place.edge.argument
-    if consumer.op.name == "softmax":
+    if consumer.op.distribution:
         for says, local in _ENTRYWISE:
             finding = Finding(m.WRONG_DERIVATIVE, f"{place.factor}: {says}", place.factor)
             yield place.one(finding, _entrywise(local))
-    if consumer.op.name == "logsumexp":
+    if consumer.op.logarithm:
         for new in place.known:
             if same_shape(new.shape, argument.shape):
                 kind = m.PRE_ACTIVATION if new is argument else m.SUBSTITUTION

@@ -95,7 +95,7 @@ def moved_index(old: Node, new: Node, old_name: str, new_name: str) -> tuple[obj
 def is_activation_of(after: Node, before: Node) -> bool:
     """Whether ``after`` is a function applied to ``before``, entry by entry."""
     elementwise = after.head is not None and len(after.args) == 1
-    return (elementwise or after.op.name == "softmax") and after.args[0] is before
+    return (elementwise or after.op.distribution) and after.args[0] is before
 
 
 def base_name(name: str) -> str:

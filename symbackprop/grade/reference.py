@@ -13,6 +13,7 @@ from functools import cached_property
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core.facts import is_joined, is_part
 from symbackprop.core.functions.arrange import stack
 from symbackprop.core.graph import FLOAT, Graph, Leaf, Node, dressed
 from symbackprop.core.indexing import getitem
@@ -32,7 +33,7 @@ from symbackprop.model.model import Model
 
 def _stacks(row: Node, step: Node) -> bool:
     """Whether a row is a concatenation of which ``step`` is a part."""
-    return row.op.name == "concat" and any(step in part.args for part in row.args)
+    return is_joined(row) and any(step in part.args for part in row.args)
 
 
 class Reference:
@@ -315,7 +316,7 @@ class Copy:
 
     def row(self, node: Node, rows: Mapping[int, Node], step: int | None = None) -> Node:
         """One row over the rows that stand for its arguments; in a loop at one of its steps."""
-        if node.op.name == "leaf":
+        if node.is_declared:
             return self._leaf(node)
         if isinstance(node.attr, Loop):
             return node
@@ -405,6 +406,6 @@ def _first_step(loop: Loop, outer: Sequence[Node]) -> int:
             return int(number.group(1)) + 1
     for leaf, row in zip(loop.sequences, outer[len(loop.carry) :], strict=False):
         if leaf.name is not None and "[" in leaf.name:
-            start = row.attr[1] if row.op.name == "slice" and row.attr[0] == 0 else 0
+            start = row.attr[1] if is_part(row) and row.attr[0] == 0 else 0
             return int(start) + 1 - _shift(leaf.name)
     return 1

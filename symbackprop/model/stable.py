@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from symbackprop.core import formula as f
+from symbackprop.core.facts import is_product
 from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.identities import Logarithms, better, log_of_value
 from symbackprop.core.kernel import Kernel
@@ -180,7 +181,7 @@ def moved_result(number: int, old: Loop, new: Loop) -> int:
 
 def _wish(node: Node) -> str:
     """What the row of an identity would like to be called: log_p for the logarithm of what is made of p."""
-    if node.op.name == "einsum":
+    if is_product(node):
         return "total"
     if not _has_log(node.attr.form) or node.attr.head == "bernoulli_loss":
         return "losses" if _has_log(node.attr.form) else "ratio"

@@ -16,6 +16,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.build import transpose
+from symbackprop.core.facts import is_convolution, is_pick, is_product, is_sum
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.loops import body_leaf
 from symbackprop.core.shapes import bracketed, dim_text, same_shape, shape_text
@@ -101,7 +102,7 @@ def products(place: Place) -> Iterator[Candidate]:
     """A matrix product with a factor transposed or in the other order, where the shapes do not tell: once, and at every
     step of a loop."""
     edge, args = place.edge, place.edge.consumer.args
-    if edge.consumer.op.name != "einsum" or len(args) != 2 or any(a.ndim != 2 for a in (*args, edge.consumer)):
+    if not is_product(edge.consumer) or len(args) != 2 or any(a.ndim != 2 for a in (*args, edge.consumer)):
         return
     other = args[1 - edge.index]
     above = place.reference.with_gradients.operand(place.reference.gradient(edge.consumer))
@@ -117,7 +118,7 @@ def products(place: Place) -> Iterator[Candidate]:
 def axes_exchanged(place: Place) -> Iterator[Candidate]:
     """Two axes of equal size exchanged in a product of more than two: a transpose inside of a batch."""
     edge, args = place.edge, place.edge.consumer.args
-    if edge.consumer.op.name != "einsum" or all(a.ndim < 3 for a in (*args, edge.consumer)):
+    if not is_product(edge.consumer) or all(a.ndim < 3 for a in (*args, edge.consumer)):
         return
     name = place.reference.name(edge.argument)
     for i, j in _equal_axes(edge.consumer):
@@ -196,7 +197,7 @@ def _written(form: tuple[tuple[int, int], tuple[bool, bool]], texts: Sequence[st
 def softmax_axes(place: Place) -> Iterator[Candidate]:
     """The sum in the backward of softmax over another axis."""
     consumer = place.edge.consumer
-    if consumer.op.name != "softmax":
+    if not consumer.op.distribution:
         return
     name, right = place.reference.name(consumer), consumer.attr
     right = right[0] if isinstance(right, tuple) else right
@@ -217,7 +218,7 @@ def _softmax_over(axis: int) -> Swap:
 def softmax_parts(place: Place) -> Iterator[Candidate]:
     """The backward of softmax, p * (d - sum(d * p)), without one of its p."""
     consumer = place.edge.consumer
-    if consumer.op.name != "softmax":
+    if not consumer.op.distribution:
         return
     name, axis = place.reference.name(consumer) if place.reference.is_named(consumer) else "p", consumer.attr
     axis = axis[0] if isinstance(axis, tuple) else axis
@@ -244,7 +245,7 @@ def _softmax_with(axis: int, change: Callable[[Array, Array, int], Array]) -> Sw
 def sum_axes(place: Place) -> Iterator[Candidate]:
     """A sum over another axis in the branch through a mean or a norm, which was spread over an axis."""
     reduced, argument = place.edge.consumer, place.edge.argument
-    if reduced.op.name != "sum" or argument.ndim < 2:
+    if not is_sum(reduced) or argument.ndim < 2:
         return
     name, axes = place.reference.name(argument), tuple(int(a) for a in reduced.attr[0])
     way = through(place.reference, place.edge)
@@ -260,7 +261,7 @@ def sum_axes(place: Place) -> Iterator[Candidate]:
 def unsummed(place: Place) -> Iterator[Candidate]:
     """The sum in the branch through a mean or a norm left out, so that every entry keeps its own."""
     reduced = place.edge.consumer
-    if reduced.op.name == "sum" and place.edge.argument.ndim > 1:
+    if is_sum(reduced) and place.edge.argument.ndim > 1:
         name = place.reference.name(place.edge.argument)
         says = f"the sum in the branch of d{name} through {through(place.reference, place.edge)} is missing"
         yield _candidate(place, m.MISSING_SUM, says, _not_summed, 27)
@@ -275,9 +276,9 @@ def _not_summed(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
 def true_class(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
     """Of what a cross entropy hands back only the entries of the true class, or only the others, times a constant."""
     edges = reference.edges(row)
-    soft = [e for e in edges if e.consumer.op.name == "softmax"]
+    soft = [e for e in edges if e.consumer.op.distribution]
     above = [e for s in soft for e in reference.edges(s.consumer)]
-    picks = [e for e in (*edges, *above) if e.consumer.op.name == "take_along_axis" and e.index == 0]
+    picks = [e for e in (*edges, *above) if is_pick(e.consumer) and e.index == 0]
     if not picks or (len(edges) < 2 and not soft):
         return
     name = reference.name(row)
@@ -435,7 +436,7 @@ MAX_LENGTHS = 30
 def without_a_factor(place: Place) -> Iterator[Candidate]:
     """A product handed on without its other factor."""
     edge, args = place.edge, place.edge.consumer.args
-    if edge.consumer.op.name != "einsum" or len(args) != 2:
+    if not is_product(edge.consumer) or len(args) != 2:
         return
     other = args[1 - edge.index]
     ones = other.graph.full(1, other.shape)
@@ -551,10 +552,10 @@ def _missing_told(reference: Reference, gone: Sequence[Edge], name: str, count: 
 def summed_axes(edge: Edge) -> Iterator[int]:
     """The axes of the upstream gradient that are summed on the way to the argument."""
     consumer, argument = edge.consumer, edge.argument
-    if consumer.op.name == "einsum":
+    if is_product(consumer):
         ins, out = str(consumer.attr).split("->")
         yield from (k for k, letter in enumerate(out) if letter not in ins.split(",")[edge.index])
-    if consumer.op.name == "conv2d":
+    if is_convolution(consumer):
         yield from (0, 1, 2) if edge.index else (1, 2, 3)
     if consumer.form is not None:
         lead = consumer.ndim - argument.ndim
@@ -646,7 +647,7 @@ def misshaped(reference: Reference, sweep: NumericSweep, target: Node, given: Ar
         return Finding(m.TRANSPOSE, f"it is transposed: d{name} has the shape of {name}, {wanted}", name)
     for edge in reference.edges(target):
         form = edge.consumer.form
-        product = edge.consumer.op.name == "einsum" or isinstance(form, f.Mul)
+        product = is_product(edge.consumer) or isinstance(form, f.Mul)
         if product and len(edge.consumer.args) == 2 and agrees(sweep.right(edge.consumer)):
             other = reference.name(edge.consumer.args[1 - edge.index])
             return Finding(m.MISSING_FACTOR, f"the factor {other} is missing in d{name}", name, other)

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_sum
+from symbackprop.core.facts import is_convolution, is_sum
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import same_shape
 from symbackprop.grade import mistakes as m
@@ -138,7 +138,7 @@ def _sums(reference: Reference) -> Iterator[Substitution]:
 
 def _turned(reference: Reference) -> Iterator[Substitution]:
     for row in reference.order:
-        if row.op.name == "conv2d":
+        if is_convolution(row):
             kernel = row.args[1]
             says = f"{reference.name(kernel)} is turned over: the window's places run backwards"
             yield Substitution(m.TRANSPOSE, says, ((kernel, _backwards(kernel)),))

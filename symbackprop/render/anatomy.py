@@ -182,7 +182,7 @@ class Anatomy:
         place: Located | None = s
         for length in range(MAX_PATH + 1):
             consumers = [] if place is None else [g.consumer for g in groups(place)]
-            if len(consumers) != 1 or consumers[0] is None or consumers[0].op.name == "scan":
+            if len(consumers) != 1 or consumers[0] is None or consumers[0].is_loop:
                 break
             consumer = consumers[0]
             if length == MAX_PATH:

@@ -95,7 +95,7 @@ def groups(located: Located) -> list[Group]:
 
 def is_loop(group: Group) -> bool:
     """Whether a branch goes through a loop as a whole."""
-    return group.consumer is not None and group.consumer.op.name == "scan"
+    return group.consumer is not None and group.consumer.is_loop
 
 
 def reads(row: Node, wanted: Node, stop: Iterable[int] = ()) -> bool:

@@ -40,7 +40,7 @@ def own_cost(node: Node) -> sp.Expr:
         return sp.Integer(_in_formula(f.written(node.attr.form))) * size_of(node.shape)
     if kind(node).linear:
         return _in_products(node)
-    if node.op.name == "softmax":
+    if node.op.distribution:
         return size_of(node.shape)
     if isinstance(node.attr, Loop):
         stop = node.attr.stop()  # what forward stored is a leaf here, and a row of the loop that it was computed in

@@ -66,7 +66,7 @@ class Entries:
     def by_form(self, node: Node, index: Index) -> Math:
         """What the op's record says of an entry; where parts of it are placed among zeros, an entry of the whole."""
         own, entries = entry.letters(node.shape), kind(node)
-        reduced = OPS["sum"] if node.op.name == "max" else node.op  # an entry of either is one of many
+        reduced = OPS["sum"] if node.op.chooses else node.op  # an entry of either is one of many
         placed = entries.joined or (entries.added and entries.tied and not entries.indices)
         if placed or reduced.entry is None:
             return self.whole(node, index)

@@ -33,7 +33,7 @@ class Forward:
         found: list[tuple[Node | Kept, int]] = []
         for row in sorted(rows, key=lambda row: row.id):
             found.append((row, depth))
-            if row.op.name == "scan":
+            if row.is_loop:
                 found += self._flat(self.derivation.bodies[row.id], depth + 1)
                 found += [(kept, depth + 1) for kept in kept_values(row.attr)]
         return found
@@ -52,16 +52,16 @@ class Forward:
 
     def _equation(self, context: Context, number: int, row: Node, depth: int) -> Equation:
         anchor = self.anchors[row.id]
-        if row.op.name == "scan":
+        if row.is_loop:
             line = Line("loop", None, loop_range(context.rows, row.attr), ("loop",), "for")
             return Equation(number, f"loop-{number}", anchor, line, None, depth=depth)
         r, value = context.rows, context.value(row)
         with r.letters.at_step(bool(depth)):
-            right = self._result(r, row) if row.op.name == "out" else r.row(row)
+            right = self._result(r, row) if row.is_result else r.row(row)
         line = Line("definition", r.bare(row), right, self._reason(context, row), value=value)
         shape = context.shape(row.shape)
         name = self.derivation.names.get(row.id) or "?"
-        introduced = row.name is None and row.op.name != "out"
+        introduced = row.name is None and not row.is_result
         return Equation(number, name, anchor, line, shape, introduced, value, depth)
 
     def _result(self, r: Rows, row: Node) -> Math:
@@ -80,9 +80,9 @@ class Forward:
             return ("the loss",)
         if row.name in self.derivation.model.output_rows:
             return ("output",)
-        if row.op.name == "out" and row.attr < len(row.args[0].attr.carry):
+        if row.is_result and row.attr < len(row.args[0].attr.carry):
             return ("after the last step",)
-        return ("over all steps",) if row.op.name == "out" else ()
+        return ("over all steps",) if row.is_result else ()
 
 
 def _as_printed(name: str) -> Name:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core.facts import is_sum
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Math, MatMul, Sum, product, turned
 from symbackprop.core.pattern import Pattern
@@ -73,10 +74,10 @@ def _structural(r: Rows, edge: Edge) -> Factor | None:
         other, flip = row.args[place], found.flips[found.order.index(place)] or not row.shape
         both = [r.ref(other), turned(r.ref(other))]
         return Factor(*ends, both[flip], both[not flip])
-    if row.op.name == "sum" and not row.shape:
+    if is_sum(row) and not row.shape:
         ones = r.filled(f.ONE.value, edge.argument.shape)
         return Factor(*ends, turned(ones), ones)
-    if row.op.name == "softmax":
+    if row.op.distribution:
         p = r.ref(row)
         matrix = Sum(((False, r.diagonal(p)), (True, MatMul(p, turned(p)))))  # diag(p) − p pᵀ
         return Factor(*ends, matrix, matrix)

@@ -46,7 +46,7 @@ def node_lines(node: Node) -> list[Shown]:
     lines: list[Shown] = []
     for row in order:
         size = 1 + sum(sizes.get(a.id, 0) for a in row.args)
-        if row is not node and row.id not in rows.symbols and (size > LARGE or row.op.name == "out"):
+        if row is not node and row.id not in rows.symbols and (size > LARGE or row.is_result):
             name = Sym(f"t{len(lines) + 1}", row.shape, row.id)
             lines.append(Shown(name, _right(rows, row)))
             rows.symbols[row.id] = name
@@ -69,9 +69,9 @@ def node_html(node: Node) -> str:
 
 
 def _right(rows: Rows, row: Node) -> Math:
-    if row.op.name == "out":
+    if row.is_result:
         return _result(row)
-    return Option("the loop over", Sym(row.attr.index)) if row.op.name == "scan" else rows.row(row)
+    return Option("the loop over", Sym(row.attr.index)) if row.is_loop else rows.row(row)
 
 
 def _result(row: Node) -> Math:
@@ -86,7 +86,7 @@ def _result(row: Node) -> Math:
 def _name_results(rows: Rows, order: Iterable[Node]) -> None:
     """Results of loops that have no name are called like the row of the body: h_T is the last h_t."""
     for row in order:
-        inner = row.args[0].attr.results()[row.attr] if row.op.name == "out" else None
+        inner = row.args[0].attr.results()[row.attr] if row.is_result else None
         if inner is not None and inner.name is not None:
             loop: Loop = row.args[0].attr
             last = f"[{dim_text(loop.length)}]" if row.attr < len(loop.carry) else ""
@@ -109,12 +109,12 @@ def model_lines(model: Model) -> list[Shown]:
     order = model.graph.topological(list(model.equations.values()))
     _name_results(rows, order)
     wanted = {row.id for row in model.equations.values()}
-    return list(_computed(rows, [r for r in order if r.id in wanted or r.op.name == "scan"], 0))
+    return list(_computed(rows, [r for r in order if r.id in wanted or r.is_loop], 0))
 
 
 def _computed(rows: Rows, order: Iterable[Node], depth: int) -> Iterator[Shown]:
     for row in order:
-        if row.op.name == "scan":
+        if row.is_loop:
             yield from _loop(rows, row, depth)
         else:
             symbol = rows.symbols.pop(row.id)
@@ -126,7 +126,7 @@ def _loop(rows: Rows, scan: Node, depth: int) -> Iterator[Shown]:
     loop: Loop = scan.attr
     yield Shown(None, Option("for", Range(loop.index, Num(sp.S.One), rows.size(loop.length))), depth=depth)
     order = scan.graph.topological(loop.results(), loop.stop())
-    named = [r for r in order if r.op.name == "scan" or (r.name is not None and r.id not in loop.stop() and r.args)]
+    named = [r for r in order if r.is_loop or (r.name is not None and r.id not in loop.stop() and r.args)]
     for row in (*loop.leaves(), *named):
         if row.name is not None:
             rows.symbols.setdefault(row.id, Sym(row.name, row.shape, row.id))

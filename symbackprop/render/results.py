@@ -102,7 +102,7 @@ class Results:
         """The rows of the forward pass that the gradients need, in order; one without a name before what reads it."""
         needed = {row.id for row in self._needed()}
         found = {row.id for s in self.context.steps if s.step.total.id in needed for row in self.context.stored(s)}
-        results = [row for row in rows if row.id in found and row.op.name == "out"]
+        results = [row for row in rows if row.id in found and row.is_result]
         stacks = [(row.args[0].attr, row.attr) for row in results if row.attr >= len(row.args[0].attr.carry)]
         found -= {loop.results()[place].id for loop, place in stacks}  # the stack says it
         return [x for x in self._with_parts(rows) if x.id in found]

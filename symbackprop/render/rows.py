@@ -16,6 +16,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core import maths
+from symbackprop.core.facts import is_norm, is_repeated, is_reshaped
 from symbackprop.core.graph import Node
 from symbackprop.core.kernel import index_of
 from symbackprop.core.maths import Dims, Math, negative, product, shaped
@@ -329,7 +330,7 @@ def _scaled(written: Scaled | Math) -> Scaled:
 
 def _is_copy(node: Node) -> bool:
     """Whether a row only repeats its argument, or gives a number axes of size 1."""
-    return node.op.name == "broadcast" or (node.op.name == "reshape" and not node.args[0].ndim)
+    return is_repeated(node) or (is_reshaped(node) and not node.args[0].ndim)
 
 
 # -- library functions
@@ -340,7 +341,7 @@ def _mean(r: Rows, node: Node, a: Node, axis: Any = None, keepdims: bool = False
 
 
 def _norm_of(r: Rows, node: Node, a: Node, **options: Any) -> Math:
-    return _norm(r, node, a) if node.op.name == "norm" else r.library(node)
+    return _norm(r, node, a) if is_norm(node) else r.library(node)
 
 
 def _one_hot(r: Rows, node: Node, index: Node, size: Any) -> Math:
@@ -420,7 +421,7 @@ def _scattered(name: str) -> Callable[[Rows, Node, Node, Node], Math]:
 def _put_along_axis(r: Rows, node: Node, g: Node, index: Node) -> Math:
     """What one entry of every row receives: the gradient in every column times onehot."""
     axis = node.attr[0]
-    rows = index.args[0] if index.op.name == "reshape" and index.id not in r.symbols else index
+    rows = index.args[0] if is_reshaped(index) and index.id not in r.symbols else index
     if not is_one(g.shape[axis]) or axis != node.ndim - 1 or rows.shape != index.shape[:-1]:
         return r.structural(node)
     r.mention("one_hot")

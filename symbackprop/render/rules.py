@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core.facts import is_reshaped
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import (
     Delta,
@@ -55,12 +56,12 @@ def edge_rules(r: Rows, edge: Edge) -> list[Prose]:
     row = edge.consumer
     if isinstance(row.attr, Pattern):
         return [_einsum_rule(r, row, edge.index)]
-    if row.op.name == "reshape" and _entries(row) == _entries(row.args[0]):
+    if is_reshaped(row) and _entries(row) == _entries(row.args[0]):
         return [("the same entries, but for axes of size 1",)]
     if row.form is None:
         rule = row.op.rule or (row.op.name,)
         own: dict[Math, Math] = {Delta(): r.upstream}
-        return [() if row.op.name == "out" else tuple([replaced(x, own) if isinstance(x, Math) else x for x in rule])]
+        return [() if row.is_result else tuple([replaced(x, own) if isinstance(x, Math) else x for x in rule])]
     rules: list[Prose] = [(name,) for name in formula_rules(r, row, edge.index)]
     if _is_repeated(edge.argument, row):
         rules.append(("repeated by broadcasting: the gradient is summed over the copies",))

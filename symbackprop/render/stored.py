@@ -55,7 +55,7 @@ class Stored:
         """What a row is computed from; what a loop backwards stacks from its own rows, if no other step finds it; what
         the leaf of a body stands for."""
         if row.is_leaf:
-            return () if row.op.name != "leaf" or row.attr.of is None else (row.attr.of,)
+            return () if not row.is_declared or row.attr.of is None else (row.attr.of,)
         if not row.is_result or row.args[0].attr.forward is None:
             return row.args
         found = row.args[0].attr.results()[row.attr]

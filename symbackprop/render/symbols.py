@@ -178,13 +178,13 @@ class Symbols:
     def _stack(self, name: str) -> Node | None:
         """The row of that name that is a result of a loop over all steps."""
         d = self.derivation
-        return next((x for x in d.forward if x.op.name == "out" and d.names.get(x.id) == name), None)
+        return next((x for x in d.forward if x.is_result and d.names.get(x.id) == name), None)
 
     def _named(self, steps: list[Located]) -> list[Node]:
         d = self.derivation
-        found = {x.id: x for x in (*self.model.graph.names.values(), *d.forward) if x.op.name != "scan"}
+        found = {x.id: x for x in (*self.model.graph.names.values(), *d.forward) if not x.is_loop}
         for rows in d.bodies.values():
-            found |= {x.id: x for x in rows if x.op.name != "scan"}
+            found |= {x.id: x for x in rows if not x.is_loop}
         for scan in _scans(d):
             found |= {leaf.id: leaf for leaf in scan.attr.leaves()}
         return [*({s.step.target.id: s.step.target for s in steps} | found).values()]
@@ -214,7 +214,7 @@ def _starts(derivation: Derivation) -> dict[int, str]:
 def _scans(derivation: Derivation) -> list[Node]:
     """The loops of the forward pass, inner ones too."""
     rows = [*derivation.forward, *[row for body in derivation.bodies.values() for row in body]]
-    return [row for row in rows if row.op.name == "scan"]
+    return [row for row in rows if row.is_loop]
 
 
 def _body_roles(derivation: Derivation) -> dict[int, tuple[str, Loop | None]]:

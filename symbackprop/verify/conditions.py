@@ -15,6 +15,7 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core.facts import is_repeated
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.literals import number_text
@@ -113,7 +114,7 @@ class _Walk:
         return found
 
     def _fact(self, row: Node, args: Sequence[Fact]) -> Fact:
-        if row.op.name == "leaf":
+        if row.is_declared:
             free = row.attr.value is None
             return Fact(leaf_range(row), frozenset([row.id]) if free else frozenset())
         leaves = frozenset().union(*[a.leaves for a in args])
@@ -132,7 +133,7 @@ class _Walk:
         return {leaf.id: carried if k < count else args[k] for k, leaf in enumerate(loop.leaves())}
 
     def _sides(self, row: Node, args: Sequence[Fact], root: Node, leaves: frozenset[int]) -> list[Side]:
-        if row.op.name == "max":
+        if row.op.chooses:
             return self._places(row, root, leaves)
         return [side for switch in switches_of(row) for side in self._pieces(row, switch, args, root)]
 
@@ -260,7 +261,7 @@ def _literal(row: Node, switch: Switch, sign: str) -> Literal:
 
 
 def _source(row: Node) -> Node:
-    while row.op.name == "broadcast":
+    while is_repeated(row):
         row = row.args[0]
     return row
 

@@ -15,7 +15,7 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import kind
+from symbackprop.core.facts import is_sum, kind
 from symbackprop.core.graph import INT, Leaf, Node, label
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
@@ -127,7 +127,7 @@ class Program:
             return Step(row, (), number, partial(np.asarray, number), ())
         if isinstance(row.attr, Loop):
             return Step(row, args, row.attr, self._loop(row), None)
-        attr = in_numbers(row.attr, self.sizes, exact=row.op.name == "const")
+        attr = in_numbers(row.attr, self.sizes, exact=row.is_number)
         return Step(row, args, attr, partial(row.op.reference, np, attr), evaluate_shape(row.shape, self.sizes))
 
     def _loop(self, row: Node) -> Callable[..., Array]:
@@ -225,12 +225,12 @@ class Logs:
         """log x where there is a formula for it that does not overflow; what a body is given has no arguments in it."""
         if any(a.id not in self.values for a in x.args):
             return None
-        if x.op.name == "softmax":
+        if x.op.distribution:
             z = self.values[x.args[0].id]
             return z - OPS["logsumexp"].reference(np, ((self.attr(x),), True), z)
         if isinstance(x.attr, Kernel):
             return self.of_formula(x.attr.form, x)
-        if x.op.name == "sum":
+        if is_sum(x):
             inner = self.of(x.args[0])
             return None if inner is None else OPS["logsumexp"].reference(np, self.attr(x), inner)
         if kind(x).views:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import kind
+from symbackprop.core.facts import is_part, kind
 from symbackprop.core.graph import INT, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop, with_bodies
@@ -106,11 +106,11 @@ def needs_of(model: Model) -> Needs:
     shapes, slices = set[Dim](), set[tuple[Dim, Dim, int, Dim]]()
     for row in _rows(model):
         shapes.update(row.shape)
-        if row.kind == INT and row.op.name == "leaf" and row.attr.below is not None:
+        if row.kind == INT and row.is_declared and row.attr.below is not None:
             shapes.add(row.attr.below)
         if isinstance(row.attr, Loop):
             shapes.add(row.attr.length)
-        if row.op.name == "slice":
+        if is_part(row):
             axis, start, length, step = row.attr
             slices.add((start, length, step, row.args[0].shape[axis]))
     return Needs(frozenset(shapes), frozenset(slices))
@@ -201,7 +201,7 @@ def _restrictions(rows: Sequence[Node], outer: Mapping[int, set[str]], stop: fro
     for row in rows[0].graph.topological(rows, stop) if rows else []:
         if row.id in stop:
             continue
-        if row.op.name == "leaf" and row.name is not None:
+        if row.is_declared and row.name is not None:
             passing[row.id] = {row.name}
             continue
         sources = [passing.get(a.id, set()) for a in row.args]

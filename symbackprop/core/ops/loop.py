@@ -14,6 +14,7 @@ from typing import Any
 
 from symbackprop.core import build
 from symbackprop.core import formula as f
+from symbackprop.core.facts import is_product, is_sum
 from symbackprop.core.graph import FLOAT, SEVERAL, Node, arguments_first
 from symbackprop.core.hazards import Hazards
 from symbackprop.core.loops import Loop, body_leaf, make_scan, stack_of
@@ -112,7 +113,7 @@ class Reversal:
         for node in self.graph.topological(self.loop.results(), self.loop.stop()):
             if any(a.id in varying for a in node.args):
                 varying.add(node.id)
-                if node.op.name == "scan":
+                if node.is_loop:
                     varying |= {self.graph.result(node, k).id for k in range(len(node.attr.results()))}
         return varying
 
@@ -136,9 +137,9 @@ class Reversal:
 
     def _summed(self, row: Node, term: Node) -> Node:
         """Σ_t of a term of the body, outside the loop."""
-        if term.op.name == "einsum" and any(self._outer(a) is None for a in term.args):
+        if is_product(term) and any(self._outer(a) is None for a in term.args):
             return self._product(row, term, summed=True)
-        if term.op.name == "sum":
+        if is_sum(term):
             axes, keepdims = term.attr
             inner = build.reduce_sum(self._stacked(row, term.args[0]), (0, *[a + 1 for a in axes]))
             return build.reshape(inner, term.shape) if keepdims else inner
@@ -148,7 +149,7 @@ class Reversal:
     def _is_batched(self, g: Node) -> bool:
         """Whether a gradient along a sequence is a sum of products of step values with invariants."""
         return all(
-            t.op.name == "einsum" and 0 < sum(self._outer(a) is None for a in t.args) < len(t.args) for t in _terms(g)
+            is_product(t) and 0 < sum(self._outer(a) is None for a in t.args) < len(t.args) for t in _terms(g)
         )
 
     def _along(self, row: Node, g: Node) -> Node:
@@ -201,7 +202,7 @@ def _terms(g: Node) -> list[Node]:
 
 
 def _operands(term: Node) -> Sequence[Node]:
-    return term.args if isinstance(term.attr, Pattern) or term.op.name == "sum" else [term]
+    return term.args if isinstance(term.attr, Pattern) or is_sum(term) else [term]
 
 
 def _reference(np: Any, loop: Loop, *arrays: Any, evaluate: Any, length: int) -> list[Any]:
@@ -239,6 +240,7 @@ register(Op(
     no_entry="a loop has several results",
     reference=_reference,
     samples=(Sample(()),),
+    loop=True,
 ))
 
 
@@ -268,4 +270,5 @@ register(Op(
     no_entry="an entry is what the body of the loop computes",
     reference=lambda np, number, results: results[number],
     samples=(Sample(()),),
+    result=True,
 ))

@@ -134,6 +134,7 @@ register(Op(
     gaps=lambda np, attr, a: a - np.max(a, axis=attr[0], keepdims=True),
     reference=lambda np, attr, a: np.max(a, axis=attr[0], keepdims=attr[1]),
     samples=(Sample(((2, 3),), ((1,), False)), Sample(((4,),), ((0,), False)), Sample(((2, 3),), ((0,), True))),
+    chooses=True,
 ))
 
 
@@ -213,6 +214,7 @@ register(Op(
     jacobian=_slope(f.call("exp", f.Arg(0) - f.Arg(1))),
     reference=_reference_logsumexp,
     samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0,), True)), Sample(((2, 3),), ((0, 1), False))),
+    logarithm=True,
 ))
 
 
@@ -262,4 +264,5 @@ register(Op(
     jacobian=_slope_softmax,
     reference=_reference_softmax,
     samples=(Sample(((2, 3),), 1), Sample(((3, 2),), 0), Sample(((4,),), 0)),
+    distribution=True,
 ))

@@ -198,7 +198,7 @@ def _mask_of(node: Node | None) -> Node | None:
 
 
 def _is_softmax(node: Node) -> bool:
-    return node.op.name == "softmax"
+    return node.op.distribution
 
 
 def _truth_of(node: Node) -> Node | None:

@@ -10,6 +10,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core import maths
+from symbackprop.core.facts import is_part, is_product, is_reshaped
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.maths import Math
 from symbackprop.core.notation import ModelPrinter, Notation
@@ -93,11 +94,11 @@ class ModelText(Notation):
     def structural(self, node: Node) -> Math:
         if node.shape and node.value is not None and node.value.is_Integer and node.kind == FLOAT:
             return self._floats(node.value, tuple(map(maths.Size, node.shape)))
-        if node.op.name == "out":  # ``h[T]``, the last value that a loop carries, or ``h``, all of a row of its body
+        if node.is_result:  # ``h[T]``, the last value that a loop carries, or ``h``, all of a row of its body
             return maths.Sym(self.results[node.id])
         args = [self.ref(a) for a in node.args]
-        special = _product(node, args) if node.op.name == "einsum" else None
-        special = self._reshape(node, args) if node.op.name == "reshape" else special
+        special = _product(node, args) if is_product(node) else None
+        special = self._reshape(node, args) if is_reshaped(node) else special
         return node.op.show(node, args) if special is None else special
 
     def _floats(self, value: sp.Expr, shape: tuple[Math, ...]) -> Math:
@@ -113,10 +114,10 @@ class ModelText(Notation):
         if new is not None:
             return maths.Item(args[0], (*[maths.Span()] * new, maths.Words("None")))
         written_out = self._in_loop(a) is None and self.name_of(a) is None and a.origin is None
-        if a.op.name == "slice" and written_out:
+        if is_part(a) and written_out:
             axis, start, length, step = a.attr
             if is_one(length) and step == 1 and same_shape(node.shape, (*a.shape[:axis], *a.shape[axis + 1 :])):
-                place = start + 1 if axis == 0 and a.args[0].op.name == "out" else start  # loops count from 1
+                place = start + 1 if axis == 0 and a.args[0].is_result else start  # loops count from 1
                 return maths.Item(self.ref(a.args[0]), (*[maths.Span()] * axis, maths.Size(place)))
         return None
 

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import sympy as sp
 
+from symbackprop.core.facts import is_part
 from symbackprop.core.graph import Leaf, Node, arguments_first
 from symbackprop.core.literals import number_text
 from symbackprop.core.loops import Loop
@@ -154,7 +155,7 @@ class Writer:
 
     def _inner(self, row: Node) -> list[Line]:
         self.written.add(row.id)
-        if row.op.name == "scan":
+        if row.is_loop:
             return self.loops.lines(row, 0)
         return [Line("let", self.names[row.id], self.notation.right(row), row)]
 
@@ -166,10 +167,10 @@ class Writer:
             return n.id in self.written or (named and n is not row and not is_stack(n))
 
         order = written_rows([row], known)
-        return [n for n in order if (n.id in self.extra or n.op.name == "scan") and n.id not in self.written]
+        return [n for n in order if (n.id in self.extra or n.is_loop) and n.id not in self.written]
 
     def _in_place(self, node: Node) -> bool:
-        return node.name is None and node.id not in self.names and node.op.name not in ("scan", "out")
+        return node.name is None and node.id not in self.names and not (node.is_loop or node.is_result)
 
     def fresh(self, wanted: str) -> str:
         """The name itself or the next one that is free; now taken."""
@@ -201,7 +202,7 @@ def packed(keyword: str, items: Sequence[str]) -> list[str]:
 # -- scans, written as for t in 1..T
 def is_stack(row: Node) -> bool:
     """Whether a row is the stack over time of a body row."""
-    return row.op.name == "out" and row.attr >= len(row.args[0].attr.carry)
+    return row.is_result and row.attr >= len(row.args[0].attr.carry)
 
 
 @dataclass
@@ -245,8 +246,8 @@ class Loops:
     def plan(self, order: Sequence[Node], names: dict[int, str], counters: list[str]) -> None:
         """Names for the rows of every loop in ``order``. ``names`` are those of the rows around it, ``counters`` those
         of the loops around it."""
-        for scan in [n for n in order if n.op.name == "scan"]:
-            results = {n.attr: n for n in order if n.op.name == "out" and n.args[0] is scan}
+        for scan in [n for n in order if n.is_loop]:
+            results = {n.attr: n for n in order if n.is_result and n.args[0] is scan}
             plan = self.plans[scan.id] = Plan(scan, self._counter(scan.attr.index, counters))
             self._name_rows(plan, results, names, counters)
 
@@ -283,14 +284,14 @@ class Loops:
         at_hand = {row.id for row in order} | plan.loop.stop()
         plan.expanded = {row.id for row in inside if any(a.args and a.id not in at_hand for a in parts(row))}
         self._give_lines(plan, inside)
-        plan.rows = [row for row in order if row.op.name == "scan" or row.id in plan.bases]
+        plan.rows = [row for row in order if row.is_loop or row.id in plan.bases]
 
     def _give_lines(self, plan: Plan, inside: Sequence[Node]) -> None:
         """Lines for unnamed rows that loops in the body run over, and for those that would make its text too long."""
 
         def in_place(row: Node) -> bool:
             named = row.name is not None or row.id in plan.names or row.id in plan.leaves
-            return not named and row.op.name not in ("scan", "out")
+            return not named and not (row.is_loop or row.is_result)
 
         for row in lines_of_their_own(inside, self.sequences, in_place):
             plan.bases[row.id] = self._base(row)
@@ -342,9 +343,9 @@ class Loops:
         if counts and row.kind == "int" and row.name is None:
             return lambda: Sym(t)
         shift, source = sp.S.Zero, row
-        if row.op.name == "slice" and row.name is None and row.attr[0] == 0 and row.attr[3] == 1:
+        if is_part(row) and row.name is None and row.attr[0] == 0 and row.attr[3] == 1:
             shift, source = row.attr[1], row.args[0]
-        if source.name is None and source.op.name != "out":
+        if source.name is None and not source.is_result:
             self.sequences.add(source.id)
         place = t if shift == 0 else f"{t}+{dim_text(shift)}"
         return lambda: Sym(f"{self.notation.operand(source)}[{place}]")
@@ -373,7 +374,7 @@ class Loops:
             found.append(Line("let", name, formula, row, depth))
 
         for row in plan.rows:
-            if row.op.name == "scan":
+            if row.is_loop:
                 found += self.lines(row, depth)
             elif row.id in plan.loop.stop():
                 let(f"{plan.bases[row.id]}[{t}]", self.notation.operand(row), row)

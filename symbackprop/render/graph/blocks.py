@@ -129,7 +129,7 @@ def _pattern(row: Node, slots: Mapping[int, int], top: bool = False) -> Any:
     if not top and row.id in slots:
         return slots[row.id]
     if row.is_leaf:
-        return (row.op.name, row.shape) if row.op.name == "leaf" else (row.op.name, row.attr)
+        return (row.op.name, row.shape) if row.is_declared else (row.op.name, row.attr)
     how = (row.origin.function, str(row.origin.options)) if row.origin is not None else (row.op.name, row.attr)
     return (how, tuple([_pattern(a, slots) for a in written_arguments(row)]))
 

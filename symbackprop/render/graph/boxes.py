@@ -53,7 +53,7 @@ class Builder:
 
     def picture(self, expand: bool) -> Picture:
         rows, self.own = drawn_rows(self.derivation, self.boxed)
-        self.known |= {d.row.id: d.row for d in rows if d.row.op.name != "scan"}
+        self.known |= {d.row.id: d.row for d in rows if not d.row.is_loop}
         blocks = None if expand or len(rows) <= MANY else find_blocks(rows, self.names)
         items, wires = self.level(rows, {}, "") if blocks is None else in_blocks(self, rows, blocks)
         return Picture(tuple(items), tuple(wires), self.model.name)
@@ -64,7 +64,7 @@ class Builder:
         written = self._rows(rows, labels)
         items: list[Item] = []
         for d in rows:
-            if d.row.op.name == "scan":
+            if d.row.is_loop:
                 items.append(self._loop(d.row, prefix))
             else:
                 items.append(self._box(d.row, written, prefix, labels))
@@ -82,7 +82,7 @@ class Builder:
 
     def _rows(self, rows: Sequence[Drawn], labels: Mapping[int, Math]) -> Rows:
         """Rows that are drawn, here or further out, are called by name in formulas, all others are written out."""
-        self.known |= {d.row.id: d.row for d in rows if d.row.op.name != "scan"}
+        self.known |= {d.row.id: d.row for d in rows if not d.row.is_loop}
         symbols = {i: self.symbol(r, labels) for i, r in self.known.items()}
         return Rows(symbols, self.letters, (), tuple(self.model.sizes))
 
@@ -152,7 +152,7 @@ class Builder:
     def _live_results(self, scan: Node) -> list[Node]:
         """What the loop carries and what the model (not the backward pass) reads of its stacks."""
         loop: Loop = scan.attr
-        read = {n.attr for n in self.derivation.forward if n.op.name == "out" and n.args[0] is scan}
+        read = {n.attr for n in self.derivation.forward if n.is_result and n.args[0] is scan}
         stacks = [r for k, r in enumerate(loop.results()) if k >= len(loop.carry) and k in read]
         return [*loop.carried, *stacks]
 

@@ -39,7 +39,7 @@ def drawn_rows(derivation: Derivation, names: Mapping[int, str]) -> tuple[list[D
     loop reads, at every step as a whole, is drawn in that loop."""
     rows = level(derivation.model.equations.values(), names)
     readers = Counter(r.id for d in rows for r in d.reads)
-    own = {d.row.id: _own_leaves(d.row, readers) for d in rows if d.row.op.name == "scan"}
+    own = {d.row.id: _own_leaves(d.row, readers) for d in rows if d.row.is_loop}
     inside = {leaf.id for pairs in own.values() for _, leaf in pairs}
     kept = [Drawn(d.row, tuple(r for r in d.reads if r.id not in inside)) for d in rows if d.row.id not in inside]
     return kept, own
@@ -50,7 +50,7 @@ def _own_leaves(scan: Node, readers: Mapping[int, int]) -> list[tuple[Node, Node
     first = len(loop.carry) + len(loop.sequences)
     moving = {a.id for a in scan.args[:first]}
     pairs = zip(loop.invariants, scan.args[first:], strict=True)
-    return [(inner, a) for inner, a in pairs if a.op.name == "leaf" and readers[a.id] == 1 and a.id not in moving]
+    return [(inner, a) for inner, a in pairs if a.is_declared and readers[a.id] == 1 and a.id not in moving]
 
 
 def body_rows(loop: Loop, results: Sequence[Node], names: Mapping[int, str], inside: Iterable[Node]) -> list[Drawn]:
@@ -89,7 +89,7 @@ def operands(row: Node, names: Mapping[int, str], stop: frozenset[int]) -> tuple
         node = stack.pop()
         if node.is_leaf and not isinstance(node.attr, Leaf):
             continue
-        if node.is_leaf or node.id in names or node.id in stop or node.op.name == "scan":
+        if node.is_leaf or node.id in names or node.id in stop or node.is_loop:
             found.setdefault(node.id, node)
         else:
             stack.extend(reversed(written_arguments(node)))

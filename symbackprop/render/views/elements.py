@@ -11,6 +11,7 @@ from itertools import product
 
 import sympy as sp
 
+from symbackprop.core.facts import is_product
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Derivative, Entry, Math, Matrix, Num, Sym, chain, total
 from symbackprop.core.shapes import evaluate_shape
@@ -26,7 +27,7 @@ Place = tuple[int, ...]
 def element_lines(context: Context, s: Located, parts: Sequence[Group]) -> tuple[Line, ...]:
     """The assembly of a gradient through one product of small matrices; nothing for others."""
     path = parts[0].contributions[0].path
-    if len(parts[0].contributions) > 1 or len(path) != 1 or path[0].consumer.op.name != "einsum":
+    if len(parts[0].contributions) > 1 or len(path) != 1 or not is_product(path[0].consumer):
         return ()
     sizes = _sizes(context, [path[0].consumer, *path[0].consumer.args])
     if sizes is None or len(path[0].consumer.args) != 2:
