@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_view, kind
+from symbackprop.core.facts import is_lookup, is_product, is_view, kind
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.pattern import Pattern
@@ -246,7 +246,7 @@ def _reading(row: Node, uses: Uses, seen: set[int] | None = None) -> Iterator[tu
     """The rows that compute with a row, and at which place, behind views and inside loops."""
     seen = set() if seen is None else seen
     for reader, place in uses.get(row.id, ()):
-        if reader.op.name == "leaf" or is_view(reader) or _moves(reader):
+        if reader.is_declared or is_view(reader) or _moves(reader):
             if reader.id not in seen:
                 seen.add(reader.id)
                 yield from _reading(reader, uses, seen)
@@ -256,7 +256,7 @@ def _reading(row: Node, uses: Uses, seen: set[int] | None = None) -> Iterator[tu
 
 def _moves(row: Node) -> bool:
     """A transposition, a diagonal or a sum of one array."""
-    return row.op.name == "einsum" and len(row.args) == 1
+    return is_product(row) and len(row.args) == 1
 
 
 def _starts(param: Node, uses: Uses, sizes: Sizes) -> list[Start]:
@@ -275,7 +275,7 @@ def _starts(param: Node, uses: Uses, sizes: Sizes) -> list[Start]:
 
 def _asked_by(row: Node, place: int, uses: Uses, sizes: Sizes) -> Start | None:
     """The start that a table that is indexed or a weight of a product asks for."""
-    if row.op.name == "gather" and place == 0:
+    if is_lookup(row) and place == 0:
         return Start(0.0, TABLE_DEVIATION, "the deviation of a table that is indexed")
     fan_in = _fan_in(row, place, sizes)
     if fan_in is None:
