@@ -122,7 +122,7 @@ class Anatomy:
         """The shortest form of a gradient, where that is not how it was just written."""
         total = s.step.total
         rules = self.closed.rules.get(total.id, ())
-        if not rules or s.depth or not self.context.owns(s) or self.name not in ("matrix", "scalar"):
+        if not rules or not self.context.owns(s) or self.name not in ("matrix", "scalar"):
             return ()
         right = self.rows.row(self.closed.rows[total.id])
         if any(within(line.right) == within(right) for line in lines):

@@ -3,7 +3,7 @@
 ``multiplications`` are those of the hand-written backward pass, products and quotients of arrays, one-hot arrays aside;
 ``stored`` are the arrays of the forward pass that it reads besides inputs and parameters. In
 ``printed.txt`` stand the closed forms of their derivations, none where the sweep finds the published form already.
-`MORE` are other models in which something cancels.
+`MORE` are other models in which something cancels, `LOOPS` such models in the body of a loop.
 """
 
 from __future__ import annotations
@@ -391,4 +391,39 @@ input x: T x D
 param u: D
 a = softmax(x @ u)
 output c = a @ x""",
+}
+
+LOOPS = {
+    "norm in a loop": """dim T, N, D
+data x: T x N x D, h[0]: N x D
+param W: D x D, g: D
+for t in 1..T:
+    u[t] = x[t] + h[t-1] @ W
+    c[t] = u[t] - mean(u[t], axis=1, keepdims=True)
+    s[t] = sqrt(mean(c[t]^2, axis=1, keepdims=True) + 1e-5)
+    xhat[t] = c[t] / s[t]
+    h[t] = tanh(xhat[t] * g)
+loss L = mean(h[T]^2)""",
+    "gated loop": """dim T, N, D
+data x: T x N x D, h[0]: N x D
+param W: D x D, U: D x D
+for t in 1..T:
+    v[t] = h[t-1] @ U
+    h[t] = (x[t] @ W) * silu(v[t])
+loss L = mean(h^2)""",
+    "row norm in a loop": """dim T, N, K
+data x: T x N x K, h[0]: N x K
+param W: K x K
+for t in 1..T:
+    q[t] = h[t-1] @ W + x[t]
+    n[t] = q[t] / norm(q[t], axis=1, keepdims=True)
+    h[t] = n[t] @ W
+loss L = mean(h[T]^2)""",
+    "layer norm in a loop": """dim T, N, D
+data x: T x N x D, h[0]: N x D
+param W: D x D, g: D
+for t in 1..T:
+    z[t] = layer_norm(x[t] + h[t-1] @ W)
+    h[t] = silu(z[t] * g)
+loss L = mean(h[T]^2)""",
 }

@@ -13,10 +13,12 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from symbackprop import codegen, mean, scan, silu
 from symbackprop.codegen.numpy import PRINTER
 from symbackprop.codegen.planning import Builder
 from symbackprop.codegen.rows import is_view
 from symbackprop.core.graph import Node
+from symbackprop.core.loops import Loop
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
 from symbackprop.derive import Derivation, derive
 from symbackprop.derive.closed import closed, closed_forms
@@ -29,12 +31,12 @@ from symbackprop.model import Model, zoo
 from symbackprop.model.text.write import with_text_names
 from symbackprop.render.costs import own_cost
 from symbackprop.verify.interpreter import Program
-from tests.derive.kernels import KERNELS, MORE
+from tests.derive.kernels import KERNELS, LOOPS, MORE
 from tests.render.random_models import random_circuit, random_model
 
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "10"))
 SIZES = (3, 4, 5, 2)
-EVERY = {name: k.text for name, k in KERNELS.items()} | MORE
+EVERY = {name: k.text for name, k in KERNELS.items()} | MORE | LOOPS
 
 
 # -- numbers
@@ -126,8 +128,7 @@ def printed() -> str:
     """The closed forms in the derivations of the kernels."""
     found = []
     for name, kernel in KERNELS.items():
-        lines = derive(Model.parse(kernel.text)).text().splitlines()
-        forms = [line.strip().split("   ")[0] for line in lines if "closed form: " in line]
+        forms = closed_lines(kernel.text)
         found += [name, *[f"  {form}" for form in forms or ["as swept"]]]
     return "\n".join(found) + "\n"
 
@@ -135,6 +136,58 @@ def printed() -> str:
 def test_printed_as_published() -> None:
     """Where a form changes for the better: write `printed()` to the file, and read the diff."""
     assert printed() == (Path(__file__).parent / "printed.txt").read_text(encoding="utf-8")
+
+
+# -- loops
+@pytest.mark.parametrize(("name", "form"), [
+    ("norm in a loop", "(Σ_d (δ_xhatₜ ⊙ xhatₜ)[:, d]) 1_Dᵀ) ⊙ xhatₜ/D − (Σ_d δ_xhatₜ[:, d]) 1_Dᵀ/D)"),
+    ("gated loop", "⊙ sₜ ⊙ (1 + vₜ ⊙ (1 − sₜ))"),
+    ("row norm in a loop", "(δ_nₜ − nₜ ⊙ ((Σ_k (δ_nₜ ⊙ nₜ)[:, k]) 1_Kᵀ))"),
+    ("layer norm in a loop", "⊙ s₂ₜ ⊙ (1 + bₜ ⊙ (1 − s₂ₜ))"),
+])
+def test_a_step_of_a_loop_is_closed_as_outside(name: str, form: str) -> None:
+    assert form in "\n".join(closed_lines(LOOPS[name]))
+
+
+def test_what_steps_do_not_read_any_more_is_not_stored() -> None:
+    """The gradient of q/‖q‖ reads the quotient, not q."""
+    model = Model.parse(LOOPS["row norm in a loop"])
+
+    def entering(d: Derivation) -> set[str | None]:
+        scans = [n for n in d.model.graph.topological(list(d.gradients.values())) if isinstance(n.attr, Loop)]
+        return {leaf.name for n in scans if n.attr.forward is not None for leaf in n.attr.sequences}
+
+    d = derive(model)
+    assert "q[t]" in entering(d) and "q[t]" not in entering(closed(d))
+
+
+@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.parametrize("level", [0, 1, 2])
+def test_loops_in_closed_form_are_emitted(name: str, level: int) -> None:
+    """The check before a module is written compares it with slopes."""
+    assert "def backward" in codegen(Model.parse(LOOPS[name]), level=level)
+
+
+def test_a_loop_in_a_loop() -> None:
+    m = Model("nested")
+    T, S, N, D = m.dims("T S N D")
+    x, h0, W = m.data("x", (T, S, N, D)), m.data("h0", (N, D)), m.param("W", (D, D))
+
+    def step(carry: tuple[Node, ...], element: tuple[Node, ...]) -> tuple[Node, tuple[()]]:
+        (last,), _ = scan(lambda c, e: (silu(c[0] @ W + e[0]), ()), carry[0], element[0], index="s", names=["k"])
+        return last, ()
+
+    (last,), _ = scan(step, h0, x, names=["h"])
+    m.loss("L", mean(last * last))
+    d = derive(m)
+    check_equal(d)
+    assert any("common factor" in rules for rules in closed_forms(d).rules.values())
+    assert "def backward" in codegen(m)
+
+
+def closed_lines(text: str) -> list[str]:
+    lines = derive(Model.parse(text)).text().splitlines()
+    return [line.strip().split("   ")[0] for line in lines if "closed form: " in line]
 
 
 # -- safety
@@ -200,8 +253,8 @@ def applications() -> Iterator[tuple[Rules, Rule, Term, Term]]:
     try:
         for text in EVERY.values():
             d = derive(Model.parse(text))
-            with d.model.graph.apart():
-                closing_module.Closing(d).forms()
+            with (graph := d.model.graph).apart():
+                closing_module.Closing(closing_module.whole(d), graph, Space()).forms()
                 yield from found
             found.clear()
     finally:

@@ -6,14 +6,18 @@ region is written in closed form where that costs less than its swept rows, else
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import compress
+from typing import NamedTuple
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_sum, plainly
-from symbackprop.core.graph import Leaf, Node
+from symbackprop.core.facts import is_sum, is_view, plainly
+from symbackprop.core.graph import Graph, Leaf, Node
 from symbackprop.core.hazards import INFINITE, hazards, is_nonnegative
+from symbackprop.core.loops import Loop
 from symbackprop.derive.closed.factoring import (
     Pair,
     Product,
@@ -33,7 +37,7 @@ from symbackprop.derive.closed.flatten import Flattening, is_transparent
 from symbackprop.derive.closed.replay import Alike, Reader, Renaming
 from symbackprop.derive.closed.rules import Rules
 from symbackprop.derive.closed.terms import Index, Space, Term, Terms, TooLong, collected, is_number
-from symbackprop.derive.closed.writing import Price, Writer, swept_cost
+from symbackprop.derive.closed.writing import MULTIPLY, Price, Writer, extent, swept_cost
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 
 ZERO = Product(Fraction(0), {})
@@ -62,6 +66,12 @@ class Trial:
     sums: bool
     divides: bool
 
+    def reads(self) -> set[int]:
+        """The rows in it."""
+        return {id_ for _, tree in self.trees.values() for id_ in tree.reads} | {
+            id_ for pair in self.pairs.values() for id_, _ in pair.powers
+        }
+
 
 @dataclass
 class Region:
@@ -71,63 +81,115 @@ class Region:
     inside: dict[int, Node] = field(default_factory=dict)
 
 
-class Closing:
-    """One pass over the gradients of a derivation. The table is to be set apart around it."""
+class Part(NamedTuple):
+    """Rows that are closed together, a derivation or the body of a reverse loop: gradients, the ids of the forward rows
+    that they may read, the rows that tell what is known of these, what is handed out, and where the part ends."""
 
-    def __init__(self, derivation: Derivation) -> None:
-        self.derivation = derivation
-        self.graph = derivation.model.graph
-        self.roots = list(derivation.gradients.values())
-        self.order = self.graph.topological(self.roots)
-        forward = set(derivation.forward_ids)
-        self.forward = forward | {n.id for n in self.order if _is_given(n)}
+    roots: tuple[Node, ...]
+    forward: frozenset[int]
+    told: tuple[Node, ...]
+    results: tuple[Node, ...] = ()
+    stop: frozenset[int] = frozenset()
+
+
+def whole(derivation: Derivation) -> Part:
+    """All gradients of a derivation, outside of loops."""
+    model, roots = derivation.model, tuple(derivation.gradients.values())
+    told = model.graph.topological([*model.results(), *model.equations.values(), *roots])
+    return Part(roots, derivation.forward_ids, tuple(told), tuple(model.results()))
+
+
+def body(loop: Loop, graph: Graph) -> Part:
+    """What a step of a reverse loop computes, from forward rows that are there at every step."""
+    roots, stop = tuple(loop.results()), loop.stop()
+    forward = frozenset(n.id for n in loop.leaves() if not _is_cotangent(n))
+    return Part(roots, forward, tuple(graph.topological(roots, stop)), (), stop)
+
+
+class Closing:
+    """One pass over the gradients of a part. The table is to be set apart around it."""
+
+    def __init__(self, part: Part, graph: Graph, space: Space) -> None:
+        self.graph, self.roots, self.space = graph, part.roots, space
+        self.order = graph.topological(part.roots, part.stop)
+        forward = set(part.forward) | {n.id for n in self.order if _is_given(n)}
+        self.forward = forward
         for node in self.order:  # as softmax(z), which the gradient of a logsumexp reads
             if node.args and not is_transparent(node) and all(a.id in self.forward for a in node.args):
                 self.forward.add(node.id)
-        forward_rows = self._forward_rows()
-        self.graph.recognise([*forward_rows, *self.order])
-        self.swept = [n for n in self.order if n.id not in self.forward]
+        graph.recognise([*part.told, *self.order])
+        self.swept = [n for n in self.order if n.id not in self.forward and n.id not in part.stop]
         self.cuts = {a.id for n in self.swept if not is_transparent(n) for a in n.args} - self.forward
         self.cuts |= {n.id for n in self.roots} - self.forward
-        rows = sorted((n for n in forward_rows if n.id in self.forward), key=lambda n: n.id)
-        self.space = Space()
+        rows = sorted((n for n in part.told if self._is_known(n)), key=lambda n: n.id)
         self.flattening = Flattening(self.graph, self.space, self.forward)
-        self.flattening.pure = pure_rows(self.order) | self.forward
-        self.facts = Facts(self.flattening, rows, derivation.model.results())
+        self.flattening.ends = part.stop
+        self.flattening.pure = pure_rows(self.order, self.forward)
+        self.facts = Facts(self.flattening, rows, part.results)
         self.rules = Rules(self.flattening, self.facts, rows)
+        self.readers: dict[int, set[int]] = {}
+        for node in self.swept:
+            for a in node.args:
+                self.readers.setdefault(_array(a).id, set()).add(node.id)
         self.place = {n.id: k for k, n in enumerate(self.swept)}
         self.made = self.graph.count + (1 << 40)
         self.pairs: dict[int, Pair] = {}
+        self.chosen: dict[int, Trial] = {}
         self.reader = Reader(self.flattening, self.facts)
         self.solved: dict[tuple[object, ...], tuple[Alike, Trial | None]] = {}
 
-    def _forward_rows(self) -> list[Node]:
-        model = self.derivation.model
-        return self.graph.topological([*model.results(), *model.equations.values(), *self.roots])
+    def _is_known(self, node: Node) -> bool:
+        """Whether it is known how a forward row is computed from others that are there."""
+        return node.id in self.forward and all(a.id in self.forward or a.value is not None for a in node.args)
 
     # -- the pass
     def forms(self) -> ClosedForms:
         """All gradients, those in closed form that are shorter so."""
         self.flattening.flatten(self.swept, self.cuts)
         self.cuts = self.flattening.cuts
-        chosen: dict[int, Trial] = {}
-        for region in self._regions():
-            cost = swept_cost(region.inside.values())
-            trial = self._solved(region) if cost else None
-            if trial is None or (trial.divides and not any(trial.rules.values())):
-                continue  # the same quotients in other groups may overflow
-            if trial.cost < WORTH * cost:
-                chosen |= dict.fromkeys(trial.trees, trial)
-                self.pairs |= trial.pairs
-        return ClosedForms(Rows(self, chosen).all(), {i: t.rules[i] for i, t in chosen.items()})
+        waiting = self._regions(self.swept)
+        for region in waiting:
+            if not self._close(region):
+                waiting += self._parts(region)
+        return Rows(self, self.chosen).all()
+
+    def _close(self, region: Region) -> bool:
+        """Takes the closed form of a region where that is cheaper."""
+        cost = swept_cost(region.inside.values())
+        trial = self._solved(region) if cost else None
+        if trial is None or (trial.divides and not any(trial.rules.values())):
+            return False  # the same quotients in other groups may overflow
+        before = {a.id for n in region.inside.values() for a in n.args}
+        if trial.cost + self._stored(trial.reads(), region) >= WORTH * (cost + self._stored(before, region)):
+            return False
+        self.chosen |= dict.fromkeys(trial.trees, trial)
+        self.pairs |= trial.pairs
+        return True
+
+    def _stored(self, ids: set[int], region: Region) -> float:
+        """What it costs to keep arrays of the forward pass for a region alone: a multiplication for each entry."""
+        nodes, inline = self.graph.nodes, self.flattening.inline
+        read = ids.union(*[[a.id for a in nodes[i].args] for i in ids if i in inline]) & self.forward
+        arrays = {a.id: a for a in map(_array, [nodes[i] for i in sorted(read)]) if a.args}
+        own = [a for i, a in arrays.items() if self.readers.get(i, set()) <= region.inside.keys()]
+        return MULTIPLY * sum(map(extent, own))
 
     # -- regions
-    def _regions(self) -> list[Region]:
+    def _parts(self, region: Region) -> list[Region]:
+        """A region that is longer multiplied out, its first sum that is read in several places taken as an array."""
+        order = sorted(region.inside.values(), key=lambda n: self.place[n.id])
+        readers, sums = Counter([a.id for n in order for a in {*n.args}]), self.flattening.sums
+        several = [n.id for n in order if readers[n.id] > 1 and n.id not in self.cuts]
+        cuts = [i for i in several if len(sums.get(i, (0, ()))[1]) > 1][:1]
+        self.flattening.flatten(order if cuts else [], cuts)
+        return self._regions(order) if cuts else []
+
+    def _regions(self, rows: Sequence[Node]) -> list[Region]:
         """The cuts that are worth a look, those that share rows or read one gradient array together."""
         regions: dict[int, Region] = {}
         owner: dict[int, int] = {}
         join = Joined()
-        for root in self.swept:
+        for root in rows:
             if root.id in self.cuts and root.id in self.flattening.sums and is_transparent(root):
                 region = regions[root.id] = Region([root])
                 for node in self._inside(root, region.inside):
@@ -284,12 +346,14 @@ class Rows:
         self.writer = Writer(self.graph, closing.space, self.row, closing.flattening.guarded)
         self.new: dict[int, Node] = {}
         self.pairs: dict[int, Node] = {}
+        self.inside = ClosedForms({}, {})
 
-    def all(self) -> dict[int, Node]:
-        """By the ids of gradient rows: what stands in their place."""
+    def all(self) -> ClosedForms:
+        """By the ids of gradient rows, those in bodies of loops among them: what stands in their place, and why."""
         for node in self.closing.swept:
             self.of(node)
-        return self.new
+        rules = {i: t.rules[i] for i, t in self.chosen.items()}
+        return ClosedForms({**self.inside.rows, **self.new}, {**self.inside.rules, **rules})
 
     def of(self, node: Node) -> Node:
         """What stands in the place of a row whose arguments are there."""
@@ -319,6 +383,8 @@ class Rows:
 
     def _again(self, node: Node) -> Node:
         args = [self.new.get(a.id, a) for a in node.args]
+        if isinstance(node.attr, Loop) and node.attr.forward is not None:
+            return self._loop(node, args)
         if all(a is b for a, b in zip(args, node.args, strict=True)):
             return node
         row = self.graph.again(node, args)
@@ -326,9 +392,36 @@ class Rows:
         return self._apart(row) if node.apart else row
 
 
+    def _loop(self, scan: Node, args: list[Node]) -> Node:
+        """A reverse loop with its body in closed form; what its steps do not read any more does not enter it."""
+        loop: Loop = scan.attr
+        found = Closing(body(loop, self.graph), self.graph, self.closing.space).forms()
+        if not any(found.rules.values()):
+            return scan if args == [*scan.args] else self.graph.again(scan, args)
+        self.inside = ClosedForms({**self.inside.rows, **found.rows}, {**self.inside.rules, **found.rules})
+        carried, stacked = ([found.rows.get(r.id, r) for r in rows] for rows in (loop.carried, loop.stacked))
+        read = {n.id for n in self.graph.topological([*carried, *stacked], loop.stop())}
+        entering = [leaf.id in read for leaf in loop.sequences]
+        short = replace(loop, sequences=[*compress(loop.sequences, entering)], carried=carried, stacked=stacked)
+        n, m = len(loop.carry), len(loop.carry) + len(loop.sequences)
+        return self.graph.again(scan, [*args[:n], *compress(args[n:m], entering), *args[m:]], short)
+
+
+def _is_cotangent(node: Node) -> bool:
+    """Whether a leaf of a loop's body is a gradient."""
+    return isinstance(node.attr, Leaf) and "cotangent" in node.attr.role
+
+
+def _array(node: Node) -> Node:
+    """The array whose entries a row moves."""
+    while node.args and is_view(node):
+        node = node.args[0]
+    return node
+
+
 def _is_given(node: Node) -> bool:
     """Data, parameters and constants, which a backward pass reads as they are."""
-    return isinstance(node.attr, Leaf) and node.attr.role != "upstream"
+    return isinstance(node.attr, Leaf) and node.attr.role != "upstream" and not _is_cotangent(node)
 
 
 def _is_share(node: Node) -> bool:
@@ -339,9 +432,9 @@ def _is_share(node: Node) -> bool:
     return is_sum(total) and total.args[0] is part and is_nonnegative(node.form.num, node.args)
 
 
-def pure_rows(order: Sequence[Node]) -> set[int]:
+def pure_rows(order: Sequence[Node], forward: set[int]) -> set[int]:
     """Rows that no upstream gradient goes into."""
-    pure: set[int] = set()
+    pure = set(forward)
     for node in order:
         if all(a.id in pure for a in node.args) and (node.args or not isinstance(node.attr, Leaf) or _is_given(node)):
             pure.add(node.id)
@@ -367,8 +460,9 @@ class Joined:
 
 def closed_forms(derivation: Derivation) -> ClosedForms:
     """The gradients of a derivation in their shortest form."""
-    with derivation.model.graph.apart():
-        return Closing(derivation).forms()
+    graph = derivation.model.graph
+    with graph.apart():
+        return Closing(whole(derivation), graph, Space()).forms()
 
 
 def closed(derivation: Derivation, forms: ClosedForms | None = None) -> Derivation:

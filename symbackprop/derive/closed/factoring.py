@@ -61,6 +61,13 @@ class Product(NamedTuple):
         return frozenset(found.union(*[p.letters for parts in self.sums for p in parts]))
 
 
+    @property
+    def reads(self) -> set[int]:
+        """The ids of the rows in it."""
+        own = {id_ for i in self.items for id_, _ in (i.powers if isinstance(i, Inner) else (i,))}
+        return own.union(*[p.reads for parts in self.sums for p in parts])
+
+
 def of_rows(powers: Powers) -> Product:
     """A product of rows alone."""
     return Product(ONE, dict(powers.items()))

@@ -42,7 +42,7 @@ MAX_TERMS, MAX_FACTORS, MAX_DEPTH = 16, 12, 6
 class Flattening:
     """Normal forms of the rows of a table. ``forward`` are the ids of forward rows; ``monomials`` says of forward rows
     which product they are, by id, ``reflected`` which row is 1 minus them; ``guarded`` are rows by which 0 may be
-    divided."""
+    divided; ``ends`` are rows that nothing is looked at below."""
 
     def __init__(self, graph: Graph, space: Space, forward: set[int], opened: bool = False) -> None:
         self.graph, self.space, self.forward, self.opened = graph, space, forward, opened
@@ -53,6 +53,7 @@ class Flattening:
         self.inline: set[int] = set()
         self.pure: set[int] = set()
         self.cuts: set[int] = set()
+        self.ends: frozenset[int] = frozenset()
 
     # -- rows
     def flatten(self, order: Sequence[Node], cuts: Collection[int]) -> None:
@@ -130,7 +131,7 @@ class Flattening:
 
     def forward_entry(self, node: Node, index: Index) -> Terms:
         """A forward row: the product that it is, else itself; broadcasts and inserted axes are seen through."""
-        while node.args and node.value is None and _moves_only(node):
+        while node.args and node.value is None and node.id not in self.ends and _moves_only(node):
             index = inner_index(node, index)
             node = node.args[0]
         if node.value is not None:
