@@ -573,7 +573,6 @@ def backward(cache, upstream=1.0):
     Y_q_T = Y_q.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
         M_t = M[t]
-        t53_t = t53_2[t]
         q_t = q[t]
         jq_t = jq[t]
         t52_t = t52_2[t]
@@ -585,7 +584,6 @@ def backward(cache, upstream=1.0):
         u_t = u[t]
         kq_t = kq_2[t]
         sq_t = sq_2[t]
-        t35_t = t35_2[t]
         p_t = p[t]
         jp_t = jp[t]
         t34_t = t34_2[t]
@@ -599,7 +597,6 @@ def backward(cache, upstream=1.0):
         a_t = a[t]
         M_prev = M_before[t]
         e_t = e[t]
-        t13_t = t13_2[t]
         jw_t = jw[t]
         t12_t = t12_2[t]
         cw_t = cw[t]
@@ -611,17 +608,19 @@ def backward(cache, upstream=1.0):
         kw_t = kw_2[t]
         sw_t = sw_2[t]
         sp_t = sp_2[t]
+        t4_t = t4_10[t]
+        t26_t = t26_2[t]
+        t44_t = t44_2[t]
         dr_t_2 = dr_next + dr[t]                      # dr_t = dr_next + dr[t]   N×(2*W)
         # dq_t = dq_next + einsum(ab,acb→ac, dr_t[:, W:], M[t])   N×R
         dq_t = dq_next + np.einsum("ab,acb->ac", dr_t_2[:, W:], M_t, optimize=True)
-        # dt53_t = sum(−dq_t ⊙ q[t] / t53[t], axis=-1, keepdims=True)   N×1
-        dt53_t = (-dq_t * q_t / t53_t).sum(axis=1, keepdims=True)
-        dvq_t = dq_t / t53_t + dt53_t                 # dvq_t = dq_t / t53[t] + dt53_t   N×R
+        # dvq_t = 1 / t53[t] ⊙ (dq_t − sum(dq_t ⊙ q[t], axis=-1, keepdims=True))   N×R
+        dvq_t = 1 / t53_2[t] * (dq_t - (dq_t * q_t).sum(axis=1, keepdims=True))
         # t10 = dvq_t ⊙ (jq[t] + eps)^t52[t] ⊙ log(jq[t] + eps)   N×R
         t10 = dvq_t * power_term(1, jq_t + eps, t52_t, 1)
         dt52_t = t10.sum(axis=1, keepdims=True)       # dt52_t = sum(t10, axis=-1, keepdims=True)   N×1
         dt51_t = dt52_t * sigmoid(t51_2[t])           # dt51_t = dt52_t ⊙ sigmoid(t51[t])   N×1
-        t29 = dt51_t @ Y_q_T                          # t29 = dt51_t Y_qᵀ   N×H
+        t40 = dt51_t @ Y_q_T                          # t40 = dt51_t Y_qᵀ   N×H
         # djq_t = dvq_t ⊙ t52[t] ⊙ (jq[t] + eps)^(t52[t] − 1)   N×R
         djq_t = dvq_t * power_term(t52_t, jq_t + eps, t52_t - 1, 0)
         dt50_t = djq_t * t49_2[t]                     # dt50_t = djq_t ⊙ t49[t]   N×R
@@ -632,195 +631,189 @@ def backward(cache, upstream=1.0):
         t14 = pad(dt47_t[:, 0:1], 1, R - 1, R)        # t14 = pad(dt47_t[:, 0:1], 1, R - 1, R)   N×R
         # diq_t = djq_t ⊙ t48[t] + t11 + t12 + t13 + t14   N×R
         diq_t = djq_t * t48_2[t] + t11 + t12 + t13 + t14
-        dcq_t = diq_t * gq_t                          # dcq_t = diq_t ⊙ gq[t]   N×R
-        # dt42_t = cq[t] ⊙ (dcq_t − sum(dcq_t ⊙ cq[t], axis=-1, keepdims=True))   N×R
-        dt42_t = cq_t * (dcq_t - (dcq_t * cq_t).sum(axis=1, keepdims=True))
-        # t15 = −dt42_t ⊙ t38[t] ⊙ t39[t] / (t41[t] ⊙ u[t]) / t41[t]   N×R
-        t15 = -dt42_t * t38_t * t39_t / (t41_t * u_t) / t41_t
-        dt41_t = t15.sum(axis=1, keepdims=True)       # dt41_t = sum(t15, axis=-1, keepdims=True)   N×1
+        t15 = diq_t * cq_t                            # t15 = diq_t ⊙ cq[t]   N×R
+        # dt42_t = gq[t] ⊙ cq[t] ⊙ (diq_t − sum(t15, axis=-1, keepdims=True))   N×R
+        dt42_t = gq_t * cq_t * (diq_t - t15.sum(axis=1, keepdims=True))
+        # t16 = −dt42_t ⊙ t38[t] ⊙ t39[t] / (t41[t] ⊙ u[t]) / t41[t]   N×R
+        t16 = -dt42_t * t38_t * t39_t / (t41_t * u_t) / t41_t
+        dt41_t = t16.sum(axis=1, keepdims=True)       # dt41_t = sum(t16, axis=-1, keepdims=True)   N×1
         dt40_t = dt41_t / (2 * t41_t)                 # dt40_t = dt41_t / (2 · t41[t])   N×1
         dt39_t = dt42_t * t38_t / (t41_t * u_t)       # dt39_t = dt42_t ⊙ t38[t] / (t41[t] ⊙ u[t])   N×R
         # dkq_t = 2 · dt40_t ⊙ kq[t] + einsum(ab,abc→ac, dt39_t, M[t])   N×W
         dkq_t = 2 * dt40_t * kq_t + np.einsum("ab,abc->ac", dt39_t, M_t, optimize=True)
         dt36_t = dkq_t * (1 - kq_t ** 2)              # dt36_t = dkq_t ⊙ (1 − kq[t]²)   N×W
-        t30 = dt36_t @ K_q_T                          # t30 = dt36_t K_qᵀ   N×H
+        t41 = dt36_t @ K_q_T                          # t41 = dt36_t K_qᵀ   N×H
         # dt38_t = sum(dt42_t ⊙ t39[t] / (t41[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
         dt38_t = (dt42_t * t39_t / (t41_t * u_t)).sum(axis=1, keepdims=True)
         dt37_t = dt38_t * sigmoid(t37_2[t])           # dt37_t = dt38_t ⊙ sigmoid(t37[t])   N×1
-        t31 = dt37_t @ B_q_T                          # t31 = dt37_t B_qᵀ   N×H
-        # dt44_t = sum(diq_t ⊙ q[t-1], axis=-1, keepdims=True)   N×1
-        dt44_t = (diq_t * q_before[t]).sum(axis=1, keepdims=True)
-        # dgq_t = sum(diq_t ⊙ cq[t], axis=-1, keepdims=True) − dt44_t   N×1
-        dgq_t = (diq_t * cq_t).sum(axis=1, keepdims=True) - dt44_t
-        dt43_t = dgq_t * gq_t * (1 - gq_t)            # dt43_t = dgq_t ⊙ gq[t] ⊙ (1 − gq[t])   N×1
-        t32 = dt43_t @ G_q_T                          # t32 = dt43_t G_qᵀ   N×H
+        t42 = dt37_t @ B_q_T                          # t42 = dt37_t B_qᵀ   N×H
+        t17 = (diq_t * q_before[t]).sum(axis=1)       # t17 = sum(diq_t ⊙ q[t-1], axis=-1)   N
+        # dt43_t = reshape(reshape(gq[t], (N,)) ⊙ reshape(t44[t], (N,)) ⊙ (sum(t15, axis=-1) − t17), (N, 1))  
+        #   N×1
+        dt43_t = (gq_t[:, 0] * t44_t[:, 0] * (t15.sum(axis=1) - t17))[:, None]
+        t43 = dt43_t @ G_q_T                          # t43 = dt43_t G_qᵀ   N×H
         # dt49_t = sum(djq_t ⊙ t50[t], axis=-1, keepdims=True)   N×1
         dt49_t = (djq_t * t50_2[t]).sum(axis=1, keepdims=True)
-        t16 = pad(dt49_t, 1, 2, 3)                    # t16 = pad(dt49_t, 1, 2, 3)   N×3
+        t18 = pad(dt49_t, 1, 2, 3)                    # t18 = pad(dt49_t, 1, 2, 3)   N×3
         # dt48_t = sum(djq_t ⊙ iq[t], axis=-1, keepdims=True)   N×1
         dt48_t = (djq_t * iq[t]).sum(axis=1, keepdims=True)
         # dt46_t = sum(djq_t ⊙ t47[t], axis=-1, keepdims=True)   N×1
         dt46_t = (djq_t * t47_2[t]).sum(axis=1, keepdims=True)
-        # dsq_t = t16 + pad(dt48_t, 1, 1, 3) + pad(dt46_t, 1, 0, 3)   N×3
-        dsq_t = t16 + pad(dt48_t, 1, 1, 3) + pad(dt46_t, 1, 0, 3)
+        # dsq_t = t18 + pad(dt48_t, 1, 1, 3) + pad(dt46_t, 1, 0, 3)   N×3
+        dsq_t = t18 + pad(dt48_t, 1, 1, 3) + pad(dt46_t, 1, 0, 3)
         # dt45_t = sq[t] ⊙ (dsq_t − sum(dsq_t ⊙ sq[t], axis=-1, keepdims=True))   N×3
         dt45_t = sq_t * (dsq_t - (dsq_t * sq_t).sum(axis=1, keepdims=True))
-        t33 = dt45_t @ S_q_T                          # t33 = dt45_t S_qᵀ   N×H
+        t44 = dt45_t @ S_q_T                          # t44 = dt45_t S_qᵀ   N×H
         # dp_t = dp_next + einsum(ab,acb→ac, dr_t[:, :W], M[t])   N×R
         dp_t = dp_next + np.einsum("ab,acb->ac", dr_t_2[:, :W], M_t, optimize=True)
-        # dt35_t = sum(−dp_t ⊙ p[t] / t35[t], axis=-1, keepdims=True)   N×1
-        dt35_t = (-dp_t * p_t / t35_t).sum(axis=1, keepdims=True)
-        dvp_t = dp_t / t35_t + dt35_t                 # dvp_t = dp_t / t35[t] + dt35_t   N×R
-        # t17 = dvp_t ⊙ (jp[t] + eps)^t34[t] ⊙ log(jp[t] + eps)   N×R
-        t17 = dvp_t * power_term(1, jp_t + eps, t34_t, 1)
-        dt34_t = t17.sum(axis=1, keepdims=True)       # dt34_t = sum(t17, axis=-1, keepdims=True)   N×1
+        # dvp_t = 1 / t35[t] ⊙ (dp_t − sum(dp_t ⊙ p[t], axis=-1, keepdims=True))   N×R
+        dvp_t = 1 / t35_2[t] * (dp_t - (dp_t * p_t).sum(axis=1, keepdims=True))
+        # t19 = dvp_t ⊙ (jp[t] + eps)^t34[t] ⊙ log(jp[t] + eps)   N×R
+        t19 = dvp_t * power_term(1, jp_t + eps, t34_t, 1)
+        dt34_t = t19.sum(axis=1, keepdims=True)       # dt34_t = sum(t19, axis=-1, keepdims=True)   N×1
         dt33_t = dt34_t * sigmoid(t33_2[t])           # dt33_t = dt34_t ⊙ sigmoid(t33[t])   N×1
-        t34 = dt33_t @ Y_p_T                          # t34 = dt33_t Y_pᵀ   N×H
-        # t22 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
-        t22 = np.einsum("ab,ac->acb", dr_t_2[:, W:], q_t, optimize=True)
-        # t24 = einsum(ab,ac→abc, dt39_t, kq[t])   N×R×W
-        t24 = np.einsum("ab,ac->abc", dt39_t, kq_t, optimize=True)
-        # t23 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
-        t23 = np.einsum("ab,ac->acb", dr_t_2[:, :W], p_t, optimize=True)
+        t45 = dt33_t @ Y_p_T                          # t45 = dt33_t Y_pᵀ   N×H
+        # t26 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
+        t26 = np.einsum("ab,ac->acb", dr_t_2[:, W:], q_t, optimize=True)
+        # t28 = einsum(ab,ac→abc, dt39_t, kq[t])   N×R×W
+        t28 = np.einsum("ab,ac->abc", dt39_t, kq_t, optimize=True)
+        # t27 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
+        t27 = np.einsum("ab,ac->acb", dr_t_2[:, :W], p_t, optimize=True)
         # djp_t = dvp_t ⊙ t34[t] ⊙ (jp[t] + eps)^(t34[t] − 1)   N×R
         djp_t = dvp_t * power_term(t34_t, jp_t + eps, t34_t - 1, 0)
         dt32_t = djp_t * t31_2[t]                     # dt32_t = djp_t ⊙ t31[t]   N×R
-        t18 = pad(dt32_t[:, R - 1:], 1, 0, R)         # t18 = pad(dt32_t[:, R - 1:], 1, 0, R)   N×R
-        t19 = pad(dt32_t[:, :R - 1], 1, 1, R)         # t19 = pad(dt32_t[:, :R - 1], 1, 1, R)   N×R
+        t20 = pad(dt32_t[:, R - 1:], 1, 0, R)         # t20 = pad(dt32_t[:, R - 1:], 1, 0, R)   N×R
+        t21 = pad(dt32_t[:, :R - 1], 1, 1, R)         # t21 = pad(dt32_t[:, :R - 1], 1, 1, R)   N×R
         dt29_t = djp_t * t28_2[t]                     # dt29_t = djp_t ⊙ t28[t]   N×R
-        t20 = pad(dt29_t[:, 1:], 1, 0, R)             # t20 = pad(dt29_t[:, 1:], 1, 0, R)   N×R
-        t21 = pad(dt29_t[:, 0:1], 1, R - 1, R)        # t21 = pad(dt29_t[:, 0:1], 1, R - 1, R)   N×R
-        # dip_t = djp_t ⊙ t30[t] + t18 + t19 + t20 + t21   N×R
-        dip_t = djp_t * t30_2[t] + t18 + t19 + t20 + t21
-        dcp_t = dip_t * gp_t                          # dcp_t = dip_t ⊙ gp[t]   N×R
-        # dt24_t = cp[t] ⊙ (dcp_t − sum(dcp_t ⊙ cp[t], axis=-1, keepdims=True))   N×R
-        dt24_t = cp_t * (dcp_t - (dcp_t * cp_t).sum(axis=1, keepdims=True))
+        t22 = pad(dt29_t[:, 1:], 1, 0, R)             # t22 = pad(dt29_t[:, 1:], 1, 0, R)   N×R
+        t23 = pad(dt29_t[:, 0:1], 1, R - 1, R)        # t23 = pad(dt29_t[:, 0:1], 1, R - 1, R)   N×R
+        # dip_t = djp_t ⊙ t30[t] + t20 + t21 + t22 + t23   N×R
+        dip_t = djp_t * t30_2[t] + t20 + t21 + t22 + t23
+        t24 = dip_t * cp_t                            # t24 = dip_t ⊙ cp[t]   N×R
+        # dt24_t = gp[t] ⊙ cp[t] ⊙ (dip_t − sum(t24, axis=-1, keepdims=True))   N×R
+        dt24_t = gp_t * cp_t * (dip_t - t24.sum(axis=1, keepdims=True))
         # du_t = −dt42_t ⊙ t38[t] ⊙ t39[t] / (t41[t] ⊙ u[t]) / u[t] − dt24_t ⊙ t20[t] ⊙ t21[t] / (t23[t] ⊙
         #   u[t]) / u[t]   N×R
         du_t = -dt42_t * t38_t * t39_t / (t41_t * u_t) / u_t - dt24_t * t20_t * t21_t / (t23_t * u_t) / u_t
         dt17_t = du_t / (2 * u_t)                     # dt17_t = du_t / (2 · u[t])   N×R
-        dt21_t = dt24_t * t20_t / (t23_t * u_t)       # dt21_t = dt24_t ⊙ t20[t] / (t23[t] ⊙ u[t])   N×R
-        # dM_t = dM_next + t22 + t24 + t23 + 2 · reshape(dt17_t, (N, R, 1)) ⊙ M[t] + einsum(ab,ac→abc, dt21_t,
+        t25 = 1 / t23_t * dt24_t / u_t                # t25 = 1 / t23[t] ⊙ dt24_t / u[t]   N×R
+        dt21_t = t25 * t20_t                          # dt21_t = t25 ⊙ t20[t]   N×R
+        # dM_t = dM_next + t26 + t28 + t27 + 2 · reshape(dt17_t, (N, R, 1)) ⊙ M[t] + einsum(ab,ac→abc, dt21_t,
         #   kp[t])   N×R×W
         dM_t = (
             dM_next
-            + t22
-            + t24
-            + t23
+            + t26
+            + t28
+            + t27
             + 2 * dt17_t[:, :, None] * M_t
             + np.einsum("ab,ac->abc", dt21_t, kp_t, optimize=True)
         )
         da_t = np.einsum("abc,ab->ac", dM_t, w_t, optimize=True)  # da_t = einsum(abc,ab→ac, dM_t, w[t])   N×W
         dt15_t = da_t * (1 - a_t ** 2)                # dt15_t = da_t ⊙ (1 − a[t]²)   N×W
-        t35 = dt15_t @ A_w_T                          # t35 = dt15_t A_wᵀ   N×H
+        t46 = dt15_t @ A_w_T                          # t46 = dt15_t A_wᵀ   N×H
         dt16_t = -dM_t * M_prev                       # dt16_t = −dM_t ⊙ M[t-1]   N×R×W
         # de_t = einsum(abc,ab→ac, dt16_t, w[t])   N×W
         de_t = np.einsum("abc,ab->ac", dt16_t, w_t, optimize=True)
         dt14_t = de_t * e_t * (1 - e_t)               # dt14_t = de_t ⊙ e[t] ⊙ (1 − e[t])   N×W
-        t36 = dt14_t @ E_w_T                          # t36 = dt14_t E_wᵀ   N×H
+        t47 = dt14_t @ E_w_T                          # t47 = dt14_t E_wᵀ   N×H
         # dw_t = dw_next + einsum(abc,ac→ab, dM_t, a[t]) + einsum(abc,ac→ab, dt16_t, e[t])   N×R
         dw_t = (
             dw_next
             + np.einsum("abc,ac->ab", dM_t, a_t, optimize=True)
             + np.einsum("abc,ac->ab", dt16_t, e_t, optimize=True)
         )
-        # dt13_t = sum(−dw_t ⊙ w[t] / t13[t], axis=-1, keepdims=True)   N×1
-        dt13_t = (-dw_t * w_t / t13_t).sum(axis=1, keepdims=True)
-        dvw_t = dw_t / t13_t + dt13_t                 # dvw_t = dw_t / t13[t] + dt13_t   N×R
-        # t25 = dvw_t ⊙ (jw[t] + eps)^t12[t] ⊙ log(jw[t] + eps)   N×R
-        t25 = dvw_t * power_term(1, jw_t + eps, t12_t, 1)
-        dt12_t = t25.sum(axis=1, keepdims=True)       # dt12_t = sum(t25, axis=-1, keepdims=True)   N×1
+        # dvw_t = 1 / t13[t] ⊙ (dw_t − sum(dw_t ⊙ w[t], axis=-1, keepdims=True))   N×R
+        dvw_t = 1 / t13_2[t] * (dw_t - (dw_t * w_t).sum(axis=1, keepdims=True))
+        # t29 = dvw_t ⊙ (jw[t] + eps)^t12[t] ⊙ log(jw[t] + eps)   N×R
+        t29 = dvw_t * power_term(1, jw_t + eps, t12_t, 1)
+        dt12_t = t29.sum(axis=1, keepdims=True)       # dt12_t = sum(t29, axis=-1, keepdims=True)   N×1
         dt11_t = dt12_t * sigmoid(t11_2[t])           # dt11_t = dt12_t ⊙ sigmoid(t11[t])   N×1
-        t37 = dt11_t @ Y_w_T                          # t37 = dt11_t Y_wᵀ   N×H
+        t48 = dt11_t @ Y_w_T                          # t48 = dt11_t Y_wᵀ   N×H
+        t30 = s_t / m_t                               # t30 = s[t] / m[t]   N×R
+        t31 = (cw_t * t30).sum(axis=1)                # t31 = sum(cw[t] ⊙ t30, axis=-1)   N
         # djw_t = dvw_t ⊙ t12[t] ⊙ (jw[t] + eps)^(t12[t] − 1)   N×R
         djw_t = dvw_t * power_term(t12_t, jw_t + eps, t12_t - 1, 0)
         dt10_t = djw_t * t9_2[t]                      # dt10_t = djw_t ⊙ t9[t]   N×R
-        t26 = pad(dt10_t[:, R - 1:], 1, 0, R)         # t26 = pad(dt10_t[:, R - 1:], 1, 0, R)   N×R
-        t27 = pad(dt10_t[:, :R - 1], 1, 1, R)         # t27 = pad(dt10_t[:, :R - 1], 1, 1, R)   N×R
+        t32 = pad(dt10_t[:, R - 1:], 1, 0, R)         # t32 = pad(dt10_t[:, R - 1:], 1, 0, R)   N×R
+        t33 = pad(dt10_t[:, :R - 1], 1, 1, R)         # t33 = pad(dt10_t[:, :R - 1], 1, 1, R)   N×R
         dt7_t = djw_t * t6_2[t]                       # dt7_t = djw_t ⊙ t6[t]   N×R
-        t28 = pad(dt7_t[:, 1:], 1, 0, R)              # t28 = pad(dt7_t[:, 1:], 1, 0, R)   N×R
-        # diw_t = djw_t ⊙ t8[t] + t26 + t27 + t28 + pad(dt7_t[:, 0:1], 1, R - 1, R)   N×R
-        diw_t = djw_t * t8_2[t] + t26 + t27 + t28 + pad(dt7_t[:, 0:1], 1, R - 1, R)
-        dcw_t = diw_t * gw_t                          # dcw_t = diw_t ⊙ gw[t]   N×R
-        # dt2_t = cw[t] ⊙ (dcw_t − sum(dcw_t ⊙ cw[t], axis=-1, keepdims=True))   N×R
-        dt2_t = cw_t * (dcw_t - (dcw_t * cw_t).sum(axis=1, keepdims=True))
-        # dt1_t = sum(−dt2_t ⊙ k[t] ⊙ s[t] / (t1[t] ⊙ m[t]) / t1[t], axis=-1, keepdims=True)   N×1
-        dt1_t = (-dt2_t * k_t * s_t / (t1_t * m_t) / t1_t).sum(axis=1, keepdims=True)
-        dv_t = dt1_t / (2 * t1_t)                     # dv_t = dt1_t / (2 · t1[t])   N×1
-        ds_t = dt2_t * k_t / (t1_t * m_t)             # ds_t = dt2_t ⊙ k[t] / (t1[t] ⊙ m[t])   N×R
+        t34 = pad(dt7_t[:, 1:], 1, 0, R)              # t34 = pad(dt7_t[:, 1:], 1, 0, R)   N×R
+        # diw_t = djw_t ⊙ t8[t] + t32 + t33 + t34 + pad(dt7_t[:, 0:1], 1, R - 1, R)   N×R
+        diw_t = djw_t * t8_2[t] + t32 + t33 + t34 + pad(dt7_t[:, 0:1], 1, R - 1, R)
+        t35 = diw_t * cw_t                            # t35 = diw_t ⊙ cw[t]   N×R
+        t36 = t35.sum(axis=1)                         # t36 = sum(t35, axis=-1)   N
+        t37 = (t35 * t30).sum(axis=1)                 # t37 = sum(t35 ⊙ t30, axis=-1)   N
+        t38 = t1_t[:, 0]                              # t38 = reshape(t1[t], (N,))   N
+        # dv_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(k[t], (N,)) ⊙ (t31 ⊙ t36 − t37) / 2 / t38³, (N, 1))  
+        #   N×1
+        dv_t = (gw_t[:, 0] * k_t[:, 0] * (t31 * t36 - t37) / 2 / (t38 * t38 * t38))[:, None]
+        t39 = t35.sum(axis=1, keepdims=True)          # t39 = sum(t35, axis=-1, keepdims=True)   N×1
+        # ds_t = gw[t] ⊙ k[t] / t1[t] ⊙ cw[t] ⊙ (diw_t − t39) / m[t]   N×R
+        ds_t = gw_t * k_t / t1_t * cw_t * (diw_t - t39) / m_t
         # dkw_t = 2 · dv_t ⊙ kw[t] + einsum(ab,abc→ac, ds_t, M[t-1])   N×W
         dkw_t = 2 * dv_t * kw_t + np.einsum("ab,abc->ac", ds_t, M_prev, optimize=True)
         dd_t = dkw_t * (1 - kw_t ** 2)                # dd_t = dkw_t ⊙ (1 − kw[t]²)   N×W
-        t38 = dd_t @ K_w_T                            # t38 = dd_t K_wᵀ   N×H
-        # dk_t = sum(dt2_t ⊙ s[t] / (t1[t] ⊙ m[t]), axis=-1, keepdims=True)   N×1
-        dk_t = (dt2_t * s_t / (t1_t * m_t)).sum(axis=1, keepdims=True)
-        dg_t = dk_t * sigmoid(g_2[t])                 # dg_t = dk_t ⊙ sigmoid(g[t])   N×1
-        t39 = dg_t @ B_w_T                            # t39 = dg_t B_wᵀ   N×H
-        # t43 = dh_next + dh[t] + t29 + t30 + t31 + t32 + t33 + t34 + t35 + t36 + t37 + t38 + t39   N×H
-        t43 = dh_next + dh[t] + t29 + t30 + t31 + t32 + t33 + t34 + t35 + t36 + t37 + t38 + t39
-        # dt4_t = sum(diw_t ⊙ w[t-1], axis=-1, keepdims=True)   N×1
-        dt4_t = (diw_t * w__before[t]).sum(axis=1, keepdims=True)
-        # dgw_t = sum(diw_t ⊙ cw[t], axis=-1, keepdims=True) − dt4_t   N×1
-        dgw_t = (diw_t * cw_t).sum(axis=1, keepdims=True) - dt4_t
-        dt3_t = dgw_t * gw_t * (1 - gw_t)             # dt3_t = dgw_t ⊙ gw[t] ⊙ (1 − gw[t])   N×1
+        t49 = dd_t @ K_w_T                            # t49 = dd_t K_wᵀ   N×H
+        # dg_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(sigmoid(g[t]), (N,)) ⊙ (t37 − t31 ⊙ t36) / t38, (N,
+        #   1))   N×1
+        dg_t = (gw_t[:, 0] * sigmoid(g_2[t])[:, 0] * (t37 - t31 * t36) / t38)[:, None]
+        t50 = dg_t @ B_w_T                            # t50 = dg_t B_wᵀ   N×H
+        # t56 = dh_next + dh[t] + t40 + t41 + t42 + t43 + t44 + t45 + t46 + t47 + t48 + t49 + t50   N×H
+        t56 = dh_next + dh[t] + t40 + t41 + t42 + t43 + t44 + t45 + t46 + t47 + t48 + t49 + t50
+        # t51 = reshape(gw[t], (N,)) ⊙ reshape(t4[t], (N,)) ⊙ (t36 − sum(diw_t ⊙ w[t-1], axis=-1))   N
+        t51 = gw_t[:, 0] * t4_t[:, 0] * (t36 - (diw_t * w__before[t]).sum(axis=1))
+        dt3_t = t51[:, None]                          # dt3_t = reshape(t51, (N, 1))   N×1
         # dt9_t = sum(djw_t ⊙ t10[t], axis=-1, keepdims=True)   N×1
         dt9_t = (djw_t * t10_2[t]).sum(axis=1, keepdims=True)
-        t40 = pad(dt9_t, 1, 2, 3)                     # t40 = pad(dt9_t, 1, 2, 3)   N×3
+        t52 = pad(dt9_t, 1, 2, 3)                     # t52 = pad(dt9_t, 1, 2, 3)   N×3
         # dt8_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
         dt8_t = (djw_t * iw[t]).sum(axis=1, keepdims=True)
         # dt6_t = sum(djw_t ⊙ t7[t], axis=-1, keepdims=True)   N×1
         dt6_t = (djw_t * t7_2[t]).sum(axis=1, keepdims=True)
-        # dsw_t = t40 + pad(dt8_t, 1, 1, 3) + pad(dt6_t, 1, 0, 3)   N×3
-        dsw_t = t40 + pad(dt8_t, 1, 1, 3) + pad(dt6_t, 1, 0, 3)
+        # dsw_t = t52 + pad(dt8_t, 1, 1, 3) + pad(dt6_t, 1, 0, 3)   N×3
+        dsw_t = t52 + pad(dt8_t, 1, 1, 3) + pad(dt6_t, 1, 0, 3)
         # dt5_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
         dt5_t = sw_t * (dsw_t - (dsw_t * sw_t).sum(axis=1, keepdims=True))
-        # t41 = −dt24_t ⊙ t20[t] ⊙ t21[t] / (t23[t] ⊙ u[t]) / t23[t]   N×R
-        t41 = -dt24_t * t20_t * t21_t / (t23_t * u_t) / t23_t
-        dt23_t = t41.sum(axis=1, keepdims=True)       # dt23_t = sum(t41, axis=-1, keepdims=True)   N×1
-        dt22_t = dt23_t / (2 * t23_t)                 # dt22_t = dt23_t / (2 · t23[t])   N×1
-        # dkp_t = 2 · dt22_t ⊙ kp[t] + einsum(ab,abc→ac, dt21_t, M[t])   N×W
-        dkp_t = 2 * dt22_t * kp_t + np.einsum("ab,abc->ac", dt21_t, M_t, optimize=True)
-        dt18_t = dkp_t * (1 - kp_t ** 2)              # dt18_t = dkp_t ⊙ (1 − kp[t]²)   N×W
-        t44 = dt18_t @ K_p_T                          # t44 = dt18_t K_pᵀ   N×H
-        # dt20_t = sum(dt24_t ⊙ t21[t] / (t23[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
-        dt20_t = (dt24_t * t21_t / (t23_t * u_t)).sum(axis=1, keepdims=True)
-        dt19_t = dt20_t * sigmoid(t19_2[t])           # dt19_t = dt20_t ⊙ sigmoid(t19[t])   N×1
-        t45 = dt19_t @ B_p_T                          # t45 = dt19_t B_pᵀ   N×H
-        # dt26_t = sum(dip_t ⊙ p[t-1], axis=-1, keepdims=True)   N×1
-        dt26_t = (dip_t * p_before[t]).sum(axis=1, keepdims=True)
-        # dgp_t = sum(dip_t ⊙ cp[t], axis=-1, keepdims=True) − dt26_t   N×1
-        dgp_t = (dip_t * cp_t).sum(axis=1, keepdims=True) - dt26_t
-        dt25_t = dgp_t * gp_t * (1 - gp_t)            # dt25_t = dgp_t ⊙ gp[t] ⊙ (1 − gp[t])   N×1
-        t46 = dt25_t @ G_p_T                          # t46 = dt25_t G_pᵀ   N×H
+        # t53 = sum(dt21_t ⊙ t21[t], axis=-1, keepdims=True) / t23[t]²   N×1
+        t53 = (dt21_t * t21_t).sum(axis=1, keepdims=True) / t23_t ** 2
+        # dt18_t = (1 − kp[t]²) ⊙ (einsum(ab,abc→ac, dt21_t, M[t]) − t53 ⊙ kp[t])   N×W
+        dt18_t = (1 - kp_t ** 2) * (np.einsum("ab,abc->ac", dt21_t, M_t, optimize=True) - t53 * kp_t)
+        t57 = dt18_t @ K_p_T                          # t57 = dt18_t K_pᵀ   N×H
+        # dt19_t = reshape(reshape(sigmoid(t19[t]), (N,)) ⊙ sum(t25 ⊙ t21[t], axis=-1), (N, 1))   N×1
+        dt19_t = (sigmoid(t19_2[t])[:, 0] * (t25 * t21_t).sum(axis=1))[:, None]
+        t58 = dt19_t @ B_p_T                          # t58 = dt19_t B_pᵀ   N×H
+        t54 = (dip_t * p_before[t]).sum(axis=1)       # t54 = sum(dip_t ⊙ p[t-1], axis=-1)   N
+        # dt25_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(t26[t], (N,)) ⊙ (sum(t24, axis=-1) − t54), (N, 1))  
+        #   N×1
+        dt25_t = (gp_t[:, 0] * t26_t[:, 0] * (t24.sum(axis=1) - t54))[:, None]
+        t59 = dt25_t @ G_p_T                          # t59 = dt25_t G_pᵀ   N×H
         # dt31_t = sum(djp_t ⊙ t32[t], axis=-1, keepdims=True)   N×1
         dt31_t = (djp_t * t32_2[t]).sum(axis=1, keepdims=True)
-        t42 = pad(dt31_t, 1, 2, 3)                    # t42 = pad(dt31_t, 1, 2, 3)   N×3
+        t55 = pad(dt31_t, 1, 2, 3)                    # t55 = pad(dt31_t, 1, 2, 3)   N×3
         # dt30_t = sum(djp_t ⊙ ip[t], axis=-1, keepdims=True)   N×1
         dt30_t = (djp_t * ip[t]).sum(axis=1, keepdims=True)
         # dt28_t = sum(djp_t ⊙ t29[t], axis=-1, keepdims=True)   N×1
         dt28_t = (djp_t * t29_2[t]).sum(axis=1, keepdims=True)
-        # dsp_t = t42 + pad(dt30_t, 1, 1, 3) + pad(dt28_t, 1, 0, 3)   N×3
-        dsp_t = t42 + pad(dt30_t, 1, 1, 3) + pad(dt28_t, 1, 0, 3)
+        # dsp_t = t55 + pad(dt30_t, 1, 1, 3) + pad(dt28_t, 1, 0, 3)   N×3
+        dsp_t = t55 + pad(dt30_t, 1, 1, 3) + pad(dt28_t, 1, 0, 3)
         # dt27_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
         dt27_t = sp_t * (dsp_t - (dsp_t * sp_t).sum(axis=1, keepdims=True))
-        # dh_t = t43 + dt3_t G_wᵀ + dt5_t S_wᵀ + t44 + t45 + t46 + dt27_t S_pᵀ   N×H
-        dh_t_2 = t43 + dt3_t @ G_w_T + dt5_t @ S_w_T + t44 + t45 + t46 + dt27_t @ S_p_T
+        # dh_t = t56 + dt3_t G_wᵀ + dt5_t S_wᵀ + t57 + t58 + t59 + dt27_t S_pᵀ   N×H
+        dh_t_2 = t56 + dt3_t @ G_w_T + dt5_t @ S_w_T + t57 + t58 + t59 + dt27_t @ S_p_T
         db_t = dh_t_2 * (1 - h[t] ** 2)               # db_t = dh_t ⊙ (1 − h[t]²)   N×H
         dr_prev = db_t @ W_r_T                        # dr_prev = db_t W_rᵀ   N×(2*W)
         dh_prev = db_t @ W_h_T                        # dh_prev = db_t W_hᵀ   N×H
-        # dm_t = −dt2_t ⊙ k[t] ⊙ s[t] / (t1[t] ⊙ m[t]) / m[t]   N×R
-        dm_t = -dt2_t * k_t * s_t / (t1_t * m_t) / m_t
-        dc_t = dm_t / (2 * m_t)                       # dc_t = dm_t / (2 · m[t])   N×R
-        # dM_prev = dM_t ⊙ (1 − t16[t]) + 2 · reshape(dc_t, (N, R, 1)) ⊙ M[t-1] + einsum(ab,ac→abc, ds_t,
-        #   kw[t])   N×R×W
+        # t60 = reshape(gw[t] ⊙ k[t] / 2 / t1[t] ⊙ cw[t] ⊙ s[t] ⊙ (t39 − diw_t) / m[t]³, (N, R, 1))   N×R×1
+        t60 = (gw_t * k_t / 2 / t1_t * cw_t * s_t * (t39 - diw_t) / (m_t * m_t * m_t))[:, :, None]
+        # dM_prev = dM_t ⊙ (1 − t16[t]) + 2 · t60 ⊙ M[t-1] + einsum(ab,ac→abc, ds_t, kw[t])   N×R×W
         dM_prev = (
             dM_t * (1 - t16_2[t])
-            + 2 * dc_t[:, :, None] * M_prev
+            + 2 * t60 * M_prev
             + np.einsum("ab,ac->abc", ds_t, kw_t, optimize=True)
         )
-        dw_prev = diw_t * t4_10[t]                    # dw_prev = diw_t ⊙ t4[t]   N×R
-        dp_prev = dip_t * t26_2[t]                    # dp_prev = dip_t ⊙ t26[t]   N×R
-        dq_prev = diq_t * t44_2[t]                    # dq_prev = diq_t ⊙ t44[t]   N×R
+        dw_prev = diw_t * t4_t                        # dw_prev = diw_t ⊙ t4[t]   N×R
+        dp_prev = dip_t * t26_t                       # dp_prev = dip_t ⊙ t26[t]   N×R
+        dq_prev = diq_t * t44_t                       # dq_prev = diq_t ⊙ t44[t]   N×R
         db[t] = db_t
         dt27[t] = dt27_t
         dt25[t] = dt25_t
@@ -966,7 +959,7 @@ def outputs(params, data, dims=None):
     iw = np.empty((T, N, R), dtype)                   # T×N×R
     sw_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     jw = np.empty((T, N, R), dtype)                   # T×N×R
-    t47 = np.empty((T, N, R), dtype)                  # T×N×R
+    t61 = np.empty((T, N, R), dtype)                  # T×N×R
     w_ = np.empty((T, N, R), dtype)                   # T×N×R
     e = np.empty((T, N, W), dtype)                    # T×N×W
     a = np.empty((T, N, W), dtype)                    # T×N×W
@@ -978,7 +971,7 @@ def outputs(params, data, dims=None):
     ip = np.empty((T, N, R), dtype)                   # T×N×R
     sp_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     jp = np.empty((T, N, R), dtype)                   # T×N×R
-    t48 = np.empty((T, N, R), dtype)                  # T×N×R
+    t62 = np.empty((T, N, R), dtype)                  # T×N×R
     p = np.empty((T, N, R), dtype)                    # T×N×R
     kq_2 = np.empty((T, N, W), dtype)                 # T×N×W
     cq = np.empty((T, N, R), dtype)                   # T×N×R
@@ -986,7 +979,7 @@ def outputs(params, data, dims=None):
     iq = np.empty((T, N, R), dtype)                   # T×N×R
     sq_2 = np.empty((T, N, 3), dtype)                 # T×N×3
     jq = np.empty((T, N, R), dtype)                   # T×N×R
-    t49 = np.empty((T, N, R), dtype)                  # T×N×R
+    t63 = np.empty((T, N, R), dtype)                  # T×N×R
     q = np.empty((T, N, R), dtype)                    # T×N×R
     for t in range(T):
         b_t = t1[t] + r_prev @ W_r + h_prev @ W_h + b_h  # b[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
@@ -1108,7 +1101,7 @@ def outputs(params, data, dims=None):
         iw[t] = iw_t
         sw_2[t] = sw_t
         jw[t] = jw_t
-        t47[t] = vw_t
+        t61[t] = vw_t
         w_[t] = w_t
         e[t] = e_t
         a[t] = a_t
@@ -1120,7 +1113,7 @@ def outputs(params, data, dims=None):
         ip[t] = ip_t
         sp_2[t] = sp_t
         jp[t] = jp_t
-        t48[t] = vp_t
+        t62[t] = vp_t
         p[t] = p_t
         kq_2[t] = kq_t
         cq[t] = cq_t
@@ -1128,7 +1121,7 @@ def outputs(params, data, dims=None):
         iq[t] = iq_t
         sq_2[t] = sq_t
         jq[t] = jq_t
-        t49[t] = vq_t
+        t63[t] = vq_t
         q[t] = q_t
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
@@ -1136,9 +1129,9 @@ def outputs(params, data, dims=None):
     L = logit_loss(z, y).sum() / (N * O * T)          # L = mean(binary_cross_entropy_with_logits(z, y))
     return {
         "h": h, "r": r, "z": z, "L": L, "m": m, "kw": kw_2, "cw": cw, "gw": gw_2, "iw": iw, "sw": sw_2,
-        "jw": jw, "vw": t47, "w": w_, "e": e, "a": a, "M": M, "u": u, "kp": kp_2, "cp": cp, "gp": gp_2,
-        "ip": ip, "sp": sp_2, "jp": jp, "vp": t48, "p": p, "kq": kq_2, "cq": cq, "gq": gq_2, "iq": iq,
-        "sq": sq_2, "jq": jq, "vq": t49, "q": q,
+        "jw": jw, "vw": t61, "w": w_, "e": e, "a": a, "M": M, "u": u, "kp": kp_2, "cp": cp, "gp": gp_2,
+        "ip": ip, "sp": sp_2, "jp": jp, "vp": t62, "p": p, "kq": kq_2, "cq": cq, "gq": gq_2, "iq": iq,
+        "sq": sq_2, "jq": jq, "vq": t63, "q": q,
     }
 
 
