@@ -21,6 +21,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 
+from symbackprop.apart import GIGABYTES, SECONDS, random_seed
 from symbackprop.codegen import DTYPES
 from symbackprop.errors import ModelError, SymbackpropError, UsageError, did_you_mean
 from symbackprop.render.formats import FORMATS
@@ -173,6 +174,21 @@ def one_of(flag: str, words: Iterable[str], help: str, name: str | None = None, 
 
 def format_option(*formats: str) -> Callable[[Command], Command]:
     return one_of("--format", formats, "How to print it.", "form")
+
+
+def for_a_file(command: Command) -> Callable[..., Any]:
+    """The options of a command that executes a file of somebody's."""
+    seed = click.option("--seed", type=click.IntRange(0), metavar="N", default=random_seed,
+                        help="Of the random inputs; the report says which.  [default: a random one]")
+    timeout = click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="SECONDS", default=SECONDS,
+                           show_default=True, help="How long each call of a file may take.")
+    memory = click.option("--memory", type=click.FloatRange(0, min_open=True), metavar="GIB", default=GIGABYTES,
+                          show_default=True, help="How much memory a file may take.")
+    return seed(timeout(memory(command)))
+
+
+def tell_it_is_executed(path: str) -> None:
+    tell(f"note: {path} is executed, in a process of its own")
 
 
 model_argument = click.argument("model")
@@ -402,7 +418,7 @@ def require_unchanged(text: str, path: Path) -> None:
 
 @cli.command()
 @click.argument("model", metavar="MODEL|FILE.py")
-@click.option("--seed", type=click.IntRange(0), metavar="N", default=0, show_default=True, help="Of the random inputs.")
+@for_a_file
 @click.option("--trials", type=click.IntRange(1), metavar="N", help="How many random inputs to try.")
 @one_of("--method", ["auto", "central", "complex"],
         "How numeric slopes are taken: complex step, central differences, or the first where it applies.")
@@ -411,11 +427,13 @@ def require_unchanged(text: str, path: Path) -> None:
 def verify(given: Given, as_json: bool, **options: Any) -> None:
     """Check the gradients of a model or of an emitted module.
 
-    They are compared with numeric slopes of the model itself. Exits with 1 when the check fails, and also when it
-    could decide nothing or not everything.
+    They are compared with numeric slopes of the model itself. FILE.py is executed, as your own code, in a process of
+    its own. Exits with 1 when the check fails, and also when it could decide nothing or not everything.
     """
-    from symbackprop.verified import verify_target
+    from symbackprop.verified import is_emitted, verify_target
 
+    if is_emitted(given.spec):
+        tell_it_is_executed(given.spec)
     with progress_bar("verifying") as progress:
         report = verify_target(given.spec, relu0=given.relu0, sizes=given.sizes, progress=progress, **options)
     write_result(as_text(report.to_json()) if as_json else report.text())
@@ -460,9 +478,7 @@ def grade(given: Given, answers: str, hints: int, as_json: bool, output: str) ->
     metavar="R",
     help="How far a gradient may be off, relative to its largest entry.  [default: what fits its precision]",
 )
-@click.option(
-    "--seed", type=click.IntRange(0), metavar="N", default=0, show_default=True, help="Of the random inputs."
-)
+@for_a_file
 @click.option(
     "--trials", type=click.IntRange(1), metavar="N", default=3, show_default=True, help="How many random inputs to try."
 )
@@ -471,15 +487,15 @@ def grade(given: Given, answers: str, hints: int, as_json: bool, output: str) ->
 def check(given: Given, target: str, as_json: bool, **options: Any) -> None:
     """Check anybody's own backward pass, and name what is wrong with it.
 
-    The file is executed, as your own code. NAME is a function whose parameters are names of the model (upstream, dout
-    or d and an output's name for the upstream gradient), a torch.autograd.Function, or a class with forward and
-    backward; without NAME the file has forward(params, data) and backward(cache). Exits with 1 when a gradient is
-    wrong.
+    The file is executed, as your own code, in a process of its own. NAME is a function whose parameters are names of
+    the model (upstream, dout or d and an output's name for the upstream gradient), a torch.autograd.Function, or a
+    class with forward and backward; without NAME the file has forward(params, data) and backward(cache). Exits with 1
+    when a gradient is wrong.
     """
     from symbackprop.own import check_file
 
     model = given.model()
-    tell(f"note: {target.partition('.py')[0]}.py is executed")
+    tell_it_is_executed(f"{target.partition('.py')[0]}.py")
     report = check_file(model, target, dims=given.sizes, **options)
     write_result(report.json() if as_json else report.text())
     if not report.passed:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from symbackprop.apart import random_seed
 from symbackprop.errors import CheckFailed
 from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
@@ -50,14 +51,18 @@ def codegen(
     return source
 
 
-def verify(model: Model | str, **options: Any) -> Report:
-    """Check the gradients that would be emitted for a model (also by name, path or as model text).
+def verify(model: Model | str | Path, **options: Any) -> Report:
+    """Check the gradients that would be emitted for a model (also by name, path or as model text), or those of a file
+    that is a module, which is then executed in a process of its own, at points of a random seed.
 
     Options: ``seed``, ``trials`` (random points; chosen by size when left out), ``method`` (auto, central, complex),
-    ``sizes`` of dimensions, ``progress``. The report is true in a condition when everything passed.
+    ``sizes`` of dimensions, ``progress``; of a file also ``timeout``, the seconds that each call may take, and
+    ``memory``, the GiB for all of it. The report is true in a condition when everything passed.
     """
     from symbackprop.codegen import codegen as emit
 
+    if is_emitted(str(model)):
+        return verify_file(str(model), **{"seed": random_seed(), **options})
     model = as_model(model)
     return verify_source(emit(model), model, **options)
 
@@ -90,11 +95,12 @@ def require_verified(module: Path | str, model: Model, **options: Any) -> list[s
 
 
 def verify_target(
-    target: str, relu0: str | None = None, sizes: Mapping[str, int] | None = None, **options: Any
+    target: str, timeout: float, memory: float, relu0: str | None = None, sizes: Mapping[str, int] | None = None,
+    **options: Any
 ) -> Report:
-    """Check what the command line names: a file that carries its own model text, else a model."""
+    """Check what the command line names: a file that carries its own model text, apart, else a model."""
     if is_emitted(target):
-        return verify_file(target, relu0=relu0, sizes=sizes, **options)
+        return verify_file(target, timeout=timeout, memory=memory, relu0=relu0, sizes=sizes, **options)
     from symbackprop.model import load
 
     return verify(load(target, relu0=relu0, dims=sizes), sizes=sizes, **options)

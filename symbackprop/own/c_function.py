@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.errors import UsageError, did_you_mean
-from symbackprop.own.forms import Form, Given, Raw, called
-from symbackprop.own.truth import SIZE
+from symbackprop.apart.files import called
+from symbackprop.apart.forms import Form, Given, Raw, UnknownWord
+from symbackprop.errors import UsageError
 
 _TYPES: dict[str, Any] = {
     "float": ctypes.c_float, "double": ctypes.c_double, "int": ctypes.c_int, "unsigned": ctypes.c_uint,
@@ -51,33 +51,33 @@ class CForm(Form):
     def functions(self) -> list[Callable[..., Any]]:
         return []
 
-    def run(self, given: Given) -> Raw:
-        given.library = "numpy"
+    def wanted(self) -> list[str]:
+        return [p.name for p in self.parameters]
+
+    def filled(self) -> list[str]:
+        return [p.name for p in self.parameters if p.pointer and not p.const]
+
+    def call(self, given: Given) -> tuple[Raw, Callable[[], Any] | None]:
         results: dict[str, Any] = {}
         args = [self._argument(p, given, results) for p in self.parameters]
-        called(self.function, self.label, *[a.ctypes.data if isinstance(a, np.ndarray) else a for a in args])
+        pointers = [a.ctypes.data if isinstance(a, np.ndarray) else a for a in args]
+        called(self.function, self.label, None, pointers)
         for p, array in zip(self.parameters, args, strict=True):
             if isinstance(array, np.ndarray) and p.name not in results:
-                given.handed.append((p.name, array, given.kept[p.name]))
-        return Raw(results)
+                given.handed.append((given.values[p.name][0], array))
+        return Raw(results), None
 
     def _argument(self, p: Parameter, given: Given, results: dict[str, Any]) -> Any:
-        truth = given.truth
-        meaning, dtype = truth.argument(p.name), np.dtype(_TYPES[p.type])
-        name = None if p.const or p.name in truth.own else truth.gradient_of(p.name)
-        if p.pointer and name is not None and (meaning is None or meaning.kind != "upstream"):
-            results[p.name] = np.zeros(truth.right(name, given.point).shape, dtype)
+        dtype = np.dtype(_TYPES[p.type])
+        if p.name in given.shapes:
+            results[p.name] = np.zeros(given.shapes[p.name], dtype)
             return results[p.name]
-        if meaning is None:
-            known = truth.known_words()
-            raise UsageError(f"{self.label}: {p.name} is no name of {truth.model.name} ({', '.join(known)})."
-                             f"{did_you_mean(p.name, known)}")
-        value = truth.value(meaning, given.point)
+        if p.name not in given.values:
+            raise UnknownWord(self.label, p.name)
+        value = given.values[p.name][1]
         if not p.pointer:
-            return int(value) if meaning.kind == SIZE or dtype.kind in "iu" else float(value)
-        array = np.ascontiguousarray(np.atleast_1d(np.asarray(value)).astype(dtype))
-        given.kept[p.name] = array.astype(float)
-        return array
+            return int(value) if dtype.kind in "iu" else float(value)
+        return np.ascontiguousarray(np.atleast_1d(np.asarray(value)).astype(dtype))
 
 
 def parsed(signature: str, name: str) -> tuple[str, list[Parameter]]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from symbackprop.apart import GIGABYTES, SECONDS
+from symbackprop.apart.files import CallFailed
+from symbackprop.apart.forms import Form, Given, Raw, UnknownWord, form_of
+from symbackprop.apart.libraries import back
+from symbackprop.apart.process import CodeEnded, Process, RemoteForm
+from symbackprop.apart.source import loaded, member, split_target
 from symbackprop.errors import BrokenModule, ModelError, NameProblem, UsageError, did_you_mean
 from symbackprop.grade.derivation_mistakes import Candidate
 from symbackprop.grade.mistakes import UNEXPLAINED, Finding
@@ -20,18 +25,16 @@ from symbackprop.model.model import Model
 from symbackprop.own.c_function import CForm
 from symbackprop.own.compare import CLOSE, OFF, SHAPE, SINGLE_STEP, Pair, all_close, distance, pair
 from symbackprop.own.diagnosis import LARGE, Diagnosis
-from symbackprop.own.forms import ClassForm, Form, FunctionForm, Given, Raw, form_of
-from symbackprop.own.libraries import arrays_in, back
+from symbackprop.own.handing import changed, handed
 from symbackprop.own.report import FAIL, MAX_SAYS, PASS, Gradient, Report
 from symbackprop.own.results import Returned, returned
 from symbackprop.own.smallest import smallest
-from symbackprop.own.source import loaded, member, own_functions, split_target
 from symbackprop.own.truth import STEPS, Truth
-from symbackprop.verify.module import CallFailed
 
 DTYPES = ("float64", "float32")
 TRIALS, MAX_FORMULA = 3, 160
-DEVICES = ("cpu", "cuda")
+RUNS_AWAY = {"MemoryError", "RecursionError", "SystemExit", "KeyboardInterrupt",
+             "RuntimeError: can't start new thread"}
 
 
 def check(
@@ -46,6 +49,8 @@ def check(
     seed: int = 0,
     trials: int = TRIALS,
     signature: str | None = None,
+    timeout: float = SECONDS,
+    memory: float = GIGABYTES,
 ) -> Report:
     """Check anybody's own backward pass against a model; the report is true in a condition when all of it is right.
 
@@ -54,39 +59,36 @@ def check(
     ``torch.autograd.Function``, a class with ``forward`` and ``backward``, a module or a path ``FILE.py[:NAME]`` with
     them, or a function of a C library with its ``signature``. ``forward`` makes the ``cache`` that it reads.
     ``returns`` names its results; else their names are read off its return statement. ``tolerance`` is relative to the
-    largest entry of a gradient; ``dims`` fixes sizes. Raises `UsageError` where it cannot be told what to hand it or
-    what it returns.
+    largest entry of a gradient; ``dims`` fixes sizes. A path is executed in a process of its own (`check_file`), an
+    object called here. Raises `UsageError` where it cannot be told what to hand it or what it returns.
     """
     declared = as_model(model)
     if isinstance(backward, (str, Path)):
         return check_file(declared, str(backward), forward=forward, returns=returns, dtype=dtype,
-                          tolerance=tolerance, dims=dims, seed=seed, trials=trials)
-    form = CForm(backward, signature) if signature is not None else _form(backward, forward, None)
+                          tolerance=tolerance, dims=dims, seed=seed, trials=trials, timeout=timeout, memory=memory)
+    form = CForm(backward, signature) if signature is not None else form_of(backward, forward, None)
     names = None if returns is None else listed(returns)
-    return Checker(declared, lambda: form, names, dtype, tolerance, dims or {}, seed, trials).report()
+    return Checker(declared, form, names, dtype, tolerance, dims or {}, seed, trials).report()
 
 
 def check_file(model: Model, target: str, *, forward: Any = None, returns: Iterable[str] | str | None = None,
                dtype: str = "float64", tolerance: float | None = None, dims: Mapping[str, int] | None = None,
-               seed: int = 0, trials: int = TRIALS) -> Report:
-    """The same for ``FILE.py`` or ``FILE.py:NAME``. The file is executed."""
+               seed: int = 0, trials: int = TRIALS, timeout: float = SECONDS, memory: float = GIGABYTES) -> Report:
+    """The same for ``FILE.py`` or ``FILE.py:NAME``. The file is executed in a process of its own, in which each
+    call may take ``timeout`` seconds and all of it ``memory`` GiB; here where a ``forward`` of this process belongs to
+    it."""
     path, name = split_target(target)
-    with loaded(path) as module:
-        form = _form(module if name is None else member(module, name, path), forward, module)
-        names = None if returns is None else listed(returns)
-        return Checker(model, lambda: form, names, dtype, tolerance, dims or {}, seed, trials).report()
-
-
-def _form(found: Any, forward: Any, home: ModuleType | None) -> Form:
-    if not isinstance(found, ModuleType):
-        return form_of(found, forward, home)
-    backward = getattr(found, "backward", None)
-    if callable(backward):
-        return form_of(backward, forward or getattr(found, "forward", None), found)
-    names = list(own_functions(found)) + [n for n, v in vars(found).items() if isinstance(v, type)
-                                          and v.__module__ == found.__name__]
-    hint = f" It has {', '.join(names)}: write FILE.py:NAME." if names else ""
-    raise UsageError(f"{Path(found.__file__ or found.__name__).name} has no function backward.{hint}")
+    names = None if returns is None else listed(returns)
+    with ExitStack() as after:
+        try:
+            if forward is None:
+                form: Form = RemoteForm(after.enter_context(Process(path, timeout, memory)), name)
+            else:
+                module = after.enter_context(loaded(path))
+                form = form_of(module if name is None else member(module, name, path), forward, module)
+        except CodeEnded as end:
+            return Report(model.name, name or path.name, broken=[str(end)], dtype=dtype, seed=seed)
+        return Checker(model, form, names, dtype, tolerance, dims or {}, seed, trials).report()
 
 
 @dataclass
@@ -102,7 +104,7 @@ class Run:
 class Checker:
     """One check: runs the code, compares, explains."""
 
-    def __init__(self, model: Model, form: Callable[[], Form], returns: Sequence[str] | None, dtype: str,
+    def __init__(self, model: Model, form: Form, returns: Sequence[str] | None, dtype: str,
                  tolerance: float | None, dims: Mapping[str, int], seed: int, trials: int) -> None:
         if dtype not in DTYPES:
             raise UsageError(f"dtype is float64 or float32, not {dtype!r}.{did_you_mean(dtype, DTYPES)}")
@@ -112,29 +114,32 @@ class Checker:
             if name not in model.sizes:
                 raise NameProblem(f"{model.name} has no dimension {name!r}; it has {', '.join(model.sizes) or 'none'}."
                                   f"{did_you_mean(name, model.sizes)}")
-        self.model, self.form, self.returns, self.dtype = model, form(), returns, dtype
+        self.model, self.form, self.returns, self.dtype = model, form, returns, dtype
         self.tolerance, self.dims, self.seed, self.trials = tolerance, dims, seed, trials
         self.truth = Truth(model, dims, seed)
-        self.library, self.device = "", "cpu"
+        self.places = form.places()
+        self.sizes = ""
         self.report_ = Report(model.name, self.form.label, dtype=dtype, seed=seed)
 
     # -- running the code
-    def run(self, point: Point, truth: Truth | None = None, fresh: bool = True) -> Run:
+    def run(self, point: Point, truth: Truth | None = None, fresh: bool = True, twice: bool = False) -> Run:
         """One call; the first one finds out which library's arrays the code takes, and where they have to be."""
         truth = truth or self.truth
-        if fresh and isinstance(self.form, ClassForm):
-            self.form.fresh()
+        self.sizes = _sizes(truth, point)
+        given = handed(truth, point, self.form.wanted(), self.form.filled())
+        given = replace(given, dtype=self.dtype, fresh=fresh, twice=twice)
         failures: list[CallFailed] = []
-        places = [(self.library, self.device)] if self.library else [
-            (n, d) for n in self.form.libraries() for d in (DEVICES if n == "torch" and _has_cuda() else DEVICES[:1])]
-        for library, device in places:
-            given = Given(truth, point, self.dtype, library, device)
+        for library, device in self.places:
+            given = replace(given, library=library, device=device)
             try:
                 raw = self.form.run(given)
             except CallFailed as failure:
                 failures.append(failure)
                 continue
-            self.library, self.device = library, device
+            except UnknownWord as unknown:
+                label, word = unknown.args
+                raise _unknown(label, word, truth) from None
+            self.places = [(library, device)]
             return Run(point, returned(raw, self.returns, truth, self.form.label, point), raw, given)
         raise failures[0]
 
@@ -143,9 +148,16 @@ class Checker:
 
     # -- the whole
     def report(self) -> Report:
+        try:
+            return self._report()
+        except CodeEnded as end:
+            self.report_.broken.append(f"{end} (at {self.sizes})" if self.sizes else str(end))
+            return self.report_
+
+    def _report(self) -> Report:
         points = [self.prepared(p) for p in self.truth.points(self.trials)]
         try:
-            first = self.run(points[0])
+            first = self.run(points[0], twice=True)
         except CallFailed as failure:
             return self._only_equal(failure)
         steady = self._promises(first)
@@ -164,7 +176,11 @@ class Checker:
         return self.report_
 
     def _only_equal(self, failure: CallFailed) -> Report:
-        """Code that fails at unequal sizes: it may run where all are equal, and is told apart there."""
+        """Code that fails at unequal sizes: it may run where all are equal, and is told apart there. What takes all
+        that there is, or leaves, is wrong."""
+        if not RUNS_AWAY.isdisjoint((*failure.kinds, failure.says)):
+            self.report_.broken.append(f"{failure} (at {self.sizes})" if self.sizes else str(failure))
+            return self.report_
         for size in () if self.dims else (3, 4):
             try:
                 truth = Truth(self.model, dict.fromkeys(self.model.sizes, size), self.seed, numeric=True)
@@ -276,14 +292,13 @@ class Checker:
     def _promises(self, run: Run) -> bool:
         """Whether a second call gives the same; changed inputs and caches."""
         report, label = self.report_, self.form.label
-        for name in run.given.changed():
+        for name in changed(run.given, run.raw):
             report.broken.append(f"{label} changes its input {name}")
-        if isinstance(self.form, FunctionForm) and run.raw.cache is not None:
-            cache, before = run.raw.cache
-            now = dict(arrays_in(cache))
-            changed = [w for w, a in before if w in now and not np.array_equal(now[w], a, equal_nan=True)]
-            if changed:
-                report.broken.append(f"{label} changes its cache ({', '.join(dict.fromkeys(changed))})")
+        if run.raw.cache is not None:
+            before, now = run.raw.cache[0], dict(run.raw.cache[1])
+            touched = [w for w, a in before if w in now and not np.array_equal(now[w], a, equal_nan=True)]
+            if touched:
+                report.broken.append(f"{label} changes its cache ({', '.join(dict.fromkeys(touched))})")
         different = self._differing(run)
         if different:
             report.broken.append(f"a second call of {label} gives another result ({', '.join(different)}): a buffer is "
@@ -291,13 +306,17 @@ class Checker:
         return not different
 
     def _differing(self, run: Run) -> list[str]:
+        raw = run.raw
+        if raw.second_failure:
+            self.report_.broken.append(f"a second call fails: {raw.second_failure}")
+            return []
+        if raw.second is not None and not changed(run.given, raw):
+            second = Raw(raw.second, raw.words)
+            twice = returned(second, self.returns, self.truth, self.form.label, run.point)
+            different = _different(run.returned, twice)
+            if different:
+                return different
         try:
-            if run.raw.again is not None and not run.given.changed():
-                raw = Raw(run.raw.again(), run.raw.words)
-                twice = returned(raw, self.returns, self.truth, self.form.label, run.point)
-                different = _different(run.returned, twice)
-                if different:
-                    return different
             return _different(run.returned, self.run(run.point, fresh=False).returned)
         except CallFailed as failure:
             self.report_.broken.append(f"a second call fails: {failure}")
@@ -380,9 +399,12 @@ class Checker:
                 return
 
 
-def _has_cuda() -> bool:
-    torch = sys.modules.get("torch")
-    return torch is not None and bool(torch.cuda.is_available())
+def _unknown(label: str, word: str, truth: Truth) -> UsageError:
+    known = truth.known_words()
+    return UsageError(
+        f"{label} has a parameter {word!r}, which is no name of {truth.model.name}: it has {', '.join(known)}."
+        f"{did_you_mean(word, known)}"
+    )
 
 
 def _count(number: int) -> str:

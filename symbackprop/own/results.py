@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from symbackprop.apart.forms import Raw
+from symbackprop.apart.libraries import back
 from symbackprop.errors import UsageError, did_you_mean
 from symbackprop.grade.points import Array, Point
-from symbackprop.own.forms import Raw
-from symbackprop.own.libraries import back
 from symbackprop.own.truth import Truth
 
 
@@ -34,7 +34,7 @@ class Returned:
 def returned(raw: Raw, returns: Sequence[str] | None, truth: Truth, label: str, point: Point) -> Returned:
     """The gradients in what came back. Raises `UsageError` where it cannot be told which they are."""
     found = Returned()
-    named, unnamed = _items(raw.results, raw.words, returns, truth, label)
+    named, unnamed = _items(_with_attributes(raw, truth), raw.words, returns, truth, label)
     for word, value in named:
         array, name = back(value), truth.gradient_of(word)
         if array is not None and name is not None and name not in found.gradients:
@@ -54,6 +54,12 @@ def returned(raw: Raw, returns: Sequence[str] | None, truth: Truth, label: str, 
     return found
 
 
+def _with_attributes(raw: Raw, truth: Truth) -> Any:
+    """The results, and the gradients that an object keeps."""
+    kept = {n: v for n, v in raw.attributes.items() if n not in truth.own and truth.gradient_of(n) in truth.targets}
+    return (raw.results, kept | raw.gradients) if kept or raw.gradients else raw.results
+
+
 def _in_order(arrays: Sequence[tuple[Array, str]], left: Sequence[str], truth: Truth, point: Point) -> bool:
     """Whether results without names are the gradients that are left in the order of the model, by their shapes."""
     shapes = [truth.right(n, point).shape for n in left]
@@ -68,8 +74,6 @@ def _items(results: Any, read: Sequence[Sequence[str | None]], returns: Sequence
     """(word, value) of the results that have a name, and those that have none."""
     if isinstance(results, Mapping):
         return [(str(k), v) for k, v in results.items()], []
-    if hasattr(results, "_fields"):
-        return list(zip(results._fields, results, strict=True)), []
     items = list(results) if isinstance(results, (tuple, list)) else [results]
     words = list(_words(items, read, returns, truth, label))
     named: list[tuple[str, Any]] = []

@@ -11,6 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from symbackprop.apart import GIGABYTES, SECONDS
+from symbackprop.apart.files import CallFailed
+from symbackprop.apart.process import CodeEnded, Process
 from symbackprop.core.graph import Node
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.errors import ModelError, UsageError
@@ -18,7 +21,7 @@ from symbackprop.model.model import Model
 from symbackprop.model.text import parse
 from symbackprop.verify.differences import AUTO, CENTRAL, COMPLEX, NotAnalytic, Objective, Prober, Slopes, with_entry
 from symbackprop.verify.interpreter import Array
-from symbackprop.verify.module import CallFailed, Candidate, Outcome, load_module
+from symbackprop.verify.module import Candidate, Outcome, module_apart
 from symbackprop.verify.optimizers import unknown_rule
 from symbackprop.verify.points import Points
 from symbackprop.verify.promises import broken_promises
@@ -64,13 +67,19 @@ def verify_module(
     return Check(module, model, seed, trials, method, dict(sizes or {}), quiet).run()
 
 
-def verify_file(path: str | Path, *, relu0: Any = None, **options: Any) -> Report:
-    """Check an emitted, perhaps hand-edited, module by its own MODEL text; options as for `verify_module`.
+def verify_file(path: str | Path, *, relu0: Any = None, seed: int = 0, timeout: float = SECONDS,
+                memory: float = GIGABYTES, **options: Any) -> Report:
+    """Check an emitted, perhaps hand-edited, module by its own MODEL text; options as for `verify_module`. The file is
+    executed in a process of its own, in which each call may take ``timeout`` seconds and all of it ``memory`` GiB.
 
     Raises `BrokenModule` where the file does not load, `ModelError` where its text is no model.
     """
-    module = load_module(path)
-    return verify_module(module, model_of(module, Path(path), relu0), **options)
+    with Process(path, timeout, memory) as process:
+        try:
+            module = module_apart(process)
+        except CodeEnded as end:
+            return Report(Path(path).stem, (), problems=(str(end),), seed=seed)
+        return verify_module(module, model_of(module, Path(path), relu0), seed=seed, **options)
 
 
 def model_of(module: ModuleType, path: Path, relu0: Any = None) -> Model:
@@ -116,12 +125,15 @@ class Check:
         varied = hidden_dims(self.model, first) if self.candidate.takes_dims("forward") else []
         self.count, self.later = self.trials or max(trials_for(entries), 2 if varied else 1), min(entries, DENSE_AGAIN)
         unsampled = ""
-        for trial in range(self.count):
-            sizes = first if not trial else choose_sizes(self.model, self.rng, self.given, trial, varied)
-            unsampled = self._trial(sizes, trial)
-            if unsampled or self.stopped:
-                break
-        self._aimed()
+        try:
+            for trial in range(self.count):
+                sizes = first if not trial else choose_sizes(self.model, self.rng, self.given, trial, varied)
+                unsampled = self._trial(sizes, trial)
+                if unsampled or self.stopped:
+                    break
+            self._aimed()
+        except CodeEnded as end:
+            self.problems.append(f"{end}{at_sizes(self.sizes[-1])}")
         return self._report("" if self.sizes else unsampled)
 
     def _trial(self, sizes: dict[str, int], trial: int) -> str:
@@ -254,6 +266,10 @@ class Check:
     def _gradient(self, name: str) -> GradientReport:
         sizes = self.sizes[0] if self.sizes else None
         return merged(self.targets[name], sizes, self.findings.get(name, []), self.flaws.get(name))
+
+
+def at_sizes(sizes: Mapping[str, int]) -> str:
+    return f" (at {', '.join(f'{n} = {k}' for n, k in sizes.items())})" if sizes else ""
 
 
 def _reach(slopes: Slopes, prober: Prober) -> float:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from symbackprop.apart.files import CallFailed
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_lookup, is_product, is_view, kind
 from symbackprop.core.graph import Node
@@ -24,7 +25,7 @@ from symbackprop.errors import ShapeError
 from symbackprop.model.model import Model
 from symbackprop.verify.interpreter import Sizes, in_numbers
 from symbackprop.verify.lines import line_of
-from symbackprop.verify.module import CallFailed, Candidate, Outcome, call, refused
+from symbackprop.verify.module import Candidate, Outcome, call, refused
 from symbackprop.verify.module import kind as called
 from symbackprop.verify.sampling import Sample, needs_of
 from symbackprop.verify.values import learned

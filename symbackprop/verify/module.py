@@ -1,48 +1,27 @@
-"""Loading an emitted (perhaps hand-edited) module from its file, and calling what it promises.
-
-The file is the user's own code and is run as that. Whatever goes wrong in it becomes one clear message with the line of
-the file it happened on, never a traceback.
-"""
+"""An emitted (perhaps hand-edited) module, loaded from its file or seen through a process of its own, and calling what
+it promises."""
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import re
-import sys
-import traceback
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_file_location
-from itertools import count
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
+from symbackprop.apart.files import CallFailed, called, run_file
+from symbackprop.apart.process import Process, RemoteModule
+from symbackprop.apart.wire import Thing
 from symbackprop.core.graph import FLOAT, Node
-from symbackprop.errors import BrokenModule, MissingExtra, UsageError, did_you_mean, said
+from symbackprop.errors import BrokenModule, did_you_mean
 from symbackprop.model.model import Model
-from symbackprop.targets import installed_by
 from symbackprop.verify.sampling import Sample, hidden_dims
 
 REQUIRED = ("MODEL", "forward", "backward")
-_QUICK = "jax_disable_most_optimizations"  # a switch of JAX
-_numbers = count(1)
-
-
-class CallFailed(Exception):
-    """A function of the module raised; the message says which, what, and where."""
-
-
-class _Loader(SourceFileLoader):
-    """Reads the source every time: cached bytecode is told apart by whole seconds and length only, and a sign flipped a
-    moment ago has changed neither."""
-
-    def get_code(self, fullname: str) -> CodeType:
-        return self.source_to_code(self.get_data(self.path), self.path)
 
 
 def load_module(path: str | Path) -> ModuleType:
@@ -55,32 +34,10 @@ def load_module(path: str | Path) -> ModuleType:
     return module
 
 
-def run_file(path: Path) -> ModuleType:
-    """The file as a fresh module, under a name of its own.
-
-    Raises `UsageError` where there is no such file, `MissingExtra` where it imports JAX or PyTorch and they are not
-    installed, and `BrokenModule` where it does not run.
-    """
-    if not path.is_file():
-        raise UsageError(f"{path} is a directory" if path.is_dir() else f"there is no file {path}")
-    name = f"symbackprop_checked_{next(_numbers)}"
-    spec = spec_from_file_location(name, path, loader=_Loader(name, str(path)))
-    assert spec is not None and spec.loader is not None
-    module = sys.modules[name] = module_from_spec(spec)
-    with quiet():
-        try:
-            spec.loader.exec_module(module)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            root = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
-            install = installed_by(root)
-            if install:
-                missing = f"a module for {root} is checked by running it, and {root} is not installed"
-                raise MissingExtra(f"{missing}: pip install '{install}'") from error
-            raise BrokenModule(f"{path} cannot be imported: {describe(error, str(path))}") from error
-        finally:
-            sys.modules.pop(name, None)
+def module_apart(process: Process) -> ModuleType:
+    """The same, run in a process of its own."""
+    module = RemoteModule(process)
+    _check_parts(module, process.path)
     return module
 
 
@@ -98,37 +55,11 @@ def _check_parts(module: ModuleType, path: Path) -> None:
             raise BrokenModule(f"{path}: {name} is not a function")
 
 
-@contextlib.contextmanager
-def in_float64() -> Iterator[None]:
-    """JAX, where it is loaded, keeps the float64 that the check hands out, and compiles in half the time: nearly all
-    that a check takes is compiling operations for sizes that come once."""
-    jax = sys.modules.get("jax")
-    switch = getattr(jax, "enable_x64", getattr(sys.modules.get("jax.experimental"), "enable_x64", None))
-    before = getattr(getattr(jax, "config", None), "values", {}).get(_QUICK)
-    with contextlib.nullcontext() if switch is None else switch(True), contextlib.ExitStack() as after:
-        if jax is not None and before is not None:
-            jax.config.update(_QUICK, True)
-            after.callback(jax.config.update, _QUICK, before)
-        yield
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """What the module prints goes to stderr: stdout holds the report."""
-    with contextlib.redirect_stdout(sys.stderr):
-        yield
-
-
 def call(module: ModuleType, name: str, *args: Any, **options: Any) -> Any:
     """``module.name(*args)``; raises `CallFailed`."""
-    function: Callable[..., Any] = getattr(module, name)
-    with quiet(), in_float64():
-        try:
-            return function(*args, **options)
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            raise CallFailed(f"{name} raised {describe(error, getattr(module, '__file__', None))}") from error
+    if isinstance(module, RemoteModule):
+        return getattr(module, name)(*args, **options)
+    return called(getattr(module, name), name, getattr(module, "__file__", None), args, options)
 
 
 def refused(names: Container[str], function: Callable[..., Any], *args: Any, **options: Any) -> bool:
@@ -136,22 +67,8 @@ def refused(names: Container[str], function: Callable[..., Any], *args: Any, **o
     try:
         function(*args, **options)
     except CallFailed as failure:
-        error = failure.__cause__
-        return isinstance(error, ValueError) and any(word in names for word in re.findall(r"\w+", str(error)))
+        return "ValueError" in failure.kinds and any(word in names for word in re.findall(r"\w+", failure.says))
     return False
-
-
-def describe(error: BaseException, path: str | None) -> str:
-    """``TypeError: … (net.py:12: dW = X.T @ dZ)``: the error and the last line of the file that led to it."""
-    if isinstance(error, SyntaxError):
-        place = f"line {error.lineno}" if error.lineno else ""
-        line = f": {error.text.strip()}" if error.text else ""
-        return f"{type(error).__name__}: {error.msg} ({place}{line})" if place else f"{type(error).__name__}: {error}"
-    text = said(error).rstrip(": ")
-    frames = [s for s in traceback.extract_tb(error.__traceback__) if s.filename == path]
-    if not frames:
-        return text
-    return f"{text} ({Path(frames[-1].filename).name}:{frames[-1].lineno}: {frames[-1].line})"
 
 
 def as_given(values: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
@@ -257,7 +174,8 @@ def kind(value: Any) -> str:
     """What a value is, for a message."""
     if isinstance(value, tuple):
         return f"a tuple of {len(value)}"
-    return "nothing" if value is None else f"a {type(value).__name__}"
+    name = value.kind if isinstance(value, Thing) else type(value).__name__
+    return "nothing" if name == "NoneType" else f"a {name}"
 
 
 def numbers(value: Any) -> Any:

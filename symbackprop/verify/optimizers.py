@@ -12,8 +12,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from symbackprop.apart.files import CallFailed
 from symbackprop.verify.lines import line_of
-from symbackprop.verify.module import CallFailed, Candidate, Outcome, call, kind, numbers
+from symbackprop.verify.module import Candidate, Outcome, call, kind, numbers
 from symbackprop.verify.sampling import Sample
 
 Arrays: TypeAlias = Mapping[str, Any]

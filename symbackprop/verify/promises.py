@@ -7,13 +7,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from symbackprop.apart.files import CallFailed
 from symbackprop.core.graph import INT, Node
 from symbackprop.core.shapes import evaluate_dim
 from symbackprop.errors import ModelError
 from symbackprop.verify.constants import constants
 from symbackprop.verify.initial import initial_values
 from symbackprop.verify.interpreter import Sizes
-from symbackprop.verify.module import CallFailed, Candidate, Outcome, as_given, numbers, refused
+from symbackprop.verify.module import Candidate, Outcome, as_given, numbers, refused
 from symbackprop.verify.optimizers import optimizer
 from symbackprop.verify.sampling import Sample, named_values
 from symbackprop.verify.values import checked_values, infer_sizes

@@ -81,6 +81,7 @@ def test_without_jax_its_modules_are_written_unchecked_or_not_at_all(
         assert (result.exit_code, result.stdout) == (4, "") and not (folder / "net.py").exists()
         assert "jax is not installed: pip install 'symbackprop[jax]'" in result.stderr
     assert run("codegen", "net.sbp", "--target", "jax", "-o", "net.py", "--no-verify").exit_code == 0
+    (folder / "jax.py").write_text("raise ModuleNotFoundError(name='jax')\n")
     assert run("verify", "net.py").exit_code == 4
 
 

@@ -7,11 +7,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 Array = Any
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """The numbers of an array in a precision that NumPy lacks, as bfloat16."""
+
+    array: Array
+    precision: str
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.asarray(self.array, dtype)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self.array.shape)
 
 
 def into(library: str, value: Any, device: str = "cpu") -> Any:
@@ -36,21 +52,33 @@ def _jax(value: Any, _device: str) -> Any:
 _INTO: dict[str, Callable[[Any, str], Any]] = {"numpy": _numpy, "torch": _torch, "jax": _jax}
 
 
-def back(value: Any) -> tuple[Array, str] | None:
-    """(a float64 copy of a returned array, the name of its own precision); None where it is no array of numbers."""
-    if value is None or isinstance(value, (str, bytes, dict)):
-        return None
+def native(value: Any) -> Array | Foreign | None:
+    """Any library's array as NumPy's; None for what is no array of numbers."""
+    if isinstance(value, Foreign):
+        return value
     if hasattr(value, "detach") and hasattr(value, "cpu"):
-        kind = str(value.dtype).removeprefix("torch.")
-        return None if value.is_complex() else (value.detach().cpu().double().numpy().copy(), kind)
+        tensor = value.detach().cpu()
+        kind = str(tensor.dtype).removeprefix("torch.")
+        return tensor.numpy() if hasattr(np, kind) else Foreign(tensor.double().numpy(), kind)
     try:
         array = np.asarray(value)
     except (TypeError, ValueError):
         return None
-    named = getattr(array.dtype, "name", "")
-    if array.dtype.kind not in "fiub" and "float" not in named:
+    if array.dtype.kind in "fiubc":
+        return array
+    named = str(getattr(array.dtype, "name", ""))
+    return Foreign(np.array(array, dtype=np.float64), named) if "float" in named else None
+
+
+def back(value: Any) -> tuple[Array, str] | None:
+    """(a float64 copy of a returned array, the name of its own precision); None where it is no array of real
+    numbers."""
+    if value is None or isinstance(value, (str, bytes, dict)):
         return None
-    return np.array(array, dtype=np.float64), named
+    found = native(value)
+    if found is None or isinstance(found, Foreign):
+        return None if found is None else (np.array(found.array, dtype=np.float64), found.precision)
+    return None if found.dtype.kind == "c" else (np.array(found, dtype=np.float64), str(found.dtype.name))
 
 
 def arrays_in(value: Any, depth: int = 4) -> list[tuple[str, Array]]:

@@ -16,8 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from symbackprop.apart.files import run_file
 from symbackprop.errors import UsageError, did_you_mean
-from symbackprop.verify.module import run_file
 
 LIBRARIES = {"numpy": ("np", "numpy"), "torch": ("torch", "F", "nn"), "jax": ("jax", "jnp", "lax")}
 _SAME = ("copy", "astype", "reshape", "view", "squeeze", "clone", "contiguous", "detach", "to", "numpy", "item",

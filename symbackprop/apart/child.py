@@ -1,0 +1,186 @@
+"""The process of its own: it runs one file and answers calls of what the file defines, and decides nothing.
+
+The channel is what was stdin and stdout; what the file prints goes to stderr. A question is (number, whom it is about,
+what is asked, arguments, numbers of what is no longer needed here); an answer repeats the number, then says "ok" and
+the value, or "failed", "unknown" or "refused" and why.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import fields
+from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO
+
+from symbackprop.apart import wire
+from symbackprop.apart.files import CallFailed, called, kinds_of, run_file
+from symbackprop.apart.forms import Form, Given, UnknownWord, form_of
+from symbackprop.apart.source import member
+from symbackprop.errors import SymbackpropError, said
+
+NO_MEMORY = 77  # the exit code for that
+WATCH = 0.5  # seconds
+
+
+class Answers:
+    """What can be asked about a file. Caches and workspaces stay here, known to the asker by a number."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.kept: dict[int, Any] = {}
+        self.numbers: dict[int, int] = {}  # by id
+        self.module: ModuleType
+        self.form_: Form
+
+    def answer(self, subject: str, what: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        questions: dict[str, Callable[..., Any]] = {
+            "load": self.load, "look": self.look, "call": self.call, "form": self.form, "run": self.run}
+        _more_processor_time(self.seconds)
+        try:
+            return "ok", questions[what](*args)
+        except CallFailed as failure:
+            return "failed", str(failure), failure.kinds, failure.says
+        except UnknownWord as unknown:
+            return "unknown", *unknown.args
+        except SymbackpropError as error:
+            return "refused", type(error).__name__, str(error)
+        except MemoryError:
+            raise
+        except BaseException as error:  # Ctrl-C of its own; objects of which nothing can be asked
+            return "failed", f"{subject} raised {said(error)}".rstrip(": "), kinds_of(error), said(error)
+
+    def load(self, path: str) -> None:
+        """Run the file; it can import what lies beside it."""
+        sys.path.insert(0, str(Path(path).resolve().parent))
+        self.module = run_file(Path(path))
+        sys.modules[self.module.__name__] = self.module
+
+    # -- a module by its contract
+    def look(self, name: str) -> Any:
+        """("no",), ("function", names and defaults of its parameters) or ("value", …) of what the file calls by a
+        name."""
+        if not hasattr(self.module, name):
+            return ("no",)
+        found = getattr(self.module, name)
+        if not callable(found) or isinstance(found, type):
+            return "value", found
+        try:
+            parameters = inspect.signature(found).parameters.values()
+        except (TypeError, ValueError):
+            return "function", ()
+        return "function", [(p.name,) if p.default is p.empty else (p.name, p.default) for p in parameters]
+
+    def call(self, name: str, args: tuple[Any, ...], options: dict[str, Any], stays: str) -> Any:
+        """What a function returns, and its arguments as they are after the call. Of the result, ``stays`` says what is
+        kept here: nothing, the ``last`` of a pair, or ``all``."""
+        function, path = getattr(self.module, name), getattr(self.module, "__file__", None)
+        result = called(function, name, path, args, options)
+        if stays == "all":
+            result = self.keep(result)
+        elif stays == "last" and isinstance(result, tuple) and len(result) == 2:
+            result = (result[0], self.keep(result[1]))
+        return result, args, options
+
+    def keep(self, value: Any) -> wire.Thing:
+        number = self.numbers[id(value)] = max(self.kept, default=0) + 1
+        self.kept[number] = value
+        return wire.Thing(type(value).__name__, number)
+
+    def forget(self, numbers: list[int]) -> None:
+        for number in numbers:
+            value = self.kept.pop(number)
+            if self.numbers.get(id(value)) == number:
+                del self.numbers[id(value)]
+
+    def find(self, value: Any) -> wire.Thing | None:
+        """Which of the objects that stay here this is."""
+        number = self.numbers.get(id(value))
+        return None if number is None else wire.Thing(type(value).__name__, number)
+
+    def get(self, thing: wire.Thing) -> Any:
+        return self.kept[thing.number]
+
+    # -- a backward in one of its forms
+    def form(self, name: str | None) -> Any:
+        """(label, names of parameters, libraries and devices) of what the file, or NAME in it, is."""
+        found = self.module if name is None else member(self.module, name, Path(self.module.__file__ or ""))
+        self.form_ = form_of(found, None, self.module)
+        return self.form_.label, self.form_.wanted(), self.form_.places()
+
+    def run(self, given: dict[str, Any]) -> dict[str, Any]:
+        raw = self.form_.run(Given(**given))
+        return {f.name: getattr(raw, f.name) for f in fields(raw)}
+
+
+def serve(stdin: BinaryIO, stdout: BinaryIO, seconds: float) -> None:
+    """Answer until the asker goes away. What is forked from this process answers nothing."""
+    answers, us, getpid, leave = Answers(seconds), os.getpid(), os.getpid, os._exit
+    while True:
+        try:
+            number, subject, what, args, gone = wire.read(stdin, get=answers.get)
+        except EOFError:
+            leave(0)
+        answers.forget(gone)
+        answer = answers.answer(subject, what, args)
+        if getpid() != us:
+            leave(0)
+        try:
+            message = wire.message((number, *answer), answers.find)
+        except MemoryError:
+            raise
+        except Exception as error:
+            message = wire.message((number, "failed", f"{subject} returned what cannot be read: {said(error)}", (), ""))
+        stdout.write(message)
+        stdout.flush()
+
+
+def _more_processor_time(seconds: float) -> None:
+    """The next answer may take this long on every processor; should nobody be there any more to end it, the system
+    does."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        used = time.process_time() + seconds * (os.cpu_count() or 1) + 5
+        resource.setrlimit(resource.RLIMIT_CPU, (int(used), resource.getrlimit(resource.RLIMIT_CPU)[1]))
+
+
+def _limit(gigabytes: float) -> None:
+    """No more memory than this, where the system knows such a limit; no core is dumped. Linux counts what is written to
+    by ``RLIMIT_DATA``: PyTorch and JAX map far more than they use."""
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        kind = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        resource.setrlimit(kind, (int(gigabytes * 2**30),) * 2)
+
+
+def _watch(parent: int) -> None:
+    """End this process when the one that asks is gone."""
+    sleep, getppid, leave = time.sleep, os.getppid, os._exit
+    while getppid() == parent:
+        sleep(WATCH)
+    leave(0)
+
+
+def main() -> None:
+    """``argv[1]`` has the limits, as JSON."""
+    limits = json.loads(sys.argv[1])
+    stdin, stdout = (os.fdopen(os.dup(fd), mode) for fd, mode in ((0, "rb"), (1, "wb")))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    sys.argv[1:] = []
+    _limit(limits["memory"])
+    threading.Thread(target=_watch, args=(limits["parent"],), daemon=True).start()
+    try:
+        serve(stdin, stdout, limits["timeout"])  # type: ignore[arg-type]
+    except MemoryError:
+        os._exit(NO_MEMORY)

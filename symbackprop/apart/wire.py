@@ -1,0 +1,133 @@
+"""How values travel between the two processes: what is small as JSON, arrays as their bytes.
+
+Nothing that comes in is ever unpickled or run. A message is `MAGIC`, the length of its JSON, the JSON, and the bytes of
+the arrays that it counts.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from symbackprop.apart.libraries import Foreign, native
+
+MAGIC = b"sbp1"
+_HEAD = struct.Struct(">4sQ")
+_DTYPE = re.compile(r"[<>|=]?[fiubc]\d{1,2}")
+LONGEST = 1 << 28  # bytes of JSON
+
+
+class WireError(Exception):
+    """What came in is no message."""
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A value that does not travel: of which class it is, and by which number the other process knows it (0: none)."""
+
+    kind: str
+    number: int = 0
+
+
+Find = Callable[[Any], "Thing | None"]
+
+
+# -- messages
+def message(value: Any, find: Find = lambda value: None) -> bytes:
+    """A value as a message; ``find`` says which objects stay here, as what."""
+    buffers: list[bytes] = []
+    tree = packed(value, buffers, find)
+    text = json.dumps([tree, [len(b) for b in buffers]]).encode()
+    return b"".join([_HEAD.pack(MAGIC, len(text)), text, *buffers])
+
+
+def read(stream: BinaryIO, largest: float = float("inf"), get: Callable[[Thing], Any] = lambda thing: thing) -> Any:
+    """The next value; ``get`` turns a thing into what it stands for here. Raises `EOFError` at the end of the stream
+    and `WireError` for what is no message or has more than ``largest`` bytes."""
+    magic, length = _HEAD.unpack(_exactly(stream, _HEAD.size))
+    if magic != MAGIC or length > LONGEST:
+        raise WireError("no message")
+    try:
+        tree, sizes = json.loads(_exactly(stream, length))
+        if not all(type(n) is int and n >= 0 for n in sizes) or sum(sizes) > largest:
+            raise WireError("too long")
+        return unpacked(tree, [_exactly(stream, n) for n in sizes], get)
+    except (ValueError, TypeError, LookupError, RecursionError, OverflowError) as error:
+        raise WireError(str(error)) from error
+
+
+def _exactly(stream: BinaryIO, length: int) -> bytes:
+    found = stream.read(length)
+    if len(found) != length:
+        raise EOFError
+    return found
+
+
+# -- values
+def packed(value: Any, buffers: list[bytes], find: Find) -> Any:
+    """A value as JSON: a plain one as it is, any other as a list that begins with what it is."""
+    thing = value if isinstance(value, Thing) else find(value)
+    if thing is not None:
+        return ["thing", thing.kind, thing.number]
+    if value is None or type(value) in (bool, int, float, str):
+        return value
+    if isinstance(value, Mapping):
+        return ["dict", [[packed(k, buffers, find), packed(v, buffers, find)] for k, v in value.items()]]
+    if isinstance(value, (tuple, list)):
+        items = [packed(v, buffers, find) for v in value]
+        return ["list" if isinstance(value, list) else "tuple", items]
+    if isinstance(value, np.random.Generator):
+        return ["generator", packed(value.bit_generator.state, buffers, find)]
+    return _packed_array(value, buffers) or ["thing", type(value).__name__, 0]
+
+
+def _packed_array(value: Any, buffers: list[bytes]) -> Any:
+    """An array, a scalar of NumPy's, or the name of a precision; None for anything else."""
+    if isinstance(value, (type, np.dtype)):
+        numpys = isinstance(value, np.dtype) or issubclass(value, np.generic)
+        named = value if numpys else getattr(value, "dtype", None)  # that of jnp.float32
+        return ["dtype", np.dtype(named).name] if isinstance(named, (type, np.dtype)) else None
+    array = native(value) if hasattr(value, "shape") else None
+    if array is None:
+        return None
+    numbers, kind = (array.array, array.precision) if isinstance(array, Foreign) else (array, "")
+    buffers.append(np.ascontiguousarray(numbers).tobytes())
+    what = "scalar" if isinstance(value, np.generic) and not kind else "array"
+    return [what, numbers.dtype.str, list(numbers.shape), len(buffers) - 1, kind]
+
+
+def unpacked(tree: Any, buffers: list[bytes], get: Callable[[Thing], Any]) -> Any:
+    if not isinstance(tree, list):
+        return tree
+    match tree:
+        case ["thing", str(kind), int(number)]:
+            return get(Thing(kind, number))
+        case ["dict", list(items)]:
+            return {unpacked(k, buffers, get): unpacked(v, buffers, get) for k, v in items}
+        case ["list", list(items)]:
+            return [unpacked(v, buffers, get) for v in items]
+        case ["tuple", list(items)]:
+            return tuple(unpacked(v, buffers, get) for v in items)
+        case ["generator", state]:
+            return _generator(unpacked(state, buffers, get))
+        case ["dtype", str(name)]:
+            return np.dtype(name)
+        case ["array" | "scalar" as what, str(dtype), list(shape), int(k), str(kind)] if _DTYPE.fullmatch(dtype):
+            array = np.frombuffer(buffers[k], dtype).reshape([int(n) for n in shape]).copy()
+            return Foreign(array, kind) if kind else array[()] if what == "scalar" else array
+    raise WireError("a value of no known kind")
+
+
+def _generator(state: Any) -> np.random.Generator:
+    """A generator of random numbers in a given state, of one of NumPy's own kinds."""
+    kinds = {k.__name__: k for k in (np.random.PCG64, np.random.PCG64DXSM, np.random.MT19937, np.random.Philox,
+                                     np.random.SFC64)}
+    made = kinds[state["bit_generator"]]()
+    made.state = state
+    return np.random.Generator(made)
