@@ -171,7 +171,8 @@ class Process:
 
 
 class RemoteModule(ModuleType):
-    """A loaded file seen through its process: its constants are copies, its functions are called over there."""
+    """A loaded file seen through its process: its constants are copies, its functions are called over there. When the
+    process has ended, what nobody has asked for before is not there."""
 
     def __init__(self, process: Process) -> None:
         super().__init__(process.path.stem)
@@ -179,7 +180,8 @@ class RemoteModule(ModuleType):
         process.load()
 
     def __getattr__(self, name: str) -> Any:
-        found = ("no",) if name.startswith("__") else self._process.ask(str(self.__file__), "look", name)
+        none = name.startswith("__") or self._process.ended
+        found = ("no",) if none else self._process.ask(str(self.__file__), "look", name)
         match found:
             case ("value", value):
                 made: Any = value
