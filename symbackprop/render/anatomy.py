@@ -11,7 +11,7 @@ from symbackprop.core.shapes import ONE, Shape
 from symbackprop.derive.closed import closed, closed_forms
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context, groups, is_loop
-from symbackprop.render.document import Declaration, Document, Line, Prose, Ref, Step
+from symbackprop.render.document import Declaration, Document, Line, Prose, Ref, Row, Step
 from symbackprop.render.forward import Forward
 from symbackprop.render.glossary import conventions, glossary
 from symbackprop.render.loops import loop_heading
@@ -19,7 +19,7 @@ from symbackprop.render.numbers import DIGITS, Numbers
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
 from symbackprop.render.results import Results, updates
-from symbackprop.render.symbols import Located, Symbols, locate, serving
+from symbackprop.render.symbols import Located, LoopMark, Symbols, locate, serving
 from symbackprop.render.views import VIEWS, choose_view
 
 MAX_PATH = 8
@@ -27,10 +27,18 @@ MAX_PATH = 8
 
 def build_document(derivation: Derivation, options: Options | None = None) -> Document:
     """The finished document of a derivation."""
-    return Anatomy(derivation, options or Options()).document()
+    options = options or Options()
+    if options.detail == "board":
+        from symbackprop.render.board import build_board
+
+        return build_board(derivation, options)
+    return Anatomy(derivation, options).document()
+
 
 class Anatomy:
-    """Puts a document together."""
+    """Puts a document together. Gradient descent is written for each of ``most_updates`` parameters, else once."""
+
+    most_updates = 6
 
     def __init__(self, derivation: Derivation, options: Options) -> None:
         self.derivation, self.options, self.model = derivation, options, derivation.model
@@ -38,7 +46,8 @@ class Anatomy:
         view, self.why = choose_view(derivation, options.view)
         self.forward = Forward(derivation)
         numbers_only = view == "scalar"
-        symbols = Symbols(derivation, self.forward.anchors, deltas=not numbers_only, partial=not numbers_only)
+        deltas = not numbers_only or options.detail == "board"
+        symbols = Symbols(derivation, self.forward.anchors, deltas=deltas, partial=not numbers_only)
         self.rows = symbols.rows(self.located)
         self.closed = closed_forms(derivation)
         symbols.name_closed(self.rows, self.located, self.closed.rows)
@@ -51,9 +60,9 @@ class Anatomy:
 
     def document(self) -> Document:
         forward = self.forward.equations(self.context)
-        steps = tuple(self._step(s) if isinstance(s, Located) else loop_heading(self.context, s) for s in self.located)
+        steps = self.steps()
         results = Results(self.emitted(), self.options.layout, self.name)
-        table = results.table({s.anchor: s for s in steps})
+        table = self._table(results, steps)
         stored = tuple(self.rows.bare(r) for r in results.stored(self.forward.rows))
         model = self.model
         return Document(
@@ -62,8 +71,11 @@ class Anatomy:
             conventions=conventions(model, self.options.layout, self.name),
             glossary=glossary(self.rows), declarations=self._declarations(), forward=forward,
             steps=steps, table=table, total_cost=results.total_cost(), stored=stored,
-            rate=self.rows.rate, updates=updates(self.context, self._gradient), notes=self._notes(),
+            rate=self.rows.rate, updates=updates(self.context, self._gradient, self.most_updates), notes=self._notes(),
         )
+
+    def _table(self, results: Results, steps: Sequence[Step]) -> tuple[Row, ...]:
+        return results.table({s.anchor: s for s in steps})
 
     def emitted(self) -> Context:
         """The gradients as code computes them, in closed form where that is shorter."""
@@ -103,6 +115,13 @@ class Anatomy:
         return Declaration(name, f"in-{name}", self.rows.bare(row), row.attr.role, shape, note, value, whole)
 
     # -- steps
+    def steps(self) -> tuple[Step, ...]:
+        """Every step, those of a loop behind its heading."""
+        return tuple(self._step(s) if isinstance(s, Located) else self._loop(s) for s in self.located)
+
+    def _loop(self, mark: LoopMark) -> Step:
+        return loop_heading(self.context, mark)
+
     def _step(self, s: Located) -> Step:
         step, symbol = s.step, self.rows.gradients[s.step.target.id]
         with self.rows.letters.at_step(bool(s.depth)):
@@ -193,8 +212,11 @@ class Anatomy:
 
     # -- what follows
     def _notes(self) -> tuple[Prose, ...]:
-        zero = [self._zero(name) for name in self.derivation.wrt if self._node(name).id not in self.context.by_target]
-        return (*zero, *[(note,) for note in self.model.notes])
+        return (*self._zeros(), *[(note,) for note in self.model.notes])
+
+    def _zeros(self) -> tuple[Prose, ...]:
+        wrt = self.derivation.wrt
+        return tuple([self._zero(name) for name in wrt if self._node(name).id not in self.context.by_target])
 
     def _zero(self, name: str) -> Prose:
         """Why there is no step for a gradient that is asked for."""

@@ -9,7 +9,7 @@ from typing import Any
 from symbackprop.errors import UsageError, did_you_mean
 from symbackprop.render.views import VIEWS
 
-WORDS = {"view": ("auto", *VIEWS), "layout": ("shape", "jacobian"), "detail": ("brief", "full")}
+WORDS = {"view": ("auto", *VIEWS), "layout": ("shape", "jacobian"), "detail": ("board", "brief", "full")}
 
 
 @dataclass(frozen=True)

@@ -78,9 +78,9 @@ def _line(context: Context, row: Node, loop: Loop, links: list[Link]) -> Line:
     alone = f"the factor of {first.replace('t', loop.index, 1)} in front"
     alone += ", for every row" if row.ndim > 1 else ""
     alone += ", along this path alone" if len(loop.carry) > 1 else ""
-    reason = f"{alone}; where this product shrinks, gradients vanish, where it grows, they explode"
+    reason = (alone, "; where this product shrinks, gradients vanish, where it grows, they explode")
     right = Big("prod", (loop.index,), _product(context.rows, row, links), (loop.length,))
-    return Line("note", _whole(base(row), loop), right, (reason,))
+    return Line("note", _whole(base(row), loop), right, reason)
 
 
 def _product(r: Rows, row: Node, links: list[Link]) -> Math:

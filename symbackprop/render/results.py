@@ -15,8 +15,6 @@ from symbackprop.render.costs import multiplications
 from symbackprop.render.document import Line, Row, Step
 from symbackprop.render.symbols import Located, LoopMark
 
-MAX_UPDATES = 6
-
 
 class Results:
     """The closing table of a document."""
@@ -128,13 +126,14 @@ class Results:
             yield from [*parts, row]
 
 
-def updates(context: Context, gradient: Callable[[Node], Math]) -> tuple[Line, ...]:
-    """Gradient descent, w_new = w_old − η·dL/dw, for the parameters of a model with a loss."""
+def updates(context: Context, gradient: Callable[[Node], Math], most: int) -> tuple[Line, ...]:
+    """Gradient descent, w_new = w_old − η·dL/dw, for the parameters of a model with a loss; for more than ``most``
+    in one line."""
     model = context.derivation.model
     params = [p for name, p in model.params.items() if name in context.wanted and p.id in context.by_target]
     if model.loss_row is None or not params:
         return ()
-    if len(params) > MAX_UPDATES:
+    if len(params) > most:
         return (_update_of_all(context),)
     return tuple([_update(context, context.rows.plain[p.id], gradient(p)) for p in params])
 

@@ -122,6 +122,7 @@ class Symbols:
         for name, row in self.model.upstream.items():
             r.plain[row.id] = shaped(r.derivative(self.sym(name, self.model.output_rows.get(name))), row.shape)
         r.symbols = {i: Link(self.places[i], m) if i in self.places else m for i, m in r.plain.items()}
+        self.steps = {s.step.target.id: s.anchor for s in steps}
         for mark in located:
             if isinstance(mark, LoopMark):
                 self._name_incoming(r, mark.loop.reverse.attr)
@@ -172,8 +173,14 @@ class Symbols:
         for leaf in reverse.sequences:
             if leaf.id not in r.symbols and leaf.name is not None and leaf.name.startswith("d"):
                 name = leaf.name[1:].split("[")[0]
-                stack = r.delta(self.sym(name, self._stack(name)))
+                row = self._stack(name)
+                stack = self._cited(r.delta(self.sym(name, row)), row)
                 r.symbols[leaf.id] = shaped(maths.AtStep(stack, reverse.index), leaf.shape)
+
+    def _cited(self, m: Math, row: Node | None) -> Math:
+        """The gradient of a row with a link to its step, where it has one."""
+        anchor = None if row is None else self.steps.get(row.id)
+        return m if anchor is None else Link(anchor, m)
 
     def _stack(self, name: str) -> Node | None:
         """The row of that name that is a result of a loop over all steps."""

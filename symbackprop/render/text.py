@@ -18,7 +18,35 @@ Cells = tuple[str, ...]
 
 def to_text(document: Document) -> str:
     """The whole derivation."""
+    if document.detail == "board":
+        return render("board.txt", **board(document))
     return render("derivation.txt", **sections(document))
+
+
+def board(document: Document) -> dict[str, object]:
+    """Finished lines for the template of a board: running text for what is given, one row for every equation."""
+    return {
+        "title": document.name,
+        "summary": document.summary,
+        "said": [*wrapped("; ".join(given(document))), *wrapped("; ".join(map(prose, document.glossary)))],
+        "forward": columns([equation(e) for e in document.forward], (GAP, " ", " ")),
+        "conventions": wrapped("; ".join(map(prose, document.conventions))),
+        "steps": columns([row for s in document.steps for row in board_rows(s)], (" ", " ", GAP)),
+        "updates": columns([line(u) for u in document.updates], (" ", " ", GAP)),
+        "notes": [line for n in document.notes for line in wrapped(prose(n))],
+    }
+
+
+def board_rows(s: Step) -> list[Cells]:
+    """The equations of a step, its shape beside the last."""
+    indent = "  " * s.depth
+    if s.role == "loop":
+        inner = [(f"{indent}  {left}", *rest) for left, *rest in map(line, s.lines)]
+        return [(f"{indent}{prose(s.title)}:",), *[(left, sign, right, "", why) for left, sign, right, why in inner]]
+    shape = "" if s.shape is None else f"[{text(s.shape)}]"
+    rows = [line(x) for x in s.lines]
+    return [(indent + left, sign, right, shape if k == len(rows) - 1 else "", reason)
+            for k, (left, sign, right, reason) in enumerate(rows)]
 
 
 def sections(document: Document) -> dict[str, object]:
@@ -87,13 +115,23 @@ def step(s: Step) -> dict[str, object]:
 
 def declarations(document: Document) -> list[str]:
     """One line a role."""
+    return columns([(role, _listed(names)) for role, names in by_role(document).items()])
+
+
+def given(document: Document) -> list[str]:
+    """The same as running text."""
+    return [f"{role} {', '.join(names)}" for role, names in by_role(document).items()]
+
+
+def by_role(document: Document) -> dict[str, list[str]]:
+    """What is declared, with its shape and its number."""
     roles: dict[str, list[str]] = {}
     for d in document.declarations:
         shape = f": {text(d.shape)}" if d.shape is not None else ""
         note = f" ({prose(d.note)})" if d.note else ""
         number = valued(None if d.value is None else d.value.shown)
         roles.setdefault(ROLES[d.role][1], []).append(beside(f"{text(d.math)}{shape}{note}", number))
-    return columns([(role, _listed(names)) for role, names in roles.items()])
+    return roles
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -116,6 +116,17 @@ class ScalarView:
         fixed = self._held_fixed(s, consumer) if partial else ()
         return Line("local", left, factor.tree(self.rows), (*reason, *fixed), value=self.context.factor_value(factor))
 
+    def held_fixed(self, s: Located) -> Prose:
+        """What counts as a constant in each immediate partial of a step."""
+        if not self._is_partial(s):
+            return ()
+        found: list[str | Math | Ref] = []
+        for g in ordered_groups(s, self.context):
+            fixed = () if g.consumer is None else self._held_fixed(s, g.consumer)
+            if g.consumer is not None and fixed:
+                found += [*fixed, " in ", self._derivative(g.consumer, s.step.target, True)]
+        return tuple(found)
+
     def _held_fixed(self, s: Located, consumer: Node) -> Prose:
         """Which named quantities of the consumer also depend on the target and count as constants in an immediate
         partial."""

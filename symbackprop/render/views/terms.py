@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from symbackprop.core import formula as f
 from symbackprop.core import maths
@@ -79,6 +80,17 @@ class Terms:
     def substituted(self, terms: Sequence[Term]) -> Math:
         """The factors put in, in the order of the chain."""
         return maths.total(*[signed_chain(self.context.rows, self.factors(t)) for t in terms])
+
+    def shared(self, s: Located) -> Math | None:
+        """A sum over whole paths with the factors that all of them begin with in front; None where there is none."""
+        terms = self.of(s)
+        paths, r = [t.factors for t in terms], self.context.rows
+        count = sum(1 for _ in takewhile(lambda factors: factors.count(factors[0]) == len(factors), zip(*paths)))
+        if len(terms) < 2 or not count or any(t.start is not None for t in terms):
+            return None
+        negative, common = signed_chain(r, paths[0][:count])
+        whole = maths.chain(common, maths.total(*[signed_chain(r, p[count:] or (ONE,)) for p in paths]))
+        return maths.negative(whole) if negative else whole
 
     def folded(self, terms: Sequence[Term]) -> Factor:
         """The same with numbers, signs and powers collected."""

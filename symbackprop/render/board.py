@@ -1,0 +1,245 @@
+"""The derivation as it stands on a board: one line for every δ that is used again, the gradients from the δ's.
+
+A δ that one later line reads is written out in that line where it is short; one that nothing reads any more is left
+out. The views write the steps as ever; what stands here chooses among the steps and their lines, which cite each other
+by their links.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from symbackprop.core.graph import Node
+from symbackprop.core.maths import Delta, Link, Marked, Math, Relation, Sym, walk, within
+from symbackprop.core.names import free_name
+from symbackprop.derive.steps import Derivation
+from symbackprop.render.anatomy import Anatomy
+from symbackprop.render.context import Context, Group, is_loop
+from symbackprop.render.document import Document, Line, Prose, Ref, Row, Step
+from symbackprop.render.loops import read_as
+from symbackprop.render.options import Options
+from symbackprop.render.print.text import text
+from symbackprop.render.results import Results
+from symbackprop.render.symbols import Located, LoopMark
+from symbackprop.render.views.scalar import ScalarView
+from symbackprop.render.views.terms import Term, Terms, local, ordered_groups
+
+SHORT, LONG = 40, 72  # letters of a δ that is written out where it is read, of a gradient without δ's
+KINDS = {
+    "scalar": ("chain", "result", "closed"), "matrix": ("result", "closed", "layout"),
+    "jacobian": ("local", "substitution", "result", "layout"), "index": ("chain", "result", "element"),
+}
+
+
+WHOLE = ("scalar", "matrix")  # views that write whole gradients, so that one may go into another
+
+
+def build_board(derivation: Derivation, options: Options) -> Document:
+    """The document of a board."""
+    board = Board(derivation, options)
+    if board.name in WHOLE:
+        steps = board.steps()
+        once = _read_once(steps)
+        left_out = {s.anchor for s in board.context.steps} - {s.anchor for s in steps} | once
+        board = Board(derivation, options, once, left_out)
+    return board.document()
+
+
+class Board(Anatomy):
+    """Puts the document of a board together. The steps read ``once`` are written out where they are read; they and
+    others are ``left_out``."""
+
+    most_updates = 1
+
+    def __init__(self, derivation: Derivation, options: Options, once: Collection[str] = (),
+                 left_out: Collection[str] = ()) -> None:
+        super().__init__(derivation, options)
+        self.left_out = left_out
+        for s in self.context.steps:
+            if s.anchor in once:
+                self._forget(s)
+        self.whole = ScalarView(self.context) if isinstance(self.writer, ScalarView) else None
+        if isinstance(self.writer, ScalarView):
+            self.writer.terms = FromDeltas(self.context, once)
+
+    def _forget(self, s: Located) -> None:
+        """From here on a gradient is written out where it is read."""
+        total = s.step.total
+        for row in (total, self.closed.rows.get(total.id, total)):
+            self.rows.symbols.pop(row.id, None)
+
+    def steps(self) -> tuple[Step, ...]:
+        """Those that are read, the gradients asked for behind the δ's."""
+        found = _read(super().steps())
+        return (*[s for s in found if not _is_asked(s)], *[s for s in found if _is_asked(s)])
+
+    def _step(self, s: Located) -> Step:
+        whole = super()._step(s)
+        view, reason = self.writer, self._used(s)
+        chosen = _of_kinds(whole.lines, KINDS[self.name])
+        if self.view.rows:
+            chosen = _shortest(chosen) if _is_asked(whole) else self._named(whole, chosen)
+        if isinstance(view, ScalarView):
+            reason = (*reason, *view.held_fixed(s))
+        lines = _equations(chosen, reason)
+        return replace(whole, lines=(*lines, *self._written_out(s, lines)), path=(), cached=())
+
+    def _written_out(self, s: Located, lines: Sequence[Line]) -> tuple[Line, ...]:
+        """A sum over paths without δ's, what they share in front."""
+        if self.whole is None:
+            return ()
+        self.whole.lines(s)
+        right = self.whole.terms.shared(s)
+        if right is None or s.step.target.name not in self.context.wanted or len(text(right)) > LONG:
+            return ()
+        return (Line("written", lines[0].left, right, ("written out",), value=lines[-1].value),)
+
+    def _named(self, s: Step, lines: Sequence[Line]) -> list[Line]:
+        """An intermediate's derivative goes by its δ from the start: δ_z = ∂s/∂z = …"""
+        by = self.rows.derivative(s.target)
+        first = next((k for k, x in enumerate(lines) if x.left is not None and within(x.left) == by), len(lines))
+        named = [replace(x, left=s.symbol) for x in lines[first:]]
+        return [*lines[:first], *[replace(x, right=_going_on(by, x.right)) for x in named[:1]], *named[1:]]
+
+    def _loop(self, mark: LoopMark) -> Step:
+        """The heading of a loop; what explains is left out of its reasons, where it stands last."""
+        whole = super()._loop(mark)
+        return replace(whole, lines=tuple([replace(x, reason=x.reason[:-1] or x.reason) for x in whole.lines]))
+
+    def _used(self, s: Located) -> tuple[Ref, ...]:
+        """The equations that a line uses, later ones first."""
+        found: list[Ref] = []
+        for g in ordered_groups(s, self.context):
+            found += () if g.consumer is None else self._used_between(g.consumer, g)
+        return tuple(dict.fromkeys(found))
+
+    def _used_between(self, consumer: Node, g: Group) -> tuple[Ref, ...]:
+        """Those of one branch: in a loop, those of its steps."""
+        known = self.context.by_target
+        if is_loop(g) and read_as(g).id in known:
+            return self._used(known[read_as(g).id])
+        before, ref = known.get(consumer.id), self.context.equation_ref(consumer)
+        earlier = self._used(before) if before is not None and before.anchor in self.left_out else ()
+        return (*earlier, *(() if ref is None else (ref,)))
+
+    # -- what stands around them
+    def document(self) -> Document:
+        whole = super().document()
+        told = whole.conventions if self.view.rows or self.options.layout != "shape" else whole.conventions[:-1]
+        return replace(whole, conventions=(*told, *self._deltas(whole.steps)))
+
+    def _table(self, results: Results, steps: Sequence[Step]) -> tuple[Row, ...]:
+        return ()
+
+    def _deltas(self, steps: Sequence[Step]) -> tuple[Prose, ...]:
+        """δ_v := ∂L/∂v, where a line is called so."""
+        if not any(isinstance(within(s.symbol), Delta) for s in steps):
+            return ()
+        name = Sym(free_name(self.rows.letters.taken, "v", "u", "q"))
+        return ((self.rows.delta(name), " := ", self.rows.derivative(name)),)
+
+    def _notes(self) -> tuple[Prose, ...]:
+        return self._zeros()
+
+
+class FromDeltas(Terms):
+    """Products along paths from the nearest δ that has a line of its own."""
+
+    def __init__(self, context: Context, once: Collection[str]) -> None:
+        super().__init__(context)
+        self.once = once
+
+    def of(self, s: Located) -> list[Term]:
+        target = s.step.target
+        if target.id not in self.found:
+            self.found[target.id] = [t for g in ordered_groups(s, self.context) for t in self._branch(g, target)]
+        return self.found[target.id]
+
+    def _branch(self, g: Group, target: Node) -> list[Term]:
+        if g.consumer is None:
+            return [self._seed(target)]
+        before = self.context.by_target[g.consumer.id]
+        if before.anchor not in self.once:
+            return [self._next(g, target)]
+        return [t.then(g.consumer, target, local(g)) for t in self.of(before)]
+
+
+def _equations(lines: Iterable[Line], reason: Prose) -> tuple[Line, ...]:
+    """Lines a = b and then a = c as one, a = b = c. The reason stands at the last."""
+    found: list[Line] = []
+    for x in lines:
+        if found and x.left == found[-1].left:
+            x = replace(x, right=_going_on(found.pop().right, x.right))
+        found.append(replace(x, reason=()))
+    return (*found[:-1], *[replace(x, reason=reason) for x in found[-1:]])
+
+
+def _of_kinds(lines: Sequence[Line], kinds: Sequence[str]) -> list[Line]:
+    """Lines of these kinds, each with its left side; a closed form stands in the place of the result."""
+    left = None
+    found: list[Line] = []
+    for x in lines:
+        left = x.left or left
+        found.append(replace(x, left=left))
+    closed = any(x.kind == "closed" for x in found)
+    return [x for x in found if x.kind in kinds and not (closed and x.kind == "result")]
+
+
+def _shortest(lines: Sequence[Line]) -> list[Line]:
+    """Lines without the product of all Jacobians, where it is written shorter."""
+    shorter = any(x.kind == "result" for x in lines)
+    return [x for x in lines if x.kind != "substitution" or not shorter]
+
+
+def _going_on(before: Math, after: Math) -> Math:
+    return after if text(before) == text(after) else Relation(before, "=", after)
+
+
+def _is_asked(s: Step) -> bool:
+    """Whether a step finds a gradient that was asked for, whole."""
+    return s.role == "result" and not s.depth
+
+
+def _is_handed_on(s: Step) -> bool:
+    """Whether a step finds what one pass of a loop hands to the next."""
+    symbol = within(s.symbol)
+    return isinstance(symbol, Marked) and symbol.word == "later"
+
+
+def _cited(trees: Iterable[Math]) -> list[str]:
+    """The anchors that trees refer to, one for every place."""
+    return [m.anchor for tree in trees for m in walk(tree) if isinstance(m, Link)]
+
+
+def _read(steps: Sequence[Step]) -> list[Step]:
+    """The steps that the gradients asked for are found with; loops with what their steps hand on."""
+    known = {s.anchor: s for s in steps if s.depth or s.role != "seed"}
+    waiting = [s.anchor for s in steps if _is_asked(s) or s.role == "loop" or _is_handed_on(s)]
+    found: set[str] = set()
+    while waiting:
+        anchor = waiting.pop()
+        if anchor in known and anchor not in found:
+            found.add(anchor)
+            waiting += _cited([x.right for x in known[anchor].lines])
+    return [s for s in steps if s.anchor in found]
+
+
+def _read_once(steps: Sequence[Step]) -> frozenset[str]:
+    """The steps whose gradient stands in one place of one other line, where it is short enough to be put there."""
+    own = {s.anchor: s.depth for s in steps}
+    places = Counter([(a, s.depth == own.get(a)) for s in steps for a in _cited(map(_last, s.lines))])
+    return frozenset([s.anchor for s in steps if _is_passing(s) and places[s.anchor, True] == 1
+                      and not places[s.anchor, False]])
+
+
+def _last(line: Line) -> Math:
+    """What a line comes to."""
+    return line.right.right if isinstance(line.right, Relation) else line.right
+
+
+def _is_passing(s: Step) -> bool:
+    """Whether a step is a δ on the way that is short."""
+    passing = s.role == "intermediate" or (s.role == "seed" and s.depth > 0)
+    return passing and not _is_handed_on(s) and len(s.lines) == 1 and len(text(_last(s.lines[0]))) <= SHORT
