@@ -77,13 +77,12 @@ class Board(Anatomy):
 
     def _step(self, s: Located) -> Step:
         whole = super()._step(s)
-        view, reason = self.writer, self._used(s)
+        view = self.writer
         chosen = _of_kinds(whole.lines, KINDS[self.name])
         if self.view.rows:
             chosen = _shortest(chosen) if _is_asked(whole) else self._named(whole, chosen)
-        if isinstance(view, ScalarView):
-            reason = (*reason, *view.held_fixed(s))
-        lines = _equations(chosen, reason)
+        fixed = view.held_fixed(s) if isinstance(view, ScalarView) else ()
+        lines = _equations(chosen, (*self._used(s), *fixed))
         return replace(whole, lines=(*lines, *self._written_out(s, lines)), path=(), cached=())
 
     def _written_out(self, s: Located, lines: Sequence[Line]) -> tuple[Line, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -31,14 +32,45 @@ from symbackprop.resources import templates
 def derivation_html(derivation: Derivation, options: Options | None = None) -> str:
     """The page of a derivation, with its graph."""
     options = options or Options()
-    document = build_document(derivation, options)
-    return to_html(document, graph_of(derivation, document, options))
+    document = build_document(derivation, replace(options, detail="full"))
+    board = build_document(derivation, replace(options, detail="board"))
+    return to_html(document, board, options.detail, graph_of(derivation, document, options))
 
 
-def to_html(document: Document, graph: str = "") -> str:
-    """A whole page; ``graph`` is the SVG that stands beside the steps."""
-    parts = _parts(document)
-    return render("derivation.html", script="page.js", document=document, graph=Markup(graph), whole=True, **parts)
+def to_html(document: Document, board: Document, detail: str = "full", graph: str = "") -> str:
+    """A whole page; ``graph`` is the SVG that stands beside the steps. How much is shown can be chosen there:
+    ``detail`` comes first."""
+    parts = _parts(document) | {"board": board_rows(board), "detail": detail, "graph": Markup(graph), "whole": True}
+    return render("derivation.html", script="page.js", document=document, **parts)
+
+
+@dataclass(frozen=True)
+class BoardRow:
+    """A line of a board, finished; the heading of a loop has words alone."""
+
+    depth: int
+    heading: Markup = Markup("")
+    left: Markup = Markup("")
+    sign: str = ""
+    right: Markup = Markup("")
+    shape: Markup = Markup("")
+    reason: Markup = Markup("")
+
+
+def board_rows(board: Document) -> list[BoardRow]:
+    """The lines of a board, which lead to equations alone: what they say of steps stands beside them."""
+    titles = {k: v for k, v in anchor_titles(board).items() if not k.startswith("step-")}
+    inline, display = (MathmlPrinter(titles, large).formulas for large in (False, True))
+    rows: list[BoardRow] = []
+    for s in board.steps:
+        if s.role == "loop":
+            rows.append(BoardRow(s.depth, prose(s.title, titles, inline)))
+        for k, x in enumerate(s.lines, 1):
+            left = display(x.left) if x.left is not None else Markup("")
+            shape = inline(s.shape) if s.shape is not None and k == len(s.lines) else Markup("")
+            right, reason = display(x.right) + numeric(x.number), prose(x.reason, titles, inline)
+            rows.append(BoardRow(s.depth + (s.role == "loop"), Markup(""), left, x.sign, right, shape, reason))
+    return rows
 
 
 def to_fragment(document: Document) -> str:

@@ -4,6 +4,7 @@ document that compiles with pdflatex."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from symbackprop.core.maths import Math, Rounded
 from symbackprop.render.document import ROLES, Document, Equation, Line, Prose, Ref, Row, Step
@@ -19,7 +20,10 @@ REASON = 165.0  # the least room for a reason beside the formulas
 
 def to_latex(document: Document, standalone: bool = False) -> str:
     """The whole derivation; ``standalone`` adds the preamble and links between steps."""
-    return render("derivation.tex", standalone=standalone, **Writer(standalone).sections(document))
+    writer = Writer(standalone)
+    if document.detail == "board":
+        return render("board.tex", standalone=standalone, **writer.sections(document), rows=writer.board(document))
+    return render("derivation.tex", standalone=standalone, **writer.sections(document))
 
 
 class Writer:
@@ -134,6 +138,46 @@ class Writer:
 
     def _head(self, x: Line) -> str:
         return f"{'' if x.left is None else latex(x.left)} &{SIGNS.get(x.sign, x.sign)} "
+
+    # -- boards
+    def board(self, d: Document) -> list[str]:
+        """Rows of one alignat for all steps: a formula that leaves no room for its reason stands across the columns,
+        in several lines if need be, the reason below."""
+        rows = [*[row for s in d.steps for row in self._on_board(s)], *[("", u, u.reason) for u in d.updates]]
+        sides = [self._words(why) if why else Token("") for _, _, why in rows]
+        left = max([self._indented(head, x).width for head, x, _ in rows], default=0.0)
+        side = min(max([s.width for s in sides], default=0.0), 2 * REASON)
+        found = [self._row(head, x, words, PAGE - left - 20.0, side)
+                 for (head, x, _), words in zip(rows, sides, strict=True)]
+        return [row + r" \\" for row in found[:-1]] + found[-1:]
+
+    def _on_board(self, s: Step) -> list[tuple[str, Line, Prose]]:
+        """Equations with what stands in front of them, and the shape before the last reason."""
+        indent, lines = r"\quad " * s.depth, s.lines
+        if s.role == "loop":
+            lines = (Line("loop", None, s.target, s.title), *lines)
+            heads = [indent, *[indent + r"\quad "] * len(s.lines)]
+        else:
+            shape: Prose = () if s.shape is None else ("[", s.shape, "] ")
+            lines = (*lines[:-1], replace(lines[-1], reason=(*shape, *lines[-1].reason)))
+            heads = [indent] * len(lines)
+        heads[0] = self.target(s.anchor) + heads[0]
+        return [(head, x, x.reason) for head, x in zip(heads, lines, strict=True)]
+
+    def _indented(self, head: str, x: Line) -> Token:
+        own = Box(()) if x.left is None else LATEX(x.left)
+        return Token(head + own.text, 10.0 * head.count(r"\quad") + own.width)
+
+    def _row(self, head: str, x: Line, words: Token, room: float, side: float) -> str:
+        if x.kind == "loop":
+            return rf"{head}& \rlap{{\text{{{self.prose(x.reason)}:}}}}"
+        right = _valued(x.right, x.number)
+        start = f"{self._indented(head, x).text} &{SIGNS.get(x.sign, x.sign)} "
+        if right.width + side <= room - 20.0:
+            return start + right.text + (rf" &\quad& {words.text}" if words.text else "")
+        lines = [rf"\rlap{{$\displaystyle {part.text}$}}" for part in broken(right.tokens, room, room - 20.0)]
+        below = [*lines[1:], *([rf"\rlap{{{words.text}}}"] if words.text else [])]
+        return " \\\\\n".join([start + lines[0], *[f"&\\qquad {part}" for part in below]])
 
     # -- the closing table
     def row(self, r: Row) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from symbackprop.core.maths import Math, Rounded
@@ -31,7 +32,19 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|$~])")
 
 def to_markdown(document: Document) -> str:
     """The whole derivation."""
+    if document.detail == "board":
+        return render("board.md", **sections(document), rows=[row for s in document.steps for row in board_rows(s)])
     return render("derivation.md", **sections(document))
+
+
+def board_rows(s: Step) -> list[str]:
+    """The equations of a step, its shape beside the last."""
+    indent = r"\quad " * s.depth
+    if s.role == "loop":
+        return [f"{indent}{_upright(s.title)}\\colon", *[indent + r"\quad " + line(x) for x in s.lines]]
+    shape: Prose = () if s.shape is None else ("[", s.shape, "] ")
+    *rest, last = s.lines
+    return [indent + line(x) for x in (*rest, replace(last, reason=(*shape, *last.reason)))]
 
 
 def sections(d: Document) -> dict[str, object]:

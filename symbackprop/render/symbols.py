@@ -173,8 +173,8 @@ class Symbols:
         for leaf in reverse.sequences:
             if leaf.id not in r.symbols and leaf.name is not None and leaf.name.startswith("d"):
                 name = leaf.name[1:].split("[")[0]
-                row = self._stack(name)
-                stack = self._cited(r.delta(self.sym(name, row)), row)
+                whole = self._stack(name)
+                stack = self._cited(r.delta(self.sym(name, whole)), whole)
                 r.symbols[leaf.id] = shaped(maths.AtStep(stack, reverse.index), leaf.shape)
 
     def _cited(self, m: Math, row: Node | None) -> Math:

@@ -85,7 +85,8 @@ class Terms:
         """A sum over whole paths with the factors that all of them begin with in front; None where there is none."""
         terms = self.of(s)
         paths, r = [t.factors for t in terms], self.context.rows
-        count = sum(1 for _ in takewhile(lambda factors: factors.count(factors[0]) == len(factors), zip(*paths)))
+        alike = takewhile(lambda factors: factors.count(factors[0]) == len(factors), zip(*paths, strict=False))
+        count = sum(1 for _ in alike)
         if len(terms) < 2 or not count or any(t.start is not None for t in terms):
             return None
         negative, common = signed_chain(r, paths[0][:count])
