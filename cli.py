@@ -329,7 +329,7 @@ def show(given: Given, form: str) -> None:
 @one_of("--layout", WORDS["layout"], "Gradients in the shape of the parameter, or in Jacobian layout.", default="shape")
 @at_option
 @digits_option
-@one_of("--detail", WORDS["detail"], "How much of each step is printed.", default="full")
+@one_of("--detail", WORDS["detail"], "How much is printed: a board, the chain rule, or every line.", default="full")
 @click.option("--standalone", is_flag=True, help="A LaTeX document that compiles, not a fragment.")
 @output_option
 @on_model

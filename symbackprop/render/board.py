@@ -8,7 +8,7 @@ by their links.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from symbackprop.core.graph import Node
@@ -18,6 +18,7 @@ from symbackprop.derive.steps import Derivation
 from symbackprop.render.anatomy import Anatomy
 from symbackprop.render.context import Context, Group, is_loop
 from symbackprop.render.document import Document, Line, Prose, Ref, Row, Step
+from symbackprop.render.glossary import NUMERATOR
 from symbackprop.render.loops import read_as
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
@@ -78,7 +79,8 @@ class Board(Anatomy):
     def _step(self, s: Located) -> Step:
         whole = super()._step(s)
         view = self.writer
-        chosen = _of_kinds(whole.lines, KINDS[self.name])
+        whole_array = self.name == "index" and whole.lines[0].left == whole.symbol
+        chosen = _of_kinds(whole.lines, KINDS["matrix" if whole_array else self.name])
         if self.view.rows:
             chosen = _shortest(chosen) if _is_asked(whole) else self._named(whole, chosen)
         fixed = view.held_fixed(s) if isinstance(view, ScalarView) else ()
@@ -126,8 +128,10 @@ class Board(Anatomy):
     # -- what stands around them
     def document(self) -> Document:
         whole = super().document()
-        told = whole.conventions if self.view.rows or self.options.layout != "shape" else whole.conventions[:-1]
-        return replace(whole, conventions=(*told, *self._deltas(whole.steps)))
+        *kinks, layout = whole.conventions
+        rows: tuple[Prose, ...] = ((NUMERATOR,),) if self.view.rows else ()
+        told = rows if self.options.layout == "shape" else (layout,)
+        return replace(whole, conventions=(*kinks, *told, *self._deltas(whole.steps)))
 
     def _table(self, results: Results, steps: Sequence[Step]) -> tuple[Row, ...]:
         return ()

@@ -51,7 +51,8 @@ class Line:
     - ``substitution``: the factors put into the chain;
     - ``result``: the final form in which later steps use it, after a simplification with its rule in ``reason``;
     - ``closed``: the shortest form of a gradient, the rules that lead to it in ``reason``;
-    - ``element``: one entry of an array, in index view.
+    - ``element``: one entry of an array, in index view;
+    - ``written``: on a board, a sum over paths without δ's.
 
     ``value`` is the number that the line comes to, when numbers were given.
     """

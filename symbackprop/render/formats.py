@@ -7,6 +7,7 @@ command line asks for the names alone.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from symbackprop.errors import UsageError, did_you_mean
@@ -47,6 +48,14 @@ def latex(derivation: Derivation, options: Options) -> str:
     from symbackprop.render.latex import to_latex
 
     return to_latex(_document(derivation, options), options.standalone)
+
+
+@form
+def beamer(derivation: Derivation, options: Options) -> str:
+    """Slides in LaTeX: the derivation of a board, one step an overlay."""
+    from symbackprop.render.slides import to_slides
+
+    return to_slides(_document(derivation, replace(options, detail="board")))
 
 
 @form

@@ -10,9 +10,9 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -27,6 +27,9 @@ from symbackprop.render.print.latex import latex
 from symbackprop.render.print.mathml import MathmlPrinter, mathml
 from symbackprop.render.print.text import text
 from symbackprop.resources import templates
+
+
+NONE = Markup("")
 
 
 def derivation_html(derivation: Derivation, options: Options | None = None) -> str:
@@ -44,17 +47,16 @@ def to_html(document: Document, board: Document, detail: str = "full", graph: st
     return render("derivation.html", script="page.js", document=document, **parts)
 
 
-@dataclass(frozen=True)
-class BoardRow:
+class BoardRow(NamedTuple):
     """A line of a board, finished; the heading of a loop has words alone."""
 
     depth: int
-    heading: Markup = Markup("")
-    left: Markup = Markup("")
+    heading: Markup = NONE
+    left: Markup = NONE
     sign: str = ""
-    right: Markup = Markup("")
-    shape: Markup = Markup("")
-    reason: Markup = Markup("")
+    right: Markup = NONE
+    shape: Markup = NONE
+    reason: Markup = NONE
 
 
 def board_rows(board: Document) -> list[BoardRow]:
@@ -66,10 +68,10 @@ def board_rows(board: Document) -> list[BoardRow]:
         if s.role == "loop":
             rows.append(BoardRow(s.depth, prose(s.title, titles, inline)))
         for k, x in enumerate(s.lines, 1):
-            left = display(x.left) if x.left is not None else Markup("")
-            shape = inline(s.shape) if s.shape is not None and k == len(s.lines) else Markup("")
+            left = display(x.left) if x.left is not None else NONE
+            shape = inline(s.shape) if s.shape is not None and k == len(s.lines) else NONE
             right, reason = display(x.right) + numeric(x.number), prose(x.reason, titles, inline)
-            rows.append(BoardRow(s.depth + (s.role == "loop"), Markup(""), left, x.sign, right, shape, reason))
+            rows.append(BoardRow(s.depth + (s.role == "loop"), NONE, left, x.sign, right, shape, reason))
     return rows
 
 

@@ -88,18 +88,18 @@ class Writer:
 
     def _side(self, e: Equation) -> Token:
         shape = [] if e.shape is None else [LATEX.between("(", LATEX(e.shape), ")", False)]
-        reason = [] if not e.line.reason or e.line.kind == "loop" else [self._words(e.line.reason)]
+        reason = [] if not e.line.reason or e.line.kind == "loop" else [self.words_of(e.line.reason)]
         parts = [Token(box.text, box.width) for box in shape] + reason
         return Token(r" \quad ".join([t.text for t in parts]), sum([t.width for t in parts]) + 10.0 * (len(parts) - 1))
 
-    def _words(self, reason: Prose) -> Token:
+    def words_of(self, reason: Prose) -> Token:
         sizes = [LATEX(p).width if isinstance(p, Math) else glyphs(p.text if isinstance(p, Ref) else p) for p in reason]
         return Token(rf"\text{{{self.prose(reason)}}}", sum(sizes) + 0.5)
 
     def _equation(self, e: Equation, left: str, side: str, room: float, whole: float) -> str:
         if e.line.kind == "loop":
             return rf"{self.target(e.anchor)}& \text{{for }} {latex(e.line.right)}\colon && \tag{{{e.number}}}"
-        right = _valued(e.line.right, e.line.value.shown if e.line.value is not None else None)
+        right = valued(e.line.right, e.line.value.shown if e.line.value is not None else None)
         head = f"{self.target(e.anchor)}{left} &= "
         if right.width <= room:
             return f"{head}{right.text} &\\quad& {side} \\tag{{{e.number}}}"
@@ -119,7 +119,7 @@ class Writer:
     def display(self, lines: Sequence[tuple[Line, str]]) -> list[str]:
         """Rows of an alignat; reasons stand beside the formulas when all of them leave room, else below."""
         left = max([LATEX(x.left).width for x, _ in lines if x.left is not None], default=0.0)
-        rights = [_valued(x.right, x.number) for x, _ in lines]
+        rights = [valued(x.right, x.number) for x, _ in lines]
         beside = PAGE - left - max([r.width for r in rights], default=0.0) - 40.0
         rows: list[str] = []
         for (x, reason), right in zip(lines, rights, strict=True):
@@ -144,7 +144,7 @@ class Writer:
         """Rows of one alignat for all steps: a formula that leaves no room for its reason stands across the columns,
         in several lines if need be, the reason below."""
         rows = [*[row for s in d.steps for row in self._on_board(s)], *[("", u, u.reason) for u in d.updates]]
-        sides = [self._words(why) if why else Token("") for _, _, why in rows]
+        sides = [self.words_of(why) if why else Token("") for _, _, why in rows]
         left = max([self._indented(head, x).width for head, x, _ in rows], default=0.0)
         side = min(max([s.width for s in sides], default=0.0), 2 * REASON)
         found = [self._row(head, x, words, PAGE - left - 20.0, side)
@@ -171,7 +171,7 @@ class Writer:
     def _row(self, head: str, x: Line, words: Token, room: float, side: float) -> str:
         if x.kind == "loop":
             return rf"{head}& \rlap{{\text{{{self.prose(x.reason)}:}}}}"
-        right = _valued(x.right, x.number)
+        right = valued(x.right, x.number)
         start = f"{self._indented(head, x).text} &{SIGNS.get(x.sign, x.sign)} "
         if right.width + side <= room - 20.0:
             return start + right.text + (rf" &\quad& {words.text}" if words.text else "")
@@ -201,7 +201,7 @@ def _inline(m: Math) -> str:
     return f"${latex(m)}$"
 
 
-def _valued(right: Math, number: Rounded | None) -> Box:
+def valued(right: Math, number: Rounded | None) -> Box:
     """A formula with the number that it comes to."""
     formula = LATEX(right)
     if number is None:

@@ -4,7 +4,7 @@ gradients of its derivation (`world`)."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,9 +37,10 @@ class Verdict:
     why: str = ""
 
 
-def verdicts(derivation: Derivation, view: str = "auto", layout: str = "shape", seed: int = 0) -> Iterator[Verdict]:
+def verdicts(derivation: Derivation, view: str = "auto", layout: str = "shape", seed: int = 0,
+             detail: str = "full") -> Iterator[Verdict]:
     """Every equation of one view of a derivation."""
-    document = build_document(derivation, Options(view=view, layout=layout))
+    document = build_document(derivation, Options(view=view, layout=layout, detail=detail))
     literal = any(isinstance(x, m.Sym) and x.entry for _, _, line, _ in _lines(document) for x in m.walk(line.right))
     world = World(derivation, seed, document.view == "jacobian", document.view == "scalar", literal)
     world.legend, world.called_rate = _legend(document), document.rate
@@ -122,12 +123,20 @@ def _lines(document: Document) -> Iterator[tuple[str, m.Math | None, Line, int]]
         left: m.Math | None = None
         for line in s.lines:
             left = line.left if line.left is not None else left
-            yield f"step {s.number}", left, line, s.depth
+            for right in _equal(line.right):
+                yield f"step {s.number}", left, replace(line, right=right), s.depth
     for row in document.table:
         if row.anchor:
             yield f"result {row.name}", _symbol(document, row), Line("result", None, row.gradient), 0
     for line in document.updates:
         yield "update", line.left, line, 0
+
+
+def _equal(right: m.Math) -> list[m.Math]:
+    """b and c of a = b = c."""
+    if isinstance(right, m.Relation) and right.sign == "=":
+        return [*_equal(right.left), *_equal(right.right)]
+    return [right]
 
 
 def _symbol(document: Document, row: Row) -> m.Math:

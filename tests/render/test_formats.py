@@ -20,6 +20,9 @@ from symbackprop.render.text import columns, to_text
 from tests.render.helpers import document, document_with_numbers
 
 OVERFULL = re.compile(r"Overfull \\hbox \((\d+\.\d+)pt too wide\)(.*)")
+BEAMER = subprocess.run(["kpsewhich", "beamer.cls", "pgfmath.sty"], capture_output=True, check=False, text=True).stdout \
+    if shutil.which("kpsewhich") else ""
+needs_beamer = pytest.mark.skipif(BEAMER.count("\n") < 2, reason="LaTeX's class beamer is not installed")
 needs_latex = pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 
 
@@ -58,6 +61,27 @@ def test_the_other_views_compile(tmp_path: Path, view: str) -> None:
     head = texts[0].split(r"\begin{document}", 1)[0]
     log = compiled(tmp_path, head + r"\begin{document}" + "\n".join(map(body, texts)) + r"\end{document}")
     assert [m for m in OVERFULL.findall(log) if float(m[0]) > 5] == []
+
+
+@needs_latex
+def test_every_board_compiles_without_overfull_boxes(tmp_path: Path) -> None:
+    texts = [to_latex(document(n, detail="board"), standalone=True) for n in zoo.names()]
+    head = texts[0].split(r"\begin{document}", 1)[0]
+    log = compiled(tmp_path, head + r"\begin{document}" + "\n".join(map(body, texts)) + r"\end{document}")
+    assert OVERFULL.findall(log) == []
+
+
+@needs_beamer
+def test_slides_compile_and_nothing_leaves_them(tmp_path: Path) -> None:
+    texts = [to_slides(document(n, detail="board")) for n in ("two-step-rnn", "rnn-lm", "ner-window", "vae", "conv-net")]
+    head = texts[0].split(r"\begin{document}", 1)[0]
+    log = compiled(tmp_path, head + r"\begin{document}" + "\n".join(map(body, texts)) + r"\end{document}")
+    assert "Overfull" not in log
+
+
+def test_slides_show_one_step_after_the_other() -> None:
+    doc = document("two-step-rnn", detail="board")
+    assert to_slides(doc).count(r"\uncover<+->") == len(doc.steps) + len(doc.updates)
 
 
 @needs_latex

@@ -29,6 +29,11 @@ def test_latex(name: str) -> None:
     compare(f"{name}.tex", to_latex(document(name)))
 
 
+@pytest.mark.parametrize("name", zoo.names())
+def test_board(name: str) -> None:
+    compare(f"{name}.board.txt", to_text(document(name, detail="board")))
+
+
 @pytest.mark.parametrize("name", PAGED)
 def test_json(name: str) -> None:
     compare(f"{name}.json", to_json(document_with_numbers(name)))
@@ -45,7 +50,7 @@ def test_view(name: str, view: str) -> None:
 
 
 def test_no_golden_is_left_over() -> None:
-    names = {f"{n}.{ending}" for n in zoo.names() for ending in ("txt", "tex")}
+    names = {f"{n}.{ending}" for n in zoo.names() for ending in ("txt", "tex", "board.txt")}
     names |= {f"{n}.{ending}" for n in PAGED for ending in ("json", "html")}
     names |= {f"{n}.{view}.txt" for n, view in VIEWED.items()}
     assert {p.name for p in GOLDENS.iterdir()} == names

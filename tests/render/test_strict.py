@@ -65,7 +65,8 @@ def views(d: Derivation) -> list[tuple[str, str]]:
 
 def found(d: Derivation, seed: int = 0) -> list[Verdict]:
     with np.errstate(all="ignore"):
-        return [x for view, layout in views(d) for x in verdicts(d, view, layout, seed)]
+        whole = [x for view, layout in views(d) for x in verdicts(d, view, layout, seed)]
+        return [*whole, *[x for view, layout in views(d) for x in verdicts(d, view, layout, seed, "board")]]
 
 
 def check(lines: Iterable[Verdict], allowed: float) -> None:

@@ -1,0 +1,93 @@
+"""The board as slides in LaTeX's class beamer: one step an overlay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from symbackprop.core.maths import Big, Derivative, Frac, Scaled, walk
+from symbackprop.render.document import Document, Equation, Line, Prose, Step
+from symbackprop.render.escape import latex_text
+from symbackprop.render.latex import SIGNS, Writer, valued
+from symbackprop.render.print.display import Box
+from symbackprop.render.print.latex import LATEX, broken
+from symbackprop.render.templates import render
+
+WIDTH = 395.0  # points between the margins of a slide of 16:9
+INDENT = 20.0
+LINES = 8.0  # of plain height on a slide
+TALL = 1.9  # the height of a line with a fraction or a big sum, in plain ones
+
+Row = tuple[str, float]  # what stands on the slide, how high it is
+
+
+def to_slides(document: Document) -> str:
+    """A document that compiles: what is given, the forward pass, the backward pass with an overlay for every step."""
+    slides = Slides(links=False)
+    forward = [slides.equation(e) for e in document.forward]
+    backward = [*map(slides.overlay, document.steps), *[slides.line(u, u.reason) for u in document.updates]]
+    return render(
+        "slides.tex", title=latex_text(document.name), summary=latex_text(document.summary),
+        given=slides.given(document), glossary=[slides.prose(g) for g in document.glossary],
+        conventions=[slides.prose(c) for c in document.conventions], forward=list(_frames(forward)),
+        backward=list(_frames(backward)),
+    )
+
+
+class Slides(Writer):
+    """Writes lines one below the other, each as wide as the slide."""
+
+    def equation(self, e: Equation) -> Row:
+        if e.line.kind == "loop":
+            return self.words((f"({e.number}) for ", e.line.right, ":"), e.depth)
+        shape: Prose = () if e.shape is None else (" (", e.shape, ")")
+        return self.line(e.line, (f"({e.number})", *shape), e.depth)
+
+    def overlay(self, s: Step) -> Row:
+        """The lines of a step, which come at once."""
+        inside = s.depth + (s.role == "loop")
+        rows = [self.words((*s.title, ":"), s.depth)] if s.role == "loop" else []
+        rows += [self.line(x, x.reason, inside) for x in s.lines]
+        return "\n".join([text for text, _ in rows]), sum([height for _, height in rows])
+
+    def words(self, prose: Prose, depth: int) -> Row:
+        return rf"\hspace*{{{INDENT * depth:.0f}pt}}{self.prose(prose)}\par", 1.0
+
+    def line(self, x: Line, reason: Prose, depth: int = 0) -> Row:
+        """``left = right``, broken where it is too wide, and the reason at the right or below."""
+        left = Box(()) if x.left is None else LATEX(x.left)
+        right, room = valued(x.right, x.number), WIDTH - INDENT * depth
+        parts = broken(right.tokens, room - left.width - 15.0, room - INDENT)
+        head = rf"{left.text} {SIGNS.get(x.sign, x.sign)} "
+        lines = [_displayed(head + parts[0].text, depth), *[_displayed(p.text, depth + 1) for p in parts[1:]]]
+        words = self.words_of(reason)
+        fits = len(parts) == 1 and left.width + right.width + words.width + 30.0 <= room
+        said = rf"\hfill{{\footnotesize {self.prose(reason)}}}" if reason else ""
+        if said and not fits:
+            lines.append(rf"\hspace*{{\fill}}{said}")
+        elif said:
+            lines[-1] += said
+        height = sum([TALL if _is_tall(x) else 1.0] * len(parts)) + (1.0 if said and not fits else 0.0)
+        return "\n".join([line + r"\par" for line in lines]), height
+
+
+def _displayed(formula: str, depth: int) -> str:
+    return rf"\hspace*{{{INDENT * depth:.0f}pt}}$\displaystyle {formula}$"
+
+
+def _is_tall(x: Line) -> bool:
+    trees = (x.right,) if x.left is None else (x.left, x.right)
+    return any(isinstance(m, (Big, Derivative, Frac, Scaled)) for tree in trees for m in walk(tree))
+
+
+def _frames(rows: Iterable[Row]) -> Iterator[list[str]]:
+    """Rows by slides; one that is too high for any stands alone."""
+    frame: list[str] = []
+    room = LINES
+    for text, height in rows:
+        if frame and height > room:
+            yield frame
+            frame, room = [], LINES
+        frame.append(text)
+        room -= height
+    if frame:
+        yield frame

@@ -1,0 +1,152 @@
+"""A board has what a lecturer writes: the three of the lectures line for line, and of every model a third of the long
+form, with nothing that it does not say."""
+
+from __future__ import annotations
+
+import pytest
+
+from symbackprop.core import maths as m
+from symbackprop.model import zoo
+from symbackprop.render.document import Document
+from symbackprop.render.html import derivation_html
+from symbackprop.render.markdown import to_markdown
+from symbackprop.render.options import Options
+from symbackprop.render.print.text import text
+from symbackprop.render.text import to_text
+from tests.render.helpers import build, derivation, document, said
+
+
+def lines(doc: Document) -> list[str]:
+    """The equations of a board, and the reasons beside them."""
+    return [f"{text(x.left) if x.left is not None else ''} {x.sign} {text(x.right)} | {said(x.reason)}".strip()
+            for s in doc.steps for x in s.lines]
+
+
+def board(source: str, **options: object) -> Document:
+    from symbackprop.derive import derive
+    from symbackprop.model import Model
+    from symbackprop.render.anatomy import build_document
+
+    return build_document(derive(Model.parse(source)), Options(detail="board", **options))  # type: ignore[arg-type]
+
+
+def test_the_recurrent_network_of_two_steps() -> None:
+    assert lines(document("two-step-rnn", detail="board")) == [
+        "δ_o = −(y − o) | (6)",
+        "δ_a = δ_o·do/dh₂·dh₂/da = δ_o·w_o·(1 − h₂²) | (5)(4)",
+        "δ_b = δ_a·da/dh₁·dh₁/db = δ_a·w_h·(1 − h₁²) | (3)(2)",
+        "dL/dw_o = δ_o·do/dw_o = δ_o·h₂ | (5)",
+        "dL/dc₂ = δ_a·da/dc₂ = δ_a·w_e | (3)",
+        "dL/dw_e = δ_a·∂a/∂w_e + δ_b·∂b/∂w_e = δ_a·c₂ + δ_b·c₁ | (3)(1); h₁ held fixed in ∂a/∂w_e",
+        "dL/dw_e = −(y − o)·w_o·(1 − h₂²)·(c₂ + w_h·(1 − h₁²)·c₁) | written out",
+        "dL/dc₁ = δ_b·db/dc₁ = δ_b·w_e | (1)",
+        "dL/dw_h = δ_a·∂a/∂w_h + δ_b·∂b/∂w_h = δ_a·h₁ + δ_b·h₀ | (3)(1); h₁ held fixed in ∂a/∂w_h",
+        "dL/dw_h = −(y − o)·w_o·(1 − h₂²)·(h₁ + w_h·(1 − h₁²)·h₀) | written out",
+    ]
+
+
+def test_the_window_with_jacobians() -> None:
+    assert lines(document("ner-window", detail="board")) == [
+        "δ_h = ∂s/∂h = uᵀ | (3)",
+        "∂h/∂z = diag(1 − h²) |",
+        "δ_z = ∂s/∂z = uᵀ·diag(1 − h²) = δ_h ⊙ (1 − h²)ᵀ | (2)",
+        "∂s/∂u = hᵀ |",
+        "(∂s/∂u)ᵀ = h | (3)",
+        "∂s/∂W = δ_zᵀ xᵀ | (1)",
+        "∂z/∂x = W |",
+        "∂s/∂x = δ_z·W |",
+        "(∂s/∂x)ᵀ = Wᵀ·δ_zᵀ | (1)",
+        "∂z/∂b = I |",
+        "∂s/∂b = δ_z |",
+        "(∂s/∂b)ᵀ = δ_zᵀ | (1)",
+    ]
+
+
+def test_the_recurrent_language_model() -> None:
+    assert lines(document("rnn-lm", detail="board")) == [
+        "δ_z = (o − onehot(target))/(T·N) | (8)",
+        "δ_h = δ_z W_oᵀ | (6)",
+        "δ_hₜ^later = 0_N×H | at t = T",
+        "∂h[T]/∂h₀ = Π_t diag(1 − hₜ^⊙2) W_hᵀ | the factor of t = T in front, for every row",
+        "δ_aₜ = (δ_hₜ^later + (δ_h)_t) ⊙ (1 − hₜ^⊙2) | (4)",
+        "δ_hₜ₋₁^later = δ_aₜ W_hᵀ | (3)",
+        "∂L/∂W_o = Σ_t h_tᵀ δ_z[t] | (6)",
+        "∂L/∂b_o = Σ_t,n δ_z[t,n] | (6)",
+        "∂L/∂W_e = Σ_t cₜᵀ δ_aₜ | (3)",
+        "∂L/∂W_h = Σ_t hₜ₋₁ᵀ δ_aₜ | (3)",
+        "∂L/∂b = Σ_t Σ_n δ_aₜ[n] | (3)",
+        "∂L/∂C = scatter((δ_aₜ)_t = 1, …, T W_eᵀ, words) | (3)(1)",
+    ]
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_a_board_is_a_third_of_the_long_form(name: str) -> None:
+    long, short = (to_text(document(name, detail=detail)).count("\n") for detail in ("full", "board"))
+    assert 3 * short <= long
+
+
+@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("view", ["auto", "index", "jacobian", "matrix"])
+def test_what_a_board_refers_to_stands_on_it(name: str, view: str) -> None:
+    if name == "neural-turing-machine" and view != "auto":
+        pytest.skip("its long form is written in every view by the strict tests")
+    doc = document(name, detail="board", view=view)
+    there = set(doc.anchors())
+    for s in doc.steps:
+        assert s.lines
+        for line in s.lines:
+            assert set(m.anchors(line.right)) <= there
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_every_gradient_that_is_asked_for_is_on_the_board(name: str) -> None:
+    doc, long = document(name, detail="board"), document(name)
+    wanted = {s.name for s in long.steps if s.role == "result" and not s.depth}
+    assert wanted <= {s.name for s in doc.steps if s.role == "result"}
+
+
+def test_conventions_stand_only_where_they_are_used() -> None:
+    assert not document("cube", detail="board").conventions
+    assert "shape convention" not in to_text(document("two-layer-net", detail="board"))
+    assert "ReLU′(0) = 0" in to_text(document("two-layer-net", detail="board"))
+    assert "Jacobian" in to_text(document("two-layer-net", detail="board", layout="jacobian"))
+
+
+def test_a_delta_read_twice_has_a_line() -> None:
+    doc = board("param a, b, c\nz = tanh(a * b)\ny = z * z * c\nloss L = y**2")
+    assert [text(s.symbol) for s in doc.steps][:1] == ["δ_y"]
+    twice = board("param a, b, c\nz = a * b\nloss L = sin(z) * c + cos(z)")
+    assert "δ_z = c·cos(z) − sin(z)" in to_text(twice)
+
+
+def test_closed_forms_stand_in_the_place_of_what_was_swept() -> None:
+    page = to_text(board("dim N, D\ninput x: N x D\nparam g: D, b: D\noutput y = layer_norm(x) * g + b"))
+    assert "closed form" not in page and page.count("∂L/∂x") == 1
+
+
+def test_numbers_stand_beside_the_results() -> None:
+    doc = board("param w\ndata x\nloss L = (w * x)**2", values={"w": 2.0, "x": 3.0})
+    assert "36" in to_text(doc)
+
+
+def test_an_influence_of_nothing_is_said() -> None:
+    assert "does not influence" in to_text(board("param a, b\nloss L = a**2"))
+
+
+@pytest.mark.parametrize("name", ["cube", "rnn-lm", "ner-window"])
+def test_the_page_has_board_and_steps(name: str) -> None:
+    for detail in ("board", "brief", "full"):
+        page = derivation_html(derivation(name), Options(detail=detail))
+        assert f'id="as-{detail}" checked' in page and page.count(" checked") == 1
+        assert page.count('class="heading"') == sum(s.role == "loop" for s in document(name, detail="board").steps)
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_markdown_of_a_board_is_safe(name: str) -> None:
+    page = to_markdown(document(name, detail="board"))
+    assert r"\operatorname" not in page and page.count("$$") == 4
+
+
+def test_models_without_a_loss_have_boards() -> None:
+    assert "δ_z" in to_text(document("two-layer-net", detail="board"))
+    assert build("param a\nloss L = a").steps
