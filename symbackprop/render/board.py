@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Delta, Link, Marked, Math, Relation, Sym, walk, within
+from symbackprop.core.maths import Delta, Link, Marked, Math, Relation, Sym, replaced, walk, within
 from symbackprop.core.names import free_name
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.anatomy import Anatomy
@@ -74,6 +74,8 @@ class Board(Anatomy):
     def steps(self) -> tuple[Step, ...]:
         """Those that are read, the gradients asked for behind the δ's."""
         found = _read(super().steps())
+        there = {s.anchor for s in found}
+        found = [replace(s, lines=tuple([_linked(x, there) for x in s.lines])) for s in found]
         return (*[s for s in found if not _is_asked(s)], *[s for s in found if _is_asked(s)])
 
     def _step(self, s: Located) -> Step:
@@ -198,6 +200,13 @@ def _shortest(lines: Sequence[Line]) -> list[Line]:
 
 def _going_on(before: Math, after: Math) -> Math:
     return after if text(before) == text(after) else Relation(before, "=", after)
+
+
+def _linked(x: Line, there: Collection[str]) -> Line:
+    """A line without links to steps that are not on the board, such as that of a gradient that is given."""
+    links = [m for m in walk(x.right) if isinstance(m, Link) and m.anchor.startswith("step-")]
+    gone: dict[Math, Math] = {m: m.body for m in links if m.anchor not in there}
+    return replace(x, right=replaced(x.right, gone)) if gone else x
 
 
 def _is_asked(s: Step) -> bool:

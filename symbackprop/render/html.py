@@ -28,7 +28,6 @@ from symbackprop.render.print.mathml import MathmlPrinter, mathml
 from symbackprop.render.print.text import text
 from symbackprop.resources import templates
 
-
 NONE = Markup("")
 
 

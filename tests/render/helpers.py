@@ -69,9 +69,9 @@ def skeleton(page: str) -> str:
 
 
 def golden_files() -> dict[str, str]:
-    """Every golden file's name and what it should hold: text with the model's numbers, LaTeX without, the board, other views,
-    and JSON and the skeleton of the HTML page for a few. The Markdown pages are kept in docs/derivations; the JSON of every
-    model is held to its schema, every page to what makes it sound."""
+    """Every golden file's name and what it should hold: text with the model's numbers, LaTeX without, the board, other
+    views, and JSON and the skeleton of the HTML page for a few. The Markdown pages are kept in docs/derivations; the
+    JSON of every model is held to its schema, every page to what makes it sound."""
     files: dict[str, str] = {}
     for name in zoo.names():
         files[f"{name}.txt"] = to_text(document_with_numbers(name))
