@@ -25,16 +25,6 @@ from symbackprop.render.views import VIEWS, choose_view
 MAX_PATH = 8
 
 
-def build_document(derivation: Derivation, options: Options | None = None) -> Document:
-    """The finished document of a derivation."""
-    options = options or Options()
-    if options.detail == "board":
-        from symbackprop.render.board import build_board
-
-        return build_board(derivation, options)
-    return Anatomy(derivation, options).document()
-
-
 class Anatomy:
     """Puts a document together. Gradient descent is written for each of ``most_updates`` parameters, else once."""
 

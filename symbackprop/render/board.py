@@ -37,15 +37,20 @@ KINDS = {
 WHOLE = ("scalar", "matrix")  # views that write whole gradients, so that one may go into another
 
 
-def build_board(derivation: Derivation, options: Options) -> Document:
-    """The document of a board."""
+def build_document(derivation: Derivation, options: Options | None = None) -> Document:
+    """The finished document of a derivation: the long form, or a board."""
+    options = options or Options()
+    return (_board(derivation, options) if options.detail == "board" else Anatomy(derivation, options)).document()
+
+
+def _board(derivation: Derivation, options: Options) -> Board:
     board = Board(derivation, options)
-    if board.name in WHOLE:
-        steps = board.steps()
-        once = _read_once(steps)
-        left_out = {s.anchor for s in board.context.steps} - {s.anchor for s in steps} | once
-        board = Board(derivation, options, once, left_out)
-    return board.document()
+    if board.name not in WHOLE:
+        return board
+    steps = board.steps()
+    once = _read_once(steps)
+    left_out = {s.anchor for s in board.context.steps} - {s.anchor for s in steps} | once
+    return Board(derivation, options, once, left_out)
 
 
 class Board(Anatomy):

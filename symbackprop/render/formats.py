@@ -83,6 +83,6 @@ def json(derivation: Derivation, options: Options) -> str:
 
 
 def _document(derivation: Derivation, options: Options) -> Document:
-    from symbackprop.render.anatomy import build_document
+    from symbackprop.render.board import build_document
 
     return build_document(derivation, options)

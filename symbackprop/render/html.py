@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 
 from symbackprop.core.maths import Math, Rounded
 from symbackprop.derive.steps import Derivation
-from symbackprop.render.anatomy import build_document
+from symbackprop.render.board import build_document
 from symbackprop.render.document import ROLES, Document, Line, Prose, Ref, Step
 from symbackprop.render.graph import picture_of, svg_fragment
 from symbackprop.render.options import Options

@@ -15,8 +15,8 @@ from symbackprop.core.shapes import dim_text
 from symbackprop.derive.steps import Derivation
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_notation
-from symbackprop.render.anatomy import build_document
 from symbackprop.render.axes import AxisLetters
+from symbackprop.render.board import build_document
 from symbackprop.render.html import to_fragment
 from symbackprop.render.print.latex import latex
 from symbackprop.render.print.mathml import mathml

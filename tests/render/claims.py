@@ -15,7 +15,7 @@ from symbackprop.core.loops import Loop
 from symbackprop.core.names import text_name
 from symbackprop.core.shapes import evaluate_dim
 from symbackprop.derive.steps import Derivation
-from symbackprop.render.anatomy import build_document
+from symbackprop.render.board import build_document
 from symbackprop.render.document import Document, Line, Row
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text

@@ -10,10 +10,11 @@ from symbackprop.core.maths import Math
 from symbackprop.derive import derive
 from symbackprop.derive.steps import Derivation
 from symbackprop.model import Model, zoo
-from symbackprop.render.anatomy import Options, build_document
+from symbackprop.render.board import build_document
 from symbackprop.render.document import Document, Prose, Ref, Step
 from symbackprop.render.json import to_json
 from symbackprop.render.latex import to_latex
+from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
 from symbackprop.render.text import to_text
 

@@ -15,7 +15,7 @@ from symbackprop.derive import derive
 from symbackprop.derive.steps import Derivation
 from symbackprop.errors import UsageError
 from symbackprop.model import Model, zoo
-from symbackprop.render.anatomy import build_document
+from symbackprop.render.board import build_document
 from symbackprop.render.document import Document
 from symbackprop.render.latex import to_latex
 from symbackprop.render.options import Options

@@ -25,7 +25,7 @@ def lines(doc: Document) -> list[str]:
 def board(source: str, **options: object) -> Document:
     from symbackprop.derive import derive
     from symbackprop.model import Model
-    from symbackprop.render.anatomy import build_document
+    from symbackprop.render.board import build_document
 
     return build_document(derive(Model.parse(source)), Options(detail="board", **options))  # type: ignore[arg-type]
 

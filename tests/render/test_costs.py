@@ -14,8 +14,9 @@ from symbackprop.core.maths import Size
 from symbackprop.derive import derive
 from symbackprop.derive.closed import closed
 from symbackprop.model import Model, zoo
-from symbackprop.render.anatomy import Options, build_document
+from symbackprop.render.board import build_document
 from symbackprop.render.costs import own_cost
+from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
 from tests.render.random_models import random_loop, random_model
 

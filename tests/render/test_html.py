@@ -17,9 +17,9 @@ from click.testing import CliRunner
 from symbackprop import Model
 from symbackprop.__main__ import load_cli
 from symbackprop.derive import derive
-from symbackprop.render.anatomy import Options
 from symbackprop.render.gallery import pages
 from symbackprop.render.html import derivation_html
+from symbackprop.render.options import Options
 from tests.render.helpers import derivation, document
 
 ROOT = Path(__file__).parents[2]

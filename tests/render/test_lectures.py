@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from symbackprop.render.anatomy import Options, build_document
+from symbackprop.render.board import build_document
+from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
 from tests.render.helpers import derivation, document, said, step, text_lines
 

@@ -12,10 +12,11 @@ from symbackprop.core.maths import Rounded
 from symbackprop.derive import derive
 from symbackprop.errors import ModelError, UsageError
 from symbackprop.model import Model, zoo
-from symbackprop.render.anatomy import Options, build_document
+from symbackprop.render.board import build_document
 from symbackprop.render.context import Context
 from symbackprop.render.forward import Forward
 from symbackprop.render.numbers import Numbers, read_at
+from symbackprop.render.options import Options
 from symbackprop.render.print.latex import latex
 from symbackprop.render.print.text import text
 from symbackprop.render.symbols import Located, Symbols, locate

@@ -15,7 +15,8 @@ from symbackprop.derive import derive
 from symbackprop.derive.closed import closed
 from symbackprop.derive.steps import Derivation
 from symbackprop.model import Model, zoo
-from symbackprop.render.anatomy import Anatomy, Options
+from symbackprop.render.anatomy import Anatomy
+from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
 from symbackprop.render.results import Results
 from tests.render.helpers import build

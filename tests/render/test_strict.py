@@ -29,7 +29,7 @@ from symbackprop.derive.steps import Derivation, Step
 from symbackprop.errors import ModelError
 from symbackprop.model import Model
 from symbackprop.model.zoo import names
-from symbackprop.render.anatomy import build_document
+from symbackprop.render.board import build_document
 from symbackprop.render.options import Options
 from symbackprop.render.views import VIEWS
 from tests.render.claims import SKIPPED, WRONG, Verdict, verdicts, words

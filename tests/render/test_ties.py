@@ -11,10 +11,11 @@ from symbackprop.codegen import codegen
 from symbackprop.core.listing import entries
 from symbackprop.derive import derive
 from symbackprop.model import Model
-from symbackprop.render.anatomy import Options, build_document
+from symbackprop.render.board import build_document
 from symbackprop.render.document import Document
 from symbackprop.render.json import to_json
 from symbackprop.render.latex import to_latex
+from symbackprop.render.options import Options
 from symbackprop.render.text import to_text
 from tests.codegen.helpers import emit
 
