@@ -142,7 +142,7 @@ class ModulePrinter:
             "initial": initial_lines(p, self.p, list(self.sizes.hidden)),
             "as_integers": "as_integers(name, array)[()]",
             "as_floats": "array.astype(dtype, copy=False)[()]",
-            "drawn": "{name: np.asarray(value, DTYPE)[()] for name, value in params.items()}",
+            "drawn": f"{{name: {self.module}.asarray(value, DTYPE)[()] for name, value in params.items()}}",
             "dtypes": 'cache["dtypes"]',
             "source": "a numpy.random.Generator, or a seed",
             "workspace": ", workspace=None" if p.level > 1 else "",
