@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from symbackprop.core import formula as f
 from symbackprop.core.graph import SEVERAL, Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.reverse import sweep, totals
 from symbackprop.core.settling import Part, Settled
+from symbackprop.core.shapes import same_shape
 from symbackprop.derive.assembly import assemble
 from symbackprop.derive.record import Contribution, Edge
 from symbackprop.derive.steps import Derivation, LoopStep, Step
@@ -77,5 +79,17 @@ class Recorder:
             return Contribution(None, None, (), part.value)
         edge, way = Edge(part.consumer, part.index), self.routes.get(part.consumer.id)
         if way is not None:
-            return Contribution(way.consumer, way.upstream, (*way.path, edge), part.value)
+            return Contribution(way.consumer, way.upstream, (*_without_sum(way.path), edge), part.value)
         return Contribution(part.consumer, self.totals.get(part.consumer.id), (edge,), part.value)
+
+
+def _without_sum(path: tuple[Edge, ...]) -> tuple[Edge, ...]:
+    """A path without its end where that leads from a sum to a sum in it: they are one sum, of however many terms."""
+    return path[:-1] if len(path) > 1 and all(map(_is_term, path[-2:])) else path
+
+
+def _is_term(edge: Edge) -> bool:
+    """Whether the argument is a term of a sum, as it stands."""
+    row = edge.consumer
+    plain = isinstance(row.form, f.Add) and row.attr.partial(edge.index) == f.ONE
+    return plain and same_shape(row.shape, edge.argument.shape)

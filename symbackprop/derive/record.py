@@ -23,8 +23,8 @@ class Edge:
 class Contribution:
     """What one branch contributes: ``upstream`` (the gradient of ``consumer``) times the local derivatives on ``path``.
 
-    ``path`` runs from the named consumer down to the target, through rows too small to be named. ``value`` is the
-    contribution as a row. ``consumer`` is None for the seed of the sweep.
+    ``path`` runs from the named consumer down to the target, through rows too small to be named; of sums in a sum it
+    has the first edge alone. ``value`` is the contribution as a row. ``consumer`` is None for the seed of the sweep.
     """
 
     consumer: Node | None

@@ -62,6 +62,31 @@ def test_two_thousand_rows_print_in_a_few_seconds() -> None:
     assert time.perf_counter() - begin < 20
 
 
+def calls_for(declared: str, loss: str, terms: int) -> int:
+    """How many functions are called until the derivation of a long sum is printed."""
+    model = Model.parse(declared + loss.format(" + ".join(f"tanh(w*x + {k})" for k in range(1, terms + 1))))
+    count = 0
+
+    def called(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    sys.setprofile(called)
+    try:
+        derive(model).text()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+@pytest.mark.parametrize(("declared", "loss"), [
+    ("data x\nparam w\n", "loss L = {}"), ("dim N\ndata x: N\nparam w: N\n", "loss L = sum({})"),
+])
+def test_a_sum_of_many_different_terms_takes_no_more_calls_a_term(declared: str, loss: str) -> None:
+    _, few, many = (calls_for(declared, loss, n) for n in (20, 100, 300))  # the first fills caches
+    assert many < 3.3 * few
+
+
 @pytest.mark.parametrize("form", ["text", "latex"])
 def test_output_does_not_depend_on_the_hash_seed(form: str) -> None:
     code = f"from symbackprop import load, derive; print(derive(load('svm-hinge')).{form}(view='index'))"

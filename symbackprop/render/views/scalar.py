@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Derivative, Math, Words, chain, total
-from symbackprop.render.context import Context, Group, reads
+from symbackprop.render.context import Context, Group, groups, reads
 from symbackprop.render.document import Line, Prose, Ref
 from symbackprop.render.factors import Factor
 from symbackprop.render.print.text import text
@@ -26,6 +26,7 @@ class ScalarView:
     def __init__(self, context: Context) -> None:
         self.context, self.rows, self.terms = context, context.rows, Terms(context)
         self.beginnings: dict[tuple[tuple[int, int], ...], Located] = {}
+        self.partial: dict[int, bool] = {}
 
     def lines(self, s: Located) -> tuple[Line, ...]:
         terms = self.terms.of(s)
@@ -68,8 +69,10 @@ class ScalarView:
 
     def _is_partial(self, s: Located) -> bool:
         """Whether one consumer also depends on the target through another: what is held fixed has then to be said."""
-        consumers = [g.consumer for g in ordered_groups(s, self.context) if g.consumer is not None]
-        return len(consumers) > 1 and any(depends(c, consumers) for c in consumers)
+        if s.number not in self.partial:
+            consumers = [g.consumer for g in groups(s) if g.consumer is not None]
+            self.partial[s.number] = len(consumers) > 1 and depends(consumers, consumers)
+        return self.partial[s.number]
 
     # -- factors known from before
     def _cached(self, s: Located, term: Term) -> list[Line]:

@@ -130,13 +130,14 @@ def ordered_groups(s: Located, context: Context) -> list[Group]:
 
 def _reads_one(other: Group, group: Group) -> bool:
     assert other.consumer is not None and group.consumer is not None
-    return depends(other.consumer, [other.consumer, group.consumer])
+    return depends([other.consumer], [group.consumer])
 
 
-def depends(row: Node, others: Sequence[Node]) -> bool:
-    """Whether a row depends on one of the others. Rows are made after their arguments, so ids bound the search."""
-    wanted = {o.id for o in others if o is not row}
-    lowest, stack, seen = min(wanted), list(row.args), set()
+def depends(rows: Sequence[Node], others: Sequence[Node]) -> bool:
+    """Whether one of the rows depends on one of the others. Rows are made after their arguments, so ids bound the
+    search."""
+    wanted = {o.id for o in others}
+    lowest, stack, seen = min(wanted), [a for row in rows for a in row.args], set()
     while stack:
         node = stack.pop()
         if node.id in wanted:
