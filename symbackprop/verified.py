@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from symbackprop.apart import random_seed
-from symbackprop.errors import CheckFailed
+from symbackprop.errors import CheckFailed, ModelError
 from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
+from symbackprop.model.same import first_difference
 from symbackprop.scratch import scratch_folder
-from symbackprop.verify import Report, load_module, verify_file, verify_module
+from symbackprop.verify import Report, load_module, model_of, verify_file, verify_module
 
 
 def codegen(
@@ -69,29 +72,52 @@ def verify(model: Model | str | Path, **options: Any) -> Report:
 
 def verify_source(source: str, model: Model, **options: Any) -> Report:
     """Check the text of a module against a model, as a file loaded from disk."""
+    with _loaded(source, model) as module:
+        return verify_module(module, model, **options)
+
+
+@contextmanager
+def _loaded(module: Path | str, model: Model) -> Iterator[ModuleType]:
+    """A module of a file, or of a text as a file."""
     from symbackprop.codegen.write import file_stem
 
+    if isinstance(module, Path):
+        yield load_module(module)
+        return
     with scratch_folder() as folder:
         path = folder / f"{file_stem(model.name)}.py"
-        path.write_text(source, encoding="utf-8")
-        return verify_module(load_module(path), model, **options)
+        path.write_text(module, encoding="utf-8")
+        yield load_module(path)
 
 
 def require_verified(module: Path | str, model: Model, **options: Any) -> list[str]:
-    """Check a module, a file or its text, against the model it was emitted from; what to tell the user about an
-    undecided check.
+    """Check a module, a file or its text, against the model it was emitted from, and its MODEL text; what to tell the
+    user about an undecided check.
 
     Raises `CheckFailed` with the whole report when it fails.
     """
-    if isinstance(module, str):
-        report = verify_source(module, model, **options)
-    else:
-        report = verify_module(load_module(module), model, **options)
-    if report.verdict == "fail":
-        wrong = ", ".join(g.name for g in report.gradients if g.verdict == "fail")
-        which = f": the gradient of {wrong} is wrong" if wrong else ""
-        raise CheckFailed(f"the module failed its check and was not written{which}\n{report.text()}")
+    with _loaded(module, model) as loaded:
+        report = verify_module(loaded, model, **options)
+        if report.verdict == "fail":
+            wrong = ", ".join(g.name for g in report.gradients if g.verdict == "fail")
+            which = f": the gradient of {wrong} is wrong" if wrong else ""
+            raise CheckFailed(f"the module failed its check and was not written{which}\n{report.text()}")
+        _require_model_text(loaded, model, options)
     return [] if report.passed else [f"the check could not decide everything\n{report.text()}"]
+
+
+def _require_model_text(module: ModuleType, model: Model, options: Mapping[str, Any]) -> None:
+    """Whether the text that says which model a module is of reads back to the same rows, or at least to a model whose
+    gradients these are. Raises `CheckFailed` where it does not."""
+    wrong = "the model text of the module is wrong, and it was not written"
+    try:
+        again = model_of(module, Path("the module"))
+    except ModelError as error:
+        raise CheckFailed(f"{wrong}: it cannot be read\n{error}") from None
+    place = first_difference(model, again)
+    report = None if place is None else verify_module(module, again, **options)
+    if report is not None and report.verdict == "fail":
+        raise CheckFailed(f"{wrong}: from {place} on it says another model\n{report.text()}")
 
 
 def verify_target(

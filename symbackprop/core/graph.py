@@ -154,7 +154,7 @@ class Graph:
     def make(self, op: str, args: Sequence[Node] = (), attr: Any = None, key: Any = None) -> Node:
         """The row op(args; attr): the existing one when there is one. Shapes are inferred and checked here."""
         args = tuple(args)
-        key = key or key_of(op, args, attr)
+        key = key or key_of(op, tuple([a.id for a in args]), attr)
         node = self._found(key)
         if node is None:
             node = self._table[key] = self.separate(op, args, attr, key)
@@ -171,7 +171,7 @@ class Graph:
     def separate(self, op: str, args: tuple[Node, ...], attr: Any, key: Any = None) -> Node:
         """The row op(args; attr) as one that no equal expression finds."""
         shape, kind = OPS[op].infer(attr, args)
-        return self._append(OPS[op], args, attr, shape, kind, key or key_of(op, args, attr))
+        return self._append(OPS[op], args, attr, shape, kind, key or key_of(op, tuple([a.id for a in args]), attr))
 
     def again(self, node: Node, args: Sequence[Node], attr: Any = None, own: bool = False) -> Node:
         """The row that computes from ``args`` what ``node`` computes from its arguments, perhaps with another attribute
@@ -411,10 +411,9 @@ class Graph:
         return arguments_first(outputs, lambda node: () if node.id in stop else node.args)
 
 
-def key_of(op: str, args: Sequence[Node], attr: Any) -> Any:
-    """What equal rows have in common. Elementwise rows are equal when they compute the same value, in whatever spelling
-    and order of arguments."""
-    ids = tuple([a.id for a in args])
+def key_of(op: str, ids: tuple[int, ...], attr: Any) -> Any:
+    """What equal rows have in common, whose arguments have these numbers. Elementwise rows are equal when they compute
+    the same value, in whatever spelling and order of arguments."""
     if not isinstance(attr, Kernel):
         return op, ids, attr
     ordered = tuple(sorted(ids))

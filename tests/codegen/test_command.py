@@ -114,6 +114,31 @@ def test_a_module_that_fails_its_check_is_not_written(folder: Path, monkeypatch:
     assert (folder / "generated" / "net.py").exists()
 
 
+@pytest.mark.parametrize(("old", "new", "said"), [
+    ("loss L = ", "loss L = 2 * ", "from L on it says another model"),
+    ("loss L = ", "loss L = nothing + ", "it cannot be read"),
+])
+def test_a_module_with_the_text_of_another_model_is_not_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, said: str
+) -> None:
+    module = import_module("symbackprop.codegen")
+    emit = module.codegen
+    monkeypatch.setattr(module, "codegen", lambda *a, **k: emit(*a, **k).replace(old, new))
+    result = run("codegen", "net.sbp")
+    assert result.exit_code == 1
+    assert f"the model text of the module is wrong, and it was not written: {said}" in result.stderr
+    assert not (folder / "generated" / "net.py").exists()
+
+
+def test_a_module_whose_text_spells_its_model_otherwise_is_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = import_module("symbackprop.codegen")
+    emit = module.codegen
+    monkeypatch.setattr(module, "codegen", lambda *a, **k: emit(*a, **k).replace("loss L = ", "loss L = 0.5 * 2 * "))
+    assert run("codegen", "net.sbp").exit_code == 0
+
+
 def test_levels_and_precision() -> None:
     assert "DTYPE = np.float32" in run("codegen", "net.sbp", "-o", "-", "--dtype", "float32").stdout
     assert run("codegen", "net.sbp", "-o", "-", "-O0").exit_code == 0

@@ -11,6 +11,7 @@ from symbackprop.core.registry import Op, Sample
 from symbackprop.core.scalars import TABLE
 from symbackprop.derive import derive
 from symbackprop.model import Model, load, to_text, zoo
+from symbackprop.model.same import first_difference
 from symbackprop.verify.interpreter import evaluate
 from tests.core.helpers import close, in_sympy
 from tests.core.test_ops_registry import CASES, Call
@@ -25,6 +26,7 @@ def test_built_in_models(name: str) -> None:
     text = to_text(model)
     again = Model.parse(text)
     assert described(again) == described(model)
+    assert first_difference(model, again) is None
     assert to_text(again) == text
     assert (again.name, again.summary, again.source, again.tags, again.example, again.notes) == (
         model.name, model.summary, model.source, model.tags, model.example, model.notes
@@ -46,7 +48,21 @@ def test_random_models(text: str) -> None:
     written = to_text(model)
     again = Model.parse(written)
     assert described(again) == described(model), written
+    assert first_difference(model, again) is None
     assert to_text(again) == written
+
+
+@pytest.mark.parametrize(("old", "new", "place"), [
+    ("a * x", "a * x * x", "b"), ("a * x", "x * a", None), ("+ c", "- c", "L"), ("param a", "input a", "a"),
+    ("a = 1", "a = 2", None), ("N = 3", "N = 4", "conventions"), ("h[t-1]", "2 * h[t-1]", "L"),
+])
+def test_where_models_differ(old: str, new: str, place: str | None) -> None:
+    text = (
+        "# example: a = 1\ndim N = 3\ndata x\nparam a, c\nb = tanh(a * x)\nh[0] = 0\nfor t in 1..N:\n"
+        "    h[t] = tanh(h[t-1] + b)\nloss L = h[N] + c\n"
+    )
+    assert old in text
+    assert first_difference(Model.parse(text), Model.parse(text.replace(old, new))) == place
 
 
 @pytest.mark.parametrize(
