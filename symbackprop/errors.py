@@ -14,13 +14,13 @@ class SymbackpropError(Exception):
 
 class ModelError(SymbackpropError):
     """The model is wrong: syntax, names, kinds. ``where`` is ``file:line`` when it came from text; ``line`` is the line
-    as long as the file's name is not known."""
+    as long as the file's name is not known; ``near`` is what of the line it is about, as written."""
 
     kind = "model error"
 
-    def __init__(self, message: str, where: str = "", line: int = 0) -> None:
+    def __init__(self, message: str, where: str = "", line: int = 0, near: str = "") -> None:
         super().__init__(message)
-        self.message, self.where, self.line = message, where, line
+        self.message, self.where, self.line, self.near = message, where, line, near
 
     def at(self, where: str) -> ModelError:
         """The same error, located; an error that knows its place keeps it."""

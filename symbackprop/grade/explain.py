@@ -11,13 +11,14 @@ from operator import add
 import sympy as sp
 
 from symbackprop.core.build import reduce_sum, transpose
-from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.graph import FLOAT, INT, Node
 from symbackprop.core.shapes import is_one, same_shape, shape_text
 from symbackprop.errors import ModelError
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.diagnose import Diagnosis
 from symbackprop.grade.equality import fitted, how_equal
 from symbackprop.grade.formulas import Formula
+from symbackprop.grade.functions import classes
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.naming import Local, Own
 from symbackprop.grade.points import Point
@@ -40,6 +41,9 @@ class Explainer:
 
     def finding(self) -> Finding:
         """The mistake."""
+        return self._one_hot() or self._found()
+
+    def _found(self) -> Finding:
         if not self.outcome.mended:
             error = self.outcome.mended_error
             message = "" if error is None else error.message
@@ -77,6 +81,24 @@ class Explainer:
         finding = self._edited()
         return Finding(m.SHAPE, words) if finding is None else replace(finding, says=f"{finding.says}; {words}")
 
+    # -- class indices
+    def _one_hot(self) -> Finding | None:
+        """Class indices where their one-hot vectors belong, perhaps with a second mistake."""
+        rows = self.reference.rows.items()
+        rule = one_hots([n for n, r in rows if r.kind == INT and classes(r) is not None])
+        for edit in edits(self.form, rule):
+            row = self._whole(edit.whole)
+            if row is None or not same_shape(row.shape, self.right.shape):
+                continue
+            says, wrong, right = edit.words, unparsed(edit.before), unparsed(edit.after)
+            if self._is_right(row):
+                return Finding(m.ONE_HOT, says, "", right, wrong)
+            more = None if isinstance(self.outcome.meaning, Local) else self._diagnosis(row).finding()
+            if more is not None and more.kind != m.UNEXPLAINED and not more.also:
+                says = f"two things: {says}; and besides, {more.says}"
+                return Finding(m.ONE_HOT, says, more.factor, right, wrong, more.kind)
+        return None
+
     # -- changes to the line itself
     def _edited(self) -> Finding | None:
         """The one change to the person's line that makes it right; long lines get fewer tries."""
@@ -112,7 +134,8 @@ class Explainer:
     def _evaluated(self, expr: tree.Expr, entry: Entry | None = None) -> Node | None:
         """An expression at one of the line's steps, the last one where none is given."""
         entry = entry or self.outcome.entry
-        scope = Scope(self.session, MENDED, entry.counters, self.outcome.key, 0, entry.answer.meanings)
+        before = self.outcome.before
+        scope = Scope(self.session, MENDED, entry.counters, self.outcome.key, 0, entry.answer.meanings, 0, before)
         try:
             return Formula(self.reference, scope, entry.answer).row(expr)
         except (ModelError, ZeroDivisionError, OverflowError):
@@ -238,6 +261,17 @@ def sums(expr: Expr) -> Iterator[Change]:
             options = (("axis", tree.Number(sp.Rational(axis))), *others)
             yield m.SUMMED, tree.Call(expr.function, expr.args[:1], options), ""
         yield m.SUMMED, expr.args[0], ""
+
+
+def one_hots(indices: Sequence[str]) -> Rule:
+    """The one-hot vectors of class indices for the indices."""
+
+    def rule(expr: Expr) -> Iterator[Change]:
+        if isinstance(expr, tree.Name) and expr.name in indices:
+            says = f"the one-hot is missing: {expr.name} holds class indices, one_hot({expr.name}) belongs there"
+            yield m.ONE_HOT, tree.Call("one_hot", (expr,), ()), says
+
+    return rule
 
 
 def names(known: Sequence[str]) -> Rule:

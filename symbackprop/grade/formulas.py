@@ -6,7 +6,7 @@ outer product), a product may be of either kind where only one fits, and ``tanh'
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import add
 from typing import Any
@@ -14,12 +14,13 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core import build
-from symbackprop.core.graph import Leaf, Node
+from symbackprop.core.functions.arrange import pick
+from symbackprop.core.graph import Node
 from symbackprop.core.loops import close_loop
-from symbackprop.core.shapes import broadcast, dim_text, same
+from symbackprop.core.shapes import Shape, broadcast, dim_text, same, size_of
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade import naming as f
-from symbackprop.grade.functions import EXTRA
+from symbackprop.grade.functions import EXTRA, classes
 from symbackprop.grade.reading import Answer
 from symbackprop.grade.reference import Reference, activation_at, derivative_of
 from symbackprop.grade.scope import Scope
@@ -129,12 +130,28 @@ class Formula(Evaluator):
                 return self._sum(letter, args)
             case tree.Call("sum", (summand, tree.Name(counter))) if self._counts(counter):
                 return self._sum(counter, [summand])
+            case tree.Call(function, (array,)) if function in _MEASURES:
+                return _MEASURES[function](self.row(array).shape)
         return super().call(expr)
+
+    def index(self, expr: tree.Index) -> Value:
+        """``d.shape[0]`` and ``d[range(N), y]``, one entry a row; else as in model text."""
+        match expr:
+            case tree.Index(tree.Call("shape", (array,)), (place,)):
+                shape, k = self.row(array).shape, whole(self.value(place), "an axis")
+                if not -len(shape) <= k < len(shape):
+                    raise ModelError(f"an array of {len(shape)} axes has no axis {k}")
+                return shape[k]
+            case tree.Index(base, (tree.Call("range" | "arange", _), tree.Name() as index)):
+                return pick(self.row(base), self.row(index))
+        return super().index(expr)
 
     def applied(self, function: str, args: Sequence[Value], options: dict[str, Value]) -> Value:
         if function in ("max", "min") and len(args) == 2 and isinstance(args[1], Node):
             self.note(f"{function} of two arrays is written {function}imum(a, b)")
             function += "imum"
+        if function == "transpose" and len(args) > 2:
+            function = "swapaxes" if len(args) == 3 else "permute"
         return super().applied(function, [*args, *_size_left_out(function, args)], options)
 
     def callee(self, function: str) -> Callee:
@@ -194,11 +211,16 @@ class Formula(Evaluator):
         return derivative_of(self.graph, name, at)
 
 
+_MEASURES: dict[str, Callable[[Shape], Any]] = {
+    "shape": lambda shape: shape, "len": lambda shape: shape[0], "numel": size_of,
+}
+
+
 def _size_left_out(function: str, args: Sequence[Value]) -> list[sp.Expr]:
     """``one_hot(y)`` and ``scatter_add(g, y)`` have as many classes or rows as y counts below."""
     place = {"one_hot": 0, "scatter_add": 1}.get(function)
     index = args[place] if place is not None and len(args) == place + 1 else None
-    below = index.attr.below if isinstance(index, Node) and isinstance(index.attr, Leaf) else None
+    below = classes(index) if isinstance(index, Node) else None
     return [] if below is None else [below]
 
 

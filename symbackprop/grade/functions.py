@@ -8,10 +8,12 @@ from inspect import signature
 from typing import Any
 
 from symbackprop.core import build
+from symbackprop.core.functions.arrange import one_hot
 from symbackprop.core.functions.windows import Pair
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import INT, Leaf, Node, Operand
 from symbackprop.core.ops.window import Window
-from symbackprop.core.shapes import DimLike
+from symbackprop.core.shapes import Axis, Dim, DimLike, is_one
+from symbackprop.errors import ModelError
 from symbackprop.model.text.calls import Callee
 
 EXTRA: dict[str, Callee] = {}
@@ -32,6 +34,17 @@ _OF_ONE_ARRAY: dict[str, Callable[[Node], Node]] = {
     "tan": lambda a: a.graph.call("sin", a) / a.graph.call("cos", a),
     "zeros_like": lambda a: a.graph.full(0, a.shape),
     "ones_like": lambda a: a.graph.full(1, a.shape),
+    "neg": lambda a: -a,
+    "negative": lambda a: -a,
+    "reciprocal": lambda a: 1 / a,
+    "rsqrt": lambda a: 1 / a.graph.call("sqrt", a),
+    "flatten": lambda a: build.reshape(a, (-1,)),
+    "ravel": lambda a: build.reshape(a, (-1,)),
+    "array": lambda a: a,
+    "asarray": lambda a: a,
+    "tensor": lambda a: a,
+    "float32": lambda a: a,
+    "float64": lambda a: a,
     "stacked": lambda a: a,  # an array over all steps as a whole, of which an index reads one
 }
 
@@ -42,6 +55,79 @@ def _one(a: Node) -> Node:
 
 
 EXTRA |= {name: Callee(name, function, signature(_one)) for name, function in _OF_ONE_ARRAY.items()}
+
+
+@_extra
+def add(a: Node, b: Node) -> Node:
+    return a + b
+
+
+@_extra
+def subtract(a: Node, b: Node) -> Node:
+    return a - b
+
+
+@_extra
+def multiply(a: Node, b: Node) -> Node:
+    return a * b
+
+
+@_extra
+def divide(a: Node, b: Node) -> Node:
+    return a / b
+
+
+@_extra
+def clip(a: Node, low: Operand, high: Operand) -> Node:
+    return a.graph.call("minimum", a.graph.call("maximum", a, low), high)
+
+
+@_extra
+def full_like(a: Node, value: Operand) -> Node:
+    return a.graph.broadcast(a.graph.lift(value), a.shape)
+
+
+@_extra
+def expand_dims(a: Node, axis: int) -> Node:
+    return build.expand(a, axis)
+
+
+@_extra
+def squeeze(a: Node, axis: Axis = None) -> Node:
+    axes = range(a.ndim) if axis is None else [k % a.ndim for k in ([axis] if isinstance(axis, int) else axis)]
+    kept = [d for k, d in enumerate(a.shape) if k not in axes or not is_one(d)]
+    return build.reshape(a, kept)
+
+
+@_extra
+def swapaxes(a: Node, first: int, second: int) -> Node:
+    order = list(range(a.ndim))
+    order[first], order[second] = order[second], order[first]
+    return build.transpose(a, order)
+
+
+@_extra
+def permute(a: Node, *axes: Axis) -> Node:
+    """PyTorch's permute, and what people write as transpose(a, 0, 2, 1)."""
+    order = axes[0] if len(axes) == 1 else axes
+    return build.transpose(a, order)  # type: ignore[arg-type]
+
+
+def classes(index: Node) -> Dim | None:
+    """What integer data, or a step of it, counts below."""
+    while index.kind == INT and len(index.args) == 1:
+        index = index.args[0]
+    return index.attr.below if isinstance(index.attr, Leaf) else None
+
+
+@_extra
+def at_entries(index: Node, values: Node) -> Node:
+    """``d[range(N), y] += values`` adds this: the values at the entries that class indices pick, else 0."""
+    below = classes(index)
+    if below is None:
+        raise ModelError(f"{index.name or 'an index'} is no class index of the model")
+    values = build.expand(values, -1) if values.shape else values
+    return one_hot(index, below) * values
 
 
 @_extra

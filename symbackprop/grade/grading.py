@@ -12,7 +12,7 @@ import io
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -24,7 +24,7 @@ from symbackprop.grade.lines import Line, read_lines
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.reference import Reference, copied, loop_counters, loop_dimensions
 from symbackprop.grade.report import FORMAT, VERSION, Collector, Item, Report, Unread
-from symbackprop.grade.session import Session
+from symbackprop.grade.session import FROM_1, Counting, Session
 from symbackprop.model.model import Model
 
 
@@ -53,16 +53,17 @@ class Grader:
             lines = read_lines(text)
         except ModelError as error:
             raise error.at(source) from None
-        report, numbered, wrong = self._counted(lines, source, 1)
-        if numbered and report.verdict != RIGHT:
-            other, _, fewer = self._counted(lines, source, 0)
+        report, numbered, wrong = self._counted(lines, source, FROM_1)
+        others = [NUMBERS_FROM_0] * numbered + [LOOPS_FROM_0, ARRAYS_FROM_0] * any(_from_0(lines))
+        for counting in others if report.verdict != RIGHT else []:
+            other, _, fewer = self._counted(lines, source, counting)
             if fewer < wrong:
-                other.notes.append("steps that are numbered outside of a loop are counted from 0 here, as NumPy does")
-                return other
+                report, wrong = other, fewer
+                report.notes.append(counting.says)
         return report
 
-    def _counted(self, lines: Sequence[Line], source: str, first: int) -> tuple[Report, bool, tuple[int, int]]:
-        """The report when numbered steps of arrays count from ``first``, whether there are such, and how many answers
+    def _counted(self, lines: Sequence[Line], source: str, first: Counting) -> tuple[Report, bool, tuple[int, int]]:
+        """The report when steps are counted like that, whether arrays are given a step's number, and how many answers
         are not right in the end, and for the smaller number of steps."""
         steps = steps_for(lines, self.loops)
         few, more = self._fixed(steps), self._fixed(steps + 1, apart=True)
@@ -76,13 +77,32 @@ class Grader:
         """A number of steps for every dimension that a loop runs over, each another one where they are told apart."""
         return {n: self.sizes.get(n, steps + k * apart) for k, n in enumerate(self.loops)}
 
-    def _report(self, lines: Sequence[Line], source: str, fixed: Mapping[str, int], first: int) -> tuple[Report, bool]:
-        session = Session(Reference(copied(self.model, fixed), loop_counters(self.model)), fixed, first=first)
+    def _report(
+        self, lines: Sequence[Line], source: str, fixed: Mapping[str, int], counting: Counting
+    ) -> tuple[Report, bool]:
+        session = Session(Reference(copied(self.model, fixed), loop_counters(self.model)), fixed, counting)
         session.run(lines)
         judge = Judge(session, {n: k for n, k in self.sizes.items() if n not in fixed}, self.seed)
         judge.session = with_helpers(session, judge.usual)
         judge.run()
         return Collector(judge).report(source), session.numbered
+
+
+NUMBERS_FROM_0 = Counting(
+    first=0, says="steps that are numbered outside of a loop are counted from 0 here, as NumPy does"
+)
+LOOPS_FROM_0 = Counting(first=0, loops=1, says="steps are counted from 0 here, as Python's range does")
+ARRAYS_FROM_0 = Counting(
+    first=0, arrays=1, says="steps of arrays that no loop computes are counted from 0 here, as NumPy does"
+)
+
+
+def _from_0(lines: Sequence[Line]) -> Iterator[bool]:
+    """For every loop whether it counts from 0, as Python's range does."""
+    for line in lines:
+        if line.loop is not None:
+            yield line.loop.from_0
+            yield from _from_0(line.loop.body)
 
 
 def _not_right(report: Report) -> int:
@@ -181,9 +201,10 @@ def _told(steps: Mapping[str, int]) -> str:
 # -- a class's folder of answers: one report a file, and a table of all of them
 
 
-SUFFIXES = (".sbp", ".txt", ".md", ".ans")
+SUFFIXES = (".sbp", ".txt", ".md", ".ans", ".py", ".tex")
+RESULTS = (".csv", ".json")  # what grading a class writes
 MAX_BYTES = 1_000_000
-HEAD = ("file", "verdict", "right", "wrong", "missing", "unreadable", "of")
+HEAD, TAIL = ("file", "verdict", "right", "wrong", "missing", "unreadable", "of"), "not read"
 
 
 class Graded(Protocol):
@@ -244,15 +265,19 @@ def read_answers(path: Path) -> str:
 
 
 def grade_folder(grader: Grader, folder: Path) -> list[Report]:
-    """One report a file of answers, by name; a file that cannot be read is a report that says so."""
-    found = sorted(p for p in folder.iterdir() if p.is_file() and p.suffix in SUFFIXES and not p.name.startswith("."))
-    if not found:
+    """One report a file, by name; a file that cannot be read is a report that says so."""
+    files = (p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+    found = sorted(p for p in files if p.suffix.lower() not in RESULTS)
+    if not any(p.suffix.lower() in SUFFIXES for p in found):
         raise UsageError(f"{folder} holds no answers: none of its files ends in {', '.join(SUFFIXES)}")
     return [_graded(grader, path) for path in found]
 
 
 def _graded(grader: Grader, path: Path) -> Report:
     try:
+        if path.suffix.lower() not in SUFFIXES:
+            kind = f"files that end in {path.suffix}" if path.suffix else "files without an ending"
+            raise SyntaxProblem(f"{kind} are not read; answers are text in {', '.join(SUFFIXES)}")
         return grader.grade(read_answers(path), path.name)
     except SymbackpropError as error:
         report = grader.grade("", path.name)
@@ -261,14 +286,24 @@ def _graded(grader: Grader, path: Path) -> Report:
 
 
 def table(reports: Sequence[Report]) -> str:
-    """CSV: a line a file, a column for every parameter with its verdict and the kind of its mistake."""
+    """CSV: a line a file, a column for every parameter with its verdict and the kind of its mistake, and what could not
+    be read and why, the first of it."""
     names = list(dict.fromkeys(i.name for r in reports for i in r.required))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow([*HEAD, *names])
+    writer.writerow([*HEAD, *names, TAIL])
     for report in reports:
-        writer.writerow([_cell(report.source), report.verdict, *_counts(report), *[_of(report, n) for n in names]])
+        states = [_of(report, n) for n in names]
+        writer.writerow([_cell(report.source), report.verdict, *_counts(report), *states, _not_read(report)])
     return out.getvalue()
+
+
+def _not_read(report: Report) -> str:
+    """Why something was not read, the first of it."""
+    lines = [(u.line, u.message) for u in report.unread]
+    lines += [(i.line or 0, i.finding.says) for i in report.items if i.verdict == UNREADABLE and i.finding]
+    line, why = min(lines, default=(0, ""))
+    return f"line {line}: {why}" if line else why
 
 
 def _counts(report: Report) -> list[int]:

@@ -4,11 +4,12 @@ the equations, between dollar signs or in an environment, and the lines of code.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, takewhile
 
 from symbackprop.errors import SyntaxProblem
+from symbackprop.grade.python import lines_of
 from symbackprop.grade.typeset import is_typeset
 
 MAX_TEXT, MAX_LINE, MAX_LINES = 1_000_000, 20_000, 5_000
@@ -36,12 +37,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Loop:
-    """``for counter in start..stop:`` and the lines in it."""
+    """``for counter in start..stop:`` and the lines in it. ``from_0`` says that it counts as Python's range does."""
 
     counter: str
     start: str
     stop: str
     body: tuple[Line, ...]
+    from_0: bool = False
 
 
 def read_lines(text: str) -> tuple[Line, ...]:
@@ -80,8 +82,18 @@ def _statements(physical: Sequence[str]) -> list[tuple[int, str]]:
     for number, raw in enumerate(physical, 1):
         if len(raw) > MAX_LINE:
             raise SyntaxProblem(f"line {number} has more than {MAX_LINE} characters")
-    numbered = list(enumerate(physical, 1))
+    numbered = list(_without_docstrings(enumerate(physical, 1)))
     return list(_of_document(iter(numbered))) if any(map(_DOCUMENT.search, physical)) else numbered
+
+
+def _without_docstrings(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
+    """The lines but for texts between three quotes."""
+    inside = False
+    for number, raw in lines:
+        quotes = raw.count('"""') + raw.count("'''")
+        if not (inside or quotes):
+            yield number, raw
+        inside ^= quotes % 2 == 1
 
 
 def _of_document(lines: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
@@ -153,7 +165,7 @@ def _joined(statements: Sequence[tuple[int, str]]) -> list[tuple[int, int, str]]
 def _starts_statement(statements: Sequence[tuple[int, str]]) -> bool:
     """Whether the next line is a statement of its own, so that an open bracket is a slip and not a line break."""
     rest = next((raw for _, raw in statements if raw.split("#", 1)[0].strip()), "x = ")
-    return re.match(r"\s*[^\W\d][\w/∂\[\]. ]*(:|\+)?=(?!=)", rest) is not None
+    return re.match(r"\s*[^\W\d][\w/∂\[\]. ]*[:+*/@-]?=(?!=)", rest) is not None
 
 
 def _block(flat: Sequence[tuple[int, int, str]], place: int, indent: int) -> tuple[list[Line], int]:
@@ -162,14 +174,18 @@ def _block(flat: Sequence[tuple[int, int, str]], place: int, indent: int) -> tup
         number, own, text = flat[place]
         place += 1
         if not re.match(r"for\b", text, re.IGNORECASE):
-            lines.append(Line(number, text))
+            lines += [Line(number, part) for part in lines_of(text)]
             continue
         head, _, inline = text.partition(":")
         counter, start, stop = _range(head, number)
-        body, place = ([Line(number, inline.strip())], place) if inline.strip() else _block(flat, place, own + 1)
+        if inline.strip():
+            body = [Line(number, part) for part in lines_of(inline.strip())]
+        else:
+            body, place = _block(flat, place, own + 1)
         if not body:
             raise SyntaxProblem("the loop has no body: indent the lines that belong to it", f"line {number}")
-        lines.append(Line(number, text, Loop(counter, start, stop, tuple(body))))
+        from_0 = "0" in (start, stop) or stop == "-1 + 1"
+        lines.append(Line(number, text, Loop(counter, start, stop, tuple(body), from_0)))
     return lines, place
 
 

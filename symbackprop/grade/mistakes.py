@@ -15,6 +15,7 @@ MISSING_FACTOR, EXTRA_FACTOR, WRONG_FACTOR = "missing-factor", "extra-factor", "
 TERM, EXPONENT, WRONG_DERIVATIVE = "term", "exponent", "wrong-derivative"
 SUBSTITUTION, PRE_ACTIVATION, STALE_INDEX = "substitution", "pre-activation", "stale-index"
 MISSING_PATH, MISSING_SUM, SUMMED = "missing-path", "missing-sum", "summed"
+ONE_HOT = "one-hot"
 TRANSPOSE, ORDER, ELEMENTWISE, SHAPE = "transpose", "order", "elementwise", "shape"
 FOLLOW_THROUGH, UNDEFINED, ROUNDED = "follow-through", "undefined", "rounded"
 UNEXPLAINED, MISSING, UNREADABLE, UNSEEN = "unexplained", "missing", "unreadable", "unseen"
@@ -35,6 +36,7 @@ KINDS = {
     MISSING_PATH: "one of several paths (branches, time steps, terms) is missing",
     MISSING_SUM: "the sum over broadcast axes is missing",
     SUMMED: "there is a sum over axes that the gradient keeps",
+    ONE_HOT: "class indices stand where their one-hot vectors belong",
     TRANSPOSE: "a transpose is missing or too many",
     ORDER: "the factors of a matrix product are in the wrong order",
     ELEMENTWISE: "a matrix product stands where an elementwise product belongs, or the reverse",

@@ -14,7 +14,19 @@ from symbackprop.core.names import ACCENTS, LETTERS, text_name
 from symbackprop.errors import ModelError, NameProblem, SyntaxProblem
 from symbackprop.grade.lines import Line
 from symbackprop.grade.naming import Dictionary, Gradient, Local, Meaning
-from symbackprop.grade.slips import CLOSING, OPENING, Tidy, Tokens, closing, derivative, joined, subscripts, unseen
+from symbackprop.grade.python import UPDATES, updated
+from symbackprop.grade.slips import (
+    CLOSING,
+    OPENING,
+    Tidy,
+    Tokens,
+    closing,
+    derivative,
+    joined,
+    sign,
+    subscripts,
+    unseen,
+)
 from symbackprop.grade.tree_text import unparsed
 from symbackprop.grade.typeset import is_typeset, printed
 from symbackprop.model.text import tree
@@ -23,6 +35,10 @@ from symbackprop.model.text.statements import KEYWORDS
 from symbackprop.model.text.tokens import NAME, Cursor, Token, ended, forgiving_tokens, refuse_foreign
 
 _DECLARATION = re.compile(rf"\s*({'|'.join(k for k in KEYWORDS if k != 'for')})\s+[A-Za-z]")
+_RESTATED = re.compile(  # W = params["W"], N = X.shape[0], W -= 0.1 * dW
+    r"""\s*(\w+)\s*=\s*(?:\w+\[["']\1["']\]|\w+\.\1|len\(\w+\)|\w+\.(?:shape\[-?\d\]|size\(-?\d\)))\s*$"""
+    r"""|\s*(?:\w+\[["'])?(?=\w+(?:["']\])?\s*-=)(\w+)"""
+)
 _LOSSES = ("L", "J", "E", "Loss", "loss", "f")
 
 
@@ -46,7 +62,8 @@ class Answer:
     """One line as read.
 
     ``forms`` are the right sides of ``a = b = c``, of which the last one counts; ``reads`` is that one as model text.
-    ``adds`` is true for ``+=``; ``turned`` says that the left side is a transpose, ``entrywise`` that * is ⊙.
+    ``adds`` is true for ``+=`` and ``-=``, ``rereads`` where the line says what its name holds by what it held before,
+    ``updates`` where it does so in place; ``turned`` says that the left side is a transpose, ``entrywise`` that * is ⊙.
     ``juxtaposed`` says that no product is marked as a matrix product, ``error`` why the line could not be read.
     """
 
@@ -57,6 +74,8 @@ class Answer:
     index: tree.Expr | None = None
     reads: str = ""
     adds: bool = False
+    rereads: bool = False
+    updates: bool = False
     turned: bool = False
     entrywise: bool = False
     juxtaposed: bool = True
@@ -73,22 +92,25 @@ class Reader:
         self._sides: dict[int, list[Tokens]] = {}
 
     def is_answer(self, line: Line) -> bool:
-        """Whether a line is an answer at all: declarations copied from the model are not."""
-        return line.loop is None and not _DECLARATION.match(line.text)
+        """Whether a line is an answer at all: declarations copied from the model are not, nor what takes the model's
+        own arrays and sizes under their names, nor a step of an optimiser."""
+        restated = _RESTATED.match(line.text)
+        known = restated is not None and (restated[1] or restated[2]) in self.dictionary.known
+        return line.loop is None and not known and not _DECLARATION.match(line.text)
 
     def read_left(self, line: Line) -> Answer:
         """The line with its left side; its error where it has none."""
         answer = Answer(line.number, line.text)
         try:
+            _refuse_branches(line.text)
             text = line.text
             if is_typeset(text):
                 text = printed(text, self.dictionary)
             answer.entrywise = "⊙" in text
             text, notes = ascii_text(text, self.dictionary.known)
-            sides, sign = _sides(forgiving_tokens(text))
+            sides, mark = _sides(forgiving_tokens(text))
             answer.notes += notes
-            answer.adds = sign == "+="
-            left = subscripts(sides[0], self.dictionary)
+            left = self._update(answer, subscripts(sides[0], self.dictionary), sides, mark)
             while len(left) > 1 and left[-1].is_sign(".T", "'"):
                 left, answer.turned = left[:-1], not answer.turned
             answer.target = read_target(left, self.dictionary, answer.notes)
@@ -98,6 +120,18 @@ class Reader:
         except ModelError as error:
             answer.error = error
         return answer
+
+    def _update(self, answer: Answer, left: Tokens, sides: list[Tokens], mark: str) -> Tokens:
+        """The left side; of a line that changes what a name holds the name, its right side being what it holds then."""
+        changed = updated(left, sides[-1], mark, self.dictionary)
+        answer.updates = changed is not None
+        if changed is not None:
+            left, sides[-1] = changed
+        else:
+            answer.adds = mark in ("+=", "-=")
+            sides[-1] = [sign("-"), sign("("), *sides[-1], sign(")")] if mark == "-=" else sides[-1]
+        answer.rereads = len(left) == 1 and left[0] in [x._replace(column=0) for x in sides[-1]]
+        return left
 
     def read_right(self, answer: Answer) -> None:
         """The right sides, now that all names are known."""
@@ -135,6 +169,14 @@ def _tree(items: Tokens, read: Callable[[Cursor], tree.Expr] = expression) -> tr
     return formula_of(ended(items), read)
 
 
+def _refuse_branches(text: str) -> None:
+    """What Python does only under a condition has no one formula."""
+    branch = re.match(r"\s*(if|elif|while|except|match)\b.*:$", text)
+    if branch is not None:
+        says = f"{branch[1]} … : cannot be read: write the case that holds, or where(condition, a, b)"
+        raise SyntaxProblem(says, near=branch[1])
+
+
 def _sides(items: Tokens) -> tuple[list[Tokens], str]:
     """The parts between the = signs that are not inside brackets, and the first such sign."""
     places = list(_equals(items))
@@ -146,7 +188,8 @@ def _sides(items: Tokens) -> tuple[list[Tokens], str]:
 
 def _equals(items: Tokens) -> Iterator[int]:
     depth = 0
-    signs = ("=", ":=", "+=") if any(x.is_sign("=", ":=", "+=") for x in items) else (":", "==")
+    signs = ("=", ":=", *UPDATES)
+    signs = signs if any(x.is_sign(*signs) for x in items) else (":", "==")
     for k, token in enumerate(items):
         depth += token.is_sign(*OPENING) - token.is_sign(*CLOSING)
         if depth == 0 and token.is_sign(*signs):
@@ -323,7 +366,7 @@ def _letter(char: str) -> str:
     if all(found):
         return "".join(found)
     name = unicodedata.name(char, "unnamed")
-    raise SyntaxProblem(f"the character U+{ord(char):04X} {name} cannot be read")
+    raise SyntaxProblem(f"the character U+{ord(char):04X} {name} cannot be read", near=char)
 
 
 def _plain_letter(char: str) -> str:
@@ -350,8 +393,19 @@ _TRUTH = re.compile(r"(?<![\w.₀-₉\])])1\[([^\[\]<>=≤≥≠!]*)\]")
 _ROOT = re.compile(r"√([A-Za-zπ0-9][\w₀-₉]*)")
 
 
+_ENTRY = re.compile(r"\b(\w+)\[\s*(['\"])(\w+)\2\s*\]")  # grads['W1'], params["W1"]
+_SUBSCRIPTED = re.compile(r"'([A-Za-z, .]*->[A-Za-z. ]*)'")  # what einsum is told
+
+
+def _entry(match: re.Match[str]) -> str:
+    """An array that is kept under its name; the gradient of it where what keeps it holds gradients."""
+    word = match[3]
+    return f"grad_{word}" if re.match(r"d?_?grad|dparam|d_", match[1]) and not word.startswith(("d", "grad")) else word
+
+
 def _spelled_out(text: str) -> str:
     """The text with printed notation spelled out."""
+    text = _SUBSCRIPTED.sub(r'"\1"', _ENTRY.sub(_entry, text.replace("self.", "")))
     text = _FILL.sub(lambda m: f"{('zeros', 'ones')[int(m[1])]}({_sizes(m[2])})", text)
     text = _RESHAPE.sub(lambda m: f"reshape_to(({_sizes(m[1])},), ", text)
     text = _TRANSPOSE.sub(lambda m: f"transpose_to(({_places(m[1])},), ", text)

@@ -73,11 +73,26 @@ class Item:
 
 @dataclass
 class Unread:
-    """A line that could not be read at all."""
+    """A line that could not be read at all. ``near`` is what of it the message is about, as written."""
 
     line: int
     text: str
     message: str
+    near: str = ""
+
+    @property
+    def column(self) -> int | None:
+        """Where the message's cause begins in the text, counted from 1."""
+        place = self.text.find(self.near) if self.near else -1
+        return None if place < 0 else place + 1
+
+    def told(self) -> list[str]:
+        """The message, below it the line, below that a mark at its cause."""
+        if not self.text:
+            return [f"  cannot be read: {self.message}"]
+        shown = clipped(self.text)
+        mark = [] if self.column is None or self.column >= len(shown) else [" " * (self.column + 5) + "^"]
+        return [f"  line {self.line} cannot be read: {self.message}", f"      {shown}", *mark]
 
 
 @dataclass
@@ -119,7 +134,9 @@ class Report:
             "format": FORMAT, "version": VERSION, "model": self.model, "answers": self.source, "verdict": self.verdict,
             "right": self.right, "of": len(self.required), "hints": level,
             "gradients": [i.to_json(level) for i in self.items],
-            "unread": [{"line": u.line, "text": u.text, "message": u.message} for u in self.unread],
+            "unread": [
+                {"line": u.line, "text": u.text, "message": u.message, "column": u.column} for u in self.unread
+            ],
             "notes": self.notes,
         }
 
@@ -133,7 +150,7 @@ class Report:
         for item in self.items:
             lines.append(f"  {item.name:<{width}}  {item.hint(level if item.verdict != RIGHT else 0)}")
             lines += [f"  {'':<{width}}  note: {note}" for note in _told(item)]
-        lines += [f"  line {u.line} cannot be read: {u.message}: {clipped(u.text)}" for u in self.unread]
+        lines += [line for u in self.unread for line in u.told()]
         return "\n".join(lines + [f"  note: {n}" for n in self.notes])
 
     def _repr_html_(self) -> str:
@@ -167,7 +184,7 @@ class Collector:
         given = sorted(verdicts, key=lambda k: outcomes[k].entry.answer.number)
         items = [self._item(outcomes[k], verdicts[k]) for k in given]
         items += [self._missing(n) for n in self.reference.targets if Gradient(n) not in verdicts]
-        unread = [Unread(a.number, a.text, "" if a.error is None else a.error.message) for a in self.session.unread]
+        unread = [Unread(a.number, a.text, e.message, e.near) for a in self.session.unread if (e := a.error)]
         targets = [f"d{n}" for n in self.reference.targets]
         return Report(self.reference.model.name, source, items, unread, self._remarks(), targets)
 

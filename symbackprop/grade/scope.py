@@ -25,7 +25,7 @@ from symbackprop.model.text.known_numbers import whole
 from symbackprop.model.text.tree import mentioned
 
 if TYPE_CHECKING:
-    from symbackprop.grade.session import Session
+    from symbackprop.grade.session import Outcome, Session
 
 GIVEN, MENDED = "given", "mended"
 
@@ -34,7 +34,7 @@ class NotYet(NameProblem):
     """A name that no line above defines; ``key`` is what a line below may define."""
 
     def __init__(self, message: str, key: Key) -> None:
-        super().__init__(message)
+        super().__init__(message, near=str(key))
         self.key = key
 
 
@@ -42,8 +42,8 @@ class Scope:
     """The names at one line.
 
     ``which`` says whether earlier answers count as given or put right; ``choice`` picks one of two readings of a local
-    derivative; ``own_key`` is what the line itself defines, which it may not use. ``more`` are steps beyond those that
-    the loops have.
+    derivative; ``own_key`` is what the line itself defines, which it may not use, but for what it held ``before``.
+    ``more`` are steps beyond those that the loops have.
     """
 
     def __init__(
@@ -55,10 +55,11 @@ class Scope:
         choice: int = 0,
         meanings: Mapping[str, Meaning] | None = None,
         more: int = 0,
+        before: Outcome | None = None,
     ) -> None:
         self.session, self.reference, self.graph = session, session.reference, session.reference.graph
         self.which, self.counters, self.own_key, self.choice = which, counters, own_key, choice
-        self.meanings, self.more = meanings or {}, more
+        self.meanings, self.more, self.before = meanings or {}, more, before
         self.letters: dict[str, dict[Node, Node]] = {}
         self.uses: set[Key] = set()
         self.taken: list[str] = []
@@ -98,7 +99,8 @@ class Scope:
             row = family_member(meaning.row, int(value), self.reference.rows)
             stacked = row is not None and "/" not in name and self._is_stacked(meaning.row, row)
             return None if row is None or stacked else self.gradient(row, fraction="/" in name)
-        row = None if self._is_numpys(name, items[0]) else family_member(name, int(value), self.reference.rows)
+        step = int(value) + self._moved(name, items[0])
+        row = None if self._is_numpys(name, items[0]) else family_member(name, step, self.reference.rows)
         if row is not None:
             return self.reference.rows[row]
         key = Own(name, int(value))
@@ -109,7 +111,12 @@ class Scope:
         if name not in self.reference.rows or self.offset(index) or self.reference.steps(name):
             return False
         self.session.numbered = True
-        return self.session.first == 0
+        return self.session.counting.first == 0
+
+    def _moved(self, name: str, index: tree.Expr) -> int:
+        """What to add to a counted step of an array that no loop computes."""
+        outside = name in self.reference.rows and not self.reference.steps(name)
+        return self.session.counting.arrays * self.offset(index) * outside
 
     def _is_stacked(self, base: str, row: str) -> bool:
         """Whether dh[t] is an entry of a line dh = …, and no line answers it by itself."""
@@ -127,8 +134,9 @@ class Scope:
         if not isinstance(place, sp.Integer) or not (counted or place >= 0):
             return None
         self.session.numbered |= not counted
-        if not counted and self.session.first == 0:
+        if not counted and self.session.counting.first == 0:
             return None
+        place += counted * self.session.counting.arrays
         if not 1 <= place <= row.shape[0]:
             raise ShapeError(f"there is no step {place}: steps are numbered from 1 to {row.shape[0]}")
         found = getitem(row, int(place) - 1)
@@ -194,12 +202,13 @@ class Scope:
     def _stored(self, key: Key) -> Node:
         if key == self.own_key and key not in self.session.outcomes:
             raise NotYet(f"{key} is defined by itself", key)
-        outcome = self.session.outcomes.get(key)
+        before = self.before if key == self.own_key else None
+        outcome = before or self.session.outcomes.get(key)
         if outcome is None:
             raise NotYet(f"{key} is used, but no line above defines it", key)
         self.uses.add(key)
         self.uses |= outcome.uses
-        right = self.session.meant(outcome) if self.which == MENDED else None
+        right = self.session.meant(outcome) if self.which == MENDED and before is None else None
         if right is not None:
             return right
         rows = outcome.given if self.which == GIVEN else outcome.mended
@@ -220,7 +229,7 @@ class Scope:
         key = Gradient(self.reference.called(row))
         if key in self.session.outcomes and key != self.own_key:
             return self._stored(key)
-        if key in self.session.outcomes and self.session.times[key] > 1:
+        if key in self.session.outcomes and (self.before is not None or self.session.times[key] > 1):
             return self._stored(key)
         node = self.reference.rows[row]
         steps = self._answered_steps(row) if not self.session.times[key] else []

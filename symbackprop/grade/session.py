@@ -31,6 +31,20 @@ MAX_STEPS = 20_000
 MAX_PRODUCTS = 3
 
 
+@dataclass(frozen=True)
+class Counting:
+    """How steps are numbered. ``first`` is the first step of an array outside of loops; in Python's loops, which count
+    from 0, ``loops`` is added to the counter, or ``arrays`` to a step of an array that no loop computes."""
+
+    first: int = 1
+    loops: int = 0
+    arrays: int = 0
+    says: str = ""
+
+
+FROM_1 = Counting()
+
+
 @dataclass
 class Entry:
     """One line at one value of the loop counters around it; ``key`` is what it defines."""
@@ -57,7 +71,7 @@ class Outcome:
     Several rows are several readings of the same line. ``uses`` are the earlier answers that it reads, ``taken``
     derivatives that it names without working them out, ``forms`` the values of all but the last of ``a = b = c``, and
     ``assumed`` what a name of the person's own is taken for. ``reads`` is the formula of every row, as it was read;
-    ``entries`` are all that added up to it.
+    ``entries`` are all that added up to it, ``before`` is what the same name held when the line rereads it.
     """
 
     key: Key
@@ -73,6 +87,7 @@ class Outcome:
     assumed: Gradient | None = None
     reads: dict[int, str] = field(default_factory=dict)
     entries: list[Entry] = field(default_factory=list)
+    before: Outcome | None = None
 
     @property
     def meaning(self) -> Meaning | None:
@@ -99,15 +114,15 @@ class Session:
 
     ``fixed`` are dimensions that are numbers in the reference; ``assumed`` says which row's gradient a name of the
     person's own is taken for. ``entries`` are the lines as read, ``times`` says how many of them define a quantity, and
-    ``unread`` are those that cannot be read. ``first`` is the number of the first step where an array is given a step's
-    number outside of a loop; ``numbered`` tells whether any is.
+    ``unread`` are those that cannot be read. ``counting`` says how steps are numbered; ``numbered`` tells whether an
+    array is given a step's number outside of a loop.
     """
 
     def __init__(
         self,
         reference: Reference,
         fixed: Mapping[str, int] | None = None,
-        first: int = 1,
+        counting: Counting = FROM_1,
     ) -> None:
         self.reference, self.fixed = reference, dict(fixed or {})
         self.dictionary = Dictionary(reference)
@@ -119,7 +134,7 @@ class Session:
         self.outcomes: dict[Key, Outcome] = {}
         self.restated: list[tuple[Answer, bool]] = []
         self.assumed: dict[Key, str] = {}
-        self.first, self.numbered = first, False
+        self.counting, self.numbered = counting, False
 
     def run(self, lines: Sequence[Line]) -> None:
         """Evaluate every line, in an order in which its names are known.
@@ -168,7 +183,7 @@ class Session:
         yield from (a.target.name for a in self.unread if a.target is not None and a.target.restated)
 
     def _read_all(self, lines: Sequence[Line]) -> None:
-        answers: dict[int, Answer] = {}
+        answers: dict[Line, Answer] = {}
         self._read(lines, answers)
         running = {t.text for t in self._in_loops(lines, answers) if self._is_running(t)}
         if running:
@@ -179,21 +194,24 @@ class Session:
             self.reader.read_right(answer)
         self.unread = []
         self.entries = list(self._entries(lines, answers, {}))
-        self.times = Counter(e.key for e in self.entries)
+        again = [e.answer.updates or (e.answer.rereads and isinstance(e.key, Gradient)) for e in self.entries]
+        self.times = Counter(e.key for e, known in zip(self.entries, again, strict=True) if not known)
 
-    def _read(self, lines: Sequence[Line], answers: dict[int, Answer]) -> None:
+    def _read(self, lines: Sequence[Line], answers: dict[Line, Answer]) -> None:
         for line in lines:
             if line.loop is not None:
                 self.dictionary.known.add(line.loop.counter)
                 self.dictionary.counters.add(line.loop.counter)
                 self._read(line.loop.body, answers)
             elif self.reader.is_answer(line):
-                answers[line.number] = self.reader.read_left(line)
+                answers[line] = self.reader.read_left(line)
 
-    def _in_loops(self, lines: Sequence[Line], answers: Mapping[int, Answer], inside: bool = False) -> Iterator[Target]:
+    def _in_loops(
+        self, lines: Sequence[Line], answers: Mapping[Line, Answer], inside: bool = False
+    ) -> Iterator[Target]:
         """The left sides of all lines in loops, those that add to what is there left out."""
         for line in lines:
-            answer = answers.get(line.number)
+            answer = answers.get(line)
             if line.loop is not None:
                 yield from self._in_loops(line.loop.body, answers, True)
             elif inside and answer is not None and answer.target is not None and not answer.adds:
@@ -206,15 +224,15 @@ class Session:
         return over and not target.index and target.text.isidentifier()
 
     def _entries(
-        self, lines: Sequence[Line], answers: Mapping[int, Answer], counters: Mapping[str, int]
+        self, lines: Sequence[Line], answers: Mapping[Line, Answer], counters: Mapping[str, int]
     ) -> Iterator[Entry]:
         """The lines with loops written out."""
         for line in lines:
             if line.loop is not None:
                 for k in self._steps(line, counters):
                     yield from self._entries(line.loop.body, answers, {**counters, line.loop.counter: k})
-            elif line.number in answers:
-                yield from self._entry(answers[line.number], counters)
+            elif line in answers:
+                yield from self._entry(answers[line], counters)
 
     def _steps(self, line: Line, counters: Mapping[str, int]) -> range:
         """The values of a loop's counter; none where its bounds cannot be read."""
@@ -227,6 +245,8 @@ class Session:
         except ModelError as error:
             self.unread.append(Answer(line.number, line.text, error=error))
             return range(0)
+        more = self.counting.loops if line.loop.from_0 else 0
+        first, last = first + more, last + more
         return range(first, last + 1) if begin <= end else range(first, last - 1, -1)
 
     def _bounds(self, loop: Loop, counters: Mapping[str, int], more: int) -> tuple[int, int]:
@@ -263,6 +283,7 @@ class Session:
     def _evaluate(self, entry: Entry, ahead: set[Key]) -> bool:
         """Evaluate one line; False when it has to wait for one in ``ahead``."""
         outcome = Outcome(entry.key, entry, entries=[*self._so_far(entry), entry])
+        outcome.before = self.outcomes.get(entry.key) if entry.answer.rereads else None
         if entry.key in self.assumed:
             outcome.assumed = Gradient(self.assumed[entry.key])
         try:
@@ -294,7 +315,8 @@ class Session:
         waiting = [(0, 0)]
         while waiting:
             choice, products = waiting.pop(0)
-            scope = Scope(self, which, outcome.entry.counters, outcome.key, choice, outcome.entry.answer.meanings)
+            answer = outcome.entry.answer
+            scope = Scope(self, which, outcome.entry.counters, outcome.key, choice, answer.meanings, 0, outcome.before)
             formula = Formula(self.reference, scope, outcome.entry.answer, products)
             try:
                 row = self._added(formula.row(form), outcome, which)
@@ -328,7 +350,7 @@ class Session:
 
     def _store(self, outcome: Outcome) -> None:
         entry = outcome.entry
-        if outcome.key in self.outcomes and not entry.answer.adds and not entry.counters:
+        if outcome.key in self.outcomes and not (entry.answer.adds or entry.answer.rereads or entry.counters):
             outcome.notes.append(f"{entry.target.text} is given more than once; the last line counts")
         self.outcomes.pop(outcome.key, None)  # the order is that of the last lines: what is read comes before
         self.outcomes[outcome.key] = outcome

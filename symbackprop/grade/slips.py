@@ -22,11 +22,14 @@ MAX_TOKENS = 1_000
 OPENING, CLOSING = {"(": ")", "[": "]", "{": "}"}, (")", "]", "}")
 ONE = Token(NUMBER, "1")
 _COMPARISONS = ("<", ">", "<=", ">=", "=", "==", "!=")
-_CONSTANTS = ("pi", "True", "False", "None")
-_MODULES = ("np", "numpy", "torch", "jnp", "math", "F", "tf", "sp")
-_METHODS = ("sum", "mean", "dot", "max", "min", "transpose", "reshape", "exp", "log", "sqrt", "abs")
+_CONSTANTS = ("pi", "newaxis", "True", "False", "None")
+_MODULES = ("np", "numpy", "torch", "jnp", "jax", "math", "F", "nn", "functional", "linalg", "special", "tf", "sp")
+_IGNORED_METHODS = ("astype", "to", "type_as", "contiguous", "clone", "copy", "detach", "cpu", "numpy", "item",
+                    "float", "double")  # what leaves the numbers as they are
+_KEYWORDS = {"dim": "axis", "keepdim": "keepdims"}  # PyTorch's words for NumPy's
+_IGNORED_KEYWORDS = ("dtype", "device", "copy")
+_ATTRIBUTES = {"T": ".T", "mT": ".T", "data": "", "values": ""}
 _SUM, _PRIME = "sum_", "_prime"  # as people write them: sum_t a[t], tanh_prime(a)
-_IGNORED_METHODS = ("astype", "float", "copy", "double")
 
 
 def sign(text: str) -> Token:
@@ -126,7 +129,7 @@ def _is_exponent(items: Tokens, k: int) -> bool:
     return items[k].is_sign("-", "+") and items[k - 1].is_sign("^", "**", "*", "@", "/", "~")
 
 
-def _called(function: str, *args: Tokens) -> Tokens:
+def called(function: str, *args: Tokens) -> Tokens:
     """The call of a function."""
     inside = [x for arg in args for x in (sign(","), *arg)][1:]
     return [name(function), sign("("), *inside, sign(")")]
@@ -134,7 +137,30 @@ def _called(function: str, *args: Tokens) -> Tokens:
 
 def _over(kind: str, what: str, *args: Tokens) -> Tokens:
     """A sum or an array over letters, the derivative of a function."""
-    return _called(kind, [Token(STRING, f'"{what}"')], *args)
+    return called(kind, [Token(STRING, f'"{what}"')], *args)
+
+
+def split(items: Tokens) -> list[Tokens]:
+    """The tokens between the commas that are not inside brackets."""
+    parts: list[Tokens] = [[]]
+    depth = 0
+    for token in items:
+        depth += token.is_sign(*OPENING) - token.is_sign(*CLOSING)
+        if depth == 0 and token.is_sign(","):
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    return parts
+
+
+def argument_length(items: Tokens, k: int) -> int:
+    """How many tokens the argument that starts at ``k`` has."""
+    depth = 0
+    for length, token in enumerate(items[k:]):
+        if depth == 0 and token.is_sign(",", *CLOSING):
+            return length
+        depth += token.is_sign(*OPENING) - token.is_sign(*CLOSING)
+    return len(items) - k
 
 
 def _everywhere(rule: Callable[[Tidy, Tokens, int], Found]) -> Callable[[Tidy, Tokens], Tokens]:
@@ -223,6 +249,10 @@ def _indexed_name(items: Tokens, k: int) -> tuple[str, Tokens, int] | None:
         end = closing(items, k + 1)
         return items[k].text, items[k + 1 : end + 1], end + 1 - k
     return items[k].text, [], 1
+
+
+def _size(size: sp.Expr) -> Tokens:
+    return [sign("("), *forgiving_tokens(dim_text(size)), sign(")")]
 
 
 class Tidy:
@@ -372,7 +402,7 @@ class Tidy:
         for k in range(1, len(items) - 1):
             if items[k].is_sign("⊗"):
                 start, end = value_start(items, k - 1), value_end(items, k + 1)
-                product = _called("outer_product", items[start:k], items[k + 1 : end])
+                product = called("outer_product", items[start:k], items[k + 1 : end])
                 return self.outers([*items[:start], *product, *items[end:]])
         return items
 
@@ -382,10 +412,26 @@ class Tidy:
         """``np.exp`` is exp."""
         module = items[k].text if items[k].kind == NAME else ""
         dotted = at(items, k + 1).is_sign(".") and at(items, k + 2).kind == NAME
-        if module not in _MODULES or not dotted or module in self.dictionary.known:
+        outside = module in _MODULES and module not in self.dictionary.known and not at(items, k - 1).is_sign(".")
+        if not (dotted and (outside or (module in _MODULES and self._after_module(items, k)))):
             return None
-        self.note(f"{module}. is not needed: functions go by their own names")
         return [], 2
+
+    def _after_module(self, items: Tokens, k: int) -> bool:
+        """Whether a name follows a module, as ``functional`` in torch.nn.functional.softmax."""
+        return at(items, k - 1).is_sign(".") and k > 1 and at(items, k - 2).text in _MODULES
+
+    @_everywhere
+    def keywords(self, items: Tokens, k: int) -> Found:
+        """``dim=0`` is axis=0; what asks for a type or a place says nothing."""
+        word = at(items, k + 1).text if items[k].is_sign(",") else items[k].text
+        if items[k].is_sign(",") and word in _IGNORED_KEYWORDS and at(items, k + 2).is_sign("="):
+            return [], 1 + argument_length(items, k + 1)
+        if k == 0 or items[k].kind != NAME or not at(items, k + 1).is_sign("="):
+            return None
+        if word == "num_classes":
+            return [], 2
+        return ([name(_KEYWORDS[word])], 1) if word in _KEYWORDS else None
 
     @_everywhere
     def sizes(self, items: Tokens, k: int) -> Found:
@@ -394,32 +440,44 @@ class Tidy:
         rest = [at(items, k + i).text for i in range(1, 6)]
         row, inner = rows.get(items[k].text), rows.get(rest[1])
         if row is not None and rest[:3] + rest[4:] == [".", "shape", "[", "]"] and rest[3] in "0123"[: row.ndim]:
-            return self._size(row.shape[int(rest[3])]), 6
+            return _size(row.shape[int(rest[3])]), 6
         if items[k].text == "len" and rest[0] + rest[2] == "()" and inner is not None and inner.ndim:
-            return self._size(inner.shape[0]), 4
+            return _size(inner.shape[0]), 4
         return None
 
-    def _size(self, size: sp.Expr) -> Tokens:
-        self.note(f"a size goes by its name: {size}")
-        return [sign("("), *forgiving_tokens(dim_text(size)), sign(")")]
 
     def methods(self, items: Tokens) -> Tokens:
-        """``X.sum(axis=0)`` is sum(X, axis=0)."""
-        for k in range(1, len(items) - 2):
-            called = items[k].is_sign(".") and items[k + 1].kind == NAME and items[k + 2].is_sign("(")
-            if called and ends_value(items[k - 1]):
-                return self.methods(self._method(items, k))
+        """``X.sum(axis=0)`` is sum(X, axis=0), ``x.mT`` is x.T, ``d.shape`` is shape(d)."""
+        for k in range(1, len(items) - 1):
+            if items[k].is_sign(".") and items[k + 1].kind == NAME and ends_value(items[k - 1]):
+                change = self._method if at(items, k + 2).is_sign("(") else self._attribute
+                return self.methods(change(items, k))
         return items
+
+    def _attribute(self, items: Tokens, dot: int) -> Tokens:
+        word, start = items[dot + 1].text, value_start(items, dot - 1)
+        if word in _ATTRIBUTES:
+            return [*items[:dot], *[sign(x) for x in [_ATTRIBUTES[word]] if x], *items[dot + 2 :]]
+        if word == "grad" and dot - start == 1:
+            return [*items[:start], name(f"d{items[start].text}"), *items[dot + 2 :]]
+        if word not in ("shape", "size"):
+            raise SyntaxProblem(f".{word} cannot be read: an array has .T, .shape and .sum(0)", near=f".{word}")
+        function = "shape" if word == "shape" else "numel"
+        return [*items[:start], *called(function, items[start:dot]), *items[dot + 2 :]]
 
     def _method(self, items: Tokens, dot: int) -> Tokens:
         method, start, end = items[dot + 1].text, value_start(items, dot - 1), closing(items, dot + 2)
-        subject, args = items[start:dot], items[dot + 3 : end]
+        subject, args, rest = items[start:dot], items[dot + 3 : end], items[end + 1 :]
         if method in _IGNORED_METHODS:
-            return [*items[:start], *subject, *items[end + 1 :]]
-        if method not in _METHODS:
-            raise SyntaxProblem(f".{method}(…) cannot be read; functions are written {method}(array, …)")
-        self.note(f".{method}(…) is written {method}(array, …)")
-        return [*items[:start], *_called(method, subject, *([args] if args else [])), *items[end + 1 :]]
+            return [*items[:start], *subject, *rest]
+        if method == "t":
+            return [*items[:start], *subject, sign(".T"), *rest]
+        if method == "size":
+            return [*items[:start], *called("shape", subject), sign("["), *args, sign("]"), *rest]
+        if self.dictionary.function(method) is None:
+            says = f".{method}(…) cannot be read: `symbackprop ops` lists the functions, and .sum(0) is sum(array, 0)"
+            raise SyntaxProblem(says, near=f".{method}")
+        return [*items[:start], *called(method, subject, *([args] if args else [])), *rest]
 
     # -- mathematics
     @_everywhere
@@ -467,7 +525,7 @@ class Tidy:
         if not raised or "e" in self.dictionary.known:
             return None
         end = value_end(items, k + 2)
-        return _called("exp", self.exponentials(items[k + 2 : end])), end - k
+        return called("exp", self.exponentials(items[k + 2 : end])), end - k
 
     @_everywhere
     def applications(self, items: Tokens, k: int) -> Found:
@@ -483,7 +541,7 @@ class Tidy:
             return None
         end = value_end(items, k + 1)
         self.note(f"{function.text} needs brackets: {function.text}({after.text})")
-        return _called(function.text, self.applications(items[k + 1 : end])), end - k
+        return called(function.text, self.applications(items[k + 1 : end])), end - k
 
     # -- names and products
     @_everywhere
@@ -504,7 +562,7 @@ class Tidy:
         function, value = words.function(word), words.value(word)
         meant = function if function is not None and (called or value is None) else value
         if meant is not None:
-            if meant != word:
+            if meant not in (word, function):
                 self.note(f"{word} is called {meant}")
             return [name(meant)]
         derived = words.function(word.removesuffix(_PRIME)) if word.endswith(_PRIME) else None
@@ -544,6 +602,7 @@ PASSES: tuple[Callable[[Tidy, Tokens], Tokens], ...] = (
     Tidy.sums,
     Tidy.outers,
     Tidy.modules,
+    Tidy.keywords,
     Tidy.sizes,
     Tidy.methods,
     Tidy.derivatives,

@@ -110,7 +110,7 @@ class _Typeset:
             self._skip()
         found = _SIGNS.get(name, _LETTERS.get(name, name if self.words.function(name) else None))
         if found is None:
-            raise SyntaxProblem(f"the LaTeX command \\{name} cannot be read in an answer")
+            raise SyntaxProblem(f"the LaTeX command \\{name} cannot be read in an answer", near=f"\\{name}")
         return found
 
     def _skip(self) -> None:

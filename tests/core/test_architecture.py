@@ -186,7 +186,6 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
     "grade/formulas.py": "calls whose last argument, a size, may be left out",
     "own/array_mistakes.py": "what people take for what: a taxonomy of slips",
     "grade/derivation_mistakes.py": "what people take for what: a taxonomy of slips",
-    "grade/slips.py": "how people write functions that Python has",
     "render/rows.py": "a printer's half: forms that need the letters, names and sizes of the page",
     "core/printer.py": "printers are targets: what stands around an argument, not in front of it",
     "render/print/latex.py": "as printers",

@@ -92,7 +92,10 @@ def test_the_table_of_a_class(answers: Path) -> None:
         ("ann.sbp", "right", "2", "2"),
         ("bob.txt", "wrong", "0", "2"),
         ("dan.sbp", "unreadable", "0", "2"),
+        ("notes.pdf", "unreadable", "0", "2"),
     ]
+    assert rows[-1]["not read"].startswith("files that end in .pdf are not read")
+    assert rows[1]["not read"] == "" and all(r["not read"] for r in rows if r["verdict"] == "unreadable")
     assert (rows[2]["dw1"], rows[2]["dw2"], rows[2]["missing"]) == ("missing", "wrong: substitution", "1")
 
 
@@ -100,7 +103,7 @@ def test_the_json_of_a_class(answers: Path) -> None:
     graded = grade_path(grader(TANH), str(answers))
     assert isinstance(graded, ClassReport) and graded.exit_code == 3
     data = json.loads(graded.json(0))
-    assert [r["answers"] for r in data["reports"]] == ["=cy.sbp", "ann.sbp", "bob.txt", "dan.sbp"]
+    assert [r["answers"] for r in data["reports"]] == ["=cy.sbp", "ann.sbp", "bob.txt", "dan.sbp", "notes.pdf"]
 
 
 def test_folders_and_files_that_hold_nothing(tmp_path: Path) -> None:

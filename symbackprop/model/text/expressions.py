@@ -154,7 +154,7 @@ def _name(c: Cursor) -> tree.Expr:
     if token.text in WORDS:
         return tree.Word(WORDS[token.text])
     if token.text in PYTHON_WORDS:
-        raise problem(f"{token.text!r} is Python, not model text: there are only formulas here", token.line)
+        raise problem(f"{token.text!r} is Python, not model text: there are only formulas here", token.line, token.text)
     if not c.accept("("):
         _refuse_juxtaposition(c, token)
         return tree.Name(token.text)

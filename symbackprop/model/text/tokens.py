@@ -25,7 +25,7 @@ _PATTERN = r"""[ \t]+
     | (?P<sign>\.\.\.|\.\.|\*\*|<=|>=|==|!=|MORE\.T(?![A-Za-z0-9_])|[-+*/@^'()\[\],:=<>SIGNS])
     | (?P<comment>\#.*)"""
 _PLAIN = re.compile(_PATTERN.replace("MORE", "").replace("SIGNS", "ᵀ×"), re.VERBOSE)
-_FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|\+=|-=|").replace("SIGNS", r"{}~.|;!$\\⊗"), re.VERBOSE)
+_FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|\+=|-=|\*=|/=|@=|").replace("SIGNS", r"{}~.|;!$\\⊗"), re.VERBOSE)
 _OPENING, _CLOSING = "([", ")]"
 
 _HINTS = {
@@ -63,9 +63,9 @@ class Line(NamedTuple):
     tokens: tuple[Token, ...]
 
 
-def problem(message: str, line: int) -> SyntaxProblem:
-    """The error to raise for a line; the file's name is put in front by whoever knows it."""
-    return SyntaxProblem(message, line=line)
+def problem(message: str, line: int, near: str = "") -> SyntaxProblem:
+    """The error to raise for a line, about what is ``near``; whoever knows the file's name puts it in front."""
+    return SyntaxProblem(message, line=line, near=near)
 
 
 def physical_lines(text: str) -> list[str]:
@@ -106,7 +106,7 @@ def refuse_foreign(tokens: Iterable[Token]) -> None:
     """Refuse the signs that only forgiving tokens have."""
     for token in tokens:
         if token.kind == SIGN and _PLAIN.fullmatch(token.text) is None:
-            raise problem(_complaint(token.text), token.line)
+            raise problem(_complaint(token.text), token.line, token.text)
 
 
 def ended(tokens: Sequence[Token]) -> tuple[Token, ...]:
@@ -120,7 +120,8 @@ def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN) -> Iterato
     while place < len(raw):
         match = pattern.match(raw, place)
         if match is None:
-            raise problem(_complaint(raw[place:], f" at column {place + 1}" if pattern is _PLAIN else ""), number)
+            where = f" at column {place + 1}" if pattern is _PLAIN else ""
+            raise problem(_complaint(raw[place:], where), number, raw[place])
         kind = match.lastgroup
         if kind == "number" and len(match.group()) > MAX_NUMBER:
             raise problem(f"the number {match.group()[:12]}… has more than {MAX_NUMBER} characters", number)
@@ -256,7 +257,7 @@ class Cursor:
         """An error at the current token."""
         tail = "" if named else f", found {found(self.now)}"
         place = "" if self.now.kind == END or not self.now.column else f" at column {self.now.column}"
-        return problem(message + tail + place, self.now.line)
+        return problem(message + tail + place, self.now.line, self.now.text)
 
 
 def found(token: Token) -> str:

@@ -1,0 +1,139 @@
+"""Statements of NumPy and PyTorch as lines of answers: ``dW, db = X.T @ d, d.sum(0)`` are two lines, and
+``d[range(N), y] -= 1`` says what d is now. Statements are taken apart with `ast` and never executed.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from symbackprop.core.graph import BOOL, INT
+from symbackprop.errors import SyntaxProblem
+from symbackprop.grade.naming import Dictionary
+from symbackprop.grade.slips import Tokens, at, called, closing, sign, split
+from symbackprop.model.text.tokens import NAME, NUMBER
+
+UPDATES = {"+=": "+", "-=": "-", "*=": "*", "/=": "/", "@=": "@"}
+_LONGEST = 5_000
+_ASK = re.compile(
+    r"\s*(?:import|from|pass|return|assert|print|del|global|raise)\b|[;,]|\.at\b|=\s*\{\s*[\"'}]|:\s*\w[\w.\[\]]*\s*="
+)
+_HEAD = re.compile(r"(?:(?:def|class)\s+\w+\b.*|with\b.*|try\s*|finally\s*|else\s*):$|@\w[\w.]*(?:\(.*\))?$")
+_SILENT = (ast.Import, ast.ImportFrom, ast.Pass, ast.Return, ast.Assert, ast.Delete, ast.Global, ast.Raise)
+_COUNTS = ("range", "arange")
+_COMPARED = ("<", ">", "<=", ">=", "==", "!=")
+
+
+def lines_of(text: str) -> list[str]:
+    """The answers in one logical line: one for every name that a statement assigns, none for what assigns nothing."""
+    if _HEAD.match(text):
+        return []
+    statements = _parsed(text) if len(text) <= _LONGEST and _ASK.search(text) else None
+    if statements is None:
+        return [text]
+    return [line for s in statements for line in _lines(s, text, len(statements) == 1)]
+
+
+def _parsed(text: str) -> list[ast.stmt] | None:
+    try:
+        return ast.parse(text).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+
+
+def _lines(s: ast.stmt, text: str, alone: bool) -> Iterator[str]:
+    if isinstance(s, _SILENT) or (isinstance(s, ast.Expr) and _is_silent(s.value)):
+        return
+    if isinstance(s, ast.Assign) and isinstance(s.value, ast.Dict):
+        return
+    if added := _add_at(s):
+        yield f"{added[0]} += scatter_add({added[2]}, {added[1]})"
+    elif isinstance(s, ast.AnnAssign) and s.value is not None:
+        yield f"{ast.unparse(s.target)} = {_segment(text, s.value)}"
+    elif isinstance(s, ast.Assign) and isinstance(s.targets[0], ast.Tuple):
+        yield from _unpacked(s.targets[0], s.value, text)
+    else:
+        yield text if alone else _segment(text, s)
+
+
+def _segment(text: str, node: ast.AST) -> str:
+    return ast.get_source_segment(text, node) or ast.unparse(node)
+
+
+def _is_silent(value: ast.expr) -> bool:
+    """A docstring or a call of print."""
+    printed = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print"
+    return printed or (isinstance(value, ast.Constant) and isinstance(value.value, str))
+
+
+def _add_at(s: ast.stmt) -> list[str]:
+    """The arguments of ``np.add.at(dC, words, g)``, which adds once for every time that an index occurs."""
+    call = s.value if isinstance(s, ast.Expr) else None
+    if not isinstance(call, ast.Call) or not ast.unparse(call.func).endswith("add.at") or len(call.args) != 3:
+        return []
+    return [ast.unparse(a) for a in call.args]
+
+
+def _unpacked(targets: ast.Tuple, value: ast.expr, text: str) -> Iterator[str]:
+    """``a, b = …``; what is taken out of a cache are the model's own arrays, which need no line."""
+    names = [ast.unparse(t) for t in targets.elts]
+    if isinstance(value, ast.Tuple) and len(value.elts) == len(names):
+        yield from (f"{n} = {_segment(text, v)}" for n, v in zip(names, value.elts, strict=True))
+    elif isinstance(value, ast.Attribute) and value.attr == "shape":
+        yield from (f"{n} = {ast.unparse(value)}[{k}]" for k, n in enumerate(names) if n != "_")
+    elif not isinstance(value, (ast.Name, ast.Attribute, ast.Subscript)):
+        yield text
+
+
+# -- names that are updated
+
+
+def updated(left: Tokens, right: Tokens, mark: str, words: Dictionary) -> tuple[Tokens, Tokens] | None:
+    """(the name, what it holds afterwards) for a line that changes what a name holds already, ``d *= m``,
+    ``d[z <= 0] = 0``, ``d[range(N), y] -= 1``; None for one that does not."""
+    inner = at(left, 1).is_sign("[") and closing(left, 1) == len(left) - 1
+    place = _place(left[2:-1], words) if inner else None
+    if place is None:
+        scaled = [*left, sign(UPDATES[mark]), sign("("), *right, sign(")")] if mark in ("*=", "/=", "@=") else None
+        return None if scaled is None else (left, scaled)
+    which, mask = place
+    if which and mark in ("+=", "-="):
+        return left[:1], [*left[:1], sign(UPDATES[mark]), *_at_entries(which, right)]
+    value = right if mark not in UPDATES else [*left[:1], sign(UPDATES[mark]), sign("("), *right, sign(")")]
+    if which and not _is_number(right):
+        raise SyntaxProblem("only += and -= change single entries by an array here: write where(condition, a, b)")
+    return left[:1], called("where", mask, value, left[:1])
+
+
+def _place(index: Tokens, words: Dictionary) -> tuple[Tokens, Tokens] | None:
+    """(class indices or nothing, the condition) of an index that picks an entry a row, or where a condition holds."""
+    parts = split(index)
+    if len(parts) == 2 and any(x.text in _COUNTS for x in parts[0]):
+        return parts[1], [*called("one_hot", parts[1]), sign(">"), *_numeral("0")]
+    if len(parts) == 1 and len(index) == 1 and index[0].kind == NAME:
+        row = words.reference.rows.get(index[0].text)
+        if row is not None and row.kind == INT:
+            if row.shape:
+                raise SyntaxProblem("an index that occurs twice counts once: write np.add.at(array, index, values)")
+            return index, [*called("one_hot", index), sign(">"), *_numeral("0")]
+        masks = index[0].text in words.own - words.counters if row is None else row.kind == BOOL
+        return ([], index) if masks else None
+    return ([], index) if len(parts) == 1 and any(x.is_sign(*_COMPARED) for x in index) else None
+
+
+def _at_entries(which: Tokens, value: Tokens) -> Tokens:
+    """The array that holds the values at the entries that class indices pick, one a row, and 0 elsewhere."""
+    if value == _numeral("1"):
+        return called("one_hot", which)
+    if _is_number(value):
+        return [*value, sign("*"), *called("one_hot", which)]
+    return called("at_entries", which, value)
+
+
+def _is_number(value: Tokens) -> bool:
+    return all(x.kind == NUMBER or x.is_sign("-", "/", ".") for x in value)
+
+
+def _numeral(text: str) -> Tokens:
+    return [at([], 0)._replace(kind=NUMBER, text=text)]
