@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator
 
 from symbackprop.core.graph import BOOL, INT
@@ -37,7 +38,9 @@ def lines_of(text: str) -> list[str]:
 
 def _parsed(text: str) -> list[ast.stmt] | None:
     try:
-        return ast.parse(text).body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what Python thinks of 1or is no news to whoever is graded
+            return ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
 
