@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -337,6 +338,23 @@ def wrong(write: Callable[[Node, Node, Node], Any]) -> str:
 def test_errors_name_what_is_wrong(write: Callable[..., Any], words: list[str]) -> None:
     message = wrong(write)
     assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize(("write", "words"), [
+    (lambda x, n: F.fold(x, 5), "windows of 4 at stride 1 are 2 along an axis of size 5, x has 3"),
+    (lambda x, n: F.fold(x, 10, stride=2), "are 4 along an axis of size 10, x has 3"),
+    (lambda x, n: F.fold(x, n), "are N - 3 along an axis of size N, x has 3"),
+    (lambda x, n: F.fold(x, 3), "a window of 4 does not fit into an axis of size 3"),
+    (lambda x, n: F.fold(x, 6, axis=-1), "fold needs an axis of windows"),
+    (lambda x, n: F.unfold(x, 0), "at least 1, not 0"),
+    *[(lambda x, n, f=f, s=s: f(x, 4, stride=s), f"a stride is a whole number of at least 1, not {s}")
+      for f in (F.fold, F.unfold) for s in (0, -1, 1.5, None)],
+])
+def test_windows_that_do_not_fit_are_told(write: Callable[[Node, sp.Expr], Node], words: str) -> None:
+    """As errors of the user, when they are written."""
+    graph = Graph()
+    with pytest.raises(ShapeError, match=re.escape(words)):
+        write(graph.leaf("x", (3, 4)), dim("N"))
 
 
 def test_fixed_sizes_are_checked() -> None:

@@ -23,7 +23,9 @@ from symbackprop.errors import ShapeError
 
 
 def windows_along(size: Dim, width: Dim, stride: int) -> Dim:
-    """How many windows of a width fit along an axis."""
+    """How many windows of a width fit along an axis. Raises `ShapeError` where none does."""
+    if not isinstance(stride, (int, sp.Integer)) or stride < 1:
+        raise ShapeError(f"a stride is a whole number of at least 1, not {stride}")
     room = size - width
     if room.is_negative:
         raise ShapeError(f"a window of {dim_text(width)} does not fit into an axis of size {dim_text(size)}")
@@ -36,6 +38,8 @@ def windows_along(size: Dim, width: Dim, stride: int) -> Dim:
 def _infer_unfold(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
     axis, width, stride = attr
     shape = args[0].shape
+    if width == 0:
+        raise ShapeError("the width of a window is at least 1, not 0")
     return (*shape[:axis], windows_along(shape[axis], width, stride), width, *shape[axis + 1 :]), "float"
 
 
@@ -90,8 +94,15 @@ def _entry_fold(attr: Any, shapes: Sequence[Shape], index: Indices) -> Terms:
 
 
 def _infer_fold(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
-    axis, size, _stride = attr
+    axis, size, stride = attr
     shape = args[0].shape
+    if len(shape) < axis + 2:
+        raise ShapeError(f"fold needs an axis of windows and the next one of places in them, "
+                         f"{label(args[0])} has {shape_text(shape)}")
+    count = windows_along(size, shape[axis + 1], stride)
+    if not same(count, shape[axis]):
+        raise ShapeError(f"windows of {dim_text(shape[axis + 1])} at stride {stride} are {dim_text(count)} along an "
+                         f"axis of size {dim_text(size)}, {label(args[0])} has {dim_text(shape[axis])}")
     return (*shape[:axis], size, *shape[axis + 2 :]), "float"
 
 
