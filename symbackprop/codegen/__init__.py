@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from symbackprop.errors import UsageError, did_you_mean
+from symbackprop.model.nesting import nesting_told
 from symbackprop.targets import TARGETS
 
 if TYPE_CHECKING:
@@ -48,11 +49,12 @@ def codegen(
     printer = import_module(TARGETS[target].module).PRINTER
     if level not in printer.levels:
         raise UsageError(f"-O{level} is not for {target}: {printer.refused}")
-    named = with_text_names(model)
-    with named.graph.apart():
-        derivation = closed(derive_stable(named, wrt))
-        program = build_program(derivation, to_text(model), level, dtype, printer.arrays)
-    text: str = printer(program).text(optimizer_lines(optimizer, printer.arrays) if optimizer is not None else ())
+    with nesting_told(model):
+        named = with_text_names(model)
+        with named.graph.apart():
+            derivation = closed(derive_stable(named, wrt))
+            program = build_program(derivation, to_text(model), level, dtype, printer.arrays)
+        text: str = printer(program).text(optimizer_lines(optimizer, printer.arrays) if optimizer is not None else ())
     return text
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from symbackprop.errors import SymbackpropError, SyntaxProblem, UsageError, did_you_mean, said
+from symbackprop.errors import ModelError, SymbackpropError, SyntaxProblem, UsageError, did_you_mean, said
 from symbackprop.model import zoo
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse, to_text
@@ -165,12 +165,13 @@ def _running(path: Path) -> Iterator[None]:
 
 
 def _told(error: BaseException, path: Path) -> SymbackpropError:
-    if isinstance(error, SymbackpropError):
-        return error
     line = getattr(error, "lineno", None)
     trace = error.__traceback__
     while trace is not None:
         if Path(trace.tb_frame.f_code.co_filename).resolve() == path.resolve():
             line = trace.tb_lineno
         trace = trace.tb_next
-    return UsageError(f"{path}{f':{line}' if line else ''}: {said(error)}")
+    where = f"{path}{f':{line}' if line else ''}"
+    if isinstance(error, SymbackpropError):
+        return error.at(where) if isinstance(error, ModelError) else error
+    return UsageError(f"{where}: {said(error)}")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,14 @@ from symbackprop.model.names import check_name, check_notation
 RELU0 = (0, 1, sp.Rational(1, 2))
 
 
+def _caller() -> str:
+    """The file and line of the user's code that is running."""
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_globals["__name__"].startswith("symbackprop."):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
 def _checked_size(name: str, size: int) -> int:
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_DIM:
         raise ShapeError(f"the size of dimension {name} has to be a whole number from 1 to {MAX_DIM}, not {size}")
@@ -27,10 +36,12 @@ def _checked_size(name: str, size: int) -> int:
 
 @dataclass(frozen=True)
 class Statement:
-    """One declaration or equation, as `show` lists it: keyword (dim, data, input, param, const, let, loss, output)."""
+    """One declaration or equation, as `show` lists it: keyword (dim, data, input, param, const, let, loss, output).
+    ``where`` is the file and line of an equation."""
 
     keyword: str
     name: str
+    where: str = field(default="", compare=False)
 
 
 class Model:
@@ -50,6 +61,7 @@ class Model:
             raise ModelError(f"relu0 is 0, 1 or 0.5, not {relu0}")
         self.sizes: dict[str, int | None] = {}
         self.statements: list[Statement] = []
+        self.place = ""  # the file and line of model text that is read
         self.notation_of: dict[str, str] = {}
         self.notes: list[str] = []
         self.example: dict[str, object] = {}
@@ -177,7 +189,7 @@ class Model:
         self._claim(name)
         row = self.graph.let(name, value)
         self.equations[name] = row
-        self.statements.append(Statement(keyword, name))
+        self.statements.append(Statement(keyword, name, self.place or _caller()))
         if notation is not None:
             self.notation_of[name] = check_notation(notation)
         return row

@@ -25,6 +25,7 @@ from symbackprop.core.maths import Math, Num, walk
 from symbackprop.core.scalars import RELU0, TIES
 from symbackprop.core.shapes import dim_text, shape_text, size_of
 from symbackprop.model.model import Model
+from symbackprop.model.nesting import nesting_told
 from symbackprop.model.text.write import Writer, to_text
 from symbackprop.render.glossary import kinks_of
 
@@ -33,7 +34,8 @@ GAP = "   "
 
 def show(model: Model, form: str = "text") -> str:
     """The model in one of the formats ``text``, ``latex``, ``sbp``, ``json``."""
-    return FORMATS[form](model)
+    with nesting_told(model):
+        return FORMATS[form](model)
 
 
 def _json(model: Model) -> str:

@@ -42,7 +42,8 @@ class Builder:
         """One statement; what goes wrong is located on its line."""
         self.top.line, self.count = statement.line, self.count + 1
         self.top.declares_arrays = isinstance(statement, tree.Arrays)
-        with located(f"{self.source}:{statement.line}"):
+        self.model.place = f"{self.source}:{statement.line}"
+        with located(self.model.place):
             if self.count > MAX_STATEMENTS:
                 raise ModelError(f"more than {MAX_STATEMENTS} statements after unrolling: use a symbolic axis, 1..T")
             if self.scope is not self.top and not isinstance(statement, (tree.Equation, tree.For)):

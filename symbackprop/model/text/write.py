@@ -23,6 +23,7 @@ from symbackprop.core.maths import Math, Num, Sym
 from symbackprop.core.shapes import dim_text
 from symbackprop.model.model import Model, Statement
 from symbackprop.model.names import python_name
+from symbackprop.model.nesting import nesting_told
 from symbackprop.model.text.header import Header, header_lines
 from symbackprop.model.text.notation import ModelText
 
@@ -53,9 +54,10 @@ def to_text(model: Model, header: bool = True) -> str:
     lines = [*header_lines(_header(model))] if header else []
     if model.graph.relu0 != 0:
         lines.append(f"convention relu0 = {number_text(model.graph.relu0).text}")
-    writer = Writer(model)
-    for group in _groups(model.statements):
-        lines += writer.lines(group)
+    with nesting_told(model):
+        writer = Writer(model)
+        for group in _groups(model.statements):
+            lines += writer.lines(group)
     lines += [f'notation {writer.spelled(name)} = "{latex}"' for name, latex in model.notation_of.items()]
     return "\n".join(lines) + "\n"
 

@@ -16,6 +16,7 @@ from symbackprop.core.maths import Delta, Derivative, Function, Math, Num, Pow, 
 from symbackprop.core.printer import Text
 from symbackprop.core.scalars import TABLE
 from symbackprop.derive.steps import Derivation, LoopStep
+from symbackprop.model.nesting import nesting_told
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.document import ROLES
 from symbackprop.render.graph.blocks import find_blocks, in_blocks
@@ -36,7 +37,8 @@ def picture_of(derivation: Derivation, values: Mapping[str, Any] | None = None, 
     """
     shown = DIGITS if digits is None else digits
     numbers = None if values is None else Numbers(derivation, values, sizes or {}, shown)
-    return Builder(derivation, numbers).picture(expand)
+    with nesting_told(derivation.model):
+        return Builder(derivation, numbers).picture(expand)
 
 
 class Builder:
