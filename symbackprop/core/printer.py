@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import sympy as sp
@@ -436,14 +437,29 @@ class Run(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A text, how strongly it binds, what it starts with, and whether it is letters only. ``runs``: how a picture sets
-    it, where a printer for pictures says that."""
+    """A text, how strongly it binds, what it starts with, whether it is letters only, and where a long line may break:
+    before which character, and how strongly what stands there holds together. ``runs``: how a picture sets it, where a
+    printer for pictures says that."""
 
     text: str
     level: int = ATOM
     starts: str = ""
     word: bool = False
     runs: tuple[Run, ...] = ()
+    breaks: tuple[tuple[int, int], ...] = ()
+
+    def held(self) -> Text:
+        """The same in brackets, which hold it together."""
+        return self._replace(breaks=tuple([(k, bound + BRACKETS) for k, bound in self.breaks]))
+
+
+def side_by_side(items: Sequence[Text]) -> tuple[tuple[int, int], ...]:
+    """Where texts in a row may break."""
+    starts = accumulate([len(x.text) for x in items], initial=0)
+    return tuple([(start + k, bound) for start, x in zip(starts, items, strict=False) for k, bound in x.breaks])
+
+
+BRACKETS = 4  # how much more brackets hold together
 
 
 class LinePrinter(Printer[Text, Text]):
@@ -452,7 +468,8 @@ class LinePrinter(Printer[Text, Text]):
     signs: ClassVar[Mapping[str, Text]]
 
     def row(self, *items: Text, level: int = ATOM) -> Text:
-        return Text("".join([x.text for x in items]), level, items[0].starts if items else "")
+        breaks = side_by_side(items) if any([x.breaks for x in items]) else ()
+        return Text("".join([x.text for x in items]), level, items[0].starts if items else "", breaks=breaks)
 
     def sign(self, name: str) -> Text:
         return self.signs[name]
@@ -484,7 +501,7 @@ class LinePrinter(Printer[Text, Text]):
         return Text(text)
 
     def lowered(self, base: Text, index: Text) -> Text:
-        return Text(f"{base.text}_{index.text}")
+        return Text(f"{base.text}_{index.text}", breaks=base.breaks)
 
     def raised(self, base: Text, exponent: Text) -> Text:
         """A superscript."""
@@ -494,7 +511,7 @@ class LinePrinter(Printer[Text, Text]):
         return self.row(body, Text("′"))
 
     def between(self, left: str, body: Text, right: str, tall: bool) -> Text:
-        return self.row(Text(left), body, Text(right))
+        return self.row(Text(left), body.held() if body.breaks else body, Text(right))
 
     def fenced(self, p: Text) -> Text:
         return self.between("(", p, ")", False)

@@ -1,19 +1,22 @@
-"""The document as plain text: Unicode mathematics in aligned columns."""
+"""The document as plain text: Unicode mathematics in aligned columns, in lines of at most `LINE` columns."""
 
 from __future__ import annotations
 
 import textwrap
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from symbackprop.core.maths import Math, Rounded
+from symbackprop.core.printer import Text, side_by_side
 from symbackprop.render.document import ROLES, Document, Equation, Line, Prose, Ref, Step
-from symbackprop.render.print.text import text
+from symbackprop.render.print.text import printed, text
 from symbackprop.render.templates import render
 
 GAP = "   "
-MAX_CELL, PAGE = 64, 100
-Cells = tuple[str, ...]
+MAX_CELL, PAGE, LINE = 64, 100, 120
+LEAST, BESIDE = 28, 44  # what a cell is given; what a reason beside a long formula is given
+Cells = Sequence[str | Text]
 
 
 def to_text(document: Document) -> str:
@@ -52,26 +55,52 @@ def board_rows(s: Step) -> list[Cells]:
 def sections(document: Document) -> dict[str, object]:
     """Finished lines for the template, by section."""
     return {
-        "title": document.name,
-        "summary": document.summary,
+        "title": hanging(said((document.name, *([": ", document.summary] if document.summary else []))), LINE),
         "source": document.source,
         "heading": wrapped(prose(document.heading)),
         "conventions": wrapped("Conventions: " + "; ".join(prose(c) for c in document.conventions) + "."),
-        "glossary": [prose(g) for g in document.glossary],
+        "glossary": [line for g in document.glossary for line in hanging(said(g), LINE - 2)],
         "given": declarations(document),
-        "forward": columns([equation(e) for e in document.forward], (GAP, " ", " ")),
+        "forward": columns([equation(e) for e in document.forward], (GAP, " ", " "), LINE - 2),
         "steps": [step(s) for s in document.steps],
         "table": table(document),
-        "total": text(document.total_cost), "rate": text(document.rate),
-        "stored": ", ".join(map(text, document.stored)) or "nothing",
-        "updates": columns([line(u) for u in document.updates], (" ", " ", GAP)),
+        "total": hanging(said(total(document)), LINE - 2),
+        "rate": text(document.rate),
+        "updates": columns([line(u) for u in document.updates], (" ", " ", GAP), LINE - 2),
         "notes": [line for n in document.notes for line in wrapped(prose(n))],
     }
 
 
+# -- running text
 def prose(parts: Prose) -> str:
     """Running text."""
-    return "".join([text(p) if isinstance(p, Math) else p.text if isinstance(p, Ref) else p for p in parts])
+    return said(parts).text
+
+
+def said(parts: Prose) -> Text:
+    """Running text, which breaks at its spaces, and in mathematics only where nothing else helps."""
+    items = [_part(x) for x in parts]
+    return Text("".join([x.text for x in items]), breaks=side_by_side(items))
+
+
+def _part(part: str | Math | Ref) -> Text:
+    if isinstance(part, Math):
+        m = printed(part)
+        return m._replace(breaks=tuple([(k, bound + 1) for k, bound in m.breaks]))
+    if isinstance(part, Ref):
+        return Text(part.text)
+    return Text(part, breaks=tuple([(k + 1, 0) for k, c in enumerate(part) if c == " "]))
+
+
+def listed(items: Iterable[Math]) -> Prose:
+    """Things with commas between, or none."""
+    return tuple([x for m in items for x in (", ", m)][1:]) or ("nothing",)
+
+
+def total(document: Document) -> Prose:
+    """What backward multiplies and forward stores."""
+    head = "Multiplications in the whole backward pass: "
+    return (head, document.total_cost, ". Forward stores: ", *listed(document.stored), ".")
 
 
 def wrapped(words: str) -> list[str]:
@@ -85,14 +114,15 @@ def equation(e: Equation) -> Cells:
     left, sign, right, reason = line(e.line)
     left = "  " * e.depth + ("let " if e.introduced else "") + left
     if e.line.kind == "loop":
-        return (f"({e.number})", f"{left}for {right}:")
+        return (f"({e.number})", f"{left}for {right.text}:")
     return (f"({e.number})", left, sign, right, shape, reason)
 
 
-def line(x: Line) -> Cells:
+def line(x: Line) -> tuple[str, str, Text, Text]:
     """Left side, sign, right side, reason."""
-    right = beside(text(x.right), valued(x.number))
-    return ("" if x.left is None else text(x.left), x.sign, right, prose(x.reason))
+    right = printed(x.right)
+    right = right._replace(text=beside(right.text, valued(x.number)))
+    return "" if x.left is None else text(x.left), x.sign, right, said(x.reason)
 
 
 def beside(words: str, block: str) -> str:
@@ -107,15 +137,19 @@ def valued(number: Rounded | None) -> str:
 
 def step(s: Step) -> dict[str, object]:
     shape = f"  ({text(s.shape)})" if s.shape is not None else ""
-    path = f"   path {prose(s.path)}" if len(s.path) > 1 else ""
+    path = ("   path ", *s.path) if len(s.path) > 1 else ()
     indent = "  " * s.depth
-    lines = [indent + row for row in columns([line(x) for x in s.lines], (" ", " ", GAP))]
-    return {"title": f"{indent}Step {s.number}.  {prose(s.title)}{shape}{path}", "lines": lines}
+    room = LINE - 2 - len(indent)
+    title = hanging(said((f"Step {s.number}.  ", *s.title, shape, *path)), room)
+    lines = columns([line(x) for x in s.lines], (" ", " ", GAP), room - 2)
+    return {"title": [indent + row for row in title], "lines": [indent + row for row in lines]}
 
 
 def declarations(document: Document) -> list[str]:
     """One line a role."""
-    return columns([(role, _listed(names)) for role, names in by_role(document).items()])
+    roles = by_role(document)
+    room = min(PAGE, LINE - 2 - len(GAP) - max(map(len, roles), default=0))
+    return columns([(role, _in_a_row(names, room)) for role, names in roles.items()])
 
 
 def given(document: Document) -> list[str]:
@@ -134,47 +168,120 @@ def by_role(document: Document) -> dict[str, list[str]]:
     return roles
 
 
-def _listed(names: Sequence[str]) -> str:
+def _in_a_row(names: Sequence[str], room: int) -> str:
     """Names with commas between; matrices one below the other."""
     if any("\n" in name for name in names):
         return ",\n".join(names)
-    return "\n".join(textwrap.wrap(", ".join(n.replace(" ", "\u00a0") for n in names), PAGE)).replace("\u00a0", " ")
+    return "\n".join(textwrap.wrap(", ".join(n.replace(" ", "\u00a0") for n in names), room)).replace("\u00a0", " ")
 
 
 def table(document: Document) -> list[str]:
-    head = ("with respect to", "gradient", "shape", "multiplications", "forward must store")
-    rows = [(text(r.parameter), text(r.gradient), "scalar" if r.shape is None else text(r.shape), text(r.cost),
-             ", ".join(map(text, r.stores)) or "nothing") for r in document.table]
-    return columns([head, *rows], rule=True)
+    head = [Text(x) for x in ("with respect to", "gradient", "shape", "multiplications", "forward must store")]
+    rows = [[printed(r.parameter), printed(r.gradient), Text("scalar") if r.shape is None else
+             printed(r.shape), printed(r.cost), said(listed(r.stores))] for r in document.table]
+    lines = columns([head, *rows], rule=True)
+    if max(map(width, lines)) <= LINE - 2:
+        return lines
+    wide = [max(block_width(row[k].text) for row in (head, *rows)) for k in range(5)]
+    stores = min(wide[4], LEAST)
+    gradient = LINE - 10 - wide[0] - wide[2] - wide[3] - stores
+    rows = [[a, folded(b, gradient), c, d, folded(e, stores)] for a, b, c, d, e in rows]
+    return columns([head, *rows], ["  "] * 4, rule=True)
+
+
+# -- long lines
+def hanging(t: Text, room: int) -> list[str]:
+    """Lines that fit, the later ones set in."""
+    first, *later = folded(t, room - 2).text.split("\n") if width(t.text) > room else [t.text]
+    return [first, *["  " + line for line in later]]
+
+
+def folded(t: Text, room: int) -> Text:
+    """A text in lines of at most ``room`` columns, broken where what is beside binds least as far as that is enough."""
+    if block_width(t.text) <= room or "\n" in t.text:
+        return t
+    lines = [t.text]
+    for bound in sorted({bound for _, bound in t.breaks}):
+        places = [0, *[k for k, b in t.breaks if b <= bound], len(t.text)]
+        lines = _filled([t.text[a:b] for a, b in pairwise(places)], room)
+        if max(map(width, lines)) <= room:
+            break
+    return Text("\n".join(lines))
+
+
+def _filled(pieces: Sequence[str], room: int) -> list[str]:
+    lines = [""]
+    for piece in pieces:
+        if lines[-1] and width((lines[-1] + piece).rstrip()) > room:
+            lines.append(piece.lstrip())
+        else:
+            lines[-1] += piece
+    return [line.rstrip() for line in lines]
+
+
+def _narrowed(cells: Sequence[Text], widths: Sequence[int], gaps: Sequence[str], room: int
+              ) -> tuple[list[Text], list[int]]:
+    """A row whose widest cell (a formula) and last one (a reason) share the columns that the others leave."""
+    cells, sizes = list(cells), [block_width(c.text) for c in cells]
+    own = [max(w, size) for w, size in zip(widths, sizes, strict=True)]
+    last = max(k for k, size in enumerate(sizes) if size)
+    if not last:
+        return [folded(cells[0], room), *cells[1:]], own
+    main = max(range(last), key=lambda k: sizes[k])
+    left = room - sum(own[k] + len(gaps[k]) for k in range(last)) + own[main]
+    if not sizes[main] <= widths[main] <= left - LEAST:
+        cells[main] = folded(cells[main], max(left - min(sizes[last], BESIDE), LEAST))
+        own[main] = block_width(cells[main].text)
+    reason = folded(cells[last], max(left - own[main], LEAST))
+    if block_width(reason.text) <= left - own[main]:
+        cells[last] = reason
+    else:
+        under = folded(cells[last], left - 4).text.replace("\n", "\n    ")
+        cells[main], cells[last] = Text(f"{cells[main].text}\n    {under}"), Text("")
+    return cells, own
 
 
 # -- columns
-def columns(rows: Sequence[Cells], gaps: Sequence[str] = (), rule: bool = False) -> list[str]:
+def columns(rows: Sequence[Cells], gaps: Sequence[str] = (), room: int = 0, rule: bool = False) -> list[str]:
     """Cells in aligned columns, ``gaps`` between them. A cell of several lines (a matrix) makes its row taller; a very
-    long one does not push the others aside."""
+    long one does not push the others aside. A row that is wider than ``room`` takes several lines."""
     if not rows:
         return []
     count = max(map(len, rows))
-    padded = [(*row, *[""] * (count - len(row))) for row in rows]
+    padded = [[*map(_cell, row), *[Text("")] * (count - len(row))] for row in rows]
     whole = [p for row, p in zip(rows, padded, strict=True) if len(row) > 2 or count == 2] or padded
-    widths = [max(_fitting(row[k]) for row in whole) for k in range(count)]
+    widths = [max(_fitting(row[k].text) for row in whole) for k in range(count)]
     between = [*gaps, *[GAP] * (count - 1 - len(gaps)), ""]
-    lines = [line for row in padded for line in _row(row, widths, between)]
+    lines = [line for row in padded for line in _lines(row, widths, between, room)]
     if rule:
-        lines.insert(1, GAP.join("─" * w for w in widths))
+        lines.insert(1, "".join("─" * w + gap for w, gap in zip(widths, between, strict=True)))
     return lines
 
 
+def _cell(cell: str | Text) -> Text:
+    return Text(cell) if isinstance(cell, str) else cell
+
+
 def _fitting(cell: str) -> int:
-    size = max(width(part) for part in cell.split("\n"))
+    size = block_width(cell)
     return size if size <= MAX_CELL else 0
 
 
-def _row(cells: Cells, widths: Sequence[int], gaps: Sequence[str]) -> Iterable[str]:
-    split = [cell.split("\n") for cell in cells]
-    for k in range(max(map(len, split))):
-        parts = [(block[k] if k < len(block) else "", w) for block, w in zip(split, widths, strict=True)]
-        yield "".join(pad(part, w) + gap for (part, w), gap in zip(parts, gaps, strict=True)).rstrip()
+def _lines(row: Sequence[Text], widths: Sequence[int], gaps: Sequence[str], room: int) -> list[str]:
+    lines = _row(row, widths, gaps)
+    return _row(*_narrowed(row, widths, gaps, room), gaps) if 0 < room < max(map(width, lines)) else lines
+
+
+def _row(cells: Sequence[Text], widths: Sequence[int], gaps: Sequence[str]) -> list[str]:
+    split = [cell.text.split("\n") for cell in cells]
+    heights = range(max(map(len, split)))
+    parts = [[(block[k] if k < len(block) else "", w) for block, w in zip(split, widths, strict=True)] for k in heights]
+    return ["".join(pad(part, w) + gap for (part, w), gap in zip(line, gaps, strict=True)).rstrip() for line in parts]
+
+
+def block_width(words: str) -> int:
+    """How many columns a text of several lines takes."""
+    return max(map(width, words.split("\n")))
 
 
 def width(words: str) -> int:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from symbackprop.core.maths import Chain, Frac, Math, Num, Pow, Sum, Sym
+from symbackprop.core.maths import Chain, Frac, Math, Num, Op, Pow, Prod, Shaped, Sum, Sym
+from symbackprop.core.printer import Text
 from symbackprop.derive import derive
+from symbackprop.model import zoo
 from symbackprop.model.text import parse
 from symbackprop.render.print.latex import LATEX, broken
+from symbackprop.render.print.text import printed
 from symbackprop.render.show import show
+from symbackprop.render.text import LINE, columns, folded, said, to_text, width
+from symbackprop.render.views import VIEWS
+from tests.render.helpers import derivation, document, document_with_numbers
 
 
 def total(*names: str) -> Math:
@@ -63,3 +69,41 @@ def test_a_chain_of_rows_is_one_sum_or_product(sign: str) -> None:
     factors = [f"tanh({k}*w)" for k in range(2, 2500)]
     shown = show(parse("param w\nloss L = " + f" {sign} ".join(factors)), "latex")
     assert shown.count("tanh") == len(factors) and "left(" not in shown
+
+
+# -- text
+@pytest.mark.parametrize("name", zoo.names())
+def test_lines_of_text_fit_unless_one_thing_is_too_long(name: str) -> None:
+    d = derivation(name)
+    pages = [to_text(document_with_numbers(name))]
+    pages += [d.text(view=view) for view in VIEWS if view != "scalar" or VIEWS[view].suits(d)]
+    assert [line for page in pages for line in page.splitlines() if width(line) > LINE] == []
+
+
+def test_text_breaks_where_what_is_beside_binds_least() -> None:
+    a, b = (Sym(x, (sp.Symbol("N"),)) for x in ("aaaa", "bbbb"))
+    inner = Op("concat", (Sum(((False, Prod((a, b))), (False, Prod((b, a))))), Sum(((False, a), (True, b)))))
+    whole = printed(Sum(((False, Prod((a, Shaped(inner, a.shape)))), (True, b))))
+    assert folded(whole, 59).text.split("\n") == ["aaaa ⊙ concat(aaaa ⊙ bbbb + bbbb ⊙ aaaa, aaaa − bbbb)", "− bbbb"]
+    assert folded(whole, 50).text.split("\n") == ["aaaa", "⊙ concat(aaaa ⊙ bbbb + bbbb ⊙ aaaa, aaaa − bbbb)", "− bbbb"]
+    assert folded(whole, 40).text.split("\n") == ["aaaa ⊙ concat(aaaa ⊙ bbbb + bbbb ⊙ aaaa,", "aaaa − bbbb) − bbbb"]
+    assert folded(whole, 3).text.replace("\n", "").replace(" ", "") == whole.text.replace(" ", "")
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_what_breaks_reads_as_it_was(name: str) -> None:
+    """Nothing is lost or written twice where a formula goes on in the next line."""
+    for s in document(name).steps:
+        for right in [printed(x.right) for x in s.lines]:
+            for room in (1, 10, 40):
+                assert folded(right, room).text.replace("\n", "").replace(" ", "") == right.text.replace(" ", "")
+
+
+def test_a_reason_stands_beside_its_formula_or_under_it() -> None:
+    long, reason = printed(total(*["abcdefgh"] * 10)), said(("because of a rule that is told at some length",))
+    beside = columns([("a", "=", long, reason)], (" ", " "), 80)
+    assert [width(line) <= 80 for line in beside] == [True] * len(beside)
+    assert beside[0].endswith(reason.text) and beside[1].startswith("    + abc")
+    atom = Text("x" * 70)
+    under = columns([("a", "=", atom, reason)], (" ", " "), 80)
+    assert under == ["a = " + "x" * 70, "        because of a rule that is told at some length"]

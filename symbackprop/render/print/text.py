@@ -34,11 +34,17 @@ _SPELLED = {
 }
 SIGNS = {c: Text(c) for c in ":+/"} | {c: Text(f" {c} ") for c in "=<>≤≥≠↦∼"}
 SIGNS |= {name: Text(sign) for name, sign in _SPELLED.items()}
+SIGNS["comma"] = Text(", ", breaks=((2, 0),))
 
 
 def text(m: Math) -> str:
     """A tree in Unicode; matrices of numbers take several lines."""
-    return _PRINTER(m).text
+    return printed(m).text
+
+
+def printed(m: Math) -> Text:
+    """The same, with the places where a long line may break."""
+    return _PRINTER(m)
 
 
 class TextPrinter(LinePrinter):
@@ -48,6 +54,12 @@ class TextPrinter(LinePrinter):
     signs: ClassVar = SIGNS
 
     # -- pieces
+    def before(self, name: str) -> Text:
+        return SIGNS[name]._replace(breaks=((0, 1 if name in ("plus", "less") else 2),))
+
+    def gap(self, p: Text) -> Text:
+        return SIGNS["dot"]._replace(breaks=((0, 3),))
+
     def named(self, name: str) -> Text:
         shown = text_name(name)
         return Text(shown, word=shown.isalpha())
@@ -123,7 +135,7 @@ class TextPrinter(LinePrinter):
     # -- arrays
     def matmul(self, m: maths.MatMul) -> Text:
         left, right = self._beside(m.left, MATRIX), self._beside(m.right, MATRIX + 1)
-        return self.row(left, SIGNS["space"], right, level=MATRIX)
+        return self.row(left, SIGNS["space"]._replace(breaks=((1, 3),)), right, level=MATRIX)
 
     def _beside(self, m: Math, level: int) -> Text:
         """A factor of a product without a sign."""
