@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import accumulate
+from operator import attrgetter
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import sympy as sp
@@ -453,10 +453,20 @@ class Text(NamedTuple):
         return self._replace(breaks=tuple([(k, bound + BRACKETS) for k, bound in self.breaks]))
 
 
+_BREAKS = attrgetter("breaks")
+
+
 def side_by_side(items: Sequence[Text]) -> tuple[tuple[int, int], ...]:
     """Where texts in a row may break."""
-    starts = accumulate([len(x.text) for x in items], initial=0)
-    return tuple([(start + k, bound) for start, x in zip(starts, items, strict=False) for k, bound in x.breaks])
+    found: list[tuple[int, int]] = []
+    if not any(map(_BREAKS, items)):
+        return ()
+    start = 0
+    for x in items:
+        if x.breaks:
+            found += [(start + k, bound) for k, bound in x.breaks]
+        start += len(x.text)
+    return tuple(found)
 
 
 BRACKETS = 4  # how much more brackets hold together
@@ -468,8 +478,8 @@ class LinePrinter(Printer[Text, Text]):
     signs: ClassVar[Mapping[str, Text]]
 
     def row(self, *items: Text, level: int = ATOM) -> Text:
-        breaks = side_by_side(items) if any([x.breaks for x in items]) else ()
-        return Text("".join([x.text for x in items]), level, items[0].starts if items else "", breaks=breaks)
+        text, starts = "".join([x.text for x in items]), items[0].starts if items else ""
+        return Text(text, level, starts, False, side_by_side(items))
 
     def sign(self, name: str) -> Text:
         return self.signs[name]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
-import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from symbackprop.core.maths import Math, Rounded
@@ -17,6 +18,7 @@ GAP = "   "
 MAX_CELL, PAGE, LINE = 64, 100, 120
 LEAST, BESIDE = 28, 44  # what a cell is given; what a reason beside a long formula is given
 Cells = Sequence[str | Text]
+_COMBINING = re.compile("[\u0300-\u036f\u20d0-\u20ff]")
 
 
 def to_text(document: Document) -> str:
@@ -87,9 +89,12 @@ def _part(part: str | Math | Ref) -> Text:
     if isinstance(part, Math):
         m = printed(part)
         return m._replace(breaks=tuple([(k, bound + 1) for k, bound in m.breaks]))
-    if isinstance(part, Ref):
-        return Text(part.text)
-    return Text(part, breaks=tuple([(k + 1, 0) for k, c in enumerate(part) if c == " "]))
+    return Text(part.text) if isinstance(part, Ref) else _words(part)
+
+
+@lru_cache(maxsize=4096)
+def _words(words: str) -> Text:
+    return Text(words, breaks=tuple([(k + 1, 0) for k, c in enumerate(words) if c == " "]))
 
 
 def listed(items: Iterable[Math]) -> Prose:
@@ -224,7 +229,7 @@ def _narrowed(cells: Sequence[Text], widths: Sequence[int], gaps: Sequence[str],
     """A row whose widest cell (a formula) and last one (a reason) share the columns that the others leave."""
     cells, sizes = list(cells), [block_width(c.text) for c in cells]
     own = [max(w, size) for w, size in zip(widths, sizes, strict=True)]
-    last = max(k for k, size in enumerate(sizes) if size)
+    last = _last(sizes)
     if not last:
         return [folded(cells[0], room), *cells[1:]], own
     main = max(range(last), key=lambda k: sizes[k])
@@ -268,8 +273,17 @@ def _fitting(cell: str) -> int:
 
 
 def _lines(row: Sequence[Text], widths: Sequence[int], gaps: Sequence[str], room: int) -> list[str]:
-    lines = _row(row, widths, gaps)
-    return _row(*_narrowed(row, widths, gaps, room), gaps) if 0 < room < max(map(width, lines)) else lines
+    sizes = [block_width(c.text) for c in row]
+    last = _last(sizes)
+    before = sum(max(w, size) + len(gap) for w, size, gap in zip(widths, sizes[:last], gaps, strict=False))
+    if 0 < room < before + sizes[last]:
+        return _row(*_narrowed(row, widths, gaps, room), gaps)
+    return _row(row, widths, gaps)
+
+
+def _last(sizes: Sequence[int]) -> int:
+    """The last cell that is not empty."""
+    return max((k for k, size in enumerate(sizes) if size), default=0)
 
 
 def _row(cells: Sequence[Text], widths: Sequence[int], gaps: Sequence[str]) -> list[str]:
@@ -281,12 +295,13 @@ def _row(cells: Sequence[Text], widths: Sequence[int], gaps: Sequence[str]) -> l
 
 def block_width(words: str) -> int:
     """How many columns a text of several lines takes."""
-    return max(map(width, words.split("\n")))
+    return max(map(width, words.split("\n"))) if "\n" in words else width(words)
 
 
+@lru_cache(maxsize=4096)
 def width(words: str) -> int:
     """How many columns a text takes: combining characters take none."""
-    return len(words) - sum(map(bool, map(unicodedata.combining, words)))
+    return len(words) - len(_COMBINING.findall(words))
 
 
 def pad(words: str, size: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import ClassVar
 
 import sympy as sp
@@ -61,8 +62,7 @@ class TextPrinter(LinePrinter):
         return SIGNS["dot"]._replace(breaks=((0, 3),))
 
     def named(self, name: str) -> Text:
-        shown = text_name(name)
-        return Text(shown, word=shown.isalpha())
+        return _named(name)
 
     def said(self, text: str) -> Text:
         return Text(text.replace("-", MINUS))
@@ -197,3 +197,9 @@ class TextPrinter(LinePrinter):
 
 
 _PRINTER = TextPrinter()
+
+
+@lru_cache(maxsize=4096)
+def _named(name: str) -> Text:
+    shown = text_name(name)
+    return Text(shown, word=shown.isalpha())
