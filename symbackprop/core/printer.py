@@ -479,7 +479,7 @@ class LinePrinter(Printer[Text, Text]):
 
     def row(self, *items: Text, level: int = ATOM) -> Text:
         text, starts = "".join([x.text for x in items]), items[0].starts if items else ""
-        return Text(text, level, starts, False, side_by_side(items))
+        return Text(text, level, starts, breaks=side_by_side(items))
 
     def sign(self, name: str) -> Text:
         return self.signs[name]

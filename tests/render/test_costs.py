@@ -104,6 +104,15 @@ def test_the_total_of_a_built_in_model_is_what_its_code_multiplies(name: str) ->
     assert differing(zoo.build(name)) == 0
 
 
+@pytest.mark.parametrize("name", zoo.names())
+def test_no_multiplication_stands_in_two_rows_of_the_table(name: str) -> None:
+    """What the steps of a loop compute for all gradients stands in none of them."""
+    page = build_document(derive(zoo.build(name)), Options())
+    costs = [m.value for m in (page.total_cost, *[row.cost for row in page.table]) if isinstance(m, Size)]
+    left = sp.expand(costs[0] - sum(costs[1:]))
+    assert all(c >= 0 for c in left.as_coefficients_dict().values()), left
+
+
 @pytest.mark.parametrize("text", [GATES, AGAIN, UNUSED])
 def test_the_total_counts_what_backward_computes_and_nothing_else(text: str) -> None:
     assert differing(Model.parse(text)) == 0

@@ -485,5 +485,6 @@ def closed(derivation: Derivation, forms: ClosedForms | None = None) -> Derivati
 
 def _moved(step: Step | LoopStep, new: Mapping[int, Node]) -> Step | LoopStep:
     if isinstance(step, LoopStep):
-        return replace(step, reverse=new.get(step.reverse.id, step.reverse))
+        steps = tuple([_moved(s, new) for s in step.steps])
+        return replace(step, reverse=new.get(step.reverse.id, step.reverse), steps=steps)
     return replace(step, total=new.get(step.total.id, step.total))
