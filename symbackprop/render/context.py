@@ -39,8 +39,9 @@ class Context:
         self.first: dict[int, Located] = {}
         for s in self.steps:
             self.first.setdefault(s.step.total.id, s)
-        scans = [x.loop.loop for x in self.located if isinstance(x, LoopMark)]
-        self.from_forward = Stored(derivation, [s.step for s in self.steps], scans)
+        loops = [x.loop for x in self.located if isinstance(x, LoopMark)]
+        scans, reverses = [x.loop for x in loops], [x.reverse for x in loops]
+        self.from_forward = Stored(derivation, [s.step for s in self.steps], scans, reverses)
         self.loss = derivation.model.loss_row
         self.wanted = frozenset(derivation.wrt)
 

@@ -13,10 +13,14 @@ from symbackprop.derive.steps import Derivation, Step
 
 class Stored:
     """The forward rows that the gradients of a derivation read, by the gradient. States before a step are the leaf of
-    the loop's carry; light rows that backward computes again are entered."""
+    the loop's carry; light rows that backward computes again are entered, and what steps of ``reverses`` do."""
 
-    def __init__(self, derivation: Derivation, steps: Sequence[Step], scans: Iterable[Node]) -> None:
+    def __init__(self, derivation: Derivation, steps: Sequence[Step], scans: Iterable[Node], reverses: Iterable[Node]
+                 ) -> None:
         self.names, self.forward_ids = derivation.names, derivation.forward_ids
+        given = [(scan.graph, scan.attr.results(), scan.attr.stop()) for scan in reverses]
+        inside = [row.id for graph, rows, stop in given for row in graph.topological(rows, stop) if row.id not in stop]
+        self.computed = self.forward_ids.intersection(inside)
         self.again = Again(derivation.names)
         self.carries = {leaf.id: (scan, k) for scan in scans for k, leaf in enumerate(scan.attr.carry)}
         self.found = {s.total.id for s in steps}
@@ -46,7 +50,7 @@ class Stored:
             seen.add(row.id)
             leaf = carry_before(row)
             held = self._state(row) if leaf is None else leaf
-            if held.id in self.carries or (held.args and self.is_kept(held)):
+            if held.id in self.carries or (held.args and held.id not in self.computed and self.is_kept(held)):
                 yield held
             elif held.id in self.forward_ids or held.id not in self.found:
                 stack.extend(reversed(self._made_of(held)))

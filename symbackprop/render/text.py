@@ -46,8 +46,8 @@ def board_rows(s: Step) -> list[Cells]:
     """The equations of a step, its shape beside the last."""
     indent = "  " * s.depth
     if s.role == "loop":
-        inner = [(f"{indent}  {left}", *rest) for left, *rest in map(line, s.lines)]
-        return [(f"{indent}{prose(s.title)}:",), *[(left, sign, right, "", why) for left, sign, right, why in inner]]
+        inner = [(f"{indent}  {left}", sign, right, "", why) for left, sign, right, why in map(line, s.lines)]
+        return [(f"{indent}{prose(s.title)}:",), *inner]
     shape = "" if s.shape is None else f"[{text(s.shape)}]"
     rows = [line(x) for x in s.lines]
     return [(indent + left, sign, right, shape if k == len(rows) - 1 else "", reason)
