@@ -215,10 +215,10 @@ def operands(place: Place) -> Iterator[Candidate]:
             names = place.reference.name(old), place.reference.name(new)
             finding = Finding(kind, f"in the product for {factor}, {words}", factor, *names)
             patterns = (("operand", edge.consumer.attr, edge.index, k, moved),) if moved else ()
-            yield place.one(finding, _through((*args[:k], new, *args[k + 1 :])), patterns)
+            yield place.one(finding, with_operands((*args[:k], new, *args[k + 1 :])), patterns)
 
 
-def _through(args: tuple[Node, ...]) -> Swap:
+def with_operands(args: tuple[Node, ...]) -> Swap:
     return lambda sweep, edge, upstream: sweep.through(edge, upstream, args)
 
 
@@ -229,7 +229,7 @@ def transposes(place: Place) -> Iterator[Candidate]:
         return
     for k, old in enumerate(args):
         if k != edge.index and old.kind == FLOAT and _is_square(old):
-            swap = _through((*args[:k], transpose(old), *args[k + 1 :]))
+            swap = with_operands((*args[:k], transpose(old), *args[k + 1 :]))
             yield _transposed(place, place.reference.name(old), place.reference.transposed(old), swap)
     if _is_square(edge.consumer):
         yield _transposed(place, "the upstream gradient", "its transpose", _flipped_upstream)
@@ -313,10 +313,10 @@ def _missing(reference: Reference, gone: Sequence[Edge], row: Node, target: Node
         return Finding(m.MISSING_PATH, says, reference.local_name(gone[0], target), terms)
 
     patterns = (("missing", *step, m.base_name(name)),) if len(gone) == 1 and name.endswith("]") else ()
-    return Candidate(m.MISSING_PATH, tell, dict.fromkeys(gone, _nothing), len(gone) - 1, patterns)
+    return Candidate(m.MISSING_PATH, tell, dict.fromkeys(gone, nothing), len(gone) - 1, patterns)
 
 
-def _nothing(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+def nothing(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     return np.zeros(sweep.point.size(edge.argument.shape))
 
 

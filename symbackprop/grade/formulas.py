@@ -33,7 +33,7 @@ Value = Any
 MAX_TERMS = 1_000
 
 
-class Formula(Evaluator):
+class Formula(f.Telling, Evaluator):
     """Evaluates one right side.
 
     ``answer`` says whether its products have no sign of their own, so that each is of the kind that fits. Where both
@@ -45,15 +45,11 @@ class Formula(Evaluator):
     scope: Scope
 
     def __init__(self, reference: Reference, scope: Scope, answer: Answer, inner: int = 0) -> None:
-        super().__init__(scope)
+        f.Telling.__init__(self)
+        Evaluator.__init__(self, scope)
         self.reference, self.answer = reference, answer
         self.inner, self.vector_products = inner, 0
-        self.notes: list[str] = []
         self.signs: dict[int, list[str]] = {}
-
-    def note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
 
     # -- products
     def chain(self, expr: tree.Chain) -> Value:

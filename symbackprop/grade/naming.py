@@ -92,6 +92,17 @@ class Own:
         return self.name if self.index is None else f"{self.name}[{self.index}]"
 
 
+class Telling:
+    """What was mended, each thing told once."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+
 Meaning = Gradient | Local
 Key = Gradient | Local | Own  # what a line defines
 

@@ -13,7 +13,7 @@ import sympy as sp
 
 from symbackprop.core.shapes import dim_text
 from symbackprop.errors import SyntaxProblem
-from symbackprop.grade.naming import ARRAY, PRIME, SUM, Dictionary, Local, Meaning
+from symbackprop.grade.naming import ARRAY, PRIME, SUM, Dictionary, Local, Meaning, Telling
 from symbackprop.model.text.tokens import NAME, NUMBER, SIGN, STRING, Token, forgiving_tokens
 
 Tokens: TypeAlias = list[Token]
@@ -255,7 +255,7 @@ def _size(size: sp.Expr) -> Tokens:
     return [sign("("), *forgiving_tokens(dim_text(size)), sign(")")]
 
 
-class Tidy:
+class Tidy(Telling):
     """All passes over one right-hand side.
 
     ``words`` are the names that stand for derivatives while the line is taken apart, with how they are written;
@@ -263,8 +263,8 @@ class Tidy:
     """
 
     def __init__(self, dictionary: Dictionary) -> None:
+        super().__init__()
         self.dictionary = dictionary
-        self.notes: list[str] = []
         self.words: dict[str, str] = {}
         self.meanings: dict[str, Meaning] = {}
         self.letters: set[str] = set()
@@ -276,10 +276,6 @@ class Tidy:
         for step in PASSES:
             items = step(self, items)
         return items
-
-    def note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
 
     def _word_for(self, meaning: Meaning, fraction: bool = True) -> str:
         """A name that a formula can hold for a derivative."""

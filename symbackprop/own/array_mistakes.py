@@ -23,7 +23,7 @@ from symbackprop.core.shapes import bracketed, dim_text, same_shape, shape_text
 from symbackprop.derive.record import Edge
 from symbackprop.errors import ModelError
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.derivation_mistakes import Candidate, Place, Swap
+from symbackprop.grade.derivation_mistakes import Candidate, Place, Swap, nothing, with_operands
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array
@@ -133,7 +133,7 @@ def axes_exchanged(place: Place) -> Iterator[Candidate]:
             new = (*args[:k], transpose(other, axes), *args[k + 1 :])
             shown = m.clipped(place.reference.name(other), SHORT)
             says = f"in d{name}, a transpose of {shown} (axes {i} and {j}) is missing or too many"
-            yield _candidate(place, m.TRANSPOSE, says, _through(new), 18)
+            yield _candidate(place, m.TRANSPOSE, says, with_operands(new), 18)
 
 
 def _equal_axes(row: Node) -> Iterator[tuple[int, int]]:
@@ -142,10 +142,6 @@ def _equal_axes(row: Node) -> Iterator[tuple[int, int]]:
 
 def _upstream_exchanged(i: int, j: int) -> Swap:
     return lambda sweep, edge, upstream: sweep.passed(edge, np.swapaxes(upstream, i, j))
-
-
-def _through(args: tuple[Node, ...]) -> Swap:
-    return lambda sweep, edge, upstream: sweep.through(edge, upstream, args)
 
 
 _FORMS = [(order, (a, b)) for order in ((0, 1), (1, 0)) for a in (False, True) for b in (False, True)]
@@ -442,7 +438,7 @@ def without_a_factor(place: Place) -> Iterator[Candidate]:
     ones = other.graph.full(1, other.shape)
     says = f"the factor {place.reference.name(other)} is missing in d{place.reference.name(edge.argument)}"
     new = tuple(ones if k != edge.index else a for k, a in enumerate(args))
-    yield _candidate(place, m.MISSING_FACTOR, says, _through(new), 22)
+    yield _candidate(place, m.MISSING_FACTOR, says, with_operands(new), 22)
 
 
 # -- what a whole row's gradient is multiplied with
@@ -533,10 +529,6 @@ def missing_branches(reference: Reference, row: Node, target: Node) -> Iterator[
             patterns = (step,) if count == 1 and name.endswith("]") else ()
             price = 14 + count if reference.is_named(row) else 17 + count
             yield Priced(m.MISSING_PATH, tell, dict.fromkeys(gone, nothing), 0, patterns, price)
-
-
-def nothing(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
-    return np.zeros(sweep.point.size(edge.argument.shape))
 
 
 def _missing_told(reference: Reference, gone: Sequence[Edge], name: str, count: int) -> Callable[[], Finding]:

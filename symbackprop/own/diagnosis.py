@@ -16,7 +16,7 @@ from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import shape_text
 from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.derivation_mistakes import AT_EDGES, Candidate, Place, Swap, repeated, scaled_paths
+from symbackprop.grade.derivation_mistakes import AT_EDGES, Candidate, Place, Swap, nothing, repeated, scaled_paths
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
@@ -282,7 +282,7 @@ class Diagnosis:
         for row in self.reference.downstream(self.target):
             edges = self.reference.edges(row)
             for kept in edges if 1 < len(edges) <= 4 else ():
-                others = dict.fromkeys([e for e in edges if e is not kept], own.nothing)
+                others = dict.fromkeys([e for e in edges if e is not kept], nothing)
                 for candidate in missing:
                     if candidate.swaps.keys() & set(edges):
                         continue

@@ -18,8 +18,15 @@ HEADER = ("gradient", "shape", "", "error", "worst entry", "module", "numeric")
 SHOWN_PLACES = 5
 
 
+class Told:
+    """Findings as plain data."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {k: _plain(v) for k, v in vars(self).items()}
+
+
 @dataclass(frozen=True)
-class GradientReport:
+class GradientReport(Told):
     """One gradient: its verdict (pass, fail, kink, inconclusive) and the entry that decided it.
 
     ``shape`` is that of the trial with this entry, ``dims`` the symbolic one.
@@ -43,9 +50,6 @@ class GradientReport:
     kinks: tuple[tuple[int, ...], ...] = ()
     dims: str = ""
 
-    def to_json(self) -> dict[str, Any]:
-        return {k: _plain(v) for k, v in vars(self).items()}
-
     def cells(self) -> tuple[str, ...]:
         index = "" if not self.worst_index else str(list(self.worst_index))
         numbers = (_digits(self.analytic), _digits(self.numeric))
@@ -60,7 +64,7 @@ class GradientReport:
 
 
 @dataclass(frozen=True)
-class ResultReport:
+class ResultReport(Told):
     """The loss or an output as the module computes it against the interpreter, at the worst entry."""
 
     name: str
@@ -68,9 +72,6 @@ class ResultReport:
     max_relative_error: float | None
     module: float | None = None
     interpreter: float | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        return {k: _plain(v) for k, v in vars(self).items()}
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from symbackprop.core.printer import Text
 from symbackprop.derive import derive
 from symbackprop.model import Model
 from symbackprop.render.graph import picture_of
-from symbackprop.render.graph.lines import noted
 from symbackprop.render.graph.picture import Box, Frame, Picture
+from symbackprop.render.graph.typesetting import noted
 from symbackprop.render.print.text import text
 
 

@@ -32,10 +32,10 @@ from symbackprop.core.printer import Text
 from symbackprop.derive import derive
 from symbackprop.render.graph import draw, picture_of, svg_fragment
 from symbackprop.render.graph.layout import Curve, PlacedBox, PlacedFrame, Scene, lay_out
-from symbackprop.render.graph.lines import line
 from symbackprop.render.graph.picture import Picture
 from symbackprop.render.graph.sizes import width, wrapped
 from symbackprop.render.graph.svg import runs_down
+from symbackprop.render.graph.typesetting import line
 from tests.render.helpers import derivation
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -56,7 +56,7 @@ def leaky_relu(x: Node, slope: Operand = 0.01) -> Node:
 @plain
 def prelu(x: Node, slope: Node) -> Node:
     """Leaky ReLU whose slope is a parameter."""
-    return x.graph.call("leaky", x, slope, x.graph.relu0)
+    return leaky_relu(x, slope)
 
 
 @plain

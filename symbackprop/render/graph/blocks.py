@@ -17,8 +17,8 @@ from symbackprop.core.graph import Node
 from symbackprop.core.maths import Entry, Letter, Math, Place, Range, Several, Sym, plain
 from symbackprop.core.printer import Text
 from symbackprop.render.graph.drawn import Drawn, written_arguments
-from symbackprop.render.graph.lines import line
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire, as_kind
+from symbackprop.render.graph.typesetting import line
 
 if TYPE_CHECKING:
     from symbackprop.render.graph.boxes import Builder

@@ -21,8 +21,8 @@ from symbackprop.render.axes import AxisLetters
 from symbackprop.render.document import ROLES
 from symbackprop.render.graph.blocks import find_blocks, in_blocks
 from symbackprop.render.graph.drawn import MANY, Drawn, Own, body_rows, drawn_names, drawn_rows
-from symbackprop.render.graph.lines import line
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire
+from symbackprop.render.graph.typesetting import line
 from symbackprop.render.numbers import DIGITS, Numbers
 from symbackprop.render.rows import Rows
 

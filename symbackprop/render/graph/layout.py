@@ -18,9 +18,9 @@ from itertools import pairwise
 from typing import TypeAlias
 
 from symbackprop.core.printer import Text
-from symbackprop.render.graph.lines import line
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire
 from symbackprop.render.graph.sizes import SHAPE, Size, size_of, width
+from symbackprop.render.graph.typesetting import line
 
 Point: TypeAlias = tuple[float, float]  # along the drawing, across it
 

@@ -10,7 +10,7 @@ from symbackprop.core.maths import Rounded
 from symbackprop.core.printer import Text
 from symbackprop.doorway import late
 from symbackprop.render.document import ROLES
-from symbackprop.render.graph.lines import cells, is_tall, line
+from symbackprop.render.graph.typesetting import cells, is_tall, line
 from symbackprop.render.print.text import text
 
 KINDS = {role: one for role, (one, _) in ROLES.items()} | {  # and what boxes of these kinds are called
@@ -24,8 +24,8 @@ class Box:
     """One row of the model.
 
     ``key`` is unique in a picture, ``kind`` one of `KINDS`. ``name``, ``formula`` and ``shape`` are set as mathematics
-    (`lines`); a gate is drawn as a circle with its ``symbol``. ``value`` and ``gradient`` are None when no numbers are
-    known. ``gradient_name`` is how the gradient is called (∂L/∂q).
+    (`typesetting`); a gate is drawn as a circle with its ``symbol``. ``value`` and ``gradient`` are None when no
+    numbers are known. ``gradient_name`` is how the gradient is called (∂L/∂q).
     """
 
     key: str

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from symbackprop.core.maths import Rounded
 from symbackprop.core.printer import Run, Text
 from symbackprop.render.document import ROLES
-from symbackprop.render.graph.lines import is_tall, lines, runs_of
 from symbackprop.render.graph.picture import Box
+from symbackprop.render.graph.typesetting import is_tall, lines, runs_of
 
 NARROW = set("iIljtf.,;:'|![](){}/ ⎡⎣⎢⎤⎦⎥‖ᵀ₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹₋₊ₜ⁻")
 WIDE = set("mwMWΣΠ@—→⊙×+=−<>≤≥∂ΦΩΨ")

@@ -13,7 +13,6 @@ from xml.sax.saxutils import escape, quoteattr
 from symbackprop.core.maths import Rounded
 from symbackprop.core.printer import Text
 from symbackprop.render.graph.layout import Curve, PlacedBox, PlacedFrame, Point, lay_out
-from symbackprop.render.graph.lines import lines, runs_of
 from symbackprop.render.graph.picture import KINDS, Box, Picture
 from symbackprop.render.graph.sizes import (
     BLANK,
@@ -30,6 +29,7 @@ from symbackprop.render.graph.sizes import (
     shape_size,
     width,
 )
+from symbackprop.render.graph.typesetting import lines, runs_of
 from symbackprop.resources import templates
 
 SLANT = 9.0
