@@ -454,9 +454,9 @@ def verify(given: Given, as_json: bool, **options: Any) -> None:
 def grade(given: Given, answers: str, hints: int, as_json: bool, output: str) -> None:
     """Check a person's own gradients.
 
-    ANSWERS is a file (or - for stdin) with lines like `dw2 = -(y-o)*(1-o^2)*h`. A folder of such files is graded in
-    one call; the result is a CSV table. Exits with 1 when an answer is wrong, missing or not decided, with 3 when one
-    cannot be read.
+    ANSWERS is a file (or - for stdin) with lines like `dw2 = -(y-o)*(1-o^2)*h`, statements of NumPy or PyTorch, or
+    LaTeX; it is read and never run. A folder of such files is graded in one call; the result is a CSV table. Exits
+    with 1 when an answer is wrong, missing or not decided, with 3 when one cannot be read.
     """
     from symbackprop.grade import Grader, grade_path
 

@@ -151,7 +151,7 @@ class Judge:
 
 def unreadable(error: ModelError) -> Verdict:
     """The verdict on an answer that cannot be evaluated."""
-    return Verdict(UNREADABLE, Finding(m.UNREADABLE, error.message))
+    return Verdict(UNREADABLE, Finding(m.UNREADABLE, error.message, wrong=error.near))
 
 
 _STYLE_NOTES = {

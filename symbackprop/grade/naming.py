@@ -22,6 +22,7 @@ PRIME, SUM, ARRAY = "derivative of", "sum over", "array over"
 _PREFIX = re.compile(r"(?:delta_?|Delta_?|grad_?|nabla_?|d_?)(?P<name>[A-Za-z].*)")
 _SUFFIX = re.compile(r"(?P<name>[A-Za-z].*)_(?:grad|gradient|bar)")
 _JOINED = re.compile(r"d(?P<of>[A-Za-z]\w*?)_?(?:by_?)?d(?P<by>[A-Za-z]\w*)")
+_UPSTREAM = ("grad_output", "grad_out", "dout", "d_out", "upstream")  # that of the one output
 _LOSS_WORDS = ("L", "J", "E", "Loss", "loss", "cost", "Cost", "C", "l")
 _FUNCTIONS = {
     "sigma": "sigmoid",
@@ -156,6 +157,8 @@ class Dictionary:
 
         Where an index follows, ``dh`` may also be that of a family h[1], h[2] …
         """
+        if name in _UPSTREAM and len(self.reference.results) == 1 and name not in self.known:
+            return Gradient(self.reference.called(self.reference.results[0].name or ""))
         joined = _JOINED.fullmatch(name)
         if joined and joined["of"] in self.losses and self.row(joined["by"]):
             return Gradient(self.row(joined["by"]) or "")

@@ -18,10 +18,14 @@ from symbackprop.model.text.tokens import NAME, NUMBER
 UPDATES = {"+=": "+", "-=": "-", "*=": "*", "/=": "/", "@=": "@"}
 _LONGEST = 5_000
 _ASK = re.compile(
-    r"\s*(?:import|from|pass|return|assert|print|del|global|raise)\b|[;,]|\.at\b|=\s*\{\s*[\"'}]|:\s*\w[\w.\[\]]*\s*="
+    r"\s*(?:import|from|pass|return|assert|print|del|global|raise)\b|[;,]|\.at\b|=\s*\{\s*[\"'}]|=\s*None\b|:\s*\w[\w.\[\]]*\s*="
 )
-_HEAD = re.compile(r"(?:(?:def|class)\s+\w+\b.*|with\b.*|try\s*|finally\s*|else\s*):$|@\w[\w.]*(?:\(.*\))?$")
+_HEAD = re.compile(
+    r"(?:(?:def|class)\s+\w+\b.*|with\b.*|if\s+ctx\.needs_input_grad.*|try\s*|finally\s*|else\s*):$"
+    r"|@\w[\w.]*(?:\(.*\))?$"
+)
 _SILENT = (ast.Import, ast.ImportFrom, ast.Pass, ast.Return, ast.Assert, ast.Delete, ast.Global, ast.Raise)
+_SILENT_CALLS = ("print", "save_for_backward", "mark_dirty", "zero_grad", "step")
 _COUNTS = ("range", "arange")
 _COMPARED = ("<", ">", "<=", ">=", "==", "!=")
 
@@ -30,7 +34,8 @@ def lines_of(text: str) -> list[str]:
     """The answers in one logical line: one for every name that a statement assigns, none for what assigns nothing."""
     if _HEAD.match(text):
         return []
-    statements = _parsed(text) if len(text) <= _LONGEST and _ASK.search(text) else None
+    asked = _ASK.search(text) is not None or "=" not in text
+    statements = _parsed(text) if len(text) <= _LONGEST and asked else None
     if statements is None:
         return [text]
     return [line for s in statements for line in _lines(s, text, len(statements) == 1)]
@@ -46,9 +51,7 @@ def _parsed(text: str) -> list[ast.stmt] | None:
 
 
 def _lines(s: ast.stmt, text: str, alone: bool) -> Iterator[str]:
-    if isinstance(s, _SILENT) or (isinstance(s, ast.Expr) and _is_silent(s.value)):
-        return
-    if isinstance(s, ast.Assign) and isinstance(s.value, ast.Dict):
+    if isinstance(s, _SILENT) or (isinstance(s, (ast.Expr, ast.Assign)) and _is_silent(s.value)):
         return
     if added := _add_at(s):
         yield f"{added[0]} += scatter_add({added[2]}, {added[1]})"
@@ -65,9 +68,11 @@ def _segment(text: str, node: ast.AST) -> str:
 
 
 def _is_silent(value: ast.expr) -> bool:
-    """A docstring or a call of print."""
-    printed = isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "print"
-    return printed or (isinstance(value, ast.Constant) and isinstance(value.value, str))
+    """A text, None, a dictionary, and calls of print and of what a framework keeps for itself."""
+    if isinstance(value, ast.Call):
+        return ast.unparse(value.func).rpartition(".")[2] in _SILENT_CALLS
+    constant = value.value if isinstance(value, ast.Constant) else 0
+    return isinstance(value, ast.Dict) or not isinstance(constant, (int, float))
 
 
 def _add_at(s: ast.stmt) -> list[str]:

@@ -36,7 +36,7 @@ from symbackprop.model.text.tokens import NAME, Cursor, Token, ended, forgiving_
 
 _DECLARATION = re.compile(rf"\s*({'|'.join(k for k in KEYWORDS if k != 'for')})\s+[A-Za-z]")
 _RESTATED = re.compile(  # W = params["W"], N = X.shape[0], W -= 0.1 * dW
-    r"""\s*(\w+)\s*=\s*(?:\w+\[["']\1["']\]|\w+\.\1|len\(\w+\)|\w+\.(?:shape\[-?\d\]|size\(-?\d\)))\s*$"""
+    r"""\s*(\w+)\s*=\s*(?:[\w.]+\[["']\1["']\]|[\w.]+\.\1|len\(\w+\)|\w+\.(?:shape\[-?\d\]|size\(-?\d\)))\s*$"""
     r"""|\s*(?:\w+\[["'])?(?=\w+(?:["']\])?\s*-=)(\w+)"""
 )
 _LOSSES = ("L", "J", "E", "Loss", "loss", "f")
@@ -173,8 +173,9 @@ def _refuse_branches(text: str) -> None:
     """What Python does only under a condition has no one formula."""
     branch = re.match(r"\s*(if|elif|while|except|match)\b.*:$", text)
     if branch is not None:
-        says = f"{branch[1]} … : cannot be read: write the case that holds, or where(condition, a, b)"
-        raise SyntaxProblem(says, near=branch[1])
+        case = "write the case that holds, or where(condition, a, b)"
+        instead = "a loop is for t in range(T):" if branch[1] == "while" else case
+        raise SyntaxProblem(f"{branch[1]} … : cannot be read: {instead}", near=branch[1])
 
 
 def _sides(items: Tokens) -> tuple[list[Tokens], str]:

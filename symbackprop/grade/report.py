@@ -87,12 +87,16 @@ class Unread:
         return None if place < 0 else place + 1
 
     def told(self) -> list[str]:
-        """The message, below it the line, below that a mark at its cause."""
+        """The message, below it the line with a mark."""
         if not self.text:
             return [f"  cannot be read: {self.message}"]
+        return [f"  line {self.line} cannot be read: {self.message}", *self.marked()]
+
+    def marked(self) -> list[str]:
+        """The line, below it a mark at the cause where that is known."""
         shown = clipped(self.text)
-        mark = [] if self.column is None or self.column >= len(shown) else [" " * (self.column + 5) + "^"]
-        return [f"  line {self.line} cannot be read: {self.message}", f"      {shown}", *mark]
+        mark = [] if self.column is None or self.column > len(shown) else [" " * (self.column + 5) + "^"]
+        return [f"      {shown}", *mark]
 
 
 @dataclass
@@ -150,6 +154,8 @@ class Report:
         for item in self.items:
             lines.append(f"  {item.name:<{width}}  {item.hint(level if item.verdict != RIGHT else 0)}")
             lines += [f"  {'':<{width}}  note: {note}" for note in _told(item)]
+            if item.verdict == UNREADABLE and item.finding is not None and item.given:
+                lines += Unread(item.line or 0, item.given, "", item.finding.wrong).marked()
         lines += [line for u in self.unread for line in u.told()]
         return "\n".join(lines + [f"  note: {n}" for n in self.notes])
 

@@ -220,10 +220,30 @@ for t in reversed(range(T)):
 """
 
 
+LINEAR = "dim N, D, M\ninput X: N x D\nparam W: M x D, b: M\noutput Y = X @ W.T + b"
+FUNCTION = """class Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, X, W, b):
+        ctx.save_for_backward(X, W)
+        return X @ W.t() + b
+
+    @staticmethod
+    def backward(ctx, grad_output):
+        X, W = ctx.saved_tensors
+        grad_X = grad_W = grad_b = None
+        if ctx.needs_input_grad[0]:
+            grad_X = grad_output.mm(W)
+        grad_W = grad_output.t().mm(X)
+        grad_b = grad_output.sum(0)
+        return grad_X, grad_W, grad_b
+"""
+
+
 @pytest.mark.parametrize(
     ("model", "lines"),
     [
         (NETWORK, COURSE),
+        (LINEAR, FUNCTION),
         (NETWORK, TORCHED),
         (NETWORK, f"ds = (y_hat - np.eye(C)[y]) / N\n{REST}"),
         ("rnn-lm", LOOP),
@@ -283,3 +303,9 @@ def test_what_is_not_understood_is_marked_and_the_rest_is_graded(line: str, says
     if mark:
         assert told[2].index("^") == told[1].index(mark)
         assert found.to_json(2)["unread"][0]["column"] == line.index(mark) + 1
+
+
+def test_a_name_that_nothing_defines_is_marked() -> None:
+    lines = report(NETWORK, "dU = h.T @ foo\n").text(2).splitlines()
+    place = next(k for k, line in enumerate(lines) if line.strip() == "dU = h.T @ foo")
+    assert lines[place + 1].index("^") == lines[place].index("foo")
