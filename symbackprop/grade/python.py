@@ -38,7 +38,10 @@ def lines_of(text: str) -> list[str]:
     statements = _parsed(text) if len(text) <= _LONGEST and asked else None
     if statements is None:
         return [text]
-    return [line for s in statements for line in _lines(s, text, len(statements) == 1)]
+    try:
+        return [line for s in statements for line in _lines(s, text, len(statements) == 1)]
+    except RecursionError:  # names of thousands of parts
+        return [text]
 
 
 def _parsed(text: str) -> list[ast.stmt] | None:

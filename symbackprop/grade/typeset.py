@@ -12,6 +12,7 @@ from symbackprop.core.names import ACCENTS, GREEK, SUBSCRIPTS, TEX_GREEK
 from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.naming import Dictionary
 
+MAX_DEPTH = 50
 _PIECE = re.compile(r"\\[A-Za-z]+|\\.|\s+|.", re.DOTALL)
 _COMMAND = re.compile(r"\\[A-Za-z,;:!]")
 _FRACTIONS = ("frac", "tfrac", "dfrac", "cfrac")
@@ -57,7 +58,7 @@ class _Typeset:
     """A place in the pieces of a formula."""
 
     def __init__(self, pieces: list[str], words: Dictionary) -> None:
-        self.pieces, self.place, self.words = pieces, 0, words
+        self.pieces, self.place, self.words, self.depth = pieces, 0, words, 0
 
     def items(self, end: str) -> str:
         """Everything up to a closing brace, or to the end."""
@@ -68,7 +69,15 @@ class _Typeset:
         return said
 
     def _next(self, said: str) -> str:
-        piece = self._take()
+        """What was read, and the next piece with all that belongs to it."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise SyntaxProblem(f"the LaTeX is nested more than {MAX_DEPTH} deep")
+        said = self._joined(said, self._take())
+        self.depth -= 1
+        return said
+
+    def _joined(self, said: str, piece: str) -> str:
         if piece == "^":
             return self._raised(said, self._argument().strip())
         if piece == "_":

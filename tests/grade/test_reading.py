@@ -241,6 +241,28 @@ def test_latex_and_markdown(line: str) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "\\delta_s = " + "{" * 15_000,
+        "\\delta_s = " + "^" * 15_000,
+        "\\delta_s = " + "\\frac" * 3_000,
+        "\\delta_s = " + "\\sqrt{" * 2_000 + "h",
+        "ctx" + ".a" * 2_000 + "(h)",
+        "dU = h" + ".T" * 5_000,
+        "dU, db = " + "(" * 2_000 + "h" + ")" * 2_000 + ", h",
+        "dU, db = " + "-" * 4_000 + "h, h",
+        "$" * 10_000,
+        "`" * 3,
+        "dU[" * 2_000 + "= 1",
+        "x" + "[h > 0]" * 900 + " = 0",
+    ],
+)
+def test_documents_and_code_without_an_end_are_refused(line: str) -> None:
+    found = report(NETWORK, f"{line}\ndb = 0 * b")
+    assert found.verdict in ("wrong", "unreadable")
+
+
 def test_a_layer_in_brackets_is_its_number() -> None:
     assert item("mlp-relu-sigmoid", r"\frac{\partial L}{\partial b^{[2]}} = a^{[2]} - y", "db2").verdict == "right"
 
