@@ -95,7 +95,8 @@ class Reader:
         """Whether a line is an answer at all: declarations copied from the model are not, nor what takes the model's
         own arrays and sizes under their names, nor a step of an optimiser."""
         restated = _RESTATED.match(line.text)
-        known = restated is not None and (restated[1] or restated[2]) in self.dictionary.known
+        words = self.dictionary
+        known = restated is not None and (restated[1] in words.known or restated[2] in words.reference.targets)
         return line.loop is None and not known and not _DECLARATION.match(line.text)
 
     def read_left(self, line: Line) -> Answer:
@@ -127,6 +128,7 @@ class Reader:
         answer.updates = changed is not None
         if changed is not None:
             left, sides[-1] = changed
+            self.dictionary.take({x.text for x in left} & self.dictionary.rows - set(self.dictionary.reference.targets))
         else:
             answer.adds = mark in ("+=", "-=")
             sides[-1] = [sign("-"), sign("("), *sides[-1], sign(")")] if mark == "-=" else sides[-1]

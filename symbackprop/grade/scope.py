@@ -190,6 +190,8 @@ class Scope:
 
     # -- own lines
     def _own(self, name: str) -> Node:
+        if Own(name) not in self.session.outcomes and name in self.reference.rows:
+            return self.reference.rows[name]  # an array of the model, until a line changes it in place
         if Own(name) not in self.session.outcomes and self._indexed(name):
             return stack(*[self._stored(Own(name, k)) for k in self._indexed(name)])
         return self._stored(Own(name))

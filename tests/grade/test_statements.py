@@ -244,6 +244,7 @@ FUNCTION = """class Linear(torch.autograd.Function):
     [
         (NETWORK, COURSE),
         (LINEAR, FUNCTION),
+        (NETWORK, f"y_hat[range(N), y] -= 1\ny_hat /= N\nds = y_hat\n{REST}"),
         (NETWORK, TORCHED),
         (NETWORK, f"ds = (y_hat - np.eye(C)[y]) / N\n{REST}"),
         ("rnn-lm", LOOP),
