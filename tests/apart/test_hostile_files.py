@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from symbackprop import check, verify
 from symbackprop.__main__ import load_cli
 from tests.verify.modules import SQUARE
 
+Run = Callable[..., Result]
 RIGHT = "    dq = 2"
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits are those of POSIX")
 
@@ -65,10 +71,10 @@ KINDS = {
 @POSIX
 @pytest.mark.parametrize("run", [verified, checked])
 @pytest.mark.parametrize("kind", KINDS)
-def test_it_is_a_verdict_in_seconds(kind: str, run: object, tmp_path: Path) -> None:
+def test_it_is_a_verdict_in_seconds(kind: str, run: Run, tmp_path: Path) -> None:
     what, words = KINDS[kind]
     began = time.monotonic()
-    result = run(tmp_path, hostile(what), "--json", "--memory", "0.3")  # type: ignore[operator]
+    result = run(tmp_path, hostile(what), "--json", "--memory", "0.3")
     assert result.exit_code == 1, result.output
     report = json.loads(result.stdout)
     assert report["verdict"] == "fail"
@@ -80,9 +86,9 @@ def test_it_is_a_verdict_in_seconds(kind: str, run: object, tmp_path: Path) -> N
 @POSIX
 @pytest.mark.parametrize("run", [verified, checked])
 @pytest.mark.parametrize("kind", ["exit", "loop", "segfault", "flood"])
-def test_so_it_is_when_it_happens_while_the_file_is_loaded(kind: str, run: object, tmp_path: Path) -> None:
+def test_so_it_is_when_it_happens_while_the_file_is_loaded(kind: str, run: Run, tmp_path: Path) -> None:
     what, words = KINDS[kind]
-    result = run(tmp_path, SQUARE + "\n" + what + "\n")  # type: ignore[operator]
+    result = run(tmp_path, SQUARE + "\n" + what + "\n")
     assert result.exit_code == 1 and "while it was loaded" in result.stdout and words in result.stdout
 
 
@@ -106,7 +112,133 @@ TRICKS = {
 @POSIX
 @pytest.mark.parametrize("run", [verified, checked])
 @pytest.mark.parametrize("trick", TRICKS)
-def test_what_it_patches_decides_nothing(trick: str, run: object, tmp_path: Path) -> None:
+def test_what_it_patches_decides_nothing(trick: str, run: Run, tmp_path: Path) -> None:
     lines = "".join(f"    {line}\n" for line in TRICKS[trick].splitlines())
-    found = run(tmp_path, WRONG.replace("    dq = -2", lines + "    dq = -2"), "--json")  # type: ignore[operator]
+    found = run(tmp_path, WRONG.replace("    dq = -2", lines + "    dq = -2"), "--json")
     assert found.exit_code == 1 and json.loads(found.stdout)["verdict"] == "fail"
+
+
+# -- nothing is left behind
+
+
+SLEEPER = hostile("import os\nwith open('started', 'w') as file: file.write(str(os.getpid()))\nwhile True: pass")
+
+
+def hanging(folder: Path, *command: str) -> tuple[subprocess.Popen[bytes], int]:
+    """A command on a file that never ends, and the process of the file."""
+    (folder / "net.py").write_text(SLEEPER)
+    (folder / "net.sbp").write_text(SQUARE.split('"""')[1])
+    ours = subprocess.Popen([sys.executable, "-m", "symbackprop", *command], cwd=folder, stderr=subprocess.PIPE,
+                            stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+    for _ in range(600):
+        time.sleep(0.1)
+        if (folder / "started").exists() and (folder / "started").read_text():
+            return ours, int((folder / "started").read_text())
+    raise AssertionError("it has not started")
+
+
+def gone(pid: int) -> bool:
+    for _ in range(100):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@POSIX
+@pytest.mark.parametrize("command", ["verify net.py", "check net.sbp net.py"])
+def test_ctrl_c_ends_both_processes(command: str, tmp_path: Path) -> None:
+    ours, theirs = hanging(tmp_path, *command.split())
+    ours.send_signal(signal.SIGINT)
+    _, err = ours.communicate(timeout=60)
+    assert ours.returncode == 130 and err.decode().endswith("interrupted\n") and gone(theirs)
+
+
+@POSIX
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_no_process_is_left_when_ours_is_killed(number: signal.Signals, tmp_path: Path) -> None:
+    ours, theirs = hanging(tmp_path, "verify", "net.py")
+    ours.send_signal(number)
+    ours.communicate(timeout=60)
+    assert gone(theirs)
+
+
+@POSIX
+def test_what_the_file_has_started_ends_with_it(tmp_path: Path) -> None:
+    started = tmp_path / "started"
+    what = "import os, time\npid = os.fork()\nif pid == 0: time.sleep(1000)\n"
+    what += f"with open({str(started)!r}, 'w') as file: file.write(str(pid))"
+    assert verified(tmp_path, hostile(what)).exit_code == 0
+    assert gone(int(started.read_text()))
+
+
+# -- what is not wrong
+
+
+@POSIX
+def test_what_it_prints_is_passed_on_to_a_limit(tmp_path: Path) -> None:
+    result = verified(tmp_path, hostile("print('one line')\nfor _ in range(10): print('x' * 10**6)"), "--json")
+    assert result.exit_code == 0 and json.loads(result.stdout)["verdict"] == "pass"
+    assert "one line" in result.stderr and "prints more than is shown here" in result.stderr
+    assert len(result.stderr) < 30_000
+
+
+def test_control_characters_that_it_prints_reach_no_terminal(tmp_path: Path) -> None:
+    result = verified(tmp_path, hostile("print('\\x1b[2Jgone')"))
+    assert result.exit_code == 0 and "\x1b" not in result.stderr and "gone" in result.stderr
+
+
+def test_a_limit_that_is_enough_is_not_told_of(tmp_path: Path) -> None:
+    assert verified(tmp_path, hostile("import time; time.sleep(0.01)"), "--timeout", "9").exit_code == 0
+
+
+@pytest.mark.parametrize("command", ["verify", "check"])
+def test_help_says_that_the_file_is_executed(command: str) -> None:
+    said = " ".join(CliRunner().invoke(load_cli().cli, [command, "--help"]).stdout.split())
+    assert "executed, as your own code, in a process of its own" in said
+    assert "--timeout SECONDS" in said and "--memory GIB" in said and "a random one" in said
+
+
+@pytest.mark.parametrize("run", [verified, checked])
+def test_the_seed_is_random_printed_and_repeats_a_run(run: Run, tmp_path: Path) -> None:
+    seeds = {json.loads(run(tmp_path, WRONG, "--json").stdout)["seed"] for _ in range(3)}
+    assert len(seeds) > 1
+    seed = str(seeds.pop())
+    again = [run(tmp_path, WRONG, "--seed", seed).stdout for _ in range(2)]
+    assert again[0] == again[1] and f"seed {seed})" in again[0].splitlines()[0]
+
+
+def test_in_python_a_path_is_run_apart_and_an_object_here(tmp_path: Path) -> None:
+    path = tmp_path / "net.py"
+    path.write_text(hostile("import os; os._exit(0)"))
+    assert verify(str(path)).problems and verify(path, seed=3).seed == 3
+    text = SQUARE.split('"""')[1]
+    assert "ended the process" in check(text, path).broken[0]
+    assert check(text, path, timeout=9).seed == 0
+    here = []
+
+    def backward(dy: object) -> object:
+        here.append(os.getpid())
+        return {"x": 2 * dy}  # type: ignore[operator]
+
+    assert check("dim N\ninput x: N\noutput y = x * 2\n", backward) and set(here) == {os.getpid()}
+
+
+# -- inputs that are changed, although they are copies over there
+
+
+CHANGING = {
+    "X[0] = 0": "the input X was changed",
+    "X += 1": "the input X was changed",
+    "data['X'] = data['X'] * 2": "the input X was changed",
+    "params['A'] *= 2": "the input A was changed",
+}
+
+
+@pytest.mark.parametrize("what", CHANGING)
+def test_changed_inputs_are_noticed(what: str, tmp_path: Path) -> None:
+    end = "    return (q**2)"
+    found = verified(tmp_path, hostile(f"X = data['X']\n{what}", end))
+    assert found.exit_code == 1 and CHANGING[what] in found.stdout
