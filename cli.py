@@ -187,7 +187,7 @@ def for_a_file(command: Command) -> Callable[..., Any]:
     return seed(timeout(memory(command)))
 
 
-def tell_it_is_executed(path: str) -> None:
+def tell_it_is_executed(path: str | Path) -> None:
     tell(f"note: {path} is executed, in a process of its own")
 
 
@@ -424,21 +424,36 @@ def require_unchanged(text: str, path: Path) -> None:
         "How numeric slopes are taken: complex step, central differences, or the first where it applies.")
 @json_option
 @on_model
-def verify(given: Given, as_json: bool, **options: Any) -> None:
+def verify(given: Given, timeout: float, memory: float, as_json: bool, **options: Any) -> None:
     """Check the gradients of a model or of an emitted module.
 
     They are compared with numeric slopes of the model itself. FILE.py is executed, as your own code, in a process of
     its own. Exits with 1 when the check fails, and also when it could decide nothing or not everything.
     """
-    from symbackprop.verified import is_emitted, verify_target
+    from symbackprop.apart.source import is_emitted
 
-    if is_emitted(given.spec):
-        tell_it_is_executed(given.spec)
+    run = verified_file if is_emitted(given.spec) else verified_model
     with progress_bar("verifying") as progress:
-        report = verify_target(given.spec, relu0=given.relu0, sizes=given.sizes, progress=progress, **options)
+        report = run(given, timeout, memory, sizes=given.sizes, progress=progress, **options)
     write_result(as_text(report.to_json()) if as_json else report.text())
     if not report.passed:
         click.get_current_context().exit(1)
+
+
+def verified_file(given: Given, timeout: float, memory: float, **options: Any) -> Any:
+    from symbackprop.apart.process import Process
+
+    with Process(given.spec, timeout, memory) as process:  # it starts while we import
+        from symbackprop.verify import verify_process
+
+        tell_it_is_executed(given.spec)
+        return verify_process(process, relu0=given.relu0, **options)
+
+
+def verified_model(given: Given, timeout: float, memory: float, **options: Any) -> Any:
+    from symbackprop.verified import verify
+
+    return verify(given.model(), **options)
 
 
 @cli.command()
@@ -484,7 +499,7 @@ def grade(given: Given, answers: str, hints: int, as_json: bool, output: str) ->
 )
 @json_option
 @on_model
-def check(given: Given, target: str, as_json: bool, **options: Any) -> None:
+def check(given: Given, target: str, timeout: float, memory: float, as_json: bool, **options: Any) -> None:
     """Check anybody's own backward pass, and name what is wrong with it.
 
     The file is executed, as your own code, in a process of its own. NAME is a function whose parameters are names of
@@ -492,11 +507,16 @@ def check(given: Given, target: str, as_json: bool, **options: Any) -> None:
     class with forward and backward; without NAME the file has forward(params, data) and backward(cache). Exits with 1
     when a gradient is wrong.
     """
-    from symbackprop.own import check_file
+    from symbackprop.apart.process import Process
+    from symbackprop.apart.source import split_target
 
-    model = given.model()
-    tell_it_is_executed(f"{target.partition('.py')[0]}.py")
-    report = check_file(model, target, dims=given.sizes, **options)
+    path, name = split_target(target)
+    with Process(path, timeout, memory) as process:  # it starts while we import
+        from symbackprop.own import check_process
+
+        model = given.model()
+        tell_it_is_executed(path)
+        report = check_process(model, process, name, dims=given.sizes, **options)
     write_result(report.json() if as_json else report.text())
     if not report.passed:
         click.get_current_context().exit(1)

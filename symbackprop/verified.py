@@ -5,7 +5,6 @@ The only place where emission and verification meet; neither knows the other.
 
 from __future__ import annotations
 
-import ast
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from symbackprop.apart import random_seed
+from symbackprop.apart.source import is_emitted
 from symbackprop.errors import CheckFailed, ModelError
 from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
@@ -64,7 +64,7 @@ def verify(model: Model | str | Path, **options: Any) -> Report:
     """
     from symbackprop.codegen import codegen as emit
 
-    if is_emitted(str(model)):
+    if isinstance(model, (str, Path)) and is_emitted(str(model)):
         return verify_file(str(model), **{"seed": random_seed(), **options})
     model = as_model(model)
     return verify_source(emit(model), model, **options)
@@ -118,39 +118,3 @@ def _require_model_text(module: ModuleType, model: Model, options: Mapping[str, 
     report = None if place is None else verify_module(module, again, **options)
     if report is not None and report.verdict == "fail":
         raise CheckFailed(f"{wrong}: from {place} on it says another model\n{report.text()}")
-
-
-def verify_target(
-    target: str, timeout: float, memory: float, relu0: str | None = None, sizes: Mapping[str, int] | None = None,
-    **options: Any
-) -> Report:
-    """Check what the command line names: a file that carries its own model text, apart, else a model."""
-    if is_emitted(target):
-        return verify_file(target, timeout=timeout, memory=memory, relu0=relu0, sizes=sizes, **options)
-    from symbackprop.model import load
-
-    return verify(load(target, relu0=relu0, dims=sizes), sizes=sizes, **options)
-
-
-def is_emitted(target: str) -> bool:
-    """Whether a Python file is a module to check rather than a declaration of a model: it says what MODEL it came from,
-    or it says nothing that could be one. It is read, not run."""
-    if not target.endswith(".py"):
-        return False
-    try:
-        names = _top_level_names(Path(target).read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return True  # what is wrong with it is told when it is loaded
-    return "MODEL" in names or "model" not in names
-
-
-def _top_level_names(source: bytes) -> set[str]:
-    found = set()
-    for statement in ast.parse(source).body:
-        if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
-            found.add(statement.name)
-        targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
-        found |= {n.id for t in targets if t is not None for n in ast.walk(t) if isinstance(n, ast.Name)}
-        if isinstance(statement, (ast.Import, ast.ImportFrom)):
-            found |= {alias.asname or alias.name for alias in statement.names}
-    return found

@@ -54,8 +54,9 @@ class Process:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         start_new_session=True)
         self.answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.readers = [threading.Thread(target=f, daemon=True) for f in (self._pass_on, self._listen)]
-        for thread in self.readers:
+        self.questions: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self.threads = [threading.Thread(target=f, daemon=True) for f in (self._speak, self._listen, self._pass_on)]
+        for thread in self.threads:
             thread.start()
 
     def __enter__(self) -> Process:
@@ -64,12 +65,13 @@ class Process:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
                  ) -> None:
         self._kill()
-        for thread, pipe in zip(self.readers, (self.process.stderr, self.process.stdout), strict=True):
+        self.questions.put(b"")
+        for thread, pipe in zip(self.threads, (self.process.stdin, self.process.stdout, self.process.stderr),
+                                strict=True):
             thread.join(SETTLING)
             if pipe is not None and not thread.is_alive():
-                pipe.close()
-        with contextlib.suppress(OSError):
-            self.process.stdin.close()  # type: ignore[union-attr]
+                with contextlib.suppress(OSError):
+                    pipe.close()
 
     # -- asking
     def ask(self, subject: str, what: str, *args: Any) -> Any:
@@ -80,8 +82,7 @@ class Process:
         self.asked += 1
         gone = self.gone[:]
         del self.gone[: len(gone)]
-        question = wire.message((self.asked, subject, what, args, gone))
-        threading.Thread(target=self._write, args=(question,), daemon=True).start()
+        self.questions.put(wire.message((self.asked, subject, what, args, gone)))
         try:
             answer = self.answers.get(timeout=self.timeout)
         except queue.Empty:
@@ -130,11 +131,12 @@ class Process:
         self.process.wait()
 
     # -- threads: a pipe that nobody reads, or writes to, stops one of these, and never the clock
-    def _write(self, message: bytes) -> None:
+    def _speak(self) -> None:
         assert self.process.stdin is not None
         with contextlib.suppress(OSError, ValueError):  # it is gone, and who waits for the answer is told
-            self.process.stdin.write(message)
-            self.process.stdin.flush()
+            while question := self.questions.get():
+                self.process.stdin.write(question)
+                self.process.stdin.flush()
 
     def _listen(self) -> None:
         assert self.process.stdout is not None

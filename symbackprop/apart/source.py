@@ -36,6 +36,30 @@ def split_target(target: str) -> tuple[Path, str | None]:
     return Path(target), None
 
 
+def is_emitted(target: str) -> bool:
+    """Whether a Python file is a module to check rather than a declaration of a model: it says what MODEL it came from,
+    or it says nothing that could be one. It is read, not run."""
+    if not target.endswith(".py"):
+        return False
+    try:
+        names = _top_level_names(Path(target).read_bytes())
+    except (OSError, SyntaxError, ValueError):
+        return True  # what is wrong with it is told when it is loaded
+    return "MODEL" in names or "model" not in names
+
+
+def _top_level_names(source: bytes) -> set[str]:
+    found = set()
+    for statement in ast.parse(source).body:
+        if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+            found.add(statement.name)
+        targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
+        found |= {n.id for t in targets if t is not None for n in ast.walk(t) if isinstance(n, ast.Name)}
+        if isinstance(statement, (ast.Import, ast.ImportFrom)):
+            found |= {alias.asname or alias.name for alias in statement.names}
+    return found
+
+
 @contextmanager
 def loaded(path: Path) -> Iterator[ModuleType]:
     """The file as a module; while the block runs, it can import what lies beside it.

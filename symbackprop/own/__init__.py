@@ -4,7 +4,7 @@ The code is run as its owner's own code at random points; what it returns is com
 and a wrong one is explained from numbers alone.
 """
 
-from symbackprop.own.checking import check, check_file
+from symbackprop.own.checking import check, check_file, check_process
 from symbackprop.own.report import Gradient, Report
 
-__all__ = ["Gradient", "Report", "check", "check_file"]
+__all__ = ["Gradient", "Report", "check", "check_file", "check_process"]

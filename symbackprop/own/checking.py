@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -71,24 +70,29 @@ def check(
     return Checker(declared, form, names, dtype, tolerance, dims or {}, seed, trials).report()
 
 
-def check_file(model: Model, target: str, *, forward: Any = None, returns: Iterable[str] | str | None = None,
-               dtype: str = "float64", tolerance: float | None = None, dims: Mapping[str, int] | None = None,
-               seed: int = 0, trials: int = TRIALS, timeout: float = SECONDS, memory: float = GIGABYTES) -> Report:
-    """The same for ``FILE.py`` or ``FILE.py:NAME``. The file is executed in a process of its own, in which each
-    call may take ``timeout`` seconds and all of it ``memory`` GiB; here where a ``forward`` of this process belongs to
-    it."""
+def check_file(model: Model, target: str, *, forward: Any = None, timeout: float = SECONDS,
+               memory: float = GIGABYTES, **options: Any) -> Report:
+    """The same for ``FILE.py`` or ``FILE.py:NAME``, with options as for `check`. The file is executed in a process of
+    its own, in which each call may take ``timeout`` seconds and all of it ``memory`` GiB; here where a ``forward`` of
+    this process belongs to it."""
     path, name = split_target(target)
+    if forward is None:
+        with Process(path, timeout, memory) as process:
+            return check_process(model, process, name, **options)
+    with loaded(path) as module:
+        return check(model, module if name is None else member(module, name, path), forward=forward, **options)
+
+
+def check_process(model: Model, process: Process, name: str | None, *, returns: Iterable[str] | str | None = None,
+                  dtype: str = "float64", tolerance: float | None = None, dims: Mapping[str, int] | None = None,
+                  seed: int = 0, trials: int = TRIALS) -> Report:
+    """The same of a file whose process has been started, and of NAME in it."""
+    try:
+        form = RemoteForm(process, name)
+    except CodeEnded as end:
+        return Report(model.name, name or process.path.name, broken=[str(end)], dtype=dtype, seed=seed)
     names = None if returns is None else listed(returns)
-    with ExitStack() as after:
-        try:
-            if forward is None:
-                form: Form = RemoteForm(after.enter_context(Process(path, timeout, memory)), name)
-            else:
-                module = after.enter_context(loaded(path))
-                form = form_of(module if name is None else member(module, name, path), forward, module)
-        except CodeEnded as end:
-            return Report(model.name, name or path.name, broken=[str(end)], dtype=dtype, seed=seed)
-        return Checker(model, form, names, dtype, tolerance, dims or {}, seed, trials).report()
+    return Checker(model, form, names, dtype, tolerance, dims or {}, seed, trials).report()
 
 
 @dataclass

@@ -67,19 +67,24 @@ def verify_module(
     return Check(module, model, seed, trials, method, dict(sizes or {}), quiet).run()
 
 
-def verify_file(path: str | Path, *, relu0: Any = None, seed: int = 0, timeout: float = SECONDS,
-                memory: float = GIGABYTES, **options: Any) -> Report:
+def verify_file(path: str | Path, *, relu0: Any = None, timeout: float = SECONDS, memory: float = GIGABYTES,
+                **options: Any) -> Report:
     """Check an emitted, perhaps hand-edited, module by its own MODEL text; options as for `verify_module`. The file is
     executed in a process of its own, in which each call may take ``timeout`` seconds and all of it ``memory`` GiB.
 
     Raises `BrokenModule` where the file does not load, `ModelError` where its text is no model.
     """
     with Process(path, timeout, memory) as process:
-        try:
-            module = module_apart(process)
-        except CodeEnded as end:
-            return Report(Path(path).stem, (), problems=(str(end),), seed=seed)
-        return verify_module(module, model_of(module, Path(path), relu0), seed=seed, **options)
+        return verify_process(process, relu0=relu0, **options)
+
+
+def verify_process(process: Process, *, relu0: Any = None, seed: int = 0, **options: Any) -> Report:
+    """The same of a file whose process has been started."""
+    try:
+        module = module_apart(process)
+    except CodeEnded as end:
+        return Report(process.path.stem, (), problems=(str(end),), seed=seed)
+    return verify_module(module, model_of(module, process.path, relu0), seed=seed, **options)
 
 
 def model_of(module: ModuleType, path: Path, relu0: Any = None) -> Model:

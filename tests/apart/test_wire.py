@@ -82,7 +82,8 @@ def test_what_is_no_message_is_refused(place: int, noise: bytes) -> None:
 
 @pytest.mark.parametrize("tree", [
     ["array", "<f8", [2], 3, ""], ["array", "O8", [1], 0, ""], ["array", "<f8", [-1, -1], 0, ""],
-    ["array", "<f8", [9], 0], ["call", "os.system"], ["dict", [[[], 1]]], ["dict", 3], ["generator", ["dict", []]], ["dtype", "nothing"], [[]],
+    ["array", "<f8", [9], 0],
+    ["call", "os.system"], ["dict", [[[], 1]]], ["dict", 3], ["generator", ["dict", []]], ["dtype", "nothing"], [[]],
 ])
 def test_values_of_no_known_kind_are_refused(tree: Any) -> None:
     import json
