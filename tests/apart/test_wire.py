@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -19,6 +19,7 @@ from symbackprop.apart import wire
 from symbackprop.apart.libraries import Foreign
 from symbackprop.apart.process import Process, RemoteModule, restore
 
+QUICK = settings(deadline=None, derandomize=True, max_examples=60, suppress_health_check=list(HealthCheck))
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.lists(inner).map(tuple) | st.dictionaries(st.text() | st.integers(), inner),
@@ -40,11 +41,13 @@ def same(a: Any, b: Any) -> bool:
     return type(a) is type(b) and (a == b or a != a)
 
 
+@QUICK
 @given(PLAIN)
 def test_plain_values_arrive_as_they_were(value: Any) -> None:
     assert same(value, sent(value))
 
 
+@QUICK
 @given(NUMBERS)
 def test_arrays_arrive_as_they_were(array: Any) -> None:
     for value in (array, array.T, array[::-1] if array.ndim else array[()]):
@@ -73,6 +76,7 @@ def test_other_arrays_arrive_as_numpys(library: str) -> None:
 MESSAGE = wire.message({"x": np.arange(6.0).reshape(2, 3), "y": [1, "two", None]})
 
 
+@QUICK
 @given(st.integers(0, len(MESSAGE) - 1), st.binary(min_size=1, max_size=4))
 def test_what_is_no_message_is_refused(place: int, noise: bytes) -> None:
     spoiled = MESSAGE[:place] + noise + MESSAGE[place + len(noise) :]
