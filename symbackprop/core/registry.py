@@ -48,7 +48,7 @@ class Spelled:
     index: str
     summed: str = ""
     attr: Attr = None
-    words: str = ""
+    words: tuple[str | Math, ...] = ()
 
 
 @dataclass(frozen=True)

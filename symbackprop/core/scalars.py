@@ -87,7 +87,8 @@ class Scalar:
     that neither overflows nor cancels; ``odd``: f(−x) = −f(x); ``log1p`` is log(1 + f), stable, and f is Σ sign·log of
     ``logs``; ``power``: f(x) is x to that power; ``square``: an even power of f(x) is one of x, with the exponent times
     that. ``guards`` is the arithmetic that the function is but for points where that is nan: it is written as that, and
-    is part of the formula around it unless it is a row of its own (``alone``). Weights in front of it start
+    is part of the formula around it unless it is a row of its own (``alone``). A glossary says what it ``means`` where
+    not every reader knows that: a formula, or words about it. Weights in front of it start
     with ``gain`` times the variance that a product alone asks for.
 
     What is known of the values: ``said`` are the derivatives by each argument that are better said than written, and
@@ -109,6 +110,7 @@ class Scalar:
     latex: str | None = None
     text: str | None = None
     spelled: Formula | None = None
+    means: Formula | str = ""
     public: bool = True
     called: str = ""
     boolean: bool = False
@@ -171,7 +173,8 @@ def _problem(r: Scalar, names: Sequence[str]) -> str:
     given = len(signature(r.reference).parameters) - 1
     if given != len(r.domain):
         return f"the reference takes {given} arguments, domain has {len(r.domain)}"
-    given_forms = (*r.partials, r.log, r.complement, r.log1p, *[x for _, x in r.logs], r.guards, r.spelled)
+    given_forms = (*r.partials, r.log, r.complement, r.log1p, *[x for _, x in r.logs], r.guards, r.spelled,
+                   None if isinstance(r.means, str) else r.means)
     forms = [x for x in given_forms if x is not None]
     forms += [] if isinstance(r.finite, bool) else [r.finite]
     forms += [side for switch in r.switches for side in switch[:2]]
@@ -409,27 +412,30 @@ _RECORDS = [
            note="derivative 0 everywhere", switches=AT_ZERO,
            range=(-1.0, 1.0)),
     Scalar("logit", opaque("logit"), lambda np, x: np.log(x) - np.log(1 - x), (1 / (X * (1 - X)),), ((0.1, 0.9),),
-           defined="0 < x < 1", logs=((1, X), (-1, 1 - X)), finite=X * (1 - X), logarithm=True),
+           means=call("log", X / (1 - X)), defined="0 < x < 1",
+           logs=((1, X), (-1, 1 - X)), finite=X * (1 - X), logarithm=True),
     Scalar("sin", sp.sin, lambda np, x: np.sin(x), (call("cos", X),), latex=r"\sin"),
     Scalar("cos", sp.cos, lambda np, x: np.cos(x), (-call("sin", X),), latex=r"\cos"),
     Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), (1 - OUT**2,), latex=r"\tanh",
            complement=2 * call("sigmoid", -2 * X), odd=True,
            range=(-1.0, 1.0)),
     Scalar("sigmoid", opaque("sigmoid"), _sigmoid, (OUT * (1 - OUT),), latex=r"\sigma",
-           text="σ", log=-call("softplus", -X), complement=call("sigmoid", -X),
+           text="σ", means=1 / (1 + call("exp", -X)), log=-call("softplus", -X), complement=call("sigmoid", -X),
            range=(0.0, 1.0), positive=True),
-    Scalar("softplus", opaque("softplus"), _softplus, (call("sigmoid", X),),
+    Scalar("softplus", opaque("softplus"), _softplus, (call("sigmoid", X),), means=call("log", 1 + call("exp", X)),
            range=(0.0, inf), positive=True),
     Scalar("logaddexp", opaque("logaddexp"), _logaddexp,
-           (call("exp", X - OUT), call("exp", Y - OUT)), TWO, public=False),
+           (call("exp", X - OUT), call("exp", Y - OUT)), TWO, public=False,
+           means=call("log", call("exp", X) + call("exp", Y))),
     Scalar("erf", sp.erf, _erf, (call("exp", -(call("limited", X) ** 2)) * (2 / sp.sqrt(sp.pi)),),
            complement=2 * call("normal_cdf", -sp.sqrt(2) * X), odd=True,
            range=(-1.0, 1.0)),
     Scalar("normal_cdf", opaque("normal_cdf"), _normal_cdf, (call("normal_pdf", X),),
-           latex=r"\Phi", text="Φ", log=call("log_normal_cdf", X), complement=call("normal_cdf", -X),
+           latex=r"\Phi", text="Φ", means="is the distribution function of the normal distribution",
+           log=call("log_normal_cdf", X), complement=call("normal_cdf", -X),
            range=(0.0, 1.0), positive=True),
     Scalar("normal_pdf", opaque("normal_pdf"), lambda np, x: np.exp(-x * x / 2) / np.sqrt(2 * np.pi),
-           (-call("limited", X) * OUT,), latex=r"\varphi", text="φ",
+           (-call("limited", X) * OUT,), latex=r"\varphi", text="φ", means="is the density of the normal distribution",
            range=(0.0, 0.4), positive=True),
     Scalar("log_normal_cdf", opaque("log_normal_cdf"), _log_normal_cdf,
            (call("inverse_mills", X),), spelled=call("log", call("normal_cdf", X)), public=False,
@@ -440,7 +446,7 @@ _RECORDS = [
            (call("inverse_mills", X) * (1 - OUT) - OUT * (X + call("inverse_mills", X)),), public=False,
            spelled=_MILLS * (X + _MILLS)),
     Scalar("relu", opaque("relu"), lambda np, x, tie: np.where(x != x, x, np.maximum(x, 0)),
-           (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, text="ReLU",
+           (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, text="ReLU", means=call("maximum", ZERO, X),
            note="derivative at 0: the relu0 convention",
            gain=2, switches=AT_ZERO,
            range=(0.0, inf), flat=True, whole=True,
@@ -448,7 +454,7 @@ _RECORDS = [
     Scalar("leaky", opaque("leaky"), lambda np, x, a, tie: np.where(x > 0, x, a * x),
            (Y * (1 - call("above", X, 0, Z)) + call("above", X, 0, Z), call("where", call("greater", X, 0), 0, X)),
            (ANY, (0.1, 0.4), (0.0, 0.0)), shown=2,
-           text="LeakyReLU", public=False,
+           text="LeakyReLU", public=False, means=call("where", call("greater", X, 0), X, Y * X),
            note="derivative at 0: the relu0 convention",
            canonical=(0,), gain=2, switches=AT_ZERO,
            kink=(_prime("relu", _ZERO, RELU0),), said=("slope 1 where positive, else the given slope",
@@ -456,7 +462,7 @@ _RECORDS = [
     Scalar("elu_unit", opaque("elu"), lambda np, x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
            (call("where", call("greater", X, 0), 1, OUT + Y), call("negexpm1", X)),
            (ANY, (0.5, 1.5)),
-           text="ELU", public=False,
+           text="ELU", public=False, means=call("where", call("greater", X, 0), X, Y * (call("exp", X) - 1)),
            gain=2, switches=AT_ZERO,
            kink=(_prime("elu_unit", _ZERO, maths.Sym("alpha")),), said=("1 where positive, else the value plus α",),
            called="elu"),
@@ -476,7 +482,8 @@ _RECORDS = [
            chooses=(0, 1), whole=True,
            kink=(TIES,), said=(_SMALLER, _SMALLER)),
     Scalar("hardtanh", opaque("hardtanh"), lambda np, x: np.minimum(np.maximum(x, -1), 1),
-           (call("less", call("abs", X), 1),), odd=True, note="derivative 0 at -1 and 1",
+           (call("less", call("abs", X), 1),), odd=True, means=call("minimum", call("maximum", X, -1), 1),
+           note="derivative 0 at -1 and 1",
            switches=(Switch(X, Num(-sp.S.One), "<", ">"), Switch(X, ONE, "<", ">")),
            range=(-1.0, 1.0), whole=True,
            kink=("the derivative of hardtanh is 0 at −1 and 1",)),

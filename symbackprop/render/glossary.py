@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import fields, replace
 from inspect import signature
 from typing import Any
 
@@ -15,6 +16,7 @@ from symbackprop.core.graph import Graph, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import (
+    Array,
     Big,
     Delta,
     Entry,
@@ -42,7 +44,9 @@ from symbackprop.core.maths import (
     negative,
     product,
     replaced,
+    walk,
 )
+from symbackprop.core.names import free_name, text_name
 from symbackprop.core.noughts import weights_a_log
 from symbackprop.core.ops.indexing import bound_of
 from symbackprop.core.registry import OPS, Spelled
@@ -51,7 +55,9 @@ from symbackprop.core.scalars import RELU0, TABLE
 from symbackprop.model.model import Model
 from symbackprop.render.document import Prose
 from symbackprop.render.rows import Rows
+from symbackprop.render.rules import function_rule
 
+ARRAYS, SIZES, INDICES = "abuvxyzpqrscdfghwijklmnot", "TSRQPMNKUVXYZABC", "ijklmnopqrstuvabcdfgh"  # names in glossaries
 LAYOUTS = {
     "shape": "every gradient has the shape of its variable (shape convention)",
     "jacobian": "derivatives in Jacobian (numerator) layout: one row for every output, one column for every input",
@@ -131,24 +137,24 @@ _MEANINGS: dict[str, Prose] = {
     "min": (Op("min", (X,)), " is the least entry along the axes"),
     "kl_divergence": (Op("kl_divergence", (_A, _B)), " is the sum of ",
                       product(_A, Fn("log", (Frac(_A, _B),))), " along the axis"),
-    "gelu": (equal(Op("gelu", (X,)), product(X, Fn("normal_cdf", (X,)))), ", ", Function("normal_cdf"),
-             " being the distribution function of the normal distribution"),
     "trace": (equal(Op("trace", (_A,)), _sum("n", _at(_A, _N, _N))),),
     "log_softmax": (equal(Op("log_softmax", (_Z,)), Fn("log", (_SOFTMAX,))),),
     "causal_mask": (equal(_at(Op("causal_mask", (Sym("T"),)), _N, _M), Indicator(Relation(_M, "≤", _N))),),
-    "pad": (Op("pad", (_A, *map(Words, ("axis", "first", "size")))),
-            " puts a among zeros: along the axis, which gets that size, from the place first on"),
+    "pad": (Op("pad", (_A, *map(Words, ("axis", "first", "size")))), " puts ", _A,
+            " among zeros: along the axis, which gets that size, from the place first on"),
     "cumsum": (Op("cumsum", (_A, Words("axis"))), " adds up the entries up to each one along the axis"),
-    "roll": (Op("roll", (_A, _K)), " moves the entries k places on along the axis, the last ones to the front"),
-    "repeat": (Op("repeat", (_A, _K)), " has every entry k times, one beside the other"),
+    "roll": (Op("roll", (_A, _K)), " moves the entries ", _K, " places on along the axis, the last ones to the front"),
+    "repeat": (Op("repeat", (_A, _K)), " has every entry ", _K, " times, one beside the other"),
     "concat": (Op("concat", (_A, _B)), " puts one behind the other along the axis"),
-    "take_along_axis": (Op("take_along_axis", (_A, _Y)), " reads a along the axis at the places that y holds"),
-    "put_along_axis": (Op("put_along_axis", (_A, _Y)), " adds a into zeros along the axis at the places that y holds"),
+    "take_along_axis": (Op("take_along_axis", (_A, _Y)), " reads ", _A, " along the axis at the places that ", _Y,
+                        " holds"),
+    "put_along_axis": (Op("put_along_axis", (_A, _Y)), " adds ", _A, " into zeros along the axis at the places that ",
+                        _Y, " holds"),
     "reshape": ("reshape has the same entries in the same order, the last axis fastest, in the shape below it",),
     "transpose": ("transpose has the axes in the order of the numbers below it, counted from 0",),
-    "arange": (Op("arange", (_K,)), " is 0, 1, …, k − 1"),
+    "arange": (Op("arange", (_K,)), " is 0, 1, …, ", _minus(_K, Num(sp.S.One))),
     "eye": (Identity(sp.Symbol("N")), " is the identity matrix"),
-    "diagonal": (Op("diag", (_A,)), " is the matrix with a on its diagonal and 0 elsewhere"),
+    "diagonal": (Op("diag", (_A,)), " is the matrix with ", _A, " on its diagonal and 0 elsewhere"),
     "pick": (equal(_at(Op("pick", (_Z, _Y)), _N), _at(_Z, _N, _at(_Y, _N))),),
     "ones": (ONES, " is a vector of ones, ", MatMul(ONES, Transpose(_B)), " has ", _B, " in every row"),
     "outer": (equal(_at(Outer(_A, _B), _N, _M), product(_at(_A, _N), _at(_B, _M))), ", for any number of axes"),
@@ -197,7 +203,21 @@ def meaning(name: str) -> Prose:
         return Op(name, (_A,)), f" {record.means}"
     if record is None or record.spelled is None:
         return _MEANINGS.get(name, ())
-    return (_Told(record, record.spelled)(), *filter(None, [record.spelled.words]))
+    return (_Told(record, record.spelled)(), *record.spelled.words)
+
+
+def of_scalar(r: Rows, name: str) -> Prose:
+    """What a function of the scalar table is, and its derivative: σ(x) = 1/(1 + exp(−x)), σ′ = σ·(1 − σ)."""
+    record, own = TABLE[name], Rows({}, r.letters, (), r.order)
+    if isinstance(record.means, str):
+        return (Function(name), f" {record.means}")
+    args = [Sym(x) for x in "xa"[: record.arity]]
+    places = tuple(map(f.Arg, range(len(record.domain))))
+    whole = equal(own.formula(f.Call(name, places), [*args, Sym("c")]), own.formula(record.means, args))
+    slope = function_rule(own, name, places, 0) if len(places) == 1 else ""
+    for inner in own.mentioned:
+        r.mention(inner)
+    return (whole,) if isinstance(slope, str) else (whole, ", ", slope)
 
 
 def definition(r: Rows, call: Node) -> Prose:
@@ -229,7 +249,8 @@ def _told(r: Rows) -> Iterator[Prose]:
         for name in waiting:
             told.add(name)
             call = r.mentioned[name]
-            line = meaning(name) or (() if call is None else definition(r, call))
+            line = of_scalar(r, name) if name in TABLE else meaning(name)
+            line = line or (() if call is None else definition(r, call))
             if line:
                 yield line
 
@@ -241,7 +262,39 @@ def glossary(r: Rows) -> tuple[Prose, ...]:
     other: dict[Math, Math] = {Delta(): r.upstream, ONES: Fill(sp.S.One, Shape((sp.Symbol(size),)))}
     meanings: list[Prose] = [tuple([replaced(x, other) if isinstance(x, Math) else x for x in m])
                              for m in _told(r)]
-    return (*said, *meanings, *_indices(r))
+    indices = list(_indices(r))
+    taken = {*r.letters.taken, *r.letters.runs, *r.letters.met}
+    return (*said, *[_apart(line, taken) for line in meanings], *indices)
+
+
+def _apart(line: Prose, taken: Collection[str]) -> Prose:
+    """A line whose names and letters are none of the page: those that are go by other ones."""
+    trees = [x for m in line if isinstance(m, Math) for x in walk(m)]
+    own = {x.name: x for x in trees if isinstance(x, (Sym, Letter)) and _is_named(x)}
+    names: dict[str, str] = {}
+    for name, x in own.items():
+        if text_name(name) in taken:
+            alike = INDICES if isinstance(x, Letter) else ARRAYS if name.islower() else SIZES
+            names[name] = free_name({*taken, *map(text_name, own), *names.values()}, *alike)
+    return tuple([_renamed(x, names) if isinstance(x, Math) else x for x in line]) if names else line
+
+
+def _is_named(m: Math) -> bool:
+    return isinstance(m, Letter) or (isinstance(m, Sym) and m.row is None)
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """A tree in which names and letters go by others."""
+    if isinstance(value, tuple):
+        return tuple([_renamed(x, names) for x in value])
+    if not isinstance(value, Math):
+        return value
+    if isinstance(value, (Sym, Letter)):
+        return replace(value, name=names.get(value.name, value.name)) if _is_named(value) else value
+    found = {x.name: _renamed(getattr(value, x.name), names) for x in fields(value)}
+    if isinstance(value, (Big, Array)):
+        found["letters"] = tuple([names.get(x, x) for x in value.letters])
+    return type(value)(**found)
 
 
 def _indices(r: Rows) -> Iterator[Prose]:

@@ -258,6 +258,8 @@ class Rows(Written):
             return maths.Indicator(maths.Marked(args[0], "counts"))
         if spelled_out is not None:
             return self.formula(spelled_out, args)
+        if TABLE[name].means:
+            self.mention(name)
         if name == "exp" and "e" in self.letters.taken:
             return maths.Fn(name, (args[0],), (), True)
         if name == "where" and isinstance(condition, maths.Indicator):

@@ -158,11 +158,11 @@ def _rule_name(r: Rows, form: f.Formula, i: int, parts: Sequence[f.Formula]) -> 
         case f.Pow(_, exponent):
             return "exponential rule" if i in f.arguments(exponent) else "power rule"
         case f.Call(name, args):
-            return _function_rule(r, name, args, next(k for k, a in enumerate(args) if i in f.arguments(a)))
+            return function_rule(r, name, args, next(k for k, a in enumerate(args) if i in f.arguments(a)))
     return None
 
 
-def _function_rule(r: Rows, name: str, args: tuple[f.Formula, ...], place: int) -> str | Math:
+def function_rule(r: Rows, name: str, args: tuple[f.Formula, ...], place: int) -> str | Math:
     """``tanh′ = 1 − tanh²``, ``log′(x) = 1/x``, ``(eˣ)′ = eˣ``."""
     record = TABLE[name]
     if any(record.said[place : place + 1]):

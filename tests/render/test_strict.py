@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
+from functools import reduce
 from inspect import Parameter, signature
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +22,7 @@ import sympy as sp
 
 from symbackprop.core import functions as F
 from symbackprop.core import maths as m
+from symbackprop.core.formula import Add, Arg, Call, Div, Formula, Mul, Neg, Num, Pow, children
 from symbackprop.core.graph import Node
 from symbackprop.core.names import text_name
 from symbackprop.core.registry import OPS
@@ -27,9 +30,10 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.derive import derive
 from symbackprop.derive.steps import Derivation, Step
 from symbackprop.errors import ModelError
-from symbackprop.model import Model
+from symbackprop.model import Model, zoo
 from symbackprop.model.zoo import names
 from symbackprop.render.board import build_document
+from symbackprop.render.document import Prose
 from symbackprop.render.options import Options
 from symbackprop.render.views import VIEWS
 from tests.render.claims import SKIPPED, WRONG, Verdict, verdicts, words
@@ -138,17 +142,17 @@ def test_product_rules_name_the_operands_of_their_line(name: str) -> None:
 
 DECLARED = """
 dim N
-param w
-data a: N x N, v: N, x: 2 x 4 x 4 x N, s: 2 x 4 x 6, k: 2 x 2 x N x N, c: 2 x 6 x N, y: N int < N
+param W
+data A: N x N, V: N, X: 2 x 4 x 4 x N, S: 2 x 4 x 6, K: 2 x 2 x N x N, C: 2 x 6 x N, Y: N int < N
 """
 
 
 def call_of(name: str) -> tuple[Derivation, dict[str, str]]:
     """A model with a call of a function, by trying arguments until some fit, and which parameter each is."""
     needed = [n for n, p in signature(F.FUNCTIONS[name]).parameters.items() if p.default is Parameter.empty]
-    for args in product(("a", "y", "v", "x", "s", "k", "c", "2"), repeat=len(needed)):
+    for args in product((*"AYVXSKC", "2"), repeat=len(needed)):
         try:
-            d = derive(Model.parse(f"{DECLARED}b = {name}({', '.join(args)})\nloss L = sum((w * b)**2)"))
+            d = derive(Model.parse(f"{DECLARED}B = {name}({', '.join(args)})\nloss L = sum((W * B)**2)"))
         except ModelError:
             continue
         return d, dict(zip(needed, args, strict=True))
@@ -164,6 +168,75 @@ def test_every_library_function_is_told_where_its_call_is_printed(name: str) -> 
         for line in document.glossary:
             if isinstance(line[0], m.Relation) and isinstance(m.within(line[0].left), m.Op):
                 check_definition(d, line[0], args)
+
+
+def bound_and_named(line: Prose) -> set[str]:
+    """The names and letters that a line of a glossary speaks of."""
+    trees = [x for part in line if isinstance(part, m.Math) for x in m.walk(part)]
+    letters = {x for tree in trees if isinstance(tree, (m.Big, m.Array)) for x in tree.letters}
+    named = [x for x in trees if isinstance(x, m.Letter) or (isinstance(x, m.Sym) and x.row is None)]
+    return letters | {text_name(x.name) for x in named if isinstance(x, (m.Sym, m.Letter))}
+
+
+LETTERS = """
+dim n, c, k, m, o, q
+data x: n x 8 x 8 x c, i: n int < c, z: n x c
+param w: 2 x 2 x c x k, a: n x m, b: n x m, y: k
+s = conv2d(x, w, stride=2, padding=1) + y
+g = softmax(z) * one_hot(i, c) + sigmoid(z) * gelu(z)
+p = a * b + outer(b[:, 0], a[0]) + roll(a, 1, axis=1) * pad(b[:, 1:], 1, 0, m)
+loss L = sum(s) + sum(g * z) + sum(p) + mean(cross_entropy(z, i)) + sum(cumsum(a, axis=1)) + sum(unfold(b, 1, axis=0))
+"""
+
+
+@pytest.mark.parametrize("model", [*map(zoo.build, names()), Model.parse(LETTERS)], ids=lambda model: model.name)
+def test_what_a_glossary_speaks_of_is_nothing_of_the_page(model: Model) -> None:
+    d = derive(model)
+    for view, _ in views(d)[::2]:
+        page = build_document(d, Options(view=view))
+        told = [line for line in page.glossary if not any(isinstance(x, str) and " over " in x for x in line)]
+        lines = [e.line for e in page.forward] + [line for s in page.steps for line in s.lines]
+        trees = [x for line in lines for side in (line.left, line.right) if side is not None for x in m.walk(side)]
+        letters = {x for tree in trees if isinstance(tree, (m.Big, m.Array)) for x in tree.letters}
+        letters |= {tree.name for tree in trees if isinstance(tree, m.Letter)}
+        taken = letters | {text_name(x) for x in (*d.names.values(), *d.model.sizes)}
+        assert not [(line, found) for line in told if (found := bound_and_named(line) & taken)]
+
+
+@pytest.mark.parametrize("name", [s.name for s in TABLE.values() if isinstance(s.means, Formula)])
+def test_what_a_function_means_is_what_it_computes(name: str) -> None:
+    record = TABLE[name]
+    rng = np.random.default_rng(0)
+    args = [rng.uniform(*interval, size=50) for interval in record.domain]
+    assert isinstance(record.means, Formula)
+    assert np.allclose(computed(record.means, args), record.reference(np, *args), rtol=1e-12, atol=1e-12)
+
+
+def computed(form: Formula, args: list[Any]) -> Any:
+    """A formula over arrays, calls by the references of their records."""
+    match form:
+        case Num(value):
+            return float(value)
+        case Arg(index):
+            return args[index]
+        case Call(name, inner):
+            rest = [np.zeros(1)] * (len(TABLE[name].domain) - len(inner))
+            return TABLE[name].reference(np, *[computed(x, args) for x in inner], *rest)
+        case Pow(base, exponent):
+            return computed(base, args) ** computed(exponent, args)
+    parts = [computed(x, args) for x in children(form)]
+    folds: dict[type, Any] = {Add: sum, Mul: lambda x: reduce(np.multiply, x), Neg: lambda x: -x[0],
+                              Div: lambda x: x[0] / x[1]}
+    return folds[type(form)](parts)
+
+
+@pytest.mark.parametrize("name", [s.name for s in TABLE.values() if s.means and s.public])
+def test_a_function_that_not_every_reader_knows_is_told_where_it_is_used(name: str) -> None:
+    args = ", ".join(["p"] * TABLE[name].arity)
+    page = build_document(derive(Model.parse(f"dim N\nparam p: N\nloss L = sum({name}({args}))")))
+    heads = [line[0].left if isinstance(line[0], m.Relation) else line[0] for line in page.glossary]
+    assert any(isinstance(x, (m.Fn, m.Function)) and x.name == name for x in map(m.within, (
+        x for x in heads if isinstance(x, m.Math))))
 
 
 def check_definition(d: Derivation, line: m.Relation, args: dict[str, str]) -> None:
@@ -183,7 +256,7 @@ def test_a_function_is_told_by_its_own_definition() -> None:
     text = "dim N\ndata x: N, y: N\nparam w\n" + "\n".join([f"h{k} = {call}" for k, call in enumerate(calls)])
     page = derive(Model.parse(text + "\nloss L = w * sum(h0 + h1 + h2 + h3)")).text()
     assert "huber(a, b, delta 2) = where(|a − b| ≤ 2, ½(a − b)², 2(|a − b| − 1))" in page
-    assert "Swish(x, beta 3) = x ⊙ σ(3x)" in page and "GELU(x) = ½x ⊙ (1 + tanh(" in page
+    assert "Swish(a, beta 3) = a ⊙ σ(3a)" in page and "GELU(a) = ½a ⊙ (1 + tanh(" in page
 
 
 def test_few_equations_are_passed_over() -> None:

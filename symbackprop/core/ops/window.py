@@ -16,7 +16,7 @@ import sympy as sp
 from symbackprop.core import selection
 from symbackprop.core.entry import At, Index, Indices, Terms, letters, on_axis, place, term
 from symbackprop.core.graph import Node, label
-from symbackprop.core.maths import Math, Size, called, sizes
+from symbackprop.core.maths import Letter, Math, Size, Sym, called, sizes
 from symbackprop.core.registry import Cotangents, Op, Rule, Sample, Spelled, register
 from symbackprop.core.shapes import Dim, Shape, dim_text, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
@@ -115,6 +115,7 @@ def _show_window(name: str) -> Any:
 
 
 _S, _P = sp.symbols("s p", integer=True, positive=True)  # stride and padding, as they are spelled
+_PLACES = (": window ", Letter("o"), " of an axis, place ", Letter("k"), " in it, stride ", Sym("s"))
 
 register(Op(
     name="unfold",
@@ -127,7 +128,7 @@ register(Op(
     vjp=_vjp_unfold,
     show=_show_window("unfold"),
     entry=_entry_unfold,
-    spelled=Spelled("a", (1,), "ok", "", (0, 1, _S), ": window o of an axis, place k in it, stride s"),
+    spelled=Spelled("a", (1,), "ok", "", (0, 1, _S), _PLACES),
     reference=_reference_unfold,
     samples=(Sample(((5,),), (0, 3, 1)), Sample(((2, 7, 2),), (1, 3, 2))),
 ))
@@ -143,7 +144,7 @@ register(Op(
     vjp=_vjp_fold,
     show=_show_window("fold"),
     entry=_entry_fold,
-    spelled=Spelled("g", (2,), "m", "ok", (0, 1, _S), ": overlapping windows added up"),
+    spelled=Spelled("g", (2,), "m", "ok", (0, 1, _S), (": overlapping windows added up",)),
     reference=_reference_fold,
     samples=(Sample(((3, 3),), (0, 5, 1)), Sample(((2, 3, 3, 2),), (1, 7, 2))),
 ))
@@ -345,7 +346,7 @@ register(Op(
     vjp=_linear_in_each(_to_conv),
     show=_show_conv,
     entry=_entry_conv,
-    spelled=Spelled("xw", (4, 4), "noqk", "ijc", _WINDOW, ": places from 0, outside is 0"),
+    spelled=Spelled("xw", (4, 4), "noqk", "ijc", _WINDOW, (": places from 0, outside is 0",)),
     reference=_reference_conv,
     samples=(
         Sample(((2, 4, 5, 2), (3, 2, 2, 3)), Window((1, 1), (0, 0), (2, 4))),
@@ -365,7 +366,7 @@ register(Op(
     vjp=_linear_in_each(_to_conv_input),
     show=_show_adjoint("conv2d_input"),
     entry=_entry_conv_input,
-    spelled=Spelled("δw", (4, 4), "nabc", "ijk", _WINDOW, ": flipped kernel"),
+    spelled=Spelled("δw", (4, 4), "nabc", "ijk", _WINDOW, (": flipped kernel",)),
     reference=_reference_conv_input,
     samples=(
         Sample(((2, 2, 4, 3), (3, 2, 2, 3)), Window((1, 1), (0, 0), (4, 5))),
@@ -385,7 +386,7 @@ register(Op(
     vjp=_linear_in_each(_to_conv_kernel),
     show=_show_adjoint("conv2d_kernel"),
     entry=_entry_conv_kernel,
-    spelled=Spelled("xδ", (4, 4), "ijck", "noq", _WINDOW, ": a correlation"),
+    spelled=Spelled("xδ", (4, 4), "ijck", "noq", _WINDOW, (": a correlation",)),
     reference=_reference_conv_kernel,
     samples=(
         Sample(((2, 4, 5, 2), (2, 2, 4, 3)), Window((1, 1), (0, 0), (3, 2))),
