@@ -183,9 +183,8 @@ class Check:
             self.stopped = True
             return
         self._compare(sample, objective, outcome, trial)
-        if not trial:
-            with np.errstate(all="ignore"):
-                self.problems += broken_promises(self.candidate, sample, outcome)
+        with np.errstate(all="ignore"):
+            self.problems += broken_promises(self.candidate, sample, outcome, first=not trial)
 
     def _tick(self, steps: int) -> None:
         self.done += steps

@@ -32,8 +32,8 @@ def constants(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterato
             yield "the module has update, but no OPTIMIZER that says by which rule"
         wanted = ("outputs", "init_params", *(["loss_and_grads"] if candidate.is_loss else []))
         yield from [f"the module has no function {name}" for name in wanted if not candidate.has(name)]
-    dtype = getattr(module, "DTYPE", None)
-    if dtype is not None and not _is_float(dtype):
+    dtype = getattr(module, "DTYPE", np.float64)
+    if not _is_float(dtype):
         yield f"DTYPE is {dtype!r:.60}, expected float32 or float64{line_of(module, 'DTYPE')}"
 
 
@@ -71,6 +71,6 @@ def _compared(candidate: Candidate, name: str, found: Any, right: Any) -> Iterat
 
 def _is_float(dtype: Any) -> bool:
     try:
-        return np.dtype(dtype) in DTYPES
+        return dtype is not None and np.dtype(dtype) in DTYPES
     except TypeError:
         return False

@@ -27,7 +27,7 @@ from symbackprop.verify.interpreter import Sizes, in_numbers
 from symbackprop.verify.lines import line_of
 from symbackprop.verify.module import Candidate, Outcome, call, refused
 from symbackprop.verify.module import kind as called
-from symbackprop.verify.sampling import Sample, needs_of
+from symbackprop.verify.sampling import Sample, choose_sizes, needs_of
 from symbackprop.verify.values import learned
 
 NAME = "init_params"
@@ -48,8 +48,8 @@ def initial_values(candidate: Candidate, sample: Sample, outcome: Outcome) -> It
     """One sentence for each parameter that does not start as documented, and for each size that is not refused."""
     if not candidate.has(NAME):
         return
-    sizes = _sizes(candidate.model, sample.sizes)
     try:
+        sizes = _sizes(candidate.model, sample.sizes)
         shapes = {n: evaluate_shape(row.shape, sizes) for n, row in candidate.model.params.items()}
     except ShapeError:  # a default that --dim replaced does not go with the other sizes
         return
@@ -65,8 +65,10 @@ def initial_values(candidate: Candidate, sample: Sample, outcome: Outcome) -> It
 
 
 def _sizes(model: Model, sizes: Sizes) -> dict[str, int]:
-    """The sizes that init_params computes with: no array will show a hidden one, so that its default holds."""
-    return {**sizes, **{n: model.sizes[n] or 0 for n in _hidden(model, sizes)}}
+    """The sizes that init_params computes with: no array will show a hidden one, so that its default holds; no others
+    are their defaults, that one may not be taken for another."""
+    fixed = {n: size for n in _hidden(model, sizes) if (size := model.sizes[n]) is not None}
+    return choose_sizes(model, np.random.default_rng(0), fixed, 1, [n for n in model.sizes if n not in fixed])
 
 
 def _hidden(model: Model, sizes: Sizes) -> list[str]:
@@ -207,7 +209,8 @@ def _names(sizes: Iterable[Dim]) -> set[str]:
 
 def _no_entries(candidate: Candidate, sizes: Sizes, asked: Mapping[str, int]) -> Iterator[str]:
     """A size may be 0."""
-    none = {n: 0 if candidate.model.sizes[n] is None else s for n, s in asked.items()}
+    hidden = _hidden(candidate.model, sizes)
+    none = {n: s if n in hidden else 0 for n, s in asked.items()}
     try:
         shapes = {n: evaluate_shape(r.shape, {**sizes, **none}) for n, r in candidate.model.params.items()}
     except (ShapeError, ZeroDivisionError):

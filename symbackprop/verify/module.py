@@ -105,7 +105,7 @@ class Candidate:
     def options(self, name: str) -> dict[str, Any]:
         """The parameters of a function of the module and their values where they are left out."""
         try:
-            found = inspect.signature(getattr(self.module, name)).parameters
+            found = inspect.signature(getattr(self.module, name, None)).parameters  # type: ignore[arg-type]
         except (TypeError, ValueError):
             return {}
         return {n: p.default for n, p in found.items()}

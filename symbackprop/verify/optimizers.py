@@ -173,8 +173,9 @@ class Steps:
     def left_out(self) -> Iterator[str]:
         """What has no gradient in one step stays as it is, and is stepped in the next."""
         name = next(iter(self.params), None)
-        first = {n: g for n, g in self.grads[0].items() if n != name}
-        yield from self._taken(self.params, [first, self.grads[1]], SAME, f" where {name} had no gradient at first")
+        second = {n: g for n, g in self.grads[1].items() if n != name}
+        grads = [self.grads[0], second, self.grads[2]]
+        yield from self._taken(self.params, grads, SAME, f" where {name} has no gradient in step 2,")
 
     # -- steps
     def _taken(self, params: Arrays, grads: list[Slots], within: float, on: str = "") -> Iterator[str]:
@@ -194,6 +195,9 @@ class Steps:
                 return
 
     def _counted(self, state: Slots, k: int) -> Iterator[str]:
+        kept = {*self.rule.slots, *(["k"] if self.rule.counts else [])}
+        if set(state) != kept:
+            yield f"update: the state has {sorted(state)} after step {k}, expected {sorted(kept)}"
         if self.rule.counts and state.get("k") != k:
             yield f"update: k is {_short(state.get('k'))} after step {k}, expected {k}{self._at('update', 'k')}"
 

@@ -14,7 +14,7 @@ from symbackprop.errors import ModelError
 from symbackprop.verify.constants import constants
 from symbackprop.verify.initial import initial_values
 from symbackprop.verify.interpreter import Sizes
-from symbackprop.verify.module import Candidate, Outcome, as_given, numbers, refused
+from symbackprop.verify.module import Candidate, Outcome, as_given, call, numbers, refused
 from symbackprop.verify.optimizers import optimizer
 from symbackprop.verify.sampling import Sample, named_values
 from symbackprop.verify.values import checked_values, infer_sizes
@@ -24,10 +24,11 @@ SAME, SAME_SINGLE = 1e-9, 1e-4
 UPSTREAM = -1.75
 
 
-def broken_promises(candidate: Candidate, sample: Sample, outcome: Outcome) -> list[str]:
-    """Every broken promise on one sample, for which the module has already given ``outcome``."""
+def broken_promises(candidate: Candidate, sample: Sample, outcome: Outcome, first: bool = True) -> list[str]:
+    """Every broken promise on one sample, for which the module has already given ``outcome``; where this is not the
+    first one, of those that other points may show to be broken."""
     found: list[str] = []
-    for check in SUBJECT:
+    for check in SUBJECT if first else [_intermediates]:
         try:
             found += check(candidate, sample, outcome)
         except CallFailed as failure:
@@ -82,10 +83,104 @@ def _plain_floats(candidate: Candidate, sample: Sample, outcome: Outcome) -> Ite
         return
     params, data = [{n: v.item() if np.ndim(v) == 0 else v for n, v in x.items()} for x in candidate.inputs(sample)]
     found = candidate.run_on(params, data, sample)
-    dtype = getattr(candidate.module, "DTYPE", None)
-    within = SAME_SINGLE if np.float32 in (dtype, getattr(dtype, "dtype", None)) else SAME
+    within = _within(candidate)
     yield from _differences(found.results, outcome.results, "on plain floats {} differs", within)
     yield from _differences(found.gradients, outcome.gradients, "on plain floats the gradient of {} differs", within)
+
+
+def _states_arrays(candidate: Candidate) -> bool:
+    """Whether a module says in its constants what it takes: then it is held to that."""
+    return hasattr(candidate.module, "PARAMS") and hasattr(candidate.module, "DATA")
+
+
+def _lists(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """Arrays may be lists, and integers of any size, where a module states what it takes."""
+    if not _states_arrays(candidate):
+        return
+    params, data = candidate.inputs(sample)
+    dtype, values = np.dtype(getattr(candidate.module, "DTYPE", np.float64)), sample.values
+    lists = {n: v.tolist() for n, v in values.items()}
+    small = {n: v.astype(np.int16) if v.dtype.kind == "i" else v for n, v in values.items()}
+    for what, given in (("lists", lists), ("small integers", small)):
+        found = candidate.run_on({n: given[n] for n in params}, {n: given[n] for n in data}, sample)
+        within = _within(candidate) if what == "lists" else SAME
+        yield from _differences(found.results, outcome.results, f"on {what} {{}} differs", within)
+        message = f"on {what} the gradient of {{}} differs"
+        yield from _differences(found.gradients, outcome.gradients, message, within)
+        for name in found.gradients if what == "lists" else ():
+            if np.asarray(found.gradients[name]).dtype != dtype:
+                yield f"on lists the gradient of {name} is {np.asarray(found.gradients[name]).dtype}, expected {dtype}"
+
+
+def _within(candidate: Candidate) -> float:
+    """How well results agree that are computed in the module's own dtype."""
+    dtype = getattr(candidate.module, "DTYPE", None)
+    return SAME_SINGLE if np.float32 in (dtype, getattr(dtype, "dtype", None)) else SAME
+
+
+def _precisions(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """Arrays of several precisions are computed in the widest, float16 in float32; a gradient comes back in the dtype
+    of its array. (Not tried on arrays of JAX: each precision is compiled anew.)"""
+    floats = [n for n, v in sample.values.items() if v.dtype.kind == "f"]
+    if not _states_arrays(candidate) or any(type(v).__module__ != "numpy" for v in outcome.gradients.values()):
+        return
+    mixed = {n: np.float64 if k else np.float32 for k, n in enumerate(floats)}
+    for dtypes, wide in ((dict.fromkeys(floats, np.float16), np.float32), (mixed, max(mixed.values(), key=_bytes))):
+        given = {n: v.astype(dtypes.get(n, v.dtype)) for n, v in sample.values.items()}
+        found = candidate.run(Sample(sample.sizes, given, sample.upstream))
+        shown = "float16" if wide is np.float32 and wide not in mixed.values() else "arrays of several precisions"
+        for name, dtype in dtypes.items():
+            gradient = found.gradients.get(name)
+            if gradient is not None and np.asarray(gradient).dtype != dtype:
+                yield f"on {shown} the gradient of {name} is {np.asarray(gradient).dtype}, {name} {np.dtype(dtype)}"
+        for name, value in found.results.items():
+            if np.asarray(value).dtype not in (wide, np.int64):
+                yield f"on {shown} {name} is {np.asarray(value).dtype}, expected {np.dtype(wide)}"
+        exact = {n: v.astype(np.float64) if n in dtypes else v for n, v in given.items()}
+        expected = candidate.run(Sample(sample.sizes, exact, sample.upstream))
+        yield from _differences(found.results, expected.results, f"on {shown} {{}} differs", SAME_SINGLE)
+
+
+def _bytes(dtype: Any) -> int:
+    return int(np.dtype(dtype).itemsize)
+
+
+def _whole_numbers(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """Integers where floats are declared are taken as floats of the module's dtype."""
+    if not _states_arrays(candidate) or _within(candidate) != SAME:
+        return
+    whole = {n: np.round(3 * v).astype(np.int8) if v.dtype.kind == "f" else v for n, v in sample.values.items()}
+    floats = {n: v.astype(np.float64) if v.dtype == np.int8 else v for n, v in whole.items()}
+    found, right = (candidate.run(Sample(sample.sizes, v, sample.upstream)) for v in (whole, floats))
+    yield from _differences(found.results, right.results, "on integers {} is not what it is on the same floats")
+    yield from _differences(found.gradients, right.gradients, "on integers the gradient of {} is another one")
+
+
+def _told_sizes(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """All sizes may be told; another one than an array shows is refused, and so is what is no size."""
+    if not _states_arrays(candidate):
+        return
+    given, hidden = candidate.inputs(sample), candidate.hidden(sample)
+    for name in [n for n in ("forward", "outputs", "loss_and_grads") if candidate.takes_dims(n)]:
+        found = call(candidate.module, name, *given, dims=dict(sample.sizes))
+        results = found if name == "outputs" else candidate.named(found[0])
+        message = f"{name} with the sizes told that its arrays show: {{}} differs"
+        yield from _differences(results, {n: v for n, v in outcome.results.items() if n in results}, message)
+    if all(size == candidate.model.sizes[name] for name, size in hidden.items()):
+        for told in (None, *[{name: size} for name, size in sample.sizes.items()]):
+            found = call(candidate.module, "forward", *given, dims=told)
+            message = f"forward with dims={told} and with all sizes told: {{}} differs"
+            yield from _differences(candidate.named(found[0]), outcome.results, message)
+    for name, size in sample.sizes.items():
+        for wrong in (*([] if name in hidden else [size + 1]), -1, 2.5):
+            dims: dict[str, Any] = {**hidden, name: wrong}
+            if not refused({name}, call, candidate.module, "forward", *given, dims=dims):
+                yield f"forward does not refuse dims={dims} with a ValueError that says so: its check is missing"
+    for no_dict in ("N", 4):
+        if not refused({"dims"}, call, candidate.module, "forward", *given, dims=no_dict):
+            yield f"forward does not refuse dims={no_dict} with a ValueError that says so: its check is missing"
+    if not refused({"no_size"}, call, candidate.module, "forward", *given, dims={**hidden, "no_size": 4}):
+        yield "forward does not refuse a size that the model does not have: its check is missing"
 
 
 def _dtype(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
@@ -116,7 +211,7 @@ def _workspace(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterat
 
 def _refusals(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     """A module that states PARAMS and DATA refuses arrays that are not as they say, by a ValueError that names one."""
-    if not (hasattr(candidate.module, "PARAMS") and hasattr(candidate.module, "DATA")):
+    if not _states_arrays(candidate):
         return
     taken: dict[str, list[str]] = {}
     for name, wrong, values in _misfits(candidate, sample):
@@ -132,6 +227,8 @@ def _misfits(candidate: Candidate, sample: Sample) -> Iterator[tuple[str, str, A
     for name, leaf in leaves.items():
         yield name, "missing", {n: v for n, v in values.items() if n != name}
         yield f"{name}_", "beside what the model has", {**values, f"{name}_": values[name]}
+        yield name, "of complex numbers", {**values, name: values[name] * 1j}
+        yield name, "of text", {**values, name: np.full(np.shape(values[name]), "x")}
         for wrong, new in _spoiled(leaf, values[name], sample.sizes):
             given = {**values, name: new}
             try:
@@ -187,6 +284,10 @@ SUBJECT: dict[Callable[..., Any], str] = {
     _loss_and_grads: "loss_and_grads",
     _intermediates: "outputs",
     _plain_floats: "on plain floats",
+    _lists: "on lists",
+    _precisions: "on several precisions",
+    _whole_numbers: "on integers",
+    _told_sizes: "with sizes told",
     _dtype: "on float32 inputs",
     _workspace: "with a workspace",
     _refusals: "for arrays that are not as declared",

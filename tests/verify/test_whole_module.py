@@ -44,13 +44,13 @@ CASES = [  # (what is changed, words of the sentence)
     (("DTYPE = np.float64", "DTYPE = np.float16"), "DTYPE is .*, expected float32 or float64"),
     (('OPTIMIZER = "adamw"', ""), "the module has update, but no OPTIMIZER that says by which rule"),
     (("/ (D / 2) ** 0.5", "/ D ** 0.5"),
-     r"init_params: W1 has standard deviation 0.4\d+ over \d+ draws, expected 0.707\d*, sqrt\(2/4\) .* a ReLU .*:"),
+     r"init_params: W1 has standard deviation 0.\d+ over \d+ draws, expected 0.\d+, sqrt\(2/\d\) .* a ReLU .*:"),
     (('"b1": np.zeros', '"b1": np.ones'), r"init_params: b1\[0\] is 1, expected 0, a bias starts at 0 \(net.py:"),
     (('"gain": np.ones', '"gain": np.zeros'), r"init_params: gain\[0\] is 0, expected 1, a gain starts at 1 \(net.py:"),
     (("* 0.1,", "* 0.2,"), "init_params: E has standard deviation 0.\\d+ over .*, expected 0.1, the"),
-    (('"s": rng.standard_normal()', '"s": rng.standard_normal() + 1'), "init_params: s has standard deviation 1.4"),
+    (('"s": rng.standard_normal()', '"s": rng.standard_normal() + 1'), "init_params: s has standard deviation 1"),
     (('"E": rng.standard_normal(', '"E": rng.uniform(-3**.5, 3**.5, '), "init_params: E has a fourth moment of 1"),
-    (("(V, H * h)", "(H * h, V)"), r"init_params: E has shape \(10, 7\), expected \(7, 10\)"),
+    (("(V, H * h)", "(H * h, V)"), r"init_params: E has shape \(\d+, \d+\), expected \(\d+, \d+\)"),
     (('"s": rng', '"s": np.random.default_rng()'), "init_params: two generators in the same state give different s"),
     (("default_rng(rng[()] if", "default_rng(0 if"), "init_params: the seed 3, np.int64.3. and the 0-d array of 3"),
     ((" or size < 0:", ":"), "init_params does not refuse the size N = -1"),
@@ -69,7 +69,7 @@ CASES = [  # (what is changed, words of the sentence)
     (('state["k"] + 1', 'state["k"] + 2'), "update: k is 2 after step 1, expected 1"),
     (("np.asarray(w_new, dtype=w.dtype)", "np.asarray(w_new, np.float64)"), "is float32 and becomes float64"),
     (("    params = as_floats(params, DTYPE)\n    new_params", "    new_params"), "update"),
-    (("            continue", "            break"), r"update: m of b1.* where W1 had no gradient at first in step 1"),
+    (("            continue", "            break"), r"update: m of b1.* where W1 has no gradient in step 2, in step 2"),
 ]
 
 
