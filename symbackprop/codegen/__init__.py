@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from symbackprop.errors import UsageError, did_you_mean
-from symbackprop.model.nesting import nesting_told
 from symbackprop.targets import TARGETS
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ def codegen(
     from symbackprop.codegen.planning import build_program
     from symbackprop.derive.closed import closed
     from symbackprop.derive.stable import derive_stable
+    from symbackprop.model.nesting import nesting_told
     from symbackprop.model.text.write import to_text, with_text_names
 
     if dtype not in DTYPES:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from symbackprop.errors import UsageError, did_you_mean
-from symbackprop.model.nesting import nesting_told
 from symbackprop.render.options import Options
 
 if TYPE_CHECKING:
@@ -26,6 +25,8 @@ def printed(derivation: Derivation, form: str, **options: Any) -> str:
     """The derivation in a format; ``options`` are those of `Options`."""
     if form not in FORMATS:
         raise UsageError(f"no format is called {form!r}; there are {', '.join(FORMATS)}.{did_you_mean(form, FORMATS)}")
+    from symbackprop.model.nesting import nesting_told
+
     with nesting_told(derivation.model):
         return FORMATS[form](derivation, Options(**options))
 
