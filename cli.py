@@ -193,7 +193,7 @@ def tell_it_is_executed(path: str | Path) -> None:
 
 model_argument = click.argument("model")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-at_option = click.option("--at", metavar="VALUES", help="Numbers to put in: x=.5,y=1 or a file (.json, .npz).")
+at_option = click.option("--at", metavar="VALUES", help="Numbers to put in: x=.5,y=1, a file (.json, .npz) or example.")
 digits_option = click.option("--digits", type=click.IntRange(1, 17), metavar="N", help="Digits of printed numbers.")
 output_option = click.option(
     "-o", "--output", metavar="FILE", default="-", help="Where to write; - is stdout (default)."
@@ -330,6 +330,8 @@ def show(given: Given, form: str) -> None:
 @at_option
 @digits_option
 @one_of("--detail", WORDS["detail"], "How much is printed: a board, the chain rule, or every line.", default="full")
+@click.option("--lr", type=float, metavar="R", help="Gradient descent in numbers at this learning rate.")
+@click.option("--steps", type=click.IntRange(1, 1000), default=1, show_default=True, help="Of that.")
 @click.option("--standalone", is_flag=True, help="A LaTeX document that compiles, not a fragment.")
 @output_option
 @on_model
@@ -340,12 +342,11 @@ def derive(
     if standalone and form != "latex":
         raise click.UsageError("--standalone is for --format latex")
     from symbackprop.derive import derive as derived
-    from symbackprop.render.numbers import read_at
+    from symbackprop.render.numbers import values_at
 
     names = None if wrt is None else [name.strip() for name in wrt.split(",") if name.strip()]
     derivation = derived(given.model(), names)
-    if at is not None:
-        options["values"] = read_at(at)
+    options["values"] = values_at(at, derivation.model)
     write_result(derivation.printed(form, standalone=standalone, sizes=given.sizes, **options), output)
 
 
@@ -536,10 +537,10 @@ def graph(given: Given, form: str, at: str | None, output: str, **options: Any) 
     With --at, the value of each node stands above it, the gradient below it.
     """
     from symbackprop.render.graph import draw
-    from symbackprop.render.numbers import read_at
+    from symbackprop.render.numbers import values_at
 
-    values = None if at is None else read_at(at)
-    write_result(draw(given.model(), form, values, sizes=given.sizes, **options), output)
+    model = given.model()
+    write_result(draw(model, form, values_at(at, model), sizes=given.sizes, **options), output)
 
 
 def main() -> NoReturn:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Math, Num, transposed, turned, within
+from symbackprop.core.maths import Math, Num, Relation, Words, transposed, turned, within
 from symbackprop.core.shapes import ONE, Shape
 from symbackprop.derive.closed import closed, closed_forms
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context, groups, is_loop
+from symbackprop.render.descent import descended, differences
 from symbackprop.render.document import Declaration, Document, Line, Prose, Ref, Row, Step
 from symbackprop.render.forward import Forward
 from symbackprop.render.glossary import conventions, glossary
@@ -22,13 +23,13 @@ from symbackprop.render.results import Results, updates
 from symbackprop.render.symbols import Located, LoopMark, Symbols, locate, serving
 from symbackprop.render.views import VIEWS, choose_view
 
-MAX_PATH = 8
+MAX_PATH, MAX_UPDATES = 8, 6
 
 
 class Anatomy:
     """Puts a document together. Gradient descent is written for each of ``most_updates`` parameters, else once."""
 
-    most_updates = 6
+    most_updates = MAX_UPDATES
 
     def __init__(self, derivation: Derivation, options: Options) -> None:
         self.derivation, self.options, self.model = derivation, options, derivation.model
@@ -60,9 +61,21 @@ class Anatomy:
             layout=self.options.layout, detail=self.options.detail, heading=self._heading(),
             conventions=conventions(model, self.options.layout, self.name),
             glossary=glossary(self.rows), declarations=self._declarations(), forward=forward,
-            steps=steps, table=table, total_cost=results.total_cost(), stored=stored,
-            rate=self.rows.rate, updates=updates(self.context, self._gradient, self.most_updates), notes=self._notes(),
+            steps=steps, table=table, total_cost=results.total_cost(), costs=results.costs_said(stored), stored=stored,
+            rate=self._rate(), updates=self._updates(), checks=tuple(differences(self.context, self._gradient)),
+            notes=self._notes(),
         )
+
+    def _rate(self) -> Math:
+        """η, or η = 0.1."""
+        lr = self.options.lr
+        return self.rows.rate if lr is None else Relation(self.rows.rate, "=", Words(f"{lr:g}"))
+
+    def _updates(self) -> tuple[Line, ...]:
+        """Gradient descent; with a learning rate, in numbers."""
+        rate, most = self.options.lr, self.most_updates if self.options.lr is None else MAX_UPDATES
+        lines = updates(self.context, self._gradient, most)
+        return lines if rate is None else descended(self.context, lines, rate, self.options.steps)
 
     def _table(self, results: Results, steps: Sequence[Step]) -> tuple[Row, ...]:
         return results.table({s.anchor: s for s in steps})

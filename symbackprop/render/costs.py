@@ -14,10 +14,12 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.entry import Letter, letters
 from symbackprop.core.facts import entries, kind
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.shapes import size_of
+
+MAX_ROWS = 60  # of which the sum over all paths is said
 
 
 def multiplications(rows: Iterable[Node], known: Collection[int]) -> sp.Expr:
@@ -32,6 +34,19 @@ def multiplications(rows: Iterable[Node], known: Collection[int]) -> sp.Expr:
         cost = cost + own_cost(node)
         stack.extend(node.args)
     return cost
+
+
+def unshared(rows: Iterable[Node]) -> sp.Expr | None:
+    """What it would cost with nothing kept, every row computed anew for each that reads it: what backpropagation
+    saves. None where loops repeat it all, or where there are too many rows to say it shortly."""
+    rows = list(rows)
+    order = arguments_first(rows, lambda row: row.args, ())
+    if len(order) > MAX_ROWS or any(isinstance(row.attr, Loop) for row in order):
+        return None
+    cost: dict[int, sp.Expr] = {}
+    for row in order:
+        cost[row.id] = sp.Add(own_cost(row), *[cost[a.id] for a in row.args])
+    return sp.expand(sp.Add(*[cost[row.id] for row in rows]))
 
 
 def own_cost(node: Node) -> sp.Expr:

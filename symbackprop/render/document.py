@@ -52,7 +52,8 @@ class Line:
     - ``result``: the final form in which later steps use it, after a simplification with its rule in ``reason``;
     - ``closed``: the shortest form of a gradient, the rules that lead to it in ``reason``;
     - ``element``: one entry of an array, in index view;
-    - ``written``: on a board, a sum over paths without δ's.
+    - ``written``: on a board, a sum over paths without δ's;
+    - ``check``: a difference quotient, or the loss at another point.
 
     ``value`` is the number that the line comes to, when numbers were given.
     """
@@ -161,9 +162,11 @@ class Document:
     steps: tuple[Step, ...]
     table: tuple[Row, ...]
     total_cost: Math
+    costs: Prose
     stored: tuple[Math, ...]
     rate: Math
     updates: tuple[Line, ...]
+    checks: tuple[Line, ...]
     notes: tuple[Prose, ...]
 
     def anchors(self) -> Iterator[str]:

@@ -39,9 +39,9 @@ class Writer:
             "heading": self.prose(d.heading), "conventions": [self.prose(c) for c in d.conventions],
             "glossary": [self.prose(g) for g in d.glossary], "given": self.given(d),
             "forward": self.forward(d.forward), "steps": [self.step(s) for s in d.steps],
-            "table": [self.row(r) for r in d.table], "total": _inline(d.total_cost), "rate": _inline(d.rate),
-            "stored": ", ".join(map(_inline, d.stored)) or "nothing",
+            "table": [self.row(r) for r in d.table], "costs": self.prose(d.costs), "rate": _inline(d.rate),
             "updates": self.display([(u, self.prose(u.reason)) for u in d.updates]),
+            "checks": self.display([(u, self.prose(u.reason)) for u in d.checks]),
             "notes": [self.prose(n) for n in d.notes],
         }
 
@@ -143,7 +143,8 @@ class Writer:
     def board(self, d: Document) -> list[str]:
         """Rows of one alignat for all steps: a formula that leaves no room for its reason stands across the columns,
         in several lines if need be, the reason below."""
-        rows = [*[row for s in d.steps for row in self._on_board(s)], *[("", u, u.reason) for u in d.updates]]
+        after = [("", u, u.reason) for u in (*d.updates, *d.checks)]
+        rows = [*[row for s in d.steps for row in self._on_board(s)], *after]
         sides = [self.words_of(why) if why else Token("") for _, _, why in rows]
         left = max([self._indented(head, x).width for head, x, _ in rows], default=0.0)
         side = min(max([s.width for s in sides], default=0.0), 2 * REASON)
@@ -194,7 +195,7 @@ class Writer:
 
 
 BIG_GAP = r"\quad "
-SIGNS = {":": r"\colon\;"}
+SIGNS = {":": r"\colon\;", "≈": r"\approx"}
 
 
 def _inline(m: Math) -> str:

@@ -26,6 +26,7 @@ class MarkdownPrinter(LatexPrinter):
     }
 
 
+SIGNS = {":": r"\colon\enspace", "≈": r"\approx"}
 _PRINTER = MarkdownPrinter()
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|$~])")
 
@@ -53,9 +54,9 @@ def sections(d: Document) -> dict[str, object]:
         "title": escaped(d.name), "summary": escaped(d.summary), "source": escaped(d.source),
         "heading": prose(d.heading), "conventions": "; ".join(prose(c) for c in d.conventions),
         "glossary": [prose(g) for g in d.glossary], "given": given(d), "forward": [equation(e) for e in d.forward],
-        "steps": [step(s) for s in d.steps], "table": [row(r) for r in d.table], "total": inline(d.total_cost),
-        "rate": inline(d.rate),
-        "stored": ", ".join(map(inline, d.stored)) or "nothing", "updates": [line(u) for u in d.updates],
+        "steps": [step(s) for s in d.steps], "table": [row(r) for r in d.table], "costs": prose(d.costs),
+        "rate": inline(d.rate),"updates": [line(u) for u in d.updates],
+        "checks": [line(u) for u in d.checks],
         "notes": [prose(n) for n in d.notes],
     }
 
@@ -81,7 +82,7 @@ def prose(parts: Prose) -> str:
 def line(x: Line) -> str:
     left = "" if x.left is None else latex(x.left)
     reason = f"& & {_upright(x.reason)}" if x.reason else ""
-    sign = r"\colon\enspace" if x.sign == ":" else x.sign
+    sign = SIGNS.get(x.sign, x.sign)
     return f"{left} & {sign} {latex(x.right)}{_valued(x.number)} {reason}".strip()
 
 

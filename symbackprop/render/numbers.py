@@ -17,6 +17,7 @@ from symbackprop.core.maths import Rounded, Values
 from symbackprop.core.scalars import PLACEHOLDERS, to_sympy
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.errors import ModelError, UsageError, did_you_mean
+from symbackprop.model.model import Model
 from symbackprop.render.document import Value
 from symbackprop.render.factors import Factor
 
@@ -26,6 +27,15 @@ MAX_BYTES = 2**30  # of a file of numbers, unpacked
 
 
 # -- reading
+def values_at(text: str | None, model: Model) -> dict[str, Any] | None:
+    """What ``--at`` says; ``example`` are the numbers that the model carries. Raises `UsageError`."""
+    if text is None or text != "example":
+        return None if text is None else read_at(text)
+    if not model.example:
+        raise UsageError(f"{model.name} carries no example: give --at x=.5,y=1 or a .json or .npz file")
+    return dict(model.example)
+
+
 def read_at(text: str) -> dict[str, Any]:
     """``x=.5,W=[[1,2],[3,4]]``, or the path of a .json object or an .npz archive. Raises `UsageError`."""
     from symbackprop.model.text.expressions import read_values
@@ -99,7 +109,8 @@ class Numbers:
         from symbackprop.verify.interpreter import evaluate
         from symbackprop.verify.values import infer_sizes
 
-        given = _by_array_name(derivation, values)
+        self.derivation = derivation
+        self.given = given = _by_array_name(derivation, values)
         rows = _rows(derivation)
         model = derivation.model
         self.sizes = infer_sizes(list(model.leaves().values()), given, sizes, model.sizes)
@@ -108,6 +119,24 @@ class Numbers:
         with np.errstate(all="ignore"):
             found = evaluate([better.get(r.id, r) for r in rows], given, self.sizes)
         self.found = {r.id: v for r, v in zip(rows, found, strict=True)}
+
+    def moved(self, values: Mapping[str, Any]) -> Numbers:
+        """The same at another point: ``values`` are the arrays that are others there."""
+        return Numbers(self.derivation, {**self.given, **values}, self.sizes, self.digits)
+
+    def objective(self, values: Mapping[str, Any]) -> float:
+        """The loss at another point; of a layer, what its outputs and their upstream gradients add up to."""
+        import numpy as np
+
+        from symbackprop.verify.interpreter import evaluate
+
+        model = self.derivation.model
+        with np.errstate(all="ignore"):
+            found = evaluate(model.results(), {**self.given, **values}, self.sizes)
+        if model.loss_row is not None:
+            return float(found[0])
+        return float(sum([np.sum(y * self.given[row.name or ""]) for y, row in
+                          zip(found, model.upstream.values(), strict=True)]))
 
     def of(self, node: Node) -> Value | None:
         """The value of a row; None inside a loop."""

@@ -15,7 +15,7 @@ WORDS = {"view": ("auto", *VIEWS), "layout": ("shape", "jacobian"), "detail": ("
 @dataclass(frozen=True)
 class Options:
     """``values`` are numbers for every array by name, ``sizes`` for dimensions; ``standalone`` is for LaTeX: a document
-    that compiles."""
+    that compiles. ``lr`` is a learning rate: gradient descent is then written in numbers, for so many ``steps``."""
 
     view: str = "auto"
     layout: str = "shape"
@@ -24,9 +24,13 @@ class Options:
     sizes: Mapping[str, int] = field(default_factory=dict)
     digits: int | None = None
     standalone: bool = False
+    lr: float | None = None
+    steps: int = 1
 
     def __post_init__(self) -> None:
         for option, words in WORDS.items():
             word = str(getattr(self, option))
             if word not in words:
                 raise UsageError(f"{option} is one of {', '.join(words)}, not {word!r}.{did_you_mean(word, words)}")
+        if self.lr is not None and self.values is None:
+            raise UsageError("a learning rate needs numbers: give --at as well")

@@ -11,8 +11,8 @@ from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Marked, Math, Sum, Sym, chain
 from symbackprop.core.names import free_name
 from symbackprop.render.context import Context, groups, is_loop
-from symbackprop.render.costs import multiplications
-from symbackprop.render.document import Line, Row, Step
+from symbackprop.render.costs import multiplications, unshared
+from symbackprop.render.document import Line, Prose, Row, Step
 from symbackprop.render.symbols import Located, LoopMark
 
 
@@ -44,6 +44,16 @@ class Results:
     def total_cost(self) -> Math:
         """What all gradients asked for need: not what only steps need that nothing comes of."""
         return self._cost(multiplications(self.context.derivation.gradients.values(), self.known))
+
+    def costs_said(self, stored: Sequence[Math]) -> Prose:
+        """The cost of forward and backward, of backward where nothing is shared, and what forward stores."""
+        d = self.context.derivation
+        forward = self._cost(multiplications(d.model.results(), ()))
+        anew = unshared(d.gradients.values())
+        each: Prose = () if anew is None else (" (", self._cost(anew), " if every path were computed anew)")
+        names = [part for m in stored for part in (", ", m)][1:] or ["nothing"]
+        return ("Multiplications: forward ", forward, "; the whole backward pass ", self.total_cost(), *each,
+                ". Forward stores: ", *names, ".")
 
     def _cost(self, cost: sp.Expr) -> Math:
         return self.rows.size(cost)

@@ -24,7 +24,8 @@ def to_slides(document: Document) -> str:
     """A document that compiles: what is given, the forward pass, the backward pass with an overlay for every step."""
     slides = Slides(links=False)
     forward = [slides.equation(e) for e in document.forward]
-    backward = [*map(slides.overlay, document.steps), *[slides.line(u, u.reason) for u in document.updates]]
+    after = [slides.line(u, u.reason) for u in (*document.updates, *document.checks)]
+    backward = [*map(slides.overlay, document.steps), *after]
     return render(
         "slides.tex", title=latex_text(document.name), summary=latex_text(document.summary),
         given=slides.given(document), glossary=[slides.prose(g) for g in document.glossary],

@@ -34,10 +34,10 @@ def board(document: Document) -> dict[str, object]:
         "title": document.name,
         "summary": document.summary,
         "said": [*wrapped("; ".join(given(document))), *wrapped("; ".join(map(prose, document.glossary)))],
-        "forward": columns([equation(e) for e in document.forward], (GAP, " ", " ")),
+        "forward": columns([equation(e) for e in document.forward], (GAP, " ", " "), LINE - 2),
         "conventions": wrapped("; ".join(map(prose, document.conventions))),
-        "steps": columns([row for s in document.steps for row in board_rows(s)], (" ", " ", GAP)),
-        "updates": columns([line(u) for u in document.updates], (" ", " ", GAP)),
+        "steps": columns([row for s in document.steps for row in board_rows(s)], (" ", " ", GAP), LINE - 2),
+        "updates": columns([line(u) for u in (*document.updates, *document.checks)], (" ", " ", GAP), LINE - 2),
         "notes": [line for n in document.notes for line in wrapped(prose(n))],
     }
 
@@ -66,9 +66,10 @@ def sections(document: Document) -> dict[str, object]:
         "forward": columns([equation(e) for e in document.forward], (GAP, " ", " "), LINE - 2),
         "steps": [step(s) for s in document.steps],
         "table": table(document),
-        "total": hanging(said(total(document)), LINE - 2),
+        "costs": hanging(said(document.costs), LINE - 2),
         "rate": text(document.rate),
         "updates": columns([line(u) for u in document.updates], (" ", " ", GAP), LINE - 2),
+        "checks": columns([line(u) for u in document.checks], (" ", " ", GAP), LINE - 2),
         "notes": [line for n in document.notes for line in wrapped(prose(n))],
     }
 
@@ -100,12 +101,6 @@ def _words(words: str) -> Text:
 def listed(items: Iterable[Math]) -> Prose:
     """Things with commas between, or none."""
     return tuple([x for m in items for x in (", ", m)][1:]) or ("nothing",)
-
-
-def total(document: Document) -> Prose:
-    """What backward multiplies and forward stores."""
-    head = "Multiplications in the whole backward pass: "
-    return (head, document.total_cost, ". Forward stores: ", *listed(document.stored), ".")
 
 
 def wrapped(words: str) -> list[str]:

@@ -70,7 +70,7 @@ def _tuple_problems(value: object, hints: tuple[Any, ...], where: str) -> Iterat
 MATH: dict[str, Schema] = {"text": str, "latex": str, "cites": [str], "tree": tree_problems}
 PROSE = [(str, MATH, {"anchor": str, "text": str})]
 VALUE = (None, {"shown": (None, MATH), "data": (*NUMBER, list)})
-KINDS = {"definition", "chain", "cached", "local", "substitution", "result", "element", "layout", "value", "note"}
+KINDS = {"definition", "chain", "cached", "local", "substitution", "result", "element", "layout", "value", "note", "check", "written"}
 KINDS |= {"closed", "loop"}  # the heading of a loop
 LINE = {"kind": KINDS, "left": (None, MATH), "sign": str, "right": MATH, "reason": PROSE, "value": VALUE}
 SHAPE = (None, MATH)
@@ -135,9 +135,11 @@ DERIVATION = {
     "steps": [STEP],
     "table": [ROW],
     "total_cost": MATH,
+    "costs": PROSE,
     "rate": MATH,
     "stored": [MATH],
     "updates": [LINE],
+    "checks": [LINE],
     "notes": [PROSE],
 }
 

@@ -15,7 +15,7 @@ from symbackprop.derive import derive
 from symbackprop.derive.closed import closed
 from symbackprop.model import Model, zoo
 from symbackprop.render.board import build_document
-from symbackprop.render.costs import own_cost
+from symbackprop.render.costs import multiplications, own_cost, unshared
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
 from tests.render.random_models import random_loop, random_model
@@ -138,3 +138,15 @@ SCALARS = "dim T\ndata x: T\nparam u, w\nh[0] = 0\nfor t in 1..T:\n    h[t] = u*
 def test_what_the_steps_of_a_loop_compute_for_one_gradient_stands_in_its_row(source: str, rows: object) -> None:
     table = build_document(derive(Model.parse(source)), Options()).table
     assert {row.name: (text(row.cost), [text(m) for m in row.stores]) for row in table} == rows
+
+
+def test_what_a_backward_pass_costs_that_shares_nothing() -> None:
+    """f = ((a·a)·(a·a)): two products forward; backward 2b·2a, where b = a² is kept and 2b stands once."""
+    d = derive(Model.parse("param a\nb = a * a\nc = b * b\nloss L = c * c"))
+    paths = unshared(d.gradients.values())
+    assert paths is not None and paths > multiplications(d.gradients.values(), d.forward_ids)
+
+
+def test_a_loop_is_not_computed_anew() -> None:
+    loop = "dim T\nparam w\ndata h0\nfor t in 1..T:\n    h[t] = tanh(w * h[t-1])\nloss L = h[T]"
+    assert unshared(derive(Model.parse(loop)).gradients.values()) is None

@@ -14,8 +14,9 @@ from symbackprop.errors import ModelError, UsageError
 from symbackprop.model import Model, zoo
 from symbackprop.render.board import build_document
 from symbackprop.render.context import Context
+from symbackprop.render.document import Document
 from symbackprop.render.forward import Forward
-from symbackprop.render.numbers import Numbers, read_at
+from symbackprop.render.numbers import Numbers, read_at, values_at
 from symbackprop.render.options import Options
 from symbackprop.render.print.latex import latex
 from symbackprop.render.print.text import text
@@ -127,3 +128,61 @@ def test_the_upstream_gradient_of_a_scalar_is_one_unless_given() -> None:
     values = {k: v for k, v in d.model.example.items() if k != "dm"}
     doc = build_document(d, Options(values=values))
     assert [s.value.data for s in doc.steps if s.value is not None] == [1.0, 1.0, 0.0]
+
+
+def with_rate(text: str, lr: float, steps: int = 1, **values: object) -> Document:
+    d = derive(Model.parse(text))
+    return build_document(d, Options(values=values, lr=lr, steps=steps, digits=6))
+
+
+def test_a_central_difference_stands_beside_every_gradient() -> None:
+    doc = build_document(derive(Model.parse("param w, v: 2\ndata x: 2\nloss L = (w * (v @ x))**2")),
+                         Options(values={"w": 2.0, "v": [1.0, -1.0], "x": [3.0, 0.5]}))
+    told = {text(c.left): (c.value.data, c.reason) for c in doc.checks if c.left is not None and c.value is not None}
+    assert list(told) == ["∂L/∂w", "∂L/∂v"]
+    assert np.allclose(told["∂L/∂w"][0], 2 * 2 * 2.5**2) and np.allclose(told["∂L/∂v"][0], [2 * 5 * 6, 2 * 5])
+    assert all(float(str(reason[0]).split()[1]) < 1e-6 for _, reason in told.values())
+
+
+def test_a_difference_disagrees_where_the_derivative_is_a_convention() -> None:
+    doc = build_document(derive(Model.parse("param w\nloss L = relu(w)")), Options(values={"w": 0.0}))
+    assert doc.checks[0].reason == ("error 5.0e-01",)
+
+
+def test_differences_of_a_layer_weigh_its_outputs() -> None:
+    d = derive(Model.parse("input x: 2\noutput y = x**2"))
+    doc = build_document(d, Options(values={"x": [1.0, 2.0], "dy": [3.0, 5.0]}))
+    value = doc.checks[0].value
+    assert value is not None and np.allclose(value.data, [6.0, 20.0])
+
+
+def test_there_are_no_differences_without_numbers_or_of_large_arrays() -> None:
+    d = derive(Model.parse("param w: 50\nloss L = sum(w**2)"))
+    assert not build_document(d, Options()).checks
+    assert not build_document(d, Options(values={"w": [1.0] * 50})).checks
+
+
+def test_gradient_descent_in_numbers() -> None:
+    doc = with_rate("param w\nloss L = w**2", 0.25, 2, w=4.0)
+    values = [line.value.data for line in doc.updates if line.value is not None]
+    assert np.allclose(values, [2.0, 16.0, 4.0, 1.0])
+    assert not any("overshoots" in str(line.reason) for line in doc.updates)
+
+
+def test_a_step_that_overshoots_is_told() -> None:
+    doc = with_rate("param w\nloss L = w**2", 1.5, 2, w=1.0)
+    assert [line.reason for line in doc.updates[1:]] == [
+        ("before",), ("after 1 step: it has grown, the step overshoots",),
+        ("after 2 steps: it has grown, the step overshoots",)]
+
+
+def test_a_rate_without_numbers_is_refused() -> None:
+    with pytest.raises(UsageError, match="--at"):
+        Options(lr=0.1)
+
+
+def test_the_example_of_a_model() -> None:
+    assert values_at("example", zoo.build("cube")) == {"x": 4}
+    assert values_at(None, zoo.build("cube")) is None
+    with pytest.raises(UsageError, match="carries no example"):
+        values_at("example", zoo.build("gpt"))

@@ -1,0 +1,90 @@
+"""What numbers say beside a derivation: difference quotients of the loss, and steps of gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from symbackprop.core.graph import Node
+from symbackprop.core.maths import Math
+from symbackprop.render.context import Context
+from symbackprop.render.document import Line
+from symbackprop.render.numbers import MAX_ENTRIES, Numbers
+
+H = 1e-4  # the lectures' step of a difference quotient
+Called = Callable[[Node], Math]
+
+
+def differences(context: Context, called: Called) -> Iterator[Line]:
+    """(L(θ + h) − L(θ − h))/2h beside every gradient, entry by entry, and how far the two are apart."""
+    import numpy as np
+
+    numbers, d = context.numbers, context.derivation
+    if numbers is None:
+        return
+    for name in d.wrt:
+        value = numbers.given.get(name)
+        if value is None or name not in d.gradients or np.size(value) > MAX_ENTRIES:
+            continue
+        slopes, shown = _slopes(numbers, name), numbers.found.get(d.gradients[name].id)
+        written = numbers.write(slopes)
+        if shown is not None and written is not None and written.shown is not None:
+            error = float(np.max(np.abs(slopes - shown), initial=0.0))
+            row = d.model.graph.names[name]
+            yield Line("check", called(row), written.shown, (f"error {error:.1e}",), "≈", written)
+
+
+def _slopes(numbers: Numbers, name: str) -> Any:
+    """The difference quotient of the loss in every entry of an array."""
+    import numpy as np
+
+    start = np.asarray(numbers.given[name], dtype=float)
+    slopes = np.empty_like(start)
+    for place in np.ndindex(start.shape):
+        there = [start.copy() for _ in range(2)]
+        there[0][place] += H
+        there[1][place] -= H
+        up, down = (numbers.objective({name: x}) for x in there)
+        slopes[place] = (up - down) / (2 * H)
+    return slopes
+
+
+def descended(context: Context, updates: tuple[Line, ...], rate: float, steps: int) -> tuple[Line, ...]:
+    """The lines of one step in numbers, and what becomes of the loss in every step."""
+    numbers, model = context.numbers, context.derivation.model
+    loss = model.loss_row
+    if numbers is None or loss is None:
+        return updates
+    points = list(_points(numbers, [n for n in model.params if n in context.wanted], rate, steps))
+    first = {n: points[1].write(v) for n, v in points[1].given.items()}
+    names = [n for n in model.params if n in context.wanted and n in context.derivation.gradients]
+    valued = [replace(u, value=first[n]) for u, n in zip(updates, names, strict=False)]
+    whole = valued if len(updates) == len(names) else updates
+    return (*whole, *[_loss(context, loss, points, k) for k in range(steps + 1)])
+
+
+def _points(numbers: Numbers, names: list[str], rate: float, steps: int) -> Iterator[Numbers]:
+    """The numbers at the start and after every step."""
+    yield numbers
+    for _ in range(steps):
+        numbers = numbers.moved(_moved(numbers, names, rate))
+        yield numbers
+
+
+def _moved(numbers: Numbers, names: list[str], rate: float) -> Mapping[str, Any]:
+    import numpy as np
+
+    gradients = numbers.derivation.gradients
+    found = {n: numbers.found[gradients[n].id] for n in names if n in gradients}
+    return {n: np.asarray(numbers.given[n], dtype=float) - rate * g for n, g in found.items()}
+
+
+def _loss(context: Context, loss: Node, points: list[Numbers], k: int) -> Line:
+    """L = 0.31 after 2 steps; whether it has grown."""
+    value, before = (float(points[i].found[loss.id]) for i in (k, max(k - 1, 0)))
+    when = "before" if not k else f"after {k} step{'s' if k > 1 else ''}"
+    grown = ": it has grown, the step overshoots" if not value <= before else ""
+    written = points[k].write(value)
+    assert written is not None and written.shown is not None
+    return Line("check", context.rows.bare(loss), written.shown, (when + grown,), value=written)
