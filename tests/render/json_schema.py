@@ -70,8 +70,8 @@ def _tuple_problems(value: object, hints: tuple[Any, ...], where: str) -> Iterat
 MATH: dict[str, Schema] = {"text": str, "latex": str, "cites": [str], "tree": tree_problems}
 PROSE = [(str, MATH, {"anchor": str, "text": str})]
 VALUE = (None, {"shown": (None, MATH), "data": (*NUMBER, list)})
-KINDS = {"definition", "chain", "cached", "local", "substitution", "result", "element", "layout", "value", "note", "check", "written"}
-KINDS |= {"closed", "loop"}  # the heading of a loop
+KINDS = {"definition", "chain", "cached", "local", "substitution", "result", "element", "layout", "value", "note"}
+KINDS |= {"closed", "check", "written", "loop"}  # the heading of a loop
 LINE = {"kind": KINDS, "left": (None, MATH), "sign": str, "right": MATH, "reason": PROSE, "value": VALUE}
 SHAPE = (None, MATH)
 
