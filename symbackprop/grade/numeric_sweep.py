@@ -7,6 +7,7 @@ gradients of all rows below it follow as they would have for a person who made t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -34,32 +35,41 @@ class NumericSweep:
         self.order = reference.downstream(target, known)
         self._links: dict[tuple[Edge, tuple[int, ...]], tuple[Node, Node]] = {}
         self._locals: dict[Edge, Array] = {}
+        self._seeds: dict[int, Array] = {}
 
     def gradient(self, swaps: Swaps) -> Array:
         """∂L/∂target when the edges in ``swaps`` hand back something else than they should."""
         changed: dict[int, Array] = {}
+        swapped = {e.argument.id for e in swaps}
         with np.errstate(all="ignore"):
-            for row in self.order:
-                edges = self.reference.edges(row)
-                if any(e in swaps or e.consumer.id in changed for e in edges):
-                    changed[row.id] = self._settled(row, edges, swaps, changed)
+            for row, consumers in self._plan:
+                if row.id in swapped or not changed.keys().isdisjoint(consumers):
+                    changed[row.id] = self._settled(row, self.reference.edges(row), swaps, changed)
         return changed[self.target.id] if self.target.id in changed else self.right(self.target)
+
+    @cached_property
+    def _plan(self) -> list[tuple[Node, list[int]]]:
+        return [(row, [e.consumer.id for e in self.reference.edges(row)]) for row in self.order]
 
     def right(self, row: Node) -> Array:
         """The right ∂L/∂row."""
         return self.point.value(self.reference.gradient(row))
 
     def _settled(self, row: Node, edges: Sequence[Edge], swaps: Swaps, changed: dict[int, Array]) -> Array:
-        total: Array = sum(
-            (self.point.value(p.value) for p in self.reference.parts[row.id] if p.consumer is None),
-            start=np.zeros(self.point.size(row.shape)),
-        )
+        total = self._seed(row)
         for edge in edges:
             upstream = changed.get(edge.consumer.id)
             upstream = self.right(edge.consumer) if upstream is None else upstream
             swap = swaps.get(edge)
             total = total + (self.passed(edge, upstream) if swap is None else swap(self, edge, upstream))
         return total
+
+    def _seed(self, row: Node) -> Array:
+        """What a row has from no other row: the upstream gradient of a result."""
+        if row.id not in self._seeds:
+            seeds = [self.point.value(p.value) for p in self.reference.parts[row.id] if p.consumer is None]
+            self._seeds[row.id] = sum(seeds, start=np.zeros(self.point.size(row.shape)))
+        return self._seeds[row.id]
 
     # -- what an edge hands back
     def passed(self, edge: Edge, upstream: Array) -> Array:

@@ -68,6 +68,7 @@ class Reference:
         own = {self.gradients[i].id: self.spelled[row.id] for i, row in steps.items() if row.id in self.spelled}
         self.with_gradients = Notation(own | self.names)  # writes dX for a gradient: without it, terms grow with depth
         self._lines: dict[int, str] = {}
+        self._edges: dict[int, tuple[Edge, ...]] = {}
         self._downstream: dict[tuple[int, frozenset[int]], list[Node]] = {}
         self.graph.writing = False  # from here on rows are answers: o written out is o
 
@@ -131,7 +132,10 @@ class Reference:
 
     def edges(self, row: Node) -> tuple[Edge, ...]:
         """The branches through which ``row`` acts on the results."""
-        return tuple(Edge(p.consumer, p.index) for p in self.parts.get(row.id, ()) if p.consumer is not None)
+        if row.id not in self._edges:
+            parts = self.parts.get(row.id, ())
+            self._edges[row.id] = tuple([Edge(p.consumer, p.index) for p in parts if p.consumer is not None])
+        return self._edges[row.id]
 
     def downstream(self, row: Node, known: frozenset[int] = frozenset()) -> list[Node]:
         """The rows between ``row`` and the results, results first, ``row`` last: the order of a reverse sweep.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,16 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.build import transpose
-from symbackprop.core.facts import is_convolution, is_pick, is_product, is_sum
+from symbackprop.core.facts import (
+    is_convolution,
+    is_joined,
+    is_lookup,
+    is_part,
+    is_pick,
+    is_product,
+    is_reshaped,
+    is_sum,
+)
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.loops import body_leaf
 from symbackprop.core.shapes import bracketed, dim_text, same_shape, shape_text
@@ -29,7 +38,7 @@ from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array
 from symbackprop.grade.reference import Reference
 
-OVERWRITTEN, AXIS, SWAPPED, CONVENTION = "overwritten", "axis", "swapped", "convention"
+OVERWRITTEN, AXIS, SWAPPED, CONVENTION, SHIFTED = "overwritten", "axis", "swapped", "convention", "shifted"
 COPIES = ("gather", "unfold", "slice", "take_along_axis", "repeat")
 
 
@@ -39,11 +48,15 @@ COPIES = ("gather", "unfold", "slice", "take_along_axis", "repeat")
 def overwrites(place: Place) -> Iterator[Candidate]:
     """``dE[index] = d`` and ``dX[window] = d`` where += belongs: the last one wins."""
     edge = place.edge
-    op, name = edge.consumer.op.name, place.reference.name(edge.argument)
+    op, name = edge.consumer.op.name, _declared(place.reference, edge.argument)
     if edge.index == 0 and op in COPIES:
         what = "an index that occurs twice" if op == "gather" else "entries that overlap"
         says = f"= stands where += belongs in d{name}: of {what} only the last contribution is kept"
-        yield _candidate(place, OVERWRITTEN, says, _last_copy, 15)
+        yield _candidate(place, OVERWRITTEN, says, _last_copy, 15, (("overwrites", op, name),))
+        places = edge.consumer.args[1].ndim if is_lookup(edge.consumer) else 0
+        for axis in range(places) if places > 1 else ():
+            within = says.replace("occurs twice", f"occurs twice in one step along axis {axis}")
+            yield _candidate(place, OVERWRITTEN, within, _last_copy_of_each(axis), 16)
     if edge.index == 1 and op == "conv2d":
         says = f"= stands where += belongs in d{name}: of the sum over the places of the window only the last is kept"
         yield _candidate(place, OVERWRITTEN, says, lambda s, e, up: s.passed(e, _last_place(up)), 15)
@@ -70,14 +83,38 @@ class Priced(Candidate):
 
 def _last_copy(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     """Every entry of the consumer is a copy of one of the argument: numbering these tells which."""
+    return _written_over(sweep, edge, _numbered(sweep, edge), upstream)
+
+
+def _last_copy_of_each(axis: int) -> Swap:
+    """Overwritten within one step along an axis, and added up over the steps."""
+
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        places, whole = np.moveaxis(_numbered(sweep, edge), axis, 0), np.moveaxis(upstream, axis, 0)
+        return sum(_written_over(sweep, edge, p, u) for p, u in zip(places, whole, strict=True))
+
+    return swap
+
+
+def _numbered(sweep: NumericSweep, edge: Edge) -> Array:
     consumer, shape = edge.consumer, sweep.point.size(edge.argument.shape)
     leaf = body_leaf(consumer.graph, "numbered", edge.argument.shape)
     row = consumer.graph.again(consumer, [leaf, *consumer.args[1:]])
     numbers = np.arange(float(np.prod(shape, dtype=int))).reshape(shape)
-    places = sweep.point.computed([row], {leaf.id: numbers})[row.id].astype(int)
-    result = np.zeros(shape)
+    return sweep.point.computed([row], {leaf.id: numbers})[row.id].astype(int)
+
+
+def _written_over(sweep: NumericSweep, edge: Edge, places: Array, upstream: Array) -> Array:
+    result = np.zeros(sweep.point.size(edge.argument.shape))
     result.reshape(-1)[places.reshape(-1)] = np.broadcast_to(upstream, places.shape).reshape(-1)
     return result
+
+
+def _declared(reference: Reference, row: Node) -> str:
+    """The name of a row, or of the one that it is another layout of."""
+    while not reference.is_named(row) and len(row.args) == 1 and (is_reshaped(row) or is_product(row)):
+        row = row.args[0]
+    return reference.name(row)
 
 
 def _last_place(upstream: Array) -> Array:
@@ -98,6 +135,116 @@ def _last_window(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     return result
 
 
+def shifted_windows(place: Place) -> Iterator[Candidate]:
+    """Windows of a convolution some places off: its padding is cut off at the wrong end, an index is off by one."""
+    edge = place.edge
+    if not is_convolution(edge.consumer):
+        return
+    name, image = _declared(place.reference, edge.argument), _declared(place.reference, edge.consumer.args[0])
+    reach = sorted({-1, 0, 1, *(s * int(p) for p in edge.consumer.attr.padding for s in (-1, 1))})
+    for off in (o for o in product(reach, reach) if any(o)):
+        words = " and ".join(f"{abs(k)} along axis {axis}" for axis, k in enumerate(off, 1) if k)
+        says = f"the windows over {image} are shifted by {words} in d{name}: the padding is cut off, or an index " \
+               "begins, at the wrong place"
+        yield _candidate(place, SHIFTED, says, _shifted(off), 19)
+
+
+def _shifted(off: tuple[int, int]) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        image, kernel = (sweep.point.value(a) for a in edge.consumer.args)
+        stride, padding = ([int(k) for k in pair] for pair in (edge.consumer.attr.stride, edge.consumer.attr.padding))
+        margin = max(map(abs, off))
+        wide = [(0, 0), *[(p + margin, p + margin) for p in padding], (0, 0)]
+        padded, result = np.pad(image if edge.index else np.zeros(image.shape), wide), np.zeros(kernel.shape)
+        for a, b in np.ndindex(kernel.shape[:2]):
+            starts = [k + margin + (o if edge.index else 0) for k, o in zip((a, b), off, strict=True)]
+            window = (slice(None), *[slice(k, k + s * n, s) for k, s, n in zip(starts, stride, upstream.shape[1:3],
+                                                                              strict=True)])
+            if edge.index:
+                result[a, b] = np.einsum("nijc,nijk->ck", padded[window], upstream)
+            else:
+                padded[window] += upstream @ kernel[a, b].T
+        inner = [slice(p + margin + o, p + margin + o + n)
+                 for p, o, n in zip(padding, off, image.shape[1:3], strict=True)]
+        return result if edge.index else padded[:, inner[0], inner[1]]
+
+    return swap
+
+
+def maxima(place: Place) -> Iterator[Candidate]:
+    """A maximum that hands on to every entry alike, or shares equally as an average does."""
+    consumer = place.edge.consumer
+    if not consumer.op.chooses:
+        return
+    name = m.clipped(place.reference.name(consumer), SHORT)
+    unmasked = f"the mask of the entries that are the maximum is missing: d{name} is handed on to every entry"
+    shared = f"d{name} is shared equally by all entries, as by a mean: it belongs to the maximum alone"
+    yield _candidate(place, m.MISSING_FACTOR, unmasked, _spread_out, 23)
+    yield _candidate(place, m.SUBSTITUTION, shared, lambda s, e, up: _spread_out(s, e, up) / _share(s, e), 23)
+
+
+def _spread_out(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    axes, keepdims = edge.consumer.attr
+    whole = upstream if keepdims else np.expand_dims(upstream, tuple(int(a) for a in axes))
+    return np.broadcast_to(whole, sweep.point.size(edge.argument.shape))
+
+
+def _share(sweep: NumericSweep, edge: Edge) -> float:
+    sizes = [np.prod(sweep.point.size(row.shape), dtype=int) for row in (edge.argument, edge.consumer)]
+    return float(sizes[0] / sizes[1])
+
+
+def without_upstream(place: Place) -> Iterator[Candidate]:
+    """What a structural row hands back without the gradient that comes from above."""
+    consumer = place.edge.consumer
+    if consumer.op.chooses or is_product(consumer) or is_convolution(consumer):
+        name = f"d{m.clipped(place.reference.name(consumer), SHORT)}"
+        says = f"the upstream gradient {name} is missing: 1 stands where it belongs"
+        yield _candidate(place, m.MISSING_FACTOR, says, lambda s, e, up: s.passed(e, np.ones_like(up)), 23)
+
+
+def divided_by_one_less(place: Place) -> Iterator[Candidate]:
+    """1/(N − 1) in the gradient of a mean or a variance that divides by N: at one place, and wherever it divides so."""
+    consumer = place.edge.consumer
+    form = None if consumer.form is None else consumer.attr.partial(place.edge.index)
+    number = sp.fraction(form.value)[1] if isinstance(form, f.Num) else sp.S.One
+    if number.free_symbols:
+        texts = [bracketed(dim_text(number)), bracketed(dim_text(number - 1))]
+        says = f"1/{texts[1]} stands where 1/{texts[0]} belongs in {place.factor}"
+        yield _candidate(place, m.MEAN, says, _scaled_by(number / (number - 1)), 29, (("one less", number),))
+
+
+def rolled(place: Place) -> Iterator[Candidate]:
+    """The parts of a rolled array put back elsewhere: rolled on in the same direction, or not at all."""
+    part, whole = place.edge.consumer, _only_consumer(place.reference, place.edge.consumer)
+    if not is_part(part) or whole is None or whole.origin is None or whole.origin.function != "roll":
+        return
+    name = place.reference.name(place.edge.argument)
+    for says, times in ((f"d{name} is rolled in the same direction as {name}: backward rolls the other way", 1),
+                        (f"d{name} is not rolled back", 0)):
+        pattern = ("rolled", m.base_name(name), times)
+        yield _candidate(place, AXIS, says, _put_back(whole, times), 21, ((*pattern, whole.id), pattern))
+
+
+def _only_consumer(reference: Reference, row: Node) -> Node | None:
+    edges = reference.edges(row)
+    return edges[0].consumer if len(edges) == 1 and is_joined(edges[0].consumer) else None
+
+
+def _put_back(whole: Node, times: int) -> Swap:
+    """Each part of the concatenation, placed as if the array had been rolled on ``times`` times."""
+
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        axis = int(whole.attr)
+        lengths_ = [sweep.point.size(a.shape)[axis] for a in whole.args]
+        start = sum(lengths_[: [a.id for a in whole.args].index(edge.consumer.id)])
+        result = np.zeros(sweep.point.size(whole.shape))
+        result[(slice(None),) * axis + (slice(start, start + upstream.shape[axis]),)] = upstream
+        return np.roll(result, times * lengths_[0], axis)
+
+    return swap
+
+
 def products(place: Place) -> Iterator[Candidate]:
     """A matrix product with a factor transposed or in the other order, where the shapes do not tell: once, and at every
     step of a loop."""
@@ -105,12 +252,9 @@ def products(place: Place) -> Iterator[Candidate]:
     if not is_product(edge.consumer) or len(args) != 2 or any(a.ndim != 2 for a in (*args, edge.consumer)):
         return
     other = args[1 - edge.index]
-    above = place.reference.with_gradients.operand(place.reference.gradient(edge.consumer))
-    texts = [x if x.replace("_", "").isalnum() or (x.endswith("]") and " " not in x) else f"({x})"
-             for x in (m.clipped(above), place.reference.name(other))]
     for number, (order, flips) in enumerate(_FORMS):
         swap = _product(order, flips, other)
-        tell = _product_told(place, texts, number)
+        tell = _product_told(place, other, number)
         pattern = ("product", edge.consumer.attr, edge.index, number)
         yield Priced(m.TRANSPOSE, tell, {edge: swap}, 0, (pattern,), 16)
 
@@ -172,9 +316,12 @@ def _product(order: tuple[int, int], flips: tuple[bool, bool], other: Node) -> S
     return lambda sweep, edge, upstream: _multiplied_as((order, flips), upstream, sweep.point.value(other))
 
 
-def _product_told(place: Place, texts: Sequence[str], number: int) -> Callable[[], Finding]:
+def _product_told(place: Place, other: Node, number: int) -> Callable[[], Finding]:
     def tell() -> Finding:
         right = _right_form(place.edge)
+        above = place.reference.with_gradients.operand(place.reference.gradient(place.edge.consumer))
+        texts = [x if x.replace("_", "").isalnum() or (x.endswith("]") and " " not in x) else f"({x})"
+                 for x in (m.clipped(above), place.reference.name(other))]
         shown = [_written(_FORMS[k], texts) for k in (number, right)]
         kind = m.ORDER if _FORMS[number][0] != _FORMS[right][0] else m.TRANSPOSE
         also = "the factors are in the wrong order" if kind == m.ORDER else "a transpose is missing or too many"
@@ -218,8 +365,12 @@ def softmax_parts(place: Place) -> Iterator[Candidate]:
         return
     name, axis = place.reference.name(consumer) if place.reference.is_named(consumer) else "p", consumer.attr
     axis = axis[0] if isinstance(axis, tuple) else axis
-    for says, change in _SOFTMAX_PARTS:
-        yield _candidate(place, m.MISSING_FACTOR, says.format(p=name), _softmax_with(axis, change), 21)
+    for number, (says, change) in enumerate(_SOFTMAX_PARTS):
+        says = says.format(p=name)
+        if number == ONLY_SUM and any(is_pick(e.consumer) for e in place.reference.edges(consumer)):
+            says = f"the one-hot is missing: {name} stands where {name} minus the one-hot of the true class belongs"
+        patterns = (("softmax", number, m.base_name(name)), ("softmax", number))
+        yield _candidate(place, m.MISSING_FACTOR, says, _softmax_with(axis, change), 21, patterns)
 
 
 _SOFTMAX_PARTS: tuple[tuple[str, Callable[[Array, Array, int], Array]], ...] = (
@@ -229,9 +380,14 @@ _SOFTMAX_PARTS: tuple[tuple[str, Callable[[Array, Array, int], Array]], ...] = (
      lambda p, d, axis: p * (d - np.sum(d, axis=axis, keepdims=True))),
     ("the factor {p} stands at d{p} alone: the softmax hands back {p} * (d{p} - sum(d{p} * {p}))",
      lambda p, d, axis: p * d - np.sum(d * p, axis=axis, keepdims=True)),
+    ("the term d{p} * {p} is missing: the softmax hands back {p} * (d{p} - sum(d{p} * {p}))",
+     lambda p, d, axis: -p * np.sum(d * p, axis=axis, keepdims=True)),
     ("the sign of the sum in the backward of the softmax {p} is wrong",
      lambda p, d, axis: p * (d + np.sum(d * p, axis=axis, keepdims=True))),
 )
+
+
+ONLY_SUM = 3  # of the parts above, the sum without the rest
 
 
 def _softmax_with(axis: int, change: Callable[[Array, Array, int], Array]) -> Swap:
@@ -420,6 +576,7 @@ def _divisor(d: sp.Expr) -> str:
 def lengths(reference: Reference) -> list[sp.Expr]:
     """What means divide by: sizes, and products of the sizes of one array."""
     found = {d: None for d in reference.dimensions}
+    found |= {s: None for d in reference.dimensions for s in sorted(d.free_symbols, key=str)}
     for row in reference.order:
         axes = [d for d in row.shape if d != 1][:4]
         found |= {sp.Mul(*part): None for count in (2, 3) for part in combinations(axes, count)}
@@ -502,8 +659,11 @@ def branch(reference: Reference, edge: Edge) -> str:
 
 def through(reference: Reference, edge: Edge) -> str:
     """What a branch leads to: the named rows next above that no other branch leads to, else the row's own formula."""
-    others = {n for e in reference.edges(edge.argument) if e != edge for n in _named_above(reference, e.consumer)}
-    names = [n for n in _named_above(reference, edge.consumer) if n not in others]
+    above = _named_above(reference, edge.consumer)
+    others = [_named_above(reference, e.consumer) for e in reference.edges(edge.argument) if e != edge]
+    names = [n for n in above if all(n not in o for o in others)]
+    if not names and len(above) == 1 and above not in others:
+        names = above
     return " and ".join(names) if 0 < len(names) < 3 else m.clipped(reference.name(edge.consumer), SHORT)
 
 
@@ -610,8 +770,11 @@ def _added(source: Node) -> Swap:
     return lambda sweep, edge, upstream: sweep.passed(edge, upstream) + sweep.right(source)
 
 
-AT_EDGES = (overwrites, products, axes_exchanged, softmax_axes, softmax_parts, sum_axes, unsummed, complements, guided,
-            scaled, without_a_factor, one_entry_only, other_gradients)
+AT_EDGES = (overwrites, shifted_windows, maxima, without_upstream, divided_by_one_less, rolled, products,
+            axes_exchanged, softmax_axes, softmax_parts, sum_axes, unsummed, complements, guided, scaled,
+            without_a_factor, one_entry_only, other_gradients)
+
+
 def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
     """The gradient of a row on the way, at which branches meet, times a constant."""
     edges = reference.edges(row)
@@ -623,7 +786,8 @@ def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candi
 
 
 AT_ROWS = (missing_branches, scaled_rows, extra_terms, extra_factors, detached, one_step_only, true_class)
-FEW_AT_EDGES = (overwrites, products, softmax_axes, softmax_parts)
+FEW_AT_EDGES = (overwrites, shifted_windows, maxima, without_upstream, divided_by_one_less, rolled, products,
+                softmax_axes, softmax_parts)
 FEW_AT_ROWS = (missing_branches, one_step_only)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,18 +13,26 @@ from symbackprop.own.truth import Truth
 RELATIVE = {"float64": 1e-7, "float32": 1e-4, "float16": 2e-2, "bfloat16": 5e-2}
 SINGLE = 3e-6  # what a float32 step somewhere in the code leaves of float64, beside what cancels
 NOISE = 20.0
+DOUBLE = 2.0**-29  # the rounding of float64, as a share of that of float32
 TINY = 1e-8
 CLOSE, SINGLE_STEP, OFF, SHAPE = "close", "a step in float32", "off", "shape"
 
 
 @dataclass
 class Pair:
-    """A returned gradient and the right one at one point, with what they may differ by, relative to the largest."""
+    """A returned gradient and the right one at one point, with what they may differ by, relative to the largest.
+
+    ``loose`` is what they may differ by where a step of the code is computed in float32.
+    """
 
     given: Array
     right: Array
     tolerance: float
     state: str = OFF
+    loose: float = 0.0
+
+    def loosened(self) -> Pair:
+        return replace(self, tolerance=max(self.tolerance, self.loose))
 
     @property
     def scale(self) -> float:
@@ -65,12 +73,13 @@ def _pair(truth: Truth, name: str, point: Point, given: Array, right: Array, pre
     allowed = wanted if wanted is not None else RELATIVE.get(precision, RELATIVE["float64"])
     if off <= allowed:
         return Pair(fitted, right, allowed, CLOSE)
-    if wanted is None and precision != "float64":
-        allowed += NOISE * truth.noise(name, point) / scale
-        return Pair(fitted, right, allowed, CLOSE if off <= allowed else OFF)
-    if wanted is None:
-        allowed = SINGLE + NOISE * truth.noise(name, point) / scale  # so that what is wrong beside it is explained
-    return Pair(fitted, right, allowed, SINGLE_STEP if wanted is None and off <= min(allowed, 1e-4) else OFF)
+    if wanted is not None:
+        return Pair(fitted, right, allowed)
+    noise = NOISE * truth.noise(name, point) / scale
+    if precision != "float64":
+        return Pair(fitted, right, allowed + noise, CLOSE if off <= allowed + noise else OFF)
+    loose = SINGLE + noise
+    return Pair(fitted, right, allowed + DOUBLE * noise, SINGLE_STEP if off <= min(loose, 1e-4) else OFF, loose)
 
 
 def fitting(given: Array, right: Array) -> Array | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -29,10 +30,10 @@ from symbackprop.own.sweeps import Sweep
 from symbackprop.own.truth import Truth
 from symbackprop.verify.interpreter import Program
 
-MAX_WORK, MAX_SEARCH, MAX_PAIRS, MAX_SECOND = 900_000, 20_000, 40, 400
+MAX_WORK, MAX_SEARCH, MAX_SWEPT, MAX_PAIRS, MAX_SECOND = 6_000_000, 20_000, 200_000, 40, 400
 _PLAIN = (m.MISSING_FACTOR, m.SIGN, m.CONSTANT, m.MEAN, m.MISSING_PATH, m.TERM, m.EXPONENT)
 STEP, LARGE = 1e-5, 300
-ROUNDED = 2e-3
+ROUNDED, FEW = 2e-3, 6
 Swaps = Mapping[Edge, Swap]
 
 
@@ -58,8 +59,7 @@ class Diagnosis:
     found: list[Candidate] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        row = self.truth.row(self.name)
-        assert row is not None
+        row = row_of(self.truth, self.name)
         self.reference, self.target = self.truth.reference, row
         self.sweeps = [Sweep(self.reference, p, row) for p in self.points]
         self.telling = int(np.argmax([np.count_nonzero(p.right) for p in self.pairs]))
@@ -70,6 +70,7 @@ class Diagnosis:
         self._edges: dict[int, frozenset[Edge]] = {}
         self.unlikely: list[Candidate] = []
         self.work = MAX_SEARCH // len(self.reference.downstream(row))
+        self.sweeps_left = MAX_SWEPT // len(self.reference.downstream(row))
         self._project()
 
     def _project(self) -> None:
@@ -81,7 +82,7 @@ class Diagnosis:
         weights = np.random.default_rng(0).normal(size=(2, *pair.right.shape))
         self.wanted = np.array([float(np.sum(w * (pair.given - pair.right))) for w in weights])
         self.projected_right = np.array([float(np.sum(w * pair.right)) for w in weights])
-        self.slack = float(np.sum(np.abs(weights[0]))) * pair.scale * (pair.tolerance + 1e-6)
+        self.slack = float(np.sum(np.abs(weights[0]))) * pair.scale * (pair.tolerance + 1e-7)
         self.tangents = tangents(self.reference, point, self.target, weights)
 
     def finding(self) -> Finding:
@@ -95,8 +96,7 @@ class Diagnosis:
 
     @property
     def large(self) -> bool:
-        """Whether the model is so large that only the likeliest mistakes are tried."""
-        return len(self.reference.order) > LARGE
+        return is_large(self.reference)
 
     def spend(self) -> bool:
         """Whether one more try in the dark is allowed; large models get fewer."""
@@ -172,15 +172,27 @@ class Diagnosis:
     def _at(self, row: Node) -> list[Candidate]:
         """The mistakes at a row and at the edges that lead to it; the same for every gradient that flows through."""
         if row.id not in self.pool:
-            large = self.large  # there, only mistakes that exchange no arrays are tried
-            rows = [] if large else self.reference.rows.values()
-            floats = {r.id: r for r in rows if r.kind == FLOAT and r.value is None}
-            places = [Place(self.reference, e, self.target, list(floats.values())) for e in self.reference.edges(row)]
+            large = self.large
+            places = [Place(self.reference, e, self.target, self._known(e)) for e in self.reference.edges(row)]
             at_edge = (*AT_EDGES.values(), *(own.AT_EDGES if not large else own.FEW_AT_EDGES))
             found = [c for place in places for rule in at_edge for c in rule(place)]
             at_row = (scaled_paths, *(own.AT_ROWS if not large else own.FEW_AT_ROWS))
             self.pool[row.id] = [*found, *[c for rule in at_row for c in rule(self.reference, row, self.target)]]
         return self.pool[row.id]
+
+    def _known(self, edge: Edge) -> Sequence[Node]:
+        """The rows that may stand in the place of another at an edge: those with a name, in a large model only of other
+        steps, and what the consumer itself reads."""
+        args = [a for a in edge.consumer.args if a.kind == FLOAT]
+        if not self.large:
+            return [*self._floats, *(a for a in args if not self.reference.is_named(a))]
+        names = {m.base_name(self.reference.names.get(a.id, "")) for a in args} - {""}
+        named = [r for n, r in self.reference.rows.items() if m.base_name(n) in names and r.kind == FLOAT]
+        return [*named, *(a for a in args if not self.reference.is_named(a))]
+
+    @cached_property
+    def _floats(self) -> list[Node]:
+        return list({r.id: r for r in self.reference.rows.values() if r.kind == FLOAT and r.value is None}.values())
 
     def shadows(self, candidate: Candidate) -> Array | None:
         """How a mistake changes two random projections of the gradient, to first order, which is all where its edges
@@ -214,7 +226,7 @@ class Diagnosis:
 
     def one_mistake(self) -> Finding | None:
         """One that leaves the gradients right that were returned right comes before one that does not."""
-        for candidate in self.every():
+        for candidate in sorted(self.every(), key=lambda c: not c.swaps.keys().isdisjoint(self._shared)):
             if self._may_explain(candidate) and self._explains(candidate.swaps):
                 if self._spares(candidate.swaps):
                     self.found.append(candidate)
@@ -222,10 +234,16 @@ class Diagnosis:
                 self.unlikely.append(candidate)
         return None
 
+    @cached_property
+    def _shared(self) -> frozenset[Edge]:
+        """The edges that also lead to a gradient that was returned right: what goes wrong there would spoil it."""
+        return frozenset().union(*[self._edges_to(row_of(self.truth, n)) for n in self.right])
+
     def _may_explain(self, candidate: Candidate) -> bool:
         shadow = self.shadow_of(candidate)
         if shadow is None:
-            return self.thorough
+            self.sweeps_left -= 1
+            return self.thorough and (not self.large or self.sweeps_left >= 0)
         return bool(np.all(np.abs(shadow - self.wanted) <= self.slack + 1e-4 * np.abs(self.wanted)))
 
     def shadow_of(self, candidate: Candidate) -> Array | None:
@@ -237,8 +255,7 @@ class Diagnosis:
         """Whether the gradients that were returned right would be right with a mistake."""
         point = self.points[self.telling]
         for name in self.right:
-            row = self.truth.row(name)
-            assert row is not None
+            row = row_of(self.truth, name)
             sweep = self._sweep_to(row)
             if any(e in self._edges_to(row) for e in swaps):
                 value = sweep.gradient(swaps)
@@ -383,7 +400,7 @@ class Diagnosis:
         for axis in range(wrong.ndim):
             others = tuple(a for a in range(wrong.ndim) if a != axis)
             lines = np.flatnonzero(wrong.any(axis=others))
-            if 0 < len(lines) < wrong.shape[axis] and wrong.ndim > 1:
+            if 0 < len(lines) < wrong.shape[axis] and wrong.ndim > 1 and len(lines) <= FEW:
                 return f"{share}, all with index {', '.join(map(str, lines))} of axis {axis}"
         return share if not wrong.all() else ""
 
@@ -407,6 +424,17 @@ RULES: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     Diagnosis.two_mistakes,
     Diagnosis.rounded,
 )
+
+
+def is_large(reference: Reference) -> bool:
+    """Whether a model is so large that only the likeliest mistakes are tried."""
+    return len(reference.order) > LARGE
+
+
+def row_of(truth: Truth, name: str) -> Node:
+    row = truth.row(name)
+    assert row is not None
+    return row
 
 
 def _two(first: Finding, second: Finding) -> Finding:
@@ -466,6 +494,19 @@ def _averaged(axis: int) -> Callable[[Array], Array]:
     return lambda a: np.broadcast_to(a.mean(axis=axis, keepdims=True), a.shape) if a.ndim > axis else a * np.nan
 
 
+def _moved(axis: int, by: int) -> Callable[[Array], Array]:
+    """The entries moved by one place, with zeros where none comes from."""
+
+    def change(a: Array) -> Array:
+        if a.ndim <= axis:
+            return a * np.nan
+        moved = np.roll(a, by, axis)
+        moved[(slice(None),) * axis + (0 if by > 0 else -1,)] = 0
+        return moved
+
+    return change
+
+
 _TRANSFORMS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
     (m.TRANSPOSE, "d{name} is transposed: a transpose is missing or too many", _square(_t)),
     (own.CONVENTION, "d{name} is d + d.T, the gradient of a symmetric {name} with both triangles counted: twice the "
@@ -482,6 +523,8 @@ _TRANSFORMS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
     (m.TERM, "of d{name} only the diagonal is there", _square(_diagonal)),
     (own.AXIS, "d{name} is the same along axis 0: it is averaged there", _averaged(0)),
     (own.AXIS, "d{name} is the same along axis 1: it is averaged there", _averaged(1)),
+    *((own.SHIFTED, f"the entries of d{{name}} are one place off along axis {axis}", _moved(axis, by))
+      for axis in (0, 1) for by in (-1, 1)),
     (own.AXIS, "d{name} is reversed along axis 0: it runs in the other direction",
      lambda a: a[::-1] if a.ndim else a * np.nan),
 )

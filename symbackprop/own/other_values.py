@@ -10,7 +10,7 @@ import numpy as np
 
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_convolution, is_sum
-from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.graph import FLOAT, INT, Node
 from symbackprop.core.shapes import same_shape
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.points import Array, Point
@@ -18,8 +18,8 @@ from symbackprop.grade.reference import Reference
 from symbackprop.own.sweeps import Sweep
 from symbackprop.verify.interpreter import Program
 
-EPS = "eps"
-SMALL_NUMBER = 1e-2
+EPS, MASK = "eps", "mask"
+SMALL_NUMBER, MAX_INSIDE = 1e-2, 6
 Value: TypeAlias = Callable[[Point], Array]
 ALONE, UNNAMED, FORWARD = "alone", "what is not named", "all that follows"
 
@@ -57,14 +57,22 @@ def substitutions(reference: Reference) -> Iterator[Substitution]:
     yield from _reaching(_roots(reference))
     yield from _reaching(_sums(reference))
     yield from _turned(reference)
+    yield from _unmasked(reference)
     named = [r for r in dict.fromkeys(reference.rows.values()) if r.kind == FLOAT and r.value is None]
     for old in named:
-        for new in named:
+        for new in (*named, *_inside(reference, old)):
             if new is not old and same_shape(new.shape, old.shape):
                 kind, words = m.exchange(old, new, reference.name(old), reference.name(new))
                 yield Substitution(kind, f"{words}, wherever backward reads it", ((old, _of(new)),))
         says = f"{reference.name(old)} has the wrong sign wherever backward reads it"
         yield Substitution(m.SIGN, says, ((old, _times(old, -1.0)),))
+
+
+def _inside(reference: Reference, row: Node) -> list[Node]:
+    """The unnamed arrays of the same shape that a row is made of: one that a step was forgotten of."""
+    rows = row.graph.topological([row])
+    return [r for r in rows if r is not row and r.kind != INT and not reference.is_named(r) and not r.is_leaf
+            and same_shape(r.shape, row.shape)][-MAX_INSIDE:]
 
 
 def _reaching(found: Iterator[Substitution]) -> Iterator[Substitution]:
@@ -79,7 +87,7 @@ def _reaching(found: Iterator[Substitution]) -> Iterator[Substitution]:
 
 
 def _of(row: Node) -> Value:
-    return lambda point: point.value(row)
+    return lambda point: np.asarray(point.value(row), float)
 
 
 def _times(row: Node, by: float) -> Value:
@@ -142,6 +150,36 @@ def _turned(reference: Reference) -> Iterator[Substitution]:
             kernel = row.args[1]
             says = f"{reference.name(kernel)} is turned over: the window's places run backwards"
             yield Substitution(m.TRANSPOSE, says, ((kernel, _backwards(kernel)),))
+
+
+def _unmasked(reference: Reference) -> Iterator[Substitution]:
+    """A softmax whose mask is left out, or is laid over the probabilities, which then do not add up to 1."""
+    for row in reference.order:
+        inner = row.args[0].form if row.op.distribution else None
+        match inner:
+            case f.Call("where", (f.Arg(c), f.Arg(s), f.Num())):
+                mask, scores = row.args[0].args[c], row.args[0].args[s]
+                p = reference.name(row) if reference.is_named(row) else "the softmax"
+                everywhere = (mask, _ones(mask))
+                left_out = f"the mask of {p} is missing"
+                yield Substitution(MASK, left_out, ((row, _softmax_of(scores, row.attr)),))
+                yield Substitution(MASK, left_out, ((row, _softmax_of(scores, row.attr)), everywhere))
+                yield Substitution(MASK, f"the mask is applied after the softmax, where it belongs in front of it: the "
+                                   f"entries of {p} do not add up to 1", ((row, _softmax_of(scores, row.attr, mask)),))
+
+
+def _ones(row: Node) -> Value:
+    return lambda point: np.ones(point.size(row.shape))
+
+
+def _softmax_of(scores: Node, axis: int, mask: Node | None = None) -> Value:
+    def value(point: Point) -> Array:
+        s = point.value(scores)
+        e = np.exp(s - s.max(axis=axis, keepdims=True))
+        p = e / e.sum(axis=axis, keepdims=True)
+        return p if mask is None else p * point.value(mask)
+
+    return value
 
 
 def _backwards(kernel: Node) -> Value:

@@ -41,6 +41,8 @@ def returned(raw: Raw, returns: Sequence[str] | None, truth: Truth, label: str, 
             found.add(name, word, array)
         elif array is not None:
             found.extra.append(word)
+    if not found.gradients and returns is None and len(named) == len(found.extra) == len(truth.targets):
+        unnamed, found.extra = [value for _, value in named], []  # names that say nothing are none
     arrays = [a for value in unnamed if (a := back(value)) is not None]
     found.unnamed = len(arrays)
     left = [n for n in truth.targets if n not in found.gradients]

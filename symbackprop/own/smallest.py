@@ -25,8 +25,9 @@ def smallest(truth: Truth, name: str, wrong: Wrong) -> str:
     if found is None or max(a.size for a in found) > MAX_ENTRIES:
         return ""
     leaves = {n: point.value(truth.reference.rows[n]) for n in truth.model.leaves() if n in truth.reference.rows}
-    shown = ", ".join(f"{n} = {_text(v)}" for n, v in leaves.items() if np.size(v) <= MAX_ENTRIES)
-    return f"smallest input found: at {shown} it is {_text(found[0])}, right is {_text(found[1])}"
+    shown = [f"{n} = {_text(v)}" for n, v in leaves.items() if np.size(v) <= MAX_ENTRIES and np.any(v)]
+    shown += ["0 elsewhere" if shown else "0 everywhere"] if any(not np.any(v) for v in leaves.values()) else []
+    return f"smallest input found: at {', '.join(shown)} it is {_text(found[0])}, right is {_text(found[1])}"
 
 
 def _small_sizes(truth: Truth, name: str, wrong: Wrong) -> Point | None:

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.shapes import evaluate_shape
 from symbackprop.errors import ModelError
 from symbackprop.grade.naming import plain
 from symbackprop.grade.points import DISTRIBUTION, GENERAL, HARD, Array, Point, Points, class_targets
 from symbackprop.grade.reference import Reference, copied, loop_counters, loop_dimensions
 from symbackprop.model.model import Model
-from symbackprop.verify.interpreter import Program
 from symbackprop.verify.sampling import choose_sizes
 
-STEPS, REDRAWN = 3, 24
+STEPS, REDRAWN, ROOM = 3, 24, 3000
 SMALL_VALUES, LARGE_VALUES = 0.03, 3.0
 UPSTREAM = ("upstream", "dout", "grad_output", "grad_outputs", "grad_out", "d_out", "gradient", "dupstream")
 VALUE, SIZE, SEED, GRADIENT = "value", "size", "upstream", "gradient"
@@ -50,6 +51,7 @@ class Truth:
         self.reference = Reference(copied(model, self.fixed), loop_counters(model), letters=False)
         self.rng = np.random.default_rng(seed)
         self.sources = {s: Points(self.reference, self.sizes, s, seed) for s in (GENERAL, DISTRIBUTION, HARD)}
+        self._coarse_points: dict[int, tuple[Point, Point]] = {}
 
     # -- names
     @cached_property
@@ -167,10 +169,13 @@ class Truth:
         return DISTRIBUTION if class_targets(self.reference) else GENERAL
 
     def points(self, count: int) -> Iterator[Point]:
-        """Random points at unequal sizes that change; the last has small values, where an ε tells."""
+        """Random points at unequal sizes that change, the third at those of the first again, so that what is compiled
+        for every shape is compiled twice only; the last has small values, where an ε tells."""
         last: Point | None = None
+        sizes: list[dict[str, int]] = []
         for trial in range(count):
-            last = self.sources[self.style].more(self._unequal(trial + 1, last))
+            sizes.append(sizes[trial - 2] if trial > 1 else self._unequal(trial + 1, last))
+            last = self.sources[self.style].more(sizes[-1])
             yield last
         scaled = None if last is None else self._scaled(last, SMALL_VALUES)
         if scaled is not None:
@@ -178,15 +183,24 @@ class Truth:
 
     def _unequal(self, trial: int, last: Point | None) -> dict[str, int]:
         """Sizes that differ, so that no axis is taken for another, and of which every free one differs from the last
-        point's, so that none is taken for a number."""
+        point's, so that none is taken for a number; small ones where axes are products of several."""
         model = self.reference.model
         varied = [n for n in model.sizes if n not in self.sizes]
+        fit: list[tuple[tuple[bool, int], dict[str, int]]] = []
         for attempt in range(REDRAWN):
             sizes = choose_sizes(model, self.rng, self.sizes, trial + attempt, varied=varied)
             apart = len(set(sizes.values())) == len(sizes) or attempt > REDRAWN // 2
             if apart and (last is None or all(sizes[n] != last.sizes[n] for n in varied)):
-                break
-        return sizes
+                entries = self._largest(sizes)
+                fit.append(((entries > 4 * ROOM or 1 in sizes.values(), entries), sizes))
+                if fit[-1][0] <= (False, ROOM):
+                    break
+        return min(fit, key=lambda found: found[0])[1] if fit else sizes
+
+    def _largest(self, sizes: Mapping[str, int]) -> int:
+        """Entries of the largest declared array."""
+        shapes = [evaluate_shape(row.shape, sizes) for row in self.sources[self.style].leaves]
+        return max((prod(shape) for shape in shapes), default=1)
 
     def hard(self, point: Point) -> Point:
         """The same point with targets that are 0 or 1."""
@@ -224,13 +238,18 @@ class Truth:
 
     def noise(self, name: str, point: Point) -> float:
         """How far the right gradient is off when it is computed in float32 throughout."""
-        row = self.gradient_row(name)
-        leaves = [*self.sources[self.style].leaves, *self.reference.model.constants.values()]
-        given = {r.id: np.asarray(point.value(r), np.float32) if r.kind == FLOAT else point.value(r) for r in leaves}
-        with np.errstate(all="ignore"):
-            found = Program([row], point.sizes, frozenset(given)).run(given)[row.id]
+        found = self._coarse(point).value(self.gradient_row(name))
         off = np.max(np.abs(np.asarray(found, float) - self.right(name, point)), initial=0.0)
         return float(off) if np.isfinite(off) else 0.0
+
+    def _coarse(self, point: Point) -> Point:
+        """The point in float32: all that is computed from it is, and remembered for the other gradients."""
+        if id(point) not in self._coarse_points:
+            leaves = [*self.sources[self.style].leaves, *self.reference.model.constants.values()]
+            values = {r.id: np.asarray(point.value(r), np.float32) if r.kind == FLOAT else point.value(r)
+                      for r in leaves}
+            self._coarse_points[id(point)] = point, Point(point.sizes, values, point.style)
+        return self._coarse_points[id(point)][1]
 
 
 def _near(word: str, known: Mapping[str, str]) -> str | None:

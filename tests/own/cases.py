@@ -86,6 +86,52 @@ z = X @ w + b
 a = sigmoid(z)
 loss L = mean(binary_cross_entropy(a, y))""",
     "matmul": "dim N, D, M\ninput X: N x D\nparam W: D x M\noutput Y = X @ W",
+    "label-smoothing": """dim N, D, C
+data X: N x D, y: N int < C
+param W: D x C, b: C
+const s = 0.1
+z = X @ W + b
+q = (1 - s) * one_hot(y, C) + s / C
+loss L = -mean(sum(q * log_softmax(z), axis=1))""",
+    "conv-nchw": """dim N, C, H, Wd, K
+input x: N x C x H x Wd
+param w: K x C x 3 x 3, b: K
+output y = conv2d(x, w, padding=1, layout="NCHW") + reshape(b, (1, K, 1, 1))""",
+    "group-norm": """dim N, H, Wd, G = 2, K = 3
+input x: N x G*K x H x Wd
+param g: G*K
+xg = reshape(x, (N, G, K*H*Wd))
+mu = mean(xg, axis=-1, keepdims=True)
+v = var(xg, axis=-1, keepdims=True)
+xh = reshape((xg - mu) / sqrt(v + 1e-5), (N, G*K, H, Wd))
+output y = xh * reshape(g, (1, G*K, 1, 1))""",
+    "masked-attention": """dim T, d
+input Q: T x d, K: T x d, V: T x d
+S = Q @ K.T / sqrt(d)
+P = softmax(where(causal_mask(T), S, -inf))
+output O = P @ V""",
+    "shift-head": """dim N, R, W
+input k: N x W, M: N x R x W, wp: N x R, g: N x 1, s: N x 1
+c = einsum("nw,nrw->nr", k, M)
+wc = softmax(c)
+wg = g * wc + (1 - g) * wp
+ws = s * roll(wg, 1, 1) + (1 - s) * wg
+v = ws ** 3
+output w = v / sum(v, axis=-1, keepdims=True)""",
+    "preference": """dim N, D
+data xw: N x D, xl: N x D, rw: N, rl: N
+param w: D
+const beta = 0.3
+a = xw @ w - rw
+b = xl @ w - rl
+m = beta * (a - b)
+loss L = -mean(log(sigmoid(m)))""",
+    "factorisation": """dim U, I, K, N
+data u: N int < U, i: N int < I, r: N
+param P: U x K, Q: I x K
+const lam = 0.02
+e = sum(P[u] * Q[i], axis=1) - r
+loss L = mean(e**2) + lam * (sum(P**2) + sum(Q**2))""",
 }
 
 
@@ -140,6 +186,14 @@ RIGHT = [
     Right("two-weight-tanh", L, "scalar_chain"),
     Right("max-pool", L, "max_pool"),
     Right("logistic", L, "logistic"),
+    Right("label-smoothing", L, "smoothed"),
+    Right("conv-nchw", L, "conv_nchw"),
+    Right("group-norm", L, "group_norm"),
+    Right("masked-attention", L, "masked_attention"),
+    Right("rnn-lm", L, "word_rnn"),
+    Right("shift-head", L, "shift_head"),
+    Right("preference", L, "preference"),
+    Right("factorisation", L, "factors"),
     Right("affine-relu", "course.py", "affine_relu_backward"),
     Right("ffnn-softmax-batch", "module.py"),
     Right("affine", C, "Linear"),
@@ -236,6 +290,40 @@ WRONG = [
     Wrong("cross-entropy", T, "CrossEntropy", "grad * d / len(y)", "grad * d", "z", ("1/N",)),
     Wrong("causal-attention", T, "Attention", " * ctx.scale", "", "Q", ("sqrt(d)",)),
     Wrong("softplus", "jaxes.py", "softplus_layer", "jnp.exp(-Z)", "jnp.exp(Z)", "W", ()),
+    # windows, maxima, masks, time
+    Wrong("conv-nchw", L, "conv_nchw", "dxp[:, :, 1:-1, 1:-1]", "dxp[:, :, :-2, :-2]", "x",
+          ("windows over x", "shifted", "dx")),
+    Wrong("conv-nchw", L, "conv_nchw", "dxp[:, :, 1:-1, 1:-1]", "dxp[:, :, 1:-1, 2:]", "x", ("1 along axis 2",)),
+    Wrong("max-pool", L, "max_pool", "share.reshape", "0.25 * np.repeat(dy[:, i // 2, j // 2], 4, axis=0).reshape", "x",
+          ("shared equally", "maximum")),
+    Wrong("max-pool", L, "max_pool", "dy[:, i // 2, j // 2][:, None]", "1.0", "x",
+          ("upstream gradient dy is missing",)),
+    Wrong("masked-attention", L, "masked_attention", "np.where(mask, S, -np.inf)", "S", "Q", ("mask of P", "missing")),
+    Wrong("masked-attention", L, "masked_attention", """np.where(mask, S, -np.inf)
+    P = np.exp(s - s.max(axis=-1, keepdims=True))
+    P /= P.sum(axis=-1, keepdims=True)""", """S
+    P = np.exp(s - s.max(axis=-1, keepdims=True))
+    P = P / P.sum(axis=-1, keepdims=True) * mask""", "K", ("mask is applied after the softmax", "P")),
+    Wrong("rnn-lm", L, "word_rnn", "np.add.at(dC, words[t], da @ W_e.T)", "dC[words[t]] += da @ W_e.T", "C",
+          ("+=", "occurs twice in one step")),
+    Wrong("shift-head", L, "shift_head", "np.roll(dws, -1, axis=1)", "np.roll(dws, 1, axis=1)", "wp",
+          ("rolled in the same direction",)),
+    Wrong("shift-head", L, "shift_head", "np.roll(dws, -1, axis=1)", "dws", "wp", ("not rolled back",)),
+    Wrong("shift-head", L, "shift_head", " - (dw * w).sum(axis=-1, keepdims=True)", "", "wp", ("sum(v", "missing")),
+    # targets and regularisers
+    Wrong("label-smoothing", L, "smoothed", "(p - q)", "(p - (q > 0.5))", "W", ("one_hot(y, C) stands where q",)),
+    Wrong("window-lm", L, "embedding", "    d[np.arange(N), y] -= 1\n", "", "W2", ("one-hot is missing",)),
+    Wrong("preference", L, "preference", "np.exp(m)", "np.exp(-m)", "w", ("m stands where -m",)),
+    Wrong("preference", L, "preference", "beta * (", "(", "w", ("beta", "missing")),
+    Wrong("factorisation", L, "factors", "Q[i] / N", "P[u] / N", "P", ("P", "stands where", "Q")),
+    # what a mean divides by
+    Wrong("layer-norm", L, "layer_norm",
+          "(dxh - dxh.mean(axis=1, keepdims=True) - xh * (dxh * xh).mean(axis=1, keepdims=True))",
+          "(dxh - (dxh.sum(1, keepdims=True) + xh * (dxh * xh).sum(1, keepdims=True)) / (x.shape[1] - 1))", "x",
+          ("1/(D - 1) stands where 1/D belongs",)),
+    Wrong("group-norm", L, "group_norm", "(dxh * xg).mean(axis=-1, keepdims=True)",
+          "(dxh * xg).sum(axis=-1, keepdims=True) / (H * Wd)", "x", ("1/K",)),
+    Wrong("batch-norm", L, "batch_norm", "(-dxhat * ivar)", "(dxhat * ivar)", "x", ("sign",)),
     # two mistakes
     Wrong("two-layer", L, "two_layer", "dA1 * (Z1 > 0)\n    dW1 = X.T @ dZ1", "dA1\n    dW1 = X.T @ dZ1 / len(X)", "W1",
           ("two things", "1/N")),

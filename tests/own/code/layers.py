@@ -226,3 +226,85 @@ def logistic(X, y, w, b, a):
     N = len(y)
     dz = (a - y) / N
     return X.T @ dz, dz.sum()
+
+
+def smoothed(X, W, z, y, q, N):
+    p = np.exp(z - z.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    dz = (p - q) / N
+    dW = X.T @ dz
+    db = dz.sum(axis=0)
+    return dW, db
+
+
+def conv_nchw(x, w, dout):
+    H, Wd = x.shape[2:]
+    xp = np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)))
+    dxp, dw = np.zeros_like(xp), np.zeros_like(w)
+    for i in range(H):
+        for j in range(Wd):
+            d = dout[:, :, i, j]
+            dw += np.tensordot(d, xp[:, :, i : i + 3, j : j + 3], ([0], [0]))
+            dxp[:, :, i : i + 3, j : j + 3] += np.tensordot(d, w, ([1], [0]))
+    db = dout.sum(axis=(0, 2, 3))
+    dx = dxp[:, :, 1:-1, 1:-1]
+    return dx, dw, db
+
+
+def group_norm(x, g, xh, v, dy, N, G, H, Wd):
+    dg = (dy * xh).sum(axis=(0, 2, 3))
+    dxh = (dy * g[None, :, None, None]).reshape(N, G, -1)
+    xg = xh.reshape(N, G, -1)
+    mean = dxh.mean(axis=-1, keepdims=True)
+    dx = (dxh - mean - xg * (dxh * xg).mean(axis=-1, keepdims=True)) / np.sqrt(v + 1e-5)
+    return dx.reshape(x.shape), dg
+
+
+def masked_attention(Q, K, V, S, dO, d):
+    mask = np.tril(np.ones(S.shape[-2:], bool))
+    s = np.where(mask, S, -np.inf)
+    P = np.exp(s - s.max(axis=-1, keepdims=True))
+    P /= P.sum(axis=-1, keepdims=True)
+    dV = P.T @ dO
+    dP = dO @ V.T
+    dS = P * (dP - (dP * P).sum(axis=-1, keepdims=True)) / np.sqrt(d)
+    dQ, dK = dS @ K, dS.T @ Q
+    return dQ, dK, dV
+
+
+def word_rnn(words, C, h0, h, W_e, W_h, W_o, dz, T):
+    dC, db, dh_next = np.zeros_like(C), 0, 0
+    for t in reversed(range(T)):
+        dh = dz[t] @ W_o.T + dh_next
+        da = dh * (1 - h[t] ** 2)
+        db = db + da.sum(axis=0)
+        np.add.at(dC, words[t], da @ W_e.T)
+        dh_next = da @ W_h.T
+    return dC, db
+
+
+def shift_head(k, M, wp, g, s, c, wc, wg, ws, v, w, dw):
+    dv = (dw - (dw * w).sum(axis=-1, keepdims=True)) / v.sum(axis=-1, keepdims=True)
+    dws = dv * 3 * ws**2
+    dwg = s * np.roll(dws, -1, axis=1) + (1 - s) * dws
+    ds = (dws * (np.roll(wg, 1, axis=1) - wg)).sum(axis=-1, keepdims=True)
+    dg = (dwg * (wc - wp)).sum(axis=-1, keepdims=True)
+    dwp = dwg * (1 - g)
+    dwc = dwg * g
+    dc = wc * (dwc - (dwc * wc).sum(axis=-1, keepdims=True))
+    dk = np.einsum("nr,nrw->nw", dc, M)
+    dM = np.einsum("nr,nw->nrw", dc, k)
+    return dk, dM, dwp, dg, ds
+
+
+def preference(xw, xl, m, beta):
+    dm = -1 / (1 + np.exp(m)) / len(m)
+    dw = beta * (dm @ xw - dm @ xl)
+    return dw
+
+
+def factors(u, i, P, Q, e, lam, N):
+    dP, dQ = 2 * lam * P, 2 * lam * Q
+    np.add.at(dP, u, 2 * e[:, None] * Q[i] / N)
+    np.add.at(dQ, i, 2 * e[:, None] * P[u] / N)
+    return dP, dQ
