@@ -382,6 +382,8 @@ _SOFTMAX_PARTS: tuple[tuple[str, Callable[[Array, Array, int], Array]], ...] = (
      lambda p, d, axis: p * d - np.sum(d * p, axis=axis, keepdims=True)),
     ("the term d{p} * {p} is missing: the softmax hands back {p} * (d{p} - sum(d{p} * {p}))",
      lambda p, d, axis: -p * np.sum(d * p, axis=axis, keepdims=True)),
+    ("the sum in the backward of the softmax {p} is not set back to 0: it goes on adding up along axis 0",
+     lambda p, d, axis: p * (d - np.cumsum(np.sum(d * p, axis=axis, keepdims=True), axis=0))),
     ("the sign of the sum in the backward of the softmax {p} is wrong",
      lambda p, d, axis: p * (d + np.sum(d * p, axis=axis, keepdims=True))),
 )

@@ -26,7 +26,7 @@ from symbackprop.own.compare import OFF, SHAPE, Pair, distance
 from symbackprop.own.multiples import ANY, multiple, ratio
 from symbackprop.own.other_values import EPS, substitutions
 from symbackprop.own.partial_sums import partial_sum
-from symbackprop.own.sweeps import Sweep
+from symbackprop.own.sweeps import Sweep, forwards_in_time
 from symbackprop.own.truth import Truth
 from symbackprop.verify.interpreter import Program
 
@@ -330,6 +330,14 @@ class Diagnosis:
                     break
         return None if best is None else Finding(best.kind, best.says)
 
+    def forwards_in_time(self) -> Finding | None:
+        """A loop of backward that runs from the first step to the last."""
+        if not self.truth.fixed or self.large or not self.agrees(lambda k: forwards_in_time(self.sweeps[k])):
+            return None
+        says = "the loop of backward runs forwards in time: what the step before hands back arrives where that of " \
+               "the step after belongs"
+        return Finding(m.STALE_INDEX, says)
+
     def with_a_constant(self) -> Finding | None:
         """A mistake besides which a constant is wrong as well."""
         for candidate in self.every():
@@ -418,6 +426,7 @@ RULES: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     Diagnosis.transformed,
     Diagnosis.after_earlier,
     Diagnosis.another_value,
+    Diagnosis.forwards_in_time,
     Diagnosis.in_one_branch,
     Diagnosis.one_unlikely_mistake,
     Diagnosis.with_a_constant,
@@ -507,6 +516,10 @@ def _moved(axis: int, by: int) -> Callable[[Array], Array]:
     return change
 
 
+def _added_up(axis: int) -> Callable[[Array], Array]:
+    return lambda a: np.cumsum(a, axis) if a.ndim > axis else a * np.nan
+
+
 _TRANSFORMS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
     (m.TRANSPOSE, "d{name} is transposed: a transpose is missing or too many", _square(_t)),
     (own.CONVENTION, "d{name} is d + d.T, the gradient of a symmetric {name} with both triangles counted: twice the "
@@ -525,6 +538,8 @@ _TRANSFORMS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
     (own.AXIS, "d{name} is the same along axis 1: it is averaged there", _averaged(1)),
     *((own.SHIFTED, f"the entries of d{{name}} are one place off along axis {axis}", _moved(axis, by))
       for axis in (0, 1) for by in (-1, 1)),
+    *((own.SHIFTED, f"d{{name}} adds up along axis {axis}: an accumulator is not set back to 0 there", _added_up(axis))
+      for axis in (0, 1)),
     (own.AXIS, "d{name} is reversed along axis 0: it runs in the other direction",
      lambda a: a[::-1] if a.ndim else a * np.nan),
 )

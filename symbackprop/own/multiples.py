@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
 from symbackprop.core.shapes import bracketed, dim_text
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.mistakes import Finding
@@ -28,7 +30,8 @@ def multiple(reference: Reference, points: Sequence[Point], pairs: Sequence[Pair
         return None
     for kind, says, usual in _usual(reference, points):
         if _equal(known, usual):
-            return Finding(kind, says)
+            also = [x for _, x, constant in _constants(reference, points) if _equal(known, constant) and x != says]
+            return Finding(kind, " or ".join([says.partition(":")[0], *also]) if also else says)
     first = next(c for c in known if not np.isnan(c))
     return Finding(m.CONSTANT, _number(first), ANY) if _equal(known, [first] * len(known)) else None
 
@@ -64,10 +67,26 @@ def _usual(reference: Reference, points: Sequence[Point]) -> Usual:
     for sign, also in _ALSO:
         yield from _means(reference, points, sign, also)
     yield from _roots(reference, points)
+    yield from _constants(reference, points)
+
+
+def _constants(reference: Reference, points: Sequence[Point]) -> Usual:
+    """The named constants, 1/τ for one that the model divides by."""
     for name, row in reference.model.constants.items():
-        if value := float(row.attr.value):
-            yield m.MISSING_FACTOR, f"the factor {name} is missing", [1 / value] * len(points)
-            yield m.EXTRA_FACTOR, f"the factor {name} is there once too often", [value] * len(points)
+        divided = any(_divides(r, row) for r in reference.order)
+        value = float(row.attr.value) if not divided else 1 / (float(row.attr.value) or 1.0)
+        text = f"1/{name}" if divided else name
+        if value:
+            yield m.MISSING_FACTOR, f"the factor {text} is missing", [1 / value] * len(points)
+            yield m.EXTRA_FACTOR, f"the factor {text} is there once too often", [value] * len(points)
+
+
+def _divides(row: Node, constant: Node) -> bool:
+    """Whether a row is something divided by a constant."""
+    match row.form:
+        case f.Div(_, f.Arg(place)):
+            return row.args[place] is constant
+    return False
 
 
 _NUMBERS = (

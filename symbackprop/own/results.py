@@ -41,13 +41,14 @@ def returned(raw: Raw, returns: Sequence[str] | None, truth: Truth, label: str, 
             found.add(name, word, array)
         elif array is not None:
             found.extra.append(word)
-    if not found.gradients and returns is None and len(named) == len(found.extra) == len(truth.targets):
-        unnamed, found.extra = [value for _, value in named], []  # names that say nothing are none
+    nameless = not found.gradients and returns is None and len(named) == len(found.extra) == len(truth.targets)
+    if nameless:  # names that say nothing are none
+        unnamed, found.extra = [value for _, value in named], []
     arrays = [a for value in unnamed if (a := back(value)) is not None]
     found.unnamed = len(arrays)
     left = [n for n in truth.targets if n not in found.gradients]
     if arrays and _in_order(arrays, left, truth, point):
-        found.ordered, found.unnamed = left if len(arrays) > 1 or len(truth.targets) > 1 else [], 0
+        found.ordered, found.unnamed = left if nameless or len(truth.targets) > 1 else [], 0
         for name, array in zip(left, arrays, strict=True):
             found.add(name, f"d{name}", array)
     if not found.gradients:

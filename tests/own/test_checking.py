@@ -83,6 +83,25 @@ def test_results_without_names_that_fit_no_order_are_asked_for() -> None:
         check(MATMUL, right, returns="X")
 
 
+def test_the_only_result_needs_no_name() -> None:
+    def backward(x, dy):
+        g = 2 * dy
+        return g - g.mean()
+
+    def named(x, dy):
+        g = 2 * dy
+        return g
+
+    model = Model.parse("dim N\ninput x: N\noutput y = 2 * x")
+    assert not check(model, backward) and check(model, named)
+
+
+def test_where_forward_is_of_another_function_that_is_said() -> None:
+    square = Model.parse("dim N\ninput x: N\noutput y = x**2")
+    report = check(square, lambda cache, dy: 5 * np.cos(cache) * dy, forward=lambda x: (5 * np.sin(x), x), returns="x")
+    assert not report and "another y than the model" in report["x"].says
+
+
 def test_an_unknown_parameter_is_named_with_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"'XX'.*Did you mean 'X'"):
         check(MATMUL, lambda XX, W, dY: {"W": W})
