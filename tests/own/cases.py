@@ -312,7 +312,8 @@ WRONG = [
     Wrong("shift-head", L, "shift_head", " - (dw * w).sum(axis=-1, keepdims=True)", "", "wp", ("sum(v", "missing")),
     Wrong("rnn-lm", L, "rnn", "reversed(range(1, T + 1))", "range(1, T + 1)", "W_h", ("forwards in time",)),
     Wrong("lstm", L, "lstm", "range(T - 1, -1, -1)", "range(T)", "W_f", ("forwards in time",)),
-    Wrong("affine", L, "affine", "dX = dout @ W.T", "dX = np.cumsum(dout @ W.T, axis=0)", "X", ("accumulator", "axis 0")),
+    Wrong("affine", L, "affine", "dX = dout @ W.T", "dX = np.cumsum(dout @ W.T, axis=0)", "X",
+          ("accumulator", "axis 0")),
     # targets and regularisers
     Wrong("label-smoothing", L, "smoothed", "(p - q)", "(p - (q > 0.5))", "W", ("one_hot(y, C) stands where q",)),
     Wrong("window-lm", L, "embedding", "    d[np.arange(N), y] -= 1\n", "", "W2", ("one-hot is missing",)),
