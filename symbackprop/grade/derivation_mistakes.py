@@ -155,10 +155,11 @@ def _wrong(place: Place, kind: str, form: f.Formula, says: str, cost: int = 0, p
 def _patterns(place: Place, kind: str, form: f.Formula, moved: tuple[object, ...] | None) -> tuple[Hashable, ...]:
     """The same mistake elsewhere: at another step or call of the same function, with all indices moved alike."""
     consumer, index = place.edge.consumer, place.edge.index
+    family = tuple([m.base_name(place.reference.names.get(row.id, "")) for row in (*consumer.args, consumer)])
     if moved is not None:
-        return (("exchange", consumer.attr, index, moved),) if moved else ()
-    family = [m.base_name(place.reference.names.get(row.id, "")) for row in (*consumer.args, consumer)]
-    step = (consumer.attr, index, tuple(family), kind, form)
+        exchange = ("exchange", consumer.attr, index, moved)
+        return ((*exchange, family), exchange) if moved else ()
+    step = (consumer.attr, index, family, kind, form)
     return (step,) if consumer.attr.head is None else (step, (consumer.attr.head, kind, form))
 
 

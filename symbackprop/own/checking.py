@@ -214,7 +214,7 @@ class Checker:
                                           "gradients after it are right")
             names = [n for n in names if n not in wrong]
             wrong = []
-        findings = self._explained(wrong, pairs, points, truth)
+        findings = self._explained(wrong, self._sharper(wrong, pairs, points, truth), points, truth)
         for name in sorted(names, key=lambda n: _order(truth, n)):
             self.report_.gradients.append(self._gradient(name, pairs[name], findings.get(name), runs))
         self.report_.missing = [n for n in truth.targets if n not in names]
@@ -246,6 +246,25 @@ class Checker:
             self.report_.notes.append(note)
         return True
 
+    def _sharper(self, wrong: Sequence[str], pairs: Mapping[str, list[Pair]], points: Sequence[Point], truth: Truth
+                 ) -> dict[str, list[Pair]]:
+        """What is wrong with float32 inputs, as it is with float64 ones: rounding hides the cause."""
+        sharp = dict(pairs)
+        if not wrong or self.dtype == "float64":
+            return sharp
+        given, self.dtype = self.dtype, "float64"
+        try:
+            runs = [self.run(point, truth) for point in points]
+            for name in pairs:
+                found = [self._pair(truth, name, r) for r in runs if name in r.returned.gradients]
+                if len(found) == len(runs) and not (name in wrong and all_close(found)):
+                    sharp[name] = found
+        except (CallFailed, UsageError):
+            pass
+        finally:
+            self.dtype = given
+        return sharp
+
     def _explained(self, wrong: Sequence[str], pairs: Mapping[str, Sequence[Pair]], points: Sequence[Point],
                    truth: Truth) -> dict[str, Finding]:
         """The mistake in each wrong gradient. Where a step may be computed in float32, that is allowed for."""
@@ -254,9 +273,10 @@ class Checker:
         found = self._mistakes(wrong, pairs, points, truth)
         single = SINGLE_STEP in states or (CLOSE not in states and not is_large(truth.reference))
         allowed = single and any(p.loose for n in wrong for p in pairs[n])
-        if allowed and any(f.kind == UNEXPLAINED for f in found.values()):
-            return self._mistakes(wrong, loose, points, truth)
-        return found
+        if not allowed or all(f.kind != UNEXPLAINED for f in found.values()):
+            return found
+        again = self._mistakes(wrong, loose, points, truth)
+        return {n: again[n] if f.kind == UNEXPLAINED else f for n, f in found.items()}
 
     def _mistakes(self, wrong: Sequence[str], pairs: Mapping[str, Sequence[Pair]], points: Sequence[Point],
                   truth: Truth) -> dict[str, Finding]:
@@ -265,7 +285,7 @@ class Checker:
         earlier: list[Candidate] = []
         pool: dict[int, list[Candidate]] = {}
         others = {n: [truth.right(n, p) for p in points] for n in truth.targets}
-        right = [n for n in pairs if n not in wrong]
+        right = [n for n in pairs if n not in wrong and all_close(pairs[n])]
         for name in sorted(wrong, key=lambda n: len(truth.reference.downstream(row_of(truth, n)))):
             nearer = next((n for n, f in found.items() if f.kind == UNEXPLAINED), None)
             diagnosis = Diagnosis(truth, name, points, pairs[name], others, right, wrong, earlier,

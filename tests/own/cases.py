@@ -311,6 +311,7 @@ WRONG = [
     Wrong("shift-head", L, "shift_head", "np.roll(dws, -1, axis=1)", "dws", "wp", ("not rolled back",)),
     Wrong("shift-head", L, "shift_head", " - (dw * w).sum(axis=-1, keepdims=True)", "", "wp", ("sum(v", "missing")),
     Wrong("rnn-lm", L, "rnn", "reversed(range(1, T + 1))", "range(1, T + 1)", "W_h", ("forwards in time",)),
+    Wrong("lstm", L, "lstm", "(1 - th**2)", "(1 - s[t] ** 2)", "W_f", ("s[3] stands where tanh(s[3])",)),
     Wrong("lstm", L, "lstm", "range(T - 1, -1, -1)", "range(T)", "W_f", ("forwards in time",)),
     Wrong("affine", L, "affine", "dX = dout @ W.T", "dX = np.cumsum(dout @ W.T, axis=0)", "X",
           ("accumulator", "axis 0")),
