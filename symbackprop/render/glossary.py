@@ -69,9 +69,10 @@ ONES = Fill(sp.S.One, Shape((sp.Symbol("N"),)))
 ZERO, TWO, X = Num(sp.S.Zero), Num(sp.Integer(2)), Sym("x")
 
 
-def conventions(model: Model, layout: str, view: str) -> tuple[Prose, ...]:
-    """What holds at the kinks that the model has, and the layout of gradients: stated in every output."""
-    steps = f"{NUMERATOR}, " if view == "jacobian" and layout == "shape" else ""
+def conventions(model: Model, layout: str, rows: bool) -> tuple[Prose, ...]:
+    """What holds at the kinks that the model has, and the layout of gradients: stated in every output. ``rows``: the
+    view has derivatives in vectors as rows."""
+    steps = f"{NUMERATOR}, " if rows and layout == "shape" else ""
     return (*_at_kinks(model), (steps + LAYOUTS[layout],))
 
 
