@@ -106,7 +106,8 @@ class Answers:
         return None if number is None else wire.Thing(type(value).__name__, number)
 
     def get(self, thing: wire.Thing) -> Any:
-        return self.kept[thing.number]
+        """The object of that number; in place of what does not travel, an object that is no number either."""
+        return self.kept[thing.number] if thing.number else object()
 
     # -- a backward in one of its forms
     def form(self, name: str | None) -> Any:

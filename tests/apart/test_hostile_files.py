@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from symbackprop import check, verify
+from symbackprop import check, codegen, verify
 from symbackprop.__main__ import load_cli
 from tests.verify.modules import SQUARE
 
@@ -242,3 +242,11 @@ def test_changed_inputs_are_noticed(what: str, tmp_path: Path) -> None:
     end = "    return (q**2)"
     found = verified(tmp_path, hostile(f"X = data['X']\n{what}", end))
     assert found.exit_code == 1 and CHANGING[what] in found.stdout
+
+
+@pytest.mark.parametrize("name", ["window-lm", "two-weight-tanh", "linear-layer", "rnn-lm"])
+def test_all_that_is_asked_of_an_emitted_module_travels(name: str, tmp_path: Path) -> None:
+    """Also what `verify` hands in that is no array, to see it refused."""
+    path = tmp_path / "net.py"
+    path.write_text(codegen(name, optimizer="adam", verify=False))
+    assert verify(path, trials=1)
