@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from symbackprop.core.maths import Math
 from symbackprop.core.names import TEX_GREEK
-from symbackprop.core.printer import ATOM, function_name
+from symbackprop.core.printer import ATOM, POWER, QUOTIENT, function_name
 from symbackprop.core.scalars import TABLE
 from symbackprop.model.names import pieces
 from symbackprop.render.print.display import Box, Display, Kind, Start, Token, row
@@ -15,6 +15,7 @@ from symbackprop.render.print.own import read
 
 # Widths: Computer Modern at 10 points, a little too wide rather than too narrow.
 SCRIPT, FENCE = 0.75, 7.5
+WIDE = 400.0  # points: a numerator that leaves no room beside it
 _CHARACTERS = {"+": 12.5, "-": 12.5, "=": 14.0, "<": 14.0, ">": 14.0, "(": 4.0, ")": 4.0, "[": 3.0, "]": 3.0, ",": 4.5,
                ".": 2.8, "/": 5.0, "|": 3.0, ":": 5.0, "'": 3.0, "~": 3.5, " ": 0.0, "_": 5.0}
 _COMMANDS = {r"\tanh": 24.0, r"\sin": 15.0, r"\cos": 15.0, r"\log": 16.0, r"\max": 20.0}
@@ -102,6 +103,13 @@ class LatexPrinter(Display):
         return Token(command, _COMMANDS.get(command, 6.5))
 
     # -- two dimensions
+    def fraction(self, top: Box, bottom: Box) -> Box:
+        """A numerator that no line could hold stands before a slash, where lines may break."""
+        if top.width <= WIDE:
+            return super().fraction(top, bottom)
+        below = bottom if bottom.level >= POWER else self.fenced(bottom)
+        return row(self.fenced(top), Token(" / ", 10.0), below, level=QUOTIENT)
+
     def over(self, top: Box, bottom: Box, small: bool = False) -> Token:
         command = r"\tfrac" if small else r"\frac"
         return Token(f"{command}{{{top.text}}}{{{bottom.text}}}", max(top.width, bottom.width) + 3.0)
