@@ -215,6 +215,8 @@ class Checker:
             names = [n for n in names if n not in wrong]
             wrong = []
         findings = self._explained(wrong, self._sharper(wrong, pairs, points, truth), points, truth)
+        if self.dtype == "float32" and any(f.kind == UNEXPLAINED for f in findings.values()):
+            findings = _explained_by_either(findings, self._explained(wrong, pairs, points, truth))
         for name in sorted(names, key=lambda n: _order(truth, n)):
             self.report_.gradients.append(self._gradient(name, pairs[name], findings.get(name), runs))
         self.report_.missing = [n for n in truth.targets if n not in names]
@@ -275,8 +277,7 @@ class Checker:
         allowed = single and any(p.loose for n in wrong for p in pairs[n])
         if not allowed or all(f.kind != UNEXPLAINED for f in found.values()):
             return found
-        again = self._mistakes(wrong, loose, points, truth)
-        return {n: again[n] if f.kind == UNEXPLAINED else f for n, f in found.items()}
+        return _explained_by_either(found, self._mistakes(wrong, loose, points, truth))
 
     def _mistakes(self, wrong: Sequence[str], pairs: Mapping[str, Sequence[Pair]], points: Sequence[Point],
                   truth: Truth) -> dict[str, Finding]:
@@ -453,6 +454,10 @@ def _unknown(label: str, word: str, truth: Truth) -> UsageError:
         f"{label} has a parameter {word!r}, which is no name of {truth.model.name}: it has {', '.join(known)}."
         f"{did_you_mean(word, known)}"
     )
+
+
+def _explained_by_either(first: Mapping[str, Finding], second: Mapping[str, Finding]) -> dict[str, Finding]:
+    return {n: second[n] if f.kind == UNEXPLAINED else f for n, f in first.items()}
 
 
 def _count(number: int) -> str:

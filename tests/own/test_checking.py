@@ -102,6 +102,16 @@ def test_where_forward_is_of_another_function_that_is_said() -> None:
     assert not report and "another y than the model" in report["x"].says
 
 
+def test_what_is_wrong_in_code_that_rounds_by_itself_is_explained() -> None:
+    def backward(x, g, dy):
+        x, dx = x.astype(np.float32), np.empty(x.shape, x.dtype)
+        dx[:] = 2 * dy.astype(np.float32) * x
+        return dx, (dy * x**2).sum(0).astype(np.float32)
+
+    model = Model.parse("dim N, D\ninput x: N x D\nparam g: D\noutput y = g * x**2")
+    assert "the part g is missing" in check(model, backward, dtype="float32", returns="x,g")["x"].says
+
+
 def test_an_unknown_parameter_is_named_with_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"'XX'.*Did you mean 'X'"):
         check(MATMUL, lambda XX, W, dY: {"W": W})
