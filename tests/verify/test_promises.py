@@ -14,7 +14,7 @@ from symbackprop.verified import verify_source
 from symbackprop.verify import Report
 from tests.verify.helpers import check
 from tests.verify.modules import MLP
-from tests.verify.test_emitted import SIZES
+from tests.verify.mutation import SIZES
 
 CHECKS = {  # a line of `read`, what it becomes, and what the module then takes
     "params": (r'    check_names\(params, .*\n', "", "beside what the model has"),
