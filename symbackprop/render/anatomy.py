@@ -10,6 +10,7 @@ from symbackprop.core.maths import Math, Num, Relation, Words, transposed, turne
 from symbackprop.core.shapes import ONE, Shape
 from symbackprop.derive.closed import closed, closed_forms
 from symbackprop.derive.steps import Derivation
+from symbackprop.render.closed import ClosedLines
 from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.descent import descended, differences
 from symbackprop.render.document import Declaration, Document, Line, Prose, Ref, Row, Step
@@ -24,6 +25,7 @@ from symbackprop.render.symbols import Located, LoopMark, Symbols, locate, servi
 from symbackprop.render.views import VIEWS, choose_view
 
 MAX_PATH, MAX_UPDATES = 8, 6
+CLOSED = ("matrix", "scalar")  # views with closed forms
 
 
 class Anatomy:
@@ -40,7 +42,7 @@ class Anatomy:
         deltas = not numbers_only or options.detail == "board"
         symbols = Symbols(derivation, self.forward.anchors, deltas=deltas, partial=not numbers_only)
         self.rows = symbols.rows(self.located)
-        self.closed = closed_forms(derivation)
+        self.closed = closed_forms(derivation, printed=view in CLOSED)
         symbols.name_closed(self.rows, self.located, self.closed.rows)
         digits = DIGITS if options.digits is None else options.digits
         given = options.values
@@ -48,6 +50,7 @@ class Anatomy:
         self.context = Context(derivation, self.rows, self.located, self.forward.numbers, self.numbers, options.layout)
         self.name, self.view = view, VIEWS[view]
         self.writer = self.view.make(self.context)
+        self.closed_lines = ClosedLines(self.context, self.closed)
 
     def document(self) -> Document:
         forward = self.forward.equations(self.context)
@@ -129,7 +132,7 @@ class Anatomy:
         step, symbol = s.step, self.rows.gradients[s.step.target.id]
         with self.rows.letters.at_step(bool(s.depth)):
             lines = said_once(self.writer.lines(s))
-            lines = (*lines, *self._closed(s, lines))
+            lines = (*lines, *self.closed_lines.of(s, lines))
             lines = (*lines, *self._layout(s, lines))
         if self.options.detail == "brief":
             lines = brief(lines)
@@ -139,17 +142,6 @@ class Anatomy:
             shape=self.context.shape(self._shape(step.target)), lines=lines, cached=self._cached(s),
             path=self._path(s), value=self.context.value(step.total), depth=s.depth,
         )
-
-    def _closed(self, s: Located, lines: Sequence[Line]) -> tuple[Line, ...]:
-        """The shortest form of a gradient, where that is not how it was just written."""
-        total = s.step.total
-        rules = self.closed.rules.get(total.id, ())
-        if not rules or not self.context.owns(s) or self.name not in ("matrix", "scalar"):
-            return ()
-        right = self.rows.row(self.closed.rows[total.id])
-        if any(within(line.right) == within(right) for line in lines):
-            return ()
-        return (Line("closed", None, right, ("closed form: ", "; ".join(rules)), value=self.context.value(total)),)
 
     def _layout(self, s: Located, lines: Sequence[Line]) -> tuple[Line, ...]:
         """A result transposed, where Jacobian layout is asked for and the view does not write it so."""
@@ -242,7 +234,7 @@ def said_once(lines: Sequence[Line]) -> tuple[Line, ...]:
 
 def brief(lines: Sequence[Line]) -> tuple[Line, ...]:
     """Only the chain rule and what comes of it."""
-    kept = [line for line in lines if line.kind in ("chain", "result", "closed", "layout")]
+    kept = [line for line in lines if line.kind in ("chain", "result", "part", "closed", "layout")]
     first = next((line.left for line in lines if line.left is not None), None)
     if kept and kept[0].left is None:
         kept[0] = Line(kept[0].kind, first, kept[0].right, kept[0].reason, kept[0].sign, kept[0].value)

@@ -50,6 +50,8 @@ class Line:
     - ``local``: a local derivative, its rule in ``reason``;
     - ``substitution``: the factors put into the chain;
     - ``result``: the final form in which later steps use it, after a simplification with its rule in ``reason``;
+    - ``terms``: the two terms that rules leave of a gradient, before a common factor is taken out;
+    - ``part``: a name for a part of the closed form below, for this step;
     - ``closed``: the shortest form of a gradient, the rules that lead to it in ``reason``;
     - ``element``: one entry of an array, in index view;
     - ``written``: on a board, a sum over paths without δ's;

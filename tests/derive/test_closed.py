@@ -29,7 +29,10 @@ from symbackprop.derive.closed.terms import Space, Term, is_number, raised
 from symbackprop.derive.stable import derive_stable
 from symbackprop.model import Model, zoo
 from symbackprop.model.text.write import with_text_names
+from symbackprop.render.anatomy import build_document
 from symbackprop.render.costs import own_cost
+from symbackprop.render.options import Options
+from symbackprop.render.print.text import text as text_of
 from symbackprop.verify.interpreter import Program
 from tests.derive.kernels import KERNELS, LOOPS, MORE
 from tests.render.random_models import random_circuit, random_model
@@ -186,8 +189,10 @@ def test_a_loop_in_a_loop() -> None:
 
 
 def closed_lines(text: str) -> list[str]:
-    lines = derive(Model.parse(text)).text().splitlines()
-    return [line.strip().split("   ")[0] for line in lines if "closed form: " in line]
+    """The lines of closed forms as they are printed, with what they name for short."""
+    steps = build_document(derive(Model.parse(text)), Options()).steps
+    lines = [line for s in steps for line in s.lines if line.kind in ("terms", "part", "closed")]
+    return [f"{'' if line.left is None else text_of(line.left)} = {text_of(line.right)}".strip() for line in lines]
 
 
 # -- safety

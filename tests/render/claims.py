@@ -185,8 +185,20 @@ def _check(world: World, document: Document, left: m.Math | None, line: Line, lo
         _check_start(world, left, line.right)
     elif _marked(left) == "new":
         _check_update(world, left, line.right)
+    elif line.kind == "part":
+        _define(world, left, line.right, loops)
     else:
         _check_equal(world, left, line.right, loops)
+
+
+def _define(world: World, left: m.Math, right: m.Math, loops: dict[str, int]) -> None:
+    """A name for a part of a formula further down: it stands for what its line says."""
+    reader = _reader(world, [left, right], loops)
+    value = reader(right)
+    letters = [letter for letter in reader.axes if value.array.shape[reader.axes[letter]] > 1 or letter in loops]
+    gone = tuple(k for letter, k in reader.axes.items() if letter not in letters)
+    assert isinstance(left, m.Sym) and left.row is not None
+    world.found[left.row] = tuple(letters), np.squeeze(value.array, gone)
 
 
 def _reader(world: World, trees: Sequence[m.Math], loops: dict[str, int], delta: Any = None) -> Reader:

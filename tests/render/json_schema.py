@@ -71,7 +71,7 @@ MATH: dict[str, Schema] = {"text": str, "latex": str, "cites": [str], "tree": tr
 PROSE = [(str, MATH, {"anchor": str, "text": str})]
 VALUE = (None, {"shown": (None, MATH), "data": (*NUMBER, list)})
 KINDS = {"definition", "chain", "cached", "local", "substitution", "result", "element", "layout", "value", "note"}
-KINDS |= {"closed", "check", "written", "loop"}  # the heading of a loop
+KINDS |= {"terms", "part", "closed", "check", "written", "loop"}  # the heading of a loop
 LINE = {"kind": KINDS, "left": (None, MATH), "sign": str, "right": MATH, "reason": PROSE, "value": VALUE}
 SHAPE = (None, MATH)
 

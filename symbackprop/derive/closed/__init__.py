@@ -5,6 +5,6 @@ cancels does so there, and what the forward pass has computed is read (`facts`, 
 (`factoring`), priced, and the cheaper of both forms is written as rows (`writing`, `closing`).
 """
 
-from symbackprop.derive.closed.closing import ClosedForms, closed, closed_forms
+from symbackprop.derive.closed.closing import ClosedForms, Shown, closed, closed_forms
 
-__all__ = ["ClosedForms", "closed", "closed_forms"]
+__all__ = ["ClosedForms", "Shown", "closed", "closed_forms"]

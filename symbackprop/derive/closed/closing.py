@@ -36,7 +36,7 @@ from symbackprop.derive.closed.facts import Facts
 from symbackprop.derive.closed.flatten import Flattening, is_transparent
 from symbackprop.derive.closed.replay import Alike, Reader, Renaming
 from symbackprop.derive.closed.rules import Rules
-from symbackprop.derive.closed.terms import Index, Space, Term, Terms, TooLong, collected, is_number
+from symbackprop.derive.closed.terms import ONE, Index, Space, Term, Terms, TooLong, collected, is_number
 from symbackprop.derive.closed.writing import MULTIPLY, Price, Writer, extent, swept_cost
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 
@@ -47,10 +47,23 @@ WORTH = 0.999  # a closed form is cheaper than this share of the swept one
 @dataclass(frozen=True)
 class ClosedForms:
     """By the ids of gradient rows: the ``rows`` that stand in their place, and the names of the ``rules`` that led to
-    those which are in closed form."""
+    those which are in closed form; where they are to be printed, what is ``shown`` of these."""
 
     rows: Mapping[int, Node]
     rules: Mapping[int, tuple[str, ...]]
+    shown: Mapping[int, Shown] = field(default_factory=dict)
+
+    def __or__(self, other: ClosedForms) -> ClosedForms:
+        rows, rules = {**self.rows, **other.rows}, {**self.rules, **other.rules}
+        return ClosedForms(rows, rules, {**self.shown, **other.shown})
+
+
+class Shown(NamedTuple):
+    """A closed form as it is read: the two ``terms`` that the rules leave, their common ``factor``, the ``whole``."""
+
+    whole: Node
+    terms: Node | None
+    factor: Node | None
 
 
 @dataclass
@@ -109,8 +122,8 @@ def body(loop: Loop, graph: Graph) -> Part:
 class Closing:
     """One pass over the gradients of a part. The table is to be set apart around it."""
 
-    def __init__(self, part: Part, graph: Graph, space: Space) -> None:
-        self.graph, self.roots, self.space = graph, part.roots, space
+    def __init__(self, part: Part, graph: Graph, space: Space, printed: bool = False) -> None:
+        self.graph, self.roots, self.space, self.printed = graph, part.roots, space, printed
         self.order = graph.topological(part.roots, part.stop)
         forward = set(part.forward) | {n.id for n in self.order if _is_given(n)}
         self.forward = forward
@@ -281,7 +294,7 @@ class Closing:
             found = self._tidied(written)
         found = [folded(self.facts, t, self.rules.fired) for t in joined(self.facts, found, self.rules.fired)]
         if len(found) < len(terms):
-            self.rules.fired.setdefault("terms cancel")
+            self.rules.fired.setdefault("cancelled")
         if not all(map(self._is_defined, found)):
             raise TooLong
         return found
@@ -347,13 +360,27 @@ class Rows:
         self.new: dict[int, Node] = {}
         self.pairs: dict[int, Node] = {}
         self.inside = ClosedForms({}, {})
+        self.reader = Writer(self.graph, closing.space, self.row, closing.flattening.guarded, printed=True)
 
     def all(self) -> ClosedForms:
         """By the ids of gradient rows, those in bodies of loops among them: what stands in their place, and why."""
         for node in self.closing.swept:
             self.of(node)
         rules = {i: t.rules[i] for i, t in self.chosen.items()}
-        return ClosedForms({**self.inside.rows, **self.new}, {**self.inside.rules, **rules})
+        told = [i for i, names in rules.items() if names and self.closing.printed]
+        return self.inside | ClosedForms(self.new, rules, {i: self._shown(self.graph.nodes[i]) for i in told})
+
+    def _shown(self, node: Node) -> Shown:
+        """A closed form as it is printed."""
+        index, tree = self.chosen[node.id].trees[node.id]
+        if tree is ZERO:
+            return Shown(self.graph.full(0, node.shape), None, None)
+        front = Product(ONE, tree.items if tree.sums else {})
+        layout = tuple([i for i in index if i in front.letters])
+        factor = self.reader.product(front._replace(number=abs(tree.number)), layout) if tree.sums else None
+        whole = Product(ONE, {}, (tree.spread,))
+        terms = self.reader.written(whole, index, node) if len(tree.spread) == 2 else None
+        return Shown(self.reader.written(tree, index, node), terms, factor)
 
     def of(self, node: Node) -> Node:
         """What stands in the place of a row whose arguments are there."""
@@ -395,10 +422,10 @@ class Rows:
     def _loop(self, scan: Node, args: list[Node]) -> Node:
         """A reverse loop with its body in closed form; what its steps do not read any more does not enter it."""
         loop: Loop = scan.attr
-        found = Closing(body(loop, self.graph), self.graph, self.closing.space).forms()
+        found = Closing(body(loop, self.graph), self.graph, self.closing.space, self.closing.printed).forms()
         if not any(found.rules.values()):
             return scan if args == [*scan.args] else self.graph.again(scan, args)
-        self.inside = ClosedForms({**self.inside.rows, **found.rows}, {**self.inside.rules, **found.rules})
+        self.inside |= found
         carried, stacked = ([found.rows.get(r.id, r) for r in rows] for rows in (loop.carried, loop.stacked))
         read = {n.id for n in self.graph.topological([*carried, *stacked], loop.stop())}
         entering = [leaf.id in read for leaf in loop.sequences]
@@ -458,11 +485,11 @@ class Joined:
         self.parent[max(a, b)] = min(a, b)
 
 
-def closed_forms(derivation: Derivation) -> ClosedForms:
-    """The gradients of a derivation in their shortest form."""
+def closed_forms(derivation: Derivation, printed: bool = False) -> ClosedForms:
+    """The gradients of a derivation in shortest form, with what is shown where that is to be ``printed``."""
     graph = derivation.model.graph
     with graph.apart():
-        return Closing(whole(derivation), graph, Space()).forms()
+        return Closing(whole(derivation), graph, Space(), printed).forms()
 
 
 def closed(derivation: Derivation, forms: ClosedForms | None = None) -> Derivation:

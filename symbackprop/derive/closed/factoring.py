@@ -62,6 +62,17 @@ class Product(NamedTuple):
 
 
     @property
+    def spread(self) -> tuple[Product, ...]:
+        """The terms of a sum with a common factor, that factor in each."""
+        if len(self.sums) != 1:
+            return ()
+        found = []
+        for p in self.sums[0]:
+            items = {**self.items, **{i: q + self.items.get(i, 0) for i, q in p.items.items()}}
+            found.append(Product(self.number * p.number, {i: q for i, q in items.items() if q}, p.sums))
+        return tuple(found)
+
+    @property
     def reads(self) -> set[int]:
         """The ids of the rows in it."""
         own = {id_ for i in self.items for id_, _ in (i.powers if isinstance(i, Inner) else (i,))}

@@ -23,10 +23,12 @@ _ALPHABET = "abcdefghijklmnopqrstuvwxyz"
 
 
 class Writer:
-    """Writes trees as rows. ``row`` gives the row of an id that a tree reads; 0 may be divided by the ``guarded``."""
+    """Writes trees as rows. ``row`` gives the row of an id that a tree reads; 0 may be divided by the ``guarded``.
+    ``printed``: rows are read rather than computed, so a common denominator stands below all."""
 
-    def __init__(self, graph: Graph, space: Space, row: Callable[[int], Node], guarded: set[int]) -> None:
-        self.graph, self.space, self.row, self.guarded = graph, space, row, guarded
+    def __init__(self, graph: Graph, space: Space, row: Callable[[int], Node], guarded: set[int],
+                 printed: bool = False) -> None:
+        self.graph, self.space, self.row, self.guarded, self.printed = graph, space, row, guarded, printed
 
     def written(self, tree: Product, index: Index, like: Node) -> Node:
         """The tree as a row of the shape of ``like``, whose entry it is at the index."""
@@ -47,11 +49,16 @@ class Writer:
         if coefficient == 1 and len(groups) == 2 and len(groups[0][0]) == 1 and not groups[0][1] and not groups[1][1]:
             plain = groups[0][0][0][1] > 0  # x̂ ⊙ γ as it was written
             groups = [([i for i in tree.items.items() if not is_constant(i[0])], [])] if plain else groups
-        for items, sums in groups:
+        below: list[tuple[Node, Exponent]] = []
+        for k, (items, sums) in enumerate(groups, 1):
             rows = [self.factor(i, p, layout) for i, p in items]
             rows += [(self.sum(s, layout), 1) for s in sums]
+            if self.printed and k < len(groups) and all(p < 0 for _, p in rows):
+                below.append((self._times(sp.S.One, [(row, -p) for row, p in rows]), -1))
+                continue
             if node is not None:
                 rows = [(node, 1), *rows]
+            rows += below if k == len(groups) else []
             node, coefficient = self._times(coefficient, rows), sp.S.One
         if node is None:
             return self.graph.const(value)
@@ -71,7 +78,7 @@ class Writer:
     def factor(self, item: Item, power: Exponent, layout: Index) -> tuple[Node, Exponent]:
         """A factor and its power: the reciprocal, which is 0 at 0, of what may be 0 there."""
         node = self.item(item, layout)
-        if power < 0 and not isinstance(item, Inner) and item[0] in self.guarded:
+        if power < 0 and not isinstance(item, Inner) and item[0] in self.guarded and not self.printed:
             return self.graph.call("reciprocal", node), -power
         return node, power
 

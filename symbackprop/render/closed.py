@@ -1,0 +1,92 @@
+"""Closed forms as lines: what the rules leave, names for parts that stand in it several times, the form itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from symbackprop.core.facts import is_sum, is_view
+from symbackprop.core.graph import Node
+from symbackprop.core.maths import Sym, within
+from symbackprop.core.names import free_name, text_name
+from symbackprop.derive.closed import ClosedForms, Shown
+from symbackprop.render.context import Context
+from symbackprop.render.document import Line, Prose
+from symbackprop.render.print.text import text
+from symbackprop.render.symbols import Located
+
+FACTOR = "common factor"
+SHORT = 60  # characters: longer lines between are left out, parts of a longer form get names
+
+
+class ClosedLines:
+    """The lines of closed forms in one document. Names of parts hold for their step."""
+
+    def __init__(self, context: Context, forms: ClosedForms) -> None:
+        self.context, self.rows, self.forms = context, context.rows, forms
+
+    def of(self, s: Located, lines: Sequence[Line]) -> tuple[Line, ...]:
+        """The shortest form of a gradient, where that is not how it was just written."""
+        total = s.step.total
+        rules, shown = self.forms.rules.get(total.id, ()), self.forms.shown.get(total.id)
+        if not rules or shown is None or not self.context.owns(s):
+            return ()
+        whole = self.rows.row(shown.whole)
+        if any(within(line.right) == within(whole) for line in lines):
+            return ()
+        between = self._between(shown, rules, lines)
+        reason = ("closed form: ", *self._reason(shown, rules if not between else rules[-1:]))
+        value = self.context.value(total)
+        parts = self._parts(shown.whole) if len(text(whole)) > SHORT else []
+        if not parts:
+            return (*between, Line("closed", None, whole, reason, value=value))
+        with ExitStack() as names:
+            named = [self._named(part, names) for part in parts]
+            left = self.rows.gradients[s.step.target.id]
+            return (*between, *named, Line("closed", left, self.rows.row(shown.whole), reason, value=value))
+
+    def _between(self, shown: Shown, rules: Sequence[str], lines: Sequence[Line]) -> tuple[Line, ...]:
+        """What is left before a common factor is taken out."""
+        if shown.terms is None or rules[-1] != FACTOR or len(rules) == 1:
+            return ()
+        terms = self.rows.row(shown.terms)
+        known = any(within(line.right) == within(terms) for line in lines)
+        return () if known or len(text(terms)) > SHORT else (Line("terms", None, terms, ("; ".join(rules[:-1]),)),)
+
+    def _reason(self, shown: Shown, rules: Sequence[str]) -> Prose:
+        """The names of the rules, with a common factor that is short."""
+        said: Prose = ("; ".join(rules),)
+        if shown.factor is None or rules[-1] != FACTOR or shown.factor.value == 1:
+            return said
+        factor = self.rows.ref(shown.factor)
+        return (*said[:-1], f"{said[-1]} ", factor) if len(text(factor)) < SHORT // 2 else said
+
+    # -- names
+    def _parts(self, whole: Node) -> list[Node]:
+        """Rows without a name that a form reads several times, and its sums where it has several; inner ones first."""
+        known = frozenset(self.rows.symbols) - {whole.id}
+        order = whole.graph.topological([whole], known)[:-1]
+        open_rows = [n for n in order if n.id not in known and n.args and n.value is None and not is_view(n)]
+        reads = [a.id for n in (*open_rows, whole) for a in n.args]
+        means = [n for n in open_rows if _is_mean(n)]
+        means = [n for n in means if not any(n in other.args for other in means)]
+        several = means if len(means) > 1 else []
+        return [n for n in open_rows if n in several or (reads.count(n.id) > 1 and n not in means)]
+
+    def _named(self, part: Node, names: ExitStack) -> Line:
+        right = self.rows.row(part)
+        symbols = [x.name for x in self.rows.symbols.values() if isinstance(x, Sym)]
+        name = free_name([*self.rows.letters.taken, *map(text_name, symbols)], *_wishes(part))
+        symbol = Sym(name, tuple(part.shape), part.id)
+        names.enter_context(self.rows.called(part, symbol))
+        return Line("part", symbol, right, ("for short",))
+
+
+def _wishes(part: Node) -> tuple[str, ...]:
+    """What a part would like to be called."""
+    return ("m1", "m2", "m3", "m4") if _is_mean(part) else ("q", "r", "u", "v")
+
+
+def _is_mean(node: Node) -> bool:
+    """Whether a row is a sum over entries, perhaps times a number."""
+    return is_sum(node) or (node.form is not None and len(node.args) == 1 and is_sum(node.args[0]))
