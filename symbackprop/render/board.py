@@ -29,7 +29,7 @@ from symbackprop.render.views.terms import Term, Terms, local, ordered_groups
 
 SHORT, LONG = 40, 72  # letters of a δ that is written out where it is read, of a gradient without δ's
 KINDS = {
-    "scalar": ("chain", "result", "closed"), "matrix": ("result", "closed", "layout"),
+    "scalar": ("chain", "result", "part", "closed"), "matrix": ("result", "part", "closed", "layout"),
     "jacobian": ("local", "substitution", "result", "layout"), "index": ("chain", "result", "element"),
 }
 
