@@ -29,7 +29,7 @@ from symbackprop.derive.closed.terms import Space, Term, is_number, raised
 from symbackprop.derive.stable import derive_stable
 from symbackprop.model import Model, zoo
 from symbackprop.model.text.write import with_text_names
-from symbackprop.render.anatomy import build_document
+from symbackprop.render.board import build_document
 from symbackprop.render.costs import own_cost
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text as text_of
