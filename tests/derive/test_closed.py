@@ -143,7 +143,7 @@ def test_printed_as_published() -> None:
 
 # -- loops
 @pytest.mark.parametrize(("name", "form"), [
-    ("norm in a loop", "(Σ_d (δ_xhatₜ ⊙ xhatₜ)[:, d]) 1_Dᵀ) ⊙ xhatₜ/D − (Σ_d δ_xhatₜ[:, d]) 1_Dᵀ/D)"),
+    ("norm in a loop", "(δ_xhatₜ − (m₁ 1_Dᵀ) ⊙ xhatₜ − m₂ 1_Dᵀ)/(sₜ 1_Dᵀ)"),
     ("gated loop", "⊙ sₜ ⊙ (1 + vₜ ⊙ (1 − sₜ))"),
     ("row norm in a loop", "(δ_nₜ − nₜ ⊙ ((Σ_k (δ_nₜ ⊙ nₜ)[:, k]) 1_Kᵀ))"),
     ("layer norm in a loop", "⊙ s₂ₜ ⊙ (1 + bₜ ⊙ (1 − s₂ₜ))"),
