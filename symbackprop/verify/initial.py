@@ -31,7 +31,7 @@ from symbackprop.verify.sampling import Sample, choose_sizes, needs_of
 from symbackprop.verify.values import learned
 
 NAME = "init_params"
-ENTRIES, CALLS = 20_000, 400
+ENTRIES, CALLS, DRAWS = 20_000, 400, 2
 DEVIATIONS = 6.0  # what chance exceeds once in 10⁹ times
 TABLE_DEVIATION = 0.1
 
@@ -46,10 +46,17 @@ class Start(NamedTuple):
 
 def initial_values(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     """One sentence for each parameter that does not start as documented, and for each size that is not refused."""
-    if not candidate.has(NAME):
-        return
+    for seed in range(DRAWS if candidate.has(NAME) else 0):
+        said = list(_with_sizes(candidate, sample, seed))
+        yield from said
+        if said:
+            return
+
+
+def _with_sizes(candidate: Candidate, sample: Sample, seed: int) -> Iterator[str]:
+    """The same with the sizes of one seed: where H is 4, sqrt(H) is H/2, so that one does not do."""
     try:
-        sizes = _sizes(candidate.model, sample.sizes)
+        sizes = _sizes(candidate.model, sample.sizes, seed)
         shapes = {n: evaluate_shape(row.shape, sizes) for n, row in candidate.model.params.items()}
     except ShapeError:  # a default that --dim replaced does not go with the other sizes
         return
@@ -64,11 +71,11 @@ def initial_values(candidate: Candidate, sample: Sample, outcome: Outcome) -> It
     yield from _no_entries(candidate, sizes, asked)
 
 
-def _sizes(model: Model, sizes: Sizes) -> dict[str, int]:
+def _sizes(model: Model, sizes: Sizes, seed: int) -> dict[str, int]:
     """The sizes that init_params computes with: no array will show a hidden one, so that its default holds; no others
     are their defaults, that one may not be taken for another."""
     fixed = {n: size for n in _hidden(model, sizes) if (size := model.sizes[n]) is not None}
-    return choose_sizes(model, np.random.default_rng(0), fixed, 1, [n for n in model.sizes if n not in fixed])
+    return choose_sizes(model, np.random.default_rng(seed), fixed, 1, [n for n in model.sizes if n not in fixed])
 
 
 def _hidden(model: Model, sizes: Sizes) -> list[str]:
