@@ -534,7 +534,8 @@ def check(given: Given, target: str, timeout: float, memory: float, as_json: boo
 def graph(given: Given, form: str, at: str | None, output: str, **options: Any) -> None:
     """Draw the computation graph.
 
-    With --at, the value of each node stands above it, the gradient below it.
+    With --at, the value of each node stands above it, the gradient below it, and on edges between scalars the local
+    gradient.
     """
     from symbackprop.render.graph import draw
     from symbackprop.render.numbers import values_at

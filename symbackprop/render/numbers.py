@@ -151,7 +151,8 @@ class Numbers:
         import numpy as np
 
         arrays = dict(zip(PLACEHOLDERS, [np.asarray(self.found[r.id], dtype=float) for r in factor.rows], strict=False))
-        return self.write(evaluate_expr(np, to_sympy(factor.form), arrays))
+        with np.errstate(all="ignore"):
+            return self.write(evaluate_expr(np, to_sympy(factor.form), arrays))
 
     def norms(self, scan: Node, place: int) -> tuple[tuple[Rounded, ...], Rounded] | None:
         """How large the Jacobian of a carried value is at every step of a loop, and over all of them."""

@@ -185,15 +185,31 @@ def test_readers_of_the_page_by_ear_find_names(page: Chromium) -> None:
     assert all(named["link"]), "every link has a name"
     assert "d L over d a, computed in step 3" in named["link"], "references say what and where from"
     assert any("b = w₁·x" in name for name in named["link"]), "boxes of the graph are read as equations"
+    assert any(name.startswith("local gradient ∂b/∂w₁ = ") for name in named["image"])
     assert len(named["MathMLMath"]) > 60
 
 
 def test_contrast_is_sufficient_in_light_and_dark(page: Chromium) -> None:
     for scheme in ("light", "dark"):
         page.prefer(scheme)
-        for selector in ("body", ".source", ".reason", ".number", ".ref", "h2", ".g-value", ".g-gradient", ".g-note"):
+        for selector in ("body", ".source", ".reason", ".number", ".ref", "h2", ".g-value", ".g-gradient", ".g-local",
+                         ".g-note"):
             assert page.js(CONTRAST.replace("SELECTOR", selector)) >= 4.5, f"{selector} in {scheme}"
 
+
+@pytest.mark.parametrize("name", MODELS)
+def test_local_gradients_lie_on_nothing_else(browser: Chromium, site: Path, name: str) -> None:
+    browser.open(site / f"{name}.html")
+    assert browser.js(OVERLAPS) == []
+
+
+OVERLAPS = """(() => {
+  const boxes = [...document.querySelectorAll(".graph text:not(.g-note), .graph .g-node .g-shape")]
+    .map(e => [e, e.getBoundingClientRect()]);
+  const apart = (a, b) => a.right <= b.left || b.right <= a.left || a.bottom <= b.top || b.bottom <= a.top;
+  return boxes.filter(([e]) => e.closest("g[role=img]")).flatMap(([e, a]) =>
+    boxes.filter(([other, b]) => other !== e && !apart(a, b)).map(([other]) => e.textContent + other.textContent));
+})()"""
 
 CONTRAST = """(() => {
   const luminance = c => { const [r, g, b] = c.match(/[\\d.]+/g).slice(0, 3).map(v => v / 255)

@@ -23,11 +23,12 @@ def test_text_of_sum_times_z() -> None:
     model = derivation("sum-times-z").model
     assert draw(model, "text", model.example) == (
         "sum-times-z\n\n"
-        "x              input          −2    ∂f/∂x = −4\n"
-        "y              input          5     ∂f/∂y = −4\n"
-        "q = x + y      ← x, y         3     ∂f/∂q = −4\n"
-        "z              input          −4    ∂f/∂z = 3\n"
-        "f = q·z        loss, ← q, z   −12   ∂f/∂f = 1\n"
+        "x              input                       −2    ∂f/∂x = −4\n"
+        "y              input                       5     ∂f/∂y = −4\n"
+        "q = x + y      ← x (× 1), y (× 1)          3     ∂f/∂q = −4\n"
+        "z              input                       −4    ∂f/∂z = 3\n"
+        "f = q·z        loss, ← q (× −4), z (× 3)   −12   ∂f/∂f = 1\n\n"
+        "in brackets: local gradient; gradient: upstream × local, summed over its consumers\n"
     )
 
 
@@ -65,6 +66,14 @@ def test_dot_shows_numbers_apart_in_more_than_colour() -> None:
     dot = draw(derivation("max-gate").model, "dot", {"z": 2, "w": -1})
     assert '<font color="#0a6b3d">2</font>' in dot
     assert re.search(r'<font color="#b3261e"><i>1</i></font>', dot)
+
+
+def test_dot_shows_local_gradients_on_edges_and_says_so() -> None:
+    model = derivation("max-gate").model
+    dot = draw(model, "dot", {"z": 2, "w": -1})
+    assert re.findall(r'-> "\w+" \[label=<<font color="#1f4f8f">(.*)</font>>\]', dot) == ["× 1", "× 0"]
+    assert "on edges: local gradient; below a node: upstream × local, summed over its consumers" in dot
+    assert "local" not in draw(model, "dot") + draw(model, "text")
 
 
 def test_dot_quotes_what_a_model_says() -> None:

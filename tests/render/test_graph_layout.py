@@ -35,6 +35,14 @@ def test_edges_run_through_every_layer_between(seed: int, near: bool) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+def test_layers_with_odd_numbers_are_kept_for_dummies(seed: int) -> None:
+    count, edges = dag(seed)
+    graph = layered(count, edges, near=True, spread=2)
+    assert all(v >= count for layer in graph.layers[1::2] for v in layer)
+    assert all(len(chain) >= 3 for chain in graph.chains), "every edge has a dummy for its label"
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 def test_vertices_keep_order_and_distance(seed: int) -> None:
     graph = layered(*dag(seed), near=True)
     extents = {v: (3.0 + v % 5, 4.0 + v % 3) for layer in graph.layers for v in layer}

@@ -6,6 +6,7 @@ import pytest
 
 from symbackprop import load, relu, tanh
 from symbackprop.core import functions as F
+from symbackprop.core.maths import Rounded
 from symbackprop.core.printer import Text
 from symbackprop.derive import derive
 from symbackprop.model import Model
@@ -105,6 +106,66 @@ def test_catalogue_numbers_of_the_sigmoid_circuit() -> None:
     assert {k: text(box(p, k).gradient) for k in ("w0", "x0", "w1", "x1", "w2")} == {
         "w0": "−0.20", "x0": "0.39", "w1": "−0.39", "x1": "−0.59", "w2": "0.20",
     }
+
+
+LOCALS = """dim T = 4
+data x
+param a, b, c, s
+p = a * a + sqrt(c)
+q = p - (b - a - x) + silu(s)
+r = maximum(maximum(q, p), s) / c
+h[0] = r
+for t in 1..T:
+    h[t] = h[t-1] + tanh(c)
+loss L = r * h[T] - log(p)
+"""
+
+
+def test_gradients_are_upstream_times_local_summed_over_consumers() -> None:
+    values = {"x": 0.3, "a": 1.25, "b": -0.4, "c": 0.7, "s": -9.0}
+    p = picture_of(derive(Model.parse(LOCALS)), values)
+    boxes = {b.key: b for b in p.boxes()}
+    leaving = {k: [w for w in p.wires if w.source == k] for k in ("a", "b", "p", "q")}
+    for key, wires in leaving.items():
+        assert wires and all(w.local for w in wires), key
+        total = sum(number(w.local) * number(boxes[w.target].gradient) for w in wires)
+        assert total == pytest.approx(number(boxes[key].gradient), rel=1e-12), key
+    assert {w.local_name for w in leaving["a"]} == {"∂p/∂a", "∂q/∂a"}
+    assert {(w.source, w.target) for w in p.wires if not w.local} >= {("x", "q")}, "no gradient goes to data"
+    assert [w.target for w in p.wires if w.source == "r" and w.local] == ["h0", "L"]
+    assert not any(w.local for w in p.wires if w.source == "s"), "the sigmoid inside SiLU has no box"
+    (frame,) = p.frames()
+    assert not any(w.local for w in frame.inside.wires), "another number at every step"
+
+
+def number(value: Rounded | None) -> float:
+    assert value is not None and isinstance(value.values, float)
+    return value.values
+
+
+def test_arrays_and_formulas_have_no_local_gradients() -> None:
+    model = load("squared-norm")
+    assert not any(picture_of(derive(model), model.example).factors())
+    assert not any(picture("sum-times-z").factors())
+
+
+def test_no_local_gradient_where_the_sweep_went_on_through_rows_without_a_box() -> None:
+    model = Model("many")
+    x = model.param("x")
+    total = model.let("first", 3 * x)
+    for k in range(45):
+        total = tanh(x * total) + k
+    model.loss("L", total)
+    p = picture_of(derive(model), {"x": 0.01})
+    assert [b.key for b in p.boxes()] == ["x", "first", "L"]
+    assert [w.local for w in p.wires] == [None] * 3
+
+
+def test_a_local_gradient_may_be_infinite() -> None:
+    model = Model("root")
+    model.loss("f", F.sqrt(model.param("w")))
+    (wire,) = picture_of(derive(model), {"w": 0.0}).wires
+    assert number(wire.local) == float("inf")
 
 
 def test_a_loop_is_a_frame_with_a_carried_wire() -> None:

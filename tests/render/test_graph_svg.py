@@ -9,6 +9,7 @@ import sys
 import xml.etree.ElementTree as ET
 from itertools import combinations
 
+import numpy as np
 import pytest
 import sympy as sp
 
@@ -32,10 +33,12 @@ from symbackprop.core.printer import Text
 from symbackprop.derive import derive
 from symbackprop.render.graph import draw, picture_of, svg_fragment
 from symbackprop.render.graph.layout import Curve, PlacedBox, PlacedFrame, Scene, lay_out
-from symbackprop.render.graph.picture import Picture
-from symbackprop.render.graph.sizes import width, wrapped
+from symbackprop.render.graph.picture import Picture, Wire
+from symbackprop.render.graph.sizes import FACTOR, factor_text, width, wrapped
 from symbackprop.render.graph.svg import runs_down
 from symbackprop.render.graph.typesetting import line
+from symbackprop.verify.sampling import choose_sizes
+from symbackprop.verify.sampling import draw as draw_sample
 from tests.render.helpers import derivation
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -45,6 +48,16 @@ Rectangle = tuple[float, float, float, float]
 def numbered(name: str, digits: int = 2) -> Picture:
     d = derivation(name)
     return picture_of(d, d.model.example or None, {}, digits)
+
+
+def sampled(name: str) -> Picture:
+    """The picture with the numbers that a model carries, or any that it takes."""
+    d, rng = derivation(name), np.random.default_rng(0)
+    if d.model.example:
+        return numbered(name, 4)
+    sample = draw_sample(d.model, choose_sizes(d.model, rng, {}), rng)
+    upstream = {row.name or "": sample.upstream[output] for output, row in d.model.upstream.items()}
+    return picture_of(d, {**sample.values, **upstream}, sample.sizes)
 
 
 def rectangle(b: PlacedBox) -> Rectangle:
@@ -62,6 +75,34 @@ def test_nothing_overlaps(any_model: str, down: bool) -> None:
         assert apart(rectangle(a), rectangle(b)), f"{a.box.key} and {b.box.key}"
     for left, low, right, high in map(rectangle, scene.boxes):
         assert left >= -0.01 and low >= -0.01 and right <= scene.along + 0.01 and high <= scene.across + 0.01
+
+
+@pytest.mark.parametrize("down", [True, False], ids=["down", "right"])
+def test_local_gradients_overlap_nothing(any_model: str, down: bool) -> None:
+    picture = sampled(any_model)
+    scene = lay_out(picture, down)
+    labels = {c.wire: (*c.label[0], *c.label[1]) for c in scene.curves if c.label}
+    assert list(labels) == [c.wire for c in scene.curves if c.wire.local]
+    assert len(labels) == len(list(picture.factors()))
+    for (one, a), (other, b) in combinations(labels.items(), 2):
+        assert apart(a, b), f"{one.spoken} and {other.spoken}"
+    for wire, label in labels.items():
+        assert not [b.box.key for b in scene.boxes if not apart(rectangle(b), label)], wire.spoken
+        assert min(label) >= -0.01 and label[2] <= scene.along + 0.01 and label[3] <= scene.across + 0.01
+        along, across = label[2] - label[0], label[3] - label[1]
+        assert (across if down else along) >= width(factor_text(wire.local), FACTOR), "wide enough"
+        assert (along if down else across) >= FACTOR, "high enough"
+        assert not through(scene, wire, label), "wires run beside, not through"
+
+
+def through(scene: Scene, wire: Wire, label: Rectangle) -> list[str]:
+    """The other wires that have a straight piece inside a label."""
+    left, low, right, high = label
+    return [
+        c.wire.spoken for c in scene.curves if c.wire is not wire
+        for p, q in list(zip(c.points, c.points[1:], strict=False))[::2]
+        if p[0] < right - 0.01 and q[0] > left + 0.01 and low < p[1] < high
+    ]
 
 
 @pytest.mark.parametrize("down", [True, False], ids=["down", "right"])
@@ -140,6 +181,17 @@ def test_values_and_gradients_differ_in_more_than_colour() -> None:
     assert not re.search(r"\.g-value\{[^}]*font-style:italic", style[1])
     legend = " ".join(t for _, _, t in texts(svg, "g-note"))
     assert "above: forward" in legend and "below: backward" in legend
+
+
+def test_local_gradients_stand_on_the_wires_of_the_lecture() -> None:
+    model = derivation("sum-times-z").model
+    svg = draw(model, "svg", model.example)
+    assert sorted(t for _, _, t in texts(svg, "g-local")) == sorted(["× 1", "× 1", "× −4", "× 3", "× local"])
+    notes = [t for _, _, t in texts(svg, "g-note")]
+    assert notes[-2:] == ["on edges: local gradient", "below a node: upstream × local, summed over its consumers"]
+    spoken = ["local gradient ∂q/∂x = 1", "local gradient ∂f/∂z = 3"]
+    assert all(f"<title>{s}</title>" in svg and s in (ET.fromstring(svg).findtext(f"{SVG}desc") or "") for s in spoken)
+    assert "local" not in re.sub(r"<style>.*</style>", "", draw(model, "svg"), flags=re.S), "formulas have none"
 
 
 def test_matrices_are_drawn_as_matrices() -> None:

@@ -19,6 +19,7 @@ from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.model.nesting import nesting_told
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.document import ROLES
+from symbackprop.render.factors import local_factor
 from symbackprop.render.graph.blocks import find_blocks, in_blocks
 from symbackprop.render.graph.drawn import MANY, Drawn, Own, body_rows, drawn_names, drawn_rows
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire
@@ -31,7 +32,8 @@ def picture_of(derivation: Derivation, values: Mapping[str, Any] | None = None, 
                digits: int | None = None, expand: bool = False) -> Picture:
     """The graph of a derivation.
 
-    ``values`` (arrays by name) puts the value above and the gradient below every box; ``sizes`` are those of dimensions
+    ``values`` (arrays by name) puts the value above and the gradient below every box,
+    and the local gradient on every wire between scalars; ``sizes`` are those of dimensions
     that the arrays leave open. A deep model shows one block for all blocks that are alike, unless ``expand`` is set.
     Raises `ModelError` for missing values.
     """
@@ -51,10 +53,12 @@ class Builder:
         self.letters = AxisLetters([*self.model.graph.names, *self.model.sizes])
         self.known: dict[int, Node] = {}
         self.own: Own = {}
-        self.totals = {s.target.id: s.total for s in derivation.steps if not isinstance(s, LoopStep)}
+        self.drawn: set[int] = set()
+        self.steps = {s.target.id: s for s in derivation.steps if not isinstance(s, LoopStep)}
 
     def picture(self, expand: bool) -> Picture:
         rows, self.own = drawn_rows(self.derivation, self.boxed)
+        self.drawn = {d.row.id for d in rows}
         self.known |= {d.row.id: d.row for d in rows if not d.row.is_loop}
         blocks = None if expand or len(rows) <= MANY else find_blocks(rows, self.names)
         items, wires = self.level(rows, {}, "") if blocks is None else in_blocks(self, rows, blocks)
@@ -70,8 +74,24 @@ class Builder:
                 items.append(self._loop(d.row, prefix))
             else:
                 items.append(self._box(d.row, written, prefix, labels))
-        wires = [Wire(self.key(r, prefix), self.key(d.row, prefix)) for d in rows for r in d.reads]
-        return items, wires
+        return items, [self.wire(r, d.row, prefix, labels) for d in rows for r in d.reads]
+
+    def wire(self, argument: Node, row: Node, prefix: str, labels: Mapping[int, Math]) -> Wire:
+        """From an argument to a row that reads it."""
+        local = self._local(argument, row)
+        name = line(Derivative(self.symbol(row, labels), self.symbol(argument, labels))).text if local else ""
+        return Wire(self.key(argument, prefix), self.key(row, prefix), local=local, local_name=name)
+
+    def _local(self, argument: Node, row: Node) -> Rounded | None:
+        """∂row/∂argument of scalars, where the sweep went that way, and not also through rows that have no box."""
+        step = self.steps.get(argument.id)
+        if self.numbers is None or step is None or argument.shape or row.shape:
+            return None
+        through = [c for c in step.contributions if c.consumer is row]
+        hidden = any(c.consumer is not None and c.consumer.id not in self.drawn for c in step.contributions)
+        factor = local_factor(through) if through and not hidden else None
+        value = None if factor is None else self.numbers.factor(factor)
+        return None if value is None else value.shown
 
     def key(self, row: Node, prefix: str) -> str:
         """The key of a row's box."""
@@ -90,11 +110,12 @@ class Builder:
 
     def _box(self, row: Node, rows: Rows, prefix: str, labels: Mapping[int, Math]) -> Box:
         name, kind = self.symbol(row, labels), self._kind(row)
+        step = self.steps.get(row.id)
         symbol = gate_symbol(row) if row.args and all(a.id in self.known for a in row.args) else None
         return Box(
             self.key(row, prefix), "gate" if symbol and kind == "row" else kind, line(name),
             self._formula(row, rows), symbol, line(rows.shape(row.shape)) if row.shape else None,
-            self._value(row), self._value(self.totals.get(row.id)), self._gradient_name(name), row.id,
+            self._value(row), self._value(step.total if step else None), self._gradient_name(name), row.id,
         )
 
     def _value(self, row: Node | None) -> Rounded | None:

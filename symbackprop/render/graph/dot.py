@@ -1,5 +1,5 @@
 """The graph in the DOT language of Graphviz, for those who want another layout: values green and first, gradients red,
-in italics and last; loops and blocks are clusters."""
+in italics and last; local gradients blue, on the edges; loops and blocks are clusters."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from html import escape
 
 from symbackprop.core.maths import Rounded
-from symbackprop.render.graph.picture import Box, Frame, Picture
+from symbackprop.render.graph.picture import BELOW, ON_EDGES, Box, Frame, Picture
+from symbackprop.render.graph.sizes import factor_text
 from symbackprop.render.graph.svg import runs_down
 from symbackprop.render.print.text import text
 
@@ -22,6 +23,8 @@ SHAPES = {
 SHAPES |= {kind: SHAPES["data"] for kind in ("constant", "upstream", "element")}
 GATE = "shape=circle"
 VALUE, GRADIENT = '<font color="#0a6b3d">{}</font>', '<font color="#b3261e"><i>{}</i></font>'
+FACTOR = '<font color="#1f4f8f">{}</font>'
+KEY = f"on edges: {ON_EDGES}; below a node: {BELOW}"
 
 
 def to_dot(picture: Picture) -> str:
@@ -32,6 +35,7 @@ def to_dot(picture: Picture) -> str:
         f"  rankdir={direction}; compound=true;",
         '  node [fontname="serif", margin="0.12,0.06"]; edge [color="#5d6673"];',
         *_level(picture, "  "),
+        *([f"  labelloc=b; label={quoted(KEY)};"] if any(picture.factors()) else []),
         "}", "",
     ])
 
@@ -51,6 +55,7 @@ def _level(picture: Picture, indent: str) -> Iterator[str]:
         ends = quoted(_end(source, -1) or wire.source), quoted(_end(target, 0) or wire.target)
         options = ["style=dashed, constraint=false"] if wire.back else []
         options += [f"ltail={quoted('cluster ' + source.key)}"] if source else []
+        options += [f'label=<{FACTOR.format(escape(factor_text(wire.local).text))}>'] if wire.local else []
         options += [f"lhead={quoted('cluster ' + target.key)}"] if target else []
         yield f"{indent}{ends[0]} -> {ends[1]}" + (f" [{', '.join(options)}]" if options else "") + ";"
 

@@ -13,13 +13,13 @@ import math
 from bisect import bisect_right, insort
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TypeAlias
 
 from symbackprop.core.printer import Text
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire
-from symbackprop.render.graph.sizes import SHAPE, Size, size_of, width
+from symbackprop.render.graph.sizes import BLANK, LANE, SHAPE, Size, factor_size, size_of, width
 from symbackprop.render.graph.typesetting import line
 
 Point: TypeAlias = tuple[float, float]  # along the drawing, across it
@@ -46,10 +46,12 @@ class PlacedFrame:
 
 @dataclass(frozen=True)
 class Curve:
-    """A wire through points: straight from the first to the second, bending to the third, straight again …"""
+    """A wire through points: straight from the first to the second, bending to the third, straight again … Its local
+    gradient stands in the room ``label``."""
 
     wire: Wire
     points: tuple[Point, ...]
+    label: tuple[Point, Point] | None = None  # from corner to corner
 
 
 @dataclass
@@ -70,7 +72,8 @@ class Scene:
         return Scene(
             [PlacedBox(b.box, b.start + along, b.axis + across, b.size) for b in self.boxes],
             [PlacedFrame(f.frame, shift(f.start), shift(f.end)) for f in self.frames],
-            [Curve(c.wire, tuple(map(shift, c.points))) for c in self.curves],
+            [replace(c, points=tuple(map(shift, c.points)), label=c.label and (shift(c.label[0]), shift(c.label[1])))
+             for c in self.curves],
             self.along + along, self.across + across,
         )
 
@@ -98,10 +101,10 @@ class Layered:
     below: dict[int, list[int]]
 
 
-def layered(count: int, edges: Sequence[Edge], near: bool) -> Layered:
+def layered(count: int, edges: Sequence[Edge], near: bool, spread: int = 1) -> Layered:
     """Layers with few crossings. ``near`` puts every source right before its first reader; else sources that are needed
-    soon stay in the first layer, as on a blackboard."""
-    level = _levels(count, edges, near)
+    soon stay in the first layer, as on a blackboard. ``spread`` 2 keeps the layers with odd numbers for dummies."""
+    level = [spread * k for k in _levels(count, edges, near)]
     graph = _with_dummies(count, edges, level)
     _order(graph)
     return graph
@@ -287,9 +290,11 @@ def isotonic(wishes: Sequence[float], weights: Sequence[float]) -> list[float]:
     return [mean for mean, _, length in blocks for _ in range(length)]
 
 
-GAP_ALONG, GAP_ACROSS, LANE = 38.0, 24.0, 9.0
+GAP_ALONG, GAP_ACROSS = 38.0, 24.0
+GAP_FACTOR = 26.0  # on either side of a local gradient
 PADDING, HEAD, GUTTER = 18.0, 26.0, 20.0
 NEAR_END = 12.0
+WIRE = Size(0.0, LANE, LANE, 0.0)  # the room of a dummy
 PORT = 15.0  # the distance between wires that enter one item
 
 
@@ -337,11 +342,15 @@ class Layout:
         self.wires = [w for w in picture.wires if not w.back]
         self.leaves = set(range(len(self.items))) - {self.index[w.target] for w in self.wires}
         self.inner = {i: lay_out(f.inside, down) for i, f in enumerate(self.items) if isinstance(f, Frame)}
-        self.sizes = [self._size(i, item) for i, item in enumerate(self.items)]
+        self.sizes = {i: self._size(i, item) for i, item in enumerate(self.items)}
+        self.spread = 2 if any(w.local for w in self.wires) else 1
 
     def scene(self) -> Scene:
         edges = [(self.index[w.source], self.index[w.target]) for w in self.wires]
-        graph = layered(len(self.items), edges, near=self.down)
+        graph = layered(len(self.items), edges, self.down, self.spread)
+        for wire, chain in zip(self.wires, graph.chains, strict=True):
+            if wire.local:  # the last dummy of the wire keeps the place of its label free
+                self.sizes[chain[-2]] = factor_size(wire.local, self.down)
         axis = positions(graph, self._extent, GAP_ACROSS)
         spans = self._spans(graph)
         scene = Scene()
@@ -366,17 +375,16 @@ class Layout:
         return Size(along, across / 2, across / 2, across / 2)
 
     def _extent(self, v: int) -> tuple[float, float]:
-        if v >= len(self.items):
-            return LANE, LANE
-        return self.sizes[v].before, self.sizes[v].after
+        size = self.sizes.get(v, WIRE)
+        return size.before, size.after
 
     def _spans(self, graph: Layered) -> list[tuple[float, float]]:
         """From where to where each layer reaches."""
         spans, at = [], 0.0
         for layer in graph.layers:
-            length = max((self.sizes[v].length for v in layer if v < graph.count), default=0.0)
+            length = max((self.sizes.get(v, WIRE).length for v in layer), default=0.0)
             spans.append((at, at + length))
-            at += length + GAP_ALONG
+            at += length + (GAP_ALONG if self.spread == 1 else GAP_FACTOR)
         return spans
 
     def _start(self, v: int, span: tuple[float, float]) -> float:
@@ -407,9 +415,16 @@ class Layout:
         level = {v: k for k, layer in enumerate(graph.layers) for v in layer}
         ports = self._ports(graph, axis)
         return [
-            Curve(wire, self._points(chain, ports[e], axis, [spans[level[v]] for v in chain]))
+            Curve(wire, self._points(chain, ports[e], axis, [spans[level[v]] for v in chain]),
+                  self._label(chain[-2], axis, spans[level[chain[-2]]]) if wire.local else None)
             for e, (wire, chain) in enumerate(zip(self.wires, graph.chains, strict=True))
         ]
+
+    def _label(self, v: int, axis: dict[int, float], span: tuple[float, float]) -> tuple[Point, Point]:
+        """Above the wire, or at its right; as near to the reader as may be."""
+        size, at = self.sizes[v], axis[v]
+        low, high = (at + BLANK / 2, at + size.after) if self.down else (at - size.before, at)
+        return (span[1] - size.length, low), (span[1], high)
 
     def _points(self, chain: Sequence[int], port: float, axis: dict[int, float],
                 spans: Sequence[tuple[float, float]]) -> tuple[Point, ...]:

@@ -13,6 +13,8 @@ from symbackprop.render.document import ROLES
 from symbackprop.render.graph.typesetting import cells, is_tall, line
 from symbackprop.render.print.text import text
 
+ON_EDGES = "local gradient"
+BELOW = "upstream × local, summed over its consumers"  # what stands below a node
 KINDS = {role: one for role, (one, _) in ROLES.items()} | {  # and what boxes of these kinds are called
     "gate": "gate", "row": "computed", "loss": "loss", "output": "output", "carry": "from the round before",
     "element": "element of a sequence", "block": "block of rows",
@@ -73,11 +75,22 @@ Item: TypeAlias = "Box | Frame"
 
 @dataclass(frozen=True)
 class Wire:
-    """From an item to one of its readers. A ``back`` wire is carried to the next round of a frame."""
+    """From an item to one of its readers. A ``back`` wire is carried to the next round of a frame.
+
+    ``local`` is the derivative of the reader by the source, both of them scalars, where it is known as a number;
+    ``local_name`` is how it is called (∂f/∂q).
+    """
 
     source: str
     target: str
     back: bool = False
+    local: Rounded | None = None
+    local_name: str = ""
+
+    @property
+    def spoken(self) -> str:
+        """The local gradient in words; nothing where there is none."""
+        return f"local gradient {self.local_name} = {_said(self.local)}" if self.local else ""
 
 
 @dataclass(frozen=True)
@@ -102,6 +115,11 @@ class Picture:
             if isinstance(item, Frame):
                 yield item
                 yield from item.inside.frames()
+
+    def factors(self) -> Iterator[Wire]:
+        """All wires with a local gradient, those inside frames included."""
+        for level in (self, *[frame.inside for frame in self.frames()]):
+            yield from (w for w in level.wires if w.local)
 
     @property
     def numeric(self) -> bool:

@@ -11,7 +11,7 @@ from symbackprop.core.maths import Rounded
 from symbackprop.core.printer import Run, Text
 from symbackprop.render.document import ROLES
 from symbackprop.render.graph.picture import Box
-from symbackprop.render.graph.typesetting import is_tall, lines, runs_of
+from symbackprop.render.graph.typesetting import is_tall, line, lines, runs_of
 
 NARROW = set("iIljtf.,;:'|![](){}/ ⎡⎣⎢⎤⎦⎥‖ᵀ₀₁₂₃₄₅₆₇₈₉⁰¹²³⁴⁵⁶⁷⁸⁹₋₊ₜ⁻")
 WIDE = set("mwMWΣΠ@—→⊙×+=−<>≤≥∂ΦΩΨ")
@@ -76,9 +76,10 @@ def _drawn(runs: Sequence[Run]) -> Text:
     return Text("".join(run.text for run in runs), runs=tuple(runs))
 
 
-NAME, FORMULA, SHAPE, NUMBER, SYMBOL = 15.0, 14.0, 11.5, 13.0, 15.0  # font sizes
+NAME, FORMULA, SHAPE, NUMBER, FACTOR, SYMBOL = 15.0, 14.0, 11.5, 13.0, 12.0, 15.0  # font sizes
 LINE, NUMBER_LINE = 19.0, 16.0
 RADIUS = 20.0
+LANE = 9.0  # on either side of a wire
 LIMIT, ROWS = 34, 3  # of formulas
 BLANK = 8.0
 
@@ -126,6 +127,19 @@ def labels_size(box: Box) -> tuple[float, float, float]:
 def _number_width(value: Rounded) -> float:
     brackets = 2 * width(Text("["), NUMBER) if is_tall(value) else 0.0
     return (max(width(x, NUMBER) for x in lines(value)) + brackets) * 1.08 + 4.0
+
+
+def factor_text(local: Rounded) -> Text:
+    """What the gradient that comes down a wire is multiplied by."""
+    return line.row(Text("× "), line(local))
+
+
+def factor_size(local: Rounded, down: bool) -> Size:
+    """The room of a local gradient above its wire, or at the right of one that runs down."""
+    wide = width(factor_text(local), FACTOR) * 1.08 + 4.0
+    if down:
+        return Size(NUMBER_LINE, LANE, BLANK / 2 + wide, 0.0)
+    return Size(wide, NUMBER_LINE, LANE, 0.0)
 
 
 def size_of(box: Box, down: bool) -> Size:

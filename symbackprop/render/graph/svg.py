@@ -1,7 +1,8 @@
 """SVG of a picture: standalone with its own colours, or a fragment that takes the colours of the page around it.
 
 Forward values stand above the wire that leaves a box (above the rule beside it when the drawing runs down), upright;
-gradients below it, in italics and another colour. Parameters are rounded at the ends, data slanted, gates round.
+gradients below it, in italics and another colour; on a wire the local gradient, with × before it. Parameters are
+rounded at the ends, data slanted, gates round.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from xml.sax.saxutils import escape, quoteattr
 from symbackprop.core.maths import Rounded
 from symbackprop.core.printer import Text
 from symbackprop.render.graph.layout import Curve, PlacedBox, PlacedFrame, Point, lay_out
-from symbackprop.render.graph.picture import KINDS, Box, Picture
+from symbackprop.render.graph.picture import BELOW, KINDS, ON_EDGES, Box, Picture
 from symbackprop.render.graph.sizes import (
     BLANK,
+    FACTOR,
     FORMULA,
     LINE,
     NAME,
@@ -24,6 +26,7 @@ from symbackprop.render.graph.sizes import (
     SHAPE,
     SMALL,
     SYMBOL,
+    factor_text,
     labels_size,
     lines_of,
     shape_size,
@@ -169,6 +172,9 @@ def _entries(picture: Picture) -> list[Entry]:
     if picture.numeric:
         entries.append(_number("g-value", Text("value"), Text("above: forward")))
         entries.append(_number("g-gradient", Text("gradient"), Text("below: backward")))
+    if any(picture.factors()):
+        entries.append(_number("g-local", Text("× local"), Text(f"on edges: {ON_EDGES}")))
+        entries.append(_number("g-note", Text(f"below a node: {BELOW}"), Text("")))
     return entries
 
 
@@ -250,7 +256,8 @@ class Writer:
         return f'<svg class="graph {fit}" {size} role="group" aria-label={spoken}>\n{body}\n</svg>'
 
     def _description(self) -> str:
-        return "; ".join(b.spoken for b in self.picture.boxes())
+        spoken = [b.spoken for b in self.picture.boxes()] + [w.spoken for w in self.picture.factors()]
+        return "; ".join(spoken)
 
     def _body(self, title: str, key: bool = True) -> tuple[str, float, float]:
         top = MARGIN + (30.0 if title else 0.0)
@@ -285,7 +292,16 @@ class Writer:
         points = [self._at(p) for p in curve.points]
         path = self._corners(points) if curve.wire.back else self._bends(points)
         kind = "g-wire g-back" if curve.wire.back else "g-wire"
-        self._add(f'<path class="{kind}" d="{path}"/><path class="g-tip" d="{self._tip(points[-1])}"/>')
+        drawn = f'<path class="{kind}" d="{path}"/><path class="g-tip" d="{self._tip(points[-1])}"/>'
+        self._add(drawn + self._local(curve))
+
+    def _local(self, curve: Curve) -> str:
+        """The local gradient of a wire, in the room that the layout left for it."""
+        if curve.wire.local is None or curve.label is None:
+            return ""
+        (x, _), (right, bottom) = map(self._at, curve.label)
+        words = text((x + right) / 2, bottom - 4.0, factor_text(curve.wire.local), "g-local", FACTOR, "middle")
+        return f'<g role="img"><title>{escape(curve.wire.spoken)}</title>{words}</g>'
 
     def _bends(self, points: Sequence[Point]) -> str:
         path = f"M{point(points[0])}"
