@@ -15,11 +15,12 @@ from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Delta, Derivative, Function, Math, Num, Pow, Range, Rounded, Size, Sym, plain
 from symbackprop.core.printer import Text
 from symbackprop.core.scalars import TABLE
+from symbackprop.derive.record import Edge
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.model.nesting import nesting_told
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.document import ROLES
-from symbackprop.render.factors import local_factor
+from symbackprop.render.factors import path_factor, total
 from symbackprop.render.graph.blocks import find_blocks, in_blocks
 from symbackprop.render.graph.drawn import MANY, Drawn, Own, body_rows, drawn_names, drawn_rows
 from symbackprop.render.graph.picture import Box, Frame, Item, Picture, Wire
@@ -83,15 +84,28 @@ class Builder:
         return Wire(self.key(argument, prefix), self.key(row, prefix), local=local, local_name=name)
 
     def _local(self, argument: Node, row: Node) -> Rounded | None:
-        """∂row/∂argument of scalars, where the sweep went that way, and not also through rows that have no box."""
-        step = self.steps.get(argument.id)
-        if self.numbers is None or step is None or argument.shape or row.shape:
+        """∂row/∂argument of scalars, where the sweep went that way."""
+        if self.numbers is None or argument.shape or row.shape:
             return None
-        through = [c for c in step.contributions if c.consumer is row]
-        hidden = any(c.consumer is not None and c.consumer.id not in self.drawn for c in step.contributions)
-        factor = local_factor(through) if through and not hidden else None
-        value = None if factor is None else self.numbers.factor(factor)
+        factors = [path_factor(p) for p in self._paths(argument, row)]
+        known = [x for x in factors if x is not None]
+        value = self.numbers.factor(total(known)) if known and len(known) == len(factors) else None
         return None if value is None else value.shown
+
+    def _paths(self, argument: Node, row: Node) -> list[tuple[Edge, ...]]:
+        """From a row to an argument, also through rows that have no box; none where those are too many."""
+        found: list[tuple[Edge, ...]] = []
+        waiting: list[tuple[Node, tuple[Edge, ...]]] = [(argument, ())]
+        for target, behind in waiting:
+            step = self.steps.get(target.id)
+            for c in () if step is None else step.contributions:
+                if c.consumer is row:
+                    found.append((*c.path, *behind))
+                elif c.consumer is not None and c.consumer.id not in self.drawn:
+                    waiting.append((c.consumer, (*c.path, *behind)))
+            if len(waiting) > MANY:
+                return []
+        return found
 
     def key(self, row: Node, prefix: str) -> str:
         """The key of a row's box."""
