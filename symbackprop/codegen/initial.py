@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import sympy as sp
 
@@ -31,7 +32,18 @@ class Initial:
     fan_in: Dim = sp.S.One
 
 
-Readers = dict[int, list[tuple[Node, int]]]
+Scope = tuple[int, ...]  # the loops around a row: a body's leaf is also one of the loop that sweeps it back
+
+
+class Use(NamedTuple):
+    """A row that reads another one, at which of its places (−1: a leaf of a loop stands for it), and where it is."""
+
+    row: Node
+    place: int
+    scope: Scope
+
+
+Readers = dict[tuple[Scope, int], list[Use]]
 
 
 def initial_values(params: Iterable[Node], order: Iterable[Node]) -> dict[str, Initial]:
@@ -42,42 +54,45 @@ def initial_values(params: Iterable[Node], order: Iterable[Node]) -> dict[str, I
     return {p.name or "": _initial(p, readers) for p in params}
 
 
-def _read(row: Node, readers: Readers) -> None:
+def _read(row: Node, readers: Readers, scope: Scope = ()) -> None:
     for k, a in enumerate(row.args):
-        readers.setdefault(a.id, []).append((row, k))
+        readers.setdefault((scope, a.id), []).append(Use(row, k, scope))
     if isinstance(row.attr, Loop):
-        loop = row.attr
+        loop, within = row.attr, (*scope, row.id)
         for leaf, outer in zip(loop.leaves(), row.args, strict=True):
-            readers.setdefault(outer.id, []).append((leaf, -1))
+            readers.setdefault((scope, outer.id), []).append(Use(leaf, -1, within))
         for inner in row.graph.topological(loop.results(), loop.stop()):
-            _read(inner, readers)
+            if inner.id not in loop.stop():
+                _read(inner, readers, within)
 
 
 def _initial(param: Node, readers: Readers) -> Initial:
-    for row, place in _uses(param, readers):
-        if is_lookup(row) and place == 0:
+    uses = _uses((), param, readers)
+    for use in uses:
+        if is_lookup(use.row) and use.place == 0:
             return Initial(NORMAL, sp.Rational(1, 100))
-        fan_in = _fan_in(row, place)
+        fan_in = _fan_in(use.row, use.place)
         if fan_in is not None:
-            return Initial(NORMAL, _gain(row, readers), fan_in)
+            return Initial(NORMAL, _gain(use, readers), fan_in)
     if not param.ndim:
         return Initial(NORMAL)
-    if any(_is_gain(row, place) for row, place in _uses(param, readers)):
+    if any(_is_gain(use.row, use.place) for use in uses):
         return Initial(ONE)
-    return Initial(ZERO) if param.ndim == 1 or _is_added(param, readers) else Initial(NORMAL)
+    return Initial(ZERO) if param.ndim == 1 or all(_is_sum(use.row) for use in uses) else Initial(NORMAL)
 
 
-def _uses(row: Node, readers: Readers) -> list[tuple[Node, int]]:
+def _uses(scope: Scope, row: Node, readers: Readers) -> list[Use]:
     """What reads a row, through views and into loops."""
-    found, stack, seen = [], [row], {row.id}
+    found, stack, seen = [], [(scope, row.id)], {(scope, row.id)}
     while stack:
-        for reader, place in readers.get(stack.pop().id, []):
-            if place < 0 or is_view(reader) or (is_product(reader) and len(reader.args) == 1):
-                if reader.id not in seen:
-                    seen.add(reader.id)
-                    stack.append(reader)
+        for use in readers.get(stack.pop(), []):
+            reader, at = use.row, (use.scope, use.row.id)
+            if use.place < 0 or is_view(reader) or (is_product(reader) and len(reader.args) == 1):
+                if at not in seen:
+                    seen.add(at)
+                    stack.append(at)
             else:
-                found.append((reader, place))
+                found.append(use)
     return found
 
 
@@ -92,11 +107,11 @@ def _fan_in(row: Node, place: int) -> Dim | None:
     return sp.Mul(*[i.size for i in own if isinstance(i, Letter) and i in terms[0].summed])
 
 
-def _gain(row: Node, readers: Readers) -> sp.Expr:
+def _gain(product: Use, readers: Readers) -> sp.Expr:
     """The gain of the function that follows, perhaps behind a bias."""
-    ahead = _uses(row, readers)
-    ahead += [use for reader, _ in ahead if _is_sum(reader) for use in _uses(reader, readers)]
-    heads = [reader.head for reader, _ in ahead if reader.form is not None]
+    ahead = _uses(product.scope, product.row, readers)
+    ahead += [use for add in ahead if _is_sum(add.row) for use in _uses(add.scope, add.row, readers)]
+    heads = [use.row.head for use in ahead if use.row.form is not None]
     return sp.Integer(max([TABLE[head].gain for head in heads if head in TABLE], default=1))
 
 
@@ -117,7 +132,3 @@ def _factors(form: f.Formula) -> tuple[f.Formula, ...]:
     if isinstance(form, f.Mul):
         return form.factors
     return tuple(x for c in f.children(form) for x in _factors(c)) if isinstance(form, (f.Add, f.Neg, f.Div)) else ()
-
-
-def _is_added(param: Node, readers: Readers) -> bool:
-    return all(_is_sum(row) for row, _ in _uses(param, readers))

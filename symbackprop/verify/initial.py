@@ -34,6 +34,7 @@ NAME = "init_params"
 ENTRIES, CALLS, DRAWS = 20_000, 400, 2
 DEVIATIONS = 6.0  # what chance exceeds once in 10⁹ times
 TABLE_DEVIATION = 0.1
+LEAF = -1  # the place at which the leaf of a loop's body reads what it stands for
 
 
 class Start(NamedTuple):
@@ -231,38 +232,41 @@ def _no_entries(candidate: Candidate, sizes: Sizes, asked: Mapping[str, int]) ->
 
 
 # -- the rule: what a parameter does says how it starts
-Uses = Mapping[int, Sequence[tuple[Node, int]]]
+Around = tuple[int, ...]  # the loops that a row stands in: one leaf may stand in two loops, for two rows
+Used = tuple[Node, int, Around]
+Uses = Mapping[tuple[int, Around], Sequence[Used]]
 
 
 def rules(model: Model, sizes: Sizes) -> dict[str, list[Start]]:
     """How every parameter may start, by name."""
-    uses: dict[int, list[tuple[Node, int]]] = {}
+    uses: dict[tuple[int, Around], list[Used]] = {}
     _collect(model.graph.topological([*model.equations.values(), *model.results()]), uses)
     return {name: _starts(row, uses, sizes) for name, row in model.params.items()}
 
 
-def _collect(rows: Sequence[Node], uses: dict[int, list[tuple[Node, int]]]) -> None:
+def _collect(rows: Sequence[Node], uses: dict[tuple[int, Around], list[Used]], around: Around = ()) -> None:
     """What reads every row, loops entered: the leaf of a body reads the row that it stands for."""
     for row in rows:
         for place, argument in enumerate(row.args):
-            uses.setdefault(argument.id, []).append((row, place))
+            uses.setdefault((argument.id, around), []).append((row, place, around))
         if isinstance(row.attr, Loop):
+            here = (*around, row.id)
             for leaf, outer in zip(row.attr.leaves(), row.args, strict=True):
-                uses.setdefault(outer.id, []).append((leaf, 0))
+                uses.setdefault((outer.id, around), []).append((leaf, LEAF, here))
             inner = row.graph.topological(row.attr.results(), row.attr.stop())
-            _collect([r for r in inner if r.id not in row.attr.stop()], uses)
+            _collect([r for r in inner if r.id not in row.attr.stop()], uses, here)
 
 
-def _reading(row: Node, uses: Uses, seen: set[int] | None = None) -> Iterator[tuple[Node, int]]:
+def _reading(row: Node, around: Around, uses: Uses, seen: set[tuple[int, Around]] | None = None) -> Iterator[Used]:
     """The rows that compute with a row, and at which place, behind views and inside loops."""
     seen = set() if seen is None else seen
-    for reader, place in uses.get(row.id, ()):
-        if reader.is_declared or is_view(reader) or _moves(reader):
-            if reader.id not in seen:
-                seen.add(reader.id)
-                yield from _reading(reader, uses, seen)
+    for reader, place, where in uses.get((row.id, around), ()):
+        if place == LEAF or is_view(reader) or _moves(reader):
+            if (reader.id, where) not in seen:
+                seen.add((reader.id, where))
+                yield from _reading(reader, where, uses, seen)
         elif not isinstance(reader.attr, Loop):
-            yield reader, place
+            yield reader, place, where
 
 
 def _moves(row: Node) -> bool:
@@ -271,27 +275,28 @@ def _moves(row: Node) -> bool:
 
 
 def _starts(param: Node, uses: Uses, sizes: Sizes) -> list[Start]:
-    found = list(_reading(param, uses))
-    asked = [s for row, place in found if (s := _asked_by(row, place, uses, sizes)) is not None]
+    found = list(_reading(param, (), uses))
+    asked = [s for used in found if (s := _asked_by(used, uses, sizes)) is not None]
     if asked:
         return asked
     if not param.ndim:
         return [Start(0.0, 1.0, "a lone number is standard normal")]
-    if any(_scales(row, place) for row, place in found):
+    if any(_scales(row, place) for row, place, _ in found):
         return [Start(1.0, 0.0, "a gain starts at 1")]
-    if param.ndim == 1 or all(isinstance(row.form, f.Add) for row, _ in found):
+    if param.ndim == 1 or all(isinstance(row.form, f.Add) for row, _, _ in found):
         return [Start(0.0, 0.0, "a bias starts at 0")]
     return [Start(0.0, 1.0, "what is neither weight, table, bias nor gain is standard normal")]
 
 
-def _asked_by(row: Node, place: int, uses: Uses, sizes: Sizes) -> Start | None:
+def _asked_by(used: Used, uses: Uses, sizes: Sizes) -> Start | None:
     """The start that a table that is indexed or a weight of a product asks for."""
+    row, place, around = used
     if is_lookup(row) and place == 0:
         return Start(0.0, TABLE_DEVIATION, "the deviation of a table that is indexed")
     fan_in = _fan_in(row, place, sizes)
     if fan_in is None:
         return None
-    gain = _gain(row, uses)
+    gain = _gain(row, around, uses)
     follows = ", with a ReLU behind it" if gain != 1 else ""
     return Start(0.0, sqrt(gain / fan_in), f"sqrt({gain}/{fan_in}) for a weight of fan-in {fan_in}{follows}")
 
@@ -311,11 +316,11 @@ def _fan_in(row: Node, place: int, sizes: Sizes) -> int | None:
     return round(float(every / np.max(row.op.reference(np, attr, *arrays))))
 
 
-def _gain(row: Node, uses: Uses) -> int:
+def _gain(row: Node, around: Around, uses: Uses) -> int:
     """The gain of what follows a product, perhaps behind a bias."""
-    ahead = [reader for reader, _ in _reading(row, uses)]
-    ahead += [reader for add in ahead if isinstance(add.form, f.Add) for reader, _ in _reading(add, uses)]
-    return max([TABLE[r.head].gain for r in ahead if r.form is not None and r.head in TABLE], default=1)
+    ahead = list(_reading(row, around, uses))
+    ahead += [u for add, _, where in ahead if isinstance(add.form, f.Add) for u in _reading(add, where, uses)]
+    return max([TABLE[r.head].gain for r, _, _ in ahead if r.form is not None and r.head in TABLE], default=1)
 
 
 def _scales(row: Node, place: int) -> bool:

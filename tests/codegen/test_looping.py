@@ -18,8 +18,10 @@ import pytest
 
 from symbackprop import Model, codegen, cross_entropy, grad, mean, scan, sin, softmax, tanh, verify
 from symbackprop import sum as total
+from symbackprop.codegen.initial import initial_values
 from symbackprop.core.graph import Node
 from symbackprop.verify import verify_file
+from symbackprop.verify.initial import rules
 from symbackprop.verify.interpreter import evaluate
 from tests.codegen.helpers import body, emit, run
 
@@ -192,6 +194,15 @@ def test_the_text_says_the_same(name: str) -> None:
     again = Model.parse(model.text())
     for ours, theirs in zip(evaluate(again.results(), at, sizes), evaluate(model.results(), at, sizes), strict=True):
         assert distance(ours, theirs) < 1e-12
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_parameters_start_as_those_of_the_text_do(name: str) -> None:
+    """A leaf of a body is also one of the loop that sweeps it back, which reads it otherwise."""
+    model = made(name).model
+    again, sizes = Model.parse(model.text()), {d: SIZES[d] for d in model.sizes}
+    ours, theirs = (initial_values(m.params.values(), m.graph.topological(m.results())) for m in (model, again))
+    assert ours == theirs and rules(model, sizes) == rules(again, sizes)
 
 
 def test_no_name_is_dropped_from_the_text() -> None:
