@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -136,6 +137,17 @@ def read_dim(item: str) -> tuple[str, int]:
     return name, int(size)
 
 
+def read_functions(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    """`f=tanh,g=x*sigmoid(x)` as a dictionary; a comma inside a formula is followed by no name and equals sign."""
+    functions: dict[str, str] = {}
+    for item in [item for text in texts for item in re.split(r",(?=\s*\w+\s*=[^=])", text)]:
+        name, equals, formula = (part.strip() for part in item.partition("="))
+        if not (name.isidentifier() and equals and formula):
+            raise click.BadParameter(f"{item!r} is not NAME=FUNCTION, as in f=tanh")
+        functions[name] = formula
+    return functions
+
+
 @dataclass(frozen=True)
 class Given:
     """The model that a command is about: what it was called, and the switches that every command on a model takes."""
@@ -143,25 +155,28 @@ class Given:
     spec: str
     relu0: str | None
     sizes: dict[str, int]
+    define: dict[str, str]
 
     def model(self) -> Any:
         from symbackprop.model import load
 
-        return load(self.spec, relu0=self.relu0, dims=self.sizes)
+        return load(self.spec, relu0=self.relu0, dims=self.sizes, define=self.define)
 
 
 def on_model(command: Command) -> Callable[..., Any]:
     """A command on a model: it has the switches of every such command and gets them, with the model, as ``given``."""
 
     @wraps(command)
-    def run(model: str, relu0: str | None, dims: dict[str, int], **options: Any) -> Any:
-        return command(given=Given(model, relu0, dims), **options)
+    def run(model: str, relu0: str | None, dims: dict[str, int], define: dict[str, str], **options: Any) -> Any:
+        return command(given=Given(model, relu0, dims, define), **options)
 
     sizes = click.option(
         "--dim", "dims", metavar="N=4,D=3", callback=read_dims, help="Sizes for symbolic dimensions."
     )
+    functions = click.option("--define", metavar="f=tanh", multiple=True, callback=read_functions,
+                             help="What abstract functions are: a name, or a formula such as f=x*sigmoid(x).")
     default = "The derivative of relu at 0.  [default: what the model says, else 0]"
-    return click.option("--relu0", type=Choice(["0", "1", "0.5"]), help=default)(sizes(run))
+    return click.option("--relu0", type=Choice(["0", "1", "0.5"]), help=default)(sizes(functions(run)))
 
 
 def one_of(flag: str, words: Iterable[str], help: str, name: str | None = None, default: str | None = None

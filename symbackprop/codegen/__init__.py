@@ -40,6 +40,7 @@ def codegen(
     from symbackprop.model.nesting import nesting_told
     from symbackprop.model.text.write import to_text, with_text_names
 
+    model.require_definitions()
     if dtype not in DTYPES:
         raise UsageError(f"dtype is {' or '.join(DTYPES)}, not {dtype!r}")
     if level not in LEVELS:

@@ -131,14 +131,16 @@ class Graph:
     ``nodes`` are the rows by their ids, of which ``count`` were given. What is derived (`apart`) is not in it, but for
     the ``results`` of loops: each stays one row.
     ``gradients`` says of rows that `grad` made: of which row they are the gradient, by which, for which upstream one.
-    ``writing`` is true while a model is declared: no expression then becomes a row that has a name. A sweep reads named
-    rows again wherever it needs their values (`evaluating`).
+    ``functions`` are those that a model declares, by name: each makes the row of its derivative of some order (0: its
+    own). ``writing`` is true while a model is declared: no expression then becomes a row that has a name. A sweep reads
+    named rows again wherever it needs their values (`evaluating`).
     """
 
     def __init__(self, relu0: sp.Rational | int | float = 0) -> None:
         self.nodes: dict[int, Node] = {}
         self.count = 0
         self.names: dict[str, Node] = {}
+        self.functions: dict[str, Callable[[Operand, int], Node]] = {}
         self.hazards: dict[int, int] = {}
         self.mixed: dict[int, int] = {}
         self.arrays: dict[Node, int] = {}

@@ -23,6 +23,7 @@ LETTERS = {letter: name for name, letter in GREEK.items()} | {"ε": "eps", "λ":
 ACCENTS = {"hat": ("\u0302", r"\hat"), "bar": ("\u0304", r"\bar"), "tilde": ("\u0303", r"\tilde"),
            "dot": ("\u0307", r"\dot"), "vec": ("\u20d7", r"\vec")}
 SUBSCRIPTS = str.maketrans("0123456789+-t", "₀₁₂₃₄₅₆₇₈₉₊₋ₜ")
+PRIMES = "′″‴"
 _PARTS = re.compile(r"(?P<base>[A-Za-z]+?)(?P<digits>\d*)(?P<rest>(?:_[A-Za-z0-9]+)*)_*(?P<index>(?:\[[^\]]*\])*)\Z")
 
 
@@ -78,6 +79,17 @@ def _text_index(index: str) -> str:
     if not index:
         return ""
     return index.translate(SUBSCRIPTS) if re.fullmatch(r"[0-9t+-]+", index) else f"[{index}]"
+
+
+def primes(order: int) -> str:
+    """What stands behind the name of a derivative: f′, f″ …"""
+    return PRIMES[order - 1] if 0 < order <= len(PRIMES) else PRIMES[0] * order
+
+
+def unprimed(name: str) -> tuple[str, int]:
+    """A name without its primes, and of which derivative they make it the name."""
+    base = name.rstrip(PRIMES)
+    return base, sum([PRIMES.index(c) + 1 for c in name[len(base) :]])
 
 
 def free_name(taken: Collection[str], *wishes: str) -> str:

@@ -16,8 +16,9 @@ import sympy as sp
 from symbackprop.core import maths
 from symbackprop.core.literals import decimal, entries, is_simple, monomials, rounded, spelled, superscript
 from symbackprop.core.maths import Math
+from symbackprop.core.names import primes
 from symbackprop.core.registry import text_of
-from symbackprop.core.scalars import TABLE
+from symbackprop.core.scalars import TABLE, Abstract
 
 SUM, TERM, QUOTIENT, PRODUCT, MATRIX, SIGN, POWER, ATOM = 10, 18, 19, 20, 22, 25, 30, 100
 
@@ -125,8 +126,8 @@ class Printer(ABC, Generic[P, T]):
         """e to the power of the argument."""
 
     @abstractmethod
-    def primed(self, body: P) -> P:
-        """f′."""
+    def primed(self, body: P, order: int = 1) -> P:
+        """f′, f″ …"""
 
     @abstractmethod
     def running(self, sign: str, below: P | None) -> P:
@@ -341,19 +342,30 @@ class Printer(ABC, Generic[P, T]):
             return self.rooted(m.args[0])
         if m.name == "abs":
             return self.between("|", self(m.args[0]), "|", True)
-        return self.applied(self.row(self.function_token(m.name)), m.args, len(m.args) > 1)
+        return self.applied(self.function_name(m.name), m.args, len(m.args) > 1)
 
     def function(self, m: maths.Function) -> P:
         if m.name in self.nameless:
             return self(maths.Fn(m.name, (maths.Sym("x"),)))
-        return self.row(self.function_token(m.name))
+        return self.function_name(m.name)
+
+    def function_name(self, name: str) -> P:
+        """A function of the scalar table by its name; an abstract one as the model writes it, with its primes."""
+        if not isinstance(name, Abstract):
+            return self.row(self.function_token(name))
+        own = self.own_function(name.of, name.notation)
+        return self.primed(own, name.order) if name.order else own
+
+    def own_function(self, name: str, notation: str) -> P:
+        """An abstract function; its notation is LaTeX."""
+        return self.named(name)
 
     def prime(self, m: maths.Prime) -> P:
         at = m.at or maths.Sym("x")
         if m.function in self.nameless:
             return self.primed(self.between("(", self(maths.Fn(m.function, (at,))), ")", False))
         argument = [] if m.at is None else [self.between("(", self(at), ")", False)]
-        return self.row(self.primed(self.row(self.function_token(m.function))), *argument)
+        return self.row(self.primed(self.function_name(m.function)), *argument)
 
     def indicator(self, m: maths.Indicator) -> P:
         return self.row(self.bold("1"), self.sign("tight"), self.between("[", self(m.holds), "]", True))
@@ -517,8 +529,8 @@ class LinePrinter(Printer[Text, Text]):
         """A superscript."""
         return Text(f"{base.text}^{exponent.text}")
 
-    def primed(self, body: Text) -> Text:
-        return self.row(body, Text("′"))
+    def primed(self, body: Text, order: int = 1) -> Text:
+        return self.row(body, Text(primes(order)))
 
     def between(self, left: str, body: Text, right: str, tall: bool) -> Text:
         return self.row(Text(left), body.held() if body.breaks else body, Text(right))

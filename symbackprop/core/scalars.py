@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from inspect import signature
 from math import inf
 from typing import Any, NamedTuple
@@ -37,6 +38,8 @@ from symbackprop.core.formula import (
     children,
     power,
 )
+from symbackprop.core.names import primes
+from symbackprop.errors import UsageError
 
 X, Y, Z, M = Arg(0), Arg(1), Arg(2), Arg(3)
 Numpy = Any
@@ -144,7 +147,68 @@ class Scalar:
         return self.shown or len(self.domain)
 
 
-TABLE: dict[str, Scalar] = {}
+class Abstract(str):
+    """The name of an abstract function that a model declares, or of its derivative of some ``order``: f, f′, f″ … It is
+    all that its record is made of, and equal to that of another model's which prints the same (``notation``: LaTeX)."""
+
+    of: str
+    notation: str
+    order: int
+
+    def __new__(cls, of: str, notation: str = "", order: int = 0) -> Abstract:
+        self = super().__new__(cls, of + primes(order))
+        self.of, self.notation, self.order = of, notation, order
+        return self
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return self.of, self.notation, self.order
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Abstract) and (self.notation, str(self)) == (other.notation, str(other))
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __hash__(self) -> int:
+        return hash((str(self), self.notation))
+
+    def prime(self, by: int = 1) -> Abstract:
+        """The derivative; with −1 what this is the derivative of."""
+        return Abstract(self.of, self.notation, self.order + by)
+
+
+@cache
+def _abstract(name: Abstract) -> Scalar:
+    """The record of an abstract function."""
+    means = "is the derivative of" if name.order else "is a function of one number, applied to every entry"
+    record = Scalar(name, opaque(name), lambda np, x: _undefined(name, np, x), (call(name.prime(), X),), means=means)
+    BY_HEAD[record.head] = record
+    return record
+
+
+def _undefined(name: Abstract, np: Numpy, x: Any) -> Any:
+    raise UsageError(undefined([name.of]))
+
+
+def undefined(names: Sequence[str]) -> str:
+    """What to say where numbers are wanted of abstract functions."""
+    which = f"{' and '.join(names)} {'is an abstract function' if len(names) == 1 else 'are abstract functions'}"
+    return f"{which} without values: give --define {','.join([f'{name}=tanh' for name in names])}"
+
+
+class _Table(dict[str, Scalar]):
+    """The records by name; those of abstract functions are made of the name."""
+
+    def __missing__(self, name: str) -> Scalar:
+        if isinstance(name, Abstract):
+            return _abstract(name)
+        raise KeyError(name)
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, Abstract) or super().__contains__(name)
+
+
+TABLE: dict[str, Scalar] = _Table()
 BY_HEAD: dict[Any, Scalar] = {}
 
 

@@ -53,7 +53,7 @@ class Assembly:
         self.model, self.records = model, records
         self.order = sorted(model.graph.topological([*model.results(), *model.equations.values()]), key=lambda n: n.id)
         self.forward_ids = {n.id for n in self.order}
-        self.scope = Names([*model.graph.names, *model.sizes])
+        self.scope = Names([*model.graph.names, *model.sizes, *model.functions])
         self.names = {n.id: n.name for n in self.order if n.name is not None}
         self.names |= {u.id: u.name for u in model.upstream.values() if u.name is not None}
         self.bodies: dict[int, tuple[Node, ...]] = {}

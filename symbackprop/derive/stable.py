@@ -50,7 +50,7 @@ def _marked(derivation: Derivation, work: Rewriting) -> Derivation:
     identities have a name, and so a line of code."""
     shares = {s.total.id for s in _steps(derivation) if s.target.id in work.passed} - derivation.forward_ids
     names = {i: f"{n}_share" if i in shares else n for i, n in derivation.names.items()}
-    free = Names([*derivation.model.graph.names, *names.values()])
+    free = Names([*derivation.model.graph.names, *derivation.model.functions, *names.values()])
     lines = {i: free.unique(_row(derivation, i).hint or "x") for i in work.identities if i not in names}
     return replace(derivation, names=names | lines, identities=work.identities)
 

@@ -44,6 +44,7 @@ class Grader:
     """Grades many answers to one model; what does not depend on the answers is made once."""
 
     def __init__(self, model: Model, sizes: Mapping[str, int] | None = None, seed: int = 0) -> None:
+        model.require_definitions()
         self.model, self.sizes, self.seed = model, dict(sizes or {}), seed
         self.loops = loop_dimensions(model)
 

@@ -20,22 +20,25 @@ from symbackprop.model.text.tokens import MAX_TEXT
 DEFAULT_NAME = "model"
 
 
-def load(spec: str | Path, *, relu0: Any = None, dims: Mapping[str, int] | None = None) -> Model:
+def load(spec: str | Path, *, relu0: Any = None, dims: Mapping[str, int] | None = None,
+         define: Mapping[str, str] | None = None) -> Model:
     """The model that ``spec`` names.
 
     ``relu0`` (0, 1, 0.5 or these as text; None: what the model says) is the derivative of relu at 0; ``dims`` are sizes
-    for its dimensions. Raises `UsageError` where there is no such model and `ModelError` where it is wrong.
+    for its dimensions; ``define`` says what its abstract functions are: ``{"f": "tanh"}``. Raises `UsageError` where
+    there is no such model and `ModelError` where it is wrong.
     """
     spec, convention = str(spec), None if relu0 is None else _convention(relu0)
     path, python, name = spec.rpartition(".py:") if ".py:" in spec else ("", "", "")
     if spec == "-":
-        model = parse(_decoded(sys.stdin.buffer.read(MAX_TEXT + 1), "<stdin>"), path="<stdin>", relu0=convention)
+        model = parse(_decoded(sys.stdin.buffer.read(MAX_TEXT + 1), "<stdin>"), path="<stdin>", relu0=convention,
+                      define=define)
     elif python or spec.endswith(".py"):
-        model = _python(Path(path + ".py" if python else spec), name or DEFAULT_NAME, convention)
+        model = _python(Path(path + ".py" if python else spec), name or DEFAULT_NAME, convention, define)
     elif spec.endswith(".sbp"):
-        model = load_text(Path(spec), convention)
+        model = load_text(Path(spec), convention, define)
     else:
-        model = _built_in(spec, convention)
+        model = _built_in(spec, convention, define)
     model.resize(dims or {})
     return model
 
@@ -54,9 +57,9 @@ def listed(names: Iterable[str] | str) -> list[str]:
     return names.replace(",", " ").split() if isinstance(names, str) else list(names)
 
 
-def load_text(path: str | Path, relu0: Any = None) -> Model:
+def load_text(path: str | Path, relu0: Any = None, define: Mapping[str, str] | None = None) -> Model:
     """The model in a `.sbp` file."""
-    return parse(_read(Path(path)), path=str(path), relu0=relu0)
+    return parse(_read(Path(path)), path=str(path), relu0=relu0, define=define)
 
 
 def _convention(relu0: Any) -> float:
@@ -109,9 +112,9 @@ def _other_files(path: Path) -> str:
 
 
 # -- built-in models
-def _built_in(name: str, relu0: float | None) -> Model:
+def _built_in(name: str, relu0: float | None, define: Mapping[str, str] | None) -> Model:
     if name in zoo.names():
-        return zoo.build(name, relu0)
+        return zoo.build(name, relu0, define)
     here = [name + ending for ending in (".sbp", ".py") if Path(name[:200] + ending).is_file()]
     hint = f" Did you mean {here[0]!r}?" if here else did_you_mean(name, zoo.names())
     if "/" in name or "." in name or Path(name[:200]).exists():
@@ -120,7 +123,7 @@ def _built_in(name: str, relu0: float | None) -> Model:
 
 
 # -- Python files
-def _python(path: Path, name: str, relu0: float | None) -> Model:
+def _python(path: Path, name: str, relu0: float | None, define: Mapping[str, str] | None) -> Model:
     """The model NAME of a Python file, which is run as the user's own code."""
     found = getattr(_module(path), name, None)
     if found is None:
@@ -131,8 +134,9 @@ def _python(path: Path, name: str, relu0: float | None) -> Model:
         raise UsageError(f"{name} in {path} is a {type(model).__name__}, not a Model")
     if model.name == DEFAULT_NAME:
         model.name = path.stem if name == DEFAULT_NAME else name
-    if relu0 is not None and relu0 != float(model.graph.relu0):
-        return parse(to_text(model), name=model.name, path=str(path), relu0=relu0)
+    relu0 = model.graph.relu0 if relu0 is None else relu0
+    if define or relu0 != model.graph.relu0:
+        return parse(to_text(model), name=model.name, path=str(path), relu0=relu0, define=define)
     return model
 
 

@@ -5,16 +5,19 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import sympy as sp
 
-from symbackprop.core.functions import CONSTANTS
+from symbackprop.core.functions import CONSTANTS, FUNCTIONS
 from symbackprop.core.graph import Graph, Node, Operand, label
+from symbackprop.core.registry import OPS
+from symbackprop.core.scalars import TABLE, Abstract, undefined
 from symbackprop.core.shapes import MAX_DIM, Dim, DimLike, as_dim, as_shape, dim, shape_text
 from symbackprop.doorway import late
-from symbackprop.errors import ModelError, NameProblem, ShapeError, did_you_mean
+from symbackprop.errors import ModelError, NameProblem, ShapeError, UsageError, did_you_mean
 from symbackprop.model.names import check_name, check_notation
 
 RELU0 = (0, 1, sp.Rational(1, 2))
@@ -36,7 +39,8 @@ def _checked_size(name: str, size: int) -> int:
 
 @dataclass(frozen=True)
 class Statement:
-    """One declaration or equation, as `show` lists it: keyword (dim, data, input, param, const, let, loss, output).
+    """One declaration or equation, as `show` lists it: keyword (dim, function, data, input, param, const, let,
+    loss, output).
     ``where`` is the file and line of an equation."""
 
     keyword: str
@@ -69,6 +73,7 @@ class Model:
         self.inputs: dict[str, Node] = {}
         self.data_rows: dict[str, Node] = {}
         self.constants: dict[str, Node] = {}
+        self.functions: dict[str, Abstract] = {}
         self.equations: dict[str, Node] = {}
         self.stacks: dict[str, Callable[[], Node]] = {}
         self.loss_row: Node | None = None
@@ -76,9 +81,11 @@ class Model:
         self.upstream: dict[str, Node] = {}
 
     @classmethod
-    def parse(cls, text: str, name: str | None = None, path: str | None = None, relu0: Any = None) -> Model:
-        """The model that a model text declares; errors name ``path`` and the line."""
-        model: Model = late("parse")(text, name, path, relu0)
+    def parse(cls, text: str, name: str | None = None, path: str | None = None, relu0: Any = None,
+              define: Mapping[str, str] | None = None) -> Model:
+        """The model that a model text declares; errors name ``path`` and the line. ``define`` says what its abstract
+        functions are: ``{"f": "tanh"}``."""
+        model: Model = late("parse")(text, name, path, relu0, define)
         return model
 
     @classmethod
@@ -144,16 +151,48 @@ class Model:
         self.constants[name] = row
         return row
 
+    def function(self, name: str, notation: str | None = None) -> Callable[[Operand], Node]:
+        """An abstract function of one number, applied to every entry: ``f = m.function("f"); h = f(z)``. Derivations
+        write f and f′; what needs numbers asks for a definition (`define`)."""
+        self.check_function(name)
+        self._claim(name)
+        if notation is not None:
+            self.notation_of[name] = check_notation(notation)
+        abstract = self.functions[name] = Abstract(name, notation or "")
+        self.graph.functions[name] = lambda x, order: self.graph.call(abstract.prime(order), x)
+        self.statements.append(Statement("function", name))
+        return partial(self.graph.call, abstract)
+
+    def check_function(self, name: str) -> None:
+        """A `NameProblem` where the library has a function of that name."""
+        if any(name in table for table in (FUNCTIONS, CONSTANTS, TABLE, OPS)):
+            free = next(n for n in ("f", "g", "phi", "psi", f"{name}_") if n not in self._taken())
+            raise NameProblem(f"{name!r} is a function of the library already; did you mean function {free} ?")
+
+    def define(self, **functions: str) -> Model:
+        """The model with functions in the place of abstract ones: ``m.define(f="tanh", g="x*sigmoid(x)")``."""
+        return Model.parse(self.text(), self.name, relu0=self.graph.relu0, define=functions)
+
+    def require_definitions(self) -> None:
+        """A `UsageError` where there are abstract functions, which have no values."""
+        if self.functions:
+            raise UsageError(undefined([*self.functions]))
+
     def _leaf(self, name: str, shape: Iterable[DimLike], role: str, **options: Any) -> Node:
         self._claim(name)
         row = self.graph.leaf(name, as_shape(shape), role, **options)
         self.statements.append(Statement(role if role != "constant" else "const", name))
         return row
 
+    def _taken(self) -> set[str]:
+        return {*self.graph.names, *self.sizes, *self.functions}
+
     def _claim(self, name: str) -> None:
         check_name(name)
         if name in self.sizes:
             raise NameProblem(f"the name {name!r} is already a dimension")
+        if name in self.functions:
+            raise NameProblem(f"the name {name!r} is already an abstract function")
         self.graph.claim(name)
 
     # -- equations

@@ -18,7 +18,7 @@ def first_difference(model: Model, other: Model) -> str | None:
 
 
 def _declared(model: Model, known: dict[Any, int]) -> dict[str, Any]:
-    rows = {s.name: model.graph.names[s.name] for s in model.statements if s.keyword != "dim"}
+    rows = {s.name: model.graph.names[s.name] for s in model.statements if s.name in model.graph.names}
     numbers = dict(zip(rows, Numbers(known).of(list(rows.values())), strict=True))
     said = {s.name: (s.keyword, numbers.get(s.name), model.notation_of.get(s.name)) for s in model.statements}
     return said | {"conventions": (model.graph.relu0, model.sizes)}

@@ -62,6 +62,7 @@ def check(
     object called here. Raises `UsageError` where it cannot be told what to hand it or what it returns.
     """
     declared = as_model(model)
+    declared.require_definitions()
     if isinstance(backward, (str, Path)):
         return check_file(declared, str(backward), forward=forward, returns=returns, dtype=dtype,
                           tolerance=tolerance, dims=dims, seed=seed, trials=trials, timeout=timeout, memory=memory)
@@ -87,6 +88,7 @@ def check_process(model: Model, process: Process, name: str | None, *, returns: 
                   dtype: str = "float64", tolerance: float | None = None, dims: Mapping[str, int] | None = None,
                   seed: int = 0, trials: int = TRIALS) -> Report:
     """The same of a file whose process has been started, and of NAME in it."""
+    model.require_definitions()
     try:
         form = RemoteForm(process, name)
     except CodeEnded as end:

@@ -51,7 +51,7 @@ from symbackprop.core.noughts import weights_a_log
 from symbackprop.core.ops.indexing import bound_of
 from symbackprop.core.registry import OPS, Spelled
 from symbackprop.core.registry import Op as Record
-from symbackprop.core.scalars import RELU0, TABLE
+from symbackprop.core.scalars import RELU0, TABLE, Abstract
 from symbackprop.model.model import Model
 from symbackprop.render.document import Prose
 from symbackprop.render.rows import Rows
@@ -210,6 +210,9 @@ def meaning(name: str) -> Prose:
 def of_scalar(r: Rows, name: str) -> Prose:
     """What a function of the scalar table is, and its derivative: σ(x) = 1/(1 + exp(−x)), σ′ = σ·(1 − σ)."""
     record, own = TABLE[name], Rows({}, r.letters, (), r.order)
+    if isinstance(name, Abstract):
+        of: Prose = (" ", Function(name.prime(-1))) if name.order else ()
+        return (Function(name), f" {record.means}", *of)
     if isinstance(record.means, str):
         return (Function(name), f" {record.means}")
     args = [Sym(x) for x in "xa"[: record.arity]]

@@ -97,7 +97,7 @@ def _rows(graph: Graph, notation_of: dict[str, str] | None = None) -> Rows:
     """Rows with a name are called by it."""
     own = {name: check_notation(latex) for name, latex in (notation_of or {}).items()}
     symbols = {n.id: Sym(name, n.shape, n.id, own.get(name, "")) for name, n in graph.names.items()}
-    return Rows(symbols, AxisLetters({name for name in graph.names if len(name) == 1}))
+    return Rows(symbols, AxisLetters({name for name in (*graph.names, *graph.functions) if len(name) == 1}))
 
 
 # ---------------------------------------------------------------- a model

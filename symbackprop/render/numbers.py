@@ -109,6 +109,7 @@ class Numbers:
         from symbackprop.verify.interpreter import evaluate
         from symbackprop.verify.values import infer_sizes
 
+        derivation.model.require_definitions()
         self.derivation = derivation
         self.given = given = _by_array_name(derivation, values)
         rows = _rows(derivation)

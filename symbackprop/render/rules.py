@@ -23,7 +23,7 @@ from symbackprop.core.maths import (
 from symbackprop.core.names import free_name
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import composed
-from symbackprop.core.scalars import TABLE
+from symbackprop.core.scalars import TABLE, Abstract
 from symbackprop.core.shapes import is_one
 from symbackprop.derive.record import Edge
 from symbackprop.render.document import Prose, Ref
@@ -165,6 +165,8 @@ def _rule_name(r: Rows, form: f.Formula, i: int, parts: Sequence[f.Formula]) -> 
 def function_rule(r: Rows, name: str, args: tuple[f.Formula, ...], place: int) -> str | Math:
     """``tanh′ = 1 − tanh²``, ``log′(x) = 1/x``, ``(eˣ)′ = eˣ``."""
     record = TABLE[name]
+    if isinstance(name, Abstract):
+        return Function(name.prime())
     if any(record.said[place : place + 1]):
         return record.said[place]
     partial = record.partials[place]

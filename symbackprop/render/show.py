@@ -4,6 +4,7 @@ JSON keys, all always there:
 
 ``name summary source tags notes warnings``  strings and lists of strings
 ``dims``        list of ``{"name", "size"}``; size is null where none is given
+``functions``   names of the abstract functions
 ``data inputs params``  lists of ``{"name", "shape", "below"}``; shape is a list of sizes as text, below a size or null
 ``constants``   list of ``{"name", "value"}``, the value as text
 ``equations``   list of ``{"name", "keyword", "formula", "shape", "kind", "depth"}`` in order; keyword is let, loss,
@@ -50,6 +51,7 @@ def as_data(model: Model) -> dict[str, Any]:
         "source": model.source,
         "tags": list(model.tags),
         "dims": [{"name": name, "size": size} for name, size in model.sizes.items()],
+        "functions": list(model.functions),
         "data": [_array(name, row) for name, row in model.data_rows.items()],
         "inputs": [_array(name, row) for name, row in model.inputs.items()],
         "params": [_array(name, row) for name, row in model.params.items()],
@@ -95,6 +97,7 @@ def _text(model: Model) -> str:
     blocks = [
         _title(model),
         _block("dimensions", [[", ".join(n if s is None else f"{n} = {s}" for n, s in model.sizes.items())]]),
+        _block("abstract functions", [[", ".join(model.functions)]]),
         _block("data", [_declared(writer, n, row) for n, row in model.data_rows.items()]),
         _block("inputs (their gradients are wanted)", [_declared(writer, n, row) for n, row in model.inputs.items()]),
         _block("parameters", [[*_declared(writer, n, row), _entries(row)] for n, row in model.params.items()]),

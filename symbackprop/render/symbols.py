@@ -102,7 +102,8 @@ class Symbols:
         self.deltas, self.partial = deltas, partial
         self.wanted = frozenset(derivation.wrt)
         self.results = frozenset(row.id for row in self.model.results())
-        self.letters = AxisLetters([*derivation.names.values(), *self.model.sizes], _counters(derivation))
+        taken = [*derivation.names.values(), *self.model.sizes, *self.model.functions]
+        self.letters = AxisLetters(taken, _counters(derivation))
         self.loss_name = self._loss_name()
         self.ambiguous = _ambiguous(derivation.names.values())
         self.body_roles = _body_roles(derivation)

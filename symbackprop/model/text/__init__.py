@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from symbackprop.core.graph import Node
@@ -17,11 +18,13 @@ from symbackprop.model.text.statements import parse_statements
 from symbackprop.model.text.write import to_text
 
 
-def parse(text: str, name: str | None = None, path: str | None = None, relu0: Any = None) -> Model:
+def parse(text: str, name: str | None = None, path: str | None = None, relu0: Any = None,
+          define: Mapping[str, str] | None = None) -> Model:
     """The model that a text declares.
 
     ``path`` is how errors call the text; its stem is the model's name when neither ``name`` nor the header gives one.
-    ``relu0`` overrides the text's convention. Raises a `ModelError` that names the line.
+    ``relu0`` overrides the text's convention; ``define`` says what abstract functions are, by name. Raises a
+    `ModelError` that names the line.
     """
     where = path or "<text>"
     try:
@@ -38,7 +41,7 @@ def parse(text: str, name: str | None = None, path: str | None = None, relu0: An
         relu0=stated if relu0 is None else relu0,
     )
     model.notes += header.notes
-    Builder(model, where, statements).run()
+    Builder(model, where, statements, define).run()
     model.example = _example(header.example, where)
     return model
 

@@ -8,15 +8,19 @@ from typing import Any
 
 import sympy as sp
 
+from symbackprop.core.graph import Node
+from symbackprop.core.reverse import grad
 from symbackprop.core.shapes import MAX_DIM
-from symbackprop.errors import ModelError, NameProblem, did_you_mean
+from symbackprop.errors import ModelError, NameProblem, UsageError, did_you_mean
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_notation
 from symbackprop.model.text import tree
 from symbackprop.model.text.evaluate import Evaluator, evaluate
+from symbackprop.model.text.expressions import one_formula
 from symbackprop.model.text.known_numbers import short
 from symbackprop.model.text.loops import BodyScope
-from symbackprop.model.text.scope import ModelScope, Scope
+from symbackprop.model.text.notation import ModelText
+from symbackprop.model.text.scope import PI, ModelScope, Scope
 
 MAX_STATEMENTS, MAX_RANK = 50_000, 16
 
@@ -24,8 +28,10 @@ MAX_STATEMENTS, MAX_RANK = 50_000, 16
 class Builder:
     """Applies statements to a model. ``scope`` is the place where names are looked up: the model, or a loop's body."""
 
-    def __init__(self, model: Model, source: str, statements: Sequence[tree.Statement]) -> None:
-        self.model, self.source, self.statements = model, source, statements
+    def __init__(self, model: Model, source: str, statements: Sequence[tree.Statement],
+                 define: Mapping[str, str] | None = None) -> None:
+        self.model, self.source, self.statements, self.define = model, source, statements, define or {}
+        self.notations = {s.target.name: s.latex for s in statements if isinstance(s, tree.Notate)}
         self.top = ModelScope(model)
         self.top.defined_later = self._defined_later
         self.scope: ModelScope | BodyScope = self.top
@@ -54,6 +60,10 @@ class Builder:
         for name in self.model.notation_of:
             if name not in self.top.lines:
                 raise NameProblem(f"notation is given for {name!r}, which is not declared")
+        for name in self.define:
+            if name not in self.model.graph.functions:
+                raise UsageError(f"{self.model.name} declares no function {name!r} to define."
+                                 f"{did_you_mean(name, self.model.graph.functions)}")
         if not self.statements:
             raise ModelError("the text is empty: declare data and parameters, then `loss L = …` or `output Y = …`")
         if "loss" in self.model.equations and self.model.loss_row is None and not self.model.output_rows:
@@ -66,6 +76,8 @@ class Builder:
         for name, expr in s.items:
             if s.keyword == "dim":
                 self.dim(name, expr)
+            elif s.keyword == "function":
+                self.function(name)
             elif expr is not None and s.keyword == "const":
                 value = evaluate(expr, self.top)
                 if not isinstance(value, sp.Expr):
@@ -78,6 +90,15 @@ class Builder:
         if size is not None and not size.is_Integer:
             raise ModelError(f"the size of dimension {name} is a whole number, not {short(size)}")
         self.model.dim(name, None if size is None else int(size))
+
+    def function(self, name: str) -> None:
+        """An abstract function, or what is put in its place."""
+        self.model.check_function(name)
+        self.top.claim(name)
+        if name in self.define:
+            self.model.graph.functions[name] = Defined(name, self.define[name], self.model)
+        else:
+            self.model.function(name, self.notations.get(name))
 
     def arrays(self, s: tree.Arrays) -> None:
         for item in s.items:
@@ -114,7 +135,9 @@ class Builder:
             if index not in known:
                 raise NameProblem(f"notation is given for {name}[{index}], which is not declared above")
             name = known[index]
-        self.model.notation_of[name] = check_notation(s.latex)
+        latex = check_notation(s.latex)
+        if name not in self.define:
+            self.model.notation_of[name] = latex
 
     # -- equations
     def equation(self, s: tree.Equation) -> None:
@@ -247,3 +270,41 @@ def _not_a_dimension(name: str, scope: Scope) -> str:
         return f"{name!r} is an array, not a dimension"
     hint = did_you_mean(name[:40], scope.model.sizes)
     return f"the dimension {name[:40]!r} is not declared; write `dim {name[:40]}` above.{hint}"
+
+
+class Defined:
+    """The function of one number that is put in the place of an abstract one: ``tanh``, or a formula over one name such
+    as ``x*sigmoid(x)``. Raises `UsageError` for what is none, or works on more than one entry."""
+
+    def __init__(self, name: str, text: str, model: Model) -> None:
+        self.model = model
+        try:
+            found = one_formula(text)
+            found = tree.Call(found.name, (tree.Name("x"),), ()) if isinstance(found, tree.Name) else found
+            names = [n for n in dict.fromkeys(tree.mentioned(found)) if n != PI]
+            if len(names) != 1:
+                raise ModelError("it is a function or a formula over one name, as in f=tanh or f=x*sigmoid(x)")
+            self.argument = names[0]
+            self.formulas: list[tree.Expr] = [found]
+            self._check(*self._trial((2, 3)))
+        except ModelError as error:
+            raise UsageError(f"define {name}={text}: {error.message}") from None
+
+    def __call__(self, x: Any, order: int = 0) -> Node:
+        """The derivative of that order at ``x``."""
+        while len(self.formulas) <= order:
+            argument, row = self._trial(())
+            self.formulas.append(one_formula(ModelText({}).right(grad(row, [argument])[0])))
+        scope = ModelScope(self.model, {self.argument: self.model.graph.lift(x)})
+        return Evaluator(scope).row(self.formulas[order])
+
+    def _trial(self, shape: tuple[int, ...]) -> tuple[Node, Node]:
+        """The last formula that is known, alone in a model: its argument and its value."""
+        alone = Model(relu0=self.model.graph.relu0)
+        argument = alone.data(self.argument, shape)
+        return argument, Evaluator(ModelScope(alone)).row(self.formulas[-1])
+
+    def _check(self, argument: Node, value: Node) -> None:
+        ops = {row.op.name for row in value.graph.topological([value])}
+        if value.shape != argument.shape or not ops <= {"elementwise", "broadcast", "const", "leaf"}:
+            raise ModelError("a function of every entry by itself is expected")

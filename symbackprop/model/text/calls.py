@@ -15,6 +15,7 @@ import sympy as sp
 
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
 from symbackprop.core.graph import Graph, Node, label
+from symbackprop.core.names import unprimed
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import MAX_DIM, shape_text
 from symbackprop.errors import ModelError, NameProblem, did_you_mean
@@ -79,9 +80,15 @@ def known_callee(name: str, graph: Graph) -> Callee:
     found = callee(name)
     if found is not None:
         return found
+    base, order = unprimed(name)
+    if base in graph.functions:
+        place = Parameter("x", Parameter.POSITIONAL_ONLY, annotation="Operand")
+        return Callee(name, lambda x: graph.functions[base](x, order), Signature([place]))
     if name in graph.names:
         raise NameProblem(f"{name} is an array, not a function: write {name} * (…) or {name} @ …")
-    raise NameProblem(f"no function {name[:40]!r}.{did_you_mean(name[:40], function_names())}")
+    shown, known = name[:40], [*function_names(), *graph.functions]
+    hint = did_you_mean(shown, known) or f" An abstract one is declared above: function {shown}"
+    raise NameProblem(f"no function {shown!r}.{hint}")
 
 
 def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, Value]) -> Node | sp.Expr:

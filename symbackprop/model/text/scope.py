@@ -133,7 +133,7 @@ class Scope:
 
     def register(self, base: str, index: sp.Expr) -> str:
         """Make ``base[index]`` a name."""
-        if base in self.graph.names or base in self.model.sizes:
+        if base in self.graph.names or base in self.model.sizes or base in self.graph.functions:
             raise NameProblem(f"{base}[{index}] cannot be a name of its own: {base} is declared already")
         spelled = python_name(f"{base}[{index}]")
         if self.own(spelled) is not None or spelled in self.model.sizes:
@@ -215,7 +215,7 @@ class ModelScope(Scope):
         later = self.defined_later(name)
         if later:
             return later
-        if callee(name) is not None:
+        if callee(name) is not None or name in self.graph.functions:
             return f"{shown} is a function: write {shown}(…)"
         known = [*self.graph.names, *self.model.sizes, *self.others, *self.loops, *self.families]
         return f"{shown!r} is not declared.{did_you_mean(shown, known) or did_you_mean(shown, function_names())}"

@@ -10,7 +10,7 @@ from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import expression, size
 from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, STRING, Cursor, Line, found, logical_lines, problem
 
-KEYWORDS = ("dim", "data", "input", "param", "const", "convention", "loss", "output", "notation", "for")
+KEYWORDS = ("dim", "function", "data", "input", "param", "const", "convention", "loss", "output", "notation", "for")
 Item = TypeVar("Item")
 MAX_NESTING = 8
 _FOREIGN = {
@@ -104,6 +104,13 @@ def _dims(c: Cursor, keyword: str, line: int) -> tree.Statement:
     return tree.Named(line, keyword, _separated(c, dim))
 
 
+def _functions(c: Cursor, keyword: str, line: int) -> tree.Statement:
+    def function(c: Cursor) -> tuple[str, tree.Expr | None]:
+        return c.declared("the name of a function, as in `function f`"), None
+
+    return tree.Named(line, keyword, _separated(c, function))
+
+
 def _constants(c: Cursor, keyword: str, line: int) -> tree.Statement:
     def constant(c: Cursor) -> tuple[str, tree.Expr | None]:
         name = c.declared("a name")
@@ -158,8 +165,8 @@ def _result(c: Cursor, keyword: str, line: int) -> tree.Statement:
 
 
 _RULES: dict[str, Callable[[Cursor, str, int], tree.Statement]] = {
-    "dim": _dims, "data": _arrays, "input": _arrays, "param": _arrays, "const": _constants, "convention": _constants,
-    "notation": _notation, "loss": _result, "output": _result,
+    "dim": _dims, "function": _functions, "data": _arrays, "input": _arrays, "param": _arrays, "const": _constants,
+    "convention": _constants, "notation": _notation, "loss": _result, "output": _result,
 }
 
 

@@ -19,13 +19,15 @@ MAX_TEXT = 4_000_000
 MAX_NUMBER = 60
 
 _PATTERN = r"""[ \t]+
-    | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
+    | (?P<name>[A-Za-z_][A-Za-z0-9_]*PRIMES)
     | (?P<number>(?:[0-9]+(?:\.(?!\.|T\b)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+(?![A-Za-z_]))?)
     | (?P<string>"[^"]*")
     | (?P<sign>\.\.\.|\.\.|\*\*|<=|>=|==|!=|MORE\.T(?![A-Za-z0-9_])|[-+*/@^'()\[\],:=<>SIGNS])
     | (?P<comment>\#.*)"""
-_PLAIN = re.compile(_PATTERN.replace("MORE", "").replace("SIGNS", "ᵀ×"), re.VERBOSE)
-_FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|\+=|-=|\*=|/=|@=|").replace("SIGNS", r"{}~.|;!$\\⊗"), re.VERBOSE)
+_PRIMES = r"(?:[′″‴]+(?=\())?"  # f′(z), the derivative of an abstract function
+_PLAIN = re.compile(_PATTERN.replace("MORE", "").replace("SIGNS", "ᵀ×").replace("PRIMES", _PRIMES), re.VERBOSE)
+_FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|\+=|-=|\*=|/=|@=|").replace("SIGNS", r"{}~.|;!$\\⊗")
+                        .replace("PRIMES", ""), re.VERBOSE)
 _OPENING, _CLOSING = "([", ")]"
 
 _HINTS = {

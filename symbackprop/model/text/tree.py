@@ -124,7 +124,8 @@ class Arrays:
 
 @dataclass(frozen=True)
 class Named:
-    """``dim``, ``const`` and ``convention``: names with numbers; a dimension need not have one."""
+    """``dim``, ``const`` and ``convention``: names with numbers; a dimension need not have one.
+    ``function``: names alone."""
 
     line: int
     keyword: str

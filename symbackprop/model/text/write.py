@@ -106,7 +106,7 @@ class Writer:
         self.model = model
         self.names: dict[int, str] = {}
         self.written: set[int] = set()
-        self.taken = {*model.graph.names, *model.sizes}
+        self.taken = {*model.graph.names, *model.sizes, *model.functions}
         self.notation = ModelText(self.names, [*self.taken])
         self.notation.pending = {row.id for row in model.equations.values()}
         order = written_rows(list(model.equations.values()))
@@ -127,6 +127,8 @@ class Writer:
         if keyword == "dim":
             size = self.model.sizes[name]
             return name if size is None else f"{name} = {size}"
+        if keyword == "function":
+            return name
         row = self.model.graph.names[name]
         leaf: Leaf = row.attr
         if keyword == "const":

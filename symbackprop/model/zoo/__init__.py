@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,9 +34,9 @@ def text(name: str) -> str:
     return (DIRECTORY / f"{name}.sbp").read_text(encoding="utf-8")
 
 
-def build(name: str, relu0: Any = None) -> Model:
+def build(name: str, relu0: Any = None, define: Mapping[str, str] | None = None) -> Model:
     """A fresh copy of a built-in model."""
-    return parse(text(name), name=name, path=f"{name}.sbp", relu0=relu0)
+    return parse(text(name), name=name, path=f"{name}.sbp", relu0=relu0, define=define)
 
 
 def entries(tag: str | None = None) -> list[Entry]:

@@ -51,7 +51,7 @@ class Builder:
         self.derivation, self.model, self.numbers = derivation, derivation.model, numbers
         self.names = dict(derivation.names)
         self.boxed = dict(drawn_names(derivation))
-        self.letters = AxisLetters([*self.model.graph.names, *self.model.sizes])
+        self.letters = AxisLetters([*self.model.graph.names, *self.model.sizes, *self.model.functions])
         self.known: dict[int, Node] = {}
         self.own: Own = {}
         self.drawn: set[int] = set()

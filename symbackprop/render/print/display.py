@@ -242,6 +242,10 @@ class Display(Printer[Box, Token]):
             return self.own(m.notation)
         return Box((self.word(m.name, "slanted"),)) if m.verbatim else self.named(m.name)
 
+    def own_function(self, name: str, notation: str) -> Box:
+        own = self.own(notation) if notation else self.named(name)
+        return self.group(own) if "^" in notation else own  # so that a prime is no second superscript
+
     # -- nodes
     def fill(self, m: maths.Fill) -> Box:
         one = row(self.bold("0" if m.value == 0 else "1"))

@@ -159,8 +159,8 @@ class LatexPrinter(Display):
     def group(self, body: Box) -> Box:
         return Box((Token(f"{{{body.text}}}", body.width),), ATOM, body.starts, body.tall, body.low)
 
-    def primed(self, body: Box) -> Box:
-        return row(body, Token("'", 3.0))
+    def primed(self, body: Box, order: int = 1) -> Box:
+        return row(body, Token("'" * order, 3.0 * order))
 
 
 LATEX = LatexPrinter()

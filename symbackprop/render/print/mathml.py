@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from symbackprop.core import maths
 from symbackprop.core.maths import Math
-from symbackprop.core.names import GREEK, parse_name
+from symbackprop.core.names import GREEK, parse_name, primes
 from symbackprop.core.printer import ATOM, function_name
 from symbackprop.render.print.display import Box, Display, Kind, Start, Token, row
 from symbackprop.render.print.own import read
@@ -160,8 +160,8 @@ class MathmlPrinter(Display):
     def group(self, body: Box) -> Box:
         return body
 
-    def primed(self, body: Box) -> Box:
-        return self.raised(body, row(Token("<mo>′</mo>")))
+    def primed(self, body: Box, order: int = 1) -> Box:
+        return self.raised(body, row(Token(f"<mo>{primes(order)}</mo>")))
 
     # -- references
     def link(self, m: maths.Link) -> Box:
