@@ -20,7 +20,7 @@ def described(model: Model) -> dict[str, Any]:
     return {
         "sizes": model.sizes,
         "declared": [(s.keyword, s.name) for s in model.statements],
-        "arrays": {s.name: rows.of(model.graph.names[s.name]) for s in model.statements if s.keyword != "dim"},
+        "arrays": {s.name: rows.of(model.graph.names[s.name]) for s in model.statements if s.name in model.graph.names},
         "results": [r.name for r in model.results()],
         "notation": model.notation_of,
         "relu0": model.graph.relu0,

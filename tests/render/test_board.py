@@ -45,6 +45,13 @@ def test_the_recurrent_network_of_two_steps() -> None:
     ]
 
 
+def test_the_window_with_an_abstract_function() -> None:
+    source = "dim d, n\nfunction f\ninput x: 5*d\nparam W: n x 5*d, b: n, u: n\nz = W @ x + b\nh = f(z)\nloss s = u @ h"
+    abstract, tanh = lines(board(source, view="jacobian")), lines(document("ner-window", detail="board"))
+    assert [line.replace("1 − h²", "f′(z)").replace("(f′(z))ᵀ", "f′(z)ᵀ") for line in tanh] == abstract
+    assert "δ_z = ∂s/∂z = uᵀ·diag(f′(z)) = δ_h ⊙ f′(z)ᵀ | (2)" in abstract
+
+
 def test_the_window_with_jacobians() -> None:
     assert lines(document("ner-window", detail="board")) == [
         "δ_h = ∂s/∂h = uᵀ | (3)",

@@ -26,7 +26,7 @@ from symbackprop.core.formula import Add, Arg, Call, Div, Formula, Mul, Neg, Num
 from symbackprop.core.graph import Node
 from symbackprop.core.names import text_name
 from symbackprop.core.registry import OPS
-from symbackprop.core.scalars import TABLE
+from symbackprop.core.scalars import TABLE, Abstract
 from symbackprop.derive import derive
 from symbackprop.derive.steps import Derivation, Step
 from symbackprop.errors import ModelError
@@ -84,6 +84,31 @@ def check(lines: Iterable[Verdict], allowed: float) -> None:
 @pytest.mark.parametrize("name", names())
 def test_every_equation_of_a_built_in_model_holds(name: str) -> None:
     check(found(derivation(name)), 0.12)
+
+
+ABSTRACT = (
+    "dim n, d\nfunction f\ninput x: 5*d\nparam W: n x 5*d, b: n, u: n\nz = W @ x + b\nh = f(z)\nloss s = u @ h",
+    "function f, g\ndata x, y\nparam w\no = f(w * x)\nloss L = g(y - o)",
+    """
+    dim T, N, E, H
+    function f
+    data c: T x N x E, h[0]: N x H
+    param W: E x H, U: H x H
+    for t in 1..T:
+        h[t] = f(c[t] @ W + h[t-1] @ U)
+    loss L = mean(h[T] ** 2)
+    """,
+    "dim N\nfunction f\nparam x: N\ndata y: N\nloss L = sum((f′(x * y) * y)**2) + sum(f″(x)) + f‴(sum(x)) + f′′′′(2)",
+)
+
+
+@pytest.mark.parametrize("text", ABSTRACT)
+def test_every_equation_holds_whatever_an_abstract_function_is(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def shifted_sine(name: Abstract, np: Any, x: Any) -> Any:
+        return np.sin(x + 0.7 + name.order * np.pi / 2 + 0.1 * len(name.of))
+
+    monkeypatch.setattr("symbackprop.core.scalars._undefined", shifted_sine)
+    check(found(derive(Model.parse(text))), 0.12)
 
 
 @pytest.mark.parametrize("view", ["matrix", "index"])
