@@ -129,7 +129,7 @@ SLIPS = [
     ("derive('text')", "no built-in model 'text'"),
     ("m.data('z', m.dim('N'))", r"a shape is a tuple of sizes, such as \(N, D\) or \(N,\), not N"),
     ("derive(m).text(view='jacobain')", "view is one of auto, scalar, index, .* Did you mean 'jacobian'"),
-    ("derive(m).latex(detail='breif')", "detail is one of brief, full, not 'breif'. Did you mean 'brief'"),
+    ("derive(m).latex(detail='breif')", "detail is one of board, brief, full, not 'breif'. Did you mean 'brief'"),
     ("derive(m).markdown(layout='row')", "layout is one of shape, jacobian, not 'row'"),
     ("verify(m, method='slow')", "method is auto, central or complex, not 'slow'"),
     ("codegen(m, optimizer='adan')", "Did you mean 'adam'"),
