@@ -140,7 +140,7 @@ def test_what_needs_numbers_asks_for_a_definition(command: tuple[str, ...]) -> N
     assert result.exit_code == UsageError.exit_code
     assert "error: f is an abstract function without values: give --define f=tanh\n" in result.stderr
     result = run(*command, "--define", "f=tanh")
-    assert "abstract" not in result.stderr and result.exit_code in (0, 1) or "--at" in command
+    assert ("abstract" not in result.stderr and result.exit_code in (0, 1)) or "--at" in command
 
 
 @pytest.mark.parametrize("spec", ["net.sbp", "nets.py"])

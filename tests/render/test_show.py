@@ -13,8 +13,8 @@ from symbackprop.model import Model, load, zoo
 from symbackprop.render.show import show
 
 KEYS = {
-    "name", "summary", "source", "tags", "notes", "warnings", "dims", "data", "inputs", "params", "constants",
-    "equations", "loss", "outputs", "notation", "example", "conventions",
+    "name", "summary", "source", "tags", "notes", "warnings", "dims", "functions", "data", "inputs", "params",
+    "constants", "equations", "loss", "outputs", "notation", "example", "conventions",
 }
 
 TEXT = """\
