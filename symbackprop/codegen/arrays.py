@@ -70,6 +70,11 @@ class Arrays:
         """A call of NumPy's function of that name, or of what stands for it."""
         return call(attribute(cls.module, function), *args, **options)
 
+    @classmethod
+    def held(cls, code: Code) -> Code:
+        """The value of what is held constant: a copy, which shares no memory."""
+        return cls.np("positive", code)
+
     # -- rows
     def ref(self, node: Node) -> Expr:
         """A row as an operand: its variable, else its right-hand side."""
@@ -443,6 +448,7 @@ RULES: dict[str, Rule] = {
     "concat": _joined,
     "slice": _sliced,
     "flip": lambda p, node, a: p.np("flip", a, axis=node.attr),
+    "stop_gradient": lambda p, node, a: p.held(a),
     "argsort": lambda p, node, a: p.np("argsort", a, axis=node.attr, **_stable(p)),
     "pad": _padded,
     "gather": lambda p, node, a, places: index(a, places),

@@ -61,6 +61,11 @@ class Jax(Arrays):
         return call("counted", code) if value.free_symbols and value.is_integer and not value.is_Symbol else code
 
     @classmethod
+    def held(cls, code: Code) -> Code:
+        """The value as JAX's own derivatives see it too: constant."""
+        return call(attribute(attribute("jax", "lax"), "stop_gradient"), code)
+
+    @classmethod
     def cast(cls, expr: Expr, kind: str) -> Code:
         """A scalar may be a Python number, which has no ``astype``."""
         dtype = cls.dtype_of(kind)

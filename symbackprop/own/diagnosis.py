@@ -472,7 +472,7 @@ def _adding_up(known: Sequence[tuple[Candidate, Array]], wanted: Array, slack: f
 def tangents(reference: Reference, point: Point, target: Node, weights: Array) -> dict[int, list[Array]] | None:
     """How every row between ``target`` and the results moves when ``target`` moves along each of ``weights``."""
     rows = [r for r in reference.downstream(target) if r.kind == FLOAT]
-    given = {n.id: point.value(n) for n in reference.order if n.is_leaf}
+    given = {n.id: point.value(n) for n in reference.order if n.is_leaf or n.op.held}
     base = np.asarray(point.value(target))
     program = Program(rows, point.sizes, frozenset({*given, target.id}))
     found: dict[int, list[Array]] = {r.id: [] for r in rows}

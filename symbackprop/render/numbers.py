@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import is_zipfile
 
 from symbackprop.core.graph import Node
@@ -20,6 +21,9 @@ from symbackprop.errors import ModelError, UsageError, did_you_mean
 from symbackprop.model.model import Model
 from symbackprop.render.document import Value
 from symbackprop.render.factors import Factor
+
+if TYPE_CHECKING:
+    from symbackprop.verify.differences import Objective
 
 DIGITS = 4
 MAX_ENTRIES = 36  # larger arrays are not printed
@@ -125,19 +129,21 @@ class Numbers:
         """The same at another point: ``values`` are the arrays that are others there."""
         return Numbers(self.derivation, {**self.given, **values}, self.sizes, self.digits)
 
-    def objective(self, values: Mapping[str, Any]) -> float:
-        """The loss at another point; of a layer, what its outputs and their upstream gradients add up to."""
+    @cached_property
+    def objective(self) -> Objective:
+        """The loss as a function of the arrays; of a layer, what its outputs and their upstream gradients add up to."""
         import numpy as np
 
-        from symbackprop.verify.interpreter import evaluate
+        from symbackprop.verify.differences import Objective
+        from symbackprop.verify.values import checked_values
 
-        model = self.derivation.model
-        with np.errstate(all="ignore"):
-            found = evaluate(model.results(), {**self.given, **values}, self.sizes)
-        if model.loss_row is not None:
-            return float(found[0])
-        return float(sum([np.sum(y * self.given[row.name or ""]) for y, row in
-                          zip(found, model.upstream.values(), strict=True)]))
+        model, rows = self.derivation.model, self.derivation.model.results()
+        declared = {n.id for n in model.leaves().values()}
+        read = [n for n in model.graph.topological(rows) if n.id in declared]
+        weights = [np.ones(())] if model.loss_row is not None else [
+            self.given[row.name or ""] for row in model.upstream.values()
+        ]
+        return Objective(rows, weights, checked_values(read, self.given, self.sizes), self.sizes)
 
     def of(self, node: Node) -> Value | None:
         """The value of a row; None inside a loop."""

@@ -7,7 +7,7 @@ how the derivative was found symbolically.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from math import frexp, inf, isfinite, ldexp
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.core.graph import Node
-from symbackprop.verify.interpreter import Array, Program, Sizes
+from symbackprop.verify.interpreter import Array, Program, Sizes, Step
 from symbackprop.verify.kinks import Gap, Gaps, crossed, on_kinks, touched
 
 CENTRAL, COMPLEX, AUTO = "central", "complex", "auto"
@@ -43,6 +43,27 @@ class NotAnalytic(Exception):
     """The model has a row that the complex step cannot pass through."""
 
 
+class Held:
+    """The values of rows that are held constant: those of the first run, in the order in which the steps of each row
+    (one in every round of a loop) ran."""
+
+    def __init__(self) -> None:
+        self.kept: dict[int, list[Array]] = {}
+        self.coming: dict[int, Iterator[Array]] | None = None
+
+    def again(self) -> None:
+        """From here on a run reads what the first one kept."""
+        self.coming = {step: iter(values) for step, values in self.kept.items()}
+
+    def watch(self, step: Step, value: Array) -> Array:
+        if not step.row.op.held:
+            return value
+        if self.coming is not None:
+            return next(self.coming[id(step)])
+        self.kept.setdefault(id(step), []).append(value)
+        return value
+
+
 class Objective:
     """The number whose gradient is checked: the loss, or Σ upstream·output over the outputs of a layer.
 
@@ -53,13 +74,16 @@ class Objective:
     def __init__(self, rows: Sequence[Node], weights: Sequence[Array], given: dict[int, Array], sizes: Sizes,
                  also: Sequence[Node] = ()) -> None:
         self.rows, self.weights, self.given = rows, weights, given
-        self.gaps = Gaps()
-        self.program = Program([*rows, *also], sizes, watch=self.gaps.watch)
+        self.gaps, self.held = Gaps(), Held()
+        self.program = Program([*rows, *also], sizes, watch=self._watch)
         with np.errstate(all="ignore"):
             self.base = self.program.run(given)
         self.start = self.gaps.take()
         self.value = self._total(self.base)
         self.magnitude = float(sum(np.sum(np.abs(w * self.base[r.id])) for r, w in zip(rows, weights, strict=True)))
+
+    def _watch(self, step: Step, args: Sequence[Array], value: Array) -> Array:
+        return self.gaps.watch(step, args, self.held.watch(step, value))
 
     def _total(self, values: dict[int, Array]) -> Any:
         return sum(np.sum(w * values[r.id]) for r, w in zip(self.rows, self.weights, strict=True))
@@ -67,6 +91,7 @@ class Objective:
     def at(self, leaf: Node, array: Array) -> tuple[Any, list[Gap]]:
         """The value when ``leaf`` holds ``array``, and the gaps to all kinks on the way."""
         self.gaps.take()  # what an evaluation that was broken off has left
+        self.held.again()
         with np.errstate(all="ignore"):
             value = self._total(self.program.rerun(self.base, leaf, array))
         return value, self.gaps.take()
@@ -76,6 +101,7 @@ class Objective:
         rng = np.random.default_rng(0)
         near = {leaf.id: self.given[leaf.id] * (1 + JITTER * rng.normal(size=self.given[leaf.id].shape))
                 + JITTER * JITTER * rng.normal(size=self.given[leaf.id].shape) for leaf in leaves}
+        self.held.again()
         with np.errstate(all="ignore"):
             self.program.run({**self.given, **near})
         return on_kinks(self.start, self.gaps.take())

@@ -94,11 +94,11 @@ class Program:
         return values
 
     def readers(self, leaf: Node) -> list[Step]:
-        """The steps that depend on a leaf, in order."""
+        """The steps that depend on a leaf, in order; what is held constant depends on none."""
         if leaf.id not in self._readers:
             changed, found = {leaf.id}, []
             for step in self.steps:
-                if not changed.isdisjoint(step.args):
+                if not (step.row.op.held or changed.isdisjoint(step.args)):
                     changed.add(step.row.id)
                     found.append(step)
             self._readers[leaf.id] = found

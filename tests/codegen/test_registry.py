@@ -19,7 +19,7 @@ from symbackprop.core.scalars import TABLE, Scalar
 from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
 from tests.codegen.helpers import emit
-from tests.core.helpers import differences, in_sympy
+from tests.core.helpers import differences, in_sympy, moving
 
 ARRAYS = [op for op in OPS.values() if op.name not in LEAVES and op.name not in ("scan", "out")]
 SAMPLES = [pytest.param(op, s, id=f"{op.name}-{i}") for op in ARRAYS for i, s in enumerate(op.samples)]
@@ -69,7 +69,7 @@ def op_case(op: Op, sample: Sample) -> Case:
     ]
     model.output("Y", model.graph.make(op.name, rows, in_sympy(sample.attr)))
     floats = [i for i in range(len(arrays)) if i not in sample.below]
-    return Case(model, arrays, floats, lambda *a: op.reference(np, sample.attr, *a))
+    return Case(model, arrays, floats, moving(op, sample.attr, *arrays))
 
 
 @LEVELS

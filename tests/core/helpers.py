@@ -9,6 +9,7 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.core.graph import Graph, Node
+from symbackprop.core.registry import Op
 from symbackprop.core.reverse import vjp
 from symbackprop.verify.interpreter import evaluate
 
@@ -44,6 +45,12 @@ def differences(f: Callable[..., Any], arrays: Sequence[Any], k: int, upstream: 
             at[step] = np.sum(upstream * f(*moved))
         out[place] = (at[-2] - 8 * at[-1] + 8 * at[1] - at[2]) / (12 * h)
     return out
+
+
+def moving(op: Op, attr: Any, *arrays: Any) -> Callable[..., Any]:
+    """The reference of an op as a function whose slopes at these arrays are the op's: what is held stays as it is."""
+    here = op.reference(np, attr, *arrays)
+    return lambda *moved: here if op.held else op.reference(np, attr, *moved)
 
 
 def by_jax(function: Callable[..., Any], arrays: Sequence[Any], upstream: Any) -> tuple[Any, list[Any]]:

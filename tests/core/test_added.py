@@ -122,7 +122,54 @@ def test_flip_shares_memory_and_is_not_written_over() -> None:
     assert verify_source(codegen(model, level=2), model).passed
 
 
-@pytest.mark.parametrize("name", ["logit", "hardtanh", "flip", "sort", "argsort"])
+# -- stop_gradient
+HELD = {
+    "a part": "t = stop_gradient(tanh(x @ W))\nloss L = sum((x @ W - t)**2 * t)",
+    "a logarithm of probabilities": "p = softmax(x @ W)\nloss L = sum(log(stop_gradient(p)) * p**2)",
+    "a straight-through estimator": "z = x @ W\nq = z + stop_gradient(where(z > 0, 1, 0) - z)\nloss L = sum(q**2)",
+    "states of a loop": "h[0] = x[0]\nfor t in 1..3:\n    s[t] = stop_gradient(h[t-1] * 2)\n"
+                        "    h[t] = tanh(h[t-1] @ W + s[t] @ W)\nloss L = sum(h[3]**2)",
+    "in a scan": "data c: T x N x D, h[0]: N x D\nfor t in 1..T:\n    s[t] = stop_gradient(h[t-1] * 2)\n"
+                 "    h[t] = tanh(c[t] + h[t-1] @ W + s[t] @ W)\nloss L = mean(h[T]**2) + mean(stop_gradient(h) * h)",
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("body", HELD.values(), ids=HELD)
+def test_what_is_held_constant_is_so_for_differences_too(body: str, level: int) -> None:
+    model = Model.parse(f"dim N=3, D=3, T=4\nparam x: N x D, W: D x D\n{body}", name="net")
+    assert verify_source(codegen(model, level=level), model).passed
+
+
+@pytest.mark.parametrize("body", HELD.values(), ids=HELD)
+def test_a_module_that_does_not_hold_it_is_wrong(body: str) -> None:
+    text = f"dim N=3, D=3, T=4\nparam x: N x D, W: D x D\n{body}"
+    let_through = Model.parse(text.replace("stop_gradient", ""), name="net")
+    assert not verify_source(codegen(let_through), Model.parse(text, name="net")).passed
+
+
+def test_its_slope_is_0_in_second_derivatives_too() -> None:
+    """L = x·stop(x²): L' = x² held, L'' = 0."""
+    g = Graph()
+    x = g.leaf("x")
+    first = grad(x * F.stop_gradient(x**2), [x])
+    assert evaluate(first, {"x": np.asarray(3.0)})[0] == 9.0 and grad(first[0], [x])[0].value == 0
+
+
+def test_numbers_and_integers_need_no_holding() -> None:
+    g = Graph()
+    i = g.leaf("i", (3,), kind="int")
+    assert F.stop_gradient(i) is i and F.stop_gradient(g.const(2)).value == 2
+
+
+def test_derivation_says_that_it_is_held_and_its_differences_hold_it() -> None:
+    text = "param x\nt = stop_gradient(x**2)\nloss L = x * t"
+    shown = derive(Model.parse(text, name="net")).text(values={"x": 3.0})
+    assert "stop(x²)" in shown and "its derivative is 0" in shown
+    assert re.search(r"≈ 9\b.*error", shown)
+
+
+@pytest.mark.parametrize("name", ["logit", "hardtanh", "flip", "sort", "argsort", "stop_gradient"])
 def test_each_is_documented(name: str) -> None:
     pages = [(PACKAGE.parent / "docs" / page).read_text(encoding="utf-8") for page in ("model-text.md", "ops.md")]
     assert all(f"`{name}" in page for page in pages)

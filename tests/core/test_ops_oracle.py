@@ -102,6 +102,7 @@ ORACLE: dict[str, Callable[..., Any]] = {
     "conv2d_kernel": _conv_kernel,
     "eye": lambda n: jnp.eye(n),
     "arange": lambda n: jnp.arange(n),
+    "stop_gradient": lambda attr, a: jax.lax.stop_gradient(a),
 }
 
 

@@ -1,4 +1,5 @@
-"""Rows that move entries without arithmetic: broadcast, reshape, concat, slice and its adjoint pad."""
+"""Rows that move entries without arithmetic: broadcast, reshape, concat, slice and its adjoint pad, flip, and the copy
+that no gradient passes."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core.entry import At, Digit, Indices, Terms, aligned, letter, on_axis, place, term
-from symbackprop.core.graph import Node, common_kind, label
+from symbackprop.core.graph import FLOAT, Node, common_kind, label
 from symbackprop.core.maths import Item, Math, Size, Span, called, plain, sizes
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.shapes import (
@@ -255,4 +256,29 @@ register(Op(
     reference=lambda np, axis, a: np.take(a, range(a.shape[axis] - 1, -1, -1), axis=axis),
     samples=(Sample(((3,),), 0), Sample(((2, 3),), 1)),
     functions=(flip,),
+))
+
+
+def stop_gradient(a: Node) -> Node:
+    """``a``, of which no gradient is taken: its derivative is 0."""
+    return a if a.kind != FLOAT or a.value is not None else a.graph.make("stop_gradient", (a,))
+
+
+register(Op(
+    name="stop_gradient",
+    text="stop",
+    means="is the array, held constant: its derivative is 0",
+    signature="stop_gradient(a)",
+    shape_rule="the shape of a",
+    derivative="0: a is held constant",
+    rule=("held constant: no gradient passes",),
+    domain="any",
+    held=True,
+    infer=lambda attr, args: (args[0].shape, args[0].kind),
+    vjp=lambda *_: (None,),
+    show=lambda node, args: called("stop_gradient", args[0]),
+    jacobian=lambda *_: [],
+    reference=lambda np, attr, a: np.array(a),
+    samples=(Sample(((2, 3),)), Sample(((),))),
+    functions=(stop_gradient,),
 ))

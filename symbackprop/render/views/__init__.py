@@ -51,11 +51,11 @@ def view(name: str, suits: Callable[[Derivation], bool], why: str = "", rows: bo
 
 
 def all_scalar(derivation: Derivation) -> bool:
-    """Whether every row of the model is a number computed by elementwise formulas."""
+    """Whether every row of the model is a number computed by elementwise formulas, or held constant."""
     from symbackprop.core.kernel import Kernel
 
     rows = derivation.model.graph.topological([*derivation.model.results(), *derivation.model.equations.values()])
-    return all(not r.shape and (r.is_leaf or isinstance(r.attr, Kernel)) for r in rows)
+    return all(not r.shape and (r.is_leaf or isinstance(r.attr, Kernel) or r.op.held) for r in rows)
 
 
 @view("scalar", all_scalar, "every quantity is a number")
