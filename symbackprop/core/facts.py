@@ -9,7 +9,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.entry import Indices, Kind, Terms, jacobian, kind_of, letters
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import SIMPLEX, Leaf, Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import is_one
 
@@ -129,6 +129,15 @@ def _is_along(places: Node, row: Node) -> bool:
     """Whether places are 0, 1, 2 … along the last axis of a row."""
     ones: Sequence[object] = places.shape[:-1]
     return is_range(places) and all(map(is_one, ones)) and places.shape[-1:] == row.shape[-1:]
+
+
+def is_simplex(row: Node) -> bool:
+    """Whether a row is an array that is stated to add up to 1 along its last axis, or one of the elements of it that a
+    loop goes through."""
+    leaf = row.attr
+    while isinstance(leaf, Leaf) and leaf.of is not None:
+        leaf = leaf.of.attr
+    return isinstance(leaf, Leaf) and leaf.stated == SIMPLEX and row.ndim > 0
 
 
 def is_range(row: Node) -> bool:

@@ -25,6 +25,8 @@ from symbackprop.errors import ModelError, NameProblem, ShapeError
 Operand = Union["Node", int, float, sp.Expr]
 FLOAT, INT, BOOL, SEVERAL = "float", "int", "bool", "several"
 KINDS = (BOOL, INT, FLOAT)  # each holds the ones before it
+SIMPLEX = "simplex"
+STATED = {SIMPLEX: "adds up to 1 along its last axis, no entry below 0"}  # what may be stated of an array, in words
 MAX_LABEL = 50
 MAX_RANK = 24  # NumPy has 32; letters for them, and for an axis or two more, have to be there in an einsum
 
@@ -115,14 +117,14 @@ class Origin:
 
 class Leaf:
     """Attribute of a leaf: its role (param, data, input, constant, upstream, body) and, for integers, their bound. In
-    the body of a loop, ``of`` is the row outside that the leaf is, or whose elements it is."""
+    the body of a loop, ``of`` is the row outside that the leaf is, or whose elements it is. ``stated`` is what holds of
+    the array, a word of `STATED`."""
 
-    __slots__ = ("below", "of", "role", "value")
+    __slots__ = ("below", "of", "role", "stated", "value")
 
-    def __init__(
-        self, role: str, below: sp.Expr | None = None, value: sp.Expr | None = None, of: Node | None = None
-    ) -> None:
-        self.role, self.below, self.value, self.of = role, below, value, of
+    def __init__(self, role: str, below: sp.Expr | None = None, value: sp.Expr | None = None, of: Node | None = None,
+                 stated: str = "") -> None:
+        self.role, self.below, self.value, self.of, self.stated = role, below, value, of, stated
 
 
 class Graph:
@@ -243,10 +245,10 @@ class Graph:
         return node
 
     def leaf(self, name: str, shape: Iterable[DimLike] = (), role: str = "data", kind: str = FLOAT,
-             below: sp.Expr | None = None, value: sp.Expr | None = None) -> Node:
+             below: sp.Expr | None = None, value: sp.Expr | None = None, stated: str = "") -> Node:
         """A new leaf of that name; names are unique in a graph."""
         self.claim(name)
-        node = self._append(OPS["leaf"], (), Leaf(role, below, value), as_shape(shape), kind)
+        node = self._append(OPS["leaf"], (), Leaf(role, below, value, stated=stated), as_shape(shape), kind)
         return self._own(name, node)
 
     def const(self, value: f.Number, kind: str | None = None) -> Node:

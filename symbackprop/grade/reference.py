@@ -335,7 +335,8 @@ class Copy:
         leaf: Leaf = node.attr
         below = None if leaf.below is None else sized(leaf.below, self.sizes)
         assert node.name is not None
-        return self.graph.leaf(node.name, sized(node.shape, self.sizes), leaf.role, node.kind, below, leaf.value)
+        shape = sized(node.shape, self.sizes)
+        return self.graph.leaf(node.name, shape, leaf.role, node.kind, below, leaf.value, leaf.stated)
 
     def _named(self, node: Node, copy: Node, rows: Mapping[int, Node], step: int | None) -> Node:
         name = node.name if node.name is None or step is None else step_name(node.name, step)

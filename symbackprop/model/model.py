@@ -12,7 +12,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
-from symbackprop.core.graph import Graph, Node, Operand, label
+from symbackprop.core.graph import SIMPLEX, Graph, Node, Operand, label
 from symbackprop.core.registry import OPS
 from symbackprop.core.scalars import TABLE, Abstract, undefined
 from symbackprop.core.shapes import MAX_DIM, Dim, DimLike, as_dim, as_shape, dim, shape_text
@@ -126,10 +126,18 @@ class Model:
                 raise NameProblem(f"{self.name} has no dimension {name!r}{known}.{hint}")
             self.sizes[name] = _checked_size(name, size)
 
-    def data(self, name: str, shape: Iterable[DimLike] = (), *, below: DimLike | None = None) -> Node:
-        """Data, no gradient taken; ``below=C`` makes it integers 0 ≤ i < C."""
+    def data(
+        self, name: str, shape: Iterable[DimLike] = (), *, below: DimLike | None = None, simplex: bool = False
+    ) -> Node:
+        """Data, no gradient taken; ``below=C`` makes it integers 0 ≤ i < C. ``simplex`` states that it adds up to 1
+        along its last axis, no entry below 0: derivations use that."""
+        if below is not None and simplex:
+            raise ModelError(f"{name} is integers and cannot be simplex")
+        if simplex and not as_shape(shape := tuple(shape)):
+            raise ShapeError(f"{name} is a number and cannot be simplex: did you mean `data {name}: C simplex` ?")
         bound = None if below is None else as_dim(below)
-        row = self._leaf(name, shape, "data", kind="float" if bound is None else "int", below=bound)
+        row = self._leaf(name, shape, "data", kind="float" if bound is None else "int", below=bound,
+                         stated=SIMPLEX if simplex else "")
         self.data_rows[name] = row
         return row
 

@@ -41,7 +41,7 @@ class Numbers:
 
     def _key(self, row: Node) -> Any:
         if isinstance(row.attr, Leaf):
-            return row.attr.role, row.attr.below, row.attr.value
+            return row.attr.role, row.attr.below, row.attr.value, row.attr.stated
         attr = self._loop(row.attr) if isinstance(row.attr, Loop) else row.attr
         return key_of(row.op.name, tuple([self.found[a.id] for a in row.args]), attr)
 

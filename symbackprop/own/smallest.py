@@ -45,7 +45,7 @@ def _small_sizes(truth: Truth, name: str, wrong: Wrong) -> Point | None:
 def _plain_values(truth: Truth, name: str, wrong: Wrong, point: Point) -> Point:
     """The point with as many zeros, ones and whole numbers as leave the gradient wrong."""
     source, runs = truth.sources[truth.style], 0
-    for leaf in (r for r in source.leaves if r.kind == FLOAT):
+    for leaf in (r for r in source.leaves if r.kind == FLOAT and not r.attr.stated):
         for change in (np.zeros_like, np.ones_like, np.round, _rounded):
             values = {r.id: point.value(r) for r in source.leaves}
             changed = source.at({**values, leaf.id: np.asarray(change(values[leaf.id]))}, point.sizes)

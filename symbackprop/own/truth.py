@@ -221,7 +221,8 @@ class Truth:
         source = self.sources[self.style]
         values = {leaf.id: point.value(leaf) for leaf in source.leaves}
         upstream = {u.id for u in self.reference.model.upstream.values()}
-        fixed = upstream | {r.id for r in class_targets(self.reference)}
+        stated = {r.id for r in source.leaves if r.attr.stated}
+        fixed = upstream | stated | {r.id for r in class_targets(self.reference)}
         moved = source.at({r.id: change(values[r.id]) if r.kind == FLOAT and r.id not in fixed else values[r.id]
                            for r in source.leaves}, point.sizes)
         rows = [*self.reference.results, *self.reference.gradients.values()]

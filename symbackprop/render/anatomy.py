@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import STATED, Node
 from symbackprop.core.maths import Math, Num, Relation, Words, transposed, turned, within
 from symbackprop.core.shapes import ONE, Shape
 from symbackprop.derive.closed import closed, closed_forms
@@ -113,6 +113,8 @@ class Anatomy:
         note: Prose = ()
         if row.attr.below is not None:
             note = ("integers below ", self.rows.size(row.attr.below))
+        if row.attr.stated:
+            note = (STATED[row.attr.stated],)
         if row.attr.value is not None:
             note, value = ("= ", Num(row.attr.value)), None
         name = row.name or "?"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import sympy as sp
 from markupsafe import Markup
 
-from symbackprop.core.graph import Graph, Node
+from symbackprop.core.graph import STATED, Graph, Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Math, Num, Option, Range, Shape, Sym
 from symbackprop.core.shapes import dim_text
@@ -161,7 +161,8 @@ def _declared(rows: Rows, row: Node) -> Markup:
     below = row.attr.below
     shape = Markup(": {}").format(mathml(rows.shape(row.shape))) if row.shape else ""
     note = "" if below is None else Markup(", integers below {}").format(mathml(rows.size(below)))
-    return Markup("{}{}{}").format(mathml(rows.symbols[row.id]), shape, note)
+    stated = f", {STATED[row.attr.stated]}" if row.attr.stated else ""
+    return Markup("{}{}{}{}").format(mathml(rows.symbols[row.id]), shape, note, stated)
 
 
 # ---------------------------------------------------------------- lines on the page

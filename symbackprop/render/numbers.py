@@ -111,7 +111,7 @@ class Numbers:
 
         from symbackprop.derive.stable import stable_totals
         from symbackprop.verify.interpreter import evaluate
-        from symbackprop.verify.values import infer_sizes
+        from symbackprop.verify.values import check_stated, infer_sizes
 
         derivation.model.require_definitions()
         self.derivation = derivation
@@ -123,6 +123,9 @@ class Numbers:
         better = stable_totals(derivation)
         with np.errstate(all="ignore"):
             found = evaluate([better.get(r.id, r) for r in rows], given, self.sizes)
+        for name, leaf in model.leaves().items():
+            if name in given:
+                check_stated(leaf, given[name])
         self.found = {r.id: v for r, v in zip(rows, found, strict=True)}
 
     def moved(self, values: Mapping[str, Any]) -> Numbers:

@@ -5,7 +5,8 @@ JSON keys, all always there:
 ``name summary source tags notes warnings``  strings and lists of strings
 ``dims``        list of ``{"name", "size"}``; size is null where none is given
 ``functions``   names of the abstract functions
-``data inputs params``  lists of ``{"name", "shape", "below"}``; shape is a list of sizes as text, below a size or null
+``data inputs params``  lists of ``{"name", "shape", "below", "stated"}``; shape is a list of sizes as text, below a
+                        size or null, stated a word of `STATED` or null
 ``constants``   list of ``{"name", "value"}``, the value as text
 ``equations``   list of ``{"name", "keyword", "formula", "shape", "kind", "depth"}`` in order; keyword is let, loss,
                 output or for (then the name is the counter, the formula its range), the formula is model text, kind
@@ -21,7 +22,7 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import STATED, Node
 from symbackprop.core.maths import Math, Num, walk
 from symbackprop.core.scalars import RELU0, TIES
 from symbackprop.core.shapes import dim_text, shape_text, size_of
@@ -70,7 +71,7 @@ def as_data(model: Model) -> dict[str, Any]:
 def _array(name: str, row: Node) -> dict[str, Any]:
     below = row.attr.below
     bound = None if below is None else dim_text(below)
-    return {"name": name, "shape": [dim_text(d) for d in row.shape], "below": bound}
+    return {"name": name, "shape": [dim_text(d) for d in row.shape], "below": bound, "stated": row.attr.stated or None}
 
 
 def _number(model: Model, row: Node) -> str:
@@ -125,7 +126,8 @@ def _title(model: Model) -> str:
 
 def _declared(writer: Writer, name: str, row: Node) -> list[str]:
     bound = "" if row.attr.below is None else f", integers below {dim_text(row.attr.below)}"
-    return [writer.spelled(name), shape_text(row.shape) + bound]
+    stated = f", {STATED[row.attr.stated]}" if row.attr.stated else ""
+    return [writer.spelled(name), shape_text(row.shape) + bound + stated]
 
 
 def _entries(row: Node) -> str:

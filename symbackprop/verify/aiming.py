@@ -92,7 +92,7 @@ class Search:
     def __init__(self, side: Side, leaves: Sequence[Node], sizes: Sizes, rng: Any, accept: Callable[[Values], int],
                  meant: Callable[[Values], Values]) -> None:
         self.side, self.sizes, self.rng, self.accept, self.meant = side, sizes, rng, accept, meant
-        self.leaves = [leaf for leaf in leaves if leaf.id in side.leaves]
+        self.leaves = [leaf for leaf in leaves if leaf.id in side.leaves and not leaf.attr.stated]
         self.program = Program([side.root], sizes, watch=self._watch)
         self.left = int(np.clip(WORK / self.program.cost, FEWEST, MOST))
         self.margins: list[Array] = []

@@ -16,7 +16,7 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import kind
+from symbackprop.core.facts import is_simplex, kind
 from symbackprop.core.graph import BOOL, Leaf, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.pattern import Pattern
@@ -204,4 +204,6 @@ def leaf_range(row: Node) -> Range:
         return REALS
     if leaf.value is not None:
         return _number(leaf.value)
+    if is_simplex(row):
+        return UNIT
     return Range(0.0 if leaf.below is not None else -inf, inf, atoms=leaf.role == "data")

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_part, kind
+from symbackprop.core.facts import is_part, is_simplex, kind
 from symbackprop.core.graph import INT, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop, with_bodies
@@ -145,6 +145,8 @@ def _leaf(row: Node, limit: Interval | None, sizes: Mapping[str, int], rng: Rand
     shape = evaluate_shape(row.shape, sizes)
     if row.kind == INT:
         return _integers(row, shape, sizes, rng)
+    if is_simplex(row):
+        return np.asarray(rng.dirichlet(np.ones(shape[-1]), shape[:-1]))
     if attempt % 4 == 3:
         limit = _within(((0.1, 0.9), (0.5, 3.0))[attempt // 4 % 2], limit)
     if limit is not None:

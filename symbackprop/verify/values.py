@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symbackprop.core.graph import INT, Node
+from symbackprop.core.graph import INT, SIMPLEX, Node
 from symbackprop.core.shapes import Dim, dim_text, evaluate_dim, evaluate_shape, shape_text
 from symbackprop.errors import ModelError, ShapeError, did_you_mean
+
+OFF = 1e-6  # how far what is stated of an array may be off: numbers in float32, or written with a few digits
 
 
 class Sizes(dict[str, int]):
@@ -96,6 +98,17 @@ def _check_shape(leaf: Node, shape: Sequence[int], sizes: Mapping[str, int]) -> 
     expected = evaluate_shape(leaf.shape, sizes)
     if tuple(shape) != expected:
         raise ShapeError(f"{wrong} = {expected}")
+
+
+def check_stated(leaf: Node, array: Any) -> None:
+    """`ModelError` where what is stated of an array does not hold."""
+    if leaf.attr.stated == SIMPLEX:
+        sums = np.sum(array, axis=-1)
+        off, said = np.abs(sums - 1) > OFF, f"{leaf.name} is declared simplex, but"
+        if np.any(off):
+            raise ModelError(f"{said} its last axis adds up to {np.extract(off, sums)[0]:g}, not to 1")
+        if np.any(np.asarray(array) < 0):
+            raise ModelError(f"{said} it holds {np.min(array):g}, which is below 0")
 
 
 def _check_range(leaf: Node, array: Any, sizes: Mapping[str, int]) -> Any:

@@ -378,6 +378,10 @@ mu = mean(x, axis=1, keepdims=True)
 v = mean(x * x, axis=1, keepdims=True) - mu * mu
 xhat = (x - mu) / sqrt(v + 1e-5)
 output y = xhat * g + b""",
+    "soft labels": """dim N, V
+data p: N x V simplex
+input Z: N x V
+loss L = mean(cross_entropy(Z, p))""",
     "kl softmax": """dim N, V
 data p: N x V
 input z: N x V
@@ -404,6 +408,14 @@ for t in 1..T:
     xhat[t] = c[t] / s[t]
     h[t] = tanh(xhat[t] * g)
 loss L = mean(h[T]^2)""",
+    "soft labels in a loop": """dim T, N, V
+data p: T x N x V simplex, h[0]: N x V
+param W: V x V
+for t in 1..T:
+    z[t] = h[t-1] @ W
+    l[t] = sum(cross_entropy(z[t], p[t]))
+    h[t] = tanh(z[t])
+loss L = mean(l)""",
     "gated loop": """dim T, N, D
 data x: T x N x D, h[0]: N x D
 param W: D x D, U: D x D

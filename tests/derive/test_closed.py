@@ -17,6 +17,7 @@ from symbackprop import codegen, mean, scan, silu
 from symbackprop.codegen.numpy import PRINTER
 from symbackprop.codegen.planning import Builder
 from symbackprop.codegen.rows import is_view
+from symbackprop.core.facts import is_simplex
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
@@ -51,6 +52,8 @@ def drawn(rng: np.random.Generator, node: Node, sizes: Mapping[str, int], low: f
     shape = evaluate_shape(node.shape, sizes)
     if node.attr.below is not None:
         return rng.integers(0, evaluate_dim(node.attr.below, sizes), shape)
+    if is_simplex(node):
+        return rng.dirichlet(np.ones(shape[-1]), shape[:-1])
     return rng.uniform(low, 0.9, shape)
 
 
@@ -141,9 +144,17 @@ def test_printed_as_published() -> None:
     assert printed() == (Path(__file__).parent / "printed.txt").read_text(encoding="utf-8")
 
 
+def test_what_is_stated_to_be_simplex_adds_up_to_1() -> None:
+    text = MORE["soft labels"]
+    assert "= (softmax(Z) − p)/N" in closed_lines(text)
+    assert "rows of a simplex add up to 1" in derive(Model.parse(text)).text()
+    assert all("Σ_v p[:, v]" in form for form in closed_lines(text.replace(" simplex", "")))
+
+
 # -- loops
 @pytest.mark.parametrize(("name", "form"), [
     ("norm in a loop", "(δ_xhatₜ − (m₁ 1_Dᵀ) ⊙ xhatₜ − m₂ 1_Dᵀ)/(sₜ 1_Dᵀ)"),
+    ("soft labels in a loop", "softmax(zₜ) − pₜ"),
     ("gated loop", "⊙ sₜ ⊙ (1 + vₜ ⊙ (1 − sₜ))"),
     ("row norm in a loop", "(δ_nₜ − nₜ ⊙ ((Σ_k (δ_nₜ ⊙ nₜ)[:, k]) 1_Kᵀ))"),
     ("layer norm in a loop", "⊙ s₂ₜ ⊙ (1 + bₜ ⊙ (1 − s₂ₜ))"),

@@ -78,8 +78,8 @@ def test_json(name: str) -> None:
 def test_json_of_a_model() -> None:
     data = json.loads(show(load("window-lm"), "json"))
     assert data["data"] == [
-        {"name": "words", "shape": ["N", "K"], "below": "V"},
-        {"name": "y", "shape": ["N"], "below": "V"},
+        {"name": "words", "shape": ["N", "K"], "below": "V", "stated": None},
+        {"name": "y", "shape": ["N"], "below": "V", "stated": None},
     ]
     assert data["equations"][0] == {
         "name": "c", "keyword": "let", "formula": "C[words]", "shape": ["N", "K", "E"], "kind": "float", "depth": 0

@@ -98,7 +98,7 @@ class Reader:
         known = self._seen.get(node.id)
         if known is None:
             attr = node.attr
-            what = (attr.role, attr.below, attr.value) if isinstance(attr, Leaf) else attr
+            what = (attr.role, attr.below, attr.value, attr.stated) if isinstance(attr, Leaf) else attr
             kind = self._kinds.setdefault((node.op.name, what, node.shape, node.kind), len(self._kinds))
             seen_through = self.flattening.is_computed(node.id) and is_transparent(node)
             known = self._seen[node.id] = kind, DEPTH if seen_through else OPAQUE

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_range, one_hot_index
+from symbackprop.core.facts import is_range, is_simplex, one_hot_index
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.derive.closed.facts import Facts
@@ -130,15 +130,26 @@ def _centred(rules: Rules, term: Term) -> Term | None:
 @rule("probabilities add up to 1")
 def _probabilities(rules: Rules, term: Term) -> Term | None:
     """Σ_i p_i = 1 for p = softmax(z) along its axis, since p_i = e^(z_i)/Σ_k e^(z_k); and for one-hot rows."""
+    return _added_up(rules, term, _axis_of_shares)
+
+
+def _added_up(rules: Rules, term: Term, axis_of: Callable[[Node], int | None]) -> Term | None:
+    """The term without a factor that adds up to 1 along the axis that ``axis_of`` says of its row."""
     for key, axes in rules.alone(term):
         node = rules.nodes.get(key[0])
-        axis = None if node is None else _axis_of_shares(node)
+        axis = None if node is None else axis_of(node)
         if axis in axes:
             gone = key[1][axis]
             rest = {k: p for k, p in term.powers.items() if k is not key}
             left = Term(term.number, term.summed - {gone}, rest, term.weighed)
             return rules.flattening.bound(left, {key[1][a] for a in axes if a != axis})
     return None
+
+
+@rule("rows of a simplex add up to 1")
+def _simplex(rules: Rules, term: Term) -> Term | None:
+    """Σ_i p_i = 1 along the last axis of an array that is stated to be simplex."""
+    return _added_up(rules, term, lambda node: node.ndim - 1 if is_simplex(node) else None)
 
 
 def _axis_of_shares(node: Node) -> int | None:

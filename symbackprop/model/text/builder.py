@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy as sp
 
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import SIMPLEX, Node
 from symbackprop.core.reverse import grad
 from symbackprop.core.shapes import MAX_DIM
 from symbackprop.errors import ModelError, NameProblem, UsageError, did_you_mean
@@ -124,8 +124,10 @@ class Builder:
             if role != "data":
                 raise ModelError(f"{name} is {role} and cannot be integers: only data can")
             self.model.data(name, shape, below=size_of(item.below, self.top))
+        elif item.stated == SIMPLEX and role != "data":
+            raise ModelError(f"{name} is {role} and cannot be simplex: only data can, of which no gradient is taken")
         else:
-            getattr(self.model, role)(name, shape)
+            getattr(self.model, role)(name, shape, **({item.stated: True} if item.stated else {}))
 
     def notate(self, s: tree.Notate) -> None:
         name = s.target.name

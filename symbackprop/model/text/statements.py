@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from symbackprop.core.graph import STATED
 from symbackprop.errors import did_you_mean
 from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import expression, size
@@ -130,10 +131,20 @@ def _array(c: Cursor) -> tree.ArrayItem:
         return tree.ArrayItem(name, ())
     shape = () if _at_int(c) else _shape(c)
     if not _at_int(c):
-        return tree.ArrayItem(name, shape)
+        return tree.ArrayItem(name, shape, stated=_stated(c))
     c.take()
     c.expect("<", "after int: integer data needs a bound, as in `y: N int < C`")
     return tree.ArrayItem(name, shape, True, size(c))
+
+
+def _stated(c: Cursor) -> str:
+    """What is stated of an array behind its shape; a word much like one of these is taken for it."""
+    if c.now.kind != NAME:
+        return ""
+    hint = did_you_mean(c.now.text, STATED)
+    if c.now.text not in STATED and hint:
+        raise problem(f"{c.now.text!r} is nothing that can be stated of an array.{hint}", c.now.line)
+    return c.take().text if c.now.text in STATED else ""
 
 
 def _at_int(c: Cursor) -> bool:

@@ -111,6 +111,7 @@ class ArrayItem:
     shape: tuple[Expr, ...]
     integer: bool = False
     below: Expr | None = None
+    stated: str = ""
 
 
 @dataclass(frozen=True)

@@ -135,6 +135,7 @@ class Writer:
             return f"{name} = {self.notation.text(Num(leaf.value))}"
         shape = [" x ".join(dim_text(d) for d in row.shape)] if row.shape else []
         shape += [f"int < {dim_text(leaf.below)}"] if leaf.below is not None else []
+        shape += [leaf.stated] if leaf.stated else []
         return f"{self.spelled(name)}: {' '.join(shape)}" if shape else self.spelled(name)
 
     def spelled(self, name: str) -> str:
