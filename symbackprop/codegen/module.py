@@ -11,7 +11,7 @@ from symbackprop import __version__
 from symbackprop.codegen.arrays import Arrays
 from symbackprop.codegen.equations import shape_note
 from symbackprop.codegen.helpers import needed
-from symbackprop.codegen.initial import ONE, ZERO, Initial
+from symbackprop.codegen.initial import NORMAL, ONE, ZERO, Initial
 from symbackprop.codegen.names import escape
 from symbackprop.codegen.program import Block, Program
 from symbackprop.codegen.sizes import NOTHING, SizePlan, divided, plan_sizes
@@ -42,6 +42,7 @@ from symbackprop.codegen.tree import (
     string,
     text,
 )
+from symbackprop.core.facts import is_symmetric
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import Shape, dim_text
 from symbackprop.resources import templates
@@ -258,6 +259,8 @@ def unpacked(word: str, value: Code, row: Node) -> Line:
 def initial_lines(program: Program, p: Arrays, hidden: list[str]) -> list[str]:
     """The sizes needed, then a dict of drawn arrays. No array will show the sizes in ``hidden``."""
     drawn = {n: _drawn(program.initial[n], r.shape, p) for n, r in program.params.items()}
+    drawn |= {n: call("mirrored", drawn[n]) for n, r in program.params.items()
+              if is_symmetric(r) and program.initial[n].kind == NORMAL}
     names = names_read(drawn.values())
     dims = [d for d in program.dims if escape(d) in names]
     found = call("chosen", name("dims"), name("DIMS"), tuple(dims), *([tuple(hidden)] if hidden else []))

@@ -9,7 +9,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.entry import Indices, Kind, Terms, jacobian, kind_of, letters
-from symbackprop.core.graph import SIMPLEX, Leaf, Node
+from symbackprop.core.graph import SIMPLEX, SYMMETRIC, Leaf, Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import is_one
 
@@ -138,6 +138,11 @@ def is_simplex(row: Node) -> bool:
     while isinstance(leaf, Leaf) and leaf.of is not None:
         leaf = leaf.of.attr
     return isinstance(leaf, Leaf) and leaf.stated == SIMPLEX and row.ndim > 0
+
+
+def is_symmetric(row: Node) -> bool:
+    """Whether a row is an array that is stated to be equal to its transpose."""
+    return isinstance(row.attr, Leaf) and row.attr.stated == SYMMETRIC
 
 
 def is_range(row: Node) -> bool:

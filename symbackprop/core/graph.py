@@ -25,8 +25,11 @@ from symbackprop.errors import ModelError, NameProblem, ShapeError
 Operand = Union["Node", int, float, sp.Expr]
 FLOAT, INT, BOOL, SEVERAL = "float", "int", "bool", "several"
 KINDS = (BOOL, INT, FLOAT)  # each holds the ones before it
-SIMPLEX = "simplex"
-STATED = {SIMPLEX: "adds up to 1 along its last axis, no entry below 0"}  # what may be stated of an array, in words
+SIMPLEX, SYMMETRIC = "simplex", "symmetric"
+STATED = {  # what may be stated of an array, in words
+    SIMPLEX: "adds up to 1 along its last axis, no entry below 0",
+    SYMMETRIC: "symmetric",
+}
 MAX_LABEL = 50
 MAX_RANK = 24  # NumPy has 32; letters for them, and for an axis or two more, have to be there in an einsum
 

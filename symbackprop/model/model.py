@@ -12,10 +12,10 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
-from symbackprop.core.graph import SIMPLEX, Graph, Node, Operand, label
+from symbackprop.core.graph import SIMPLEX, SYMMETRIC, Graph, Node, Operand, label
 from symbackprop.core.registry import OPS
 from symbackprop.core.scalars import TABLE, Abstract, undefined
-from symbackprop.core.shapes import MAX_DIM, Dim, DimLike, as_dim, as_shape, dim, shape_text
+from symbackprop.core.shapes import MAX_DIM, Dim, DimLike, Shape, as_dim, as_shape, dim, dim_text, same, shape_text
 from symbackprop.doorway import late
 from symbackprop.errors import ModelError, NameProblem, ShapeError, UsageError, did_you_mean
 from symbackprop.model.names import check_name, check_notation
@@ -35,6 +35,17 @@ def _checked_size(name: str, size: int) -> int:
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MAX_DIM:
         raise ShapeError(f"the size of dimension {name} has to be a whole number from 1 to {MAX_DIM}, not {size}")
     return size
+
+
+def _check_stated(name: str, shape: Shape, role: str, stated: str) -> None:
+    """`ShapeError` where no array of that shape can be as stated."""
+    if stated == SIMPLEX and not shape:
+        raise ShapeError(f"{name} is a number and cannot be simplex; did you mean `{role} {name}: C simplex` ?")
+    if stated == SYMMETRIC and not (len(shape) == 2 and same(*shape)):
+        size = dim_text(shape[-1]) if shape else "D"
+        found = f"its shape is {shape_text(shape)}" if shape else "it is a number"
+        meant = f"`{role} {name}: {size} x {size} symmetric`"
+        raise ShapeError(f"{name} cannot be symmetric, {found} and not square; did you mean {meant} ?")
 
 
 @dataclass(frozen=True)
@@ -126,30 +137,27 @@ class Model:
                 raise NameProblem(f"{self.name} has no dimension {name!r}{known}.{hint}")
             self.sizes[name] = _checked_size(name, size)
 
-    def data(
-        self, name: str, shape: Iterable[DimLike] = (), *, below: DimLike | None = None, simplex: bool = False
-    ) -> Node:
+    def data(self, name: str, shape: Iterable[DimLike] = (), *, below: DimLike | None = None, simplex: bool = False,
+             symmetric: bool = False) -> Node:
         """Data, no gradient taken; ``below=C`` makes it integers 0 ≤ i < C. ``simplex`` states that it adds up to 1
-        along its last axis, no entry below 0: derivations use that."""
-        if below is not None and simplex:
-            raise ModelError(f"{name} is integers and cannot be simplex")
-        if simplex and not as_shape(shape := tuple(shape)):
-            raise ShapeError(f"{name} is a number and cannot be simplex: did you mean `data {name}: C simplex` ?")
+        along its last axis, no entry below 0, which derivations use, ``symmetric`` that it is its own transpose."""
+        if simplex + symmetric + (below is not None) > 1:
+            raise ModelError(f"{name} can be one only of integers, simplex and symmetric")
         bound = None if below is None else as_dim(below)
-        row = self._leaf(name, shape, "data", kind="float" if bound is None else "int", below=bound,
-                         stated=SIMPLEX if simplex else "")
+        stated = SIMPLEX if simplex else SYMMETRIC if symmetric else ""
+        row = self._leaf(name, shape, "data", kind="float" if bound is None else "int", below=bound, stated=stated)
         self.data_rows[name] = row
         return row
 
-    def input(self, name: str, shape: Iterable[DimLike] = ()) -> Node:
-        """Data whose gradient is wanted too."""
-        row = self._leaf(name, shape, "input")
+    def input(self, name: str, shape: Iterable[DimLike] = (), *, symmetric: bool = False) -> Node:
+        """Data whose gradient is wanted too. ``symmetric`` states that it is its own transpose."""
+        row = self._leaf(name, shape, "input", stated=SYMMETRIC if symmetric else "")
         self.inputs[name] = row
         return row
 
-    def param(self, name: str, shape: Iterable[DimLike] = ()) -> Node:
-        """A parameter: what gradients are taken of."""
-        row = self._leaf(name, shape, "param")
+    def param(self, name: str, shape: Iterable[DimLike] = (), *, symmetric: bool = False) -> Node:
+        """A parameter: what gradients are taken of. ``symmetric`` states that it is its own transpose."""
+        row = self._leaf(name, shape, "param", stated=SYMMETRIC if symmetric else "")
         self.params[name] = row
         return row
 
@@ -187,8 +195,10 @@ class Model:
             raise UsageError(undefined([*self.functions]))
 
     def _leaf(self, name: str, shape: Iterable[DimLike], role: str, **options: Any) -> Node:
+        shape = as_shape(shape)
+        _check_stated(name, shape, role, options.get("stated", ""))
         self._claim(name)
-        row = self.graph.leaf(name, as_shape(shape), role, **options)
+        row = self.graph.leaf(name, shape, role, **options)
         self.statements.append(Statement(role if role != "constant" else "const", name))
         return row
 

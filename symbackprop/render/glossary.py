@@ -12,7 +12,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.entry import At, Index, Place, letters, settled
 from symbackprop.core.functions import FUNCTIONS
-from symbackprop.core.graph import Graph, Node
+from symbackprop.core.graph import SYMMETRIC, Graph, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import (
@@ -40,10 +40,12 @@ from symbackprop.core.maths import (
     Sym,
     Transpose,
     Words,
+    called,
     equal,
     negative,
     product,
     replaced,
+    total,
     walk,
 )
 from symbackprop.core.names import free_name, text_name
@@ -65,6 +67,12 @@ LAYOUTS = {
 NUMERATOR = "derivatives in vectors are rows (numerator layout), which are transposed to gradients"
 
 
+G = Sym("G")
+WHOLE: Prose = (  # of matrices that are stated to be symmetric
+    "the gradient of a symmetric matrix is the whole one, ", G, ", every entry counted as independent; "
+    "by the entries on and above the diagonal alone it is ",
+    total((False, G), (False, Transpose(G)), (True, called("diag", G))),
+)
 ONES = Fill(sp.S.One, Shape((sp.Symbol("N"),)))
 ZERO, TWO, X = Num(sp.S.Zero), Num(sp.Integer(2)), Sym("x")
 
@@ -73,7 +81,8 @@ def conventions(model: Model, layout: str, rows: bool) -> tuple[Prose, ...]:
     """What holds at the kinks that the model has, and the layout of gradients: stated in every output. ``rows``: the
     view has derivatives in vectors as rows."""
     steps = f"{NUMERATOR}, " if rows and layout == "shape" else ""
-    return (*_at_kinks(model), (steps + LAYOUTS[layout],))
+    whole = (WHOLE,) if any(row.attr.stated == SYMMETRIC for row in model.targets().values()) else ()
+    return (*_at_kinks(model), *whole, (steps + LAYOUTS[layout],))
 
 
 def kinks_of(model: Model) -> list[tuple[str | Math, ...]]:

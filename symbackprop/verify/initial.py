@@ -15,7 +15,7 @@ import numpy as np
 
 from symbackprop.apart.files import CallFailed
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_lookup, is_product, is_view, kind
+from symbackprop.core.facts import is_lookup, is_product, is_symmetric, is_view, kind
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.pattern import Pattern
@@ -162,6 +162,12 @@ def _off_the_rule(candidate: Candidate, sizes: Sizes, asked: Mapping[str, int]) 
     draws = [_drawn(candidate, asked, seed) for seed in range(min(CALLS, ceil(ENTRIES / smallest)))]
     for name, found in starts.items():
         values = np.stack([np.asarray(d[name], dtype=np.float64) for d in draws])
+        if is_symmetric(candidate.model.params[name]):
+            if not np.array_equal(values, np.swapaxes(values, 1, 2)):
+                yield f"{NAME}: {name} is not symmetric, as it is declared{_line(candidate, name)}"
+                continue
+            rows, columns = np.tril_indices(values.shape[1])
+            values = values[:, rows, columns]  # the entries that are drawn each for itself
         said = [_misses(values, start) for start in found]
         if values.size and all(said):
             yield f"{NAME}: {name}{said[0]}, {found[0].why}{_line(candidate, name)}"

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_part, is_simplex, kind
+from symbackprop.core.facts import is_part, is_simplex, is_symmetric, kind
 from symbackprop.core.graph import INT, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop, with_bodies
@@ -147,6 +147,11 @@ def _leaf(row: Node, limit: Interval | None, sizes: Mapping[str, int], rng: Rand
         return _integers(row, shape, sizes, rng)
     if is_simplex(row):
         return np.asarray(rng.dirichlet(np.ones(shape[-1]), shape[:-1]))
+    drawn = _floats(row, shape, limit, rng, attempt)
+    return (drawn + drawn.T) / 2 if is_symmetric(row) else drawn
+
+
+def _floats(row: Node, shape: tuple[int, ...], limit: Interval | None, rng: Random, attempt: int) -> Any:
     if attempt % 4 == 3:
         limit = _within(((0.1, 0.9), (0.5, 3.0))[attempt // 4 % 2], limit)
     if limit is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +11,14 @@ from click.testing import CliRunner
 
 from cli import cli
 from symbackprop import Model, codegen, derive, verify
+from symbackprop.core.build import reduce_sum
+from symbackprop.core.functions.losses import cross_entropy
+from symbackprop.core.functions.reductions import mean
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.model.same import first_difference
 from symbackprop.verified import verify_source
 from symbackprop.verify.sampling import draw
+from tests.codegen.helpers import emit
 
 SOFT = "dim N, V\ndata p: N x V simplex\nparam Z: N x V\nloss L = mean(cross_entropy(Z, p))\n"
 
@@ -22,9 +27,6 @@ def in_python() -> Model:
     m = Model("net")
     n, v = m.dims("N V")
     p, z = m.data("p", (n, v), simplex=True), m.param("Z", (n, v))
-    from symbackprop.core.functions.losses import cross_entropy
-    from symbackprop.core.functions.reductions import mean
-
     m.loss("L", mean(cross_entropy(z, p)))
     return m
 
@@ -79,9 +81,9 @@ def test_errors_name_the_line(line: str, said: str) -> None:
 
 
 def test_what_cannot_be_simplex_in_python() -> None:
-    with pytest.raises(ShapeError, match="p is a number and cannot be simplex: did you mean `data p: C simplex`"):
+    with pytest.raises(ShapeError, match="p is a number and cannot be simplex; did you mean `data p: C simplex`"):
         Model("net").data("p", simplex=True)
-    with pytest.raises(ModelError, match="p is integers and cannot be simplex"):
+    with pytest.raises(ModelError, match="p can be one only of integers, simplex and symmetric"):
         Model("net").data("p", (3,), below=2, simplex=True)
 
 
@@ -93,3 +95,62 @@ def test_numbers_that_are_not_as_stated_are_refused(numbers: list[float], said: 
     assert "softmax" in d.text(values={"p": [0.25, 0.75], "z": [0.0, 1.0]})
     with pytest.raises(ModelError, match=said):
         d.text(values={"p": numbers, "z": [0.0, 1.0]})
+
+
+# -- symmetric
+QUADRATIC = "dim D\nparam S: D x D symmetric, x: D, y: D\nloss L = x @ S @ y + sum(tanh(S) * x)\n"
+
+
+@pytest.mark.parametrize("role", ["param", "input", "data"])
+def test_a_symmetric_array_is_read_kept_and_written_back(role: str) -> None:
+    model = Model.parse(f"dim D\n{role} S: D x D symmetric\nparam w\nloss L = w * sum(S)", name="net")
+    assert model.leaves()["S"].attr.stated == "symmetric" and f"{role} S: D x D symmetric" in model.text()
+    m = Model("net")
+    d = m.dims("D")
+    s, w = getattr(m, role)("S", (d, d), symmetric=True), m.param("w")
+    m.loss("L", w * reduce_sum(s))
+    assert first_difference(model, m) is None
+
+
+@pytest.mark.parametrize("shape", ["D x N", "D", "D x D x D"])
+def test_a_symmetric_array_is_square(shape: str) -> None:
+    with pytest.raises(ShapeError, match=r"net\.sbp:2") as caught:
+        Model.parse(f"dim D, N\nparam S: {shape} symmetric\nloss L = sum(S)", path="net.sbp")
+    meant = f"param S: {shape[-1]} x {shape[-1]} symmetric"
+    assert f"its shape is {shape} and not square; did you mean `{meant}` ?" in str(caught.value)
+
+
+@pytest.mark.parametrize("attempt", range(8))
+@pytest.mark.parametrize("use", ["sum(S**3)", "sum(log(S))"])
+def test_a_symmetric_array_is_drawn_so(attempt: int, use: str) -> None:
+    model = Model.parse(f"dim D\nparam S: D x D symmetric\nloss L = {use}")
+    s = draw(model, {"D": 4}, np.random.default_rng(0), attempt).values["S"]
+    np.testing.assert_array_equal(s, s.T)
+    assert len(set(s.reshape(-1))) == 10 and ("log" not in use or (s > 0).all())
+
+
+@pytest.mark.parametrize("target", ["numpy", "jax"])
+def test_init_params_draws_it_symmetric(target: str, tmp_path: Path) -> None:
+    if target == "jax":
+        pytest.importorskip("jax")
+    module = emit(QUADRATIC, tmp_path, target=target)
+    s = np.asarray(module.init_params(3, D=50)["S"])
+    np.testing.assert_array_equal(s, s.T)
+    assert abs(s.std() * 50**0.5 - 1) < 0.1
+
+
+def test_the_gradient_is_the_whole_one_and_the_derivation_says_so(tmp_path: Path) -> None:
+    module = emit(QUADRATIC, tmp_path)
+    x, y, s = np.array([1.0, 2.0]), np.array([3.0, 5.0]), np.array([[0.0, 0.5], [0.5, 1.0]])
+    _, grads = module.loss_and_grads({"S": s, "x": x, "y": y}, {})
+    np.testing.assert_allclose(grads["S"], np.outer(x, y) + x * (1 - np.tanh(s) ** 2))
+    assert "G + Gᵀ − diag(G)" in derive(Model.parse(QUADRATIC)).text().replace("\n", " ")
+    assert "diag(G)" not in derive(Model.parse(QUADRATIC.replace(" symmetric", ""))).text()
+
+
+def test_a_module_with_a_symmetric_parameter_is_right_and_one_that_draws_another_is_not() -> None:
+    model = Model.parse(QUADRATIC, name="net")
+    source = codegen(model)
+    assert verify(model).passed and verify_source(source, model).passed
+    report = verify_source(source.replace("mirrored(rng", "(rng"), model)
+    assert not report.passed and "S is not symmetric" in report.text()

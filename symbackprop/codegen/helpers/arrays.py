@@ -95,6 +95,11 @@ def pad(a, axis, start, size, step=1):
     return out
 
 
+def mirrored(a):
+    """A symmetric matrix: the lower triangle of a, and its mirror image above."""
+    return np.tril(a) + np.tril(a, -1).T
+
+
 # -- windows and convolution; images are N×H×W×C, kernels kh×kw×C×K
 
 
