@@ -154,8 +154,12 @@ def _has_cuda() -> bool:
 
 def _call(function: Callable[..., Any], label: str, args: Sequence[Any] = (), options: Mapping[str, Any] | None = None
           ) -> Any:
-    code = getattr(_inner(function), "__code__", None)
-    return called(function, label, getattr(code, "co_filename", None), args, options)
+    return called(function, label, _home(function), args, options)
+
+
+def _home(function: Any) -> str | None:
+    """The file that a function stands in."""
+    return getattr(getattr(_inner(function), "__code__", None), "co_filename", None)
 
 
 def _inner(function: Any) -> Any:
@@ -311,7 +315,7 @@ class TorchForm(Form):
                   and a.is_floating_point()}
         for array in leaves.values():
             array.requires_grad_(True)
-        results = _call(self.function.apply, f"{self.label}.apply", args)
+        results = called(self.function.apply, f"{self.label}.apply", _home(self.function.forward), args)
         outputs = [r for r in (results if isinstance(results, tuple) else (results,)) if isinstance(r, torch.Tensor)]
         seeds = [given.made(f"d{n}", v) for n, v in given.upstream.items()] if given.upstream else [
             torch.ones_like(o) for o in outputs[:1]]
@@ -322,7 +326,7 @@ class TorchForm(Form):
             return {w: g for w, g in zip(leaves, found, strict=True) if g is not None}
 
         def backward() -> Any:
-            return _call(again, f"{self.label}.backward")
+            return called(again, f"{self.label}.backward", _home(self.function.backward))
 
         return Raw(backward(), value=outputs[0] if outputs else None), backward
 

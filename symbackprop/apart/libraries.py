@@ -72,13 +72,15 @@ def native(value: Any) -> Array | Foreign | None:
 
 def back(value: Any) -> tuple[Array, str] | None:
     """(a float64 copy of a returned array, the name of its own precision); None where it is no array of real
-    numbers."""
+    numbers. Complex ones without an imaginary part are real."""
     if value is None or isinstance(value, (str, bytes, dict)):
         return None
     found = native(value)
     if found is None or isinstance(found, Foreign):
         return None if found is None else (np.array(found.array, dtype=np.float64), found.precision)
-    return None if found.dtype.kind == "c" else (np.array(found, dtype=np.float64), str(found.dtype.name))
+    if found.dtype.kind == "c":
+        return None if np.any(found.imag) else (np.array(found.real, dtype=np.float64), str(found.real.dtype.name))
+    return np.array(found, dtype=np.float64), str(found.dtype.name)
 
 
 def arrays_in(value: Any, depth: int = 4) -> list[tuple[str, Array]]:

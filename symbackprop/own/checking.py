@@ -17,7 +17,7 @@ from symbackprop.apart.process import CodeEnded, Process, RemoteForm
 from symbackprop.apart.source import loaded, member, split_target
 from symbackprop.errors import BrokenModule, ModelError, NameProblem, UsageError, did_you_mean
 from symbackprop.grade.derivation_mistakes import Candidate
-from symbackprop.grade.mistakes import UNEXPLAINED, Finding
+from symbackprop.grade.mistakes import UNEXPLAINED, UNREADABLE, Finding
 from symbackprop.grade.points import Array, Point
 from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
@@ -185,8 +185,9 @@ class Checker:
     def _only_equal(self, failure: CallFailed) -> Report:
         """Code that fails at unequal sizes: it may run where all are equal, and is told apart there. What takes all
         that there is, or leaves, is wrong."""
+        says = f"{failure} (at {self.sizes})" if self.sizes else str(failure)
         if not RUNS_AWAY.isdisjoint((*failure.kinds, failure.says)):
-            self.report_.broken.append(f"{failure} (at {self.sizes})" if self.sizes else str(failure))
+            self.report_.broken.append(says)
             return self.report_
         for size in () if self.dims else (3, 4):
             try:
@@ -197,7 +198,7 @@ class Checker:
             self.report_.broken.append(f"it runs only where all sizes are equal: otherwise {failure}")
             self.judge(runs, truth)
             return self.report_
-        raise BrokenModule(str(failure))
+        raise BrokenModule(says)
 
     # -- verdicts
     def judge(self, runs: Sequence[Run], truth: Truth) -> None:
@@ -221,11 +222,18 @@ class Checker:
             findings = _explained_by_either(findings, self._explained(wrong, pairs, points, truth))
         for name in sorted(names, key=lambda n: _order(truth, n)):
             self.report_.gradients.append(self._gradient(name, pairs[name], findings.get(name), runs))
-        self.report_.missing = [n for n in truth.targets if n not in names]
+        unreadable = {n: what for r in runs for n, what in r.returned.unreadable.items() if n not in names}
+        for name, what in unreadable.items():
+            says = f"it is no array of real numbers: what came back is {what}"
+            self.report_.gradients.append(Gradient(name, FAIL, says, UNREADABLE, formula=self._formula(name)))
+        self.report_.missing = [n for n in truth.targets if n not in names and n not in unreadable]
 
     def _pair(self, truth: Truth, name: str, run: Run) -> Pair:
+        """The comparison of a gradient at a point; what comes of float32 inputs is no better for coming in float64."""
         found = run.returned
-        return pair(truth, name, run.point, found.gradients[name], found.precision[name], self.tolerance)
+        kept = self.dtype == "float32" and found.precision[name] == "float64"
+        precision = self.dtype if kept else found.precision[name]
+        return pair(truth, name, run.point, found.gradients[name], precision, self.tolerance)
 
     def _with_hard_targets(self, runs: Sequence[Run], truth: Truth) -> list[Run]:
         """The same runs with targets that are 0 or 1; none where they are or where that fails."""
@@ -337,7 +345,8 @@ class Checker:
         if name not in run.returned.gradients:
             return None
         found = self._pair(self.truth, name, run)
-        return (found.given, found.right) if found.state in (OFF, SHAPE) else None
+        wrong = found.state in (OFF, SHAPE) and np.all(np.isfinite(found.right))
+        return (found.given, found.right) if wrong else None
 
     # -- what is not about a gradient's values
     def _promises(self, run: Run) -> bool:
@@ -382,21 +391,27 @@ class Checker:
             notes.append(f"results without a name are taken in the order of the model: {', '.join(found.ordered)}")
         if found.unnamed:
             notes.append(f"{_count(found.unnamed)} without a name not compared; --returns names them")
-        kept = [found.words[n] for n, p in found.precision.items() if p != self.dtype and p.startswith(("float", "bf"))]
-        if kept and self.dtype == "float64":
-            precision = found.precision[next(n for n in found.precision if found.words[n] in kept)]
-            notes.append(f"{', '.join(kept)} come back in {precision} for {self.dtype} inputs")
-        elif kept:
-            precision = found.precision[next(n for n in found.precision if found.words[n] in kept)]
-            said = "it keeps float64" if precision == "float64" else f"it works in {precision}"
-            notes.append(f"{said}: {', '.join(kept)} come back in it for float32 inputs")
+        self._precision_note(found, [n for n in pairs if not all_close(pairs[n])])
         for name, compared in pairs.items():
-            if any(p.state == SINGLE_STEP for p in compared):
+            if all_close(compared) and any(p.state == SINGLE_STEP for p in compared):
                 notes.append(f"{found.words[name]} agrees to the precision of float32 only: a step is computed in it")
             given = runs[0].returned.gradients[name].shape
             if compared[0].state in (CLOSE, SINGLE_STEP) and given != compared[0].right.shape:
-                notes.append(f"{found.words[name]} has the shape {given}, {name} has {compared[0].right.shape}")
+                notes.append(f"{found.words[name]} comes back in the shape {given}, {name} has {compared[0].right.shape}")
         self._forward_note(runs[0], truth)
+
+    def _precision_note(self, found: Returned, off: Sequence[str]) -> None:
+        """Results in another precision than the inputs; whole numbers where they are wrong, as they lose fractions."""
+        other = {n: p for n, p in found.precision.items() if p != self.dtype
+                 and (p.startswith(("float", "bf")) or n in off)}
+        for precision in dict.fromkeys(other.values()):
+            kept = [found.words[n] for n, p in other.items() if p == precision]
+            said = f"{', '.join(kept)} {'comes' if len(kept) == 1 else 'come'} back in"
+            if self.dtype == "float64" or not precision.startswith(("float", "bf")):
+                self.report_.notes.append(f"{said} {precision} for {self.dtype} inputs")
+            else:
+                how = "it keeps float64" if precision == "float64" else f"it works in {precision}"
+                self.report_.notes.append(f"{how}: {said} it for float32 inputs")
 
     def _forward_note(self, run: Run, truth: Truth) -> None:
         """Whether the code's own forward computes what the model says."""

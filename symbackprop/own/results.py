@@ -8,6 +8,7 @@ from typing import Any
 
 from symbackprop.apart.forms import Raw
 from symbackprop.apart.libraries import back
+from symbackprop.apart.wire import Thing
 from symbackprop.errors import UsageError, did_you_mean
 from symbackprop.grade.points import Array, Point
 from symbackprop.own.truth import Truth
@@ -17,7 +18,7 @@ from symbackprop.own.truth import Truth
 class Returned:
     """Returned gradients by the name of the array that they belong to, in float64; their precisions; what the code
     calls them. ``extra`` are words that the model does not have, ``unnamed`` counts results without a name; those that
-    are ``ordered`` were taken in the order of the model."""
+    are ``ordered`` were taken in the order of the model. ``unreadable`` says what came back in place of an array."""
 
     gradients: dict[str, Array] = field(default_factory=dict)
     precision: dict[str, str] = field(default_factory=dict)
@@ -25,6 +26,7 @@ class Returned:
     extra: list[str] = field(default_factory=list)
     unnamed: int = 0
     ordered: list[str] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
 
     def add(self, name: str, word: str, found: tuple[Array, str]) -> None:
         self.gradients[name], self.precision[name] = found
@@ -41,6 +43,8 @@ def returned(raw: Raw, returns: Sequence[str] | None, truth: Truth, label: str, 
             found.add(name, word, array)
         elif array is not None:
             found.extra.append(word)
+        elif value is not None and name in truth.targets:
+            found.unreadable[name] = _kind(value)
     nameless = not found.gradients and returns is None and len(named) == len(found.extra) == len(truth.targets)
     if nameless:  # names that say nothing are none
         unnamed, found.extra = [value for _, value in named], []
@@ -51,7 +55,7 @@ def returned(raw: Raw, returns: Sequence[str] | None, truth: Truth, label: str, 
         found.ordered, found.unnamed = left if nameless or len(truth.targets) > 1 else [], 0
         for name, array in zip(left, arrays, strict=True):
             found.add(name, f"d{name}", array)
-    if not found.gradients:
+    if not found.gradients and not found.unreadable:
         raise UsageError(f"{label} returns {_kind(raw.results)}, in which no gradient of {truth.model.name} is known "
                          f"by name ({', '.join(truth.targets)}); say which they are with --returns x,W")
     return found
@@ -114,7 +118,16 @@ def _words(items: Sequence[Any], read: Sequence[Sequence[str | None]], returns: 
 def _kind(value: Any) -> str:
     if value is None:
         return "nothing"
-    return _count(len(value)) if isinstance(value, (tuple, list, dict)) else f"a {type(value).__name__}"
+    if isinstance(value, (tuple, list, dict)):
+        return _count(len(value))
+    if getattr(getattr(value, "dtype", None), "kind", "") == "c":
+        return "complex numbers"
+    word = value.kind if isinstance(value, Thing) else type(value).__name__
+    return "an array of something else than numbers" if word == "ndarray" else f"{_article(word)} {word}"
+
+
+def _article(word: str) -> str:
+    return "an" if word[:1].lower() in tuple("aeiou") else "a"
 
 
 def _count(number: int) -> str:

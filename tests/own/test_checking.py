@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -112,6 +114,30 @@ def test_what_is_wrong_in_code_that_rounds_by_itself_is_explained() -> None:
     assert "the part g is missing" in check(model, backward, dtype="float32", returns="x,g")["x"].says
 
 
+@pytest.mark.parametrize("value", [
+    pytest.param(lambda dW: dW * (1 + 1j), id="complex"),
+    pytest.param(lambda dW: np.array(dW.tolist(), dtype=object), id="objects"),
+    pytest.param(lambda dW: "todo", id="text"),
+    pytest.param(lambda dW: [[1.0], [2.0, 3.0]], id="ragged"),
+    pytest.param(lambda dW: (row for row in dW), id="generator"),
+])
+def test_a_named_result_that_is_no_array_of_numbers_is_wrong_and_not_left_out(value: Any) -> None:
+    report = check(MATMUL, lambda X, W, dY: {"W": value(X.T @ dY), "X": dY @ W.T})
+    assert report["W"].verdict == "fail" and "no array of real numbers" in report["W"].says
+    assert report["X"].verdict == "pass" and not report.missing
+
+
+def test_complex_numbers_without_an_imaginary_part_are_real() -> None:
+    assert check(MATMUL, lambda X, W, dY: {"W": X.T @ dY + 0j, "X": dY @ W.T})
+
+
+def test_what_a_file_returns_in_place_of_arrays_is_called_by_its_own_name(tmp_path: Path) -> None:
+    path = tmp_path / "rows.py"
+    path.write_text("def f(X, W, dY):\n    yield X.T @ dY\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="f returns a generator"):
+        check(MATMUL, f"{path}:f")
+
+
 def test_an_unknown_parameter_is_named_with_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"'XX'.*Did you mean 'X'"):
         check(MATMUL, lambda XX, W, dY: {"W": W})
@@ -191,6 +217,31 @@ def test_single_precision_inside_is_a_note() -> None:
 def test_double_precision_from_single_is_a_note() -> None:
     report = check(MATMUL, lambda X, W, dY: {"W": X.T.astype(float) @ dY}, dtype="float32")
     assert report and "keeps float64" in report.notes[0]
+
+
+def test_float64_from_float32_inputs_is_compared_as_float32_and_no_step_is_put_down_to_it() -> None:
+    def f(Q: Any, K: Any, V: Any, P: Any, dO: Any) -> Any:
+        dP = dO.astype(float) @ V.T
+        dS = P * (dP - (dP * P).sum(1, keepdims=True)) / np.sqrt(Q.shape[1])
+        return {"Q": dS @ K, "K": dS.T @ Q}
+
+    attention = Model.parse("dim T, D\ninput Q: T x D, K: T x D, V: T x D\nP = softmax(Q @ K.T / sqrt(D), axis=1)\n"
+                            "output O = P @ V")
+    report = check(attention, f, dtype="float32")
+    assert report and len(report.notes) == 1 and "keeps float64" in report.notes[0]
+
+
+def test_a_wrong_gradient_is_not_said_to_agree_in_float32_where_the_mistake_is_small() -> None:
+    tied = Model.parse("dim N, D\ninput x: N x D\noutput y = x + x ** 3 / 10")
+    report = check(tied, lambda x, dy: {"x": dy})
+    assert not report and not any("float32" in n for n in report.notes)
+
+
+def test_whole_numbers_are_told_where_they_are_wrong() -> None:
+    report = check(MATMUL, lambda X, W, dY: {"W": (X.T @ dY).astype(int), "X": dY @ W.T})
+    assert report["W"].verdict == "fail" and report.notes == ["W comes back in int64 for float64 inputs"]
+    constant = Model.parse("dim N\nparam w: N\nloss L = sum(w)")
+    assert not check(constant, lambda w: {"w": np.ones(w.shape, int)}).notes
 
 
 def test_axes_of_size_one_and_extra_results_are_notes() -> None:
@@ -275,6 +326,30 @@ def test_what_always_raises_is_an_error_with_its_line() -> None:
         check(MATMUL, f)
 
 
+def test_an_error_says_at_which_sizes() -> None:
+    def f(X: Any, W: Any, dY: Any) -> Any:
+        raise ValueError(f"{X.shape}")
+
+    with pytest.raises(BrokenModule) as raised:
+        check(MATMUL, f)
+    rows, columns = re.search(r"\((\d+), (\d+)\)", str(raised.value)).groups()  # type: ignore[union-attr]
+    assert f"N = {rows}, D = {columns}" in str(raised.value)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs PyTorch")
+def test_an_error_of_an_autograd_function_is_placed_in_its_own_file(tmp_path: Path) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text("import torch\n\n\nclass F(torch.autograd.Function):\n    @staticmethod\n"
+                    "    def forward(ctx, X, W):\n        return X @ W\n\n    @staticmethod\n"
+                    "    def backward(ctx, g):\n        return g[0, 0], missing\n", encoding="utf-8")
+    with pytest.raises(BrokenModule, match=r"'missing' is not defined \(broken.py:11"):
+        check(MATMUL, f"{path}:F")
+    path.write_text(path.read_text(encoding="utf-8").replace("missing", "g"), encoding="utf-8")
+    with pytest.raises(BrokenModule) as raised:
+        check(MATMUL, f"{path}:F")
+    assert "invalid gradient" in str(raised.value) and "forms.py" not in str(raised.value)
+
+
 def test_what_is_right_for_three_steps_only_fails() -> None:
     loop = Model.parse("dim T, N\ndata c: T x N, h[0]: N\nparam w: N\nfor t in 1..T:\n    h[t] = w * h[t-1] + c[t]\n"
                        "loss L = sum(h[T])")
@@ -301,6 +376,12 @@ def test_what_is_not_explained_says_so_with_a_small_input() -> None:
     report = check(MATMUL, lambda X, W, dY: {"W": np.sin(X.T @ dY) * 3, "X": dY @ W.T})
     assert report["W"].kind == "unexplained"
     assert "no single mistake" in report["W"].says and "smallest input" in report["W"].says
+
+
+def test_the_smallest_input_is_one_at_which_the_gradient_exists() -> None:
+    masked = Model.parse("dim N, D\ndata m: N\nparam W: N x D\nloss L = sum(m * sum(W**2, axis=1)) / sum(m)")
+    report = check(masked, lambda W, m: {"W": np.sin(3 * W) * m[:, None] / m.sum()})
+    assert report["W"].kind == "unexplained" and "nan" not in report["W"].says
 
 
 def test_of_two_that_are_not_explained_the_one_nearer_to_the_loss_comes_first() -> None:
