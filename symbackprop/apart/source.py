@@ -145,12 +145,15 @@ def _words(value: ast.expr, assigned: dict[str, ast.expr]) -> list[str | None]:
 
 
 def _word(value: ast.expr) -> str | None:
-    """``dW``, ``self.dW``, ``grads["W"]``, ``dW.copy()``, ``np.asarray(dW)`` and ``dW if wanted else None``."""
+    """``dW``, ``self.dW``, ``grads["W"]``, ``W.grad``, ``dW.T``, ``dW.copy()``, ``np.asarray(dW)`` and ``dW if wanted
+    else None``."""
     match value:
         case ast.Name(word):
             return word
         case ast.Subscript(_, ast.Constant(str(word))):
             return word
+        case ast.Attribute(inner, "grad" | "T" | "mT"):
+            return _word(inner)
         case ast.Attribute(_, word):
             return word
         case ast.Call(ast.Attribute(ast.Name(module), cast), [first, *_]) if module in _MODULES and cast in _CASTS:

@@ -126,6 +126,7 @@ class Checker:
         self.places = form.places()
         self.sizes = ""
         self.another_function = ""
+        self.changed = ""
         self.report_ = Report(model.name, self.form.label, dtype=dtype, seed=seed)
 
     # -- running the code
@@ -315,7 +316,7 @@ class Checker:
             return Gradient(name, PASS, max_relative_error=max(errors))
         chosen = next((p for p in pairs if p.state == OFF), pairs[worst])
         place = chosen.worst() if chosen.state != SHAPE else ()
-        says = finding.says
+        says = finding.says + (f"; or it comes of {self.changed}, which is changed before" if self.changed else "")
         if finding.kind == UNEXPLAINED and self.another_function:
             says += f"; {self.another_function}, so that it may be right for that one"
         elif finding.kind == UNEXPLAINED and not any(g.kind == UNEXPLAINED for g in self.report_.gradients):
@@ -352,8 +353,9 @@ class Checker:
     def _promises(self, run: Run) -> bool:
         """Whether a second call gives the same; changed inputs and caches."""
         report, label = self.report_, self.form.label
-        for name in changed(run.given, run.raw):
-            report.broken.append(f"{label} changes its input {name}")
+        names = changed(run.given, run.raw)
+        self.changed = " and ".join(names)
+        report.broken += [f"{label} changes its input {name}" for name in names]
         if run.raw.cache is not None:
             before, now = run.raw.cache[0], dict(run.raw.cache[1])
             touched = [w for w, a in before if w in now and not np.array_equal(now[w], a, equal_nan=True)]
@@ -397,7 +399,8 @@ class Checker:
                 notes.append(f"{found.words[name]} agrees to the precision of float32 only: a step is computed in it")
             given = runs[0].returned.gradients[name].shape
             if compared[0].state in (CLOSE, SINGLE_STEP) and given != compared[0].right.shape:
-                notes.append(f"{found.words[name]} comes back in the shape {given}, {name} has {compared[0].right.shape}")
+                notes.append(f"{found.words[name]} comes back in the shape {given}, "
+                             f"{name} has {compared[0].right.shape}")
         self._forward_note(runs[0], truth)
 
     def _precision_note(self, found: Returned, off: Sequence[str]) -> None:

@@ -76,6 +76,22 @@ def test_results_by_the_return_statement_or_by_name() -> None:
     assert check(MATMUL, lambda X, W, dY: (X.T @ dY, dY @ W.T, 0.0), returns=["W", "X", "_"])
 
 
+def test_attributes_of_a_gradient_keep_its_name() -> None:
+    class Leaf:
+        def __init__(self, grad: Any) -> None:
+            self.grad = grad
+
+    def f(X: Any, W: Any, dY: Any) -> Any:
+        W = Leaf(X.T @ dY)
+        return W.grad
+
+    def transposed(X: Any, dY: Any) -> Any:
+        dW = dY.T @ X
+        return dW.T
+
+    assert check(MATMUL, f).missing == ["X"] and check(MATMUL, transposed).missing == ["X"]
+
+
 def test_results_without_names_that_fit_no_order_are_asked_for() -> None:
     with pytest.raises(UsageError, match="--returns"):
         check(MATMUL, lambda X, W, dY: (X.T @ dY, dY @ W.T))
@@ -281,6 +297,16 @@ def test_a_changed_input_fails() -> None:
     report = check(MATMUL, f)
     assert report.verdict == "fail" and "changes its input X" in " ".join(report.broken)
     assert report["X"].verdict == "pass"
+
+
+def test_a_wrong_gradient_may_come_of_the_input_that_is_changed() -> None:
+    def f(X: Any, W: Any, dY: Any) -> Any:
+        X *= 0
+        return {"W": X.T @ dY, "X": dY @ W.T}
+
+    report = check(MATMUL, f)
+    assert report.broken == ["f changes its input X"]
+    assert report["W"].says.endswith("; or it comes of X, which is changed before")
 
 
 def test_a_changed_cache_fails() -> None:
