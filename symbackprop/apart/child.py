@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any, BinaryIO
 
 from symbackprop.apart import wire
-from symbackprop.apart.files import CallFailed, called, kinds_of, run_file
+from symbackprop.apart.files import CallFailed, called, kinds_of, package_of, run_file
 from symbackprop.apart.forms import Form, Given, UnknownWord, form_of
 from symbackprop.apart.source import member
 from symbackprop.errors import SymbackpropError, said
@@ -59,7 +59,7 @@ class Answers:
 
     def load(self, path: str) -> None:
         """Run the file; it can import what lies beside it."""
-        sys.path.insert(0, str(Path(path).resolve().parent))
+        sys.path[:0] = [str(Path(path).resolve().parent), str(package_of(Path(path))[0])]
         self.module = run_file(Path(path))
         sys.modules[self.module.__name__] = self.module
 

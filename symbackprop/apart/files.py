@@ -56,8 +56,9 @@ def run_file(path: Path) -> ModuleType:
     Raises `UsageError` where there is no such file, `MissingExtra` where it imports JAX or PyTorch and they are not
     installed, and `BrokenModule` where it does not run.
     """
-    name = f"symbackprop_checked_{next(_numbers)}"
-    spec = spec_from_file_location(name, existing(path), loader=_Loader(name, str(path)))
+    home = str(existing(path).absolute())  # what tracebacks and `__file__` call it, however it was given
+    name = ".".join([*package_of(path)[1], f"symbackprop_checked_{next(_numbers)}"])
+    spec = spec_from_file_location(name, home, loader=_Loader(name, home))
     assert spec is not None and spec.loader is not None
     module = sys.modules[name] = module_from_spec(spec)
     with quiet():
@@ -71,10 +72,20 @@ def run_file(path: Path) -> ModuleType:
             if install:
                 missing = f"a module for {root} is checked by running it, and {root} is not installed"
                 raise MissingExtra(f"{missing}: pip install '{install}'") from error
-            raise BrokenModule(f"{path} cannot be imported: {describe(error, str(path))}") from error
+            raise BrokenModule(f"{path} cannot be imported: {describe(error, home)}") from error
         finally:
             sys.modules.pop(name, None)
     return module
+
+
+def package_of(path: Path) -> tuple[Path, list[str]]:
+    """The folder above the package that a file is in, and the names that lead to it; its own folder where it is in
+    none. A file of a package may import its neighbours relatively."""
+    folder, names = path.resolve().parent, list[str]()
+    while (folder / "__init__.py").is_file() and folder.name.isidentifier():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    return folder, names
 
 
 @contextlib.contextmanager

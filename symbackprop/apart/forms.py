@@ -223,7 +223,8 @@ class FunctionForm(Form):
     def call(self, given: Given) -> tuple[Raw, Callable[[], Any] | None]:
         value, cache = self._forward(given)
         hidden = {w: lambda: cache for w in CACHE} if self.forward is not None else {}
-        spare: list[Callable[[], Any]] = [] if self.forward is None else [lambda: cache, given.seed]
+        told = any(p.name in CACHE for p in _parameters(self.backward, self.label))
+        spare: list[Callable[[], Any]] = [] if self.forward is None else [lambda: cache, given.seed][told:]
         args, options = bound(self.backward, self.label, given, hidden, spare)
 
         def again() -> Any:

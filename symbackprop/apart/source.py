@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from symbackprop.apart.files import run_file
+from symbackprop.apart.files import package_of, run_file
 from symbackprop.errors import UsageError, did_you_mean
 
 LIBRARIES = {"numpy": ("np", "numpy"), "torch": ("torch", "F", "nn"), "jax": ("jax", "jnp", "lax")}
@@ -67,10 +67,11 @@ def loaded(path: Path) -> Iterator[ModuleType]:
     Raises `UsageError` where there is no such file, `BrokenModule` where it does not run, `MissingExtra` where it
     imports PyTorch or JAX and they are not installed.
     """
-    folder = str(path.resolve().parent)
-    sys.path.insert(0, folder)
+    folders = [str(path.resolve().parent), str(package_of(path)[0])]
+    sys.path[:0] = folders
     with ExitStack() as after:
-        after.callback(_forget, folder)
+        for folder in folders:
+            after.callback(_forget, folder)
         module = run_file(path)
         sys.modules[module.__name__] = module
         after.callback(sys.modules.pop, module.__name__, None)
@@ -88,7 +89,8 @@ def member(module: ModuleType, name: str, path: Path) -> Any:
     for part in name.split("."):
         if not hasattr(found, part):
             known = [n for n, v in vars(found).items() if callable(v) and not n.startswith("__")]
-            raise UsageError(f"{path} has no {name!r}.{did_you_mean(part, known)}")
+            hint = did_you_mean(part, known) or (f" It has {', '.join(known)}." if known else "")
+            raise UsageError(f"{path.name} has no {name!r}.{hint}")
         found = getattr(found, part)
     return found
 

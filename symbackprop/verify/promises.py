@@ -162,10 +162,10 @@ def _told_sizes(candidate: Candidate, sample: Sample, outcome: Outcome) -> Itera
         return
     given, hidden = candidate.inputs(sample), candidate.hidden(sample)
     for name in [n for n in ("forward", "outputs", "loss_and_grads") if candidate.takes_dims(n)]:
-        found = call(candidate.module, name, *given, dims=dict(sample.sizes))
-        results = found if name == "outputs" else candidate.named(found[0])
+        found, untold = (call(candidate.module, name, *given, dims=dims) for dims in (dict(sample.sizes), hidden))
+        results, expected = (r if name == "outputs" else candidate.named(r[0]) for r in (found, untold))
         message = f"{name} with the sizes told that its arrays show: {{}} differs"
-        yield from _differences(results, {n: v for n, v in outcome.results.items() if n in results}, message)
+        yield from _differences(results, {n: v for n, v in expected.items() if n in results}, message)
     if all(size == candidate.model.sizes[name] for name, size in hidden.items()):
         for told in (None, *[{name: size} for name, size in sample.sizes.items()]):
             found = call(candidate.module, "forward", *given, dims=told)

@@ -279,8 +279,8 @@ def _matches(trials: Trials, predicted: Callable[[Evidence], Array]) -> bool:
     return all(_close(t.analytic, predicted(t)) for t in trials)
 
 
-def _close(a: Array, b: Array) -> bool:
-    return bool(np.max(np.abs(a - b), initial=0.0) <= CLOSE * np.max(np.abs(b), initial=0.0))
+def _close(a: Array, b: Array, share: float = 1.0) -> bool:
+    return bool(np.max(np.abs(a - b), initial=0.0) <= share * CLOSE * np.max(np.abs(b), initial=0.0))
 
 
 def _not_finite(trials: Trials) -> str | None:
@@ -303,9 +303,10 @@ def _factor(trials: Trials) -> str | None:
         if _matches(trials, lambda t, factor=factor: factor(t.sizes) * t.numeric):  # type: ignore[misc]
             return text
     ratios = [_ratio(t) for t in trials]
-    constant = sum(t.where.size for t in trials) > 1 and np.ptp(ratios) <= CLOSE * abs(ratios[0])
-    if constant and _matches(trials, lambda t: _ratio(t) * t.numeric):
-        return f"every entry is off by the same factor {ratios[0]:.6g}"
+    share = min(100 * abs(ratios[0] - 1), 1.0)  # beside a factor near 1, what is left has to be smaller still
+    constant = sum(t.where.size for t in trials) > 1 and np.ptp(ratios) <= share * CLOSE * abs(ratios[0])
+    if constant and all(_close(t.analytic, _ratio(t) * t.numeric, share) for t in trials):
+        return f"every entry is off by the same factor {ratios[0]:.{6 if share == 1 else 12}g}"
     return None
 
 

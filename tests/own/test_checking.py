@@ -193,6 +193,35 @@ def test_a_forward_of_the_users_own_makes_the_cache() -> None:
 
 
 @pytest.mark.skipif(shutil.which("cc") is None, reason="there is no C compiler")
+def test_residuals_come_first_and_the_upstream_gradient_goes_by_any_name(tmp_path: Path) -> None:
+    path = tmp_path / "layer.py"
+    path.write_text("def mul_fwd(X, W):\n    return X @ W, (X, W)\n\n\n"
+                    "def mul_bwd(res, g):\n    X, W = res\n    return g @ W.T, X.T @ g\n", encoding="utf-8")
+    assert check(MATMUL, f"{path}:mul_bwd")
+
+
+def test_a_file_of_a_package_imports_its_neighbours(tmp_path: Path) -> None:
+    inner = tmp_path / "kernels" / "ops"
+    inner.mkdir(parents=True)
+    for folder in (inner, inner.parent):
+        (folder / "__init__.py").write_text("", encoding="utf-8")
+    (inner.parent / "common.py").write_text("def product(a, b):\n    return a @ b\n", encoding="utf-8")
+    (inner / "names.py").write_text("from kernels.common import product\n", encoding="utf-8")
+    path = inner / "linear.py"
+    path.write_text("from ..common import product\nfrom .names import product as same\n\n\n"
+                    "def f(X, W, dY):\n    dX, dW = product(dY, W.T), same(X.T, dY)\n    return dX, dW\n",
+                    encoding="utf-8")
+    assert check(MATMUL, f"{path}:f")
+    assert check(MATMUL, f"{path}:f", forward=lambda X, W: (X @ W, None))
+
+
+def test_a_name_that_the_file_does_not_have_is_told_with_those_that_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "layer.py"
+    path.write_text("def linear_backward(X, W, dY):\n    return X.T @ dY\n", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"^layer.py has no 'q'. It has linear_backward.$"):
+        check(MATMUL, f"{path}:q")
+
+
 def test_a_c_function(tmp_path: Path) -> None:
     library = tmp_path / "kernels.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, CODE / "kernels.c"], check=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from symbackprop import verify
 from tests.verify.helpers import check, failing, gradient, mutant
 from tests.verify.modules import EMBEDDING, GATE, LAYER, MLP, RECURRENT, SQUARE
 
@@ -41,6 +42,8 @@ CASES = [
     ("half", MLP, [("dW2 = A1.T", "dW2 = 0.5 * A1.T")], {"W2"}, "factor 2 of a square"),
     ("minus half", MLP, [("dW2 = A1.T", "dW2 = -0.5 * A1.T")], {"W2"}, "ratio -1/2"),
     ("odd factor", MLP, [("dW2 = A1.T", "dW2 = 1.01 * A1.T")], {"W2"}, "same factor 1.01"),
+    ("a factor next to 1", MLP, [("dW2 = A1.T", "dW2 = 1.00001 * A1.T")], {"W2"}, "same factor 1.00001"),
+    ("a step that is a bit off", MLP, [("(1 - A1**2)", "(1 - 1.00001 * A1**2)")], {"W1", "b1"}, "entries differ"),
     ("a size written out", MLP, [("N = len(P)", "N = 3"), ("np.arange(N), data", "np.arange(len(P)), data")],
      {"W1", "b1", "W2", "b2"}, "right at N = 3"),
     ("another gradient", MLP, [('"b1": db1', '"b1": params["b1"]')], {"b1"}, ""),
@@ -81,6 +84,12 @@ def test_a_run_time_error_is_told_with_its_line(tmp_path: Path) -> None:
     assert report.verdict == "fail"
     assert "backward raised ValueError" in report.problems[0] and "module.py:" in report.problems[0]
     assert 'return {"X": dY @ params["W"]' in report.problems[0]
+
+
+def test_so_it_is_where_the_file_is_given_relatively(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "net.py").write_text(mutant(LAYER, ('params["W"].T', 'params["W"]')), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert "(net.py:" in verify("net.py").problems[0]
 
 
 def test_a_wrong_forward_is_told_with_the_first_wrong_intermediate(tmp_path: Path) -> None:

@@ -36,6 +36,13 @@ def test_the_right_module_passes() -> None:
     assert report().problems == ()
 
 
+def test_where_forward_alone_is_wrong_outputs_is_not_accused() -> None:
+    model = Model.parse(TEXT, name="net")
+    source = codegen(model, verify=False).replace("A = np.maximum(Z, 0)", "A = np.abs(Z)", 1)
+    found = verify_source(source, model, trials=1)
+    assert found.verdict == "fail" and not any(p.startswith("outputs") for p in found.problems)
+
+
 CASES = [  # (what is changed, words of the sentence)
     (('"D": None, ', ""), r"DIMS: D is missing, expected None: so MODEL has it \(net.py:\d+: DIMS = "),
     (('LOSS = "L"\n', ""), "the module has no LOSS, which is 'L' by its MODEL"),
