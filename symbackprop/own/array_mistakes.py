@@ -52,7 +52,7 @@ def overwrites(place: Place) -> Iterator[Candidate]:
     if edge.index == 0 and op in COPIES:
         what = "an index that occurs twice" if op == "gather" else "entries that overlap"
         says = f"= stands where += belongs in d{name}: of {what} only the last contribution is kept"
-        yield _candidate(place, OVERWRITTEN, says, _last_copy, 15, (("overwrites", op, name),))
+        yield _candidate(place, OVERWRITTEN, says, _last_copy, 15, (("overwrites", op, name), ("overwrites", op)))
         places = edge.consumer.args[1].ndim if is_lookup(edge.consumer) else 0
         for axis in range(places) if places > 1 else ():
             within = says.replace("occurs twice", f"occurs twice in one step along axis {axis}")
@@ -111,8 +111,9 @@ def _written_over(sweep: NumericSweep, edge: Edge, places: Array, upstream: Arra
 
 
 def _declared(reference: Reference, row: Node) -> str:
-    """The name of a row, or of the one that it is another layout of."""
-    while not reference.is_named(row) and len(row.args) == 1 and (is_reshaped(row) or is_product(row)):
+    """The name of a row, or of the one that it is another layout of, or the windows, or their maximum."""
+    while not reference.is_named(row) and (row.op.name in COPIES or row.op.chooses or (
+            len(row.args) == 1 and (is_reshaped(row) or is_product(row)))):
         row = row.args[0]
     return reference.name(row)
 

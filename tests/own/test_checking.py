@@ -405,6 +405,20 @@ def test_an_error_of_an_autograd_function_is_placed_in_its_own_file(tmp_path: Pa
     assert "invalid gradient" in str(raised.value) and "forms.py" not in str(raised.value)
 
 
+def test_overlapping_windows_of_a_maximum_that_are_overwritten_are_explained() -> None:
+    pooled = Model.parse("dim N, C\ninput x: N x 6 x 6 x C\noutput y = max_pool2d(x, 3, stride=2)")
+
+    def f(x: Any, dy: Any) -> Any:
+        dx = np.zeros_like(x)
+        for i, j in np.ndindex(2, 2):
+            place = (slice(None), slice(2 * i, 2 * i + 3), slice(2 * j, 2 * j + 3))
+            largest = x[place] == x[place].max(axis=(1, 2), keepdims=True)
+            dx[place] = largest * dy[:, i : i + 1, j : j + 1]
+        return dx
+
+    assert "= stands where += belongs in dx: of entries that overlap" in check(pooled, f)["x"].says
+
+
 def test_what_is_right_for_three_steps_only_fails() -> None:
     loop = Model.parse("dim T, N\ndata c: T x N, h[0]: N\nparam w: N\nfor t in 1..T:\n    h[t] = w * h[t-1] + c[t]\n"
                        "loss L = sum(h[T])")
