@@ -68,6 +68,11 @@ def is_part(row: Node) -> bool:
     return row.op.name == "slice"
 
 
+def is_unfolded(row: Node) -> bool:
+    """Whether a row is the windows over an axis of another one."""
+    return row.op.name == "unfold"
+
+
 def is_joined(row: Node) -> bool:
     """Whether a row is several along an axis."""
     return row.op.name == "concat"

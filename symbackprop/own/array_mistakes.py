@@ -25,6 +25,7 @@ from symbackprop.core.facts import (
     is_product,
     is_reshaped,
     is_sum,
+    is_unfolded,
 )
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.loops import body_leaf
@@ -112,7 +113,7 @@ def _written_over(sweep: NumericSweep, edge: Edge, places: Array, upstream: Arra
 
 def _declared(reference: Reference, row: Node) -> str:
     """The name of a row, or of the one that it is another layout of, or the windows, or their maximum."""
-    while not reference.is_named(row) and (row.op.name in COPIES or row.op.chooses or (
+    while not reference.is_named(row) and (is_unfolded(row) or row.op.chooses or (
             len(row.args) == 1 and (is_reshaped(row) or is_product(row)))):
         row = row.args[0]
     return reference.name(row)
@@ -788,7 +789,23 @@ def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candi
                                  f"the gradient of {name} {words}", name), swaps, 0, (), 31)
 
 
-AT_ROWS = (missing_branches, scaled_rows, extra_terms, extra_factors, detached, one_step_only, true_class)
+def exchanged_parts(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
+    """Two slices of an array whose gradients are put in each other's places, as those of gates are."""
+    parts = [e for e in reference.edges(row) if is_part(e.consumer)]
+    for one, other in combinations(parts, 2):
+        if same_shape(one.consumer.shape, other.consumer.shape):
+            a, b = reference.name(one.consumer), reference.name(other.consumer)
+            says = f"in d{reference.name(row)}, the gradients of {a} and {b} are in each other's places"
+            swaps = {one: _handing_on(other.consumer), other: _handing_on(one.consumer)}
+            yield Priced(SWAPPED, _told(SWAPPED, says, a), swaps, 0, (), 27)
+
+
+def _handing_on(source: Node) -> Swap:
+    return lambda sweep, edge, upstream: sweep.passed(edge, sweep.right(source))
+
+
+AT_ROWS = (exchanged_parts, missing_branches, scaled_rows, extra_terms, extra_factors, detached, one_step_only,
+           true_class)
 FEW_AT_EDGES = (overwrites, shifted_windows, maxima, without_upstream, divided_by_one_less, rolled, products,
                 softmax_axes, softmax_parts)
 FEW_AT_ROWS = (missing_branches, one_step_only)

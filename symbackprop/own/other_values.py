@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
+import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_convolution, is_sum
 from symbackprop.core.graph import FLOAT, INT, Node
-from symbackprop.core.shapes import same_shape
+from symbackprop.core.shapes import dim_text, same_shape
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
@@ -59,6 +60,7 @@ def substitutions(reference: Reference) -> Iterator[Substitution]:
     yield from _turned(reference)
     yield from _unmasked(reference)
     named = [r for r in dict.fromkeys(reference.rows.values()) if r.kind == FLOAT and r.value is None]
+    yield from (s for row in named if row.form is not None for s in _unscaled(reference, row, row.form))
     for old in named:
         for new in (*named, *_inside(reference, old)):
             if new is not old and same_shape(new.shape, old.shape):
@@ -166,6 +168,34 @@ def _unmasked(reference: Reference) -> Iterator[Substitution]:
                 yield Substitution(MASK, left_out, ((row, _softmax_of(scores, row.attr)), everywhere))
                 yield Substitution(MASK, f"the mask is applied after the softmax, where it belongs in front of it: the "
                                    f"entries of {p} do not add up to 1", ((row, _softmax_of(scores, row.attr, mask)),))
+
+
+def _unscaled(reference: Reference, row: Node, form: f.Formula) -> Iterator[Substitution]:
+    """A row without one of the numbers that it is multiplied with or divided by, as by 1 - p in dropout."""
+    match form:
+        case f.Div(above, f.Arg(k)) if not row.args[k].shape:
+            yield _without(reference, row, f"1 / ({reference.name(row.args[k])})", _over(row, row.args[k], -1))
+            yield from _unscaled(reference, row, above)
+        case f.Mul(factors):
+            for part in factors:
+                if isinstance(part, f.Arg) and not row.args[part.index].shape:
+                    name = reference.name(row.args[part.index])
+                    yield _without(reference, row, name, _over(row, row.args[part.index], 1))
+                elif isinstance(part, f.Num) and abs(part.value) != 1:
+                    yield _without(reference, row, dim_text(part.value), _over_number(row, part.value))
+
+
+def _without(reference: Reference, row: Node, factor: str, value: Value) -> Substitution:
+    says = f"the factor {factor} is missing in {reference.name(row)}, wherever backward reads it"
+    return Substitution(m.MISSING_FACTOR, says, ((row, value),))
+
+
+def _over(row: Node, number: Node, exponent: int) -> Value:
+    return lambda point: point.value(row) / point.value(number) ** float(exponent)
+
+
+def _over_number(row: Node, number: sp.Expr) -> Value:
+    return lambda point: point.value(row) / point.number(number)
 
 
 def _ones(row: Node) -> Value:

@@ -419,6 +419,32 @@ def test_overlapping_windows_of_a_maximum_that_are_overwritten_are_explained() -
     assert "= stands where += belongs in dx: of entries that overlap" in check(pooled, f)["x"].says
 
 
+@pytest.mark.parametrize(("made", "factor"), [("X * m / (1 - p)", "1 / (1 - p)"), ("X * m * p", "p"),
+                                              ("X * m / 4", "1/4")])
+def test_a_number_that_an_intermediate_lacks_is_named_beside_a_regulariser(made: str, factor: str) -> None:
+    dropout = Model.parse("dim N, D, C\ndata X: N x D, m: N x D, y: N int < C\nparam W: D x C\nconst p = 0.2\n"
+                          f"A = {made}\nZ = A @ W\nP = softmax(Z, axis=1)\n"
+                          "loss L = mean(cross_entropy(Z, y)) + 0.01 * sum(W**2)")
+
+    def f(X: Any, m: Any, y: Any, W: Any, P: Any, N: int) -> Any:
+        dW = (X * m).T @ ((P - np.eye(W.shape[1])[y]) / N) + 0.02 * W
+        return dW
+
+    assert f"the factor {factor}" in check(dropout, f)["W"].says
+
+
+def test_gates_whose_gradients_are_in_each_others_places_are_named() -> None:
+    gates = Model.parse("dim N, H\ninput a: N x 3*H\ni = sigmoid(a[:, 0:H])\nf = sigmoid(a[:, H:2*H])\n"
+                        "g = tanh(a[:, 2*H:3*H])\noutput c = f**2 + i * g")
+
+    def backward(i: Any, f: Any, g: Any, dc: Any) -> Any:
+        df, di, dg = dc * 2 * f * f * (1 - f), dc * g * i * (1 - i), dc * i * (1 - g**2)
+        return {"a": np.hstack([df, di, dg])}
+
+    says = check(gates, backward)["a"].says
+    assert says == "in da, the gradients of a[:, :H] and a[:, H:2*H] are in each other's places"
+
+
 def test_what_is_right_for_three_steps_only_fails() -> None:
     loop = Model.parse("dim T, N\ndata c: T x N, h[0]: N\nparam w: N\nfor t in 1..T:\n    h[t] = w * h[t-1] + c[t]\n"
                        "loss L = sum(h[T])")
