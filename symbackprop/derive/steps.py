@@ -16,6 +16,7 @@ from symbackprop.doorway import late
 from symbackprop.model.model import Model
 
 if TYPE_CHECKING:
+    from symbackprop.derive.closed import ClosedForms
     from symbackprop.render.graph import Picture
 
 
@@ -53,6 +54,7 @@ class Derivation:
     found for unnamed intermediates, and ``d<name>`` for gradients. ``expanded`` are rows made by a library function
     whose inner rows have names of their own, so that the call says too little. ``gradients`` maps each wanted name to
     its row. ``identities`` maps a row that stands for a declared one (`derive.stable`) to that one, by id.
+    ``shortest`` are its closed forms, once they were looked for, by whether they are to be printed.
     """
 
     model: Model
@@ -65,6 +67,7 @@ class Derivation:
     expanded: frozenset[int] = field(repr=False)
     bodies: dict[int, tuple[Node, ...]] = field(repr=False)
     identities: dict[int, Node] = field(repr=False, default_factory=dict)
+    shortest: dict[bool, ClosedForms] = field(repr=False, compare=False, init=False, default_factory=dict)
 
     def name(self, node: Node) -> str | None:
         return self.names.get(node.id)

@@ -377,7 +377,7 @@ class Rows:
             return Shown(self.graph.full(0, node.shape), None, None)
         front = Product(ONE, tree.items if tree.sums else {})
         layout = tuple([i for i in index if i in front.letters])
-        factor = self.reader.product(front._replace(number=abs(tree.number)), layout) if tree.sums else None
+        factor = self.reader.product(replace(front, number=abs(tree.number)), layout) if tree.sums else None
         whole = Product(ONE, {}, (tree.spread,))
         terms = self.reader.written(whole, index, node) if len(tree.spread) == 2 else None
         return Shown(self.reader.written(tree, index, node), terms, factor)
@@ -486,10 +486,13 @@ class Joined:
 
 
 def closed_forms(derivation: Derivation, printed: bool = False) -> ClosedForms:
-    """The gradients of a derivation in shortest form, with what is shown where that is to be ``printed``."""
-    graph = derivation.model.graph
-    with graph.apart():
-        return Closing(whole(derivation), graph, Space(), printed).forms()
+    """The gradients of a derivation in shortest form, with what is shown where that is to be ``printed``: looked for
+    once, whatever is printed of it."""
+    known, graph = derivation.shortest, derivation.model.graph
+    if printed not in known:
+        with graph.apart():
+            known[printed] = Closing(whole(derivation), graph, Space(), printed).forms()
+    return known[printed]
 
 
 def closed(derivation: Derivation, forms: ClosedForms | None = None) -> Derivation:

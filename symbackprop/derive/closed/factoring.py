@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import NamedTuple, TypeAlias
 
 from symbackprop.derive.closed.facts import Facts, Fold, Total
@@ -30,15 +32,16 @@ MAX_PAIRS, MAX_FACTORS = 6, 12
 class Inner:
     """A sum over letters inside a product, a factor of it. Two are equal that differ in the names of these letters."""
 
-    __slots__ = ("free", "key", "powers", "summed")
+    __slots__ = ("free", "hash", "key", "powers", "summed")
 
     def __init__(self, powers: Powers, summed: frozenset[int]) -> None:
         self.powers, self.summed = powers, summed
-        self.free = all_letters(powers) - summed
+        self.free = frozenset(all_letters(powers) - summed)
         self.key = canonical(powers.items(), self.free)[0]
+        self.hash = hash(self.key)
 
     def __hash__(self) -> int:
-        return hash(self.key)
+        return self.hash
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Inner) and self.key == other.key
@@ -48,18 +51,30 @@ Item: TypeAlias = Key | Inner
 Items: TypeAlias = dict[Item, Exponent]
 
 
-class Product(NamedTuple):
+@dataclass(frozen=True)
+class Product:
     """``number`` times powers of items times sums of products."""
 
     number: Fraction
     items: Items
     sums: tuple[tuple[Product, ...], ...] = ()
 
-    @property
+    @cached_property
     def letters(self) -> frozenset[int]:
-        found = {i for item in self.items for i in letters_of(item)}
-        return frozenset(found.union(*[p.letters for parts in self.sums for p in parts]))
+        return frozenset[int]().union(*[over for over, *_ in self.groups])
 
+    @cached_property
+    def groups(self) -> list[Group]:
+        """The factors that are no numbers, by the letters they have; the smallest first."""
+        found: dict[frozenset[int], Group] = {}
+        for item, p in self.items.items():
+            if not is_constant(item):
+                own = letters_of(item)
+                found.setdefault(own, Group(own, [], [])).items.append((item, p))
+        for parts in self.sums:
+            own = frozenset[int]().union(*[p.letters for p in parts])
+            found.setdefault(own, Group(own, [], [])).sums.append(parts)
+        return sorted(found.values(), key=lambda g: len(g.letters))
 
     @property
     def spread(self) -> tuple[Product, ...]:
@@ -84,12 +99,20 @@ def of_rows(powers: Powers) -> Product:
     return Product(ONE, dict(powers.items()))
 
 
-def letters_of(item: Item) -> set[int]:
+class Group(NamedTuple):
+    """Factors of a product that have the same letters: powers of items, and sums."""
+
+    letters: frozenset[int]
+    items: list[tuple[Item, Exponent]]
+    sums: list[tuple[Product, ...]]
+
+
+def letters_of(item: Item) -> frozenset[int]:
     return item.free if isinstance(item, Inner) else letters(item)
 
 
 def is_constant(item: Item) -> bool:
-    return not isinstance(item, Inner) and is_number(item)
+    return isinstance(item, tuple) and item[0] < 0
 
 
 def grouped(term: Term) -> Product:
@@ -132,8 +155,9 @@ def has_common_factor(tree: Product) -> bool:
 
 def _common(products: Sequence[Product]) -> Items:
     found: Items = {}
-    for item in products[0].items:
-        powers = [p.items.get(item, 0) for p in products]
+    shared = set(products[0].items).intersection(*[p.items for p in products[1:]])
+    for item in [i for i in products[0].items if i in shared] if shared else ():
+        powers = [p.items[item] for p in products]
         if all(p > 0 for p in powers):
             found[item] = min(powers)
         elif all(p < 0 for p in powers):
@@ -297,7 +321,8 @@ def shared_pairs(forms: Sequence[Terms], first: int, weight: Sequence[float]) ->
 def common_powers(terms: Sequence[Term]) -> Powers:
     """The factors outside of sums that all terms have in common."""
     found: Powers = {}
-    for key in terms[0].powers if len(terms) > 1 else ():
+    shared = set(terms[0].powers).intersection(*[t.powers for t in terms[1:]]) if len(terms) > 1 else ()
+    for key in [k for k in terms[0].powers if k in shared]:
         powers = [0 if letters(key) & t.summed else t.powers.get(key, 0) for t in terms]
         if all(p > 0 for p in powers):
             found[key] = min(powers)
@@ -354,7 +379,7 @@ def _best_pair(forms: Sequence[Terms], weight: Sequence[float]
 def _pairs(powers: Powers) -> Iterable[tuple[tuple[Key, int], tuple[Key, int]]]:
     if len(powers) > MAX_FACTORS:
         return
-    whole = [(k, p) for k, p in powers.items() if not is_number(k) and Fraction(p).denominator == 1]
+    whole = [(k, p) for k, p in powers.items() if not is_number(k) and p.denominator == 1]
     keys = [(k, 1 if p > 0 else -1) for k, p in whole]
     for n, a in enumerate(keys):
         for b in keys[n + 1 :]:

@@ -90,7 +90,7 @@ class Rules:
         """Factors to the power 1, and the axes of them that are summed over in them alone."""
         for key, p in term.powers.items() if term.summed else ():
             if p == 1 and not is_number(key):
-                others = all_letters(k for k in term.powers if k is not key)
+                others = all_letters([k for k in term.powers if k is not key])
                 axes = tuple([a for a, i in enumerate(key[1]) if i in term.summed and i not in others])
                 if axes:
                     yield key, axes

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple, TypeAlias
 
 import sympy as sp
@@ -51,8 +51,13 @@ def is_number(key: Key) -> bool:
     return key[0] < 0
 
 
-def letters(key: Key) -> set[int]:
-    return {i for i in key[1] if i}
+def letters(key: Key) -> frozenset[int]:
+    return _letters(key[1])
+
+
+@lru_cache(1 << 14)
+def _letters(index: Index) -> frozenset[int]:
+    return frozenset([i for i in index if i])
 
 
 def all_letters(keys: Iterable[Key]) -> set[int]:
@@ -161,7 +166,8 @@ def product(space: Space, x: Term, y: Term) -> Term:
     powers = dict(x.powers)
     for key, p in y.powers.items():
         powers[key] = powers.get(key, 0) + p
-    whole = Term(x.number * y.number, x.summed | y.summed, powers, x.weighed or y.weighed)
+    number = y.number if x.number == 1 else x.number if y.number == 1 else x.number * y.number
+    whole = Term(number, x.summed | y.summed, powers, x.weighed or y.weighed)
     return whole if all(powers.values()) else whole.with_powers(powers)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache, reduce
 
@@ -44,7 +45,7 @@ class Writer:
         """A product: a number and what has fewer axes are multiplied first."""
         value = self.space.value(tree.number, constants(tree))
         sign = -1 if f.is_negative(value) else 1
-        groups = by_letters(tree)
+        groups = [(items, sums) for _, items, sums in tree.groups]
         node, coefficient = None, value * sign
         if coefficient == 1 and len(groups) == 2 and len(groups[0][0]) == 1 and not groups[0][1] and not groups[1][1]:
             plain = groups[0][0][0][1] > 0  # x̂ ⊙ γ as it was written
@@ -89,7 +90,7 @@ class Writer:
             if whole is None:
                 whole = self.product(p, layout)
             elif p.number < 0:
-                whole = whole - self.product(p._replace(number=-p.number), layout)
+                whole = whole - self.product(replace(p, number=-p.number), layout)
             else:
                 whole = whole + self.product(p, layout)
         assert whole is not None
@@ -120,7 +121,7 @@ class Writer:
 
     def inner(self, inner: Inner, layout: Index) -> Node:
         """A sum over entries: of one array, or a product of arrays with other axes."""
-        groups = by_letters(of_rows(inner.powers))
+        groups = of_rows(inner.powers).groups
         whole = self._inner_layout(inner, layout)
         if len(groups) == 1:
             node = self.product(of_rows(inner.powers), whole)
@@ -128,7 +129,7 @@ class Writer:
             keep = self._keeps(whole, layout, inner)
             return self._aligned_sum(build.reduce_sum(node, axes, keepdims=keep), whole, layout, inner, keep)
         parts = []
-        for items, _ in groups:
+        for _, items, _ in groups:
             own = tuple([i for i in whole if any(i in letters_of(k) for k, _ in items)])
             node = self.product(Product(Fraction(1), dict(items)), own)
             parts.append((node if node.ndim == len(own) else build.reshape(node, self._sizes(own)), own))
@@ -165,18 +166,6 @@ def constants(tree: Product) -> list[tuple[Key, Exponent]]:
     return [(k, p) for k, p in tree.items.items() if not isinstance(k, Inner) and is_number(k)]
 
 
-def by_letters(tree: Product) -> list[tuple[list[tuple[Item, Exponent]], list[tuple[Product, ...]]]]:
-    """The factors of a product that are no numbers, by the letters they have; the smallest first."""
-    groups: dict[frozenset[int], tuple[list[tuple[Item, Exponent]], list[tuple[Product, ...]]]] = {}
-    for item, p in tree.items.items():
-        if not is_constant(item):
-            groups.setdefault(frozenset(letters_of(item)), ([], []))[0].append((item, p))
-    for parts in tree.sums:
-        own = frozenset().union(*[p.letters for p in parts])
-        groups.setdefault(own, ([], []))[1].append(parts)
-    return [groups[k] for k in sorted(groups, key=len)]
-
-
 # -- what it costs
 class Price:
     """The cost of what one region computes: a multiplication counts twice an addition; what stands in several places is
@@ -192,11 +181,11 @@ class Price:
     def of(self, tree: Product) -> float:
         """What a product costs, factors that have fewer axes multiplied first."""
         cost, over, started = 0.0, frozenset[int](), tree.number not in (1, -1) or any(map(is_constant, tree.items))
-        for items, sums in by_letters(tree):
-            over = over.union(*[letters_of(i) for i, _ in items], *[p.letters for s in sums for p in s])
-            factors = len(items) + len(sums) + sum(_extra(p) for _, p in items)
+        for own, items, sums in tree.groups:
+            over |= own
+            factors = len(items) + len(sums) + sum([_extra(p) for _, p in items])
             cost += MULTIPLY * (factors - 1 + started) * self.area(over)
-            cost += sum(map(self.item, [i for i, _ in items])) + sum(self.sum(s) for s in sums)
+            cost += sum([self.item(i) for i, _ in items]) + sum([self.sum(s) for s in sums])
             started = True
         return cost
 
@@ -220,7 +209,7 @@ class Price:
 
 def _extra(power: Exponent) -> float:
     """Multiplications of a power: a square is one more, a root is one function call."""
-    whole = Fraction(power)
+    whole = power if isinstance(power, int) else Fraction(power)
     return min(abs(whole.numerator) - 1, 2) if whole.denominator == 1 else 1
 
 
