@@ -345,6 +345,8 @@ class Closing:
         if len(products) == 1:
             return products[0]
         together, spread = factored(products), factored(products, spread=True)
+        if spread == together:
+            return together
         return spread if self._price().of(spread) < self._price().of(together) else together
 
     def _price(self) -> Price:
