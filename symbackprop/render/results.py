@@ -98,9 +98,10 @@ class Results:
         return self.context.shape(shape)
 
     def _gradient(self, s: Located, step: Step) -> Math:
-        """As code computes it, from the gradients before it."""
+        """As code computes it, from the gradients before it; a long form with the names that its step gave to parts."""
         through_loop = any(is_loop(g) for g in groups(s))
-        if through_loop or self.view == "jacobian" or step.lines[-1].kind == "layout":
+        named = any(line.kind == "part" for line in step.lines)
+        if through_loop or self.view == "jacobian" or named or step.lines[-1].kind == "layout":
             return step.lines[-1].right
         total = s.step.total
         own = self.rows.symbols.get(total.id)

@@ -206,6 +206,22 @@ def closed_lines(text: str) -> list[str]:
     return [f"{'' if line.left is None else text_of(line.left)} = {text_of(line.right)}".strip() for line in lines]
 
 
+@pytest.mark.parametrize("name", KERNELS)
+def test_the_table_writes_long_forms_as_their_steps_do(name: str) -> None:
+    document = build_document(derive(Model.parse(KERNELS[name].text)), Options())
+    steps = {s.anchor: s.lines for s in document.steps}
+    for row in document.table:
+        lines = steps[row.anchor]
+        if any(line.kind == "part" for line in lines):
+            assert text_of(row.gradient) == text_of(lines[-1].right)
+
+
+def test_closed_forms_are_looked_for_once() -> None:
+    d = derive(Model.parse(KERNELS["layer norm"].text))
+    assert closed_forms(d) is closed_forms(d) and closed_forms(d, printed=True) is not closed_forms(d)
+    assert not closed(d).shortest  # another derivation has forms of its own
+
+
 # -- safety
 @pytest.mark.parametrize("name", [name for name in KERNELS if name != "attention causal"])
 def test_single_precision_far_from_0(name: str) -> None:
