@@ -158,7 +158,7 @@ def _whole_numbers(candidate: Candidate, sample: Sample, outcome: Outcome) -> It
 
 def _told_sizes(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     """All sizes may be told; another one than an array shows is refused, and so is what is no size."""
-    if not _states_arrays(candidate):
+    if not _states_arrays(candidate) or not candidate.takes_dims("forward"):
         return
     given, hidden = candidate.inputs(sample), candidate.hidden(sample)
     for name in [n for n in ("forward", "outputs", "loss_and_grads") if candidate.takes_dims(n)]:

@@ -39,10 +39,11 @@ def test_every_link_leads_somewhere(browser: Chromium, site: Path, name: str) ->
 
 def test_mathematics_is_laid_out(page: Chromium) -> None:
     assert page.js("document.querySelectorAll('math').length") > 60
-    boxes = page.js("[...document.querySelectorAll('.right > math')].map(m => m.getBoundingClientRect().height)")
+    shown = "[...document.querySelectorAll('.right > math')].filter(m => m.checkVisibility())"
+    boxes = page.js(f"{shown}.map(m => m.getBoundingClientRect().height)")
     assert min(boxes) > 5
-    fraction = page.js("document.querySelector('mfrac').getBoundingClientRect().height")
-    letter = page.js("document.querySelector('mfrac mi').getBoundingClientRect().height")
+    fraction = page.js("document.querySelector('.steps mfrac').getBoundingClientRect().height")
+    letter = page.js("document.querySelector('.steps mfrac mi').getBoundingClientRect().height")
     assert fraction > 1.5 * letter, "a fraction stands on two lines"
     assert page.js("document.querySelectorAll('merror').length") == 0
 
@@ -270,3 +271,14 @@ def test_the_index_leads_to_the_pages(browser: Chromium, site: Path) -> None:
     browser.click("a.card[href='squared-norm.html'] strong")
     browser.wait("location.pathname.endsWith('/squared-norm.html') && document.readyState === 'complete'")
     assert browser.js("document.querySelector('h1').textContent") == "squared-norm"
+
+
+def test_how_much_is_shown_is_chosen_with_the_keyboard(page: Chromium) -> None:
+    """Board, brief, full: one of them at a time, without a script."""
+    board, steps = (f"document.querySelector('{x}').checkVisibility()" for x in (".board", ".steps"))
+    local = "[...document.querySelectorAll('.kind-local')].some(m => m.checkVisibility())"
+    assert not page.js(board) and page.js(steps) and page.js(local)
+    page.js("document.getElementById('as-board').click()")
+    assert page.js(board) and not page.js(steps)
+    page.js("document.getElementById('as-brief').click()")
+    assert not page.js(board) and page.js(steps) and not page.js(local)
