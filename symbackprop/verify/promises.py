@@ -107,7 +107,7 @@ def _lists(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[s
         yield from _differences(found.results, outcome.results, f"on {what} {{}} differs", within)
         message = f"on {what} the gradient of {{}} differs"
         yield from _differences(found.gradients, outcome.gradients, message, within)
-        for name in found.gradients if what == "lists" else ():
+        for name in found.gradients.keys() & lists.keys() if what == "lists" else ():
             if np.asarray(found.gradients[name]).dtype != dtype:
                 yield f"on lists the gradient of {name} is {np.asarray(found.gradients[name]).dtype}, expected {dtype}"
 
@@ -167,7 +167,7 @@ def _told_sizes(candidate: Candidate, sample: Sample, outcome: Outcome) -> Itera
         message = f"{name} with the sizes told that its arrays show: {{}} differs"
         yield from _differences(results, {n: v for n, v in expected.items() if n in results}, message)
     if all(size == candidate.model.sizes[name] for name, size in hidden.items()):
-        for told in (None, *[{name: size} for name, size in sample.sizes.items()]):
+        for told in (None, dict([*sample.sizes.items()][:1])):
             found = call(candidate.module, "forward", *given, dims=told)
             message = f"forward with dims={told} and with all sizes told: {{}} differs"
             yield from _differences(candidate.named(found[0]), outcome.results, message)
