@@ -107,7 +107,7 @@ def _lists(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[s
         yield from _differences(found.results, outcome.results, f"on {what} {{}} differs", within)
         message = f"on {what} the gradient of {{}} differs"
         yield from _differences(found.gradients, outcome.gradients, message, within)
-        for name in found.gradients.keys() & lists.keys() if what == "lists" else ():
+        for name in [n for n in found.gradients if n in lists] if what == "lists" else ():
             if np.asarray(found.gradients[name]).dtype != dtype:
                 yield f"on lists the gradient of {name} is {np.asarray(found.gradients[name]).dtype}, expected {dtype}"
 
