@@ -34,7 +34,7 @@ class ClosedLines:
         whole = self.rows.row(shown.whole)
         if any(within(line.right) == within(whole) for line in lines):
             return ()
-        between = self._between(shown, rules, lines)
+        between = self._between(shown, rules, [*lines, Line("closed", None, whole)])
         reason = ("closed form: ", *self._reason(shown, rules if not between else rules[-1:]))
         value = self.context.value(total)
         parts = self._parts(shown.whole) if len(text(whole)) > SHORT else []
@@ -50,7 +50,7 @@ class ClosedLines:
         if shown.terms is None or rules[-1] != FACTOR or len(rules) == 1:
             return ()
         terms = self.rows.row(shown.terms)
-        known = any(within(line.right) == within(terms) for line in lines)
+        known = any(text(line.right) == text(terms) for line in lines)
         return () if known or len(text(terms)) > SHORT else (Line("terms", None, terms, ("; ".join(rules[:-1]),)),)
 
     def _reason(self, shown: Shown, rules: Sequence[str]) -> Prose:

@@ -18,11 +18,11 @@ Called = Callable[[Node], Math]
 
 def differences(context: Context, called: Called) -> Iterator[Line]:
     """(L(θ + h) − L(θ − h))/2h beside every gradient, entry by entry, and how far the two are apart."""
-    import numpy as np
-
     numbers, d = context.numbers, context.derivation
     if numbers is None:
         return
+    import numpy as np
+
     for name in d.wrt:
         value = numbers.given.get(name)
         if value is None or name not in d.gradients or np.size(value) > MAX_ENTRIES:
