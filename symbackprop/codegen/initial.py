@@ -91,7 +91,7 @@ def _uses(scope: Scope, row: Node, readers: Readers) -> list[Use]:
                 if at not in seen:
                     seen.add(at)
                     stack.append(at)
-            else:
+            elif not isinstance(reader.attr, Loop):  # its leaves stand for what it reads
                 found.append(use)
     return found
 

@@ -426,7 +426,7 @@ def key_of(op: str, ids: tuple[int, ...], attr: Any) -> Any:
     ordered = tuple(sorted(ids))
     if ids == ordered:
         return op, ids, attr.identity
-    order = tuple([ids.index(i) for i in ordered])
+    order = tuple(sorted(range(len(ids)), key=ids.__getitem__))  # a number may stand twice, see model.same
     return op, ordered, Kernel(renumbered(attr.form, order)).identity
 
 
