@@ -373,7 +373,7 @@ class Delta(Math):
 @dataclass(frozen=True)
 class Marked(Math):
     body: Math
-    word: str  # direct, later, old, new or counts
+    word: str  # direct, given, later, old, new or counts
 
 
 # -- loops

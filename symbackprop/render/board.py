@@ -11,12 +11,16 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
+import sympy as sp
+
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Delta, Link, Marked, Math, Relation, Sym, replaced, walk, within
+from symbackprop.core.maths import Delta, Link, Marked, Math, Num, Relation, Sym, Transpose, replaced, walk, within
 from symbackprop.core.names import free_name
+from symbackprop.core.shapes import ONE
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.anatomy import Anatomy
 from symbackprop.render.context import Context, Group, is_loop
+from symbackprop.render.descent import H
 from symbackprop.render.document import Document, Line, Prose, Ref, Row, Step
 from symbackprop.render.glossary import NUMERATOR
 from symbackprop.render.loops import read_as
@@ -32,7 +36,7 @@ KINDS = {
     "scalar": ("chain", "result", "part", "closed"), "matrix": ("result", "part", "closed", "layout"),
     "jacobian": ("local", "substitution", "result", "layout"), "index": ("chain", "result", "element"),
 }
-
+GENERIC = ("v", "u", "q", "w", "x", "y", "z", "s", "r", "p")  # what any quantity may be called
 
 WHOLE = ("scalar", "matrix")  # views that write whole gradients, so that one may go into another
 
@@ -45,10 +49,8 @@ def build_document(derivation: Derivation, options: Options | None = None) -> Do
 
 def _board(derivation: Derivation, options: Options) -> Board:
     board = Board(derivation, options)
-    if board.name not in WHOLE:
-        return board
     steps = board.steps()
-    once = _read_once(steps)
+    once = _read_once(steps) if board.name in WHOLE else frozenset()
     left_out = {s.anchor for s in board.context.steps} - {s.anchor for s in steps} | once
     return Board(derivation, options, once, left_out)
 
@@ -81,7 +83,7 @@ class Board(Anatomy):
         found = _read(super().steps())
         there = {s.anchor for s in found}
         found = [replace(s, lines=tuple([_linked(x, there) for x in s.lines])) for s in found]
-        return (*[s for s in found if not _is_asked(s)], *[s for s in found if _is_asked(s)])
+        return _said_once([*[s for s in found if not _is_asked(s)], *[s for s in found if _is_asked(s)]])
 
     def _step(self, s: Located) -> Step:
         whole = super()._step(s)
@@ -89,10 +91,20 @@ class Board(Anatomy):
         whole_array = self.name == "index" and whole.lines[0].left == whole.symbol
         chosen = _of_kinds(whole.lines, KINDS["matrix" if whole_array else self.name])
         if self.view.rows:
-            chosen = _shortest(chosen) if _is_asked(whole) else self._named(whole, chosen)
+            is_named = isinstance(within(whole.symbol), Delta)
+            chosen = self._named(whole, chosen) if is_named and not _is_asked(whole) else _shortest(chosen)
         fixed = view.held_fixed(s) if isinstance(view, ScalarView) else ()
         lines = _equations(chosen, (*self._used(s), *fixed))
-        return replace(whole, lines=(*lines, *self._written_out(s, lines)), path=(), cached=())
+        shape = self._shape_of(s.step.target, lines[-1].left)
+        return replace(whole, lines=(*lines, *self._written_out(s, lines)), shape=shape, path=(), cached=())
+
+    def _shape_of(self, target: Node, left: Math | None) -> Math | None:
+        """The shape of what the last line says, which may be a gradient transposed."""
+        shape = self._shape(target)
+        if isinstance(left, Transpose):
+            turned = (ONE, *shape) if target.ndim == 1 else shape[::-1]
+            shape = target.shape if self._is_row(target) else turned
+        return self.context.shape(shape)
 
     def _written_out(self, s: Located, lines: Sequence[Line]) -> tuple[Line, ...]:
         """A sum over paths without δ's, what they share in front."""
@@ -138,7 +150,16 @@ class Board(Anatomy):
         *kinks, layout = whole.conventions
         rows: tuple[Prose, ...] = ((NUMERATOR,),) if self.view.rows else ()
         told = rows if self.options.layout == "shape" else (layout,)
-        return replace(whole, conventions=(*kinks, *told, *self._deltas(whole.steps)))
+        said = (*kinks, *told, *self._deltas(whole.steps))
+        checks = _told(whole.checks, "; central differences, step ", Num(sp.Rational(str(H))))
+        return replace(whole, conventions=said, checks=checks)
+
+    def _updates(self) -> tuple[Line, ...]:
+        """Gradient descent; with what the learning rate is."""
+        lines = super()._updates()
+        if self.options.lr is not None:
+            return _told(lines, self._rate())
+        return _told(lines, ", whose shape the gradient has here") if self.view.rows and len(lines) == 1 else lines
 
     def _table(self, results: Results, steps: Sequence[Step]) -> tuple[Row, ...]:
         return ()
@@ -147,7 +168,7 @@ class Board(Anatomy):
         """δ_v := ∂L/∂v, where a line is called so."""
         if not any(isinstance(within(s.symbol), Delta) for s in steps):
             return ()
-        name = Sym(free_name(self.rows.letters.taken, "v", "u", "q"))
+        name = Sym(free_name(self.rows.letters.taken, *GENERIC))
         return ((self.rows.delta(name), " := ", self.rows.derivative(name)),)
 
     def _notes(self) -> tuple[Prose, ...]:
@@ -174,6 +195,22 @@ class FromDeltas(Terms):
         if before.anchor not in self.once:
             return [self._next(g, target)]
         return [t.then(g.consumer, target, local(g)) for t in self.of(before)]
+
+
+def _said_once(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Steps without the names for short that an earlier one has given."""
+    said: set[Math | None] = set()
+    found = []
+    for s in steps:
+        lines = tuple([x for x in s.lines if x.kind != "part" or x.left not in said])
+        said |= {x.left for x in lines if x.kind == "part"}
+        found.append(replace(s, lines=lines))
+    return tuple(found)
+
+
+def _told(lines: Sequence[Line], *words: str | Math) -> tuple[Line, ...]:
+    """Lines of which the first says what holds for all."""
+    return (*[replace(x, reason=(*x.reason, *words)) for x in lines[:1]], *lines[1:])
 
 
 def _equations(lines: Iterable[Line], reason: Prose) -> tuple[Line, ...]:

@@ -16,14 +16,16 @@ from symbackprop.render.print.text import text
 from symbackprop.render.symbols import Located
 
 FACTOR = "common factor"
+MEANS = 1000  # names for means, m₁ and on
 SHORT = 60  # characters: longer lines between are left out, parts of a longer form get names
 
 
 class ClosedLines:
-    """The lines of closed forms in one document. Names of parts hold for their step."""
+    """The lines of closed forms in one document. A name stands for one part on the whole page."""
 
     def __init__(self, context: Context, forms: ClosedForms) -> None:
         self.context, self.rows, self.forms = context, context.rows, forms
+        self.names: dict[int, str] = {}
 
     def of(self, s: Located, lines: Sequence[Line]) -> tuple[Line, ...]:
         """The shortest form of a gradient, where that is not how it was just written."""
@@ -76,7 +78,8 @@ class ClosedLines:
     def _named(self, part: Node, names: ExitStack) -> Line:
         right = self.rows.row(part)
         symbols = [x.name for x in self.rows.symbols.values() if isinstance(x, Sym)]
-        name = free_name([*self.rows.letters.taken, *map(text_name, symbols)], *_wishes(part))
+        taken = [*self.rows.letters.taken, *map(text_name, (*symbols, *self.names.values()))]
+        name = self.names.setdefault(part.id, free_name(taken, *_wishes(part)))
         symbol = Sym(name, tuple(part.shape), part.id)
         names.enter_context(self.rows.called(part, symbol))
         return Line("part", symbol, right, ("for short",))
@@ -84,7 +87,7 @@ class ClosedLines:
 
 def _wishes(part: Node) -> tuple[str, ...]:
     """What a part would like to be called."""
-    return ("m1", "m2", "m3", "m4") if _is_mean(part) else ("q", "r", "u", "v")
+    return tuple([f"m{k}" for k in range(1, MEANS)]) if _is_mean(part) else ("q", "r", "u", "v")
 
 
 def _is_mean(node: Node) -> bool:

@@ -13,6 +13,7 @@ from symbackprop.render.document import Line
 from symbackprop.render.numbers import MAX_ENTRIES, Numbers
 
 H = 1e-4  # the lectures' step of a difference quotient
+KINK = 0.01  # what an error and two slopes apart are, beside the slope, where H is small enough
 Called = Callable[[Node], Math]
 
 
@@ -27,27 +28,39 @@ def differences(context: Context, called: Called) -> Iterator[Line]:
         value = numbers.given.get(name)
         if value is None or name not in d.gradients or np.size(value) > MAX_ENTRIES:
             continue
-        slopes, shown = _slopes(numbers, name), numbers.found.get(d.gradients[name].id)
+        (slopes, bends), shown = _slopes(numbers, name), numbers.found.get(d.gradients[name].id)
         written = numbers.write(slopes)
         if shown is not None and written is not None and written.shown is not None:
-            error = float(np.max(np.abs(slopes - shown), initial=0.0))
+            errors = np.abs(slopes - shown)
+            error = float(np.max(errors, initial=0.0))
+            kink = "; a kink, where the slopes on both sides differ" if np.any(_at_kink(errors, slopes, bends)) else ""
             row = d.model.graph.names[name]
-            yield Line("check", called(row), written.shown, (f"error {error:.1e}",), "≈", written)
+            yield Line("check", called(row), written.shown, (f"error {error:.1e}{kink}",), "≈", written)
 
 
-def _slopes(numbers: Numbers, name: str) -> Any:
-    """The difference quotient of the loss in every entry of an array."""
+def _at_kink(errors: Any, slopes: Any, bends: Any) -> Any:
+    """Where a gradient is not the mean of the slopes on both sides, which are apart as they are in no smooth place."""
+    import numpy as np
+
+    scale = 1 + np.abs(slopes)
+    return (errors > KINK * scale) & (np.abs(bends) > KINK * scale)
+
+
+def _slopes(numbers: Numbers, name: str) -> tuple[Any, Any]:
+    """The difference quotient of the loss in every entry of an array, and by how much the slopes on both sides of it
+    differ."""
     import numpy as np
 
     start, leaf = np.asarray(numbers.given[name], dtype=float), numbers.derivation.model.graph.names[name]
-    slopes = np.empty_like(start)
+    slopes, bends = np.empty_like(start), np.empty_like(start)
+    here = float(numbers.objective.at(leaf, start)[0])
     for place in np.ndindex(start.shape):
         there = [start.copy() for _ in range(2)]
         there[0][place] += H
         there[1][place] -= H
         up, down = (float(numbers.objective.at(leaf, x)[0]) for x in there)
-        slopes[place] = (up - down) / (2 * H)
-    return slopes
+        slopes[place], bends[place] = (up - down) / (2 * H), (up - 2 * here + down) / H
+    return slopes, bends
 
 
 def descended(context: Context, updates: tuple[Line, ...], rate: float, steps: int) -> tuple[Line, ...]:
@@ -84,7 +97,8 @@ def _loss(context: Context, loss: Node, points: list[Numbers], k: int) -> Line:
     """L = 0.31 after 2 steps; whether it has grown."""
     value, before = (float(points[i].found[loss.id]) for i in (k, max(k - 1, 0)))
     when = "before" if not k else f"after {k} step{'s' if k > 1 else ''}"
-    grown = ": it has grown, the step overshoots" if not value <= before else ""
+    grown = ": it has grown, the step overshoots" if value > before else ""
+    grown = ": no number any more" if value != value else grown
     written = points[k].write(value)
     assert written is not None and written.shown is not None
     return Line("check", context.rows.bare(loss), written.shown, (when + grown,), value=written)

@@ -34,3 +34,5 @@ class Options:
                 raise UsageError(f"{option} is one of {', '.join(words)}, not {word!r}.{did_you_mean(word, words)}")
         if self.lr is not None and self.values is None:
             raise UsageError("a learning rate needs numbers: give --at as well")
+        if self.lr is not None and not 0 < self.lr < float("inf"):
+            raise UsageError(f"a learning rate is a positive number, not {self.lr:g}")

@@ -14,7 +14,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.maths import Bars, Big, Derivative, Math, MatMul, Num, Several, Sym, turned
+from symbackprop.core.maths import Bars, Big, Derivative, Letter, Math, MatMul, Num, Several, Sym, turned
 from symbackprop.core.ops.loop import base
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import is_one, same_shape
@@ -74,11 +74,12 @@ def _slope(above: str, below: str) -> Math:
 
 
 def _line(context: Context, row: Node, loop: Loop, links: list[Link]) -> Line:
-    first = "t = 1" if loop.reverse else f"t = {loop.length}"
-    alone = f"the factor of {first.replace('t', loop.index, 1)} in front"
+    first: Math = Num(sp.S.One) if loop.reverse else context.rows.size(loop.length)
+    alone = " in front"
     alone += ", for every row" if row.ndim > 1 else ""
     alone += ", along this path alone" if len(loop.carry) > 1 else ""
-    reason = (alone, "; where this product shrinks, gradients vanish, where it grows, they explode")
+    reason = ("the factor of ", Letter(loop.index), " = ", first, alone,
+              "; where this product shrinks, gradients vanish, where it grows, they explode")
     right = Big("prod", (loop.index,), _product(context.rows, row, links), (loop.length,))
     return Line("note", _whole(base(row), loop), right, reason)
 

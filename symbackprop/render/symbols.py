@@ -120,8 +120,11 @@ class Symbols:
             if node.id not in found:
                 name = starts.get(node.id) or self.derivation.names.get(node.id) or node.name or "?"
                 r.plain[node.id] = self.sym(name, node)
+        read = {s.step.target.id for s in steps if len(s.step.contributions) > 1}
         for name, row in self.model.upstream.items():
-            r.plain[row.id] = shaped(r.derivative(self.sym(name, self.model.output_rows.get(name))), row.shape)
+            output = self.model.output_rows[name]
+            given = r.derivative(self.sym(name, output))  # of an output that others read it is one term among several
+            r.plain[row.id] = shaped(Marked(given, "given") if output.id in read else given, row.shape)
         r.symbols = {i: Link(self.places[i], m) if i in self.places else m for i, m in r.plain.items()}
         self.steps = {s.step.target.id: s.anchor for s in steps}
         for mark in located:

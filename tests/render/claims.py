@@ -16,7 +16,7 @@ from symbackprop.core.names import text_name
 from symbackprop.core.shapes import evaluate_dim
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.board import build_document
-from symbackprop.render.document import Document, Line, Row
+from symbackprop.render.document import Document, Line, Row, Step
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
 from tests.render.reading import Untold, Wrong
@@ -98,10 +98,16 @@ def _said(part: object) -> Iterator[str]:
                     if isinstance(x, m.Op) or type(x) in words)
 
 
+def _beside(document: Document, s: Step) -> m.Math:
+    """What the shape of a step stands beside: on a board its last line, which may be a gradient transposed."""
+    left = s.lines[-1].left if document.detail == "board" else None
+    return left if isinstance(left, m.Transpose) else s.symbol
+
+
 def _shapes(world: World, document: Document) -> Iterator[Verdict]:
     """The shapes that stand beside equations and steps."""
     said = [(f"equation {e.number}", e.line.left, e.shape) for e in document.forward]
-    said += [(f"step {s.number}", s.symbol, s.shape) for s in document.steps if s.role != "loop"]
+    said += [(f"step {s.number}", _beside(document, s), s.shape) for s in document.steps if s.role != "loop"]
     for where, symbol, shape in said:
         if symbol is None:
             continue

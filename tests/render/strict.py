@@ -66,6 +66,9 @@ class World(Protocol):
     def gradient(self, row: int) -> tuple[tuple[str, ...], Array, bool]:
         """The same of the gradient of the loss in a row; whether the document writes it as a row vector."""
 
+    def given(self, row: int) -> tuple[tuple[str, ...], Array]:
+        """The upstream gradient of an output."""
+
     def jacobian(self, top: int, bottom: int, immediate: bool) -> tuple[tuple[str, ...], Array]:
         """∂top/∂bottom: the axes of top, then those of bottom. ``immediate``: other named rows held fixed."""
 
@@ -411,6 +414,9 @@ class Reader:
         inner = tree.body.body if isinstance(tree.body, m.Link) else tree.body
         if tree.word == "direct" and isinstance(inner, m.Derivative):
             return self.read_derivative(inner, direct=True)
+        if tree.word == "given" and isinstance(inner, m.Derivative):
+            letters, array = self.world.given(_row(inner.bottom))
+            return self.over(letters, array, self.world.rows and np.ndim(array) - len(letters) == 1)
         if tree.word == "old":
             return self(tree.body)
         of = inner.bottom if isinstance(inner, m.Derivative) else inner.of if isinstance(inner, m.Delta) else None

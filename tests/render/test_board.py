@@ -27,7 +27,7 @@ def board(source: str, **options: object) -> Document:
     from symbackprop.model import Model
     from symbackprop.render.board import build_document
 
-    return build_document(derive(Model.parse(source)), Options(detail="board", **options))  # type: ignore[arg-type]
+    return build_document(derive(Model.parse(source)), Options(**{"detail": "board", **options}))  # type: ignore[arg-type]
 
 
 def test_the_recurrent_network_of_two_steps() -> None:
@@ -82,7 +82,7 @@ def test_the_recurrent_language_model() -> None:
         "∂L/∂W_e = Σ_t cₜᵀ δ_aₜ | (3)",
         "∂L/∂W_h = Σ_t hₜ₋₁ᵀ δ_aₜ | (3)",
         "∂L/∂b = Σ_t Σ_n δ_aₜ[n] | (3)",
-        "∂L/∂C = scatter((δ_aₜ)_t = 1, …, T W_eᵀ, words) | (3)(1)",
+        "∂L/∂C = scatter((δ_aₜ)_{t = 1, …, T} W_eᵀ, words) | (3)(1)",
     ]
 
 
@@ -157,3 +157,71 @@ def test_markdown_of_a_board_is_safe(name: str) -> None:
 def test_models_without_a_loss_have_boards() -> None:
     assert "δ_z" in to_text(document("two-layer-net", detail="board"))
     assert build("param a\nloss L = a").steps
+
+
+OUTPUTS = """
+dim N, D, M
+input X: N x D
+param W: D x M, b: M
+output Y = X @ W + b
+output Z = tanh(Y) * 2
+output s = sum(Y * Y)
+"""
+
+
+@pytest.mark.parametrize("detail", ["board", "full"])
+@pytest.mark.parametrize("view", ["matrix", "index", "jacobian"])
+def test_what_is_given_for_an_output_that_others_read_is_not_its_whole_gradient(view: str, detail: str) -> None:
+    page = to_text(board(OUTPUTS, view=view, detail=detail))
+    assert "= (∂L/∂Y)_given + 2 ∂L/∂s·Y" in page and "= ∂L/∂Y + " not in page and "∂L/∂Y = ∂L/∂Y" not in page
+    assert "(∂L/∂Z)_given" not in page  # nothing reads Z
+
+
+def test_the_same_of_scalars() -> None:
+    doc = board("input x\nparam w\noutput a = w * x\noutput b = tanh(a)")
+    assert lines(doc)[0] == "dL/da = (dL/da)_given + dL/db·db/da = (dL/da)_given + dL/db·(1 − b²) | (2)"
+    assert lines(doc)[1] == "dL/dw = dL/da·da/dw = dL/da·x | (1)"
+
+
+def shapes(doc: Document) -> dict[str, str]:
+    """The shapes beside the last lines."""
+    return {text(s.lines[-1].left): text(s.shape) for s in doc.steps if s.shape is not None and s.lines[-1].left}
+
+
+def test_a_shape_is_that_of_what_its_line_says() -> None:
+    found = shapes(document("ner-window", detail="board"))
+    assert found["(∂s/∂x)ᵀ"] == "5d" and found["δ_z"] == "1×n" and found["∂s/∂W"] == "n×5d"
+    flipped = shapes(document("ner-window", detail="board", layout="jacobian"))
+    assert flipped["∂s/∂x"] == "1×5d" and flipped["(∂s/∂W)ᵀ"] == "5d×n"
+    in_matrices = shapes(document("logistic-regression-batch", detail="board", layout="jacobian"))
+    assert in_matrices["(∂L/∂w)ᵀ"] == "1×D"
+
+
+def test_updates_take_gradients_in_the_shape_of_the_parameter() -> None:
+    (update,) = document("ner-window", detail="board").updates
+    assert said(update.reason) == "for every parameter θ, whose shape the gradient has here"
+
+
+def test_a_line_by_entries_tells_every_equation_that_it_uses() -> None:
+    found = lines(document("ner-window", detail="board", view="index"))
+    assert "∂s/∂z_i = Σ_j ∂s/∂h_j·∂h_j/∂z_i = u_i·(1 − h_i²) | (3)(2)" in found
+
+
+@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("detail", ["board", "full"])
+def test_a_name_for_short_stands_for_one_thing(name: str, detail: str) -> None:
+    every = [x for s in document(name, detail=detail).steps for x in s.lines if x.kind == "part"]
+    rows = {(text(x.left), x.left.row) for x in every if isinstance(x.left, m.Sym)}
+    assert len(rows) == len({left for left, _ in rows})
+    assert detail == "full" or len(every) == len(rows)
+
+
+def test_any_quantity_is_called_by_a_name_that_none_has() -> None:
+    (said_of_all,) = document("gpt", detail="board").conventions
+    assert said(said_of_all) == "δ_w := ∂L/∂w"
+
+
+def test_a_board_tells_the_learning_rate_and_the_step_of_its_differences() -> None:
+    doc = board("param w\ndata x\nloss L = (w * x)**2", values={"w": 2.0, "x": 3.0}, lr=0.1)
+    assert said(doc.updates[0].reason) == "η = 0.1"
+    assert said(doc.checks[0].reason).endswith("; central differences, step 0.0001")

@@ -146,7 +146,13 @@ def test_a_central_difference_stands_beside_every_gradient() -> None:
 
 def test_a_difference_disagrees_where_the_derivative_is_a_convention() -> None:
     doc = build_document(derive(Model.parse("param w\nloss L = relu(w)")), Options(values={"w": 0.0}))
-    assert doc.checks[0].reason == ("error 5.0e-01",)
+    assert doc.checks[0].reason == ("error 5.0e-01; a kink, where the slopes on both sides differ",)
+
+
+@pytest.mark.parametrize(("loss", "w"), [("exp(3 * w)", 3.0), ("abs(w)", 1e-3), ("relu(w)**2", 0.0), ("w**8", 7.0)])
+def test_a_smooth_place_is_no_kink(loss: str, w: float) -> None:
+    doc = build_document(derive(Model.parse(f"param w\nloss L = {loss}")), Options(values={"w": w}))
+    assert "kink" not in str(doc.checks[0].reason)
 
 
 def test_differences_of_a_layer_weigh_its_outputs() -> None:
@@ -179,6 +185,17 @@ def test_a_step_that_overshoots_is_told() -> None:
 def test_a_rate_without_numbers_is_refused() -> None:
     with pytest.raises(UsageError, match="--at"):
         Options(lr=0.1)
+
+
+@pytest.mark.parametrize("lr", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_rate_is_a_positive_number(lr: float) -> None:
+    with pytest.raises(UsageError, match="positive number"):
+        Options(values={}, lr=lr)
+
+
+def test_what_is_no_number_any_more_does_not_overshoot() -> None:
+    doc = with_rate("param w\nloss L = log(w)", 4.0, 1, w=1.0)
+    assert doc.updates[-1].reason == ("after 1 step: no number any more",)
 
 
 def test_the_example_of_a_model() -> None:

@@ -133,6 +133,17 @@ def test_what_is_called_as_signs_usually_are_is_told_apart(view: str) -> None:
     assert "δ_a" not in page and "δ ↦" not in page and "1_N " not in page
 
 
+@pytest.mark.parametrize("view", ["matrix", "index", "jacobian"])
+def test_a_gradient_that_is_given_is_one_term_of_that_of_an_output_which_others_read(view: str) -> None:
+    text = "dim N\ninput x: N\nparam W: N x N\noutput y = W @ x\noutput z = tanh(y)\noutput s = sum(y * z)"
+    check(verdicts(derive(Model.parse(text)), view), 0.2)
+
+
+def test_the_same_of_numbers() -> None:
+    text = "input x\nparam w\noutput y = w * x\noutput z = tanh(y)\noutput s = y * z"
+    check(verdicts(derive(Model.parse(text)), "scalar"), 0.2)
+
+
 CALLS = (
     "pad(a, 0, 1, N + 2)", "cumsum(a, axis=0)", "roll(a, 1, axis=0)", "repeat(a, 2)", "take_along_axis(a, i, axis=1)",
     "sort(a)", "log_softmax(a)", "softmax(a)", "var(a, axis=1)", "norm(a, axis=1)", "min(a, axis=1)", "a + eye(N)",

@@ -133,6 +133,11 @@ class World:
         letters, array = self.of(self.totals_of[row].id)
         return letters, array, self.rows and array.ndim - len(letters) == 1
 
+    def given(self, row: int) -> Found:
+        """The upstream gradient of an output."""
+        model = self.derivation.model
+        return self.of(next(x.id for name, x in model.upstream.items() if model.output_rows[name].id == row))
+
     def later(self, row: int, name: str) -> Found:
         """What later steps of a loop hand back to a carried row, or a step hands back to the one before it."""
         if row in self.totals_of and name == self.nodes[row].name:

@@ -289,7 +289,7 @@ class Display(Printer[Box, Token]):
 
     def marked(self, m: maths.Marked) -> Box:
         body, word = self(m.body), Box((self.word(m.word, "upright"),))
-        if m.word == "direct":
+        if m.word in ("direct", "given"):
             return self.lowered(self.between("", body, "|", True), word)
         if m.word == "counts":
             return row(body, self.sign("space"), self.said(" counts"))

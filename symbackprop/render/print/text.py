@@ -169,7 +169,7 @@ class TextPrinter(LinePrinter):
     def marked(self, m: maths.Marked) -> Text:
         body, word = self(m.body), Text(m.word)
         match m.word:
-            case "direct":
+            case "direct" | "given":
                 return self.lowered(self.fenced(body), word)
             case "later":
                 return self.raised(body, word)._replace(starts=body.starts)
@@ -178,6 +178,9 @@ class TextPrinter(LinePrinter):
         return self.lowered(body, word)._replace(starts=body.starts)
 
     def atstep(self, m: maths.AtStep) -> Text:
+        if isinstance(m.steps, maths.Range):  # (δ_t)_{t = 1, …, T} W: what comes next is no step
+            place = self.row(Text("{"), self(m.steps), Text("}"))
+            return self.lowered(self.fenced(self(m.body)), place)._replace(level=POWER)
         return super().atstep(m)._replace(level=ATOM if m.steps is None else POWER)  # ((hₜ)_t=T)[n]
 
     def listed(self, m: maths.Listed) -> Text:

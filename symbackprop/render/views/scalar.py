@@ -59,7 +59,8 @@ class ScalarView:
         return [Line("chain", left, right, (reason,))]
 
     def _names(self, term: Term) -> list[Math]:
-        head = [] if term.start is None else [self.rows.linked[term.start.id]]
+        start = term.start
+        head = [] if start is None else [self.rows.linked.get(start.id) or self.rows.symbols[start.id]]
         steps = self.context.by_target
         return head + [self._derivative(c, a, self._is_partial(steps[a.id])) for c, a in term.pairs]
 

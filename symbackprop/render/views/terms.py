@@ -74,7 +74,13 @@ class Terms:
         return Term(start).then(group.consumer, target, local(group))
 
     def _seed(self, target: Node) -> Term:
-        return Term(None if target is self.context.loss else target)
+        return Term(None if target is self.context.loss else self._given(target))
+
+    def _given(self, target: Node) -> Node:
+        """The upstream gradient of an output that others read too, which is one term among several."""
+        step, upstream = self.context.by_target[target.id].step, self.context.derivation.model.upstream.values()
+        rows = [c.value for c in step.contributions if any(c.value is row for row in upstream)]
+        return rows[0] if rows and rows[0] is not step.total else target
 
     # -- written
     def substituted(self, terms: Sequence[Term]) -> Math:
@@ -104,7 +110,8 @@ class Terms:
 
     def gradient(self, target: Node) -> Factor:
         """A gradient found before, as a factor: by its name, or the number that it is."""
-        row = self.context.by_target[target.id].step.total
+        found = self.context.by_target.get(target.id)
+        row = target if found is None else found.step.total
         return Factor(f.Num(row.value)) if row.value is not None else Factor(f.Arg(0), (row,))
 
 
