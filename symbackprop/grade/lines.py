@@ -73,7 +73,7 @@ _PLAIN = re.compile(rf"(?:{_BULLET.pattern[1:]}|\s*)[^\W\d][^\s=`]*(?:\s[^\s`]+?
 _HEAD = re.compile(r"\s*for\b.*:\s*$")
 _REMARK = re.compile(
     r"\\(?:usepackage|documentclass|hypersetup)\b|[^=]*(?:\\(?:operatorname|mathrm)\{\w+\}'?\(|\\otimes)"
-    r"|.*\\(?:mapsto\b|mathrm\{new\})"
+    r"|.*\\(?:mapsto\b|mathrm\{new\})|\s*\\[A-Za-z]+(?:'|'?\(\w+\))\s*="
 )
 
 

@@ -134,7 +134,7 @@ def _precisions(candidate: Candidate, sample: Sample, outcome: Outcome) -> Itera
             if gradient is not None and np.asarray(gradient).dtype != dtype:
                 yield f"on {shown} the gradient of {name} is {np.asarray(gradient).dtype}, {name} {np.dtype(dtype)}"
         for name, value in found.results.items():
-            if np.asarray(value).dtype not in (wide, np.int64):
+            if np.asarray(value).dtype not in (wide, np.int64, np.bool_):
                 yield f"on {shown} {name} is {np.asarray(value).dtype}, expected {np.dtype(wide)}"
         exact = {n: v.astype(np.float64) if n in dtypes else v for n, v in given.items()}
         expected = candidate.run(Sample(sample.sizes, exact, sample.upstream))

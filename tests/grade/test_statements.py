@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-import torch
 
 from symbackprop import Model
 from symbackprop.core.graph import Node
@@ -19,6 +18,8 @@ from symbackprop.grade.points import GENERAL, Point, Points
 from symbackprop.grade.reference import Reference, copied
 from symbackprop.grade.session import Session
 from tests.grade.helpers import item, report
+
+torch = pytest.importorskip("torch")
 
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "25"))
 MODEL = Model.parse(

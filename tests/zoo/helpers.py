@@ -90,6 +90,8 @@ def equations(text: str) -> dict[str, list[str]]:
         if match := _EQUATION.match(line):
             left = match["left"] or left
             found.setdefault(left, []).extend(_EQUALS.split(match["right"]))
+        elif left and line.strip()[:2] in ("+ ", "− "):  # a long formula goes on
+            found[left][-1] += " " + line.strip()
     return found
 
 

@@ -321,6 +321,8 @@ def shared_pairs(forms: Sequence[Terms], first: int, weight: Sequence[float]) ->
 def common_powers(terms: Sequence[Term]) -> Powers:
     """The factors outside of sums that all terms have in common."""
     found: Powers = {}
+    if not terms:
+        return found
     shared = set(terms[0].powers).intersection(*[t.powers for t in terms[1:]]) if len(terms) > 1 else ()
     for key in [k for k in terms[0].powers if k in shared]:
         powers = [0 if letters(key) & t.summed else t.powers.get(key, 0) for t in terms]
