@@ -11,16 +11,14 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
-import sympy as sp
-
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Delta, Link, Marked, Math, Num, Relation, Sym, Transpose, replaced, walk, within
+from symbackprop.core.maths import Delta, Link, Marked, Math, Relation, Sym, Transpose, replaced, walk, within
 from symbackprop.core.names import free_name
 from symbackprop.core.shapes import ONE
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.anatomy import Anatomy
 from symbackprop.render.context import Context, Group, is_loop
-from symbackprop.render.descent import H
+from symbackprop.render.descent import STEP
 from symbackprop.render.document import Document, Line, Prose, Ref, Row, Step
 from symbackprop.render.glossary import NUMERATOR
 from symbackprop.render.loops import read_as
@@ -151,7 +149,7 @@ class Board(Anatomy):
         rows: tuple[Prose, ...] = ((NUMERATOR,),) if self.view.rows else ()
         told = rows if self.options.layout == "shape" else (layout,)
         said = (*kinks, *told, *self._deltas(whole.steps))
-        checks = _told(whole.checks, "; central differences, step ", Num(sp.Rational(str(H))))
+        checks = _told(whole.checks, "; central differences, step ", STEP)
         return replace(whole, conventions=said, checks=checks)
 
     def _updates(self) -> tuple[Line, ...]:

@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import sympy as sp
+
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Math
+from symbackprop.core.maths import Math, Num, Pow
 from symbackprop.render.context import Context
 from symbackprop.render.document import Line
 from symbackprop.render.numbers import MAX_ENTRIES, Numbers
 
-H = 1e-4  # the lectures' step of a difference quotient
+TEN, EXPONENT = sp.Integer(10), sp.Integer(-4)  # the lectures' step of a difference quotient is 10⁻⁴
+STEP, POWER = Num(TEN**EXPONENT), Pow(Num(TEN), Num(EXPONENT))  # as a decimal, as a power
+H = float(STEP.value)
 KINK = 0.01  # what an error and two slopes apart are, beside the slope, where H is small enough
 Called = Callable[[Node], Math]
 
@@ -69,12 +73,12 @@ def descended(context: Context, updates: tuple[Line, ...], rate: float, steps: i
     loss = model.loss_row
     if numbers is None or loss is None:
         return updates
-    points = list(_points(numbers, [n for n in model.params if n in context.wanted], rate, steps))
-    first = {n: points[1].write(v) for n, v in points[1].given.items()}
     names = [n for n in model.params if n in context.wanted and n in context.derivation.gradients]
-    valued = [replace(u, value=first[n]) for u, n in zip(updates, names, strict=False)]
-    whole = valued if len(updates) == len(names) else updates
-    return (*whole, *[_loss(context, loss, points, k) for k in range(steps + 1)])
+    points = list(_points(numbers, names, rate, steps))
+    if len(updates) == len(names):
+        first = [points[1].write(points[1].given[n]) for n in names]
+        updates = tuple([replace(u, value=v) for u, v in zip(updates, first, strict=True)])
+    return (*updates, *[_loss(context, loss, points, k) for k in range(steps + 1)])
 
 
 def _points(numbers: Numbers, names: list[str], rate: float, steps: int) -> Iterator[Numbers]:
@@ -88,8 +92,7 @@ def _points(numbers: Numbers, names: list[str], rate: float, steps: int) -> Iter
 def _moved(numbers: Numbers, names: list[str], rate: float) -> Mapping[str, Any]:
     import numpy as np
 
-    gradients = numbers.derivation.gradients
-    found = {n: numbers.found[gradients[n].id] for n in names if n in gradients}
+    found = {n: numbers.found[numbers.derivation.gradients[n].id] for n in names}
     return {n: np.asarray(numbers.given[n], dtype=float) - rate * g for n, g in found.items()}
 
 

@@ -10,9 +10,9 @@ unique in a document and safe as HTML ids and LaTeX labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from symbackprop.core.maths import Math, Rounded
 from symbackprop.render.print.text import text
@@ -131,6 +131,39 @@ class Step:
     path: Prose = ()
     value: Value | None = None
     depth: int = 0
+
+
+class BoardLine(NamedTuple):
+    """A line of a board as formats print it: how deep it stands, its ``anchor`` where it is the first of a step, the
+    shape beside it. The heading of a loop has a ``title`` in the place of a line."""
+
+    anchor: str
+    depth: int
+    line: Line | None
+    title: Prose = ()
+    shape: Math | None = None
+
+    @property
+    def reason(self) -> Prose:
+        """The reason of the line, the shape before it."""
+        shape: Prose = () if self.shape is None else ("[", self.shape, "] ")
+        return shape if self.line is None else (*shape, *self.line.reason)
+
+
+def board_lines(steps: Iterable[Step]) -> Iterator[BoardLine]:
+    """The lines of the steps of a board; a shape stands beside the last of its step."""
+    for s in steps:
+        if s.role == "loop":
+            yield BoardLine(s.anchor, s.depth, None, s.title)
+        for k, x in enumerate(s.lines):
+            anchor = "" if k or s.role == "loop" else s.anchor
+            shape = s.shape if k == len(s.lines) - 1 else None
+            yield BoardLine(anchor, s.depth + (s.role == "loop"), x, (), shape)
+
+
+def listed(items: Iterable[Math]) -> Prose:
+    """Things with commas between, or none."""
+    return tuple([x for m in items for x in (", ", m)][1:]) or ("nothing",)
 
 
 @dataclass(frozen=True)

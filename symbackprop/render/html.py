@@ -20,7 +20,8 @@ from markupsafe import Markup, escape
 from symbackprop.core.maths import Math, Rounded
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.board import build_document
-from symbackprop.render.document import ROLES, Document, Line, Prose, Ref, Step
+from symbackprop.render.descent import POWER
+from symbackprop.render.document import ROLES, BoardLine, Document, Line, Prose, Ref, Step, board_lines, listed
 from symbackprop.render.graph import picture_of, svg_fragment
 from symbackprop.render.options import Options
 from symbackprop.render.print.latex import latex
@@ -62,16 +63,16 @@ def board_rows(board: Document) -> list[BoardRow]:
     """The lines of a board, which lead to equations alone: what they say of steps stands beside them."""
     titles = {k: v for k, v in anchor_titles(board).items() if not k.startswith("step-")}
     inline, display = (MathmlPrinter(titles, large).formulas for large in (False, True))
-    rows: list[BoardRow] = []
-    for s in board.steps:
-        if s.role == "loop":
-            rows.append(BoardRow(s.depth, prose(s.title, titles, inline)))
-        for k, x in enumerate(s.lines, 1):
-            left = display(x.left) if x.left is not None else NONE
-            shape = inline(s.shape) if s.shape is not None and k == len(s.lines) else NONE
-            right, reason = display(x.right) + numeric(x.number), prose(x.reason, titles, inline)
-            rows.append(BoardRow(s.depth + (s.role == "loop"), NONE, left, x.sign, right, shape, reason))
-    return rows
+
+    def row(x: BoardLine) -> BoardRow:
+        if x.line is None:
+            return BoardRow(x.depth, prose(x.title, titles, inline))
+        left = display(x.line.left) if x.line.left is not None else NONE
+        shape = inline(x.shape) if x.shape is not None else NONE
+        right, reason = display(x.line.right) + numeric(x.line.number), prose(x.line.reason, titles, inline)
+        return BoardRow(x.depth, NONE, left, x.line.sign, right, shape, reason)
+
+    return [*map(row, board_lines(board.steps))]
 
 
 def to_fragment(document: Document) -> str:
@@ -138,6 +139,8 @@ def _parts(document: Document, links: bool = True) -> dict[str, Any]:
         "titled": lambda parts: prose(parts, titles, display),
         "plain": plain,
         "spelled": text,
+        "listed": listed,
+        "h": text(POWER),
         "numeric": numeric,
         "copied": step_latex,
         "latex_of": line_latex,

@@ -4,10 +4,22 @@ document that compiles with pdflatex."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from symbackprop.core.maths import Math, Rounded
-from symbackprop.render.document import ROLES, Document, Equation, Line, Prose, Ref, Row, Step
+from symbackprop.render.descent import POWER
+from symbackprop.render.document import (
+    ROLES,
+    BoardLine,
+    Document,
+    Equation,
+    Line,
+    Prose,
+    Ref,
+    Row,
+    Step,
+    board_lines,
+    listed,
+)
 from symbackprop.render.escape import latex_text
 from symbackprop.render.print.display import BREAK, Box, Token
 from symbackprop.render.print.latex import LATEX, broken, glyphs, latex
@@ -22,8 +34,8 @@ def to_latex(document: Document, standalone: bool = False) -> str:
     """The whole derivation; ``standalone`` adds the preamble and links between steps."""
     writer = Writer(standalone)
     if document.detail == "board":
-        return render("board.tex", standalone=standalone, **writer.sections(document), rows=writer.board(document))
-    return render("derivation.tex", standalone=standalone, **writer.sections(document))
+        return render("board.tex", standalone=standalone, **writer.opening(document), rows=writer.board(document))
+    return render("derivation.tex", standalone=standalone, **writer.opening(document), **writer.sections(document))
 
 
 class Writer:
@@ -32,17 +44,21 @@ class Writer:
     def __init__(self, links: bool) -> None:
         self.links = links
 
-    def sections(self, d: Document) -> dict[str, object]:
-        """Finished LaTeX for the template, by section."""
+    def opening(self, d: Document) -> dict[str, object]:
+        """Finished LaTeX of what the long form and a board begin and end with, by section."""
         return {
-            "title": latex_text(d.name), "summary": latex_text(d.summary), "source": latex_text(d.source),
-            "heading": self.prose(d.heading), "conventions": [self.prose(c) for c in d.conventions],
-            "glossary": [self.prose(g) for g in d.glossary], "given": self.given(d),
-            "forward": self.forward(d.forward), "steps": [self.step(s) for s in d.steps],
+            "title": latex_text(d.name), "summary": latex_text(d.summary),
+            "conventions": [self.prose(c) for c in d.conventions], "glossary": [self.prose(g) for g in d.glossary],
+            "given": self.given(d), "forward": self.forward(d.forward), "notes": [self.prose(n) for n in d.notes],
+        }
+
+    def sections(self, d: Document) -> dict[str, object]:
+        """The same of what the long form alone has."""
+        return {
+            "source": latex_text(d.source), "heading": self.prose(d.heading), "steps": [self.step(s) for s in d.steps],
             "table": [self.row(r) for r in d.table], "costs": self.prose(d.costs), "rate": _inline(d.rate),
             "updates": self.display([(u, self.prose(u.reason)) for u in d.updates]),
-            "checks": self.display([(u, self.prose(u.reason)) for u in d.checks]),
-            "notes": [self.prose(n) for n in d.notes],
+            "checks": self.display([(u, self.prose(u.reason)) for u in d.checks]), "h": latex(POWER),
         }
 
     # -- text
@@ -143,37 +159,25 @@ class Writer:
     def board(self, d: Document) -> list[str]:
         """Rows of one alignat for all steps: a formula that leaves no room for its reason stands across the columns,
         in several lines if need be, the reason below."""
-        after = [("", u, u.reason) for u in (*d.updates, *d.checks)]
-        rows = [*[row for s in d.steps for row in self._on_board(s)], *after]
-        sides = [self.words_of(why) if why else Token("") for _, _, why in rows]
-        left = max([self._indented(head, x).width for head, x, _ in rows], default=0.0)
+        lines = [*board_lines(d.steps), *[BoardLine("", 0, u) for u in (*d.updates, *d.checks)]]
+        sides = [self.words_of(x.reason) if x.reason else Token("") for x in lines]
+        left = max([self._indented(x).width for x in lines], default=0.0)
         side = min(max([s.width for s in sides], default=0.0), 2 * REASON)
-        found = [self._row(head, x, words, PAGE - left - 20.0, side)
-                 for (head, x, _), words in zip(rows, sides, strict=True)]
+        found = [self._row(x, words, PAGE - left - 20.0, side) for x, words in zip(lines, sides, strict=True)]
         return [row + r" \\" for row in found[:-1]] + found[-1:]
 
-    def _on_board(self, s: Step) -> list[tuple[str, Line, Prose]]:
-        """Equations with what stands in front of them, and the shape before the last reason."""
-        indent, lines = r"\quad " * s.depth, s.lines
-        if s.role == "loop":
-            lines = (Line("loop", None, s.target, s.title), *lines)
-            heads = [indent, *[indent + r"\quad "] * len(s.lines)]
-        else:
-            shape: Prose = () if s.shape is None else ("[", s.shape, "] ")
-            lines = (*lines[:-1], replace(lines[-1], reason=(*shape, *lines[-1].reason)))
-            heads = [indent] * len(lines)
-        heads[0] = self.target(s.anchor) + heads[0]
-        return [(head, x, x.reason) for head, x in zip(heads, lines, strict=True)]
+    def _indented(self, x: BoardLine) -> Token:
+        """The left side with what stands in front of it."""
+        own = Box(()) if x.line is None or x.line.left is None else LATEX(x.line.left)
+        head = (self.target(x.anchor) if x.anchor else "") + r"\quad " * x.depth
+        return Token(head + own.text, 10.0 * x.depth + own.width)
 
-    def _indented(self, head: str, x: Line) -> Token:
-        own = Box(()) if x.left is None else LATEX(x.left)
-        return Token(head + own.text, 10.0 * head.count(r"\quad") + own.width)
-
-    def _row(self, head: str, x: Line, words: Token, room: float, side: float) -> str:
-        if x.kind == "loop":
-            return rf"{head}& \rlap{{\text{{{self.prose(x.reason)}:}}}}"
-        right = valued(x.right, x.number)
-        start = f"{self._indented(head, x).text} &{SIGNS.get(x.sign, x.sign)} "
+    def _row(self, x: BoardLine, words: Token, room: float, side: float) -> str:
+        left = self._indented(x).text
+        if x.line is None:
+            return rf"{left}& \rlap{{\text{{{self.prose(x.title)}:}}}}"
+        right = valued(x.line.right, x.line.number)
+        start = f"{left} &{SIGNS.get(x.line.sign, x.line.sign)} "
         if right.width + side <= room - 20.0:
             return start + right.text + (rf" &\quad& {words.text}" if words.text else "")
         lines = [rf"\rlap{{$\displaystyle {part.text}$}}" for part in broken(right.tokens, room, room - 20.0)]
@@ -183,7 +187,7 @@ class Writer:
     # -- the closing table
     def row(self, r: Row) -> str:
         shape = "scalar" if r.shape is None else _inline(r.shape)
-        stores = ", ".join(map(_inline, r.stores)) or "nothing"
+        stores = self.prose(listed(r.stores))
         return f"{_inline(r.parameter)} & {self._gradient(r)} & {shape} & {_inline(r.cost)} & {stores}"
 
     def _gradient(self, r: Row) -> str:

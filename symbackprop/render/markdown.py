@@ -12,7 +12,21 @@ from dataclasses import replace
 from typing import ClassVar
 
 from symbackprop.core.maths import Math, Rounded
-from symbackprop.render.document import ROLES, Declaration, Document, Equation, Line, Prose, Ref, Row, Step
+from symbackprop.render.descent import POWER
+from symbackprop.render.document import (
+    ROLES,
+    BoardLine,
+    Declaration,
+    Document,
+    Equation,
+    Line,
+    Prose,
+    Ref,
+    Row,
+    Step,
+    board_lines,
+    listed,
+)
 from symbackprop.render.print.latex import LatexPrinter
 from symbackprop.render.templates import render
 
@@ -34,30 +48,33 @@ _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|$~])")
 def to_markdown(document: Document) -> str:
     """The whole derivation."""
     if document.detail == "board":
-        return render("board.md", **sections(document), rows=[row for s in document.steps for row in board_rows(s)])
-    return render("derivation.md", **sections(document))
+        return render("board.md", **opening(document), rows=[*map(board_row, board_lines(document.steps))])
+    return render("derivation.md", **opening(document), **sections(document))
 
 
-def board_rows(s: Step) -> list[str]:
-    """The equations of a step, its shape beside the last."""
-    indent = r"\quad " * s.depth
-    if s.role == "loop":
-        return [f"{indent}{_upright(s.title)}\\colon", *[indent + r"\quad " + line(x) for x in s.lines]]
-    shape: Prose = () if s.shape is None else ("[", s.shape, "] ")
-    *rest, last = s.lines
-    return [indent + line(x) for x in (*rest, replace(last, reason=(*shape, *last.reason)))]
+def board_row(x: BoardLine) -> str:
+    """A line of a board, its shape before the reason."""
+    indent = r"\quad " * x.depth
+    if x.line is None:
+        return f"{indent}{_upright(x.title)}\\colon"
+    return indent + line(replace(x.line, reason=x.reason))
+
+
+def opening(d: Document) -> dict[str, object]:
+    """Finished Markdown of what the long form and a board have in common, by section."""
+    return {
+        "title": escaped(d.name), "summary": escaped(d.summary),
+        "conventions": "; ".join(prose(c) for c in d.conventions), "glossary": [prose(g) for g in d.glossary],
+        "given": given(d), "forward": [equation(e) for e in d.forward], "updates": [line(u) for u in d.updates],
+        "checks": [line(u) for u in d.checks], "notes": [prose(n) for n in d.notes],
+    }
 
 
 def sections(d: Document) -> dict[str, object]:
-    """Finished Markdown for the template, by section."""
+    """The same of what the long form alone has."""
     return {
-        "title": escaped(d.name), "summary": escaped(d.summary), "source": escaped(d.source),
-        "heading": prose(d.heading), "conventions": "; ".join(prose(c) for c in d.conventions),
-        "glossary": [prose(g) for g in d.glossary], "given": given(d), "forward": [equation(e) for e in d.forward],
-        "steps": [step(s) for s in d.steps], "table": [row(r) for r in d.table], "costs": prose(d.costs),
-        "rate": inline(d.rate),"updates": [line(u) for u in d.updates],
-        "checks": [line(u) for u in d.checks],
-        "notes": [prose(n) for n in d.notes],
+        "source": escaped(d.source), "heading": prose(d.heading), "steps": [step(s) for s in d.steps],
+        "table": [row(r) for r in d.table], "costs": prose(d.costs), "rate": inline(d.rate), "h": latex(POWER),
     }
 
 
@@ -143,6 +160,6 @@ def step(s: Step) -> dict[str, object]:
 def row(r: Row) -> str:
     cells: Sequence[str] = (
         inline(r.parameter), inline(r.gradient), inline(r.shape) if r.shape is not None else "scalar", inline(r.cost),
-        ", ".join(map(inline, r.stores)) or "nothing",
+        prose(listed(r.stores)),
     )
     return f"| {' | '.join(cells)} |"

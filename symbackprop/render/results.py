@@ -12,7 +12,7 @@ from symbackprop.core.maths import Marked, Math, Sum, Sym, chain
 from symbackprop.core.names import free_name
 from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.costs import multiplications, unshared
-from symbackprop.render.document import Line, Prose, Row, Step
+from symbackprop.render.document import Line, Prose, Row, Step, listed
 from symbackprop.render.symbols import Located, LoopMark
 
 
@@ -51,9 +51,8 @@ class Results:
         forward = self._cost(multiplications(d.model.results(), ()))
         anew = unshared(d.gradients.values())
         each: Prose = () if anew is None else (" (", self._cost(anew), " if every path were computed anew)")
-        names = [part for m in stored for part in (", ", m)][1:] or ["nothing"]
         return ("Multiplications: forward ", forward, "; the whole backward pass ", self.total_cost(), *each,
-                ". Forward stores: ", *names, ".")
+                ". Forward stores: ", *listed(stored), ".")
 
     def _cost(self, cost: sp.Expr) -> Math:
         return self.rows.size(cost)

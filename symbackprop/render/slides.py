@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from symbackprop.core.maths import Big, Derivative, Frac, Scaled, walk
-from symbackprop.render.document import Document, Equation, Line, Prose, Step
+from symbackprop.render.document import Document, Equation, Line, Prose, Step, board_lines
 from symbackprop.render.escape import latex_text
 from symbackprop.render.latex import SIGNS, Writer, valued
 from symbackprop.render.print.display import Box
@@ -45,9 +45,8 @@ class Slides(Writer):
 
     def overlay(self, s: Step) -> Row:
         """The lines of a step, which come at once."""
-        inside = s.depth + (s.role == "loop")
-        rows = [self.words((*s.title, ":"), s.depth)] if s.role == "loop" else []
-        rows += [self.line(x, x.reason, inside) for x in s.lines]
+        rows = [self.words((*x.title, ":"), x.depth) if x.line is None else self.line(x.line, x.line.reason, x.depth)
+                for x in board_lines([s])]
         return "\n".join([text for text, _ in rows]), sum([height for _, height in rows])
 
     def words(self, prose: Prose, depth: int) -> Row:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import pairwise
 
 from symbackprop.core.maths import Math, Rounded
 from symbackprop.core.printer import Text, side_by_side
-from symbackprop.render.document import ROLES, Document, Equation, Line, Prose, Ref, Step
+from symbackprop.render.descent import POWER
+from symbackprop.render.document import (
+    ROLES,
+    BoardLine,
+    Document,
+    Equation,
+    Line,
+    Prose,
+    Ref,
+    Step,
+    board_lines,
+    listed,
+)
 from symbackprop.render.print.text import printed, text
 from symbackprop.render.templates import render
 
@@ -36,22 +48,19 @@ def board(document: Document) -> dict[str, object]:
         "said": [*wrapped("; ".join(given(document))), *wrapped("; ".join(map(prose, document.glossary)))],
         "forward": columns([equation(e) for e in document.forward], (GAP, " ", " "), LINE - 2),
         "conventions": wrapped("; ".join(map(prose, document.conventions))),
-        "steps": columns([row for s in document.steps for row in board_rows(s)], (" ", " ", GAP), LINE - 2),
+        "steps": columns([*map(board_row, board_lines(document.steps))], (" ", " ", GAP), LINE - 2),
         "updates": columns([line(u) for u in (*document.updates, *document.checks)], (" ", " ", GAP), LINE - 2),
         "notes": [line for n in document.notes for line in wrapped(prose(n))],
     }
 
 
-def board_rows(s: Step) -> list[Cells]:
-    """The equations of a step, its shape beside the last."""
-    indent = "  " * s.depth
-    if s.role == "loop":
-        inner = [(f"{indent}  {left}", sign, right, "", why) for left, sign, right, why in map(line, s.lines)]
-        return [(f"{indent}{prose(s.title)}:",), *inner]
-    shape = "" if s.shape is None else f"[{text(s.shape)}]"
-    rows = [line(x) for x in s.lines]
-    return [(indent + left, sign, right, shape if k == len(rows) - 1 else "", reason)
-            for k, (left, sign, right, reason) in enumerate(rows)]
+def board_row(x: BoardLine) -> Cells:
+    """A line of a board: the shape in a cell of its own."""
+    indent = "  " * x.depth
+    if x.line is None:
+        return (f"{indent}{prose(x.title)}:",)
+    left, sign, right, reason = line(x.line)
+    return indent + left, sign, right, "" if x.shape is None else f"[{text(x.shape)}]", reason
 
 
 def sections(document: Document) -> dict[str, object]:
@@ -70,6 +79,7 @@ def sections(document: Document) -> dict[str, object]:
         "rate": text(document.rate),
         "updates": columns([line(u) for u in document.updates], (" ", " ", GAP), LINE - 2),
         "checks": columns([line(u) for u in document.checks], (" ", " ", GAP), LINE - 2),
+        "h": text(POWER),
         "notes": [line for n in document.notes for line in wrapped(prose(n))],
     }
 
@@ -96,11 +106,6 @@ def _part(part: str | Math | Ref) -> Text:
 @lru_cache(maxsize=4096)
 def _words(words: str) -> Text:
     return Text(words, breaks=tuple([(k + 1, 0) for k, c in enumerate(words) if c == " "]))
-
-
-def listed(items: Iterable[Math]) -> Prose:
-    """Things with commas between, or none."""
-    return tuple([x for m in items for x in (", ", m)][1:]) or ("nothing",)
 
 
 def wrapped(words: str) -> list[str]:
