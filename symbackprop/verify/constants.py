@@ -14,20 +14,18 @@ from symbackprop.verify.lines import line_of
 from symbackprop.verify.module import Candidate, Outcome
 from symbackprop.verify.sampling import Sample
 
-STATED = ("PARAMS", "DATA")  # a module that states its arrays states all of it
 DTYPES = (np.float32, np.float64)
 
 
 def constants(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     """One sentence for each constant that is missing, or says something else than MODEL, and for missing functions."""
     module, right = candidate.module, expected(candidate.model)
-    whole = all(hasattr(module, name) for name in STATED)
     for name, value in right.items():
         if hasattr(module, name):
             yield from _compared(candidate, name, getattr(module, name), value)
-        elif whole:
+        elif candidate.states_arrays:
             yield f"the module has no {name}, which is {value!r:.60} by its MODEL"
-    if whole:
+    if candidate.states_arrays:
         if candidate.has("update") and not hasattr(module, "OPTIMIZER"):
             yield "the module has update, but no OPTIMIZER that says by which rule"
         wanted = ("outputs", "init_params", *(["loss_and_grads"] if candidate.is_loss else []))

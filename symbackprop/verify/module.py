@@ -98,6 +98,11 @@ class Candidate:
     def has(self, name: str) -> bool:
         return callable(getattr(self.module, name, None))
 
+    @property
+    def states_arrays(self) -> bool:
+        """Whether the module says in its constants what it takes: then it is held to that, and to all constants."""
+        return hasattr(self.module, "PARAMS") and hasattr(self.module, "DATA")
+
     def takes_dims(self, name: str) -> bool:
         """Whether a function of the module can be told the sizes that no array shows."""
         return "dims" in self.options(name)

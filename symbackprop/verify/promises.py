@@ -88,14 +88,9 @@ def _plain_floats(candidate: Candidate, sample: Sample, outcome: Outcome) -> Ite
     yield from _differences(found.gradients, outcome.gradients, "on plain floats the gradient of {} differs", within)
 
 
-def _states_arrays(candidate: Candidate) -> bool:
-    """Whether a module says in its constants what it takes: then it is held to that."""
-    return hasattr(candidate.module, "PARAMS") and hasattr(candidate.module, "DATA")
-
-
 def _lists(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     """Arrays may be lists, and integers of any size, where a module states what it takes."""
-    if not _states_arrays(candidate):
+    if not candidate.states_arrays:
         return
     params, data = candidate.inputs(sample)
     dtype, values = np.dtype(getattr(candidate.module, "DTYPE", np.float64)), sample.values
@@ -122,7 +117,7 @@ def _precisions(candidate: Candidate, sample: Sample, outcome: Outcome) -> Itera
     """Arrays of several precisions are computed in the widest, float16 in float32; a gradient comes back in the dtype
     of its array. (Not tried on arrays of JAX: each precision is compiled anew.)"""
     floats = [n for n, v in sample.values.items() if v.dtype.kind == "f"]
-    if not _states_arrays(candidate) or any(type(v).__module__ != "numpy" for v in outcome.gradients.values()):
+    if not candidate.states_arrays or any(type(v).__module__ != "numpy" for v in outcome.gradients.values()):
         return
     mixed = {n: np.float64 if k else np.float32 for k, n in enumerate(floats)}
     for dtypes, wide in ((dict.fromkeys(floats, np.float16), np.float32), (mixed, max(mixed.values(), key=_bytes))):
@@ -147,7 +142,7 @@ def _bytes(dtype: Any) -> int:
 
 def _whole_numbers(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     """Integers where floats are declared are taken as floats of the module's dtype."""
-    if not _states_arrays(candidate) or _within(candidate) != SAME:
+    if not candidate.states_arrays or _within(candidate) != SAME:
         return
     whole = {n: np.round(3 * v).astype(np.int8) if v.dtype.kind == "f" else v for n, v in sample.values.items()}
     floats = {n: v.astype(np.float64) if v.dtype == np.int8 else v for n, v in whole.items()}
@@ -158,7 +153,7 @@ def _whole_numbers(candidate: Candidate, sample: Sample, outcome: Outcome) -> It
 
 def _told_sizes(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     """All sizes may be told; another one than an array shows is refused, and so is what is no size."""
-    if not _states_arrays(candidate) or not candidate.takes_dims("forward"):
+    if not candidate.states_arrays or not candidate.takes_dims("forward"):
         return
     given, hidden = candidate.inputs(sample), candidate.hidden(sample)
     for name in [n for n in ("forward", "outputs", "loss_and_grads") if candidate.takes_dims(n)]:
@@ -211,7 +206,7 @@ def _workspace(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterat
 
 def _refusals(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     """A module that states PARAMS and DATA refuses arrays that are not as they say, by a ValueError that names one."""
-    if not _states_arrays(candidate):
+    if not candidate.states_arrays:
         return
     taken: dict[str, list[str]] = {}
     for name, wrong, values in _misfits(candidate, sample):

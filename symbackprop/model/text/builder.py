@@ -8,6 +8,7 @@ from typing import Any
 
 import sympy as sp
 
+from symbackprop.core.facts import is_repeated
 from symbackprop.core.graph import SIMPLEX, Node
 from symbackprop.core.reverse import grad
 from symbackprop.core.shapes import MAX_DIM
@@ -307,6 +308,7 @@ class Defined:
         return argument, Evaluator(ModelScope(alone)).row(self.formulas[-1])
 
     def _check(self, argument: Node, value: Node) -> None:
-        ops = {row.op.name for row in value.graph.topological([value])}
-        if value.shape != argument.shape or not ops <= {"elementwise", "broadcast", "const", "leaf"}:
+        rows = value.graph.topological([value])
+        entrywise = all(r.is_leaf or r.value is not None or r.form is not None or is_repeated(r) for r in rows)
+        if value.shape != argument.shape or not entrywise:
             raise ModelError("a function of every entry by itself is expected")
