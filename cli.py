@@ -39,10 +39,10 @@ BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 
 
 class Refusal(click.ClickException):
-    """A SymbackpropError on its way out: one line on stderr, its exit code, no traceback."""
+    """A SymbackpropError on its way out: what it says on stderr, its exit code, no traceback."""
 
     def __init__(self, error: SymbackpropError) -> None:
-        super().__init__(str(error))
+        super().__init__(error.told())
         vars(self)["exit_code"] = error.exit_code  # click declares it as a class variable
 
     def show(self, file: Any = None) -> None:

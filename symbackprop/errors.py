@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+
+class Place(NamedTuple):
+    """Where in a text something stands: its line, and its columns from ``start`` up to ``end``, all counted from 1."""
+
+    line: int
+    start: int
+    end: int
+
+    def to(self, other: Place | None) -> Place:
+        """From here to the end of another place; to the end of this one where that is on another line."""
+        return self if other is None or other.line != self.line else self._replace(end=max(self.end, other.end))
 
 
 class SymbackpropError(Exception):
@@ -11,22 +24,47 @@ class SymbackpropError(Exception):
 
     exit_code = 3
 
+    def told(self) -> str:
+        """All that there is to say, in a line or more."""
+        return str(self)
+
+
+MOST = 10  # errors that are told of one text
+
 
 class ModelError(SymbackpropError):
     """The model is wrong: syntax, names, kinds. ``where`` is ``file:line`` when it came from text; ``line`` is the line
-    as long as the file's name is not known; ``near`` is what of the line it is about, as written."""
+    as long as the file's name is not known; ``near`` is what of the line it is about, as written. ``place`` is where
+    that stands and ``instead`` what may be meant, the likeliest first, … being what stands there; ``shown`` are the
+    line of the text, a caret and the corrected line, and ``others`` the further errors of the same text."""
 
     kind = "model error"
 
-    def __init__(self, message: str, where: str = "", line: int = 0, near: str = "") -> None:
+    def __init__(self, message: str, where: str = "", line: int = 0, near: str = "", place: Place | None = None,
+                 instead: str | Sequence[str] = ()) -> None:
         super().__init__(message)
         self.message, self.where, self.line, self.near = message, where, line, near
+        self.place, self.instead = place, [instead] if isinstance(instead, str) and instead else instead
+        self.shown: Sequence[str] = ()
+        self.others: Sequence[ModelError] = ()
 
     def at(self, where: str) -> ModelError:
         """The same error, located; an error that knows its place keeps it."""
         if not self.where:
             self.where = where
         return self
+
+    def about(self, place: Place | None) -> ModelError:
+        """The same error, about what stands there; an error that knows its place keeps it."""
+        if self.place is None:
+            self.place = place
+        return self
+
+    def told(self) -> str:
+        found = [self, *self.others[: MOST - 1]]
+        texts = ["\n".join([str(error), *[f"    {line}" for line in error.shown]]) for error in found]
+        more = 1 + len(self.others) - len(found)
+        return "\nerror: ".join(texts) + (f"\n… and {more} more" if more else "")
 
     def __str__(self) -> str:
         prefix = f"{self.where}: " if self.where else ""
@@ -73,14 +111,26 @@ class MissingExtra(SymbackpropError):
     exit_code = 4
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`` Did you mean …?`` when a known word is close, else the empty string."""
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that is close to another; the empty string where none is."""
     listed = sorted(known)
     same = [k for k in listed if k.lower() == word.lower()]  # w for W
-    near = same or difflib.get_close_matches(word, listed, n=1, cutoff=0.6)
+    near = same or [k for k in difflib.get_close_matches(word, listed, n=3, cutoff=0.6) if _alike(word, k)]
     if not near and len(word) == 2:
         near = [k for k in listed if len(k) == 2 and k[0] == word[0]]  # w1 for w9, but not a9
-    return f" Did you mean {near[0]!r}?" if near else ""
+    return near[0] if near else ""
+
+
+def _alike(word: str, known: str) -> bool:
+    """Whether a short word may be a slip of the pen for another: inv is none for sin, nor det for dot."""
+    slip = sorted(word) == sorted(known) or len(word) != len(known)
+    return len(word) > 3 or len(known) > 3 or slip
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`` Did you mean …?`` when a known word is close, else the empty string."""
+    near = nearest(word, known)
+    return f" Did you mean {near!r}?" if near else ""
 
 
 def said(error: BaseException) -> str:

@@ -121,7 +121,12 @@ def test_slips(line: str, code: int, message: str) -> None:
 def test_a_mistake_in_a_model_names_its_line() -> None:
     result = run("show", "-", given="param w\nloss L = tanhh(w)\n")
     assert (result.exit_code, result.stdout) == (3, "")
-    assert result.stderr == "error: <stdin>:2: name error: no function 'tanhh'. Did you mean 'tanh'?\n"
+    assert result.stderr.splitlines() == [
+        "error: <stdin>:2: name error: no function 'tanhh'. Did you mean 'tanh'?",
+        "    loss L = tanhh(w)",
+        "             ^^^^^",
+        "    loss L = tanh(w)   corrected",
+    ]
 
 
 # -- where models come from, where results go

@@ -122,7 +122,7 @@ def matmul(a: Node, b: Node) -> Node:
         raise ShapeError(f"@ needs arrays, but {label(a if not a.ndim else b)} is a scalar; use *")
     inner_b = b.shape[0] if b.ndim == 1 else b.shape[-2]
     if not same(a.shape[-1], inner_b):
-        raise ShapeError(_inner_mismatch(a, b, inner_b))
+        raise _inner_mismatch(a, b, inner_b)
     batch_a, batch_b = string.ascii_letters[: max(a.ndim - 2, 0)], string.ascii_letters[: max(b.ndim - 2, 0)]
     if a.ndim > 2 and b.ndim > 2:
         a, b, batch_a, batch_b = _batch(a, b)
@@ -132,19 +132,24 @@ def matmul(a: Node, b: Node) -> Node:
     return einsum(Pattern((left, right), out), a, b)
 
 
-def _inner_mismatch(a: Node, b: Node, inner: sp.Expr) -> str:
-    hint = ""
+def _inner_mismatch(a: Node, b: Node, inner: sp.Expr) -> ShapeError:
+    meant = ""
     if b.ndim == 2 and same(a.shape[-1], b.shape[1]):
         first, second = (b, a) if _is_param(a) and not _is_param(b) else (a, b)  # the batch stands in front
-        hint = f"; did you mean {label(first)} @ {label(second)}.T ?"
+        meant = f"{label(first)} @ {_turned(second)}"
     elif a.ndim == 2 and same(a.shape[0], inner):
-        hint = f"; did you mean {label(a)}.T @ {label(b)} ?"
+        meant = f"{_turned(a)} @ {label(b)}"
     elif b.ndim <= 2 and a.ndim <= 2 and same(a.shape[0], b.shape[-1]):
-        hint = f"; did you mean {label(b)} @ {label(a)} ?"
-    return (
-        f"{label(a)} @ {label(b)}: inner sizes {a.shape[-1]} and {inner} differ "
-        f"({label(a)}: {shape_text(a.shape)}, {label(b)}: {shape_text(b.shape)}){hint}"
-    )
+        meant = f"{label(b)} @ {label(a)}"
+    return ShapeError(
+        f"{label(a)} @ {label(b)}: inner sizes {a.shape[-1]} and {inner} differ ({label(a)}: {shape_text(a.shape)}, "
+        f"{label(b)}: {shape_text(b.shape)})" + (f"; did you mean {meant} ?" if meant else ""), instead=meant)
+
+
+def _turned(a: Node) -> str:
+    """The transpose of what a label says."""
+    said = label(a)
+    return said.removesuffix(".T") if said.endswith(".T") else f"{said}.T"
 
 
 def _is_param(a: Node) -> bool:

@@ -228,7 +228,8 @@ class Model:
         row = self.graph.lift(value)
         if row.shape:
             raise ShapeError(
-                f"the loss {name} is not a scalar ({shape_text(row.shape)}); did you mean mean(…) or sum(…) ?"
+                f"the loss {name} is not a scalar ({shape_text(row.shape)}); did you mean mean(…) or sum(…) ?",
+                instead=("mean(…)",)
             )
         self.loss_row = self._equation("loss", name, row, None)
         return self.loss_row

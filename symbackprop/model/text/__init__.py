@@ -10,6 +10,7 @@ from symbackprop.core.graph import Node
 from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
 from symbackprop.model.text.builder import Builder, conventions
+from symbackprop.model.text.complaints import explained
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import one_formula, read_values
 from symbackprop.model.text.header import read_header
@@ -24,26 +25,36 @@ def parse(text: str, name: str | None = None, path: str | None = None, relu0: An
 
     ``path`` is how errors call the text; its stem is the model's name when neither ``name`` nor the header gives one.
     ``relu0`` overrides the text's convention; ``define`` says what abstract functions are, by name. Raises a
-    `ModelError` that names the line.
+    `ModelError` that names the line; its ``others`` are the further errors of the text.
     """
     where = path or "<text>"
-    try:
-        statements = parse_statements(text)
-        header = read_header(text)
-    except ModelError as error:
-        raise error.at(f"{where}:{error.line}") from None
+    model, errors = _read(text, where, name or "", relu0, define)
+    if errors:
+        raise explained(errors, text, lambda other: _read(other, where, name or "", relu0, define)[1])
+    return model
+
+
+def _read(text: str, where: str, name: str, relu0: Any,
+          define: Mapping[str, str] | None) -> tuple[Model, list[ModelError]]:
+    """The model of a text as far as it can be read, and what is wrong with the rest."""
+    statements, errors = parse_statements(text)
+    header = read_header(text)
+    for error in errors:
+        error.at(f"{where}:{error.line}")
     stated = conventions(statements, where).get("relu0", 0)
     model = Model(
-        _plain_name(name or header.name or _stem(path)),
+        _plain_name(name or header.name or _stem(where)),
         summary=header.summary,
         source=header.source,
         tags=header.tags,
         relu0=stated if relu0 is None else relu0,
     )
     model.notes += header.notes
-    Builder(model, where, statements, define).run()
-    model.example = _example(header.example, where)
-    return model
+    builder = Builder(model, where, statements, define, errors)
+    builder.run()
+    if not builder.errors:
+        model.example = _example(header.example, where)
+    return model, builder.errors
 
 
 def parse_expression(text: str, model: Model, names: dict[str, Node] | None = None) -> Node:
@@ -51,8 +62,8 @@ def parse_expression(text: str, model: Model, names: dict[str, Node] | None = No
     return Evaluator(ModelScope(model, names)).row(one_formula(text))
 
 
-def _stem(path: str | None) -> str:
-    return "model" if path is None or path.startswith("<") else re.split(r"[/\\]", path)[-1].removesuffix(".sbp")
+def _stem(path: str) -> str:
+    return "model" if path.startswith("<") else re.split(r"[/\\]", path)[-1].removesuffix(".sbp")
 
 
 def _plain_name(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,7 +12,7 @@ from symbackprop.core.facts import is_repeated
 from symbackprop.core.graph import SIMPLEX, Node
 from symbackprop.core.reverse import grad
 from symbackprop.core.shapes import MAX_DIM
-from symbackprop.errors import ModelError, NameProblem, UsageError, did_you_mean
+from symbackprop.errors import ModelError, NameProblem, ShapeError, UsageError, did_you_mean, nearest
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_notation
 from symbackprop.model.text import tree
@@ -27,23 +27,50 @@ MAX_STATEMENTS, MAX_RANK = 50_000, 16
 
 
 class Builder:
-    """Applies statements to a model. ``scope`` is the place where names are looked up: the model, or a loop's body."""
+    """Applies statements to a model. ``scope`` is the place where names are looked up: the model, or a loop's body.
+
+    ``errors`` are what is wrong, a statement each; nothing more is said of statements that read names which are
+    ``unknown`` because of it.
+    """
 
     def __init__(self, model: Model, source: str, statements: Sequence[tree.Statement],
-                 define: Mapping[str, str] | None = None) -> None:
+                 define: Mapping[str, str] | None = None, errors: Iterable[ModelError] = ()) -> None:
         self.model, self.source, self.statements, self.define = model, source, statements, define or {}
         self.notations = {s.target.name: s.latex for s in statements if isinstance(s, tree.Notate)}
         self.top = ModelScope(model)
         self.top.defined_later = self._defined_later
         self.scope: ModelScope | BodyScope = self.top
         self.count = 0
+        self.errors = list(errors)
+        self.unknown: set[str] = set()
 
     def run(self) -> Model:
+        """All statements, then what holds of the whole."""
         for statement in self.statements:
-            self.apply(statement)
-        with located(self.source):
-            self._finish()
+            self._attempt(statement)
+        if not self.errors:
+            try:
+                with located(self.source):
+                    self._finish()
+            except ModelError as error:
+                self.errors.append(error)
+        self.errors.sort(key=lambda error: error.line)
         return self.model
+
+    def _attempt(self, statement: tree.Statement) -> None:
+        """One statement. What is wrong with it is kept, and what reads a name that is not known for it is left out."""
+        if self.unknown.isdisjoint(_reads(statement)):
+            try:
+                return self.apply(statement)
+            except ModelError as error:
+                error.line = error.line or statement.line
+                self.errors.append(error)
+                self.scope = self.top
+                self.top.counters.clear()
+                self.top.locals.clear()
+        graph = self.model.graph
+        known = {*graph.names, *graph.functions, *self.model.sizes, *self.top.loops, *self.top.families}
+        self.unknown |= {name for s in _flat([statement]) for name in _defines(s)} - known
 
     def apply(self, statement: tree.Statement) -> None:
         """One statement; what goes wrong is located on its line."""
@@ -148,7 +175,10 @@ class Builder:
         if plain and s.target.name in self.top.lines:
             raise NameProblem(self.top.taken(s.target.name))
         value = Evaluator(self.scope).row(s.value)
-        self.scope.assign(s.keyword, s.target, value)
+        try:
+            self.scope.assign(s.keyword, s.target, value)
+        except ShapeError as error:
+            raise error.about(s.value.place) from None
 
     def _defined_later(self, name: str) -> str:
         """That a name is only defined on this line or below, for an error message."""
@@ -210,6 +240,14 @@ def _flat(statements: Sequence[tree.Statement]) -> Iterator[tree.Statement]:
             yield from _flat(s.body)
 
 
+def _reads(s: tree.Statement) -> Iterator[str]:
+    """The names that a statement reads, loops with all that is in them."""
+    for inner in _flat([s]):
+        if isinstance(inner, tree.Notate):
+            yield inner.target.name
+        yield from tree.mentioned(inner)
+
+
 def _defines(s: tree.Statement) -> set[str]:
     """The names that a statement defines, without indices."""
     if isinstance(s, tree.Equation):
@@ -257,7 +295,7 @@ def size_of(expr: tree.Expr, scope: Scope) -> sp.Expr:
     """A size: a positive whole number or an expression in dimensions."""
     for name in tree.mentioned(expr):
         if name not in scope.model.sizes and name not in scope.counters:
-            raise NameProblem(_not_a_dimension(name, scope))
+            raise _not_a_dimension(name, scope).about(expr.place)
     value = evaluate(expr, scope)
     if not isinstance(value, sp.Expr) or (value.is_integer is False and not value.free_symbols):
         raise ModelError(f"a size is a whole number or made of dimensions, not {short(value)}")
@@ -268,11 +306,13 @@ def size_of(expr: tree.Expr, scope: Scope) -> sp.Expr:
     return value
 
 
-def _not_a_dimension(name: str, scope: Scope) -> str:
+def _not_a_dimension(name: str, scope: Scope) -> NameProblem:
     if name in scope.graph.names:
-        return f"{name!r} is an array, not a dimension"
-    hint = did_you_mean(name[:40], scope.model.sizes)
-    return f"the dimension {name[:40]!r} is not declared; write `dim {name[:40]}` above.{hint}"
+        return NameProblem(f"{name!r} is an array, not a dimension")
+    near = nearest(name[:40], scope.model.sizes)
+    hint = f" Did you mean {near!r}?" if near else ""
+    says = f"the dimension {name[:40]!r} is not declared; write `dim {name[:40]}` above.{hint}"
+    return NameProblem(says, instead=near)
 
 
 class Defined:

@@ -18,7 +18,7 @@ from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.names import unprimed
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import MAX_DIM, shape_text
-from symbackprop.errors import ModelError, NameProblem, did_you_mean
+from symbackprop.errors import ModelError, NameProblem, nearest
 from symbackprop.model.text.known_numbers import short, whole
 
 Value = Any
@@ -87,8 +87,9 @@ def known_callee(name: str, graph: Graph) -> Callee:
     if name in graph.names:
         raise NameProblem(f"{name} is an array, not a function: write {name} * (…) or {name} @ …")
     shown, known = name[:40], [*function_names(), *graph.functions]
-    hint = did_you_mean(shown, known) or f" An abstract one is declared above: function {shown}"
-    raise NameProblem(f"no function {shown!r}.{hint}")
+    near = nearest(shown, known)
+    hint = f"Did you mean {near!r}?" if near else f"An abstract one is declared above: function {shown}"
+    raise NameProblem(f"no function {shown!r}. {hint}", near=name, instead=near)
 
 
 def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, Value]) -> Node | sp.Expr:
@@ -99,7 +100,12 @@ def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, 
             raise TypeError("it needs at least one array")
         bound = found.signature.bind(*given, **options)
     except TypeError as error:
-        raise ModelError(f"{found.name}: {_reason(error, options, found)}; it is called as {found.usage()}") from None
+        unknown = next((k for k in options if k not in found.signature.parameters), "")
+        near = nearest(unknown[:40], found.signature.parameters) if unknown else ""
+        hint = f" Did you mean {near!r}?" if near else ""
+        reason = f"no argument {unknown[:40]!r}.{hint}" if unknown else str(error)
+        says = f"{found.name}: {reason}; it is called as {found.usage()}"
+        raise ModelError(says, near=unknown, instead=near) from None
     positional, named = _checked(found, bound.arguments, graph)
     row = _applied(found, graph, positional, named)
     numeric = not any(isinstance(a, Node) for a in (*args, *options.values()))
@@ -124,13 +130,6 @@ def _wants_many(found: Callee) -> bool:
     """Whether a function takes any number of arrays, as concat does."""
     parameters = list(found.signature.parameters.values())
     return bool(parameters) and parameters[0].kind is Parameter.VAR_POSITIONAL and parameters[0].annotation == "Node"
-
-
-def _reason(error: TypeError, options: dict[str, Value], found: Callee) -> str:
-    unknown = [k for k in options if k not in found.signature.parameters]
-    if unknown:
-        return f"no argument {unknown[0][:40]!r}.{did_you_mean(unknown[0][:40], found.signature.parameters)}"
-    return str(error)
 
 
 def _checked(found: Callee, given: dict[str, Any], graph: Graph) -> tuple[list[Any], dict[str, Any]]:

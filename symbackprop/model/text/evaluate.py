@@ -46,30 +46,33 @@ class Evaluator:
         self.scope, self.graph = scope, scope.graph
 
     def value(self, expr: tree.Expr) -> Value:
-        """The value of an expression."""
-        match expr:
-            case tree.Name(name):
-                return self.scope.name(name)
-            case tree.Number() | tree.String() | tree.Word():
-                return expr.value
-            case tree.Chain():
-                return self.chain(expr)
-            case tree.Call():
-                return self.call(expr)
-            case tree.Index():
-                return self.index(expr)
-            case tree.Power():
-                return self.power(expr)
-            case tree.Negative():
-                return self.negative(expr)
-            case tree.Transpose(body):
-                value = self.operand(body)
-                return self.transpose(value) if isinstance(value, Node) else value
-            case tree.Compare(sign, left, right):
-                return self.graph.call(RELATIONS[sign], self.row(left), self.row(right))
-            case tree.Tuple(items):
-                return tuple([self.value(item) for item in items])
-        raise ModelError("a slice only stands in an index")
+        """The value of an expression; an error in it is about the innermost part that has it."""
+        try:
+            match expr:
+                case tree.Name(name):
+                    return self.scope.name(name)
+                case tree.Number() | tree.String() | tree.Word():
+                    return expr.value
+                case tree.Chain():
+                    return self.chain(expr)
+                case tree.Call():
+                    return self.call(expr)
+                case tree.Index():
+                    return self.index(expr)
+                case tree.Power():
+                    return self.power(expr)
+                case tree.Negative():
+                    return self.negative(expr)
+                case tree.Transpose(body):
+                    value = self.operand(body)
+                    return self.transpose(value) if isinstance(value, Node) else value
+                case tree.Compare(sign, left, right):
+                    return self.graph.call(RELATIONS[sign], self.row(left), self.row(right))
+                case tree.Tuple(items):
+                    return tuple([self.value(item) for item in items])
+            raise ModelError("a slice only stands in an index")
+        except ModelError as error:
+            raise error.about(expr.place) from None
 
     def operand(self, expr: tree.Expr) -> Node | sp.Expr:
         """An expression that has to be an array or a number."""
@@ -87,7 +90,11 @@ class Evaluator:
     def chain(self, expr: tree.Chain) -> Value:
         value = self.operand(expr.first)
         for sign, part in expr.rest:
-            value = binary(sign, value, self.operand(part), self.graph)
+            right = self.operand(part)
+            try:
+                value = binary(sign, value, right, self.graph)
+            except ModelError as error:
+                raise error.about(expr.first.place and expr.first.place.to(part.place)) from None
         return value
 
     def transpose(self, value: Node) -> Node:

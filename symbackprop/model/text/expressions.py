@@ -43,10 +43,11 @@ def expression(c: Cursor) -> tree.Expr:
     c.depth += 1
     if c.depth > MAX_DEPTH:
         raise problem(f"the expression is nested more than {MAX_DEPTH} deep: name a part of it", c.now.line)
+    first = c.now
     left = _sum(c)
     if c.at(*COMPARISONS):
         sign = c.take().text
-        left = tree.Compare(sign, left, _sum(c))
+        left = tree.Compare(sign, left, _sum(c), place=c.since(first))
         if c.at(*COMPARISONS):
             raise c.unexpected("comparisons cannot be chained: multiply them, (a < b) * (b < c)", named=True)
     c.depth -= 1
@@ -75,15 +76,15 @@ def formula_of(tokens: tuple[Token, ...], read: Callable[[Cursor], tree.Expr] = 
 
 
 def _sum(c: Cursor) -> tree.Expr:
-    first = _product(c)
+    start, first = c.now, _product(c)
     rest: list[tuple[str, tree.Expr]] = []
     while c.at("+", "-"):
         rest.append((c.take().text, _product(c)))
-    return tree.Chain(first, tuple(rest)) if rest else first
+    return tree.Chain(first, tuple(rest), place=c.since(start)) if rest else first
 
 
 def _product(c: Cursor) -> tree.Expr:
-    first = _sign(c)
+    start, first = c.now, _sign(c)
     rest: list[tuple[str, tree.Expr]] = []
     while c.at("*", "/", "@"):
         sign = c.take().text
@@ -93,20 +94,21 @@ def _product(c: Cursor) -> tree.Expr:
     if not rest:
         return first
     if isinstance(first, tree.Negative):  # -a * b is the negative of a product
-        return tree.Negative(tree.Chain(first.body, tuple(rest)))
-    return tree.Chain(first, tuple(rest))
+        product = tree.Chain(first.body, tuple(rest), place=c.since(start))
+        return tree.Negative(product, place=product.place)
+    return tree.Chain(first, tuple(rest), place=c.since(start))
 
 
 def _sign(c: Cursor) -> tree.Expr:
-    negative = False
+    first, negative = c.now, False
     while c.at("-", "+"):
         negative ^= c.take().text == "-"
     body = _power(c)
-    return tree.Negative(body) if negative else body
+    return tree.Negative(body, place=c.since(first)) if negative else body
 
 
 def _power(c: Cursor) -> tree.Expr:
-    base = _postfix(c)
+    first, base = c.now, _postfix(c)
     if c.accept("**", "^") is None:
         return base
     c.depth += 1
@@ -114,30 +116,30 @@ def _power(c: Cursor) -> tree.Expr:
         raise problem(f"powers of powers are nested more than {MAX_DEPTH} deep", c.now.line)
     exponent = _sign(c)
     c.depth -= 1
-    return tree.Power(base, exponent)
+    return tree.Power(base, exponent, place=c.since(first))
 
 
 def _postfix(c: Cursor) -> tree.Expr:
-    body = _atom(c)
+    first, body = c.now, _atom(c)
     layers = 0
     while c.at("[", *TRANSPOSES):
         layers += 1
         if layers > MAX_DEPTH:
             raise c.unexpected(f"more than {MAX_DEPTH} indices and transposes on one array", named=True)
         if c.accept(*TRANSPOSES):
-            body = tree.Transpose(body)
+            body = tree.Transpose(body, place=c.since(first))
         else:
             c.take()
-            body = tree.Index(body, _items(c))
+            body = tree.Index(body, _items(c), place=c.since(first))
     return body
 
 
 def _atom(c: Cursor) -> tree.Expr:
     token = c.now
     if token.kind == NUMBER:
-        return tree.Number(number(c.take()))
+        return tree.Number(number(c.take()), place=c.since(token))
     if token.kind == STRING:
-        return tree.String(c.take().text[1:-1])
+        return tree.String(c.take().text[1:-1], place=c.since(token))
     if token.kind == NAME:
         return _name(c)
     if c.accept("("):
@@ -154,12 +156,12 @@ def _name(c: Cursor) -> tree.Expr:
     if token.text in WORDS:
         return tree.Word(WORDS[token.text])
     if token.text in PYTHON_WORDS:
-        raise problem(f"{token.text!r} is Python, not model text: there are only formulas here", token.line, token.text)
+        raise token.problem(f"{token.text!r} is Python, not model text: there are only formulas here")
     if not c.accept("("):
         _refuse_juxtaposition(c, token)
-        return tree.Name(token.text)
+        return tree.Name(token.text, place=c.since(token))
     args, options = _arguments(c, token.text)
-    return tree.Call(token.text, args, options)
+    return tree.Call(token.text, args, options, place=c.since(token))
 
 
 def _refuse_juxtaposition(c: Cursor, before: Token) -> None:
@@ -231,7 +233,7 @@ def number(token: Token) -> sp.Rational:
     beyond = len(exponent) > 6 or abs(int(exponent or 0) + digits) > _LARGEST + 1
     value = sp.S.Zero if beyond else sp.Rational(token.text)
     if beyond or value > MAX_FLOAT:
-        raise problem(f"{token.text} is beyond what a float can hold", token.line)
+        raise token.problem(f"{token.text} is beyond what a float can hold")
     return value
 
 

@@ -11,7 +11,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import stack_of
 from symbackprop.core.shapes import dim, same
-from symbackprop.errors import ModelError, NameProblem, did_you_mean
+from symbackprop.errors import ModelError, NameProblem, nearest
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_name, python_name
 from symbackprop.model.text import tree
@@ -186,7 +186,8 @@ class ModelScope(Scope):
             return dim(name)
         if name == PI:
             return sp.pi
-        raise NameProblem(self._unknown(name))
+        message, instead = self._unknown(name)
+        raise NameProblem(message, instead=instead)
 
     def assign(self, keyword: str, target: tree.Target, row: Node) -> None:
         """One equation."""
@@ -208,14 +209,16 @@ class ModelScope(Scope):
         hint = "; shapes are written N x D" if what and self.declares_arrays else ""
         return f"the name {name!r} is already taken on line {self.lines[name]}{what}{hint}"
 
-    def _unknown(self, name: str) -> str:
+    def _unknown(self, name: str) -> tuple[str, str]:
+        """What to say of a name that means nothing here, and what may be meant."""
         shown = name if len(name) <= 40 else name[:40] + "…"
         if name in self.families:
-            return f"{shown} is a family of names: write {self.members(name)}"
+            return f"{shown} is a family of names: write {self.members(name)}", ""
         later = self.defined_later(name)
         if later:
-            return later
+            return later, ""
         if callee(name) is not None or name in self.graph.functions:
-            return f"{shown} is a function: write {shown}(…)"
+            return f"{shown} is a function: write {shown}(…)", ""
         known = [*self.graph.names, *self.model.sizes, *self.others, *self.loops, *self.families]
-        return f"{shown!r} is not declared.{did_you_mean(shown, known) or did_you_mean(shown, function_names())}"
+        near = nearest(shown, known) or nearest(shown, function_names())
+        return f"{shown!r} is not declared." + (f" Did you mean {near!r}?" if near else ""), near

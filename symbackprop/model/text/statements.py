@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from symbackprop.core.graph import STATED
-from symbackprop.errors import did_you_mean
+from symbackprop.errors import ModelError, nearest
 from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import expression, size
 from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, STRING, Cursor, Line, found, logical_lines, problem
@@ -25,32 +25,38 @@ _FOREIGN = {
 }
 
 
-def parse_statements(text: str) -> tuple[tree.Statement, ...]:
-    """All statements of a text. A text that is indented as a whole is read as if it were not."""
-    reader = Reader(list(logical_lines(text)))
+def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelError]]:
+    """All statements of a text, and what is wrong with lines of it that are none. A text that is indented as a whole is
+    read as if it were not."""
+    errors: list[ModelError] = []
+    reader = Reader(list(logical_lines(text, errors)), errors)
     first = reader.lines[0].indent if reader.lines else ""
     body = reader.block(first, 0)
     if reader.place < len(reader.lines):
-        raise problem("the indentation matches no line above", reader.lines[reader.place].number)
-    return body
+        errors.append(problem("the indentation matches no line above", reader.lines[reader.place].number))
+    return body, errors
 
 
 class Reader:
     """Reads blocks of equally indented lines."""
 
-    def __init__(self, lines: list[Line]) -> None:
-        self.lines, self.place = lines, 0
+    def __init__(self, lines: list[Line], errors: list[ModelError]) -> None:
+        self.lines, self.place, self.errors = lines, 0, errors
 
     def block(self, indent: str, nesting: int) -> tuple[tree.Statement, ...]:
         body: list[tree.Statement] = []
-        while self.place < len(self.lines) and self.lines[self.place].indent == indent:
-            body.append(self.statement(indent, nesting))
-        if self.place < len(self.lines) and self._is_deeper(indent):
-            raise problem("unexpected indentation: only the body of a loop is indented", self.lines[self.place].number)
+        while self.place < len(self.lines) and (self.lines[self.place].indent == indent or self._is_deeper(indent)):
+            try:
+                body.append(self.statement(indent, nesting))
+            except ModelError as error:
+                self.errors.append(error)
+                self._pass_over(indent)
         return tuple(body)
 
     def statement(self, indent: str, nesting: int) -> tree.Statement:
         line = self.lines[self.place]
+        if line.indent != indent:
+            raise problem("unexpected indentation: only the body of a loop is indented", line.number)
         self.place += 1
         c = Cursor(line.tokens)
         first, second = c.now, c.after
@@ -76,6 +82,11 @@ class Reader:
             raise problem("the body of the loop is missing: indent the lines that belong to it", line)
         body = self.block(self.lines[self.place].indent, nesting + 1)
         return tree.For(line, variable, start, stop, body)
+
+    def _pass_over(self, indent: str) -> None:
+        """The lines that would belong to a statement which is none."""
+        while self.place < len(self.lines) and self._is_deeper(indent):
+            self.place += 1
 
     def _is_deeper(self, indent: str) -> bool:
         own = self.lines[self.place].indent
@@ -141,9 +152,9 @@ def _stated(c: Cursor) -> str:
     """What is stated of an array behind its shape; a word much like one of these is taken for it."""
     if c.now.kind != NAME:
         return ""
-    hint = did_you_mean(c.now.text, STATED)
-    if c.now.text not in STATED and hint:
-        raise problem(f"{c.now.text!r} is nothing that can be stated of an array.{hint}", c.now.line)
+    near = nearest(c.now.text, STATED)
+    if c.now.text not in STATED and near:
+        raise c.now.problem(f"{c.now.text!r} is nothing that can be stated of an array. Did you mean {near!r}?", near)
     return c.take().text if c.now.text in STATED else ""
 
 
@@ -152,12 +163,12 @@ def _at_int(c: Cursor) -> bool:
 
 
 def _shape(c: Cursor) -> tuple[tree.Expr, ...]:
-    sizes = [size(c)]
+    first, sizes = c.now, [size(c)]
     while c.at("×") or (c.now.kind == NAME and c.now.text == "x"):
         c.take()
         sizes.append(size(c))
     if isinstance(sizes[0], tree.Tuple):
-        raise problem("a shape is written N x D, without brackets", c.now.line)
+        raise problem("a shape is written N x D, without brackets", c.now.line, place=c.since(first))
     return tuple(sizes)
 
 
@@ -198,7 +209,7 @@ def equation(c: Cursor) -> tree.Equation:
     if first.kind != NAME:
         raise c.unexpected("a line is a declaration or an equation NAME = formula")
     if c.after.kind in (NAME, STRING, NUMBER) or (c.after.kind == SIGN and c.after.text in "(:"):
-        raise problem(_not_a_statement(first.text, found(c.after)), first.line)
+        raise first.problem(*_not_a_statement(first.text, found(c.after)))
     name = target(c)
     if c.at("=="):
         raise c.unexpected("an equation has one =", named=True)
@@ -208,9 +219,11 @@ def equation(c: Cursor) -> tree.Equation:
     return tree.Equation(first.line, "let", name, value)
 
 
-def _not_a_statement(word: str, after: str) -> str:
+def _not_a_statement(word: str, after: str) -> tuple[str, str]:
+    """What is wrong with a line that begins so, and the word that may be meant."""
     if word in _FOREIGN:
-        return _FOREIGN[word]
+        return _FOREIGN[word], ""
     shown = word if len(word) <= 30 else word[:30] + "…"
-    hint = did_you_mean(word, KEYWORDS) if len(word) <= 30 else ""
-    return f"{shown!r} followed by {after} begins neither a declaration nor an equation.{hint}"
+    near = nearest(word, KEYWORDS) if len(word) <= 30 else ""
+    hint = f" Did you mean {near!r}?" if near else ""
+    return f"{shown!r} followed by {after} begins neither a declaration nor an equation.{hint}", near

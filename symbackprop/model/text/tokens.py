@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from symbackprop.errors import NameProblem, SyntaxProblem
+from symbackprop.errors import ModelError, NameProblem, Place, SyntaxProblem
 from symbackprop.model.names import check_name
 
 NAME, NUMBER, STRING, SIGN, END = "name", "number", "string", "sign", "end of line"
@@ -56,6 +56,15 @@ class Token(NamedTuple):
     def is_sign(self, *signs: str) -> bool:
         return self.kind == SIGN and self.text in signs
 
+    @property
+    def where(self) -> Place | None:
+        """Where it stands; None for one that stands for what was typed otherwise."""
+        return Place(self.line, self.column, self.column + len(self.text)) if self.column else None
+
+    def problem(self, message: str, instead: str | Sequence[str] = ()) -> SyntaxProblem:
+        """The error to raise about this token, and what should stand there."""
+        return problem(message, self.line, self.text, self.where, instead)
+
 
 class Line(NamedTuple):
     """A logical line: where it starts, its indentation, and its tokens with an END at the end."""
@@ -65,9 +74,11 @@ class Line(NamedTuple):
     tokens: tuple[Token, ...]
 
 
-def problem(message: str, line: int, near: str = "") -> SyntaxProblem:
-    """The error to raise for a line, about what is ``near``; whoever knows the file's name puts it in front."""
-    return SyntaxProblem(message, line=line, near=near)
+def problem(message: str, line: int, near: str = "", place: Place | None = None,
+            instead: str | Sequence[str] = ()) -> SyntaxProblem:
+    """The error to raise for a line, about what is ``near``, where that stands, and what should stand there; whoever
+    knows the file's name puts it in front."""
+    return SyntaxProblem(message, line=line, near=near, place=place, instead=instead)
 
 
 def physical_lines(text: str) -> list[str]:
@@ -77,23 +88,33 @@ def physical_lines(text: str) -> list[str]:
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
-def logical_lines(text: str) -> Iterator[Line]:
-    """The statements of a text, as tokens."""
+def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator[Line]:
+    """The statements of a text, as tokens. What is wrong is raised; with ``errors`` it is put there, and the line left
+    out."""
     pending: list[Token] = []
     open_brackets: list[Token] = []
     indent = ""
     for number, raw in enumerate(physical_lines(text), 1):
-        _refuse_invisible(raw, number)
-        tokens = list(_tokens(raw, number))
         if not pending:
             indent = raw[: len(raw) - len(raw.lstrip(" \t"))]
+        try:
+            _refuse_invisible(raw, number)
+            tokens = list(_tokens(raw, number))
+            _match_brackets(tokens, open_brackets)
+        except ModelError as error:
+            if errors is None:
+                raise
+            errors.append(error)
+            pending, open_brackets, tokens = [], [], []
         pending += tokens
-        _match_brackets(tokens, open_brackets)
         if pending and not open_brackets:
             yield Line(pending[0].line, indent, ended(pending))
             pending = []
     if open_brackets:
-        raise problem(f"the {open_brackets[-1].text!r} is never closed", open_brackets[-1].line)
+        unclosed = open_brackets[-1].problem(f"the {open_brackets[-1].text!r} is never closed")
+        if errors is None:
+            raise unclosed
+        errors.append(unclosed)
 
 
 def forgiving_tokens(text: str) -> list[Token]:
@@ -108,7 +129,7 @@ def refuse_foreign(tokens: Iterable[Token]) -> None:
     """Refuse the signs that only forgiving tokens have."""
     for token in tokens:
         if token.kind == SIGN and _PLAIN.fullmatch(token.text) is None:
-            raise problem(_complaint(token.text), token.line, token.text)
+            raise token.problem(_complaint(token.text))
 
 
 def ended(tokens: Sequence[Token]) -> tuple[Token, ...]:
@@ -123,7 +144,8 @@ def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN) -> Iterato
         match = pattern.match(raw, place)
         if match is None:
             where = f" at column {place + 1}" if pattern is _PLAIN else ""
-            raise problem(_complaint(raw[place:], where), number, raw[place])
+            raise problem(_complaint(raw[place:], where), number, raw[place],
+                          Place(number, place + 1, place + 2))
         kind = match.lastgroup
         if kind == "number" and len(match.group()) > MAX_NUMBER:
             raise problem(f"the number {match.group()[:12]}… has more than {MAX_NUMBER} characters", number)
@@ -139,11 +161,12 @@ def _check_number(raw: str, match: re.Match[str], number: int) -> None:
     rest = re.match(r"\w+|\.T\b", raw[match.end() :])
     if rest is None:
         return
-    word = match.group() + rest.group()
-    if word[:2].lower() in ("0x", "0b", "0o"):
-        raise problem(f"{word[:20]} is not a decimal number; numbers are written as 12, 0.5 or 1e-5", number)
-    hint = f"; did you mean {match.group()} x {rest.group()[1:]} ?" if re.fullmatch(r"x[0-9]+", rest.group()) else ""
-    raise problem(f"{word[:20]} is neither a number nor a name{hint}", number)
+    word = Token(NUMBER, match.group() + rest.group(), number, match.start() + 1)
+    if word.text[:2].lower() in ("0x", "0b", "0o"):
+        raise word.problem(f"{word.text[:20]} is not a decimal number; numbers are written as 12, 0.5 or 1e-5")
+    meant = f"{match.group()} x {rest.group()[1:]}" if re.fullmatch(r"x[0-9]+", rest.group()) else ""
+    hint = f"; did you mean {meant} ?" if meant else ""
+    raise word.problem(f"{word.text[:20]} is neither a number nor a name{hint}", meant)
 
 
 def _match_brackets(tokens: list[Token], stack: list[Token]) -> None:
@@ -154,7 +177,7 @@ def _match_brackets(tokens: list[Token], stack: list[Token]) -> None:
             stack.append(token)
         elif token.text in _CLOSING:
             if not stack or _OPENING.index(stack[-1].text) != _CLOSING.index(token.text):
-                raise problem(f"{token.text!r} at column {token.column} closes nothing", token.line)
+                raise token.problem(f"{token.text!r} at column {token.column} closes nothing")
             stack.pop()
 
 
@@ -188,7 +211,8 @@ def _refuse_invisible(raw: str, number: int) -> None:
         return
     for column, char in enumerate(raw, 1):
         if char != "\t" and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
-            raise problem(f"the invisible character {describe(char)} at column {column} is not allowed", number)
+            raise problem(f"the invisible character {describe(char)} at column {column} is not allowed", number,
+                          place=Place(number, column, column + 1))
 
 
 # -- a place in the tokens of a line
@@ -204,6 +228,11 @@ class Cursor:
     @property
     def now(self) -> Token:
         return self.tokens[self.place]
+
+    def since(self, first: Token) -> Place | None:
+        """The place from a token up to here; None where tokens have none."""
+        last = self.tokens[max(self.place - 1, 0)]
+        return first.where and first.where.to(last.where)
 
     @property
     def after(self) -> Token:
@@ -237,7 +266,8 @@ class Cursor:
             return check_name(token.text)
         except NameProblem as error:
             instead = f": {self._with(token, token.text + '_')}" if token.text in PYTHON_WORDS else ""
-            raise NameProblem(f"{error.message} (column {token.column}){instead}", line=token.line) from None
+            raise NameProblem(f"{error.message} (column {token.column}){instead}", line=token.line, place=token.where,
+                              instead=token.text + "_" if instead else "") from None
 
     def _with(self, token: Token, text: str) -> str:
         """The line of a token, with another text for it."""
@@ -252,14 +282,16 @@ class Cursor:
         if self.now.kind == END:
             return
         missing = (self.now.kind in (NAME, NUMBER) and self.now.text not in PYTHON_WORDS) or self.at("(")
-        hint = "; is a * or an @ missing before it?" if missing and after == "the formula" else ""
-        raise self.unexpected(f"unexpected {found(self.now)} after {after}{hint}", named=True)
+        missing = missing and after == "the formula"
+        hint = "; is a * or an @ missing before it?" if missing else ""
+        raise self.unexpected(f"unexpected {found(self.now)} after {after}{hint}", named=True,
+                              instead=("@ …", "* …") if missing else ())
 
-    def unexpected(self, message: str, named: bool = False) -> SyntaxProblem:
+    def unexpected(self, message: str, named: bool = False, instead: Sequence[str] = ()) -> SyntaxProblem:
         """An error at the current token."""
         tail = "" if named else f", found {found(self.now)}"
         place = "" if self.now.kind == END or not self.now.column else f" at column {self.now.column}"
-        return problem(message + tail + place, self.now.line, self.now.text)
+        return self.now.problem(message + tail + place, instead)
 
 
 def found(token: Token) -> str:

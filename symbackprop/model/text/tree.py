@@ -11,36 +11,45 @@ from typing import Any, TypeAlias, get_args
 
 import sympy as sp
 
+from symbackprop.errors import Place
+
 
 @dataclass(frozen=True)
-class Number:
+class Placed:
+    """What stands at a place in the text, where that is known; two of the same are equal wherever they stand."""
+
+    place: Place | None = field(default=None, compare=False, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Number(Placed):
     value: sp.Rational
 
 
 @dataclass(frozen=True)
-class Name:
+class Name(Placed):
     name: str
 
 
 @dataclass(frozen=True)
-class String:
+class String(Placed):
     value: str
 
 
 @dataclass(frozen=True)
-class Word:
+class Word(Placed):
     """``True``, ``False``, ``None`` and ``...``."""
 
     value: object
 
 
 @dataclass(frozen=True)
-class Negative:
+class Negative(Placed):
     body: Expr
 
 
 @dataclass(frozen=True)
-class Chain:
+class Chain(Placed):
     """``first op a op b …`` with operators of one precedence, left to right."""
 
     first: Expr
@@ -48,45 +57,45 @@ class Chain:
 
 
 @dataclass(frozen=True)
-class Power:
+class Power(Placed):
     base: Expr
     exponent: Expr
 
 
 @dataclass(frozen=True)
-class Compare:
+class Compare(Placed):
     sign: str
     left: Expr
     right: Expr
 
 
 @dataclass(frozen=True)
-class Transpose:
+class Transpose(Placed):
     body: Expr
 
 
 @dataclass(frozen=True)
-class Call:
+class Call(Placed):
     function: str
     args: tuple[Expr, ...]
     options: tuple[tuple[str, Expr], ...]
 
 
 @dataclass(frozen=True)
-class Slice:
+class Slice(Placed):
     start: Expr | None
     stop: Expr | None
     step: Expr | None
 
 
 @dataclass(frozen=True)
-class Index:
+class Index(Placed):
     base: Expr
     items: tuple[Expr, ...]
 
 
 @dataclass(frozen=True)
-class Tuple:
+class Tuple(Placed):
     items: tuple[Expr, ...]
 
 
@@ -166,7 +175,7 @@ Statement: TypeAlias = Named | Arrays | Notate | Equation | For
 
 def parts(expr: object) -> Iterator[Expr]:
     """The direct parts of an expression, from left to right; of a tuple those in it."""
-    inside = expr if isinstance(expr, tuple) else [getattr(expr, f.name) for f in fields(expr)]  # type: ignore[arg-type]
+    inside = expr if isinstance(expr, tuple) else [getattr(expr, name) for name in _inside(expr)]
     for part in inside:
         if isinstance(part, tuple):
             yield from parts(part)
@@ -182,7 +191,18 @@ def changed(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
             return tuple([inside(x) for x in part])
         return change(part) if isinstance(part, _EXPRESSIONS) else part
 
-    return replace(expr, **{f.name: inside(getattr(expr, f.name)) for f in fields(expr)})
+    return replace(expr, **{name: inside(getattr(expr, name)) for name in _inside(expr)})
+
+
+def _inside(expr: object) -> tuple[str, ...]:
+    """The fields of an expression in which others stand, and what they are put together with."""
+    kind = type(expr)
+    if kind not in _FIELDS:
+        _FIELDS[kind] = tuple(f.name for f in fields(kind) if f.name != "place")  # type: ignore[arg-type]
+    return _FIELDS[kind]
+
+
+_FIELDS: dict[type, tuple[str, ...]] = {}
 
 
 def mentioned(expr: object, inside: bool = True) -> Iterator[str]:
@@ -197,7 +217,7 @@ def mentioned(expr: object, inside: bool = True) -> Iterator[str]:
 def renamed(expr: Expr, names: Mapping[str, str]) -> Expr:
     """An expression with other names for some of its names."""
     if isinstance(expr, Name):
-        return Name(names.get(expr.name, expr.name))
+        return replace(expr, name=names.get(expr.name, expr.name))
     return changed(expr, lambda part: renamed(part, names))
 
 

@@ -1,0 +1,70 @@
+"""Errors in model text as their writer sees them: all of them, each at its place, with the line that would be right."""
+
+from __future__ import annotations
+
+import pytest
+
+from symbackprop.errors import ModelError
+from symbackprop.model import Model
+
+HEAD = "dim N, D, H\ndata X: N x D\nparam W: H x D, b: H\n"
+
+
+def told(text: str) -> list[str]:
+    with pytest.raises(ModelError) as caught:
+        Model.parse(HEAD + text, path="net.sbp")
+    return caught.value.told().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("line", "mark", "right"),
+    [
+        ("Z = W @ X + b", "    ^^^^^", "Z = X @ W.T + b"),
+        ("Z = b + tnah(X @ W.T)", "        ^^^^", "Z = b + tanh(X @ W.T)"),
+        ("Z = relu(X @ w.T)", "             ^", "Z = relu(X @ W.T)"),
+        ("parm q: H", "^^^^", "param q: H"),
+        ("data q: Nn", "        ^^", "data q: N"),
+        ("data q: H symetric", "          ^^^^^^^^", None),  # what would be meant needs a square
+        ("param q: 3x4", "         ^^^", "param q: 3 x 4"),
+        ("param lambda: H", "      ^^^^^^", "param lambda_: H"),
+        ("Z = X + b", "    ^^^^^", None),
+        ("Z = sum(X, axes=1)", "           ^^^^", "Z = sum(X, axis=1)"),
+        ("Z = X b2", "      ^^", None),  # neither X @ b2 nor X * b2 is right
+        ("Z = W b", "      ^", None),
+        ("Z = b W", "      ^", "Z = b @ W"),
+        ("Z = b b", "      ^", "Z = b @ b"),
+        ("loss Z = X @ W.T", "         ^^^^^^^", "loss Z = mean(X @ W.T)"),
+        ("Z = X & b", "      ^", None),
+        ("Z = inv(W)", "    ^^^", None),  # nothing known is near
+    ],
+)
+def test_the_place_and_the_right_line(line: str, mark: str, right: str | None) -> None:
+    message, *rest = told(f"{line}\nloss L = sum(X)" if "loss" not in line else line)
+    assert message.startswith("net.sbp:4: ")
+    assert rest == [f"    {line}", f"    {mark}", *([f"    {right}   corrected"] if right else [])]
+
+
+def test_a_line_in_a_loop_keeps_its_caret() -> None:
+    assert told("for k in 1..2:\n    Z = X @ w.T\nloss L = sum(X)")[1:] == [
+        "    Z = X @ w.T", "            ^", "    Z = X @ W.T   corrected"]
+
+
+def test_all_errors_at_once_and_none_that_follows_from_another() -> None:
+    lines = told("Z = W @ X\nA = relu(Z) + Y\nparam q: M\nB = A * Z\nC = q + 1\nE = sum(X, axis=7)\nloss L = (C")
+    said = [line.removeprefix("error: ").split(": ")[:2] for line in lines if not line.startswith(" ")]
+    assert said == [["net.sbp:4", "shape error"], ["net.sbp:6", "name error"], ["net.sbp:9", "shape error"],
+                    ["net.sbp:10", "syntax error"]]
+
+
+def test_many_errors_are_counted() -> None:
+    lines = told("".join(f"Z{k} = Y\n" for k in range(15)))
+    assert sum("is not declared" in line for line in lines) == 10 and lines[-1] == "… and 5 more"
+
+
+def test_a_caret_stays_in_sight_of_a_long_line() -> None:
+    shown, mark = told(f"Z = {' + '.join(['b'] * 80)} + missing + b")[1:3]
+    assert len(shown) < 120 and shown[mark.index("^") :][: mark.count("^")] == "missing"
+
+
+def test_words_that_are_only_a_little_alike_are_not_suggested() -> None:
+    assert not any("Did you mean" in line for name in ("inv", "det") for line in told(f"loss L = {name}(W)"))
