@@ -122,9 +122,10 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _alike(word: str, known: str) -> bool:
-    """Whether a short word may be a slip of the pen for another: inv is none for sin, nor det for dot."""
-    slip = sorted(word) == sorted(known) or len(word) != len(known)
-    return len(word) > 3 or len(known) > 3 or slip
+    """Whether a short word may be a slip of the pen for another: dw3 is one for dw2, inv none for sin, det for dot."""
+    if max(len(word), len(known)) > 3 or len(word) != len(known) or sorted(word) == sorted(known):
+        return True
+    return all(a.isdigit() and b.isdigit() for a, b in zip(word, known, strict=True) if a != b)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
