@@ -471,8 +471,10 @@ RULES: dict[str, Rule] = {
 # -- scalar functions: (target, call, expressions of the arguments) -> expression; one that is not here is the helper
 # function of its name
 
-_SAME = ("exp", "log", "log1p", "expm1", "sqrt", "abs", "sign", "sin", "cos", "tanh", "logaddexp", "maximum", "minimum",
-         "where")
+_SAME = ("exp", "log", "log1p", "expm1", "sqrt", "abs", "sign", "sin", "cos", "tan", "sinh", "cosh", "tanh",
+         "logaddexp", "maximum", "minimum", "where", "floor", "ceil", "trunc", "round", "remainder")
+_ARCS = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "asinh": "arcsinh",
+         "acosh": "arccosh", "atanh": "arctanh"}
 _HELPERS = {"elu_unit": "elu", "nought": "where_selected", "monomial": "power_term"}
 Scalar = Callable[..., Expr]
 
@@ -502,6 +504,7 @@ def _zero(p: Arrays) -> Expr:
 
 SCALARS: dict[str, Scalar] = {
     **{word: _library_function(word) for word in _SAME},
+    **{word: _library_function(theirs) for word, theirs in _ARCS.items()},
     **{word: _helper(ours) for word, ours in _HELPERS.items()},
     **{word: _relation(sign) for sign, word in RELATIONS.items()},
     "root": _library_function("sqrt"),

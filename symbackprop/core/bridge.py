@@ -129,10 +129,6 @@ def _unary(name: str) -> Callable[[Graph, sp.Expr], Node]:
     return lambda graph, expr: graph.call(name, lower(graph, expr.args[0]))
 
 
-def _via_trig(build: Callable[[Any], sp.Expr]) -> Callable[[Graph, sp.Expr], Node]:
-    return lambda graph, expr: lower(graph, build(expr.args[0]))
-
-
 _RULES: dict[Any, Callable[[Graph, sp.Expr], Node]] = {
     sp.Max: _max,
     sp.Min: _pairwise("minimum"),
@@ -141,9 +137,6 @@ _RULES: dict[Any, Callable[[Graph, sp.Expr], Node]] = {
     sp.ceiling: _size,
     sp.Abs: _unary("abs"),
     sp.sign: _unary("sign"),
-    sp.tan: _via_trig(lambda x: sp.sin(x) / sp.cos(x)),
-    sp.sinh: _via_trig(lambda x: (sp.exp(x) - sp.exp(-x)) / 2),
-    sp.cosh: _via_trig(lambda x: (sp.exp(x) + sp.exp(-x)) / 2),
     sp.StrictGreaterThan: _pairwise("greater"),
     sp.GreaterThan: _pairwise("greater_equal"),
     sp.StrictLessThan: _pairwise("less"),

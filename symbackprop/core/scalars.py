@@ -357,6 +357,75 @@ def _inverse_mills_fall(np: Numpy, x: Any) -> Any:
     return _integral(np, value, slope, x)
 
 
+def _exact(np: Numpy, function: Callable[..., sp.Expr], slope: Callable[[Any], Any], x: Any, lowest: float = -inf
+           ) -> Any:
+    """A function that SymPy evaluates to all digits; NaN up to ``lowest`` and where it is not real."""
+
+    def value(v: float) -> float:
+        found = function(sp.Float(v)) if v > lowest else sp.nan
+        return float(found) if found.is_extended_real else float("nan")
+
+    return _integral(np, value, slope, x)
+
+
+def _lgamma(np: Numpy, x: Any) -> Any:
+    return _exact(np, sp.loggamma, lambda v: _polygamma(np, 0, v), x, 0)
+
+
+def _polygamma(np: Numpy, n: Any, x: Any) -> Any:
+    def of_order(k: int) -> Any:
+        return _exact(np, lambda v: sp.polygamma(k, v), lambda v: _polygamma(np, k + 1, v), x, 0)
+
+    return _by_order(np, n, of_order)
+
+
+def _bessel_ratio(np: Numpy, n: Any, x: Any) -> Any:
+    def ratio(k: int, v: sp.Float) -> sp.Expr:
+        return sp.besseli(k, v) / v**k if abs(v) > 1e-30 else 1 / (2 ** sp.Integer(k) * sp.factorial(k))
+
+    return _by_order(np, n, lambda k: _exact(np, lambda v: ratio(k, v), lambda v: v * _bessel_ratio(np, k + 1, v), x))
+
+
+def _by_order(np: Numpy, n: Any, function: Callable[[int], Any]) -> Any:
+    """A function of an order, which counts as the nearest whole number, for every order up to 100 that there is."""
+    orders = np.round(np.real(n))
+    known = [int(k) for k in np.unique(orders) if 0 <= k <= 100]
+    return sum([np.where(orders == k, function(k), 0.0) for k in known], np.where(np.isin(orders, known), 0.0, np.nan))
+
+
+def _erfc(np: Numpy, x: Any) -> Any:
+    from math import erfc
+
+    return _integral(np, erfc, lambda v: -2 * np.exp(-v * v) / np.sqrt(np.pi), x)
+
+
+def _erfinv(np: Numpy, x: Any) -> Any:
+    def value(v: sp.Float) -> sp.Expr:
+        return sp.erfinv(v) if abs(v) < 1 else sp.sign(v) * sp.oo if abs(v) == 1 else sp.nan
+
+    return _exact(np, value, lambda v: np.sqrt(np.pi) / 2 * np.exp(_erfinv(np, v) ** 2), x)
+
+
+def _log_cosh(np: Numpy, x: Any) -> Any:
+    size = _abs(np, x)
+    near = np.log1p(2 * np.sinh(np.where(np.real(size) < 1, x, 0) / 2) ** 2)
+    return np.where(np.real(size) < 1, near, size + np.log1p(np.exp(-2 * size)) - np.log(2.0))
+
+
+def _atan2(np: Numpy, y: Any, x: Any) -> Any:
+    """The angle; over complex numbers its continuation to first order."""
+    b, a = np.real(y), np.real(x)
+    angle = np.arctan2(b, a)
+    turned = np.iscomplexobj(x) or np.iscomplexobj(y)
+    return angle + 1j * (a * np.imag(y) - b * np.imag(x)) / (a * a + b * b) if turned else angle
+
+
+def _remainder(np: Numpy, a: Any, b: Any) -> Any:
+    rest, whole = np.remainder(np.real(a), np.real(b)), np.floor(np.real(a) / np.real(b))
+    moved = np.iscomplexobj(a) or np.iscomplexobj(b)
+    return rest + 1j * (np.imag(a) - whole * np.imag(b)) if moved else rest
+
+
 FAR = -5.0
 
 
@@ -432,6 +501,7 @@ def _bernoulli_loss(np: Numpy, p: Any, y: Any) -> Any:
 
 LIMIT = 1e12  # its cube is a float32, and sigmoid, tanh and the normal distribution are constant beyond it
 POSITIVE = ((0.3, 3.0),)
+UNIT = ((-0.9, 0.9),)
 ANY = (-2.0, 2.0)
 TWO = (ANY, ANY)
 NO = ZERO  # the derivative is 0 almost everywhere
@@ -450,6 +520,10 @@ _BRANCH = "where: only the branch taken gets the gradient"
 
 def _prime(name: str, at: maths.Math, value: maths.Math) -> maths.Math:
     return maths.equal(maths.Prime(name, at), value)
+
+
+def _piecewise(name: str) -> Callable[..., Any]:
+    return lambda np, x: getattr(np, name)(np.real(x))
 
 
 _RECORDS = [
@@ -480,6 +554,31 @@ _RECORDS = [
            logs=((1, X), (-1, 1 - X)), finite=X * (1 - X), logarithm=True),
     Scalar("sin", sp.sin, lambda np, x: np.sin(x), (call("cos", X),), latex=r"\sin"),
     Scalar("cos", sp.cos, lambda np, x: np.cos(x), (-call("sin", X),), latex=r"\cos"),
+    Scalar("tan", sp.tan, lambda np, x: np.tan(x), (1 + OUT**2,), latex=r"\tan", odd=True),
+    Scalar("asin", sp.asin, lambda np, x: np.arcsin(x), (1 / call("sqrt", 1 - X**2),), UNIT, latex=r"\arcsin",
+           defined="-1 <= x <= 1", odd=True, finite=1 - X**2),
+    Scalar("acos", sp.acos, lambda np, x: np.arccos(x), (-1 / call("sqrt", 1 - X**2),), UNIT, latex=r"\arccos",
+           defined="-1 <= x <= 1", finite=1 - X**2),
+    Scalar("atan", sp.atan, lambda np, x: np.arctan(x), (1 / (1 + X**2),), latex=r"\arctan", odd=True,
+           range=(-1.6, 1.6)),
+    Scalar("atan2", opaque("atan2"), _atan2,
+           (call("ratio", Y, X**2 + Y**2), -call("ratio", X, X**2 + Y**2)), ((0.3, 2.0), ANY),
+           means="is the angle of the point whose coordinates are its second and its first argument",
+           note="derivative 0 at (0, 0)", finite=X**2 + Y**2, range=(-3.2, 3.2)),
+    Scalar("sinh", sp.sinh, lambda np, x: np.sinh(x), (call("cosh", X),), latex=r"\sinh", odd=True, finite=False),
+    Scalar("cosh", sp.cosh, lambda np, x: np.cosh(x), (call("sinh", X),), latex=r"\cosh", finite=False,
+           log=call("log_cosh", X), range=(0.0, inf), positive=True),
+    Scalar("log_cosh", opaque("log_cosh"), _log_cosh, (call("tanh", X),), means=call("log", call("cosh", X)),
+           range=(0.0, inf), flat=True),
+    Scalar("asinh", sp.asinh, lambda np, x: np.arcsinh(x), (1 / call("sqrt", 1 + X**2),), odd=True),
+    Scalar("acosh", sp.acosh, lambda np, x: np.arccosh(x), (1 / call("sqrt", X**2 - 1),), ((1.3, 3.0),),
+           defined="x >= 1", finite=X - 1),
+    Scalar("atanh", sp.atanh, lambda np, x: np.arctanh(x), (1 / (1 - X**2),), UNIT, defined="-1 < x < 1", odd=True,
+           finite=1 - X**2),
+    *[Scalar(name, opaque(name), _piecewise(name), (NO,), note="derivative 0 everywhere", whole=True)
+      for name in ("floor", "ceil", "trunc", "round")],
+    Scalar("remainder", opaque("remainder"), _remainder, (ONE, -call("floor", X / Y)), (ANY, (0.3, 2.0)),
+           means=X - Y * call("floor", X / Y), defined="y is not 0", finite=Y**2),
     Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), (1 - OUT**2,), latex=r"\tanh",
            complement=2 * call("sigmoid", -2 * X), odd=True,
            range=(-1.0, 1.0)),
@@ -489,11 +588,28 @@ _RECORDS = [
     Scalar("softplus", opaque("softplus"), _softplus, (call("sigmoid", X),), means=call("log", 1 + call("exp", X)),
            range=(0.0, inf), positive=True),
     Scalar("logaddexp", opaque("logaddexp"), _logaddexp,
-           (call("exp", X - OUT), call("exp", Y - OUT)), TWO, public=False,
+           (call("exp", X - OUT), call("exp", Y - OUT)), TWO,
            means=call("log", call("exp", X) + call("exp", Y))),
     Scalar("erf", sp.erf, _erf, (call("exp", -(call("limited", X) ** 2)) * (2 / sp.sqrt(sp.pi)),),
            complement=2 * call("normal_cdf", -sp.sqrt(2) * X), odd=True,
            range=(-1.0, 1.0)),
+    Scalar("erfc", opaque("erfc"), _erfc, (-(call("exp", -(call("limited", X) ** 2)) * (2 / sp.sqrt(sp.pi))),),
+           complement=call("erf", X), log=sp.log(2) + call("log_normal_cdf", -sp.sqrt(2) * X), range=(0.0, 2.0)),
+    Scalar("erfinv", opaque("erfinv"), _erfinv, (call("exp", OUT**2) * (sp.sqrt(sp.pi) / 2),), UNIT, odd=True,
+           means="is the inverse of erf", defined="-1 < x < 1", finite=1 - X**2),
+    Scalar("lgamma", opaque("lgamma"), _lgamma, (call("digamma", X),), POSITIVE,
+           means="is the logarithm of the gamma function", defined="x > 0", finite=X),
+    Scalar("digamma", opaque("digamma"), lambda np, x: _polygamma(np, 0, x), (call("polygamma", 1, X),), POSITIVE,
+           means="is the derivative of lgamma", defined="x > 0", finite=X, latex=r"\psi", text="ψ"),
+    Scalar("polygamma", opaque("polygamma"), _polygamma, (NO, call("polygamma", X + 1, Y)), ((1.0, 1.4), (0.3, 3.0)),
+           means="is the derivative of digamma, as often as its first argument says",
+           note="the order counts as the nearest whole number", defined="y > 0", finite=False),
+    Scalar("i0", opaque("i0"), lambda np, x: _bessel_ratio(np, 0, x), (X * call("bessel_ratio", 1, X),), finite=False,
+           means="is the modified Bessel function of order 0", range=(0.0, inf), positive=True),
+    Scalar("bessel_ratio", opaque("bessel_ratio"), _bessel_ratio, (NO, Y * call("bessel_ratio", X + 1, Y)),
+           ((1.0, 1.4), ANY), finite=False, public=False, range=(0.0, inf),
+           means="is, at (n, x), the modified Bessel function of order n at x over xⁿ",
+           note="the order counts as the nearest whole number"),
     Scalar("normal_cdf", opaque("normal_cdf"), _normal_cdf, (call("normal_pdf", X),),
            latex=r"\Phi", text="Φ", means="is the distribution function of the normal distribution",
            log=call("log_normal_cdf", X), complement=call("normal_cdf", -X),
@@ -627,3 +743,5 @@ register(*_RECORDS, *[
     for sign, name in RELATIONS.items()
 ])
 BY_HEAD |= {sp.Abs: TABLE["abs"], sp.sign: TABLE["sign"]}  # SymPy's own, which it makes of roots of squares
+BY_HEAD |= {head: TABLE[name] for name, head in {"erfc": sp.erfc, "erfinv": sp.erfinv, "lgamma": sp.loggamma,
+                                                 "polygamma": sp.polygamma, "atan2": sp.atan2}.items()}

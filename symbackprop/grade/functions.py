@@ -27,17 +27,12 @@ def _extra(function: Callable[..., Node]) -> Callable[..., Node]:
 
 _OF_ONE_ARRAY: dict[str, Callable[[Node], Node]] = {
     "step": lambda a: a.graph.call("greater", a, 0),
-    "square": lambda a: a**2,
-    "cosh": lambda a: (a.graph.call("exp", a) + a.graph.call("exp", -a)) / 2,
-    "sinh": lambda a: (a.graph.call("exp", a) - a.graph.call("exp", -a)) / 2,
     "sech": lambda a: 2 / (a.graph.call("exp", a) + a.graph.call("exp", -a)),
-    "tan": lambda a: a.graph.call("sin", a) / a.graph.call("cos", a),
     "zeros_like": lambda a: a.graph.full(0, a.shape),
     "ones_like": lambda a: a.graph.full(1, a.shape),
     "neg": lambda a: -a,
     "negative": lambda a: -a,
     "reciprocal": lambda a: 1 / a,
-    "rsqrt": lambda a: 1 / a.graph.call("sqrt", a),
     "flatten": lambda a: build.reshape(a, (-1,)),
     "ravel": lambda a: build.reshape(a, (-1,)),
     "array": lambda a: a,
@@ -75,11 +70,6 @@ def multiply(a: Node, b: Node) -> Node:
 @_extra
 def divide(a: Node, b: Node) -> Node:
     return a / b
-
-
-@_extra
-def clip(a: Node, low: Operand, high: Operand) -> Node:
-    return a.graph.call("minimum", a.graph.call("maximum", a, low), high)
 
 
 @_extra

@@ -28,7 +28,6 @@ _FUNCTIONS = {
     "sigma": "sigmoid",
     "logistic": "sigmoid",
     "sig": "sigmoid",
-    "expit": "sigmoid",
     "ln": "log",
     "th": "tanh",
     "Phi": "normal_cdf",
@@ -56,6 +55,15 @@ _FUNCTIONS = {
     "indicator": "step",
     "sgn": "sign",
     "power": "pow",
+    "mod": "remainder",
+    "gammaln": "lgamma",
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "arctan2": "atan2",
+    "arcsinh": "asinh",
+    "arccosh": "acosh",
+    "arctanh": "atanh",
 }
 _PRINTED = {text: name for name, text in reversed(texts().items())}  # of those called alike the first
 

@@ -7,8 +7,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import mpmath
 import numpy as np
 import pytest
+import sympy as sp
 
 from symbackprop import Model, codegen, derive
 from symbackprop.core import functions as F
@@ -88,6 +90,34 @@ def test_a_slope_that_is_wrong_on_one_side_of_hardtanh_is_found(wrong: str, tmp_
 def test_the_convention_of_hardtanh_is_printed() -> None:
     d = derive(Model.parse("param x\nloss L = hardtanh(x)"))
     assert "the derivative of hardtanh is 0 at −1 and 1" in d.text() and "hardtanh′(x) = 1[|x| < 1]" in d.text()
+
+
+# -- steps
+@pytest.mark.parametrize(("name", "theirs", "slope"), [
+    ("floor", np.floor, 0), ("ceil", np.ceil, 0), ("round", np.round, 0), ("trunc", np.trunc, 0),
+    ("frac", lambda x: x - np.trunc(x), 1), ("remainder", lambda x: np.remainder(x, 1.0), 1),
+])
+def test_steps_have_the_slope_of_their_pieces(name: str, theirs: Any, slope: float, tmp_path: Path) -> None:
+    second = ", 1" if name == "remainder" else ""
+    x = np.array([-2.5, -1.0, -0.25, 0.0, 0.5, 1.5, 3.75])
+    loss, grads = run(f"dim N\nparam x: N\nloss L = sum({name}(x{second}))", 1, tmp_path, x=x)
+    np.testing.assert_allclose([loss, *grads["x"]], [theirs(x).sum(), *[slope] * 7])
+
+
+def test_orders_of_polygamma() -> None:
+    x = np.array([0.2, 1.0, 5.5])
+    g = Graph()
+    row = F.polygamma(3, g.leaf("x", (3,)))
+    found = evaluate([row, grad(F.sum(row), [g.names["x"]])[0]], {"x": x})
+    for k, values in enumerate(found, 3):
+        np.testing.assert_allclose(values, [(-1) ** (k + 1) * float(mpmath.fac(k) * mpmath.zeta(k + 1, v)) for v in x])
+
+
+def test_sympy_s_own_are_ours() -> None:
+    g = Graph()
+    x = g.leaf("x", (3,))
+    for call, name in ((sp.tan, "tan"), (sp.erfc, "erfc"), (sp.loggamma, "lgamma"), (sp.acosh, "acosh")):
+        assert g.lift(call(sp.sympify(x))) is F.FUNCTIONS[name](x)
 
 
 # -- flip and sort

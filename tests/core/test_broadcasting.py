@@ -25,7 +25,7 @@ TWO: dict[str, Callable[[Node, Node], Node]] = {
     for name in (
         "absolute_error", "binary_cross_entropy", "binary_cross_entropy_with_logits", "elu", "equal", "greater",
         "greater_equal", "hinge", "huber", "less", "less_equal", "leaky_relu", "maximum", "minimum", "not_equal",
-        "prelu", "squared_error", "swish", "dropout",
+        "prelu", "squared_error", "swish", "dropout", "atan2", "logaddexp", "remainder", "polygamma", "xlogy",
     )
 } | {
     "kl_divergence": F.kl_divergence,
@@ -37,6 +37,7 @@ TWO: dict[str, Callable[[Node, Node], Node]] = {
     "where": lambda a, b: F.where(a > b, a, b * b),
     "where condition": lambda a, b: F.where(a > 0.5, b, 2),
     "huber delta": lambda a, b: F.huber(a, 0.2, b),
+    "clip": lambda a, b: F.clip(a, b / 2, b + 0.1),
     "dropout rate": lambda a, b: F.dropout(a, a > 0.4, b),
     "layer_norm": lambda a, b: F.layer_norm(a - b, eps=0.1),
     "power": lambda a, b: a**b,

@@ -36,9 +36,69 @@ def _named(apply: Callable[..., Node], name: str, about: str) -> Callable[..., N
 MAKE = {1: _unary, 2: _binary}
 FUNCTIONS |= {s.name: MAKE[s.arity](s.name) for s in TABLE.values() if s.public and s.arity in MAKE}
 exp, log, sqrt, abs, sin, cos = (FUNCTIONS[name] for name in ("exp", "log", "sqrt", "abs", "sin", "cos"))
-tanh, sigmoid, softplus, normal_cdf = (FUNCTIONS[name] for name in ("tanh", "sigmoid", "softplus", "normal_cdf"))
+trunc, tanh, sigmoid, softplus, normal_cdf = (
+    FUNCTIONS[name] for name in ("trunc", "tanh", "sigmoid", "softplus", "normal_cdf")
+)
 maximum, minimum, equal, not_equal = (FUNCTIONS[name] for name in ("maximum", "minimum", "equal", "not_equal"))
 greater_equal, less_equal = FUNCTIONS["greater_equal"], FUNCTIONS["less_equal"]
+
+
+@plain
+def expit(x: Node) -> Node:
+    """sigmoid, by SciPy's name."""
+    return sigmoid(x)
+
+
+@plain
+def square(x: Node) -> Node:
+    """x²."""
+    return x**2
+
+
+@plain
+def rsqrt(x: Node) -> Node:
+    """1/√x."""
+    inverse: Node = 1 / sqrt(x)
+    return inverse
+
+
+@plain
+def exp2(x: Node) -> Node:
+    """2^x."""
+    power: Node = 2**x
+    return power
+
+
+@function
+def log2(x: Node) -> Node:
+    """The logarithm to the base 2: log(x)/log(2)."""
+    found: Node = log(x) / sp.log(2)
+    return found
+
+
+@function
+def log10(x: Node) -> Node:
+    """The logarithm to the base 10: log(x)/log(10)."""
+    found: Node = log(x) / sp.log(10)
+    return found
+
+
+@function
+def frac(x: Node) -> Node:
+    """What is behind the point: x − trunc(x), with the sign of x."""
+    return x - trunc(x)
+
+
+@function
+def clip(x: Node, low: Operand, high: Operand) -> Node:
+    """x no further than the bounds; at a bound x gets half of the gradient."""
+    return minimum(maximum(x, low), high)
+
+
+@function
+def xlogy(x: Node, y: Operand) -> Node:
+    """x·log(y), which is 0 where x is 0."""
+    return x * log(y)
 
 
 @plain

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import sympy as sp
-
 from symbackprop.core import build
 from symbackprop.core import functions as F
 from symbackprop.core.graph import Node
 from symbackprop.core.numpy_calls.table import TABLE, named, rows
 
-FUNCTIONS = {"exp", "log", "log1p", "expm1", "sqrt", "sign", "sin", "cos", "tanh", "maximum", "minimum", "equal",
+FUNCTIONS = {"exp", "log", "log1p", "expm1", "sqrt", "sign", "sin", "cos", "tan", "sinh", "cosh", "tanh",
+             "floor", "ceil", "trunc", "remainder", "square", "exp2", "log2", "log10", "maximum", "minimum", "equal",
              "not_equal", "greater", "greater_equal", "less", "less_equal"}
 TABLE.update({name: F.FUNCTIONS[name] for name in FUNCTIONS})
 TABLE.update(dict.fromkeys(("absolute", "fabs"), F.FUNCTIONS["abs"]))
+TABLE.update({f"arc{name}": F.FUNCTIONS[f"a{name}"] for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")})
+TABLE |= {"rint": F.FUNCTIONS["round"], "mod": TABLE["remainder"], "i0": F.FUNCTIONS["i0"]}
 
 
 def _binary(name: str, rule: Callable[[Node, Node], Any]) -> None:
@@ -25,12 +26,7 @@ def _binary(name: str, rule: Callable[[Node, Node], Any]) -> None:
 TABLE |= {
     "negative": lambda x: -x,
     "positive": lambda x: x,
-    "square": lambda x: x**2,
     "reciprocal": lambda x: 1 / x,
-    "exp2": lambda x: 2**x,
-    "log2": lambda x: F.pointwise.log(x) / sp.log(2),
-    "log10": lambda x: F.pointwise.log(x) / sp.log(10),
-    "tan": lambda x: F.pointwise.sin(x) / F.pointwise.cos(x),
     "logical_not": lambda x: F.pointwise.equal(x, 0),
 }
 
