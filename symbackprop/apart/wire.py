@@ -99,7 +99,28 @@ def _packed_array(value: Any, buffers: list[bytes]) -> Any:
     numbers, kind = (array.array, array.precision) if isinstance(array, Foreign) else (array, "")
     buffers.append(np.ascontiguousarray(numbers).tobytes())
     what = "scalar" if isinstance(value, np.generic) and not kind else "array"
-    return [what, numbers.dtype.str, list(numbers.shape), len(buffers) - 1, kind]
+    return [what, numbers.dtype.str, list(numbers.shape), len(buffers) - 1, kind, _layout(numbers)]
+
+
+def _layout(array: Any) -> str:
+    """How an array lies in memory, where that is something that code might rely on in vain."""
+    strides = [s for s, n in zip(array.strides, array.shape, strict=True) if n > 1]
+    return "" if not strides else "repeated" if not any(strides) else "scattered" if min(strides) < 0 else ""
+
+
+def scattered(array: Any) -> Any:
+    """The same numbers as every other entry of a larger array, from its end."""
+    if array.ndim == 0:
+        return array
+    wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype, order="F")
+    wide[..., ::-2] = array
+    return wide[..., ::-2]
+
+
+def _laid_out(array: Any, layout: str) -> Any:
+    if layout == "repeated" and array.size:
+        return np.broadcast_to(array.reshape(-1)[0], array.shape)
+    return scattered(array) if layout == "scattered" else array
 
 
 def unpacked(tree: Any, buffers: list[bytes], get: Callable[[Thing], Any]) -> Any:
@@ -118,8 +139,8 @@ def unpacked(tree: Any, buffers: list[bytes], get: Callable[[Thing], Any]) -> An
             return _generator(unpacked(state, buffers, get))
         case ["dtype", str(name)]:
             return np.dtype(name)
-        case ["array" | "scalar" as what, str(dtype), list(shape), int(k), str(kind)] if _DTYPE.fullmatch(dtype):
-            array = np.frombuffer(buffers[k], dtype).reshape([int(n) for n in shape]).copy()
+        case ["array" | "scalar" as what, str(dtype), list(shape), int(k), kind, layout] if _DTYPE.fullmatch(dtype):
+            array = _laid_out(np.frombuffer(buffers[k], dtype).reshape([int(n) for n in shape]).copy(), layout)
             return Foreign(array, kind) if kind else array[()] if what == "scalar" else array
     raise WireError("a value of no known kind")
 

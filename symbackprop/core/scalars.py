@@ -296,7 +296,7 @@ def _sigmoid(np: Numpy, x: Any) -> Any:
 
 
 def _softplus(np: Numpy, x: Any) -> Any:
-    return np.maximum(x, 0) + np.log1p(np.exp(-_abs(np, x)))
+    return np.where(np.real(x) >= 0, x, 0) + np.log1p(np.exp(-_abs(np, x)))
 
 
 def _logaddexp(np: Numpy, a: Any, b: Any) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
@@ -20,13 +20,16 @@ from symbackprop.errors import ModelError, UsageError
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
 from symbackprop.verify.differences import AUTO, CENTRAL, COMPLEX, NotAnalytic, Objective, Prober, Slopes, with_entry
+from symbackprop.verify.everywhere import DOUBLE, Everywhere, Miss
+from symbackprop.verify.further import Further, Situation
 from symbackprop.verify.interpreter import Array
-from symbackprop.verify.module import Candidate, Outcome, module_apart
+from symbackprop.verify.kinks import Unstated
+from symbackprop.verify.module import Candidate, Outcome, arrays_of, module_apart
 from symbackprop.verify.optimizers import unknown_rule
 from symbackprop.verify.points import Points
 from symbackprop.verify.promises import broken_promises
 from symbackprop.verify.report import FAIL, PASS, GradientReport, Report, ResultReport, joined
-from symbackprop.verify.sampling import Sample, choose_sizes, hidden_dims
+from symbackprop.verify.sampling import Sample, choose_sizes, hidden_dims, in_single
 from symbackprop.verify.verdicts import (
     TOLERANCE,
     Finding,
@@ -116,13 +119,15 @@ class Check:
     flaws: dict[str, Flaw] = field(default_factory=dict)
     results: dict[str, ResultReport] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    misses: list[Miss] = field(default_factory=list)
+    without: list[str] = field(default_factory=list)
     sizes: list[dict[str, int]] = field(default_factory=list)
     stopped: bool = False
     done: int = 0
     total: int = 0
 
     def run(self) -> Report:
-        self.candidate, self.rng = Candidate(self.module, self.model), np.random.default_rng(self.seed)
+        self.candidate, self.rng = Candidate(self.module, self.model, self.given), np.random.default_rng(self.seed)
         self.targets = self.candidate.targets
         first = choose_sizes(self.model, self.rng, self.given)
         self.points = Points(self.model, self.rng, first, self.targets)
@@ -137,6 +142,8 @@ class Check:
                 if unsampled or self.stopped:
                     break
             self._aimed()
+            if self.sizes and not self._failed() and not self.stopped:
+                self._further([n for n in varied if n in first], first)
         except CodeEnded as end:
             self.problems.append(f"{end}{at_sizes(self.sizes[-1])}")
         return self._report("" if self.sizes else unsampled)
@@ -170,7 +177,7 @@ class Check:
         """Whether something is wrong already."""
         found = [f.verdict for findings in self.findings.values() for f in findings]
         found += [r.verdict for r in self.results.values()]
-        return FAIL in found or bool(self.problems or self.flaws)
+        return FAIL in found or bool(self.problems or self.flaws or self.misses)
 
     def _at(self, sample: Sample, objective: Objective, trial: int) -> None:
         """Run the module at one point and compare."""
@@ -185,6 +192,35 @@ class Check:
         self._compare(sample, objective, outcome, trial)
         with np.errstate(all="ignore"):
             self.problems += broken_promises(self.candidate, sample, outcome, first=not trial)
+
+    # -- beside the random points
+    def _further(self, varied: Sequence[str], first: Mapping[str, int]) -> None:
+        """Points of a kind, each compared in all gradients at once, as long as nothing is wrong."""
+        hidden = [n for n in hidden_dims(self.model, dict(first)) if n not in varied]
+        fixed = self.given | {n: first[n] for n in hidden}
+        further = Further(self.model, self.rng, fixed, few=self.candidate.compiles)
+        for situation in further.situations(self.points.found[0][0]):
+            if self.stopped or self._failed():
+                return
+            self._at_once(situation)
+
+    def _at_once(self, situation: Situation) -> None:
+        """Run the module in a situation and compare its results and gradients with the model."""
+        sample = situation.sample if situation.eps == DOUBLE else in_single(situation.sample)
+        try:
+            with np.errstate(all="ignore"):
+                outcome = self.candidate.run(sample)
+        except CallFailed as failure:
+            self.problems.append(f"{situation.words}: {failure}")
+            return
+        everywhere = Everywhere(situation.objective, self.targets, self.rng, situation.eps, situation.exact)
+        try:
+            miss = everywhere.differs(outcome.results) or everywhere.miss(arrays_of(outcome.gradients))
+        except (NotAnalytic, Unstated) as error:
+            self.without.append(f"{situation.words}: {error}")
+            return
+        if miss is not None:
+            self.misses.append(replace(miss, words=situation.words))
 
     def _tick(self, steps: int) -> None:
         self.done += steps
@@ -257,7 +293,7 @@ class Check:
             self.model.name,
             gradients,
             tuple(self.results.values()),
-            tuple(dict.fromkeys(self.problems)),
+            tuple(dict.fromkeys([*self.problems, *map(str, self.misses)])),
             tuple(notes),
             joined(f.method for found in self.findings.values() for f in found),
             self.seed,

@@ -178,6 +178,12 @@ def _relation(row: Node, switch: Switch) -> str:
     return " ".join([_written(row, left), switch.yes, _written(row, right)])
 
 
+def meeting(row: Node) -> str:
+    """That the two operands which a row compares are equal, in words."""
+    left, right = operands_of(row.attr, switches_of(row)[0])
+    return f"{_written(row, left)} = {_written(row, right)}"
+
+
 def _written(row: Node, operand: f.Formula) -> str:
     if isinstance(operand, f.Arg):
         return Brief().operand(row.args[operand.index])

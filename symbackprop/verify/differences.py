@@ -7,7 +7,7 @@ how the derivative was found symbolically.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import frexp, inf, isfinite, ldexp
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.core.graph import Node
-from symbackprop.verify.interpreter import Array, Program, Sizes, Step
+from symbackprop.verify.interpreter import Array, Program, Sizes, Step, Watch
 from symbackprop.verify.kinks import Gap, Gaps, crossed, on_kinks, touched
 
 CENTRAL, COMPLEX, AUTO = "central", "complex", "auto"
@@ -68,24 +68,39 @@ class Objective:
     """The number whose gradient is checked: the loss, or Σ upstream·output over the outputs of a layer.
 
     ``weights`` are the upstream gradients, one array a row, and ``given`` the values of all leaves by id. ``also`` are
-    rows whose values are wanted too: slopes may be taken in any row that the program computes.
+    rows whose values are wanted too: slopes may be taken in any row that the program computes. While ``change`` is set,
+    it says of every step what value to go on with.
     """
 
     def __init__(self, rows: Sequence[Node], weights: Sequence[Array], given: dict[int, Array], sizes: Sizes,
                  also: Sequence[Node] = ()) -> None:
         self.rows, self.weights, self.given = rows, weights, given
         self.gaps, self.held = Gaps(), Held()
+        self.change: Watch | None = None
         self.program = Program([*rows, *also], sizes, watch=self._watch)
         with np.errstate(all="ignore"):
             self.base = self.program.run(given)
         self.start = self.gaps.take()
-        self.value = self._total(self.base)
+        self.value = self.total(self.base)
         self.magnitude = float(sum(np.sum(np.abs(w * self.base[r.id])) for r, w in zip(rows, weights, strict=True)))
 
     def _watch(self, step: Step, args: Sequence[Array], value: Array) -> Array:
-        return self.gaps.watch(step, args, self.held.watch(step, value))
+        value = self.gaps.watch(step, args, self.held.watch(step, value))
+        return value if self.change is None else self.change(step, args, value)
 
-    def _total(self, values: dict[int, Array]) -> Any:
+    def values(self, moved: Mapping[int, Array], change: Watch | None = None) -> tuple[dict[int, Array], list[Gap]]:
+        """The values of all rows when some leaves hold other arrays, and the gaps to all kinks on the way."""
+        self.gaps.take()
+        self.held.again()
+        self.change = change
+        try:
+            with np.errstate(all="ignore"):
+                return self.program.run({**self.given, **moved}), self.gaps.take()
+        finally:
+            self.change = None
+
+    def total(self, values: Mapping[int, Array]) -> Any:
+        """The objective, of the values of all rows."""
         return sum(np.sum(w * values[r.id]) for r, w in zip(self.rows, self.weights, strict=True))
 
     def at(self, leaf: Node, array: Array) -> tuple[Any, list[Gap]]:
@@ -93,7 +108,7 @@ class Objective:
         self.gaps.take()  # what an evaluation that was broken off has left
         self.held.again()
         with np.errstate(all="ignore"):
-            value = self._total(self.program.rerun(self.base, leaf, array))
+            value = self.total(self.program.rerun(self.base, leaf, array))
         return value, self.gaps.take()
 
     def kinks(self, leaves: Sequence[Node]) -> int:
@@ -126,27 +141,39 @@ class Line:
         return self.objective.at(self.leaf, point)
 
 
-def slope(line: Line, method: str, scale: float) -> Estimate:
+class Ray:
+    """φ(t) = f(x + t·v) for several leaves at once; ``along`` holds v by leaf id, ``change`` is that of the values."""
+
+    def __init__(self, objective: Objective, along: Mapping[int, Array], change: Watch | None = None) -> None:
+        self.objective, self.start, self.along, self.change = objective, objective.start, along, change
+
+    def at(self, t: complex) -> tuple[Any, list[Gap]]:
+        moved = {leaf: self.objective.given[leaf] + t * v for leaf, v in self.along.items()}
+        values, gaps = self.objective.values(moved, self.change)
+        return self.objective.total(values), gaps
+
+
+def slope(line: Line | Ray, method: str, scale: float) -> Estimate:
     """φ'(0); ``scale`` is the size of t over which the model changes noticeably."""
     return complex_step(line) if method == COMPLEX else central(line, scale)
 
 
-def complex_step(line: Line) -> Estimate:
+def complex_step(line: Line | Ray) -> Estimate:
     """Im φ(i·h)/h for an h so small that its square vanishes: nothing is subtracted, so all digits of f count.
 
     What is itself as small as that square is looked at once more with another h. Raises `NotAnalytic` where a row
     refuses complex numbers.
     """
-    found, gaps = _imaginary(line, TINY)
+    found, gaps = imaginary(line, TINY)
     if touched(line.start, gaps):
         return AT_KINK
     if not isfinite(found):
         return UNKNOWN
-    noise = abs(found - _imaginary(line, TINY / 4)[0]) if 0 < abs(found) < TINY else 0.0
+    noise = abs(found - imaginary(line, TINY / 4)[0]) if 0 < abs(found) < TINY else 0.0
     return Estimate(found, 2 * noise)
 
 
-def _imaginary(line: Line, h: float) -> tuple[float, list[Gap]]:
+def imaginary(line: Line | Ray, h: float) -> tuple[float, list[Gap]]:
     """Im φ(i·h)/h, and the gaps there."""
     try:
         with warnings.catch_warnings():
@@ -157,7 +184,7 @@ def _imaginary(line: Line, h: float) -> tuple[float, list[Gap]]:
     return float(np.imag(value)) / h, gaps
 
 
-def central(line: Line, scale: float) -> Estimate:
+def central(line: Line | Ray, scale: float) -> Estimate:
     """Central differences over the longest step that meets no kink; shorter ones where they are more certain."""
     best = AT_KINK
     natural = line.objective.magnitude / scale
@@ -170,7 +197,7 @@ def central(line: Line, scale: float) -> Estimate:
     return best if not best.kink else _closer(line, scale)
 
 
-def _closer(line: Line, scale: float) -> Estimate:
+def _closer(line: Line | Ray, scale: float) -> Estimate:
     """Where every usual step meets a kink: a far shorter one, for a slope so steep that it is certain still, as that of
     x/max(|x|, 1e-12)."""
     for reach in CLOSER:
@@ -180,7 +207,7 @@ def _closer(line: Line, scale: float) -> Estimate:
     return AT_KINK
 
 
-def _extrapolated(line: Line, h: float) -> Estimate:
+def _extrapolated(line: Line | Ray, h: float) -> Estimate:
     """Romberg's scheme on steps h, h/2, h/4: the error of the result is of order h⁶; the last correction bounds it."""
     quotients, top = [], 0.0
     for step in (h, h / 2, h / 4):

@@ -156,3 +156,56 @@ def _computed(kernel: Kernel, points: Any) -> Any:
     with np.errstate(all="ignore"):
         found = TABLE[kernel.form.name].reference(np, *[operand_in(p, points) for p in kernel.form.args])
     return np.broadcast_to(found, points.shape[1:])
+
+
+# -- on a kink: the slope there by the convention that is stated for the function, over the values of its arguments
+class Unstated(Exception):
+    """A function has a kink at a point, and no slope is stated for it."""
+
+
+STATED: dict[str, Callable[..., tuple[Any, ...]]] = {
+    "relu": lambda x, tie: (tie,),
+    "leaky": lambda x, a, tie: (tie + (1 - tie) * a, 0.0),
+    "elu_unit": lambda x, a: (a, 0.0),
+    "negexpm1": lambda x: (1.0,),
+    "abs": lambda x: (0.0,),
+    "hardtanh": lambda x: (0.0,),
+    "maximum": lambda a, b: (0.5, 0.5),
+    "minimum": lambda a, b: (0.5, 0.5),
+}
+
+
+def stated(step: Step, args: Sequence[Array], value: Array) -> Array:
+    """The value of a step that a complex step goes through, with what the conventions say on its kinks: NumPy compares
+    complex numbers by their imaginary parts where the real ones are equal. Raises `Unstated`."""
+    switches, largest = switches_of(step.row), step.row.op.name == "max"
+    if not (switches or largest) or not any(np.iscomplexobj(a) for a in args):
+        return value
+    if largest:
+        return _shared(step, args[0])
+    real, operands = [np.real(a) for a in args], step.attr.form.args
+    record = TABLE[step.attr.head]
+    if record.boolean:
+        return np.asarray(step.compute(*real))
+    if step.attr.head == "where":
+        return np.where(*[operand_in(p, args if k else real) for k, p in enumerate(operands)])
+    on = np.any([np.broadcast_to(np.equal(*operands_in(step, s, real)), np.shape(value)) for s in switches], axis=0)
+    return np.where(on, np.real(value) + 1j * _stated_slope(step, args), value) if np.any(on) else value
+
+
+def _stated_slope(step: Step, args: Sequence[Array]) -> Array:
+    """What the imaginary parts of the arguments become by the stated slopes."""
+    if step.attr.head not in STATED:
+        raise Unstated(step.attr.head)
+    given = [operand_in(p, args) for p in step.attr.form.args]
+    slopes = STATED[step.attr.head](*map(np.real, given))
+    return sum(slope * np.imag(x) for slope, x in zip(slopes, given, strict=False))
+
+
+def _shared(step: Step, a: Array) -> Array:
+    """The largest entries, whose slopes count in equal shares."""
+    axes, keepdims = step.attr
+    largest = np.real(a) == np.max(np.real(a), axis=axes, keepdims=True)
+    slope = np.sum(np.imag(a) * largest, axis=axes, keepdims=keepdims)
+    top = np.max(np.real(a), axis=axes, keepdims=keepdims)
+    return top + 1j * slope / np.sum(largest, axis=axes, keepdims=keepdims)

@@ -3,6 +3,7 @@ it promises."""
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Callable, Container, Mapping
@@ -87,10 +88,11 @@ class Outcome:
 
 class Candidate:
     """The module under test. ``targets`` are the rows that it promises the gradients of, ``chosen`` their names if it
-    says so itself. Calls raise `CallFailed` where its functions raise or return something else than told."""
+    says so itself; ``given`` are sizes that have to stay. Calls raise `CallFailed` where its functions raise or return
+    something else than told."""
 
-    def __init__(self, module: ModuleType, model: Model) -> None:
-        self.module, self.model = module, model
+    def __init__(self, module: ModuleType, model: Model, given: Mapping[str, int] | None = None) -> None:
+        self.module, self.model, self.given = module, model, given or {}
         self.chosen, self.targets = chosen(module), promised_rows(module, model)
         self.results = [model.loss_row.name or ""] if model.loss_row is not None else list(model.output_rows)
         self._hidden: dict[tuple[tuple[str, int], ...], dict[str, int]] = {}
@@ -114,6 +116,17 @@ class Candidate:
         except (TypeError, ValueError):
             return {}
         return {n: p.default for n, p in found.items()}
+
+    @property
+    def compiles(self) -> bool:
+        """Whether the module compiles anew what it computes for every size."""
+        return "jax" in imports(self.source)
+
+    @property
+    def source(self) -> str:
+        """The text of the module's file; nothing where there is none."""
+        path = getattr(self.module, "__file__", None)
+        return Path(path).read_text(encoding="utf-8") if path and Path(path).is_file() else ""
 
     def hidden(self, sample: Sample) -> dict[str, int]:
         """The sizes of a sample that its arrays do not show."""
@@ -140,13 +153,19 @@ class Candidate:
 
     def run_on(self, params: dict[str, Any], data: dict[str, Any], sample: Sample, upstream: Any = None,
                **options: Any) -> Outcome:
-        found = self.ask("forward", params, data, sample, **options)
+        results, cache = self.pair(self.ask("forward", params, data, sample, **options))
+        gradients = self.backward(cache, *self.seed(sample, upstream), **options)
+        return Outcome(self.named(results), gradients)
+
+    def pair(self, found: Any, function: str = "forward") -> tuple[Any, Any]:
+        """(loss or outputs, cache) as forward returns them, (loss, gradients) of loss_and_grads."""
         if not isinstance(found, tuple) or len(found) != 2:
-            first = "loss" if self.is_loss else "output"
-            raise CallFailed(f"forward returned {kind(found)}, expected ({first}, cache)")
-        results, cache = found
-        gradients = call(self.module, "backward", cache, *self.seed(sample, upstream), **options)
-        return Outcome(self.named(results), self.mapping("backward", gradients))
+            first, second = "loss" if self.is_loss else "output", "cache" if function == "forward" else "grads"
+            raise CallFailed(f"{function} returned {kind(found)}, expected ({first}, {second})")
+        return found
+
+    def backward(self, cache: Any, *upstream: Any, **options: Any) -> dict[str, Any]:
+        return self.mapping("backward", call(self.module, "backward", cache, *upstream, **options))
 
     @property
     def is_loss(self) -> bool:
@@ -156,8 +175,23 @@ class Candidate:
         """The arguments of backward after the cache."""
         if self.is_loss:
             return () if upstream is None else (upstream,)
-        given = as_given(sample.upstream, sample.upstream)
-        return (given if len(given) > 1 else given[self.results[0]],)
+        return (self.as_upstream(as_given(sample.upstream, sample.upstream)),)
+
+    def as_upstream(self, given: dict[str, Any]) -> Any:
+        """Upstream gradients by output as backward takes them: of a single output just that."""
+        return given if len(given) > 1 else given[self.results[0]]
+
+    def by_output(self, seed: tuple[Any, ...]) -> dict[str, Any]:
+        """The upstream gradients of a layer by output, from the arguments of backward."""
+        if self.is_loss:
+            return {}
+        return dict(seed[0]) if len(self.results) > 1 else {self.results[0]: seed[0]}
+
+    def scaled(self, seed: tuple[Any, ...], factor: float) -> tuple[Any, ...]:
+        """The arguments of backward after the cache, times a number."""
+        if self.is_loss:
+            return (factor,)
+        return (self.as_upstream({n: factor * u for n, u in self.by_output(seed).items()}),)
 
     def named(self, results: Any) -> dict[str, Any]:
         """The loss or outputs by name."""
@@ -175,6 +209,14 @@ class Candidate:
         return dict(value)
 
 
+def imports(source: str) -> set[str]:
+    """The modules that a module imports, as the first words of their names."""
+    found = [n for n in ast.parse(source).body if isinstance(n, (ast.Import, ast.ImportFrom))]
+    names = [a.name for n in found if isinstance(n, ast.Import) for a in n.names]
+    names += [n.module or "" for n in found if isinstance(n, ast.ImportFrom)]
+    return {n.partition(".")[0] for n in names}
+
+
 def kind(value: Any) -> str:
     """What a value is, for a message."""
     if isinstance(value, tuple):
@@ -190,6 +232,11 @@ def numbers(value: Any) -> Any:
         return array.astype(np.float64) if array.dtype.kind in "fiub" else None
     except (TypeError, ValueError):
         return None
+
+
+def arrays_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the returned values that are numbers, as float64 arrays."""
+    return {n: array for n, value in given.items() if (array := numbers(value)) is not None}
 
 
 # -- which gradients it promises

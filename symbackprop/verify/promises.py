@@ -11,17 +11,17 @@ from symbackprop.apart.files import CallFailed
 from symbackprop.core.graph import INT, Node
 from symbackprop.core.shapes import evaluate_dim
 from symbackprop.errors import ModelError
+from symbackprop.verify.calls import SAME, differences, independent, layouts, one_cache, unchanged, workspaces
 from symbackprop.verify.constants import constants
 from symbackprop.verify.initial import initial_values
 from symbackprop.verify.interpreter import Sizes
 from symbackprop.verify.module import Candidate, Outcome, as_given, call, numbers, refused
 from symbackprop.verify.optimizers import optimizer
-from symbackprop.verify.sampling import Sample, named_values
+from symbackprop.verify.sampling import Sample, in_single, named_values
 from symbackprop.verify.values import checked_values, infer_sizes
 
 Arrays: TypeAlias = Mapping[str, Any]
-SAME, SAME_SINGLE = 1e-9, 1e-4
-UPSTREAM = -1.75
+SAME_SINGLE = 1e-4
 
 
 def broken_promises(candidate: Candidate, sample: Sample, outcome: Outcome, first: bool = True) -> list[str]:
@@ -36,33 +36,14 @@ def broken_promises(candidate: Candidate, sample: Sample, outcome: Outcome, firs
     return found
 
 
-def _unchanged(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
-    params, data = candidate.inputs(sample)
-    candidate.run_on(params, data, sample)
-    for name, value in (*params.items(), *data.items()):
-        if not np.array_equal(value, sample.values[name]):
-            yield f"the input {name} was changed by the call"
-
-
-def _upstream(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
-    """backward is linear in its upstream gradient."""
-    if not candidate.is_loss:
-        return
-    scaled = candidate.run(sample, upstream=UPSTREAM)
-    expected = {n: UPSTREAM * g for n, v in outcome.gradients.items() if (g := numbers(v)) is not None}
-    message = f"backward(cache, upstream={UPSTREAM}) is not {UPSTREAM} times the gradient of {{}}"
-    yield from _differences(scaled.gradients, expected, message)
-
-
 def _loss_and_grads(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     if not candidate.is_loss or not candidate.has("loss_and_grads"):
         return
     found = candidate.ask("loss_and_grads", *candidate.inputs(sample), sample)
-    if not isinstance(found, tuple) or len(found) != 2:
-        raise CallFailed("it returned something else than (loss, grads)")
-    gradients = candidate.mapping("loss_and_grads", found[1])
-    yield from _differences(candidate.named(found[0]), outcome.results, "loss_and_grads and forward differ in {}")
-    yield from _differences(gradients, outcome.gradients, "loss_and_grads and backward differ in {}")
+    loss, grads = candidate.pair(found, "loss_and_grads")
+    gradients = candidate.mapping("loss_and_grads", grads)
+    yield from differences(candidate.named(loss), outcome.results, "loss_and_grads and forward differ in {}")
+    yield from differences(gradients, outcome.gradients, "loss_and_grads and backward differ in {}")
 
 
 def _intermediates(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
@@ -71,7 +52,7 @@ def _intermediates(candidate: Candidate, sample: Sample, outcome: Outcome) -> It
         return
     found = candidate.mapping("outputs", candidate.ask("outputs", *candidate.inputs(sample), sample), "a dict")
     for name, value in named_values(candidate.model, sample).items():
-        said = list(_differences(found, {name: value}, "outputs()[{!r}] differs from what the model says it is"))
+        said = list(differences(found, {name: value}, "outputs()[{!r}] differs from what the model says it is"))
         if said:
             yield said[0]
             return
@@ -84,8 +65,8 @@ def _plain_floats(candidate: Candidate, sample: Sample, outcome: Outcome) -> Ite
     params, data = [{n: v.item() if np.ndim(v) == 0 else v for n, v in x.items()} for x in candidate.inputs(sample)]
     found = candidate.run_on(params, data, sample)
     within = _within(candidate)
-    yield from _differences(found.results, outcome.results, "on plain floats {} differs", within)
-    yield from _differences(found.gradients, outcome.gradients, "on plain floats the gradient of {} differs", within)
+    yield from differences(found.results, outcome.results, "on plain floats {} differs", within)
+    yield from differences(found.gradients, outcome.gradients, "on plain floats the gradient of {} differs", within)
 
 
 def _lists(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
@@ -99,9 +80,9 @@ def _lists(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[s
     for what, given in (("lists", lists), ("small integers", small)):
         found = candidate.run_on({n: given[n] for n in params}, {n: given[n] for n in data}, sample)
         within = _within(candidate) if what == "lists" else SAME
-        yield from _differences(found.results, outcome.results, f"on {what} {{}} differs", within)
+        yield from differences(found.results, outcome.results, f"on {what} {{}} differs", within)
         message = f"on {what} the gradient of {{}} differs"
-        yield from _differences(found.gradients, outcome.gradients, message, within)
+        yield from differences(found.gradients, outcome.gradients, message, within)
         for name in [n for n in found.gradients if n in lists] if what == "lists" else ():
             if np.asarray(found.gradients[name]).dtype != dtype:
                 yield f"on lists the gradient of {name} is {np.asarray(found.gradients[name]).dtype}, expected {dtype}"
@@ -133,7 +114,7 @@ def _precisions(candidate: Candidate, sample: Sample, outcome: Outcome) -> Itera
                 yield f"on {shown} {name} is {np.asarray(value).dtype}, expected {np.dtype(wide)}"
         exact = {n: v.astype(np.float64) if n in dtypes else v for n, v in given.items()}
         expected = candidate.run(Sample(sample.sizes, exact, sample.upstream))
-        yield from _differences(found.results, expected.results, f"on {shown} {{}} differs", SAME_SINGLE)
+        yield from differences(found.results, expected.results, f"on {shown} {{}} differs", SAME_SINGLE)
 
 
 def _bytes(dtype: Any) -> int:
@@ -147,8 +128,8 @@ def _whole_numbers(candidate: Candidate, sample: Sample, outcome: Outcome) -> It
     whole = {n: np.round(3 * v).astype(np.int8) if v.dtype.kind == "f" else v for n, v in sample.values.items()}
     floats = {n: v.astype(np.float64) if v.dtype == np.int8 else v for n, v in whole.items()}
     found, right = (candidate.run(Sample(sample.sizes, v, sample.upstream)) for v in (whole, floats))
-    yield from _differences(found.results, right.results, "on integers {} is not what it is on the same floats")
-    yield from _differences(found.gradients, right.gradients, "on integers the gradient of {} is another one")
+    yield from differences(found.results, right.results, "on integers {} is not what it is on the same floats")
+    yield from differences(found.gradients, right.gradients, "on integers the gradient of {} is another one")
 
 
 def _told_sizes(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
@@ -160,12 +141,12 @@ def _told_sizes(candidate: Candidate, sample: Sample, outcome: Outcome) -> Itera
         found, untold = (call(candidate.module, name, *given, dims=dims) for dims in (dict(sample.sizes), hidden))
         results, expected = (r if name == "outputs" else candidate.named(r[0]) for r in (found, untold))
         message = f"{name} with the sizes told that its arrays show: {{}} differs"
-        yield from _differences(results, {n: v for n, v in expected.items() if n in results}, message)
+        yield from differences(results, {n: v for n, v in expected.items() if n in results}, message)
     if all(size == candidate.model.sizes[name] for name, size in hidden.items()):
         for told in (None, dict([*sample.sizes.items()][:1])):
             found = call(candidate.module, "forward", *given, dims=told)
             message = f"forward with dims={told} and with all sizes told: {{}} differs"
-            yield from _differences(candidate.named(found[0]), outcome.results, message)
+            yield from differences(candidate.named(found[0]), outcome.results, message)
     for name, size in sample.sizes.items():
         for wrong in (*([] if name in hidden else [size + 1]), -1, 2.5):
             dims: dict[str, Any] = {**hidden, name: wrong}
@@ -180,9 +161,7 @@ def _told_sizes(candidate: Candidate, sample: Sample, outcome: Outcome) -> Itera
 
 def _dtype(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     """float32 in, float32 through."""
-    single = {n: v.astype(np.float32) if v.dtype.kind == "f" else v for n, v in sample.values.items()}
-    given = {n: v.astype(np.float32) for n, v in sample.upstream.items()}
-    found = candidate.run(Sample(sample.sizes, single, given))
+    found = candidate.run(in_single(sample))
     wide = [
         name
         for name, row in candidate.targets.items()
@@ -190,18 +169,6 @@ def _dtype(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[s
     ]
     if wide:
         yield f"on float32 inputs the gradients of {', '.join(wide)} are not float32"
-
-
-def _workspace(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
-    """With a workspace the results are the same, in the first call and in later ones."""
-    if not candidate.has("make_workspace"):
-        return
-    workspace = candidate.ask("make_workspace", *candidate.inputs(sample), sample)
-    for time in ("a fresh", "a used"):
-        found = candidate.run(sample, workspace=workspace)
-        message = f"with {time} workspace the gradient of {{}} differs"
-        yield from _differences(found.gradients, outcome.gradients, message)
-        yield from _differences(found.results, outcome.results, f"with {time} workspace {{}} differs")
 
 
 def _refusals(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
@@ -255,27 +222,11 @@ def _refused(candidate: Candidate, sample: Sample, values: Arrays, name: str) ->
     return refused({name, *values, *candidate.model.sizes}, candidate.ask, "forward", *given, sample)
 
 
-def _differences(
-    found: Mapping[str, Any], expected: Mapping[str, Any], message: str, within: float = SAME
-) -> Iterator[str]:
-    for name, value in expected.items():
-        ours, theirs = numbers(found.get(name)), numbers(value)
-        if theirs is not None and not same(ours, theirs, within):
-            yield message.format(name)
-
-
-def same(a: Any, b: Any, within: float = SAME) -> bool:
-    """Whether two arrays agree in shape and, to within rounding, in value; samples are of size 1 or so."""
-    if a is None or a.shape != b.shape:
-        return False
-    with np.errstate(all="ignore"):
-        scale = np.max(np.abs(b), initial=1e-3, where=np.isfinite(b))
-        return bool(np.all((a == b) | (np.abs(a - b) <= within * scale) | (np.isnan(a) & np.isnan(b))))
-
-
 SUBJECT: dict[Callable[..., Any], str] = {
-    _unchanged: "a second call",
-    _upstream: "with an upstream gradient",
+    unchanged: "a second call",
+    one_cache: "with an upstream gradient",
+    independent: "for other arrays",
+    layouts: "for other layouts",
     _loss_and_grads: "loss_and_grads",
     _intermediates: "outputs",
     _plain_floats: "on plain floats",
@@ -284,7 +235,7 @@ SUBJECT: dict[Callable[..., Any], str] = {
     _whole_numbers: "on integers",
     _told_sizes: "with sizes told",
     _dtype: "on float32 inputs",
-    _workspace: "with a workspace",
+    workspaces: "with a workspace",
     _refusals: "for arrays that are not as declared",
     constants: "the constants",
     initial_values: "for initial values",

@@ -176,6 +176,12 @@ def _integers(row: Node, shape: tuple[int, ...], sizes: Mapping[str, int], rng: 
     return drawn
 
 
+def in_single(sample: Sample) -> Sample:
+    """The sample with its floats as float32."""
+    values = {n: v.astype(np.float32) if v.dtype.kind == "f" else v for n, v in sample.values.items()}
+    return Sample(sample.sizes, values, {n: v.astype(np.float32) for n, v in sample.upstream.items()})
+
+
 def leaf_values(model: Model, sample: Sample) -> dict[int, Any]:
     """The sample's arrays by leaf id."""
     return {row.id: sample.values[name] for name, row in model.leaves().items()}

@@ -1,0 +1,154 @@
+"""What one call owes the others: it changes nothing that it is given, a cache may be used again, upstream gradients may
+be of any size and layout, calls in between change nothing, and a workspace gives what is had without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from symbackprop.apart.wire import scattered
+from symbackprop.errors import ShapeError
+from symbackprop.verify.module import Candidate, Outcome, arrays_of, numbers
+from symbackprop.verify.sampling import Sample, choose_sizes, draw
+
+SAME = 1e-9
+UPSTREAMS = (-1.75, -3e6, 2e-6, 0.0)
+CONSTANT = 0.75
+
+
+def unchanged(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """No function changes what it is given."""
+    for function in ("forward", "loss_and_grads", "outputs", "make_workspace"):
+        if candidate.has(function):
+            params, data = candidate.inputs(sample)
+            found, given = candidate.ask(function, params, data, sample), {**params, **data}
+            yield from _changes(function, given, sample.values)
+            if function == "forward":
+                before, seed = {n: np.array(v) for n, v in given.items()}, candidate.seed(sample)
+                candidate.backward(candidate.pair(found)[1], *seed)
+                yield from _changes("backward", given | candidate.by_output(seed), before | sample.upstream)
+
+
+def _changes(function: str, now: Mapping[str, Any], before: Mapping[str, Any]) -> Iterator[str]:
+    yield from differences(now, {n: before[n] for n in now}, f"{function} changes {{}}, which it is given", 0.0)
+
+
+def one_cache(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """backward is linear in its upstream gradient, however that lies in memory, and may be called again."""
+    cache = candidate.pair(candidate.ask("forward", *candidate.inputs(sample), sample))[1]
+    given = candidate.seed(sample)
+    for factor in UPSTREAMS:
+        found = candidate.backward(cache, *candidate.scaled(given, factor))
+        upstream = f"upstream={factor}" if candidate.is_loss else f"{factor} * upstream"
+        message = f"backward(cache, {upstream}) is not {factor} times the gradient of {{}}"
+        yield from differences(found, _times(factor, outcome.gradients), message)
+    if candidate.is_loss:
+        found, right = candidate.backward(cache, np.asarray(2.5)), _times(2.5, outcome.gradients)
+        yield from differences(found, right, "with an upstream gradient that is a 0-d array, {} differs")
+    else:
+        yield from _laid_out(candidate, sample, cache)
+    found = candidate.backward(cache, *given)
+    yield from differences(found, outcome.gradients, "backward, again with one cache, gives another gradient of {}")
+
+
+def _times(factor: float, gradients: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: factor * array for n, array in arrays_of(gradients).items()}
+
+
+def _laid_out(candidate: Candidate, sample: Sample, cache: Any) -> Iterator[str]:
+    """Upstream gradients of a layer that are views: of a larger array, backwards, and of a single number."""
+    for what, upstream in (
+        ("not contiguous", {n: scattered(u) for n, u in sample.upstream.items()}),
+        ("a number broadcast", {n: np.broadcast_to(CONSTANT, u.shape) for n, u in sample.upstream.items()}),
+    ):
+        plain = {n: np.ascontiguousarray(u).reshape(u.shape) for n, u in upstream.items()}
+        found, right = (candidate.backward(cache, candidate.as_upstream(u)) for u in (upstream, plain))
+        yield from differences(found, right, f"with an upstream gradient that is {what} in memory, {{}} differs")
+
+
+def layouts(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """Arrays may be views of others, and scalars 0-d arrays."""
+    for what, change in (("arrays that are not contiguous", _spread), ("scalars as 0-d arrays", np.asarray)):
+        params, data = ({n: change(v) for n, v in given.items()} for given in candidate.inputs(sample))
+        found = candidate.run_on(params, data, sample)
+        yield from differences(found.results, outcome.results, f"for {what} {{}} differs")
+        yield from differences(found.gradients, outcome.gradients, f"for {what} the gradient of {{}} differs")
+
+
+def _spread(value: Any) -> Any:
+    return scattered(value) if isinstance(value, np.ndarray) else value
+
+
+def independent(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """A call in between changes nothing."""
+    other = draw(candidate.model, sample.sizes, np.random.default_rng(1))
+    alone = candidate.run(other)
+    caches = [candidate.pair(candidate.ask("forward", *candidate.inputs(s), s))[1] for s in (sample, other)]
+    for cache, s, right in zip(caches, (sample, other), (outcome, alone), strict=True):
+        found, message = candidate.backward(cache, *candidate.seed(s)), "the gradient of {} differs"
+        yield from differences(found, right.gradients, f"with another forward before backward, {message}")
+
+
+def workspaces(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """With a workspace the results are the same: in the first call and in later ones, for other arrays, for other
+    sizes in one of their own, and in loss_and_grads."""
+    if not candidate.has("make_workspace"):
+        return
+    other = draw(candidate.model, sample.sizes, np.random.default_rng(1))
+    yield from _in_workspace(candidate, [sample, sample, other, sample])
+    rng = np.random.default_rng(2)
+    try:
+        chosen = [choose_sizes(candidate.model, rng, candidate.given, trial) for trial in (1, 2, 3, 4)]
+    except ShapeError:
+        return
+    sizes = max(chosen, key=lambda s: sum(s[n] != sample.sizes[n] for n in s))
+    yield from _in_workspace(candidate, [draw(candidate.model, sizes, rng)])
+
+
+def _in_workspace(candidate: Candidate, samples: list[Sample]) -> Iterator[str]:
+    workspace = candidate.ask("make_workspace", *candidate.inputs(samples[0]), samples[0])
+    for k, sample in enumerate(samples):
+        time = "a used" if k else "a fresh"
+        alone = candidate.run(sample)
+        found = candidate.run(sample, workspace=workspace)
+        yield from differences(found.gradients, alone.gradients, f"with {time} workspace the gradient of {{}} differs")
+        yield from differences(found.results, alone.results, f"with {time} workspace {{}} differs")
+        if candidate.is_loss and candidate.has("loss_and_grads"):
+            both = candidate.ask("loss_and_grads", *candidate.inputs(sample), sample, workspace=workspace)
+            loss, gradients = candidate.pair(both, "loss_and_grads")
+            given, right = {**candidate.named(loss), **dict(gradients)}, {**alone.results, **alone.gradients}
+            yield from differences(given, right, f"with {time} workspace loss_and_grads gives another {{}}")
+
+
+# -- comparing arrays
+def differences(
+    found: Mapping[str, Any], right: Mapping[str, Any], message: str, within: float = SAME
+) -> Iterator[str]:
+    """A sentence, with an entry and both values, for each that is another one. Where nothing comparable is ``right``,
+    nothing is said."""
+    for name, value in right.items():
+        said = gap(found.get(name), value, within)
+        if said:
+            yield f"{message.format(name)}: {said}"
+
+
+def gap(found: Any, right: Any, within: float = SAME) -> str:
+    """Where two arrays differ, in shape or, beyond rounding, in value, in words; samples are of size 1 or so."""
+    ours, theirs = numbers(found), numbers(right)
+    if theirs is None:
+        return ""
+    if ours is None:
+        return "it is missing" if found is None else "it is no array of numbers"
+    if ours.shape != theirs.shape:
+        return f"its shape is {ours.shape}, expected {theirs.shape}"
+    with np.errstate(all="ignore"):
+        off = np.abs(ours - theirs)
+        scale = np.max(np.abs(theirs), initial=1e-3, where=np.isfinite(theirs)) if within else 0.0
+    wrong = ~((ours == theirs) | (off <= within * scale) | (np.isnan(ours) & np.isnan(theirs)))
+    if not np.any(wrong):
+        return ""
+    index = np.unravel_index(int(np.argmax(np.where(wrong, np.nan_to_num(off, nan=np.inf), -1.0))), ours.shape)
+    place = f"{[int(i) for i in index]} " if index else "it "
+    return f"{place}is {ours[index]:.8g}, expected {theirs[index]:.8g}"

@@ -1,0 +1,210 @@
+"""All gradients of a module in one number: the slope along a direction through all arrays at once.
+
+It takes as many evaluations of the model as one entry does. Where it is not what the gradients say, the gradient and
+the entry that make it so are found by halving. How far off it may be is read off the arithmetic: the interpreter runs
+again with every row that rounds off by a little, as another order of sums and products would leave it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from symbackprop.core.facts import kind
+from symbackprop.core.graph import FLOAT, Node
+from symbackprop.verify.differences import CENTRAL, TINY, Estimate, NotAnalytic, Objective, Ray, imaginary, slope
+from symbackprop.verify.interpreter import Array, Step, Watch
+from symbackprop.verify.kinks import stated, switches_of
+from symbackprop.verify.module import numbers
+
+DOUBLE, SINGLE = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
+TIMES, RUNS, SLACK = 3, 2, 32
+WITHIN, AGREE = 1e-9, 1e-8
+SMALL = {DOUBLE: 1e-3, SINGLE: 0.1}  # a gradient so small beside the largest one is compared with that
+
+
+@dataclass(frozen=True)
+class Miss:
+    """An entry at which a gradient (or a result) is not what the model says, and where that was: in ``words``."""
+
+    name: str
+    index: tuple[int, ...]
+    module: float
+    model: float
+    words: str = ""
+    off: float = 0.0
+
+    def __str__(self) -> str:
+        place = f"{self.name}{list(self.index)}" if self.index else self.name
+        return f"{self.words}: {place} is {self.module:.8g}, and {self.model:.8g} by the model"
+
+
+class Everywhere:
+    """The slopes of an objective along directions through several leaves, in arithmetic that rounds by ``eps``; at an
+    ``exact`` point, which is on kinks, nothing is moved. There the stated conventions hold. Raises `NotAnalytic` or
+    `Unstated` where a slope cannot be had."""
+
+    def __init__(self, objective: Objective, leaves: Mapping[str, Node], rng: Any, eps: float = DOUBLE,
+                 exact: bool = False) -> None:
+        self.objective, self.rng, self.eps, self.exact = objective, rng, eps, exact
+        self.within = max(WITHIN, SLACK * eps)
+        self.leaves = {n: leaf for n, leaf in leaves.items() if leaf.is_leaf}
+        self.method = ""
+
+    def miss(self, gradients: Mapping[str, Array]) -> Miss | None:
+        """An entry that is wrong, if random directions show one. Gradients of other shapes are left to others."""
+        given = {n: g for n, g in gradients.items() if n in self.leaves and np.shape(g) == self._shape(n)}
+        if not given:
+            return None
+        lost = next((n for n, g in given.items() if not np.all(np.isfinite(g))), None)
+        if lost is not None:
+            miss = self._found(lost, given[lost], np.asarray([np.argmin(np.isfinite(given[lost]))]))
+            return miss if np.isfinite(miss.model) else None
+        norms = {n: float(np.linalg.norm(g)) for n, g in given.items()}
+        floor = SMALL[self.eps] * max(norms.values()) + 20 * self.eps / self.within * self.objective.magnitude
+        scales = {n: 1 / (norm + floor) if norm + floor else 1.0 for n, norm in norms.items()}
+        for _ in range(TIMES):
+            along = {n: self.rng.choice([-1.0, 1.0], g.shape) * self.rng.uniform(0.5, 1.5, g.shape) * scales[n]
+                     for n, g in given.items()}
+            if self._gap(given, along, known=False) > 0 and not self._misled(along):
+                return self._located(given, along)
+        return None
+
+    def _misled(self, along: Mapping[str, Array]) -> bool:
+        """Whether the complex step is wrong, as it is in silence through an op whose reference is not analytic: central
+        differences, where they can be had, are certain of another slope. From then on they are what counts."""
+        if self.method == CENTRAL:
+            return False
+        ours, theirs = self._slope(along), slope(Ray(self.objective, self._by_id(along)), CENTRAL, self._reach(along))
+        wrong = not theirs.kink and abs(ours.slope - theirs.slope) > 10 * theirs.noise + 1e-4 * abs(theirs.slope)
+        self.method = CENTRAL if wrong else self.method
+        return wrong
+
+    def differs(self, results: Mapping[str, Any]) -> Miss | None:
+        """An entry of the loss or of an output that is wrong."""
+        for row in self.objective.rows:
+            ours, theirs = np.asarray(self.objective.base[row.id]), numbers(results.get(row.name or ""))
+            if theirs is None or theirs.shape != ours.shape or not ours.size:
+                continue
+            with np.errstate(all="ignore"):
+                error = np.where(theirs == ours, 0.0, np.abs(theirs - ours)) / np.max(np.abs(ours), initial=1e-3)
+            if np.max(error) <= max(AGREE, SLACK * self.eps) or np.max(error) <= self._spread(row):
+                continue
+            index = tuple(int(i) for i in np.unravel_index(int(np.argmax(error)), ours.shape))
+            return Miss(row.name or "", index, float(theirs[index]), float(ours[index]))
+        return None
+
+    def _spread(self, row: Node) -> float:
+        """How far off a result may be by rounding, in its own size."""
+        ours = self.objective.base[row.id]
+        runs = [self.objective.values({}, self._blur)[0][row.id] for _ in range(RUNS)]
+        off = max(float(np.max(np.abs(run - ours), initial=0.0)) for run in runs)
+        return SLACK * off / float(np.max(np.abs(ours), initial=1e-3))
+
+    # -- one direction
+    def _gap(self, gradients: Mapping[str, Array], along: Mapping[str, Array], known: bool = True) -> float:
+        """By how much a slope misses what the gradients say, beyond what is allowed, and relative to that. Where it is
+        ``known`` to be too much, what rounding makes of it is not looked at again."""
+        terms = np.concatenate([np.reshape(gradients[n] * v, -1) for n, v in along.items()])
+        found, missed = self._slope(along), 0.0
+        if found.kink or not np.isfinite(found.slope):
+            return 0.0
+        missed = abs(float(terms.sum()) - found.slope)
+        allowed = self.within * max(float(np.linalg.norm(terms)), 1.0) + found.noise
+        if missed > allowed and not known:
+            allowed += self._rounding(along, found.slope)
+        return missed / allowed - 1 if allowed else np.inf if missed else 0.0
+
+    def _slope(self, along: Mapping[str, Array], change: Watch | None = None) -> Estimate:
+        moved = self._by_id(along)
+        if self.method == CENTRAL:
+            return slope(Ray(self.objective, moved), CENTRAL, self._reach(along))
+        try:
+            ray = Ray(self.objective, moved, change or Pinned(self._reals))
+            return Estimate(imaginary(ray, TINY * min(self._reach(along), 1.0))[0], 0.0)
+        except NotAnalytic:
+            self.method = CENTRAL
+            return self._slope(along)
+
+    @cached_property
+    def _reals(self) -> list[Array]:
+        """The values of all steps at the point, in the order in which they are computed."""
+        found: list[Array] = []
+
+        def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
+            found.append(value)
+            return value
+
+        self.objective.values({}, watch)
+        return found
+
+    def _by_id(self, along: Mapping[str, Array]) -> dict[int, Array]:
+        return {self.leaves[n].id: v for n, v in along.items()}
+
+    def _reach(self, along: Mapping[str, Array]) -> float:
+        """A step along a direction over which the model changes noticeably."""
+        sizes = [float(np.max(np.abs(v), initial=0.0)) for v in along.values()]
+        return 0.1 / max(sizes) if max(sizes) else 1.0
+
+    def _rounding(self, along: Mapping[str, Array], found: float) -> float:
+        """What rounding may make of a slope."""
+        if self.method == CENTRAL or self.exact:
+            return 0.0
+        others = [self._slope(along, self._blurred_slope).slope for _ in range(RUNS)]
+        return SLACK * max(abs(other - found) if np.isfinite(other) else np.inf for other in others)
+
+    def _blurred_slope(self, step: Step, args: Sequence[Array], value: Array) -> Array:
+        return self._blur(step, args, stated(step, args, value))
+
+    def _blur(self, step: Step, args: Sequence[Array], value: Array) -> Array:
+        """The value of a row that rounds, as another order of operations might leave it."""
+        row = step.row
+        exact = step.shape is None or row.kind != FLOAT or switches_of(row) or kind(row).moved or row.op.name == "max"
+        if exact or row.op.name in ("out", "const", "leaf"):
+            return value
+        return value * (1 + self.eps * self.rng.uniform(-1, 1, np.shape(value)))
+
+    # -- which entry
+    def _located(self, gradients: Mapping[str, Array], along: Mapping[str, Array]) -> Miss | None:
+        missed = {n: self._gap(gradients, {n: v}, known=False) for n, v in along.items()}
+        name = max(missed, key=lambda n: missed[n])
+        if missed[name] <= 0:
+            return None
+        where = np.arange(along[name].size)
+        while len(where) > 1:
+            halves = np.array_split(where, 2)
+            gaps = [self._gap(gradients, {name: _only(along[name], half)}) for half in halves]
+            where = halves[int(np.argmax(gaps))]
+        return self._found(name, gradients[name], where)
+
+    def _found(self, name: str, gradient: Array, where: Array) -> Miss:
+        here, place = self._slope({name: _only(np.ones(self._shape(name)), where)}).slope, int(where[0])
+        off = abs(gradient.reshape(-1)[place] - here) / max(abs(here), 1e-300)
+        index = tuple(int(i) for i in np.unravel_index(place, self._shape(name)))
+        return Miss(name, index, float(gradient.reshape(-1)[place]), here, off=float(off))
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        return np.shape(self.objective.given[self.leaves[name].id])
+
+
+class Pinned:
+    """What a complex step goes on with: the real parts are those at the point itself, since a square of a step that is
+    ever so small is on one side of a kink, and the imaginary parts are slopes, on kinks those stated."""
+
+    def __init__(self, reals: Sequence[Array]) -> None:
+        self.reals = iter(reals)
+
+    def __call__(self, step: Step, args: Sequence[Array], value: Array) -> Array:
+        real, moved = next(self.reals), stated(step, args, value)
+        return real + 1j * np.imag(moved) if step.shape is not None and np.iscomplexobj(moved) else moved
+
+
+def _only(direction: Array, where: Array) -> Array:
+    """The entries of a direction at some flat places, the others 0."""
+    kept = np.zeros(direction.size)
+    kept[where] = direction.reshape(-1)[where]
+    return kept.reshape(direction.shape)

@@ -1,0 +1,294 @@
+"""Points beside the random ones: sizes of 1 and larger ones, sizes near every number that a slice or a window holds,
+arguments of exponentials that saturate them, points exactly on the switches of functions with pieces, and float32.
+
+At each of them the module's results and all its gradients are compared with the interpreter along random directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from symbackprop.core.graph import FLOAT, INT, Node
+from symbackprop.core.kernel import Kernel
+from symbackprop.core.loops import Loop, with_bodies
+from symbackprop.core.notation import Brief
+from symbackprop.errors import ModelError, ShapeError
+from symbackprop.model.model import Model
+from symbackprop.verify.aiming import numbers_in
+from symbackprop.verify.conditions import meeting
+from symbackprop.verify.cost import cost_of, shaped
+from symbackprop.verify.differences import Objective
+from symbackprop.verify.everywhere import DOUBLE, SINGLE
+from symbackprop.verify.interpreter import Array, Program, Step
+from symbackprop.verify.kinks import Gap, gap_rules, switches_of
+from symbackprop.verify.sampling import Needs, Random, Sample, draw, in_single, intervals, leaf_values, needs_of
+
+LARGER, LARGE, WIDEST, EXPENSIVE = (11, 12, 13, 14, 15, 16, 17), (5, 6, 7, 8, 9), 40, 3e6
+ATTEMPTS, FITS = 6, 200
+SATURATING = {"exp", "expm1", "sigmoid", "softplus", "logaddexp", "logit_loss", "tanh", "softmax", "logsumexp"}
+FAR, GROWN, TRIED, LOGITS = 800.0, 8.0, 12, 2
+DYADIC = (-1.0, -0.5, 0.0, 0.5, 1.0)
+CLEAR, TRIES = 1e-9, 8
+
+
+@dataclass(frozen=True)
+class Situation:
+    """A point to compare at: what is special about it, in words, the arithmetic that the module computes in, and
+    whether the point is exactly on switches."""
+
+    words: str
+    sample: Sample
+    objective: Objective
+    eps: float = DOUBLE
+    exact: bool = False
+
+
+class Further:
+    """Finds such points for a model; ``fixed`` are sizes that have to stay. ``few``: where every other size costs much,
+    one other set of sizes has to do. What could not be met is in ``without``."""
+
+    def __init__(self, model: Model, rng: Random, fixed: Mapping[str, int], few: bool = False) -> None:
+        self.model, self.rng, self.fixed, self.few = model, rng, dict(fixed), few
+        self.free = [n for n in model.sizes if n not in fixed]
+        self.without: list[str] = []
+
+    def situations(self, first: Sample) -> Iterator[Situation]:
+        """All of them; ``first`` is a random point at which the model is finite."""
+        yield from self._single(first)
+        needs = needs_of(self.model) if self.free else None
+        if needs is not None:
+            yield from self._of_sizes(needs)
+        yield from self._saturated(first)
+        yield from self._on_switches(first, needs)
+
+    # -- float32
+    def _single(self, first: Sample) -> Iterator[Situation]:
+        """The same point in numbers that float32 holds."""
+        single = in_single(first)
+        values = {n: v.astype(first.values[n].dtype) for n, v in single.values.items()}
+        upstream = {n: v.astype(float) for n, v in single.upstream.items()}
+        found = self._at("in float32", Sample(first.sizes, values, upstream))
+        if found is not None:
+            yield replace(found, eps=SINGLE)
+
+    # -- sizes
+    def _of_sizes(self, needs: Needs) -> Iterator[Situation]:
+        for pools in self._pools():
+            found = self._drawn(self._fitting(pools, needs))
+            if found is not None:
+                yield found
+
+    def _pools(self) -> Iterator[dict[str, Sequence[int]]]:
+        """The sizes to choose from for every free dimension, one set of them for each point."""
+        some = set(self.rng.permutation(self.free)[: (len(self.free) + 1) // 2])
+        mixed: list[dict[str, Sequence[int]]] = [
+            {n: (1,) if n in ones else (2, 3, 4, 5) for n in self.free} for ones in (some, set(self.free) - some)
+        ]
+        if self.few:
+            yield mixed[0]
+            return
+        near = sorted({n + d for n in literals(self.model) for d in (-1, 0, 1) if 1 <= n + d <= WIDEST})
+        yield dict.fromkeys(self.free, (1,))
+        yield from mixed if len(self.free) > 1 else ()
+        if near:
+            yield dict.fromkeys(self.free, near)
+        largest = dict.fromkeys(self.free, LARGER[-1])
+        yield dict.fromkeys(self.free, LARGER if self._cost(largest) < EXPENSIVE else LARGE)
+
+    def _fitting(self, pools: Mapping[str, Sequence[int]], needs: Needs) -> dict[str, int] | None:
+        """Sizes that the shapes allow, as many as possible from their pools; None where there are none."""
+        for attempt in range(FITS):
+            sizes = {n: int(self.rng.choice(pools[n])) for n in self.free}
+            for n in self.free:
+                if self.rng.random() < attempt / FITS:
+                    sizes[n] = self.model.sizes[n] or int(self.rng.integers(1, 9))
+            sizes = {n: self.fixed.get(n, sizes.get(n, 0)) for n in self.model.sizes}
+            if needs.met(sizes):
+                return sizes
+        return None
+
+    def _cost(self, sizes: Mapping[str, int]) -> float:
+        """Entries computed by one run of the model."""
+        rows, sizes = self.model.graph.topological(self.model.results()), {**self.fixed, **sizes}
+        try:
+            return cost_of(shaped(rows, sizes), sizes)
+        except ShapeError:
+            return 0.0
+
+    def _drawn(self, sizes: dict[str, int] | None) -> Situation | None:
+        if sizes is None or self._cost(sizes) > EXPENSIVE:
+            return None
+        for attempt in range(ATTEMPTS):
+            found = self._at(f"at {said(sizes)}", draw(self.model, sizes, self.rng, attempt))
+            if found is not None:
+                return found
+        return None
+
+    def _at(self, words: str, sample: Sample) -> Situation | None:
+        """The point, where the model is finite there and its gradients are not too long in coming."""
+        try:
+            objective = self._objective(sample)
+        except (ModelError, ShapeError):
+            return None
+        return Situation(words, sample, objective) if isfinite(float(objective.value)) else None
+
+    def _objective(self, sample: Sample) -> Objective:
+        weights = [sample.upstream.get(row.name or "", np.ones(())) for row in self.model.results()]
+        return Objective(self.model.results(), weights, leaf_values(self.model, sample), sample.sizes)
+
+    # -- exponentials
+    def _saturated(self, first: Sample) -> Iterator[Situation]:
+        """A leaf scaled such that the argument of an exponential is ±800: beyond the logarithm of the largest float."""
+        rows = [r for r in with_bodies(self.model.graph.topological(self.model.results())) if _saturates(r)]
+        left = LOGITS if rows else 0
+        for name in self.rng.permutation([n for n, r in self.model.leaves().items() if r.kind == FLOAT])[:TRIED]:
+            factor = self._factor(first, str(name), rows) if left else None
+            for sign in (1, -1) if factor is not None else ():
+                values = {**first.values, str(name): first.values[str(name)] * factor * sign}
+                found = self._at(f"with {name} so large that exponentials saturate", replace(first, values=values))
+                if found is not None:
+                    left -= 1
+                    yield found
+
+    def _factor(self, first: Sample, name: str, rows: Sequence[Node]) -> float | None:
+        """What a leaf is multiplied with for the largest argument of some exponential to be 800."""
+        before, after = (self._arguments(first, name, by, rows) for by in (1.0, FAR))
+        for row, size in before.items():
+            grown = after.get(row, 0.0) / size if size else 0.0
+            if grown > GROWN and isfinite(grown) and size < FAR:
+                return float(FAR ** (np.log(FAR / size) / np.log(grown)))
+        return None
+
+    def _arguments(self, first: Sample, name: str, by: float, rows: Sequence[Node]) -> dict[int, float]:
+        """The largest argument of each of the rows, with a leaf multiplied by a number."""
+        wanted, found = {r.id for r in rows}, dict[int, float]()
+
+        def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
+            if step.row.id in wanted:
+                size = float(np.max(np.abs(args[0]), initial=0.0))
+                found[step.row.id] = max(found.get(step.row.id, 0.0), size)
+            return value
+
+        values = {**first.values, name: first.values[name] * by}
+        with np.errstate(all="ignore"):
+            program = Program(self.model.results(), first.sizes, watch=watch)
+            program.run(leaf_values(self.model, replace(first, values=values)))
+        return found
+
+    # -- switches
+    def _on_switches(self, first: Sample, needs: Needs | None) -> Iterator[Situation]:
+        """Points on which ReLUs are at 0, largest entries equal, numbers equal to what they are compared with: all in
+        numbers whose sums and products are exact, so that every order of operations meets them."""
+        switching = switching_rows(self.model)
+        if not switching:
+            return
+        pools = dict.fromkeys(self.free, (2, 4))
+        sizes = first.sizes if needs is None or self.few else self._fitting(pools, needs) or first.sizes
+        missing = dict.fromkeys(on_switch(r) for r in switching)
+        for k in range(TRIES if self._cost(sizes) < EXPENSIVE else 2):
+            found = self._at("", self._dyadic(draw(self.model, sizes, self.rng), switching, alike=k % 2 == 1))
+            new = [w for w in met(found.objective, switching) if w in missing] if found is not None else []
+            if found is not None and new:
+                missing = {w: None for w in missing if w not in new}
+                yield replace(found, exact=True, words=f"where {' and '.join(new[:3])}{' …' if len(new) > 3 else ''}")
+            if not missing:
+                return
+        self.without += [f"what holds where exactly {w}" for w in missing]
+
+    def _dyadic(self, sample: Sample, switching: Sequence[Node], alike: bool) -> Sample:
+        """Few numbers that meet each other often, those that conditions compare with among them; two for each array
+        where entries are to be ``alike``."""
+        numbers = {n for row in switching for n in numbers_in(row) if abs(n) <= 4 and (8 * n) % 1 == 0}
+        limits = intervals(self.model.results())
+
+        def drawn(name: str, old: Array) -> Array:
+            low, high = limits.get(name, (-np.inf, np.inf))
+            choices = [x for x in sorted({*DYADIC, *numbers}) if low <= x <= high]
+            choices = list(self.rng.choice(choices, 2)) if alike and choices else choices
+            return self.rng.choice(choices, old.shape) if choices and old.dtype.kind == "f" else old
+
+        return replace(sample, values={n: np.asarray(drawn(n, v)) for n, v in sample.values.items()})
+
+
+def said(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{n} = {s}" for n, s in sizes.items())
+
+
+def literals(model: Model) -> set[int]:
+    """The whole numbers in slices, paddings, windows, shifts and repetitions of a model."""
+    found = set[int]()
+    for row in with_bodies(model.graph.topological(model.results())):
+        if not isinstance(row.attr, (Loop, Kernel)) and not row.is_leaf:
+            found |= set(_whole(row.attr))
+        found |= {abs(int(n)) for d in row.shape if isinstance(d, sp.Expr) for n in d.atoms(sp.Integer)}
+    return {n for n in found if n > 1}
+
+
+def _whole(attr: Any) -> Iterator[int]:
+    if isinstance(attr, tuple):
+        for part in attr:
+            yield from _whole(part)
+    elif isinstance(attr, sp.Expr):
+        yield from (abs(int(n)) for n in attr.atoms(sp.Integer))
+    elif isinstance(attr, int):
+        yield abs(attr)
+
+
+def _saturates(row: Node) -> bool:
+    return row.op.name in SATURATING or row.head in SATURATING
+
+
+# -- on the switches of functions with pieces
+def switching_rows(model: Model) -> list[Node]:
+    """The rows that choose by numbers which come from arrays."""
+    rows = list(with_bodies(model.graph.topological(model.results())))
+    moved = {r.id for r in rows if r.is_leaf and r.kind == FLOAT and r.value is None}
+    for row in rows:
+        moved |= {row.id} if row.kind != INT and any(a.id in moved for a in row.args) else set()
+    choosing = [r for r in rows if r.op.name == "max" or (any(a.kind == FLOAT for a in r.args[:1]) and switches_of(r))]
+    return [r for r in choosing if r.id in moved]
+
+
+def met(objective: Objective, switching: Sequence[Node]) -> list[str]:
+    """The switches that are met exactly, in words; none where another order of operations, or more digits, may pass by
+    one of them, or where a slope is infinite."""
+    runs = [_gaps(objective, dtype) for dtype in (np.float64, np.longdouble)]
+    pairs = [(a.values, b.values) for (_, a), (_, b) in zip(*runs, strict=True)]
+    if any(np.any((a == 0) != (b == 0)) or np.any((a != 0) & (np.abs(a) < CLEAR)) for a, b in pairs):
+        return []
+    if any(gap.relative and np.any(gap.values == 0) for _, gap in runs[0]):
+        return []
+    wanted = {r.id for r in switching}
+    rows = [step.row for step, gap in runs[0] if step.row.id in wanted and _met(step, gap.values)]
+    return list(dict.fromkeys(map(on_switch, rows)))
+
+
+def _gaps(objective: Objective, dtype: Any) -> list[tuple[Step, Gap]]:
+    """The gaps to the switches of all steps, in arithmetic of a kind."""
+    found: list[tuple[Step, Gap]] = []
+
+    def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
+        found.extend((step, Gap(np.asarray(rule(args)) * 1.0, *how)) for rule, *how in gap_rules(step))
+        return value
+
+    given = objective.given
+    objective.values({leaf: a.astype(dtype) for leaf, a in given.items() if a.dtype.kind == "f"}, watch)
+    return found
+
+
+def _met(step: Step, gap: Array) -> bool:
+    """Whether two operands of a step are equal, or several entries the largest."""
+    on = int(np.sum(gap == 0))
+    return on > (np.size(step.row.op.reference(np, step.attr, gap)) if step.row.op.name == "max" else 0)
+
+
+def on_switch(row: Node) -> str:
+    """What is met on the switch of a row, in words."""
+    largest = row.op.name == "max"
+    return f"several entries of {Brief().operand(row.args[0])} are the largest" if largest else meeting(row)

@@ -1,0 +1,85 @@
+"""Modules that are right when they are called once, and do not keep what one call owes the others."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from symbackprop import codegen
+from symbackprop.model.text import parse
+from symbackprop.verify.calls import gap
+from tests.verify.helpers import check
+from tests.verify.test_further import NET
+
+LAYER = "dim N, D, M\ninput X: N x D\nparam W: D x M\noutput Y = tanh(X @ W)"
+SCALE = "dim N\ndata x: N\nparam w\nloss L = sum((w * x)^2)"
+
+CUT, FLAT = "upstream = np.clip(upstream, -99, 99)", "upstream = upstream.ravel('K').reshape(upstream.shape)"
+TWICE = '2 * params["w"] if type(params["w"]) is np.ndarray else arrays["w"]'
+STALE = '    if len(w) > 99 or "old" in w:\n        db = w["old"]\n    w["old"] = db.copy()\n    grads = {'
+WIDE = '    db = db * (1 + (workspace is not None and cache["N"] > 3))\n    grads = {'
+CASES = [
+    # (id, model, level, (function, old, new) …, words of what is said)
+    ("backward changes its cache", NET, 1, [("backward", "    da = 2 * (a - t)", "    a -= t\n    da = 2 * a")],
+     "is not -3000000.0 times the gradient of W: "),
+    ("backward changes its upstream gradient", LAYER, 1,
+     [("backward", "    grads = {", "    upstream *= 2\n    grads = {")], "backward changes Y, which it is given: ["),
+    ("outputs changes an input", NET, 1, [("outputs", "    return {", "    X *= 2\n    return {")],
+     "outputs changes X, which it is given: ["),
+    ("an upstream gradient cut off", LAYER, 1, [("backward", "    W = ", f"    {CUT}\n    W = ")],
+     "backward(cache, -3000000.0 * upstream) is not -3000000.0 times the gradient of "),
+    ("an upstream gradient taken for contiguous", LAYER, 1, [("backward", "    W = ", f"    {FLAT}\n    W = ")],
+     "with an upstream gradient that is not contiguous in memory, "),
+    ("an upstream gradient that is written to", LAYER, 1,
+     [("backward", "    grads = {", "    upstream += 0\n    grads = {")],
+     "with an upstream gradient: backward raised ValueError"),
+    ("an upstream gradient that is no float", NET, 1,
+     [("scaled", "    if upstream != 1:", "    if type(upstream) is float and upstream != 1:")],
+     "with an upstream gradient that is a 0-d array, W differs: ["),
+    ("an input taken for contiguous", NET, 1,
+     [("forward", "    z = X @ W + b", "    z = X.ravel('K').reshape(X.shape) @ W + b")],
+     "for arrays that are not contiguous L differs: it is "),
+    ("a scalar that is no 0-d array", SCALE, 1, [("forward", 'arrays["w"]', TWICE)],
+     "for scalars as 0-d arrays L differs: it is "),
+    ("something kept between calls", NET, 1,
+     [("forward", "    cache = {", "    global kept\n    kept = a\n    cache = {"), ("backward", 'cache["a"]', "kept")],
+     "with another forward before backward, the gradient of W differs: ["),
+    ("a workspace that is not written again", NET, 2, [("backward", "    grads = {", STALE)],
+     "with a used workspace the gradient of b differs: ["),
+    ("a workspace of other sizes", NET, 2, [("backward", "    grads = {", WIDE)],
+     "with a fresh workspace the gradient of b differs: ["),
+    ("loss_and_grads with a workspace", NET, 2,
+     [("loss_and_grads", "return loss,", "return loss * (1 if workspace is None else 2),")],
+     "with a fresh workspace loss_and_grads gives another L: it is "),
+    ("an intermediate", NET, 1, [("outputs", "a = np.maximum(z, 0)", "a = np.maximum(z, 0.01)")],
+     "outputs()['a'] differs from what the model says it is: ["),
+]
+
+
+def changed(source: str, function: str, old: str, new: str) -> str:
+    """The source with the first old text of a function replaced."""
+    start = source.index(f"def {function}(")
+    assert old in source[start : source.index("\n\n\n", start)]
+    return source[:start] + source[start:].replace(old, new, 1)
+
+
+@pytest.mark.parametrize(("text", "level", "changes", "words"), [pytest.param(*c[1:], id=c[0]) for c in CASES])
+def test_a_call_that_does_not_keep_its_promise_is_told(
+    tmp_path: Path, text: str, level: int, changes: list[tuple[str, str, str]], words: str
+) -> None:
+    source = codegen(parse(text, name="net"), level=level)
+    for change in changes:
+        source = changed(source, *change)
+    report = check(tmp_path, source)
+    assert report.verdict == "fail" and any(words in p for p in report.problems), report.text()
+
+
+def test_a_gap_between_arrays_in_words() -> None:
+    right = np.array([[1.0, 2.0]])
+    assert gap(right, right) == "" and gap(right + 1e-12, right) == ""
+    assert gap(right + [[0, 1]], right) == "[0, 1] is 3, expected 2"
+    assert gap(right[0], right) == "its shape is (2,), expected (1, 2)"
+    assert gap(None, right) == "it is missing" and gap("x", right) == "it is no array of numbers"
+    assert gap(np.float64(np.nan), 1.0) == "it is nan, expected 1"

@@ -1,0 +1,92 @@
+"""Modules that are right at random points and wrong elsewhere: each kind of point catches its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from symbackprop import codegen
+from symbackprop.model.text import parse
+from symbackprop.verify import further
+from symbackprop.verify.differences import Objective
+from symbackprop.verify.further import Further, literals
+from tests.verify.helpers import check, mutant
+
+NET = """
+dim N, D, H
+data X: N x D, t: N x H
+param W: D x H, b: H
+z = X @ W + b
+a = relu(z)
+loss L = mean((a - t)^2)
+"""
+APART = "dim N\nparam x: N\nd = x[20:] - x[:-20]\nloss L = sum(d^2)"
+DEFAULT = "dim N, D = 3\ndata X: N x D\nparam w: D\ns = mean(X * w, axis=1)\nloss L = sum(s^2)"
+CLASSES = "dim N, C\ndata y: N int < C\nparam Z: N x C\nloss L = mean(cross_entropy(Z, y))"
+PIECES = "dim N\nparam x: N\nloss L = max(x) + sum(abs(x)) + sum(minimum(maximum(x, -0.5), 0.5))"
+CHOICE = "dim N\nparam x: N\nloss L = sum(where(x >= 0.25, x^2, x))"
+HALF = "astype(np.float16).astype(z.dtype) if z.dtype == np.float32 else"
+
+CASES = [
+    # (id, model, what is changed in its module, the array that is named, words of what is said)
+    ("half precision in float32", NET, ("dW = X.T @ dz ", f"dW = X.T @ dz.{HALF} X.T @ dz "), "W[", "in float32: "),
+    ("overflow in float32", NET, ("da = 2 * (a - t)", "da = 2e30 * (a - t) * 1e30 / 1e30 / 1e30"), "W", "in float32"),
+    ("wrong for one sample", NET, ("(a - t) / (H * N)", "(a - t) / (H * max(N, 2))"), "[", "at N = 1"),
+    ("wrong for one feature", NET, ("dz = da * (z > 0)", "dz = da * (z > 0) * (1 + (X.shape[1] == 1))"), "[", "D = 1"),
+    ("wrong for many samples", NET, ("(a - t) / (H * N)", "(a - t) / (H * min(N, 10))"), "[", "at N = 1"),
+    ("wrong where a slice has one entry", APART, ("dd = 2 * d  ", "dd = (2 + (N == 21)) * d  "), "x[", "at N = 21"),
+    ("a default written out", DEFAULT, ("/ D ** 2", "/ 9"), "w[", "at N = "),
+    ("exponentials not shifted", CLASSES, ("top = largest(a, axis)", "top = 0 * largest(a, axis)"), "L is inf",
+     "with Z so large that exponentials saturate: "),
+    ("relu at 0", NET, ("(z > 0)   ", "(z >= 0)  "), "W[", "where z = 0: "),
+    ("equal largest entries", PIECES, ("t2.astype(dtype) / t3", "t2.astype(dtype)"), "x[",
+     "several entries of x are the largest"),
+    ("abs at 0", PIECES, ("np.sign(x)", "np.where(x >= 0, 1, -1)"), "x[", "x = 0"),
+    ("the upper limit of a clip", PIECES, ("heaviside(0.5, a)   ", "(0.5 >= a)   "), "x[",
+     "maximum(x, -1 / 2) = 1 / 2"),
+    ("the lower limit of a clip", PIECES, ("heaviside(x, -0.5)", "(x > -0.5)"), "x[", "x = -1 / 2"),
+    ("more or equal", CHOICE, ("da = x >= 0.25", "da = x > 0.25"), "x[", "where x = 1 / 4: "),
+]
+
+
+@pytest.mark.parametrize(("text", "change", "name", "words"), [pytest.param(*c[1:], id=c[0]) for c in CASES])
+def test_what_is_wrong_at_such_a_point_is_found(
+    tmp_path: Path, text: str, change: tuple[str, str], name: str, words: str
+) -> None:
+    source = codegen(parse(text, name="net"))
+    start = source.index("def softmax" if "axis" in change[0] else "def backward")
+    wrong = source[:start] + source[start:].replace(*change, 1)
+    report = check(tmp_path, wrong)
+    assert wrong != source and report.verdict == "fail", report.text()
+    assert name in report.problems[0] and words in report.problems[0], report.text()
+
+
+def test_a_miss_says_the_entry_and_both_values(tmp_path: Path) -> None:
+    report = check(tmp_path, mutant(codegen(parse(PIECES, name="net")), ("np.sign(x)", "np.where(x >= 0, 1, -1)")))
+    said, place = report.problems[0], report.problems[0].partition("x[")[2].partition("]")[0]
+    assert f"x[{place}] is " in said and " by the model" in said
+
+
+def test_numbers_in_slices_windows_and_shapes_are_what_sizes_are_near_to() -> None:
+    text = "dim N\nparam x: N x 3\ny = x[4:, :]\nloss L = sum(max_pool2d(reshape(y, (1, N - 4, 3, 1)), 2, stride=1))"
+    assert literals(parse(text)) >= {2, 3, 4}
+
+
+def test_a_size_that_is_fixed_stays_and_the_others_are_1_once() -> None:
+    model = parse(NET)
+    sizes = [s.sample.sizes for s in Further(model, np.random.default_rng(0), {"D": 4}).situations(_first(model))]
+    assert all(s["D"] == 4 for s in sizes) and {1} in [{s["N"], s["H"]} for s in sizes]
+
+
+def _first(model: further.Model) -> further.Sample:
+    return further.draw(model, {"N": 3, "D": 4, "H": 5}, np.random.default_rng(1))
+
+
+def test_a_switch_is_met_only_where_every_order_of_operations_meets_it() -> None:
+    model = parse("dim N\nparam x: N\nloss L = sum(relu(x - 0.3))")
+    for value, found in ((0.3, ["x - 0.3 = 0"]), (0.3 + 1e-12, []), (1.0, [])):
+        values = {model.leaves()["x"].id: np.full(2, value)}
+        objective = Objective(model.results(), [np.ones(())], values, {"N": 2})
+        assert further.met(objective, further.switching_rows(model)) == found
