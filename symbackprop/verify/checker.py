@@ -19,6 +19,7 @@ from symbackprop.core.shapes import evaluate_shape
 from symbackprop.errors import ModelError, UsageError
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
+from symbackprop.verify.blame import first_wrong_line
 from symbackprop.verify.differences import AUTO, CENTRAL, COMPLEX, NotAnalytic, Objective, Prober, Slopes, with_entry
 from symbackprop.verify.everywhere import DOUBLE, Everywhere, Miss
 from symbackprop.verify.further import Further, Situation
@@ -121,6 +122,7 @@ class Check:
     problems: list[str] = field(default_factory=list)
     misses: list[Miss] = field(default_factory=list)
     without: list[str] = field(default_factory=list)
+    failing: tuple[Sample, Objective, float] | None = None
     sizes: list[dict[str, int]] = field(default_factory=list)
     stopped: bool = False
     done: int = 0
@@ -203,6 +205,7 @@ class Check:
             if self.stopped or self._failed():
                 return
             self._at_once(situation)
+        self.without += further.without
 
     def _at_once(self, situation: Situation) -> None:
         """Run the module in a situation and compare its results and gradients with the model."""
@@ -221,6 +224,7 @@ class Check:
             return
         if miss is not None:
             self.misses.append(replace(miss, words=situation.words))
+            self.failing = self.failing or (sample, situation.objective, situation.eps)
 
     def _tick(self, steps: int) -> None:
         self.done += steps
@@ -243,6 +247,8 @@ class Check:
         for name, found in slopes.items():
             finding = self._judged(gradients[name], found, probers[name], sample, largest)
             self.findings.setdefault(name, []).append(finding)
+        if self._failed():
+            self.failing = self.failing or (sample, objective, DOUBLE)
 
     def _slopes(self, name: str, prober: Prober, where: Any) -> Slopes | None:
         try:
@@ -301,7 +307,20 @@ class Check:
             tuple(self.sizes),
             unsampled,
             tuple(self.points.coverage.unseen()) if self.sizes and not self._failed() else (),
+            self._line(),
+            tuple(dict.fromkeys(self.without)),
         )
+
+    def _line(self) -> str:
+        """The first line that is wrong, where the values of the module are."""
+        if self.failing is None:
+            return ""
+        sample, objective, eps = self.failing
+        try:
+            with np.errstate(all="ignore"):
+                return first_wrong_line(self.candidate, sample, objective, 1e-7 if eps == DOUBLE else 3e-5)
+        except CodeEnded:
+            return ""
 
     def _gradient(self, name: str) -> GradientReport:
         sizes = self.sizes[0] if self.sizes else None

@@ -103,12 +103,16 @@ class Objective:
         """The objective, of the values of all rows."""
         return sum(np.sum(w * values[r.id]) for r, w in zip(self.rows, self.weights, strict=True))
 
-    def at(self, leaf: Node, array: Array) -> tuple[Any, list[Gap]]:
+    def at(self, leaf: Node, array: Array, change: Watch | None = None) -> tuple[Any, list[Gap]]:
         """The value when ``leaf`` holds ``array``, and the gaps to all kinks on the way."""
         self.gaps.take()  # what an evaluation that was broken off has left
         self.held.again()
-        with np.errstate(all="ignore"):
-            value = self.total(self.program.rerun(self.base, leaf, array))
+        self.change = change
+        try:
+            with np.errstate(all="ignore"):
+                value = self.total(self.program.rerun(self.base, leaf, array))
+        finally:
+            self.change = None
         return value, self.gaps.take()
 
     def kinks(self, leaves: Sequence[Node]) -> int:

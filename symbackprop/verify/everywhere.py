@@ -14,16 +14,18 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.core.facts import kind
+from symbackprop.core.facts import is_view, kind
 from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.verify.differences import CENTRAL, TINY, Estimate, NotAnalytic, Objective, Ray, imaginary, slope
 from symbackprop.verify.interpreter import Array, Step, Watch
-from symbackprop.verify.kinks import stated, switches_of
+from symbackprop.verify.kinks import Unstated, stated, switches_of
 from symbackprop.verify.module import numbers
 
 DOUBLE, SINGLE = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
-TIMES, RUNS, SLACK = 3, 2, 32
+TIMES, RUNS, SLACK, ROUNDINGS = 3, 3, 32, 4
 WITHIN, AGREE = 1e-9, 1e-8
+SMALLEST = {DOUBLE: 2.0**-1074, SINGLE: 2.0**-149}  # what rounds where numbers have lost their digits
 SMALL = {DOUBLE: 1e-3, SINGLE: 0.1}  # a gradient so small beside the largest one is compared with that
 
 
@@ -44,9 +46,9 @@ class Miss:
 
 
 class Everywhere:
-    """The slopes of an objective along directions through several leaves, in arithmetic that rounds by ``eps``; at an
-    ``exact`` point, which is on kinks, nothing is moved. There the stated conventions hold. Raises `NotAnalytic` or
-    `Unstated` where a slope cannot be had."""
+    """The slopes of an objective along directions through several leaves, in arithmetic that rounds by ``eps``. An
+    ``exact`` point is on kinks, where the stated conventions hold and what leads there does not round. Raises
+    `NotAnalytic` or `Unstated` where a slope cannot be had."""
 
     def __init__(self, objective: Objective, leaves: Mapping[str, Node], rng: Any, eps: float = DOUBLE,
                  exact: bool = False) -> None:
@@ -55,6 +57,7 @@ class Everywhere:
         self.leaves = {n: leaf for n, leaf in leaves.items() if leaf.is_leaf}
         self.method = ""
 
+    @np.errstate(all="ignore")
     def miss(self, gradients: Mapping[str, Array]) -> Miss | None:
         """An entry that is wrong, if random directions show one. Gradients of other shapes are left to others."""
         given = {n: g for n, g in gradients.items() if n in self.leaves and np.shape(g) == self._shape(n)}
@@ -131,15 +134,15 @@ class Everywhere:
             return self._slope(along)
 
     @cached_property
+    def _kept(self) -> set[int]:
+        """The rows that are not moved at an exact point: those that switches read."""
+        return feeding(self.objective.rows) if self.exact else set()
+
+    @cached_property
     def _reals(self) -> list[Array]:
         """The values of all steps at the point, in the order in which they are computed."""
         found: list[Array] = []
-
-        def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
-            found.append(value)
-            return value
-
-        self.objective.values({}, watch)
+        self.objective.values({}, recording(found))
         return found
 
     def _by_id(self, along: Mapping[str, Array]) -> dict[int, Array]:
@@ -152,7 +155,7 @@ class Everywhere:
 
     def _rounding(self, along: Mapping[str, Array], found: float) -> float:
         """What rounding may make of a slope."""
-        if self.method == CENTRAL or self.exact:
+        if self.method == CENTRAL:
             return 0.0
         others = [self._slope(along, self._blurred_slope).slope for _ in range(RUNS)]
         return SLACK * max(abs(other - found) if np.isfinite(other) else np.inf for other in others)
@@ -163,10 +166,12 @@ class Everywhere:
     def _blur(self, step: Step, args: Sequence[Array], value: Array) -> Array:
         """The value of a row that rounds, as another order of operations might leave it."""
         row = step.row
-        exact = step.shape is None or row.kind != FLOAT or switches_of(row) or kind(row).moved or row.op.name == "max"
-        if exact or row.op.name in ("out", "const", "leaf"):
+        exact = step.shape is None or row.kind != FLOAT or switches_of(row) or is_view(row) or row.op.chooses
+        if exact or kind(row).moved or not row.args or row.id in self._kept:
             return value
-        return value * (1 + self.eps * self.rng.uniform(-1, 1, np.shape(value)))
+        by = ROUNDINGS * self.rng.uniform(-1, 1, np.shape(value))
+        least = SMALLEST[self.eps] * by * ((1 + 1j) if np.iscomplexobj(value) else 1)
+        return np.where(value != 0, value * (1 + self.eps * by) + least, value)
 
     # -- which entry
     def _located(self, gradients: Mapping[str, Array], along: Mapping[str, Array]) -> Miss | None:
@@ -189,6 +194,39 @@ class Everywhere:
 
     def _shape(self, name: str) -> tuple[int, ...]:
         return np.shape(self.objective.given[self.leaves[name].id])
+
+
+def feeding(rows: Sequence[Node]) -> set[int]:
+    """The rows that functions with pieces and largest entries read, directly or not; with one in the body of a loop,
+    all of the body."""
+    found = set[int]()
+    for row in reversed(rows[0].graph.topological(rows)):
+        body = list(with_bodies([row])) if isinstance(row.attr, Loop) else [row]
+        if row.id in found or any(switches_of(r) or r.op.chooses for r in body):
+            found |= {a.id for a in row.args} | {r.id for r in body if r is not row}
+    return found
+
+
+def recording(found: list[Array]) -> Watch:
+    """Appends the values of all steps, in the order in which they are computed."""
+
+    def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
+        found.append(value)
+        return value
+
+    return watch
+
+
+def slope_in(objective: Objective, row: Node, along: Array) -> float | None:
+    """The slope of an objective in any row along a direction, on kinks as it is stated; None where it cannot be had."""
+    x, reals = np.asarray(objective.base[row.id]), list[Array]()
+    objective.at(row, x, recording(reals))
+    h = TINY / max(float(np.max(np.abs(along), initial=0.0)), 1.0)
+    try:
+        found = float(np.imag(objective.at(row, x + 1j * h * along, Pinned(reals))[0])) / h
+    except (TypeError, Unstated):
+        return None
+    return found if np.isfinite(found) else None
 
 
 class Pinned:

@@ -31,7 +31,6 @@ from symbackprop.verify.sampling import Needs, Random, Sample, draw, in_single, 
 
 LARGER, LARGE, WIDEST, EXPENSIVE = (11, 12, 13, 14, 15, 16, 17), (5, 6, 7, 8, 9), 40, 3e6
 ATTEMPTS, FITS = 6, 200
-SATURATING = {"exp", "expm1", "sigmoid", "softplus", "logaddexp", "logit_loss", "tanh", "softmax", "logsumexp"}
 FAR, GROWN, TRIED, LOGITS = 800.0, 8.0, 12, 2
 DYADIC = (-1.0, -0.5, 0.0, 0.5, 1.0)
 CLEAR, TRIES = 1e-9, 8
@@ -151,7 +150,7 @@ class Further:
             factor = self._factor(first, str(name), rows) if left else None
             for sign in (1, -1) if factor is not None else ():
                 values = {**first.values, str(name): first.values[str(name)] * factor * sign}
-                found = self._at(f"with {name} so large that exponentials saturate", replace(first, values=values))
+                found = self._at(f"with {name} so large that functions saturate", replace(first, values=values))
                 if found is not None:
                     left -= 1
                     yield found
@@ -241,7 +240,8 @@ def _whole(attr: Any) -> Iterator[int]:
 
 
 def _saturates(row: Node) -> bool:
-    return row.op.name in SATURATING or row.head in SATURATING
+    """Whether a row is a function, which may overflow or saturate: an elementwise one without pieces, or a softmax."""
+    return (row.head is not None and not switches_of(row)) or (row.op.jacobian is not None and not row.op.selects)
 
 
 # -- on the switches of functions with pieces
@@ -251,7 +251,7 @@ def switching_rows(model: Model) -> list[Node]:
     moved = {r.id for r in rows if r.is_leaf and r.kind == FLOAT and r.value is None}
     for row in rows:
         moved |= {row.id} if row.kind != INT and any(a.id in moved for a in row.args) else set()
-    choosing = [r for r in rows if r.op.name == "max" or (any(a.kind == FLOAT for a in r.args[:1]) and switches_of(r))]
+    choosing = [r for r in rows if r.op.chooses or (any(a.kind == FLOAT for a in r.args[:1]) and switches_of(r))]
     return [r for r in choosing if r.id in moved]
 
 
@@ -285,10 +285,10 @@ def _gaps(objective: Objective, dtype: Any) -> list[tuple[Step, Gap]]:
 def _met(step: Step, gap: Array) -> bool:
     """Whether two operands of a step are equal, or several entries the largest."""
     on = int(np.sum(gap == 0))
-    return on > (np.size(step.row.op.reference(np, step.attr, gap)) if step.row.op.name == "max" else 0)
+    return on > (np.size(step.row.op.reference(np, step.attr, gap)) if step.row.op.chooses else 0)
 
 
 def on_switch(row: Node) -> str:
     """What is met on the switch of a row, in words."""
-    largest = row.op.name == "max"
+    largest = row.op.chooses
     return f"several entries of {Brief().operand(row.args[0])} are the largest" if largest else meeting(row)

@@ -178,7 +178,7 @@ STATED: dict[str, Callable[..., tuple[Any, ...]]] = {
 def stated(step: Step, args: Sequence[Array], value: Array) -> Array:
     """The value of a step that a complex step goes through, with what the conventions say on its kinks: NumPy compares
     complex numbers by their imaginary parts where the real ones are equal. Raises `Unstated`."""
-    switches, largest = switches_of(step.row), step.row.op.name == "max"
+    switches, largest = switches_of(step.row), step.row.op.chooses
     if not (switches or largest) or not any(np.iscomplexobj(a) for a in args):
         return value
     if largest:

@@ -6,7 +6,8 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -40,6 +41,17 @@ def module_apart(process: Process) -> ModuleType:
     module = RemoteModule(process)
     _check_parts(module, process.path)
     return module
+
+
+@contextmanager
+def beside(module: ModuleType, path: Path) -> Iterator[ModuleType]:
+    """Another file run where the module is: in a process of its own if that is in one."""
+    if not isinstance(module, RemoteModule):
+        yield load_module(path)
+        return
+    own: Process = module._process
+    with Process(path, own.timeout, own.memory) as process:
+        yield module_apart(process)
 
 
 def _check_parts(module: ModuleType, path: Path) -> None:

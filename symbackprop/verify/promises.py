@@ -15,7 +15,7 @@ from symbackprop.verify.calls import SAME, differences, independent, layouts, on
 from symbackprop.verify.constants import constants
 from symbackprop.verify.initial import initial_values
 from symbackprop.verify.interpreter import Sizes
-from symbackprop.verify.module import Candidate, Outcome, as_given, call, numbers, refused
+from symbackprop.verify.module import Candidate, Outcome, as_given, call, refused
 from symbackprop.verify.optimizers import optimizer
 from symbackprop.verify.sampling import Sample, in_single, named_values
 from symbackprop.verify.values import checked_values, infer_sizes
@@ -145,7 +145,8 @@ def _told_sizes(candidate: Candidate, sample: Sample, outcome: Outcome) -> Itera
     if all(size == candidate.model.sizes[name] for name, size in hidden.items()):
         for told in (None, dict([*sample.sizes.items()][:1])):
             found = call(candidate.module, "forward", *given, dims=told)
-            message = f"forward with dims={told} and with all sizes told: {{}} differs"
+            shown = str(told).replace("{", "{{").replace("}", "}}")
+            message = f"forward with dims={shown} and with all sizes told: {{}} differs"
             yield from differences(candidate.named(found[0]), outcome.results, message)
     for name, size in sample.sizes.items():
         for wrong in (*([] if name in hidden else [size + 1]), -1, 2.5):

@@ -80,7 +80,8 @@ class Report:
 
     ``problems`` are failures that belong to no single gradient (a function that raises, an input that was changed);
     ``notes`` are remarks that decide nothing. ``sizes`` holds the dimensions of every trial. ``unseen`` are the sides
-    of conditions that no point reached.
+    of conditions that no point reached, ``line`` is the first line of the module that is wrong, where that was found,
+    and ``unchecked`` what was not compared, in words.
     """
 
     model: str
@@ -94,6 +95,8 @@ class Report:
     sizes: tuple[dict[str, int], ...] = ()
     unsampled: str = ""
     unseen: tuple[Unseen, ...] = ()
+    line: str = ""
+    unchecked: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
@@ -146,7 +149,9 @@ class Report:
         for g in self.gradients:
             remarks.setdefault(g.remark(), []).append(g.name)
         lines += [f"{', '.join(names)}: {said}" for said, names in remarks.items() if said]
+        lines += [f"the first line that is wrong: {self.line}"] if self.line else []
         lines += [f"unseen: {u}" for u in self.unseen]
+        lines += [f"not checked: {u}" for u in self.unchecked]
         return lines + [f"note: {n}" for n in self.notes]
 
     def __str__(self) -> str:

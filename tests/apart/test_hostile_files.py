@@ -230,10 +230,10 @@ def test_in_python_a_path_is_run_apart_and_an_object_here(tmp_path: Path) -> Non
 
 
 CHANGING = {
-    "X[0] = 0": "the input X was changed",
-    "X += 1": "the input X was changed",
-    "data['X'] = data['X'] * 2": "the input X was changed",
-    "params['A'] *= 2": "the input A was changed",
+    "X[0] = 0": "forward changes X, which it is given: ",
+    "X += 1": "forward changes X, which it is given: ",
+    "data['X'] = data['X'] * 2": "forward changes X, which it is given: ",
+    "params['A'] *= 2": "forward changes A, which it is given: ",
 }
 
 

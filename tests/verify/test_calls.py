@@ -79,7 +79,7 @@ def test_a_call_that_does_not_keep_its_promise_is_told(
 def test_a_gap_between_arrays_in_words() -> None:
     right = np.array([[1.0, 2.0]])
     assert gap(right, right) == "" and gap(right + 1e-12, right) == ""
-    assert gap(right + [[0, 1]], right) == "[0, 1] is 3, expected 2"
+    assert gap(np.array([[1.0, 3.0]]), right) == "[0, 1] is 3, expected 2"
     assert gap(right[0], right) == "its shape is (2,), expected (1, 2)"
     assert gap(None, right) == "it is missing" and gap("x", right) == "it is no array of numbers"
     assert gap(np.float64(np.nan), 1.0) == "it is nan, expected 1"

@@ -39,7 +39,7 @@ CASES = [
     ("wrong where a slice has one entry", APART, ("dd = 2 * d  ", "dd = (2 + (N == 21)) * d  "), "x[", "at N = 21"),
     ("a default written out", DEFAULT, ("/ D ** 2", "/ 9"), "w[", "at N = "),
     ("exponentials not shifted", CLASSES, ("top = largest(a, axis)", "top = 0 * largest(a, axis)"), "L is inf",
-     "with Z so large that exponentials saturate: "),
+     "with Z so large that functions saturate: "),
     ("relu at 0", NET, ("(z > 0)   ", "(z >= 0)  "), "W[", "where z = 0: "),
     ("equal largest entries", PIECES, ("t2.astype(dtype) / t3", "t2.astype(dtype)"), "x[",
      "several entries of x are the largest"),
