@@ -94,13 +94,15 @@ class Scalar:
     not every reader knows that: a formula, or words about it. Weights in front of it start
     with ``gain`` times the variance that a product alone asks for.
 
-    What is known of the values: ``said`` are the derivatives by each argument that are better said than written, and
-    ``kink`` is what holds where there is none. A function made of pieces says in ``switches`` where they meet, one
-    whose derivative is infinite at 0 is ``singular`` there. One that ``chooses`` is always equal to one of these
-    arguments (the ``largest``), one that is ``whole`` keeps integers integers. Over all floats, infinite ones too,
-    values lie in the ``range``; ``positive``: they are never 0; ``flat``: where they are 0, their least, the derivative
-    is 0 too. ``finite``: they are so at all finite arguments, or where a formula over these is positive, or not known
-    to be so. A ``logarithm`` is −∞ where what it is the logarithm of is 0: a weight 0 makes that 0.
+    What is known of the values: ``said`` are the derivatives by each argument that are better said than written,
+    and ``kink`` is what holds where there is none. A function made of pieces says in ``switches`` where they meet,
+    and the slopes by each argument that are ``stated`` there, over the values of these (for `verify`, as
+    ``reference``); one whose derivative is infinite at 0 is ``singular`` there. One that ``chooses`` is always
+    equal to one of these arguments (the ``largest``), one that is ``whole`` keeps integers integers. Over all
+    floats, infinite ones too, values lie in the ``range``; ``positive``: they are never 0; ``flat``: where they are
+    0, their least, the derivative is 0 too. ``finite``: they are so at all finite arguments, or where a formula
+    over these is positive, or not known to be so. A ``logarithm`` is −∞ where what it is the logarithm of is 0: a
+    weight 0 makes that 0.
     """
 
     name: str
@@ -127,6 +129,7 @@ class Scalar:
     power: sp.Expr | None = None
     square: sp.Expr | None = None
     switches: tuple[Switch, ...] = ()
+    stated: Callable[..., tuple[Any, ...]] | None = None
     singular: bool = False
     chooses: tuple[int, ...] = ()
     largest: bool = False
@@ -543,7 +546,7 @@ _RECORDS = [
            range=(0.0, inf), singular=True),
     Scalar("abs", opaque("magnitude"), _abs, (call("sign", X),),
            note="derivative 0 at 0",
-           switches=AT_ZERO,
+           switches=AT_ZERO, stated=lambda x: (0.0,),
            range=(0.0, inf), flat=True, whole=True,
            kink=(_prime("abs", _X, _ZERO), " at ", maths.equal(_X, _ZERO)), square=sp.S.One),
     Scalar("sign", opaque("signum"), lambda np, x: np.sign(np.real(x)), (NO,),
@@ -628,7 +631,7 @@ _RECORDS = [
     Scalar("relu", opaque("relu"), lambda np, x, tie: np.where(x != x, x, np.maximum(x, 0)),
            (call("above", X, 0, Y),), (ANY, (0.0, 0.0)), shown=1, text="ReLU", means=call("maximum", ZERO, X),
            note="derivative at 0: the relu0 convention",
-           gain=2, switches=AT_ZERO,
+           gain=2, switches=AT_ZERO, stated=lambda x, tie: (tie,),
            range=(0.0, inf), flat=True, whole=True,
            kink=(_prime("relu", _ZERO, RELU0),)),
     Scalar("leaky", opaque("leaky"), lambda np, x, a, tie: np.where(x > 0, x, a * x),
@@ -636,35 +639,36 @@ _RECORDS = [
            (ANY, (0.1, 0.4), (0.0, 0.0)), shown=2,
            text="LeakyReLU", public=False, means=call("where", call("greater", X, 0), X, Y * X),
            note="derivative at 0: the relu0 convention",
-           canonical=(0,), gain=2, switches=AT_ZERO,
+           canonical=(0,), gain=2, switches=AT_ZERO, stated=lambda x, a, tie: (tie + (1 - tie) * a, 0.0),
            kink=(_prime("relu", _ZERO, RELU0),), said=("slope 1 where positive, else the given slope",
                  "linear in the slope where the argument is negative"), called="leaky_relu"),
     Scalar("elu_unit", opaque("elu"), lambda np, x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
            (call("where", call("greater", X, 0), 1, OUT + Y), call("negexpm1", X)),
            (ANY, (0.5, 1.5)),
            text="ELU", public=False, means=call("where", call("greater", X, 0), X, Y * (call("exp", X) - 1)),
-           gain=2, switches=AT_ZERO,
+           gain=2, switches=AT_ZERO, stated=lambda x, a: (a, 0.0),
            kink=(_prime("elu_unit", _ZERO, maths.Sym("alpha")),), said=("1 where positive, else the value plus α",),
            called="elu"),
     Scalar("negexpm1", opaque("negexpm1"), lambda np, x: np.expm1(np.minimum(x, 0)),
            (call("where", call("greater", X, 0), 0, OUT + 1),),
-           spelled=call("exp", call("minimum", X, 0)) - 1, public=False, switches=AT_ZERO),
+           spelled=call("exp", call("minimum", X, 0)) - 1, public=False,
+           switches=AT_ZERO, stated=lambda x: (1.0,)),
     Scalar("maximum", opaque("maximum"), lambda np, a, b: np.maximum(a, b),
            (call("above", X, Y, HALF), call("above", Y, X, HALF)), TWO,
            latex=r"\max", text="max", note="ties share the gradient equally",
-           switches=AT_TIE,
+           switches=AT_TIE, stated=lambda a, b: (0.5, 0.5),
            chooses=(0, 1), largest=True, whole=True,
            kink=(TIES,), said=(_LARGER, _LARGER)),
     Scalar("minimum", opaque("minimum"), lambda np, a, b: np.minimum(a, b),
            (call("above", Y, X, HALF), call("above", X, Y, HALF)), TWO,
            latex=r"\min", text="min", note="ties share the gradient equally",
-           switches=AT_TIE,
+           switches=AT_TIE, stated=lambda a, b: (0.5, 0.5),
            chooses=(0, 1), whole=True,
            kink=(TIES,), said=(_SMALLER, _SMALLER)),
     Scalar("hardtanh", opaque("hardtanh"), lambda np, x: np.minimum(np.maximum(x, -1), 1),
            (call("less", call("abs", X), 1),), odd=True, means=call("minimum", call("maximum", X, -1), 1),
            note="derivative 0 at -1 and 1",
-           switches=(Switch(X, Num(-sp.S.One), "<", ">"), Switch(X, ONE, "<", ">")),
+           switches=(Switch(X, Num(-sp.S.One), "<", ">"), Switch(X, ONE, "<", ">")), stated=lambda x: (0.0,),
            range=(-1.0, 1.0), whole=True,
            kink=("the derivative of hardtanh is 0 at −1 and 1",)),
     Scalar("where", opaque("where"), lambda np, c, a, b: np.where(c, a, b),

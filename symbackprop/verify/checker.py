@@ -20,8 +20,18 @@ from symbackprop.errors import ModelError, UsageError
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
 from symbackprop.verify.blame import first_wrong_line
-from symbackprop.verify.differences import AUTO, CENTRAL, COMPLEX, NotAnalytic, Objective, Prober, Slopes, with_entry
-from symbackprop.verify.everywhere import DOUBLE, Everywhere, Miss
+from symbackprop.verify.differences import (
+    AUTO,
+    CENTRAL,
+    COMPLEX,
+    DOUBLE,
+    NotAnalytic,
+    Objective,
+    Prober,
+    Slopes,
+    with_entry,
+)
+from symbackprop.verify.everywhere import Everywhere, Miss
 from symbackprop.verify.further import Further, Situation
 from symbackprop.verify.interpreter import Array
 from symbackprop.verify.kinks import Unstated

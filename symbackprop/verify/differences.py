@@ -7,20 +7,24 @@ how the derivative was found symbolically.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import frexp, inf, isfinite, ldexp
 from typing import Any
 
 import numpy as np
 
-from symbackprop.core.graph import Node
+from symbackprop.core.facts import is_view, kind
+from symbackprop.core.graph import FLOAT, Node
 from symbackprop.verify.interpreter import Array, Program, Sizes, Step, Watch
-from symbackprop.verify.kinks import Gap, Gaps, crossed, on_kinks, touched
+from symbackprop.verify.kinks import Gap, Gaps, crossed, on_kinks, stated, switches_of, touched
 
 CENTRAL, COMPLEX, AUTO = "central", "complex", "auto"
 REACHES = (5e-3, 3e-4, 2e-5, 1e-6)
 CLOSER, CERTAIN, STEEP = (1e-8, 1e-10, 1e-12), 1e-5, 1e4
+DOUBLE, SINGLE = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
+SMALLEST = {DOUBLE: 2.0**-1074, SINGLE: 2.0**-149}  # what rounds where numbers have lost their digits
+ROUNDINGS = 4
 ROUNDING = 64 * np.finfo(np.float64).eps
 TINY = ldexp(1.0, -66)
 JITTER = 1e-9
@@ -64,6 +68,25 @@ class Held:
         return value
 
 
+class Rounding:
+    """Changes every row that rounds off by a little, as another order of sums and products would leave it, and what a
+    logarithm is computed from at each reading. ``kept`` are rows that do not round."""
+
+    def __init__(self, eps: float, rng: Any, kept: Container[int] = ()) -> None:
+        self.eps, self.rng, self.kept = eps, rng, kept
+
+    def __call__(self, step: Step, args: Sequence[Array], value: Array) -> Array:
+        value, row = stated(step, args, value), step.row
+        exact = step.shape is None or row.kind != FLOAT or switches_of(row) or is_view(row) or row.op.chooses
+        return value if exact or kind(row).moved or not row.args or row.id in self.kept else self.read(value)
+
+    def read(self, value: Array) -> Array:
+        if np.iscomplexobj(value):
+            return self.read(np.real(value)) + 1j * self.read(np.imag(value))
+        by = ROUNDINGS * self.rng.uniform(-1, 1, np.shape(value))
+        return np.where(value != 0, value * (1 + self.eps * by) + SMALLEST[self.eps] * by, value)
+
+
 class Objective:
     """The number whose gradient is checked: the loss, or Σ upstream·output over the outputs of a layer.
 
@@ -77,7 +100,7 @@ class Objective:
         self.rows, self.weights, self.given = rows, weights, given
         self.gaps, self.held = Gaps(), Held()
         self.change: Watch | None = None
-        self.program = Program([*rows, *also], sizes, watch=self._watch)
+        self.program = Program([*rows, *also], sizes, watch=self._watch, read=self._read)
         with np.errstate(all="ignore"):
             self.base = self.program.run(given)
         self.start = self.gaps.take()
@@ -87,6 +110,9 @@ class Objective:
     def _watch(self, step: Step, args: Sequence[Array], value: Array) -> Array:
         value = self.gaps.watch(step, args, self.held.watch(step, value))
         return value if self.change is None else self.change(step, args, value)
+
+    def _read(self, value: Array) -> Array:
+        return self.change.read(value) if isinstance(self.change, Rounding) else value
 
     def values(self, moved: Mapping[int, Array], change: Watch | None = None) -> tuple[dict[int, Array], list[Gap]]:
         """The values of all rows when some leaves hold other arrays, and the gaps to all kinks on the way."""

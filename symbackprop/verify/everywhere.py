@@ -14,18 +14,27 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.core.facts import is_view, kind
-from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop, with_bodies
-from symbackprop.verify.differences import CENTRAL, TINY, Estimate, NotAnalytic, Objective, Ray, imaginary, slope
+from symbackprop.verify.differences import (
+    CENTRAL,
+    DOUBLE,
+    SINGLE,
+    TINY,
+    Estimate,
+    NotAnalytic,
+    Objective,
+    Ray,
+    Rounding,
+    imaginary,
+    slope,
+)
 from symbackprop.verify.interpreter import Array, Step, Watch
 from symbackprop.verify.kinks import Unstated, stated, switches_of
 from symbackprop.verify.module import numbers
 
-DOUBLE, SINGLE = float(np.finfo(np.float64).eps), float(np.finfo(np.float32).eps)
-TIMES, RUNS, SLACK, ROUNDINGS = 3, 3, 32, 4
+TIMES, RUNS, SLACK = 3, 3, 32
 WITHIN, AGREE = 1e-9, 1e-8
-SMALLEST = {DOUBLE: 2.0**-1074, SINGLE: 2.0**-149}  # what rounds where numbers have lost their digits
 SMALL = {DOUBLE: 1e-3, SINGLE: 0.1}  # a gradient so small beside the largest one is compared with that
 
 
@@ -125,13 +134,13 @@ class Everywhere:
     def _slope(self, along: Mapping[str, Array], change: Watch | None = None) -> Estimate:
         moved = self._by_id(along)
         if self.method == CENTRAL:
-            return slope(Ray(self.objective, moved), CENTRAL, self._reach(along))
+            return slope(Ray(self.objective, moved, change), CENTRAL, self._reach(along))
         try:
             ray = Ray(self.objective, moved, change or Pinned(self._reals))
             return Estimate(imaginary(ray, TINY * min(self._reach(along), 1.0))[0], 0.0)
         except NotAnalytic:
             self.method = CENTRAL
-            return self._slope(along)
+            return self._slope(along, change)
 
     @cached_property
     def _kept(self) -> set[int]:
@@ -155,23 +164,14 @@ class Everywhere:
 
     def _rounding(self, along: Mapping[str, Array], found: float) -> float:
         """What rounding may make of a slope."""
-        if self.method == CENTRAL:
+        if self.method == CENTRAL and self.exact:
             return 0.0
-        others = [self._slope(along, self._blurred_slope).slope for _ in range(RUNS)]
+        others = [self._slope(along, self._blur).slope for _ in range(RUNS)]
         return SLACK * max(abs(other - found) if np.isfinite(other) else np.inf for other in others)
 
-    def _blurred_slope(self, step: Step, args: Sequence[Array], value: Array) -> Array:
-        return self._blur(step, args, stated(step, args, value))
-
-    def _blur(self, step: Step, args: Sequence[Array], value: Array) -> Array:
-        """The value of a row that rounds, as another order of operations might leave it."""
-        row = step.row
-        exact = step.shape is None or row.kind != FLOAT or switches_of(row) or is_view(row) or row.op.chooses
-        if exact or kind(row).moved or not row.args or row.id in self._kept:
-            return value
-        by = ROUNDINGS * self.rng.uniform(-1, 1, np.shape(value))
-        least = SMALLEST[self.eps] * by * ((1 + 1j) if np.iscomplexobj(value) else 1)
-        return np.where(value != 0, value * (1 + self.eps * by) + least, value)
+    @property
+    def _blur(self) -> Rounding:
+        return Rounding(self.eps, self.rng, self._kept)
 
     # -- which entry
     def _located(self, gradients: Mapping[str, Array], along: Mapping[str, Array]) -> Miss | None:

@@ -23,8 +23,7 @@ from symbackprop.model.model import Model
 from symbackprop.verify.aiming import numbers_in
 from symbackprop.verify.conditions import meeting
 from symbackprop.verify.cost import cost_of, shaped
-from symbackprop.verify.differences import Objective
-from symbackprop.verify.everywhere import DOUBLE, SINGLE
+from symbackprop.verify.differences import DOUBLE, SINGLE, Objective
 from symbackprop.verify.interpreter import Array, Program, Step
 from symbackprop.verify.kinks import Gap, gap_rules, switches_of
 from symbackprop.verify.sampling import Needs, Random, Sample, draw, in_single, intervals, leaf_values, needs_of

@@ -56,18 +56,20 @@ class Step(NamedTuple):
 
 
 Watch: TypeAlias = Callable[[Step, Sequence[Array], Array], Array]
+Read: TypeAlias = Callable[[Array], Array]
 
 
 class Program:
     """The rows that some results need, in order, to be run again and again with other numbers.
 
     ``stop`` are rows that are given like leaves (those of a loop's body). ``watch`` is called with every step, the
-    values of its arguments and its own, inside loops too, and says what value to go on with.
+    values of its arguments and its own, inside loops too, and says what value to go on with; ``read`` of each value
+    that a logarithm is computed from.
     """
 
     def __init__(self, rows: Sequence[Node], sizes: Sizes, stop: frozenset[int] = frozenset(),
-                 watch: Watch | None = None) -> None:
-        self.rows, self.sizes, self.watch = tuple(rows), sizes, watch
+                 watch: Watch | None = None, read: Read = lambda value: value) -> None:
+        self.rows, self.sizes, self.watch, self.read = tuple(rows), sizes, watch, read
         order = rows[0].graph.topological(rows, stop) if rows else []
         self.steps = [self._step(n) for n in order if not _is_given(n) and n.id not in stop]
         self._shaped = [(step.row, step.shape) for step in self.steps]
@@ -115,7 +117,7 @@ class Program:
 
     def _log(self, step: Step, values: Mapping[int, Array]) -> Array:
         """A logarithm, or a sum of them, from what the arguments are computed from where that is safer."""
-        logs, call = Logs(values, lambda row: in_numbers(row.attr, self.sizes)), step.row.attr.form
+        logs, call = Logs(values, lambda row: in_numbers(row.attr, self.sizes), self.read), step.row.attr.form
         parts = [(sign, logs.of_formula(f.over(x, call.args), step.row)) for sign, x in _LOG.get(call.name, ())]
         known = [sign * log for sign, log in parts if log is not None]
         return sum(known) if len(known) == len(parts) else step.compute(*[values[a] for a in step.args])
@@ -134,7 +136,7 @@ class Program:
         """A scan runs its body with this same interpreter."""
         loop: Loop = row.attr
         length = evaluate_dim(loop.length, self.sizes)
-        body = Program(loop.results(), self.sizes, loop.stop(), self.watch)
+        body = Program(loop.results(), self.sizes, loop.stop(), self.watch, self.read)
         stacks = [evaluate_shape(r.shape, self.sizes) for r in loop.stacked]
 
         def once(rows: Sequence[Node], given: Mapping[int, Array]) -> list[Array]:
@@ -216,18 +218,22 @@ _softplus = TABLE["softplus"].reference
 
 
 class Logs:
-    """Logs over the values of one run, by row id; ``attr`` gives a row's attribute in numbers."""
+    """Logs over the values of one run, by row id; ``attr`` gives a row's attribute in numbers, ``read`` what a value is
+    taken to be."""
 
-    def __init__(self, values: Mapping[int, Array], attr: Callable[[Node], Any]) -> None:
-        self.values, self.attr = values, attr
+    def __init__(self, values: Mapping[int, Array], attr: Callable[[Node], Any], read: Read) -> None:
+        self.values, self.attr, self.read = values, attr, read
+
+    def _value(self, row: Node) -> Array:
+        return self.read(self.values[row.id])
 
     def of(self, x: Node) -> Array | None:
         """log x where there is a formula for it that does not overflow; what a body is given has no arguments in it."""
         if any(a.id not in self.values for a in x.args):
             return None
         if x.op.distribution:
-            z = self.values[x.args[0].id]
-            return z - OPS["logsumexp"].reference(np, ((self.attr(x),), True), z)
+            z = x.args[0]
+            return self._value(z) - OPS["logsumexp"].reference(np, ((self.attr(x),), True), self._value(z))
         if isinstance(x.attr, Kernel):
             return self.of_formula(x.attr.form, x)
         if is_sum(x):
@@ -247,15 +253,15 @@ class Logs:
             case f.Num(value) if value.is_positive and not value.free_symbols:
                 return np.log(float(value))
             case f.Call("exp", (f.Arg(index),)):
-                return self.values[x.args[index].id]
+                return self._value(x.args[index])
             case f.Call("sigmoid", (f.Arg(index),)):
-                return -_softplus(np, -self.values[x.args[index].id])
+                return -_softplus(np, -self._value(x.args[index]))
             case f.Mul(factors):
                 return self._joined(factors, x, lambda a, b: a + b)
             case f.Div(num, den):
                 return self._joined((num, den), x, lambda a, b: a - b)
             case f.Add((f.Num(one), f.Neg(f.Arg(index)))) if one == 1 and self._is(x.args[index], "sigmoid"):
-                return -_softplus(np, self.values[x.args[index].args[0].id])
+                return -_softplus(np, self._value(x.args[index].args[0]))
             case f.Add((f.Num(one), f.Neg(f.Pow(f.Arg(index), f.Num(two))))) if one == 1 and two == 2:
                 return self._of_tanh(x.args[index])
             case f.Add(terms):
@@ -266,8 +272,8 @@ class Logs:
         """log(1 − tanh² u) = −2 log cosh u."""
         if not self._is(row, "tanh"):
             return None
-        u = self.values[row.args[0].id]
-        return 2 * (np.log(2.0) - u - _softplus(np, -2 * u))
+        u = row.args[0]
+        return 2 * (np.log(2.0) - self._value(u) - _softplus(np, -2 * self._value(u)))
 
     def _joined(self, parts: tuple[f.Formula, ...], x: Node, join: Callable[[Array, Array], Array]) -> Array | None:
         logs = [self.of_formula(p, x) for p in parts]

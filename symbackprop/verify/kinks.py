@@ -163,18 +163,6 @@ class Unstated(Exception):
     """A function has a kink at a point, and no slope is stated for it."""
 
 
-STATED: dict[str, Callable[..., tuple[Any, ...]]] = {
-    "relu": lambda x, tie: (tie,),
-    "leaky": lambda x, a, tie: (tie + (1 - tie) * a, 0.0),
-    "elu_unit": lambda x, a: (a, 0.0),
-    "negexpm1": lambda x: (1.0,),
-    "abs": lambda x: (0.0,),
-    "hardtanh": lambda x: (0.0,),
-    "maximum": lambda a, b: (0.5, 0.5),
-    "minimum": lambda a, b: (0.5, 0.5),
-}
-
-
 def stated(step: Step, args: Sequence[Array], value: Array) -> Array:
     """The value of a step that a complex step goes through, with what the conventions say on its kinks: NumPy compares
     complex numbers by their imaginary parts where the real ones are equal. Raises `Unstated`."""
@@ -195,10 +183,11 @@ def stated(step: Step, args: Sequence[Array], value: Array) -> Array:
 
 def _stated_slope(step: Step, args: Sequence[Array]) -> Array:
     """What the imaginary parts of the arguments become by the stated slopes."""
-    if step.attr.head not in STATED:
+    rule = TABLE[step.attr.head].stated
+    if rule is None:
         raise Unstated(step.attr.head)
     given = [operand_in(p, args) for p in step.attr.form.args]
-    slopes = STATED[step.attr.head](*map(np.real, given))
+    slopes = rule(*map(np.real, given))
     return sum(slope * np.imag(x) for slope, x in zip(slopes, given, strict=False))
 
 

@@ -183,7 +183,6 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
     "codegen/reuse.py": "a target: NumPy's functions and methods that write into an array",
     "codegen/schedule.py": "a target: about how long the code of a row is",
     "model/text/notation.py": "functions that model text has no name for: it writes them as comparisons",
-    "verify/kinks.py": "the slopes that are stated on kinks, written again: verify shares no rule with the derivation",
     "grade/formulas.py": "calls whose last argument, a size, may be left out",
     "own/array_mistakes.py": "what people take for what: a taxonomy of slips",
     "grade/derivation_mistakes.py": "what people take for what: a taxonomy of slips",
