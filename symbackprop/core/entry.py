@@ -7,7 +7,7 @@ where an index is no whole number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TypeAlias
 
@@ -37,11 +37,11 @@ class Place:
 
 @dataclass(frozen=True)
 class Digit:
-    """An index that is part of another one: the rest of (index // below) by size."""
+    """An index that is part of another one: the rest of (index // below) by size; all of it where there is none."""
 
     index: Index
     below: Dim
-    size: Dim
+    size: Dim | None = None
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,19 @@ class Term:
     ties: tuple[Tie, ...] = ()
 
 
+@dataclass(frozen=True)
+class Folded:
+    """A ``form`` over ``entries`` of arguments and, as its last argument, the sum of a term."""
+
+    entries: tuple[Index, ...]
+    inner: Term
+    form: f.Formula
+
+
 Terms: TypeAlias = list[Term]
 Entry: TypeAlias = Callable[[Any, Sequence[Shape], Indices], Terms]
 Jacobian: TypeAlias = Callable[[Any, Sequence[Shape], Indices, Indices], Terms]
+Fold: TypeAlias = Callable[[Any, Sequence[Shape], Indices], Folded]
 
 
 def term(*entries: Index, summed: Sequence[Index] = (), ties: Sequence[Tie] = ()) -> Term:
@@ -168,13 +178,13 @@ def _lookups(index: Index) -> Iterator[At]:
 
 def jacobian(terms: Terms, place: int, wanted: Indices, out: Indices) -> Terms:
     """∂(entry ``out``)/∂(entry ``wanted`` of the argument at ``place``): each of its entries differentiated in turn,
-    its indices tied to the wanted ones."""
+    its indices tied to the wanted ones. No sum is settled yet."""
     found = []
     for t in terms:
         for k, x in enumerate(t.entries):
             if isinstance(x, At) and x.place == place:
                 ties = tuple([(i, j) for i, j in zip(x.index, wanted, strict=True) if i is not j])
-                found.append(settled(_over_used(t, Kernel(t.form).partial(k), out, ties)))
+                found.append(_over_used(t, Kernel(t.form).partial(k), out, ties))
     return [t for t in found if t.form != f.ZERO]
 
 
@@ -188,18 +198,19 @@ def _over_used(t: Term, slope: f.Formula, out: Indices, ties: tuple[Tie, ...]) -
     return Term(tuple([entries[k] for k in used]), form, t.summed, (*t.ties, *ties))
 
 
-def settled(t: Term) -> Term:
-    """The term without the letters that a tie determines, and without ties that hold anyway."""
+def settled(t: Term, kept: Collection[Letter] = ()) -> Term:
+    """The term without the letters that a tie determines, but for those that are ``kept``, and without ties that hold
+    anyway."""
     for tie in t.ties:
         others = tuple([x for x in t.ties if x is not tie])
         if tie[0] == tie[1] or _always(tie):
-            return settled(replace(t, ties=others))
+            return settled(replace(t, ties=others), kept)
         for a, b in (tie, tie[::-1]):
-            found = _solved(t, a, b)
+            found = _solved(t, a, b, kept)
             if found is not None:
                 gone, value = found
                 rest = replace(t, ties=others, summed=tuple([x for x in t.summed if x is not gone]))
-                return settled(put(rest, {gone: value}))
+                return settled(put(rest, {gone: value}), kept)
     return t
 
 
@@ -208,16 +219,25 @@ def _always(tie: Tie) -> bool:
     return all(i == 0 or (isinstance(i, Letter) and is_one(i.size)) for i in tie)
 
 
-def _solved(t: Term, a: Index, b: Index) -> tuple[Letter, Index] | None:
-    """A summed letter in one side of a tie, and what it has to be. Its range needs no check where it stands as an index
-    of an array, outside of which there is 0."""
+def _solved(t: Term, a: Index, b: Index, kept: Collection[Letter]) -> tuple[Letter, Index] | None:
+    """A summed letter in one side of a tie that is not kept, and what it has to be. Its range needs no check where it
+    stands as an index of an array, outside of which there is 0."""
+    if isinstance(b, Digit) and isinstance(a, Letter) and b.size in (None, a.size):
+        free = a in t.summed and a not in kept and not _is_counted(t, a)
+        return (a, b) if free else None
     if isinstance(b, (At, Digit)) or isinstance(a, (At, Digit, sp.Expr)):
         return None
     for factor, x in _single(a).terms if isinstance(a, Letter) else a.terms:
         bare = isinstance(a, Letter) and isinstance(b, Letter) and a.size == b.size
-        if x in t.summed and (bare or any(isinstance(y, At) and x in y.index for y in t.entries)):
+        if x in t.summed and x not in kept and (bare or any(isinstance(y, At) and x in y.index for y in t.entries)):
             return x, place((1 / factor, b), (-1 / factor, a), (1, x))
     return None
+
+
+def _is_counted(t: Term, x: Letter) -> bool:
+    """Whether a letter is a part of an index that is counted out, or of which one is a part."""
+    indices = [i for whole in (*t.entries, *[i for tie in t.ties for i in tie]) for i in parts_of(whole)]
+    return any(isinstance(i, (Place, Digit)) and x in letters_of(i) for i in indices)
 
 
 def put(t: Term, values: Mapping[Letter, Index]) -> Term:

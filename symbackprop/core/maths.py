@@ -272,7 +272,7 @@ class Item(Math):
 
 @dataclass(frozen=True)
 class Place(Math):
-    """``terms``: (factor, letter), or (number, None)."""
+    """``terms``: (factor, letter or size), or (number, None)."""
 
     terms: tuple[tuple[int, Math | None], ...]
     over: int = 1

@@ -386,6 +386,9 @@ class Printer(ABC, Generic[P, T]):
         if m.name in ROUNDED:
             left, right = ROUNDED[m.name]
             return self.between(left, self(m.args[0]), right, False)
+        if m.name == "mod":
+            number, size = (self.wrapped(x, MATRIX) for x in m.args)
+            return self.row(number, self.said(" mod "), size, level=PRODUCT)
         name = self.operator(text_of(m.name))
         if m.below:
             name = self.lowered(name, self.separated([self(x) for x in m.below], "tight comma"))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import sympy as sp
 
-from symbackprop.core.entry import Digit, Entry, Jacobian, letters, parts_of
+from symbackprop.core.entry import Digit, Entry, Fold, Jacobian, letters, parts_of
 from symbackprop.core.shapes import Shape
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ class Op:
     ``entry(attr, argument shapes, indices)`` says what one entry of the result is (see `entry`): from it follow its
     Jacobian, which arguments it is linear in, which are indices, and whether it moves entries (see `facts`). A glossary
     tells it as it is ``spelled``. An op whose entries are no sums of products gives the ``jacobian(attr, argument
-    shapes, indices of the result, indices of the argument)`` of its one argument instead; one that has neither says in
-    ``no_entry`` why.
+    shapes, indices of the result, indices of the argument)`` of its one argument instead, and perhaps how one is
+    ``folded`` from a sum, from which the Jacobian is proved; one that has neither says in ``no_entry`` why.
     """
 
     name: str
@@ -96,6 +96,7 @@ class Op:
     kink: tuple[str | Math, ...] = ()
     entry: Entry | None = None
     jacobian: Jacobian | None = None
+    folded: Fold | None = None
     no_entry: str = ""
     spelled: Spelled | None = None
     range: tuple[float, float] = (-inf, inf)
@@ -115,8 +116,8 @@ class Op:
 
 OPS: dict[str, Op] = {}
 _MAY_BE_EMPTY = {
-    "convention", "rule", "kink", "samples", "entry", "jacobian", "no_entry", "spelled", "range", "selects", "gaps",
-    "singular", "functions", "loop", "result", "distribution", "logarithm", "chooses", "held", "text", "means",
+    "convention", "rule", "kink", "samples", "entry", "jacobian", "folded", "no_entry", "spelled", "range", "selects",
+    "gaps", "singular", "functions", "loop", "result", "distribution", "logarithm", "chooses", "held", "text", "means",
 }
 LEAVES = {"leaf", "const"}
 

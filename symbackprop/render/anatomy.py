@@ -47,8 +47,9 @@ class Anatomy:
         digits = DIGITS if options.digits is None else options.digits
         given = options.values
         self.numbers = None if given is None else Numbers(derivation, given, options.sizes, digits)
-        self.context = Context(derivation, self.rows, self.located, self.forward.numbers, self.numbers, options.layout)
         self.name, self.view = view, VIEWS[view]
+        self.context = Context(derivation, self.rows, self.located, self.forward.numbers, self.numbers, options.layout,
+                               self.view.entries)
         self.writer = self.view.make(self.context)
         self.closed_lines = ClosedLines(self.context, self.closed)
 

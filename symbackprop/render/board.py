@@ -32,7 +32,7 @@ from symbackprop.render.views.terms import Term, Terms, local, ordered_groups
 SHORT, LONG = 40, 72  # letters of a δ that is written out where it is read, of a gradient without δ's
 KINDS = {
     "scalar": ("chain", "result", "part", "closed"), "matrix": ("result", "part", "closed", "layout"),
-    "jacobian": ("local", "substitution", "result", "layout"), "index": ("chain", "result", "element"),
+    "jacobian": ("local", "substitution", "result", "layout"), "index": ("chain", "substitution", "result", "element"),
 }
 GENERIC = ("v", "u", "q", "w", "x", "y", "z", "s", "r", "p")  # what any quantity may be called
 
@@ -88,6 +88,8 @@ class Board(Anatomy):
         view = self.writer
         whole_array = self.name == "index" and whole.lines[0].left == whole.symbol
         chosen = _of_kinds(whole.lines, KINDS["matrix" if whole_array else self.name])
+        if self.view.entries and any(x.kind == "substitution" for x in chosen):
+            chosen = [x for x in chosen if x.kind != "chain"]
         if self.view.rows:
             is_named = isinstance(within(whole.symbol), Delta)
             chosen = self._named(whole, chosen) if is_named and not _is_asked(whole) else _shortest(chosen)

@@ -58,7 +58,8 @@ class Entries:
             assert node.origin is not None
             if node.origin.function == "one_hot":
                 return equal(self.ref(node.args[0], index[: node.args[0].ndim]), index[-1])
-            return (self.by_form if composed(node.origin.function).by_entry else self.whole)(node, index)
+            by_entry = composed(node.origin.function).by_entry or node.origin.function == node.op.name
+            return (self.by_form if by_entry else self.whole)(node, index)
         if isinstance(node.attr, Leaf):
             return self.named(node, self.r.bare(node), index)
         return self.by_form(node, index)
@@ -66,12 +67,14 @@ class Entries:
     def by_form(self, node: Node, index: Index) -> Math:
         """What the op's record says of an entry; where parts of it are placed among zeros, an entry of the whole."""
         own, entries = entry.letters(node.shape), kind(node)
+        shapes, at = [a.shape for a in node.args], dict(zip(own, index, strict=True))
+        if node.op.folded is not None:
+            return Written(self, at, node.args).folded(node.op.folded(node.attr, shapes, own))
         reduced = OPS["sum"] if node.op.chooses else node.op  # an entry of either is one of many
         placed = entries.joined or (entries.added and entries.tied and not entries.indices)
         if placed or reduced.entry is None:
             return self.whole(node, index)
-        (term,) = reduced.entry(node.attr, [a.shape for a in node.args], own)
-        at = dict(zip(own, index, strict=True))
+        (term,) = reduced.entry(node.attr, shapes, own)
         try:
             return Written(self, at, node.args).sum(entry.settled(term), "max" if reduced is not node.op else "sum")
         except NoUsualForm:
@@ -87,6 +90,20 @@ class Entries:
 
     def sum(self, body: Math, letters: Sequence[Letter], sizes: Iterable[sp.Expr], sign: str = "sum") -> Math:
         return Big(sign, tuple([x.name for x in letters]), body, tuple(sizes))
+
+
+def index_of(r: Rows, node: Node, wishes: str = "ijpqrs", taken: Index = (), batch: bool = True) -> list[Math]:
+    """Index letters of an array: ``n`` for the axis of a batch, unless it is to be told from one, else of a list."""
+    used, found = set(letters_in(taken)), list[Math]()
+    for d in node.shape:
+        if is_one(d):
+            found.append(ONLY)
+            continue
+        own = batch and d.is_Symbol and d.name[0].lower() == "n"
+        letter = r.letters.in_step(d, used, "n" if own else wishes)
+        used.add(letter)
+        found.append(Letter(letter))
+    return found
 
 
 class NoUsualForm(Exception):
@@ -106,6 +123,9 @@ class Written:
         body = [*self.ties(term), *(factors if plain else [self.entries.r.formula(term.form, factors)])]
         whole = product(*body) if body else Num(sp.S.One)
         return self.entries.sum(whole, letters, [x.size for x in term.summed], sign) if letters else whole
+
+    def folded(self, x: entry.Folded) -> Math:
+        return self.entries.r.formula(x.form, [*self.factors(x.entries), self.sum(x.inner)])
 
     def bound(self, summed: Sequence[entry.Letter]) -> list[Letter]:
         """New letters for those that are summed over."""
@@ -133,8 +153,26 @@ class Written:
             case entry.Place():
                 return self._counted(index)
             case entry.Digit():
-                raise NoUsualForm
+                return self._digit(index)
         return Num(index)
+
+    def _digit(self, digit: entry.Digit) -> Math:
+        """⌊(q·i + j)/p⌋ mod m."""
+        r, count = self.entries.r, digit.index
+        whole = self._added(count) if isinstance(count, entry.Place) else self.index(count)
+        if digit.below != 1:
+            r.mention("floor")
+            whole = maths.Op("floor", (maths.Frac(whole, r.number(digit.below)),))
+        if digit.size is None:
+            return whole
+        r.mention("mod")
+        return maths.Op("mod", (whole, r.number(digit.size)))
+
+    def _added(self, place: entry.Place) -> Math:
+        """q·i + j, which is a place inside the array."""
+        r = self.entries.r
+        terms = [r.scaled(k, self.at[x]) for k, x in place.terms]
+        return maths.total(*[(False, x) for x in (*terms, *([r.number(place.offset)] if place.offset else []))])
 
     def _along(self, index: entry.Index, size: sp.Expr) -> Math:
         """An index of an axis; a letter that runs over a part of it is a place that is counted out."""
@@ -142,13 +180,15 @@ class Written:
         return maths.Place(((1, self.index(index)),)) if part else self.index(index)
 
     def _counted(self, place: entry.Place) -> Math:
-        """s·o + i − p over its denominator, what is added first."""
+        """s·o + i − p over its denominator, what is added first; among entries that are counted nothing is outside."""
+        if any(k.free_symbols for k, _ in place.terms):
+            return self._added(place)
         over = sp.ilcm(1, *[sp.denom(k) for k, _ in place.terms])
         parts: list[tuple[sp.Expr, Math | None]] = [(k * over, self.at[x]) for k, x in place.terms]
-        offset = sp.expand(place.offset * over)
-        if not offset.is_Integer:
-            raise NoUsualForm  # a dimension beside letters that are called as dimensions are
-        parts += [(offset, None)] if offset else []
+        for number, size in [x.as_coeff_Mul() for x in sp.Add.make_args(sp.expand(place.offset * over)) if x != 0]:
+            if not number.is_Integer:
+                raise NoUsualForm
+            parts.append((number, None if size == 1 else self.entries.r.size(size)))
         parts.sort(key=lambda part: (f.is_negative(part[0]), part[1] is None))
         return maths.Place(tuple([(int(k), x) for k, x in parts]), int(over))
 

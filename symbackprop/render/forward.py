@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import sympy as sp
 
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.maths import AtStep, Listed, Math, Num, Range, Sym
+from symbackprop.core.maths import AtStep, Listed, Math, Num, Range, Sym, equal
 from symbackprop.core.names import Name, parse_name
 from symbackprop.core.ops.loop import base
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context
 from symbackprop.render.document import Equation, Line, Prose
+from symbackprop.render.entries import Entries, index_of
 from symbackprop.render.rows import Rows
 from symbackprop.render.symbols import Kept, kept_values
 
@@ -56,16 +58,21 @@ class Forward:
             line = Line("loop", None, loop_range(context.rows, row.attr), ("loop",), "for")
             return Equation(number, f"loop-{number}", anchor, line, None, depth=depth)
         r, value = context.rows, context.value(row)
+        by_entry = context.by_entry and not row.is_result
         with r.letters.at_step(bool(depth)):
-            right = self._result(r, row) if row.is_result else r.row(row)
-        line = Line("definition", r.bare(row), right, self._reason(context, row), value=value)
+            left, right = _entry(r, row) if by_entry else (r.bare(row), self._result(r, row))
+        line = Line("definition", left, right, self._reason(context, row), value=value)
+        if by_entry and row.shape and value is not None and value.shown is not None:
+            line = replace(line, reason=(*line.reason, equal(r.bare(row), value.shown)), value=None)
         shape = context.shape(row.shape)
         name = self.derivation.names.get(row.id) or "?"
         introduced = row.name is None and not row.is_result
         return Equation(number, name, anchor, line, shape, introduced, value, depth)
 
     def _result(self, r: Rows, row: Node) -> Math:
-        """A result of a loop: the last value of a carry, or the stack of all values."""
+        """A row; of a loop the last value of a carry, or the stack of all values."""
+        if not row.is_result:
+            return r.row(row)
         loop: Loop = row.args[0].attr
         if row.attr >= len(loop.carry):
             return Listed(Sym((loop.results()[row.attr].name or "s").split("[")[0]), r.size(loop.length))
@@ -83,6 +90,13 @@ class Forward:
         if row.is_result and row.attr < len(row.args[0].attr.carry):
             return ("after the last step",)
         return ("over all steps",) if row.is_result else ()
+
+
+def _entry(r: Rows, row: Node) -> tuple[Math, Math]:
+    """An entry of a row, and what it is."""
+    index = index_of(r, row)
+    e = Entries(r, index)
+    return e.named(row, r.bare(row), index), e.row(row, index)
 
 
 def _as_printed(name: str) -> Name:

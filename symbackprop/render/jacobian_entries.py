@@ -9,24 +9,29 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate, islice, product
 from math import prod
+from operator import attrgetter
+
+import sympy as sp
 
 from symbackprop.core import entry, maths
 from symbackprop.core import formula as f
 from symbackprop.core.entry import Letter, Term, letters_of
-from symbackprop.core.facts import kind, slopes
-from symbackprop.core.maths import Math, Num
+from symbackprop.core.facts import slopes
+from symbackprop.core.maths import Math
 from symbackprop.core.shapes import is_one
 from symbackprop.derive.record import Edge
 from symbackprop.render.entries import Entries, NoUsualForm, Written
 
 MAX_TERMS = 2
+ENTRIES, TIES = attrgetter("entries"), attrgetter("ties")
 
 
 def jacobian_entry(entries: Entries, path: Sequence[Edge], consumer: Sequence[Math],
-                   target: Sequence[Math]) -> Math | None:
-    """The entry for one path; None where it has no short form."""
-    if any(kind(e.consumer).joined or (e.consumer.op.gaps and not e.consumer.op.singular) for e in path):
-        return None  # parts stand among zeros; equal largest entries share
+                   target: Sequence[Math], proven: bool = False) -> Math | None:
+    """The entry for one path; None where it has no short form. ``proven``: with the sums of the rows themselves, of
+    whose terms Kronecker deltas leave one."""
+    if any(e.consumer.op.gaps and not e.consumer.op.singular for e in path):
+        return None  # equal largest entries share
     between = [entry.letters(path[0].consumer.shape), *[entry.letters(edge.argument.shape) for edge in path]]
     found = [slopes(e.consumer, e.index, k, t) for e, k, t in zip(path, between, between[1:], strict=False)]
     known = [terms for terms in found if terms]
@@ -41,7 +46,7 @@ def jacobian_entry(entries: Entries, path: Sequence[Edge], consumer: Sequence[Ma
         terms = []
         for parts in product(*known):
             own = [entry.renumbered(t, at_place) for t, at_place in zip(parts, places, strict=True)]
-            terms.append(_written(Written(entries, at, rows), own, inner, prod(map(len, known)) > 1))
+            terms.append(_written(Written(entries, at, rows), own, inner, proven))
     except NoUsualForm:
         return None
     places_met = [x for _, term in terms for x in maths.walk(term) if isinstance(x, maths.Place)]
@@ -50,30 +55,32 @@ def jacobian_entry(entries: Entries, path: Sequence[Edge], consumer: Sequence[Ma
     return maths.total(*terms)
 
 
-def _written(written: Written, parts: Sequence[Term], inner: Sequence[Letter], apart: bool) -> tuple[bool, Math]:
-    """A product of Jacobian entries, one of every row of a path; its sign, if that is to stand ``apart``. ``inner`` are
-    the indices between the rows."""
-    whole = entry.settled(Term(
-        tuple([x for t in parts for x in t.entries]), f.ONE, (*[x for t in parts for x in t.summed], *inner),
-        tuple([tie for t in parts for tie in t.ties]),
-    ))
-    summed, copies = _of_use(whole)
-    letters, entries = written.bound(summed), iter(whole.entries)
-    negative, factors = False, list[Math]([written.entries.r.number(x.size) for x in copies])
+def _written(written: Written, parts: Sequence[Term], inner: Sequence[Letter], proven: bool) -> tuple[bool, Math]:
+    """A product of Jacobian entries, one of every row of a path; its sign apart. ``inner`` are the indices between
+    the rows."""
+    sums = tuple([x for t in parts for x in t.summed])
+    entries, ties = (tuple([x for t in parts for x in found(t)]) for found in (ENTRIES, TIES))
+    whole = entry.settled(Term(entries, f.ONE, (*sums, *inner), ties), sums if proven else ())
+    summed, copies = _of_use(whole, proven)
+    letters, each = written.bound(summed), iter(whole.entries)
+    factors, number = list[Math](), sp.Mul(*[x.size for x in copies])
     for t in parts:
-        number, rest = f.split_sign(t.form)
-        form, negative = (rest, not negative) if apart and number == -1 else (t.form, negative)
-        own = written.factors(islice(entries, len(t.entries)))
-        factors += own if form == entry.product_of(own) else [written.entries.r.formula(form, own)]
+        own = written.factors(islice(each, len(t.entries)))
+        scale, form = f.split_sign(t.form)
+        number *= scale
+        plain = form == f.ONE or form == entry.product_of(own)
+        factors += own if plain and form != f.ONE else [] if plain else [written.entries.r.formula(form, own)]
     factors += written.ties(whole)
-    body = maths.product(*factors) if factors else Num(f.ONE.value)
+    negative = f.is_negative(number)
+    body = written.entries.r.scaled(-number if negative else number, *factors)
     return negative, written.entries.sum(body, letters, [x.size for x in summed]) if letters else body
 
 
-def _of_use(t: Term) -> tuple[list[Letter], list[Letter]]:
+def _of_use(t: Term, proven: bool) -> tuple[list[Letter], list[Letter]]:
     """The letters that entries are summed over, and those over which a term is only repeated."""
     used = {x for i in t.entries for x in letters_of(i)}
     tied = {x for tie in t.ties for i in tie for x in letters_of(i)}
+    used |= tied if proven else set()
     if any(x in tied - used for x in t.summed):
         raise NoUsualForm
     return [x for x in t.summed if x in used], [x for x in t.summed if x not in used and not is_one(x.size)]

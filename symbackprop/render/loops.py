@@ -40,6 +40,15 @@ def read_as(group: Group) -> Node:
     return leaf
 
 
+def steps_through(group: Group) -> str:
+    """The counter of the loop that a branch goes to a stack of, element by element; nothing of other branches."""
+    if group.consumer is None or not group.consumer.is_loop:
+        return ""
+    loop: Loop = group.consumer.attr
+    is_stack = 0 <= group.contributions[0].path[0].index - len(loop.carry) < len(loop.sequences)
+    return loop.index if is_stack else ""
+
+
 def is_shared(context: Context, group: Group) -> bool:
     """Whether every step of a loop contributes to what a branch goes to."""
     if not is_loop(group) or read_as(group).id not in context.by_target:

@@ -42,7 +42,8 @@ class Rows(Written):
     """Writes rows as trees. ``symbols`` says what rows are called, with links to where they are computed; a row without
     one is written out. ``plain`` holds the same names without links, ``gradients`` what the gradient of a row is
     called (``linked`` with links). ``mentioned`` collects the functions that a glossary has to explain, with the first
-    call of each. ``maps``: rules may say what becomes of a gradient in the shape of its variable."""
+    call of each. ``maps``: rules may say what becomes of a gradient in the shape of its variable; ``by_entry``: what
+    follows from entry forms needs no rule."""
 
     def __init__(self, symbols: Mapping[int, Math], letters: AxisLetters, expanded: Collection[int] = (),
                  order: Sequence[str] = ()) -> None:
@@ -55,7 +56,7 @@ class Rows(Written):
         self.linked: dict[int, Math] = {}
         self.loss: Math = maths.Sym("L")
         self.partial = False
-        self.maps = True
+        self.maps, self.by_entry = True, False
         self.rate: Math = maths.Sym(free_name(letters.taken, "eta", "alpha", "gamma", "rho"))
         own = any(name.startswith("δ") for name in letters.taken)  # a model's own δ is no gradient
         self.upstream: Math = maths.Sym(free_name(letters.taken, "g", "G", "v")) if own else maths.Delta()

@@ -54,6 +54,8 @@ def _through_function(path: Sequence[Edge], k: int) -> int | None:
 def edge_rules(r: Rows, edge: Edge) -> list[Prose]:
     """The rules of one row for one of its arguments."""
     row = edge.consumer
+    if r.by_entry and row.form is None and row.op.entry is not None:
+        return []
     if isinstance(row.attr, Pattern):
         return [_einsum_rule(r, row, edge.index)]
     if is_reshaped(row) and _entries(row) == _entries(row.args[0]):
@@ -63,7 +65,7 @@ def edge_rules(r: Rows, edge: Edge) -> list[Prose]:
         own: dict[Math, Math] = {Delta(): r.upstream}
         return [() if row.is_result else tuple([replaced(x, own) if isinstance(x, Math) else x for x in rule])]
     rules: list[Prose] = [(name,) for name in formula_rules(r, row, edge.index)]
-    if _is_repeated(edge.argument, row):
+    if _is_repeated(edge.argument, row) and not r.by_entry:
         rules.append(("repeated by broadcasting: the gradient is summed over the copies",))
     return rules
 

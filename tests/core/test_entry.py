@@ -31,7 +31,8 @@ def value_of(index: Any, at: Where, arrays: Mapping[int, Any]) -> float:
         case Place():
             return float(sum(k * at[x] for k, x in index.terms) + index.offset)
         case Digit():
-            return value_of(index.index, at, arrays) // int(index.below) % int(index.size)
+            whole = value_of(index.index, at, arrays) // int(index.below)
+            return whole if index.size is None else whole % int(index.size)
         case At():
             places = [value_of(i, at, arrays) for i in index.index]
             a = arrays[index.place]
@@ -105,6 +106,17 @@ def test_jacobian_entries_are_slopes(op: Op, sample: Sample) -> None:
             for k in _some(case.value.shape, terms, 24):
                 at = case.at(case.out, k) | case.at(wanted, place)
                 close(total(terms, at, case.given), slope[k], 1e-7)
+
+
+@pytest.mark.parametrize(("op", "sample"), [c for c in CASES if c.values[0].folded is not None])
+def test_what_an_entry_is_folded_from_gives_the_reference(op: Op, sample: Sample) -> None:
+    case = Case(op, sample)
+    whole = op.folded(case.attr, case.shapes, case.out)  # type: ignore[misc]
+    for place in np.ndindex(*case.value.shape):
+        at = case.at(case.out, place)
+        given = [*[value_of(x, at, case.given) for x in whole.entries], total([whole.inner], at, case.given)]
+        value = evaluate_expr(np, to_sympy(whole.form), dict(zip(PLACEHOLDERS, given, strict=False)))
+        close(float(value), case.value[place], 1e-9)
 
 
 def _slope(case: Case, i: int, place: tuple[int, ...], h: float = 1e-4) -> Any:

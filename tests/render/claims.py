@@ -50,7 +50,7 @@ def verdicts(derivation: Derivation, view: str = "auto", layout: str = "shape", 
     place = ""
     for where, left, line, depth in _lines(document):
         if where != place:
-            place, world.own = where, {} if document.view == "index" and where.startswith("step") else None
+            place, world.own = where, {} if document.view == "index" and where.startswith(("step", "eq")) else None
         shown = f"{'' if left is None else text(left)} {line.sign} {text(line.right)}"
         try:
             _check_either(world, document, left, line, _loops(world, depth))
@@ -104,9 +104,14 @@ def _beside(document: Document, s: Step) -> m.Math:
     return left if isinstance(left, m.Transpose) else s.symbol
 
 
+def _array(left: m.Math | None) -> m.Math | None:
+    """What the entry on a left side is one of."""
+    return left.base if isinstance(left, m.Entry) else left
+
+
 def _shapes(world: World, document: Document) -> Iterator[Verdict]:
     """The shapes that stand beside equations and steps."""
-    said = [(f"equation {e.number}", e.line.left, e.shape) for e in document.forward]
+    said = [(f"equation {e.number}", _array(e.line.left), e.shape) for e in document.forward]
     said += [(f"step {s.number}", _beside(document, s), s.shape) for s in document.steps if s.role != "loop"]
     for where, symbol, shape in said:
         if symbol is None:

@@ -135,4 +135,5 @@ FUNCTIONS: dict[str, Function] = {name: language(name) for name in F.FUNCTIONS} 
     "arange": plain(lambda n: np.arange(n)),
     "causal_mask": plain(lambda n: np.tri(n)),
     "floor": plain(np.floor),
+    "mod": lambda reader, args, *_: reader.together("mod", np.mod, *map(reader, args)),
 }

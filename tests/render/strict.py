@@ -557,6 +557,8 @@ def shape_of(tree: m.Math) -> Sequence[sp.Expr]:
     if isinstance(tree, (m.Derivative, m.Delta)):
         inner = tree.bottom if isinstance(tree, m.Derivative) else tree.of
         return shape_of(inner) if inner is not None else ()
+    if isinstance(tree, m.Marked):
+        return shape_of(tree.body)
     return tree.shape if isinstance(tree, m.Sym) else ()
 
 

@@ -6,11 +6,12 @@ import re
 
 import pytest
 
-from symbackprop import Model, derive
+from symbackprop import Model, derive, load
 from symbackprop.core.maths import Math
 from symbackprop.core.ops import OPS
 from symbackprop.render.glossary import meaning
 from symbackprop.render.print.text import text
+from tests.render.claims import WRONG, verdicts
 
 LINES = [
     ("dim N, C\nparam z: N x C\ndata g: N x C\np = softmax(z)\nloss L = sum(g * p**2)",
@@ -19,11 +20,11 @@ LINES = [
      "∂a_n/∂s_ij = 1[n = i]·1[y_n = j]"),
     ("dim V, D, N\nparam E: V x D\ndata w: N int < V\nx = E[w]\nloss L = sum(x**2)",
      "∂x_nk/∂E_ij = 1[w_n = i]·1[k = j]"),
-    ("dim N, D\nparam a: N x D\nb = a[1:]\nloss L = sum(b**3)", "∂b_kl/∂a_jp = 1[k+1 = j]·1[l = p]"),
+    ("dim N, D\nparam a: N x D\nb = a[1:]\nloss L = sum(b**3)", "∂b_kl/∂a_ij = 1[k+1 = i]·1[l = j]"),
     ("dim N, D\nparam a: N x D\nr = logsumexp(a, axis=1)\nloss L = sum(r**3)", "∂r_n/∂a_ij = exp(a_ij − r_n)·1[n = i]"),
     ("dim N, D\nparam a: N x D\nr = norm(a, axis=1)\nloss L = sum(r**3)", "∂r_n/∂a_ij = (a_ij/r_n)·1[n = i]"),
     ("dim N, H, C, K\nparam x: N x H x H x C\ndata w: 3 x 3 x C x K\ny = conv2d(x, w, padding=1)\nloss L = sum(y**2)",
-     "∂y_nklm/∂x_ijpq = w[j+1−k,p+1−l,q,m]·1[n = i]"),
+     "= w[j+1−k,p+1−l,q,m]·1[n = i]"),
     ("dim N, D\nparam A: D x D\nt = diag(A)\nloss L = sum(t**2)", "∂t_k/∂A_ij = 1[k = i]·1[k = j]"),
 ]
 
@@ -35,11 +36,43 @@ def test_jacobian_entries(model: str, line: str) -> None:
 
 @pytest.mark.parametrize("model", [
     "dim N, D\nparam a: N x D\nm = max(a, axis=1)\nloss L = sum(m**2)",  # equal largest entries share
-    "dim N, D\nparam a: N x D, b: N x D\nc = concat(a, b)\nloss L = sum(c**2)",  # a part stands among zeros
-    "dim N, D\nparam a: N x D\nc = reshape(a, (N*D,))\nloss L = sum(c**2)",
 ])
 def test_what_has_no_short_entry_is_written_as_a_whole(model: str) -> None:
     assert re.search(r"/∂a +: δ ↦", derive(Model.parse(model)).text(view="index"))
+
+
+KRON = """
+dim m, n, p, q
+param A: m x n, B: p x q
+K = reshape(einsum("ij,kl->ikjl", A, B), (m*p, n*q))
+loss L = sum(K**3)
+"""
+PROOFS = [
+    ("ner-window", ["z_i = Σ_j W_ij·x_j + b_i", "∂z_k/∂W_ij = Σ_l x_l·1[k = i]·1[l = j]", "= x_j·1[k = i]",
+                    "∂s/∂W_ij   = Σ_k δ_z[k]·x_j·1[k = i]", "= δ_z[i]·x_j", "∂s/∂W      = δ_z xᵀ"]),
+    ("rnn-lm", ["let aₜ_ni = Σ_e cₜ_ne·W_e[e,i] + Σ_j hₜ₋₁[n,j]·W_h[j,i] + b_i", "o_inj       = e^z_inj/(Σ_v e^z_inv)",
+                "∂aₜ_nk/∂W_e[i,j] = Σ_e cₜ_ne·1[e = i]·1[k = j]", "(∂L/∂W_e[i,j])_t = Σ_n,k δ_aₜ[n,k]·cₜ_ni·1[k = j]",
+                "∂L/∂W_e[i,j] = Σ_t (∂L/∂W_e[i,j])_t", "= Σ_t Σ_q δ_aₜ[q,j]·cₜ_qi", "∂L/∂c_tqj = ∂L/∂cₜ_qj"]),
+    (KRON, ["K_ij = A[⌊i/p⌋,⌊j/q⌋]·B[i mod p,j mod q]", "∂K_kl/∂A_ij = B[k mod p,l mod q]·1[⌊k/p⌋ = i]·1[⌊l/q⌋ = j]",
+            "= Σ_s,v δ_K[pi + s,qj + v]·B_sv"]),
+    ("dim N, D\nparam a: N x D, b: N x D\nc = concat(a, b)\nloss L = sum(c**3)",
+     ["∂c_kl/∂b_ij = 1[k−N = i]·1[l = j]", "= δ_c[i+N,j]", "∂L/∂b       = δ_c[N:]"]),
+]
+
+
+@pytest.mark.parametrize(("model", "lines"), PROOFS, ids=["product", "loop", "digits", "parts"])
+def test_the_index_view_proves_rules_for_matrices(model: str, lines: list[str]) -> None:
+    d = derive(Model.parse(model) if "\n" in model else load(model))
+    page = d.text(view="index")
+    assert not [line for line in lines if line not in page]
+    assert "↦" not in page
+    assert not [x for x in verdicts(d, "index") if x.verdict == WRONG]
+
+
+def test_numbers_of_a_whole_array_stand_beside_its_entry() -> None:
+    d = derive(Model.parse("data x: 3\nparam W: 2 x 3\nz = W @ x\nloss L = sum(z**2)"))
+    page = d.text(view="index", values={"x": [1, 2, 3], "W": [[1, 0, 1], [0, 1, 0]]})
+    assert "z_i = Σ_j W_ij·x_j" in page and "(2)   z = [4, 2]" in page and "Σ_i z_i² = 20" in page
 
 
 TOLD = {

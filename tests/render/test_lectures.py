@@ -60,11 +60,11 @@ JACOBIAN = {
 }
 
 INDEX = {
-    ("squared-norm", "q"): ["∂f/∂q_i = 2q_i"],
-    ("squared-norm", "W"): ["∂q_k/∂W_ij = x_j·1[k = i]", "∂f/∂W_ij = δ_q[i]·x_j"],
+    ("squared-norm", "q"): ["∂f/∂q_i = Σ_m 2q_m·1[m = i]", "= 2q_i"],
+    ("squared-norm", "W"): ["∂q_k/∂W_ij = Σ_n x_n·1[k = i]·1[n = j]", "= x_j·1[k = i]", "= δ_q[i]·x_j"],
     ("linear-layer", "X"): ["∂Y/∂x₁₁ = [[w₁₁, w₁₂, w₁₃], [0, 0, 0]]",
                             "∂L/∂x₁₁ = ∂L/∂y₁₁·w₁₁ + ∂L/∂y₁₂·w₁₂ + ∂L/∂y₁₃·w₁₃", "∂L/∂X = (∂L/∂Y) Wᵀ"],
-    ("linear-layer", "W"): ["∂L/∂W_ij = Σ_n,k ∂L/∂Y_nk·∂Y_nk/∂W_ij", "∂Y_nk/∂W_ij = X_ni·1[k = j]"],
+    ("linear-layer", "W"): ["∂L/∂W_ij = Σ_n,k ∂L/∂Y_nk·∂Y_nk/∂W_ij", "= X_ni·1[k = j]"],
     ("softmax-regression", "z"): ["∂L/∂z_i = ŷ_i − 1[y = i]"],
     ("logistic-regression", "w"): ["∂L/∂w_i = δ_z·x_i"],
 }
@@ -157,5 +157,5 @@ def test_a_convolution_in_index_view() -> None:
     """dW is a correlation, dx the convolution with the flipped kernel: Σ over places that run against each other."""
     doc = document("conv-net", view="index")
     kernel, image = step(doc, "W2"), step(doc, "P1")
-    assert any(line.endswith("Σ_n,k,v P₁[n,k+s−1,v+u−1,m]·δ_Z₂[n,k,v,r]") for line in text_lines(kernel))
-    assert any(line.endswith("Σ_h,z,w δ_Z₂[s,i+1−h,k+1−z,w]·W₂[h,z,m,w]") for line in text_lines(image))
+    assert any(line.endswith("Σ_n,k,l P₁[n,k+i−1,l+j−1,p]·δ_Z₂[n,k,l,q]") for line in text_lines(kernel))
+    assert any(line.endswith("Σ_q,r,m δ_Z₂[s,i+1−q,j+1−r,m]·W₂[q,r,p,m]") for line in text_lines(image))

@@ -35,5 +35,5 @@ def test_conventions_of_norms_and_elu_are_stated_where_they_occur() -> None:
 def test_the_index_view_tells_the_direct_part_from_the_whole() -> None:
     model = parse("dim N\nparam x: N\nloss L = sum(abs(x)*x) + sum(abs(x))**2")
     lines = [line.strip() for line in derive(model).text(view="index").splitlines()]
-    assert any(line.startswith("(∂L/∂a_i)_direct = x_i") for line in lines)
+    assert any(line.startswith("(∂L/∂a_i)_direct = Σ_n x_n·1[n = i]") for line in lines)
     assert not any(line.startswith("∂L/∂a_i") and "= x_i " in line for line in lines)

@@ -120,7 +120,7 @@ def repeat(a: Node, n: DimLike, axis: int = 0) -> Node:
     return build.reshape(wide, (*a.shape[:place], a.shape[place] * count, *a.shape[place + 1 :]))
 
 
-@known(rule=("picked entries get the gradient, the others 0",))
+@known(rule=("picked entries get the gradient, the others 0",), by_entry=True)
 @function
 def pick(a: Node, index: Node) -> Node:
     """a[…, index]: one entry of the last axis for each leading position."""

@@ -23,7 +23,7 @@ _RULE = ("softmax with cross-entropy: ", Relation(Derivative(Words("CE"), _Z), "
 _TERMS = ("term by term, ", Relation(Prime("log", Sym("x")), "=", Frac(Num(sp.S.One), Sym("x"))))
 
 
-@known("CE", rule=_RULE, target=1)
+@known("CE", rule=_RULE, by_entry=True, target=1)
 @function
 def cross_entropy(logits: Node, target: Node) -> Node:
     """−log softmax(logits) at the target, along the last axis, by way of logsumexp.

@@ -12,7 +12,20 @@ import sympy as sp
 from symbackprop.core import build, selection
 from symbackprop.core import formula as f
 from symbackprop.core.accumulate import divided
-from symbackprop.core.entry import RESULT, At, Indices, Jacobian, Term, Terms, letters, on_axis, term
+from symbackprop.core.entry import (
+    RESULT,
+    At,
+    Fold,
+    Folded,
+    Indices,
+    Jacobian,
+    Letter,
+    Term,
+    Terms,
+    letters,
+    on_axis,
+    term,
+)
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import Hazards
 from symbackprop.core.maths import (
@@ -83,6 +96,24 @@ def _slope(form: f.Formula) -> Jacobian:
         return [Term((At(0, wanted), At(RESULT, index)), form, (), ties)]
 
     return entries
+
+
+def _fold(inner: f.Formula, form: f.Formula) -> Fold:
+    """A formula of the sum, over the axes, of a formula of each entry."""
+
+    def folded(attr: Any, shapes: Sequence[Shape], index: Indices) -> Folded:
+        over = letters([shapes[0][k] for k in sorted(attr[0])])
+        each = At(0, _spread_index(attr, shapes[0], index, over))
+        return Folded((), Term((each,), inner, tuple([x for x in over if isinstance(x, Letter)])), form)
+
+    return folded
+
+
+def _fold_softmax(axis: int, shapes: Sequence[Shape], index: Indices) -> Folded:
+    """e^(a_c) over the sum of all of them."""
+    (along,), e = letters([shapes[0][axis]]), f.call("exp", f.Arg(0))
+    summed = (along,) if isinstance(along, Letter) else ()
+    return Folded((At(0, index),), Term((At(0, on_axis(index, axis, along)),), e, summed), e / f.Arg(1))
 
 
 def _show(name: str) -> Any:
@@ -172,6 +203,7 @@ register(Op(
     vjp=_vjp_norm,
     show=_show("norm"),
     jacobian=_slope(f.call("ratio", f.Arg(0), f.Arg(1))),
+    folded=_fold(f.Arg(0) ** 2, f.call("sqrt", f.Arg(0))),
     gaps=_reference_norm,
     singular=True,
     reference=_reference_norm,
@@ -212,6 +244,7 @@ register(Op(
     vjp=_vjp_logsumexp,
     show=_show("logsumexp"),
     jacobian=_slope(f.call("exp", f.Arg(0) - f.Arg(1))),
+    folded=_fold(f.call("exp", f.Arg(0)), f.call("log", f.Arg(0))),
     reference=_reference_logsumexp,
     samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0,), True)), Sample(((2, 3),), ((0, 1), False))),
     logarithm=True,
@@ -262,6 +295,7 @@ register(Op(
     vjp=_vjp_softmax,
     show=_show_softmax,
     jacobian=_slope_softmax,
+    folded=_fold_softmax,
     reference=_reference_softmax,
     samples=(Sample(((2, 3),), 1), Sample(((3, 2),), 0), Sample(((4,),), 0)),
     distribution=True,

@@ -4,13 +4,13 @@ that no gradient passes."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import sympy as sp
 
 from symbackprop.core import build
-from symbackprop.core.entry import At, Digit, Indices, Terms, aligned, letter, on_axis, place, term
+from symbackprop.core.entry import At, Digit, Index, Indices, Terms, aligned, letter, on_axis, place, term
 from symbackprop.core.graph import FLOAT, Node, common_kind, label
 from symbackprop.core.maths import Item, Math, Size, Span, called, plain, sizes
 from symbackprop.core.registry import Cotangents, Op, Sample, register
@@ -24,7 +24,6 @@ from symbackprop.core.shapes import (
     same,
     same_shape,
     shape_text,
-    size_of,
     steps_in,
 )
 from symbackprop.errors import ShapeError
@@ -53,14 +52,23 @@ register(Op(
 
 
 def _entry_reshape(shape: Shape, shapes: Sequence[Shape], index: Indices) -> Terms:
-    """The entry at the same place when the entries are counted; axes of size 1 have only one place."""
-    source, kept = shapes[0], [i for i, d in zip(index, shape, strict=True) if not is_one(sp.sympify(d))]
-    if [d for d in source if not is_one(d)] == [d for d in map(sp.sympify, shape) if not is_one(d)]:
-        rest = iter(kept)
-        return [term(At(0, tuple([sp.S.Zero if is_one(d) else next(rest) for d in source])))]
-    count = place(*[(size_of(shape, range(k + 1, len(shape))), i) for k, i in enumerate(index)])
-    below = [size_of(source, range(k + 1, len(source))) for k in range(len(source))]
-    return [term(At(0, tuple([Digit(count, b, d) for b, d in zip(below, source, strict=True)])))]
+    """The entry at the same place when the entries are counted, in every block of axes of equal sizes by itself."""
+    target = [(d, i) for d, i in zip(map(sp.sympify, shape), index, strict=True) if not is_one(d)]
+    source, digits = [d for d in shapes[0] if not is_one(d)], list[Index]()
+    for own, block in _blocks(source, [d for d, _ in target]):
+        sizes, parts = source[own], target[block]
+        count = place(*[(sp.Mul(*[d for d, _ in parts[k + 1 :]]), i) for k, (_, i) in enumerate(parts)])
+        digits += [Digit(count, sp.Mul(*sizes[k + 1 :]), d if k else None) if len(sizes) > 1 else count
+                   for k, d in enumerate(sizes)]
+    rest = iter(digits)
+    return [term(At(0, tuple([sp.S.Zero if is_one(d) else next(rest) for d in shapes[0]])))]
+
+
+def _blocks(source: Sequence[Dim], target: Sequence[Dim]) -> list[tuple[slice, slice]]:
+    """The shortest runs of axes of two shapes that have equally many entries, in order."""
+    first, second = ({sp.expand(sp.Mul(*s[:k])): k for k in range(len(s))} for s in (source, target))
+    starts = [*[(k, second[size]) for size, k in first.items() if size in second], (len(source), len(target))]
+    return [(slice(a, c), slice(b, d)) for (a, b), (c, d) in pairwise(starts)]
 
 
 register(Op(

@@ -29,22 +29,25 @@ Make = Callable[["Context"], Writer]
 
 class View(NamedTuple):
     """``make`` gives the writer. ``--view auto`` takes the first view that ``suits`` a derivation, and says ``why``.
-    In a view with ``rows`` the derivative of the loss in a vector is a row, the transposed gradient."""
+    In a view with ``rows`` the derivative of the loss in a vector is a row, the transposed gradient; one by ``entries``
+    writes the forward pass entry by entry too."""
 
     make: Make
     suits: Callable[[Derivation], bool]
     why: str
     rows: bool
+    entries: bool
 
 
 VIEWS: dict[str, View] = {}
 
 
-def view(name: str, suits: Callable[[Derivation], bool], why: str = "", rows: bool = False) -> Callable[[Make], Make]:
+def view(name: str, suits: Callable[[Derivation], bool], why: str = "", rows: bool = False, entries: bool = False
+         ) -> Callable[[Make], Make]:
     """Makes a function a view."""
 
     def register(make: Make) -> Make:
-        VIEWS[name] = View(make, suits, why, rows)
+        VIEWS[name] = View(make, suits, why, rows, entries)
         return make
 
     return register
@@ -65,7 +68,7 @@ def _scalar(context: Context) -> Writer:
     return ScalarView(context)
 
 
-@view("index", lambda derivation: False)
+@view("index", lambda derivation: False, entries=True)
 def _index(context: Context) -> Writer:
     from symbackprop.render.views.index import IndexView
 
