@@ -138,7 +138,7 @@ register(
 RULES["twice"] = lambda p, node, a: p.np("repeat", a, 2, axis=0)
 """,
         },
-        ("twice(z)", "both copies", "np.repeat", "pass"),
+        ("twice(z)", "twice: both", r"\lfloor", "np.repeat", "pass"),
         MODEL.format("sum(twice(z)**2)"),
         commands=("derive net.sbp", "derive net.sbp --view index --format latex", "codegen net.sbp -O2 -o net.py",
                   "codegen net.sbp -o -", "verify net.py"),
