@@ -161,7 +161,7 @@ class Written:
         r, count = self.entries.r, digit.index
         whole = self._added(count) if isinstance(count, entry.Place) else self.index(count)
         if digit.below != 1:
-            r.mention("floor")
+            r.mention("whole part")
             whole = maths.Op("floor", (maths.Frac(whole, r.number(digit.below)),))
         if digit.size is None:
             return whole

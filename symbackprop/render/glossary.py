@@ -162,7 +162,7 @@ _MEANINGS: dict[str, Prose] = {
                         _Y, " holds"),
     "reshape": ("reshape has the same entries in the same order, the last axis fastest, in the shape below it",),
     "transpose": ("transpose has the axes in the order of the numbers below it, counted from 0",),
-    "floor": (Op("floor", (_A,)), " is the greatest whole number up to ", _A),
+    "whole part": (Op("floor", (_A,)), " is the greatest whole number up to ", _A),
     "mod": (Op("mod", (_A, _B)), " is the remainder of ", _A, " divided by ", _B),
     "arange": (Op("arange", (_K,)), " is 0, 1, …, ", _minus(_K, Num(sp.S.One))),
     "eye": (Identity(sp.Symbol("N")), " is the identity matrix"),
