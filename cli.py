@@ -12,7 +12,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import wraps
@@ -148,6 +148,17 @@ def read_functions(_ctx: click.Context, _param: click.Parameter, texts: tuple[st
     return functions
 
 
+def read_names(_ctx: click.Context, _param: click.Parameter, texts: tuple[str, ...]) -> dict[str, str]:
+    """`a=z1,b=h1` as a dictionary of names that print and stand in code."""
+    names: dict[str, str] = {}
+    for item in [item for text in texts for item in text.replace(" ", "").split(",")]:
+        name, _, wanted = item.partition("=")
+        if not (name.isidentifier() and wanted.isidentifier() and wanted.isascii()):
+            raise click.BadParameter(f"{item!r} is not NAME=NAME, as in a=z1")
+        names[name] = wanted
+    return names
+
+
 @dataclass(frozen=True)
 class Given:
     """The model that a command is about: what it was called, and the switches that every command on a model takes."""
@@ -157,10 +168,13 @@ class Given:
     sizes: dict[str, int]
     define: dict[str, str]
 
-    def model(self) -> Any:
+    def model(self, called: Mapping[str, str] | None = None) -> Any:
+        """The model, with what derivations call its nameless rows."""
         from symbackprop.model import load
 
-        return load(self.spec, relu0=self.relu0, dims=self.sizes, define=self.define)
+        model = load(self.spec, relu0=self.relu0, dims=self.sizes, define=self.define)
+        model.called |= called or {}
+        return model
 
 
 def on_model(command: Command) -> Callable[..., Any]:
@@ -185,6 +199,10 @@ def one_of(flag: str, words: Iterable[str], help: str, name: str | None = None, 
     words = [*words]
     names = (flag,) if name is None else (flag, name)
     return click.option(*names, type=Choice(words), default=default or words[0], show_default=True, help=help)
+
+
+naming_option = click.option("--name", "called", metavar="a=z1", multiple=True, callback=read_names,
+                             help="What to call a row that the derivation names a.")
 
 
 def format_option(*formats: str) -> Callable[[Command], Command]:
@@ -348,11 +366,11 @@ def show(given: Given, form: str) -> None:
 @click.option("--lr", type=float, metavar="R", help="Gradient descent in numbers at this learning rate.")
 @click.option("--steps", type=click.IntRange(1, 1000), default=1, show_default=True, help="Of that.")
 @click.option("--standalone", is_flag=True, help="A LaTeX document that compiles, not a fragment.")
+@naming_option
 @output_option
 @on_model
-def derive(
-    given: Given, wrt: str | None, form: str, at: str | None, standalone: bool, output: str, **options: Any
-) -> None:
+def derive(given: Given, called: dict[str, str], wrt: str | None, form: str, at: str | None, standalone: bool,
+           output: str, **options: Any) -> None:
     """Print the derivation of the gradients."""
     if standalone and form != "latex":
         raise click.UsageError("--standalone is for --format latex")
@@ -360,7 +378,7 @@ def derive(
     from symbackprop.render.numbers import values_at
 
     names = None if wrt is None else [name.strip() for name in wrt.split(",") if name.strip()]
-    derivation = derived(given.model(), names)
+    derivation = derived(given.model(called), names)
     options["values"] = values_at(at, derivation.model)
     write_result(derivation.printed(form, standalone=standalone, sizes=given.sizes, **options), output)
 
@@ -376,10 +394,10 @@ def derive(
 @click.option("--optimizer", metavar="NAME", help="Add init_state and update: sgd, momentum, adagrad, adam or adamw.")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 and show a diff if the file differs.")
 @click.option("--verify/--no-verify", "check_gradients", default=True, help="Verify before writing.")
+@naming_option
 @on_model
-def codegen(
-    given: Given, output: str | None, level: str, check: bool, check_gradients: bool, **options: Any
-) -> None:
+def codegen(given: Given, called: dict[str, str], output: str | None, level: str, check: bool, check_gradients: bool,
+            **options: Any) -> None:
     """Write the model and its backward pass as a module for NumPy or JAX.
 
     The module is verified as a file before it takes its place; a module that fails is not written.
@@ -389,7 +407,7 @@ def codegen(
 
     if check and output == "-":
         raise click.UsageError("--check compares with a file, so -o - makes no sense with it")
-    model = given.model()
+    model = given.model(called)
     text = emit(model, level=int(level), **options)
     for name in model.unreached():
         tell(f"note: no result depends on {name}; its gradient is zero")
@@ -544,9 +562,10 @@ def check(given: Given, target: str, timeout: float, memory: float, as_json: boo
 @at_option
 @digits_option
 @click.option("--expand", is_flag=True, help="Draw every block of a deep model, not one for all that are alike.")
+@naming_option
 @output_option
 @on_model
-def graph(given: Given, form: str, at: str | None, output: str, **options: Any) -> None:
+def graph(given: Given, called: dict[str, str], form: str, at: str | None, output: str, **options: Any) -> None:
     """Draw the computation graph.
 
     With --at, the value of each node stands above it, the gradient below it, and on edges between scalars the local
@@ -555,7 +574,7 @@ def graph(given: Given, form: str, at: str | None, output: str, **options: Any) 
     from symbackprop.render.graph import draw
     from symbackprop.render.numbers import values_at
 
-    model = given.model()
+    model = given.model(called)
     write_result(draw(model, form, values_at(at, model), sizes=given.sizes, **options), output)
 
 

@@ -30,8 +30,8 @@ class Variables:
     def of(self, row: Node) -> str:
         """The variable of a row; named rows are called by their name, others t1, t2 …"""
         if row.id not in self.given:
-            name = row.hint or ("p" if row.op.distribution else None)
-            self.given[row.id] = self.scope.temp() if name is None else self.scope.fresh(name)
+            name = row.wish or row.op.gives
+            self.given[row.id] = self.scope.temp() if not name else self.scope.fresh(name)
         return self.given[row.id]
 
     def expr(self, row: Node) -> Expr:

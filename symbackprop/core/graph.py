@@ -15,6 +15,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.kernel import MAX_ARGS, MAX_SIZE, Kernel, composed, moved, renumbered
+from symbackprop.core.names import wishes
 from symbackprop.core.operators import Operators
 from symbackprop.core.registry import OPS, Op
 from symbackprop.core.scalars import TABLE, Opaque, Scalar
@@ -83,6 +84,11 @@ class Node(Operators):
     def is_declared(self) -> bool:
         """Whether it is data, a parameter, or what a body of a loop is given."""
         return isinstance(self.attr, Leaf)
+
+    @property
+    def wish(self) -> str | None:
+        """What it would like to be called, without a derivation that names its arguments."""
+        return wishes(self.hint, self.args[0].name if self.args else None)[0] if self.hint else None
 
     @property
     def function(self) -> Scalar | None:

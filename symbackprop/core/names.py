@@ -92,6 +92,19 @@ def unprimed(name: str) -> tuple[str, int]:
     return base, sum([PRIMES.index(c) + 1 for c in name[len(base) :]])
 
 
+def wishes(hint: str, first: str | None) -> list[str]:
+    """The names in a hint; ``{}`` in them is that of the first argument, without its accents: ``X_hat`` of {}_hat. It
+    is x where that has no name of one letter."""
+    found = parse_name((first or "x").partition("[")[0])
+    stem = found.base + number_of(found) if len(text_name(found.base)) == 1 else "x"
+    return [wish.format(stem) for wish in hint.split()]
+
+
+def number_of(name: Name) -> str:
+    """The number behind the letters of a name, if it has one."""
+    return name.subscripts[0] if name.subscripts[:1] and name.subscripts[0].isdigit() else ""
+
+
 def free_name(taken: Collection[str], *wishes: str) -> str:
     """The first of the wishes that prints as no name that is taken; else the first one, numbered."""
     numbered = (f"{wishes[0]}{k}" for k in count(1))

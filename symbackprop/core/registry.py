@@ -72,7 +72,8 @@ class Op:
     exponentials; an op that ``chooses`` gives the greatest entry. What is ``held`` stays as it is when what it is
     computed from changes, for derivatives and differences alike. ``functions`` are what users call, in Python and in
     model text: they take rows and make this op. In printed mathematics it is called ``text``, where that is not its
-    name; a glossary says that such a call ``means`` this.
+    name; a glossary says that such a call ``means`` this. A derivation calls its value what it ``gives``, and its first
+    argument what it ``reads``, where they have no names.
 
     ``entry(attr, argument shapes, indices)`` says what one entry of the result is (see `entry`): from it follow its
     Jacobian, which arguments it is linear in, which are indices, and whether it moves entries (see `facts`). A glossary
@@ -112,12 +113,15 @@ class Op:
     held: bool = False
     text: str = ""
     means: str = ""
+    gives: str = ""
+    reads: str = ""
 
 
 OPS: dict[str, Op] = {}
 _MAY_BE_EMPTY = {
     "convention", "rule", "kink", "samples", "entry", "jacobian", "folded", "no_entry", "spelled", "range", "selects",
     "gaps", "singular", "functions", "loop", "result", "distribution", "logarithm", "chooses", "held", "text", "means",
+    "gives", "reads",
 }
 LEAVES = {"leaf", "const"}
 
@@ -154,12 +158,15 @@ class Composed:
     """What is said of a function made of others. In printed mathematics it is called ``text``, where that is not its
     name; ``rule`` says more of its gradient than those of the ops inside; ``by_entry``: one entry of it is written by
     the op that it ends with, not as an entry of the call. The ``target`` is the argument that holds probabilities of
-    classes, if one does."""
+    classes, if one does. A derivation calls its value what it ``gives``, and its first argument what it ``reads``,
+    where they have no names."""
 
     text: str = ""
     rule: tuple[str | Math, ...] = ()
     by_entry: bool = False
     target: int | None = None
+    gives: str = ""
+    reads: str = ""
 
 
 COMPOSED: dict[str, Composed] = {}

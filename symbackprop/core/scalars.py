@@ -92,7 +92,8 @@ class Scalar:
     that. ``guards`` is the arithmetic that the function is but for points where that is nan: it is written as that, and
     is part of the formula around it unless it is a row of its own (``alone``). A glossary says what it ``means`` where
     not every reader knows that: a formula, or words about it. Weights in front of it start
-    with ``gain`` times the variance that a product alone asks for.
+    with ``gain`` times the variance that a product alone asks for. A derivation calls its value what it ``gives``, and
+    its first argument what it ``reads``, where they have no names.
 
     What is known of the values: ``said`` are the derivatives by each argument that are better said than written,
     and ``kink`` is what holds where there is none. A function made of pieces says in ``switches`` where they meet,
@@ -144,6 +145,8 @@ class Scalar:
     guards: Formula | None = None
     alone: bool = False
     gain: int = 1
+    gives: str = ""
+    reads: str = ""
 
     @property
     def arity(self) -> int:
@@ -584,12 +587,12 @@ _RECORDS = [
            means=X - Y * call("floor", X / Y), defined="y is not 0", finite=Y**2),
     Scalar("tanh", sp.tanh, lambda np, x: np.tanh(x), (1 - OUT**2,), latex=r"\tanh",
            complement=2 * call("sigmoid", -2 * X), odd=True,
-           range=(-1.0, 1.0)),
+           range=(-1.0, 1.0), gives="h a", reads="z"),
     Scalar("sigmoid", opaque("sigmoid"), _sigmoid, (OUT * (1 - OUT),), latex=r"\sigma",
            text="σ", means=1 / (1 + call("exp", -X)), log=-call("softplus", -X), complement=call("sigmoid", -X),
-           range=(0.0, 1.0), positive=True),
+           range=(0.0, 1.0), positive=True, gives="h a", reads="z"),
     Scalar("softplus", opaque("softplus"), _softplus, (call("sigmoid", X),), means=call("log", 1 + call("exp", X)),
-           range=(0.0, inf), positive=True),
+           range=(0.0, inf), positive=True, reads="z"),
     Scalar("logaddexp", opaque("logaddexp"), _logaddexp,
            (call("exp", X - OUT), call("exp", Y - OUT)), TWO,
            means=call("log", call("exp", X) + call("exp", Y))),
@@ -633,6 +636,7 @@ _RECORDS = [
            note="derivative at 0: the relu0 convention",
            gain=2, switches=AT_ZERO, stated=lambda x, tie: (tie,),
            range=(0.0, inf), flat=True, whole=True,
+           gives="h a", reads="z",
            kink=(_prime("relu", _ZERO, RELU0),)),
     Scalar("leaky", opaque("leaky"), lambda np, x, a, tie: np.where(x > 0, x, a * x),
            (Y * (1 - call("above", X, 0, Z)) + call("above", X, 0, Z), call("where", call("greater", X, 0), 0, X)),
@@ -640,6 +644,7 @@ _RECORDS = [
            text="LeakyReLU", public=False, means=call("where", call("greater", X, 0), X, Y * X),
            note="derivative at 0: the relu0 convention",
            canonical=(0,), gain=2, switches=AT_ZERO, stated=lambda x, a, tie: (tie + (1 - tie) * a, 0.0),
+           gives="h a", reads="z",
            kink=(_prime("relu", _ZERO, RELU0),), said=("slope 1 where positive, else the given slope",
                  "linear in the slope where the argument is negative"), called="leaky_relu"),
     Scalar("elu_unit", opaque("elu"), lambda np, x, a: np.where(x > 0, x, a * np.expm1(np.minimum(x, 0))),
@@ -647,6 +652,7 @@ _RECORDS = [
            (ANY, (0.5, 1.5)),
            text="ELU", public=False, means=call("where", call("greater", X, 0), X, Y * (call("exp", X) - 1)),
            gain=2, switches=AT_ZERO, stated=lambda x, a: (a, 0.0),
+           gives="h a", reads="z",
            kink=(_prime("elu_unit", _ZERO, maths.Sym("alpha")),), said=("1 where positive, else the value plus α",),
            called="elu"),
     Scalar("negexpm1", opaque("negexpm1"), lambda np, x: np.expm1(np.minimum(x, 0)),
@@ -670,6 +676,7 @@ _RECORDS = [
            note="derivative 0 at -1 and 1",
            switches=(Switch(X, Num(-sp.S.One), "<", ">"), Switch(X, ONE, "<", ">")), stated=lambda x: (0.0,),
            range=(-1.0, 1.0), whole=True,
+           gives="h a", reads="z",
            kink=("the derivative of hardtanh is 0 at −1 and 1",)),
     Scalar("where", opaque("where"), lambda np, c, a, b: np.where(c, a, b),
            (NO, call("truth", X), 1 - call("truth", X)), ((0.0, 1.0), ANY, ANY),
@@ -703,7 +710,7 @@ _RECORDS = [
            note="no further from 0 than 1e12: a factor beside gates, which are constant out there"),
     Scalar("logit_loss", opaque("logit_loss"), _logit_loss, (call("sigmoid", X) - Y, -X),
            (ANY, (0.1, 0.9)), spelled=call("softplus", X) - Y * X, public=False,
-           said=("softplus has the derivative σ, term by term",), called="binary_cross_entropy_with_logits"),
+           said=("softplus has the derivative σ, term by term",), called="binary_cross_entropy_with_logits", reads="z"),
     Scalar("flat_power", opaque("flat_power"), _flat_power,
            (Y * call("flat_power", X, Y - 1), None), ((0.3, 3.0), (0.2, 0.8)), shown=1, public=False,
            guards=power(X, Y), note="0 at 0",

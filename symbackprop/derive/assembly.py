@@ -8,16 +8,21 @@ import sympy as sp
 
 from symbackprop.core.graph import SEVERAL, Node
 from symbackprop.core.loops import Loop
-from symbackprop.derive.naming import Names
+from symbackprop.derive.naming import Names, Roles
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.model.model import Model
 
 Record = Step | LoopStep
 
 
-def assemble(model: Model, records: Sequence[Record], gradients: dict[str, Node]) -> Derivation:
-    """The derivation that a recorded sweep amounts to."""
-    return Assembly(model, in_reading_order(records)).derivation(gradients)
+def assemble(model: Model, records: Sequence[Record], gradients: dict[str, Node], strict: bool = True) -> Derivation:
+    """The derivation that a recorded sweep amounts to; where it is ``strict``, the user calls rows otherwise that it
+    names, and nothing else."""
+    assembly = Assembly(model, in_reading_order(records))
+    derivation = assembly.derivation(gradients)
+    if strict:
+        assembly.scope.check()
+    return derivation
 
 
 def in_reading_order(records: Sequence[Record]) -> list[Record]:
@@ -53,9 +58,12 @@ class Assembly:
         self.model, self.records = model, records
         self.order = sorted(model.graph.topological([*model.results(), *model.equations.values()]), key=lambda n: n.id)
         self.forward_ids = {n.id for n in self.order}
-        self.scope = Names([*model.graph.names, *model.sizes, *model.functions])
+        symbols = {row.function.text for row in model.graph.nodes.values() if row.function and row.function.text}
+        self.scope = Names([*model.graph.names, *model.sizes, *model.functions], model.called, symbols)
         self.names = {n.id: n.name for n in self.order if n.name is not None}
         self.names |= {u.id: u.name for u in model.upstream.values() if u.name is not None}
+        self.readers: dict[int, list[Node]] = {}
+        self.roles = Roles(self.readers, self.names)
         self.bodies: dict[int, tuple[Node, ...]] = {}
         self.expanded: set[int] = set()
         self.number = 0
@@ -74,6 +82,7 @@ class Assembly:
     # -- forward
     def _forward(self, order: Sequence[Node], settled: set[int], index: str = "") -> tuple[Node, ...]:
         """The rows with a name, named where they are not, and the loops; bodies are entered."""
+        self._read(order)
         rows = [n for n in order if n.args and (n.name is not None or n.id in settled or n.kind == SEVERAL)]
         for node in rows:
             if node.kind == SEVERAL:
@@ -81,29 +90,34 @@ class Assembly:
             elif node.is_result and node.id not in self.names:
                 self._name_stacks([node])
             elif node.id not in self.names:
-                name = self.scope.intermediate(node)
+                name = self.scope.intermediate(self.roles.wishes(node))
                 self.names[node.id] = f"{name}[{index}]" if index else name
         calls = [n for n in order if n.origin is not None and self._has_named_inside(n)]
         self.expanded |= {n.id for n in calls}
         found = {n.id for n in (*rows, *self._shared(order, calls))}
         return tuple([n for n in order if n.id in found])
 
+    def _read(self, order: Iterable[Node]) -> None:
+        """Remember who reads which row."""
+        for node in order:
+            for a in node.args:
+                self.readers.setdefault(a.id, []).append(node)
+
     def _shared(self, order: Sequence[Node], calls: Sequence[Node]) -> Iterator[Node]:
-        """Rows without a gradient that calls which are written out read more than once, as the angles of rotary
-        positions: they go by what their maker called them, unless they are short."""
+        """Rows without a gradient of their own in calls that are written out, as the mean in a normalisation: they go
+        by what their maker called them, unless they are short."""
         known = {a.id for call in calls if call.origin is not None for a in call.origin.args if isinstance(a, Node)}
         inside = {n.id for n in self.model.graph.topological(calls)} - known if calls else set()
         for node in [n for n in order if n.hint and n.args and n.id in inside and n.id not in self.names]:
-            long = any(a.args and a.id not in self.names for a in node.args)
-            if long and sum(any(a is node for a in n.args) for n in order) > 1:
-                self.names[node.id] = self.scope.intermediate(node)
+            if any(a.args and a.id not in self.names for a in node.args):
+                self.names[node.id] = self.scope.intermediate(self.roles.wishes(node))
                 yield node
 
     def _enter(self, scan: Node, settled: set[int]) -> None:
         loop: Loop = scan.attr
         order = sorted(scan.graph.topological(loop.results(), loop.stop()), key=lambda n: n.id)  # as it was written
         self.names |= {n.id: n.name for n in order if n.name is not None}
-        self.scope.avoided |= {n.name.split("[")[0] for n in order if n.name is not None}
+        self.scope.avoided |= {loop.index, *[n.name.split("[")[0] for n in order if n.name is not None]}
         computed = [n for n in order if n.id not in loop.stop()]
         self.forward_ids |= {n.id for n in computed}
         kept = {n.id for n in loop.stacked if n.args}

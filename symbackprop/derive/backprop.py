@@ -22,13 +22,17 @@ from symbackprop.model.model import Model
 def derive(model: Model | str, wrt: Iterable[str] | str | None = None) -> Derivation:
     """Backpropagation through the model, for all parameters and inputs or for the names in ``wrt`` (which may also be
     intermediates). The model may also be given by name, by path or as model text."""
-    model = as_model(model)
+    return derived(as_model(model), wrt)
+
+
+def derived(model: Model, wrt: Iterable[str] | str | None = None, strict: bool = True) -> Derivation:
+    """`derive`; not ``strict``: what the user calls otherwise need not be there."""
     targets = _targets(model, wrt)
     by, graph = list(targets.values()), model.graph
     with graph.apart():
         count, swept = graph.count, list(sweep(model.results(), model.seeds(), by))
         records = recorded(swept, (graph.nodes[k] for k in range(count, graph.count)))
-        return assemble(model, records, dict(zip(targets, totals(swept, by), strict=True)))
+        return assemble(model, records, dict(zip(targets, totals(swept, by), strict=True)), strict)
 
 
 def _targets(model: Model, wrt: Iterable[str] | str | None) -> dict[str, Node]:

@@ -2,51 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, count
 
 from symbackprop.core.graph import Node
+from symbackprop.core.names import Name, number_of, parse_name, text_name, wishes
+from symbackprop.core.registry import Composed, Op, composed
+from symbackprop.core.scalars import Scalar
+from symbackprop.errors import NameProblem, did_you_mean
 
-_LETTERS = "abcdeghkmpqrsuvz"
+_LETTERS = "abcghkmpqrsuvz"
 
 
 class Names:
-    """Hands out names that nothing else has; the same calls give the same names.
+    """Hands out names that nothing else has, nor print as one of the ``symbols``; the same calls give the same names.
 
-    Intermediates are not called like anything ``avoided`` either: the names inside loops, whose stacks go by them.
+    Intermediates are not called like anything ``avoided`` either: the names inside loops, whose stacks go by them, and
+    what their steps are counted by. The user ``called`` some otherwise than they would be.
     """
 
-    def __init__(self, taken: Iterable[str]) -> None:
+    def __init__(self, taken: Iterable[str], called: Mapping[str, str] | None = None,
+                 symbols: Iterable[str] = ()) -> None:
         self.taken = set(taken)
-        self._printed = {_printed(name) for name in self.taken}
+        self._printed = {*map(text_name, self.taken), *symbols}
         self.avoided: set[str] = set()
+        self.given: list[str] = []
+        self.called = called or {}
         self._free = self._letters()
 
-    def unique(self, wanted: str) -> str:
-        """``wanted``, or the first of wanted_2, wanted_3 … that is free. c_2 is not, beside c2: both print as c₂."""
-        name, count = wanted, 1
-        while name in self.taken or _printed(name) in self._printed:
-            count += 1
-            name = f"{wanted}_{count}"
+    def unique(self, *wishes: str) -> str:
+        """The first of the wishes that is free, else the last one numbered: wanted_2, wanted_3 … c_2 is not, beside c2:
+        both print as c₂."""
+        numbered = (f"{wishes[-1]}_{n}" for n in count(2))
+        name = next(name for name in chain(wishes, numbered) if not self._has(name))
         self.taken.add(name)
-        self._printed.add(_printed(name))
+        self._printed.add(text_name(name))
         return name
 
-    def intermediate(self, node: Node) -> str:
-        """A name for an unnamed row: what its maker suggested, or the next letter ("let a = …")."""
-        if node.hint and node.hint not in self.avoided:
-            return self.unique(node.hint)
-        return self.unique(next(self._free))
+    def _has(self, name: str) -> bool:
+        return name in self.taken or text_name(name) in self._printed
+
+    def intermediate(self, wishes: Iterable[str]) -> str:
+        """A name for an unnamed row: one of its role, or the next letter ("let a = …"); or what the user calls it."""
+        wishes = [name for name in wishes if name not in self.avoided]
+        name = self.unique(*(wishes or [next(self._free)]))
+        self.given.append(name)
+        if name not in self.called:
+            return name
+        if self._has(self.called[name]):
+            raise NameProblem(f"{name} cannot be called {self.called[name]!r}: that name is taken")
+        return self.unique(self.called[name])
+
+    def check(self) -> None:
+        """`NameProblem` where the user called something otherwise that has been given no name."""
+        for name in self.called:
+            if name not in self.given:
+                known = f" It names {', '.join(self.given)}." if self.given else ""
+                raise NameProblem(f"the derivation calls nothing {name!r}.{did_you_mean(name, self.given) or known}")
 
     def _letters(self) -> Iterator[str]:
-        for letter in _LETTERS:
-            if letter not in self.taken and letter not in self.avoided:
-                yield letter
-        count = 0
-        while True:
-            count += 1
-            yield f"t{count}"
+        yield from (letter for letter in _LETTERS if letter not in self.taken and letter not in self.avoided)
+        many = "v" if "t" in self.avoided else "t"
+        yield from (f"{many}{n}" for n in count(1))
 
 
-def _printed(name: str) -> str:
-    """What is left of a name when its digits become subscripts."""
-    return name.replace("_", "")
+class Roles:
+    """What rows are called by what they are, as the functions say that make and that read them (``gives``, ``reads``):
+    X̂ and σ of a normalisation, the pre-activation z_i of a gate i. ``readers`` are who reads a row, by its id."""
+
+    def __init__(self, readers: Mapping[int, Sequence[Node]], names: Mapping[int, str]) -> None:
+        self.readers, self.names = readers, names
+
+    def wishes(self, row: Node) -> list[str]:
+        """The names of a row's roles, the best one first."""
+        if row.hint:
+            return wishes(row.hint, self._name(row.args[0]) if row.args else None)
+        return [*self._read(row), *_record(row).gives.split()]
+
+    def _read(self, row: Node) -> Iterator[str]:
+        """What those who read it call it: after themselves, if they have a name."""
+        found = [(self._name(r), _record(r).reads) for r in self.readers.get(row.id, ()) if _first(r) is row]
+        for name, letter in sorted(found, key=lambda x: not x[0]):
+            if letter:
+                yield from _after(letter, parse_name(name)) if name else (letter,)
+
+    def _name(self, row: Node) -> str:
+        return (self.names.get(row.id) or row.name or "").partition("[")[0]
+
+
+def _record(row: Node) -> Composed | Scalar | Op:
+    """What says of a row how it and its first argument are called: the function it was written with, or its own."""
+    return composed(row.origin.function) if row.origin is not None else row.function or row.op
+
+
+def _first(row: Node) -> object:
+    """The first argument, as it was written."""
+    args = row.args if row.origin is None else row.origin.args
+    return args[0] if args else None
+
+
+def _after(letter: str, reader: Name) -> Iterator[str]:
+    """z₁ of h₁, z_i of a gate i, a capital letter of a reader that has one."""
+    letter = letter.upper() if reader.base[0].isupper() else letter
+    number = number_of(reader)
+    if number:
+        yield letter + number
+    yield "_".join([letter, reader.base + number, *reader.subscripts[bool(number) :]])

@@ -22,7 +22,7 @@ from symbackprop.core.loops import Loop, body_leaf, copy_row, make_scan
 from symbackprop.core.reverse import vjp
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import Shape
-from symbackprop.derive.backprop import derive
+from symbackprop.derive.backprop import derived
 from symbackprop.derive.naming import Names
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.model.model import Model
@@ -32,17 +32,19 @@ def derive_stable(model: Model, wrt: Iterable[str] | None = None) -> Derivation:
     """As `derive`, over the stable rows of the model. The gradient of an intermediate that these go around is the
     declared model's."""
     named = model.intermediates()
+    if model.called:
+        derived(model, wrt)
     with model.graph.apart():
         stable, work = stable_model(model, named)
         if stable is not model:
             return _derived(model, stable, work, list(model.targets() if wrt is None else wrt))
-    return derive(model, wrt)
+    return derived(model, wrt)
 
 
 def _derived(model: Model, stable: Model, work: Rewriting, names: list[str]) -> Derivation:
     around = [n for n in names if n in model.equations and work.new[model.equations[n].id].id in work.passed]
-    found = _marked(derive(stable, [n for n in names if n not in around]), work)
-    return _with_declared(found, derive(model, around), names) if around else found
+    found = _marked(derived(stable, [n for n in names if n not in around], strict=False), work)
+    return _with_declared(found, derived(model, around, strict=False), names) if around else found
 
 
 def _marked(derivation: Derivation, work: Rewriting) -> Derivation:
@@ -51,7 +53,7 @@ def _marked(derivation: Derivation, work: Rewriting) -> Derivation:
     shares = {s.total.id for s in _steps(derivation) if s.target.id in work.passed} - derivation.forward_ids
     names = {i: f"{n}_share" if i in shares else n for i, n in derivation.names.items()}
     free = Names([*derivation.model.graph.names, *derivation.model.functions, *names.values()])
-    lines = {i: free.unique(_row(derivation, i).hint or "x") for i in work.identities if i not in names}
+    lines = {i: free.unique(_row(derivation, i).wish or "x") for i in work.identities if i not in names}
     return replace(derivation, names=names | lines, identities=work.identities)
 
 
@@ -78,7 +80,7 @@ def stable_totals(derivation: Derivation) -> dict[int, Node]:
         stable, work = stable_model(model, named)
         if stable is model:
             return {}
-        totals = {s.target.id: s.total for s in _steps(derive(stable, derivation.wrt))}
+        totals = {s.target.id: s.total for s in _steps(derived(stable, derivation.wrt, strict=False))}
     found = {i: row for i, row in work.new.items() if row.id != i and row.kind != SEVERAL}
     for step in _steps(derivation):
         target = work.new.get(step.target.id)

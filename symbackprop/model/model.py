@@ -65,7 +65,8 @@ class Model:
     With a loss (a scalar) the gradients are those of the loss. With outputs instead, the model is a layer: the upstream
     gradient of each output is given, as a leaf named ``d<output>``.
 
-    ``relu0`` is the derivative of ReLU at 0: 0 (the default), 1 or 1/2.
+    ``relu0`` is the derivative of ReLU at 0: 0 (the default), 1 or 1/2. ``called`` says how rows are called that a
+    derivation names, by the names that it would give them.
     """
 
     def __init__(self, name: str = "model", *, summary: str = "", source: str = "", tags: Iterable[str] = (),
@@ -88,6 +89,7 @@ class Model:
         self.equations: dict[str, Node] = {}
         self.stacks: dict[str, Callable[[], Node]] = {}
         self.loss_row: Node | None = None
+        self.called: dict[str, str] = {}
         self.output_rows: dict[str, Node] = {}
         self.upstream: dict[str, Node] = {}
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from symbackprop.core.facts import is_sum, is_view
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Sym, within
-from symbackprop.core.names import free_name, text_name
+from symbackprop.core.names import free_name, text_name, wishes
 from symbackprop.derive.closed import ClosedForms, Shown
 from symbackprop.render.context import Context
 from symbackprop.render.document import Line, Prose
@@ -79,15 +79,19 @@ class ClosedLines:
         right = self.rows.row(part)
         symbols = [x.name for x in self.rows.symbols.values() if isinstance(x, Sym)]
         taken = [*self.rows.letters.taken, *map(text_name, (*symbols, *self.names.values()))]
-        name = self.names.setdefault(part.id, free_name(taken, *_wishes(part)))
+        name = self.names.setdefault(part.id, free_name(taken, *self._wishes(part)))
         symbol = Sym(name, tuple(part.shape), part.id)
         names.enter_context(self.rows.called(part, symbol))
         return Line("part", symbol, right, ("for short",))
 
+    def _wishes(self, part: Node) -> list[str]:
+        """What a part would like to be called: by its role, as x̂ of a normalisation."""
+        if _is_mean(part):
+            return [f"m{k}" for k in range(1, MEANS)]
+        first = self.rows.plain.get(part.args[0].id) if part.hint else None
+        role = wishes(part.hint, first.name if isinstance(first, Sym) else None) if part.hint else []
+        return [*role, "q", "r", "u", "v"]
 
-def _wishes(part: Node) -> tuple[str, ...]:
-    """What a part would like to be called."""
-    return tuple([f"m{k}" for k in range(1, MEANS)]) if _is_mean(part) else ("q", "r", "u", "v")
 
 
 def _is_mean(node: Node) -> bool:

@@ -290,7 +290,7 @@ def _apart(line: Prose, taken: Collection[str]) -> Prose:
     for name, x in own.items():
         if text_name(name) in taken:
             alike = INDICES if isinstance(x, Letter) else ARRAYS if name.islower() else SIZES
-            names[name] = free_name({*taken, *map(text_name, own), *names.values()}, *alike)
+            names[name] = free_name({*taken, *map(text_name, [*own, *names.values()])}, *alike)
     return tuple([_renamed(x, names) if isinstance(x, Math) else x for x in line]) if names else line
 
 

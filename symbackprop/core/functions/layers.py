@@ -14,29 +14,31 @@ from symbackprop.core.registry import known
 from symbackprop.core.shapes import Axis, Dim, DimLike, as_dim, same, shape_text
 from symbackprop.errors import ShapeError
 
+SCORES = "S S_att"  # what the scores of attention are called
+
 
 @known("LayerNorm")
 @function
 def layer_norm(x: Node, axis: Axis = -1, eps: Operand = 1e-5) -> Node:
     """(x − mean)/√(var + eps) along the axes, without an affine part."""
-    centred = hint(x - hint(mean(x, axis, True), "mu"), "c")
-    spread = hint(sqrt(hint(mean(centred**2, axis, True) + eps, "v")), "s")
-    return centred / spread
+    centred = hint(x - hint(mean(x, axis, True), "mu"), "{}_tilde")
+    spread = hint(sqrt(hint(mean(centred**2, axis, True) + eps, "v")), "sigma s")
+    return hint(centred / spread, "{}_hat")
 
 
 @known("RMSNorm")
 @function
 def rms_norm(x: Node, axis: Axis = -1, eps: Operand = 1e-5) -> Node:
     """x/√(mean(x²) + eps) along the axes, without an affine part."""
-    return x / hint(sqrt(hint(mean(x**2, axis, True) + eps, "v")), "s")
+    return hint(x / hint(sqrt(hint(mean(x**2, axis, True) + eps, "v")), "sigma s"), "{}_hat")
 
 
 @function
 def batch_norm(x: Node, eps: Operand = 1e-5) -> Node:
     """(x − mean)/√(var + eps) over all axes but the last, with the statistics of this batch and no affine part."""
     axes = tuple(range(x.ndim - 1))
-    centred = hint(x - hint(mean(x, axes, True), "mu"), "c")
-    return centred / hint(sqrt(hint(mean(centred**2, axes, True) + eps, "v")), "s")
+    centred = hint(x - hint(mean(x, axes, True), "mu"), "{}_tilde")
+    return hint(centred / hint(sqrt(hint(mean(centred**2, axes, True) + eps, "v")), "sigma s"), "{}_hat")
 
 
 @function
@@ -51,11 +53,12 @@ def attention(q: Node, k: Node, v: Node, causal: bool = False) -> Node:
 
     With ``causal`` a query sees the keys up to its own place (Vaswani et al. 2017).
     """
-    scores = build.matmul(q, _swap_last(k)) / sp.sqrt(q.shape[-1])
-    if causal:
-        scores = _masked(scores)
-    weights = hint(build.softmax(hint(scores, "S"), -1), "P")
-    return build.matmul(weights, v)
+    scores = hint(build.matmul(q, _swap_last(k)) / sp.sqrt(q.shape[-1]), SCORES)
+    return build.matmul(_weights(scores, causal), v)
+
+
+def _weights(scores: Node, causal: bool) -> Node:
+    return hint(build.softmax(hint(_masked(scores), "S_mask") if causal else scores, -1), "P P_att")
 
 
 def _swap_last(a: Node) -> Node:
@@ -104,8 +107,8 @@ def grouped_attention(q: Node, k: Node, v: Node, causal: bool = False) -> Node:
     shared = k.shape[1]
     group = sp.cancel(heads / shared)
     wide = build.reshape(q, (n, shared, group, t, d))
-    scores = build.einsum("nhgtd,nhsd->nhgts", wide, k) / sp.sqrt(d)
-    weights = hint(build.softmax(hint(_masked(scores) if causal else scores, "S"), -1), "P")
+    scores = hint(build.einsum("nhgtd,nhsd->nhgts", wide, k) / sp.sqrt(d), SCORES)
+    weights = _weights(scores, causal)
     return build.reshape(build.einsum("nhgts,nhsd->nhgtd", weights, v), (n, heads, t, v.shape[-1]))
 
 
@@ -123,7 +126,7 @@ def rotary(x: Node, base: Operand = 10000) -> Node:
     speed = exp(build.arange(graph, half) * (-2 / d) * log(graph.lift(base)))
     angle = hint(build.expand(build.arange(graph, t), 1) * speed, "angle")
     c, s = hint(cos(angle), "cos"), hint(sin(angle), "sin")
-    first, second = build.slice_axis(x, -1, 0, half), build.slice_axis(x, -1, half, half)
+    first, second = (hint(build.slice_axis(x, -1, k * half, half), f"{{}}_{k + 1}") for k in range(2))
     return build.concat([first * c - second * s, first * s + second * c], -1)
 
 

@@ -135,14 +135,14 @@ def _inside(x: Node) -> Node:
     return x.graph.apply(call("limited", Arg(0)), x)
 
 
-@known("GELU")
+@known("GELU", gives="h a", reads="z")
 @function
 def gelu(x: Node) -> Node:
     """x·Φ(x), exact."""
     return _gated(x, hint(normal_cdf(x), "p"))
 
 
-@known("GELU")
+@known("GELU", gives="h a", reads="z")
 @function
 def gelu_tanh(x: Node) -> Node:
     """½x(1 + tanh(√(2/π)(x + 0.044715x³)))."""
@@ -151,28 +151,28 @@ def gelu_tanh(x: Node) -> Node:
     return _gated(half, 1 + hint(tanh(inner), "t"))
 
 
-@known("GELU")
+@known("GELU", gives="h a", reads="z")
 @function
 def gelu_sigmoid(x: Node) -> Node:
     """x·σ(1.702x)."""
     return _gated(x, hint(sigmoid(sp.Rational("1.702") * x), "s"))
 
 
-@known("SiLU")
+@known("SiLU", gives="h a", reads="z")
 @function
 def silu(x: Node) -> Node:
     """x·σ(x)."""
     return _gated(x, hint(sigmoid(x), "s"))
 
 
-@known("Swish")
+@known("Swish", gives="h a", reads="z")
 @function
 def swish(x: Node, beta: Operand = 1) -> Node:
     """x·σ(βx)."""
     return _gated(x, hint(sigmoid(beta * _inside(x)), "s"))
 
 
-@known("Mish")
+@known("Mish", gives="h a", reads="z")
 @function
 def mish(x: Node) -> Node:
     """x·tanh(softplus(x))."""

@@ -33,7 +33,7 @@ def min(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
 @function
 def var(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     """The mean squared distance from the mean (divided by n, not n − 1)."""
-    centred = hint(a - mean(a, axis, True), "c")
+    centred = hint(a - hint(mean(a, axis, True), "mu"), "{}_tilde")
     return mean(centred**2, axis, keepdims)
 
 

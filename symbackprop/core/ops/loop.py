@@ -189,7 +189,7 @@ def _added(parts: Sequence[Node]) -> Node:
 
 def base(node: Node) -> str:
     """What a body row is called without its time index."""
-    name = node.name or node.hint or "c"
+    name = node.name or node.wish or "c"
     return name.split("[")[0]
 
 

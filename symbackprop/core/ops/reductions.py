@@ -248,6 +248,7 @@ register(Op(
     reference=_reference_logsumexp,
     samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0,), True)), Sample(((2, 3),), ((0, 1), False))),
     logarithm=True,
+    reads="z",
 ))
 
 
@@ -299,4 +300,6 @@ register(Op(
     reference=_reference_softmax,
     samples=(Sample(((2, 3),), 1), Sample(((3, 2),), 0), Sample(((4,),), 0)),
     distribution=True,
+    gives="p",
+    reads="z",
 ))

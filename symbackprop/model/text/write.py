@@ -304,7 +304,7 @@ class Loops:
 
     def _base(self, row: Node) -> str:
         """What a body row wants to be called, without its index."""
-        return self.fresh(_stem(row.name or row.hint or "t1"))
+        return self.fresh(_stem(row.name or row.wish or "t1"))
 
     def _carry_name(self, plan: Plan, leaf: Node, row: Node, start: Node, names: dict[int, str]) -> str:
         """The name of a carried value: that of the row that is carried, unless another carry has it already."""
