@@ -93,8 +93,8 @@ def forward(params, data, dims=None):
     a_softplus = softplus(z_softplus)                 # a_softplus = softplus(z_softplus)   N
     p = normal_cdf(z_gelu)                            # p = normal_cdf(z_gelu)   N
     a_gelu = gated(z_gelu, p)                         # a_gelu = gelu(z_gelu)   N
-    a = 1.702 * z_gelu_s                              # a = 851 · z_gelu_s / 500   N
-    s_2 = sigmoid(a)                                  # s_2 = sigmoid(a)   N
+    z = 1.702 * z_gelu_s                              # z = 851 · z_gelu_s / 500   N
+    s_2 = sigmoid(z)                                  # s_2 = sigmoid(z)   N
     a_gelu_s = gated(z_gelu_s, s_2)                   # a_gelu_s = z_gelu_s ⊙ s_2   N
     # u = sqrt(2) · (z_gelu_t + 8943 · z_gelu_t³ / 200000) / sqrt(pi)   N
     u = (
@@ -105,27 +105,27 @@ def forward(params, data, dims=None):
     a_gelu_t = gated(z_gelu_t / 2, 1 + t)             # a_gelu_t = z_gelu_t ⊙ (1 + t) / 2   N
     s_3 = sigmoid(z_silu)                             # s_3 = sigmoid(z_silu)   N
     a_silu = gated(z_silu, s_3)                       # a_silu = silu(z_silu)   N
-    d = beta * limited(z_swish)                       # d = beta · z_swish   N
-    s_4 = sigmoid(d)                                  # s_4 = sigmoid(d)   N
+    z_2 = beta * limited(z_swish)                     # z_2 = beta · z_swish   N
+    s_4 = sigmoid(z_2)                                # s_4 = sigmoid(z_2)   N
     a_swish = gated(z_swish, s_4)                     # a_swish = z_swish ⊙ s_4   N
-    e = softplus(z_mish)                              # e = softplus(z_mish)   N
-    t_2 = np.tanh(e)                                  # t_2 = tanh(e)   N
+    z_3 = softplus(z_mish)                            # z_3 = softplus(z_mish)   N
+    t_2 = np.tanh(z_3)                                # t_2 = tanh(z_3)   N
     a_mish = gated(z_mish, t_2)                       # a_mish = z_mish ⊙ t_2   N
-    h = x @ W + b                                     # h = Wᵀ x + b   M
-    g = sigmoid(h)                                    # g = sigmoid(h)   M
+    z_g = x @ W + b                                   # z_g = Wᵀ x + b   M
+    g = sigmoid(z_g)                                  # g = sigmoid(z_g)   M
     GLU = (x @ V + v) * g                             # GLU = (Vᵀ x + v) ⊙ g   M
     t1 = x @ V_s                                      # t1 = V_sᵀ x   M
-    k = x @ W_s + b_s                                 # k = W_sᵀ x + b_s   M
-    m = beta_s * limited(k)                           # m = beta_s · k   M
-    s = sigmoid(m)                                    # s = sigmoid(m)   M
-    r = gated(k, s)                                   # r = k ⊙ s   M
+    z_r = x @ W_s + b_s                               # z_r = W_sᵀ x + b_s   M
+    z_4 = beta_s * limited(z_r)                       # z_4 = beta_s · z_r   M
+    s = sigmoid(z_4)                                  # s = sigmoid(z_4)   M
+    r = gated(z_r, s)                                 # r = z_r ⊙ s   M
     SwiGLU = (t1 + c) * r                             # SwiGLU = (t1 + c) ⊙ r   M
     cache = {
         "a_logistic": a_logistic, "a_tanh": a_tanh, "z_relu": z_relu, "z_leaky": z_leaky, "alpha": alpha,
         "z_prelu": z_prelu, "z_elu": z_elu, "a_elu": a_elu, "z_softplus": z_softplus, "p": p,
         "z_gelu": z_gelu, "s_2": s_2, "z_gelu_s": z_gelu_s, "t": t, "z_gelu_t": z_gelu_t, "s_3": s_3,
         "z_silu": z_silu, "s_4": s_4, "z_swish": z_swish, "beta": beta, "t_2": t_2, "z_mish": z_mish,
-        "t1": t1, "c": c, "s": s, "k": k, "beta_s": beta_s, "W_s": W_s, "r": r, "V_s": V_s, "g": g,
+        "t1": t1, "c": c, "s": s, "z_r": z_r, "beta_s": beta_s, "W_s": W_s, "r": r, "V_s": V_s, "g": g,
         "GLU": GLU, "W": W, "V": V, "x": x, "N": N, "M": M, "dtype": dtype, "dtypes": dtypes,
     }
     return {
@@ -163,7 +163,7 @@ def backward(cache, upstream):
     t1 = cache["t1"]                                  # M
     c = cache["c"]                                    # M
     s = cache["s"]                                    # M
-    k = cache["k"]                                    # M
+    z_r = cache["z_r"]                                # M
     beta_s = cache["beta_s"]
     W_s = cache["W_s"]                                # D×M
     r = cache["r"]                                    # M
@@ -199,21 +199,21 @@ def backward(cache, upstream):
     dc = dSwiGLU * r                                  # dc = dSwiGLU ⊙ r   M
     dV_s = np.outer(x, dc)                            # dV_s = x dcᵀ   D×M
     dr = dSwiGLU * (t1 + c)                           # dr = dSwiGLU ⊙ (t1 + c)   M
-    ds = dr * limited(k)                              # ds = dr ⊙ k   M
-    dm = ds * s * (1 - s)                             # dm = ds ⊙ s ⊙ (1 − s)   M
-    dbeta_s = (dm * limited(k)).sum()                 # dbeta_s = sum(dm ⊙ k)
-    dk = dr * s + dm * beta_s                         # dk = dr ⊙ s + dm · beta_s   M
-    dW_s = np.outer(x, dk)                            # dW_s = x dkᵀ   D×M
+    ds = dr * limited(z_r)                            # ds = dr ⊙ z_r   M
+    dz_4 = ds * s * (1 - s)                           # dz_4 = ds ⊙ s ⊙ (1 − s)   M
+    dbeta_s = (dz_4 * limited(z_r)).sum()             # dbeta_s = sum(dz_4 ⊙ z_r)
+    dz_r = dr * s + dz_4 * beta_s                     # dz_r = dr ⊙ s + dz_4 · beta_s   M
+    dW_s = np.outer(x, dz_r)                          # dW_s = x dz_rᵀ   D×M
     dv = dGLU * g                                     # dv = dGLU ⊙ g   M
     dV = np.outer(x, dv)                              # dV = x dvᵀ   D×M
-    dh = dGLU * (1 - g) * GLU                         # dh = dGLU ⊙ (1 − g) ⊙ GLU   M
-    dx = W_s @ dk + V_s @ dc + W @ dh + V @ dv        # dx = W_s dk + V_s dc + W dh + V dv   D
-    dW = np.outer(x, dh)                              # dW = x dhᵀ   D×M
+    dz_g = dGLU * (1 - g) * GLU                       # dz_g = dGLU ⊙ (1 − g) ⊙ GLU   M
+    dx = W_s @ dz_r + V_s @ dc + W @ dz_g + V @ dv    # dx = W_s dz_r + V_s dc + W dz_g + V dv   D
+    dW = np.outer(x, dz_g)                            # dW = x dz_gᵀ   D×M
     # dz_mish = da_mish ⊙ (t_2 + z_mish ⊙ (1 − t_2²) ⊙ sigmoid(z_mish))   N
     dz_mish = da_mish * (t_2 + limited(z_mish) * (1 - t_2 ** 2) * sigmoid(z_mish))
-    dd = da_swish * limited(z_swish) * s_4 * (1 - s_4)  # dd = da_swish ⊙ z_swish ⊙ s_4 ⊙ (1 − s_4)   N
-    dbeta = (dd * limited(z_swish)).sum()             # dbeta = sum(dd ⊙ z_swish)
-    dz_swish = da_swish * s_4 + dd * beta             # dz_swish = da_swish ⊙ s_4 + dd · beta   N
+    dz_2 = da_swish * limited(z_swish) * s_4 * (1 - s_4)  # dz_2 = da_swish ⊙ z_swish ⊙ s_4 ⊙ (1 − s_4)   N
+    dbeta = (dz_2 * limited(z_swish)).sum()           # dbeta = sum(dz_2 ⊙ z_swish)
+    dz_swish = da_swish * s_4 + dz_2 * beta           # dz_swish = da_swish ⊙ s_4 + dz_2 · beta   N
     # dz_silu = da_silu ⊙ s_3 ⊙ (1 + z_silu ⊙ (1 − s_3))   N
     dz_silu = da_silu * s_3 * (1 + limited(z_silu) * (1 - s_3))
     # dz_gelu_t = da_gelu_t ⊙ ((1 + t) / 2 + sqrt(2) · z_gelu_t ⊙ (1 − t²) ⊙ (1 + 26829 · z_gelu_t² / 200000)
@@ -240,8 +240,8 @@ def backward(cache, upstream):
     dz_tanh = da_tanh * (1 - a_tanh ** 2)             # dz_tanh = da_tanh ⊙ (1 − a_tanh²)   N
     # dz_logistic = da_logistic ⊙ a_logistic ⊙ (1 − a_logistic)   N
     dz_logistic = da_logistic * a_logistic * (1 - a_logistic)
-    db = dh                                           # db = dh   M
-    db_s = dk                                         # db_s = dk   M
+    db = dz_g                                         # db = dz_g   M
+    db_s = dz_r                                       # db_s = dz_r   M
     grads = {
         "z_logistic": dz_logistic, "z_tanh": dz_tanh, "z_relu": dz_relu, "z_leaky": dz_leaky,
         "z_prelu": dz_prelu, "z_elu": dz_elu, "z_softplus": dz_softplus, "z_gelu": dz_gelu,
@@ -288,8 +288,8 @@ def outputs(params, data, dims=None):
     a_elu = elu(z_elu, 1)                             # a_elu = elu(z_elu, 1)   N
     a_softplus = softplus(z_softplus)                 # a_softplus = softplus(z_softplus)   N
     a_gelu = gated(z_gelu, normal_cdf(z_gelu))        # a_gelu = gelu(z_gelu)   N
-    a = 1.702 * z_gelu_s                              # a = 851 · z_gelu_s / 500   N
-    a_gelu_s = gated(z_gelu_s, sigmoid(a))            # a_gelu_s = z_gelu_s ⊙ sigmoid(a)   N
+    z = 1.702 * z_gelu_s                              # z = 851 · z_gelu_s / 500   N
+    a_gelu_s = gated(z_gelu_s, sigmoid(z))            # a_gelu_s = z_gelu_s ⊙ sigmoid(z)   N
     # u = sqrt(2) · (z_gelu_t + 8943 · z_gelu_t³ / 200000) / sqrt(pi)   N
     u = (
         0.7978845608028654
@@ -297,17 +297,17 @@ def outputs(params, data, dims=None):
     )
     a_gelu_t = gated(z_gelu_t / 2, 1 + np.tanh(u))    # a_gelu_t = z_gelu_t ⊙ (1 + tanh(u)) / 2   N
     a_silu = gated(z_silu, sigmoid(z_silu))           # a_silu = silu(z_silu)   N
-    d = beta * limited(z_swish)                       # d = beta · z_swish   N
-    a_swish = gated(z_swish, sigmoid(d))              # a_swish = z_swish ⊙ sigmoid(d)   N
-    e = softplus(z_mish)                              # e = softplus(z_mish)   N
-    a_mish = gated(z_mish, np.tanh(e))                # a_mish = z_mish ⊙ tanh(e)   N
-    h = x @ W + b                                     # h = Wᵀ x + b   M
-    g = sigmoid(h)                                    # g = sigmoid(h)   M
+    z_2 = beta * limited(z_swish)                     # z_2 = beta · z_swish   N
+    a_swish = gated(z_swish, sigmoid(z_2))            # a_swish = z_swish ⊙ sigmoid(z_2)   N
+    z_3 = softplus(z_mish)                            # z_3 = softplus(z_mish)   N
+    a_mish = gated(z_mish, np.tanh(z_3))              # a_mish = z_mish ⊙ tanh(z_3)   N
+    z_g = x @ W + b                                   # z_g = Wᵀ x + b   M
+    g = sigmoid(z_g)                                  # g = sigmoid(z_g)   M
     GLU = (x @ V + v) * g                             # GLU = (Vᵀ x + v) ⊙ g   M
-    k = x @ W_s + b_s                                 # k = W_sᵀ x + b_s   M
-    m = beta_s * limited(k)                           # m = beta_s · k   M
-    s = sigmoid(m)                                    # s = sigmoid(m)   M
-    r = gated(k, s)                                   # r = k ⊙ s   M
+    z_r = x @ W_s + b_s                               # z_r = W_sᵀ x + b_s   M
+    z_4 = beta_s * limited(z_r)                       # z_4 = beta_s · z_r   M
+    s = sigmoid(z_4)                                  # s = sigmoid(z_4)   M
+    r = gated(z_r, s)                                 # r = z_r ⊙ s   M
     SwiGLU = (x @ V_s + c) * r                        # SwiGLU = (V_sᵀ x + c) ⊙ r   M
     return {
         "a_logistic": a_logistic, "a_tanh": a_tanh, "a_relu": a_relu, "a_leaky": a_leaky, "a_prelu": a_prelu,

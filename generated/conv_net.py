@@ -61,8 +61,8 @@ def forward(params, data, dims=None):
     Z2 = conv2d(P1, W2, (1, 1), (1, 1), (4, 4)) + b2  # Z2 = conv2d(P1, W2, padding=1) + b2   N×4×4×M
     A2 = np.maximum(Z2, 0)                            # A2 = relu(Z2)   N×4×4×M
     c = unfold(A2, 1, 2, 2)                           # c = unfold(A2, 2, axis=1, stride=2)   N×2×2×4×M
-    d = unfold(c, 3, 2, 2)                            # d = unfold(c, 2, axis=3, stride=2)   N×2×2×2×2×M
-    P2 = over_short_axes(np.maximum, d, (2, 4))       # P2 = max(d, axis=(2, 4))   N×2×2×M
+    g = unfold(c, 3, 2, 2)                            # g = unfold(c, 2, axis=3, stride=2)   N×2×2×2×2×M
+    P2 = over_short_axes(np.maximum, g, (2, 4))       # P2 = max(g, axis=(2, 4))   N×2×2×M
     F = P2.reshape(N, 4 * M)                          # F = reshape(P2, (N, 4*M))   N×(4*M)
     Z3 = F @ W3 + b3                                  # Z3 = F W3 + b3   N×H
     A3 = np.maximum(Z3, 0)                            # A3 = relu(Z3)   N×H
@@ -70,7 +70,7 @@ def forward(params, data, dims=None):
     p, t1 = softmax_logsumexp(Z4, axis=1)             # p = softmax(Z4)   N×C
     L = (t1 - Z4[np.arange(N), y]).sum() / N          # L = mean(cross_entropy(Z4, y))
     cache = {
-        "X": X, "p": p, "y": y, "W4": W4, "Z3": Z3, "W3": W3, "d": d, "P2": P2, "Z2": Z2, "W2": W2, "b": b,
+        "X": X, "p": p, "y": y, "W4": W4, "Z3": Z3, "W3": W3, "g": g, "P2": P2, "Z2": Z2, "W2": W2, "b": b,
         "P1": P1, "Z1": Z1, "F": F, "A3": A3, "N": N, "M": M, "dtype": dtype, "dtypes": dtypes,
     }
     return dtype.type(L), cache
@@ -84,7 +84,7 @@ def backward(cache, upstream=1.0):
     W4 = cache["W4"]                                  # H×C
     Z3 = cache["Z3"]                                  # N×H
     W3 = cache["W3"]                                  # (4*M)×H
-    d = cache["d"]                                    # N×2×2×2×2×M
+    g = cache["g"]                                    # N×2×2×2×2×M
     P2 = cache["P2"]                                  # N×2×2×M
     Z2 = cache["Z2"]                                  # N×4×4×M
     W2 = cache["W2"]                                  # 3×3×K×M
@@ -106,15 +106,15 @@ def backward(cache, upstream=1.0):
     db3 = dZ3.sum(axis=0)                             # db3 = sum(dZ3, axis=0)   H
     dF = dZ3 @ W3.T                                   # dF = dZ3 W3ᵀ   N×(4*M)
     dP2 = dF.reshape(N, 2, 2, M)                      # dP2 = reshape(dF, (N, 2, 2, M))   N×2×2×M
-    # t2 = d == reshape(P2, (N, 2, 1, 2, 1, M))   N×2×2×2×2×M
-    t2 = d == P2[:, :, None, :, None, :]
-    # dd = reshape(dP2, (N, 2, 1, 2, 1, M)) ⊙ t2 / sum(t2, axis=(2, 4), keepdims=True)   N×2×2×2×2×M
-    dd = (
+    # t2 = g == reshape(P2, (N, 2, 1, 2, 1, M))   N×2×2×2×2×M
+    t2 = g == P2[:, :, None, :, None, :]
+    # dg = reshape(dP2, (N, 2, 1, 2, 1, M)) ⊙ t2 / sum(t2, axis=(2, 4), keepdims=True)   N×2×2×2×2×M
+    dg = (
         dP2[:, :, None, :, None, :]
         * t2
         / over_short_axes(np.add, t2.astype(dtype), (2, 4))[:, :, None, :, None, :]
     )
-    dc = fold(dd, 3, 4, 2)                            # dc = fold(dd, 4, axis=3, stride=2)   N×2×2×4×M
+    dc = fold(dg, 3, 4, 2)                            # dc = fold(dg, 4, axis=3, stride=2)   N×2×2×4×M
     dA2 = fold(dc, 1, 4, 2)                           # dA2 = fold(dc, 4, axis=1, stride=2)   N×4×4×M
     dZ2 = dA2 * (Z2 > 0)                              # dZ2 = dA2 ⊙ (Z2 > 0)   N×4×4×M
     # dW2 = conv2d_kernel(P1, dZ2, (3, 3), padding=1)   3×3×K×M
@@ -168,8 +168,8 @@ def outputs(params, data, dims=None):
     Z2 = conv2d(P1, W2, (1, 1), (1, 1), (4, 4)) + b2  # Z2 = conv2d(P1, W2, padding=1) + b2   N×4×4×M
     A2 = np.maximum(Z2, 0)                            # A2 = relu(Z2)   N×4×4×M
     c = unfold(A2, 1, 2, 2)                           # c = unfold(A2, 2, axis=1, stride=2)   N×2×2×4×M
-    d = unfold(c, 3, 2, 2)                            # d = unfold(c, 2, axis=3, stride=2)   N×2×2×2×2×M
-    P2 = over_short_axes(np.maximum, d, (2, 4))       # P2 = max(d, axis=(2, 4))   N×2×2×M
+    g = unfold(c, 3, 2, 2)                            # g = unfold(c, 2, axis=3, stride=2)   N×2×2×2×2×M
+    P2 = over_short_axes(np.maximum, g, (2, 4))       # P2 = max(g, axis=(2, 4))   N×2×2×M
     F = P2.reshape(N, 4 * M)                          # F = reshape(P2, (N, 4*M))   N×(4*M)
     Z3 = F @ W3 + b3                                  # Z3 = F W3 + b3   N×H
     A3 = np.maximum(Z3, 0)                            # A3 = relu(Z3)   N×H

@@ -92,272 +92,286 @@ def forward(params, data, dims=None):
     target = arrays["target"]                         # N×T
     N, T, V, h, d, F = sizes["N"], sizes["T"], sizes["V"], sizes["h"], sizes["d"], sizes["F"]
     X0 = E[words] + P                                 # X0 = E[words] + P   N×T×(d*h)
-    t5 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t5 = causal_mask(T)   T×T
-    # c_2 = X0 − mean(X0, axis=-1, keepdims=True)   N×T×(d*h)
-    c_2 = X0 - X0.sum(axis=2, keepdims=True) / (d * h)
-    # v = mean(c_2², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v = (c_2 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
-    a = c_2 / s                                       # a = c_2 / s   N×T×(d*h)
-    A1 = ga1 * a + ca1                                # A1 = ga1 ⊙ a + ca1   N×T×(d*h)
+    t1 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t1 = causal_mask(T)   T×T
+    mu = X0.sum(axis=2, keepdims=True) / (d * h)      # mu = mean(X0, axis=-1, keepdims=True)   N×T×1
+    X0_tilde = X0 - mu                                # X0_tilde = X0 − mu   N×T×(d*h)
+    # v = mean(X0_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v = (X0_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
+    sigma = np.sqrt(v)                                # sigma = sqrt(v)   N×T×1
+    X0_hat = X0_tilde / sigma                         # X0_hat = X0_tilde / sigma   N×T×(d*h)
+    A1 = ga1 * X0_hat + ca1                           # A1 = ga1 ⊙ X0_hat + ca1   N×T×(d*h)
     # Q1 = transpose(reshape(A1 W_q1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     Q1 = (A1.reshape(N * T, d * h) @ W_q1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K1 = transpose(reshape(A1 W_k1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     K1 = (A1.reshape(N * T, d * h) @ W_k1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    b = Q1 @ K1.swapaxes(-1, -2) / d ** 0.5           # b = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
-    S = np.where(t5, b, -np.inf)                      # S = where(t5, b, -inf)   N×h×T×T
-    P_2 = softmax(S, axis=3)                          # P_2 = softmax(S)   N×h×T×T
+    S = Q1 @ K1.swapaxes(-1, -2) / d ** 0.5           # S = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
+    S_mask = np.where(t1, S, -np.inf)                 # S_mask = where(t1, S, -inf)   N×h×T×T
+    P_att = softmax(S_mask, axis=3)                   # P_att = softmax(S_mask)   N×h×T×T
     # S1 = transpose(reshape(A1 W_v1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S1 = (A1.reshape(N * T, d * h) @ W_v1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    t6 = (P_2 @ S1).transpose(0, 2, 1, 3)             # t6 = transpose(P_2 S1, (0, 2, 1, 3))   N×T×h×d
-    e = t6.reshape(N, T, d * h)                       # e = reshape(t6, (N, T, d*h))   N×T×(d*h)
-    Y1 = X0 + (e.reshape(N * T, d * h) @ W_o1).reshape(N, T, d * h)  # Y1 = X0 + e W_o1   N×T×(d*h)
-    # c_3 = Y1 − mean(Y1, axis=-1, keepdims=True)   N×T×(d*h)
-    c_3 = Y1 - Y1.sum(axis=2, keepdims=True) / (d * h)
-    # v_2 = mean(c_3², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_2 = (c_3 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
-    k = c_3 / s_2                                     # k = c_3 / s_2   N×T×(d*h)
-    M1 = gb1 * k + cb1                                # M1 = gb1 ⊙ k + cb1   N×T×(d*h)
-    m = (M1.reshape(N * T, d * h) @ W_u1).reshape(N, T, F) + b_u1  # m = M1 W_u1 + b_u1   N×T×F
-    p = normal_cdf(m)                                 # p = normal_cdf(m)   N×T×F
-    q = gated(m, p)                                   # q = m ⊙ p   N×T×F
-    X1 = Y1 + (q.reshape(N * T, F) @ W_d1).reshape(N, T, d * h) + b_d1  # X1 = Y1 + q W_d1 + b_d1   N×T×(d*h)
-    # c_4 = X1 − mean(X1, axis=-1, keepdims=True)   N×T×(d*h)
-    c_4 = X1 - X1.sum(axis=2, keepdims=True) / (d * h)
-    # v_3 = mean(c_4², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_3 = (c_4 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s_3 = np.sqrt(v_3)                                # s_3 = sqrt(v_3)   N×T×1
-    r = c_4 / s_3                                     # r = c_4 / s_3   N×T×(d*h)
-    A2 = ga2 * r + ca2                                # A2 = ga2 ⊙ r + ca2   N×T×(d*h)
+    t2 = (P_att @ S1).transpose(0, 2, 1, 3)           # t2 = transpose(P_att S1, (0, 2, 1, 3))   N×T×h×d
+    a = t2.reshape(N, T, d * h)                       # a = reshape(t2, (N, T, d*h))   N×T×(d*h)
+    Y1 = X0 + (a.reshape(N * T, d * h) @ W_o1).reshape(N, T, d * h)  # Y1 = X0 + a W_o1   N×T×(d*h)
+    mu_2 = Y1.sum(axis=2, keepdims=True) / (d * h)    # mu_2 = mean(Y1, axis=-1, keepdims=True)   N×T×1
+    Y1_tilde = Y1 - mu_2                              # Y1_tilde = Y1 − mu_2   N×T×(d*h)
+    # v_2 = mean(Y1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_2 = (Y1_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
+    s = np.sqrt(v_2)                                  # s = sqrt(v_2)   N×T×1
+    Y1_hat = Y1_tilde / s                             # Y1_hat = Y1_tilde / s   N×T×(d*h)
+    M1 = gb1 * Y1_hat + cb1                           # M1 = gb1 ⊙ Y1_hat + cb1   N×T×(d*h)
+    z = (M1.reshape(N * T, d * h) @ W_u1).reshape(N, T, F) + b_u1  # z = M1 W_u1 + b_u1   N×T×F
+    p = normal_cdf(z)                                 # p = normal_cdf(z)   N×T×F
+    a_2 = gated(z, p)                                 # a_2 = z ⊙ p   N×T×F
+    # X1 = Y1 + a_2 W_d1 + b_d1   N×T×(d*h)
+    X1 = Y1 + (a_2.reshape(N * T, F) @ W_d1).reshape(N, T, d * h) + b_d1
+    mu_3 = X1.sum(axis=2, keepdims=True) / (d * h)    # mu_3 = mean(X1, axis=-1, keepdims=True)   N×T×1
+    X1_tilde = X1 - mu_3                              # X1_tilde = X1 − mu_3   N×T×(d*h)
+    # v_3 = mean(X1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_3 = (X1_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
+    s_2 = np.sqrt(v_3)                                # s_2 = sqrt(v_3)   N×T×1
+    X1_hat = X1_tilde / s_2                           # X1_hat = X1_tilde / s_2   N×T×(d*h)
+    A2 = ga2 * X1_hat + ca2                           # A2 = ga2 ⊙ X1_hat + ca2   N×T×(d*h)
     # Q2 = transpose(reshape(A2 W_q2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     Q2 = (A2.reshape(N * T, d * h) @ W_q2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K2 = transpose(reshape(A2 W_k2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     K2 = (A2.reshape(N * T, d * h) @ W_k2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    u = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5           # u = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
-    S_3 = np.where(t5, u, -np.inf)                    # S_3 = where(t5, u, -inf)   N×h×T×T
-    P_3 = softmax(S_3, axis=3)                        # P_3 = softmax(S_3)   N×h×T×T
+    # S_att = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
+    S_att = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5
+    S_mask_2 = np.where(t1, S_att, -np.inf)           # S_mask_2 = where(t1, S_att, -inf)   N×h×T×T
+    P_att_2 = softmax(S_mask_2, axis=3)               # P_att_2 = softmax(S_mask_2)   N×h×T×T
     # S2 = transpose(reshape(A2 W_v2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S2 = (A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    t7 = (P_3 @ S2).transpose(0, 2, 1, 3)             # t7 = transpose(P_3 S2, (0, 2, 1, 3))   N×T×h×d
-    z = t7.reshape(N, T, d * h)                       # z = reshape(t7, (N, T, d*h))   N×T×(d*h)
-    Y2 = X1 + (z.reshape(N * T, d * h) @ W_o2).reshape(N, T, d * h)  # Y2 = X1 + z W_o2   N×T×(d*h)
-    # c_5 = Y2 − mean(Y2, axis=-1, keepdims=True)   N×T×(d*h)
-    c_5 = Y2 - Y2.sum(axis=2, keepdims=True) / (d * h)
-    # v_4 = mean(c_5², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_4 = (c_5 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s_4 = np.sqrt(v_4)                                # s_4 = sqrt(v_4)   N×T×1
-    t1 = c_5 / s_4                                    # t1 = c_5 / s_4   N×T×(d*h)
-    M2 = gb2 * t1 + cb2                               # M2 = gb2 ⊙ t1 + cb2   N×T×(d*h)
-    t2 = (M2.reshape(N * T, d * h) @ W_u2).reshape(N, T, F) + b_u2  # t2 = M2 W_u2 + b_u2   N×T×F
-    p_2 = normal_cdf(t2)                              # p_2 = normal_cdf(t2)   N×T×F
-    t3 = gated(t2, p_2)                               # t3 = t2 ⊙ p_2   N×T×F
-    # X2 = Y2 + t3 W_d2 + b_d2   N×T×(d*h)
-    X2 = Y2 + (t3.reshape(N * T, F) @ W_d2).reshape(N, T, d * h) + b_d2
-    # c_6 = X2 − mean(X2, axis=-1, keepdims=True)   N×T×(d*h)
-    c_6 = X2 - X2.sum(axis=2, keepdims=True) / (d * h)
-    # v_5 = mean(c_6², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_5 = (c_6 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s_5 = np.sqrt(v_5)                                # s_5 = sqrt(v_5)   N×T×1
-    t4 = c_6 / s_5                                    # t4 = c_6 / s_5   N×T×(d*h)
-    O = g * t4 + c                                    # O = g ⊙ t4 + c   N×T×(d*h)
+    t3 = (P_att_2 @ S2).transpose(0, 2, 1, 3)         # t3 = transpose(P_att_2 S2, (0, 2, 1, 3))   N×T×h×d
+    b = t3.reshape(N, T, d * h)                       # b = reshape(t3, (N, T, d*h))   N×T×(d*h)
+    Y2 = X1 + (b.reshape(N * T, d * h) @ W_o2).reshape(N, T, d * h)  # Y2 = X1 + b W_o2   N×T×(d*h)
+    mu_4 = Y2.sum(axis=2, keepdims=True) / (d * h)    # mu_4 = mean(Y2, axis=-1, keepdims=True)   N×T×1
+    Y2_tilde = Y2 - mu_4                              # Y2_tilde = Y2 − mu_4   N×T×(d*h)
+    # v_4 = mean(Y2_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_4 = (Y2_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
+    s_3 = np.sqrt(v_4)                                # s_3 = sqrt(v_4)   N×T×1
+    Y2_hat = Y2_tilde / s_3                           # Y2_hat = Y2_tilde / s_3   N×T×(d*h)
+    M2 = gb2 * Y2_hat + cb2                           # M2 = gb2 ⊙ Y2_hat + cb2   N×T×(d*h)
+    z_2 = (M2.reshape(N * T, d * h) @ W_u2).reshape(N, T, F) + b_u2  # z_2 = M2 W_u2 + b_u2   N×T×F
+    p_2 = normal_cdf(z_2)                             # p_2 = normal_cdf(z_2)   N×T×F
+    a_3 = gated(z_2, p_2)                             # a_3 = z_2 ⊙ p_2   N×T×F
+    # X2 = Y2 + a_3 W_d2 + b_d2   N×T×(d*h)
+    X2 = Y2 + (a_3.reshape(N * T, F) @ W_d2).reshape(N, T, d * h) + b_d2
+    mu_5 = X2.sum(axis=2, keepdims=True) / (d * h)    # mu_5 = mean(X2, axis=-1, keepdims=True)   N×T×1
+    X2_tilde = X2 - mu_5                              # X2_tilde = X2 − mu_5   N×T×(d*h)
+    # v_5 = mean(X2_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_5 = (X2_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
+    s_4 = np.sqrt(v_5)                                # s_4 = sqrt(v_5)   N×T×1
+    X2_hat = X2_tilde / s_4                           # X2_hat = X2_tilde / s_4   N×T×(d*h)
+    O = g * X2_hat + c                                # O = g ⊙ X2_hat + c   N×T×(d*h)
     Z = (O.reshape(N * T, d * h) @ E.T).reshape(N, T, V)  # Z = O Eᵀ   N×T×V
-    p_3, t8 = softmax_logsumexp(Z, axis=2)            # p_3 = softmax(Z)   N×T×V
+    p_3, t4 = softmax_logsumexp(Z, axis=2)            # p_3 = softmax(Z)   N×T×V
     # L = mean(cross_entropy(Z, target))
-    L = (t8 - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
+    L = (t4 - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
     cache = {
-        "s_5": s_5, "p_3": p_3, "target": target, "E": E, "g": g, "t4": t4, "s_4": s_4, "W_d2": W_d2,
-        "p_2": p_2, "t2": t2, "W_u2": W_u2, "gb2": gb2, "t1": t1, "s_3": s_3, "W_o2": W_o2, "P_3": P_3,
-        "W_v2": W_v2, "S2": S2, "t7": t7, "Q2": Q2, "W_k2": W_k2, "K2": K2, "W_q2": W_q2, "ga2": ga2, "r": r,
-        "s_2": s_2, "W_d1": W_d1, "p": p, "m": m, "W_u1": W_u1, "gb1": gb1, "k": k, "s": s, "W_o1": W_o1,
-        "P_2": P_2, "W_v1": W_v1, "S1": S1, "t6": t6, "Q1": Q1, "W_k1": W_k1, "K1": K1, "W_q1": W_q1,
-        "ga1": ga1, "a": a, "words": words, "O": O, "A1": A1, "A2": A2, "e": e, "z": z, "M1": M1, "M2": M2,
-        "q": q, "t3": t3, "N": N, "T": T, "V": V, "h": h, "d": d, "F": F, "dtypes": dtypes,
+        "s_4": s_4, "p_3": p_3, "target": target, "E": E, "g": g, "X2_hat": X2_hat, "s_3": s_3, "W_d2": W_d2,
+        "p_2": p_2, "z_2": z_2, "W_u2": W_u2, "gb2": gb2, "Y2_hat": Y2_hat, "s_2": s_2, "W_o2": W_o2,
+        "P_att_2": P_att_2, "W_v2": W_v2, "S2": S2, "t3": t3, "Q2": Q2, "W_k2": W_k2, "K2": K2, "W_q2": W_q2,
+        "ga2": ga2, "X1_hat": X1_hat, "s": s, "W_d1": W_d1, "p": p, "z": z, "W_u1": W_u1, "gb1": gb1,
+        "Y1_hat": Y1_hat, "sigma": sigma, "W_o1": W_o1, "P_att": P_att, "W_v1": W_v1, "S1": S1, "t2": t2,
+        "Q1": Q1, "W_k1": W_k1, "K1": K1, "W_q1": W_q1, "ga1": ga1, "X0_hat": X0_hat, "words": words, "O": O,
+        "A1": A1, "A2": A2, "a": a, "b": b, "M1": M1, "M2": M2, "a_2": a_2, "a_3": a_3, "N": N, "T": T,
+        "V": V, "h": h, "d": d, "F": F, "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
 
 def backward(cache, upstream=1.0):
     """The gradient of L, times upstream, with respect to every parameter and input."""
-    s_5 = cache["s_5"]                                # N×T×1
+    s_4 = cache["s_4"]                                # N×T×1
     p_3 = cache["p_3"]                                # N×T×V
     target = cache["target"]                          # N×T
     E = cache["E"]                                    # V×(d*h)
     g = cache["g"]                                    # (d*h)
-    t4 = cache["t4"]                                  # N×T×(d*h)
-    s_4 = cache["s_4"]                                # N×T×1
+    X2_hat = cache["X2_hat"]                          # N×T×(d*h)
+    s_3 = cache["s_3"]                                # N×T×1
     W_d2 = cache["W_d2"]                              # F×(d*h)
     p_2 = cache["p_2"]                                # N×T×F
-    t2 = cache["t2"]                                  # N×T×F
+    z_2 = cache["z_2"]                                # N×T×F
     W_u2 = cache["W_u2"]                              # (d*h)×F
     gb2 = cache["gb2"]                                # (d*h)
-    t1 = cache["t1"]                                  # N×T×(d*h)
-    s_3 = cache["s_3"]                                # N×T×1
+    Y2_hat = cache["Y2_hat"]                          # N×T×(d*h)
+    s_2 = cache["s_2"]                                # N×T×1
     W_o2 = cache["W_o2"]                              # (d*h)×(d*h)
-    P_3 = cache["P_3"]                                # N×h×T×T
+    P_att_2 = cache["P_att_2"]                        # N×h×T×T
     W_v2 = cache["W_v2"]                              # (d*h)×(d*h)
     S2 = cache["S2"]                                  # N×h×T×d
-    t7 = cache["t7"]                                  # N×T×h×d
+    t3 = cache["t3"]                                  # N×T×h×d
     Q2 = cache["Q2"]                                  # N×h×T×d
     W_k2 = cache["W_k2"]                              # (d*h)×(d*h)
     K2 = cache["K2"]                                  # N×h×T×d
     W_q2 = cache["W_q2"]                              # (d*h)×(d*h)
     ga2 = cache["ga2"]                                # (d*h)
-    r = cache["r"]                                    # N×T×(d*h)
-    s_2 = cache["s_2"]                                # N×T×1
+    X1_hat = cache["X1_hat"]                          # N×T×(d*h)
+    s = cache["s"]                                    # N×T×1
     W_d1 = cache["W_d1"]                              # F×(d*h)
     p = cache["p"]                                    # N×T×F
-    m = cache["m"]                                    # N×T×F
+    z = cache["z"]                                    # N×T×F
     W_u1 = cache["W_u1"]                              # (d*h)×F
     gb1 = cache["gb1"]                                # (d*h)
-    k = cache["k"]                                    # N×T×(d*h)
-    s = cache["s"]                                    # N×T×1
+    Y1_hat = cache["Y1_hat"]                          # N×T×(d*h)
+    sigma = cache["sigma"]                            # N×T×1
     W_o1 = cache["W_o1"]                              # (d*h)×(d*h)
-    P_2 = cache["P_2"]                                # N×h×T×T
+    P_att = cache["P_att"]                            # N×h×T×T
     W_v1 = cache["W_v1"]                              # (d*h)×(d*h)
     S1 = cache["S1"]                                  # N×h×T×d
-    t6 = cache["t6"]                                  # N×T×h×d
+    t2 = cache["t2"]                                  # N×T×h×d
     Q1 = cache["Q1"]                                  # N×h×T×d
     W_k1 = cache["W_k1"]                              # (d*h)×(d*h)
     K1 = cache["K1"]                                  # N×h×T×d
     W_q1 = cache["W_q1"]                              # (d*h)×(d*h)
     ga1 = cache["ga1"]                                # (d*h)
-    a = cache["a"]                                    # N×T×(d*h)
+    X0_hat = cache["X0_hat"]                          # N×T×(d*h)
     words = cache["words"]                            # N×T
     O = cache["O"]                                    # N×T×(d*h)
     A1 = cache["A1"]                                  # N×T×(d*h)
     A2 = cache["A2"]                                  # N×T×(d*h)
-    e = cache["e"]                                    # N×T×(d*h)
-    z = cache["z"]                                    # N×T×(d*h)
+    a = cache["a"]                                    # N×T×(d*h)
+    b = cache["b"]                                    # N×T×(d*h)
     M1 = cache["M1"]                                  # N×T×(d*h)
     M2 = cache["M2"]                                  # N×T×(d*h)
-    q = cache["q"]                                    # N×T×F
-    t3 = cache["t3"]                                  # N×T×F
+    a_2 = cache["a_2"]                                # N×T×F
+    a_3 = cache["a_3"]                                # N×T×F
     N, T, V, h, d, F = cache["N"], cache["T"], cache["V"], cache["h"], cache["d"], cache["F"]
     dZ = p_3 / (N * T)                                # dZ = (p_3 − one_hot(target, V)) / (N*T)   N×T×V
     at = *np.indices((N, T), sparse=True), target     # the entry of every row that the one-hot array marks
     dZ[at] = (p_3[at] - 1) / (N * T)
     dO = (dZ.reshape(N * T, V) @ E).reshape(N, T, d * h)  # dO = dZ E   N×T×(d*h)
-    dg = (dO * t4).sum(axis=(0, 1))                   # dg = sum(dO ⊙ t4, axis=(0, 1))   (d*h)
+    dg = (dO * X2_hat).sum(axis=(0, 1))               # dg = sum(dO ⊙ X2_hat, axis=(0, 1))   (d*h)
     dc = dO.sum(axis=(0, 1))                          # dc = sum(dO, axis=(0, 1))   (d*h)
-    dt4 = dO * g                                      # dt4 = dO ⊙ g   N×T×(d*h)
-    # t9 = sum(dt4 ⊙ t4, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t9 = (dt4 * t4).sum(axis=2, keepdims=True) / (d * h)
-    # dX2 = 1 / s_5 ⊙ (dt4 − t9 ⊙ t4 − sum(dt4, axis=-1, keepdims=True) / (d*h))   N×T×(d*h)
-    dX2 = 1 / s_5 * (dt4 - t9 * t4 - dt4.sum(axis=2, keepdims=True) / (d * h))
-    # dW_d2 = einsum(abc,abd→dc, dX2, t3)   F×(d*h)
-    dW_d2 = t3.reshape(N * T, F).T @ dX2.reshape(N * T, d * h)
+    dX2_hat = dO * g                                  # dX2_hat = dO ⊙ g   N×T×(d*h)
+    # t5 = sum(dX2_hat ⊙ X2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t5 = (dX2_hat * X2_hat).sum(axis=2, keepdims=True) / (d * h)
+    # t6 = sum(dX2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t6 = dX2_hat.sum(axis=2, keepdims=True) / (d * h)
+    # dX2 = 1 / s_4 ⊙ (dX2_hat − t5 ⊙ X2_hat − t6)   N×T×(d*h)
+    dX2 = 1 / s_4 * (dX2_hat - t5 * X2_hat - t6)
+    # dW_d2 = einsum(abc,abd→dc, dX2, a_3)   F×(d*h)
+    dW_d2 = a_3.reshape(N * T, F).T @ dX2.reshape(N * T, d * h)
     db_d2 = dX2.sum(axis=(0, 1))                      # db_d2 = sum(dX2, axis=(0, 1))   (d*h)
-    dt3 = (dX2.reshape(N * T, d * h) @ W_d2.T).reshape(N, T, F)  # dt3 = dX2 W_d2ᵀ   N×T×F
-    dt2 = dt3 * (p_2 + limited(t2) * normal_pdf(t2))  # dt2 = dt3 ⊙ (p_2 + t2 ⊙ normal_pdf(t2))   N×T×F
-    # dW_u2 = einsum(abc,abd→dc, dt2, M2)   (d*h)×F
-    dW_u2 = M2.reshape(N * T, d * h).T @ dt2.reshape(N * T, F)
-    db_u2 = dt2.sum(axis=(0, 1))                      # db_u2 = sum(dt2, axis=(0, 1))   F
-    dM2 = (dt2.reshape(N * T, F) @ W_u2.T).reshape(N, T, d * h)  # dM2 = dt2 W_u2ᵀ   N×T×(d*h)
-    dgb2 = (dM2 * t1).sum(axis=(0, 1))                # dgb2 = sum(dM2 ⊙ t1, axis=(0, 1))   (d*h)
+    da_3 = (dX2.reshape(N * T, d * h) @ W_d2.T).reshape(N, T, F)  # da_3 = dX2 W_d2ᵀ   N×T×F
+    # dz_2 = da_3 ⊙ (p_2 + z_2 ⊙ normal_pdf(z_2))   N×T×F
+    dz_2 = da_3 * (p_2 + limited(z_2) * normal_pdf(z_2))
+    # dW_u2 = einsum(abc,abd→dc, dz_2, M2)   (d*h)×F
+    dW_u2 = M2.reshape(N * T, d * h).T @ dz_2.reshape(N * T, F)
+    db_u2 = dz_2.sum(axis=(0, 1))                     # db_u2 = sum(dz_2, axis=(0, 1))   F
+    dM2 = (dz_2.reshape(N * T, F) @ W_u2.T).reshape(N, T, d * h)  # dM2 = dz_2 W_u2ᵀ   N×T×(d*h)
+    dgb2 = (dM2 * Y2_hat).sum(axis=(0, 1))            # dgb2 = sum(dM2 ⊙ Y2_hat, axis=(0, 1))   (d*h)
     dcb2 = dM2.sum(axis=(0, 1))                       # dcb2 = sum(dM2, axis=(0, 1))   (d*h)
-    dt1 = dM2 * gb2                                   # dt1 = dM2 ⊙ gb2   N×T×(d*h)
-    # t10 = sum(dt1 ⊙ t1, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t10 = (dt1 * t1).sum(axis=2, keepdims=True) / (d * h)
-    t11 = dt1.sum(axis=2, keepdims=True) / (d * h)    # t11 = sum(dt1, axis=-1, keepdims=True) / (d*h)   N×T×1
-    # dY2 = dX2 + 1 / s_4 ⊙ (dt1 − t10 ⊙ t1 − t11)   N×T×(d*h)
-    dY2 = dX2 + 1 / s_4 * (dt1 - t10 * t1 - t11)
-    # dW_o2 = einsum(abc,abd→dc, dY2, z)   (d*h)×(d*h)
-    dW_o2 = z.reshape(N * T, d * h).T @ dY2.reshape(N * T, d * h)
-    dz = (dY2.reshape(N * T, d * h) @ W_o2.T).reshape(N, T, d * h)  # dz = dY2 W_o2ᵀ   N×T×(d*h)
-    # dS2 = einsum(abcd,acbe→aced, reshape(dz, (N, T, h, d)), P_3)   N×h×T×d
-    dS2 = (dz.reshape(N, T, h, d).transpose(0, 2, 3, 1) @ P_3).transpose(0, 1, 3, 2)
-    # t12 = reshape(transpose(dS2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t12 = dS2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_v2 = einsum(abc,abd→dc, t12, A2)   (d*h)×(d*h)
-    dW_v2 = A2.reshape(N * T, d * h).T @ t12.reshape(N * T, d * h)
-    # dP_3 = einsum(abcd,aced→acbe, reshape(dz, (N, T, h, d)), S2)   N×h×T×T
-    dP_3 = dz.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ S2.swapaxes(-1, -2)
-    # t13 = P_3 ⊙ (dP_3 − reshape(transpose(sum(reshape(dz, (N, T, h, d)) ⊙ t7, axis=-1), (0, 2, 1)), (N, h,
-    #   T, 1))) / sqrt(d)   N×h×T×T
-    t13 = (
-        P_3
-        * (dP_3 - (dz.reshape(N, T, h, d) * t7).sum(axis=3).transpose(0, 2, 1)[:, :, :, None])
+    dY2_hat = dM2 * gb2                               # dY2_hat = dM2 ⊙ gb2   N×T×(d*h)
+    # t7 = sum(dY2_hat ⊙ Y2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t7 = (dY2_hat * Y2_hat).sum(axis=2, keepdims=True) / (d * h)
+    # t8 = sum(dY2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t8 = dY2_hat.sum(axis=2, keepdims=True) / (d * h)
+    # dY2 = dX2 + 1 / s_3 ⊙ (dY2_hat − t7 ⊙ Y2_hat − t8)   N×T×(d*h)
+    dY2 = dX2 + 1 / s_3 * (dY2_hat - t7 * Y2_hat - t8)
+    # dW_o2 = einsum(abc,abd→dc, dY2, b)   (d*h)×(d*h)
+    dW_o2 = b.reshape(N * T, d * h).T @ dY2.reshape(N * T, d * h)
+    db = (dY2.reshape(N * T, d * h) @ W_o2.T).reshape(N, T, d * h)  # db = dY2 W_o2ᵀ   N×T×(d*h)
+    # dS2 = einsum(abcd,acbe→aced, reshape(db, (N, T, h, d)), P_att_2)   N×h×T×d
+    dS2 = (db.reshape(N, T, h, d).transpose(0, 2, 3, 1) @ P_att_2).transpose(0, 1, 3, 2)
+    # t9 = reshape(transpose(dS2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t9 = dS2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_v2 = einsum(abc,abd→dc, t9, A2)   (d*h)×(d*h)
+    dW_v2 = A2.reshape(N * T, d * h).T @ t9.reshape(N * T, d * h)
+    # dP_att_2 = einsum(abcd,aced→acbe, reshape(db, (N, T, h, d)), S2)   N×h×T×T
+    dP_att_2 = db.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ S2.swapaxes(-1, -2)
+    # t10 = P_att_2 ⊙ (dP_att_2 − reshape(transpose(sum(reshape(db, (N, T, h, d)) ⊙ t3, axis=-1), (0, 2, 1)),
+    #   (N, h, T, 1))) / sqrt(d)   N×h×T×T
+    t10 = (
+        P_att_2
+        * (dP_att_2 - (db.reshape(N, T, h, d) * t3).sum(axis=3).transpose(0, 2, 1)[:, :, :, None])
         / d ** 0.5
     )
-    dK2 = t13.swapaxes(-1, -2) @ Q2                   # dK2 = einsum(abcd,abce→abde, t13, Q2)   N×h×T×d
-    # t14 = reshape(transpose(dK2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t14 = dK2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_k2 = einsum(abc,abd→dc, t14, A2)   (d*h)×(d*h)
-    dW_k2 = A2.reshape(N * T, d * h).T @ t14.reshape(N * T, d * h)
-    dQ2 = t13 @ K2                                    # dQ2 = t13 K2   N×h×T×d
-    # t15 = reshape(transpose(dQ2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t15 = dQ2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_q2 = einsum(abc,abd→dc, t15, A2)   (d*h)×(d*h)
-    dW_q2 = A2.reshape(N * T, d * h).T @ t15.reshape(N * T, d * h)
-    # dA2 = t12 W_v2ᵀ + t14 W_k2ᵀ + t15 W_q2ᵀ   N×T×(d*h)
+    dK2 = t10.swapaxes(-1, -2) @ Q2                   # dK2 = einsum(abcd,abce→abde, t10, Q2)   N×h×T×d
+    # t11 = reshape(transpose(dK2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t11 = dK2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_k2 = einsum(abc,abd→dc, t11, A2)   (d*h)×(d*h)
+    dW_k2 = A2.reshape(N * T, d * h).T @ t11.reshape(N * T, d * h)
+    dQ2 = t10 @ K2                                    # dQ2 = t10 K2   N×h×T×d
+    # t12 = reshape(transpose(dQ2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t12 = dQ2.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_q2 = einsum(abc,abd→dc, t12, A2)   (d*h)×(d*h)
+    dW_q2 = A2.reshape(N * T, d * h).T @ t12.reshape(N * T, d * h)
+    # dA2 = t9 W_v2ᵀ + t11 W_k2ᵀ + t12 W_q2ᵀ   N×T×(d*h)
     dA2 = (
-        (t12.reshape(N * T, d * h) @ W_v2.T).reshape(N, T, d * h)
-        + (t14.reshape(N * T, d * h) @ W_k2.T).reshape(N, T, d * h)
-        + (t15.reshape(N * T, d * h) @ W_q2.T).reshape(N, T, d * h)
+        (t9.reshape(N * T, d * h) @ W_v2.T).reshape(N, T, d * h)
+        + (t11.reshape(N * T, d * h) @ W_k2.T).reshape(N, T, d * h)
+        + (t12.reshape(N * T, d * h) @ W_q2.T).reshape(N, T, d * h)
     )
-    dga2 = (dA2 * r).sum(axis=(0, 1))                 # dga2 = sum(dA2 ⊙ r, axis=(0, 1))   (d*h)
+    dga2 = (dA2 * X1_hat).sum(axis=(0, 1))            # dga2 = sum(dA2 ⊙ X1_hat, axis=(0, 1))   (d*h)
     dca2 = dA2.sum(axis=(0, 1))                       # dca2 = sum(dA2, axis=(0, 1))   (d*h)
-    dr = dA2 * ga2                                    # dr = dA2 ⊙ ga2   N×T×(d*h)
-    # t16 = sum(dr ⊙ r, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t16 = (dr * r).sum(axis=2, keepdims=True) / (d * h)
-    t17 = dr.sum(axis=2, keepdims=True) / (d * h)     # t17 = sum(dr, axis=-1, keepdims=True) / (d*h)   N×T×1
-    dX1 = dY2 + 1 / s_3 * (dr - t16 * r - t17)        # dX1 = dY2 + 1 / s_3 ⊙ (dr − t16 ⊙ r − t17)   N×T×(d*h)
-    dW_d1 = q.reshape(N * T, F).T @ dX1.reshape(N * T, d * h)  # dW_d1 = einsum(abc,abd→dc, dX1, q)   F×(d*h)
+    dX1_hat = dA2 * ga2                               # dX1_hat = dA2 ⊙ ga2   N×T×(d*h)
+    # t13 = sum(dX1_hat ⊙ X1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t13 = (dX1_hat * X1_hat).sum(axis=2, keepdims=True) / (d * h)
+    # t14 = sum(dX1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t14 = dX1_hat.sum(axis=2, keepdims=True) / (d * h)
+    # dX1 = dY2 + 1 / s_2 ⊙ (dX1_hat − t13 ⊙ X1_hat − t14)   N×T×(d*h)
+    dX1 = dY2 + 1 / s_2 * (dX1_hat - t13 * X1_hat - t14)
+    # dW_d1 = einsum(abc,abd→dc, dX1, a_2)   F×(d*h)
+    dW_d1 = a_2.reshape(N * T, F).T @ dX1.reshape(N * T, d * h)
     db_d1 = dX1.sum(axis=(0, 1))                      # db_d1 = sum(dX1, axis=(0, 1))   (d*h)
-    dq = (dX1.reshape(N * T, d * h) @ W_d1.T).reshape(N, T, F)  # dq = dX1 W_d1ᵀ   N×T×F
-    dm = dq * (p + limited(m) * normal_pdf(m))        # dm = dq ⊙ (p + m ⊙ normal_pdf(m))   N×T×F
-    dW_u1 = M1.reshape(N * T, d * h).T @ dm.reshape(N * T, F)  # dW_u1 = einsum(abc,abd→dc, dm, M1)   (d*h)×F
-    db_u1 = dm.sum(axis=(0, 1))                       # db_u1 = sum(dm, axis=(0, 1))   F
-    dM1 = (dm.reshape(N * T, F) @ W_u1.T).reshape(N, T, d * h)  # dM1 = dm W_u1ᵀ   N×T×(d*h)
-    dgb1 = (dM1 * k).sum(axis=(0, 1))                 # dgb1 = sum(dM1 ⊙ k, axis=(0, 1))   (d*h)
+    da_2 = (dX1.reshape(N * T, d * h) @ W_d1.T).reshape(N, T, F)  # da_2 = dX1 W_d1ᵀ   N×T×F
+    dz = da_2 * (p + limited(z) * normal_pdf(z))      # dz = da_2 ⊙ (p + z ⊙ normal_pdf(z))   N×T×F
+    dW_u1 = M1.reshape(N * T, d * h).T @ dz.reshape(N * T, F)  # dW_u1 = einsum(abc,abd→dc, dz, M1)   (d*h)×F
+    db_u1 = dz.sum(axis=(0, 1))                       # db_u1 = sum(dz, axis=(0, 1))   F
+    dM1 = (dz.reshape(N * T, F) @ W_u1.T).reshape(N, T, d * h)  # dM1 = dz W_u1ᵀ   N×T×(d*h)
+    dgb1 = (dM1 * Y1_hat).sum(axis=(0, 1))            # dgb1 = sum(dM1 ⊙ Y1_hat, axis=(0, 1))   (d*h)
     dcb1 = dM1.sum(axis=(0, 1))                       # dcb1 = sum(dM1, axis=(0, 1))   (d*h)
-    dk = dM1 * gb1                                    # dk = dM1 ⊙ gb1   N×T×(d*h)
-    # t18 = sum(dk ⊙ k, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t18 = (dk * k).sum(axis=2, keepdims=True) / (d * h)
-    t19 = dk.sum(axis=2, keepdims=True) / (d * h)     # t19 = sum(dk, axis=-1, keepdims=True) / (d*h)   N×T×1
-    dY1 = dX1 + 1 / s_2 * (dk - t18 * k - t19)        # dY1 = dX1 + 1 / s_2 ⊙ (dk − t18 ⊙ k − t19)   N×T×(d*h)
-    # dW_o1 = einsum(abc,abd→dc, dY1, e)   (d*h)×(d*h)
-    dW_o1 = e.reshape(N * T, d * h).T @ dY1.reshape(N * T, d * h)
-    de = (dY1.reshape(N * T, d * h) @ W_o1.T).reshape(N, T, d * h)  # de = dY1 W_o1ᵀ   N×T×(d*h)
-    # dS1 = einsum(abcd,acbe→aced, reshape(de, (N, T, h, d)), P_2)   N×h×T×d
-    dS1 = (de.reshape(N, T, h, d).transpose(0, 2, 3, 1) @ P_2).transpose(0, 1, 3, 2)
-    # t20 = reshape(transpose(dS1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t20 = dS1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_v1 = einsum(abc,abd→dc, t20, A1)   (d*h)×(d*h)
-    dW_v1 = A1.reshape(N * T, d * h).T @ t20.reshape(N * T, d * h)
-    # dP_2 = einsum(abcd,aced→acbe, reshape(de, (N, T, h, d)), S1)   N×h×T×T
-    dP_2 = de.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ S1.swapaxes(-1, -2)
-    # t21 = P_2 ⊙ (dP_2 − reshape(transpose(sum(reshape(de, (N, T, h, d)) ⊙ t6, axis=-1), (0, 2, 1)), (N, h,
-    #   T, 1))) / sqrt(d)   N×h×T×T
-    t21 = (
-        P_2
-        * (dP_2 - (de.reshape(N, T, h, d) * t6).sum(axis=3).transpose(0, 2, 1)[:, :, :, None])
+    dY1_hat = dM1 * gb1                               # dY1_hat = dM1 ⊙ gb1   N×T×(d*h)
+    # t15 = sum(dY1_hat ⊙ Y1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t15 = (dY1_hat * Y1_hat).sum(axis=2, keepdims=True) / (d * h)
+    # t16 = sum(dY1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t16 = dY1_hat.sum(axis=2, keepdims=True) / (d * h)
+    # dY1 = dX1 + 1 / s ⊙ (dY1_hat − t15 ⊙ Y1_hat − t16)   N×T×(d*h)
+    dY1 = dX1 + 1 / s * (dY1_hat - t15 * Y1_hat - t16)
+    # dW_o1 = einsum(abc,abd→dc, dY1, a)   (d*h)×(d*h)
+    dW_o1 = a.reshape(N * T, d * h).T @ dY1.reshape(N * T, d * h)
+    da = (dY1.reshape(N * T, d * h) @ W_o1.T).reshape(N, T, d * h)  # da = dY1 W_o1ᵀ   N×T×(d*h)
+    # dS1 = einsum(abcd,acbe→aced, reshape(da, (N, T, h, d)), P_att)   N×h×T×d
+    dS1 = (da.reshape(N, T, h, d).transpose(0, 2, 3, 1) @ P_att).transpose(0, 1, 3, 2)
+    # t17 = reshape(transpose(dS1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t17 = dS1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_v1 = einsum(abc,abd→dc, t17, A1)   (d*h)×(d*h)
+    dW_v1 = A1.reshape(N * T, d * h).T @ t17.reshape(N * T, d * h)
+    # dP_att = einsum(abcd,aced→acbe, reshape(da, (N, T, h, d)), S1)   N×h×T×T
+    dP_att = da.reshape(N, T, h, d).transpose(0, 2, 1, 3) @ S1.swapaxes(-1, -2)
+    # t18 = P_att ⊙ (dP_att − reshape(transpose(sum(reshape(da, (N, T, h, d)) ⊙ t2, axis=-1), (0, 2, 1)), (N,
+    #   h, T, 1))) / sqrt(d)   N×h×T×T
+    t18 = (
+        P_att
+        * (dP_att - (da.reshape(N, T, h, d) * t2).sum(axis=3).transpose(0, 2, 1)[:, :, :, None])
         / d ** 0.5
     )
-    dK1 = t21.swapaxes(-1, -2) @ Q1                   # dK1 = einsum(abcd,abce→abde, t21, Q1)   N×h×T×d
-    # t22 = reshape(transpose(dK1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t22 = dK1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_k1 = einsum(abc,abd→dc, t22, A1)   (d*h)×(d*h)
-    dW_k1 = A1.reshape(N * T, d * h).T @ t22.reshape(N * T, d * h)
-    dQ1 = t21 @ K1                                    # dQ1 = t21 K1   N×h×T×d
-    # t23 = reshape(transpose(dQ1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t23 = dQ1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_q1 = einsum(abc,abd→dc, t23, A1)   (d*h)×(d*h)
-    dW_q1 = A1.reshape(N * T, d * h).T @ t23.reshape(N * T, d * h)
-    # dA1 = t20 W_v1ᵀ + t22 W_k1ᵀ + t23 W_q1ᵀ   N×T×(d*h)
+    dK1 = t18.swapaxes(-1, -2) @ Q1                   # dK1 = einsum(abcd,abce→abde, t18, Q1)   N×h×T×d
+    # t19 = reshape(transpose(dK1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t19 = dK1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_k1 = einsum(abc,abd→dc, t19, A1)   (d*h)×(d*h)
+    dW_k1 = A1.reshape(N * T, d * h).T @ t19.reshape(N * T, d * h)
+    dQ1 = t18 @ K1                                    # dQ1 = t18 K1   N×h×T×d
+    # t20 = reshape(transpose(dQ1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t20 = dQ1.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_q1 = einsum(abc,abd→dc, t20, A1)   (d*h)×(d*h)
+    dW_q1 = A1.reshape(N * T, d * h).T @ t20.reshape(N * T, d * h)
+    # dA1 = t17 W_v1ᵀ + t19 W_k1ᵀ + t20 W_q1ᵀ   N×T×(d*h)
     dA1 = (
-        (t20.reshape(N * T, d * h) @ W_v1.T).reshape(N, T, d * h)
-        + (t22.reshape(N * T, d * h) @ W_k1.T).reshape(N, T, d * h)
-        + (t23.reshape(N * T, d * h) @ W_q1.T).reshape(N, T, d * h)
+        (t17.reshape(N * T, d * h) @ W_v1.T).reshape(N, T, d * h)
+        + (t19.reshape(N * T, d * h) @ W_k1.T).reshape(N, T, d * h)
+        + (t20.reshape(N * T, d * h) @ W_q1.T).reshape(N, T, d * h)
     )
-    dga1 = (dA1 * a).sum(axis=(0, 1))                 # dga1 = sum(dA1 ⊙ a, axis=(0, 1))   (d*h)
+    dga1 = (dA1 * X0_hat).sum(axis=(0, 1))            # dga1 = sum(dA1 ⊙ X0_hat, axis=(0, 1))   (d*h)
     dca1 = dA1.sum(axis=(0, 1))                       # dca1 = sum(dA1, axis=(0, 1))   (d*h)
-    da = dA1 * ga1                                    # da = dA1 ⊙ ga1   N×T×(d*h)
-    # t24 = sum(da ⊙ a, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t24 = (da * a).sum(axis=2, keepdims=True) / (d * h)
-    t25 = da.sum(axis=2, keepdims=True) / (d * h)     # t25 = sum(da, axis=-1, keepdims=True) / (d*h)   N×T×1
-    dX0 = dY1 + 1 / s * (da - t24 * a - t25)          # dX0 = dY1 + 1 / s ⊙ (da − t24 ⊙ a − t25)   N×T×(d*h)
+    dX0_hat = dA1 * ga1                               # dX0_hat = dA1 ⊙ ga1   N×T×(d*h)
+    # t21 = sum(dX0_hat ⊙ X0_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t21 = (dX0_hat * X0_hat).sum(axis=2, keepdims=True) / (d * h)
+    # t22 = sum(dX0_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t22 = dX0_hat.sum(axis=2, keepdims=True) / (d * h)
+    # dX0 = dY1 + 1 / sigma ⊙ (dX0_hat − t21 ⊙ X0_hat − t22)   N×T×(d*h)
+    dX0 = dY1 + 1 / sigma * (dX0_hat - t21 * X0_hat - t22)
     dP = dX0.sum(axis=0)                              # dP = sum(dX0, axis=0)   T×(d*h)
     # dE = scatter_add(dX0, words, V) + einsum(abc,abd→cd, dZ, O)   V×(d*h)
     dE = scatter_add(dX0, words, V) + dZ.reshape(N * T, V).T @ O.reshape(N * T, d * h)
@@ -411,79 +425,81 @@ def outputs(params, data, dims=None):
     target = arrays["target"]                         # N×T
     N, T, V, h, d, F = sizes["N"], sizes["T"], sizes["V"], sizes["h"], sizes["d"], sizes["F"]
     X0 = E[words] + P                                 # X0 = E[words] + P   N×T×(d*h)
-    # c_2 = X0 − mean(X0, axis=-1, keepdims=True)   N×T×(d*h)
-    c_2 = X0 - X0.sum(axis=2, keepdims=True) / (d * h)
-    # v = mean(c_2², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v = (c_2 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
-    a = c_2 / s                                       # a = c_2 / s   N×T×(d*h)
-    A1 = ga1 * a + ca1                                # A1 = ga1 ⊙ a + ca1   N×T×(d*h)
+    mu = X0.sum(axis=2, keepdims=True) / (d * h)      # mu = mean(X0, axis=-1, keepdims=True)   N×T×1
+    X0_tilde = X0 - mu                                # X0_tilde = X0 − mu   N×T×(d*h)
+    # v = mean(X0_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v = (X0_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
+    sigma = np.sqrt(v)                                # sigma = sqrt(v)   N×T×1
+    X0_hat = X0_tilde / sigma                         # X0_hat = X0_tilde / sigma   N×T×(d*h)
+    A1 = ga1 * X0_hat + ca1                           # A1 = ga1 ⊙ X0_hat + ca1   N×T×(d*h)
     # Q1 = transpose(reshape(A1 W_q1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     Q1 = (A1.reshape(N * T, d * h) @ W_q1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K1 = transpose(reshape(A1 W_k1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     K1 = (A1.reshape(N * T, d * h) @ W_k1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # S1 = transpose(reshape(A1 W_v1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S1 = (A1.reshape(N * T, d * h) @ W_v1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    t5 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t5 = causal_mask(T)   T×T
-    b = Q1 @ K1.swapaxes(-1, -2) / d ** 0.5           # b = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
-    S = np.where(t5, b, -np.inf)                      # S = where(t5, b, -inf)   N×h×T×T
-    P_2 = softmax(S, axis=3)                          # P_2 = softmax(S)   N×h×T×T
-    # e = reshape(transpose(P_2 S1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    e = (P_2 @ S1).transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    Y1 = X0 + (e.reshape(N * T, d * h) @ W_o1).reshape(N, T, d * h)  # Y1 = X0 + e W_o1   N×T×(d*h)
-    # c_3 = Y1 − mean(Y1, axis=-1, keepdims=True)   N×T×(d*h)
-    c_3 = Y1 - Y1.sum(axis=2, keepdims=True) / (d * h)
-    # v_2 = mean(c_3², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_2 = (c_3 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
-    k = c_3 / s_2                                     # k = c_3 / s_2   N×T×(d*h)
-    M1 = gb1 * k + cb1                                # M1 = gb1 ⊙ k + cb1   N×T×(d*h)
-    m = (M1.reshape(N * T, d * h) @ W_u1).reshape(N, T, F) + b_u1  # m = M1 W_u1 + b_u1   N×T×F
-    p = normal_cdf(m)                                 # p = normal_cdf(m)   N×T×F
-    q = gated(m, p)                                   # q = m ⊙ p   N×T×F
-    X1 = Y1 + (q.reshape(N * T, F) @ W_d1).reshape(N, T, d * h) + b_d1  # X1 = Y1 + q W_d1 + b_d1   N×T×(d*h)
-    # c_4 = X1 − mean(X1, axis=-1, keepdims=True)   N×T×(d*h)
-    c_4 = X1 - X1.sum(axis=2, keepdims=True) / (d * h)
-    # v_3 = mean(c_4², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_3 = (c_4 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s_3 = np.sqrt(v_3)                                # s_3 = sqrt(v_3)   N×T×1
-    r = c_4 / s_3                                     # r = c_4 / s_3   N×T×(d*h)
-    A2 = ga2 * r + ca2                                # A2 = ga2 ⊙ r + ca2   N×T×(d*h)
+    t1 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t1 = causal_mask(T)   T×T
+    S = Q1 @ K1.swapaxes(-1, -2) / d ** 0.5           # S = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
+    S_mask = np.where(t1, S, -np.inf)                 # S_mask = where(t1, S, -inf)   N×h×T×T
+    P_att = softmax(S_mask, axis=3)                   # P_att = softmax(S_mask)   N×h×T×T
+    # a = reshape(transpose(P_att S1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    a = (P_att @ S1).transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    Y1 = X0 + (a.reshape(N * T, d * h) @ W_o1).reshape(N, T, d * h)  # Y1 = X0 + a W_o1   N×T×(d*h)
+    mu_2 = Y1.sum(axis=2, keepdims=True) / (d * h)    # mu_2 = mean(Y1, axis=-1, keepdims=True)   N×T×1
+    Y1_tilde = Y1 - mu_2                              # Y1_tilde = Y1 − mu_2   N×T×(d*h)
+    # v_2 = mean(Y1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_2 = (Y1_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
+    s = np.sqrt(v_2)                                  # s = sqrt(v_2)   N×T×1
+    Y1_hat = Y1_tilde / s                             # Y1_hat = Y1_tilde / s   N×T×(d*h)
+    M1 = gb1 * Y1_hat + cb1                           # M1 = gb1 ⊙ Y1_hat + cb1   N×T×(d*h)
+    z = (M1.reshape(N * T, d * h) @ W_u1).reshape(N, T, F) + b_u1  # z = M1 W_u1 + b_u1   N×T×F
+    p = normal_cdf(z)                                 # p = normal_cdf(z)   N×T×F
+    a_2 = gated(z, p)                                 # a_2 = z ⊙ p   N×T×F
+    # X1 = Y1 + a_2 W_d1 + b_d1   N×T×(d*h)
+    X1 = Y1 + (a_2.reshape(N * T, F) @ W_d1).reshape(N, T, d * h) + b_d1
+    mu_3 = X1.sum(axis=2, keepdims=True) / (d * h)    # mu_3 = mean(X1, axis=-1, keepdims=True)   N×T×1
+    X1_tilde = X1 - mu_3                              # X1_tilde = X1 − mu_3   N×T×(d*h)
+    # v_3 = mean(X1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_3 = (X1_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
+    s_2 = np.sqrt(v_3)                                # s_2 = sqrt(v_3)   N×T×1
+    X1_hat = X1_tilde / s_2                           # X1_hat = X1_tilde / s_2   N×T×(d*h)
+    A2 = ga2 * X1_hat + ca2                           # A2 = ga2 ⊙ X1_hat + ca2   N×T×(d*h)
     # Q2 = transpose(reshape(A2 W_q2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     Q2 = (A2.reshape(N * T, d * h) @ W_q2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K2 = transpose(reshape(A2 W_k2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     K2 = (A2.reshape(N * T, d * h) @ W_k2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # S2 = transpose(reshape(A2 W_v2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S2 = (A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    u = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5           # u = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
-    S_3 = np.where(t5, u, -np.inf)                    # S_3 = where(t5, u, -inf)   N×h×T×T
-    P_3 = softmax(S_3, axis=3)                        # P_3 = softmax(S_3)   N×h×T×T
-    # z = reshape(transpose(P_3 S2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    z = (P_3 @ S2).transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    Y2 = X1 + (z.reshape(N * T, d * h) @ W_o2).reshape(N, T, d * h)  # Y2 = X1 + z W_o2   N×T×(d*h)
-    # c_5 = Y2 − mean(Y2, axis=-1, keepdims=True)   N×T×(d*h)
-    c_5 = Y2 - Y2.sum(axis=2, keepdims=True) / (d * h)
-    # v_4 = mean(c_5², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_4 = (c_5 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s_4 = np.sqrt(v_4)                                # s_4 = sqrt(v_4)   N×T×1
-    t1 = c_5 / s_4                                    # t1 = c_5 / s_4   N×T×(d*h)
-    M2 = gb2 * t1 + cb2                               # M2 = gb2 ⊙ t1 + cb2   N×T×(d*h)
-    t2 = (M2.reshape(N * T, d * h) @ W_u2).reshape(N, T, F) + b_u2  # t2 = M2 W_u2 + b_u2   N×T×F
-    p_2 = normal_cdf(t2)                              # p_2 = normal_cdf(t2)   N×T×F
-    t3 = gated(t2, p_2)                               # t3 = t2 ⊙ p_2   N×T×F
-    # X2 = Y2 + t3 W_d2 + b_d2   N×T×(d*h)
-    X2 = Y2 + (t3.reshape(N * T, F) @ W_d2).reshape(N, T, d * h) + b_d2
-    # c_6 = X2 − mean(X2, axis=-1, keepdims=True)   N×T×(d*h)
-    c_6 = X2 - X2.sum(axis=2, keepdims=True) / (d * h)
-    # v_5 = mean(c_6², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_5 = (c_6 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s_5 = np.sqrt(v_5)                                # s_5 = sqrt(v_5)   N×T×1
-    t4 = c_6 / s_5                                    # t4 = c_6 / s_5   N×T×(d*h)
-    O = g * t4 + c                                    # O = g ⊙ t4 + c   N×T×(d*h)
+    # S_att = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
+    S_att = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5
+    S_mask_2 = np.where(t1, S_att, -np.inf)           # S_mask_2 = where(t1, S_att, -inf)   N×h×T×T
+    P_att_2 = softmax(S_mask_2, axis=3)               # P_att_2 = softmax(S_mask_2)   N×h×T×T
+    # b = reshape(transpose(P_att_2 S2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    b = (P_att_2 @ S2).transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    Y2 = X1 + (b.reshape(N * T, d * h) @ W_o2).reshape(N, T, d * h)  # Y2 = X1 + b W_o2   N×T×(d*h)
+    mu_4 = Y2.sum(axis=2, keepdims=True) / (d * h)    # mu_4 = mean(Y2, axis=-1, keepdims=True)   N×T×1
+    Y2_tilde = Y2 - mu_4                              # Y2_tilde = Y2 − mu_4   N×T×(d*h)
+    # v_4 = mean(Y2_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_4 = (Y2_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
+    s_3 = np.sqrt(v_4)                                # s_3 = sqrt(v_4)   N×T×1
+    Y2_hat = Y2_tilde / s_3                           # Y2_hat = Y2_tilde / s_3   N×T×(d*h)
+    M2 = gb2 * Y2_hat + cb2                           # M2 = gb2 ⊙ Y2_hat + cb2   N×T×(d*h)
+    z_2 = (M2.reshape(N * T, d * h) @ W_u2).reshape(N, T, F) + b_u2  # z_2 = M2 W_u2 + b_u2   N×T×F
+    p_2 = normal_cdf(z_2)                             # p_2 = normal_cdf(z_2)   N×T×F
+    a_3 = gated(z_2, p_2)                             # a_3 = z_2 ⊙ p_2   N×T×F
+    # X2 = Y2 + a_3 W_d2 + b_d2   N×T×(d*h)
+    X2 = Y2 + (a_3.reshape(N * T, F) @ W_d2).reshape(N, T, d * h) + b_d2
+    mu_5 = X2.sum(axis=2, keepdims=True) / (d * h)    # mu_5 = mean(X2, axis=-1, keepdims=True)   N×T×1
+    X2_tilde = X2 - mu_5                              # X2_tilde = X2 − mu_5   N×T×(d*h)
+    # v_5 = mean(X2_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_5 = (X2_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
+    s_4 = np.sqrt(v_5)                                # s_4 = sqrt(v_5)   N×T×1
+    X2_hat = X2_tilde / s_4                           # X2_hat = X2_tilde / s_4   N×T×(d*h)
+    O = g * X2_hat + c                                # O = g ⊙ X2_hat + c   N×T×(d*h)
     Z = (O.reshape(N * T, d * h) @ E.T).reshape(N, T, V)  # Z = O Eᵀ   N×T×V
-    # t26 = sum(cross_entropy(Z, target))
-    t26 = (logsumexp(Z, axis=2) - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum()
-    L = t26 / (N * T)                                 # L = mean(cross_entropy(Z, target))
+    # t23 = sum(cross_entropy(Z, target))
+    t23 = (logsumexp(Z, axis=2) - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum()
+    L = t23 / (N * T)                                 # L = mean(cross_entropy(Z, target))
     return {
         "X0": X0, "A1": A1, "Q1": Q1, "K1": K1, "S1": S1, "Y1": Y1, "M1": M1, "X1": X1, "A2": A2, "Q2": Q2,
         "K2": K2, "S2": S2, "Y2": Y2, "M2": M2, "X2": X2, "O": O, "Z": Z, "L": L,

@@ -68,28 +68,28 @@ def forward(params, data, dims=None):
     u = np.empty((T, N, H), dtype)                    # T×N×H
     n = np.empty((T, N, H), dtype)                    # T×N×H
     r = np.empty((T, N, H), dtype)                    # T×N×H
-    c_2 = np.empty((T, N, H), dtype)                  # T×N×H
+    a_2 = np.empty((T, N, H), dtype)                  # T×N×H
     for t in range(T):
-        b_t = t1[t] + h_prev @ U_u + b_u              # b[t] = t1[t] + h[t-1] U_u + b_u   N×H
-        u_t = sigmoid(b_t)                            # u[t] = sigmoid(b[t])   N×H
-        a_t = t3[t] + h_prev @ U_r + b_r              # a[t] = t3[t] + h[t-1] U_r + b_r   N×H
-        r_t = sigmoid(a_t)                            # r[t] = sigmoid(a[t])   N×H
-        c_t = h_prev @ U_n                            # c[t] = h[t-1] U_n   N×H
-        d_t = t2[t] + r_t * c_t + b_n                 # d[t] = t2[t] + r[t] ⊙ c[t] + b_n   N×H
-        n_t = np.tanh(d_t)                            # n[t] = tanh(d[t])   N×H
+        z_u_t = t1[t] + h_prev @ U_u + b_u            # z_u[t] = t1[t] + h[t-1] U_u + b_u   N×H
+        u_t = sigmoid(z_u_t)                          # u[t] = sigmoid(z_u[t])   N×H
+        z_r_t = t3[t] + h_prev @ U_r + b_r            # z_r[t] = t3[t] + h[t-1] U_r + b_r   N×H
+        r_t = sigmoid(z_r_t)                          # r[t] = sigmoid(z_r[t])   N×H
+        a_t = h_prev @ U_n                            # a[t] = h[t-1] U_n   N×H
+        z_n_t = t2[t] + r_t * a_t + b_n               # z_n[t] = t2[t] + r[t] ⊙ a[t] + b_n   N×H
+        n_t = np.tanh(z_n_t)                          # n[t] = tanh(z_n[t])   N×H
         h_t = (1 - u_t) * n_t + u_t * h_prev          # h[t] = (1 − u[t]) ⊙ n[t] + u[t] ⊙ h[t-1]   N×H
         h[t] = h_t
         u[t] = u_t
         n[t] = n_t
         r[t] = r_t
-        c_2[t] = c_t
+        a_2[t] = a_t
         h_prev = h_t
     z = (h.reshape(N * T, H) @ V_o).reshape(T, N, V) + b_v  # z = h V_o + b_v   T×N×V
     p, t4 = softmax_logsumexp(z, axis=2)              # p = softmax(z)   T×N×V
     # L = mean(cross_entropy(z, target))
     L = (t4 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
     cache = {
-        "p": p, "target": target, "V_o": V_o, "u": u, "n": n, "r": r, "c_2": c_2, "h_before": h_before,
+        "p": p, "target": target, "V_o": V_o, "u": u, "n": n, "r": r, "a_2": a_2, "h_before": h_before,
         "W_u": W_u, "U_u": U_u, "W_n": W_n, "W_r": W_r, "U_r": U_r, "U_n": U_n, "words": words, "x": x,
         "h": h, "T": T, "N": N, "V": V, "E": E, "H": H, "dtype": dtype, "dtypes": dtypes,
     }
@@ -104,7 +104,7 @@ def backward(cache, upstream=1.0):
     u = cache["u"]                                    # T×N×H
     n = cache["n"]                                    # T×N×H
     r = cache["r"]                                    # T×N×H
-    c_2 = cache["c_2"]                                # T×N×H
+    a_2 = cache["a_2"]                                # T×N×H
     h_before = cache["h_before"]                      # T×N×H
     W_u = cache["W_u"]                                # E×H
     U_u = cache["U_u"]                                # H×H
@@ -124,10 +124,10 @@ def backward(cache, upstream=1.0):
     db_v = dz.sum(axis=(0, 1))                        # db_v = sum(dz, axis=(0, 1))   V
     dh = (dz.reshape(N * T, V) @ V_o.T).reshape(T, N, H)  # dh = dz V_oᵀ   T×N×H
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
-    db = np.empty((T, N, H), dtype)                   # T×N×H
-    dd = np.empty((T, N, H), dtype)                   # T×N×H
+    dz_u = np.empty((T, N, H), dtype)                 # T×N×H
+    dz_n = np.empty((T, N, H), dtype)                 # T×N×H
+    dz_r = np.empty((T, N, H), dtype)                 # T×N×H
     da = np.empty((T, N, H), dtype)                   # T×N×H
-    dc = np.empty((T, N, H), dtype)                   # T×N×H
     U_u_T = U_u.T.copy()                              # a copy, since every step reads it
     U_r_T = U_r.T.copy()                              # a copy, since every step reads it
     U_n_T = U_n.T.copy()                              # a copy, since every step reads it
@@ -137,36 +137,36 @@ def backward(cache, upstream=1.0):
         r_t = r[t]
         dh_t_2 = dh_next + dh[t]                      # dh_t = dh_next + dh[t]   N×H
         dn_t = dh_t_2 * (1 - u_t)                     # dn_t = dh_t ⊙ (1 − u[t])   N×H
-        dd_t = dn_t * (1 - n_t ** 2)                  # dd_t = dn_t ⊙ (1 − n[t]²)   N×H
-        dc_t = dd_t * r_t                             # dc_t = dd_t ⊙ r[t]   N×H
-        dr_t = dd_t * c_2[t]                          # dr_t = dd_t ⊙ c[t]   N×H
-        da_t = dr_t * r_t * (1 - r_t)                 # da_t = dr_t ⊙ r[t] ⊙ (1 − r[t])   N×H
+        dz_n_t = dn_t * (1 - n_t ** 2)                # dz_n_t = dn_t ⊙ (1 − n[t]²)   N×H
+        da_t = dz_n_t * r_t                           # da_t = dz_n_t ⊙ r[t]   N×H
+        dr_t = dz_n_t * a_2[t]                        # dr_t = dz_n_t ⊙ a[t]   N×H
+        dz_r_t = dr_t * r_t * (1 - r_t)               # dz_r_t = dr_t ⊙ r[t] ⊙ (1 − r[t])   N×H
         du_t = dh_t_2 * (-n_t + h_before[t])          # du_t = dh_t ⊙ (−n[t] + h[t-1])   N×H
-        db_t = du_t * u_t * (1 - u_t)                 # db_t = du_t ⊙ u[t] ⊙ (1 − u[t])   N×H
-        # dh_prev = dh_t ⊙ u[t] + dc_t U_nᵀ + da_t U_rᵀ + db_t U_uᵀ   N×H
-        dh_prev = dh_t_2 * u_t + dc_t @ U_n_T + da_t @ U_r_T + db_t @ U_u_T
-        db[t] = db_t
-        dd[t] = dd_t
+        dz_u_t = du_t * u_t * (1 - u_t)               # dz_u_t = du_t ⊙ u[t] ⊙ (1 − u[t])   N×H
+        # dh_prev = dh_t ⊙ u[t] + da_t U_nᵀ + dz_r_t U_rᵀ + dz_u_t U_uᵀ   N×H
+        dh_prev = dh_t_2 * u_t + da_t @ U_n_T + dz_r_t @ U_r_T + dz_u_t @ U_u_T
+        dz_u[t] = dz_u_t
+        dz_n[t] = dz_n_t
+        dz_r[t] = dz_r_t
         da[t] = da_t
-        dc[t] = dc_t
         dh_next = dh_prev
-    dW_u = x.reshape(N * T, E).T @ db.reshape(N * T, H)  # dW_u = einsum(abc,abd→dc, db, x)   E×H
-    # dU_u = einsum(abc,abd→dc, db, h_before)   H×H
-    dU_u = h_before.reshape(N * T, H).T @ db.reshape(N * T, H)
-    db_u = db.sum(axis=(0, 1))                        # db_u = sum(db, axis=(0, 1))   H
-    dW_n = x.reshape(N * T, E).T @ dd.reshape(N * T, H)  # dW_n = einsum(abc,abd→dc, dd, x)   E×H
-    dW_r = x.reshape(N * T, E).T @ da.reshape(N * T, H)  # dW_r = einsum(abc,abd→dc, da, x)   E×H
-    # dU_r = einsum(abc,abd→dc, da, h_before)   H×H
-    dU_r = h_before.reshape(N * T, H).T @ da.reshape(N * T, H)
-    db_r = da.sum(axis=(0, 1))                        # db_r = sum(da, axis=(0, 1))   H
-    # dU_n = einsum(abc,abd→dc, dc, h_before)   H×H
-    dU_n = h_before.reshape(N * T, H).T @ dc.reshape(N * T, H)
-    db_n = dd.sum(axis=(0, 1))                        # db_n = sum(dd, axis=(0, 1))   H
-    # dx = da W_rᵀ + dd W_nᵀ + db W_uᵀ   T×N×E
+    dW_u = x.reshape(N * T, E).T @ dz_u.reshape(N * T, H)  # dW_u = einsum(abc,abd→dc, dz_u, x)   E×H
+    # dU_u = einsum(abc,abd→dc, dz_u, h_before)   H×H
+    dU_u = h_before.reshape(N * T, H).T @ dz_u.reshape(N * T, H)
+    db_u = dz_u.sum(axis=(0, 1))                      # db_u = sum(dz_u, axis=(0, 1))   H
+    dW_n = x.reshape(N * T, E).T @ dz_n.reshape(N * T, H)  # dW_n = einsum(abc,abd→dc, dz_n, x)   E×H
+    dW_r = x.reshape(N * T, E).T @ dz_r.reshape(N * T, H)  # dW_r = einsum(abc,abd→dc, dz_r, x)   E×H
+    # dU_r = einsum(abc,abd→dc, dz_r, h_before)   H×H
+    dU_r = h_before.reshape(N * T, H).T @ dz_r.reshape(N * T, H)
+    db_r = dz_r.sum(axis=(0, 1))                      # db_r = sum(dz_r, axis=(0, 1))   H
+    # dU_n = einsum(abc,abd→dc, da, h_before)   H×H
+    dU_n = h_before.reshape(N * T, H).T @ da.reshape(N * T, H)
+    db_n = dz_n.sum(axis=(0, 1))                      # db_n = sum(dz_n, axis=(0, 1))   H
+    # dx = dz_r W_rᵀ + dz_n W_nᵀ + dz_u W_uᵀ   T×N×E
     dx = (
-        (da.reshape(N * T, H) @ W_r.T).reshape(T, N, E)
-        + (dd.reshape(N * T, H) @ W_n.T).reshape(T, N, E)
-        + (db.reshape(N * T, H) @ W_u.T).reshape(T, N, E)
+        (dz_r.reshape(N * T, H) @ W_r.T).reshape(T, N, E)
+        + (dz_n.reshape(N * T, H) @ W_n.T).reshape(T, N, E)
+        + (dz_u.reshape(N * T, H) @ W_u.T).reshape(T, N, E)
     )
     dC = scatter_add(dx, words, V)                    # dC = scatter_add(dx, words, V)   V×E
     grads = {
@@ -211,13 +211,13 @@ def outputs(params, data, dims=None):
     u = np.empty((T, N, H), dtype)                    # T×N×H
     n = np.empty((T, N, H), dtype)                    # T×N×H
     for t in range(T):
-        b_t = t1[t] + h_prev @ U_u + b_u              # b[t] = t1[t] + h[t-1] U_u + b_u   N×H
-        u_t = sigmoid(b_t)                            # u[t] = sigmoid(b[t])   N×H
-        a_t = t3[t] + h_prev @ U_r + b_r              # a[t] = t3[t] + h[t-1] U_r + b_r   N×H
-        r_t = sigmoid(a_t)                            # r[t] = sigmoid(a[t])   N×H
-        c_t = h_prev @ U_n                            # c[t] = h[t-1] U_n   N×H
-        d_t = t2[t] + r_t * c_t + b_n                 # d[t] = t2[t] + r[t] ⊙ c[t] + b_n   N×H
-        n_t = np.tanh(d_t)                            # n[t] = tanh(d[t])   N×H
+        z_u_t = t1[t] + h_prev @ U_u + b_u            # z_u[t] = t1[t] + h[t-1] U_u + b_u   N×H
+        u_t = sigmoid(z_u_t)                          # u[t] = sigmoid(z_u[t])   N×H
+        z_r_t = t3[t] + h_prev @ U_r + b_r            # z_r[t] = t3[t] + h[t-1] U_r + b_r   N×H
+        r_t = sigmoid(z_r_t)                          # r[t] = sigmoid(z_r[t])   N×H
+        a_t = h_prev @ U_n                            # a[t] = h[t-1] U_n   N×H
+        z_n_t = t2[t] + r_t * a_t + b_n               # z_n[t] = t2[t] + r[t] ⊙ a[t] + b_n   N×H
+        n_t = np.tanh(z_n_t)                          # n[t] = tanh(z_n[t])   N×H
         h_t = (1 - u_t) * n_t + u_t * h_prev          # h[t] = (1 − u[t]) ⊙ n[t] + u[t] ⊙ h[t-1]   N×H
         h[t] = h_t
         r[t] = r_t

@@ -57,60 +57,60 @@ def forward(params, data, dims=None):
     W2 = arrays["W2"]                                 # F×(d*g*h)
     X = arrays["X"]                                   # N×T×(d*g*h)
     N, T, h, g, d, F = sizes["N"], sizes["T"], sizes["h"], sizes["g"], sizes["d"], sizes["F"]
-    t4 = np.arange(T)[:, None]                        # t4 = reshape(arange(T), (T, 1))   T×1
+    t1 = np.arange(T)[:, None]                        # t1 = reshape(arange(T), (T, 1))   T×1
     # v = mean(X², axis=-1, keepdims=True) + 1e-5   N×T×1
     v = (X ** 2).sum(axis=2, keepdims=True) / (d * g * h) + 1e-05
     s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
-    a = X / s                                         # a = X / s   N×T×(d*g*h)
-    A = r1 * a                                        # A = r1 ⊙ a   N×T×(d*g*h)
-    # b = transpose(reshape(A W_q, (N, T, g*h, d)), (0, 2, 1, 3))   N×(g*h)×T×d
-    b = (A.reshape(N * T, d * g * h) @ W_q).reshape(N, T, g * h, d).transpose(0, 2, 1, 3)
-    c = b[:, :, :, :d // 2]                           # c = b[:, :, :, :d/2]   N×(g*h)×T×(d/2)
-    # angle = t4 ⊙ exp(−(2*log(10000)) · arange(d/2) / d)   T×(d/2)
-    angle = t4.astype(dtype) * np.exp(-18.420680743952367 * np.arange(d // 2).astype(dtype) / d)
+    X_hat = X / s                                     # X_hat = X / s   N×T×(d*g*h)
+    A = r1 * X_hat                                    # A = r1 ⊙ X_hat   N×T×(d*g*h)
+    # a = transpose(reshape(A W_q, (N, T, g*h, d)), (0, 2, 1, 3))   N×(g*h)×T×d
+    a = (A.reshape(N * T, d * g * h) @ W_q).reshape(N, T, g * h, d).transpose(0, 2, 1, 3)
+    a_1 = a[:, :, :, :d // 2]                         # a_1 = a[:, :, :, :d/2]   N×(g*h)×T×(d/2)
+    # angle = t1 ⊙ exp(−(2*log(10000)) · arange(d/2) / d)   T×(d/2)
+    angle = t1.astype(dtype) * np.exp(-18.420680743952367 * np.arange(d // 2).astype(dtype) / d)
     cos = np.cos(angle)                               # cos = cos(angle)   T×(d/2)
-    e = b[:, :, :, d // 2:]                           # e = b[:, :, :, d/2:]   N×(g*h)×T×(d/2)
+    a_2 = a[:, :, :, d // 2:]                         # a_2 = a[:, :, :, d/2:]   N×(g*h)×T×(d/2)
     sin = np.sin(angle)                               # sin = sin(angle)   T×(d/2)
-    t5 = c * cos - e * sin                            # t5 = c ⊙ cos − e ⊙ sin   N×(g*h)×T×(d/2)
-    t6 = c * sin + e * cos                            # t6 = c ⊙ sin + e ⊙ cos   N×(g*h)×T×(d/2)
-    Q = np.concatenate([t5, t6], axis=3)              # Q = concat(t5, t6, axis=-1)   N×(g*h)×T×d
-    q = Q.reshape(N, h, g, T, d)                      # q = reshape(Q, (N, h, g, T, d))   N×h×g×T×d
-    # k = transpose(reshape(A W_k, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    k = (A.reshape(N * T, d * g * h) @ W_k).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    m = k[:, :, :, :d // 2]                           # m = k[:, :, :, :d/2]   N×h×T×(d/2)
-    p = k[:, :, :, d // 2:]                           # p = k[:, :, :, d/2:]   N×h×T×(d/2)
-    t7 = m * cos - p * sin                            # t7 = m ⊙ cos − p ⊙ sin   N×h×T×(d/2)
-    t8 = m * sin + p * cos                            # t8 = m ⊙ sin + p ⊙ cos   N×h×T×(d/2)
-    K = np.concatenate([t7, t8], axis=3)              # K = concat(t7, t8, axis=-1)   N×h×T×d
-    # r = einsum(abcde,abfe→abcdf, q, K) / sqrt(d)   N×h×g×T×T
-    r = np.einsum("abcde,abfe->abcdf", q, K, optimize=True) / d ** 0.5
-    # S_2 = where(causal_mask(T), r, -inf)   N×h×g×T×T
-    S_2 = np.where(t4 >= np.arange(T)[None, :], r, -np.inf)
-    P = softmax(S_2, axis=4)                          # P = softmax(S_2)   N×h×g×T×T
+    t2 = a_1 * cos - a_2 * sin                        # t2 = a_1 ⊙ cos − a_2 ⊙ sin   N×(g*h)×T×(d/2)
+    t3 = a_1 * sin + a_2 * cos                        # t3 = a_1 ⊙ sin + a_2 ⊙ cos   N×(g*h)×T×(d/2)
+    Q = np.concatenate([t2, t3], axis=3)              # Q = concat(t2, t3, axis=-1)   N×(g*h)×T×d
+    c = Q.reshape(N, h, g, T, d)                      # c = reshape(Q, (N, h, g, T, d))   N×h×g×T×d
+    # b = transpose(reshape(A W_k, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    b = (A.reshape(N * T, d * g * h) @ W_k).reshape(N, T, h, d).transpose(0, 2, 1, 3)
+    b_1 = b[:, :, :, :d // 2]                         # b_1 = b[:, :, :, :d/2]   N×h×T×(d/2)
+    b_2 = b[:, :, :, d // 2:]                         # b_2 = b[:, :, :, d/2:]   N×h×T×(d/2)
+    t4 = b_1 * cos - b_2 * sin                        # t4 = b_1 ⊙ cos − b_2 ⊙ sin   N×h×T×(d/2)
+    t5 = b_1 * sin + b_2 * cos                        # t5 = b_1 ⊙ sin + b_2 ⊙ cos   N×h×T×(d/2)
+    K = np.concatenate([t4, t5], axis=3)              # K = concat(t4, t5, axis=-1)   N×h×T×d
+    # S_att = einsum(abcde,abfe→abcdf, c, K) / sqrt(d)   N×h×g×T×T
+    S_att = np.einsum("abcde,abfe->abcdf", c, K, optimize=True) / d ** 0.5
+    # S_mask = where(causal_mask(T), S_att, -inf)   N×h×g×T×T
+    S_mask = np.where(t1 >= np.arange(T)[None, :], S_att, -np.inf)
+    P = softmax(S_mask, axis=4)                       # P = softmax(S_mask)   N×h×g×T×T
     # S = transpose(reshape(A W_v, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S = (A.reshape(N * T, d * g * h) @ W_v).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    # t9 = einsum(abcde,abef→abcdf, P, S)   N×h×g×T×d
-    t9 = np.einsum("abcde,abef->abcdf", P, S, optimize=True)
-    O = t9.reshape(N, g * h, T, d)                    # O = reshape(t9, (N, g*h, T, d))   N×(g*h)×T×d
-    # u = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
-    u = O.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
-    X1 = X + (u.reshape(N * T, d * g * h) @ W_o).reshape(N, T, d * g * h)  # X1 = X + u W_o   N×T×(d*g*h)
+    # t6 = einsum(abcde,abef→abcdf, P, S)   N×h×g×T×d
+    t6 = np.einsum("abcde,abef->abcdf", P, S, optimize=True)
+    O = t6.reshape(N, g * h, T, d)                    # O = reshape(t6, (N, g*h, T, d))   N×(g*h)×T×d
+    # k = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
+    k = O.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
+    X1 = X + (k.reshape(N * T, d * g * h) @ W_o).reshape(N, T, d * g * h)  # X1 = X + k W_o   N×T×(d*g*h)
     # v_2 = mean(X1², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_2 = (X1 ** 2).sum(axis=2, keepdims=True) / (d * g * h) + 1e-05
     s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
-    z = X1 / s_2                                      # z = X1 / s_2   N×T×(d*g*h)
-    M = r2 * z                                        # M = r2 ⊙ z   N×T×(d*g*h)
-    t1 = (M.reshape(N * T, d * g * h) @ W).reshape(N, T, F)  # t1 = M W   N×T×F
-    s_3 = sigmoid(t1)                                 # s_3 = sigmoid(t1)   N×T×F
-    t2 = gated(t1, s_3)                               # t2 = t1 ⊙ s_3   N×T×F
-    t3 = (M.reshape(N * T, d * g * h) @ V).reshape(N, T, F)  # t3 = M V   N×T×F
-    U = t2 * t3                                       # U = t2 ⊙ t3   N×T×F
+    X1_hat = X1 / s_2                                 # X1_hat = X1 / s_2   N×T×(d*g*h)
+    M = r2 * X1_hat                                   # M = r2 ⊙ X1_hat   N×T×(d*g*h)
+    z = (M.reshape(N * T, d * g * h) @ W).reshape(N, T, F)  # z = M W   N×T×F
+    s_3 = sigmoid(z)                                  # s_3 = sigmoid(z)   N×T×F
+    a_3 = gated(z, s_3)                               # a_3 = z ⊙ s_3   N×T×F
+    m = (M.reshape(N * T, d * g * h) @ V).reshape(N, T, F)  # m = M V   N×T×F
+    U = a_3 * m                                       # U = a_3 ⊙ m   N×T×F
     Y = X1 + (U.reshape(N * T, F) @ W2).reshape(N, T, d * g * h)  # Y = X1 + U W2   N×T×(d*g*h)
     cache = {
-        "s_2": s_2, "W2": W2, "t2": t2, "V": V, "t3": t3, "s_3": s_3, "t1": t1, "W": W, "r2": r2, "M": M,
-        "z": z, "s": s, "W_o": W_o, "P": P, "W_v": W_v, "S": S, "t9": t9, "q": q, "cos": cos, "sin": sin,
-        "W_k": W_k, "K": K, "W_q": W_q, "r1": r1, "A": A, "a": a, "u": u, "U": U, "N": N, "T": T, "h": h,
-        "g": g, "d": d, "F": F, "dtype": dtype, "dtypes": dtypes,
+        "s_2": s_2, "W2": W2, "a_3": a_3, "V": V, "m": m, "s_3": s_3, "z": z, "W": W, "r2": r2, "M": M,
+        "X1_hat": X1_hat, "s": s, "W_o": W_o, "P": P, "W_v": W_v, "S": S, "t6": t6, "c": c, "cos": cos,
+        "sin": sin, "W_k": W_k, "K": K, "W_q": W_q, "r1": r1, "A": A, "X_hat": X_hat, "k": k, "U": U, "N": N,
+        "T": T, "h": h, "g": g, "d": d, "F": F, "dtype": dtype, "dtypes": dtypes,
     }
     return Y, cache
 
@@ -119,22 +119,22 @@ def backward(cache, upstream):
     """The gradients with respect to every parameter and input, given upstream, the gradient of Y."""
     s_2 = cache["s_2"]                                # N×T×1
     W2 = cache["W2"]                                  # F×(d*g*h)
-    t2 = cache["t2"]                                  # N×T×F
+    a_3 = cache["a_3"]                                # N×T×F
     V = cache["V"]                                    # (d*g*h)×F
-    t3 = cache["t3"]                                  # N×T×F
+    m = cache["m"]                                    # N×T×F
     s_3 = cache["s_3"]                                # N×T×F
-    t1 = cache["t1"]                                  # N×T×F
+    z = cache["z"]                                    # N×T×F
     W = cache["W"]                                    # (d*g*h)×F
     r2 = cache["r2"]                                  # (d*g*h)
     M = cache["M"]                                    # N×T×(d*g*h)
-    z = cache["z"]                                    # N×T×(d*g*h)
+    X1_hat = cache["X1_hat"]                          # N×T×(d*g*h)
     s = cache["s"]                                    # N×T×1
     W_o = cache["W_o"]                                # (d*g*h)×(d*g*h)
     P = cache["P"]                                    # N×h×g×T×T
     W_v = cache["W_v"]                                # (d*g*h)×(d*h)
     S = cache["S"]                                    # N×h×T×d
-    t9 = cache["t9"]                                  # N×h×g×T×d
-    q = cache["q"]                                    # N×h×g×T×d
+    t6 = cache["t6"]                                  # N×h×g×T×d
+    c = cache["c"]                                    # N×h×g×T×d
     cos = cache["cos"]                                # T×(d/2)
     sin = cache["sin"]                                # T×(d/2)
     W_k = cache["W_k"]                                # (d*g*h)×(d*h)
@@ -142,78 +142,81 @@ def backward(cache, upstream):
     W_q = cache["W_q"]                                # (d*g*h)×(d*g*h)
     r1 = cache["r1"]                                  # (d*g*h)
     A = cache["A"]                                    # N×T×(d*g*h)
-    a = cache["a"]                                    # N×T×(d*g*h)
-    u = cache["u"]                                    # N×T×(d*g*h)
+    X_hat = cache["X_hat"]                            # N×T×(d*g*h)
+    k = cache["k"]                                    # N×T×(d*g*h)
     U = cache["U"]                                    # N×T×F
     N, T, h, g, d, F = cache["N"], cache["T"], cache["h"], cache["g"], cache["d"], cache["F"]
     dtype = cache["dtype"]
     dY = upstream_array("Y", upstream, (N, T, d * g * h), dtype)
     dW2 = U.reshape(N * T, F).T @ dY.reshape(N * T, d * g * h)  # dW2 = einsum(abc,abd→dc, dY, U)   F×(d*g*h)
     dU = (dY.reshape(N * T, d * g * h) @ W2.T).reshape(N, T, F)  # dU = dY W2ᵀ   N×T×F
-    dt3 = dU * t2                                     # dt3 = dU ⊙ t2   N×T×F
-    dV = M.reshape(N * T, d * g * h).T @ dt3.reshape(N * T, F)  # dV = einsum(abc,abd→dc, dt3, M)   (d*g*h)×F
-    dt1 = dU * t3 * s_3 * (1 + limited(t1) * (1 - s_3))  # dt1 = dU ⊙ t3 ⊙ s_3 ⊙ (1 + t1 ⊙ (1 − s_3))   N×T×F
-    dW = M.reshape(N * T, d * g * h).T @ dt1.reshape(N * T, F)  # dW = einsum(abc,abd→dc, dt1, M)   (d*g*h)×F
-    # dM = dt3 Vᵀ + dt1 Wᵀ   N×T×(d*g*h)
+    dm = dU * a_3                                     # dm = dU ⊙ a_3   N×T×F
+    dV = M.reshape(N * T, d * g * h).T @ dm.reshape(N * T, F)  # dV = einsum(abc,abd→dc, dm, M)   (d*g*h)×F
+    dz = dU * m * s_3 * (1 + limited(z) * (1 - s_3))  # dz = dU ⊙ m ⊙ s_3 ⊙ (1 + z ⊙ (1 − s_3))   N×T×F
+    dW = M.reshape(N * T, d * g * h).T @ dz.reshape(N * T, F)  # dW = einsum(abc,abd→dc, dz, M)   (d*g*h)×F
+    # dM = dm Vᵀ + dz Wᵀ   N×T×(d*g*h)
     dM = (
-        (dt3.reshape(N * T, F) @ V.T).reshape(N, T, d * g * h)
-        + (dt1.reshape(N * T, F) @ W.T).reshape(N, T, d * g * h)
+        (dm.reshape(N * T, F) @ V.T).reshape(N, T, d * g * h)
+        + (dz.reshape(N * T, F) @ W.T).reshape(N, T, d * g * h)
     )
-    dr2 = (dM * z).sum(axis=(0, 1))                   # dr2 = sum(dM ⊙ z, axis=(0, 1))   (d*g*h)
-    dz = dM * r2                                      # dz = dM ⊙ r2   N×T×(d*g*h)
-    # t10 = sum(dM ⊙ M, axis=-1, keepdims=True) / (d*g*h)   N×T×1
-    t10 = (dM * M).sum(axis=2, keepdims=True) / (d * g * h)
-    dX1 = dY + 1 / s_2 * (dz - t10 * z)               # dX1 = dY + 1 / s_2 ⊙ (dz − t10 ⊙ z)   N×T×(d*g*h)
-    # dW_o = einsum(abc,abd→dc, dX1, u)   (d*g*h)×(d*g*h)
-    dW_o = u.reshape(N * T, d * g * h).T @ dX1.reshape(N * T, d * g * h)
-    du = (dX1.reshape(N * T, d * g * h) @ W_o.T).reshape(N, T, d * g * h)  # du = dX1 W_oᵀ   N×T×(d*g*h)
-    # dO = transpose(reshape(du, (N, T, g*h, d)), (0, 2, 1, 3))   N×(g*h)×T×d
-    dO = du.reshape(N, T, g * h, d).transpose(0, 2, 1, 3)
+    dr2 = (dM * X1_hat).sum(axis=(0, 1))              # dr2 = sum(dM ⊙ X1_hat, axis=(0, 1))   (d*g*h)
+    dX1_hat = dM * r2                                 # dX1_hat = dM ⊙ r2   N×T×(d*g*h)
+    # t7 = sum(dM ⊙ M, axis=-1, keepdims=True) / (d*g*h)   N×T×1
+    t7 = (dM * M).sum(axis=2, keepdims=True) / (d * g * h)
+    # dX1 = dY + 1 / s_2 ⊙ (dX1_hat − t7 ⊙ X1_hat)   N×T×(d*g*h)
+    dX1 = dY + 1 / s_2 * (dX1_hat - t7 * X1_hat)
+    # dW_o = einsum(abc,abd→dc, dX1, k)   (d*g*h)×(d*g*h)
+    dW_o = k.reshape(N * T, d * g * h).T @ dX1.reshape(N * T, d * g * h)
+    dk = (dX1.reshape(N * T, d * g * h) @ W_o.T).reshape(N, T, d * g * h)  # dk = dX1 W_oᵀ   N×T×(d*g*h)
+    # dO = transpose(reshape(dk, (N, T, g*h, d)), (0, 2, 1, 3))   N×(g*h)×T×d
+    dO = dk.reshape(N, T, g * h, d).transpose(0, 2, 1, 3)
     # dS = einsum(abcde,abcdf→abfe, reshape(dO, (N, h, g, T, d)), P)   N×h×T×d
     dS = np.einsum("abcde,abcdf->abfe", dO.reshape(N, h, g, T, d), P, optimize=True)
-    # t11 = reshape(transpose(dS, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t11 = dS.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_v = einsum(abc,abd→dc, t11, A)   (d*g*h)×(d*h)
-    dW_v = A.reshape(N * T, d * g * h).T @ t11.reshape(N * T, d * h)
+    # t8 = reshape(transpose(dS, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t8 = dS.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_v = einsum(abc,abd→dc, t8, A)   (d*g*h)×(d*h)
+    dW_v = A.reshape(N * T, d * g * h).T @ t8.reshape(N * T, d * h)
     # dP = einsum(abcde,abfe→abcdf, reshape(dO, (N, h, g, T, d)), S)   N×h×g×T×T
     dP = np.einsum("abcde,abfe->abcdf", dO.reshape(N, h, g, T, d), S, optimize=True)
-    # t12 = P ⊙ (dP − sum(reshape(dO, (N, h, g, T, d)) ⊙ t9, axis=-1, keepdims=True)) / sqrt(d)   N×h×g×T×T
-    t12 = P * (dP - (dO.reshape(N, h, g, T, d) * t9).sum(axis=4, keepdims=True)) / d ** 0.5
-    # dK = einsum(abcde,abcdf→abef, t12, q)   N×h×T×d
-    dK = np.einsum("abcde,abcdf->abef", t12, q, optimize=True)
-    # dp = dK[:, :, :, d/2:] ⊙ cos − dK[:, :, :, :d/2] ⊙ sin   N×h×T×(d/2)
-    dp = dK[:, :, :, d // 2:] * cos - dK[:, :, :, :d // 2] * sin
-    # dm = dK[:, :, :, d/2:] ⊙ sin + dK[:, :, :, :d/2] ⊙ cos   N×h×T×(d/2)
-    dm = dK[:, :, :, d // 2:] * sin + dK[:, :, :, :d // 2] * cos
-    dk = pad(dp, 3, d // 2, d) + pad(dm, 3, 0, d)     # dk = pad(dp, 3, d/2, d) + pad(dm, 3, 0, d)   N×h×T×d
-    # t13 = reshape(transpose(dk, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    t13 = dk.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    # dW_k = einsum(abc,abd→dc, t13, A)   (d*g*h)×(d*h)
-    dW_k = A.reshape(N * T, d * g * h).T @ t13.reshape(N * T, d * h)
-    # dq = einsum(abcde,abef→abcdf, t12, K)   N×h×g×T×d
-    dq = np.einsum("abcde,abef->abcdf", t12, K, optimize=True)
-    dQ = dq.reshape(N, g * h, T, d)                   # dQ = reshape(dq, (N, g*h, T, d))   N×(g*h)×T×d
-    # de = dQ[:, :, :, d/2:] ⊙ cos − dQ[:, :, :, :d/2] ⊙ sin   N×(g*h)×T×(d/2)
-    de = dQ[:, :, :, d // 2:] * cos - dQ[:, :, :, :d // 2] * sin
-    # dc = dQ[:, :, :, d/2:] ⊙ sin + dQ[:, :, :, :d/2] ⊙ cos   N×(g*h)×T×(d/2)
-    dc = dQ[:, :, :, d // 2:] * sin + dQ[:, :, :, :d // 2] * cos
-    # db = pad(de, 3, d/2, d) + pad(dc, 3, 0, d)   N×(g*h)×T×d
-    db = pad(de, 3, d // 2, d) + pad(dc, 3, 0, d)
-    # t14 = reshape(transpose(db, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
-    t14 = db.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
-    # dW_q = einsum(abc,abd→dc, t14, A)   (d*g*h)×(d*g*h)
-    dW_q = A.reshape(N * T, d * g * h).T @ t14.reshape(N * T, d * g * h)
-    # dA = t11 W_vᵀ + t13 W_kᵀ + t14 W_qᵀ   N×T×(d*g*h)
+    # t9 = P ⊙ (dP − sum(reshape(dO, (N, h, g, T, d)) ⊙ t6, axis=-1, keepdims=True)) / sqrt(d)   N×h×g×T×T
+    t9 = P * (dP - (dO.reshape(N, h, g, T, d) * t6).sum(axis=4, keepdims=True)) / d ** 0.5
+    # dK = einsum(abcde,abcdf→abef, t9, c)   N×h×T×d
+    dK = np.einsum("abcde,abcdf->abef", t9, c, optimize=True)
+    # db_2 = dK[:, :, :, d/2:] ⊙ cos − dK[:, :, :, :d/2] ⊙ sin   N×h×T×(d/2)
+    db_2 = dK[:, :, :, d // 2:] * cos - dK[:, :, :, :d // 2] * sin
+    # db_1 = dK[:, :, :, d/2:] ⊙ sin + dK[:, :, :, :d/2] ⊙ cos   N×h×T×(d/2)
+    db_1 = dK[:, :, :, d // 2:] * sin + dK[:, :, :, :d // 2] * cos
+    # db = pad(db_2, 3, d/2, d) + pad(db_1, 3, 0, d)   N×h×T×d
+    db = pad(db_2, 3, d // 2, d) + pad(db_1, 3, 0, d)
+    # t10 = reshape(transpose(db, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    t10 = db.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    # dW_k = einsum(abc,abd→dc, t10, A)   (d*g*h)×(d*h)
+    dW_k = A.reshape(N * T, d * g * h).T @ t10.reshape(N * T, d * h)
+    # dc = einsum(abcde,abef→abcdf, t9, K)   N×h×g×T×d
+    dc = np.einsum("abcde,abef->abcdf", t9, K, optimize=True)
+    dQ = dc.reshape(N, g * h, T, d)                   # dQ = reshape(dc, (N, g*h, T, d))   N×(g*h)×T×d
+    # da_2 = dQ[:, :, :, d/2:] ⊙ cos − dQ[:, :, :, :d/2] ⊙ sin   N×(g*h)×T×(d/2)
+    da_2 = dQ[:, :, :, d // 2:] * cos - dQ[:, :, :, :d // 2] * sin
+    # da_1 = dQ[:, :, :, d/2:] ⊙ sin + dQ[:, :, :, :d/2] ⊙ cos   N×(g*h)×T×(d/2)
+    da_1 = dQ[:, :, :, d // 2:] * sin + dQ[:, :, :, :d // 2] * cos
+    # da = pad(da_2, 3, d/2, d) + pad(da_1, 3, 0, d)   N×(g*h)×T×d
+    da = pad(da_2, 3, d // 2, d) + pad(da_1, 3, 0, d)
+    # t11 = reshape(transpose(da, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
+    t11 = da.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
+    # dW_q = einsum(abc,abd→dc, t11, A)   (d*g*h)×(d*g*h)
+    dW_q = A.reshape(N * T, d * g * h).T @ t11.reshape(N * T, d * g * h)
+    # dA = t8 W_vᵀ + t10 W_kᵀ + t11 W_qᵀ   N×T×(d*g*h)
     dA = (
-        (t11.reshape(N * T, d * h) @ W_v.T).reshape(N, T, d * g * h)
-        + (t13.reshape(N * T, d * h) @ W_k.T).reshape(N, T, d * g * h)
-        + (t14.reshape(N * T, d * g * h) @ W_q.T).reshape(N, T, d * g * h)
+        (t8.reshape(N * T, d * h) @ W_v.T).reshape(N, T, d * g * h)
+        + (t10.reshape(N * T, d * h) @ W_k.T).reshape(N, T, d * g * h)
+        + (t11.reshape(N * T, d * g * h) @ W_q.T).reshape(N, T, d * g * h)
     )
-    dr1 = (dA * a).sum(axis=(0, 1))                   # dr1 = sum(dA ⊙ a, axis=(0, 1))   (d*g*h)
-    da = dA * r1                                      # da = dA ⊙ r1   N×T×(d*g*h)
-    # t15 = sum(dA ⊙ A, axis=-1, keepdims=True) / (d*g*h)   N×T×1
-    t15 = (dA * A).sum(axis=2, keepdims=True) / (d * g * h)
-    dX = dX1 + 1 / s * (da - t15 * a)                 # dX = dX1 + 1 / s ⊙ (da − t15 ⊙ a)   N×T×(d*g*h)
+    dr1 = (dA * X_hat).sum(axis=(0, 1))               # dr1 = sum(dA ⊙ X_hat, axis=(0, 1))   (d*g*h)
+    dX_hat = dA * r1                                  # dX_hat = dA ⊙ r1   N×T×(d*g*h)
+    # t12 = sum(dA ⊙ A, axis=-1, keepdims=True) / (d*g*h)   N×T×1
+    t12 = (dA * A).sum(axis=2, keepdims=True) / (d * g * h)
+    # dX = dX1 + 1 / s ⊙ (dX_hat − t12 ⊙ X_hat)   N×T×(d*g*h)
+    dX = dX1 + 1 / s * (dX_hat - t12 * X_hat)
     grads = {
         "X": dX, "r1": dr1, "W_q": dW_q, "W_k": dW_k, "W_v": dW_v, "W_o": dW_o, "r2": dr2, "W": dW, "V": dV,
         "W2": dW2,
@@ -238,50 +241,50 @@ def outputs(params, data, dims=None):
     # v = mean(X², axis=-1, keepdims=True) + 1e-5   N×T×1
     v = (X ** 2).sum(axis=2, keepdims=True) / (d * g * h) + 1e-05
     s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
-    a = X / s                                         # a = X / s   N×T×(d*g*h)
-    A = r1 * a                                        # A = r1 ⊙ a   N×T×(d*g*h)
-    # b = transpose(reshape(A W_q, (N, T, g*h, d)), (0, 2, 1, 3))   N×(g*h)×T×d
-    b = (A.reshape(N * T, d * g * h) @ W_q).reshape(N, T, g * h, d).transpose(0, 2, 1, 3)
-    c = b[:, :, :, :d // 2]                           # c = b[:, :, :, :d/2]   N×(g*h)×T×(d/2)
-    t4 = np.arange(T)[:, None]                        # t4 = reshape(arange(T), (T, 1))   T×1
-    # angle = t4 ⊙ exp(−(2*log(10000)) · arange(d/2) / d)   T×(d/2)
-    angle = t4.astype(dtype) * np.exp(-18.420680743952367 * np.arange(d // 2).astype(dtype) / d)
+    X_hat = X / s                                     # X_hat = X / s   N×T×(d*g*h)
+    A = r1 * X_hat                                    # A = r1 ⊙ X_hat   N×T×(d*g*h)
+    # a = transpose(reshape(A W_q, (N, T, g*h, d)), (0, 2, 1, 3))   N×(g*h)×T×d
+    a = (A.reshape(N * T, d * g * h) @ W_q).reshape(N, T, g * h, d).transpose(0, 2, 1, 3)
+    a_1 = a[:, :, :, :d // 2]                         # a_1 = a[:, :, :, :d/2]   N×(g*h)×T×(d/2)
+    t1 = np.arange(T)[:, None]                        # t1 = reshape(arange(T), (T, 1))   T×1
+    # angle = t1 ⊙ exp(−(2*log(10000)) · arange(d/2) / d)   T×(d/2)
+    angle = t1.astype(dtype) * np.exp(-18.420680743952367 * np.arange(d // 2).astype(dtype) / d)
     cos = np.cos(angle)                               # cos = cos(angle)   T×(d/2)
-    e = b[:, :, :, d // 2:]                           # e = b[:, :, :, d/2:]   N×(g*h)×T×(d/2)
+    a_2 = a[:, :, :, d // 2:]                         # a_2 = a[:, :, :, d/2:]   N×(g*h)×T×(d/2)
     sin = np.sin(angle)                               # sin = sin(angle)   T×(d/2)
-    t5 = c * cos - e * sin                            # t5 = c ⊙ cos − e ⊙ sin   N×(g*h)×T×(d/2)
-    t6 = c * sin + e * cos                            # t6 = c ⊙ sin + e ⊙ cos   N×(g*h)×T×(d/2)
-    Q = np.concatenate([t5, t6], axis=3)              # Q = concat(t5, t6, axis=-1)   N×(g*h)×T×d
-    # k = transpose(reshape(A W_k, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    k = (A.reshape(N * T, d * g * h) @ W_k).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    m = k[:, :, :, :d // 2]                           # m = k[:, :, :, :d/2]   N×h×T×(d/2)
-    p = k[:, :, :, d // 2:]                           # p = k[:, :, :, d/2:]   N×h×T×(d/2)
-    t7 = m * cos - p * sin                            # t7 = m ⊙ cos − p ⊙ sin   N×h×T×(d/2)
-    t8 = m * sin + p * cos                            # t8 = m ⊙ sin + p ⊙ cos   N×h×T×(d/2)
-    K = np.concatenate([t7, t8], axis=3)              # K = concat(t7, t8, axis=-1)   N×h×T×d
+    t2 = a_1 * cos - a_2 * sin                        # t2 = a_1 ⊙ cos − a_2 ⊙ sin   N×(g*h)×T×(d/2)
+    t3 = a_1 * sin + a_2 * cos                        # t3 = a_1 ⊙ sin + a_2 ⊙ cos   N×(g*h)×T×(d/2)
+    Q = np.concatenate([t2, t3], axis=3)              # Q = concat(t2, t3, axis=-1)   N×(g*h)×T×d
+    # b = transpose(reshape(A W_k, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    b = (A.reshape(N * T, d * g * h) @ W_k).reshape(N, T, h, d).transpose(0, 2, 1, 3)
+    b_1 = b[:, :, :, :d // 2]                         # b_1 = b[:, :, :, :d/2]   N×h×T×(d/2)
+    b_2 = b[:, :, :, d // 2:]                         # b_2 = b[:, :, :, d/2:]   N×h×T×(d/2)
+    t4 = b_1 * cos - b_2 * sin                        # t4 = b_1 ⊙ cos − b_2 ⊙ sin   N×h×T×(d/2)
+    t5 = b_1 * sin + b_2 * cos                        # t5 = b_1 ⊙ sin + b_2 ⊙ cos   N×h×T×(d/2)
+    K = np.concatenate([t4, t5], axis=3)              # K = concat(t4, t5, axis=-1)   N×h×T×d
     # S = transpose(reshape(A W_v, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S = (A.reshape(N * T, d * g * h) @ W_v).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    q = Q.reshape(N, h, g, T, d)                      # q = reshape(Q, (N, h, g, T, d))   N×h×g×T×d
-    # r = einsum(abcde,abfe→abcdf, q, K) / sqrt(d)   N×h×g×T×T
-    r = np.einsum("abcde,abfe->abcdf", q, K, optimize=True) / d ** 0.5
-    # S_2 = where(causal_mask(T), r, -inf)   N×h×g×T×T
-    S_2 = np.where(t4 >= np.arange(T)[None, :], r, -np.inf)
-    P = softmax(S_2, axis=4)                          # P = softmax(S_2)   N×h×g×T×T
+    c = Q.reshape(N, h, g, T, d)                      # c = reshape(Q, (N, h, g, T, d))   N×h×g×T×d
+    # S_att = einsum(abcde,abfe→abcdf, c, K) / sqrt(d)   N×h×g×T×T
+    S_att = np.einsum("abcde,abfe->abcdf", c, K, optimize=True) / d ** 0.5
+    # S_mask = where(causal_mask(T), S_att, -inf)   N×h×g×T×T
+    S_mask = np.where(t1 >= np.arange(T)[None, :], S_att, -np.inf)
+    P = softmax(S_mask, axis=4)                       # P = softmax(S_mask)   N×h×g×T×T
     # O = reshape(einsum(abcde,abef→abcdf, P, S), (N, g*h, T, d))   N×(g*h)×T×d
     O = np.einsum("abcde,abef->abcdf", P, S, optimize=True).reshape(N, g * h, T, d)
-    # u = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
-    u = O.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
-    X1 = X + (u.reshape(N * T, d * g * h) @ W_o).reshape(N, T, d * g * h)  # X1 = X + u W_o   N×T×(d*g*h)
+    # k = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*g*h))   N×T×(d*g*h)
+    k = O.transpose(0, 2, 1, 3).reshape(N, T, d * g * h)
+    X1 = X + (k.reshape(N * T, d * g * h) @ W_o).reshape(N, T, d * g * h)  # X1 = X + k W_o   N×T×(d*g*h)
     # v_2 = mean(X1², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_2 = (X1 ** 2).sum(axis=2, keepdims=True) / (d * g * h) + 1e-05
     s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
-    z = X1 / s_2                                      # z = X1 / s_2   N×T×(d*g*h)
-    M = r2 * z                                        # M = r2 ⊙ z   N×T×(d*g*h)
-    t1 = (M.reshape(N * T, d * g * h) @ W).reshape(N, T, F)  # t1 = M W   N×T×F
-    s_3 = sigmoid(t1)                                 # s_3 = sigmoid(t1)   N×T×F
-    t2 = gated(t1, s_3)                               # t2 = t1 ⊙ s_3   N×T×F
-    t3 = (M.reshape(N * T, d * g * h) @ V).reshape(N, T, F)  # t3 = M V   N×T×F
-    U = t2 * t3                                       # U = t2 ⊙ t3   N×T×F
+    X1_hat = X1 / s_2                                 # X1_hat = X1 / s_2   N×T×(d*g*h)
+    M = r2 * X1_hat                                   # M = r2 ⊙ X1_hat   N×T×(d*g*h)
+    z = (M.reshape(N * T, d * g * h) @ W).reshape(N, T, F)  # z = M W   N×T×F
+    s_3 = sigmoid(z)                                  # s_3 = sigmoid(z)   N×T×F
+    a_3 = gated(z, s_3)                               # a_3 = z ⊙ s_3   N×T×F
+    m = (M.reshape(N * T, d * g * h) @ V).reshape(N, T, F)  # m = M V   N×T×F
+    U = a_3 * m                                       # U = a_3 ⊙ m   N×T×F
     Y = X1 + (U.reshape(N * T, F) @ W2).reshape(N, T, d * g * h)  # Y = X1 + U W2   N×T×(d*g*h)
     return {"A": A, "Q": Q, "K": K, "S": S, "O": O, "X1": X1, "M": M, "U": U, "Y": Y}
 

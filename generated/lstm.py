@@ -74,7 +74,7 @@ def forward(params, data, dims=None):
     h_states[0] = h_prev
     h_before, h = h_states[:-1], h_states[1:]         # before and after every step   T×N×H
     o = np.empty((T, N, H), dtype)                    # T×N×H
-    e_2 = np.empty((T, N, H), dtype)                  # T×N×H
+    a_2 = np.empty((T, N, H), dtype)                  # T×N×H
     i = np.empty((T, N, H), dtype)                    # T×N×H
     g = np.empty((T, N, H), dtype)                    # T×N×H
     s_states = np.empty((T + 1, N, H), dtype)         # (T + 1)×N×H
@@ -82,20 +82,20 @@ def forward(params, data, dims=None):
     s_before, s = s_states[:-1], s_states[1:]         # before and after every step   T×N×H
     f = np.empty((T, N, H), dtype)                    # T×N×H
     for t in range(T):
-        d_t = t1[t] + h_prev @ U_o + b_o              # d[t] = t1[t] + h[t-1] U_o + b_o   N×H
-        o_t = sigmoid(d_t)                            # o[t] = sigmoid(d[t])   N×H
-        b_t = t2[t] + h_prev @ U_f + b_f              # b[t] = t2[t] + h[t-1] U_f + b_f   N×H
-        f_t = sigmoid(b_t)                            # f[t] = sigmoid(b[t])   N×H
-        a_t = t3[t] + h_prev @ U_i + b_i              # a[t] = t3[t] + h[t-1] U_i + b_i   N×H
-        i_t = sigmoid(a_t)                            # i[t] = sigmoid(a[t])   N×H
-        c_t = t4[t] + h_prev @ U_g + b_g              # c[t] = t4[t] + h[t-1] U_g + b_g   N×H
-        g_t = np.tanh(c_t)                            # g[t] = tanh(c[t])   N×H
+        z_o_t = t1[t] + h_prev @ U_o + b_o            # z_o[t] = t1[t] + h[t-1] U_o + b_o   N×H
+        o_t = sigmoid(z_o_t)                          # o[t] = sigmoid(z_o[t])   N×H
+        z_f_t = t2[t] + h_prev @ U_f + b_f            # z_f[t] = t2[t] + h[t-1] U_f + b_f   N×H
+        f_t = sigmoid(z_f_t)                          # f[t] = sigmoid(z_f[t])   N×H
+        z_i_t = t3[t] + h_prev @ U_i + b_i            # z_i[t] = t3[t] + h[t-1] U_i + b_i   N×H
+        i_t = sigmoid(z_i_t)                          # i[t] = sigmoid(z_i[t])   N×H
+        z_g_t = t4[t] + h_prev @ U_g + b_g            # z_g[t] = t4[t] + h[t-1] U_g + b_g   N×H
+        g_t = np.tanh(z_g_t)                          # g[t] = tanh(z_g[t])   N×H
         s_t = f_t * s_prev + i_t * g_t                # s[t] = f[t] ⊙ s[t-1] + i[t] ⊙ g[t]   N×H
-        e_t = np.tanh(s_t)                            # e[t] = tanh(s[t])   N×H
-        h_t = o_t * e_t                               # h[t] = o[t] ⊙ e[t]   N×H
+        a_t = np.tanh(s_t)                            # a[t] = tanh(s[t])   N×H
+        h_t = o_t * a_t                               # h[t] = o[t] ⊙ a[t]   N×H
         h[t] = h_t
         o[t] = o_t
-        e_2[t] = e_t
+        a_2[t] = a_t
         i[t] = i_t
         g[t] = g_t
         s[t] = s_t
@@ -106,7 +106,7 @@ def forward(params, data, dims=None):
     # L = mean(cross_entropy(z, target))
     L = (t5 - np.take_along_axis(z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
     cache = {
-        "p": p, "target": target, "V_o": V_o, "o": o, "e_2": e_2, "i": i, "g": g, "s_before": s_before,
+        "p": p, "target": target, "V_o": V_o, "o": o, "a_2": a_2, "i": i, "g": g, "s_before": s_before,
         "f": f, "W_o": W_o, "U_o": U_o, "W_f": W_f, "U_f": U_f, "W_i": W_i, "U_i": U_i, "W_g": W_g,
         "U_g": U_g, "words": words, "x": x, "h_before": h_before, "h": h, "T": T, "N": N, "V": V, "E": E,
         "H": H, "dtype": dtype, "dtypes": dtypes,
@@ -120,7 +120,7 @@ def backward(cache, upstream=1.0):
     target = cache["target"]                          # T×N
     V_o = cache["V_o"]                                # H×V
     o = cache["o"]                                    # T×N×H
-    e_2 = cache["e_2"]                                # T×N×H
+    a_2 = cache["a_2"]                                # T×N×H
     i = cache["i"]                                    # T×N×H
     g = cache["g"]                                    # T×N×H
     s_before = cache["s_before"]                      # T×N×H
@@ -147,61 +147,61 @@ def backward(cache, upstream=1.0):
     dh = (dz.reshape(N * T, V) @ V_o.T).reshape(T, N, H)  # dh = dz V_oᵀ   T×N×H
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
     ds_next = np.zeros((N, H), dtype)                 # ds_next = broadcast(0, (N, H))   N×H
-    dd = np.empty((T, N, H), dtype)                   # T×N×H
-    db = np.empty((T, N, H), dtype)                   # T×N×H
-    da = np.empty((T, N, H), dtype)                   # T×N×H
-    dc = np.empty((T, N, H), dtype)                   # T×N×H
+    dz_o = np.empty((T, N, H), dtype)                 # T×N×H
+    dz_f = np.empty((T, N, H), dtype)                 # T×N×H
+    dz_i = np.empty((T, N, H), dtype)                 # T×N×H
+    dz_g = np.empty((T, N, H), dtype)                 # T×N×H
     U_o_T = U_o.T.copy()                              # a copy, since every step reads it
     U_f_T = U_f.T.copy()                              # a copy, since every step reads it
     U_i_T = U_i.T.copy()                              # a copy, since every step reads it
     U_g_T = U_g.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
         o_t = o[t]
-        e_t = e_2[t]
+        a_t = a_2[t]
         i_t = i[t]
         g_t = g[t]
         f_t = f[t]
         dh_t_2 = dh_next + dh[t]                      # dh_t = dh_next + dh[t]   N×H
-        de_t = dh_t_2 * o_t                           # de_t = dh_t ⊙ o[t]   N×H
-        ds_t = ds_next + de_t * (1 - e_t ** 2)        # ds_t = ds_next + de_t ⊙ (1 − e[t]²)   N×H
+        da_t = dh_t_2 * o_t                           # da_t = dh_t ⊙ o[t]   N×H
+        ds_t = ds_next + da_t * (1 - a_t ** 2)        # ds_t = ds_next + da_t ⊙ (1 − a[t]²)   N×H
         dg_t = ds_t * i_t                             # dg_t = ds_t ⊙ i[t]   N×H
-        dc_t = dg_t * (1 - g_t ** 2)                  # dc_t = dg_t ⊙ (1 − g[t]²)   N×H
+        dz_g_t = dg_t * (1 - g_t ** 2)                # dz_g_t = dg_t ⊙ (1 − g[t]²)   N×H
         di_t = ds_t * g_t                             # di_t = ds_t ⊙ g[t]   N×H
-        da_t = di_t * i_t * (1 - i_t)                 # da_t = di_t ⊙ i[t] ⊙ (1 − i[t])   N×H
+        dz_i_t = di_t * i_t * (1 - i_t)               # dz_i_t = di_t ⊙ i[t] ⊙ (1 − i[t])   N×H
         df_t = ds_t * s_before[t]                     # df_t = ds_t ⊙ s[t-1]   N×H
-        db_t = df_t * f_t * (1 - f_t)                 # db_t = df_t ⊙ f[t] ⊙ (1 − f[t])   N×H
-        do_t = dh_t_2 * e_t                           # do_t = dh_t ⊙ e[t]   N×H
-        dd_t = do_t * o_t * (1 - o_t)                 # dd_t = do_t ⊙ o[t] ⊙ (1 − o[t])   N×H
-        # dh_prev = dc_t U_gᵀ + da_t U_iᵀ + db_t U_fᵀ + dd_t U_oᵀ   N×H
-        dh_prev = dc_t @ U_g_T + da_t @ U_i_T + db_t @ U_f_T + dd_t @ U_o_T
+        dz_f_t = df_t * f_t * (1 - f_t)               # dz_f_t = df_t ⊙ f[t] ⊙ (1 − f[t])   N×H
+        do_t = dh_t_2 * a_t                           # do_t = dh_t ⊙ a[t]   N×H
+        dz_o_t = do_t * o_t * (1 - o_t)               # dz_o_t = do_t ⊙ o[t] ⊙ (1 − o[t])   N×H
+        # dh_prev = dz_g_t U_gᵀ + dz_i_t U_iᵀ + dz_f_t U_fᵀ + dz_o_t U_oᵀ   N×H
+        dh_prev = dz_g_t @ U_g_T + dz_i_t @ U_i_T + dz_f_t @ U_f_T + dz_o_t @ U_o_T
         ds_prev = ds_t * f_t                          # ds_prev = ds_t ⊙ f[t]   N×H
-        dd[t] = dd_t
-        db[t] = db_t
-        da[t] = da_t
-        dc[t] = dc_t
+        dz_o[t] = dz_o_t
+        dz_f[t] = dz_f_t
+        dz_i[t] = dz_i_t
+        dz_g[t] = dz_g_t
         dh_next, ds_next = dh_prev, ds_prev
-    dW_o = x.reshape(N * T, E).T @ dd.reshape(N * T, H)  # dW_o = einsum(abc,abd→dc, dd, x)   E×H
-    # dU_o = einsum(abc,abd→dc, dd, h_before)   H×H
-    dU_o = h_before.reshape(N * T, H).T @ dd.reshape(N * T, H)
-    db_o = dd.sum(axis=(0, 1))                        # db_o = sum(dd, axis=(0, 1))   H
-    dW_f = x.reshape(N * T, E).T @ db.reshape(N * T, H)  # dW_f = einsum(abc,abd→dc, db, x)   E×H
-    # dU_f = einsum(abc,abd→dc, db, h_before)   H×H
-    dU_f = h_before.reshape(N * T, H).T @ db.reshape(N * T, H)
-    db_f = db.sum(axis=(0, 1))                        # db_f = sum(db, axis=(0, 1))   H
-    dW_i = x.reshape(N * T, E).T @ da.reshape(N * T, H)  # dW_i = einsum(abc,abd→dc, da, x)   E×H
-    # dU_i = einsum(abc,abd→dc, da, h_before)   H×H
-    dU_i = h_before.reshape(N * T, H).T @ da.reshape(N * T, H)
-    db_i = da.sum(axis=(0, 1))                        # db_i = sum(da, axis=(0, 1))   H
-    dW_g = x.reshape(N * T, E).T @ dc.reshape(N * T, H)  # dW_g = einsum(abc,abd→dc, dc, x)   E×H
-    # dU_g = einsum(abc,abd→dc, dc, h_before)   H×H
-    dU_g = h_before.reshape(N * T, H).T @ dc.reshape(N * T, H)
-    db_g = dc.sum(axis=(0, 1))                        # db_g = sum(dc, axis=(0, 1))   H
-    # dx = dc W_gᵀ + da W_iᵀ + db W_fᵀ + dd W_oᵀ   T×N×E
+    dW_o = x.reshape(N * T, E).T @ dz_o.reshape(N * T, H)  # dW_o = einsum(abc,abd→dc, dz_o, x)   E×H
+    # dU_o = einsum(abc,abd→dc, dz_o, h_before)   H×H
+    dU_o = h_before.reshape(N * T, H).T @ dz_o.reshape(N * T, H)
+    db_o = dz_o.sum(axis=(0, 1))                      # db_o = sum(dz_o, axis=(0, 1))   H
+    dW_f = x.reshape(N * T, E).T @ dz_f.reshape(N * T, H)  # dW_f = einsum(abc,abd→dc, dz_f, x)   E×H
+    # dU_f = einsum(abc,abd→dc, dz_f, h_before)   H×H
+    dU_f = h_before.reshape(N * T, H).T @ dz_f.reshape(N * T, H)
+    db_f = dz_f.sum(axis=(0, 1))                      # db_f = sum(dz_f, axis=(0, 1))   H
+    dW_i = x.reshape(N * T, E).T @ dz_i.reshape(N * T, H)  # dW_i = einsum(abc,abd→dc, dz_i, x)   E×H
+    # dU_i = einsum(abc,abd→dc, dz_i, h_before)   H×H
+    dU_i = h_before.reshape(N * T, H).T @ dz_i.reshape(N * T, H)
+    db_i = dz_i.sum(axis=(0, 1))                      # db_i = sum(dz_i, axis=(0, 1))   H
+    dW_g = x.reshape(N * T, E).T @ dz_g.reshape(N * T, H)  # dW_g = einsum(abc,abd→dc, dz_g, x)   E×H
+    # dU_g = einsum(abc,abd→dc, dz_g, h_before)   H×H
+    dU_g = h_before.reshape(N * T, H).T @ dz_g.reshape(N * T, H)
+    db_g = dz_g.sum(axis=(0, 1))                      # db_g = sum(dz_g, axis=(0, 1))   H
+    # dx = dz_g W_gᵀ + dz_i W_iᵀ + dz_f W_fᵀ + dz_o W_oᵀ   T×N×E
     dx = (
-        (dc.reshape(N * T, H) @ W_g.T).reshape(T, N, E)
-        + (da.reshape(N * T, H) @ W_i.T).reshape(T, N, E)
-        + (db.reshape(N * T, H) @ W_f.T).reshape(T, N, E)
-        + (dd.reshape(N * T, H) @ W_o.T).reshape(T, N, E)
+        (dz_g.reshape(N * T, H) @ W_g.T).reshape(T, N, E)
+        + (dz_i.reshape(N * T, H) @ W_i.T).reshape(T, N, E)
+        + (dz_f.reshape(N * T, H) @ W_f.T).reshape(T, N, E)
+        + (dz_o.reshape(N * T, H) @ W_o.T).reshape(T, N, E)
     )
     dC = scatter_add(dx, words, V)                    # dC = scatter_add(dx, words, V)   V×E
     grads = {
@@ -254,17 +254,17 @@ def outputs(params, data, dims=None):
     o = np.empty((T, N, H), dtype)                    # T×N×H
     s = np.empty((T, N, H), dtype)                    # T×N×H
     for t in range(T):
-        d_t = t1[t] + h_prev @ U_o + b_o              # d[t] = t1[t] + h[t-1] U_o + b_o   N×H
-        o_t = sigmoid(d_t)                            # o[t] = sigmoid(d[t])   N×H
-        b_t = t2[t] + h_prev @ U_f + b_f              # b[t] = t2[t] + h[t-1] U_f + b_f   N×H
-        f_t = sigmoid(b_t)                            # f[t] = sigmoid(b[t])   N×H
-        a_t = t3[t] + h_prev @ U_i + b_i              # a[t] = t3[t] + h[t-1] U_i + b_i   N×H
-        i_t = sigmoid(a_t)                            # i[t] = sigmoid(a[t])   N×H
-        c_t = t4[t] + h_prev @ U_g + b_g              # c[t] = t4[t] + h[t-1] U_g + b_g   N×H
-        g_t = np.tanh(c_t)                            # g[t] = tanh(c[t])   N×H
+        z_o_t = t1[t] + h_prev @ U_o + b_o            # z_o[t] = t1[t] + h[t-1] U_o + b_o   N×H
+        o_t = sigmoid(z_o_t)                          # o[t] = sigmoid(z_o[t])   N×H
+        z_f_t = t2[t] + h_prev @ U_f + b_f            # z_f[t] = t2[t] + h[t-1] U_f + b_f   N×H
+        f_t = sigmoid(z_f_t)                          # f[t] = sigmoid(z_f[t])   N×H
+        z_i_t = t3[t] + h_prev @ U_i + b_i            # z_i[t] = t3[t] + h[t-1] U_i + b_i   N×H
+        i_t = sigmoid(z_i_t)                          # i[t] = sigmoid(z_i[t])   N×H
+        z_g_t = t4[t] + h_prev @ U_g + b_g            # z_g[t] = t4[t] + h[t-1] U_g + b_g   N×H
+        g_t = np.tanh(z_g_t)                          # g[t] = tanh(z_g[t])   N×H
         s_t = f_t * s_prev + i_t * g_t                # s[t] = f[t] ⊙ s[t-1] + i[t] ⊙ g[t]   N×H
-        e_t = np.tanh(s_t)                            # e[t] = tanh(s[t])   N×H
-        h_t = o_t * e_t                               # h[t] = o[t] ⊙ e[t]   N×H
+        a_t = np.tanh(s_t)                            # a[t] = tanh(s[t])   N×H
+        h_t = o_t * a_t                               # h[t] = o[t] ⊙ a[t]   N×H
         h[t] = h_t
         i[t] = i_t
         f[t] = f_t

@@ -146,276 +146,277 @@ def forward(params, data, dims=None):
     M_states = np.empty((T + 1, N, R, W), dtype)      # (T + 1)×N×R×W
     M_states[0] = M_prev
     M_before, M = M_states[:-1], M_states[1:]         # before and after every step   T×N×R×W
-    t53_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v33_2 = np.empty((T, N, 1), dtype)                # T×N×1
     q_states = np.empty((T + 1, N, R), dtype)         # (T + 1)×N×R
     q_states[0] = q_prev
     q_before, q = q_states[:-1], q_states[1:]         # before and after every step   T×N×R
     jq = np.empty((T, N, R), dtype)                   # T×N×R
-    t52_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t51_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v32_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    z_7_2 = np.empty((T, N, 1), dtype)                # T×N×1
     cq = np.empty((T, N, R), dtype)                   # T×N×R
-    t48_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t49_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t46_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    gq_2 = np.empty((T, N, 1), dtype)                 # T×N×1
-    t38_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t39_2 = np.empty((T, N, R), dtype)                # T×N×R
-    t41_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v29_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v30_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v27_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    gq = np.empty((T, N, 1), dtype)                   # T×N×1
+    v22_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v23_2 = np.empty((T, N, R), dtype)                # T×N×R
+    v25_2 = np.empty((T, N, 1), dtype)                # T×N×1
     u = np.empty((T, N, R), dtype)                    # T×N×R
-    kq_2 = np.empty((T, N, W), dtype)                 # T×N×W
-    t37_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    sq_2 = np.empty((T, N, 3), dtype)                 # T×N×3
-    t50_2 = np.empty((T, N, R), dtype)                # T×N×R
+    kq = np.empty((T, N, W), dtype)                   # T×N×W
+    z_6_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    sq = np.empty((T, N, 3), dtype)                   # T×N×3
+    v31_2 = np.empty((T, N, R), dtype)                # T×N×R
     iq = np.empty((T, N, R), dtype)                   # T×N×R
-    t47_2 = np.empty((T, N, R), dtype)                # T×N×R
-    t35_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v28_2 = np.empty((T, N, R), dtype)                # T×N×R
+    v21_2 = np.empty((T, N, 1), dtype)                # T×N×1
     p_states = np.empty((T + 1, N, R), dtype)         # (T + 1)×N×R
     p_states[0] = p_prev
     p_before, p = p_states[:-1], p_states[1:]         # before and after every step   T×N×R
     jp = np.empty((T, N, R), dtype)                   # T×N×R
-    t34_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t33_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v20_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    z_5_2 = np.empty((T, N, 1), dtype)                # T×N×1
     cp = np.empty((T, N, R), dtype)                   # T×N×R
-    t30_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t31_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t28_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    gp_2 = np.empty((T, N, 1), dtype)                 # T×N×1
-    t20_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t21_2 = np.empty((T, N, R), dtype)                # T×N×R
-    t23_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    kp_2 = np.empty((T, N, W), dtype)                 # T×N×W
+    v17_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v18_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v15_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    gp = np.empty((T, N, 1), dtype)                   # T×N×1
+    v10_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v11_2 = np.empty((T, N, R), dtype)                # T×N×R
+    v13_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    kp = np.empty((T, N, W), dtype)                   # T×N×W
     w__states = np.empty((T + 1, N, R), dtype)        # (T + 1)×N×R
     w__states[0] = w_prev
     w__before, w_ = w__states[:-1], w__states[1:]     # before and after every step   T×N×R
     a = np.empty((T, N, W), dtype)                    # T×N×W
     e = np.empty((T, N, W), dtype)                    # T×N×W
-    t13_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v7_2 = np.empty((T, N, 1), dtype)                 # T×N×1
     jw = np.empty((T, N, R), dtype)                   # T×N×R
-    t12_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t11_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v6_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    z_3_2 = np.empty((T, N, 1), dtype)                # T×N×1
     cw = np.empty((T, N, R), dtype)                   # T×N×R
-    t8_2 = np.empty((T, N, 1), dtype)                 # T×N×1
-    t9_2 = np.empty((T, N, 1), dtype)                 # T×N×1
-    t6_2 = np.empty((T, N, 1), dtype)                 # T×N×1
-    gw_2 = np.empty((T, N, 1), dtype)                 # T×N×1
-    k_2 = np.empty((T, N, 1), dtype)                  # T×N×1
-    s_2 = np.empty((T, N, R), dtype)                  # T×N×R
-    t1_10 = np.empty((T, N, 1), dtype)                # T×N×1
+    v3_4 = np.empty((T, N, 1), dtype)                 # T×N×1
+    v4_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    v1_10 = np.empty((T, N, 1), dtype)                # T×N×1
+    gw = np.empty((T, N, 1), dtype)                   # T×N×1
+    c_2 = np.empty((T, N, 1), dtype)                  # T×N×1
+    g_2 = np.empty((T, N, R), dtype)                  # T×N×R
+    s_2 = np.empty((T, N, 1), dtype)                  # T×N×1
     m = np.empty((T, N, R), dtype)                    # T×N×R
-    kw_2 = np.empty((T, N, W), dtype)                 # T×N×W
-    g_2 = np.empty((T, N, 1), dtype)                  # T×N×1
-    sw_2 = np.empty((T, N, 3), dtype)                 # T×N×3
-    t10_2 = np.empty((T, N, R), dtype)                # T×N×R
+    kw = np.empty((T, N, W), dtype)                   # T×N×W
+    z_2_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    sw = np.empty((T, N, 3), dtype)                   # T×N×3
+    v5_2 = np.empty((T, N, R), dtype)                 # T×N×R
     iw = np.empty((T, N, R), dtype)                   # T×N×R
-    t7_2 = np.empty((T, N, R), dtype)                 # T×N×R
-    t19_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    sp_2 = np.empty((T, N, 3), dtype)                 # T×N×3
-    t32_2 = np.empty((T, N, R), dtype)                # T×N×R
+    v2_10 = np.empty((T, N, R), dtype)                # T×N×R
+    z_4_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    sp = np.empty((T, N, 3), dtype)                   # T×N×3
+    v19_2 = np.empty((T, N, R), dtype)                # T×N×R
     ip = np.empty((T, N, R), dtype)                   # T×N×R
-    t29_2 = np.empty((T, N, R), dtype)                # T×N×R
-    t16_2 = np.empty((T, N, R, W), dtype)             # T×N×R×W
-    t4_10 = np.empty((T, N, 1), dtype)                # T×N×1
-    t26_2 = np.empty((T, N, 1), dtype)                # T×N×1
-    t44_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v16_2 = np.empty((T, N, R), dtype)                # T×N×R
+    v8_2 = np.empty((T, N, R, W), dtype)              # T×N×R×W
+    v_35 = np.empty((T, N, 1), dtype)                 # T×N×1
+    v14_2 = np.empty((T, N, 1), dtype)                # T×N×1
+    v26_2 = np.empty((T, N, 1), dtype)                # T×N×1
     for t in range(T):
-        b_t = t1[t] + r_prev @ W_r + h_prev @ W_h + b_h  # b[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
-        h_t = np.tanh(b_t)                            # h[t] = tanh(b[t])   N×H
-        t27_t = h_t @ S_p + s_p                       # t27[t] = h[t] S_p + s_p   N×3
-        sp_t = softmax(t27_t, axis=1)                 # sp[t] = softmax(t27[t])   N×3
-        t28_t = sp_t[:, 0:1]                          # t28[t] = sp[t][:, 0:1]   N×1
-        t25_t = h_t @ G_p + g_p                       # t25[t] = h[t] G_p + g_p   N×1
-        gp_t = sigmoid(t25_t)                         # gp[t] = sigmoid(t25[t])   N×1
-        t19_t = h_t @ B_p + d_p                       # t19[t] = h[t] B_p + d_p   N×1
-        t20_t = softplus(t19_t)                       # t20[t] = softplus(t19[t])   N×1
-        t18_t = h_t @ K_p + k_p                       # t18[t] = h[t] K_p + k_p   N×W
-        kp_t = np.tanh(t18_t)                         # kp[t] = tanh(t18[t])   N×W
-        t5_t = h_t @ S_w + s_w                        # t5[t] = h[t] S_w + s_w   N×3
-        sw_t = softmax(t5_t, axis=1)                  # sw[t] = softmax(t5[t])   N×3
-        t6_t = sw_t[:, 0:1]                           # t6[t] = sw[t][:, 0:1]   N×1
-        t3_t = h_t @ G_w + g_w                        # t3[t] = h[t] G_w + g_w   N×1
-        gw_t = sigmoid(t3_t)                          # gw[t] = sigmoid(t3[t])   N×1
-        g_t = h_t @ B_w + d_w                         # g[t] = h[t] B_w + d_w   N×1
-        k_t = softplus(g_t)                           # k[t] = softplus(g[t])   N×1
-        d_t = h_t @ K_w + k_w                         # d[t] = h[t] K_w + k_w   N×W
-        kw_t = np.tanh(d_t)                           # kw[t] = tanh(d[t])   N×W
-        # s[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
-        s_t = np.einsum("ab,acb->ac", kw_t, M_prev, optimize=True)
-        # v[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
-        v_t = (kw_t ** 2).sum(axis=1, keepdims=True) + eps
-        t1_t = np.sqrt(v_t)                           # t1[t] = sqrt(v[t])   N×1
-        c_t = (M_prev ** 2).sum(axis=2) + eps         # c[t] = sum(M[t-1]², axis=-1) + eps   N×R
-        m_t = np.sqrt(c_t)                            # m[t] = sqrt(c[t])   N×R
-        t2_t = k_t * s_t / (t1_t * m_t)               # t2[t] = k[t] ⊙ s[t] / (t1[t] ⊙ m[t])   N×R
-        cw_t = softmax(t2_t, axis=1)                  # cw[t] = softmax(t2[t])   N×R
-        t4_t = 1 - gw_t                               # t4[t] = 1 − gw[t]   N×1
-        iw_t = gw_t * cw_t + t4_t * w_prev            # iw[t] = gw[t] ⊙ cw[t] + t4[t] ⊙ w[t-1]   N×R
+        # z_h[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
+        z_h_t = t1[t] + r_prev @ W_r + h_prev @ W_h + b_h
+        h_t = np.tanh(z_h_t)                          # h[t] = tanh(z_h[t])   N×H
+        z_sp_t = h_t @ S_p + s_p                      # z_sp[t] = h[t] S_p + s_p   N×3
+        sp_t = softmax(z_sp_t, axis=1)                # sp[t] = softmax(z_sp[t])   N×3
+        v15_t = sp_t[:, 0:1]                          # v15[t] = sp[t][:, 0:1]   N×1
+        z_gp_t = h_t @ G_p + g_p                      # z_gp[t] = h[t] G_p + g_p   N×1
+        gp_t = sigmoid(z_gp_t)                        # gp[t] = sigmoid(z_gp[t])   N×1
+        z_4_t = h_t @ B_p + d_p                       # z_4[t] = h[t] B_p + d_p   N×1
+        v10_t = softplus(z_4_t)                       # v10[t] = softplus(z_4[t])   N×1
+        z_kp_t = h_t @ K_p + k_p                      # z_kp[t] = h[t] K_p + k_p   N×W
+        kp_t = np.tanh(z_kp_t)                        # kp[t] = tanh(z_kp[t])   N×W
+        z_sw_t = h_t @ S_w + s_w                      # z_sw[t] = h[t] S_w + s_w   N×3
+        sw_t = softmax(z_sw_t, axis=1)                # sw[t] = softmax(z_sw[t])   N×3
+        v1_t = sw_t[:, 0:1]                           # v1[t] = sw[t][:, 0:1]   N×1
+        z_gw_t = h_t @ G_w + g_w                      # z_gw[t] = h[t] G_w + g_w   N×1
+        gw_t = sigmoid(z_gw_t)                        # gw[t] = sigmoid(z_gw[t])   N×1
+        z_2_t = h_t @ B_w + d_w                       # z_2[t] = h[t] B_w + d_w   N×1
+        c_t = softplus(z_2_t)                         # c[t] = softplus(z_2[t])   N×1
+        z_kw_t = h_t @ K_w + k_w                      # z_kw[t] = h[t] K_w + k_w   N×W
+        kw_t = np.tanh(z_kw_t)                        # kw[t] = tanh(z_kw[t])   N×W
+        # g[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
+        g_t = np.einsum("ab,acb->ac", kw_t, M_prev, optimize=True)
+        # k[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
+        k_t = (kw_t ** 2).sum(axis=1, keepdims=True) + eps
+        s_t = np.sqrt(k_t)                            # s[t] = sqrt(k[t])   N×1
+        b_t = (M_prev ** 2).sum(axis=2) + eps         # b[t] = sum(M[t-1]², axis=-1) + eps   N×R
+        m_t = np.sqrt(b_t)                            # m[t] = sqrt(b[t])   N×R
+        z_cw_t = c_t * g_t / (s_t * m_t)              # z_cw[t] = c[t] ⊙ g[t] / (s[t] ⊙ m[t])   N×R
+        cw_t = softmax(z_cw_t, axis=1)                # cw[t] = softmax(z_cw[t])   N×R
+        v_t = 1 - gw_t                                # v[t] = 1 − gw[t]   N×1
+        iw_t = gw_t * cw_t + v_t * w_prev             # iw[t] = gw[t] ⊙ cw[t] + v[t] ⊙ w[t-1]   N×R
         t2 = iw_t[:, R - 1:]                          # t2 = iw[t][:, R - 1:]   N×1
-        t7_t = np.concatenate([t2, iw_t[:, :R - 1]], axis=1)  # t7[t] = roll(iw[t], 1, axis=1)   N×R
-        t8_t = sw_t[:, 1:2]                           # t8[t] = sw[t][:, 1:2]   N×1
-        t9_t = sw_t[:, 2:]                            # t9[t] = sw[t][:, 2:]   N×1
+        v2_t = np.concatenate([t2, iw_t[:, :R - 1]], axis=1)  # v2[t] = roll(iw[t], 1, axis=1)   N×R
+        v3_t = sw_t[:, 1:2]                           # v3[t] = sw[t][:, 1:2]   N×1
+        v4_t = sw_t[:, 2:]                            # v4[t] = sw[t][:, 2:]   N×1
         t3 = iw_t[:, 1:]                              # t3 = iw[t][:, 1:]   N×(R - 1)
-        t10_t = np.concatenate([t3, iw_t[:, 0:1]], axis=1)  # t10[t] = roll(iw[t], -1, axis=1)   N×R
-        # jw[t] = t6[t] ⊙ t7[t] + t8[t] ⊙ iw[t] + t9[t] ⊙ t10[t]   N×R
-        jw_t = t6_t * t7_t + t8_t * iw_t + t9_t * t10_t
-        t11_t = h_t @ Y_w + y_w                       # t11[t] = h[t] Y_w + y_w   N×1
-        t12_t = 1 + softplus(t11_t)                   # t12[t] = 1 + softplus(t11[t])   N×1
-        vw_t = (jw_t + eps) ** t12_t                  # vw[t] = (jw[t] + eps)^t12[t]   N×R
-        t13_t = vw_t.sum(axis=1, keepdims=True)       # t13[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
-        w_t = vw_t / t13_t                            # w[t] = vw[t] / t13[t]   N×R
-        t14_t = h_t @ E_w + e_w                       # t14[t] = h[t] E_w + e_w   N×W
-        e_t = sigmoid(t14_t)                          # e[t] = sigmoid(t14[t])   N×W
-        # t16[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
-        t16_t = np.einsum("ab,ac->abc", w_t, e_t, optimize=True)
-        t15_t = h_t @ A_w + a_w                       # t15[t] = h[t] A_w + a_w   N×W
-        a_t = np.tanh(t15_t)                          # a[t] = tanh(t15[t])   N×W
-        # M[t] = M[t-1] ⊙ (1 − t16[t]) + einsum(ab,ac→abc, w[t], a[t])   N×R×W
-        M_t = M_prev * (1 - t16_t) + np.einsum("ab,ac->abc", w_t, a_t, optimize=True)
-        # t21[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
-        t21_t = np.einsum("ab,acb->ac", kp_t, M_t, optimize=True)
-        # t22[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
-        t22_t = (kp_t ** 2).sum(axis=1, keepdims=True) + eps
-        t23_t = np.sqrt(t22_t)                        # t23[t] = sqrt(t22[t])   N×1
-        t17_t = (M_t ** 2).sum(axis=2) + eps          # t17[t] = sum(M[t]², axis=-1) + eps   N×R
-        u_t = np.sqrt(t17_t)                          # u[t] = sqrt(t17[t])   N×R
-        t24_t = t20_t * t21_t / (t23_t * u_t)         # t24[t] = t20[t] ⊙ t21[t] / (t23[t] ⊙ u[t])   N×R
-        cp_t = softmax(t24_t, axis=1)                 # cp[t] = softmax(t24[t])   N×R
-        t26_t = 1 - gp_t                              # t26[t] = 1 − gp[t]   N×1
-        ip_t = gp_t * cp_t + t26_t * p_prev           # ip[t] = gp[t] ⊙ cp[t] + t26[t] ⊙ p[t-1]   N×R
+        v5_t = np.concatenate([t3, iw_t[:, 0:1]], axis=1)  # v5[t] = roll(iw[t], -1, axis=1)   N×R
+        # jw[t] = v1[t] ⊙ v2[t] + v3[t] ⊙ iw[t] + v4[t] ⊙ v5[t]   N×R
+        jw_t = v1_t * v2_t + v3_t * iw_t + v4_t * v5_t
+        z_3_t = h_t @ Y_w + y_w                       # z_3[t] = h[t] Y_w + y_w   N×1
+        v6_t = 1 + softplus(z_3_t)                    # v6[t] = 1 + softplus(z_3[t])   N×1
+        vw_t = (jw_t + eps) ** v6_t                   # vw[t] = (jw[t] + eps)^v6[t]   N×R
+        v7_t = vw_t.sum(axis=1, keepdims=True)        # v7[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
+        w_t = vw_t / v7_t                             # w[t] = vw[t] / v7[t]   N×R
+        z_e_t = h_t @ E_w + e_w                       # z_e[t] = h[t] E_w + e_w   N×W
+        e_t = sigmoid(z_e_t)                          # e[t] = sigmoid(z_e[t])   N×W
+        # v8[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
+        v8_t = np.einsum("ab,ac->abc", w_t, e_t, optimize=True)
+        z_a_t = h_t @ A_w + a_w                       # z_a[t] = h[t] A_w + a_w   N×W
+        a_t = np.tanh(z_a_t)                          # a[t] = tanh(z_a[t])   N×W
+        # M[t] = M[t-1] ⊙ (1 − v8[t]) + einsum(ab,ac→abc, w[t], a[t])   N×R×W
+        M_t = M_prev * (1 - v8_t) + np.einsum("ab,ac->abc", w_t, a_t, optimize=True)
+        # v11[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
+        v11_t = np.einsum("ab,acb->ac", kp_t, M_t, optimize=True)
+        # v12[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
+        v12_t = (kp_t ** 2).sum(axis=1, keepdims=True) + eps
+        v13_t = np.sqrt(v12_t)                        # v13[t] = sqrt(v12[t])   N×1
+        v9_t = (M_t ** 2).sum(axis=2) + eps           # v9[t] = sum(M[t]², axis=-1) + eps   N×R
+        u_t = np.sqrt(v9_t)                           # u[t] = sqrt(v9[t])   N×R
+        z_cp_t = v10_t * v11_t / (v13_t * u_t)        # z_cp[t] = v10[t] ⊙ v11[t] / (v13[t] ⊙ u[t])   N×R
+        cp_t = softmax(z_cp_t, axis=1)                # cp[t] = softmax(z_cp[t])   N×R
+        v14_t = 1 - gp_t                              # v14[t] = 1 − gp[t]   N×1
+        ip_t = gp_t * cp_t + v14_t * p_prev           # ip[t] = gp[t] ⊙ cp[t] + v14[t] ⊙ p[t-1]   N×R
         t4 = ip_t[:, R - 1:]                          # t4 = ip[t][:, R - 1:]   N×1
-        t29_t = np.concatenate([t4, ip_t[:, :R - 1]], axis=1)  # t29[t] = roll(ip[t], 1, axis=1)   N×R
-        t30_t = sp_t[:, 1:2]                          # t30[t] = sp[t][:, 1:2]   N×1
-        t31_t = sp_t[:, 2:]                           # t31[t] = sp[t][:, 2:]   N×1
+        v16_t = np.concatenate([t4, ip_t[:, :R - 1]], axis=1)  # v16[t] = roll(ip[t], 1, axis=1)   N×R
+        v17_t = sp_t[:, 1:2]                          # v17[t] = sp[t][:, 1:2]   N×1
+        v18_t = sp_t[:, 2:]                           # v18[t] = sp[t][:, 2:]   N×1
         t5 = ip_t[:, 1:]                              # t5 = ip[t][:, 1:]   N×(R - 1)
-        t32_t = np.concatenate([t5, ip_t[:, 0:1]], axis=1)  # t32[t] = roll(ip[t], -1, axis=1)   N×R
-        # jp[t] = t28[t] ⊙ t29[t] + t30[t] ⊙ ip[t] + t31[t] ⊙ t32[t]   N×R
-        jp_t = t28_t * t29_t + t30_t * ip_t + t31_t * t32_t
-        t33_t = h_t @ Y_p + y_p                       # t33[t] = h[t] Y_p + y_p   N×1
-        t34_t = 1 + softplus(t33_t)                   # t34[t] = 1 + softplus(t33[t])   N×1
-        vp_t = (jp_t + eps) ** t34_t                  # vp[t] = (jp[t] + eps)^t34[t]   N×R
-        t35_t = vp_t.sum(axis=1, keepdims=True)       # t35[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
-        p_t = vp_t / t35_t                            # p[t] = vp[t] / t35[t]   N×R
+        v19_t = np.concatenate([t5, ip_t[:, 0:1]], axis=1)  # v19[t] = roll(ip[t], -1, axis=1)   N×R
+        # jp[t] = v15[t] ⊙ v16[t] + v17[t] ⊙ ip[t] + v18[t] ⊙ v19[t]   N×R
+        jp_t = v15_t * v16_t + v17_t * ip_t + v18_t * v19_t
+        z_5_t = h_t @ Y_p + y_p                       # z_5[t] = h[t] Y_p + y_p   N×1
+        v20_t = 1 + softplus(z_5_t)                   # v20[t] = 1 + softplus(z_5[t])   N×1
+        vp_t = (jp_t + eps) ** v20_t                  # vp[t] = (jp[t] + eps)^v20[t]   N×R
+        v21_t = vp_t.sum(axis=1, keepdims=True)       # v21[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
+        p_t = vp_t / v21_t                            # p[t] = vp[t] / v21[t]   N×R
         t6 = np.einsum("ab,abc->ac", p_t, M_t, optimize=True)  # t6 = einsum(ab,abc→ac, p[t], M[t])   N×W
-        t45_t = h_t @ S_q + s_q                       # t45[t] = h[t] S_q + s_q   N×3
-        sq_t = softmax(t45_t, axis=1)                 # sq[t] = softmax(t45[t])   N×3
-        t46_t = sq_t[:, 0:1]                          # t46[t] = sq[t][:, 0:1]   N×1
-        t43_t = h_t @ G_q + g_q                       # t43[t] = h[t] G_q + g_q   N×1
-        gq_t = sigmoid(t43_t)                         # gq[t] = sigmoid(t43[t])   N×1
-        t37_t = h_t @ B_q + d_q                       # t37[t] = h[t] B_q + d_q   N×1
-        t38_t = softplus(t37_t)                       # t38[t] = softplus(t37[t])   N×1
-        t36_t = h_t @ K_q + k_q                       # t36[t] = h[t] K_q + k_q   N×W
-        kq_t = np.tanh(t36_t)                         # kq[t] = tanh(t36[t])   N×W
-        # t39[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
-        t39_t = np.einsum("ab,acb->ac", kq_t, M_t, optimize=True)
-        # t40[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
-        t40_t = (kq_t ** 2).sum(axis=1, keepdims=True) + eps
-        t41_t = np.sqrt(t40_t)                        # t41[t] = sqrt(t40[t])   N×1
-        t42_t = t38_t * t39_t / (t41_t * u_t)         # t42[t] = t38[t] ⊙ t39[t] / (t41[t] ⊙ u[t])   N×R
-        cq_t = softmax(t42_t, axis=1)                 # cq[t] = softmax(t42[t])   N×R
-        t44_t = 1 - gq_t                              # t44[t] = 1 − gq[t]   N×1
-        iq_t = gq_t * cq_t + t44_t * q_prev           # iq[t] = gq[t] ⊙ cq[t] + t44[t] ⊙ q[t-1]   N×R
+        z_sq_t = h_t @ S_q + s_q                      # z_sq[t] = h[t] S_q + s_q   N×3
+        sq_t = softmax(z_sq_t, axis=1)                # sq[t] = softmax(z_sq[t])   N×3
+        v27_t = sq_t[:, 0:1]                          # v27[t] = sq[t][:, 0:1]   N×1
+        z_gq_t = h_t @ G_q + g_q                      # z_gq[t] = h[t] G_q + g_q   N×1
+        gq_t = sigmoid(z_gq_t)                        # gq[t] = sigmoid(z_gq[t])   N×1
+        z_6_t = h_t @ B_q + d_q                       # z_6[t] = h[t] B_q + d_q   N×1
+        v22_t = softplus(z_6_t)                       # v22[t] = softplus(z_6[t])   N×1
+        z_kq_t = h_t @ K_q + k_q                      # z_kq[t] = h[t] K_q + k_q   N×W
+        kq_t = np.tanh(z_kq_t)                        # kq[t] = tanh(z_kq[t])   N×W
+        # v23[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
+        v23_t = np.einsum("ab,acb->ac", kq_t, M_t, optimize=True)
+        # v24[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
+        v24_t = (kq_t ** 2).sum(axis=1, keepdims=True) + eps
+        v25_t = np.sqrt(v24_t)                        # v25[t] = sqrt(v24[t])   N×1
+        z_cq_t = v22_t * v23_t / (v25_t * u_t)        # z_cq[t] = v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t])   N×R
+        cq_t = softmax(z_cq_t, axis=1)                # cq[t] = softmax(z_cq[t])   N×R
+        v26_t = 1 - gq_t                              # v26[t] = 1 − gq[t]   N×1
+        iq_t = gq_t * cq_t + v26_t * q_prev           # iq[t] = gq[t] ⊙ cq[t] + v26[t] ⊙ q[t-1]   N×R
         t7 = iq_t[:, R - 1:]                          # t7 = iq[t][:, R - 1:]   N×1
-        t47_t = np.concatenate([t7, iq_t[:, :R - 1]], axis=1)  # t47[t] = roll(iq[t], 1, axis=1)   N×R
-        t48_t = sq_t[:, 1:2]                          # t48[t] = sq[t][:, 1:2]   N×1
-        t49_t = sq_t[:, 2:]                           # t49[t] = sq[t][:, 2:]   N×1
+        v28_t = np.concatenate([t7, iq_t[:, :R - 1]], axis=1)  # v28[t] = roll(iq[t], 1, axis=1)   N×R
+        v29_t = sq_t[:, 1:2]                          # v29[t] = sq[t][:, 1:2]   N×1
+        v30_t = sq_t[:, 2:]                           # v30[t] = sq[t][:, 2:]   N×1
         t8 = iq_t[:, 1:]                              # t8 = iq[t][:, 1:]   N×(R - 1)
-        t50_t = np.concatenate([t8, iq_t[:, 0:1]], axis=1)  # t50[t] = roll(iq[t], -1, axis=1)   N×R
-        # jq[t] = t46[t] ⊙ t47[t] + t48[t] ⊙ iq[t] + t49[t] ⊙ t50[t]   N×R
-        jq_t = t46_t * t47_t + t48_t * iq_t + t49_t * t50_t
-        t51_t = h_t @ Y_q + y_q                       # t51[t] = h[t] Y_q + y_q   N×1
-        t52_t = 1 + softplus(t51_t)                   # t52[t] = 1 + softplus(t51[t])   N×1
-        vq_t = (jq_t + eps) ** t52_t                  # vq[t] = (jq[t] + eps)^t52[t]   N×R
-        t53_t = vq_t.sum(axis=1, keepdims=True)       # t53[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
-        q_t = vq_t / t53_t                            # q[t] = vq[t] / t53[t]   N×R
+        v31_t = np.concatenate([t8, iq_t[:, 0:1]], axis=1)  # v31[t] = roll(iq[t], -1, axis=1)   N×R
+        # jq[t] = v27[t] ⊙ v28[t] + v29[t] ⊙ iq[t] + v30[t] ⊙ v31[t]   N×R
+        jq_t = v27_t * v28_t + v29_t * iq_t + v30_t * v31_t
+        z_7_t = h_t @ Y_q + y_q                       # z_7[t] = h[t] Y_q + y_q   N×1
+        v32_t = 1 + softplus(z_7_t)                   # v32[t] = 1 + softplus(z_7[t])   N×1
+        vq_t = (jq_t + eps) ** v32_t                  # vq[t] = (jq[t] + eps)^v32[t]   N×R
+        v33_t = vq_t.sum(axis=1, keepdims=True)       # v33[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
+        q_t = vq_t / v33_t                            # q[t] = vq[t] / v33[t]   N×R
         t9 = np.einsum("ab,abc->ac", q_t, M_t, optimize=True)  # t9 = einsum(ab,abc→ac, q[t], M[t])   N×W
         r_t = np.concatenate([t6, t9], axis=1)        # r[t] = concat(t6, t9, axis=-1)   N×(2*W)
         h[t] = h_t
         r[t] = r_t
         M[t] = M_t
-        t53_2[t] = t53_t
+        v33_2[t] = v33_t
         q[t] = q_t
         jq[t] = jq_t
-        t52_2[t] = t52_t
-        t51_2[t] = t51_t
+        v32_2[t] = v32_t
+        z_7_2[t] = z_7_t
         cq[t] = cq_t
-        t48_2[t] = t48_t
-        t49_2[t] = t49_t
-        t46_2[t] = t46_t
-        gq_2[t] = gq_t
-        t38_2[t] = t38_t
-        t39_2[t] = t39_t
-        t41_2[t] = t41_t
+        v29_2[t] = v29_t
+        v30_2[t] = v30_t
+        v27_2[t] = v27_t
+        gq[t] = gq_t
+        v22_2[t] = v22_t
+        v23_2[t] = v23_t
+        v25_2[t] = v25_t
         u[t] = u_t
-        kq_2[t] = kq_t
-        t37_2[t] = t37_t
-        sq_2[t] = sq_t
-        t50_2[t] = t50_t
+        kq[t] = kq_t
+        z_6_2[t] = z_6_t
+        sq[t] = sq_t
+        v31_2[t] = v31_t
         iq[t] = iq_t
-        t47_2[t] = t47_t
-        t35_2[t] = t35_t
+        v28_2[t] = v28_t
+        v21_2[t] = v21_t
         p[t] = p_t
         jp[t] = jp_t
-        t34_2[t] = t34_t
-        t33_2[t] = t33_t
+        v20_2[t] = v20_t
+        z_5_2[t] = z_5_t
         cp[t] = cp_t
-        t30_2[t] = t30_t
-        t31_2[t] = t31_t
-        t28_2[t] = t28_t
-        gp_2[t] = gp_t
-        t20_2[t] = t20_t
-        t21_2[t] = t21_t
-        t23_2[t] = t23_t
-        kp_2[t] = kp_t
+        v17_2[t] = v17_t
+        v18_2[t] = v18_t
+        v15_2[t] = v15_t
+        gp[t] = gp_t
+        v10_2[t] = v10_t
+        v11_2[t] = v11_t
+        v13_2[t] = v13_t
+        kp[t] = kp_t
         w_[t] = w_t
         a[t] = a_t
         e[t] = e_t
-        t13_2[t] = t13_t
+        v7_2[t] = v7_t
         jw[t] = jw_t
-        t12_2[t] = t12_t
-        t11_2[t] = t11_t
+        v6_2[t] = v6_t
+        z_3_2[t] = z_3_t
         cw[t] = cw_t
-        t8_2[t] = t8_t
-        t9_2[t] = t9_t
-        t6_2[t] = t6_t
-        gw_2[t] = gw_t
-        k_2[t] = k_t
-        s_2[t] = s_t
-        t1_10[t] = t1_t
-        m[t] = m_t
-        kw_2[t] = kw_t
+        v3_4[t] = v3_t
+        v4_2[t] = v4_t
+        v1_10[t] = v1_t
+        gw[t] = gw_t
+        c_2[t] = c_t
         g_2[t] = g_t
-        sw_2[t] = sw_t
-        t10_2[t] = t10_t
+        s_2[t] = s_t
+        m[t] = m_t
+        kw[t] = kw_t
+        z_2_2[t] = z_2_t
+        sw[t] = sw_t
+        v5_2[t] = v5_t
         iw[t] = iw_t
-        t7_2[t] = t7_t
-        t19_2[t] = t19_t
-        sp_2[t] = sp_t
-        t32_2[t] = t32_t
+        v2_10[t] = v2_t
+        z_4_2[t] = z_4_t
+        sp[t] = sp_t
+        v19_2[t] = v19_t
         ip[t] = ip_t
-        t29_2[t] = t29_t
-        t16_2[t] = t16_t
-        t4_10[t] = t4_t
-        t26_2[t] = t26_t
-        t44_2[t] = t44_t
+        v16_2[t] = v16_t
+        v8_2[t] = v8_t
+        v_35[t] = v_t
+        v14_2[t] = v14_t
+        v26_2[t] = v26_t
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, O) + (r.reshape(N * T, 2 * W) @ W_v).reshape(T, N, O) + b_o
     L = logit_loss(z, y).sum() / (N * O * T)          # L = mean(binary_cross_entropy_with_logits(z, y))
     cache = {
-        "z": z, "y": y, "W_o": W_o, "W_v": W_v, "M": M, "t53_2": t53_2, "q": q, "jq": jq, "t52_2": t52_2,
-        "t51_2": t51_2, "cq": cq, "t48_2": t48_2, "t49_2": t49_2, "t46_2": t46_2, "gq_2": gq_2,
-        "t38_2": t38_2, "t39_2": t39_2, "t41_2": t41_2, "u": u, "kq_2": kq_2, "t37_2": t37_2,
-        "q_before": q_before, "sq_2": sq_2, "t50_2": t50_2, "iq": iq, "t47_2": t47_2, "t35_2": t35_2, "p": p,
-        "jp": jp, "t34_2": t34_2, "t33_2": t33_2, "cp": cp, "t30_2": t30_2, "t31_2": t31_2, "t28_2": t28_2,
-        "gp_2": gp_2, "t20_2": t20_2, "t21_2": t21_2, "t23_2": t23_2, "kp_2": kp_2, "w_": w_, "a": a,
-        "M_before": M_before, "e": e, "t13_2": t13_2, "jw": jw, "t12_2": t12_2, "t11_2": t11_2, "cw": cw,
-        "t8_2": t8_2, "t9_2": t9_2, "t6_2": t6_2, "gw_2": gw_2, "k_2": k_2, "s_2": s_2, "t1_10": t1_10,
-        "m": m, "kw_2": kw_2, "g_2": g_2, "w__before": w__before, "sw_2": sw_2, "t10_2": t10_2, "iw": iw,
-        "t7_2": t7_2, "t19_2": t19_2, "p_before": p_before, "sp_2": sp_2, "t32_2": t32_2, "ip": ip,
-        "t29_2": t29_2, "h": h, "t16_2": t16_2, "t4_10": t4_10, "t26_2": t26_2, "t44_2": t44_2, "W_r": W_r,
-        "W_h": W_h, "S_p": S_p, "G_p": G_p, "B_p": B_p, "K_p": K_p, "S_w": S_w, "G_w": G_w, "B_w": B_w,
-        "K_w": K_w, "Y_w": Y_w, "E_w": E_w, "A_w": A_w, "Y_p": Y_p, "S_q": S_q, "G_q": G_q, "B_q": B_q,
-        "K_q": K_q, "Y_q": Y_q, "x": x, "r_before": r_before, "h_before": h_before, "r": r, "T": T, "N": N,
-        "I": I, "O": O, "H": H, "R": R, "W": W, "dtype": dtype, "dtypes": dtypes,
+        "z": z, "y": y, "W_o": W_o, "W_v": W_v, "M": M, "v33_2": v33_2, "q": q, "jq": jq, "v32_2": v32_2,
+        "z_7_2": z_7_2, "cq": cq, "v29_2": v29_2, "v30_2": v30_2, "v27_2": v27_2, "gq": gq, "v22_2": v22_2,
+        "v23_2": v23_2, "v25_2": v25_2, "u": u, "kq": kq, "z_6_2": z_6_2, "q_before": q_before, "sq": sq,
+        "v31_2": v31_2, "iq": iq, "v28_2": v28_2, "v21_2": v21_2, "p": p, "jp": jp, "v20_2": v20_2,
+        "z_5_2": z_5_2, "cp": cp, "v17_2": v17_2, "v18_2": v18_2, "v15_2": v15_2, "gp": gp, "v10_2": v10_2,
+        "v11_2": v11_2, "v13_2": v13_2, "kp": kp, "w_": w_, "a": a, "M_before": M_before, "e": e,
+        "v7_2": v7_2, "jw": jw, "v6_2": v6_2, "z_3_2": z_3_2, "cw": cw, "v3_4": v3_4, "v4_2": v4_2,
+        "v1_10": v1_10, "gw": gw, "c_2": c_2, "g_2": g_2, "s_2": s_2, "m": m, "kw": kw, "z_2_2": z_2_2,
+        "w__before": w__before, "sw": sw, "v5_2": v5_2, "iw": iw, "v2_10": v2_10, "z_4_2": z_4_2,
+        "p_before": p_before, "sp": sp, "v19_2": v19_2, "ip": ip, "v16_2": v16_2, "h": h, "v8_2": v8_2,
+        "v_35": v_35, "v14_2": v14_2, "v26_2": v26_2, "W_r": W_r, "W_h": W_h, "S_p": S_p, "G_p": G_p,
+        "B_p": B_p, "K_p": K_p, "S_w": S_w, "G_w": G_w, "B_w": B_w, "K_w": K_w, "Y_w": Y_w, "E_w": E_w,
+        "A_w": A_w, "Y_p": Y_p, "S_q": S_q, "G_q": G_q, "B_q": B_q, "K_q": K_q, "Y_q": Y_q, "x": x,
+        "r_before": r_before, "h_before": h_before, "r": r, "T": T, "N": N, "I": I, "O": O, "H": H, "R": R,
+        "W": W, "dtype": dtype, "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
@@ -427,76 +428,76 @@ def backward(cache, upstream=1.0):
     W_o = cache["W_o"]                                # H×O
     W_v = cache["W_v"]                                # (2*W)×O
     M = cache["M"]                                    # T×N×R×W
-    t53_2 = cache["t53_2"]                            # T×N×1
+    v33_2 = cache["v33_2"]                            # T×N×1
     q = cache["q"]                                    # T×N×R
     jq = cache["jq"]                                  # T×N×R
-    t52_2 = cache["t52_2"]                            # T×N×1
-    t51_2 = cache["t51_2"]                            # T×N×1
+    v32_2 = cache["v32_2"]                            # T×N×1
+    z_7_2 = cache["z_7_2"]                            # T×N×1
     cq = cache["cq"]                                  # T×N×R
-    t48_2 = cache["t48_2"]                            # T×N×1
-    t49_2 = cache["t49_2"]                            # T×N×1
-    t46_2 = cache["t46_2"]                            # T×N×1
-    gq_2 = cache["gq_2"]                              # T×N×1
-    t38_2 = cache["t38_2"]                            # T×N×1
-    t39_2 = cache["t39_2"]                            # T×N×R
-    t41_2 = cache["t41_2"]                            # T×N×1
+    v29_2 = cache["v29_2"]                            # T×N×1
+    v30_2 = cache["v30_2"]                            # T×N×1
+    v27_2 = cache["v27_2"]                            # T×N×1
+    gq = cache["gq"]                                  # T×N×1
+    v22_2 = cache["v22_2"]                            # T×N×1
+    v23_2 = cache["v23_2"]                            # T×N×R
+    v25_2 = cache["v25_2"]                            # T×N×1
     u = cache["u"]                                    # T×N×R
-    kq_2 = cache["kq_2"]                              # T×N×W
-    t37_2 = cache["t37_2"]                            # T×N×1
+    kq = cache["kq"]                                  # T×N×W
+    z_6_2 = cache["z_6_2"]                            # T×N×1
     q_before = cache["q_before"]                      # T×N×R
-    sq_2 = cache["sq_2"]                              # T×N×3
-    t50_2 = cache["t50_2"]                            # T×N×R
+    sq = cache["sq"]                                  # T×N×3
+    v31_2 = cache["v31_2"]                            # T×N×R
     iq = cache["iq"]                                  # T×N×R
-    t47_2 = cache["t47_2"]                            # T×N×R
-    t35_2 = cache["t35_2"]                            # T×N×1
+    v28_2 = cache["v28_2"]                            # T×N×R
+    v21_2 = cache["v21_2"]                            # T×N×1
     p = cache["p"]                                    # T×N×R
     jp = cache["jp"]                                  # T×N×R
-    t34_2 = cache["t34_2"]                            # T×N×1
-    t33_2 = cache["t33_2"]                            # T×N×1
+    v20_2 = cache["v20_2"]                            # T×N×1
+    z_5_2 = cache["z_5_2"]                            # T×N×1
     cp = cache["cp"]                                  # T×N×R
-    t30_2 = cache["t30_2"]                            # T×N×1
-    t31_2 = cache["t31_2"]                            # T×N×1
-    t28_2 = cache["t28_2"]                            # T×N×1
-    gp_2 = cache["gp_2"]                              # T×N×1
-    t20_2 = cache["t20_2"]                            # T×N×1
-    t21_2 = cache["t21_2"]                            # T×N×R
-    t23_2 = cache["t23_2"]                            # T×N×1
-    kp_2 = cache["kp_2"]                              # T×N×W
+    v17_2 = cache["v17_2"]                            # T×N×1
+    v18_2 = cache["v18_2"]                            # T×N×1
+    v15_2 = cache["v15_2"]                            # T×N×1
+    gp = cache["gp"]                                  # T×N×1
+    v10_2 = cache["v10_2"]                            # T×N×1
+    v11_2 = cache["v11_2"]                            # T×N×R
+    v13_2 = cache["v13_2"]                            # T×N×1
+    kp = cache["kp"]                                  # T×N×W
     w_ = cache["w_"]                                  # T×N×R
     a = cache["a"]                                    # T×N×W
     M_before = cache["M_before"]                      # T×N×R×W
     e = cache["e"]                                    # T×N×W
-    t13_2 = cache["t13_2"]                            # T×N×1
+    v7_2 = cache["v7_2"]                              # T×N×1
     jw = cache["jw"]                                  # T×N×R
-    t12_2 = cache["t12_2"]                            # T×N×1
-    t11_2 = cache["t11_2"]                            # T×N×1
+    v6_2 = cache["v6_2"]                              # T×N×1
+    z_3_2 = cache["z_3_2"]                            # T×N×1
     cw = cache["cw"]                                  # T×N×R
-    t8_2 = cache["t8_2"]                              # T×N×1
-    t9_2 = cache["t9_2"]                              # T×N×1
-    t6_2 = cache["t6_2"]                              # T×N×1
-    gw_2 = cache["gw_2"]                              # T×N×1
-    k_2 = cache["k_2"]                                # T×N×1
-    s_2 = cache["s_2"]                                # T×N×R
-    t1_10 = cache["t1_10"]                            # T×N×1
+    v3_4 = cache["v3_4"]                              # T×N×1
+    v4_2 = cache["v4_2"]                              # T×N×1
+    v1_10 = cache["v1_10"]                            # T×N×1
+    gw = cache["gw"]                                  # T×N×1
+    c_2 = cache["c_2"]                                # T×N×1
+    g_2 = cache["g_2"]                                # T×N×R
+    s_2 = cache["s_2"]                                # T×N×1
     m = cache["m"]                                    # T×N×R
-    kw_2 = cache["kw_2"]                              # T×N×W
-    g_2 = cache["g_2"]                                # T×N×1
+    kw = cache["kw"]                                  # T×N×W
+    z_2_2 = cache["z_2_2"]                            # T×N×1
     w__before = cache["w__before"]                    # T×N×R
-    sw_2 = cache["sw_2"]                              # T×N×3
-    t10_2 = cache["t10_2"]                            # T×N×R
+    sw = cache["sw"]                                  # T×N×3
+    v5_2 = cache["v5_2"]                              # T×N×R
     iw = cache["iw"]                                  # T×N×R
-    t7_2 = cache["t7_2"]                              # T×N×R
-    t19_2 = cache["t19_2"]                            # T×N×1
+    v2_10 = cache["v2_10"]                            # T×N×R
+    z_4_2 = cache["z_4_2"]                            # T×N×1
     p_before = cache["p_before"]                      # T×N×R
-    sp_2 = cache["sp_2"]                              # T×N×3
-    t32_2 = cache["t32_2"]                            # T×N×R
+    sp = cache["sp"]                                  # T×N×3
+    v19_2 = cache["v19_2"]                            # T×N×R
     ip = cache["ip"]                                  # T×N×R
-    t29_2 = cache["t29_2"]                            # T×N×R
+    v16_2 = cache["v16_2"]                            # T×N×R
     h = cache["h"]                                    # T×N×H
-    t16_2 = cache["t16_2"]                            # T×N×R×W
-    t4_10 = cache["t4_10"]                            # T×N×1
-    t26_2 = cache["t26_2"]                            # T×N×1
-    t44_2 = cache["t44_2"]                            # T×N×1
+    v8_2 = cache["v8_2"]                              # T×N×R×W
+    v_35 = cache["v_35"]                              # T×N×1
+    v14_2 = cache["v14_2"]                            # T×N×1
+    v26_2 = cache["v26_2"]                            # T×N×1
     W_r = cache["W_r"]                                # (2*W)×H
     W_h = cache["W_h"]                                # H×H
     S_p = cache["S_p"]                                # H×3
@@ -534,24 +535,24 @@ def backward(cache, upstream=1.0):
     dw_next = np.zeros((N, R), dtype)                 # dw_next = broadcast(0, (N, R))   N×R
     dp_next = np.zeros((N, R), dtype)                 # dp_next = broadcast(0, (N, R))   N×R
     dq_next = np.zeros((N, R), dtype)                 # dq_next = broadcast(0, (N, R))   N×R
-    db = np.empty((T, N, H), dtype)                   # T×N×H
-    dt27 = np.empty((T, N, 3), dtype)                 # T×N×3
-    dt25 = np.empty((T, N, 1), dtype)                 # T×N×1
-    dt19 = np.empty((T, N, 1), dtype)                 # T×N×1
-    dt18 = np.empty((T, N, W), dtype)                 # T×N×W
-    dt5 = np.empty((T, N, 3), dtype)                  # T×N×3
-    dt3 = np.empty((T, N, 1), dtype)                  # T×N×1
-    dg = np.empty((T, N, 1), dtype)                   # T×N×1
-    dd = np.empty((T, N, W), dtype)                   # T×N×W
-    dt11 = np.empty((T, N, 1), dtype)                 # T×N×1
-    dt14 = np.empty((T, N, W), dtype)                 # T×N×W
-    dt15 = np.empty((T, N, W), dtype)                 # T×N×W
-    dt33 = np.empty((T, N, 1), dtype)                 # T×N×1
-    dt45 = np.empty((T, N, 3), dtype)                 # T×N×3
-    dt43 = np.empty((T, N, 1), dtype)                 # T×N×1
-    dt37 = np.empty((T, N, 1), dtype)                 # T×N×1
-    dt36 = np.empty((T, N, W), dtype)                 # T×N×W
-    dt51 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dz_h = np.empty((T, N, H), dtype)                 # T×N×H
+    dz_sp = np.empty((T, N, 3), dtype)                # T×N×3
+    dz_gp = np.empty((T, N, 1), dtype)                # T×N×1
+    dz_4 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dz_kp = np.empty((T, N, W), dtype)                # T×N×W
+    dz_sw = np.empty((T, N, 3), dtype)                # T×N×3
+    dz_gw = np.empty((T, N, 1), dtype)                # T×N×1
+    dz_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dz_kw = np.empty((T, N, W), dtype)                # T×N×W
+    dz_3 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dz_e = np.empty((T, N, W), dtype)                 # T×N×W
+    dz_a = np.empty((T, N, W), dtype)                 # T×N×W
+    dz_5 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dz_sq = np.empty((T, N, 3), dtype)                # T×N×3
+    dz_gq = np.empty((T, N, 1), dtype)                # T×N×1
+    dz_6 = np.empty((T, N, 1), dtype)                 # T×N×1
+    dz_kq = np.empty((T, N, W), dtype)                # T×N×W
+    dz_7 = np.empty((T, N, 1), dtype)                 # T×N×1
     W_r_T = W_r.T.copy()                              # a copy, since every step reads it
     W_h_T = W_h.T.copy()                              # a copy, since every step reads it
     S_p_T = S_p.T.copy()                              # a copy, since every step reads it
@@ -575,304 +576,301 @@ def backward(cache, upstream=1.0):
         M_t = M[t]
         q_t = q[t]
         jq_t = jq[t]
-        t52_t = t52_2[t]
+        v32_t = v32_2[t]
         cq_t = cq[t]
-        gq_t = gq_2[t]
-        t38_t = t38_2[t]
-        t39_t = t39_2[t]
-        t41_t = t41_2[t]
+        gq_t = gq[t]
+        v22_t = v22_2[t]
+        v23_t = v23_2[t]
+        v25_t = v25_2[t]
         u_t = u[t]
-        kq_t = kq_2[t]
-        sq_t = sq_2[t]
+        kq_t = kq[t]
+        sq_t = sq[t]
         p_t = p[t]
         jp_t = jp[t]
-        t34_t = t34_2[t]
+        v20_t = v20_2[t]
         cp_t = cp[t]
-        gp_t = gp_2[t]
-        t20_t = t20_2[t]
-        t21_t = t21_2[t]
-        t23_t = t23_2[t]
-        kp_t = kp_2[t]
+        gp_t = gp[t]
+        v10_t = v10_2[t]
+        v11_t = v11_2[t]
+        v13_t = v13_2[t]
+        kp_t = kp[t]
         w_t = w_[t]
         a_t = a[t]
         M_prev = M_before[t]
         e_t = e[t]
         jw_t = jw[t]
-        t12_t = t12_2[t]
+        v6_t = v6_2[t]
         cw_t = cw[t]
-        gw_t = gw_2[t]
-        k_t = k_2[t]
+        gw_t = gw[t]
+        c_t = c_2[t]
+        g_t = g_2[t]
         s_t = s_2[t]
-        t1_t = t1_10[t]
         m_t = m[t]
-        kw_t = kw_2[t]
-        sw_t = sw_2[t]
-        sp_t = sp_2[t]
-        t4_t = t4_10[t]
-        t26_t = t26_2[t]
-        t44_t = t44_2[t]
+        kw_t = kw[t]
+        sw_t = sw[t]
+        sp_t = sp[t]
+        v_t = v_35[t]
+        v14_t = v14_2[t]
+        v26_t = v26_2[t]
         dr_t_2 = dr_next + dr[t]                      # dr_t = dr_next + dr[t]   N×(2*W)
         # dq_t = dq_next + einsum(ab,acb→ac, dr_t[:, W:], M[t])   N×R
         dq_t = dq_next + np.einsum("ab,acb->ac", dr_t_2[:, W:], M_t, optimize=True)
-        # dvq_t = 1 / t53[t] ⊙ (dq_t − sum(dq_t ⊙ q[t], axis=-1, keepdims=True))   N×R
-        dvq_t = 1 / t53_2[t] * (dq_t - (dq_t * q_t).sum(axis=1, keepdims=True))
-        # t10 = dvq_t ⊙ (jq[t] + eps)^t52[t] ⊙ log(jq[t] + eps)   N×R
-        t10 = dvq_t * power_term(1, jq_t + eps, t52_t, 1)
-        dt52_t = t10.sum(axis=1, keepdims=True)       # dt52_t = sum(t10, axis=-1, keepdims=True)   N×1
-        dt51_t = dt52_t * sigmoid(t51_2[t])           # dt51_t = dt52_t ⊙ sigmoid(t51[t])   N×1
-        t40 = dt51_t @ Y_q_T                          # t40 = dt51_t Y_qᵀ   N×H
-        # djq_t = dvq_t ⊙ t52[t] ⊙ (jq[t] + eps)^(t52[t] − 1)   N×R
-        djq_t = dvq_t * power_term(t52_t, jq_t + eps, t52_t - 1, 0)
-        dt50_t = djq_t * t49_2[t]                     # dt50_t = djq_t ⊙ t49[t]   N×R
-        t11 = pad(dt50_t[:, R - 1:], 1, 0, R)         # t11 = pad(dt50_t[:, R - 1:], 1, 0, R)   N×R
-        t12 = pad(dt50_t[:, :R - 1], 1, 1, R)         # t12 = pad(dt50_t[:, :R - 1], 1, 1, R)   N×R
-        dt47_t = djq_t * t46_2[t]                     # dt47_t = djq_t ⊙ t46[t]   N×R
-        t13 = pad(dt47_t[:, 1:], 1, 0, R)             # t13 = pad(dt47_t[:, 1:], 1, 0, R)   N×R
-        t14 = pad(dt47_t[:, 0:1], 1, R - 1, R)        # t14 = pad(dt47_t[:, 0:1], 1, R - 1, R)   N×R
-        # diq_t = djq_t ⊙ t48[t] + t11 + t12 + t13 + t14   N×R
-        diq_t = djq_t * t48_2[t] + t11 + t12 + t13 + t14
+        # dvq_t = 1 / v33[t] ⊙ (dq_t − sum(dq_t ⊙ q[t], axis=-1, keepdims=True))   N×R
+        dvq_t = 1 / v33_2[t] * (dq_t - (dq_t * q_t).sum(axis=1, keepdims=True))
+        # t10 = dvq_t ⊙ (jq[t] + eps)^v32[t] ⊙ log(jq[t] + eps)   N×R
+        t10 = dvq_t * power_term(1, jq_t + eps, v32_t, 1)
+        dv32_t = t10.sum(axis=1, keepdims=True)       # dv32_t = sum(t10, axis=-1, keepdims=True)   N×1
+        dz_7_t = dv32_t * sigmoid(z_7_2[t])           # dz_7_t = dv32_t ⊙ sigmoid(z_7[t])   N×1
+        t44 = dz_7_t @ Y_q_T                          # t44 = dz_7_t Y_qᵀ   N×H
+        # djq_t = dvq_t ⊙ v32[t] ⊙ (jq[t] + eps)^(v32[t] − 1)   N×R
+        djq_t = dvq_t * power_term(v32_t, jq_t + eps, v32_t - 1, 0)
+        dv31_t = djq_t * v30_2[t]                     # dv31_t = djq_t ⊙ v30[t]   N×R
+        t11 = pad(dv31_t[:, R - 1:], 1, 0, R)         # t11 = pad(dv31_t[:, R - 1:], 1, 0, R)   N×R
+        t12 = pad(dv31_t[:, :R - 1], 1, 1, R)         # t12 = pad(dv31_t[:, :R - 1], 1, 1, R)   N×R
+        dv28_t = djq_t * v27_2[t]                     # dv28_t = djq_t ⊙ v27[t]   N×R
+        t13 = pad(dv28_t[:, 1:], 1, 0, R)             # t13 = pad(dv28_t[:, 1:], 1, 0, R)   N×R
+        t14 = pad(dv28_t[:, 0:1], 1, R - 1, R)        # t14 = pad(dv28_t[:, 0:1], 1, R - 1, R)   N×R
+        # diq_t = djq_t ⊙ v29[t] + t11 + t12 + t13 + t14   N×R
+        diq_t = djq_t * v29_2[t] + t11 + t12 + t13 + t14
         t15 = diq_t * cq_t                            # t15 = diq_t ⊙ cq[t]   N×R
-        # dt42_t = gq[t] ⊙ cq[t] ⊙ (diq_t − sum(t15, axis=-1, keepdims=True))   N×R
-        dt42_t = gq_t * cq_t * (diq_t - t15.sum(axis=1, keepdims=True))
-        # t16 = −dt42_t ⊙ t38[t] ⊙ t39[t] / (t41[t] ⊙ u[t]) / t41[t]   N×R
-        t16 = -dt42_t * t38_t * t39_t / (t41_t * u_t) / t41_t
-        dt41_t = t16.sum(axis=1, keepdims=True)       # dt41_t = sum(t16, axis=-1, keepdims=True)   N×1
-        dt40_t = dt41_t / (2 * t41_t)                 # dt40_t = dt41_t / (2 · t41[t])   N×1
-        dt39_t = dt42_t * t38_t / (t41_t * u_t)       # dt39_t = dt42_t ⊙ t38[t] / (t41[t] ⊙ u[t])   N×R
-        # dkq_t = 2 · dt40_t ⊙ kq[t] + einsum(ab,abc→ac, dt39_t, M[t])   N×W
-        dkq_t = 2 * dt40_t * kq_t + np.einsum("ab,abc->ac", dt39_t, M_t, optimize=True)
-        dt36_t = dkq_t * (1 - kq_t ** 2)              # dt36_t = dkq_t ⊙ (1 − kq[t]²)   N×W
-        t41 = dt36_t @ K_q_T                          # t41 = dt36_t K_qᵀ   N×H
-        # dt38_t = sum(dt42_t ⊙ t39[t] / (t41[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
-        dt38_t = (dt42_t * t39_t / (t41_t * u_t)).sum(axis=1, keepdims=True)
-        dt37_t = dt38_t * sigmoid(t37_2[t])           # dt37_t = dt38_t ⊙ sigmoid(t37[t])   N×1
-        t42 = dt37_t @ B_q_T                          # t42 = dt37_t B_qᵀ   N×H
+        # dz_cq_t = gq[t] ⊙ cq[t] ⊙ (diq_t − sum(t15, axis=-1, keepdims=True))   N×R
+        dz_cq_t = gq_t * cq_t * (diq_t - t15.sum(axis=1, keepdims=True))
+        # t16 = −dz_cq_t ⊙ v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t]) / v25[t]   N×R
+        t16 = -dz_cq_t * v22_t * v23_t / (v25_t * u_t) / v25_t
+        dv25_t = t16.sum(axis=1, keepdims=True)       # dv25_t = sum(t16, axis=-1, keepdims=True)   N×1
+        dv24_t = dv25_t / (2 * v25_t)                 # dv24_t = dv25_t / (2 · v25[t])   N×1
+        dv23_t = dz_cq_t * v22_t / (v25_t * u_t)      # dv23_t = dz_cq_t ⊙ v22[t] / (v25[t] ⊙ u[t])   N×R
+        # dkq_t = 2 · dv24_t ⊙ kq[t] + einsum(ab,abc→ac, dv23_t, M[t])   N×W
+        dkq_t = 2 * dv24_t * kq_t + np.einsum("ab,abc->ac", dv23_t, M_t, optimize=True)
+        dz_kq_t = dkq_t * (1 - kq_t ** 2)             # dz_kq_t = dkq_t ⊙ (1 − kq[t]²)   N×W
+        t40 = dz_kq_t @ K_q_T                         # t40 = dz_kq_t K_qᵀ   N×H
+        # dv22_t = sum(dz_cq_t ⊙ v23[t] / (v25[t] ⊙ u[t]), axis=-1, keepdims=True)   N×1
+        dv22_t = (dz_cq_t * v23_t / (v25_t * u_t)).sum(axis=1, keepdims=True)
+        dz_6_t = dv22_t * sigmoid(z_6_2[t])           # dz_6_t = dv22_t ⊙ sigmoid(z_6[t])   N×1
+        t45 = dz_6_t @ B_q_T                          # t45 = dz_6_t B_qᵀ   N×H
         t17 = (diq_t * q_before[t]).sum(axis=1)       # t17 = sum(diq_t ⊙ q[t-1], axis=-1)   N
-        # dt43_t = reshape(reshape(gq[t], (N,)) ⊙ reshape(t44[t], (N,)) ⊙ (sum(t15, axis=-1) − t17), (N, 1))  
-        #   N×1
-        dt43_t = (gq_t[:, 0] * t44_t[:, 0] * (t15.sum(axis=1) - t17))[:, None]
-        t43 = dt43_t @ G_q_T                          # t43 = dt43_t G_qᵀ   N×H
-        # dt49_t = sum(djq_t ⊙ t50[t], axis=-1, keepdims=True)   N×1
-        dt49_t = (djq_t * t50_2[t]).sum(axis=1, keepdims=True)
-        t18 = pad(dt49_t, 1, 2, 3)                    # t18 = pad(dt49_t, 1, 2, 3)   N×3
-        # dt48_t = sum(djq_t ⊙ iq[t], axis=-1, keepdims=True)   N×1
-        dt48_t = (djq_t * iq[t]).sum(axis=1, keepdims=True)
-        # dt46_t = sum(djq_t ⊙ t47[t], axis=-1, keepdims=True)   N×1
-        dt46_t = (djq_t * t47_2[t]).sum(axis=1, keepdims=True)
-        # dsq_t = t18 + pad(dt48_t, 1, 1, 3) + pad(dt46_t, 1, 0, 3)   N×3
-        dsq_t = t18 + pad(dt48_t, 1, 1, 3) + pad(dt46_t, 1, 0, 3)
-        # dt45_t = sq[t] ⊙ (dsq_t − sum(dsq_t ⊙ sq[t], axis=-1, keepdims=True))   N×3
-        dt45_t = sq_t * (dsq_t - (dsq_t * sq_t).sum(axis=1, keepdims=True))
-        t44 = dt45_t @ S_q_T                          # t44 = dt45_t S_qᵀ   N×H
+        # dz_gq_t = reshape(reshape(gq[t], (N,)) ⊙ reshape(v26[t], (N,)) ⊙ (sum(t15, axis=-1) − t17), (N, 1)) 
+        #    N×1
+        dz_gq_t = (gq_t[:, 0] * v26_t[:, 0] * (t15.sum(axis=1) - t17))[:, None]
+        t41 = dz_gq_t @ G_q_T                         # t41 = dz_gq_t G_qᵀ   N×H
+        # dv30_t = sum(djq_t ⊙ v31[t], axis=-1, keepdims=True)   N×1
+        dv30_t = (djq_t * v31_2[t]).sum(axis=1, keepdims=True)
+        t18 = pad(dv30_t, 1, 2, 3)                    # t18 = pad(dv30_t, 1, 2, 3)   N×3
+        # dv29_t = sum(djq_t ⊙ iq[t], axis=-1, keepdims=True)   N×1
+        dv29_t = (djq_t * iq[t]).sum(axis=1, keepdims=True)
+        # dv27_t = sum(djq_t ⊙ v28[t], axis=-1, keepdims=True)   N×1
+        dv27_t = (djq_t * v28_2[t]).sum(axis=1, keepdims=True)
+        # dsq_t = t18 + pad(dv29_t, 1, 1, 3) + pad(dv27_t, 1, 0, 3)   N×3
+        dsq_t = t18 + pad(dv29_t, 1, 1, 3) + pad(dv27_t, 1, 0, 3)
+        # dz_sq_t = sq[t] ⊙ (dsq_t − sum(dsq_t ⊙ sq[t], axis=-1, keepdims=True))   N×3
+        dz_sq_t = sq_t * (dsq_t - (dsq_t * sq_t).sum(axis=1, keepdims=True))
+        t42 = dz_sq_t @ S_q_T                         # t42 = dz_sq_t S_qᵀ   N×H
         # dp_t = dp_next + einsum(ab,acb→ac, dr_t[:, :W], M[t])   N×R
         dp_t = dp_next + np.einsum("ab,acb->ac", dr_t_2[:, :W], M_t, optimize=True)
-        # dvp_t = 1 / t35[t] ⊙ (dp_t − sum(dp_t ⊙ p[t], axis=-1, keepdims=True))   N×R
-        dvp_t = 1 / t35_2[t] * (dp_t - (dp_t * p_t).sum(axis=1, keepdims=True))
-        # t19 = dvp_t ⊙ (jp[t] + eps)^t34[t] ⊙ log(jp[t] + eps)   N×R
-        t19 = dvp_t * power_term(1, jp_t + eps, t34_t, 1)
-        dt34_t = t19.sum(axis=1, keepdims=True)       # dt34_t = sum(t19, axis=-1, keepdims=True)   N×1
-        dt33_t = dt34_t * sigmoid(t33_2[t])           # dt33_t = dt34_t ⊙ sigmoid(t33[t])   N×1
-        t45 = dt33_t @ Y_p_T                          # t45 = dt33_t Y_pᵀ   N×H
+        # dvp_t = 1 / v21[t] ⊙ (dp_t − sum(dp_t ⊙ p[t], axis=-1, keepdims=True))   N×R
+        dvp_t = 1 / v21_2[t] * (dp_t - (dp_t * p_t).sum(axis=1, keepdims=True))
+        # t19 = dvp_t ⊙ (jp[t] + eps)^v20[t] ⊙ log(jp[t] + eps)   N×R
+        t19 = dvp_t * power_term(1, jp_t + eps, v20_t, 1)
+        dv20_t = t19.sum(axis=1, keepdims=True)       # dv20_t = sum(t19, axis=-1, keepdims=True)   N×1
+        dz_5_t = dv20_t * sigmoid(z_5_2[t])           # dz_5_t = dv20_t ⊙ sigmoid(z_5[t])   N×1
+        t46 = dz_5_t @ Y_p_T                          # t46 = dz_5_t Y_pᵀ   N×H
         # t26 = einsum(ab,ac→acb, dr_t[:, W:], q[t])   N×R×W
         t26 = np.einsum("ab,ac->acb", dr_t_2[:, W:], q_t, optimize=True)
-        # t28 = einsum(ab,ac→abc, dt39_t, kq[t])   N×R×W
-        t28 = np.einsum("ab,ac->abc", dt39_t, kq_t, optimize=True)
+        # t28 = einsum(ab,ac→abc, dv23_t, kq[t])   N×R×W
+        t28 = np.einsum("ab,ac->abc", dv23_t, kq_t, optimize=True)
         # t27 = einsum(ab,ac→acb, dr_t[:, :W], p[t])   N×R×W
         t27 = np.einsum("ab,ac->acb", dr_t_2[:, :W], p_t, optimize=True)
-        # djp_t = dvp_t ⊙ t34[t] ⊙ (jp[t] + eps)^(t34[t] − 1)   N×R
-        djp_t = dvp_t * power_term(t34_t, jp_t + eps, t34_t - 1, 0)
-        dt32_t = djp_t * t31_2[t]                     # dt32_t = djp_t ⊙ t31[t]   N×R
-        t20 = pad(dt32_t[:, R - 1:], 1, 0, R)         # t20 = pad(dt32_t[:, R - 1:], 1, 0, R)   N×R
-        t21 = pad(dt32_t[:, :R - 1], 1, 1, R)         # t21 = pad(dt32_t[:, :R - 1], 1, 1, R)   N×R
-        dt29_t = djp_t * t28_2[t]                     # dt29_t = djp_t ⊙ t28[t]   N×R
-        t22 = pad(dt29_t[:, 1:], 1, 0, R)             # t22 = pad(dt29_t[:, 1:], 1, 0, R)   N×R
-        t23 = pad(dt29_t[:, 0:1], 1, R - 1, R)        # t23 = pad(dt29_t[:, 0:1], 1, R - 1, R)   N×R
-        # dip_t = djp_t ⊙ t30[t] + t20 + t21 + t22 + t23   N×R
-        dip_t = djp_t * t30_2[t] + t20 + t21 + t22 + t23
+        # djp_t = dvp_t ⊙ v20[t] ⊙ (jp[t] + eps)^(v20[t] − 1)   N×R
+        djp_t = dvp_t * power_term(v20_t, jp_t + eps, v20_t - 1, 0)
+        dv19_t = djp_t * v18_2[t]                     # dv19_t = djp_t ⊙ v18[t]   N×R
+        t20 = pad(dv19_t[:, R - 1:], 1, 0, R)         # t20 = pad(dv19_t[:, R - 1:], 1, 0, R)   N×R
+        t21 = pad(dv19_t[:, :R - 1], 1, 1, R)         # t21 = pad(dv19_t[:, :R - 1], 1, 1, R)   N×R
+        dv16_t = djp_t * v15_2[t]                     # dv16_t = djp_t ⊙ v15[t]   N×R
+        t22 = pad(dv16_t[:, 1:], 1, 0, R)             # t22 = pad(dv16_t[:, 1:], 1, 0, R)   N×R
+        t23 = pad(dv16_t[:, 0:1], 1, R - 1, R)        # t23 = pad(dv16_t[:, 0:1], 1, R - 1, R)   N×R
+        # dip_t = djp_t ⊙ v17[t] + t20 + t21 + t22 + t23   N×R
+        dip_t = djp_t * v17_2[t] + t20 + t21 + t22 + t23
         t24 = dip_t * cp_t                            # t24 = dip_t ⊙ cp[t]   N×R
-        # dt24_t = gp[t] ⊙ cp[t] ⊙ (dip_t − sum(t24, axis=-1, keepdims=True))   N×R
-        dt24_t = gp_t * cp_t * (dip_t - t24.sum(axis=1, keepdims=True))
-        # du_t = −dt42_t ⊙ t38[t] ⊙ t39[t] / (t41[t] ⊙ u[t]) / u[t] − dt24_t ⊙ t20[t] ⊙ t21[t] / (t23[t] ⊙
+        # dz_cp_t = gp[t] ⊙ cp[t] ⊙ (dip_t − sum(t24, axis=-1, keepdims=True))   N×R
+        dz_cp_t = gp_t * cp_t * (dip_t - t24.sum(axis=1, keepdims=True))
+        # du_t = −dz_cq_t ⊙ v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t]) / u[t] − dz_cp_t ⊙ v10[t] ⊙ v11[t] / (v13[t] ⊙
         #   u[t]) / u[t]   N×R
-        du_t = -dt42_t * t38_t * t39_t / (t41_t * u_t) / u_t - dt24_t * t20_t * t21_t / (t23_t * u_t) / u_t
-        dt17_t = du_t / (2 * u_t)                     # dt17_t = du_t / (2 · u[t])   N×R
-        t25 = 1 / t23_t * dt24_t / u_t                # t25 = 1 / t23[t] ⊙ dt24_t / u[t]   N×R
-        dt21_t = t25 * t20_t                          # dt21_t = t25 ⊙ t20[t]   N×R
-        # dM_t = dM_next + t26 + t28 + t27 + 2 · reshape(dt17_t, (N, R, 1)) ⊙ M[t] + einsum(ab,ac→abc, dt21_t,
+        du_t = -dz_cq_t * v22_t * v23_t / (v25_t * u_t) / u_t - dz_cp_t * v10_t * v11_t / (v13_t * u_t) / u_t
+        dv9_t = du_t / (2 * u_t)                      # dv9_t = du_t / (2 · u[t])   N×R
+        t25 = 1 / v13_t * dz_cp_t / u_t               # t25 = 1 / v13[t] ⊙ dz_cp_t / u[t]   N×R
+        dv11_t = t25 * v10_t                          # dv11_t = t25 ⊙ v10[t]   N×R
+        # dM_t = dM_next + t26 + t28 + t27 + 2 · reshape(dv9_t, (N, R, 1)) ⊙ M[t] + einsum(ab,ac→abc, dv11_t,
         #   kp[t])   N×R×W
         dM_t = (
             dM_next
             + t26
             + t28
             + t27
-            + 2 * dt17_t[:, :, None] * M_t
-            + np.einsum("ab,ac->abc", dt21_t, kp_t, optimize=True)
+            + 2 * dv9_t[:, :, None] * M_t
+            + np.einsum("ab,ac->abc", dv11_t, kp_t, optimize=True)
         )
         da_t = np.einsum("abc,ab->ac", dM_t, w_t, optimize=True)  # da_t = einsum(abc,ab→ac, dM_t, w[t])   N×W
-        dt15_t = da_t * (1 - a_t ** 2)                # dt15_t = da_t ⊙ (1 − a[t]²)   N×W
-        t46 = dt15_t @ A_w_T                          # t46 = dt15_t A_wᵀ   N×H
-        dt16_t = -dM_t * M_prev                       # dt16_t = −dM_t ⊙ M[t-1]   N×R×W
-        # de_t = einsum(abc,ab→ac, dt16_t, w[t])   N×W
-        de_t = np.einsum("abc,ab->ac", dt16_t, w_t, optimize=True)
-        dt14_t = de_t * e_t * (1 - e_t)               # dt14_t = de_t ⊙ e[t] ⊙ (1 − e[t])   N×W
-        t47 = dt14_t @ E_w_T                          # t47 = dt14_t E_wᵀ   N×H
-        # dw_t = dw_next + einsum(abc,ac→ab, dM_t, a[t]) + einsum(abc,ac→ab, dt16_t, e[t])   N×R
+        dz_a_t = da_t * (1 - a_t ** 2)                # dz_a_t = da_t ⊙ (1 − a[t]²)   N×W
+        t47 = dz_a_t @ A_w_T                          # t47 = dz_a_t A_wᵀ   N×H
+        dv8_t = -dM_t * M_prev                        # dv8_t = −dM_t ⊙ M[t-1]   N×R×W
+        # de_t = einsum(abc,ab→ac, dv8_t, w[t])   N×W
+        de_t = np.einsum("abc,ab->ac", dv8_t, w_t, optimize=True)
+        dz_e_t = de_t * e_t * (1 - e_t)               # dz_e_t = de_t ⊙ e[t] ⊙ (1 − e[t])   N×W
+        t48 = dz_e_t @ E_w_T                          # t48 = dz_e_t E_wᵀ   N×H
+        # dw_t = dw_next + einsum(abc,ac→ab, dM_t, a[t]) + einsum(abc,ac→ab, dv8_t, e[t])   N×R
         dw_t = (
             dw_next
             + np.einsum("abc,ac->ab", dM_t, a_t, optimize=True)
-            + np.einsum("abc,ac->ab", dt16_t, e_t, optimize=True)
+            + np.einsum("abc,ac->ab", dv8_t, e_t, optimize=True)
         )
-        # dvw_t = 1 / t13[t] ⊙ (dw_t − sum(dw_t ⊙ w[t], axis=-1, keepdims=True))   N×R
-        dvw_t = 1 / t13_2[t] * (dw_t - (dw_t * w_t).sum(axis=1, keepdims=True))
-        # t29 = dvw_t ⊙ (jw[t] + eps)^t12[t] ⊙ log(jw[t] + eps)   N×R
-        t29 = dvw_t * power_term(1, jw_t + eps, t12_t, 1)
-        dt12_t = t29.sum(axis=1, keepdims=True)       # dt12_t = sum(t29, axis=-1, keepdims=True)   N×1
-        dt11_t = dt12_t * sigmoid(t11_2[t])           # dt11_t = dt12_t ⊙ sigmoid(t11[t])   N×1
-        t48 = dt11_t @ Y_w_T                          # t48 = dt11_t Y_wᵀ   N×H
-        t30 = s_t / m_t                               # t30 = s[t] / m[t]   N×R
+        # dvw_t = 1 / v7[t] ⊙ (dw_t − sum(dw_t ⊙ w[t], axis=-1, keepdims=True))   N×R
+        dvw_t = 1 / v7_2[t] * (dw_t - (dw_t * w_t).sum(axis=1, keepdims=True))
+        # t29 = dvw_t ⊙ (jw[t] + eps)^v6[t] ⊙ log(jw[t] + eps)   N×R
+        t29 = dvw_t * power_term(1, jw_t + eps, v6_t, 1)
+        dv6_t = t29.sum(axis=1, keepdims=True)        # dv6_t = sum(t29, axis=-1, keepdims=True)   N×1
+        dz_3_t = dv6_t * sigmoid(z_3_2[t])            # dz_3_t = dv6_t ⊙ sigmoid(z_3[t])   N×1
+        t49 = dz_3_t @ Y_w_T                          # t49 = dz_3_t Y_wᵀ   N×H
+        t30 = g_t / m_t                               # t30 = g[t] / m[t]   N×R
         t31 = (cw_t * t30).sum(axis=1)                # t31 = sum(cw[t] ⊙ t30, axis=-1)   N
-        # djw_t = dvw_t ⊙ t12[t] ⊙ (jw[t] + eps)^(t12[t] − 1)   N×R
-        djw_t = dvw_t * power_term(t12_t, jw_t + eps, t12_t - 1, 0)
-        dt10_t = djw_t * t9_2[t]                      # dt10_t = djw_t ⊙ t9[t]   N×R
-        t32 = pad(dt10_t[:, R - 1:], 1, 0, R)         # t32 = pad(dt10_t[:, R - 1:], 1, 0, R)   N×R
-        t33 = pad(dt10_t[:, :R - 1], 1, 1, R)         # t33 = pad(dt10_t[:, :R - 1], 1, 1, R)   N×R
-        dt7_t = djw_t * t6_2[t]                       # dt7_t = djw_t ⊙ t6[t]   N×R
-        t34 = pad(dt7_t[:, 1:], 1, 0, R)              # t34 = pad(dt7_t[:, 1:], 1, 0, R)   N×R
-        # diw_t = djw_t ⊙ t8[t] + t32 + t33 + t34 + pad(dt7_t[:, 0:1], 1, R - 1, R)   N×R
-        diw_t = djw_t * t8_2[t] + t32 + t33 + t34 + pad(dt7_t[:, 0:1], 1, R - 1, R)
+        # djw_t = dvw_t ⊙ v6[t] ⊙ (jw[t] + eps)^(v6[t] − 1)   N×R
+        djw_t = dvw_t * power_term(v6_t, jw_t + eps, v6_t - 1, 0)
+        dv5_t = djw_t * v4_2[t]                       # dv5_t = djw_t ⊙ v4[t]   N×R
+        t32 = pad(dv5_t[:, R - 1:], 1, 0, R)          # t32 = pad(dv5_t[:, R - 1:], 1, 0, R)   N×R
+        t33 = pad(dv5_t[:, :R - 1], 1, 1, R)          # t33 = pad(dv5_t[:, :R - 1], 1, 1, R)   N×R
+        dv2_t = djw_t * v1_10[t]                      # dv2_t = djw_t ⊙ v1[t]   N×R
+        t34 = pad(dv2_t[:, 1:], 1, 0, R)              # t34 = pad(dv2_t[:, 1:], 1, 0, R)   N×R
+        # diw_t = djw_t ⊙ v3[t] + t32 + t33 + t34 + pad(dv2_t[:, 0:1], 1, R - 1, R)   N×R
+        diw_t = djw_t * v3_4[t] + t32 + t33 + t34 + pad(dv2_t[:, 0:1], 1, R - 1, R)
         t35 = diw_t * cw_t                            # t35 = diw_t ⊙ cw[t]   N×R
         t36 = t35.sum(axis=1)                         # t36 = sum(t35, axis=-1)   N
         t37 = (t35 * t30).sum(axis=1)                 # t37 = sum(t35 ⊙ t30, axis=-1)   N
-        t38 = t1_t[:, 0]                              # t38 = reshape(t1[t], (N,))   N
-        # dv_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(k[t], (N,)) ⊙ (t31 ⊙ t36 − t37) / 2 / t38³, (N, 1))  
+        t38 = s_t[:, 0]                               # t38 = reshape(s[t], (N,))   N
+        # dk_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(c[t], (N,)) ⊙ (t31 ⊙ t36 − t37) / 2 / t38³, (N, 1))  
         #   N×1
-        dv_t = (gw_t[:, 0] * k_t[:, 0] * (t31 * t36 - t37) / 2 / (t38 * t38 * t38))[:, None]
+        dk_t = (gw_t[:, 0] * c_t[:, 0] * (t31 * t36 - t37) / 2 / (t38 * t38 * t38))[:, None]
         t39 = t35.sum(axis=1, keepdims=True)          # t39 = sum(t35, axis=-1, keepdims=True)   N×1
-        # ds_t = gw[t] ⊙ k[t] / t1[t] ⊙ cw[t] ⊙ (diw_t − t39) / m[t]   N×R
-        ds_t = gw_t * k_t / t1_t * cw_t * (diw_t - t39) / m_t
-        # dkw_t = 2 · dv_t ⊙ kw[t] + einsum(ab,abc→ac, ds_t, M[t-1])   N×W
-        dkw_t = 2 * dv_t * kw_t + np.einsum("ab,abc->ac", ds_t, M_prev, optimize=True)
-        dd_t = dkw_t * (1 - kw_t ** 2)                # dd_t = dkw_t ⊙ (1 − kw[t]²)   N×W
-        t49 = dd_t @ K_w_T                            # t49 = dd_t K_wᵀ   N×H
-        # dg_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(sigmoid(g[t]), (N,)) ⊙ (t37 − t31 ⊙ t36) / t38, (N,
-        #   1))   N×1
-        dg_t = (gw_t[:, 0] * sigmoid(g_2[t])[:, 0] * (t37 - t31 * t36) / t38)[:, None]
-        t50 = dg_t @ B_w_T                            # t50 = dg_t B_wᵀ   N×H
-        # t56 = dh_next + dh[t] + t40 + t41 + t42 + t43 + t44 + t45 + t46 + t47 + t48 + t49 + t50   N×H
-        t56 = dh_next + dh[t] + t40 + t41 + t42 + t43 + t44 + t45 + t46 + t47 + t48 + t49 + t50
-        # t51 = reshape(gw[t], (N,)) ⊙ reshape(t4[t], (N,)) ⊙ (t36 − sum(diw_t ⊙ w[t-1], axis=-1))   N
-        t51 = gw_t[:, 0] * t4_t[:, 0] * (t36 - (diw_t * w__before[t]).sum(axis=1))
-        dt3_t = t51[:, None]                          # dt3_t = reshape(t51, (N, 1))   N×1
-        # dt9_t = sum(djw_t ⊙ t10[t], axis=-1, keepdims=True)   N×1
-        dt9_t = (djw_t * t10_2[t]).sum(axis=1, keepdims=True)
-        t52 = pad(dt9_t, 1, 2, 3)                     # t52 = pad(dt9_t, 1, 2, 3)   N×3
-        # dt8_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
-        dt8_t = (djw_t * iw[t]).sum(axis=1, keepdims=True)
-        # dt6_t = sum(djw_t ⊙ t7[t], axis=-1, keepdims=True)   N×1
-        dt6_t = (djw_t * t7_2[t]).sum(axis=1, keepdims=True)
-        # dsw_t = t52 + pad(dt8_t, 1, 1, 3) + pad(dt6_t, 1, 0, 3)   N×3
-        dsw_t = t52 + pad(dt8_t, 1, 1, 3) + pad(dt6_t, 1, 0, 3)
-        # dt5_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
-        dt5_t = sw_t * (dsw_t - (dsw_t * sw_t).sum(axis=1, keepdims=True))
-        # t53 = sum(dt21_t ⊙ t21[t], axis=-1, keepdims=True) / t23[t]²   N×1
-        t53 = (dt21_t * t21_t).sum(axis=1, keepdims=True) / t23_t ** 2
-        # dt18_t = (1 − kp[t]²) ⊙ (einsum(ab,abc→ac, dt21_t, M[t]) − t53 ⊙ kp[t])   N×W
-        dt18_t = (1 - kp_t ** 2) * (np.einsum("ab,abc->ac", dt21_t, M_t, optimize=True) - t53 * kp_t)
-        t57 = dt18_t @ K_p_T                          # t57 = dt18_t K_pᵀ   N×H
-        # dt19_t = reshape(reshape(sigmoid(t19[t]), (N,)) ⊙ sum(t25 ⊙ t21[t], axis=-1), (N, 1))   N×1
-        dt19_t = (sigmoid(t19_2[t])[:, 0] * (t25 * t21_t).sum(axis=1))[:, None]
-        t58 = dt19_t @ B_p_T                          # t58 = dt19_t B_pᵀ   N×H
+        # dg_t = gw[t] ⊙ c[t] / s[t] ⊙ cw[t] ⊙ (diw_t − t39) / m[t]   N×R
+        dg_t = gw_t * c_t / s_t * cw_t * (diw_t - t39) / m_t
+        # dkw_t = 2 · dk_t ⊙ kw[t] + einsum(ab,abc→ac, dg_t, M[t-1])   N×W
+        dkw_t = 2 * dk_t * kw_t + np.einsum("ab,abc->ac", dg_t, M_prev, optimize=True)
+        dz_kw_t = dkw_t * (1 - kw_t ** 2)             # dz_kw_t = dkw_t ⊙ (1 − kw[t]²)   N×W
+        t43 = dz_kw_t @ K_w_T                         # t43 = dz_kw_t K_wᵀ   N×H
+        # dz_2_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(sigmoid(z_2[t]), (N,)) ⊙ (t37 − t31 ⊙ t36) / t38,
+        #   (N, 1))   N×1
+        dz_2_t = (gw_t[:, 0] * sigmoid(z_2_2[t])[:, 0] * (t37 - t31 * t36) / t38)[:, None]
+        t50 = dz_2_t @ B_w_T                          # t50 = dz_2_t B_wᵀ   N×H
+        # t56 = dh_next + dh[t] + t44 + t40 + t45 + t41 + t42 + t46 + t47 + t48 + t49 + t43 + t50   N×H
+        t56 = dh_next + dh[t] + t44 + t40 + t45 + t41 + t42 + t46 + t47 + t48 + t49 + t43 + t50
+        # t51 = reshape(gw[t], (N,)) ⊙ reshape(v[t], (N,)) ⊙ (t36 − sum(diw_t ⊙ w[t-1], axis=-1))   N
+        t51 = gw_t[:, 0] * v_t[:, 0] * (t36 - (diw_t * w__before[t]).sum(axis=1))
+        dz_gw_t = t51[:, None]                        # dz_gw_t = reshape(t51, (N, 1))   N×1
+        t57 = dz_gw_t @ G_w_T                         # t57 = dz_gw_t G_wᵀ   N×H
+        # dv4_t = sum(djw_t ⊙ v5[t], axis=-1, keepdims=True)   N×1
+        dv4_t = (djw_t * v5_2[t]).sum(axis=1, keepdims=True)
+        t52 = pad(dv4_t, 1, 2, 3)                     # t52 = pad(dv4_t, 1, 2, 3)   N×3
+        # dv3_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
+        dv3_t = (djw_t * iw[t]).sum(axis=1, keepdims=True)
+        # dv1_t = sum(djw_t ⊙ v2[t], axis=-1, keepdims=True)   N×1
+        dv1_t = (djw_t * v2_10[t]).sum(axis=1, keepdims=True)
+        # dsw_t = t52 + pad(dv3_t, 1, 1, 3) + pad(dv1_t, 1, 0, 3)   N×3
+        dsw_t = t52 + pad(dv3_t, 1, 1, 3) + pad(dv1_t, 1, 0, 3)
+        # dz_sw_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
+        dz_sw_t = sw_t * (dsw_t - (dsw_t * sw_t).sum(axis=1, keepdims=True))
+        t58 = dz_sw_t @ S_w_T                         # t58 = dz_sw_t S_wᵀ   N×H
+        # t53 = sum(dv11_t ⊙ v11[t], axis=-1, keepdims=True) / v13[t]²   N×1
+        t53 = (dv11_t * v11_t).sum(axis=1, keepdims=True) / v13_t ** 2
+        # dz_kp_t = (1 − kp[t]²) ⊙ (einsum(ab,abc→ac, dv11_t, M[t]) − t53 ⊙ kp[t])   N×W
+        dz_kp_t = (1 - kp_t ** 2) * (np.einsum("ab,abc->ac", dv11_t, M_t, optimize=True) - t53 * kp_t)
+        t59 = dz_kp_t @ K_p_T                         # t59 = dz_kp_t K_pᵀ   N×H
+        # dz_4_t = reshape(reshape(sigmoid(z_4[t]), (N,)) ⊙ sum(t25 ⊙ v11[t], axis=-1), (N, 1))   N×1
+        dz_4_t = (sigmoid(z_4_2[t])[:, 0] * (t25 * v11_t).sum(axis=1))[:, None]
         t54 = (dip_t * p_before[t]).sum(axis=1)       # t54 = sum(dip_t ⊙ p[t-1], axis=-1)   N
-        # dt25_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(t26[t], (N,)) ⊙ (sum(t24, axis=-1) − t54), (N, 1))  
-        #   N×1
-        dt25_t = (gp_t[:, 0] * t26_t[:, 0] * (t24.sum(axis=1) - t54))[:, None]
-        t59 = dt25_t @ G_p_T                          # t59 = dt25_t G_pᵀ   N×H
-        # dt31_t = sum(djp_t ⊙ t32[t], axis=-1, keepdims=True)   N×1
-        dt31_t = (djp_t * t32_2[t]).sum(axis=1, keepdims=True)
-        t55 = pad(dt31_t, 1, 2, 3)                    # t55 = pad(dt31_t, 1, 2, 3)   N×3
-        # dt30_t = sum(djp_t ⊙ ip[t], axis=-1, keepdims=True)   N×1
-        dt30_t = (djp_t * ip[t]).sum(axis=1, keepdims=True)
-        # dt28_t = sum(djp_t ⊙ t29[t], axis=-1, keepdims=True)   N×1
-        dt28_t = (djp_t * t29_2[t]).sum(axis=1, keepdims=True)
-        # dsp_t = t55 + pad(dt30_t, 1, 1, 3) + pad(dt28_t, 1, 0, 3)   N×3
-        dsp_t = t55 + pad(dt30_t, 1, 1, 3) + pad(dt28_t, 1, 0, 3)
-        # dt27_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
-        dt27_t = sp_t * (dsp_t - (dsp_t * sp_t).sum(axis=1, keepdims=True))
-        # dh_t = t56 + dt3_t G_wᵀ + dt5_t S_wᵀ + t57 + t58 + t59 + dt27_t S_pᵀ   N×H
-        dh_t_2 = t56 + dt3_t @ G_w_T + dt5_t @ S_w_T + t57 + t58 + t59 + dt27_t @ S_p_T
-        db_t = dh_t_2 * (1 - h[t] ** 2)               # db_t = dh_t ⊙ (1 − h[t]²)   N×H
-        dr_prev = db_t @ W_r_T                        # dr_prev = db_t W_rᵀ   N×(2*W)
-        dh_prev = db_t @ W_h_T                        # dh_prev = db_t W_hᵀ   N×H
-        # t60 = reshape(gw[t] ⊙ k[t] / 2 / t1[t] ⊙ cw[t] ⊙ s[t] ⊙ (t39 − diw_t) / m[t]³, (N, R, 1))   N×R×1
-        t60 = (gw_t * k_t / 2 / t1_t * cw_t * s_t * (t39 - diw_t) / (m_t * m_t * m_t))[:, :, None]
-        # dM_prev = dM_t ⊙ (1 − t16[t]) + 2 · t60 ⊙ M[t-1] + einsum(ab,ac→abc, ds_t, kw[t])   N×R×W
-        dM_prev = (
-            dM_t * (1 - t16_2[t])
-            + 2 * t60 * M_prev
-            + np.einsum("ab,ac->abc", ds_t, kw_t, optimize=True)
-        )
-        dw_prev = diw_t * t4_t                        # dw_prev = diw_t ⊙ t4[t]   N×R
-        dp_prev = dip_t * t26_t                       # dp_prev = dip_t ⊙ t26[t]   N×R
-        dq_prev = diq_t * t44_t                       # dq_prev = diq_t ⊙ t44[t]   N×R
-        db[t] = db_t
-        dt27[t] = dt27_t
-        dt25[t] = dt25_t
-        dt19[t] = dt19_t
-        dt18[t] = dt18_t
-        dt5[t] = dt5_t
-        dt3[t] = dt3_t
-        dg[t] = dg_t
-        dd[t] = dd_t
-        dt11[t] = dt11_t
-        dt14[t] = dt14_t
-        dt15[t] = dt15_t
-        dt33[t] = dt33_t
-        dt45[t] = dt45_t
-        dt43[t] = dt43_t
-        dt37[t] = dt37_t
-        dt36[t] = dt36_t
-        dt51[t] = dt51_t
+        # dz_gp_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v14[t], (N,)) ⊙ (sum(t24, axis=-1) − t54), (N, 1)) 
+        #    N×1
+        dz_gp_t = (gp_t[:, 0] * v14_t[:, 0] * (t24.sum(axis=1) - t54))[:, None]
+        t60 = dz_gp_t @ G_p_T                         # t60 = dz_gp_t G_pᵀ   N×H
+        # dv18_t = sum(djp_t ⊙ v19[t], axis=-1, keepdims=True)   N×1
+        dv18_t = (djp_t * v19_2[t]).sum(axis=1, keepdims=True)
+        t55 = pad(dv18_t, 1, 2, 3)                    # t55 = pad(dv18_t, 1, 2, 3)   N×3
+        # dv17_t = sum(djp_t ⊙ ip[t], axis=-1, keepdims=True)   N×1
+        dv17_t = (djp_t * ip[t]).sum(axis=1, keepdims=True)
+        # dv15_t = sum(djp_t ⊙ v16[t], axis=-1, keepdims=True)   N×1
+        dv15_t = (djp_t * v16_2[t]).sum(axis=1, keepdims=True)
+        # dsp_t = t55 + pad(dv17_t, 1, 1, 3) + pad(dv15_t, 1, 0, 3)   N×3
+        dsp_t = t55 + pad(dv17_t, 1, 1, 3) + pad(dv15_t, 1, 0, 3)
+        # dz_sp_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
+        dz_sp_t = sp_t * (dsp_t - (dsp_t * sp_t).sum(axis=1, keepdims=True))
+        # dh_t = t56 + t57 + t58 + t59 + dz_4_t B_pᵀ + t60 + dz_sp_t S_pᵀ   N×H
+        dh_t_2 = t56 + t57 + t58 + t59 + dz_4_t @ B_p_T + t60 + dz_sp_t @ S_p_T
+        dz_h_t = dh_t_2 * (1 - h[t] ** 2)             # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
+        dr_prev = dz_h_t @ W_r_T                      # dr_prev = dz_h_t W_rᵀ   N×(2*W)
+        dh_prev = dz_h_t @ W_h_T                      # dh_prev = dz_h_t W_hᵀ   N×H
+        # t61 = reshape(gw[t] ⊙ c[t] / 2 / s[t] ⊙ cw[t] ⊙ g[t] ⊙ (t39 − diw_t) / m[t]³, (N, R, 1))   N×R×1
+        t61 = (gw_t * c_t / 2 / s_t * cw_t * g_t * (t39 - diw_t) / (m_t * m_t * m_t))[:, :, None]
+        # dM_prev = dM_t ⊙ (1 − v8[t]) + 2 · t61 ⊙ M[t-1] + einsum(ab,ac→abc, dg_t, kw[t])   N×R×W
+        dM_prev = dM_t * (1 - v8_2[t]) + 2 * t61 * M_prev + np.einsum("ab,ac->abc", dg_t, kw_t, optimize=True)
+        dw_prev = diw_t * v_t                         # dw_prev = diw_t ⊙ v[t]   N×R
+        dp_prev = dip_t * v14_t                       # dp_prev = dip_t ⊙ v14[t]   N×R
+        dq_prev = diq_t * v26_t                       # dq_prev = diq_t ⊙ v26[t]   N×R
+        dz_h[t] = dz_h_t
+        dz_sp[t] = dz_sp_t
+        dz_gp[t] = dz_gp_t
+        dz_4[t] = dz_4_t
+        dz_kp[t] = dz_kp_t
+        dz_sw[t] = dz_sw_t
+        dz_gw[t] = dz_gw_t
+        dz_2[t] = dz_2_t
+        dz_kw[t] = dz_kw_t
+        dz_3[t] = dz_3_t
+        dz_e[t] = dz_e_t
+        dz_a[t] = dz_a_t
+        dz_5[t] = dz_5_t
+        dz_sq[t] = dz_sq_t
+        dz_gq[t] = dz_gq_t
+        dz_6[t] = dz_6_t
+        dz_kq[t] = dz_kq_t
+        dz_7[t] = dz_7_t
         dr_next, dh_next, dM_next, dw_next, dp_next, dq_next = dr_prev, dh_prev, dM_prev, dw_prev, dp_prev, dq_prev
-    dW_x = x.reshape(N * T, I).T @ db.reshape(N * T, H)  # dW_x = einsum(abc,abd→dc, db, x)   I×H
-    # dW_r = einsum(abc,abd→dc, db, r_before)   (2*W)×H
-    dW_r = r_before.reshape(N * T, 2 * W).T @ db.reshape(N * T, H)
-    # dW_h = einsum(abc,abd→dc, db, h_before)   H×H
-    dW_h = h_before.reshape(N * T, H).T @ db.reshape(N * T, H)
-    db_h = db.sum(axis=(0, 1))                        # db_h = sum(db, axis=(0, 1))   H
-    dS_p = h.reshape(N * T, H).T @ dt27.reshape(N * T, 3)  # dS_p = einsum(abc,abd→dc, dt27, h)   H×3
-    ds_p = dt27.sum(axis=(0, 1))                      # ds_p = sum(dt27, axis=(0, 1))   3
-    dG_p = h.reshape(N * T, H).T @ dt25.reshape(N * T, 1)  # dG_p = einsum(abc,abd→dc, dt25, h)   H×1
-    dg_p = dt25.sum(axis=(0, 1))                      # dg_p = sum(dt25, axis=(0, 1))   1
-    dB_p = h.reshape(N * T, H).T @ dt19.reshape(N * T, 1)  # dB_p = einsum(abc,abd→dc, dt19, h)   H×1
-    dd_p = dt19.sum(axis=(0, 1))                      # dd_p = sum(dt19, axis=(0, 1))   1
-    dK_p = h.reshape(N * T, H).T @ dt18.reshape(N * T, W)  # dK_p = einsum(abc,abd→dc, dt18, h)   H×W
-    dk_p = dt18.sum(axis=(0, 1))                      # dk_p = sum(dt18, axis=(0, 1))   W
-    dS_w = h.reshape(N * T, H).T @ dt5.reshape(N * T, 3)  # dS_w = einsum(abc,abd→dc, dt5, h)   H×3
-    ds_w = dt5.sum(axis=(0, 1))                       # ds_w = sum(dt5, axis=(0, 1))   3
-    dG_w = h.reshape(N * T, H).T @ dt3.reshape(N * T, 1)  # dG_w = einsum(abc,abd→dc, dt3, h)   H×1
-    dg_w = dt3.sum(axis=(0, 1))                       # dg_w = sum(dt3, axis=(0, 1))   1
-    dB_w = h.reshape(N * T, H).T @ dg.reshape(N * T, 1)  # dB_w = einsum(abc,abd→dc, dg, h)   H×1
-    dd_w = dg.sum(axis=(0, 1))                        # dd_w = sum(dg, axis=(0, 1))   1
-    dK_w = h.reshape(N * T, H).T @ dd.reshape(N * T, W)  # dK_w = einsum(abc,abd→dc, dd, h)   H×W
-    dk_w = dd.sum(axis=(0, 1))                        # dk_w = sum(dd, axis=(0, 1))   W
-    dY_w = h.reshape(N * T, H).T @ dt11.reshape(N * T, 1)  # dY_w = einsum(abc,abd→dc, dt11, h)   H×1
-    dy_w = dt11.sum(axis=(0, 1))                      # dy_w = sum(dt11, axis=(0, 1))   1
-    dE_w = h.reshape(N * T, H).T @ dt14.reshape(N * T, W)  # dE_w = einsum(abc,abd→dc, dt14, h)   H×W
-    de_w = dt14.sum(axis=(0, 1))                      # de_w = sum(dt14, axis=(0, 1))   W
-    dA_w = h.reshape(N * T, H).T @ dt15.reshape(N * T, W)  # dA_w = einsum(abc,abd→dc, dt15, h)   H×W
-    da_w = dt15.sum(axis=(0, 1))                      # da_w = sum(dt15, axis=(0, 1))   W
-    dY_p = h.reshape(N * T, H).T @ dt33.reshape(N * T, 1)  # dY_p = einsum(abc,abd→dc, dt33, h)   H×1
-    dy_p = dt33.sum(axis=(0, 1))                      # dy_p = sum(dt33, axis=(0, 1))   1
-    dS_q = h.reshape(N * T, H).T @ dt45.reshape(N * T, 3)  # dS_q = einsum(abc,abd→dc, dt45, h)   H×3
-    ds_q = dt45.sum(axis=(0, 1))                      # ds_q = sum(dt45, axis=(0, 1))   3
-    dG_q = h.reshape(N * T, H).T @ dt43.reshape(N * T, 1)  # dG_q = einsum(abc,abd→dc, dt43, h)   H×1
-    dg_q = dt43.sum(axis=(0, 1))                      # dg_q = sum(dt43, axis=(0, 1))   1
-    dB_q = h.reshape(N * T, H).T @ dt37.reshape(N * T, 1)  # dB_q = einsum(abc,abd→dc, dt37, h)   H×1
-    dd_q = dt37.sum(axis=(0, 1))                      # dd_q = sum(dt37, axis=(0, 1))   1
-    dK_q = h.reshape(N * T, H).T @ dt36.reshape(N * T, W)  # dK_q = einsum(abc,abd→dc, dt36, h)   H×W
-    dk_q = dt36.sum(axis=(0, 1))                      # dk_q = sum(dt36, axis=(0, 1))   W
-    dY_q = h.reshape(N * T, H).T @ dt51.reshape(N * T, 1)  # dY_q = einsum(abc,abd→dc, dt51, h)   H×1
-    dy_q = dt51.sum(axis=(0, 1))                      # dy_q = sum(dt51, axis=(0, 1))   1
+    dW_x = x.reshape(N * T, I).T @ dz_h.reshape(N * T, H)  # dW_x = einsum(abc,abd→dc, dz_h, x)   I×H
+    # dW_r = einsum(abc,abd→dc, dz_h, r_before)   (2*W)×H
+    dW_r = r_before.reshape(N * T, 2 * W).T @ dz_h.reshape(N * T, H)
+    # dW_h = einsum(abc,abd→dc, dz_h, h_before)   H×H
+    dW_h = h_before.reshape(N * T, H).T @ dz_h.reshape(N * T, H)
+    db_h = dz_h.sum(axis=(0, 1))                      # db_h = sum(dz_h, axis=(0, 1))   H
+    dS_p = h.reshape(N * T, H).T @ dz_sp.reshape(N * T, 3)  # dS_p = einsum(abc,abd→dc, dz_sp, h)   H×3
+    ds_p = dz_sp.sum(axis=(0, 1))                     # ds_p = sum(dz_sp, axis=(0, 1))   3
+    dG_p = h.reshape(N * T, H).T @ dz_gp.reshape(N * T, 1)  # dG_p = einsum(abc,abd→dc, dz_gp, h)   H×1
+    dg_p = dz_gp.sum(axis=(0, 1))                     # dg_p = sum(dz_gp, axis=(0, 1))   1
+    dB_p = h.reshape(N * T, H).T @ dz_4.reshape(N * T, 1)  # dB_p = einsum(abc,abd→dc, dz_4, h)   H×1
+    dd_p = dz_4.sum(axis=(0, 1))                      # dd_p = sum(dz_4, axis=(0, 1))   1
+    dK_p = h.reshape(N * T, H).T @ dz_kp.reshape(N * T, W)  # dK_p = einsum(abc,abd→dc, dz_kp, h)   H×W
+    dk_p = dz_kp.sum(axis=(0, 1))                     # dk_p = sum(dz_kp, axis=(0, 1))   W
+    dS_w = h.reshape(N * T, H).T @ dz_sw.reshape(N * T, 3)  # dS_w = einsum(abc,abd→dc, dz_sw, h)   H×3
+    ds_w = dz_sw.sum(axis=(0, 1))                     # ds_w = sum(dz_sw, axis=(0, 1))   3
+    dG_w = h.reshape(N * T, H).T @ dz_gw.reshape(N * T, 1)  # dG_w = einsum(abc,abd→dc, dz_gw, h)   H×1
+    dg_w = dz_gw.sum(axis=(0, 1))                     # dg_w = sum(dz_gw, axis=(0, 1))   1
+    dB_w = h.reshape(N * T, H).T @ dz_2.reshape(N * T, 1)  # dB_w = einsum(abc,abd→dc, dz_2, h)   H×1
+    dd_w = dz_2.sum(axis=(0, 1))                      # dd_w = sum(dz_2, axis=(0, 1))   1
+    dK_w = h.reshape(N * T, H).T @ dz_kw.reshape(N * T, W)  # dK_w = einsum(abc,abd→dc, dz_kw, h)   H×W
+    dk_w = dz_kw.sum(axis=(0, 1))                     # dk_w = sum(dz_kw, axis=(0, 1))   W
+    dY_w = h.reshape(N * T, H).T @ dz_3.reshape(N * T, 1)  # dY_w = einsum(abc,abd→dc, dz_3, h)   H×1
+    dy_w = dz_3.sum(axis=(0, 1))                      # dy_w = sum(dz_3, axis=(0, 1))   1
+    dE_w = h.reshape(N * T, H).T @ dz_e.reshape(N * T, W)  # dE_w = einsum(abc,abd→dc, dz_e, h)   H×W
+    de_w = dz_e.sum(axis=(0, 1))                      # de_w = sum(dz_e, axis=(0, 1))   W
+    dA_w = h.reshape(N * T, H).T @ dz_a.reshape(N * T, W)  # dA_w = einsum(abc,abd→dc, dz_a, h)   H×W
+    da_w = dz_a.sum(axis=(0, 1))                      # da_w = sum(dz_a, axis=(0, 1))   W
+    dY_p = h.reshape(N * T, H).T @ dz_5.reshape(N * T, 1)  # dY_p = einsum(abc,abd→dc, dz_5, h)   H×1
+    dy_p = dz_5.sum(axis=(0, 1))                      # dy_p = sum(dz_5, axis=(0, 1))   1
+    dS_q = h.reshape(N * T, H).T @ dz_sq.reshape(N * T, 3)  # dS_q = einsum(abc,abd→dc, dz_sq, h)   H×3
+    ds_q = dz_sq.sum(axis=(0, 1))                     # ds_q = sum(dz_sq, axis=(0, 1))   3
+    dG_q = h.reshape(N * T, H).T @ dz_gq.reshape(N * T, 1)  # dG_q = einsum(abc,abd→dc, dz_gq, h)   H×1
+    dg_q = dz_gq.sum(axis=(0, 1))                     # dg_q = sum(dz_gq, axis=(0, 1))   1
+    dB_q = h.reshape(N * T, H).T @ dz_6.reshape(N * T, 1)  # dB_q = einsum(abc,abd→dc, dz_6, h)   H×1
+    dd_q = dz_6.sum(axis=(0, 1))                      # dd_q = sum(dz_6, axis=(0, 1))   1
+    dK_q = h.reshape(N * T, H).T @ dz_kq.reshape(N * T, W)  # dK_q = einsum(abc,abd→dc, dz_kq, h)   H×W
+    dk_q = dz_kq.sum(axis=(0, 1))                     # dk_q = sum(dz_kq, axis=(0, 1))   W
+    dY_q = h.reshape(N * T, H).T @ dz_7.reshape(N * T, 1)  # dY_q = einsum(abc,abd→dc, dz_7, h)   H×1
+    dy_q = dz_7.sum(axis=(0, 1))                      # dy_q = sum(dz_7, axis=(0, 1))   1
     grads = {
         "W_x": dW_x, "W_r": dW_r, "W_h": dW_h, "b_h": db_h, "K_p": dK_p, "k_p": dk_p, "B_p": dB_p,
         "d_p": dd_p, "G_p": dG_p, "g_p": dg_p, "S_p": dS_p, "s_p": ds_p, "Y_p": dY_p, "y_p": dy_p,
@@ -953,185 +951,186 @@ def outputs(params, data, dims=None):
     h = np.empty((T, N, H), dtype)                    # T×N×H
     r = np.empty((T, N, 2 * W), dtype)                # T×N×(2*W)
     m = np.empty((T, N, R), dtype)                    # T×N×R
-    kw_2 = np.empty((T, N, W), dtype)                 # T×N×W
+    kw = np.empty((T, N, W), dtype)                   # T×N×W
     cw = np.empty((T, N, R), dtype)                   # T×N×R
-    gw_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    gw = np.empty((T, N, 1), dtype)                   # T×N×1
     iw = np.empty((T, N, R), dtype)                   # T×N×R
-    sw_2 = np.empty((T, N, 3), dtype)                 # T×N×3
+    sw = np.empty((T, N, 3), dtype)                   # T×N×3
     jw = np.empty((T, N, R), dtype)                   # T×N×R
-    t61 = np.empty((T, N, R), dtype)                  # T×N×R
+    t62 = np.empty((T, N, R), dtype)                  # T×N×R
     w_ = np.empty((T, N, R), dtype)                   # T×N×R
     e = np.empty((T, N, W), dtype)                    # T×N×W
     a = np.empty((T, N, W), dtype)                    # T×N×W
     M = np.empty((T, N, R, W), dtype)                 # T×N×R×W
     u = np.empty((T, N, R), dtype)                    # T×N×R
-    kp_2 = np.empty((T, N, W), dtype)                 # T×N×W
+    kp = np.empty((T, N, W), dtype)                   # T×N×W
     cp = np.empty((T, N, R), dtype)                   # T×N×R
-    gp_2 = np.empty((T, N, 1), dtype)                 # T×N×1
+    gp = np.empty((T, N, 1), dtype)                   # T×N×1
     ip = np.empty((T, N, R), dtype)                   # T×N×R
-    sp_2 = np.empty((T, N, 3), dtype)                 # T×N×3
+    sp = np.empty((T, N, 3), dtype)                   # T×N×3
     jp = np.empty((T, N, R), dtype)                   # T×N×R
-    t62 = np.empty((T, N, R), dtype)                  # T×N×R
-    p = np.empty((T, N, R), dtype)                    # T×N×R
-    kq_2 = np.empty((T, N, W), dtype)                 # T×N×W
-    cq = np.empty((T, N, R), dtype)                   # T×N×R
-    gq_2 = np.empty((T, N, 1), dtype)                 # T×N×1
-    iq = np.empty((T, N, R), dtype)                   # T×N×R
-    sq_2 = np.empty((T, N, 3), dtype)                 # T×N×3
-    jq = np.empty((T, N, R), dtype)                   # T×N×R
     t63 = np.empty((T, N, R), dtype)                  # T×N×R
+    p = np.empty((T, N, R), dtype)                    # T×N×R
+    kq = np.empty((T, N, W), dtype)                   # T×N×W
+    cq = np.empty((T, N, R), dtype)                   # T×N×R
+    gq = np.empty((T, N, 1), dtype)                   # T×N×1
+    iq = np.empty((T, N, R), dtype)                   # T×N×R
+    sq = np.empty((T, N, 3), dtype)                   # T×N×3
+    jq = np.empty((T, N, R), dtype)                   # T×N×R
+    t64 = np.empty((T, N, R), dtype)                  # T×N×R
     q = np.empty((T, N, R), dtype)                    # T×N×R
     for t in range(T):
-        b_t = t1[t] + r_prev @ W_r + h_prev @ W_h + b_h  # b[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
-        h_t = np.tanh(b_t)                            # h[t] = tanh(b[t])   N×H
-        t27_t = h_t @ S_p + s_p                       # t27[t] = h[t] S_p + s_p   N×3
-        sp_t = softmax(t27_t, axis=1)                 # sp[t] = softmax(t27[t])   N×3
-        t28_t = sp_t[:, 0:1]                          # t28[t] = sp[t][:, 0:1]   N×1
-        t25_t = h_t @ G_p + g_p                       # t25[t] = h[t] G_p + g_p   N×1
-        gp_t = sigmoid(t25_t)                         # gp[t] = sigmoid(t25[t])   N×1
-        t19_t = h_t @ B_p + d_p                       # t19[t] = h[t] B_p + d_p   N×1
-        t20_t = softplus(t19_t)                       # t20[t] = softplus(t19[t])   N×1
-        t18_t = h_t @ K_p + k_p                       # t18[t] = h[t] K_p + k_p   N×W
-        kp_t = np.tanh(t18_t)                         # kp[t] = tanh(t18[t])   N×W
-        t5_t = h_t @ S_w + s_w                        # t5[t] = h[t] S_w + s_w   N×3
-        sw_t = softmax(t5_t, axis=1)                  # sw[t] = softmax(t5[t])   N×3
-        t6_t = sw_t[:, 0:1]                           # t6[t] = sw[t][:, 0:1]   N×1
-        t3_t = h_t @ G_w + g_w                        # t3[t] = h[t] G_w + g_w   N×1
-        gw_t = sigmoid(t3_t)                          # gw[t] = sigmoid(t3[t])   N×1
-        g_t = h_t @ B_w + d_w                         # g[t] = h[t] B_w + d_w   N×1
-        k_t = softplus(g_t)                           # k[t] = softplus(g[t])   N×1
-        d_t = h_t @ K_w + k_w                         # d[t] = h[t] K_w + k_w   N×W
-        kw_t = np.tanh(d_t)                           # kw[t] = tanh(d[t])   N×W
-        # s[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
-        s_t = np.einsum("ab,acb->ac", kw_t, M_prev, optimize=True)
-        # v[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
-        v_t = (kw_t ** 2).sum(axis=1, keepdims=True) + eps
-        t1_t = np.sqrt(v_t)                           # t1[t] = sqrt(v[t])   N×1
-        c_t = (M_prev ** 2).sum(axis=2) + eps         # c[t] = sum(M[t-1]², axis=-1) + eps   N×R
-        m_t = np.sqrt(c_t)                            # m[t] = sqrt(c[t])   N×R
-        t2_t = k_t * s_t / (t1_t * m_t)               # t2[t] = k[t] ⊙ s[t] / (t1[t] ⊙ m[t])   N×R
-        cw_t = softmax(t2_t, axis=1)                  # cw[t] = softmax(t2[t])   N×R
-        t4_t = 1 - gw_t                               # t4[t] = 1 − gw[t]   N×1
-        iw_t = gw_t * cw_t + t4_t * w_prev            # iw[t] = gw[t] ⊙ cw[t] + t4[t] ⊙ w[t-1]   N×R
+        # z_h[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
+        z_h_t = t1[t] + r_prev @ W_r + h_prev @ W_h + b_h
+        h_t = np.tanh(z_h_t)                          # h[t] = tanh(z_h[t])   N×H
+        z_sp_t = h_t @ S_p + s_p                      # z_sp[t] = h[t] S_p + s_p   N×3
+        sp_t = softmax(z_sp_t, axis=1)                # sp[t] = softmax(z_sp[t])   N×3
+        v15_t = sp_t[:, 0:1]                          # v15[t] = sp[t][:, 0:1]   N×1
+        z_gp_t = h_t @ G_p + g_p                      # z_gp[t] = h[t] G_p + g_p   N×1
+        gp_t = sigmoid(z_gp_t)                        # gp[t] = sigmoid(z_gp[t])   N×1
+        z_4_t = h_t @ B_p + d_p                       # z_4[t] = h[t] B_p + d_p   N×1
+        v10_t = softplus(z_4_t)                       # v10[t] = softplus(z_4[t])   N×1
+        z_kp_t = h_t @ K_p + k_p                      # z_kp[t] = h[t] K_p + k_p   N×W
+        kp_t = np.tanh(z_kp_t)                        # kp[t] = tanh(z_kp[t])   N×W
+        z_sw_t = h_t @ S_w + s_w                      # z_sw[t] = h[t] S_w + s_w   N×3
+        sw_t = softmax(z_sw_t, axis=1)                # sw[t] = softmax(z_sw[t])   N×3
+        v1_t = sw_t[:, 0:1]                           # v1[t] = sw[t][:, 0:1]   N×1
+        z_gw_t = h_t @ G_w + g_w                      # z_gw[t] = h[t] G_w + g_w   N×1
+        gw_t = sigmoid(z_gw_t)                        # gw[t] = sigmoid(z_gw[t])   N×1
+        z_2_t = h_t @ B_w + d_w                       # z_2[t] = h[t] B_w + d_w   N×1
+        c_t = softplus(z_2_t)                         # c[t] = softplus(z_2[t])   N×1
+        z_kw_t = h_t @ K_w + k_w                      # z_kw[t] = h[t] K_w + k_w   N×W
+        kw_t = np.tanh(z_kw_t)                        # kw[t] = tanh(z_kw[t])   N×W
+        # g[t] = einsum(ab,acb→ac, kw[t], M[t-1])   N×R
+        g_t = np.einsum("ab,acb->ac", kw_t, M_prev, optimize=True)
+        # k[t] = sum(kw[t]², axis=-1, keepdims=True) + eps   N×1
+        k_t = (kw_t ** 2).sum(axis=1, keepdims=True) + eps
+        s_t = np.sqrt(k_t)                            # s[t] = sqrt(k[t])   N×1
+        b_t = (M_prev ** 2).sum(axis=2) + eps         # b[t] = sum(M[t-1]², axis=-1) + eps   N×R
+        m_t = np.sqrt(b_t)                            # m[t] = sqrt(b[t])   N×R
+        z_cw_t = c_t * g_t / (s_t * m_t)              # z_cw[t] = c[t] ⊙ g[t] / (s[t] ⊙ m[t])   N×R
+        cw_t = softmax(z_cw_t, axis=1)                # cw[t] = softmax(z_cw[t])   N×R
+        v_t = 1 - gw_t                                # v[t] = 1 − gw[t]   N×1
+        iw_t = gw_t * cw_t + v_t * w_prev             # iw[t] = gw[t] ⊙ cw[t] + v[t] ⊙ w[t-1]   N×R
         t2 = iw_t[:, R - 1:]                          # t2 = iw[t][:, R - 1:]   N×1
-        t7_t = np.concatenate([t2, iw_t[:, :R - 1]], axis=1)  # t7[t] = roll(iw[t], 1, axis=1)   N×R
-        t8_t = sw_t[:, 1:2]                           # t8[t] = sw[t][:, 1:2]   N×1
-        t9_t = sw_t[:, 2:]                            # t9[t] = sw[t][:, 2:]   N×1
+        v2_t = np.concatenate([t2, iw_t[:, :R - 1]], axis=1)  # v2[t] = roll(iw[t], 1, axis=1)   N×R
+        v3_t = sw_t[:, 1:2]                           # v3[t] = sw[t][:, 1:2]   N×1
+        v4_t = sw_t[:, 2:]                            # v4[t] = sw[t][:, 2:]   N×1
         t3 = iw_t[:, 1:]                              # t3 = iw[t][:, 1:]   N×(R - 1)
-        t10_t = np.concatenate([t3, iw_t[:, 0:1]], axis=1)  # t10[t] = roll(iw[t], -1, axis=1)   N×R
-        # jw[t] = t6[t] ⊙ t7[t] + t8[t] ⊙ iw[t] + t9[t] ⊙ t10[t]   N×R
-        jw_t = t6_t * t7_t + t8_t * iw_t + t9_t * t10_t
-        t11_t = h_t @ Y_w + y_w                       # t11[t] = h[t] Y_w + y_w   N×1
-        t12_t = 1 + softplus(t11_t)                   # t12[t] = 1 + softplus(t11[t])   N×1
-        vw_t = (jw_t + eps) ** t12_t                  # vw[t] = (jw[t] + eps)^t12[t]   N×R
-        t13_t = vw_t.sum(axis=1, keepdims=True)       # t13[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
-        w_t = vw_t / t13_t                            # w[t] = vw[t] / t13[t]   N×R
-        t14_t = h_t @ E_w + e_w                       # t14[t] = h[t] E_w + e_w   N×W
-        e_t = sigmoid(t14_t)                          # e[t] = sigmoid(t14[t])   N×W
-        # t16[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
-        t16_t = np.einsum("ab,ac->abc", w_t, e_t, optimize=True)
-        t15_t = h_t @ A_w + a_w                       # t15[t] = h[t] A_w + a_w   N×W
-        a_t = np.tanh(t15_t)                          # a[t] = tanh(t15[t])   N×W
-        # M[t] = M[t-1] ⊙ (1 − t16[t]) + einsum(ab,ac→abc, w[t], a[t])   N×R×W
-        M_t = M_prev * (1 - t16_t) + np.einsum("ab,ac->abc", w_t, a_t, optimize=True)
-        # t21[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
-        t21_t = np.einsum("ab,acb->ac", kp_t, M_t, optimize=True)
-        # t22[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
-        t22_t = (kp_t ** 2).sum(axis=1, keepdims=True) + eps
-        t23_t = np.sqrt(t22_t)                        # t23[t] = sqrt(t22[t])   N×1
-        t17_t = (M_t ** 2).sum(axis=2) + eps          # t17[t] = sum(M[t]², axis=-1) + eps   N×R
-        u_t = np.sqrt(t17_t)                          # u[t] = sqrt(t17[t])   N×R
-        t24_t = t20_t * t21_t / (t23_t * u_t)         # t24[t] = t20[t] ⊙ t21[t] / (t23[t] ⊙ u[t])   N×R
-        cp_t = softmax(t24_t, axis=1)                 # cp[t] = softmax(t24[t])   N×R
-        t26_t = 1 - gp_t                              # t26[t] = 1 − gp[t]   N×1
-        ip_t = gp_t * cp_t + t26_t * p_prev           # ip[t] = gp[t] ⊙ cp[t] + t26[t] ⊙ p[t-1]   N×R
+        v5_t = np.concatenate([t3, iw_t[:, 0:1]], axis=1)  # v5[t] = roll(iw[t], -1, axis=1)   N×R
+        # jw[t] = v1[t] ⊙ v2[t] + v3[t] ⊙ iw[t] + v4[t] ⊙ v5[t]   N×R
+        jw_t = v1_t * v2_t + v3_t * iw_t + v4_t * v5_t
+        z_3_t = h_t @ Y_w + y_w                       # z_3[t] = h[t] Y_w + y_w   N×1
+        v6_t = 1 + softplus(z_3_t)                    # v6[t] = 1 + softplus(z_3[t])   N×1
+        vw_t = (jw_t + eps) ** v6_t                   # vw[t] = (jw[t] + eps)^v6[t]   N×R
+        v7_t = vw_t.sum(axis=1, keepdims=True)        # v7[t] = sum(vw[t], axis=-1, keepdims=True)   N×1
+        w_t = vw_t / v7_t                             # w[t] = vw[t] / v7[t]   N×R
+        z_e_t = h_t @ E_w + e_w                       # z_e[t] = h[t] E_w + e_w   N×W
+        e_t = sigmoid(z_e_t)                          # e[t] = sigmoid(z_e[t])   N×W
+        # v8[t] = einsum(ab,ac→abc, w[t], e[t])   N×R×W
+        v8_t = np.einsum("ab,ac->abc", w_t, e_t, optimize=True)
+        z_a_t = h_t @ A_w + a_w                       # z_a[t] = h[t] A_w + a_w   N×W
+        a_t = np.tanh(z_a_t)                          # a[t] = tanh(z_a[t])   N×W
+        # M[t] = M[t-1] ⊙ (1 − v8[t]) + einsum(ab,ac→abc, w[t], a[t])   N×R×W
+        M_t = M_prev * (1 - v8_t) + np.einsum("ab,ac->abc", w_t, a_t, optimize=True)
+        # v11[t] = einsum(ab,acb→ac, kp[t], M[t])   N×R
+        v11_t = np.einsum("ab,acb->ac", kp_t, M_t, optimize=True)
+        # v12[t] = sum(kp[t]², axis=-1, keepdims=True) + eps   N×1
+        v12_t = (kp_t ** 2).sum(axis=1, keepdims=True) + eps
+        v13_t = np.sqrt(v12_t)                        # v13[t] = sqrt(v12[t])   N×1
+        v9_t = (M_t ** 2).sum(axis=2) + eps           # v9[t] = sum(M[t]², axis=-1) + eps   N×R
+        u_t = np.sqrt(v9_t)                           # u[t] = sqrt(v9[t])   N×R
+        z_cp_t = v10_t * v11_t / (v13_t * u_t)        # z_cp[t] = v10[t] ⊙ v11[t] / (v13[t] ⊙ u[t])   N×R
+        cp_t = softmax(z_cp_t, axis=1)                # cp[t] = softmax(z_cp[t])   N×R
+        v14_t = 1 - gp_t                              # v14[t] = 1 − gp[t]   N×1
+        ip_t = gp_t * cp_t + v14_t * p_prev           # ip[t] = gp[t] ⊙ cp[t] + v14[t] ⊙ p[t-1]   N×R
         t4 = ip_t[:, R - 1:]                          # t4 = ip[t][:, R - 1:]   N×1
-        t29_t = np.concatenate([t4, ip_t[:, :R - 1]], axis=1)  # t29[t] = roll(ip[t], 1, axis=1)   N×R
-        t30_t = sp_t[:, 1:2]                          # t30[t] = sp[t][:, 1:2]   N×1
-        t31_t = sp_t[:, 2:]                           # t31[t] = sp[t][:, 2:]   N×1
+        v16_t = np.concatenate([t4, ip_t[:, :R - 1]], axis=1)  # v16[t] = roll(ip[t], 1, axis=1)   N×R
+        v17_t = sp_t[:, 1:2]                          # v17[t] = sp[t][:, 1:2]   N×1
+        v18_t = sp_t[:, 2:]                           # v18[t] = sp[t][:, 2:]   N×1
         t5 = ip_t[:, 1:]                              # t5 = ip[t][:, 1:]   N×(R - 1)
-        t32_t = np.concatenate([t5, ip_t[:, 0:1]], axis=1)  # t32[t] = roll(ip[t], -1, axis=1)   N×R
-        # jp[t] = t28[t] ⊙ t29[t] + t30[t] ⊙ ip[t] + t31[t] ⊙ t32[t]   N×R
-        jp_t = t28_t * t29_t + t30_t * ip_t + t31_t * t32_t
-        t33_t = h_t @ Y_p + y_p                       # t33[t] = h[t] Y_p + y_p   N×1
-        t34_t = 1 + softplus(t33_t)                   # t34[t] = 1 + softplus(t33[t])   N×1
-        vp_t = (jp_t + eps) ** t34_t                  # vp[t] = (jp[t] + eps)^t34[t]   N×R
-        t35_t = vp_t.sum(axis=1, keepdims=True)       # t35[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
-        p_t = vp_t / t35_t                            # p[t] = vp[t] / t35[t]   N×R
+        v19_t = np.concatenate([t5, ip_t[:, 0:1]], axis=1)  # v19[t] = roll(ip[t], -1, axis=1)   N×R
+        # jp[t] = v15[t] ⊙ v16[t] + v17[t] ⊙ ip[t] + v18[t] ⊙ v19[t]   N×R
+        jp_t = v15_t * v16_t + v17_t * ip_t + v18_t * v19_t
+        z_5_t = h_t @ Y_p + y_p                       # z_5[t] = h[t] Y_p + y_p   N×1
+        v20_t = 1 + softplus(z_5_t)                   # v20[t] = 1 + softplus(z_5[t])   N×1
+        vp_t = (jp_t + eps) ** v20_t                  # vp[t] = (jp[t] + eps)^v20[t]   N×R
+        v21_t = vp_t.sum(axis=1, keepdims=True)       # v21[t] = sum(vp[t], axis=-1, keepdims=True)   N×1
+        p_t = vp_t / v21_t                            # p[t] = vp[t] / v21[t]   N×R
         t6 = np.einsum("ab,abc->ac", p_t, M_t, optimize=True)  # t6 = einsum(ab,abc→ac, p[t], M[t])   N×W
-        t45_t = h_t @ S_q + s_q                       # t45[t] = h[t] S_q + s_q   N×3
-        sq_t = softmax(t45_t, axis=1)                 # sq[t] = softmax(t45[t])   N×3
-        t46_t = sq_t[:, 0:1]                          # t46[t] = sq[t][:, 0:1]   N×1
-        t43_t = h_t @ G_q + g_q                       # t43[t] = h[t] G_q + g_q   N×1
-        gq_t = sigmoid(t43_t)                         # gq[t] = sigmoid(t43[t])   N×1
-        t37_t = h_t @ B_q + d_q                       # t37[t] = h[t] B_q + d_q   N×1
-        t38_t = softplus(t37_t)                       # t38[t] = softplus(t37[t])   N×1
-        t36_t = h_t @ K_q + k_q                       # t36[t] = h[t] K_q + k_q   N×W
-        kq_t = np.tanh(t36_t)                         # kq[t] = tanh(t36[t])   N×W
-        # t39[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
-        t39_t = np.einsum("ab,acb->ac", kq_t, M_t, optimize=True)
-        # t40[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
-        t40_t = (kq_t ** 2).sum(axis=1, keepdims=True) + eps
-        t41_t = np.sqrt(t40_t)                        # t41[t] = sqrt(t40[t])   N×1
-        t42_t = t38_t * t39_t / (t41_t * u_t)         # t42[t] = t38[t] ⊙ t39[t] / (t41[t] ⊙ u[t])   N×R
-        cq_t = softmax(t42_t, axis=1)                 # cq[t] = softmax(t42[t])   N×R
-        t44_t = 1 - gq_t                              # t44[t] = 1 − gq[t]   N×1
-        iq_t = gq_t * cq_t + t44_t * q_prev           # iq[t] = gq[t] ⊙ cq[t] + t44[t] ⊙ q[t-1]   N×R
+        z_sq_t = h_t @ S_q + s_q                      # z_sq[t] = h[t] S_q + s_q   N×3
+        sq_t = softmax(z_sq_t, axis=1)                # sq[t] = softmax(z_sq[t])   N×3
+        v27_t = sq_t[:, 0:1]                          # v27[t] = sq[t][:, 0:1]   N×1
+        z_gq_t = h_t @ G_q + g_q                      # z_gq[t] = h[t] G_q + g_q   N×1
+        gq_t = sigmoid(z_gq_t)                        # gq[t] = sigmoid(z_gq[t])   N×1
+        z_6_t = h_t @ B_q + d_q                       # z_6[t] = h[t] B_q + d_q   N×1
+        v22_t = softplus(z_6_t)                       # v22[t] = softplus(z_6[t])   N×1
+        z_kq_t = h_t @ K_q + k_q                      # z_kq[t] = h[t] K_q + k_q   N×W
+        kq_t = np.tanh(z_kq_t)                        # kq[t] = tanh(z_kq[t])   N×W
+        # v23[t] = einsum(ab,acb→ac, kq[t], M[t])   N×R
+        v23_t = np.einsum("ab,acb->ac", kq_t, M_t, optimize=True)
+        # v24[t] = sum(kq[t]², axis=-1, keepdims=True) + eps   N×1
+        v24_t = (kq_t ** 2).sum(axis=1, keepdims=True) + eps
+        v25_t = np.sqrt(v24_t)                        # v25[t] = sqrt(v24[t])   N×1
+        z_cq_t = v22_t * v23_t / (v25_t * u_t)        # z_cq[t] = v22[t] ⊙ v23[t] / (v25[t] ⊙ u[t])   N×R
+        cq_t = softmax(z_cq_t, axis=1)                # cq[t] = softmax(z_cq[t])   N×R
+        v26_t = 1 - gq_t                              # v26[t] = 1 − gq[t]   N×1
+        iq_t = gq_t * cq_t + v26_t * q_prev           # iq[t] = gq[t] ⊙ cq[t] + v26[t] ⊙ q[t-1]   N×R
         t7 = iq_t[:, R - 1:]                          # t7 = iq[t][:, R - 1:]   N×1
-        t47_t = np.concatenate([t7, iq_t[:, :R - 1]], axis=1)  # t47[t] = roll(iq[t], 1, axis=1)   N×R
-        t48_t = sq_t[:, 1:2]                          # t48[t] = sq[t][:, 1:2]   N×1
-        t49_t = sq_t[:, 2:]                           # t49[t] = sq[t][:, 2:]   N×1
+        v28_t = np.concatenate([t7, iq_t[:, :R - 1]], axis=1)  # v28[t] = roll(iq[t], 1, axis=1)   N×R
+        v29_t = sq_t[:, 1:2]                          # v29[t] = sq[t][:, 1:2]   N×1
+        v30_t = sq_t[:, 2:]                           # v30[t] = sq[t][:, 2:]   N×1
         t8 = iq_t[:, 1:]                              # t8 = iq[t][:, 1:]   N×(R - 1)
-        t50_t = np.concatenate([t8, iq_t[:, 0:1]], axis=1)  # t50[t] = roll(iq[t], -1, axis=1)   N×R
-        # jq[t] = t46[t] ⊙ t47[t] + t48[t] ⊙ iq[t] + t49[t] ⊙ t50[t]   N×R
-        jq_t = t46_t * t47_t + t48_t * iq_t + t49_t * t50_t
-        t51_t = h_t @ Y_q + y_q                       # t51[t] = h[t] Y_q + y_q   N×1
-        t52_t = 1 + softplus(t51_t)                   # t52[t] = 1 + softplus(t51[t])   N×1
-        vq_t = (jq_t + eps) ** t52_t                  # vq[t] = (jq[t] + eps)^t52[t]   N×R
-        t53_t = vq_t.sum(axis=1, keepdims=True)       # t53[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
-        q_t = vq_t / t53_t                            # q[t] = vq[t] / t53[t]   N×R
+        v31_t = np.concatenate([t8, iq_t[:, 0:1]], axis=1)  # v31[t] = roll(iq[t], -1, axis=1)   N×R
+        # jq[t] = v27[t] ⊙ v28[t] + v29[t] ⊙ iq[t] + v30[t] ⊙ v31[t]   N×R
+        jq_t = v27_t * v28_t + v29_t * iq_t + v30_t * v31_t
+        z_7_t = h_t @ Y_q + y_q                       # z_7[t] = h[t] Y_q + y_q   N×1
+        v32_t = 1 + softplus(z_7_t)                   # v32[t] = 1 + softplus(z_7[t])   N×1
+        vq_t = (jq_t + eps) ** v32_t                  # vq[t] = (jq[t] + eps)^v32[t]   N×R
+        v33_t = vq_t.sum(axis=1, keepdims=True)       # v33[t] = sum(vq[t], axis=-1, keepdims=True)   N×1
+        q_t = vq_t / v33_t                            # q[t] = vq[t] / v33[t]   N×R
         t9 = np.einsum("ab,abc->ac", q_t, M_t, optimize=True)  # t9 = einsum(ab,abc→ac, q[t], M[t])   N×W
         r_t = np.concatenate([t6, t9], axis=1)        # r[t] = concat(t6, t9, axis=-1)   N×(2*W)
         h[t] = h_t
         r[t] = r_t
         m[t] = m_t
-        kw_2[t] = kw_t
+        kw[t] = kw_t
         cw[t] = cw_t
-        gw_2[t] = gw_t
+        gw[t] = gw_t
         iw[t] = iw_t
-        sw_2[t] = sw_t
+        sw[t] = sw_t
         jw[t] = jw_t
-        t61[t] = vw_t
+        t62[t] = vw_t
         w_[t] = w_t
         e[t] = e_t
         a[t] = a_t
         M[t] = M_t
         u[t] = u_t
-        kp_2[t] = kp_t
+        kp[t] = kp_t
         cp[t] = cp_t
-        gp_2[t] = gp_t
+        gp[t] = gp_t
         ip[t] = ip_t
-        sp_2[t] = sp_t
+        sp[t] = sp_t
         jp[t] = jp_t
-        t62[t] = vp_t
+        t63[t] = vp_t
         p[t] = p_t
-        kq_2[t] = kq_t
+        kq[t] = kq_t
         cq[t] = cq_t
-        gq_2[t] = gq_t
+        gq[t] = gq_t
         iq[t] = iq_t
-        sq_2[t] = sq_t
+        sq[t] = sq_t
         jq[t] = jq_t
-        t63[t] = vq_t
+        t64[t] = vq_t
         q[t] = q_t
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, O) + (r.reshape(N * T, 2 * W) @ W_v).reshape(T, N, O) + b_o
     L = logit_loss(z, y).sum() / (N * O * T)          # L = mean(binary_cross_entropy_with_logits(z, y))
     return {
-        "h": h, "r": r, "z": z, "L": L, "m": m, "kw": kw_2, "cw": cw, "gw": gw_2, "iw": iw, "sw": sw_2,
-        "jw": jw, "vw": t61, "w": w_, "e": e, "a": a, "M": M, "u": u, "kp": kp_2, "cp": cp, "gp": gp_2,
-        "ip": ip, "sp": sp_2, "jp": jp, "vp": t62, "p": p, "kq": kq_2, "cq": cq, "gq": gq_2, "iq": iq,
-        "sq": sq_2, "jq": jq, "vq": t63, "q": q,
+        "h": h, "r": r, "z": z, "L": L, "m": m, "kw": kw, "cw": cw, "gw": gw, "iw": iw, "sw": sw, "jw": jw,
+        "vw": t62, "w": w_, "e": e, "a": a, "M": M, "u": u, "kp": kp, "cp": cp, "gp": gp, "ip": ip, "sp": sp,
+        "jp": jp, "vp": t63, "p": p, "kq": kq, "cq": cq, "gq": gq, "iq": iq, "sq": sq, "jq": jq, "vq": t64,
+        "q": q,
     }
 
 

@@ -47,27 +47,30 @@ def forward(params, data, dims=None):
     X = arrays["X"]                                   # N×S×S×K
     N, S, K = sizes["N"], sizes["S"], sizes["K"]
     Z1 = conv2d(X, W1, (1, 1), (1, 1), (S, S))        # Z1 = conv2d(X, W1, padding=1)   N×S×S×K
-    # c = Z1 − mean(Z1, axis=(0, 1, 2), keepdims=True)   N×S×S×K
-    c = Z1 - Z1.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
-    # v = mean(c², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
-    v = (c ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
-    s = np.sqrt(v)                                    # s = sqrt(v)   1×1×1×K
-    a = c / s                                         # a = c / s   N×S×S×K
-    B1 = g1 * a + c1                                  # B1 = g1 ⊙ a + c1   N×S×S×K
+    # mu = mean(Z1, axis=(0, 1, 2), keepdims=True)   1×1×1×K
+    mu = Z1.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    Z1_tilde = Z1 - mu                                # Z1_tilde = Z1 − mu   N×S×S×K
+    # v = mean(Z1_tilde², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
+    v = (Z1_tilde ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
+    sigma = np.sqrt(v)                                # sigma = sqrt(v)   1×1×1×K
+    Z1_hat = Z1_tilde / sigma                         # Z1_hat = Z1_tilde / sigma   N×S×S×K
+    B1 = g1 * Z1_hat + c1                             # B1 = g1 ⊙ Z1_hat + c1   N×S×S×K
     A1 = np.maximum(B1, 0)                            # A1 = relu(B1)   N×S×S×K
     Z2 = conv2d(A1, W2, (1, 1), (1, 1), (S, S))       # Z2 = conv2d(A1, W2, padding=1)   N×S×S×K
-    # c_3 = Z2 − mean(Z2, axis=(0, 1, 2), keepdims=True)   N×S×S×K
-    c_3 = Z2 - Z2.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
-    # v_2 = mean(c_3², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
-    v_2 = (c_3 ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
-    s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   1×1×1×K
-    b = c_3 / s_2                                     # b = c_3 / s_2   N×S×S×K
-    B2 = g2 * b + c2                                  # B2 = g2 ⊙ b + c2   N×S×S×K
+    # mu_2 = mean(Z2, axis=(0, 1, 2), keepdims=True)   1×1×1×K
+    mu_2 = Z2.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    Z2_tilde = Z2 - mu_2                              # Z2_tilde = Z2 − mu_2   N×S×S×K
+    # v_2 = mean(Z2_tilde², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
+    v_2 = (Z2_tilde ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
+    s = np.sqrt(v_2)                                  # s = sqrt(v_2)   1×1×1×K
+    Z2_hat = Z2_tilde / s                             # Z2_hat = Z2_tilde / s   N×S×S×K
+    B2 = g2 * Z2_hat + c2                             # B2 = g2 ⊙ Z2_hat + c2   N×S×S×K
     R = X + B2                                        # R = X + B2   N×S×S×K
     Y = np.maximum(R, 0)                              # Y = relu(R)   N×S×S×K
     cache = {
-        "R": R, "g1": g1, "s": s, "g2": g2, "s_2": s_2, "b": b, "W2": W2, "B1": B1, "a": a, "W1": W1, "X": X,
-        "A1": A1, "N": N, "S": S, "K": K, "dtype": dtype, "dtypes": dtypes,
+        "R": R, "g1": g1, "sigma": sigma, "g2": g2, "s": s, "Z2_hat": Z2_hat, "W2": W2, "B1": B1,
+        "Z1_hat": Z1_hat, "W1": W1, "X": X, "A1": A1, "N": N, "S": S, "K": K, "dtype": dtype,
+        "dtypes": dtypes,
     }
     return Y, cache
 
@@ -76,13 +79,13 @@ def backward(cache, upstream):
     """The gradients with respect to every parameter and input, given upstream, the gradient of Y."""
     R = cache["R"]                                    # N×S×S×K
     g1 = cache["g1"]                                  # K
-    s = cache["s"]                                    # 1×1×1×K
+    sigma = cache["sigma"]                            # 1×1×1×K
     g2 = cache["g2"]                                  # K
-    s_2 = cache["s_2"]                                # 1×1×1×K
-    b = cache["b"]                                    # N×S×S×K
+    s = cache["s"]                                    # 1×1×1×K
+    Z2_hat = cache["Z2_hat"]                          # N×S×S×K
     W2 = cache["W2"]                                  # 3×3×K×K
     B1 = cache["B1"]                                  # N×S×S×K
-    a = cache["a"]                                    # N×S×S×K
+    Z1_hat = cache["Z1_hat"]                          # N×S×S×K
     W1 = cache["W1"]                                  # 3×3×K×K
     X = cache["X"]                                    # N×S×S×K
     A1 = cache["A1"]                                  # N×S×S×K
@@ -90,19 +93,19 @@ def backward(cache, upstream):
     dtype = cache["dtype"]
     dY = upstream_array("Y", upstream, (N, S, S, K), dtype)
     dR = dY * (R > 0)                                 # dR = dY ⊙ (R > 0)   N×S×S×K
-    dg2 = (dR * b).sum(axis=(0, 1, 2))                # dg2 = sum(dR ⊙ b, axis=(0, 1, 2))   K
+    dg2 = (dR * Z2_hat).sum(axis=(0, 1, 2))           # dg2 = sum(dR ⊙ Z2_hat, axis=(0, 1, 2))   K
     dc2 = dR.sum(axis=(0, 1, 2))                      # dc2 = sum(dR, axis=(0, 1, 2))   K
-    # dZ2 = g2 / reshape(s_2, (K,)) ⊙ (dR − dg2 / (N*S**2) ⊙ b − dc2 / (N*S**2))   N×S×S×K
-    dZ2 = g2 / s_2[0, 0, 0, :] * (dR - dg2 / (N * S ** 2) * b - dc2 / (N * S ** 2))
+    # dZ2 = g2 / reshape(s, (K,)) ⊙ (dR − dg2 / (N*S**2) ⊙ Z2_hat − dc2 / (N*S**2))   N×S×S×K
+    dZ2 = g2 / s[0, 0, 0, :] * (dR - dg2 / (N * S ** 2) * Z2_hat - dc2 / (N * S ** 2))
     # dW2 = conv2d_kernel(A1, dZ2, (3, 3), padding=1)   3×3×K×K
     dW2 = conv2d_kernel(A1, dZ2, (1, 1), (1, 1), (3, 3))
     # dA1 = conv2d_input(dZ2, W2, (S, S), padding=1)   N×S×S×K
     dA1 = conv2d_input(dZ2, W2, (1, 1), (1, 1), (S, S))
     dB1 = dA1 * (B1 > 0)                              # dB1 = dA1 ⊙ (B1 > 0)   N×S×S×K
-    dg1 = (dB1 * a).sum(axis=(0, 1, 2))               # dg1 = sum(dB1 ⊙ a, axis=(0, 1, 2))   K
+    dg1 = (dB1 * Z1_hat).sum(axis=(0, 1, 2))          # dg1 = sum(dB1 ⊙ Z1_hat, axis=(0, 1, 2))   K
     dc1 = dB1.sum(axis=(0, 1, 2))                     # dc1 = sum(dB1, axis=(0, 1, 2))   K
-    # dZ1 = g1 / reshape(s, (K,)) ⊙ (dB1 − dg1 / (N*S**2) ⊙ a − dc1 / (N*S**2))   N×S×S×K
-    dZ1 = g1 / s[0, 0, 0, :] * (dB1 - dg1 / (N * S ** 2) * a - dc1 / (N * S ** 2))
+    # dZ1 = g1 / reshape(sigma, (K,)) ⊙ (dB1 − dg1 / (N*S**2) ⊙ Z1_hat − dc1 / (N*S**2))   N×S×S×K
+    dZ1 = g1 / sigma[0, 0, 0, :] * (dB1 - dg1 / (N * S ** 2) * Z1_hat - dc1 / (N * S ** 2))
     # dX = dR + conv2d_input(dZ1, W1, (S, S), padding=1)   N×S×S×K
     dX = dR + conv2d_input(dZ1, W1, (1, 1), (1, 1), (S, S))
     # dW1 = conv2d_kernel(X, dZ1, (3, 3), padding=1)   3×3×K×K
@@ -123,22 +126,24 @@ def outputs(params, data, dims=None):
     X = arrays["X"]                                   # N×S×S×K
     N, S = sizes["N"], sizes["S"]
     Z1 = conv2d(X, W1, (1, 1), (1, 1), (S, S))        # Z1 = conv2d(X, W1, padding=1)   N×S×S×K
-    # c = Z1 − mean(Z1, axis=(0, 1, 2), keepdims=True)   N×S×S×K
-    c = Z1 - Z1.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
-    # v = mean(c², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
-    v = (c ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
-    s = np.sqrt(v)                                    # s = sqrt(v)   1×1×1×K
-    a = c / s                                         # a = c / s   N×S×S×K
-    B1 = g1 * a + c1                                  # B1 = g1 ⊙ a + c1   N×S×S×K
+    # mu = mean(Z1, axis=(0, 1, 2), keepdims=True)   1×1×1×K
+    mu = Z1.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    Z1_tilde = Z1 - mu                                # Z1_tilde = Z1 − mu   N×S×S×K
+    # v = mean(Z1_tilde², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
+    v = (Z1_tilde ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
+    sigma = np.sqrt(v)                                # sigma = sqrt(v)   1×1×1×K
+    Z1_hat = Z1_tilde / sigma                         # Z1_hat = Z1_tilde / sigma   N×S×S×K
+    B1 = g1 * Z1_hat + c1                             # B1 = g1 ⊙ Z1_hat + c1   N×S×S×K
     A1 = np.maximum(B1, 0)                            # A1 = relu(B1)   N×S×S×K
     Z2 = conv2d(A1, W2, (1, 1), (1, 1), (S, S))       # Z2 = conv2d(A1, W2, padding=1)   N×S×S×K
-    # c_3 = Z2 − mean(Z2, axis=(0, 1, 2), keepdims=True)   N×S×S×K
-    c_3 = Z2 - Z2.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
-    # v_2 = mean(c_3², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
-    v_2 = (c_3 ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
-    s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   1×1×1×K
-    b = c_3 / s_2                                     # b = c_3 / s_2   N×S×S×K
-    B2 = g2 * b + c2                                  # B2 = g2 ⊙ b + c2   N×S×S×K
+    # mu_2 = mean(Z2, axis=(0, 1, 2), keepdims=True)   1×1×1×K
+    mu_2 = Z2.sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2)
+    Z2_tilde = Z2 - mu_2                              # Z2_tilde = Z2 − mu_2   N×S×S×K
+    # v_2 = mean(Z2_tilde², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
+    v_2 = (Z2_tilde ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
+    s = np.sqrt(v_2)                                  # s = sqrt(v_2)   1×1×1×K
+    Z2_hat = Z2_tilde / s                             # Z2_hat = Z2_tilde / s   N×S×S×K
+    B2 = g2 * Z2_hat + c2                             # B2 = g2 ⊙ Z2_hat + c2   N×S×S×K
     R = X + B2                                        # R = X + B2   N×S×S×K
     Y = np.maximum(R, 0)                              # Y = relu(R)   N×S×S×K
     return {"Z1": Z1, "B1": B1, "A1": A1, "Z2": Z2, "B2": B2, "R": R, "Y": Y}

@@ -53,8 +53,8 @@ def forward(params, data, dims=None):
     h_states[0] = h_prev
     h_before, h = h_states[:-1], h_states[1:]         # before and after every step   T×N×H
     for t in range(T):
-        a_t = t1[t] + h_prev @ W_h + b                # a[t] = t1[t] + h[t-1] W_h + b   N×H
-        h_t = np.tanh(a_t)                            # h[t] = tanh(a[t])   N×H
+        z_h_t = t1[t] + h_prev @ W_h + b              # z_h[t] = t1[t] + h[t-1] W_h + b   N×H
+        h_t = np.tanh(z_h_t)                          # h[t] = tanh(z_h[t])   N×H
         h[t] = h_t
         h_prev = h_t
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, V) + b_o  # z = h W_o + b_o   T×N×V
@@ -88,19 +88,19 @@ def backward(cache, upstream=1.0):
     db_o = dz.sum(axis=(0, 1))                        # db_o = sum(dz, axis=(0, 1))   V
     dh = (dz.reshape(N * T, V) @ W_o.T).reshape(T, N, H)  # dh = dz W_oᵀ   T×N×H
     dh_next = np.zeros((N, H), dtype)                 # dh_next = broadcast(0, (N, H))   N×H
-    da = np.empty((T, N, H), dtype)                   # T×N×H
+    dz_h = np.empty((T, N, H), dtype)                 # T×N×H
     W_h_T = W_h.T.copy()                              # a copy, since every step reads it
     for t in reversed(range(T)):
         dh_t_2 = dh_next + dh[t]                      # dh_t = dh_next + dh[t]   N×H
-        da_t = dh_t_2 * (1 - h[t] ** 2)               # da_t = dh_t ⊙ (1 − h[t]²)   N×H
-        dh_prev = da_t @ W_h_T                        # dh_prev = da_t W_hᵀ   N×H
-        da[t] = da_t
+        dz_h_t = dh_t_2 * (1 - h[t] ** 2)             # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
+        dh_prev = dz_h_t @ W_h_T                      # dh_prev = dz_h_t W_hᵀ   N×H
+        dz_h[t] = dz_h_t
         dh_next = dh_prev
-    dW_e = c.reshape(N * T, E).T @ da.reshape(N * T, H)  # dW_e = einsum(abc,abd→dc, da, c)   E×H
-    # dW_h = einsum(abc,abd→dc, da, h_before)   H×H
-    dW_h = h_before.reshape(N * T, H).T @ da.reshape(N * T, H)
-    db = da.sum(axis=(0, 1))                          # db = sum(da, axis=(0, 1))   H
-    dc = (da.reshape(N * T, H) @ W_e.T).reshape(T, N, E)  # dc = da W_eᵀ   T×N×E
+    dW_e = c.reshape(N * T, E).T @ dz_h.reshape(N * T, H)  # dW_e = einsum(abc,abd→dc, dz_h, c)   E×H
+    # dW_h = einsum(abc,abd→dc, dz_h, h_before)   H×H
+    dW_h = h_before.reshape(N * T, H).T @ dz_h.reshape(N * T, H)
+    db = dz_h.sum(axis=(0, 1))                        # db = sum(dz_h, axis=(0, 1))   H
+    dc = (dz_h.reshape(N * T, H) @ W_e.T).reshape(T, N, E)  # dc = dz_h W_eᵀ   T×N×E
     dC = scatter_add(dc, words, V)                    # dC = scatter_add(dc, words, V)   V×E
     grads = {"C": dC, "W_e": dW_e, "W_h": dW_h, "b": db, "W_o": dW_o, "b_o": db_o}
     return scaled(grads, cache["dtypes"], upstream)
@@ -130,8 +130,8 @@ def outputs(params, data, dims=None):
     h_prev = h0                                       # h_prev = h0   N×H
     h = np.empty((T, N, H), dtype)                    # T×N×H
     for t in range(T):
-        a_t = t1[t] + h_prev @ W_h + b                # a[t] = t1[t] + h[t-1] W_h + b   N×H
-        h_t = np.tanh(a_t)                            # h[t] = tanh(a[t])   N×H
+        z_h_t = t1[t] + h_prev @ W_h + b              # z_h[t] = t1[t] + h[t-1] W_h + b   N×H
+        h_t = np.tanh(z_h_t)                          # h[t] = tanh(z_h[t])   N×H
         h[t] = h_t
         h_prev = h_t
     z = (h.reshape(N * T, H) @ W_o).reshape(T, N, V) + b_o  # z = h W_o + b_o   T×N×V

@@ -47,13 +47,13 @@ def forward(params, data, dims=None):
     others[at] = 0
     s = X @ W.T                                       # s = X Wᵀ   N×C
     s_y = s[np.arange(N), y]                          # s_y = pick(s, y)   N
-    a = s - s_y[:, None] + 1                          # a = s − reshape(s_y, (N, 1)) + 1   N×C
-    b = np.maximum(a, 0)                              # b = relu(a)   N×C
-    L_i = (others.astype(dtype) * b).sum(axis=1)      # L_i = sum(others ⊙ b, axis=-1)   N
+    z = s - s_y[:, None] + 1                          # z = s − reshape(s_y, (N, 1)) + 1   N×C
+    h = np.maximum(z, 0)                              # h = relu(z)   N×C
+    L_i = (others.astype(dtype) * h).sum(axis=1)      # L_i = sum(others ⊙ h, axis=-1)   N
     R = np.vdot(W, W)                                 # R = sum(W²)
     L = L_i.sum() / N + lam * R                       # L = mean(L_i) + lam · R
     cache = {
-        "others": others, "a": a, "y": y, "X": X, "W": W, "N": N, "C": C, "dtype": dtype, "dtypes": dtypes,
+        "others": others, "z": z, "y": y, "X": X, "W": W, "N": N, "C": C, "dtype": dtype, "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
@@ -61,18 +61,18 @@ def forward(params, data, dims=None):
 def backward(cache, upstream=1.0):
     """The gradient of L, times upstream, with respect to every parameter and input."""
     others = cache["others"]                          # N×C
-    a = cache["a"]                                    # N×C
+    z = cache["z"]                                    # N×C
     y = cache["y"]                                    # N
     X = cache["X"]                                    # N×D
     W = cache["W"]                                    # C×D
     N, C = cache["N"], cache["C"]
     dtype = cache["dtype"]
-    db = others.astype(dtype) / N                     # db = others / N   N×C
-    da = db * (a > 0)                                 # da = db ⊙ (a > 0)   N×C
-    # ds_y = reshape(sum(−da, axis=-1, keepdims=True), (N,))   N
-    ds_y = (-da).sum(axis=1, keepdims=True)[:, 0]
-    # ds = da + put_along_axis(reshape(ds_y, (N, 1)), reshape(y, (N, 1)), 1, C)   N×C
-    ds = da + put_along_axis(ds_y[:, None], y[:, None], 1, C)
+    dh = others.astype(dtype) / N                     # dh = others / N   N×C
+    dz = dh * (z > 0)                                 # dz = dh ⊙ (z > 0)   N×C
+    # ds_y = reshape(sum(−dz, axis=-1, keepdims=True), (N,))   N
+    ds_y = (-dz).sum(axis=1, keepdims=True)[:, 0]
+    # ds = dz + put_along_axis(reshape(ds_y, (N, 1)), reshape(y, (N, 1)), 1, C)   N×C
+    ds = dz + put_along_axis(ds_y[:, None], y[:, None], 1, C)
     dW = ds.T @ X + 2 * lam * W                       # dW = dsᵀ X + 2 · lam · W   C×D
     grads = {"W": dW}
     return scaled(grads, cache["dtypes"], upstream)
@@ -96,9 +96,9 @@ def outputs(params, data, dims=None):
     others = np.ones((N, C), dtype)                   # others = 1 − one_hot(y, C)   N×C
     at = np.arange(N), y                              # the entry of every row that the one-hot array marks
     others[at] = 0
-    a = s - s_y[:, None] + 1                          # a = s − reshape(s_y, (N, 1)) + 1   N×C
-    b = np.maximum(a, 0)                              # b = relu(a)   N×C
-    L_i = (others.astype(dtype) * b).sum(axis=1)      # L_i = sum(others ⊙ b, axis=-1)   N
+    z = s - s_y[:, None] + 1                          # z = s − reshape(s_y, (N, 1)) + 1   N×C
+    h = np.maximum(z, 0)                              # h = relu(z)   N×C
+    L_i = (others.astype(dtype) * h).sum(axis=1)      # L_i = sum(others ⊙ h, axis=-1)   N
     R = np.vdot(W, W)                                 # R = sum(W²)
     L = L_i.sum() / N + lam * R                       # L = mean(L_i) + lam · R
     return {"s": s, "s_y": s_y, "others": others, "L_i": L_i, "R": R, "L": L}

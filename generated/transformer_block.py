@@ -62,54 +62,56 @@ def forward(params, data, dims=None):
     X = arrays["X"]                                   # N×T×(d*h)
     N, T, h, d, F = sizes["N"], sizes["T"], sizes["h"], sizes["d"], sizes["F"]
     t1 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t1 = causal_mask(T)   T×T
-    c = X - X.sum(axis=2, keepdims=True) / (d * h)    # c = X − mean(X, axis=-1, keepdims=True)   N×T×(d*h)
-    # v = mean(c², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v = (c ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
-    a = c / s                                         # a = c / s   N×T×(d*h)
-    A = g1 * a + c1                                   # A = g1 ⊙ a + c1   N×T×(d*h)
+    mu = X.sum(axis=2, keepdims=True) / (d * h)       # mu = mean(X, axis=-1, keepdims=True)   N×T×1
+    X_tilde = X - mu                                  # X_tilde = X − mu   N×T×(d*h)
+    # v = mean(X_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v = (X_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
+    sigma = np.sqrt(v)                                # sigma = sqrt(v)   N×T×1
+    X_hat = X_tilde / sigma                           # X_hat = X_tilde / sigma   N×T×(d*h)
+    A = g1 * X_hat + c1                               # A = g1 ⊙ X_hat + c1   N×T×(d*h)
     # Q = transpose(reshape(A W_q, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     Q = (A.reshape(N * T, d * h) @ W_q).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K = transpose(reshape(A W_k, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     K = (A.reshape(N * T, d * h) @ W_k).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    b = Q @ K.swapaxes(-1, -2) / d ** 0.5             # b = einsum(abcd,abed→abce, Q, K) / sqrt(d)   N×h×T×T
-    S = np.where(t1, b, -np.inf)                      # S = where(t1, b, -inf)   N×h×T×T
-    P = softmax(S, axis=3)                            # P = softmax(S)   N×h×T×T
+    S = Q @ K.swapaxes(-1, -2) / d ** 0.5             # S = einsum(abcd,abed→abce, Q, K) / sqrt(d)   N×h×T×T
+    S_mask = np.where(t1, S, -np.inf)                 # S_mask = where(t1, S, -inf)   N×h×T×T
+    P = softmax(S_mask, axis=3)                       # P = softmax(S_mask)   N×h×T×T
     # V = transpose(reshape(A W_v, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     V = (A.reshape(N * T, d * h) @ W_v).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     O = P @ V                                         # O = P V   N×h×T×d
-    # e = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    e = O.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    X1 = X + (e.reshape(N * T, d * h) @ W_o).reshape(N, T, d * h)  # X1 = X + e W_o   N×T×(d*h)
-    # c_3 = X1 − mean(X1, axis=-1, keepdims=True)   N×T×(d*h)
-    c_3 = X1 - X1.sum(axis=2, keepdims=True) / (d * h)
-    # v_2 = mean(c_3², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_2 = (c_3 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
-    g = c_3 / s_2                                     # g = c_3 / s_2   N×T×(d*h)
-    M = g2 * g + c2                                   # M = g2 ⊙ g + c2   N×T×(d*h)
+    # a = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    a = O.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    X1 = X + (a.reshape(N * T, d * h) @ W_o).reshape(N, T, d * h)  # X1 = X + a W_o   N×T×(d*h)
+    mu_2 = X1.sum(axis=2, keepdims=True) / (d * h)    # mu_2 = mean(X1, axis=-1, keepdims=True)   N×T×1
+    X1_tilde = X1 - mu_2                              # X1_tilde = X1 − mu_2   N×T×(d*h)
+    # v_2 = mean(X1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_2 = (X1_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
+    s = np.sqrt(v_2)                                  # s = sqrt(v_2)   N×T×1
+    X1_hat = X1_tilde / s                             # X1_hat = X1_tilde / s   N×T×(d*h)
+    M = g2 * X1_hat + c2                              # M = g2 ⊙ X1_hat + c2   N×T×(d*h)
     U = (M.reshape(N * T, d * h) @ W1).reshape(N, T, F) + b1  # U = M W1 + b1   N×T×F
     p = normal_cdf(U)                                 # p = normal_cdf(U)   N×T×F
     G = gated(U, p)                                   # G = U ⊙ p   N×T×F
     Y = X1 + (G.reshape(N * T, F) @ W2).reshape(N, T, d * h) + b2  # Y = X1 + G W2 + b2   N×T×(d*h)
     cache = {
-        "s_2": s_2, "W2": W2, "p": p, "U": U, "W1": W1, "g2": g2, "g": g, "s": s, "W_o": W_o, "P": P,
-        "W_v": W_v, "V": V, "O": O, "Q": Q, "W_k": W_k, "K": K, "W_q": W_q, "g1": g1, "a": a, "A": A, "e": e,
-        "M": M, "G": G, "N": N, "T": T, "h": h, "d": d, "F": F, "dtype": dtype, "dtypes": dtypes,
+        "s": s, "W2": W2, "p": p, "U": U, "W1": W1, "g2": g2, "X1_hat": X1_hat, "sigma": sigma, "W_o": W_o,
+        "P": P, "W_v": W_v, "V": V, "O": O, "Q": Q, "W_k": W_k, "K": K, "W_q": W_q, "g1": g1, "X_hat": X_hat,
+        "A": A, "a": a, "M": M, "G": G, "N": N, "T": T, "h": h, "d": d, "F": F, "dtype": dtype,
+        "dtypes": dtypes,
     }
     return Y, cache
 
 
 def backward(cache, upstream):
     """The gradients with respect to every parameter and input, given upstream, the gradient of Y."""
-    s_2 = cache["s_2"]                                # N×T×1
+    s = cache["s"]                                    # N×T×1
     W2 = cache["W2"]                                  # F×(d*h)
     p = cache["p"]                                    # N×T×F
     U = cache["U"]                                    # N×T×F
     W1 = cache["W1"]                                  # (d*h)×F
     g2 = cache["g2"]                                  # (d*h)
-    g = cache["g"]                                    # N×T×(d*h)
-    s = cache["s"]                                    # N×T×1
+    X1_hat = cache["X1_hat"]                          # N×T×(d*h)
+    sigma = cache["sigma"]                            # N×T×1
     W_o = cache["W_o"]                                # (d*h)×(d*h)
     P = cache["P"]                                    # N×h×T×T
     W_v = cache["W_v"]                                # (d*h)×(d*h)
@@ -120,9 +122,9 @@ def backward(cache, upstream):
     K = cache["K"]                                    # N×h×T×d
     W_q = cache["W_q"]                                # (d*h)×(d*h)
     g1 = cache["g1"]                                  # (d*h)
-    a = cache["a"]                                    # N×T×(d*h)
+    X_hat = cache["X_hat"]                            # N×T×(d*h)
     A = cache["A"]                                    # N×T×(d*h)
-    e = cache["e"]                                    # N×T×(d*h)
+    a = cache["a"]                                    # N×T×(d*h)
     M = cache["M"]                                    # N×T×(d*h)
     G = cache["G"]                                    # N×T×F
     N, T, h, d, F = cache["N"], cache["T"], cache["h"], cache["d"], cache["F"]
@@ -135,18 +137,20 @@ def backward(cache, upstream):
     dW1 = M.reshape(N * T, d * h).T @ dU.reshape(N * T, F)  # dW1 = einsum(abc,abd→dc, dU, M)   (d*h)×F
     db1 = dU.sum(axis=(0, 1))                         # db1 = sum(dU, axis=(0, 1))   F
     dM = (dU.reshape(N * T, F) @ W1.T).reshape(N, T, d * h)  # dM = dU W1ᵀ   N×T×(d*h)
-    dg2 = (dM * g).sum(axis=(0, 1))                   # dg2 = sum(dM ⊙ g, axis=(0, 1))   (d*h)
+    dg2 = (dM * X1_hat).sum(axis=(0, 1))              # dg2 = sum(dM ⊙ X1_hat, axis=(0, 1))   (d*h)
     dc2 = dM.sum(axis=(0, 1))                         # dc2 = sum(dM, axis=(0, 1))   (d*h)
-    dg = dM * g2                                      # dg = dM ⊙ g2   N×T×(d*h)
-    # t2 = sum(dg ⊙ g, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t2 = (dg * g).sum(axis=2, keepdims=True) / (d * h)
-    t3 = dg.sum(axis=2, keepdims=True) / (d * h)      # t3 = sum(dg, axis=-1, keepdims=True) / (d*h)   N×T×1
-    dX1 = dY + 1 / s_2 * (dg - t2 * g - t3)           # dX1 = dY + 1 / s_2 ⊙ (dg − t2 ⊙ g − t3)   N×T×(d*h)
-    # dW_o = einsum(abc,abd→dc, dX1, e)   (d*h)×(d*h)
-    dW_o = e.reshape(N * T, d * h).T @ dX1.reshape(N * T, d * h)
-    de = (dX1.reshape(N * T, d * h) @ W_o.T).reshape(N, T, d * h)  # de = dX1 W_oᵀ   N×T×(d*h)
-    # dO = transpose(reshape(de, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
-    dO = de.reshape(N, T, h, d).transpose(0, 2, 1, 3)
+    dX1_hat = dM * g2                                 # dX1_hat = dM ⊙ g2   N×T×(d*h)
+    # t2 = sum(dX1_hat ⊙ X1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t2 = (dX1_hat * X1_hat).sum(axis=2, keepdims=True) / (d * h)
+    # t3 = sum(dX1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t3 = dX1_hat.sum(axis=2, keepdims=True) / (d * h)
+    # dX1 = dY + 1 / s ⊙ (dX1_hat − t2 ⊙ X1_hat − t3)   N×T×(d*h)
+    dX1 = dY + 1 / s * (dX1_hat - t2 * X1_hat - t3)
+    # dW_o = einsum(abc,abd→dc, dX1, a)   (d*h)×(d*h)
+    dW_o = a.reshape(N * T, d * h).T @ dX1.reshape(N * T, d * h)
+    da = (dX1.reshape(N * T, d * h) @ W_o.T).reshape(N, T, d * h)  # da = dX1 W_oᵀ   N×T×(d*h)
+    # dO = transpose(reshape(da, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
+    dO = da.reshape(N, T, h, d).transpose(0, 2, 1, 3)
     dV = (dO.swapaxes(-1, -2) @ P).transpose(0, 1, 3, 2)  # dV = einsum(abcd,abce→abed, dO, P)   N×h×T×d
     # t4 = reshape(transpose(dV, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     t4 = dV.transpose(0, 2, 1, 3).reshape(N, T, d * h)
@@ -171,13 +175,15 @@ def backward(cache, upstream):
         + (t6.reshape(N * T, d * h) @ W_k.T).reshape(N, T, d * h)
         + (t7.reshape(N * T, d * h) @ W_q.T).reshape(N, T, d * h)
     )
-    dg1 = (dA * a).sum(axis=(0, 1))                   # dg1 = sum(dA ⊙ a, axis=(0, 1))   (d*h)
+    dg1 = (dA * X_hat).sum(axis=(0, 1))               # dg1 = sum(dA ⊙ X_hat, axis=(0, 1))   (d*h)
     dc1 = dA.sum(axis=(0, 1))                         # dc1 = sum(dA, axis=(0, 1))   (d*h)
-    da = dA * g1                                      # da = dA ⊙ g1   N×T×(d*h)
-    # t8 = sum(da ⊙ a, axis=-1, keepdims=True) / (d*h)   N×T×1
-    t8 = (da * a).sum(axis=2, keepdims=True) / (d * h)
-    t9 = da.sum(axis=2, keepdims=True) / (d * h)      # t9 = sum(da, axis=-1, keepdims=True) / (d*h)   N×T×1
-    dX = dX1 + 1 / s * (da - t8 * a - t9)             # dX = dX1 + 1 / s ⊙ (da − t8 ⊙ a − t9)   N×T×(d*h)
+    dX_hat = dA * g1                                  # dX_hat = dA ⊙ g1   N×T×(d*h)
+    # t8 = sum(dX_hat ⊙ X_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t8 = (dX_hat * X_hat).sum(axis=2, keepdims=True) / (d * h)
+    # t9 = sum(dX_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
+    t9 = dX_hat.sum(axis=2, keepdims=True) / (d * h)
+    # dX = dX1 + 1 / sigma ⊙ (dX_hat − t8 ⊙ X_hat − t9)   N×T×(d*h)
+    dX = dX1 + 1 / sigma * (dX_hat - t8 * X_hat - t9)
     grads = {
         "X": dX, "g1": dg1, "c1": dc1, "W_q": dW_q, "W_k": dW_k, "W_v": dW_v, "W_o": dW_o, "g2": dg2,
         "c2": dc2, "W1": dW1, "b1": db1, "W2": dW2, "b2": db2,
@@ -202,12 +208,13 @@ def outputs(params, data, dims=None):
     b2 = arrays["b2"]                                 # (d*h)
     X = arrays["X"]                                   # N×T×(d*h)
     N, T, h, d, F = sizes["N"], sizes["T"], sizes["h"], sizes["d"], sizes["F"]
-    c = X - X.sum(axis=2, keepdims=True) / (d * h)    # c = X − mean(X, axis=-1, keepdims=True)   N×T×(d*h)
-    # v = mean(c², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v = (c ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s = np.sqrt(v)                                    # s = sqrt(v)   N×T×1
-    a = c / s                                         # a = c / s   N×T×(d*h)
-    A = g1 * a + c1                                   # A = g1 ⊙ a + c1   N×T×(d*h)
+    mu = X.sum(axis=2, keepdims=True) / (d * h)       # mu = mean(X, axis=-1, keepdims=True)   N×T×1
+    X_tilde = X - mu                                  # X_tilde = X − mu   N×T×(d*h)
+    # v = mean(X_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v = (X_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
+    sigma = np.sqrt(v)                                # sigma = sqrt(v)   N×T×1
+    X_hat = X_tilde / sigma                           # X_hat = X_tilde / sigma   N×T×(d*h)
+    A = g1 * X_hat + c1                               # A = g1 ⊙ X_hat + c1   N×T×(d*h)
     # Q = transpose(reshape(A W_q, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     Q = (A.reshape(N * T, d * h) @ W_q).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K = transpose(reshape(A W_k, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
@@ -215,20 +222,20 @@ def outputs(params, data, dims=None):
     # V = transpose(reshape(A W_v, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     V = (A.reshape(N * T, d * h) @ W_v).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     t1 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t1 = causal_mask(T)   T×T
-    b = Q @ K.swapaxes(-1, -2) / d ** 0.5             # b = einsum(abcd,abed→abce, Q, K) / sqrt(d)   N×h×T×T
-    S = np.where(t1, b, -np.inf)                      # S = where(t1, b, -inf)   N×h×T×T
-    P = softmax(S, axis=3)                            # P = softmax(S)   N×h×T×T
+    S = Q @ K.swapaxes(-1, -2) / d ** 0.5             # S = einsum(abcd,abed→abce, Q, K) / sqrt(d)   N×h×T×T
+    S_mask = np.where(t1, S, -np.inf)                 # S_mask = where(t1, S, -inf)   N×h×T×T
+    P = softmax(S_mask, axis=3)                       # P = softmax(S_mask)   N×h×T×T
     O = P @ V                                         # O = P V   N×h×T×d
-    # e = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
-    e = O.transpose(0, 2, 1, 3).reshape(N, T, d * h)
-    X1 = X + (e.reshape(N * T, d * h) @ W_o).reshape(N, T, d * h)  # X1 = X + e W_o   N×T×(d*h)
-    # c_3 = X1 − mean(X1, axis=-1, keepdims=True)   N×T×(d*h)
-    c_3 = X1 - X1.sum(axis=2, keepdims=True) / (d * h)
-    # v_2 = mean(c_3², axis=-1, keepdims=True) + 1e-5   N×T×1
-    v_2 = (c_3 ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s_2 = np.sqrt(v_2)                                # s_2 = sqrt(v_2)   N×T×1
-    g = c_3 / s_2                                     # g = c_3 / s_2   N×T×(d*h)
-    M = g2 * g + c2                                   # M = g2 ⊙ g + c2   N×T×(d*h)
+    # a = reshape(transpose(O, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
+    a = O.transpose(0, 2, 1, 3).reshape(N, T, d * h)
+    X1 = X + (a.reshape(N * T, d * h) @ W_o).reshape(N, T, d * h)  # X1 = X + a W_o   N×T×(d*h)
+    mu_2 = X1.sum(axis=2, keepdims=True) / (d * h)    # mu_2 = mean(X1, axis=-1, keepdims=True)   N×T×1
+    X1_tilde = X1 - mu_2                              # X1_tilde = X1 − mu_2   N×T×(d*h)
+    # v_2 = mean(X1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
+    v_2 = (X1_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
+    s = np.sqrt(v_2)                                  # s = sqrt(v_2)   N×T×1
+    X1_hat = X1_tilde / s                             # X1_hat = X1_tilde / s   N×T×(d*h)
+    M = g2 * X1_hat + c2                              # M = g2 ⊙ X1_hat + c2   N×T×(d*h)
     U = (M.reshape(N * T, d * h) @ W1).reshape(N, T, F) + b1  # U = M W1 + b1   N×T×F
     p = normal_cdf(U)                                 # p = normal_cdf(U)   N×T×F
     G = gated(U, p)                                   # G = U ⊙ p   N×T×F

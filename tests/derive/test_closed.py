@@ -157,7 +157,7 @@ def test_what_is_stated_to_be_simplex_adds_up_to_1() -> None:
     ("soft labels in a loop", "softmax(zₜ) − pₜ"),
     ("gated loop", "⊙ sₜ ⊙ (1 + vₜ ⊙ (1 − sₜ))"),
     ("row norm in a loop", "(δ_nₜ − nₜ ⊙ ((Σ_k (δ_nₜ ⊙ nₜ)[:, k]) 1_Kᵀ))"),
-    ("layer norm in a loop", "⊙ s₂ₜ ⊙ (1 + bₜ ⊙ (1 − s₂ₜ))"),
+    ("layer norm in a loop", "⊙ s₂ₜ ⊙ (1 + z_hₜ ⊙ (1 − s₂ₜ))"),
 ])
 def test_a_step_of_a_loop_is_closed_as_outside(name: str, form: str) -> None:
     assert form in "\n".join(closed_lines(LOOPS[name]))

@@ -75,14 +75,14 @@ def test_the_recurrent_language_model() -> None:
         "δ_h = δ_z W_oᵀ | (6)",
         "δ_hₜ^later = 0_N×H | at t = T",
         "∂h[T]/∂h₀ = Π_t diag(1 − hₜ^⊙2) W_hᵀ | the factor of t = T in front, for every row",
-        "δ_aₜ = (δ_hₜ^later + (δ_h)_t) ⊙ (1 − hₜ^⊙2) | (4)",
-        "δ_hₜ₋₁^later = δ_aₜ W_hᵀ | (3)",
+        "δ_z_hₜ = (δ_hₜ^later + (δ_h)_t) ⊙ (1 − hₜ^⊙2) | (4)",
+        "δ_hₜ₋₁^later = δ_z_hₜ W_hᵀ | (3)",
         "∂L/∂W_o = Σ_t h_tᵀ δ_z[t] | (6)",
         "∂L/∂b_o = Σ_t,n δ_z[t,n] | (6)",
-        "∂L/∂W_e = Σ_t cₜᵀ δ_aₜ | (3)",
-        "∂L/∂W_h = Σ_t hₜ₋₁ᵀ δ_aₜ | (3)",
-        "∂L/∂b = Σ_t Σ_n δ_aₜ[n] | (3)",
-        "∂L/∂C = scatter((δ_aₜ)_{t = 1, …, T} W_eᵀ, words) | (3)(1)",
+        "∂L/∂W_e = Σ_t cₜᵀ δ_z_hₜ | (3)",
+        "∂L/∂W_h = Σ_t hₜ₋₁ᵀ δ_z_hₜ | (3)",
+        "∂L/∂b = Σ_t Σ_n δ_z_hₜ[n] | (3)",
+        "∂L/∂C = scatter((δ_z_hₜ)_{t = 1, …, T} W_eᵀ, words) | (3)(1)",
     ]
 
 
@@ -219,7 +219,7 @@ def test_a_name_for_short_stands_for_one_thing(name: str, detail: str) -> None:
 
 def test_any_quantity_is_called_by_a_name_that_none_has() -> None:
     (said_of_all,) = document("gpt", detail="board").conventions
-    assert said(said_of_all) == "δ_w := ∂L/∂w"
+    assert said(said_of_all) == "δ_u := ∂L/∂u"
 
 
 def test_a_board_tells_the_learning_rate_and_the_step_of_its_differences() -> None:

@@ -45,7 +45,7 @@ MATRIX = {
     ("ffnn-softmax", "z"): ["∂h/∂z = 1 − h²", "δ_z = δ_h ⊙ (1 − h²)"],
     ("window-lm", "W2"): ["∂L/∂W₂ = hᵀ δ_logits"],
     ("window-lm", "C"): ["∂L/∂C = scatter(δ_c, words)"],
-    ("rnn-lm", "W_h"): ["= Σ_t hₜ₋₁ᵀ δ_aₜ"],
+    ("rnn-lm", "W_h"): ["= Σ_t hₜ₋₁ᵀ δ_z_hₜ"],
 }
 
 JACOBIAN = {
@@ -142,8 +142,8 @@ def test_a_model_in_one_line_gets_its_intermediates_named() -> None:
     from tests.render.helpers import build
 
     doc = build("data x, y\nparam w1, w2\nloss L = 1/2*(y - tanh(w2*tanh(w1*x)))**2")
-    assert [e.name for e in doc.forward if e.introduced] == ["a", "b", "c", "d"]
-    assert "dL/dw₁ = −(y − d)·(1 − d²)·w₂·(1 − b²)·x" in text_lines(step(doc, "w1"))
+    assert [e.name for e in doc.forward if e.introduced] == ["z", "h", "z_2", "a"]
+    assert "dL/dw₁ = −(y − a)·(1 − a²)·w₂·(1 − h²)·x" in text_lines(step(doc, "w1"))
 
 
 def test_a_gradient_that_is_written_with_another_follows_it() -> None:
