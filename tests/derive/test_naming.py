@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from symbackprop import Model, codegen, derive
+from symbackprop import Model, derive
+from symbackprop.codegen import codegen
 from symbackprop.core.names import text_name
 from symbackprop.derive.stable import derive_stable
 from symbackprop.errors import NameProblem
