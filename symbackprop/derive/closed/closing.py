@@ -37,7 +37,7 @@ from symbackprop.derive.closed.flatten import Flattening, is_transparent
 from symbackprop.derive.closed.replay import Alike, Reader, Renaming
 from symbackprop.derive.closed.rules import Rules
 from symbackprop.derive.closed.terms import ONE, Index, Space, Term, Terms, TooLong, collected, is_number
-from symbackprop.derive.closed.writing import MULTIPLY, Price, Writer, extent, swept_cost
+from symbackprop.derive.closed.writing import MULTIPLY, Price, Writer, extent, swept_cost, work
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 
 ZERO = Product(Fraction(0), {})
@@ -84,6 +84,18 @@ class Trial:
         return {id_ for _, tree in self.trees.values() for id_ in tree.reads} | {
             id_ for pair in self.pairs.values() for id_, _ in pair.powers
         }
+
+
+class Forms(NamedTuple):
+    """The terms of every gradient of a region, and by gradient the rules that led to them."""
+
+    terms: list[Terms]
+    rules: dict[int, tuple[str, ...]]
+
+    @property
+    def count(self) -> int:
+        """How many terms there are in all."""
+        return sum(map(len, self.terms))
 
 
 @dataclass
@@ -251,33 +263,48 @@ class Closing:
         return None if to.missing else renamed
 
     def _best(self, region: Region) -> Trial | None:
-        """The cheaper of the closed form and the one that is multiplied out, where terms vanish in that."""
-        trial = self._trial(region)
-        if trial is None or not trial.sums:
+        """The cheaper of the closed form and the one that is multiplied out, where terms vanish in that; None where
+        nothing is known of the terms and they are too many: a product each is more than the sweep computes."""
+        plain = self._forms(region)
+        if plain is None:
+            return None
+        swept = sum(1 if n.form is None else work(n.form) for n in region.inside.values())
+        spread = MULTIPLY * plain.count > swept and not any(plain.rules.values())
+        trial = None if spread else self._trial(region, plain)
+        if trial is not None and not trial.sums:
             return trial
-        other = self._trial(region, opened=True)
-        return trial if other is None or other.cost >= trial.cost or other.degree > trial.degree else other
+        opened = self._forms(region, opened=True)
+        if opened is None or opened.count > plain.count - spread or opened.terms == plain.terms:
+            return trial
+        other = self._trial(region, opened)
+        return trial if trial is not None and (other.cost >= trial.cost or other.degree > trial.degree) else other
 
-    def _trial(self, region: Region, opened: bool = False) -> Trial | None:
-        forms: list[Terms] = []
-        fired: dict[int, tuple[str, ...]] = {}
+    def _forms(self, region: Region, opened: bool = False) -> Forms | None:
+        """The normal forms of a region's gradients that no rule shortens further."""
+        found = Forms([], {})
         try:
             with self.facts.apart():
                 self._learn_sums(region, opened)
                 for root in region.roots:
                     self.rules.fired, self.rules.own = {}, root.id
-                    forms.append(self._normal(root, opened))
-                    fired[root.id] = tuple(self.rules.fired)
-            self.space.spend(sum(len(t.powers) for terms in forms for t in terms))
+                    found.terms.append(self._normal(root, opened))
+                    found.rules[root.id] = tuple(self.rules.fired)
+            self.space.spend(sum(len(t.powers) for terms in found.terms for t in terms))
         except TooLong:
             return None
-        plain = self._priced(region, forms, (), fired)
-        common = [common_powers(terms) for terms in forms]
-        forms = [[divided(t, c) for t in terms] for terms, c in zip(forms, common, strict=True)]
-        pairs = shared_pairs(forms, self.made, self.space.weights)
-        forms = [[multiplied_by(t, c) for t in terms] for terms, c in zip(forms, common, strict=True)]
+        return found
+
+    def _trial(self, region: Region, forms: Forms) -> Trial:
+        """Normal forms factored, with products that stand in several places computed once where that is cheaper."""
+        plain = self._priced(region, forms.terms, (), forms.rules)
+        common = [common_powers(terms) for terms in forms.terms]
+        left = [[divided(t, c) for t in terms] for terms, c in zip(forms.terms, common, strict=True)]
+        pairs = shared_pairs(left, self.made, self.space.weights)
+        if not pairs:
+            return plain
         self.made += len(pairs)
-        trial = self._priced(region, forms, pairs, fired) if pairs else plain
+        left = [[multiplied_by(t, c) for t in terms] for terms, c in zip(left, common, strict=True)]
+        trial = self._priced(region, left, pairs, forms.rules)
         return plain if plain.cost <= trial.cost else trial
 
     def _is_sum(self, id_: int) -> bool:
