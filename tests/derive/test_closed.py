@@ -274,6 +274,7 @@ def applications() -> Iterator[tuple[Rules, Rule, Term, Term]]:
     once = Rules._once
 
     def recording(rules: Rules, term: Term) -> Term | None:
+        rules.alone = rules._alone(term)
         for each in RULES:
             after = each.apply(rules, term)
             if after is not None:

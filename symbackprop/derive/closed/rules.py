@@ -6,9 +6,10 @@ is called is what a derivation says of it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import sympy as sp
 
@@ -29,28 +30,28 @@ from symbackprop.derive.closed.terms import (
     raised,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 MAX_ROUNDS = 8
 GONE = Term(Fraction(0), frozenset(), {})
 
 
 class Rule(NamedTuple):
-    """An identity of terms: what a derivation calls it, and the function that applies it."""
+    """An identity of terms: what a derivation calls it, the function that applies it, and whether it is one of
+    ``sums`` over entries."""
 
     name: str
     apply: Callable[[Rules, Term], Term | None]
+    sums: bool
 
 
 RULES: list[Rule] = []
 
 
-def rule(name: str) -> Callable[[Callable[[Rules, Term], Term | None]], Callable[[Rules, Term], Term | None]]:
+def rule(name: str, sums: bool = True
+         ) -> Callable[[Callable[[Rules, Term], Term | None]], Callable[[Rules, Term], Term | None]]:
     """Makes a function a rule of that name."""
 
     def register(apply: Callable[[Rules, Term], Term | None]) -> Callable[[Rules, Term], Term | None]:
-        RULES.append(Rule(name, apply))
+        RULES.append(Rule(name, apply, sums))
         return apply
 
     return register
@@ -65,6 +66,7 @@ class Rules:
         self.nodes = flattening.graph.nodes
         self.deep = Deep(flattening, rows)
         self.fired: dict[str, None] = {}
+        self.alone: list[tuple[Key, tuple[int, ...]]] = []
         self.own = 0
 
     def tidied(self, term: Term) -> Term | None:
@@ -79,21 +81,22 @@ class Rules:
         return term
 
     def _once(self, term: Term) -> Term | None:
+        self.alone = self._alone(term)
         for each in RULES:
-            found = each.apply(self, term)
+            found = each.apply(self, term) if term.summed or not each.sums else None
             if found is not None:
                 self.fired.setdefault(each.name)
                 return found
         return None
 
-    def alone(self, term: Term) -> Iterator[tuple[Key, tuple[int, ...]]]:
+    def _alone(self, term: Term) -> list[tuple[Key, tuple[int, ...]]]:
         """Factors to the power 1, and the axes of them that are summed over in them alone."""
-        for key, p in term.powers.items() if term.summed else ():
-            if p == 1 and not is_number(key):
-                others = all_letters([k for k in term.powers if k is not key])
-                axes = tuple([a for a, i in enumerate(key[1]) if i in term.summed and i not in others])
-                if axes:
-                    yield key, axes
+        if not term.summed:
+            return []
+        count = Counter([i for key in term.powers for i in {*key[1]}])
+        own = {i for i in term.summed if count[i] == 1}
+        places = [(k, tuple([a for a, i in enumerate(k[1]) if i in own])) for k, p in term.powers.items() if p == 1]
+        return [(key, axes) for key, axes in places if axes and not is_number(key)]
 
     def known_sum(self, term: Term, part: Powers) -> Term | None:
         """The term with some factors read from the row that is their sum over all letters that only they have."""
@@ -120,7 +123,7 @@ class Rules:
 @rule("Σ of centred entries is 0")
 def _centred(rules: Rules, term: Term) -> Term | None:
     """Σ_i c_i = 0 where the row c, written out, is a sum that vanishes: for c = x − mean(x), Σ c = Σ x − N·(Σ x)/N."""
-    for (id_, _), axes in rules.alone(term):
+    for (id_, _), axes in rules.alone:
         node = rules.nodes.get(id_)
         if node is not None and rules.flattening.is_computed(id_) and rules.deep.vanishes(node, axes):
             return GONE
@@ -135,7 +138,7 @@ def _probabilities(rules: Rules, term: Term) -> Term | None:
 
 def _added_up(rules: Rules, term: Term, axis_of: Callable[[Node], int | None]) -> Term | None:
     """The term without a factor that adds up to 1 along the axis that ``axis_of`` says of its row."""
-    for key, axes in rules.alone(term):
+    for key, axes in rules.alone:
         node = rules.nodes.get(key[0])
         axis = None if node is None else axis_of(node)
         if axis in axes:
@@ -159,7 +162,7 @@ def _axis_of_shares(node: Node) -> int | None:
     return node.ndim - 1 if node.ndim and one_hot_index(node) is not None else None
 
 
-@rule("a truth value is its square")
+@rule("a truth value is its square", sums=False)
 def _truth(rules: Rules, term: Term) -> Term | None:
     """b·b = b for b = 0 and b = 1."""
     for key, p in term.powers.items():
@@ -169,7 +172,7 @@ def _truth(rules: Rules, term: Term) -> Term | None:
     return None
 
 
-@rule("the identity matrix is symmetric")
+@rule("the identity matrix is symmetric", sums=False)
 def _symmetric(rules: Rules, term: Term) -> Term | None:
     """δ_ij = δ_ji, for a one-hot array whose indices are 0, 1, 2 …"""
     for (id_, index), p in term.powers.items():
@@ -185,7 +188,7 @@ def _is_identity(node: Node) -> bool:
     return index is not None and is_range(index)
 
 
-@rule("p ⊙ 1[mask] = p")
+@rule("p ⊙ 1[mask] = p", sums=False)
 def _masked(rules: Rules, term: Term) -> Term | None:
     """p_i·1[m_i] = p_i for p = softmax(where(m, s, −∞)): p_i = 0 where m_i does not hold."""
     for (id_, index), p in term.powers.items():
