@@ -110,6 +110,11 @@ def is_pick(row: Node) -> bool:
     return row.op.name == "take_along_axis"
 
 
+def is_put(row: Node) -> bool:
+    """Whether a row is 0 but for one entry along its last axis, at indices."""
+    return row.op.name == "put_along_axis" and row.attr[0] == row.ndim - 1 and is_one(row.args[1].shape[-1])
+
+
 def is_convolution(row: Node) -> bool:
     """Whether a row is a kernel moved over images."""
     return row.op.name == "conv2d"

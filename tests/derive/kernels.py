@@ -3,7 +3,8 @@
 ``multiplications`` are those of the hand-written backward pass, products and quotients of arrays, one-hot arrays aside;
 ``stored`` are the arrays of the forward pass that it reads besides inputs and parameters. In
 ``printed.txt`` stand the closed forms of their derivations, none where the sweep finds the published form already.
-`MORE` are other models in which something cancels, `LOOPS` such models in the body of a loop.
+`MORE` are other models in which something cancels, `LOOPS` such models in the body of a loop, `SPELLED` ways of writing
+one function out, the library's own first, with the form that those which name their parts end in.
 """
 
 from __future__ import annotations
@@ -438,4 +439,42 @@ for t in 1..T:
     z[t] = layer_norm(x[t] + h[t-1] @ W)
     h[t] = silu(z[t] * g)
 loss L = mean(h[T]^2)""",
+}
+
+CLASSES = "dim N, V\ndata y: N int < V, t: N x V simplex\ninput z: N x V\n"
+SHIFTED = "m = max(z, axis=1, keepdims=True)\ne = exp(z - m)\n"
+SHARES = "p = e / sum(e, axis=1, keepdims=True)\n"
+LABELS = "dim N\ndata y: N\ninput z: N\n"
+BERNOULLI = "loss L = -mean(y * log(a) + (1 - y) * log(1 - a))"
+ROWS = "dim N, D\ninput x: N x D\nmu = mean(x, axis=1, keepdims=True)\nc = x - mu\n"
+
+SPELLED = {
+    "(p − onehot(y))/N": [
+        CLASSES + "loss L = mean(cross_entropy(z, y))",
+        CLASSES + "p = softmax(z)\nloss L = -mean(log(pick(p, y)))",
+        CLASSES + "e = exp(z)\n" + SHARES + "loss L = -mean(log(pick(p, y)))",
+        CLASSES + SHIFTED + SHARES + "loss L = -mean(log(pick(p, y)))",
+        CLASSES + "e = exp(z)\n" + SHARES + "loss L = -mean(sum(one_hot(y, V) * log(p), axis=1))",
+    ],
+    "(p − t)/N": [
+        CLASSES + "loss L = mean(cross_entropy(z, t))",
+        CLASSES + "p = softmax(z)\nloss L = -mean(sum(t * log(p), axis=1))",
+        CLASSES + "e = exp(z)\n" + SHARES + "loss L = -mean(sum(t * log(p), axis=1))",
+        CLASSES + SHIFTED + SHARES + "loss L = -mean(sum(t * log(p), axis=1))",
+    ],
+    "p ⊙ (∂L/∂p − (Σ_v (∂L/∂p ⊙ p)[:, v]) 1_Vᵀ)": [
+        CLASSES + "output p = softmax(z)",
+        CLASSES + "e = exp(z)\noutput " + SHARES,
+        CLASSES + SHIFTED + "output " + SHARES,
+    ],
+    "(a − y)/N": [
+        LABELS + "a = sigmoid(z)\n" + BERNOULLI,
+        LABELS + "a = 1 / (1 + exp(-z))\n" + BERNOULLI,
+        LABELS + "e = exp(-z)\na = 1 / (1 + e)\n" + BERNOULLI,
+    ],
+    "(∂L/∂y − (m₁ 1_Dᵀ) ⊙ y − m₂ 1_Dᵀ)/(s 1_Dᵀ)": [
+        "dim N, D\ninput x: N x D\noutput y = layer_norm(x)",
+        ROWS + "s = sqrt(mean(c**2, axis=1, keepdims=True) + 1e-5)\noutput y = c / s",
+        ROWS + "v = mean(c * c, axis=1, keepdims=True)\ns = sqrt(v + 1e-5)\noutput y = c / s",
+    ],
 }

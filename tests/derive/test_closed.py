@@ -35,12 +35,13 @@ from symbackprop.render.costs import own_cost
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text as text_of
 from symbackprop.verify.interpreter import Program
-from tests.derive.kernels import KERNELS, LOOPS, MORE
+from tests.derive.kernels import KERNELS, LOOPS, MORE, SPELLED
 from tests.render.random_models import random_circuit, random_model
 
 EXAMPLES = int(os.environ.get("SYMBACKPROP_EXAMPLES", "10"))
 SIZES = (3, 4, 5, 2)
-EVERY = {name: k.text for name, k in KERNELS.items()} | MORE | LOOPS
+CHAINS = {f"{form}, {k}": text for form, texts in SPELLED.items() for k, text in enumerate(texts)}
+EVERY = {name: k.text for name, k in KERNELS.items()} | MORE | LOOPS | CHAINS
 
 
 # -- numbers
@@ -142,6 +143,15 @@ def printed() -> str:
 def test_printed_as_published() -> None:
     """Where a form changes for the better: write `printed()` to the file, and read the diff."""
     assert printed() == (Path(__file__).parent / "printed.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("form", SPELLED)
+def test_what_is_spelled_out_ends_as_the_function_of_the_library_does(form: str) -> None:
+    library, *chains = SPELLED[form]
+    multiplications, stored = costs(library)
+    for text in chains:
+        assert closed_lines(text)[-1].endswith(f"= {form}")
+        assert costs(text) == (multiplications, stored)
 
 
 def test_what_is_stated_to_be_simplex_adds_up_to_1() -> None:

@@ -93,7 +93,7 @@ class Forms(NamedTuple):
     rules: dict[int, tuple[str, ...]]
 
     @property
-    def count(self) -> int:
+    def size(self) -> int:
         """How many terms there are in all."""
         return sum(map(len, self.terms))
 
@@ -108,27 +108,30 @@ class Region:
 
 class Part(NamedTuple):
     """Rows that are closed together, a derivation or the body of a reverse loop: gradients, the ids of the forward rows
-    that they may read, the rows that tell what is known of these, what is handed out, and where the part ends."""
+    that they may read, the rows that tell what is known of these, what is handed out, and where the part ends.
+    ``selecting``: arrays may be NaN where the model does not select them."""
 
     roots: tuple[Node, ...]
     forward: frozenset[int]
     told: tuple[Node, ...]
     results: tuple[Node, ...] = ()
     stop: frozenset[int] = frozenset()
+    selecting: bool = False
 
 
 def whole(derivation: Derivation) -> Part:
     """All gradients of a derivation, outside of loops."""
     model, roots = derivation.model, tuple(derivation.gradients.values())
     told = model.graph.topological([*model.results(), *model.equations.values(), *roots])
-    return Part(roots, derivation.forward_ids, tuple(told), tuple(model.results()))
+    selecting = any(n.head == "where" for n in model.graph.nodes.values())
+    return Part(roots, derivation.forward_ids, tuple(told), tuple(model.results()), selecting=selecting)
 
 
-def body(loop: Loop, graph: Graph) -> Part:
+def body(loop: Loop, graph: Graph, selecting: bool) -> Part:
     """What a step of a reverse loop computes, from forward rows that are there at every step."""
     roots, stop = tuple(loop.results()), loop.stop()
     forward = frozenset(n.id for n in loop.leaves() if not _is_cotangent(n))
-    return Part(roots, forward, tuple(graph.topological(roots, stop)), (), stop)
+    return Part(roots, forward, tuple(graph.topological(roots, stop)), (), stop, selecting)
 
 
 class Closing:
@@ -149,6 +152,7 @@ class Closing:
         rows = sorted((n for n in part.told if self._is_known(n)), key=lambda n: n.id)
         self.flattening = Flattening(self.graph, self.space, self.forward)
         self.flattening.ends = part.stop
+        self.flattening.selecting = part.selecting
         self.flattening.pure = pure_rows(self.order, self.forward)
         self.facts = Facts(self.flattening, rows, part.results)
         self.rules = Rules(self.flattening, self.facts, rows)
@@ -201,13 +205,23 @@ class Closing:
 
     # -- regions
     def _parts(self, region: Region) -> list[Region]:
-        """A region that is longer multiplied out, its first sum that is read in several places taken as an array."""
+        """A region that is longer multiplied out, what is selected in it taken as arrays, else its first sum that is
+        read in several places."""
         order = sorted(region.inside.values(), key=lambda n: self.place[n.id])
-        readers, sums = Counter([a.id for n in order for a in {*n.args}]), self.flattening.sums
-        several = [n.id for n in order if readers[n.id] > 1 and n.id not in self.cuts]
-        cuts = [i for i in several if len(sums.get(i, (0, ()))[1]) > 1][:1]
+        cuts = self._selected(order) or self._several(order)[:1]
         self.flattening.flatten(order if cuts else [], cuts)
         return self._regions(order) if cuts else []
+
+    def _selected(self, order: Sequence[Node]) -> list[int]:
+        """Rows that are 0 where an upstream gradient is, and what they are computed from."""
+        rows = {a.id: a for n in order if n.head == "where_selected" for a in (n, *n.args)}
+        return [i for i, n in rows.items() if i in self.place and i not in self.cuts and n.value is None]
+
+    def _several(self, order: Sequence[Node]) -> list[int]:
+        """Sums that are read in several places."""
+        readers, sums = Counter([a.id for n in order for a in {*n.args}]), self.flattening.sums
+        several = [n.id for n in order if readers[n.id] > 1 and n.id not in self.cuts]
+        return [i for i in several if len(sums.get(i, (0, ()))[1]) > 1]
 
     def _regions(self, rows: Sequence[Node]) -> list[Region]:
         """The cuts that are worth a look, those that share rows or read one gradient array together."""
@@ -269,12 +283,12 @@ class Closing:
         if plain is None:
             return None
         swept = sum(1 if n.form is None else work(n.form) for n in region.inside.values())
-        spread = MULTIPLY * plain.count > swept and not any(plain.rules.values())
+        spread = MULTIPLY * plain.size > swept and not any(plain.rules.values())
         trial = None if spread else self._trial(region, plain)
         if trial is not None and not trial.sums:
             return trial
         opened = self._forms(region, opened=True)
-        if opened is None or opened.count > plain.count - spread or opened.terms == plain.terms:
+        if opened is None or opened.size > plain.size - spread or opened.terms == plain.terms:
             return trial
         other = self._trial(region, opened)
         return trial if trial is not None and (other.cost >= trial.cost or other.degree > trial.degree) else other
@@ -451,7 +465,8 @@ class Rows:
     def _loop(self, scan: Node, args: list[Node]) -> Node:
         """A reverse loop with its body in closed form; what its steps do not read any more does not enter it."""
         loop: Loop = scan.attr
-        found = Closing(body(loop, self.graph), self.graph, self.closing.space, self.closing.printed).forms()
+        part = body(loop, self.graph, self.closing.flattening.selecting)
+        found = Closing(part, self.graph, self.closing.space, self.closing.printed).forms()
         if not any(found.rules.values()):
             return scan if args == [*scan.args] else self.graph.again(scan, args)
         self.inside |= found
@@ -481,11 +496,17 @@ def _is_given(node: Node) -> bool:
 
 
 def _is_share(node: Node) -> bool:
-    """e/Σe of numbers that are at least 0: at most 1, while e/q may be anything."""
-    if not isinstance(node.form, f.Div) or not isinstance(node.form.num, f.Arg) or not isinstance(node.form.den, f.Arg):
-        return False
-    part, total = node.args[node.form.num.index], plainly(node.args[node.form.den.index])
-    return is_sum(total) and total.args[0] is part and is_nonnegative(node.form.num, node.args)
+    """e/Σe and 1/(1 + e) of numbers that are at least 0, and what is missing to 1: at most 1, while e/q may be
+    anything."""
+    match node.form:
+        case f.Div(f.Arg(i), f.Arg(k)):
+            part, total = node.args[i], plainly(node.args[k])
+            return is_sum(total) and total.args[0] is part and is_nonnegative(f.Arg(i), node.args)
+        case f.Div(f.ONE, f.Add((f.ONE, f.Arg(i)) | (f.Arg(i), f.ONE))):
+            return is_nonnegative(f.Arg(i), node.args)
+        case f.Add((f.ONE, f.Neg(f.Arg(i))) | (f.Neg(f.Arg(i)), f.ONE)):
+            return _is_share(node.args[i])
+    return False
 
 
 def pure_rows(order: Sequence[Node], forward: set[int]) -> set[int]:

@@ -27,6 +27,7 @@ from symbackprop.derive.closed.terms import (
 )
 
 MAX_PAIRS, MAX_FACTORS = 6, 12
+NO_LETTERS: Mapping[int, int] = {}
 
 
 class Inner:
@@ -239,20 +240,21 @@ def _joined(total: Total, terms: Terms, fired: dict[str, None]) -> Terms:
         if found is None or found[1] < 0 or not all(i in found[0] for i in total.at if i):
             continue
         letter, factor = found[0], term.number / first.number
-        co = _times(term.powers, first.powers, letter, -1)
-        wanted = [(t.number * factor, _times(co, t.powers, letter, 1)) for t in others]
+        co = times(term.powers, first.powers, letter, -1)
+        wanted = [(t.number * factor, times(co, t.powers, letter, 1)) for t in others]
         rest = [t for t in terms if t is not term]
         used = [t for n, p in wanted for t in rest if t.number == n and t.powers == p and t.summed == term.summed]
         if len(used) == len(others):
             row = {(total.id, tuple([letter[i] if i else 0 for i in total.at])): 1}
-            whole = Term(factor, term.summed, _times(co, row, {}, 1), any(t.weighed for t in (term, *used)))
+            whole = Term(factor, term.summed, times(co, row, {}, 1), any(t.weighed for t in (term, *used)))
             fired.setdefault("a sum that is there already")
             return collected([*[t for t in rest if t not in used], whole])
     return terms
 
 
-def _times(powers: Mapping[Key, Exponent], others: Mapping[Key, Exponent], letter: Mapping[int, int], sign: int
-           ) -> Powers:
+def times(powers: Mapping[Key, Exponent], others: Mapping[Key, Exponent], letter: Mapping[int, int], sign: int
+          ) -> Powers:
+    """A product times another one to the power ``sign``, whose letters are renamed."""
     found = dict(powers)
     for (id_, index), p in others.items():
         key = id_, tuple([letter.get(i, i) for i in index])
@@ -266,10 +268,12 @@ def _candidates(facts: Facts, term: Term) -> list[Fold]:
     return sorted(found.values(), key=lambda fold: fold.rank)
 
 
-def matched(powers: Mapping[Key, Exponent], pattern: Mapping[Key, Exponent]) -> tuple[dict[int, int], int] | None:
-    """How the letters of a pattern are called in a product that holds it, and 1, or −1 where it holds its inverse."""
+def matched(powers: Mapping[Key, Exponent], pattern: Mapping[Key, Exponent], known: Mapping[int, int] = NO_LETTERS
+            ) -> tuple[dict[int, int], int] | None:
+    """How the letters of a pattern are called in a product that holds it, and 1, or −1 where it holds its inverse;
+    what some are called may be ``known``."""
     for sign in (1, -1):
-        letter = _match(powers, list(pattern.items()), {}, frozenset(), sign)
+        letter = _match(powers, list(pattern.items()), dict(known), frozenset(), sign)
         if letter is not None:
             return letter, sign
     return None

@@ -9,9 +9,11 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_sum
+from symbackprop.core.build import one_hot_along
+from symbackprop.core.facts import is_pick, is_sum
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.shapes import is_one
 from symbackprop.derive.closed.flatten import Flattening, is_transparent
 from symbackprop.derive.closed.terms import Index, Term, Terms, TooLong, all_letters, canonical, is_number, letters
 
@@ -56,6 +58,16 @@ class Known(NamedTuple):
     outside: Term
 
 
+class Pick(NamedTuple):
+    """A row that holds one entry of another along its last axis: its index, the letters of the other's entry, and the
+    product that this is."""
+
+    id: int
+    at: Index
+    place: Index
+    term: Term
+
+
 class Facts:
     """Collected from the forward rows in order; ``flattening`` learns which of them are products."""
 
@@ -64,6 +76,8 @@ class Facts:
         self.folds: dict[int, list[Fold]] = {}
         self.sums: MutableMapping[object, Known] = {}
         self.totals: dict[int, list[Total]] = {}
+        self.picks: dict[int, list[Pick]] = {}
+        self.shares: dict[int, tuple[int, Node]] = {}
         self._reflections: dict[tuple[int, str], Node] = {}
         for node in rows:
             if node.args and node.value is None and node.kind == FLOAT:
@@ -84,6 +98,8 @@ class Facts:
             self._is_root(node, node.args[0], 1 / Fraction(str(function.power)))
         if function is not None and function.complement == f.call(function.name, -f.Arg(0)):
             self._is_reflected(node, function.name)
+        if is_pick(node) and node.attr == node.ndim - 1 and is_one(node.shape[-1]):
+            self._is_picked(node)
         try:
             if is_transparent(node) or isinstance(node.attr, Pattern):
                 self._learn_terms(node)
@@ -95,6 +111,7 @@ class Facts:
         if node.form is not None:
             terms = self.flattening.whole(node, index)
             if len(terms) == 1:
+                self._is_share(node, terms[0])
                 self._is_product(node, index, terms[0])
             self._is_total(node, index, [x for t in terms for x in self.flattening.opened_up(t)])
         elif is_sum(node) or isinstance(node.attr, Pattern):
@@ -125,6 +142,26 @@ class Facts:
         if plain and (len(rows) > 1 or rows[0][1] == -1):
             fold = Fold(node.id, index, term, node.id in self.results)
             self.folds.setdefault(max(fold.reads), []).append(fold)
+
+    def _is_share(self, node: Node, term: Term) -> None:
+        """The row is s = 1/(1 + e), as a logistic function that is spelled out: remembered by the row 1 + e."""
+        (key, p), *others = term.powers.items() or [((-1, ()), 1)]
+        whole = self.flattening.graph.nodes.get(key[0]) if p == -1 and term.number == 1 and not others else None
+        match None if whole is None else whole.form:
+            case f.Add((f.ONE, f.Arg(i))) | f.Add((f.Arg(i), f.ONE)) if whole is not None:
+                part, other = whole.args[i], self.flattening.graph.arithmetic(1 - f.Arg(0), [node])
+                if part.id in self.flattening.forward and part.shape == whole.shape == other.shape:
+                    self.flattening.inline.add(other.id)
+                    self.shares[key[0]] = part.id, other
+
+    def _is_picked(self, node: Node) -> None:
+        """The row is the entry of another one where a one-hot array is 1."""
+        source, index = node.args
+        place = self.flattening.space.index(source)
+        terms = self.flattening.forward_entry(source, place)
+        hot = one_hot_along(index, node.attr, source.shape[-1])
+        if len(terms) == 1:
+            self.picks.setdefault(hot.id, []).append(Pick(node.id, (*place[:-1], 0), place, terms[0]))
 
     def _is_reflected(self, node: Node, name: str) -> None:
         """f(−u) = 1 − f(u), where both are there: as 1/(1 + e^u) + 1/(1 + e^−u) = 1."""

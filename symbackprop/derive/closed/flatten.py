@@ -15,7 +15,8 @@ from fractions import Fraction
 from functools import cache
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_spread, is_sum, kind
+from symbackprop.core.build import one_hot_along
+from symbackprop.core.facts import is_put, is_spread, is_sum, kind
 from symbackprop.core.graph import FLOAT, Graph, Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import is_one, same, same_shape, size_of
@@ -37,12 +38,14 @@ from symbackprop.derive.closed.terms import (
 )
 
 MAX_TERMS, MAX_FACTORS, MAX_DEPTH = 16, 12, 6
+_WEIGHED = "nought", "where_selected"
 
 
 class Flattening:
     """Normal forms of the rows of a table. ``forward`` are the ids of forward rows; ``monomials`` says of forward rows
     which product they are, by id, ``reflected`` which row is 1 minus them; ``guarded`` are rows by which 0 may be
-    divided; ``ends`` are rows that nothing is looked at below."""
+    divided; ``ends`` are rows that nothing is looked at below; ``selecting``: arrays may be NaN where nothing selects
+    them."""
 
     def __init__(self, graph: Graph, space: Space, forward: set[int], opened: bool = False) -> None:
         self.graph, self.space, self.forward, self.opened = graph, space, forward, opened
@@ -54,6 +57,7 @@ class Flattening:
         self.pure: set[int] = set()
         self.cuts: set[int] = set()
         self.ends: frozenset[int] = frozenset()
+        self.selecting = False
 
     # -- rows
     def flatten(self, order: Sequence[Node], cuts: Collection[int]) -> None:
@@ -149,6 +153,8 @@ class Flattening:
             return self._summed(node, index)
         if isinstance(node.attr, Pattern):
             return self._einsum(node, node.attr, index)
+        if is_put(node):
+            return self._put(node, index)
         return self.entry(node.args[0], inner_index(node, index))
 
     def _summed(self, node: Node, index: Index) -> Terms:
@@ -159,6 +165,12 @@ class Flattening:
         ])
         over = {inner[k] for k in axes if inner[k]}
         return [self.bound(t, over) for t in self.entry(a, inner)]
+
+    def _put(self, node: Node, index: Index) -> Terms:
+        """Entries put where indices point along the last axis: g_i·1[v = y_i]."""
+        hot = one_hot_along(node.args[1], *node.attr)
+        self.forward.add(hot.id)
+        return self.times(self.entry(node.args[0], (*index[:-1], 0)), [self.atom(hot, fitted(index, hot))])
 
     def _einsum(self, node: Node, pattern: Pattern, index: Index, leaves: bool = False) -> Terms:
         where = dict(zip(pattern.out, index, strict=True))
@@ -216,7 +228,9 @@ class Flattening:
                 return self._guarded(bottom, args, index)
             case f.Call("nought", (value, weight)) if value is weight:  # 0 where it is 0
                 return self.form(value, args, index)
-            case f.Call("nought", (f.Mul() | f.Div() as value, _)):
+            case f.Call("where_selected", _) if self.selecting:
+                raise TooLong
+            case f.Call("nought", (f.Mul() | f.Div() as value, _)) | f.Call("where_selected", (value, _)):
                 return [t._replace(weighed=True) for t in self.form(value, args, index)]
         return [self.composite(form, args, index, 1)]
 
@@ -354,7 +368,7 @@ def is_transparent(node: Node) -> bool:
     """Whether an entry of a row is a sum of products of entries of its arguments, and is looked at as one."""
     if node.form is not None:
         return bool(node.args) and node.kind == FLOAT and _is_plain(node.form)
-    return is_sum(node) or _moves_only(node) or _is_pointwise(node)
+    return is_sum(node) or _moves_only(node) or _is_pointwise(node) or is_put(node)
 
 
 def _moves_only(node: Node) -> bool:
@@ -379,11 +393,11 @@ def _is_pointwise(node: Node) -> bool:
 @cache
 def _is_plain(form: f.Formula) -> bool:
     """Arithmetic with exponents that are numbers. Functions of forward rows in it are factors."""
-    if isinstance(form, f.Call) and form.name not in f.GUARDED:
+    if isinstance(form, f.Call) and form.name not in (*f.GUARDED, "where_selected"):
         return False
     if isinstance(form, f.Pow) and not isinstance(form.exponent, f.Num):
         return False
-    parts = form.args[:1] if isinstance(form, f.Call) and form.name == "nought" else f.children(form)
+    parts = form.args[:1] if isinstance(form, f.Call) and form.name in _WEIGHED else f.children(form)
     return all(_is_plain(c) for c in parts)
 
 

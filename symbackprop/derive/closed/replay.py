@@ -68,7 +68,8 @@ class Reader:
         """What is known of a factor, besides how it is computed."""
         flat, facts = self.flattening, self.facts
         return (id_ in flat.forward, id_ in flat.inline, id_ in flat.guarded, id_ in flat.space.roots,
-                id_ in flat.reflected, id_ in flat.pure, len(facts.folds.get(id_, ())), len(facts.totals.get(id_, ())))
+                id_ in flat.reflected, id_ in flat.pure, len(facts.folds.get(id_, ())), len(facts.totals.get(id_, ())),
+                len(facts.picks.get(id_, ())), id_ in facts.shares)
 
     def _below(self, rows: dict[int, int]) -> tuple[list[object], int]:
         """The rows that factors are computed from, level by level, and how many are near; ``rows`` gets them."""

@@ -17,14 +17,17 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import is_range, is_simplex, one_hot_index
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.pattern import Pattern
+from symbackprop.derive.closed.factoring import matched, times
 from symbackprop.derive.closed.facts import Facts
 from symbackprop.derive.closed.flatten import Deep, Flattening, fitted
 from symbackprop.derive.closed.terms import (
+    ONE,
     Key,
     Powers,
     Term,
     all_letters,
     canonical,
+    collected,
     is_number,
     product,
     raised,
@@ -68,6 +71,7 @@ class Rules:
         self.fired: dict[str, None] = {}
         self.alone: list[tuple[Key, tuple[int, ...]]] = []
         self.own = 0
+        self._cancelled: dict[tuple[int, tuple[int, ...]], bool] = {}
 
     def tidied(self, term: Term) -> Term | None:
         """A term that no rule shortens further; None where it is 0."""
@@ -98,6 +102,18 @@ class Rules:
         places = [(k, tuple([a for a, i in enumerate(k[1]) if i in own])) for k, p in term.powers.items() if p == 1]
         return [(key, axes) for key, axes in places if axes and not is_number(key)]
 
+    def cancels(self, id_: int, axes: tuple[int, ...]) -> bool:
+        """Whether the entries of a gradient array sum to 0 along axes: the terms that it is the sum of add up to 0."""
+        key, (own, terms) = (id_, axes), self.flattening.sums.get(id_, ((), []))
+        if key not in self._cancelled and len(terms) > 1:
+            before = self.fired, self.alone
+            self.fired = {}
+            over = {own[a] for a in axes if own[a]}
+            found = [self.tidied(self.flattening.bound(t, over)) for t in terms]
+            self._cancelled[key] = not collected([t for t in found if t is not None])
+            self.fired, self.alone = before
+        return self._cancelled.get(key, False)
+
     def known_sum(self, term: Term, part: Powers) -> Term | None:
         """The term with some factors read from the row that is their sum over all letters that only they have."""
         rest = {k: p for k, p in term.powers.items() if k not in part}
@@ -126,6 +142,8 @@ def _centred(rules: Rules, term: Term) -> Term | None:
     for (id_, _), axes in rules.alone:
         node = rules.nodes.get(id_)
         if node is not None and rules.flattening.is_computed(id_) and rules.deep.vanishes(node, axes):
+            return GONE
+        if id_ in rules.flattening.cuts and rules.cancels(id_, axes):
             return GONE
     return None
 
@@ -218,6 +236,31 @@ def _is_softmax(node: Node) -> bool:
 def _truth_of(node: Node) -> Node | None:
     """The condition that a row of zeros and ones is."""
     return node.args[0] if node.head == "truth" and node.args else None
+
+
+@rule("p ⊙ onehot(y) = pick(p, y) ⊙ onehot(y)", sums=False)
+def _picked(rules: Rules, term: Term) -> Term | None:
+    """p_iv·1[v = y_i] = p_(i,y_i)·1[v = y_i]: both are 0 where v is not y_i. It is used where p_(i,y_i) is there."""
+    for (id_, index), q in term.powers.items():
+        for pick in rules.facts.picks.get(id_, ()) if q > 0 else ():
+            found = matched(term.powers, pick.term.powers, dict(zip(pick.place, index, strict=True)))
+            if found is not None:
+                letter, sign = found
+                powers = times(term.powers, pick.term.powers, letter, -sign)
+                powers = times(powers, {(pick.id, pick.at): 1}, letter, sign)
+                return term._replace(number=term.number / pick.term.number**sign, powers=powers)
+    return None
+
+
+@rule("e/(1 + e) = 1 − s", sums=False)
+def _other_share(rules: Rules, term: Term) -> Term | None:
+    """e·s = e/(1 + e) = 1 − 1/(1 + e) = 1 − s, where s = 1/(1 + e) is there."""
+    for key, p in term.powers.items():
+        part, other = rules.facts.shares.get(key[0], (0, None)) if p < 0 else (0, None)
+        if other is not None and term.powers.get((part, key[1]), 0) >= 1:
+            change: Powers = {key: 1, (part, key[1]): -1, (other.id, key[1]): 1}
+            return product(rules.space, term, Term(ONE, frozenset(), change))
+    return None
 
 
 @rule("a sum that is there already")
