@@ -38,7 +38,6 @@ from symbackprop.derive.closed.terms import (
 )
 
 MAX_TERMS, MAX_FACTORS, MAX_DEPTH = 16, 12, 6
-_WEIGHED = "nought", "where_selected"
 
 
 class Flattening:
@@ -393,12 +392,14 @@ def _is_pointwise(node: Node) -> bool:
 @cache
 def _is_plain(form: f.Formula) -> bool:
     """Arithmetic with exponents that are numbers. Functions of forward rows in it are factors."""
-    if isinstance(form, f.Call) and form.name not in (*f.GUARDED, "where_selected"):
-        return False
-    if isinstance(form, f.Pow) and not isinstance(form.exponent, f.Num):
-        return False
-    parts = form.args[:1] if isinstance(form, f.Call) and form.name in _WEIGHED else f.children(form)
-    return all(_is_plain(c) for c in parts)
+    match form:
+        case f.Call("nought" | "where_selected", (value, _)):
+            return _is_plain(value)
+        case f.Call(name, _) if name not in f.GUARDED:
+            return False
+        case f.Pow(_, exponent) if not isinstance(exponent, f.Num):
+            return False
+    return all(map(_is_plain, f.children(form)))
 
 
 @cache
