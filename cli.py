@@ -174,6 +174,8 @@ class Given:
 
         model = load(self.spec, relu0=self.relu0, dims=self.sizes, define=self.define)
         model.called |= called or {}
+        for remark in model.remarks:
+            tell(f"note: {remark}")
         return model
 
 

@@ -114,7 +114,7 @@ class MissingExtra(SymbackpropError):
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that is close to another; the empty string where none is."""
     listed = sorted(known)
-    same = [k for k in listed if k.lower() == word.lower()]  # w for W
+    same = [k for k in listed if k.lower() == word.lower()] or [k for k in listed if sorted(k) == sorted(word)]
     near = same or [k for k in difflib.get_close_matches(word, listed, n=3, cutoff=0.6) if _alike(word, k)]
     if not near and len(word) == 2:
         near = [k for k in listed if len(k) == 2 and k[0] == word[0]]  # w1 for w9, but not a9
@@ -123,8 +123,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 def _alike(word: str, known: str) -> bool:
     """Whether a short word may be a slip of the pen for another: dw3 is one for dw2, inv none for sin, det for dot."""
-    if max(len(word), len(known)) > 3 or len(word) != len(known) or sorted(word) == sorted(known):
-        return True
+    if min(len(word), len(known)) > 3 or len(word) != len(known):
+        return abs(len(word) - len(known)) <= 1 or min(len(word), len(known)) > 3
     return all(a.isdigit() and b.isdigit() for a, b in zip(word, known, strict=True) if a != b)
 
 

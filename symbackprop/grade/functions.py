@@ -10,9 +10,9 @@ from typing import Any
 from symbackprop.core import build
 from symbackprop.core.functions.arrange import one_hot
 from symbackprop.core.functions.windows import Pair
-from symbackprop.core.graph import INT, Leaf, Node, Operand
+from symbackprop.core.graph import INT, Leaf, Node
 from symbackprop.core.ops.window import Window
-from symbackprop.core.shapes import Axis, Dim, DimLike, is_one
+from symbackprop.core.shapes import Dim, DimLike
 from symbackprop.errors import ModelError
 from symbackprop.model.text.calls import Callee
 
@@ -28,13 +28,7 @@ def _extra(function: Callable[..., Node]) -> Callable[..., Node]:
 _OF_ONE_ARRAY: dict[str, Callable[[Node], Node]] = {
     "step": lambda a: a.graph.call("greater", a, 0),
     "sech": lambda a: 2 / (a.graph.call("exp", a) + a.graph.call("exp", -a)),
-    "zeros_like": lambda a: a.graph.full(0, a.shape),
-    "ones_like": lambda a: a.graph.full(1, a.shape),
-    "neg": lambda a: -a,
-    "negative": lambda a: -a,
     "reciprocal": lambda a: 1 / a,
-    "flatten": lambda a: build.reshape(a, (-1,)),
-    "ravel": lambda a: build.reshape(a, (-1,)),
     "array": lambda a: a,
     "asarray": lambda a: a,
     "tensor": lambda a: a,
@@ -52,57 +46,6 @@ def _one(a: Node) -> Node:
 EXTRA |= {name: Callee(name, function, signature(_one)) for name, function in _OF_ONE_ARRAY.items()}
 
 
-@_extra
-def add(a: Node, b: Node) -> Node:
-    return a + b
-
-
-@_extra
-def subtract(a: Node, b: Node) -> Node:
-    return a - b
-
-
-@_extra
-def multiply(a: Node, b: Node) -> Node:
-    return a * b
-
-
-@_extra
-def divide(a: Node, b: Node) -> Node:
-    return a / b
-
-
-@_extra
-def full_like(a: Node, value: Operand) -> Node:
-    return a.graph.broadcast(a.graph.lift(value), a.shape)
-
-
-@_extra
-def expand_dims(a: Node, axis: int) -> Node:
-    return build.expand(a, axis)
-
-
-@_extra
-def squeeze(a: Node, axis: Axis = None) -> Node:
-    axes = range(a.ndim) if axis is None else [k % a.ndim for k in ([axis] if isinstance(axis, int) else axis)]
-    kept = [d for k, d in enumerate(a.shape) if k not in axes or not is_one(d)]
-    return build.reshape(a, kept)
-
-
-@_extra
-def swapaxes(a: Node, first: int, second: int) -> Node:
-    order = list(range(a.ndim))
-    order[first], order[second] = order[second], order[first]
-    return build.transpose(a, order)
-
-
-@_extra
-def permute(a: Node, *axes: Axis) -> Node:
-    """PyTorch's permute, and what people write as transpose(a, 0, 2, 1)."""
-    order = axes[0] if len(axes) == 1 else axes
-    return build.transpose(a, order)  # type: ignore[arg-type]
-
-
 def classes(index: Node) -> Dim | None:
     """What integer data, or a step of it, counts below."""
     while index.kind == INT and len(index.args) == 1:
@@ -118,11 +61,6 @@ def at_entries(index: Node, values: Node) -> Node:
         raise ModelError(f"{index.name or 'an index'} is no class index of the model")
     values = build.expand(values, -1) if values.shape else values
     return one_hot(index, below) * values
-
-
-@_extra
-def pow(a: Node, exponent: Node) -> Node:
-    return a**exponent
 
 
 @_extra

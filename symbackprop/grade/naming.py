@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from symbackprop.core.functions.words import ALSO, meant
 from symbackprop.core.registry import texts
 from symbackprop.grade.functions import EXTRA
 from symbackprop.grade.mistakes import base_name
@@ -24,47 +25,7 @@ _SUFFIX = re.compile(r"(?P<name>[A-Za-z].*)_(?:grad|gradient|bar)")
 _JOINED = re.compile(r"d(?P<of>[A-Za-z]\w*?)_?(?:by_?)?d(?P<by>[A-Za-z]\w*)")
 _UPSTREAM = ("grad_output", "grad_out", "dout", "d_out", "upstream")  # that of the one output
 _LOSS_WORDS = ("L", "J", "E", "Loss", "loss", "cost", "Cost", "C", "l")
-_FUNCTIONS = {
-    "sigma": "sigmoid",
-    "logistic": "sigmoid",
-    "sig": "sigmoid",
-    "ln": "log",
-    "th": "tanh",
-    "Phi": "normal_cdf",
-    "phi": "normal_pdf",
-    "matmul": "dot",
-    "mm": "dot",
-    "bmm": "dot",
-    "mv": "dot",
-    "ger": "outer",
-    "mul": "multiply",
-    "div": "divide",
-    "true_divide": "divide",
-    "sub": "subtract",
-    "cat": "concat",
-    "concatenate": "concat",
-    "unsqueeze": "expand_dims",
-    "view": "reshape",
-    "expand": "broadcast",
-    "broadcast_to": "broadcast",
-    "amax": "max",
-    "clamp": "clip",
-    "absolute": "abs",
-    "gather": "take_along_axis",
-    "heaviside": "step",
-    "indicator": "step",
-    "sgn": "sign",
-    "power": "pow",
-    "mod": "remainder",
-    "gammaln": "lgamma",
-    "arcsin": "asin",
-    "arccos": "acos",
-    "arctan": "atan",
-    "arctan2": "atan2",
-    "arcsinh": "asinh",
-    "arccosh": "acosh",
-    "arctanh": "atanh",
-}
+_FUNCTIONS = {"heaviside": "step", "indicator": "step"}  # of gradients alone
 _PRINTED = {text: name for name, text in reversed(texts().items())}  # of those called alike the first
 
 
@@ -213,11 +174,7 @@ class Dictionary:
         """The function's name in model text; None when there is no such function."""
         if callee(name) is not None or name in EXTRA:
             return name
-        alias = _FUNCTIONS.get(name) or _FUNCTIONS.get(name.lower()) or _PRINTED.get(name)
-        if alias:
-            return alias
-        alike = [n for n in (*function_names(), *EXTRA) if plain(n) == plain(name)]
-        return alike[0] if len(alike) == 1 else None
+        return _FUNCTIONS.get(name) or ALSO.get(name) or _PRINTED.get(name) or meant(name, (*function_names(), *EXTRA))
 
     # -- words without a sign between their letters
     def pieces(self, word: str) -> list[str] | None:

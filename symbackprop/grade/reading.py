@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
 
-from symbackprop.core.names import ACCENTS, LETTERS, text_name
+from symbackprop.core.names import text_name
 from symbackprop.errors import ModelError, NameProblem, SyntaxProblem
 from symbackprop.grade.lines import Line
 from symbackprop.grade.naming import Dictionary, Gradient, Local, Meaning
@@ -30,6 +30,7 @@ from symbackprop.grade.slips import (
 from symbackprop.grade.tree_text import unparsed
 from symbackprop.grade.typeset import is_typeset, printed
 from symbackprop.model.text import tree
+from symbackprop.model.text.characters import MARKS, plain
 from symbackprop.model.text.expressions import expression, formula_of, size
 from symbackprop.model.text.statements import KEYWORDS
 from symbackprop.model.text.tokens import NAME, Cursor, Token, ended, forgiving_tokens, refuse_foreign
@@ -287,22 +288,6 @@ def _plain(text: str, word: str, dictionary: Dictionary, notes: list[str]) -> Ta
 # -- characters that people type and paste, as the ASCII that model text is written in
 
 
-_SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
-_SUB = str.maketrans("₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ", "0123456789+-aehijklmnoprstuvx")
-_LOWERED = re.compile("([₀-₉]*)([₀-₉₊₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ]*)")
-_LETTERS = {**LETTERS, "∇": "nabla", "∂": "d"}
-_SIGNS = {
-    "−": "-", "–": "-", "—": "-", "‐": "-", "·": " ~ ", "⋅": " ~ ", "∙": " ~ ", "•": " ~ ", "×": "*", "⊙": "*",
-    "∘": "*",
-    "◦": "*", "∗": "*", "÷": "/", "∕": "/", "⁄": "/", "’": "'", "′": "'", "‘": "'", "ᵀ": ".T", "⊤": ".T",
-    "≥": ">=", "≤": "<=", "≠": "!=", "½": "(1/2)", "¼": "(1/4)", "¾": "(3/4)", "⅓": "(1/3)", "√": "sqrt", "Σ": "sum",
-    "∑": "sum", "𝟙": "1",
-    "𝟏": "1", "“": '"', "”": '"', "＝": "=", "（": "(", "）": ")",
-}
-OUTER = "⊗"
-_SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
-_MARKS = {mark: accent for accent, (mark, _) in ACCENTS.items()}
-_POWER = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _TRANSPOSED = re.compile(r"\^\s*(?:T\b|\{\s*(?:T|\\top|\\intercal)\s*\}|⊤|ᵀ|\\top\b)")
 
 
@@ -316,11 +301,7 @@ def ascii_text(text: str, known: Collection[str] = ()) -> tuple[str, list[str]]:
     text = _spelled_out(_named(unicodedata.normalize("NFC", text), frozenset(known)))
     if "T" not in known and _TRANSPOSED.search(text):
         text = _TRANSPOSED.sub(".T", text)
-    if _POWER.search(text):
-        notes.append("a raised number is written ^2")
-        text = _POWER.sub(_power, text)
-    text = _LOWERED.sub(_subscript, text.replace("^⊙", "^"))
-    return "".join([_one(char, notes) for char in text]), list(dict.fromkeys(notes))
+    return plain(text, notes), list(dict.fromkeys(notes))
 
 
 def _named(text: str, known: frozenset[str]) -> str:
@@ -336,48 +317,7 @@ def _printed(known: frozenset[str]) -> tuple[re.Pattern[str], dict[str, str]]:
     times = Counter(shown for shown, _ in printed)
     names = {shown: name for shown, name in printed if times[shown] == 1 and not shown.isascii()}
     longest = sorted(names, key=len, reverse=True)
-    return re.compile(f"(?:{'|'.join(map(re.escape, longest))})(?![\\w{''.join(_MARKS)}])"), names
-
-
-def _subscript(match: re.Match[str]) -> str:
-    """w₂ is w2, hₜ₋₁ is h_{t-1}, and w₂ₜ is w2_{t}."""
-    number, rest = match.group(1).translate(_SUB), match.group(2).translate(_SUB)
-    return f"{number}_{{{rest}}}" if rest else number
-
-
-def _power(match: re.Match[str]) -> str:
-    raised = match.group().translate(_SUPER)
-    return f"^{raised}" if raised.isdigit() else f"^({raised})"
-
-
-def _one(char: str, notes: list[str]) -> str:
-    if char.isascii() or char == OUTER:
-        if char.isprintable() or char == "\t":
-            return char
-        raise SyntaxProblem(f"the control character U+{ord(char):04X} cannot be read")
-    if char in _SPACES:
-        return " "
-    if char in _SIGNS:
-        notes.append(f"{char} is read as {_SIGNS[char].strip() if _SIGNS[char] != ' ~ ' else 'a product'}")
-        return _SIGNS[char]
-    return _letter(char)
-
-
-def _letter(char: str) -> str:
-    """α is alpha and ŷ is yhat; letters of other shapes are plain letters."""
-    found = [_plain_letter(part) for part in unicodedata.normalize("NFD", char)]
-    if all(found):
-        return "".join(found)
-    name = unicodedata.name(char, "unnamed")
-    raise SyntaxProblem(f"the character U+{ord(char):04X} {name} cannot be read", near=char)
-
-
-def _plain_letter(char: str) -> str:
-    """A letter, digit or accent in ASCII; nothing for any other character."""
-    plain = unicodedata.normalize("NFKC", char)
-    if plain.isascii() and plain.isalnum():
-        return plain
-    return _LETTERS.get(plain) or _MARKS.get(char, "")
+    return re.compile(f"(?:{'|'.join(map(re.escape, longest))})(?![\\w{''.join(MARKS)}])"), names
 
 
 # -- what derivations print and people rarely type: 1_N×D, reshape_N×D(a), Σ_n,t, padding 1

@@ -145,6 +145,9 @@ class Scope:
     def _over_steps(self, row: Node) -> bool:
         return bool(row.shape) and row.shape[0] in [sp.Integer(k) for k in self.session.fixed.values()]
 
+    def remark(self, text: str) -> None:
+        """What is mended in an answer is told by its reader."""
+
     def offset(self, item: tree.Expr) -> int:
         return int(any(n in self.counters for n in mentioned(item)))
 

@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 import sympy as sp
 
+from symbackprop.core.functions.words import IDLE_METHODS, IDLE_OPTIONS, MODULES, OPTIONS
 from symbackprop.core.shapes import dim_text
 from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.naming import ARRAY, PRIME, SUM, Dictionary, Local, Meaning, Telling
@@ -23,11 +24,7 @@ OPENING, CLOSING = {"(": ")", "[": "]", "{": "}"}, (")", "]", "}")
 ONE = Token(NUMBER, "1")
 _COMPARISONS = ("<", ">", "<=", ">=", "=", "==", "!=")
 _CONSTANTS = ("pi", "newaxis", "True", "False", "None")
-_MODULES = ("np", "numpy", "torch", "jnp", "jax", "math", "F", "nn", "functional", "linalg", "special", "tf", "sp")
-_IGNORED_METHODS = ("astype", "to", "type_as", "contiguous", "clone", "copy", "detach", "cpu", "numpy", "item",
-                    "float", "double")  # what leaves the numbers as they are
-_KEYWORDS = {"dim": "axis", "keepdim": "keepdims"}  # PyTorch's words for NumPy's
-_IGNORED_KEYWORDS = ("dtype", "device", "copy")
+_IGNORED_METHODS = (*IDLE_METHODS, "detach")  # gradients are not differentiated again
 _ATTRIBUTES = {"T": ".T", "mT": ".T", "data": "", "values": ""}
 _SUM, _PRIME = "sum_", "_prime"  # as people write them: sum_t a[t], tanh_prime(a)
 
@@ -408,26 +405,26 @@ class Tidy(Telling):
         """``np.exp`` is exp."""
         module = items[k].text if items[k].kind == NAME else ""
         dotted = at(items, k + 1).is_sign(".") and at(items, k + 2).kind == NAME
-        outside = module in _MODULES and module not in self.dictionary.known and not at(items, k - 1).is_sign(".")
-        if not (dotted and (outside or (module in _MODULES and self._after_module(items, k)))):
+        outside = module in MODULES and module not in self.dictionary.known and not at(items, k - 1).is_sign(".")
+        if not (dotted and (outside or (module in MODULES and self._after_module(items, k)))):
             return None
         return [], 2
 
     def _after_module(self, items: Tokens, k: int) -> bool:
         """Whether a name follows a module, as ``functional`` in torch.nn.functional.softmax."""
-        return at(items, k - 1).is_sign(".") and k > 1 and at(items, k - 2).text in _MODULES
+        return at(items, k - 1).is_sign(".") and k > 1 and at(items, k - 2).text in MODULES
 
     @_everywhere
     def keywords(self, items: Tokens, k: int) -> Found:
         """``dim=0`` is axis=0; what asks for a type or a place says nothing."""
         word = at(items, k + 1).text if items[k].is_sign(",") else items[k].text
-        if items[k].is_sign(",") and word in _IGNORED_KEYWORDS and at(items, k + 2).is_sign("="):
+        if items[k].is_sign(",") and word in IDLE_OPTIONS and at(items, k + 2).is_sign("="):
             return [], 1 + argument_length(items, k + 1)
         if k == 0 or items[k].kind != NAME or not at(items, k + 1).is_sign("="):
             return None
         if word == "num_classes":
             return [], 2
-        return ([name(_KEYWORDS[word])], 1) if word in _KEYWORDS else None
+        return ([name(OPTIONS[word])], 1) if word in OPTIONS else None
 
     @_everywhere
     def sizes(self, items: Tokens, k: int) -> Found:

@@ -80,6 +80,7 @@ class Model:
         self.place = ""  # the file and line of model text that is read
         self.notation_of: dict[str, str] = {}
         self.notes: list[str] = []
+        self.remarks: list[str] = []  # how lines of its text were read that could be meant otherwise
         self.example: dict[str, object] = {}
         self.params: dict[str, Node] = {}
         self.inputs: dict[str, Node] = {}

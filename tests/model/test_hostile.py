@@ -43,10 +43,14 @@ def refused(text: str, *said: str, line: int = LINE) -> None:
 
 
 PYTHON = {
-    "import and call": ("loss L = __import__('os').system('x')", "there are no attributes"),
+    "import and call": ("loss L = __import__('os').system('x')", "strings take double quotes"),
     "import": ('loss L = __import__("os")', "no function '__import__'"),
     "subclasses": ("loss L = ().__class__.__base__.__subclasses__()", "there are no attributes"),
-    "attribute": ("loss L = x.shape", "there are no attributes"),
+    "attribute": ("loss L = x.real", "there are no attributes"),
+    "call of an attribute": ("loss L = x.__init__(y)", "there are no attributes"),
+    "method of no function": ("loss L = x.system(y)", "no function 'system'"),
+    "method of a library": ("loss L = np.load(y)", "no function 'load'"),
+    "shape as a number": ("loss L = x.shape", "a tuple is neither an array nor a number"),
     "attribute after .T": ("loss L = sum(x).T.real", "there are no attributes"),
     "name beginning with T": ("loss L = x.Tail", "there are no attributes"),
     "lambda": ("loss L = (lambda: 1)()", "'lambda' is Python"),
@@ -118,7 +122,7 @@ NAMES = {
     "300 characters, read": ("loss L = " + "a" * 300, "is not declared"),
     "300 characters, called": ("loss L = " + "a" * 300 + "(w)", "no function"),
     "look-alike": ("param ｅval", "U+FF45 FULLWIDTH LATIN SMALL LETTER E", "it looks like 'e'"),
-    "greek": ("param α", "U+03B1 GREEK SMALL LETTER ALPHA"),
+    "cyrillic": ("param а", "U+0430 CYRILLIC SMALL LETTER A"),
     "zero width": ("param a\u200bb", "U+200B ZERO WIDTH SPACE"),
     "bidi": ("param a\u202eb", "U+202E RIGHT-TO-LEFT OVERRIDE"),
     "bidi in a comment": ("# a\u202eb", "U+202E RIGHT-TO-LEFT OVERRIDE"),
@@ -162,7 +166,7 @@ STRUCTURE = {
     "convention out of range": ("convention relu0 = 3", "relu0 is 0, 1 or 0.5, not 3"),
     "constant that is an array": ("const q = w", "a number that is known now, not w"),
     "chained comparison": ("loss L = 1 < w < 2", "comparisons cannot be chained"),
-    "list": ("loss L = [w, w]", "there are no lists"),
+    "list": ("loss L = [w, w]", "a tuple is neither an array nor a number"),
     "tuple": ("loss L = (w, w)", "a tuple is neither an array nor a number"),
 }
 SHAPES = {

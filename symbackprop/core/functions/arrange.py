@@ -9,10 +9,10 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core.functions.calls import function, graph_of, plain
-from symbackprop.core.graph import FLOAT, Node, label
+from symbackprop.core.graph import FLOAT, Node, Operand, label
 from symbackprop.core.ops import OPS
 from symbackprop.core.registry import known
-from symbackprop.core.shapes import DimLike, as_shape, normalise_axis, same_shape, shape_text
+from symbackprop.core.shapes import Axis, DimLike, as_shape, is_one, normalise_axis, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 
@@ -131,6 +131,66 @@ def pick(a: Node, index: Node) -> Node:
         )
     chosen = build.take_along(a, build.expand(index, -1), -1)
     return build.reshape(chosen, index.shape)
+
+
+@plain
+def expand_dims(a: Node, axis: int) -> Node:
+    """A new axis of size 1."""
+    return build.expand(a, axis)
+
+
+@plain
+def squeeze(a: Node, axis: Axis = None) -> Node:
+    """Without these axes of size 1; without all of them where none is given."""
+    axes = range(a.ndim) if axis is None else [normalise_axis(k, a.ndim) for k in _axes(axis)]
+    wide = [k for k in axes if axis is not None and not is_one(a.shape[k])]
+    if wide:
+        raise ShapeError(f"squeeze: axis {wide[0]} of {label(a)} ({shape_text(a.shape)}) is not of size 1")
+    return build.reshape(a, [d for k, d in enumerate(a.shape) if k not in axes or not is_one(d)])
+
+
+def _axes(axis: Axis) -> Sequence[int]:
+    return [axis] if isinstance(axis, int) else axis or ()
+
+
+@plain
+def swapaxes(a: Node, first: int, second: int) -> Node:
+    """Two axes in each other's place."""
+    order = list(range(a.ndim))
+    one, other = normalise_axis(first, a.ndim), normalise_axis(second, a.ndim)
+    order[one], order[other] = order[other], order[one]
+    return build.transpose(a, order)
+
+
+@plain
+def permute(a: Node, *axes: Axis) -> Node:
+    """PyTorch's permute: the axes in this order."""
+    order = axes[0] if len(axes) == 1 else axes
+    return build.transpose(a, order)  # type: ignore[arg-type]
+
+
+@plain
+def flatten(a: Node) -> Node:
+    """All entries in one axis."""
+    return build.reshape(a, (-1,))
+
+
+@plain
+def zeros_like(a: Node) -> Node:
+    """Zeros in the shape of an array."""
+    return a.graph.full(0, a.shape)
+
+
+@plain
+def ones_like(a: Node) -> Node:
+    """Ones in the shape of an array."""
+    return a.graph.full(1, a.shape)
+
+
+@plain
+def full_like(a: Node, value: Operand) -> Node:
+    """A number in the shape of an array."""
+    return a.graph.broadcast(a.graph.lift(value), a.shape)
 
 
 @plain

@@ -50,6 +50,42 @@ def expit(x: Node) -> Node:
 
 
 @plain
+def add(a: Node, b: Operand) -> Node:
+    """a + b."""
+    return a + b
+
+
+@plain
+def subtract(a: Node, b: Operand) -> Node:
+    """a − b."""
+    return a - b
+
+
+@plain
+def multiply(a: Node, b: Operand) -> Node:
+    """a · b, entry by entry."""
+    return a * b
+
+
+@plain
+def divide(a: Node, b: Operand) -> Node:
+    """a/b."""
+    return a / b
+
+
+@plain
+def negative(a: Node) -> Node:
+    """−a."""
+    return -a
+
+
+@plain
+def pow(a: Node, exponent: Operand) -> Node:
+    """a to a power."""
+    return a**exponent
+
+
+@plain
 def square(x: Node) -> Node:
     """x²."""
     return x**2

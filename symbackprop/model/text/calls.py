@@ -14,6 +14,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
+from symbackprop.core.functions.words import IDLE_OPTIONS, OPTIONS, meant
 from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.names import unprimed
 from symbackprop.core.scalars import TABLE
@@ -86,6 +87,11 @@ def known_callee(name: str, graph: Graph) -> Callee:
         return Callee(name, lambda x: graph.functions[base](x, order), Signature([place]))
     if name in graph.names:
         raise NameProblem(f"{name} is an array, not a function: write {name} * (…) or {name} @ …")
+    function = meant(name, tuple(function_names()))
+    if function is not None:
+        found = callee(function)
+        assert found is not None
+        return found
     shown, known = name[:40], [*function_names(), *graph.functions]
     near = nearest(shown, known)
     hint = f"Did you mean {near!r}?" if near else f"An abstract one is declared above: function {shown}"
@@ -94,6 +100,8 @@ def known_callee(name: str, graph: Graph) -> Callee:
 
 def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, Value]) -> Node | sp.Expr:
     """The row that a call makes; a number when every argument is one and the result is known."""
+    options = {OPTIONS.get(k, k) if k not in found.signature.parameters else k: v for k, v in options.items()
+               if k not in IDLE_OPTIONS or k in found.signature.parameters}
     try:
         given = _spread(found, args)
         if _wants_many(found) and not given:

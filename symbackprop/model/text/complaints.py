@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from symbackprop.errors import MOST, ModelError, Place
+from symbackprop.model.text.characters import readable
 from symbackprop.model.text.tokens import physical_lines
 
 _WIDEST, _LONGEST = 100, 10_000  # columns of a line that are shown, characters of a text that is read again
@@ -14,7 +15,7 @@ _WIDEST, _LONGEST = 100, 10_000  # columns of a line that are shown, characters 
 def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Sequence[ModelError]]) -> ModelError:
     """The first error with the others; each shows its place and, where it knows what may be meant, the corrected line:
     the text with it has been read again, and nothing was wrong with that line any more."""
-    lines = physical_lines(text)
+    lines = [readable(line) for line in physical_lines(text)]
     for error in errors[:MOST]:
         if error.place is not None:
             line = lines[error.place.line - 1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import sympy as sp
@@ -13,7 +14,7 @@ from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import FORMS, operation
 from symbackprop.core.scalars import RELATIONS
 from symbackprop.errors import ModelError
-from symbackprop.model.text import tree
+from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.calls import Callee, call, known_callee
 from symbackprop.model.text.known_numbers import checked, fold, short
 
@@ -34,6 +35,9 @@ class Scope(Protocol):
 
     def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None:
         """``row[t, …]`` for the counter t of a loop over a symbolic axis; None where no such counter occurs."""
+
+    def remark(self, text: str) -> None:
+        """Tell the writer how a line is read that could have been meant otherwise."""
 
     def offset(self, item: tree.Expr) -> int:
         """What to subtract from an index: loop counters count from 1, arrays from 0."""
@@ -68,6 +72,8 @@ class Evaluator:
                     return self.transpose(value) if isinstance(value, Node) else value
                 case tree.Compare(sign, left, right):
                     return self.graph.call(RELATIONS[sign], self.row(left), self.row(right))
+                case tree.Member():
+                    return self.member(expr)
                 case tree.Tuple(items):
                     return tuple([self.value(item) for item in items])
             raise ModelError("a slice only stands in an index")
@@ -111,6 +117,8 @@ class Evaluator:
     def call(self, expr: tree.Call) -> Value:
         read = self._branch if expr.function == "where" else self.value
         args = [read(a) for a in expr.args]
+        if expr.function == "len" and len(args) == 1 and isinstance(args[0], Node) and args[0].shape:
+            return args[0].shape[0]
         return self.applied(expr.function, args, {k: self.value(v) for k, v in expr.options})
 
     def applied(self, function: str, args: Sequence[Value], options: dict[str, Value]) -> Value:
@@ -124,7 +132,10 @@ class Evaluator:
 
     def callee(self, function: str) -> Callee:
         """The function of that name."""
-        return known_callee(function, self.graph)
+        found = known_callee(function, self.graph)
+        if found.name != function:
+            self.scope.remark(f"{function} is read as {found.name}")
+        return found
 
     def _branch(self, expr: tree.Expr) -> Value:
         """An argument of ``where``, the one place where a number may be infinite: ``where(mask, scores, -inf)``."""
@@ -132,13 +143,24 @@ class Evaluator:
             return sp.oo if expr == INFINITE else -sp.oo
         return self.value(expr)
 
+    def member(self, expr: tree.Member) -> Value:
+        """What stands behind a dot, as NumPy and PyTorch mean it."""
+        plain = dialect.plain(expr, self.graph.names)
+        if isinstance(plain, tree.Member):  # the shape of an array
+            return self.row(plain.base).shape
+        if isinstance(plain, tree.Call) and plain.function != expr.name and plain.function in ("mean", "sum"):
+            self.scope.remark(f"{expr.name} takes the {plain.function} over all entries, as PyTorch's does")
+        return self.value(replace(plain, place=expr.place))
+
     # -- indices
     def index(self, expr: tree.Index) -> Value:
         if isinstance(expr.base, tree.Name):
             found = self.scope.member(expr.base.name, expr.items)
             if found is not None:
                 return found
-        base = self.operand(expr.base)
+        base = self.value(expr.base)
+        if isinstance(base, tuple):
+            return _chosen(base, [self.value(item) for item in expr.items])
         if not isinstance(base, Node):
             raise ModelError(f"{short(base)} is a number and has no entries")
         if not base.shape and not all(isinstance(item, tree.Word) for item in expr.items):
@@ -183,14 +205,27 @@ def lift(value: Node | sp.Expr, graph: Graph) -> Node:
 def binary(sign: str, a: Node | sp.Expr, b: Node | sp.Expr, graph: Graph) -> Node | sp.Expr:
     """One operator on two values; numbers are folded exactly."""
     if isinstance(a, sp.Expr) and isinstance(b, sp.Expr):
-        return fold(sign, a, b)
+        return fold("*" if sign == "·" else sign, a, b)
     left, right = lift(a, graph), lift(b, graph)
+    if sign == "·" and left.shape and right.shape:
+        first, second = label(left), label(right)
+        raise ModelError(f"{first} · {second} is a matrix product, @, or one of entries, *: write which",
+                         instead=(f"{first} @ {second}", f"{first} * {second}"))
+    sign = "*" if sign == "·" else sign
     if sign == "@":
         return matmul(left, right)
     result = operation(sign, left, right)
     if result.value is not None:
         checked(result.value)
     return result
+
+
+def _chosen(values: tuple[Value, ...], items: Sequence[Value]) -> Value:
+    """One of several values, as in ``X.shape[0]``."""
+    place = items[0] if len(items) == 1 else None
+    if not isinstance(place, sp.Integer) or not -len(values) <= place < len(values):
+        raise ModelError(f"one of {len(values)} is chosen by a whole number from {-len(values)} to {len(values) - 1}")
+    return values[int(place)]
 
 
 def _whole(value: sp.Expr) -> sp.Expr:

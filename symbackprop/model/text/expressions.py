@@ -2,11 +2,11 @@
 
 comparison := sum [("<" | "<=" | ">" | ">=" | "==" | "!=") sum]
 sum        := product {("+" | "-") product}
-product    := sign {("*" | "/" | "@") sign}
+product    := sign {("*" | "/" | "@" | "·") sign}
 sign       := {"-" | "+"} power
 power      := postfix [("**" | "^") sign]
-postfix    := atom {"[" items "]" | ".T" | "'" | "ᵀ"}
-atom       := number | name | name "(" arguments ")" | string | "(" comparison {"," comparison} ")"
+postfix    := atom {"[" items "]" | ".T" | "'" | "ᵀ" | "." name ["(" arguments ")"]}
+atom       := number | name | name "(" arguments ")" | string | "(" comparison {"," comparison} ")" | "[" … "]"
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _sum(c: Cursor) -> tree.Expr:
 def _product(c: Cursor) -> tree.Expr:
     start, first = c.now, _sign(c)
     rest: list[tuple[str, tree.Expr]] = []
-    while c.at("*", "/", "@"):
+    while c.at("*", "/", "@", "·"):
         sign = c.take().text
         if c.at("/") and sign == "/":
             raise c.unexpected("there is no // ; sizes and numbers are divided with /", named=True)
@@ -122,12 +122,16 @@ def _power(c: Cursor) -> tree.Expr:
 def _postfix(c: Cursor) -> tree.Expr:
     first, body = c.now, _atom(c)
     layers = 0
-    while c.at("[", *TRANSPOSES):
+    while c.at("[", ".", *TRANSPOSES):
         layers += 1
         if layers > MAX_DEPTH:
             raise c.unexpected(f"more than {MAX_DEPTH} indices and transposes on one array", named=True)
         if c.accept(*TRANSPOSES):
             body = tree.Transpose(body, place=c.since(first))
+        elif c.accept("."):
+            name = c.word("a name behind the dot").text
+            args, options = _arguments(c, name) if c.accept("(") else (None, ())
+            body = tree.Member(body, name, args, options, place=c.since(first))
         else:
             c.take()
             body = tree.Index(body, _items(c), place=c.since(first))
@@ -144,8 +148,8 @@ def _atom(c: Cursor) -> tree.Expr:
         return _name(c)
     if c.accept("("):
         return _group(c)
-    if token.text == "[":
-        raise c.unexpected("there are no lists: write stack(a, b) or concat(a, b)", named=True)
+    if c.accept("["):
+        return _list(c)
     if token.text == "'":
         raise c.unexpected("a ' is a transpose and follows an array; strings take double quotes", named=True)
     raise c.unexpected("expected a value")
@@ -201,6 +205,16 @@ def _group(c: Cursor) -> tree.Expr:
         items.append(expression(c))
     c.expect(")", "to close the bracket")
     return tree.Tuple(tuple(items)) if comma else items[0]
+
+
+def _list(c: Cursor) -> tree.Expr:
+    """``[a, b]``, as people write the arrays that are joined."""
+    items = [expression(c)]
+    while c.accept(","):
+        items.append(expression(c))
+    if not c.accept("]"):
+        raise c.unexpected("there are no lists: write stack(a, b) or concat(a, b)", named=True)
+    return tree.Tuple(tuple(items))
 
 
 def _items(c: Cursor) -> tuple[tree.Expr, ...]:

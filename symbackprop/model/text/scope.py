@@ -106,6 +106,12 @@ class Scope:
             return None
         raise NameProblem(f"there is no {name}[{short(place)}]; there is {self.members(name)}")
 
+    def remark(self, text: str) -> None:
+        """Said once a line."""
+        said = f"{self.model.place}: {text}"
+        if said not in self.model.remarks:
+            self.model.remarks.append(said)
+
     def offset(self, item: tree.Expr) -> int:
         """1 where the counter of a literal loop is part of an index into an array: counters count from 1."""
         return int(any(name in self.counters for name in tree.mentioned(item)))

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from symbackprop.errors import ModelError, NameProblem, Place, SyntaxProblem
 from symbackprop.model.names import check_name
+from symbackprop.model.text.characters import readable
 
 NAME, NUMBER, STRING, SIGN, END = "name", "number", "string", "sign", "end of line"
 MAX_TEXT = 4_000_000
@@ -22,10 +23,10 @@ _PATTERN = r"""[ \t]+
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*PRIMES)
     | (?P<number>(?:[0-9]+(?:\.(?!\.|T\b)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+(?![A-Za-z_]))?)
     | (?P<string>"[^"]*")
-    | (?P<sign>\.\.\.|\.\.|\*\*|<=|>=|==|!=|MORE\.T(?![A-Za-z0-9_])|[-+*/@^'()\[\],:=<>SIGNS])
+    | (?P<sign>\.\.\.|\.\.|\*\*|<=|>=|==|!=|MORE\.T(?![A-Za-z0-9_])|\.(?=[A-Za-z])|[-+*/@^'()\[\],:=<>SIGNS])
     | (?P<comment>\#.*)"""
 _PRIMES = r"(?:[′″‴]+(?=\())?"  # f′(z), the derivative of an abstract function
-_PLAIN = re.compile(_PATTERN.replace("MORE", "").replace("SIGNS", "ᵀ×").replace("PRIMES", _PRIMES), re.VERBOSE)
+_PLAIN = re.compile(_PATTERN.replace("MORE", "").replace("SIGNS", "ᵀ×·").replace("PRIMES", _PRIMES), re.VERBOSE)
 _FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|\+=|-=|\*=|/=|@=|").replace("SIGNS", r"{}~.|;!$\\⊗")
                         .replace("PRIMES", ""), re.VERBOSE)
 _OPENING, _CLOSING = "([", ")]"
@@ -38,9 +39,6 @@ _HINTS = {
     "&": "combine conditions by multiplying them: (a > 0) * (b > 0)",
     "|": "combine conditions with maximum(a > 0, b > 0)",
     "\\": "a line goes on inside brackets, without a backslash",
-    "·": "the elementwise product is *, the matrix product @",
-    "−": "use the ASCII minus -",
-    "’": "the transpose is ' (ASCII apostrophe) or .T",
     '"': "the string is not closed; strings take one pair of double quotes on one line",
 }
 
@@ -94,11 +92,12 @@ def logical_lines(text: str, errors: list[ModelError] | None = None) -> Iterator
     pending: list[Token] = []
     open_brackets: list[Token] = []
     indent = ""
-    for number, raw in enumerate(physical_lines(text), 1):
+    for number, written in enumerate(physical_lines(text), 1):
+        raw = written if written.isascii() else readable(written)
         if not pending:
             indent = raw[: len(raw) - len(raw.lstrip(" \t"))]
         try:
-            _refuse_invisible(raw, number)
+            _refuse_invisible(written, number)
             tokens = list(_tokens(raw, number))
             _match_brackets(tokens, open_brackets)
         except ModelError as error:

@@ -95,12 +95,23 @@ class Index(Placed):
 
 
 @dataclass(frozen=True)
+class Member(Placed):
+    """``base.name``, and ``base.name(args, options)`` where there are ``args``: what NumPy and PyTorch write."""
+
+    base: Expr
+    name: str
+    args: tuple[Expr, ...] | None = None
+    options: tuple[tuple[str, Expr], ...] = ()
+
+
+@dataclass(frozen=True)
 class Tuple(Placed):
     items: tuple[Expr, ...]
 
 
 Expr: TypeAlias = (
-    Number | Name | String | Word | Negative | Chain | Power | Compare | Transpose | Call | Slice | Index | Tuple
+    Number | Name | String | Word | Negative | Chain | Power | Compare | Transpose | Call | Slice | Index | Member
+    | Tuple
 )
 _EXPRESSIONS = get_args(Expr)
 

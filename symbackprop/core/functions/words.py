@@ -1,0 +1,72 @@
+"""Other words for functions and their arguments, as NumPy, SciPy, PyTorch, JAX and lectures have them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+MODULES = ("np", "numpy", "jnp", "jax", "torch", "F", "nn", "functional", "linalg", "special", "math", "scipy", "tf")
+OPTIONS = {"dim": "axis", "keepdim": "keepdims"}  # PyTorch's words for NumPy's
+IDLE_OPTIONS = ("dtype", "device", "copy", "inplace")  # what leaves the numbers as they are
+IDLE_METHODS = ("astype", "to", "type_as", "contiguous", "clone", "copy", "cpu", "numpy", "float", "double", "item")
+_WORDS = {
+    "sigmoid": "sigma logistic sig",
+    "log": "ln",
+    "tanh": "th",
+    "abs": "absolute fabs",
+    "sign": "sgn",
+    "normal_cdf": "Phi ndtr",
+    "normal_pdf": "phi",
+    "maximum": "fmax",
+    "minimum": "fmin",
+    "clip": "clamp",
+    "pow": "power",
+    "add": "plus",
+    "subtract": "sub minus",
+    "multiply": "mul times",
+    "divide": "div true_divide",
+    "negative": "neg",
+    "dot": "matmul mm bmm mv inner",
+    "outer": "ger",
+    "concat": "cat concatenate",
+    "expand_dims": "unsqueeze",
+    "reshape": "view",
+    "flatten": "ravel",
+    "broadcast": "expand broadcast_to",
+    "max": "amax",
+    "min": "amin",
+    "mean": "average avg",
+    "take_along_axis": "gather",
+    "log_softmax": "logsoftmax",
+    "logsumexp": "lse",
+    "relu": "rectifier",
+    "layer_norm": "layernorm ln_norm",
+    "rms_norm": "rmsnorm",
+    "batch_norm": "batchnorm",
+    "cross_entropy": "CrossEntropyLoss xent crossentropy softmax_cross_entropy sparse_categorical_crossentropy",
+    "binary_cross_entropy": "BCELoss bce binary_crossentropy",
+    "binary_cross_entropy_with_logits": "BCEWithLogitsLoss bce_with_logits sigmoid_cross_entropy",
+    "squared_error": "mse_loss MSELoss",
+    "cosine_similarity": "cosine cos_sim",
+    "absolute_error": "l1_loss L1Loss",
+    "huber": "huber_loss smooth_l1_loss",
+    "attention": "scaled_dot_product_attention sdpa",
+    "greater": "gt",
+    "less": "lt",
+    "greater_equal": "ge",
+    "less_equal": "le",
+    "equal": "eq",
+    "not_equal": "ne",
+    "eye": "identity",
+}
+ALSO = {word: function for function, words in _WORDS.items() for word in words.split()}
+
+
+@lru_cache(maxsize=10_000)
+def meant(word: str, known: Iterable[str]) -> str | None:
+    """The function that a word stands for: another word for it, or its name with other capitals and underscores."""
+    if word in ALSO or word.lower() in ALSO:
+        return ALSO.get(word) or ALSO[word.lower()]
+    bare = word.replace("_", "").lower()
+    alike = [name for name in known if name.replace("_", "").lower() == bare]
+    return alike[0] if len(alike) == 1 else None

@@ -1,0 +1,79 @@
+"""What people write in NumPy, in PyTorch and on paper is read as what they mean, and told."""
+
+from __future__ import annotations
+
+import pytest
+
+from symbackprop.core.functions.words import ALSO
+from symbackprop.errors import ModelError
+from symbackprop.model import Model, to_text
+from symbackprop.model.text.calls import callee
+
+HEAD = "dim N, D, C, T\ndata X: N x D, y: N int < C, x, z, S: T x N x D\nparam W: D x C, b: C, w, v: D, U: D x D\n"
+
+
+def same(text: str, plain: str) -> Model:
+    """The model of a text, which has to be that of the plain one."""
+    model, other = Model.parse(HEAD + text), Model.parse(HEAD + plain)
+    assert to_text(model) == to_text(other)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "told"),
+    [
+        ("np.sum(np.exp(X))", "sum(exp(X))", []),
+        ("ln(x)", "log(x)", ["ln is read as log"]),
+        ("X.sum()", "sum(X)", []),
+        ("sum(X.mean(dim=1, keepdim=True) ** 2)", "sum(mean(X, axis=1, keepdims=True) ** 2)", []),
+        ("torch.matmul(X, W).sum()", "sum(X @ W)", ["matmul is read as dot"]),
+        ("(X.mT @ X).clone().mul(2).sum()", "sum(2 * (swapaxes(X, -1, -2) @ X))", ["mul is read as multiply"]),
+        ("F.cross_entropy(X @ W, y)", "mean(cross_entropy(X @ W, y))",
+         ["cross_entropy takes the mean over all entries, as PyTorch's does"]),
+        ('F.mse_loss(X, X @ U, reduction="sum")', "sum(squared_error(X, X @ U))",
+         ["mse_loss takes the sum over all entries, as PyTorch's does", "mse_loss is read as squared_error"]),
+        ("X.sum() / X.shape[0] / X.size(-1) / len(X)", "sum(X) / N / D / N", []),
+        ("torch.cat([X, X], dim=1).sum()", "sum(concat(X, X, axis=1))", ["cat is read as concat"]),
+        ("X.relu().view(N * D).sum()", "sum(reshape(relu(X), N * D))", ["view is read as reshape"]),
+        ("S.permute(1, 0, 2).transpose(1, 2)[0, 0, 0]", "swapaxes(permute(S, 1, 0, 2), 1, 2)[0, 0, 0]", []),
+        ("x * w.detach()", "x * stop_gradient(w)", []),
+        ("np.pi * X[:, np.newaxis].sum()", "pi * sum(X[:, None])", []),
+        ("Sigmoid(x) + LayerNorm(X).sum()", "sigmoid(x) + sum(layer_norm(X))",
+         ["Sigmoid is read as sigmoid", "LayerNorm is read as layer_norm"]),
+        ("x·w − ½·x²", "x * w - (1/2) * x**2", []),
+        ("Σ(X ⊙ X) ÷ 2", "sum(X * X) / 2", []),
+        ("(xᵀ·w)²", "(x * w)**2", []),
+    ],
+)
+def test_read_as_meant(text: str, plain: str, told: list[str]) -> None:
+    model = same(f"loss L = {text}", f"loss L = {plain}")
+    assert model.remarks == [f"<text>:4: {said}" for said in told]
+
+
+def test_letters_and_subscripts() -> None:
+    model = Model.parse(
+        "dim N, D, T\ndata c: T × N × D\nparam λ, θ₁, Wₕ: D × D, h[0]: N × D\nŷ = θ₁·λ\n"
+        "for t in 1..T:\n    h[t] = tanh(c[t] + hₜ₋₁ @ Wₕ)\nloss L = mean(h[T]²) + (ŷ − µ)²\n".replace("µ", "λ"))
+    assert [*model.params] == ["lam", "theta1", "W_h", "h0"] and "yhat" in model.equations
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("loss L = v·v", "v · v is a matrix product, @, or one of entries, *: write which"),
+        ("loss L = torch.var(X)", "torch.var divides by n - 1"),
+        ("loss L = X.grad", "'grad' is none"),
+        ("loss L = np.random(X)", "no function 'random'"),
+        ("loss L = X.shape[2]", "one of 2 is chosen by a whole number from -2 to 1"),
+        ("np = w\nloss L = np.exp(w)", "exp: too many positional arguments"),  # here np is a number of the model's
+        ("loss L = sum([x for x in X])", "there are no lists"),
+    ],
+)
+def test_refused_with_a_reason(text: str, said: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        Model.parse(HEAD + text)
+    assert said in str(caught.value)
+
+
+def test_every_other_word_stands_for_a_function_and_for_one_alone() -> None:
+    assert not [(word, f) for word, f in ALSO.items() if callee(f) is None or callee(word) is not None]
