@@ -45,7 +45,8 @@ class Names:
     def intermediate(self, wishes: Iterable[str]) -> str:
         """A name for an unnamed row: one of its role, or the next letter ("let a = …"); or what the user calls it."""
         wishes = [name for name in wishes if name not in self.avoided]
-        name = self.unique(*(wishes or [next(self._free)]))
+        known = next((k for k, name in enumerate(wishes, 1) if name in self.given), None)  # σ₂ after σ, not s
+        name = self.unique(*(wishes[:known] or [next(self._free)]))
         self.given.append(name)
         if name not in self.called:
             return name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import sympy as sp
@@ -12,9 +12,10 @@ from symbackprop.core.loops import Loop
 from symbackprop.core.maths import AtStep, Listed, Math, Num, Range, Sym, equal
 from symbackprop.core.names import Name, parse_name
 from symbackprop.core.ops.loop import base
+from symbackprop.core.registry import text_of
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context
-from symbackprop.render.document import Equation, Line, Prose
+from symbackprop.render.document import Equation, Line, Prose, Ref
 from symbackprop.render.entries import Entries, index_of
 from symbackprop.render.rows import Rows
 from symbackprop.render.symbols import Kept, kept_values
@@ -29,6 +30,20 @@ class Forward:
         self.rows = [row for row, _ in self.entries if isinstance(row, Node)]
         self.numbers = {row.id: k for k, (row, _) in enumerate(self.entries, 1) if isinstance(row, Node)}
         self.anchors = {row_id: f"eq-{k}" for row_id, k in self.numbers.items()}
+        self.blocks = self._blocks()
+
+    def _blocks(self) -> dict[int, tuple[Node, list[int]]]:
+        """The calls that are written out in several equations, and which these are, by the number of the first one that
+        no call before has."""
+        found: dict[int, tuple[Node, list[int]]] = {}
+        told: set[int] = set()
+        for call in [self.derivation.model.graph.nodes[i] for i in sorted(self.derivation.expanded)]:
+            numbers = sorted([self.numbers[x.id] for x in inside(call) if x.id in self.numbers])
+            own = [k for k in numbers if k not in told]
+            if len(numbers) > 1 and own:
+                found[own[0]] = (call, numbers)
+            told.update(numbers)
+        return found
 
     def _flat(self, rows: Iterable[Node], depth: int) -> list[tuple[Node | Kept, int]]:
         """Rows in the order in which they were declared, the body of a loop behind its head."""
@@ -61,7 +76,8 @@ class Forward:
         by_entry = context.by_entry and not row.is_result
         with r.letters.at_step(bool(depth)):
             left, right = _entry(r, row) if by_entry else (r.bare(row), self._result(r, row))
-        line = Line("definition", left, right, self._reason(context, row), value=value)
+        reason = self._reason(context, row) or self._block(number)
+        line = Line("definition", left, right, reason, value=value)
         if by_entry and row.shape and value is not None and value.shown is not None:
             line = replace(line, reason=(*line.reason, equal(r.bare(row), value.shown)), value=None)
         shape = context.shape(row.shape)
@@ -82,6 +98,16 @@ class Forward:
             return AtStep(r.bare(loop.carried[row.attr]), loop.index, last)
         return Sym(name)
 
+    def _block(self, number: int) -> Prose:
+        """The function that an equation begins to write out: LayerNorm: (1)–(5)."""
+        if number not in self.blocks:
+            return ()
+        call, numbers = self.blocks[number]
+        refs = [Ref(f"eq-{k}", f"({k})") for k in numbers]
+        in_a_row = numbers[-1] - numbers[0] < len(numbers)
+        said = (refs[0], "–", refs[-1]) if in_a_row else [x for ref in refs for x in (", ", ref)][1:]
+        return (f"{text_of(call.origin.function)}: ", *said) if call.origin is not None else ()
+
     def _reason(self, context: Context, row: Node) -> Prose:
         if row is context.loss:
             return ("the loss",)
@@ -97,6 +123,19 @@ def _entry(r: Rows, row: Node) -> tuple[Math, Math]:
     index = index_of(r, row)
     e = Entries(r, index)
     return e.named(row, r.bare(row), index), e.row(row, index)
+
+
+def inside(call: Node) -> Iterator[Node]:
+    """The rows that a call has made of its arguments, its own among them."""
+    assert call.origin is not None
+    seen = {a.id for a in call.origin.args if isinstance(a, Node)}
+    waiting = [call]
+    while waiting:
+        row = waiting.pop()
+        if row.id not in seen:
+            seen.add(row.id)
+            yield row
+            waiting += row.args
 
 
 def _as_printed(name: str) -> Name:

@@ -65,3 +65,9 @@ def test_what_cannot_be_called_otherwise(use: object, name: str, wanted: str, sa
     model.called[name] = wanted
     with pytest.raises(NameProblem, match=said):
         use(model)  # type: ignore[operator]
+
+
+def test_the_equations_that_a_function_is_written_out_in_are_grouped_under_its_words() -> None:
+    text = derive(load("transformer-block")).text()
+    assert [line.split("   ")[-1].strip() for line in text.splitlines() if ": (" in line and "let" in line] == [
+        "LayerNorm: (1)–(5)", "attention: (10)–(13)", "LayerNorm: (16)–(20)", "GELU: (23)–(24)"]
