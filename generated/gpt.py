@@ -116,8 +116,8 @@ def forward(params, data, dims=None):
     Y1_tilde = Y1 - mu_2                              # Y1_tilde = Y1 − mu_2   N×T×(d*h)
     # v_2 = mean(Y1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_2 = (Y1_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s = np.sqrt(v_2)                                  # s = sqrt(v_2)   N×T×1
-    Y1_hat = Y1_tilde / s                             # Y1_hat = Y1_tilde / s   N×T×(d*h)
+    sigma_2 = np.sqrt(v_2)                            # sigma_2 = sqrt(v_2)   N×T×1
+    Y1_hat = Y1_tilde / sigma_2                       # Y1_hat = Y1_tilde / sigma_2   N×T×(d*h)
     M1 = gb1 * Y1_hat + cb1                           # M1 = gb1 ⊙ Y1_hat + cb1   N×T×(d*h)
     z = (M1.reshape(N * T, d * h) @ W_u1).reshape(N, T, F) + b_u1  # z = M1 W_u1 + b_u1   N×T×F
     p = normal_cdf(z)                                 # p = normal_cdf(z)   N×T×F
@@ -128,16 +128,16 @@ def forward(params, data, dims=None):
     X1_tilde = X1 - mu_3                              # X1_tilde = X1 − mu_3   N×T×(d*h)
     # v_3 = mean(X1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_3 = (X1_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s_2 = np.sqrt(v_3)                                # s_2 = sqrt(v_3)   N×T×1
-    X1_hat = X1_tilde / s_2                           # X1_hat = X1_tilde / s_2   N×T×(d*h)
+    sigma_3 = np.sqrt(v_3)                            # sigma_3 = sqrt(v_3)   N×T×1
+    X1_hat = X1_tilde / sigma_3                       # X1_hat = X1_tilde / sigma_3   N×T×(d*h)
     A2 = ga2 * X1_hat + ca2                           # A2 = ga2 ⊙ X1_hat + ca2   N×T×(d*h)
     # Q2 = transpose(reshape(A2 W_q2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     Q2 = (A2.reshape(N * T, d * h) @ W_q2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K2 = transpose(reshape(A2 W_k2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     K2 = (A2.reshape(N * T, d * h) @ W_k2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    # S_att = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
-    S_att = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5
-    S_mask_2 = np.where(t1, S_att, -np.inf)           # S_mask_2 = where(t1, S_att, -inf)   N×h×T×T
+    # S_3 = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
+    S_3 = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5
+    S_mask_2 = np.where(t1, S_3, -np.inf)             # S_mask_2 = where(t1, S_3, -inf)   N×h×T×T
     P_att_2 = softmax(S_mask_2, axis=3)               # P_att_2 = softmax(S_mask_2)   N×h×T×T
     # S2 = transpose(reshape(A2 W_v2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S2 = (A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
@@ -148,8 +148,8 @@ def forward(params, data, dims=None):
     Y2_tilde = Y2 - mu_4                              # Y2_tilde = Y2 − mu_4   N×T×(d*h)
     # v_4 = mean(Y2_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_4 = (Y2_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s_3 = np.sqrt(v_4)                                # s_3 = sqrt(v_4)   N×T×1
-    Y2_hat = Y2_tilde / s_3                           # Y2_hat = Y2_tilde / s_3   N×T×(d*h)
+    sigma_4 = np.sqrt(v_4)                            # sigma_4 = sqrt(v_4)   N×T×1
+    Y2_hat = Y2_tilde / sigma_4                       # Y2_hat = Y2_tilde / sigma_4   N×T×(d*h)
     M2 = gb2 * Y2_hat + cb2                           # M2 = gb2 ⊙ Y2_hat + cb2   N×T×(d*h)
     z_2 = (M2.reshape(N * T, d * h) @ W_u2).reshape(N, T, F) + b_u2  # z_2 = M2 W_u2 + b_u2   N×T×F
     p_2 = normal_cdf(z_2)                             # p_2 = normal_cdf(z_2)   N×T×F
@@ -160,42 +160,42 @@ def forward(params, data, dims=None):
     X2_tilde = X2 - mu_5                              # X2_tilde = X2 − mu_5   N×T×(d*h)
     # v_5 = mean(X2_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_5 = (X2_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s_4 = np.sqrt(v_5)                                # s_4 = sqrt(v_5)   N×T×1
-    X2_hat = X2_tilde / s_4                           # X2_hat = X2_tilde / s_4   N×T×(d*h)
+    sigma_5 = np.sqrt(v_5)                            # sigma_5 = sqrt(v_5)   N×T×1
+    X2_hat = X2_tilde / sigma_5                       # X2_hat = X2_tilde / sigma_5   N×T×(d*h)
     O = g * X2_hat + c                                # O = g ⊙ X2_hat + c   N×T×(d*h)
     Z = (O.reshape(N * T, d * h) @ E.T).reshape(N, T, V)  # Z = O Eᵀ   N×T×V
     p_3, t4 = softmax_logsumexp(Z, axis=2)            # p_3 = softmax(Z)   N×T×V
     # L = mean(cross_entropy(Z, target))
     L = (t4 - np.take_along_axis(Z, target[:, :, None], axis=2)[:, :, 0]).sum() / (N * T)
     cache = {
-        "s_4": s_4, "p_3": p_3, "target": target, "E": E, "g": g, "X2_hat": X2_hat, "s_3": s_3, "W_d2": W_d2,
-        "p_2": p_2, "z_2": z_2, "W_u2": W_u2, "gb2": gb2, "Y2_hat": Y2_hat, "s_2": s_2, "W_o2": W_o2,
-        "P_att_2": P_att_2, "W_v2": W_v2, "S2": S2, "t3": t3, "Q2": Q2, "W_k2": W_k2, "K2": K2, "W_q2": W_q2,
-        "ga2": ga2, "X1_hat": X1_hat, "s": s, "W_d1": W_d1, "p": p, "z": z, "W_u1": W_u1, "gb1": gb1,
-        "Y1_hat": Y1_hat, "sigma": sigma, "W_o1": W_o1, "P_att": P_att, "W_v1": W_v1, "S1": S1, "t2": t2,
-        "Q1": Q1, "W_k1": W_k1, "K1": K1, "W_q1": W_q1, "ga1": ga1, "X0_hat": X0_hat, "words": words, "O": O,
-        "A1": A1, "A2": A2, "a": a, "b": b, "M1": M1, "M2": M2, "a_2": a_2, "a_3": a_3, "N": N, "T": T,
-        "V": V, "h": h, "d": d, "F": F, "dtypes": dtypes,
+        "sigma_5": sigma_5, "p_3": p_3, "target": target, "E": E, "g": g, "X2_hat": X2_hat,
+        "sigma_4": sigma_4, "W_d2": W_d2, "p_2": p_2, "z_2": z_2, "W_u2": W_u2, "gb2": gb2, "Y2_hat": Y2_hat,
+        "sigma_3": sigma_3, "W_o2": W_o2, "P_att_2": P_att_2, "W_v2": W_v2, "S2": S2, "t3": t3, "Q2": Q2,
+        "W_k2": W_k2, "K2": K2, "W_q2": W_q2, "ga2": ga2, "X1_hat": X1_hat, "sigma_2": sigma_2, "W_d1": W_d1,
+        "p": p, "z": z, "W_u1": W_u1, "gb1": gb1, "Y1_hat": Y1_hat, "sigma": sigma, "W_o1": W_o1,
+        "P_att": P_att, "W_v1": W_v1, "S1": S1, "t2": t2, "Q1": Q1, "W_k1": W_k1, "K1": K1, "W_q1": W_q1,
+        "ga1": ga1, "X0_hat": X0_hat, "words": words, "O": O, "A1": A1, "A2": A2, "a": a, "b": b, "M1": M1,
+        "M2": M2, "a_2": a_2, "a_3": a_3, "N": N, "T": T, "V": V, "h": h, "d": d, "F": F, "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
 
 def backward(cache, upstream=1.0):
     """The gradient of L, times upstream, with respect to every parameter and input."""
-    s_4 = cache["s_4"]                                # N×T×1
+    sigma_5 = cache["sigma_5"]                        # N×T×1
     p_3 = cache["p_3"]                                # N×T×V
     target = cache["target"]                          # N×T
     E = cache["E"]                                    # V×(d*h)
     g = cache["g"]                                    # (d*h)
     X2_hat = cache["X2_hat"]                          # N×T×(d*h)
-    s_3 = cache["s_3"]                                # N×T×1
+    sigma_4 = cache["sigma_4"]                        # N×T×1
     W_d2 = cache["W_d2"]                              # F×(d*h)
     p_2 = cache["p_2"]                                # N×T×F
     z_2 = cache["z_2"]                                # N×T×F
     W_u2 = cache["W_u2"]                              # (d*h)×F
     gb2 = cache["gb2"]                                # (d*h)
     Y2_hat = cache["Y2_hat"]                          # N×T×(d*h)
-    s_2 = cache["s_2"]                                # N×T×1
+    sigma_3 = cache["sigma_3"]                        # N×T×1
     W_o2 = cache["W_o2"]                              # (d*h)×(d*h)
     P_att_2 = cache["P_att_2"]                        # N×h×T×T
     W_v2 = cache["W_v2"]                              # (d*h)×(d*h)
@@ -207,7 +207,7 @@ def backward(cache, upstream=1.0):
     W_q2 = cache["W_q2"]                              # (d*h)×(d*h)
     ga2 = cache["ga2"]                                # (d*h)
     X1_hat = cache["X1_hat"]                          # N×T×(d*h)
-    s = cache["s"]                                    # N×T×1
+    sigma_2 = cache["sigma_2"]                        # N×T×1
     W_d1 = cache["W_d1"]                              # F×(d*h)
     p = cache["p"]                                    # N×T×F
     z = cache["z"]                                    # N×T×F
@@ -248,8 +248,8 @@ def backward(cache, upstream=1.0):
     t5 = (dX2_hat * X2_hat).sum(axis=2, keepdims=True) / (d * h)
     # t6 = sum(dX2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t6 = dX2_hat.sum(axis=2, keepdims=True) / (d * h)
-    # dX2 = 1 / s_4 ⊙ (dX2_hat − t5 ⊙ X2_hat − t6)   N×T×(d*h)
-    dX2 = 1 / s_4 * (dX2_hat - t5 * X2_hat - t6)
+    # dX2 = 1 / sigma_5 ⊙ (dX2_hat − t5 ⊙ X2_hat − t6)   N×T×(d*h)
+    dX2 = 1 / sigma_5 * (dX2_hat - t5 * X2_hat - t6)
     # dW_d2 = einsum(abc,abd→dc, dX2, a_3)   F×(d*h)
     dW_d2 = a_3.reshape(N * T, F).T @ dX2.reshape(N * T, d * h)
     db_d2 = dX2.sum(axis=(0, 1))                      # db_d2 = sum(dX2, axis=(0, 1))   (d*h)
@@ -267,8 +267,8 @@ def backward(cache, upstream=1.0):
     t7 = (dY2_hat * Y2_hat).sum(axis=2, keepdims=True) / (d * h)
     # t8 = sum(dY2_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t8 = dY2_hat.sum(axis=2, keepdims=True) / (d * h)
-    # dY2 = dX2 + 1 / s_3 ⊙ (dY2_hat − t7 ⊙ Y2_hat − t8)   N×T×(d*h)
-    dY2 = dX2 + 1 / s_3 * (dY2_hat - t7 * Y2_hat - t8)
+    # dY2 = dX2 + 1 / sigma_4 ⊙ (dY2_hat − t7 ⊙ Y2_hat − t8)   N×T×(d*h)
+    dY2 = dX2 + 1 / sigma_4 * (dY2_hat - t7 * Y2_hat - t8)
     # dW_o2 = einsum(abc,abd→dc, dY2, b)   (d*h)×(d*h)
     dW_o2 = b.reshape(N * T, d * h).T @ dY2.reshape(N * T, d * h)
     db = (dY2.reshape(N * T, d * h) @ W_o2.T).reshape(N, T, d * h)  # db = dY2 W_o2ᵀ   N×T×(d*h)
@@ -310,8 +310,8 @@ def backward(cache, upstream=1.0):
     t13 = (dX1_hat * X1_hat).sum(axis=2, keepdims=True) / (d * h)
     # t14 = sum(dX1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t14 = dX1_hat.sum(axis=2, keepdims=True) / (d * h)
-    # dX1 = dY2 + 1 / s_2 ⊙ (dX1_hat − t13 ⊙ X1_hat − t14)   N×T×(d*h)
-    dX1 = dY2 + 1 / s_2 * (dX1_hat - t13 * X1_hat - t14)
+    # dX1 = dY2 + 1 / sigma_3 ⊙ (dX1_hat − t13 ⊙ X1_hat − t14)   N×T×(d*h)
+    dX1 = dY2 + 1 / sigma_3 * (dX1_hat - t13 * X1_hat - t14)
     # dW_d1 = einsum(abc,abd→dc, dX1, a_2)   F×(d*h)
     dW_d1 = a_2.reshape(N * T, F).T @ dX1.reshape(N * T, d * h)
     db_d1 = dX1.sum(axis=(0, 1))                      # db_d1 = sum(dX1, axis=(0, 1))   (d*h)
@@ -327,8 +327,8 @@ def backward(cache, upstream=1.0):
     t15 = (dY1_hat * Y1_hat).sum(axis=2, keepdims=True) / (d * h)
     # t16 = sum(dY1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t16 = dY1_hat.sum(axis=2, keepdims=True) / (d * h)
-    # dY1 = dX1 + 1 / s ⊙ (dY1_hat − t15 ⊙ Y1_hat − t16)   N×T×(d*h)
-    dY1 = dX1 + 1 / s * (dY1_hat - t15 * Y1_hat - t16)
+    # dY1 = dX1 + 1 / sigma_2 ⊙ (dY1_hat − t15 ⊙ Y1_hat − t16)   N×T×(d*h)
+    dY1 = dX1 + 1 / sigma_2 * (dY1_hat - t15 * Y1_hat - t16)
     # dW_o1 = einsum(abc,abd→dc, dY1, a)   (d*h)×(d*h)
     dW_o1 = a.reshape(N * T, d * h).T @ dY1.reshape(N * T, d * h)
     da = (dY1.reshape(N * T, d * h) @ W_o1.T).reshape(N, T, d * h)  # da = dY1 W_o1ᵀ   N×T×(d*h)
@@ -449,8 +449,8 @@ def outputs(params, data, dims=None):
     Y1_tilde = Y1 - mu_2                              # Y1_tilde = Y1 − mu_2   N×T×(d*h)
     # v_2 = mean(Y1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_2 = (Y1_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s = np.sqrt(v_2)                                  # s = sqrt(v_2)   N×T×1
-    Y1_hat = Y1_tilde / s                             # Y1_hat = Y1_tilde / s   N×T×(d*h)
+    sigma_2 = np.sqrt(v_2)                            # sigma_2 = sqrt(v_2)   N×T×1
+    Y1_hat = Y1_tilde / sigma_2                       # Y1_hat = Y1_tilde / sigma_2   N×T×(d*h)
     M1 = gb1 * Y1_hat + cb1                           # M1 = gb1 ⊙ Y1_hat + cb1   N×T×(d*h)
     z = (M1.reshape(N * T, d * h) @ W_u1).reshape(N, T, F) + b_u1  # z = M1 W_u1 + b_u1   N×T×F
     p = normal_cdf(z)                                 # p = normal_cdf(z)   N×T×F
@@ -461,8 +461,8 @@ def outputs(params, data, dims=None):
     X1_tilde = X1 - mu_3                              # X1_tilde = X1 − mu_3   N×T×(d*h)
     # v_3 = mean(X1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_3 = (X1_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s_2 = np.sqrt(v_3)                                # s_2 = sqrt(v_3)   N×T×1
-    X1_hat = X1_tilde / s_2                           # X1_hat = X1_tilde / s_2   N×T×(d*h)
+    sigma_3 = np.sqrt(v_3)                            # sigma_3 = sqrt(v_3)   N×T×1
+    X1_hat = X1_tilde / sigma_3                       # X1_hat = X1_tilde / sigma_3   N×T×(d*h)
     A2 = ga2 * X1_hat + ca2                           # A2 = ga2 ⊙ X1_hat + ca2   N×T×(d*h)
     # Q2 = transpose(reshape(A2 W_q2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     Q2 = (A2.reshape(N * T, d * h) @ W_q2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
@@ -470,9 +470,9 @@ def outputs(params, data, dims=None):
     K2 = (A2.reshape(N * T, d * h) @ W_k2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # S2 = transpose(reshape(A2 W_v2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S2 = (A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    # S_att = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
-    S_att = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5
-    S_mask_2 = np.where(t1, S_att, -np.inf)           # S_mask_2 = where(t1, S_att, -inf)   N×h×T×T
+    # S_3 = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
+    S_3 = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5
+    S_mask_2 = np.where(t1, S_3, -np.inf)             # S_mask_2 = where(t1, S_3, -inf)   N×h×T×T
     P_att_2 = softmax(S_mask_2, axis=3)               # P_att_2 = softmax(S_mask_2)   N×h×T×T
     # b = reshape(transpose(P_att_2 S2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     b = (P_att_2 @ S2).transpose(0, 2, 1, 3).reshape(N, T, d * h)
@@ -481,8 +481,8 @@ def outputs(params, data, dims=None):
     Y2_tilde = Y2 - mu_4                              # Y2_tilde = Y2 − mu_4   N×T×(d*h)
     # v_4 = mean(Y2_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_4 = (Y2_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s_3 = np.sqrt(v_4)                                # s_3 = sqrt(v_4)   N×T×1
-    Y2_hat = Y2_tilde / s_3                           # Y2_hat = Y2_tilde / s_3   N×T×(d*h)
+    sigma_4 = np.sqrt(v_4)                            # sigma_4 = sqrt(v_4)   N×T×1
+    Y2_hat = Y2_tilde / sigma_4                       # Y2_hat = Y2_tilde / sigma_4   N×T×(d*h)
     M2 = gb2 * Y2_hat + cb2                           # M2 = gb2 ⊙ Y2_hat + cb2   N×T×(d*h)
     z_2 = (M2.reshape(N * T, d * h) @ W_u2).reshape(N, T, F) + b_u2  # z_2 = M2 W_u2 + b_u2   N×T×F
     p_2 = normal_cdf(z_2)                             # p_2 = normal_cdf(z_2)   N×T×F
@@ -493,8 +493,8 @@ def outputs(params, data, dims=None):
     X2_tilde = X2 - mu_5                              # X2_tilde = X2 − mu_5   N×T×(d*h)
     # v_5 = mean(X2_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_5 = (X2_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s_4 = np.sqrt(v_5)                                # s_4 = sqrt(v_5)   N×T×1
-    X2_hat = X2_tilde / s_4                           # X2_hat = X2_tilde / s_4   N×T×(d*h)
+    sigma_5 = np.sqrt(v_5)                            # sigma_5 = sqrt(v_5)   N×T×1
+    X2_hat = X2_tilde / sigma_5                       # X2_hat = X2_tilde / sigma_5   N×T×(d*h)
     O = g * X2_hat + c                                # O = g ⊙ X2_hat + c   N×T×(d*h)
     Z = (O.reshape(N * T, d * h) @ E.T).reshape(N, T, V)  # Z = O Eᵀ   N×T×V
     # t23 = sum(cross_entropy(Z, target))

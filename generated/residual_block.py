@@ -62,13 +62,13 @@ def forward(params, data, dims=None):
     Z2_tilde = Z2 - mu_2                              # Z2_tilde = Z2 − mu_2   N×S×S×K
     # v_2 = mean(Z2_tilde², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
     v_2 = (Z2_tilde ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
-    s = np.sqrt(v_2)                                  # s = sqrt(v_2)   1×1×1×K
-    Z2_hat = Z2_tilde / s                             # Z2_hat = Z2_tilde / s   N×S×S×K
+    sigma_2 = np.sqrt(v_2)                            # sigma_2 = sqrt(v_2)   1×1×1×K
+    Z2_hat = Z2_tilde / sigma_2                       # Z2_hat = Z2_tilde / sigma_2   N×S×S×K
     B2 = g2 * Z2_hat + c2                             # B2 = g2 ⊙ Z2_hat + c2   N×S×S×K
     R = X + B2                                        # R = X + B2   N×S×S×K
     Y = np.maximum(R, 0)                              # Y = relu(R)   N×S×S×K
     cache = {
-        "R": R, "g1": g1, "sigma": sigma, "g2": g2, "s": s, "Z2_hat": Z2_hat, "W2": W2, "B1": B1,
+        "R": R, "g1": g1, "sigma": sigma, "g2": g2, "sigma_2": sigma_2, "Z2_hat": Z2_hat, "W2": W2, "B1": B1,
         "Z1_hat": Z1_hat, "W1": W1, "X": X, "A1": A1, "N": N, "S": S, "K": K, "dtype": dtype,
         "dtypes": dtypes,
     }
@@ -81,7 +81,7 @@ def backward(cache, upstream):
     g1 = cache["g1"]                                  # K
     sigma = cache["sigma"]                            # 1×1×1×K
     g2 = cache["g2"]                                  # K
-    s = cache["s"]                                    # 1×1×1×K
+    sigma_2 = cache["sigma_2"]                        # 1×1×1×K
     Z2_hat = cache["Z2_hat"]                          # N×S×S×K
     W2 = cache["W2"]                                  # 3×3×K×K
     B1 = cache["B1"]                                  # N×S×S×K
@@ -95,8 +95,8 @@ def backward(cache, upstream):
     dR = dY * (R > 0)                                 # dR = dY ⊙ (R > 0)   N×S×S×K
     dg2 = (dR * Z2_hat).sum(axis=(0, 1, 2))           # dg2 = sum(dR ⊙ Z2_hat, axis=(0, 1, 2))   K
     dc2 = dR.sum(axis=(0, 1, 2))                      # dc2 = sum(dR, axis=(0, 1, 2))   K
-    # dZ2 = g2 / reshape(s, (K,)) ⊙ (dR − dg2 / (N*S**2) ⊙ Z2_hat − dc2 / (N*S**2))   N×S×S×K
-    dZ2 = g2 / s[0, 0, 0, :] * (dR - dg2 / (N * S ** 2) * Z2_hat - dc2 / (N * S ** 2))
+    # dZ2 = g2 / reshape(sigma_2, (K,)) ⊙ (dR − dg2 / (N*S**2) ⊙ Z2_hat − dc2 / (N*S**2))   N×S×S×K
+    dZ2 = g2 / sigma_2[0, 0, 0, :] * (dR - dg2 / (N * S ** 2) * Z2_hat - dc2 / (N * S ** 2))
     # dW2 = conv2d_kernel(A1, dZ2, (3, 3), padding=1)   3×3×K×K
     dW2 = conv2d_kernel(A1, dZ2, (1, 1), (1, 1), (3, 3))
     # dA1 = conv2d_input(dZ2, W2, (S, S), padding=1)   N×S×S×K
@@ -141,8 +141,8 @@ def outputs(params, data, dims=None):
     Z2_tilde = Z2 - mu_2                              # Z2_tilde = Z2 − mu_2   N×S×S×K
     # v_2 = mean(Z2_tilde², axis=(0, 1, 2), keepdims=True) + 1e-5   1×1×1×K
     v_2 = (Z2_tilde ** 2).sum(axis=(0, 1, 2), keepdims=True) / (N * S ** 2) + 1e-05
-    s = np.sqrt(v_2)                                  # s = sqrt(v_2)   1×1×1×K
-    Z2_hat = Z2_tilde / s                             # Z2_hat = Z2_tilde / s   N×S×S×K
+    sigma_2 = np.sqrt(v_2)                            # sigma_2 = sqrt(v_2)   1×1×1×K
+    Z2_hat = Z2_tilde / sigma_2                       # Z2_hat = Z2_tilde / sigma_2   N×S×S×K
     B2 = g2 * Z2_hat + c2                             # B2 = g2 ⊙ Z2_hat + c2   N×S×S×K
     R = X + B2                                        # R = X + B2   N×S×S×K
     Y = np.maximum(R, 0)                              # Y = relu(R)   N×S×S×K

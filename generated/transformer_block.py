@@ -86,25 +86,25 @@ def forward(params, data, dims=None):
     X1_tilde = X1 - mu_2                              # X1_tilde = X1 − mu_2   N×T×(d*h)
     # v_2 = mean(X1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_2 = (X1_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s = np.sqrt(v_2)                                  # s = sqrt(v_2)   N×T×1
-    X1_hat = X1_tilde / s                             # X1_hat = X1_tilde / s   N×T×(d*h)
+    sigma_2 = np.sqrt(v_2)                            # sigma_2 = sqrt(v_2)   N×T×1
+    X1_hat = X1_tilde / sigma_2                       # X1_hat = X1_tilde / sigma_2   N×T×(d*h)
     M = g2 * X1_hat + c2                              # M = g2 ⊙ X1_hat + c2   N×T×(d*h)
     U = (M.reshape(N * T, d * h) @ W1).reshape(N, T, F) + b1  # U = M W1 + b1   N×T×F
     p = normal_cdf(U)                                 # p = normal_cdf(U)   N×T×F
     G = gated(U, p)                                   # G = U ⊙ p   N×T×F
     Y = X1 + (G.reshape(N * T, F) @ W2).reshape(N, T, d * h) + b2  # Y = X1 + G W2 + b2   N×T×(d*h)
     cache = {
-        "s": s, "W2": W2, "p": p, "U": U, "W1": W1, "g2": g2, "X1_hat": X1_hat, "sigma": sigma, "W_o": W_o,
-        "P": P, "W_v": W_v, "V": V, "O": O, "Q": Q, "W_k": W_k, "K": K, "W_q": W_q, "g1": g1, "X_hat": X_hat,
-        "A": A, "a": a, "M": M, "G": G, "N": N, "T": T, "h": h, "d": d, "F": F, "dtype": dtype,
-        "dtypes": dtypes,
+        "sigma_2": sigma_2, "W2": W2, "p": p, "U": U, "W1": W1, "g2": g2, "X1_hat": X1_hat, "sigma": sigma,
+        "W_o": W_o, "P": P, "W_v": W_v, "V": V, "O": O, "Q": Q, "W_k": W_k, "K": K, "W_q": W_q, "g1": g1,
+        "X_hat": X_hat, "A": A, "a": a, "M": M, "G": G, "N": N, "T": T, "h": h, "d": d, "F": F,
+        "dtype": dtype, "dtypes": dtypes,
     }
     return Y, cache
 
 
 def backward(cache, upstream):
     """The gradients with respect to every parameter and input, given upstream, the gradient of Y."""
-    s = cache["s"]                                    # N×T×1
+    sigma_2 = cache["sigma_2"]                        # N×T×1
     W2 = cache["W2"]                                  # F×(d*h)
     p = cache["p"]                                    # N×T×F
     U = cache["U"]                                    # N×T×F
@@ -144,8 +144,8 @@ def backward(cache, upstream):
     t2 = (dX1_hat * X1_hat).sum(axis=2, keepdims=True) / (d * h)
     # t3 = sum(dX1_hat, axis=-1, keepdims=True) / (d*h)   N×T×1
     t3 = dX1_hat.sum(axis=2, keepdims=True) / (d * h)
-    # dX1 = dY + 1 / s ⊙ (dX1_hat − t2 ⊙ X1_hat − t3)   N×T×(d*h)
-    dX1 = dY + 1 / s * (dX1_hat - t2 * X1_hat - t3)
+    # dX1 = dY + 1 / sigma_2 ⊙ (dX1_hat − t2 ⊙ X1_hat − t3)   N×T×(d*h)
+    dX1 = dY + 1 / sigma_2 * (dX1_hat - t2 * X1_hat - t3)
     # dW_o = einsum(abc,abd→dc, dX1, a)   (d*h)×(d*h)
     dW_o = a.reshape(N * T, d * h).T @ dX1.reshape(N * T, d * h)
     da = (dX1.reshape(N * T, d * h) @ W_o.T).reshape(N, T, d * h)  # da = dX1 W_oᵀ   N×T×(d*h)
@@ -233,8 +233,8 @@ def outputs(params, data, dims=None):
     X1_tilde = X1 - mu_2                              # X1_tilde = X1 − mu_2   N×T×(d*h)
     # v_2 = mean(X1_tilde², axis=-1, keepdims=True) + 1e-5   N×T×1
     v_2 = (X1_tilde ** 2).sum(axis=2, keepdims=True) / (d * h) + 1e-05
-    s = np.sqrt(v_2)                                  # s = sqrt(v_2)   N×T×1
-    X1_hat = X1_tilde / s                             # X1_hat = X1_tilde / s   N×T×(d*h)
+    sigma_2 = np.sqrt(v_2)                            # sigma_2 = sqrt(v_2)   N×T×1
+    X1_hat = X1_tilde / sigma_2                       # X1_hat = X1_tilde / sigma_2   N×T×(d*h)
     M = g2 * X1_hat + c2                              # M = g2 ⊙ X1_hat + c2   N×T×(d*h)
     U = (M.reshape(N * T, d * h) @ W1).reshape(N, T, F) + b1  # U = M W1 + b1   N×T×F
     p = normal_cdf(U)                                 # p = normal_cdf(U)   N×T×F

@@ -142,8 +142,8 @@ def test_a_model_in_one_line_gets_its_intermediates_named() -> None:
     from tests.render.helpers import build
 
     doc = build("data x, y\nparam w1, w2\nloss L = 1/2*(y - tanh(w2*tanh(w1*x)))**2")
-    assert [e.name for e in doc.forward if e.introduced] == ["z", "h", "z_2", "a"]
-    assert "dL/dw₁ = −(y − a)·(1 − a²)·w₂·(1 − h²)·x" in text_lines(step(doc, "w1"))
+    assert [e.name for e in doc.forward if e.introduced] == ["z", "h", "z_2", "h_2"]
+    assert "dL/dw₁ = −(y − h₂)·(1 − h₂²)·w₂·(1 − h²)·x" in text_lines(step(doc, "w1"))
 
 
 def test_a_gradient_that_is_written_with_another_follows_it() -> None:
