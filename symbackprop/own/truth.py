@@ -6,7 +6,7 @@ and the gradients of intermediates.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from math import prod
 from typing import Any, NamedTuple
@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from symbackprop.core.graph import FLOAT, Node
-from symbackprop.core.shapes import evaluate_shape
+from symbackprop.core.shapes import evaluate_dim, evaluate_shape
 from symbackprop.errors import ModelError
 from symbackprop.grade.naming import plain
 from symbackprop.grade.points import DISTRIBUTION, GENERAL, HARD, Array, Point, Points, class_targets
 from symbackprop.grade.reference import Reference, copied, loop_counters, loop_dimensions
 from symbackprop.model.model import Model
 from symbackprop.verify.sampling import choose_sizes
+from symbackprop.verify.values import learned
 
 STEPS, REDRAWN, ROOM = 3, 24, 3000
 SMALL_VALUES, LARGE_VALUES = 0.03, 3.0
@@ -117,6 +118,21 @@ class Truth:
         if name not in self.reference.rows:
             self.reference.stack(name)
         return self.reference.rows.get(name)
+
+    def untold(self, words: Sequence[str]) -> dict[str, int]:
+        """The declared sizes that code with these parameters can but take for granted: it is not handed them, and no
+        array shows them, as the heads of h*d columns."""
+        meanings = [m for w in words if (m := self.argument(w)) is not None]
+        known = {**self.model.leaves(), **self.model.intermediates(), **self.model.output_rows}
+        rows = [*self.model.leaves().values(), *self.model.output_rows.values(), *[known[n] for _, n in meanings if n in known]]
+        sizes = choose_sizes(self.model, np.random.default_rng(self.seed), self.sizes)
+        axes = [(d, evaluate_dim(d, sizes)) for row in rows for d in row.shape]
+        told = {name: sizes[name] for _, name in meanings if name in sizes}
+        taken: dict[str, int] = {}
+        for name, default in self.model.sizes.items():
+            if default is not None and name not in learned(axes, {**told, **taken}):
+                taken[name] = default
+        return taken
 
     def known_words(self) -> list[str]:
         return [*self.own, *self.model.sizes, *[f"d{n}" for n in self.model.output_rows]]
