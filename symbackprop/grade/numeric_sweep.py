@@ -36,15 +36,17 @@ class NumericSweep:
         self._links: dict[tuple[Edge, tuple[int, ...]], tuple[Node, Node]] = {}
         self._locals: dict[Edge, Array] = {}
         self._seeds: dict[int, Array] = {}
+        self._changed: dict[int, Array] = {}
 
     def gradient(self, swaps: Swaps) -> Array:
         """∂L/∂target when the edges in ``swaps`` hand back something else than they should."""
-        changed: dict[int, Array] = {}
+        self._changed = changed = {}
         swapped = {e.argument.id for e in swaps}
         with np.errstate(all="ignore"):
             for row, consumers in self._plan:
                 if row.id in swapped or not changed.keys().isdisjoint(consumers):
-                    changed[row.id] = self._settled(row, self.reference.edges(row), swaps, changed)
+                    changed[row.id] = self._settled(row, self.reference.edges(row), swaps)
+        self._changed = {}
         return changed[self.target.id] if self.target.id in changed else self.right(self.target)
 
     @cached_property
@@ -55,11 +57,14 @@ class NumericSweep:
         """The right ∂L/∂row."""
         return self.point.value(self.reference.gradient(row))
 
-    def _settled(self, row: Node, edges: Sequence[Edge], swaps: Swaps, changed: dict[int, Array]) -> Array:
+    def above(self, row: Node) -> Array:
+        """∂L/∂row in the sweep that is under way, for a swap further down."""
+        return self._changed[row.id] if row.id in self._changed else self.right(row)
+
+    def _settled(self, row: Node, edges: Sequence[Edge], swaps: Swaps) -> Array:
         total = self._seed(row)
         for edge in edges:
-            upstream = changed.get(edge.consumer.id)
-            upstream = self.right(edge.consumer) if upstream is None else upstream
+            upstream = self.above(edge.consumer)
             swap = swaps.get(edge)
             total = total + (self.passed(edge, upstream) if swap is None else swap(self, edge, upstream))
         return total
@@ -106,14 +111,17 @@ class NumericSweep:
         assert part is not None, "an edge of the sweep passes something on"
         return leaf, unbroadcast(part, edge.argument.shape)
 
-    def formula(self, form: f.Formula, args: Sequence[Node], out: Node | None = None) -> Array:
-        """The value of a formula over rows, each read only when it occurs."""
+    def formula(self, form: f.Formula, args: Sequence[Node | Array], out: Node | Array | None = None) -> Array:
+        """The value of a formula over rows, each read only when it occurs, or over arrays."""
         form, own = sized(form, self.point.sizes), PLACEHOLDERS[len(args)]
-        given = {PLACEHOLDERS[i]: self.point.value(args[i]) for i in f.arguments(form)}
+        given = {PLACEHOLDERS[i]: self._value(args[i]) for i in f.arguments(form)}
         if out is not None and f.reads_out(form):
-            given[own] = self.point.value(out)
+            given[own] = self._value(out)
         with np.errstate(all="ignore"):
             return evaluate_expr(np, to_sympy(form, out=own), given)
+
+    def _value(self, row: Node | Array) -> Array:
+        return self.point.value(row) if isinstance(row, Node) else row
 
 
 def summed(value: Array, shape: tuple[int, ...]) -> Array:

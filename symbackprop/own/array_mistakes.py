@@ -7,7 +7,6 @@ do, and yields candidates of the same kind.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import combinations, product
 from typing import Any
 
@@ -31,13 +30,14 @@ from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.loops import body_leaf
 from symbackprop.core.shapes import bracketed, dim_text, same_shape, shape_text
 from symbackprop.derive.record import Edge
-from symbackprop.errors import ModelError
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.derivation_mistakes import Candidate, Place, Swap, nothing, with_operands
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array
 from symbackprop.grade.reference import Reference
+from symbackprop.own.local_mistakes import AT_EDGES as LOCAL
+from symbackprop.own.local_mistakes import Priced, candidate, skipped, told
 
 OVERWRITTEN, AXIS, SWAPPED, CONVENTION, SHIFTED = "overwritten", "axis", "swapped", "convention", "shifted"
 COPIES = ("gather", "unfold", "slice", "take_along_axis", "repeat")
@@ -53,38 +53,30 @@ def overwrites(place: Place) -> Iterator[Candidate]:
     if edge.index == 0 and op in COPIES:
         what = "an index that occurs twice" if op == "gather" else "entries that overlap"
         says = f"= stands where += belongs in d{name}: of {what} only the last contribution is kept"
-        yield _candidate(place, OVERWRITTEN, says, _last_copy, 15, (("overwrites", op, name), ("overwrites", op)))
+        yield candidate(place, OVERWRITTEN, says, _last_copy, 15, (("overwrites", op, name), ("overwrites", op)))
         places = edge.consumer.args[1].ndim if is_lookup(edge.consumer) else 0
+        if places > 1:  # a loop of backward writes the first step last
+            yield candidate(place, OVERWRITTEN, says, _last_copy_backwards, 16)
         for axis in range(places) if places > 1 else ():
             within = says.replace("occurs twice", f"occurs twice in one step along axis {axis}")
-            yield _candidate(place, OVERWRITTEN, within, _last_copy_of_each(axis), 16)
+            yield candidate(place, OVERWRITTEN, within, _last_copy_of_each(axis), 16)
     if edge.index == 1 and op == "conv2d":
         says = f"= stands where += belongs in d{name}: of the sum over the places of the window only the last is kept"
-        yield _candidate(place, OVERWRITTEN, says, lambda s, e, up: s.passed(e, _last_place(up)), 15)
+        yield candidate(place, OVERWRITTEN, says, lambda s, e, up: s.passed(e, _last_place(up)), 15)
     if edge.index == 0 and op == "conv2d":
         says = f"= stands where += belongs in d{name}: where windows overlap only the last contribution is kept"
-        yield _candidate(place, OVERWRITTEN, says, _last_window, 15)
-
-
-def _candidate(place: Place, kind: str, says: str, swap: Swap, cost: int,
-               patterns: tuple[object, ...] = ()) -> Candidate:
-    return Priced(kind, lambda: Finding(kind, says, place.factor), {place.edge: swap}, 0, patterns, cost)
-
-
-@dataclass(frozen=True)
-class Priced(Candidate):
-    """A candidate that says itself how late it is tried."""
-
-    price: int = 30
-
-    @property
-    def cost(self) -> int:
-        return self.price
+        yield candidate(place, OVERWRITTEN, says, _last_window, 15)
+        yield candidate(place, OVERWRITTEN, says, _windows((0, 0), added=False), 15)  # as col2im does
 
 
 def _last_copy(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     """Every entry of the consumer is a copy of one of the argument: numbering these tells which."""
     return _written_over(sweep, edge, _numbered(sweep, edge), upstream)
+
+
+def _last_copy_backwards(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    """The same where steps along axis 0 are written from the last to the first."""
+    return _written_over(sweep, edge, _numbered(sweep, edge)[::-1], upstream[::-1])
 
 
 def _last_copy_of_each(axis: int) -> Swap:
@@ -148,10 +140,12 @@ def shifted_windows(place: Place) -> Iterator[Candidate]:
         words = " and ".join(f"{abs(k)} along axis {axis}" for axis, k in enumerate(off, 1) if k)
         says = f"the windows over {image} are shifted by {words} in d{name}: the padding is cut off, or an index " \
                "begins, at the wrong place"
-        yield _candidate(place, SHIFTED, says, _shifted(off), 19)
+        yield candidate(place, SHIFTED, says, _windows(off), 19)
 
 
-def _shifted(off: tuple[int, int]) -> Swap:
+def _windows(off: tuple[int, int], added: bool = True) -> Swap:
+    """What a convolution hands back place by place of its kernel, with windows that are ``off``, not ``added`` up."""
+
     def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
         image, kernel = (sweep.point.value(a) for a in edge.consumer.args)
         stride, padding = ([int(k) for k in pair] for pair in (edge.consumer.attr.stride, edge.consumer.attr.padding))
@@ -165,7 +159,7 @@ def _shifted(off: tuple[int, int]) -> Swap:
             if edge.index:
                 result[a, b] = np.einsum("nijc,nijk->ck", padded[window], upstream)
             else:
-                padded[window] += upstream @ kernel[a, b].T
+                padded[window] = upstream @ kernel[a, b].T + (padded[window] if added else 0)
         inner = [slice(p + margin + o, p + margin + o + n)
                  for p, o, n in zip(padding, off, image.shape[1:3], strict=True)]
         return result if edge.index else padded[:, inner[0], inner[1]]
@@ -181,8 +175,41 @@ def maxima(place: Place) -> Iterator[Candidate]:
     name = m.clipped(place.reference.name(consumer), SHORT)
     unmasked = f"the mask of the entries that are the maximum is missing: d{name} is handed on to every entry"
     shared = f"d{name} is shared equally by all entries, as by a mean: it belongs to the maximum alone"
-    yield _candidate(place, m.MISSING_FACTOR, unmasked, _spread_out, 23)
-    yield _candidate(place, m.SUBSTITUTION, shared, lambda s, e, up: _spread_out(s, e, up) / _share(s, e), 23)
+    yield candidate(place, m.MISSING_FACTOR, unmasked, _spread_out, 23)
+    yield candidate(place, m.SUBSTITUTION, shared, lambda s, e, up: _spread_out(s, e, up) / _share(s, e), 23)
+
+
+def unmasked_maxima(place: Place) -> Iterator[Candidate]:
+    """A ReLU in front of a maximum whose mask is left out: where all its entries are 0 they tie, and code hands on to
+    each of them or to the first, whichever way the model shares."""
+    row = place.edge.argument
+    while is_unfolded(row) or is_reshaped(row):
+        row = row.args[0]
+    if not place.edge.consumer.op.chooses or getattr(row.attr, "head", None) != "relu":
+        return
+    for relu in (e for e in place.reference.edges(row.args[0]) if e.consumer is row):
+        says = f"the factor {place.reference.local_name(relu, place.target)} = " \
+               f"{place.reference.name(relu.argument)} > 0 is missing"
+        for first in (False, True):
+            swaps: dict[Edge, Swap] = {place.edge: _to_the_largest(first), relu: lambda s, e, up: up}
+            yield Priced(m.MISSING_FACTOR, told(m.MISSING_FACTOR, says, place.factor), swaps, 0, (), 23)
+
+
+def _to_the_largest(first: bool) -> Swap:
+    """The whole gradient to every entry that is the maximum, or to the first."""
+
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        axes, keepdims = edge.consumer.attr
+        axes, value = tuple(int(a) for a in axes), sweep.point.value(edge.argument)
+        largest = value == value.max(axis=axes, keepdims=True)
+        flat = np.moveaxis(largest, axes, range(-len(axes), 0))
+        if first:
+            lines = flat.reshape(*flat.shape[: -len(axes)], -1)
+            flat = ((np.cumsum(lines, -1) == 1) & lines).reshape(flat.shape)
+        largest = np.moveaxis(flat, range(-len(axes), 0), axes)
+        return largest * (upstream if keepdims else np.expand_dims(upstream, axes))
+
+    return swap
 
 
 def _spread_out(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
@@ -202,7 +229,7 @@ def without_upstream(place: Place) -> Iterator[Candidate]:
     if consumer.op.chooses or is_product(consumer) or is_convolution(consumer):
         name = f"d{m.clipped(place.reference.name(consumer), SHORT)}"
         says = f"the upstream gradient {name} is missing: 1 stands where it belongs"
-        yield _candidate(place, m.MISSING_FACTOR, says, lambda s, e, up: s.passed(e, np.ones_like(up)), 23)
+        yield candidate(place, m.MISSING_FACTOR, says, lambda s, e, up: s.passed(e, np.ones_like(up)), 23)
 
 
 def divided_by_one_less(place: Place) -> Iterator[Candidate]:
@@ -213,7 +240,7 @@ def divided_by_one_less(place: Place) -> Iterator[Candidate]:
     if number.free_symbols:
         texts = [bracketed(dim_text(number)), bracketed(dim_text(number - 1))]
         says = f"1/{texts[1]} stands where 1/{texts[0]} belongs in {place.factor}"
-        yield _candidate(place, m.MEAN, says, _scaled_by(number / (number - 1)), 29, (("one less", number),))
+        yield candidate(place, m.MEAN, says, _scaled_by(number / (number - 1)), 29, (("one less", number),))
 
 
 def rolled(place: Place) -> Iterator[Candidate]:
@@ -225,7 +252,19 @@ def rolled(place: Place) -> Iterator[Candidate]:
     for says, times in ((f"d{name} is rolled in the same direction as {name}: backward rolls the other way", 1),
                         (f"d{name} is not rolled back", 0)):
         pattern = ("rolled", m.base_name(name), times)
-        yield _candidate(place, AXIS, says, _put_back(whole, times), 21, ((*pattern, whole.id), pattern))
+        yield candidate(place, AXIS, says, _put_back(whole, times), 21, ((*pattern, whole.id), pattern))
+
+
+def turned(place: Place) -> Iterator[Candidate]:
+    """Rotary positions turned on by the same angle, where backward turns back: the sign of the sine."""
+    edge, whole = place.edge, _only_consumer(place.reference, place.edge.consumer)
+    form = edge.consumer.attr.partial(edge.index) if edge.consumer.form is not None and whole is not None else None
+    sine = form.body if isinstance(form, f.Neg) else form
+    factor = edge.consumer.args[sine.index] if isinstance(sine, f.Arg) else None
+    if whole is not None and factor is not None and factor.head == "sin":
+        name = m.clipped(place.reference.name(whole), SHORT)
+        says = f"in the gradient of {name}, the sign of the sine is wrong: backward turns by the opposite angle"
+        yield candidate(place, m.SIGN, says, _scaled_by(sp.S.NegativeOne), 30, (("turned", whole.id), ("turned",)))
 
 
 def _only_consumer(reference: Reference, row: Node) -> Node | None:
@@ -271,7 +310,7 @@ def axes_exchanged(place: Place) -> Iterator[Candidate]:
         above = f"d{place.reference.name(edge.consumer)}" if place.reference.is_named(edge.consumer) else \
             "the gradient from above"
         says = f"in d{name}, a transpose of {above} (axes {i} and {j}) is missing or too many"
-        yield _candidate(place, m.TRANSPOSE, says, _upstream_exchanged(i, j), 18)
+        yield candidate(place, m.TRANSPOSE, says, _upstream_exchanged(i, j), 18)
     for k, other in enumerate(args):
         for i, j in _equal_axes(other) if k != edge.index and other.kind == FLOAT else ():
             axes = [*range(other.ndim)]
@@ -279,7 +318,7 @@ def axes_exchanged(place: Place) -> Iterator[Candidate]:
             new = (*args[:k], transpose(other, axes), *args[k + 1 :])
             shown = m.clipped(place.reference.name(other), SHORT)
             says = f"in d{name}, a transpose of {shown} (axes {i} and {j}) is missing or too many"
-            yield _candidate(place, m.TRANSPOSE, says, with_operands(new), 18)
+            yield candidate(place, m.TRANSPOSE, says, with_operands(new), 18)
 
 
 def _equal_axes(row: Node) -> Iterator[tuple[int, int]]:
@@ -349,7 +388,7 @@ def softmax_axes(place: Place) -> Iterator[Candidate]:
     for axis in range(consumer.ndim):
         if axis != right:
             says = f"the sum in the backward of the softmax {name} runs over axis {axis}, where axis {right} belongs"
-            yield _candidate(place, AXIS, says, _softmax_over(axis), 26)
+            yield candidate(place, AXIS, says, _softmax_over(axis), 26)
 
 
 def _softmax_over(axis: int) -> Swap:
@@ -372,7 +411,7 @@ def softmax_parts(place: Place) -> Iterator[Candidate]:
         if number == ONLY_SUM and any(is_pick(e.consumer) for e in place.reference.edges(consumer)):
             says = f"the one-hot is missing: {name} stands where {name} minus the one-hot of the true class belongs"
         patterns = (("softmax", number, m.base_name(name)), ("softmax", number))
-        yield _candidate(place, m.MISSING_FACTOR, says, _softmax_with(axis, change), 21, patterns)
+        yield candidate(place, m.MISSING_FACTOR, says, _softmax_with(axis, change), 21, patterns)
 
 
 _SOFTMAX_PARTS: tuple[tuple[str, Callable[[Array, Array, int], Array]], ...] = (
@@ -398,6 +437,32 @@ def _softmax_with(axis: int, change: Callable[[Array, Array, int], Array]) -> Sw
     return lambda sweep, edge, upstream: change(sweep.point.value(edge.consumer), upstream, axis)
 
 
+def softmax_sums(place: Place) -> Iterator[Candidate]:
+    """Attention without its probabilities: sum(dP * P) is sum(dO * O) for O = P @ V, and another array stands there."""
+    p = place.edge.consumer
+    edges = place.reference.edges(p) if p.op.distribution else []
+    if len(edges) != 1 or not is_product(edges[0].consumer) or edges[0].consumer.ndim != p.ndim:
+        return
+    o = edges[0].consumer
+    if not place.reference.is_named(o):
+        return
+    name, softmax = place.reference.name(o), place.reference.name(p)
+    others = [r for r in place.known if r is not o and len(r.shape) == len(o.shape) and same_shape(r.shape, o.shape)]
+    for other in (*others, None):
+        wrong = f"d{name}" if other is None else f"d{name} * {place.reference.name(other)}"
+        says = f"in the backward of the softmax {softmax}, sum({wrong}) stands where sum(d{name} * {name}) belongs, " \
+               f"which is sum(d{softmax} * {softmax})"
+        yield candidate(place, m.SUBSTITUTION, says, _softmax_less(o, other), 26, (("softmax sum", wrong),))
+
+
+def _softmax_less(o: Node, other: Node | None) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        weights = 1.0 if other is None else sweep.point.value(other)
+        return sweep.point.value(edge.consumer) * (upstream - (sweep.above(o) * weights).sum(-1, keepdims=True))
+
+    return swap
+
+
 def sum_axes(place: Place) -> Iterator[Candidate]:
     """A sum over another axis in the branch through a mean or a norm, which was spread over an axis."""
     reduced, argument = place.edge.consumer, place.edge.argument
@@ -411,7 +476,7 @@ def sum_axes(place: Place) -> Iterator[Candidate]:
             says = f"the {word} in the branch of d{name} through {way} runs over axis {axis}, " \
                    f"where axis {over} belongs"
             for inside in (True, False):
-                yield _candidate(place, AXIS, says, _summed_over(axis, axes, word == "mean", inside), 27)
+                yield candidate(place, AXIS, says, _summed_over(axis, axes, word == "mean", inside), 27)
 
 
 def unsummed(place: Place) -> Iterator[Candidate]:
@@ -420,7 +485,7 @@ def unsummed(place: Place) -> Iterator[Candidate]:
     if is_sum(reduced) and place.edge.argument.ndim > 1:
         name = place.reference.name(place.edge.argument)
         says = f"the sum in the branch of d{name} through {through(place.reference, place.edge)} is missing"
-        yield _candidate(place, m.MISSING_SUM, says, _not_summed, 27)
+        yield candidate(place, m.MISSING_SUM, says, _not_summed, 27)
 
 
 def _not_summed(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
@@ -443,7 +508,7 @@ def true_class(reference: Reference, row: Node, target: Node) -> Iterator[Candid
             which = "at the true classes" if inside else "off the true classes"
             says = f"{which} d{name} {words}"
             swaps = {e: _masked(picks[0], factor, inside) for e in edges}
-            yield Priced(kind, _told(kind, says, name), swaps, 0, (), 32)
+            yield Priced(kind, told(kind, says, name), swaps, 0, (), 32)
 
 
 def _masked(pick: Edge, factor: sp.Expr, inside: bool) -> Swap:
@@ -489,55 +554,6 @@ def _spread(sweep: NumericSweep, row: Node, argument: Node, factor: Any) -> Iter
             yield from _spread(sweep, edge.consumer, argument, local)
 
 
-def complements(place: Place) -> Iterator[Candidate]:
-    """u where 1 − u belongs in a local derivative, as σ·σ for σ(1 − σ), or the reverse."""
-    consumer = place.edge.consumer
-    if consumer.form is None:
-        return
-    right = consumer.attr.partial(place.edge.index)
-    for wrong, old, new in _complements(right):
-        texts = [place.reference.written(x, consumer.args, consumer) for x in (right, new, old)]
-        says = f"in {place.factor} = {texts[0]}, {texts[1]} stands where {texts[2]} belongs"
-        swap = _local(wrong)
-        pattern = ("complement", consumer.attr, place.edge.index, wrong)
-        yield Priced(m.WRONG_FACTOR, _told(m.WRONG_FACTOR, says, place.factor), {place.edge: swap}, 0, (pattern,), 29)
-
-
-def _complements(form: f.Formula) -> Iterator[tuple[f.Formula, f.Formula, f.Formula]]:
-    """(whole formula, the part that was there, what stands there now)"""
-    other = _complement(form)
-    if other is not None:
-        yield other, form, other
-    parts = f.children(form)
-    for k, part in enumerate(parts):
-        for inner, old, new in _complements(part):
-            try:
-                yield f.rebuild(form, (*parts[:k], inner, *parts[k + 1 :])), old, new
-            except ModelError:
-                continue
-
-
-def _complement(form: f.Formula) -> f.Formula | None:
-    match form:
-        case f.Add((f.Num(one), f.Neg(body))) if one == 1:
-            return body
-        case f.Arg() | f.Out() | f.Call():
-            return f.add(f.ONE, f.neg(form))
-    return None
-
-
-def _local(form: f.Formula) -> Swap:
-    return lambda sweep, edge, up: sweep.times(edge, up, sweep.formula(form, edge.consumer.args, edge.consumer))
-
-
-def guided(place: Place) -> Iterator[Candidate]:
-    """A ReLU mask made of the gradient from above."""
-    if place.edge.consumer.attr is not None and getattr(place.edge.consumer.attr, "head", None) == "relu":
-        name = place.reference.name(place.edge.argument)
-        says = f"the ReLU mask of d{name} is made of the upstream gradient, where {name} > 0 belongs"
-        yield _candidate(place, m.SUBSTITUTION, says, lambda s, e, up: up * (up > 0), 24)
-
-
 def scaled(place: Place) -> Iterator[Candidate]:
     """What an edge hands back times a constant: a term of several, or at every step of a loop."""
     reference, edge = place.reference, place.edge
@@ -546,7 +562,7 @@ def scaled(place: Place) -> Iterator[Candidate]:
     alone = len(reference.edges(edge.argument)) == 1
     for number, (factor, kind, words) in enumerate(_constants(reference)[: PLAIN if alone else None]):
         patterns = (("scaled", edge.consumer.attr, edge.index, family, factor),) if number < PLAIN else ()
-        yield Priced(kind, _told(kind, f"{shown} {words}", place.factor), {edge: _scaled_by(factor)}, 0, patterns,
+        yield Priced(kind, told(kind, f"{shown} {words}", place.factor), {edge: _scaled_by(factor)}, 0, patterns,
                      31 if alone else 28)
 
 
@@ -599,7 +615,7 @@ def without_a_factor(place: Place) -> Iterator[Candidate]:
     ones = other.graph.full(1, other.shape)
     says = f"the factor {place.reference.name(other)} is missing in d{place.reference.name(edge.argument)}"
     new = tuple(ones if k != edge.index else a for k, a in enumerate(args))
-    yield _candidate(place, m.MISSING_FACTOR, says, with_operands(new), 22)
+    yield candidate(place, m.MISSING_FACTOR, says, with_operands(new), 22)
 
 
 # -- what a whole row's gradient is multiplied with
@@ -614,7 +630,7 @@ def extra_factors(reference: Reference, row: Node, target: Node) -> Iterator[Can
     for text, value in _FACTORS:
         says = f"the factor {text.format(a=name)} does not belong into d{name}"
         swaps = {e: _multiplied(row, value) for e in edges}
-        yield Priced(m.EXTRA_FACTOR, _told(m.EXTRA_FACTOR, says, name), swaps, 0, (), 33)
+        yield Priced(m.EXTRA_FACTOR, told(m.EXTRA_FACTOR, says, name), swaps, 0, (), 33)
 
 
 _FACTORS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
@@ -623,10 +639,6 @@ _FACTORS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
     ("({a} > 0)", lambda a: a > 0),
     ("{a}", lambda a: a),
 )
-
-
-def _told(kind: str, says: str, name: str) -> Callable[[], Finding]:
-    return lambda: Finding(kind, says, name)
 
 
 def _multiplied(row: Node, value: Callable[[Array], Array]) -> Swap:
@@ -639,7 +651,7 @@ def detached(reference: Reference, row: Node, target: Node) -> Iterator[Candidat
     if edges and reference.is_named(row):
         name = reference.name(row)
         says = f"nothing flows back through {name}: the path is detached, {name} is taken as a constant"
-        yield Priced(m.MISSING_PATH, _told(m.MISSING_PATH, says, name), dict.fromkeys(edges, nothing), 0, (), 19)
+        yield Priced(m.MISSING_PATH, told(m.MISSING_PATH, says, name), dict.fromkeys(edges, nothing), 0, (), 19)
 
 
 def one_step_only(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
@@ -652,7 +664,7 @@ def one_step_only(reference: Reference, row: Node, target: Node) -> Iterator[Can
         way = reference.local_name(kept, target)
         says = f"= stands where += belongs in d{name}: of {len(edges)} contributions only that through {way} is kept"
         swaps: dict[Edge, Swap] = {e: nothing for e in edges if e is not kept}
-        yield Priced(OVERWRITTEN, _told(OVERWRITTEN, says, name), swaps, 0, (), 15)
+        yield Priced(OVERWRITTEN, told(OVERWRITTEN, says, name), swaps, 0, (), 15)
 
 
 def branch(reference: Reference, edge: Edge) -> str:
@@ -726,8 +738,8 @@ def one_entry_only(place: Place) -> Iterator[Candidate]:
     for axis in summed_axes(edge):
         where = f"of the sum over axis {axis} of {above} only the"
         last = f"= stands where += belongs in d{name}: {where} last entry is kept"
-        yield _candidate(place, OVERWRITTEN, last, _only(axis, -1), 32)
-        yield _candidate(place, m.MISSING_SUM, f"{where} first entry is kept in d{name}", _only(axis, 0), 32)
+        yield candidate(place, OVERWRITTEN, last, _only(axis, -1), 32)
+        yield candidate(place, m.MISSING_SUM, f"{where} first entry is kept in d{name}", _only(axis, 0), 32)
 
 
 def _only(axis: int, entry: int) -> Swap:
@@ -753,7 +765,7 @@ def other_gradients(place: Place) -> Iterator[Candidate]:
         other = reference.gradients.get(row.id)
         if other is not None and other is not right and row.shape and same_shape(row.shape, edge.consumer.shape):
             says = f"in {where}, d{name} stands where {shown} belongs"
-            yield _candidate(place, m.SUBSTITUTION, says, _handed(row), 35)
+            yield candidate(place, m.SUBSTITUTION, says, _handed(row), 35)
 
 
 def _handed(row: Node) -> Swap:
@@ -767,15 +779,15 @@ def extra_terms(reference: Reference, row: Node, target: Node) -> Iterator[Candi
     for other, source in others:
         if source is not row and source.id in reference.gradients and same_shape(source.shape, row.shape):
             says = f"the term d{other} does not belong into d{name}"
-            yield Priced(m.TERM, _told(m.TERM, says, name), {edges[0]: _added(source)}, 0, (), 33)
+            yield Priced(m.TERM, told(m.TERM, says, name), {edges[0]: _added(source)}, 0, (), 33)
 
 
 def _added(source: Node) -> Swap:
     return lambda sweep, edge, upstream: sweep.passed(edge, upstream) + sweep.right(source)
 
 
-AT_EDGES = (overwrites, shifted_windows, maxima, without_upstream, divided_by_one_less, rolled, products,
-            axes_exchanged, softmax_axes, softmax_parts, sum_axes, unsummed, complements, guided, scaled,
+AT_EDGES = (overwrites, shifted_windows, maxima, unmasked_maxima, without_upstream, divided_by_one_less, rolled, turned,
+            products, axes_exchanged, softmax_axes, softmax_parts, softmax_sums, sum_axes, unsummed, *LOCAL, scaled,
             without_a_factor, one_entry_only, other_gradients)
 
 
@@ -785,7 +797,7 @@ def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candi
     name = m.clipped(reference.name(row), SHORT)
     for factor, kind, words in _constants(reference) if len(edges) > 1 else ():
         swaps = dict.fromkeys(edges, _scaled_by(factor))
-        yield Priced(kind, _told(kind, f"d{name} {words}" if reference.is_named(row) else
+        yield Priced(kind, told(kind, f"d{name} {words}" if reference.is_named(row) else
                                  f"the gradient of {name} {words}", name), swaps, 0, (), 31)
 
 
@@ -797,7 +809,7 @@ def exchanged_parts(reference: Reference, row: Node, target: Node) -> Iterator[C
             a, b = reference.name(one.consumer), reference.name(other.consumer)
             says = f"in d{reference.name(row)}, the gradients of {a} and {b} are in each other's places"
             swaps = {one: _handing_on(other.consumer), other: _handing_on(one.consumer)}
-            yield Priced(SWAPPED, _told(SWAPPED, says, a), swaps, 0, (), 27)
+            yield Priced(SWAPPED, told(SWAPPED, says, a), swaps, 0, (), 27)
 
 
 def _handing_on(source: Node) -> Swap:
@@ -806,8 +818,8 @@ def _handing_on(source: Node) -> Swap:
 
 AT_ROWS = (exchanged_parts, missing_branches, scaled_rows, extra_terms, extra_factors, detached, one_step_only,
            true_class)
-FEW_AT_EDGES = (overwrites, shifted_windows, maxima, without_upstream, divided_by_one_less, rolled, products,
-                softmax_axes, softmax_parts)
+FEW_AT_EDGES = (overwrites, shifted_windows, maxima, unmasked_maxima, without_upstream, divided_by_one_less, rolled,
+                turned, products, softmax_axes, softmax_parts, softmax_sums, skipped)
 FEW_AT_ROWS = (missing_branches, one_step_only)
 
 

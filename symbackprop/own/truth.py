@@ -124,7 +124,8 @@ class Truth:
         array shows them, as the heads of h*d columns."""
         meanings = [m for w in words if (m := self.argument(w)) is not None]
         known = {**self.model.leaves(), **self.model.intermediates(), **self.model.output_rows}
-        rows = [*self.model.leaves().values(), *self.model.output_rows.values(), *[known[n] for _, n in meanings if n in known]]
+        rows = [*self.model.leaves().values(), *self.model.output_rows.values()]
+        rows += [known[n] for _, n in meanings if n in known]
         sizes = choose_sizes(self.model, np.random.default_rng(self.seed), self.sizes)
         axes = [(d, evaluate_dim(d, sizes)) for row in rows for d in row.shape]
         told = {name: sizes[name] for _, name in meanings if name in sizes}

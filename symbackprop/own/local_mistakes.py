@@ -1,0 +1,225 @@
+"""Mistakes in a local derivative that code makes and formulas on paper do not: a gradient where a value belongs, the
+derivative of an activation skipped, the value of a cached result in another place.
+
+Rules and candidates are those of `grade.derivation_mistakes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from symbackprop.core import formula as f
+from symbackprop.core.graph import Node
+from symbackprop.core.shapes import same_shape
+from symbackprop.derive.record import Edge
+from symbackprop.errors import ModelError
+from symbackprop.grade import mistakes as m
+from symbackprop.grade.derivation_mistakes import Candidate, Place, Swap, replaced
+from symbackprop.grade.mistakes import Finding
+from symbackprop.grade.numeric_sweep import NumericSweep
+from symbackprop.grade.points import Array
+
+SHORT = 60
+
+
+def candidate(place: Place, kind: str, says: str, swap: Swap, cost: int,
+               patterns: tuple[object, ...] = ()) -> Candidate:
+    return Priced(kind, lambda: Finding(kind, says, place.factor), {place.edge: swap}, 0, patterns, cost)
+
+
+@dataclass(frozen=True)
+class Priced(Candidate):
+    """A candidate that says itself how late it is tried."""
+
+    price: int = 30
+
+    @property
+    def cost(self) -> int:
+        return self.price
+
+
+def told(kind: str, says: str, name: str) -> Callable[[], Finding]:
+    return lambda: Finding(kind, says, name)
+
+
+
+# -- u where 1 - u belongs, a mask of the wrong array
+
+
+def complements(place: Place) -> Iterator[Candidate]:
+    """u where 1 − u belongs in a local derivative, as σ·σ for σ(1 − σ), or the reverse."""
+    consumer = place.edge.consumer
+    if consumer.form is None:
+        return
+    right = consumer.attr.partial(place.edge.index)
+    for wrong, old, new in _complements(right):
+        texts = [place.reference.written(x, consumer.args, consumer) for x in (right, new, old)]
+        says = f"in {place.factor} = {texts[0]}, {texts[1]} stands where {texts[2]} belongs"
+        swap = _local(wrong)
+        pattern = ("complement", consumer.attr, place.edge.index, wrong)
+        yield Priced(m.WRONG_FACTOR, told(m.WRONG_FACTOR, says, place.factor), {place.edge: swap}, 0, (pattern,), 29)
+
+
+def _complements(form: f.Formula) -> Iterator[tuple[f.Formula, f.Formula, f.Formula]]:
+    """(whole formula, the part that was there, what stands there now)"""
+    other = _complement(form)
+    if other is not None:
+        yield other, form, other
+    parts = f.children(form)
+    for k, part in enumerate(parts):
+        for inner, old, new in _complements(part):
+            try:
+                yield f.rebuild(form, (*parts[:k], inner, *parts[k + 1 :])), old, new
+            except ModelError:
+                continue
+
+
+def _complement(form: f.Formula) -> f.Formula | None:
+    match form:
+        case f.Add((f.Num(one), f.Neg(body))) if one == 1:
+            return body
+        case f.Arg() | f.Out() | f.Call():
+            return f.add(f.ONE, f.neg(form))
+    return None
+
+
+def _local(form: f.Formula) -> Swap:
+    return lambda sweep, edge, up: sweep.times(edge, up, sweep.formula(form, edge.consumer.args, edge.consumer))
+
+
+def guided(place: Place) -> Iterator[Candidate]:
+    """A ReLU mask made of the gradient from above."""
+    if place.edge.consumer.attr is not None and getattr(place.edge.consumer.attr, "head", None) == "relu":
+        name = place.reference.name(place.edge.argument)
+        says = f"the ReLU mask of d{name} is made of the upstream gradient, where {name} > 0 belongs"
+        yield candidate(place, m.SUBSTITUTION, says, lambda s, e, up: up * (up > 0), 24)
+
+
+# -- a gradient where a value belongs
+
+
+def gradients_for_values(place: Place) -> Iterator[Candidate]:
+    """``da * a * (1 - da)``: the gradient where the value belongs in a local derivative, or the two exchanged."""
+    edge, consumer = place.edge, place.edge.consumer
+    if consumer.form is None:
+        return
+    form, other = consumer.attr.partial(edge.index), f.Arg(len(consumer.args))
+    for leaf, row in _leaves(form, consumer):
+        if not same_shape(row.shape, consumer.shape):
+            continue
+        name = place.reference.name(row)
+        above = place.reference.name(consumer) if place.reference.is_named(consumer) else name
+        for wrong in dict.fromkeys([*_once(form, leaf, other), replaced(form, leaf, other)]):
+            says = f"in {place.factor} = {place.reference.written(form, consumer.args, consumer)}, the gradient " \
+                   f"d{above} stands where {name} belongs"
+            pattern = ("gradient for value", consumer.attr, edge.index, wrong)
+            yield candidate(place, m.SUBSTITUTION, says, _with_gradient(wrong), 30, (pattern,))
+        says = f"in d{place.reference.name(edge.argument)}, {name} and its gradient d{above} are exchanged"
+        pattern = ("exchanged with value", consumer.attr, edge.index, leaf)
+        yield candidate(place, m.SUBSTITUTION, says, _exchanged(replaced(form, leaf, other), row), 30, (pattern,))
+
+
+def _leaves(form: f.Formula, consumer: Node) -> Iterator[tuple[f.Formula, Node]]:
+    yield from ((f.Arg(i), consumer.args[i]) for i in f.arguments(form))
+    if f.reads_out(form):
+        yield f.OUT, consumer
+
+
+def _once(form: f.Formula, old: f.Formula, new: f.Formula) -> Iterator[f.Formula]:
+    """The formula with one occurrence of a leaf as another."""
+    if form is old or form == old:
+        yield new
+    parts = f.children(form)
+    for k, part in enumerate(parts):
+        for inner in _once(part, old, new):
+            try:
+                yield f.rebuild(form, (*parts[:k], inner, *parts[k + 1 :]))
+            except ModelError:
+                continue
+
+
+def _with_gradient(form: f.Formula) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        consumer = edge.consumer
+        return sweep.times(edge, upstream, sweep.formula(form, (*consumer.args, upstream), consumer))
+
+    return swap
+
+
+def _exchanged(form: f.Formula, row: Node) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        consumer = edge.consumer
+        local = sweep.formula(form, (*consumer.args, upstream), consumer)
+        return sweep.times(edge, sweep.point.value(row), local)
+
+    return swap
+
+
+# -- a derivative written by the result
+
+
+def by_result(place: Place) -> Iterator[Candidate]:
+    """Mistakes in ``d * y / a``, which is how code writes the derivative of y = a * b by a: y is cached."""
+    edge, consumer = place.edge, place.edge.consumer
+    if not _is_proportional(consumer.form, edge.index):
+        return
+    by, other = f.Arg(edge.index), f.Arg(len(consumer.args))
+    name = f"d{m.clipped(place.reference.name(edge.argument), SHORT)}"
+    if place.reference.is_named(consumer):
+        says = f"the factor {place.reference.name(consumer)} is missing in {name}"
+        yield candidate(place, m.MISSING_FACTOR, says, _formula(f.div(f.ONE, by)), 24)
+    for new, kind, says, moved in place.exchanges(consumer):
+        pattern = (("by result", consumer.attr, edge.index, moved),) if moved else ()
+        yield candidate(place, kind, f"in {name}, {says}", _formula(f.div(other, by), new), 31, pattern)
+
+
+def _is_proportional(form: f.Formula | None, index: int) -> bool:
+    match form:
+        case f.Mul(factors):
+            return f.Arg(index) in factors and len(factors) > 1
+        case f.Div(num, den):
+            return index not in f.arguments(den) and (num == f.Arg(index) or _is_proportional(num, index))
+    return False
+
+
+def _formula(form: f.Formula, *new: Node) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        consumer = edge.consumer
+        return sweep.times(edge, upstream, sweep.formula(form, (*consumer.args, *new), consumer))
+
+    return swap
+
+
+# -- the derivative of an activation skipped
+
+
+def skipped(place: Place) -> Iterator[Candidate]:
+    """``dh @ W.T`` where ``da @ W.T`` belongs and h = tanh(a): in one of the terms that a is handed back to."""
+    edge, reference = place.edge, place.reference
+    link = _activation_above(place, edge.consumer) if edge.consumer.form is None else None
+    if link is None or link.consumer.form is None:
+        return
+    h, name, a = [m.clipped(reference.name(r), SHORT) for r in (link.consumer, edge.argument, link.argument)]
+    local = reference.written(link.consumer.attr.partial(0), link.consumer.args, link.consumer)
+    says = f"the factor {local} is missing in the term of d{name} through {a}: d{h} is handed back as it is"
+    pattern = ("skipped", link.consumer.attr, m.base_name(h), edge.consumer.op.name, edge.index)
+    yield candidate(place, m.MISSING_FACTOR, says, _handing_on(link.consumer), 21, (pattern,))
+
+
+def _activation_above(place: Place, row: Node) -> Edge | None:
+    """The edge to the activation that a row flows into alone, perhaps added to others on the way."""
+    edges = place.reference.edges(row)
+    if len(edges) != 1 or edges[0].consumer.form is None or not same_shape(edges[0].consumer.shape, row.shape):
+        return None
+    form = edges[0].consumer.attr.partial(edges[0].index)
+    if form == f.ONE:
+        return _activation_above(place, edges[0].consumer)
+    return edges[0] if len(edges[0].consumer.args) == 1 else None
+
+
+def _handing_on(row: Node) -> Swap:
+    return lambda sweep, edge, upstream: sweep.passed(edge, sweep.above(row))
+
+
+AT_EDGES = (complements, guided, gradients_for_values, by_result, skipped)
