@@ -15,8 +15,9 @@ from symbackprop.apart.forms import Form, Given, Raw, UnknownWord, form_of
 from symbackprop.apart.libraries import back
 from symbackprop.apart.process import CodeEnded, Process, RemoteForm
 from symbackprop.apart.source import loaded, member, split_target
+from symbackprop.derive.record import Edge
 from symbackprop.errors import BrokenModule, ModelError, NameProblem, UsageError, did_you_mean
-from symbackprop.grade.derivation_mistakes import Candidate
+from symbackprop.grade.derivation_mistakes import Candidate, Place, repeated
 from symbackprop.grade.mistakes import UNEXPLAINED, UNREADABLE, Finding
 from symbackprop.grade.points import Array, Point
 from symbackprop.model.load import as_model, listed
@@ -25,13 +26,16 @@ from symbackprop.own.c_function import CForm
 from symbackprop.own.compare import CLOSE, OFF, SHAPE, SINGLE_STEP, Pair, all_close, distance, pair
 from symbackprop.own.diagnosis import Diagnosis, is_large, row_of
 from symbackprop.own.handing import changed, handed
+from symbackprop.own.kinks import displaced_masks, has_kink
 from symbackprop.own.report import FAIL, MAX_SAYS, PASS, Gradient, Report
 from symbackprop.own.results import Returned, returned
 from symbackprop.own.smallest import smallest
+from symbackprop.own.sweeps import Sweep
 from symbackprop.own.truth import STEPS, Truth
 
 DTYPES = ("float64", "float32")
 TRIALS, MAX_FORMULA = 3, 160
+NEARLY = 1e-3  # where all numbers are small a mask tells, and what rounding leaves does not
 RUNS_AWAY = {"MemoryError", "RecursionError", "SystemExit", "KeyboardInterrupt",
              "RuntimeError: can't start new thread"}
 
@@ -184,6 +188,8 @@ class Checker:
             self._longer()
         if self.report_.verdict == PASS:
             self._kinks(runs[0])
+            for run in runs:
+                self._near_kinks(run)
         return self.report_
 
     def _only_equal(self, failure: CallFailed) -> Report:
@@ -469,6 +475,37 @@ class Checker:
                     "where entries tie or an argument is at a kink, another convention than the model's: "
                     f"d{name}{index} is {compared.given[place]:.6g}, by the model {compared.right[place]:.6g}")
                 return
+
+    def _near_kinks(self, run: Run) -> None:
+        """A mask whose threshold is not the kink is wrong however rarely an entry is between them."""
+        reference = self.truth.reference
+        kinks = [e for row in reference.order for e in reference.edges(row) if has_kink(e)]
+        point = self.truth.near_kinks(run.point) if kinks else None
+        if point is None:
+            return
+        point = self.prepared(point)
+        try:
+            near = self.run(point)
+        except (CallFailed, UsageError):
+            return
+        for gradient in self.report_.gradients:
+            finding = self._displaced(gradient.name, near, kinks)
+            if finding is not None:
+                gradient.verdict, gradient.kind, gradient.says = FAIL, finding.kind, finding.says
+
+    def _displaced(self, name: str, near: Run, kinks: Sequence[Edge]) -> Finding | None:
+        """The mask beside its kink that makes a gradient what it is where all numbers are small."""
+        right = self.truth.right(name, near.point)
+        size, given = float(np.max(np.abs(right), initial=0.0)), near.returned.gradients.get(name)
+        if size == 0 or given is None or given.shape != right.shape:
+            return None
+        compared = Pair(given / size, right / size, NEARLY)
+        if compared.agrees(compared.right):
+            return None
+        sweep = Sweep(self.truth.reference, near.point, row_of(self.truth, name))
+        found = [c for e in kinks for c in displaced_masks(Place(self.truth.reference, e, sweep.target, ()))]
+        masks = (c for c in (*found, *repeated(found)) if compared.agrees(sweep.gradient(c.swaps) / size))
+        return next((c.tell() for c in masks), None)
 
 
 def _unknown(label: str, word: str, truth: Truth) -> UsageError:

@@ -23,6 +23,7 @@ from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
 from symbackprop.own import array_mistakes as own
 from symbackprop.own.compare import OFF, SHAPE, Pair, distance
+from symbackprop.own.kinks import displaced_masks
 from symbackprop.own.multiples import ANY, multiple, ratio
 from symbackprop.own.other_values import EPS, substitutions
 from symbackprop.own.partial_sums import partial_sum
@@ -174,7 +175,7 @@ class Diagnosis:
         if row.id not in self.pool:
             large = self.large
             places = [Place(self.reference, e, self.target, self._known(e)) for e in self.reference.edges(row)]
-            at_edge = (*AT_EDGES.values(), *(own.AT_EDGES if not large else own.FEW_AT_EDGES))
+            at_edge = (*AT_EDGES.values(), *(own.AT_EDGES if not large else own.FEW_AT_EDGES), displaced_masks)
             found = [c for place in places for rule in at_edge for c in rule(place)]
             at_row = (scaled_paths, *(own.AT_ROWS if not large else own.FEW_AT_ROWS))
             self.pool[row.id] = [*found, *[c for rule in at_row for c in rule(self.reference, row, self.target)]]

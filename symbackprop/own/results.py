@@ -79,8 +79,10 @@ Items = tuple[list[tuple[str, Any]], list[Any]]
 def _items(results: Any, read: Sequence[Sequence[str | None]], returns: Sequence[str] | None, truth: Truth, label: str
            ) -> Items:
     """(word, value) of the results that have a name, and those that have none."""
+    if returns is not None:
+        _require_known(returns, truth)
     if isinstance(results, Mapping):
-        return [(str(k), v) for k, v in results.items()], []
+        return _of_keys({str(k): v for k, v in results.items()}, returns, truth, label), []
     items = list(results) if isinstance(results, (tuple, list)) else [results]
     words = list(_words(items, read, returns, truth, label))
     named: list[tuple[str, Any]] = []
@@ -95,17 +97,33 @@ def _items(results: Any, read: Sequence[Sequence[str | None]], returns: Sequence
     return named, unnamed
 
 
+def _require_known(returns: Sequence[str], truth: Truth) -> None:
+    for word in returns:
+        if truth.gradient_of(word) is None and word != "_":
+            raise UsageError(f"--returns: {truth.model.name} has no array {word!r}; it has {', '.join(truth.targets)}."
+                             f"{did_you_mean(word, truth.targets)}")
+
+
+def _of_keys(results: Mapping[str, Any], returns: Sequence[str] | None, truth: Truth, label: str
+             ) -> list[tuple[str, Any]]:
+    """(word, value) of what came back under keys: of all, or of those that ``returns`` names."""
+    if returns is None:
+        return list(results.items())
+    wanted = {truth.gradient_of(word): word for word in returns if word != "_"}
+    kept = [(k, v) for k, v in results.items() if truth.gradient_of(k) in wanted]
+    lost = wanted.keys() - {truth.gradient_of(k) for k, _ in kept}
+    if lost:
+        raise UsageError(f"--returns names {', '.join(w for n, w in wanted.items() if n in lost)}, and {label} returns "
+                         f"{', '.join(results) or 'nothing'}")
+    return kept
+
+
 def _words(items: Sequence[Any], read: Sequence[Sequence[str | None]], returns: Sequence[str] | None, truth: Truth,
            label: str) -> Sequence[str | None]:
     """A word for every item."""
     if returns is not None:
         if len(returns) != len(items):
             raise UsageError(f"{label} returns {_count(len(items))}, but --returns names {_count(len(returns))}")
-        for word in returns:
-            if truth.gradient_of(word) is None and word != "_":
-                hint = did_you_mean(word, truth.targets)
-                raise UsageError(f"--returns: {truth.model.name} has no array {word!r}; it has "
-                                 f"{', '.join(truth.targets)}.{hint}")
         return [None if w == "_" else w for w in returns]
     fitting = [line for line in read if len(line) == len(items)]
     best = max(fitting, key=lambda line: sum(w is not None and truth.gradient_of(w) is not None for w in line),

@@ -24,7 +24,7 @@ from symbackprop.verify.sampling import choose_sizes
 from symbackprop.verify.values import learned
 
 STEPS, REDRAWN, ROOM = 3, 24, 3000
-SMALL_VALUES, LARGE_VALUES = 0.03, 3.0
+SMALL_VALUES, NEAR = 0.03, 1e-4
 UPSTREAM = ("upstream", "dout", "grad_output", "grad_outputs", "grad_out", "d_out", "gradient", "dupstream")
 VALUE, SIZE, SEED, GRADIENT = "value", "size", "upstream", "gradient"
 _PREFIXES = ("dL_d", "dLd", "grad_", "d_", "delta_", "d", "g_", "grad")
@@ -233,6 +233,10 @@ class Truth:
     def tied(self, point: Point) -> Point | None:
         """The point rounded to small whole numbers, so that entries tie and functions meet their kinks."""
         return self._changed(point, lambda value: np.clip(np.round(1.2 * value), -2, 2))
+
+    def near_kinks(self, point: Point) -> Point | None:
+        """The point with values so small that masks whose threshold is not quite 0 tell."""
+        return self._scaled(point, NEAR)
 
     def _changed(self, point: Point, change: Any) -> Point | None:
         source = self.sources[self.style]
