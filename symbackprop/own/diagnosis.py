@@ -158,7 +158,7 @@ class Diagnosis:
         return self._multiple([p.right for p in self.pairs])
 
     def _multiple(self, values: Sequence[Array], any_number: bool = True) -> Finding | None:
-        found = multiple(self.reference, self.points, self.pairs, values)
+        found = multiple(self.reference, self.points, self.pairs, values, self.truth.fixed)
         return found if any_number or found is None or found.factor != ANY else None
 
     # -- mistakes in the derivation

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
@@ -21,14 +22,15 @@ SAME_FACTOR = 2e-4
 Usual = Iterator[tuple[str, str, list[float]]]
 
 
-def multiple(reference: Reference, points: Sequence[Point], pairs: Sequence[Pair], values: Sequence[Array]
-             ) -> Finding | None:
-    """Which constant the returned gradients are of ``values``; the factor of one without a meaning is `ANY`."""
+def multiple(reference: Reference, points: Sequence[Point], pairs: Sequence[Pair], values: Sequence[Array],
+             steps: Mapping[str, int]) -> Finding | None:
+    """Which constant the returned gradients are of ``values``; the factor of one without a meaning is `ANY`. ``steps``
+    are the sizes that are written out."""
     factors = [ratio(p, v) for p, v in zip(pairs, values, strict=True)]
     known = [c for c in factors if c is not None]
     if len(known) < len(factors) or all(np.isnan(c) for c in known) or _equal(known, [1.0] * len(known)):
         return None
-    for kind, says, usual in _usual(reference, points):
+    for kind, says, usual in _usual(reference, points, steps):
         if _equal(known, usual):
             also = [x for _, x, constant in _constants(reference, points) if _equal(known, constant) and x != says]
             return Finding(kind, " or ".join([says.partition(":")[0], *also]) if also else says)
@@ -60,12 +62,12 @@ def _equal(a: Sequence[float], b: Sequence[float]) -> bool:
     return all(np.isnan(x) or np.isnan(y) or abs(x - y) <= SAME_FACTOR * abs(y) for x, y in zip(a, b, strict=True))
 
 
-def _usual(reference: Reference, points: Sequence[Point]) -> Usual:
+def _usual(reference: Reference, points: Sequence[Point], steps: Mapping[str, int]) -> Usual:
     """(kind, words, what it multiplies the gradient with at every point), likelier first."""
     for kind, says, number in _NUMBERS:
         yield kind, says, [number] * len(points)
     for sign, also in _ALSO:
-        yield from _means(reference, points, sign, also)
+        yield from _means(_sizes(reference, points, steps), sign, also)
     yield from _roots(reference, points)
     yield from _constants(reference, points)
 
@@ -102,9 +104,18 @@ _ALSO = (
 )
 
 
-def _means(reference: Reference, points: Sequence[Point], sign: float, also: str) -> Usual:
-    for d in (d for d in lengths(reference) if d.free_symbols):
-        values, text = [p.number(d) for p in points], bracketed(dim_text(d))
+def _sizes(reference: Reference, points: Sequence[Point], steps: Mapping[str, int]
+           ) -> Iterator[tuple[str, list[float]]]:
+    """What means divide by, as a text and as numbers: sizes, steps of a loop, and both together."""
+    sizes = [(d, [p.number(d) for p in points]) for d in lengths(reference) if d.free_symbols]
+    yield from ((bracketed(dim_text(d)), values) for d, values in sizes)
+    for name, count in steps.items():
+        yield name, [float(count)] * len(points)
+        yield from ((bracketed(dim_text(sp.Symbol(name) * d)), [count * v for v in values]) for d, values in sizes)
+
+
+def _means(sizes: Iterator[tuple[str, list[float]]], sign: float, also: str) -> Usual:
+    for text, values in sizes:
         large = f"the factor 1/{text} is missing: it is {text} times too large, a sum and not a mean"
         small = f"the factor 1/{text} is there once too often: it is {text} times too small, a mean and not a sum"
         yield m.MEAN, large + also, [sign * v for v in values]

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from symbackprop.core import formula as f
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
 from symbackprop.errors import ModelError
@@ -220,8 +221,17 @@ class Truth:
         return max((prod(shape) for shape in shapes), default=1)
 
     def hard(self, point: Point) -> Point:
-        """The same point with targets that are 0 or 1."""
-        return self.sources[HARD].at({leaf.id: point.value(leaf) for leaf in self.sources[HARD].leaves}, point.sizes)
+        """The same point with targets that are 0 or 1: those of a cross entropy, and data y of which the model has
+        1 - y as well."""
+        values = {leaf.id: point.value(leaf) for leaf in self.sources[HARD].leaves}
+        chosen = {i: (v > 0) * 1.0 for i, v in values.items() if i in self._choices}
+        return self.sources[HARD].at(values | chosen, point.sizes)
+
+    @cached_property
+    def _choices(self) -> set[int]:
+        data = {r.id for n, r in self.reference.rows.items() if n in self.model.leaves() and n not in self.targets}
+        return {row.args[i].id for row in self.reference.order if row.form is not None
+                for i in _complemented(row.form)} & data
 
     def general(self, point: Point) -> Point:
         return self.sources[GENERAL].at({leaf.id: point.value(leaf) for leaf in self.sources[GENERAL].leaves},
@@ -272,6 +282,15 @@ class Truth:
                       for r in leaves}
             self._coarse_points[id(point)] = point, Point(point.sizes, values, point.style)
         return self._coarse_points[id(point)][1]
+
+
+def _complemented(form: f.Formula) -> Iterator[int]:
+    """The arguments of which a formula has 1 - a."""
+    match form:
+        case f.Add((f.Num(one), f.Neg(f.Arg(index)))) if one == 1:
+            yield index
+    for part in f.children(form):
+        yield from _complemented(part)
 
 
 def _near(word: str, known: Mapping[str, str]) -> str | None:
