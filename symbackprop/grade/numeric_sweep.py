@@ -40,7 +40,8 @@ class NumericSweep:
 
     def gradient(self, swaps: Swaps) -> Array:
         """∂L/∂target when the edges in ``swaps`` hand back something else than they should."""
-        self._changed = changed = {}
+        changed: dict[int, Array] = {}
+        self._changed = changed
         swapped = {e.argument.id for e in swaps}
         with np.errstate(all="ignore"):
             for row, consumers in self._plan:

@@ -25,7 +25,7 @@ from symbackprop.own import array_mistakes as own
 from symbackprop.own.compare import OFF, SHAPE, Pair, distance
 from symbackprop.own.kinks import displaced_masks
 from symbackprop.own.multiples import ANY, multiple, ratio
-from symbackprop.own.other_values import EPS, substitutions
+from symbackprop.own.other_values import EPS, roots_in_part, substitutions
 from symbackprop.own.partial_sums import partial_sum
 from symbackprop.own.sweeps import Sweep, forwards_in_time
 from symbackprop.own.truth import Truth
@@ -177,7 +177,7 @@ class Diagnosis:
             places = [Place(self.reference, e, self.target, self._known(e)) for e in self.reference.edges(row)]
             at_edge = (*AT_EDGES.values(), *(own.AT_EDGES if not large else own.FEW_AT_EDGES), displaced_masks)
             found = [c for place in places for rule in at_edge for c in rule(place)]
-            at_row = (scaled_paths, *(own.AT_ROWS if not large else own.FEW_AT_ROWS))
+            at_row = (scaled_paths, *((*own.AT_ROWS, roots_in_part) if not large else own.FEW_AT_ROWS))
             self.pool[row.id] = [*found, *[c for rule in at_row for c in rule(self.reference, row, self.target)]]
         return self.pool[row.id]
 
@@ -347,16 +347,27 @@ class Diagnosis:
                 continue
             if not self.spend():
                 return None
-            try:
-                first = self.sweeps[self.telling].gradient(candidate.swaps)
-                if ratio(self.pairs[self.telling], first) is None:
-                    continue
-                extra = self._multiple([s.gradient(candidate.swaps) for s in self.sweeps], any_number=False)
-            except (ValueError, IndexError):
-                continue
+            extra = self._constant_beside(candidate.swaps)
             if extra is not None:
                 return _two(candidate.tell(), extra)
         return None
+
+    def _constant_beside(self, swaps: Swaps) -> Finding | None:
+        """The constant that is wrong besides some mistakes."""
+        try:
+            if ratio(self.pairs[self.telling], self.sweeps[self.telling].gradient(swaps)) is None:
+                return None
+            return self._multiple([s.gradient(swaps) for s in self.sweeps], any_number=False)
+        except (ValueError, IndexError):
+            return None
+
+    def _both(self, a: Candidate, b: Candidate) -> Finding | None:
+        """Two mistakes, and perhaps a constant that is wrong besides them."""
+        swaps = {**a.swaps, **b.swaps}
+        if self._explains(swaps):
+            return _two(a.tell(), b.tell())
+        extra = self._constant_beside(swaps)
+        return None if extra is None else _several([a.tell(), b.tell(), extra])
 
     def _is_multiple(self, shadow: Array) -> bool:
         """Whether the returned gradient may be a multiple of the right one changed so: its projections are."""
@@ -376,8 +387,8 @@ class Diagnosis:
             for b in cheap[:i]:
                 if not self.spend():
                     return None
-                if not a.swaps.keys() & b.swaps.keys() and self._explains({**a.swaps, **b.swaps}):
-                    return _two(b.tell(), a.tell())
+                if not a.swaps.keys() & b.swaps.keys() and (found := self._both(b, a)) is not None:
+                    return found
         return None
 
     # -- the whole array
@@ -448,7 +459,12 @@ def row_of(truth: Truth, name: str) -> Node:
 
 
 def _two(first: Finding, second: Finding) -> Finding:
-    return replace(first, says=f"two things: {first.says}; and besides, {second.says}", also=second.kind)
+    return _several([first, second])
+
+
+def _several(found: Sequence[Finding]) -> Finding:
+    says = "; and besides, ".join(x.says for x in found)
+    return replace(found[0], says=f"{'two' if len(found) == 2 else 'three'} things: {says}", also=found[-1].kind)
 
 
 # -- pairs

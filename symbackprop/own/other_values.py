@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import combinations, product
 from typing import TypeAlias
 
 import numpy as np
@@ -13,9 +14,13 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import is_convolution, is_sum
 from symbackprop.core.graph import FLOAT, INT, Node
 from symbackprop.core.shapes import dim_text, same_shape
+from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
+from symbackprop.grade.derivation_mistakes import Candidate, Swap
+from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
+from symbackprop.own.local_mistakes import Priced, told
 from symbackprop.own.sweeps import Sweep
 from symbackprop.verify.interpreter import Program
 
@@ -99,14 +104,56 @@ def _times(row: Node, by: float) -> Value:
 # -- ε
 def _roots(reference: Reference) -> Iterator[Substitution]:
     """sqrt(v + ε) as sqrt(v), sqrt(v) + ε or v + ε."""
-    for says, make in _FORMS:
+    for number in range(len(_FORMS)):
         for root in reference.order:
-            eps = _small(root.args[0]) if root.head == "sqrt" else None
-            if eps is not None:
-                inner, (text, value) = root.args[0], eps
-                v = reference.name(inner.args[0]) if reference.is_named(inner.args[0]) else "v"
-                words = says.format(v=v, eps=text)
-                yield Substitution(EPS, words, ((root, _root(inner, value, make)),))
+            for words, value in _forms_of(reference, root)[number : number + 1]:
+                yield Substitution(EPS, words, ((root, value),))
+
+
+def roots_in_part(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
+    """The same in some of the local derivatives that read the root, as where code works out 1 / sqrt(v + ε) twice."""
+    forms = _forms_of(reference, row)
+    readers = {e.consumer.id: e.consumer for e in reference.edges(row)} if forms else {}
+    edges = [e for c in readers.values() for a in dict.fromkeys(c.args) for e in reference.edges(a)
+             if e.consumer is c and c.form is not None and c.args.index(row) in _read(c, e.index)]
+    edges += [e for e in reference.edges(row.args[0]) if e.consumer is row] if forms else []
+    for (words, value), count in product(forms, range(1, len(edges) + 1) if len(edges) <= MAX_INSIDE else ()):
+        for chosen in combinations(edges, count):
+            where = ", ".join(dict.fromkeys(reference.local_name(e, target) for e in chosen))
+            says = words if count == len(edges) else f"in {where}, {words}"
+            for again in (False, True):
+                swaps = dict.fromkeys(chosen, _reading(row, value, again))
+                yield Priced(EPS, told(EPS, says, where), swaps, 0, (), 36 + count)
+
+
+def _read(consumer: Node, index: int) -> set[int]:
+    """The arguments that a local derivative is made of, also by way of the consumer's own value."""
+    form = consumer.attr.partial(index)
+    return {*f.arguments(form), *(f.arguments(consumer.attr.form) if f.reads_out(form) else ())}
+
+
+def _reading(root: Node, value: Value, again: bool) -> Swap:
+    """A local derivative with another value for a root; ``again`` works the consumer's own value out from it too."""
+
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        consumer, wrong = edge.consumer, value(sweep.point)
+        if consumer is root:
+            return sweep.times(edge, upstream, 1 / (2 * wrong))
+        args = [wrong if a is root else sweep.point.value(a) for a in consumer.args]
+        out = sweep.formula(consumer.attr.form, args) if again else consumer
+        return sweep.times(edge, upstream, sweep.formula(consumer.attr.partial(edge.index), args, out))
+
+    return swap
+
+
+def _forms_of(reference: Reference, root: Node) -> list[tuple[str, Value]]:
+    """(words, value) of every way in which a root with an ε is written wrongly."""
+    eps = _small(root.args[0]) if root.head == "sqrt" else None
+    if eps is None:
+        return []
+    inner, (text, value) = root.args[0], eps
+    v = reference.name(inner.args[0]) if reference.is_named(inner.args[0]) else "v"
+    return [(says.format(v=v, eps=text), _root(inner, value, make)) for says, make in _FORMS]
 
 
 _FORMS: tuple[tuple[str, Callable[[Array, float], Array]], ...] = (

@@ -26,7 +26,7 @@ def smallest(truth: Truth, name: str, wrong: Wrong) -> str:
         return ""
     leaves = {n: point.value(truth.reference.rows[n]) for n in truth.model.leaves() if n in truth.reference.rows}
     shown = [f"{n} = {_text(v)}" for n, v in leaves.items() if np.size(v) <= MAX_ENTRIES and np.any(v)]
-    if not shown and not np.any(found[1]):
+    if not shown and not np.any(found[1]) and np.all(np.isfinite(found[0])):
         return f"where everything is 0 it is {_text(found[0])}, not 0: a constant is added, or a buffer is not set to 0"
     shown += ["0 elsewhere" if shown else "0 everywhere"] if any(not np.any(v) for v in leaves.values()) else []
     return f"smallest input found: at {', '.join(shown)} it is {_text(found[0])}, right is {_text(found[1])}"
