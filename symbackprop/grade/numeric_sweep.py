@@ -114,15 +114,16 @@ class NumericSweep:
 
     def formula(self, form: f.Formula, args: Sequence[Node | Array], out: Node | Array | None = None) -> Array:
         """The value of a formula over rows, each read only when it occurs, or over arrays."""
-        form, own = sized(form, self.point.sizes), PLACEHOLDERS[len(args)]
-        given = {PLACEHOLDERS[i]: self._value(args[i]) for i in f.arguments(form)}
-        if out is not None and f.reads_out(form):
-            given[own] = self._value(out)
-        with np.errstate(all="ignore"):
-            return evaluate_expr(np, to_sympy(form, out=own), given)
+        return formula_at(self.point, form, args, out)
 
-    def _value(self, row: Node | Array) -> Array:
-        return self.point.value(row) if isinstance(row, Node) else row
+
+def formula_at(point: Point, form: f.Formula, args: Sequence[Node | Array], out: Node | Array | None = None) -> Array:
+    """The value of a formula at a point, over rows or arrays and perhaps its own value."""
+    form, own = sized(form, point.sizes), PLACEHOLDERS[len(args)]
+    read = {PLACEHOLDERS[i]: args[i] for i in f.arguments(form)} | ({own: out} if f.reads_out(form) else {})
+    given = {leaf: point.value(row) if isinstance(row, Node) else row for leaf, row in read.items()}
+    with np.errstate(all="ignore"):
+        return evaluate_expr(np, to_sympy(form, out=own), given)
 
 
 def summed(value: Array, shape: tuple[int, ...]) -> Array:

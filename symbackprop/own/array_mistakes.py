@@ -779,11 +779,13 @@ def extra_terms(reference: Reference, row: Node, target: Node) -> Iterator[Candi
     for other, source in others:
         if source is not row and source.id in reference.gradients and same_shape(source.shape, row.shape):
             says = f"the term d{other} does not belong into d{name}"
-            yield Priced(m.TERM, told(m.TERM, says, name), {edges[0]: _added(source)}, 0, (), 33)
+            moved = m.moved_index(row, source, name, other)
+            patterns = (("extra term", moved),) if moved else ()
+            yield Priced(m.TERM, told(m.TERM, says, name), {edges[0]: _added(source)}, 0, patterns, 33)
 
 
 def _added(source: Node) -> Swap:
-    return lambda sweep, edge, upstream: sweep.passed(edge, upstream) + sweep.right(source)
+    return lambda sweep, edge, upstream: sweep.passed(edge, upstream) + sweep.above(source)
 
 
 AT_EDGES = (overwrites, shifted_windows, maxima, unmasked_maxima, without_upstream, divided_by_one_less, rolled, turned,

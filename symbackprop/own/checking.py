@@ -26,7 +26,8 @@ from symbackprop.own.c_function import CForm
 from symbackprop.own.compare import CLOSE, OFF, SHAPE, SINGLE_STEP, Pair, all_close, distance, pair
 from symbackprop.own.diagnosis import Diagnosis, is_large, row_of
 from symbackprop.own.handing import changed, handed
-from symbackprop.own.kinks import displaced_masks, has_kink
+from symbackprop.own.kinks import displaced_masks
+from symbackprop.own.local_mistakes import has_kink
 from symbackprop.own.report import FAIL, MAX_SAYS, PASS, Gradient, Report
 from symbackprop.own.results import Returned, returned
 from symbackprop.own.smallest import smallest

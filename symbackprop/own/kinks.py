@@ -4,21 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from symbackprop.core.scalars import AT_ZERO, TABLE
 from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.derivation_mistakes import Candidate, Place, Swap
 from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array
-from symbackprop.own.local_mistakes import candidate
+from symbackprop.own.local_mistakes import candidate, has_kink
 
 THRESHOLDS = [sign * 10.0**-k for k in range(1, 8) for sign in (-1, 1)]
-
-
-def has_kink(edge: Edge) -> bool:
-    """Whether an edge leads to a function with a kink at 0, by the argument that tells the side."""
-    head = edge.consumer.head
-    return edge.index == 0 and edge.consumer.form is not None and head in TABLE and TABLE[head].switches == AT_ZERO
 
 
 def displaced_masks(place: Place) -> Iterator[Candidate]:

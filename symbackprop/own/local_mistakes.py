@@ -11,14 +11,16 @@ from dataclasses import dataclass
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
+from symbackprop.core.scalars import AT_ZERO, TABLE
 from symbackprop.core.shapes import same_shape
 from symbackprop.derive.record import Edge
 from symbackprop.errors import ModelError
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.derivation_mistakes import Candidate, Place, Swap, replaced
+from symbackprop.grade.derivation_mistakes import ACTIVATIONS, Candidate, Place, Swap, replaced, variants
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array
+from symbackprop.grade.reference import Reference
 
 SHORT = 60
 
@@ -162,6 +164,8 @@ def _exchanged(form: f.Formula, row: Node) -> Swap:
 def by_result(place: Place) -> Iterator[Candidate]:
     """Mistakes in ``d * y / a``, which is how code writes the derivative of y = a * b by a: y is cached."""
     edge, consumer = place.edge, place.edge.consumer
+    if has_kink(edge):
+        yield from _other_masks(place)
     if not _is_proportional(consumer.form, edge.index):
         return
     by, other = f.Arg(edge.index), f.Arg(len(consumer.args))
@@ -172,6 +176,73 @@ def by_result(place: Place) -> Iterator[Candidate]:
     for new, kind, says, moved in place.exchanges(consumer):
         pattern = (("by result", consumer.attr, edge.index, moved),) if moved else ()
         yield candidate(place, kind, f"in {name}, {says}", _formula(f.div(other, by), new), 31, pattern)
+
+
+def has_kink(edge: Edge) -> bool:
+    """Whether an edge leads to a function with a kink at 0, by the argument that tells the side."""
+    head = edge.consumer.head
+    return edge.index == 0 and edge.consumer.form is not None and head in TABLE and TABLE[head].switches == AT_ZERO
+
+
+def _other_masks(place: Place) -> Iterator[Candidate]:
+    """A mask made of another result, which has the sign of its argument: ``h[t - 1] > 0``."""
+    consumer = place.edge.consumer
+    form = replaced(consumer.attr.partial(0), f.Arg(0), f.Arg(len(consumer.args)))
+    for new, kind, says, moved in place.exchanges(consumer):
+        pattern = (("mask", consumer.attr, moved),) if moved else ()
+        words = f"in the mask of {place.reference.name(consumer)}, {says}"
+        yield candidate(place, kind, words, _formula(form, new), 31, pattern)
+
+
+def inner_slips(place: Place) -> Iterator[Candidate]:
+    """A slip in an array that a local derivative reads, as it is worked out again there: ``sigmoid(g)`` where
+    ``silu(g)`` belongs, targets without one of their terms."""
+    edge = _reader(place)
+    consumer = edge.consumer
+    read = [] if consumer.form is None else f.arguments(consumer.attr.partial(edge.index))
+    for i in read:
+        for kind, says, wrong in _slips(place.reference, consumer.args[i]):
+            pattern = ("inner", consumer.attr, edge.index, i, wrong)
+            yield candidate(place, kind, f"in {place.factor}, {says}", _with_inner(edge, i, wrong), 32, (pattern,))
+
+
+def _reader(place: Place) -> Edge:
+    """The edge at which what an edge hands on as it is was multiplied with something."""
+    consumer, above = place.edge.consumer, place.reference.edges(place.edge.consumer)
+    passes = consumer.form is not None and consumer.attr.partial(place.edge.index) == f.ONE
+    return above[0] if passes and len(above) == 1 else place.edge
+
+
+def _slips(reference: Reference, row: Node) -> Iterator[tuple[str, str, f.Formula]]:
+    """(kind, words, wrong formula over the row's arguments)"""
+    if row.form is None:
+        return
+    shown = m.clipped(reference.name(row), SHORT)
+    if row.head is not None and len(row.args) == 1:
+        for name in (n for n in FUNCTIONS if n != row.head):
+            wrong = f.call(name, f.Arg(0)) if name else f.Arg(0)
+            yield m.SUBSTITUTION, f"{reference.written(wrong, row.args, row)} stands where {shown} belongs", wrong
+    for part in f.children(row.form) if isinstance(row.form, f.Call) and len(row.args) > 1 else ():
+        yield m.SUBSTITUTION, f"{reference.written(part, row.args, row)} stands where {shown} belongs", part
+    for v in variants(row.form):
+        if v.kind in (m.TERM, m.MISSING_FACTOR, m.CONSTANT, m.SIGN):
+            yield v.kind, f"in {shown}, {v.says.format(part=reference.written(v.part, row.args, row))}", v.form
+
+
+FUNCTIONS = ("", *(n for n in ACTIVATIONS if TABLE[n].switches != AT_ZERO))
+
+
+def _with_inner(reader: Edge, index: int, wrong: f.Formula) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        consumer = reader.consumer
+        args: list[Node | Array] = list(consumer.args)
+        args[index] = sweep.formula(wrong, consumer.args[index].args)
+        local = sweep.formula(consumer.attr.partial(reader.index), args, consumer)
+        if reader is edge:
+            return sweep.times(edge, upstream, local)
+        return sweep.passed(edge, sweep.times(reader, sweep.above(consumer), local))
+
+    return swap
 
 
 def _is_proportional(form: f.Formula | None, index: int) -> bool:
@@ -222,4 +293,4 @@ def _handing_on(row: Node) -> Swap:
     return lambda sweep, edge, upstream: sweep.passed(edge, sweep.above(row))
 
 
-AT_EDGES = (complements, guided, gradients_for_values, by_result, skipped)
+AT_EDGES = (complements, guided, gradients_for_values, by_result, inner_slips, skipped)

@@ -8,16 +8,15 @@ from itertools import combinations, product
 from typing import TypeAlias
 
 import numpy as np
-import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_convolution, is_sum
 from symbackprop.core.graph import FLOAT, INT, Node
-from symbackprop.core.shapes import dim_text, same_shape
+from symbackprop.core.shapes import same_shape
 from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.derivation_mistakes import Candidate, Swap
-from symbackprop.grade.numeric_sweep import NumericSweep
+from symbackprop.grade.derivation_mistakes import Candidate, Swap, variants
+from symbackprop.grade.numeric_sweep import NumericSweep, formula_at
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
 from symbackprop.own.local_mistakes import Priced, told
@@ -65,7 +64,7 @@ def substitutions(reference: Reference) -> Iterator[Substitution]:
     yield from _turned(reference)
     yield from _unmasked(reference)
     named = [r for r in dict.fromkeys(reference.rows.values()) if r.kind == FLOAT and r.value is None]
-    yield from (s for row in named if row.form is not None for s in _unscaled(reference, row, row.form))
+    yield from (s for row in named if row.form is not None for s in _slipped(reference, row, row.form))
     for old in named:
         for new in (*named, *_inside(reference, old)):
             if new is not old and same_shape(new.shape, old.shape):
@@ -217,32 +216,18 @@ def _unmasked(reference: Reference) -> Iterator[Substitution]:
                                    f"entries of {p} do not add up to 1", ((row, _softmax_of(scores, row.attr, mask)),))
 
 
-def _unscaled(reference: Reference, row: Node, form: f.Formula) -> Iterator[Substitution]:
-    """A row without one of the numbers that it is multiplied with or divided by, as by 1 - p in dropout."""
-    match form:
-        case f.Div(above, f.Arg(k)) if not row.args[k].shape:
-            yield _without(reference, row, f"1 / ({reference.name(row.args[k])})", _over(row, row.args[k], -1))
-            yield from _unscaled(reference, row, above)
-        case f.Mul(factors):
-            for part in factors:
-                if isinstance(part, f.Arg) and not row.args[part.index].shape:
-                    name = reference.name(row.args[part.index])
-                    yield _without(reference, row, name, _over(row, row.args[part.index], 1))
-                elif isinstance(part, f.Num) and abs(part.value) != 1:
-                    yield _without(reference, row, dim_text(part.value), _over_number(row, part.value))
+def _slipped(reference: Reference, row: Node, form: f.Formula) -> Iterator[Substitution]:
+    """A row worked out with a slip: without one of its terms, or a number that it is multiplied with or divided by, as
+    by 1 - p in dropout."""
+    for v in variants(form):
+        if v.kind in (m.MISSING_FACTOR, m.CONSTANT, m.TERM):
+            part = reference.written(v.part, row.args, row)
+            says = f"{v.says.format(part=part)} in {reference.name(row)}, wherever backward reads it"
+            yield Substitution(v.kind, says, ((row, _formula(v.form, row)),))
 
 
-def _without(reference: Reference, row: Node, factor: str, value: Value) -> Substitution:
-    says = f"the factor {factor} is missing in {reference.name(row)}, wherever backward reads it"
-    return Substitution(m.MISSING_FACTOR, says, ((row, value),))
-
-
-def _over(row: Node, number: Node, exponent: int) -> Value:
-    return lambda point: point.value(row) / point.value(number) ** float(exponent)
-
-
-def _over_number(row: Node, number: sp.Expr) -> Value:
-    return lambda point: point.value(row) / point.number(number)
+def _formula(form: f.Formula, row: Node) -> Value:
+    return lambda point: np.broadcast_to(formula_at(point, form, row.args), point.size(row.shape))
 
 
 def _ones(row: Node) -> Value:
