@@ -440,6 +440,20 @@ def _stable(p: Arrays) -> dict[str, str]:
     return {"kind": "stable"} if p.module == "np" else {}
 
 
+def _linalg(word: str, *parts: int) -> Rule:
+    """A function of linear algebra; of several results the one at a place."""
+
+    def rule(p: Arrays, node: Node, *args: Code) -> Code:
+        whole = call(attribute(attribute(p.module, "linalg"), word), *args)
+        return index(whole, *parts) if parts else whole
+
+    return rule
+
+
+def _of_module(word: str) -> Rule:
+    return lambda p, node, *args: call(word, *args)
+
+
 RULES: dict[str, Rule] = {
     "eye": lambda p, node: p.np("eye", p.dim(node.attr), dtype=name("dtype")),
     "arange": lambda p, node: p.np("arange", p.dim(node.attr)),
@@ -460,6 +474,13 @@ RULES: dict[str, Rule] = {
     "norm": lambda p, node, a: call("norm", a, **_axes_unless_all(node)),
     "logsumexp": lambda p, node, a: call("logsumexp", a, **_axes(node)),
     "softmax": lambda p, node, a: call("softmax", a, axis=node.attr),
+    "prod": lambda p, node, a: method(a, "prod", axis=node.attr),
+    "recurrence": lambda p, node, a, b: call("recurrence", a, b, node.attr),
+    "inv": _linalg("inv"),
+    "solve": _linalg("solve"),
+    "det": _linalg("det"),
+    "logdet": _linalg("slogdet", 1),
+    **{word: _of_module(word) for word in ("cholesky", "eigensystem", "matrix_exp", "searchsorted")},
     "einsum": _einsum,
     "unfold": _window,
     "fold": _window,

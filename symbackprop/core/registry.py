@@ -69,7 +69,8 @@ class Op:
     ``gaps(np, attr, *arrays)`` are numbers that change their sign where the derivative jumps; of a ``singular`` op they
     are 0 where it is infinite, or would be. A ``loop`` has several results, each of which is a row whose op is a
     ``result``. The entries of a ``distribution`` sum to 1 along its axis; a ``logarithm`` is that of a sum of
-    exponentials; an op that ``chooses`` gives the greatest entry. What is ``held`` stays as it is when what it is
+    exponentials; an op that ``chooses`` gives the greatest entry; of one of ``matrices`` of a
+    kind the arguments are drawn so (`REGULAR` or `DEFINITE`). What is ``held`` stays as it is when what it is
     computed from changes, for derivatives and differences alike. ``functions`` are what users call, in Python and in
     model text: they take rows and make this op. In printed mathematics it is called ``text``, where that is not its
     name; a glossary says that such a call ``means`` this. A derivation calls its value what it ``gives``, and its first
@@ -111,6 +112,7 @@ class Op:
     logarithm: bool = False
     chooses: bool = False
     held: bool = False
+    matrices: str = ""
     text: str = ""
     means: str = ""
     gives: str = ""
@@ -120,10 +122,11 @@ class Op:
 OPS: dict[str, Op] = {}
 _MAY_BE_EMPTY = {
     "convention", "rule", "kink", "samples", "entry", "jacobian", "folded", "no_entry", "spelled", "range", "selects",
-    "gaps", "singular", "functions", "loop", "result", "distribution", "logarithm", "chooses", "held", "text", "means",
-    "gives", "reads",
+    "gaps", "singular", "functions", "loop", "result", "distribution", "logarithm", "chooses", "held", "matrices",
+    "text", "means", "gives", "reads",
 }
 LEAVES = {"leaf", "const"}
+REGULAR, DEFINITE = "regular", "definite"  # invertible; symmetric and positive definite
 
 
 def register(op: Op) -> Op:

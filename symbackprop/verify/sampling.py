@@ -18,6 +18,7 @@ from symbackprop.core.facts import is_part, is_simplex, is_symmetric, kind
 from symbackprop.core.graph import INT, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop, with_bodies
+from symbackprop.core.registry import DEFINITE
 from symbackprop.core.scalars import ANY, TABLE
 from symbackprop.core.shapes import Dim, evaluate_dim, evaluate_shape
 from symbackprop.errors import ShapeError
@@ -137,6 +138,7 @@ def draw(model: Model, sizes: dict[str, int], rng: Random, attempt: int = 0) -> 
     require_room(shaped(rows, sizes), sizes)
     limits = intervals(model.results())
     values = {n: _leaf(row, limits.get(n), sizes, rng, attempt) for n, row in model.leaves().items()}
+    values |= {n: conditioned(values[n], kind) for n, kind in _matrices(rows).items()}
     shapes = {n: evaluate_shape(row.shape, sizes) for n, row in model.output_rows.items()}
     return Sample(sizes, values, {n: np.asarray(rng.normal(size=shape)) for n, shape in shapes.items()})
 
@@ -180,6 +182,23 @@ def in_single(sample: Sample) -> Sample:
     """The sample with its floats as float32."""
     values = {n: v.astype(np.float32) if v.dtype.kind == "f" else v for n, v in sample.values.items()}
     return Sample(sample.sizes, values, {n: v.astype(np.float32) for n, v in sample.upstream.items()})
+
+
+def conditioned(a: Any, matrices: str) -> Any:
+    """Matrices of a kind made of random ones, far from singular; where the last two axes are of one size."""
+    if a.ndim < 2 or a.shape[-1] != a.shape[-2]:
+        return a
+    return (a @ np.swapaxes(a, -1, -2) if matrices == DEFINITE else a) / a.shape[-1] + np.eye(a.shape[-1])
+
+
+def _matrices(rows: Sequence[Node]) -> dict[str, str]:
+    """The leaves that a function of matrices of a kind reads as they are, by name."""
+    found: dict[str, str] = {}
+    for row in rows:
+        for a in row.args if row.op.matrices else ():
+            if a.is_declared and a.name is not None and found.get(a.name) != DEFINITE:
+                found[a.name] = row.op.matrices
+    return found
 
 
 def leaf_values(model: Model, sample: Sample) -> dict[int, Any]:

@@ -20,6 +20,7 @@ from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
 from tests.codegen.helpers import emit
 from tests.core.helpers import differences, in_sympy, moving
+from tests.core.test_ops_registry import drawn
 
 ARRAYS = [op for op in OPS.values() if op.name not in LEAVES and op.name not in ("scan", "out")]
 SAMPLES = [pytest.param(op, s, id=f"{op.name}-{i}") for op in ARRAYS for i, s in enumerate(op.samples)]
@@ -64,7 +65,7 @@ def op_case(op: Op, sample: Sample) -> Case:
     rng = np.random.default_rng(7)
     model, rows = declared(list(sample.shapes), sample.below)
     arrays = [
-        rng.integers(0, sample.below[i], s) if i in sample.below else rng.normal(size=s)
+        rng.integers(0, sample.below[i], s) if i in sample.below else drawn(op, rng, s)
         for i, s in enumerate(sample.shapes)
     ]
     model.output("Y", model.graph.make(op.name, rows, in_sympy(sample.attr)))

@@ -25,7 +25,9 @@ TWO: dict[str, Callable[[Node, Node], Node]] = {
     for name in (
         "absolute_error", "binary_cross_entropy", "binary_cross_entropy_with_logits", "elu", "equal", "greater",
         "greater_equal", "hinge", "huber", "less", "less_equal", "leaky_relu", "maximum", "minimum", "not_equal",
-        "prelu", "squared_error", "swish", "dropout", "atan2", "logaddexp", "remainder", "polygamma", "xlogy",
+        "prelu", "squared_error", "swish", "dropout", "atan2", "logaddexp", "remainder", "polygamma", "xlogy", "mse",
+        "mae", "smooth_l1", "js_divergence", "focal", "poisson_nll", "add", "subtract",
+        "multiply", "divide",
     )
 } | {
     "kl_divergence": F.kl_divergence,
@@ -37,6 +39,14 @@ TWO: dict[str, Callable[[Node, Node], Node]] = {
     "where": lambda a, b: F.where(a > b, a, b * b),
     "where condition": lambda a, b: F.where(a > 0.5, b, 2),
     "huber delta": lambda a, b: F.huber(a, 0.2, b),
+    "margin_ranking": lambda a, b: F.margin_ranking(a, b, 1, b),
+    "gaussian_nll": lambda a, b: F.gaussian_nll(a, b, a * b + 0.1),
+    "triplet": lambda a, b: F.triplet(a, b, a * b),
+    "quantile": lambda a, b: F.quantile(a - b, 0.3, axis=1),
+    "norm": lambda a, b: F.norm(a - b, axis=1, order=3),
+    "var": lambda a, b: F.var(a * b, ddof=1),
+    "std": lambda a, b: F.std(a * b, axis=0, ddof=1),
+    "recurrence": lambda a, b: F.recurrence(a * b, a + b, 1),
     "clip": lambda a, b: F.clip(a, b / 2, b + 0.1),
     "dropout rate": lambda a, b: F.dropout(a, a > 0.4, b),
     "layer_norm": lambda a, b: F.layer_norm(a - b, eps=0.1),
@@ -73,7 +83,11 @@ SHAPED = {  # they ask for shapes that fit each other, or take no two arrays
     "attention", "grouped_attention", "concat", "stack", "conv1d", "conv2d", "conv2d_input", "conv2d_kernel",
     "cross_entropy", "smoothed_cross_entropy",
     "multiclass_hinge", "dot", "outer", "einsum", "pick", "take_along_axis", "put_along_axis", "scatter_add",
-    "reshape", "rms_norm", "batch_norm", "rotary",
+    "reshape", "rms_norm", "batch_norm", "rotary", "nll", "ctc", "cdist",
+    "embedding_bag", "index_add", "scatter", "kron", "tile", "permute",
+    "full_like", "pow",
+    "cosine_embedding", "searchsorted", "solve", "solve_triangular", "lstsq", "running_batch_norm",
+    "instance_norm", "group_norm",
 }
 
 

@@ -16,10 +16,17 @@ from symbackprop.core.notation import Notation
 from symbackprop.core.registry import LEAVES, OPS, Op, Sample, Spelled, register
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.verify.interpreter import evaluate
+from symbackprop.verify.sampling import conditioned
 from tests.core.helpers import close, differences, gradients, in_sympy, moving
 
-ARRAYS = [op for op in OPS.values() if op.name not in LEAVES and not op.no_entry]
+ARRAYS = [op for op in OPS.values() if op.name not in LEAVES and not (op.loop or op.result)]
 CASES = [pytest.param(op, s, id=f"{op.name}-{i}") for op in ARRAYS for i, s in enumerate(op.samples)]
+
+
+def drawn(op: Op, rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
+    """Numbers that an op is of."""
+    a = rng.normal(size=shape)
+    return conditioned(a, op.matrices) if op.matrices else a
 
 
 class Call:
@@ -29,7 +36,7 @@ class Call:
         self.op, self.sample = op, sample
         rng = np.random.default_rng(7)
         self.arrays = [
-            rng.integers(0, sample.below[i], shape) if i in sample.below else rng.normal(size=shape)
+            rng.integers(0, sample.below[i], shape) if i in sample.below else drawn(op, rng, shape)
             for i, shape in enumerate(sample.shapes)
         ]
         self.graph = Graph()

@@ -35,7 +35,7 @@ def told(text: str) -> list[str]:
         ("Z = b b", "      ^", "Z = b @ b"),
         ("loss Z = X @ W.T", "         ^^^^^^^", "loss Z = mean(X @ W.T)"),
         ("Z = X & b", "      ^", None),
-        ("Z = inv(W)", "    ^^^", None),  # nothing known is near
+        ("Z = adj(W)", "    ^^^", None),  # nothing known is near
     ],
 )
 def test_the_place_and_the_right_line(line: str, mark: str, right: str | None) -> None:

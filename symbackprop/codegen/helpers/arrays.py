@@ -161,3 +161,50 @@ def conv2d_kernel(x, y, stride, padding, size):
     n, rows, columns, k = y.shape
     windows = patches(x, size, stride, padding, (rows, columns))
     return (windows.T @ y.reshape(n * rows * columns, k)).reshape(*size, x.shape[3], k)
+
+
+# -- recurrences and matrices
+
+
+def recurrence(a, b, axis):
+    """s with s_t = a_t * s_(t-1) + b_t along an axis, from 0."""
+    out = np.array(np.broadcast_to(b, np.shape(a)))
+    states, factors = np.moveaxis(out, axis, 0), np.moveaxis(a, axis, 0)
+    for t in range(1, len(states)):
+        states[t] += factors[t] * states[t - 1]
+    return out
+
+
+def searchsorted(edges, x):
+    """How many edges lie below each entry of x."""
+    return np.less(edges, np.asarray(x)[..., None]).sum(axis=-1)
+
+
+def symmetric(a):
+    """The symmetric part of matrices."""
+    return (a + np.swapaxes(a, -1, -2)) / 2
+
+
+def cholesky(a):
+    """The lower triangular L with L L.T = a, of symmetric positive definite matrices."""
+    return np.linalg.cholesky(symmetric(a))
+
+
+def eigensystem(a):
+    """Eigenvalues of symmetric matrices in a first row, below them eigenvectors as columns, their largest entry > 0."""
+    values, v = np.linalg.eigh(symmetric(a))
+    largest = np.take_along_axis(v, np.abs(v).argmax(axis=-2)[..., None, :], axis=-2)
+    return np.concatenate([values[..., None, :], v * np.sign(largest)], axis=-2)
+
+
+def matrix_exp(a):
+    """e^a of square matrices, by a diagonal Pade approximant of a / 2^k, squared k times."""
+    k = max(int(np.ceil(np.log2(max(np.abs(a).sum(axis=-1).max(initial=0), 1)))) + 1, 0)
+    a, eye = a / 2**k, np.eye(a.shape[-1], dtype=a.dtype)
+    square = a @ a
+    even = 665280 * eye + square @ (75600 * eye + square @ (840 * eye + square))
+    odd = a @ (332640 * eye + square @ (10080 * eye + 42 * square))
+    result = np.linalg.solve(even - odd, even + odd)
+    for _ in range(k):
+        result = result @ result
+    return result

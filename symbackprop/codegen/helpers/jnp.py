@@ -256,3 +256,20 @@ def conv2d_input(y, w, stride, padding, size):
 def conv2d_kernel(x, y, stride, padding, size):
     """The adjoint of conv2d in w: x correlated with y, whose entries are a stride apart, over all images."""
     return correlated(x, y, ("CHWN", "IHWO", "HWNC"), padding, size, apart=stride)
+
+
+# -- recurrences and matrices
+
+
+def recurrence(a, b, axis):
+    """s with s_t = a_t * s_(t-1) + b_t along an axis, from 0."""
+
+    def joined(first, second):
+        return first[0] * second[0], second[0] * first[1] + second[1]
+
+    return jax.lax.associative_scan(joined, (a, jnp.broadcast_to(b, a.shape)), axis=axis)[1]
+
+
+def matrix_exp(a):
+    """e^a of square matrices."""
+    return jax.scipy.linalg.expm(a)

@@ -4,7 +4,7 @@ Every function takes rows (or numbers and SymPy expressions where a row is among
 are NumPy's where NumPy has them.
 """
 
-from symbackprop.core.functions import arrange, constants, layers, losses, pointwise, reductions, windows
+from symbackprop.core.functions import arrange, constants, layers, losses, matrices, pointwise, reductions, windows
 from symbackprop.core.functions.calls import FUNCTIONS, function, graph_of, hint, plain, whole
 from symbackprop.core.functions.constants import CONSTANTS, causal_mask_of
 
@@ -27,6 +27,7 @@ __all__ = [
     "hint",
     "layers",
     "losses",
+    "matrices",
     "plain",
     "pointwise",
     "reductions",

@@ -120,6 +120,49 @@ def repeat(a: Node, n: DimLike, axis: int = 0) -> Node:
     return build.reshape(wide, (*a.shape[:place], a.shape[place] * count, *a.shape[place + 1 :]))
 
 
+@plain
+def tile(a: Node, *reps: Any) -> Node:
+    """The whole array so many times along each axis, one behind the other."""
+    counts = [*reps[0]] if len(reps) == 1 and isinstance(reps[0], (tuple, list)) else [*reps]
+    own = [*[sp.S.One] * (len(counts) - a.ndim), *a.shape]
+    counts = [*[sp.S.One] * (len(own) - len(counts)), *map(sp.sympify, counts)]
+    pairs = build.reshape(a, [d for size in own for d in (1, size)])
+    wide = a.graph.broadcast(pairs, as_shape(d for n, size in zip(counts, own, strict=True) for d in (n, size)))
+    return build.reshape(wide, [n * size for n, size in zip(counts, own, strict=True)])
+
+
+@plain
+def split(a: Node, parts: int, axis: int = 0) -> tuple[Node, ...]:
+    """So many equal parts along an axis."""
+    place = normalise_axis(axis, a.ndim)
+    share = sp.cancel(a.shape[place] / parts)
+    if share.is_Rational and not share.is_Integer:
+        raise ShapeError(f"split: {a.shape[place]} entries are not {parts} equal parts")
+    return tuple([build.slice_axis(a, place, share * k, share) for k in range(parts)])
+
+
+def _to_front(a: Node, axis: int, back: bool = False) -> Node:
+    """The axis as the first one, or the first one back in its place."""
+    order = [axis, *[k for k in range(a.ndim) if k != axis]]
+    return build.transpose(a, [order.index(k) for k in range(a.ndim)] if back else order)
+
+
+@function
+def index_add(a: Node, index: Node, source: Node, axis: int = 0) -> Node:
+    """a, with the slices of ``source`` added to those that the index names along an axis; repeated ones add up."""
+    place = normalise_axis(axis, a.ndim)
+    added = build.scatter_add(_to_front(source, place), index, a.shape[place])
+    return a + _to_front(added, place, back=True)
+
+
+@function
+def scatter(a: Node, index: Node, source: Node, axis: int = -1) -> Node:
+    """a, with the entries of ``source`` where the index points along an axis; it points to no place twice."""
+    place = normalise_axis(axis, a.ndim)
+    hit, found = (build.put_along(x, index, place, a.shape[place]) for x in (a.graph.full(1, index.shape), source))
+    return a.graph.call("where", hit, found, a)
+
+
 @known(rule=("picked entries get the gradient, the others 0",), by_entry=True)
 @function
 def pick(a: Node, index: Node) -> Node:

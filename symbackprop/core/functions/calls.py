@@ -14,6 +14,7 @@ from symbackprop.core.graph import Graph, Node, mark
 
 FUNCTIONS: dict[str, Callable[..., Node]] = {}
 F = TypeVar("F", bound=Callable[..., Node])
+G = TypeVar("G", bound=Callable[..., "Node | tuple[Node, ...]"])
 
 
 def function(call: F) -> F:
@@ -40,11 +41,12 @@ def _same(value: Any, default: Any) -> bool:
     return value is default or (type(value) is type(default) and bool(value == default))
 
 
-def plain(call: F, name: str = "") -> F:
-    """Make a function callable from model text, perhaps by another name; its row prints by itself."""
+def plain(call: G, name: str = "") -> G:
+    """Make a function callable from model text, perhaps by another name; its row, or each of several, prints by
+    itself."""
 
     @wraps(call)
-    def wrapped(*args: Any, **options: Any) -> Node:
+    def wrapped(*args: Any, **options: Any) -> Any:
         graph = graph_of(*args, *options.values())
         return call(*_lifted(graph, args), **options)
 

@@ -21,9 +21,7 @@ SCORES = "S S_att"  # what the scores of attention are called
 @function
 def layer_norm(x: Node, axis: Axis = -1, eps: Operand = 1e-5) -> Node:
     """(x − mean)/√(var + eps) along the axes, without an affine part."""
-    centred = hint(x - hint(mean(x, axis, True), "mu"), "{}_tilde")
-    spread = hint(sqrt(hint(mean(centred**2, axis, True) + eps, "v")), "sigma s")
-    return hint(centred / spread, "{}_hat")
+    return _standardised(x, axis, eps)
 
 
 @known("RMSNorm")
@@ -36,9 +34,47 @@ def rms_norm(x: Node, axis: Axis = -1, eps: Operand = 1e-5) -> Node:
 @function
 def batch_norm(x: Node, eps: Operand = 1e-5) -> Node:
     """(x − mean)/√(var + eps) over all axes but the last, with the statistics of this batch and no affine part."""
-    axes = tuple(range(x.ndim - 1))
+    return _standardised(x, tuple(range(x.ndim - 1)), eps)
+
+
+def _standardised(x: Node, axes: Axis, eps: Operand) -> Node:
+    """(x − mean)/√(var + eps) along axes."""
     centred = hint(x - hint(mean(x, axes, True), "mu"), "{}_tilde")
-    return hint(centred / hint(sqrt(hint(mean(centred**2, axes, True) + eps, "v")), "sigma s"), "{}_hat")
+    spread = hint(sqrt(hint(mean(centred**2, axes, True) + eps, "v")), "sigma s")
+    return hint(centred / spread, "{}_hat")
+
+
+@function
+def running_batch_norm(x: Node, mu: Node, variance: Node, eps: Operand = 1e-5) -> Node:
+    """(x − mu)/√(variance + eps) with running statistics, of the last axis."""
+    return (x - mu) / sqrt(variance + eps)
+
+
+@function
+def instance_norm(x: Node, eps: Operand = 1e-5) -> Node:
+    """(x − mean)/√(var + eps) of every image and channel by itself: x is N×…×C, as in batch_norm."""
+    return _standardised(x, tuple(range(1, x.ndim - 1)), eps)
+
+
+@function
+def group_norm(x: Node, groups: DimLike, eps: Operand = 1e-5) -> Node:
+    """(x − mean)/√(var + eps) of every image and group of neighbouring channels: x is N×…×C (Wu and He 2018)."""
+    count = as_dim(groups)
+    width = sp.cancel(x.shape[-1] / count)
+    if width.is_Rational and not width.is_Integer:
+        raise ShapeError(f"the last axis of {label(x)} ({x.shape[-1]}) cannot be split into {count} groups")
+    parts = build.reshape(x, (*x.shape[:-1], count, width))
+    return build.reshape(_standardised(parts, (*range(1, x.ndim - 1), x.ndim), eps), x.shape)
+
+
+@function
+def embedding_bag(table: Node, index: Node, mode: str = "mean") -> Node:
+    """The mean, sum or maximum of the rows that the last axis of the index names."""
+    rows = build.gather(table, index)
+    if mode not in ("mean", "sum", "max"):
+        raise ShapeError(f"mode of embedding_bag is mean, sum or max, not {mode!r}")
+    reduced = {"mean": mean, "sum": build.reduce_sum, "max": build.reduce_max}[mode]
+    return reduced(rows, index.ndim - 1)
 
 
 @function

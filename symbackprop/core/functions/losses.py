@@ -9,14 +9,15 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.functions.arrange import one_hot, pick
 from symbackprop.core.functions.calls import function, whole
-from symbackprop.core.functions.pointwise import abs, log, maximum, relu
-from symbackprop.core.functions.reductions import log_softmax, norm
+from symbackprop.core.functions.pointwise import abs, exp, log, maximum, relu, sigmoid
+from symbackprop.core.functions.reductions import log_softmax, mean, norm
 from symbackprop.core.graph import FLOAT, Node, Operand, label
 from symbackprop.core.maths import Derivative, Frac, Num, Op, Prime, Relation, Sum, Sym, Words
 from symbackprop.core.registry import known
 from symbackprop.core.shapes import ONE, Axis, Shape, broadcast, normalise_axes, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
+NEVER = sp.Integer(-(10**30))  # the logarithm of a probability 0 that is added to; −∞ would warn
 _Z = Sym("z")
 _SLOPE = Sum(((False, Op("softmax", (_Z,))), (True, Words("target"))))
 _RULE = ("softmax with cross-entropy: ", Relation(Derivative(Words("CE"), _Z), "=", _SLOPE))
@@ -25,13 +26,21 @@ _TERMS = ("term by term, ", Relation(Prime("log", Sym("x")), "=", Frac(Num(sp.S.
 
 @known("CE", rule=_RULE, by_entry=True, target=1)
 @function
-def cross_entropy(logits: Node, target: Node) -> Node:
+def cross_entropy(logits: Node, target: Node, weights: Node | None = None, ignore_index: int | None = None
+                  ) -> Node:
     """−log softmax(logits) at the target, along the last axis, by way of logsumexp.
 
     ``target`` is integer data of shape logits.shape[:-1] (class indices) or a distribution of the shape of the logits.
+    Class indices may have ``weights``, one a class (PyTorch's mean divides by ``sum(weights[target])``), and an index
+    to ignore, at which it is 0.
     """
     if target.kind != FLOAT:
-        return build.logsumexp(logits, -1) - pick(logits, target)
+        loss = build.logsumexp(logits, -1) - pick(logits, target)
+        weighted: Node = loss if weights is None else weights[target] * loss
+        counts = None if ignore_index is None else target.graph.call("not_equal", target, ignore_index)
+        return weighted if counts is None else target.graph.call("where", counts, weighted, 0)
+    if weights is not None or ignore_index is not None:
+        raise ShapeError("cross_entropy: weights and an ignored index go with class indices, not with a distribution")
     if not same_shape(logits.shape, target.shape):
         raise ShapeError(
             f"cross_entropy: {label(logits)} ({shape_text(logits.shape)}) needs class indices of shape "
@@ -131,3 +140,116 @@ def l1(w: Node) -> Node:
 def l2(w: Node) -> Node:
     """Σw² (the squared norm), a regulariser."""
     return build.reduce_sum(w**2)
+
+
+# -- by their names in PyTorch; all keep the batch axes but mse and mae
+@function
+def mse(a: Node, b: Operand) -> Node:
+    """The mean of (a − b)²."""
+    return mean((a - b) ** 2)
+
+
+@function
+def mae(a: Node, b: Operand) -> Node:
+    """The mean of |a − b|."""
+    return mean(abs(a - b))
+
+
+@function
+def smooth_l1(a: Node, b: Operand, beta: Operand = 1) -> Node:
+    """½d²/beta for |d| ≤ beta, else |d| − ½·beta, with d = a − b."""
+    return huber(a, b, beta) / beta
+
+
+@known(target=1)
+@function
+def nll(log_probabilities: Node, target: Node) -> Node:
+    """−log p of the target class, from logarithms of probabilities along the last axis."""
+    return -pick(log_probabilities, target)
+
+
+@function
+def z_loss(logits: Node) -> Node:
+    """(log Σ e^z)² along the last axis, which keeps logits near 0 (Chowdhery et al. 2022)."""
+    return build.logsumexp(logits, -1) ** 2
+
+
+@function
+def js_divergence(p: Node, q: Node, axis: int = -1) -> Node:
+    """½KL(p, m) + ½KL(q, m) with m = (p + q)/2, along an axis, for distributions."""
+    middle = whole((p + q) / 2)
+    both = p * (log(p) - log(middle)) + q * (log(q) - log(middle))
+    return build.reduce_sum(both, axis) / 2
+
+
+@known(target=1)
+@function
+def focal(logits: Node, target: Operand, alpha: Operand = 0.25, gamma: Operand = 2) -> Node:
+    """α_y·(1 − p_y)^γ·BCE of logits, for targets y of 0 and 1 (Lin et al. 2017)."""
+    graph = logits.graph
+    p, share = whole(sigmoid(logits)), graph.lift(alpha)
+    wrong = p * (1 - target) + (1 - p) * target
+    weight = share * target + (1 - share) * (1 - target)
+    return weight * wrong ** graph.lift(gamma) * graph.call("logit_loss", logits, target)
+
+
+@function
+def margin_ranking(a: Node, b: Node, target: Operand, margin: Operand = 0) -> Node:
+    """max(0, −y·(a − b) + margin): a is to be larger where y = 1, b where y = −1."""
+    return relu(margin - target * (a - b))
+
+
+@function
+def triplet(anchor: Node, positive: Node, negative: Node, margin: Operand = 1, axis: int = -1) -> Node:
+    """max(0, ‖anchor − positive‖ − ‖anchor − negative‖ + margin), norms along an axis."""
+    return relu(norm(anchor - positive, axis) - norm(anchor - negative, axis) + margin)
+
+
+@function
+def cosine_embedding(a: Node, b: Node, target: Node, margin: Operand = 0) -> Node:
+    """1 − cos(a, b) where y = 1, max(0, cos(a, b) − margin) where y = −1, along the last axis."""
+    cos = whole(cosine_similarity(a, b))
+    return cos.graph.call("where", cos.graph.call("greater", target, 0), 1 - cos, relu(cos - margin))
+
+
+@function
+def gaussian_nll(mu: Node, target: Operand, variance: Node, eps: Operand = 1e-6) -> Node:
+    """½(log v + (y − mu)²/v) with v = max(variance, eps), without the constant ½ log 2π."""
+    v = whole(maximum(variance, eps))
+    return (log(v) + (mu - target) ** 2 / v) / 2
+
+
+@function
+def poisson_nll(log_rate: Node, target: Operand) -> Node:
+    """e^z − y·z for the logarithm z of the rate, without log y!."""
+    return exp(log_rate) - target * log_rate
+
+
+@function
+def cdist(a: Node, b: Node, order: Operand = 2) -> Node:
+    """The distance of every row of a, …×M×D, from every row of b, …×N×D: …×M×N."""
+    return norm(build.expand(a, a.ndim - 1) - build.expand(b, b.ndim - 2), axis=-1, order=order)
+
+
+@function
+def ctc(log_probabilities: Node, target: Node, blank: int = 0) -> Node:
+    """−log of the probability of a label sequence, over all its alignments (Graves et al. 2006): T×C log probabilities,
+    T a number, and class indices, U of them, none the blank."""
+    steps, length = log_probabilities.shape[0], target.shape[0]
+    if not steps.is_Integer or log_probabilities.ndim != 2 or target.ndim != 1:
+        raise ShapeError("ctc takes log probabilities T x C, a number of steps, and class indices of one axis")
+    graph = target.graph
+    pairs = build.concat([graph.full(blank, (length, 1), target.kind), build.expand(target, 1)], 1)
+    labels = build.concat([build.reshape(pairs, (-1,)),
+                           graph.full(blank, (1,), target.kind)], 0)
+    seen = build.transpose(build.gather(build.transpose(log_probabilities), labels))
+    jump = graph.call("not_equal", build.slice_axis(labels, 0, 2, 2 * length - 1),
+                      build.slice_axis(labels, 0, 0, 2 * length - 1))
+    never = graph.full(NEVER, (1,))
+    row = build.concat([build.slice_axis(seen[0], 0, 0, 2), graph.full(NEVER, (2 * length - 1,))], 0)
+    for t in range(1, int(steps)):
+        before = build.slice_axis(row, 0, 0, 2 * length - 1)
+        ways = [row, build.concat([never, build.slice_axis(row, 0, 0, 2 * length)], 0),
+                build.concat([never, never, graph.call("where", jump, before, NEVER)], 0)]
+        row = build.logsumexp(build.concat([build.expand(x, 0) for x in ways], 0), 0) + seen[t]
+    return -build.logsumexp(build.slice_axis(row, 0, 2 * length - 1, 2))

@@ -36,8 +36,8 @@ def _named(apply: Callable[..., Node], name: str, about: str) -> Callable[..., N
 MAKE = {1: _unary, 2: _binary}
 FUNCTIONS |= {s.name: MAKE[s.arity](s.name) for s in TABLE.values() if s.public and s.arity in MAKE}
 exp, log, sqrt, abs, sin, cos = (FUNCTIONS[name] for name in ("exp", "log", "sqrt", "abs", "sin", "cos"))
-trunc, tanh, sigmoid, softplus, normal_cdf = (
-    FUNCTIONS[name] for name in ("trunc", "tanh", "sigmoid", "softplus", "normal_cdf")
+sign, trunc, tanh, sigmoid, softplus, normal_cdf = (
+    FUNCTIONS[name] for name in ("sign", "trunc", "tanh", "sigmoid", "softplus", "normal_cdf")
 )
 maximum, minimum, equal, not_equal = (FUNCTIONS[name] for name in ("maximum", "minimum", "equal", "not_equal"))
 greater_equal, less_equal = FUNCTIONS["greater_equal"], FUNCTIONS["less_equal"]

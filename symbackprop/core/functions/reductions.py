@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from math import inf
 from string import ascii_lowercase
 
 import sympy as sp
 
 from symbackprop.core import build
-from symbackprop.core.functions.calls import function, hint, plain
+from symbackprop.core.formula import exact
+from symbackprop.core.functions.calls import function, hint, plain, whole
 from symbackprop.core.functions.constants import causal_mask_of
-from symbackprop.core.graph import Node, mark
+from symbackprop.core.functions.pointwise import abs, sqrt
+from symbackprop.core.graph import Node, Operand, mark
 from symbackprop.core.maths import Frac, Num, Sym
+from symbackprop.core.ops.indexing import argsort, sort
 from symbackprop.core.registry import known
-from symbackprop.core.shapes import Axis, normalise_axes, normalise_axis, size_of
+from symbackprop.core.shapes import Axis, DimLike, normalise_axes, normalise_axis, size_of
+from symbackprop.errors import ShapeError
 
 
 @known(rule=("mean of n terms: each gets ", Frac(Num(sp.S.One), Sym("n"))), by_entry=True)
@@ -31,10 +36,20 @@ def min(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
 
 @known("Var")
 @function
-def var(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
-    """The mean squared distance from the mean (divided by n, not n − 1)."""
+def var(a: Node, axis: Axis = None, keepdims: bool = False, ddof: Operand = 0) -> Node:
+    """The mean squared distance from the mean, divided by n − ddof."""
     centred = hint(a - hint(mean(a, axis, True), "mu"), "{}_tilde")
-    return mean(centred**2, axis, keepdims)
+    if ddof == 0:
+        return mean(centred**2, axis, keepdims)
+    total: Node = build.reduce_sum(centred**2, axis, keepdims)
+    count = size_of(a.shape, normalise_axes(axis, a.ndim)) - ddof
+    return total / count  # type: ignore[no-any-return]
+
+
+@function
+def std(a: Node, axis: Axis = None, keepdims: bool = False, ddof: Operand = 0) -> Node:
+    """√var, the standard deviation."""
+    return sqrt(var(a, axis, keepdims, ddof))
 
 
 @plain
@@ -50,7 +65,88 @@ def log_softmax(a: Node, axis: Axis = -1, keepdims: bool = True) -> Node:
     return a - build.logsumexp(a, axis, keepdims=True)
 
 
-norm = function(build.norm)
+@function
+def norm(a: Node, axis: Axis = None, keepdims: bool = False, order: Operand = 2) -> Node:
+    """√Σ a², or (Σ |a|^order)^(1/order): 1, any number above, inf (the largest |a|); 0 counts what is not 0."""
+    if order == 2:
+        return build.norm(a, axis, keepdims)
+    size = whole(abs(a))
+    if order in (inf, -inf):
+        return build.reduce_max(size, axis, keepdims) if order > 0 else min(size, axis, keepdims)
+    if order == 0:
+        return build.reduce_sum(a.graph.call("not_equal", a, 0), axis, keepdims)
+    total = build.reduce_sum(size if order == 1 else size**order, axis, keepdims)
+    return total if order == 1 else a.graph.call("flat_power", total, 1 / a.graph.lift(order))
+
+
+def _along(a: Node, axis: Axis) -> tuple[Node, int]:
+    """The array, flat where no axis is given, and the axis."""
+    return (build.reshape(a, (-1,)), 0) if axis is None else (a, normalise_axes(axis, a.ndim)[0])
+
+
+def _place(a: Node, axis: Axis, keepdims: bool, largest: bool) -> Node:
+    row, place = _along(a, axis)
+    first = build.slice_axis(argsort(-row if largest else row, place), place, 0, 1)
+    shape = build.reduced_shape(a.shape, normalise_axes(axis, a.ndim), keepdims)
+    return build.reshape(first, shape)
+
+
+@function
+def argmax(a: Node, axis: int | None = None, keepdims: bool = False) -> Node:
+    """The place of the largest entry, the first of equal ones; integers without a gradient."""
+    return _place(a, axis, keepdims, True)
+
+
+@function
+def argmin(a: Node, axis: int | None = None, keepdims: bool = False) -> Node:
+    """The place of the smallest entry, the first of equal ones; integers without a gradient."""
+    return _place(a, axis, keepdims, False)
+
+
+@function
+def topk(a: Node, k: DimLike, axis: int = -1) -> Node:
+    """The k largest entries along an axis, descending; ``argsort(-a)`` says where they are."""
+    place = normalise_axis(axis, a.ndim)
+    return build.take_along(a, build.slice_axis(argsort(-a, place), place, 0, k), place)
+
+
+@function
+def quantile(a: Node, q: Operand, axis: int | None = None, keepdims: bool = False) -> Node:
+    """The entry that a share q of all is below, interpolated linearly; neighbours share the gradient."""
+    row, place = _along(a, axis)
+    share = q.value if isinstance(q, Node) else exact(q)
+    if share is None or not (share.is_number and 0 <= share <= 1):
+        raise ShapeError(f"quantile: the share is a number from 0 to 1, not {q}")
+    ordered, last = sort(row, place), share * (row.shape[place] - 1)
+    low, high = (build.slice_axis(ordered, place, k, 1) for k in (sp.floor(last), sp.ceiling(last)))
+    found = low if low is high else low + (high - low) * (last - sp.floor(last))
+    return build.reshape(found, build.reduced_shape(a.shape, normalise_axes(axis, a.ndim), keepdims))
+
+
+@function
+def median(a: Node, axis: int | None = None, keepdims: bool = False) -> Node:
+    """The middle entry, or the mean of the two in the middle."""
+    return quantile(a, sp.Rational(1, 2), axis, keepdims)
+
+
+def _so_far(a: Node, axis: int) -> tuple[Node, int]:
+    """Entries up to each place: place and earlier entry are two axes, −∞ stands for the later ones."""
+    place = normalise_axis(axis, a.ndim)
+    n = a.shape[place]
+    mask = build.reshape(causal_mask_of(a.graph, n), (n, n, *[1] * (a.ndim - place - 1)))
+    return a.graph.call("where", mask, build.expand(a, place), -sp.oo), place + 1
+
+
+@function
+def cummax(a: Node, axis: int = 0) -> Node:
+    """Running maxima along an axis; equal largest entries share the gradient."""
+    return build.reduce_max(*_so_far(a, axis))
+
+
+@function
+def logcumsumexp(a: Node, axis: int = 0) -> Node:
+    """Running logsumexp along an axis."""
+    return build.logsumexp(*_so_far(a, axis))
 
 
 @known(rule=("cumulative sum: every entry gets the gradients from its own place on",))

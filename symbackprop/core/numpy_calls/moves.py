@@ -83,16 +83,6 @@ def roll(a: Node, shift: Any, axis: Any = None) -> Node:
     return a
 
 
-@named("tile")
-def tile(A: Node, reps: Any) -> Node:
-    counts = [*reps] if isinstance(reps, (tuple, list)) else [reps]
-    own = [*[sp.S.One] * (len(counts) - A.ndim), *A.shape]
-    counts = [*[1] * (len(own) - len(counts)), *counts]
-    pairs = build.reshape(A, [d for size in own for d in (1, size)])
-    wide = A.graph.broadcast(pairs, as_shape(d for n, size in zip(counts, own, strict=True) for d in (n, size)))
-    return build.reshape(wide, [n * size for n, size in zip(counts, own, strict=True)])
-
-
 @named("diff")
 def diff(a: Node, n: int = 1, axis: int = -1) -> Node:
     place = normalise_axis(axis, a.ndim)
@@ -164,12 +154,6 @@ def take_along_axis(arr: Any, indices: Any, axis: int = -1) -> Node:
     return build.take_along(row, index, axis)
 
 
-def _triangle(keeps: str, m: Node, k: int) -> Node:
-    """The entries whose row, k further down, ``keeps`` the relation to their column."""
-    row, column = (build.expand(build.arange(m.graph, m.shape[-2 + i]), 1 - i) for i in (0, 1))
-    return F.pointwise.where(F.FUNCTIONS[keeps](row + k, column), m, 0)
-
-
 def _sizes(shape: Any) -> Shape:
     return as_shape(shape if isinstance(shape, Sequence) else (shape,))
 
@@ -193,6 +177,11 @@ TABLE |= {
     "vstack": lambda tup, dtype=None: build.concat([atleast_2d(a) for a in rows(*tup)], 0),
     "row_stack": lambda tup, dtype=None: build.concat([atleast_2d(a) for a in rows(*tup)], 0),
     "column_stack": lambda tup: build.concat([_column(a) for a in rows(*tup)], 1),
-    "tril": lambda m, k=0: _triangle("greater_equal", m, k),
-    "triu": lambda m, k=0: _triangle("less_equal", m, k),
+    "tril": lambda m, k=0: F.matrices.tril(m, k),
+    "triu": lambda m, k=0: F.matrices.triu(m, k),
+    "tile": lambda A, reps: F.arrange.tile(A, *reps if isinstance(reps, (tuple, list)) else (reps,)),
+    "kron": lambda a, b: F.matrices.kron(a, b),
+    "searchsorted": lambda a, v: F.FUNCTIONS["searchsorted"](a, v),
+    **{f"linalg.{name}": F.FUNCTIONS[name] for name in
+       ("inv", "solve", "det", "slogdet", "cholesky", "eigh", "eigvalsh", "pinv", "matrix_power", "svdvals")},
 }

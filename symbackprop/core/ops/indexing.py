@@ -242,3 +242,34 @@ register(Op(
 def _differences(a: Any) -> Any:
     """Of every two entries: they change places where it changes its sign."""
     return a[..., :, None] - a[..., None, :]
+
+
+def searchsorted(edges: Node, x: Node) -> Node:
+    """How many of the edges lie below each entry of x: where it belongs among ascending ones. Integers, no gradient."""
+    return edges.graph.make("searchsorted", (edges, x))
+
+
+def _infer_search(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    if args[0].ndim != 1:
+        raise ShapeError(f"searchsorted: the edges {label(args[0])} ({shape_text(args[0].shape)}) need one axis")
+    return args[1].shape, INT
+
+
+register(Op(
+    name="searchsorted",
+    means="is the number of edges below each entry",
+    signature="searchsorted(edges, x)",
+    shape_rule="the shape of x",
+    derivative="none: integers",
+    domain="any edges; of ascending ones it is the place where an entry belongs",
+    convention="an entry that is equal to an edge belongs below it",
+    range=(0.0, inf),
+    infer=_infer_search,
+    vjp=lambda output, upstream, *_: (None, None),
+    show=lambda node, args: called("searchsorted", *args),
+    no_entry="its entries are places",
+    reference=lambda np, attr, edges, x: np.sum(np.real(edges) < np.real(x)[..., None], axis=-1),
+    gaps=lambda np, attr, edges, x: x[..., None] - edges,
+    samples=(Sample(((4,), (3,))), Sample(((3,), (2, 2)))),
+    functions=(searchsorted,),
+))

@@ -43,9 +43,20 @@ from symbackprop.core.maths import (
     Transpose,
     called,
 )
+from symbackprop.core.ops.views import flip
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.scalars import FLAT_ROOT, TIES
-from symbackprop.core.shapes import ONE, Shape
+from symbackprop.core.shapes import (
+    ONE,
+    Axis,
+    Shape,
+    is_one,
+    normalise_axes,
+    normalise_axis,
+    same_shape,
+    shape_text,
+)
+from symbackprop.errors import ShapeError
 
 
 def _infer(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
@@ -302,4 +313,108 @@ register(Op(
     distribution=True,
     gives="p",
     reads="z",
+))
+
+
+# -- products and recurrences
+def _shifted(a: Node, axis: int) -> Node:
+    """The entries one place further along an axis, 0 at the first one."""
+    size = a.shape[axis]
+    return build.pad_axis(build.slice_axis(a, axis, 0, size - 1), axis, 1, size)
+
+
+def cumprod(a: Node, axis: int = 0) -> Node:
+    """Running products along an axis."""
+    place = normalise_axis(axis, a.ndim)
+    return recurrence(a, build.pad_axis(build.slice_axis(a, place, 0, 1), place, 0, a.shape[place]), place)
+
+
+def _product_before(a: Node, axis: int) -> Node:
+    """The products of all entries before each one along an axis; 1 at the first."""
+    first = a.graph.full(1, (*a.shape[:axis], ONE, *a.shape[axis + 1 :]))
+    return recurrence(_shifted(a, axis), build.pad_axis(first, axis, 0, a.shape[axis]), axis)
+
+
+def _vjp_prod(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazards) -> Cotangents:
+    """Each entry gets the product of the others, which is no quotient: entries may be 0."""
+    (a,), axis = output.args, output.attr
+    behind = flip(_product_before(flip(a, axis), axis), axis)
+    row = build.expand(upstream, axis) * _product_before(a, axis) * behind
+    return (selection.where_met(row, lambda: build.expand(upstream, axis), idle, a),)
+
+
+def _slope_prod(axis: int, shapes: Sequence[Shape], index: Indices, wanted: Indices) -> Terms:
+    ties = tuple(zip(index, on_axis(wanted, axis), strict=True))
+    return [Term((At(0, wanted), At(RESULT, index)), f.Arg(1) / f.Arg(0), (), ties)]
+
+
+def prod(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
+    """The product of entries along axes; each gets the product of the others, whichever of them are 0."""
+    axes = normalise_axes(axis, a.ndim)
+    row = a
+    for k in reversed(axes):
+        row = build.squeeze(row, k) if is_one(row.shape[k]) else row.graph.make("prod", (row,), k)
+    return build.reshape(row, build.reduced_shape(a.shape, axes, keepdims))
+
+
+register(Op(
+    name="prod",
+    signature="prod(a, axis=)",
+    shape_rule="without the axes (size 1 with keepdims)",
+    derivative="upstream * the product of the other entries",
+    rule=("product: each entry gets the product of the others",),
+    domain="any floats",
+    infer=lambda axis, args: (build.reduced_shape(args[0].shape, (axis,), False), "float"),
+    vjp=_vjp_prod,
+    show=lambda node, args: called("prod", *args, axis=node.attr),
+    jacobian=_slope_prod,
+    reference=lambda np, axis, a: np.prod(a, axis=axis),
+    samples=(Sample(((2, 3),), 1), Sample(((3, 2),), 0), Sample(((4,),), 0)),
+    functions=(prod, cumprod),
+))
+
+
+def recurrence(a: Node, b: Node, axis: int = 0) -> Node:
+    """The s with s_t = a_t·s_(t−1) + b_t along an axis, from 0: running products, discounted sums, linear filters."""
+    place = normalise_axis(axis, a.ndim)
+    return a.graph.make("recurrence", (a, b), place)
+
+
+def _infer_recurrence(axis: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    a, b = args
+    if not same_shape(a.shape, b.shape):
+        raise ShapeError(f"recurrence: {shape_text(a.shape)} and {shape_text(b.shape)} differ")
+    return b.shape, "float"
+
+
+def _vjp_recurrence(output: Node, upstream: Node, *_: object) -> Cotangents:
+    """The same recurrence from behind, by the next factor: r_t = δ_t + a_(t+1)·r_(t+1)."""
+    axis = output.attr
+    back = recurrence(_shifted(flip(output.args[0], axis), axis), flip(upstream, axis), axis)
+    right = flip(back, axis)
+    return right * _shifted(output, axis), right
+
+
+def _reference_recurrence(np: Any, axis: int, a: Any, b: Any) -> Any:
+    out, state = [], 0.0
+    for x, y in zip(np.moveaxis(a, axis, 0), np.moveaxis(b, axis, 0), strict=True):
+        state = x * state + y
+        out.append(state)
+    return np.moveaxis(np.stack(out), 0, axis)
+
+
+register(Op(
+    name="recurrence",
+    signature="recurrence(a, b, axis=)",
+    shape_rule="the shape of a and of b",
+    derivative="b: r with r_t = upstream_t + a_(t+1) * r_(t+1); a: r_t * s_(t-1)",
+    rule=("recurrence: the gradient runs through the same recurrence from behind",),
+    domain="any floats",
+    infer=_infer_recurrence,
+    vjp=_vjp_recurrence,
+    show=lambda node, args: called("recurrence", *args, axis=node.attr),
+    no_entry="an entry is a sum of ever longer products",
+    reference=_reference_recurrence,
+    samples=(Sample(((4,), (4,)), 0), Sample(((2, 3), (2, 3)), 1)),
+    functions=(recurrence,),
 ))

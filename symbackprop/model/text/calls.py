@@ -98,8 +98,8 @@ def known_callee(name: str, graph: Graph) -> Callee:
     raise NameProblem(f"no function {shown!r}. {hint}", near=name, instead=near)
 
 
-def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, Value]) -> Node | sp.Expr:
-    """The row that a call makes; a number when every argument is one and the result is known."""
+def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, Value]) -> Value:
+    """The row that a call makes, or several; a number when every argument is one and the result is known."""
     options = {OPTIONS.get(k, k) if k not in found.signature.parameters else k: v for k, v in options.items()
                if k not in IDLE_OPTIONS or k in found.signature.parameters}
     try:
@@ -116,11 +116,13 @@ def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, 
         raise ModelError(says, near=unknown, instead=near) from None
     positional, named = _checked(found, bound.arguments, graph)
     row = _applied(found, graph, positional, named)
+    if isinstance(row, tuple):
+        return row
     numeric = not any(isinstance(a, Node) for a in (*args, *options.values()))
     return row.value if numeric and not row.shape and row.value is not None else row
 
 
-def _applied(found: Callee, graph: Graph, positional: list[Any], named: dict[str, Any]) -> Node:
+def _applied(found: Callee, graph: Graph, positional: list[Any], named: dict[str, Any]) -> Value:
     """The call itself. What a library function stumbles over is an argument that does not fit it."""
     try:
         return found.apply(graph, *positional, **named) if found.takes_graph else found.apply(*positional, **named)
@@ -238,6 +240,8 @@ RULES: dict[str, Callable[[Place, Value], Any]] = {
     "Sequence[int] | None": Place.axes,
     "Pair": Place.axes,
     "Pair | None": Place.axes,
+    "int | None": Place.axes,
+    "Node | None": lambda place, value: None if value is None else place.row(value),
     "DimLike": Place.size,
     "Any": Place.size,
     "Sequence[DimLike]": Place.sizes,

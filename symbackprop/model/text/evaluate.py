@@ -124,6 +124,8 @@ class Evaluator:
     def applied(self, function: str, args: Sequence[Value], options: dict[str, Value]) -> Value:
         """A function applied to values."""
         value = call(self.callee(function), self.graph, args, options)
+        if isinstance(value, tuple):
+            return value
         if isinstance(value, sp.Expr):
             return checked(value)
         if value.value is not None:

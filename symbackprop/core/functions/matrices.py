@@ -1,0 +1,118 @@
+"""Functions of matrices made of those in `core.ops.matrices`: triangles, decompositions, least squares, powers."""
+
+from __future__ import annotations
+
+import sympy as sp
+
+from symbackprop.core import build
+from symbackprop.core.functions.calls import function, plain
+from symbackprop.core.functions.pointwise import sign, where
+from symbackprop.core.graph import Node, label
+from symbackprop.core.ops.matrices import cholesky, det, eigh, inv, logdet, solve, swapped
+from symbackprop.core.shapes import Dim, same, shape_text
+from symbackprop.errors import ShapeError
+
+
+def triangle(a: Node, below: bool, k: int) -> Node:
+    """The entries of the last two axes on one side of the k-th diagonal, itself included; 0 on the other side."""
+    row, column = (build.expand(build.arange(a.graph, a.shape[i - 2]), 1 - i) for i in (0, 1))
+    return where(a.graph.call("greater_equal" if below else "less_equal", row + k, column), a, 0)
+
+
+@function
+def tril(a: Node, k: int = 0) -> Node:
+    """The lower triangle up to the k-th diagonal, 0 above it."""
+    return triangle(a, True, k)
+
+
+@function
+def triu(a: Node, k: int = 0) -> Node:
+    """The upper triangle from the k-th diagonal on, 0 below it."""
+    return triangle(a, False, k)
+
+
+@plain
+def kron(a: Node, b: Node) -> Node:
+    """The Kronecker product of two matrices: every entry of a times the whole of b."""
+    if a.ndim != 2 or b.ndim != 2:
+        raise ShapeError(f"kron is of two matrices, not {shape_text(a.shape)} and {shape_text(b.shape)}")
+    (m, n), (p, q) = a.shape, b.shape
+    return build.reshape(build.einsum("ij,kl->ikjl", a, b), (m * p, n * q))
+
+
+@function
+def solve_triangular(a: Node, b: Node, lower: bool = False) -> Node:
+    """The x with T @ x = b for the upper, or with ``lower`` the lower, triangle T of a."""
+    return solve(triangle(a, lower, 0), b)
+
+
+@plain
+def slogdet(a: Node) -> tuple[Node, Node]:
+    """The sign of the determinant and log |det a|."""
+    log = logdet(a)
+    scale = build.reshape(-log / a.shape[-1], (*log.shape, 1, 1))
+    return sign(det(a * a.graph.call("exp", scale))), log
+
+
+plain(eigh)
+
+
+def _smaller(a: Node) -> Dim:
+    """The smaller one of the last two sizes."""
+    m, n = a.shape[-2:]
+    if same(m, n) or (m - n).is_nonpositive:
+        return m
+    if (n - m).is_nonpositive:
+        return n
+    raise ShapeError(f"which of {m} and {n} is the smaller one, the sizes of {label(a)}? Give numbers for them")
+
+
+@plain
+def svd(a: Node) -> tuple[Node, Node, Node]:
+    """U, the singular values (descending) and Vᵀ of a = U diag(s) Vᵀ, as in NumPy without full matrices."""
+    (m, n), k, rows = a.shape[-2:], _smaller(a), a.ndim - 2
+    corners = [a.graph.full(0, (*a.shape[:-2], d, d)) for d in (m, n)]
+    block = build.concat([build.concat([corners[0], a], -1), build.concat([swapped(a), corners[1]], -1)], -2)
+    values, vectors = eigh(block)
+    largest = build.slice_axis(vectors * sp.sqrt(2), -1, m + n - 1, k, -1)
+    left, right = build.slice_axis(largest, rows, 0, m), build.slice_axis(largest, rows, m, n)
+    return left, build.slice_axis(values, -1, m + n - 1, k, -1), swapped(right)
+
+
+@function
+def svdvals(a: Node) -> Node:
+    """The singular values, descending: the largest eigenvalues of [[0, a], [aᵀ, 0]]."""
+    return svd(a)[1]
+
+
+@plain
+def qr(a: Node) -> tuple[Node, Node]:
+    """Q with orthonormal columns and the upper triangle R of a = Q R; a has full column rank, R a positive diagonal."""
+    first = swapped(cholesky(swapped(a) @ a))
+    q = swapped(solve(swapped(first), swapped(a)))
+    again = swapped(cholesky(swapped(q) @ q))  # what rounding has left of orthogonality, mended
+    return swapped(solve(swapped(again), swapped(q))), again @ first
+
+
+@function
+def lstsq(a: Node, b: Node) -> Node:
+    """The x for which ‖a @ x − b‖ is least; a has full column rank."""
+    q, r = qr(a)
+    return solve(r, swapped(q) @ b)
+
+
+@function
+def pinv(a: Node) -> Node:
+    """The pseudo-inverse of a matrix of full column rank: (aᵀ a)⁻¹ aᵀ."""
+    q, r = qr(a)
+    return solve(r, swapped(q))
+
+
+@function
+def matrix_power(a: Node, n: int) -> Node:
+    """a @ a @ … of square matrices, n times; of the inverse for negative n."""
+    base, power = inv(a) if n < 0 else a, build.eye(a.graph, a.shape[-1])
+    for left in range(abs(n).bit_length()):
+        base = base @ base if left else base
+        power = power @ base if abs(n) >> left & 1 else power
+    return power

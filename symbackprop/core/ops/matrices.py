@@ -1,0 +1,358 @@
+"""Functions of whole matrices, over the last two axes: inverse, solutions, determinants, the Cholesky factor,
+eigenvalues and -vectors of symmetric matrices, the exponential. Axes in front are a batch. Each derivative is made of
+rows of these.
+
+The derivatives are those of Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
+differentiation" (2008), Murray (2016) for the Cholesky factor, and Van Loan's block matrix (1978) for the exponential.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from symbackprop.core import build
+from symbackprop.core import formula as f
+from symbackprop.core.entry import RESULT, At, Indices, Term, Terms
+from symbackprop.core.graph import Node, label
+from symbackprop.core.maths import Math, MatMul, Sym, called, negative, turned
+from symbackprop.core.registry import DEFINITE, REGULAR, Cotangents, Op, Sample, register
+from symbackprop.core.shapes import ONE, Shape, broadcast, same, same_shape, shape_text
+from symbackprop.errors import ShapeError
+
+NO_SUM = "an entry is no sum of products of entries: every one depends on the whole matrix"
+SYMMETRISED = "of a matrix that is not symmetric the symmetric part (A + Aᵀ)/2 is taken"
+
+
+def swapped(a: Node) -> Node:
+    """Aᵀ: the last two axes changed."""
+    order = list(range(a.ndim))
+    return build.transpose(a, [*order[:-2], order[-1], order[-2]])
+
+
+def _symmetric(a: Node) -> Node:
+    half: Node = (a + swapped(a)) / 2
+    return half
+
+
+def _matrices(name: str, cut: int = 0, more: int = 0) -> Callable[[Any, tuple[Node, ...]], tuple[Shape, str]]:
+    """The shape rule of a function of square matrices: without the last ``cut`` axes, with ``more`` rows."""
+
+    def infer(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
+        a = args[0]
+        if a.ndim < 2 or not same(a.shape[-1], a.shape[-2]):
+            raise ShapeError(f"{name} is of square matrices, {label(a)} is {shape_text(a.shape)}")
+        shape = a.shape[: a.ndim - cut]
+        return (*shape[:-2], shape[-2] + more, shape[-1]) if more else shape, "float"
+
+    return infer
+
+
+def _over_matrices(g: Node) -> Node:
+    """One number for every matrix, with the two axes of matrices."""
+    return build.reshape(g, (*g.shape, ONE, ONE))
+
+
+def _shows(name: str) -> Callable[[Node, Sequence[Math]], Math]:
+    return lambda node, args: called(name, *args)
+
+
+def _eye_of(a: Node) -> Node:
+    return build.eye(a.graph, a.shape[-1])
+
+
+SQUARE = (Sample(((3, 3),)), Sample(((2, 2, 2),)))
+
+
+# -- inverse and solutions
+def inv(a: Node) -> Node:
+    """The inverse of square matrices. ``solve(a, b)`` is better than ``inv(a) @ b``."""
+    return a.graph.make("inv", (a,))
+
+
+def _slope_inv(attr: Any, shapes: Sequence[Shape], index: Indices, wanted: Indices) -> Terms:
+    """∂(A⁻¹)_ij/∂A_kl = −(A⁻¹)_ik·(A⁻¹)_lj."""
+    batch, (i, j), (k, x) = index[:-2], index[-2:], wanted[-2:]
+    ties = tuple(zip(batch, wanted[:-2], strict=True))
+    return [Term((At(RESULT, (*batch, i, k)), At(RESULT, (*batch, x, j))), -(f.Arg(0) * f.Arg(1)), (), ties)]
+
+
+def _vjp_inv(output: Node, upstream: Node, *_: object) -> Cotangents:
+    turn = swapped(output)
+    return (-build.matmul(build.matmul(turn, upstream), turn),)
+
+
+_A, _X, _G = Sym("A"), Sym("X"), Sym("G")
+
+register(Op(
+    name="inv",
+    signature="inv(a)",
+    shape_rule="the shape of a; its last two axes are square matrices",
+    derivative="-(inv(a).T @ upstream @ inv(a).T)",
+    rule=("inverse X of A with upstream gradient G: A gets ", negative(MatMul(MatMul(turned(_X), _G), turned(_X)))),
+    domain="invertible matrices",
+    infer=_matrices("inv"),
+    vjp=_vjp_inv,
+    show=_shows("inv"),
+    jacobian=_slope_inv,
+    reference=lambda np, attr, a: np.linalg.inv(a),
+    samples=SQUARE,
+    functions=(inv,),
+    matrices=REGULAR,
+))
+
+
+def solve(a: Node, b: Node) -> Node:
+    """The x with a @ x = b: a …×n×n, b a vector of n or matrices …×n×k."""
+    if b.ndim == 1:
+        columns = solve(a, build.expand(b, 1))
+        return build.squeeze(columns, columns.ndim - 1)
+    batch = broadcast([a.shape[:-2], b.shape[:-2]], lambda: [label(a), label(b)])
+    wide = [x.graph.broadcast(x, (*batch, *x.shape[-2:])) for x in (a, b)]
+    return a.graph.make("solve", wide)
+
+
+def _infer_solve(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
+    (a, b), (_, kind) = args, _matrices("solve")(attr, args)
+    if b.ndim != a.ndim or not same_shape(a.shape[:-1], b.shape[:-1]):
+        raise ShapeError(f"solve: {label(a)} ({shape_text(a.shape)}) and {label(b)} ({shape_text(b.shape)}) do not fit")
+    return b.shape, kind
+
+
+def _vjp_solve(output: Node, upstream: Node, wanted: Sequence[bool], *_: object) -> Cotangents:
+    right = solve(swapped(output.args[0]), upstream)
+    return -build.matmul(right, swapped(output)) if wanted[0] else None, right
+
+
+register(Op(
+    name="solve",
+    signature="solve(a, b)",
+    shape_rule="the shape of b",
+    derivative="b: solve(a.T, upstream); a: -(that @ x.T)",
+    rule=("A X = B: B gets R, the solution of Aᵀ R = upstream, and A gets ", negative(MatMul(Sym("R"), turned(_X)))),
+    domain="invertible matrices a",
+    infer=_infer_solve,
+    vjp=_vjp_solve,
+    show=_shows("solve"),
+    no_entry=NO_SUM,
+    reference=lambda np, attr, a, b: np.linalg.solve(a, b),
+    samples=(Sample(((3, 3), (3, 2))), Sample(((2, 2, 2), (2, 2, 1)))),
+    functions=(solve,),
+    matrices=REGULAR,
+))
+
+
+# -- determinants
+def det(a: Node) -> Node:
+    """The determinant of square matrices."""
+    return a.graph.make("det", (a,))
+
+
+def logdet(a: Node) -> Node:
+    """log |det a|, which neither over- nor underflows."""
+    return a.graph.make("logdet", (a,))
+
+
+def _reference_logdet(np: Any, attr: Any, a: Any) -> Any:
+    """Over complex numbers the continuation to first order: that of the modulus is none."""
+    log = np.linalg.slogdet(np.real(a))[1]
+    moved = np.iscomplexobj(a)
+    return log + 1j * np.trace(np.linalg.solve(np.real(a), np.imag(a)), axis1=-2, axis2=-1) if moved else log
+
+
+def _vjp_det(output: Node, upstream: Node, *_: object) -> Cotangents:
+    return (_over_matrices(upstream * output) * swapped(inv(output.args[0])),)
+
+
+def _vjp_logdet(output: Node, upstream: Node, *_: object) -> Cotangents:
+    return (_over_matrices(upstream) * swapped(inv(output.args[0])),)
+
+
+register(Op(
+    name="det",
+    signature="det(a)",
+    shape_rule="without the last two axes, which are square matrices",
+    derivative="upstream * det(a) * inv(a).T",
+    rule=("determinant: the gradient is det(A) times the transposed inverse",),
+    domain="invertible matrices; of a singular one there is a value, but no gradient",
+    infer=_matrices("det", 2),
+    vjp=_vjp_det,
+    show=_shows("det"),
+    no_entry=NO_SUM,
+    reference=lambda np, attr, a: np.linalg.det(a),
+    samples=SQUARE,
+    functions=(det,),
+    matrices=REGULAR,
+))
+register(Op(
+    name="logdet",
+    signature="logdet(a)",
+    shape_rule="without the last two axes, which are square matrices",
+    derivative="upstream * inv(a).T",
+    rule=("the gradient of log |det A| is the transposed inverse",),
+    domain="invertible matrices",
+    infer=_matrices("logdet", 2),
+    vjp=_vjp_logdet,
+    show=_shows("logdet"),
+    no_entry=NO_SUM,
+    reference=_reference_logdet,
+    samples=SQUARE,
+    functions=(logdet,),
+    matrices=REGULAR,
+))
+
+
+# -- Cholesky
+def cholesky(a: Node) -> Node:
+    """The lower triangular matrix L with L Lᵀ = a, of symmetric positive definite matrices."""
+    return a.graph.make("cholesky", (a,))
+
+
+def _vjp_cholesky(output: Node, upstream: Node, *_: object) -> Cotangents:
+    """½(S + Sᵀ) for S = L⁻ᵀ Φ(Lᵀ G) L⁻¹, where Φ keeps the lower triangle and half of the diagonal."""
+    graph, turn = output.graph, swapped(output)
+    places = build.arange(graph, output.shape[-1])
+    row, column = build.expand(places, 1), build.expand(places, 0)
+    below, on = graph.call("greater", row, column), graph.call("equal", row, column)
+    kept = build.matmul(turn, upstream) * (below + on / 2)
+    return (_symmetric(solve(turn, swapped(solve(turn, swapped(kept))))),)
+
+
+def _reference_cholesky(np: Any, attr: Any, a: Any) -> Any:
+    """Column by column (Cholesky and Banachiewicz), without conjugates, so that a complex step passes."""
+    a = (a + np.swapaxes(a, -1, -2)) / 2
+    out = np.zeros_like(a)
+    for j in range(a.shape[-1]):
+        rest = a[..., j:, j] - np.sum(out[..., j:, :j] * out[..., j : j + 1, :j], axis=-1)
+        out[..., j:, j] = rest / np.sqrt(rest[..., :1])
+    return out
+
+
+register(Op(
+    name="cholesky",
+    signature="cholesky(a)",
+    shape_rule="the shape of a; its last two axes are square matrices",
+    derivative="(S + S.T) / 2 with S = inv(L).T @ phi(L.T @ upstream) @ inv(L); phi: lower triangle, half the diagonal",
+    rule=("Cholesky factor L with upstream gradient G: the gradient is the symmetric part of S = L⁻ᵀ Φ(Lᵀ G) L⁻¹; "
+          "Φ keeps the lower triangle and half of the diagonal",),
+    domain="symmetric positive definite matrices",
+    convention=SYMMETRISED,
+    infer=_matrices("cholesky"),
+    vjp=_vjp_cholesky,
+    show=_shows("cholesky"),
+    no_entry=NO_SUM,
+    reference=_reference_cholesky,
+    samples=SQUARE,
+    functions=(cholesky,),
+    matrices=DEFINITE,
+))
+
+
+# -- eigenvalues
+def eigensystem(a: Node) -> Node:
+    """The eigenvalues of symmetric matrices, ascending, in a first row, and below them the eigenvectors as columns."""
+    return a.graph.make("eigensystem", (a,))
+
+
+def eigvalsh(a: Node) -> Node:
+    """The eigenvalues of symmetric matrices, ascending."""
+    return eigh(a)[0]
+
+
+def eigh(a: Node) -> tuple[Node, Node]:
+    """The eigenvalues of symmetric matrices, ascending, and their eigenvectors as columns."""
+    whole, rows = eigensystem(a), a.ndim - 2
+    return (build.squeeze(build.slice_axis(whole, rows, 0, 1), rows),
+            build.slice_axis(whole, rows, 1, a.shape[-1]))
+
+
+def _vjp_eigensystem(output: Node, upstream: Node, *_: object) -> Cotangents:
+    """V (diag(g) + F ∘ (Vᵀ G)) Vᵀ, its symmetric part, with F_ij = 1/(λ_j − λ_i), and 0 where they are equal."""
+    rows, n = output.ndim - 2, output.shape[-1]
+    (values, g), (v, down) = ([build.slice_axis(x, rows, k, m) for x in (output, upstream)]
+                              for k, m in ((0, 1), (1, n)))
+    inverse = output.graph.call("reciprocal", values - swapped(values))
+    inner = g * _eye_of(output) + inverse * build.matmul(swapped(v), down)
+    return (_symmetric(build.matmul(build.matmul(v, inner), swapped(v))),)
+
+
+def _reference_eigensystem(np: Any, attr: Any, a: Any) -> Any:
+    """Over complex numbers the continuation to first order: λ' = diag(Vᵀ E V), V' = V (F ∘ Vᵀ E V)."""
+    a = (a + np.swapaxes(a, -1, -2)) / 2
+    values, v = np.linalg.eigh(np.real(a))
+    largest = np.take_along_axis(v, np.argmax(np.abs(v), axis=-2, keepdims=True), axis=-2)
+    v = v * np.sign(largest)
+    values = values[..., None, :]
+    found = np.concatenate([values, v], axis=-2)
+    if not np.iscomplexobj(a):
+        return found
+    inner = np.swapaxes(v, -1, -2) @ np.imag(a) @ v
+    gap = values - np.swapaxes(values, -1, -2)
+    turned = np.where(gap == 0, 0, inner / np.where(gap == 0, 1, gap))
+    first = np.diagonal(inner, axis1=-2, axis2=-1)[..., None, :]
+    return found + 1j * np.concatenate([first, v @ turned], axis=-2)
+
+
+register(Op(
+    name="eigensystem",
+    signature="eigensystem(a)",
+    shape_rule="a row more than a, whose last two axes are square: eigenvalues, below them eigenvectors as columns",
+    derivative="V @ (diag(g) + F * (V.T @ G)) @ V.T, its symmetric part; F = 1/(λ_j - λ_i), g and G: upstream",
+    rule=("eigenvalues λ and eigenvectors V of A: A gets the symmetric part of V (diag(g) + F ⊙ (Vᵀ G)) Vᵀ with "
+          "F = 1/(λ_j − λ_i)",),
+    domain="symmetric matrices; eigenvectors have a derivative where eigenvalues differ",
+    convention=f"equal eigenvalues do not turn into each other (F is 0); the largest entry of an eigenvector is "
+               f"positive; {SYMMETRISED}",
+    infer=_matrices("eigensystem", 0, 1),
+    vjp=_vjp_eigensystem,
+    show=_shows("eigensystem"),
+    no_entry=NO_SUM,
+    reference=_reference_eigensystem,
+    samples=SQUARE,
+    functions=(eigensystem, eigvalsh),
+))
+
+
+# -- the exponential
+def matrix_exp(a: Node) -> Node:
+    """e^a of square matrices: Σ aᵏ/k!, no function of single entries."""
+    return a.graph.make("matrix_exp", (a,))
+
+
+def _vjp_matrix_exp(output: Node, upstream: Node, *_: object) -> Cotangents:
+    """The corner of the exponential of [[Aᵀ, G], [0, Aᵀ]]."""
+    turn, n = swapped(output.args[0]), output.shape[-1]
+    zeros = output.graph.full(0, output.shape)
+    block = build.concat([build.concat([turn, upstream], -1), build.concat([zeros, turn], -1)], -2)
+    return (build.slice_axis(build.slice_axis(matrix_exp(block), -2, 0, n), -1, n, n),)
+
+
+def _reference_matrix_exp(np: Any, attr: Any, a: Any) -> Any:
+    """Taylor's series of a/2ᵏ, squared k times."""
+    size = np.max(np.sum(np.abs(a), axis=-1), initial=0.0)
+    halvings = int(np.ceil(np.log2(max(size, 1)))) + 4
+    term = out = np.zeros_like(a) + np.eye(a.shape[-1])
+    for k in range(1, 20):
+        term = term @ (a / 2**halvings) / k
+        out = out + term
+    for _ in range(halvings):
+        out = out @ out
+    return out
+
+
+register(Op(
+    name="matrix_exp",
+    signature="matrix_exp(a)",
+    shape_rule="the shape of a; its last two axes are square matrices",
+    derivative="the upper right corner of matrix_exp([[a.T, upstream], [0, a.T]])",
+    rule=("matrix exponential: the gradient is the upper right corner of the exponential of "
+          "[[Aᵀ, G], [0, Aᵀ]], G being upstream",),
+    domain="any square matrices",
+    infer=_matrices("matrix_exp"),
+    vjp=_vjp_matrix_exp,
+    show=_shows("matrix_exp"),
+    no_entry=NO_SUM,
+    reference=_reference_matrix_exp,
+    samples=SQUARE,
+    functions=(matrix_exp,),
+))

@@ -1,0 +1,189 @@
+"""Functions against PyTorch: value and gradients at a random point, in float64."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import signature
+from typing import Any
+
+import numpy as np
+import pytest
+
+from symbackprop.core import functions as F
+from symbackprop.core.graph import Graph, Node
+from tests.core.helpers import close, gradients, value
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.oracle
+linalg, special, nn = torch.linalg, torch.special, torch.nn.functional
+
+Case = tuple[Callable[..., Node], Callable[..., Any], tuple[tuple[int, ...], ...]]
+M, B, V, POS = (3, 3), (2, 3, 3), (5,), (4, 3)
+
+
+def _spd(a: Any) -> Any:
+    """A symmetric positive definite matrix, by ours and by theirs."""
+    turned = F.transpose(a, (*range(a.ndim - 2), a.ndim - 1, a.ndim - 2)) if isinstance(a, Node) else a.mT
+    eye = F.FUNCTIONS["diag"](a.graph.full(1, (3,))) if isinstance(a, Node) else torch.eye(3, dtype=a.dtype)
+    return a @ turned + eye
+
+
+CASES: dict[str, Case] = {
+    "inv": (F.inv, linalg.inv, (B,)),
+    "det": (F.det, linalg.det, (B,)),
+    "logdet": (F.logdet, lambda a: linalg.slogdet(a)[1], (B,)),
+    "slogdet sign": (lambda a: F.slogdet(a)[0], lambda a: linalg.slogdet(a)[0], (B,)),
+    "solve": (F.solve, linalg.solve, (M, (3, 2))),
+    "solve vector": (F.solve, linalg.solve, (M, (3,))),
+    "cholesky": (lambda a: F.cholesky(_spd(a)), lambda a: linalg.cholesky(_spd(a)), (B,)),
+    "triangular": (lambda a, b: F.solve_triangular(a, b, lower=True),
+                   lambda a, b: linalg.solve_triangular(a, b, upper=False), (M, (3, 2))),
+    "eigvalsh": (lambda a: F.eigvalsh(_spd(a)), lambda a: linalg.eigvalsh(_spd(a)), (B,)),
+    "eigh squares": (lambda a: F.eigh(_spd(a))[1] ** 2, lambda a: linalg.eigh(_spd(a))[1] ** 2, (M,)),
+    "svdvals": (F.svdvals, linalg.svdvals, ((2, 4, 3),)),
+    "svdvals wide": (F.svdvals, linalg.svdvals, ((2, 4),)),
+    "svd": (lambda a: F.svd(a)[0] ** 2 @ F.svd(a)[2] ** 2,
+            lambda a: (lambda u, s, v: u**2 @ v**2)(*linalg.svd(a, full_matrices=False)), (M,)),
+    "qr": (lambda a: F.qr(a)[1] ** 2, lambda a: linalg.qr(a)[1] ** 2, ((4, 3),)),
+    "qr columns": (lambda a: F.qr(a)[0] ** 2, lambda a: linalg.qr(a)[0] ** 2, ((4, 3),)),
+    "lstsq": (F.lstsq, lambda a, b: linalg.pinv(a) @ b, ((5, 3), (5, 2))),
+    "pinv": (F.pinv, linalg.pinv, ((5, 3),)),
+    "power": (lambda a: F.matrix_power(a, 5), lambda a: linalg.matrix_power(a, 5), (M,)),
+    "power -2": (lambda a: F.matrix_power(a, -2), lambda a: linalg.matrix_power(a, -2), (M,)),
+    "matrix_exp": (F.matrix_exp, linalg.matrix_exp, (B,)),
+    "tril": (lambda a: F.tril(a, -1), lambda a: torch.tril(a, -1), (B,)),
+    "triu": (lambda a: F.triu(a, 1), lambda a: torch.triu(a, 1), ((3, 4),)),
+    "kron": (F.kron, torch.kron, ((2, 3), (3, 2))),
+    "prod": (F.prod, torch.prod, (POS,)),
+    "prod axis": (lambda a: F.prod(a, 1, True), lambda a: torch.prod(a, 1, True), (POS,)),
+    "cumprod": (lambda a: F.cumprod(a, 1), lambda a: torch.cumprod(a, 1), (POS,)),
+    "cummax": (F.cummax, lambda a: torch.cummax(a, 0)[0], (POS,)),
+    "logcumsumexp": (lambda a: F.logcumsumexp(a, -1), lambda a: torch.logcumsumexp(a, -1), (POS,)),
+    "std": (lambda a: F.std(a, axis=0, ddof=1), lambda a: torch.std(a, 0), (POS,)),
+    "var": (lambda a: F.var(a, axis=(0, 1), ddof=1), torch.var, (POS,)),
+    **{f"norm {k}": (lambda a, k=k: F.norm(a, axis=0, order=k), lambda a, k=k: linalg.vector_norm(a, k, 0), (POS,))
+       for k in (1, 2, 3, 0.5, float("inf"), -float("inf"))},
+    "topk": (lambda a: F.topk(a, 2), lambda a: torch.topk(a, 2)[0], (POS,)),
+    "median": (F.median, torch.median, (V,)),
+    "quantile": (lambda a: F.quantile(a, 0.3, axis=0), lambda a: torch.quantile(a, 0.3, 0), (POS,)),
+    "tile": (lambda a: F.tile(a, 2, 3), lambda a: a.tile(2, 3), (POS,)),
+    "split": (lambda a: F.split(a, 2)[1], lambda a: a.chunk(2)[1], (POS,)),
+}
+
+
+LOSSES: dict[str, Case] = {  # of arrays, and with class indices below 3 last
+    "mse": (F.mse, nn.mse_loss, (POS, POS)),
+    "mae": (F.mae, nn.l1_loss, (POS, POS)),
+    "smooth_l1": (lambda a, b: F.mean(F.smooth_l1(a, b, 0.5)), lambda a, b: nn.smooth_l1_loss(a, b, beta=0.5),
+                  (POS, POS)),
+    "js": (lambda a, b: F.js_divergence(F.softmax(a), F.softmax(b)), lambda a, b: _js(a.softmax(-1), b.softmax(-1)),
+           (POS, POS)),
+    "focal": (lambda a, b: F.focal(a, F.sigmoid(b)), lambda a, b: _focal(a, b.sigmoid()), (POS, POS)),
+    "margin": (lambda a, b: F.margin_ranking(a, b, -1, 0.1), lambda a, b: (a - b + 0.1).relu(), (V, V)),
+    "triplet": (F.triplet, lambda a, b, c: nn.triplet_margin_loss(a, b, c, eps=0, reduction="none"), (POS, POS, POS)),
+    "gaussian_nll": (lambda a, b, c: F.mean(F.gaussian_nll(a, b, F.exp(c))),
+                     lambda a, b, c: nn.gaussian_nll_loss(a, b, c.exp()), (POS, POS, POS)),
+    "poisson_nll": (lambda a, b: F.mean(F.poisson_nll(a, b)), nn.poisson_nll_loss, (POS, POS)),
+    "cdist": (F.cdist, torch.cdist, ((4, 3), (2, 3))),
+    "cdist 1": (lambda a, b: F.cdist(a, b, 1), lambda a, b: torch.cdist(a, b, 1.0), ((2, 4, 3), (2, 2, 3))),
+    "instance_norm": (F.instance_norm, lambda x: nn.instance_norm(x.mT).mT, ((2, 5, 4),)),
+    "group_norm": (lambda x: F.group_norm(x, 2), lambda x: nn.group_norm(x.mT, 2).mT, ((2, 5, 4),)),
+    "nll": (lambda a, y: F.nll(F.log_softmax(a), y), lambda a, y: nn.nll_loss(a.log_softmax(-1), y, reduction="none"),
+            (POS,)),
+    "cross_entropy weights": (lambda a, w, y: F.cross_entropy(a, y, weights=w),
+                              lambda a, w, y: w[y] * nn.cross_entropy(a, y, reduction="none"), (POS, (3,))),
+    "cross_entropy ignored": (lambda a, y: F.cross_entropy(a, y, ignore_index=1),
+                              lambda a, y: nn.cross_entropy(a, y, ignore_index=1, reduction="none"), (POS,)),
+    "z_loss": (F.z_loss, lambda a: a.logsumexp(-1) ** 2, (POS,)),
+}
+
+
+def _js(p: Any, q: Any) -> Any:
+    middle = (p + q) / 2
+    return (p * (p / middle).log() + q * (q / middle).log()).sum(-1) / 2
+
+
+def _focal(z: Any, y: Any) -> Any:
+    p = z.sigmoid()
+    weight = 0.25 * y + 0.75 * (1 - y)
+    return weight * (p * (1 - y) + (1 - p) * y) ** 2 * nn.binary_cross_entropy_with_logits(z, y, reduction="none")
+
+
+@pytest.mark.parametrize(("ours", "theirs", "shapes"), LOSSES.values(), ids=LOSSES)
+def test_losses_and_layers(ours: Callable[..., Node], theirs: Callable[..., Any],
+                           shapes: tuple[tuple[int, ...], ...]) -> None:
+    rng = np.random.default_rng(6)
+    arrays = {f"x{i}": rng.normal(size=shape) for i, shape in enumerate(shapes)}
+    classes = {"y": np.array([2, 1, 0, 2])} if "y" in signature(ours).parameters else {}
+    close_to_torch(ours, theirs, arrays | classes)
+
+
+def test_cosine_embedding_by_its_sign() -> None:
+    rng, y = np.random.default_rng(1), np.array([1.0, -1.0, 1.0, -1.0])
+    arrays = {"a": rng.normal(size=POS), "b": rng.normal(size=POS)}
+    theirs = torch.tensor(y)
+    close_to_torch(lambda a, b: F.cosine_embedding(a, b, F.concat(*[a.graph.full(v, (1,)) for v in y]), 0.2),
+                   lambda a, b: nn.cosine_embedding_loss(a, b, theirs, 0.2, reduction="none"), arrays)
+
+
+@pytest.mark.parametrize("labels", [[1, 1, 2], [2]])
+def test_ctc_adds_up_all_alignments(labels: list[int]) -> None:
+    y, n = np.array(labels), torch.tensor([len(labels)])
+    close_to_torch(
+        lambda a, y: F.ctc(F.log_softmax(a), y),
+        lambda a, y: nn.ctc_loss(a.log_softmax(-1), y, torch.tensor([6]), n[0], reduction="sum"),
+        {"a": np.random.default_rng(3).normal(size=(6, 3)), "y": y},
+    )
+
+
+def test_bags_of_embeddings() -> None:
+    table, index = np.random.default_rng(0).normal(size=(5, 3)), np.array([[0, 2], [4, 1]])
+    for mode in ("mean", "sum", "max"):
+        close_to_torch(lambda t, i, m=mode: F.embedding_bag(t, i, m),
+                       lambda t, i, m=mode: nn.embedding_bag(i, t, mode=m), {"t": table, "i": index})
+
+
+def close_to_torch(ours: Callable[..., Node], theirs: Callable[..., Any], arrays: dict[str, Any]) -> None:
+    """Value and gradients agree; integers are not differentiated."""
+    graph = Graph()
+    leaves = [graph.leaf(n, a.shape, kind="int" if a.dtype.kind == "i" else "float") for n, a in arrays.items()]
+    row, moving = ours(*leaves), [leaf for leaf in leaves if leaf.kind == "float"]
+    given = [torch.tensor(a, requires_grad=a.dtype.kind == "f") for a in arrays.values()]
+    expected = theirs(*given)
+    close(value(row, **arrays), expected.detach().numpy(), 1e-9)
+    if expected.requires_grad:
+        upstream = np.cos(np.arange(expected.numel())).reshape(expected.shape)
+        expected.backward(torch.tensor(upstream))
+        found = iter(gradients(row, moving, arrays, upstream))
+        for x in [g for g in given if g.requires_grad]:
+            close(next(found), np.zeros(x.shape) if x.grad is None else x.grad.numpy(), 1e-8)
+
+
+@pytest.mark.parametrize(("ours", "theirs", "shapes"), CASES.values(), ids=CASES)
+def test_value_and_gradients(ours: Callable[..., Node], theirs: Callable[..., Any],
+                             shapes: tuple[tuple[int, ...], ...]) -> None:
+    rng = np.random.default_rng(4)
+    close_to_torch(ours, theirs, {f"x{i}": rng.normal(size=shape) for i, shape in enumerate(shapes)})
+
+
+def test_products_with_noughts() -> None:
+    """The gradient is that of torch, which is no quotient either."""
+    for zeros in ([1], [1, 3]):
+        a = np.array([2.0, 3.0, -1.0, 0.5])
+        a[zeros] = 0
+        for ours, theirs in ((F.prod, torch.prod), (lambda x: F.cumprod(x, 0), lambda x: torch.cumprod(x, 0))):
+            close_to_torch(ours, theirs, {"x": a})
+
+
+def test_places_and_sums_at_places() -> None:
+    rng, index = np.random.default_rng(2), np.array([2, 0, 2])
+    a, source = rng.normal(size=(2, 4)), rng.normal(size=(2, 3))
+    close_to_torch(lambda a, s, i: F.index_add(a, i, s, axis=1), lambda a, s, i: a.index_add(1, i, s),
+                   {"a": a, "s": source, "i": index})
+    wide = np.tile(index[:2], (2, 1))
+    close_to_torch(lambda a, s, i: F.scatter(a, i, s), lambda a, s, i: a.scatter(1, i, s),
+                   {"a": a, "s": source[:, :2], "i": wide})
+    for ours, theirs in ((F.argmax, torch.argmax), (F.argmin, torch.argmin)):
+        close_to_torch(lambda a, f=ours: f(a, axis=1), lambda a, f=theirs: f(a, 1), {"a": a})
+    edges = np.sort(rng.normal(size=5))
+    close_to_torch(F.searchsorted, torch.searchsorted, {"e": edges, "a": a})
