@@ -25,7 +25,6 @@ from symbackprop.render.symbols import Located, LoopMark, Symbols, locate, servi
 from symbackprop.render.views import VIEWS, choose_view
 
 MAX_PATH, MAX_UPDATES = 8, 6
-CLOSED = ("matrix", "scalar")  # views with closed forms
 
 
 class Anatomy:
@@ -42,7 +41,7 @@ class Anatomy:
         deltas = not numbers_only or options.detail == "board"
         symbols = Symbols(derivation, self.forward.anchors, deltas=deltas, partial=not numbers_only)
         self.rows = symbols.rows(self.located)
-        self.closed = closed_forms(derivation, printed=view in CLOSED)
+        self.closed = closed_forms(derivation, printed=True)
         symbols.name_closed(self.rows, self.located, self.closed.rows)
         digits = DIGITS if options.digits is None else options.digits
         given = options.values
@@ -51,7 +50,8 @@ class Anatomy:
         self.context = Context(derivation, self.rows, self.located, self.forward.numbers, self.numbers, options.layout,
                                self.view.entries)
         self.writer = self.view.make(self.context)
-        self.closed_lines = ClosedLines(self.context, self.closed)
+        plain = not self.view.entries and not self.view.rows
+        self.closed_lines = ClosedLines(self.context, self.closed, self.writer, plain)
 
     def document(self) -> Document:
         forward = self.forward.equations(self.context)

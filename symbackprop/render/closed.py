@@ -7,13 +7,14 @@ from contextlib import ExitStack
 
 from symbackprop.core.facts import is_sum, is_view
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Sym, within
+from symbackprop.core.maths import Math, Sym, within
 from symbackprop.core.names import free_name, text_name, wishes
 from symbackprop.derive.closed import ClosedForms, Shown
 from symbackprop.render.context import Context
 from symbackprop.render.document import Line, Prose
 from symbackprop.render.print.text import text
 from symbackprop.render.symbols import Located
+from symbackprop.render.views import Writer
 
 FACTOR = "common factor"
 MEANS = 1000  # names for means, m₁ and on
@@ -21,10 +22,11 @@ SHORT = 60  # characters: longer lines between are left out, parts of a longer f
 
 
 class ClosedLines:
-    """The lines of closed forms in one document. A name stands for one part on the whole page."""
+    """The lines of closed forms in one document. A name stands for one part on the whole page. In views that are not
+    ``plain``, with entries or Jacobians, a form is one line with its left side."""
 
-    def __init__(self, context: Context, forms: ClosedForms) -> None:
-        self.context, self.rows, self.forms = context, context.rows, forms
+    def __init__(self, context: Context, forms: ClosedForms, writer: Writer, plain: bool) -> None:
+        self.context, self.rows, self.forms, self.writer, self.plain = context, context.rows, forms, writer, plain
         self.names: dict[int, str] = {}
 
     def of(self, s: Located, lines: Sequence[Line]) -> tuple[Line, ...]:
@@ -33,18 +35,25 @@ class ClosedLines:
         rules, shown = self.forms.rules.get(total.id, ()), self.forms.shown.get(total.id)
         if not rules or shown is None or not self.context.owns(s):
             return ()
-        whole = self.rows.row(shown.whole)
+        left, whole = self.writer.shortest(s, shown.whole)
         if any(within(line.right) == within(whole) for line in lines):
             return ()
+        if self.plain:
+            return self._with_names(s, left, whole, shown, rules, lines)
+        reason = ("closed form: ", "; ".join(rules))
+        return (Line("closed", left, whole, reason, value=self.context.value(total)),)
+
+    def _with_names(self, s: Located, left: Math, whole: Math, shown: Shown, rules: Sequence[str],
+                    lines: Sequence[Line]) -> tuple[Line, ...]:
+        """With the terms that a common factor was taken out of, and names for parts of what is long."""
         between = self._between(shown, rules, [*lines, Line("closed", None, whole)])
         reason = ("closed form: ", *self._reason(shown, rules if not between else rules[-1:]))
-        value = self.context.value(total)
+        value = self.context.value(s.step.total)
         parts = self._parts(shown.whole) if len(text(whole)) > SHORT else []
         if not parts:
             return (*between, Line("closed", None, whole, reason, value=value))
         with ExitStack() as names:
             named = [self._named(part, names) for part in parts]
-            left = self.rows.gradients[s.step.target.id]
             return (*between, *named, Line("closed", left, self.rows.row(shown.whole), reason, value=value))
 
     def _between(self, shown: Shown, rules: Sequence[str], lines: Sequence[Line]) -> tuple[Line, ...]:

@@ -154,6 +154,16 @@ def test_what_is_spelled_out_ends_as_the_function_of_the_library_does(form: str)
         assert costs(text) == (multiplications, stored)
 
 
+@pytest.mark.parametrize(("view", "form"), [
+    ("matrix", "= (softmax(Z) − p)/N"),
+    ("index", "∂L/∂Z_ij = (e^Z_ij/(Σ_v e^Z_iv) − p_ij)/N"),
+    ("jacobian", "∂L/∂Z = (softmax(Z) − p)/N"),
+])
+def test_a_closed_form_in_every_view(view: str, form: str) -> None:
+    line = next(x for x in derive(Model.parse(MORE["soft labels"])).text(view=view).splitlines() if "closed form" in x)
+    assert " ".join(line.split()).startswith(form)
+
+
 def test_what_is_stated_to_be_simplex_adds_up_to_1() -> None:
     text = MORE["soft labels"]
     assert "= (softmax(Z) − p)/N" in closed_lines(text)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from symbackprop.errors import UsageError
 
 if TYPE_CHECKING:
+    from symbackprop.core.graph import Node
+    from symbackprop.core.maths import Math
     from symbackprop.derive.steps import Derivation
     from symbackprop.render.context import Context
     from symbackprop.render.document import Line
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
 
 
 class Writer(Protocol):
-    """Writes the lines of one step."""
+    """Writes the lines of one step, and its gradient in another form."""
 
     def lines(self, s: Located) -> tuple[Line, ...]: ...
+
+    def shortest(self, s: Located, whole: Node) -> tuple[Math, Math]:
+        """The gradient of a step, and a row that it is equal to."""
 
 
 Make = Callable[["Context"], Writer]

@@ -85,6 +85,10 @@ class IndexView(MatrixView):
         elements = elements or self._together(s, parts)
         return (rule, *known, *local, *self._result_entry(s, left, branches, target), *elements, *self._value(s))
 
+    def shortest(self, s: Located, whole: Node) -> tuple[Math, Math]:
+        target = self._index(s, groups(s))
+        return self._by_entry(s.step.target, target), Entries(self.rows, target).row(whole, target)
+
     # -- entries
     def _index(self, s: Located, parts: Sequence[Group]) -> list[Math]:
         """The letters of a gradient; the first one of a stack is the counter of the loop that goes through it."""

@@ -35,7 +35,8 @@ class JacobianView(MatrixView):
         self.known: dict[int, tuple[Factor, ...]] = {}
         vectors = {row.id for row in self._gradients() if row.ndim == 1}
         symbols, self.rows.maps = self.rows.symbols, False
-        self.rows.symbols |= {i: turned(symbols[i]) for i in vectors & symbols.keys()}
+        called = {symbols[i] for i in vectors & symbols.keys()}  # also what stands in their place in closed form
+        self.rows.symbols |= {i: turned(x) for i, x in symbols.items() if x in called}
 
     def _gradients(self) -> Iterator[Node]:
         """The rows that are gradients by their names."""
@@ -55,6 +56,10 @@ class JacobianView(MatrixView):
     def _own(self, node: Node) -> Math:
         symbol = super()._own(node)
         return turned(symbol) if node.ndim == 1 else symbol
+
+    def shortest(self, s: Located, whole: Node) -> tuple[Math, Math]:
+        left, right = super().shortest(s, whole)
+        return turned(left) if s.step.target.ndim == 1 else left, right
 
     def lines(self, s: Located) -> tuple[Line, ...]:
         found = self._with_jacobians(s)

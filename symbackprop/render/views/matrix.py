@@ -53,6 +53,9 @@ class MatrixView:
         """The left side of what a gradient is in the row's own shape."""
         return self.rows.gradients[node.id]
 
+    def shortest(self, s: Located, whole: Node) -> tuple[Math, Math]:
+        return self.rows.gradients[s.step.target.id], self.rows.row(whole)
+
     def lines(self, s: Located) -> tuple[Line, ...]:
         left = self._own(s.step.target)
         parts = groups(s)

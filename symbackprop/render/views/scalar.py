@@ -28,6 +28,9 @@ class ScalarView:
         self.beginnings: dict[tuple[tuple[int, int], ...], Located] = {}
         self.partial: dict[int, bool] = {}
 
+    def shortest(self, s: Located, whole: Node) -> tuple[Math, Math]:
+        return self.rows.gradients[s.step.target.id], self.rows.row(whole)
+
     def lines(self, s: Located) -> tuple[Line, ...]:
         terms = self.terms.of(s)
         left = self.rows.gradients[s.step.target.id]
