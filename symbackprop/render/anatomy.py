@@ -183,9 +183,9 @@ class Anatomy:
         return (symbol,) if whole == within(symbol) or shared else (symbol, " = ", whole)
 
     def _role(self, s: Located) -> str:
-        if all(c.consumer is None for c in s.step.contributions):
-            return "seed"
-        return "result" if s.step.target.name in self.context.wanted else "intermediate"
+        if s.step.target.name in self.context.wanted:
+            return "result"
+        return "seed" if all(c.consumer is None for c in s.step.contributions) else "intermediate"
 
     def _cached(self, s: Located) -> tuple[Ref, ...]:
         consumers = [g.consumer for g in groups(s)]
@@ -219,7 +219,7 @@ class Anatomy:
     def _zero(self, name: str) -> Prose:
         """Why there is no step for a gradient that is asked for."""
         of, loss = self.rows.bare(self._node(name)), self.rows.loss
-        if name in self.model.unreached():
+        if self.model.unreached({name: self._node(name)}):
             return (of, " does not influence ", loss, ": its gradient is 0.")
         return ("A derivative on every path from ", of, " to ", loss, " is 0: so is its gradient.")
 

@@ -34,5 +34,7 @@ class Options:
                 raise UsageError(f"{option} is one of {', '.join(words)}, not {word!r}.{did_you_mean(word, words)}")
         if self.lr is not None and self.values is None:
             raise UsageError("a learning rate needs numbers: give --at as well")
+        if self.steps != 1 and self.lr is None:
+            raise UsageError("several steps of gradient descent need a learning rate: give --lr as well")
         if self.lr is not None and not 0 < self.lr < float("inf"):
             raise UsageError(f"a learning rate is a positive number, not {self.lr:g}")

@@ -6,7 +6,9 @@ from __future__ import annotations
 import pytest
 
 from symbackprop.core import maths as m
-from symbackprop.model import zoo
+from symbackprop.derive import derive
+from symbackprop.errors import UsageError
+from symbackprop.model import load, zoo
 from symbackprop.render.document import Document
 from symbackprop.render.html import derivation_html
 from symbackprop.render.markdown import to_markdown
@@ -226,3 +228,18 @@ def test_a_board_tells_the_learning_rate_and_the_step_of_its_differences() -> No
     doc = board("param w\ndata x\nloss L = (w * x)**2", values={"w": 2.0, "x": 3.0}, lr=0.1)
     assert said(doc.updates[0].reason) == "η = 0.1"
     assert said(doc.checks[0].reason).endswith("; central differences, step 0.0001")
+
+
+@pytest.mark.parametrize(("name", "wrt", "line"), [
+    ("two-weight-tanh", "L", "dL/dL = 1"), ("linear-layer", "Y", "given")])
+def test_the_gradient_of_what_the_sweep_starts_with_is_on_the_board(name: str, wrt: str, line: str) -> None:
+    assert line in derive(load(name), [wrt]).text(detail="board")
+
+
+def test_what_comes_after_the_loss_is_said_not_to_influence_it() -> None:
+    assert "J does not influence s" in derive(load("ner-window"), ["J"]).text(detail="board")
+
+
+def test_several_steps_need_a_learning_rate() -> None:
+    with pytest.raises(UsageError, match="need a learning rate"):
+        derive(load("cube")).text(values={"x": 1.0}, steps=3)
