@@ -50,6 +50,65 @@ def test_read_as_meant(text: str, plain: str, told: list[str]) -> None:
     assert model.remarks == [f"<text>:4: {said}" for said in told]
 
 
+@pytest.mark.parametrize(
+    ("text", "plain", "told"),
+    [
+        ("h = x + w\nh = tanh(h)\nh *= w\nloss L = h", "h = x + w\nh_2 = tanh(h)\nh_3 = h_2 * w\nloss L = h_3",
+         ["<text>:5: h has a value already, from line 4: from here on it is h_2",
+          "<text>:6: h has a value already, from line 4: from here on it is h_3"]),
+        ("x = x * w\nloss L = x", "x_2 = x * w\nloss L = x_2",
+         ["<text>:4: x has a value already, from line 2: from here on it is x_2"]),
+        ("h_2 = w\nh = x\nh = h * w\nloss L = h + h_2", "h_2 = w\nh = x\nh_3 = h * w\nloss L = h_3 + h_2",
+         ["<text>:6: h has a value already, from line 5: from here on it is h_3"]),
+        ("s = w\nfor k in 1..2:\n    s += x\nloss L = s", "s = w\ns_2 = s + x\ns_3 = s_2 + x\nloss L = s_3",
+         ["<text>:6: s has a value already, from line 4: from here on it is s_2",
+          "<text>:6: s has a value already, from line 4: from here on it is s_3"]),
+        ("m, s = mean(X), var(X)\nloss L = m + s * w", "m = mean(X)\ns = var(X)\nloss L = m + s * w", []),
+        ("n, d = X.shape\nloss L = w * n + d", None, []),
+        ("a, c = W[:2, 0]\nloss L = a * c", "a = W[:2, 0][0]\nc = W[:2, 0][1]\nloss L = a * c", []),
+    ],
+)
+def test_names_that_get_another_value(text: str, plain: str | None, told: list[str]) -> None:
+    model = same(text, plain) if plain else Model.parse(HEAD + text)
+    assert model.remarks == told
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("W = X.T\nloss L = x", "the name 'W' is already taken on line 3"),
+        ("W, y = x, w\nloss L = x", "the name 'W' is already taken on line 3"),
+        ("p, q = x, w, w\nloss L = x", "3 formulas for 2 names"),
+        ("q += x\nloss L = q", "'q' is defined in terms of itself"),
+        ("for t in 1..T:\n    h += S[t]\nloss L = sum(h)", "'h' is assigned in this loop"),
+    ],
+)
+def test_names_that_cannot(text: str, said: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        Model.parse(HEAD + text)
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("mean(cross_entropy(softmax(X @ W), y))", "cross_entropy takes logits"),
+        ("mean(binary_cross_entropy_with_logits(sigmoid(X @ v), 1))", "binary_cross_entropy_with_logits takes logits"),
+        ("sum(y - mean(X, axis=1, keepdims=True))", "is N x N, every entry with every other"),
+        ("sum(mean(X, axis=1, keepdims=True) * mean(X, axis=1))", "is N x N, every entry with every other"),
+    ],
+)
+def test_where_people_fall(text: str, said: str) -> None:
+    remarks = Model.parse(HEAD + f"loss L = {text}").remarks
+    assert len(remarks) == 1 and said in remarks[0]
+
+
+@pytest.mark.parametrize("text", ["mean(cross_entropy(X @ W, y))", "sum(X - mean(X, axis=1, keepdims=True))",
+                                  "sum(mean(X, axis=1) - y)", "sum(mean(X, axis=1, keepdims=True) - b)"])
+def test_where_they_do_not(text: str) -> None:
+    assert Model.parse(HEAD + f"loss L = {text}").remarks == []
+
+
 def test_letters_and_subscripts() -> None:
     model = Model.parse(
         "dim N, D, T\ndata c: T × N × D\nparam λ, θ₁, Wₕ: D × D, h[0]: N × D\nŷ = θ₁·λ\n"

@@ -171,12 +171,17 @@ class Builder:
 
     # -- equations
     def equation(self, s: tree.Equation) -> None:
-        plain = s.target.index is None and not self.scope.locals
-        if plain and s.target.name in self.top.lines:
-            raise NameProblem(self.top.taken(s.target.name))
+        name = s.target.name
+        known = s.target.index is None and name in self.top.lines and self.scope is self.top
+        anew = known and (name in self.model.equations or name in tree.mentioned(s.value))
+        if known and not anew and not self.scope.locals:
+            raise NameProblem(self.top.taken(name))
         value = Evaluator(self.scope).row(s.value)
         try:
-            self.scope.assign(s.keyword, s.target, value)
+            if anew:
+                self.top.rename(s.keyword, name, value)
+            else:
+                self.scope.assign(s.keyword, s.target, value)
         except ShapeError as error:
             raise error.about(s.value.place) from None
 

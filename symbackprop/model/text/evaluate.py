@@ -14,7 +14,7 @@ from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import FORMS, operation
 from symbackprop.core.scalars import RELATIONS
 from symbackprop.errors import ModelError
-from symbackprop.model.text import dialect, tree
+from symbackprop.model.text import dialect, tree, warnings
 from symbackprop.model.text.calls import Callee, call, known_callee
 from symbackprop.model.text.known_numbers import checked, fold, short
 
@@ -97,6 +97,8 @@ class Evaluator:
         value = self.operand(expr.first)
         for sign, part in expr.rest:
             right = self.operand(part)
+            for warning in warnings.of_operator(sign, value, right):
+                self.scope.remark(warning)
             try:
                 value = binary(sign, value, right, self.graph)
             except ModelError as error:
@@ -123,7 +125,10 @@ class Evaluator:
 
     def applied(self, function: str, args: Sequence[Value], options: dict[str, Value]) -> Value:
         """A function applied to values."""
-        value = call(self.callee(function), self.graph, args, options)
+        found = self.callee(function)
+        for warning in warnings.of_call(found.name, list(found.signature.parameters.values()), args):
+            self.scope.remark(warning)
+        value = call(found, self.graph, args, options)
         if isinstance(value, tuple):
             return value
         if isinstance(value, sp.Expr):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import sympy as sp
 
@@ -178,9 +179,11 @@ class ModelScope(Scope):
         self.others = others or {}
         self.lines: dict[str, int] = {}
         self.line, self.declares_arrays = 0, False
+        self.now: dict[str, str] = {}
         self.defined_later: Callable[[str], str] = lambda name: ""
 
     def own(self, name: str) -> Node | None:
+        name = self.now.get(name, name)
         if name in self.others:
             return self.others[name]
         if name not in self.graph.names and name in self.loops:
@@ -194,6 +197,13 @@ class ModelScope(Scope):
             return sp.pi
         message, instead = self._unknown(name)
         raise NameProblem(message, instead=instead)
+
+    def rename(self, keyword: str, name: str, row: Node) -> None:
+        """Another value for a name: it is a name of its own, which the old one stands for from here on."""
+        other = next(n for k in count(2) if (n := f"{name}_{k}") not in self.lines and n not in self.families)
+        getattr(self.model, keyword)(self.claim(other), row)
+        self.now[name] = other
+        self.remark(f"{name} has a value already, from line {self.lines[name]}: from here on it is {other}")
 
     def assign(self, keyword: str, target: tree.Target, row: Node) -> None:
         """One equation."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
+
+import sympy as sp
 
 from symbackprop.core.graph import STATED
 from symbackprop.errors import ModelError, nearest
@@ -47,13 +49,13 @@ class Reader:
         body: list[tree.Statement] = []
         while self.place < len(self.lines) and (self.lines[self.place].indent == indent or self._is_deeper(indent)):
             try:
-                body.append(self.statement(indent, nesting))
+                body += self.statement(indent, nesting)
             except ModelError as error:
                 self.errors.append(error)
                 self._pass_over(indent)
         return tuple(body)
 
-    def statement(self, indent: str, nesting: int) -> tree.Statement:
+    def statement(self, indent: str, nesting: int) -> Sequence[tree.Statement]:
         line = self.lines[self.place]
         if line.indent != indent:
             raise problem("unexpected indentation: only the body of a loop is indented", line.number)
@@ -62,8 +64,8 @@ class Reader:
         first, second = c.now, c.after
         if first.kind == NAME and first.text in KEYWORDS and not (second.kind == SIGN and second.text in "=["):
             c.take()
-            return self.loop(c, indent, nesting) if first.text == "for" else simple(c, first.text)
-        return equation(c)
+            return [self.loop(c, indent, nesting) if first.text == "for" else simple(c, first.text)]
+        return equations(c)
 
     def loop(self, c: Cursor, indent: str, nesting: int) -> tree.For:
         line = c.now.line
@@ -77,7 +79,7 @@ class Reader:
         stop = size(c)
         c.expect(":", "after the range")
         if c.now.kind != END:
-            return tree.For(line, variable, start, stop, (equation(c),))
+            return tree.For(line, variable, start, stop, tuple(equations(c)))
         if self.place >= len(self.lines) or not self._is_deeper(indent):
             raise problem("the body of the loop is missing: indent the lines that belong to it", line)
         body = self.block(self.lines[self.place].indent, nesting + 1)
@@ -203,20 +205,44 @@ def target(c: Cursor) -> tree.Target:
     return tree.Target(name, index, stop)
 
 
-def equation(c: Cursor) -> tree.Equation:
-    """``NAME = formula``."""
+UPDATES = ("+=", "-=", "*=", "/=", "@=")
+
+
+def equations(c: Cursor) -> Sequence[tree.Equation]:
+    """``NAME = formula``, ``NAME += formula`` and ``NAME, NAME = formula, formula``, or a formula of several values."""
     first = c.now
     if first.kind != NAME:
         raise c.unexpected("a line is a declaration or an equation NAME = formula")
     if c.after.kind in (NAME, STRING, NUMBER) or (c.after.kind == SIGN and c.after.text in "(:"):
         raise first.problem(*_not_a_statement(first.text, found(c.after)))
-    name = target(c)
+    names = _separated(c, target)
     if c.at("=="):
         raise c.unexpected("an equation has one =", named=True)
-    c.expect("=", "and a formula: a line is a declaration or an equation NAME = formula")
-    value = expression(c)
+    if len(names) == 1 and c.at(*UPDATES):
+        values: Sequence[tree.Expr] = [_updated(names[0], c.take().text[0], expression(c))]
+    else:
+        c.expect("=", "and a formula: a line is a declaration or an equation NAME = formula")
+        values = _values(c, len(names))
     c.finish("the formula")
-    return tree.Equation(first.line, "let", name, value)
+    return [tree.Equation(first.line, "let", n, value) for n, value in zip(names, values, strict=True)]
+
+
+def _updated(name: tree.Target, sign: str, value: tree.Expr) -> tree.Expr:
+    """What ``NAME += value`` gives the name."""
+    before: tree.Expr = tree.Name(name.name)
+    before = before if name.index is None else tree.Index(before, (name.index,))
+    return tree.Chain(before, ((sign, value),), place=value.place)
+
+
+def _values(c: Cursor, count: int) -> Sequence[tree.Expr]:
+    """As many values as there are names: formulas with commas between them, or entries of one."""
+    first = c.now
+    values = _separated(c, expression)
+    if len(values) == 1 and count > 1:
+        return [tree.Index(values[0], (tree.Number(sp.Integer(k)),), place=values[0].place) for k in range(count)]
+    if len(values) != count:
+        raise first.problem(f"{len(values)} formulas for {count} name{'s' * (count > 1)}")
+    return values
 
 
 def _not_a_statement(word: str, after: str) -> tuple[str, str]:

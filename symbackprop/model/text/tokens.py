@@ -23,11 +23,11 @@ _PATTERN = r"""[ \t]+
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*PRIMES)
     | (?P<number>(?:[0-9]+(?:\.(?!\.|T\b)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+(?![A-Za-z_]))?)
     | (?P<string>"[^"]*")
-    | (?P<sign>\.\.\.|\.\.|\*\*|<=|>=|==|!=|MORE\.T(?![A-Za-z0-9_])|\.(?=[A-Za-z])|[-+*/@^'()\[\],:=<>SIGNS])
+    | (?P<sign>\.\.\.|\.\.|\*\*|[-<>=!+*/@]=|MORE\.T(?![A-Za-z0-9_])|\.(?=[A-Za-z])|[-+*/@^'()\[\],:=<>SIGNS])
     | (?P<comment>\#.*)"""
 _PRIMES = r"(?:[′″‴]+(?=\())?"  # f′(z), the derivative of an abstract function
 _PLAIN = re.compile(_PATTERN.replace("MORE", "").replace("SIGNS", "ᵀ×·").replace("PRIMES", _PRIMES), re.VERBOSE)
-_FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|\+=|-=|\*=|/=|@=|").replace("SIGNS", r"{}~.|;!$\\⊗")
+_FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~.|;!$\\⊗")
                         .replace("PRIMES", ""), re.VERBOSE)
 _OPENING, _CLOSING = "([", ")]"
 

@@ -1,0 +1,37 @@
+"""Where people fall: lines that are right as they stand, and rarely what was meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from inspect import Parameter
+from typing import Any
+
+from symbackprop.core.formula import Call
+from symbackprop.core.graph import Node, label
+from symbackprop.core.scalars import TABLE
+from symbackprop.core.shapes import is_one, same, shape_text
+
+LOGITS = "logits"  # what parameters that take them are called
+
+
+def of_call(name: str, parameters: Sequence[Parameter], values: Sequence[Any]) -> Iterator[str]:
+    """Probabilities where logits are expected: their softmax is taken again."""
+    for parameter, value in zip(parameters, values, strict=False):
+        if parameter.name == LOGITS and isinstance(value, Node) and _is_probability(value):
+            yield f"{name} takes logits, and {label(value)} are probabilities: what they are computed from is expected"
+
+
+def _is_probability(row: Node) -> bool:
+    called = TABLE[row.form.name] if isinstance(row.form, Call) else None
+    return row.op.distribution or (called is not None and called.range == (0.0, 1.0) and not called.boolean)
+
+
+def of_operator(sign: str, a: Any, b: Any) -> Iterator[str]:
+    """An N×1 array beside one of N: NumPy makes N×N of them."""
+    for column, row in ((a, b), (b, a)):
+        if not (isinstance(column, Node) and isinstance(row, Node) and (column.ndim, row.ndim) == (2, 1)):
+            continue
+        n = row.shape[0]
+        if sign != "@" and is_one(column.shape[1]) and same(column.shape[0], n) and not is_one(n):
+            yield (f"{label(a)} {sign} {label(b)} is {shape_text((n, n))}, every entry with every other: "
+                   f"{label(column)} is {shape_text(column.shape)}, {label(row)} is {shape_text(row.shape)}")
