@@ -4,14 +4,15 @@ be of any size and layout, calls in between change nothing, and a workspace give
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from symbackprop.apart.wire import scattered
 from symbackprop.errors import ShapeError
-from symbackprop.verify.module import Candidate, Outcome, arrays_of, numbers
-from symbackprop.verify.sampling import Sample, choose_sizes, draw
+from symbackprop.verify.module import Candidate, Outcome, arrays_of, numbers, refused
+from symbackprop.verify.sampling import Sample, choose_sizes, draw, in_single
 
 SAME = 1e-9
 UPSTREAMS = (-1.75, -3e6, 2e-6, 0.0)
@@ -98,13 +99,32 @@ def workspaces(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterat
         return
     other = draw(candidate.model, sample.sizes, np.random.default_rng(1))
     yield from _in_workspace(candidate, [sample, sample, other, sample])
+    yield from _not_its_own(candidate, in_single(sample), sample, "of another precision")
     rng = np.random.default_rng(2)
     try:
         chosen = [choose_sizes(candidate.model, rng, candidate.given, trial) for trial in (1, 2, 3, 4)]
     except ShapeError:
         return
     sizes = max(chosen, key=lambda s: sum(s[n] != sample.sizes[n] for n in s))
-    yield from _in_workspace(candidate, [draw(candidate.model, sizes, rng)])
+    drawn = draw(candidate.model, sizes, rng)
+    yield from _in_workspace(candidate, [drawn])
+    if sizes != sample.sizes:
+        yield from _not_its_own(candidate, drawn, sample, "of other sizes")
+
+
+def _not_its_own(candidate: Candidate, made: Sample, sample: Sample, what: str) -> Iterator[str]:
+    """A workspace that was made for something else is refused."""
+    if not candidate.states_arrays:
+        return
+    workspace = candidate.ask("make_workspace", *candidate.inputs(made), made)
+    cache = candidate.pair(candidate.ask("forward", *candidate.inputs(sample), sample))[1]
+    takes = {
+        "forward": partial(candidate.ask, "forward", *candidate.inputs(sample), sample),
+        "backward": partial(candidate.backward, cache, *candidate.seed(sample)),
+    }
+    for function, called in takes.items():
+        if not refused({"workspace"}, called, workspace=workspace):
+            yield f"{function} does not refuse a workspace that was made for arrays {what} with a ValueError"
 
 
 def _in_workspace(candidate: Candidate, samples: list[Sample]) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
@@ -15,11 +15,13 @@ from symbackprop.apart import GIGABYTES, SECONDS
 from symbackprop.apart.files import CallFailed
 from symbackprop.apart.process import CodeEnded, Process
 from symbackprop.core.graph import Node
+from symbackprop.core.loops import with_bodies
 from symbackprop.core.shapes import evaluate_shape
 from symbackprop.errors import ModelError, UsageError
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
 from symbackprop.verify.blame import first_wrong_line
+from symbackprop.verify.calls import differences
 from symbackprop.verify.differences import (
     AUTO,
     CENTRAL,
@@ -32,7 +34,7 @@ from symbackprop.verify.differences import (
     with_entry,
 )
 from symbackprop.verify.everywhere import Everywhere, Miss
-from symbackprop.verify.further import Further, Situation
+from symbackprop.verify.further import Further, Situation, said
 from symbackprop.verify.interpreter import Array
 from symbackprop.verify.kinks import Unstated
 from symbackprop.verify.module import Candidate, Outcome, arrays_of, module_apart
@@ -132,6 +134,8 @@ class Check:
     problems: list[str] = field(default_factory=list)
     misses: list[Miss] = field(default_factory=list)
     without: list[str] = field(default_factory=list)
+    rate: float | None = None
+    first: Outcome = field(default_factory=lambda: Outcome({}, {}))
     failing: tuple[Sample, Objective, float] | None = None
     sizes: list[dict[str, int]] = field(default_factory=list)
     stopped: bool = False
@@ -201,6 +205,7 @@ class Check:
             self.problems.append(str(failure))
             self.stopped = True
             return
+        self.first = self.first if trial else outcome
         self._compare(sample, objective, outcome, trial)
         with np.errstate(all="ignore"):
             self.problems += broken_promises(self.candidate, sample, outcome, first=not trial)
@@ -215,7 +220,52 @@ class Check:
             if self.stopped or self._failed():
                 return
             self._at_once(situation)
-        self.without += further.without
+        self.without += [*further.without, *self._left_out(hidden)]
+        if not self._failed():
+            self._at_last(self.points.found[0])
+
+    def _left_out(self, hidden: Sequence[str]) -> Iterator[str]:
+        """What the module or the caller keeps from being compared."""
+        if self.given:
+            yield f"other sizes than {said(self.given)}"
+        told = [n for n in hidden if n not in self.given]
+        if told:
+            yield f"other sizes of {', '.join(told)}, which no array shows and forward cannot be told"
+        if not self.candidate.states_arrays:
+            yield "what is refused: the module has no PARAMS and DATA that say what it takes"
+        inner = [n for n, row in self.targets.items() if not row.is_leaf]
+        if inner:
+            yield f"the gradients of {', '.join(inner)} at points beside the random ones, as these are no inputs"
+        if self.candidate.compiles:
+            yield "truth values and several precisions: for each the module would be compiled anew"
+
+    def _at_last(self, found: tuple[Sample, Objective]) -> None:
+        """The first point again, after all other calls; and how forward leaves what the gradients say of it."""
+        sample, objective = found
+        try:
+            with np.errstate(all="ignore"):
+                outcome, again = self.first, self.candidate.run(sample)
+                message = "after many other calls {} is another one"
+                self.problems += differences({**again.results, **again.gradients},
+                                             {**outcome.results, **outcome.gradients}, message)
+                self._taylor(sample, objective, again)
+        except CallFailed as failure:
+            self.problems.append(f"after many other calls: {failure}")
+
+    def _taylor(self, sample: Sample, objective: Objective, outcome: Outcome) -> None:
+        if any(r.op.held for r in with_bodies(self.model.graph.topological(self.model.results()))):
+            self.without.append("Taylor's remainder: the model holds values constant")
+            return
+
+        def forward(moved: dict[str, Array]) -> dict[str, Any]:
+            given = self.candidate.inputs(replace(sample, values={**sample.values, **moved}))
+            return self.candidate.named(self.candidate.pair(self.candidate.ask("forward", *given, sample))[0])
+
+        rates = Everywhere(objective, self.targets, self.rng).rates(forward, arrays_of(outcome.gradients))
+        self.rate = round(rates[-1], 2) if rates else None
+        if len(rates) > 2 and all(abs(r - 1) < 0.2 for r in rates[-3:]):
+            self.problems.append(f"|f(x + hv) − f(x) − h⟨g, v⟩|, by forward and backward of the module, falls as "
+                                 f"h^{self.rate} and not as h²: g is not the gradient of f")
 
     def _at_once(self, situation: Situation) -> None:
         """Run the module in a situation and compare its results and gradients with the model."""
@@ -319,6 +369,7 @@ class Check:
             tuple(self.points.coverage.unseen()) if self.sizes and not self._failed() else (),
             self._line(),
             tuple(dict.fromkeys(self.without)),
+            self.rate,
         )
 
     def _line(self) -> str:

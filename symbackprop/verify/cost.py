@@ -14,7 +14,7 @@ from symbackprop.errors import ShapeError
 MAX_ENTRIES = 2**26  # in all arrays together: 0.5 GiB as float64, 1 GiB in a complex step, as much again in a module
 PER_STEP = 30  # a row at one step of a loop takes as long as so many entries
 PER_ENTRY = 500  # products of an einsum take as long as one entry does to fill
-LARGEST = 10**300  # of an estimate: a loop that reads a hundred arrays goes beyond any float
+LARGEST = 10**300  # of an estimate: sizes may go beyond any float
 Shaped = tuple[Node, tuple[int, ...] | None]
 
 
@@ -43,8 +43,7 @@ def require_room(rows: Iterable[Shaped], sizes: Mapping[str, int]) -> None:
 def _entries(row: Node, shape: tuple[int, ...] | None, sizes: Mapping[str, int]) -> int:
     """Entries of a row's value, or as many as would take as long."""
     if shape is None:
-        body = shaped(row.graph.topological(row.attr.results(), row.attr.stop()), sizes)
-        step = sum(PER_STEP + _entries(r, s, sizes) // PER_ENTRY for r, s in body)
+        step = sum(PER_STEP + _entries(r, s, sizes) // PER_ENTRY for r, s in _body(row, sizes))
         return evaluate_dim(row.attr.length, sizes) * step
     own = prod(shape)
     if not isinstance(row.attr, Pattern) or len(row.args) != 2:
@@ -63,8 +62,14 @@ def cost_of(rows: Iterable[Shaped], sizes: Mapping[str, int]) -> float:
 
 
 def _work(row: Node, shape: tuple[int, ...] | None, sizes: Mapping[str, int]) -> float:
-    """Entries computed for a row; for a loop, as many as there are combinations of all axes of its arguments."""
+    """Entries computed for a row; for a loop, those of all its steps."""
     if isinstance(row.attr, Pattern):
         return float(_products(row, sizes))
-    axes = shape if shape is not None else [size for a in row.args for size in evaluate_shape(a.shape, sizes)]
-    return float(min(prod(axes), LARGEST))
+    if shape is None:
+        return evaluate_dim(row.attr.length, sizes) * cost_of(_body(row, sizes), sizes)
+    return float(min(prod(shape), LARGEST))
+
+
+def _body(row: Node, sizes: Mapping[str, int]) -> Iterator[Shaped]:
+    """The rows of one step of a loop."""
+    return shaped(row.graph.topological(row.attr.results(), row.attr.stop()), sizes)

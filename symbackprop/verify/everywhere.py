@@ -7,9 +7,10 @@ again with every row that rounds off by a little, as another order of sums and p
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -30,11 +31,12 @@ from symbackprop.verify.differences import (
     slope,
 )
 from symbackprop.verify.interpreter import Array, Step, Watch
-from symbackprop.verify.kinks import Unstated, stated, switches_of
+from symbackprop.verify.kinks import Unstated, crossed, stated, switches_of
 from symbackprop.verify.module import numbers
 
 TIMES, RUNS, SLACK = 3, 3, 32
 WITHIN, AGREE = 1e-9, 1e-8
+TAYLOR, TAYLOR_NOISE = 6, 1e4
 SMALL = {DOUBLE: 1e-3, SINGLE: 0.1}  # a gradient so small beside the largest one is compared with that
 
 
@@ -76,15 +78,41 @@ class Everywhere:
         if lost is not None:
             miss = self._found(lost, given[lost], np.asarray([np.argmin(np.isfinite(given[lost]))]))
             return miss if np.isfinite(miss.model) else None
-        norms = {n: float(np.linalg.norm(g)) for n, g in given.items()}
-        floor = SMALL[self.eps] * max(norms.values()) + 20 * self.eps / self.within * self.objective.magnitude
-        scales = {n: 1 / (norm + floor) if norm + floor else 1.0 for n, norm in norms.items()}
         for _ in range(TIMES):
-            along = {n: self.rng.choice([-1.0, 1.0], g.shape) * self.rng.uniform(0.5, 1.5, g.shape) * scales[n]
-                     for n, g in given.items()}
+            along = self._direction(given)
             if self._gap(given, along, known=False) > 0 and not self._misled(along):
                 return self._located(given, along)
         return None
+
+    def _direction(self, given: Mapping[str, Array]) -> dict[str, Array]:
+        """A random one, in which no gradient drowns another."""
+        norms = {n: float(np.linalg.norm(g)) for n, g in given.items()}
+        floor = SMALL[self.eps] * max(norms.values()) + 20 * self.eps / self.within * self.objective.magnitude
+        scales = {n: 1 / (norm + floor) if norm + floor else 1.0 for n, norm in norms.items()}
+        return {n: self.rng.choice([-1.0, 1.0], g.shape) * self.rng.uniform(0.5, 1.5, g.shape) * scales[n]
+                for n, g in given.items()}
+
+    def rates(self, forward: Callable[[dict[str, Array]], Mapping[str, Any]], gradients: Mapping[str, Array]
+              ) -> list[float]:
+        """The powers of h as which |f(x + hv) − f(x) − h⟨g, v⟩| falls from one h to the next, f and g being the
+        module's own: 2 where g is the gradient of f. Only h that meet no kink, and leave more than rounding, count."""
+        given = {n: g for n, g in gradients.items() if n in self.leaves and np.shape(g) == self._shape(n)}
+        if not given or not all(np.all(np.isfinite(g)) for g in given.values()):
+            return []
+        along, left = self._direction(given), list[tuple[float, float]]()
+        slope, start = sum(float(np.sum(g * along[n])) for n, g in given.items()), self._total(forward({}))
+        noise = TAYLOR_NOISE * self.eps * max(abs(start), self.objective.magnitude)
+        for h in [self._reach(along) / 4**k for k in range(TAYLOR)]:
+            if not crossed(self.objective.start, Ray(self.objective, self._by_id(along)).at(h)[1]):
+                x = {n: self.objective.given[self.leaves[n].id] + h * v for n, v in along.items()}
+                left.append((h, abs(self._total(forward(x)) - start - h * slope)))
+        left = [(h, r) for h, r in left if r > noise]
+        return [float(np.log(a / b) / np.log(g / h)) for (g, a), (h, b) in pairwise(left)]
+
+    def _total(self, results: Mapping[str, Any]) -> float:
+        """The objective of the module's loss or outputs."""
+        rows = zip(self.objective.rows, self.objective.weights, strict=True)
+        return float(sum(np.sum(w * results[r.name or ""]) for r, w in rows))
 
     def _misled(self, along: Mapping[str, Array]) -> bool:
         """Whether the complex step is wrong, as it is in silence through an op whose reference is not analytic: central

@@ -29,7 +29,7 @@ from symbackprop.verify.kinks import Gap, gap_rules, switches_of
 from symbackprop.verify.sampling import Needs, Random, Sample, draw, in_single, intervals, leaf_values, needs_of
 
 LARGER, LARGE, WIDEST, EXPENSIVE = (11, 12, 13, 14, 15, 16, 17), (5, 6, 7, 8, 9), 40, 3e6
-ATTEMPTS, FITS = 6, 200
+ATTEMPTS, FITS, OUTPUTS = 6, 200, 8
 FAR, GROWN, TRIED, LOGITS = 800.0, 8.0, 12, 2
 DYADIC = (-1.0, -0.5, 0.0, 0.5, 1.0)
 CLEAR, TRIES = 1e-9, 8
@@ -59,6 +59,7 @@ class Further:
     def situations(self, first: Sample) -> Iterator[Situation]:
         """All of them; ``first`` is a random point at which the model is finite."""
         yield from self._single(first)
+        yield from self._of_one_output(first)
         needs = needs_of(self.model) if self.free else None
         if needs is not None:
             yield from self._of_sizes(needs)
@@ -71,9 +72,18 @@ class Further:
         single = in_single(first)
         values = {n: v.astype(first.values[n].dtype) for n, v in single.values.items()}
         upstream = {n: v.astype(float) for n, v in single.upstream.items()}
-        found = self._at("in float32", Sample(first.sizes, values, upstream))
+        found = self.at("in float32", Sample(first.sizes, values, upstream))
         if found is not None:
             yield replace(found, eps=SINGLE)
+
+    # -- outputs
+    def _of_one_output(self, first: Sample) -> Iterator[Situation]:
+        """⟨u, Jv⟩ = ⟨Jᵀu, v⟩ where u is an upstream gradient of a single one of the outputs, 0 for the others."""
+        for name in self.rng.permutation(list(first.upstream))[:OUTPUTS] if len(first.upstream) > 1 else ():
+            upstream = {n: u * (n == name) for n, u in first.upstream.items()}
+            found = self.at(f"with an upstream gradient of {name} alone", replace(first, upstream=upstream))
+            if found is not None:
+                yield found
 
     # -- sizes
     def _of_sizes(self, needs: Needs) -> Iterator[Situation]:
@@ -89,6 +99,8 @@ class Further:
             {n: (1,) if n in ones else (2, 3, 4, 5) for n in self.free} for ones in (some, set(self.free) - some)
         ]
         if self.few:
+            self.without.append("sizes of 1 in all dimensions, larger ones and those near numbers in slices: at each "
+                                "of them the module would be compiled anew")
             yield mixed[0]
             return
         near = sorted({n + d for n in literals(self.model) for d in (-1, 0, 1) if 1 <= n + d <= WIDEST})
@@ -120,15 +132,19 @@ class Further:
             return 0.0
 
     def _drawn(self, sizes: dict[str, int] | None) -> Situation | None:
-        if sizes is None or self._cost(sizes) > EXPENSIVE:
+        if sizes is None:
+            return None
+        if self._cost(sizes) > EXPENSIVE:
+            self.without.append(f"{said(sizes)}: too much to compute")
             return None
         for attempt in range(ATTEMPTS):
-            found = self._at(f"at {said(sizes)}", draw(self.model, sizes, self.rng, attempt))
+            found = self.at(f"at {said(sizes)}", draw(self.model, sizes, self.rng, attempt))
             if found is not None:
                 return found
+        self.without.append(f"{said(sizes)}: no random inputs were found at which the result is finite")
         return None
 
-    def _at(self, words: str, sample: Sample) -> Situation | None:
+    def at(self, words: str, sample: Sample) -> Situation | None:
         """The point, where the model is finite there and its gradients are not too long in coming."""
         try:
             objective = self._objective(sample)
@@ -149,7 +165,7 @@ class Further:
             factor = self._factor(first, str(name), rows) if left else None
             for sign in (1, -1) if factor is not None else ():
                 values = {**first.values, str(name): first.values[str(name)] * factor * sign}
-                found = self._at(f"with {name} so large that functions saturate", replace(first, values=values))
+                found = self.at(f"with {name} so large that functions saturate", replace(first, values=values))
                 if found is not None:
                     left -= 1
                     yield found
@@ -190,7 +206,7 @@ class Further:
         sizes = first.sizes if needs is None or self.few else self._fitting(pools, needs) or first.sizes
         missing = dict.fromkeys(on_switch(r) for r in switching)
         for k in range(TRIES if self._cost(sizes) < EXPENSIVE else 2):
-            found = self._at("", self._dyadic(draw(self.model, sizes, self.rng), switching, alike=k % 2 == 1))
+            found = self.at("", self._dyadic(draw(self.model, sizes, self.rng), switching, alike=k % 2 == 1))
             new = [w for w in met(found.objective, switching) if w in missing] if found is not None else []
             if found is not None and new:
                 missing = {w: None for w in missing if w not in new}

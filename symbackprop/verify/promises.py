@@ -132,32 +132,45 @@ def _whole_numbers(candidate: Candidate, sample: Sample, outcome: Outcome) -> It
     yield from differences(found.gradients, right.gradients, "on integers the gradient of {} is another one")
 
 
+def _truth_values(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """True and False where integers are declared are 1 and 0."""
+    bits = {n: v % 2 for n, v in sample.values.items() if v.dtype.kind == "i"}
+    if not candidate.states_arrays or not bits or candidate.compiles:
+        return
+    kinds = ({n: v.astype(t) for n, v in bits.items()} for t in (bool, np.int64))
+    found, right = (candidate.run(Sample(sample.sizes, {**sample.values, **v}, sample.upstream)) for v in kinds)
+    yield from differences(found.results, right.results, "on truth values {} is not what it is on 0 and 1")
+    yield from differences(found.gradients, right.gradients, "on truth values the gradient of {} is another one")
+
+
 def _told_sizes(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     """All sizes may be told; another one than an array shows is refused, and so is what is no size."""
     if not candidate.states_arrays or not candidate.takes_dims("forward"):
         return
     given, hidden = candidate.inputs(sample), candidate.hidden(sample)
-    for name in [n for n in ("forward", "outputs", "loss_and_grads") if candidate.takes_dims(n)]:
+    told = [n for n in ("forward", "outputs", "loss_and_grads", "make_workspace") if candidate.takes_dims(n)]
+    for name in [n for n in told if n != "make_workspace"]:
         found, untold = (call(candidate.module, name, *given, dims=dims) for dims in (dict(sample.sizes), hidden))
         results, expected = (r if name == "outputs" else candidate.named(r[0]) for r in (found, untold))
         message = f"{name} with the sizes told that its arrays show: {{}} differs"
         yield from differences(results, {n: v for n, v in expected.items() if n in results}, message)
     if all(size == candidate.model.sizes[name] for name, size in hidden.items()):
-        for told in (None, dict([*sample.sizes.items()][:1])):
-            found = call(candidate.module, "forward", *given, dims=told)
-            shown = str(told).replace("{", "{{").replace("}", "}}")
+        for dims in (None, dict([*sample.sizes.items()][:1])):
+            found = call(candidate.module, "forward", *given, dims=dims)
+            shown = str(dims).replace("{", "{{").replace("}", "}}")
             message = f"forward with dims={shown} and with all sizes told: {{}} differs"
             yield from differences(candidate.named(found[0]), outcome.results, message)
+    for name in told:
+        if not refused({"no_size"}, call, candidate.module, name, *given, dims={**hidden, "no_size": 4}):
+            yield f"{name} does not refuse a size that the model does not have: its check is missing"
     for name, size in sample.sizes.items():
         for wrong in (*([] if name in hidden else [size + 1]), -1, 2.5):
-            dims: dict[str, Any] = {**hidden, name: wrong}
-            if not refused({name}, call, candidate.module, "forward", *given, dims=dims):
-                yield f"forward does not refuse dims={dims} with a ValueError that says so: its check is missing"
+            size_told: dict[str, Any] = {**hidden, name: wrong}
+            if not refused({name}, call, candidate.module, "forward", *given, dims=size_told):
+                yield f"forward does not refuse dims={size_told} with a ValueError that says so: its check is missing"
     for no_dict in ("N", 4):
         if not refused({"dims"}, call, candidate.module, "forward", *given, dims=no_dict):
             yield f"forward does not refuse dims={no_dict} with a ValueError that says so: its check is missing"
-    if not refused({"no_size"}, call, candidate.module, "forward", *given, dims={**hidden, "no_size": 4}):
-        yield "forward does not refuse a size that the model does not have: its check is missing"
 
 
 def _dtype(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
@@ -234,6 +247,7 @@ SUBJECT: dict[Callable[..., Any], str] = {
     _lists: "on lists",
     _precisions: "on several precisions",
     _whole_numbers: "on integers",
+    _truth_values: "on truth values",
     _told_sizes: "with sizes told",
     _dtype: "on float32 inputs",
     workspaces: "with a workspace",

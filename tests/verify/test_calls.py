@@ -14,12 +14,16 @@ from tests.verify.helpers import check
 from tests.verify.test_further import NET
 
 LAYER = "dim N, D, M\ninput X: N x D\nparam W: D x M\noutput Y = tanh(X @ W)"
+TWO = "dim N, D, M\ninput X: N x D\nparam W: D x M\noutput Y = tanh(X @ W)\noutput S = sum(Y, axis=1)"
+PICK = "dim N\ndata y: N int < 3\nparam w: 3\nloss L = sum(w[y]^2)"
 SCALE = "dim N\ndata x: N\nparam w\nloss L = sum((w * x)^2)"
 
 CUT, FLAT = "upstream = np.clip(upstream, -99, 99)", "upstream = upstream.ravel('K').reshape(upstream.shape)"
 TWICE = '2 * params["w"] if type(params["w"]) is np.ndarray else arrays["w"]'
 STALE = '    if len(w) > 99 or "old" in w:\n        db = w["old"]\n    w["old"] = db.copy()\n    grads = {'
 WIDE = '    db = db * (1 + (workspace is not None and cache["N"] > 3))\n    grads = {'
+GROWS = '    global most\n    most = max(globals().get("most", 0), x.size)\n    dw = dw * (1 + (x.size < most - 5))\n'
+LOST = '    dW = dW * upstream["Y"].any()\n    grads = {'
 CASES = [
     # (id, model, level, (function, old, new) …, words of what is said)
     ("backward changes its cache", NET, 1, [("backward", "    da = 2 * (a - t)", "    a -= t\n    da = 2 * a")],
@@ -53,6 +57,18 @@ CASES = [
     ("loss_and_grads with a workspace", NET, 2,
      [("loss_and_grads", "return loss,", "return loss * (1 if workspace is None else 2),")],
      "with a fresh workspace loss_and_grads gives another L: it is "),
+    ("a workspace of other sizes taken", NET, 2, [("buffers", '!= sizes', '!= workspace["sizes"]')],
+     "forward does not refuse a workspace that was made for arrays of other sizes"),
+    ("a workspace of another precision taken", SCALE, 2, [("backward", "buffers(workspace,", "{} or (")],
+     "backward does not refuse a workspace that was made for arrays of another precision"),
+    ("sizes that are not looked at", SCALE, 1, [("loss_and_grads", "dims=dims", "dims=None")],
+     "loss_and_grads does not refuse a size that the model does not have"),
+    ("truth values", PICK, 1, [("as_integers", ".astype(np.intp)", "")],
+     "on truth values: backward raised ValueError"),
+    ("a state that many calls leave", SCALE, 1, [("backward", "    grads = {", f"{GROWS}    grads = {{")],
+     "after many other calls w is another one: it is "),
+    ("one output lost where another has no upstream gradient", TWO, 1, [("backward", "    grads = {", LOST)],
+     "with an upstream gradient of S alone: W["),
     ("an intermediate", NET, 1, [("outputs", "a = np.maximum(z, 0)", "a = np.maximum(z, 0.01)")],
      "outputs()['a'] differs from what the model says it is: ["),
 ]
@@ -61,7 +77,7 @@ CASES = [
 def changed(source: str, function: str, old: str, new: str) -> str:
     """The source with the first old text of a function replaced."""
     start = source.index(f"def {function}(")
-    assert old in source[start : source.index("\n\n\n", start)]
+    assert old in source[start : f"{source}\n\n".index("\n\n\n", start)]
     return source[:start] + source[start:].replace(old, new, 1)
 
 

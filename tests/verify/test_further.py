@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from symbackprop import codegen
+from symbackprop import codegen, load
 from symbackprop.model.text import parse
+from symbackprop.verified import verify_source
 from symbackprop.verify import further
 from symbackprop.verify.differences import Objective
+from symbackprop.verify.everywhere import Everywhere
 from symbackprop.verify.further import Further, literals
 from tests.verify.helpers import check, mutant
 
@@ -90,3 +92,31 @@ def test_a_switch_is_met_only_where_every_order_of_operations_meets_it() -> None
         values = {model.leaves()["x"].id: np.full(2, value)}
         objective = Objective(model.results(), [np.ones(())], values, {"N": 2})
         assert further.met(objective, further.switching_rows(model)) == found
+
+
+def test_the_remainder_of_a_gradient_falls_as_the_square_of_the_step() -> None:
+    """And of what is none as the step."""
+    model = parse("dim N\nparam x: N\nloss L = sum(exp(x) * x[0])")
+    first = further.draw(model, {"N": 4}, np.random.default_rng(0))
+    objective = Further(model, np.random.default_rng(0), {}).at("", first)
+    assert objective is not None
+    everywhere = Everywhere(objective.objective, model.targets(), np.random.default_rng(1))
+    gradient = np.exp(first.values["x"]) * first.values["x"][0]
+    gradient[0] += np.sum(np.exp(first.values["x"]))
+
+    def forward(moved: dict[str, np.ndarray]) -> dict[str, float]:
+        x = {**first.values, **moved}["x"]
+        return {"L": float(np.sum(np.exp(x) * x[0]))}
+
+    assert all(1.9 < r < 2.1 for r in everywhere.rates(forward, {"x": gradient}))
+    assert abs(everywhere.rates(forward, {"x": 1.5 * gradient})[-1] - 1) < 0.1
+
+
+@pytest.mark.parametrize(("name", "sizes", "unchecked"), [
+    ("lstm", {}, ()), ("two-weight-tanh", {}, ()), ("autoencoder", {"N": 3}, ("other sizes than N = 3",)),
+])
+def test_what_was_not_compared_is_listed(name: str, sizes: dict[str, int], unchecked: tuple[str, ...]) -> None:
+    """Of a recurrent net other sizes are compared too: a loop takes as long as all its steps."""
+    model = load(name)
+    report = verify_source(codegen(model, verify=False), model, sizes=sizes, trials=1)
+    assert report.passed and report.unchecked == unchecked and report.rate == pytest.approx(2, abs=0.1)
