@@ -32,7 +32,7 @@ LARGER, LARGE, WIDEST, EXPENSIVE = (11, 12, 13, 14, 15, 16, 17), (5, 6, 7, 8, 9)
 ATTEMPTS, FITS, OUTPUTS = 6, 200, 8
 FAR, GROWN, TRIED, LOGITS = 800.0, 8.0, 12, 2
 DYADIC = (-1.0, -0.5, 0.0, 0.5, 1.0)
-CLEAR, TRIES = 1e-9, 8
+CLEAR, TRIES = 1e-9, 16
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Further:
         yield from mixed if len(self.free) > 1 else ()
         if near:
             yield dict.fromkeys(self.free, near)
-        largest = dict.fromkeys(self.free, LARGER[-1])
+        largest = dict.fromkeys(self.free, LARGER[-2])  # an even number: odd ones have no halves
         yield dict.fromkeys(self.free, LARGER if self._cost(largest) < EXPENSIVE else LARGE)
 
     def _fitting(self, pools: Mapping[str, Sequence[int]], needs: Needs) -> dict[str, int] | None:
