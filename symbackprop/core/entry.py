@@ -52,7 +52,7 @@ class At:
     index: tuple[Index, ...]
 
 
-Index: TypeAlias = "Letter | Place | Digit | At | sp.Expr"
+Index: TypeAlias = "Letter | Place | Digit | At | Term | sp.Expr"  # a term, a sum by itself, is a factor only
 Indices: TypeAlias = tuple[Index, ...]
 Tie: TypeAlias = tuple[Index, Index]
 
@@ -188,6 +188,27 @@ def jacobian(terms: Terms, place: int, wanted: Indices, out: Indices) -> Terms:
     return [t for t in found if t.form != f.ZERO]
 
 
+def folded_slopes(x: Folded, wanted: Indices, out: Indices) -> Terms:
+    """The same of what is folded, by the chain rule: through its entries and through the sum."""
+    own = {i: Letter(i.size) for i in x.inner.summed}  # told from those of the sum itself
+    leaves, inner, found = (*x.entries, x.inner), put(x.inner, own), list[Term]()
+    shifted = [f.Arg(len(leaves) + k) for k in range(len(inner.entries))]
+
+    def opened(leaf: f.Formula) -> f.Formula:
+        return shifted[leaf.index] if isinstance(leaf, f.Arg) else f.over(inner.form, shifted)
+
+    for k, entry in enumerate((*x.entries, *inner.entries)):
+        within = k - len(x.entries)  # which entry of the sum
+        slope = Kernel(x.form).partial(min(k, len(x.entries)))
+        if within >= 0:
+            slope = f.mul(slope, f.substitute(Kernel(inner.form).partial(within), opened))
+        assert isinstance(entry, At)
+        ties = tuple([(i, j) for i, j in zip(entry.index, wanted, strict=True) if i is not j])
+        whole = Term((*leaves, *inner.entries), x.form, tuple(own.values()) if within >= 0 else ())
+        found.append(settled(_over_used(whole, slope, out, ties)))
+    return found
+
+
 def _over_used(t: Term, slope: f.Formula, out: Indices, ties: tuple[Tie, ...]) -> Term:
     """A derivative of a term's formula over the entries that it reads, the result among them."""
     entries = (*t.entries, At(RESULT, out))
@@ -225,7 +246,7 @@ def _solved(t: Term, a: Index, b: Index, kept: Collection[Letter]) -> tuple[Lett
     if isinstance(b, Digit) and isinstance(a, Letter) and b.size in (None, a.size):
         free = a in t.summed and a not in kept and not _is_counted(t, a)
         return (a, b) if free else None
-    if isinstance(b, (At, Digit)) or isinstance(a, (At, Digit, sp.Expr)):
+    if isinstance(b, (At, Digit, Term)) or isinstance(a, (At, Digit, Term, sp.Expr)):
         return None
     for factor, x in _single(a).terms if isinstance(a, Letter) else a.terms:
         bare = isinstance(a, Letter) and isinstance(b, Letter) and a.size == b.size
@@ -253,6 +274,8 @@ def put_in(index: Any, values: Mapping[Letter, Index]) -> Any:
             return values.get(index, index)
         case At():
             return replace(index, index=tuple([put_in(i, values) for i in index.index]))
+        case Term():
+            return put(index, values)
         case Digit():
             return replace(index, index=put_in(index.index, values))
         case Place():
@@ -269,6 +292,8 @@ def renumbered(t: Term, places: Sequence[int]) -> Term:
         match index:
             case At(place, inner):
                 return At(places[place], tuple([move(i) for i in inner]))
+            case Term():
+                return renumbered(index, places)
             case Digit():
                 return replace(index, index=move(index.index))
         return index
@@ -292,4 +317,7 @@ def parts_of(index: Index) -> Iterator[Index]:
             yield from parts_of(index.index)
         case At():
             for inner in index.index:
+                yield from parts_of(inner)
+        case Term():
+            for inner in index.entries:
                 yield from parts_of(inner)

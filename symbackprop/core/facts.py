@@ -8,7 +8,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.entry import Indices, Kind, Terms, jacobian, kind_of, letters
+from symbackprop.core.entry import Indices, Kind, Terms, folded_slopes, jacobian, kind_of, letters
 from symbackprop.core.graph import SIMPLEX, SYMMETRIC, Leaf, Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import is_one
@@ -23,8 +23,11 @@ def entries(row: Node, index: Indices) -> Terms:
     return [] if form is None else form(row.attr, [a.shape for a in row.args], index)
 
 
-def slopes(row: Node, place: int, index: Indices, wanted: Indices) -> Terms | None:
-    """∂(entry of a row at an index)/∂(entry of the argument at ``place``); None for the rows of a loop."""
+def slopes(row: Node, place: int, index: Indices, wanted: Indices, proven: bool = False) -> Terms | None:
+    """∂(entry of a row at an index)/∂(entry of the argument at ``place``); None for the rows of a loop. ``proven``: as
+    the chain rule has it, of what is folded from a sum."""
+    if proven and row.op.folded is not None:
+        return folded_slopes(row.op.folded(row.attr, [a.shape for a in row.args], index), wanted, index)
     if row.op.jacobian is not None:
         return row.op.jacobian(row.attr, [a.shape for a in row.args], index, wanted)
     return None if row.op.entry is None else jacobian(entries(row, index), place, wanted, index)

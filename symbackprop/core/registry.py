@@ -162,7 +162,8 @@ class Composed:
     name; ``rule`` says more of its gradient than those of the ops inside; ``by_entry``: one entry of it is written by
     the op that it ends with, not as an entry of the call. The ``target`` is the argument that holds probabilities of
     classes, if one does. A derivation calls its value what it ``gives``, and its first argument what it ``reads``,
-    where they have no names."""
+    where they have no names.
+    ``proved``: an appendix proves the rule, for one row of classes."""
 
     text: str = ""
     rule: tuple[str | Math, ...] = ()
@@ -170,6 +171,7 @@ class Composed:
     target: int | None = None
     gives: str = ""
     reads: str = ""
+    proved: bool = False
 
 
 COMPOSED: dict[str, Composed] = {}

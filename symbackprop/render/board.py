@@ -17,9 +17,10 @@ from symbackprop.core.names import free_name
 from symbackprop.core.shapes import ONE
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.anatomy import Anatomy
+from symbackprop.render.appendix import LongForm
 from symbackprop.render.context import Context, Group, is_loop
 from symbackprop.render.descent import STEP
-from symbackprop.render.document import Document, Line, Prose, Ref, Row, Step
+from symbackprop.render.document import Document, Line, Prose, Ref, Row, Step, equations, going_on, of_kinds
 from symbackprop.render.glossary import NUMERATOR
 from symbackprop.render.loops import read_as
 from symbackprop.render.options import Options
@@ -42,7 +43,7 @@ WHOLE = ("scalar", "matrix")  # views that write whole gradients, so that one ma
 def build_document(derivation: Derivation, options: Options | None = None) -> Document:
     """The finished document of a derivation: the long form, or a board."""
     options = options or Options()
-    return (_board(derivation, options) if options.detail == "board" else Anatomy(derivation, options)).document()
+    return (_board(derivation, options) if options.detail == "board" else LongForm(derivation, options)).document()
 
 
 def _board(derivation: Derivation, options: Options) -> Board:
@@ -87,14 +88,14 @@ class Board(Anatomy):
         whole = super()._step(s)
         view = self.writer
         whole_array = self.name == "index" and whole.lines[0].left == whole.symbol
-        chosen = _of_kinds(whole.lines, KINDS["matrix" if whole_array else self.name])
+        chosen = of_kinds(whole.lines, KINDS["matrix" if whole_array else self.name])
         if self.view.entries and any(x.kind == "substitution" for x in chosen):
             chosen = [x for x in chosen if x.kind != "chain"]
         if self.view.rows:
             is_named = isinstance(within(whole.symbol), Delta)
             chosen = self._named(whole, chosen) if is_named and not _is_asked(whole) else _shortest(chosen)
         fixed = view.held_fixed(s) if isinstance(view, ScalarView) else ()
-        lines = _equations(chosen, (*self._used(s), *fixed))
+        lines = equations(chosen, (*self._used(s), *fixed))
         shape = self._shape_of(s.step.target, lines[-1].left)
         return replace(whole, lines=(*lines, *self._written_out(s, lines)), shape=shape, path=(), cached=())
 
@@ -121,7 +122,7 @@ class Board(Anatomy):
         by = self.rows.derivative(s.target)
         first = next((k for k, x in enumerate(lines) if x.left is not None and within(x.left) == by), len(lines))
         named = [replace(x, left=s.symbol) for x in lines[first:]]
-        return [*lines[:first], *[replace(x, right=_going_on(by, x.right)) for x in named[:1]], *named[1:]]
+        return [*lines[:first], *[replace(x, right=going_on(by, x.right)) for x in named[:1]], *named[1:]]
 
     def _loop(self, mark: LoopMark) -> Step:
         """The heading of a loop; what explains is left out of its reasons, where it stands last."""
@@ -213,35 +214,10 @@ def _told(lines: Sequence[Line], *words: str | Math) -> tuple[Line, ...]:
     return (*[replace(x, reason=(*x.reason, *words)) for x in lines[:1]], *lines[1:])
 
 
-def _equations(lines: Iterable[Line], reason: Prose) -> tuple[Line, ...]:
-    """Lines a = b and then a = c as one, a = b = c. The reason stands at the last."""
-    found: list[Line] = []
-    for x in lines:
-        if found and x.left == found[-1].left:
-            x = replace(x, right=_going_on(found.pop().right, x.right))
-        found.append(replace(x, reason=()))
-    return (*found[:-1], *[replace(x, reason=reason) for x in found[-1:]])
-
-
-def _of_kinds(lines: Sequence[Line], kinds: Sequence[str]) -> list[Line]:
-    """Lines of these kinds, each with its left side; a closed form stands in the place of the result."""
-    left = None
-    found: list[Line] = []
-    for x in lines:
-        left = x.left or left
-        found.append(replace(x, left=left))
-    closed = any(x.kind == "closed" for x in found)
-    return [x for x in found if x.kind in kinds and not (closed and x.kind == "result")]
-
-
 def _shortest(lines: Sequence[Line]) -> list[Line]:
     """Lines without the product of all Jacobians, where it is written shorter."""
     shorter = any(x.kind == "result" for x in lines)
     return [x for x in lines if x.kind != "substitution" or not shorter]
-
-
-def _going_on(before: Math, after: Math) -> Math:
-    return after if text(before) == text(after) else Relation(before, "=", after)
 
 
 def _linked(x: Line, there: Collection[str]) -> Line:

@@ -5,16 +5,16 @@ page. All mathematics comes as trees (`core.maths`), which `render.print` prints
 to something computed elsewhere (a forward value, a δ): `maths.Link`.
 
 Anchors: ``eq-3`` is the third forward equation, ``step-4`` the fourth step, ``in-x`` the declared array ``x``. They are
-unique in a document and safe as HTML ids and LaTeX labels.
+unique in a document and safe as HTML ids and LaTeX labels; ``rule-2`` is the second rule of the appendix.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from symbackprop.core.maths import Math, Rounded
+from symbackprop.core.maths import Math, Relation, Rounded
 from symbackprop.render.print.text import text
 
 
@@ -161,6 +161,32 @@ def board_lines(steps: Iterable[Step]) -> Iterator[BoardLine]:
             yield BoardLine(anchor, s.depth + (s.role == "loop"), x, (), shape)
 
 
+def of_kinds(lines: Sequence[Line], kinds: Sequence[str]) -> list[Line]:
+    """Lines of these kinds, each with its left side; a closed form stands in the place of the result."""
+    left = None
+    found: list[Line] = []
+    for x in lines:
+        left = x.left or left
+        found.append(replace(x, left=left))
+    closed = any(x.kind == "closed" for x in found)
+    return [x for x in found if x.kind in kinds and not (closed and x.kind == "result")]
+
+
+def equations(lines: Iterable[Line], reason: Prose) -> tuple[Line, ...]:
+    """Lines a = b and then a = c as one, a = b = c. The reason stands at the last."""
+    found: list[Line] = []
+    for x in lines:
+        if found and x.left == found[-1].left:
+            x = replace(x, right=going_on(found.pop().right, x.right))
+        found.append(replace(x, reason=()))
+    return (*found[:-1], *[replace(x, reason=reason) for x in found[-1:]])
+
+
+def going_on(before: Math, after: Math) -> Math:
+    """b = c, unless both are the same."""
+    return after if text(before) == text(after) else Relation(before, "=", after)
+
+
 def listed(items: Iterable[Math]) -> Prose:
     """Things with commas between, or none."""
     return tuple([x for m in items for x in (", ", m)][1:]) or ("nothing",)
@@ -177,6 +203,16 @@ class Row:
     shape: Math | None
     cost: Math
     stores: tuple[Math, ...]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A rule with its proof, which reasons cite by its number. Its letters stand for any arrays of such shapes."""
+
+    number: int
+    anchor: str
+    title: str
+    lines: tuple[Line, ...]
 
 
 @dataclass(frozen=True)
@@ -203,9 +239,11 @@ class Document:
     updates: tuple[Line, ...]
     checks: tuple[Line, ...]
     notes: tuple[Prose, ...]
+    rules: tuple[Proof, ...] = ()
 
     def anchors(self) -> Iterator[str]:
         """Every anchor that a reference may point to."""
         yield from (d.anchor for d in self.declarations)
         yield from (e.anchor for e in self.forward)
         yield from (s.anchor for s in self.steps)
+        yield from (r.anchor for r in self.rules)

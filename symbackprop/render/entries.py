@@ -150,6 +150,8 @@ class Written:
             case entry.At(place, inner):
                 row = self.rows[place]
                 return self.entries.ref(row, [self._along(i, d) for i, d in zip(inner, row.shape, strict=True)])
+            case entry.Term():
+                return self.sum(index)
             case entry.Place():
                 return self._counted(index)
             case entry.Digit():

@@ -153,6 +153,7 @@ def anchor_titles(document: Document) -> dict[str, str]:
     """What a reference to each anchor says."""
     titles = {d.anchor: f"given: {text(d.math)}" for d in document.declarations}
     titles |= {e.anchor: f"computed in the forward pass, ({e.number})" for e in document.forward}
+    titles |= {r.anchor: f"proved below, (R{r.number})" for r in document.rules}
     return titles | {s.anchor: f"computed in step {s.number}" for s in document.steps}
 
 

@@ -33,7 +33,8 @@ def jacobian_entry(entries: Entries, path: Sequence[Edge], consumer: Sequence[Ma
     if any(e.consumer.op.gaps and not e.consumer.op.singular for e in path):
         return None  # equal largest entries share
     between = [entry.letters(path[0].consumer.shape), *[entry.letters(edge.argument.shape) for edge in path]]
-    found = [slopes(e.consumer, e.index, k, t) for e, k, t in zip(path, between, between[1:], strict=False)]
+    pairs = zip(path, between, between[1:], strict=False)
+    found = [slopes(e.consumer, e.index, k, t, proven) for e, k, t in pairs]
     known = [terms for terms in found if terms]
     if len(known) < len(found) or prod(map(len, known)) > MAX_TERMS:
         return None

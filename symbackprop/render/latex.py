@@ -59,6 +59,8 @@ class Writer:
             "table": [self.row(r) for r in d.table], "costs": self.prose(d.costs), "rate": _inline(d.rate),
             "updates": self.display([(u, self.prose(u.reason)) for u in d.updates]),
             "checks": self.display([(u, self.prose(u.reason)) for u in d.checks]), "h": latex(POWER),
+            "rules": [{"anchor": self.target(r.anchor), "number": r.number, "title": r.title,
+                       "rows": self.display([(x, "") for x in r.lines])} for r in d.rules],
         }
 
     # -- text

@@ -75,6 +75,7 @@ def sections(d: Document) -> dict[str, object]:
     return {
         "source": escaped(d.source), "heading": prose(d.heading), "steps": [step(s) for s in d.steps],
         "table": [row(r) for r in d.table], "costs": prose(d.costs), "rate": inline(d.rate), "h": latex(POWER),
+        "rules": [{"number": r.number, "title": r.title, "lines": [line(x) for x in r.lines]} for r in d.rules],
     }
 
 

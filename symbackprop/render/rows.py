@@ -43,7 +43,8 @@ class Rows(Written):
     one is written out. ``plain`` holds the same names without links, ``gradients`` what the gradient of a row is
     called (``linked`` with links). ``mentioned`` collects the functions that a glossary has to explain, with the first
     call of each. ``maps``: rules may say what becomes of a gradient in the shape of its variable; ``by_entry``: what
-    follows from entry forms needs no rule."""
+    follows from entry forms needs no rule. ``cited`` are the rules that an appendix proves, with their numbers; None
+    where there is none."""
 
     def __init__(self, symbols: Mapping[int, Math], letters: AxisLetters, expanded: Collection[int] = (),
                  order: Sequence[str] = ()) -> None:
@@ -57,6 +58,7 @@ class Rows(Written):
         self.loss: Math = maths.Sym("L")
         self.partial = False
         self.maps, self.by_entry = True, False
+        self.cited: dict[Any, int] | None = None
         self.rate: Math = maths.Sym(free_name(letters.taken, "eta", "alpha", "gamma", "rho"))
         own = any(name.startswith("δ") for name in letters.taken)  # a model's own δ is no gradient
         self.upstream: Math = maths.Sym(free_name(letters.taken, "g", "G", "v")) if own else maths.Delta()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_reshaped
-from symbackprop.core.graph import Node
+from symbackprop.core.facts import is_reshaped, kind
+from symbackprop.core.graph import FLOAT, Node
 from symbackprop.core.maths import (
     Delta,
     Function,
@@ -21,10 +22,11 @@ from symbackprop.core.maths import (
     replaced,
 )
 from symbackprop.core.names import free_name
+from symbackprop.core.ops.indexing import bound_of
 from symbackprop.core.pattern import Pattern
-from symbackprop.core.registry import composed
+from symbackprop.core.registry import composed, text_of
 from symbackprop.core.scalars import TABLE, Abstract
-from symbackprop.core.shapes import is_one
+from symbackprop.core.shapes import Dim, Shape, is_one
 from symbackprop.derive.record import Edge
 from symbackprop.render.document import Prose, Ref
 from symbackprop.render.products import plain_product
@@ -37,9 +39,15 @@ def path_rules(r: Rows, path: Sequence[Edge]) -> list[Prose]:
     k = 0
     while k < len(path):
         origin, jump = path[k].consumer.origin, _through_function(path, k)
-        rules += edge_rules(r, path[k]) if jump is None or origin is None else [composed(origin.function).rule]
+        rules += edge_rules(r, path[k]) if jump is None or origin is None else [_function_rule(r, path[k].consumer)]
         k = jump or k + 1
     return list(dict.fromkeys(rule for rule in rules if rule))
+
+
+def _function_rule(r: Rows, row: Node) -> Prose:
+    assert row.origin is not None
+    rule = composed(row.origin.function)
+    return () if r.by_entry and rule.proved else (*rule.rule, *_cited(r, rule_of_function(row)))
 
 
 def _through_function(path: Sequence[Edge], k: int) -> int | None:
@@ -54,14 +62,14 @@ def _through_function(path: Sequence[Edge], k: int) -> int | None:
 def edge_rules(r: Rows, edge: Edge) -> list[Prose]:
     """The rules of one row for one of its arguments."""
     row = edge.consumer
-    if r.by_entry and row.form is None and row.op.entry is not None:
+    if r.by_entry and row.form is None and (row.op.entry or row.op.folded):
         return []
     if isinstance(row.attr, Pattern):
         return [_einsum_rule(r, row, edge.index)]
     if is_reshaped(row) and _entries(row) == _entries(row.args[0]):
         return [("the same entries, but for axes of size 1",)]
     if row.form is None:
-        rule = row.op.rule or (row.op.name,)
+        rule = (*(row.op.rule or (row.op.name,)), *_cited(r, rule_of(row)))
         own: dict[Math, Math] = {Delta(): r.upstream}
         return [() if row.is_result else tuple([replaced(x, own) if isinstance(x, Math) else x for x in rule])]
     rules: list[Prose] = [(name,) for name in formula_rules(r, row, edge.index)]
@@ -86,8 +94,74 @@ def _einsum_rule(r: Rows, row: Node, index: int) -> Prose:
         return ("axes in their old order",)
     pattern = _behind_batch(row.attr)
     names = [_operand(r, a, s, wishes) for a, s, wishes in zip(row.args, pattern.ins, OPERANDS, strict=False)]
-    rule = product_rule(pattern, index, names, r.upstream)
+    rule, proof = product_rule(pattern, index, names, r.upstream), _cited(r, rule_of(row))
+    if proof:
+        return (*(rule[:2] or ("product",)), *proof)
     return (rule if r.maps else rule[:2]) or ("product: the upstream gradient takes the operand's place",)
+
+
+class Rule(NamedTuple):
+    """What an appendix proves: an op with its attribute, or a function, over arrays of these shapes; those of whole
+    numbers with what they are ``below``."""
+
+    name: str
+    title: str
+    shapes: tuple[Shape, ...]
+    below: tuple[Dim | None, ...]
+    attr: Any = None
+    is_function: bool = False
+
+
+SIZES = tuple([sp.Symbol(x, integer=True, positive=True) for x in "MKNPQRSTUV"])
+
+
+def rule_of(row: Node) -> Rule | None:
+    """The rule of a row's op, where its entries say more than that they are moved or added up; for arrays of any sizes
+    where it can be told of those alone."""
+    said = [x for x in row.op.rule[:1] if isinstance(x, str) and ":" in x]
+    title = said[0].split(":")[0] if said else text_of(row.op.name)
+    if row.op.folded is not None:
+        return Rule(row.op.name, title, (SIZES[:1],), (None,), 0 if isinstance(row.attr, int) else ((0,), False))
+    if isinstance(row.attr, Pattern):
+        return _rule_of_product(row.op.name, _behind_batch(row.attr))
+    entries = kind(row)
+    if row.form is not None or not entries.linear or entries.joined or not (entries.indices or not entries.added):
+        return None
+    if any(a.kind != FLOAT and bound_of(a) is None for a in row.args):
+        return None
+    return Rule(row.op.name, title, tuple([a.shape for a in row.args]), tuple(map(bound_of, row.args)), row.attr)
+
+
+def _rule_of_product(name: str, pattern: Pattern) -> Rule | None:
+    """Of a product of arrays; none where one of them is a number, or there is one alone."""
+    if len(pattern.ins) < 2 or "" in pattern.ins or len(pattern.letters) > len(SIZES):
+        return None
+    plain, whole = pattern.canonical(), pattern.matmul() is not None and max(map(len, (*pattern.ins, pattern.out))) < 3
+    sizes = dict(zip(plain.letters, SIZES, strict=False))
+    shapes = tuple([tuple([sizes[c] for c in s]) for s in plain.ins])
+    title = "inner product" if not pattern.out else "matrix product" if whole else "product"
+    return Rule(name, title, shapes, (None,) * len(shapes), plain)
+
+
+def rule_of_function(row: Node) -> Rule | None:
+    """The rule of a function of classes, for one row of them."""
+    assert row.origin is not None
+    said = composed(row.origin.function)
+    if not said.proved or said.target is None:
+        return None
+    target = row.origin.args[said.target]
+    classes, title = SIZES[:1], str(said.rule[0]).split(":")[0]
+    of_indices = isinstance(target, Node) and bound_of(target) is not None
+    shapes = (classes, () if of_indices else classes)
+    return Rule(row.origin.function, title, shapes, (None, classes[0] if of_indices else None), None, True)
+
+
+def _cited(r: Rows, rule: Rule | None) -> Prose:
+    """`` by (R2)``, where there is an appendix that proves the rule."""
+    if rule is None or r.cited is None:
+        return ()
+    number = r.cited.setdefault(rule, len(r.cited) + 1)
+    return (" by ", Ref(f"rule-{number}", f"(R{number})"))
 
 
 OPERANDS = (("aup", "AUP"), ("bvq", "BVQ"))  # vectors and matrices that have no name

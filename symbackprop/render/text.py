@@ -81,7 +81,14 @@ def sections(document: Document) -> dict[str, object]:
         "checks": columns([line(u) for u in document.checks], (" ", " ", GAP), LINE - 2),
         "h": text(POWER),
         "notes": [line for n in document.notes for line in wrapped(prose(n))],
+        "rules": [{"number": r.number, "title": r.title, "lines": proof(r.lines)} for r in document.rules],
     }
+
+
+@lru_cache(maxsize=256)
+def proof(lines: tuple[Line, ...]) -> list[str]:
+    """The lines of a proof, which many derivations have in common."""
+    return columns([line(x) for x in lines], (" ", " ", GAP), LINE - 4)
 
 
 # -- running text

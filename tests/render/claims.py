@@ -15,10 +15,12 @@ from symbackprop.core.loops import Loop
 from symbackprop.core.names import text_name
 from symbackprop.core.shapes import evaluate_dim
 from symbackprop.derive.steps import Derivation
+from symbackprop.render.appendix import LongForm, derived
 from symbackprop.render.board import build_document
-from symbackprop.render.document import Document, Line, Row, Step
+from symbackprop.render.document import Document, Line, Proof, Row, Step
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
+from symbackprop.render.rules import Rule
 from tests.render.reading import Untold, Wrong
 from tests.render.strict import Reader, Value, shape_of
 from tests.render.world import World
@@ -47,6 +49,7 @@ def verdicts(derivation: Derivation, view: str = "auto", layout: str = "shape", 
     yield from _letters(derivation, world.legend)
     yield from _shapes(world, document)
     yield from words(document)
+    yield from _proofs(derivation, document)
     place = ""
     for where, left, line, depth in _lines(document):
         if where != place:
@@ -59,6 +62,32 @@ def verdicts(derivation: Derivation, view: str = "auto", layout: str = "shape", 
             yield Verdict(WRONG, where, shown, str(error))
         except Untold as error:
             yield Verdict(SKIPPED, where, shown, str(error))
+
+
+def _proofs(derivation: Derivation, document: Document) -> Iterator[Verdict]:
+    """Every equation of the appendix, each rule once, at a point of its own model."""
+    page = LongForm(derivation, Options(view=document.view, layout=document.layout))
+    rules = page.rules if document.rules and page.steps() else {}
+    for rule, proof in zip(rules, document.rules, strict=True):
+        if rule not in PROVED:
+            PROVED[rule] = [*_proof(World(derived(rule)), replace(document, view="index"), proof)]
+        yield from PROVED[rule]
+
+
+PROVED: dict[Rule, list[Verdict]] = {}
+
+
+def _proof(world: World, document: Document, proof: Proof) -> Iterator[Verdict]:
+    for line in proof.lines:
+        for right in _equal(line.right):
+            shown = f"{'' if line.left is None else text(line.left)} = {text(right)}"
+            try:
+                _check_either(world, document, line.left, replace(line, right=right), {})
+                yield Verdict(RIGHT, proof.title, shown)
+            except Wrong as error:
+                yield Verdict(WRONG, proof.title, shown, str(error))
+            except Untold as error:
+                yield Verdict(SKIPPED, proof.title, shown, str(error))
 
 
 def _legend(document: Document) -> dict[str, sp.Expr]:
@@ -83,7 +112,8 @@ def _letters(derivation: Derivation, legend: dict[str, sp.Expr]) -> Iterator[Ver
 def words(document: Document) -> Iterator[Verdict]:
     """Every function and I in the equations has a line in the glossary."""
     told = {word for line in document.glossary for part in line for word in _said(part)}
-    for where, _, line, _ in _lines(document):
+    proofs = [(proof.title, line) for proof in document.rules for line in proof.lines]
+    for where, line in [*[(where, line) for where, _, line, _ in _lines(document)], *proofs]:
         for word in _said(line.right):
             yield Verdict(RIGHT if word in told else WRONG, where, word, "the glossary does not say what it is")
 

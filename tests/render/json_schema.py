@@ -141,6 +141,7 @@ DERIVATION = {
     "updates": [LINE],
     "checks": [LINE],
     "notes": [PROSE],
+    "rules": [{"number": int, "anchor": str, "title": str, "lines": [LINE]}],
 }
 
 

@@ -33,7 +33,7 @@ def check(text: str) -> None:
     """It follows the schema, and what it cites are anchors of its own, each once."""
     data = json.loads(text)
     assert not list(problems(data))
-    anchors = [one["anchor"] for key in ("declarations", "forward", "steps") for one in data[key]]
+    anchors = [one["anchor"] for key in ("declarations", "forward", "steps", "rules") for one in data[key]]
     assert len(set(anchors)) == len(anchors)
     assert set(cited(data)) <= set(anchors)
 

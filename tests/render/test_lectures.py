@@ -65,7 +65,7 @@ INDEX = {
     ("linear-layer", "X"): ["∂Y/∂x₁₁ = [[w₁₁, w₁₂, w₁₃], [0, 0, 0]]",
                             "∂L/∂x₁₁ = ∂L/∂y₁₁·w₁₁ + ∂L/∂y₁₂·w₁₂ + ∂L/∂y₁₃·w₁₃", "∂L/∂X = (∂L/∂Y) Wᵀ"],
     ("linear-layer", "W"): ["∂L/∂W_ij = Σ_n,k ∂L/∂Y_nk·∂Y_nk/∂W_ij", "= X_ni·1[k = j]"],
-    ("softmax-regression", "z"): ["∂L/∂z_i = ŷ_i − 1[y = i]"],
+    ("softmax-regression", "z"): ["∂L/∂z_i = −1[y = i] + e^z_i/(Σ_c e^z_c)", "= ŷ_i − 1[y = i]"],
     ("logistic-regression", "w"): ["∂L/∂w_i = δ_z·x_i"],
 }
 

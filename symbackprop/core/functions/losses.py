@@ -24,7 +24,7 @@ _RULE = ("softmax with cross-entropy: ", Relation(Derivative(Words("CE"), _Z), "
 _TERMS = ("term by term, ", Relation(Prime("log", Sym("x")), "=", Frac(Num(sp.S.One), Sym("x"))))
 
 
-@known("CE", rule=_RULE, by_entry=True, target=1)
+@known("CE", rule=_RULE, by_entry=True, target=1, proved=True)
 @function
 def cross_entropy(logits: Node, target: Node, weights: Node | None = None, ignore_index: int | None = None
                   ) -> Node:

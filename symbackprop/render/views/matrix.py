@@ -229,7 +229,7 @@ class MatrixView:
         upstream = contributions[0].upstream
         if len(parts) > 1 or s.depth or s.step.target.args or upstream is None or not self._is_short(upstream):
             return []
-        if upstream.id in self.context.derivation.forward_ids:
+        if upstream.id in self.context.derivation.forward_ids or not reads(contributions[0].value, upstream):
             return []
         number, rest = self.rows.split(upstream)
         if s.step.total is not upstream:
