@@ -383,6 +383,10 @@ output y = xhat * g + b""",
 data p: N x V simplex
 input Z: N x V
 loss L = mean(cross_entropy(Z, p))""",
+    "quadratic form": """dim N
+param x: N
+data S: N x N symmetric, b: N
+loss L = x @ S @ x / 2 - b @ x""",
     "kl softmax": """dim N, V
 data p: N x V
 input z: N x V

@@ -17,7 +17,7 @@ from symbackprop import codegen, mean, scan, silu
 from symbackprop.codegen.numpy import PRINTER
 from symbackprop.codegen.planning import Builder
 from symbackprop.codegen.rows import is_view
-from symbackprop.core.facts import is_simplex
+from symbackprop.core.facts import is_simplex, is_symmetric
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.shapes import evaluate_dim, evaluate_shape
@@ -55,7 +55,8 @@ def drawn(rng: np.random.Generator, node: Node, sizes: Mapping[str, int], low: f
         return rng.integers(0, evaluate_dim(node.attr.below, sizes), shape)
     if is_simplex(node):
         return rng.dirichlet(np.ones(shape[-1]), shape[:-1])
-    return rng.uniform(low, 0.9, shape)
+    values = rng.uniform(low, 0.9, shape)
+    return values + values.T if is_symmetric(node) else values
 
 
 def computed(rows: list[Node], model: Model, seed: int = 0, low: float = 0.2) -> dict[int, Any]:
@@ -169,6 +170,11 @@ def test_what_is_stated_to_be_simplex_adds_up_to_1() -> None:
     assert "= (softmax(Z) − p)/N" in closed_lines(text)
     assert "rows of a simplex add up to 1" in derive(Model.parse(text)).text()
     assert all("Σ_v p[:, v]" in form for form in closed_lines(text.replace(" simplex", "")))
+
+
+def test_what_is_stated_to_be_symmetric_is_its_transpose() -> None:
+    text = MORE["quadratic form"]
+    assert closed_lines(text) == ["= Sᵀ x − b"] and not closed_lines(text.replace(" symmetric", ""))
 
 
 # -- loops

@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from fractions import Fraction
-from functools import cache
+from functools import cache, partial, reduce
 
 from symbackprop.core import formula as f
-from symbackprop.core.build import one_hot_along
-from symbackprop.core.facts import is_put, is_spread, is_sum, kind
+from symbackprop.core.build import einsum, one_hot_along
+from symbackprop.core.facts import is_put, is_spread, is_sum, is_symmetric, kind
 from symbackprop.core.graph import FLOAT, Graph, Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import is_one, same, same_shape, size_of
@@ -34,6 +34,7 @@ from symbackprop.derive.closed.terms import (
     collected,
     is_number,
     multiplied,
+    product,
     raised,
 )
 
@@ -186,6 +187,29 @@ class Flattening:
     def product_of(self, node: Node, index: Index) -> Term:
         """A matrix product as a sum of products of its operands."""
         return self._einsum(node, node.attr, index, leaves=True)[0]
+
+    def mirrored(self, node: Node, index: Index) -> Term | None:
+        """A product with a symmetric matrix as an earlier row, with the matrix transposed: S(u/2) is half of Sᵀu."""
+        pattern = node.attr
+        if not isinstance(pattern, Pattern) or not any(map(is_symmetric, node.args)):
+            return None
+        parts = [self._scaled(a) for a in node.args]
+        args, found = [row for row, _ in parts], [node]
+        for k in [k for k, a in enumerate(args) if is_symmetric(a)]:
+            ins = [s[::-1] if i == k else s for i, s in enumerate(pattern.ins)]
+            for turn in (1, -1):  # x S may stand in the table as S x
+                found.append(einsum(Pattern(tuple(ins[::turn]), pattern.out), *args[::turn]))
+        first = min(found, key=lambda n: n.id)
+        front = reduce(partial(product, self.space), [number for _, number in parts])
+        return None if first is node else product(self.space, front, self.atom(first, index))
+
+    def _scaled(self, node: Node) -> tuple[Node, Term]:
+        """A gradient array as a number times the array that it is a multiple of."""
+        own, terms = self.sums.get(node.id, ((), []))
+        rows = [k for t in terms for k in t.powers if not is_number(k)]
+        if len(terms) == 1 and len(rows) == 1 and rows[0][1] == own and terms[0].powers[rows[0]] == 1:
+            return self.graph.nodes[rows[0][0]], terms[0].with_powers({**terms[0].powers, rows[0]: 0})
+        return node, UNIT
 
     def bound(self, term: Term, over: Collection[int]) -> Term:
         """Σ over letters: what does not depend on one is a factor, Σ 1 = its size."""

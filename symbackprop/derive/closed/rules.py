@@ -14,7 +14,7 @@ from typing import NamedTuple
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_range, is_simplex, one_hot_index
+from symbackprop.core.facts import is_range, is_simplex, is_symmetric, one_hot_index
 from symbackprop.core.graph import BOOL, Node
 from symbackprop.core.pattern import Pattern
 from symbackprop.derive.closed.factoring import matched, times
@@ -190,15 +190,25 @@ def _truth(rules: Rules, term: Term) -> Term | None:
     return None
 
 
-@rule("the identity matrix is symmetric", sums=False)
+@rule("a symmetric matrix is its transpose", sums=False)
 def _symmetric(rules: Rules, term: Term) -> Term | None:
-    """δ_ij = δ_ji, for a one-hot array whose indices are 0, 1, 2 …"""
-    for (id_, index), p in term.powers.items():
-        node = rules.nodes.get(id_)
-        if len(index) == 2 and 0 not in index and index[0] > index[1] and node is not None and _is_identity(node):
-            rest = {k: q for k, q in term.powers.items() if k != (id_, index)}
-            return term._replace(powers={**rest, (id_, index[::-1]): p + rest.get((id_, index[::-1]), 0)})
+    """δ_ij = δ_ji for the identity matrix, a one-hot array whose indices are 0, 1, 2 …, and S_ij = S_ji where S is
+    stated to be symmetric. So Sᵀ x = S x: a product with S is the one with Sᵀ where that is there."""
+    for key, p in term.powers.items():
+        node, index = rules.nodes.get(key[0]), key[1]
+        if node is None or p != 1:
+            continue
+        rest = term.with_powers({k: q for k, q in term.powers.items() if k is not key})
+        if len(index) == 2 and 0 not in index and index[0] > index[1] and _is_its_transpose(node):
+            return product(rules.space, rest, rules.flattening.atom(node, index[::-1]))
+        mirrored = rules.flattening.mirrored(node, index)
+        if mirrored is not None:
+            return product(rules.space, rest, mirrored)
     return None
+
+
+def _is_its_transpose(node: Node) -> bool:
+    return is_symmetric(node) or _is_identity(node)
 
 
 def _is_identity(node: Node) -> bool:
