@@ -72,10 +72,13 @@ class Board(Anatomy):
             self.writer.terms = FromDeltas(self.context, once)
 
     def _forget(self, s: Located) -> None:
-        """From here on a gradient is written out where it is read."""
+        """From here on a gradient is written out where it is read, in closed form."""
         total = s.step.total
+        shown = self.closed.shown.get(total.id)
         for row in (total, self.closed.rows.get(total.id, total)):
             self.rows.symbols.pop(row.id, None)
+            if shown is not None:
+                self.rows.read_as[row.id] = shown.whole
 
     def steps(self) -> tuple[Step, ...]:
         """Those that are read, the gradients asked for behind the δ's."""

@@ -62,6 +62,7 @@ class Rows(Written):
         self.rate: Math = maths.Sym(free_name(letters.taken, "eta", "alpha", "gamma", "rho"))
         own = any(name.startswith("δ") for name in letters.taken)  # a model's own δ is no gradient
         self.upstream: Math = maths.Sym(free_name(letters.taken, "g", "G", "v")) if own else maths.Delta()
+        self.read_as: dict[int, Node] = {}  # what is written in the place of rows
 
     # -- names, sizes, derivatives
     def ref(self, node: Node) -> Math:
@@ -130,6 +131,7 @@ class Rows(Written):
     # -- rows
     def row(self, node: Node) -> Math:
         """The right-hand side of a row."""
+        node = self.read_as.get(node.id, node)
         if node.value is not None:
             return self.filled(node.value, node.shape)
         if node.form is not None and not self.is_call(node):
@@ -146,6 +148,7 @@ class Rows(Written):
         return Scaled(number, self.repeated(rest, node.shape, shape))
 
     def _operand(self, node: Node) -> Scaled:
+        node = self.read_as.get(node.id, node)
         if node.id in self.symbols or node.value is not None:
             return Scaled(ONE, self.ref(node))
         number, rest = self.split(node)

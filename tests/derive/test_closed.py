@@ -172,6 +172,11 @@ def test_what_is_stated_to_be_simplex_adds_up_to_1() -> None:
     assert all("Σ_v p[:, v]" in form for form in closed_lines(text.replace(" simplex", "")))
 
 
+def test_what_is_written_out_on_a_board_is_so_in_closed_form() -> None:
+    model = "dim N, D, V\ndata X: N x D, t: N x V simplex\nparam W: D x V\nloss L = mean(cross_entropy(X @ W, t))"
+    assert "∂L/∂W = Xᵀ (softmax(z) − t)/N" in derive(Model.parse(model)).text(detail="board")
+
+
 def test_what_is_stated_to_be_symmetric_is_its_transpose() -> None:
     text = MORE["quadratic form"]
     assert closed_lines(text) == ["= Sᵀ x − b"] and not closed_lines(text.replace(" symmetric", ""))
