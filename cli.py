@@ -167,12 +167,13 @@ class Given:
     relu0: str | None
     sizes: dict[str, int]
     define: dict[str, str]
+    alone: bool = False
 
     def model(self, called: Mapping[str, str] | None = None) -> Any:
         """The model, with what derivations call its nameless rows."""
         from symbackprop.model import load
 
-        model = load(self.spec, relu0=self.relu0, dims=self.sizes, define=self.define)
+        model = load(self.spec, relu0=self.relu0, dims=self.sizes, define=self.define, expression=self.alone)
         model.called |= called or {}
         for remark in model.remarks:
             tell(f"note: {remark}")
@@ -183,8 +184,9 @@ def on_model(command: Command) -> Callable[..., Any]:
     """A command on a model: it has the switches of every such command and gets them, with the model, as ``given``."""
 
     @wraps(command)
-    def run(model: str, relu0: str | None, dims: dict[str, int], define: dict[str, str], **options: Any) -> Any:
-        return command(given=Given(model, relu0, dims, define), **options)
+    def run(model: str, relu0: str | None, dims: dict[str, int], define: dict[str, str], alone: bool,
+            **options: Any) -> Any:
+        return command(given=Given(model, relu0, dims, define, alone), **options)
 
     sizes = click.option(
         "--dim", "dims", metavar="N=4,D=3", callback=read_dims, help="Sizes for symbolic dimensions."
@@ -192,7 +194,9 @@ def on_model(command: Command) -> Callable[..., Any]:
     functions = click.option("--define", metavar="f=tanh", multiple=True, callback=read_functions,
                              help="What abstract functions are: a name, or a formula such as f=x*sigmoid(x).")
     default = "The derivative of relu at 0.  [default: what the model says, else 0]"
-    return click.option("--relu0", type=Choice(["0", "1", "0.5"]), help=default)(sizes(functions(run)))
+    alone_flag = click.option("-e", "--expression", "alone", is_flag=True,
+                              help="MODEL is an expression, as in -e \"(y - tanh(w*x))^2/2\": the rest is guessed.")
+    return click.option("--relu0", type=Choice(["0", "1", "0.5"]), help=default)(sizes(functions(alone_flag(run))))
 
 
 def one_of(flag: str, words: Iterable[str], help: str, name: str | None = None, default: str | None = None

@@ -118,6 +118,12 @@ def test_slips(line: str, code: int, message: str) -> None:
     assert "Traceback" not in result.output
 
 
+def test_an_expression_alone_is_derived() -> None:
+    result = run("derive", "-e", "(y - tanh(w*x))^2/2", "--detail", "board")
+    assert (result.exit_code, result.stderr) == (0, "note: guessed: data y, x, param w\n")
+    assert "−(y − h)·(1 − h²)·x" in result.stdout
+
+
 def test_a_mistake_in_a_model_names_its_line() -> None:
     result = run("show", "-", given="param w\nloss L = tanhh(w)\n")
     assert (result.exit_code, result.stdout) == (3, "")

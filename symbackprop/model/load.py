@@ -14,15 +14,15 @@ from typing import Any
 from symbackprop.errors import ModelError, SymbackpropError, SyntaxProblem, UsageError, did_you_mean, said
 from symbackprop.model import zoo
 from symbackprop.model.model import Model
-from symbackprop.model.text import parse, to_text
+from symbackprop.model.text import parse, parse_alone, to_text
 from symbackprop.model.text.tokens import MAX_TEXT
 
 DEFAULT_NAME = "model"
 
 
 def load(spec: str | Path, *, relu0: Any = None, dims: Mapping[str, int] | None = None,
-         define: Mapping[str, str] | None = None) -> Model:
-    """The model that ``spec`` names.
+         define: Mapping[str, str] | None = None, expression: bool = False) -> Model:
+    """The model that ``spec`` names, or is where it is an ``expression``.
 
     ``relu0`` (0, 1, 0.5 or these as text; None: what the model says) is the derivative of relu at 0; ``dims`` are sizes
     for its dimensions; ``define`` says what its abstract functions are: ``{"f": "tanh"}``. Raises `UsageError` where
@@ -30,7 +30,9 @@ def load(spec: str | Path, *, relu0: Any = None, dims: Mapping[str, int] | None 
     """
     spec, convention = str(spec), None if relu0 is None else _convention(relu0)
     path, python, name = spec.rpartition(".py:") if ".py:" in spec else ("", "", "")
-    if spec == "-":
+    if expression:
+        model = parse_alone(spec, convention, define)
+    elif spec == "-":
         model = parse(_decoded(sys.stdin.buffer.read(MAX_TEXT + 1), "<stdin>"), path="<stdin>", relu0=convention,
                       define=define)
     elif python or spec.endswith(".py"):

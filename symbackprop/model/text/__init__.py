@@ -13,6 +13,7 @@ from symbackprop.model.text.builder import Builder, conventions
 from symbackprop.model.text.complaints import explained
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import one_formula, read_values
+from symbackprop.model.text.guess import guessed
 from symbackprop.model.text.header import read_header
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import parse_statements
@@ -57,6 +58,15 @@ def _read(text: str, where: str, name: str, relu0: Any,
     return model, builder.errors
 
 
+def parse_alone(text: str, relu0: Any = None, define: Mapping[str, str] | None = None) -> Model:
+    """The model that an expression is, alone or behind equations with ``;`` between them: what is not declared is
+    guessed, and stands in the model's ``remarks``. Raises a `ModelError`."""
+    written, remarks = guessed(text)
+    model = parse(written, "expression", "<expression>", relu0, define)
+    model.remarks[:0] = [f"guessed: {remark}" for remark in remarks]
+    return model
+
+
 def parse_expression(text: str, model: Model, names: dict[str, Node] | None = None) -> Node:
     """The row that a formula over the model's names (and further ``names``) computes."""
     return Evaluator(ModelScope(model, names)).row(one_formula(text))
@@ -80,4 +90,4 @@ def _example(text: str, where: str) -> dict[str, object]:
         raise ModelError(f"in the example values: {error.message}", where) from None
 
 
-__all__ = ["parse", "parse_expression", "read_values", "to_text"]
+__all__ = ["parse", "parse_alone", "parse_expression", "read_values", "to_text"]

@@ -1,0 +1,205 @@
+"""An expression with nothing declared as a model text: what is data and what shapes there are is guessed and told.
+
+Names that begin with x, y or t are data, the others parameters. Where no line multiplies, transposes or reduces arrays,
+all are numbers; else capitals are matrices, small letters vectors, Greek letters numbers, and their sizes are what the
+operators ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
+
+from symbackprop.core.functions.words import MODULES
+from symbackprop.core.names import LETTERS
+from symbackprop.core.registry import composed
+from symbackprop.core.scalars import TABLE
+from symbackprop.errors import ModelError, ShapeError
+from symbackprop.model.model import Model
+from symbackprop.model.text import dialect, tree
+from symbackprop.model.text.calls import callee
+from symbackprop.model.text.evaluate import Evaluator
+from symbackprop.model.text.scope import ModelScope
+from symbackprop.model.text.statements import parse_statements
+
+_DATA = ("x", "y", "t")
+_SIZES = ("N", "D", "H", "K", "M", "P", "Q", "R", "S", "T")
+_GREEK = frozenset(LETTERS.values()) | {"lam", "eps"}
+_KEPT = ("pi", "inf")
+_RESULT = "result"
+Size = str | int
+Shape = list[Size]
+
+
+def guessed(text: str) -> tuple[str, list[str]]:
+    """The model text of an expression, with equations in front of it perhaps, ``;`` between them; and what to tell."""
+    *equations, last = [line.strip() for line in text.replace("\n", ";").split(";") if line.strip()] or [""]
+    names = {e.target.name for e in _equations(equations)}
+    body = _equations([*equations, f"{_RESULT} = {last}"])
+    libraries = {m.base.name for e in body for m in _all(e.value) if isinstance(m, tree.Member)
+                 and isinstance(m.base, tree.Name) and m.base.name in MODULES}
+    leaves = [n for n in dict.fromkeys(n for e in body for n in tree.mentioned(e.value))
+              if n not in names and n not in _KEPT and n not in libraries]
+    shapes = Shapes(body, leaves)
+    role, letters = ("output", "YZ") if shapes.of(body[-1].value) else ("loss", "LJ")
+    result = next((n for n in letters if n not in leaves and n not in names), _RESULT)
+    declared = list(_declared(leaves, shapes))
+    told = ", ".join(declared) or "nothing has to be declared"
+    return "\n".join([*declared, *equations, f"{role} {result} = {last}"]), [told]
+
+
+def _equations(lines: Sequence[str]) -> list[tree.Equation]:
+    statements, errors = parse_statements("\n".join(lines))
+    if errors:
+        raise errors[0].at("<expression>")
+    return [s for s in statements if isinstance(s, tree.Equation)]
+
+
+def _declared(leaves: Sequence[str], shapes: Shapes) -> Iterator[str]:
+    """The declarations of the leaves."""
+    data = [n for n in leaves if n.lower().startswith(_DATA)]
+    data = data if len(data) < len(leaves) else []
+    sizes = list(dict.fromkeys(s for n in leaves for s in shapes.named(n) if isinstance(s, str)))
+    if sizes:
+        yield f"dim {', '.join(sizes)}"
+    for role, names in (("data", data), ("param", [n for n in leaves if n not in data])):
+        if names:
+            yield f"{role} " + ", ".join(_array(n, shapes) for n in names)
+
+
+def _array(name: str, shapes: Shapes) -> str:
+    shape = " x ".join(map(str, shapes.named(name)))
+    below = f" int < {shapes.size(shapes.below[name])}" if name in shapes.below else ""
+    return f"{name}: {shape}{below}" if shape else name
+
+
+class Shapes:
+    """The shapes of leaves, sizes being equal where operators ask for it."""
+
+    def __init__(self, body: Sequence[tree.Equation], leaves: Sequence[str]) -> None:
+        self.equal: dict[Size, Size] = {}
+        self.count = 0
+        self.below: dict[str, Size] = {}
+        arrays = any(_needs_arrays(part) for e in body for part in _all(e.value))
+        self.leaves = {n: self._fresh(_rank(n) if arrays else 0) for n in leaves}
+        self.values: dict[str, Shape] = {}
+        for equation in body:
+            self.values[equation.target.name] = self.of(equation.value)
+        free = [s for s in _SIZES if s not in leaves and s not in self.values]
+        ends = dict.fromkeys(self._end(s) for shape in self.leaves.values() for s in shape)
+        self.names = dict(zip([s for s in ends if isinstance(s, str)], free, strict=False))
+
+    def named(self, name: str) -> Shape:
+        """The shape of a leaf, in sizes that can be declared."""
+        return [self.size(s) for s in self.leaves[name]]
+
+    def size(self, size: Size) -> Size:
+        end = self._end(size)
+        return self.names.get(end, end) if isinstance(end, str) else end
+
+    def of(self, expr: tree.Expr) -> Shape:
+        """The shape of an expression. Raises `ShapeError` where a matrix product has a number in it."""
+        match expr:
+            case tree.Name(name):
+                return self.values.get(name) or self.leaves.get(name) or []
+            case tree.Chain():
+                shape = self.of(expr.first)
+                for sign, part in expr.rest:
+                    shape = self._product(shape, self.of(part)) if sign == "@" else self._same([shape, self.of(part)])
+                return shape
+            case tree.Negative(body) | tree.Power(body, _):
+                return self.of(body)
+            case tree.Transpose(body):
+                return self.of(body)[::-1]
+            case tree.Compare(_, left, right):
+                return self._same([self.of(left), self.of(right)])
+            case tree.Member():
+                plain = dialect.plain(expr, self.leaves)
+                return [] if isinstance(plain, tree.Member) else self.of(plain)
+            case tree.Call():
+                return self._called(expr)
+        return []
+
+    def _called(self, expr: tree.Call) -> Shape:
+        """What a function makes of arrays of these shapes."""
+        shapes = [self.of(a) for a in expr.args]
+        if composed(expr.function).target == 1 and len(shapes) > 1 and len(shapes[1]) == len(shapes[0]) - 1:
+            return self._classes(expr.args[1], shapes[0], shapes[1])
+        if expr.function in TABLE or composed(expr.function).target == 1:
+            return self._same(shapes)
+        return self._tried(expr, shapes)
+
+    def _tried(self, expr: tree.Call, shapes: Sequence[Shape]) -> Shape:
+        """The shape that the function itself gives arrays of odd sizes; none where it takes no such arrays."""
+        ends = list(dict.fromkeys(self._end(s) for shape in shapes for s in shape if isinstance(s, str)))
+        odd: dict[Size, int] = {s: 11 + 2 * k for k, s in enumerate(ends)}
+        trial = Model()
+        args: list[tree.Expr] = []
+        for k, (arg, shape) in enumerate(zip(expr.args, shapes, strict=True)):
+            if shape:
+                trial.data(f"a{k}", tuple(odd.get(self._end(s), s) for s in shape))
+            args.append(tree.Name(f"a{k}") if shape else arg)
+        try:
+            row = Evaluator(ModelScope(trial)).row(tree.Call(expr.function, tuple(args), expr.options))
+        except ModelError:
+            return []
+        back = {number: s for s, number in odd.items()}
+        return [back.get(int(s), int(s)) for s in row.shape]
+
+    def _classes(self, target: tree.Expr, scores: Shape, shape: Shape) -> Shape:
+        """One class for each row of scores: whole numbers below how many there are."""
+        for a, b in zip(scores, shape, strict=False):
+            self._equate(a, b)
+        if isinstance(target, tree.Name) and target.name in self.leaves:
+            self.below[target.name] = scores[-1]
+        return shape
+
+    def _product(self, a: Shape, b: Shape) -> Shape:
+        if not a or not b:
+            raise ShapeError("@ multiplies arrays, and one side is a number: declare its shape in a model text")
+        self._equate(a[-1], b[0] if len(b) == 1 else b[-2])
+        return [*a[:-1], *b[:-2], *(b[-1:] if len(b) > 1 else [])]
+
+    def _same(self, shapes: Iterable[Shape]) -> Shape:
+        """The shape of what is combined entry by entry."""
+        result: Shape = []
+        for shape in shapes:
+            for a, b in zip_longest(reversed(result), reversed(shape)):
+                if a is not None and b is not None and 1 not in (a, b):
+                    self._equate(a, b)
+            result = max(result, shape, key=len)
+        return result
+
+    def _equate(self, a: Size, b: Size) -> None:
+        first, second = self._end(a), self._end(b)
+        if first != second:
+            self.equal[second] = first
+
+    def _end(self, size: Size) -> Size:
+        while size in self.equal:
+            size = self.equal[size]
+        return size
+
+    def _fresh(self, rank: int) -> Shape:
+        self.count += rank
+        return [f"#{self.count - k}" for k in range(rank)]
+
+
+def _rank(name: str) -> int:
+    return 2 if name[0].isupper() else 0 if name.rstrip("0123456789_").lower() in _GREEK else 1
+
+
+def _all(expr: tree.Expr) -> Iterator[tree.Expr]:
+    yield expr
+    for part in tree.parts(expr):
+        yield from _all(part)
+
+
+def _needs_arrays(expr: tree.Expr) -> bool:
+    """Whether an expression makes sense of arrays alone."""
+    if isinstance(expr, tree.Chain):
+        return any(sign == "@" for sign, _ in expr.rest)
+    if isinstance(expr, tree.Call):
+        return expr.function not in TABLE and callee(expr.function) is not None
+    return isinstance(expr, (tree.Transpose, tree.Member))
+

@@ -1,0 +1,38 @@
+"""An expression alone: what it needs is declared by a guess that is told, and it is derived as any model is."""
+
+from __future__ import annotations
+
+import pytest
+
+from symbackprop import derive, verify
+from symbackprop.errors import ModelError, SyntaxProblem
+from symbackprop.model.text import parse_alone
+
+
+@pytest.mark.parametrize(
+    ("text", "guess"),
+    [
+        ("(y - tanh(w*x))^2/2", "data y, x, param w"),
+        ("w1*w2 + w1", "param w1, w2"),
+        ("x*y", "param x, y"),  # something has to be a parameter
+        ("mean((X @ W + b - Y)^2) + λ·sum(W^2)", "dim N, D, H, data X: N x D, Y: N x H, param W: D x H, b: H, lam"),
+        ("z = W @ x + b; p = softmax(z); -sum(y * log(p))", "dim N, D, data x: D, y: N, param W: N x D, b: N"),
+        ("mean(cross_entropy(X @ W + b, y))", "dim N, D, H, data X: N x D, y: N int < H, param W: D x H, b: H"),
+        ("sum(log(1 + exp(-y * (X @ w))))", "dim N, D, data y: N, X: N x D, param w: D"),
+        ("x.T @ A @ x", "dim N, data x: N, param A: N x N"),
+        ("softmax(q @ K.T / sqrt(8)) @ V", "dim N, D, H, param q: N, K: D x N, V: D x H"),
+        ("mean(relu(X @ W + b), axis=0)", "dim N, D, H, data X: N x D, param W: D x H, b: H"),
+        ("np.linalg.norm(A @ x - b)**2", "dim N, D, data x: D, param A: N x D, b: N"),
+    ],
+)
+def test_what_is_guessed(text: str, guess: str) -> None:
+    model = parse_alone(text)
+    assert model.remarks[0] == f"guessed: {guess}"
+    assert set(derive(model).gradients) == set(model.params) and verify(model, seed=1).verdict == "pass"
+
+
+@pytest.mark.parametrize(("text", "error"), [("tanh(", SyntaxProblem), ("", SyntaxProblem), ("w @ 2", ModelError),
+                                              ("x/0", ModelError), ("__import__('os')", ModelError)])
+def test_what_is_no_expression(text: str, error: type[ModelError]) -> None:
+    with pytest.raises(error):
+        parse_alone(text)
