@@ -98,6 +98,59 @@ LOSSES: dict[str, Case] = {  # of arrays, and with class indices below 3 last
 }
 
 
+def _conv(theirs: Callable[..., Any], **options: Any) -> Callable[..., Any]:
+    """Theirs with our layouts: x is N×…×C, w is …×C×K."""
+    def call(x: Any, w: Any) -> Any:
+        kernel = w.movedim((-1, -2), (0, 1))
+        return theirs(x.movedim(-1, 1), kernel, **options).movedim(1, -1)
+
+    return call
+
+
+def _last(theirs: Callable[..., Any], *args: Any, **options: Any) -> Callable[..., Any]:
+    return lambda x: theirs(x.movedim(-1, 1), *args, **options).movedim(1, -1)
+
+
+IMAGE, VOLUME, LINE = (2, 5, 6, 4), (1, 4, 3, 5, 2), (2, 7, 4)
+WINDOWS: dict[str, Case] = {
+    "conv1d same": (lambda x, w: F.conv1d(x, w, padding="same", dilation=2),
+                    _conv(nn.conv1d, padding="same", dilation=2), (LINE, (3, 4, 2))),
+    "conv2d groups": (lambda x, w: F.conv2d(x, w, stride=2, padding=(1, 2), groups=2),
+                      _conv(nn.conv2d, stride=2, padding=(1, 2), groups=2), (IMAGE, (3, 2, 2, 6))),
+    "conv2d dilation": (lambda x, w: F.conv2d(x, w, dilation=(2, 1), padding=1),
+                        _conv(nn.conv2d, dilation=(2, 1), padding=1), (IMAGE, (2, 3, 4, 2))),
+    "conv2d valid": (lambda x, w: F.conv2d(x, w, padding="valid"), _conv(nn.conv2d), (IMAGE, (2, 3, 4, 2))),
+    "conv3d": (lambda x, w: F.conv3d(x, w, stride=(1, 2, 1), padding=1),
+               _conv(nn.conv3d, stride=(1, 2, 1), padding=1), (VOLUME, (2, 3, 2, 2, 3))),
+    "conv_transpose1d": (lambda x, w: F.conv_transpose1d(x, w, stride=3, padding=1, output_padding=1, dilation=2),
+                         _conv(nn.conv_transpose1d, stride=3, padding=1, output_padding=1, dilation=2),
+                         (LINE, (3, 2, 4))),
+    "conv_transpose2d": (lambda x, w: F.conv_transpose2d(x, w, stride=2, padding=1),
+                         _conv(nn.conv_transpose2d, stride=2, padding=1), (IMAGE, (3, 2, 3, 4))),
+    "conv_transpose3d": (F.conv_transpose3d, _conv(nn.conv_transpose3d), (VOLUME, (2, 1, 2, 3, 2))),
+    "max_pool1d": (lambda x: F.max_pool1d(x, 3, 2, ceil=True), _last(nn.max_pool1d, 3, 2, ceil_mode=True), (LINE,)),
+    "max_pool2d": (lambda x: F.max_pool2d(x, 3, 2, padding=1), _last(nn.max_pool2d, 3, 2, 1), (IMAGE,)),
+    "max_pool3d": (lambda x: F.max_pool3d(x, 2, 1), _last(nn.max_pool3d, 2, 1), (VOLUME,)),
+    "avg_pool1d": (lambda x: F.avg_pool1d(x, 2), _last(nn.avg_pool1d, 2), (LINE,)),
+    "avg_pool2d": (lambda x: F.avg_pool2d(x, 3, 2, padding=1), _last(nn.avg_pool2d, 3, 2, 1), (IMAGE,)),
+    "avg_pool3d": (lambda x: F.avg_pool3d(x, 2, 1), _last(nn.avg_pool3d, 2, 1), (VOLUME,)),
+    "adaptive_avg_pool": (lambda x: F.adaptive_avg_pool(x, (2, 4)), _last(nn.adaptive_avg_pool2d, (2, 4)), (IMAGE,)),
+    "adaptive_max_pool": (lambda x: F.adaptive_max_pool(x, (2, 4)), _last(nn.adaptive_max_pool2d, (2, 4)), (IMAGE,)),
+    "interpolate": (lambda x: F.interpolate(x, (7, 3)), _last(nn.interpolate, (7, 3)), (IMAGE,)),
+    "interpolate linear": (lambda x: F.interpolate(x, (7, 3), mode="bilinear"),
+                           _last(nn.interpolate, (7, 3), mode="bilinear"), (IMAGE,)),
+    "pixel_shuffle": (lambda x: F.pixel_shuffle(x, 2), _last(nn.pixel_shuffle, 2), (IMAGE,)),
+    "grid_sample": (lambda x, g: F.grid_sample(x, F.tanh(g)), lambda x, g: nn.grid_sample(
+        x.movedim(-1, 1), g.tanh(), align_corners=False).movedim(1, -1), (IMAGE, (2, 3, 2, 2))),
+}
+
+
+@pytest.mark.parametrize(("ours", "theirs", "shapes"), WINDOWS.values(), ids=WINDOWS)
+def test_windows(ours: Callable[..., Node], theirs: Callable[..., Any], shapes: tuple[tuple[int, ...], ...]) -> None:
+    rng = np.random.default_rng(8)
+    close_to_torch(ours, theirs, {f"x{i}": rng.normal(size=shape) for i, shape in enumerate(shapes)})
+
+
 def _js(p: Any, q: Any) -> Any:
     middle = (p + q) / 2
     return (p * (p / middle).log() + q * (q / middle).log()).sum(-1) / 2

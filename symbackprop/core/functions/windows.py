@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from math import prod
+from string import ascii_lowercase
+from typing import NamedTuple, TypeAlias
 
 import sympy as sp
 
 from symbackprop.core import build
-from symbackprop.core.functions.calls import function, plain
+from symbackprop.core.functions.calls import function, plain, whole
+from symbackprop.core.functions.pointwise import abs, maximum, minimum
 from symbackprop.core.graph import Node, label
 from symbackprop.core.ops.window import Window, conv, fold_axis, unfold_axis
 from symbackprop.core.registry import known
-from symbackprop.core.shapes import DimLike, as_dim, normalise_axis, shape_text
+from symbackprop.core.shapes import Dim, DimLike, as_dim, normalise_axis, shape_text
 from symbackprop.errors import ShapeError
 
 Pair: TypeAlias = int | Sequence[int]
+Padding: TypeAlias = int | Sequence[int] | str
+HALF = sp.Rational(1, 2)
 LAYOUTS = ("NHWC", "NCHW")
 
 
@@ -37,19 +42,146 @@ def _require_layout(layout: str) -> None:
 
 
 @function
-def conv2d(x: Node, w: Node, stride: Pair = 1, padding: Pair = 0, layout: str = "NHWC") -> Node:
+def conv2d(x: Node, w: Node, stride: Pair = 1, padding: Padding = 0, layout: str = "NHWC", dilation: Pair = 1,
+           groups: int = 1) -> Node:
     """Cross-correlation of images with kernels.
 
     NHWC: x is N×H×W×C and w is kh×kw×C×K. NCHW: x is N×C×H×W and w is K×C×kh×kw. The result has the layout of x.
+    With ``groups`` w has C/groups channels. ``padding`` is "same" or "valid", too.
     """
     _require_layout(layout)
-    strides, paddings = _pair(stride, "stride", 1), _pair(padding, "padding", 0)
-    if layout == "NHWC":
-        return conv(x, w, strides, paddings)
     if x.ndim != 4 or w.ndim != 4:
         raise ShapeError(_ranks("conv2d", x, w, 4))
-    result = conv(build.transpose(x, (0, 2, 3, 1)), build.transpose(w, (2, 3, 1, 0)), strides, paddings)
-    return build.transpose(result, (0, 3, 1, 2))
+    if layout == "NCHW":
+        result = _conv2d(build.transpose(x, (0, 2, 3, 1)), build.transpose(w, (2, 3, 1, 0)), stride, padding, dilation,
+                         groups)
+        return build.transpose(result, (0, 3, 1, 2))
+    return _conv2d(x, w, stride, padding, dilation, groups)
+
+
+def _conv2d(x: Node, w: Node, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Node:
+    """By the op of its own where that says it."""
+    if isinstance(padding, str) or groups != 1 or any(d != 1 for d in _several(dilation, 2, "dilation", 1)):
+        return _convolved(x, w, stride, padding, dilation, groups)
+    return conv(x, w, _pair(stride, "stride", 1), _pair(padding, "padding", 0))
+
+
+def _several(value: Pair, rank: int, what: str, least: int) -> tuple[int, ...]:
+    """One whole number for all axes, or one for each."""
+    found = (value,) * rank if isinstance(value, (int, sp.Integer)) else tuple(value)
+    if len(found) != rank or any(int(v) != v or v < least for v in found):
+        raise ShapeError(f"{what} is a whole number of at least {least}, or {rank} of them, not {value}")
+    return tuple(map(int, found))
+
+
+def _edges(padding: Padding, strides: Sequence[int], widths: Sequence[Dim]) -> list[tuple[Dim, Dim]]:
+    """How many zeros stand before and behind each axis."""
+    if padding == "valid":
+        return [(sp.S.Zero, sp.S.Zero) for _ in widths]
+    if padding == "same":
+        if any(s != 1 for s in strides):
+            raise ShapeError('padding "same" goes with the stride 1')
+        return [(sp.floor((k - 1) / 2), k - 1 - sp.floor((k - 1) / 2)) for k in widths]
+    if isinstance(padding, str):
+        raise ShapeError(f'padding is numbers, "same" or "valid", not {padding!r}')
+    return [(sp.Integer(p), sp.Integer(p)) for p in _several(padding, len(widths), "padding", 0)]
+
+
+def _padded(x: Node, edges: Sequence[tuple[Dim, Dim]]) -> Node:
+    """Zeros around all axes but the first and the last."""
+    for k, (before, behind) in enumerate(edges, 1):
+        x = build.pad_axis(x, k, before, x.shape[k] + before + behind)
+    return x
+
+
+def _windows(x: Node, widths: Sequence[Dim], strides: Sequence[int], dilations: Sequence[int], first: int = 1) -> Node:
+    """Each axis from the first one on becomes two: the windows, and the places in one."""
+    for k, width in enumerate(widths):
+        x = unfold_axis(x, first + 2 * k, (width - 1) * dilations[k] + 1, strides[k])
+        x = build.slice_axis(x, first + 2 * k + 1, 0, width, dilations[k])
+    return x
+
+
+def _letters(rank: int) -> tuple[str, str, str]:
+    """For the axes of windows, for the places in them, and for both in turn."""
+    outside, inside = ascii_lowercase[:rank], ascii_lowercase[rank : 2 * rank]
+    return outside, inside, "".join([a + b for a, b in zip(outside, inside, strict=True)])
+
+
+def _convolved(x: Node, w: Node, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Node:
+    """Over any number of axes: x is N×…×C, w is …×C/groups×K, the result N×…×K."""
+    rank = x.ndim - 2
+    if w.ndim != x.ndim:
+        raise ShapeError(_ranks("a convolution", x, w, rank + 2))
+    widths, strides = w.shape[:-2], _several(stride, rank, "stride", 1)
+    apart = _several(dilation, rank, "dilation", 1)
+    edges = _edges(padding, strides, [(k - 1) * d + 1 for k, d in zip(widths, apart, strict=True)])
+    parts = _windows(_padded(x, edges), widths, strides, apart)
+    outside, inside, both = _letters(rank)
+    if groups == 1:
+        return build.einsum(f"N{both}C,{inside}CK->N{outside}K", parts, w)
+    parts = build.reshape(parts, (*parts.shape[:-1], groups, _share(x.shape[-1], groups)))
+    kernels = build.reshape(w, (*w.shape[:-1], groups, _share(w.shape[-1], groups)))
+    result = build.einsum(f"N{both}GC,{inside}CGK->N{outside}GK", parts, kernels)
+    return build.reshape(result, (*result.shape[:-2], w.shape[-1]))
+
+
+def _share(size: Dim, groups: int) -> Dim:
+    share = sp.cancel(size / groups)
+    if share.is_Rational and not share.is_Integer:
+        raise ShapeError(f"{size} channels cannot be split into {groups} groups")
+    return share
+
+
+@function
+def conv3d(x: Node, w: Node, stride: Pair = 1, padding: Padding = 0, dilation: Pair = 1, groups: int = 1) -> Node:
+    """Cross-correlation of volumes: x is N×D×H×W×C, w is kd×kh×kw×C/groups×K."""
+    if x.ndim != 5:
+        raise ShapeError(_ranks("conv3d", x, w, 5))
+    return _convolved(x, w, stride, padding, dilation, groups)
+
+
+def _transposed(y: Node, w: Node, rank: int, stride: Pair, padding: Pair, output_padding: Pair, dilation: Pair) -> Node:
+    """The adjoint of a convolution in its images: every entry of y adds a copy of the kernel."""
+    if y.ndim != rank + 2 or w.ndim != rank + 2:
+        raise ShapeError(_ranks(f"conv_transpose{rank}d", y, w, rank + 2))
+    strides, apart = _several(stride, rank, "stride", 1), _several(dilation, rank, "dilation", 1)
+    edges, more = _several(padding, rank, "padding", 0), _several(output_padding, rank, "output_padding", 0)
+    outside, inside, both = _letters(rank)
+    row = build.einsum(f"N{outside}K,{inside}CK->N{both}C", y, w)
+    for k in range(rank):
+        width = (w.shape[k] - 1) * apart[k] + 1
+        size = (y.shape[k + 1] - 1) * strides[k] + width + more[k]
+        row = build.pad_axis(row, k + 2, 0, width, apart[k])
+        row = fold_axis(_to_fit(row, k + 1, size, width, strides[k]), k + 1, size, strides[k])
+        row = build.slice_axis(row, k + 1, edges[k], size - 2 * edges[k])
+    return row
+
+
+def _to_fit(row: Node, axis: int, size: Dim, width: Dim, stride: int) -> Node:
+    """Windows, with as many empty ones behind them as the size has room for."""
+    return build.pad_axis(row, axis, 0, sp.floor((size - width) / stride) + 1)
+
+
+@function
+def conv_transpose1d(y: Node, w: Node, stride: int = 1, padding: int = 0, output_padding: int = 0, dilation: int = 1
+                     ) -> Node:
+    """Transposed convolution along time: y is N×T×K, w is k×C×K as in conv1d, the result N×T'×C."""
+    return _transposed(y, w, 1, stride, padding, output_padding, dilation)
+
+
+@function
+def conv_transpose2d(y: Node, w: Node, stride: Pair = 1, padding: Pair = 0, output_padding: Pair = 0,
+                     dilation: Pair = 1) -> Node:
+    """Transposed convolution: y is N×H×W×K, w is kh×kw×C×K as in conv2d, the result N×H'×W'×C."""
+    return _transposed(y, w, 2, stride, padding, output_padding, dilation)
+
+
+@function
+def conv_transpose3d(y: Node, w: Node, stride: Pair = 1, padding: Pair = 0, output_padding: Pair = 0,
+                     dilation: Pair = 1) -> Node:
+    """Transposed convolution of volumes: y is N×D×H×W×K, w is kd×kh×kw×C×K, the result N×D'×H'×W'×C."""
+    return _transposed(y, w, 3, stride, padding, output_padding, dilation)
 
 
 @plain
@@ -74,41 +206,200 @@ def _window(size: Sequence[DimLike], stride: Pair, padding: Pair) -> Window:
 
 
 @function
-def conv1d(x: Node, w: Node, stride: int = 1, padding: int = 0) -> Node:
-    """Cross-correlation along time: x is N×T×C, w is k×C×K, the result N×T'×K."""
+def conv1d(x: Node, w: Node, stride: int = 1, padding: Padding = 0, dilation: int = 1, groups: int = 1) -> Node:
+    """Cross-correlation along time: x is N×T×C, w is k×C/groups×K, the result N×T'×K."""
     if x.ndim != 3 or w.ndim != 3:
         raise ShapeError(_ranks("conv1d", x, w, 3))
+    if isinstance(padding, str) or groups != 1 or dilation != 1:
+        return _convolved(x, w, stride, padding, dilation, groups)
     strides, paddings = (1, _pair(stride, "stride", 1)[0]), (0, _pair(padding, "padding", 0)[0])
     result = conv(build.expand(x, 1), build.expand(w, 0), strides, paddings)
     return build.reshape(result, (result.shape[0], result.shape[2], result.shape[3]))
 
 
-def _pooled_windows(x: Node, size: Pair, stride: Pair | None, layout: str) -> tuple[Node, tuple[int, int]]:
-    """The windows of both spatial axes and the axes that hold the places inside a window."""
+class _Pool(NamedTuple):
+    """Windows over some axes from the ``first`` one on."""
+
+    rank: int
+    size: Pair
+    stride: Pair | None
+    padding: Pair
+    first: int = 1
+
+    @property
+    def inside(self) -> tuple[int, ...]:
+        """The axes of the places in a window."""
+        return tuple(range(self.first + 1, self.first + 2 * self.rank, 2))
+
+
+def _pooled(x: Node, pool: _Pool, fill: sp.Expr, ceil: bool = False) -> Node:
+    """The windows, ``fill`` around the array. With ``ceil`` a last window may reach over the end."""
+    if x.ndim != pool.rank + 2:
+        needed = "N" + "DHW"[-pool.rank :] + "C" if pool.rank != 2 else LAYOUTS[pool.first - 1]
+        raise ShapeError(f"pooling needs {needed} with {pool.rank + 2} axes, {label(x)} has {shape_text(x.shape)}")
+    widths = _several(pool.size, pool.rank, "size", 1)
+    strides = widths if pool.stride is None else _several(pool.stride, pool.rank, "stride", 1)
+    edges = _several(pool.padding, pool.rank, "padding", 0)
+    for k, (width, step, before) in enumerate(zip(widths, strides, edges, strict=True), pool.first):
+        whole = x.shape[k] + 2 * before
+        behind = before + (step * sp.ceiling((whole - width) / step) + width - whole if ceil else 0)
+        around = [x.graph.full(fill, (*x.shape[:k], d, *x.shape[k + 1 :])) for d in (before, behind)]
+        parts = [around[0]] * (before != 0) + [x] + [around[1]] * (behind != 0)
+        x = build.concat(parts, k) if len(parts) > 1 else x
+    return _windows(x, [sp.Integer(k) for k in widths], strides, (1,) * pool.rank, pool.first)
+
+
+def _max_pool(x: Node, pool: _Pool, ceil: bool) -> Node:
+    return build.reduce_max(_pooled(x, pool, -sp.oo, ceil), pool.inside)
+
+
+def _avg_pool(x: Node, pool: _Pool) -> Node:
+    total: Node = build.reduce_sum(_pooled(x, pool, sp.S.Zero), pool.inside)
+    return total / prod(_several(pool.size, pool.rank, "size", 1))
+
+
+def _first(layout: str) -> int:
+    """The first axis of an image."""
     _require_layout(layout)
-    if x.ndim != 4:
-        raise ShapeError(f"pooling needs {layout} with 4 axes, {label(x)} has {shape_text(x.shape)}")
-    (kh, kw), first = _pair(size, "size", 1), 1 if layout == "NHWC" else 2
-    sh, sw = (kh, kw) if stride is None else _pair(stride, "stride", 1)
-    rows = unfold_axis(x, first, sp.Integer(kh), sh)
-    return unfold_axis(rows, first + 2, sp.Integer(kw), sw), (first + 1, first + 3)
+    return 1 + LAYOUTS.index(layout)
 
 
 @known("maxpool")
 @function
-def max_pool2d(x: Node, size: Pair, stride: Pair | None = None, layout: str = "NHWC") -> Node:
-    """The largest entry of every window; windows do not overlap unless a stride says so. Ties share the gradient."""
-    windows, axes = _pooled_windows(x, size, stride, layout)
-    return build.reduce_max(windows, axes)
+def max_pool1d(x: Node, size: int, stride: int | None = None, padding: int = 0, ceil: bool = False) -> Node:
+    """The largest entry of every window along time: x is N×T×C. As max_pool2d."""
+    return _max_pool(x, _Pool(1, size, stride, padding), ceil)
+
+
+@known("maxpool")
+@function
+def max_pool2d(x: Node, size: Pair, stride: Pair | None = None, layout: str = "NHWC", padding: Pair = 0,
+               ceil: bool = False) -> Node:
+    """The largest entry of every window; windows do not overlap unless a stride says so. Ties share the gradient. With
+    ``ceil`` a last window may reach over the end."""
+    return _max_pool(x, _Pool(2, size, stride, padding, _first(layout)), ceil)
+
+
+@known("maxpool")
+@function
+def max_pool3d(x: Node, size: Pair, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False) -> Node:
+    """The largest entry of every window of volumes: x is N×D×H×W×C. As max_pool2d."""
+    return _max_pool(x, _Pool(3, size, stride, padding), ceil)
 
 
 @known("avgpool")
 @function
-def avg_pool2d(x: Node, size: Pair, stride: Pair | None = None, layout: str = "NHWC") -> Node:
-    """The mean of every window."""
-    windows, axes = _pooled_windows(x, size, stride, layout)
-    kh, kw = _pair(size, "size", 1)
-    return build.reduce_sum(windows, axes) / (kh * kw)
+def avg_pool1d(x: Node, size: int, stride: int | None = None, padding: int = 0) -> Node:
+    """The mean of every window along time: x is N×T×C. Zeros of the padding count."""
+    return _avg_pool(x, _Pool(1, size, stride, padding))
+
+
+@known("avgpool")
+@function
+def avg_pool2d(x: Node, size: Pair, stride: Pair | None = None, layout: str = "NHWC", padding: Pair = 0) -> Node:
+    """The mean of every window. Zeros of the padding count."""
+    return _avg_pool(x, _Pool(2, size, stride, padding, _first(layout)))
+
+
+@known("avgpool")
+@function
+def avg_pool3d(x: Node, size: Pair, stride: Pair | None = None, padding: Pair = 0) -> Node:
+    """The mean of every window of volumes: x is N×D×H×W×C. Zeros of the padding count."""
+    return _avg_pool(x, _Pool(3, size, stride, padding))
+
+
+# -- weights along an axis: each new place is a mixture of old ones
+
+
+def _places(x: Node, axis: int, size: DimLike) -> tuple[Node, Node, Dim]:
+    """New places as rows, old ones as columns, and how many old ones there are for each new one."""
+    new, old = build.arange(x.graph, size), build.arange(x.graph, x.shape[axis])
+    return build.expand(new, 1), build.expand(old, 0), x.shape[axis] / as_dim(size)
+
+
+def _mixed(weights: Node, x: Node, axis: int) -> Node:
+    """Σ_j weights_ij x_j along an axis."""
+    letters = ascii_lowercase[: x.ndim]
+    return build.einsum(f"z{letters[axis]},{letters}->{letters.replace(letters[axis], 'z')}", weights, x)
+
+
+def _sizes(x: Node, size: Sequence[DimLike]) -> list[tuple[int, DimLike]]:
+    if len(size) != x.ndim - 2:
+        raise ShapeError(f"{label(x)} ({shape_text(x.shape)}) has {x.ndim - 2} axes between the first and the last, "
+                         f"size has {len(size)} numbers")
+    return list(enumerate(size, 1))
+
+
+def _share_of(x: Node, axis: int, size: DimLike) -> Node:
+    """Which old places belong to a new one: from ⌊i·n/size⌋ on, below ⌈(i + 1)·n/size⌉."""
+    new, old, ratio = _places(x, axis, size)
+    call = x.graph.call
+    return call("less_equal", call("floor", new * ratio), old) * call("less", old, call("ceil", (new + 1) * ratio))
+
+
+@function
+def adaptive_avg_pool(x: Node, size: Sequence[DimLike]) -> Node:
+    """The means of so many windows along each axis between the first and the last, which cover it: x is N×…×C."""
+    for axis, n in _sizes(x, size):
+        share = whole(_share_of(x, axis, n))
+        x = _mixed(share / build.reduce_sum(share, 1, keepdims=True), x, axis)
+    return x
+
+
+@function
+def adaptive_max_pool(x: Node, size: Sequence[DimLike]) -> Node:
+    """The largest entries of so many windows along each axis between the first and the last: x is N×…×C."""
+    for axis, n in _sizes(x, size):
+        share = _share_of(x, axis, n)
+        wide = build.reshape(share, (*share.shape, *[1] * (x.ndim - 1 - axis)))
+        x = build.reduce_max(x.graph.call("where", wide, build.expand(x, axis), -sp.oo), axis + 1)
+    return x
+
+
+@function
+def interpolate(x: Node, size: Sequence[DimLike], mode: str = "nearest") -> Node:
+    """Another size along each axis between the first and the last, x is N×…×C: the nearest entry, as in PyTorch the one
+    at ⌊i·n/size⌋, or "linear" (bilinear for images), corners not aligned."""
+    if mode not in ("nearest", "linear", "bilinear", "trilinear"):
+        raise ShapeError(f"mode of interpolate is nearest or linear, not {mode!r}")
+    for axis, n in _sizes(x, size):
+        new, old, ratio = _places(x, axis, n)
+        if mode == "nearest":
+            weights = x.graph.call("equal", x.graph.call("floor", new * ratio), old)
+        else:
+            at = minimum(maximum((new + HALF) * ratio - HALF, 0), x.shape[axis] - 1)
+            weights = _hat(at, old)
+        x = _mixed(weights, x, axis)
+    return x
+
+
+def _hat(at: Node, place: Node) -> Node:
+    """max(0, 1 − |at − place|): the weight of a place for a point between two."""
+    return maximum(1 - abs(at - place), 0)
+
+
+@function
+def grid_sample(x: Node, grid: Node) -> Node:
+    """Images at points, bilinear, 0 outside: x is N×H×W×C, grid N×H'×W'×2 holds (column, row) from −1 to 1, the edges
+    of the image, as in PyTorch."""
+    if x.ndim != 4 or grid.ndim != 4:
+        raise ShapeError(_ranks("grid_sample", x, grid, 4))
+    weights = []
+    for k, axis in ((1, 1), (0, 2)):
+        n = x.shape[axis]
+        at = ((grid[..., k] + 1) * n - 1) / 2
+        weights.append(_hat(build.expand(at, 3), build.arange(x.graph, n)))
+    return build.einsum("nabh,nabw,nhwc->nabc", *weights, x)
+
+
+@plain
+def pixel_shuffle(x: Node, factor: int) -> Node:
+    """N×H×W×(C·r²) as N×(H·r)×(W·r)×C: channels become pixels, as in PyTorch."""
+    if x.ndim != 4:
+        raise ShapeError(f"pixel_shuffle needs N x H x W x C, {label(x)} has {shape_text(x.shape)}")
+    n, h, w, c = x.shape
+    parts = build.reshape(x, (n, h, w, _share(c, factor**2), factor, factor))
+    return build.reshape(build.transpose(parts, (0, 1, 4, 2, 5, 3)), (n, h * factor, w * factor, -1))
 
 
 @plain

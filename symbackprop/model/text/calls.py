@@ -240,6 +240,7 @@ RULES: dict[str, Callable[[Place, Value], Any]] = {
     "Sequence[int] | None": Place.axes,
     "Pair": Place.axes,
     "Pair | None": Place.axes,
+    "Padding": lambda place, value: value if isinstance(value, str) else place.axes(value),
     "int | None": Place.axes,
     "Node | None": lambda place, value: None if value is None else place.row(value),
     "DimLike": Place.size,
