@@ -42,7 +42,6 @@ CLOSE = 1e-10
 def float64() -> Iterator[None]:
     with jax.enable_x64(True):
         yield
-    jax.clear_caches()  # what was compiled is not needed again, and fills the memory
 
 
 def jitted(module: ModuleType, dims: dict[str, int] | None = None) -> tuple[Any, Any]:

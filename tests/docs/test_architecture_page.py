@@ -252,14 +252,22 @@ def test_recipe(what: str, count: str, where: str, tmp_path: Path) -> None:
         with (tmp_path / name).open("a", encoding="utf-8") as file:
             file.write(text)
     (tmp_path / "net.sbp").write_text(recipe.model, encoding="utf-8")
-    printed = "".join(command(line, tmp_path) for line in recipe.commands)
+    printed = run(recipe.commands, tmp_path)
     assert [words for words in recipe.shown if words not in printed] == []
 
 
-def command(line: str, folder: Path) -> str:
-    """What ``symbackprop LINE`` prints, run on the copy in the folder."""
+COMMANDS = """
+import sys
+from symbackprop.__main__ import load_cli
+for line in sys.argv[1:]:
+    load_cli().cli.main(line.split(), "symbackprop", standalone_mode=False)
+"""
+
+
+def run(commands: tuple[str, ...], folder: Path) -> str:
+    """What ``symbackprop LINE`` prints for each of the lines, run on the copy in the folder, in one process."""
     environment = os.environ | {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([sys.executable, "-m", "symbackprop", *line.split()], cwd=folder, env=environment,
+    done = subprocess.run([sys.executable, "-c", COMMANDS, *commands], cwd=folder, env=environment,
                           capture_output=True, encoding="utf-8", check=False)
-    assert done.returncode == 0, f"{line}: {done.stderr}"
+    assert done.returncode == 0, done.stderr
     return done.stdout

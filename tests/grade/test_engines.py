@@ -6,15 +6,15 @@ The cases are those that `scripts/engines.py --write` found, three an engine; wh
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from tests.grade.engines import ENGINES, FACTS, cases, without
+from tests.sweeps import ALL
 
 NEEDED = json.loads((Path(__file__).parent / "cases" / "engines.json").read_text(encoding="utf-8"))
-LISTED = 3 if "SYMBACKPROP_EXAMPLES" in os.environ else 1
+LISTED = 3 if ALL else 1
 
 
 def test_every_engine_explains_three_answers_at_least() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import cache
 
 import pytest
@@ -12,8 +11,8 @@ from symbackprop.grade import Grader, grade
 from symbackprop.model.zoo import build
 from tests.grade.cases.loops import GRU, LSTM, OTHERS, RNN, LoopAnswer, right, wrong
 from tests.grade.helpers import report
+from tests.sweeps import sample
 
-ALL = "SYMBACKPROP_EXAMPLES" in os.environ
 WRITTEN, MOVED = list(right()), list(wrong())
 HEAD = "dz = (o - one_hot(target, V)) / (T*N)\n"
 
@@ -29,14 +28,14 @@ def problems(answer: LoopAnswer) -> list[str]:
     return [f"{i.name} {i.hint(2)}" for i in found.items if i.verdict not in ("right", "missing")]
 
 
-@pytest.mark.parametrize("answer", [*WRITTEN[:: 1 if ALL else 6], *OTHERS], ids=lambda a: a.name)
+@pytest.mark.parametrize("answer", [*sample(WRITTEN, 6), *OTHERS], ids=lambda a: a.name)
 def test_right_answers_are_right_in_every_writing(answer: LoopAnswer) -> None:
     assert problems(answer) == []
     numbered = "with a number" in answer.name
     assert numbered or grader(answer.model).grade(answer.lines).verdict == "right"
 
 
-@pytest.mark.parametrize("answer", MOVED[:: 1 if ALL else 6], ids=lambda a: a.name)
+@pytest.mark.parametrize("answer", sample(MOVED, 6), ids=lambda a: a.name)
 def test_a_moved_index_is_wrong(answer: LoopAnswer) -> None:
     assert grader(answer.model).grade(answer.lines).verdict != "right"
 

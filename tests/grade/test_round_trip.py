@@ -18,6 +18,7 @@ from symbackprop.render.formats import printed
 from symbackprop.render.print.latex import latex
 from symbackprop.render.print.text import text
 from tests.render.helpers import derivation, document
+from tests.sweeps import ALL
 
 Syntax = Callable[[m.Math], str]
 SYNTAXES = {"text": text, "latex": latex}
@@ -53,11 +54,11 @@ def _equation(line: Line, syntax: Syntax) -> str:
     return f"{syntax(line.left)} = {syntax(line.right)}"
 
 
-LARGE = "neural-turing-machine"  # a minute to judge: in LaTeX it is read and evaluated
+LARGE = "neural-turing-machine"  # half a minute to judge: it is read and evaluated below
 
 
 @pytest.mark.parametrize("view", ["auto", "matrix"])
-@pytest.mark.parametrize(("name", "syntax"), [(n, s) for n in names() for s in SYNTAXES if (n, s) != (LARGE, "latex")])
+@pytest.mark.parametrize(("name", "syntax"), [(n, s) for n in names() for s in SYNTAXES if ALL or n != LARGE])
 def test_every_printed_gradient_is_right(name: str, syntax: str, view: str) -> None:
     doc = document(name, view=view)
     if view == "matrix" and doc.view == document(name).view:
@@ -69,11 +70,12 @@ def test_every_printed_gradient_is_right(name: str, syntax: str, view: str) -> N
     assert not [item.name for item in report.items if item.required and not item.given]
 
 
-def test_latex_of_the_largest_model_is_read() -> None:
+@pytest.mark.parametrize("syntax", SYNTAXES.values(), ids=SYNTAXES)
+def test_what_the_largest_model_prints_is_read(syntax: Syntax) -> None:
     model = build(LARGE)
     fixed = dict.fromkeys(loop_dimensions(model), 2)
     session = Session(Reference(copied(model, fixed), loop_counters(model)), fixed)
-    session.run(read_lines("\n".join(answers(document(LARGE), latex))))
+    session.run(read_lines("\n".join(answers(document(LARGE), syntax))))
     assert not [(a.text, a.error) for a in session.unread]
     assert not [(str(key), o.error) for key, o in session.outcomes.items() if o.error is not None]
     assert {Gradient(n) for n in session.reference.targets} <= session.outcomes.keys()

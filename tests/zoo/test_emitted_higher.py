@@ -2,12 +2,11 @@
 
 CI compares a sample with JAX, whose compiler takes its time. All of them, and all levels:
 
-    SECOND=all python -m pytest tests/zoo/test_emitted_higher.py
+    SWEEP=all python -m pytest tests/zoo/test_emitted_higher.py
 """
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pytest
 from symbackprop.codegen import codegen
 from symbackprop.model import zoo
 from tests.codegen.helpers import run as imported
+from tests.sweeps import ALL
 from tests.zoo.helpers import distance
 
 jax = pytest.importorskip("jax")
@@ -28,7 +28,6 @@ from tests.zoo.oracles import ORACLES  # noqa: E402  (it needs PyTorch)
 from tests.zoo.second_order import Second, by_jax, numbers, outputs_of, second_order  # noqa: E402  (it needs JAX)
 from tests.zoo.test_oracles import CHANCES, PLACES, SIZES  # noqa: E402
 
-ALL = os.environ.get("SECOND") == "all"
 SAMPLE = ("two-step-rnn", "conv-net", "rnn-lm", "ffnn-softmax-batch", "svm-hinge")
 NOT_IN_TORCH = {"svm-hinge"}  # which cannot differentiate its multi_margin_loss twice
 IN_JAX = zoo.names() if ALL else SAMPLE
