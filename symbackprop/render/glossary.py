@@ -212,7 +212,7 @@ def meaning(name: str) -> Prose:
     """What an op or a function is; nothing where that goes without saying."""
     record = OPS.get(name)
     if record is not None and record.means:
-        return Op(name, (_A,)), f" {record.means}"
+        return Op(name, (_A, _B)[: len(record.samples[0].shapes)]), f" {record.means}"
     if record is None or record.spelled is None:
         return _MEANINGS.get(name, ())
     return (_Told(record, record.spelled)(), *record.spelled.words)

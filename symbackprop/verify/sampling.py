@@ -12,6 +12,7 @@ from math import inf, prod, sqrt
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_part, is_simplex, is_symmetric, kind
@@ -83,16 +84,17 @@ def _drawn(sizes: Mapping[str, int], rng: Random, attempt: int) -> int:
 
 class Needs(NamedTuple):
     """What the sizes of a model have to be: ``shapes`` whole and positive, ``slices`` (start, length, step, size of the
-    axis) that stay inside their arrays."""
+    axis) that stay inside their arrays, ``numbers`` (quotients of sizes) finite: 1/(N − 1)."""
 
     shapes: frozenset[Dim]
     slices: frozenset[tuple[Dim, Dim, int, Dim]]
+    numbers: frozenset[sp.Expr]
 
     def met(self, sizes: Mapping[str, int]) -> bool:
         try:
             return all(evaluate_dim(d, sizes) > 0 for d in self.shapes) and all(
                 _inside(*[evaluate_dim(d, sizes) for d in part]) for part in self.slices
-            )
+            ) and all(n.subs({s: sizes[s.name] for s in n.free_symbols}).is_finite for n in self.numbers)
         except (ShapeError, ZeroDivisionError):
             return False
 
@@ -104,9 +106,10 @@ def _inside(start: int, length: int, step: int, size: int) -> bool:
 
 def needs_of(model: Model) -> Needs:
     """What the shapes, bounds, loops and slices of all rows ask of the sizes."""
-    shapes, slices = set[Dim](), set[tuple[Dim, Dim, int, Dim]]()
+    shapes, slices, numbers = set[Dim](), set[tuple[Dim, Dim, int, Dim]](), set[sp.Expr]()
     for row in _rows(model):
         shapes.update(row.shape)
+        numbers.update(_quotients(f.Num(row.value) if row.value is not None else row.form))
         if row.kind == INT and row.is_declared and row.attr.below is not None:
             shapes.add(row.attr.below)
         if isinstance(row.attr, Loop):
@@ -114,7 +117,15 @@ def needs_of(model: Model) -> Needs:
         if is_part(row):
             axis, start, length, step = row.attr
             slices.add((start, length, step, row.args[0].shape[axis]))
-    return Needs(frozenset(shapes), frozenset(slices))
+    return Needs(frozenset(shapes), frozenset(slices), frozenset(numbers))
+
+
+def _quotients(form: f.Formula | None) -> Iterator[sp.Expr]:
+    """The numbers in a formula that are divided by sizes."""
+    if isinstance(form, f.Num):
+        yield from (form.value,) if sp.denom(form.value).free_symbols else ()
+    for part in () if form is None else f.children(form):
+        yield from _quotients(part)
 
 
 def _rows(model: Model) -> Iterator[Node]:

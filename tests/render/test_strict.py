@@ -180,18 +180,29 @@ DECLARED = """
 dim N
 param W
 data A: N x N, V: N, X: 2 x 4 x 4 x N, S: 2 x 4 x 6, K: 2 x 2 x N x N, C: 2 x 6 x N, Y: N int < N
+data Q: 1 x 3 x 3 x 3 x N, R: 2 x 2 x 2 x N x N, P: 4 x N, I: 2 x 1 int < 2, J: 2 x 2, M: 4 x 2
 """
+GIVEN = {  # arguments that are no arrays from above, each of one function
+    "adaptive_avg_pool": "X; (2, 3)", "adaptive_max_pool": "X; (2, 3)", "interpolate": "X; (3, 5)",
+    "avg_pool3d": "Q; 2",
+    "max_pool3d": "Q; 2", "conv3d": "Q; R", "conv_transpose3d": "Q; R", "ctc": "P; Y[:2]", "eigh": "A", "qr": "M",
+    "svd": "M", "slogdet": "A", "split": "M; 2", "quantile": "V; 1/3", "scatter": "J; I; M[:2, :1]",
+    "permute": "A; (1, 0)",
+}
+SEVERAL = ("eigh", "qr", "svd", "slogdet", "split")
 
 
 def call_of(name: str) -> tuple[Derivation, dict[str, str]]:
     """A model with a call of a function, by trying arguments until some fit, and which parameter each is."""
     needed = [n for n, p in signature(F.FUNCTIONS[name]).parameters.items() if p.default is Parameter.empty]
-    for args in product((*"AYVXSKC", "2"), repeat=len(needed)):
+    given = [GIVEN[name].split("; ")] if name in GIVEN else product((*"AYVXSKC", "2"), repeat=len(needed))
+    for args in given:
         try:
-            d = derive(Model.parse(f"{DECLARED}B = {name}({', '.join(args)})\nloss L = sum((W * B)**2)"))
+            call = f"{name}({', '.join(args)}){'[0]' * (name in SEVERAL)}"
+            d = derive(Model.parse(f"{DECLARED}B = {call}\nloss L = sum((W * B)**2)"))
         except ModelError:
             continue
-        return d, dict(zip(needed, args, strict=True))
+        return d, dict(zip(needed, args, strict=False))
     raise AssertionError("no arguments fit")
 
 

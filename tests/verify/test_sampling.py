@@ -48,6 +48,11 @@ def test_sizes_that_fit_are_searched_for(text: str) -> None:
     assert all(np.isfinite(v).all() for v in named_values(model, draw(model, sizes, np.random.default_rng(0))).values())
 
 
+def test_numbers_made_of_sizes_are_finite() -> None:
+    model = Model.parse("dim N\nparam x: N\nloss L = sum(std(x, ddof=1)) + sum(x) / (N - 3)")
+    assert not needs_of(model).met({"N": 1}) and not needs_of(model).met({"N": 3}) and needs_of(model).met({"N": 2})
+
+
 def test_where_no_sizes_fit_they_are_asked_for() -> None:
     with pytest.raises(ShapeError, match="give them with --dim"):
         sizes_of("dim N, H\nparam W: N\nloss L = sum(reshape(W, (H, N / H))**2)", N=7, H=2)

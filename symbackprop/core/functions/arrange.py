@@ -159,6 +159,9 @@ def index_add(a: Node, index: Node, source: Node, axis: int = 0) -> Node:
 def scatter(a: Node, index: Node, source: Node, axis: int = -1) -> Node:
     """a, with the entries of ``source`` where the index points along an axis; it points to no place twice."""
     place = normalise_axis(axis, a.ndim)
+    if not same_shape(index.shape, source.shape):
+        raise ShapeError(f"scatter: {label(index)} ({shape_text(index.shape)}) and {label(source)} "
+                         f"({shape_text(source.shape)}) differ")
     hit, found = (build.put_along(x, index, place, a.shape[place]) for x in (a.graph.full(1, index.shape), source))
     return a.graph.call("where", hit, found, a)
 

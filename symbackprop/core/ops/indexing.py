@@ -257,7 +257,7 @@ def _infer_search(attr: Any, args: tuple[Node, ...]) -> tuple[Shape, str]:
 
 register(Op(
     name="searchsorted",
-    means="is the number of edges below each entry",
+    means="is how many entries of the first lie below each entry of the second",
     signature="searchsorted(edges, x)",
     shape_rule="the shape of x",
     derivative="none: integers",

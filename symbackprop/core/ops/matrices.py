@@ -86,6 +86,7 @@ _A, _X, _G = Sym("A"), Sym("X"), Sym("G")
 
 register(Op(
     name="inv",
+    means="is the inverse matrix",
     signature="inv(a)",
     shape_rule="the shape of a; its last two axes are square matrices",
     derivative="-(inv(a).T @ upstream @ inv(a).T)",
@@ -126,6 +127,7 @@ def _vjp_solve(output: Node, upstream: Node, wanted: Sequence[bool], *_: object)
 
 register(Op(
     name="solve",
+    means="is the x that the first, a matrix, takes to the second",
     signature="solve(a, b)",
     shape_rule="the shape of b",
     derivative="b: solve(a.T, upstream); a: -(that @ x.T)",
@@ -170,6 +172,7 @@ def _vjp_logdet(output: Node, upstream: Node, *_: object) -> Cotangents:
 
 register(Op(
     name="det",
+    means="is the determinant",
     signature="det(a)",
     shape_rule="without the last two axes, which are square matrices",
     derivative="upstream * det(a) * inv(a).T",
@@ -186,6 +189,7 @@ register(Op(
 ))
 register(Op(
     name="logdet",
+    means="is the logarithm of the modulus of the determinant",
     signature="logdet(a)",
     shape_rule="without the last two axes, which are square matrices",
     derivative="upstream * inv(a).T",
@@ -230,6 +234,7 @@ def _reference_cholesky(np: Any, attr: Any, a: Any) -> Any:
 
 register(Op(
     name="cholesky",
+    means="is the lower triangular matrix whose product with its transpose is the matrix",
     signature="cholesky(a)",
     shape_rule="the shape of a; its last two axes are square matrices",
     derivative="(S + S.T) / 2 with S = inv(L).T @ phi(L.T @ upstream) @ inv(L); phi: lower triangle, half the diagonal",
@@ -295,6 +300,7 @@ def _reference_eigensystem(np: Any, attr: Any, a: Any) -> Any:
 
 register(Op(
     name="eigensystem",
+    means="holds the eigenvalues, ascending, in its first row, and below them the eigenvectors as columns",
     signature="eigensystem(a)",
     shape_rule="a row more than a, whose last two axes are square: eigenvalues, below them eigenvectors as columns",
     derivative="V @ (diag(g) + F * (V.T @ G)) @ V.T, its symmetric part; F = 1/(λ_j - λ_i), g and G: upstream",
@@ -342,6 +348,7 @@ def _reference_matrix_exp(np: Any, attr: Any, a: Any) -> Any:
 
 register(Op(
     name="matrix_exp",
+    means="is the exponential of the matrix",
     signature="matrix_exp(a)",
     shape_rule="the shape of a; its last two axes are square matrices",
     derivative="the upper right corner of matrix_exp([[a.T, upstream], [0, a.T]])",

@@ -359,6 +359,7 @@ def prod(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
 
 register(Op(
     name="prod",
+    means="is the product of the entries along the axis",
     signature="prod(a, axis=)",
     shape_rule="without the axes (size 1 with keepdims)",
     derivative="upstream * the product of the other entries",
@@ -405,6 +406,7 @@ def _reference_recurrence(np: Any, axis: int, a: Any, b: Any) -> Any:
 
 register(Op(
     name="recurrence",
+    means="is the s with sₜ = aₜ·sₜ₋₁ + bₜ along the axis",
     signature="recurrence(a, b, axis=)",
     shape_rule="the shape of a and of b",
     derivative="b: r with r_t = upstream_t + a_(t+1) * r_(t+1); a: r_t * s_(t-1)",
