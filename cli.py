@@ -32,6 +32,7 @@ from symbackprop.terminal import end_interrupted, visible
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+GRAPHS = ("svg", "dot", "text")
 BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 
 
@@ -212,7 +213,8 @@ naming_option = click.option("--name", "called", metavar="a=z1", multiple=True, 
 
 
 def format_option(*formats: str) -> Callable[[Command], Command]:
-    return one_of("--format", formats, "How to print it.", "form")
+    return click.option("--format", "form", type=Choice(formats),
+                        help=f"How to print it.  [default: as the file's name says, else {formats[0]}]")
 
 
 def for_a_file(command: Command) -> Callable[..., Any]:
@@ -242,8 +244,9 @@ output_option = click.option(
 # ---------------------------------------------------------------- output
 
 
-def write_result(text: str, output: str = "-") -> None:
-    """Write a result to stdout (`-`) or, whole or not at all, to a file; it ends in one newline."""
+def write_result(text: str, output: str = "-", form: str = "", kind: str = "") -> None:
+    """Write a result to stdout (`-`) or, whole or not at all, to a file; it ends in one newline. With a ``kind`` the
+    file holds what is made of a result in this format."""
     text = text.rstrip("\n") + "\n"
     if output == "-":
         write_stdout(text)
@@ -253,7 +256,17 @@ def write_result(text: str, output: str = "-") -> None:
     path = not_an_input(Path(output))
     if not path.parent.is_dir():
         raise click.UsageError(f"cannot write {output}: there is no directory {path.parent}")
-    write_module(text, path)
+    if kind:
+        from symbackprop.render.convert import made
+
+    write_module(made(text, form, kind) if kind else text, path)
+
+
+def chosen(form: str | None, output: str, formats: Iterable[str]) -> tuple[str, str]:
+    """The format asked for, or the one that the file's name says, and what is to be made of it."""
+    from symbackprop.render.convert import by_name
+
+    return (form, "") if form else by_name(output, tuple(formats))
 
 
 def as_text(data: Any) -> str:
@@ -306,7 +319,7 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="symbackprop", message="%(prog)s %(version)s")
+@click.version_option(None, "-V", "--version", package_name="symbackprop", message="%(prog)s %(version)s")
 def cli() -> None:
     """Derives a model's backward pass, prints it, writes it as NumPy and checks it.
 
@@ -351,7 +364,7 @@ def ops(names: tuple[str, ...], as_json: bool) -> None:
 
 @cli.command()
 @model_argument
-@format_option("text", "latex", "sbp", "json")
+@one_of("--format", ("text", "latex", "sbp", "json"), "How to print it.", "form")
 @on_model
 def show(given: Given, form: str) -> None:
     """Show the model itself: equations, shapes, parameters."""
@@ -375,9 +388,10 @@ def show(given: Given, form: str) -> None:
 @naming_option
 @output_option
 @on_model
-def derive(given: Given, called: dict[str, str], wrt: str | None, form: str, at: str | None, standalone: bool,
+def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | None, at: str | None, standalone: bool,
            output: str, **options: Any) -> None:
     """Print the derivation of the gradients."""
+    form, kind = chosen(form, output, FORMATS)
     if standalone and form != "latex":
         raise click.UsageError("--standalone is for --format latex")
     from symbackprop.derive import derive as derived
@@ -386,7 +400,8 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str, at:
     names = None if wrt is None else [name.strip() for name in wrt.split(",") if name.strip()]
     derivation = derived(given.model(called), names)
     options["values"] = values_at(at, derivation.model)
-    write_result(derivation.printed(form, standalone=standalone, sizes=given.sizes, **options), output)
+    text = derivation.printed(form, standalone=standalone or bool(kind), sizes=given.sizes, **options)
+    write_result(text, output, form, kind)
 
 
 @cli.command()
@@ -564,14 +579,14 @@ def check(given: Given, target: str, timeout: float, memory: float, as_json: boo
 
 @cli.command()
 @model_argument
-@format_option("svg", "dot", "text")
+@format_option(*GRAPHS)
 @at_option
 @digits_option
 @click.option("--expand", is_flag=True, help="Draw every block of a deep model, not one for all that are alike.")
 @naming_option
 @output_option
 @on_model
-def graph(given: Given, called: dict[str, str], form: str, at: str | None, output: str, **options: Any) -> None:
+def graph(given: Given, called: dict[str, str], form: str | None, at: str | None, output: str, **options: Any) -> None:
     """Draw the computation graph.
 
     With --at, the value of each node stands above it, the gradient below it, and on edges between scalars the local
@@ -580,8 +595,9 @@ def graph(given: Given, called: dict[str, str], form: str, at: str | None, outpu
     from symbackprop.render.graph import draw
     from symbackprop.render.numbers import values_at
 
+    form, kind = chosen(form, output, GRAPHS)
     model = given.model(called)
-    write_result(draw(model, form, values_at(at, model), sizes=given.sizes, **options), output)
+    write_result(draw(model, form, values_at(at, model), sizes=given.sizes, **options), output, form, kind)
 
 
 def main() -> NoReturn:

@@ -24,14 +24,14 @@ SETTLED = 1.0  # seconds after which a file that somebody has just made is surel
 
 
 @contextlib.contextmanager
-def scratch_file(folder: Path, suffix: str) -> Iterator[tuple[IO[str], Path]]:
-    """A new text file in a folder, open for writing, and its path; what the block has not moved away is removed."""
+def scratch_file(folder: Path, suffix: str) -> Iterator[tuple[IO[bytes], Path]]:
+    """A new file in a folder, open for writing, and its path; what the block has not moved away is removed."""
     _sweep(folder)
     _sweep(Path(tempfile.gettempdir()))
     handle, name = tempfile.mkstemp(prefix=PREFIX, suffix=suffix, dir=folder)
     try:
         _lock(handle)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+        with os.fdopen(handle, "wb") as file:
             yield file, Path(name)
     finally:
         Path(name).unlink(missing_ok=True)

@@ -31,8 +31,9 @@ def file_stem(name: str) -> str:
     return re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_")[:100] or "model"
 
 
-def write_module(text: str, path: Path, check: Check | None = None) -> None:
-    """Write the text to a new file beside ``path``, run ``check`` on that file, then put it in its place in one step.
+def write_module(text: str | bytes, path: Path, check: Check | None = None) -> None:
+    """Write a module, or anything else, to a new file beside ``path``, run ``check`` on that file, then put it in its
+    place in one step.
 
     Whatever goes wrong, the old file stays as it was. The file behind a symlink is replaced, not the link. Raises
     `UsageError` where the place cannot be written, and whatever ``check`` raises.
@@ -54,14 +55,18 @@ def is_special(target: Path) -> bool:
     return target.exists() and not target.is_file() and not target.is_dir()
 
 
-def _write_special(text: str, target: Path, check: Check | None) -> None:
+def _write_special(text: str | bytes, target: Path, check: Check | None) -> None:
     if check is not None:
         with scratch_folder() as folder:
             copy = folder / "module.py"
-            copy.write_text(text, encoding="utf-8")
+            copy.write_bytes(_bytes(text))
             check(copy)
-    with target.open("w", encoding="utf-8") as file:
-        file.write(text)
+    with target.open("wb") as file:
+        file.write(_bytes(text))
+
+
+def _bytes(text: str | bytes) -> bytes:
+    return text if isinstance(text, bytes) else text.encode("utf-8")
 
 
 def _require_writable(target: Path, shown: Path) -> None:
@@ -74,9 +79,9 @@ def _require_writable(target: Path, shown: Path) -> None:
         raise UsageError(f"cannot write {shown}: the file is read-only")
 
 
-def _replace(text: str, target: Path, check: Check | None) -> None:
+def _replace(text: str | bytes, target: Path, check: Check | None) -> None:
     with scratch_file(target.parent, ".py") as (file, path):
-        file.write(text)
+        file.write(_bytes(text))
         file.flush()
         os.fsync(file.fileno())
         if check is not None:

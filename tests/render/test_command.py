@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,37 @@ def test_formats(form: str, start: str) -> None:
     result = run("two-weight-tanh", "--format", form)
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith(start)
+
+
+@pytest.mark.parametrize(("name", "start"), [
+    ("a.txt", "two-weight-tanh: "), ("a", "two-weight-tanh: "), ("a.tex", r"% For a document"),
+    ("a.md", "# two-weight"), ("a.HTML", "<!DOCTYPE html>"), ("a.json", "{"),
+])
+def test_the_name_of_the_file_says_the_format(name: str, start: str, tmp_path: Path) -> None:
+    assert run("two-weight-tanh", "-o", str(tmp_path / name)).exit_code == 0
+    assert (tmp_path / name).read_text(encoding="utf-8").startswith(start)
+    assert run("cube", "--format", "markdown", "-o", str(tmp_path / name)).exit_code == 0
+    assert (tmp_path / name).read_text(encoding="utf-8").startswith("# cube")
+
+
+def test_a_name_of_no_format_is_refused(tmp_path: Path) -> None:
+    result = run("cube", "-o", str(tmp_path / "a.png"))
+    assert result.exit_code == 2 and "a .png is none of text, latex" in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs pdflatex")
+def test_a_page_as_pdf(tmp_path: Path) -> None:
+    assert run("cube", "-o", str(tmp_path / "a.pdf")).exit_code == 0
+    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_program_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = run("cube", "-o", str(tmp_path / "a.pdf"))
+    assert (result.exit_code, result.stderr) == (
+        4, "error: a .pdf is made by pdflatex, which is not installed; -o can write latex instead\n")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_standalone_document() -> None:
