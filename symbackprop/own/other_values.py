@@ -221,8 +221,10 @@ def _slipped(reference: Reference, row: Node, form: f.Formula) -> Iterator[Subst
     by 1 - p in dropout."""
     for v in variants(form):
         if v.kind in (m.MISSING_FACTOR, m.CONSTANT, m.TERM):
-            part = reference.written(v.part, row.args, row)
-            says = f"{v.says.format(part=part)} in {reference.name(row)}, wherever backward reads it"
+            lost = isinstance(form, f.Div) and v.part == form.den
+            part = reference.written(f.div(f.ONE, v.part) if lost else v.part, row.args, row)
+            what = "term" if v.kind == m.TERM else "factor"
+            says = f"the {what} {part} is missing in {reference.name(row)}, wherever backward reads it"
             yield Substitution(v.kind, says, ((row, _formula(v.form, row)),))
 
 

@@ -234,7 +234,50 @@ def test_a_c_function(tmp_path: Path) -> None:
         check(MATMUL, function, signature="void f(widget *X)")
 
 
+# -- masks beside the kink
+
+
+RELU = Model.parse("dim N, D, M\ninput x: N x D\nparam w: D x M\nz = x @ w\noutput y = relu(z)", name="relu-layer")
+
+
+@pytest.mark.parametrize(("threshold", "side"), [(-1e-3, "below"), (1e-4, "above")])
+def test_a_mask_whose_threshold_is_beside_the_kink_is_wrong(threshold: float, side: str) -> None:
+    def f(x: Any, w: Any, z: Any, dy: Any) -> Any:
+        dz = dy * (z > threshold)
+        return {"x": dz @ w.T, "w": x.T @ dz}
+
+    report = check(RELU, f)
+    assert not report and {g.verdict for g in report.gradients} == {"fail"}
+    assert all(f"the mask of z is not at 0: entries just {side} it" in g.says for g in report.gradients), report.text()
+
+
 # -- right ones that look odd
+
+
+def test_code_that_is_not_told_a_size_may_take_the_declared_one() -> None:
+    text = "dim N, h = 2, d\ninput x: N x h*d\np = softmax(reshape(x, (N, h, d)))\noutput y = reshape(p, (N, h*d))"
+
+    def f(p: Any, dy: Any) -> Any:
+        dp = dy.reshape(p.shape)
+        dx = p * (dp - (dp * p).sum(-1, keepdims=True))
+        return dx.reshape(dy.shape)
+
+    def heads(x: Any, dy: Any) -> Any:
+        e = np.exp(x.reshape(len(x), 2, -1))
+        return f(e / e.sum(-1, keepdims=True), dy)
+
+    assert check(Model.parse(text), heads, returns="x") and check(Model.parse(text), f, returns="x")
+
+
+def test_a_case_distinction_on_data_of_which_the_model_has_1_minus_y_holds() -> None:
+    text = "dim N\ndata y: N\ninput z: N\np = sigmoid(z)\nloss L = mean((1 - (y * p + (1 - y) * (1 - p)))**2)"
+
+    def f(z: Any, y: Any, p: Any) -> Any:
+        dz = 2 * np.where(y == 1, p - 1, p) * p * (1 - p) / len(z)
+        return dz
+
+    report = check(Model.parse(text), f)
+    assert report and "it holds for targets that are 0 or 1" in report.notes
 
 
 def test_a_reused_buffer_is_no_mistake() -> None:
@@ -420,7 +463,7 @@ def test_overlapping_windows_of_a_maximum_that_are_overwritten_are_explained() -
 
 
 @pytest.mark.parametrize(("made", "factor"), [("X * m / (1 - p)", "1 / (1 - p)"), ("X * m * p", "p"),
-                                              ("X * m / 4", "1/4")])
+                                              ("X * m / 4", "1 / 4")])
 def test_a_number_that_an_intermediate_lacks_is_named_beside_a_regulariser(made: str, factor: str) -> None:
     dropout = Model.parse("dim N, D, C\ndata X: N x D, m: N x D, y: N int < C\nparam W: D x C\nconst p = 0.2\n"
                           f"A = {made}\nZ = A @ W\nP = softmax(Z, axis=1)\n"
@@ -552,6 +595,18 @@ def test_the_command_passes_fails_and_says_that_the_file_is_executed(tmp_path: P
     found = run("linear-layer", f"{wrong}:f", "--returns", "X,W", "--json", "--seed", "3", "--trials", "2")
     assert found.exit_code == 1
     assert [g["kind"] for g in json.loads(found.stdout)["gradients"]][1] == "mean"
+
+
+@pytest.mark.parametrize(("results", "returns", "message"), [
+    ('{"X": dY @ W.T, "W": X.T @ dY}', "X,Q", "has no array 'Q'; it has X, W"),
+    ('{"X": dY @ W.T}', "X,W", "--returns names W, and f returns X"),
+    ("dY @ W.T, X.T @ dY", "X,Q", "has no array 'Q'; it has X, W"),
+])
+def test_returns_that_nothing_has_are_refused(tmp_path: Path, results: str, returns: str, message: str) -> None:
+    path = tmp_path / "w.py"
+    path.write_text(f"def f(X, W, dY):\n    return {results}\n")
+    found = run("linear-layer", f"{path}:f", "--returns", returns)
+    assert found.exit_code == 2 and message in found.stderr
 
 
 def test_exit_codes_of_what_is_no_verdict(tmp_path: Path) -> None:
