@@ -58,7 +58,8 @@ class Candidate:
     """What every edge in ``swaps`` hands back instead of what it should.
 
     ``tell`` makes the sentence, which is only done for the mistake that is found. Candidates that share one of the
-    ``patterns`` are the same mistake in several places, as at every time step.
+    ``patterns`` are the same mistake in several places, as at every time step. A ``price`` stands in place of the cost
+    of the kind.
     """
 
     kind: str
@@ -66,10 +67,11 @@ class Candidate:
     swaps: dict[Edge, Swap]
     extra_cost: int = 0
     patterns: tuple[Hashable, ...] = ()
+    price: int | None = None
 
     @property
     def cost(self) -> int:
-        return COST.get(self.kind, OTHER) + self.extra_cost
+        return self.price if self.price is not None else COST.get(self.kind, OTHER) + self.extra_cost
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array
 from symbackprop.grade.reference import Reference
 from symbackprop.own.local_mistakes import AT_EDGES as LOCAL
-from symbackprop.own.local_mistakes import Priced, candidate, skipped, told
+from symbackprop.own.local_mistakes import candidate, handing_on, skipped, told
 
 OVERWRITTEN, AXIS, SWAPPED, CONVENTION, SHIFTED = "overwritten", "axis", "swapped", "convention", "shifted"
 COPIES = ("gather", "unfold", "slice", "take_along_axis", "repeat")
@@ -192,7 +192,7 @@ def unmasked_maxima(place: Place) -> Iterator[Candidate]:
                f"{place.reference.name(relu.argument)} > 0 is missing"
         for first in (False, True):
             swaps: dict[Edge, Swap] = {place.edge: _to_the_largest(first), relu: lambda s, e, up: up}
-            yield Priced(m.MISSING_FACTOR, told(m.MISSING_FACTOR, says, place.factor), swaps, 0, (), 23)
+            yield Candidate(m.MISSING_FACTOR, told(m.MISSING_FACTOR, says, place.factor), swaps, 0, (), 23)
 
 
 def _to_the_largest(first: bool) -> Swap:
@@ -297,7 +297,7 @@ def products(place: Place) -> Iterator[Candidate]:
         swap = _product(order, flips, other)
         tell = _product_told(place, other, number)
         pattern = ("product", edge.consumer.attr, edge.index, number)
-        yield Priced(m.TRANSPOSE, tell, {edge: swap}, 0, (pattern,), 16)
+        yield Candidate(m.TRANSPOSE, tell, {edge: swap}, 0, (pattern,), 16)
 
 
 def axes_exchanged(place: Place) -> Iterator[Candidate]:
@@ -508,7 +508,7 @@ def true_class(reference: Reference, row: Node, target: Node) -> Iterator[Candid
             which = "at the true classes" if inside else "off the true classes"
             says = f"{which} d{name} {words}"
             swaps = {e: _masked(picks[0], factor, inside) for e in edges}
-            yield Priced(kind, told(kind, says, name), swaps, 0, (), 32)
+            yield Candidate(kind, told(kind, says, name), swaps, 0, (), 32)
 
 
 def _masked(pick: Edge, factor: sp.Expr, inside: bool) -> Swap:
@@ -562,7 +562,7 @@ def scaled(place: Place) -> Iterator[Candidate]:
     alone = len(reference.edges(edge.argument)) == 1
     for number, (factor, kind, words) in enumerate(_constants(reference)[: PLAIN if alone else None]):
         patterns = (("scaled", edge.consumer.attr, edge.index, family, factor),) if number < PLAIN else ()
-        yield Priced(kind, told(kind, f"{shown} {words}", place.factor), {edge: _scaled_by(factor)}, 0, patterns,
+        yield Candidate(kind, told(kind, f"{shown} {words}", place.factor), {edge: _scaled_by(factor)}, 0, patterns,
                      31 if alone else 28)
 
 
@@ -630,7 +630,7 @@ def extra_factors(reference: Reference, row: Node, target: Node) -> Iterator[Can
     for text, value in _FACTORS:
         says = f"the factor {text.format(a=name)} does not belong into d{name}"
         swaps = {e: _multiplied(row, value) for e in edges}
-        yield Priced(m.EXTRA_FACTOR, told(m.EXTRA_FACTOR, says, name), swaps, 0, (), 33)
+        yield Candidate(m.EXTRA_FACTOR, told(m.EXTRA_FACTOR, says, name), swaps, 0, (), 33)
 
 
 _FACTORS: tuple[tuple[str, Callable[[Array], Array]], ...] = (
@@ -651,7 +651,7 @@ def detached(reference: Reference, row: Node, target: Node) -> Iterator[Candidat
     if edges and reference.is_named(row):
         name = reference.name(row)
         says = f"nothing flows back through {name}: the path is detached, {name} is taken as a constant"
-        yield Priced(m.MISSING_PATH, told(m.MISSING_PATH, says, name), dict.fromkeys(edges, nothing), 0, (), 19)
+        yield Candidate(m.MISSING_PATH, told(m.MISSING_PATH, says, name), dict.fromkeys(edges, nothing), 0, (), 19)
 
 
 def one_step_only(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
@@ -664,7 +664,7 @@ def one_step_only(reference: Reference, row: Node, target: Node) -> Iterator[Can
         way = reference.local_name(kept, target)
         says = f"= stands where += belongs in d{name}: of {len(edges)} contributions only that through {way} is kept"
         swaps: dict[Edge, Swap] = {e: nothing for e in edges if e is not kept}
-        yield Priced(OVERWRITTEN, told(OVERWRITTEN, says, name), swaps, 0, (), 15)
+        yield Candidate(OVERWRITTEN, told(OVERWRITTEN, says, name), swaps, 0, (), 15)
 
 
 def branch(reference: Reference, edge: Edge) -> str:
@@ -704,7 +704,7 @@ def missing_branches(reference: Reference, row: Node, target: Node) -> Iterator[
             tell = _missing_told(reference, gone, name, len(edges))
             patterns = (step,) if count == 1 and name.endswith("]") else ()
             price = 14 + count if reference.is_named(row) else 17 + count
-            yield Priced(m.MISSING_PATH, tell, dict.fromkeys(gone, nothing), 0, patterns, price)
+            yield Candidate(m.MISSING_PATH, tell, dict.fromkeys(gone, nothing), 0, patterns, price)
 
 
 def _missing_told(reference: Reference, gone: Sequence[Edge], name: str, count: int) -> Callable[[], Finding]:
@@ -765,11 +765,7 @@ def other_gradients(place: Place) -> Iterator[Candidate]:
         other = reference.gradients.get(row.id)
         if other is not None and other is not right and row.shape and same_shape(row.shape, edge.consumer.shape):
             says = f"in {where}, d{name} stands where {shown} belongs"
-            yield candidate(place, m.SUBSTITUTION, says, _handed(row), 35)
-
-
-def _handed(row: Node) -> Swap:
-    return lambda sweep, edge, upstream: sweep.passed(edge, sweep.right(row))
+            yield candidate(place, m.SUBSTITUTION, says, handing_on(row), 35)
 
 
 def extra_terms(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
@@ -781,7 +777,7 @@ def extra_terms(reference: Reference, row: Node, target: Node) -> Iterator[Candi
             says = f"the term d{other} does not belong into d{name}"
             moved = m.moved_index(row, source, name, other)
             patterns = (("extra term", moved),) if moved else ()
-            yield Priced(m.TERM, told(m.TERM, says, name), {edges[0]: _added(source)}, 0, patterns, 33)
+            yield Candidate(m.TERM, told(m.TERM, says, name), {edges[0]: _added(source)}, 0, patterns, 33)
 
 
 def _added(source: Node) -> Swap:
@@ -799,7 +795,7 @@ def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candi
     name = m.clipped(reference.name(row), SHORT)
     for factor, kind, words in _constants(reference) if len(edges) > 1 else ():
         swaps = dict.fromkeys(edges, _scaled_by(factor))
-        yield Priced(kind, told(kind, f"d{name} {words}" if reference.is_named(row) else
+        yield Candidate(kind, told(kind, f"d{name} {words}" if reference.is_named(row) else
                                  f"the gradient of {name} {words}", name), swaps, 0, (), 31)
 
 
@@ -810,12 +806,8 @@ def exchanged_parts(reference: Reference, row: Node, target: Node) -> Iterator[C
         if same_shape(one.consumer.shape, other.consumer.shape):
             a, b = reference.name(one.consumer), reference.name(other.consumer)
             says = f"in d{reference.name(row)}, the gradients of {a} and {b} are in each other's places"
-            swaps = {one: _handing_on(other.consumer), other: _handing_on(one.consumer)}
-            yield Priced(SWAPPED, told(SWAPPED, says, a), swaps, 0, (), 27)
-
-
-def _handing_on(source: Node) -> Swap:
-    return lambda sweep, edge, upstream: sweep.passed(edge, sweep.right(source))
+            swaps = {one: handing_on(other.consumer), other: handing_on(one.consumer)}
+            yield Candidate(SWAPPED, told(SWAPPED, says, a), swaps, 0, (), 27)
 
 
 AT_ROWS = (exchanged_parts, missing_branches, scaled_rows, extra_terms, extra_factors, detached, one_step_only,

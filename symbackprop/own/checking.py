@@ -35,7 +35,7 @@ from symbackprop.own.sweeps import Sweep
 from symbackprop.own.truth import STEPS, Truth
 
 DTYPES = ("float64", "float32")
-TRIALS, MAX_FORMULA = 3, 160
+TRIALS, MAX_FORMULA, FAINT = 3, 160, 1e-2
 NEARLY = 1e-3  # where all numbers are small a mask tells, and what rounding leaves does not
 RUNS_AWAY = {"MemoryError", "RecursionError", "SystemExit", "KeyboardInterrupt",
              "RuntimeError: can't start new thread"}
@@ -302,13 +302,16 @@ class Checker:
 
     def _mistakes(self, wrong: Sequence[str], pairs: Mapping[str, Sequence[Pair]], points: Sequence[Point],
                   truth: Truth) -> dict[str, Finding]:
-        """The mistake in each wrong gradient, those nearest to the results first."""
+        """The mistake in each wrong gradient, those nearest to the results first; last what is hardly off, which only
+        feels a mistake from afar."""
         found: dict[str, Finding] = {}
         earlier: list[Candidate] = []
         pool: dict[int, list[Candidate]] = {}
         others = {n: [truth.right(n, p) for p in points] for n in truth.targets}
         right = [n for n in pairs if n not in wrong and all_close(pairs[n])]
-        for name in sorted(wrong, key=lambda n: len(truth.reference.downstream(row_of(truth, n)))):
+        off = {n: max(p.distance() for p in pairs[n]) for n in wrong}
+        faint = FAINT * max(off.values(), default=0.0)
+        for name in sorted(wrong, key=lambda n: (off[n] < faint, len(truth.reference.downstream(row_of(truth, n))))):
             nearer = next((n for n, f in found.items() if f.kind == UNEXPLAINED), None)
             diagnosis = Diagnosis(truth, name, points, pairs[name], others, right, wrong, earlier,
                                   nearer is None, pool)
@@ -320,7 +323,7 @@ class Checker:
         return found
 
     def _gradient(self, name: str, pairs: Sequence[Pair], finding: Finding | None, runs: Sequence[Run]) -> Gradient:
-        errors = [distance(p.given, p.right, p.scale) if p.state != SHAPE else float("inf") for p in pairs]
+        errors = [p.distance() for p in pairs]
         worst = int(np.argmax(errors))
         if finding is None:
             return Gradient(name, PASS, max_relative_error=max(errors))

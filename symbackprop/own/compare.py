@@ -43,6 +43,10 @@ class Pair:
         value = np.asarray(value)
         return value.shape == self.given.shape and distance(self.given, value, self.scale) <= self.tolerance
 
+    def distance(self) -> float:
+        """How far the returned gradient is off, as a share of the right one's largest entry."""
+        return float("inf") if self.state == SHAPE else distance(self.given, self.right, self.scale)
+
     def worst(self) -> tuple[int, ...]:
         with np.errstate(all="ignore"):
             off = np.abs(np.nan_to_num(self.given - self.right, nan=np.inf, posinf=np.inf, neginf=np.inf))

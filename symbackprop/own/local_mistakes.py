@@ -7,7 +7,6 @@ Rules and candidates are those of `grade.derivation_mistakes`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
@@ -25,25 +24,14 @@ from symbackprop.grade.reference import Reference
 SHORT = 60
 
 
-def candidate(place: Place, kind: str, says: str, swap: Swap, cost: int,
-               patterns: tuple[object, ...] = ()) -> Candidate:
-    return Priced(kind, lambda: Finding(kind, says, place.factor), {place.edge: swap}, 0, patterns, cost)
-
-
-@dataclass(frozen=True)
-class Priced(Candidate):
-    """A candidate that says itself how late it is tried."""
-
-    price: int = 30
-
-    @property
-    def cost(self) -> int:
-        return self.price
+def candidate(place: Place, kind: str, says: str, swap: Swap, price: int, patterns: tuple[object, ...] = ()
+              ) -> Candidate:
+    """A mistake at one edge whose sentence is at hand."""
+    return Candidate(kind, lambda: Finding(kind, says, place.factor), {place.edge: swap}, 0, patterns, price)
 
 
 def told(kind: str, says: str, name: str) -> Callable[[], Finding]:
     return lambda: Finding(kind, says, name)
-
 
 
 # -- u where 1 - u belongs, a mask of the wrong array
@@ -60,7 +48,7 @@ def complements(place: Place) -> Iterator[Candidate]:
         says = f"in {place.factor} = {texts[0]}, {texts[1]} stands where {texts[2]} belongs"
         swap = _local(wrong)
         pattern = ("complement", consumer.attr, place.edge.index, wrong)
-        yield Priced(m.WRONG_FACTOR, told(m.WRONG_FACTOR, says, place.factor), {place.edge: swap}, 0, (pattern,), 29)
+        yield Candidate(m.WRONG_FACTOR, told(m.WRONG_FACTOR, says, place.factor), {place.edge: swap}, 0, (pattern,), 29)
 
 
 def _complements(form: f.Formula) -> Iterator[tuple[f.Formula, f.Formula, f.Formula]]:
@@ -275,7 +263,7 @@ def skipped(place: Place) -> Iterator[Candidate]:
     local = reference.written(link.consumer.attr.partial(0), link.consumer.args, link.consumer)
     says = f"the factor {local} is missing in the term of d{name} through {a}: d{h} is handed back as it is"
     pattern = ("skipped", link.consumer.attr, m.base_name(h), edge.consumer.op.name, edge.index)
-    yield candidate(place, m.MISSING_FACTOR, says, _handing_on(link.consumer), 21, (pattern,))
+    yield candidate(place, m.MISSING_FACTOR, says, handing_on(link.consumer), 21, (pattern,))
 
 
 def _activation_above(place: Place, row: Node) -> Edge | None:
@@ -289,7 +277,8 @@ def _activation_above(place: Place, row: Node) -> Edge | None:
     return edges[0] if len(edges[0].consumer.args) == 1 else None
 
 
-def _handing_on(row: Node) -> Swap:
+def handing_on(row: Node) -> Swap:
+    """The gradient of another row handed on."""
     return lambda sweep, edge, upstream: sweep.passed(edge, sweep.above(row))
 
 

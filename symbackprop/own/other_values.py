@@ -19,7 +19,7 @@ from symbackprop.grade.derivation_mistakes import Candidate, Swap, variants
 from symbackprop.grade.numeric_sweep import NumericSweep, formula_at
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
-from symbackprop.own.local_mistakes import Priced, told
+from symbackprop.own.local_mistakes import told
 from symbackprop.own.sweeps import Sweep
 from symbackprop.verify.interpreter import Program
 
@@ -122,7 +122,7 @@ def roots_in_part(reference: Reference, row: Node, target: Node) -> Iterator[Can
             says = words if count == len(edges) else f"in {where}, {words}"
             for again in (False, True):
                 swaps = dict.fromkeys(chosen, _reading(row, value, again))
-                yield Priced(EPS, told(EPS, says, where), swaps, 0, (), 36 + count)
+                yield Candidate(EPS, told(EPS, says, where), swaps, 0, (), 36 + count)
 
 
 def _read(consumer: Node, index: int) -> set[int]:
