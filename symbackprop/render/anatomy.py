@@ -65,7 +65,7 @@ class Anatomy:
             layout=self.options.layout, detail=self.options.detail, heading=self._heading(),
             conventions=conventions(model, self.options.layout, self.view.rows),
             glossary=glossary(self.rows), declarations=self._declarations(), forward=forward,
-            steps=steps, table=table, total_cost=results.total_cost(), costs=results.costs_said(stored), stored=stored,
+            steps=steps, table=table, total_cost=results.total_cost, costs=results.costs_said(stored), stored=stored,
             rate=self._rate(), updates=self._updates(), checks=tuple(differences(self.context, self._gradient)),
             notes=self._notes(),
         )

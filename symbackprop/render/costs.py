@@ -24,16 +24,16 @@ MAX_ROWS = 60  # of which the sum over all paths is said
 
 def multiplications(rows: Iterable[Node], known: Collection[int]) -> sp.Expr:
     """What it costs to compute rows from those in ``known`` and the leaves."""
-    cost: sp.Expr = sp.S.Zero
+    costs: list[sp.Expr] = []
     stack, seen = list(rows), set()
     while stack:
         node = stack.pop()
         if node.id in seen or node.id in known:
             continue
         seen.add(node.id)
-        cost = cost + own_cost(node)
+        costs.append(own_cost(node))
         stack.extend(node.args)
-    return cost
+    return sp.Add(*costs)
 
 
 def unshared(rows: Iterable[Node]) -> sp.Expr | None:
@@ -53,8 +53,9 @@ def own_cost(node: Node) -> sp.Expr:
     """The multiplications of one row."""
     if isinstance(node.attr, Kernel):
         return sp.Integer(_in_formula(f.written(node.attr.form))) * size_of(node.shape)
-    if kind(node).linear:
-        return _in_products(node)
+    made = kind(node)
+    if made.linear:
+        return sp.S.Zero if made.moved or made.added else _in_products(node)
     if node.op.distribution:
         return size_of(node.shape)
     if isinstance(node.attr, Loop):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
 
 import sympy as sp
 
@@ -41,6 +42,7 @@ class Results:
                 known.add(row.id)
         return costs
 
+    @cached_property
     def total_cost(self) -> Math:
         """What all gradients asked for need: not what only steps need that nothing comes of."""
         return self._cost(multiplications(self.context.derivation.gradients.values(), self.known))
@@ -51,7 +53,7 @@ class Results:
         forward = self._cost(multiplications(d.model.results(), ()))
         anew = unshared(d.gradients.values())
         each: Prose = () if anew is None else (" (", self._cost(anew), " if every path were computed anew)")
-        return ("Multiplications: forward ", forward, "; the whole backward pass ", self.total_cost(), *each,
+        return ("Multiplications: forward ", forward, "; the whole backward pass ", self.total_cost, *each,
                 ". Forward stores: ", *listed(stored), ".")
 
     def _cost(self, cost: sp.Expr) -> Math:

@@ -376,8 +376,8 @@ def test_verified(tmp_path: Path) -> None:
         source = codegen(model, target="jax")
         report = verify_source(source, model, trials=1)
         assert report.passed, report.text()
-        wrong = verify_source(source.replace("grad * upstream", "2 * grad * upstream"), model, trials=1)
-        assert wrong.verdict == "fail"
+    wrong = verify_source(source.replace("grad * upstream", "2 * grad * upstream"), model, trials=1)
+    assert wrong.verdict == "fail"
 
 
 def test_a_check_compiles_quickly_and_leaves_the_switch_as_it_was(tmp_path: Path) -> None:
