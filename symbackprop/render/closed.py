@@ -9,14 +9,13 @@ from symbackprop.core.facts import is_sum, is_view
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Math, Sym, within
 from symbackprop.core.names import free_name, text_name, wishes
-from symbackprop.derive.closed import ClosedForms, Shown
+from symbackprop.derive.closed import FACTOR, ClosedForms, Shown
 from symbackprop.render.context import Context
 from symbackprop.render.document import Line, Prose
 from symbackprop.render.print.text import text
 from symbackprop.render.symbols import Located
 from symbackprop.render.views import Writer
 
-FACTOR = "common factor"
 MEANS = 1000  # names for means, m₁ and on
 SHORT = 60  # characters: longer lines between are left out, parts of a longer form get names
 

@@ -25,8 +25,21 @@ from symbackprop.derive import Derivation, derive
 from symbackprop.derive.closed import closed, closed_forms
 from symbackprop.derive.closed import closing as closing_module
 from symbackprop.derive.closed import terms as terms_module
+from symbackprop.derive.closed.factoring import Product, factored, folded, joined
 from symbackprop.derive.closed.rules import RULES, Rule, Rules
-from symbackprop.derive.closed.terms import Space, Term, is_number, raised
+from symbackprop.derive.closed.terms import (
+    CANCELLED,
+    FACTOR,
+    KNOWN_PRODUCT,
+    KNOWN_SUM,
+    OPENED,
+    STEPS,
+    Space,
+    Term,
+    collected,
+    is_number,
+    raised,
+)
 from symbackprop.derive.stable import derive_stable
 from symbackprop.model import Model, zoo
 from symbackprop.model.text.write import with_text_names
@@ -385,6 +398,73 @@ def test_every_rule_is_an_identity() -> None:
         assert np.allclose(a.sum(), b.sum(), rtol=1e-9, atol=1e-12), (each.name, before, after)
         used[each.name] = used.get(each.name, 0) + 1
     assert set(used) == {each.name for each in RULES}
+
+
+def closings() -> Iterator[closing_module.Closing]:
+    """The pass over every kernel without a loop, its table as it is in it."""
+    for text in [text for name, text in EVERY.items() if name not in LOOPS]:
+        d = derive(Model.parse(text))
+        with (graph := d.model.graph).apart():
+            each = closing_module.Closing(closing_module.whole(d), graph, Space())
+            each.forms()
+            yield each
+
+
+def changes(each: closing_module.Closing, terms: list[Term]) -> Iterator[tuple[str, list[Term], list[Term]]]:
+    """The terms of a gradient before and after each step that changes them."""
+    for name, after in {
+        CANCELLED: collected([*terms, *terms]), OPENED: [x for t in terms for x in each.flattening.opened_up(t)],
+        KNOWN_PRODUCT: [folded(each.facts, t, {}) for t in terms], KNOWN_SUM: joined(each.facts, terms, {}),
+    }.items():
+        before = [*terms, *terms] if name == CANCELLED else terms
+        if after != before:
+            yield name, before, after
+
+
+def free_letters(term: Term) -> set[int]:
+    return {i for _, index in term.powers for i in index if i} - term.summed
+
+
+def added_up(terms: list[Term], over: set[int], values: Mapping[int, Any], space: Space, sizes: Mapping[str, int]
+             ) -> float:
+    """The sum of terms over the entries of all of them."""
+    def times(term: Term) -> int:
+        return int(np.prod([evaluate_dim(space.sizes[i], sizes) for i in over - free_letters(term)]))
+
+    return float(sum(times(t) * value_of(t, values, space, sizes).sum() for t in terms))
+
+
+def test_every_step_is_an_identity() -> None:
+    """At a random point the terms before and after a step have the same sum; each is used, and says why."""
+    used = {FACTOR}
+    for each in closings():
+        graph = each.graph
+        found = [c for _, terms in each.flattening.sums.values() if terms for c in changes(each, terms)]
+        ids = {id_ for _, *pair in found for terms in pair for t in terms for id_, _ in t.powers if id_ >= 0}
+        if found:
+            names = {s.name for n in graph.nodes.values() for d in n.shape for s in d.free_symbols}
+            sizes = {name: SIZES[k % 4] for k, name in enumerate(sorted(names))}
+            values = values_of([graph.nodes[i] for i in sorted(ids)], sizes)
+            for name, before, after in found:
+                over = set().union(*[free_letters(t) for t in (*before, *after)])
+                a, b = (added_up(terms, over, values, each.space, sizes) for terms in (before, after))
+                used |= {name} if np.isclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True) else {f"{name} fails"}
+    assert used == set(STEPS) and all("=" in str(each.__doc__) for each in STEPS.values())
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_common_factors_are_taken_out_of_any_sum(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = {(k, ()): rng.uniform(0.5, 2) for k in range(5)}
+
+    def value(tree: Product) -> float:
+        items = [values[i] ** float(p) for i, p in tree.items.items()]  # type: ignore[index]
+        return float(tree.number) * np.prod(items) * np.prod([sum(map(value, parts)) for parts in tree.sums])
+
+    drawn_items = [{(int(k), ()): int(p) for k, p in rng.integers(1, 4, (3, 2))} for _ in range(4)]
+    products = [Product(Fraction(int(rng.integers(1, 4))), items) for items in drawn_items]
+    for spread in (False, True):
+        assert np.isclose(value(factored(products, spread)), sum(map(value, products)), rtol=1e-12)
 
 
 def values_of(rows: list[Node], sizes: Mapping[str, int]) -> dict[int, Any]:

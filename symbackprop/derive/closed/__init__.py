@@ -6,5 +6,6 @@ cancels does so there, and what the forward pass has computed is read (`facts`, 
 """
 
 from symbackprop.derive.closed.closing import ClosedForms, Shown, closed, closed_forms
+from symbackprop.derive.closed.terms import FACTOR
 
-__all__ = ["ClosedForms", "Shown", "closed", "closed_forms"]
+__all__ = ["FACTOR", "ClosedForms", "Shown", "closed", "closed_forms"]

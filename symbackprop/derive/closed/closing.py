@@ -36,7 +36,19 @@ from symbackprop.derive.closed.facts import Facts
 from symbackprop.derive.closed.flatten import Flattening, is_transparent
 from symbackprop.derive.closed.replay import Alike, Reader, Renaming
 from symbackprop.derive.closed.rules import Rules
-from symbackprop.derive.closed.terms import ONE, Index, Space, Term, Terms, TooLong, collected, is_number
+from symbackprop.derive.closed.terms import (
+    CANCELLED,
+    FACTOR,
+    ONE,
+    OPENED,
+    Index,
+    Space,
+    Term,
+    Terms,
+    TooLong,
+    collected,
+    is_number,
+)
 from symbackprop.derive.closed.writing import MULTIPLY, Price, Writer, extent, swept_cost, work
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 
@@ -339,11 +351,11 @@ class Closing:
         if opened:
             written = [x for t in found for x in self.flattening.opened_up(t)]
             if len(written) > len(found):
-                self.rules.fired.setdefault("multiplied out")
+                self.rules.fired.setdefault(OPENED)
             found = self._tidied(written)
         found = [folded(self.facts, t, self.rules.fired) for t in joined(self.facts, found, self.rules.fired)]
         if len(found) < len(terms):
-            self.rules.fired.setdefault("cancelled")
+            self.rules.fired.setdefault(CANCELLED)
         if not all(map(self._is_defined, found)):
             raise TooLong
         return found
@@ -383,7 +395,7 @@ class Closing:
         for root, terms in zip(region.roots, forms, strict=True):
             tree = self._cheaper([grouped(t) for t in terms]) if terms else ZERO
             if has_common_factor(tree):
-                fired[root.id] = (*fired[root.id], "common factor")
+                fired[root.id] = (*fired[root.id], FACTOR)
             trees[root.id] = self.flattening.sums[root.id][0], tree
         cost = sum([price.of(tree) for _, tree in trees.values()], 0.0)
         cost += sum(price.of(of_rows(pair.powers)) for pair in pairs)

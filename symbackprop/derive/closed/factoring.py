@@ -12,6 +12,9 @@ from typing import NamedTuple, TypeAlias
 
 from symbackprop.derive.closed.facts import Facts, Fold, Total
 from symbackprop.derive.closed.terms import (
+    FACTOR,
+    KNOWN_PRODUCT,
+    KNOWN_SUM,
     ONE,
     Exponent,
     Index,
@@ -24,6 +27,7 @@ from symbackprop.derive.closed.terms import (
     collected,
     is_number,
     letters,
+    step,
 )
 
 MAX_PAIRS, MAX_FACTORS = 6, 12
@@ -134,8 +138,9 @@ def grouped(term: Term) -> Product:
 
 
 # -- common factors
+@step(FACTOR)
 def factored(products: Sequence[Product], spread: bool = False) -> Product:
-    """The sum of products as a product: what all have in common in front, then the factor that most of them have. With
+    """u·P + u·Q = u·(P + Q): what all have in common in front, then the factor that most of them have. With
     ``spread`` a common factor that has fewer axes stays with small factors of the terms."""
     if len(products) == 1:
         return products[0]
@@ -206,8 +211,9 @@ def _flat(product: Product) -> tuple[Product, ...]:
 
 
 # -- rows that are there
+@step(KNOWN_PRODUCT)
 def folded(facts: Facts, term: Term, fired: dict[str, None]) -> Term:
-    """The term with rows of the forward pass in the place of the products that they are."""
+    """The term with rows of the forward pass in the place of the products that they are: u·v·T = r·T for r = u·v."""
     for fold in _candidates(facts, term):
         while (found := matched(term.powers, fold.term.powers)) is not None:
             letter, used = found
@@ -221,12 +227,13 @@ def folded(facts: Facts, term: Term, fired: dict[str, None]) -> Term:
                 powers[at] -= sign * p
             powers[key] = powers.get(key, 0) + sign
             term = term.with_powers(powers)
-            fired.setdefault("a product that is there already")
+            fired.setdefault(KNOWN_PRODUCT)
     return term
 
 
+@step(KNOWN_SUM)
 def joined(facts: Facts, terms: Terms, fired: dict[str, None]) -> Terms:
-    """u·P + u·Q as u·(P + Q) where the forward pass has computed the sum."""
+    """u·P + u·Q = u·r where the forward pass has computed r = P + Q."""
     found = {total.id: total for t in terms for id_, _ in t.powers for total in facts.totals.get(id_, ())}
     for total in sorted(found.values(), key=lambda total: total.id):
         terms = _joined(total, terms, fired)
@@ -247,7 +254,7 @@ def _joined(total: Total, terms: Terms, fired: dict[str, None]) -> Terms:
         if len(used) == len(others):
             row = {(total.id, tuple([letter[i] if i else 0 for i in total.at])): 1}
             whole = Term(factor, term.summed, times(co, row, {}, 1), any(t.weighed for t in (term, *used)))
-            fired.setdefault("a sum that is there already")
+            fired.setdefault(KNOWN_SUM)
             return collected([*[t for t in rest if t not in used], whole])
     return terms
 

@@ -22,6 +22,7 @@ from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import is_one, same, same_shape, size_of
 from symbackprop.derive.closed.terms import (
     ONE,
+    OPENED,
     UNIT,
     Exponent,
     Index,
@@ -36,6 +37,7 @@ from symbackprop.derive.closed.terms import (
     multiplied,
     product,
     raised,
+    step,
 )
 
 MAX_TERMS, MAX_FACTORS, MAX_DEPTH = 16, 12, 6
@@ -92,8 +94,9 @@ class Flattening:
         number = self.space.number(node.value)
         return [] if number is None else [number]
 
+    @step(OPENED)
     def opened_up(self, term: Term) -> Terms:
-        """A term with its sums of forward rows multiplied out."""
+        """A term with its sums of forward rows multiplied out: (u + v)·T = u·T + v·T."""
         terms = [term]
         for key, p in term.powers.items():
             inside = self._addends(key) if p > 0 and Fraction(p).denominator == 1 else []
@@ -101,7 +104,7 @@ class Flattening:
                 terms = [t.with_powers({**t.powers, key: t.powers[key] - p}) for t in terms]
                 for _ in range(int(p)):
                     terms = self.times(terms, inside)
-        return terms
+        return [self.bound(t._replace(summed=frozenset()), t.summed) for t in terms] if len(terms) > 1 else terms
 
     def _addends(self, key: Key) -> Terms:
         """What a factor is the sum of."""

@@ -21,6 +21,7 @@ from symbackprop.derive.closed.factoring import matched, times
 from symbackprop.derive.closed.facts import Facts
 from symbackprop.derive.closed.flatten import Deep, Flattening, fitted
 from symbackprop.derive.closed.terms import (
+    KNOWN_SUM,
     ONE,
     Key,
     Powers,
@@ -273,7 +274,7 @@ def _other_share(rules: Rules, term: Term) -> Term | None:
     return None
 
 
-@rule("a sum that is there already")
+@rule(KNOWN_SUM)
 def _known(rules: Rules, term: Term) -> Term | None:
     """Σ_k u_k v_k is the row s where the forward pass has computed s = Σ_k u_k v_k."""
     for i in sorted(term.summed):

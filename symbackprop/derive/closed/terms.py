@@ -7,10 +7,10 @@ too: they have negative ids and no index.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache, lru_cache
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeVar
 
 import sympy as sp
 
@@ -41,6 +41,22 @@ class Term(NamedTuple):
 
 Terms: TypeAlias = list[Term]
 UNIT = Term(ONE, frozenset(), {})
+
+
+Step = TypeVar("Step", bound=Callable[..., object])
+STEPS: dict[str, Callable[..., object]] = {}  # identities of whole sums, by what a derivation calls them
+CANCELLED, OPENED, FACTOR = "cancelled", "multiplied out", "common factor"
+KNOWN_PRODUCT, KNOWN_SUM = "a product that is there already", "a sum that is there already"
+
+
+def step(name: str) -> Callable[[Step], Step]:
+    """Makes a function an identity of that name; its docstring has the proof."""
+
+    def register(apply: Step) -> Step:
+        STEPS[name] = apply
+        return apply
+
+    return register
 
 
 class TooLong(Exception):
@@ -221,8 +237,9 @@ def alike(term: Term) -> object:
     return canonical(term.powers.items(), free)[0], term.weighed
 
 
+@step(CANCELLED)
 def collected(terms: Sequence[Term]) -> Terms:
-    """Like terms added up, those that vanish left out."""
+    """Like terms added up, those that vanish left out: a·T + b·T = (a + b)·T, which is 0 where b is −a."""
     if len(terms) == 1:
         return [*terms]
     found: dict[object, Term] = {}
