@@ -18,7 +18,7 @@ from symbackprop.core.shapes import ONE
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.anatomy import Anatomy
 from symbackprop.render.appendix import LongForm
-from symbackprop.render.context import Context, Group, is_loop
+from symbackprop.render.context import Context, Group, groups, is_loop
 from symbackprop.render.descent import STEP
 from symbackprop.render.document import Document, Line, Prose, Ref, Row, Step, equations, going_on, of_kinds
 from symbackprop.render.glossary import NUMERATOR
@@ -130,14 +130,32 @@ class Board(Anatomy):
     def _loop(self, mark: LoopMark) -> Step:
         """The heading of a loop; what explains is left out of its reasons, where it stands last."""
         whole = super()._loop(mark)
-        return replace(whole, lines=tuple([replace(x, reason=x.reason[:-1] or x.reason) for x in whole.lines]))
+        lines = [replace(x, reason=x.reason[:-1] or x.reason) for x in whole.lines]
+        scan, entering = mark.loop.loop, len(mark.loop.reverse.attr.carry)
+        for k in range(min(entering, len(scan.attr.carry))):
+            lines[k] = replace(lines[k], reason=(*lines[k].reason, *self._start(scan.graph.result(scan, k))))
+        return replace(whole, lines=tuple(lines))
+
+    def _start(self, last: Node) -> Prose:
+        """The equations by which a loop's last value, and so the start of the way back, is read."""
+        known = self.context.by_target.get(last.id)
+        refs = () if known is None else self._used(known)
+        return ("; ", *refs) if refs else ()
 
     def _used(self, s: Located) -> tuple[Ref, ...]:
-        """The equations that a line uses, later ones first."""
+        """The equations that a line uses, in the order of its terms."""
         found: list[Ref] = []
-        for g in ordered_groups(s, self.context):
-            found += () if g.consumer is None else self._used_between(g.consumer, g)
+        for g in ordered_groups(s, self.context) if isinstance(self.writer, ScalarView) else groups(s):
+            found += self._stacks(s.step.target) if g.consumer is None else self._used_between(g.consumer, g)
         return tuple(dict.fromkeys(found))
+
+    def _stacks(self, row: Node) -> list[Ref]:
+        """The equation of the stack of a loop's row, through which a step gets what others read of it."""
+        scans = [(x.loop.loop, x.loop.loop.attr) for x in self.context.located if isinstance(x, LoopMark)]
+        found = [scan.graph.result(scan, len(loop.carry) + k)
+                 for scan, loop in scans for k, stacked in enumerate(loop.stacked) if stacked is row]
+        refs = [self.context.equation_ref(x) for x in found if x.id in self.context.by_target]
+        return [ref for ref in refs if ref is not None]
 
     def _used_between(self, consumer: Node, g: Group) -> tuple[Ref, ...]:
         """Those of one branch: in a loop, those of its steps."""

@@ -151,8 +151,12 @@ class BoardLine(NamedTuple):
 
 
 def board_lines(steps: Iterable[Step]) -> Iterator[BoardLine]:
-    """The lines of the steps of a board; a shape stands beside the last of its step."""
+    """The lines of the steps of a board; a shape stands beside the last of its step. Where a loop ends is said."""
+    depth = 0
     for s in steps:
+        if s.depth < depth:
+            yield BoardLine("", s.depth, None, ("after the loop",))
+        depth = s.depth + (s.role == "loop")
         if s.role == "loop":
             yield BoardLine(s.anchor, s.depth, None, s.title)
         for k, x in enumerate(s.lines):

@@ -13,7 +13,7 @@ from symbackprop.core import entry, maths
 from symbackprop.core import formula as f
 from symbackprop.core.facts import kind
 from symbackprop.core.graph import Leaf, Node
-from symbackprop.core.maths import Big, Entry, Letter, Math, Num, product
+from symbackprop.core.maths import Big, Entry, Letter, Math, Num, product, within
 from symbackprop.core.ops import OPS
 from symbackprop.core.registry import composed
 from symbackprop.core.shapes import is_one
@@ -44,6 +44,9 @@ class Entries:
     def named(self, node: Node, name: Math, index: Index) -> Math:
         """An entry of something with a name; axes of size 1 have no index."""
         kept = tuple([i for i, d in zip(index, node.shape, strict=True) if not is_one(d)])
+        whole = within(name)
+        if isinstance(whole, Entry) and whole.left:  # an element of a stack
+            return Entry(whole.base, (*whole.index, *kept))
         return Entry(name, kept)
 
     def ref(self, node: Node, index: Index) -> Math:

@@ -179,7 +179,8 @@ class Symbols:
                 name = leaf.name[1:].split("[")[0]
                 whole = self._stack(name)
                 stack = self._cited(r.delta(self.sym(name, whole)), whole)
-                r.symbols[leaf.id] = shaped(maths.AtStep(stack, reverse.index), leaf.shape)
+                element = maths.Entry(stack, (maths.Letter(reverse.index),), len(leaf.shape))
+                r.symbols[leaf.id] = shaped(element, leaf.shape)
 
     def _cited(self, m: Math, row: Node | None) -> Math:
         """The gradient of a row with a link to its step, where it has one."""
