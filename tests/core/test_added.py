@@ -82,7 +82,7 @@ def test_every_piece_of_hardtanh_is_a_side() -> None:
 @pytest.mark.parametrize("wrong", ["a > -1", "a < 1"])
 def test_a_slope_that_is_wrong_on_one_side_of_hardtanh_is_found(wrong: str, tmp_path: Path) -> None:
     model = Model.parse("dim N\nparam x: N\na = x / 2\nloss L = sum(hardtanh(a)**2)", name="net")
-    good = codegen(model)
+    good = codegen(model, verify=False)
     assert verify_source(good, model).passed and "np.abs(a) < 1" in good
     assert not verify_source(good.replace("np.abs(a) < 1", f"({wrong})"), model).passed
 
@@ -143,13 +143,13 @@ def test_places_of_sort_are_integers_without_a_gradient() -> None:
 ])
 def test_emitted_at_every_level(level: int, body: str) -> None:
     model = Model.parse(f"dim N, D\nparam x: N x D\n{body}", name="net")
-    assert verify_source(codegen(model, level=level), model, sizes={"N": 4, "D": 3}).passed
+    assert verify_source(codegen(model, level=level, verify=False), model, sizes={"N": 4, "D": 3}).passed
 
 
 def test_flip_shares_memory_and_is_not_written_over() -> None:
     """NumPy's flip is a view of its argument."""
     model = Model.parse("dim N\nparam x: N\nf = flip(x)\ng = f + 1\nloss L = sum(g * f * x)", name="net")
-    assert verify_source(codegen(model, level=2), model).passed
+    assert verify_source(codegen(model, level=2, verify=False), model).passed
 
 
 # -- stop_gradient
@@ -168,7 +168,7 @@ HELD = {
 @pytest.mark.parametrize("body", HELD.values(), ids=HELD)
 def test_what_is_held_constant_is_so_for_differences_too(body: str, level: int) -> None:
     model = Model.parse(f"dim N=3, D=3, T=4\nparam x: N x D, W: D x D\n{body}", name="net")
-    assert verify_source(codegen(model, level=level), model).passed
+    assert verify_source(codegen(model, level=level, verify=False), model).passed
 
 
 @pytest.mark.parametrize("body", HELD.values(), ids=HELD)

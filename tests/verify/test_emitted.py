@@ -21,7 +21,7 @@ SAMPLE, SEED = 12, 0
 @cache
 def emitted(name: str) -> tuple[Model, str]:
     model = load(name)
-    return model, codegen(model)
+    return model, codegen(model, verify=False)  # it is verified below
 
 
 @pytest.mark.parametrize("name", zoo.names())
@@ -46,5 +46,5 @@ def test_a_mistake_anywhere_is_caught(name: str) -> None:
 @pytest.mark.parametrize("name", ["two-weight-tanh", "sigmoid-circuit", "ffnn-softmax-batch", "activations"])
 def test_modules_of_either_precision_pass(name: str, dtype: str) -> None:
     model = load(name)
-    report = verify_source(codegen(model, dtype=dtype), model, trials=1)
+    report = verify_source(codegen(model, dtype=dtype, verify=False), model, trials=1)
     assert report.verdict == "pass", report.text()
