@@ -193,8 +193,8 @@ def cholesky(a):
 def eigensystem(a):
     """Eigenvalues of symmetric matrices in a first row, below them eigenvectors as columns, their largest entry > 0."""
     values, v = np.linalg.eigh(symmetric(a))
-    largest = np.take_along_axis(v, np.abs(v).argmax(axis=-2)[..., None, :], axis=-2)
-    return np.concatenate([values[..., None, :], v * np.sign(largest)], axis=-2)
+    top = np.take_along_axis(v, np.abs(v).argmax(axis=-2)[..., None, :], axis=-2)
+    return np.concatenate([values[..., None, :], v * np.sign(top)], axis=-2)
 
 
 def matrix_exp(a):
