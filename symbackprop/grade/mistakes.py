@@ -83,10 +83,12 @@ def moved_index(old: Node, new: Node, old_name: str, new_name: str) -> tuple[obj
     """What makes writing ``new`` for ``old`` the same mistake at every step.
 
     That is the names without their indices and how far the index moved; nothing where they have none. The value before
-    an activation is a pattern without indices.
+    an activation, and an array that the right one is made of, are patterns without indices.
     """
     if is_activation_of(old, new):
         return ("before",)
+    if any(a is new for a in old.args):
+        return ("made of", [a is new for a in old.args].index(True))
     places = [re.search(r"(\d+)\]?$", n) for n in (old_name, new_name)]
     if not all(places):
         return ()

@@ -494,6 +494,21 @@ def _not_summed(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
     return sum((np.broadcast_to(whole * local, shape) for whole, local in spread), np.zeros(shape))
 
 
+def every_class(place: Place) -> Iterator[Candidate]:
+    """``p[:, y] -= 1``, which takes 1 off the classes of all samples in every one."""
+    edge = place.edge
+    if is_pick(edge.consumer) and edge.index == 0 and edge.argument.ndim > 1:
+        says = f"in d{place.reference.name(edge.argument)}, 1 is taken off the classes of all samples, as by " \
+               "p[:, y] -= 1, where the one of each belongs, p[arange(N), y]"
+        yield candidate(place, m.SUBSTITUTION, says, _at_every_class, 29)
+
+
+def _at_every_class(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+    picked = sweep.passed(edge, upstream)
+    classes = np.any(picked != 0, axis=tuple(range(picked.ndim - 1)))
+    return classes * picked.sum(axis=-1, keepdims=True)
+
+
 def true_class(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
     """Of what a cross entropy hands back only the entries of the true class, or only the others, times a constant."""
     edges = reference.edges(row)
@@ -786,7 +801,7 @@ def _added(source: Node) -> Swap:
 
 AT_EDGES = (overwrites, shifted_windows, maxima, unmasked_maxima, without_upstream, divided_by_one_less, rolled, turned,
             products, axes_exchanged, softmax_axes, softmax_parts, softmax_sums, sum_axes, unsummed, *LOCAL, scaled,
-            without_a_factor, one_entry_only, other_gradients)
+            without_a_factor, one_entry_only, every_class, other_gradients)
 
 
 def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:

@@ -342,6 +342,8 @@ WRONG = [
     Wrong("swiglu", L, "swiglu", "dgate = dh * silu", "dgate = dh * sig", "gate", ("sigmoid(e)", "silu(e)")),
     Wrong("attention", L, "attention", "(dP * P).sum(axis=-1, keepdims=True)", "dO.sum(axis=-1, keepdims=True)", "Q",
           ("sum(dO) stands where sum(dO * O)",)),
+    Wrong("ffnn-softmax-batch", "module.py", "", "ds[np.arange(len(y)), y] -= 1", "ds[:, y] -= 1", "U",
+          ("classes of all samples",)),
     # two mistakes
     Wrong("two-layer", L, "two_layer", "dA1 * (Z1 > 0)\n    dW1 = X.T @ dZ1", "dA1\n    dW1 = X.T @ dZ1 / len(X)", "W1",
           ("two things", "1/N")),
