@@ -36,6 +36,7 @@ them.
 ``Derivative``      ∂top/∂bottom (d where not ``partial``). With the loss on top: the gradient, in the shape of bottom
                     (in the Jacobian view a row). Else a Jacobian: among scalars a number, entry by entry where both are
                     entries; in the matrix view the entries' own derivatives where both have one shape
+``Nabla``           ∇_W s: the gradient of top in the shape of bottom, where a derivative would be a row
 ``Delta``           δ_a = ∂L/∂a; without ``of`` some upstream gradient
 ``Marked``          a word at a symbol: ``direct`` (a derivative with other branches held fixed), ``later`` (the part of
                     a gradient that later steps of a loop hand back), ``old`` and ``new`` (before and after an update),
@@ -363,6 +364,12 @@ class Derivative(Math):
     bottom: Math
     partial: bool = True
     flat: bool = False
+
+
+@dataclass(frozen=True)
+class Nabla(Math):
+    top: Math
+    bottom: Math
 
 
 @dataclass(frozen=True)

@@ -409,6 +409,10 @@ class Printer(ABC, Generic[P, T]):
         return self.row(self(m.left), self.sign(m.sign), self(m.right), level=SUM)
 
     # -- derivatives
+    def nabla(self, m: maths.Nabla) -> P:
+        sign = self.lowered(self.row(self.sign("∇")), self(m.bottom))
+        return self.row(sign, self.sign("space"), self(m.top), level=SIGN)
+
     def delta(self, m: maths.Delta) -> P:
         delta = self.named("delta")
         return delta if m.of is None else self.lowered(delta, self(m.of))

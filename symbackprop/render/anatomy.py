@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from symbackprop.core.graph import STATED, Node
-from symbackprop.core.maths import Math, Num, Relation, Words, transposed, turned, within
+from symbackprop.core.maths import Link, Math, Num, Relation, Words, transposed, turned, within
 from symbackprop.core.shapes import ONE, Shape
 from symbackprop.derive.closed import closed, closed_forms
 from symbackprop.derive.steps import Derivation
@@ -172,7 +172,9 @@ class Anatomy:
     def _gradient(self, node: Node) -> Math:
         """What a gradient is called in the shape of its variable."""
         symbol = self.rows.linked[node.id]
-        return turned(symbol) if self._is_row(node) else symbol
+        if not self.view.rows or not node.ndim:
+            return symbol
+        return Link(self.context.by_target[node.id].anchor, self.rows.nabla(self.rows.plain[node.id]))
 
     def _flips(self, target: Node) -> bool:
         return self.options.layout == "jacobian" and target.ndim in (1, 2)

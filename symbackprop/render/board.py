@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Delta, Link, Marked, Math, Relation, Sym, Transpose, replaced, walk, within
+from symbackprop.core.maths import Delta, Link, Marked, Math, Nabla, Relation, Sym, Transpose, replaced, walk, within
 from symbackprop.core.names import free_name
 from symbackprop.core.shapes import ONE
 from symbackprop.derive.steps import Derivation
@@ -104,7 +104,7 @@ class Board(Anatomy):
 
     def _shape_of(self, target: Node, left: Math | None) -> Math | None:
         """The shape of what the last line says, which may be a gradient transposed."""
-        shape = self._shape(target)
+        shape = target.shape if isinstance(left, Nabla) else self._shape(target)
         if isinstance(left, Transpose):
             turned = (ONE, *shape) if target.ndim == 1 else shape[::-1]
             shape = target.shape if self._is_row(target) else turned
@@ -181,7 +181,7 @@ class Board(Anatomy):
         lines = super()._updates()
         if self.options.lr is not None:
             return _told(lines, self._rate())
-        return _told(lines, ", whose shape the gradient has here") if self.view.rows and len(lines) == 1 else lines
+        return lines
 
     def _table(self, results: Results, steps: Sequence[Step]) -> tuple[Row, ...]:
         return ()

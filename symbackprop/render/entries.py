@@ -21,6 +21,7 @@ from symbackprop.render.rows import Rows
 
 ONLY = Num(sp.S.Zero)  # the index of an axis of size 1, where one has to be written
 Index = Sequence[Math]
+BETWEEN = "klmuvw"  # letters for the entries of what stands between the loss and a target
 
 
 class Entries:

@@ -159,4 +159,6 @@ def _update(context: Context, name: Math, gradient: Math, *reason: str | Math) -
 def _update_of_all(context: Context) -> Line:
     """One line for many parameters."""
     theta = Sym(free_name(context.rows.letters.taken, "theta", "omega", "phi"))
-    return _update(context, theta, context.rows.derivative(theta), "for every parameter ", theta)
+    r = context.rows
+    gradient = r.derivative(theta) if r.maps else r.nabla(theta)
+    return _update(context, theta, gradient, "for every parameter ", theta)

@@ -97,6 +97,10 @@ class Rows(Written):
         """What the gradient of an intermediate is called: δ_a, but where δ is the model's."""
         return maths.Delta(of) if isinstance(self.upstream, maths.Delta) else self.derivative(of)
 
+    def nabla(self, bottom: Math) -> maths.Nabla:
+        """∇_bottom L."""
+        return maths.Nabla(self.loss, bottom)
+
     def derivative(self, bottom: Math) -> maths.Derivative:
         """∂L/∂bottom."""
         return maths.Derivative(self.loss, bottom, self.partial)

@@ -69,11 +69,14 @@ def edge_rules(r: Rows, edge: Edge) -> list[Prose]:
     if is_reshaped(row) and _entries(row) == _entries(row.args[0]):
         return [("the same entries, but for axes of size 1",)]
     if row.form is None:
-        rule = (*(row.op.rule or (row.op.name,)), *_cited(r, rule_of(row)))
+        words = row.op.rule or (row.op.name,)
+        if not r.maps and (row.op.entry or row.op.folded):  # its Jacobian needs no rule for gradients
+            words = (title_of(row),)
+        rule = (*words, *_cited(r, rule_of(row)))
         own: dict[Math, Math] = {Delta(): r.upstream}
         return [() if row.is_result else tuple([replaced(x, own) if isinstance(x, Math) else x for x in rule])]
     rules: list[Prose] = [(name,) for name in formula_rules(r, row, edge.index)]
-    if _is_repeated(edge.argument, row) and not r.by_entry:
+    if _is_repeated(edge.argument, row) and r.maps and not r.by_entry:
         rules.append(("repeated by broadcasting: the gradient is summed over the copies",))
     return rules
 
@@ -118,8 +121,7 @@ SIZES = tuple([sp.Symbol(x, integer=True, positive=True) for x in "MKNPQRSTUV"])
 def rule_of(row: Node) -> Rule | None:
     """The rule of a row's op, where its entries say more than that they are moved or added up; for arrays of any sizes
     where it can be told of those alone."""
-    said = [x for x in row.op.rule[:1] if isinstance(x, str) and ":" in x]
-    title = said[0].split(":")[0] if said else text_of(row.op.name)
+    title = title_of(row)
     if row.op.folded is not None:
         return Rule(row.op.name, title, (SIZES[:1],), (None,), 0 if isinstance(row.attr, int) else ((0,), False))
     if isinstance(row.attr, Pattern):
@@ -130,6 +132,12 @@ def rule_of(row: Node) -> Rule | None:
     if any(a.kind != FLOAT and bound_of(a) is None for a in row.args):
         return None
     return Rule(row.op.name, title, tuple([a.shape for a in row.args]), tuple(map(bound_of, row.args)), row.attr)
+
+
+def title_of(row: Node) -> str:
+    """What the rule of an op is called."""
+    said = [x for x in row.op.rule[:1] if isinstance(x, str) and ":" in x]
+    return said[0].split(":")[0] if said else text_of(row.op.name)
 
 
 def _rule_of_product(name: str, pattern: Pattern) -> Rule | None:

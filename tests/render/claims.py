@@ -53,7 +53,8 @@ def verdicts(derivation: Derivation, view: str = "auto", layout: str = "shape", 
     place = ""
     for where, left, line, depth in _lines(document):
         if where != place:
-            place, world.own = where, {} if document.view == "index" and where.startswith(("step", "eq")) else None
+            by_entry = document.view in ("index", "jacobian") and where.startswith(("step", "eq"))
+            place, world.own = where, {} if by_entry else None
         shown = f"{'' if left is None else text(left)} {line.sign} {text(line.right)}"
         try:
             _check_either(world, document, left, line, _loops(world, depth))
@@ -131,7 +132,7 @@ def _said(part: object) -> Iterator[str]:
 def _beside(document: Document, s: Step) -> m.Math:
     """What the shape of a step stands beside: on a board its last line, which may be a gradient transposed."""
     left = s.lines[-1].left if document.detail == "board" else None
-    return left if isinstance(left, m.Transpose) else s.symbol
+    return left if isinstance(left, (m.Transpose, m.Nabla)) else s.symbol
 
 
 def _array(left: m.Math | None) -> m.Math | None:
@@ -203,7 +204,7 @@ def _check_either(world: World, document: Document, left: m.Math | None, line: L
         world.squeezes = False
         _check(world, document, left, line, loops)
     except Wrong:
-        if document.view != "index":
+        if document.view != "index" and not (left is not None and _indexed(left)):
             raise
         world.squeezes = True
         _check(world, document, left, line, loops)

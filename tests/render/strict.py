@@ -403,6 +403,10 @@ class Reader:
             return whole
         raise Untold("a Jacobian with more than two axes")
 
+    def read_nabla(self, tree: m.Nabla) -> Value:
+        found = self._gradient(_base(tree.bottom)[0])
+        return Value(found.array, found.letters)
+
     def _gradient(self, bottom: m.Math) -> Value:
         return self.number_of(self.over(*self.world.gradient(_row(bottom))))
 

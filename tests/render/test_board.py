@@ -60,14 +60,14 @@ def test_the_window_with_jacobians() -> None:
         "∂h/∂z = diag(1 − h²) |",
         "δ_z = ∂s/∂z = uᵀ·diag(1 − h²) = δ_h ⊙ (1 − h²)ᵀ | (2)",
         "∂s/∂u = hᵀ |",
-        "(∂s/∂u)ᵀ = h | (3)",
-        "∂s/∂W = δ_zᵀ xᵀ | (1)",
+        "∇_u s = h | (3)",
+        "∇_W s = δ_zᵀ xᵀ | (1)",
         "∂z/∂x = W |",
         "∂s/∂x = δ_z·W |",
-        "(∂s/∂x)ᵀ = Wᵀ·δ_zᵀ | (1)",
+        "∇_x s = Wᵀ·δ_zᵀ | (1)",
         "∂z/∂b = I |",
         "∂s/∂b = δ_z |",
-        "(∂s/∂b)ᵀ = δ_zᵀ | (1)",
+        "∇_b s = δ_zᵀ | (1)",
     ]
 
 
@@ -194,7 +194,7 @@ def shapes(doc: Document) -> dict[str, str]:
 
 def test_a_shape_is_that_of_what_its_line_says() -> None:
     found = shapes(document("ner-window", detail="board"))
-    assert found["(∂s/∂x)ᵀ"] == "5d" and found["δ_z"] == "1×n" and found["∂s/∂W"] == "n×5d"
+    assert found["∇_x s"] == "5d" and found["δ_z"] == "1×n" and found["∇_W s"] == "n×5d"
     flipped = shapes(document("ner-window", detail="board", layout="jacobian"))
     assert flipped["∂s/∂x"] == "1×5d" and flipped["(∂s/∂W)ᵀ"] == "5d×n"
     in_matrices = shapes(document("logistic-regression-batch", detail="board", layout="jacobian"))
@@ -203,7 +203,7 @@ def test_a_shape_is_that_of_what_its_line_says() -> None:
 
 def test_updates_take_gradients_in_the_shape_of_the_parameter() -> None:
     (update,) = document("ner-window", detail="board").updates
-    assert said(update.reason) == "for every parameter θ, whose shape the gradient has here"
+    assert said(update.reason) == "for every parameter θ" and text(update.right).endswith("∇_θ s")
 
 
 def test_a_line_by_entries_tells_every_equation_that_it_uses() -> None:

@@ -49,10 +49,10 @@ MATRIX = {
 }
 
 JACOBIAN = {
-    ("ner-window", "u"): ["∂s/∂u = hᵀ", "(∂s/∂u)ᵀ = h"],
+    ("ner-window", "u"): ["∂s/∂u = hᵀ", "∇_u s = h"],
     ("ner-window", "z"): ["∂s/∂z = uᵀ·diag(1 − h²)", "= δ_h ⊙ (1 − h²)ᵀ"],
     ("ner-window", "b"): ["∂s/∂b = uᵀ·diag(1 − h²)·I", "= δ_z"],
-    ("ner-window", "W"): ["∂s/∂W = δ_zᵀ xᵀ"],
+    ("ner-window", "W"): ["∇_W s = δ_zᵀ xᵀ"],
     ("ner-window", "x"): ["∂s/∂x = uᵀ·diag(1 − h²)·W", "= δ_z·W"],
     ("jacobians", "z"): ["∂h/∂z = diag(1 − h²)"],
     ("jacobians", "x"): ["∂z/∂x = W"],

@@ -14,7 +14,7 @@ _NAMED = {
     "dot": "dot ", "thin": "thin ", "space": "", "tight": "", "top": "top ", "comma": ", ", "tight comma": ", ",
     "wide comma": ", ", "|": "bar.v ", "times": "times ", "dots": "dots ", "and so on": "dots ", "tight =": "= ",
     "infinity": "infinity ", "∂": "partial ", "slash": "slash ", "↦": "arrow.r.bar ", "⇒": "arrow.r.double ",
-    "'": "prime ", "(": "\\( ", ")": "\\) ", "[": "\\[ ", "]": "\\] ",
+    "∇": "nabla ", "'": "prime ", "(": "\\( ", ")": "\\) ", "[": "\\[ ", "]": "\\] ",
 }
 SIGNS = {c: Token(f"{c} ") for c in "=<>≤≥≠:+-/,*"} | {name: Token(sign) for name, sign in _NAMED.items()}
 ACCENTS = {"bar": "macron", "overline": "overline", "vec": "arrow", "ddot": "dot.double", "check": "caron",

@@ -46,6 +46,7 @@ SIGNS = {c: _sign(c) for c in "=<>≤≥≠↦⇒∼:+/|'()[]"} | {
     "tight": Token(""), "top": Token('<mi mathvariant="normal">⊤</mi>'), "comma": _sign(","),
     "tight comma": _sign(","), "wide comma": _sign(","), ",": _sign(","), "times": _sign("×"),
     "dots": Token("<mo>…</mo>"), "and so on": Token("<mo>…</mo>"), "infinity": Token("<mi>∞</mi>"),
+    "∇": Token("<mi>∇</mi>"),
     "∂": Token("<mi>∂</mi>"), "slash": _sign("/"), "tight =": _sign("="), "in": _sign("∈"), "*": _sign("∗"),
 }
 _BIG = {"sum": "∑", "max": "max", "prod": "∏"}

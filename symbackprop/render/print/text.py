@@ -32,6 +32,7 @@ _SPELLED = {
     "minus": MINUS, "-": MINUS, "less": f" {MINUS} ", "plus": " + ", "odot": " ⊙ ", "otimes": " ⊗ ", "dot": "·",
     "thin": "·", "space": " ", "tight": "", "top": "ᵀ", "comma": ", ", "tight comma": ",", "wide comma": ", ",
     "column": "  ", "times": "×", "dots": "…", "and so on": "…", "infinity": "∞", "tight =": "=", "⇒": " gives ",
+    "∇": "∇",
 }
 SIGNS = {c: Text(c) for c in ":+/"} | {c: Text(f" {c} ") for c in "=<>≤≥≠↦∼"}
 SIGNS |= {name: Text(sign) for name, sign in _SPELLED.items()}

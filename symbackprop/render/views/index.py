@@ -31,7 +31,7 @@ from symbackprop.core.maths import (
 from symbackprop.core.shapes import ONE
 from symbackprop.render.context import Context, Group, groups, is_loop
 from symbackprop.render.document import Line, Prose
-from symbackprop.render.entries import Entries, Index, index_of, letters_in
+from symbackprop.render.entries import BETWEEN, Entries, Index, index_of, letters_in
 from symbackprop.render.jacobian_entries import jacobian_entry
 from symbackprop.render.loops import is_shared, read_as, shares, steps_through
 from symbackprop.render.print.text import text
@@ -40,7 +40,6 @@ from symbackprop.render.symbols import Located
 from symbackprop.render.views.elements import element_lines
 from symbackprop.render.views.matrix import MatrixView
 
-BETWEEN = "klmuvw"  # letters for the entries of what stands between the loss and the target
 REMAIN: Prose = ("the terms with equal indices remain",)
 
 

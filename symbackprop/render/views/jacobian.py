@@ -2,7 +2,8 @@
 
 Derivatives are in numerator layout: a row for every output, a column for every input. So the gradient of a scalar is a
 row vector and the chain rule is a product of matrices from left to right. A vector's derivative in a matrix has three
-axes and is never formed. Steps without Jacobian matrices (batches, loops) are written as in the matrix view.
+axes and is never formed: it is told by its entry, as the Jacobians of all arrays are (batches, loops), whose steps are
+else written as in the matrix view.
 """
 
 from __future__ import annotations
@@ -10,14 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import sympy as sp
+
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Leaf, Node
-from symbackprop.core.maths import Math, MatMul, chain, product, turned
+from symbackprop.core.maths import Derivative, Math, MatMul, Shape, chain, product, total, turned, within
 from symbackprop.core.pattern import Pattern
+from symbackprop.core.shapes import ONE
 from symbackprop.derive.record import Edge
 from symbackprop.render.context import Context, Group, groups, is_loop
-from symbackprop.render.document import Line
+from symbackprop.render.document import Line, Prose
+from symbackprop.render.entries import BETWEEN, Entries, index_of
 from symbackprop.render.factors import edge_factor
+from symbackprop.render.jacobian_entries import jacobian_entry
 from symbackprop.render.jacobians import Factor, diagonal, local_jacobian
 from symbackprop.render.loops import read_as
 from symbackprop.render.symbols import Located, LoopMark
@@ -54,7 +60,10 @@ class JacobianView(MatrixView):
         return turned(symbol) if node.ndim == 1 else symbol
 
     def _own(self, node: Node) -> Math:
+        """∇_W s, in the shape of W; what goes by a δ is called so, a vector's by its transpose."""
         symbol = super()._own(node)
+        if node.ndim and isinstance(within(symbol), Derivative):
+            return self.rows.nabla(self.rows.plain[node.id])
         return turned(symbol) if node.ndim == 1 else symbol
 
     def shortest(self, s: Located, whole: Node) -> tuple[Math, Math]:
@@ -123,7 +132,7 @@ class JacobianView(MatrixView):
             return (result, *self._formatted(s, factor.flipped))
         rule = Line("chain", left, chain(*[self._name(x) for x in whole]), ("chain rule",))
         known = (self._known(group),) if self._has_symbol(group.consumer) else ()
-        put = Line("substitution", left, chain(*[x.tree for x in whole]), ("substituted",))
+        put = Line("substitution", left, chain(*[x.tree for x in whole]), ("substituted", *sizes(*map(_ends, whole))))
         column = self._formatted(s, self._column(group, factor))
         return (rule, *known, local, put, *self._short(group, factor, put), *column)
 
@@ -134,8 +143,9 @@ class JacobianView(MatrixView):
         """The same from the consumer's δ, unless that was just written."""
         scales = factor.diagonal is not None
         reason = "a diagonal matrix scales entry by entry" if scales else "the factors before are cached"
-        row = self._row(group, factor)
-        return [] if row == put.right else [Line("result", None, row, (reason,))]
+        row, (rows, columns) = self._row(group, factor), _ends(factor)
+        told = () if factor.identity or scales else sizes((ONE, rows), (rows, columns))
+        return [] if row == put.right else [Line("result", None, row, (reason, *told))]
 
     def _row(self, group: Group, factor: Factor) -> Math:
         assert group.consumer is not None
@@ -160,10 +170,11 @@ class JacobianView(MatrixView):
         left, own = self._by(s.step.target), self._between(consumer, s.step.target)
         rule = Line("chain", left, chain(self._by(consumer), own), ("chain rule",))
         entry = MatMul(self._gradient(consumer), turned(self.rows.ref(other)))
-        reason = (*self._reason(group), "; three axes, never formed")
+        rows, columns = s.step.target.shape
+        reason = (*self._reason(group), "; three axes, never formed", *sizes((rows, ONE), (ONE, columns)))
         value = self.context.value(s.step.total)
         known = (self._known(group),) if self._has_symbol(consumer) else ()
-        return (rule, *known, Line("result", left, entry, reason, value=value))
+        return (rule, *known, Line("result", self._own(s.step.target), entry, reason, value=value))
 
     # -- steps in matrix form
     def _local(self, s: Located, group: Group) -> Line:
@@ -173,10 +184,27 @@ class JacobianView(MatrixView):
             is_row = s.step.target.ndim == 1 and line.left is not None
             return replace(line, left=turned(line.left)) if is_row and line.left else line
         factor = self._entrywise(group, s.step.target)
-        if factor is None or consumer.ndim != 1:
+        if factor is None or consumer.ndim > 1:
+            return self._by_entries(s, group) or line
+        if consumer.ndim != 1:
             return line
         tree = diagonal(self.rows, factor, consumer.shape[0])
         return replace(line, right=tree, reason=self._reason(group))
+
+    def _by_entries(self, s: Located, group: Group) -> Line | None:
+        """A Jacobian of arrays, which has more than two axes, by its entry; None where that has no short form."""
+        consumer, target = group.consumer, s.step.target
+        assert consumer is not None
+        wanted = index_of(self.rows, target, batch=False)
+        index = index_of(self.rows, consumer, BETWEEN, wanted)
+        entries = Entries(self.rows, (*wanted, *index))
+        found = [jacobian_entry(entries, c.path, index, wanted) for c in group.contributions]
+        known = [(False, x) for x in found if x is not None]
+        if len(known) < len(found):
+            return None
+        pairs = ((consumer, index), (target, wanted))
+        top, bottom = (entries.named(row, self.rows.plain[row.id], k) for row, k in pairs)
+        return Line("local", Derivative(top, bottom), total(*known), self._reason(group))
 
     def _branch(self, s: Located, group: Group, alone: bool) -> list[Math]:
         """A row, also where what is given or comes out of a loop has the shape of the variable."""
@@ -203,8 +231,21 @@ class JacobianView(MatrixView):
         if self.context.layout == "jacobian" or not wanted:
             return []
         value = self.context.value(s.step.total)
-        left = turned(self.rows.gradients[s.step.target.id])
+        left = self.rows.nabla(self.rows.plain[s.step.target.id])
         return [Line("layout", left, column, ("in the shape of the variable",), value=value)]
+
+
+def _ends(x: Factor) -> tuple[sp.Expr, sp.Expr]:
+    """Rows and columns of a Jacobian."""
+    rows, columns = (row.shape[0] if row.ndim else ONE for row in (x.consumer, x.argument))
+    return (ONE if x.start else rows), columns
+
+
+def sizes(*shapes: tuple[sp.Expr, sp.Expr]) -> Prose:
+    """``; [1×n][n×5d]``: the sizes of the factors of a product; nothing of one that is no product of matrices."""
+    if len(shapes) < 2 or all(d == 1 for shape in shapes for d in shape):
+        return ()
+    return ("; ", *[x for shape in shapes for x in ("[", Shape(shape), "]")])
 
 
 def _other_vector(path: Sequence[Edge]) -> Node | None:
