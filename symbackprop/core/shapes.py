@@ -6,6 +6,7 @@ Comparing dimensions is the hottest thing a reverse sweep does, so identity is t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import sympy as sp
@@ -66,6 +67,11 @@ def same(a: Dim, b: Dim) -> bool:
         return True
     if (a.is_Integer and b.is_Integer) or (a.is_Symbol and b.is_Symbol):
         return bool(a == b)
+    return _equal(a, b)
+
+
+@lru_cache(1 << 12)
+def _equal(a: Dim, b: Dim) -> bool:
     return bool(a == b) or sp.expand(a - b) == 0
 
 

@@ -193,9 +193,9 @@ class Flattening:
 
     def mirrored(self, node: Node, index: Index) -> Term | None:
         """A product with a symmetric matrix as an earlier row, with the matrix transposed: S(u/2) is half of Sᵀu."""
-        pattern = node.attr
-        if not isinstance(pattern, Pattern) or not any(map(is_symmetric, node.args)):
+        if not any(map(is_symmetric, node.args)):
             return None
+        pattern: Pattern = node.attr
         parts = [self._scaled(a) for a in node.args]
         args, found = [row for row, _ in parts], [node]
         for k in [k for k, a in enumerate(args) if is_symmetric(a)]:

@@ -196,15 +196,15 @@ def _symmetric(rules: Rules, term: Term) -> Term | None:
     """δ_ij = δ_ji for the identity matrix, a one-hot array whose indices are 0, 1, 2 …, and S_ij = S_ji where S is
     stated to be symmetric. So Sᵀ x = S x: a product with S is the one with Sᵀ where that is there."""
     for key, p in term.powers.items():
-        node, index = rules.nodes.get(key[0]), key[1]
+        node, index, found = rules.nodes.get(key[0]), key[1], None
         if node is None or p != 1:
             continue
-        rest = term.with_powers({k: q for k, q in term.powers.items() if k is not key})
         if len(index) == 2 and 0 not in index and index[0] > index[1] and _is_its_transpose(node):
-            return product(rules.space, rest, rules.flattening.atom(node, index[::-1]))
-        mirrored = rules.flattening.mirrored(node, index)
-        if mirrored is not None:
-            return product(rules.space, rest, mirrored)
+            found = rules.flattening.atom(node, index[::-1])
+        elif isinstance(node.attr, Pattern):
+            found = rules.flattening.mirrored(node, index)
+        if found is not None:
+            return product(rules.space, term.with_powers({k: q for k, q in term.powers.items() if k is not key}), found)
     return None
 
 
@@ -252,7 +252,7 @@ def _truth_of(node: Node) -> Node | None:
 @rule("p ⊙ onehot(y) = pick(p, y) ⊙ onehot(y)", sums=False)
 def _picked(rules: Rules, term: Term) -> Term | None:
     """p_iv·1[v = y_i] = p_(i,y_i)·1[v = y_i]: both are 0 where v is not y_i. It is used where p_(i,y_i) is there."""
-    for (id_, index), q in term.powers.items():
+    for (id_, index), q in term.powers.items() if rules.facts.picks else ():
         for pick in rules.facts.picks.get(id_, ()) if q > 0 else ():
             found = matched(term.powers, pick.term.powers, dict(zip(pick.place, index, strict=True)))
             if found is not None:
@@ -266,7 +266,7 @@ def _picked(rules: Rules, term: Term) -> Term | None:
 @rule("e/(1 + e) = 1 − s", sums=False)
 def _other_share(rules: Rules, term: Term) -> Term | None:
     """e·s = e/(1 + e) = 1 − 1/(1 + e) = 1 − s, where s = 1/(1 + e) is there."""
-    for key, p in term.powers.items():
+    for key, p in term.powers.items() if rules.facts.shares else ():
         part, other = rules.facts.shares.get(key[0], (0, None)) if p < 0 else (0, None)
         if other is not None and term.powers.get((part, key[1]), 0) >= 1:
             change: Powers = {key: 1, (part, key[1]): -1, (other.id, key[1]): 1}
