@@ -159,8 +159,8 @@ class Checker:
             return Run(point, returned(raw, self.returns, truth, self.form.label, point), raw, given)
         raise failures[0]
 
-    def prepared(self, point: Point) -> Point:
-        return self.truth.single(point) if self.dtype == "float32" else point
+    def prepared(self, point: Point, truth: Truth | None = None) -> Point:
+        return (truth or self.truth).single(point) if self.dtype == "float32" else point
 
     # -- the whole
     def report(self) -> Report:
@@ -203,7 +203,7 @@ class Checker:
         for size in () if self.dims else (3, 4):
             try:
                 truth = Truth(self.model, dict.fromkeys(self.model.sizes, size), self.seed, numeric=True)
-                runs = [self.run(self.prepared(p), truth) for p in truth.points(2)]
+                runs = [self.run(self.prepared(p, truth), truth) for p in truth.points(2)]
             except (CallFailed, ModelError):
                 continue
             self.report_.broken.append(f"it runs only where all sizes are equal: otherwise {failure}")
@@ -449,7 +449,7 @@ class Checker:
             return
         longer = Truth(self.model, self.dims, self.seed, STEPS + 2)
         try:
-            run = self.run(self.prepared(next(iter(longer.points(1)))), longer)
+            run = self.run(self.prepared(next(iter(longer.points(1))), longer), longer)
         except CallFailed as failure:
             self.report_.broken.append(f"with {STEPS + 2} steps of the loop it fails: {failure}")
             return

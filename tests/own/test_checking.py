@@ -269,6 +269,22 @@ def test_code_that_is_not_told_a_size_may_take_the_declared_one() -> None:
     assert check(Model.parse(text), heads, returns="x") and check(Model.parse(text), f, returns="x")
 
 
+def test_a_layer_with_a_loop_passes_in_float32() -> None:
+    scan = Model.parse("dim T, N\ninput u: T x N, h[0]: N\nparam c: N\nfor t in 1..T:\n    h[t] = c * h[t-1] + u[t]\n"
+                       "output y = c * h")
+
+    def f(c: Any, h: Any, h0: Any, dy: Any) -> Any:
+        du, dh = np.zeros_like(dy), 0 * h0
+        for t in reversed(range(len(dy))):
+            du[t] = dh = c * (dh + dy[t])
+        dc = (dy * h).sum(0) + (du * np.concatenate([h0[None], h[:-1]])).sum(0)
+        return {"u": du, "h0": c * dh, "c": dc}
+
+    for dtype in ("float64", "float32"):
+        report = check(scan, f, dtype=dtype)
+        assert report, report.text()
+
+
 def test_a_case_distinction_on_data_of_which_the_model_has_1_minus_y_holds() -> None:
     text = "dim N\ndata y: N\ninput z: N\np = sigmoid(z)\nloss L = mean((1 - (y * p + (1 - y) * (1 - p)))**2)"
 
