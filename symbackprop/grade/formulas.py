@@ -25,7 +25,7 @@ from symbackprop.grade.reading import Answer
 from symbackprop.grade.reference import Reference, activation_at, derivative_of
 from symbackprop.grade.scope import Scope
 from symbackprop.model.text import tree
-from symbackprop.model.text.calls import Callee
+from symbackprop.model.text.calls import Callee, callee
 from symbackprop.model.text.evaluate import Evaluator, binary
 from symbackprop.model.text.known_numbers import whole
 
@@ -146,6 +146,9 @@ class Formula(f.Telling, Evaluator):
         if function in ("max", "min") and len(args) == 2 and isinstance(args[1], Node):
             self.note(f"{function} of two arrays is written {function}imum(a, b)")
             function += "imum"
+        called = callee(function)
+        if called is not None and function in f.PRINTED and len(args) < called.needed:  # scatter(δ, y), as it is printed
+            function = f.PRINTED[function]
         if function == "transpose" and len(args) > 2:
             function = "swapaxes" if len(args) == 3 else "permute"
         return super().applied(function, [*args, *_size_left_out(function, args)], options)

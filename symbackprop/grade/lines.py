@@ -71,6 +71,7 @@ _EQUATION = re.compile(r"(?<![<>!=:+])(?::|\+)?=(?!=)")
 _BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
 _PLAIN = re.compile(rf"(?:{_BULLET.pattern[1:]}|\s*)[^\W\d][^\s=`]*(?:\s[^\s`]+?)?\s*(?::|\+|-|\*|/)?=(?!=)")
 _HEAD = re.compile(r"\s*for\b.*:\s*$")
+_APPENDIX = re.compile(r"\s*(?:#+ Rules\s*$|\\(?:sub)?section\*?\{Rules\}|Rules \(their letters)")  # of any arrays
 _REMARK = re.compile(
     r"\\(?:usepackage|documentclass|hypersetup)\b|[^=]*(?:\\(?:operatorname|mathrm)\{\w+\}'?\(|\\otimes)"
     r"|.*\\(?:mapsto\b|mathrm\{new\})|\s*\\[A-Za-z]+(?:'|'?\(\w+\))\s*="
@@ -82,7 +83,8 @@ def _statements(physical: Sequence[str]) -> list[tuple[int, str]]:
     for number, raw in enumerate(physical, 1):
         if len(raw) > MAX_LINE:
             raise SyntaxProblem(f"line {number} has more than {MAX_LINE} characters")
-    numbered = list(_without_docstrings(enumerate(physical, 1)))
+    own = takewhile(lambda line: not _APPENDIX.match(line[1]), enumerate(physical, 1))
+    numbered = list(_without_docstrings(own))
     return list(_of_document(iter(numbered))) if any(map(_DOCUMENT.search, physical)) else numbered
 
 

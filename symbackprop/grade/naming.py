@@ -26,7 +26,7 @@ _JOINED = re.compile(r"d(?P<of>[A-Za-z]\w*?)_?(?:by_?)?d(?P<by>[A-Za-z]\w*)")
 _UPSTREAM = ("grad_output", "grad_out", "dout", "d_out", "upstream")  # that of the one output
 _LOSS_WORDS = ("L", "J", "E", "Loss", "loss", "cost", "Cost", "C", "l")
 _FUNCTIONS = {"heaviside": "step", "indicator": "step"}  # of gradients alone
-_PRINTED = {text: name for name, text in reversed(texts().items())}  # of those called alike the first
+PRINTED = {text: name for name, text in reversed(texts().items())}  # of those called alike the first
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ class Dictionary:
         """The function's name in model text; None when there is no such function."""
         if callee(name) is not None or name in EXTRA:
             return name
-        return _FUNCTIONS.get(name) or ALSO.get(name) or _PRINTED.get(name) or meant(name, (*function_names(), *EXTRA))
+        return _FUNCTIONS.get(name) or ALSO.get(name) or PRINTED.get(name) or meant(name, (*function_names(), *EXTRA))
 
     # -- words without a sign between their letters
     def pieces(self, word: str) -> list[str] | None:

@@ -35,6 +35,11 @@ class Callee:
     signature: Signature
     takes_graph: bool = False
 
+    @property
+    def needed(self) -> int:
+        """How many arguments it cannot do without."""
+        return sum(p.default is Parameter.empty for p in self.signature.parameters.values())
+
     def usage(self) -> str:
         """``mean(a, axis=None, keepdims=False)``"""
         parts = [_parameter_text(p) for p in self.signature.parameters.values()]
