@@ -147,7 +147,7 @@ class Formula(f.Telling, Evaluator):
             self.note(f"{function} of two arrays is written {function}imum(a, b)")
             function += "imum"
         called = callee(function)
-        if called is not None and function in f.PRINTED and len(args) < called.needed:  # scatter(δ, y), as it is printed
+        if called is not None and function in f.PRINTED and len(args) < called.needed:  # as it prints: scatter(δ, y)
             function = f.PRINTED[function]
         if function == "transpose" and len(args) > 2:
             function = "swapaxes" if len(args) == 3 else "permute"

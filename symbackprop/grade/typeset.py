@@ -158,8 +158,11 @@ class _Typeset:
             return f"{base}_{{{index}}}" if "=" in index else f"{base}_{index.replace(' ', '')}"
         if base.endswith(")") and re.fullmatch(r"[a-z](?:,? ?[a-z])*", index) and index not in self.words.counters:
             return f"{base}[{','.join(re.sub('[, ]', '', index))}]"
-        if re.fullmatch(r"[0-9t+-]+", index) and base[-1:].isalpha():
+        if re.fullmatch(r"[0-9t+-]+", index) and (base[-1:].isalpha() or unicodedata.combining(base[-1:] or " ")):
             return base + index.translate(SUBSCRIPTS)
+        name, _, step = index.rpartition(",")
+        if name and not name.isdigit() and re.fullmatch(r"([a-z])([+-]\d+)?", step) and step[0] in self.words.counters:
+            return self._lowered(_named(base, name), step)  # z_{i,t}: one step of z_i
         return _named(base, index)
 
 
