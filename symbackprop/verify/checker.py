@@ -285,6 +285,10 @@ class Check:
         if miss is not None:
             self.misses.append(replace(miss, words=situation.words))
             self.failing = self.failing or (sample, situation.objective, situation.eps)
+        elif sample.sizes != self.sizes[0] and not situation.exact:
+            with np.errstate(all="ignore"):
+                said = broken_promises(self.candidate, sample, outcome, first=False)
+            self.problems += [f"{situation.words}: {s}" for s in said]
 
     def _tick(self, steps: int) -> None:
         self.done += steps

@@ -125,6 +125,12 @@ class Objective:
         finally:
             self.change = None
 
+    def off(self) -> float:
+        """How far off rounding leaves the results, beside their size."""
+        values = self.values({}, Rounding(DOUBLE, np.random.default_rng(0)))[0]
+        pairs = [(np.abs(values[r.id] - self.base[r.id]), np.abs(self.base[r.id])) for r in self.rows]
+        return max(float(np.max(gap, initial=0.0) / np.max(value, initial=1e-3)) for gap, value in pairs)
+
     def total(self, values: Mapping[int, Array]) -> Any:
         """The objective, of the values of all rows."""
         return sum(np.sum(w * values[r.id]) for r, w in zip(self.rows, self.weights, strict=True))

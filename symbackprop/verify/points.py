@@ -20,6 +20,7 @@ from symbackprop.verify.sampling import Random, Sample, choose_sizes, draw, leaf
 
 ATTEMPTS, PREFERENCES, FEW = 64, 12, 3
 EXPENSIVE = 1e7
+STEADY = 1e-10  # of a result: how far off rounding may leave it at a point that is aimed at
 Found: TypeAlias = tuple[Sample, Objective]
 
 
@@ -84,10 +85,11 @@ class Points:
         return None if values is None else (self._sample(values, sizes), self._at(values, sizes))
 
     def _usable(self, values: Values, sizes: Sizes) -> int | None:
-        """How many entries are 0, where a slope tells little; None at a kink and where the results are not finite."""
+        """How many entries are 0, where a slope tells little; None at a kink and where the results are not finite, or
+        nothing but rounding."""
         objective = self._at(values, sizes)
         moved = [row for row in self.targets.values() if row.is_leaf]
-        if not np.isfinite(objective.value) or objective.kinks(moved):
+        if not np.isfinite(objective.value) or objective.kinks(moved) or objective.off() > STEADY:
             return None
         return int(sum(np.sum(values[row.id] == 0) for row in moved))
 

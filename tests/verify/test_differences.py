@@ -14,7 +14,9 @@ from symbackprop.core.graph import Node
 from symbackprop.core.loops import scan
 from symbackprop.core.registry import OPS
 from symbackprop.model.model import Model
+from symbackprop.model.text import parse
 from symbackprop.verify.differences import CENTRAL, COMPLEX, Estimate, NotAnalytic, Objective, Prober
+from symbackprop.verify.points import STEADY
 
 
 def prober(build: Callable[..., Node], x: Any, method: str = CENTRAL) -> Prober:
@@ -147,3 +149,13 @@ def test_rounding_is_admitted() -> None:
 def test_outside_the_domain_nothing_is_known() -> None:
     found = slope(F.log, -0.5)
     assert np.isnan(found.slope) and not found.kink
+
+
+@pytest.mark.parametrize(("size", "steady"), [(1.0, True), (1e15, False)])
+def test_a_point_at_which_results_are_nothing_but_rounding_is_told(size: float, steady: bool) -> None:
+    model = parse("dim N\nparam x: N, w: N\nz = x * w\nloss L = sum(exp(z - max(z)))")
+    rng = np.random.default_rng(0)
+    given = {"x": size * (1 + 1e-15 * rng.normal(size=5)), "w": np.ones(5)}
+    values = {model.leaves()[n].id: v for n, v in given.items()}
+    objective = Objective(model.results(), [np.ones(())], values, {"N": 5})
+    assert (objective.off() < STEADY) == steady
