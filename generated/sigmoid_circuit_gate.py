@@ -14,6 +14,7 @@ MODEL = """\
 # source: Stanford CS231n, lecture 4
 # tags: scalar, graph, lecture-d
 # example: w0=2, x0=-1, w1=-3, x1=-2, w2=-3
+# note: the one gate σ has the local gradient (1 − f) f, which is the product of those of the elementary gates of sigmoid-circuit that it replaces
 param w0, w1, w2
 input x0, x1
 s = w0 * x0 + w1 * x1 + w2

@@ -14,6 +14,7 @@ MODEL = """\
 # source: USC CSCI 544, lecture 8, feed-forward neural nets
 # tags: vector, classifier, lecture-b
 # note: the lecture writes one b for all classes, which cancels in the softmax; every class needs its own
+# note: the cross-entropy H(p, q) = −Σ p log q of a one-hot p is −log q at the true class
 dim D, C
 data x: D, y: int < C
 param W: C x D, b: C

@@ -15,6 +15,7 @@ MODEL = """\
 # tags: scalar, graph, lecture-d
 # example: x=-2, y=5, z=-4
 # note: the lecture says "x plus y times z" where (x + y) z is meant
+# note: a gate as a little class: forward() keeps its inputs and returns the value, backward() takes the upstream gradient and returns upstream times local for every input; `symbackprop check` tries such classes
 input x, y, z
 q = x + y
 loss f = q * z
