@@ -213,7 +213,7 @@ def read_target(items: Tokens, dictionary: Dictionary, notes: list[str]) -> Targ
         raise SyntaxProblem("there is nothing left of the =")
     if any(x.is_sign("/") for x in items):
         return _fraction(text, items, dictionary)
-    word, rest = _word(items)
+    word, rest = _word(items, dictionary)
     if rest and rest[0].is_sign("[") and closing(rest, 0) == len(rest) - 1:
         return _indexed(text, word, rest[1:-1], dictionary)
     if rest:
@@ -241,7 +241,7 @@ def _fraction(text: str, items: Tokens, dictionary: Dictionary) -> Target:
     return Target(text, meaning, meaning.row if isinstance(meaning, Gradient) else text, index)
 
 
-def _word(items: Tokens) -> tuple[str, Tokens]:
+def _word(items: Tokens, dictionary: Dictionary) -> tuple[str, Tokens]:
     """One word from what may be several tokens: ``w2.grad``, ``grad(w2)``, ``nabla w2``, ``d w2``."""
     texts = [x.text for x in items]
     if texts[1:] == [".", "grad"] or texts[1:] == [".", "gradient"]:
@@ -249,17 +249,17 @@ def _word(items: Tokens) -> tuple[str, Tokens]:
     if len(items) == 4 and texts[0] in ("grad", "nabla", "gradient") and texts[1] == "(" and texts[3] == ")":
         return f"d{texts[2]}", []
     if len(items) >= 2 and texts[0].rstrip("_") in ("grad", "nabla", "delta", "d") and items[1].kind == NAME:
-        return f"d{texts[1]}", _without_loss(items[2:])
+        return f"d{texts[1]}", _without_loss(items[2:], dictionary)
     if items[0].kind == NAME and len(items) == 2 and items[1].kind == NAME:
-        return texts[0], _without_loss(items[1:])
+        return texts[0], _without_loss(items[1:], dictionary)
     if items[0].kind != NAME:
         raise SyntaxProblem(f"{texts[0]} is no name")
     return texts[0], items[1:]
 
 
-def _without_loss(items: Tokens) -> Tokens:
+def _without_loss(items: Tokens, dictionary: Dictionary) -> Tokens:
     """``nabla_w2 L`` names the loss behind."""
-    return [] if len(items) == 1 and items[0].text in _LOSSES else items
+    return [] if len(items) == 1 and items[0].text in (*_LOSSES, *dictionary.losses) else items
 
 
 def _indexed(text: str, word: str, index: Tokens, dictionary: Dictionary) -> Target:
@@ -331,6 +331,7 @@ _SUMS = re.compile(r"([Σ∑])_(\w(?:,\w)+)(?!\w)")
 _OPTION = re.compile(r", (axis|padding|stride|step) ([−-]?\d+|\([^()]*\))")
 _LATER = re.compile(r"δ_(\w+[ₐ-ₜ₊₋₀-₉]*(?:\[\w\])?)\^later")  # what later steps of a loop hand back
 _STEP = re.compile(r"\((δ_\w+)\)_(\w)\b")  # one step of what reads a stack outside of its loop
+_ELEMENT = re.compile(r"(δ_\w+)\[(\w)\]")  # the same, beside steps as they print
 _SHARE = re.compile(r"\(∂\w+/∂([^\W_]\w*)\)_(\w)\b")  # what one step contributes
 _TRUTH = re.compile(r"(?<![\w.₀-₉\])])1\[([^\[\]<>=≤≥≠!]*)\]")
 _ROOT = re.compile(r"√([A-Za-zπ0-9][\w₀-₉]*)")
@@ -353,6 +354,7 @@ def _spelled_out(text: str) -> str:
     text = _RESHAPE.sub(lambda m: f"reshape_to(({_sizes(m[1])},), ", text)
     text = _TRANSPOSE.sub(lambda m: f"transpose_to(({_places(m[1])},), ", text)
     text = _SUMS.sub(lambda m: " ".join(f"{m[1]}_{letter}" for letter in m[2].split(",")), text)
+    text = _ELEMENT.sub(r"stacked(\1)[\2]", text) if re.search("[ₐ-ₜ]", text) else text
     text = _LATER.sub(r"later_\1", _STEP.sub(r"stacked(\1)[\2]", _SHARE.sub(r"share_\1_\2", text)))
     text = _TRUTH.sub(r"(\1 != 0)", text)
     return _ROOT.sub(r"√(\1)", _OPTION.sub(r", \1=\2", text))
