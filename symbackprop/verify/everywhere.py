@@ -112,7 +112,7 @@ class Everywhere:
     def _total(self, results: Mapping[str, Any]) -> float:
         """The objective of the module's loss or outputs."""
         rows = zip(self.objective.rows, self.objective.weights, strict=True)
-        return float(sum(np.sum(w * results[r.name or ""]) for r, w in rows))
+        return float(sum(np.sum(w * np.asarray(results[r.name or ""])) for r, w in rows))
 
     def _misled(self, along: Mapping[str, Array]) -> bool:
         """Whether the complex step is wrong, as it is in silence through an op whose reference is not analytic: central
