@@ -34,7 +34,7 @@ def spelled(value: sp.Expr, order: tuple[str, ...] = ()) -> Math:
         return Fn("sqrt", (base,)) if value.exp == HALF else Pow(base, spelled(value.exp, order))
     if value.args:
         name, args = type(value).__name__, tuple([spelled(x, order) for x in value.args])
-        return Fn(name, args) if name in TABLE else Op(name, args)
+        return Fn(name, args) if name in TABLE and not isinstance(value, (sp.floor, sp.ceiling)) else Op(name, args)
     return Num(value)
 
 
