@@ -39,7 +39,8 @@ class Anatomy:
         self.forward = Forward(derivation)
         numbers_only = view == "scalar"
         deltas = not numbers_only or options.detail == "board"
-        symbols = Symbols(derivation, self.forward.anchors, deltas=deltas, partial=not numbers_only)
+        symbols = Symbols(derivation, self.forward.anchors, deltas=deltas, partial=not numbers_only,
+                          as_rows=VIEWS[view].rows)
         self.rows = symbols.rows(self.located)
         self.closed = closed_forms(derivation, printed=True)
         symbols.name_closed(self.rows, self.located, self.closed.rows)

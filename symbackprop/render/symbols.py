@@ -94,12 +94,13 @@ def kept_values(loop: Loop) -> list[Kept]:
 
 class Symbols:
     """Names rows and gradients. ``deltas``: gradients of intermediates are δ's; otherwise all are derivatives of the
-    loss. ``partial``: they are written with ∂."""
+    loss. ``partial``: they are written with ∂; ``as_rows``: those in vectors are rows, whose step is no entry."""
 
-    def __init__(self, derivation: Derivation, places: Mapping[int, str], deltas: bool, partial: bool) -> None:
+    def __init__(self, derivation: Derivation, places: Mapping[int, str], deltas: bool, partial: bool,
+                 as_rows: bool = False) -> None:
         self.derivation, self.places = derivation, places
         self.model = derivation.model
-        self.deltas, self.partial = deltas, partial
+        self.deltas, self.partial, self.as_rows = deltas, partial, as_rows
         self.wanted = frozenset(derivation.wrt)
         self.results = frozenset(row.id for row in self.model.results())
         taken = [*derivation.names.values(), *self.model.sizes, *self.model.functions]
@@ -179,7 +180,8 @@ class Symbols:
                 name = leaf.name[1:].split("[")[0]
                 whole = self._stack(name)
                 stack = self._cited(r.delta(self.sym(name, whole)), whole)
-                element = maths.Entry(stack, (maths.Letter(reverse.index),), len(leaf.shape))
+                entry = maths.Entry(stack, (maths.Letter(reverse.index),), len(leaf.shape))
+                element = maths.AtStep(stack, reverse.index) if self.as_rows else entry
                 r.symbols[leaf.id] = shaped(element, leaf.shape)
 
     def _cited(self, m: Math, row: Node | None) -> Math:
