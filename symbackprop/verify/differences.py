@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from symbackprop.core.facts import is_view, kind
+from symbackprop.core.formula import calls
 from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.scalars import TABLE
 from symbackprop.verify.interpreter import Array, Program, Sizes, Step, Watch
 from symbackprop.verify.kinks import Gap, Gaps, crossed, on_kinks, stated, switches_of, touched
 
@@ -78,13 +80,29 @@ class Rounding:
     def __call__(self, step: Step, args: Sequence[Array], value: Array) -> Array:
         value, row = stated(step, args, value), step.row
         exact = step.shape is None or row.kind != FLOAT or switches_of(row) or is_view(row) or row.op.chooses
-        return value if exact or kind(row).moved or not row.args or row.id in self.kept else self.read(value)
+        if exact or kind(row).moved or not row.args or row.id in self.kept:
+            return value
+        return self._through(row, args, self.read(value))
+
+    def _through(self, row: Node, args: Sequence[Array], value: Array) -> Array:
+        """A bounded function's slope is computed from its value, as σ(1 − σ) is: where it saturates, the difference
+        rounds as 1 does."""
+        if not np.iscomplexobj(value) or not is_bounded(row):
+            return value
+        moved = sum(np.abs(np.imag(a)) for a in args)
+        return value + 1j * self.eps * ROUNDINGS * self.rng.uniform(-1, 1, np.shape(value)) * moved
 
     def read(self, value: Array) -> Array:
         if np.iscomplexobj(value):
             return self.read(np.real(value)) + 1j * self.read(np.imag(value))
         by = ROUNDINGS * self.rng.uniform(-1, 1, np.shape(value))
         return np.where(value != 0, value * (1 + self.eps * by) + SMALLEST[self.eps] * by, value)
+
+
+def is_bounded(row: Node) -> bool:
+    """Whether a row is a softmax or calls a function whose values have bounds on both sides."""
+    called = [TABLE[name].range for name in calls(row.form)] if row.form is not None else []
+    return row.op.distribution or any(isfinite(low) and isfinite(high) for low, high in called)
 
 
 class Objective:

@@ -120,3 +120,9 @@ def test_what_was_not_compared_is_listed(name: str, sizes: dict[str, int], unche
     model = load(name)
     report = verify_source(codegen(model, verify=False), model, sizes=sizes, trials=1)
     assert report.passed and report.unchecked == unchecked and report.rate == pytest.approx(2, abs=0.1)
+
+
+def test_the_slope_of_a_saturated_gate_rounds_as_1_does() -> None:
+    model = parse("dim T, N, D\ndata x: T x N x D, h[0]: N x D\nparam W: D x D\nfor t in 1..T:\n"
+                  "    i = sigmoid(x[t] @ W)\n    h[t] = i * h[t-1]\nloss L = mean(h[T]^2)")
+    assert "1 - i" in codegen(model)  # which has passed the check, at entries of 1e-14 that are off by one hundredth
