@@ -144,8 +144,11 @@ class Objective:
             self.change = None
 
     def off(self) -> float:
-        """How far off rounding leaves the results, beside their size."""
-        values = self.values({}, Rounding(DOUBLE, np.random.default_rng(0)))[0]
+        """How far off rounding leaves the results, beside their size; 0 where it decides on which side of a kink they
+        are, as it does of what is equal."""
+        values, gaps = self.values({}, Rounding(DOUBLE, np.random.default_rng(0)))
+        if crossed(self.start, gaps):
+            return 0.0
         pairs = [(np.abs(values[r.id] - self.base[r.id]), np.abs(self.base[r.id])) for r in self.rows]
         return max(float(np.max(gap, initial=0.0) / np.max(value, initial=1e-3)) for gap, value in pairs)
 

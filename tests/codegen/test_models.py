@@ -225,18 +225,18 @@ def test_the_loop_over_time_is_a_loop() -> None:
     text = codegen(parse(RNN))
     assert body(text, "forward").count("for t in range(T):") == 1
     assert body(text, "backward").count("for t in reversed(range(T)):") == 1
-    assert body(text, "backward").count("c.reshape(N * T, E).T @ da.reshape(N * T, H)") == 1
+    assert body(text, "backward").count("c.reshape(N * T, E).T @ dz_h.reshape(N * T, H)") == 1
     assert "range(" not in text.replace("range(T)", "").replace("arange(", "").replace("check_range(", "")
 
 
 def test_products_that_nothing_carried_enters_are_taken_out_of_the_loop() -> None:
     forward = body(codegen(parse(RNN)), "forward").splitlines()
     assert "    t1 = (c.reshape(N * T, E) @ W_e).reshape(T, N, H)" in forward
-    assert "        a_t = t1[t] + h_prev @ W_h + b" in forward
+    assert "        z_h_t = t1[t] + h_prev @ W_h + b" in forward
     backward = body(codegen(parse(RNN)), "backward").splitlines()
     assert backward.index("    W_h_T = W_h.T.copy()") < backward.index("    for t in reversed(range(T)):")
-    assert "        dh_prev = da_t @ W_h_T" in backward
-    assert "        a_t = c[t] @ W_e + h_prev @ W_h + b" in body(codegen(parse(RNN), level=0), "forward").splitlines()
+    assert "        dh_prev = dz_h_t @ W_h_T" in backward
+    assert "        z_h_t = c[t] @ W_e + h_prev @ W_h + b" in body(codegen(parse(RNN), level=0), "forward").splitlines()
 
 
 def test_the_states_before_each_step_are_not_stored_twice() -> None:

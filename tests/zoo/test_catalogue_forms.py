@@ -100,16 +100,16 @@ MATRIX = {
         "∂a_tanh/∂z_tanh": "1 − a_tanh²",
         "∂a_relu/∂z_relu": "1[z_relu > 0]",
         "∂a_gelu/∂z_gelu": "Φ(z_gelu) + z_gelu ⊙ φ(z_gelu)",
-        "∂g/∂h": "g ⊙ (1 − g)",
+        "∂g/∂z_g": "g ⊙ (1 − g)",
         "∂L/∂v": "∂L/∂GLU ⊙ g",
     },
-    "svm-hinge": {"δ_a": "δ_b ⊙ 1[a > 0]"},
+    "svm-hinge": {"δ_z": "δ_h ⊙ 1[z > 0]"},
     "rnn-lm": {
         "δ_z": "(o − onehot(target))/(T·N)",
-        "δ_aₜ": "δ_hₜ ⊙ (1 − hₜ^⊙2)",
-        "δ_hₜ₋₁^later": "δ_aₜ W_hᵀ",
-        "∂L/∂W_h": "Σ_t (∂L/∂W_h)_t | Σ_t hₜ₋₁ᵀ δ_aₜ",
-        "∂L/∂W_e": "Σ_t (∂L/∂W_e)_t | Σ_t cₜᵀ δ_aₜ",
+        "δ_z_hₜ": "δ_hₜ ⊙ (1 − hₜ^⊙2)",
+        "δ_hₜ₋₁^later": "δ_z_hₜ W_hᵀ",
+        "∂L/∂W_h": "Σ_t (∂L/∂W_h)_t | Σ_t hₜ₋₁ᵀ δ_z_hₜ",
+        "∂L/∂W_e": "Σ_t (∂L/∂W_e)_t | Σ_t cₜᵀ δ_z_hₜ",
     },
 }
 
@@ -152,15 +152,16 @@ INDEX = {
 }
 LAYER = {  # x and W, b, u of s = uᵀ tanh(W x + b)
     "∂s/∂u": "hᵀ",
-    "(∂s/∂u)ᵀ": "h",
+    "∇_u s": "h",
     "∂s/∂h": "uᵀ",
     "∂h/∂z": "diag(1 − h²)",
     "∂s/∂z": "∂s/∂h·∂h/∂z | uᵀ·diag(1 − h²)",
     "∂z/∂x": "W",
     "∂z/∂b": "I",
     "∂s/∂b": "∂s/∂h·∂h/∂z·∂z/∂b | uᵀ·diag(1 − h²)·I | δ_z",
-    "(∂s/∂b)ᵀ": "δ_zᵀ",
-    "∂s/∂W": "∂s/∂z·∂z/∂W | δ_zᵀ xᵀ",
+    "∇_b s": "δ_zᵀ",
+    "∂s/∂W": "∂s/∂z·∂z/∂W",
+    "∇_W s": "δ_zᵀ xᵀ",
     "∂s/∂x": "∂s/∂h·∂h/∂z·∂z/∂x | δ_z·W",
 }
 
