@@ -154,7 +154,8 @@ class Objective:
 
     def total(self, values: Mapping[int, Array]) -> Any:
         """The objective, of the values of all rows."""
-        return sum(np.sum(w * values[r.id]) for r, w in zip(self.rows, self.weights, strict=True))
+        with np.errstate(all="ignore"):  # outputs may be infinite, of both signs
+            return sum(np.sum(w * values[r.id]) for r, w in zip(self.rows, self.weights, strict=True))
 
     def at(self, leaf: Node, array: Array, change: Watch | None = None) -> tuple[Any, list[Gap]]:
         """The value when ``leaf`` holds ``array``, and the gaps to all kinks on the way."""
