@@ -21,6 +21,8 @@ from symbackprop.model.text import parse_alone
         ("sum(log(1 + exp(-y * (X @ w))))", "dim N, D, data y: N, X: N x D, param w: D"),
         ("x.T @ A @ x", "dim N, data x: N, param A: N x N"),
         ("softmax(q @ K.T / sqrt(8)) @ V", "dim N, D, H, param q: N, K: D x N, V: D x H"),
+        ("log(det(A))", "dim N, param A: N x N"),
+        ("x.T @ inv(A) @ x", "dim N, data x: N, param A: N x N"),
         ("mean(relu(X @ W + b), axis=0)", "dim N, D, H, data X: N x D, param W: D x H, b: H"),
         ("np.linalg.norm(A @ x - b)**2", "dim N, D, data x: D, param A: N x D, b: N"),
     ],

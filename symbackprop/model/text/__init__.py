@@ -61,7 +61,10 @@ def _read(text: str, where: str, name: str, relu0: Any,
 def parse_alone(text: str, relu0: Any = None, define: Mapping[str, str] | None = None) -> Model:
     """The model that an expression is, alone or behind equations with ``;`` between them: what is not declared is
     guessed, and stands in the model's ``remarks``. Raises a `ModelError`."""
-    written, remarks = guessed(text)
+    try:
+        written, remarks = guessed(text)
+    except ModelError as error:
+        raise error.at("<expression>") from None
     model = parse(written, "expression", "<expression>", relu0, define)
     model.remarks[:0] = [f"guessed: {remark}" for remark in remarks]
     return model

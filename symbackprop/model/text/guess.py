@@ -7,7 +7,7 @@ operators ask for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from symbackprop.core.functions.words import MODULES
@@ -130,9 +130,21 @@ class Shapes:
         return self._tried(expr, shapes)
 
     def _tried(self, expr: tree.Call, shapes: Sequence[Shape]) -> Shape:
-        """The shape that the function itself gives arrays of odd sizes; none where it takes no such arrays."""
+        """The shape that the function itself gives arrays of odd sizes, which are equal where it takes no others; none
+        where it takes no such arrays."""
         ends = list(dict.fromkeys(self._end(s) for shape in shapes for s in shape if isinstance(s, str)))
-        odd: dict[Size, int] = {s: 11 + 2 * k for k, s in enumerate(ends)}
+        for apart in (2, 0):
+            odd = {s: 11 + apart * k for k, s in enumerate(ends)}
+            found = self._of_odd(expr, shapes, odd)
+            if found is not None:
+                for s in ends if apart == 0 else ():
+                    self._equate(ends[0], s)
+                back = {number: self._end(s) for s, number in odd.items()}
+                return [back.get(size, size) for size in found]
+        return []
+
+    def _of_odd(self, expr: tree.Call, shapes: Sequence[Shape], odd: Mapping[Size, int]) -> list[int] | None:
+        """The shape of a call on arrays of these sizes; None where it takes none such."""
         trial = Model()
         args: list[tree.Expr] = []
         for k, (arg, shape) in enumerate(zip(expr.args, shapes, strict=True)):
@@ -142,9 +154,8 @@ class Shapes:
         try:
             row = Evaluator(ModelScope(trial)).row(tree.Call(expr.function, tuple(args), expr.options))
         except ModelError:
-            return []
-        back = {number: s for s, number in odd.items()}
-        return [back.get(int(s), int(s)) for s in row.shape]
+            return None
+        return [int(s) for s in row.shape]
 
     def _classes(self, target: tree.Expr, scores: Shape, shape: Shape) -> Shape:
         """One class for each row of scores: whole numbers below how many there are."""
