@@ -136,10 +136,12 @@ class Symbols:
         return r
 
     def name_closed(self, r: Rows, located: Iterable[Located | LoopMark], closed: Mapping[int, Node]) -> None:
-        """Gradients in closed form go by the names of those that the sweep has found."""
+        """Gradients in closed form go by the names of those that the sweep has found; what is older than that may stand
+        in it, as inv(A) does in 1/a·a·inv(A)."""
         for s in located:
             total = s.step.total if isinstance(s, Located) else None
-            if total is not None and total.id in r.symbols and total.id in closed:
+            known = total is not None and total.id in r.symbols and total.id in closed
+            if total is not None and known and closed[total.id].id > total.id:
                 r.symbols.setdefault(closed[total.id].id, r.symbols[total.id])
 
     def sym(self, name: str, row: Node | None = None) -> Sym:

@@ -17,6 +17,7 @@ import numpy as np
 from symbackprop.core.facts import is_view, kind
 from symbackprop.core.formula import calls
 from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.loops import with_bodies
 from symbackprop.core.scalars import TABLE
 from symbackprop.verify.interpreter import Array, Program, Sizes, Step, Watch
 from symbackprop.verify.kinks import Gap, Gaps, crossed, on_kinks, stated, switches_of, touched
@@ -99,6 +100,13 @@ class Rounding:
         return np.where(value != 0, value * (1 + self.eps * by) + SMALLEST[self.eps] * by, value)
 
 
+def equated(rows: Sequence[Node]) -> set[int]:
+    """The rows that others are computed from which ask whether two numbers are equal."""
+    asked = [a for row in with_bodies(rows[0].graph.topological(rows)) for s in switches_of(row)
+             if "==" in (s.no, s.yes) for a in row.args]
+    return {row.id for row in rows[0].graph.topological(asked)} if asked else set()
+
+
 def is_bounded(row: Node) -> bool:
     """Whether a row is a softmax or calls a function whose values have bounds on both sides."""
     called = [TABLE[name].range for name in calls(row.form)] if row.form is not None else []
@@ -144,11 +152,8 @@ class Objective:
             self.change = None
 
     def off(self) -> float:
-        """How far off rounding leaves the results, beside their size; 0 where it decides on which side of a kink they
-        are, as it does of what is equal."""
-        values, gaps = self.values({}, Rounding(DOUBLE, np.random.default_rng(0)))
-        if crossed(self.start, gaps):
-            return 0.0
+        """How far off rounding leaves the results, beside their size; what is asked to be equal does not round."""
+        values = self.values({}, Rounding(DOUBLE, np.random.default_rng(0), equated(self.rows)))[0]
         pairs = [(np.abs(values[r.id] - self.base[r.id]), np.abs(self.base[r.id])) for r in self.rows]
         return max(float(np.max(gap, initial=0.0) / np.max(value, initial=1e-3)) for gap, value in pairs)
 

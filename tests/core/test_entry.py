@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import sympy as sp
 
+from symbackprop import Model, derive
+from symbackprop.core import facts
 from symbackprop.core.entry import RESULT, At, Digit, Indices, Letter, Place, Term, Terms, jacobian
 from symbackprop.core.ops.elementwise import evaluate_expr
 from symbackprop.core.registry import LEAVES, OPS, Op, Sample
@@ -133,3 +135,9 @@ def _some(shape: tuple[int, ...], terms: Terms, most: int = 200) -> list[tuple[i
     work = max([1, *[prod(int(x.size) for x in t.summed) for t in terms]])
     places = list(np.ndindex(*shape))
     return places[:: max(1, len(places) // max(2, min(most, 4000 // work)))]
+
+
+@pytest.mark.parametrize("formula", ["x[0]^2", "sum(reshape(x, (1, N, 1))^2)", "sum(x[None]^2)", "(x[:1] @ x[1:2])^2"])
+def test_the_kind_of_entries_is_known_whatever_is_asked_first(formula: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "_KINDS", {})
+    assert derive(Model.parse(f"dim N\nparam x: N\nloss L = {formula}")).gradients["x"].shape

@@ -49,8 +49,8 @@ def _matrices(name: str, cut: int = 0, more: int = 0) -> Callable[[Any, tuple[No
 
 
 def _over_matrices(g: Node) -> Node:
-    """One number for every matrix, with the two axes of matrices."""
-    return build.reshape(g, (*g.shape, ONE, ONE))
+    """One number for every matrix, with the two axes of matrices; that of a single one as it is."""
+    return build.reshape(g, (*g.shape, ONE, ONE)) if g.shape else g
 
 
 def _shows(name: str) -> Callable[[Node, Sequence[Math]], Math]:

@@ -60,8 +60,8 @@ def _entry_reshape(shape: Shape, shapes: Sequence[Shape], index: Indices) -> Ter
         count = place(*[(sp.Mul(*[d for d, _ in parts[k + 1 :]]), i) for k, (_, i) in enumerate(parts)])
         digits += [Digit(count, sp.Mul(*sizes[k + 1 :]), d if k else None) if len(sizes) > 1 else count
                    for k, d in enumerate(sizes)]
-    rest = iter(digits)
-    return [term(At(0, tuple([sp.S.Zero if is_one(d) else next(rest) for d in shapes[0]])))]
+    rest = iter(digits)  # fewer where only what kind of entries these are is asked, of sizes that do not fit
+    return [term(At(0, tuple([sp.S.Zero if is_one(d) else next(rest, sp.S.Zero) for d in shapes[0]])))]
 
 
 def _blocks(source: Sequence[Dim], target: Sequence[Dim]) -> list[tuple[slice, slice]]:
