@@ -29,7 +29,7 @@ class SymbackpropError(Exception):
         return str(self)
 
 
-MOST = 10  # errors that are told of one text
+MOST, ENOUGH = 10, 100  # errors that are told of one text, and of equations that are looked for
 
 
 class ModelError(SymbackpropError):
@@ -64,7 +64,8 @@ class ModelError(SymbackpropError):
         found = [self, *self.others[: MOST - 1]]
         texts = ["\n".join([str(error), *[f"    {line}" for line in error.shown]]) for error in found]
         more = 1 + len(self.others) - len(found)
-        return "\nerror: ".join(texts) + (f"\n… and {more} more" if more else "")
+        counted = f"{more} more" if more < ENOUGH - MOST else f"at least {more} more"
+        return "\nerror: ".join(texts) + (f"\n… and {counted}" if more else "")
 
     def __str__(self) -> str:
         prefix = f"{self.where}: " if self.where else ""
@@ -128,10 +129,14 @@ def _alike(word: str, known: str) -> bool:
     return all(a.isdigit() and b.isdigit() for a, b in zip(word, known, strict=True) if a != b)
 
 
+def suggested(near: str) -> str:
+    """`` Did you mean …?`` of a word that may be meant, else the empty string."""
+    return f" Did you mean {near!r}?" if near else ""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` Did you mean …?`` when a known word is close, else the empty string."""
-    near = nearest(word, known)
-    return f" Did you mean {near!r}?" if near else ""
+    return suggested(nearest(word, known))
 
 
 def said(error: BaseException) -> str:

@@ -80,7 +80,7 @@ class Model:
         self.place = ""  # the file and line of model text that is read
         self.notation_of: dict[str, str] = {}
         self.notes: list[str] = []
-        self.remarks: list[str] = []  # how lines of its text were read that could be meant otherwise
+        self._remarks: dict[str, None] = {}
         self.example: dict[str, object] = {}
         self.params: dict[str, Node] = {}
         self.inputs: dict[str, Node] = {}
@@ -267,6 +267,16 @@ class Model:
         """What gradients are taken of: parameters and inputs, in order of declaration."""
         names = [s.name for s in self.statements if s.keyword in ("param", "input")]
         return {n: self.graph.names[n] for n in names}
+
+    @property
+    def remarks(self) -> list[str]:
+        """How lines of its text were read that could be meant otherwise."""
+        return list(self._remarks)
+
+    def remark(self, text: str, first: bool = False) -> None:
+        """Add a remark, last or ``first``; each is said once."""
+        self._remarks = {text: None, **self._remarks} if first else self._remarks
+        self._remarks.setdefault(text)
 
     def results(self) -> list[Node]:
         """The loss, or the outputs."""

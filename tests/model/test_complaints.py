@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
+
 import pytest
 
 from symbackprop.errors import ModelError
@@ -59,6 +62,15 @@ def test_all_errors_at_once_and_none_that_follows_from_another() -> None:
 def test_many_errors_are_counted() -> None:
     lines = told("".join(f"Z{k} = Y\n" for k in range(15)))
     assert sum("is not declared" in line for line in lines) == 10 and lines[-1] == "… and 5 more"
+
+
+@pytest.mark.parametrize("line", ["a{0} = q{0}", "a{0} = a{1} + q{0}", "a = = {0}", "a{0} = ln(b)", "b2 = b2 + 1"])
+def test_thousands_of_lines_that_are_mended_or_wrong_take_no_longer_than_others(line: str) -> None:
+    text = "\n".join([HEAD + "b2 = b", *[line.format(k, k + 1) for k in range(8000)], "loss L = sum(b)"])
+    began = time.process_time()
+    with suppress(ModelError):
+        Model.parse(text)
+    assert time.process_time() - began < 3
 
 
 def test_a_caret_stays_in_sight_of_a_long_line() -> None:

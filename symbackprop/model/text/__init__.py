@@ -62,11 +62,11 @@ def parse_alone(text: str, relu0: Any = None, define: Mapping[str, str] | None =
     """The model that an expression is, alone or behind equations with ``;`` between them: what is not declared is
     guessed, and stands in the model's ``remarks``. Raises a `ModelError`."""
     try:
-        written, remarks = guessed(text)
+        written, guess = guessed(text)
     except ModelError as error:
         raise error.at("<expression>") from None
     model = parse(written, "expression", "<expression>", relu0, define)
-    model.remarks[:0] = [f"guessed: {remark}" for remark in remarks]
+    model.remark(f"guessed: {guess}", first=True)
     return model
 
 

@@ -12,7 +12,7 @@ from symbackprop.core.facts import is_repeated
 from symbackprop.core.graph import SIMPLEX, Node
 from symbackprop.core.reverse import grad
 from symbackprop.core.shapes import MAX_DIM
-from symbackprop.errors import ModelError, NameProblem, ShapeError, UsageError, did_you_mean, nearest
+from symbackprop.errors import ENOUGH, ModelError, NameProblem, ShapeError, UsageError, did_you_mean, nearest, suggested
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_notation
 from symbackprop.model.text import tree
@@ -47,7 +47,8 @@ class Builder:
     def run(self) -> Model:
         """All statements, then what holds of the whole."""
         for statement in self.statements:
-            self._attempt(statement)
+            if len(self.errors) < ENOUGH:
+                self._attempt(statement)
         if not self.errors:
             try:
                 with located(self.source):
@@ -68,9 +69,10 @@ class Builder:
                 self.scope = self.top
                 self.top.counters.clear()
                 self.top.locals.clear()
-        graph = self.model.graph
-        known = {*graph.names, *graph.functions, *self.model.sizes, *self.top.loops, *self.top.families}
-        self.unknown |= {name for s in _flat([statement]) for name in _defines(s)} - known
+        graph, model, top = self.model.graph, self.model, self.top
+        known = (graph.names, graph.functions, model.sizes, top.loops, top.families)
+        names = {name for s in _flat([statement]) for name in _defines(s)}
+        self.unknown |= {name for name in names if not any(name in those for those in known)}
 
     def apply(self, statement: tree.Statement) -> None:
         """One statement; what goes wrong is located on its line."""
@@ -315,8 +317,7 @@ def _not_a_dimension(name: str, scope: Scope) -> NameProblem:
     if name in scope.graph.names:
         return NameProblem(f"{name!r} is an array, not a dimension")
     near = nearest(name[:40], scope.model.sizes)
-    hint = f" Did you mean {near!r}?" if near else ""
-    says = f"the dimension {name[:40]!r} is not declared; write `dim {name[:40]}` above.{hint}"
+    says = f"the dimension {name[:40]!r} is not declared; write `dim {name[:40]}` above.{suggested(near)}"
     return NameProblem(says, instead=near)
 
 

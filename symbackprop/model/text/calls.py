@@ -19,7 +19,7 @@ from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.names import unprimed
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import MAX_DIM, shape_text
-from symbackprop.errors import ModelError, NameProblem, nearest
+from symbackprop.errors import ModelError, NameProblem, nearest, suggested
 from symbackprop.model.text.known_numbers import short, whole
 
 Value = Any
@@ -99,8 +99,8 @@ def known_callee(name: str, graph: Graph) -> Callee:
         return found
     shown, known = name[:40], [*function_names(), *graph.functions]
     near = nearest(shown, known)
-    hint = f"Did you mean {near!r}?" if near else f"An abstract one is declared above: function {shown}"
-    raise NameProblem(f"no function {shown!r}. {hint}", near=name, instead=near)
+    hint = suggested(near) or f" An abstract one is declared above: function {shown}"
+    raise NameProblem(f"no function {shown!r}.{hint}", near=name, instead=near)
 
 
 def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, Value]) -> Value:
@@ -115,8 +115,7 @@ def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, 
     except TypeError as error:
         unknown = next((k for k in options if k not in found.signature.parameters), "")
         near = nearest(unknown[:40], found.signature.parameters) if unknown else ""
-        hint = f" Did you mean {near!r}?" if near else ""
-        reason = f"no argument {unknown[:40]!r}.{hint}" if unknown else str(error)
+        reason = f"no argument {unknown[:40]!r}.{suggested(near)}" if unknown else str(error)
         says = f"{found.name}: {reason}; it is called as {found.usage()}"
         raise ModelError(says, near=unknown, instead=near) from None
     positional, named = _checked(found, bound.arguments, graph)

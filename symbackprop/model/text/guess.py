@@ -31,7 +31,7 @@ Size = str | int
 Shape = list[Size]
 
 
-def guessed(text: str) -> tuple[str, list[str]]:
+def guessed(text: str) -> tuple[str, str]:
     """The model text of an expression, with equations in front of it perhaps, ``;`` between them; and what to tell."""
     *equations, last = [line.strip() for line in text.replace("\n", ";").split(";") if line.strip()] or [""]
     names = {e.target.name for e in _equations(equations)}
@@ -45,7 +45,7 @@ def guessed(text: str) -> tuple[str, list[str]]:
     result = next((n for n in letters if n not in leaves and n not in names), _RESULT)
     declared = list(_declared(leaves, shapes))
     told = ", ".join(declared) or "nothing has to be declared"
-    return "\n".join([*declared, *equations, f"{role} {result} = {last}"]), [told]
+    return "\n".join([*declared, *equations, f"{role} {result} = {last}"]), told
 
 
 def _equations(lines: Sequence[str]) -> list[tree.Equation]:

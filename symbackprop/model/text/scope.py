@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
@@ -12,7 +12,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.indexing import getitem
 from symbackprop.core.loops import stack_of
 from symbackprop.core.shapes import dim, same
-from symbackprop.errors import ModelError, NameProblem, nearest
+from symbackprop.errors import ModelError, NameProblem, nearest, suggested
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_name, python_name
 from symbackprop.model.text import tree
@@ -109,9 +109,7 @@ class Scope:
 
     def remark(self, text: str) -> None:
         """Said once a line."""
-        said = f"{self.model.place}: {text}"
-        if said not in self.model.remarks:
-            self.model.remarks.append(said)
+        self.model.remark(f"{self.model.place}: {text}")
 
     def offset(self, item: tree.Expr) -> int:
         """1 where the counter of a literal loop is part of an index into an array: counters count from 1."""
@@ -180,6 +178,7 @@ class ModelScope(Scope):
         self.lines: dict[str, int] = {}
         self.line, self.declares_arrays = 0, False
         self.now: dict[str, str] = {}
+        self.next: dict[str, Iterator[int]] = {}
         self.defined_later: Callable[[str], str] = lambda name: ""
 
     def own(self, name: str) -> Node | None:
@@ -200,7 +199,8 @@ class ModelScope(Scope):
 
     def rename(self, keyword: str, name: str, row: Node) -> None:
         """Another value for a name: it is a name of its own, which the old one stands for from here on."""
-        other = next(n for k in count(2) if (n := f"{name}_{k}") not in self.lines and n not in self.families)
+        free = (n for k in self.next.setdefault(name, count(2)) if (n := f"{name}_{k}") not in self.lines)
+        other = next(n for n in free if n not in self.families)
         getattr(self.model, keyword)(self.claim(other), row)
         self.now[name] = other
         self.remark(f"{name} has a value already, from line {self.lines[name]}: from here on it is {other}")
@@ -237,4 +237,4 @@ class ModelScope(Scope):
             return f"{shown} is a function: write {shown}(…)", ""
         known = [*self.graph.names, *self.model.sizes, *self.others, *self.loops, *self.families]
         near = nearest(shown, known) or nearest(shown, function_names())
-        return f"{shown!r} is not declared." + (f" Did you mean {near!r}?" if near else ""), near
+        return f"{shown!r} is not declared.{suggested(near)}", near

@@ -8,7 +8,7 @@ from typing import TypeVar
 import sympy as sp
 
 from symbackprop.core.graph import STATED
-from symbackprop.errors import ModelError, nearest
+from symbackprop.errors import ModelError, nearest, suggested
 from symbackprop.model.text import tree
 from symbackprop.model.text.expressions import expression, size
 from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, STRING, Cursor, Line, found, logical_lines, problem
@@ -156,7 +156,7 @@ def _stated(c: Cursor) -> str:
         return ""
     near = nearest(c.now.text, STATED)
     if c.now.text not in STATED and near:
-        raise c.now.problem(f"{c.now.text!r} is nothing that can be stated of an array. Did you mean {near!r}?", near)
+        raise c.now.problem(f"{c.now.text!r} is nothing that can be stated of an array.{suggested(near)}", near)
     return c.take().text if c.now.text in STATED else ""
 
 
@@ -251,5 +251,4 @@ def _not_a_statement(word: str, after: str) -> tuple[str, str]:
         return _FOREIGN[word], ""
     shown = word if len(word) <= 30 else word[:30] + "…"
     near = nearest(word, KEYWORDS) if len(word) <= 30 else ""
-    hint = f" Did you mean {near!r}?" if near else ""
-    return f"{shown!r} followed by {after} begins neither a declaration nor an equation.{hint}", near
+    return f"{shown!r} followed by {after} begins neither a declaration nor an equation.{suggested(near)}", near
