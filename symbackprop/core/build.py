@@ -359,6 +359,18 @@ def one_hot_along(index: Node, axis: int, size: Dim) -> Node:
     return row
 
 
-def squeeze(a: Node, axis: int) -> Node:
-    """Without an axis of size 1."""
-    return reshape(a, (*a.shape[:axis], *a.shape[axis + 1 :]))
+def squeeze(a: Node, axis: Axis = None) -> Node:
+    """Without these axes, which are of size 1; without all such axes where none is given."""
+    gone = [k for k, d in enumerate(a.shape) if is_one(d)] if axis is None else normalise_axes(axis, a.ndim)
+    wide = [k for k in gone if not is_one(a.shape[k])]
+    if wide:
+        raise ShapeError(f"squeeze: axis {wide[0]} of {label(a)} ({shape_text(a.shape)}) is not of size 1")
+    return reshape(a, [d for k, d in enumerate(a.shape) if k not in gone])
+
+
+def swapaxes(a: Node, first: int, second: int) -> Node:
+    """Two axes in each other's place."""
+    order = list(range(a.ndim))
+    one, other = normalise_axis(first, a.ndim), normalise_axis(second, a.ndim)
+    order[one], order[other] = other, one
+    return transpose(a, order)

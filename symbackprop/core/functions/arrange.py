@@ -12,7 +12,7 @@ from symbackprop.core.functions.calls import function, graph_of, plain
 from symbackprop.core.graph import FLOAT, Node, Operand, label
 from symbackprop.core.ops import OPS
 from symbackprop.core.registry import known
-from symbackprop.core.shapes import Axis, DimLike, as_shape, is_one, normalise_axis, same_shape, shape_text
+from symbackprop.core.shapes import Axis, DimLike, as_shape, normalise_axis, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 
@@ -76,6 +76,9 @@ def reshape(a: Node, *shape: Any) -> Node:
 
 OF_OPS: dict[str, Callable[..., Node]] = {
     "transpose": build.transpose,
+    "swapaxes": build.swapaxes,
+    "expand_dims": build.expand,
+    "squeeze": build.squeeze,
     "take_along_axis": build.take_along,
     "put_along_axis": build.put_along,
     "scatter_add": build.scatter_add,
@@ -177,35 +180,6 @@ def pick(a: Node, index: Node) -> Node:
         )
     chosen = build.take_along(a, build.expand(index, -1), -1)
     return build.reshape(chosen, index.shape)
-
-
-@plain
-def expand_dims(a: Node, axis: int) -> Node:
-    """A new axis of size 1."""
-    return build.expand(a, axis)
-
-
-@plain
-def squeeze(a: Node, axis: Axis = None) -> Node:
-    """Without these axes of size 1; without all of them where none is given."""
-    axes = range(a.ndim) if axis is None else [normalise_axis(k, a.ndim) for k in _axes(axis)]
-    wide = [k for k in axes if axis is not None and not is_one(a.shape[k])]
-    if wide:
-        raise ShapeError(f"squeeze: axis {wide[0]} of {label(a)} ({shape_text(a.shape)}) is not of size 1")
-    return build.reshape(a, [d for k, d in enumerate(a.shape) if k not in axes or not is_one(d)])
-
-
-def _axes(axis: Axis) -> Sequence[int]:
-    return [axis] if isinstance(axis, int) else axis or ()
-
-
-@plain
-def swapaxes(a: Node, first: int, second: int) -> Node:
-    """Two axes in each other's place."""
-    order = list(range(a.ndim))
-    one, other = normalise_axis(first, a.ndim), normalise_axis(second, a.ndim)
-    order[one], order[other] = order[other], order[one]
-    return build.transpose(a, order)
 
 
 @plain

@@ -89,17 +89,12 @@ def attention(q: Node, k: Node, v: Node, causal: bool = False) -> Node:
 
     With ``causal`` a query sees the keys up to its own place (Vaswani et al. 2017).
     """
-    scores = hint(build.matmul(q, _swap_last(k)) / sp.sqrt(q.shape[-1]), SCORES)
+    scores = hint(build.matmul(q, build.swapaxes(k, -1, -2)) / sp.sqrt(q.shape[-1]), SCORES)
     return build.matmul(_weights(scores, causal), v)
 
 
 def _weights(scores: Node, causal: bool) -> Node:
     return hint(build.softmax(hint(_masked(scores), "S_mask") if causal else scores, -1), "P P_att")
-
-
-def _swap_last(a: Node) -> Node:
-    order = list(range(a.ndim))
-    return build.transpose(a, [*order[:-2], order[-1], order[-2]])
 
 
 def _masked(scores: Node) -> Node:

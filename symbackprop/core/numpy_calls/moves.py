@@ -13,7 +13,7 @@ from symbackprop.core import functions as F
 from symbackprop.core.graph import Node
 from symbackprop.core.numpy_calls.table import TABLE, flat, named, rows
 from symbackprop.core.ops.views import flip
-from symbackprop.core.shapes import Shape, as_shape, is_one, normalise_axes, normalise_axis, size_of
+from symbackprop.core.shapes import Shape, as_shape, normalise_axis, size_of
 from symbackprop.errors import ShapeError, UsageError
 
 
@@ -31,10 +31,7 @@ def reshape(a: Node, shape: Any = None, order: str = "C", *, newshape: Any = Non
 
 @named("swapaxes")
 def swapaxes(a: Node, axis1: int, axis2: int) -> Node:
-    order = list(range(a.ndim))
-    first, second = normalise_axis(axis1, a.ndim), normalise_axis(axis2, a.ndim)
-    order[first], order[second] = second, first
-    return build.transpose(a, order)
+    return build.swapaxes(a, axis1, axis2)
 
 
 @named("moveaxis")
@@ -57,10 +54,7 @@ def expand_dims(a: Node, axis: Any) -> Node:
 
 @named("squeeze")
 def squeeze(a: Node, axis: Any = None) -> Node:
-    gone = [k for k, d in enumerate(a.shape) if is_one(d)] if axis is None else normalise_axes(axis, a.ndim)
-    if not all(is_one(a.shape[k]) for k in gone):
-        raise ShapeError("np.squeeze takes away axes of size 1 only")
-    return build.reshape(a, tuple(d for k, d in enumerate(a.shape) if k not in gone))
+    return build.squeeze(a, axis)
 
 
 @named("atleast_1d")

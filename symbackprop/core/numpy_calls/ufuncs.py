@@ -12,7 +12,7 @@ from symbackprop.core.numpy_calls.table import TABLE, named, rows
 
 FUNCTIONS = {"exp", "log", "log1p", "expm1", "sqrt", "sign", "sin", "cos", "tan", "sinh", "cosh", "tanh",
              "floor", "ceil", "trunc", "remainder", "square", "exp2", "log2", "log10", "maximum", "minimum", "equal",
-             "not_equal", "greater", "greater_equal", "less", "less_equal"}
+             "not_equal", "greater", "greater_equal", "less", "less_equal", "negative"}
 TABLE.update({name: F.FUNCTIONS[name] for name in FUNCTIONS})
 TABLE.update(dict.fromkeys(("absolute", "fabs"), F.FUNCTIONS["abs"]))
 TABLE.update({f"arc{name}": F.FUNCTIONS[f"a{name}"] for name in ("sin", "cos", "tan", "tan2", "sinh", "cosh", "tanh")})
@@ -24,7 +24,6 @@ def _binary(name: str, rule: Callable[[Node, Node], Any]) -> None:
 
 
 TABLE |= {
-    "negative": lambda x: -x,
     "positive": lambda x: x,
     "reciprocal": lambda x: 1 / x,
     "logical_not": lambda x: F.pointwise.equal(x, 0),

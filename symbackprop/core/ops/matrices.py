@@ -26,8 +26,7 @@ SYMMETRISED = "of a matrix that is not symmetric the symmetric part (A + Aᵀ)/2
 
 def swapped(a: Node) -> Node:
     """Aᵀ: the last two axes changed."""
-    order = list(range(a.ndim))
-    return build.transpose(a, [*order[:-2], order[-1], order[-2]])
+    return build.swapaxes(a, -1, -2)
 
 
 def _symmetric(a: Node) -> Node:
