@@ -6,11 +6,11 @@ mistake is compared with the answer in numbers (`numeric_sweep`), and only the o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import sympy as sp
@@ -406,6 +406,7 @@ def _everywhere(members: Sequence[Candidate]) -> Candidate:
 # -- one mistake in the formula of a local derivative
 
 
+Told = TypeVar("Told")
 ACTIVATIONS = ("tanh", "sigmoid", "relu", "softplus", "exp", "log", "sin", "cos", "sqrt", "normal_cdf")
 
 
@@ -429,15 +430,22 @@ def variants(form: f.Formula) -> Iterator[Variant]:
 
 
 def _all(form: f.Formula) -> Iterator[Variant]:
-    yield from _here(form)
+    for whole, variant in in_one_place(form, lambda part: ((v.form, v) for v in _here(part))):
+        yield replace(variant, form=whole)
+
+
+def in_one_place(form: f.Formula, here: Callable[[f.Formula], Iterable[tuple[f.Formula, Told]]]
+                 ) -> Iterator[tuple[f.Formula, Told]]:
+    """A formula with one part as ``here`` gives it, and what that says of it."""
+    yield from here(form)
     parts = f.children(form)
     for k, part in enumerate(parts):
-        for inner in _all(part):
+        for inner, told in in_one_place(part, here):
             try:
-                whole = f.rebuild(form, (*parts[:k], inner.form, *parts[k + 1 :]))
+                whole = f.rebuild(form, (*parts[:k], inner, *parts[k + 1 :]))
             except ModelError:
                 continue
-            yield replace(inner, form=whole)
+            yield whole, told
 
 
 def _here(form: f.Formula) -> Iterator[Variant]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -223,7 +223,7 @@ class Diagnosis:
         return None
 
     def _explains(self, swaps: Swaps) -> bool:
-        return self.agrees(lambda k: self.sweeps[k].gradient(swaps))
+        return self.agrees(self._with(swaps))
 
     def one_mistake(self) -> Finding | None:
         """One that leaves the gradients right that were returned right comes before one that does not."""
@@ -347,26 +347,30 @@ class Diagnosis:
                 continue
             if not self.spend():
                 return None
-            extra = self._constant_beside(candidate.swaps)
+            extra = self._constant_beside(self._with(candidate.swaps))
             if extra is not None:
                 return _two(candidate.tell(), extra)
         return None
 
-    def _constant_beside(self, swaps: Swaps) -> Finding | None:
-        """The constant that is wrong besides some mistakes."""
+    def _with(self, swaps: Swaps) -> Callable[[int], Array]:
+        """The right gradient with some mistakes, at each point worked out once."""
+        return cache(lambda k: self.sweeps[k].gradient(swaps))
+
+    def _constant_beside(self, values: Callable[[int], Array]) -> Finding | None:
+        """The constant that is wrong besides the mistakes in some values."""
         try:
-            if ratio(self.pairs[self.telling], self.sweeps[self.telling].gradient(swaps)) is None:
+            if ratio(self.pairs[self.telling], values(self.telling)) is None:
                 return None
-            return self._multiple([s.gradient(swaps) for s in self.sweeps], any_number=False)
+            return self._multiple([values(k) for k in range(len(self.sweeps))], any_number=False)
         except (ValueError, IndexError):
             return None
 
     def _both(self, a: Candidate, b: Candidate) -> Finding | None:
         """Two mistakes, and perhaps a constant that is wrong besides them."""
-        swaps = {**a.swaps, **b.swaps}
-        if self._explains(swaps):
+        values = self._with({**a.swaps, **b.swaps})
+        if self.agrees(values):
             return _two(a.tell(), b.tell())
-        extra = self._constant_beside(swaps)
+        extra = self._constant_beside(values)
         return None if extra is None else _several([a.tell(), b.tell(), extra])
 
     def _is_multiple(self, shadow: Array) -> bool:

@@ -13,9 +13,8 @@ from symbackprop.core.graph import Node
 from symbackprop.core.scalars import AT_ZERO, TABLE
 from symbackprop.core.shapes import same_shape
 from symbackprop.derive.record import Edge
-from symbackprop.errors import ModelError
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.derivation_mistakes import ACTIVATIONS, Candidate, Place, Swap, replaced, variants
+from symbackprop.grade.derivation_mistakes import ACTIVATIONS, Candidate, Place, Swap, in_one_place, replaced, variants
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array
@@ -43,26 +42,23 @@ def complements(place: Place) -> Iterator[Candidate]:
     if consumer.form is None:
         return
     right = consumer.attr.partial(place.edge.index)
-    for wrong, old, new in _complements(right):
+    for wrong, (old, new) in _complements(right):
         texts = [place.reference.written(x, consumer.args, consumer) for x in (right, new, old)]
         says = f"in {place.factor} = {texts[0]}, {texts[1]} stands where {texts[2]} belongs"
-        swap = _local(wrong)
+        swap = _formula(wrong)
         pattern = ("complement", consumer.attr, place.edge.index, wrong)
         yield Candidate(m.WRONG_FACTOR, told(m.WRONG_FACTOR, says, place.factor), {place.edge: swap}, 0, (pattern,), 29)
 
 
-def _complements(form: f.Formula) -> Iterator[tuple[f.Formula, f.Formula, f.Formula]]:
-    """(whole formula, the part that was there, what stands there now)"""
-    other = _complement(form)
-    if other is not None:
-        yield other, form, other
-    parts = f.children(form)
-    for k, part in enumerate(parts):
-        for inner, old, new in _complements(part):
-            try:
-                yield f.rebuild(form, (*parts[:k], inner, *parts[k + 1 :])), old, new
-            except ModelError:
-                continue
+def _complements(form: f.Formula) -> Iterator[tuple[f.Formula, tuple[f.Formula, f.Formula]]]:
+    """(whole formula, (the part that was there, what stands there now))"""
+
+    def here(part: f.Formula) -> Iterator[tuple[f.Formula, tuple[f.Formula, f.Formula]]]:
+        other = _complement(part)
+        if other is not None:
+            yield other, (part, other)
+
+    return in_one_place(form, here)
 
 
 def _complement(form: f.Formula) -> f.Formula | None:
@@ -74,13 +70,9 @@ def _complement(form: f.Formula) -> f.Formula | None:
     return None
 
 
-def _local(form: f.Formula) -> Swap:
-    return lambda sweep, edge, up: sweep.times(edge, up, sweep.formula(form, edge.consumer.args, edge.consumer))
-
-
 def guided(place: Place) -> Iterator[Candidate]:
     """A ReLU mask made of the gradient from above."""
-    if place.edge.consumer.attr is not None and getattr(place.edge.consumer.attr, "head", None) == "relu":
+    if place.edge.consumer.head == "relu":
         name = place.reference.name(place.edge.argument)
         says = f"the ReLU mask of d{name} is made of the upstream gradient, where {name} > 0 belongs"
         yield candidate(place, m.SUBSTITUTION, says, lambda s, e, up: up * (up > 0), 24)
@@ -118,15 +110,7 @@ def _leaves(form: f.Formula, consumer: Node) -> Iterator[tuple[f.Formula, Node]]
 
 def _once(form: f.Formula, old: f.Formula, new: f.Formula) -> Iterator[f.Formula]:
     """The formula with one occurrence of a leaf as another."""
-    if form is old or form == old:
-        yield new
-    parts = f.children(form)
-    for k, part in enumerate(parts):
-        for inner in _once(part, old, new):
-            try:
-                yield f.rebuild(form, (*parts[:k], inner, *parts[k + 1 :]))
-            except ModelError:
-                continue
+    return (whole for whole, _ in in_one_place(form, lambda part: [(new, None)] if part == old else []))
 
 
 def _with_gradient(form: f.Formula) -> Swap:

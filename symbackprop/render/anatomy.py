@@ -48,8 +48,7 @@ class Anatomy:
         given = options.values
         self.numbers = None if given is None else Numbers(derivation, given, options.sizes, digits)
         self.name, self.view = view, VIEWS[view]
-        self.context = Context(derivation, self.rows, self.located, self.forward.numbers, self.numbers, options.layout,
-                               self.view.entries)
+        self.context = Context(derivation, self.rows, self.located, self.forward.numbers, self.numbers, options.layout)
         self.writer = self.view.make(self.context)
         plain = not self.view.entries and not self.view.rows
         self.closed_lines = ClosedLines(self.context, self.closed, self.writer, plain)

@@ -30,8 +30,8 @@ class Context:
     """Shared by the views of one document."""
 
     def __init__(self, derivation: Derivation, rows: Rows, located: Iterable[Located | LoopMark],
-                 equations: Mapping[int, int], numbers: Numbers | None, layout: str, by_entry: bool = False) -> None:
-        self.derivation, self.rows, self.equations, self.by_entry = derivation, rows, equations, by_entry
+                 equations: Mapping[int, int], numbers: Numbers | None, layout: str) -> None:
+        self.derivation, self.rows, self.equations = derivation, rows, equations
         self.numbers, self.layout = numbers, layout
         self.located = list(located)
         self.steps = [x for x in self.located if isinstance(x, Located)]

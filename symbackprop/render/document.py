@@ -191,7 +191,7 @@ def going_on(before: Math, after: Math) -> Math:
     return after if text(before) == text(after) else Relation(before, "=", after)
 
 
-def listed(items: Iterable[Math]) -> Prose:
+def listed(items: Iterable[Math | Ref]) -> Prose:
     """Things with commas between, or none."""
     return tuple([x for m in items for x in (", ", m)][1:]) or ("nothing",)
 

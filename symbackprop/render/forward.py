@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import replace
 
 import sympy as sp
 
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import AtStep, Listed, Math, Num, Range, Sym, equal
 from symbackprop.core.names import Name, parse_name
@@ -15,7 +15,7 @@ from symbackprop.core.ops.loop import base
 from symbackprop.core.registry import text_of
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.context import Context
-from symbackprop.render.document import Equation, Line, Prose, Ref
+from symbackprop.render.document import Equation, Line, Prose, Ref, listed
 from symbackprop.render.entries import Entries, index_of
 from symbackprop.render.rows import Rows
 from symbackprop.render.symbols import Kept, kept_values
@@ -38,7 +38,10 @@ class Forward:
         found: dict[int, tuple[Node, list[int]]] = {}
         told: set[int] = set()
         for call in [self.derivation.model.graph.nodes[i] for i in sorted(self.derivation.expanded)]:
-            numbers = sorted([self.numbers[x.id] for x in inside(call) if x.id in self.numbers])
+            assert call.origin is not None
+            known = {a.id for a in call.origin.args if isinstance(a, Node)}
+            inside = arguments_first([call], lambda row: row.args, known)  # what the call has made of its arguments
+            numbers = sorted([self.numbers[x.id] for x in inside if x.id in self.numbers])
             own = [k for k in numbers if k not in told]
             if len(numbers) > 1 and own:
                 found[own[0]] = (call, numbers)
@@ -73,7 +76,7 @@ class Forward:
             line = Line("loop", None, loop_range(context.rows, row.attr), ("loop",), "for")
             return Equation(number, f"loop-{number}", anchor, line, None, depth=depth)
         r, value = context.rows, context.value(row)
-        by_entry = context.by_entry and not row.is_result
+        by_entry = context.rows.by_entry and not row.is_result
         with r.letters.at_step(bool(depth)):
             left, right = _entry(r, row) if by_entry else (r.bare(row), self._result(r, row))
         reason = self._reason(context, row) or self._block(number)
@@ -105,7 +108,7 @@ class Forward:
         call, numbers = self.blocks[number]
         refs = [Ref(f"eq-{k}", f"({k})") for k in numbers]
         in_a_row = numbers[-1] - numbers[0] < len(numbers)
-        said = (refs[0], "–", refs[-1]) if in_a_row else [x for ref in refs for x in (", ", ref)][1:]
+        said = (refs[0], "–", refs[-1]) if in_a_row else listed(refs)
         return (f"{text_of(call.origin.function)}: ", *said) if call.origin is not None else ()
 
     def _reason(self, context: Context, row: Node) -> Prose:
@@ -123,19 +126,6 @@ def _entry(r: Rows, row: Node) -> tuple[Math, Math]:
     index = index_of(r, row)
     e = Entries(r, index)
     return e.named(row, r.bare(row), index), e.row(row, index)
-
-
-def inside(call: Node) -> Iterator[Node]:
-    """The rows that a call has made of its arguments, its own among them."""
-    assert call.origin is not None
-    seen = {a.id for a in call.origin.args if isinstance(a, Node)}
-    waiting = [call]
-    while waiting:
-        row = waiting.pop()
-        if row.id not in seen:
-            seen.add(row.id)
-            yield row
-            waiting += row.args
 
 
 def _as_printed(name: str) -> Name:

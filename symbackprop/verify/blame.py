@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -81,7 +81,7 @@ class Line:
 
     number: int
     gives: set[str]
-    reads: set[str] = field(default_factory=set)
+    reads: set[str]
 
 
 def lines_of(function: ast.FunctionDef) -> Iterator[Line]:

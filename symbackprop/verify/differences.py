@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from math import frexp, inf, isfinite, ldexp
 from typing import Any
@@ -142,12 +143,18 @@ class Objective:
 
     def values(self, moved: Mapping[int, Array], change: Watch | None = None) -> tuple[dict[int, Array], list[Gap]]:
         """The values of all rows when some leaves hold other arrays, and the gaps to all kinks on the way."""
+        with self._anew(change):
+            return self.program.run({**self.given, **moved}), self.gaps.take()
+
+    @contextmanager
+    def _anew(self, change: Watch | None = None) -> Iterator[None]:
+        """Another evaluation, without what one that was broken off has left."""
         self.gaps.take()
         self.held.again()
         self.change = change
         try:
             with np.errstate(all="ignore"):
-                return self.program.run({**self.given, **moved}), self.gaps.take()
+                yield
         finally:
             self.change = None
 
@@ -164,25 +171,15 @@ class Objective:
 
     def at(self, leaf: Node, array: Array, change: Watch | None = None) -> tuple[Any, list[Gap]]:
         """The value when ``leaf`` holds ``array``, and the gaps to all kinks on the way."""
-        self.gaps.take()  # what an evaluation that was broken off has left
-        self.held.again()
-        self.change = change
-        try:
-            with np.errstate(all="ignore"):
-                value = self.total(self.program.rerun(self.base, leaf, array))
-        finally:
-            self.change = None
-        return value, self.gaps.take()
+        with self._anew(change):
+            return self.total(self.program.rerun(self.base, leaf, array)), self.gaps.take()
 
     def kinks(self, leaves: Sequence[Node]) -> int:
         """How many entries lie on a kink that a small step of these leaves leaves."""
         rng = np.random.default_rng(0)
         near = {leaf.id: self.given[leaf.id] * (1 + JITTER * rng.normal(size=self.given[leaf.id].shape))
                 + JITTER * JITTER * rng.normal(size=self.given[leaf.id].shape) for leaf in leaves}
-        self.held.again()
-        with np.errstate(all="ignore"):
-            self.program.run({**self.given, **near})
-        return on_kinks(self.start, self.gaps.take())
+        return on_kinks(self.start, self.values(near)[1])
 
     def reads(self, leaf: Node) -> bool:
         """Whether the objective depends on a leaf at all."""

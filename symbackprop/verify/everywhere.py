@@ -49,7 +49,6 @@ class Miss:
     module: float
     model: float
     words: str = ""
-    off: float = 0.0
 
     def __str__(self) -> str:
         place = f"{self.name}{list(self.index)}" if self.index else self.name
@@ -216,9 +215,8 @@ class Everywhere:
 
     def _found(self, name: str, gradient: Array, where: Array) -> Miss:
         here, place = self._slope({name: _only(np.ones(self._shape(name)), where)}).slope, int(where[0])
-        off = abs(gradient.reshape(-1)[place] - here) / max(abs(here), 1e-300)
         index = tuple(int(i) for i in np.unravel_index(place, self._shape(name)))
-        return Miss(name, index, float(gradient.reshape(-1)[place]), here, off=float(off))
+        return Miss(name, index, float(gradient.reshape(-1)[place]), here)
 
     def _shape(self, name: str) -> tuple[int, ...]:
         return np.shape(self.objective.given[self.leaves[name].id])

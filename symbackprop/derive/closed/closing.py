@@ -17,7 +17,7 @@ from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum, is_view, plainly
 from symbackprop.core.graph import Graph, Leaf, Node
 from symbackprop.core.hazards import INFINITE, hazards, is_nonnegative
-from symbackprop.core.loops import Loop
+from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.derive.closed.factoring import (
     Pair,
     Product,
@@ -135,16 +135,8 @@ def whole(derivation: Derivation) -> Part:
     """All gradients of a derivation, outside of loops."""
     model, roots = derivation.model, tuple(derivation.gradients.values())
     told = model.graph.topological([*model.results(), *model.equations.values(), *roots])
-    selecting = _selects(told, model.graph)
+    selecting = any(n.head == "where" for n in with_bodies(told))
     return Part(roots, derivation.forward_ids, tuple(told), tuple(model.results()), selecting=selecting)
-
-
-def _selects(rows: Sequence[Node], graph: Graph) -> bool:
-    """Whether there is a choice by a condition among rows, or in the bodies of loops among them."""
-    loops = [n.attr for n in rows if isinstance(n.attr, Loop)]
-    return any(n.head == "where" for n in rows) or any(
-        _selects(graph.topological(loop.results(), loop.stop()), graph) for loop in loops
-    )
 
 
 def body(loop: Loop, graph: Graph, selecting: bool) -> Part:
