@@ -30,7 +30,7 @@ from symbackprop.grade.slips import (
 from symbackprop.grade.tree_text import unparsed
 from symbackprop.grade.typeset import is_typeset, printed
 from symbackprop.model.text import tree
-from symbackprop.model.text.characters import MARKS, plain
+from symbackprop.model.text.characters import MARKS, ROOT, plain
 from symbackprop.model.text.expressions import expression, formula_of, size
 from symbackprop.model.text.statements import KEYWORDS
 from symbackprop.model.text.tokens import NAME, Cursor, Token, ended, forgiving_tokens, refuse_foreign
@@ -334,7 +334,6 @@ _STEP = re.compile(r"\((δ_\w+)\)_(\w)\b")  # one step of what reads a stack out
 _ELEMENT = re.compile(r"(δ_\w+)\[(\w)\]")  # the same, beside steps as they print
 _SHARE = re.compile(r"\(∂\w+/∂([^\W_]\w*)\)_(\w)\b")  # what one step contributes
 _TRUTH = re.compile(r"(?<![\w.₀-₉\])])1\[([^\[\]<>=≤≥≠!]*)\]")
-_ROOT = re.compile(r"√([A-Za-zπ0-9][\w₀-₉]*)")
 
 
 _ENTRY = re.compile(r"\b(\w+)\[\s*(['\"])(\w+)\2\s*\]")  # grads['W1'], params["W1"]
@@ -357,7 +356,7 @@ def _spelled_out(text: str) -> str:
     text = _ELEMENT.sub(r"stacked(\1)[\2]", text) if re.search("[ₐ-ₜ]", text) else text
     text = _LATER.sub(r"later_\1", _STEP.sub(r"stacked(\1)[\2]", _SHARE.sub(r"share_\1_\2", text)))
     text = _TRUTH.sub(r"(\1 != 0)", text)
-    return _ROOT.sub(r"√(\1)", _OPTION.sub(r", \1=\2", text))
+    return ROOT.sub(r"√(\1)", _OPTION.sub(r", \1=\2", text))
 
 
 def _places(digits: str) -> str:

@@ -126,3 +126,10 @@ def test_the_slope_of_a_saturated_gate_rounds_as_1_does() -> None:
     model = parse("dim T, N, D\ndata x: T x N x D, h[0]: N x D\nparam W: D x D\nfor t in 1..T:\n"
                   "    i = sigmoid(x[t] @ W)\n    h[t] = i * h[t-1]\nloss L = mean(h[T]^2)")
     assert "1 - i" in codegen(model)  # which has passed the check, at entries of 1e-14 that are off by one hundredth
+
+
+@pytest.mark.parametrize("form", ["relu(logdet(A))", "sum(relu(solve(A, b)))", "sum(abs(inv(A)))",
+                                  "sum(abs(eigvalsh(A)))", "sum(relu(svdvals(A) - 1))"])
+def test_switches_behind_functions_of_matrices_are_aimed_at(form: str) -> None:
+    model = parse(f"param A: 2 x 2, b: 2\nloss L = {form}")
+    assert verify_source(codegen(model), model, seed=1).passed

@@ -47,7 +47,7 @@ _WORDS = {
     "multiply": "mul times",
     "divide": "div true_divide",
     "negative": "neg",
-    "dot": "matmul mm bmm mv inner",
+    "dot": "matmul mm bmm mv",
     "outer": "ger",
     "concat": "cat concatenate",
     "expand_dims": "unsqueeze",
@@ -64,13 +64,14 @@ _WORDS = {
     "layer_norm": "layernorm ln_norm",
     "rms_norm": "rmsnorm",
     "batch_norm": "batchnorm",
-    "cross_entropy": "CrossEntropyLoss xent crossentropy softmax_cross_entropy sparse_categorical_crossentropy",
-    "binary_cross_entropy": "BCELoss bce binary_crossentropy",
-    "binary_cross_entropy_with_logits": "BCEWithLogitsLoss bce_with_logits sigmoid_cross_entropy",
+    "cross_entropy": "CrossEntropyLoss xent",
+    "binary_cross_entropy": "BCELoss bce",
+    "binary_cross_entropy_with_logits": "BCEWithLogitsLoss bce_with_logits",
     "squared_error": "mse_loss MSELoss",
     "cosine_similarity": "cosine cos_sim",
     "absolute_error": "l1_loss L1Loss",
-    "huber": "huber_loss smooth_l1_loss",
+    "huber": "huber_loss",
+    "smooth_l1": "smooth_l1_loss",
     "attention": "scaled_dot_product_attention sdpa",
     "greater": "gt",
     "less": "lt",
@@ -80,6 +81,17 @@ _WORDS = {
     "not_equal": "ne",
     "eye": "identity",
 }
+_SAME = """
+    relu leaky_relu elu gelu silu mish square rsqrt expit where maximum minimum add subtract multiply divide
+    negative pow sum mean prod logsumexp max min norm var std median dot outer einsum trace diag kron tril triu
+    transpose swapaxes permute reshape flatten expand_dims squeeze concat stack broadcast flip sort argsort
+    zeros_like ones_like full_like softmax log_softmax cumsum cumprod logcumsumexp inv det solve pinv slogdet
+    eigh eigvalsh svd svdvals matrix_power cholesky matrix_exp squared_error absolute_error huber smooth_l1
+    cross_entropy binary_cross_entropy binary_cross_entropy_with_logits stop_gradient
+"""
+SAME = frozenset(_SAME.split())  # beside functions of every entry: what all libraries mean by these names
+ALONG = {"softmax", "log_softmax", "cumsum", "cumprod", "logcumsumexp"}  # the same where the axis is given
+WITH_PLACES = {"max", "min", "median", "sort"}  # of PyTorch's, along an axis, come with indices
 ALSO = {word: function for function, words in _WORDS.items() for word in words.split()}
 
 

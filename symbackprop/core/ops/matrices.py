@@ -47,6 +47,16 @@ def _matrices(name: str, cut: int = 0, more: int = 0) -> Callable[[Any, tuple[No
     return infer
 
 
+def _in_double(reference: Callable[..., Any]) -> Callable[..., Any]:
+    """The reference in float64 where more digits are given, which LAPACK has not."""
+
+    def double(np: Any, attr: Any, *arrays: Any) -> Any:
+        kinds = [np.complex128 if np.iscomplexobj(a) else np.float64 for a in arrays]
+        return reference(np, attr, *[np.asarray(a, kind) for a, kind in zip(arrays, kinds, strict=True)])
+
+    return double
+
+
 def _over_matrices(g: Node) -> Node:
     """One number for every matrix, with the two axes of matrices; that of a single one as it is."""
     return build.reshape(g, (*g.shape, ONE, ONE)) if g.shape else g
@@ -95,7 +105,7 @@ register(Op(
     vjp=_vjp_inv,
     show=_shows("inv"),
     jacobian=_slope_inv,
-    reference=lambda np, attr, a: np.linalg.inv(a),
+    reference=_in_double(lambda np, attr, a: np.linalg.inv(a)),
     samples=SQUARE,
     functions=(inv,),
     matrices=REGULAR,
@@ -136,7 +146,7 @@ register(Op(
     vjp=_vjp_solve,
     show=_shows("solve"),
     no_entry=NO_SUM,
-    reference=lambda np, attr, a, b: np.linalg.solve(a, b),
+    reference=_in_double(lambda np, attr, a, b: np.linalg.solve(a, b)),
     samples=(Sample(((3, 3), (3, 2))), Sample(((2, 2, 2), (2, 2, 1)))),
     functions=(solve,),
     matrices=REGULAR,
@@ -181,7 +191,7 @@ register(Op(
     vjp=_vjp_det,
     show=_shows("det"),
     no_entry=NO_SUM,
-    reference=lambda np, attr, a: np.linalg.det(a),
+    reference=_in_double(lambda np, attr, a: np.linalg.det(a)),
     samples=SQUARE,
     functions=(det,),
     matrices=REGULAR,
@@ -198,7 +208,7 @@ register(Op(
     vjp=_vjp_logdet,
     show=_shows("logdet"),
     no_entry=NO_SUM,
-    reference=_reference_logdet,
+    reference=_in_double(_reference_logdet),
     samples=SQUARE,
     functions=(logdet,),
     matrices=REGULAR,
@@ -312,7 +322,7 @@ register(Op(
     vjp=_vjp_eigensystem,
     show=_shows("eigensystem"),
     no_entry=NO_SUM,
-    reference=_reference_eigensystem,
+    reference=_in_double(_reference_eigensystem),
     samples=SQUARE,
     functions=(eigensystem, eigvalsh),
 ))

@@ -406,7 +406,7 @@ def _reference_recurrence(np: Any, axis: int, a: Any, b: Any) -> Any:
 
 register(Op(
     name="recurrence",
-    means="is the s with sₜ = aₜ·sₜ₋₁ + bₜ along the axis",
+    means="is what each step along the axis gives: the first times what the step before gave, plus the second",
     signature="recurrence(a, b, axis=)",
     shape_rule="the shape of a and of b",
     derivative="b: r with r_t = upstream_t + a_(t+1) * r_(t+1); a: r_t * s_(t-1)",

@@ -26,6 +26,8 @@ MARKS = {mark: accent for accent, (mark, _) in ACCENTS.items()}
 _POWER = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _APART = re.compile(r"(\"[^\"]*\"|#.*)")  # strings and comments, which stay as they are
 _OF_MODELS = "×ᵀ′″‴·"  # what model text means something by
+ROOT = re.compile(r"√([^\W_][\w.₀-₉]*)")
+_INVERSE = re.compile(r"(?<=[A-ZΑ-Ω)\]])([0-9₀-₉]*)⁻¹")  # of a matrix on paper, of entries in NumPy: refused
 
 
 def readable(line: str) -> str:
@@ -35,8 +37,10 @@ def readable(line: str) -> str:
 
 
 def _formula(text: str) -> str:
-    text = _LOWERED.sub(_indexed, _POWER.sub(_power, unicodedata.normalize("NFC", text)))
-    return "".join([c if c.isascii() or c in _OF_MODELS else _in_ascii(c) for c in text])
+    text = ROOT.sub(r"√(\1)", unicodedata.normalize("NFC", text))
+    parts = [_POWER.sub(_power, part) for part in _INVERSE.split(text)]
+    text = _LOWERED.sub(_indexed, "⁻¹".join([a + b for a, b in zip(parts[::2], [*parts[1::2], ""], strict=True)]))
+    return "".join([c if c.isascii() or c in _OF_MODELS or c in "⁻¹" else _in_ascii(c) for c in text])
 
 
 def _indexed(match: re.Match[str]) -> str:

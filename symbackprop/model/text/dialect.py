@@ -3,33 +3,62 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from dataclasses import replace
 
 import sympy as sp
 
-from symbackprop.core.functions.words import IDLE_METHODS, MODULES
+from symbackprop.core.functions.words import ALONG, IDLE_METHODS, MODULES, SAME, WITH_PLACES, meant
+from symbackprop.core.scalars import TABLE
 from symbackprop.errors import SyntaxProblem
 from symbackprop.model.text import tree
+from symbackprop.model.text.calls import callee, function_names
 
 SHAPE = "shape"
 _CONSTANTS: dict[str, tree.Expr] = {"pi": tree.Name("pi"), "inf": tree.Name("inf"), "newaxis": tree.Word(None)}
-_FUNCTIONAL = ("F", "functional")  # PyTorch's, whose losses are means unless a reduction is given
+_NUMPY, _TORCH = ("np", "numpy", "jnp"), ("torch", "F", "functional", "nn")
+_FLOATS = [tree.Name(name) for name in ("float", "float32", "float64", "double")]
 
 
-def plain(expr: tree.Member, names: Container[str]) -> tree.Expr:
-    """The expression without the dot; ``a.shape`` stays. ``names`` are those that the model declares. Raises a
-    `SyntaxProblem` for what is no way of writing a formula."""
+def plain(expr: tree.Member, names: Container[str], values: bool = False) -> tree.Expr:
+    """The expression without the dot; ``a.shape`` stays. ``names`` are those that the model declares; with ``values``
+    those of a reduction that comes with indices are wanted. Raises a `SyntaxProblem` for what is no way of writing a
+    formula, or may mean something else in the library that it is written for."""
     module = _module(expr.base, names)
-    if module == "torch" and expr.name in ("var", "std"):
-        raise SyntaxProblem(f"torch.{expr.name} divides by n - 1; {expr.name}(…), as NumPy's, by n", near=expr.name)
+    if expr.args is None and not module and expr.name == "values" and isinstance(expr.base, tree.Member):
+        return plain(expr.base, names, values=True)
     if module and expr.args is not None:
-        return _called(expr.name, expr.args, expr.options, module in _FUNCTIONAL)
+        _refuse_others(expr, module, expr.args, values)
+        return _called(expr.name, expr.args, expr.options, module in ("F", "functional"))
     if module and expr.name in _CONSTANTS:
         return _CONSTANTS[expr.name]
     if not module and expr.args is None:
         return _attribute(expr)
     if not module and expr.args is not None:
-        return _method(expr, expr.args)
+        return _method(expr, expr.args, values)
     raise _strange(expr)
+
+
+def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], values: bool) -> None:
+    """Refuse a function that a library may mean otherwise; ``args`` with the array that a method is of."""
+    name = expr.name if callee(expr.name) is not None else meant(expr.name, tuple(function_names()))
+    found = callee(name) if name is not None else None
+    if name is None or found is None or name in TABLE:
+        return
+    given = {k for k, _ in expr.options}
+    torch = module in _TORCH or bool(given & {"dim", "keepdim"})
+    said = f"{module}.{expr.name}" if module else f".{expr.name}(…)"
+    if name in ("var", "std") and (torch or (module not in _NUMPY and "axis" not in given)):
+        by = "divides by n - 1" if torch else "divides by n in NumPy and by n - 1 in PyTorch"
+        raise SyntaxProblem(f"{said} {by}: write {name}(…), which divides by n, or {name}(…, ddof=1)", near=expr.name)
+    along = bool(given & {"axis", "dim"}) or len(args) > 1
+    loss = expr.name.endswith(("_loss", "_entropy", "_logits"))
+    places = name in WITH_PLACES and torch and (along or name == "sort")
+    other = (name not in SAME or (name in ALONG and not along) or (places and not values)
+             or (name == "norm" and len(args) > 1) or (name in ("svd", "cholesky") and module not in ("", "linalg"))
+             or (loss and (len(args) > 2 or bool(given - {"reduction", "beta", "delta"}))))
+    if other:
+        raise SyntaxProblem(f"{said} may mean something else than {name} does here, which is called as "
+                            f"{found.usage()}: write that", near=expr.name)
 
 
 def _module(expr: tree.Expr, names: Container[str]) -> str:
@@ -53,17 +82,15 @@ def _called(name: str, args: tuple[tree.Expr, ...], options: tuple[tuple[str, tr
 def _attribute(expr: tree.Member) -> tree.Expr:
     if expr.name == "mT":
         return tree.Call("swapaxes", (expr.base, tree.Number(sp.Integer(-1)), tree.Number(sp.Integer(-2))), ())
-    if expr.name == "values" and isinstance(expr.base, tree.Member):  # of max(dim=1), beside the indices
-        return expr.base
     if expr.name == SHAPE:
         return expr
     raise _strange(expr)
 
 
-def _method(expr: tree.Member, args: tuple[tree.Expr, ...]) -> tree.Expr:
+def _method(expr: tree.Member, args: tuple[tree.Expr, ...], values: bool) -> tree.Expr:
     """``a.f(b)`` is f(a, b)."""
     name = expr.name
-    if name in IDLE_METHODS:
+    if name in IDLE_METHODS and all(isinstance(a, tree.Member) or a in _FLOATS for a in args):
         return expr.base
     if name == "t":
         return tree.Transpose(expr.base)
@@ -71,6 +98,7 @@ def _method(expr: tree.Member, args: tuple[tree.Expr, ...]) -> tree.Expr:
         return tree.Index(tree.Member(expr.base, SHAPE), args)
     name = {"transpose": "swapaxes" if len(args) == 2 else "permute" if args else "transpose",
             "detach": "stop_gradient"}.get(name, name)
+    _refuse_others(replace(expr, name=name), "", (expr.base, *args), values)
     return tree.Call(name, (expr.base, *args), expr.options)
 
 

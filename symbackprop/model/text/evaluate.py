@@ -121,7 +121,7 @@ class Evaluator:
         args = [read(a) for a in expr.args]
         if expr.function == "len" and len(args) == 1 and isinstance(args[0], Node) and args[0].shape:
             return args[0].shape[0]
-        return self.applied(expr.function, args, {k: self.value(v) for k, v in expr.options})
+        return self.applied(expr.function, args, {k: self._branch(v) for k, v in expr.options})
 
     def applied(self, function: str, args: Sequence[Value], options: dict[str, Value]) -> Value:
         """A function applied to values."""
@@ -153,7 +153,7 @@ class Evaluator:
     def member(self, expr: tree.Member) -> Value:
         """What stands behind a dot, as NumPy and PyTorch mean it."""
         plain = dialect.plain(expr, self.graph.names)
-        if isinstance(plain, tree.Member):  # the shape of an array
+        if isinstance(plain, tree.Member):  # the shape of an array, which stays as it is
             return self.row(plain.base).shape
         if isinstance(plain, tree.Call) and plain.function != expr.name and plain.function in ("mean", "sum"):
             self.scope.remark(f"{expr.name} takes the {plain.function} over all entries, as PyTorch's does")
