@@ -90,8 +90,9 @@ _SAME = """
     cross_entropy binary_cross_entropy binary_cross_entropy_with_logits stop_gradient
 """
 SAME = frozenset(_SAME.split())  # beside functions of every entry: what all libraries mean by these names
-ALONG = {"softmax", "log_softmax", "cumsum", "cumprod", "logcumsumexp"}  # the same where the axis is given
-WITH_PLACES = {"max", "min", "median", "sort"}  # of PyTorch's, along an axis, come with indices
+_ALONG, _WITH_PLACES = "softmax log_softmax cumsum cumprod logcumsumexp", "max min median sort"
+ALONG = frozenset(_ALONG.split())  # the same where the axis is given
+WITH_PLACES = frozenset(_WITH_PLACES.split())  # of PyTorch's, along an axis, come with indices
 ALSO = {word: function for function, words in _WORDS.items() for word in words.split()}
 
 

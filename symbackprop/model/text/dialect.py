@@ -52,7 +52,8 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
         raise SyntaxProblem(f"{said} {by}: write {name}(…), which divides by n, or {name}(…, ddof=1)", near=expr.name)
     along = bool(given & {"axis", "dim"}) or len(args) > 1
     loss = expr.name.endswith(("_loss", "_entropy", "_logits"))
-    places = name in WITH_PLACES and torch and (along or name == "sort")
+    axis = found.signature.parameters.get("axis")
+    places = name in WITH_PLACES and torch and (along or (axis is not None and axis.default is not None))
     other = (name not in SAME or (name in ALONG and not along) or (places and not values)
              or (name == "norm" and len(args) > 1) or (name in ("svd", "cholesky") and module not in ("", "linalg"))
              or (loss and (len(args) > 2 or bool(given - {"reduction", "beta", "delta"}))))
