@@ -28,6 +28,11 @@ def told(text: str) -> list[str]:
         ("parm q: H", "^^^^", "param q: H"),
         ("data q: Nn", "        ^^", "data q: N"),
         ("data q: H symetric", "          ^^^^^^^^", None),  # what would be meant needs a square
+        ("param q H x D", "      ^", "param q: H x D"),
+        ("param q r", "      ^", "param q, r"),
+        ("param q: H D", "         ^", "param q: H x D"),
+        ("param q: H r", "         ^", "param q: H, r"),
+        ("param q: H 3", "         ^", "param q: H x 3"),
         ("param q: 3x4", "         ^^^", "param q: 3 x 4"),
         ("param lambda: H", "      ^^^^^^", "param lambda_: H"),
         ("Z = X + b", "    ^^^^^", None),
@@ -57,6 +62,12 @@ def test_all_errors_at_once_and_none_that_follows_from_another() -> None:
     said = [line.removeprefix("error: ").split(": ")[:2] for line in lines if not line.startswith(" ")]
     assert said == [["net.sbp:4", "shape error"], ["net.sbp:6", "name error"], ["net.sbp:9", "shape error"],
                     ["net.sbp:10", "syntax error"]]
+
+
+def test_nothing_is_said_of_what_reads_a_name_that_an_unread_line_would_give() -> None:
+    lines = told("param q, r: H +\nfor k in 1..2\n    Z = X @ r\nA = q * Z + r\nE = X @ (W\nB = A + E\nloss L = sum(B)")
+    assert [line.split(":")[-3:-1][0] for line in lines if "error: " in line and line.startswith(("net", "error"))] == [
+        "4", "5", "8"]
 
 
 def test_many_errors_are_counted() -> None:

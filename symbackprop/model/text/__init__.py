@@ -38,7 +38,7 @@ def parse(text: str, name: str | None = None, path: str | None = None, relu0: An
 def _read(text: str, where: str, name: str, relu0: Any,
           define: Mapping[str, str] | None) -> tuple[Model, list[ModelError]]:
     """The model of a text as far as it can be read, and what is wrong with the rest."""
-    statements, errors = parse_statements(text)
+    statements, errors, unread = parse_statements(text)
     header = read_header(text)
     for error in errors:
         error.at(f"{where}:{error.line}")
@@ -51,7 +51,7 @@ def _read(text: str, where: str, name: str, relu0: Any,
         relu0=stated if relu0 is None else relu0,
     )
     model.notes += header.notes
-    builder = Builder(model, where, statements, define, errors)
+    builder = Builder(model, where, statements, define, errors, unread)
     builder.run()
     if not builder.errors:
         model.example = _example(header.example, where)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import sympy as sp
@@ -30,19 +31,31 @@ class Builder:
     """Applies statements to a model. ``scope`` is the place where names are looked up: the model, or a loop's body.
 
     ``errors`` are what is wrong, a statement each; nothing more is said of statements that read names which are
-    ``unknown`` because of it.
+    ``unknown`` because of it, such as those of lines that are ``unread``.
     """
 
     def __init__(self, model: Model, source: str, statements: Sequence[tree.Statement],
-                 define: Mapping[str, str] | None = None, errors: Iterable[ModelError] = ()) -> None:
+                 define: Mapping[str, str] | None = None, errors: Iterable[ModelError] = (),
+                 unread: Iterable[str] = ()) -> None:
         self.model, self.source, self.statements, self.define = model, source, statements, define or {}
+        self._name_a_loss()
         self.notations = {s.target.name: s.latex for s in statements if isinstance(s, tree.Notate)}
         self.top = ModelScope(model)
         self.top.defined_later = self._defined_later
         self.scope: ModelScope | BodyScope = self.top
         self.count = 0
         self.errors = list(errors)
-        self.unknown: set[str] = set()
+        self.unknown = set(unread)
+
+    def _name_a_loss(self) -> None:
+        """In a text that says of nothing what it computes, an equation ``loss = …`` is the loss."""
+        equations = [(k, s) for k, s in enumerate(self.statements) if isinstance(s, tree.Equation)]
+        named = [k for k, s in equations if s.target == tree.Target("loss")]
+        if named and all(s.keyword == "let" for _, s in equations):
+            k = named[-1]
+            self.statements = [*self.statements]
+            self.statements[k] = replace(self.statements[k], keyword="loss")
+            self.model.remark(f"{self.source}:{self.statements[k].line}: read as `loss loss = …`, the loss")
 
     def run(self) -> Model:
         """All statements, then what holds of the whole."""
@@ -96,8 +109,6 @@ class Builder:
                                  f"{did_you_mean(name, self.model.graph.functions)}")
         if not self.statements:
             raise ModelError("the text is empty: declare data and parameters, then `loss L = …` or `output Y = …`")
-        if "loss" in self.model.equations and self.model.loss_row is None and not self.model.output_rows:
-            raise ModelError("the model has an equation called loss but no loss: write `loss L = …`")
         self.model.results()
         self.model.stacks = {name: loop.stack for name, loop in self.top.loops.items()}
 

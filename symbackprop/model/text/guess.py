@@ -49,7 +49,7 @@ def guessed(text: str) -> tuple[str, str]:
 
 
 def _equations(lines: Sequence[str]) -> list[tree.Equation]:
-    statements, errors = parse_statements("\n".join(lines))
+    statements, errors, _ = parse_statements("\n".join(lines))
     if errors:
         raise errors[0].at("<expression>")
     return [s for s in statements if isinstance(s, tree.Equation)]

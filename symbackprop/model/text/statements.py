@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from typing import TypeVar
 
 import sympy as sp
@@ -14,6 +15,12 @@ from symbackprop.model.text.expressions import expression, size
 from symbackprop.model.text.tokens import END, NAME, NUMBER, SIGN, STRING, Cursor, Line, found, logical_lines, problem
 
 KEYWORDS = ("dim", "function", "data", "input", "param", "const", "convention", "loss", "output", "notation", "for")
+_ALIASES = {
+    "dims": "dim", "dimension": "dim", "dimensions": "dim", "functions": "function", "inputs": "input",
+    "params": "param", "parameter": "param", "parameters": "param", "weight": "param", "weights": "param",
+    "constant": "const", "constants": "const", "consts": "const",
+}
+_APART = "sizes are separated by x, and names by commas"
 Item = TypeVar("Item")
 MAX_NESTING = 8
 _FOREIGN = {
@@ -27,16 +34,16 @@ _FOREIGN = {
 }
 
 
-def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelError]]:
-    """All statements of a text, and what is wrong with lines of it that are none. A text that is indented as a whole is
-    read as if it were not."""
+def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelError], set[str]]:
+    """All statements of a text, what is wrong with lines of it that are none, and the names that these would give to
+    something. A text that is indented as a whole is read as if it were not."""
     errors: list[ModelError] = []
     reader = Reader(list(logical_lines(text, errors)), errors)
     first = reader.lines[0].indent if reader.lines else ""
     body = reader.block(first, 0)
     if reader.place < len(reader.lines):
         errors.append(problem("the indentation matches no line above", reader.lines[reader.place].number))
-    return body, errors
+    return body, errors, reader.unread
 
 
 class Reader:
@@ -44,15 +51,18 @@ class Reader:
 
     def __init__(self, lines: list[Line], errors: list[ModelError]) -> None:
         self.lines, self.place, self.errors = lines, 0, errors
+        self.unread: set[str] = set()
 
     def block(self, indent: str, nesting: int) -> tuple[tree.Statement, ...]:
         body: list[tree.Statement] = []
         while self.place < len(self.lines) and (self.lines[self.place].indent == indent or self._is_deeper(indent)):
+            start = self.place
             try:
                 body += self.statement(indent, nesting)
             except ModelError as error:
                 self.errors.append(error)
                 self._pass_over(indent)
+                self.unread.update(*map(_names_given, self.lines[start : self.place]))
         return tuple(body)
 
     def statement(self, indent: str, nesting: int) -> Sequence[tree.Statement]:
@@ -62,9 +72,10 @@ class Reader:
         self.place += 1
         c = Cursor(line.tokens)
         first, second = c.now, c.after
-        if first.kind == NAME and first.text in KEYWORDS and not (second.kind == SIGN and second.text in "=["):
+        keyword = _ALIASES.get(first.text, first.text) if second.kind == NAME else first.text
+        if first.kind == NAME and keyword in KEYWORDS and not (second.kind == SIGN and second.text in "=["):
             c.take()
-            return [self.loop(c, indent, nesting) if first.text == "for" else simple(c, first.text)]
+            return [self.loop(c, indent, nesting) if keyword == "for" else simple(c, keyword)]
         return equations(c)
 
     def loop(self, c: Cursor, indent: str, nesting: int) -> tree.For:
@@ -103,10 +114,16 @@ def simple(c: Cursor, keyword: str) -> tree.Statement:
     return result
 
 
-def _separated(c: Cursor, read: Callable[[Cursor], Item]) -> tuple[Item, ...]:
-    """Items with commas between them."""
+def _names_given(line: Line) -> set[str]:
+    """The names on a line that stand left of its =."""
+    before = takewhile(lambda token: not token.is_sign("=", *UPDATES), line.tokens)
+    return {token.text for token in before if token.kind == NAME and token.text not in KEYWORDS}
+
+
+def _separated(c: Cursor, read: Callable[[Cursor], Item], spaced: bool = False) -> tuple[Item, ...]:
+    """Items with commas between them, or where ``spaced`` names with nothing."""
     items = [read(c)]
-    while c.accept(","):
+    while c.accept(",") or (spaced and c.now.kind == NAME):
         items.append(read(c))
     return tuple(items)
 
@@ -115,14 +132,14 @@ def _dims(c: Cursor, keyword: str, line: int) -> tree.Statement:
     def dim(c: Cursor) -> tuple[str, tree.Expr | None]:
         return c.declared("the name of a dimension"), size(c) if c.accept("=") else None
 
-    return tree.Named(line, keyword, _separated(c, dim))
+    return tree.Named(line, keyword, _separated(c, dim, spaced=True))
 
 
 def _functions(c: Cursor, keyword: str, line: int) -> tree.Statement:
     def function(c: Cursor) -> tuple[str, tree.Expr | None]:
         return c.declared("the name of a function, as in `function f`"), None
 
-    return tree.Named(line, keyword, _separated(c, function))
+    return tree.Named(line, keyword, _separated(c, function, spaced=True))
 
 
 def _constants(c: Cursor, keyword: str, line: int) -> tree.Statement:
@@ -140,6 +157,9 @@ def _arrays(c: Cursor, keyword: str, line: int) -> tree.Statement:
 
 def _array(c: Cursor) -> tree.ArrayItem:
     name = target(c)
+    if c.now.kind == NAME:
+        raise c.before.problem(f"a shape stands behind a colon, as in `{name.name}: N x D`, and names are separated by "
+                               "commas", ("…:", "…,"))
     if not c.accept(":"):
         return tree.ArrayItem(name, ())
     shape = () if _at_int(c) else _shape(c)
@@ -152,12 +172,16 @@ def _array(c: Cursor) -> tree.ArrayItem:
 
 def _stated(c: Cursor) -> str:
     """What is stated of an array behind its shape; a word much like one of these is taken for it."""
+    if c.now.kind == NUMBER:
+        raise c.before.problem(_APART, ("… x", "…,"))
     if c.now.kind != NAME:
         return ""
     near = nearest(c.now.text, STATED)
     if c.now.text not in STATED and near:
         raise c.now.problem(f"{c.now.text!r} is nothing that can be stated of an array.{suggested(near)}", near)
-    return c.take().text if c.now.text in STATED else ""
+    if c.now.text not in STATED:
+        raise c.before.problem(_APART, ("… x", "…,"))
+    return c.take().text
 
 
 def _at_int(c: Cursor) -> bool:
@@ -165,13 +189,12 @@ def _at_int(c: Cursor) -> bool:
 
 
 def _shape(c: Cursor) -> tuple[tree.Expr, ...]:
-    first, sizes = c.now, [size(c)]
+    """``N x D``, or in brackets as in Python."""
+    sizes = [size(c)]
     while c.at("×") or (c.now.kind == NAME and c.now.text == "x"):
         c.take()
         sizes.append(size(c))
-    if isinstance(sizes[0], tree.Tuple):
-        raise problem("a shape is written N x D, without brackets", c.now.line, place=c.since(first))
-    return tuple(sizes)
+    return sizes[0].items if isinstance(sizes[0], tree.Tuple) and len(sizes) == 1 else tuple(sizes)
 
 
 def _notation(c: Cursor, keyword: str, line: int) -> tree.Statement:

@@ -229,10 +229,13 @@ class Cursor:
     def now(self) -> Token:
         return self.tokens[self.place]
 
+    @property
+    def before(self) -> Token:
+        return self.tokens[max(self.place - 1, 0)]
+
     def since(self, first: Token) -> Place | None:
         """The place from a token up to here; None where tokens have none."""
-        last = self.tokens[max(self.place - 1, 0)]
-        return first.where and first.where.to(last.where)
+        return first.where and first.where.to(self.before.where)
 
     @property
     def after(self) -> Token:
