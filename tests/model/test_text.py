@@ -308,8 +308,10 @@ def test_a_keyword_is_refused_where_it_is_declared_and_the_line_is_corrected(lin
 
 def test_declarations_as_people_write_them() -> None:
     """Longer words, sizes in brackets, dimensions with spaces between them, a loss that is called so."""
-    written = Model.parse("dims N D\ninputs X: (N, D)\nweights W: [D, 3], b: (3)\nparameter c: (3,)\nloss = sum(X @ W + b * c)")
+    text = "dims N D\ninputs X: (N, D)\nweights W: [D, 3], b: (3)\nparameter c: (3,)\nloss = sum(X @ W + b * c)"
+    written = Model.parse(text)
     plain = Model.parse("dim N, D\ninput X: N x D\nparam W: D x 3, b: 3\nparam c: 3\nloss loss = sum(X @ W + b * c)")
     assert to_text(written) == to_text(plain)
     assert written.remarks[0].endswith(":5: read as `loss loss = …`, the loss") and not plain.remarks
-    assert Model.parse("data x\nparam params\nweights = params * x\nloss L = weights").parameters == ["params"]
+    taken = "data x\nparam params\nweights = params * x\nloss L = weights\n"
+    assert to_text(Model.parse(taken)).endswith(taken)
