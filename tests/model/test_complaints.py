@@ -66,8 +66,7 @@ def test_all_errors_at_once_and_none_that_follows_from_another() -> None:
 
 def test_nothing_is_said_of_what_reads_a_name_that_an_unread_line_would_give() -> None:
     lines = told("param q, r: H +\nfor k in 1..2\n    Z = X @ r\nA = q * Z + r\nE = X @ (W\nB = A + E\nloss L = sum(B)")
-    assert [line.split(":")[-3:-1][0] for line in lines if "error: " in line and line.startswith(("net", "error"))] == [
-        "4", "5", "8"]
+    assert [line.split("net.sbp:")[1][0] for line in lines if "net.sbp:" in line] == ["4", "5", "8"]
 
 
 def test_many_errors_are_counted() -> None:

@@ -50,12 +50,11 @@ class Builder:
     def _name_a_loss(self) -> None:
         """In a text that says of nothing what it computes, an equation ``loss = …`` is the loss."""
         equations = [(k, s) for k, s in enumerate(self.statements) if isinstance(s, tree.Equation)]
-        named = [k for k, s in equations if s.target == tree.Target("loss")]
+        named = [(k, s) for k, s in equations if s.target == tree.Target("loss")]
         if named and all(s.keyword == "let" for _, s in equations):
-            k = named[-1]
-            self.statements = [*self.statements]
-            self.statements[k] = replace(self.statements[k], keyword="loss")
-            self.model.remark(f"{self.source}:{self.statements[k].line}: read as `loss loss = …`, the loss")
+            k, last = named[-1]
+            self.statements = [*self.statements[:k], replace(last, keyword="loss"), *self.statements[k + 1 :]]
+            self.model.remark(f"{self.source}:{last.line}: read as `loss loss = …`, the loss")
 
     def run(self) -> Model:
         """All statements, then what holds of the whole."""
