@@ -54,7 +54,7 @@ def codegen(
         named = with_text_names(model)
         with named.graph.apart():
             derivation = closed(derive_stable(named, wrt))
-            program = build_program(derivation, to_text(model), level, dtype, printer.arrays)
+            program = build_program(derivation, named, to_text(model), level, dtype, printer.arrays)
         text: str = printer(program).text(optimizer_lines(optimizer, printer.arrays) if optimizer is not None else ())
     return text
 

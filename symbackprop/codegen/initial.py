@@ -6,7 +6,6 @@ normal with a tenth, a bias is zero, a gain (an array times something computed) 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import Dim
+from symbackprop.model.model import Model
 
 ZERO, ONE, NORMAL = "zero", "one", "normal"
 
@@ -46,12 +46,12 @@ class Use(NamedTuple):
 Readers = dict[tuple[Scope, int], list[Use]]
 
 
-def initial_values(params: Iterable[Node], order: Iterable[Node]) -> dict[str, Initial]:
-    """How every parameter starts; ``order`` are the rows of forward."""
+def initial_values(model: Model) -> dict[str, Initial]:
+    """How every parameter starts: by the rows that a model declares, not by what they are written as for stability."""
     readers: Readers = {}
-    for row in order:
+    for row in model.graph.topological([*model.equations.values(), *model.results()]):
         _read(row, readers)
-    return {p.name or "": _initial(p, readers) for p in params}
+    return {name: _initial(p, readers) for name, p in model.params.items()}
 
 
 def _read(row: Node, readers: Readers, scope: Scope = ()) -> None:

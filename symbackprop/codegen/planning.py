@@ -18,11 +18,14 @@ from symbackprop.core.graph import Node
 from symbackprop.derive.again import Again
 from symbackprop.derive.steps import Derivation, LoopStep
 from symbackprop.errors import ModelError
+from symbackprop.model.model import Model
 
 
-def build_program(derivation: Derivation, text: str, level: int, dtype: str, target: type[Arrays]) -> Program:
-    """The program of a derivation for a target. ``text`` is the model text it came from."""
-    return Builder(derivation, level, target).program(text, dtype)
+def build_program(derivation: Derivation, declared: Model, text: str, level: int, dtype: str, target: type[Arrays]
+                  ) -> Program:
+    """The program of a derivation for a target: of the ``declared`` model, ``text`` as model text, or its stable
+    rows."""
+    return Builder(derivation, level, target).program(declared, text, dtype)
 
 
 class Builder:
@@ -53,7 +56,7 @@ class Builder:
                     "and read that, as in grad(Y, [W], seed=data)"
                 )
 
-    def program(self, text: str, dtype: str) -> Program:
+    def program(self, declared: Model, text: str, dtype: str) -> Program:
         kept = self._kept()
         forward = self.scheduler.block([*self.results, *[k for k in kept if k.args]], self.leaves)
         results = {row.name or "": row for row in self.results}
@@ -70,7 +73,7 @@ class Builder:
             data={n: r for n, r in model.leaves().items() if n not in model.params},
             constants=dict(model.constants), variables={name: self.leaf_names[r.id] for name, r in self.given.items()},
             loss=None if model.loss_row is None else model.loss_row.name, outputs=tuple(model.output_rows),
-            initial=initial_values(model.params.values(), self.order),
+            initial=initial_values(declared),
             forward=forward, results=dict(zip(results, outgoing, strict=True)), result_rows=results,
             kept={forward.variable(k): k for k in kept}, backward=backward, upstream=dict(model.upstream),
             gradients=gradients, chosen=self._chosen(), unreached=tuple(model.unreached()), evaluate=evaluate,

@@ -72,3 +72,11 @@ def test_seeds(tmp_path: Path) -> None:
 def test_no_row_of_a_weight(tmp_path: Path) -> None:
     params = emit(TEXT, tmp_path).init_params(0, D=0, H=0, C=2, V=3)
     assert {n: v.shape for n, v in params.items() if n.startswith("W")} == {"W1": (0, 0), "W2": (0, 2)}
+
+
+def test_the_model_says_what_a_parameter_does(tmp_path: Path) -> None:
+    """log(x e^Z + 1) is written as log(1 + exp(Z + log x)), where Z looks like a bias."""
+    text = "dim N, D\ndata x: N x D\nparam Z: N x D\nh = log(x * exp(Z)^2 + 1)\nloss L = sum(h^2)"
+    values = [emit(text, tmp_path, level=level).init_params(0, N=20, D=30)["Z"] for level in (0, 1)]
+    np.testing.assert_array_equal(*values)
+    assert values[0].std() == pytest.approx(1.0, rel=0.1)

@@ -203,7 +203,7 @@ def test_parameters_start_as_those_of_the_text_do(name: str) -> None:
     """A leaf of a body is also one of the loop that sweeps it back, which reads it otherwise."""
     model = made(name).model
     again, sizes = Model.parse(model.text()), {d: SIZES[d] for d in model.sizes}
-    ours, theirs = (initial_values(m.params.values(), m.graph.topological(m.results())) for m in (model, again))
+    ours, theirs = (initial_values(m) for m in (model, again))
     assert ours == theirs and rules(model, sizes) == rules(again, sizes)
 
 

@@ -95,7 +95,7 @@ def differing(model: Model) -> sp.Expr:
     derivation = derive(model)
     total = build_document(derivation, Options()).total_cost
     assert isinstance(total, Size)
-    code = build_program(closed(derivation), "", 0, "float64", PRINTER.arrays).backward
+    code = build_program(closed(derivation), derivation.model, "", 0, "float64", PRINTER.arrays).backward
     return sp.expand(total.value - emitted(code))
 
 

@@ -75,7 +75,7 @@ def differing(model: Model) -> set[Key]:
     derivation = derive(model)
     scans = [row for row in model.graph.topological(model.results()) if isinstance(row.attr, Loop)]
     first = {("row", row.id) for scan in scans for row in scan.args[: len(scan.attr.carry)]}
-    kept = build_program(closed(derivation), "", 0, "float64", PRINTER.arrays).kept.values()
+    kept = build_program(closed(derivation), derivation.model, "", 0, "float64", PRINTER.arrays).kept.values()
     return (of_code(row for row in kept if row.args) ^ of_page(derivation)) - first
 
 
