@@ -32,13 +32,12 @@ def derive_stable(model: Model, wrt: Iterable[str] | None = None) -> Derivation:
     """As `derive`, over the stable rows of the model. The gradient of an intermediate that these go around is the
     declared model's."""
     named = model.intermediates()
-    if model.called:
-        derived(model, wrt)
+    declared = derived(model, wrt) if model.called else None  # which refuses what nothing is called by
     with model.graph.apart():
         stable, work = stable_model(model, named)
         if stable is not model:
             return _derived(model, stable, work, list(model.targets() if wrt is None else wrt))
-    return derived(model, wrt)
+    return declared or derived(model, wrt)
 
 
 def _derived(model: Model, stable: Model, work: Rewriting, names: list[str]) -> Derivation:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Math
 from symbackprop.core.shapes import Shape
-from symbackprop.derive.record import Contribution
+from symbackprop.derive.record import Contribution, Edge
 from symbackprop.derive.steps import Derivation
 from symbackprop.render.document import Prose, Ref, Value
 from symbackprop.render.factors import Factor
@@ -24,6 +24,10 @@ class Group:
 
     consumer: Node | None
     contributions: tuple[Contribution, ...]
+
+    @property
+    def paths(self) -> list[tuple[Edge, ...]]:
+        return [c.path for c in self.contributions]
 
 
 class Context:

@@ -6,7 +6,7 @@ all of these sums are settled by ties.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate, islice, product
 from math import prod
 from operator import attrgetter
@@ -26,10 +26,17 @@ MAX_TERMS = 2
 ENTRIES, TIES = attrgetter("entries"), attrgetter("ties")
 
 
-def jacobian_entry(entries: Entries, path: Sequence[Edge], consumer: Sequence[Math],
+def jacobian_entry(entries: Entries, paths: Iterable[Sequence[Edge]], consumer: Sequence[Math],
                    target: Sequence[Math], proven: bool = False) -> Math | None:
-    """The entry for one path; None where it has no short form. ``proven``: with the sums of the rows themselves, of
-    whose terms Kronecker deltas leave one."""
+    """The entry, one term for each path; None where one has no short form. ``proven``: with the sums of the rows
+    themselves, of whose terms Kronecker deltas leave one."""
+    found = [_along(entries, path, consumer, target, proven) for path in paths]
+    known = [(False, x) for x in found if x is not None]
+    return None if len(known) < len(found) else maths.total(*known)
+
+
+def _along(entries: Entries, path: Sequence[Edge], consumer: Sequence[Math], target: Sequence[Math], proven: bool
+           ) -> Math | None:
     if any(e.consumer.op.gaps and not e.consumer.op.singular for e in path):
         return None  # equal largest entries share
     between = [entry.letters(path[0].consumer.shape), *[entry.letters(edge.argument.shape) for edge in path]]

@@ -102,10 +102,7 @@ class IndexView(MatrixView):
         return Branch(group, index, self._jacobian(group, index, target, True), self._jacobian(group, index, target))
 
     def _jacobian(self, group: Group, index: Index, target: Index, proven: bool = False) -> Math | None:
-        entries = Entries(self.rows, (*target, *index))
-        found = [jacobian_entry(entries, c.path, index, target, proven) for c in group.contributions]
-        known = [x for x in found if x is not None]
-        return None if len(known) < len(found) else total(*[(False, x) for x in known])
+        return jacobian_entry(Entries(self.rows, (*target, *index)), group.paths, index, target, proven)
 
     def _entry(self, node: Node, index: Index) -> Math:
         return Entries(self.rows, index).named(node, self.rows.plain[node.id], index)

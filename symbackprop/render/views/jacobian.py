@@ -15,7 +15,7 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Leaf, Node
-from symbackprop.core.maths import Derivative, Math, MatMul, Shape, chain, product, total, turned, within
+from symbackprop.core.maths import Derivative, Math, MatMul, Shape, chain, product, turned, within
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import ONE
 from symbackprop.derive.record import Edge
@@ -198,13 +198,12 @@ class JacobianView(MatrixView):
         wanted = index_of(self.rows, target, batch=False)
         index = index_of(self.rows, consumer, BETWEEN, wanted)
         entries = Entries(self.rows, (*wanted, *index))
-        found = [jacobian_entry(entries, c.path, index, wanted) for c in group.contributions]
-        known = [(False, x) for x in found if x is not None]
-        if len(known) < len(found):
+        entry = jacobian_entry(entries, group.paths, index, wanted)
+        if entry is None:
             return None
         pairs = ((consumer, index), (target, wanted))
         top, bottom = (entries.named(row, self.rows.plain[row.id], k) for row, k in pairs)
-        return Line("local", Derivative(top, bottom), total(*known), self._reason(group))
+        return Line("local", Derivative(top, bottom), entry, self._reason(group))
 
     def _branch(self, s: Located, group: Group, alone: bool) -> list[Math]:
         """A row, also where what is given or comes out of a loop has the shape of the variable."""
