@@ -512,6 +512,14 @@ def product(*factors: Math) -> Math:
     return factors[0] if len(factors) == 1 else Prod(factors)
 
 
+def minus(left: Math, right: Math) -> Math:
+    return Sum(((False, left), (True, right)))
+
+
+def at(array: Math, *index: Math) -> Math:
+    return Entry(array, index)
+
+
 def total(*terms: tuple[bool, Math]) -> Math:
     """Terms with their signs; a positive one stays alone."""
     return terms[0][1] if len(terms) == 1 and not terms[0][0] else Sum(terms)
@@ -544,3 +552,8 @@ def plain(value: object) -> Math:
     if isinstance(value, (str, bool)) or value is None:
         return Words(str(value))
     return Num(value if isinstance(value, sp.Basic) else sp.Integer(value))
+
+
+# -- what records speak of when they say what an op or a function means: vectors, a number, letters
+A, B, Y, Z = (Sym(name, (sp.Symbol("N"),)) for name in "abyz")
+X, C, K, M, N = Sym("x"), *map(Letter, "ckmn")

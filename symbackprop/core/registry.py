@@ -8,7 +8,7 @@ because tests, documentation and every output are generated from the table.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -26,6 +26,7 @@ Attr = Any
 Array = Any
 Cotangents: TypeAlias = "Sequence[Node | None]"
 Rule: TypeAlias = Callable[..., Cotangents]
+Said: TypeAlias = "tuple[str | Math, ...]"  # words with mathematics among them
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Spelled:
     index: str
     summed: str = ""
     attr: Attr = None
-    words: tuple[str | Math, ...] = ()
+    words: Said = ()
 
 
 @dataclass(frozen=True)
@@ -63,18 +64,18 @@ class Op:
     upstream gradient is 0 (see `selection`). A loop has several results: both come by their numbers.
 
     ``show`` says a row as it is written, over its arguments (see `maths`); its code is a rule of `codegen.arrays`.
-    ``rule`` says what becomes of the gradient, ``kink`` what holds where there is none. ``reference(np, attr,
-    *arrays)`` computes the value plainly, with ``attr`` resolved to integers, and shares nothing with emitted code.
-    An op ``selects`` when entries of its input may have no influence on its result; values lie in the ``range``.
-    ``gaps(np, attr, *arrays)`` are numbers that change their sign where the derivative jumps; of a ``singular`` op they
-    are 0 where it is infinite, or would be. A ``loop`` has several results, each of which is a row whose op is a
-    ``result``. The entries of a ``distribution`` sum to 1 along its axis; a ``logarithm`` is that of a sum of
-    exponentials; an op that ``chooses`` gives the greatest entry; of one of ``matrices`` of a
-    kind the arguments are drawn so (`REGULAR` or `DEFINITE`). What is ``held`` stays as it is when what it is
-    computed from changes, for derivatives and differences alike. ``functions`` are what users call, in Python and in
-    model text: they take rows and make this op. In printed mathematics it is called ``text``, where that is not its
-    name; a glossary says that such a call ``means`` this. A derivation calls its value what it ``gives``, and its first
-    argument what it ``reads``, where they have no names.
+    ``rule`` says what becomes of the gradient, under a ``title`` if it has one, ``kink`` what holds where there is
+    none. ``reference(np, attr, *arrays)`` computes the value plainly, with ``attr`` resolved to integers, and shares
+    nothing with emitted code. An op ``selects`` when entries of its input may have no influence on its result; values
+    lie in the ``range``. ``gaps(np, attr, *arrays)`` are numbers that change their sign where the derivative jumps; of
+    a ``singular`` op they are 0 where it is infinite, or would be. A ``loop`` has several results, each of which is a
+    row whose op is a ``result``. The entries of a ``distribution`` sum to 1 along its axis; a ``logarithm`` is that of
+    a sum of exponentials; an op that ``chooses`` gives the greatest entry; of one of ``matrices`` of a kind the
+    arguments are drawn so (`REGULAR` or `DEFINITE`). What is ``held`` stays as it is when what it is computed from
+    changes, for derivatives and differences alike. ``functions`` are what users call, in Python and in model text: they
+    take rows and make this op. In printed mathematics it is called ``text``, where that is not its name; a glossary
+    says what it ``means``: words behind such a call, or all of the line. A derivation calls its value what it
+    ``gives``, and its first argument what it ``reads``, where they have no names.
 
     ``entry(attr, argument shapes, indices)`` says what one entry of the result is (see `entry`): from it follow its
     Jacobian, which arguments it is linear in, which are indices, and whether it moves entries (see `facts`). A glossary
@@ -94,8 +95,9 @@ class Op:
     reference: Callable[..., Array]
     samples: tuple[Sample, ...]
     convention: str = ""
-    rule: tuple[str | Math, ...] = ()
-    kink: tuple[str | Math, ...] = ()
+    title: str = ""
+    rule: Said = ()
+    kink: Said = ()
     entry: Entry | None = None
     jacobian: Jacobian | None = None
     folded: Fold | None = None
@@ -114,17 +116,12 @@ class Op:
     held: bool = False
     matrices: str = ""
     text: str = ""
-    means: str = ""
+    means: str | Said = ""
     gives: str = ""
     reads: str = ""
 
 
 OPS: dict[str, Op] = {}
-_MAY_BE_EMPTY = {
-    "convention", "rule", "kink", "samples", "entry", "jacobian", "folded", "no_entry", "spelled", "range", "selects",
-    "gaps", "singular", "functions", "loop", "result", "distribution", "logarithm", "chooses", "held", "matrices",
-    "text", "means", "gives", "reads",
-}
 LEAVES = {"leaf", "const"}
 REGULAR, DEFINITE = "regular", "definite"  # invertible; symmetric and positive definite
 
@@ -134,7 +131,7 @@ def register(op: Op) -> Op:
     if op.name in OPS:
         raise ValueError(f"the op {op.name!r} is registered twice")
     for f in fields(op):
-        if f.name not in _MAY_BE_EMPTY and not getattr(op, f.name):
+        if f.default is MISSING and f.name != "samples" and not getattr(op, f.name):
             raise ValueError(f"the op {op.name!r} has no {f.name}")
     if not op.samples and op.name not in LEAVES:
         raise ValueError(f"the op {op.name!r} has no samples")
@@ -159,14 +156,16 @@ def _can_be_spelled(op: Op, spelled: Spelled) -> bool:
 @dataclass(frozen=True)
 class Composed:
     """What is said of a function made of others. In printed mathematics it is called ``text``, where that is not its
-    name; ``rule`` says more of its gradient than those of the ops inside; ``by_entry``: one entry of it is written by
-    the op that it ends with, not as an entry of the call. The ``target`` is the argument that holds probabilities of
-    classes, if one does. A derivation calls its value what it ``gives``, and its first argument what it ``reads``,
-    where they have no names.
-    ``proved``: an appendix proves the rule, for one row of classes."""
+    name; a glossary says what it ``means``; ``rule``, perhaps under a ``title``, says more of its gradient than those
+    of the ops inside (``proved``: an appendix proves it, for one row of classes); ``by_entry``: one entry of it is
+    written by the op that it ends with, not as an entry of the call. The ``target`` is the argument that holds
+    probabilities of classes, if one does. A derivation calls its value what it ``gives``, and its first argument what
+    it ``reads``, where they have no names."""
 
     text: str = ""
-    rule: tuple[str | Math, ...] = ()
+    means: Said = ()
+    title: str = ""
+    rule: Said = ()
     by_entry: bool = False
     target: int | None = None
     gives: str = ""
@@ -194,6 +193,12 @@ def composed(name: str) -> Composed:
 
 
 _NOTHING = Composed()
+
+
+def rule_of(record: Op | Composed) -> Said:
+    """The rule with its title in front."""
+    first = [x for x in record.rule[:1] if isinstance(x, str)]
+    return (f"{record.title}: {''.join(first)}", *record.rule[len(first) :]) if record.title else record.rule
 
 
 def texts() -> dict[str, str]:

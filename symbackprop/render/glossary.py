@@ -10,48 +10,16 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core import formula as f
+from symbackprop.core import maths as m
 from symbackprop.core.entry import At, Index, Place, letters, settled
 from symbackprop.core.functions import FUNCTIONS
 from symbackprop.core.graph import SYMMETRIC, Graph, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
-from symbackprop.core.maths import (
-    Array,
-    Big,
-    Delta,
-    Entry,
-    Fill,
-    Fn,
-    Frac,
-    Function,
-    Identity,
-    Indicator,
-    Letter,
-    Math,
-    MatMul,
-    Num,
-    Op,
-    Outer,
-    Pow,
-    Relation,
-    Several,
-    Shape,
-    Sum,
-    Sym,
-    Transpose,
-    Words,
-    called,
-    equal,
-    negative,
-    product,
-    replaced,
-    total,
-    walk,
-)
 from symbackprop.core.names import free_name, text_name
 from symbackprop.core.noughts import weights_a_log
 from symbackprop.core.ops.indexing import bound_of
-from symbackprop.core.registry import OPS, Spelled
+from symbackprop.core.registry import OPS, Spelled, composed
 from symbackprop.core.registry import Op as Record
 from symbackprop.core.scalars import RELU0, TABLE, Abstract
 from symbackprop.model.model import Model
@@ -67,14 +35,13 @@ LAYOUTS = {
 NUMERATOR = "derivatives in vectors are rows (numerator layout), which are transposed to gradients"
 
 
-G = Sym("G")
+G = m.Sym("G")
 WHOLE: Prose = (  # of matrices that are stated to be symmetric
     "the gradient of a symmetric matrix is the whole one, ", G, ", every entry counted as independent; "
     "by the entries on and above the diagonal alone it is ",
-    total((False, G), (False, Transpose(G)), (True, called("diag", G))),
+    m.total((False, G), (False, m.Transpose(G)), (True, m.called("diag", G))),
 )
-ONES = Fill(sp.S.One, Shape((sp.Symbol("N"),)))
-ZERO, TWO, X = Num(sp.S.Zero), Num(sp.Integer(2)), Sym("x")
+ONES = m.Fill(sp.S.One, m.Shape((sp.Symbol("N"),)))
 
 
 def conventions(model: Model, layout: str, rows: bool) -> tuple[Prose, ...]:
@@ -85,16 +52,16 @@ def conventions(model: Model, layout: str, rows: bool) -> tuple[Prose, ...]:
     return (*_at_kinks(model), *whole, (steps + LAYOUTS[layout],))
 
 
-def kinks_of(model: Model) -> list[tuple[str | Math, ...]]:
+def kinks_of(model: Model) -> list[tuple[str | m.Math, ...]]:
     """What records say of the kinks of the functions that a model uses."""
     used = functions_of(model)
     return list(dict.fromkeys(r.kink for name, r in (TABLE | OPS).items() if name in used and r.kink))
 
 
 def _at_kinks(model: Model) -> Iterator[Prose]:
-    relu0: dict[Math, Math] = {RELU0: Num(model.graph.relu0)}
+    relu0: dict[m.Math, m.Math] = {RELU0: m.Num(model.graph.relu0)}
     for kink in kinks_of(model):
-        yield tuple([x if isinstance(x, str) else replaced(x, relu0) for x in kink])
+        yield tuple([x if isinstance(x, str) else m.replaced(x, relu0) for x in kink])
 
 
 def functions_of(model: Model) -> set[str]:
@@ -111,65 +78,14 @@ def functions_of(model: Model) -> set[str]:
     return used
 
 
-def _minus(left: Math, right: Math) -> Math:
-    return Sum(((False, left), (True, right)))
-
-
-def _at(array: Math, *index: Math) -> Math:
-    return Entry(array, index)
-
-
-def _sum(letters: str, *factors: Math) -> Math:
-    return Big("sum", tuple(letters), product(*factors))
-
-
-def _exp(m: Math) -> Math:
-    return Fn("exp", (m,), spelled=True)
-
-
-_Z, _Y, _A, _B = (Sym(x, (sp.Symbol("N"),)) for x in "zyab")
-_C, _K, _M, _N = (Letter(x) for x in "ckmn")
-_SOFTMAX, _EPS = Op("softmax", (_Z,)), Sym("eps")
-_EXPONENTIALS = _sum("k", _exp(_at(_Z, _K)))
-
-_MEANINGS: dict[str, Prose] = {
-    "softmax": (equal(_at(_SOFTMAX, _C), Frac(_exp(_at(_Z, _C)), _EXPONENTIALS)),),
-    "logsumexp": (equal(Op("logsumexp", (_Z,)), Fn("log", (_EXPONENTIALS,))),),
-    "cross_entropy": (equal(Op("cross_entropy", (_Z, _Y)), negative(Fn("log", (_at(_SOFTMAX, _Y),)))),),
-    "one_hot": (equal(_at(Op("one_hot", (_Y,)), _C), Indicator(equal(_Y, _C))),),
-    "layer_norm": (equal(Op("layer_norm", (X,)), Frac(Sum(((False, X), (True, Op("mean", (X,))))),
-                                                    Fn("sqrt", (Sum(((False, Op("var", (X,))), (False, _EPS))),)))),),
-    "rms_norm": (equal(Op("rms_norm", (X,)), Frac(X, Fn("sqrt", (Sum(((False, Op("mean", (Pow(X, TWO),))),
-                                                                    (False, _EPS))),)))),),
-    "mean": (Op("mean", (X,)), " is the sum over the number of terms"),
-    "var": (equal(Op("var", (X,)), Op("mean", (Pow(_minus(X, Op("mean", (X,))), TWO),))),),
-    "norm": (Op("norm", (X,)), " is the root of the sum of the squares along the axes"),
-    "min": (Op("min", (X,)), " is the least entry along the axes"),
-    "kl_divergence": (Op("kl_divergence", (_A, _B)), " is the sum of ",
-                      product(_A, Fn("log", (Frac(_A, _B),))), " along the axis"),
-    "trace": (equal(Op("trace", (_A,)), _sum("n", _at(_A, _N, _N))),),
-    "log_softmax": (equal(Op("log_softmax", (_Z,)), Fn("log", (_SOFTMAX,))),),
-    "causal_mask": (equal(_at(Op("causal_mask", (Sym("T"),)), _N, _M), Indicator(Relation(_M, "≤", _N))),),
-    "pad": (Op("pad", (_A, *map(Words, ("axis", "first", "size")))), " puts ", _A,
-            " among zeros: along the axis, which gets that size, from the place first on"),
-    "cumsum": (Op("cumsum", (_A, Words("axis"))), " adds up the entries up to each one along the axis"),
-    "roll": (Op("roll", (_A, _K)), " moves the entries ", _K, " places on along the axis, the last ones to the front"),
-    "repeat": (Op("repeat", (_A, _K)), " has every entry ", _K, " times, one beside the other"),
-    "concat": (Op("concat", (_A, _B)), " puts one behind the other along the axis"),
-    "take_along_axis": (Op("take_along_axis", (_A, _Y)), " reads ", _A, " along the axis at the places that ", _Y,
-                        " holds"),
-    "put_along_axis": (Op("put_along_axis", (_A, _Y)), " adds ", _A, " into zeros along the axis at the places that ",
-                        _Y, " holds"),
-    "reshape": ("reshape has the same entries in the same order, the last axis fastest, in the shape below it",),
+_SIGNS: dict[str, Prose] = {  # what no row is called by
     "transpose": ("transpose has the axes in the order of the numbers below it, counted from 0",),
-    "whole part": (Op("floor", (_A,)), " is the greatest whole number up to ", _A),
-    "mod": (Op("mod", (_A, _B)), " is the remainder of ", _A, " divided by ", _B),
-    "arange": (Op("arange", (_K,)), " is 0, 1, …, ", _minus(_K, Num(sp.S.One))),
-    "eye": (Identity(sp.Symbol("N")), " is the identity matrix"),
-    "diagonal": (Op("diag", (_A,)), " is the matrix with ", _A, " on its diagonal and 0 elsewhere"),
-    "pick": (equal(_at(Op("pick", (_Z, _Y)), _N), _at(_Z, _N, _at(_Y, _N))),),
-    "ones": (ONES, " is a vector of ones, ", MatMul(ONES, Transpose(_B)), " has ", _B, " in every row"),
-    "outer": (equal(_at(Outer(_A, _B), _N, _M), product(_at(_A, _N), _at(_B, _M))), ", for any number of axes"),
+    "whole part": (m.called("floor", m.A), " is the greatest whole number up to ", m.A),
+    "mod": (m.called("mod", m.A, m.B), " is the remainder of ", m.A, " divided by ", m.B),
+    "diagonal": (m.called("diag", m.A), " is the matrix with ", m.A, " on its diagonal and 0 elsewhere"),
+    "ones": (ONES, " is a vector of ones, ", m.MatMul(ONES, m.Transpose(m.B)), " has ", m.B, " in every row"),
+    "outer": (m.equal(m.at(m.Outer(m.A, m.B), m.N, m.M), m.product(m.at(m.A, m.N), m.at(m.B, m.M))),
+              ", for any number of axes"),
 }
 
 
@@ -183,52 +99,52 @@ class _Told:
         term = record.entry(spelled.attr, shapes, index)[0]
         self.term = term if len(term.summed) == len(spelled.summed) else settled(term)
         own = [*zip(index, spelled.index, strict=True), *zip(self.term.summed, spelled.summed, strict=True)]
-        self.called = {x: Letter(name) for x, name in own}
-        self.arguments = [Delta() if x == "δ" else Sym(x, (sp.Symbol("N"),)) for x in spelled.arguments]
-        self.left = Entry(Op(record.name, tuple(self.arguments)), tuple(map(Letter, spelled.index)))
+        self.called = {x: m.Letter(name) for x, name in own}
+        self.arguments = [m.Delta() if x == "δ" else m.Sym(x, (sp.Symbol("N"),)) for x in spelled.arguments]
+        self.left = m.Entry(m.Op(record.name, tuple(self.arguments)), tuple(map(m.Letter, spelled.index)))
 
-    def __call__(self) -> Math:
-        ties = [Indicator(equal(self._index(a), self._index(b))) for a, b in self.term.ties]
+    def __call__(self) -> m.Math:
+        ties = [m.Indicator(m.equal(self._index(a), self._index(b))) for a, b in self.term.ties]
         factors = [*ties, *map(self._index, self.term.entries)]
         names = "".join(self.called[x].name for x in self.term.summed)
-        return equal(self.left, _sum(names, *factors) if names else product(*factors))
+        return m.equal(self.left, m.Big("sum", tuple(names), m.product(*factors)) if names else m.product(*factors))
 
-    def _index(self, index: Index) -> Math:
+    def _index(self, index: Index) -> m.Math:
         if isinstance(index, At):
-            return Entry(self.arguments[index.place], tuple([self._index(i) for i in index.index]))
+            return m.Entry(self.arguments[index.place], tuple([self._index(i) for i in index.index]))
         return self._counted(index) if isinstance(index, Place) else self.called[index]
 
-    def _counted(self, place: Place) -> Math:
+    def _counted(self, place: Place) -> m.Math:
         over = sp.lcm_list([1, *[sp.denom(k) for k, _ in place.terms]])
         offset = sp.expand(place.offset * over)
         terms = [(k * over, self.called[x]) for k, x in place.terms]
-        found = [(f.is_negative(k), x if abs(k) == 1 else product(Sym(str(k)), x)) for k, x in terms]
-        found += [(f.is_negative(offset), Sym(str(abs(offset))))] if offset else []
+        found = [(f.is_negative(k), x if abs(k) == 1 else m.product(m.Sym(str(k)), x)) for k, x in terms]
+        found += [(f.is_negative(offset), m.Sym(str(abs(offset))))] if offset else []
         found.sort(key=lambda term: term[0])
-        return Sum(tuple(found)) if over == 1 else Frac(Sum(tuple(found)), Sym(str(over)))
+        return m.Sum(tuple(found)) if over == 1 else m.Frac(m.Sum(tuple(found)), m.Sym(str(over)))
 
 
 def meaning(name: str) -> Prose:
     """What an op or a function is; nothing where that goes without saying."""
     record = OPS.get(name)
-    if record is not None and record.means:
-        return Op(name, (_A, _B)[: len(record.samples[0].shapes)]), f" {record.means}"
-    if record is None or record.spelled is None:
-        return _MEANINGS.get(name, ())
-    return (_Told(record, record.spelled)(), *record.spelled.words)
+    if record is None:
+        return composed(name).means or _SIGNS.get(name, ())
+    if isinstance(record.means, str) and record.means:
+        return m.called(name, *(m.A, m.B)[: len(record.samples[0].shapes)]), f" {record.means}"
+    return record.means or (() if record.spelled is None else (_Told(record, record.spelled)(), *record.spelled.words))
 
 
 def of_scalar(r: Rows, name: str) -> Prose:
     """What a function of the scalar table is, and its derivative: σ(x) = 1/(1 + exp(−x)), σ′ = σ·(1 − σ)."""
     record, own = TABLE[name], Rows({}, r.letters, (), r.order)
     if isinstance(name, Abstract):
-        of: Prose = (" ", Function(name.prime(-1))) if name.order else ()
-        return (Function(name), f" {record.means}", *of)
+        of: Prose = (" ", m.Function(name.prime(-1))) if name.order else ()
+        return (m.Function(name), f" {record.means}", *of)
     if isinstance(record.means, str):
-        return (Function(name), f" {record.means}")
-    args = [Sym(x) for x in "xa"[: record.arity]]
+        return (m.Function(name), f" {record.means}")
+    args = [m.Sym(x) for x in "xa"[: record.arity]]
     places = tuple(map(f.Arg, range(len(record.domain))))
-    whole = equal(own.formula(f.Call(name, places), [*args, Sym("c")]), own.formula(record.means, args))
+    whole = m.equal(own.formula(f.Call(name, places), [*args, m.Sym("c")]), own.formula(record.means, args))
     slope = function_rule(own, name, places, 0) if len(places) == 1 else ""
     for inner in own.mentioned:
         r.mention(inner)
@@ -242,9 +158,9 @@ def definition(r: Rows, call: Node) -> Prose:
     function, graph = FUNCTIONS[call.origin.function], Graph(call.graph.relu0)
     given = [*zip(signature(function).parameters, call.origin.args, strict=False), *call.origin.options.items()]
     args = {name: _leaf(graph, name, a) for name, a in given}
-    row, names = function(**args), {a.id: Sym(name, a.shape) for name, a in args.items() if isinstance(a, Node)}
+    row, names = function(**args), {a.id: m.Sym(name, a.shape) for name, a in args.items() if isinstance(a, Node)}
     left, right = (Rows(names, r.letters, expanded, r.order) for expanded in ((), (row.id,)))
-    line = equal(left.row(row), right.row(row))
+    line = m.equal(left.row(row), right.row(row))
     for name, made in right.mentioned.items():
         r.mention(name, made)
     return (line,) if left.is_call(row) else ()
@@ -274,9 +190,9 @@ def glossary(r: Rows) -> tuple[Prose, ...]:
     """The functions and index letters that the document uses."""
     said: list[Prose] = [("products and transposes act on the last two axes",)] if "batched" in r.mentioned else []
     size = next(n for n in "NMKDn" if n in r.order or n not in r.letters.taken)
-    other: dict[Math, Math] = {Delta(): r.upstream, ONES: Fill(sp.S.One, Shape((sp.Symbol(size),)))}
-    meanings: list[Prose] = [tuple([replaced(x, other) if isinstance(x, Math) else x for x in m])
-                             for m in _told(r)]
+    other: dict[m.Math, m.Math] = {m.Delta(): r.upstream, ONES: m.Fill(sp.S.One, m.Shape((sp.Symbol(size),)))}
+    meanings: list[Prose] = [tuple([m.replaced(x, other) if isinstance(x, m.Math) else x for x in line])
+                             for line in _told(r)]
     indices = list(_indices(r))
     taken = {*r.letters.taken, *r.letters.runs, *r.letters.met}
     return (*said, *[_apart(line, taken) for line in meanings], *indices)
@@ -284,39 +200,39 @@ def glossary(r: Rows) -> tuple[Prose, ...]:
 
 def _apart(line: Prose, taken: Collection[str]) -> Prose:
     """A line whose names and letters are none of the page: those that are go by other ones."""
-    trees = [x for m in line if isinstance(m, Math) for x in walk(m)]
-    own = {x.name: x for x in trees if isinstance(x, (Sym, Letter)) and _is_named(x)}
+    trees = [x for tree in line if isinstance(tree, m.Math) for x in m.walk(tree)]
+    own = {x.name: x for x in trees if isinstance(x, (m.Sym, m.Letter)) and _is_named(x)}
     names: dict[str, str] = {}
     for name, x in own.items():
         if text_name(name) in taken:
-            alike = INDICES if isinstance(x, Letter) else ARRAYS if name.islower() else SIZES
+            alike = INDICES if isinstance(x, m.Letter) else ARRAYS if name.islower() else SIZES
             names[name] = free_name({*taken, *map(text_name, [*own, *names.values()])}, *alike)
-    return tuple([_renamed(x, names) if isinstance(x, Math) else x for x in line]) if names else line
+    return tuple([_renamed(x, names) if isinstance(x, m.Math) else x for x in line]) if names else line
 
 
-def _is_named(m: Math) -> bool:
-    return isinstance(m, Letter) or (isinstance(m, Sym) and m.row is None)
+def _is_named(x: m.Math) -> bool:
+    return isinstance(x, m.Letter) or (isinstance(x, m.Sym) and x.row is None)
 
 
 def _renamed(value: Any, names: Mapping[str, str]) -> Any:
     """A tree in which names and letters go by others."""
     if isinstance(value, tuple):
         return tuple([_renamed(x, names) for x in value])
-    if not isinstance(value, Math):
+    if not isinstance(value, m.Math):
         return value
-    if isinstance(value, (Sym, Letter)):
+    if isinstance(value, (m.Sym, m.Letter)):
         return replace(value, name=names.get(value.name, value.name)) if _is_named(value) else value
     found = {x.name: _renamed(getattr(value, x.name), names) for x in fields(value)}
-    if isinstance(value, (Big, Array)):
+    if isinstance(value, (m.Big, m.Array)):
         found["letters"] = tuple([names.get(x, x) for x in value.letters])
     return type(value)(**found)
 
 
 def _indices(r: Rows) -> Iterator[Prose]:
     """How far each index letter runs; those of one size together."""
-    together: dict[sp.Expr, list[Math]] = {}
+    together: dict[sp.Expr, list[m.Math]] = {}
     for letter, size in r.letters.used.items():
-        together.setdefault(size, []).append(Letter(letter))
+        together.setdefault(size, []).append(m.Letter(letter))
     for size, those in together.items():
-        shown = those[0] if len(those) == 1 else Several(tuple(those))
+        shown = those[0] if len(those) == 1 else m.Several(tuple(those))
         yield (shown, " runs over " if len(those) == 1 else " run over ", r.size(size), " entries")

@@ -24,7 +24,7 @@ from symbackprop.core.maths import (
 from symbackprop.core.names import free_name
 from symbackprop.core.ops.indexing import bound_of
 from symbackprop.core.pattern import Pattern
-from symbackprop.core.registry import composed, text_of
+from symbackprop.core.registry import composed, rule_of, text_of
 from symbackprop.core.scalars import TABLE, Abstract
 from symbackprop.core.shapes import Dim, Shape, is_one
 from symbackprop.derive.record import Edge
@@ -47,7 +47,7 @@ def path_rules(r: Rows, path: Sequence[Edge]) -> list[Prose]:
 def _function_rule(r: Rows, row: Node) -> Prose:
     assert row.origin is not None
     rule = composed(row.origin.function)
-    return () if r.by_entry and rule.proved else (*rule.rule, *_cited(r, rule_of_function(row)))
+    return () if r.by_entry and rule.proved else (*rule_of(rule), *_cited(r, proof_of_function(row)))
 
 
 def _through_function(path: Sequence[Edge], k: int) -> int | None:
@@ -69,10 +69,10 @@ def edge_rules(r: Rows, edge: Edge) -> list[Prose]:
     if is_reshaped(row) and _entries(row) == _entries(row.args[0]):
         return [("the same entries, but for axes of size 1",)]
     if row.form is None:
-        words = row.op.rule or (row.op.name,)
+        words = rule_of(row.op) or (row.op.name,)
         if not r.maps and (row.op.entry or row.op.folded):  # its Jacobian needs no rule for gradients
             words = (title_of(row),)
-        rule = (*words, *_cited(r, rule_of(row)))
+        rule = (*words, *_cited(r, proof_of(row)))
         own: dict[Math, Math] = {Delta(): r.upstream}
         return [() if row.is_result else tuple([replaced(x, own) if isinstance(x, Math) else x for x in rule])]
     rules: list[Prose] = [(name,) for name in formula_rules(r, row, edge.index)]
@@ -97,7 +97,7 @@ def _einsum_rule(r: Rows, row: Node, index: int) -> Prose:
         return ("axes in their old order",)
     pattern = _behind_batch(row.attr)
     names = [_operand(r, a, s, wishes) for a, s, wishes in zip(row.args, pattern.ins, OPERANDS, strict=False)]
-    rule, proof = product_rule(pattern, index, names, r.upstream), _cited(r, rule_of(row))
+    rule, proof = product_rule(pattern, index, names, r.upstream), _cited(r, proof_of(row))
     if proof:
         return (*(rule[:2] or ("product",)), *proof)
     return (rule if r.maps else rule[:2]) or ("product: the upstream gradient takes the operand's place",)
@@ -118,7 +118,7 @@ class Rule(NamedTuple):
 SIZES = tuple([sp.Symbol(x, integer=True, positive=True) for x in "MKNPQRSTUV"])
 
 
-def rule_of(row: Node) -> Rule | None:
+def proof_of(row: Node) -> Rule | None:
     """The rule of a row's op, where its entries say more than that they are moved or added up; for arrays of any sizes
     where it can be told of those alone."""
     title = title_of(row)
@@ -136,8 +136,7 @@ def rule_of(row: Node) -> Rule | None:
 
 def title_of(row: Node) -> str:
     """What the rule of an op is called."""
-    said = [x for x in row.op.rule[:1] if isinstance(x, str) and ":" in x]
-    return said[0].split(":")[0] if said else text_of(row.op.name)
+    return row.op.title or text_of(row.op.name)
 
 
 def _rule_of_product(name: str, pattern: Pattern) -> Rule | None:
@@ -151,17 +150,17 @@ def _rule_of_product(name: str, pattern: Pattern) -> Rule | None:
     return Rule(name, title, shapes, (None,) * len(shapes), plain)
 
 
-def rule_of_function(row: Node) -> Rule | None:
+def proof_of_function(row: Node) -> Rule | None:
     """The rule of a function of classes, for one row of them."""
     assert row.origin is not None
     said = composed(row.origin.function)
     if not said.proved or said.target is None:
         return None
     target = row.origin.args[said.target]
-    classes, title = SIZES[:1], str(said.rule[0]).split(":")[0]
+    classes = SIZES[:1]
     of_indices = isinstance(target, Node) and bound_of(target) is not None
     shapes = (classes, () if of_indices else classes)
-    return Rule(row.origin.function, title, shapes, (None, classes[0] if of_indices else None), None, True)
+    return Rule(row.origin.function, said.title, shapes, (None, classes[0] if of_indices else None), None, True)
 
 
 def _cited(r: Rows, rule: Rule | None) -> Prose:

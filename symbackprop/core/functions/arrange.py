@@ -10,6 +10,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.functions.calls import function, graph_of, plain
 from symbackprop.core.graph import FLOAT, Node, Operand, label
+from symbackprop.core.maths import A, Big, C, Indicator, K, N, Y, Z, at, called, equal
 from symbackprop.core.ops import OPS
 from symbackprop.core.registry import known
 from symbackprop.core.shapes import Axis, DimLike, as_shape, normalise_axis, same_shape, shape_text
@@ -42,7 +43,7 @@ def diag(a: Node) -> Node:
     return build.einsum("ii->i", a)
 
 
-@known("tr")
+@known("tr", means=(equal(called("trace", A), Big("sum", ("n",), at(A, N, N))),))
 @plain
 def trace(a: Node) -> Node:
     """Σ of the diagonal."""
@@ -91,7 +92,7 @@ for _name, _call in OF_OPS.items():
     plain(_call, _name)
 
 
-@known("onehot")
+@known("onehot", means=(equal(at(called("one_hot", Y), C), Indicator(equal(Y, C))),))
 @function
 def one_hot(index: Node, size: DimLike) -> Node:
     """1 at the index along a new last axis, else 0."""
@@ -100,6 +101,8 @@ def one_hot(index: Node, size: DimLike) -> Node:
     return build.one_hot_along(build.expand(index, -1), index.ndim, sp.sympify(size))
 
 
+@known(means=(called("roll", A, K), " moves the entries ", K,
+              " places on along the axis, the last ones to the front"))
 @function
 def roll(a: Node, shift: int, axis: int = 0) -> Node:
     """Entries moved ``shift`` places along an axis, those that leave coming back at the other end."""
@@ -113,6 +116,7 @@ def roll(a: Node, shift: int, axis: int = 0) -> Node:
     return build.concat([tail, head], place)
 
 
+@known(means=(called("repeat", A, K), " has every entry ", K, " times, one beside the other"))
 @function
 def repeat(a: Node, n: DimLike, axis: int = 0) -> Node:
     """Every entry n times along an axis, copies next to each other."""
@@ -169,7 +173,8 @@ def scatter(a: Node, index: Node, source: Node, axis: int = -1) -> Node:
     return a.graph.call("where", hit, found, a)
 
 
-@known(rule=("picked entries get the gradient, the others 0",), by_entry=True)
+@known(means=(equal(at(called("pick", Z, Y), N), at(Z, N, at(Y, N))),),
+       rule=("picked entries get the gradient, the others 0",), by_entry=True)
 @function
 def pick(a: Node, index: Node) -> Node:
     """a[…, index]: one entry of the last axis for each leading position."""

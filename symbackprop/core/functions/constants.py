@@ -9,6 +9,7 @@ import sympy as sp
 
 from symbackprop.core import build
 from symbackprop.core.graph import Graph, Node, mark
+from symbackprop.core.maths import Indicator, M, N, Relation, Sym, at, called, equal
 from symbackprop.core.registry import COMPOSED, Composed
 from symbackprop.core.shapes import DimLike
 
@@ -37,7 +38,8 @@ CONSTANTS: dict[str, Callable[..., Node]] = {
     "ones": _ones,
     "causal_mask": causal_mask_of,
 }
-COMPOSED["causal_mask"] = Composed("mask")
+COMPOSED["causal_mask"] = Composed(
+    "mask", means=(equal(at(called("causal_mask", Sym("T")), N, M), Indicator(Relation(M, "≤", N))),))
 
 
 def _dims(shape: Sequence[Any]) -> Sequence[DimLike]:

@@ -10,6 +10,7 @@ from symbackprop.core.functions.constants import causal_mask_of
 from symbackprop.core.functions.pointwise import cos, exp, log, sigmoid, sin, sqrt, tanh
 from symbackprop.core.functions.reductions import mean
 from symbackprop.core.graph import Node, Operand, label
+from symbackprop.core.maths import Fn, Frac, Num, Pow, Sym, X, called, equal, minus, total
 from symbackprop.core.registry import known
 from symbackprop.core.shapes import Axis, Dim, DimLike, as_dim, same, shape_text
 from symbackprop.errors import ShapeError
@@ -17,14 +18,16 @@ from symbackprop.errors import ShapeError
 SCORES = "S S_att"  # what the scores of attention are called
 
 
-@known("LayerNorm")
+@known("LayerNorm", means=(equal(called("layer_norm", X), Frac(
+    minus(X, called("mean", X)), Fn("sqrt", (total((False, called("var", X)), (False, Sym("eps"))),)))),))
 @function
 def layer_norm(x: Node, axis: Axis = -1, eps: Operand = 1e-5) -> Node:
     """(x − mean)/√(var + eps) along the axes, without an affine part."""
     return _standardised(x, axis, eps)
 
 
-@known("RMSNorm")
+@known("RMSNorm", means=(equal(called("rms_norm", X), Frac(
+    X, Fn("sqrt", (total((False, called("mean", Pow(X, Num(sp.Integer(2))))), (False, Sym("eps"))),)))),))
 @function
 def rms_norm(x: Node, axis: Axis = -1, eps: Operand = 1e-5) -> Node:
     """x/√(mean(x²) + eps) along the axes, without an affine part."""

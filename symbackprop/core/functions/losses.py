@@ -7,24 +7,26 @@ from collections.abc import Sequence
 import sympy as sp
 
 from symbackprop.core import build
+from symbackprop.core import maths as m
 from symbackprop.core.functions.arrange import one_hot, pick
 from symbackprop.core.functions.calls import function, whole
 from symbackprop.core.functions.pointwise import abs, exp, log, maximum, relu, sigmoid
 from symbackprop.core.functions.reductions import log_softmax, mean, norm
 from symbackprop.core.graph import FLOAT, Node, Operand, label
-from symbackprop.core.maths import Derivative, Frac, Num, Op, Prime, Relation, Sum, Sym, Words
 from symbackprop.core.registry import known
 from symbackprop.core.shapes import ONE, Axis, Shape, broadcast, normalise_axes, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 NEVER = sp.Integer(-(10**30))  # the logarithm of a probability 0 that is added to; −∞ would warn
-_Z = Sym("z")
-_SLOPE = Sum(((False, Op("softmax", (_Z,))), (True, Words("target"))))
-_RULE = ("softmax with cross-entropy: ", Relation(Derivative(Words("CE"), _Z), "=", _SLOPE))
-_TERMS = ("term by term, ", Relation(Prime("log", Sym("x")), "=", Frac(Num(sp.S.One), Sym("x"))))
+_Z = m.Sym("z")
+_SOFTMAX = m.called("softmax", m.Z)
+_SLOPE = m.Sum(((False, m.Op("softmax", (_Z,))), (True, m.Words("target"))))
+_MEANS = (m.equal(m.called("cross_entropy", m.Z, m.Y), m.negative(m.Fn("log", (m.at(_SOFTMAX, m.Y),)))),)
+_RULE = (m.Relation(m.Derivative(m.Words("CE"), _Z), "=", _SLOPE),)
+_TERMS = ("term by term, ", m.Relation(m.Prime("log", m.Sym("x")), "=", m.Frac(m.Num(sp.S.One), m.Sym("x"))))
 
 
-@known("CE", rule=_RULE, by_entry=True, target=1, proved=True)
+@known("CE", means=_MEANS, title="softmax with cross-entropy", rule=_RULE, by_entry=True, target=1, proved=True)
 @function
 def cross_entropy(logits: Node, target: Node, weights: Node | None = None, ignore_index: int | None = None
                   ) -> Node:
@@ -98,6 +100,8 @@ def multiclass_hinge(scores: Node, target: Node, margin: Operand = 1) -> Node:
     return build.reduce_sum(others * relu(scores - right + margin), -1)
 
 
+@known(means=(m.called("kl_divergence", m.A, m.B), " is the sum of ", m.product(m.A, m.Fn("log", (m.Frac(m.A, m.B),))),
+              " along the axis"))
 @function
 def kl_divergence(p: Node, q: Node, axis: int = -1) -> Node:
     """Σ p·log(p/q) along an axis, for distributions; where p is 0 the term is 0, whatever q is."""

@@ -13,14 +13,15 @@ from symbackprop.core.functions.calls import function, hint, plain, whole
 from symbackprop.core.functions.constants import causal_mask_of
 from symbackprop.core.functions.pointwise import abs, sqrt
 from symbackprop.core.graph import Node, Operand, mark
-from symbackprop.core.maths import Frac, Num, Sym
+from symbackprop.core.maths import A, Fn, Frac, Num, Pow, Sym, Words, X, Z, called, equal, minus
 from symbackprop.core.ops.indexing import argsort, sort
 from symbackprop.core.registry import known
 from symbackprop.core.shapes import Axis, DimLike, normalise_axes, normalise_axis, size_of
 from symbackprop.errors import ShapeError
 
 
-@known(rule=("mean of n terms: each gets ", Frac(Num(sp.S.One), Sym("n"))), by_entry=True)
+@known(means=(called("mean", X), " is the sum over the number of terms"),
+       title="mean of n terms", rule=("each gets ", Frac(Num(sp.S.One), Sym("n"))), by_entry=True)
 @function
 def mean(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     """Σ over the axes, divided by how many entries that are."""
@@ -28,13 +29,14 @@ def mean(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     return average
 
 
+@known(means=(called("min", X), " is the least entry along the axes"))
 @function
 def min(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     """The smallest entry; equal smallest entries share the gradient."""
     return -build.reduce_max(-a, axis, keepdims)
 
 
-@known("Var")
+@known("Var", means=(equal(called("var", X), called("mean", Pow(minus(X, called("mean", X)), Num(sp.Integer(2))))),))
 @function
 def var(a: Node, axis: Axis = None, keepdims: bool = False, ddof: Operand = 0) -> Node:
     """The mean squared distance from the mean, divided by n − ddof."""
@@ -58,7 +60,7 @@ def softmax(a: Node, axis: Axis = -1, keepdims: bool = True) -> Node:
     return build.softmax(a, normalise_axes(axis, a.ndim))
 
 
-@known("logsoftmax", by_entry=True)
+@known("logsoftmax", means=(equal(called("log_softmax", Z), Fn("log", (called("softmax", Z),))),), by_entry=True)
 @function
 def log_softmax(a: Node, axis: Axis = -1, keepdims: bool = True) -> Node:
     """a − logsumexp(a) along the axes. It has the shape of a, whatever ``keepdims`` says."""
@@ -149,7 +151,8 @@ def logcumsumexp(a: Node, axis: int = 0) -> Node:
     return build.logsumexp(*_so_far(a, axis))
 
 
-@known(rule=("cumulative sum: every entry gets the gradients from its own place on",))
+@known(means=(called("cumsum", A, Words("axis")), " adds up the entries up to each one along the axis"),
+       title="cumulative sum", rule=("every entry gets the gradients from its own place on",))
 @plain
 def cumsum(a: Node, axis: int = 0) -> Node:
     """Running sums along an axis, as a product with a triangle of ones."""

@@ -10,7 +10,7 @@ from symbackprop.core import build
 from symbackprop.core.entry import At, Indices, Terms, letter, letters, on_axis, term
 from symbackprop.core.facts import kind
 from symbackprop.core.graph import BOOL, FLOAT, INT, Leaf, Node, label
-from symbackprop.core.maths import Item, Size, called, plain
+from symbackprop.core.maths import A, Item, Size, Y, called, plain
 from symbackprop.core.registry import Cotangents, Op, Sample, Spelled, register
 from symbackprop.core.shapes import (
     ONE,
@@ -75,7 +75,8 @@ register(Op(
     signature="table[index]",
     shape_rule="index shape + table shape without its first axis",
     derivative="scatter_add: upstream rows added into the rows that were read",
-    rule=("lookup: the gradient is added into the rows that were read; repeated rows add up",),
+    title="lookup",
+    rule=("the gradient is added into the rows that were read; repeated rows add up",),
     domain="0 <= index < number of rows",
     selects=True,
     infer=_infer_gather,
@@ -117,7 +118,8 @@ register(Op(
     signature="scatter_add(g, index, rows)",
     shape_rule="rows + shape of g behind the index axes",
     derivative="gather: the rows of upstream that g went to",
-    rule=("scatter: each row reads the gradient back from where it went",),
+    title="scatter",
+    rule=("each row reads the gradient back from where it went",),
     domain="0 <= index < rows; repeated indices add up",
     infer=_infer_scatter,
     vjp=_vjp_scatter,
@@ -149,6 +151,7 @@ def _vjp_take(output: Node, upstream: Node, *_: object) -> Cotangents:
 
 register(Op(
     name="take_along_axis",
+    means=(called("take_along_axis", A, Y), " reads ", A, " along the axis at the places that ", Y, " holds"),
     signature="take_along_axis(a, index, axis=)",
     shape_rule="the shape of index",
     derivative="upstream added at the places that were read, zero elsewhere",
@@ -193,6 +196,7 @@ def _reference_put(np: Any, attr: Any, g: Any, index: Any) -> Any:
 
 register(Op(
     name="put_along_axis",
+    means=(called("put_along_axis", A, Y), " adds ", A, " into zeros along the axis at the places that ", Y, " holds"),
     text="scatter",
     signature="put_along_axis(g, index, axis, size)",
     shape_rule="the axis becomes ``size`` long",

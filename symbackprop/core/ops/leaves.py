@@ -5,10 +5,12 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
+import sympy as sp
+
 from symbackprop.core import formula as f
 from symbackprop.core.entry import Term, term
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Num, Size, Sym, called
+from symbackprop.core.maths import Identity, K, Num, Size, Sym, called, minus
 from symbackprop.core.registry import Op, Sample, register
 from symbackprop.core.shapes import Shape
 
@@ -57,6 +59,7 @@ register(Op(
 
 register(Op(
     name="eye",
+    means=(Identity(sp.Symbol("N")), " is the identity matrix"),
     signature="eye(n)",
     shape_rule="n x n",
     derivative="none: constant",
@@ -72,6 +75,7 @@ register(Op(
 
 register(Op(
     name="arange",
+    means=(called("arange", K), " is 0, 1, …, ", minus(K, Num(sp.S.One))),
     signature="arange(n)",
     shape_rule="n",
     derivative="none: integers",

@@ -185,7 +185,8 @@ register(Op(
     signature="det(a)",
     shape_rule="without the last two axes, which are square matrices",
     derivative="upstream * det(a) * inv(a).T",
-    rule=("determinant: the gradient is det(A) times the transposed inverse",),
+    title="determinant",
+    rule=("the gradient is det(A) times the transposed inverse",),
     domain="invertible matrices; of a singular one there is a value, but no gradient",
     infer=_matrices("det", 2),
     vjp=_vjp_det,
@@ -361,7 +362,8 @@ register(Op(
     signature="matrix_exp(a)",
     shape_rule="the shape of a; its last two axes are square matrices",
     derivative="the upper right corner of matrix_exp([[a.T, upstream], [0, a.T]])",
-    rule=("matrix exponential: the gradient is the upper right corner of the exponential of "
+    title="matrix exponential",
+    rule=("the gradient is the upper right corner of the exponential of "
           "[[Aᵀ, G], [0, Aᵀ]], G being upstream",),
     domain="any square matrices",
     infer=_matrices("matrix_exp"),

@@ -11,6 +11,7 @@ import sympy as sp
 
 from symbackprop.core import build, selection
 from symbackprop.core import formula as f
+from symbackprop.core import maths as m
 from symbackprop.core.accumulate import divided
 from symbackprop.core.entry import (
     RESULT,
@@ -28,21 +29,6 @@ from symbackprop.core.entry import (
 )
 from symbackprop.core.graph import Node
 from symbackprop.core.hazards import Hazards
-from symbackprop.core.maths import (
-    Bars,
-    Delta,
-    Derivative,
-    Frac,
-    Math,
-    MatMul,
-    Prod,
-    Relation,
-    Shaped,
-    Sum,
-    Sym,
-    Transpose,
-    called,
-)
 from symbackprop.core.ops.views import flip
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.scalars import FLAT_ROOT, TIES
@@ -128,9 +114,9 @@ def _fold_softmax(axis: int, shapes: Sequence[Shape], index: Indices) -> Folded:
 
 
 def _show(name: str) -> Any:
-    def show(node: Node, args: Sequence[Math]) -> Math:
+    def show(node: Node, args: Sequence[m.Math]) -> m.Math:
         axes, keepdims = node.attr
-        return called(name, *args, **axis_options(axes, node.args[0].ndim, keepdims))
+        return m.called(name, *args, **axis_options(axes, node.args[0].ndim, keepdims))
 
     return show
 
@@ -140,7 +126,8 @@ register(Op(
     signature="sum(a, axis=, keepdims=)",
     shape_rule="without the axes (size 1 with keepdims)",
     derivative="upstream broadcast over the axes",
-    rule=("sum: every term gets the gradient of the sum",),
+    title="sum",
+    rule=("every term gets the gradient of the sum",),
     domain="any floats",
     infer=_infer,
     vjp=lambda output, upstream, *_: (output.graph.broadcast(_spread(upstream, output), output.args[0].shape),),
@@ -164,7 +151,8 @@ register(Op(
     signature="max(a, axis=, keepdims=)",
     shape_rule="without the axes (size 1 with keepdims)",
     derivative="upstream to the largest entry, in equal shares to equal ones",
-    rule=("max: the largest entry gets the gradient, equal ones in equal shares",),
+    title="max",
+    rule=("the largest entry gets the gradient, equal ones in equal shares",),
     domain="any floats",
     convention="equal largest entries share the gradient equally",
     kink=(TIES,),
@@ -202,10 +190,11 @@ def _vjp_norm(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazard
 
 register(Op(
     name="norm",
+    means=(m.called("norm", m.X), " is the root of the sum of the squares along the axes"),
     signature="norm(a, axis=, keepdims=)",
     shape_rule="without the axes (size 1 with keepdims)",
     derivative="upstream * a / norm(a)",
-    rule=(Relation(Derivative(Bars(Sym("x")), Sym("x")), "=", Frac(Sym("x"), Bars(Sym("x")))),),
+    rule=(m.Relation(m.Derivative(m.Bars(m.Sym("x")), m.Sym("x")), "=", m.Frac(m.Sym("x"), m.Bars(m.Sym("x")))),),
     domain="any floats; squares that over- or underflow do no harm",
     convention="the gradient at 0 is 0, the shortest subgradient",
     kink=(FLAT_ROOT,),
@@ -220,6 +209,13 @@ register(Op(
     reference=_reference_norm,
     samples=(Sample(((2, 3),), ((1,), False)), Sample(((2, 3),), ((0,), True)), Sample(((2, 3),), ((0, 1), False))),
 ))
+
+
+def _exp_at(letter: m.Letter) -> m.Math:
+    return m.Fn("exp", (m.at(m.Z, letter),), spelled=True)
+
+
+EXPONENTIALS = m.Big("sum", ("k",), _exp_at(m.K))
 
 
 def _exponentials(np: Any, a: Any, axes: Any) -> tuple[Any, Any]:
@@ -246,6 +242,7 @@ def _vjp_logsumexp(output: Node, upstream: Node, wanted: Sequence[bool], idle: H
 
 register(Op(
     name="logsumexp",
+    means=(m.equal(m.called("logsumexp", m.Z), m.Fn("log", (EXPONENTIALS,))),),
     signature="logsumexp(a, axis=, keepdims=)",
     shape_rule="without the axes (size 1 with keepdims)",
     derivative="upstream * softmax(a)",
@@ -284,23 +281,25 @@ def _reference_softmax(np: Any, axis: int, a: Any) -> Any:
     return e / np.where(total == 0, 1.0, total)
 
 
-def _show_softmax(node: Node, args: Sequence[Math]) -> Math:
-    return called("softmax", *args, **({} if node.attr == node.ndim - 1 else {"axis": node.attr}))
+def _show_softmax(node: Node, args: Sequence[m.Math]) -> m.Math:
+    return m.called("softmax", *args, **({} if node.attr == node.ndim - 1 else {"axis": node.attr}))
 
 
-def _softmax_rule() -> Math:
+def _softmax_rule() -> m.Math:
     """p ⊙ (δ − δᵀ p)."""
     n = (sp.Symbol("n"),)
-    p, upstream = Sym("p", n), Shaped(Delta(), n)
-    return Prod((p, Sum(((False, upstream), (True, MatMul(Transpose(upstream), p))))))
+    p, upstream = m.Sym("p", n), m.Shaped(m.Delta(), n)
+    return m.Prod((p, m.Sum(((False, upstream), (True, m.MatMul(m.Transpose(upstream), p))))))
 
 
 register(Op(
     name="softmax",
+    means=(m.equal(m.at(m.called("softmax", m.Z), m.C), m.Frac(_exp_at(m.C), EXPONENTIALS)),),
     signature="softmax(a, axis=-1)",
     shape_rule="the shape of a",
     derivative="p * (upstream - sum(upstream * p))",
-    rule=("softmax: ", _softmax_rule()),
+    title="softmax",
+    rule=(_softmax_rule(),),
     domain="any floats; stable for large entries",
     range=(0.0, 1.0),
     infer=lambda axis, args: (args[0].shape, "float"),
@@ -363,11 +362,12 @@ register(Op(
     signature="prod(a, axis=)",
     shape_rule="without the axes (size 1 with keepdims)",
     derivative="upstream * the product of the other entries",
-    rule=("product: each entry gets the product of the others",),
+    title="product",
+    rule=("each entry gets the product of the others",),
     domain="any floats",
     infer=lambda axis, args: (build.reduced_shape(args[0].shape, (axis,), False), "float"),
     vjp=_vjp_prod,
-    show=lambda node, args: called("prod", *args, axis=node.attr),
+    show=lambda node, args: m.called("prod", *args, axis=node.attr),
     jacobian=_slope_prod,
     reference=lambda np, axis, a: np.prod(a, axis=axis),
     samples=(Sample(((2, 3),), 1), Sample(((3, 2),), 0), Sample(((4,),), 0)),
@@ -410,11 +410,12 @@ register(Op(
     signature="recurrence(a, b, axis=)",
     shape_rule="the shape of a and of b",
     derivative="b: r with r_t = upstream_t + a_(t+1) * r_(t+1); a: r_t * s_(t-1)",
-    rule=("recurrence: the gradient runs through the same recurrence from behind",),
+    title="recurrence",
+    rule=("the gradient runs through the same recurrence from behind",),
     domain="any floats",
     infer=_infer_recurrence,
     vjp=_vjp_recurrence,
-    show=lambda node, args: called("recurrence", *args, axis=node.attr),
+    show=lambda node, args: m.called("recurrence", *args, axis=node.attr),
     no_entry="an entry is a sum of ever longer products",
     reference=_reference_recurrence,
     samples=(Sample(((4,), (4,)), 0), Sample(((2, 3), (2, 3)), 1)),

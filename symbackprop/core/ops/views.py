@@ -12,7 +12,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.entry import At, Digit, Index, Indices, Terms, aligned, letter, on_axis, place, term
 from symbackprop.core.graph import FLOAT, Node, common_kind, label
-from symbackprop.core.maths import Item, Math, Size, Span, called, plain, sizes
+from symbackprop.core.maths import A, Item, Math, Size, Span, Words, called, plain, sizes
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.shapes import (
     Axis,
@@ -40,7 +40,8 @@ register(Op(
     signature="broadcast(a, shape)",
     shape_rule="the given shape; a must broadcast to it",
     derivative="upstream summed over the repeated axes",
-    rule=("broadcast: the gradient is summed over the copies",),
+    title="broadcast",
+    rule=("the gradient is summed over the copies",),
     domain="any",
     infer=_infer_broadcast,
     vjp=lambda output, upstream, *_: (upstream,),
@@ -73,10 +74,12 @@ def _blocks(source: Sequence[Dim], target: Sequence[Dim]) -> list[tuple[slice, s
 
 register(Op(
     name="reshape",
+    means=("reshape has the same entries in the same order, the last axis fastest, in the shape below it",),
     signature="reshape(a, shape)",
     shape_rule="the given shape, of the same size",
     derivative="upstream in the shape of a",
-    rule=("reshape: the same entries in the old shape",),
+    title="reshape",
+    rule=("the same entries in the old shape",),
     domain="any",
     infer=lambda shape, args: (shape, args[0].kind),
     vjp=lambda output, upstream, *_: (build.reshape(upstream, output.args[0].shape),),
@@ -120,10 +123,12 @@ def _axis_option(axis: int, rank: int) -> int:
 
 register(Op(
     name="concat",
+    means="puts one behind the other along the axis",
     signature="concat(a, b, …, axis=)",
     shape_rule="sizes along the axis add up; the others are equal",
     derivative="each part gets its slice of upstream",
-    rule=("concatenation: each part gets its slice",),
+    title="concatenation",
+    rule=("each part gets its slice",),
     domain="any",
     infer=_infer_concat,
     vjp=_vjp_concat,
@@ -178,7 +183,8 @@ register(Op(
     signature="a[start:stop:step]",
     shape_rule="the chosen entries along one axis",
     derivative="upstream put back in place, zero elsewhere",
-    rule=("slice: the gradient goes back to its place, 0 elsewhere",),
+    title="slice",
+    rule=("the gradient goes back to its place, 0 elsewhere",),
     domain="any",
     selects=True,
     infer=_infer_slice,
@@ -226,10 +232,13 @@ def _show_pad(node: Node, args: Sequence[Math]) -> Math:
 
 register(Op(
     name="pad",
+    means=(called("pad", A, *map(Words, ("axis", "first", "size"))), " puts ", A,
+           " among zeros: along the axis, which gets that size, from the place first on"),
     signature="pad(a, axis, start, size, step)",
     shape_rule="the axis becomes ``size`` long",
     derivative="the slice of upstream that holds a",
-    rule=("padding: the slice that holds the array",),
+    title="padding",
+    rule=("the slice that holds the array",),
     domain="any",
     infer=_infer_pad,
     vjp=_vjp_pad,
@@ -253,7 +262,8 @@ register(Op(
     signature="flip(a, axis=)",
     shape_rule="the shape of a",
     derivative="upstream in reverse order",
-    rule=("flip: the gradient in reverse order",),
+    title="flip",
+    rule=("the gradient in reverse order",),
     domain="any",
     infer=lambda axis, args: (args[0].shape, args[0].kind),
     vjp=lambda output, upstream, *_: (flip(upstream, output.attr),),
@@ -279,7 +289,8 @@ register(Op(
     signature="stop_gradient(a)",
     shape_rule="the shape of a",
     derivative="0: a is held constant",
-    rule=("held constant: no gradient passes",),
+    title="held constant",
+    rule=("no gradient passes",),
     domain="any",
     held=True,
     infer=lambda attr, args: (args[0].shape, args[0].kind),
