@@ -194,6 +194,12 @@ class ModelPrinter(LinePrinter):
         return Text(f"{self.wrapped(m.body, ATOM).text}.T")
 
     # -- functions
+    def identity(self, m: maths.Identity) -> Text:
+        return self.applied(Text("eye"), [maths.Size(m.size)])
+
+    def bars(self, m: maths.Bars) -> Text:
+        return self.applied(Text("norm"), [m.body])
+
     def fn(self, m: maths.Fn) -> Text:
         return self.applied(Text(TABLE[m.name].called or m.name), m.args)
 

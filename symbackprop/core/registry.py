@@ -73,9 +73,10 @@ class Op:
     a sum of exponentials; an op that ``chooses`` gives the greatest entry; of one of ``matrices`` of a kind the
     arguments are drawn so (`REGULAR` or `DEFINITE`). What is ``held`` stays as it is when what it is computed from
     changes, for derivatives and differences alike. ``functions`` are what users call, in Python and in model text: they
-    take rows and make this op. In printed mathematics it is called ``text``, where that is not its name; a glossary
-    says what it ``means``: words behind such a call, or all of the line. A derivation calls its value what it
-    ``gives``, and its first argument what it ``reads``, where they have no names.
+    take rows and make this op. In printed mathematics it is called ``text``, where that is not its name, with as many
+    arguments as are ``shown`` (0: all); a glossary says what it ``means``: words behind such a call, or all of the
+    line. A derivation calls its value what it ``gives``, and its first argument what it ``reads``, where they have no
+    names.
 
     ``entry(attr, argument shapes, indices)`` says what one entry of the result is (see `entry`): from it follow its
     Jacobian, which arguments it is linear in, which are indices, and whether it moves entries (see `facts`). A glossary
@@ -116,6 +117,7 @@ class Op:
     held: bool = False
     matrices: str = ""
     text: str = ""
+    shown: int = 0
     means: str | Said = ""
     gives: str = ""
     reads: str = ""
@@ -156,13 +158,15 @@ def _can_be_spelled(op: Op, spelled: Spelled) -> bool:
 @dataclass(frozen=True)
 class Composed:
     """What is said of a function made of others. In printed mathematics it is called ``text``, where that is not its
-    name; a glossary says what it ``means``; ``rule``, perhaps under a ``title``, says more of its gradient than those
-    of the ops inside (``proved``: an appendix proves it, for one row of classes); ``by_entry``: one entry of it is
-    written by the op that it ends with, not as an entry of the call. The ``target`` is the argument that holds
-    probabilities of classes, if one does. A derivation calls its value what it ``gives``, and its first argument what
-    it ``reads``, where they have no names."""
+    name, with as many arguments as are ``shown`` (0: all), or only ``by_formula``; a glossary says what it ``means``;
+    ``rule``, perhaps under a ``title``, says more of its gradient than those of the ops inside (``proved``: an appendix
+    proves it, for one row of classes); ``by_entry``: one entry of it is written by the op that it ends with, not as an
+    entry of the call. The ``target`` is the argument that holds probabilities of classes, if one does. A derivation
+    calls its value what it ``gives``, and its first argument what it ``reads``, where they have no names."""
 
     text: str = ""
+    shown: int = 0
+    by_formula: bool = False
     means: Said = ()
     title: str = ""
     rule: Said = ()

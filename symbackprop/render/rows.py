@@ -10,20 +10,22 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core import maths
-from symbackprop.core.facts import is_norm, is_repeated, is_reshaped
+from symbackprop.core.facts import is_product, is_put, is_repeated, is_reshaped, is_sum
 from symbackprop.core.graph import Node
 from symbackprop.core.kernel import index_of
 from symbackprop.core.maths import Dims, Math, negative, product, shaped
 from symbackprop.core.names import free_name
 from symbackprop.core.notation import Written
+from symbackprop.core.registry import composed
 from symbackprop.core.scalars import TABLE
-from symbackprop.core.shapes import is_one, normalise_axes, size_of
+from symbackprop.core.shapes import is_one, normalise_axes
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.products import bound_in, contracted
 from symbackprop.render.spread import FIRST, indexed, own_letters, repeated, reshaped, with_axes
@@ -178,24 +180,27 @@ class Rows(Written):
         """The right-hand side of a row as a number and the rest."""
         if self.is_call(node):
             assert node.origin is not None
-            write = FUNCTIONS.get(node.origin.function)
-            if write is None:
+            if node.origin.function != node.op.name and not composed(node.origin.function).by_formula:
                 return Scaled(ONE, self.library(node))
-            return _scaled(write(self, node, *node.origin.args, **node.origin.options))
         if node.form is not None:
             if node.attr.head == "bernoulli_loss":
                 return self.likelihood(node)
             form, args = self._with_numbers(node)
             number, rest = f.split_sign(form)
             return Scaled(number, self.formula(rest, args))
-        return _scaled(OPS[node.op.name](self, node, *node.args) if node.op.name in OPS else self.structural(node))
+        write = next((write for is_so, write in WAYS if is_so(node)), None)
+        written = self.structural(node) if write is None else write(self, node, *node.args)
+        return written if isinstance(written, Scaled) else Scaled(ONE, written)
 
     def structural(self, node: Node) -> Math:
         """A structural op by its name and arguments."""
         m = super().structural(node)
+        if isinstance(m, maths.Identity):
+            return self.identity(m.size)
         if not isinstance(m, maths.Op):
             return m
         self.mention(m.name)
+        m = replace(m, args=m.args[: node.op.shown or None])
         rank = node.args[0].ndim if node.args else 0
         found = replace(_counted(_without_keepdims(m), rank), row=node.id)
         return with_axes(found, node.ndim, node.attr[0]) if len(found.args) < len(m.args) else found
@@ -206,7 +211,8 @@ class Rows(Written):
         self.mention(node.origin.function, node)
         first = next((a for a in node.origin.args if isinstance(a, Node)), node)
         rank = (node if node.origin.function == "stack" else first).ndim
-        found = _counted(_without_keepdims(self.call(node)), rank)
+        call = self.call(node)
+        found = _counted(_without_keepdims(replace(call, args=call.args[: composed(call.name).shown or None])), rank)
         if not node.origin.options.get("keepdims"):
             return found
         return with_axes(found, node.ndim, normalise_axes(node.origin.options.get("axis"), node.ndim))
@@ -306,13 +312,6 @@ class Rows(Written):
         whole = maths.Big(sign, letters, body, sizes) if letters else body
         return with_axes(whole, a.ndim, axes) if keepdims else whole
 
-    def along(self, axes: Sequence[int], usual: Sequence[int]) -> tuple[Math, ...]:
-        """Which axes a function works along, unless that goes without saying."""
-        if tuple(axes) == tuple(usual):
-            return ()
-        numbers = [maths.Num(sp.Integer(k)) for k in axes]
-        return (maths.Option("axis", numbers[0] if len(numbers) == 1 else maths.Tuple(tuple(numbers))),)
-
 
 def _without_keepdims(m: maths.Op) -> maths.Op:
     return replace(m, args=tuple([x for x in m.args if not isinstance(x, maths.Option) or x.key != "keepdims"]))
@@ -336,37 +335,9 @@ def _from_first(m: Any, rank: int) -> Any:
     return m
 
 
-def _scaled(written: Scaled | Math) -> Scaled:
-    return written if isinstance(written, Scaled) else Scaled(ONE, written)
-
-
 def _is_copy(node: Node) -> bool:
     """Whether a row only repeats its argument, or gives a number axes of size 1."""
     return is_repeated(node) or (is_reshaped(node) and not node.args[0].ndim)
-
-
-# -- library functions
-def _mean(r: Rows, node: Node, a: Node, axis: Any = None, keepdims: bool = False) -> Scaled:
-    axes = normalise_axes(axis, a.ndim)
-    number, rest = r.big_sum(a, axes, keepdims)
-    return Scaled(number / size_of(a.shape, axes), rest)
-
-
-def _norm_of(r: Rows, node: Node, a: Node, **options: Any) -> Math:
-    return _norm(r, node, a) if is_norm(node) else r.library(node)
-
-
-def _one_hot(r: Rows, node: Node, index: Node, size: Any) -> Math:
-    r.mention("one_hot")
-    return maths.Op("one_hot", (r.ref(index),), (), node.id)
-
-
-FUNCTIONS: dict[str, Callable[..., Scaled | Math]] = {
-    "binary_cross_entropy": lambda r, node, *_, **__: r.likelihood(node),
-    "mean": _mean,
-    "norm": _norm_of,
-    "one_hot": _one_hot,
-}
 
 
 # -- structural ops
@@ -392,23 +363,6 @@ def _max(r: Rows, node: Node, a: Node) -> Math:
     return r.over("max", r.ref(a), a, axes, keepdims)
 
 
-def _norm(r: Rows, node: Node, a: Node) -> Math:
-    return maths.Bars(r.ref(a)) if len(node.attr[0]) == a.ndim else r.structural(node)
-
-
-def _logsumexp(r: Rows, node: Node, a: Node) -> Math:
-    r.mention("logsumexp")
-    axes, keepdims = node.attr
-    m = maths.Op("logsumexp", (r.ref(a), *r.along(axes, range(a.ndim))), (), node.id)
-    return with_axes(m, a.ndim, axes) if keepdims else m
-
-
-def _softmax(r: Rows, node: Node, a: Node) -> Math:
-    r.mention("softmax")
-    axes = (node.attr,) if isinstance(node.attr, int) else node.attr
-    return maths.Op("softmax", (r.ref(a), *r.along(axes, (a.ndim - 1,))), (), node.id)
-
-
 def _broadcast(r: Rows, node: Node, a: Node) -> Scaled:
     number, rest = r.term(a)
     return Scaled(number, r.repeated(rest, a.shape, node.shape))
@@ -422,19 +376,10 @@ def _reshape(r: Rows, node: Node, a: Node) -> Scaled | Math:
     return maths.Op("reshape", (r.ref(a),), (r.shape(node.shape),), node.id)
 
 
-def _scattered(name: str) -> Callable[[Rows, Node, Node, Node], Math]:
-    def write(r: Rows, node: Node, g: Node, index: Node) -> Math:
-        r.mention(name)
-        return maths.Op(name, (r.ref(g), r.ref(index)), (), node.id)
-
-    return write
-
-
-def _put_along_axis(r: Rows, node: Node, g: Node, index: Node) -> Math:
+def _put(r: Rows, node: Node, g: Node, index: Node) -> Math:
     """What one entry of every row receives: the gradient in every column times onehot."""
-    axis = node.attr[0]
     rows = index.args[0] if is_reshaped(index) and index.id not in r.symbols else index
-    if not is_one(g.shape[axis]) or axis != node.ndim - 1 or rows.shape != index.shape[:-1]:
+    if rows.shape != index.shape[:-1]:
         return r.structural(node)
     r.mention("one_hot")
     places = shaped(maths.Op("one_hot", (r.ref(rows),), (), node.id), node.shape)
@@ -460,8 +405,7 @@ def _einsum(r: Rows, node: Node, *args: Node) -> Scaled:
     return Scaled(sp.Mul(*[t.number for t in terms]), contracted(r, node.attr, [t.rest for t in terms], args))
 
 
-OPS: dict[str, Callable[..., Scaled | Math]] = {
-    "sum": _sum, "max": _max, "norm": _norm, "logsumexp": _logsumexp, "softmax": _softmax, "broadcast": _broadcast,
-    "reshape": _reshape, "eye": lambda r, node: r.identity(node.attr), "scatter_add": _scattered("scatter_add"),
-    "put_along_axis": _put_along_axis, "out": _out, "einsum": _einsum,
-}
+WAYS: tuple[tuple[Callable[[Node], bool], Callable[..., Scaled | Math]], ...] = (
+    (is_product, _einsum), (is_sum, _sum), (is_repeated, _broadcast), (is_reshaped, _reshape), (is_put, _put),
+    (attrgetter("op.chooses"), _max), (attrgetter("is_result"), _out),
+)

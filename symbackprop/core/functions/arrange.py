@@ -92,7 +92,7 @@ for _name, _call in OF_OPS.items():
     plain(_call, _name)
 
 
-@known("onehot", means=(equal(at(called("one_hot", Y), C), Indicator(equal(Y, C))),))
+@known("onehot", shown=1, means=(equal(at(called("one_hot", Y), C), Indicator(equal(Y, C))),))
 @function
 def one_hot(index: Node, size: DimLike) -> Node:
     """1 at the index along a new last axis, else 0."""

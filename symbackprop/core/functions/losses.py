@@ -51,7 +51,7 @@ def cross_entropy(logits: Node, target: Node, weights: Node | None = None, ignor
     return -build.reduce_sum(target * log_softmax(logits), -1)
 
 
-@known(rule=_TERMS, by_entry=True, target=1)
+@known(by_formula=True, rule=_TERMS, by_entry=True, target=1)
 @function
 def binary_cross_entropy(prob: Node, target: Operand) -> Node:
     """−(y log p + (1 − y) log(1 − p)) for probabilities p; for p = σ(z) its derivative in z is p − y."""

@@ -21,7 +21,7 @@ from symbackprop.errors import ShapeError
 
 
 @known(means=(called("mean", X), " is the sum over the number of terms"),
-       title="mean of n terms", rule=("each gets ", Frac(Num(sp.S.One), Sym("n"))), by_entry=True)
+       title="mean of n terms", rule=("each gets ", Frac(Num(sp.S.One), Sym("n"))), by_entry=True, by_formula=True)
 @function
 def mean(a: Node, axis: Axis = None, keepdims: bool = False) -> Node:
     """Σ over the axes, divided by how many entries that are."""

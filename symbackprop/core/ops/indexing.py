@@ -115,6 +115,7 @@ def _reference_scatter(np: Any, rows: int, g: Any, index: Any) -> Any:
 register(Op(
     name="scatter_add",
     text="scatter",
+    shown=2,
     signature="scatter_add(g, index, rows)",
     shape_rule="rows + shape of g behind the index axes",
     derivative="gather: the rows of upstream that g went to",

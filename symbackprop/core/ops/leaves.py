@@ -67,7 +67,7 @@ register(Op(
     range=(0.0, 1.0),
     infer=lambda attr, args: ((attr, attr), "float"),
     vjp=_no_gradient,
-    show=lambda node, args: called("eye", Size(node.attr)),
+    show=lambda node, args: Identity(node.attr),
     entry=lambda attr, shapes, index: [term(ties=[(index[0], index[1])])],
     reference=lambda np, n: np.array([[float(i == j) for j in range(n)] for i in range(n)]).reshape(n, n),
     samples=(Sample((), 3), Sample((), 1)),

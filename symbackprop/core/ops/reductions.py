@@ -188,6 +188,11 @@ def _vjp_norm(output: Node, upstream: Node, wanted: Sequence[bool], idle: Hazard
     return (selection.where_met(row, lambda: _spread(upstream, output), idle, a),)
 
 
+def _show_norm(node: Node, args: Sequence[m.Math]) -> m.Math:
+    axes, keepdims = node.attr
+    return m.Bars(*args) if len(axes) == node.args[0].ndim and not keepdims else _show("norm")(node, args)
+
+
 register(Op(
     name="norm",
     means=(m.called("norm", m.X), " is the root of the sum of the squares along the axes"),
@@ -201,7 +206,7 @@ register(Op(
     range=(0.0, inf),
     infer=_infer,
     vjp=_vjp_norm,
-    show=_show("norm"),
+    show=_show_norm,
     jacobian=_slope(f.call("ratio", f.Arg(0), f.Arg(1))),
     folded=_fold(f.Arg(0) ** 2, f.call("sqrt", f.Arg(0))),
     gaps=_reference_norm,
