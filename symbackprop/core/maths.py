@@ -29,7 +29,6 @@ them.
 ``Matrix``          a matrix, entry by entry
 ``Fn``              a function of the scalar table, entry by entry; ``hidden`` are the arguments that do not print
 ``Indicator``       1[…]: 1 where the relation holds, else 0
-``Halved``          1[a > b] + ½·1[a = b]
 ``Likelihood``      [y log p + (1 − y) log(1 − p)]
 ``Op``              a library function or structural op by its name, with `Option`\\ s; ``below`` stands under its name
 ``Bars``            the norm ‖a‖ of all entries
@@ -305,12 +304,6 @@ class Relation(Math, ranked=("left", "right")):
 @dataclass(frozen=True)
 class Indicator(Math, ranked=("holds",)):
     holds: Math
-
-
-@dataclass(frozen=True)
-class Halved(Math, ranked=("left", "right")):
-    left: Math
-    right: Math
 
 
 @dataclass(frozen=True)

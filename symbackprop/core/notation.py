@@ -140,9 +140,10 @@ class Written:
 
 def _above(args: Sequence[Math], form: f.Call) -> Math:
     """1[a > b]; the relation says what happens at a tie."""
-    if form.args[2] not in (f.ZERO, f.ONE):
-        return maths.Halved(args[0], args[1])
-    return maths.Indicator(maths.Relation(args[0], "≥" if form.args[2] == f.ONE else ">", args[1]))
+    above, equal = (maths.Indicator(maths.Relation(args[0], sign, args[1])) for sign in ">=")
+    if form.args[2] == f.ONE:
+        return maths.Indicator(maths.Relation(args[0], "≥", args[1]))
+    return above if form.args[2] == f.ZERO else maths.total((False, above), (False, maths.Scaled(sp.S.Half, equal)))
 
 
 class ModelPrinter(LinePrinter):
@@ -216,9 +217,6 @@ class ModelPrinter(LinePrinter):
         p = self(m.holds)
         return p if p.level == COMPARE else Text(f"{self.at_least(p, SUM).text} != 0", COMPARE)
 
-    def halved(self, m: maths.Halved) -> Text:
-        left, right = self.wrapped(m.left, SUM).text, self.wrapped(m.right, SUM).text
-        return Text(f"({left} > {right}) + ({left} == {right}) / 2", SUM)
 
 
 class Notation(Written):

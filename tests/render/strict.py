@@ -364,9 +364,6 @@ class Reader:
         holds = self(tree.holds)
         return Value((holds.array != 0).astype(float), holds.letters, holds.row)
 
-    def read_halved(self, tree: m.Halved) -> Value:
-        return self.together("1[>]", lambda a, b: (a > b) + 0.5 * (a == b), self(tree.left), self(tree.right))
-
     def read_likelihood(self, tree: m.Likelihood) -> Value:
         return self.together("likelihood", lambda p, y: y * np.log(p) + (1 - y) * np.log(1 - p),
                              self(tree.p), self(tree.y))

@@ -66,7 +66,7 @@ class TypstPrinter(Display):
     def function_token(self, name: str) -> Token:
         return self.word(function_name(name), "operator")
 
-    def over(self, top: Box, bottom: Box, small: bool = False) -> Token:
+    def over(self, top: Box, bottom: Box) -> Token:
         return Token(f"frac({inside(top)}, {inside(bottom)}) ")
 
     def root(self, body: Box) -> Token:

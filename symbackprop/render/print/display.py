@@ -111,7 +111,7 @@ class Display(Printer[Box, Token]):
         """A name as a model wants it, in LaTeX."""
 
     @abstractmethod
-    def over(self, top: Box, bottom: Box, small: bool = False) -> Token:
+    def over(self, top: Box, bottom: Box) -> Token:
         """A fraction."""
 
     @abstractmethod
@@ -274,11 +274,6 @@ class Display(Printer[Box, Token]):
 
     def transpose(self, m: maths.Transpose) -> Box:
         return self.raised(self.wrapped(m.body, POWER + 1), row(self.sign("top")))._replace(level=POWER + 1)
-
-    def halved(self, m: maths.Halved) -> Box:
-        above, equal = (self(maths.Indicator(maths.Relation(m.left, s, m.right))) for s in ">=")
-        half = self.over(self.plain("1"), self.plain("2"), small=True)
-        return self.between("(", row(above, self.sign("plus"), half, self.sign("thin"), equal), ")", True)
 
     def derivative(self, m: maths.Derivative) -> Box:
         d = row(self.sign("∂")) if m.partial else self.plain("d")

@@ -111,9 +111,8 @@ class LatexPrinter(Display):
         below = bottom if bottom.level >= POWER else self.fenced(bottom)
         return row(self.fenced(top), Token(" / ", 10.0), below, level=QUOTIENT)
 
-    def over(self, top: Box, bottom: Box, small: bool = False) -> Token:
-        command = r"\tfrac" if small else r"\frac"
-        return Token(f"{command}{{{top.text}}}{{{bottom.text}}}", max(top.width, bottom.width) + 3.0)
+    def over(self, top: Box, bottom: Box) -> Token:
+        return Token(rf"\frac{{{top.text}}}{{{bottom.text}}}", max(top.width, bottom.width) + 3.0)
 
     def root(self, body: Box) -> Token:
         return Token(rf"\sqrt{{{body.text}}}", body.width + 9.0)

@@ -115,9 +115,8 @@ class MathmlPrinter(Display):
         return self.word(function_name(name), "operator")
 
     # -- two dimensions
-    def over(self, top: Box, bottom: Box, small: bool = False) -> Token:
-        style = ' displaystyle="false"' if small else ""
-        return Token(f"<mfrac{style}>{one(top)}{one(bottom)}</mfrac>")
+    def over(self, top: Box, bottom: Box) -> Token:
+        return Token(f"<mfrac>{one(top)}{one(bottom)}</mfrac>")
 
     def root(self, body: Box) -> Token:
         return Token(f"<msqrt>{body.text}</msqrt>")

@@ -159,10 +159,6 @@ class TextPrinter(LinePrinter):
         return self.between("[", self.separated(rows), "]", True)
 
     # -- functions, derivatives, loops
-    def halved(self, m: maths.Halved) -> Text:
-        above, equal = (self(maths.Indicator(maths.Relation(m.left, s, m.right))) for s in ">=")
-        return self.fenced(self.row(above, SIGNS["plus"], Text("½·"), equal))
-
     def derivative(self, m: maths.Derivative) -> Text:
         d = Text("∂" if m.partial else "d", starts=FRACTION)
         return self.row(d, self(m.top), SIGNS["/"], d, self(m.bottom), level=SIGN)
