@@ -1,9 +1,11 @@
-"""`derive`: one recorded sweep over a model."""
+"""`derive`: one recorded sweep over a model, and the derivation that it amounts to."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+
+import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import SEVERAL, Node
@@ -11,12 +13,207 @@ from symbackprop.core.loops import Loop
 from symbackprop.core.reverse import sweep, totals
 from symbackprop.core.settling import Part, Settled
 from symbackprop.core.shapes import same_shape
-from symbackprop.derive.assembly import assemble
+from symbackprop.derive.naming import Names, Roles
 from symbackprop.derive.record import Contribution, Edge
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.errors import NameProblem, did_you_mean
 from symbackprop.model.load import as_model, listed
 from symbackprop.model.model import Model
+
+# -- from the record to a derivation: order, names, what is cached; loops with the steps of their bodies
+Record = Step | LoopStep
+
+
+def assemble(model: Model, records: Sequence[Record], gradients: dict[str, Node], strict: bool = True) -> Derivation:
+    """The derivation that a recorded sweep amounts to; where it is ``strict``, the user calls rows otherwise that it
+    names, and nothing else."""
+    assembly = Assembly(model, in_reading_order(records))
+    derivation = assembly.derivation(gradients)
+    if strict:
+        assembly.scope.check()
+    return derivation
+
+
+def in_reading_order(records: Sequence[Record]) -> list[Record]:
+    """The gradient of a leaf follows the step it is read off from, as at the board: ∂L/∂W₂ before the sweep goes on."""
+    inner = [r for r in records if isinstance(r, LoopStep) or r.target.args]
+    place = {(r.loop if isinstance(r, LoopStep) else r.target).id: i for i, r in enumerate(inner)}
+    leaves: dict[int, list[Record]] = {}
+    for record in records:
+        if isinstance(record, Step) and not record.target.args:
+            readers = [place.get(c.consumer.id, 0) for c in record.contributions if c.consumer is not None]
+            leaves.setdefault(max(readers, default=0), []).append(record)
+    swept = {r.total.id for r in inner if isinstance(r, Step)}
+    ordered = [[r, *_readable(sorted(leaves.get(i, []), key=_argument_place), swept)] for i, r in enumerate(inner)]
+    return [r for group in ordered for r in group] if inner else list(records)
+
+
+def _readable(leaves: Sequence[Record], swept: set[int]) -> list[Record]:
+    """A leaf whose gradient is written with that of another leaf follows it: ∂L/∂V = x (∂L/∂v)ᵀ comes after ∂L/∂v."""
+    totals = {r.total.id for r in leaves if isinstance(r, Step) and r.total.args} - swept
+    return sorted(leaves, key=lambda r: isinstance(r, Step) and any(a.id in totals for a in r.total.args))
+
+
+def _argument_place(record: Record) -> tuple[int, ...]:
+    """Leaves of one equation in the order in which it reads them."""
+    assert isinstance(record, Step)
+    return tuple(edge.index for edge in record.contributions[-1].path)
+
+
+class Assembly:
+    """Names everything a derivation talks about, forward rows first, then gradients in the order of the sweep."""
+
+    def __init__(self, model: Model, records: Sequence[Record]) -> None:
+        self.model, self.records = model, records
+        self.order = sorted(model.graph.topological([*model.results(), *model.equations.values()]), key=lambda n: n.id)
+        self.forward_ids = {n.id for n in self.order}
+        symbols = {row.function.text for row in model.graph.nodes.values() if row.function and row.function.text}
+        self.scope = Names([*model.graph.names, *model.sizes, *model.functions], model.called, symbols)
+        self.names = {n.id: n.name for n in self.order if n.name is not None}
+        self.names |= {u.id: u.name for u in model.upstream.values() if u.name is not None}
+        self.readers: dict[int, list[Node]] = {}
+        self.roles = Roles(self.readers, self.names)
+        self.bodies: dict[int, tuple[Node, ...]] = {}
+        self.expanded: set[int] = set()
+        self.number = 0
+
+    def derivation(self, gradients: dict[str, Node]) -> Derivation:
+        settled = {r.target.id for r in _found(self.records)}
+        forward = self._forward(self.order, settled)
+        self._name_gradients(self.records)
+        self._name_stacks([*self.order, *self.model.graph.topological(list(gradients.values()))])
+        steps = self._steps(self.records)
+        return Derivation(
+            self.model, tuple(gradients), forward, steps, gradients, self.names,
+            frozenset(self.forward_ids), frozenset(self.expanded), self.bodies,
+        )
+
+    # -- forward
+    def _forward(self, order: Sequence[Node], settled: set[int], index: str = "") -> tuple[Node, ...]:
+        """The rows with a name, named where they are not, and the loops; bodies are entered."""
+        self._read(order)
+        rows = [n for n in order if n.args and (n.name is not None or n.id in settled or n.kind == SEVERAL)]
+        for node in rows:
+            if node.kind == SEVERAL:
+                self._enter(node, settled)
+            elif node.is_result and node.id not in self.names:
+                self._name_stacks([node])
+            elif node.id not in self.names:
+                name = self.scope.intermediate(self.roles.wishes(node))
+                self.names[node.id] = f"{name}[{index}]" if index else name
+        calls = [n for n in order if n.origin is not None and self._has_named_inside(n)]
+        self.expanded |= {n.id for n in calls}
+        found = {n.id for n in (*rows, *self._shared(order, calls))}
+        return tuple([n for n in order if n.id in found])
+
+    def _read(self, order: Iterable[Node]) -> None:
+        """Remember who reads which row."""
+        for node in order:
+            for a in node.args:
+                self.readers.setdefault(a.id, []).append(node)
+
+    def _shared(self, order: Sequence[Node], calls: Sequence[Node]) -> Iterator[Node]:
+        """Rows without a gradient of their own in calls that are written out, as the mean in a normalisation: they go
+        by what their maker called them, unless they are short."""
+        known = {a.id for call in calls if call.origin is not None for a in call.origin.args if isinstance(a, Node)}
+        inside = {n.id for n in self.model.graph.topological(calls)} - known if calls else set()
+        for node in [n for n in order if n.hint and n.args and n.id in inside and n.id not in self.names]:
+            if any(a.args and a.id not in self.names for a in node.args):
+                self.names[node.id] = self.scope.intermediate(self.roles.wishes(node))
+                yield node
+
+    def _enter(self, scan: Node, settled: set[int]) -> None:
+        loop: Loop = scan.attr
+        order = sorted(scan.graph.topological(loop.results(), loop.stop()), key=lambda n: n.id)  # as it was written
+        self.names |= {n.id: n.name for n in order if n.name is not None}
+        self.scope.avoided |= {loop.index, *[n.name.split("[")[0] for n in order if n.name is not None]}
+        computed = [n for n in order if n.id not in loop.stop()]
+        self.forward_ids |= {n.id for n in computed}
+        kept = {n.id for n in loop.stacked if n.args}
+        self.bodies[scan.id] = self._forward(computed, settled | kept, loop.index)
+
+    def _has_named_inside(self, node: Node) -> bool:
+        """Whether a row between this one and the arguments of the call that made it got a name in the derivation."""
+        assert node.origin is not None
+        known = {a.id for a in node.origin.args if isinstance(a, Node)}
+        return any(row.args for row in self._named_below(node.args, known))
+
+    def _named_below(self, rows: Sequence[Node], known: Iterable[int] = ()) -> Iterator[Node]:
+        """The first rows with a name among these and what they are computed from."""
+        seen, stack = set(known), [*reversed(rows)]
+        while stack:
+            row = stack.pop()
+            if row.id not in seen:
+                seen.add(row.id)
+                if row.id in self.names:
+                    yield row
+                else:
+                    stack.extend(reversed(row.args))
+
+    # -- gradients
+    def _name_gradients(self, records: Iterable[Record], loop: Loop | None = None) -> None:
+        for record in records:
+            if isinstance(record, LoopStep):
+                self._name_body(record)
+            elif self._is_unnamed(record.total):
+                wanted = self._gradient_name(record.target, loop)
+                if wanted is not None:
+                    self.names[record.total.id] = self.scope.unique(wanted)
+
+    def _is_unnamed(self, total: Node) -> bool:
+        """Whether a gradient may be called one: a row of the forward pass is not called by what happens to equal it."""
+        return total.value is None and total.id not in self.names and total.id not in self.forward_ids
+
+    def _name_body(self, record: LoopStep) -> None:
+        reverse, loop = record.reverse, record.reverse.attr
+        for leaf in loop.leaves():
+            self.names.setdefault(leaf.id, leaf.name or "?")
+        self._name_gradients(record.steps, loop)
+        rows = reverse.graph.topological(loop.results(), loop.stop())
+        self.bodies[reverse.id] = tuple(n for n in rows if n.args and n.id in self.names and n.id not in loop.stop())
+
+    def _gradient_name(self, node: Node, loop: Loop | None) -> str | None:
+        """``d<name>``; in a body ``dh_t``, what is handed back ``dh_prev``, and no name for a share of a weight's."""
+        name = self.names.get(node.id, "x")
+        if loop is None or loop.forward is None:
+            return f"d{name}"
+        if any(leaf is node for leaf in loop.invariants):
+            return None
+        base = name.split("[")[0]
+        return f"d{base}_prev" if any(leaf is node for leaf in loop.forward.carry) else f"d{base}_{loop.index}"
+
+    def _name_stacks(self, order: Iterable[Node]) -> None:
+        """Results of loops that nobody named are called like the body row they collect."""
+        for node in order:
+            if node.is_result and node.id not in self.names:
+                loop: Loop = node.args[0].attr
+                row = loop.results()[node.attr]
+                self.names[node.id] = self.scope.unique(self._stack_name(row, loop, node.attr))
+
+    def _stack_name(self, row: Node, loop: Loop, number: int) -> str:
+        carried = number < len(loop.carry)
+        name = (loop.carry[number].name if carried else self.names.get(row.id) or row.name) or "s"
+        base = name.split("[")[0].removesuffix(f"_{loop.index}")
+        if not carried:
+            return f"{base}_prev" if name.endswith(("-1]", "+1]")) else base
+        last = sp.S.One if loop.reverse else loop.length
+        return f"{base}_{last}" if last.is_Symbol or last.is_Integer else f"{base}_last"
+
+    # -- steps
+    def _steps(self, records: Iterable[Record]) -> tuple[Step | LoopStep, ...]:
+        return tuple(self._step(r) for r in records)
+
+    def _step(self, record: Record) -> Step | LoopStep:
+        self.number += 1
+        number = self.number
+        if isinstance(record, LoopStep):
+            return LoopStep(number, record.loop, record.reverse, self._steps(in_reading_order(record.steps)))
+        return Step(number, record.target, record.contributions, record.total)
+
+
+def _found(records: Iterable[Record]) -> list[Step]:
+    """All gradients found, those in loop bodies included."""
+    return [s for r in records for s in (_found(r.steps) if isinstance(r, LoopStep) else [r])]
 
 
 def derive(model: Model | str, wrt: Iterable[str] | str | None = None) -> Derivation:

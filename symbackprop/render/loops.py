@@ -1,17 +1,148 @@
-"""What the sweep through a loop says: how it starts, and what becomes of what its steps contribute."""
+"""What the sweep through a loop says: how it starts, what becomes of what its steps contribute, and the factor that
+backpropagation through time repeats: ∂h_T/∂h_0 = Π_t diag(1 − h_t²) W_hᵀ.
+
+The factor is shown for a carried value that reaches its own next value along one path of entrywise functions and
+products with fixed matrices. Where this product shrinks, gradients vanish; where it grows, they explode.
+"""
 
 from __future__ import annotations
 
+from functools import reduce
+from typing import NamedTuple
+
 import sympy as sp
 
+from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
-from symbackprop.core.maths import AtStep, Big, Letter, Math, Num, Range
-from symbackprop.render.context import Context, Group, is_loop
+from symbackprop.core.maths import AtStep, Bars, Big, Derivative, Letter, Math, MatMul, Num, Range, Several, Sym, turned
+from symbackprop.core.ops.loop import base
+from symbackprop.core.pattern import Pattern
+from symbackprop.core.shapes import is_one, same_shape
+from symbackprop.derive.record import Edge
+from symbackprop.render.context import Context, Group, groups, is_loop
 from symbackprop.render.document import Line, Step
+from symbackprop.render.factors import Factor, edge_factor
 from symbackprop.render.forward import loop_range
-from symbackprop.render.recurrence import repeated_factors
+from symbackprop.render.rows import Rows
 from symbackprop.render.symbols import LoopMark
+
+# -- the repeated factor
+MAX_STEPS = 12  # norms of further steps are not printed
+
+
+class Link(NamedTuple):
+    """The Jacobian of one row in another: a matrix, or a number that scales."""
+
+    tree: Math
+    is_number: bool
+
+
+def repeated_factors(context: Context, scan: Node) -> list[Line]:
+    """One line for every carried value whose Jacobian from step to step is known; with numbers, how large it is."""
+    loop: Loop = scan.attr
+    found = []
+    for place, (leaf, row) in enumerate(zip(loop.carry, loop.carried, strict=True)):
+        links = _links(context, leaf, row, loop)
+        if links:
+            found.append(_line(context, row, loop, links))
+            found += _norms(context, scan, place)
+    return found
+
+
+def _norms(context: Context, scan: Node, place: int) -> list[Line]:
+    """‖∂h_t/∂h_{t−1}‖ for every t, and ‖∂h_T/∂h_0‖, when there are numbers."""
+    norms = None if context.numbers is None else context.numbers.norms(scan, place)
+    if norms is None:
+        return []
+    loop: Loop = scan.attr
+    each, whole = norms
+    name, t = base(loop.carry[place]), loop.index
+    before = f"{name}[{t}+1]" if loop.reverse else f"{name}[{t}-1]"
+    values = Several(each[:MAX_STEPS], len(each) > MAX_STEPS)
+    steps = f"{loop.length}, …, 1" if loop.reverse else "1, 2, …"
+    kind = "spectral norms" if loop.carry[place].ndim else "absolute values"
+    order = f"{kind}, {t} = {steps}" + (", the largest over the batch" if loop.carry[place].ndim > 1 else "")
+    one, all_steps = _slope(f"{name}[{t}]", before), _whole(name, loop)
+    return [Line("note", Bars(one), values, (order,)), Line("note", Bars(all_steps), whole, ("of the product",))]
+
+
+def _whole(name: str, loop: Loop) -> Math:
+    """∂h_T/∂h_0; backwards ∂h_1/∂h_{T+1}."""
+    first, last = (f"{loop.length}+1", 1) if loop.reverse else (0, loop.length)
+    return _slope(f"{name}[{last}]", f"{name}[{first}]")
+
+
+def _slope(above: str, below: str) -> Math:
+    return Derivative(Sym(above), Sym(below))
+
+
+def _line(context: Context, row: Node, loop: Loop, links: list[Link]) -> Line:
+    first: Math = Num(sp.S.One) if loop.reverse else context.rows.size(loop.length)
+    alone = " in front"
+    alone += ", for every row" if row.ndim > 1 else ""
+    alone += ", along this path alone" if len(loop.carry) > 1 else ""
+    reason = ("the factor of ", Letter(loop.index), " = ", first, alone,
+              "; where this product shrinks, gradients vanish, where it grows, they explode")
+    right = Big("prod", (loop.index,), _product(context.rows, row, links), (loop.length,))
+    return Line("note", _whole(base(row), loop), right, reason)
+
+
+def _product(r: Rows, row: Node, links: list[Link]) -> Math:
+    """The product of the Jacobians: numbers in front of matrices; a number alone is a multiple of I for a vector."""
+    value = sp.Mul(*[m.tree.value for m in links if isinstance(m.tree, Num)])
+    factors = [m.tree for m in links if m.is_number and not isinstance(m.tree, Num)]
+    matrices = [m.tree for m in links if not m.is_number]
+    if matrices:
+        factors.append(reduce(MatMul, matrices))
+    elif row.ndim:
+        factors.append(r.identity(row.shape[-1]))
+    return r.scaled(value, *factors)
+
+
+def _links(context: Context, leaf: Node, row: Node, loop: Loop) -> list[Link]:
+    """The Jacobians from the next value back to the carried one; none where paths part or a row has no matrix."""
+    fixed = {x.id for x in loop.invariants}
+    links: list[Link] = []
+    place = leaf
+    while place is not row:
+        located = context.by_target.get(place.id)
+        parts = [] if located is None else groups(located)
+        if len(parts) != 1 or parts[0].consumer is None or len(parts[0].contributions) != 1:
+            return []
+        inner = [_link(context, edge, fixed) for edge in parts[0].contributions[0].path]
+        if None in inner:
+            return []
+        links = [x for found in inner if found is not None for x in found] + links
+        place = parts[0].consumer
+    return links
+
+
+def _link(context: Context, edge: Edge, fixed: set[int]) -> list[Link] | None:
+    """The Jacobian of one row, nothing where it is I; None where it has no matrix."""
+    row, r = edge.consumer, context.rows
+    if row.form is not None:
+        factor = edge_factor(edge)
+        if factor is None or not same_shape(row.shape, edge.argument.shape):
+            return None
+        return [] if factor.form == f.ONE else [_scaling(r, factor)]
+    product = row.attr.matmul() if isinstance(row.attr, Pattern) else None
+    place = 1 - edge.index
+    if product is None or product.flip_out or len(row.args) != 2 or row.args[place].id not in fixed:
+        return None
+    first = product.order[0] == edge.index and edge.argument.ndim == 2  # a row of h W is Wᵀ times it as a column
+    matrix = r.ref(row.args[place])
+    flipped = product.flips[product.order.index(place)] != first
+    return [Link(turned(matrix) if flipped else matrix, False)]
+
+
+def _scaling(r: Rows, factor: Factor) -> Link:
+    """The Jacobian of an entrywise row: a number, or a diagonal matrix. It is that of one row of a batch, for which
+    nothing is repeated."""
+    tree = r.formula(factor.form, [r.ref(x) for x in factor.rows])
+    if all(not x.ndim or is_one(x.shape[-1]) for x in factor.used):
+        return Link(tree, True)
+    return Link(r.diagonal(tree), False)
 
 
 def loop_heading(context: Context, mark: LoopMark) -> Step:

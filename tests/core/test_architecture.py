@@ -181,18 +181,16 @@ MAY_NAME = {  # tables by names of ops and functions that no record can hold: wh
     "apart/source.py": "methods of an array in somebody's code",
     "codegen/arrays.py": "a target: how rows and functions are written",
     "codegen/numpy.py": "a target: reductions slice by slice",
-    "codegen/reuse.py": "a target: NumPy's functions and methods that write into an array",
+    "codegen/statements.py": "a target: NumPy's functions and methods that write into an array",
     "codegen/schedule.py": "a target: about how long the code of a row is",
     "model/text/notation.py": "functions that model text has no name for: it writes them as comparisons",
     "grade/formulas.py": "calls whose last argument, a size, may be left out",
     "own/array_mistakes.py": "what people take for what: a taxonomy of slips",
     "grade/derivation_mistakes.py": "what people take for what: a taxonomy of slips",
-    "render/rows.py": "a printer's half: forms that need the letters, names and sizes of the page",
     "core/printer.py": "printers are targets: what stands around an argument, not in front of it",
     "render/print/latex.py": "as printers",
     "render/print/mathml.py": "as printers",
     "render/print/text.py": "as printers",
-    "render/glossary.py": "what words in mathematics mean, those of functions made of others too",
 }
 
 
@@ -210,7 +208,6 @@ MAY_COMPARE = {
     "core/graph.py": "rows that hold a number, before there are facts",
     "core/registry.py": "registration",
     "core/listing.py": "what `symbackprop ops` lists",
-    "render/rows.py": "which ops its table writes",
 }
 
 

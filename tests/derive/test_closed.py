@@ -44,9 +44,9 @@ from symbackprop.derive.stable import derive_stable
 from symbackprop.model import Model, zoo
 from symbackprop.model.text.write import with_text_names
 from symbackprop.render.board import build_document
-from symbackprop.render.costs import own_cost
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text as text_of
+from symbackprop.render.results import own_cost
 from symbackprop.verify.interpreter import Program
 from tests.derive.kernels import BEYOND, KERNELS, LOOPS, MORE, PUBLISHED, SPELLED
 from tests.render.random_models import random_circuit, random_model

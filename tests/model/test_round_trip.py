@@ -11,7 +11,7 @@ from symbackprop.core.registry import Op, Sample
 from symbackprop.core.scalars import TABLE
 from symbackprop.derive import derive
 from symbackprop.model import Model, load, to_text, zoo
-from symbackprop.model.same import first_difference
+from symbackprop.verified import first_difference
 from symbackprop.verify.interpreter import evaluate
 from tests.core.helpers import close, in_sympy
 from tests.core.test_ops_registry import CASES, Call

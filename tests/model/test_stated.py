@@ -15,8 +15,7 @@ from symbackprop.core.build import reduce_sum
 from symbackprop.core.functions.losses import cross_entropy
 from symbackprop.core.functions.reductions import mean
 from symbackprop.errors import ModelError, ShapeError
-from symbackprop.model.same import first_difference
-from symbackprop.verified import verify_source
+from symbackprop.verified import first_difference, verify_source
 from symbackprop.verify.sampling import draw
 from tests.codegen.helpers import emit
 

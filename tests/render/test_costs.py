@@ -15,9 +15,9 @@ from symbackprop.derive import derive
 from symbackprop.derive.closed import closed
 from symbackprop.model import Model, zoo
 from symbackprop.render.board import build_document
-from symbackprop.render.costs import multiplications, own_cost, unshared
 from symbackprop.render.options import Options
 from symbackprop.render.print.text import text
+from symbackprop.render.results import multiplications, own_cost, unshared
 from tests.render.random_models import random_loop, random_model
 
 N, D, M = sp.symbols("N D M", integer=True, positive=True)
