@@ -271,7 +271,6 @@ register(Op(
     range=(0.0, inf),
     infer=_infer_search,
     vjp=lambda output, upstream, *_: (None, None),
-    show=lambda node, args: called("searchsorted", *args),
     no_entry="its entries are places",
     reference=lambda np, attr, edges, x: np.sum(np.real(edges) < np.real(x)[..., None], axis=-1),
     gaps=lambda np, attr, edges, x: x[..., None] - edges,

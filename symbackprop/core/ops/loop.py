@@ -18,7 +18,7 @@ from symbackprop.core.facts import is_product, is_sum
 from symbackprop.core.graph import FLOAT, SEVERAL, Node, arguments_first
 from symbackprop.core.hazards import Hazards
 from symbackprop.core.loops import Loop, body_leaf, make_scan, stack_of
-from symbackprop.core.maths import Item, Math, Size, Words, called
+from symbackprop.core.maths import Item, Math, Size, Words
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.reverse import sweep, totals
@@ -236,7 +236,6 @@ register(Op(
     domain="sequences of one length",
     infer=_infer,
     vjp=_vjp,
-    show=lambda node, args: called("scan", *args),
     no_entry="a loop has several results",
     reference=_reference,
     samples=(Sample(()),),

@@ -15,7 +15,7 @@ from symbackprop.core import build
 from symbackprop.core import formula as f
 from symbackprop.core.entry import RESULT, At, Indices, Term, Terms
 from symbackprop.core.graph import Node, label
-from symbackprop.core.maths import Math, MatMul, Sym, called, negative, turned
+from symbackprop.core.maths import MatMul, Sym, negative, turned
 from symbackprop.core.registry import DEFINITE, REGULAR, Cotangents, Op, Sample, register
 from symbackprop.core.shapes import ONE, Shape, broadcast, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
@@ -62,15 +62,18 @@ def _over_matrices(g: Node) -> Node:
     return build.reshape(g, (*g.shape, ONE, ONE)) if g.shape else g
 
 
-def _shows(name: str) -> Callable[[Node, Sequence[Math]], Math]:
-    return lambda node, args: called(name, *args)
-
-
 def _eye_of(a: Node) -> Node:
     return build.eye(a.graph, a.shape[-1])
 
 
-SQUARE = (Sample(((3, 3),)), Sample(((2, 2, 2),)))
+def _of_squares(name: str, call: Callable[[Node], Node], *others: Callable[..., Node], cut: int = 0, more: int = 0,
+                no_entry: str = NO_SUM, **facts: Any) -> None:
+    """The record of a function of square matrices, without their last ``cut`` axes or with ``more`` rows."""
+    shape = "without the last two axes, which are square matrices" if cut else (
+        "the shape of a; its last two axes are square matrices")
+    shapes = {"infer": _matrices(name, cut, more), "shape_rule": shape, "signature": f"{name}(a)"}
+    samples = (Sample(((3, 3),)), Sample(((2, 2, 2),)))
+    register(Op(name, **{**shapes, "samples": samples, "functions": (call, *others), "no_entry": no_entry, **facts}))
 
 
 # -- inverse and solutions
@@ -93,23 +96,17 @@ def _vjp_inv(output: Node, upstream: Node, *_: object) -> Cotangents:
 
 _A, _X, _G = Sym("A"), Sym("X"), Sym("G")
 
-register(Op(
-    name="inv",
+_of_squares(
+    "inv", inv, no_entry="",
     means="is the inverse matrix",
-    signature="inv(a)",
-    shape_rule="the shape of a; its last two axes are square matrices",
     derivative="-(inv(a).T @ upstream @ inv(a).T)",
     rule=("inverse X of A with upstream gradient G: A gets ", negative(MatMul(MatMul(turned(_X), _G), turned(_X)))),
     domain="invertible matrices",
-    infer=_matrices("inv"),
     vjp=_vjp_inv,
-    show=_shows("inv"),
     jacobian=_slope_inv,
     reference=_in_double(lambda np, attr, a: np.linalg.inv(a)),
-    samples=SQUARE,
-    functions=(inv,),
     matrices=REGULAR,
-))
+)
 
 
 def solve(a: Node, b: Node) -> Node:
@@ -144,7 +141,6 @@ register(Op(
     domain="invertible matrices a",
     infer=_infer_solve,
     vjp=_vjp_solve,
-    show=_shows("solve"),
     no_entry=NO_SUM,
     reference=_in_double(lambda np, attr, a, b: np.linalg.solve(a, b)),
     samples=(Sample(((3, 3), (3, 2))), Sample(((2, 2, 2), (2, 2, 1)))),
@@ -179,41 +175,27 @@ def _vjp_logdet(output: Node, upstream: Node, *_: object) -> Cotangents:
     return (_over_matrices(upstream) * swapped(inv(output.args[0])),)
 
 
-register(Op(
-    name="det",
+_of_squares(
+    "det", det, cut=2,
     means="is the determinant",
-    signature="det(a)",
-    shape_rule="without the last two axes, which are square matrices",
     derivative="upstream * det(a) * inv(a).T",
     title="determinant",
     rule=("the gradient is det(A) times the transposed inverse",),
     domain="invertible matrices; of a singular one there is a value, but no gradient",
-    infer=_matrices("det", 2),
     vjp=_vjp_det,
-    show=_shows("det"),
-    no_entry=NO_SUM,
     reference=_in_double(lambda np, attr, a: np.linalg.det(a)),
-    samples=SQUARE,
-    functions=(det,),
     matrices=REGULAR,
-))
-register(Op(
-    name="logdet",
+)
+_of_squares(
+    "logdet", logdet, cut=2,
     means="is the logarithm of the modulus of the determinant",
-    signature="logdet(a)",
-    shape_rule="without the last two axes, which are square matrices",
     derivative="upstream * inv(a).T",
     rule=("the gradient of log |det A| is the transposed inverse",),
     domain="invertible matrices",
-    infer=_matrices("logdet", 2),
     vjp=_vjp_logdet,
-    show=_shows("logdet"),
-    no_entry=NO_SUM,
     reference=_in_double(_reference_logdet),
-    samples=SQUARE,
-    functions=(logdet,),
     matrices=REGULAR,
-))
+)
 
 
 # -- Cholesky
@@ -242,25 +224,18 @@ def _reference_cholesky(np: Any, attr: Any, a: Any) -> Any:
     return out
 
 
-register(Op(
-    name="cholesky",
+_of_squares(
+    "cholesky", cholesky,
     means="is the lower triangular matrix whose product with its transpose is the matrix",
-    signature="cholesky(a)",
-    shape_rule="the shape of a; its last two axes are square matrices",
     derivative="(S + S.T) / 2 with S = inv(L).T @ phi(L.T @ upstream) @ inv(L); phi: lower triangle, half the diagonal",
     rule=("Cholesky factor L with upstream gradient G: the gradient is the symmetric part of S = L⁻ᵀ Φ(Lᵀ G) L⁻¹; "
           "Φ keeps the lower triangle and half of the diagonal",),
     domain="symmetric positive definite matrices",
     convention=SYMMETRISED,
-    infer=_matrices("cholesky"),
     vjp=_vjp_cholesky,
-    show=_shows("cholesky"),
-    no_entry=NO_SUM,
     reference=_reference_cholesky,
-    samples=SQUARE,
-    functions=(cholesky,),
     matrices=DEFINITE,
-))
+)
 
 
 # -- eigenvalues
@@ -308,10 +283,9 @@ def _reference_eigensystem(np: Any, attr: Any, a: Any) -> Any:
     return found + 1j * np.concatenate([first, v @ turned], axis=-2)
 
 
-register(Op(
-    name="eigensystem",
+_of_squares(
+    "eigensystem", eigensystem, eigvalsh, more=1,
     means="holds the eigenvalues, ascending, in its first row, and below them the eigenvectors as columns",
-    signature="eigensystem(a)",
     shape_rule="a row more than a, whose last two axes are square: eigenvalues, below them eigenvectors as columns",
     derivative="V @ (diag(g) + F * (V.T @ G)) @ V.T, its symmetric part; F = 1/(λ_j - λ_i), g and G: upstream",
     rule=("eigenvalues λ and eigenvectors V of A: A gets the symmetric part of V (diag(g) + F ⊙ (Vᵀ G)) Vᵀ with "
@@ -319,14 +293,9 @@ register(Op(
     domain="symmetric matrices; eigenvectors have a derivative where eigenvalues differ",
     convention=f"equal eigenvalues do not turn into each other (F is 0); the largest entry of an eigenvector is "
                f"positive; {SYMMETRISED}",
-    infer=_matrices("eigensystem", 0, 1),
     vjp=_vjp_eigensystem,
-    show=_shows("eigensystem"),
-    no_entry=NO_SUM,
     reference=_in_double(_reference_eigensystem),
-    samples=SQUARE,
-    functions=(eigensystem, eigvalsh),
-))
+)
 
 
 # -- the exponential
@@ -356,21 +325,14 @@ def _reference_matrix_exp(np: Any, attr: Any, a: Any) -> Any:
     return out
 
 
-register(Op(
-    name="matrix_exp",
+_of_squares(
+    "matrix_exp", matrix_exp,
     means="is the exponential of the matrix",
-    signature="matrix_exp(a)",
-    shape_rule="the shape of a; its last two axes are square matrices",
     derivative="the upper right corner of matrix_exp([[a.T, upstream], [0, a.T]])",
     title="matrix exponential",
     rule=("the gradient is the upper right corner of the exponential of "
           "[[Aᵀ, G], [0, Aᵀ]], G being upstream",),
     domain="any square matrices",
-    infer=_matrices("matrix_exp"),
     vjp=_vjp_matrix_exp,
-    show=_shows("matrix_exp"),
-    no_entry=NO_SUM,
     reference=_reference_matrix_exp,
-    samples=SQUARE,
-    functions=(matrix_exp,),
-))
+)
