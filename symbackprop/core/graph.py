@@ -144,7 +144,8 @@ class Graph:
     ``gradients`` says of rows that `grad` made: of which row they are the gradient, by which, for which upstream one.
     ``functions`` are those that a model declares, by name: each makes the row of its derivative of some order (0: its
     own). ``writing`` is true while a model is declared: no expression then becomes a row that has a name. A sweep reads
-    named rows again wherever it needs their values (`evaluating`).
+    named rows again wherever it needs their values (`evaluating`). Formulas do not take apart rows whose
+    ids are ``held``.
     """
 
     def __init__(self, relu0: sp.Rational | int | float = 0) -> None:
@@ -159,6 +160,7 @@ class Graph:
         self.relu0 = f.exact(relu0)
         self.gradients: dict[int, tuple[Node, Node, Node]] = {}
         self.writing = True
+        self.held: Collection[int] = ()
         self._table: dict[Any, Node] = {}
         self._named: dict[Any, Node] = {}
         self._written_again: dict[int, int] = {}
@@ -222,13 +224,13 @@ class Graph:
     @contextmanager
     def apart(self) -> Iterator[None]:
         """While rows are made that nothing declared or derived later is to become: the table stays as it is."""
-        before = self.nodes, self._table, self._named
+        before = self.nodes, self._table, self._named, self.held
         self.nodes, self._table, self._named = dict(self.nodes), dict(self._table), dict(self._named)
         with self.evaluating():
             try:
                 yield
             finally:
-                self.nodes, self._table, self._named = before
+                self.nodes, self._table, self._named, self.held = before
 
     def recognise(self, rows: Iterable[Node]) -> None:
         """From now on rows made `apart` before are found again by what is equal to them."""
@@ -396,6 +398,7 @@ class Graph:
         return (
             node.name is None
             and not node.apart
+            and node.id not in self.held
             and node.origin is None
             and node.arithmetic is not None
             and len(kept) + len(node.args) <= MAX_ARGS

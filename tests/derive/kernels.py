@@ -449,10 +449,16 @@ m = 0.1 * (-sum(cross_entropy(z, y), axis=1) - r)""",
 data y: N x T int < V, A: N x 1, old: N x T, z: N x T x V
 p = softmax(z)
 ratio = exp(-cross_entropy(z, y) - old)
+low = maximum(ratio, 0.8)
 u = ratio * A
-c = minimum(maximum(ratio, 0.8), 1.2) * A""",
-        "output dz = (less_equal(u, c) * u / (N * T))[:, :, None] * (p - one_hot(y, V))",
-        "Shao et al. 2024, the gradient coefficient: the ratio times the advantage where it is not clipped"),
+c = minimum(low, 1.2) * A""", """both = equal(u, c) / 2
+du = -(less(u, c) + both) / (N * T)
+dc = -(less(c, u) + both) / (N * T)
+dlow = dc * A * (less(low, 1.2) + equal(low, 1.2) / 2)
+dratio = du * A + dlow * (greater(ratio, 0.8) + equal(ratio, 0.8) / 2)
+da = dratio * ratio
+output dz = da[:, :, None] * (one_hot(y, V) - p)""",
+        "TRL, GRPOTrainer, by PyTorch's rules of minimum, maximum, exp and cross_entropy: equal arguments share"),
     "clip": Published("""dim N, D
 data u: N x D, v: N x D, s
 es = exp(s)
@@ -537,11 +543,6 @@ w = v * (g / n)""", """dw = x.T @ dy
 output dg = sum(dw * v, axis=0) / n
 output dv = g / n * dw - g * dg / n^2 * v
 output dx = dy @ w.T""", "Salimans and Kingma 2016, equation 3"),
-}
-
-BEYOND = {
-    "grpo": "both arguments of each minimum are looked at, since equal ones get half of the gradient each",
-    "weight norm": "g/‖v‖ is read where it is there, and not divided again",
 }
 
 MORE = {

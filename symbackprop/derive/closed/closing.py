@@ -289,6 +289,24 @@ class Closing:
         return None if to.missing else renamed
 
     def _best(self, region: Region) -> Trial | None:
+        """The cheapest form; one that reads a product kept for it alone also without it, from the factors."""
+        trial = self._cheapest(region)
+        kept = set() if trial is None else self._kept_alone(trial, region)
+        if trial is None or not kept:
+            return trial
+        self.facts.unread = kept
+        other = self._cheapest(region)
+        self.facts.unread = set()
+        return min([t for t in (trial, other) if t is not None], key=lambda t: t.cost + self._stored(t.reads(), region))
+
+    def _kept_alone(self, trial: Trial, region: Region) -> set[int]:
+        """Products that the forward pass would keep for a trial alone, which reads their factors anyway."""
+        nodes, reads, alone = self.graph.nodes, trial.reads(), region.inside.keys()
+        products = [fold for fold in self.facts.products(reads) if not fold.result and nodes[fold.id].name is None]
+        return {fold.id for fold in products if self.readers.get(fold.id, set()) <= alone
+                and all(i in reads or _is_given(nodes[i]) for i in fold.reads)}
+
+    def _cheapest(self, region: Region) -> Trial | None:
         """The cheaper of the closed form and the one that is multiplied out, where terms vanish in that; None where
         nothing is known of the terms and they are too many: a product each is more than the sweep computes."""
         plain = self._forms(region)
@@ -419,8 +437,10 @@ class Rows:
 
     def all(self) -> ClosedForms:
         """By the ids of gradient rows, those in bodies of loops among them: what stands in their place, and why."""
+        before, self.graph.held = self.graph.held, self.closing.forward  # read what is there, do not compute it again
         for node in self.closing.swept:
             self.of(node)
+        self.graph.held = before
         rules = {i: t.rules[i] for i, t in self.chosen.items()}
         told = [i for i, names in rules.items() if names and self.closing.printed]
         return self.inside | ClosedForms(self.new, rules, {i: self._shown(self.graph.nodes[i]) for i in told})

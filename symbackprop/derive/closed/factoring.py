@@ -172,7 +172,12 @@ def _common(products: Sequence[Product]) -> Items:
 
 
 def _common_number(products: Sequence[Product]) -> Fraction:
-    (number, count), *_ = Counter([abs(p.number) for p in products]).most_common(1)
+    """The number that all terms have, else most of those in which it would be a product of its own: a factor with
+    fewer axes takes it in."""
+    numbers = [abs(p.number) for p in products]
+    if len(set(numbers)) > 1:
+        numbers = [abs(p.number) for p in products if len(p.groups) < 2]
+    (number, count), *_ = Counter(numbers).most_common(1) or [(ONE, 0)]
     number = number if count > 1 else ONE
     return -number if all(p.number < 0 for p in products) else number
 
@@ -271,7 +276,8 @@ def times(powers: Mapping[Key, Exponent], others: Mapping[Key, Exponent], letter
 
 def _candidates(facts: Facts, term: Term) -> list[Fold]:
     ids = {id_ for id_, _ in term.powers}
-    found = {fold.id: fold for i in ids for fold in facts.folds.get(i, ()) if fold.reads <= ids}
+    found = {fold.id: fold for i in ids for fold in facts.folds.get(i, ())
+             if fold.reads <= ids and fold.id not in facts.unread}
     return sorted(found.values(), key=lambda fold: fold.rank)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Collection, Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
 from fractions import Fraction
 from typing import NamedTuple
@@ -69,11 +69,13 @@ class Pick(NamedTuple):
 
 
 class Facts:
-    """Collected from the forward rows in order; ``flattening`` learns which of them are products."""
+    """Collected from the forward rows in order; ``flattening`` learns which of them are products. Products that are
+    ``unread`` are not to stand for their factors."""
 
     def __init__(self, flattening: Flattening, rows: Iterable[Node], results: Iterable[Node] = ()) -> None:
         self.flattening, self.results = flattening, {r.id for r in results}
         self.folds: dict[int, list[Fold]] = {}
+        self.unread: Collection[int] = ()
         self.sums: MutableMapping[object, Known] = {}
         self.totals: dict[int, list[Total]] = {}
         self.picks: dict[int, list[Pick]] = {}
@@ -91,6 +93,11 @@ class Facts:
             yield
         finally:
             self.sums = before
+
+    def products(self, ids: Iterable[int]) -> list[Fold]:
+        """Those of the rows that are products of others."""
+        wanted = {*ids}
+        return [fold for folds in self.folds.values() for fold in folds if fold.id in wanted]
 
     def _learn(self, node: Node) -> None:
         function = node.function
@@ -113,11 +120,14 @@ class Facts:
             if len(terms) == 1:
                 self._is_share(node, terms[0])
                 self._is_product(node, index, terms[0])
+            if len(terms) > 1:
+                self.flattening.is_known(node, index, terms)
             self._is_total(node, index, [x for t in terms for x in self.flattening.opened_up(t)])
         elif is_sum(node) or isinstance(node.attr, Pattern):
             terms = self.flattening.inside(node, index)
             if len(terms) == 1:
                 self.is_sum(node.id, index, terms[0])
+                self.flattening.is_known(node, index, terms)
 
     def _is_total(self, node: Node, index: Index, terms: Terms) -> None:
         """The row is a sum of a few products."""

@@ -10,7 +10,7 @@ make differences of large numbers. `opened_up` multiplies it out all the same, f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache, partial, reduce
 
@@ -27,11 +27,13 @@ from symbackprop.derive.closed.terms import (
     Exponent,
     Index,
     Key,
+    Powers,
     Space,
     Term,
     Terms,
     TooLong,
     all_letters,
+    canonical,
     collected,
     is_number,
     multiplied,
@@ -41,6 +43,7 @@ from symbackprop.derive.closed.terms import (
 )
 
 MAX_TERMS, MAX_FACTORS, MAX_DEPTH = 16, 12, 6
+FREE = 1 << 40  # letters of a row from which on no other letter is
 
 
 class Flattening:
@@ -58,6 +61,7 @@ class Flattening:
         self.inline: set[int] = set()
         self.pure: set[int] = set()
         self.cuts: set[int] = set()
+        self.values: dict[object, tuple[int, Index]] = {}
         self.ends: frozenset[int] = frozenset()
         self.selecting = False
 
@@ -300,14 +304,32 @@ class Flattening:
         row = self.graph.arithmetic(form, list(args))
         if row.value is not None:
             raise TooLong
-        self.inline.add(row.id)
         at = fitted(index, row)
+        if row.id not in self.inline and isinstance(form, f.Add):
+            self.is_known(row, at, self.form(form, args, index))
+        self.inline.add(row.id)
         if row.id in self.monomials:
             own, term = self.monomials[row.id]
             found = raised(self.space, self.space.renamed(term, dict(zip(own, at, strict=True))), exponent)
             if found is not None:
                 return found
         return Term(ONE, frozenset(), {(row.id, at): exponent})
+
+
+    def is_known(self, node: Node, index: Index, terms: Terms) -> None:
+        """A row without a name that is the same sum as an earlier one is read there: a mean that is taken again,
+        x − μ with an axis of size 1."""
+        order = {i: FREE + k for k, i in enumerate(i for i in index if i)}
+        parts = [(t.number, t.weighed, canonical(_renamed(t.powers, order), order.values())[0]) for t in terms]
+        id_, at = self.values.setdefault(tuple(sorted(parts)), (node.id, index))
+        if id_ != node.id and node.name is None:
+            letter = dict(zip([i for i in at if i], order, strict=True))
+            known = Term(ONE, frozenset(), {(id_, tuple([letter[i] if i else 0 for i in at])): 1})
+            self.monomials[node.id] = index, known
+
+
+def _renamed(powers: Powers, to: Mapping[int, int]) -> list[tuple[Key, Exponent]]:
+    return [((id_, tuple([to.get(i, i) for i in index])), p) for (id_, index), p in powers.items()]
 
 
 class Deep:
@@ -408,12 +430,13 @@ def _inserts_axes(node: Node) -> bool:
 
 
 def _is_pointwise(node: Node) -> bool:
-    """A transposition, or a product of two operands with all letters: not what a matrix product is faster for."""
+    """A transposition, or a product of two operands with all letters, of one where nothing is summed over: not what a
+    matrix product is faster for."""
     if not isinstance(node.attr, Pattern):
         return False
     ins, all_of_them = node.attr.ins, set(node.attr.letters)
     whole = sum(set(s) == all_of_them for s in ins)
-    return all(len(set(s)) == len(s) for s in ins) and (whole >= 2 or whole == len(ins) == 1)
+    return all(len(set(s)) == len(s) for s in ins) and whole >= min(len(ins), 1 + (set(node.attr.out) < all_of_them))
 
 
 @cache

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from symbackprop.core.graph import Graph, Leaf, Node
+from symbackprop.core.pattern import Pattern
 from symbackprop.derive.closed.factoring import Inner, Item, Pair, Product
 from symbackprop.derive.closed.facts import Facts
 from symbackprop.derive.closed.flatten import MAX_DEPTH, Flattening, is_transparent
@@ -102,6 +103,7 @@ class Reader:
             what = (attr.role, attr.below, attr.value, attr.stated) if isinstance(attr, Leaf) else attr
             kind = self._kinds.setdefault((node.op.name, what, node.shape, node.kind), len(self._kinds))
             seen_through = self.flattening.is_computed(node.id) and is_transparent(node)
+            seen_through |= isinstance(attr, Pattern)  # Σ of a product with centred rows is 0
             known = self._seen[node.id] = kind, DEPTH if seen_through else OPAQUE
         return known
 

@@ -113,7 +113,16 @@ class Rules:
             found = [self.tidied(self.flattening.bound(t, over)) for t in terms]
             self._cancelled[key] = not collected([t for t in found if t is not None])
             self.fired, self.alone = before
+        elif key not in self._cancelled and isinstance(self.nodes[id_].attr, Pattern):
+            self._cancelled[key] = self._is_product_of_centred(self.nodes[id_], axes)
         return self._cancelled.get(key, False)
+
+    def _is_product_of_centred(self, node: Node, axes: tuple[int, ...]) -> bool:
+        """Whether a matrix product has a forward row whose entries sum to 0 along axes: 1ᵀ(A B) = (1ᵀA) B."""
+        index = self.space.index(node)
+        whole = self.flattening.bound(self.flattening.product_of(node, index), {index[a] for a in axes if index[a]})
+        return any(self.flattening.is_computed(id_) and self.deep.vanishes(self.nodes[id_], own)
+                   for (id_, _), own in self._alone(whole))
 
     def known_sum(self, term: Term, part: Powers) -> Term | None:
         """The term with some factors read from the row that is their sum over all letters that only they have."""
@@ -141,10 +150,8 @@ class Rules:
 def _centred(rules: Rules, term: Term) -> Term | None:
     """Σ_i c_i = 0 where the row c, written out, is a sum that vanishes: for c = x − mean(x), Σ c = Σ x − N·(Σ x)/N."""
     for (id_, _), axes in rules.alone:
-        node = rules.nodes.get(id_)
-        if node is not None and rules.flattening.is_computed(id_) and rules.deep.vanishes(node, axes):
-            return GONE
-        if id_ in rules.flattening.cuts and rules.cancels(id_, axes):
+        node = rules.nodes[id_]
+        if rules.deep.vanishes(node, axes) if rules.flattening.is_computed(id_) else rules.cancels(id_, axes):
             return GONE
     return None
 
