@@ -7,13 +7,14 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core import build
+from symbackprop.core.facts import is_range
 from symbackprop.core.graph import BOOL, Node, label
-from symbackprop.core.shapes import Dim, as_dim, shape_text, steps_in
+from symbackprop.core.shapes import Dim, as_dim, same, shape_text, steps_in
 from symbackprop.errors import ShapeError
 
 
 def getitem(a: Node, key: Any) -> Node:
-    """NumPy's basic indexing along each axis, or rows by one array of integers."""
+    """NumPy's basic indexing along each axis; integer data along one of them, or behind the numbers of the rows."""
     for k in key if isinstance(key, tuple) else [key]:
         if _is_mask(k):
             raise ShapeError(_no_mask(a, k))
@@ -23,10 +24,39 @@ def getitem(a: Node, key: Any) -> Node:
     keys = _fill_ellipsis(a, keys)
     if sum(k is not None for k in keys) > a.ndim:
         raise ShapeError(f"too many indices for {label(a)} ({shape_text(a.shape)})")
+    if _is_of_each_row(a, keys):
+        return build.reshape(build.take_along(a, build.expand(keys[1], 1), 1), keys[1].shape)
+    _refuse_apart(keys)
     axis = 0
     for k in keys:
         a, axis = _apply(a, axis, k)
     return a
+
+
+def _is_of_each_row(a: Node, keys: list[Any]) -> bool:
+    """Whether this is ``a[arange(N), y]``: an entry of each row of a matrix."""
+    if a.ndim != 2 or len(keys) != 2 or not all(isinstance(k, Node) and k.ndim == 1 for k in keys):
+        return False
+    return is_range(keys[0]) and all(same(k.shape[0], a.shape[0]) for k in keys)
+
+
+def _refuse_apart(keys: list[Any]) -> None:
+    """Refuse integer data that NumPy would take together with another index."""
+    if sum(isinstance(k, Node) for k in keys) > 1:
+        raise ShapeError("of several arrays of integers as indices only a[arange(N), y] is read, an entry of each row: "
+                         "write take_along_axis(a, i, axis=)")
+    places = [k for k, key in enumerate(keys) if key is not None and not isinstance(key, slice)]
+    if any(isinstance(k, Node) for k in keys) and places[-1] - places[0] >= len(places):
+        raise ShapeError("a number and integer data with a slice between them: NumPy moves axes there; take one index "
+                         "after the other, a[0][:, i]")
+
+
+def along(a: Node, axis: int, index: Node) -> Node:
+    """``a[…, index, …]``: entries along an axis by integer data, whose axes stand in its place."""
+    first, rest, n = [axis], [k for k in range(a.ndim) if k != axis], index.ndim
+    front = build.gather(build.transpose(a, first + rest) if axis else a, index)
+    order = [*range(n, n + axis), *range(n), *range(n + axis, front.ndim)]
+    return build.transpose(front, order) if axis and n else front
 
 
 def _is_mask(key: Any) -> bool:
@@ -65,7 +95,7 @@ def _apply(a: Node, axis: int, key: Any) -> tuple[Node, int]:
         row = build.slice_axis(a, axis, start, 1)
         return build.reshape(row, (*row.shape[:axis], *row.shape[axis + 1 :])), axis
     if isinstance(key, Node):
-        raise ShapeError("integer data can only be the one index of the first axis: write take_along_axis(a, i, axis=)")
+        return along(a, axis, key), axis + key.ndim
     hint = "" if isinstance(key, str) or not hasattr(key, "__len__") else "; declare it as integer data"
     raise ShapeError(f"{label(a)} cannot be indexed by {key!r:.60}{hint}")
 

@@ -50,6 +50,7 @@ _WORDS = {
     "dot": "matmul mm bmm mv",
     "outer": "ger",
     "concat": "cat concatenate",
+    "arange": "range",
     "expand_dims": "unsqueeze",
     "reshape": "view",
     "flatten": "ravel",
@@ -87,7 +88,7 @@ _SAME = """
     transpose swapaxes permute reshape flatten expand_dims squeeze concat stack broadcast flip sort argsort
     zeros_like ones_like full_like softmax log_softmax cumsum cumprod logcumsumexp inv det solve pinv slogdet
     eigh eigvalsh svd svdvals matrix_power cholesky matrix_exp squared_error absolute_error huber smooth_l1
-    cross_entropy binary_cross_entropy binary_cross_entropy_with_logits stop_gradient
+    cross_entropy binary_cross_entropy binary_cross_entropy_with_logits stop_gradient arange
 """
 SAME = frozenset(_SAME.split())  # beside functions of every entry: what all libraries mean by these names
 _ALONG, _WITH_PLACES = "softmax log_softmax cumsum cumprod logcumsumexp", "max min median sort"

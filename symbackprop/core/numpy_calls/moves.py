@@ -11,6 +11,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core import functions as F
 from symbackprop.core.graph import Node
+from symbackprop.core.indexing import getitem
 from symbackprop.core.numpy_calls.table import TABLE, flat, named, rows
 from symbackprop.core.ops.views import flip
 from symbackprop.core.shapes import Shape, as_shape, normalise_axis, size_of
@@ -137,9 +138,7 @@ def take(a: Any, indices: Any, axis: int | None = None, out: Any = None, mode: s
     (a, index) = rows(a, indices) if isinstance(indices, Node) else (a, indices)
     if axis is None:
         return flat(a)[index]
-    front = moveaxis(a, axis, 0)[index]
-    place, count = normalise_axis(axis, a.ndim), index.ndim if isinstance(index, Node) else 0
-    return moveaxis(front, tuple(range(count)), tuple(range(place, place + count)))
+    return getitem(a, (*[slice(None)] * normalise_axis(axis, a.ndim), index))
 
 
 @named("take_along_axis")

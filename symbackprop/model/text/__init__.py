@@ -22,6 +22,7 @@ from symbackprop.model.text.write import to_text
 
 # -- what is wrong with a text as its writer sees it: the line, a caret below the place, the line that is right
 _WIDEST, _LONGEST = 100, 10_000  # columns of a line that are shown, characters of a text that is read again
+_MOST = 3  # further mistakes of a line that are mended with the first
 
 
 def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Sequence[ModelError]]) -> ModelError:
@@ -55,16 +56,19 @@ def _marked(line: str, place: Place) -> list[str]:
     return [shown[lead:], " " * (left - lead) + "^" * max(right - left, 1)]
 
 
-def _corrected(error: ModelError, place: Place, lines: Sequence[str],
-               read: Callable[[str], Sequence[ModelError]]) -> Iterator[str]:
-    """The lines with what may be meant that nothing is wrong with."""
+def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Callable[[str], Sequence[ModelError]],
+               more: int = _MOST) -> Iterator[str]:
+    """The lines with what may be meant that nothing is wrong with, here and in ``more`` places to the right."""
     line, texts = lines[place.line - 1], error.instead if sum(map(len, lines)) <= _LONGEST else ()
     before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
     for text in texts:
         right = before + text.replace("…", there) + after
         others = [right if k == place.line else old for k, old in enumerate(lines, 1)]
-        if len(right) <= _WIDEST and not any(e.line == error.line for e in read("\n".join(others))):
+        left = [e for e in read("\n".join(others)) if e.line == error.line] if len(right) <= _WIDEST else [error]
+        if not left:
             yield right
+        elif more and left[0].place is not None and left[0].place.start > place.start:
+            yield from _corrected(left[0], _narrowed(right, left[0].place, left[0].near), others, read, more - 1)
 
 
 def parse(text: str, name: str | None = None, path: str | None = None, relu0: Any = None,

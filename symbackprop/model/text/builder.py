@@ -82,7 +82,7 @@ class Builder:
                 self.top.counters.clear()
                 self.top.locals.clear()
         graph, model, top = self.model.graph, self.model, self.top
-        known = (graph.names, graph.functions, model.sizes, top.loops, top.families)
+        known = (graph.names, graph.functions, model.sizes, top.loops)
         names = {name for s in _flat([statement]) for name in _defines(s)}
         self.unknown |= {name for name in names if not any(name in those for those in known)}
 

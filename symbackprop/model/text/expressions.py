@@ -210,7 +210,7 @@ def _group(c: Cursor) -> tree.Expr:
 def _list(c: Cursor) -> tree.Expr:
     """``[a, b]``, as people write the arrays that are joined."""
     items = [expression(c)]
-    while c.accept(","):
+    while c.accept(",") and not c.at("]"):
         items.append(expression(c))
     if not c.accept("]"):
         raise c.unexpected("there are no lists: write stack(a, b) or concat(a, b)", named=True)

@@ -217,6 +217,7 @@ def _refuse_invisible(raw: str, number: int) -> None:
 
 # -- a place in the tokens of a line
 PYTHON_WORDS = frozenset(keyword.kwlist)
+_PRODUCTS = ("@ …", "* …")  # what may be missing before a value
 
 
 class Cursor:
@@ -254,8 +255,14 @@ class Cursor:
 
     def expect(self, sign: str, why: str) -> Token:
         if not self.at(sign):
-            raise self.unexpected(f"expected {sign!r} {why}")
+            closes = sign in (",", ")", "]")
+            instead = _PRODUCTS if closes and self._begins_a_value() else (sign,) if self.now.kind == END else ()
+            hint = ", or a * or an @ before the next" if instead is _PRODUCTS else ""
+            raise self.unexpected(f"expected {sign!r} {why}{hint}", instead=instead)
         return self.take()
+
+    def _begins_a_value(self) -> bool:
+        return (self.now.kind in (NAME, NUMBER) and self.now.text not in PYTHON_WORDS) or self.at("(")
 
     def word(self, why: str) -> Token:
         if self.now.kind != NAME:
@@ -284,11 +291,10 @@ class Cursor:
     def finish(self, after: str) -> None:
         if self.now.kind == END:
             return
-        missing = (self.now.kind in (NAME, NUMBER) and self.now.text not in PYTHON_WORDS) or self.at("(")
-        missing = missing and after == "the formula"
+        missing = after == "the formula" and self._begins_a_value()
         hint = "; is a * or an @ missing before it?" if missing else ""
         raise self.unexpected(f"unexpected {found(self.now)} after {after}{hint}", named=True,
-                              instead=("@ …", "* …") if missing else ())
+                              instead=_PRODUCTS if missing else ())
 
     def unexpected(self, message: str, named: bool = False, instead: Sequence[str] = ()) -> SyntaxProblem:
         """An error at the current token."""
