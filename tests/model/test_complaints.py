@@ -35,7 +35,6 @@ def told(text: str) -> list[str]:
         ("param q: H 3", "         ^", "param q: H x 3"),
         ("Z = relu(b W)", "           ^", "Z = relu(b @ W)"),
         ("param p: 3x4, q: 3x4, r: 2", "         ^^^", "param p: 3 x 4, q: 3 x 4, r: 2"),
-        ("for k in 1..2", "             ^", "for k in 1..2:"),
         ("param q: 3x4", "         ^^^", "param q: 3 x 4"),
         ("param lambda: H", "      ^^^^^^", "param lambda_: H"),
         ("Z = X + b", "    ^^^^^", None),
@@ -60,6 +59,10 @@ def test_a_line_in_a_loop_keeps_its_caret() -> None:
         "    Z = X @ w.T", "            ^", "    Z = X @ W.T   corrected"]
 
 
+def test_the_colon_of_a_loop() -> None:
+    assert told("for k in 1..2\n    Z = X @ W.T\nloss L = sum(X)")[3] == "    for k in 1..2:   corrected"
+
+
 def test_all_errors_at_once_and_none_that_follows_from_another() -> None:
     lines = told("Z = W @ X\nA = relu(Z) + Y\nparam q: M\nB = A * Z\nC = q + 1\nE = sum(X, axis=7)\nloss L = (C")
     said = [line.removeprefix("error: ").split(": ")[:2] for line in lines if not line.startswith(" ")]
@@ -70,6 +73,12 @@ def test_all_errors_at_once_and_none_that_follows_from_another() -> None:
 def test_nothing_is_said_of_what_reads_a_name_that_an_unread_line_would_give() -> None:
     lines = told("param q, r: H +\nfor k in 1..2\n    Z = X @ r\nA = q * Z + r\nE = X @ (W\nB = A + E\nloss L = sum(B)")
     assert [line.split("net.sbp:")[1][0] for line in lines if "net.sbp:" in line] == ["4", "5", "8"]
+
+
+@pytest.mark.parametrize("body", ["W @ h[t-1] + b", "b + h[t-1]"])
+def test_a_state_that_begins_as_a_number_is_named(body: str) -> None:
+    said = told(f"dim T\nh[0] = 0\nfor t in 1..T:\n    h[t] = {body}\nloss L = sum(h)")
+    assert "; h[0] is one number: write h[0] = zeros(…)" in said[0] and not any("family" in line for line in said)
 
 
 def test_many_errors_are_counted() -> None:

@@ -234,11 +234,16 @@ class Builder:
         """The body once, as the body of a scan."""
         outside = self.scope
         self.scope = body = BodyScope(outside, self.top, s, start, stop)
-        for inner in s.body:
-            self.apply(inner)
-        self.scope = outside
-        with located(f"{self.source}:{s.line}"):
-            body.close()
+        try:
+            for inner in s.body:
+                self.apply(inner)
+            self.scope = outside
+            with located(f"{self.source}:{s.line}"):
+                body.close()
+        except ShapeError as error:
+            error.message += body.begun_with_numbers()
+            error.args = (error.message,)
+            raise
 
 
 _RULES: dict[type, Callable[[Builder, Any], None]] = {

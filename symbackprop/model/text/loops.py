@@ -130,6 +130,12 @@ class BodyScope(Scope):
         scope.families.setdefault(name, {})[begin] = spelled
         return found
 
+    def begun_with_numbers(self) -> str:
+        """What is to be said of an array that begins as one number, where shapes do not fit."""
+        begin = short(self.last + 1 if self.reverse else self.first - 1)
+        scalars = [f"{name}[{begin}]" for name, (_, initial) in self.carry.items() if not initial.ndim]
+        return "".join(f"; {name} is one number: write {name} = zeros(…) with the sizes of the array" for name in scalars)
+
     def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None:
         if not self._counts(items):
             return self.outside.element(row, items)
