@@ -133,8 +133,8 @@ class BodyScope(Scope):
     def begun_with_numbers(self) -> str:
         """What is to be said of an array that begins as one number, where shapes do not fit."""
         begin = short(self.last + 1 if self.reverse else self.first - 1)
-        scalars = [f"{name}[{begin}]" for name, (_, initial) in self.carry.items() if not initial.ndim]
-        return "".join(f"; {name} is one number: write {name} = zeros(…) with the sizes of the array" for name in scalars)
+        names = [f"{name}[{begin}]" for name, (_, initial) in self.carry.items() if not initial.ndim]
+        return "".join(f"; {name} is one number: write {name} = zeros(…) with the sizes of the array" for name in names)
 
     def element(self, row: Node, items: tuple[tree.Expr, ...]) -> Node | None:
         if not self._counts(items):
