@@ -100,11 +100,12 @@ class Outcome:
 
 class Candidate:
     """The module under test. ``targets`` are the rows that it promises the gradients of, ``chosen`` their names if it
-    says so itself; ``given`` are sizes that have to stay. Calls raise `CallFailed` where its functions raise or return
-    something else than told."""
+    says so itself; ``given`` are sizes that have to stay. ``intermediates`` are the model's, those that stand in
+    loops as stacks over time. Calls raise `CallFailed` where its functions raise or return something else than told."""
 
     def __init__(self, module: ModuleType, model: Model, given: Mapping[str, int] | None = None) -> None:
         self.module, self.model, self.given = module, model, given or {}
+        self.intermediates = dict(sorted(model.intermediates().items(), key=lambda named: _written(named[1]).id))
         self.chosen, self.targets = chosen(module), promised_rows(module, model)
         self.results = [model.loss_row.name or ""] if model.loss_row is not None else list(model.output_rows)
         self._hidden: dict[tuple[tuple[str, int], ...], dict[str, int]] = {}
@@ -219,6 +220,14 @@ class Candidate:
         if not isinstance(value, Mapping):
             raise CallFailed(f"{name} returned {kind(value)}, expected {what}")
         return dict(value)
+
+
+def _written(row: Node) -> Node:
+    """The row that a name stands for: of a stack over time the one in the loop."""
+    if not row.is_result:
+        return row
+    found: Node = row.args[0].attr.results()[row.attr]
+    return found
 
 
 def imports(source: str) -> set[str]:

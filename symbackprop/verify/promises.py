@@ -113,7 +113,7 @@ def _intermediates(candidate: Candidate, sample: Sample, outcome: Outcome) -> It
     if not candidate.has("outputs"):
         return
     found = candidate.mapping("outputs", candidate.ask("outputs", *candidate.inputs(sample), sample), "a dict")
-    for name, value in named_values(candidate.model, sample).items():
+    for name, value in named_values(candidate.model, candidate.intermediates, sample).items():
         said = list(differences(found, {name: value}, "outputs()[{!r}] differs from what the model says it is"))
         if said:
             yield said[0]

@@ -217,9 +217,8 @@ def leaf_values(model: Model, sample: Sample) -> dict[int, Any]:
     return {row.id: sample.values[name] for name, row in model.leaves().items()}
 
 
-def named_values(model: Model, sample: Sample) -> dict[str, Any]:
-    """What the interpreter finds for every equation of the model, results included."""
-    rows = model.equations
+def named_values(model: Model, rows: Mapping[str, Node], sample: Sample) -> dict[str, Any]:
+    """What the interpreter finds for rows of the model, by name."""
     with np.errstate(all="ignore"):
         found = Program([*rows.values()], sample.sizes).run(leaf_values(model, sample))
     return {name: np.asarray(found[row.id]) for name, row in rows.items()}
