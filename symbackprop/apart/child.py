@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any, BinaryIO
 
 from symbackprop.apart import wire
-from symbackprop.apart.files import CallFailed, called, kinds_of, package_of, run_file
+from symbackprop.apart.files import Call, CallFailed, called, interrupted, kinds_of, package_of, quiet, run_file
 from symbackprop.apart.forms import Form, Given, UnknownWord, form_of
 from symbackprop.apart.source import member
 from symbackprop.errors import SymbackpropError, said
@@ -42,7 +42,8 @@ class Answers:
 
     def answer(self, subject: str, what: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
         questions: dict[str, Callable[..., Any]] = {
-            "load": self.load, "look": self.look, "call": self.call, "form": self.form, "run": self.run}
+            "load": self.load, "look": self.look, "call": self.call, "form": self.form, "run": self.run,
+            "interrupted": self.interrupted}
         _more_processor_time(self.seconds)
         try:
             return "ok", questions[what](*args)
@@ -88,6 +89,10 @@ class Answers:
         elif stays == "last" and isinstance(result, tuple) and len(result) == 2:
             result = (result[0], self.keep(result[1]))
         return result, args, options
+
+    def interrupted(self, one: Call, other: Call) -> tuple[int, str] | None:
+        with quiet():
+            return interrupted(self.module, one, other)
 
     def keep(self, value: Any) -> wire.Thing:
         number = self.numbers[id(value)] = max(self.kept, default=0) + 1

@@ -7,14 +7,17 @@ the file it happened on, never a traceback.
 from __future__ import annotations
 
 import contextlib
+import linecache
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from itertools import count
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -119,6 +122,87 @@ def called(function: Callable[..., Any], label: str, path: str | None, args: Seq
             raise
         except BaseException as error:
             raise CallFailed(f"{label} raised {describe(error, path)}", kinds_of(error), said(error)) from error
+
+
+# -- another thread
+TIME, FEWEST, MOST = 0.04, 4, 400  # seconds that are spent on it, and lines that are looked at
+PATIENCE = 1.0  # seconds in which a thread that waits for a lock of the other lets it go on
+SHARED, TABLES = 1e-9, ("PARAMS", "DATA", "DIMS", "INTEGERS")
+Call = tuple[Any, ...]  # (params, data, what backward is given after the cache, options)
+
+
+def both(module: Any, given: Call) -> tuple[Any, Any]:
+    """What forward and backward return."""
+    params, data, seed, options = given
+    found, cache = module.forward(params, data, **options)
+    return found, module.backward(cache, *seed)
+
+
+def interrupted(module: Any, one: Call, other: Call) -> tuple[int, str] | None:
+    """The first line of the file before which another thread's calls of forward and backward change what these give: at
+    some lines, or at each of them where the module holds something that can change."""
+    began = time.perf_counter()
+    lines, right = traced(module, one, lambda line: None)
+    share = TIME / (2 * (time.perf_counter() - began))
+    count = MOST if holds(module) else int(min(max(share, FEWEST), MOST))
+    for line in lines[:: -(-len(lines) // count)]:
+        found = traced(module, one, lambda at, line=line: at == line and meanwhile(module, other))[1]
+        if not alike(found, right):
+            return line, linecache.getline(module.__file__, line).partition("  #")[0].strip()
+    return None
+
+
+def meanwhile(module: Any, other: Call) -> None:
+    """The calls, in a thread of their own, and its end."""
+
+    def run() -> None:
+        with contextlib.suppress(Exception), np.errstate(all="ignore"):
+            both(module, other)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+
+
+def traced(module: Any, given: Call, before: Callable[[int], Any]) -> tuple[list[int], Any]:
+    """The lines of the file that forward and backward run through, and what they return, or that they raise;
+    ``before`` is called before the first time that each of them runs."""
+    seen, path = dict[int, None](), module.__file__
+
+    def line(frame: Any, event: str, _: Any) -> Any:
+        if event == "line" and frame.f_lineno not in seen:
+            seen[frame.f_lineno] = None
+            before(frame.f_lineno)
+        return line
+
+    earlier = sys.gettrace()
+    sys.settrace(lambda frame, event, _: line if frame.f_code.co_filename == path else None)
+    try:
+        found: Any = both(module, given)
+    except Exception as error:
+        found = type(error).__name__
+    finally:
+        sys.settrace(earlier)
+    return list(seen), found
+
+
+def holds(module: ModuleType) -> bool:
+    """Whether a module has a variable of its own that calls can change: an array, a list, a table that no contract has
+    it have."""
+    fixed = (ModuleType, FunctionType, type, str, int, float, tuple, frozenset, type(None))
+    return any(not isinstance(v, fixed) and not n.startswith("__") and n not in TABLES for n, v in vars(module).items())
+
+
+def alike(a: Any, b: Any) -> bool:
+    """Whether two results are the same, but for rounding."""
+    if isinstance(a, str) or isinstance(b, str):
+        return bool(a == b)
+    if isinstance(b, Mapping):
+        return isinstance(a, Mapping) and all(n in a and alike(a[n], b[n]) for n in b)
+    if isinstance(b, (tuple, list)):
+        return len(a) == len(b) and all(map(alike, a, b))
+    a, b = np.asarray(a), np.asarray(b)
+    return a.shape == b.shape and bool(np.allclose(a, b, SHARED, SHARED, equal_nan=True))
 
 
 def kinds_of(error: BaseException) -> tuple[str, ...]:

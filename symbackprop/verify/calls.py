@@ -11,7 +11,7 @@ import numpy as np
 
 from symbackprop.apart.wire import scattered
 from symbackprop.errors import ShapeError
-from symbackprop.verify.module import Candidate, Outcome, arrays_of, numbers, refused
+from symbackprop.verify.module import Candidate, Outcome, arrays_of, between, numbers, refused
 from symbackprop.verify.sampling import Sample, choose_sizes, draw, in_single
 
 SAME = 1e-9
@@ -92,6 +92,18 @@ def independent(candidate: Candidate, sample: Sample, outcome: Outcome) -> Itera
         yield from differences(found, right.gradients, f"with another forward before backward, {message}")
 
 
+def threads(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """Calls of another thread change nothing: a module keeps what it computes with to itself."""
+    if candidate.compiles or candidate.path is None:
+        return
+    other = draw(candidate.model, sample.sizes, np.random.default_rng(1))
+    found = between(candidate.module, *[candidate.whole(s) for s in (sample, other)])
+    if found is not None:
+        line, text = found
+        yield ("forward and backward of two threads at a time disturb each other: what the one computes is another "
+               f"number where the other's calls come before {candidate.path.name}:{line}: {text}")
+
+
 def workspaces(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     """With a workspace the results are the same: in the first call and in later ones, for other arrays, for other
     sizes in one of their own, and in loss_and_grads."""
@@ -135,6 +147,10 @@ def _in_workspace(candidate: Candidate, samples: list[Sample]) -> Iterator[str]:
         found = candidate.run(sample, workspace=workspace)
         yield from differences(found.gradients, alone.gradients, f"with {time} workspace the gradient of {{}} differs")
         yield from differences(found.results, alone.results, f"with {time} workspace {{}} differs")
+        cache = candidate.pair(candidate.ask("forward", *candidate.inputs(sample), sample, workspace=workspace))[1]
+        twice = [candidate.backward(cache, *candidate.seed(sample), workspace=workspace) for _ in range(2)][1]
+        message = f"with {time} workspace backward, again with one cache, gives another gradient of {{}}"
+        yield from differences(twice, alone.gradients, message)
         if candidate.is_loss and candidate.has("loss_and_grads"):
             both = candidate.ask("loss_and_grads", *candidate.inputs(sample), sample, workspace=workspace)
             loss, gradients = candidate.pair(both, "loss_and_grads")

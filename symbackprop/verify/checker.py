@@ -215,7 +215,7 @@ class Check:
         """Points of a kind, each compared in all gradients at once, as long as nothing is wrong."""
         hidden = [n for n in hidden_dims(self.model, dict(first)) if n not in varied]
         fixed = self.given | {n: first[n] for n in hidden}
-        further = Further(self.model, self.rng, fixed, few=self.candidate.compiles)
+        further = Further(self.model, self.rng, fixed, few=self.candidate.compiles, written=self.candidate.written)
         for situation in further.situations(self.points.found[0][0]):
             if self.stopped or self._failed():
                 return

@@ -31,7 +31,7 @@ from symbackprop.verify.differences import (
     slope,
 )
 from symbackprop.verify.interpreter import Array, Step, Watch
-from symbackprop.verify.kinks import Unstated, crossed, stated, switches_of
+from symbackprop.verify.kinks import Unstated, crossed, stated, switches_of, unstated
 from symbackprop.verify.module import numbers
 
 TIMES, RUNS, SLACK = 3, 3, 32
@@ -265,6 +265,18 @@ class Pinned:
     def __call__(self, step: Step, args: Sequence[Array], value: Array) -> Array:
         real, moved = next(self.reals), stated(step, args, value)
         return real + 1j * np.imag(moved) if step.shape is not None and np.iscomplexobj(moved) else moved
+
+
+class Otherwise(Pinned):
+    """The same where one row has another slope on its kinks than the stated one, and a comparison another outcome."""
+
+    def __init__(self, reals: Sequence[Array], row: Node) -> None:
+        super().__init__(reals)
+        self.row = row
+
+    def __call__(self, step: Step, args: Sequence[Array], value: Array) -> Array:
+        found = super().__call__(step, args, value)
+        return unstated(step, args, found) if step.row is self.row else found
 
 
 def _only(direction: Array, where: Array) -> Array:

@@ -6,7 +6,7 @@ At each of them the module's results and all its gradients are compared with the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 from typing import Any
@@ -23,16 +23,18 @@ from symbackprop.model.model import Model
 from symbackprop.verify.aiming import numbers_in
 from symbackprop.verify.conditions import meeting
 from symbackprop.verify.cost import cost_of, shaped
-from symbackprop.verify.differences import DOUBLE, SINGLE, Objective
+from symbackprop.verify.differences import DOUBLE, SINGLE, TINY, NotAnalytic, Objective, Ray, imaginary
+from symbackprop.verify.everywhere import Otherwise, Pinned, recording
 from symbackprop.verify.interpreter import Array, Program, Step
-from symbackprop.verify.kinks import Gap, gap_rules, switches_of
+from symbackprop.verify.kinks import Gap, Unstated, gap_rules, switches_of
 from symbackprop.verify.sampling import Needs, Random, Sample, draw, in_single, intervals, leaf_values, needs_of
 
 LARGER, LARGE, WIDEST, EXPENSIVE = (11, 12, 13, 14, 15, 16, 17), (5, 6, 7, 8, 9), 40, 3e6
 ATTEMPTS, FITS, OUTPUTS = 6, 200, 8
-FAR, GROWN, TRIED, LOGITS = 800.0, 8.0, 12, 2
+FAR, GROWN, TRIED, SATURATED, LEAVES = 800.0, 8.0, 12, 100.0, 3
 DYADIC = (-1.0, -0.5, 0.0, 0.5, 1.0)
 CLEAR, TRIES = 1e-9, 16
+BLOCK, BLOCKS = 300, 3
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,14 @@ class Situation:
 
 
 class Further:
-    """Finds such points for a model; ``fixed`` are sizes that have to stay. ``few``: where every other size costs much,
-    one other set of sizes has to do. What could not be met is in ``without``."""
+    """Finds such points for a model; ``fixed`` are sizes that have to stay, ``written`` whole numbers in the text of
+    the module, which may be the sizes of its blocks. ``few``: where every other size costs much, one other set of sizes
+    has to do. What could not be met is in ``without``."""
 
-    def __init__(self, model: Model, rng: Random, fixed: Mapping[str, int], few: bool = False) -> None:
+    def __init__(self, model: Model, rng: Random, fixed: Mapping[str, int], few: bool = False,
+                 written: Iterable[int] = ()) -> None:
         self.model, self.rng, self.fixed, self.few = model, rng, dict(fixed), few
+        self.blocks = [n for n in sorted(set(written)) if LARGER[-1] < n <= BLOCK][:BLOCKS]
         self.free = [n for n in model.sizes if n not in fixed]
         self.without: list[str] = []
 
@@ -94,9 +99,8 @@ class Further:
 
     def _pools(self) -> Iterator[dict[str, Sequence[int]]]:
         """The sizes to choose from for every free dimension, one set of them for each point."""
-        some = set(self.rng.permutation(self.free)[: (len(self.free) + 1) // 2])
         mixed: list[dict[str, Sequence[int]]] = [
-            {n: (1,) if n in ones else (2, 3, 4, 5) for n in self.free} for ones in (some, set(self.free) - some)
+            {n: (1,) if n in ones else (2, 3, 4, 5) for n in self.free} for ones in self._apart()
         ]
         if self.few:
             self.without.append("sizes of 1 in all dimensions, larger ones and those near numbers in slices: at each "
@@ -105,11 +109,21 @@ class Further:
             return
         near = sorted({n + d for n in literals(self.model) for d in (-1, 0, 1) if 1 <= n + d <= WIDEST})
         yield dict.fromkeys(self.free, (1,))
-        yield from mixed if len(self.free) > 1 else ()
+        if len(self.free) > 1:
+            yield from mixed
+            yield dict.fromkeys(self.free, (int(self.rng.integers(2, 6)),))
         if near:
             yield dict.fromkeys(self.free, near)
         largest = dict.fromkeys(self.free, LARGER[-2])  # an even number: odd ones have no halves
         yield dict.fromkeys(self.free, LARGER if self._cost(largest) < EXPENSIVE else LARGE)
+        yield from (dict.fromkeys(self.free, (n + 1, n + 2)) for n in self.blocks)
+
+    def _apart(self) -> list[set[str]]:
+        """Sets of free dimensions of which, for any two, some has the one and not the other: those whose place has a
+        binary digit of 1, and those where it is 0."""
+        order = [str(n) for n in self.rng.permutation(self.free)]
+        ones = [{n for k, n in enumerate(order) if k >> digit & 1} for digit in range(len(order).bit_length())]
+        return [side for some in ones if some for side in (some, set(order) - some)]
 
     def _fitting(self, pools: Mapping[str, Sequence[int]], needs: Needs) -> dict[str, int] | None:
         """Sizes that the shapes allow, as many as possible from their pools; None where there are none."""
@@ -160,14 +174,16 @@ class Further:
     def _saturated(self, first: Sample) -> Iterator[Situation]:
         """A leaf scaled such that the argument of an exponential is ±800: beyond the logarithm of the largest float."""
         rows = [r for r in with_bodies(self.model.graph.topological(self.model.results())) if _saturates(r)]
-        left = LOGITS if rows else 0
+        left, few = {r.id: r for r in rows}, LEAVES if rows else 0
         for name in self.rng.permutation([n for n, r in self.model.leaves().items() if r.kind == FLOAT])[:TRIED]:
-            factor = self._factor(first, str(name), rows) if left else None
+            factor = self._factor(first, str(name), list(left.values()) or rows) if left or few > 0 else None
+            few -= factor is not None
             for sign in (1, -1) if factor is not None else ():
                 values = {**first.values, str(name): first.values[str(name)] * factor * sign}
                 found = self.at(f"with {name} so large that functions saturate", replace(first, values=values))
                 if found is not None:
-                    left -= 1
+                    reached = self._arguments(found.sample, str(name), 1.0, list(left.values())) if sign < 0 else {}
+                    left = {k: row for k, row in left.items() if reached.get(k, 0.0) < SATURATED}
                     yield found
 
     def _factor(self, first: Sample, name: str, rows: Sequence[Node]) -> float | None:
@@ -204,16 +220,18 @@ class Further:
             return
         pools = dict.fromkeys(self.free, (2, 4))
         sizes = first.sizes if needs is None or self.few else self._fitting(pools, needs) or first.sizes
-        missing = dict.fromkeys(on_switch(r) for r in switching)
+        missing, idle = {on_switch(r): r for r in switching}, set[str]()
         for k in range(TRIES if self._cost(sizes) < EXPENSIVE else 2):
             found = self.at("", self._dyadic(draw(self.model, sizes, self.rng), switching, alike=k % 2 == 1))
-            new = [w for w in met(found.objective, switching) if w in missing] if found is not None else []
+            here = {on_switch(r): r for r in met(found.objective, switching)} if found is not None else {}
+            new = [w for w in missing if w in here and found is not None and decides(found.objective, here[w])]
+            idle |= set(here)
             if found is not None and new:
-                missing = {w: None for w in missing if w not in new}
+                missing = {w: r for w, r in missing.items() if w not in new}
                 yield replace(found, exact=True, words=f"where {' and '.join(new[:3])}{' …' if len(new) > 3 else ''}")
             if not missing:
                 return
-        self.without += [f"what holds where exactly {w}" for w in missing]
+        self.without += [f"what holds where exactly {w}" for w in missing if w not in idle]
 
     def _dyadic(self, sample: Sample, switching: Sequence[Node], alike: bool) -> Sample:
         """Few numbers that meet each other often, those that conditions compare with among them; two for each array
@@ -270,8 +288,8 @@ def switching_rows(model: Model) -> list[Node]:
     return [r for r in choosing if r.id in moved]
 
 
-def met(objective: Objective, switching: Sequence[Node]) -> list[str]:
-    """The switches that are met exactly, in words; none where another order of operations, or more digits, may pass by
+def met(objective: Objective, switching: Sequence[Node]) -> list[Node]:
+    """The rows whose switches are met exactly; none where another order of operations, or more digits, may pass by
     one of them, or where a slope is infinite."""
     runs = [_gaps(objective, dtype) for dtype in (np.float64, np.longdouble)]
     pairs = [(a.values, b.values) for (_, a), (_, b) in zip(*runs, strict=True)]
@@ -281,7 +299,21 @@ def met(objective: Objective, switching: Sequence[Node]) -> list[str]:
         return []
     wanted = {r.id for r in switching}
     rows = [step.row for step, gap in runs[0] if step.row.id in wanted and _met(step, gap.values)]
-    return list(dict.fromkeys(map(on_switch, rows)))
+    return list(dict.fromkeys(rows))
+
+
+def decides(objective: Objective, row: Node) -> bool:
+    """Whether the slope along a direction through all arrays is another one where a row that is on its switch has
+    another slope there: a unit that nothing reads, or whose input does not move, shows no convention."""
+    rng, reals = np.random.default_rng(0), list[Array]()
+    objective.values({}, recording(reals))
+    along = {leaf: rng.uniform(0.5, 1.5, a.shape) for leaf, a in objective.given.items() if a.dtype.kind == "f"}
+    try:
+        stated, other = (imaginary(Ray(objective, along, change), TINY)[0]
+                         for change in (Pinned(reals), Otherwise(reals, row)))
+    except (NotAnalytic, Unstated):
+        return True
+    return stated != other
 
 
 def _gaps(objective: Objective, dtype: Any) -> list[tuple[Step, Gap]]:

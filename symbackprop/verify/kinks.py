@@ -177,8 +177,28 @@ def stated(step: Step, args: Sequence[Array], value: Array) -> Array:
         return np.asarray(step.compute(*real))
     if step.attr.head == "where":
         return np.where(*[operand_in(p, args if k else real) for k, p in enumerate(operands)])
-    on = np.any([np.broadcast_to(np.equal(*operands_in(step, s, real)), np.shape(value)) for s in switches], axis=0)
+    on = _on(step, real, value)
     return np.where(on, np.real(value) + 1j * _stated_slope(step, args), value) if np.any(on) else value
+
+
+def _on(step: Step, real: Sequence[Array], value: Array) -> Array:
+    """The entries that are on a switch."""
+    switches = switches_of(step.row)
+    return np.any([np.broadcast_to(np.equal(*operands_in(step, s, real)), np.shape(value)) for s in switches], axis=0)
+
+
+def unstated(step: Step, args: Sequence[Array], value: Array) -> Array:
+    """The value with what is not stated for it on its kinks: the largest slope of the largest entries, the slopes of
+    all arguments together, the other outcome of a comparison."""
+    real, moved = [np.real(a) for a in args], [np.imag(a) for a in args]
+    if step.row.op.chooses:
+        axes, keepdims = step.attr
+        largest = real[0] == np.max(real[0], axis=axes, keepdims=True)
+        return np.real(value) + 1j * np.max(np.where(largest, moved[0], -np.inf), axis=axes, keepdims=keepdims)
+    on = _on(step, real, value)
+    if TABLE[step.attr.head].boolean:
+        return np.where(on, 1 - value, value)
+    return np.where(on, np.real(value) + 1j * sum(np.abs(m) for m in moved), value)
 
 
 def _stated_slope(step: Step, args: Sequence[Array]) -> Array:

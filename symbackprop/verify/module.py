@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.apart.files import CallFailed, called, run_file
+from symbackprop.apart.files import Call, CallFailed, called, interrupted, quiet, run_file
 from symbackprop.apart.process import Process, RemoteModule
 from symbackprop.apart.wire import Thing
 from symbackprop.core.graph import FLOAT, Node
@@ -73,6 +73,15 @@ def call(module: ModuleType, name: str, *args: Any, **options: Any) -> Any:
     if isinstance(module, RemoteModule):
         return getattr(module, name)(*args, **options)
     return called(getattr(module, name), name, getattr(module, "__file__", None), args, options)
+
+
+def between(module: ModuleType, one: Call, other: Call) -> tuple[int, str] | None:
+    """The line before which calls of another thread change what forward and backward give for ``one``."""
+    if isinstance(module, RemoteModule):
+        found = module._process.ask("two threads", "interrupted", one, other)
+        return None if found is None else (int(found[0]), str(found[1]))
+    with quiet(), np.errstate(all="ignore"):
+        return interrupted(module, one, other)
 
 
 def refused(names: Container[str], function: Callable[..., Any], *args: Any, **options: Any) -> bool:
@@ -136,10 +145,21 @@ class Candidate:
         return "jax" in imports(self.source)
 
     @property
+    def path(self) -> Path | None:
+        """The module's file, where there is one."""
+        path = getattr(self.module, "__file__", None)
+        return Path(path) if path and Path(path).is_file() else None
+
+    @property
     def source(self) -> str:
         """The text of the module's file; nothing where there is none."""
-        path = getattr(self.module, "__file__", None)
-        return Path(path).read_text(encoding="utf-8") if path and Path(path).is_file() else ""
+        return "" if self.path is None else self.path.read_text(encoding="utf-8")
+
+    @property
+    def written(self) -> set[int]:
+        """The whole numbers in the text of its functions."""
+        functions = [n for n in ast.parse(self.source).body if isinstance(n, ast.FunctionDef)]
+        return {n.value for f in functions for n in ast.walk(f) if isinstance(n, ast.Constant) and type(n.value) is int}
 
     def hidden(self, sample: Sample) -> dict[str, int]:
         """The sizes of a sample that its arrays do not show."""
@@ -159,6 +179,11 @@ class Candidate:
         """Fresh (params, data) for the module; inputs whose gradient is wanted are in data."""
         data = [n for n in self.model.leaves() if n not in self.model.params]
         return as_given(sample.values, self.model.params), as_given(sample.values, dict.fromkeys(data))
+
+    def whole(self, sample: Sample) -> Call:
+        """What forward and backward are called with."""
+        dims = self.hidden(sample) if self.takes_dims("forward") else {}
+        return *self.inputs(sample), self.seed(sample), {"dims": dims} if dims else {}
 
     def run(self, sample: Sample, **options: Any) -> Outcome:
         """forward, then backward with the sample's upstream gradient (1 for a loss)."""

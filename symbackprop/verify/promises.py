@@ -12,7 +12,7 @@ from symbackprop.core.graph import INT, Node
 from symbackprop.core.shapes import Dim, Shape, dim_text, evaluate_dim
 from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
-from symbackprop.verify.calls import SAME, differences, independent, layouts, one_cache, unchanged, workspaces
+from symbackprop.verify.calls import SAME, differences, independent, layouts, one_cache, threads, unchanged, workspaces
 from symbackprop.verify.initial import initial_values
 from symbackprop.verify.interpreter import Sizes
 from symbackprop.verify.lines import line_of
@@ -302,6 +302,7 @@ SUBJECT: dict[Callable[..., Any], str] = {
     unchanged: "a second call",
     one_cache: "with an upstream gradient",
     independent: "for other arrays",
+    threads: "in two threads",
     layouts: "for other layouts",
     _loss_and_grads: "loss_and_grads",
     _intermediates: "outputs",

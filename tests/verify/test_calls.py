@@ -16,6 +16,8 @@ from tests.verify.test_further import NET
 LAYER = "dim N, D, M\ninput X: N x D\nparam W: D x M\noutput Y = tanh(X @ W)"
 TWO = "dim N, D, M\ninput X: N x D\nparam W: D x M\noutput Y = tanh(X @ W)\noutput S = sum(Y, axis=1)"
 PICK = "dim N\ndata y: N int < 3\nparam w: 3\nloss L = sum(w[y]^2)"
+LOOP = "dim T, N\ndata x: T x N, h[0]: N\nparam w: N\nfor t in 1..T:\n    g[t] = sigmoid(w * h[t-1])\n"
+LOOP += "    h[t] = g[t] * x[t]\nloss L = sum(h[T]^2)"
 SCALE = "dim N\ndata x: N\nparam w\nloss L = sum((w * x)^2)"
 
 CUT, FLAT = "upstream = np.clip(upstream, -99, 99)", "upstream = upstream.ravel('K').reshape(upstream.shape)"
@@ -50,6 +52,13 @@ CASES = [
     ("something kept between calls", NET, 1,
      [("forward", "    cache = {", "    global kept\n    kept = a\n    cache = {"), ("backward", 'cache["a"]', "kept")],
      "with another forward before backward, the gradient of W differs: ["),
+    ("a workspace in which backward writes over its cache", NET, 2,
+     [("backward", 'w["da"]', 'w["a"]'), ("backward", 'w.get("da")', 'w.get("a")')],
+     "with a fresh workspace backward, again with one cache, gives another gradient of W: ["),
+    ("a table that two threads write into", NET, 1,
+     [("forward", "    z = X @ W + b", "    global room\n    room = X @ W\n    room += b\n    z = room.copy()")],
+     "two threads at a time disturb each other: what the one computes is another number where the other's calls come "
+     "before module.py:"),
     ("a workspace that is not written again", NET, 2, [("backward", "    grads = {", STALE)],
      "with a used workspace the gradient of b differs: ["),
     ("a workspace of other sizes", NET, 2, [("backward", "    grads = {", WIDE)],
@@ -71,6 +80,8 @@ CASES = [
      "with an upstream gradient of S alone: W["),
     ("an intermediate", NET, 1, [("outputs", "a = np.maximum(z, 0)", "a = np.maximum(z, 0.01)")],
      "outputs()['a'] differs from what the model says it is: ["),
+    ("what stands only inside a loop", LOOP, 1, [("outputs", "g[t] = g_t", "g[t] = h_t")],
+     "outputs()['g'] differs from what the model says it is: ["),
 ]
 
 

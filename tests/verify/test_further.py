@@ -28,6 +28,10 @@ APART = "dim N\nparam x: N\nd = x[20:] - x[:-20]\nloss L = sum(d^2)"
 DEFAULT = "dim N, D = 3\ndata X: N x D\nparam w: D\ns = mean(X * w, axis=1)\nloss L = sum(s^2)"
 CLASSES = "dim N, C\ndata y: N int < C\nparam Z: N x C\nloss L = mean(cross_entropy(Z, y))"
 PIECES = "dim N\nparam x: N\nloss L = max(x) + sum(abs(x)) + sum(minimum(maximum(x, -0.5), 0.5))"
+DEEP = "dim N, D\ndata X: N x D, t: N\nparam W: D x 2, u: 2 x 2, v: 2\nz1 = X @ W\nz2 = relu(z1) @ u\n"
+DEEP += "a = relu(z2) @ v\nloss L = mean((a - t)^2)"
+GATES = "dim N, D, C\ndata X: N x D, y: N int < C\nparam A: D x D, B: D x C\nloss L = "
+GATES += "mean(cross_entropy(sigmoid(X @ A) @ B, y))"
 CHOICE = "dim N\nparam x: N\nloss L = sum(where(x >= 0.25, x^2, x))"
 HALF = "astype(np.float16).astype(z.dtype) if z.dtype == np.float32 else"
 
@@ -42,7 +46,13 @@ CASES = [
     ("a default written out", DEFAULT, ("/ D ** 2", "/ 9"), "w[", "at N = "),
     ("exponentials not shifted", CLASSES, ("top = largest(a, axis)", "top = 0 * largest(a, axis)"), "L is inf",
      "with Z so large that functions saturate: "),
-    ("relu at 0", NET, ("(z > 0)   ", "(z >= 0)  "), "W[", "where z = 0: "),
+    ("relu at 0", NET, ("(z > 0)   ", "(z >= 0)  "), "[", "where z = 0: "),
+    ("relu at 0 behind another", DEEP, ("(z1 > 0)   ", "(z1 >= 0)  "), "[", "where "),
+    ("two equal sizes", NET, ("dW = X.T @ dz ", "dW = (X.T if N - X.shape[1] else X) @ dz "), "W[", "at N = "),
+    ("one unit at many samples", NET, ("/ (H * N)", "/ (H * N) * (1 + (N > 1 and H < 2))"), "[", "H = 1"),
+    ("blocks of 32", NET, ("/ (H * N)", "/ (H * N) * (np.arange(N) < 32)[:, None]"), "[", "at N = 3"),
+    ("a gate that overflows", GATES, ("return 1 / (1 + np.exp(-x))", "return np.exp(x) / (1 + np.exp(x))"), "nan",
+     "so large that functions saturate: "),
     ("equal largest entries", PIECES, ("t2.astype(dtype) / t3", "t2.astype(dtype)"), "x[",
      "several entries of x are the largest"),
     ("abs at 0", PIECES, ("np.sign(x)", "np.where(x >= 0, 1, -1)"), "x[", "x = 0"),
@@ -91,7 +101,16 @@ def test_a_switch_is_met_only_where_every_order_of_operations_meets_it() -> None
     for value, found in ((0.3, ["x - 0.3 = 0"]), (0.3 + 1e-12, []), (1.0, [])):
         values = {model.leaves()["x"].id: np.full(2, value)}
         objective = Objective(model.results(), [np.ones(())], values, {"N": 2})
-        assert further.met(objective, further.switching_rows(model)) == found
+        assert [*map(further.on_switch, further.met(objective, further.switching_rows(model)))] == found
+
+
+def test_a_switch_decides_only_where_something_depends_on_it() -> None:
+    model = parse("dim N\nparam x: N, w: N\nloss L = sum(w * relu(x))")
+    ids = {name: leaf.id for name, leaf in model.leaves().items()}
+    (row,) = further.switching_rows(model)
+    for weight, found in ((1.0, True), (0.0, False)):
+        values = {ids["x"]: np.zeros(2), ids["w"]: np.full(2, weight)}
+        assert further.decides(Objective(model.results(), [np.ones(())], values, {"N": 2}), row) == found
 
 
 def test_the_remainder_of_a_gradient_falls_as_the_square_of_the_step() -> None:
