@@ -146,8 +146,11 @@ def interrupted(module: Any, one: Call, other: Call) -> tuple[int, str] | None:
     share = TIME / (2 * (time.perf_counter() - began))
     count = MOST if holds(module) else int(min(max(share, FEWEST), MOST))
     for line in lines[:: -(-len(lines) // count)]:
-        found = traced(module, one, lambda at, line=line: at == line and meanwhile(module, other))[1]
-        if not alike(found, right):
+        def before(at: int, line: int = line) -> None:
+            if at == line:
+                meanwhile(module, other)
+
+        if not alike(traced(module, one, before)[1], right):
             return line, linecache.getline(module.__file__, line).partition("  #")[0].strip()
     return None
 
@@ -164,7 +167,7 @@ def meanwhile(module: Any, other: Call) -> None:
     thread.join(PATIENCE)
 
 
-def traced(module: Any, given: Call, before: Callable[[int], Any]) -> tuple[list[int], Any]:
+def traced(module: Any, given: Call, before: Callable[[int], None]) -> tuple[list[int], Any]:
     """The lines of the file that forward and backward run through, and what they return, or that they raise;
     ``before`` is called before the first time that each of them runs."""
     seen, path = dict[int, None](), module.__file__
@@ -194,15 +197,17 @@ def holds(module: ModuleType) -> bool:
 
 
 def alike(a: Any, b: Any) -> bool:
-    """Whether two results are the same, but for rounding."""
-    if isinstance(a, str) or isinstance(b, str):
-        return bool(a == b)
+    """Whether two results are the same numbers, but for rounding; of what are no numbers nothing is said."""
     if isinstance(b, Mapping):
         return isinstance(a, Mapping) and all(n in a and alike(a[n], b[n]) for n in b)
     if isinstance(b, (tuple, list)):
-        return len(a) == len(b) and all(map(alike, a, b))
-    a, b = np.asarray(a), np.asarray(b)
-    return a.shape == b.shape and bool(np.allclose(a, b, SHARED, SHARED, equal_nan=True))
+        return isinstance(a, (tuple, list)) and len(a) == len(b) and all(map(alike, a, b))
+    if isinstance(a, str) or isinstance(b, str):
+        return bool(a == b)
+    try:
+        return np.shape(a) == np.shape(b) and bool(np.allclose(a, b, SHARED, SHARED, equal_nan=True))
+    except (TypeError, ValueError):
+        return True
 
 
 def kinds_of(error: BaseException) -> tuple[str, ...]:

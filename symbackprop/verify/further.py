@@ -97,7 +97,7 @@ class Further:
             if found is not None:
                 yield found
 
-    def _pools(self) -> Iterator[dict[str, Sequence[int]]]:
+    def _pools(self) -> Iterator[Mapping[str, Sequence[int]]]:
         """The sizes to choose from for every free dimension, one set of them for each point."""
         mixed: list[dict[str, Sequence[int]]] = [
             {n: (1,) if n in ones else (2, 3, 4, 5) for n in self.free} for ones in self._apart()

@@ -259,6 +259,21 @@ def _refusals(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterato
         yield f"forward does not refuse {', '.join(names)} {wrong} with a ValueError that says so: its check is missing"
 
 
+def _upstream(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
+    """So does backward refuse an upstream gradient that is none of the result."""
+    if not candidate.states_arrays:
+        return
+    cache = candidate.pair(candidate.ask("forward", *candidate.inputs(sample), sample))[1]
+    right = {candidate.results[0]: np.ones(())} if candidate.is_loss else dict(sample.upstream)
+    for name, array in right.items():
+        text = [] if candidate.is_loss else [("of text", np.full(array.shape, "x"))]
+        for what, wrong in [("with an axis too many", np.stack([array, array])), *text]:
+            given = {**right, name: wrong}
+            seed = given[name] if len(right) == 1 else given
+            if not refused({"upstream", name}, candidate.backward, cache, seed):
+                yield f"backward does not refuse an upstream gradient of {name} {what} with a ValueError that says so"
+
+
 def _misfits(candidate: Candidate, sample: Sample) -> Iterator[tuple[str, str, Arrays]]:
     """(name, what is wrong with that array, all values): one array at a time is missing, or not as declared."""
     values, leaves, known = sample.values, candidate.model.leaves(), candidate.hidden(sample)
@@ -315,6 +330,7 @@ SUBJECT: dict[Callable[..., Any], str] = {
     _dtype: "on float32 inputs",
     workspaces: "with a workspace",
     _refusals: "for arrays that are not as declared",
+    _upstream: "for an upstream gradient of another shape",
     constants: "the constants",
     initial_values: "for initial values",
     optimizer: "for a step of the optimiser",

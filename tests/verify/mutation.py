@@ -1,13 +1,14 @@
 """What `verify` says of the mutants of emitted modules: caught, equivalent (nothing that the module computes is another
 number, on a large sample with special points), rounded otherwise (the largest difference is that of another order of a
-sum), or survived. `scripts/mutants.py` runs them all, `test_emitted` a sample with a fixed seed."""
+sum), equivalent but for infinite numbers, or survived. `scripts/mutants.py` runs them all, `test_emitted` a sample with
+a fixed seed."""
 
 from __future__ import annotations
 
 import ast
 import signal
 import warnings
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from types import ModuleType
@@ -19,16 +20,20 @@ from symbackprop import codegen, load
 from symbackprop.errors import SymbackpropError
 from symbackprop.model import Model, zoo
 from symbackprop.model.optimizers import OPTIMIZERS
+from symbackprop.verify.calls import workspaces
 from symbackprop.verify.checker import Check
+from symbackprop.verify.constants import constants
 from symbackprop.verify.differences import AUTO, Objective, Prober, Slopes
+from symbackprop.verify.initial import initial_values
 from symbackprop.verify.interpreter import Array
-from symbackprop.verify.module import CallFailed, Candidate
+from symbackprop.verify.module import CallFailed, Candidate, Outcome
+from symbackprop.verify.optimizers import optimizer
 from symbackprop.verify.promises import SUBJECT
 from symbackprop.verify.sampling import Sample, choose_sizes, draw, hidden_dims, needs_of
 from tests.verify.mutate import Mutant, Mutants
 
 CAUGHT, EQUIVALENT, ROUNDED, SURVIVED = "caught", "equivalent", "rounded otherwise", "survived"
-CRASHED = "crashed the check"
+CRASHED, INFINITE = "crashed the check", "only at infinite numbers"
 ROUNDINGS = 64  # of the largest entry: what another order of a sum does
 SIZES = {
     "elementwise-relu": {"N": 12},  # 4096 in the lecture
@@ -36,6 +41,10 @@ SIZES = {
 }
 OWN = ("forward", "backward", "loss_and_grads", "outputs")
 STATED = ("PARAMS", "DATA", "DIMS", "LOSS", "OUTPUTS", "INTEGERS", "DTYPE")
+Promise = Callable[[Candidate, Sample, Outcome], Iterator[str]]
+OWN_PROMISES: dict[str, Promise] = {
+    "constants": constants, "initial values": initial_values, "optimisers": optimizer, "workspaces": workspaces,
+}
 LIMIT = 60  # seconds, for a mutant that does not end
 
 
@@ -63,14 +72,18 @@ class Subject:
             return CAUGHT  # it cannot be imported
         try:
             with limited(LIMIT):
-                if self.rehearsal.fails(module) or not self._passes(module):
+                if self.rehearsal.fails(module, OWN_PROMISES.get(self.group)):
                     return CAUGHT
+                same = compared(behaviour(module, self.model, self.sizes), self.right)
+                if same == DIFFERS:
+                    return SURVIVED if self._passes(module) else CAUGHT
         except (Endless, SymbackpropError):
             return CAUGHT
         except Exception as error:
             warnings.warn(f"{self.name}: {mutant}: {error!r}", stacklevel=2)
             return CRASHED
-        return (EQUIVALENT, ROUNDED, SURVIVED)[compared(behaviour(module, self.model, self.sizes), self.right)]
+        beyond = compared(behaviour(module, self.model, self.sizes, infinite=True), self.right_beyond)
+        return INFINITE if beyond == DIFFERS else (EQUIVALENT, ROUNDED)[max(same, beyond)]
 
     def _passes(self, module: ModuleType) -> bool:
         return Check(module, self.model, 0, None, AUTO, dict(self.sizes), lambda done, total: None).run().passed
@@ -82,6 +95,10 @@ class Subject:
     @cached_property
     def right(self) -> list[Any]:
         return list(behaviour(self.module(), self.model, self.sizes))
+
+    @cached_property
+    def right_beyond(self) -> list[Any]:
+        return list(behaviour(self.module(), self.model, self.sizes, infinite=True))
 
 
 class Endless(BaseException):
@@ -123,7 +140,8 @@ class Rehearsal(Check):
         self.known[name] = super()._slopes(name, prober, where)
         return self.known[name]
 
-    def fails(self, module: ModuleType) -> bool:
+    def fails(self, module: ModuleType, likely: Promise | None = None) -> bool:
+        """Whether a module fails there; the promise that is ``likely`` to be broken is tried first."""
         if self.points_found is None:
             return False
         sample, objective = self.points_found
@@ -132,6 +150,8 @@ class Rehearsal(Check):
         with np.errstate(all="ignore"):
             try:
                 outcome = self.candidate.run(sample)
+                if likely is not None and any(True for _ in likely(self.candidate, sample, outcome)):
+                    return True
                 self._compare(sample, objective, outcome, 0)
                 if self._failed():
                     return True
@@ -157,8 +177,8 @@ def subjects(names: Sequence[str] = ()) -> Iterator[Subject]:
             new = {n: t for n, t in _helpers(source).items() if t not in helpers}
             helpers |= set(new.values())
             yield Subject("helpers", name, source, new)
-    for optimizer in OPTIMIZERS if not names or "autoencoder" in names else ():
-        source = codegen(load("autoencoder"), optimizer=optimizer, verify=False)
+    for rule in OPTIMIZERS if not names or "autoencoder" in names else ():
+        source = codegen(load("autoencoder"), optimizer=rule, verify=False)
         yield Subject("optimisers", "autoencoder", source, ("init_state", "update", "as_floats"))
 
 
@@ -169,18 +189,20 @@ def _helpers(source: str) -> dict[str, str]:
 
 
 # -- what a module does, to the bit
-def behaviour(module: ModuleType, model: Model, sizes: dict[str, int]) -> Iterator[Any]:
-    """Everything that the functions of a module give on a large sample with special points, in order."""
+def behaviour(module: ModuleType, model: Model, sizes: dict[str, int], infinite: bool = False) -> Iterator[Any]:
+    """Everything that the functions of a module give on a large sample with special points, in order; ``infinite``:
+    on arrays with infinite and NaN entries."""
     candidate = Candidate(module, model)
     other = None
     for number, chosen in enumerate(_sizes(model, sizes)):
-        for sample in _samples(model, chosen, np.random.default_rng(number)):
+        for sample in (_beyond if infinite else _samples)(model, chosen, np.random.default_rng(number)):
             yield from _calls(candidate, sample, other)
             if candidate.has("make_workspace"):
                 dims = candidate.hidden(sample) or None
                 made = _given(module, "make_workspace", *candidate.inputs(sample), dims=dims)
                 other = made if other is None or number else other
-    yield from _rest(candidate, choose_sizes(model, np.random.default_rng(0), sizes))
+    if not infinite:
+        yield from _rest(candidate, choose_sizes(model, np.random.default_rng(0), sizes))
 
 
 def compared(found: Iterator[Any], right: Sequence[Any]) -> int:
@@ -228,16 +250,22 @@ def _sizes(model: Model, given: dict[str, int]) -> list[dict[str, int]]:
 
 
 def _samples(model: Model, sizes: dict[str, int], rng: Any) -> Iterator[Sample]:
-    """Random points, then special ones: ties, zeros, large numbers, single precision, what is infinite or NaN."""
+    """Random points, then special ones: ties, zeros, large numbers, single precision."""
     for attempt in range(3):
         yield draw(model, sizes, rng, attempt)
-    base = draw(model, sizes, rng)
-    for change in (
-        lambda v: np.round(v), lambda v: 0 * v, lambda v: 300 * v, lambda v: v.astype(np.float32),
-        lambda v: np.where(rng.random(v.shape) < 0.1, np.inf, v),
-        lambda v: np.where(rng.random(v.shape) < 0.1, np.nan, v),
-    ):
-        yield Sample(sizes, {n: change(v) if v.dtype.kind == "f" else v for n, v in base.values.items()}, base.upstream)
+    yield from _changed(draw(model, sizes, rng), np.round, lambda v: 0 * v, lambda v: 300 * v,
+                        lambda v: v.astype(np.float32))
+
+
+def _beyond(model: Model, sizes: dict[str, int], rng: Any) -> Iterator[Sample]:
+    yield from _changed(draw(model, sizes, rng), *[
+        lambda v, number=number: np.where(rng.random(v.shape) < 0.1, number, v) for number in (np.inf, np.nan)])
+
+
+def _changed(base: Sample, *changes: Callable[[Any], Any]) -> Iterator[Sample]:
+    for change in changes:
+        values = {n: change(v) if v.dtype.kind == "f" else v for n, v in base.values.items()}
+        yield Sample(base.sizes, values, base.upstream)
 
 
 def _calls(candidate: Candidate, sample: Sample, other: Any) -> Iterator[Any]:
@@ -255,10 +283,20 @@ def _calls(candidate: Candidate, sample: Sample, other: Any) -> Iterator[Any]:
         for upstream in upstreams if isinstance(found, tuple) else ():
             seed = candidate.seed(sample, upstream)
             yield _bits(_given(module, "backward", found[1], *seed, **more))
+        if isinstance(found, tuple):
+            yield from [_bits(_given(module, "backward", found[1], wrong)) for wrong in _no_seeds(candidate, sample)]
         if candidate.is_loss:
             yield _bits(_given(module, "loss_and_grads", params, data, **more, **dims))
         yield _bits(params), _bits(data)
     yield _bits(_given(module, "outputs", *candidate.inputs(sample), **dims))
+
+
+def _no_seeds(candidate: Candidate, sample: Sample) -> Iterator[Any]:
+    """What is no upstream gradient."""
+    right = {"": np.ones(())} if candidate.is_loss else sample.upstream
+    for name, array in right.items():
+        for wrong in (np.stack([array, array]), np.full(array.shape, "x")):
+            yield wrong if len(right) == 1 else {**right, name: wrong}
 
 
 def _rest(candidate: Candidate, sizes: dict[str, int]) -> Iterator[Any]:
@@ -266,8 +304,8 @@ def _rest(candidate: Candidate, sizes: dict[str, int]) -> Iterator[Any]:
     module, model = candidate.module, candidate.model
     yield [repr(getattr(module, name, None)) for name in STATED]
     for seed in (0, 1, np.asarray(2), 1.5, "no"):
-        yield _bits(_given(module, "init_params", seed, **sizes))
-        yield _bits(_given(module, "init_params", np.random.default_rng(3), **sizes))
+        for rng in (seed, np.random.default_rng(3)):
+            yield _sizes_of(_bits(_given(module, "init_params", rng, **sizes)))
     for name in sizes:
         for wrong in (-1, 0, 1, 2.5, True, sizes[name] + 1):
             yield _bits(_given(module, "init_params", 0, **{**sizes, name: wrong}))
@@ -285,6 +323,11 @@ def _rest(candidate: Candidate, sizes: dict[str, int]) -> Iterator[Any]:
     for dims in ({"no": 1}, {n: s + 1 for n, s in sizes.items()}, {n: -1 for n in sizes}, dict(sizes), [], None):
         yield _bits(_given(module, "forward", params, data, dims=dims)[0])
     yield from _steps(module, params)
+
+
+def _sizes_of(drawn: Any) -> Any:
+    """Parameters without their signs: a normal number and its negative are as likely."""
+    return [(n, np.abs(v)) for n, v in drawn] if isinstance(drawn, list) else drawn
 
 
 def _steps(module: ModuleType, params: dict[str, Any]) -> Iterator[Any]:
