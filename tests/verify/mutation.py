@@ -22,13 +22,12 @@ from symbackprop.model import Model, zoo
 from symbackprop.model.optimizers import OPTIMIZERS
 from symbackprop.verify.calls import workspaces
 from symbackprop.verify.checker import Check
-from symbackprop.verify.constants import constants
 from symbackprop.verify.differences import AUTO, Objective, Prober, Slopes
 from symbackprop.verify.initial import initial_values
 from symbackprop.verify.interpreter import Array
 from symbackprop.verify.module import CallFailed, Candidate, Outcome
 from symbackprop.verify.optimizers import optimizer
-from symbackprop.verify.promises import SUBJECT
+from symbackprop.verify.promises import SUBJECT, constants
 from symbackprop.verify.sampling import Sample, choose_sizes, draw, hidden_dims, needs_of
 from tests.verify.mutate import Mutant, Mutants
 
