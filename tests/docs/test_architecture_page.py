@@ -100,7 +100,6 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.entry import At, Digit, term
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import called
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 
 
@@ -121,10 +120,10 @@ register(
         shape_rule="the first axis is twice as long",
         derivative="the sum of both copies",
         domain="any",
-        rule=("twice: both copies hand back their gradient",),
+        title="twice",
+        rule=("both copies hand back their gradient",),
         infer=lambda attr, args: ((2 * args[0].shape[0], *args[0].shape[1:]), args[0].kind),
         vjp=_halved,
-        show=lambda node, args: called("twice", *args),
         entry=lambda attr, shapes, index: [
             term(At(0, (Digit(index[0], sp.Integer(2), shapes[0][0]), *index[1:])))
         ],
