@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from symbackprop.core.maths import Math
 from symbackprop.core.printer import ATOM, function_name
 from symbackprop.render.print.display import Box, Display, Start, Token, row
-from symbackprop.render.print.own import read
 
 _NAMED = {
     "minus": "-", "plus": "+ ", "less": "- ", "odot": "dot.o ", "tight odot": "dot.o ", "otimes": "times.o ",
@@ -59,9 +58,6 @@ class TypstPrinter(Display):
 
     def styled(self, letter: str, font: str) -> Token:
         return Token(f"{FONTS[font]}({letter}) ")
-
-    def own(self, notation: str) -> Box:
-        return read(self, notation)
 
     def function_token(self, name: str) -> Token:
         return self.word(function_name(name), "operator")

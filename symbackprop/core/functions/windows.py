@@ -24,14 +24,6 @@ HALF = sp.Rational(1, 2)
 LAYOUTS = ("NHWC", "NCHW")
 
 
-def _pair(value: Pair, what: str, least: int) -> tuple[int, int]:
-    """One whole number for both axes, or one for each."""
-    pair = (value, value) if isinstance(value, (int, sp.Integer)) else tuple(value)
-    if len(pair) != 2 or any(int(v) != v or v < least for v in pair):
-        raise ShapeError(f"{what} is a whole number of at least {least}, or a pair of them, not {value}")
-    return int(pair[0]), int(pair[1])
-
-
 def _ranks(function: str, x: Node, w: Node, rank: int) -> str:
     return f"{function}: {label(x)} ({shape_text(x.shape)}) and {label(w)} ({shape_text(w.shape)}) need {rank} axes"
 
@@ -63,14 +55,15 @@ def _conv2d(x: Node, w: Node, stride: Pair, padding: Padding, dilation: Pair, gr
     """By the op of its own where that says it."""
     if isinstance(padding, str) or groups != 1 or any(d != 1 for d in _several(dilation, 2, "dilation", 1)):
         return _convolved(x, w, stride, padding, dilation, groups)
-    return conv(x, w, _pair(stride, "stride", 1), _pair(padding, "padding", 0))
+    return conv(x, w, _several(stride, 2, "stride", 1), _several(padding, 2, "padding", 0))
 
 
 def _several(value: Pair, rank: int, what: str, least: int) -> tuple[int, ...]:
     """One whole number for all axes, or one for each."""
     found = (value,) * rank if isinstance(value, (int, sp.Integer)) else tuple(value)
     if len(found) != rank or any(int(v) != v or v < least for v in found):
-        raise ShapeError(f"{what} is a whole number of at least {least}, or {rank} of them, not {value}")
+        many = "a pair" if rank == 2 else rank
+        raise ShapeError(f"{what} is a whole number of at least {least}, or {many} of them, not {value}")
     return tuple(map(int, found))
 
 
@@ -202,7 +195,7 @@ def _window(size: Sequence[DimLike], stride: Pair, padding: Pair) -> Window:
     if len(size) != 2:
         raise ShapeError(f"size is a pair (rows, columns), not {len(size)} numbers")
     rows, columns = map(as_dim, size)
-    return Window(_pair(stride, "stride", 1), _pair(padding, "padding", 0), (rows, columns))
+    return Window(_several(stride, 2, "stride", 1), _several(padding, 2, "padding", 0), (rows, columns))
 
 
 @function
@@ -212,7 +205,7 @@ def conv1d(x: Node, w: Node, stride: int = 1, padding: Padding = 0, dilation: in
         raise ShapeError(_ranks("conv1d", x, w, 3))
     if isinstance(padding, str) or groups != 1 or dilation != 1:
         return _convolved(x, w, stride, padding, dilation, groups)
-    strides, paddings = (1, _pair(stride, "stride", 1)[0]), (0, _pair(padding, "padding", 0)[0])
+    strides, paddings = (1, _several(stride, 2, "stride", 1)[0]), (0, _several(padding, 2, "padding", 0)[0])
     result = conv(build.expand(x, 1), build.expand(w, 0), strides, paddings)
     return build.reshape(result, (result.shape[0], result.shape[2], result.shape[3]))
 

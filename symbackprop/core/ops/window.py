@@ -158,8 +158,8 @@ register(Op(
 class Window(NamedTuple):
     """Attribute of the convolution ops: strides, paddings, and the size of the result's spatial axes."""
 
-    stride: tuple[int, int]
-    padding: tuple[int, int]
+    stride: tuple[int, ...]
+    padding: tuple[int, ...]
     size: tuple[Dim, Dim]
 
 
@@ -207,7 +207,7 @@ def _fits(x: Shape, w: Shape, y: Shape, attr: Window) -> bool:
     return same_shape((x[0], *conv_size(x, w, attr[0], attr[1]), w[3]), y)
 
 
-def conv(x: Node, w: Node, stride: tuple[int, int], padding: tuple[int, int]) -> Node:
+def conv(x: Node, w: Node, stride: tuple[int, ...], padding: tuple[int, ...]) -> Node:
     size = conv_size(x.shape, w.shape, stride, padding) if x.ndim == w.ndim == 4 else (sp.S.One, sp.S.One)
     return x.graph.make("conv2d", (x, w), Window(stride, padding, size))
 
@@ -273,11 +273,11 @@ def _linear_in_each(cotangent: Callable[..., Node]) -> Rule:
     return selection.of_product(cotangent, met)
 
 
-def _padded(np: Any, x: Any, padding: tuple[int, int]) -> Any:
+def _padded(np: Any, x: Any, padding: tuple[int, ...]) -> Any:
     return np.pad(x, ((0, 0), (padding[0],) * 2, (padding[1],) * 2, (0, 0)))
 
 
-def _offsets(rows: int, columns: int) -> list[tuple[int, int]]:
+def _offsets(rows: int, columns: int) -> list[tuple[int, ...]]:
     return [(i, j) for i in range(rows) for j in range(columns)]
 
 

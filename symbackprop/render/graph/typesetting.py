@@ -4,7 +4,6 @@ letters that slant and stand lower or higher.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Sequence
 from itertools import groupby
@@ -15,14 +14,16 @@ from symbackprop.core.literals import entries
 from symbackprop.core.maths import Rounded
 from symbackprop.core.names import ACCENTS, GREEK, parse_name
 from symbackprop.core.printer import ATOM, Run, Text
+from symbackprop.render.print.mathml import FONTS, SYMBOLS, styled
+from symbackprop.render.print.own import OwnNames
 from symbackprop.render.print.text import MINUS, TextPrinter
 
-_SCRIPT = r"(?:\{([^{}]*)\}|([A-Za-z0-9]))"
-_NOTATION = re.compile(rf"(?:\\(\w+)\{{([A-Za-z])\}}|(\\?[A-Za-z]+))(?:_{_SCRIPT})?(?:\^{_SCRIPT})?\Z")
-_COMMANDS = {command: mark for mark, command in ACCENTS.values()}
+_MARKS = {"widehat": "\u0302", "widetilde": "\u0303", "overline": "\u0304", "ddot": "\u0308", "check": "\u030c",
+          "breve": "\u0306", "mathring": "\u030a", "underline": "\u0331"}
+_MARKS |= {command[1:]: mark for mark, command in ACCENTS.values()}
 
 
-class PicturePrinter(TextPrinter):
+class PicturePrinter(TextPrinter, OwnNames[Text, Text]):
     """Text, and the runs that it is drawn as."""
 
     signs: ClassVar = TextPrinter.signs | {"top": Text("ᵀ", runs=(Run("⊤", -1),))}
@@ -33,6 +34,7 @@ class PicturePrinter(TextPrinter):
 
     # -- letters
     def plain(self, text: str) -> Text:
+        text = text.replace("-", MINUS)
         return Text(text, runs=(_run(text),))
 
     def function_token(self, name: str) -> Text:
@@ -48,7 +50,23 @@ class PicturePrinter(TextPrinter):
         return super().named(name)._replace(runs=_scripted(head, script, 1))
 
     def sym(self, m: maths.Sym) -> Text:
-        return noted(m.notation) or super().sym(m)
+        if not m.notation:
+            return super().sym(m)
+        found = self.own(m.notation)
+        return found._replace(word=found.text.isalpha())
+
+    def symbol(self, name: str) -> Text:
+        return self.plain(SYMBOLS[name] if name not in GREEK else GREEK[name])
+
+    def styled(self, letter: str, font: str) -> Text:
+        if font in ("mathrm", "mathit"):
+            return Text(letter, runs=(Run(letter, 0, font == "mathit"),))
+        return self.plain(styled(letter, FONTS[font]))
+
+    def accented(self, accent: str, base: Text) -> Text:
+        *before, last = runs_of(base)
+        marked = last._replace(text=unicodedata.normalize("NFC", last.text + _MARKS[accent]))
+        return Text(unicodedata.normalize("NFC", base.text + _MARKS[accent]), runs=(*before, marked))
 
     # -- scripts
     def lowered(self, base: Text, index: Text) -> Text:
@@ -112,24 +130,3 @@ def lines(value: Rounded | None) -> list[Text]:
     rows = cells(value)
     width = max(len(x.text) for row in rows for x in row)
     return [line.separated([line.row(Text(" " * (width - len(x.text))), x) for x in row], "column") for row in rows]
-
-
-# -- what `notation` lines look like in a picture, which sets scripts but no LaTeX
-def noted(notation: str) -> Text | None:
-    """``W^{[1]}`` as W^[1], ``\\hat{y}_t`` as ŷ_t; nothing for what needs more than an accent and scripts."""
-    match = _NOTATION.match(notation.strip())
-    if match is None:
-        return None
-    command, letter, word, *found = match.groups()
-    base = _accented(command, letter) if command else _run(GREEK.get(word[1:], "") if word.startswith("\\") else word)
-    low, high = found[0] or found[1] or "", found[2] or found[3] or ""
-    if not base.text or not re.fullmatch(r"[\w,]*", low) or not re.fullmatch(r"\w*|\[\w+\]", high):
-        return None
-    written = base.text + (f"_{low}" if low else "") + (f"^{high}" if high else "")
-    scripts = [run._replace(level=level) for level, x in ((1, low), (-1, high)) for run in _place(x)]
-    return Text(written, word=written.isalpha(), runs=(base, *scripts))
-
-
-def _accented(command: str, letter: str) -> Run:
-    mark = _COMMANDS.get(f"\\{command}")
-    return _run(letter, [mark]) if mark else Run("")

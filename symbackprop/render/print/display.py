@@ -17,7 +17,8 @@ import sympy as sp
 from symbackprop.core import maths
 from symbackprop.core.maths import Math
 from symbackprop.core.names import GREEK, Name, parse_name
-from symbackprop.core.printer import ATOM, MATRIX, POWER, PRODUCT, SIGN, TERM, Printer
+from symbackprop.core.printer import ATOM, MATRIX, POWER, PRODUCT, SIGN, TERM
+from symbackprop.render.print.own import OwnNames
 
 MANY = 4096  # names that are remembered as they print
 WORDY = 3  # a subscript of this many letters is a word and stands upright
@@ -84,7 +85,7 @@ def row(*items: Box | Token, level: int = ATOM) -> Box:
     return Box(tuple(tokens), level, starts, any([b.tall for b in boxes]), any([b.low for b in boxes]))
 
 
-class Display(Printer[Box, Token]):
+class Display(OwnNames[Box, Token]):
     """What LaTeX and MathML have in common. A subclass says how pieces look: ``signs`` by the names that they have in
     `latex.SIGNS`, and what stands below."""
 
@@ -103,32 +104,12 @@ class Display(Printer[Box, Token]):
         """One letter, slanted."""
 
     @abstractmethod
-    def symbol(self, name: str) -> Token:
-        """A Greek letter by its name."""
-
-    @abstractmethod
-    def own(self, notation: str) -> Box:
-        """A name as a model wants it, in LaTeX."""
-
-    @abstractmethod
     def over(self, top: Box, bottom: Box) -> Token:
         """A fraction."""
 
     @abstractmethod
     def root(self, body: Box) -> Token:
         """A square root."""
-
-    @abstractmethod
-    def raised(self, base: Box, exponent: Box) -> Box:
-        """A superscript."""
-
-    @abstractmethod
-    def accented(self, accent: str, base: Box) -> Box:
-        """A letter with an accent, as LaTeX calls it."""
-
-    @abstractmethod
-    def styled(self, letter: str, font: str) -> Token:
-        """A letter or digit in a font, as LaTeX calls it."""
 
     @abstractmethod
     def table(self, rows: Sequence[Sequence[Box]]) -> Token:
@@ -236,6 +217,12 @@ class Display(Printer[Box, Token]):
         if all(c.isascii() and (c.isalnum() or c in "+,=-") for c in word):
             return self.plain(word)
         return Box((self.word(word, "slanted"),))
+
+    def own(self, notation: str) -> Box:
+        """With a superscript of its own it needs brackets before it gets another."""
+        box = super().own(notation)
+        starts = Start.COMMAND if notation.lstrip()[0] in "\\{" else box.starts
+        return box._replace(starts=starts, level=POWER if "^" in notation else box.level)
 
     def sym(self, m: maths.Sym) -> Box:
         if m.notation:

@@ -11,7 +11,6 @@ from symbackprop.core.printer import ATOM, POWER, QUOTIENT, function_name
 from symbackprop.core.scalars import TABLE
 from symbackprop.model.names import pieces
 from symbackprop.render.print.display import Box, Display, Kind, Start, Token, row
-from symbackprop.render.print.own import read
 
 # Widths: Computer Modern at 10 points, a little too wide rather than too narrow.
 SCRIPT, FENCE = 0.75, 7.5
@@ -94,7 +93,7 @@ class LatexPrinter(Display):
         return Token(rf"\mathbf{{{digit}}}", glyphs(digit) + 0.5)
 
     def own(self, notation: str) -> Box:
-        box = read(self, notation)
+        box = super().own(notation)
         return box._replace(tokens=(Token("".join([self.dialect.get(x, x) for x in pieces(notation)]), box.width),))
 
     def function_token(self, name: str) -> Token:

@@ -16,7 +16,6 @@ from symbackprop.core.maths import Math
 from symbackprop.core.names import GREEK, parse_name, primes
 from symbackprop.core.printer import ATOM, function_name
 from symbackprop.render.print.display import Box, Display, Kind, Start, Token, row
-from symbackprop.render.print.own import read
 from symbackprop.render.print.text import text
 
 FONTS = {"mathbf": "BOLD", "boldsymbol": "BOLD ITALIC", "mathbb": "DOUBLE-STRUCK", "mathcal": "SCRIPT",
@@ -107,9 +106,6 @@ class MathmlPrinter(Display):
 
     def bold(self, digit: str) -> Token:
         return Token(f"<mn>{styled(digit, 'BOLD')}</mn>")
-
-    def own(self, notation: str) -> Box:
-        return read(self, notation)
 
     def function_token(self, name: str) -> Token:
         return self.word(function_name(name), "operator")

@@ -1,48 +1,63 @@
-"""Names as a model wants them, in the little LaTeX that `model.notations` admits, read into boxes."""
+"""Names as a model wants them, in the little LaTeX that `model.notations` admits."""
 
 from __future__ import annotations
 
-from symbackprop.core.printer import POWER
+from abc import abstractmethod
+
+from symbackprop.core.printer import P, Printer, T
 from symbackprop.model.names import FONTS, SYMBOLS, pieces
-from symbackprop.render.print.display import Box, Display, Start, row
 
 
-def read(display: Display, notation: str) -> Box:
-    """The box of a checked notation. With a superscript of its own it needs brackets before it gets another."""
-    tokens = [t for t in pieces(notation) if not t.isspace()]
-    box = _items(display, list(tokens), "")
-    starts = Start.COMMAND if tokens[0].startswith(("\\", "{")) else box.starts
-    return box._replace(starts=starts, level=POWER if "^" in tokens else box.level)
+class OwnNames(Printer[P, T]):
+    """A printer with pieces for checked notations."""
 
+    @abstractmethod
+    def symbol(self, name: str) -> T:
+        """A Greek letter, or another sign, by its name."""
 
-def _items(display: Display, tokens: list[str], font: str) -> Box:
-    """Until the group closes; letters are in a font if one is given."""
-    boxes: list[Box] = []
-    while tokens and tokens[0] != "}":
-        token = tokens.pop(0)
-        base = boxes.pop() if token in ("^", "_", "'") and boxes else row()
-        if token == "'":
-            boxes.append(display.primed(base))
-        elif token in ("^", "_"):
-            script = _base(display, tokens.pop(0), tokens, font)
-            boxes.append(display.raised(base, script) if token == "^" else display.lowered(base, script))
-        else:
-            boxes.append(_base(display, token, tokens, font))
-    return boxes[0] if len(boxes) == 1 else row(*boxes)
+    @abstractmethod
+    def raised(self, base: P, exponent: P) -> P:
+        """A superscript."""
 
+    @abstractmethod
+    def accented(self, accent: str, base: P) -> P:
+        """A letter with an accent, as LaTeX calls it."""
 
-def _base(display: Display, token: str, tokens: list[str], font: str) -> Box:
-    name = token[1:]
-    if token == "{":
-        inside = _items(display, tokens, font)
-        tokens.pop(0)
-        return inside
-    if token in ("\\,", "\\;"):
-        return row(display.sign("thin"))
-    if name in FONTS:
-        return _base(display, tokens.pop(0), tokens, name)
-    if name in SYMBOLS:
-        return row(display.symbol(name))
-    if name:
-        return display.accented(name, _base(display, tokens.pop(0), tokens, font))
-    return row(display.styled(token, font)) if font else display.plain(token)
+    @abstractmethod
+    def styled(self, letter: str, font: str) -> T:
+        """A letter or digit in a font, as LaTeX calls it."""
+
+    def own(self, notation: str) -> P:
+        """A name as a model wants it, in LaTeX."""
+        return self._own_items([t for t in pieces(notation) if not t.isspace()], "")
+
+    def _own_items(self, tokens: list[str], font: str) -> P:
+        """Until the group closes; letters are in a font if one is given."""
+        found: list[P] = []
+        while tokens and tokens[0] != "}":
+            token = tokens.pop(0)
+            base = found.pop() if token in ("^", "_", "'") and found else self.row()
+            if token == "'":
+                found.append(self.primed(base))
+            elif token in ("^", "_"):
+                script = self._of_own(tokens.pop(0), tokens, font)
+                found.append(self.raised(base, script) if token == "^" else self.lowered(base, script))
+            else:
+                found.append(self._of_own(token, tokens, font))
+        return found[0] if len(found) == 1 else self.row(*found)
+
+    def _of_own(self, token: str, tokens: list[str], font: str) -> P:
+        name = token[1:]
+        if token == "{":
+            inside = self._own_items(tokens, font)
+            tokens.pop(0)
+            return inside
+        if token in ("\\,", "\\;"):
+            return self.row(self.sign("space"))
+        if name in FONTS:
+            return self._of_own(tokens.pop(0), tokens, name)
+        if name in SYMBOLS:
+            return self.row(self.symbol(name))
+        if name:
+            return self.accented(name, self._of_own(tokens.pop(0), tokens, font))
+        return self.row(self.styled(token, font)) if font else self.plain(token)
