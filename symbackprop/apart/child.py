@@ -15,14 +15,14 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO
 
 from symbackprop.apart import wire
 from symbackprop.apart.files import Call, CallFailed, called, interrupted, kinds_of, package_of, quiet, run_file
-from symbackprop.apart.forms import Form, Given, UnknownWord, form_of
+from symbackprop.apart.forms import Form, FunctionForm, Given, Raw, UnknownWord, form_of
 from symbackprop.apart.source import member
 from symbackprop.errors import SymbackpropError, said
 
@@ -39,6 +39,8 @@ class Answers:
         self.numbers: dict[int, int] = {}  # by id
         self.module: ModuleType
         self.form_: Form
+        self.name: str | None = None
+        self.compiles = True
 
     def answer(self, subject: str, what: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
         questions: dict[str, Callable[..., Any]] = {
@@ -61,7 +63,10 @@ class Answers:
     def load(self, path: str) -> None:
         """Run the file; it can import what lies beside it."""
         sys.path[:0] = [str(Path(path).resolve().parent), str(package_of(Path(path))[0])]
-        self.module = run_file(Path(path))
+        self._load(Path(path))
+
+    def _load(self, path: Path) -> None:
+        self.module = run_file(path)
         sys.modules[self.module.__name__] = self.module
 
     # -- a module by its contract
@@ -117,13 +122,26 @@ class Answers:
     # -- a backward in one of its forms
     def form(self, name: str | None) -> Any:
         """(label, names of parameters, libraries and devices) of what the file, or NAME in it, is."""
+        self.name = name
         found = self.module if name is None else member(self.module, name, Path(self.module.__file__ or ""))
         self.form_ = form_of(found, None, self.module)
         return self.form_.label, self.form_.wanted(), self.form_.places()
 
     def run(self, given: dict[str, Any]) -> dict[str, Any]:
-        raw = self.form_.run(Given(**given))
+        raw = self._run(Given(**given))
         return {f.name: getattr(raw, f.name) for f in fields(raw)}
+
+    def _run(self, given: Given) -> Raw:
+        """A run; functions over JAX arrays compiled where that can be done. Where it fails, the file is loaded anew:
+        something of the attempt may be left in it."""
+        if self.compiles and given.library == "jax" and isinstance(self.form_, FunctionForm):
+            try:
+                return self.form_.run(replace(given, compiled=True))
+            except CallFailed:
+                self.compiles = False
+                self._load(Path(self.module.__file__ or ""))
+                self.form(self.name)
+        return self.form_.run(given)
 
 
 def serve(stdin: BinaryIO, stdout: BinaryIO, seconds: float) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from symbackprop.apart.files import CallFailed, called, in_float64
-from symbackprop.apart.libraries import Array, arrays_in, back, into, native
+from symbackprop.apart.libraries import Array, arrays_in, back, into, native, traced
 from symbackprop.apart.source import libraries, own_functions, returned_words
 from symbackprop.errors import UsageError
 
@@ -36,7 +36,8 @@ class Given:
     """What a form is handed in one run. ``values`` has for words of its parameters a label and an array or a number;
     ``groups`` says which words stand for many at once: `params`, `data` or `dims`. ``upstream`` are the gradients of
     the outputs by name, none for a loss. ``shapes`` are those of results that are handed in to be filled. With
-    ``fresh``, a class is made anew; with ``twice``, backward is called a second time on the same cache."""
+    ``fresh``, a class is made anew; with ``twice``, backward is called a second time on the same cache; ``compiled``:
+    JAX compiles a function as a whole."""
 
     values: dict[str, tuple[str, Any]]
     params: dict[str, Array]
@@ -50,6 +51,7 @@ class Given:
     device: str = "cpu"
     fresh: bool = True
     twice: bool = False
+    compiled: bool = False
     handed: list[tuple[str, Any]] = field(default_factory=list)
 
     def value(self, word: str) -> Any:
@@ -83,7 +85,8 @@ class Given:
 class Raw:
     """What came of a run: results as they were returned, with what the code calls them; what an object keeps,
     ``attributes`` that are arrays and ``gradients`` by name; the value of forward; the arrays of its cache before and
-    after; the arrays that were handed in, as they are now; the results of a second call, or why it failed."""
+    after; the arrays that were handed in, as they are now; the results of a second call,
+    or why it failed; those that are ``added`` to what stands in the buffers for them."""
 
     results: Any
     words: list[list[str | None]] = field(default_factory=list)
@@ -93,6 +96,7 @@ class Raw:
     cache: tuple[list[tuple[str, Array]], list[tuple[str, Array]]] | None = None
     handed: list[tuple[str, Any]] = field(default_factory=list)
     second: Any = None
+    added: list[str] = field(default_factory=list)
     second_failure: str = ""
 
 
@@ -152,9 +156,12 @@ def _has_cuda() -> bool:
     return torch is not None and bool(torch.cuda.is_available())
 
 
-def _call(function: Callable[..., Any], label: str, args: Sequence[Any] = (), options: Mapping[str, Any] | None = None
-          ) -> Any:
-    return called(function, label, _home(function), args, options)
+def _call(function: Callable[..., Any], label: str, args: Sequence[Any] = (), options: Mapping[str, Any] | None = None,
+          given: Given | None = None) -> Any:
+    ready = function
+    if given is not None and given.compiled:
+        ready = traced(function, anew=given.twice or not given.fresh)
+    return called(ready, label, _home(function), args, options)
 
 
 def _home(function: Any) -> str | None:
@@ -228,7 +235,7 @@ class FunctionForm(Form):
         args, options = bound(self.backward, self.label, given, hidden, spare)
 
         def again() -> Any:
-            return _call(self.backward, self.label, args, options)
+            return _call(self.backward, self.label, args, options, given)
 
         before = arrays_in(cache)
         raw = Raw(again(), returned_words(self.backward), value=value)
@@ -243,7 +250,7 @@ class FunctionForm(Form):
         label = _name(self.forward)
         spare = [lambda: _all(given, "params"), lambda: _all(given, "data")]
         args, options = bound(self.forward, label, given, {}, spare)
-        found = _call(self.forward, label, args, options)
+        found = _call(self.forward, label, args, options, given)
         if isinstance(found, tuple) and len(found) == 2:
             return found
         return (found[0], found[1:]) if isinstance(found, tuple) and found else (found, None)

@@ -46,7 +46,7 @@ class NumericSweep:
         with np.errstate(all="ignore"):
             for row, consumers in self._plan:
                 if row.id in swapped or not changed.keys().isdisjoint(consumers):
-                    changed[row.id] = self._settled(row, self.reference.edges(row), swaps)
+                    changed[row.id] = self.settled(row, self.reference.edges(row), swaps)
         self._changed = {}
         return changed[self.target.id] if self.target.id in changed else self.right(self.target)
 
@@ -62,7 +62,8 @@ class NumericSweep:
         """∂L/∂row in the sweep that is under way, for a swap further down."""
         return self._changed[row.id] if row.id in self._changed else self.right(row)
 
-    def _settled(self, row: Node, edges: Sequence[Edge], swaps: Swaps) -> Array:
+    def settled(self, row: Node, edges: Sequence[Edge], swaps: Swaps) -> Array:
+        """∂L/∂row out of what its edges hand back."""
         total = self._seed(row)
         for edge in edges:
             upstream = self.above(edge.consumer)

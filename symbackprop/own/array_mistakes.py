@@ -31,13 +31,13 @@ from symbackprop.core.loops import body_leaf
 from symbackprop.core.shapes import bracketed, dim_text, same_shape, shape_text
 from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.derivation_mistakes import Candidate, Place, Swap, nothing, with_operands
+from symbackprop.grade.derivation_mistakes import Candidate, Place, Swap, nothing, replaced, with_operands
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array
 from symbackprop.grade.reference import Reference
 from symbackprop.own.local_mistakes import AT_EDGES as LOCAL
-from symbackprop.own.local_mistakes import candidate, handing_on, skipped, told
+from symbackprop.own.local_mistakes import by_formula, candidate, handing_on, skipped, told
 
 OVERWRITTEN, AXIS, SWAPPED, CONVENTION, SHIFTED = "overwritten", "axis", "swapped", "convention", "shifted"
 COPIES = ("gather", "unfold", "slice", "take_along_axis", "repeat")
@@ -825,8 +825,26 @@ def exchanged_parts(reference: Reference, row: Node, target: Node) -> Iterator[C
             yield Candidate(SWAPPED, told(SWAPPED, says, a), swaps, 0, (), 27)
 
 
-AT_ROWS = (exchanged_parts, missing_branches, scaled_rows, extra_terms, extra_factors, detached, one_step_only,
-           true_class)
+def exchanged_factors(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
+    """da = d * a and db = d * b for the product a * b: each factor in the place of the other."""
+    partials = [row.attr.partial(i) for i in range(len(row.args))] if row.form is not None else []
+    for i, j in combinations(range(len(partials)), 2):
+        if f.arguments(partials[i]) != f.arguments(f.Arg(j)) or f.arguments(partials[j]) != f.arguments(f.Arg(i)):
+            continue
+        edges = [next((e for e in reference.edges(row.args[k]) if e.consumer is row and e.index == k), None)
+                 for k in (i, j)]
+        if None in edges or not same_shape(row.args[i].shape, row.args[j].shape):
+            continue
+        a, b = reference.name(row.args[i]), reference.name(row.args[j])
+        says = f"in d{a} and d{b}, {a} and {b} are in each other's places: a product a*b hands d*b back to a"
+        swaps = {e: by_formula(replaced(partials[k], f.Arg(o), f.Arg(k)))
+                 for e, k, o in zip(edges, (i, j), (j, i), strict=True) if e is not None}
+        pattern = ("exchanged factors", row.attr, i, j, m.base_name(a), m.base_name(b))
+        yield Candidate(SWAPPED, told(SWAPPED, says, a), swaps, 0, (pattern,), 27)
+
+
+AT_ROWS = (exchanged_parts, exchanged_factors, missing_branches, scaled_rows, extra_terms, extra_factors, detached,
+           one_step_only, true_class)
 FEW_AT_EDGES = (overwrites, shifted_windows, maxima, unmasked_maxima, without_upstream, divided_by_one_less, rolled,
                 turned, products, softmax_axes, softmax_parts, softmax_sums, skipped)
 FEW_AT_ROWS = (missing_branches, one_step_only)

@@ -374,6 +374,8 @@ class Checker:
             touched = [w for w, a in before if w in now and not np.array_equal(now[w], a, equal_nan=True)]
             if touched:
                 report.broken.append(f"{label} changes its cache ({', '.join(dict.fromkeys(touched))})")
+        if run.raw.added:
+            report.notes.append(f"it adds to what stands in {', '.join(run.raw.added)}: set that to 0 before each call")
         different = self._differing(run)
         if different:
             report.broken.append(f"a second call of {label} gives another result ({', '.join(different)}): a buffer is "

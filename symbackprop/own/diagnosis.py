@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
+from itertools import combinations
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.derivation_mistakes import AT_EDGES, Candidate, Place, Swap, nothing, repeated, scaled_paths
 from symbackprop.grade.mistakes import Finding
+from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
 from symbackprop.own import array_mistakes as own
@@ -31,7 +33,7 @@ from symbackprop.own.sweeps import Sweep, forwards_in_time
 from symbackprop.own.truth import Truth
 from symbackprop.verify.interpreter import Program
 
-MAX_WORK, MAX_SEARCH, MAX_SWEPT, MAX_PAIRS, MAX_SECOND = 6_000_000, 20_000, 200_000, 40, 400
+MAX_WORK, MAX_SEARCH, MAX_SWEPT, MAX_PAIRS, MAX_SECOND, MAX_TRIPLE = 6_000_000, 20_000, 200_000, 40, 400, 30
 _PLAIN = (m.MISSING_FACTOR, m.SIGN, m.CONSTANT, m.MEAN, m.MISSING_PATH, m.TERM, m.EXPONENT)
 STEP, LARGE = 1e-5, 300
 ROUNDED, FEW = 2e-3, 6
@@ -312,6 +314,23 @@ class Diagnosis:
                         return replace(finding, says=f"in {where} alone, {finding.says}")
         return None
 
+    def in_its_own_line(self) -> Finding | None:
+        """A mistake in what this gradient alone is made of, where what is handed back further has it right."""
+        found = [c for e in self.reference.edges(self.target) for c in self._above(e)]
+        for candidate in sorted([*found, *repeated(found)], key=lambda c: c.cost):
+            if not self.large and self._may_explain(candidate) and self._explains(candidate.swaps):
+                finding = candidate.tell()
+                return replace(finding, says=f"in d{self.name} alone, {finding.says}")
+        return None
+
+    def _above(self, line: Edge) -> Iterator[Candidate]:
+        """Every mistake at the rows that an edge leads to, as far as no branches meet, made for this edge alone."""
+        way = [line]
+        while len(edges := self.reference.edges(way[-1].consumer)) == 1:
+            at_once = [c for c in self._at(way[-1].consumer) if c.swaps.keys() <= set(edges)]
+            yield from (replace(c, swaps={line: _for_one(way[::-1], c.swaps)}) for c in at_once)
+            way += edges
+
     def _in_part(self, k: int, swaps: Swaps, others: Swaps) -> Array:
         """The gradient when a mistake is made in what does not flow through ``others`` alone."""
         sweep = self.sweeps[k]
@@ -395,6 +414,49 @@ class Diagnosis:
                     return found
         return None
 
+    def three_mistakes(self) -> Finding | None:
+        """Three mistakes: how each two act together tells what all three do, where their changes add up and where they
+        multiply."""
+        plain, right = self._different(), self._features({})
+        wanted = self._featured([p.given for p in self.pairs])
+        one = np.array([self._features(c.swaps) for c in plain])
+        two = np.full((len(plain), *one.shape), np.nan)
+        for i, j in combinations(range(len(plain)), 2):
+            if not plain[i].swaps.keys() & plain[j].swaps.keys():
+                two[i, j] = two[j, i] = self._features({**plain[i].swaps, **plain[j].swaps})
+        for i, j in combinations(range(len(plain)), 2):
+            added = two[i, j] + two[i] + two[j] - one[i] - one[j] - one + right
+            times = two[i, j] * two[i] * two[j] * right / (one[i] * one[j] * one)
+            near = [np.all(np.abs(x - wanted) <= 1e-3 * np.abs(wanted) + self.slack, axis=-1) for x in (added, times)]
+            for k in np.flatnonzero(near[0] | near[1]):
+                if k > j and self._explains({**plain[i].swaps, **plain[j].swaps, **plain[k].swaps}):
+                    return _several([plain[x].tell() for x in (i, j, k)])
+        return None
+
+    def _different(self) -> list[Candidate]:
+        """The likeliest mistakes that change the gradient, each in its own way."""
+        found: dict[tuple[float, ...], Candidate] = {tuple(np.round(self._features({}), 9)): self.every()[0]}
+        for candidate in (c for c in self.every() if c.kind in _PLAIN):
+            if len(found) > MAX_TRIPLE or not self.spend():
+                break
+            features = self._features(candidate.swaps)
+            if np.all(np.isfinite(features)):
+                found.setdefault(tuple(np.round(features, 9)), candidate)
+        return list(found.values())[1:]
+
+    def _features(self, swaps: Swaps) -> Array:
+        try:
+            return self._featured([s.gradient(swaps) for s in self.sweeps])
+        except (ValueError, IndexError):
+            return np.full(2 * FEW, np.nan)
+
+    def _featured(self, values: Sequence[Array]) -> Array:
+        """A few entries of a gradient at two points."""
+        chosen = [self.telling, (self.telling + 1) % len(self.pairs)]
+        parts = [np.resize(np.ravel(values[k])[np.argsort(-np.abs(self.pairs[k].right), axis=None)[:FEW]], FEW)
+                 for k in chosen]
+        return np.concatenate(parts)
+
     # -- the whole array
     def transformed(self) -> Finding | None:
         """The right gradient turned, made symmetric, averaged or cut."""
@@ -444,9 +506,11 @@ RULES: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     Diagnosis.another_value,
     Diagnosis.forwards_in_time,
     Diagnosis.in_one_branch,
+    Diagnosis.in_its_own_line,
     Diagnosis.one_unlikely_mistake,
     Diagnosis.with_a_constant,
     Diagnosis.two_mistakes,
+    Diagnosis.three_mistakes,
     Diagnosis.rounded,
 )
 
@@ -469,6 +533,19 @@ def _two(first: Finding, second: Finding) -> Finding:
 def _several(found: Sequence[Finding]) -> Finding:
     says = "; and besides, ".join(x.says for x in found)
     return replace(found[0], says=f"{'two' if len(found) == 2 else 'three'} things: {says}", also=found[-1].kind)
+
+
+def _for_one(way: Sequence[Edge], swaps: Swaps) -> Swap:
+    """What the last edge of a way hands back when a mistake is made at the row where the way begins, for it alone."""
+
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        top = way[0].consumer
+        value = sweep.settled(top, sweep.reference.edges(top), swaps)
+        for step in way:
+            value = sweep.passed(step, value)
+        return value
+
+    return swap
 
 
 # -- pairs
@@ -561,6 +638,8 @@ _TRANSFORMS: tuple[tuple[str, str, Callable[[Array], Array]], ...] = (
       for axis in (0, 1) for by in (-1, 1)),
     *((own.SHIFTED, f"d{{name}} adds up along axis {axis}: an accumulator is not set back to 0 there", _added_up(axis))
       for axis in (0, 1)),
+    (own.SHIFTED, "d{name} adds up from entry to entry: an accumulator is not set back to 0",
+     lambda a: np.cumsum(a).reshape(a.shape)),
     (own.AXIS, "d{name} is reversed along axis 0: it runs in the other direction",
      lambda a: a[::-1] if a.ndim else a * np.nan),
 )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import sympy as sp
+
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
 from symbackprop.core.scalars import AT_ZERO, TABLE
@@ -45,7 +47,7 @@ def complements(place: Place) -> Iterator[Candidate]:
     for wrong, (old, new) in _complements(right):
         texts = [place.reference.written(x, consumer.args, consumer) for x in (right, new, old)]
         says = f"in {place.factor} = {texts[0]}, {texts[1]} stands where {texts[2]} belongs"
-        swap = _formula(wrong)
+        swap = by_formula(wrong)
         pattern = ("complement", consumer.attr, place.edge.index, wrong)
         yield Candidate(m.WRONG_FACTOR, told(m.WRONG_FACTOR, says, place.factor), {place.edge: swap}, 0, (pattern,), 29)
 
@@ -68,6 +70,33 @@ def _complement(form: f.Formula) -> f.Formula | None:
         case f.Arg() | f.Out() | f.Call():
             return f.add(f.ONE, f.neg(form))
     return None
+
+
+def powers(place: Place) -> Iterator[Candidate]:
+    """Mistakes in d(c*x**n) = n*c*x**(n - 1) where n and c are one number: n left out, the exponent left as it is."""
+    consumer = place.edge.consumer
+    if consumer.form is None:
+        return
+    for wrong, (old, n, what) in in_one_place(consumer.attr.partial(place.edge.index), _powers):
+        texts = [place.reference.written(x, consumer.args, consumer) for x in (old, wrong)]
+        says = f"in {place.factor}, {what} in {texts[0]}, the derivative of a power {n}: you have {texts[1]}"
+        yield candidate(place, m.EXPONENT if "exponent" in what else m.CONSTANT, says, by_formula(wrong), 29,
+                        (("power", consumer.attr, place.edge.index, wrong),))
+
+
+def _powers(form: f.Formula) -> Iterator[tuple[f.Formula, tuple[f.Formula, int, str]]]:
+    """(part, (the part that was there, the power that it comes from, what is wrong))"""
+    number = next((x for x in form.factors if isinstance(x, f.Num)), None) if isinstance(form, f.Mul) else None
+    if not isinstance(form, f.Mul) or number is None:
+        return
+    for k, factor in enumerate(form.factors):
+        base, power = (factor.base, factor.exponent) if isinstance(factor, f.Pow) else (factor, f.ONE)
+        if isinstance(power, f.Num) and power.value.is_Integer and power.value > 0 and not isinstance(factor, f.Num):
+            n, others = int(power.value) + 1, [x for i, x in enumerate(form.factors) if i != k]
+            lost = [f.Num(x.value / n) if x is number else x for x in others]
+            yield f.mul(*lost, factor), (form, n, f"the factor {n} is missing")
+            yield f.mul(*lost, f.power(base, f.Num(sp.Integer(n)))), (
+                form, n, f"the factor {n} is missing and the exponent is not lowered")
 
 
 def guided(place: Place) -> Iterator[Candidate]:
@@ -144,10 +173,10 @@ def by_result(place: Place) -> Iterator[Candidate]:
     name = f"d{m.clipped(place.reference.name(edge.argument), SHORT)}"
     if place.reference.is_named(consumer):
         says = f"the factor {place.reference.name(consumer)} is missing in {name}"
-        yield candidate(place, m.MISSING_FACTOR, says, _formula(f.div(f.ONE, by)), 24)
+        yield candidate(place, m.MISSING_FACTOR, says, by_formula(f.div(f.ONE, by)), 24)
     for new, kind, says, moved in place.exchanges(consumer):
         pattern = (("by result", consumer.attr, edge.index, moved),) if moved else ()
-        yield candidate(place, kind, f"in {name}, {says}", _formula(f.div(other, by), new), 31, pattern)
+        yield candidate(place, kind, f"in {name}, {says}", by_formula(f.div(other, by), new), 31, pattern)
 
 
 def has_kink(edge: Edge) -> bool:
@@ -163,7 +192,7 @@ def _other_masks(place: Place) -> Iterator[Candidate]:
     for new, kind, says, moved in place.exchanges(consumer):
         pattern = (("mask", consumer.attr, moved),) if moved else ()
         words = f"in the mask of {place.reference.name(consumer)}, {says}"
-        yield candidate(place, kind, words, _formula(form, new), 31, pattern)
+        yield candidate(place, kind, words, by_formula(form, new), 31, pattern)
 
 
 def inner_slips(place: Place) -> Iterator[Candidate]:
@@ -226,7 +255,7 @@ def _is_proportional(form: f.Formula | None, index: int) -> bool:
     return False
 
 
-def _formula(form: f.Formula, *new: Node) -> Swap:
+def by_formula(form: f.Formula, *new: Node) -> Swap:
     def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
         consumer = edge.consumer
         return sweep.times(edge, upstream, sweep.formula(form, (*consumer.args, *new), consumer))
@@ -266,4 +295,4 @@ def handing_on(row: Node) -> Swap:
     return lambda sweep, edge, upstream: sweep.passed(edge, sweep.above(row))
 
 
-AT_EDGES = (complements, guided, gradients_for_values, by_result, inner_slips, skipped)
+AT_EDGES = (complements, powers, guided, gradients_for_values, by_result, inner_slips, skipped)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations, product
 from typing import TypeAlias
 
@@ -61,6 +62,7 @@ def substitutions(reference: Reference) -> Iterator[Substitution]:
     same shape in place of a named one."""
     yield from _reaching(_roots(reference))
     yield from _reaching(_sums(reference))
+    yield from _reaching(_constants(reference))
     yield from _turned(reference)
     yield from _unmasked(reference)
     named = [r for r in dict.fromkeys(reference.rows.values()) if r.kind == FLOAT and r.value is None]
@@ -155,12 +157,18 @@ def _forms_of(reference: Reference, root: Node) -> list[tuple[str, Value]]:
     return [(says.format(v=v, eps=text), _root(inner, value, make)) for says, make in _FORMS]
 
 
+def _with_number(number: float, v: Array, eps: float) -> Array:
+    return np.sqrt(v + number) if number != eps else v * np.nan
+
+
 _FORMS: tuple[tuple[str, Callable[[Array, float], Array]], ...] = (
     ("{eps} is missing: sqrt({v}) stands where sqrt({v} + {eps}) belongs", lambda v, eps: np.sqrt(v)),
     ("{eps} is in the wrong place: sqrt({v}) + {eps} stands where sqrt({v} + {eps}) belongs",
      lambda v, eps: np.sqrt(v) + eps),
     ("{eps} is there squared: sqrt({v} + {eps}**2) stands where sqrt({v} + {eps}) belongs",
      lambda v, eps: np.sqrt(v + eps**2)),
+    *((f"another number stands where {{eps}} belongs: {number:g}", partial(_with_number, number))
+      for number in (1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12)),
     ("the square root is missing: {v} + {eps} stands where sqrt({v} + {eps}) belongs", lambda v, eps: v + eps),
 )
 
@@ -183,13 +191,25 @@ def _small(row: Node) -> tuple[str, float] | None:
     return None
 
 
-# -- sums for means, kernels turned over
+# -- constants, sums for means, kernels turned over
 def _sums(reference: Reference) -> Iterator[Substitution]:
     for row in reference.order:
         if isinstance(row.form, f.Mul) and len(row.args) == 1 and is_sum(row.args[0]) and any(
                 isinstance(p, f.Num) for p in row.form.factors):
             says = f"a sum stands where a mean belongs: {m.clipped(reference.name(row), 60)} lacks its division"
             yield Substitution(m.MEAN, says, ((row, _of(row.args[0])),))
+
+
+def _constants(reference: Reference) -> Iterator[Substitution]:
+    for name, row in reference.model.constants.items():
+        value = float(row.attr.value)
+        for words, wrong in (("1", 1.0), (f"2*{name}", 2 * value), (f"{name}/2", value / 2), (f"{name}**2", value**2)):
+            if wrong != value:
+                yield Substitution(m.CONSTANT, f"{words} stands where {name} belongs", ((row, _number(wrong)),))
+
+
+def _number(value: float) -> Value:
+    return lambda point: np.asarray(value)
 
 
 def _turned(reference: Reference) -> Iterator[Substitution]:
