@@ -22,7 +22,7 @@ from symbackprop.grade import mistakes as m
 from symbackprop.grade.judge import FOLLOWS, INCONCLUSIVE, MISSING, RIGHT, UNREADABLE, WRONG, Judge, with_helpers
 from symbackprop.grade.lines import Line, read_lines
 from symbackprop.grade.mistakes import Finding
-from symbackprop.grade.reference import Reference, copied, loop_counters, loop_dimensions
+from symbackprop.grade.reference import Reference, by_last_values, copied, loop_counters, loop_dimensions
 from symbackprop.grade.report import FORMAT, VERSION, Collector, Item, Report, Unread
 from symbackprop.grade.session import FROM_1, Counting, Session
 from symbackprop.model.model import Model
@@ -56,6 +56,7 @@ class Grader:
             raise error.at(source) from None
         report, numbered, wrong = self._counted(lines, source, FROM_1)
         others = [NUMBERS_FROM_0] * numbered + [LOOPS_FROM_0, ARRAYS_FROM_0] * any(_from_0(lines))
+        others += self._by_last_values()
         for counting in others if report.verdict != RIGHT else []:
             other, _, fewer = self._counted(lines, source, counting)
             if fewer < wrong:
@@ -74,6 +75,13 @@ class Grader:
             confirm(report, self._report(lines, source, more, first)[0], few, more)
         return report, numbered, (_not_right(report), before)
 
+    def _by_last_values(self) -> list[Counting]:
+        names = by_last_values(self.model)
+        first = ", ".join(other for n, other in names.items() if n in self.model.last_values)
+        last = ", ".join(n for n in names if n in self.model.last_values)
+        says = f"{last}, which the model gives several values, is read as the last of them, and {first} as the first"
+        return [Counting(names=names, says=says)] if names else []
+
     def _fixed(self, steps: int, apart: bool = False) -> dict[str, int]:
         """A number of steps for every dimension that a loop runs over, each another one where they are told apart."""
         return {n: self.sizes.get(n, steps + k * apart) for k, n in enumerate(self.loops)}
@@ -81,7 +89,8 @@ class Grader:
     def _report(
         self, lines: Sequence[Line], source: str, fixed: Mapping[str, int], counting: Counting
     ) -> tuple[Report, bool]:
-        session = Session(Reference(copied(self.model, fixed), loop_counters(self.model)), fixed, counting)
+        model = copied(self.model, fixed, counting.names)
+        session = Session(Reference(model, loop_counters(self.model)), fixed, counting)
         session.run(lines)
         judge = Judge(session, {n: k for n, k in self.sizes.items() if n not in fixed}, self.seed)
         judge.session = with_helpers(session, judge.usual)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import chain, takewhile
 
 from symbackprop.errors import SyntaxProblem
+from symbackprop.grade.printed import answers_of, is_derivation
 from symbackprop.grade.python import lines_of
 from symbackprop.grade.typeset import is_typeset
 
@@ -84,6 +85,8 @@ def _statements(physical: Sequence[str]) -> list[tuple[int, str]]:
         if len(raw) > MAX_LINE:
             raise SyntaxProblem(f"line {number} has more than {MAX_LINE} characters")
     own = takewhile(lambda line: not _APPENDIX.match(line[1]), enumerate(physical, 1))
+    if is_derivation(physical):
+        return list(answers_of(list(own)))
     numbered = list(_without_docstrings(own))
     return list(_of_document(iter(numbered))) if any(map(_DOCUMENT.search, physical)) else numbered
 

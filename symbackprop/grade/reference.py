@@ -272,12 +272,21 @@ def activation_at(reference: Reference, at: Node) -> str:
 Sizes = Mapping[str, int]
 
 
-def copied(model: Model, sizes: Sizes | None = None) -> Model:
+def copied(model: Model, sizes: Sizes | None = None, names: Mapping[str, str] | None = None) -> Model:
     """The same model over a graph of its own.
 
     Dimensions in ``sizes`` become numbers there; it has to hold those that a loop runs over, and loops are unrolled.
+    What is in ``names`` is called otherwise there.
     """
-    return Copy(model, sizes or {}).run()
+    return Copy(model, sizes or {}, names or {}).run()
+
+
+def by_last_values(model: Model) -> dict[str, str]:
+    """Other names for what model text gives several values: the name itself for the last of them, h_1 for the first. A
+    parameter keeps its name."""
+    last = {n: other for n, other in model.last_values.items() if n not in model.targets()}
+    first = {n: f"{n}_1" for n in last if f"{n}_1" not in model.graph.names}
+    return first | {last[n]: n for n in first}
 
 
 def loop_dimensions(model: Model) -> tuple[str, ...]:
@@ -295,8 +304,8 @@ def loop_counters(model: Model) -> dict[str, str]:
 class Copy:
     """State of copying one model."""
 
-    def __init__(self, model: Model, sizes: Sizes) -> None:
-        self.old, self.sizes = model, sizes
+    def __init__(self, model: Model, sizes: Sizes, names: Mapping[str, str]) -> None:
+        self.old, self.sizes, self.names = model, sizes, names
         self.new = Model(model.name, relu0=model.graph.relu0)
         self.graph: Graph = self.new.graph
         self.rows: dict[int, Node] = {}
@@ -315,7 +324,7 @@ class Copy:
         new.sizes = {n: k for n, k in old.sizes.items() if n not in self.sizes}
         new.statements = list(old.statements)
         for table in ("params", "inputs", "data_rows", "constants", "equations", "output_rows"):
-            setattr(new, table, {n: rows[r.id] for n, r in getattr(old, table).items()})
+            setattr(new, table, {self.names.get(n, n): rows[r.id] for n, r in getattr(old, table).items()})
         new.loss_row = None if old.loss_row is None else rows[old.loss_row.id]
 
     def row(self, node: Node, rows: Mapping[int, Node], step: int | None = None) -> Node:
@@ -328,7 +337,7 @@ class Copy:
             return self._result(node, rows)
         copy = self.graph.again(node, [rows[a.id] for a in node.args], sized(node.attr, self.sizes))
         if node.name is not None:
-            copy = self.graph.nameable(copy, node.name, step)
+            copy = self.graph.nameable(copy, self.names.get(node.name, node.name), step)
         return self._named(node, copy, rows, step)
 
     def _leaf(self, node: Node) -> Node:
@@ -336,10 +345,12 @@ class Copy:
         below = None if leaf.below is None else sized(leaf.below, self.sizes)
         assert node.name is not None
         shape = sized(node.shape, self.sizes)
-        return self.graph.leaf(node.name, shape, leaf.role, node.kind, below, leaf.value, leaf.stated)
+        name = self.names.get(node.name, node.name)
+        return self.graph.leaf(name, shape, leaf.role, node.kind, below, leaf.value, leaf.stated)
 
     def _named(self, node: Node, copy: Node, rows: Mapping[int, Node], step: int | None) -> Node:
         name = node.name if node.name is None or step is None else step_name(node.name, step)
+        name = self.names.get(name, name) if name is not None else None
         if name is not None and name not in self.graph.names and copy.name is None:
             self.graph.names[name] = self.graph.christen(name, copy)
         return dressed(copy, node, lambda row: rows.get(row.id))

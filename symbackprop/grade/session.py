@@ -34,12 +34,14 @@ MAX_PRODUCTS = 3
 @dataclass(frozen=True)
 class Counting:
     """How steps are numbered. ``first`` is the first step of an array outside of loops; in Python's loops, which count
-    from 0, ``loops`` is added to the counter, or ``arrays`` to a step of an array that no loop computes."""
+    from 0, ``loops`` is added to the counter, or ``arrays`` to a step of an array that no loop computes. ``names`` are
+    what rows of the model are called otherwise."""
 
     first: int = 1
     loops: int = 0
     arrays: int = 0
     says: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
 
 
 FROM_1 = Counting()

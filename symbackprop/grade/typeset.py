@@ -50,7 +50,7 @@ def printed(text: str, words: Dictionary) -> str:
     notations = {tex: name for name, tex in words.reference.model.notation_of.items()}
     for notation in sorted(notations, key=len, reverse=True):
         text = re.sub(rf"(?<![A-Za-z\\]){re.escape(notation)}(?![A-Za-z])", notations[notation], text)
-    cells = re.split(r"(?<!\\)&", text)
+    cells = re.split(r"(?<!\\)&", re.sub(r"\\negthinspace\s*", "", text))
     return _Typeset(_PIECE.findall(" ".join(cells[:2])), words).items("")
 
 

@@ -91,6 +91,7 @@ class Model:
         self.stacks: dict[str, Callable[[], Node]] = {}
         self.loss_row: Node | None = None
         self.called: dict[str, str] = {}
+        self.last_values: dict[str, str] = {}  # of names that model text gives several values
         self.output_rows: dict[str, Node] = {}
         self.upstream: dict[str, Node] = {}
 

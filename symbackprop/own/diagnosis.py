@@ -435,13 +435,13 @@ class Diagnosis:
 
     def _different(self) -> list[Candidate]:
         """The likeliest mistakes that change the gradient, each in its own way."""
-        found: dict[tuple[float, ...], Candidate] = {tuple(np.round(self._features({}), 9)): self.every()[0]}
+        found: dict[bytes, Candidate] = {_rounded(self._features({})): self.every()[0]}
         for candidate in (c for c in self.every() if c.kind in _PLAIN):
             if len(found) > MAX_TRIPLE or not self.spend():
                 break
             features = self._features(candidate.swaps)
             if np.all(np.isfinite(features)):
-                found.setdefault(tuple(np.round(features, 9)), candidate)
+                found.setdefault(_rounded(features), candidate)
         return list(found.values())[1:]
 
     def _features(self, swaps: Swaps) -> Array:
@@ -498,13 +498,13 @@ RULES: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     Diagnosis.zero,
     Diagnosis.same_as_earlier,
     Diagnosis.constant,
+    Diagnosis.forwards_in_time,
     Diagnosis.one_mistake,
     Diagnosis.part_of_a_sum,
     Diagnosis.another_gradient,
     Diagnosis.transformed,
     Diagnosis.after_earlier,
     Diagnosis.another_value,
-    Diagnosis.forwards_in_time,
     Diagnosis.in_one_branch,
     Diagnosis.in_its_own_line,
     Diagnosis.one_unlikely_mistake,
@@ -546,6 +546,10 @@ def _for_one(way: Sequence[Edge], swaps: Swaps) -> Swap:
         return value
 
     return swap
+
+
+def _rounded(values: Array) -> bytes:
+    return bytes(np.round(values, 9) + 0.0)
 
 
 # -- pairs

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.grade.helpers import item, report
 
 TANH = "two-weight-tanh"
@@ -87,3 +89,17 @@ def test_targets_are_what_a_person_takes_them_for() -> None:
     assert item("logistic-regression", "db = where(y == 1, y_hat - 1, y_hat)", "db").notes == [
         "it holds for targets that are 0 or 1"
     ]
+
+
+REBOUND = "data x, y\nparam w, v\nh = w * x\nh = tanh(h)\nloss L = (y - v*h)^2 / 2"
+
+
+@pytest.mark.parametrize(("lines", "verdicts", "noted"), [
+    ("dv = -(y - v*h) * h\ndw = -(y - v*h) * v * (1 - h^2) * x", ["right", "right"], True),
+    ("dv = -(y - v*h_2) * h_2\ndw = -(y - v*h_2) * v * (1 - tanh(h)^2) * x", ["right", "right"], False),
+    ("dv = -(y - v*h) * h\ndh_1 = -(y - v*h) * v * (1 - h^2)\ndw = dh_1 * y", ["right", "right", "wrong"], True),
+])
+def test_a_name_with_several_values_may_mean_the_last(lines: str, verdicts: list[str], noted: bool) -> None:
+    found = report(REBOUND, lines)
+    assert [i.verdict for i in found.items if i.given] == verdicts
+    assert [note.startswith("h, which the model gives several values") for note in found.notes] == [True] * noted

@@ -344,7 +344,16 @@ WRONG = [
           ("sum(dO) stands where sum(dO * O)",)),
     Wrong("ffnn-softmax-batch", "module.py", "", "ds[np.arange(len(y)), y] -= 1", "ds[:, y] -= 1", "U",
           ("classes of all samples",)),
-    # two mistakes
+    # constants, the derivative of a power, another ε, products handed back crosswise, one line alone
+    Wrong("gelu-tanh", L, "gelu_tanh", "3 * 0.044715 * x**2", "0.044715 * x**2", "x", ("factor 3", "missing")),
+    Wrong("layer-norm", L, "layer_norm", "np.sqrt(var + eps)", "np.sqrt(var + 1e-6)", "x", ("eps", "1e-06")),
+    Wrong("lstm", L, "lstm", "ds * g[t] * i[t] * (1 - i[t])\n        dg = ds * i[t]",
+          "ds * i[t] * i[t] * (1 - i[t])\n        dg = ds * g[t]", "W_i", ("i[3] and g[3]", "each other's places")),
+    Wrong("rnn-lm", L, "rnn", "dW_h += states[t - 1].T @ da", "dW_h += states[t - 1].T @ (da * (1 - states[t] ** 2))",
+          "W_h", ("in dW_h alone", "1 - h[3]**2 is there twice")),
+    # two mistakes, and three
+    Wrong("two-weight-tanh", L, "scalar_chain", "(1 - o**2) * w2 * (1 - h**2) * x", "(1 - o) * (1 - h) * x", "w1",
+          ("three things", "w2", "1 - o", "1 - h")),
     Wrong("two-layer", L, "two_layer", "dA1 * (Z1 > 0)\n    dW1 = X.T @ dZ1", "dA1\n    dW1 = X.T @ dZ1 / len(X)", "W1",
           ("two things", "1/N")),
     Wrong("two-weight-tanh", L, "scalar_chain", "(1 - o**2) * w2 * (1 - h**2) * x", "(1 - o) * w2 * (1 - h) * x", "w1",

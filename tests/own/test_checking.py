@@ -234,6 +234,33 @@ def test_a_c_function(tmp_path: Path) -> None:
         check(MATMUL, function, signature="void f(widget *X)")
 
 
+ADDS = """void adds(const float *dY, float *db, int N, int M) {
+    for (int n = 0; n < N; n++) for (int m = 0; m < M; m++) db[m] += dY[n * M + m];
+}
+void runs(const float *dY, float *db, int N, int M) {
+    float sum = 0;
+    for (int m = 0; m < M; m++) { for (int n = 0; n < N; n++) sum += dY[n * M + m]; db[m] = sum; }
+}
+void keeps(const float *dY, float *db, int N, int M) {
+    static float sums[64];
+    for (int m = 0; m < M; m++) { for (int n = 0; n < N; n++) sums[m] += dY[n * M + m]; db[m] = sums[m]; }
+}
+"""
+
+
+def test_what_a_c_function_adds_to_and_what_it_does_not_set_back(tmp_path: Path) -> None:
+    (tmp_path / "adds.c").write_text(ADDS)
+    library = tmp_path / "adds.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library, tmp_path / "adds.c"], check=True)
+    code, affine = ctypes.CDLL(str(library)), model("affine")
+    signature = "(const float *dY, float *db, int N, int M)"
+    adds, runs, keeps = [check(affine, getattr(code, name), signature=signature, dtype="float32")
+                         for name in ("adds", "runs", "keeps")]
+    assert adds and adds.notes == ["it adds to what stands in db: set that to 0 before each call"]
+    assert "accumulator is not set back to 0" in runs["b"].says
+    assert any("a second call of keeps gives another result" in says for says in keeps.broken)
+
+
 # -- masks beside the kink
 
 

@@ -202,7 +202,7 @@ class ModelScope(Scope):
         free = (n for k in self.next.setdefault(name, count(2)) if (n := f"{name}_{k}") not in self.lines)
         other = next(n for n in free if n not in self.families)
         getattr(self.model, keyword)(self.claim(other), row)
-        self.now[name] = other
+        self.now[name] = self.model.last_values[name] = other
         self.remark(f"{name} has a value already, from line {self.lines[name]}: from here on it is {other}")
 
     def assign(self, keyword: str, target: tree.Target, row: Node) -> None:

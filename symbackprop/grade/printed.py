@@ -1,0 +1,171 @@
+"""Printed derivations handed in as a whole, as text, LaTeX or Markdown: of each step the line that is its result, of a
+loop its head, what enters it and what the forward pass calls its parts. All else explains these."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+Numbered = tuple[int, str]
+
+_STEP = re.compile(r"(?P<indent>\s*(?:\\quad )*)(?:\\textbf\{|\*\*)?Step \d+\.(?:\}|\*\*)?\s+(?P<what>.*)")
+_BACKWARDS = re.compile(r"(?P<counter>\w) = (?P<first>[^,$]+), (?:…|\\ldots), (?P<last>[^,$}:\\]+)")
+_FORWARDS = re.compile(r"(?:\\text\{for \}|for) (?P<counter>\w) = (?P<first>[^,]+), (?:…|\\ldots), (?P<last>[^:\\]+)")
+_NUMBER = re.compile(r"\s*(?:\\text\{)?\(\d+\)(?:\}\\quad ?)?")
+_LET = re.compile(r"(?P<indent>\s*(?:\\quad\s*)*)(?:let |\\text\{let \})(?:\s*\\quad)?\s*")
+_SECTIONS = re.compile(r"\s*(?:\\(?:sub)*section\*?\{|#+ )?(Given|Forward pass|Backward pass|Result|Update|Rules)\b")
+_ROW_END = re.compile(r"\s*(?:\\\\|\\cr)(?:\[[^\]]*\])?\s*$")
+_CELL = re.compile(r"(?<!\\)&")
+_ROW = re.compile(r"(?P<before>\s*(?P<left>(?:∇_\S+ )?\S+)?\s*= )(?P<right>.+)")
+_GOES_ON = re.compile(r"\s*&\s*\\qquad (?!\\parbox)(.*)")
+_REASON = re.compile(r"\s{3,}")
+_STACKED = re.compile(r"_\{\w = ")
+
+
+@dataclass
+class Row:
+    """A row of a step; in text it, and its right side, begin in a column."""
+
+    number: int
+    left: str
+    right: str
+    begins: int = -1
+    column: int = -1
+
+
+@dataclass
+class Step:
+    """A step; one that a loop begins with has its counter, first and last step."""
+
+    number: int
+    depth: int
+    counter: str = ""
+    first: str = ""
+    last: str = ""
+    rows: list[Row] = field(default_factory=list)
+
+
+def is_derivation(lines: Sequence[str]) -> bool:
+    """Whether a text is a derivation as it is printed."""
+    return any(_STEP.match(line) for line in lines) and any(_section(line) == "Backward pass" for line in lines)
+
+
+def answers_of(lines: Sequence[Numbered]) -> Iterator[Numbered]:
+    """What a printed derivation says of gradients, a line each, the lines of loops indented."""
+    section = ""
+    forward: list[Numbered] = []
+    steps: list[Step] = []
+    for number, raw in lines:
+        section = _section(raw) or section
+        if section == "Forward pass":
+            forward.append((number, raw))
+        elif section == "Backward pass":
+            _backward(number, raw, steps)
+    yield from _named(forward)
+    yield from (line for step in steps for line in _said(step))
+
+
+def _section(line: str) -> str:
+    found = _SECTIONS.match(line)
+    return found[1] if found and (line.startswith(("\\", "#")) or not line.startswith(" ")) else ""
+
+
+# -- forward pass: what it calls the parts of loops
+
+
+def _named(lines: Sequence[Numbered]) -> Iterator[Numbered]:
+    """The heads of loops and what is introduced inside."""
+    around = None
+    for number, raw in lines:
+        text = _NUMBER.sub("", raw, count=1)
+        head, let = _FORWARDS.search(text), _LET.match(text)
+        row = _row(number, f" {text[let.end() :]}") if let else None
+        if head is not None:
+            around = _indented(text)
+            yield number, f"for {head['counter']} = {head['first']}..{head['last'].strip()}:"
+        elif row is not None and around is not None and _indented(text) > around:
+            yield number, f"    {row.left} = {row.right}"
+
+
+def _indented(text: str) -> int:
+    return text.partition("=")[0].count("\\quad") or len(text) - len(text.lstrip())
+
+
+# -- backward pass
+
+
+def _backward(number: int, raw: str, steps: list[Step]) -> None:
+    """One line more: a new step, a row of the last one, or how a row goes on."""
+    heading = _STEP.match(raw)
+    if heading is not None:
+        steps.append(_step(number, heading, steps))
+    elif steps and raw.strip():
+        _go_on(steps[-1].rows, number, raw)
+
+
+def _step(number: int, heading: re.Match[str], steps: Sequence[Step]) -> Step:
+    depth = _depth(heading["indent"])
+    around = next((s for s in reversed(steps) if s.counter), None)
+    if around is not None and heading["what"].startswith("$") and around.depth == depth:  # Markdown does not indent
+        own = heading["what"].split("$")[1]
+        depth += re.search(rf"_(?:{{[^{{}}]*(?:_{{)?)?{around.counter}(?![A-Za-z])", own) is not None
+    loop = _BACKWARDS.search(heading["what"]) if "through the loop" in heading["what"] else None
+    step = Step(number, depth)
+    if loop is not None:
+        step.counter, step.first, step.last = loop["counter"], loop["first"], loop["last"].strip()
+    return step
+
+
+def _depth(indent: str) -> int:
+    """How many loops are around what is printed behind an indentation."""
+    return indent.count("\\quad") or max(0, len(indent) // 2 - 1)
+
+
+def _go_on(rows: list[Row], number: int, raw: str) -> None:
+    row = _row(number, raw)
+    if row is not None and (row.begins == rows[0].begins if row.left and rows else row.left or rows):
+        row.left = row.left or rows[-1].left
+        rows.append(row)
+    elif row is None and rows:
+        rows[-1].right += _more(raw, rows[-1].column)
+
+
+def _more(raw: str, column: int) -> str:
+    """How a right side goes on: behind &\\qquad, or in text below where it begins."""
+    found = _GOES_ON.match(raw)
+    if found is not None:
+        return f" {_ROW_END.sub('', found[1])}"
+    return f" {_REASON.split(raw.strip())[0]}" if len(raw) - len(raw.lstrip()) == column else ""
+
+
+def _row(number: int, raw: str) -> Row | None:
+    """A row of a display, or of text; None for what is none."""
+    if _CELL.search(raw):
+        left, right = (c.strip() for c in _CELL.split(_ROW_END.sub("", raw))[:2])
+        return Row(number, left, right.removeprefix("=")) if right.startswith("=") else None
+    found = _ROW.match(raw)
+    if found is None or not raw.startswith(" "):
+        return None
+    return Row(number, found["left"] or "", _REASON.split(found["right"])[0],
+               len(raw) - len(raw.lstrip()), found.end("before"))
+
+
+def _said(step: Step) -> Iterator[Numbered]:
+    """The answers of a step: the results that it comes to, and letters for short."""
+    indent = "    " * step.depth
+    if step.counter:
+        entering = [r for r in step.rows if "later" in r.left]
+        yield from ((r.number, f"{indent}{_at(r.left, step)} = {r.right}") for r in entering)
+        yield step.number, f"{indent}for {step.counter} = {step.first}..{step.last}:"
+    elif step.rows:
+        own = step.rows[-1].left
+        results = [r for r in step.rows if r.left == own]
+        kept = [r for r in step.rows if r.left == own or not re.search(r"/|\\frac", r.left)]
+        chained = len(results) > 1 and step.rows[0] is results[0] and step.rows[1] is not results[1]
+        yield from ((r.number, f"{indent}{r.left} = {r.right}") for r in kept[chained:] if not _STACKED.search(r.right))
+
+
+def _at(left: str, step: Step) -> str:
+    """What enters a loop, at its first step."""
+    return left.replace("ₜ^", f"[{step.first}]^").replace(f"_{{{step.counter}}}}}^", f"_{{{step.first}}}}}^")
