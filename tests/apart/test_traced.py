@@ -1,4 +1,4 @@
-"""Functions over JAX arrays are compiled as a whole where that is the same, and run operation by operation where not."""
+"""Functions over JAX arrays are compiled as a whole where that is the same, and run operation by operation if not."""
 
 from __future__ import annotations
 
