@@ -15,7 +15,7 @@ from symbackprop.codegen.initial import NORMAL, ONE, ZERO, Initial
 from symbackprop.codegen.names import escape
 from symbackprop.codegen.program import Block, Program
 from symbackprop.codegen.sizes import NOTHING, SizePlan, divided, plan_sizes
-from symbackprop.codegen.statements import Writer
+from symbackprop.codegen.statements import KEPT, Writer
 from symbackprop.codegen.tree import (
     NUMBER,
     Code,
@@ -136,7 +136,7 @@ class ModulePrinter:
             "size_lines": self.sizes.lines,
             "scalars": self.takes_plain_floats(),
             "floats": "given" if p.floats_are_safe else "{name: DTYPE(value) for name, value in given.items()}",
-            "forward": layout([*self.opening(self.forward), *self.forward]),
+            "forward": layout([*self.opening(self.forward, *self.workspace()), *self.forward]),
             "backward": layout([*self.reopening(), *self.incoming(), *self.backward, self.gradients()]),
             "unreached": ", ".join(p.unreached),
             "evaluate": layout([*self.opening(self.evaluate), *self.evaluate]),
@@ -177,12 +177,20 @@ class ModulePrinter:
         return scalars and None not in self.sizes.hidden.values() and self.program.demands == NOTHING
 
     # -- opening a function: arrays, sizes
-    def opening(self, body: Iterable[Line]) -> list[Line]:
-        """``X = arrays["X"]``, ``N = sizes["N"]`` for what a body reads."""
+    def opening(self, body: Iterable[Line], *more: Line) -> list[Line]:
+        """``X = arrays["X"]``, ``N = sizes["N"]`` for what a body reads, after ``more``."""
         names = names_in(body)
         arrays = [(self.program.variables[n], r) for n, r in self.given.items()]
         lines = [unpacked(v, index("arrays", row.name or ""), row) for v, row in arrays if v in names]
-        return [*lines, *self.sizes_from(name("sizes"), names)]
+        found = [*more, *lines, *self.sizes_from(name("sizes"), names)]
+        used = names | names_in(found)
+        targets = tuple(name(word if word in used else "_") for word in ("arrays", "sizes", "dtype", "dtypes"))
+        return [Line(assign([as_code(targets)], call("read", name("params"), name("data"), name("dims")))), *found]
+
+    def workspace(self) -> list[Line]:
+        """-O2: the arrays that forward writes into."""
+        found = call("buffers", name("workspace"), name("sizes"), name("dtype"))
+        return [Line(assign(KEPT, found))] if self.program.level > 1 else []
 
     def sizes_from(self, table: Code, names: set[str], key: Callable[[str], str] = str) -> list[Line]:
         dims = [d for d in self.program.dims if escape(d) in names]

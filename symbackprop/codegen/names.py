@@ -13,7 +13,7 @@ from symbackprop.codegen.helpers import helper_names
 _OWN = {
     "np", "jnp", "jax", "lax", "step", "carry", "static",
     "params", "data", "cache", "grads", "upstream", "dtype", "dtypes", "sizes", "arrays", "rng", "dims", "at",
-    "forward", "backward", "loss_and_grads", "init_params", "read", "outputs", "make_workspace", "workspace", "w",
+    "forward", "backward", "loss_and_grads", "init_params", "read", "outputs", "make_workspace", "workspace", "kept",
     "NAME", "MODEL", "PARAMS", "DATA", "INTEGERS", "LOSS", "OUTPUTS", "GRADIENTS", "DIMS", "DTYPE", "self",
 }
 

@@ -42,14 +42,19 @@ def integer_code(size: Dim, symbol: Callable[[str], Code]) -> Code:
 
 
 def _add(size: Dim, symbol: Callable[[str], Code]) -> Code:
-    """Positive terms first, as a reader would write N - 1. Only one term may be divided, else halves would be lost."""
+    """Only one term may be divided, else halves would be lost."""
     if sum(divided(term)[1] != 1 for term in size.args) > 1:
         return _quotient(*divided(size), symbol)
-    terms = sorted(size.args, key=lambda t: (t.could_extract_minus_sign(), t.is_Integer, sp.default_sort_key(t)))
-    total = integer_code(terms[0], symbol)
+    return _sum(size, lambda term: integer_code(term, symbol))
+
+
+def _sum(value: sp.Expr, code: Callable[[sp.Expr], Code]) -> Code:
+    """Positive terms first, as a reader would write N - 1."""
+    terms = sorted(value.args, key=lambda t: (t.could_extract_minus_sign(), t.is_Integer, sp.default_sort_key(t)))
+    total = code(terms[0])
     for term in terms[1:]:
         minus = bool(term.could_extract_minus_sign())
-        total = binary(total, ast.Sub if minus else ast.Add, integer_code(-term if minus else term, symbol))
+        total = binary(total, ast.Sub if minus else ast.Add, code(-term if minus else term))
     return total
 
 
@@ -237,7 +242,7 @@ def number_code(value: sp.Expr, symbol: Callable[[str], Code], module: str = "np
         return literal(value, module, largest)
     num, den = sp.fraction(value)
     if value.is_Add:
-        return reduce(lambda left, right: binary(left, ast.Add, right), map(code, value.args))
+        return _sum(value, code)
     if den != 1:
         return call("quotient", code(num), code(den)) if den.free_symbols else binary(code(num), ast.Div, code(den))
     if value.is_Mul:

@@ -1,8 +1,8 @@
 """Statements as lines of a Python target, each with its equation and its shape as a comment.
 
 At -O2 a pass over the lines of a block has values written into arrays that are used again. Z = X @ W + b becomes
-``Z = w["Z"] = np.matmul(X, W, out=w.get("Z"))``, ``Z += b``: the first step takes the buffer, the others work on it.
-``w`` is the table of those arrays by variable; without a workspace it is empty, and NumPy allocates.
+``Z = kept["Z"] = np.matmul(X, W, out=kept.get("Z"))``, ``Z += b``: the first step takes the buffer, the others work on
+it. ``kept`` is the table of those arrays by variable; without a workspace it is empty, and NumPy allocates.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from symbackprop.core.shapes import Shape, same_shape
 # -- -O2
 FUNCTIONS = {"exp", "log", "log1p", "expm1", "sqrt", "abs", "sign", "sin", "cos", "tanh", "maximum", "minimum"}
 OPERATIONS = {ast.Add: "add", ast.Sub: "subtract", ast.Mult: "multiply", ast.Div: "divide"}
+KEPT = "kept"  # what a module calls the table of those arrays
 REDUCTIONS, VIEWS = {"sum", "max"}, {"reshape", "transpose"}  # methods: the first take out=
 Steps: TypeAlias = tuple[Code, list[ast.stmt]]  # what takes the buffer, and what is done to the array then
 
@@ -58,22 +59,22 @@ def _steps(code: ast.stmt, value: Expr | None, lasting: Collection[str]) -> list
     first = target.elts[0] if isinstance(target, ast.Tuple) else target
     if value is None or not value.shape or not isinstance(first, ast.Name) or first.id in lasting:
         return []
-    kept, after = index("w", first.id), list[ast.stmt]()
+    place, after = index(KEPT, first.id), list[ast.stmt]()
     match value.code:
         case ast.Call() as whole if isinstance(target, ast.Tuple):  # p, s = softmax_logsumexp(…)
-            return [assign([target], _into(whole, first)), assign([kept], first)]
+            return [assign([target], _into(whole, first)), assign([place], first)]
         case ast.Call(func=ast.Attribute(attr="empty"), args=args):
-            return [assign(first.id, call("stack", name("w"), first.id, *args))]
+            return [assign(first.id, call("stack", name(KEPT), first.id, *args))]
         case ast.Call(func=ast.Attribute(attr=word), args=args) if word in VIEWS and value.parts:
             value, after = value.parts[0], [assign(first.id, method(first, word, *args))]
     found = InPlace(first, value).steps(value)
-    return [] if found is None else [assign([first, kept], found[0]), *found[1], *after]
+    return [] if found is None else [assign([first, place], found[0]), *found[1], *after]
 
 
 def _into(code: ast.Call, variable: ast.Name) -> Code:
     """A call that writes into the array of the workspace for a variable, if there is one."""
     return call(code.func, *code.args, **{k.arg or "": k.value for k in code.keywords},
-                out=method(name("w"), "get", variable.id))
+                out=method(name(KEPT), "get", variable.id))
 
 
 class InPlace:

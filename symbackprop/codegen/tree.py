@@ -384,7 +384,7 @@ def _comment(comment: str, indent: str) -> Iterator[str]:
             yield text
             text = indent + "#  "
         text += " " + word
-    yield text
+    yield text.rstrip()
 
 
 def broken(code: ast.stmt, indent: str) -> list[str]:

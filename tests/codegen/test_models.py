@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 
 from symbackprop import __version__
 from symbackprop.codegen import codegen
+from symbackprop.model.load import load
 from symbackprop.model.text import parse
 from symbackprop.verified import verify_source
 from tests.codegen.helpers import body, emit
@@ -279,3 +283,25 @@ def test_the_head_says_who_wrote_it_and_whose_it_is(target: str) -> None:
     lines = codegen(parse(MLP), target=target).splitlines()[:6]
     assert lines[2].startswith(f"Written by symbackprop {__version__} from the model text MODEL;")
     assert lines[3] == "The code is yours: use it, change it, pass it on as you like."
+
+
+ROOT = Path(__file__).resolve().parents[2]
+LINTED = [("window-lm", 2, "numpy"), ("gru", 1, "jax"), ("conv-net", 0, "numpy")]
+
+
+def test_every_module_passes_ruff_as_it_comes(tmp_path: Path) -> None:
+    """What is in generated/, and modules of other levels and targets."""
+    for name, level, target in LINTED:
+        module = codegen(load(name), level=level, target=target)
+        (tmp_path / f"{name.replace('-', '_')}_{level}.py").write_text(module, encoding="utf-8")
+    command = ["-m", "ruff", "check", "--isolated", "--quiet", str(ROOT / "generated"), str(tmp_path)]
+    run = subprocess.run([sys.executable, *command], capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_a_line_of_sizes_reads_as_one_writes_it() -> None:
+    source = codegen(parse("dim n\ndata y: n\nparam w: n\nloss L = sum((y - w)^2)/(n - 1)"))
+    assert "w = arrays[\"w\"]" in source and "/ (n - 1)" in source
+    for path in sorted((ROOT / "generated").glob("*.py")):
+        clumsy = re.search(r"\(-\d+\) \+|[=(] ?-\d+ \+|/ (\w+) / \1\b", path.read_text(encoding="utf-8"))
+        assert not clumsy, f"{path.name}: {clumsy}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -127,6 +127,13 @@ def test_layouts(mlp: ModuleType, make: Any) -> None:
     other, others = step(mlp, {k: make(v) for k, v in params.items()}, {k: make(v) for k, v in data.items()})
     assert other == pytest.approx(loss, rel=1e-14)
     same(grads, others, 1e-11)
+
+
+def test_arrays_may_come_from_a_file_of_numpy(mlp: ModuleType, tmp_path: Path) -> None:
+    params, data = inputs(mlp)
+    np.savez(tmp_path / "params.npz", **params)
+    with np.load(tmp_path / "params.npz") as stored:
+        same(step(mlp, stored, MappingProxyType(data))[1], step(mlp, params, data)[1])
 
 
 def test_inputs_may_be_read_only_and_are_never_changed(mlp: ModuleType) -> None:

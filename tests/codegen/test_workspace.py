@@ -113,8 +113,8 @@ def test_float32_through(tmp_path: Path) -> None:
 
 def test_formulas_are_computed_in_place() -> None:
     lines = body(codegen(parse(MLP), level=2), "backward").splitlines()
-    assert '    dZ1 = w["dZ1"] = np.multiply(dA1, Z1 > 0, out=w.get("dZ1"))' in lines
-    at = lines.index('    dW1 = w["dW1"] = np.matmul(X.T, dZ1, out=w.get("dW1"))')
+    assert '    dZ1 = kept["dZ1"] = np.multiply(dA1, Z1 > 0, out=kept.get("dZ1"))' in lines
+    at = lines.index('    dW1 = kept["dW1"] = np.matmul(X.T, dZ1, out=kept.get("dW1"))')
     assert lines[at + 1] == "    dW1 += W1 / 50"
 
 

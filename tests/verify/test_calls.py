@@ -22,7 +22,7 @@ SCALE = "dim N\ndata x: N\nparam w\nloss L = sum((w * x)^2)"
 
 CUT, FLAT = "upstream = np.clip(upstream, -99, 99)", "upstream = upstream.ravel('K').reshape(upstream.shape)"
 TWICE = '2 * params["w"] if type(params["w"]) is np.ndarray else arrays["w"]'
-STALE = '    if len(w) > 99 or "old" in w:\n        db = w["old"]\n    w["old"] = db.copy()\n    grads = {'
+STALE = '    if len(kept) > 99 or "old" in kept:\n        db = kept["old"]\n    kept["old"] = db.copy()\n    grads = {'
 WIDE = '    db = db * (1 + (workspace is not None and cache["N"] > 3))\n    grads = {'
 GROWS = '    global most\n    most = max(globals().get("most", 0), x.size)\n    dw = dw * (1 + (x.size < most - 5))\n'
 LOST = '    dW = dW * upstream["Y"].any()\n    grads = {'

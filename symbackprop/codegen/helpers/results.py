@@ -32,7 +32,7 @@ def upstream_array(name, value, shape, dtype):
 
 def upstream_arrays(values, shapes, dtype):
     """The upstream gradients of several outputs, by name; one that is left out is zero."""
-    if not isinstance(values, dict) or not values.keys() <= shapes.keys():
+    if not hasattr(values, "keys") or not {*values} <= {*shapes}:
         raise ValueError(f"upstream has to be a dict with gradients of {', '.join(shapes)}")
     return {
         name: upstream_array(name, values[name], shape, dtype) if name in values else np.zeros(shape, dtype)
@@ -52,8 +52,8 @@ def buffers(workspace, sizes, dtype):
     return workspace["arrays"]
 
 
-def stack(w, name, shape, dtype):
+def stack(kept, name, shape, dtype):
     """An array of a workspace, made when it is first asked for."""
-    if name not in w:
-        w[name] = np.empty(shape, dtype)
-    return w[name]
+    if name not in kept:
+        kept[name] = np.empty(shape, dtype)
+    return kept[name]
