@@ -254,7 +254,7 @@ def backward(cache, upstream):
 
 def outputs(params, data, dims=None):
     """Every named intermediate, by its name."""
-    arrays, sizes, dtype, dtypes = read(params, data, dims)
+    arrays, _, _, _ = read(params, data, dims)
     alpha = arrays["alpha"]
     beta = arrays["beta"]
     W = arrays["W"]                                   # D×M
@@ -363,8 +363,8 @@ def read(params, data, dims):
 
 
 def check_names(given, declared, what):
-    """ValueError unless given is a dict with exactly the declared names."""
-    if not isinstance(given, dict):
+    """ValueError unless given is a mapping, as a dict is or what np.load returns, with exactly the declared names."""
+    if not hasattr(given, "keys"):
         raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
     missing = [name for name in declared if name not in given]
     extra = [name for name in given if name not in declared]
@@ -449,7 +449,7 @@ def generator(rng):
 
 def named_sizes(given, declared):
     """Sizes given by name, checked; ValueError for an unknown name and for what is no size."""
-    if not isinstance(given, dict):
+    if not hasattr(given, "items"):
         raise ValueError(f"dims has to be a dict of sizes by name, as in {{'N': 4}}, not {given!r}")
     for name, size in given.items():
         if name not in declared:
@@ -583,7 +583,7 @@ def upstream_array(name, value, shape, dtype):
 
 def upstream_arrays(values, shapes, dtype):
     """The upstream gradients of several outputs, by name; one that is left out is zero."""
-    if not isinstance(values, dict) or not values.keys() <= shapes.keys():
+    if not hasattr(values, "keys") or not {*values} <= {*shapes}:
         raise ValueError(f"upstream has to be a dict with gradients of {', '.join(shapes)}")
     return {
         name: upstream_array(name, values[name], shape, dtype) if name in values else np.zeros(shape, dtype)

@@ -31,12 +31,12 @@ DTYPE = np.float64
 def forward(params, data, dims=None):
     """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
     arrays, sizes, dtype, dtypes = read(params, data, dims)
-    w_ = arrays["w"]                                  # D
+    w = arrays["w"]                                   # D
     b = arrays["b"]
     X = arrays["X"]                                   # N×D
     y = arrays["y"]                                   # N
     N = sizes["N"]
-    z = X @ w_ + b                                    # z = X w + b   N
+    z = X @ w + b                                     # z = X w + b   N
     # losses = binary_cross_entropy(y_hat, y) = binary_cross_entropy_with_logits(z, y)   N
     losses = logit_loss(z, y)
     L = losses.sum() / N                              # L = mean(losses)
@@ -66,13 +66,13 @@ def loss_and_grads(params, data, dims=None):
 
 def outputs(params, data, dims=None):
     """Every named intermediate, by its name."""
-    arrays, sizes, dtype, dtypes = read(params, data, dims)
-    w_ = arrays["w"]                                  # D
+    arrays, sizes, _, _ = read(params, data, dims)
+    w = arrays["w"]                                   # D
     b = arrays["b"]
     X = arrays["X"]                                   # N×D
     y = arrays["y"]                                   # N
     N = sizes["N"]
-    z = X @ w_ + b                                    # z = X w + b   N
+    z = X @ w + b                                     # z = X w + b   N
     y_hat = sigmoid(z)                                # y_hat = sigmoid(z)   N
     # losses = binary_cross_entropy(y_hat, y) = binary_cross_entropy_with_logits(z, y)   N
     losses = logit_loss(z, y)
@@ -117,8 +117,8 @@ def read(params, data, dims):
 
 
 def check_names(given, declared, what):
-    """ValueError unless given is a dict with exactly the declared names."""
-    if not isinstance(given, dict):
+    """ValueError unless given is a mapping, as a dict is or what np.load returns, with exactly the declared names."""
+    if not hasattr(given, "keys"):
         raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
     missing = [name for name in declared if name not in given]
     extra = [name for name in given if name not in declared]
@@ -203,7 +203,7 @@ def generator(rng):
 
 def named_sizes(given, declared):
     """Sizes given by name, checked; ValueError for an unknown name and for what is no size."""
-    if not isinstance(given, dict):
+    if not hasattr(given, "items"):
         raise ValueError(f"dims has to be a dict of sizes by name, as in {{'N': 4}}, not {given!r}")
     for name, size in given.items():
         if name not in declared:

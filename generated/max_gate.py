@@ -28,32 +28,32 @@ DTYPE = np.float64
 
 def forward(params, data, dims=None):
     """Computes m, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
-    arrays, sizes, dtype, dtypes = read(params, data, dims)
+    arrays, _, dtype, dtypes = read(params, data, dims)
     z = arrays["z"]
-    w_ = arrays["w"]
-    m = np.maximum(z, w_)                             # m = maximum(z, w)
-    cache = {"z": z, "w_": w_, "dtype": dtype, "dtypes": dtypes}
+    w = arrays["w"]
+    m = np.maximum(z, w)                              # m = maximum(z, w)
+    cache = {"z": z, "w": w, "dtype": dtype, "dtypes": dtypes}
     return dtype.type(m), cache
 
 
 def backward(cache, upstream):
     """The gradients with respect to every parameter and input, given upstream, the gradient of m."""
     z = cache["z"]
-    w_ = cache["w_"]
+    w = cache["w"]
     dtype = cache["dtype"]
     dm = upstream_array("m", upstream, (), dtype)
-    dz = dm * heaviside(z, w_)                        # dz = dm · ((z > w) + (z == w) / 2)
-    dw = dm * heaviside(w_, z)                        # dw = dm · ((w > z) + (w == z) / 2)
+    dz = dm * heaviside(z, w)                         # dz = dm · ((z > w) + (z == w) / 2)
+    dw = dm * heaviside(w, z)                         # dw = dm · ((w > z) + (w == z) / 2)
     grads = {"z": dz, "w": dw}
     return returned(grads, cache["dtypes"])
 
 
 def outputs(params, data, dims=None):
     """Every named intermediate, by its name."""
-    arrays, sizes, dtype, dtypes = read(params, data, dims)
+    arrays, _, _, _ = read(params, data, dims)
     z = arrays["z"]
-    w_ = arrays["w"]
-    m = np.maximum(z, w_)                             # m = maximum(z, w)
+    w = arrays["w"]
+    m = np.maximum(z, w)                              # m = maximum(z, w)
     return {"m": m}
 
 
@@ -93,8 +93,8 @@ def read(params, data, dims):
 
 
 def check_names(given, declared, what):
-    """ValueError unless given is a dict with exactly the declared names."""
-    if not isinstance(given, dict):
+    """ValueError unless given is a mapping, as a dict is or what np.load returns, with exactly the declared names."""
+    if not hasattr(given, "keys"):
         raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
     missing = [name for name in declared if name not in given]
     extra = [name for name in given if name not in declared]
@@ -169,7 +169,7 @@ def check_range(name, array, bound, sizes):
 
 def named_sizes(given, declared):
     """Sizes given by name, checked; ValueError for an unknown name and for what is no size."""
-    if not isinstance(given, dict):
+    if not hasattr(given, "items"):
         raise ValueError(f"dims has to be a dict of sizes by name, as in {{'N': 4}}, not {given!r}")
     for name, size in given.items():
         if name not in declared:

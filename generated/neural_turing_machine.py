@@ -184,9 +184,9 @@ def forward(params, data, dims=None):
     v11_2 = np.empty((T, N, R), dtype)                # T×N×R
     v13_2 = np.empty((T, N, 1), dtype)                # T×N×1
     kp = np.empty((T, N, W), dtype)                   # T×N×W
-    w__states = np.empty((T + 1, N, R), dtype)        # (T + 1)×N×R
-    w__states[0] = w_prev
-    w__before, w_ = w__states[:-1], w__states[1:]     # before and after every step   T×N×R
+    w_states = np.empty((T + 1, N, R), dtype)         # (T + 1)×N×R
+    w_states[0] = w_prev
+    w_before, w = w_states[:-1], w_states[1:]         # before and after every step   T×N×R
     a = np.empty((T, N, W), dtype)                    # T×N×W
     e = np.empty((T, N, W), dtype)                    # T×N×W
     v7_2 = np.empty((T, N, 1), dtype)                 # T×N×1
@@ -366,7 +366,7 @@ def forward(params, data, dims=None):
         v11_2[t] = v11_t
         v13_2[t] = v13_t
         kp[t] = kp_t
-        w_[t] = w_t
+        w[t] = w_t
         a[t] = a_t
         e[t] = e_t
         v7_2[t] = v7_t
@@ -407,16 +407,15 @@ def forward(params, data, dims=None):
         "v23_2": v23_2, "v25_2": v25_2, "u": u, "kq": kq, "z_6_2": z_6_2, "q_before": q_before, "sq": sq,
         "v31_2": v31_2, "iq": iq, "v28_2": v28_2, "v21_2": v21_2, "p": p, "jp": jp, "v20_2": v20_2,
         "z_5_2": z_5_2, "cp": cp, "v17_2": v17_2, "v18_2": v18_2, "v15_2": v15_2, "gp": gp, "v10_2": v10_2,
-        "v11_2": v11_2, "v13_2": v13_2, "kp": kp, "w_": w_, "a": a, "M_before": M_before, "e": e,
-        "v7_2": v7_2, "jw": jw, "v6_2": v6_2, "z_3_2": z_3_2, "cw": cw, "v3_4": v3_4, "v4_2": v4_2,
-        "v1_10": v1_10, "gw": gw, "c_2": c_2, "g_2": g_2, "s_2": s_2, "m": m, "kw": kw, "z_2_2": z_2_2,
-        "w__before": w__before, "sw": sw, "v5_2": v5_2, "iw": iw, "v2_10": v2_10, "z_4_2": z_4_2,
-        "p_before": p_before, "sp": sp, "v19_2": v19_2, "ip": ip, "v16_2": v16_2, "h": h, "v8_2": v8_2,
-        "v_35": v_35, "v14_2": v14_2, "v26_2": v26_2, "W_r": W_r, "W_h": W_h, "S_p": S_p, "G_p": G_p,
-        "B_p": B_p, "K_p": K_p, "S_w": S_w, "G_w": G_w, "B_w": B_w, "K_w": K_w, "Y_w": Y_w, "E_w": E_w,
-        "A_w": A_w, "Y_p": Y_p, "S_q": S_q, "G_q": G_q, "B_q": B_q, "K_q": K_q, "Y_q": Y_q, "x": x,
-        "r_before": r_before, "h_before": h_before, "r": r, "T": T, "N": N, "I": I, "O": O, "H": H, "R": R,
-        "W": W, "dtype": dtype, "dtypes": dtypes,
+        "v11_2": v11_2, "v13_2": v13_2, "kp": kp, "w": w, "a": a, "M_before": M_before, "e": e, "v7_2": v7_2,
+        "jw": jw, "v6_2": v6_2, "z_3_2": z_3_2, "cw": cw, "v3_4": v3_4, "v4_2": v4_2, "v1_10": v1_10,
+        "gw": gw, "c_2": c_2, "g_2": g_2, "s_2": s_2, "m": m, "kw": kw, "z_2_2": z_2_2, "w_before": w_before,
+        "sw": sw, "v5_2": v5_2, "iw": iw, "v2_10": v2_10, "z_4_2": z_4_2, "p_before": p_before, "sp": sp,
+        "v19_2": v19_2, "ip": ip, "v16_2": v16_2, "h": h, "v8_2": v8_2, "v_35": v_35, "v14_2": v14_2,
+        "v26_2": v26_2, "W_r": W_r, "W_h": W_h, "S_p": S_p, "G_p": G_p, "B_p": B_p, "K_p": K_p, "S_w": S_w,
+        "G_w": G_w, "B_w": B_w, "K_w": K_w, "Y_w": Y_w, "E_w": E_w, "A_w": A_w, "Y_p": Y_p, "S_q": S_q,
+        "G_q": G_q, "B_q": B_q, "K_q": K_q, "Y_q": Y_q, "x": x, "r_before": r_before, "h_before": h_before,
+        "r": r, "T": T, "N": N, "I": I, "O": O, "H": H, "R": R, "W": W, "dtype": dtype, "dtypes": dtypes,
     }
     return dtype.type(L), cache
 
@@ -463,7 +462,7 @@ def backward(cache, upstream=1.0):
     v11_2 = cache["v11_2"]                            # T×N×R
     v13_2 = cache["v13_2"]                            # T×N×1
     kp = cache["kp"]                                  # T×N×W
-    w_ = cache["w_"]                                  # T×N×R
+    w = cache["w"]                                    # T×N×R
     a = cache["a"]                                    # T×N×W
     M_before = cache["M_before"]                      # T×N×R×W
     e = cache["e"]                                    # T×N×W
@@ -482,7 +481,7 @@ def backward(cache, upstream=1.0):
     m = cache["m"]                                    # T×N×R
     kw = cache["kw"]                                  # T×N×W
     z_2_2 = cache["z_2_2"]                            # T×N×1
-    w__before = cache["w__before"]                    # T×N×R
+    w_before = cache["w_before"]                      # T×N×R
     sw = cache["sw"]                                  # T×N×3
     v5_2 = cache["v5_2"]                              # T×N×R
     iw = cache["iw"]                                  # T×N×R
@@ -594,7 +593,7 @@ def backward(cache, upstream=1.0):
         v11_t = v11_2[t]
         v13_t = v13_2[t]
         kp_t = kp[t]
-        w_t = w_[t]
+        w_t = w[t]
         a_t = a[t]
         M_prev = M_before[t]
         e_t = e[t]
@@ -759,56 +758,56 @@ def backward(cache, upstream=1.0):
         #   (N, 1))   N×1
         dz_2_t = (gw_t[:, 0] * sigmoid(z_2_2[t])[:, 0] * (t37 - t31 * t36) / t38)[:, None]
         t50 = dz_2_t @ B_w_T                          # t50 = dz_2_t B_wᵀ   N×H
-        # t56 = dh_next + dh[t] + t44 + t40 + t45 + t41 + t42 + t46 + t47 + t48 + t49 + t43 + t50   N×H
-        t56 = dh_next + dh[t] + t44 + t40 + t45 + t41 + t42 + t46 + t47 + t48 + t49 + t43 + t50
-        # t51 = reshape(gw[t], (N,)) ⊙ reshape(v[t], (N,)) ⊙ (t36 − sum(diw_t ⊙ w[t-1], axis=-1))   N
-        t51 = gw_t[:, 0] * v_t[:, 0] * (t36 - (diw_t * w__before[t]).sum(axis=1))
-        dz_gw_t = t51[:, None]                        # dz_gw_t = reshape(t51, (N, 1))   N×1
-        t57 = dz_gw_t @ G_w_T                         # t57 = dz_gw_t G_wᵀ   N×H
+        # t55 = dh_next + dh[t] + t44 + t40 + t45 + t41 + t42 + t46 + t47 + t48 + t49 + t43 + t50   N×H
+        t55 = dh_next + dh[t] + t44 + t40 + t45 + t41 + t42 + t46 + t47 + t48 + t49 + t43 + t50
+        # dz_gw_t = reshape(reshape(gw[t], (N,)) ⊙ reshape(v[t], (N,)) ⊙ (t36 − sum(diw_t ⊙ w[t-1], axis=-1)),
+        #   (N, 1))   N×1
+        dz_gw_t = (gw_t[:, 0] * v_t[:, 0] * (t36 - (diw_t * w_before[t]).sum(axis=1)))[:, None]
+        t56 = dz_gw_t @ G_w_T                         # t56 = dz_gw_t G_wᵀ   N×H
         # dv4_t = sum(djw_t ⊙ v5[t], axis=-1, keepdims=True)   N×1
         dv4_t = (djw_t * v5_2[t]).sum(axis=1, keepdims=True)
-        t52 = pad(dv4_t, 1, 2, 3)                     # t52 = pad(dv4_t, 1, 2, 3)   N×3
+        t51 = pad(dv4_t, 1, 2, 3)                     # t51 = pad(dv4_t, 1, 2, 3)   N×3
         # dv3_t = sum(djw_t ⊙ iw[t], axis=-1, keepdims=True)   N×1
         dv3_t = (djw_t * iw[t]).sum(axis=1, keepdims=True)
         # dv1_t = sum(djw_t ⊙ v2[t], axis=-1, keepdims=True)   N×1
         dv1_t = (djw_t * v2_10[t]).sum(axis=1, keepdims=True)
-        # dsw_t = t52 + pad(dv3_t, 1, 1, 3) + pad(dv1_t, 1, 0, 3)   N×3
-        dsw_t = t52 + pad(dv3_t, 1, 1, 3) + pad(dv1_t, 1, 0, 3)
+        # dsw_t = t51 + pad(dv3_t, 1, 1, 3) + pad(dv1_t, 1, 0, 3)   N×3
+        dsw_t = t51 + pad(dv3_t, 1, 1, 3) + pad(dv1_t, 1, 0, 3)
         # dz_sw_t = sw[t] ⊙ (dsw_t − sum(dsw_t ⊙ sw[t], axis=-1, keepdims=True))   N×3
         dz_sw_t = sw_t * (dsw_t - (dsw_t * sw_t).sum(axis=1, keepdims=True))
-        t58 = dz_sw_t @ S_w_T                         # t58 = dz_sw_t S_wᵀ   N×H
-        # t53 = sum(dv11_t ⊙ v11[t], axis=-1, keepdims=True) / v13[t]²   N×1
-        t53 = (dv11_t * v11_t).sum(axis=1, keepdims=True) / v13_t ** 2
-        # dz_kp_t = (1 − kp[t]²) ⊙ (einsum(ab,abc→ac, dv11_t, M[t]) − t53 ⊙ kp[t])   N×W
-        dz_kp_t = (1 - kp_t ** 2) * (np.einsum("ab,abc->ac", dv11_t, M_t, optimize=True) - t53 * kp_t)
-        t59 = dz_kp_t @ K_p_T                         # t59 = dz_kp_t K_pᵀ   N×H
+        t57 = dz_sw_t @ S_w_T                         # t57 = dz_sw_t S_wᵀ   N×H
+        # t52 = sum(dv11_t ⊙ v11[t], axis=-1, keepdims=True) / v13[t]²   N×1
+        t52 = (dv11_t * v11_t).sum(axis=1, keepdims=True) / v13_t ** 2
+        # dz_kp_t = (1 − kp[t]²) ⊙ (einsum(ab,abc→ac, dv11_t, M[t]) − t52 ⊙ kp[t])   N×W
+        dz_kp_t = (1 - kp_t ** 2) * (np.einsum("ab,abc->ac", dv11_t, M_t, optimize=True) - t52 * kp_t)
+        t58 = dz_kp_t @ K_p_T                         # t58 = dz_kp_t K_pᵀ   N×H
         # dz_4_t = reshape(reshape(sigmoid(z_4[t]), (N,)) ⊙ sum(t25 ⊙ v11[t], axis=-1), (N, 1))   N×1
         dz_4_t = (sigmoid(z_4_2[t])[:, 0] * (t25 * v11_t).sum(axis=1))[:, None]
-        t54 = (dip_t * p_before[t]).sum(axis=1)       # t54 = sum(dip_t ⊙ p[t-1], axis=-1)   N
-        # dz_gp_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v14[t], (N,)) ⊙ (sum(t24, axis=-1) − t54), (N, 1)) 
+        t53 = (dip_t * p_before[t]).sum(axis=1)       # t53 = sum(dip_t ⊙ p[t-1], axis=-1)   N
+        # dz_gp_t = reshape(reshape(gp[t], (N,)) ⊙ reshape(v14[t], (N,)) ⊙ (sum(t24, axis=-1) − t53), (N, 1)) 
         #    N×1
-        dz_gp_t = (gp_t[:, 0] * v14_t[:, 0] * (t24.sum(axis=1) - t54))[:, None]
-        t60 = dz_gp_t @ G_p_T                         # t60 = dz_gp_t G_pᵀ   N×H
+        dz_gp_t = (gp_t[:, 0] * v14_t[:, 0] * (t24.sum(axis=1) - t53))[:, None]
+        t59 = dz_gp_t @ G_p_T                         # t59 = dz_gp_t G_pᵀ   N×H
         # dv18_t = sum(djp_t ⊙ v19[t], axis=-1, keepdims=True)   N×1
         dv18_t = (djp_t * v19_2[t]).sum(axis=1, keepdims=True)
-        t55 = pad(dv18_t, 1, 2, 3)                    # t55 = pad(dv18_t, 1, 2, 3)   N×3
+        t54 = pad(dv18_t, 1, 2, 3)                    # t54 = pad(dv18_t, 1, 2, 3)   N×3
         # dv17_t = sum(djp_t ⊙ ip[t], axis=-1, keepdims=True)   N×1
         dv17_t = (djp_t * ip[t]).sum(axis=1, keepdims=True)
         # dv15_t = sum(djp_t ⊙ v16[t], axis=-1, keepdims=True)   N×1
         dv15_t = (djp_t * v16_2[t]).sum(axis=1, keepdims=True)
-        # dsp_t = t55 + pad(dv17_t, 1, 1, 3) + pad(dv15_t, 1, 0, 3)   N×3
-        dsp_t = t55 + pad(dv17_t, 1, 1, 3) + pad(dv15_t, 1, 0, 3)
+        # dsp_t = t54 + pad(dv17_t, 1, 1, 3) + pad(dv15_t, 1, 0, 3)   N×3
+        dsp_t = t54 + pad(dv17_t, 1, 1, 3) + pad(dv15_t, 1, 0, 3)
         # dz_sp_t = sp[t] ⊙ (dsp_t − sum(dsp_t ⊙ sp[t], axis=-1, keepdims=True))   N×3
         dz_sp_t = sp_t * (dsp_t - (dsp_t * sp_t).sum(axis=1, keepdims=True))
-        # dh_t = t56 + t57 + t58 + t59 + dz_4_t B_pᵀ + t60 + dz_sp_t S_pᵀ   N×H
-        dh_t_2 = t56 + t57 + t58 + t59 + dz_4_t @ B_p_T + t60 + dz_sp_t @ S_p_T
+        # dh_t = t55 + t56 + t57 + t58 + dz_4_t B_pᵀ + t59 + dz_sp_t S_pᵀ   N×H
+        dh_t_2 = t55 + t56 + t57 + t58 + dz_4_t @ B_p_T + t59 + dz_sp_t @ S_p_T
         dz_h_t = dh_t_2 * (1 - h[t] ** 2)             # dz_h_t = dh_t ⊙ (1 − h[t]²)   N×H
         dr_prev = dz_h_t @ W_r_T                      # dr_prev = dz_h_t W_rᵀ   N×(2*W)
         dh_prev = dz_h_t @ W_h_T                      # dh_prev = dz_h_t W_hᵀ   N×H
-        # t61 = reshape(gw[t] ⊙ c[t] / 2 / s[t] ⊙ cw[t] ⊙ g[t] ⊙ (t39 − diw_t) / m[t]³, (N, R, 1))   N×R×1
-        t61 = (gw_t * c_t / 2 / s_t * cw_t * g_t * (t39 - diw_t) / (m_t * m_t * m_t))[:, :, None]
-        # dM_prev = dM_t ⊙ (1 − v8[t]) + 2 · t61 ⊙ M[t-1] + einsum(ab,ac→abc, dg_t, kw[t])   N×R×W
-        dM_prev = dM_t * (1 - v8_2[t]) + 2 * t61 * M_prev + np.einsum("ab,ac->abc", dg_t, kw_t, optimize=True)
+        # t60 = reshape(gw[t] ⊙ c[t] / 2 / s[t] ⊙ cw[t] ⊙ g[t] ⊙ (t39 − diw_t) / m[t]³, (N, R, 1))   N×R×1
+        t60 = (gw_t * c_t / 2 / s_t * cw_t * g_t * (t39 - diw_t) / (m_t * m_t * m_t))[:, :, None]
+        # dM_prev = dM_t ⊙ (1 − v8[t]) + 2 · t60 ⊙ M[t-1] + einsum(ab,ac→abc, dg_t, kw[t])   N×R×W
+        dM_prev = dM_t * (1 - v8_2[t]) + 2 * t60 * M_prev + np.einsum("ab,ac->abc", dg_t, kw_t, optimize=True)
         dw_prev = diw_t * v_t                         # dw_prev = diw_t ⊙ v[t]   N×R
         dp_prev = dip_t * v14_t                       # dp_prev = dip_t ⊙ v14[t]   N×R
         dq_prev = diq_t * v26_t                       # dq_prev = diq_t ⊙ v26[t]   N×R
@@ -890,7 +889,7 @@ def loss_and_grads(params, data, dims=None):
 
 def outputs(params, data, dims=None):
     """Every named intermediate, by its name."""
-    arrays, sizes, dtype, dtypes = read(params, data, dims)
+    arrays, sizes, dtype, _ = read(params, data, dims)
     W_x = arrays["W_x"]                               # I×H
     W_r = arrays["W_r"]                               # (2*W)×H
     W_h = arrays["W_h"]                               # H×H
@@ -957,8 +956,8 @@ def outputs(params, data, dims=None):
     iw = np.empty((T, N, R), dtype)                   # T×N×R
     sw = np.empty((T, N, 3), dtype)                   # T×N×3
     jw = np.empty((T, N, R), dtype)                   # T×N×R
-    t62 = np.empty((T, N, R), dtype)                  # T×N×R
-    w_ = np.empty((T, N, R), dtype)                   # T×N×R
+    t61 = np.empty((T, N, R), dtype)                  # T×N×R
+    w = np.empty((T, N, R), dtype)                    # T×N×R
     e = np.empty((T, N, W), dtype)                    # T×N×W
     a = np.empty((T, N, W), dtype)                    # T×N×W
     M = np.empty((T, N, R, W), dtype)                 # T×N×R×W
@@ -969,7 +968,7 @@ def outputs(params, data, dims=None):
     ip = np.empty((T, N, R), dtype)                   # T×N×R
     sp = np.empty((T, N, 3), dtype)                   # T×N×3
     jp = np.empty((T, N, R), dtype)                   # T×N×R
-    t63 = np.empty((T, N, R), dtype)                  # T×N×R
+    t62 = np.empty((T, N, R), dtype)                  # T×N×R
     p = np.empty((T, N, R), dtype)                    # T×N×R
     kq = np.empty((T, N, W), dtype)                   # T×N×W
     cq = np.empty((T, N, R), dtype)                   # T×N×R
@@ -977,7 +976,7 @@ def outputs(params, data, dims=None):
     iq = np.empty((T, N, R), dtype)                   # T×N×R
     sq = np.empty((T, N, 3), dtype)                   # T×N×3
     jq = np.empty((T, N, R), dtype)                   # T×N×R
-    t64 = np.empty((T, N, R), dtype)                  # T×N×R
+    t63 = np.empty((T, N, R), dtype)                  # T×N×R
     q = np.empty((T, N, R), dtype)                    # T×N×R
     for t in range(T):
         # z_h[t] = t1[t] + r[t-1] W_r + h[t-1] W_h + b_h   N×H
@@ -1100,8 +1099,8 @@ def outputs(params, data, dims=None):
         iw[t] = iw_t
         sw[t] = sw_t
         jw[t] = jw_t
-        t62[t] = vw_t
-        w_[t] = w_t
+        t61[t] = vw_t
+        w[t] = w_t
         e[t] = e_t
         a[t] = a_t
         M[t] = M_t
@@ -1112,7 +1111,7 @@ def outputs(params, data, dims=None):
         ip[t] = ip_t
         sp[t] = sp_t
         jp[t] = jp_t
-        t63[t] = vp_t
+        t62[t] = vp_t
         p[t] = p_t
         kq[t] = kq_t
         cq[t] = cq_t
@@ -1120,7 +1119,7 @@ def outputs(params, data, dims=None):
         iq[t] = iq_t
         sq[t] = sq_t
         jq[t] = jq_t
-        t64[t] = vq_t
+        t63[t] = vq_t
         q[t] = q_t
         r_prev, h_prev, M_prev, w_prev, p_prev, q_prev = r_t, h_t, M_t, w_t, p_t, q_t
     # z = h W_o + r W_v + b_o   T×N×O
@@ -1128,8 +1127,8 @@ def outputs(params, data, dims=None):
     L = logit_loss(z, y).sum() / (N * O * T)          # L = mean(binary_cross_entropy_with_logits(z, y))
     return {
         "h": h, "r": r, "z": z, "L": L, "m": m, "kw": kw, "cw": cw, "gw": gw, "iw": iw, "sw": sw, "jw": jw,
-        "vw": t62, "w": w_, "e": e, "a": a, "M": M, "u": u, "kp": kp, "cp": cp, "gp": gp, "ip": ip, "sp": sp,
-        "jp": jp, "vp": t63, "p": p, "kq": kq, "cq": cq, "gq": gq, "iq": iq, "sq": sq, "jq": jq, "vq": t64,
+        "vw": t61, "w": w, "e": e, "a": a, "M": M, "u": u, "kp": kp, "cp": cp, "gp": gp, "ip": ip, "sp": sp,
+        "jp": jp, "vp": t62, "p": p, "kq": kq, "cq": cq, "gq": gq, "iq": iq, "sq": sq, "jq": jq, "vq": t63,
         "q": q,
     }
 
@@ -1215,8 +1214,8 @@ def read(params, data, dims):
 
 
 def check_names(given, declared, what):
-    """ValueError unless given is a dict with exactly the declared names."""
-    if not isinstance(given, dict):
+    """ValueError unless given is a mapping, as a dict is or what np.load returns, with exactly the declared names."""
+    if not hasattr(given, "keys"):
         raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
     missing = [name for name in declared if name not in given]
     extra = [name for name in given if name not in declared]
@@ -1301,7 +1300,7 @@ def generator(rng):
 
 def named_sizes(given, declared):
     """Sizes given by name, checked; ValueError for an unknown name and for what is no size."""
-    if not isinstance(given, dict):
+    if not hasattr(given, "items"):
         raise ValueError(f"dims has to be a dict of sizes by name, as in {{'N': 4}}, not {given!r}")
     for name, size in given.items():
         if name not in declared:

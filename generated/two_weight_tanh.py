@@ -33,7 +33,7 @@ DTYPE = np.float64
 
 def forward(params, data, dims=None):
     """Computes L, and the cache that backward reads. ValueError for arrays that are not as PARAMS and DATA say."""
-    arrays, sizes, dtype, dtypes = read(params, data, dims)
+    arrays, _, dtype, dtypes = read(params, data, dims)
     w1 = arrays["w1"]
     w2 = arrays["w2"]
     x = arrays["x"]
@@ -72,7 +72,7 @@ def loss_and_grads(params, data, dims=None):
 
 def outputs(params, data, dims=None):
     """Every named intermediate, by its name."""
-    arrays, sizes, dtype, dtypes = read(params, data, dims)
+    arrays, _, _, _ = read(params, data, dims)
     w1 = arrays["w1"]
     w2 = arrays["w2"]
     x = arrays["x"]
@@ -124,8 +124,8 @@ def read(params, data, dims):
 
 
 def check_names(given, declared, what):
-    """ValueError unless given is a dict with exactly the declared names."""
-    if not isinstance(given, dict):
+    """ValueError unless given is a mapping, as a dict is or what np.load returns, with exactly the declared names."""
+    if not hasattr(given, "keys"):
         raise ValueError(f"{what} has to be a dict of arrays by name, not {type(given).__name__}")
     missing = [name for name in declared if name not in given]
     extra = [name for name in given if name not in declared]
@@ -210,7 +210,7 @@ def generator(rng):
 
 def named_sizes(given, declared):
     """Sizes given by name, checked; ValueError for an unknown name and for what is no size."""
-    if not isinstance(given, dict):
+    if not hasattr(given, "items"):
         raise ValueError(f"dims has to be a dict of sizes by name, as in {{'N': 4}}, not {given!r}")
     for name, size in given.items():
         if name not in declared:
