@@ -480,7 +480,7 @@ RULES: dict[str, Rule] = {
     "solve": _linalg("solve"),
     "det": _linalg("det"),
     "logdet": _linalg("slogdet", 1),
-    **{word: _of_module(word) for word in ("cholesky", "eigensystem", "matrix_exp", "searchsorted")},
+    **{word: _of_module(word) for word in ("cholesky", "eigensystem", "lu_factors", "matrix_exp", "searchsorted")},
     "einsum": _einsum,
     "unfold": _window,
     "fold": _window,

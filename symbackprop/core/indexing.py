@@ -9,12 +9,13 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.facts import is_range
 from symbackprop.core.graph import BOOL, Node, label
-from symbackprop.core.shapes import Dim, as_dim, same, shape_text, steps_in
+from symbackprop.core.shapes import ONE, Dim, as_dim, broadcast, same, same_shape, shape_text, steps_in
 from symbackprop.errors import ShapeError
 
 
 def getitem(a: Node, key: Any) -> Node:
-    """NumPy's basic indexing along each axis; integer data along one of them, or behind the numbers of the rows."""
+    """NumPy's basic indexing along each axis; integer data along one of them, or along neighbours, which together point
+    to one entry."""
     for k in key if isinstance(key, tuple) else [key]:
         if _is_mask(k):
             raise ShapeError(_no_mask(a, k))
@@ -27,9 +28,22 @@ def getitem(a: Node, key: Any) -> Node:
     if _is_of_each_row(a, keys):
         return build.reshape(build.take_along(a, build.expand(keys[1], 1), 1), keys[1].shape)
     _refuse_apart(keys)
-    axis = 0
+    axis, integers = 0, list[tuple[int, Node]]()
     for k in keys:
-        a, axis = _apply(a, axis, k)
+        integers += [(axis, k)] if isinstance(k, Node) else []
+        a, axis = (a, axis + 1) if isinstance(k, Node) else _apply(a, axis, k)
+    return _by_integers(a, integers[0][0], [k for _, k in integers]) if integers else a
+
+
+def _by_integers(a: Node, axis: int, indices: list[Node]) -> Node:
+    """Integer data along the axes from ``axis`` on, broadcast against each other: their axes stand there then."""
+    shape = broadcast([k.shape for k in indices], lambda: list(map(label, indices)))
+    first, *others = [k if same_shape(k.shape, shape) else k.graph.broadcast(k, shape) for k in indices]
+    a, place = along(a, axis, first), axis + len(shape)
+    for index in others:
+        wide = build.reshape(index, (*[ONE] * axis, *shape, *[ONE] * (a.ndim - place)))
+        wide = a.graph.broadcast(wide, (*a.shape[:place], ONE, *a.shape[place + 1 :]))
+        a = build.squeeze(build.take_along(a, wide, place), place)
     return a
 
 
@@ -42,13 +56,10 @@ def _is_of_each_row(a: Node, keys: list[Any]) -> bool:
 
 def _refuse_apart(keys: list[Any]) -> None:
     """Refuse integer data that NumPy would take together with another index."""
-    if sum(isinstance(k, Node) for k in keys) > 1:
-        raise ShapeError("of several arrays of integers as indices only a[arange(N), y] is read, an entry of each row: "
-                         "write take_along_axis(a, i, axis=)")
     places = [k for k, key in enumerate(keys) if key is not None and not isinstance(key, slice)]
     if any(isinstance(k, Node) for k in keys) and places[-1] - places[0] >= len(places):
-        raise ShapeError("a number and integer data with a slice between them: NumPy moves axes there; take one index "
-                         "after the other, a[0][:, i]")
+        raise ShapeError("a slice stands between integers and integer data: NumPy moves axes there; take one index after "
+                         "the other, a[0][:, i]")
 
 
 def along(a: Node, axis: int, index: Node) -> Node:
@@ -94,8 +105,6 @@ def _apply(a: Node, axis: int, key: Any) -> tuple[Node, int]:
         start = _position(key, a.shape[axis], label(a))
         row = build.slice_axis(a, axis, start, 1)
         return build.reshape(row, (*row.shape[:axis], *row.shape[axis + 1 :])), axis
-    if isinstance(key, Node):
-        return along(a, axis, key), axis + key.ndim
     hint = "" if isinstance(key, str) or not hasattr(key, "__len__") else "; declare it as integer data"
     raise ShapeError(f"{label(a)} cannot be indexed by {key!r:.60}{hint}")
 

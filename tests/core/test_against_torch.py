@@ -51,6 +51,7 @@ CASES: dict[str, Case] = {
     "power": (lambda a: F.matrix_power(a, 5), lambda a: linalg.matrix_power(a, 5), (M,)),
     "power -2": (lambda a: F.matrix_power(a, -2), lambda a: linalg.matrix_power(a, -2), (M,)),
     "matrix_exp": (F.matrix_exp, linalg.matrix_exp, (B,)),
+    **{f"lu {k}": (lambda a, k=k: F.lu(a)[k], lambda a, k=k: linalg.lu(a)[k], (B,)) for k in range(3)},
     "tril": (lambda a: F.tril(a, -1), lambda a: torch.tril(a, -1), (B,)),
     "triu": (lambda a: F.triu(a, 1), lambda a: torch.triu(a, 1), ((3, 4),)),
     "kron": (F.kron, torch.kron, ((2, 3), (3, 2))),
@@ -134,6 +135,14 @@ WINDOWS: dict[str, Case] = {
     "avg_pool1d": (lambda x: F.avg_pool1d(x, 2), _last(nn.avg_pool1d, 2), (LINE,)),
     "avg_pool2d": (lambda x: F.avg_pool2d(x, 3, 2, padding=1), _last(nn.avg_pool2d, 3, 2, 1), (IMAGE,)),
     "avg_pool3d": (lambda x: F.avg_pool3d(x, 2, 1), _last(nn.avg_pool3d, 2, 1), (VOLUME,)),
+    "avg_pool1d ceil": (lambda x: F.avg_pool1d(x, 3, 4, padding=1, ceil=True),
+                        _last(nn.avg_pool1d, 3, 4, 1, ceil_mode=True), (LINE,)),
+    "avg_pool2d ceil": (lambda x: F.avg_pool2d(x, (2, 3), 2, padding=1, ceil=True),
+                        _last(nn.avg_pool2d, (2, 3), 2, 1, ceil_mode=True), (IMAGE,)),
+    "avg_pool2d without padding": (lambda x: F.avg_pool2d(x, 3, 2, padding=1, ceil=True, count_padding=False),
+                                   _last(nn.avg_pool2d, 3, 2, 1, ceil_mode=True, count_include_pad=False), (IMAGE,)),
+    "max_pool1d ceil": (lambda x: F.max_pool1d(x, 2, 3, padding=1, ceil=True),
+                        _last(nn.max_pool1d, 2, 3, 1, ceil_mode=True), (LINE,)),
     "adaptive_avg_pool": (lambda x: F.adaptive_avg_pool(x, (2, 4)), _last(nn.adaptive_avg_pool2d, (2, 4)), (IMAGE,)),
     "adaptive_max_pool": (lambda x: F.adaptive_max_pool(x, (2, 4)), _last(nn.adaptive_max_pool2d, (2, 4)), (IMAGE,)),
     "interpolate": (lambda x: F.interpolate(x, (7, 3)), _last(nn.interpolate, (7, 3)), (IMAGE,)),
@@ -228,6 +237,13 @@ def test_products_with_noughts() -> None:
             close_to_torch(ours, theirs, {"x": a})
 
 
+EINSUMS = {
+    "...i,ij->...j": ((2, 3, 4), (4, 2)), "ij,jk": ((2, 3), (3, 4)), "ba": ((2, 3),), "ii": ((3, 3),),
+    "...ij,...jk": ((2, 3, 4), (1, 4, 2)), "...,...->...": ((2, 3), (3,)), "i...,i...->...": ((3, 1), (3, 2)),
+    "b i, i j -> b j": ((2, 3), (3, 2)),
+}
+
+
 def test_places_and_sums_at_places() -> None:
     rng, index = np.random.default_rng(2), np.array([2, 0, 2])
     a, source = rng.normal(size=(2, 4)), rng.normal(size=(2, 3))
@@ -238,5 +254,14 @@ def test_places_and_sums_at_places() -> None:
                    {"a": a, "s": source[:, :2], "i": wide})
     for ours, theirs in ((F.argmax, torch.argmax), (F.argmin, torch.argmin)):
         close_to_torch(lambda a, f=ours: f(a, axis=1), lambda a, f=theirs: f(a, 1), {"a": a})
+    for pattern, shapes in EINSUMS.items():
+        close_to_torch(lambda *x, p=pattern: F.einsum(p, *x), lambda *x, p=pattern: torch.einsum(p, *x),
+                       {f"x{k}": rng.normal(size=shape) for k, shape in enumerate(shapes)})
+    i, j = np.array([1, 0, 2]), np.array([[0], [1]])
+    for choose in (lambda a, i, j: a[:, i], lambda a, i, j: a[:, j, 1:], lambda a, i, j: a[j, i],
+                   lambda a, i, j: a[1, i], lambda a, i, j: a[:, i, j], lambda a, i, j: a[..., j],
+                   lambda a, i, j: a[j, i, j]):
+        close_to_torch(choose, choose, {"a": rng.normal(size=(2, 4, 3)), "i": i, "j": j})
+    close_to_torch(lambda a: F.einsum("i->ii", a), torch.diag, {"a": rng.normal(size=3)})
     edges = np.sort(rng.normal(size=5))
     close_to_torch(F.searchsorted, torch.searchsorted, {"e": edges, "a": a})

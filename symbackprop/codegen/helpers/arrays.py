@@ -190,6 +190,19 @@ def cholesky(a):
     return np.linalg.cholesky(symmetric(a))
 
 
+def lu_factors(a):
+    """The order of the rows of square matrices, by partial pivoting, in a first row; below it L and U in one matrix."""
+    a, n = a.copy(), a.shape[-1]
+    order = np.zeros(a.shape[:-1], a.dtype) + np.arange(n, dtype=a.dtype)
+    for m, p in zip(a.reshape(-1, n, n), order.reshape(-1, n), strict=True):
+        for k in range(n):
+            top = k + np.abs(m[k:, k]).argmax()
+            m[[k, top]], p[[k, top]] = m[[top, k]], p[[top, k]]
+            m[k + 1 :, k] /= m[k, k]
+            m[k + 1 :, k + 1 :] -= np.outer(m[k + 1 :, k], m[k, k + 1 :])
+    return np.concatenate([order[..., None, :], a], axis=-2)
+
+
 def eigensystem(a):
     """Eigenvalues of symmetric matrices in a first row, below them eigenvectors as columns, their largest entry > 0."""
     values, v = np.linalg.eigh(symmetric(a))

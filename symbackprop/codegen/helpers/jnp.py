@@ -292,3 +292,9 @@ def recurrence(a, b, axis):
 def matrix_exp(a):
     """e^a of square matrices."""
     return jax.scipy.linalg.expm(a)
+
+
+def lu_factors(a):
+    """The order of the rows of square matrices, by partial pivoting, in a first row; below it L and U in one matrix."""
+    factors, _, order = jax.lax.linalg.lu(a)
+    return jnp.concatenate([order[..., None, :].astype(a.dtype), factors], axis=-2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from string import ascii_letters
 from typing import Any
 
 import sympy as sp
@@ -13,14 +14,45 @@ from symbackprop.core.graph import FLOAT, Node, Operand, label
 from symbackprop.core.maths import A, Big, C, Indicator, K, N, Y, Z, at, called, equal
 from symbackprop.core.ops import OPS
 from symbackprop.core.registry import known
-from symbackprop.core.shapes import Axis, DimLike, as_shape, normalise_axis, same_shape, shape_text
+from symbackprop.core.shapes import Axis, DimLike, as_shape, is_one, normalise_axis, same_shape, shape_text
 from symbackprop.errors import ShapeError
 
 
 @plain
 def einsum(spec: str, *args: Node) -> Node:
-    """Σ of products by index letters, as NumPy's einsum."""
-    return build.einsum(spec, *args)
+    """Σ of products by index letters, as NumPy's einsum: ``...`` stands for any axes, and without ``->`` letters that
+    occur once stay, in alphabetical order. A letter may stand twice in the result, which is then diagonal."""
+    left, arrow, out = spec.replace(" ", "").partition("->")
+    ins, batch, args = _named_axes(left.split(","), spec, args)
+    if not arrow:
+        out = "..." * bool(batch) + "".join(sorted(c for c in {*left} - {*".,"} if left.count(c) == 1))
+    out = out.replace("...", batch)
+    if not {*batch} <= {*out}:
+        raise ShapeError(f"einsum {spec!r}: the axes that ... stands for are missing in the result")
+    for place in [k for k, c in enumerate(out) if c in out[:k]]:
+        twin = next((c for c in ascii_letters if c not in "".join(ins) + out), "")
+        sizes = [a.shape[s.index(out[place])] for s, a in zip(ins, args, strict=False) if out[place] in s[: a.ndim]]
+        if sizes and twin:
+            ins, args = [*ins, out[place] + twin], (*args, build.eye(args[0].graph, sizes[0]))
+            out = out[:place] + twin + out[place + 1 :]
+    return build.einsum(f"{','.join(ins)}->{out}", *args)
+
+
+def _named_axes(ins: list[str], spec: str, args: Sequence[Node]) -> tuple[list[str], str, tuple[Node, ...]]:
+    """Letters for the axes that ``...`` stands for; one of size 1 beside others is left out. And all of the letters."""
+    if "..." not in spec or len(ins) != len(args):
+        return ins, "", tuple(args)
+    free = [c for c in ascii_letters if c not in spec]
+    ranks = [max(a.ndim - len(s.replace("...", "")), 0) if "..." in s else 0 for s, a in zip(ins, args, strict=True)]
+    batch = "".join(free[: max(ranks)])
+    named = [s.replace("...", batch[len(batch) - rank :]) for s, rank in zip(ins, ranks, strict=True)]
+    wide = {c for s, a in zip(named, args, strict=True) for c, d in zip(s, a.shape, strict=False) if not is_one(d)}
+    rows = []
+    for k, (s, a) in enumerate(zip(named, args, strict=True)):
+        kept = [i for i, c in enumerate(s) if c not in batch or c not in wide or not is_one(a.shape[i])]
+        rows.append(build.reshape(a, [a.shape[i] for i in kept]) if len(kept) < len(s) == a.ndim else a)
+        named[k] = "".join([s[i] for i in kept])
+    return named, batch, tuple(rows)
 
 
 @plain

@@ -8,7 +8,7 @@ from symbackprop.core import build
 from symbackprop.core.functions.calls import function, plain
 from symbackprop.core.functions.pointwise import sign, where
 from symbackprop.core.graph import Node, label
-from symbackprop.core.ops.matrices import cholesky, det, eigh, inv, logdet, solve, swapped
+from symbackprop.core.ops.matrices import cholesky, det, eigh, inv, logdet, lu_factors, lu_parts, solve, swapped
 from symbackprop.core.shapes import Dim, same, shape_text
 from symbackprop.errors import ShapeError
 
@@ -83,6 +83,13 @@ def svd(a: Node) -> tuple[Node, Node, Node]:
 def svdvals(a: Node) -> Node:
     """The singular values, descending: the largest eigenvalues of [[0, a], [aᵀ, 0]]."""
     return svd(a)[1]
+
+
+@plain
+def lu(a: Node) -> tuple[Node, Node, Node]:
+    """P, L and U with P L U = a, of square matrices: a permutation, ones on the diagonal of L, an upper triangle U."""
+    p, lower, upper = lu_parts(lu_factors(a))
+    return p * 1, lower, upper
 
 
 @plain

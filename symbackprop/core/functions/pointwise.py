@@ -126,9 +126,10 @@ def frac(x: Node) -> Node:
 
 
 @function
-def clip(x: Node, low: Operand, high: Operand) -> Node:
-    """x no further than the bounds; at a bound x gets half of the gradient."""
-    return minimum(maximum(x, low), high)
+def clip(x: Node, low: Operand | None = None, high: Operand | None = None) -> Node:
+    """x no further than the bounds, of which one may be None; at a bound x gets half of the gradient."""
+    x = x if low is None else maximum(x, low)
+    return x if high is None else minimum(x, high)
 
 
 @function

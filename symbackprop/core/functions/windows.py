@@ -224,31 +224,61 @@ class _Pool(NamedTuple):
         """The axes of the places in a window."""
         return tuple(range(self.first + 1, self.first + 2 * self.rank, 2))
 
+    @property
+    def edges(self) -> list[tuple[int, int, int]]:
+        """The width, the stride and the padding of each axis."""
+        widths = _several(self.size, self.rank, "size", 1)
+        strides = widths if self.stride is None else _several(self.stride, self.rank, "stride", 1)
+        return list(zip(widths, strides, _several(self.padding, self.rank, "padding", 0), strict=True))
+
 
 def _pooled(x: Node, pool: _Pool, fill: sp.Expr, ceil: bool = False) -> Node:
     """The windows, ``fill`` around the array. With ``ceil`` a last window may reach over the end."""
     if x.ndim != pool.rank + 2:
         needed = "N" + "DHW"[-pool.rank :] + "C" if pool.rank != 2 else LAYOUTS[pool.first - 1]
         raise ShapeError(f"pooling needs {needed} with {pool.rank + 2} axes, {label(x)} has {shape_text(x.shape)}")
-    widths = _several(pool.size, pool.rank, "size", 1)
-    strides = widths if pool.stride is None else _several(pool.stride, pool.rank, "stride", 1)
-    edges = _several(pool.padding, pool.rank, "padding", 0)
-    for k, (width, step, before) in enumerate(zip(widths, strides, edges, strict=True), pool.first):
-        whole = x.shape[k] + 2 * before
-        behind = before + (step * sp.ceiling((whole - width) / step) + width - whole if ceil else 0)
+    widths, strides, _ = zip(*pool.edges, strict=True)
+    for k, (width, step, before) in enumerate(pool.edges, pool.first):
+        behind = before + (_over(x.shape[k], width, step, before) if ceil else 0)
         around = [x.graph.full(fill, (*x.shape[:k], d, *x.shape[k + 1 :])) for d in (before, behind)]
         parts = [around[0]] * (before != 0) + [x] + [around[1]] * (behind != 0)
         x = build.concat(parts, k) if len(parts) > 1 else x
     return _windows(x, [sp.Integer(k) for k in widths], strides, (1,) * pool.rank, pool.first)
 
 
+def _over(size: Dim, width: int, step: int, before: int) -> Dim:
+    """How far the last window reaches over the end; it begins inside of the array or before it."""
+    whole = size + 2 * before
+    last = sp.ceiling((whole - width) / step)
+    if before > width - step:
+        last = sp.Min(last, sp.floor((size + before - 1) / step))
+        return sp.Max(step * last + width - whole, 0)
+    return step * last + width - whole
+
+
 def _max_pool(x: Node, pool: _Pool, ceil: bool) -> Node:
     return build.reduce_max(_pooled(x, pool, -sp.oo, ceil), pool.inside)
 
 
-def _avg_pool(x: Node, pool: _Pool) -> Node:
-    total: Node = build.reduce_sum(_pooled(x, pool, sp.S.Zero), pool.inside)
-    return total / prod(_several(pool.size, pool.rank, "size", 1))
+def _avg_pool(x: Node, pool: _Pool, ceil: bool = False, count_padding: bool = True) -> Node:
+    """The sums of the windows by how many entries count: those of the array, and of its padding if that is wanted."""
+    total: Node = build.reduce_sum(_pooled(x, pool, sp.S.Zero, ceil), pool.inside)
+    if not ceil and (count_padding or not any(_several(pool.padding, pool.rank, "padding", 0))):
+        return total / prod(_several(pool.size, pool.rank, "size", 1))
+    axes = range(pool.first, pool.first + pool.rank)
+    counts = [_counts(x.shape[k], total.shape[k], x, edge, count_padding)
+              for k, edge in zip(axes, pool.edges, strict=True)]
+    for k, count in zip(axes, counts, strict=True):
+        total = total / build.reshape(count, (count.shape[0], *[sp.S.One] * (total.ndim - 1 - k)))
+    return total
+
+
+def _counts(size: Dim, windows: Dim, x: Node, edge: tuple[int, int, int], padding: bool) -> Node:
+    """How many places of every window along an axis count."""
+    width, step, before = edge
+    start = build.arange(x.graph, windows) * step - before
+    end = minimum(start + width, size + before * padding)
+    return end - (start if padding else maximum(start, 0))
 
 
 def _first(layout: str) -> int:
@@ -282,23 +312,27 @@ def max_pool3d(x: Node, size: Pair, stride: Pair | None = None, padding: Pair = 
 
 @known("avgpool")
 @function
-def avg_pool1d(x: Node, size: int, stride: int | None = None, padding: int = 0) -> Node:
-    """The mean of every window along time: x is N×T×C. Zeros of the padding count."""
-    return _avg_pool(x, _Pool(1, size, stride, padding))
+def avg_pool1d(x: Node, size: int, stride: int | None = None, padding: int = 0, ceil: bool = False,
+               count_padding: bool = True) -> Node:
+    """The mean of every window along time: x is N×T×C. As avg_pool2d."""
+    return _avg_pool(x, _Pool(1, size, stride, padding), ceil, count_padding)
 
 
 @known("avgpool")
 @function
-def avg_pool2d(x: Node, size: Pair, stride: Pair | None = None, layout: str = "NHWC", padding: Pair = 0) -> Node:
-    """The mean of every window. Zeros of the padding count."""
-    return _avg_pool(x, _Pool(2, size, stride, padding, _first(layout)))
+def avg_pool2d(x: Node, size: Pair, stride: Pair | None = None, layout: str = "NHWC", padding: Pair = 0,
+               ceil: bool = False, count_padding: bool = True) -> Node:
+    """The mean of every window. Zeros of the padding count, unless ``count_padding`` is False. With ``ceil`` a last
+    window may reach over the end, and what is beyond does not count."""
+    return _avg_pool(x, _Pool(2, size, stride, padding, _first(layout)), ceil, count_padding)
 
 
 @known("avgpool")
 @function
-def avg_pool3d(x: Node, size: Pair, stride: Pair | None = None, padding: Pair = 0) -> Node:
-    """The mean of every window of volumes: x is N×D×H×W×C. Zeros of the padding count."""
-    return _avg_pool(x, _Pool(3, size, stride, padding))
+def avg_pool3d(x: Node, size: Pair, stride: Pair | None = None, padding: Pair = 0, ceil: bool = False,
+               count_padding: bool = True) -> Node:
+    """The mean of every window of volumes: x is N×D×H×W×C. As avg_pool2d."""
+    return _avg_pool(x, _Pool(3, size, stride, padding), ceil, count_padding)
 
 
 # -- weights along an axis: each new place is a mixture of old ones

@@ -198,6 +198,62 @@ _of_squares(
 )
 
 
+# -- triangular factors
+def lu_factors(a: Node) -> Node:
+    """Row numbers of square matrices in the order of partial pivoting in a first row; below them the factors of the
+    rows so ordered in one matrix: L without its diagonal, which is 1, and U."""
+    return a.graph.make("lu_factors", (a,))
+
+
+def lu_parts(packed: Node) -> tuple[Node, Node, Node]:
+    """Of what `lu_factors` gives: the P, L and U with P L U = a."""
+    rows, n = packed.ndim - 2, packed.shape[-1]
+    order, both = build.slice_axis(packed, rows, 0, 1), build.slice_axis(packed, rows, 1, n)
+    places = build.arange(packed.graph, n)
+    p = packed.graph.call("equal", build.expand(places, 1), order)
+    below = packed.graph.call("greater", build.expand(places, 1), build.expand(places, 0))
+    return p, both * below + _eye_of(packed), both * (1 - below)
+
+
+def _vjp_lu(output: Node, upstream: Node, *_: object) -> Cotangents:
+    """P L⁻ᵀ (Φ(Lᵀ G) + G's upper triangle Uᵀ, its upper triangle) U⁻ᵀ, where Φ keeps what is below the diagonal."""
+    (p, lower, upper), g = lu_parts(output), build.slice_axis(upstream, output.ndim - 2, 1, output.shape[-1])
+    places = build.arange(output.graph, output.shape[-1])
+    below = output.graph.call("greater", build.expand(places, 1), build.expand(places, 0))
+    inner = build.matmul(swapped(lower), g * below) * below
+    inner = inner + build.matmul(g * (1 - below), swapped(upper)) * (1 - below)
+    return (build.matmul(p * 1, solve(swapped(lower), swapped(solve(upper, swapped(inner))))),)
+
+
+def _reference_lu(np: Any, attr: Any, a: Any) -> Any:
+    """Doolittle's elimination; the order is decided by the real parts, so that a complex step passes."""
+    found = []
+    for matrix in np.reshape(a, (-1, *a.shape[-2:])):
+        matrix, order = np.array(matrix), np.arange(len(matrix))
+        for k in range(len(matrix)):
+            top = k + int(np.argmax(np.abs(np.real(matrix[k:, k]))))
+            matrix[[k, top]], order[[k, top]] = matrix[[top, k]], order[[top, k]]
+            matrix[k + 1 :, k] = matrix[k + 1 :, k] / matrix[k, k]
+            matrix[k + 1 :, k + 1 :] = matrix[k + 1 :, k + 1 :] - np.outer(matrix[k + 1 :, k], matrix[k, k + 1 :])
+        found.append(np.concatenate([order[None, :], matrix]))
+    return np.reshape(np.stack(found), (*a.shape[:-2], a.shape[-1] + 1, a.shape[-1]))
+
+
+_of_squares(
+    "lu_factors", lu_factors, more=1,
+    means="holds the order of the rows in its first row, and below it the triangular factors of the rows so ordered",
+    shape_rule="a row more than a, whose last two axes are square: the order of rows, below it L - 1 and U in one",
+    derivative="P @ inv(L).T @ (tril(L.T @ G, -1) + triu(triu(G) @ U.T)) @ inv(U).T, G: upstream without its first row",
+    title="triangular factors L and U of A",
+    rule=("A gets P L⁻ᵀ M U⁻ᵀ, M being LᵀG below the diagonal and the upper triangle of G times Uᵀ elsewhere",),
+    domain="invertible matrices",
+    convention="the order of the rows is that of partial pivoting, and is not differentiated",
+    vjp=_vjp_lu,
+    reference=_reference_lu,
+    matrices=REGULAR,
+)
+
+
 # -- Cholesky
 def cholesky(a: Node) -> Node:
     """The lower triangular matrix L with L Lᵀ = a, of symmetric positive definite matrices."""
