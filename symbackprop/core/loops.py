@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from symbackprop.core.facts import is_joined, is_part, is_reshaped
 from symbackprop.core.graph import FLOAT, KINDS, Graph, Leaf, Node, Operand, dressed, label
+from symbackprop.core.names import unplaced
 from symbackprop.core.registry import OPS
 from symbackprop.core.shapes import Dim, DimLike, Shape, as_dim, is_one, same, same_shape, shape_text
 from symbackprop.errors import ShapeError
@@ -107,7 +108,7 @@ def _shifted(scan: Node, i: int) -> Node:
     later = stack_of(scan, loop.carried[i])
     rest = build.slice_axis(later, 0, 1 if loop.reverse else 0, loop.length - 1)
     row = build.concat([rest, first] if loop.reverse else [first, rest], 0)
-    row.hint = row.hint or f"{(loop.carry[i].name or 'c').split('[')[0]}_prev"
+    row.hint = row.hint or f"{unplaced(loop.carry[i].name or 'c')}_prev"
     return row
 
 

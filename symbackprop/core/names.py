@@ -95,9 +95,14 @@ def unprimed(name: str) -> tuple[str, int]:
 def wishes(hint: str, first: str | None) -> list[str]:
     """The names in a hint; ``{}`` in them is that of the first argument, without its accents: ``X_hat`` of {}_hat. It
     is x where that has no name of one letter."""
-    found = parse_name((first or "x").partition("[")[0])
+    found = parse_name(unplaced(first or "x"))
     stem = found.base + number_of(found) if len(text_name(found.base)) == 1 else "x"
     return [wish.format(stem) for wish in hint.split()]
+
+
+def unplaced(name: str) -> str:
+    """A name without the step of a loop that it stands at: h of h[t-1]."""
+    return name.partition("[")[0]
 
 
 def number_of(name: Name) -> str:

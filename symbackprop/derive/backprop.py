@@ -10,6 +10,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.graph import SEVERAL, Node
 from symbackprop.core.loops import Loop
+from symbackprop.core.names import unplaced
 from symbackprop.core.reverse import sweep, totals
 from symbackprop.core.settling import Part, Settled
 from symbackprop.core.shapes import same_shape
@@ -126,7 +127,7 @@ class Assembly:
         loop: Loop = scan.attr
         order = sorted(scan.graph.topological(loop.results(), loop.stop()), key=lambda n: n.id)  # as it was written
         self.names |= {n.id: n.name for n in order if n.name is not None}
-        self.scope.avoided |= {loop.index, *[n.name.split("[")[0] for n in order if n.name is not None]}
+        self.scope.avoided |= {loop.index, *[unplaced(n.name) for n in order if n.name is not None]}
         computed = [n for n in order if n.id not in loop.stop()]
         self.forward_ids |= {n.id for n in computed}
         kept = {n.id for n in loop.stacked if n.args}
@@ -179,7 +180,7 @@ class Assembly:
             return f"d{name}"
         if any(leaf is node for leaf in loop.invariants):
             return None
-        base = name.split("[")[0]
+        base = unplaced(name)
         return f"d{base}_prev" if any(leaf is node for leaf in loop.forward.carry) else f"d{base}_{loop.index}"
 
     def _name_stacks(self, order: Iterable[Node]) -> None:
@@ -193,7 +194,7 @@ class Assembly:
     def _stack_name(self, row: Node, loop: Loop, number: int) -> str:
         carried = number < len(loop.carry)
         name = (loop.carry[number].name if carried else self.names.get(row.id) or row.name) or "s"
-        base = name.split("[")[0].removesuffix(f"_{loop.index}")
+        base = unplaced(name).removesuffix(f"_{loop.index}")
         if not carried:
             return f"{base}_prev" if name.endswith(("-1]", "+1]")) else base
         last = sp.S.One if loop.reverse else loop.length

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, count
 
 from symbackprop.core.graph import Node
-from symbackprop.core.names import Name, number_of, parse_name, text_name, wishes
+from symbackprop.core.names import Name, number_of, parse_name, text_name, unplaced, wishes
 from symbackprop.core.registry import Composed, Op, composed
 from symbackprop.core.scalars import Scalar
 from symbackprop.errors import NameProblem, did_you_mean
@@ -88,7 +88,7 @@ class Roles:
                 yield from _after(letter, parse_name(name)) if name else (letter,)
 
     def _name(self, row: Node) -> str:
-        return (self.names.get(row.id) or row.name or "").partition("[")[0]
+        return unplaced(self.names.get(row.id) or row.name or "")
 
 
 def _record(row: Node) -> Composed | Scalar | Op:

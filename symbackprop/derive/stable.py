@@ -19,6 +19,7 @@ from symbackprop.core.graph import SEVERAL, Node, arguments_first
 from symbackprop.core.identities import Logarithms, better, log_of_value
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop, body_leaf, copy_row, make_scan
+from symbackprop.core.names import unplaced
 from symbackprop.core.reverse import vjp
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import Shape
@@ -262,7 +263,7 @@ def _wish(node: Node) -> str:
     row = node.args[0]
     while row.name is None and row.args:
         row = row.args[0].attr.results()[row.attr] if row.is_result else row.args[0]
-    return f"log_{(row.name or 'x').partition('[')[0]}"
+    return f"log_{unplaced(row.name or 'x')}"
 
 
 def _results_under_logs(order: Iterable[Node]) -> dict[int, set[int]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from symbackprop.core.functions.words import ALSO, meant
+from symbackprop.core.names import unplaced
 from symbackprop.core.registry import texts
 from symbackprop.grade.functions import EXTRA
 from symbackprop.grade.mistakes import base_name
@@ -85,7 +86,7 @@ class Dictionary:
         self.rows = set(reference.rows)
         self.known = self.rows | set(reference.model.sizes)
         self.bases = {base_name(n) for n in self.rows} - self.rows
-        self.bases |= {n.partition("[")[0] for n in self.rows if "[" in n}
+        self.bases |= {unplaced(n) for n in self.rows if "[" in n}
         self.own: set[str] = set()
         self.loops = set(reference.loops.values())
         self.counters = set(reference.loops)

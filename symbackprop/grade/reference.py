@@ -20,6 +20,7 @@ from symbackprop.core.indexing import getitem
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Transpose
+from symbackprop.core.names import unplaced
 from symbackprop.core.notation import Notation
 from symbackprop.core.reverse import sweep, vjp
 from symbackprop.core.scalars import TABLE
@@ -405,7 +406,7 @@ class Copy:
 
 def step_name(name: str, step: int) -> str:
     """``h[t]`` at step 2 is ``h[2]``, ``h[t-1]`` is ``h[1]``."""
-    return f"{name.partition('[')[0]}[{step + _shift(name)}]"
+    return f"{unplaced(name)}[{step + _shift(name)}]"
 
 
 def _shift(name: str) -> int:
@@ -417,7 +418,7 @@ def _shift(name: str) -> int:
 def _first_step(loop: Loop, outer: Sequence[Node]) -> int:
     """The number of a loop's first step: 2 where it begins with h[1], or runs over x[1:] and calls that x[t]."""
     for leaf, begin in zip(loop.carry, outer, strict=False):
-        number = re.fullmatch(re.escape((leaf.name or "").partition("[")[0]) + r"(\d+)", begin.name or "")
+        number = re.fullmatch(re.escape(unplaced(leaf.name or "")) + r"(\d+)", begin.name or "")
         if number and not loop.reverse:
             return int(number.group(1)) + 1
     for leaf, row in zip(loop.sequences, outer[len(loop.carry) :], strict=False):

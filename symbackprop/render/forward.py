@@ -10,7 +10,7 @@ import sympy as sp
 from symbackprop.core.graph import Node, arguments_first
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import AtStep, Listed, Math, Num, Range, Sym, equal
-from symbackprop.core.names import Name, parse_name
+from symbackprop.core.names import Name, parse_name, unplaced
 from symbackprop.core.ops.loop import base
 from symbackprop.core.registry import text_of
 from symbackprop.derive.steps import Derivation
@@ -94,7 +94,7 @@ class Forward:
             return r.row(row)
         loop: Loop = row.args[0].attr
         if row.attr >= len(loop.carry):
-            return Listed(Sym((loop.results()[row.attr].name or "s").split("[")[0]), r.size(loop.length))
+            return Listed(Sym(unplaced(loop.results()[row.attr].name or "s")), r.size(loop.length))
         last: Math = Num(sp.S.One) if loop.reverse else r.size(loop.length)
         name = f"{base(loop.carry[row.attr])}[{1 if loop.reverse else loop.length}]"
         if _as_printed(name) == _as_printed(self.derivation.names.get(row.id) or ""):  # r₁ = r₁ says nothing

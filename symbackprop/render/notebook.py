@@ -11,6 +11,7 @@ from markupsafe import Markup
 from symbackprop.core.graph import STATED, Graph, Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Math, Num, Option, Range, Shape, Sym
+from symbackprop.core.names import unplaced
 from symbackprop.core.shapes import dim_text
 from symbackprop.derive.steps import Derivation
 from symbackprop.model.model import Model
@@ -90,7 +91,7 @@ def _name_results(rows: Rows, order: Iterable[Node]) -> None:
         if inner is not None and inner.name is not None:
             loop: Loop = row.args[0].attr
             last = f"[{dim_text(loop.length)}]" if row.attr < len(loop.carry) else ""
-            rows.symbols.setdefault(row.id, Sym(inner.name.split("[")[0] + last, row.shape, row.id))
+            rows.symbols.setdefault(row.id, Sym(unplaced(inner.name) + last, row.shape, row.id))
 
 
 def _rows(graph: Graph, notation_of: dict[str, str] | None = None) -> Rows:

@@ -12,7 +12,7 @@ from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Link, Marked, Math, Sym, shaped
-from symbackprop.core.names import text_name
+from symbackprop.core.names import text_name, unplaced
 from symbackprop.core.ops.loop import base
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.model.names import check_notation, python_name
@@ -179,7 +179,7 @@ class Symbols:
             r.symbols[leaf.id] = shaped(Marked(r.delta(own), "later"), leaf.shape)
         for leaf in reverse.sequences:
             if leaf.id not in r.symbols and leaf.name is not None and leaf.name.startswith("d"):
-                name = leaf.name[1:].split("[")[0]
+                name = unplaced(leaf.name[1:])
                 whole = self._stack(name)
                 stack = self._cited(r.delta(self.sym(name, whole)), whole)
                 entry = maths.Entry(stack, (maths.Letter(reverse.index),), len(leaf.shape))

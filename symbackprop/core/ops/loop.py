@@ -19,6 +19,7 @@ from symbackprop.core.graph import FLOAT, SEVERAL, Node, arguments_first
 from symbackprop.core.hazards import Hazards
 from symbackprop.core.loops import Loop, body_leaf, make_scan, stack_of
 from symbackprop.core.maths import Item, Math, Size, Words
+from symbackprop.core.names import unplaced
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import Cotangents, Op, Sample, register
 from symbackprop.core.reverse import sweep, totals
@@ -189,8 +190,7 @@ def _added(parts: Sequence[Node]) -> Node:
 
 def base(node: Node) -> str:
     """What a body row is called without its time index."""
-    name = node.name or node.wish or "c"
-    return name.split("[")[0]
+    return unplaced(node.name or node.wish or "c")
 
 
 def _terms(g: Node) -> list[Node]:
