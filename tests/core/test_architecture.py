@@ -176,7 +176,7 @@ def test_every_part_has_its_tests() -> None:
 
 # -- facts about ops and functions stand in their records
 ROLES = {"const", "less", "sign", "transpose", "elementwise"}  # words that mean other things, too
-HOLD_RECORDS = ("core/ops/", "core/scalars.py", "core/functions/", "core/numpy_calls.py")  # the last is NumPy's own names
+HOLD_RECORDS = ("core/ops/", "core/scalars.py", "core/functions/", "core/numpy_calls.py")  # the last: NumPy's names
 MAY_NAME = {  # tables by names of ops and functions that no record can hold: what they are
     "apart/source.py": "methods of an array in somebody's code",
     "codegen/arrays.py": "a target: how rows and functions are written",
