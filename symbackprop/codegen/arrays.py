@@ -37,7 +37,7 @@ from symbackprop.codegen.tree import (
     negated,
 )
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_product, is_reshaped, is_sum, kind
+from symbackprop.core.facts import is_pick, is_product, is_reshaped, is_sum, kind
 from symbackprop.core.graph import BOOL, FLOAT, INT, KINDS, Node
 from symbackprop.core.kernel import is_truth
 from symbackprop.core.noughts import without_needless
@@ -277,7 +277,7 @@ class Arrays:
     def picked(self, node: Node) -> Expr | None:
         """One entry of the last axis for every row: Z[np.arange(N), y]."""
         taken = node.args[0]
-        if taken.id in self.names or taken.op.name != "take_along_axis" or not is_one(taken.shape[-1]):
+        if taken.id in self.names or not is_pick(taken) or not is_one(taken.shape[-1]):
             return None
         a, places = taken.args
         if taken.attr != a.ndim - 1 or not same_shape(node.shape, a.shape[:-1]) or a.ndim > 2 or a.id not in self.names:
