@@ -18,7 +18,6 @@ them.
 ``MatMul``          a product over the last axis of the left and the last but one (of a vector: the only one) of the
                     right; a transposed vector on the left makes an inner product, one on the right an outer one
 ``Transpose``       the last two axes change places; of a vector a row
-``Permuted``        axes in another order: axis k of the result is axis ``order[k]`` of the body
 ``Outer``           every entry of the left times every entry of the right: a ⊗ b
 ``Big``             Σ, Π or max over letters that are bound in the body (``sizes``: how far they run)
 ``Shaped``          the body, which stands for an array of this shape (printers write the body alone)
@@ -67,7 +66,7 @@ Values = float | tuple["Values", ...]
 @dataclass(frozen=True)
 class Math:
     """A piece of mathematics. ``rank``: its axes, as far as printing cares: of two arrays the product is ⊙, the power
-    of a matrix is ^⊙. It is the greatest of those of the fields in ``ranked``, or ``fixed``."""
+    of an array is ^⊙. It is the greatest of those of the fields in ``ranked``, or ``fixed``."""
 
     ranked: ClassVar[tuple[str, ...]]
     fixed: ClassVar[int]
@@ -212,12 +211,6 @@ class Transpose(Math, fixed=2):
 
 
 @dataclass(frozen=True)
-class Permuted(Math, fixed=2):
-    body: Math
-    order: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class Big(Math, ranked=("body",)):
     sign: str  # sum, prod or max
     letters: tuple[str, ...]
@@ -253,6 +246,10 @@ class Array(Math):
     body: Math
     letters: tuple[str, ...]
     sizes: Dims = ()
+
+    @property
+    def rank(self) -> int:
+        return min(len(self.letters), 2)
 
 
 @dataclass(frozen=True)

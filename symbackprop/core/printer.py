@@ -288,16 +288,16 @@ class Printer(ABC, Generic[P, T]):
 
     # -- arrays
     def matmul(self, m: maths.MatMul) -> P:
-        left, right = self.wrapped(m.left, MATRIX), self.wrapped(m.right, MATRIX + 1)
+        left, right = self.beside(m.left, MATRIX), self.beside(m.right, MATRIX + 1)
         return self.row(left, self.sign("thin"), right, level=MATRIX)
+
+    def beside(self, m: Math, level: int) -> P:
+        """A factor of a product without a sign: ∇_Y L in parentheses, where L could be taken for a factor."""
+        return self.fenced(self(m)) if isinstance(maths.within(m), maths.Nabla) else self.wrapped(m, level)
 
     def outer(self, m: maths.Outer) -> P:
         left, right = self.wrapped(m.left, PRODUCT + 1), self.wrapped(m.right, PRODUCT + 1)
         return self.row(left, self.before("otimes"), right, level=QUOTIENT)
-
-    def permuted(self, m: maths.Permuted) -> P:
-        order = self.plain("".join([str(k) for k in m.order]))
-        return self.applied(self.lowered(self.operator("transpose"), order), [m.body])
 
     def big(self, m: maths.Big) -> P:
         below = self.separated([self.plain(x) for x in m.letters], "tight comma") if m.letters else None
@@ -448,11 +448,13 @@ DIGIT = "digit"  # what a text may start with, so that a number in front needs a
 
 
 class Run(NamedTuple):
-    """Characters that are set alike: on the line, lowered (1) or raised (−1); slanted, as a variable is, or not."""
+    """Characters that are set alike: on the line, lowered (1) or raised (−1); slanted, as a variable is, or not; under
+    the bar of a root, or not."""
 
     text: str
     level: int = 0
     slanted: bool = False
+    rooted: bool = False
 
 
 class Text(NamedTuple):

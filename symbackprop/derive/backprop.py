@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import sympy as sp
@@ -36,17 +36,32 @@ def assemble(model: Model, records: Sequence[Record], gradients: dict[str, Node]
 
 
 def in_reading_order(records: Sequence[Record]) -> list[Record]:
-    """The gradient of a leaf follows the step it is read off from, as at the board: ∂L/∂W₂ before the sweep goes on."""
+    """The gradient of a leaf follows the steps that it is read off from, as at the board: ∂L/∂W₂ before ∂L/∂A₁."""
     inner = [r for r in records if isinstance(r, LoopStep) or r.target.args]
     place = {(r.loop if isinstance(r, LoopStep) else r.target).id: i for i, r in enumerate(inner)}
+    totals = {r.total.id: i for i, r in reversed(list(enumerate(inner))) if isinstance(r, Step)}
     leaves: dict[int, list[Record]] = {}
     for record in records:
         if isinstance(record, Step) and not record.target.args:
             readers = [place.get(c.consumer.id, 0) for c in record.contributions if c.consumer is not None]
-            leaves.setdefault(max(readers, default=0), []).append(record)
+            last = max([*readers, *_written_with(record.total, totals)], default=0)
+            leaves.setdefault(last, []).append(record)
     swept = {r.total.id for r in inner if isinstance(r, Step)}
     ordered = [[r, *_readable(sorted(leaves.get(i, []), key=_argument_place), swept)] for i, r in enumerate(inner)]
     return [r for group in ordered for r in group] if inner else list(records)
+
+
+def _written_with(total: Node, totals: Mapping[int, int]) -> list[int]:
+    """The places of the steps whose gradients a gradient is written with, none of which is older than the first."""
+    first, found, waiting, seen = min(totals, default=0), list[int](), list(total.args), set[int]()
+    while waiting:
+        row = waiting.pop()
+        if row.id in totals:
+            found.append(totals[row.id])
+        elif row.id > first and row.id not in seen:
+            seen.add(row.id)
+            waiting += row.args
+    return found
 
 
 def _readable(leaves: Sequence[Record], swept: set[int]) -> list[Record]:

@@ -25,6 +25,7 @@ class Names:
                  symbols: Iterable[str] = ()) -> None:
         self.taken = set(taken)
         self._printed = {*map(text_name, self.taken), *symbols}
+        self._numbered = {base for base, _, low, _ in map(parse_name, self.taken) if low and low[0].isdigit()}
         self.avoided: set[str] = set()
         self.given: list[str] = []
         self.called = called or {}
@@ -45,6 +46,7 @@ class Names:
     def intermediate(self, wishes: Iterable[str]) -> str:
         """A name for an unnamed row: one of its role, or the next letter ("let a = …"); or what the user calls it."""
         wishes = [name for name in wishes if name not in self.avoided]
+        wishes = [name for name in wishes if name not in self._numbered] or wishes  # no S beside S₁, S₂
         known = next((k for k, name in enumerate(wishes, 1) if name in self.given), None)  # σ₂ after σ, not s
         name = self.unique(*(wishes[:known] or [next(self._free)]))
         self.given.append(name)

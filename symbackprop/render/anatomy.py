@@ -13,7 +13,7 @@ from symbackprop.derive.steps import Derivation
 from symbackprop.render.closed import ClosedLines
 from symbackprop.render.context import Context, groups, is_loop
 from symbackprop.render.descent import descended, differences
-from symbackprop.render.document import Declaration, Document, Line, Prose, Ref, Row, Step
+from symbackprop.render.document import Declaration, Document, Line, Proof, Prose, Ref, Row, Step
 from symbackprop.render.forward import Forward
 from symbackprop.render.glossary import conventions, glossary
 from symbackprop.render.loops import loop_heading
@@ -60,15 +60,20 @@ class Anatomy:
         table = self._table(results, steps)
         stored = tuple(self.rows.bare(r) for r in results.stored(self.forward.rows))
         model = self.model
-        return Document(
+        whole = Document(
             name=model.name, summary=model.summary, source=model.source, view=self.name,
             layout=self.options.layout, detail=self.options.detail, heading=self._heading(),
             conventions=conventions(model, self.options.layout, self.view.rows),
-            glossary=glossary(self.rows), declarations=self._declarations(), forward=forward,
+            glossary=(), declarations=self._declarations(), forward=forward,
             steps=steps, table=table, total_cost=results.total_cost, costs=results.costs_said(stored), stored=stored,
             rate=self._rate(), updates=self._updates(), checks=tuple(differences(self.context, self._gradient)),
-            notes=self._notes(),
+            notes=self._notes(), rules=self._proofs(),
         )
+        return replace(whole, glossary=glossary(self.rows, whole.trees()))
+
+    def _proofs(self) -> tuple[Proof, ...]:
+        """The appendix."""
+        return ()
 
     def _rate(self) -> Math:
         """η, or η = 0.1."""

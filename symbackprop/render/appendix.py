@@ -12,13 +12,13 @@ from functools import lru_cache
 from typing import Any
 
 from symbackprop.core.functions import FUNCTIONS
-from symbackprop.core.maths import Link, Math, replaced, walk
+from symbackprop.core.maths import Derivative, Entry, Link, Math, Nabla, Sym, replaced, walk, within
 from symbackprop.core.names import free_name
 from symbackprop.derive import derive
 from symbackprop.derive.steps import Derivation
 from symbackprop.model.model import Model
 from symbackprop.render.anatomy import Anatomy
-from symbackprop.render.document import Document, Line, Proof, Ref, Step, equations, of_kinds
+from symbackprop.render.document import Line, Proof, Ref, Step, equations, of_kinds
 from symbackprop.render.options import Options
 from symbackprop.render.rules import Rule
 
@@ -43,10 +43,10 @@ class LongForm(Anatomy):
                 self.rows.mention(name)
         return tuple([_renumbered(s, numbers) for s in found])
 
-    def document(self) -> Document:
-        whole = super().document()
-        proofs = [Proof(k, f"rule-{k}", rule.title, proved(rule)[0]) for k, rule in enumerate(self.rules, 1)]
-        return replace(whole, rules=tuple(proofs))
+    def _proofs(self) -> tuple[Proof, ...]:
+        write = _by_nabla if self.view.rows else _as_it_is
+        return tuple([Proof(k, f"rule-{k}", rule.title, tuple(map(write, proved(rule)[0])))
+                      for k, rule in enumerate(self.rules, 1)])
 
 
 def shown(steps: Iterable[Step], cited: Mapping[Rule, int]) -> dict[Rule, int]:
@@ -103,3 +103,24 @@ def _alone(x: Line) -> Line:
     """A line without links and reasons."""
     links: dict[Math, Math] = {m: m.body for m in walk(x.right) if isinstance(m, Link)}
     return replace(x, right=replaced(x.right, links), reason=())
+
+
+def _as_it_is(x: Line) -> Line:
+    return x
+
+
+def _by_nabla(x: Line) -> Line:
+    """A line in the words of a page whose derivatives in vectors are rows: a gradient in the shape of its variable is
+    ∇_A L, one of its entries ∂L/∂A_ij."""
+    left = None if x.left is None else _with_nabla(x.left)
+    return replace(x, left=left, right=_with_nabla(x.right))
+
+
+def _with_nabla(m: Math) -> Math:
+    found: dict[Math, Math] = {}
+    for x in walk(m):
+        whole = within(x.base) if isinstance(x, Entry) else x
+        if isinstance(whole, Derivative) and isinstance(whole.bottom, Sym) and whole.bottom.shape:
+            bottom, top = whole.bottom, whole.top
+            found[x] = Derivative(top, Entry(bottom, x.index)) if isinstance(x, Entry) else Nabla(top, bottom)
+    return replaced(m, found)

@@ -245,6 +245,15 @@ class Document:
     notes: tuple[Prose, ...]
     rules: tuple[Proof, ...] = ()
 
+    def trees(self) -> Iterator[Math]:
+        """Everything that is printed as mathematics, but for what names, shapes and numbers are."""
+        proved = [x for proof in self.rules for x in proof.lines]
+        lines = [*[e.line for e in self.forward], *[x for s in self.steps for x in s.lines], *proved]
+        for x in (*lines, *self.updates, *self.checks):
+            yield from (m for m in (x.left, x.right, *x.reason) if isinstance(m, Math))
+        yield from (row.gradient for row in self.table)
+        yield from self.stored
+
     def anchors(self) -> Iterator[str]:
         """Every anchor that a reference may point to."""
         yield from (d.anchor for d in self.declarations)

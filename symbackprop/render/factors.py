@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import sympy as sp
+
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Math, chain
+from symbackprop.core.maths import Chain, Frac, Math, Num, Prod, Scaled, Sum, chain, within
+from symbackprop.core.maths import product as prod
 from symbackprop.core.shapes import Shape
 from symbackprop.derive.record import Contribution, Edge
+from symbackprop.render.document import Line, Value
 from symbackprop.render.rows import Rows
 
 
@@ -144,3 +148,51 @@ def without_ones(factors: Sequence[Factor]) -> tuple[Factor, ...]:
     if factors.count(MINUS_ONE) % 2 == 0:
         return tuple(kept)
     return (kept[0].negated(), *kept[1:]) if kept else (MINUS_ONE,)
+
+
+# -- what cancels
+def cancelling(r: Rows, left: Math, put: Math, right: Math, value: Value | None) -> list[Line]:
+    """A product that was put in, and what it comes to, with the step between where a sum of quotients is multiplied
+    by what they are divided by."""
+    between, why = _multiplied_out(r, put), "common factors cancel"
+    shown = [Line("terms", None, between, (why,))] if between is not None else []
+    why = "terms collected" if shown else why
+    return [Line("substitution", left, put, ("substituted",)), *shown, Line("result", None, right, (why,), value=value)]
+
+
+def _multiplied_out(r: Rows, m: Math) -> Math | None:
+    """−(y·(1 − a) + (y − 1)·a) for −(y/a + (y − 1)/(1 − a))·a·(1 − a); None where no quotient is."""
+    parts = _flat(m)
+    numbers = [x for x in parts if isinstance(x, Num)]
+    place = next((k for k, x in enumerate(parts) if isinstance(x, Sum)), None)
+    if place is None:
+        return None
+    found, others = parts[place], [x for k, x in enumerate(parts) if k != place and x not in numbers]
+    assert isinstance(found, Sum)
+    terms = [(negative, _cancelled(within(x), others)) for negative, x in found.terms]
+    known = [(negative, x) for negative, x in terms if x is not None]
+    if len(known) < len(terms):
+        return None
+    return r.scaled(sp.Mul(*[x.value for x in numbers]), Sum(tuple(known)))
+
+
+def _flat(m: Math) -> list[Math]:
+    """The factors of a product, those of products in it too, signs and numbers as numbers."""
+    match m := within(m):
+        case Chain(factors) | Prod(factors):
+            return [x for part in factors for x in _flat(part)]
+        case Scaled(number, body, order):
+            return [Num(number, order), *_flat(body)]
+        case Sum(((True, body),)):
+            return [Num(sp.Integer(-1)), *_flat(body)]
+    return [m]
+
+
+def _cancelled(quotient: Math, others: Sequence[Math]) -> Math | None:
+    """A quotient times factors, one of which it is divided by."""
+    if not isinstance(quotient, Frac) or (below := within(quotient.bottom)) not in others:
+        return None
+    rest = list(others)
+    rest.remove(below)
+    top = within(quotient.top)
+    return prod(*[x for x in (top, *rest) if x != Num(f.ONE.value)])

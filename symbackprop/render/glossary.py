@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import fields, replace
 from inspect import signature
 from typing import Any
@@ -79,13 +79,18 @@ def functions_of(model: Model) -> set[str]:
 
 
 _SIGNS: dict[str, Prose] = {  # what no row is called by
-    "transpose": ("transpose has the axes in the order of the numbers below it, counted from 0",),
     "whole part": (m.called("floor", m.A), " is the greatest whole number up to ", m.A),
     "mod": (m.called("mod", m.A, m.B), " is the remainder of ", m.A, " divided by ", m.B),
     "diagonal": (m.called("diag", m.A), " is the matrix with ", m.A, " on its diagonal and 0 elsewhere"),
+}
+_NOTATION: dict[str, Prose] = {  # what is said where it stands on a page
     "ones": (ONES, " is a vector of ones, ", m.MatMul(ONES, m.Transpose(m.B)), " has ", m.B, " in every row"),
     "outer": (m.equal(m.at(m.Outer(m.A, m.B), m.N, m.M), m.product(m.at(m.A, m.N), m.at(m.B, m.M))),
               ", for any number of axes"),
+    "array": (m.Array(m.at(m.A, m.M, m.N), ("n", "m")), " is the array with the entry ", m.at(m.A, m.M, m.N), " at ",
+              m.Several((m.N, m.M))),
+    "power": (m.Pow(m.A, m.Num(sp.Integer(2))), " is taken entry by entry, as every power of an array"),
+    "bars": (m.Bars(m.A), " of a matrix is the root of the sum of the squares of all its entries (Frobenius norm)"),
 }
 
 
@@ -186,16 +191,48 @@ def _told(r: Rows) -> Iterator[Prose]:
                 yield line
 
 
-def glossary(r: Rows) -> tuple[Prose, ...]:
-    """The functions and index letters that the document uses."""
+def glossary(r: Rows, trees: Iterable[m.Math]) -> tuple[Prose, ...]:
+    """The functions that the document mentions; notation and index letters as they stand in its ``trees``."""
+    notation, letters = _found_in(trees)
     said: list[Prose] = [("products and transposes act on the last two axes",)] if "batched" in r.mentioned else []
     size = next(n for n in "NMKDn" if n in r.order or n not in r.letters.taken)
     other: dict[m.Math, m.Math] = {m.Delta(): r.upstream, ONES: m.Fill(sp.S.One, m.Shape((sp.Symbol(size),)))}
+    lines = [*_told(r), *[line for name, line in _NOTATION.items() if name in notation]]
     meanings: list[Prose] = [tuple([m.replaced(x, other) if isinstance(x, m.Math) else x for x in line])
-                             for line in _told(r)]
+                             for line in lines]
+    r.letters.used = {x: size for x, size in r.letters.used.items() if x in letters}
     indices = list(_indices(r))
     taken = {*r.letters.taken, *r.letters.runs, *r.letters.met}
     return (*said, *[_apart(line, taken) for line in meanings], *indices)
+
+
+def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str]]:
+    """The notation that stands in trees, but for names, and the letters of indices."""
+    notation, letters = set[str](), set[str]()
+    waiting, seen = list(trees), set[int]()
+    while waiting:
+        x = waiting.pop()
+        if id(x) in seen or isinstance(x, (m.Link, m.Sym, m.Num, m.Delta, m.Shape)):
+            continue
+        seen.add(id(x))
+        waiting += m.parts(x)
+        match x:
+            case m.Array():
+                letters.update(x.letters)
+                notation.add("array")
+            case m.Big():
+                letters.update(x.letters)
+            case m.Letter(name) | m.AtStep(_, name) | m.Range(name):
+                letters.add(name)
+            case m.Fill(sp.S.One):
+                notation.add("ones")
+            case m.Outer():
+                notation.add("outer")
+            case m.Pow() if x.base.rank:
+                notation.add("power")
+            case m.Bars() if x.body.rank > 1:
+                notation.add("bars")
+    return notation, letters
 
 
 def _apart(line: Prose, taken: Collection[str]) -> Prose:

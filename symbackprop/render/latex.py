@@ -160,12 +160,13 @@ class Writer:
     # -- boards
     def board(self, d: Document) -> list[str]:
         """Rows of one alignat for all steps: a formula that leaves no room for its reason stands across the columns,
-        in several lines if need be, the reason below."""
+        in several lines if need be, the reason behind or below."""
         lines = [*board_lines(d.steps), *[BoardLine("", 0, u) for u in (*d.updates, *d.checks)]]
         sides = [self.words_of(x.reason) if x.reason else Token("") for x in lines]
-        left = max([self._indented(x).width for x in lines], default=0.0)
-        side = min(max([s.width for s in sides], default=0.0), 2 * REASON)
-        found = [self._row(x, words, PAGE - left - 20.0, side) for x, words in zip(lines, sides, strict=True)]
+        room = PAGE - max([self._indented(x).width for x in lines], default=0.0) - 20.0
+        rights = [0.0 if x.line is None else valued(x.line.right, x.line.number).width for x in lines]
+        column = _column(list(zip(rights, [s.width for s in sides], strict=True)), room - 20.0)
+        found = [self._row(x, words, room, column) for x, words in zip(lines, sides, strict=True)]
         return [row + r" \\" for row in found[:-1]] + found[-1:]
 
     def _indented(self, x: BoardLine) -> Token:
@@ -174,17 +175,22 @@ class Writer:
         head = (self.target(x.anchor) if x.anchor else "") + r"\quad " * x.depth
         return Token(head + own.text, 10.0 * x.depth + own.width)
 
-    def _row(self, x: BoardLine, words: Token, room: float, side: float) -> str:
+    def _row(self, x: BoardLine, words: Token, room: float, column: float) -> str:
+        """``column``: how wide formulas are beside which reasons stand."""
         left = self._indented(x).text
         if x.line is None:
             return rf"{left}& \rlap{{\text{{{self.prose(x.title)}:}}}}"
         right = valued(x.line.right, x.line.number)
         start = f"{left} &{SIGNS.get(x.line.sign, x.line.sign)} "
-        if right.width + side <= room - 20.0:
+        if right.width <= column and words.width <= room - 20.0 - column:
             return start + right.text + (rf" &\quad& {words.text}" if words.text else "")
-        lines = [rf"\rlap{{$\displaystyle {part.text}$}}" for part in broken(right.tokens, room, room - 20.0)]
-        below = [*lines[1:], *([rf"\rlap{{{words.text}}}"] if words.text else [])]
-        return " \\\\\n".join([start + lines[0], *[f"&\\qquad {part}" for part in below]])
+        parts = broken(right.tokens, room, room - 20.0)
+        lines = [rf"\rlap{{$\displaystyle {part.text}$}}" for part in parts]
+        if words.text and parts[-1].width + words.width + 20.0 <= room - 20.0:
+            lines[-1] = rf"\rlap{{$\displaystyle {parts[-1].text}$\quad {words.text}}}"
+        elif words.text:
+            lines.append(rf"\rlap{{{words.text}}}")
+        return " \\\\\n".join([start + lines[0], *[f"&\\qquad {part}" for part in lines[1:]]])
 
     # -- the closing table
     def row(self, r: Row) -> str:
@@ -198,6 +204,15 @@ class Writer:
         if any(line.width > GRADIENT for line in lines):
             return f"see {self._part(Ref(r.anchor, r.anchor.replace('-', ' ')))}"
         return r" \newline ".join([f"${'' if not k else BIG_GAP}{line.text}$" for k, line in enumerate(lines)])
+
+
+def _column(rows: Sequence[tuple[float, float]], room: float) -> float:
+    """How wide a column of formulas has to be for the most of them to have their reasons beside it; ``rows``: the
+    widths of both."""
+    def beside(wide: float) -> int:
+        return sum(1 for right, side in rows if right <= wide and side <= room - wide)
+
+    return max(sorted({right for right, _ in rows}), key=beside, default=0.0)
 
 
 BIG_GAP = r"\quad "

@@ -76,11 +76,14 @@ def bound_in(trees: Sequence[Math]) -> set[str]:
     return {x.name for tree in trees for x in maths.walk(tree) if isinstance(x, maths.Letter)}
 
 
+def bound_inside(m: Math) -> set[str]:
+    """The index letters that something in a tree runs over; of an array that is written by its entries, in those."""
+    inner = m.body if isinstance(m, maths.Array) else m
+    return {x for part in maths.walk(inner) if isinstance(part, (maths.Big, maths.Array)) for x in part.letters}
+
+
 def _over_indices(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequence[Node]) -> Math:
     """Axes in another order, or a sum over indices where nothing shorter is known."""
-    if pattern.is_transpose:
-        r.mention("transpose")
-        return maths.Permuted(args[0], pattern.order)
     sizes = pattern.sizes([a.shape for a in rows])
     own = {c: x for m, s in zip(args, pattern.ins, strict=True) for k, x in own_letters(m).items() for c in s[k]}
     known = {k: own[c] for k, c in enumerate(sizes) if c in own}
@@ -94,4 +97,6 @@ def _over_indices(r: Rows, pattern: Pattern, args: Sequence[Math], rows: Sequenc
     body = product(*[indexed(x, len(places), places) for x, places in zip(args, at, strict=True)])
     if pattern.summed:
         body = maths.Big("sum", over(pattern.summed), body, tuple([sizes[c] for c in pattern.summed]))
-    return maths.Array(body, over(pattern.out), tuple([sizes[c] for c in pattern.out])) if pattern.out else body
+    if not pattern.out:
+        return body
+    return maths.Array(body, over(pattern.out), tuple([sizes[c] for c in pattern.out]))

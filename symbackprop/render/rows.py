@@ -20,14 +20,14 @@ from symbackprop.core import maths
 from symbackprop.core.facts import is_product, is_put, is_repeated, is_reshaped, is_sum
 from symbackprop.core.graph import Node
 from symbackprop.core.kernel import index_of
-from symbackprop.core.maths import Dims, Math, negative, product, shaped
+from symbackprop.core.maths import Dims, Math, negative, product, shaped, within
 from symbackprop.core.names import free_name
 from symbackprop.core.notation import Written
 from symbackprop.core.registry import composed
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import is_one, normalise_axes
 from symbackprop.render.axes import AxisLetters
-from symbackprop.render.products import bound_in, contracted
+from symbackprop.render.products import bound_in, bound_inside, contracted
 from symbackprop.render.spread import FIRST, indexed, own_letters, repeated, reshaped, with_axes
 
 ONE, TWO = sp.S.One, f.Num(sp.Integer(2))
@@ -141,7 +141,7 @@ class Rows(Written):
         if node.value is not None:
             return self.filled(node.value, node.shape)
         if node.form is not None and not self.is_call(node):
-            return shaped(self.formula(*self._with_numbers(node)), node.shape)
+            return shaped(self._entrywise(node, *self._with_numbers(node)), node.shape)
         number, rest = self.split(node)
         return shaped(self.scaled(number, rest), node.shape)
 
@@ -162,12 +162,12 @@ class Rows(Written):
 
     def repeated(self, m: Math, have: Dims, want: Dims) -> Math:
         """An array repeated until it has the wanted shape; ones are what a glossary explains."""
-        found = repeated(m, have, want, self.order)
-        if found is not m:
-            self.mention("ones")
-            for kind, word in ((maths.Outer, "outer"), (maths.Permuted, "transpose")):
-                if any(isinstance(x, kind) for x in maths.walk(found)):
-                    self.mention(word)
+        return repeated(m, have, want, self.lettered, self.order)
+
+    def lettered(self, shape: Dims, trees: Sequence[Math], known: Mapping[int, str]) -> tuple[str, ...]:
+        """An index letter for every axis of an array that is written by its entries, which the legend binds."""
+        found = tuple(self.every(shape, trees, known))
+        self.letters.mention(found, shape)
         return found
 
     def every(self, shape: Dims, trees: Sequence[Math], known: Mapping[int, str]) -> list[str]:
@@ -187,7 +187,7 @@ class Rows(Written):
                 return self.likelihood(node)
             form, args = self._with_numbers(node)
             number, rest = f.split_sign(form)
-            return Scaled(number, self.formula(rest, args))
+            return Scaled(number, self._entrywise(node, rest, args))
         write = next((write for is_so, write in WAYS if is_so(node)), None)
         written = self.structural(node) if write is None else write(self, node, *node.args)
         return written if isinstance(written, Scaled) else Scaled(ONE, written)
@@ -224,6 +224,18 @@ class Rows(Written):
         if any(t.number != 1 for t in terms):
             form = f.substitute(form, lambda leaf: f.mul(f.Num(terms[index_of(leaf)].number), leaf))
         return form, [self.alike(t.rest, a, node.shape) for t, a in zip(terms, operands, strict=True)]
+
+    def _entrywise(self, node: Node, form: f.Formula, args: Sequence[Math]) -> Math:
+        """A formula over arrays; one entry of it, where one of them is written by its entries."""
+        arrays = [m for m in map(within, args) if isinstance(m, maths.Array)]
+        if not arrays:
+            return self.formula(form, args)
+        bound = {x for m in map(within, args) for x in bound_inside(m)}
+        known = {k: x for k, x in enumerate(arrays[0].letters) if x not in bound}
+        letters = self.lettered(node.shape, args, known)
+        at = {k: maths.Letter(x) for k, x in enumerate(letters)}
+        entries = [indexed(m, node.ndim, at) if m.rank else m for m in args]
+        return maths.Array(self.formula(form, entries), letters, node.shape)
 
     def _gathered(self, node: Node) -> tuple[f.Formula, Sequence[Node]]:
         """A kernel's formula and operands, unnamed sums within a sum and products within a product taken in: a chain
@@ -267,7 +279,7 @@ class Rows(Written):
     # -- formulas
     def scalar(self, name: str, args: list[Math], form: f.Call) -> Math:
         """A function of the scalar table."""
-        condition, spelled_out = maths.within(args[0]), TABLE[name].spelled
+        condition, spelled_out = within(args[0]), TABLE[name].spelled
         if name == "bernoulli_loss":
             return negative(maths.Likelihood(args[0], args[1]))
         if name == "is_selected":

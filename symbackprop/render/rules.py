@@ -167,8 +167,21 @@ def _cited(r: Rows, rule: Rule | None) -> Prose:
     """`` by (R2)``, where there is an appendix that proves the rule."""
     if rule is None or r.cited is None:
         return ()
-    number = r.cited.setdefault(rule, len(r.cited) + 1)
+    same = next((x for x in r.cited if _covers(x, rule)), rule)
+    number = r.cited.setdefault(same, len(r.cited) + 1)
     return (" by ", Ref(f"rule-{number}", f"(R{number})"))
+
+
+def _covers(known: Rule, rule: Rule) -> bool:
+    """Whether a proof is the other one too: for arrays of as many axes, and options that differ in sizes alone."""
+    def pairs(a: Any, b: Any) -> bool:
+        if isinstance(a, tuple) and isinstance(b, tuple):
+            return len(a) == len(b) and all(map(pairs, a, b))
+        return a == b or (isinstance(a, sp.Basic) and isinstance(b, sp.Basic))
+
+    axes = [(a, b) for x, y in zip(known.shapes, rule.shapes, strict=False) for a, b in zip(x, y, strict=False)]
+    alike = known.name == rule.name and pairs(known.shapes, rule.shapes) and pairs(known.attr, rule.attr)
+    return alike and known.is_function == rule.is_function and not any(is_one(a) and not is_one(b) for a, b in axes)
 
 
 OPERANDS = (("aup", "AUP"), ("bvq", "BVQ"))  # vectors and matrices that have no name

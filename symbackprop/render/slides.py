@@ -60,7 +60,8 @@ class Slides(Writer):
         head = rf"{left.text} {SIGNS.get(x.sign, x.sign)} "
         lines = [_displayed(head + parts[0].text, depth), *[_displayed(p.text, depth + 1) for p in parts[1:]]]
         words = self.words_of(reason)
-        fits = len(parts) == 1 and left.width + right.width + words.width + 30.0 <= room
+        last = left.width + right.width if len(parts) == 1 else parts[-1].width + INDENT
+        fits = last + words.width + 30.0 <= room
         said = rf"\hfill{{\footnotesize {self.prose(reason)}}}" if reason else ""
         if said and not fits:
             lines.append(rf"\hspace*{{\fill}}{said}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeGuard
 
 import sympy as sp
@@ -20,7 +20,7 @@ from symbackprop.core.maths import (
     MatMul,
     Num,
     Outer,
-    Permuted,
+    Pow,
     Range,
     Shape,
     Span,
@@ -33,6 +33,7 @@ from symbackprop.core.maths import (
 from symbackprop.core.shapes import is_one, same, same_shape
 
 NEW, FIRST = Words("None"), Num(sp.S.Zero)
+Letters = Callable[[Dims, Sequence[Math], Mapping[int, str]], tuple[str, ...]]  # for axes of what trees make; known
 
 
 def indexed(m: Math, rank: int, at: Mapping[int, Math]) -> Math:
@@ -46,6 +47,8 @@ def indexed(m: Math, rank: int, at: Mapping[int, Math]) -> Math:
     if is_stack(m) and at.get(0) == Letter(m.letter):
         return indexed(m.body, rank - 1, {k - 1: x for k, x in at.items() if k})
     index: list[Math] = [at.get(k, Span()) for k in range(rank)]
+    if isinstance(m, Pow) and not m.exponent.rank and all(isinstance(x, Letter) for x in index):
+        return Pow(indexed(m.base, rank, at), m.exponent)
     if isinstance(m, (Entry, Item)) and (inner := _filled(m, index)) is not None:
         return inner
     return _item(m, index)
@@ -59,6 +62,8 @@ def is_stack(m: Math) -> TypeGuard[AtStep]:
 def own_letters(m: Math) -> dict[int, str]:
     """What the first axes of an array go by already: the letters of its entries, or the counter of its steps."""
     m = within(m)
+    if isinstance(m, Big):
+        return own_letters(m.body)
     if isinstance(m, Array):
         return dict(enumerate(m.letters))
     return {0: m.letter} if is_stack(m) else {}
@@ -134,9 +139,9 @@ def _ones(shape: Dims) -> list[int]:
     return counts
 
 
-def repeated(m: Math, have: Dims, want: Dims, order: tuple[str, ...] = ()) -> Math:
+def repeated(m: Math, have: Dims, want: Dims, letters: Letters, order: tuple[str, ...] = ()) -> Math:
     """An array repeated along new axes and axes of size 1 until it has the wanted shape, axes matched from the last:
-    an outer product with ones."""
+    an outer product with ones; where copies stand between its own axes, by its entries, whose index ``letters`` has."""
     if same_shape(have, want):
         return m
     base, places = _opened(m, len(have))
@@ -149,9 +154,9 @@ def repeated(m: Math, have: Dims, want: Dims, order: tuple[str, ...] = ()) -> Ma
         return MatMul(base, turned(_fill(want[-1:], order)))
     core = _item(base, [FIRST if k in gone else Span() for k in range(rank)]) if gone else base
     if kept and kept != list(range(kept[0], kept[-1] + 1)):
-        axes = [*copied, *kept]
-        return Permuted(Outer(_fill(tuple([want[j] for j in copied]), order), core),
-                        tuple([axes.index(j) for j in range(len(want))]))
+        own = own_letters(core)
+        names = letters(want, [core], {j: own[i] for i, j in enumerate(kept) if i in own})
+        return Array(indexed(core, len(kept), {i: Letter(names[j]) for i, j in enumerate(kept)}), names, tuple(want))
     return _outer(core, kept, want, order)
 
 

@@ -23,6 +23,8 @@ CASES = {  # model text, and the names of what it leaves nameless
     "function": ("dim N, D\ninput X: N x D\nY = layer_norm(X)\noutput Z = sigmoid(Y)", ["mu", "X_tilde", "v", "s"]),
     "attention": ("dim N, T, d\ninput P: N x T x d\noutput O = attention(P, P, P, causal=True)",
                   ["S", "S_mask", "P_att"]),
+    "family": ("dim N, T, d\ninput P[1..2]: N x T x d, S[1..2]: N x T x d\n"
+               "output O = attention(P[1], P[2], S[1]) + S[2]", ["S_att", "P_att"]),
     "counter": ("dim g, T\ndata x: T, h[0]\nparam a, b, c\nfor k in 1..T:\n    h[k] = exp(-h[k-1] * a * x[k])\n"
                 "loss L = h[T]",
                 ["m[k]"]),

@@ -124,7 +124,7 @@ def _said(part: object) -> Iterator[str]:
     if isinstance(part, str):
         yield part.split(" ")[0]
     elif isinstance(part, m.Math):
-        words = {m.Identity: "I", m.Permuted: "transpose"}
+        words = {m.Identity: "I"}
         yield from (x.name if isinstance(x, m.Op) else words.get(type(x), "") for x in m.walk(part)
                     if isinstance(x, m.Op) or type(x) in words)
 

@@ -290,10 +290,6 @@ class Reader:
             return body
         return Value(np.swapaxes(body.array, -1, -2), body.letters)
 
-    def read_permuted(self, tree: m.Permuted) -> Value:
-        body, n = self(tree.body), len(self.axes)
-        return Value(np.transpose(body.array, (*range(n), *[n + k for k in tree.order])), n)
-
     def read_big(self, tree: m.Big) -> Value:
         apply = {"sum": np.sum, "max": np.max, "prod": np.prod}[tree.sign]
         with self.binding(tree.letters, self.numbers(tree.sizes)):

@@ -24,6 +24,17 @@ PROOFS = {
 }
 
 
+def test_a_rule_is_proved_once_whatever_the_sizes() -> None:
+    titles = [rule.title for rule in build_document(derivation("conv-net")).rules]
+    assert titles.count("convolution") == 1
+
+
+def test_where_vectors_have_rows_a_gradient_is_a_nabla_as_on_the_page() -> None:
+    rules = build_document(derivation("linear-layer"), Options(view="jacobian")).rules
+    shown = [f"{text(x.left)} = {text(x.right)}" for rule in rules for x in rule.lines if x.left is not None]
+    assert "∇_A L = (∇_Y L) Bᵀ" in shown and "∂L/∂A_ij = Σ_k,n ∂L/∂Y_kn·B_jn·1[k = i] = Σ_n ∂L/∂Y_in·B_jn" in shown
+
+
 def anchors(document: Document) -> set[str]:
     reasons = [x for s in document.steps for line in s.lines for x in line.reason if isinstance(x, Ref)]
     return {x.anchor for x in reasons if x.anchor.startswith("rule-")}

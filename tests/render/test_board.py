@@ -50,15 +50,15 @@ def test_the_recurrent_network_of_two_steps() -> None:
 def test_the_window_with_an_abstract_function() -> None:
     source = "dim d, n\nfunction f\ninput x: 5*d\nparam W: n x 5*d, b: n, u: n\nz = W @ x + b\nh = f(z)\nloss s = u @ h"
     abstract, tanh = lines(board(source, view="jacobian")), lines(document("ner-window", detail="board"))
-    assert [line.replace("1 − h²", "f′(z)").replace("(f′(z))ᵀ", "f′(z)ᵀ") for line in tanh] == abstract
+    assert [line.replace("1 − h^⊙2", "f′(z)").replace("(f′(z))ᵀ", "f′(z)ᵀ") for line in tanh] == abstract
     assert "δ_z = ∂s/∂z = uᵀ·diag(f′(z)) = δ_h ⊙ f′(z)ᵀ | (2)" in abstract
 
 
 def test_the_window_with_jacobians() -> None:
     assert lines(document("ner-window", detail="board")) == [
         "δ_h = ∂s/∂h = uᵀ | (3)",
-        "∂h/∂z = diag(1 − h²) |",
-        "δ_z = ∂s/∂z = uᵀ·diag(1 − h²) = δ_h ⊙ (1 − h²)ᵀ | (2)",
+        "∂h/∂z = diag(1 − h^⊙2) |",
+        "δ_z = ∂s/∂z = uᵀ·diag(1 − h^⊙2) = δ_h ⊙ (1 − h^⊙2)ᵀ | (2)",
         "∂s/∂u = hᵀ |",
         "∇_u s = h | (3)",
         "∇_W s = δ_zᵀ xᵀ | (1)",

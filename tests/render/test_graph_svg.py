@@ -256,7 +256,7 @@ def test_fragment_links_boxes_and_has_no_colours() -> None:
 
 def test_subscripts_and_variables_are_set_as_mathematics() -> None:
     h, x = Transpose(Sym("h2")), Fn("tanh", (Pow(Sym("x"), plain(2)),))
-    assert [tuple(run) for run in line(MatMul(MatMul(Sym("W_e"), h), x)).runs] == [
+    assert [tuple(run)[:3] for run in line(MatMul(MatMul(Sym("W_e"), h), x)).runs] == [
         ("W", 0, True), ("e", 1, True), (" ", 0, False), ("h", 0, True), ("2", 1, False), ("⊤", -1, False),
         (" ", 0, False), ("tanh", 0, False), ("(", 0, False), ("x", 0, True), ("2", -1, False), (")", 0, False),
     ]
@@ -270,6 +270,11 @@ def test_subscripts_and_variables_are_set_as_mathematics() -> None:
 
 def scripts(m: Math) -> list[tuple[str, int]]:
     return [(run.text, run.level) for run in line(m).runs if run.level]
+
+
+def test_a_root_has_a_bar_over_what_it_is_taken_of() -> None:
+    picture = draw(Model.parse("param a, b\nloss L = sqrt(a) + b"))
+    assert picture.count('<path class="g-root"') == picture.count("√</tspan>x") + picture.count("√</tspan><tspan") == 1
 
 
 def test_long_formulas_are_wrapped() -> None:

@@ -42,7 +42,7 @@ MATRIX = {
     ("softmax-regression", "W"): ["∂L/∂W = δ_z xᵀ"],
     ("mlp-relu-sigmoid", "a2"): ["δ_a₂ = −(y/a₂ + (y − 1)/(1 − a₂))"],
     ("mlp-relu-sigmoid", "z2"): ["∂a₂/∂z₂ = a₂·(1 − a₂)", "= a₂ − y"],
-    ("ffnn-softmax", "z"): ["∂h/∂z = 1 − h²", "δ_z = δ_h ⊙ (1 − h²)"],
+    ("ffnn-softmax", "z"): ["∂h/∂z = 1 − h^⊙2", "δ_z = δ_h ⊙ (1 − h^⊙2)"],
     ("window-lm", "W2"): ["∂L/∂W₂ = hᵀ δ_logits"],
     ("window-lm", "C"): ["∂L/∂C = scatter(δ_c, words)"],
     ("rnn-lm", "W_h"): ["= Σ_t hₜ₋₁ᵀ δ_z_hₜ"],
@@ -50,11 +50,11 @@ MATRIX = {
 
 JACOBIAN = {
     ("ner-window", "u"): ["∂s/∂u = hᵀ", "∇_u s = h"],
-    ("ner-window", "z"): ["∂s/∂z = uᵀ·diag(1 − h²)", "= δ_h ⊙ (1 − h²)ᵀ"],
-    ("ner-window", "b"): ["∂s/∂b = uᵀ·diag(1 − h²)·I", "= δ_z"],
+    ("ner-window", "z"): ["∂s/∂z = uᵀ·diag(1 − h^⊙2)", "= δ_h ⊙ (1 − h^⊙2)ᵀ"],
+    ("ner-window", "b"): ["∂s/∂b = uᵀ·diag(1 − h^⊙2)·I", "= δ_z"],
     ("ner-window", "W"): ["∇_W s = δ_zᵀ xᵀ"],
-    ("ner-window", "x"): ["∂s/∂x = uᵀ·diag(1 − h²)·W", "= δ_z·W"],
-    ("jacobians", "z"): ["∂h/∂z = diag(1 − h²)"],
+    ("ner-window", "x"): ["∂s/∂x = uᵀ·diag(1 − h^⊙2)·W", "= δ_z·W"],
+    ("jacobians", "z"): ["∂h/∂z = diag(1 − h^⊙2)"],
     ("jacobians", "x"): ["∂z/∂x = W"],
     ("jacobians", "b"): ["∂z/∂b = I"],
 }
@@ -159,3 +159,17 @@ def test_a_convolution_in_index_view() -> None:
     kernel, image = step(doc, "W2"), step(doc, "P1")
     assert any(line.endswith("Σ_n,k,l P₁[n,k+i−1,l+j−1,p]·δ_Z₂[n,k,l,q]") for line in text_lines(kernel))
     assert any(line.endswith("Σ_q,r,m δ_Z₂[s,i+1−q,j+1−r,m]·W₂[q,r,p,m]") for line in text_lines(image))
+
+
+def test_what_cancels_is_shown_with_the_step_between() -> None:
+    between = {"auto": "= −(y·(1 − a₂) + (y − 1)·a₂)", "index": "= −(y·(1 − a₂) + (y − 1)·a₂)"}
+    for view, line in between.items():
+        assert line in text_lines(step(document("mlp-relu-sigmoid", view=view), "z2"))
+
+
+def test_the_norm_of_a_matrix_says_which_and_powers_of_arrays_that_they_are_entry_by_entry() -> None:
+    def told(model: str) -> str:
+        return derivation(model).text(detail="board")
+
+    assert "‖a‖ of a matrix is the root" in told("svm-hinge") and "Frobenius" not in told("squared-norm")
+    assert "^⊙2 is taken entry by entry" in told("ner-window") and "entry by entry" not in told("two-step-rnn")

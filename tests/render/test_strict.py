@@ -302,7 +302,7 @@ def test_a_function_is_told_by_its_own_definition() -> None:
     calls = ("huber(x, y, 2)", "swish(x, 3)", "gelu_tanh(x)", "dropout(x, y, 0.25)")
     text = "dim N\ndata x: N, y: N\nparam w\n" + "\n".join([f"h{k} = {call}" for k, call in enumerate(calls)])
     page = derive(Model.parse(text + "\nloss L = w * sum(h0 + h1 + h2 + h3)")).text()
-    assert "huber(a, b, delta 2) = where(|a − b| ≤ 2, ½(a − b)², 2(|a − b| − 1))" in page
+    assert "huber(a, b, delta 2) = where(|a − b| ≤ 2, ½(a − b)^⊙2, 2(|a − b| − 1))" in page
     assert "Swish(a, beta 3) = a ⊙ σ(3a)" in page and "GELU(a) = ½a ⊙ (1 + tanh(" in page
 
 

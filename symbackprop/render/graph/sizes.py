@@ -39,7 +39,8 @@ def wrapped(text: Text, limit: int, rows: int) -> list[Text]:
     for word in _words(runs_of(text)):
         if lines[-1] and _length(lines[-1]) + _length(word) + 1 > limit:
             lines.append([])
-        lines[-1] += [*([Run(" ")] if lines[-1] else []), *word]
+        under = bool(lines[-1] and word) and lines[-1][-1].rooted and word[0].rooted
+        lines[-1] += [*([Run(" ", rooted=under)] if lines[-1] else []), *word]
     if len(lines) > rows:
         lines = [*lines[: rows - 1], [*lines[rows - 1], Run(" …")]]
     return [_drawn(_cut(line, 2 * limit)) for line in lines]

@@ -88,17 +88,33 @@ def text(x: float, y: float, content: Text, kind: str, size: float, anchor: str 
         return ""
     mathematical = kind in MATHEMATICAL
     spans, level = "", 0
-    for (here, slanted), runs in groupby(runs_of(content), lambda run: run[1:]):
+    for (here, slanted, rooted), runs in groupby(runs_of(content), lambda run: run[1:]):
         shift = SHIFT[here] * size - SHIFT[level] * size
         attributes = f' dy="{number(shift)}"' if shift else ""
         attributes += f' font-size="{number(size * SMALL)}"' if here else ""
         attributes += ' class="g-var"' if slanted and mathematical else ""
         words = escape("".join([run.text for run in runs]))
+        words = words.replace("√", '<tspan fill="none">√</tspan>') if rooted else words
         spans += f"<tspan{attributes}>{words}</tspan>" if attributes else words
         level = here
     place = f' text-anchor="{anchor}"' if anchor != "start" else ""
     where = f'x="{number(x)}" y="{number(y)}" font-size="{number(size)}"{place}'
-    return f'<text class="{kind}" {where} xml:space="preserve">{spans}</text>'
+    return f'<text class="{kind}" {where} xml:space="preserve">{spans}</text>{radicals(x, y, content, size, anchor)}'
+
+
+def radicals(x: float, y: float, content: Text, size: float, anchor: str) -> str:
+    """The signs of roots with the bars over what they are taken of, drawn: no font's sign meets a bar."""
+    start, found = x - {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * width(content, size), ""
+    for rooted, runs in groupby(runs_of(content), lambda run: run.rooted):
+        wide = width(Text("", runs=tuple(runs)), size)
+        if rooted:
+            sign = 0.55 * size
+            path = (f"M{number(start)} {number(y - 0.3 * size)}l{number(0.2 * sign)} {number(-0.08 * size)}"
+                    f"L{number(start + 0.55 * sign)} {number(y + 0.08 * size)}L{number(start + 0.95 * sign)} "
+                    f"{number(y - 0.85 * size)}H{number(start + wide)}")
+            found += f'<path class="g-root" d="{path}"/>'
+        start += wide
+    return found
 
 
 def equation(box: Box, x: float, y: float) -> str:

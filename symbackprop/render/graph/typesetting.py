@@ -49,6 +49,11 @@ class PicturePrinter(TextPrinter, OwnNames[Text, Text]):
         head = Text(base, runs=(_run(base, [ACCENTS[a][0] for a in parts.accents]),))
         return super().named(name)._replace(runs=_scripted(head, script, 1))
 
+    def rooted(self, m: maths.Math) -> Text:
+        """A root with a bar over what it is taken of, which needs no parentheses."""
+        whole = (Run("√"), *runs_of(self(m)))
+        return super().rooted(m)._replace(runs=tuple([run._replace(rooted=True) for run in whole]))
+
     def sym(self, m: maths.Sym) -> Text:
         if not m.notation:
             return super().sym(m)

@@ -182,8 +182,8 @@ class Display(OwnNames[Box, Token]):
 
     def indexed(self, base: Box, index: Sequence[Box], short: bool) -> Box:
         base = base if base.level >= ATOM else self.fenced(base)
-        if base.low and base.starts != Start.TALL:
-            base = self.between("(", base, ")", True)
+        if base.low and base.starts != Start.TALL:  # δ_z[t], as in text
+            return row(base, self.between("[", self.separated(index, "tight comma"), "]", False))
         return self.lowered(base, row(*index) if short else self.separated(index, "tight comma"))
 
     # -- names
@@ -255,7 +255,7 @@ class Display(OwnNames[Box, Token]):
 
     def pow(self, m: maths.Pow) -> Box:
         base, exponent = self.wrapped(m.base, POWER + 1), self(m.exponent)
-        if m.base.rank > 1:
+        if m.base.rank:
             exponent = row(self.sign("tight odot"), exponent)
         return self.raised(base, exponent)._replace(level=POWER)
 

@@ -126,7 +126,7 @@ class TextPrinter(LinePrinter):
         return self.fraction(self(m.top), self._below(m.bottom))
 
     def pow(self, m: maths.Pow) -> Text:
-        base, entrywise = self.wrapped(m.base, POWER + 1), m.base.rank > 1
+        base, entrywise = self.wrapped(m.base, POWER + 1), m.base.rank > 0
         if not entrywise and isinstance(m.exponent, maths.Num) and m.exponent.value.is_Integer:
             return self.to_power(base, str(int(m.exponent.value)))._replace(level=POWER)
         exponent = self.wrapped(m.exponent, POWER + 1)
@@ -135,12 +135,11 @@ class TextPrinter(LinePrinter):
 
     # -- arrays
     def matmul(self, m: maths.MatMul) -> Text:
-        left, right = self._beside(m.left, MATRIX), self._beside(m.right, MATRIX + 1)
+        left, right = self.beside(m.left, MATRIX), self.beside(m.right, MATRIX + 1)
         return self.row(left, SIGNS["space"]._replace(breaks=((1, 3),)), right, level=MATRIX)
 
-    def _beside(self, m: Math, level: int) -> Text:
-        """A factor of a product without a sign."""
-        return self._apart(self.wrapped(m, level))
+    def beside(self, m: Math, level: int) -> Text:
+        return self._apart(super().beside(m, level))
 
     def _apart(self, p: Text) -> Text:
         """A derivative in parentheses, where the next sign could be taken for one inside of it."""

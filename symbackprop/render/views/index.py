@@ -43,6 +43,7 @@ from symbackprop.derive.record import Edge
 from symbackprop.render.context import Context, Group, groups, is_loop
 from symbackprop.render.document import Line, Prose
 from symbackprop.render.entries import BETWEEN, Entries, Index, index_of, letters_in
+from symbackprop.render.factors import cancelling
 from symbackprop.render.jacobian_entries import jacobian_entry
 from symbackprop.render.loops import is_shared, read_as, shares, steps_through
 from symbackprop.render.print.text import text
@@ -298,8 +299,7 @@ class IndexView(MatrixView):
         upstream, factor = shortened
         e = Entries(self.rows, target, [i for b in branches for i in b.index])
         put = product(e.row(upstream, target), e.formula(factor.form, factor.rows, target))
-        return [Line("substitution", left, put, ("substituted",)),
-                Line("result", None, right, ("common factors cancel",), value=value)]
+        return cancelling(self.rows, left, put, right, value)
 
     def _whole(self, s: Located, branches: Sequence[Branch], target: Index) -> Math:
         row = s.step.total

@@ -33,7 +33,7 @@ from symbackprop.core.shapes import same_shape
 from symbackprop.derive.record import Contribution
 from symbackprop.render.context import Context, Group, groups, is_loop, reads
 from symbackprop.render.document import Line, Prose
-from symbackprop.render.factors import Factor, local_factor
+from symbackprop.render.factors import Factor, cancelling, local_factor
 from symbackprop.render.loops import is_shared, shares
 from symbackprop.render.print.text import text
 from symbackprop.render.rows import Rows
@@ -211,8 +211,7 @@ class MatrixView:
         product = self._product(s, parts)
         if product is None:
             return [result, *self._written_out(s, parts)]
-        line = Line("substitution", left, product, ("substituted",))
-        return [line, Line("result", None, result.right, ("common factors cancel",), value=value)]
+        return cancelling(self.rows, left, product, result.right, value)
 
     def _with_shares(self, s: Located, parts: Sequence[Group]) -> Math:
         """The sum over the branches of a gradient, some of which are what the steps of a loop contribute."""

@@ -13,7 +13,7 @@ from symbackprop.core.graph import Node
 from symbackprop.core.maths import Derivative, Math, Words, chain, total
 from symbackprop.render.context import Context, Group, groups, reads
 from symbackprop.render.document import Line, Prose, Ref
-from symbackprop.render.factors import Factor
+from symbackprop.render.factors import Factor, cancelling
 from symbackprop.render.print.text import text
 from symbackprop.render.rules import joined, path_rules
 from symbackprop.render.symbols import Located
@@ -154,19 +154,19 @@ class ScalarView:
     def _final(self, s: Located, left: Math, terms: Sequence[Term]) -> list[Line]:
         substituted = self.terms.substituted(terms)
         value = self.context.value(s.step.total)
-        short = self._shorter(s, terms, substituted)
+        if self._cancels(s):
+            row = s.step.total
+            self.terms.shorten(s, Factor(row.attr.form, row.args))
+            return cancelling(self.rows, left, substituted, self.rows.row(row), value)
+        short = self._shorter(terms, substituted)
         if short is None:
             return [Line("result", left, substituted, ("substituted",), value=value)]
         right, reason = short
         return [Line("substitution", left, substituted, ("substituted",)),
                 Line("result", None, right, (reason,), value=value)]
 
-    def _shorter(self, s: Located, terms: Sequence[Term], substituted: Math) -> tuple[Math, str] | None:
-        """A shorter form where there is one: upstream and local derivative cancel, or the product folds."""
-        if self._cancels(s):
-            row = s.step.total
-            self.terms.shorten(s, Factor(row.attr.form, row.args))
-            return self.rows.row(row), "common factors cancel"
+    def _shorter(self, terms: Sequence[Term], substituted: Math) -> tuple[Math, str] | None:
+        """A shorter form where there is one: the product folds."""
         folded = self.terms.folded(terms).tree(self.rows)
         return None if text(folded) == text(substituted) else (folded, "numbers, signs and powers collected")
 
