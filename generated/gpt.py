@@ -104,8 +104,9 @@ def forward(params, data, dims=None):
     Q1 = (A1.reshape(N * T, d * h) @ W_q1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K1 = transpose(reshape(A1 W_k1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     K1 = (A1.reshape(N * T, d * h) @ W_k1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    S = Q1 @ K1.swapaxes(-1, -2) / d ** 0.5           # S = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
-    S_mask = np.where(t1, S, -np.inf)                 # S_mask = where(t1, S, -inf)   N×h×T×T
+    # S_att = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
+    S_att = Q1 @ K1.swapaxes(-1, -2) / d ** 0.5
+    S_mask = np.where(t1, S_att, -np.inf)             # S_mask = where(t1, S_att, -inf)   N×h×T×T
     P_att = softmax(S_mask, axis=3)                   # P_att = softmax(S_mask)   N×h×T×T
     # S1 = transpose(reshape(A1 W_v1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S1 = (A1.reshape(N * T, d * h) @ W_v1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
@@ -135,9 +136,9 @@ def forward(params, data, dims=None):
     Q2 = (A2.reshape(N * T, d * h) @ W_q2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # K2 = transpose(reshape(A2 W_k2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     K2 = (A2.reshape(N * T, d * h) @ W_k2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    # S_3 = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
-    S_3 = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5
-    S_mask_2 = np.where(t1, S_3, -np.inf)             # S_mask_2 = where(t1, S_3, -inf)   N×h×T×T
+    # S_att_2 = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
+    S_att_2 = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5
+    S_mask_2 = np.where(t1, S_att_2, -np.inf)         # S_mask_2 = where(t1, S_att_2, -inf)   N×h×T×T
     P_att_2 = softmax(S_mask_2, axis=3)               # P_att_2 = softmax(S_mask_2)   N×h×T×T
     # S2 = transpose(reshape(A2 W_v2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S2 = (A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
@@ -439,8 +440,9 @@ def outputs(params, data, dims=None):
     # S1 = transpose(reshape(A1 W_v1, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S1 = (A1.reshape(N * T, d * h) @ W_v1).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     t1 = np.arange(T)[:, None] >= np.arange(T)[None, :]  # t1 = causal_mask(T)   T×T
-    S = Q1 @ K1.swapaxes(-1, -2) / d ** 0.5           # S = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
-    S_mask = np.where(t1, S, -np.inf)                 # S_mask = where(t1, S, -inf)   N×h×T×T
+    # S_att = einsum(abcd,abed→abce, Q1, K1) / sqrt(d)   N×h×T×T
+    S_att = Q1 @ K1.swapaxes(-1, -2) / d ** 0.5
+    S_mask = np.where(t1, S_att, -np.inf)             # S_mask = where(t1, S_att, -inf)   N×h×T×T
     P_att = softmax(S_mask, axis=3)                   # P_att = softmax(S_mask)   N×h×T×T
     # a = reshape(transpose(P_att S1, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     a = (P_att @ S1).transpose(0, 2, 1, 3).reshape(N, T, d * h)
@@ -470,9 +472,9 @@ def outputs(params, data, dims=None):
     K2 = (A2.reshape(N * T, d * h) @ W_k2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
     # S2 = transpose(reshape(A2 W_v2, (N, T, h, d)), (0, 2, 1, 3))   N×h×T×d
     S2 = (A2.reshape(N * T, d * h) @ W_v2).reshape(N, T, h, d).transpose(0, 2, 1, 3)
-    # S_3 = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
-    S_3 = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5
-    S_mask_2 = np.where(t1, S_3, -np.inf)             # S_mask_2 = where(t1, S_3, -inf)   N×h×T×T
+    # S_att_2 = einsum(abcd,abed→abce, Q2, K2) / sqrt(d)   N×h×T×T
+    S_att_2 = Q2 @ K2.swapaxes(-1, -2) / d ** 0.5
+    S_mask_2 = np.where(t1, S_att_2, -np.inf)         # S_mask_2 = where(t1, S_att_2, -inf)   N×h×T×T
     P_att_2 = softmax(S_mask_2, axis=3)               # P_att_2 = softmax(S_mask_2)   N×h×T×T
     # b = reshape(transpose(P_att_2 S2, (0, 2, 1, 3)), (N, T, d*h))   N×T×(d*h)
     b = (P_att_2 @ S2).transpose(0, 2, 1, 3).reshape(N, T, d * h)
