@@ -18,6 +18,7 @@ them.
 ``MatMul``          a product over the last axis of the left and the last but one (of a vector: the only one) of the
                     right; a transposed vector on the left makes an inner product, one on the right an outer one
 ``Transpose``       the last two axes change places; of a vector a row
+``Kron``            the matrix of blocks a_ij·b, of two matrices or rows: the Kronecker product
 ``Outer``           every entry of the left times every entry of the right: a ⊗ b
 ``Big``             Σ, Π or max over letters that are bound in the body (``sizes``: how far they run)
 ``Shaped``          the body, which stands for an array of this shape (printers write the body alone)
@@ -201,6 +202,12 @@ class MatMul(Math, fixed=1):
 
 @dataclass(frozen=True)
 class Outer(Math, fixed=2):
+    left: Math
+    right: Math
+
+
+@dataclass(frozen=True)
+class Kron(Math, fixed=2):
     left: Math
     right: Math
 

@@ -295,9 +295,11 @@ class Printer(ABC, Generic[P, T]):
         """A factor of a product without a sign: ∇_Y L in parentheses, where L could be taken for a factor."""
         return self.fenced(self(m)) if isinstance(maths.within(m), maths.Nabla) else self.wrapped(m, level)
 
-    def outer(self, m: maths.Outer) -> P:
+    def outer(self, m: maths.Outer | maths.Kron) -> P:
         left, right = self.wrapped(m.left, PRODUCT + 1), self.wrapped(m.right, PRODUCT + 1)
         return self.row(left, self.before("otimes"), right, level=QUOTIENT)
+
+    kron = outer
 
     def big(self, m: maths.Big) -> P:
         below = self.separated([self.plain(x) for x in m.letters], "tight comma") if m.letters else None

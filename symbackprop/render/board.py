@@ -12,7 +12,20 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Delta, Link, Marked, Math, Nabla, Relation, Sym, Transpose, replaced, walk, within
+from symbackprop.core.maths import (
+    Delta,
+    Link,
+    Marked,
+    Math,
+    Nabla,
+    Relation,
+    Shape,
+    Sym,
+    Transpose,
+    replaced,
+    walk,
+    within,
+)
 from symbackprop.core.names import free_name
 from symbackprop.core.shapes import ONE
 from symbackprop.derive.steps import Derivation
@@ -98,7 +111,9 @@ class Board(Anatomy):
             is_named = isinstance(within(whole.symbol), Delta)
             chosen = self._named(whole, chosen) if is_named and not _is_asked(whole) else _shortest(chosen)
         fixed = view.held_fixed(s) if isinstance(view, ScalarView) else ()
-        lines = equations(chosen, (*self._used(s), *fixed))
+        sized = {x.left: sizes_in(x.reason) for x in chosen} if self.view.rows else {}
+        lines = [replace(x, reason=_apart(sized.get(x.left, ()), x.reason))
+                 for x in equations(chosen, (*self._used(s), *fixed))]
         shape = self._shape_of(s.step.target, lines[-1].left)
         return replace(whole, lines=(*lines, *self._written_out(s, lines)), shape=shape, path=(), cached=())
 
@@ -228,6 +243,17 @@ def _said_once(steps: Iterable[Step]) -> tuple[Step, ...]:
         said |= {x.left for x in lines if x.kind == "part"}
         found.append(replace(s, lines=lines))
     return tuple(found)
+
+
+def _apart(first: Prose, second: Prose) -> Prose:
+    """What is said of a line one behind the other."""
+    return (*first, " ", *second) if first and second else (*first, *second)
+
+
+def sizes_in(reason: Prose) -> Prose:
+    """The sizes of the factors of a product, [1×n][n×5d], which stand last in a reason."""
+    first = next((k for k, x in enumerate(reason) if isinstance(x, Shape)), None)
+    return () if first is None else reason[first - 1 :]
 
 
 def _told(lines: Sequence[Line], *words: str | Math) -> tuple[Line, ...]:

@@ -81,6 +81,8 @@ def functions_of(model: Model) -> set[str]:
 _SIGNS: dict[str, Prose] = {  # what no row is called by
     "whole part": (m.called("floor", m.A), " is the greatest whole number up to ", m.A),
     "mod": (m.called("mod", m.A, m.B), " is the remainder of ", m.A, " divided by ", m.B),
+    "vec": (m.called("vec", m.A), " has the rows of ", m.A, " one behind the other; ", m.Kron(m.A, m.B),
+            " in its derivative is the Kronecker product, the matrix of blocks ", m.product(m.at(m.A, m.M, m.N), m.B)),
     "diagonal": (m.called("diag", m.A), " is the matrix with ", m.A, " on its diagonal and 0 elsewhere"),
 }
 _NOTATION: dict[str, Prose] = {  # what is said where it stands on a page

@@ -131,6 +131,13 @@ class Rows(Written):
         self.mention("diagonal")
         return maths.Op("diag", (entries,))
 
+    def vec(self, node: Node) -> Math:
+        """The rows of a matrix, one behind the other, by its name; a vector as it is."""
+        if node.ndim < 2:
+            return self.plain[node.id]
+        self.mention("vec")
+        return maths.Op("vec", (self.plain[node.id],))
+
     def mention(self, name: str, call: Node | None = None) -> None:
         self.mentioned.setdefault(name, call)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any, Protocol
 
@@ -21,7 +21,7 @@ import sympy as sp
 
 from symbackprop.core import maths as m
 from symbackprop.core.scalars import TABLE
-from tests.render.functions import FUNCTIONS
+from tests.render.functions import FUNCTIONS, each
 from tests.render.reading import Untold, Wrong
 
 Array = Any
@@ -282,6 +282,11 @@ class Reader:
         y = b.array.reshape((*b.array.shape[: b.letters], *(1,) * len(a.shape), *b.shape))
         return Value(x * y, len(self.axes))
 
+    def read_kron(self, tree: m.Kron) -> Value:
+        a, b = (replace(x, array=x.array.reshape((*x.array.shape[: x.letters], *x.said)), row=False)
+                for x in (self(tree.left), self(tree.right)))
+        return each(self, np.kron, a, b)
+
     def read_transpose(self, tree: m.Transpose) -> Value:
         body = self(tree.body)
         if len(body.shape) == 1:
@@ -378,6 +383,8 @@ class Reader:
 
     # -- derivatives
     def read_derivative(self, tree: m.Derivative, direct: bool = False) -> Value:
+        if isinstance(tree.bottom, m.Op) and tree.bottom.name == "vec":
+            return self._of_rows(tree)
         (top, above), (bottom, below) = _base(tree.top), _base(tree.bottom)
         if self.world.is_gradient(tree) and not direct:
             found = self._gradient(bottom)
@@ -395,6 +402,14 @@ class Reader:
         if split == 1 and len(whole.shape) == 2:
             return whole
         raise Untold("a Jacobian with more than two axes")
+
+    def _of_rows(self, tree: m.Derivative) -> Value:
+        """∂vec(Y)/∂vec(W): a matrix."""
+        top, bottom = (x.args[0] if isinstance(x, m.Op) else x for x in (tree.top, tree.bottom))
+        whole = self.over(*self.world.jacobian(_row(top), _row(bottom), tree.partial))
+        front, split = whole.array.shape[: whole.letters], len(shape_of(top))
+        sizes = [int(np.prod(x)) for x in (whole.shape[:split], whole.shape[split:])]
+        return Value(whole.array.reshape((*front, *sizes)), whole.letters)
 
     def read_nabla(self, tree: m.Nabla) -> Value:
         found = self._gradient(_base(tree.bottom)[0])

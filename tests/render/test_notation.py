@@ -112,7 +112,7 @@ def test_sizes_that_windows_leave() -> None:
 def test_sizes_that_slices_leave() -> None:
     d = derive(Model.parse("dim N\nparam a: N\nloss L = mean(a[::2]**2) + sum(a[::-2])"))
     page, printed = d.text(), d.latex()
-    assert "1/⌈N/2⌉ Σ_i a[::2][i]²" in page and "a[N − 1::-2]" in page and "runs over ⌈N/2⌉ entries" in page
+    assert "‖a[::2]‖²/⌈N/2⌉" in page and "a[N − 1::-2]" in page and "runs over ⌈N/2⌉ entries" in page
     assert r"\lceil \frac{N}{2} \rceil" in printed
     assert not any("ceil" in x.replace(r"\lceil", "").replace(r"\rceil", "") for x in (page, printed, d.html()))
 

@@ -16,7 +16,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum
 from symbackprop.core.graph import Leaf, Node
-from symbackprop.core.maths import Derivative, Math, MatMul, Shape, Sum, chain, product, turned, within
+from symbackprop.core.maths import Derivative, Kron, Math, MatMul, Shape, Sum, chain, product, turned, within
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.shapes import ONE, same_shape
 from symbackprop.derive.record import Edge
@@ -96,6 +96,24 @@ def _structural(r: Rows, edge: Edge) -> Factor | None:
         p = r.ref(row)
         matrix = Sum(((False, r.diagonal(p)), (True, MatMul(p, turned(p)))))  # diag(p) − p pᵀ
         return Factor(*ends, matrix, matrix)
+    return None
+
+
+def kronecker(r: Rows, edge: Edge) -> Math | None:
+    """X ⊗ I, where a matrix is multiplied by another one or by a vector: the derivative of the rows of the product, one
+    behind the other, in those of the matrix. None where their order is another one."""
+    row, pattern = edge.consumer, edge.consumer.attr
+    if not isinstance(pattern, Pattern) or len(pattern.ins) != 2 or len(pattern.ins[edge.index]) != 2:
+        return None
+    own, other, out = pattern.ins[edge.index], pattern.ins[1 - edge.index], pattern.out
+    first, last = own[0], own[1]
+    if len(other) != len(out) or not 1 <= len(out) <= 2:
+        return None
+    factor = r.ref(row.args[1 - edge.index])
+    if out[0] == first and last not in out:
+        return Kron(r.identity(row.shape[0]), factor if other == out[1:] + last != last else turned(factor))
+    if out[-1] == last and first not in out:
+        return Kron(factor if other == out[:-1] + first != first else turned(factor), r.identity(row.shape[-1]))
     return None
 
 
@@ -244,9 +262,27 @@ class JacobianView(MatrixView):
         reason = (*self._reason(group), "; three axes, never formed", *sizes((rows, ONE), (ONE, columns)))
         value = self.context.value(s.step.total)
         known = (self._known(group),) if self._has_symbol(consumer) else ()
-        return (rule, *known, Line("result", self._own(s.step.target), entry, reason, value=value))
+        local = [self._by_entries(s, group), self._kronecker(s, path)]
+        result = Line("result", self._own(s.step.target), entry, reason, value=value)
+        return (rule, *known, *[x for x in local if x is not None], result)
+
+    def _kronecker(self, s: Located, path: Sequence[Edge]) -> Line | None:
+        """∂vec(Y)/∂vec(W) = X ⊗ I; None where it is no Kronecker product."""
+        last, consumer, target = path[-1], path[0].consumer, s.step.target
+        plain = all(e.consumer.form is not None and _is_one(e) for e in path[:-1])
+        found = kronecker(self.rows, last) if plain and consumer.shape == last.consumer.shape else None
+        if found is None:
+            return None
+        top, bottom = (self.rows.vec(x) for x in (consumer, target))
+        size = Shape(tuple([sp.Mul(*x.shape) for x in (consumer, target)]), self.rows.order)
+        return Line("local", Derivative(top, bottom), found, ("as a matrix; ", "[", size, "]"))
 
     # -- steps in matrix form
+    def _locals(self, s: Located, group: Group) -> tuple[Line, ...]:
+        alone = len(group.contributions) == 1
+        whole = self._kronecker(s, group.contributions[0].path) if alone else None
+        return (*super()._locals(s, group), *([] if whole is None else [whole]))
+
     def _local(self, s: Located, group: Group) -> Line:
         line, consumer = super()._local(s, group), group.consumer
         assert consumer is not None

@@ -66,7 +66,7 @@ class MatrixView:
         if len(parts) == 1 and self._is_direct(parts[0]):
             return (self._direct(s, left, parts[0]),)
         known = [self._known(g) for g in parts if not is_loop(g) and self._has_symbol(g.consumer)]
-        local = [self._local(s, g) for g in parts if g.consumer is not None and self._has_local(s, g)]
+        local = [x for g in parts if g.consumer is not None and self._has_local(s, g) for x in self._locals(s, g)]
         return (self._chain(s, parts), *known, *local, *self._final(s, left, parts))
 
     def _has_local(self, s: Located, group: Group) -> bool:
@@ -152,6 +152,9 @@ class MatrixView:
         assert consumer is not None
         reason: Prose = ("cached: ", self.context.step_ref(consumer))
         return Line("cached", self._by(consumer), self.rows.linked[consumer.id], reason)
+
+    def _locals(self, s: Located, group: Group) -> tuple[Line, ...]:
+        return (self._local(s, group),)
 
     def _local(self, s: Located, group: Group) -> Line:
         consumer = group.consumer
