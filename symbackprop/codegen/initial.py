@@ -14,7 +14,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.entry import At, Digit, Letter, Place, letters
 from symbackprop.core.facts import entries, is_lookup, is_product, is_view, kind
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import Dim
@@ -78,7 +78,7 @@ def _initial(param: Node, readers: Readers) -> Initial:
         return Initial(NORMAL)
     if any(_is_gain(use.row, use.place) for use in uses):
         return Initial(ONE)
-    return Initial(ZERO) if param.ndim == 1 or all(_is_sum(use.row) for use in uses) else Initial(NORMAL)
+    return Initial(ZERO) if param.ndim == 1 or all(_is_bias(use.row, use.place) for use in uses) else Initial(NORMAL)
 
 
 def _uses(scope: Scope, row: Node, readers: Readers) -> list[Use]:
@@ -117,6 +117,18 @@ def _gain(product: Use, readers: Readers) -> sp.Expr:
 
 def _is_sum(row: Node) -> bool:
     return isinstance(row.form, f.Add)
+
+
+def _is_bias(row: Node, place: int) -> bool:
+    """An array added to something that is not made of parameters alone, as a difference of two points is."""
+    return _is_sum(row) and any(not _is_param(a) for k, a in enumerate(row.args) if k != place)
+
+
+def _is_param(row: Node) -> bool:
+    """A parameter, or a view of one."""
+    while row.args and is_view(row):
+        row = row.args[0]
+    return isinstance(row.attr, Leaf) and row.attr.role == "param"
 
 
 def _is_gain(row: Node, place: int) -> bool:

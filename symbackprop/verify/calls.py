@@ -154,7 +154,8 @@ def _in_workspace(candidate: Candidate, samples: list[Sample]) -> Iterator[str]:
         if candidate.is_loss and candidate.has("loss_and_grads"):
             both = candidate.ask("loss_and_grads", *candidate.inputs(sample), sample, workspace=workspace)
             loss, gradients = candidate.pair(both, "loss_and_grads")
-            given, right = {**candidate.named(loss), **dict(gradients)}, {**alone.results, **alone.gradients}
+            given = {**candidate.named(loss), **candidate.mapping("loss_and_grads", gradients)}
+            right = {**alone.results, **alone.gradients}
             yield from differences(given, right, f"with {time} workspace loss_and_grads gives another {{}}")
 
 

@@ -31,9 +31,9 @@ from symbackprop.verify.sampling import Needs, Random, Sample, draw, in_single, 
 
 LARGER, LARGE, WIDEST, EXPENSIVE = (11, 12, 13, 14, 15, 16, 17), (5, 6, 7, 8, 9), 40, 3e6
 ATTEMPTS, FITS, OUTPUTS = 6, 200, 8
-FAR, GROWN, TRIED, SATURATED, LEAVES = 800.0, 8.0, 12, 100.0, 3
+FAR, GROWN, TRIED, SATURATED, LEAVES = 800.0, 8.0, 12, 720.0, 3
 DYADIC = (-1.0, -0.5, 0.0, 0.5, 1.0)
-CLEAR, TRIES = 1e-9, 16
+CLEAR, TRIES, SINGULAR = 1e-9, 16, 1e10
 BLOCK, BLOCKS = 300, 3
 
 
@@ -201,7 +201,7 @@ class Further:
 
         def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
             if step.row.id in wanted:
-                size = float(np.max(np.abs(args[0]), initial=0.0))
+                size = float(np.max(np.abs(args[0]), initial=0.0, where=np.isfinite(args[0])))  # masks are infinite
                 found[step.row.id] = max(found.get(step.row.id, 0.0), size)
             return value
 
@@ -290,16 +290,29 @@ def switching_rows(model: Model) -> list[Node]:
 
 def met(objective: Objective, switching: Sequence[Node]) -> list[Node]:
     """The rows whose switches are met exactly; none where another order of operations, or more digits, may pass by
-    one of them, or where a slope is infinite."""
+    one of them, or where a slope is infinite or none."""
     runs = [_gaps(objective, dtype) for dtype in (np.float64, np.longdouble)]
     pairs = [(a.values, b.values) for (_, a), (_, b) in zip(*runs, strict=True)]
     if any(np.any((a == 0) != (b == 0)) or np.any((a != 0) & (np.abs(a) < CLEAR)) for a, b in pairs):
         return []
-    if any(gap.relative and np.any(gap.values == 0) for _, gap in runs[0]):
+    if any(gap.relative and np.any(gap.values == 0) for _, gap in runs[0]) or singular(objective):
         return []
     wanted = {r.id for r in switching}
     rows = [step.row for step, gap in runs[0] if step.row.id in wanted and _met(step, gap.values)]
     return list(dict.fromkeys(rows))
+
+
+def singular(objective: Objective) -> bool:
+    """Whether a function of matrices is given one that has no inverse in numbers: no gradient is defined there."""
+    found: list[float] = []
+
+    def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
+        if step.row.op.matrices and args[0].ndim > 1 and args[0].size:
+            found.append(float(np.max(np.linalg.cond(args[0].astype(np.float64)))))
+        return value
+
+    objective.values({}, watch)
+    return any(not c < SINGULAR for c in found)
 
 
 def decides(objective: Objective, row: Node) -> bool:

@@ -289,7 +289,7 @@ def _starts(param: Node, uses: Uses, sizes: Sizes) -> list[Start]:
         return [Start(0.0, 1.0, "a lone number is standard normal")]
     if any(_scales(row, place) for row, place, _ in found):
         return [Start(1.0, 0.0, "a gain starts at 1")]
-    if param.ndim == 1 or all(isinstance(row.form, f.Add) for row, _, _ in found):
+    if param.ndim == 1 or all(_shifts(row, place) for row, place, _ in found):
         return [Start(0.0, 0.0, "a bias starts at 0")]
     return [Start(0.0, 1.0, "what is neither weight, table, bias nor gain is standard normal")]
 
@@ -333,6 +333,17 @@ def _scales(row: Node, place: int) -> bool:
     """Whether an argument multiplies something computed."""
     computed = any(a.args for k, a in enumerate(row.args) if k != place)
     return computed and row.arithmetic is not None and f.Arg(place) in _factors(f.written(row.attr.form))
+
+
+def _shifts(row: Node, place: int) -> bool:
+    """Whether an argument is added to another one, which is no parameter itself: Y is no bias of X − Y."""
+    others = [_origin(a) for k, a in enumerate(row.args) if k != place]
+    return isinstance(row.form, f.Add) and any(a.args or a.attr.role != "param" for a in others)
+
+
+def _origin(row: Node) -> Node:
+    """What a row is a view of, or the row itself."""
+    return _origin(row.args[0]) if row.args and is_view(row) else row
 
 
 def _factors(form: f.Formula) -> list[f.Formula]:

@@ -13,10 +13,12 @@ from symbackprop.core.shapes import Dim, Shape, dim_text, evaluate_dim
 from symbackprop.errors import ModelError
 from symbackprop.model.model import Model
 from symbackprop.verify.calls import SAME, differences, independent, layouts, one_cache, threads, unchanged, workspaces
+from symbackprop.verify.differences import DOUBLE, Rounding
+from symbackprop.verify.everywhere import RUNS, SLACK
 from symbackprop.verify.initial import initial_values
 from symbackprop.verify.interpreter import Sizes
 from symbackprop.verify.lines import line_of
-from symbackprop.verify.module import Candidate, Outcome, as_given, call, refused
+from symbackprop.verify.module import Candidate, Outcome, as_given, call, numbers, refused
 from symbackprop.verify.optimizers import optimizer
 from symbackprop.verify.sampling import Sample, in_single, named_values
 from symbackprop.verify.values import checked_values, infer_sizes
@@ -113,11 +115,31 @@ def _intermediates(candidate: Candidate, sample: Sample, outcome: Outcome) -> It
     if not candidate.has("outputs"):
         return
     found = candidate.mapping("outputs", candidate.ask("outputs", *candidate.inputs(sample), sample), "a dict")
-    for name, value in named_values(candidate.model, candidate.intermediates, sample).items():
-        said = list(differences(found, {name: value}, "outputs()[{!r}] differs from what the model says it is"))
-        if said:
-            yield said[0]
-            return
+    right = named_values(candidate.model, candidate.intermediates, sample)
+    for name, value in right.items():
+        expected = {name: _where_finite(value, found.get(name))}
+        message = "outputs()[{!r}] differs from what the model says it is"
+        if any(differences(found, expected, message)):
+            said = list(differences(found, expected, message, max(SAME, _rounded(candidate, sample, name, value))))
+            yield from said[:1]
+            if said:
+                return
+
+
+def _where_finite(value: Any, found: Any) -> Any:
+    """What is right where the interpreter knows it: a module may compute without an overflow what it cannot."""
+    ours = numbers(found)
+    return value if ours is None or ours.shape != np.shape(value) else np.where(np.isfinite(value), value, ours)
+
+
+def _rounded(candidate: Candidate, sample: Sample, name: str, value: Any) -> float:
+    """How far off rounding may leave an intermediate, beside its size."""
+    off, rng = 0.0, np.random.default_rng(0)
+    for _ in range(RUNS):
+        blurred = named_values(candidate.model, candidate.intermediates, sample, Rounding(DOUBLE, rng))[name]
+        gap = np.abs(blurred - value)
+        off = max(off, float(np.max(gap, initial=0.0, where=np.isfinite(gap))))
+    return SLACK * off / float(np.max(np.abs(value), initial=1e-3, where=np.isfinite(value)))
 
 
 def _plain_floats(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:

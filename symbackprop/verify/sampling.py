@@ -15,17 +15,18 @@ import numpy as np
 import sympy as sp
 
 from symbackprop.core import formula as f
-from symbackprop.core.facts import is_part, is_simplex, is_symmetric, kind
+from symbackprop.core.facts import is_part, is_product, is_simplex, is_symmetric, kind
 from symbackprop.core.graph import INT, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop, with_bodies
+from symbackprop.core.pattern import Pattern
 from symbackprop.core.registry import DEFINITE
 from symbackprop.core.scalars import ANY, TABLE
 from symbackprop.core.shapes import Dim, evaluate_dim, evaluate_shape
 from symbackprop.errors import ShapeError
 from symbackprop.model.model import Model
 from symbackprop.verify.cost import require_room, shaped
-from symbackprop.verify.interpreter import Program
+from symbackprop.verify.interpreter import Program, Watch
 from symbackprop.verify.values import learned
 
 Random: TypeAlias = np.random.Generator
@@ -84,17 +85,21 @@ def _drawn(sizes: Mapping[str, int], rng: Random, attempt: int) -> int:
 
 class Needs(NamedTuple):
     """What the sizes of a model have to be: ``shapes`` whole and positive, ``slices`` (start, length, step, size of the
-    axis) that stay inside their arrays, ``numbers`` (quotients of sizes) finite: 1/(N − 1)."""
+    axis) that stay inside their arrays, ``numbers`` (quotients of sizes) finite: 1/(N − 1), and of ``ranks`` the first
+    no smaller than the second: AᵀA of fewer rows than columns has no inverse."""
 
     shapes: frozenset[Dim]
     slices: frozenset[tuple[Dim, Dim, int, Dim]]
     numbers: frozenset[sp.Expr]
+    ranks: frozenset[tuple[Dim, Dim]]
 
     def met(self, sizes: Mapping[str, int]) -> bool:
         try:
             return all(evaluate_dim(d, sizes) > 0 for d in self.shapes) and all(
                 _inside(*[evaluate_dim(d, sizes) for d in part]) for part in self.slices
-            ) and all(n.subs({s: sizes[s.name] for s in n.free_symbols}).is_finite for n in self.numbers)
+            ) and all(evaluate_dim(n, sizes) >= evaluate_dim(m, sizes) for n, m in self.ranks) and all(
+                n.subs({s: sizes[s.name] for s in n.free_symbols}).is_finite for n in self.numbers
+            )
         except (ShapeError, ZeroDivisionError):
             return False
 
@@ -107,6 +112,7 @@ def _inside(start: int, length: int, step: int, size: int) -> bool:
 def needs_of(model: Model) -> Needs:
     """What the shapes, bounds, loops and slices of all rows ask of the sizes."""
     shapes, slices, numbers = set[Dim](), set[tuple[Dim, Dim, int, Dim]](), set[sp.Expr]()
+    ranks = set[tuple[Dim, Dim]]()
     for row in _rows(model):
         shapes.update(row.shape)
         numbers.update(_quotients(f.Num(row.value) if row.value is not None else row.form))
@@ -117,7 +123,16 @@ def needs_of(model: Model) -> Needs:
         if is_part(row):
             axis, start, length, step = row.attr
             slices.add((start, length, step, row.args[0].shape[axis]))
-    return Needs(frozenset(shapes), frozenset(slices), frozenset(numbers))
+        if row.op.matrices and is_product(row.args[0]):
+            ranks.add((_summed(row.args[0]), row.args[0].shape[-1]))
+    return Needs(frozenset(shapes), frozenset(slices), frozenset(numbers), frozenset(ranks))
+
+
+def _summed(product: Node) -> Dim:
+    """How many products one entry of a product of several arrays adds up; of one array, its size."""
+    pattern: Pattern = product.attr
+    sizes = pattern.sizes([a.shape for a in product.args])
+    return sp.Mul(*[sizes[c] for c in pattern.summed]) if len(product.args) > 1 else product.shape[-1]
 
 
 def _quotients(form: f.Formula | None) -> Iterator[sp.Expr]:
@@ -217,10 +232,10 @@ def leaf_values(model: Model, sample: Sample) -> dict[int, Any]:
     return {row.id: sample.values[name] for name, row in model.leaves().items()}
 
 
-def named_values(model: Model, rows: Mapping[str, Node], sample: Sample) -> dict[str, Any]:
+def named_values(model: Model, rows: Mapping[str, Node], sample: Sample, watch: Watch | None = None) -> dict[str, Any]:
     """What the interpreter finds for rows of the model, by name."""
     with np.errstate(all="ignore"):
-        found = Program([*rows.values()], sample.sizes).run(leaf_values(model, sample))
+        found = Program([*rows.values()], sample.sizes, watch=watch).run(leaf_values(model, sample))
     return {name: np.asarray(found[row.id]) for name, row in rows.items()}
 
 

@@ -80,3 +80,9 @@ def test_the_model_says_what_a_parameter_does(tmp_path: Path) -> None:
     values = [emit(text, tmp_path, level=level).init_params(0, N=20, D=30)["Z"] for level in (0, 1)]
     np.testing.assert_array_equal(*values)
     assert values[0].std() == pytest.approx(1.0, rel=0.1)
+
+
+def test_what_is_added_to_parameters_alone_is_no_bias(tmp_path: Path) -> None:
+    text = "dim N, D\ndata x: N x D\nparam P: N x D, X: N x D\nloss L = sum(tanh(x + P)) + sum((X - X[::-1])^2)"
+    params = emit(text, tmp_path).init_params(0, N=20, D=30)
+    assert not params["P"].any() and params["X"].std() == pytest.approx(1.0, rel=0.1)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from symbackprop import codegen
 from symbackprop.core.registry import OPS
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.model.text import parse
@@ -241,3 +242,19 @@ def test_inputs_are_checked_as_given_upstream(tmp_path: Path) -> None:
     """A layer's gradients depend on the upstream gradient, which is random."""
     report = check(tmp_path, mutant(LAYER, ('upstream["Y"] + 2', "1 + 2")))
     assert report.verdict == "fail"
+
+
+TRAPS = {
+    "no inverse on a kink": "param A: 3 x 3\nloss L = abs(det(A))",
+    "fewer rows than columns": "dim N, D\nparam A: N x D\nloss L = sum(pinv(A)^2)",
+    "a state that overflows": "dim T, N\ndata x: T x N\nparam W: N x N, h[0]: N\nfor t in 1..T:\n"
+    "    e[t] = exp(W @ h[t-1] + x[t])\n    p[t] = e[t] / sum(e[t])\n    h[t] = log(p[t]) + h[t-1]\n"
+    "loss L = -sum(h[T])",
+    "points and their distances": "dim N, D\nparam X: N x D\nloss L = sum(cdist(X, X)^2)",
+}
+
+
+@pytest.mark.parametrize("text", TRAPS.values(), ids=TRAPS)
+def test_what_the_model_does_not_say_is_no_mistake(text: str) -> None:
+    """Where the interpreter has no number, or a gradient is not defined; and the text in the module says the same."""
+    codegen(parse(text, name="trap"))

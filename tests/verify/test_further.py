@@ -32,6 +32,7 @@ DEEP = "dim N, D\ndata X: N x D, t: N\nparam W: D x 2, u: 2 x 2, v: 2\nz1 = X @ 
 DEEP += "a = relu(z2) @ v\nloss L = mean((a - t)^2)"
 GATES = "dim N, D, C\ndata X: N x D, y: N int < C\nparam A: D x D, B: D x C\nloss L = "
 GATES += "mean(cross_entropy(sigmoid(X @ A) @ B, y))"
+MASKED = "dim T, D\ninput Q: T x D, K: T x D\noutput Y = softmax(where(arange(T)[:, None] >= arange(T), Q @ K.T, -inf))"
 CHOICE = "dim N\nparam x: N\nloss L = sum(where(x >= 0.25, x^2, x))"
 HALF = "astype(np.float16).astype(z.dtype) if z.dtype == np.float32 else"
 
@@ -51,6 +52,8 @@ CASES = [
     ("two equal sizes", NET, ("dW = X.T @ dz ", "dW = (X.T if N - X.shape[1] else X) @ dz "), "W[", "at N = "),
     ("one unit at many samples", NET, ("/ (H * N)", "/ (H * N) * (1 + (N > 1 and H < 2))"), "[", "H = 1"),
     ("blocks of 32", NET, ("/ (H * N)", "/ (H * N) * (np.arange(N) < 32)[:, None]"), "[", "at N = 3"),
+    ("scores beside infinite ones", MASKED, ("np.exp(e, out=e)", "np.exp(a, out=e)"), "Y",
+     "so large that functions saturate: "),
     ("a gate that overflows", GATES, ("return 1 / (1 + np.exp(-x))", "return np.exp(x) / (1 + np.exp(x))"), "nan",
      "so large that functions saturate: "),
     ("equal largest entries", PIECES, ("t2.astype(dtype) / t3", "t2.astype(dtype)"), "x[",
