@@ -53,7 +53,7 @@ CASES = [
      [("forward", "    cache = {", "    global kept\n    kept = a\n    cache = {"), ("backward", 'cache["a"]', "kept")],
      "with another forward before backward, the gradient of W differs: ["),
     ("a workspace in which backward writes over its cache", NET, 2,
-     [("backward", 'w["da"]', 'w["a"]'), ("backward", 'w.get("da")', 'w.get("a")')],
+     [("backward", 'kept["da"]', 'kept["a"]'), ("backward", 'kept.get("da")', 'kept.get("a")')],
      "with a fresh workspace backward, again with one cache, gives another gradient of W: ["),
     ("a table that two threads write into", NET, 1,
      [("forward", "    z = X @ W + b", "    global room\n    room = X @ W\n    room += b\n    z = room.copy()")],
