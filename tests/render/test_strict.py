@@ -186,10 +186,10 @@ GIVEN = {  # arguments that are no arrays from above, each of one function
     "adaptive_avg_pool": "X; (2, 3)", "adaptive_max_pool": "X; (2, 3)", "interpolate": "X; (3, 5)",
     "avg_pool3d": "Q; 2",
     "max_pool3d": "Q; 2", "conv3d": "Q; R", "conv_transpose3d": "Q; R", "ctc": "P; Y[:2]", "eigh": "A", "qr": "M",
-    "svd": "M", "slogdet": "A", "split": "M; 2", "quantile": "V; 1/3", "scatter": "J; I; M[:2, :1]",
+    "svd": "M", "slogdet": "A", "lu": "A", "split": "M; 2", "quantile": "V; 1/3", "scatter": "J; I; M[:2, :1]",
     "permute": "A; (1, 0)",
 }
-SEVERAL = ("eigh", "qr", "svd", "slogdet", "split")
+SEVERAL = ("eigh", "lu", "qr", "svd", "slogdet", "split")
 
 
 def call_of(name: str) -> tuple[Derivation, dict[str, str]]:
