@@ -195,14 +195,17 @@ class Flattening:
         """A matrix product as a sum of products of its operands."""
         return self._einsum(node, node.attr, index, leaves=True)[0]
 
-    def mirrored(self, node: Node, index: Index) -> Term | None:
-        """A product with a symmetric matrix as an earlier row, with the matrix transposed: S(u/2) is half of Sᵀu."""
-        if not any(map(is_symmetric, node.args)):
-            return None
+    def known_product(self, node: Node, index: Index, mirrored: bool) -> Term | None:
+        """A matrix product as a multiple of an earlier row: (λu) B is λ (u B), where no index that is summed over is one
+        of λ; ``mirrored``: S u is Sᵀu for a symmetric matrix."""
         pattern: Pattern = node.attr
-        parts = [self._scaled(a) for a in node.args]
+        where = dict(zip(pattern.out, index, strict=True))
+        parts = [self._scaled(a, s, where) for a, s in zip(node.args, pattern.ins, strict=True)]
         args, found = [row for row, _ in parts], [node]
-        for k in [k for k, a in enumerate(args) if is_symmetric(a)]:
+        turned = [k for k, a in enumerate(args) if mirrored and is_symmetric(a)]
+        if not mirrored and args != [*node.args]:
+            found.append(einsum(pattern, *args))
+        for k in turned:
             ins = [s[::-1] if i == k else s for i, s in enumerate(pattern.ins)]
             for turn in (1, -1):  # x S may stand in the table as S x
                 found.append(einsum(Pattern(tuple(ins[::turn]), pattern.out), *args[::turn]))
@@ -210,13 +213,15 @@ class Flattening:
         front = reduce(partial(product, self.space), [number for _, number in parts])
         return None if first is node else product(self.space, front, self.atom(first, index))
 
-    def _scaled(self, node: Node) -> tuple[Node, Term]:
-        """A gradient array as a number times the array that it is a multiple of."""
+    def _scaled(self, node: Node, own_letters: str, where: Mapping[str, int]) -> tuple[Node, Term]:
+        """A gradient array as a multiple of an array, by factors with the letters of the product alone."""
         own, terms = self.sums.get(node.id, ((), []))
-        rows = [k for t in terms for k in t.powers if not is_number(k)]
-        if len(terms) == 1 and len(rows) == 1 and rows[0][1] == own and terms[0].powers[rows[0]] == 1:
-            return self.graph.nodes[rows[0][0]], terms[0].with_powers({**terms[0].powers, rows[0]: 0})
-        return node, UNIT
+        arrays = [k for t in terms for k, p in t.powers.items() if p == 1 and k[1] == own and not is_number(k)]
+        if len(terms) != 1 or len(arrays) != 1 or terms[0].summed or terms[0].weighed:
+            return node, UNIT
+        to = {i: where.get(c, FREE) for i, c in zip(own, own_letters, strict=True) if i}
+        rest = self.space.renamed(terms[0].with_powers({**terms[0].powers, arrays[0]: 0}), to)
+        return (node, UNIT) if FREE in all_letters(rest.powers) else (self.graph.nodes[arrays[0][0]], rest)
 
     def bound(self, term: Term, over: Collection[int]) -> Term:
         """Σ over letters: what does not depend on one is a factor, Σ 1 = its size."""

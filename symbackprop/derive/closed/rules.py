@@ -21,6 +21,7 @@ from symbackprop.derive.closed.factoring import matched, times
 from symbackprop.derive.closed.facts import Facts
 from symbackprop.derive.closed.flatten import Deep, Flattening, fitted
 from symbackprop.derive.closed.terms import (
+    KNOWN_PRODUCT,
     KNOWN_SUM,
     ONE,
     Key,
@@ -208,10 +209,23 @@ def _symmetric(rules: Rules, term: Term) -> Term | None:
             continue
         if len(index) == 2 and 0 not in index and index[0] > index[1] and _is_its_transpose(node):
             found = rules.flattening.atom(node, index[::-1])
-        elif isinstance(node.attr, Pattern):
-            found = rules.flattening.mirrored(node, index)
+        elif isinstance(node.attr, Pattern) and any(map(is_symmetric, node.args)):
+            found = rules.flattening.known_product(node, index, mirrored=True)
         if found is not None:
             return product(rules.space, term.with_powers({k: q for k, q in term.powers.items() if k is not key}), found)
+    return None
+
+
+@rule(KNOWN_PRODUCT, sums=False)
+def _multiple(rules: Rules, term: Term) -> Term | None:
+    """(λ u) B = λ (u B), for a number or a factor of every row: it is used where u B is there."""
+    for key, p in term.powers.items():
+        node = rules.nodes.get(key[0])
+        if p == 1 and node is not None and isinstance(node.attr, Pattern) and key[0] not in rules.flattening.forward:
+            found = rules.flattening.known_product(node, key[1], mirrored=False)
+            if found is not None:
+                rest = term.with_powers({k: q for k, q in term.powers.items() if k is not key})
+                return product(rules.space, rest, found)
     return None
 
 
