@@ -160,7 +160,7 @@ class Graph:
         self.relu0 = f.exact(relu0)
         self.gradients: dict[int, tuple[Node, Node, Node]] = {}
         self.writing = True
-        self.held: Collection[int] = ()
+        self.held: set[int] = set()
         self._table: dict[Any, Node] = {}
         self._named: dict[Any, Node] = {}
         self._written_again: dict[int, int] = {}

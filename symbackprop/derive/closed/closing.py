@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import compress
+from itertools import combinations, compress
 from typing import NamedTuple
 
 from symbackprop.core import formula as f
@@ -18,6 +18,7 @@ from symbackprop.core.facts import is_sum, is_view, plainly
 from symbackprop.core.graph import Graph, Leaf, Node
 from symbackprop.core.hazards import INFINITE, hazards, is_nonnegative
 from symbackprop.core.loops import Loop, with_bodies
+from symbackprop.core.pattern import Pattern
 from symbackprop.derive.closed.factoring import (
     Pair,
     Product,
@@ -28,8 +29,8 @@ from symbackprop.derive.closed.factoring import (
     grouped,
     has_common_factor,
     joined,
+    merged,
     multiplied_by,
-    of_rows,
     shared_pairs,
 )
 from symbackprop.derive.closed.facts import Facts
@@ -39,6 +40,7 @@ from symbackprop.derive.closed.rules import Rules
 from symbackprop.derive.closed.terms import (
     CANCELLED,
     FACTOR,
+    MERGED,
     ONE,
     OPENED,
     Index,
@@ -48,8 +50,9 @@ from symbackprop.derive.closed.terms import (
     TooLong,
     collected,
     is_number,
+    letters,
 )
-from symbackprop.derive.closed.writing import MULTIPLY, Price, Writer, extent, swept_cost, work
+from symbackprop.derive.closed.writing import MULTIPLY, Price, Writer, extent, product_cost, swept_cost, work
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 
 ZERO = Product(Fraction(0), {})
@@ -94,15 +97,16 @@ class Trial:
     def reads(self) -> set[int]:
         """The rows in it."""
         return {id_ for _, tree in self.trees.values() for id_ in tree.reads} | {
-            id_ for pair in self.pairs.values() for id_, _ in pair.powers
+            id_ for pair in self.pairs.values() for id_ in pair.tree.reads
         }
 
 
 class Forms(NamedTuple):
-    """The terms of every gradient of a region, and by gradient the rules that led to them."""
+    """The terms of every gradient of a region, by gradient the rules that led to them, and sums of arrays in them."""
 
     terms: list[Terms]
     rules: dict[int, tuple[str, ...]]
+    pairs: list[Pair]
 
     @property
     def size(self) -> int:
@@ -201,7 +205,8 @@ class Closing:
         if trial is None or (trial.divides and not any(trial.rules.values())):
             return False  # the same quotients in other groups may overflow
         before = {a.id for n in region.inside.values() for a in n.args}
-        if trial.cost + self._stored(trial.reads(), region) >= WORTH * (cost + self._stored(before, region)):
+        spared = self._spared(before, trial.reads(), region)
+        if trial.cost + self._stored(trial.reads(), region) >= WORTH * (cost + self._stored(before, region)) + spared:
             return False
         self.chosen |= dict.fromkeys(trial.trees, trial)
         self.pairs |= trial.pairs
@@ -325,7 +330,7 @@ class Closing:
 
     def _forms(self, region: Region, opened: bool = False) -> Forms | None:
         """The normal forms of a region's gradients that no rule shortens further."""
-        found = Forms([], {})
+        found = Forms([], {}, [])
         try:
             with self.facts.apart():
                 self._learn_sums(region, opened)
@@ -333,14 +338,50 @@ class Closing:
                     self.rules.fired, self.rules.own = {}, root.id
                     found.terms.append(self._normal(root, opened))
                     found.rules[root.id] = tuple(self.rules.fired)
+            self._merge(region, found)
             self.space.spend(sum(len(t.powers) for terms in found.terms for t in terms))
         except TooLong:
             return None
         return found
 
+    def _merge(self, region: Region, forms: Forms) -> None:
+        """Matrix products with a common factor that only this region reads are one product."""
+        count = Counter([id_ for terms in forms.terms for t in terms for id_, _ in t.powers])
+        for root, terms in zip(region.roots, forms.terms, strict=True):
+            found = [(t, p) for t in terms for p in self._alone(region, t, count)]
+            for (s, p), (t, q) in combinations(found, 2):
+                whole = merged(self.flattening.sums[root.id][0], s, p, t, q)
+                if whole is not None:
+                    tree, at, term = whole
+                    forms.pairs.append(Pair(self.made, at, tree))
+                    terms[:] = [term.with_powers({**term.powers, (self.made, at): 1}),
+                                *[x for x in terms if x is not s and x is not t]]
+                    forms.rules[root.id] = (*forms.rules[root.id], MERGED)
+                    self.made += 1
+                    break
+
+    def _alone(self, region: Region, term: Term, count: Mapping[int, int]) -> list[Term]:
+        """The matrix product of two arrays that a term is, perhaps times numbers, where nothing else reads it."""
+        rows = [k for k in term.powers if letters(k)]
+        node = self.graph.nodes.get(rows[0][0]) if len(rows) == 1 and term.powers[rows[0]] == 1 else None
+        if node is None or term.summed or term.weighed or count[node.id] > 1 or not self._is_own_product(node, region):
+            return []
+        product = self.flattening.product_of(node, rows[0][1])
+        return [product] if len(product.powers) == 2 and product.summed else []
+
+    def _is_own_product(self, node: Node, region: Region) -> bool:
+        """Whether a row is a matrix product in the backward pass that only this region reads."""
+        swept = isinstance(node.attr, Pattern) and node.id not in self.forward and not is_transparent(node)
+        return swept and self.readers.get(node.id, set()) <= region.inside.keys()
+
+    def _spared(self, before: set[int], after: set[int], region: Region) -> float:
+        """What products cost that a region does not read any more."""
+        nodes = [self.graph.nodes[i] for i in sorted(before - after) if i in self.graph.nodes]
+        return sum(product_cost(n) for n in nodes if self._is_own_product(n, region))
+
     def _trial(self, region: Region, forms: Forms) -> Trial:
         """Normal forms factored, with products that stand in several places computed once where that is cheaper."""
-        plain = self._priced(region, forms.terms, (), forms.rules)
+        plain = self._priced(region, forms.terms, forms.pairs, forms.rules)
         common = [common_powers(terms) for terms in forms.terms]
         left = [[divided(t, c) for t in terms] for terms, c in zip(forms.terms, common, strict=True)]
         pairs = shared_pairs(left, self.made, self.space.weights)
@@ -348,7 +389,7 @@ class Closing:
             return plain
         self.made += len(pairs)
         left = [[multiplied_by(t, c) for t in terms] for terms, c in zip(left, common, strict=True)]
-        trial = self._priced(region, left, pairs, forms.rules)
+        trial = self._priced(region, left, [*forms.pairs, *pairs], forms.rules)
         return plain if plain.cost <= trial.cost else trial
 
     def _is_sum(self, id_: int) -> bool:
@@ -408,7 +449,7 @@ class Closing:
                 fired[root.id] = (*fired[root.id], FACTOR)
             trees[root.id] = self.flattening.sums[root.id][0], tree
         cost = sum([price.of(tree) for _, tree in trees.values()], 0.0)
-        cost += sum(price.of(of_rows(pair.powers)) for pair in pairs)
+        cost += sum(price.of(pair.tree) for pair in pairs)
         return Trial(trees, {p.id: p for p in pairs}, fired, cost, degree, sums, divides)
 
     def _cheaper(self, products: Sequence[Product]) -> Product:
@@ -437,7 +478,7 @@ class Rows:
 
     def all(self) -> ClosedForms:
         """By the ids of gradient rows, those in bodies of loops among them: what stands in their place, and why."""
-        before, self.graph.held = self.graph.held, self.closing.forward  # read what is there, do not compute it again
+        before, self.graph.held = self.graph.held, set(self.closing.forward)  # arrays are read, not computed again
         for node in self.closing.swept:
             self.of(node)
         self.graph.held = before
@@ -461,6 +502,8 @@ class Rows:
         """What stands in the place of a row whose arguments are there."""
         if node.id not in self.new:
             self.new[node.id] = self._closed(node) if node.id in self.chosen else self._again(node)
+            if node.id in self.closing.cuts:
+                self.graph.held.add(self.new[node.id].id)
         return self.new[node.id]
 
     def row(self, id_: int) -> Node:
@@ -469,7 +512,7 @@ class Rows:
         if pair is None:
             return self.of(self.graph.nodes[id_]) if id_ in self.chosen else self.new.get(id_, self.graph.nodes[id_])
         if id_ not in self.pairs:
-            self.pairs[id_] = self._apart(self.writer.product(of_rows(pair.powers), pair.at))
+            self.pairs[id_] = self._apart(self.writer.product(pair.tree, pair.at))
         return self.pairs[id_]
 
     def _closed(self, node: Node) -> Node:

@@ -3,11 +3,13 @@ product that stands in several places is computed once."""
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
+from itertools import permutations
 from typing import NamedTuple, TypeAlias
 
 from symbackprop.derive.closed.facts import Facts, Fold, Total
@@ -15,6 +17,7 @@ from symbackprop.derive.closed.terms import (
     FACTOR,
     KNOWN_PRODUCT,
     KNOWN_SUM,
+    MERGED,
     ONE,
     Exponent,
     Index,
@@ -312,11 +315,17 @@ def _match(powers: Mapping[Key, Exponent], pattern: list[tuple[Key, Exponent]], 
 
 # -- products that stand in several places
 class Pair(NamedTuple):
-    """A product of two rows that is computed once: its number as a row, its index, and the product."""
+    """What is computed once as an array of its own: its number as a row, its index, and the product or sum."""
 
     id: int
     at: Index
-    powers: Powers
+    tree: Product
+
+
+def of_two(id_: int, powers: Powers) -> Pair:
+    """A product of two rows."""
+    longer = max(powers, key=lambda k: len(letters(k)))
+    return Pair(id_, tuple([i for i in longer[1] if i]), of_rows(powers))
 
 
 def shared_pairs(forms: Sequence[Terms], first: int, weight: Sequence[float]) -> list[Pair]:
@@ -327,12 +336,36 @@ def shared_pairs(forms: Sequence[Terms], first: int, weight: Sequence[float]) ->
         if found is None:
             break
         (a, p), (b, q) = found
-        longer = a if len(letters(a)) >= len(letters(b)) else b
-        pair = Pair(first + len(made), tuple([i for i in longer[1] if i]), {a: p, b: q})
-        made.append(pair)
+        made.append(of_two(first + len(made), {a: p, b: q}))
         for terms in forms:
-            terms[:] = [_with_pair(t, pair) for t in terms]
+            terms[:] = [_with_pair(t, made[-1], {a: p, b: q}) for t in terms]
     return made
+
+
+@step(MERGED)
+def merged(index: Index, s: Term, p: Term, t: Term, q: Term) -> tuple[Product, Index, Term] | None:
+    """Σ a·c + Σ b·c = Σ (a + b)·c, as A C + B C = (A + B) C: for a product p that stands in the term s, q in t, what is
+    added up, its index, and the term with it; None where no factor is common. ``index`` is that of the whole sum."""
+    for (a, c), (b, d) in itertools.product(permutations(p.powers), permutations(q.powers)):
+        to = {j: i if j in q.summed else j for i, j in zip(c[1], d[1], strict=True)} if c[0] == d[0] else {}
+        b = b[0], tuple([to.get(j, j) for j in b[1]])
+        if c == (d[0], tuple([to.get(j, j) for j in d[1]])) and letters(a) == letters(b) and q.summed <= set(to):
+            both = [Product(x.number, {k: n for k, n in {**x.powers, u: 1}.items() if u == k or not letters(k)})
+                    for x, u in ((s, a), (t, b))]
+            whole = factored(both)
+            front = {k: n for k, n in whole.items.items() if isinstance(k, tuple)}
+            own = tuple([i for i in a[1] if i])
+            at = own if a[1] == b[1] else _beside(own, c, index)
+            return Product(ONE, {}, whole.sums), at, Term(whole.number, p.summed, {**front, c: 1})
+    return None
+
+
+def _beside(own: Index, other: Key, index: Index) -> Index:
+    """The axes of a factor in the order in which a matrix product reads it beside the other one."""
+    free = [i for i in own if i not in other[1]]
+    inner = [i for i in own if i in other[1]]
+    before = bool(free) and index.index(free[0]) < min([index.index(i) for i in other[1] if i in index], default=0)
+    return (*free, *inner) if before else (*inner, *free)
 
 
 def common_powers(terms: Sequence[Term]) -> Powers:
@@ -359,14 +392,14 @@ def multiplied_by(term: Term, powers: Powers) -> Term:
     return term.with_powers(whole) if powers else term
 
 
-def _with_pair(term: Term, pair: Pair) -> Term:
-    while (found := matched(term.powers, pair.powers)) is not None:
+def _with_pair(term: Term, pair: Pair, product: Powers) -> Term:
+    while (found := matched(term.powers, product)) is not None:
         letter, sign = found
         if sign < 0:
             break
         powers: Powers = {}
         key = pair.id, tuple([letter[i] for i in pair.at])
-        gone = {(id_, tuple([letter[i] if i else 0 for i in index])): p for (id_, index), p in pair.powers.items()}
+        gone = {(id_, tuple([letter[i] if i else 0 for i in index])): p for (id_, index), p in product.items()}
         for k, p in term.powers.items():
             if k == next(iter(gone)):
                 powers[key] = powers.get(key, 0) + 1

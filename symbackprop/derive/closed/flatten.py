@@ -49,7 +49,7 @@ FREE = 1 << 40  # letters of a row from which on no other letter is
 class Flattening:
     """Normal forms of the rows of a table. ``forward`` are the ids of forward rows; ``monomials`` says of forward rows
     which product they are, by id, ``reflected`` which row is 1 minus them; ``guarded`` are rows by which 0 may be
-    divided; ``ends`` are rows that nothing is looked at below; ``selecting``: arrays may be NaN where nothing selects
+    divided; ``ends`` are rows that nothing is looked at below; ``own`` is the row that is looked at; ``selecting``: arrays may be NaN where nothing selects
     them."""
 
     def __init__(self, graph: Graph, space: Space, forward: set[int], opened: bool = False) -> None:
@@ -63,6 +63,7 @@ class Flattening:
         self.cuts: set[int] = set()
         self.values: dict[object, tuple[int, Index]] = {}
         self.ends: frozenset[int] = frozenset()
+        self.own = -1
         self.selecting = False
 
     # -- rows
@@ -72,7 +73,7 @@ class Flattening:
         self.cuts |= set(cuts)
         readers = Counter([a.id for node in order for a in {*node.args}])
         for node in order:
-            index = self.space.index(node)
+            index, self.own = self.space.index(node), node.id
             try:
                 terms = self.whole(node, index)
             except TooLong:
@@ -196,8 +197,8 @@ class Flattening:
         return self._einsum(node, node.attr, index, leaves=True)[0]
 
     def known_product(self, node: Node, index: Index, mirrored: bool) -> Term | None:
-        """A matrix product as a multiple of an earlier row: (λu) B is λ (u B), where no index that is summed over is one
-        of λ; ``mirrored``: S u is Sᵀu for a symmetric matrix."""
+        """A matrix product as a multiple of an earlier row: (λu) B is λ (u B) where λ has no index that is summed over;
+        ``mirrored``: S u is Sᵀu for a symmetric matrix."""
         pattern: Pattern = node.attr
         where = dict(zip(pattern.out, index, strict=True))
         parts = [self._scaled(a, s, where) for a, s in zip(node.args, pattern.ins, strict=True)]
@@ -307,7 +308,7 @@ class Flattening:
             term = self.composite(f.add(*map(f.neg, form.terms)), args, index, exponent)
             return term._replace(number=-term.number)
         row = self.graph.arithmetic(form, list(args))
-        if row.value is not None:
+        if row.value is not None or row.id == self.own:
             raise TooLong
         at = fitted(index, row)
         if row.id not in self.inline and isinstance(form, f.Add):

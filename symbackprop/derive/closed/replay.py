@@ -164,7 +164,7 @@ class Renaming:
 
     def pair(self, pair: Pair, id_: int) -> Pair:
         self.known[pair.id] = id_
-        return Pair(id_, self.index(pair.at), self.powers(pair.powers))
+        return Pair(id_, self.index(pair.at), self.product(pair.tree))
 
     def names(self, rules: Mapping[int, tuple[str, ...]]) -> dict[int, tuple[str, ...]]:
         return {self.known[i]: names for i, names in rules.items()}

@@ -224,6 +224,12 @@ def swept_cost(rows: Iterable[Node]) -> float:
     return cost
 
 
+def product_cost(node: Node) -> float:
+    """What a matrix product costs: an entry for every value of its letters."""
+    sizes = node.attr.sizes([a.shape for a in node.args]).values()
+    return reduce(lambda a, d: a * size(d), sizes, ADD + MULTIPLY)
+
+
 def extent(node: Node) -> float:
     """How many entries a row has, a symbolic size counting as 32."""
     return reduce(lambda a, d: a * size(d), node.shape, 1.0)
