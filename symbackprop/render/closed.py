@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack
 
+from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum, is_view
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import Math, Sym, within
@@ -104,4 +105,5 @@ class ClosedLines:
 
 def _is_mean(node: Node) -> bool:
     """Whether a row is a sum over entries, perhaps times a number."""
-    return is_sum(node) or (node.form is not None and len(node.args) == 1 and is_sum(node.args[0]))
+    scaled = isinstance(node.form, f.Mul | f.Div) and len(node.args) == 1
+    return is_sum(node) or (scaled and is_sum(node.args[0]))

@@ -323,6 +323,117 @@ n = sqrt(sum(v^2, axis=0))
 w = g * v / n
 output y = x @ w""", "weight norm",
     ),
+    "fused linear ce": Kernel(
+        """dim N, D, V
+data y: N int < V
+input x: N x D
+param W: V x D
+loss L = mean(cross_entropy(x @ W.T, y))""", "fused linear ce",
+    ),
+    "geglu tanh": Kernel(
+        """dim N, D
+input a: N x D, b: N x D
+t = tanh(sqrt(2 / pi) * (a + 0.044715 * a^3))
+u = a * (1 + t) / 2
+output y = u * b""", "geglu tanh",
+    ),
+    "dyt": Kernel(
+        """dim N, D
+input x: N x D
+param a, g: D, b: D
+output y = g * tanh(a * x) + b""", "dyt",
+    ),
+    "qk norm": Kernel(
+        """dim T, S, K, E
+input q: T x K, k: S x K, v: S x E
+param s
+u = q / norm(q, axis=1, keepdims=True)
+w = k / norm(k, axis=1, keepdims=True)
+P = softmax(s * (u @ w.T))
+output O = P @ v""", "qk norm",
+    ),
+    "add rms norm": Kernel(
+        """dim N, D
+input x: N x D, r: N x D
+param g: D
+output h = x + r
+b = rms_norm(h)
+output y = b * g""", "add rms norm",
+    ),
+    "softmax1": Kernel(
+        """dim N, V
+input x: N x V
+e = exp(x)
+output p = e / (1 + sum(e, axis=1, keepdims=True))""", "softmax1",
+    ),
+    "cosface": Kernel(
+        """dim N, D, C
+data y: N int < C
+input x: N x D
+param W: C x D
+u = x / norm(x, axis=1, keepdims=True)
+v = W / norm(W, axis=1, keepdims=True)
+loss L = mean(cross_entropy(30 * (u @ v.T - 0.35 * one_hot(y, C)), y))""", "cosface",
+    ),
+    "triplet": Kernel(
+        """dim N, D
+input a: N x D, p: N x D, n: N x D
+loss L = mean(relu(sum((a - p)^2, axis=1) - sum((a - n)^2, axis=1) + 1))""", "triplet",
+    ),
+    "barlow twins": Kernel(
+        """dim N, D
+input a: N x D, b: N x D
+u = (a - mean(a, axis=0)) / std(a, axis=0)
+v = (b - mean(b, axis=0)) / std(b, axis=0)
+C = u.T @ v / N
+loss L = sum((diag(C) - 1)^2) + 0.005 * (sum(C^2) - sum(diag(C)^2))""", "barlow twins",
+    ),
+    "covariance": Kernel(
+        """dim N, D
+input z: N x D
+c = z - mean(z, axis=0)
+C = c.T @ c / (N - 1)
+loss L = sum(C^2) / D""", "covariance",
+    ),
+    "rayleigh": Kernel(
+        """dim N
+data S: N x N symmetric
+param x: N
+loss L = (x @ S @ x) / (x @ x)""", "rayleigh",
+    ),
+    "poisson nll": Kernel(
+        """dim N
+data y: N
+input z: N
+r = exp(z)
+loss L = mean(r - y * log(r))""", "poisson nll",
+    ),
+    "simpo": Kernel(
+        """dim N, T, V
+data y: N x T int < V, w: N x T int < V
+input z: N x T x V, x: N x T x V
+a = -mean(cross_entropy(z, y), axis=1)
+b = -mean(cross_entropy(x, w), axis=1)
+loss L = -mean(log(sigmoid(2 * (a - b) - 1)))""", "simpo",
+    ),
+    "infonce": Kernel(
+        """dim N, D
+input a: N x D, b: N x D
+const tau = 0.1
+u = a / norm(a, axis=1, keepdims=True)
+v = b / norm(b, axis=1, keepdims=True)
+s = u @ v.T / tau
+loss L = mean(logsumexp(s, axis=1) - diag(s))""", "infonce",
+    ),
+    "batch norm images": Kernel(
+        """dim N, C, H, W
+input x: N x C x H x W
+param g: C, b: C
+mu = mean(x, axis=(0, 2, 3))
+v = var(x, axis=(0, 2, 3))
+xhat = (x - mu[:, None, None]) / sqrt(v + 1e-5)[:, None, None]
+output y = g[:, None, None] * xhat + b[:, None, None]""", "batch norm images",
+    ),
 }
 
 PUBLISHED = {
@@ -543,9 +654,153 @@ w = v * (g / n)""", """dw = x.T @ dy
 output dg = sum(dw * v, axis=0) / n
 output dv = g / n * dw - g * dg / n^2 * v
 output dx = dy @ w.T""", "Salimans and Kingma 2016, equation 3"),
+    "fused linear ce": Published("""dim N, D, V
+data y: N int < V, x: N x D, W: V x D
+p = softmax(x @ W.T)""", """dz = (p - one_hot(y, V)) / N
+output dx = dz @ W
+output dW = dz.T @ x""",
+        "Liger, fused_linear_cross_entropy, without chunks"),
+    "geglu tanh": Published("""dim N, D
+data a: N x D, b: N x D, dy: N x D
+t = tanh(sqrt(2 / pi) * (a + 0.044715 * a^3))
+u = a * (1 + t) / 2""", """term1 = 0.5 * (1 + t)
+term2 = 0.5 * a * (1 - t^2) * (sqrt(2 / pi) * (1 + 3 * 0.044715 * a^2))
+output da = dy * b * (term1 + term2)
+output db = dy * u""",
+        "Liger, geglu: the two terms of the tanh GELU"),
+    "dyt": Published("""dim N, D
+data x: N x D, a, g: D, dy: N x D
+t = tanh(a * x)""", """output dg = sum(dy * t, axis=0)
+output db = sum(dy, axis=0)
+m = (1 - t^2) * g * dy
+output da = sum(m * x)
+output dx = a * m""",
+        "Liger, dyt: dynamic tanh"),
+    "qk norm": Published("""dim T, S, K, E
+data q: T x K, k: S x K, v: S x E, s, dO: T x E
+nq = norm(q, axis=1, keepdims=True)
+nk = norm(k, axis=1, keepdims=True)
+u = q / nq
+w = k / nk
+G = u @ w.T
+P = softmax(s * G)""", """output dv = P.T @ dO
+dP = dO @ v.T
+dS = P * (dP - sum(dP * P, axis=1, keepdims=True))
+output ds = sum(dS * G)
+dG = s * dS
+du = dG @ w
+dw = dG.T @ u
+output dq = (du - u * sum(du * u, axis=1, keepdims=True)) / nq
+output dk = (dw - w * sum(dw * w, axis=1, keepdims=True)) / nk""",
+        "Henry et al. 2020: attention of normalised queries and keys, rule by rule"),
+    "add rms norm": Published("""dim N, D
+data x: N x D, r: N x D, g: D, dh: N x D, dy: N x D
+h = x + r
+rstd = (mean(h^2, axis=1, keepdims=True) + 1e-5)**-0.5""", """xhat = h * rstd
+m = dy * g
+output dg = sum(dy * xhat, axis=0)
+output dx = dh + rstd * (m - xhat * mean(m * xhat, axis=1, keepdims=True))
+output dr = dx""",
+        "Liger, fused_add_rms_norm: dx of the norm and what came past it"),
+    "softmax1": Published("""dim N, V
+data x: N x V, dp: N x V
+e = exp(x)
+p = e / (1 + sum(e, axis=1, keepdims=True))""", """output dx = p * (dp - sum(p * dp, axis=1, keepdims=True))""",
+        "Miller 2023, off by one: the rule of softmax, where p adds up to less than 1"),
+    "cosface": Published("""dim N, D, C
+data y: N int < C, x: N x D, W: C x D
+nx = norm(x, axis=1, keepdims=True)
+nW = norm(W, axis=1, keepdims=True)
+u = x / nx
+v = W / nW
+p = softmax(30 * (u @ v.T - 0.35 * one_hot(y, C)))""", """dz = 30 / N * (p - one_hot(y, C))
+du = dz @ v
+dv = dz.T @ u
+output dx = (du - u * sum(du * u, axis=1, keepdims=True)) / nx
+output dW = (dv - v * sum(dv * v, axis=1, keepdims=True)) / nW""",
+        "Wang et al. 2018: p − onehot behind two normalisations"),
+    "triplet": Published("""dim N, D
+data a: N x D, p: N x D, n: N x D
+m = sum((a - p)^2, axis=1) - sum((a - n)^2, axis=1) + 1""", """s = 2 / N * greater(m, 0)[:, None]
+output da = s * (n - p)
+output dp = s * (p - a)
+output dn = s * (a - n)""",
+        "textbooks: 2(n − p), 2(p − a), 2(a − n) where the margin is missed"),
+    "barlow twins": Published("""dim N, D
+data a: N x D, b: N x D
+sa = std(a, axis=0)
+sb = std(b, axis=0)
+u = (a - mean(a, axis=0)) / sa
+v = (b - mean(b, axis=0)) / sb
+C = u.T @ v / N""", """dC = 2 * (0.005 * C + eye(D) * (0.995 * C - 1)) / N
+du = v @ dC.T
+dv = u @ dC
+output da = (du - u * mean(du * u, axis=0)) / sa
+output db = (dv - v * mean(dv * v, axis=0)) / sb""",
+        "Zbontar et al. 2021, with the rule of a standardised column; columns of u add up to 0"),
+    "covariance": Published("""dim N, D
+data z: N x D
+c = z - mean(z, axis=0)
+C = c.T @ c / (N - 1)""", """output dz = c @ (4 / (D * (N - 1)) * C)""",
+        "Bardes et al. 2022, the covariance term of VICReg: 4 c C/(D(n − 1))"),
+    "rayleigh": Published("""dim N
+data S: N x N symmetric, x: N
+Sx = S @ x
+n = x @ x
+r = (x @ Sx) / n""", """output dx = 2 / n * (Sx - r * x)""",
+        "textbooks: 2(Sx − r x)/xᵀx"),
+    "poisson nll": Published("""dim N
+data y: N, z: N
+r = exp(z)""", """output dz = (r - y) / N""",
+        "textbooks: λ − y behind the log link"),
+    "simpo": Published("""dim N, T, V
+data y: N x T int < V, w: N x T int < V, z: N x T x V, x: N x T x V
+p = softmax(z)
+q = softmax(x)
+m = 2 * mean(cross_entropy(x, w) - cross_entropy(z, y), axis=1) - 1""",
+        """c = (2 * sigmoid(-m) / (N * T))[:, None, None]
+output dz = c * (p - one_hot(y, V))
+output dx = -c * (q - one_hot(w, V))""",
+        "Meng et al. 2024, as DPO's with means over the tokens"),
+    "infonce": Published("""dim N, D
+data a: N x D, b: N x D
+na = norm(a, axis=1, keepdims=True)
+nb = norm(b, axis=1, keepdims=True)
+u = a / na
+v = b / nb
+p = softmax(u @ v.T / 0.1)""", """ds = 10 / N * (p - eye(N))
+du = ds @ v
+dv = ds.T @ u
+output da = (du - u * sum(du * u, axis=1, keepdims=True)) / na
+output db = (dv - v * sum(dv * v, axis=1, keepdims=True)) / nb""",
+        "van den Oord et al. 2018: (softmax − I)/τ behind two normalisations"),
+    "batch norm images": Published("""dim N, C, H, W
+data x: N x C x H x W, g: C, dy: N x C x H x W
+mu = mean(x, axis=(0, 2, 3))
+sd = sqrt(var(x, axis=(0, 2, 3)) + 1e-5)
+xhat = (x - mu[:, None, None]) / sd[:, None, None]""", """output dg = sum(dy * xhat, axis=(0, 2, 3))
+output db = sum(dy, axis=(0, 2, 3))
+output dx = (g / (N * H * W * sd))[:, None, None] * (N * H * W * dy - db[:, None, None] - xhat * dg[:, None, None])""",
+        "cs231n, spatial_batchnorm_backward"),
 }
 
 MORE = {
+    "rayleigh of rows": """dim B, N
+data S: N x N symmetric
+param X: B x N
+loss L = sum(sum((X @ S) * X, axis=1) / sum(X * X, axis=1))""",
+    "gram": """dim N, D
+input z: N x D
+data G: D x D
+loss L = sum((z.T @ z - G)^2)""",
+    "trace": """dim M, N, K
+data A: M x N, B: M x K
+param X: N x K
+E = A @ X - B
+loss L = trace(E.T @ E) / 2""",
+    "attention of itself": """dim T, K
+input x: T x K
+output O = softmax(x @ x.T) @ x""",
     "shares": """dim N, V
 data t: N x V
 input z: N x V

@@ -234,7 +234,7 @@ def folded(facts: Facts, term: Term, fired: dict[str, None]) -> Term:
                 at = id_, tuple([letter[i] if i else 0 for i in index])
                 powers[at] -= sign * p
             powers[key] = powers.get(key, 0) + sign
-            term = term.with_powers(powers)
+            term = term._replace(number=term.number / fold.term.number**sign).with_powers(powers)
             fired.setdefault(KNOWN_PRODUCT)
     return term
 

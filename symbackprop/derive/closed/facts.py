@@ -32,7 +32,7 @@ class Fold(NamedTuple):
     @property
     def reads(self) -> set[int]:
         """The rows that it is the product of; it is looked up by the last of them."""
-        return {id_ for id_, _ in self.term.powers}
+        return {id_ for id_, _ in self.term.powers if id_ >= 0}
 
     @property
     def rank(self) -> tuple[bool, int, int]:
@@ -148,8 +148,11 @@ class Facts:
             self._is_root(node, base, 1 / Fraction(rows[0][1]))
             return
         self.flattening.monomials[node.id] = index, term
-        plain = len(rows) == len(term.powers) and term.number == 1
-        if plain and (len(rows) > 1 or rows[0][1] == -1):
+        if len(rows) == len(term.powers):
+            is_read = len(rows) > 1 or (rows[0][1] == -1 and term.number == 1)
+        else:  # a mean, if it has a name
+            is_read = node.name is not None and len(rows) == 1 and rows[0][1] == term.number == 1
+        if is_read:
             fold = Fold(node.id, index, term, node.id in self.results)
             self.folds.setdefault(max(fold.reads), []).append(fold)
 

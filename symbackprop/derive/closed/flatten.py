@@ -49,8 +49,8 @@ FREE = 1 << 40  # letters of a row from which on no other letter is
 class Flattening:
     """Normal forms of the rows of a table. ``forward`` are the ids of forward rows; ``monomials`` says of forward rows
     which product they are, by id, ``reflected`` which row is 1 minus them; ``guarded`` are rows by which 0 may be
-    divided; ``ends`` are rows that nothing is looked at below; ``own`` is the row that is looked at; ``selecting``: arrays may be NaN where nothing selects
-    them."""
+    divided; ``ends`` are rows that nothing is looked at below; ``own`` is the row that is looked at; ``selecting``:
+    arrays may be NaN where nothing selects them."""
 
     def __init__(self, graph: Graph, space: Space, forward: set[int], opened: bool = False) -> None:
         self.graph, self.space, self.forward, self.opened = graph, space, forward, opened

@@ -54,7 +54,8 @@ class MatrixView:
         return self.rows.gradients[node.id]
 
     def shortest(self, s: Located, whole: Node) -> tuple[Math, Math]:
-        return self.rows.gradients[s.step.target.id], self.rows.row(whole)
+        right = self.rows.row(whole) if whole.name is None else self.rows.ref(whole)
+        return self.rows.gradients[s.step.target.id], right
 
     def lines(self, s: Located) -> tuple[Line, ...]:
         left = self._own(s.step.target)
