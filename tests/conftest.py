@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+# xdist has a process for every core: the threads of each would wait by spinning, ten times as long as they compute
+for _library in ("OMP", "OPENBLAS", "MKL"):
+    os.environ.setdefault(f"{_library}_NUM_THREADS", "1")
 
 REGIONS = Path("/proc/self/maps")  # of memory; Linux lets a process map 65,530
 MOST = 20_000
