@@ -11,6 +11,7 @@ import sympy as sp
 from symbackprop.core import build
 from symbackprop.core.functions.calls import function, graph_of, plain
 from symbackprop.core.graph import FLOAT, Node, Operand, label
+from symbackprop.core.indexing import along
 from symbackprop.core.maths import A, Big, C, Indicator, K, N, Y, Z, at, called, equal
 from symbackprop.core.ops import OPS
 from symbackprop.core.registry import known
@@ -184,6 +185,12 @@ def _to_front(a: Node, axis: int, back: bool = False) -> Node:
     """The axis as the first one, or the first one back in its place."""
     order = [axis, *[k for k in range(a.ndim) if k != axis]]
     return build.transpose(a, [order.index(k) for k in range(a.ndim)] if back else order)
+
+
+@function
+def take(a: Node, index: Node, axis: int = 0) -> Node:
+    """Entries along an axis by integer data, whose axes stand in its place: ``a[:, index]`` for the axis 1."""
+    return along(a, normalise_axis(axis, a.ndim), index)
 
 
 @function

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import lru_cache
 
-MODULES = ("np", "numpy", "jnp", "jax", "torch", "F", "nn", "functional", "linalg", "special", "math", "scipy", "tf")
+MODULES = ("np", "numpy", "jnp", "jax", "lax", "torch", "F", "nn", "functional", "linalg", "special", "math", "scipy",
+           "tf")
 OPTIONS = {"dim": "axis", "keepdim": "keepdims"}  # PyTorch's words for NumPy's
+ARGUMENTS = OPTIONS | {  # and more of both for those of single functions
+    "p": "order", "weight": "weights", "min": "low", "max": "high", "a_min": "low", "a_max": "high",
+    "ceil_mode": "ceil", "count_include_pad": "count_padding", "negative_slope": "slope", "num_classes": "size",
+}
 IDLE_OPTIONS = ("dtype", "device", "copy", "inplace")  # what leaves the numbers as they are
 IDLE_METHODS = ("astype", "to", "type_as", "contiguous", "clone", "copy", "cpu", "numpy", "float", "double", "item")
 _WORDS = {
@@ -36,7 +41,11 @@ _WORDS = {
     "matrix_exp": "expm",
     "svdvals": "singular_values",
     "nll": "nll_loss",
-    "triplet": "triplet_margin_loss",
+    "triplet": "triplet_margin_loss triplet_loss",
+    "focal": "focal_loss",
+    "margin_ranking": "margin_ranking_loss",
+    "kl_divergence": "kl",
+    "js_divergence": "js",
     "gaussian_nll": "gaussian_nll_loss",
     "poisson_nll": "poisson_nll_loss",
     "cosine_embedding": "cosine_embedding_loss",
@@ -87,11 +96,11 @@ _SAME = """
     negative pow sum mean prod logsumexp max min norm var std median dot outer einsum trace diag kron tril triu
     transpose swapaxes permute reshape flatten expand_dims squeeze concat stack broadcast flip sort argsort
     zeros_like ones_like full_like softmax log_softmax cumsum cumprod logcumsumexp inv det solve pinv slogdet
-    eigh eigvalsh svd svdvals matrix_power cholesky matrix_exp squared_error absolute_error huber smooth_l1
+    eigh eigvalsh svd svdvals matrix_power cholesky matrix_exp squared_error absolute_error huber smooth_l1 topk cummax
     cross_entropy binary_cross_entropy binary_cross_entropy_with_logits stop_gradient arange
 """
 SAME = frozenset(_SAME.split())  # beside functions of every entry: what all libraries mean by these names
-_ALONG, _WITH_PLACES = "softmax log_softmax cumsum cumprod logcumsumexp", "max min median sort"
+_ALONG, _WITH_PLACES = "softmax log_softmax cumsum cumprod logcumsumexp", "max min median sort topk cummax"
 ALONG = frozenset(_ALONG.split())  # the same where the axis is given
 WITH_PLACES = frozenset(_WITH_PLACES.split())  # of PyTorch's, along an axis, come with indices
 ALSO = {word: function for function, words in _WORDS.items() for word in words.split()}

@@ -14,7 +14,7 @@ from typing import Any
 import sympy as sp
 
 from symbackprop.core.functions import CONSTANTS, FUNCTIONS
-from symbackprop.core.functions.words import IDLE_OPTIONS, OPTIONS, meant
+from symbackprop.core.functions.words import ARGUMENTS, IDLE_OPTIONS, meant
 from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.names import unprimed
 from symbackprop.core.scalars import TABLE
@@ -105,7 +105,7 @@ def known_callee(name: str, graph: Graph) -> Callee:
 
 def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, Value]) -> Value:
     """The row that a call makes, or several; a number when every argument is one and the result is known."""
-    options = {OPTIONS.get(k, k) if k not in found.signature.parameters else k: v for k, v in options.items()
+    options = {_argument(found, k): v for k, v in options.items()
                if k not in IDLE_OPTIONS or k in found.signature.parameters}
     try:
         given = _spread(found, args)
@@ -124,6 +124,12 @@ def call(found: Callee, graph: Graph, args: Sequence[Value], options: dict[str, 
         return row
     numeric = not any(isinstance(a, Node) for a in (*args, *options.values()))
     return row.value if numeric and not row.shape and row.value is not None else row
+
+
+def _argument(found: Callee, word: str) -> str:
+    """The parameter that another library has this word for."""
+    known = found.signature.parameters
+    return ARGUMENTS[word] if word not in known and ARGUMENTS.get(word) in known else word
 
 
 def _applied(found: Callee, graph: Graph, positional: list[Any], named: dict[str, Any]) -> Value:
@@ -174,6 +180,8 @@ class Place:
         self.annotation = str(parameter.annotation)
 
     def accept(self, value: Value) -> Any:
+        if value is None and self.parameter.default is None:
+            return None
         if self.annotation in KINDS:
             kind, wanted, read = KINDS[self.annotation]
             if not isinstance(value, kind):
@@ -240,6 +248,7 @@ KINDS: dict[str, tuple[type, str, Callable[[Any], Any]]] = {
 RULES: dict[str, Callable[[Place, Value], Any]] = {
     "Node": Place.row,
     "Operand": Place.operand,
+    "Operand | None": Place.operand,
     "Axis": Place.axes,
     "Sequence[int] | None": Place.axes,
     "Pair": Place.axes,

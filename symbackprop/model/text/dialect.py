@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+import re
+from collections.abc import Callable, Container
 from dataclasses import replace
 
 import sympy as sp
@@ -12,6 +13,7 @@ from symbackprop.core.scalars import TABLE
 from symbackprop.errors import SyntaxProblem
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import callee, function_names
+from symbackprop.model.text.spellings import TORCH, spelled
 
 SHAPE = "shape"
 _CONSTANTS: dict[str, tree.Expr] = {"pi": tree.Name("pi"), "inf": tree.Name("inf"), "newaxis": tree.Word(None)}
@@ -19,14 +21,19 @@ _NUMPY, _TORCH = ("np", "numpy", "jnp"), ("torch", "F", "functional", "nn")
 _FLOATS = [tree.Name(name) for name in ("float", "float32", "float64", "double")]
 
 
-def plain(expr: tree.Member, names: Container[str], values: bool = False) -> tree.Expr:
+def plain(expr: tree.Member, names: Container[str], values: bool = False,
+          tell: Callable[[str], None] = lambda text: None) -> tree.Expr:
     """The expression without the dot; ``a.shape`` stays. ``names`` are those that the model declares; with ``values``
-    those of a reduction that comes with indices are wanted. Raises a `SyntaxProblem` for what is no way of writing a
-    formula, or may mean something else in the library that it is written for."""
+    those of a reduction that comes with indices are wanted; ``tell`` is told how a call is read. Raises a
+    `SyntaxProblem` for what is no way of writing a formula, or may mean something else in the library that it is
+    written for."""
     module = _module(expr.base, names)
     if expr.args is None and not module and expr.name == "values" and isinstance(expr.base, tree.Member):
-        return plain(expr.base, names, values=True)
+        return plain(expr.base, names, True, tell)
     if module and expr.args is not None:
+        found = spelled("t" if _root(expr) in TORCH else "n", expr.name, expr.args, dict(expr.options))
+        if found is not None:
+            return _told(expr.name, *found, tell)
         _refuse_others(expr, module, expr.args, values)
         return _called(expr.name, expr.args, expr.options, module in ("F", "functional"))
     if module and expr.name in _CONSTANTS:
@@ -34,8 +41,42 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False) -> tre
     if not module and expr.args is None:
         return _attribute(expr)
     if not module and expr.args is not None:
-        return _method(expr, expr.args, values)
+        found = spelled("m", expr.name, (expr.base, *expr.args), dict(expr.options))
+        return _method(expr, expr.args, values) if found is None else _told(expr.name, *found, tell)
     raise _strange(expr)
+
+
+def called(expr: tree.Call, tell: Callable[[str], None] = lambda text: None) -> tree.Expr | None:
+    """A call by a name that only other libraries have, as model text; None for any other."""
+    if callee(expr.function) is not None:
+        return None
+    found = spelled("", expr.function, expr.args, dict(expr.options))
+    return None if found is None else _told(expr.function, *found, tell)
+
+
+def first_of_two(expr: tree.Index, names: Container[str]) -> tree.Expr | None:
+    """``torch.sort(a)[0]``, the values of what PyTorch gives with indices; None for any other entry."""
+    inner, first = expr.base, expr.items == (tree.Number(sp.S.Zero),)
+    if not first or not isinstance(inner, tree.Member) or inner.name not in WITH_PLACES:
+        return None
+    return plain(inner, names, values=True) if _root(inner) == "torch" and _module(inner.base, names) else None
+
+
+def _told(name: str, formula: tree.Expr, text: str, tell: Callable[[str], None]) -> tree.Expr:
+    if not isinstance(formula, tree.Call) or not _SIMPLE.fullmatch(text):
+        tell(f"{name}(…) is read as {text}")
+    elif formula.function != name:
+        tell(f"{name} is read as {formula.function}")
+    return formula
+
+
+_SIMPLE = re.compile(r"\w+\([A-Za-z_=, ]*\)")
+
+
+def _root(expr: tree.Expr) -> str:
+    while isinstance(expr, tree.Member):
+        expr = expr.base
+    return expr.name if isinstance(expr, tree.Name) else ""
 
 
 def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], values: bool) -> None:

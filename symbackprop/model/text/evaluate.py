@@ -117,6 +117,10 @@ class Evaluator:
 
     # -- calls
     def call(self, expr: tree.Call) -> Value:
+        if expr.function not in self.graph.functions and expr.function not in self.graph.names:
+            meant = dialect.called(expr, self.scope.remark)
+            if meant is not None:
+                return self.value(replace(meant, place=expr.place))
         read = self._branch if expr.function == "where" else self.value
         args = [read(a) for a in expr.args]
         if expr.function == "len" and len(args) == 1 and isinstance(args[0], Node) and args[0].shape:
@@ -146,13 +150,16 @@ class Evaluator:
 
     def _branch(self, expr: tree.Expr) -> Value:
         """An argument of ``where``, the one place where a number may be infinite: ``where(mask, scores, -inf)``."""
-        if INFINITE.name not in self.graph.names and expr in (INFINITE, tree.Negative(INFINITE)):
-            return sp.oo if expr == INFINITE else -sp.oo
+        bare = expr.body if isinstance(expr, tree.Negative) else expr
+        if isinstance(bare, tree.Member) and bare.args is None and bare.name == INFINITE.name:
+            bare = dialect.plain(bare, self.graph.names)
+        if INFINITE.name not in self.graph.names and bare == INFINITE:
+            return -sp.oo if isinstance(expr, tree.Negative) else sp.oo
         return self.value(expr)
 
     def member(self, expr: tree.Member) -> Value:
         """What stands behind a dot, as NumPy and PyTorch mean it."""
-        plain = dialect.plain(expr, self.graph.names)
+        plain = dialect.plain(expr, self.graph.names, tell=self.scope.remark)
         if isinstance(plain, tree.Member):  # the shape of an array, which stays as it is
             return self.row(plain.base).shape
         if isinstance(plain, tree.Call) and plain.function != expr.name and plain.function in ("mean", "sum"):
@@ -165,6 +172,9 @@ class Evaluator:
             found = self.scope.member(expr.base.name, expr.items)
             if found is not None:
                 return found
+        first = dialect.first_of_two(expr, self.graph.names)
+        if first is not None:
+            return self.value(first)
         base = self.value(expr.base)
         if isinstance(base, tuple):
             return _chosen(base, [self.value(item) for item in expr.items])

@@ -122,6 +122,9 @@ class Shapes:
 
     def _called(self, expr: tree.Call) -> Shape:
         """What a function makes of arrays of these shapes."""
+        meant = dialect.called(expr)
+        if meant is not None:
+            return self.of(meant)
         shapes = [self.of(a) for a in expr.args]
         if composed(expr.function).target == 1 and len(shapes) > 1 and len(shapes[1]) == len(shapes[0]) - 1:
             return self._classes(expr.args[1], shapes[0], shapes[1])

@@ -22,7 +22,7 @@ MAX_NUMBER = 60
 _PATTERN = r"""[ \t]+
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*PRIMES)
     | (?P<number>(?:[0-9]+(?:\.(?!\.|T\b)[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+(?![A-Za-z_]))?)
-    | (?P<string>"[^"]*")
+    | (?P<string>"[^"]*"|(?<=[(,=\[])'[^']*'|(?<=[(,=]\ )'[^']*')
     | (?P<sign>\.\.\.|\.\.|\*\*|[-<>=!+*/@]=|MORE\.T(?![A-Za-z0-9_])|\.(?=[A-Za-z])|[-+*/@^'()\[\],:=<>SIGNS])
     | (?P<comment>\#.*)"""
 _PRIMES = r"(?:[′″‴]+(?=\())?"  # f′(z), the derivative of an abstract function
@@ -34,7 +34,7 @@ _OPENING, _CLOSING = "([", ")]"
 _HINTS = {
     "{": "braces are only used inside notation strings",
     ";": "one statement a line, without ;",
-    "%": "there is no remainder; only + - * / @ ** and comparisons",
+    "%": "the remainder is remainder(a, b)",
     "!": "the comparison is !=",
     "&": "combine conditions by multiplying them: (a > 0) * (b > 0)",
     "|": "combine conditions with maximum(a > 0, b > 0)",

@@ -1,0 +1,246 @@
+"""Calls of NumPy and PyTorch that name or order arguments in their own way, and what each is in model text.
+
+One line is ``where: names (parameters) -> formula``. ``where`` says whose call it is: n NumPy, SciPy and jax.numpy, t
+PyTorch, m a method, whose array is the first parameter. A parameter is ``a``, or ``a|b`` with another word for it;
+``a=value`` may be left out, ``a:value`` has to have that value, ``a~value`` may be left out or has it; ``a#`` is a
+number written out, ``a(1)`` a shape of one axis, ``*a`` what is left. ``reduction`` is PyTorch's: the formula is the
+loss of every entry. In a formula ``@`` is the name that was called.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import NamedTuple
+
+from symbackprop.core.functions.words import IDLE_OPTIONS
+from symbackprop.model.text import tree
+from symbackprop.model.text.expressions import one_formula
+
+_TABLE = """
+n t m: clip clamp (x, low|min|a_min=None, high|max|a_max=None) -> clip(x, low, high)
+t m: clamp_min (x, min) -> clip(x, min)
+t m: clamp_max (x, max) -> clip(x, None, max)
+n t: cat concat concatenate (arrays|tensors, axis|dim=0) -> concat(arrays, axis=axis)
+n t: stack (arrays|tensors, axis|dim=0) -> stack(arrays, axis=axis)
+t: transpose (x, first#, second#) -> swapaxes(x, first, second)
+m: expand (x, *sizes) -> broadcast(x, sizes)
+n: tile (x, reps) -> tile(x, reps)
+n: repeat (x, n, axis#) -> repeat(x, n, axis=axis)
+t m: repeat_interleave (x, n, dim#) -> repeat(x, n, axis=dim)
+n t m: roll (x, shift|shifts, axis|dims#) -> roll(x, shift, axis=axis)
+n t m: flip (x, axis|dims=None) -> flip(x, axis=axis)
+n t: fliplr (x) -> flip(x, axis=1)
+n t: flipud (x) -> flip(x, axis=0)
+n: split (x, parts#, axis=0) -> split(x, parts, axis=axis)
+t m: chunk (x, parts#, dim=0) -> split(x, parts, axis=dim)
+n m: take (x, index|indices, axis#) -> take(x, index, axis=axis)
+t m: index_select (x, dim#, index) -> take(x, index, axis=dim)
+t m: index_add (x, dim#, index, source) -> index_add(x, index, source, axis=dim)
+t m: gather (x, dim#, index) -> take_along_axis(x, index, axis=dim)
+n: take_along_axis (x, indices, axis) -> take_along_axis(x, indices, axis=axis)
+t: take_along_dim (x, indices, dim) -> take_along_axis(x, indices, axis=dim)
+t m: scatter (x, dim#, index, src) -> scatter(x, index, src, axis=dim)
+t m: scatter_add (x, dim#, index, src) -> x + put_along_axis(src, index, dim, x.shape[dim])
+n t: searchsorted (edges|a|sorted_sequence, x|v|input) -> searchsorted(edges, x)
+t: bucketize (x, boundaries) -> searchsorted(boundaries, x)
+n t m: argmax argmin (x, axis|dim=None, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims)
+n t m: quantile (x, q, axis|dim=None, keepdims|keepdim=False) -> quantile(x, q, axis=axis, keepdims=keepdims)
+n: percentile (x, q, axis=None, keepdims=False) -> quantile(x, q / 100, axis=axis, keepdims=keepdims)
+t m: var std (x, axis|dim=None, unbiased:False, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims)
+t m: var std (x, axis|dim=None, unbiased:True, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims, ddof=1)
+t m: var std (x, axis|dim=None, correction, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims, \
+ddof=correction)
+t: var std (x, axis|dim=None, unbiased~True, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims, ddof=1)
+n: norm (x, order|ord, axis#, keepdims=False) -> norm(x, axis=axis, keepdims=keepdims, order=order)
+t m: norm (x, order|p#, axis|dim=None, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, order=order)
+n t: logdet (x) -> logdet(x)
+t: solve_triangular (a, b, upper:False) -> solve_triangular(a, b, lower=True)
+t: solve_triangular (a, b, upper:True) -> solve_triangular(a, b)
+n: solve_triangular (a, b, lower=False) -> solve_triangular(a, b, lower=lower)
+n: svd (x, full_matrices:False) -> svd(x)
+n: svd (x, full_matrices=True, compute_uv:False) -> svdvals(x)
+n t: lu (x) -> lu(x)
+n t: hypot (a, b) -> sqrt(a**2 + b**2)
+n: cbrt (x) -> sign(x) * abs(x)**(1/3)
+n t: fmod (a, b) -> a - b * trunc(a / b)
+t: frac (x) -> x - trunc(x)
+n t: xlogy (x, y) -> xlogy(x, y)
+n t: logsigmoid (x) -> -softplus(-x)
+n t: relu6 (x) -> clip(x, 0, 6)
+t: hardsigmoid (x) -> clip(x / 6 + 1/2, 0, 1)
+t: hardswish (x) -> x * clip(x / 6 + 1/2, 0, 1)
+t: selu (x) -> 1.0507009873554805 * elu(x, 1.6732632423543772)
+t: celu (x, alpha=1) -> maximum(x, 0) + minimum(alpha * expm1(x / alpha), 0)
+t: softsign (x) -> x / (1 + abs(x))
+t: tanhshrink (x) -> x - tanh(x)
+t: softshrink (x, lambd=1/2) -> x - clip(x, -lambd, lambd)
+t: hardshrink (x, lambd=1/2) -> where(abs(x) > lambd, x, 0)
+t: threshold (x, threshold, value) -> where(x > threshold, x, value)
+t: glu (x, axis|dim=-1) -> split(x, 2, axis=axis)[0] * sigmoid(split(x, 2, axis=axis)[1])
+t: gelu (x, approximate:"tanh") -> gelu_tanh(x)
+t: gelu (x, approximate~"none") -> gelu(x)
+n: gelu (x, approximate=True) -> gelu_tanh(x)
+t: leaky_relu (x, negative_slope=0.01) -> leaky_relu(x, negative_slope)
+t: prelu (x, weight) -> prelu(x, weight)
+t: softplus (x, beta) -> softplus(beta * x) / beta
+t: softmin (x, axis|dim) -> softmax(-x, axis=axis)
+t: normalize (x, p=2, dim=1, eps=1e-12) -> x / maximum(norm(x, axis=dim, keepdims=True, order=p), eps)
+t: linear (x, weight) -> x @ weight.T
+t: linear (x, weight, bias) -> x @ weight.T + bias
+t: embedding (index, weight) -> weight[index]
+t: embedding_bag (index, weight, mode="mean") -> embedding_bag(weight, index, mode=mode)
+n t: one_hot (index, size|num_classes) -> one_hot(index, size)
+t: scaled_dot_product_attention (q, k, v, is_causal=False) -> attention(q, k, v, causal=is_causal)
+t: layer_norm rms_norm (x, normalized_shape(1), eps=1e-5) -> @(x, eps=eps)
+t: layer_norm (x, normalized_shape(1), weight, bias, eps=1e-5) -> layer_norm(x, eps=eps) * weight + bias
+t: layer_norm rms_norm (x, normalized_shape(1), weight, eps=1e-5) -> @(x, eps=eps) * weight
+t: conv1d (x, w|weight, bias~None, stride=1, padding=0, dilation=1, groups=1) -> swapaxes(conv1d(swapaxes(x, 1, 2), \
+transpose(w, (2, 1, 0)), stride=stride, padding=padding, dilation=dilation, groups=groups), 1, 2)
+t: conv1d (x, w|weight, bias, stride=1, padding=0, dilation=1, groups=1) -> swapaxes(conv1d(swapaxes(x, 1, 2), \
+transpose(w, (2, 1, 0)), stride=stride, padding=padding, dilation=dilation, groups=groups) + bias, 1, 2)
+t: conv2d (x, w|weight, bias~None, stride=1, padding=0, dilation=1, groups=1) -> conv2d(x, w, stride=stride, \
+padding=padding, layout="NCHW", dilation=dilation, groups=groups)
+t: conv2d (x, w|weight, bias, stride=1, padding=0, dilation=1, groups=1) -> conv2d(x, w, stride=stride, \
+padding=padding, layout="NCHW", dilation=dilation, groups=groups) + bias[:, None, None]
+t: max_pool2d (x, size|kernel_size, stride=None, padding=0, dilation~1, ceil_mode=False) -> max_pool2d(x, size, \
+stride=stride, layout="NCHW", padding=padding, ceil=ceil_mode)
+t: avg_pool2d (x, size|kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True) -> avg_pool2d(x, \
+size, stride=stride, layout="NCHW", padding=padding, ceil=ceil_mode, count_padding=count_include_pad)
+t: max_pool1d (x, size|kernel_size, stride=None, padding=0, dilation~1, ceil_mode=False) -> swapaxes(max_pool1d(\
+swapaxes(x, 1, 2), size, stride=stride, padding=padding, ceil=ceil_mode), 1, 2)
+t: avg_pool1d (x, size|kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True) -> swapaxes(\
+avg_pool1d(swapaxes(x, 1, 2), size, stride=stride, padding=padding, ceil=ceil_mode, \
+count_padding=count_include_pad), 1, 2)
+t: adaptive_avg_pool2d (x, s#) -> transpose(adaptive_avg_pool(transpose(x, (0, 2, 3, 1)), (s, s)), (0, 3, 1, 2))
+t: adaptive_avg_pool2d (x, size) -> transpose(adaptive_avg_pool(transpose(x, (0, 2, 3, 1)), size), (0, 3, 1, 2))
+t: adaptive_max_pool2d (x, s#) -> transpose(adaptive_max_pool(transpose(x, (0, 2, 3, 1)), (s, s)), (0, 3, 1, 2))
+t: adaptive_max_pool2d (x, size) -> transpose(adaptive_max_pool(transpose(x, (0, 2, 3, 1)), size), (0, 3, 1, 2))
+t: conv_transpose2d (x, w|weight, bias~None, stride=1, padding=0, output_padding=0, groups~1, dilation=1) -> \
+transpose(conv_transpose2d(transpose(x, (0, 2, 3, 1)), transpose(w, (2, 3, 1, 0)), stride=stride, padding=padding, \
+output_padding=output_padding, dilation=dilation), (0, 3, 1, 2))
+t: cosine_similarity (a, b, axis|dim=1, eps=1e-8) -> cosine_similarity(a, b, axis=axis, eps=eps)
+t: pairwise_distance (a, b, p=2, eps=1e-6) -> norm(a - b + eps, axis=-1, order=p)
+t: cdist (a, b, p=2) -> cdist(a, b, order=p)
+t: cross_entropy (logits|input, target, weight, reduction~"mean") -> sum(cross_entropy(logits, target, \
+weights=weight)) / sum(weight[target])
+t: cross_entropy (logits|input, target, ignore_index#, reduction~"mean") -> sum(cross_entropy(logits, target, \
+ignore_index=ignore_index)) / sum(target != ignore_index)
+t: cross_entropy (logits|input, target, label_smoothing, reduction) -> smoothed_cross_entropy(logits, target, \
+smoothing=label_smoothing)
+t: nll_loss (input, target, reduction) -> nll(input, target)
+t: kl_div (input, target, reduction, log_target~False) -> xlogy(target, target) - target * input
+t: kl_div (input, target, reduction, log_target:True) -> exp(target) * (target - input)
+t: margin_ranking_loss (a, b, target, margin=0, reduction) -> margin_ranking(a, b, target, margin=margin)
+t: gaussian_nll_loss (input, target, var, full~False, eps=1e-6, reduction) -> gaussian_nll(input, target, var, \
+eps=eps)
+t: poisson_nll_loss (input, target, log_input~True, full~False, reduction) -> poisson_nll(input, target)
+t: poisson_nll_loss (input, target, log_input:False, full~False, eps=1e-8, reduction) -> input \
+- target * log(input + eps)
+t: soft_margin_loss (input, target, reduction) -> softplus(-target * input)
+t: hinge_embedding_loss (input, target, margin=1, reduction) -> where(target > 0, input, maximum(margin - input, 0))
+"""
+TORCH = ("torch", "F", "functional", "nn")
+_PARAMETER = re.compile(r"(\*?)([\w|]+)(#|\(1\))?(?:([=:~])(.+))?")
+
+
+class _Parameter(NamedTuple):
+    words: tuple[str, ...]
+    kind: str
+    mark: str
+    value: tree.Expr | None
+
+    def takes(self, value: tree.Expr | None) -> bool:
+        """Whether this may be the argument, or, of None, none be given."""
+        if value is None:
+            return self.mark in ("=", "~") or self.words == ("reduction",)
+        if self.kind == "#" and not isinstance(value.body if isinstance(value, tree.Negative) else value, tree.Number):
+            return False
+        if self.kind == "(1)" and isinstance(value, tree.Tuple) and len(value.items) != 1:
+            return False
+        return self.mark not in (":", "~") or value == self.value
+
+
+class _Spelling(NamedTuple):
+    """One line of the table."""
+
+    where: str
+    parameters: tuple[_Parameter, ...]
+    formula: tree.Expr
+    text: str
+
+    @property
+    def reduces(self) -> bool:
+        return any(p.words == ("reduction",) and not p.mark for p in self.parameters)
+
+    def read(self, args: Sequence[tree.Expr], options: Mapping[str, tree.Expr]) -> dict[str, tree.Expr] | None:
+        """What the parameters are, by their first word; None where the call is another one."""
+        left, given = list(args), {k: v for k, v in options.items() if k not in IDLE_OPTIONS}
+        found: dict[str, tree.Expr] = {}
+        for p in self.parameters:
+            word = next((w for w in p.words if w in given), None)
+            if p.kind == "*":
+                found[p.words[0]], left = _tuple(left), []
+                continue
+            value = given.pop(word) if word is not None else left.pop(0) if left else None
+            if not p.takes(value):
+                return None
+            chosen = value or p.value
+            found |= {} if chosen is None else {p.words[0]: chosen}
+        return None if left or given else found
+
+
+def _tuple(items: list[tree.Expr]) -> tree.Expr:
+    return items[0] if len(items) == 1 and isinstance(items[0], tree.Tuple) else tree.Tuple(tuple(items))
+
+
+@cache
+def _table() -> dict[str, tuple[_Spelling, ...]]:
+    """The spellings by the name that is called."""
+    found: dict[str, list[_Spelling]] = {}
+    for line in _TABLE.strip().splitlines():
+        left, formula = line.split(" -> ")
+        where, names, parameters = re.fullmatch(r"(.*): (.*) \((.*)\)", left).groups()  # type: ignore[union-attr]
+        for name in names.split():
+            body = formula.replace("@(", name + "(")
+            spelling = _Spelling(where, tuple(map(_parameter, parameters.split(", "))), one_formula(body), body)
+            found.setdefault(name, []).append(spelling)
+    return {name: tuple(spellings) for name, spellings in found.items()}
+
+
+def _parameter(text: str) -> _Parameter:
+    star, words, kind, mark, value = _PARAMETER.fullmatch(text).groups()  # type: ignore[union-attr]
+    return _Parameter(tuple(words.split("|")), star or kind or "", mark or "", one_formula(value) if value else None)
+
+
+def spelled(where: str, name: str, args: Sequence[tree.Expr], options: Mapping[str, tree.Expr]
+            ) -> tuple[tree.Expr, str] | None:
+    """What a library's call is in model text, and how the table has it; None where the table has no such call.
+    ``where`` is empty for a call without a module."""
+    for spelling in _table().get(name, ()):
+        found = spelling.read(args, options) if where in spelling.where else None
+        formula = None if found is None else _filled(spelling, found, "mean" if where else "none")
+        if formula is not None:
+            return formula, spelling.text
+    return None
+
+
+def _filled(spelling: _Spelling, found: Mapping[str, tree.Expr], usual: str) -> tree.Expr | None:
+    """The formula with these arguments, and reduced as they say; ``usual``: where they say nothing."""
+    formula = _put(spelling.formula, found)
+    way = found.get("reduction", tree.String(usual)) if spelling.reduces else tree.String("none")
+    whole = _WAYS.get(way.value) if isinstance(way, tree.String) else None
+    return None if whole is None else _put(whole, {"each": formula, "first": next(iter(found.values()))})
+
+
+_WAYS = {way: one_formula(whole) for way, whole in [line.split(": ") for line in (
+    "none: each", "mean: mean(each)", "sum: sum(each)", "batchmean: sum(each) / first.shape[0]")]}
+
+
+def _put(formula: tree.Expr, found: Mapping[str, tree.Expr]) -> tree.Expr:
+    """The formula with what the parameters are."""
+    if isinstance(formula, tree.Name):
+        return found.get(formula.name, formula)
+    return replace(tree.changed(formula, lambda part: _put(part, found)), place=None)
