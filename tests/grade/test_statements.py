@@ -291,7 +291,6 @@ def test_a_missing_one_hot_is_named(model: str, line: str, says: str) -> None:
         ("dU = h.foo(3)", ".foo(…) cannot be read: `symbackprop ops` lists the functions", ".foo"),
         ("dU = h.b", "an array has .T, .shape and .sum(0)", ".b"),
         ("if N > 3:", "write the case that holds, or where(condition, a, b)", "if"),
-        ("dU = h @ __import__('os')", "a ' is a transpose", ""),
         ("ds[y] += h", "write np.add.at(array, index, values)", ""),
         ("dU = h § 2", "cannot be read", "§"),
     ],
