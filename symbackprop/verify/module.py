@@ -18,7 +18,6 @@ import numpy as np
 from symbackprop.apart.files import Call, CallFailed, called, interrupted, quiet, run_file
 from symbackprop.apart.process import Process, RemoteModule
 from symbackprop.apart.wire import Thing
-from symbackprop.core import formula as f
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.errors import BrokenModule, did_you_mean
 from symbackprop.model.model import Model
@@ -111,13 +110,11 @@ class Outcome:
 class Candidate:
     """The module under test. ``targets`` are the rows that it promises the gradients of, ``chosen`` their names if it
     says so itself; ``given`` are sizes that have to stay. ``intermediates`` are the model's, those that stand in
-    loops as stacks over time, but for other names of a row, which text may need where a loop begins. Calls raise
-    `CallFailed` where its functions raise or return something else than told."""
+    loops as stacks over time. Calls raise `CallFailed` where its functions raise or return something else than told."""
 
     def __init__(self, module: ModuleType, model: Model, given: Mapping[str, int] | None = None) -> None:
         self.module, self.model, self.given = module, model, given or {}
-        named = {n: r for n, r in model.intermediates().items() if not (r.is_result and _written(r).form == f.Arg(0))}
-        self.intermediates = dict(sorted(named.items(), key=lambda x: _written(x[1]).id))
+        self.intermediates = dict(sorted(model.intermediates().items(), key=lambda named: _written(named[1]).id))
         self.chosen, self.targets = chosen(module), promised_rows(module, model)
         self.results = [model.loss_row.name or ""] if model.loss_row is not None else list(model.output_rows)
         self._hidden: dict[tuple[tuple[str, int], ...], dict[str, int]] = {}
