@@ -84,9 +84,9 @@ class Given:
 @dataclass
 class Raw:
     """What came of a run: results as they were returned, with what the code calls them; what an object keeps,
-    ``attributes`` that are arrays and ``gradients`` by name; the value of forward; the arrays of its cache before and
-    after; the arrays that were handed in, as they are now; the results of a second call,
-    or why it failed; those that are ``added`` to what stands in the buffers for them."""
+    ``attributes`` that are arrays and ``gradients`` by name, also those that are left in ``X.grad``; the value of
+    forward; the arrays of its cache before and after; the arrays that were handed in, as they are now; the results of a
+    second call, or why it failed; those that are ``added`` to what stands in the buffers for them."""
 
     results: Any
     words: list[list[str | None]] = field(default_factory=list)
@@ -132,6 +132,8 @@ class Form:
             warnings.simplefilter("ignore")
             raw, again = self.call(given)
             raw.results = _plain(raw.results)
+            left = {label: grad for label, array in given.handed if (grad := getattr(array, "grad", None)) is not None}
+            raw.gradients = left | raw.gradients
             raw.handed = [(label, now) for label, array in given.handed if (now := _now(array)) is not None]
             if given.twice and again is not None:
                 try:

@@ -110,10 +110,10 @@ def returned_words(function: Any) -> list[list[str | None]]:
     if tree is None:
         return []
     if isinstance(tree, ast.Lambda):
-        return [_words(tree.body, {})]
+        return list(_lines(tree.body, {}))
     assigned = {t.id: s.value for s in ast.walk(tree) if isinstance(s, ast.Assign)
                 for t in s.targets if isinstance(t, ast.Name)}
-    return [_words(s.value, assigned) for s in _returns(tree.body) if s.value is not None]
+    return [line for s in _returns(tree.body) if s.value is not None for line in _lines(s.value, assigned)]
 
 
 def _definition(function: Any) -> ast.FunctionDef | ast.Lambda | None:
@@ -137,13 +137,21 @@ def _returns(body: list[ast.stmt]) -> Iterator[ast.Return]:
             yield from _returns(inner)
 
 
-def _words(value: ast.expr, assigned: dict[str, ast.expr]) -> list[str | None]:
+def _lines(value: ast.expr, assigned: dict[str, ast.expr]) -> Iterator[list[str | None]]:
+    """The words of what is returned, and those with tuples in it taken apart."""
+    items = _parts(value, assigned) or [value]
+    flat = [part for item in items for part in _parts(item, assigned) or [item]]
+    yield [_word(item) for item in items]
+    if len(flat) > len(items):
+        yield [_word(item) for item in flat]
+
+
+def _parts(value: ast.expr, assigned: dict[str, ast.expr]) -> list[ast.expr]:
     if isinstance(value, ast.Name) and isinstance(assigned.get(value.id), (ast.Tuple, ast.List)):
         value = assigned[value.id]
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in ("tuple", "list"):
         value = value.args[0] if len(value.args) == 1 else value
-    items = value.elts if isinstance(value, (ast.Tuple, ast.List)) else [value]
-    return [_word(item) for item in items]
+    return value.elts if isinstance(value, (ast.Tuple, ast.List)) else []
 
 
 def _word(value: ast.expr) -> str | None:

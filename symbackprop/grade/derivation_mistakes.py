@@ -99,6 +99,14 @@ class Place:
                 names = self.reference.name(old), self.reference.name(new)
                 yield new, *m.exchange(old, new, *names), m.moved_index(old, new, *names)
 
+    def around(self, moved: tuple[object, ...], new: Node) -> tuple[object, ...]:
+        """How far an index moved where h[-1] is the last step, as in Python: at the first step to the last."""
+        last = None if len(moved) < 3 or m.is_initial(self.reference.name(new)) else self.reference.lasts.get(moved[0])
+        match moved:
+            case (old, other, int(far)) if last is not None:
+                return old, other, far % last
+        return moved
+
 
 # -- the local derivative of an elementwise row
 
@@ -151,16 +159,19 @@ def _wrong(place: Place, kind: str, form: f.Formula, says: str, cost: int = 0, p
         words = says.format(factor=f"{place.factor} = {right}", wrong=wrong, part=touched)
         return Finding(kind, words, place.factor, right, wrong)
 
-    return Candidate(kind, tell, {place.edge: swap}, cost, _patterns(place, kind, form, moved))
+    return Candidate(kind, tell, {place.edge: swap}, cost, _patterns(place, kind, form, moved, new))
 
 
-def _patterns(place: Place, kind: str, form: f.Formula, moved: tuple[object, ...] | None) -> tuple[Hashable, ...]:
-    """The same mistake elsewhere: at another step or call of the same function, with all indices moved alike."""
+def _patterns(place: Place, kind: str, form: f.Formula, moved: tuple[object, ...] | None, new: Sequence[Node]
+              ) -> tuple[Hashable, ...]:
+    """The same mistake elsewhere: at another step or call of the same function, with all indices moved alike; in a row
+    for all of its arguments."""
     consumer, index = place.edge.consumer, place.edge.index
     family = tuple([m.base_name(place.reference.names.get(row.id, "")) for row in (*consumer.args, consumer)])
     if moved is not None:
         exchange = ("exchange", consumer.attr, index, moved)
-        return ((*exchange, family), exchange) if moved else ()
+        rows = [("exchange in a row", consumer.attr, far) for far in (moved, *(place.around(moved, x) for x in new))]
+        return ((*exchange, family), exchange, *rows) if moved else ()
     step = (consumer.attr, index, family, kind, form)
     return (step,) if consumer.attr.head is None else (step, (consumer.attr.head, kind, form))
 
@@ -219,7 +230,8 @@ def operands(place: Place) -> Iterator[Candidate]:
         for new, kind, words, moved in place.exchanges(old):
             names = place.reference.name(old), place.reference.name(new)
             finding = Finding(kind, f"in the product for {factor}, {words}", factor, *names)
-            patterns = (("operand", edge.consumer.attr, edge.index, k, moved),) if moved else ()
+            operand = ("operand", edge.consumer.attr, edge.index, k)
+            patterns = ((*operand, moved), (*operand, "around", place.around(moved, new))) if moved else ()
             yield place.one(finding, with_operands((*args[:k], new, *args[k + 1 :])), patterns)
 
 

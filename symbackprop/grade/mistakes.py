@@ -96,6 +96,11 @@ def moved_index(old: Node, new: Node, old_name: str, new_name: str) -> tuple[obj
     return base_name(old_name), base_name(new_name), second - first
 
 
+def is_initial(name: str) -> bool:
+    """Whether a name is that of an initial state, ``h0`` or ``h[0]``."""
+    return re.search(r"(?<!\d)0\]?$", name) is not None
+
+
 def is_activation_of(after: Node, before: Node) -> bool:
     """Whether ``after`` is a function applied to ``before``, entry by entry."""
     elementwise = after.head is not None and len(after.args) == 1

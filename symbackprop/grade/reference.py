@@ -86,6 +86,12 @@ class Reference:
         """What has to be answered."""
         return self.model.targets()
 
+    @cached_property
+    def lasts(self) -> dict[str, int]:
+        """The number of the last step of every family h[1], h[2] … ."""
+        found = [re.fullmatch(r"(.+)\[(\d+)\]", name) for name in self.rows]
+        return {x[1]: max(int(y[2]) for y in found if y and y[1] == x[1]) for x in found if x}
+
     def gradient(self, row: Node) -> Node:
         """∂L/∂row; zero when no result depends on it."""
         known = self.gradients.get(row.id)

@@ -49,7 +49,7 @@ COPIES = ("gather", "unfold", "slice", "take_along_axis", "repeat")
 def overwrites(place: Place) -> Iterator[Candidate]:
     """``dE[index] = d`` and ``dX[window] = d`` where += belongs: the last one wins."""
     edge = place.edge
-    op, name = edge.consumer.op.name, _declared(place.reference, edge.argument)
+    op, name = edge.consumer.op.name, declared_name(place.reference, edge.argument)
     if edge.index == 0 and op in COPIES:
         what = "an index that occurs twice" if op == "gather" else "entries that overlap"
         says = f"= stands where += belongs in d{name}: of {what} only the last contribution is kept"
@@ -103,7 +103,7 @@ def _written_over(sweep: NumericSweep, edge: Edge, places: Array, upstream: Arra
     return result
 
 
-def _declared(reference: Reference, row: Node) -> str:
+def declared_name(reference: Reference, row: Node) -> str:
     """The name of a row, or of the one that it is another layout of, or the windows, or their maximum."""
     while not reference.is_named(row) and (is_unfolded(row) or row.op.chooses or (
             len(row.args) == 1 and (is_reshaped(row) or is_product(row)))):
@@ -134,7 +134,7 @@ def shifted_windows(place: Place) -> Iterator[Candidate]:
     edge = place.edge
     if not is_convolution(edge.consumer):
         return
-    name, image = _declared(place.reference, edge.argument), _declared(place.reference, edge.consumer.args[0])
+    name, image = declared_name(place.reference, edge.argument), declared_name(place.reference, edge.consumer.args[0])
     reach = sorted({-1, 0, 1, *(s * int(p) for p in edge.consumer.attr.padding for s in (-1, 1))})
     for off in (o for o in product(reach, reach) if any(o)):
         words = " and ".join(f"{abs(k)} along axis {axis}" for axis, k in enumerate(off, 1) if k)
@@ -297,7 +297,8 @@ def products(place: Place) -> Iterator[Candidate]:
         swap = _product(order, flips, other)
         tell = _product_told(place, other, number)
         pattern = ("product", edge.consumer.attr, edge.index, number)
-        yield Candidate(m.TRANSPOSE, tell, {edge: swap}, 0, (pattern,), 16)
+        family = m.base_name(place.reference.names.get(other.id, ""))
+        yield Candidate(m.TRANSPOSE, tell, {edge: swap}, 0, ((*pattern, family), pattern), 16)
 
 
 def axes_exchanged(place: Place) -> Iterator[Candidate]:
@@ -425,6 +426,9 @@ _SOFTMAX_PARTS: tuple[tuple[str, Callable[[Array, Array, int], Array]], ...] = (
      lambda p, d, axis: -p * np.sum(d * p, axis=axis, keepdims=True)),
     ("the sum in the backward of the softmax {p} is not set back to 0: it goes on adding up along axis 0",
      lambda p, d, axis: p * (d - np.cumsum(np.sum(d * p, axis=axis, keepdims=True), axis=0))),
+    ("the backward of a log-softmax, d - {p} * sum(d), stands where that of the softmax belongs, "
+     "{p} * (d - sum(d * {p})): a factor {p} is missing",
+     lambda p, d, axis: d - p * np.sum(d, axis=axis, keepdims=True)),
     ("the sign of the sum in the backward of the softmax {p} is wrong",
      lambda p, d, axis: p * (d + np.sum(d * p, axis=axis, keepdims=True))),
 )
@@ -767,6 +771,26 @@ def _only(axis: int, entry: int) -> Swap:
     return swap
 
 
+def clipped(place: Place) -> Iterator[Candidate]:
+    """A gradient clipped to a usual number before it is handed back: at one edge, at all of a row, at every step."""
+    edge, reference = place.edge, place.reference
+    if not edge.consumer.shape or not (is_product(edge.consumer) or reference.is_named(edge.consumer)):
+        return
+    name = reference.name(edge.consumer)
+    family = m.base_name(name) if reference.is_named(edge.consumer) else ""
+    for limit in LIMITS:
+        says = f"the gradient of {m.clipped(name, SHORT)} is clipped to {limit:g} before it is handed back"
+        pattern = ("clipped", limit, edge.consumer.op.name, family)
+        yield candidate(place, m.EXTRA_FACTOR, says, _clipped_to(limit), 35, ((*pattern, edge.index), pattern))
+
+
+LIMITS = (0.1, 1.0, 5.0)
+
+
+def _clipped_to(limit: float) -> Swap:
+    return lambda sweep, edge, upstream: sweep.passed(edge, np.clip(upstream, -limit, limit))
+
+
 def other_gradients(place: Place) -> Iterator[Candidate]:
     """The gradient of another array handed on, as that of a result where that of an intermediate belongs."""
     edge, reference = place.edge, place.reference
@@ -801,7 +825,7 @@ def _added(source: Node) -> Swap:
 
 AT_EDGES = (overwrites, shifted_windows, maxima, unmasked_maxima, without_upstream, divided_by_one_less, rolled, turned,
             products, axes_exchanged, softmax_axes, softmax_parts, softmax_sums, sum_axes, unsummed, *LOCAL, scaled,
-            without_a_factor, one_entry_only, every_class, other_gradients)
+            without_a_factor, one_entry_only, every_class, clipped, other_gradients)
 
 
 def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:
@@ -860,13 +884,17 @@ def misshaped(reference: Reference, sweep: NumericSweep, target: Node, given: Ar
     wanted = shape_text(target.shape)
     if given.ndim == right.ndim and given.ndim > 1 and given.shape == right.shape[::-1] and agrees(right.T):
         return Finding(m.TRANSPOSE, f"it is transposed: d{name} has the shape of {name}, {wanted}", name)
-    for edge in reference.edges(target):
+    row = target
+    while [is_reshaped(e.consumer) for e in reference.edges(row)] == [True]:
+        row = reference.edges(row)[0].consumer
+    right = sweep.right(row)
+    for edge in reference.edges(row):
         form = edge.consumer.form
         product = is_product(edge.consumer) or isinstance(form, f.Mul)
         if product and len(edge.consumer.args) == 2 and agrees(sweep.right(edge.consumer)):
             other = reference.name(edge.consumer.args[1 - edge.index])
             return Finding(m.MISSING_FACTOR, f"the factor {other} is missing in d{name}", name, other)
-        if edge.consumer.form is None or len(reference.edges(target)) > 1:
+        if edge.consumer.form is None or len(reference.edges(row)) > 1:
             continue
         whole = np.broadcast_to(sweep.right(edge.consumer) * sweep.local(edge), sweep.point.size(edge.consumer.shape))
         lead = whole.ndim - right.ndim
@@ -885,7 +913,7 @@ def _sums(whole: Array, belongs: Sequence[int]) -> Iterator[tuple[str, str, Arra
     for count in range(1, whole.ndim + 1):
         for axes in combinations(range(whole.ndim), count):
             if tuple(axes) != tuple(belongs):
-                wrong = f"the sum runs over {shown(axes)}, where {shown(belongs)} belongs"
+                wrong = f"the sum runs over {shown(axes)}, where {shown(belongs)} belong{'s' * (len(belongs) == 1)}"
                 yield wrong, AXIS, whole.sum(axis=axes)
                 yield wrong.replace("sum", "mean", 1), AXIS, whole.mean(axis=axes)
 

@@ -231,8 +231,9 @@ class Checker:
         findings = self._explained(wrong, self._sharper(wrong, pairs, points, truth), points, truth)
         if self.dtype == "float32" and any(f.kind == UNEXPLAINED for f in findings.values()):
             findings = _explained_by_either(findings, self._explained(wrong, pairs, points, truth))
+        nearest = next((n for n, f in findings.items() if f.kind == UNEXPLAINED), "")
         for name in sorted(names, key=lambda n: _order(truth, n)):
-            self.report_.gradients.append(self._gradient(name, pairs[name], findings.get(name), runs))
+            self.report_.gradients.append(self._gradient(name, pairs[name], findings.get(name), runs, name == nearest))
         unreadable = {n: what for r in runs for n, what in r.returned.unreadable.items() if n not in names}
         for name, what in unreadable.items():
             says = f"it is no array of real numbers: what came back is {what}"
@@ -322,7 +323,8 @@ class Checker:
             earlier += [c for c in diagnosis.found if c not in earlier]
         return found
 
-    def _gradient(self, name: str, pairs: Sequence[Pair], finding: Finding | None, runs: Sequence[Run]) -> Gradient:
+    def _gradient(self, name: str, pairs: Sequence[Pair], finding: Finding | None, runs: Sequence[Run], shrink: bool
+                  ) -> Gradient:
         errors = [p.distance() for p in pairs]
         worst = int(np.argmax(errors))
         if finding is None:
@@ -332,7 +334,7 @@ class Checker:
         says = finding.says + (f"; or it comes of {self.changed}, which is changed before" if self.changed else "")
         if finding.kind == UNEXPLAINED and self.another_function:
             says += f"; {self.another_function}, so that it may be right for that one"
-        elif finding.kind == UNEXPLAINED and not any(g.kind == UNEXPLAINED for g in self.report_.gradients):
+        elif shrink:
             smallest_input = self._smallest(name)
             says += smallest_input if len(says + smallest_input) <= MAX_SAYS else ""
         yours, right = (chosen.given[place], chosen.right[place]) if chosen.state != SHAPE else (None, None)

@@ -26,7 +26,7 @@ from symbackprop.grade.reference import Reference
 from symbackprop.own import array_mistakes as own
 from symbackprop.own.compare import OFF, SHAPE, Pair, distance
 from symbackprop.own.kinks import displaced_masks
-from symbackprop.own.multiples import ANY, multiple, ratio
+from symbackprop.own.multiples import ANY, changing, multiple, ratio
 from symbackprop.own.other_values import EPS, roots_in_part, substitutions
 from symbackprop.own.partial_sums import partial_sum
 from symbackprop.own.sweeps import Sweep, forwards_in_time
@@ -465,6 +465,17 @@ class Diagnosis:
                 return Finding(kind, says.format(name=self.name))
         return None
 
+    def clipped(self) -> Finding | None:
+        """Entries cut off at a number, as where gradients are clipped."""
+        limit = max(float(np.max(np.abs(p.given), initial=0.0)) for p in self.pairs)
+        if all(np.max(np.abs(p.right), initial=0.0) <= limit for p in self.pairs) or not self.agrees(
+                lambda k: np.clip(self.pairs[k].right, -limit, limit)):
+            return None
+        return Finding(m.EXTRA_FACTOR, f"the entries of d{self.name} are clipped to {limit:.6g}")
+
+    def changing(self) -> Finding | None:
+        return changing(self.pairs)
+
     def part_of_a_sum(self) -> Finding | None:
         """Entries of a sum that are left out or counted twice."""
         return partial_sum(self.reference, self.target, self.sweeps, self.pairs)
@@ -503,6 +514,7 @@ RULES: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     Diagnosis.part_of_a_sum,
     Diagnosis.another_gradient,
     Diagnosis.transformed,
+    Diagnosis.clipped,
     Diagnosis.after_earlier,
     Diagnosis.another_value,
     Diagnosis.in_one_branch,
@@ -510,6 +522,7 @@ RULES: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     Diagnosis.one_unlikely_mistake,
     Diagnosis.with_a_constant,
     Diagnosis.two_mistakes,
+    Diagnosis.changing,
     Diagnosis.three_mistakes,
     Diagnosis.rounded,
 )

@@ -38,6 +38,17 @@ def multiple(reference: Reference, points: Sequence[Point], pairs: Sequence[Pair
     return Finding(m.CONSTANT, _number(first), ANY) if _equal(known, [first] * len(known)) else None
 
 
+def changing(pairs: Sequence[Pair]) -> Finding | None:
+    """Gradients that are the right one times another positive number at every point."""
+    factors = [ratio(p, p.right) for p in pairs if p.right.size > 1]
+    if not factors or any(c is None or not c > 0 for c in factors):
+        return None
+    shown = ", ".join(f"{c:.3g}" for c in factors)
+    says = f"it is the right one times a number that changes from point to point ({shown}), as where gradients are " \
+           "clipped by their norm"
+    return Finding(m.EXTRA_FACTOR, says, ANY)
+
+
 def _number(factor: float) -> str:
     for turned, words in ((factor, "the factor 1/{} is missing"), (1 / factor, "a factor 1/{} is there too often")):
         if abs(turned - round(turned)) <= SAME_FACTOR and 2 < turned < 1000:

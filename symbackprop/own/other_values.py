@@ -20,6 +20,7 @@ from symbackprop.grade.derivation_mistakes import Candidate, Swap, variants
 from symbackprop.grade.numeric_sweep import NumericSweep, formula_at
 from symbackprop.grade.points import Array, Point
 from symbackprop.grade.reference import Reference
+from symbackprop.own.array_mistakes import declared_name
 from symbackprop.own.local_mistakes import told
 from symbackprop.own.sweeps import Sweep
 from symbackprop.verify.interpreter import Program
@@ -216,8 +217,12 @@ def _turned(reference: Reference) -> Iterator[Substitution]:
     for row in reference.order:
         if is_convolution(row):
             kernel = row.args[1]
-            says = f"{reference.name(kernel)} is turned over: the window's places run backwards"
+            name = declared_name(reference, kernel)
+            says = f"{name} is turned over: the window's places run backwards"
             yield Substitution(m.TRANSPOSE, says, ((kernel, _backwards(kernel)),))
+            if same_shape(kernel.shape[:1], kernel.shape[1:2]):
+                says = f"the two axes of the window of {name} are exchanged"
+                yield Substitution(m.TRANSPOSE, says, ((kernel, _exchanged(kernel)),))
 
 
 def _unmasked(reference: Reference) -> Iterator[Substitution]:
@@ -268,3 +273,7 @@ def _softmax_of(scores: Node, axis: int, mask: Node | None = None) -> Value:
 
 def _backwards(kernel: Node) -> Value:
     return lambda point: point.value(kernel)[::-1, ::-1]
+
+
+def _exchanged(kernel: Node) -> Value:
+    return lambda point: np.swapaxes(point.value(kernel), 0, 1)

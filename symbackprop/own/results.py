@@ -84,6 +84,7 @@ def _items(results: Any, read: Sequence[Sequence[str | None]], returns: Sequence
     if isinstance(results, Mapping):
         return _of_keys({str(k): v for k, v in results.items()}, returns, truth, label), []
     items = list(results) if isinstance(results, (tuple, list)) else [results]
+    items = _apart(items, read, truth) if returns is None else items
     words = list(_words(items, read, returns, truth, label))
     named: list[tuple[str, Any]] = []
     unnamed: list[Any] = []
@@ -95,6 +96,16 @@ def _items(results: Any, read: Sequence[Sequence[str | None]], returns: Sequence
         elif value is not None:
             unnamed.append(value)
     return named, unnamed
+
+
+def _apart(items: list[Any], read: Sequence[Sequence[str | None]], truth: Truth) -> list[Any]:
+    """The results with tuples of arrays in them taken apart, where the return statement has names for these, or they
+    are of different shapes and so no one array."""
+    nested = [isinstance(x, (tuple, list)) and all(hasattr(a, "shape") for a in x) for x in items]
+    ragged = any(n and len({tuple(a.shape) for a in x}) > 1 for n, x in zip(nested, items, strict=True))
+    flat = [a for n, x in zip(nested, items, strict=True) for a in (x if n else [x])]
+    named = any(len(line) == len(flat) and any(w is not None and truth.gradient_of(w) for w in line) for line in read)
+    return flat if ragged or (named and len(flat) > len(items)) else items
 
 
 def _require_known(returns: Sequence[str], truth: Truth) -> None:

@@ -25,10 +25,10 @@ from symbackprop.verify.sampling import choose_sizes
 from symbackprop.verify.values import learned
 
 STEPS, REDRAWN, ROOM = 3, 24, 3000
-SMALL_VALUES, NEAR = 0.03, 1e-4
+SMALL_VALUES, NEAR, LOUD = 0.03, 1e-4, 100.0
 UPSTREAM = ("upstream", "dout", "grad_output", "grad_outputs", "grad_out", "d_out", "gradient", "dupstream")
 VALUE, SIZE, SEED, GRADIENT = "value", "size", "upstream", "gradient"
-_PREFIXES = ("dL_d", "dLd", "grad_", "d_", "delta_", "d", "g_", "grad")
+_PREFIXES = ("dL_d", "dLd", "grad_", "d_", "delta_", "d", "g_", "grad", "g")
 _SUFFIXES = ("_grad", "_gradient", "_bar")
 
 
@@ -194,10 +194,16 @@ class Truth:
         for trial in range(count):
             sizes.append(sizes[trial - 2] if trial > 1 else self._unequal(trial + 1, last))
             last = self.sources[self.style].more(sizes[-1])
-            yield last
+            yield last if trial != 2 else self._louder(last)
         scaled = None if last is None else self._scaled(last, SMALL_VALUES)
         if scaled is not None:
             yield scaled
+
+    def _louder(self, point: Point) -> Point:
+        """The point with large upstream gradients, which a clipped gradient does not follow."""
+        source, upstream = self.sources[self.style], {u.id for u in self.reference.model.upstream.values()}
+        values = {leaf.id: point.value(leaf) for leaf in source.leaves}
+        return source.at({i: LOUD * v if i in upstream else v for i, v in values.items()}, point.sizes)
 
     def _unequal(self, trial: int, last: Point | None) -> dict[str, int]:
         """Sizes that differ, so that no axis is taken for another, and of which every free one differs from the last

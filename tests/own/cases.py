@@ -351,6 +351,17 @@ WRONG = [
           "ds * i[t] * i[t] * (1 - i[t])\n        dg = ds * g[t]", "W_i", ("i[3] and g[3]", "each other's places")),
     Wrong("rnn-lm", L, "rnn", "dW_h += states[t - 1].T @ da", "dW_h += states[t - 1].T @ (da * (1 - states[t] ** 2))",
           "W_h", ("in dW_h alone", "1 - h[3]**2 is there twice")),
+    # clipped, a kernel's axes, a softmax taken for a log-softmax, a sum over too few axes
+    Wrong("affine-relu", "course.py", "affine_relu_backward", "dout * (a > 0)", "np.clip(dout * (a > 0), -1, 1)", "w",
+          ("gradient of a", "clipped to 1")),
+    Wrong("rnn-lm", L, "word_rnn", "(1 - h[t] ** 2)", "(1 - h[t - 1] ** 2)", "b",
+          ("h[2] stands where h[3]", "dh[1]/db")),
+    Wrong("affine", L, "affine", "dW = X.T @ dout", "dW = np.clip(X.T @ dout, -5, 5)", "W",
+          ("entries of dW", "clipped to 5")),
+    Wrong("conv-nchw", L, "conv_nchw", "dout.sum(axis=(0, 2, 3))", "dout.sum(axis=(0, 2))", "b",
+          ("axes 0, 2", "0, 2, 3 belong")),
+    Wrong("softmax", C, "Softmax", "p * (dp - (dp * p).sum(axis=-1, keepdims=True))",
+          "dp - p * dp.sum(axis=-1, keepdims=True)", "z", ("log-softmax", "factor p")),
     # two mistakes, and three
     Wrong("two-weight-tanh", L, "scalar_chain", "(1 - o**2) * w2 * (1 - h**2) * x", "(1 - o) * (1 - h) * x", "w1",
           ("three things", "w2", "1 - o", "1 - h")),
