@@ -101,10 +101,9 @@ class Place:
 
     def around(self, moved: tuple[object, ...], new: Node) -> tuple[object, ...]:
         """How far an index moved where h[-1] is the last step, as in Python: at the first step to the last."""
-        last = None if len(moved) < 3 or m.is_initial(self.reference.name(new)) else self.reference.lasts.get(moved[0])
         match moved:
-            case (old, other, int(far)) if last is not None:
-                return old, other, far % last
+            case (str(old), other, int(far)) if not m.is_initial(self.reference.name(new)):
+                return old, other, far % self.reference.lasts.get(old, abs(far) + 1)
         return moved
 
 

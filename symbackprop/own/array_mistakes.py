@@ -474,13 +474,16 @@ def sum_axes(place: Place) -> Iterator[Candidate]:
         return
     name, axes = place.reference.name(argument), tuple(int(a) for a in reduced.attr[0])
     way = through(place.reference, place.edge)
-    over = axes[0] if len(axes) == 1 else axes
-    for axis in (a for a in range(argument.ndim) if (a,) != axes):
+    for wrong in (w for count in (1, 2) for w in combinations(range(argument.ndim), count) if w != axes):
         for word in ("mean", "sum"):
-            says = f"the {word} in the branch of d{name} through {way} runs over axis {axis}, " \
-                   f"where axis {over} belongs"
+            says = f"the {word} in the branch of d{name} through {way} runs over {_axes(wrong)}, " \
+                   f"where {_axes(axes)} belong{'s' * (len(axes) == 1)}"
             for inside in (True, False):
-                yield candidate(place, AXIS, says, _summed_over(axis, axes, word == "mean", inside), 27)
+                yield candidate(place, AXIS, says, _summed_over(wrong, axes, word == "mean", inside), 27)
+
+
+def _axes(axes: Sequence[int]) -> str:
+    return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
 
 
 def unsummed(place: Place) -> Iterator[Candidate]:
@@ -538,24 +541,24 @@ def _masked(pick: Edge, factor: sp.Expr, inside: bool) -> Swap:
     return swap
 
 
-def _summed_over(axis: int, axes: tuple[int, ...], mean: bool, inside: bool) -> Swap:
-    """What the branch hands back when its last sum runs over ``axis``, with the factor of a mean over that or not;
-    factors that are the same along the right axes stand ``inside`` the sum or in front of it."""
+def _summed_over(wrong: tuple[int, ...], axes: tuple[int, ...], mean: bool, inside: bool) -> Swap:
+    """What the branch hands back when its last sum runs over ``wrong`` axes, with the factor of a mean over these or
+    not; factors that are the same along the right axes stand ``inside`` the sum or in front of it."""
 
     def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
         shape = sweep.point.size(edge.argument.shape)
-        ratio = shape[axis] / np.prod([shape[a] for a in axes])
+        ratio = np.prod([shape[a] for a in wrong]) / np.prod([shape[a] for a in axes])
         parts = [(np.broadcast_to(whole, shape), np.asarray(local))
                  for whole, local in _spread(sweep, edge.consumer, edge.argument, 1.0)]
         sizes = [float(np.max(np.abs(np.sum(whole * local, axis=axes)))) for whole, local in parts]
-        total = sum((_resummed(whole, local, axis, inside) for (whole, local), size in zip(parts, sizes, strict=True)
+        total = sum((_resummed(whole, local, wrong, inside) for (whole, local), size in zip(parts, sizes, strict=True)
                      if size > 1e-9 * max(sizes)), np.zeros(shape))  # a sum that is always 0 is never written
         return np.broadcast_to(total / (ratio if mean else 1.0), shape)
 
     return swap
 
 
-def _resummed(whole: Array, local: Array, axis: int, inside: bool) -> Array:
+def _resummed(whole: Array, local: Array, axis: tuple[int, ...], inside: bool) -> Array:
     return np.sum(whole * local, axis=axis, keepdims=True) if inside else \
         np.sum(whole, axis=axis, keepdims=True) * local
 
@@ -906,14 +909,11 @@ def misshaped(reference: Reference, sweep: NumericSweep, target: Node, given: Ar
 
 
 def _sums(whole: Array, belongs: Sequence[int]) -> Iterator[tuple[str, str, Array]]:
-    def shown(axes: Sequence[int]) -> str:
-        return f"axis {axes[0]}" if len(axes) == 1 else f"axes {', '.join(map(str, axes))}"
-
-    yield f"the sum over {shown(belongs)} is missing", m.MISSING_SUM, whole
+    yield f"the sum over {_axes(belongs)} is missing", m.MISSING_SUM, whole
     for count in range(1, whole.ndim + 1):
         for axes in combinations(range(whole.ndim), count):
             if tuple(axes) != tuple(belongs):
-                wrong = f"the sum runs over {shown(axes)}, where {shown(belongs)} belong{'s' * (len(belongs) == 1)}"
+                wrong = f"the sum runs over {_axes(axes)}, where {_axes(belongs)} belong{'s' * (len(belongs) == 1)}"
                 yield wrong, AXIS, whole.sum(axis=axes)
                 yield wrong.replace("sum", "mean", 1), AXIS, whole.mean(axis=axes)
 

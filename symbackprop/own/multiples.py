@@ -28,14 +28,15 @@ def multiple(reference: Reference, points: Sequence[Point], pairs: Sequence[Pair
     are the sizes that are written out."""
     factors = [ratio(p, v) for p, v in zip(pairs, values, strict=True)]
     known = [c for c in factors if c is not None]
-    if len(known) < len(factors) or all(np.isnan(c) for c in known) or _equal(known, [1.0] * len(known)):
+    off = min(SAME_FACTOR, 10 * max(p.tolerance for p in pairs))
+    if len(known) < len(factors) or all(np.isnan(c) for c in known) or _equal(known, [1.0] * len(known), off):
         return None
     for kind, says, usual in _usual(reference, points, steps):
-        if _equal(known, usual):
-            also = [x for _, x, constant in _constants(reference, points) if _equal(known, constant) and x != says]
+        if _equal(known, usual, off):
+            also = [x for _, x, constant in _constants(reference, points) if _equal(known, constant, off) and x != says]
             return Finding(kind, " or ".join([says.partition(":")[0], *also]) if also else says)
     first = next(c for c in known if not np.isnan(c))
-    return Finding(m.CONSTANT, _number(first), ANY) if _equal(known, [first] * len(known)) else None
+    return Finding(m.CONSTANT, _number(first), ANY) if _equal(known, [first] * len(known), off) else None
 
 
 def changing(pairs: Sequence[Pair]) -> Finding | None:
@@ -69,8 +70,8 @@ def ratio(pair: Pair, value: Array) -> float | None:
     return c if c != 0 and np.max(np.abs(pair.given - c * value), initial=0.0) <= pair.tolerance * scale else None
 
 
-def _equal(a: Sequence[float], b: Sequence[float]) -> bool:
-    return all(np.isnan(x) or np.isnan(y) or abs(x - y) <= SAME_FACTOR * abs(y) for x, y in zip(a, b, strict=True))
+def _equal(a: Sequence[float], b: Sequence[float], off: float) -> bool:
+    return all(np.isnan(x) or np.isnan(y) or abs(x - y) <= off * abs(y) for x, y in zip(a, b, strict=True))
 
 
 def _usual(reference: Reference, points: Sequence[Point], steps: Mapping[str, int]) -> Usual:
