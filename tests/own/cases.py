@@ -353,7 +353,7 @@ WRONG = [
           "W_h", ("in dW_h alone", "1 - h[3]**2 is there twice")),
     # clipped, a kernel's axes, a softmax taken for a log-softmax, a sum over too few axes
     Wrong("affine-relu", "course.py", "affine_relu_backward", "dout * (a > 0)", "np.clip(dout * (a > 0), -1, 1)", "w",
-          ("gradient of a", "clipped to 1")),
+          ("gradient of out", "clipped to 1")),
     Wrong("rnn-lm", L, "word_rnn", "(1 - h[t] ** 2)", "(1 - h[t - 1] ** 2)", "b",
           ("h[2] stands where h[3]", "dh[1]/db")),
     Wrong("affine", L, "affine", "dW = X.T @ dout", "dW = np.clip(X.T @ dout, -5, 5)", "W",
