@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,20 +22,22 @@ import numpy as np
 from symbackprop.apart.files import CallFailed
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.errors import BrokenModule
+from symbackprop.verify.calls import SAME, gap, spread
 from symbackprop.verify.differences import Objective
 from symbackprop.verify.everywhere import slope_in
 from symbackprop.verify.interpreter import Array
 from symbackprop.verify.module import Candidate, beside, call, numbers
-from symbackprop.verify.sampling import Sample
+from symbackprop.verify.sampling import Sample, draw, in_single, named_values
 
 COPY, SHOWN, ROWS = "variables_of_", 3, 400
+COPIED, SINGLE = ("forward", "backward", "outputs"), 1e-4
+RETURN, FACTOR, READ = "return ", -1.75, {"cache", "arrays", "sizes"}
 
 
 def first_wrong_line(candidate: Candidate, sample: Sample, objective: Objective, within: float) -> str:
     """`` net.py:91: dz = da * (z >= 0)``, or two or three lines of which one is; nothing where none is found."""
-    source = candidate.source
-    functions = {n.name: n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)} if source else {}
-    if not {"forward", "backward"} <= set(functions):
+    functions = _functions(candidate)
+    if not functions:
         return ""
     try:
         forward, backward = _variables(candidate, functions, sample)
@@ -43,34 +46,165 @@ def first_wrong_line(candidate: Candidate, sample: Sample, objective: Objective,
     values = Values(objective, within)
     found = blamed(functions["forward"], forward, values.of_row, values.is_some)
     slopes = Slopes(objective, within)
-    found = found or blamed(functions["backward"], backward, slopes.of_row, slopes.is_some)
-    lines, name = source.splitlines(), Path(str(candidate.module.__file__)).name
+    return _shown(candidate, found or blamed(functions["backward"], backward, slopes.of_row, slopes.is_some))
+
+
+def first_changed_line(candidate: Candidate, sample: Sample) -> str:
+    """The same where a module is right once, and not after other calls, for other layouts, in a workspace, in float32:
+    the first line that gives a variable another value then; or the last one of a function that only hands on."""
+    functions = _functions(candidate)
+    try:
+        with _traced(candidate, functions) as traced:
+            for name, right, wrong, within in Situations(traced, sample) if functions else ():
+                number = _changed(functions[name], right, wrong, within) if name in functions else None
+                if number is not None:
+                    return _shown(candidate, [number])
+    except (CallFailed, BrokenModule):
+        pass
+    return ""
+
+
+def _functions(candidate: Candidate) -> dict[str, ast.FunctionDef]:
+    """The functions of the module's text, where it has those that a module needs."""
+    source = candidate.source
+    functions = {n.name: n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)} if source else {}
+    return functions if {"forward", "backward"} <= set(functions) else {}
+
+
+def _shown(candidate: Candidate, found: Sequence[int]) -> str:
+    lines, name = candidate.source.splitlines(), Path(str(candidate.module.__file__)).name
     if len(found) > SHOWN:
         return f"one of {name}:{found[0]} to {found[-1]}: {lines[found[-1] - 1].partition('  #')[0].strip()}"
     return " or ".join(f"{name}:{k}: {lines[k - 1].partition('  #')[0].strip()}" for k in found)
 
 
-def _variables(candidate: Candidate, functions: Mapping[str, ast.FunctionDef], sample: Sample
-               ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The variables of forward and of backward as they are when these return."""
-    copies = "\n\n\n".join(ast.unparse(_copied(functions[n])) for n in ("forward", "backward"))
+@contextmanager
+def _traced(candidate: Candidate, functions: Mapping[str, ast.FunctionDef]) -> Iterator[Candidate]:
+    """The module, beside whose functions stand copies that return their variables as they are at the end."""
+    copies = "\n\n\n".join(ast.unparse(_copied(functions[n])) for n in COPIED if n in functions)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "module.py"
         path.write_text(f"{candidate.source}\n\n\n{copies}\n", encoding="utf-8")
         with beside(candidate.module, path) as module:
-            traced = Candidate(module, candidate.model, candidate.given)
-            forward = traced.ask(f"{COPY}forward", *traced.inputs(sample), sample)
-            cache = traced.pair(traced.ask("forward", *traced.inputs(sample), sample))[1]
-            return forward, call(module, f"{COPY}backward", cache, *traced.seed(sample))
+            yield Candidate(module, candidate.model, candidate.given)
+
+
+def _variables(candidate: Candidate, functions: Mapping[str, ast.FunctionDef], sample: Sample
+               ) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The variables of forward and of backward, after a call for other arrays."""
+    with _traced(candidate, functions) as traced:
+        traced.run(draw(traced.model, sample.sizes, np.random.default_rng(1)))
+        forward = traced.ask(f"{COPY}forward", *traced.inputs(sample), sample)[0]
+        cache = traced.pair(traced.ask("forward", *traced.inputs(sample), sample))[1]
+        return forward, call(traced.module, f"{COPY}backward", cache, *traced.seed(sample))[0]
+
+
+Situation = tuple[str, Mapping[str, Any], Mapping[str, Any], float]
+
+
+class Situations:
+    """What the functions of a module compute in situations in which nothing should change: their variables by name, and
+    what they return by ``return`` and a name. Each is (function, as it should be, as it is, how well they agree)."""
+
+    def __init__(self, traced: Candidate, sample: Sample) -> None:
+        self.traced, self.sample = traced, sample
+        self.other = draw(traced.model, sample.sizes, np.random.default_rng(1))
+
+    def __iter__(self) -> Iterator[Situation]:
+        right, cache = self.forward(self.sample)
+        gradients = self.backward(cache, self.sample)
+        yield "backward", gradients, self.backward(cache, self.sample), SAME
+        yield from self._handed_on(right, gradients)
+        kept = self.forward(self.sample)[1]
+        self.forward(self.other)
+        for found, cache in self._again(kept):
+            yield "forward", right, found, SAME
+            yield "backward", gradients, self.backward(cache, self.sample), SAME
+        workspace = self.ask("make_workspace", self.sample) if self.traced.has("make_workspace") else None
+        for sample in (self.other, self.sample) if workspace is not None else ():
+            found, cache = self.forward(sample, workspace=workspace)
+            slopes = [self.backward(cache, sample, workspace=workspace) for _ in range(2)]
+            if sample is self.sample:
+                yield "forward", right, found, SAME
+                yield from (("backward", gradients, s, SAME) for s in slopes)
+        single = in_single(self.sample)
+        found, cache = self.forward(single)
+        yield "forward", right, _in_single(found), SINGLE
+        yield "backward", gradients, _in_single(self.backward(cache, single)), SINGLE
+
+    def _handed_on(self, right: Mapping[str, Any], gradients: Mapping[str, Any]) -> Iterator[Situation]:
+        """What outputs and loss_and_grads give, and backward for another upstream gradient."""
+        traced = self.traced
+        if traced.has("outputs"):
+            values = named_values(traced.model, traced.intermediates, self.sample)
+            found, returned = self.ask(f"{COPY}outputs", self.sample)
+            wanted = {n: v for n, v in values.items() if n in found} | _returned(values)
+            yield "outputs", wanted, {**found, **_returned(traced.mapping("outputs", returned))}, SAME
+        if traced.is_loss and traced.has("loss_and_grads"):
+            loss, grads = traced.pair(self.ask("loss_and_grads", self.sample), "loss_and_grads")
+            wanted = {n: v for n, v in {**right, **gradients}.items() if n.startswith(RETURN)}
+            yield "loss_and_grads", wanted, _returned({**traced.named(loss), **grads}), SAME
+        cache = traced.pair(self.ask("forward", self.sample))[1]
+        found = traced.backward(cache, *traced.scaled(traced.seed(self.sample), FACTOR))
+        wanted = {n: FACTOR * np.asarray(v) for n, v in gradients.items() if n.startswith(RETURN)}
+        yield "backward", wanted, _returned(found), SAME
+
+    def _again(self, kept: Any) -> Iterator[tuple[dict[str, Any], Any]]:
+        """Variables and caches after a call for other arrays, and for arrays that are not contiguous."""
+        yield self.forward(self.sample)[0], kept
+        yield self.forward(self.sample, spread)
+
+    def ask(self, name: str, sample: Sample, change: Callable[[Any], Any] | None = None, **options: Any) -> Any:
+        params, data = self.traced.inputs(sample)
+        if change is not None:
+            params, data = ({n: change(v) for n, v in given.items()} for given in (params, data))
+        return self.traced.ask(name, params, data, sample, **options)
+
+    def forward(self, sample: Sample, *change: Callable[[Any], Any], **options: Any) -> tuple[dict[str, Any], Any]:
+        found = self.ask(f"{COPY}forward", sample, *change, **options)[0]
+        results, cache = self.traced.pair(self.ask("forward", sample, *change, **options))
+        return {**_copies(found), **_returned(self.traced.named(results))}, cache
+
+    def backward(self, cache: Any, sample: Sample, **options: Any) -> dict[str, Any]:
+        found, returned = call(self.traced.module, f"{COPY}backward", cache, *self.traced.seed(sample), **options)
+        return {**_copies(found), **_returned(self.traced.mapping("backward", returned))}
+
+
+def _copies(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {n: np.array(v) for n, v in found.items() if numbers(v) is not None}
+
+
+def _returned(found: Mapping[str, Any]) -> dict[str, Any]:
+    return {f"{RETURN}{n}": v for n, v in _copies(found).items()}
+
+
+def _in_single(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is returned in another precision."""
+    return {n: v for n, v in found.items() if not n.startswith(RETURN) or v.dtype != np.float64}
+
+
+def _changed(function: ast.FunctionDef, right: Mapping[str, Any], wrong: Mapping[str, Any], within: float
+             ) -> int | None:
+    """The first line that computes a variable which is another one, or the last one where that is what it returns."""
+    lines = list(lines_of(function))
+    last = {name: line.number for line in lines for name in line.gives}
+    for line in lines:
+        (name,) = line.gives
+        reads = bool(line.reads) and line.reads <= READ
+        if name in right and not reads and last[name] == line.number and gap(wrong.get(name), right[name], within):
+            return line.number
+    returned = [n for n in right if n.startswith(RETURN) and gap(wrong.get(n), right[n], within)]
+    return function.body[-1].lineno if returned else None
 
 
 def _copied(function: ast.FunctionDef) -> ast.FunctionDef:
-    """The function under another name, returning its variables."""
+    """The function under another name, returning its variables beside what it returns."""
     made = copy.deepcopy(function)
     made.name = COPY + function.name
     for node in ast.walk(made):
         if isinstance(node, ast.Return):
-            node.value = ast.parse("dict(locals())", mode="eval").body
+            variables = ast.parse("dict(locals())", mode="eval").body
+            node.value = ast.Tuple([variables, node.value or ast.Constant(None)], ast.Load())
     return made
 
 
@@ -124,7 +258,7 @@ def blamed(function: ast.FunctionDef, variables: Mapping[str, Any], right: Calla
     return []
 
 
-_GIVEN = {"cache", "arrays", "sizes", "dtype", "dtypes", "params", "data", "upstream", "w", "np", "jnp", "jax"}
+_GIVEN = {"cache", "arrays", "sizes", "dtype", "dtypes", "params", "data", "upstream", "kept", "np", "jnp", "jax"}
 
 
 # -- what is right

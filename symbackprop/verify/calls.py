@@ -71,14 +71,14 @@ def _laid_out(candidate: Candidate, sample: Sample, cache: Any) -> Iterator[str]
 
 def layouts(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:
     """Arrays may be views of others, and scalars 0-d arrays."""
-    for what, change in (("arrays that are not contiguous", _spread), ("scalars as 0-d arrays", np.asarray)):
+    for what, change in (("arrays that are not contiguous", spread), ("scalars as 0-d arrays", np.asarray)):
         params, data = ({n: change(v) for n, v in given.items()} for given in candidate.inputs(sample))
         found = candidate.run_on(params, data, sample)
         yield from differences(found.results, outcome.results, f"for {what} {{}} differs")
         yield from differences(found.gradients, outcome.gradients, f"for {what} the gradient of {{}} differs")
 
 
-def _spread(value: Any) -> Any:
+def spread(value: Any) -> Any:
     return scattered(value) if isinstance(value, np.ndarray) else value
 
 

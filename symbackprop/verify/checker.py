@@ -20,7 +20,7 @@ from symbackprop.core.shapes import evaluate_shape
 from symbackprop.errors import ModelError, UsageError
 from symbackprop.model.model import Model
 from symbackprop.model.text import parse
-from symbackprop.verify.blame import first_wrong_line
+from symbackprop.verify.blame import first_changed_line, first_wrong_line
 from symbackprop.verify.calls import differences
 from symbackprop.verify.differences import (
     AUTO,
@@ -285,7 +285,7 @@ class Check:
         if miss is not None:
             self.misses.append(replace(miss, words=situation.words))
             self.failing = self.failing or (sample, situation.objective, situation.eps)
-        elif sample.sizes != self.sizes[0] and not situation.exact:
+        elif situation.eps == DOUBLE:
             with np.errstate(all="ignore"):
                 said = broken_promises(self.candidate, sample, outcome, first=False)
             self.problems += [f"{situation.words}: {s}" for s in said]
@@ -378,12 +378,14 @@ class Check:
 
     def _line(self) -> str:
         """The first line that is wrong, where the values of the module are."""
-        if self.failing is None:
+        if self.failing is None and not (self.problems and self.points.found):
             return ""
-        sample, objective, eps = self.failing
         try:
             with np.errstate(all="ignore"):
-                return first_wrong_line(self.candidate, sample, objective, 1e-7 if eps == DOUBLE else 3e-5)
+                sample, objective, eps = self.failing or (*self.points.found[0], DOUBLE)
+                within = 1e-7 if eps == DOUBLE else 3e-5
+                found = first_wrong_line(self.candidate, sample, objective, within) if self.failing else ""
+                return found or first_changed_line(self.candidate, sample)
         except CodeEnded:
             return ""
 

@@ -28,6 +28,26 @@ CASES = [
      "dx = da * heaviside(x, -0.5) + np.sign(x) + t2.astype(dtype) / 1"),
 ]
 
+AFTERWARDS = [
+    # (level, change, the line): right in a first call of forward and backward
+    (1, ("forward", "z = X @ W + b  ", "z = np.ravel(X, 'K').reshape(X.shape) @ W + b  "),
+     "z = np.ravel(X, 'K').reshape(X.shape) @ W + b"),
+    (1, ("backward", "da = 2 * (a - t)", "da = np.subtract(a, t, out=a); da = 2 * da"), "da = 2 * da"),
+    (1, ("backward", "db = dz.sum(axis=0)", "db = dz.sum(axis=0) * dz.dtype.itemsize / 8"),
+     "db = dz.sum(axis=0) * dz.dtype.itemsize / 8"),
+    (1, ("loss_and_grads", "backward(cache)", "backward(cache, 2.0)"), "return loss, backward(cache, 2.0)"),
+    (1, ("outputs", "a = np.maximum(z, 0)", "a = np.maximum(z, 1)"), "a = np.maximum(z, 1)"),
+    (1, ("backward", '"], upstream)', '"], abs(upstream))'), 'return scaled(grads, cache["dtypes"], abs(upstream))'),
+    (2, ("backward", "grads = {", "dW += kept.setdefault('s', 0 * dW); kept['s'] = dW.copy(); grads = {"), "dW += "),
+]
+
+
+@pytest.mark.parametrize(("level", "change", "line"), AFTERWARDS)
+def test_the_first_line_that_changes_is_named(tmp_path: Path, level: int, change: tuple[str, str, str], line: str
+                                              ) -> None:
+    report = check(tmp_path, changed(codegen(parse(NET, name="net"), level=level), *change))
+    assert report.verdict == "fail" and line in report.line, report.text()
+
 
 @pytest.mark.parametrize(("text", "change", "line"), CASES)
 def test_the_first_wrong_line_is_named(tmp_path: Path, text: str, change: tuple[str, str, str], line: str) -> None:
