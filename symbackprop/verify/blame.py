@@ -94,9 +94,9 @@ def _variables(candidate: Candidate, functions: Mapping[str, ast.FunctionDef], s
     """The variables of forward and of backward, after a call for other arrays."""
     with _traced(candidate, functions) as traced:
         traced.run(draw(traced.model, sample.sizes, np.random.default_rng(1)))
-        forward = traced.ask(f"{COPY}forward", *traced.inputs(sample), sample)[0]
+        forward = traced.pair(traced.ask(f"{COPY}forward", *traced.inputs(sample), sample))[0]
         cache = traced.pair(traced.ask("forward", *traced.inputs(sample), sample))[1]
-        return forward, call(traced.module, f"{COPY}backward", cache, *traced.seed(sample))[0]
+        return forward, traced.pair(call(traced.module, f"{COPY}backward", cache, *traced.seed(sample)))[0]
 
 
 Situation = tuple[str, Mapping[str, Any], Mapping[str, Any], float]
@@ -137,7 +137,7 @@ class Situations:
         traced = self.traced
         if traced.has("outputs"):
             values = named_values(traced.model, traced.intermediates, self.sample)
-            found, returned = self.ask(f"{COPY}outputs", self.sample)
+            found, returned = traced.pair(self.ask(f"{COPY}outputs", self.sample))
             wanted = {n: v for n, v in values.items() if n in found} | _returned(values)
             yield "outputs", wanted, {**found, **_returned(traced.mapping("outputs", returned))}, SAME
         if traced.is_loss and traced.has("loss_and_grads"):
@@ -161,12 +161,13 @@ class Situations:
         return self.traced.ask(name, params, data, sample, **options)
 
     def forward(self, sample: Sample, *change: Callable[[Any], Any], **options: Any) -> tuple[dict[str, Any], Any]:
-        found = self.ask(f"{COPY}forward", sample, *change, **options)[0]
+        found = self.traced.pair(self.ask(f"{COPY}forward", sample, *change, **options))[0]
         results, cache = self.traced.pair(self.ask("forward", sample, *change, **options))
         return {**_copies(found), **_returned(self.traced.named(results))}, cache
 
     def backward(self, cache: Any, sample: Sample, **options: Any) -> dict[str, Any]:
-        found, returned = call(self.traced.module, f"{COPY}backward", cache, *self.traced.seed(sample), **options)
+        name, seed = f"{COPY}backward", self.traced.seed(sample)
+        found, returned = self.traced.pair(call(self.traced.module, name, cache, *seed, **options))
         return {**_copies(found), **_returned(self.traced.mapping("backward", returned))}
 
 
