@@ -193,11 +193,32 @@ class Truth:
         sizes: list[dict[str, int]] = []
         for trial in range(count):
             sizes.append(sizes[trial - 2] if trial > 1 else self._unequal(trial + 1, last))
-            last = self.sources[self.style].more(sizes[-1])
+            last = self._drawn(sizes[-1])
             yield last if trial != 2 else self._louder(last)
         scaled = None if last is None else self._scaled(last, SMALL_VALUES)
         if scaled is not None:
             yield scaled
+
+    def _drawn(self, sizes: Mapping[str, int]) -> Point:
+        """A random point; where a mask is drawn, one at which no softmax has all of its entries masked: it is the number
+        behind the mask that decides the gradient there, and nobody writes that."""
+        for _ in range(REDRAWN):
+            point = self.sources[self.style].more(sizes)
+            if all(np.all(np.any(np.broadcast_to(point.value(mask), point.size(row.shape)), axis=axis))
+                   for row, mask, axis in self._masked):
+                break
+        return point
+
+    @cached_property
+    def _masked(self) -> list[tuple[Node, Node, int]]:
+        """(scores, their mask, the axis) of every softmax of masked scores."""
+        found = []
+        for p in self.reference.order:
+            match p.args[0].form if p.op.distribution else None:
+                case f.Call("where", (f.Arg(c), _, f.Num())):
+                    axis = p.attr[0] if isinstance(p.attr, tuple) else p.attr
+                    found.append((p.args[0], p.args[0].args[c], int(axis)))
+        return found
 
     def _louder(self, point: Point) -> Point:
         """The point with large upstream gradients, which a clipped gradient does not follow."""

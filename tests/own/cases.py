@@ -204,6 +204,7 @@ RIGHT = [
     Right("cross-entropy", T, "CrossEntropy"),
     Right("causal-attention", T, "Attention"),
     Right("lora", T, "lora"),
+    Right("lora", T, "left_in_place"),
     Right("softplus", "jaxes.py", "softplus_layer"),
 ]
 

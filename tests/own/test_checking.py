@@ -101,6 +101,21 @@ def test_results_without_names_that_fit_no_order_are_asked_for() -> None:
         check(MATMUL, right, returns="X")
 
 
+def test_tuples_in_tuples_are_taken_apart() -> None:
+    affine = model("affine")
+
+    def nested(X: Any, W: Any, dY: Any) -> Any:
+        return dY @ W.T, (X.T @ dY, dY.sum(0))
+
+    def named(X: Any, W: Any, dY: Any) -> Any:
+        gX, gW, gb = dY @ W.T, X.T @ dY, dY.sum(0)
+        grads = [gW, gb]
+        return gX, grads
+
+    assert check(affine, nested) and check(affine, nested).missing == []
+    assert check(affine, named) and check(affine, named).notes == []
+
+
 def test_the_only_result_needs_no_name() -> None:
     def backward(x, dy):
         g = 2 * dy
@@ -259,6 +274,19 @@ def test_what_a_c_function_adds_to_and_what_it_does_not_set_back(tmp_path: Path)
     assert adds and adds.notes == ["it adds to what stands in db: set that to 0 before each call"]
     assert "accumulator is not set back to 0" in runs["b"].says
     assert any("a second call of keeps gives another result" in says for says in keeps.broken)
+
+
+# -- masks
+
+
+def test_where_all_is_masked_nobody_is_wrong() -> None:
+    masked = Model.parse("dim N, T\ninput s: N x T\ndata keep: N x T\noutput p = softmax(where(keep > 0, s, -1e9))")
+
+    def backward(p: Any, dp: Any) -> Any:
+        ds = p * (dp - (dp * p).sum(1, keepdims=True))
+        return ds
+
+    assert all(check(masked, backward, dims={"T": 2}, seed=seed) for seed in range(4))
 
 
 # -- masks beside the kink

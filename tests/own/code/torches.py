@@ -79,3 +79,9 @@ def lora(x, W, A, B, dy):
     dA = x.t() @ (dy @ B.t())
     dB = (x @ A).t() @ dy
     return dx, dA, dB
+
+
+def left_in_place(x: torch.Tensor, W, A: torch.Tensor, B: torch.Tensor, dy):
+    x.grad = dy @ W.t() + (dy @ B.t()) @ A.t()
+    A.grad = x.t() @ (dy @ B.t())
+    B.grad = (x @ A).t() @ dy
