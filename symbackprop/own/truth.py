@@ -200,8 +200,8 @@ class Truth:
             yield scaled
 
     def _drawn(self, sizes: Mapping[str, int]) -> Point:
-        """A random point; where a mask is drawn, one at which no softmax has all of its entries masked: it is the number
-        behind the mask that decides the gradient there, and nobody writes that."""
+        """A random point; where a mask is drawn, one at which no softmax has all of its entries masked: what stands
+        behind the mask decides the gradient there, and nobody writes that."""
         for _ in range(REDRAWN):
             point = self.sources[self.style].more(sizes)
             if all(np.all(np.any(np.broadcast_to(point.value(mask), point.size(row.shape)), axis=axis))
