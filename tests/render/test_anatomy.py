@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -24,6 +23,7 @@ from symbackprop.render.print.text import text
 from symbackprop.render.symbols import Located, locate, serving
 from symbackprop.render.text import to_text
 from symbackprop.render.views import VIEWS
+from tests.counting import calls
 from tests.render.helpers import build, derivation, document, said, step, text_lines
 from tests.render.random_models import random_circuit, random_loop, random_model
 
@@ -57,36 +57,22 @@ def test_length_grows_linearly_with_depth(make: object) -> None:
     assert printed[1].count("\n") / printed[0].count("\n") < 2.2
 
 
-def test_two_thousand_rows_print_in_a_few_seconds() -> None:
-    begin = time.perf_counter()
-    text = to_text(build_document(derive(tanh_chain(1000))))
-    assert text.count("Step ") > 3000
-    assert time.perf_counter() - begin < 20
-
-
-def calls_for(declared: str, loss: str, terms: int) -> int:
-    """How many functions are called until the derivation of a long sum is printed."""
-    model = Model.parse(declared + loss.format(" + ".join(f"tanh(w*x + {k})" for k in range(1, terms + 1))))
-    count = 0
-
-    def called(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(called)
-    try:
-        derive(model).text()
-    finally:
-        sys.setprofile(None)
-    return count
-
-
 @pytest.mark.parametrize(("declared", "loss"), [
     ("data x\nparam w\n", "loss L = {}"), ("dim N\ndata x: N\nparam w: N\n", "loss L = sum({})"),
 ])
 def test_a_sum_of_many_different_terms_takes_no_more_calls_a_term(declared: str, loss: str) -> None:
-    _, few, many = (calls_for(declared, loss, n) for n in (20, 100, 300))  # the first fills caches
+    def printed(terms: int) -> int:
+        total = " + ".join(f"tanh(w*x + {k})" for k in range(1, terms + 1))
+        return calls(lambda: derive(Model.parse(declared + loss.format(total))).text())
+
+    _, few, many = map(printed, (20, 100, 300))  # the first fills caches
     assert many < 3.3 * few
+
+
+@pytest.mark.parametrize("make", [tanh_chain, perceptron])
+def test_a_layer_of_a_deep_model_takes_no_more_calls(make: Callable[[int], Model]) -> None:
+    _, few, many = (calls(lambda n=n: to_text(build_document(derive(make(n))))) for n in (5, 20, 80))
+    assert many < 4.4 * few
 
 
 @pytest.mark.parametrize("form", ["text", "latex"])
