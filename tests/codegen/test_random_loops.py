@@ -17,8 +17,9 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from symbackprop import Model, codegen, grad, mean, scan, sin, softmax, tanh
+from symbackprop import Model, grad, mean, scan, sin, softmax, tanh
 from symbackprop import sum as total
+from symbackprop.codegen import codegen
 from symbackprop.core.graph import Node
 from symbackprop.verify.interpreter import evaluate
 
