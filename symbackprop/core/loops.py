@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from symbackprop.core.facts import is_joined, is_part, is_reshaped
@@ -49,6 +50,10 @@ class Loop:
         return [*self.carried, *self.stacked]
 
     def stop(self) -> frozenset[int]:
+        return self._stop
+
+    @cached_property
+    def _stop(self) -> frozenset[int]:
         return frozenset(n.id for n in self.leaves())
 
 

@@ -56,7 +56,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_args, get_type_hints
 
 import sympy as sp
 
@@ -427,17 +427,33 @@ class Link(Math, ranked=("body",)):
 def parts(m: Math) -> list[Math]:
     """The trees directly inside a tree, in order."""
     found: list[Math] = []
-    for name in _fields(type(m)):
-        _collect(getattr(m, name), found)
+    for name in _holding(type(m)):
+        value = getattr(m, name)
+        if type(value) is tuple:
+            _collect(value, found)
+        elif value is not None:
+            found.append(value)
     return found
 
 
-def _collect(value: object, found: list[Math]) -> None:
-    if isinstance(value, Math):
-        found.append(value)
-    elif isinstance(value, tuple):
-        for item in value:
+def _collect(items: tuple[Any, ...], found: list[Math]) -> None:
+    for item in items:
+        if type(item) is tuple:
             _collect(item, found)
+        elif isinstance(item, Math):
+            found.append(item)
+
+
+def _holding(kind: type[Math]) -> tuple[str, ...]:
+    """The names of the fields of a kind that hold trees, or tuples of them, asked for once."""
+    if kind not in _HOLDING:
+        hints = get_type_hints(kind)
+        _HOLDING[kind] = tuple([name for name in _fields(kind) if _holds_trees(hints[name])])
+    return _HOLDING[kind]
+
+
+def _holds_trees(hint: Any) -> bool:
+    return (isinstance(hint, type) and issubclass(hint, Math)) or any(map(_holds_trees, get_args(hint)))
 
 
 def _fields(kind: type[Math]) -> tuple[str, ...]:
@@ -448,6 +464,7 @@ def _fields(kind: type[Math]) -> tuple[str, ...]:
 
 
 _KNOWN: dict[type[Math], tuple[str, ...]] = {}
+_HOLDING: dict[type[Math], tuple[str, ...]] = {}
 
 
 def walk(m: Math) -> Iterator[Math]:
