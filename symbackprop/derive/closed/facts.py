@@ -77,6 +77,7 @@ class Facts:
         self.folds: dict[int, list[Fold]] = {}
         self.unread: Collection[int] = ()
         self.sums: MutableMapping[object, Known] = {}
+        self.summed = set[frozenset[int]]()  # the rows in them: all others are known at a look to be no sum
         self.totals: dict[int, list[Total]] = {}
         self.picks: dict[int, list[Pick]] = {}
         self.shares: dict[int, tuple[int, Node]] = {}
@@ -205,3 +206,4 @@ class Facts:
         known = Known(id_, index, names, Term(term.number, frozenset(), outside))
         if {i for i in index if i} | all_letters(outside) <= set(names):
             self.sums.setdefault((key, over), known)
+            self.summed.add(frozenset([k[0] for k in inside]))

@@ -127,6 +127,8 @@ class Rules:
 
     def known_sum(self, term: Term, part: Powers) -> Term | None:
         """The term with some factors read from the row that is their sum over all letters that only they have."""
+        if frozenset([key[0] for key in part]) not in self.facts.summed:
+            return None
         rest = {k: p for k, p in term.powers.items() if k not in part}
         own = (all_letters(part) & term.summed) - all_letters(rest)
         key, names = canonical(part.items(), (), loose=True)

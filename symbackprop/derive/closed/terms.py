@@ -238,11 +238,18 @@ def alike(term: Term) -> object:
     return canonical(term.powers.items(), free)[0], term.weighed
 
 
+def _factors(term: Term) -> tuple[tuple[int, Exponent], ...]:
+    """The rows that a term multiplies, whatever their letters: what alike terms surely have in common."""
+    return tuple(sorted([(key[0], p) for key, p in term.powers.items()]))
+
+
 @step(CANCELLED)
 def collected(terms: Sequence[Term]) -> Terms:
     """Like terms added up, those that vanish left out: a·T + b·T = (a + b)·T, which is 0 where b is −a."""
     if len(terms) == 1:
         return [*terms]
+    if len({_factors(t) for t in terms}) == len(terms):
+        return [t for t in terms if t.number]
     found: dict[object, Term] = {}
     for term in terms:
         key = alike(term)
