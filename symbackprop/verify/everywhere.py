@@ -159,12 +159,14 @@ class Everywhere:
         return missed / allowed - 1 if allowed else np.inf if missed else 0.0
 
     def _slope(self, along: Mapping[str, Array], change: Watch | None = None) -> Estimate:
-        moved = self._by_id(along)
+        moved, reach = self._by_id(along), self._reach(along)
         if self.method == CENTRAL:
-            return slope(Ray(self.objective, moved, change), CENTRAL, self._reach(along))
+            return slope(Ray(self.objective, moved, change), CENTRAL, reach)
+        if TINY * reach < np.finfo(np.float64).tiny:  # gradients that underflow have steps that do
+            return Estimate(np.nan, 0.0)
         try:
             ray = Ray(self.objective, moved, change or Pinned(self._reals))
-            return Estimate(imaginary(ray, TINY * min(self._reach(along), 1.0))[0], 0.0)
+            return Estimate(imaginary(ray, TINY * min(reach, 1.0))[0], 0.0)
         except NotAnalytic:
             self.method = CENTRAL
             return self._slope(along, change)

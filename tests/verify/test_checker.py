@@ -114,6 +114,11 @@ def test_where_no_input_is_valid_it_says_so() -> None:
     assert report.verdict == "inconclusive" and "no random inputs were found at which L is finite" in report.text()
 
 
+@pytest.mark.parametrize("loss", ["exp(-744 - w)", "exp(-372 - w) * exp(-371 - w) * tanh(w)"])
+def test_a_gradient_that_underflows_is_not_wrong(tmp_path: Path, loss: str) -> None:
+    assert check(tmp_path, codegen(parse(f"param w\nloss L = {loss}"), verify=False)).passed
+
+
 def test_where_rounding_hides_the_slope_it_says_so() -> None:
     model = parse("param w: 2\nloss L = sum(w) + 10**15")
 
