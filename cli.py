@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from time import monotonic
 from typing import Any, NoReturn, TypeVar
@@ -32,6 +32,7 @@ from symbackprop.terminal import end_interrupted, visible
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+EVERY = 10.0  # seconds between lines that say how far it is
 GRAPHS = ("svg", "dot", "text")
 BROKEN_PIPE = 141  # what a shell reports for a program that SIGPIPE ended
 
@@ -70,9 +71,20 @@ def told_to_the_user() -> Iterator[None]:
         raise Refusal(ModelError("there is not enough memory for this; give smaller sizes with --dim")) from error
     except RecursionError as error:
         raise Refusal(ModelError("the input is nested too deeply")) from error
+    except Refusal:
+        raise
     except click.ClickException as error:
         error.message = visible(error.message)
+        vars(error)["show"] = partial(show_usage, error)  # click would write Error:
         raise
+
+
+def show_usage(error: click.ClickException, file: Any = None) -> None:
+    """What is wrong with how a command was called, in our spelling."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        tell(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n")
+    tell(f"error: {error.format_message()}")
 
 
 class Commands(click.Group):
@@ -182,12 +194,15 @@ class Given:
 
 
 def on_model(command: Command) -> Callable[..., Any]:
-    """A command on a model: it has the switches of every such command and gets them, with the model, as ``given``."""
+    """A command on a model: it has the switches of every such command and gets them, with the model, as ``given``. One
+    that takes several runs for each, and ends with the worst exit code."""
 
     @wraps(command)
-    def run(model: str, relu0: str | None, dims: dict[str, int], define: dict[str, str], alone: bool,
+    def run(model: str | tuple[str, ...], relu0: str | None, dims: dict[str, int], define: dict[str, str], alone: bool,
             **options: Any) -> Any:
-        return command(given=Given(model, relu0, dims, define, alone), **options)
+        specs = (model,) if isinstance(model, str) else model
+        calls = [partial(command, given=Given(spec, relu0, dims, define, alone), **options) for spec in specs]
+        return calls[0]() if len(calls) == 1 else click.get_current_context().exit(max(map(exit_code, calls)))
 
     sizes = click.option(
         "--dim", "dims", metavar="N=4,D=3", callback=read_dims, help="Sizes for symbolic dimensions."
@@ -198,6 +213,21 @@ def on_model(command: Command) -> Callable[..., Any]:
     alone_flag = click.option("-e", "--expression", "alone", is_flag=True,
                               help="MODEL is an expression, as in -e \"(y - tanh(w*x))^2/2\": the rest is guessed.")
     return click.option("--relu0", type=Choice(["0", "1", "0.5"]), help=default)(sizes(functions(alone_flag(run))))
+
+
+def exit_code(call: Callable[[], Any]) -> int:
+    """What one of several calls ends with; what is wrong with it is told at once."""
+    try:
+        with told_to_the_user():
+            call()
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.UsageError:  # of the call, not of one of its models
+        raise
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    return 0
 
 
 def one_of(flag: str, words: Iterable[str], help: str, name: str | None = None, default: str | None = None
@@ -233,6 +263,7 @@ def tell_it_is_executed(path: str | Path) -> None:
 
 
 model_argument = click.argument("model")
+models_argument = click.argument("model", metavar="MODEL...", nargs=-1, required=True)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 at_option = click.option("--at", metavar="VALUES", help="Numbers to put in: x=.5,y=1, a file (.json, .npz) or example.")
 digits_option = click.option("--digits", type=click.IntRange(1, 17), metavar="N", help="Digits of printed numbers.")
@@ -244,12 +275,12 @@ output_option = click.option(
 # ---------------------------------------------------------------- output
 
 
-def write_result(text: str, output: str = "-", form: str = "", kind: str = "") -> None:
+def write_result(text: str, output: str = "-", form: str = "", kind: str = "", verdicts: bool = False) -> None:
     """Write a result to stdout (`-`) or, whole or not at all, to a file; it ends in one newline. With a ``kind`` the
-    file holds what is made of a result in this format."""
+    file holds what is made of a result in this format; ``verdicts`` have colours on a terminal."""
     text = text.rstrip("\n") + "\n"
     if output == "-":
-        write_stdout(text)
+        write_stdout(text, verdicts)
         return
     from symbackprop.codegen.write import write_module
 
@@ -274,12 +305,23 @@ def as_text(data: Any) -> str:
     return json.dumps(data, indent=2, ensure_ascii=False)
 
 
-def write_stdout(text: str) -> None:
+COLOURS = {"pass": "green", "ok": "green", "right": "green", "fail": "red", "wrong": "red", "inconclusive": "yellow"}
+VERDICT = re.compile(rf"^(\S+: |  \S.*?  )({'|'.join(COLOURS)})\b", re.MULTILINE)
+
+
+def coloured(text: str) -> str:
+    """A report with the first verdict of each line in its colour, on a terminal and where NO_COLOR is not set."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    return VERDICT.sub(lambda found: found[1] + click.style(found[2], COLOURS[found[2]], bold=True), text)
+
+
+def write_stdout(text: str, verdicts: bool = False) -> None:
     """Write to stdout, or say that it cannot be written."""
     if sys.stdout is None:
         raise UsageError("cannot write the result: stdout is closed")
     try:
-        click.echo(visible(text), nl=False)
+        click.echo(coloured(visible(text)) if verdicts else visible(text), nl=False)
         sys.stdout.flush()
     except BrokenPipeError:
         raise
@@ -290,7 +332,8 @@ def write_stdout(text: str) -> None:
 
 def not_an_input(path: Path) -> Path:
     """The path to write to; refused when it is a file that the command reads (the model, the answers)."""
-    read = [v for k, v in click.get_current_context().params.items() if k in ("model", "answers", "at")]
+    given = click.get_current_context().params
+    read = [given.get("answers"), given.get("at"), *(m if isinstance(m := given["model"], tuple) else [m])]
     if path.exists() and any(v and Path(str(v)).exists() and path.samefile(str(v)) for v in read):
         raise click.UsageError(f"{path} is what the command reads; choose another file to write to")
     return path
@@ -298,18 +341,22 @@ def not_an_input(path: Path) -> Path:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
-    """Yields ``tell(done, total)``, which draws a bar on stderr: on a terminal, once the work has taken a second."""
-    began, bars = monotonic(), []
+    """Yields ``report(done, total)``, which draws a bar on stderr: on a terminal, once the work has taken a second.
+    Elsewhere a line says how far it is, every ten seconds."""
+    began, bars, said = monotonic(), [], [monotonic()]
 
-    def tell(done: int, total: int) -> None:
+    def report(done: int, total: int) -> None:
         if not bars and sys.stderr.isatty() and monotonic() - began > 1:
             bars.append(click.progressbar(length=total, label=label, file=sys.stderr))
+        if not bars and monotonic() - said[0] > EVERY:
+            said[0] = monotonic()
+            tell(f"{label}: {done} of {total}")
         for bar in bars:
             bar.length = total
             bar.update(done - bar.pos)
 
     try:
-        yield tell
+        yield report
     finally:
         for bar in bars:
             bar.render_finish()
@@ -405,7 +452,7 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
 
 
 @cli.command()
-@model_argument
+@models_argument
 @click.option(
     "-o", "--output", metavar="FILE|DIR", help="Where to write; - is stdout.  [default: generated/<name>.py]"
 )
@@ -419,7 +466,7 @@ def derive(given: Given, called: dict[str, str], wrt: str | None, form: str | No
 @on_model
 def codegen(given: Given, called: dict[str, str], output: str | None, level: str, check: bool, check_gradients: bool,
             **options: Any) -> None:
-    """Write the model and its backward pass as a module for NumPy or JAX.
+    """Write models and their backward passes as modules for NumPy or JAX.
 
     The module is verified as a file before it takes its place; a module that fails is not written.
     """
@@ -428,6 +475,9 @@ def codegen(given: Given, called: dict[str, str], output: str | None, level: str
 
     if check and output == "-":
         raise click.UsageError("--check compares with a file, so -o - makes no sense with it")
+    several = len(click.get_current_context().params["model"]) > 1
+    if several and output not in (None, "-") and module_path(output, "a") == Path(output):
+        raise click.UsageError(f"several models are written into a folder, and {output} is none")
     model = given.model(called)
     text = emit(model, level=int(level), **options)
     for name in model.unreached():
@@ -453,10 +503,12 @@ def write_verified(text: str, model: Any, path: Path | None, check_gradients: bo
             check(text)
         write_result(text)
         return
-    remark = replaced(text, not_an_input(path))
+    remark, new = replaced(text, not_an_input(path)), not path.parent.exists()
     write_module(text, path, check if check_gradients else None)
     if remark:
         tell(f"note: {remark}")
+    if new:
+        tell(f"note: the folder {path.parent} is new")
     tell(f"wrote {path}")
 
 
@@ -464,6 +516,9 @@ def require_unchanged(text: str, path: Path) -> None:
     """Exit with 1 and a diff unless the file on disk is what would be written."""
     from symbackprop.codegen.write import difference
 
+    if not path.exists():
+        tell(f"error: there is no {path}: run codegen without --check")
+        click.get_current_context().exit(1)
     diff = difference(text, path)
     if diff:
         write_stdout(diff)
@@ -472,7 +527,7 @@ def require_unchanged(text: str, path: Path) -> None:
 
 
 @cli.command()
-@click.argument("model", metavar="MODEL|FILE.py")
+@click.argument("model", metavar="MODEL|FILE.py...", nargs=-1, required=True)
 @for_a_file
 @click.option("--trials", type=click.IntRange(1), metavar="N", help="How many random inputs to try.")
 @one_of("--method", ["auto", "central", "complex"],
@@ -480,7 +535,7 @@ def require_unchanged(text: str, path: Path) -> None:
 @json_option
 @on_model
 def verify(given: Given, timeout: float, memory: float, as_json: bool, **options: Any) -> None:
-    """Check the gradients of a model or of an emitted module.
+    """Check the gradients of models or of emitted modules.
 
     They are compared with numeric slopes of the model itself. FILE.py is executed, as your own code, in a process of
     its own. Exits with 1 when the check fails, and also when it could decide nothing or not everything.
@@ -490,7 +545,7 @@ def verify(given: Given, timeout: float, memory: float, as_json: bool, **options
     run = verified_file if is_emitted(given.spec) else verified_model
     with progress_bar("verifying") as progress:
         report = run(given, timeout, memory, sizes=given.sizes, progress=progress, **options)
-    write_result(as_text(report.to_json()) if as_json else report.text())
+    write_result(as_text(report.to_json()) if as_json else report.text(), verdicts=not as_json)
     if not report.passed:
         click.get_current_context().exit(1)
 
@@ -531,7 +586,7 @@ def grade(given: Given, answers: str, hints: int, as_json: bool, output: str) ->
     from symbackprop.grade import Grader, grade_path
 
     graded = grade_path(Grader(given.model(), given.sizes), answers)
-    write_result(graded.json(hints) if as_json else graded.text(hints), output)
+    write_result(graded.json(hints) if as_json else graded.text(hints), output, verdicts=not as_json)
     click.get_current_context().exit(graded.exit_code)
 
 
@@ -572,7 +627,7 @@ def check(given: Given, target: str, timeout: float, memory: float, as_json: boo
         model = given.model()
         tell_it_is_executed(path)
         report = check_process(model, process, name, dims=given.sizes, **options)
-    write_result(report.json() if as_json else report.text())
+    write_result(report.json() if as_json else report.text(), verdicts=not as_json)
     if not report.passed:
         click.get_current_context().exit(1)
 

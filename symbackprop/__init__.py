@@ -40,6 +40,11 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module 'symbackprop' has no attribute {name!r}")
 
 
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext symbackprop`` in a notebook gives the cell magic ``%%sbp``."""
+    import_module("symbackprop.render.notebook").register_magic(shell)
+
+
 def __dir__() -> list[str]:
     functions = import_module("symbackprop.core.functions").FUNCTIONS
     return sorted({"__version__", *_HOME, *functions})

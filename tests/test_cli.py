@@ -106,8 +106,8 @@ SLIPS = [
     ("verify net.sbp --method centrl", 2, "Did you mean 'central'?"),
     ("codegen net.sbp --optimizer adan -o -", 2, "Did you mean 'adam'?"),
     ("codegen net.sbp --check -o -", 2, "--check compares with a file"),
-    ("codegen net.sbp --check -o gone.py", 1, "gone.py is not what would be written"),
-    ("show", 2, "Missing argument 'MODEL'"),
+    ("codegen net.sbp --check -o gone.py", 1, "there is no gone.py: run codegen without --check"),
+    ("show", 2, "error: Missing argument 'MODEL'"),
 ]
 
 
@@ -172,6 +172,30 @@ def test_no_colour_and_no_progress_bar_off_a_terminal(variables: dict[str, str])
     for args in (("verify", "net.sbp"), ("models",), ("modles",)):
         found = process(*args, env={**os.environ, **variables})
         assert b"\x1b" not in found.stdout + found.stderr
+
+
+def test_verdicts_have_colours_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    from cli import coloured
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    report = "net: fail – one is wrong\n  W  N x D  ok  1e-9\n  the right answer\n"
+    assert coloured(report) == report
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert coloured(report) == report.replace("fail", "\x1b[31m\x1b[1mfail\x1b[0m").replace(
+        "ok", "\x1b[32m\x1b[1mok\x1b[0m")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert coloured(report) == report
+
+
+def test_long_work_says_how_far_it_is_where_no_bar_is_drawn(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import cli
+
+    monkeypatch.setattr(cli, "EVERY", 0)
+    with cli.progress_bar("verifying") as progress:
+        progress(3, 10)
+    assert capsys.readouterr().err == "verifying: 3 of 10\n"
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:

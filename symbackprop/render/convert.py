@@ -10,7 +10,7 @@ from symbackprop.errors import MissingExtra, UsageError
 from symbackprop.scratch import scratch_folder
 
 ENDINGS = {".txt": "text", ".tex": "latex", ".md": "markdown", ".html": "html", ".htm": "html", ".json": "json",
-           ".svg": "svg", ".dot": "dot", ".gv": "dot", ".pdf": "pdf", ".png": "png"}
+           ".ipynb": "ipynb", ".svg": "svg", ".dot": "dot", ".gv": "dot", ".pdf": "pdf", ".png": "png"}
 MADE_OF = {"latex": ("pdf",), "svg": ("pdf", "png")}  # what a program makes of a format
 _SECONDS = 120
 _PROGRAMS = {

@@ -85,6 +85,14 @@ def json(derivation: Derivation, options: Options) -> str:
     return to_json(_document(derivation, options))
 
 
+@form
+def ipynb(derivation: Derivation, options: Options) -> str:
+    """A notebook: the model, its derivation, its check."""
+    from symbackprop.render.notebook import to_notebook
+
+    return to_notebook(_document(derivation, options), derivation.model)
+
+
 def _document(derivation: Derivation, options: Options) -> Document:
     from symbackprop.render.board import build_document
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sympy as sp
 from markupsafe import Markup
@@ -13,12 +15,17 @@ from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Math, Num, Option, Range, Shape, Sym
 from symbackprop.core.names import unplaced
 from symbackprop.core.shapes import dim_text
+from symbackprop.derive import derive
 from symbackprop.derive.steps import Derivation
+from symbackprop.errors import SymbackpropError
 from symbackprop.model.model import Model
 from symbackprop.model.names import check_notation
+from symbackprop.model.text import to_text
 from symbackprop.render.axes import AxisLetters
 from symbackprop.render.board import build_document
+from symbackprop.render.document import Document
 from symbackprop.render.html import to_fragment
+from symbackprop.render.markdown import to_markdown
 from symbackprop.render.print.latex import latex
 from symbackprop.render.print.mathml import mathml
 from symbackprop.render.rows import Rows
@@ -33,6 +40,46 @@ class Shown(NamedTuple):
     right: Math
     shape: Shape | None = None
     depth: int = 0
+
+
+# ---------------------------------------------------------------- a notebook as a file, and a cell of one
+
+
+def to_notebook(document: Document, model: Model) -> str:
+    """A notebook (format 4): the model as code, its derivation as text, and its check."""
+    made = f"from symbackprop import Model, codegen, derive, verify\n\nmodel = Model.parse({_literal(to_text(model))})"
+    check = "print(verify(model).text())"
+    cells = [_cell("code", made), _cell("markdown", to_markdown(document)), _cell("code", check)]
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    return json.dumps({"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 4},
+                      ensure_ascii=False, indent=1)
+
+
+def _cell(kind: str, text: str) -> dict[str, Any]:
+    code: dict[str, Any] = {"execution_count": None, "outputs": []} if kind == "code" else {}
+    return {"cell_type": kind, "metadata": {}, "source": text.splitlines(keepends=True), **code}
+
+
+def _literal(text: str) -> str:
+    return repr(text) if "\\" in text or '"""' in text else f'"""\\\n{text}"""'
+
+
+def register_magic(shell: Any) -> None:
+    """Gives an IPython shell ``%%sbp``: a cell of model text, whose derivation is shown; ``%%sbp net`` also calls the
+    model net."""
+
+    def sbp(line: str, cell: str) -> Derivation | None:
+        name = line.strip() or "model"
+        try:
+            model = Model.parse(cell, name=name if name.isidentifier() else "model")
+        except SymbackpropError as error:
+            print(f"error: {error.told()}", file=sys.stderr)
+            return None
+        print("".join(f"note: {remark}\n" for remark in model.remarks), end="", file=sys.stderr)
+        shell.user_ns[model.name] = model
+        return derive(model)
+
+    shell.register_magic_function(sbp, "cell", "sbp")
 
 
 # ---------------------------------------------------------------- an expression

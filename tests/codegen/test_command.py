@@ -24,13 +24,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+NEW = "note: the folder generated is new\nwrote generated/net.py\n"
+
+
 def run(*args: str, stdin: str | None = None) -> Result:
     return CliRunner().invoke(load_cli().cli, args, input=stdin)
 
 
 def test_writes_a_verified_module(folder: Path) -> None:
     result = run("codegen", "net.sbp")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "wrote generated/net.py\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", NEW)
     assert (folder / "generated" / "net.py").read_text().startswith('"""net\n')
     assert run("verify", "generated/net.py").exit_code == 0
 
@@ -39,6 +42,19 @@ def test_writes_a_verified_module(folder: Path) -> None:
 def test_output(folder: Path, output: str) -> None:
     assert run("codegen", "net.sbp", "-o", output).exit_code == 0
     assert len([*folder.rglob("*.py")]) == 1
+
+
+def test_several_models_are_written_into_a_folder_and_verified_at_once(folder: Path) -> None:
+    Path("two.sbp").write_text("param q\nloss L = q^2")
+    assert run("codegen", "net.sbp", "two.sbp", "-o", "new/").exit_code == 0
+    assert run("codegen", "net.sbp", "two.sbp", "-o", "new", "--check").exit_code == 0
+    found = run("verify", "new/net.py", "new/two.py", "--seed", "1")
+    assert found.exit_code == 0 and found.stdout.count(": pass") == 2
+    text = Path("new/two.py").read_text()
+    Path("new/two.py").write_text(text.replace("dq = 2 * q", "dq = 3 * q"))
+    assert run("verify", "new/two.py", "new/net.py").exit_code == 1
+    assert run("codegen", "new", "net.sbp", "--check", "-o", "new").exit_code == 2
+    assert "several models are written into a folder" in run("codegen", "net.sbp", "two.sbp", "-o", "a.py").stderr
 
 
 def test_stdout_has_the_module_and_nothing_else() -> None:
@@ -65,7 +81,7 @@ def test_a_module_for_another_target_is_not_replaced_silently(folder: Path) -> N
 
     path = Path("generated", "net.py")
     note = f"note: {path} was a module for {{}}, and is one for {{}} now; -o {path.parent / 'net_{}.py'} keeps both\n"
-    assert [written(), written()] == [f"wrote {path}\n"] * 2
+    assert [written(), written()] == [NEW, f"wrote {path}\n"]
     assert written("--target", "jax") == note.format("numpy", "jax", "jax") + f"wrote {path}\n"
     assert written() == note.format("jax", "numpy", "numpy") + f"wrote {path}\n"
     path.write_text("what is no module\n")
@@ -87,7 +103,7 @@ def test_without_jax_its_modules_are_written_unchecked_or_not_at_all(
 
 def test_check(folder: Path) -> None:
     missing = run("codegen", "net.sbp", "--check")
-    assert missing.exit_code == 1 and "+def forward(params, data, dims=None):" in missing.stdout
+    assert (missing.exit_code, missing.stdout) == (1, "") and "there is no generated/net.py" in missing.stderr
     assert not (folder / "generated").exists()
     run("codegen", "net.sbp")
     assert run("codegen", "net.sbp", "--check").exit_code == 0

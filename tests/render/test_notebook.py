@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+import symbackprop
 from symbackprop import load, tanh, verify
 from symbackprop.core.graph import Node
 from symbackprop.derive import derive
@@ -90,6 +94,21 @@ def test_graded_answers_show_themselves() -> None:
 
 
 @pytest.mark.slow
+def test_a_derivation_is_a_notebook_and_a_cell_of_model_text_shows_one(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "param w\nloss L = ln(w)^2"
+    cells = json.loads(derive(Model.parse(text)).printed("ipynb"))["cells"]
+    assert [cell["cell_type"] for cell in cells] == ["code", "markdown", "code"]
+    space: dict[str, Any] = {}
+    exec("".join(cells[0]["source"] + ["\n"] + cells[2]["source"]), space)
+    assert list(space["model"].params) == ["w"] and "pass" in capsys.readouterr().out
+    shell = SimpleNamespace(user_ns={}, register_magic_function=lambda *given: cells.append(given))
+    symbackprop.load_ipython_extension(shell)
+    magic, *named = cells[-1]
+    assert named == ["cell", "sbp"] and magic("net", text).model is shell.user_ns["net"]
+    assert magic("", "loss L = q") is None and "ln is read as log" in (told := capsys.readouterr().err)
+    assert "error: " in told and "'q' is not declared" in told
+
+
 def test_the_example_notebook_runs() -> None:
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
