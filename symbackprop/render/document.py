@@ -181,7 +181,8 @@ def equations(lines: Iterable[Line], reason: Prose) -> tuple[Line, ...]:
     found: list[Line] = []
     for x in lines:
         if found and x.left == found[-1].left:
-            x = replace(x, right=going_on(found.pop().right, x.right))
+            before = found.pop()
+            x = replace(x, right=going_on(before.right, x.right), value=x.value or before.value)
         found.append(replace(x, reason=()))
     return (*found[:-1], *[replace(x, reason=reason) for x in found[-1:]])
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
-from symbackprop.core.maths import Math, Rounded
+from symbackprop.core.maths import Math, Rounded, Values
 from symbackprop.core.printer import Text, side_by_side
 from symbackprop.render.descent import POWER
 from symbackprop.render.document import (
@@ -159,25 +159,36 @@ def step(s: Step) -> dict[str, object]:
 
 def declarations(document: Document) -> list[str]:
     """One line a role."""
-    roles = by_role(document)
+    roles = by_role(document, valued)
     room = min(PAGE, LINE - 2 - len(GAP) - max(map(len, roles), default=0))
     return columns([(role, _in_a_row(names, room)) for role, names in roles.items()])
 
 
 def given(document: Document) -> list[str]:
     """The same as running text."""
-    return [f"{role} {', '.join(names)}" for role, names in by_role(document).items()]
+    return [f"{role} {', '.join(names)}" for role, names in by_role(document, in_line).items()]
 
 
-def by_role(document: Document) -> dict[str, list[str]]:
+def by_role(document: Document, number_of: Callable[[Rounded | None], str]) -> dict[str, list[str]]:
     """What is declared, with its shape and its number."""
     roles: dict[str, list[str]] = {}
     for d in document.declarations:
         shape = f": {text(d.shape)}" if d.shape is not None else ""
         note = f" ({prose(d.note)})" if d.note else ""
-        number = valued(None if d.value is None else d.value.shown)
+        number = number_of(None if d.value is None else d.value.shown)
         roles.setdefault(ROLES[d.role][1], []).append(beside(f"{text(d.math)}{shape}{note}", number))
     return roles
+
+
+def in_line(number: Rounded | None) -> str:
+    """`` = [[1, 2], [3, 4]]``: a matrix in running text has its rows one behind the other."""
+    return "" if number is None else f" = {_rows(number.values, number.digits)}"
+
+
+def _rows(values: Values, digits: int) -> str:
+    if isinstance(values, tuple) and values and isinstance(values[0], tuple):
+        return f"[{', '.join([_rows(x, digits) for x in values])}]"
+    return text(Rounded(values, digits))
 
 
 def _in_a_row(names: Sequence[str], room: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from symbackprop.derive.steps import Derivation
 from symbackprop.model import Model, zoo
 from symbackprop.render.board import build_document
 from symbackprop.render.document import Document, Prose, Ref, Step
+from symbackprop.render.graph import draw
 from symbackprop.render.json import to_json
 from symbackprop.render.latex import to_latex
 from symbackprop.render.options import Options
@@ -22,6 +24,13 @@ GOLDENS = Path(__file__).parent / "goldens"
 VIEWED = {"linear-layer": "index", "squared-norm": "index", "softmax-regression": "index", "mlp-relu-sigmoid": "index",
           "window-lm": "index", "jacobians": "matrix", "ner-window": "matrix", "logistic-regression": "jacobian",
           "two-layer-net": "jacobian", "two-weight-tanh": "index"}
+LECTURED: dict[str, Callable[[], str]] = {  # what the lectures show beside a model's derivation
+    "squared-norm.descent": lambda: _descended("squared-norm", 0.5),
+    "squared-norm.overshooting": lambda: _descended("squared-norm", 6.0),
+    "sum-times-z.graph": lambda: draw(zoo.build("sum-times-z"), "text", zoo.build("sum-times-z").example),
+    "ner-window.abstract": lambda: _abstract("ner-window"),
+    "logistic-regression.index": lambda: to_text(document("logistic-regression", view="index")),
+}
 PAGED = ("cube", "linear-layer", "rnn-lm")  # numbers, a matrix, a loop: what of JSON and HTML is kept as files
 
 
@@ -69,6 +78,19 @@ def skeleton(page: str) -> str:
     return page
 
 
+def _descended(name: str, rate: float) -> str:
+    """A board in numbers, with three steps of gradient descent."""
+    options = Options(detail="board", values=zoo.build(name).example, lr=rate, steps=3)
+    return to_text(build_document(derivation(name), options))
+
+
+def _abstract(name: str) -> str:
+    """The board of a built-in model whose activation is left open."""
+    lines = zoo.text(name).replace("tanh(", "f(").splitlines()
+    model = Model.parse("\n".join(["function f", *lines]), name=name)
+    return to_text(build_document(derive(model), Options(view="jacobian", detail="board")))
+
+
 def golden_files() -> dict[str, str]:
     """Every golden file's name and what it should hold: text with the model's numbers, LaTeX without, the board, other
     views, and JSON and the skeleton of the HTML page for a few. The Markdown pages are kept in docs/derivations; the
@@ -83,4 +105,6 @@ def golden_files() -> dict[str, str]:
         files[f"{name}.html"] = skeleton(derivation(name).html())
     for name, view in VIEWED.items():
         files[f"{name}.{view}.txt"] = to_text(document(name, view=view))
+    for name, write in LECTURED.items():
+        files[f"{name}.txt"] = write()
     return files

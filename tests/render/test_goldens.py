@@ -10,7 +10,7 @@ from symbackprop.model import zoo
 from symbackprop.render.json import to_json
 from symbackprop.render.latex import to_latex
 from symbackprop.render.text import to_text
-from tests.render.helpers import GOLDENS, PAGED, VIEWED, derivation, document, document_with_numbers, skeleton
+from tests.render.helpers import GOLDENS, LECTURED, PAGED, VIEWED, derivation, document, document_with_numbers, skeleton
 
 
 def compare(name: str, text: str) -> None:
@@ -49,10 +49,16 @@ def test_view(name: str, view: str) -> None:
     compare(f"{name}.{view}.txt", to_text(document(name, view=view)))
 
 
+@pytest.mark.parametrize("name", LECTURED)
+def test_what_lectures_show_beside(name: str) -> None:
+    compare(f"{name}.txt", LECTURED[name]())
+
+
 def test_no_golden_is_left_over() -> None:
     names = {f"{n}.{ending}" for n in zoo.names() for ending in ("txt", "tex", "board.txt")}
     names |= {f"{n}.{ending}" for n in PAGED for ending in ("json", "html")}
     names |= {f"{n}.{view}.txt" for n, view in VIEWED.items()}
+    names |= {f"{n}.txt" for n in LECTURED}
     assert {p.name for p in GOLDENS.iterdir()} == names
 
 
