@@ -8,11 +8,12 @@ from contextlib import ExitStack
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_sum, is_view
 from symbackprop.core.graph import Node
-from symbackprop.core.maths import Math, Sym, within
+from symbackprop.core.maths import Math, Sum, Sym, within
 from symbackprop.core.names import free_name, text_name, wishes
 from symbackprop.derive.closed import FACTOR, ClosedForms, Shown
 from symbackprop.render.context import Context
 from symbackprop.render.document import Line, Prose
+from symbackprop.render.factors import flat
 from symbackprop.render.print.text import text
 from symbackprop.render.symbols import Located
 from symbackprop.render.views import Writer
@@ -28,20 +29,27 @@ class ClosedLines:
     def __init__(self, context: Context, forms: ClosedForms, writer: Writer, plain: bool) -> None:
         self.context, self.rows, self.forms, self.writer, self.plain = context, context.rows, forms, writer, plain
         self.names: dict[int, str] = {}
+        self.sums: set[str] = set()
 
     def of(self, s: Located, lines: Sequence[Line]) -> tuple[Line, ...]:
         """The shortest form of a gradient, where that is not how it was just written."""
-        total = s.step.total
+        total, last = s.step.total, within(lines[-1].right)
+        if isinstance(last, Sum):
+            self.sums.add(text(last))
         rules, shown = self.forms.rules.get(total.id, ()), self.forms.shown.get(total.id)
         if not rules or shown is None or not self.context.owns(s):
             return ()
         left, whole = self.writer.shortest(s, shown.whole)
-        if any(within(line.right) == within(whole) for line in lines):
+        if self._spells_out(whole, rules) or any(within(line.right) == within(whole) for line in lines):
             return ()
         if self.plain:
             return self._with_names(s, left, whole, shown, rules, lines)
         reason = ("closed form: ", "; ".join(rules))
         return (Line("closed", left, whole, reason, value=self.context.value(total)),)
+
+    def _spells_out(self, whole: Math, rules: Sequence[str]) -> bool:
+        """Whether a form only has the terms of another gradient, which has a name, in the place of that one."""
+        return rules == (FACTOR,) and any(isinstance(x, Sum) and text(x) in self.sums for x in flat(whole))
 
     def _with_names(self, s: Located, left: Math, whole: Math, shown: Shown, rules: Sequence[str],
                     lines: Sequence[Line]) -> tuple[Line, ...]:
@@ -100,7 +108,6 @@ class ClosedLines:
         first = self.rows.plain.get(part.args[0].id) if part.hint else None
         role = wishes(part.hint, first.name if isinstance(first, Sym) else None) if part.hint else []
         return [*role, "q", "r", "u", "v"]
-
 
 
 def _is_mean(node: Node) -> bool:

@@ -162,7 +162,7 @@ def cancelling(r: Rows, left: Math, put: Math, right: Math, value: Value | None)
 
 def _multiplied_out(r: Rows, m: Math) -> Math | None:
     """−(y·(1 − a) + (y − 1)·a) for −(y/a + (y − 1)/(1 − a))·a·(1 − a); None where no quotient is."""
-    parts = _flat(m)
+    parts = flat(m)
     numbers = [x for x in parts if isinstance(x, Num)]
     place = next((k for k, x in enumerate(parts) if isinstance(x, Sum)), None)
     if place is None:
@@ -176,15 +176,15 @@ def _multiplied_out(r: Rows, m: Math) -> Math | None:
     return r.scaled(sp.Mul(*[x.value for x in numbers]), Sum(tuple(known)))
 
 
-def _flat(m: Math) -> list[Math]:
+def flat(m: Math) -> list[Math]:
     """The factors of a product, those of products in it too, signs and numbers as numbers."""
     match m := within(m):
         case Chain(factors) | Prod(factors):
-            return [x for part in factors for x in _flat(part)]
+            return [x for part in factors for x in flat(part)]
         case Scaled(number, body, order):
-            return [Num(number, order), *_flat(body)]
+            return [Num(number, order), *flat(body)]
         case Sum(((True, body),)):
-            return [Num(sp.Integer(-1)), *_flat(body)]
+            return [Num(sp.Integer(-1)), *flat(body)]
     return [m]
 
 

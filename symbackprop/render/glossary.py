@@ -194,8 +194,9 @@ def _told(r: Rows) -> Iterator[Prose]:
 
 
 def glossary(r: Rows, trees: Iterable[m.Math]) -> tuple[Prose, ...]:
-    """The functions that the document mentions; notation and index letters as they stand in its ``trees``."""
+    """The functions, the notation and the index letters that stand in the ``trees`` of a document."""
     notation, letters = _found_in(trees)
+    r.mentioned = {name: call for name, call in r.mentioned.items() if name in notation or not _is_function(name)}
     said: list[Prose] = [("products and transposes act on the last two axes",)] if "batched" in r.mentioned else []
     size = next(n for n in "NMKDn" if n in r.order or n not in r.letters.taken)
     other: dict[m.Math, m.Math] = {m.Delta(): r.upstream, ONES: m.Fill(sp.S.One, m.Shape((sp.Symbol(size),)))}
@@ -208,8 +209,12 @@ def glossary(r: Rows, trees: Iterable[m.Math]) -> tuple[Prose, ...]:
     return (*said, *[_apart(line, taken) for line in meanings], *indices)
 
 
+def _is_function(name: str) -> bool:
+    return name in OPS or name in FUNCTIONS or name in TABLE
+
+
 def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str]]:
-    """The notation that stands in trees, but for names, and the letters of indices."""
+    """The notation and the functions by name that stand in trees, and the letters of indices."""
     notation, letters = set[str](), set[str]()
     waiting, seen = list(trees), set[int]()
     while waiting:
@@ -230,6 +235,10 @@ def _found_in(trees: Iterable[m.Math]) -> tuple[set[str], set[str]]:
                 notation.add("ones")
             case m.Outer():
                 notation.add("outer")
+            case m.Identity():
+                notation.add("eye")
+            case m.Op(name) | m.Fn(name) | m.Function(name) | m.Prime(name):
+                notation.add(name)
             case m.Pow() if x.base.rank:
                 notation.add("power")
             case m.Bars() if x.body.rank > 1:

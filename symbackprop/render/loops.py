@@ -205,6 +205,7 @@ def shares(context: Context, group: Group, written: bool) -> Math:
         return AtStep(gradient, loop.index, Range(loop.index, one, length))
     if not written:
         return Big("sum", (loop.index,), gradient, (loop.length,))
-    with r.letters.at_step():
-        number, rest = r.split(context.by_target[leaf.id].step.total)
+    step = context.by_target[leaf.id]
+    with r.letters.at_step():  # what is the gradient of a row of the step too goes by that one's name
+        number, rest = (r.split if context.owns(step) else r.term)(step.step.total)
     return r.scaled(number, Big("sum", (loop.index,), rest, (loop.length,)))

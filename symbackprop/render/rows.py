@@ -113,6 +113,8 @@ class Rows(Written):
     def scaled(self, number: sp.Expr, *factors: Math) -> Math:
         if not factors:
             return self.number(number)
+        if len(factors) == 1 and isinstance(inner := within(factors[0]), maths.Scaled):
+            return self.scaled(number * inner.number, inner.body)
         if number == 1:
             return product(*factors)
         if f.is_negative(number):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeGuard
 
 import sympy as sp
@@ -14,6 +15,9 @@ from symbackprop.core.maths import (
     Dims,
     Entry,
     Fill,
+    Fn,
+    Frac,
+    Indicator,
     Item,
     Letter,
     Math,
@@ -21,9 +25,14 @@ from symbackprop.core.maths import (
     Num,
     Outer,
     Pow,
+    Prod,
     Range,
+    Relation,
+    Scaled,
     Shape,
     Span,
+    Sum,
+    Transpose,
     Words,
     product,
     replaced,
@@ -47,11 +56,50 @@ def indexed(m: Math, rank: int, at: Mapping[int, Math]) -> Math:
     if is_stack(m) and at.get(0) == Letter(m.letter):
         return indexed(m.body, rank - 1, {k - 1: x for k, x in at.items() if k})
     index: list[Math] = [at.get(k, Span()) for k in range(rank)]
-    if isinstance(m, Pow) and not m.exponent.rank and all(isinstance(x, Letter) for x in index):
-        return Pow(indexed(m.base, rank, at), m.exponent)
+    if _is_one_entry(index) and (entry := _of_parts(m, rank, at)) is not None:
+        return entry
     if isinstance(m, (Entry, Item)) and (inner := _filled(m, index)) is not None:
         return inner
     return _item(m, index)
+
+
+def _of_parts(m: Math, rank: int, at: Mapping[int, Math]) -> Math | None:
+    """One entry of what is computed entry by entry, from those of its parts; numbers have none."""
+    def of(x: Math) -> Math:
+        return indexed(x, rank, at) if x.rank else x
+
+    match m:
+        case Sum(terms):
+            return Sum(tuple([(negative, of(x)) for negative, x in terms]))
+        case Prod(factors):
+            return Prod(tuple(map(of, factors)))
+        case Scaled(_, body):
+            return replace(m, body=of(body))
+        case Frac(top, bottom):
+            return Frac(of(top), of(bottom))
+        case Pow(base, exponent):
+            return Pow(of(base), of(exponent))
+        case Fn(_, args):
+            return replace(m, args=tuple(map(of, args)))
+        case Relation(left, sign, right):
+            return Relation(of(left), sign, of(right))
+        case Indicator(holds):
+            return Indicator(of(holds))
+        case MatMul(left, Transpose(Fill(sp.S.One))) if left.rank > 1:  # its last axis is of size 1
+            return indexed(left, rank, {**at, rank - 1: FIRST})
+        case MatMul(left, Transpose(right)) | Outer(left, right):
+            return _of_copies(left, right, rank, at)
+    return None
+
+
+def _of_copies(left: Math, right: Math, rank: int, at: Mapping[int, Math]) -> Math | None:
+    """One entry of an array that is repeated by ones: the array's own."""
+    if isinstance(right, Fill) and right.value == 1:
+        return indexed(left, rank - len(right.shape.sizes), at)
+    if isinstance(left, Fill) and left.value == 1:
+        first = len(left.shape.sizes)
+        return indexed(right, rank - first, {k - first: x for k, x in at.items() if k >= first})
+    return None
 
 
 def is_stack(m: Math) -> TypeGuard[AtStep]:
@@ -77,12 +125,25 @@ def _entries(m: Array, at: Mapping[int, Math]) -> Math:
 
 
 def _filled(m: Entry | Item, index: Sequence[Math]) -> Math | None:
-    """An index of what has one already: its free places in order; None where it also makes axes or reads places."""
-    if not all(isinstance(x, Letter) or x == Span() for x in m.index):
-        return None
-    rest = iter(index)
-    whole = [next(rest) if isinstance(x, Span) else x for x in m.index]
-    return _item(m.base, [*whole, *rest])
+    """An index of what has one already: its free places in order, new axes of size 1 gone; None where it reads other
+    places, or where a new axis stays."""
+    rest, whole = iter(index), list[Math]()
+    for x in m.index:
+        if x == NEW:
+            if next(rest) == Span():
+                return None
+        elif x == Span():
+            whole.append(next(rest))
+        elif isinstance(x, Letter) or x == FIRST:
+            whole.append(x)
+        else:
+            return None
+    whole += rest
+    return indexed(m.base, len(whole), dict(enumerate(whole))) if _is_one_entry(whole) else _item(m.base, whole)
+
+
+def _is_one_entry(index: Sequence[Math]) -> bool:
+    return all(isinstance(x, Letter) or x == FIRST for x in index)
 
 
 def _item(base: Math, index: Sequence[Math]) -> Math:

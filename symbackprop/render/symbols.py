@@ -116,17 +116,18 @@ class Symbols:
         r.loss, r.partial = self.sym(self.loss_name, self.model.loss_row), self.partial
         steps = [x for x in located if isinstance(x, Located)]
         found = {s.step.total.id for s in steps} - self.derivation.forward_ids
-        starts = _starts(self.derivation)
+        starts, names, outer = _starts(self.derivation), self.derivation.names, _nameless_outside(self.derivation)
         for node in self._named(steps):
             if node.id not in found:
-                name = starts.get(node.id) or self.derivation.names.get(node.id) or node.name or "?"
-                r.plain[node.id] = self.sym(name, node)
+                row = outer.get(node.id, node)
+                r.plain[node.id] = self.sym(starts.get(row.id) or names.get(row.id) or row.name or "?", node)
         read = {s.step.target.id for s in steps if len(s.step.contributions) > 1}
         for name, row in self.model.upstream.items():
             output = self.model.output_rows[name]
             given = r.derivative(self.sym(name, output))  # of an output that others read it is one term among several
             r.plain[row.id] = shaped(Marked(given, "given") if output.id in read else given, row.shape)
         r.symbols = {i: Link(self.places[i], m) if i in self.places else m for i, m in r.plain.items()}
+        r.symbols |= {i: shaped(r.row(row), row.shape) for i, row in outer.items() if row.id not in names}
         self.steps = {s.step.target.id: s.anchor for s in steps}
         for mark in located:
             if isinstance(mark, LoopMark):
@@ -209,6 +210,14 @@ class Symbols:
         if self.model.loss_row is not None:
             return self.model.loss_row.name or "L"
         return next(name for name in ("L", "J", "loss_") if name not in self.model.graph.names)
+
+
+def _nameless_outside(derivation: Derivation) -> dict[int, Node]:
+    """The rows that the user gave no name of which loops read all at every step, by their leaves in the loops."""
+    scans = [(scan, scan.attr) for scan in _scans(derivation)]
+    pairs = [pair for scan, loop in scans
+             for pair in zip(loop.invariants, scan.args[len(scan.args) - len(loop.invariants) :], strict=True)]
+    return {leaf.id: row for leaf, row in pairs if row.name is None and not row.is_leaf}
 
 
 def _counters(derivation: Derivation) -> dict[str, sp.Expr]:

@@ -246,3 +246,38 @@ def test_what_comes_after_the_loss_is_said_not_to_influence_it() -> None:
 def test_several_steps_need_a_learning_rate() -> None:
     with pytest.raises(UsageError, match="need a learning rate"):
         derive(load("cube")).text(values={"x": 1.0}, steps=3)
+
+
+def test_a_closed_form_does_not_spell_out_a_gradient_that_has_a_name() -> None:
+    source = """
+        dim N, D
+        data X: N x D
+        param U: D x D, W[1..2]: D x D, V[1..2]: D x D
+        A = tanh(X @ W[1]) * sigmoid(X @ V[1])
+        B = tanh(A @ W[2]) * sigmoid(A @ V[2]) + A
+        loss L = sum((B @ U)^2)"""
+    found = lines(board(source))
+    assert [line for line in found if line.startswith("δ_A = ")] and sum("W₂ᵀ" in line for line in found) == 1
+
+
+LOOPED = """
+    dim T, D
+    data h[0]: D, X: D x D
+    param A: D x D, B: D x D, b: D
+    for t in 1..T:
+        S[t] = X @ X @ h[t-1] + b
+        h[t] = exp(S[t]) @ (A + B)
+    loss L = sum(h[T]^2)"""
+
+
+def test_what_a_loop_reads_from_outside_and_what_its_steps_contribute_goes_by_its_name_or_in_parentheses() -> None:
+    outside = board(LOOPED)
+    found = [text(e.line.right) for e in outside.forward]
+    assert "aᵀ cₜ" in found and "A + B" in found and not any("Bᵀ" in x for x in found)
+    assert "∂h[T]/∂h₀ = Π_t aᵀ diag(cₜ) (X X) | the factor of t = T in front" in lines(outside)
+    assert "∂L/∂b = Σ_t δ_Sₜ | (3)" in lines(outside)
+
+
+def test_entries_stand_at_what_has_them() -> None:
+    source = "dim N, D\ndata y: N x D, m: N\nparam x: N x D\nloss L = mean((x - y)^2 * expand_dims(m, 1))"
+    assert "1/(N·D) Σ_n,d (x_nd − y_nd)²·m_n" in text(board(source).forward[-1].line.right)

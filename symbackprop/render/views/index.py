@@ -345,10 +345,11 @@ class IndexView(MatrixView):
         assert group.consumer is not None
         loop: Loop = group.consumer.attr
         if is_shared(self.context, group):
-            total_row = self.context.by_target[leaf.id].step.total
+            step = self.context.by_target[leaf.id]
+            total_row, own = step.step.total, self.context.owns(step)
             with r.letters.at_step():
                 e = Entries(r, (*index, Letter(loop.index)))
-                body = e.row(total_row, index) if written else self._by_entry(leaf, index)
+                body = (e.row if own else e.ref)(total_row, index) if written else self._by_entry(leaf, index)
             return Big("sum", (loop.index,), body, (loop.length,))
         if leaf.id in self.context.by_target and steps_through(group) and index[:1] == [Letter(loop.index)]:
             return self._by_entry(leaf, index[1:])
