@@ -87,7 +87,7 @@ class Roles:
         found = [(self._name(r), _record(r).reads) for r in self.readers.get(row.id, ()) if _first(r) is row]
         for name, letter in sorted(found, key=lambda x: not x[0]):
             if letter:
-                yield from _after(letter, parse_name(name)) if name else (letter,)
+                yield from _after(letter, parse_name(name), row.ndim > 0) if name else (letter,)
 
     def _name(self, row: Node) -> str:
         return unplaced(self.names.get(row.id) or row.name or "")
@@ -104,9 +104,9 @@ def _first(row: Node) -> object:
     return args[0] if args else None
 
 
-def _after(letter: str, reader: Name) -> Iterator[str]:
-    """z₁ of h₁, z_i of a gate i, a capital letter of a reader that has one."""
-    letter = letter.upper() if reader.base[0].isupper() else letter
+def _after(letter: str, reader: Name, of_array: bool) -> Iterator[str]:
+    """z₁ of h₁, z_i of a gate i, a capital letter for an array of a reader that has one."""
+    letter = letter.upper() if of_array and reader.base[0].isupper() else letter
     number = number_of(reader)
     if number:
         yield letter + number

@@ -286,6 +286,15 @@ class Rows(Written):
         return self.repeated(m, a.shape, shape) if a.shape else m
 
     # -- formulas
+    def _formula(self, form: f.Formula, args: Sequence[Math], out: Math | None) -> Math:
+        """A gradient that is written out where it is read may be a number, or divided by the next factor: (1/a)·a."""
+        m = super()._formula(form, args, out)
+        body = m.body if isinstance(m, maths.Scaled) else m
+        if not isinstance(body, maths.Prod) or not any([isinstance(within(x), INVERSES) for x in body.factors]):
+            return m
+        number, kept = _without_inverses(body.factors)
+        return self.scaled(number * (m.number if isinstance(m, maths.Scaled) else ONE), *kept)
+
     def scalar(self, name: str, args: list[Math], form: f.Call) -> Math:
         """A function of the scalar table."""
         condition, spelled_out = within(args[0]), TABLE[name].spelled
@@ -332,6 +341,23 @@ class Rows(Written):
         body = indexed(m, a.ndim, at)
         whole = maths.Big(sign, letters, body, sizes) if letters else body
         return with_axes(whole, a.ndim, axes) if keepdims else whole
+
+
+INVERSES = (maths.Frac, maths.Num)
+
+
+def _without_inverses(factors: Sequence[Math]) -> tuple[sp.Expr, Sequence[Math]]:
+    """Factors without one that another one is divided by; numbers in front."""
+    for k, x in enumerate(factors):
+        quotient = within(x)
+        if isinstance(quotient, maths.Frac) and not quotient.rank:
+            rest = [within(y) for place, y in enumerate(factors) if place != k]
+            if (below := within(quotient.bottom)) in rest:
+                rest.remove(below)
+                factors = [within(quotient.top), *rest]
+                break
+    numbers = [y.value for y in map(within, factors) if isinstance(y, maths.Num)]
+    return sp.Mul(*numbers), [y for y in factors if not isinstance(within(y), maths.Num)]
 
 
 def _without_keepdims(m: maths.Op) -> maths.Op:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symbackprop.core.graph import INT, SIMPLEX, Node
+from symbackprop.core.graph import INT, SIMPLEX, SYMMETRIC, Node
 from symbackprop.core.shapes import Dim, dim_text, evaluate_dim, evaluate_shape, shape_text
 from symbackprop.errors import ModelError, ShapeError, did_you_mean
 
@@ -109,6 +109,8 @@ def check_stated(leaf: Node, array: Any) -> None:
             raise ModelError(f"{said} its last axis adds up to {np.extract(off, sums)[0]:g}, not to 1")
         if np.any(np.asarray(array) < 0):
             raise ModelError(f"{said} it holds {np.min(array):g}, which is below 0")
+    if leaf.attr.stated == SYMMETRIC and not np.allclose(array, np.swapaxes(array, -1, -2)):
+        raise ModelError(f"{leaf.name} is declared symmetric, but its transpose has other entries")
 
 
 def _check_range(leaf: Node, array: Any, sizes: Mapping[str, int]) -> Any:

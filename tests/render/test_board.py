@@ -278,6 +278,11 @@ def test_what_a_loop_reads_from_outside_and_what_its_steps_contribute_goes_by_it
     assert "∂L/∂b = Σ_t δ_Sₜ | (3)" in lines(outside)
 
 
+def test_the_gradient_of_a_log_of_a_determinant_is_the_transposed_inverse() -> None:
+    found = lines(board("dim D\nparam A: D x D\nloss L = log(det(A))"))
+    assert found[-1] == "∂L/∂A = δ_a·a·inv(A)ᵀ = inv(A)ᵀ | (1)"
+
+
 def test_entries_stand_at_what_has_them() -> None:
     source = "dim N, D\ndata y: N x D, m: N\nparam x: N x D\nloss L = mean((x - y)^2 * expand_dims(m, 1))"
     assert "1/(N·D) Σ_n,d (x_nd − y_nd)²·m_n" in text(board(source).forward[-1].line.right)
