@@ -13,11 +13,11 @@ CASES = {
     "a number": ("s[t] = tanh(x[t] + u * s[t-1])\nloss L = s[T]**2", "∂s[T]/∂s₀ = Π_t (1 − sₜ²)·u", False),
     "a constant": ("s[t] = 0.9 * s[t-1] + u * x[t]\nloss L = s[T]**2", "∂s[T]/∂s₀ = Π_t 9/10", False),
     "a vector": ("h[t] = tanh(g * h[t-1] + X[t])\nloss L = sum(h[T]**2)",
-                 "∂h[T]/∂h₀ = Π_t diag(1 − hₜ²) diag(g)", False),
+                 "∂h[T]/∂h₀ = Π_t diag(1 − hₜ^⊙2) diag(g)", False),
     "a multiple": ("h[t] = 0.9 * h[t-1] + g * X[t]\nloss L = sum(h[T]**2)", "∂h[T]/∂h₀ = Π_t 9/10 I", False),
     "a number times a vector": ("h[t] = u * h[t-1] + X[t]\nloss L = sum(h[T]**2)", "∂h[T]/∂h₀ = Π_t u·I", False),
     "a number and a matrix": ("h[t] = tanh(u * (W @ h[t-1]) + X[t])\nloss L = sum(h[T]**2)",
-                              "∂h[T]/∂h₀ = Π_t u·diag(1 − hₜ²) W", False),
+                              "∂h[T]/∂h₀ = Π_t u·diag(1 − hₜ^⊙2) W", False),
     "a batch": ("m[t] = tanh((m[t-1] * g) @ W + B[t])\nloss L = sum(m[T]**2)",
                 "∂m[T]/∂m₀ = Π_t diag(1 − mₜ^⊙2) Wᵀ diag(g)", True),
 }
