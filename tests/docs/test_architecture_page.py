@@ -86,7 +86,7 @@ register(Scalar("arctan", sp.atan, lambda np, x: np.arctan(x), (1 / (1 + X**2),)
 SCALARS["arctan"] = _library_function("arctan")
 """,
         },
-        ("arctan(z)", r"\arctan", "arctan′(", "pass"),
+        ("arctan(z_n)", r"\arctan", "arctan′(", "pass"),
         MODEL.format("sum(arctan(z))"),
     ),
     "an op": Recipe(
