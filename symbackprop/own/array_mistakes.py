@@ -774,6 +774,28 @@ def _only(axis: int, entry: int) -> Swap:
     return swap
 
 
+def behind_the_product(place: Place) -> Iterator[Candidate]:
+    """A factor multiplied onto the product that an edge hands back, where it belongs onto what is multiplied: 1/deg in
+    front of A.T @ d and not inside."""
+    edge, reference = place.edge, place.reference
+    links = reference.edges(edge.consumer)
+    if not is_product(edge.consumer) or len(links) != 1 or links[0].consumer.form is None:
+        return
+    link, name = links[0], m.clipped(reference.name(edge.argument), SHORT)
+    factor = reference.written(link.consumer.attr.partial(link.index), link.consumer.args, link.consumer)
+    says = f"in d{name}, the factor {factor} is multiplied onto the product, where it belongs onto " \
+           f"d{m.clipped(reference.name(link.consumer), SHORT)} in it"
+    yield candidate(place, m.ORDER, says, _outside(link), 33)
+
+
+def _outside(link: Edge) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        product = sweep.passed(edge, np.broadcast_to(sweep.above(link.consumer), upstream.shape))
+        return np.broadcast_to(product * sweep.local(link), product.shape)
+
+    return swap
+
+
 def clipped(place: Place) -> Iterator[Candidate]:
     """A gradient clipped to a usual number before it is handed back: at one edge, at all of a row, at every step."""
     edge, reference = place.edge, place.reference
@@ -828,7 +850,7 @@ def _added(source: Node) -> Swap:
 
 AT_EDGES = (overwrites, shifted_windows, maxima, unmasked_maxima, without_upstream, divided_by_one_less, rolled, turned,
             products, axes_exchanged, softmax_axes, softmax_parts, softmax_sums, sum_axes, unsummed, *LOCAL, scaled,
-            without_a_factor, one_entry_only, every_class, clipped, other_gradients)
+            without_a_factor, one_entry_only, every_class, behind_the_product, clipped, other_gradients)
 
 
 def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:

@@ -361,7 +361,7 @@ class Checker:
         if name not in run.returned.gradients:
             return None
         found = self._pair(self.truth, name, run)
-        wrong = found.state in (OFF, SHAPE) and np.all(np.isfinite(found.right))
+        wrong = found.state in (OFF, SHAPE) and np.all(np.isfinite(found.right)) and np.all(np.isfinite(found.given))
         return (found.given, found.right) if wrong else None
 
     # -- what is not about a gradient's values

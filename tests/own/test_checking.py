@@ -276,6 +276,14 @@ def test_what_a_c_function_adds_to_and_what_it_does_not_set_back(tmp_path: Path)
     assert any("a second call of keeps gives another result" in says for says in keeps.broken)
 
 
+def test_a_factor_on_the_wrong_side_of_a_product() -> None:
+    means = Model.parse("dim N, D\ndata A: N x N\ninput x: N x D\ndeg = sum(A**2, axis=1, keepdims=True)\n"
+                        "output y = A @ x / deg")
+    assert check(means, lambda A, deg, dy: A.T @ (dy / deg))
+    report = check(means, lambda A, deg, dy: A.T @ dy / deg)
+    assert "the factor 1 / deg is multiplied onto the product" in report["x"].says
+
+
 # -- masks
 
 
