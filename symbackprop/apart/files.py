@@ -131,11 +131,20 @@ SHARED, TABLES = 1e-9, ("PARAMS", "DATA", "DIMS", "INTEGERS")
 Call = tuple[Any, ...]  # (params, data, what backward is given after the cache, options)
 
 
-def both(module: Any, given: Call) -> tuple[Any, Any]:
-    """What forward and backward return."""
+def both(module: Any, given: Call) -> Any:
+    """What forward and backward return, apart from the workspace that it may live in."""
     params, data, seed, options = given
     found, cache = module.forward(params, data, **options)
-    return found, module.backward(cache, *seed)
+    own = {n: v for n, v in options.items() if n == "workspace"}
+    return copied((found, module.backward(cache, *seed, **own)))
+
+
+def copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {n: copied(v) for n, v in value.items()}
+    if isinstance(value, (tuple, list)):
+        return tuple(map(copied, value))
+    return value.copy() if isinstance(value, np.ndarray) else value
 
 
 def interrupted(module: Any, one: Call, other: Call) -> tuple[int, str] | None:

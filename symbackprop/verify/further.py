@@ -34,7 +34,7 @@ ATTEMPTS, FITS, OUTPUTS = 6, 200, 8
 FAR, GROWN, TRIED, SATURATED, LEAVES = 800.0, 8.0, 12, 720.0, 3
 DYADIC = (-1.0, -0.5, 0.0, 0.5, 1.0)
 CLEAR, TRIES, SINGULAR = 1e-9, 16, 1e10
-BLOCK, BLOCKS = 300, 3
+BLOCK, BLOCKS, MANY = 300, 3, 300  # integers that one byte does not hold
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,12 @@ class Further:
             yield dict.fromkeys(self.free, near)
         largest = dict.fromkeys(self.free, LARGER[-2])  # an even number: odd ones have no halves
         yield dict.fromkeys(self.free, LARGER if self._cost(largest) < EXPENSIVE else LARGE)
-        yield from (dict.fromkeys(self.free, (n + 1, n + 2)) for n in self.blocks)
+        bounds = {s.name for row in self.model.leaves().values() if row.kind == INT and row.attr.below is not None
+                  for s in row.attr.below.free_symbols} & set(self.free)
+        if bounds and self._cost({n: MANY if n in bounds else 4 for n in self.free}) < EXPENSIVE:
+            yield {n: (MANY,) if n in bounds else (2, 3, 4) for n in self.free}
+        yield from (dict.fromkeys(self.free, (n + 1, n + 2)) for n in self.blocks
+                    if self._cost(dict.fromkeys(self.free, n + 2)) < EXPENSIVE)
 
     def _apart(self) -> list[set[str]]:
         """Sets of free dimensions of which, for any two, some has the one and not the other: those whose place has a

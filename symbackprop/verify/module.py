@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -139,7 +140,7 @@ class Candidate:
             return {}
         return {n: p.default for n, p in found.items()}
 
-    @property
+    @cached_property
     def compiles(self) -> bool:
         """Whether the module compiles anew what it computes for every size."""
         return "jax" in imports(self.source)
@@ -150,7 +151,7 @@ class Candidate:
         path = getattr(self.module, "__file__", None)
         return Path(path) if path and Path(path).is_file() else None
 
-    @property
+    @cached_property
     def source(self) -> str:
         """The text of the module's file; nothing where there is none."""
         return "" if self.path is None else self.path.read_text(encoding="utf-8")
@@ -181,9 +182,12 @@ class Candidate:
         return as_given(sample.values, self.model.params), as_given(sample.values, dict.fromkeys(data))
 
     def whole(self, sample: Sample) -> Call:
-        """What forward and backward are called with."""
+        """What forward and backward are called with, with a workspace of its own where there are any."""
         dims = self.hidden(sample) if self.takes_dims("forward") else {}
-        return *self.inputs(sample), self.seed(sample), {"dims": dims} if dims else {}
+        options: dict[str, Any] = {"dims": dims} if dims else {}
+        if self.has("make_workspace"):
+            options["workspace"] = self.ask("make_workspace", *self.inputs(sample), sample)
+        return *self.inputs(sample), self.seed(sample), options
 
     def run(self, sample: Sample, **options: Any) -> Outcome:
         """forward, then backward with the sample's upstream gradient (1 for a loss)."""

@@ -59,6 +59,11 @@ CASES = [
      [("forward", "    z = X @ W + b", "    global room\n    room = X @ W\n    room += b\n    z = room.copy()")],
      "two threads at a time disturb each other: what the one computes is another number where the other's calls come "
      "before module.py:"),
+    ("one workspace for all", NET, 2,
+     [("make_workspace", 'return {"sizes": sizes, "dtype": dtype, "arrays": {}}',
+       'return {"sizes": sizes, "dtype": dtype, "arrays": globals().setdefault(str((sizes, dtype)), {})}')],
+     "two threads at a time disturb each other: what the one computes is another number where the other's calls come "
+     "before module.py:"),
     ("an upstream gradient of another shape", NET, 1, [("scaled", "np.ndim(upstream) != 0", "False")],
      "backward does not refuse an upstream gradient of L with an axis too many with a ValueError that says so"),
     ("a workspace that is not written again", NET, 2, [("backward", "    grads = {", STALE)],

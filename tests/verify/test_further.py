@@ -51,6 +51,7 @@ CASES = [
     ("relu at 0 behind another", DEEP, ("(z1 > 0)   ", "(z1 >= 0)  "), "[", "where "),
     ("two equal sizes", NET, ("dW = X.T @ dz ", "dW = (X.T if N - X.shape[1] else X) @ dz "), "W[", "at N = "),
     ("one unit at many samples", NET, ("/ (H * N)", "/ (H * N) * (1 + (N > 1 and H < 2))"), "[", "H = 1"),
+    ("indices of one byte", CLASSES, ("(N), y", "(N), y.astype(np.int8)"), "Z[", "C = 300"),
     ("blocks of 32", NET, ("/ (H * N)", "/ (H * N) * (np.arange(N) < 32)[:, None]"), "[", "at N = 3"),
     ("scores beside infinite ones", MASKED, ("np.exp(e, out=e)", "np.exp(a, out=e)"), "Y",
      "so large that functions saturate: "),
