@@ -118,6 +118,7 @@ def _intermediates(candidate: Candidate, sample: Sample, outcome: Outcome) -> It
     found = candidate.mapping("outputs", candidate.ask("outputs", *candidate.inputs(sample), sample), "a dict")
     right = named_values(candidate.model, candidate.intermediates, sample)
     for name, value in [(n, v) for n, v in right.items() if n in found or n in candidate.model.equations]:
+        value = _once(value, found.get(name)) if name not in candidate.model.equations else value
         expected = {name: _where_finite(value, found.get(name))}
         message = "outputs()[{!r}] differs from what the model says it is"
         if any(differences(found, expected, message)):
@@ -125,6 +126,12 @@ def _intermediates(candidate: Candidate, sample: Sample, outcome: Outcome) -> It
             yield from said[:1]
             if said:
                 return
+
+
+def _once(value: Any, found: Any) -> Any:
+    """What no step of a loop changes may stand there once."""
+    once = np.ndim(value) == np.ndim(found) + 1 and len(value) and bool(np.all(value == value[0]))
+    return value[0] if once else value
 
 
 def _where_finite(value: Any, found: Any) -> Any:
