@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 Numbered = tuple[int, str]
 
-_STEP = re.compile(r"(?P<indent>\s*(?:\\quad )*)(?:\\textbf\{|\*\*)?Step \d+\.(?:\}|\*\*)?\s+(?P<what>.*)")
+_STEP = re.compile(r"(?:(?P<indent>  +)|(?P<quads>(?:\\quad )*)\\textbf\{|\*\*)Step \d+\."
+                   r"(?:\} \\quad|\*\*| ) (?P<what>\S.*)")
 _BACKWARDS = re.compile(r"(?P<counter>\w) = (?P<first>[^,$]+), (?:…|\\ldots), (?P<last>[^,$}:\\]+)")
 _FORWARDS = re.compile(r"(?:\\text\{for \}|for) (?P<counter>\w) = (?P<first>[^,]+), (?:…|\\ldots), (?P<last>[^:\\]+)")
 _NUMBER = re.compile(r"\s*(?:\\text\{)?\(\d+\)(?:\}\\quad ?)?")
@@ -48,7 +49,7 @@ class Step:
 
 def is_derivation(lines: Sequence[str]) -> bool:
     """Whether a text is a derivation as it is printed."""
-    return any(_STEP.match(line) for line in lines) and any(_section(line) == "Backward pass" for line in lines)
+    return any(map(_STEP.match, lines)) and {"Forward pass", "Backward pass"} <= {_section(line) for line in lines}
 
 
 def answers_of(lines: Sequence[Numbered]) -> Iterator[Numbered]:
@@ -105,7 +106,7 @@ def _backward(number: int, raw: str, steps: list[Step]) -> None:
 
 
 def _step(number: int, heading: re.Match[str], steps: Sequence[Step]) -> Step:
-    depth = _depth(heading["indent"])
+    depth = _depth(heading["indent"] or heading["quads"] or "")
     around = next((s for s in reversed(steps) if s.counter), None)
     if around is not None and heading["what"].startswith("$") and around.depth == depth:  # Markdown does not indent
         own = heading["what"].split("$")[1]

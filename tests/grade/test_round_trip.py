@@ -92,3 +92,9 @@ def test_a_printed_document_is_right(name: str, form: str) -> None:
     report = grade(build(name), printed(derivation(name), form))
     assert not report.unread, report.unread
     assert {item.verdict for item in report.items} == {"right"}, report.text(2)
+
+
+def test_a_document_with_steps_of_its_own_is_read_as_any_other() -> None:
+    text = "# Backward pass\n\n**Step 1.** the logits\n\nds = (softmax(s) - onehot(y)) / N\ndU = h.T @ ds\n"
+    report = grade(build("ffnn-softmax-batch"), text)
+    assert {i.name: i.verdict for i in report.items if i.given} == {"ds": "right", "dU": "right"}
