@@ -154,3 +154,32 @@ def test_refused_with_a_reason(text: str, said: str) -> None:
 
 def test_every_other_word_stands_for_a_function_and_for_one_alone() -> None:
     assert not [(word, f) for word, f in ALSO.items() if callee(f) is None or callee(word) is not None]
+
+
+def test_lines_of_python_around_formulas_are_passed_over_and_told() -> None:
+    head = "dim N, D\ndata x: N x D, y: N\nparam w: D\n"
+    pasted = ("import numpy as np\n" + head + "def forward(x):  # as in the lecture\n    p = np.tanh(x @ w)\n"
+              "    loss = ((p - y)**2).mean()\n    return loss\n")
+    model = Model.parse(pasted)
+    assert to_text(model) == to_text(Model.parse(head + "p = tanh(x @ w)\nloss loss = mean((p - y)^2)"))
+    assert [said.split(": ", 1)[1].split(" ", 3)[:3] for said in model.remarks] == [
+        ["read", "as", "`loss"], ["the", "line", "`import"], ["the", "lines", "of"], ["what", "is", "returned"]]
+    assert "output result = p\n" in to_text(Model.parse(head + "p = x @ w\nreturn p"))
+    with pytest.raises(ModelError, match="the text is empty"):
+        Model.parse("import numpy as np")
+
+
+def test_a_second_value_in_a_loop_is_another_name() -> None:
+    head = "dim T, H\ndata c: T x H, h[0]: H\nparam W: H x H\nfor t in 1..T:\n    z = h[t-1] @ W\n"
+    model = Model.parse(head + "    z = relu(z) + c[t]\n    z = 2*z\n    h[t] = z\nloss L = sum(z) + sum(h[T])")
+    plain = head + "    z_2 = relu(z) + c[t]\n    z_3 = 2*z_2\n    h[t] = z_3\nloss L = sum(z_3) + sum(h[T])"
+    assert to_text(model) == to_text(Model.parse(plain))
+    assert model.remarks[0].endswith("z has a value already: from line 6 on it is z_2")
+    with pytest.raises(ModelError, match="assigned twice"):
+        Model.parse("data z[0]\n" + head + "    z = relu(z) + z[t-1]\n    h[t] = z\nloss L = sum(h[T])")
+
+
+def test_latex_is_refused_with_the_corrected_line() -> None:
+    with pytest.raises(ModelError, match="no LaTeX") as refused:
+        Model.parse("param w\nloss L = \\tanh(w)^2")
+    assert "loss L = tanh(w)^2   corrected" in refused.value.told()

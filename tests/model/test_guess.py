@@ -24,6 +24,9 @@ from symbackprop.model.text import parse_alone
         ("log(det(A))", "dim N, param A: N x N"),
         ("x.T @ inv(A) @ x", "dim N, data x: N, param A: N x N"),
         ("mean(relu(X @ W + b), axis=0)", "dim N, D, H, data X: N x D, param W: D x H, b: H"),
+        ("x[0]^2 * w[1]", "dim N, D, data x: N, param w: D"),
+        ("W[i, j]^2 + sum(W)", "dim N, D, data i: int < N, j: int < D, param W: N x D"),
+        ("mean(E[ids]^2) + sum(E[:, 0] * b)", "dim N, D, data ids: int < N, param E: N x D, b: N"),
         ("np.linalg.norm(A @ x - b)**2", "dim N, D, data x: D, param A: N x D, b: N"),
     ],
 )

@@ -106,7 +106,7 @@ class Builder:
             if name not in self.model.graph.functions:
                 raise UsageError(f"{self.model.name} declares no function {name!r} to define."
                                  f"{did_you_mean(name, self.model.graph.functions)}")
-        if not self.statements:
+        if all(isinstance(s, tree.Said) for s in self.statements):
             raise ModelError("the text is empty: declare data and parameters, then `loss L = …` or `output Y = …`")
         self.model.results()
         self.model.stacks = {name: loop.stack for name, loop in self.top.loops.items()}
@@ -230,9 +230,27 @@ class Builder:
             self.scope.locals.pop()
         self.top.counters.pop(s.variable, None)
 
+    def apart(self, s: tree.For) -> tuple[tree.For, dict[str, str]]:
+        """The loop with another name for each second value of one, which that stands for from there on."""
+        steps = {part.base.name for e in s.body if isinstance(e, tree.Equation) for part in tree.all_parts(e.value)
+                 if isinstance(part, tree.Index) and isinstance(part.base, tree.Name)}
+        body, given, now = list[tree.Statement](), set[str](), dict[str, str]()
+        for e in s.body:
+            if not isinstance(e, tree.Equation) or self.scope is not self.top:
+                return s, {}
+            value, target = tree.renamed(e.value, now), e.target
+            if target.index is None and target.name in given - steps:
+                now[target.name] = self.top.another(target.name)
+                self.top.remark(f"{target.name} has a value already: from line {e.line} on it is {now[target.name]}")
+                target = replace(target, name=now[target.name])
+            given.add(e.target.name)
+            body.append(replace(e, value=value, target=target))
+        return (replace(s, body=tuple(body)), now) if now else (s, {})
+
     def scan(self, s: tree.For, start: Any, stop: Any) -> None:
         """The body once, as the body of a scan."""
         outside = self.scope
+        s, now = self.apart(s)
         self.scope = body = BodyScope(outside, self.top, s, start, stop)
         try:
             for inner in s.body:
@@ -240,6 +258,8 @@ class Builder:
             self.scope = outside
             with located(f"{self.source}:{s.line}"):
                 body.close()
+            self.top.now |= now
+            self.model.last_values |= now
         except ShapeError as error:
             error.message += body.begun_with_numbers()
             error.args = (error.message,)
@@ -252,6 +272,7 @@ _RULES: dict[type, Callable[[Builder, Any], None]] = {
     tree.Notate: Builder.notate,
     tree.Equation: Builder.equation,
     tree.For: Builder.loop,
+    tree.Said: lambda builder, s: builder.top.remark(s.text),
 }
 
 

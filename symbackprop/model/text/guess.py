@@ -36,7 +36,7 @@ def guessed(text: str) -> tuple[str, str]:
     *equations, last = [line.strip() for line in text.replace("\n", ";").split(";") if line.strip()] or [""]
     names = {e.target.name for e in _equations(equations)}
     body = _equations([*equations, f"{_RESULT} = {last}"])
-    libraries = {m.base.name for e in body for m in _all(e.value) if isinstance(m, tree.Member)
+    libraries = {m.base.name for e in body for m in tree.all_parts(e.value) if isinstance(m, tree.Member)
                  and isinstance(m.base, tree.Name) and m.base.name in MODULES}
     leaves = [n for n in dict.fromkeys(n for e in body for n in tree.mentioned(e.value))
               if n not in names and n not in _KEPT and n not in libraries]
@@ -57,7 +57,7 @@ def _equations(lines: Sequence[str]) -> list[tree.Equation]:
 
 def _declared(leaves: Sequence[str], shapes: Shapes) -> Iterator[str]:
     """The declarations of the leaves."""
-    data = [n for n in leaves if n.lower().startswith(_DATA)]
+    data = [n for n in leaves if n.lower().startswith(_DATA) or n in shapes.below]
     data = data if len(data) < len(leaves) else []
     sizes = list(dict.fromkeys(s for n in leaves for s in shapes.named(n) if isinstance(s, str)))
     if sizes:
@@ -70,7 +70,7 @@ def _declared(leaves: Sequence[str], shapes: Shapes) -> Iterator[str]:
 def _array(name: str, shapes: Shapes) -> str:
     shape = " x ".join(map(str, shapes.named(name)))
     below = f" int < {shapes.size(shapes.below[name])}" if name in shapes.below else ""
-    return f"{name}: {shape}{below}" if shape else name
+    return f"{name}: {shape}{below}".replace(":  ", ": ") if shape or below else name
 
 
 class Shapes:
@@ -80,8 +80,14 @@ class Shapes:
         self.equal: dict[Size, Size] = {}
         self.count = 0
         self.below: dict[str, Size] = {}
-        arrays = any(_needs_arrays(part) for e in body for part in _all(e.value))
-        self.leaves = {n: self._fresh(_rank(n) if arrays else 0) for n in leaves}
+        arrays = any(_needs_arrays(part) for e in body for part in tree.all_parts(e.value))
+        indices = [(part.base.name, [i for i in part.items if not isinstance(i, tree.Word)])
+                   for e in body for part in tree.all_parts(e.value)
+                   if isinstance(part, tree.Index) and isinstance(part.base, tree.Name)]
+        axes = {name: len(items) for name, items in sorted(indices, key=lambda found: len(found[1]))}
+        places = {i.name for _, items in indices for i in items if isinstance(i, tree.Name)} - axes.keys()
+        self.leaves = {n: self._fresh(0 if n in places else max(_rank(n) if arrays else 0, axes.get(n, 0)))
+                       for n in leaves}
         self.values: dict[str, Shape] = {}
         for equation in body:
             self.values[equation.target.name] = self.of(equation.value)
@@ -113,12 +119,29 @@ class Shapes:
                 return self.of(body)[::-1]
             case tree.Compare(_, left, right):
                 return self._same([self.of(left), self.of(right)])
+            case tree.Index(base, items):
+                return self._indexed(self.of(base), items)
             case tree.Member():
                 plain = dialect.plain(expr, self.leaves)
                 return [] if isinstance(plain, tree.Member) else self.of(plain)
             case tree.Call():
                 return self._called(expr)
         return []
+
+    def _indexed(self, shape: Shape, items: Sequence[tree.Expr]) -> Shape:
+        """What an index leaves; a name in it is a whole number below the size of its axis."""
+        rest, found = list(shape), Shape()
+        for item in items:
+            if isinstance(item, tree.Word):
+                found += [1] if item.value is None else rest[: len(rest) - len(items) + 1]
+                rest = rest if item.value is None else rest[len(rest) - len(items) + 1 :]
+                continue
+            size = rest.pop(0) if rest else 1
+            whole = isinstance(item, tree.Slice) and item == tree.Slice(None, None, None)
+            found += [size] if whole else self._fresh(1) if isinstance(item, tree.Slice) else []
+            if isinstance(item, tree.Name) and item.name in self.leaves:
+                self.below.setdefault(item.name, size)
+        return [*found, *rest]
 
     def _called(self, expr: tree.Call) -> Shape:
         """What a function makes of arrays of these shapes."""
@@ -203,16 +226,12 @@ def _rank(name: str) -> int:
     return 2 if name[0].isupper() else 0 if name.rstrip("0123456789_").lower() in _GREEK else 1
 
 
-def _all(expr: tree.Expr) -> Iterator[tree.Expr]:
-    yield expr
-    for part in tree.parts(expr):
-        yield from _all(part)
-
-
 def _needs_arrays(expr: tree.Expr) -> bool:
     """Whether an expression makes sense of arrays alone."""
     if isinstance(expr, tree.Chain):
         return any(sign == "@" for sign, _ in expr.rest)
+    if isinstance(expr, tree.Index):
+        return True
     if isinstance(expr, tree.Call):
         return expr.function not in TABLE and callee(expr.function) is not None
     return isinstance(expr, (tree.Transpose, tree.Member))

@@ -197,10 +197,14 @@ class ModelScope(Scope):
         message, instead = self._unknown(name)
         raise NameProblem(message, instead=instead)
 
+    def another(self, name: str) -> str:
+        """A name for another value of a name."""
+        free = (n for k in self.next.setdefault(name, count(2)) if (n := f"{name}_{k}") not in self.lines)
+        return next(n for n in free if n not in self.families)
+
     def rename(self, keyword: str, name: str, row: Node) -> None:
         """Another value for a name: it is a name of its own, which the old one stands for from here on."""
-        free = (n for k in self.next.setdefault(name, count(2)) if (n := f"{name}_{k}") not in self.lines)
-        other = next(n for n in free if n not in self.families)
+        other = self.another(name)
         getattr(self.model, keyword)(self.claim(other), row)
         self.now[name] = self.model.last_values[name] = other
         self.remark(f"{name} has a value already, from line {self.lines[name]}: from here on it is {other}")

@@ -76,7 +76,26 @@ class Reader:
         if first.kind == NAME and keyword in KEYWORDS and not (second.kind == SIGN and second.text in "=["):
             c.take()
             return [self.loop(c, indent, nesting) if keyword == "for" else simple(c, keyword)]
-        return equations(c)
+        return self.python(c, indent, nesting) or equations(c)
+
+    def python(self, c: Cursor, indent: str, nesting: int) -> Sequence[tree.Statement]:
+        """Lines around formulas that are pasted: imports, the head of a function, what it returns."""
+        line, word, second = c.now.line, c.now.text, c.after
+        if word in ("import", "from") and second.kind == NAME:
+            return [tree.Said(line, f"the line `{word} …` says nothing here: every function is at hand")]
+        below = self.place < len(self.lines) and self._is_deeper(indent)
+        if word == "def" and second.kind == NAME and c.tokens[-2].is_sign(":") and below:
+            told = f"the lines of {second.text} are read as they stand: what it takes is to be declared"
+            return [tree.Said(line, told), *self.block(self.lines[self.place].indent, nesting)]
+        if word == "return" and second.kind == NAME:
+            c.take()
+            value = expression(c)
+            c.finish("the formula")
+            if value == tree.Name("loss"):
+                return [tree.Said(line, "what is returned is the loss")]
+            return [tree.Said(line, "return is read as `output result = …`"),
+                    tree.Equation(line, "output", tree.Target("result"), value)]
+        return []
 
     def loop(self, c: Cursor, indent: str, nesting: int) -> tree.For:
         line = c.now.line

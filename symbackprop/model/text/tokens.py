@@ -31,6 +31,7 @@ _FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~.
                         .replace("PRIMES", ""), re.VERBOSE)
 _OPENING, _CLOSING = "([", ")]"
 
+_COMMANDS = {"cdot": "*", "times": "*", "odot": "*", "le": "<=", "ge": ">=", "neq": "!=", "ln": "log", "top": "'"}
 _HINTS = {
     "{": "braces are only used inside notation strings",
     ";": "one statement a line, without ;",
@@ -144,8 +145,10 @@ def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN) -> Iterato
         match = pattern.match(raw, place)
         if match is None:
             where = f" at column {place + 1}" if pattern is _PLAIN else ""
-            raise problem(_complaint(raw[place:], where), number, raw[place],
-                          Place(number, place + 1, place + 2))
+            command = re.match(r"\\([A-Za-z]+)", raw[place:])
+            end = place + (command.end() if command else 1)
+            raise problem(_complaint(raw[place:], where), number, raw[place:end], Place(number, place + 1, end + 1),
+                          _COMMANDS.get(command[1], command[1]) if command else ())
         kind = match.lastgroup
         if kind == "number" and len(match.group()) > MAX_NUMBER:
             raise problem(f"the number {match.group()[:12]}… has more than {MAX_NUMBER} characters", number)
@@ -186,6 +189,8 @@ def _complaint(rest: str, where: str = "") -> str:
     char = rest[0]
     if char == ".":
         return "a dot is only used in numbers, in ranges 1..T and in .T; there are no attributes"
+    if re.match(r"\\[A-Za-z]", rest):
+        return "model text takes no LaTeX: write a name, as in alpha, and functions and signs as in NumPy"
     if rest.startswith("//"):
         return "there is no // ; sizes and numbers are divided with /"
     hint = _HINTS.get(char)

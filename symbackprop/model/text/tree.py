@@ -181,7 +181,15 @@ class For:
     body: tuple[Statement, ...] = field(default=())
 
 
-Statement: TypeAlias = Named | Arrays | Notate | Equation | For
+@dataclass(frozen=True)
+class Said:
+    """A line of Python that says nothing here, and what to tell of it."""
+
+    line: int
+    text: str
+
+
+Statement: TypeAlias = Named | Arrays | Notate | Equation | For | Said
 
 
 def parts(expr: object) -> Iterator[Expr]:
@@ -192,6 +200,13 @@ def parts(expr: object) -> Iterator[Expr]:
             yield from parts(part)
         elif is_dataclass(part):
             yield part  # type: ignore[misc]
+
+
+def all_parts(expr: Expr) -> Iterator[Expr]:
+    """An expression and everything in it."""
+    yield expr
+    for part in parts(expr):
+        yield from all_parts(part)
 
 
 def changed(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
