@@ -45,9 +45,10 @@ def returned(raw: Raw, returns: Sequence[str] | None, truth: Truth, label: str, 
             found.extra.append(word)
         elif value is not None and name in truth.targets:
             found.unreadable[name] = _kind(value)
-    nameless = not found.gradients and returns is None and len(named) == len(found.extra) == len(truth.targets)
+    nameless = not found.gradients and returns is None and 0 < len(named) == len(found.extra) and \
+        len(named) + len(unnamed) == len(truth.targets)
     if nameless:  # names that say nothing are none
-        unnamed, found.extra = [value for _, value in named], []
+        unnamed, found.extra = list(raw.results) if unnamed else [value for _, value in named], []
     arrays = [a for value in unnamed if (a := back(value)) is not None]
     found.unnamed = len(arrays)
     left = [n for n in truth.targets if n not in found.gradients]

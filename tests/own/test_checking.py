@@ -112,6 +112,11 @@ def test_tuples_in_tuples_are_taken_apart() -> None:
         grads = [gW, gb]
         return gX, grads
 
+    def some(X: Any, W: Any, dY: Any) -> Any:
+        out = dY @ W.T
+        return out, X.T @ dY, dY.sum(0)
+
+    assert check(affine, some).missing == []
     assert check(affine, nested) and check(affine, nested).missing == []
     assert check(affine, named) and check(affine, named).notes == []
 
