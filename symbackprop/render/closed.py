@@ -19,6 +19,7 @@ from symbackprop.render.symbols import Located
 from symbackprop.render.views import Writer
 
 MEANS = 1000  # names for means, m₁ and on
+LONGEST = 150  # a form of more characters says less than the steps that lead to it
 SHORT = 60  # characters: longer lines between are left out, parts of a longer form get names
 
 
@@ -59,10 +60,12 @@ class ClosedLines:
         value = self.context.value(s.step.total)
         parts = self._parts(shown.whole) if len(text(whole)) > SHORT else []
         if not parts:
-            return (*between, Line("closed", None, whole, reason, value=value))
+            return (*between, Line("closed", None, whole, reason, value=value)) if len(text(whole)) <= LONGEST else ()
         with ExitStack() as names:
             named = [self._named(part, names) for part in parts]
-            return (*between, *named, Line("closed", left, self.rows.row(shown.whole), reason, value=value))
+            right = self.rows.row(shown.whole)
+            found = (*between, *named, Line("closed", left, right, reason, value=value))
+            return found if len(text(right)) <= LONGEST else ()
 
     def _between(self, shown: Shown, rules: Sequence[str], lines: Sequence[Line]) -> tuple[Line, ...]:
         """What is left before a common factor is taken out."""

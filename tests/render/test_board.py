@@ -278,6 +278,19 @@ def test_what_a_loop_reads_from_outside_and_what_its_steps_contribute_goes_by_it
     assert "∂L/∂b = Σ_t δ_Sₜ | (3)" in lines(outside)
 
 
+def test_a_closed_form_that_is_longer_than_its_steps_are_is_not_on_the_board() -> None:
+    source = """
+        dim N, C, O
+        data y: N int < C
+        param u: N x C x O
+        s = sum(u^2, axis=2, keepdims=True)
+        v = u * sqrt(s) / (1 + s)
+        z = norm(v, axis=2)
+        loss L = mean(cross_entropy(z, y))"""
+    found = lines(board(source))
+    assert max(map(len, found)) < 100 and [line.split(" = ")[0] for line in found] == ["δ_v", "δ_b", "δ_a", "∂L/∂u"]
+
+
 def test_the_gradient_of_a_log_of_a_determinant_is_the_transposed_inverse() -> None:
     found = lines(board("dim D\nparam A: D x D\nloss L = log(det(A))"))
     assert found[-1] == "∂L/∂A = δ_a·a·inv(A)ᵀ = inv(A)ᵀ | (1)"
