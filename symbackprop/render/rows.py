@@ -339,7 +339,11 @@ class Rows(Written):
         at: dict[int, Math] = dict.fromkeys(axes, FIRST)
         at |= {k: maths.Letter(x) for k, x in zip(kept, letters, strict=True)}
         body = indexed(m, a.ndim, at)
-        whole = maths.Big(sign, letters, body, sizes) if letters else body
+        whole = body
+        if letters and isinstance(body, maths.Array):  # [Σ_d …]_nk: the sum of entries, not of arrays
+            whole = replace(body, body=maths.Big(sign, letters, body.body, sizes))
+        elif letters:
+            whole = maths.Big(sign, letters, body, sizes)
         return with_axes(whole, a.ndim, axes) if keepdims else whole
 
 

@@ -34,7 +34,7 @@ _SPELLED = {
     "column": "  ", "times": "×", "dots": "…", "and so on": "…", "infinity": "∞", "tight =": "=", "⇒": " gives ",
     "∇": "∇",
 }
-SIGNS = {c: Text(c) for c in ":+/"} | {c: Text(f" {c} ") for c in "=<>≤≥≠↦∼"}
+SIGNS = {c: Text(c) for c in ":+"} | {"/": Text("/", breaks=((0, 3),))} | {c: Text(f" {c} ") for c in "=<>≤≥≠↦∼"}
 SIGNS |= {name: Text(sign) for name, sign in _SPELLED.items()}
 SIGNS["comma"] = Text(", ", breaks=((2, 0),))
 
