@@ -130,9 +130,12 @@ INTRODUCTION = """Mutants of emitted modules
 
 Mistakes put into emitted modules one at a time: operators, constants, comparisons, axes, indices, slices, arguments in
 another order, statements, terms, keywords, copies and guards left out, one array for another, in all functions and
-constants. Does verify notice? What a mutant is, tests/verify/mutate.py says; written by
-.venv/bin/python {command} --write, at commit {commit}: {tried} of the {total} mutants that there are, as many of each
-part of each module, drawn at random.
+constants. Does verify notice? What a mutant is, tests/verify/mutate.py says. Written by
+
+    .venv/bin/python {command} --write
+
+at commit {commit} (what was kept of earlier runs may be some commits older): {tried} of the {total} mutants that there
+are, as many of each part of each module, drawn at random.
 
 - caught: the check fails, or is not decided.
 - equivalent: nothing that the module computes is another number, nothing else is refused: on random points of several

@@ -304,11 +304,11 @@ def _rest(candidate: Candidate, sizes: dict[str, int]) -> Iterator[Any]:
     yield [repr(getattr(module, name, None)) for name in STATED]
     for seed in (0, 1, np.asarray(2), 1.5, "no"):
         for rng in (seed, np.random.default_rng(3)):
-            yield _sizes_of(_bits(_given(module, "init_params", rng, **sizes)))
+            yield _start(module, rng, **sizes)
     for name in sizes:
         for wrong in (-1, 0, 1, 2.5, True, sizes[name] + 1):
-            yield _bits(_given(module, "init_params", 0, **{**sizes, name: wrong}))
-        yield _bits(_given(module, "init_params", 0, **{n: s for n, s in sizes.items() if n != name}))
+            yield _start(module, 0, **{**sizes, name: wrong})
+        yield _start(module, 0, **{n: s for n, s in sizes.items() if n != name})
     sample = draw(model, sizes, np.random.default_rng(0))
     params, data = candidate.inputs(sample)
     given = {**params, **data}
@@ -324,8 +324,9 @@ def _rest(candidate: Candidate, sizes: dict[str, int]) -> Iterator[Any]:
     yield from _steps(module, params)
 
 
-def _sizes_of(drawn: Any) -> Any:
-    """Parameters without their signs: a normal number and its negative are as likely."""
+def _start(module: ModuleType, rng: Any, **sizes: Any) -> Any:
+    """Initial parameters without their signs: a normal number and its negative are as likely."""
+    drawn = _bits(_given(module, "init_params", rng, **sizes))
     return [(n, np.abs(v)) for n, v in drawn] if isinstance(drawn, list) else drawn
 
 
