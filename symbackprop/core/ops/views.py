@@ -105,9 +105,10 @@ def _infer_concat(axis: int, args: tuple[Node, ...]) -> tuple[Shape, str]:
 def _vjp_concat(output: Node, upstream: Node, wanted: Sequence[bool], *_: object) -> Cotangents:
     axis = output.attr
     sizes = [a.shape[axis] for a in output.args]
+    starts = list(accumulate(sizes, initial=sp.S.Zero))[:-1]
     return tuple(
-        build.slice_axis(upstream, axis, sp.Add(*sizes[:i]), size) if want else None
-        for i, (size, want) in enumerate(zip(sizes, wanted, strict=True))
+        build.slice_axis(upstream, axis, start, size) if want else None
+        for start, size, want in zip(starts, sizes, wanted, strict=True)
     )
 
 
