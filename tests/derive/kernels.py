@@ -683,9 +683,10 @@ nk = norm(k, axis=1, keepdims=True)
 u = q / nq
 w = k / nk
 G = u @ w.T
-P = softmax(s * G)""", """output dv = P.T @ dO
+P = softmax(s * G)
+O = P @ v""", """output dv = P.T @ dO
 dP = dO @ v.T
-dS = P * (dP - sum(dP * P, axis=1, keepdims=True))
+dS = P * (dP - sum(dO * O, axis=1, keepdims=True))
 output ds = sum(dS * G)
 dG = s * dS
 du = dG @ w

@@ -7,7 +7,7 @@ region is written in closed form where that costs less than its swept rows, else
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import combinations, compress
@@ -36,7 +36,7 @@ from symbackprop.derive.closed.factoring import (
 from symbackprop.derive.closed.facts import Facts
 from symbackprop.derive.closed.flatten import Flattening, is_transparent
 from symbackprop.derive.closed.replay import Alike, Reader, Renaming
-from symbackprop.derive.closed.rules import Rules
+from symbackprop.derive.closed.rules import EXCHANGED, Rules
 from symbackprop.derive.closed.terms import (
     CANCELLED,
     FACTOR,
@@ -205,19 +205,22 @@ class Closing:
         if trial is None or (trial.divides and not any(trial.rules.values())):
             return False  # the same quotients in other groups may overflow
         before = {a.id for n in region.inside.values() for a in n.args}
-        spared = self._spared(before, trial.reads(), region)
-        if trial.cost + self._stored(trial.reads(), region) >= WORTH * (cost + self._stored(before, region)) + spared:
+        whole = cost + self._stored(before, region) + self._spared(before, trial.reads(), region)
+        worth, free = WORTH, set[int]()
+        if EXCHANGED in {name for names in trial.rules.values() for name in names}:
+            worth, free = 2 - WORTH, self.facts.results  # weights are as many as entries or more, an output is there
+        if trial.cost + self._stored(trial.reads(), region, free) >= worth * whole:
             return False
         self.chosen |= dict.fromkeys(trial.trees, trial)
         self.pairs |= trial.pairs
         return True
 
-    def _stored(self, ids: set[int], region: Region) -> float:
+    def _stored(self, ids: set[int], region: Region, free: Collection[int] = ()) -> float:
         """What it costs to keep arrays of the forward pass for a region alone: a multiplication for each entry."""
         nodes, inline = self.graph.nodes, self.flattening.inline
         read = ids.union(*[[a.id for a in nodes[i].args] for i in ids if i in inline]) & self.forward
         arrays = {a.id: a for a in map(_array, [nodes[i] for i in sorted(read)]) if a.args}
-        own = [a for i, a in arrays.items() if self.readers.get(i, set()) <= region.inside.keys()]
+        own = [a for i, a in arrays.items() if self.readers.get(i, set()) <= region.inside.keys() and i not in free]
         return MULTIPLY * sum(map(extent, own))
 
     # -- regions

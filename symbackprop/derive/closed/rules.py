@@ -36,6 +36,7 @@ from symbackprop.derive.closed.terms import (
 )
 
 MAX_ROUNDS = 8
+EXCHANGED = "Σ P ⊙ (δ Vᵀ) = Σ δ ⊙ (P V)"
 GONE = Term(Fraction(0), frozenset(), {})
 
 
@@ -307,7 +308,7 @@ def _known(rules: Rules, term: Term) -> Term | None:
     return None
 
 
-@rule("Σ P ⊙ (δ Vᵀ) = Σ δ ⊙ (P V)")
+@rule(EXCHANGED)
 def _exchanged(rules: Rules, term: Term) -> Term | None:
     """Σ_j P_ij (Σ_e δ_ie V_je) = Σ_e δ_ie (Σ_j P_ij V_je): the order of finite sums does not matter. It is used where
     P V is there."""
