@@ -104,6 +104,8 @@ class Facts:
         function = node.function
         if function is not None and function.power is not None:
             self._is_root(node, node.args[0], 1 / Fraction(str(function.power)))
+        if node.head == "abs":
+            self._is_absolute(node)
         if function is not None and function.complement == f.call(function.name, -f.Arg(0)):
             self._is_reflected(node, function.name)
         if is_pick(node) and node.attr == node.ndim - 1 and is_one(node.shape[-1]):
@@ -185,6 +187,12 @@ class Facts:
             other = self._reflections.get((argument.args[0].id, name))
             if other is not None:
                 self.flattening.reflected[node.id] = other
+
+    def _is_absolute(self, node: Node) -> None:
+        """|a| is a·sign(a)."""
+        sign, index = self.flattening.graph.call("sign", node.args[0]), self.flattening.space.index(node)
+        self.flattening.inline.add(sign.id)
+        self._is_product(node, index, Term(Fraction(1), frozenset(), {(node.args[0].id, index): 1, (sign.id, index): 1}))
 
     def _is_root(self, node: Node, base: Node, exponent: Fraction | int) -> None:
         """The base of a root is a power of it: where both are there, the root is the factor that is written."""
