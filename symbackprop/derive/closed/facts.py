@@ -82,6 +82,7 @@ class Facts:
         self.picks: dict[int, list[Pick]] = {}
         self.shares: dict[int, tuple[int, Node]] = {}
         self._reflections: dict[tuple[int, str], Node] = {}
+        flattening.noted = self._is_total
         for node in rows:
             if node.args and node.value is None and node.kind == FLOAT:
                 self._learn(node)

@@ -10,7 +10,7 @@ make differences of large numbers. `opened_up` multiplies it out all the same, f
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from functools import cache, partial, reduce
 
@@ -64,6 +64,7 @@ class Flattening:
         self.values: dict[object, tuple[int, Index]] = {}
         self.ends: frozenset[int] = frozenset()
         self.own = -1
+        self.noted: Callable[[Node, Index, Terms], None] = lambda row, index, terms: None
         self.selecting = False
 
     # -- rows
@@ -312,7 +313,9 @@ class Flattening:
             raise TooLong
         at = fitted(index, row)
         if row.id not in self.inline and isinstance(form, f.Add):
-            self.is_known(row, at, self.form(form, args, index))
+            terms = self.form(form, args, index)
+            self.is_known(row, at, terms)
+            self.noted(row, at, terms)
         self.inline.add(row.id)
         if row.id in self.monomials:
             own, term = self.monomials[row.id]
