@@ -799,6 +799,11 @@ data A: M x N, B: M x K
 param X: N x K
 E = A @ X - B
 loss L = trace(E.T @ E) / 2""",
+    "softsign": "dim N\ninput u: N\noutput y = u / (1 + abs(u))",
+    "saturation": "dim N\ninput u: N\nparam k\noutput y = u / (k + u)",
+    "tanh in exponentials": "dim N\ninput z: N\noutput y = (exp(z) - exp(-z)) / (exp(z) + exp(-z))",
+    "logistic in exponentials": "dim N\ninput z: N\ne = exp(z)\noutput y = e / (1 + e)",
+    "log of a determinant's size": "dim N\nparam A: N x N\nloss L = log(abs(det(A)))",
     "attention of itself": """dim T, K
 input x: T x K
 output O = softmax(x @ x.T) @ x""",

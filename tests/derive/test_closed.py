@@ -25,10 +25,11 @@ from symbackprop.derive import Derivation, derive
 from symbackprop.derive.closed import closed, closed_forms
 from symbackprop.derive.closed import closing as closing_module
 from symbackprop.derive.closed import terms as terms_module
-from symbackprop.derive.closed.factoring import Product, factored, folded, joined
+from symbackprop.derive.closed.factoring import Product, factored, folded, joined, subtracted
 from symbackprop.derive.closed.rules import RULES, Rule, Rules
 from symbackprop.derive.closed.terms import (
     CANCELLED,
+    DIFFERENCE,
     FACTOR,
     KNOWN_PRODUCT,
     KNOWN_SUM,
@@ -197,6 +198,18 @@ def test_what_is_spelled_out_ends_as_the_function_of_the_library_does(form: str)
         assert closed_lines(text)[-1].endswith(f"= {form}")
         found, kept = costs(text)
         assert (found, len(kept)) == (multiplications, len(stored))
+
+
+@pytest.mark.parametrize(("name", "form"), [
+    ("softsign", "= (∂L/∂y)/(1 + a)^⊙2"),
+    ("tanh in exponentials", "= ∂L/∂y ⊙ (1 − y^⊙2)"),
+    ("logistic in exponentials", "= ∂L/∂y ⊙ (1 − y) ⊙ y"),
+    ("log of a determinant's size", "= inv(A)ᵀ"),
+    ("rayleigh of rows", "= 2(a − X ⊙ (((Σ_n b[:, n])/c) 1_Nᵀ))/(c 1_Nᵀ)"),
+    ("trace", "= E"),
+])
+def test_the_form_on_paper(name: str, form: str) -> None:
+    assert form in closed_lines(EVERY[name])
 
 
 @pytest.mark.parametrize(("view", "form"), [
@@ -421,6 +434,7 @@ def changes(each: closing_module.Closing, terms: list[Term]) -> Iterator[tuple[s
     for name, after in {
         CANCELLED: collected([*terms, *terms]), OPENED: [x for t in terms for x in each.flattening.opened_up(t)],
         KNOWN_PRODUCT: [folded(each.facts, t, {}) for t in terms], KNOWN_SUM: joined(each.facts, terms, {}),
+        DIFFERENCE: subtracted(each.facts, terms, {}),
     }.items():
         before = [*terms, *terms] if name == CANCELLED else terms
         if after != before:

@@ -32,6 +32,7 @@ from symbackprop.derive.closed.factoring import (
     merged,
     multiplied_by,
     shared_pairs,
+    subtracted,
 )
 from symbackprop.derive.closed.facts import Facts
 from symbackprop.derive.closed.flatten import Flattening, is_transparent
@@ -407,7 +408,9 @@ class Closing:
             if len(written) > len(found):
                 self.rules.fired.setdefault(OPENED)
             found = self._tidied(written)
-        found = [folded(self.facts, t, self.rules.fired) for t in joined(self.facts, found, self.rules.fired)]
+        found = self._tidied(subtracted(self.facts, found, self.rules.fired))
+        found = joined(self.facts, found, self.rules.fired)
+        found = [folded(self.facts, t, self.rules.fired) for t in found]
         if len(found) < len(terms):
             self.rules.fired.setdefault(CANCELLED)
         if not all(map(self._is_defined, found)):
@@ -444,7 +447,7 @@ class Closing:
         powers = [(k, p) for terms in forms for t in terms for k, p in t.powers.items()]
         sums = any(self._is_sum(k[0]) for k, _ in powers)
         divides = any(p < 0 and not is_number(k) for k, p in powers)
-        degree = sum(map(len, forms)), len(powers)
+        degree = sum(map(len, forms)), sum(self.flattening.width(k) for k, _ in powers)
         trees: dict[int, tuple[Index, Product]] = {}
         for root, terms in zip(region.roots, forms, strict=True):
             tree = self._cheaper([grouped(t) for t in terms]) if terms else ZERO

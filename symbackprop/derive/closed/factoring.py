@@ -14,6 +14,7 @@ from typing import NamedTuple, TypeAlias
 
 from symbackprop.derive.closed.facts import Facts, Fold, Total
 from symbackprop.derive.closed.terms import (
+    DIFFERENCE,
     FACTOR,
     KNOWN_PRODUCT,
     KNOWN_SUM,
@@ -266,6 +267,26 @@ def _joined(total: Total, terms: Terms, fired: dict[str, None]) -> Terms:
             whole = Term(factor, term.summed, times(co, row, {}, 1), any(t.weighed for t in (term, *used)))
             fired.setdefault(KNOWN_SUM)
             return collected([*[t for t in rest if t not in used], whole])
+    return terms
+
+
+@step(DIFFERENCE)
+def subtracted(facts: Facts, terms: Terms, fired: dict[str, None]) -> Terms:
+    """P/q − P v/q² = P u/q² where q = u + v, by the common denominator: the rule of quotients such as v/(u + v)."""
+    below = [(t, key) for t in terms for key, p in t.powers.items() if p < 0 and key[0] in facts.parts]
+    for t, key in below if len(terms) > 1 else ():
+        total = facts.parts[key[0]]
+        for u, v in permutations(total.terms):
+            found = matched(t.powers, v.powers, dict(zip(total.at, key[1], strict=True)))
+            if found is None or found[1] < 0 or not v.powers:
+                continue
+            rest, number = times(t.powers, v.powers, found[0], -1), -t.number / v.number
+            whole = number, t.summed, times(rest, {key: 1}, NO_LETTERS, 1)
+            for s in [s for s in terms if (s.number, s.summed, s.powers) == whole]:
+                fired.setdefault(DIFFERENCE)
+                left = Term(number * u.number, t.summed, times(rest, u.powers, found[0], 1), s.weighed or t.weighed)
+                others = [x for x in terms if x is not s and x is not t]
+                return subtracted(facts, collected([*others, left]), fired)
     return terms
 
 

@@ -68,6 +68,14 @@ class Pick(NamedTuple):
     term: Term
 
 
+class Share(NamedTuple):
+    """By the row 1 + e: the row e, and what is e/(1 + e), or 1/(1 + e) where it is not the ``part`` over the whole."""
+
+    id: int
+    other: Node
+    part: bool
+
+
 class Facts:
     """Collected from the forward rows in order; ``flattening`` learns which of them are products. Products that are
     ``unread`` are not to stand for their factors."""
@@ -79,13 +87,16 @@ class Facts:
         self.sums: MutableMapping[object, Known] = {}
         self.summed = set[frozenset[int]]()  # the rows in them: all others are known at a look to be no sum
         self.totals: dict[int, list[Total]] = {}
+        self.parts: dict[int, Total] = {}
         self.picks: dict[int, list[Pick]] = {}
-        self.shares: dict[int, tuple[int, Node]] = {}
+        self.shares: dict[int, Share] = {}
         self._reflections: dict[tuple[int, str], Node] = {}
+        self._learning = True
         flattening.noted = self._is_total
         for node in rows:
             if node.args and node.value is None and node.kind == FLOAT:
                 self._learn(node)
+        self._learning = False
 
     @contextmanager
     def apart(self) -> Iterator[None]:
@@ -135,6 +146,10 @@ class Facts:
 
     def _is_total(self, node: Node, index: Index, terms: Terms) -> None:
         """The row is a sum of a few products."""
+        if not self._learning:  # a sum in a gradient, which may be multiplied out
+            return
+        if len(terms) == 2 and not any(t.summed for t in terms):
+            self.parts[node.id] = Total(node.id, index, tuple(terms))
         if 2 <= len(terms) <= MAX_TOTAL and all(t.powers and not t.summed for t in terms):
             total = Total(node.id, index, tuple(terms))
             self.totals.setdefault(max(k[0] for t in terms for k in t.powers), []).append(total)
@@ -161,15 +176,17 @@ class Facts:
             self.folds.setdefault(max(fold.reads), []).append(fold)
 
     def _is_share(self, node: Node, term: Term) -> None:
-        """The row is s = 1/(1 + e), as a logistic function that is spelled out: remembered by the row 1 + e."""
-        (key, p), *others = term.powers.items() or [((-1, ()), 1)]
-        whole = self.flattening.graph.nodes.get(key[0]) if p == -1 and term.number == 1 and not others else None
+        """The row is s = 1/(1 + e), as a logistic function that is spelled out, or e/(1 + e): remembered by the row
+        1 + e, with what the other one is, 1 − s."""
+        (key, p), *others = sorted(term.powers.items(), key=lambda item: item[1]) or [((-1, ()), 1)]
+        whole = self.flattening.graph.nodes.get(key[0]) if p == -1 and term.number == 1 else None
         match None if whole is None else whole.form:
             case f.Add((f.ONE, f.Arg(i))) | f.Add((f.Arg(i), f.ONE)) if whole is not None:
                 part, other = whole.args[i], self.flattening.graph.arithmetic(1 - f.Arg(0), [node])
-                if part.id in self.flattening.forward and part.shape == whole.shape == other.shape:
+                known = part.id in self.flattening.forward and part.shape == whole.shape == other.shape
+                if known and others in ([], [((part.id, key[1]), 1)]):
                     self.flattening.inline.add(other.id)
-                    self.shares[key[0]] = part.id, other
+                    self.shares[key[0]] = Share(part.id, other, not others)
 
     def _is_picked(self, node: Node) -> None:
         """The row is the entry of another one where a one-hot array is 1."""
@@ -191,9 +208,10 @@ class Facts:
 
     def _is_absolute(self, node: Node) -> None:
         """|a| is a·sign(a)."""
-        sign, index = self.flattening.graph.call("sign", node.args[0]), self.flattening.space.index(node)
+        argument, index = node.args[0], self.flattening.space.index(node)
+        sign = self.flattening.graph.call("sign", argument)
         self.flattening.inline.add(sign.id)
-        self._is_product(node, index, Term(Fraction(1), frozenset(), {(node.args[0].id, index): 1, (sign.id, index): 1}))
+        self._is_product(node, index, Term(Fraction(1), frozenset(), {(argument.id, index): 1, (sign.id, index): 1}))
 
     def _is_root(self, node: Node, base: Node, exponent: Fraction | int) -> None:
         """The base of a root is a power of it: where both are there, the root is the factor that is written."""

@@ -61,6 +61,7 @@ class Flattening:
         self.inline: set[int] = set()
         self.pure: set[int] = set()
         self.cuts: set[int] = set()
+        self.widths: dict[int, int] = {}
         self.values: dict[object, tuple[int, Index]] = {}
         self.ends: frozenset[int] = frozenset()
         self.own = -1
@@ -118,6 +119,12 @@ class Flattening:
             return [UNIT, self.atom(self.reflected[key[0]], key[1])._replace(number=-ONE)]
         node = self.graph.nodes.get(key[0]) if key[0] in self.inline else None
         return [] if node is None or node.form is None else self.form(node.form, node.args, key[1])
+
+    def width(self, key: Key) -> int:
+        """How many terms a factor is the sum of, one if it is no sum."""
+        if key[0] not in self.widths:
+            self.widths[key[0]] = max(len(self._addends(key)), 1)
+        return self.widths[key[0]]
 
     def _is_nothing(self, node: Node) -> bool:
         """Whether a linear op reads a gradient that is 0."""

@@ -289,11 +289,12 @@ def _picked(rules: Rules, term: Term) -> Term | None:
 
 @rule("e/(1 + e) = 1 − s", sums=False)
 def _other_share(rules: Rules, term: Term) -> Term | None:
-    """e·s = e/(1 + e) = 1 − 1/(1 + e) = 1 − s, where s = 1/(1 + e) is there."""
+    """e·s = e/(1 + e) = 1 − 1/(1 + e) = 1 − s where s = 1/(1 + e) is there, and 1/(1 + e) = 1 − s for s = e/(1 + e)."""
     for key, p in term.powers.items() if rules.facts.shares else ():
-        part, other = rules.facts.shares.get(key[0], (0, None)) if p < 0 else (0, None)
-        if other is not None and term.powers.get((part, key[1]), 0) >= 1:
-            change: Powers = {key: 1, (part, key[1]): -1, (other.id, key[1]): 1}
+        share = rules.facts.shares.get(key[0]) if p < 0 else None
+        parts = 0 if share is None else term.powers.get((share.id, key[1]), 0)
+        if share is not None and (parts >= 1 if share.part else parts < -p):
+            change: Powers = {key: 1, (share.other.id, key[1]): 1, **({(share.id, key[1]): -1} if share.part else {})}
             return product(rules.space, term, Term(ONE, frozenset(), change))
     return None
 

@@ -46,6 +46,7 @@ UNIT = Term(ONE, frozenset(), {})
 Step = TypeVar("Step", bound=Callable[..., object])
 STEPS: dict[str, Callable[..., object]] = {}  # identities of whole sums, by what a derivation calls them
 CANCELLED, OPENED, FACTOR = "cancelled", "multiplied out", "common factor"
+DIFFERENCE = "1/q − v/q² = u/q² for q = u + v"
 MERGED = "A C + B C = (A + B) C"
 KNOWN_PRODUCT, KNOWN_SUM = "a product that is there already", "a sum that is there already"
 
