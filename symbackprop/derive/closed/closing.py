@@ -341,6 +341,8 @@ class Closing:
                 for root in region.roots:
                     self.rules.fired, self.rules.own = {}, root.id
                     found.terms.append(self._normal(root, opened))
+                    if not self.rules.fired and root.id in self.flattening.cancelled:
+                        self.rules.fired[CANCELLED] = None
                     found.rules[root.id] = tuple(self.rules.fired)
             self._merge(region, found)
             self.space.spend(sum(len(t.powers) for terms in found.terms for t in terms))

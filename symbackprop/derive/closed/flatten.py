@@ -62,6 +62,7 @@ class Flattening:
         self.pure: set[int] = set()
         self.cuts: set[int] = set()
         self.widths: dict[int, int] = {}
+        self.cancelled: set[int] = set()
         self.values: dict[object, tuple[int, Index]] = {}
         self.ends: frozenset[int] = frozenset()
         self.own = -1
@@ -75,13 +76,16 @@ class Flattening:
         self.cuts |= set(cuts)
         readers = Counter([a.id for node in order for a in {*node.args}])
         for node in order:
-            index, self.own = self.space.index(node), node.id
+            index, self.own, before = self.space.index(node), node.id, self.space.cancelled
             try:
                 terms = self.whole(node, index)
             except TooLong:
                 self.cuts |= {node.id, *[a.id for a in node.args if a.id not in self.forward]}
                 continue
             self.sums[node.id] = index, terms
+            seen_through = {a.id for a in node.args} - self.cuts
+            if self.space.cancelled > before or not seen_through.isdisjoint(self.cancelled):
+                self.cancelled.add(node.id)
             if readers[node.id] > 1 and len(terms) > 1 and all(map(_is_array, terms)):
                 self.cuts.add(node.id)
 

@@ -84,14 +84,14 @@ def all_letters(keys: Iterable[Key]) -> set[int]:
 
 class Space:
     """The letters in use, with the size of each, and the numbers that stand as factors. ``roots`` are rows that are
-    never negative."""
+    never negative; ``cancelled`` counts products in which a row was divided by itself."""
 
     def __init__(self) -> None:
         self.sizes: list[Dim] = [sp.S.One]
         self.weights = [1.0]
         self.numbers: list[sp.Expr] = [sp.S.One]
         self.roots: set[int] = set()
-        self.work = 0
+        self.work = self.cancelled = 0
         self._known: dict[sp.Expr, Term | None] = {}
         self._ids: dict[sp.Expr, int] = {}
 
@@ -186,7 +186,10 @@ def product(space: Space, x: Term, y: Term) -> Term:
         powers[key] = powers.get(key, 0) + p
     number = y.number if x.number == 1 else x.number if y.number == 1 else x.number * y.number
     whole = Term(number, x.summed | y.summed, powers, x.weighed or y.weighed)
-    return whole if all(powers.values()) else whole.with_powers(powers)
+    if all(powers.values()):
+        return whole
+    space.cancelled += any([not is_number(key) for key, p in powers.items() if not p])
+    return whole.with_powers(powers)
 
 
 def raised(space: Space, term: Term, exponent: Exponent) -> Term | None:
