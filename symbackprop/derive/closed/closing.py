@@ -85,13 +85,15 @@ class Shown(NamedTuple):
 @dataclass
 class Trial:
     """A way of writing a region: the tree of every root, pairs computed once, the rules used by root, the cost, how
-    many terms and factors there are, whether ``sums`` of forward rows are among these, and whether it ``divides``."""
+    many terms and factors there are (for the ``width`` a sum counts as its terms), whether ``sums`` of forward rows are
+    among these, and whether it ``divides``."""
 
     trees: dict[int, tuple[Index, Product]]
     pairs: dict[int, Pair]
     rules: dict[int, tuple[str, ...]]
     cost: float
     degree: tuple[int, int]
+    width: tuple[int, int]
     sums: bool
     divides: bool
 
@@ -330,7 +332,10 @@ class Closing:
         if opened is None or opened.size > plain.size - spread or opened.terms == plain.terms:
             return trial
         other = self._trial(region, opened)
-        return trial if trial is not None and (other.cost >= trial.cost or other.degree > trial.degree) else other
+        if trial is None:
+            return other
+        longer = other.degree > trial.degree and other.width > trial.width
+        return trial if other.cost >= trial.cost or longer else other
 
     def _forms(self, region: Region, opened: bool = False) -> Forms | None:
         """The normal forms of a region's gradients that no rule shortens further."""
@@ -449,7 +454,8 @@ class Closing:
         powers = [(k, p) for terms in forms for t in terms for k, p in t.powers.items()]
         sums = any(self._is_sum(k[0]) for k, _ in powers)
         divides = any(p < 0 and not is_number(k) for k, p in powers)
-        degree = sum(map(len, forms)), sum(self.flattening.width(k) for k, _ in powers)
+        count = sum(map(len, forms))
+        degree, width = (count, len(powers)), (count, sum(self.flattening.width(k) for k, _ in powers))
         trees: dict[int, tuple[Index, Product]] = {}
         for root, terms in zip(region.roots, forms, strict=True):
             tree = self._cheaper([grouped(t) for t in terms]) if terms else ZERO
@@ -458,7 +464,7 @@ class Closing:
             trees[root.id] = self.flattening.sums[root.id][0], tree
         cost = sum([price.of(tree) for _, tree in trees.values()], 0.0)
         cost += sum(price.of(pair.tree) for pair in pairs)
-        return Trial(trees, {p.id: p for p in pairs}, fired, cost, degree, sums, divides)
+        return Trial(trees, {p.id: p for p in pairs}, fired, cost, degree, width, sums, divides)
 
     def _cheaper(self, products: Sequence[Product]) -> Product:
         """The sum with common factors in front, or with small ones among the small factors of its terms."""

@@ -245,7 +245,7 @@ def joined(facts: Facts, terms: Terms, fired: dict[str, None]) -> Terms:
     """u·P + u·Q = u·r where the forward pass has computed r = P + Q."""
     found = {total.id: total for t in terms for id_, _ in t.powers for total in facts.totals.get(id_, ())}
     flat = facts.flattening
-    for total in sorted(found.values(), key=lambda total: total.id):
+    for total in sorted(found.values(), key=lambda total: (total.id in flat.inline, total.id)):
         if total.id not in flat.inline or total.id not in flat.monomials:  # else the row that it is half of is there
             terms = _joined(total, terms, fired)
     return terms

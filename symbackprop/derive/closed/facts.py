@@ -148,7 +148,8 @@ class Facts:
         """The row is a sum of a few products."""
         if not self._learning:  # a sum in a gradient, which may be multiplied out
             return
-        if len(terms) == 2 and not any(t.summed for t in terms):
+        factors = [len(t.powers) for t in terms]  # else the other part takes more than is saved
+        if len(terms) == 2 and (max(factors) == 1 or min(factors) == 0) and not any(t.summed for t in terms):
             self.parts[node.id] = Total(node.id, index, tuple(terms))
         if 2 <= len(terms) <= MAX_TOTAL and all(t.powers and not t.summed for t in terms):
             total = Total(node.id, index, tuple(terms))
