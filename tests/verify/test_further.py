@@ -44,7 +44,7 @@ CASES = [
     ("wrong for one feature", NET, ("dz = da * (z > 0)", "dz = da * (z > 0) * (1 + (X.shape[1] == 1))"), "[", "D = 1"),
     ("wrong for many samples", NET, ("(a - t) / (H * N)", "(a - t) / (H * min(N, 10))"), "[", "at N = 1"),
     ("wrong where a slice has one entry", APART, ("dd = 2 * d  ", "dd = (2 + (N == 21)) * d  "), "x[", "at N = 21"),
-    ("a default written out", DEFAULT, ("/ D ** 2", "/ 9"), "w[", "at N = "),
+    ("a default written out", DEFAULT, ("@ X) / D ", "@ X) / 3 "), "w[", "at N = "),
     ("exponentials not shifted", CLASSES, ("top = largest(a, axis)", "top = 0 * largest(a, axis)"), "L is inf",
      "with Z so large that functions saturate: "),
     ("relu at 0", NET, ("(z > 0)   ", "(z >= 0)  "), "[", "where z = 0: "),
