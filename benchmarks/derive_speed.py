@@ -1,22 +1,27 @@
-"""How fast models are derived and emitted: a chain of tanh layers of growing length, and GPT blocks.
+"""How fast models are derived, printed and emitted: a chain of tanh layers of growing length, GPT blocks, and all
+built-in models.
 
-    python benchmarks/derive_speed.py            # declare and derive
-    python benchmarks/derive_speed.py --emit     # and write the modules
+    python benchmarks/derive_speed.py            # declare, derive, bring into closed form
+    python benchmarks/derive_speed.py --emit     # and print as text and as LaTeX, and write the modules
+    python benchmarks/derive_speed.py --models   # the built-in models, printed and emitted
 
-Times are the best of three runs in this process, after one that fills SymPy's caches. A row is one line of the model's
-table: an operation with its result.
+Times are CPU seconds, the best of three runs in this process, after one that fills SymPy's caches; printing is without
+the closed forms, which are looked for once. A row is one line of the model's table: an operation with its result.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
-import time
 from collections.abc import Callable, Iterable
+from functools import partial
+from time import process_time
 
-from symbackprop import Model, codegen, derive
+from symbackprop import Model, codegen, derive, load
 from symbackprop.core import functions as F
 from symbackprop.core.functions.layers import attention, merge_heads, split_heads
+from symbackprop.derive.closed.closing import closed_forms
+from symbackprop.model import zoo
 
 CHAINS = (100, 300, 1_000, 3_000, 10_000)
 BLOCKS = (1, 6, 12, 24, 48)
@@ -51,39 +56,61 @@ def gpt(blocks: int) -> Model:
 
 
 def best_of(runs: int, action: Callable[[], object]) -> float:
-    """The shortest of several runs, in seconds, without the garbage collector."""
+    """The shortest of several runs, in CPU seconds, without the garbage collector."""
     times = []
     for _ in range(runs):
         gc.collect()
         gc.disable()
-        start = time.perf_counter()
+        start = process_time()
         action()
-        times.append(time.perf_counter() - start)
+        times.append(process_time() - start)
         gc.enable()
     return min(times)
 
 
 def report(title: str, make: Callable[[int], Model], sizes: Iterable[int], emit: bool, runs: int) -> None:
     """One table: a line per size."""
-    print(f"\n{title:>10}{'rows':>9}{'declare':>11}{'derive':>11}{'per row':>11}" + (f"{'emit':>11}" if emit else ""))
+    print(f"\n{title:>10}{'rows':>9}{'declare':>11}{'derive':>11}{'per row':>11}{'closed forms':>14}{'per row':>11}"
+          + (f"{'text':>11}{'latex':>11}{'emit':>11}" if emit else ""))
     for size in sizes:
         declared = best_of(runs, lambda size=size: make(size))
         derived = best_of(runs, lambda size=size: derive(make(size)))
         model = make(size)
-        derive(model)
+        derivation = derive(model)
         rows = model.graph.count
-        line = f"{size:>10,}{rows:>9,}{declared:>10.3f}s{derived - declared:>10.3f}s{derived / rows * 1e6:>8.1f} µs"
+        closed = best_of(runs, lambda size=size: closed_forms(derive(make(size)))) - derived
+        line = (f"{size:>10,}{rows:>9,}{declared:>10.3f}s{derived - declared:>10.3f}s"
+                f"{(derived - declared) / rows * 1e6:>8.1f} µs{closed:>13.3f}s{closed / rows * 1e6:>8.1f} µs")
         if emit:
+            printed = [best_of(runs, action) for action in (derivation.text, derivation.latex)]
+            line += "".join(f"{t:>10.3f}s" for t in printed)
             line += f"{best_of(runs, lambda size=size: codegen(make(size), verify=False)) - derived:>10.3f}s"
         print(line, flush=True)
 
 
+def report_models(runs: int) -> None:
+    """The built-in models, and all together, in milliseconds."""
+    titles = ("derive", "text", "latex", "emit")
+    print(f"\n{'':>26}" + "".join(f"{title:>12}" for title in titles))
+    sums = [0.0] * len(titles)
+    for name in zoo.names():
+        model, derivation = load(name), derive(load(name))
+        actions = (partial(derive, model), derivation.text, derivation.latex, partial(codegen, name, verify=False))
+        found = [best_of(runs, action) * 1e3 for action in actions]
+        sums = [a + b for a, b in zip(sums, found, strict=True)]
+        print(f"{name:>26}" + "".join(f"{t:>9.1f} ms" for t in found), flush=True)
+    print(f"{'all':>26}" + "".join(f"{t:>9.1f} ms" for t in sums))
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description="How fast models are derived and emitted.")
-    parser.add_argument("--emit", action="store_true", help="write the modules, too")
+    parser = argparse.ArgumentParser(description="How fast models are derived, printed and emitted.")
+    parser.add_argument("--emit", action="store_true", help="print and write the modules, too")
+    parser.add_argument("--models", action="store_true", help="the built-in models instead")
     parser.add_argument("--runs", type=int, default=3, help="runs of which the best counts")
     parser.add_argument("--most", type=int, default=CHAINS[-1], help="the longest chain")
     options = parser.parse_args()
+    if options.models:
+        return report_models(options.runs)
     derive(chain(20))
     derive(gpt(2))
     report("layers", chain, [n for n in CHAINS if n <= options.most], options.emit, options.runs)
