@@ -19,7 +19,7 @@ from symbackprop.render.symbols import Located
 from symbackprop.render.views import Writer
 
 MEANS = 1000  # names for means, m₁ and on
-LONGEST = 150  # a form of more characters says less than the steps that lead to it
+LONGEST = 185  # a form of more characters says less than the steps that lead to it
 SHORT = 60  # characters: longer lines between are left out, parts of a longer form get names
 
 

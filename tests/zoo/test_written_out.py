@@ -9,7 +9,7 @@ from tests.zoo.helpers import derive, equations
 FORMS = {
     "squared-norm": {"∂f/∂W": ["δ_q xᵀ", "2q xᵀ"], "∂f/∂x": ["Wᵀ δ_q", "2Wᵀ q"]},
     "logistic-regression": {"∂L/∂w": ["δ_z·x", "(ŷ − y)·x"], "∂L/∂b": ["δ_z", "ŷ − y"]},
-    "logistic-regression-batch": {"∂L/∂w": ["Xᵀ δ_z", "Xᵀ (ŷ − y)/N"], "∂L/∂b": ["Σ_n δ_z[n]", "1/N Σ_n (ŷ − y)[n]"]},
+    "logistic-regression-batch": {"∂L/∂w": ["Xᵀ δ_z", "Xᵀ (ŷ − y)/N"], "∂L/∂b": ["Σ_n δ_z[n]", "1/N Σ_n (ŷ_n − y_n)"]},
     "softmax-regression": {"∂L/∂W": ["δ_z xᵀ", "(ŷ − onehot(y)) xᵀ"], "∂L/∂b": ["δ_z", "ŷ − onehot(y)"]},
     "mlp-relu-sigmoid": {"∂L/∂W₂": ["δ_z₂·a₁", "(a₂ − y)·a₁"], "∂L/∂b₂": ["δ_z₂", "a₂ − y"]},
     "ffnn-softmax": {"∂L/∂U": ["δ_s hᵀ", "(ŷ − onehot(y)) hᵀ"]},
