@@ -95,7 +95,8 @@ def _of_parts(m: Math, rank: int, at: Mapping[int, Math]) -> Math | None:
 def _of_copies(left: Math, right: Math, rank: int, at: Mapping[int, Math]) -> Math | None:
     """One entry of an array that is repeated by ones: the array's own."""
     if isinstance(right, Fill) and right.value == 1:
-        return indexed(left, rank - len(right.shape.sizes), at)
+        last = rank - len(right.shape.sizes)
+        return indexed(left, last, {k: x for k, x in at.items() if k < last})
     if isinstance(left, Fill) and left.value == 1:
         first = len(left.shape.sizes)
         return indexed(right, rank - first, {k - first: x for k, x in at.items() if k >= first})
