@@ -153,8 +153,8 @@ def interrupted(module: Any, one: Call, other: Call) -> tuple[int, str] | None:
     began = time.perf_counter()
     lines, right = traced(module, one, lambda line: None)
     share = TIME / (2 * (time.perf_counter() - began))
-    count = MOST if holds(module) else int(min(max(share, FEWEST), MOST))
-    for line in lines[:: -(-len(lines) // count)]:
+    most = MOST if holds(module) else int(min(max(share, FEWEST), MOST))
+    for line in lines[:: max(1, -(-len(lines) // most))]:
         def before(at: int, line: int = line) -> None:
             if at == line:
                 meanwhile(module, other)

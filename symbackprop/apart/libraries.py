@@ -117,16 +117,18 @@ def traced(function: Callable[..., Any], anew: bool) -> Callable[..., Any]:
         known = tuple(None if isinstance(a, jax.Array) else a for a in leaves)
         arrays = [a for a in leaves if isinstance(a, jax.Array)]
         if not anew:
-            return _jitted(function, tree, known)(*arrays)
+            return _jitted(function, tree, known, tuple(map(type, known)))(*arrays)
         with jax.checking_leaks():
-            return _jitted.__wrapped__(function, tree, known)(*arrays)
+            return _jitted.__wrapped__(function, tree, known, ())(*arrays)
 
     return call
 
 
 @cache
-def _jitted(function: Callable[..., Any], tree: Any, known: tuple[Any, ...]) -> Callable[..., Any]:
-    """The function of the arrays alone, which are None among the ``known`` arguments."""
+def _jitted(function: Callable[..., Any], tree: Any, known: tuple[Any, ...], kinds: tuple[type, ...]
+            ) -> Callable[..., Any]:
+    """The function of the arrays alone, which are None among the ``known`` arguments; 2 and 2.0 are equal, but of two
+    ``kinds``."""
 
     def of_arrays(*arrays: Any) -> Any:
         left = iter(arrays)

@@ -81,7 +81,7 @@ class Points:
 
     def at(self, values: Mapping[int, Array], sizes: Mapping[str, int]) -> Point:
         """The point with these numbers in its leaves, targets being made what the style says."""
-        return Point(sizes, self.meant(values), self.style)
+        return Point(sizes, self.meant(values, sizes), self.style)
 
     def _point(self, sizes: dict[str, int]) -> Point:
         for attempt in range(ATTEMPTS):
@@ -98,11 +98,17 @@ class Points:
         values = {row.id: np.asarray(sample.values[name]) for name, row in model.leaves().items()}
         return values | {model.upstream[n].id: value for n, value in sample.upstream.items() if n in model.upstream}
 
-    def meant(self, values: Mapping[int, Array]) -> dict[int, Array]:
+    def meant(self, values: Mapping[int, Array], sizes: Mapping[str, int]) -> dict[int, Array]:
         """The numbers with targets made what the style says, and the model's constants."""
-        constants = {r.id: np.asarray(float(r.attr.value)) for r in self.reference.model.constants.values()}
+        constants = {r.id: np.asarray(constant_at(r, sizes)) for r in self.reference.model.constants.values()}
         targets = class_targets(self.reference) if self.style != GENERAL else []
         return {**values, **constants, **{r.id: _as_target(values[r.id], r, self.style) for r in targets}}
+
+
+def constant_at(row: Node, sizes: Mapping[str, int]) -> float:
+    """The number that a named constant is, which may be written with sizes: 1/N."""
+    value: sp.Expr = row.attr.value
+    return float(value.subs({s: sizes[str(s)] for s in value.free_symbols}))
 
 
 def _sizes(reference: Reference, rng: Any, given: Mapping[str, int], trial: int) -> dict[str, int]:

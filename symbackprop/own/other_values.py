@@ -187,7 +187,7 @@ def _small(row: Node) -> tuple[str, float] | None:
         if isinstance(part, f.Arg):
             leaf = row.args[part.index]
             value = getattr(leaf.attr, "value", None) if leaf.is_leaf else None
-            if value is not None and 0 < float(value) < SMALL_NUMBER:
+            if value is not None and value.is_number and 0 < value < SMALL_NUMBER:
                 return leaf.name or "eps", float(value)
     return None
 
@@ -202,7 +202,8 @@ def _sums(reference: Reference) -> Iterator[Substitution]:
 
 
 def _constants(reference: Reference) -> Iterator[Substitution]:
-    for name, row in reference.model.constants.items():
+    numbers = {name: row for name, row in reference.model.constants.items() if row.attr.value.is_number}
+    for name, row in numbers.items():
         value = float(row.attr.value)
         for words, wrong in (("1", 1.0), (f"2*{name}", 2 * value), (f"{name}/2", value / 2), (f"{name}**2", value**2)):
             if wrong != value:

@@ -47,7 +47,7 @@ class Aim:
         rng: Any,
         usable: Callable[[Values, Sizes], int | None],
         weights: Callable[[Sizes], Sequence[Array]],
-        meant: Callable[[Values], Values] = dict,
+        meant: Callable[[Values, Sizes], Values] = lambda values, sizes: dict(values),
     ) -> None:
         self.coverage, self.leaves, self.rng = coverage, leaves, rng
         self.usable, self.weights, self.meant = usable, weights, meant
@@ -90,7 +90,7 @@ class Search:
     """The search for one side; ``accept`` says of values on it whether they will do (NO, DEGENERATE, YES)."""
 
     def __init__(self, side: Side, leaves: Sequence[Node], sizes: Sizes, rng: Any, accept: Callable[[Values], int],
-                 meant: Callable[[Values], Values]) -> None:
+                 meant: Callable[[Values, Sizes], Values]) -> None:
         self.side, self.sizes, self.rng, self.accept, self.meant = side, sizes, rng, accept, meant
         self.leaves = [leaf for leaf in leaves if leaf.id in side.leaves and not leaf.attr.stated]
         self.program = Program([side.root], sizes, watch=self._watch)
@@ -103,7 +103,8 @@ class Search:
     def found(self, bases: Sequence[Values]) -> Values | None:
         """Values on the side, with no more zeros than usual if there are such; None where nothing is found."""
         for turn in range(PASSES):
-            for values in map(self.meant, self._around(dict(bases[-1 - turn % len(bases)]))):
+            for drawn in self._around(dict(bases[-1 - turn % len(bases)])):
+                values = self.meant(drawn, self.sizes)
                 if self.left <= 0 or self.offers <= 0:
                     return self.second
                 if self._satisfied(values) and self._accepted(values):

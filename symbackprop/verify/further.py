@@ -127,7 +127,7 @@ class Further:
         """Sets of free dimensions of which, for any two, some has the one and not the other: those whose place has a
         binary digit of 1, and those where it is 0."""
         order = [str(n) for n in self.rng.permutation(self.free)]
-        ones = [{n for k, n in enumerate(order) if k >> digit & 1} for digit in range(len(order).bit_length())]
+        ones = [{n for k, n in enumerate(order, 1) if k >> digit & 1} for digit in range(len(order).bit_length())]
         return [side for some in ones if some for side in (some, set(order) - some)]
 
     def _fitting(self, pools: Mapping[str, Sequence[int]], needs: Needs) -> dict[str, int] | None:
@@ -313,7 +313,8 @@ def singular(objective: Objective) -> bool:
 
     def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
         if step.row.op.matrices and args[0].ndim > 1 and args[0].size:
-            found.append(float(np.max(np.linalg.cond(args[0].astype(np.float64)))))
+            finite = bool(np.isfinite(args[0]).all())
+            found.append(float(np.max(np.linalg.cond(args[0].astype(np.float64)))) if finite else np.inf)
         return value
 
     objective.values({}, watch)

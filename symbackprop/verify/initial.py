@@ -16,7 +16,7 @@ import numpy as np
 from symbackprop.apart.files import CallFailed
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_lookup, is_product, is_symmetric, is_view, kind
-from symbackprop.core.graph import Node
+from symbackprop.core.graph import Leaf, Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.pattern import Pattern
 from symbackprop.core.scalars import TABLE
@@ -338,7 +338,7 @@ def _scales(row: Node, place: int) -> bool:
 def _shifts(row: Node, place: int) -> bool:
     """Whether an argument is added to another one, which is no parameter itself: Y is no bias of X − Y."""
     others = [_origin(a) for k, a in enumerate(row.args) if k != place]
-    return isinstance(row.form, f.Add) and any(a.args or a.attr.role != "param" for a in others)
+    return isinstance(row.form, f.Add) and not all(isinstance(a.attr, Leaf) and a.attr.role == "param" for a in others)
 
 
 def _origin(row: Node) -> Node:

@@ -123,16 +123,16 @@ def needs_of(model: Model) -> Needs:
         if is_part(row):
             axis, start, length, step = row.attr
             slices.add((start, length, step, row.args[0].shape[axis]))
-        if row.op.matrices and is_product(row.args[0]):
+        if row.op.matrices and is_product(row.args[0]) and row.args[0].attr.summed:
             ranks.add((_summed(row.args[0]), row.args[0].shape[-1]))
     return Needs(frozenset(shapes), frozenset(slices), frozenset(numbers), frozenset(ranks))
 
 
 def _summed(product: Node) -> Dim:
-    """How many products one entry of a product of several arrays adds up; of one array, its size."""
+    """How many products one entry of a product of arrays adds up."""
     pattern: Pattern = product.attr
     sizes = pattern.sizes([a.shape for a in product.args])
-    return sp.Mul(*[sizes[c] for c in pattern.summed]) if len(product.args) > 1 else product.shape[-1]
+    return sp.Mul(*[sizes[c] for c in pattern.summed])
 
 
 def _quotients(form: f.Formula | None) -> Iterator[sp.Expr]:

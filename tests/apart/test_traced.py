@@ -68,3 +68,11 @@ def test_compiled_where_it_is_the_same(tmp_path: Path, monkeypatch: pytest.Monke
     factors = [1, 2, 3, 4] if name == "counts" else [2] * 4
     more = [np.arange(a.size) * (name == "compiled") for a in (x, x, y, y)]
     assert all(np.allclose(f * a + b, c) for f, a, b, c in zip(factors, (x, x, y, y), more, found, strict=True))
+
+
+def test_a_float_is_not_taken_for_the_whole_number_that_is_equal() -> None:
+    jax = pytest.importorskip("jax")
+    from symbackprop.apart.libraries import traced
+
+    call = traced(lambda x, n: x * (n / 2 if isinstance(n, float) else n), False)
+    assert [float(call(jax.numpy.ones(()), n)) for n in (2, 2.0)] == [2, 1]

@@ -732,3 +732,9 @@ def test_the_sizes_that_are_given_are_used() -> None:
 
     assert check("linear-layer", f, dims={"N": 6})
     assert {n for n, _, _ in seen} == {6} and all(len(set(s)) == 3 for s in seen)
+
+
+def test_a_constant_that_is_written_with_sizes() -> None:
+    model = Model.parse("dim N\nconst c = 1/N\nparam w: N\ndata x: N\nloss L = c*sum(tanh(w*x))")
+    assert check(model, lambda w, x: (1 - np.tanh(w * x) ** 2) * x / len(w))
+    assert "the factor c is missing" in str(check(model, lambda w, x: (1 - np.tanh(w * x) ** 2) * x))

@@ -117,3 +117,11 @@ def test_a_gap_between_arrays_in_words() -> None:
     assert gap(right[0], right) == "its shape is (2,), expected (1, 2)"
     assert gap(None, right) == "it is missing" and gap("x", right) == "it is no array of numbers"
     assert gap(np.float64(np.nan), 1.0) == "it is nan, expected 1"
+
+
+def test_a_module_that_has_its_functions_from_another_one(tmp_path: Path) -> None:
+    """No line of the file itself is run."""
+    (tmp_path / "other.py").write_text(codegen(parse(SCALE, name="net")))
+    source = f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\nfrom other import *\nfrom other import MODEL\n"
+    report = check(tmp_path, source)
+    assert report.verdict == "pass", report.text()

@@ -251,6 +251,9 @@ def test_inputs_are_checked_as_given_upstream(tmp_path: Path) -> None:
 
 TRAPS = {
     "no inverse on a kink": "param A: 3 x 3\nloss L = abs(det(A))",
+    "no inverse of whole numbers": "param v: 3\nloss L = sum(inv(diag(v)))",
+    "a diagonal matrix": "dim N\nparam v: N\nloss L = logdet(diag(v**2 + 1))",
+    "a parameter beside a constant matrix": "param A: 3 x 3\nloss L = sum(inv(A + 4*eye(3)))",
     "fewer rows than columns": "dim N, D\nparam A: N x D\nloss L = sum(pinv(A)^2)",
     "a state that overflows": "dim T, N\ndata x: T x N\nparam W: N x N, h[0]: N\nfor t in 1..T:\n"
     "    e[t] = exp(W @ h[t-1] + x[t])\n    p[t] = e[t] / sum(e[t])\n    h[t] = log(p[t]) + h[t-1]\n"

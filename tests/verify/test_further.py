@@ -96,6 +96,15 @@ def test_a_size_that_is_fixed_stays_and_the_others_are_1_once() -> None:
     assert all(s["D"] == 4 for s in sizes) and {1} in [{s["N"], s["H"]} for s in sizes]
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 7])
+def test_any_two_free_dimensions_are_taken_apart(count: int) -> None:
+    names = [f"D{k}" for k in range(count)]
+    model = parse(f"dim {', '.join(names)}\nparam {', '.join(f'w{n}: {n}' for n in names)}\nloss L = "
+                  + " + ".join(f"sum(w{n})" for n in names))
+    sides = Further(model, np.random.default_rng(0), {})._apart()
+    assert sides and all(any((a in s) and (b not in s) for s in sides) for a in names for b in names if a != b)
+
+
 def _first(model: further.Model) -> further.Sample:
     return further.draw(model, {"N": 3, "D": 4, "H": 5}, np.random.default_rng(1))
 

@@ -259,8 +259,10 @@ def full_like(a: Node, value: Operand) -> Node:
 
 @plain
 def broadcast(a: Node, shape: Sequence[DimLike]) -> Node:
-    """Repeated to a shape, as NumPy's broadcast_to."""
-    return a.graph.broadcast(a, as_shape(shape))
+    """Repeated to a shape, as NumPy's broadcast_to; -1 is the size that the axis has, as in PyTorch's expand."""
+    own = (*[-1] * (len(shape) - a.ndim), *a.shape)  # of a new axis none: -1 stays, and is refused
+    sizes = [have if size == -1 else size for size, have in zip(shape, own, strict=False)]
+    return a.graph.broadcast(a, as_shape(sizes))
 
 
 for op in OPS.values():  # what is declared beside an op; the op's own rows print by themselves

@@ -17,7 +17,7 @@ from symbackprop.model.text.spellings import TORCH, spelled
 
 SHAPE = "shape"
 _CONSTANTS: dict[str, tree.Expr] = {"pi": tree.Name("pi"), "inf": tree.Name("inf"), "newaxis": tree.Word(None)}
-_NUMPY, _TORCH = ("np", "numpy", "jnp"), ("torch", "F", "functional", "nn")
+_NUMPY = ("np", "numpy", "jnp")
 _FLOATS = [tree.Name(name) for name in ("float", "float32", "float64", "double")]
 
 
@@ -31,7 +31,7 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     if expr.args is None and not module and expr.name == "values" and isinstance(expr.base, tree.Member):
         return plain(expr.base, names, True, tell)
     if module and expr.args is not None:
-        found = spelled("t" if _root(expr) in TORCH else "n", expr.name, expr.args, dict(expr.options))
+        found = spelled(_whose(expr, module), expr.name, expr.args, dict(expr.options))
         if found is not None:
             return _told(expr.name, *found, tell)
         _refuse_others(expr, module, expr.args, values)
@@ -73,6 +73,13 @@ def _told(name: str, formula: tree.Expr, text: str, tell: Callable[[str], None])
 _SIMPLE = re.compile(r"\w+\([A-Za-z_=, ]*\)")
 
 
+def _whose(expr: tree.Expr, module: str) -> str:
+    """Whose call it is, as the table of spellings has it."""
+    if _root(expr) not in TORCH:
+        return "n"
+    return "l" if module == "linalg" else "t"
+
+
 def _root(expr: tree.Expr) -> str:
     while isinstance(expr, tree.Member):
         expr = expr.base
@@ -86,7 +93,7 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
     if name is None or found is None or name in TABLE:
         return
     given = {k for k, _ in expr.options}
-    torch = module in _TORCH or bool(given & {"dim", "keepdim"})
+    torch = module in TORCH or bool(given & {"dim", "keepdim"})
     said = f"{module}.{expr.name}" if module else f".{expr.name}(…)"
     if name in ("var", "std") and (torch or (module not in _NUMPY and "axis" not in given)):
         by = "divides by n - 1" if torch else "divides by n in NumPy and by n - 1 in PyTorch"

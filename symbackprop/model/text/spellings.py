@@ -1,10 +1,10 @@
 """Calls of NumPy and PyTorch that name or order arguments in their own way, and what each is in model text.
 
 One line is ``where: names (parameters) -> formula``. ``where`` says whose call it is: n NumPy, SciPy and jax.numpy, t
-PyTorch, m a method, whose array is the first parameter. A parameter is ``a``, or ``a|b`` with another word for it;
-``a=value`` may be left out, ``a:value`` has to have that value, ``a~value`` may be left out or has it; ``a#`` is a
-number written out, ``a(1)`` a shape of one axis, ``*a`` what is left. ``reduction`` is PyTorch's: the formula is the
-loss of every entry. In a formula ``@`` is the name that was called.
+PyTorch, l its linalg, m a method, whose array is the first parameter. A parameter is ``a``, or ``a|b`` with another
+word for it; ``a=value`` may be left out, ``a:value`` has to have that value, ``a~value`` may be left out or has it;
+``a#`` is a number written out, ``a(1)`` a shape of one axis, ``!a`` is given by its word alone, ``*a`` what is left.
+``reduction`` is PyTorch's: the formula is the loss of every entry. In a formula ``@`` is the name that was called.
 """
 
 from __future__ import annotations
@@ -54,15 +54,15 @@ t m: var std (x, axis|dim=None, unbiased:True, keepdims|keepdim=False) -> @(x, a
 t m: var std (x, axis|dim=None, correction, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims, \
 ddof=correction)
 t: var std (x, axis|dim=None, unbiased~True, keepdims|keepdim=False) -> @(x, axis=axis, keepdims=keepdims, ddof=1)
-n: norm (x, order|ord, axis#, keepdims=False) -> norm(x, axis=axis, keepdims=keepdims, order=order)
+n l: norm (x, order|ord, axis|dim#, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, order=order)
 t m: norm (x, order|p#, axis|dim=None, keepdims|keepdim=False) -> norm(x, axis=axis, keepdims=keepdims, order=order)
 n t: logdet (x) -> logdet(x)
-t: solve_triangular (a, b, upper:False) -> solve_triangular(a, b, lower=True)
-t: solve_triangular (a, b, upper:True) -> solve_triangular(a, b)
+l: solve_triangular (a, b, upper:False) -> solve_triangular(a, b, lower=True)
+l: solve_triangular (a, b, upper:True) -> solve_triangular(a, b)
 n: solve_triangular (a, b, lower=False) -> solve_triangular(a, b, lower=lower)
-n: svd (x, full_matrices:False) -> svd(x)
+n l: svd (x, full_matrices:False) -> svd(x)
 n: svd (x, full_matrices=True, compute_uv:False) -> svdvals(x)
-n t: lu (x) -> lu(x)
+n l: lu (x) -> lu(x)
 n t: hypot (a, b) -> sqrt(a**2 + b**2)
 n: cbrt (x) -> sign(x) * abs(x)**(1/3)
 n t: fmod (a, b) -> a - b * trunc(a / b)
@@ -82,7 +82,8 @@ t: threshold (x, threshold, value) -> where(x > threshold, x, value)
 t: glu (x, axis|dim=-1) -> split(x, 2, axis=axis)[0] * sigmoid(split(x, 2, axis=axis)[1])
 t: gelu (x, approximate:"tanh") -> gelu_tanh(x)
 t: gelu (x, approximate~"none") -> gelu(x)
-n: gelu (x, approximate=True) -> gelu_tanh(x)
+n: gelu (x, approximate~True) -> gelu_tanh(x)
+n: gelu (x, approximate:False) -> gelu(x)
 t: leaky_relu (x, negative_slope=0.01) -> leaky_relu(x, negative_slope)
 t: prelu (x, weight) -> prelu(x, weight)
 t: softplus (x, beta) -> softplus(beta * x) / beta
@@ -126,9 +127,11 @@ t: pairwise_distance (a, b, p=2, eps=1e-6) -> norm(a - b + eps, axis=-1, order=p
 t: cdist (a, b, p=2) -> cdist(a, b, order=p)
 t: cross_entropy (logits|input, target, weight, reduction~"mean") -> sum(cross_entropy(logits, target, \
 weights=weight)) / sum(weight[target])
-t: cross_entropy (logits|input, target, ignore_index#, reduction~"mean") -> sum(cross_entropy(logits, target, \
+t: cross_entropy (logits|input, target, weight, reduction:"sum") -> sum(cross_entropy(logits, target, weights=weight))
+t: cross_entropy (logits|input, target, weight, reduction:"none") -> cross_entropy(logits, target, weights=weight)
+t: cross_entropy (logits|input, target, !ignore_index#, reduction~"mean") -> sum(cross_entropy(logits, target, \
 ignore_index=ignore_index)) / sum(target != ignore_index)
-t: cross_entropy (logits|input, target, label_smoothing, reduction) -> smoothed_cross_entropy(logits, target, \
+t: cross_entropy (logits|input, target, !label_smoothing, reduction) -> smoothed_cross_entropy(logits, target, \
 smoothing=label_smoothing)
 t: nll_loss (input, target, reduction) -> nll(input, target)
 t: kl_div (input, target, reduction, log_target~False) -> xlogy(target, target) - target * input
@@ -143,11 +146,12 @@ t: soft_margin_loss (input, target, reduction) -> softplus(-target * input)
 t: hinge_embedding_loss (input, target, margin=1, reduction) -> where(target > 0, input, maximum(margin - input, 0))
 """
 TORCH = ("torch", "F", "functional", "nn")
-_PARAMETER = re.compile(r"(\*?)([\w|]+)(#|\(1\))?(?:([=:~])(.+))?")
+_PARAMETER = re.compile(r"([*!]?)([\w|]+)(#|\(1\))?(?:([=:~])(.+))?")
 
 
 class _Parameter(NamedTuple):
     words: tuple[str, ...]
+    star: str
     kind: str
     mark: str
     value: tree.Expr | None
@@ -181,10 +185,10 @@ class _Spelling(NamedTuple):
         found: dict[str, tree.Expr] = {}
         for p in self.parameters:
             word = next((w for w in p.words if w in given), None)
-            if p.kind == "*":
+            if p.star == "*":
                 found[p.words[0]], left = _tuple(left), []
                 continue
-            value = given.pop(word) if word is not None else left.pop(0) if left else None
+            value = given.pop(word) if word is not None else left.pop(0) if left and not p.star else None
             if not p.takes(value):
                 return None
             chosen = value or p.value
@@ -212,7 +216,7 @@ def _table() -> dict[str, tuple[_Spelling, ...]]:
 
 def _parameter(text: str) -> _Parameter:
     star, words, kind, mark, value = _PARAMETER.fullmatch(text).groups()  # type: ignore[union-attr]
-    return _Parameter(tuple(words.split("|")), star or kind or "", mark or "", one_formula(value) if value else None)
+    return _Parameter(tuple(words.split("|")), star, kind or "", mark or "", one_formula(value) if value else None)
 
 
 def spelled(where: str, name: str, args: Sequence[tree.Expr], options: Mapping[str, tree.Expr]

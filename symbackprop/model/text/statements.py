@@ -87,7 +87,7 @@ class Reader:
         if word == "def" and second.kind == NAME and c.tokens[-2].is_sign(":") and below:
             told = f"the lines of {second.text} are read as they stand: what it takes is to be declared"
             return [tree.Said(line, told), *self.block(self.lines[self.place].indent, nesting)]
-        if word == "return" and second.kind == NAME:
+        if word == "return" and second.kind != END and not second.is_sign("="):
             c.take()
             value = expression(c)
             c.finish("the formula")
@@ -142,7 +142,7 @@ def _names_given(line: Line) -> set[str]:
 def _separated(c: Cursor, read: Callable[[Cursor], Item], spaced: bool = False) -> tuple[Item, ...]:
     """Items with commas between them, or where ``spaced`` names with nothing."""
     items = [read(c)]
-    while c.accept(",") or (spaced and c.now.kind == NAME):
+    while c.accept(",") or (spaced and c.now.kind == NAME and c.now.text != "x"):
         items.append(read(c))
     return tuple(items)
 
