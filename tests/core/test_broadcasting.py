@@ -84,7 +84,7 @@ SHAPED = {  # they ask for shapes that fit each other, or take no two arrays
     "cross_entropy", "smoothed_cross_entropy",
     "multiclass_hinge", "dot", "outer", "einsum", "pick", "take_along_axis", "put_along_axis", "scatter_add",
     "reshape", "rms_norm", "batch_norm", "rotary", "nll", "ctc", "cdist",
-    "embedding_bag", "index_add", "scatter", "kron", "tile", "permute",
+    "embedding_bag", "index_add", "take", "scatter", "kron", "tile", "permute",
     "full_like", "pow", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "grid_sample",
     "cosine_embedding", "searchsorted", "solve", "solve_triangular", "lstsq", "running_batch_norm",
     "instance_norm", "group_norm",
