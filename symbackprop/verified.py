@@ -1,6 +1,7 @@
 """`verify` and `codegen`: a model's emitted module, written to a file, run from there, checked against the model.
 
-The only place where emission and verification meet; neither knows the other.
+The only place where emission and verification meet; neither knows the other. Models are compared here too, by the
+numbers that they give.
 """
 
 from __future__ import annotations

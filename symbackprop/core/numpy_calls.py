@@ -231,33 +231,9 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Node:
 
 @named("einsum")
 def einsum(subscripts: str, *operands: Any, optimize: Any = False) -> Node:
-    """With the letters of the result left out, those that stand once, in alphabetical order."""
     if not isinstance(subscripts, str):
         raise UsageError("np.einsum on the rows of a model needs the subscripts as text, as in 'ij,jk->ik'")
-    arrays = rows(*operands)
-    text = _spelled_out(subscripts.replace(" ", ""), arrays)
-    if "->" not in text:
-        letters = text.replace(",", "")
-        text += "->" + "".join(c for c in sorted(set(letters)) if letters.count(c) == 1 or not c.isalpha())
-    return build.einsum(text, *arrays)
-
-
-def _spelled_out(text: str, arrays: Sequence[Node]) -> str:
-    """The subscripts with letters in place of ``…``, the same ones in every operand."""
-    if "..." not in text:
-        return text
-    left, arrow, out = text.partition("->")
-    parts = left.split(",")
-    if len(parts) != len(arrays):
-        raise ShapeError(f"einsum {text!r} has {len(parts)} operands, {len(arrays)} are given")
-    counts = [a.ndim - len(s) + 3 if "..." in s else 0 for s, a in zip(parts, arrays, strict=True)]
-    free = [c for c in LETTERS if c not in text][: max(counts)]
-    parts = [s.replace("...", "".join(free[len(free) - n :]) if n else "") for s, n in zip(parts, counts, strict=True)]
-    batch = "".join(free)
-    if not arrow:
-        letters = "".join(parts)
-        out = "..." + "".join(c for c in sorted(set(letters)) if letters.count(c) == 1 and c not in free)
-    return ",".join(parts) + "->" + out.replace("...", batch)
+    return F.arrange.einsum(subscripts, *rows(*operands))
 
 
 @named("diagonal")
@@ -277,7 +253,7 @@ def diag(v: Node, k: int = 0) -> Node:
         return diagonal(v, k)
     if k != 0:
         raise UsageError("np.diag on the rows of a model has the main diagonal only: no k")
-    return build.einsum("i,ij->ij", v, build.eye(v.graph, v.shape[0]))
+    return F.arrange.diag(v)
 
 
 @named("outer")
@@ -407,8 +383,7 @@ def where(condition: Any, x: Any = None, y: Any = None) -> Node:
 def clip(a: Any, a_min: Any = None, a_max: Any = None, out: Any = None, *, min: Any = None, max: Any = None) -> Node:
     low, high = (a_min if min is None else min), (a_max if max is None else max)
     (row,) = rows(a) if isinstance(a, Node) else (a,)
-    row = row if low is None else F.pointwise.maximum(row, low)
-    return row if high is None else F.pointwise.minimum(row, high)
+    return F.pointwise.clip(row, low, high)
 
 
 @named("take")

@@ -435,14 +435,15 @@ class Diagnosis:
 
     def _different(self) -> list[Candidate]:
         """The likeliest mistakes that change the gradient, each in its own way."""
-        found: dict[bytes, Candidate] = {_rounded(self._features({})): self.every()[0]}
+        found: dict[bytes, Candidate] = {}
+        right = _rounded(self._features({}))
         for candidate in (c for c in self.every() if c.kind in _PLAIN):
-            if len(found) > MAX_TRIPLE or not self.spend():
+            if len(found) >= MAX_TRIPLE or not self.spend():
                 break
             features = self._features(candidate.swaps)
-            if np.all(np.isfinite(features)):
+            if np.all(np.isfinite(features)) and _rounded(features) != right:
                 found.setdefault(_rounded(features), candidate)
-        return list(found.values())[1:]
+        return list(found.values())
 
     def _features(self, swaps: Swaps) -> Array:
         try:

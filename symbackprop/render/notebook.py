@@ -1,4 +1,5 @@
-"""What expressions, models and derivations look like in a notebook: LaTeX, and HTML with MathML."""
+"""What expressions, models and derivations look like in a notebook: LaTeX, and HTML with MathML; a derivation as a
+notebook's file, and `%%sbp`."""
 
 from __future__ import annotations
 
@@ -47,7 +48,7 @@ class Shown(NamedTuple):
 
 def to_notebook(document: Document, model: Model) -> str:
     """A notebook (format 4): the model as code, its derivation as text, and its check."""
-    made = f"from symbackprop import Model, codegen, derive, verify\n\nmodel = Model.parse({_literal(to_text(model))})"
+    made = f"from symbackprop import Model, verify\n\nmodel = Model.parse({_literal(to_text(model))})"
     check = "print(verify(model).text())"
     cells = [_cell("code", made), _cell("markdown", to_markdown(document)), _cell("code", check)]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
