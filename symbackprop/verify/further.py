@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from symbackprop.core.graph import FLOAT, INT, Node
+from symbackprop.core.graph import FLOAT, INT, SIMPLEX, Node
 from symbackprop.core.kernel import Kernel
 from symbackprop.core.loops import Loop, with_bodies
 from symbackprop.core.notation import Brief
@@ -33,7 +33,7 @@ LARGER, LARGE, WIDEST, EXPENSIVE = (11, 12, 13, 14, 15, 16, 17), (5, 6, 7, 8, 9)
 ATTEMPTS, FITS, OUTPUTS = 6, 200, 8
 FAR, GROWN, TRIED, SATURATED, LEAVES = 800.0, 8.0, 12, 720.0, 3
 DYADIC = (-1.0, -0.5, 0.0, 0.5, 1.0)
-CLEAR, TRIES, SINGULAR = 1e-9, 16, 1e10
+CLEAR, TRIES, SINGULAR, ROUNDED = 1e-9, 16, 1e10, 1e-13
 BLOCK, BLOCKS, MANY = 300, 3, 300  # integers that one byte does not hold
 
 
@@ -158,9 +158,9 @@ class Further:
             return None
         for attempt in range(ATTEMPTS):
             found = self.at(f"at {said(sizes)}", draw(self.model, sizes, self.rng, attempt))
-            if found is not None:
+            if found is not None and not undefined(found.objective, _gaps(found.objective, np.float64)):
                 return found
-        self.without.append(f"{said(sizes)}: no random inputs were found at which the result is finite")
+        self.without.append(f"{said(sizes)}: no random inputs were found at which the result is finite and has slopes")
         return None
 
     def at(self, words: str, sample: Sample) -> Situation | None:
@@ -180,7 +180,7 @@ class Further:
         """A leaf scaled such that the argument of an exponential is ±800: beyond the logarithm of the largest float."""
         rows = [r for r in with_bodies(self.model.graph.topological(self.model.results())) if _saturates(r)]
         left, few = {r.id: r for r in rows}, LEAVES if rows else 0
-        for name in self.rng.permutation([n for n, r in self.model.leaves().items() if r.kind == FLOAT])[:TRIED]:
+        for name in self.rng.permutation([n for n, r in self.model.leaves().items() if _free(r)])[:TRIED]:
             factor = self._factor(first, str(name), list(left.values()) or rows) if left or few > 0 else None
             few -= factor is not None
             for sign in (1, -1) if factor is not None else ():
@@ -253,6 +253,11 @@ class Further:
         return replace(sample, values={n: np.asarray(drawn(n, v)) for n, v in sample.values.items()})
 
 
+def _free(leaf: Node) -> bool:
+    """Whether any multiple of an array is one that it may be."""
+    return leaf.kind == FLOAT and leaf.attr.stated != SIMPLEX
+
+
 def said(sizes: Mapping[str, int]) -> str:
     return ", ".join(f"{n} = {s}" for n, s in sizes.items())
 
@@ -300,11 +305,17 @@ def met(objective: Objective, switching: Sequence[Node]) -> list[Node]:
     pairs = [(a.values, b.values) for (_, a), (_, b) in zip(*runs, strict=True)]
     if any(np.any((a == 0) != (b == 0)) or np.any((a != 0) & (np.abs(a) < CLEAR)) for a, b in pairs):
         return []
-    if any(gap.relative and np.any(gap.values == 0) for _, gap in runs[0]) or singular(objective):
+    if undefined(objective, runs[0]):
         return []
     wanted = {r.id for r in switching}
     rows = [step.row for step, gap in runs[0] if step.row.id in wanted and _met(step, gap.values)]
     return list(dict.fromkeys(rows))
+
+
+def undefined(objective: Objective, gaps: Sequence[tuple[Step, Gap]]) -> bool:
+    """Whether a slope is infinite or none at a point, such as that of a root at 0, of whose steps these are the gaps:
+    also where another order of operations may find it to be so."""
+    return any(gap.relative and np.any(np.abs(gap.values) < ROUNDED) for _, gap in gaps) or singular(objective)
 
 
 def singular(objective: Objective) -> bool:

@@ -252,6 +252,10 @@ def test_inputs_are_checked_as_given_upstream(tmp_path: Path) -> None:
 TRAPS = {
     "no inverse on a kink": "param A: 3 x 3\nloss L = abs(det(A))",
     "no inverse of whole numbers": "param v: 3\nloss L = sum(inv(diag(v)))",
+    "a distribution stays one": "dim N, C\ndata t: N x C simplex\nparam Z: N x C\nq = softmax(Z)\n"
+    "loss L = sum(t*(log(t) - log(q)))",
+    "a root at 0 where a size is 1": "dim D\ndata x: D\nparam w: D\nc = dot(x / norm(x), w / norm(w))\n"
+    "loss L = sum(sqrt(1 - c**2))",
     "a diagonal matrix": "dim N\nparam v: N\nloss L = logdet(diag(v**2 + 1))",
     "a parameter beside a constant matrix": "param A: 3 x 3\nloss L = sum(inv(A + 4*eye(3)))",
     "fewer rows than columns": "dim N, D\nparam A: N x D\nloss L = sum(pinv(A)^2)",
