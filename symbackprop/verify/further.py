@@ -127,8 +127,9 @@ class Further:
         """Sets of free dimensions of which, for any two, some has the one and not the other: those whose place has a
         binary digit of 1, and those where it is 0."""
         order = [str(n) for n in self.rng.permutation(self.free)]
-        ones = [{n for k, n in enumerate(order, 1) if k >> digit & 1} for digit in range(len(order).bit_length())]
-        return [side for some in ones if some for side in (some, set(order) - some)]
+        digits = range(max(len(order) - 1, 1).bit_length())
+        ones = [{n for k, n in enumerate(order) if k >> digit & 1} for digit in digits]
+        return [side for some in ones if some for side in (some, set(order) - some)] or [set()]
 
     def _fitting(self, pools: Mapping[str, Sequence[int]], needs: Needs) -> dict[str, int] | None:
         """Sizes that the shapes allow, as many as possible from their pools; None where there are none."""

@@ -388,7 +388,7 @@ def test_a_check_compiles_quickly_and_leaves_the_switch_as_it_was(tmp_path: Path
     switch = "jax_disable_most_optimizations"
     source = codegen(parse("param w\nloss L = w**2"), target="jax")
     spied = source.replace("def backward(cache", "SEEN = []\n\n\ndef backward(cache").replace(
-        '    w_ = cache["w_"]', f'    SEEN.append(jax.config.values["{switch}"])\n    w_ = cache["w_"]')
+        '    w = cache["w"]', f'    SEEN.append(jax.config.values["{switch}"])\n    w = cache["w"]')
     module = run(spied, tmp_path)
     jax.config.update(switch, False)
     try:

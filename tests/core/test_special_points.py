@@ -51,7 +51,7 @@ CLOSED: dict[str, sp.Expr | tuple[sp.Expr, ...]] = {
     "asinh": sp.asinh(x), "acosh": sp.acosh(x), "atanh": sp.atanh(x), "erfc": 1 - sp.erf(x), "erfinv": sp.erfinv(x),
     "lgamma": sp.loggamma(x), "digamma": sp.digamma(x), "i0": sp.besseli(0, x), "expit": SIGMA, "square": x**2,
     "negative": -x, "rsqrt": 1 / sp.sqrt(x), "exp2": 2**x, "log2": sp.log(x) / sp.log(2),
-    "log10": sp.log(x) / sp.log(10),
+    "log10": sp.log(x) / sp.log(10), "clip": x,  # without bounds
 }
 STEPS = {"floor", "ceil", "trunc", "round", "frac"}  # their slopes are 0 and 1, see test_added
 # where functions are defined, ends that are left out included: what is infinite at both, or changes there by a hair

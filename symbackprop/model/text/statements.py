@@ -87,7 +87,7 @@ class Reader:
         if word == "def" and second.kind == NAME and c.tokens[-2].is_sign(":") and below:
             told = f"the lines of {second.text} are read as they stand: what it takes is to be declared"
             return [tree.Said(line, told), *self.block(self.lines[self.place].indent, nesting)]
-        if word == "return" and second.kind != END and not second.is_sign("="):
+        if word == "return" and second.kind != END and not second.is_sign("=", "["):
             c.take()
             value = expression(c)
             c.finish("the formula")
