@@ -130,7 +130,7 @@ def hanging(folder: Path, *command: str) -> tuple[subprocess.Popen[bytes], int]:
     (folder / "net.sbp").write_text(SQUARE.split('"""')[1])
     ours = subprocess.Popen([sys.executable, "-m", "symbackprop", *command], cwd=folder, stderr=subprocess.PIPE,
                             stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))  # background jobs ignore it
+                            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     for _ in range(600):
         time.sleep(0.1)
         if (folder / "started").exists() and (folder / "started").read_text():
