@@ -61,7 +61,7 @@ def _compositions() -> Iterator[Entry]:
     known = {op.name for op in _listed_ops()} | set(TABLE)
     for name, call in {**FUNCTIONS, **CONSTANTS}.items():
         if name not in known:
-            says = (inspect.getdoc(call) or "").split("\n")[0]
+            says = " ".join((inspect.getdoc(call) or "").partition("\n\n")[0].split())
             yield _entry(name, "composition", _signature(name, call), "follows from its parts",
                          "follows from its parts", says, "")
 

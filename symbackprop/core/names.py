@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from itertools import chain, count
 from typing import NamedTuple
@@ -114,3 +114,12 @@ def free_name(taken: Collection[str], *wishes: str) -> str:
     """The first of the wishes that prints as no name that is taken; else the first one, numbered."""
     numbered = (f"{wishes[0]}{k}" for k in count(1))
     return next(name for name in chain(wishes, numbered) if text_name(name) not in taken)
+
+
+def lookalikes(names: Iterable[str], fixed: Iterable[str]) -> set[str]:
+    """Names that would print like another one, as c2 and c_2: all but the first of them print as they are written, and
+    all that would print like a size, a function or the counter of a loop (``fixed``), as K_ beside the size K."""
+    first = {text_name(name): name for name in fixed}
+    for name in sorted(set(names), key=lambda name: ("_" in name, name)):
+        first.setdefault(text_name(name), name)
+    return {name for name in names if first[text_name(name)] != name}

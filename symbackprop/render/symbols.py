@@ -12,7 +12,7 @@ from symbackprop.core import maths
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import Loop
 from symbackprop.core.maths import Link, Marked, Math, Sym, shaped
-from symbackprop.core.names import text_name, unplaced
+from symbackprop.core.names import free_name, lookalikes, unplaced
 from symbackprop.core.ops.loop import base
 from symbackprop.derive.steps import Derivation, LoopStep, Step
 from symbackprop.model.names import check_notation, python_name
@@ -103,10 +103,11 @@ class Symbols:
         self.deltas, self.partial, self.as_rows = deltas, partial, as_rows
         self.wanted = frozenset(derivation.wrt)
         self.results = frozenset(row.id for row in self.model.results())
-        taken = [*derivation.names.values(), *self.model.sizes, *self.model.functions]
-        self.letters = AxisLetters(taken, _counters(derivation))
+        fixed, counters = [*self.model.sizes, *self.model.functions], _counters(derivation)
+        taken = [*derivation.names.values(), *fixed]
+        self.letters = AxisLetters(taken, counters)
         self.loss_name = self._loss_name()
-        self.ambiguous = _ambiguous(derivation.names.values())
+        self.ambiguous = lookalikes(derivation.names.values(), [*fixed, *counters])
         self.body_roles = _body_roles(derivation)
 
     def rows(self, located: Iterable[Located | LoopMark]) -> Rows:
@@ -209,7 +210,7 @@ class Symbols:
     def _loss_name(self) -> str:
         if self.model.loss_row is not None:
             return self.model.loss_row.name or "L"
-        return next(name for name in ("L", "J", "loss_") if name not in self.model.graph.names)
+        return free_name(self.letters.taken, "L", "J", "loss")
 
 
 def _nameless_outside(derivation: Derivation) -> dict[int, Node]:
@@ -250,11 +251,3 @@ def _body_roles(derivation: Derivation) -> dict[int, tuple[str, Loop | None]]:
         for role, leaves in (("carry", loop.carry), ("sequence", loop.sequences), ("invariant", loop.invariants)):
             roles |= {leaf.id: (role, loop) for leaf in leaves}
     return roles
-
-
-def _ambiguous(names: Iterable[str]) -> set[str]:
-    """Names that would print like another one, as c2 and c_2: all but the first of them print as they are written."""
-    first: dict[str, str] = {}
-    for name in sorted(set(names), key=lambda name: ("_" in name, name)):
-        first.setdefault(text_name(name), name)
-    return {name for name in names if first[text_name(name)] != name}

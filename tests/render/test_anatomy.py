@@ -173,6 +173,19 @@ def test_names_that_would_look_alike_do_not() -> None:
     assert len({latex(d.math) for d in doc.declarations}) == 2
 
 
+@pytest.mark.parametrize("form", ["text", "latex", "svg"])
+@pytest.mark.parametrize(("source", "names"), [
+    ("dim T, K\ndata X: T x K\nparam W: K x K\nK_ = X @ W\nS = K_ @ K_.T / sqrt(K)\nloss L = sum(S)", {"K_"}),
+    ("dim n2\nparam n_2: n2\nloss L = sum(n_2) / n2", {"n_2"}),
+    ("param W1, W_1\nloss L = W1 * W_1", {"W_1"}),
+    ("param z2, z22\nz2_2 = tanh(z2)\nloss L = z2_2 * z22", {"z2_2"}),
+])
+def test_names_that_would_look_alike_print_as_written(source: str, names: set[str], form: str) -> None:
+    found = derive(Model.parse(source))
+    shown = found.graph().svg() if form == "svg" else found.latex() if form == "latex" else found.text()
+    assert all((name.replace("_", r"\_") if form == "latex" else name) in shown for name in names)
+
+
 def test_the_costs_of_a_layer() -> None:
     rows = {r.name: (text(r.cost), [text(m) for m in r.stores]) for r in document("ffnn-softmax-batch").table}
     assert rows == {"W": ("N·D·H", []), "b": ("0", []), "U": ("N·H·C", ["h"])}

@@ -36,6 +36,7 @@ from symbackprop.core.maths import (
     Sym,
     plain,
 )
+from symbackprop.core.names import lookalikes
 from symbackprop.core.printer import Text
 from symbackprop.core.scalars import TABLE
 from symbackprop.derive.record import Edge
@@ -266,7 +267,9 @@ class Builder:
         self.derivation, self.model, self.numbers = derivation, derivation.model, numbers
         self.names = dict(derivation.names)
         self.boxed = dict(drawn_names(derivation))
-        self.letters = AxisLetters([*self.model.graph.names, *self.model.sizes, *self.model.functions])
+        fixed = [*self.model.sizes, *self.model.functions]
+        self.letters = AxisLetters([*self.model.graph.names, *fixed])
+        self.alike = lookalikes(self.names.values(), fixed)
         self.known: dict[int, Node] = {}
         self.own: Own = {}
         self.drawn: set[int] = set()
@@ -329,7 +332,8 @@ class Builder:
     def symbol(self, row: Node, labels: Mapping[int, Math]) -> Math:
         """What a row is called."""
         name = self.names.get(row.id) or row.name or "?"
-        return labels.get(row.id) or Sym(name, row.shape, row.id, self.model.notation_of.get(name, ""))
+        own = self.model.notation_of.get(name, "")
+        return labels.get(row.id) or Sym(name, row.shape, row.id, own, name in self.alike)
 
     def _rows(self, rows: Sequence[Drawn], labels: Mapping[int, Math]) -> Rows:
         """Rows that are drawn, here or further out, are called by name in formulas, all others are written out."""
