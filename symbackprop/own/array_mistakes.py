@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations, product
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import sympy as sp
@@ -287,18 +287,17 @@ def _put_back(whole: Node, times: int) -> Swap:
 
 
 def products(place: Place) -> Iterator[Candidate]:
-    """A matrix product with a factor transposed or in the other order, where the shapes do not tell: once, and at every
-    step of a loop."""
+    """A product of matrices, or of a matrix and a vector, with a factor transposed or in the other order, where the
+    shapes do not tell: once, and at every step of a loop."""
     edge, args = place.edge, place.edge.consumer.args
-    if not is_product(edge.consumer) or len(args) != 2 or any(a.ndim != 2 for a in (*args, edge.consumer)):
+    if not is_product(edge.consumer) or len(args) != 2 or max(a.ndim for a in args) != 2:
         return
     other = args[1 - edge.index]
-    for number, (order, flips) in enumerate(_FORMS):
-        swap = _product(order, flips, other)
+    for number, form in enumerate(_forms(edge)):
         tell = _product_told(place, other, number)
         pattern = ("product", edge.consumer.attr, edge.index, number)
         family = m.base_name(place.reference.names.get(other.id, ""))
-        yield Candidate(m.TRANSPOSE, tell, {edge: swap}, 0, ((*pattern, family), pattern), 16)
+        yield Candidate(m.TRANSPOSE, tell, {edge: _product(form, other)}, 0, ((*pattern, family), pattern), 16)
 
 
 def axes_exchanged(place: Place) -> Iterator[Candidate]:
@@ -330,42 +329,53 @@ def _upstream_exchanged(i: int, j: int) -> Swap:
     return lambda sweep, edge, upstream: sweep.passed(edge, np.swapaxes(upstream, i, j))
 
 
-_FORMS = [(order, (a, b)) for order in ((0, 1), (1, 0)) for a in (False, True) for b in (False, True)]
+Order: TypeAlias = tuple[tuple[int, int], tuple[bool, bool]]  # of the upstream gradient and the other factor, and .T
+
+
+def _forms(edge: Edge) -> list[Order]:
+    """The products of the upstream gradient and the other factor, each told once: of a vector there is no transpose."""
+    above, other = edge.consumer.ndim, edge.consumer.args[1 - edge.index].ndim
+    orders = [(1, 0)] if (above, other) == (1, 2) else [(0, 1), (1, 0)]
+    flips = [[False, True] if ndim == 2 else [False] for ndim in (above, other)]
+    known = (above, other) in ((2, 2), (1, 2), (1, 1))
+    return [(order, (a, b)) for order in orders for a in flips[0] for b in flips[1]] if known else []
 
 
 def _right_form(edge: Edge) -> int:
     """Which of the forms hands back the right product: of the upstream gradient and the other factor."""
     rng = np.random.default_rng(0)
-    first, second = rng.normal(size=(3, 3)), rng.normal(size=(3, 3))
-    forward = np.einsum(str(edge.consumer.attr), first, second)
-    up, other = rng.normal(size=forward.shape), (second, first)[edge.index]
-    right = np.zeros((3, 3))
-    for place in np.ndindex(3, 3):  # the product is linear in each factor
-        basis = np.zeros((3, 3))
+    args = [rng.normal(size=(3,) * a.ndim) for a in edge.consumer.args]
+    up = rng.normal(size=(3,) * edge.consumer.ndim)
+    right = np.zeros(args[edge.index].shape)
+    for place in np.ndindex(right.shape):  # the product is linear in each factor
+        basis = np.zeros(right.shape)
         basis[place] = 1.0
-        factors = (basis, second) if edge.index == 0 else (first, basis)
+        factors = [basis if k == edge.index else a for k, a in enumerate(args)]
         right[place] = np.sum(up * np.einsum(str(edge.consumer.attr), *factors))
-    return next((k for k, form in enumerate(_FORMS) if np.allclose(_multiplied_as(form, up, other), right)), -1)
+    other = args[1 - edge.index]
+    return next((k for k, form in enumerate(_forms(edge)) if np.allclose(_multiplied_as(form, up, other), right)), -1)
 
 
-def _multiplied_as(form: tuple[tuple[int, int], tuple[bool, bool]], upstream: Array, other: Array) -> Array:
+def _multiplied_as(form: Order, upstream: Array, other: Array) -> Array:
     order, flips = form
     factors = [x.T if flip else x for x, flip in zip((upstream, other), flips, strict=True)]
-    return factors[order[0]] @ factors[order[1]]
+    first, second = factors[order[0]], factors[order[1]]
+    return np.outer(first, second) if first.ndim == second.ndim == 1 else first @ second
 
 
-def _product(order: tuple[int, int], flips: tuple[bool, bool], other: Node) -> Swap:
-    return lambda sweep, edge, upstream: _multiplied_as((order, flips), upstream, sweep.point.value(other))
+def _product(form: Order, other: Node) -> Swap:
+    return lambda sweep, edge, upstream: _multiplied_as(form, upstream, sweep.point.value(other))
 
 
 def _product_told(place: Place, other: Node, number: int) -> Callable[[], Finding]:
     def tell() -> Finding:
-        right = _right_form(place.edge)
+        right, forms = _right_form(place.edge), _forms(place.edge)
         above = place.reference.with_gradients.operand(place.reference.gradient(place.edge.consumer))
         texts = [x if x.replace("_", "").isalnum() or (x.endswith("]") and " " not in x) else f"({x})"
                  for x in (m.clipped(above), place.reference.name(other))]
-        shown = [_written(_FORMS[k], texts) for k in (number, right)]
-        kind = m.ORDER if _FORMS[number][0] != _FORMS[right][0] else m.TRANSPOSE
+        outer = place.edge.consumer.ndim == other.ndim == 1
+        shown = [_written(forms[k], texts, outer) for k in (number, right)]
+        kind = m.ORDER if forms[number][0] != forms[right][0] else m.TRANSPOSE
         also = "the factors are in the wrong order" if kind == m.ORDER else "a transpose is missing or too many"
         says = f"{shown[0]} stands where {shown[1]} belongs: {also}"
         return Finding(kind, says, place.factor, shown[1], shown[0])
@@ -373,10 +383,11 @@ def _product_told(place: Place, other: Node, number: int) -> Callable[[], Findin
     return tell
 
 
-def _written(form: tuple[tuple[int, int], tuple[bool, bool]], texts: Sequence[str]) -> str:
+def _written(form: Order, texts: Sequence[str], outer: bool) -> str:
     order, flips = form
     factors = [t + ".T" * flip for t, flip in zip(texts, flips, strict=True)]
-    return f"{factors[order[0]]} @ {factors[order[1]]}"
+    first, second = factors[order[0]], factors[order[1]]
+    return f"outer({first}, {second})" if outer else f"{first} @ {second}"
 
 
 def softmax_axes(place: Place) -> Iterator[Candidate]:

@@ -407,7 +407,8 @@ class Checker:
         if extra:
             notes.append(f"it also returns {', '.join(extra)}, which is not compared")
         if found.ordered:
-            notes.append(f"results without a name are taken in the order of the model: {', '.join(found.ordered)}")
+            notes.append("results without a name are taken by their shapes, in the order of the model: "
+                         f"{', '.join(found.ordered)}")
         if found.unnamed:
             notes.append(f"{_count(found.unnamed)} without a name not compared; --returns names them")
         self._precision_note(found, [n for n in pairs if not all_close(pairs[n])])

@@ -18,7 +18,8 @@ from symbackprop.own.truth import Truth
 class Returned:
     """Returned gradients by the name of the array that they belong to, in float64; their precisions; what the code
     calls them. ``extra`` are words that the model does not have, ``unnamed`` counts results without a name; those that
-    are ``ordered`` were taken in the order of the model. ``unreadable`` says what came back in place of an array."""
+    are ``ordered`` were taken by their shapes, in the order of the model. ``unreadable`` says what came back in place
+    of an array."""
 
     gradients: dict[str, Array] = field(default_factory=dict)
     precision: dict[str, str] = field(default_factory=dict)
@@ -46,19 +47,20 @@ def returned(raw: Raw, returns: Sequence[str] | None, truth: Truth, label: str, 
         elif value is not None and name in truth.targets:
             found.unreadable[name] = _kind(value)
     nameless = not found.gradients and returns is None and 0 < len(named) == len(found.extra) and \
-        len(named) + len(unnamed) == len(truth.targets)
+        len(named) + len(unnamed) <= len(truth.targets)
     if nameless:  # names that say nothing are none
         unnamed, found.extra = list(raw.results) if unnamed else [value for _, value in named], []
     arrays = [a for value in unnamed if (a := back(value)) is not None]
     found.unnamed = len(arrays)
     left = [n for n in truth.targets if n not in found.gradients]
-    if arrays and _in_order(arrays, left, truth, point):
-        found.ordered, found.unnamed = left if nameless or len(truth.targets) > 1 else [], 0
-        for name, array in zip(left, arrays, strict=True):
+    fitting = left if _in_order(arrays, left, truth, point) else _by_shape(arrays, left, truth, point)
+    if arrays and fitting:
+        found.ordered, found.unnamed = fitting if nameless or len(truth.targets) > 1 else [], 0
+        for name, array in zip(fitting, arrays, strict=True):
             found.add(name, f"d{name}", array)
     if not found.gradients and not found.unreadable:
         raise UsageError(f"{label} returns {_kind(raw.results)}, in which no gradient of {truth.model.name} is known "
-                         f"by name ({', '.join(truth.targets)}); say which they are with --returns x,W")
+                         f"by name or shape ({', '.join(truth.targets)}); say which they are with --returns x,W")
     return found
 
 
@@ -72,6 +74,16 @@ def _in_order(arrays: Sequence[tuple[Array, str]], left: Sequence[str], truth: T
     """Whether results without names are the gradients that are left in the order of the model, by their shapes."""
     shapes = [truth.right(n, point).shape for n in left]
     return len(arrays) == len(left) and (len(truth.targets) == 1 or [a.shape for a, _ in arrays] == shapes)
+
+
+def _by_shape(arrays: Sequence[tuple[Array, str]], left: Sequence[str], truth: Truth, point: Point) -> list[str]:
+    """The gradients that are left which alone have the shapes of the results without names; none where one is in doubt
+    or they come in another order than the model's."""
+    shapes = [truth.right(n, point).shape for n in left]
+    given = [a.shape for a, _ in arrays]
+    alone = all(s and shapes.count(s) == 1 for s in given)
+    places = [shapes.index(s) for s in given] if alone else []
+    return [left[k] for k in places] if places == sorted(set(places)) else []
 
 
 Items = tuple[list[tuple[str, Any]], list[Any]]
@@ -152,6 +164,9 @@ def _kind(value: Any) -> str:
         return _count(len(value))
     if getattr(getattr(value, "dtype", None), "kind", "") == "c":
         return "complex numbers"
+    found = back(value)
+    if found is not None:
+        return f"an array of the shape {found[0].shape}" if found[0].ndim else "a number"
     word = value.kind if isinstance(value, Thing) else type(value).__name__
     return "an array of something else than numbers" if word == "ndarray" else f"{_article(word)} {word}"
 

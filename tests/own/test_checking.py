@@ -33,6 +33,14 @@ def right(X: Any, W: Any, dY: Any) -> Any:
 # -- arguments and results
 
 
+def test_a_result_without_a_name_is_the_one_gradient_of_its_shape() -> None:
+    assert check(MATMUL, lambda X, W, dY: X.T @ dY).missing == ["X"]
+    with pytest.raises(UsageError, match="returns an array of the shape"):
+        check(MATMUL, lambda X, W, dY: 2 * dY)
+    with pytest.raises(UsageError, match="returns a number"):
+        check("dim N\nparam w: N, b\nloss L = sum(w) * b", lambda w, b: b * 1.0)
+
+
 def test_a_function_by_the_names_of_its_parameters() -> None:
     assert check(MATMUL, right)
     assert check(MATMUL.text(), right)
@@ -738,3 +746,25 @@ def test_a_constant_that_is_written_with_sizes() -> None:
     model = Model.parse("dim N\nconst c = 1/N\nparam w: N\ndata x: N\nloss L = c*sum(tanh(w*x))")
     assert check(model, lambda w, x: (1 - np.tanh(w * x) ** 2) * x / len(w))
     assert "the factor c is missing" in str(check(model, lambda w, x: (1 - np.tanh(w * x) ** 2) * x))
+
+
+@pytest.mark.parametrize("transition", [lambda W, da: W @ da, lambda W, da: da @ W.T])
+def test_a_transpose_that_a_loop_of_vectors_lacks(transition: Any) -> None:
+    def backward(x: Any, y: Any, h0: Any, u: Any, W: Any, v: Any) -> Any:
+        h, du, dW, n = [h0], 0 * u, 0 * W, 0 * u
+        for number in x:
+            h.append(np.tanh(W @ h[-1] + u * number))
+        for t in range(len(x), 0, -1):
+            da = ((v @ h[t] - y[t - 1]) * v + n) * (1 - h[t] ** 2)
+            du, dW, n = du + da * x[t - 1], dW + np.outer(da, h[t - 1]), transition(W, da)
+        return {"du": du, "dW": dW}
+
+    report = check("""dim T, H
+data x: T, y: T, h[0]: H
+param u: H, W: H x H, v: H
+for t in 1..T:
+    a = W @ h[t-1] + u * x[t]
+    h[t] = tanh(a)
+    o = v @ h[t]
+loss L = sum((o - y)^2) / 2""", backward)
+    assert all("W @ da[3] stands where W.T @ da[3] belongs" in g.says for g in report.gradients), str(report)
