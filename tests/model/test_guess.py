@@ -36,6 +36,25 @@ def test_what_is_guessed(text: str, guess: str) -> None:
     assert set(derive(model).gradients) == set(model.params) and verify(model, seed=1).verdict == "pass"
 
 
+@pytest.mark.parametrize(
+    ("text", "guess"),
+    [
+        ("(y - theta*x)^2", "data y, x, param theta"),  # a Greek letter is no t
+        ("(target1 - tau_b*x1 - temp)^2", "data target1, x1, param tau_b, temp"),
+        ("mean((y - X@beta)^2)", "dim N, D, data y: N, X: N x D, param beta: D"),
+        ("u = 2*theta1; sum((X @ u)^2)", "dim N, D, data X: D x N, param theta1: N"),
+        ("mean((y - relu(X @ W1 + b1) @ W2)^2)",
+         "dim N, D, H, K, data y: N x D, X: N x H, param W1: H x K, b1: K, W2: K x D"),
+        ("sum((Y - X@W)^2)/(2*N)", "dim N, D, H, data Y: N x D, X: N x H, param W: H x D"),
+        ("softmax(Q @ K.T / sqrt(D)) @ V / T",
+         "dim N, D, H, M, data T, param Q: N x D, K: H x D, V: H x M"),
+        ("(y - w*x)^2/N", "data y, x, N, param w"),
+    ],
+)
+def test_what_names_and_their_neighbours_say(text: str, guess: str) -> None:
+    assert parse_alone(text).remarks[0] == f"guessed: {guess}"
+
+
 @pytest.mark.parametrize(("text", "error"), [("tanh(", SyntaxProblem), ("", SyntaxProblem), ("w @ 2", ModelError),
                                               ("x/0", ModelError), ("__import__('os')", ModelError)])
 def test_what_is_no_expression(text: str, error: type[ModelError]) -> None:

@@ -1,17 +1,18 @@
 """An expression with nothing declared as a model text: what is data and what shapes there are is guessed and told.
 
-Names that begin with x, y or t are data, the others parameters. Where no line multiplies, transposes or reduces arrays,
-all are numbers; else capitals are matrices, small letters vectors, Greek letters numbers, and their sizes are what the
-operators ask for.
+Names that begin with x or y, t itself, targets and labels are data, the others parameters, as Greek letters always are.
+Where no line multiplies, transposes or reduces arrays, all are numbers; else capitals are matrices, small letters
+vectors, Greek letters numbers, unless an operator asks for more, and their sizes are what the operators ask for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from symbackprop.core.functions.words import MODULES
-from symbackprop.core.names import LETTERS
+from symbackprop.core.names import GREEK, parse_name
 from symbackprop.core.registry import composed
 from symbackprop.core.scalars import TABLE
 from symbackprop.errors import ModelError, ShapeError
@@ -22,9 +23,10 @@ from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.scope import ModelScope
 from symbackprop.model.text.statements import parse_statements
 
-_DATA = ("x", "y", "t")
+_DATA = re.compile(r"[xy].*|t(s|[0-9]*)(_.*)?|(target|label).*", re.IGNORECASE)
+_TARGETS = re.compile(r"[yt].*|label.*")  # of the data, what is compared with results
 _SIZES = ("N", "D", "H", "K", "M", "P", "Q", "R", "S", "T")
-_GREEK = frozenset(LETTERS.values()) | {"lam", "eps"}
+_COUNTS = ("N", "D", "K", "M", "T")  # numbers where nothing but a division has them
 _KEPT = ("pi", "inf")
 _RESULT = "result"
 Size = str | int
@@ -57,14 +59,23 @@ def _equations(lines: Sequence[str]) -> list[tree.Equation]:
 
 def _declared(leaves: Sequence[str], shapes: Shapes) -> Iterator[str]:
     """The declarations of the leaves."""
-    data = [n for n in leaves if n.lower().startswith(_DATA) or n in shapes.below]
-    data = data if len(data) < len(leaves) else []
     sizes = list(dict.fromkeys(s for n in leaves for s in shapes.named(n) if isinstance(s, str)))
+    leaves = [n for n in leaves if n not in sizes]
+    data = [n for n in leaves if _is_data(n) or n in shapes.below or n in shapes.counts]
+    data = data if len(data) < len(leaves) else []
     if sizes:
         yield f"dim {', '.join(sizes)}"
     for role, names in (("data", data), ("param", [n for n in leaves if n not in data])):
         if names:
             yield f"{role} " + ", ".join(_array(n, shapes) for n in names)
+
+
+def _is_data(name: str) -> bool:
+    return not _is_greek(name) and _DATA.fullmatch(name) is not None
+
+
+def _is_greek(name: str) -> bool:
+    return parse_name(name).base in GREEK
 
 
 def _array(name: str, shapes: Shapes) -> str:
@@ -74,26 +85,41 @@ def _array(name: str, shapes: Shapes) -> str:
 
 
 class Shapes:
-    """The shapes of leaves, sizes being equal where operators ask for it."""
+    """The shapes of leaves, sizes being equal where operators ask for it.
+
+    ``ranks`` are how many axes each has: what is found to need more, behind @ or beside a matrix, gets them, and the
+    equations are read again. ``counts`` are numbers that something is divided by.
+    """
 
     def __init__(self, body: Sequence[tree.Equation], leaves: Sequence[str]) -> None:
-        self.equal: dict[Size, Size] = {}
-        self.count = 0
-        self.below: dict[str, Size] = {}
+        self.counts = _counts(body)
         arrays = any(_needs_arrays(part) for e in body for part in tree.all_parts(e.value))
         indices = [(part.base.name, [i for i in part.items if not isinstance(i, tree.Word)])
                    for e in body for part in tree.all_parts(e.value)
                    if isinstance(part, tree.Index) and isinstance(part.base, tree.Name)]
         axes = {name: len(items) for name, items in sorted(indices, key=lambda found: len(found[1]))}
         places = {i.name for _, items in indices for i in items if isinstance(i, tree.Name)} - axes.keys()
-        self.leaves = {n: self._fresh(0 if n in places else max(_rank(n) if arrays else 0, axes.get(n, 0)))
-                       for n in leaves}
-        self.values: dict[str, Shape] = {}
-        for equation in body:
-            self.values[equation.target.name] = self.of(equation.value)
-        free = [s for s in _SIZES if s not in leaves and s not in self.values]
+        self.ranks = {n: 0 if n in places or n in self.counts else max(_rank(n) if arrays else 0, axes.get(n, 0))
+                      for n in leaves}
+        self.before: dict[str, int] | None = None
+        while self.before != self.ranks:
+            self.before = dict(self.ranks)
+            self._read(body)
+        free = [s for s in _SIZES if s in self.counts or (s not in leaves and s not in self.values)]
         ends = dict.fromkeys(self._end(s) for shape in self.leaves.values() for s in shape)
         self.names = dict(zip([s for s in ends if isinstance(s, str)], free, strict=False))
+
+    def _read(self, body: Sequence[tree.Equation]) -> None:
+        """The shapes of leaves and equations, by the ranks that are known."""
+        self.equal: dict[Size, Size] = {}
+        self.count = 0
+        self.below: dict[str, Size] = {}
+        self.leaves = {n: self._fresh(rank) for n, rank in self.ranks.items()}
+        self.values: dict[str, Shape] = {}
+        self.behind: dict[str, set[str]] = {n: {n} for n in self.ranks}
+        for equation in body:
+            self.values[equation.target.name] = self.of(equation.value)
+            self.behind[equation.target.name] = self._leaves_in(equation.value)
 
     def named(self, name: str) -> Shape:
         """The shape of a leaf, in sizes that can be declared."""
@@ -109,16 +135,13 @@ class Shapes:
             case tree.Name(name):
                 return self.values.get(name) or self.leaves.get(name) or []
             case tree.Chain():
-                shape = self.of(expr.first)
-                for sign, part in expr.rest:
-                    shape = self._product(shape, self.of(part)) if sign == "@" else self._same([shape, self.of(part)])
-                return shape
+                return self._chained(expr)
             case tree.Negative(body) | tree.Power(body, _):
                 return self.of(body)
             case tree.Transpose(body):
                 return self.of(body)[::-1]
             case tree.Compare(_, left, right):
-                return self._same([self.of(left), self.of(right)])
+                return self._alike([left, right])
             case tree.Index(base, items):
                 return self._indexed(self.of(base), items)
             case tree.Member():
@@ -127,6 +150,34 @@ class Shapes:
             case tree.Call():
                 return self._called(expr)
         return []
+
+    def _chained(self, expr: tree.Chain) -> Shape:
+        if all(sign != "@" for sign, _ in expr.rest):
+            return self._alike([expr.first, *[part for _, part in expr.rest]])
+        shape, left = self.of(expr.first), expr.first
+        for sign, right in expr.rest:
+            if sign == "@":
+                self._widen([left] * (not shape) + [right] * (not self.of(right)), 1)
+            other = self.of(right)
+            shape, left = self._product(shape, other) if sign == "@" else self._same([shape, other]), right
+        return shape
+
+    def _alike(self, exprs: Sequence[tree.Expr]) -> Shape:
+        """The shape of what is combined entry by entry; targets have the shape of what they are beside."""
+        shapes = [self.of(e) for e in exprs]
+        result = self._same(shapes)
+        bodies = [e.body if isinstance(e, tree.Negative) else e for e in exprs]
+        self._widen([e for e, shape in zip(bodies, shapes, strict=True) if shape and isinstance(e, tree.Name)
+                     and _is_data(e.name) and _TARGETS.fullmatch(e.name)], len(result))
+        return result
+
+    def _widen(self, exprs: Sequence[tree.Expr], rank: int) -> None:
+        """The leaves in these have so many axes at least, when the equations are read again."""
+        for name in set().union(*map(self._leaves_in, exprs)):
+            self.ranks[name] = max(self.ranks[name], rank)
+
+    def _leaves_in(self, expr: tree.Expr) -> set[str]:
+        return {leaf for n in tree.mentioned(expr) for leaf in self.behind.get(n, ())}
 
     def _indexed(self, shape: Shape, items: Sequence[tree.Expr]) -> Shape:
         """What an index leaves; a name in it is a whole number below the size of its axis."""
@@ -152,7 +203,7 @@ class Shapes:
         if composed(expr.function).target == 1 and len(shapes) > 1 and len(shapes[1]) == len(shapes[0]) - 1:
             return self._classes(expr.args[1], shapes[0], shapes[1])
         if expr.function in TABLE or composed(expr.function).target == 1:
-            return self._same(shapes)
+            return self._alike(expr.args)
         return self._tried(expr, shapes)
 
     def _tried(self, expr: tree.Call, shapes: Sequence[Shape]) -> Shape:
@@ -192,12 +243,14 @@ class Shapes:
         return shape
 
     def _product(self, a: Shape, b: Shape) -> Shape:
+        if not (a and b) and self.before != self.ranks:
+            return []
         if not a or not b:
             raise ShapeError("@ multiplies arrays, and one side is a number: declare its shape in a model text")
         self._equate(a[-1], b[0] if len(b) == 1 else b[-2])
         return [*a[:-1], *b[:-2], *(b[-1:] if len(b) > 1 else [])]
 
-    def _same(self, shapes: Iterable[Shape]) -> Shape:
+    def _same(self, shapes: Sequence[Shape]) -> Shape:
         """The shape of what is combined entry by entry."""
         result: Shape = []
         for shape in shapes:
@@ -223,7 +276,16 @@ class Shapes:
 
 
 def _rank(name: str) -> int:
-    return 2 if name[0].isupper() else 0 if name.rstrip("0123456789_").lower() in _GREEK else 1
+    return 2 if name[0].isupper() else 0 if _is_greek(name) else 1
+
+
+def _counts(body: Sequence[tree.Equation]) -> set[str]:
+    """Capitals that nothing but divisions have: how many of something there are."""
+    divisors = [part for e in body for whole in tree.all_parts(e.value) if isinstance(whole, tree.Chain)
+                for sign, part in whole.rest if sign == "/"]
+    below = [n for d in divisors if not any(map(_needs_arrays, tree.all_parts(d))) for n in tree.mentioned(d)]
+    everywhere = [n for e in body for n in tree.mentioned(e.value)]
+    return {n for n in _COUNTS if n in below and below.count(n) == everywhere.count(n)}
 
 
 def _needs_arrays(expr: tree.Expr) -> bool:
@@ -235,4 +297,3 @@ def _needs_arrays(expr: tree.Expr) -> bool:
     if isinstance(expr, tree.Call):
         return expr.function not in TABLE and callee(expr.function) is not None
     return isinstance(expr, (tree.Transpose, tree.Member))
-
