@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from symbackprop.errors import ModelError
-from symbackprop.model import Model
+from symbackprop.model import Model, to_text
 
 HEAD = "dim N, D, H\ndata X: N x D\nparam W: H x D, b: H\n"
 
@@ -52,6 +52,20 @@ def test_the_place_and_the_right_line(line: str, mark: str, right: str | None) -
     message, *rest = told(f"{line}\nloss L = sum(X)" if "loss" not in line else line)
     assert message.startswith("net.sbp:4: ")
     assert rest == [f"    {line}", f"    {mark}", *([f"    {right}   corrected"] if right else [])]
+
+
+@pytest.mark.parametrize("head", ["dim T\n", ""])
+@pytest.mark.parametrize("line", ["Z = X @ W^T", "Z = X @ W**T"])
+def test_an_array_to_the_power_of_t_is_no_guess(head: str, line: str) -> None:
+    """The transpose on paper is a power where T is a dimension."""
+    message, *rest = told(f"{head}{line}\nloss L = sum(Z)")
+    assert "W.T" in message and ("pow(W, T)" in message) == bool(head)
+    assert rest[-1] == "    Z = X @ W.T   corrected"
+
+
+def test_powers_of_the_dimension_t_are_written_to_be_read_again() -> None:
+    model = Model.parse("dim T\nparam w, x: T\nloss L = w^T + sum(pow(x, T))")
+    assert Model.parse(to_text(model)).loss is not None and "pow(x, T)" in to_text(model)
 
 
 def test_a_line_in_a_loop_keeps_its_caret() -> None:

@@ -13,7 +13,7 @@ from symbackprop.core.graph import Graph, Node, label
 from symbackprop.core.indexing import getitem
 from symbackprop.core.operators import FORMS, operation
 from symbackprop.core.scalars import RELATIONS
-from symbackprop.errors import ModelError
+from symbackprop.errors import ModelError, NameProblem
 from symbackprop.model.text import dialect, tree, warnings
 from symbackprop.model.text.calls import Callee, call, known_callee
 from symbackprop.model.text.known_numbers import checked, fold, short
@@ -109,7 +109,21 @@ class Evaluator:
         return transpose(value)
 
     def power(self, expr: tree.Power) -> Value:
-        return binary("**", self.operand(expr.base), self.operand(expr.exponent), self.graph)
+        base = self.operand(expr.base)
+        if expr.exponent == tree.RAISED_T and isinstance(base, Node) and base.shape:
+            self._refuse_transpose(expr, label(base) if label(base).isidentifier() else f"({label(base)})")
+        return binary("**", base, self.operand(expr.exponent), self.graph)
+
+    def _refuse_transpose(self, expr: tree.Power, base: str) -> None:
+        """``W^T`` of an array is its transpose on paper, and where T is a dimension a power as well."""
+        try:
+            number = isinstance(self.value(expr.exponent), sp.Symbol)
+        except NameProblem as error:
+            raise NameProblem(f"{error.message} The transpose is {base}.T", instead=".T",
+                              place=expr.exponent.place) from None
+        if number:
+            raise ModelError(f"{base}^T is the transpose, {base}.T, or every entry to the power of the dimension T, "
+                             f"pow({base}, T): write which", place=expr.exponent.place, instead=".T")
 
     def negative(self, expr: tree.Negative) -> Value:
         value = self.operand(expr.body)

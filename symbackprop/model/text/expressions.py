@@ -12,6 +12,7 @@ atom       := number | name | name "(" arguments ")" | string | "(" comparison {
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeAlias
 
 import sympy as sp
@@ -109,13 +110,16 @@ def _sign(c: Cursor) -> tree.Expr:
 
 def _power(c: Cursor) -> tree.Expr:
     first, base = c.now, _postfix(c)
-    if c.accept("**", "^") is None:
+    sign = c.accept("**", "^")
+    if sign is None:
         return base
     c.depth += 1
     if c.depth > MAX_DEPTH:
         raise problem(f"powers of powers are nested more than {MAX_DEPTH} deep", c.now.line)
     exponent = _sign(c)
     c.depth -= 1
+    if exponent == tree.RAISED_T:  # what .T would stand for
+        exponent = replace(exponent, place=c.since(sign))
     return tree.Power(base, exponent, place=c.since(first))
 
 

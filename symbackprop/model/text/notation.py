@@ -32,6 +32,10 @@ class ExactPrinter(ModelPrinter):
     def __init__(self, shadows_pi: bool) -> None:
         self.shadows_pi = shadows_pi
 
+    def pow(self, m: maths.Pow) -> Text:
+        """``W**T`` may be a transpose to its reader."""
+        return self.applied(Text("pow"), [m.base, m.exponent]) if self(m.exponent).text == "T" else super().pow(m)
+
     def num(self, m: maths.Num) -> Text:
         if self.shadows_pi and m.value.has(sp.pi):
             m = maths.Num(m.value.xreplace({sp.pi: sp.Rational(repr(math.pi))}))

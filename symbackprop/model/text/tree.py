@@ -114,6 +114,7 @@ Expr: TypeAlias = (
     | Tuple
 )
 _EXPRESSIONS = get_args(Expr)
+RAISED_T = Name("T")  # the exponent that is a transpose on paper
 
 
 @dataclass(frozen=True)
