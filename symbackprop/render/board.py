@@ -225,6 +225,9 @@ class FromDeltas(Terms):
             self.found[target.id] = [t for g in ordered_groups(s, self.context) for t in self._branch(g, target)]
         return self.found[target.id]
 
+    def close(self, s: Located, whole: Node) -> None:
+        """Products begin with δ's, whatever these are."""
+
     def _branch(self, g: Group, target: Node) -> list[Term]:
         if g.consumer is None:
             return [self._seed(target)]

@@ -186,6 +186,18 @@ def test_names_that_would_look_alike_print_as_written(source: str, names: set[st
     assert all((name.replace("_", r"\_") if form == "latex" else name) in shown for name in names)
 
 
+def test_later_steps_quote_a_closed_form() -> None:
+    source = "data x, y\nparam w, b\no = sigmoid(w*x + b)\nloss L = -(y*log(o) + (1 - y)*log(1 - o))"
+    shown = " ".join(derive(Model.parse(source)).text().split())
+    assert "dL/dw = (o − y)·x" in shown and "dL/db = (o − y)·1" in shown
+
+
+def test_the_legend_of_a_convolution_says_what_its_stride_and_padding_are_called() -> None:
+    source = "dim N\ndata X: N x 8 x 8 x 1\nparam w: 3 x 3 x 1 x 4\na = conv2d(X, w, padding=1)\nloss L = mean(a**2)"
+    shown = " ".join(derive(Model.parse(source)).text(detail="board").split())
+    assert re.search(r"conv\(x, \w\).* outside is 0, stride \w, padding \w;", shown) and "1 entries" not in shown
+
+
 def test_the_costs_of_a_layer() -> None:
     rows = {r.name: (text(r.cost), [text(m) for m in r.stores]) for r in document("ffnn-softmax-batch").table}
     assert rows == {"W": ("N·D·H", []), "b": ("0", []), "U": ("N·H·C", ["h"])}

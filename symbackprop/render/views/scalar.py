@@ -87,7 +87,8 @@ class ScalarView:
 
     def _is_known(self, consumer: Node) -> bool:
         """Whether the consumer's gradient was found; not that of the loss, nor one that is given."""
-        return any(t.pairs for t in self.terms.of(self.context.by_target[consumer.id]))
+        terms = self.terms.of(self.context.by_target[consumer.id])
+        return consumer.id in self.terms.closed or any(t.pairs for t in terms)
 
     def _known(self, known: Located, shared: Prose = ()) -> Line:
         left, right = self.rows.linked[known.step.target.id], self.terms.substituted(self.terms.of(known))

@@ -42,6 +42,7 @@ class Terms:
     def __init__(self, context: Context) -> None:
         self.context = context
         self.found: dict[int, list[Term]] = {}
+        self.closed: dict[int, Factor] = {}
 
     def of(self, s: Located) -> list[Term]:
         """Full paths while they are few and short, else one factor from each consumer."""
@@ -60,6 +61,12 @@ class Terms:
     def shorten(self, s: Located, factor: Factor) -> None:
         """From here on a step's gradient is this one factor, because its product got shorter."""
         self.found[s.step.target.id] = [Term(None, self.of(s)[0].pairs, (factor,))]
+
+    def close(self, s: Located, whole: Node) -> None:
+        """From here on a step's gradient is quoted in closed form; products begin with its name."""
+        if whole.form is not None:
+            self.closed[s.step.target.id] = Factor(whole.form, whole.args)
+            self.found[s.step.target.id] = [Term(s.step.target)]
 
     def _extended(self, group: Group, target: Node) -> list[Term]:
         if group.consumer is None:
@@ -109,7 +116,9 @@ class Terms:
         return [*head, *term.factors] or [ONE]
 
     def gradient(self, target: Node) -> Factor:
-        """A gradient found before, as a factor: by its name, or the number that it is."""
+        """A gradient found before, as a factor: by its name, its closed form, or the number that it is."""
+        if target.id in self.closed:
+            return self.closed[target.id]
         found = self.context.by_target.get(target.id)
         row = target if found is None else found.step.total
         return Factor(f.Num(row.value)) if row.value is not None else Factor(f.Arg(0), (row,))
