@@ -23,12 +23,18 @@ _PROGRAMS = {
 def by_name(output: str, formats: tuple[str, ...]) -> tuple[str, str]:
     """The format that a file's name asks for, and what is to be made of it; the first format where it asks for none.
     Raises `UsageError` for the name of what is none of these formats."""
-    kind = ENDINGS.get(Path(output).suffix.lower(), "")
+    ending = Path(output).suffix.lower()
+    kind = ENDINGS.get(ending, "")
     for form, kinds in MADE_OF.items():
         if form in formats and kind in kinds:
             return form, kind
     if kind and kind not in formats:
         raise UsageError(f"cannot write {output}: a {Path(output).suffix} is none of {', '.join(formats)}")
+    if ending and not kind:
+        made = [kind for form in formats for kind in MADE_OF.get(form, ())]
+        known = [x for x, kind in ENDINGS.items() if kind in (*formats, *made)]
+        raise UsageError(f"cannot write {output}: {ending} is no known ending; the known ones are {', '.join(known)}, "
+                         "and --format says it for any name")
     return kind or formats[0], ""
 
 
