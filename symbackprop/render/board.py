@@ -14,6 +14,7 @@ from dataclasses import replace
 from symbackprop.core.graph import Node
 from symbackprop.core.maths import (
     Delta,
+    Letter,
     Link,
     Marked,
     Math,
@@ -187,7 +188,7 @@ class Board(Anatomy):
         *kinks, layout = whole.conventions
         rows: tuple[Prose, ...] = ((NUMERATOR,),) if self.view.rows else ()
         told = rows if self.options.layout == "shape" else (layout,)
-        said = (*kinks, *told, *self._deltas(whole.steps))
+        said = (*kinks, *told, *self._deltas(whole))
         checks = _told(whole.checks, "; central differences, step ", STEP)
         return replace(whole, conventions=said, checks=checks)
 
@@ -201,11 +202,13 @@ class Board(Anatomy):
     def _table(self, results: Results, steps: Sequence[Step]) -> tuple[Row, ...]:
         return ()
 
-    def _deltas(self, steps: Sequence[Step]) -> tuple[Prose, ...]:
+    def _deltas(self, whole: Document) -> tuple[Prose, ...]:
         """δ_v := ∂L/∂v, where a line is called so."""
-        if not any(isinstance(within(s.symbol), Delta) for s in steps):
+        if not any(isinstance(within(s.symbol), Delta) for s in whole.steps):
             return ()
-        name = Sym(free_name(self.rows.letters.taken, *GENERIC))
+        trees = [x for line in whole.glossary for tree in line if isinstance(tree, Math) for x in walk(tree)]
+        told = {x.name for x in trees if isinstance(x, Letter)}
+        name = Sym(free_name({*self.rows.letters.taken, *told}, *GENERIC))
         return ((self.rows.delta(name), " := ", self.rows.derivative(name)),)
 
     def _notes(self) -> tuple[Prose, ...]:

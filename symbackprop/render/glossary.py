@@ -254,7 +254,8 @@ def _apart(line: Prose, taken: Collection[str]) -> Prose:
     for name, x in own.items():
         if text_name(name) in taken:
             alike = INDICES if isinstance(x, m.Letter) else ARRAYS if name.islower() else SIZES
-            names[name] = free_name({*taken, *map(text_name, [*own, *names.values()])}, *alike)
+            gone = {*taken, *map(text_name, [*own, *names.values()])}
+            names[name] = free_name(gone, *[x for x in alike if x not in gone] or [name])
     return tuple([_renamed(x, names) if isinstance(x, m.Math) else x for x in line]) if names else line
 
 
@@ -283,4 +284,5 @@ def _indices(r: Rows) -> Iterator[Prose]:
         together.setdefault(size, []).append(m.Letter(letter))
     for size, those in together.items():
         shown = those[0] if len(those) == 1 else m.Several(tuple(those))
-        yield (shown, " runs over " if len(those) == 1 else " run over ", r.size(size), " entries")
+        runs = " runs over " if len(those) == 1 else " run over "
+        yield (shown, runs, r.size(size), " entry" if size == 1 else " entries")

@@ -163,6 +163,7 @@ class Window(NamedTuple):
     size: tuple[Dim, Dim]
 
 
+_CALLED = (", stride ", Sym("s"), ", padding ", Sym("p"))
 _WINDOW = Window((_S, _S), (_P, _P), (sp.S.Zero, sp.S.Zero))
 
 
@@ -347,7 +348,7 @@ register(Op(
     vjp=_linear_in_each(_to_conv),
     show=_show_conv,
     entry=_entry_conv,
-    spelled=Spelled("xw", (4, 4), "noqk", "ijc", _WINDOW, (": places from 0, outside is 0",)),
+    spelled=Spelled("xw", (4, 4), "noqk", "ijc", _WINDOW, (": places from 0, outside is 0", *_CALLED)),
     reference=_reference_conv,
     samples=(
         Sample(((2, 4, 5, 2), (3, 2, 2, 3)), Window((1, 1), (0, 0), (2, 4))),
@@ -368,7 +369,7 @@ register(Op(
     vjp=_linear_in_each(_to_conv_input),
     show=_show_adjoint("conv2d_input"),
     entry=_entry_conv_input,
-    spelled=Spelled("δw", (4, 4), "nabc", "ijk", _WINDOW, (": flipped kernel",)),
+    spelled=Spelled("δw", (4, 4), "nabc", "ijk", _WINDOW, (": flipped kernel", *_CALLED)),
     reference=_reference_conv_input,
     samples=(
         Sample(((2, 2, 4, 3), (3, 2, 2, 3)), Window((1, 1), (0, 0), (4, 5))),
@@ -389,7 +390,7 @@ register(Op(
     vjp=_linear_in_each(_to_conv_kernel),
     show=_show_adjoint("conv2d_kernel"),
     entry=_entry_conv_kernel,
-    spelled=Spelled("xδ", (4, 4), "ijck", "noq", _WINDOW, (": a correlation",)),
+    spelled=Spelled("xδ", (4, 4), "ijck", "noq", _WINDOW, (": a correlation", *_CALLED)),
     reference=_reference_conv_kernel,
     samples=(
         Sample(((2, 4, 5, 2), (2, 2, 4, 3)), Window((1, 1), (0, 0), (3, 2))),
