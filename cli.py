@@ -297,7 +297,7 @@ def chosen(form: str | None, output: str, formats: Iterable[str]) -> tuple[str, 
     """The format asked for, or the one that the file's name says, and what is to be made of it."""
     from symbackprop.render.convert import by_name
 
-    return (form, "") if form else by_name(output, tuple(formats))
+    return (form, "") if form else by_name(str(not_an_input(Path(output))), tuple(formats))
 
 
 def as_text(data: Any) -> str:
