@@ -168,7 +168,7 @@ class Further:
         """The point, where the model is finite there and its gradients are not too long in coming."""
         try:
             objective = self._objective(sample)
-        except (ModelError, ShapeError):
+        except (ModelError, ShapeError, np.linalg.LinAlgError):  # the last: a matrix without an inverse
             return None
         return Situation(words, sample, objective) if isfinite(float(objective.value)) else None
 
