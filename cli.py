@@ -97,7 +97,8 @@ class Commands(click.Group):
         if not word.startswith("-") and self.get_command(ctx, word) is None:
             hint = did_you_mean(word, self.list_commands(ctx))
             ctx.fail(f"No such command {word!r}.{hint}")
-        return super().resolve_command(ctx, args)
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command, rest if command is None else shielded(command, rest)
 
     def make_context(self, *args: Any, **options: Any) -> click.Context:
         with told_to_the_user():
@@ -110,6 +111,20 @@ class Commands(click.Group):
         except BrokenPipeError:  # the reader of our output went away (`| head`): leave quietly, as other tools do
             abandon_stdout()
             ctx.exit(BROKEN_PIPE)
+
+
+def shielded(command: click.Command, args: list[str]) -> list[str]:
+    """The arguments of a command; with `-e` a formula that begins with a minus has a blank before it, and is no
+    option."""
+    if not {"-e", "--expression"} & {*args}:
+        return args
+    known = {word for param in command.params for word in param.opts}
+
+    def is_formula(word: str) -> bool:
+        option = word in known or word[:2] in {*known, "--"} or re.fullmatch(r"-\w?", word)
+        return word.startswith("-") and (not option or re.match(r"-\w+\s*[-+*@^(]", word) is not None)
+
+    return [f" {word}" if is_formula(word) else word for word in args]
 
 
 def abandon_stdout() -> None:

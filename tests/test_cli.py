@@ -118,6 +118,13 @@ def test_slips(line: str, code: int, message: str) -> None:
     assert "Traceback" not in result.output
 
 
+@pytest.mark.parametrize("formula", ["-(y*log(p)+(1-y)*log(1-p))", "-w*x", "-o*log(w)", "-1/2*w"])
+def test_an_expression_may_begin_with_a_minus(formula: str) -> None:
+    result = run("show", "-e", formula, "--format", "sbp")
+    assert result.exit_code == 0 and "loss L = -" in result.stdout
+    assert run("show", formula, "-e").exit_code == 0 and run("show", "-e", "-V", "w*x").exit_code == 2
+
+
 def test_an_expression_alone_is_derived() -> None:
     result = run("derive", "-e", "(y - tanh(w*x))^2/2", "--detail", "board")
     assert (result.exit_code, result.stderr) == (0, "note: guessed: data y, x, param w\n")

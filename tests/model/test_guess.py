@@ -49,6 +49,9 @@ def test_what_is_guessed(text: str, guess: str) -> None:
         ("softmax(Q @ K.T / sqrt(D)) @ V / T",
          "dim N, D, H, M, data T, param Q: N x D, K: H x D, V: H x M"),
         ("(y - w*x)^2/N", "data y, x, N, param w"),
+        ("e^(w*x)", "data x, param w; e is Euler's number"),
+        ("e = y - w*x; e^2", "data y, x, param w"),
+        ("e*w^2", "param e, w"),
     ],
 )
 def test_what_names_and_their_neighbours_say(text: str, guess: str) -> None:
@@ -60,3 +63,31 @@ def test_what_names_and_their_neighbours_say(text: str, guess: str) -> None:
 def test_what_is_no_expression(text: str, error: type[ModelError]) -> None:
     with pytest.raises(error):
         parse_alone(text)
+
+
+@pytest.mark.parametrize(("text", "shown"), [
+    ("(y - w x)^2", ["(y - w x)^2", "       ^", "(y - w * x)^2   corrected"]),
+    ("z = w*x; (y - z))^2", ["z = w*x; (y - z))^2", "                ^"]),
+    ("λ·w; w", ["lam·w; w", "   ^"]),
+    ("z = w*x; foo(z)", ["z = w*x; foo(z)", "         ^^^"]),
+    ("w @ 2", ["w @ 2", "^^^^^"]),
+    (r"\frac{1}{2}(y - \sigma(w x + b))^2",
+     [r"\frac{1}{2}(y - \sigma(w x + b))^2", "^^^^^", "(1/2)* (y - sigmoid(w * x + b))^2   corrected"]),
+    (r"-y\log p - (1-y)\log(1-p)",
+     [r"-y\log p - (1-y)\log(1-p)", "  ^^^^", "-y * log(p) - (1-y)* log(1-p)   corrected"]),
+    (r"\left(y - \tanh\left(w\cdot x\right)\right)^{2}",
+     [r"\left(y - \tanh\left(w\cdot x\right)\right)^{2}", "^^^^^", "(y - tanh (w * x ))^2   corrected"]),
+    (r"\sum_i x_i w_i", [r"\sum_i x_i w_i", "^^^^"]),  # of which it is not known what it means
+    (r"\log x^2", [r"\log x^2", "^^^^"]),
+    ("param w; w*x", ["param w; w*x", "^^^^^"]),
+])
+def test_mistakes_are_shown_where_they_were_typed(text: str, shown: list[str]) -> None:
+    with pytest.raises(ModelError) as error:
+        parse_alone(text)
+    assert error.value.shown == shown
+
+
+def test_the_last_part_may_be_an_equation() -> None:
+    assert parse_alone("z = w*x+b; a = sigmoid(z); J = (y-a)^2").results()[0].name == "J"
+    assert parse_alone("P = X @ W").results()[0].name == "P"
+    assert parse_alone("return (y - w*x)^2").results()[0].name == "L"

@@ -10,7 +10,7 @@ from symbackprop.core.graph import Node
 from symbackprop.errors import MOST, ModelError, Place
 from symbackprop.model.model import Model
 from symbackprop.model.text.builder import Builder, conventions
-from symbackprop.model.text.characters import readable
+from symbackprop.model.text.characters import plain_latex, readable
 from symbackprop.model.text.evaluate import Evaluator
 from symbackprop.model.text.expressions import one_formula, read_values
 from symbackprop.model.text.guess import guessed
@@ -61,13 +61,16 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
     """The lines with what may be meant that nothing is wrong with, here and in ``more`` places to the right."""
     line, texts = lines[place.line - 1], error.instead if sum(map(len, lines)) <= _LONGEST else ()
     before, there, after = line[: place.start - 1], line[place.start - 1 : place.end - 1], line[place.end - 1 :]
+    latex = there.startswith("\\")
+    if latex:
+        there, after, texts = plain_latex(there + after), "", (" …" if before[-1:].isalnum() else "…",)
     for text in texts:
         right = before + text.replace("…", there) + after
         others = [right if k == place.line else old for k, old in enumerate(lines, 1)]
         left = [e for e in read("\n".join(others)) if e.line == error.line] if len(right) <= _WIDEST else [error]
         if not left:
             yield right
-        elif more and left[0].place is not None and left[0].place.start > place.start:
+        elif more and left[0].place is not None and left[0].place.start > place.start - latex:
             yield from _corrected(left[0], _narrowed(right, left[0].place, left[0].near), others, read, more - 1)
 
 
@@ -112,13 +115,26 @@ def _read(text: str, where: str, name: str, relu0: Any,
 def parse_alone(text: str, relu0: Any = None, define: Mapping[str, str] | None = None) -> Model:
     """The model that an expression is, alone or behind equations with ``;`` between them: what is not declared is
     guessed, and stands in the model's ``remarks``. Raises a `ModelError`."""
-    try:
-        written, guess = guessed(text)
-    except ModelError as error:
-        raise error.at("<expression>") from None
-    model = parse(written, "expression", "<expression>", relu0, define)
-    model.remark(f"guessed: {guess}", first=True)
+    typed = readable(text.strip().replace("\n", ";"))
+    model, errors = _alone(typed, relu0, define)
+    if errors:
+        raise explained(errors, typed, lambda other: _alone(other, relu0, define)[1])
     return model
+
+
+def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None) -> tuple[Model, list[ModelError]]:
+    """The model of an expression as far as it can be read, and what is wrong with it."""
+    model = Model("expression", relu0=0 if relu0 is None else relu0)
+    try:
+        statements, guess = guessed(typed)
+    except ModelError as error:
+        error.line = 1
+        error.instead = [t for t in error.instead if "@" not in t or "@" in typed]  # numbers, if nothing says more
+        return model, [error.at("<expression>")]
+    builder = Builder(model, "<expression>", statements, define)
+    builder.run()
+    model.remark(f"guessed: {guess}", first=True)
+    return model, builder.errors
 
 
 def parse_expression(text: str, model: Model, names: dict[str, Node] | None = None) -> Node:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from symbackprop.core.names import ACCENTS, LETTERS
+from symbackprop.core.names import ACCENTS, GREEK, LETTERS
 from symbackprop.errors import SyntaxProblem
 
 _SUPER = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
@@ -114,3 +114,44 @@ def _plain_letter(char: str) -> str:
     if plain.isascii() and plain.isalnum():
         return plain
     return _LETTERS.get(plain) or MARKS.get(char, "")
+
+
+# -- LaTeX, of which only the corrected line is made
+_SIGNS_OF = {"cdot": "*", "times": "*", "odot": "*", "le": "<=", "leq": "<=", "ge": ">=", "geq": ">=", "neq": "!=",
+             "left": "", "right": "", "lambda": "lam", "varepsilon": "epsilon", "varphi": "phi", "ln": "log"}
+_FUNCTIONS = r"log|ln|exp|sin|cos|tan|sinh|cosh|tanh"
+_REWRITTEN = [(re.compile(pattern), text) for pattern, text in (
+    (r"\\[,;:!]", " "),
+    (r"(?<=[A-Za-z0-9])\\", r" \\"),  # commands end a word
+    (r"\\(?:mathrm|mathbf|text|operatorname)\s*\{(\w+)\}", r"\1"),
+    (r"\\(hat|bar|tilde)\s*\{?(\w)\}?", r"\2_\1"),
+    (r"\^\s*(?:\\top\b|\{\\top\})", ".T"),
+    (r"\\sigma(?=\s*(?:\\left\s*)?\()", "sigmoid"),
+    (r"_\{(\w+)\}", r"_\1"),
+    (r"(?<=\^)\{(\w+)\}", r"\1"),
+    (rf"\\({_FUNCTIONS})\s+(\\?[A-Za-z0-9]\w*)(?!\w|\s*[(^{{])", r"\\\1(\2)"),
+)]
+_FRACTION = re.compile(r"\\[dt]?frac\s*(?:\{([^{}]*)\}\s*\{([^{}]*)\}|(\d)\s*(\d))")
+_ROOT_OF = re.compile(r"\\(?=sqrt\s*\{)")
+
+
+def plain_latex(text: str) -> str:
+    """A formula in LaTeX as model text; commands of which it is not known what they mean stay."""
+    for pattern, plain in _REWRITTEN:
+        text = pattern.sub(plain, text)
+    text = _ROOT_OF.sub("", text)
+    while _FRACTION.search(text):
+        text = _FRACTION.sub(_divided, text)
+    text = re.sub(r"\\([A-Za-z]+)(?=(\s*[({])?)", _command, text)
+    return text.replace("{", "(").replace("}", ")")
+
+
+def _divided(match: re.Match[str]) -> str:
+    above, below = [part if part.isalnum() else f"({part})" for part in match.groups() if part is not None]
+    return f"({above}/{below})"
+
+
+def _command(match: re.Match[str]) -> str:
+    word = match.group(1)
+    known = word in GREEK or (match.group(2) and re.fullmatch(_FUNCTIONS, word))
+    return _SIGNS_OF.get(word, word if known else match.group())

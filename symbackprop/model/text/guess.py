@@ -1,4 +1,4 @@
-"""An expression with nothing declared as a model text: what is data and what shapes there are is guessed and told.
+"""An expression with nothing declared as statements of model text: what is data and which shapes is guessed and told.
 
 Names that begin with x or y, t itself, targets and labels are data, the others parameters, as Greek letters always are.
 Where no line multiplies, transposes or reduces arrays, all are numbers; else capitals are matrices, small letters
@@ -9,19 +9,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import zip_longest
+
+import sympy as sp
 
 from symbackprop.core.functions.words import MODULES
 from symbackprop.core.names import GREEK, parse_name
 from symbackprop.core.registry import composed
 from symbackprop.core.scalars import TABLE
-from symbackprop.errors import ModelError, ShapeError
+from symbackprop.errors import ModelError, Place, ShapeError
 from symbackprop.model.model import Model
 from symbackprop.model.text import dialect, tree
 from symbackprop.model.text.calls import callee
 from symbackprop.model.text.evaluate import Evaluator
+from symbackprop.model.text.expressions import formula_of
 from symbackprop.model.text.scope import ModelScope
-from symbackprop.model.text.statements import parse_statements
+from symbackprop.model.text.statements import UPDATES, read_line
+from symbackprop.model.text.tokens import Line, logical_lines, problem
 
 _DATA = re.compile(r"[xy].*|t(s|[0-9]*)(_.*)?|(target|label).*", re.IGNORECASE)
 _TARGETS = re.compile(r"[yt].*|label.*")  # of the data, what is compared with results
@@ -29,45 +34,114 @@ _SIZES = ("N", "D", "H", "K", "M", "P", "Q", "R", "S", "T")
 _COUNTS = ("N", "D", "K", "M", "T")  # numbers where nothing but a division has them
 _KEPT = ("pi", "inf")
 _RESULT = "result"
+_EULER = tree.Name("e")
 Size = str | int
 Shape = list[Size]
 
 
-def guessed(text: str) -> tuple[str, str]:
-    """The model text of an expression, with equations in front of it perhaps, ``;`` between them; and what to tell."""
-    *equations, last = [line.strip() for line in text.replace("\n", ";").split(";") if line.strip()] or [""]
-    names = {e.target.name for e in _equations(equations)}
-    body = _equations([*equations, f"{_RESULT} = {last}"])
+def guessed(text: str) -> tuple[list[tree.Statement], str]:
+    """The statements of one line that is an expression or an equation, with equations in front of it perhaps, ``;``
+    between them; and what to tell. Places are those of the line. Raises a `ModelError`."""
+    body, note = _natural(_equations(text))
+    names = {e.target.name for e in body}
     libraries = {m.base.name for e in body for m in tree.all_parts(e.value) if isinstance(m, tree.Member)
                  and isinstance(m.base, tree.Name) and m.base.name in MODULES}
     leaves = [n for n in dict.fromkeys(n for e in body for n in tree.mentioned(e.value))
               if n not in names and n not in _KEPT and n not in libraries]
     shapes = Shapes(body, leaves)
-    role, letters = ("output", "YZ") if shapes.of(body[-1].value) else ("loss", "LJ")
+    last = body[-1]
+    role, letters = ("output", "YZ") if shapes.of(last.value) else ("loss", "LJ")
     result = next((n for n in letters if n not in leaves and n not in names), _RESULT)
+    target = tree.Target(result) if last.target.name == _RESULT else last.target
+    keyword = role if last.keyword == "let" else last.keyword
     declared = list(_declared(leaves, shapes))
-    told = ", ".join(declared) or "nothing has to be declared"
-    return "\n".join([*declared, *equations, f"{role} {result} = {last}"]), told
+    told = ", ".join(map(_said, declared)) or "nothing has to be declared"
+    return [*declared, *body[:-1], tree.Equation(1, keyword, target, last.value)], told + note
 
 
-def _equations(lines: Sequence[str]) -> list[tree.Equation]:
-    statements, errors, _ = parse_statements("\n".join(lines))
-    if errors:
-        raise errors[0].at("<expression>")
-    return [s for s in statements if isinstance(s, tree.Equation)]
+def _equations(text: str) -> list[tree.Equation]:
+    """What stands between ``;``, in its place; an expression at the end is an equation for the result."""
+    found: list[tree.Equation] = []
+    pieces = [text[: end.start()].rpartition(";")[2].rjust(end.start()) for end in re.finditer(";|$", text)]
+    lines = [line._replace(indent="") for piece in pieces for line in logical_lines(piece)]
+    if not lines:
+        raise problem("there is no expression: give one, as in (y - w*x)^2", 1)
+    for line in lines:
+        if line is lines[-1] and not _gives_a_name(line):
+            found.append(tree.Equation(1, "let", tree.Target(_RESULT), formula_of(line.tokens)))
+            continue
+        for statement in read_line(line):
+            if isinstance(statement, tree.Equation):
+                found.append(statement)
+            elif not isinstance(statement, tree.Said):
+                raise line.tokens[0].problem("with an expression alone nothing is declared: write a model text")
+    return found
 
 
-def _declared(leaves: Sequence[str], shapes: Shapes) -> Iterator[str]:
+def _gives_a_name(line: Line) -> bool:
+    """Whether there is an = outside brackets, or a result."""
+    depth = 0
+    for token in line.tokens:
+        depth += token.is_sign("(", "[") - token.is_sign(")", "]")
+        if not depth and token.is_sign("=", *UPDATES):
+            return True
+    return line.tokens[0].text == "return"
+
+
+def _natural(body: list[tree.Equation]) -> tuple[list[tree.Equation], str]:
+    """The equations with exp(x) for e^x where e is nothing else, and what to tell of that."""
+    parts = [part for equation in body for part in tree.all_parts(equation.value)]
+    powers = [part for part in parts if isinstance(part, tree.Power) and part.base == _EULER]
+    if not powers or parts.count(_EULER) > len(powers) or _EULER.name in [e.target.name for e in body]:
+        return body, ""
+    return [replace(e, value=_exponential(e.value)) for e in body], "; e is Euler's number"
+
+
+def _exponential(expr: tree.Expr) -> tree.Expr:
+    expr = tree.changed(expr, _exponential)
+    raised = isinstance(expr, tree.Power) and expr.base == _EULER
+    return tree.Call("exp", (expr.exponent,), (), place=expr.place) if raised else expr  # type: ignore[union-attr]
+
+
+def _declared(leaves: Sequence[str], shapes: Shapes) -> Iterator[tree.Named | tree.Arrays]:
     """The declarations of the leaves."""
     sizes = list(dict.fromkeys(s for n in leaves for s in shapes.named(n) if isinstance(s, str)))
     leaves = [n for n in leaves if n not in sizes]
     data = [n for n in leaves if _is_data(n) or n in shapes.below or n in shapes.counts]
     data = data if len(data) < len(leaves) else []
     if sizes:
-        yield f"dim {', '.join(sizes)}"
+        yield tree.Named(1, "dim", tuple([(s, None) for s in sizes]))
     for role, names in (("data", data), ("param", [n for n in leaves if n not in data])):
         if names:
-            yield f"{role} " + ", ".join(_array(n, shapes) for n in names)
+            yield tree.Arrays(1, role, tuple([_array(n, shapes) for n in names]))
+
+
+def _array(name: str, shapes: Shapes) -> tree.ArrayItem:
+    shape = tuple([_size(size) for size in shapes.named(name)])
+    if name not in shapes.below:
+        return tree.ArrayItem(tree.Target(name), shape)
+    return tree.ArrayItem(tree.Target(name), shape, True, _size(shapes.size(shapes.below[name])))
+
+
+def _size(size: Size) -> tree.Name | tree.Number:
+    return tree.Name(size) if isinstance(size, str) else tree.Number(sp.Integer(size))
+
+
+def _said(declared: tree.Named | tree.Arrays) -> str:
+    """A declaration as model text."""
+    if isinstance(declared, tree.Named):
+        return f"{declared.keyword} {', '.join([name for name, _ in declared.items])}"
+    return f"{declared.role} {', '.join(map(_said_array, declared.items))}"
+
+
+def _said_array(item: tree.ArrayItem) -> str:
+    words = [" x ".join(map(_said_size, item.shape)), f"int < {_said_size(item.below)}" if item.below else ""]
+    stated = " ".join(filter(None, words))
+    return f"{item.target.name}: {stated}" if stated else item.target.name
+
+
+def _said_size(size: tree.Expr) -> str:
+    return size.name if isinstance(size, tree.Name) else str(getattr(size, "value", size))
 
 
 def _is_data(name: str) -> bool:
@@ -76,12 +150,6 @@ def _is_data(name: str) -> bool:
 
 def _is_greek(name: str) -> bool:
     return parse_name(name).base in GREEK
-
-
-def _array(name: str, shapes: Shapes) -> str:
-    shape = " x ".join(map(str, shapes.named(name)))
-    below = f" int < {shapes.size(shapes.below[name])}" if name in shapes.below else ""
-    return f"{name}: {shape}{below}".replace(":  ", ": ") if shape or below else name
 
 
 class Shapes:
@@ -159,7 +227,7 @@ class Shapes:
             if sign == "@":
                 self._widen([left] * (not shape) + [right] * (not self.of(right)), 1)
             other = self.of(right)
-            shape, left = self._product(shape, other) if sign == "@" else self._same([shape, other]), right
+            shape, left = self._product(shape, other, expr.place) if sign == "@" else self._same([shape, other]), right
         return shape
 
     def _alike(self, exprs: Sequence[tree.Expr]) -> Shape:
@@ -242,11 +310,12 @@ class Shapes:
             self.below[target.name] = scores[-1]
         return shape
 
-    def _product(self, a: Shape, b: Shape) -> Shape:
+    def _product(self, a: Shape, b: Shape, place: Place | None) -> Shape:
         if not (a and b) and self.before != self.ranks:
             return []
         if not a or not b:
-            raise ShapeError("@ multiplies arrays, and one side is a number: declare its shape in a model text")
+            raise ShapeError("@ multiplies arrays, and one side is a number: declare its shape in a model text",
+                             place=place)
         self._equate(a[-1], b[0] if len(b) == 1 else b[-2])
         return [*a[:-1], *b[:-2], *(b[-1:] if len(b) > 1 else [])]
 

@@ -46,6 +46,15 @@ def parse_statements(text: str) -> tuple[tuple[tree.Statement, ...], list[ModelE
     return body, errors, reader.unread
 
 
+def read_line(line: Line) -> tuple[tree.Statement, ...]:
+    """The statements of one line. What is wrong is raised."""
+    errors: list[ModelError] = []
+    body = Reader([line], errors).block(line.indent, 0)
+    if errors:
+        raise errors[0]
+    return body
+
+
 class Reader:
     """Reads blocks of equally indented lines."""
 

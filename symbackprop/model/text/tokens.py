@@ -31,7 +31,6 @@ _FORGIVING = re.compile(_PATTERN.replace("MORE", r":=|").replace("SIGNS", r"{}~.
                         .replace("PRIMES", ""), re.VERBOSE)
 _OPENING, _CLOSING = "([", ")]"
 
-_COMMANDS = {"cdot": "*", "times": "*", "odot": "*", "le": "<=", "ge": ">=", "neq": "!=", "ln": "log", "top": "'"}
 _HINTS = {
     "{": "braces are only used inside notation strings",
     ";": "one statement a line, without ;",
@@ -147,8 +146,7 @@ def _tokens(raw: str, number: int, pattern: re.Pattern[str] = _PLAIN) -> Iterato
             where = f" at column {place + 1}" if pattern is _PLAIN else ""
             command = re.match(r"\\([A-Za-z]+)", raw[place:])
             end = place + (command.end() if command else 1)
-            raise problem(_complaint(raw[place:], where), number, raw[place:end], Place(number, place + 1, end + 1),
-                          _COMMANDS.get(command[1], command[1]) if command else ())
+            raise problem(_complaint(raw[place:], where), number, raw[place:end], Place(number, place + 1, end + 1))
         kind = match.lastgroup
         if kind == "number" and len(match.group()) > MAX_NUMBER:
             raise problem(f"the number {match.group()[:12]}… has more than {MAX_NUMBER} characters", number)
