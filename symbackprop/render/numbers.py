@@ -46,10 +46,15 @@ def read_at(text: str) -> dict[str, Any]:
 
     if text.endswith((".json", ".npz")):
         return _from_file(Path(text))
+    named = re.sub(r"\[(\w+)\](?=\s*=)", r"\1", text).rstrip("; ")
     try:
-        return read_values(re.sub(r"\[(\w+)\](?=\s*=)", r"\1", text))
+        return read_values(_APART.sub(lambda gap: ",".ljust(len(gap.group())), named))
     except ModelError as error:
-        raise UsageError(f"--at {text!r:.80}: {error.message}; give x=.5,y=1 or a .json or .npz file") from error
+        says = "the rows of an array are lists, without semicolons" if ";" in text else error.message
+        raise UsageError(f"--at {text!r:.80}: {says}; give x=.5,W=[[1,2],[3,4]] or a .json or .npz file") from error
+
+
+_APART = re.compile(r"(?<=[\w\])])\s*[;\s]\s*(?=[A-Za-z]\w*\s*=)")  # what stands for a comma between values
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -25,12 +25,15 @@ class Sizes(dict[str, int]):
 
 def infer_sizes(leaves: Iterable[Node], values: Mapping[str, Any], given: Mapping[str, int],
                 defaults: Mapping[str, int | None] | None = None) -> Sizes:
-    """A size for every dimension: the given one, else what the leaves' arrays say it is, else the default."""
+    """A size for every dimension: the given one, else what the leaves' arrays say it is, else the default. Raises
+    `ShapeError` for an array with more or fewer axes than its leaf."""
     pairs: list[tuple[Dim, int]] = []
     for leaf in leaves:
         if leaf.name is not None and leaf.name in values:
-            pairs += zip(leaf.shape, _numeric(leaf.name, values[leaf.name]).shape, strict=False)
-    sizes = learned(pairs, given)  # ranks are compared later
+            shape = _numeric(leaf.name, values[leaf.name]).shape
+            _check_rank(leaf, shape)
+            pairs += zip(leaf.shape, shape, strict=True)
+    sizes = learned(pairs, given)
     for name, size in (defaults or {}).items():
         if name not in sizes and size is not None:
             sizes = learned(pairs, {**sizes, name: size})
@@ -84,20 +87,27 @@ def _checked(leaf: Node, values: Mapping[str, Any], sizes: Mapping[str, int]) ->
 def _numeric(name: str, value: Any) -> Any:
     try:
         array = np.asarray(value)
-    except ValueError as error:  # nested lists of different lengths
-        raise ShapeError(f"the value of {name} is no array: {error}") from None
+    except ValueError:
+        raise ShapeError(f"the value of {name} is no array: its lists have different lengths or depths") from None
     if array.dtype.kind not in "fciub":
         raise ModelError(f"the value of {name} is not numeric: {value!r:.60}")
     return array
 
 
 def _check_shape(leaf: Node, shape: Sequence[int], sizes: Mapping[str, int]) -> None:
-    wrong = f"{leaf.name} has shape {tuple(shape)}, expected {shape_text(leaf.shape)}"
-    if len(shape) != leaf.ndim:
-        raise ShapeError(wrong)
+    _check_rank(leaf, shape)
     expected = evaluate_shape(leaf.shape, sizes)
     if tuple(shape) != expected:
-        raise ShapeError(f"{wrong} = {expected}")
+        raise ShapeError(f"{_wrong(leaf, shape)} = {expected}")
+
+
+def _check_rank(leaf: Node, shape: Sequence[int]) -> None:
+    if len(shape) != leaf.ndim:
+        raise ShapeError(_wrong(leaf, shape))
+
+
+def _wrong(leaf: Node, shape: Sequence[int]) -> str:
+    return f"{leaf.name} has shape {tuple(shape)}, expected {shape_text(leaf.shape)}"
 
 
 def check_stated(leaf: Node, array: Any) -> None:

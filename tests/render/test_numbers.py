@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 
 from symbackprop.core.maths import Rounded
 from symbackprop.derive import derive
-from symbackprop.errors import ModelError, UsageError
+from symbackprop.errors import ModelError, ShapeError, UsageError
 from symbackprop.model import Model, zoo
 from symbackprop.render.board import build_document
 from symbackprop.render.context import Context
@@ -22,6 +24,7 @@ from symbackprop.render.print.latex import latex
 from symbackprop.render.print.text import text
 from symbackprop.render.symbols import Located, Symbols, locate
 from symbackprop.render.views.terms import Terms
+from symbackprop.verify.values import infer_sizes
 from tests.render.helpers import derivation
 
 
@@ -203,3 +206,26 @@ def test_the_example_of_a_model() -> None:
     assert values_at(None, zoo.build("cube")) is None
     with pytest.raises(UsageError, match="carries no example"):
         values_at("example", zoo.build("gpt"))
+
+
+@pytest.mark.parametrize("text", ["a=1/3,b=[pi/2, -sqrt(4)]", "a = 1/3; b = [pi/2, -2];", "a=1/3  b=[pi/2,-2.0]"])
+def test_values_as_people_write_them(text: str) -> None:
+    assert read_at(text) == {"a": 1 / 3, "b": [math.pi / 2, -2]}
+
+
+@pytest.mark.parametrize(("text", "message"), [
+    ("a=[1 2; 3 4]", "without semicolons; give x=.5,W="), ("a=[1 -2]", "expected ','"), ("a=one", "expected a number"),
+    ("a=sqrt(-1)", "column 3 has no value"), ("a=1/0", "no value"), ("a=9^9^9", "beyond"), ("a=1e300*1e300", "beyond"),
+])
+def test_values_that_are_none(text: str, message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        read_at(text)
+
+
+@pytest.mark.parametrize(("value", "message"), [
+    (1, "X has shape (), expected N x D"), ([[1, 2], [3]], "its lists have different lengths"),
+])
+def test_an_array_of_another_rank_is_told_its_shape(value: object, message: str) -> None:
+    model = Model.parse("dim N, D\nparam X: N x D\nloss L = sum(X^2)")
+    with pytest.raises(ShapeError, match=re.escape(message)):
+        infer_sizes(model.leaves().values(), {"X": value}, {})

@@ -11,9 +11,12 @@ atom       := number | name | name "(" arguments ")" | string | "(" comparison {
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TypeAlias
+from fractions import Fraction
+from typing import Any, TypeAlias
 
 import sympy as sp
 
@@ -27,6 +30,7 @@ from symbackprop.model.text.tokens import (
     STRING,
     Cursor,
     Token,
+    found,
     logical_lines,
     problem,
 )
@@ -291,16 +295,51 @@ def _value(c: Cursor, nesting: int) -> Values:
 
 
 def _number(c: Cursor) -> int | float:
-    """A decimal or a fraction p/q, perhaps with a sign."""
-    negative = False
-    while c.at("-", "+"):
-        negative ^= c.take().text == "-"
-    if c.now.kind != NUMBER:
-        raise c.unexpected("expected a number or a list such as [1, 2]")
-    value = number(c.take())
-    if c.accept("/"):
-        if c.now.kind != NUMBER or number(c.now) == 0:
-            raise c.unexpected("expected a number other than 0 to divide by")
-        value = value / number(c.take())
-    value = -value if negative else value
-    return int(value) if value.is_Integer else float(value)
+    """A decimal, a fraction p/q, ``pi/2`` or ``sqrt(2)``, perhaps with a sign."""
+    first = c.now
+    if first.kind not in (NAME, NUMBER) and not c.at("-", "+", "("):
+        raise c.unexpected(_EXPECTED)
+    written = _product(c)  # no sum: [1 -2] may be two numbers
+    try:
+        value = _constant(written)
+        near = math.nan if value is None else float(value)
+    except (ArithmeticError, ValueError):
+        near = math.inf
+    if math.isnan(near):
+        raise first.problem(f"{_EXPECTED}, found {found(first)} at column {first.column}")
+    if math.isinf(near):
+        raise first.problem(f"what stands at column {first.column} has no value, or one beyond what a float can hold")
+    return int(value) if isinstance(value, Fraction) and value.denominator == 1 else near
+
+
+_EXPECTED = "expected a number or a list such as [1, 2]"
+_CONSTANTS = {"pi": math.pi, "e": math.e}
+_OPERATORS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
+
+
+def _constant(expr: tree.Expr) -> Fraction | float | None:
+    """The number that an expression of numbers is; None for any other. Raises what arithmetic raises."""
+    match expr:
+        case tree.Number(value):
+            return Fraction(int(value.p), int(value.q))
+        case tree.Name(name):
+            return _CONSTANTS.get(name)
+        case tree.Negative(body):
+            inner = _constant(body)
+            return None if inner is None else -inner
+        case tree.Power(base, exponent):
+            return _combined(math.pow, _constant(base), _constant(exponent))
+        case tree.Call("sqrt", (argument,), ()):
+            inner = _constant(argument)
+            return None if inner is None else math.sqrt(inner)
+        case tree.Chain(first, rest) if all(sign in _OPERATORS for sign, _ in rest):
+            total = _constant(first)
+            for sign, part in rest:
+                total = _combined(_OPERATORS[sign], total, _constant(part))
+            return total
+    return None
+
+
+def _combined(function: Callable[[Any, Any], Fraction | float], a: Fraction | float | None, b: Fraction | float | None
+              ) -> Fraction | float | None:
+    return None if a is None or b is None else function(a, b)
