@@ -141,7 +141,7 @@ def _said_array(item: tree.ArrayItem) -> str:
 
 
 def _said_size(size: tree.Expr) -> str:
-    return size.name if isinstance(size, tree.Name) else str(getattr(size, "value", size))
+    return size.name if isinstance(size, tree.Name) else str(size.value) if isinstance(size, tree.Number) else ""
 
 
 def _is_data(name: str) -> bool:
