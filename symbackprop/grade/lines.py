@@ -70,6 +70,8 @@ _FENCE = re.compile(r"\s*(?:```|~~~)")
 _DOCUMENT = re.compile(r"\$|^\s*(?:```|~~~)|\\\[|\\\(|\\begin\{")
 _EQUATION = re.compile(r"(?<![<>!=:+])(?::|\+)?=(?!=)")
 _BULLET = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+")
+_NUMBERED = re.compile(r"^(\s*)\(?\d+[.)]\s+(?=[^\W\d][^=:]*[=:])")  # 1. dW = …
+_BESIDE = re.compile(r"[,;.]?\s*\\q?quad\b(?:\s|\\q?quad\b|\\text\{[^{}]*\})*")
 _PLAIN = re.compile(rf"(?:{_BULLET.pattern[1:]}|\s*)[^\W\d][^\s=`]*(?:\s[^\s`]+?)?\s*(?::|\+|-|\*|/)?=(?!=)")
 _HEAD = re.compile(r"\s*for\b.*:\s*$")
 _APPENDIX = re.compile(r"\s*(?:#+ Rules\s*$|\\(?:sub)?section\*?\{Rules\}|Rules \(their letters)")  # of any arrays
@@ -88,7 +90,9 @@ def _statements(physical: Sequence[str]) -> list[tuple[int, str]]:
     if is_derivation(physical):
         return list(answers_of(list(own)))
     numbered = list(_without_docstrings(own))
-    return list(_of_document(iter(numbered))) if any(map(_DOCUMENT.search, physical)) else numbered
+    if any(map(_DOCUMENT.search, physical)):
+        return list(_of_document(iter(numbered)))
+    return [(number, _NUMBERED.sub(r"\1", raw)) for number, raw in numbered]
 
 
 def _without_docstrings(lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, str]]:
@@ -179,7 +183,7 @@ def _block(flat: Sequence[tuple[int, int, str]], place: int, indent: int) -> tup
         number, own, text = flat[place]
         place += 1
         if not re.match(r"for\b", text, re.IGNORECASE):
-            lines += [Line(number, part) for part in lines_of(text)]
+            lines += [Line(number, part) for equation in _equations(text) for part in lines_of(equation)]
             continue
         head, _, inline = text.partition(":")
         counter, start, stop = _range(head, number)
@@ -192,6 +196,12 @@ def _block(flat: Sequence[tuple[int, int, str]], place: int, indent: int) -> tup
         from_0 = "0" in (start, stop) or stop == "-1 + 1"
         lines.append(Line(number, text, Loop(counter, start, stop, tuple(body), from_0)))
     return lines, place
+
+
+def _equations(text: str) -> list[str]:
+    """What stands beside each other in typeset mathematics, ``a = b, \\quad c = d``."""
+    parts = _BESIDE.split(text)
+    return parts if all(map(_EQUATION.search, parts)) else [text]
 
 
 def _bounds(text: str) -> tuple[str, str] | None:

@@ -24,7 +24,7 @@ PRIME, SUM, ARRAY = "derivative of", "sum over", "array over"
 _PREFIX = re.compile(r"(?:delta_?|Delta_?|grad_?|nabla_?|d_?)(?P<name>[A-Za-z].*)")
 _SUFFIX = re.compile(r"(?P<name>[A-Za-z].*)_(?:grad|gradient|bar)")
 _JOINED = re.compile(r"d(?P<of>[A-Za-z]\w*?)_?(?:by_?)?d(?P<by>[A-Za-z]\w*)")
-_UPSTREAM = ("grad_output", "grad_out", "dout", "d_out", "upstream")  # that of the one output
+_UPSTREAM = ("grad_output", "grad_out", "dout", "d_out", "upstream")  # of the one output
 _LOSS_WORDS = ("L", "J", "E", "Loss", "loss", "cost", "Cost", "C", "l")
 _FUNCTIONS = {"heaviside": "step", "indicator": "step"}  # of gradients alone
 PRINTED = {text: name for name, text in reversed(texts().items())}  # of those called alike the first
@@ -125,10 +125,9 @@ class Dictionary:
     def gradient(self, name: str, indexed: bool = False) -> Gradient | None:
         """The gradient that a single word names: ``dw2``, ``delta_z2``, ``grad_w2``, ``w2_grad``, ``dL_dw2``.
 
-        Where an index follows, ``dh`` may also be that of a family h[1], h[2] …
+        Where an index follows, ``dh`` may also be that of a family h[1], h[2] … A row that is called ``out`` comes
+        before what ``dout`` is short for.
         """
-        if name in _UPSTREAM and len(self.reference.results) == 1 and name not in self.known:
-            return Gradient(self.reference.called(self.reference.results[0].name or ""))
         joined = _JOINED.fullmatch(name)
         if joined and joined["of"] in self.losses and self.row(joined["by"]):
             return Gradient(self.row(joined["by"]) or "")
@@ -139,6 +138,8 @@ class Dictionary:
             row = self.row(match["name"]) if match else None
             if row is not None:
                 return Gradient(row)
+        if name in _UPSTREAM and len(self.reference.results) == 1 and name not in self.known:
+            return Gradient(self.reference.called(self.reference.results[0].name or ""))
         return None
 
     def fraction(self, above: str, below: str, indexed: tuple[bool, bool] = (False, False)) -> Meaning | None:

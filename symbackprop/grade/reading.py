@@ -288,6 +288,8 @@ def _plain(text: str, word: str, dictionary: Dictionary, notes: list[str]) -> Ta
 # -- characters that people type and paste, as the ASCII that model text is written in
 
 
+_GLUED = re.compile(r"([ᵀ⊤])(?=\w)")  # Xᵀδ
+_AMOUNT = re.compile(r"(?<!\|)\|([^|]+)\|(?!\|)")
 _TRANSPOSED = re.compile(r"\^\s*(?:T\b|\{\s*(?:T|\\top|\\intercal)\s*\}|⊤|ᵀ|\\top\b)")
 
 
@@ -299,6 +301,7 @@ def ascii_text(text: str, known: Collection[str] = ()) -> tuple[str, list[str]]:
     """
     notes: list[str] = []
     text = _spelled_out(_named(unicodedata.normalize("NFC", text), frozenset(known)))
+    text = _AMOUNT.sub(r"abs(\1)", _GLUED.sub(r"\1 ", text))
     if "T" not in known and _TRANSPOSED.search(text):
         text = _TRANSPOSED.sub(".T", text)
     return plain(text, notes), list(dict.fromkeys(notes))

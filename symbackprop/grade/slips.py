@@ -339,8 +339,8 @@ class Tidy(Telling):
 
     def entries(self, items: Tokens) -> Tokens:
         """``X_ik`` is X[i, k] where i and k are letters of sums, and M[t]_ij is M[t][i, j]."""
-        sums = {x.text.removeprefix(_SUM) for x in items if x.text.startswith(_SUM) and len(x.text) == len(_SUM) + 1}
-        letters = (self.letters | sums) - self.dictionary.counters
+        heads = [h for k in range(len(items)) if (h := self._head(items, k)) is not None]
+        letters = (self.letters | {counter for counter, _, _ in heads if len(counter) == 1}) - self.dictionary.counters
         self.dictionary.known |= letters
 
         def rule(items: Tokens, k: int) -> Found:
@@ -386,9 +386,26 @@ class Tidy(Telling):
             raise SyntaxProblem("a sum over steps is written sum_t a[t] or sum_{t=1}^T a[t]")
         bounds = [inside[2:]] if len(inside) > 2 and inside[1].is_sign("=") else []
         if at(items, start).is_sign("^"):
-            upper = value_end(items, start + 1)
-            bounds, start = [*bounds, items[start + 1 : upper]], upper
+            upper = _past_signs(items, start + 1)
+            upper = closing(items, upper) if at(items, upper).is_sign(*OPENING) else upper
+            bounds, start = [*bounds, items[start + 1 : upper + 1]], upper + 1
         return inside[0].text, bounds, start
+
+    def ones(self, items: Tokens) -> Tokens:
+        """``1ᵀ δ`` is sum(δ, axis=0): what stands transposed before an array is the vector of ones."""
+        for k in range(len(items) - 1, -1, -1):
+            if items[k] != ONE or at(items, k - 1).is_sign("^", "**", "/"):
+                continue
+            raised = at(items, k + 1).is_sign("^") and at(items, k + 2) == name("T")
+            turned = 2 if raised else int(at(items, k + 1).is_sign(".T"))
+            start = k + 1 + turned
+            start += at(items, start).is_sign("@", "*", "~")
+            end = _product_end(items, start)
+            if turned and end > start:
+                self.note("1ᵀ is the vector of ones: 1ᵀ a is sum(a, axis=0)")
+                axis = [name("axis"), sign("="), Token(NUMBER, "0")]
+                items = [*items[:k], *called("sum", items[start:end], axis), *items[end:]]
+        return items
 
     def outers(self, items: Tokens) -> Tokens:
         """``a ⊗ b`` is outer_product(a, b)."""
@@ -533,7 +550,7 @@ class Tidy(Telling):
         if after.kind not in (NAME, NUMBER):
             return None
         end = value_end(items, k + 1)
-        self.note(f"{function.text} needs brackets: {function.text}({after.text})")
+        self.note(f"{function.text} needs brackets: {function.text}({self.words.get(after.text, after.text)})")
         return called(function.text, self.applications(items[k + 1 : end])), end - k
 
     # -- names and products
@@ -593,6 +610,7 @@ PASSES: tuple[Callable[[Tidy, Tokens], Tokens], ...] = (
     Tidy.subscripts,
     Tidy.entries,
     Tidy.sums,
+    Tidy.ones,
     Tidy.outers,
     Tidy.modules,
     Tidy.keywords,

@@ -28,11 +28,13 @@ _SIGNS = {
     "gt": ">", "ldots": "…", "dots": "…", "cdots": "…", "prime": "'", "colon": ":", "infty": "∞", "lbrace": "{",
     "rbrace": "}", "lbrack": "[", "rbrack": "]", "{": "{", "}": "}", "!": "", "negthinspace": "", "cr": "", "\\": "",
     "_": "_", "triangleq": "=", "coloneqq": "=", "ast": "*", "star": "*", "ell": "l",
+    "vert": "|", "lvert": "|", "rvert": "|",
 }
 _LETTERS = GREEK | {tex.removeprefix("\\"): GREEK[name] for name, tex in TEX_GREEK.items()} | {"epsilon": "ε"}
 _MARKS = {tex.removeprefix("\\"): mark for mark, tex in ACCENTS.values()}
 _MARKS |= {"widehat": _MARKS["hat"], "overline": _MARKS["bar"], "widetilde": _MARKS["tilde"]}
 _LAYER = re.compile(r"[\[(]([A-Za-z0-9]+)[\])]")
+_TURNED = re.compile(r"([\[(][A-Za-z0-9]+[\])])\s*[ᵀT]")
 _SHAPED = re.compile(r"(?:(?<!\w)[01]|\breshape|\btranspose)$")
 _GAP = re.compile(r"(?<=[A-Za-z0-9)])\s+(?=[A-Za-z0-9(])")
 _DERIVATIVE = re.compile(r"[∂d]\s?[^\W\d].*")
@@ -145,6 +147,9 @@ class _Typeset:
         layer = _LAYER.fullmatch(exponent)
         if layer is not None and base[-1:].isalnum():
             return self._lowered(base, layer[1])
+        turned = _TURNED.fullmatch(exponent)
+        if turned is not None:  # W^{(2)\top}
+            return f"{self._raised(base, turned[1])}ᵀ"
         if exponent in ("ᵀ", "'"):
             return base + exponent
         exponent = exponent.removeprefix("⊙").strip()

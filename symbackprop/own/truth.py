@@ -77,12 +77,12 @@ class Truth:
         if word in self.model.sizes:
             return Meaning(SIZE, word)
         gradient = self._prefixed(word, {n: n for n in self.model.output_rows})
-        if word in UPSTREAM or gradient is not None:
-            return Meaning(SEED, gradient or "")
+        if gradient is not None:
+            return Meaning(SEED, gradient)
         inner = self._prefixed(word, {w: n for w, n in self.own.items() if n in self.model.intermediates()})
         if inner is not None:
             return Meaning(GRADIENT, inner)
-        return self._alike(word)
+        return Meaning(SEED, "") if word in UPSTREAM else self._alike(word)
 
     def _alike(self, word: str) -> Meaning | None:
         found = _near(word, self.own)

@@ -271,3 +271,52 @@ def test_an_unknown_command_is_said_and_the_rest_is_graded() -> None:
     found = report(NETWORK, "\\delta_s = \\foo{x}\n\\delta_s = \\frac{1}{N}(\\hat{y} - \\operatorname{onehot}(y))")
     assert [u.message for u in found.unread] == ["the LaTeX command \\foo cannot be read in an answer"]
     assert found.items[0].verdict == "right"
+
+
+LAYERS = """dim N, D, H, K
+data X: N x D, Y: N x K
+param W1: D x H, b1: H, W2: H x K, b2: K
+Z1 = X @ W1 + b1
+A1 = sigmoid(Z1)
+P = A1 @ W2 + b2
+loss L = sum((P - Y)^2) / (2*N)"""
+RECURRENT = """dim T, H
+data x: T, y: T, h[0]: H
+param u: H, W: H x H, v: H
+for t in 1..T:
+    a = W @ h[t-1] + u * x[t]
+    h[t] = tanh(a)
+    o = v @ h[t]
+loss L = sum((o - y)^2) / 2"""
+OUT = "dim N, D, K\ndata X: N x D, Y: N x K\nparam W: D x K\nout = X @ W\nloss L = sum((out - Y)^2)/2"
+
+
+def all_right(model: str, lines: str) -> bool:
+    """Whether what is answered is read and right."""
+    found = report(model, lines)
+    return not found.unread and {i.verdict for i in found.items} <= {"right", "missing"} and found.right > 0
+
+
+@pytest.mark.parametrize("word", ["dout", "d_out", "grad_out"])
+def test_a_row_comes_before_a_word_for_the_upstream_gradient(word: str) -> None:
+    assert all_right(OUT, f"{word} = out - Y\ndW = X.T @ {word}")
+
+
+@pytest.mark.parametrize(
+    ("model", "lines"),
+    [
+        (LAYERS, "db2 = 1ᵀ(P-Y)/N"),
+        (LAYERS, "δ2 = (P-Y)/N\n∂L/∂b2 = 1ᵀ δ2"),
+        (LAYERS, "dP = (P-Y)/N\ndb2 = 1^T dP"),
+        (LAYERS, "\\delta^{(2)} = (P-Y)/N\n\\frac{\\partial L}{\\partial b_2} = \\mathbf{1}^\\top \\delta^{(2)}"),
+        (LAYERS, "d1 = (P-Y)/N\ndW2 = A1ᵀd1\ndb2 = 1ᵀd1"),
+        (LAYERS, "dP = (P-Y)/N\ndW2 = A^{(1)\\top} dP"),
+        (LAYERS, "1. dP: (P-Y)/N\n2) dW2: A1.T @ dP"),
+        (LAYERS, "dP = (P-Y)/N,\\quad db_2 = \\sum_n dP_n"),
+        (RECURRENT, "dv = \\sum_{t=1}^{T} (o_t - y_t) h_t"),
+        (RECURRENT, "dv = \\sum_{t=1}^{T} \\left(o_t - y_t\\right) h_t"),
+        ("param x\nloss L = x*abs(x)", "dx = 2|x|"),
+    ],
+)
+def test_what_stands_on_paper(model: str, lines: str) -> None:
+    assert all_right(model, lines), report(model, lines).text(2)

@@ -768,3 +768,10 @@ for t in 1..T:
     o = v @ h[t]
 loss L = sum((o - y)^2) / 2""", backward)
     assert all("W @ da[3] stands where W.T @ da[3] belongs" in g.says for g in report.gradients), str(report)
+
+
+def test_a_row_comes_before_a_word_for_the_upstream_gradient() -> None:
+    def f(X: Any, dout: Any) -> Any:
+        return {"dW": X.T @ dout}
+
+    assert check(Model.parse("dim N, D\ndata X: N x D\nparam W: D x D\nout = X @ W\nloss L = sum(out^2)"), f)
