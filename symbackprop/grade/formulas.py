@@ -17,13 +17,13 @@ from symbackprop.core import build
 from symbackprop.core.functions.arrange import pick
 from symbackprop.core.graph import Node
 from symbackprop.core.loops import close_loop
-from symbackprop.core.shapes import Shape, broadcast, dim_text, same, size_of
+from symbackprop.core.shapes import Shape, broadcast, dim, dim_text, same, size_of
 from symbackprop.errors import ModelError, ShapeError
 from symbackprop.grade import naming as f
 from symbackprop.grade.functions import EXTRA, classes
 from symbackprop.grade.reading import Answer
 from symbackprop.grade.reference import Reference, activation_at, derivative_of
-from symbackprop.grade.scope import Scope
+from symbackprop.grade.scope import Beyond, Scope
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import Callee, callee
 from symbackprop.model.text.evaluate import Evaluator, binary
@@ -53,6 +53,27 @@ class Formula(f.Telling, Evaluator):
 
     # -- products
     def chain(self, expr: tree.Chain) -> Value:
+        return self._terms(expr) if expr.rest[0][0] in "+-" else self._factors(expr)
+
+    def _terms(self, expr: tree.Chain) -> Value:
+        """A sum; its terms with a step after the last one are 0. Raises `Beyond` where no other is left."""
+        self.signs[id(expr)] = [sign for sign, _ in expr.rest]
+        total: Value = None
+        beyond: Beyond | None = None
+        for sign, part in (("+", expr.first), *expr.rest):
+            try:
+                term = self.operand(part)
+            except Beyond as error:
+                beyond = error
+                self.note("what comes after the last step is 0")
+                continue
+            first = total is None and sign == "+"
+            total = term if first else binary(sign, sp.Integer(0) if total is None else total, term, self.graph)
+        if beyond is not None and total is None:
+            raise beyond
+        return total
+
+    def _factors(self, expr: tree.Chain) -> Value:
         value, flipped = self.operand(expr.first), self._is_flipped(expr.first)
         signs = self.signs[id(expr)] = []
         for sign, part in expr.rest:
@@ -121,7 +142,7 @@ class Formula(f.Telling, Evaluator):
             case tree.Call(f.PRIME, (tree.String(function), *args)):
                 return self._derivative(function, args)
             case tree.Call(f.ARRAY, (tree.String(letters), *args)):
-                return self._over_letters(letters, args)
+                return self._over_letters(letters, args, f"entries at {', '.join(letters)} need each as an index")
             case tree.Call(f.SUM, (tree.String(letter), *args)):
                 return self._sum(letter, args)
             case tree.Call("sum", (summand, tree.Name(counter))) if self._counts(counter):
@@ -161,8 +182,12 @@ class Formula(f.Telling, Evaluator):
 
     def _sum(self, counter: str, args: Sequence[tree.Expr]) -> Value:
         """``sum_t(a[t])`` over all steps, ``sum_t(a[t], 2, T)`` over some; ``sum_k(a[k])`` over all entries."""
-        if len(counter) == 1 and not (args[1:] or self._counts(counter)):
-            return build.reduce_sum(self._over_letters(counter, args), 0)
+        if len(counter) == 1 and args and not self._counts(counter):
+            size = self._axis(counter, args[1:])
+            if size is not None and counter not in tree.mentioned(args[0]):
+                return self._along(counter, size, self.row(args[0]))
+            if size is not None or not args[1:]:
+                return build.reduce_sum(self._over_letters(counter, args[:1]), 0)
         if not args:
             raise ModelError(f"a sum over steps is written sum_{counter}(formula)")
         values = [self.scope.counted(counter, k, lambda: self.row(args[0])) for k in self._steps(counter, args[1:])]
@@ -170,16 +195,33 @@ class Formula(f.Telling, Evaluator):
             raise ModelError(f"the sum over {counter} has no terms")
         return reduce(add, values)
 
-    def _over_letters(self, letters: str, args: Sequence[tree.Expr]) -> Node:
-        """The array of all values of a formula with index letters: a loop over each, the first outermost."""
+    def _axis(self, counter: str, bounds: Sequence[tree.Expr]) -> sp.Expr | None:
+        """The size of the axis over which a sum runs by its bounds, or by its letter (n counts to N), if any."""
+        if len(bounds) == 2:
+            first, last = (self.value(bound) for bound in bounds)
+            size = None if isinstance(first, Node) or isinstance(last, Node) else sp.expand(last - first + 1)
+            return None if size is None or size.is_number else size
+        free = counter.upper() in self.reference.model.sizes and counter.upper() not in self.scope.session.fixed
+        return dim(counter.upper()) if free and not bounds else None
+
+    def _along(self, counter: str, size: sp.Expr, row: Node) -> Node:
+        axes = [k for k, n in enumerate(row.shape) if same(n, size)]
+        if len(axes) != 1:
+            raise ModelError(f"a sum over {counter} needs an index, a[{counter}]: {len(axes) or 'no'} axes of what is "
+                             f"summed have the size {dim_text(size)}")
+        return build.reduce_sum(row, axes[0])
+
+    def _over_letters(self, letters: str, args: Sequence[tree.Expr], needs: str = "") -> Node:
+        """The array of all values of a formula with index letters: a loop over each, the first outermost. ``needs`` is
+        said of a formula without the letter."""
         if len(args) != 1:
             raise ModelError(f"a sum over {', '.join(letters)} has one summand")
         letter, inner = letters[0], letters[1:]
         with self.scope.indexed(letter) as entries:
-            value = self._over_letters(inner, args) if inner else self.row(args[0])
+            value = self._over_letters(inner, args, needs) if inner else self.row(args[0])
         if not entries:
-            bounds = f"sum_{letter}(formula, first, last)"
-            raise ModelError(f"a sum over {letter} needs its bounds, {bounds}, or an index: a[{letter}]")
+            needs = needs or f"a sum over {letter} needs its bounds, sum_{letter}(formula, first, last), or an index"
+            raise ModelError(f"{needs}: a[{letter}]")
         arrays, leaves = zip(*entries.items(), strict=True)
         if not all(same(row.shape[0], arrays[0].shape[0]) for row in arrays):
             sizes = ", ".join([dim_text(row.shape[0]) for row in arrays])

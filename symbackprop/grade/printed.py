@@ -21,7 +21,7 @@ _CELL = re.compile(r"(?<!\\)&")
 _ROW = re.compile(r"(?P<before>\s*(?P<left>(?:∇_\S+ )?\S+)?\s*= )(?P<right>.+)")
 _GOES_ON = re.compile(r"\s*&\s*\\qquad (?!\\parbox)(.*)")
 _REASON = re.compile(r"\s{3,}")
-_STACKED = re.compile(r"_\{\w = ")
+_EXPLAINING = re.compile(r"_\{\w = |(?:\b1|\\left)\[\w = \w\b")  # all steps of a stack; one term of a sum
 
 
 @dataclass
@@ -164,7 +164,8 @@ def _said(step: Step) -> Iterator[Numbered]:
         results = [r for r in step.rows if r.left == own]
         kept = [r for r in step.rows if r.left == own or not re.search(r"/|\\frac", r.left)]
         chained = len(results) > 1 and step.rows[0] is results[0] and step.rows[1] is not results[1]
-        yield from ((r.number, f"{indent}{r.left} = {r.right}") for r in kept[chained:] if not _STACKED.search(r.right))
+        told = [r for r in kept[chained:] if not _EXPLAINING.search(r.right)]
+        yield from ((r.number, f"{indent}{r.left} = {r.right}") for r in told)
 
 
 def _at(left: str, step: Step) -> str:

@@ -23,7 +23,9 @@ from symbackprop.grade.slips import (
     closing,
     derivative,
     joined,
+    opening,
     sign,
+    split,
     subscripts,
     unseen,
 )
@@ -65,6 +67,7 @@ class Answer:
     ``forms`` are the right sides of ``a = b = c``, of which the last one counts; ``reads`` is that one as model text.
     ``adds`` is true for ``+=`` and ``-=``, ``rereads`` where the line says what its name holds by what it held before,
     ``updates`` where it does so in place; ``turned`` says that the left side is a transpose, ``entrywise`` that * is ⊙.
+    ``letters`` are the index letters of an answer entry by entry, dW[i,j] = …
     ``juxtaposed`` says that no product is marked as a matrix product, ``error`` why the line could not be read.
     """
 
@@ -79,6 +82,7 @@ class Answer:
     updates: bool = False
     turned: bool = False
     entrywise: bool = False
+    letters: str = ""
     juxtaposed: bool = True
     notes: list[str] = field(default_factory=list)
     meanings: dict[str, Meaning] = field(default_factory=dict)
@@ -115,6 +119,7 @@ class Reader:
             left = self._update(answer, subscripts(sides[0], self.dictionary), sides, mark)
             while len(left) > 1 and left[-1].is_sign(".T", "'"):
                 left, answer.turned = left[:-1], not answer.turned
+            left, answer.letters = without_letters(_bare(left), self.dictionary)
             answer.target = read_target(left, self.dictionary, answer.notes)
             self._sides[id(answer)] = sides[1:]
             if answer.target.meaning is None and not answer.target.restated:
@@ -157,7 +162,7 @@ class Reader:
 
     def _tidied(self, items: Tokens, answer: Answer) -> tuple[Tokens, dict[str, str]]:
         """The tokens of model text, and the words in them that stand for derivatives."""
-        tidy = Tidy(self.dictionary)
+        tidy = Tidy(self.dictionary, answer.letters)
         tokens = tidy.run(items)
         answer.notes += [n for n in tidy.notes if n not in answer.notes]
         answer.meanings |= tidy.meanings
@@ -239,6 +244,32 @@ def _fraction(text: str, items: Tokens, dictionary: Dictionary) -> Target:
         raise NameProblem(f"{text}: steps of local derivatives stand right of the =")
     index = tuple(x for part in indices for x in part)
     return Target(text, meaning, meaning.row if isinstance(meaning, Gradient) else text, index)
+
+
+def without_letters(items: Tokens, words: Dictionary) -> tuple[Tokens, str]:
+    """What ``dW[h,k]``, ``db_k`` or ``dL/dq_i`` gives the entries of, and the index letters; no letters elsewhere."""
+    if not items or not items[-1].is_sign("]"):
+        base, _, letters = items[-1].text.rpartition("_") if items and items[-1].kind == NAME else ("", "", "")
+        bare, whole = [*items[:-1], Token(NAME, base)], _gradient_of(items, words)
+    else:
+        start = opening(items, len(items) - 1)
+        letters, bare, whole = "".join([joined(x) or "?" for x in split(items[start + 1 : -1])]), items[:start], None
+    taken = words.known | words.own | words.counters | words.loops
+    if not bare[-1:] or whole or not (letters.islower() and letters.isalpha()) or set(letters) & taken:
+        return items, ""
+    of = _gradient_of(bare, words)
+    row = words.reference.rows.get(of.row) if of else None
+    own = of is None and items[-1].is_sign("]") and len(bare) == 1
+    return (bare, letters) if own or (row is not None and row.ndim == len(letters)) else (items, "")
+
+
+def _gradient_of(items: Tokens, words: Dictionary) -> Gradient | None:
+    """The gradient that these tokens name, if they do."""
+    try:
+        meaning = read_target(items, words, []).meaning
+    except ModelError:
+        return None
+    return meaning if isinstance(meaning, Gradient) else None
 
 
 def _word(items: Tokens, dictionary: Dictionary) -> tuple[str, Tokens]:

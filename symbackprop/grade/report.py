@@ -209,10 +209,11 @@ class Collector:
         return item
 
     def _read_as(self, outcome: Outcome) -> str | None:
-        """The formula that was judged: of several readings the right one, else the first."""
+        """The formula that was judged: of several readings the right one, else the first; with earlier answers put
+        right where it has no value with them as given."""
         rights = self.judge.rights(outcome) if len(outcome.given) > 1 else []
         right = [row for row in outcome.given if any(self.judge.is_right(row, r) for r in rights)]
-        row = next(iter([*right, *outcome.given]), None)
+        row = next(iter([*right, *outcome.given, *outcome.mended]), None)
         return (None if row is None else outcome.reads.get(row.id)) or outcome.entry.answer.reads or None
 
     def _described(self, outcome: Outcome) -> tuple[str, str, Shape]:

@@ -38,6 +38,10 @@ class NotYet(NameProblem):
         self.key = key
 
 
+class Beyond(NameProblem):
+    """A step after the last one, da[T+1]: a term with it is 0."""
+
+
 class Scope:
     """The names at one line.
 
@@ -97,6 +101,8 @@ class Scope:
             return None
         if isinstance(meaning, Gradient):
             row = family_member(meaning.row, int(value), self.reference.rows)
+            if row is None:
+                self._refuse_beyond(f"d{meaning.row}", int(value), items[0])
             stacked = row is not None and "/" not in name and self._is_stacked(meaning.row, row)
             return None if row is None or stacked else self.gradient(row, fraction="/" in name)
         step = int(value) + self._moved(name, items[0])
@@ -104,7 +110,18 @@ class Scope:
         if row is not None:
             return self.reference.rows[row]
         key = Own(name, int(value))
+        if key not in self.session.times and (name in self.session.dictionary.bases or self._is_family(name)):
+            self._refuse_beyond(name, int(value), items[0])
         return self._stored(key) if key in self.session.outcomes or self._indexed(name) else None
+
+    def _is_family(self, name: str) -> bool:
+        """Whether lines define steps of an own name."""
+        return any(isinstance(k, Own) and k.name == name and k.index is not None for k in self.session.times)
+
+    def _refuse_beyond(self, name: str, step: int, index: tree.Expr) -> None:
+        """Raises `Beyond` where a counted step is the one after the last."""
+        if self.offset(index) and step - 1 in self.session.fixed.values():
+            raise Beyond(f"{name}[{step}] has no value: there is no step after the last")
 
     def _is_numpys(self, name: str, index: tree.Expr) -> bool:
         """Whether an index without a counter into an array that no loop computes counts from 0, as in a model text."""
@@ -137,6 +154,8 @@ class Scope:
         if not counted and self.session.counting.first == 0:
             return None
         place += counted * self.session.counting.arrays
+        if counted and place == row.shape[0] + 1:
+            raise Beyond(f"there is no step {place}: steps are numbered from 1 to {row.shape[0]}")
         if not 1 <= place <= row.shape[0]:
             raise ShapeError(f"there is no step {place}: steps are numbered from 1 to {row.shape[0]}")
         found = getitem(row, int(place) - 1)
@@ -281,6 +300,8 @@ class Scope:
         return readings[min(self.choice, len(readings) - 1)]
 
     def _unknown(self, name: str) -> NameProblem:
+        if name in self.reference.loops:
+            raise NameProblem(f"{name} counts steps, and nothing says which: sum_{name}(…), or {name} on the left too")
         known = [*self.reference.rows, *self.reference.model.sizes, *self.session.dictionary.own]
         hint = did_you_mean(name, known) or did_you_mean(name, function_names())
         return NotYet(f"{name!r} is neither a name of the model nor defined in the answers.{hint}", Own(name))

@@ -7,9 +7,9 @@ right, given them.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy as sp
 
@@ -49,11 +49,13 @@ FROM_1 = Counting()
 
 @dataclass
 class Entry:
-    """One line at one value of the loop counters around it; ``key`` is what it defines."""
+    """One line at one value of the loop counters around it; ``key`` is what it defines. ``implied`` says that no
+    loop is around it: it holds at the steps that have no line of their own."""
 
     answer: Answer
     counters: Mapping[str, int]
     key: Key
+    implied: bool = False
 
     @property
     def target(self) -> Target:
@@ -195,7 +197,9 @@ class Session:
         for answer in answers.values():
             self.reader.read_right(answer)
         self.unread = []
-        self.entries = list(self._entries(lines, answers, {}))
+        entries = list(self._entries(lines, answers, {}))
+        told = {e.key for e in entries if not e.implied}
+        self.entries = [e for e in entries if not (e.implied and e.key in told)]
         again = [e.answer.updates or (e.answer.rereads and isinstance(e.key, Gradient)) for e in self.entries]
         self.times = Counter(e.key for e, known in zip(self.entries, again, strict=True) if not known)
 
@@ -207,6 +211,7 @@ class Session:
                 self._read(line.loop.body, answers)
             elif self.reader.is_answer(line):
                 answers[line] = self.reader.read_left(line)
+                self.dictionary.known |= self._free(answers[line], self.dictionary.known)
 
     def _in_loops(
         self, lines: Sequence[Line], answers: Mapping[Line, Answer], inside: bool = False
@@ -234,7 +239,22 @@ class Session:
                 for k in self._steps(line, counters):
                     yield from self._entries(line.loop.body, answers, {**counters, line.loop.counter: k})
             elif line in answers:
-                yield from self._entry(answers[line], counters)
+                yield from self._at_every_step(answers[line], counters)
+
+    def _at_every_step(self, answer: Answer, counters: Mapping[str, int]) -> Iterator[Entry]:
+        """The line; ``da_t = …`` that no loop is around at every step."""
+        free = self._free(answer, counters)
+        steps = self.fixed[self.reference.loops[min(free)]] if free else 0
+        for k in range(steps, 0, -1):
+            yield from (replace(e, implied=True) for e in self._entry(answer, {**counters, min(free): k}))
+        if not free:
+            yield from self._entry(answer, counters)
+
+    def _free(self, answer: Answer, bound: Container[str]) -> set[str]:
+        """The counter of the model with which a left side says its step, if nothing else says what it is."""
+        index = answer.target.index if answer.target is not None else ()
+        loops = self.reference.loops
+        return {x.text for x in index if x.text not in bound and loops.get(x.text) in self.fixed}
 
     def _steps(self, line: Line, counters: Mapping[str, int]) -> range:
         """The values of a loop's counter; none where its bounds cannot be read."""

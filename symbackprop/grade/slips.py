@@ -256,20 +256,23 @@ class Tidy(Telling):
     """All passes over one right-hand side.
 
     ``words`` are the names that stand for derivatives while the line is taken apart, with how they are written;
-    ``meanings`` says what is meant by them, as written; ``notes`` tells what was mended.
+    ``meanings`` says what is meant by them, as written; ``notes`` tells what was mended. ``letters`` are the indices of
+    the entries that the right side gives, if it does not give an array.
     """
 
-    def __init__(self, dictionary: Dictionary) -> None:
+    def __init__(self, dictionary: Dictionary, letters: str = "") -> None:
         super().__init__()
         self.dictionary = dictionary
         self.words: dict[str, str] = {}
         self.meanings: dict[str, Meaning] = {}
-        self.letters: set[str] = set()
+        self.entry, self.letters = letters, set(letters)
 
     def run(self, items: Tokens) -> Tokens:
         """The tokens as model text; ``~`` has become ``@`` where the product may be a matrix product."""
         if len(items) > MAX_TOKENS:
             raise SyntaxProblem(f"the formula has {len(items)} signs and names; at most {MAX_TOKENS} are read")
+        items = self.ends(items)
+        items = _over(ARRAY, self.entry, items) if self.entry else items
         for step in PASSES:
             items = step(self, items)
         return items
@@ -603,7 +606,6 @@ class Tidy(Telling):
 
 
 PASSES: tuple[Callable[[Tidy, Tokens], Tokens], ...] = (
-    Tidy.ends,
     Tidy.arrays,
     Tidy.brackets,
     Tidy.balance,

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from symbackprop import Model, derive
 from symbackprop.errors import SyntaxProblem
 from symbackprop.grade.lines import read_lines
 from symbackprop.grade.naming import PRIME, Dictionary, Gradient, Local
@@ -14,6 +15,7 @@ from symbackprop.grade.reference import Reference, copied
 from symbackprop.grade.slips import Tidy
 from symbackprop.model.text.tokens import forgiving_tokens
 from symbackprop.model.zoo import build
+from symbackprop.render.formats import printed
 from tests.grade.helpers import item, report
 
 
@@ -320,3 +322,63 @@ def test_a_row_comes_before_a_word_for_the_upstream_gradient(word: str) -> None:
 )
 def test_what_stands_on_paper(model: str, lines: str) -> None:
     assert all_right(model, lines), report(model, lines).text(2)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "δ2 = (P-Y)/N\n∂L/∂b2 = Σₙ δ2",
+        "db2 = Σ_n(P−Y)/N",
+        "db2 = \\sum_{n=1}^N (P_n-Y_n)/N",
+        "db2 = sum_{n=0}^{N-1} (P - Y)/N",
+        "dW2[h,k] = sum_n A1[n,h]*(P[n,k]-Y[n,k])/N\ndb2[k] = sum_n (P[n,k]-Y[n,k])/N",
+        "\\frac{\\partial L}{\\partial W_{2,hk}} = \\sum_{n=1}^N A_{1,nh} (P_{nk}-Y_{nk})/N",
+        "∂L/∂P_ij = (P_ij − Y_ij)/N\ndA1_nh = sum_k dP_nk W2_hk\n"
+        "g[n,h] = dA1[n,h]*A1[n,h]*(1-A1[n,h])\ndb1_h = Σ_n g_nh",
+    ],
+)
+def test_sums_over_sizes_and_entries_by_letters(lines: str) -> None:
+    assert all_right(LAYERS, lines), report(LAYERS, lines).text(2)
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        ("dW2[h,k] = sum_n A1[n,h]*(P[n,k]-Y[n,k])", "N times too large"),
+        ("dW2[k,h] = sum_n A1[n,h]*(P[n,k]-Y[n,k])/N", "transposed"),
+        ("db2[k] = (P - Y)/N", "need each as an index: a[k]"),
+        ("db2 = Σ_k (P - Y)/N", "its shape is N, expected K"),
+        ("db2 = Σ_d (P - Y)/N", "no axes of what is summed have the size D"),
+    ],
+)
+def test_mistakes_in_entries_and_their_sums_are_told(lines: str, says: str) -> None:
+    assert says in report(LAYERS, lines).text(2)
+
+
+@pytest.mark.parametrize("form", ["text", "latex"])
+def test_the_index_view_of_a_derivation_is_right(form: str) -> None:
+    model = Model.parse(LAYERS)
+    found = report(LAYERS, printed(derive(model), form, view="index"))
+    assert found.verdict == "right" and not found.unread, found.text(2)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "do_t = o_t - y_t\nda_t = do_t v (1-h_t^2) + W^T da_{t+1} (1-h_t^2)",
+        "\\delta_t = (v (o_t-y_t) + W^\\top \\delta_{t+1}) \\odot (1 - h_t^2)\ndu = \\sum_t \\delta_t x_t",
+        "dh_T = v (o_T-y_T)\ndh_t = v (o_t-y_t) + W^T ((1-h_{t+1}^2) ⊙ dh_{t+1})\ndu = sum_t dh_t (1-h_t^2) x_t",
+        "for t in T..1:\n    da[t] = (v*(o[t]-y[t]) + W.T @ da[t+1]) * (1-h[t]^2)\n    du += da[t]*x[t]",
+    ],
+)
+def test_recurrences_hold_at_every_step(lines: str) -> None:
+    found = report(RECURRENT, lines)
+    assert not found.unread and {i.verdict for i in found.items} <= {"right", "missing"}, found.text(2)
+    assert len([i for i in found.items if i.verdict == "right"]) > 3 - ("+=" in lines)
+
+
+def test_a_step_of_its_own_counts_before_the_line_for_every_step() -> None:
+    lines = "dh_t = v (o_t-y_t) + W^T ((1-h_{t+1}^2) ⊙ dh_{t+1})\ndh_T = 2 v (o_T-y_T)"
+    found = {i.name: i.verdict for i in report(RECURRENT, lines).items}
+    assert (found["dh[3]"], found["dh[2]"]) == ("wrong", "follow-through")
+    assert "dh[4] has no value" in report(RECURRENT, "dh_t = W.T @ dh_{t+1}").text(2)
