@@ -68,6 +68,21 @@ def test_powers_of_the_dimension_t_are_written_to_be_read_again() -> None:
     assert Model.parse(to_text(model)).loss is not None and "pow(x, T)" in to_text(model)
 
 
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("param p, q\nloss L = -p log q", []),  # log is no array, whatever stands around it
+        ("param q:(M,) r\nloss L = sum(q)", []),  # M is not known, so nothing says whether the line is right
+        ("param p, q\nloss L = pq", ["loss L = p * q"]),
+        ("param p: H, q: H\nloss L = pq", ["loss L = p @ q"]),
+        ("loss L = 1/N Σ (b - 1)²", ["loss L = 1/N * sum((b - 1)^2)"]),
+        ("loss L = sum(np.hstack([b, b]))", []),
+    ],
+)
+def test_a_corrected_line_is_right_as_it_stands(text: str, right: list[str]) -> None:
+    assert [line.strip().removesuffix("   corrected") for line in told(text) if line.endswith("corrected")] == right
+
+
 def test_a_line_in_a_loop_keeps_its_caret() -> None:
     assert told("for k in 1..2:\n    Z = X @ w.T\nloss L = sum(X)")[1:] == [
         "    Z = X @ w.T", "            ^", "    Z = X @ W.T   corrected"]

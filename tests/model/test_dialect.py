@@ -53,6 +53,10 @@ def same(text: str, plain: str) -> Model:
         ("√2·√w + x⁻² + w⁻¹", "sqrt(2) * sqrt(w) + x**(-2) + w**(-1)", []),
         ("Σ(X ⊙ X) ÷ 2", "sum(X * X) / 2", []),
         ("(xᵀ·w)²", "(x * w)**2", []),
+        ("Σ (X − 1)² / N", "sum((X - 1)**2) / N", []),
+        ("sum(tf.nn.leaky_relu(U) + tf.nn.gelu(U))", "sum(leaky_relu(U, 0.2) + gelu(U))", []),
+        ("sum(jax.nn.softmax(U.masked_fill(U == 0, float('-inf'))))", "sum(softmax(where(U == 0, -inf, U)))",
+         ["masked_fill is read as where"]),
     ],
 )
 def test_read_as_meant(text: str, plain: str, told: list[str]) -> None:
@@ -139,8 +143,14 @@ def test_letters_and_subscripts() -> None:
             "torch.svd(U)[2]", "F.smooth_l1_loss(X, X, 2)", "np.linalg.lstsq(U, U)[0]", "F.layer_norm(U, (D, D))")],
         ("loss L = U.var()", "divides by n in NumPy and by n - 1 in PyTorch"),
         ("loss L = sum(U.std(dim=0))", "divides by n - 1"),
-        ("loss L = sum(U.astype(int))", "'int' is not declared"),
+        ("loss L = sum(U.astype(int))", "no function 'astype'"),
         ("loss L = sum(np.inner(U, U))", "no function 'inner'"),
+        ("loss L = torch.median(U)", "torch.median may mean something else"),
+        ("loss L = U.median()", "may mean something else"),
+        ("loss L = sum(F.rms_norm(U, (D,)))", "F.rms_norm may mean something else"),
+        ("loss L = sum(tf.cumsum(U, axis=0))", "tf.cumsum may mean something else"),
+        ("loss L = F.cross_entropy(S, y)", "has the classes along axis 1"),
+        ("loss L = e^(w*x)", "e^x is exp(x)"),
         ("loss L = sum(U⁻¹ @ v)", "A⁻¹ is inv(A), the inverse matrix, or 1/A, of every entry"),
         ("np = w\nloss L = np.exp(w)", "exp: too many positional arguments"),  # here np is a number of the model's
         ("loss L = sum([x for x in X])", "there are no lists"),
@@ -159,11 +169,12 @@ def test_every_other_word_stands_for_a_function_and_for_one_alone() -> None:
 def test_lines_of_python_around_formulas_are_passed_over_and_told() -> None:
     head = "dim N, D\ndata x: N x D, y: N\nparam w: D\n"
     pasted = ("import numpy as np\n" + head + "def forward(x):  # as in the lecture\n    p = np.tanh(x @ w)\n"
-              "    loss = ((p - y)**2).mean()\n    return loss\n")
+              "    loss = ((p - y)**2).mean()\n    return loss\nprint(loss)\nassert loss > 0\nloss.backward()\n")
     model = Model.parse(pasted)
     assert to_text(model) == to_text(Model.parse(head + "p = tanh(x @ w)\nloss loss = mean((p - y)^2)"))
     assert [said.split(": ", 1)[1].split(" ", 3)[:3] for said in model.remarks] == [
-        ["read", "as", "`loss"], ["the", "line", "`import"], ["the", "lines", "of"], ["what", "is", "returned"]]
+        ["`loss", "=", "…`"], ["the", "line", "`import"], ["the", "lines", "of"], ["what", "is", "returned"],
+        *[["the", "line", f"`{word}"] for word in ("print", "assert", "loss")]]
     assert "output result = p\n" in to_text(Model.parse(head + "p = x @ w\nreturn p"))
     with pytest.raises(ModelError, match="the text is empty"):
         Model.parse("import numpy as np")

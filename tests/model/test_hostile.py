@@ -43,7 +43,7 @@ def refused(text: str, *said: str, line: int = LINE) -> None:
 
 
 PYTHON = {
-    "import and call": ("loss L = __import__('os').system('x')", "no function '__import__'"),
+    "import and call": ("loss L = __import__('os').system('x')", "no function 'system'"),
     "import": ('loss L = __import__("os")', "no function '__import__'"),
     "subclasses": ("loss L = ().__class__.__base__.__subclasses__()", "there are no attributes"),
     "attribute": ("loss L = x.real", "there are no attributes"),
@@ -63,7 +63,7 @@ PYTHON = {
     "single quotes": ("loss L = 'abc'", "a string only stands where a function asks for one"),
     "long string": ("loss L = 'a'*10**10", "a string only stands where a function asks for one"),
     "import statement": ("import 3", "nothing is imported"),
-    "print": ("print(w)", "nothing is executed"),
+    "print": ("print w", "nothing is executed"),
     "conditional": ("loss L = w if 1 else w", "unexpected 'if'"),
     "and": ("loss L = w and w", "unexpected 'and'"),
     "not": ("loss L = not w", "'not' is Python"),

@@ -312,6 +312,6 @@ def test_declarations_as_people_write_them() -> None:
     written = Model.parse(text)
     plain = Model.parse("dim N, D\ninput X: N x D\nparam W: D x 3, b: 3\nparam c: 3\nloss loss = sum(X @ W + b * c)")
     assert to_text(written) == to_text(plain)
-    assert written.remarks[0].endswith(":5: read as `loss loss = …`, the loss") and not plain.remarks
+    assert written.remarks[0].endswith(":5: `loss = …` is read as the loss of the model") and not plain.remarks
     taken = "data x\nparam params\nweights = params * x\nloss L = weights\n"
     assert to_text(Model.parse(taken)).endswith(taken)

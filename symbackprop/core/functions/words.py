@@ -101,6 +101,11 @@ _SAME = """
 """
 SAME = frozenset(_SAME.split())  # beside functions of every entry: what all libraries mean by these names
 _ALONG, _WITH_PLACES = "softmax log_softmax cumsum cumprod logcumsumexp", "max min median sort topk cummax"
+_TENSORFLOW = """
+    relu elu silu square rsqrt where maximum minimum add subtract multiply divide negative pow norm dot einsum transpose
+    reshape squeeze expand_dims concat stack zeros_like ones_like
+"""
+TENSORFLOW = frozenset(_TENSORFLOW.split())  # beside functions of every entry: what TensorFlow means by them too
 ALONG = frozenset(_ALONG.split())  # the same where the axis is given
 WITH_PLACES = frozenset(_WITH_PLACES.split())  # of PyTorch's, along an axis, come with indices
 ALSO = {word: function for function, words in _WORDS.items() for word in words.split()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from symbackprop.core.graph import Node
 from symbackprop.errors import MOST, ModelError, Place
@@ -21,20 +21,22 @@ from symbackprop.model.text.tokens import physical_lines
 from symbackprop.model.text.write import to_text
 
 # -- what is wrong with a text as its writer sees it: the line, a caret below the place, the line that is right
+Read: TypeAlias = tuple[Model, Sequence[ModelError], set[int]]  # what was read, what is wrong, lines not reached
 _WIDEST, _LONGEST = 100, 10_000  # columns of a line that are shown, characters of a text that is read again
 _MOST = 3  # further mistakes of a line that are mended with the first
 
 
-def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Sequence[ModelError]]) -> ModelError:
+def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Read]) -> ModelError:
     """The first error with the others; each shows its place and, where it knows what may be meant, the corrected line:
     the text with it has been read again, and nothing was wrong with that line any more."""
-    lines = [readable(line) for line in physical_lines(text)]
+    lines = [readable(line) for line in physical_lines(text)]  # with the corrections above
     for error in errors[:MOST]:
         if error.place is not None:
             line = lines[error.place.line - 1]
             place = _narrowed(line, error.place, error.near)
             right = next(_corrected(error, place, lines, read), "")
             error.shown = [*_marked(line, place), *([f"{right.strip()}   corrected"] if right else [])]
+            lines[error.place.line - 1] = right or line
     errors[0].others = errors[1:]
     return errors[0]
 
@@ -56,7 +58,7 @@ def _marked(line: str, place: Place) -> list[str]:
     return [shown[lead:], " " * (left - lead) + "^" * max(right - left, 1)]
 
 
-def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Callable[[str], Sequence[ModelError]],
+def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Callable[[str], Read],
                more: int = _MOST) -> Iterator[str]:
     """The lines with what may be meant that nothing is wrong with, here and in ``more`` places to the right."""
     line, texts = lines[place.line - 1], error.instead if sum(map(len, lines)) <= _LONGEST else ()
@@ -67,10 +69,11 @@ def _corrected(error: ModelError, place: Place, lines: Sequence[str], read: Call
     for text in texts:
         right = before + text.replace("…", there) + after
         others = [right if k == place.line else old for k, old in enumerate(lines, 1)]
-        left = [e for e in read("\n".join(others)) if e.line == error.line] if len(right) <= _WIDEST else [error]
-        if not left:
+        _, wrong, unbuilt = read("\n".join(others)) if len(right) <= _WIDEST else (None, [error], set[int]())
+        left = [e for e in wrong if e.line == error.line]
+        if not left and error.line not in unbuilt:
             yield right
-        elif more and left[0].place is not None and left[0].place.start > place.start - latex:
+        elif more and left and left[0].place is not None and left[0].place.start > place.start - latex:
             yield from _corrected(left[0], _narrowed(right, left[0].place, left[0].near), others, read, more - 1)
 
 
@@ -83,15 +86,15 @@ def parse(text: str, name: str | None = None, path: str | None = None, relu0: An
     `ModelError` that names the line; its ``others`` are the further errors of the text.
     """
     where = path or "<text>"
-    model, errors = _read(text, where, name or "", relu0, define)
+    model, errors, _ = _read(text, where, name or "", relu0, define)
     if errors:
-        raise explained(errors, text, lambda other: _read(other, where, name or "", relu0, define)[1])
+        raise explained(errors, text, lambda other: _read(other, where, name or "", relu0, define))
     return model
 
 
 def _read(text: str, where: str, name: str, relu0: Any,
-          define: Mapping[str, str] | None) -> tuple[Model, list[ModelError]]:
-    """The model of a text as far as it can be read, and what is wrong with the rest."""
+          define: Mapping[str, str] | None) -> Read:
+    """The model of a text as far as it can be read, what is wrong with the rest, and which lines that hides."""
     statements, errors, unread = parse_statements(text)
     header = read_header(text)
     for error in errors:
@@ -109,7 +112,7 @@ def _read(text: str, where: str, name: str, relu0: Any,
     builder.run()
     if not builder.errors:
         model.example = _example(header.example, where)
-    return model, builder.errors
+    return model, builder.errors, builder.unbuilt
 
 
 def parse_alone(text: str, relu0: Any = None, define: Mapping[str, str] | None = None) -> Model:

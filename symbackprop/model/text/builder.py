@@ -46,6 +46,7 @@ class Builder:
         self.count = 0
         self.errors = list(errors)
         self.unknown = set(unread)
+        self.unbuilt = set[int]()  # the lines of statements that were left out, and of such that failed before them
 
     def _name_a_loss(self) -> None:
         """In a text that says of nothing what it computes, an equation ``loss = …`` is the loss."""
@@ -54,7 +55,7 @@ class Builder:
         if named and all(s.keyword == "let" for _, s in equations):
             k, last = named[-1]
             self.statements = [*self.statements[:k], replace(last, keyword="loss"), *self.statements[k + 1 :]]
-            self.model.remark(f"{self.source}:{last.line}: read as `loss loss = …`, the loss")
+            self.model.remark(f"{self.source}:{last.line}: `loss = …` is read as the loss of the model")
 
     def run(self) -> Model:
         """All statements, then what holds of the whole."""
@@ -81,6 +82,8 @@ class Builder:
                 self.scope = self.top
                 self.top.counters.clear()
                 self.top.locals.clear()
+        failed = self.errors[-1].line if self.errors else 0
+        self.unbuilt |= {s.line for s in _flat([statement])} - {failed}
         graph, model, top = self.model.graph, self.model, self.top
         known = (graph.names, graph.functions, model.sizes, top.loops)
         names = {name for s in _flat([statement]) for name in _defines(s)}

@@ -21,6 +21,8 @@ _SIGNS = {
     "𝟏": "1", "“": '"', "”": '"', "＝": "=", "（": "(", "）": ")",
 }
 OUTER = "⊗"
+_BRACKETS = r"\((?:[^()]|\((?:[^()]|\([^()]*\))*\))*\)"  # three deep
+_SUM = re.compile(rf"[Σ∑]\s*({_BRACKETS}\s*(?:\^|\*\*)\s*[0-9.]+)")
 _SPACES = {"\u00a0", "\u2009", "\u202f", "\u200a", "\u2002", "\u2003", "\u2062", "\u200b", "\ufeff"}
 MARKS = {mark: accent for accent, (mark, _) in ACCENTS.items()}
 _POWER = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
@@ -40,7 +42,13 @@ def _formula(text: str) -> str:
     text = ROOT.sub(r"√(\1)", unicodedata.normalize("NFC", text))
     parts = [_POWER.sub(_power, part) for part in _INVERSE.split(text)]
     text = _LOWERED.sub(_indexed, "⁻¹".join([a + b for a, b in zip(parts[::2], [*parts[1::2], ""], strict=True)]))
+    text = _SUM.sub(_summed, text)
     return "".join([c if c.isascii() or c in _OF_MODELS or c in "⁻¹" else _in_ascii(c) for c in text])
+
+
+def _summed(match: re.Match[str]) -> str:
+    """Σ (y - p)² sums the squares."""
+    return f"sum({match.group(1)})"
 
 
 def _indexed(match: re.Match[str]) -> str:

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import sympy as sp
 
-from symbackprop.core.functions.words import ALONG, IDLE_METHODS, MODULES, SAME, WITH_PLACES, meant
+from symbackprop.core.functions.words import ALONG, IDLE_METHODS, MODULES, SAME, TENSORFLOW, WITH_PLACES, meant
 from symbackprop.core.scalars import TABLE
-from symbackprop.errors import SyntaxProblem
+from symbackprop.errors import NameProblem, SyntaxProblem
 from symbackprop.model.text import tree
 from symbackprop.model.text.calls import callee, function_names
 from symbackprop.model.text.spellings import TORCH, spelled
@@ -18,6 +18,7 @@ from symbackprop.model.text.spellings import TORCH, spelled
 SHAPE = "shape"
 _CONSTANTS: dict[str, tree.Expr] = {"pi": tree.Name("pi"), "inf": tree.Name("inf"), "newaxis": tree.Word(None)}
 _NUMPY = ("np", "numpy", "jnp")
+CLASSES_SECOND = ("cross_entropy", "nll_loss")
 _FLOATS = [tree.Name(name) for name in ("float", "float32", "float64", "double")]
 
 
@@ -31,7 +32,8 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
     if expr.args is None and not module and expr.name == "values" and isinstance(expr.base, tree.Member):
         return plain(expr.base, names, True, tell)
     if module and expr.args is not None:
-        found = spelled(_whose(expr, module), expr.name, expr.args, dict(expr.options))
+        calls = (spelled(whose, expr.name, expr.args, dict(expr.options)) for whose in _whose(expr, module))
+        found = next((call for call in calls if call is not None), None)
         if found is not None:
             return _told(expr.name, *found, tell)
         _refuse_others(expr, module, expr.args, values)
@@ -44,6 +46,11 @@ def plain(expr: tree.Member, names: Container[str], values: bool = False,
         found = spelled("m", expr.name, (expr.base, *expr.args), dict(expr.options))
         return _method(expr, expr.args, values) if found is None else _told(expr.name, *found, tell)
     raise _strange(expr)
+
+
+def infinite(text: str) -> tree.Call:
+    """``float("inf")``"""
+    return tree.Call("float", (tree.String(text),), ())
 
 
 def called(expr: tree.Call, tell: Callable[[str], None] = lambda text: None) -> tree.Expr | None:
@@ -74,9 +81,9 @@ _SIMPLE = re.compile(r"\w+\([A-Za-z_=, ]*\)")
 
 
 def _whose(expr: tree.Expr, module: str) -> str:
-    """Whose call it is, as the table of spellings has it."""
+    """Whose call it is, as the table of spellings has it: a letter or more, the nearest first."""
     if _root(expr) not in TORCH:
-        return "n"
+        return {"tf": "f", "jax": "jn"}.get(_root(expr), "n")
     return "l" if module == "linalg" else "t"
 
 
@@ -90,11 +97,14 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
     """Refuse a function that a library may mean otherwise; ``args`` with the array that a method is of."""
     name = expr.name if callee(expr.name) is not None else meant(expr.name, tuple(function_names()))
     found = callee(name) if name is not None else None
-    if name is None or found is None or name in TABLE:
+    said = f"{module}.{expr.name}" if module else f".{expr.name}(…)"
+    if found is None:
+        raise NameProblem(f"there is no function {expr.name!r} here, for {said}: `symbackprop ops` lists what there is",
+                          near=expr.name)
+    if found.name in TABLE:
         return
     given = {k for k, _ in expr.options}
     torch = module in TORCH or bool(given & {"dim", "keepdim"})
-    said = f"{module}.{expr.name}" if module else f".{expr.name}(…)"
     if name in ("var", "std") and (torch or (module not in _NUMPY and "axis" not in given)):
         by = "divides by n - 1" if torch else "divides by n in NumPy and by n - 1 in PyTorch"
         raise SyntaxProblem(f"{said} {by}: write {name}(…), which divides by n, or {name}(…, ddof=1)", near=expr.name)
@@ -102,7 +112,9 @@ def _refuse_others(expr: tree.Member, module: str, args: tuple[tree.Expr, ...], 
     loss = expr.name.endswith(("_loss", "_entropy", "_logits"))
     axis = found.signature.parameters.get("axis")
     places = name in WITH_PLACES and torch and (along or (axis is not None and axis.default is not None))
-    other = (name not in SAME or (name in ALONG and not along) or (places and not values)
+    known = TENSORFLOW if _root(expr) == "tf" else SAME
+    lower = name == "median" and module not in _NUMPY  # PyTorch's is the lower of the two in the middle
+    other = (name not in known or lower or (name in ALONG and not along) or (places and not values)
              or (name == "norm" and len(args) > 1) or (name in ("svd", "cholesky") and module not in ("", "linalg"))
              or (loss and (len(args) > 2 or bool(given - {"reduction", "beta", "delta"}))))
     if other:

@@ -167,12 +167,18 @@ class Evaluator:
         bare = expr.body if isinstance(expr, tree.Negative) else expr
         if isinstance(bare, tree.Member) and bare.args is None and bare.name == INFINITE.name:
             bare = dialect.plain(bare, self.graph.names)
+        if isinstance(expr, tree.Call) and expr in (dialect.infinite("inf"), dialect.infinite("-inf")):
+            return sp.oo if expr == dialect.infinite("inf") else -sp.oo
         if INFINITE.name not in self.graph.names and bare == INFINITE:
             return -sp.oo if isinstance(expr, tree.Negative) else sp.oo
         return self.value(expr)
 
     def member(self, expr: tree.Member) -> Value:
         """What stands behind a dot, as NumPy and PyTorch mean it."""
+        logits = self.value(expr.args[0]) if expr.name in dialect.CLASSES_SECOND and expr.args else None
+        if isinstance(logits, Node) and logits.ndim > 2:
+            raise ModelError(f"{expr.name} of PyTorch has the classes along axis 1, cross_entropy and nll along the "
+                             "last: write mean(cross_entropy(…)) of logits that have them there", near=expr.name)
         plain = dialect.plain(expr, self.graph.names, tell=self.scope.remark)
         if isinstance(plain, tree.Member):  # the shape of an array, which stays as it is
             return self.row(plain.base).shape

@@ -239,6 +239,13 @@ class ModelScope(Scope):
             return later, ""
         if callee(name) is not None or name in self.graph.functions:
             return f"{shown} is a function: write {shown}(…)", ""
+        if name == "e":
+            return "'e' is not declared: e^x is exp(x)", ""
+        both = [(name[:k], name[k:]) for k in range(1, len(name))]
+        rows = [(a, b, self.own(a), self.own(b)) for a, b in both if a != b and {a, b} <= self.graph.names.keys()]
+        for a, b, first, second in rows:
+            sign = "@" if first is not None and first.shape and second is not None and second.shape else "*"
+            return f"{shown!r} is not declared: a product is written {a} {sign} {b}", f"{a} {sign} {b}"
         known = [*self.graph.names, *self.model.sizes, *self.others, *self.loops, *self.families]
         near = nearest(shown, known) or nearest(shown, function_names())
         return f"{shown!r} is not declared.{suggested(near)}", near

@@ -1,9 +1,10 @@
 """Calls of NumPy and PyTorch that name or order arguments in their own way, and what each is in model text.
 
-One line is ``where: names (parameters) -> formula``. ``where`` says whose call it is: n NumPy, SciPy and jax.numpy, t
-PyTorch, l its linalg, m a method, whose array is the first parameter. A parameter is ``a``, or ``a|b`` with another
-word for it; ``a=value`` may be left out, ``a:value`` has to have that value, ``a~value`` may be left out or has it;
-``a#`` is a number written out, ``a(1)`` a shape of one axis, ``!a`` is given by its word alone, ``*a`` what is left.
+One line is ``where: names (parameters) -> formula``. ``where`` says whose call it is: n NumPy, SciPy and JAX, j JAX
+alone, f TensorFlow, t PyTorch, l its linalg, m a method, whose array is the first parameter. A parameter is ``a``, or
+``a|b`` with another word for it; ``a=value`` may be left out, ``a:value`` has to have that value, ``a~value`` may be
+left out or has it; ``a#`` is a number written out, ``a(1)`` a shape of one axis, ``!a`` is given by its word alone,
+``*a`` what is left.
 ``reduction`` is PyTorch's: the formula is the loss of every entry. In a formula ``@`` is the name that was called.
 """
 
@@ -67,6 +68,10 @@ n t: hypot (a, b) -> sqrt(a**2 + b**2)
 n: cbrt (x) -> sign(x) * abs(x)**(1/3)
 n t: fmod (a, b) -> a - b * trunc(a / b)
 t: frac (x) -> x - trunc(x)
+n t f: eye (n) -> eye(n)
+n: identity (n) -> eye(n)
+n t f: zeros ones (*sizes) -> @(sizes)
+t m: masked_fill (x, mask, value) -> where(mask, value, x)
 n t: xlogy (x, y) -> xlogy(x, y)
 n t: logsigmoid (x) -> -softplus(-x)
 n t: relu6 (x) -> clip(x, 0, 6)
@@ -85,6 +90,10 @@ t: gelu (x, approximate~"none") -> gelu(x)
 n: gelu (x, approximate~True) -> gelu_tanh(x)
 n: gelu (x, approximate:False) -> gelu(x)
 t: leaky_relu (x, negative_slope=0.01) -> leaky_relu(x, negative_slope)
+f: leaky_relu (x, alpha=0.2) -> leaky_relu(x, alpha)
+f: gelu (x, approximate~False) -> gelu(x)
+f: gelu (x, approximate:True) -> gelu_tanh(x)
+f j: softmax log_softmax (x, axis=-1) -> @(x, axis=axis)
 t: prelu (x, weight) -> prelu(x, weight)
 t: softplus (x, beta) -> softplus(beta * x) / beta
 t: softmin (x, axis|dim) -> softmax(-x, axis=axis)
@@ -95,9 +104,11 @@ t: embedding (index, weight) -> weight[index]
 t: embedding_bag (index, weight, mode="mean") -> embedding_bag(weight, index, mode=mode)
 n t: one_hot (index, size|num_classes) -> one_hot(index, size)
 t: scaled_dot_product_attention (q, k, v, is_causal=False) -> attention(q, k, v, causal=is_causal)
-t: layer_norm rms_norm (x, normalized_shape(1), eps=1e-5) -> @(x, eps=eps)
+t: layer_norm (x, normalized_shape(1), !eps=1e-5) -> layer_norm(x, eps=eps)
+t: rms_norm (x, normalized_shape(1), !eps) -> rms_norm(x, eps=eps)
 t: layer_norm (x, normalized_shape(1), weight, bias, eps=1e-5) -> layer_norm(x, eps=eps) * weight + bias
-t: layer_norm rms_norm (x, normalized_shape(1), weight, eps=1e-5) -> @(x, eps=eps) * weight
+t: layer_norm (x, normalized_shape(1), weight, !eps=1e-5) -> layer_norm(x, eps=eps) * weight
+t: rms_norm (x, normalized_shape(1), weight, eps) -> rms_norm(x, eps=eps) * weight
 t: conv1d (x, w|weight, bias~None, stride=1, padding=0, dilation=1, groups=1) -> swapaxes(conv1d(swapaxes(x, 1, 2), \
 transpose(w, (2, 1, 0)), stride=stride, padding=padding, dilation=dilation, groups=groups), 1, 2)
 t: conv1d (x, w|weight, bias, stride=1, padding=0, dilation=1, groups=1) -> swapaxes(conv1d(swapaxes(x, 1, 2), \

@@ -82,7 +82,7 @@ class Reader:
         c = Cursor(line.tokens)
         first, second = c.now, c.after
         keyword = _ALIASES.get(first.text, first.text) if second.kind == NAME else first.text
-        if first.kind == NAME and keyword in KEYWORDS and not (second.kind == SIGN and second.text in "=["):
+        if first.kind == NAME and keyword in KEYWORDS and not (second.kind == SIGN and second.text in "=[."):
             c.take()
             return [self.loop(c, indent, nesting) if keyword == "for" else simple(c, keyword)]
         return self.python(c, indent, nesting) or equations(c)
@@ -92,6 +92,9 @@ class Reader:
         line, word, second = c.now.line, c.now.text, c.after
         if word in ("import", "from") and second.kind == NAME:
             return [tree.Said(line, f"the line `{word} …` says nothing here: every function is at hand")]
+        if (word == "print" and second.is_sign("(")) or (word == "assert" and not second.is_sign("=", "[")) or (
+                second.is_sign(".") and c.tokens[2].text == "backward" and c.tokens[3].is_sign("(")):
+            return [tree.Said(line, f"the line `{word} …` says nothing here: nothing is executed")]
         below = self.place < len(self.lines) and self._is_deeper(indent)
         if word == "def" and second.kind == NAME and c.tokens[-2].is_sign(":") and below:
             told = f"the lines of {second.text} are read as they stand: what it takes is to be declared"
