@@ -29,10 +29,11 @@ _MOST = 3  # further mistakes of a line that are mended with the first
 def explained(errors: Sequence[ModelError], text: str, read: Callable[[str], Read]) -> ModelError:
     """The first error with the others; each shows its place and, where it knows what may be meant, the corrected line:
     the text with it has been read again, and nothing was wrong with that line any more."""
-    lines = [readable(line) for line in physical_lines(text)]  # with the corrections above
+    typed = [readable(line) for line in physical_lines(text)]
+    lines = [*typed]  # with the corrections of the lines above
     for error in errors[:MOST]:
         if error.place is not None:
-            line = lines[error.place.line - 1]
+            line = lines[error.place.line - 1] = typed[error.place.line - 1]
             place = _narrowed(line, error.place, error.near)
             right = next(_corrected(error, place, lines, read), "")
             error.shown = [*_marked(line, place), *([f"{right.strip()}   corrected"] if right else [])]
@@ -119,25 +120,25 @@ def parse_alone(text: str, relu0: Any = None, define: Mapping[str, str] | None =
     """The model that an expression is, alone or behind equations with ``;`` between them: what is not declared is
     guessed, and stands in the model's ``remarks``. Raises a `ModelError`."""
     typed = readable(text.strip().replace("\n", ";"))
-    model, errors = _alone(typed, relu0, define)
+    model, errors, _ = _alone(typed, relu0, define)
     if errors:
-        raise explained(errors, typed, lambda other: _alone(other, relu0, define)[1])
+        raise explained(errors, typed, lambda other: _alone(other, relu0, define))
     return model
 
 
-def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None) -> tuple[Model, list[ModelError]]:
-    """The model of an expression as far as it can be read, and what is wrong with it."""
+def _alone(typed: str, relu0: Any, define: Mapping[str, str] | None) -> Read:
+    """The model of an expression as far as it can be read, what is wrong with it, and which lines that hides."""
     model = Model("expression", relu0=0 if relu0 is None else relu0)
     try:
         statements, guess = guessed(typed)
     except ModelError as error:
         error.line = 1
         error.instead = [t for t in error.instead if "@" not in t or "@" in typed]  # numbers, if nothing says more
-        return model, [error.at("<expression>")]
+        return model, [error.at("<expression>")], set()
     builder = Builder(model, "<expression>", statements, define)
     builder.run()
     model.remark(f"guessed: {guess}", first=True)
-    return model, builder.errors
+    return model, builder.errors, builder.unbuilt
 
 
 def parse_expression(text: str, model: Model, names: dict[str, Node] | None = None) -> Node:
