@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import combinations
 from typing import TypeAlias, TypeVar
 
@@ -18,7 +18,7 @@ import sympy as sp
 from symbackprop.core import formula as f
 from symbackprop.core.build import transpose
 from symbackprop.core.facts import is_product
-from symbackprop.core.graph import FLOAT, Node
+from symbackprop.core.graph import FLOAT, Node, arguments_first
 from symbackprop.core.scalars import TABLE
 from symbackprop.core.shapes import same, same_shape
 from symbackprop.derive.record import Edge
@@ -88,6 +88,19 @@ class Place:
         """``do/da``"""
         return self.reference.local_name(self.edge, self.target)
 
+    def equals(self, right: str) -> str:
+        """``do/da = 1 - o**2``; the right side alone where it is a part of that derivative only."""
+        return f"{self.factor} = {right}" if self._is_whole else right
+
+    @cached_property
+    def _is_whole(self) -> bool:
+        """Whether the edge is all that leads from the one named row to the other."""
+        named, edge = self.reference.is_named, self.edge
+        if not (named(edge.consumer) and named(edge.argument)):
+            return False
+        inside = arguments_first([edge.consumer], lambda row: [a for a in row.args if not named(a)])
+        return sum(a is edge.argument for row in inside for a in row.args) == 1
+
     def one(self, finding: Finding, swap: Swap, patterns: tuple[Hashable, ...] = (), cost: int = 0) -> Candidate:
         """A mistake at this edge whose sentence is at hand."""
         return Candidate(finding.kind, lambda: finding, {self.edge: swap}, cost, patterns)
@@ -155,7 +168,7 @@ def _wrong(place: Place, kind: str, form: f.Formula, says: str, cost: int = 0, p
     def tell() -> Finding:
         right, wrong, touched = [place.reference.written(x, rows, consumer)
                                  for x in (consumer.attr.partial(index), form, part)]
-        words = says.format(factor=f"{place.factor} = {right}", wrong=wrong, part=touched)
+        words = says.format(factor=place.equals(right), wrong=wrong, part=touched)
         return Finding(kind, words, place.factor, right, wrong)
 
     return Candidate(kind, tell, {place.edge: swap}, cost, _patterns(place, kind, form, moved, new))

@@ -12,11 +12,21 @@ import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.graph import Node
+from symbackprop.core.kernel import Kernel
 from symbackprop.core.scalars import AT_ZERO, TABLE
 from symbackprop.core.shapes import same_shape
 from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
-from symbackprop.grade.derivation_mistakes import ACTIVATIONS, Candidate, Place, Swap, in_one_place, replaced, variants
+from symbackprop.grade.derivation_mistakes import (
+    ACTIVATIONS,
+    Candidate,
+    Place,
+    Swap,
+    in_one_place,
+    nothing,
+    replaced,
+    variants,
+)
 from symbackprop.grade.mistakes import Finding
 from symbackprop.grade.numeric_sweep import NumericSweep
 from symbackprop.grade.points import Array
@@ -46,7 +56,7 @@ def complements(place: Place) -> Iterator[Candidate]:
     right = consumer.attr.partial(place.edge.index)
     for wrong, (old, new) in _complements(right):
         texts = [place.reference.written(x, consumer.args, consumer) for x in (right, new, old)]
-        says = f"in {place.factor} = {texts[0]}, {texts[1]} stands where {texts[2]} belongs"
+        says = f"in {place.equals(texts[0])}, {texts[1]} stands where {texts[2]} belongs"
         swap = by_formula(wrong)
         pattern = ("complement", consumer.attr, place.edge.index, wrong)
         yield Candidate(m.WRONG_FACTOR, told(m.WRONG_FACTOR, says, place.factor), {place.edge: swap}, 0, (pattern,), 29)
@@ -122,7 +132,7 @@ def gradients_for_values(place: Place) -> Iterator[Candidate]:
         name = place.reference.name(row)
         above = place.reference.name(consumer) if place.reference.is_named(consumer) else name
         for wrong in dict.fromkeys([*_once(form, leaf, other), replaced(form, leaf, other)]):
-            says = f"in {place.factor} = {place.reference.written(form, consumer.args, consumer)}, the gradient " \
+            says = f"in {place.equals(place.reference.written(form, consumer.args, consumer))}, the gradient " \
                    f"d{above} stands where {name} belongs"
             pattern = ("gradient for value", consumer.attr, edge.index, wrong)
             yield candidate(place, m.SUBSTITUTION, says, _with_gradient(wrong), 30, (pattern,))
@@ -263,6 +273,48 @@ def by_formula(form: f.Formula, *new: Node) -> Swap:
     return swap
 
 
+# -- another number in a function, a case distinction left out
+
+
+def other_numbers(place: Place) -> Iterator[Candidate]:
+    """Another number in a function of several arguments wherever it is called: the slope of a leaky ReLU."""
+    form = place.edge.consumer.form
+    if not isinstance(form, f.Call):
+        return
+    for k, number in enumerate(form.args):
+        right = number.value if isinstance(number, f.Num) else sp.S.Zero
+        for other in USUAL_NUMBERS if right.is_number and right != 0 else ():
+            wrong = f.rebuild(form, (*form.args[:k], f.Num(other), *form.args[k + 1 :]))
+            if other != right and f.arguments(wrong) == f.arguments(form):
+                yield _with_number(place, Kernel(wrong).partial(place.edge.index), (float(other), float(right)))
+
+
+def _with_number(place: Place, local: f.Formula, numbers: tuple[float, float]) -> Candidate:
+    consumer = place.edge.consumer
+    shown = m.clipped(place.reference.written(consumer.attr.form, consumer.args, consumer), SHORT)
+    says = f"another constant: {numbers[0]:g} stands where {numbers[1]:g} belongs in {shown}"
+    return candidate(place, m.CONSTANT, says, by_formula(local), 28, (("number", consumer.head, numbers),))
+
+
+USUAL_NUMBERS = tuple(sp.Rational(n, 1000) for n in (0, 1, 10, 20, 50, 100, 200, 300, 500, 1000, 2000))
+
+
+def cases(place: Place) -> Iterator[Candidate]:
+    """What one case of a case distinction hands back taken in every case: Huber's loss without its clip."""
+    edge, reference = place.edge, place.reference
+    match edge.consumer.form:
+        case f.Call("where", (condition, f.Arg(first), f.Arg(second))) if edge.index in (first, second):
+            others = [e for e in reference.edges(edge.consumer.args[first + second - edge.index])
+                      if e.consumer is edge.consumer]
+            names = [m.clipped(text, SHORT) for text in (
+                reference.name(edge.argument), reference.written(condition, edge.consumer.args, edge.consumer))]
+            where = f"{'not ' * (edge.index == second)}{names[1]}"
+            says = f"the case distinction is missing: {names[0]} is taken in every case, where it belongs to {where}"
+            swaps: dict[Edge, Swap] = {edge: by_formula(f.ONE), **dict.fromkeys(others, nothing)}
+            if others:
+                yield Candidate(m.MISSING_FACTOR, told(m.MISSING_FACTOR, says, place.factor), swaps, 0, (), 21)
+
+
 # -- the derivative of an activation skipped
 
 
@@ -295,4 +347,5 @@ def handing_on(row: Node) -> Swap:
     return lambda sweep, edge, upstream: sweep.passed(edge, sweep.above(row))
 
 
-AT_EDGES = (complements, powers, guided, gradients_for_values, by_result, inner_slips, skipped)
+AT_EDGES = (complements, powers, guided, gradients_for_values, by_result, inner_slips, other_numbers, cases,
+            skipped)

@@ -775,3 +775,25 @@ def test_a_row_comes_before_a_word_for_the_upstream_gradient() -> None:
         return {"dW": X.T @ dout}
 
     assert check(Model.parse("dim N, D\ndata X: N x D\nparam W: D x D\nout = X @ W\nloss L = sum(out^2)"), f)
+
+
+HUBER = """dim N, K
+data X: N x K, T: N x K
+param g: K, b: K
+A = leaky_relu(g * X + b, 0.1)
+loss L = mean(huber(A, T))"""
+
+
+@pytest.mark.parametrize(("slope", "clip", "says"), [
+    (0.01, 1.0, "another constant: 0.01 stands where 0.1 belongs in leaky_relu(g * X + b, 0.1)"),
+    (0.1, np.inf, "(A - T)**2 / 2 is taken in every case, where it belongs to abs(A - T) <= 1"),
+    (0.1, 0.0, "dL/d"),
+])
+def test_no_equation_is_said_that_does_not_hold(slope: float, clip: float, says: str) -> None:
+    def backward(X: Any, T: Any, g: Any, b: Any, A: Any) -> Any:
+        dA = (np.clip(A - T, -clip, clip) if clip else np.sign(A - T)) / A.size
+        dZ = dA * np.where(A > 0, 1, slope)
+        return {"dg": (dZ * X).sum(0), "db": dZ.sum(0)}
+
+    for gradient in check(HUBER, backward).gradients:
+        assert (says in gradient.says) == (says != "dL/d") and " = " not in gradient.says, gradient.says
