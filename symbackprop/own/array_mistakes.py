@@ -411,6 +411,26 @@ def _softmax_over(axis: int) -> Swap:
     return swap
 
 
+def log_sum_axes(place: Place) -> Iterator[Candidate]:
+    """The softmax that a cross entropy or a logsumexp hands back, over another axis."""
+    consumer, argument = place.edge.consumer, place.edge.argument
+    if consumer.op.logarithm:
+        right, name = {int(a) for a in consumer.attr[0]}, m.clipped(place.reference.name(argument), SHORT)
+        for axis in (a for a in range(argument.ndim) if {a} != right):
+            says = f"the softmax of {name} in its gradient is taken over axis {axis}, not over {_axes(sorted(right))}"
+            yield candidate(place, AXIS, says, _log_sum_over(axis), 21)
+
+
+def _log_sum_over(axis: int) -> Swap:
+    def swap(sweep: NumericSweep, edge: Edge, upstream: Array) -> Array:
+        scores = sweep.point.value(edge.argument)
+        e = np.exp(scores - scores.max(axis=axis, keepdims=True))
+        whole = upstream if edge.consumer.attr[1] else np.expand_dims(upstream, tuple(map(int, edge.consumer.attr[0])))
+        return whole * e / e.sum(axis=axis, keepdims=True)
+
+    return swap
+
+
 def softmax_parts(place: Place) -> Iterator[Candidate]:
     """The backward of softmax, p * (d - sum(d * p)), without one of its p."""
     consumer = place.edge.consumer
@@ -860,8 +880,8 @@ def _added(source: Node) -> Swap:
 
 
 AT_EDGES = (overwrites, shifted_windows, maxima, unmasked_maxima, without_upstream, divided_by_one_less, rolled, turned,
-            products, axes_exchanged, softmax_axes, softmax_parts, softmax_sums, sum_axes, unsummed, *LOCAL, scaled,
-            without_a_factor, one_entry_only, every_class, behind_the_product, clipped, other_gradients)
+            products, axes_exchanged, softmax_axes, log_sum_axes, softmax_parts, softmax_sums, sum_axes, unsummed,
+            *LOCAL, scaled, without_a_factor, one_entry_only, every_class, behind_the_product, clipped, other_gradients)
 
 
 def scaled_rows(reference: Reference, row: Node, target: Node) -> Iterator[Candidate]:

@@ -138,6 +138,13 @@ class Diagnosis:
                 return Finding(own.SWAPPED, says, "", f"d{self.name}", f"d{other}")
         return None
 
+    def value_itself(self) -> Finding | None:
+        """The array in the place of its gradient."""
+        if not self.agrees(lambda k: np.asarray(self.points[k].value(self.target), float)):
+            return None
+        says = f"{self.name} itself stands where its gradient belongs"
+        return Finding(m.SUBSTITUTION, says, "", f"d{self.name}", self.name)
+
     def shape(self) -> Finding | None:
         if not any(p.state == SHAPE for p in self.pairs):
             return None
@@ -509,6 +516,7 @@ RULES: tuple[Callable[[Diagnosis], Finding | None], ...] = (
     Diagnosis.shape,
     Diagnosis.zero,
     Diagnosis.same_as_earlier,
+    Diagnosis.value_itself,
     Diagnosis.constant,
     Diagnosis.forwards_in_time,
     Diagnosis.one_mistake,

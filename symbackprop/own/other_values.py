@@ -9,11 +9,12 @@ from itertools import combinations, product
 from typing import TypeAlias
 
 import numpy as np
+import sympy as sp
 
 from symbackprop.core import formula as f
 from symbackprop.core.facts import is_convolution, is_sum
 from symbackprop.core.graph import FLOAT, INT, Node
-from symbackprop.core.shapes import same_shape
+from symbackprop.core.shapes import bracketed, dim_text, same_shape
 from symbackprop.derive.record import Edge
 from symbackprop.grade import mistakes as m
 from symbackprop.grade.derivation_mistakes import Candidate, Swap, variants
@@ -63,6 +64,7 @@ def substitutions(reference: Reference) -> Iterator[Substitution]:
     same shape in place of a named one."""
     yield from _reaching(_roots(reference))
     yield from _reaching(_sums(reference))
+    yield from _reaching(_one_less(reference))
     yield from _reaching(_constants(reference))
     yield from _turned(reference)
     yield from _unmasked(reference)
@@ -199,6 +201,20 @@ def _sums(reference: Reference) -> Iterator[Substitution]:
                 isinstance(p, f.Num) for p in row.form.factors):
             says = f"a sum stands where a mean belongs: {m.clipped(reference.name(row), 60)} lacks its division"
             yield Substitution(m.MEAN, says, ((row, _of(row.args[0])),))
+
+
+def _one_less(reference: Reference) -> Iterator[Substitution]:
+    """1/(N − 1) for 1/N in a mean of squares, as with ``ddof=1``."""
+    for row in reference.order:
+        match row.form:
+            case f.Mul((f.Num(share), f.Arg())) if share.free_symbols and is_sum(row.args[0]):
+                texts = [bracketed(dim_text(d)) for d in (1 / share - 1, 1 / share)]
+                says = f"1/{texts[0]} stands where 1/{texts[1]} belongs: {m.clipped(reference.name(row), 60)}"
+                yield Substitution(m.MEAN, says, ((row, _shared_by_less(row, 1 / share)),))
+
+
+def _shared_by_less(row: Node, count: sp.Expr) -> Value:
+    return lambda point: point.value(row) * point.number(count) / (point.number(count) - 1)
 
 
 def _constants(reference: Reference) -> Iterator[Substitution]:

@@ -797,3 +797,24 @@ def test_no_equation_is_said_that_does_not_hold(slope: float, clip: float, says:
 
     for gradient in check(HUBER, backward).gradients:
         assert (says in gradient.says) == (says != "dL/d") and " = " not in gradient.says, gradient.says
+
+
+@pytest.mark.parametrize(("axis", "ddof", "value", "says"), [
+    (0, 0, False, "is taken over axis 0, not over axis 1"),
+    (1, 1, False, "1/(N - 1) stands where 1/N belongs"),
+    (1, 0, True, "g itself stands where its gradient belongs"),
+])
+def test_what_is_worked_out_again_with_a_slip(axis: int, ddof: int, value: bool, says: str) -> None:
+    def backward(X: Any, y: Any, g: Any) -> Any:
+        xh = (X - X.mean(0)) / np.sqrt(X.var(0, ddof=ddof) + 1e-5)
+        p = np.exp(g * xh)
+        p /= p.sum(axis, keepdims=True)
+        p[np.arange(len(y)), y] -= 1
+        return {"dg": g if value else (p * xh).mean(0)}
+
+    model = """dim N, K
+data X: N x K, y: N int < K
+param g: K
+z = g * batch_norm(X)
+loss L = mean(cross_entropy(z, y))"""
+    assert says in check(model, backward)["g"].says
