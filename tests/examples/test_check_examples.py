@@ -11,7 +11,7 @@ import pytest
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 SAYS = {
     "check_layer_norm": "the branch through mu is missing",
-    "check_assignment": "the factor dL/dscores = 1/N is missing",
+    "check_assignment": "the factor 1/N is missing",
     "check_kernel": "dy stands where dy * g belongs",
     "check_conic": "the term dB is twice what it should be",
     "check_autograd_function": "sigmoid(e) stands where 1 - sigmoid(e) belongs",
