@@ -21,9 +21,10 @@ from types import ModuleType
 from typing import Any, BinaryIO
 
 from symbackprop.apart import wire
-from symbackprop.apart.files import Call, CallFailed, called, interrupted, kinds_of, package_of, quiet, run_file
+from symbackprop.apart.files import CallFailed, called, kinds_of, package_of, run_file
 from symbackprop.apart.forms import Form, FunctionForm, Given, Raw, UnknownWord, form_of
 from symbackprop.apart.source import member
+from symbackprop.apart.threads import Call, interrupted
 from symbackprop.errors import SymbackpropError, said
 
 NO_MEMORY = 77  # the exit code for that
@@ -95,9 +96,8 @@ class Answers:
             result = (result[0], self.keep(result[1]))
         return result, args, options
 
-    def interrupted(self, one: Call, other: Call) -> tuple[int, str] | None:
-        with quiet():
-            return interrupted(self.module, one, other)
+    def interrupted(self, one: Call, other: Call) -> int | None:
+        return interrupted(self.module, one, other)
 
     def keep(self, value: Any) -> wire.Thing:
         number = self.numbers[id(value)] = max(self.kept, default=0) + 1

@@ -26,6 +26,7 @@ from symbackprop.verify.calls import SAME, gap, spread
 from symbackprop.verify.differences import Objective
 from symbackprop.verify.everywhere import slope_in
 from symbackprop.verify.interpreter import Array
+from symbackprop.verify.lines import shown
 from symbackprop.verify.module import Candidate, beside, call, numbers
 from symbackprop.verify.sampling import Sample, draw, in_single, named_values
 
@@ -72,10 +73,10 @@ def _functions(candidate: Candidate) -> dict[str, ast.FunctionDef]:
 
 
 def _shown(candidate: Candidate, found: Sequence[int]) -> str:
-    lines, name = candidate.source.splitlines(), Path(str(candidate.module.__file__)).name
+    path = str(candidate.module.__file__)
     if len(found) > SHOWN:
-        return f"one of {name}:{found[0]} to {found[-1]}: {lines[found[-1] - 1].partition('  #')[0].strip()}"
-    return " or ".join(f"{name}:{k}: {lines[k - 1].partition('  #')[0].strip()}" for k in found)
+        return f"one of {shown(path, found[-1], found[0])}"
+    return " or ".join(shown(path, number) for number in found)
 
 
 @contextmanager

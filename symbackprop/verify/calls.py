@@ -11,6 +11,7 @@ import numpy as np
 
 from symbackprop.apart.wire import scattered
 from symbackprop.errors import ShapeError
+from symbackprop.verify.lines import shown
 from symbackprop.verify.module import Candidate, Outcome, arrays_of, between, numbers, refused
 from symbackprop.verify.sampling import Sample, choose_sizes, draw, in_single
 
@@ -97,11 +98,10 @@ def threads(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[
     if candidate.compiles or candidate.path is None:
         return
     other = draw(candidate.model, sample.sizes, np.random.default_rng(1))
-    found = between(candidate.module, *[candidate.whole(s) for s in (sample, other)])
-    if found is not None:
-        line, text = found
+    number = between(candidate.module, *[candidate.whole(s) for s in (sample, other)])
+    if number is not None:
         yield ("forward and backward of two threads at a time disturb each other: what the one computes is another "
-               f"number where the other's calls come before {candidate.path.name}:{line}: {text}")
+               f"number where the other's calls come before {shown(candidate.path, number)}")
 
 
 def workspaces(candidate: Candidate, sample: Sample, outcome: Outcome) -> Iterator[str]:

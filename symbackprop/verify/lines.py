@@ -1,4 +1,4 @@
-"""Where in its file a module gives something a value: what a sentence about a mistake ends with."""
+"""Lines of a module's file, as a sentence about a mistake ends with them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,19 @@ def line_of(module: ModuleType, name: str, function: str = "") -> str:
     path = getattr(module, "__file__", None)
     if path is None or not Path(path).is_file():
         return ""
-    linecache.checkcache(path)
-    lines = linecache.getlines(path)
-    number = _number("".join(lines), name, function)
-    if number is None:
-        return ""
-    return f" ({Path(path).name}:{number}: {lines[number - 1].partition('  #')[0].strip()})"
+    number = _number("".join(_lines(path)), name, function)
+    return "" if number is None else f" ({shown(path, number)})"
+
+
+def shown(path: str | Path, number: int, since: int | None = None) -> str:
+    """``net.py:12: m_new = …``: a line of a file, without its comment; ``net.py:9 to 12: …`` with those before it."""
+    place = number if since is None else f"{since} to {number}"
+    return f"{Path(path).name}:{place}: {_lines(path)[number - 1].partition('  #')[0].strip()}"
+
+
+def _lines(path: str | Path) -> list[str]:
+    linecache.checkcache(str(path))
+    return linecache.getlines(str(path))
 
 
 @lru_cache(maxsize=64)

@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from symbackprop.apart.files import Call, CallFailed, called, interrupted, quiet, run_file
+from symbackprop.apart.files import CallFailed, called, run_file
 from symbackprop.apart.process import Process, RemoteModule
+from symbackprop.apart.threads import Call, interrupted
 from symbackprop.apart.wire import Thing
 from symbackprop.core.graph import FLOAT, Node
 from symbackprop.errors import BrokenModule, did_you_mean
@@ -76,13 +77,12 @@ def call(module: ModuleType, name: str, *args: Any, **options: Any) -> Any:
     return called(getattr(module, name), name, getattr(module, "__file__", None), args, options)
 
 
-def between(module: ModuleType, one: Call, other: Call) -> tuple[int, str] | None:
-    """The line before which calls of another thread change what forward and backward give for ``one``."""
+def between(module: ModuleType, one: Call, other: Call) -> int | None:
+    """The number of the line before which calls of another thread change what forward and backward give for ``one``."""
     if isinstance(module, RemoteModule):
-        found = module._process.ask("two threads", "interrupted", one, other)
-        return None if found is None else (int(found[0]), str(found[1]))
-    with quiet(), np.errstate(all="ignore"):
-        return interrupted(module, one, other)
+        found: int | None = module._process.ask("two threads", "interrupted", one, other)
+        return found
+    return interrupted(module, one, other)
 
 
 def refused(names: Container[str], function: Callable[..., Any], *args: Any, **options: Any) -> bool:
