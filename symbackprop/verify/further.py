@@ -26,7 +26,7 @@ from symbackprop.verify.cost import cost_of, shaped
 from symbackprop.verify.differences import DOUBLE, SINGLE, TINY, NotAnalytic, Objective, Ray, imaginary
 from symbackprop.verify.everywhere import Otherwise, Pinned, recording
 from symbackprop.verify.interpreter import Array, Program, Step
-from symbackprop.verify.kinks import Gap, Unstated, gap_rules, switches_of
+from symbackprop.verify.kinks import Gap, Unstated, switches_of
 from symbackprop.verify.sampling import Needs, Random, Sample, draw, in_single, intervals, leaf_values, needs_of
 
 LARGER, LARGE, WIDEST, EXPENSIVE = (11, 12, 13, 14, 15, 16, 17), (5, 6, 7, 8, 9), 40, 3e6
@@ -159,7 +159,7 @@ class Further:
             return None
         for attempt in range(ATTEMPTS):
             found = self.at(f"at {said(sizes)}", draw(self.model, sizes, self.rng, attempt))
-            if found is not None and not undefined(found.objective, _gaps(found.objective, np.float64)):
+            if found is not None and not undefined(found.objective):
                 return found
         self.without.append(f"{said(sizes)}: no random inputs were found at which the result is finite and has slopes")
         return None
@@ -302,21 +302,21 @@ def switching_rows(model: Model) -> list[Node]:
 def met(objective: Objective, switching: Sequence[Node]) -> list[Node]:
     """The rows whose switches are met exactly; none where another order of operations, or more digits, may pass by
     one of them, or where a slope is infinite or none."""
-    runs = [_gaps(objective, dtype) for dtype in (np.float64, np.longdouble)]
-    pairs = [(a.values, b.values) for (_, a), (_, b) in zip(*runs, strict=True)]
+    digits = {leaf: a.astype(np.longdouble) for leaf, a in objective.given.items() if a.dtype.kind == "f"}
+    pairs = [(a.values, b.values) for a, b in zip(objective.start, objective.values(digits)[1], strict=True)]
     if any(np.any((a == 0) != (b == 0)) or np.any((a != 0) & (np.abs(a) < CLEAR)) for a, b in pairs):
         return []
-    if undefined(objective, runs[0]):
+    if undefined(objective):
         return []
     wanted = {r.id for r in switching}
-    rows = [step.row for step, gap in runs[0] if step.row.id in wanted and _met(step, gap.values)]
+    rows = [gap.step.row for gap in objective.start if gap.step.row.id in wanted and _met(gap)]
     return list(dict.fromkeys(rows))
 
 
-def undefined(objective: Objective, gaps: Sequence[tuple[Step, Gap]]) -> bool:
-    """Whether a slope is infinite or none at a point, such as that of a root at 0, of whose steps these are the gaps:
-    also where another order of operations may find it to be so."""
-    return any(gap.relative and np.any(np.abs(gap.values) < ROUNDED) for _, gap in gaps) or singular(objective)
+def undefined(objective: Objective) -> bool:
+    """Whether a slope is infinite or none at a point, such as that of a root at 0: also where another order of
+    operations may find it to be so."""
+    return any(g.relative and np.any(np.abs(g.values) < ROUNDED) for g in objective.start) or singular(objective)
 
 
 def singular(objective: Objective) -> bool:
@@ -347,23 +347,10 @@ def decides(objective: Objective, row: Node) -> bool:
     return stated != other
 
 
-def _gaps(objective: Objective, dtype: Any) -> list[tuple[Step, Gap]]:
-    """The gaps to the switches of all steps, in arithmetic of a kind."""
-    found: list[tuple[Step, Gap]] = []
-
-    def watch(step: Step, args: Sequence[Array], value: Array) -> Array:
-        found.extend((step, Gap(np.asarray(rule(args)) * 1.0, *how)) for rule, *how in gap_rules(step))
-        return value
-
-    given = objective.given
-    objective.values({leaf: a.astype(dtype) for leaf, a in given.items() if a.dtype.kind == "f"}, watch)
-    return found
-
-
-def _met(step: Step, gap: Array) -> bool:
+def _met(gap: Gap) -> bool:
     """Whether two operands of a step are equal, or several entries the largest."""
-    on = int(np.sum(gap == 0))
-    return on > (np.size(step.row.op.reference(np, step.attr, gap)) if step.row.op.chooses else 0)
+    on, op = int(np.sum(gap.values == 0)), gap.step.row.op
+    return on > (np.size(op.reference(np, gap.step.attr, gap.values)) if op.chooses else 0)
 
 
 def on_switch(row: Node) -> str:

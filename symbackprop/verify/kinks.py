@@ -22,9 +22,10 @@ NEAR = 0.5
 
 
 class Gap(NamedTuple):
-    """The gaps of one row's entries; with ``relative``, one that changes by half its size passes the kink too. With
+    """The gaps of one step's entries; with ``relative``, one that changes by half its size passes the kink too. With
     ``at_zero``, a gap of 0 is no place to be at; truth values are 0 where they do not hold."""
 
+    step: Step
     values: Array
     relative: bool
     at_zero: bool
@@ -61,7 +62,7 @@ class Gaps:
         if key not in self._rules:
             self._rules[key] = gap_rules(step)
         for rule, *how in self._rules[key]:
-            self.found.append(Gap(np.asarray(rule(args)) * 1.0, *how))
+            self.found.append(Gap(step, np.asarray(rule(args)) * 1.0, *how))
         return value
 
     def take(self) -> list[Gap]:
